@@ -1,0 +1,2 @@
+//! crossfoot
+fn main() {}

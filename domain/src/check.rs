@@ -1,0 +1,239 @@
+//! A check: one comparison, with what was expected, what was found, and what follows.
+
+use std::fmt;
+
+use serde::{Deserialize, Serialize};
+
+use crate::amount::Amount;
+use crate::invariants::Invariant;
+
+/// What is compared.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum CheckKind {
+    /// A number of things.
+    Count,
+    /// An exact sum.
+    AmountTotal,
+    /// A digest.
+    Hash,
+    /// A rule of the job.
+    BusinessRule,
+}
+
+impl CheckKind {
+    /// The kind as a person reads it.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Count => "count",
+            Self::AmountTotal => "amount total",
+            Self::Hash => "hash",
+            Self::BusinessRule => "business rule",
+        }
+    }
+}
+
+/// Where along the flow a check looks.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Stage {
+    /// The source and its chunks.
+    Source,
+    /// The totals that the source declares of itself.
+    Declared,
+    /// The staging table as read back.
+    Staging,
+    /// Counts per worker.
+    Workers,
+    /// The job's rules.
+    Rules,
+    /// The final table as read back.
+    Final,
+}
+
+impl Stage {
+    /// The stage's name.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Source => "source",
+            Self::Declared => "declared",
+            Self::Staging => "staging",
+            Self::Workers => "workers",
+            Self::Rules => "rules",
+            Self::Final => "final",
+        }
+    }
+}
+
+/// What follows from a check.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Verdict {
+    /// Expected and actual agree.
+    Pass,
+    /// They do not; the run is not reconciled.
+    Fail,
+    /// They do not, and the job says that this is to be reported only.
+    Warn,
+    /// There was nothing to compare. Never counted as passed.
+    Vacuous,
+}
+
+impl Verdict {
+    /// The verdict's name.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Pass => "pass",
+            Self::Fail => "fail",
+            Self::Warn => "warn",
+            Self::Vacuous => "vacuous",
+        }
+    }
+}
+
+impl fmt::Display for Verdict {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(self.name())
+    }
+}
+
+/// One check's result.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct CheckResult {
+    /// What is compared.
+    pub kind: CheckKind,
+    /// Where.
+    pub stage: Stage,
+    /// The check's name, unique within a run.
+    pub name: String,
+    /// The invariant it stands for, if it is not a rule of the job.
+    pub invariant: Option<Invariant>,
+    /// What should have been found.
+    pub expected: String,
+    /// What was found.
+    pub actual: String,
+    /// Actual less expected for counts and amounts, `differs` for digests; empty when they agree.
+    pub discrepancy: String,
+    /// What follows.
+    pub verdict: Verdict,
+    /// One sentence for a person.
+    pub message: String,
+    /// When it was decided: milliseconds since 1970, UTC.
+    pub at_ms: i64,
+}
+
+/// Where a check belongs: everything about it that is known before the comparison.
+#[derive(Debug, Clone)]
+pub struct Subject {
+    /// Where it looks.
+    pub stage: Stage,
+    /// Its name.
+    pub name: String,
+    /// The invariant it stands for.
+    pub invariant: Option<Invariant>,
+}
+
+impl Subject {
+    /// A check that stands for an invariant.
+    #[must_use]
+    pub fn new(stage: Stage, invariant: Invariant, name: impl Into<String>) -> Self {
+        Self { stage, name: name.into(), invariant: Some(invariant) }
+    }
+}
+
+/// Compares two counts.
+#[must_use]
+pub fn count(
+    subject: Subject,
+    expected: u64,
+    actual: u64,
+    message: impl Into<String>,
+    at_ms: i64,
+) -> CheckResult {
+    let difference = i128::from(actual) - i128::from(expected);
+    let discrepancy = if difference == 0 { String::new() } else { format!("{difference:+}") };
+    result(
+        subject,
+        CheckKind::Count,
+        (expected.to_string(), actual.to_string()),
+        discrepancy,
+        message.into(),
+        at_ms,
+    )
+}
+
+/// Compares two exact amounts.
+#[must_use]
+pub fn amount_total(
+    subject: Subject,
+    expected: Amount,
+    actual: Amount,
+    message: impl Into<String>,
+    at_ms: i64,
+) -> CheckResult {
+    let discrepancy = if expected == actual {
+        String::new()
+    } else {
+        match actual.checked_sub(expected) {
+            Ok(difference) if difference > Amount::zero(0) => format!("+{difference}"),
+            Ok(difference) => difference.to_string(),
+            Err(_) => "too large to print".into(),
+        }
+    };
+    let sides = (expected.to_string(), actual.to_string());
+    result(subject, CheckKind::AmountTotal, sides, discrepancy, message.into(), at_ms)
+}
+
+/// Compares two digests, or other texts that are either equal or not.
+#[must_use]
+pub fn hash(
+    subject: Subject,
+    expected: impl fmt::Display,
+    actual: impl fmt::Display,
+    message: impl Into<String>,
+    at_ms: i64,
+) -> CheckResult {
+    let sides = (expected.to_string(), actual.to_string());
+    let discrepancy = if sides.0 == sides.1 { String::new() } else { "differs".into() };
+    result(subject, CheckKind::Hash, sides, discrepancy, message.into(), at_ms)
+}
+
+fn result(
+    subject: Subject,
+    kind: CheckKind,
+    (expected, actual): (String, String),
+    discrepancy: String,
+    message: String,
+    at_ms: i64,
+) -> CheckResult {
+    let verdict = if discrepancy.is_empty() { Verdict::Pass } else { Verdict::Fail };
+    let Subject { stage, name, invariant } = subject;
+    CheckResult { kind, stage, name, invariant, expected, actual, discrepancy, verdict, message, at_ms }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_discrepancy_is_actual_less_expected_to_the_last_digit() {
+        let subject = || Subject::new(Stage::Staging, Invariant::AmountsEqual, "sum");
+        let amount = |text: &str| text.parse::<Amount>().unwrap();
+        let table = [
+            ("104801.54", "104801.54", "", Verdict::Pass),
+            ("104801.54", "104801.540", "", Verdict::Pass),
+            ("104801.54", "104801.55", "+0.01", Verdict::Fail),
+            ("10000000000.00", "9999999999.99", "-0.01", Verdict::Fail),
+            ("-1.00", "1.00", "+2.00", Verdict::Fail),
+        ];
+        for (expected, actual, discrepancy, verdict) in table {
+            let check = amount_total(subject(), amount(expected), amount(actual), "", 0);
+            assert_eq!((check.discrepancy.as_str(), check.verdict), (discrepancy, verdict));
+        }
+        assert_eq!(count(subject(), 3, 2, "", 0).discrepancy, "-1");
+        assert_eq!(hash(subject(), "a", "b", "", 0).verdict, Verdict::Fail);
+    }
+}

@@ -1,0 +1,185 @@
+//! Field constraints, and the reasons for which a record becomes a reject.
+
+use std::cmp::Ordering;
+use std::fmt;
+
+use regex::Regex;
+use serde::{Deserialize, Serialize};
+
+use crate::value::{Literal, Value, compare};
+
+/// What a field's value must satisfy beyond its type. NULL satisfies all of them; `required` is what forbids it.
+#[derive(Debug, Clone)]
+pub enum Constraint {
+    /// Not below.
+    Min(Literal),
+    /// Not above.
+    Max(Literal),
+    /// One of these.
+    OneOf(Vec<Literal>),
+    /// The whole text matches.
+    Pattern(Regex),
+    /// At least so many characters (bytes, for a field of bytes).
+    LengthMin(u32),
+    /// At most so many.
+    LengthMax(u32),
+}
+
+/// The kind of a reason, by which rejects are grouped.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum ReasonCode {
+    /// Too few or too many fields, or a record of the wrong length.
+    FieldCount,
+    /// Quotes that do not close, or text behind a closing quote.
+    Quoting,
+    /// The bytes are not text in the source's encoding.
+    Encoding,
+    /// The text is not of the field's type.
+    Type,
+    /// A number or text longer than the field.
+    TooLong,
+    /// NULL where a value is required.
+    Required,
+    /// Below the minimum or above the maximum.
+    Range,
+    /// Not among the allowed values.
+    NotAllowed,
+    /// Does not match the pattern.
+    Pattern,
+    /// Too short or too long by the length constraint.
+    Length,
+}
+
+impl ReasonCode {
+    /// Every code, in the order of declaration.
+    pub const ALL: &'static [Self] = &[
+        Self::FieldCount,
+        Self::Quoting,
+        Self::Encoding,
+        Self::Type,
+        Self::TooLong,
+        Self::Required,
+        Self::Range,
+        Self::NotAllowed,
+        Self::Pattern,
+        Self::Length,
+    ];
+
+    /// The code as it is stored and printed.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::FieldCount => "field-count",
+            Self::Quoting => "quoting",
+            Self::Encoding => "encoding",
+            Self::Type => "type",
+            Self::TooLong => "too-long",
+            Self::Required => "required",
+            Self::Range => "range",
+            Self::NotAllowed => "not-allowed",
+            Self::Pattern => "pattern",
+            Self::Length => "length",
+        }
+    }
+}
+
+impl fmt::Display for ReasonCode {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(self.name())
+    }
+}
+
+/// One reason why a record was rejected. A record has as many as were found.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Reason {
+    /// The field, if it is one field's fault.
+    pub field: Option<String>,
+    /// What kind of fault.
+    pub code: ReasonCode,
+    /// What was expected and what was found. May quote the record: kept with the reject, never logged.
+    pub detail: String,
+}
+
+/// Appends to `reasons` every constraint that `value` breaks.
+pub fn violations(field: &str, constraints: &[Constraint], value: &Value<'_>, reasons: &mut Vec<Reason>) {
+    if value.is_null() {
+        return;
+    }
+    for constraint in constraints {
+        let broken = match constraint {
+            Constraint::Min(min) => (compare(value, &min.value()) == Some(Ordering::Less))
+                .then(|| (ReasonCode::Range, format!("{value} is below the minimum {}", min.value()))),
+            Constraint::Max(max) => (compare(value, &max.value()) == Some(Ordering::Greater))
+                .then(|| (ReasonCode::Range, format!("{value} is above the maximum {}", max.value()))),
+            Constraint::OneOf(allowed) => (!allowed
+                .iter()
+                .any(|one| compare(value, &one.value()) == Some(Ordering::Equal)))
+            .then(|| {
+                (ReasonCode::NotAllowed, format!("{value} is not among the {} allowed values", allowed.len()))
+            }),
+            Constraint::Pattern(pattern) => match value {
+                Value::Text(text) if !pattern.is_match(text) => {
+                    Some((ReasonCode::Pattern, format!("{value} does not match {}", pattern.as_str())))
+                }
+                _ => None,
+            },
+            Constraint::LengthMin(min) => length(value).filter(|length| length < min).map(|length| {
+                (ReasonCode::Length, format!("{length} characters, at least {min} are required"))
+            }),
+            Constraint::LengthMax(max) => length(value).filter(|length| length > max).map(|length| {
+                (ReasonCode::Length, format!("{length} characters, at most {max} are allowed"))
+            }),
+        };
+        if let Some((code, detail)) = broken {
+            reasons.push(Reason { field: Some(field.into()), code, detail });
+        }
+    }
+}
+
+fn length(value: &Value<'_>) -> Option<u32> {
+    let length = match value {
+        Value::Text(text) => text.chars().count(),
+        Value::Bytes(bytes) => bytes.len(),
+        _ => return None,
+    };
+    Some(u32::try_from(length).unwrap_or(u32::MAX))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_broken_constraint_is_a_reason_of_its_own() {
+        let constraints = [
+            Constraint::Min(Literal::Text("b".into())),
+            Constraint::OneOf(vec![Literal::Text("x".into())]),
+            Constraint::Pattern(Regex::new("^[0-9]+$").unwrap()),
+            Constraint::LengthMin(2),
+            Constraint::LengthMax(9),
+        ];
+        let mut reasons = Vec::new();
+        violations("f", &constraints, &Value::Text("a"), &mut reasons);
+        let codes: Vec<_> = reasons.iter().map(|reason| reason.code).collect();
+        assert_eq!(
+            codes,
+            [ReasonCode::Range, ReasonCode::NotAllowed, ReasonCode::Pattern, ReasonCode::Length]
+        );
+        violations("f", &constraints, &Value::Null, &mut reasons);
+        assert_eq!(reasons.len(), 4);
+    }
+
+    #[test]
+    fn bounds_are_inclusive_and_exact() {
+        let amount = |text: &str| text.parse().unwrap();
+        let bounds =
+            [Constraint::Min(Literal::Decimal(amount("-0.5"))), Constraint::Max(Literal::Integer(3))];
+        for (value, broken) in [("-0.5", 0), ("-0.51", 1), ("3.00", 0), ("3.000000000000000000000000001", 1)]
+        {
+            let mut reasons = Vec::new();
+            violations("f", &bounds, &Value::Decimal(amount(value)), &mut reasons);
+            assert_eq!(reasons.len(), broken, "{value}");
+        }
+    }
+}

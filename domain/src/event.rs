@@ -1,0 +1,183 @@
+//! The evidence log: each event's hash covers its whole content and the hash before it.
+
+use serde::{Deserialize, Serialize};
+use sha2::{Digest, Sha256};
+use thiserror::Error;
+
+use crate::fingerprint::Hash;
+
+/// What is logged, before it has its place.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Entry {
+    /// The run it belongs to; `None` for events of the store itself.
+    pub run_id: Option<String>,
+    /// When: milliseconds since 1970, UTC.
+    pub at_ms: i64,
+    /// What happened: `opened`, `resumed`, `check`, `approved`, `promoted` and so on.
+    pub kind: String,
+    /// Who did it: operating-system user, host and process.
+    pub actor: String,
+    /// What there is to say about it, as a JSON text.
+    pub detail: String,
+}
+
+/// An event in its place.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Event {
+    /// Its place, from 1, without gaps.
+    pub seq: u64,
+    /// What happened.
+    #[serde(flatten)]
+    pub entry: Entry,
+    /// The hash of the event before it; of the first, [`GENESIS`].
+    pub previous: Hash,
+    /// The hash of all of this.
+    pub hash: Hash,
+}
+
+/// What the first event's `previous` is.
+pub const GENESIS: Hash = Hash([0; 32]);
+
+/// Why a log is not what was written.
+#[derive(Debug, Clone, PartialEq, Eq, Error)]
+pub enum ChainError {
+    /// A number is missing or comes twice.
+    #[error("event {found} stands where event {expected} should: events were removed, added or reordered")]
+    OutOfSequence {
+        /// The number that should be here.
+        expected: u64,
+        /// The number that is.
+        found: u64,
+    },
+    /// The event does not follow the one before it.
+    #[error("event {seq} does not follow event {}: one of the two was replaced", seq - 1)]
+    Unlinked {
+        /// The later event.
+        seq: u64,
+    },
+    /// The event's content is not what was hashed.
+    #[error("event {seq} was altered: its content does not give its hash")]
+    Altered {
+        /// The event.
+        seq: u64,
+    },
+    /// The log ends earlier than a head that was noted before.
+    #[error("the log ends at event {last}, but a noted head is event {noted}: the end was cut off")]
+    CutOff {
+        /// The last event there is.
+        last: u64,
+        /// The event that was noted.
+        noted: u64,
+    },
+}
+
+fn hash(seq: u64, entry: &Entry, previous: &Hash) -> Hash {
+    let mut hasher = Sha256::new();
+    hasher.update(b"crossfoot event 1\n");
+    hasher.update(previous.0);
+    hasher.update(seq.to_be_bytes());
+    hasher.update(entry.at_ms.to_be_bytes());
+    // A run-less event and one with an empty run id must not hash alike.
+    hasher.update([u8::from(entry.run_id.is_some())]);
+    for part in [entry.run_id.as_deref().unwrap_or(""), &entry.kind, &entry.actor, &entry.detail] {
+        hasher.update((part.len() as u64).to_be_bytes());
+        hasher.update(part);
+    }
+    Hash(hasher.finalize().into())
+}
+
+impl Event {
+    /// Gives `entry` its place behind the event that has number `seq - 1` and hash `previous`.
+    #[must_use]
+    pub fn seal(seq: u64, entry: Entry, previous: Hash) -> Self {
+        let hash = hash(seq, &entry, &previous);
+        Self { seq, entry, previous, hash }
+    }
+}
+
+/// Walks a log event by event, holding only its head.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct ChainWalk {
+    seq: u64,
+    head: Hash,
+}
+
+impl Default for ChainWalk {
+    fn default() -> Self {
+        Self { seq: 0, head: GENESIS }
+    }
+}
+
+impl ChainWalk {
+    /// Takes the next event.
+    ///
+    /// # Errors
+    /// [`ChainError`] saying what is wrong with it.
+    pub fn step(&mut self, event: &Event) -> Result<(), ChainError> {
+        if event.seq != self.seq + 1 {
+            return Err(ChainError::OutOfSequence { expected: self.seq + 1, found: event.seq });
+        }
+        if event.previous != self.head {
+            return Err(ChainError::Unlinked { seq: event.seq });
+        }
+        if hash(event.seq, &event.entry, &event.previous) != event.hash {
+            return Err(ChainError::Altered { seq: event.seq });
+        }
+        *self = Self { seq: event.seq, head: event.hash };
+        Ok(())
+    }
+
+    /// How many events were walked, and the hash of the last.
+    #[must_use]
+    pub const fn head(&self) -> (u64, Hash) {
+        (self.seq, self.head)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn log(kinds: &[&str]) -> Vec<Event> {
+        let mut events: Vec<Event> = Vec::new();
+        for kind in kinds {
+            let entry = Entry {
+                run_id: None,
+                at_ms: 5,
+                kind: (*kind).into(),
+                actor: "a@h".into(),
+                detail: "{}".into(),
+            };
+            let previous = events.last().map_or(GENESIS, |last| last.hash);
+            events.push(Event::seal(events.len() as u64 + 1, entry, previous));
+        }
+        events
+    }
+
+    fn walk(events: &[Event]) -> Result<(), ChainError> {
+        let mut walk = ChainWalk::default();
+        events.iter().try_for_each(|event| walk.step(event))
+    }
+
+    #[test]
+    fn an_untouched_log_walks_and_every_edit_is_seen() {
+        let events = log(&["opened", "staged", "promoted"]);
+        assert_eq!(walk(&events), Ok(()));
+
+        let mut removed = events.clone();
+        removed.remove(1);
+        assert_eq!(walk(&removed), Err(ChainError::OutOfSequence { expected: 2, found: 3 }));
+
+        let mut altered = events.clone();
+        altered[1].entry.detail = "{\"ok\":true}".into();
+        assert_eq!(walk(&altered), Err(ChainError::Altered { seq: 2 }));
+
+        let mut resealed = events.clone();
+        resealed[1] = Event::seal(2, altered[1].entry.clone(), events[0].hash);
+        assert_eq!(walk(&resealed), Err(ChainError::Unlinked { seq: 3 }));
+
+        let mut swapped = events;
+        swapped.swap(1, 2);
+        assert!(walk(&swapped).is_err());
+    }
+}

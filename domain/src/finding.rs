@@ -1,0 +1,82 @@
+//! Pinpointing: two levels' versions of the same records, compared down to the field.
+
+use serde::{Deserialize, Serialize};
+
+use crate::check::Stage;
+use crate::ids::{ChunkNo, RecordNo, WorkerId};
+use crate::layout::Layout;
+use crate::record::RawRecord;
+
+/// What is wrong with a record.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Difference {
+    /// It is in the source and not here.
+    Missing,
+    /// It is here and not in the source, or here more often than once.
+    Extra,
+    /// A field differs.
+    Field,
+    /// It is booked on a worker that did not write it.
+    Worker,
+    /// A reject's kept bytes are not the source's.
+    RawBytes,
+    /// A duplicate of another record's key.
+    DuplicateKey,
+    /// It breaks a rule of the job.
+    Rule,
+}
+
+impl Difference {
+    /// The difference as a person reads it.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Missing => "missing",
+            Self::Extra => "extra",
+            Self::Field => "field differs",
+            Self::Worker => "wrong worker",
+            Self::RawBytes => "reject altered",
+            Self::DuplicateKey => "duplicate key",
+            Self::Rule => "breaks a rule",
+        }
+    }
+}
+
+/// One record that is not as it should be: where it is, and both values.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Finding {
+    /// The level where it was seen.
+    pub stage: Stage,
+    /// What is wrong.
+    pub difference: Difference,
+    /// The chunk.
+    pub chunk_no: ChunkNo,
+    /// The record.
+    pub record_no: RecordNo,
+    /// Where the record begins in the source (after decompression), if it is in the source.
+    pub byte_offset: Option<u64>,
+    /// The field, if one differs; otherwise the rule or key.
+    pub field: Option<String>,
+    /// What the source says.
+    pub expected: Option<String>,
+    /// What was found.
+    pub actual: Option<String>,
+    /// Who wrote the row.
+    pub worker_id: Option<WorkerId>,
+}
+
+/// The names of the fields in which two versions of a record differ, with both values.
+pub fn field_differences<'a>(
+    layout: &'a Layout,
+    expected: &RawRecord<'a>,
+    actual: &RawRecord<'a>,
+) -> impl Iterator<Item = (&'a str, String, String)> {
+    let sides = expected.fields().zip(actual.fields());
+    layout
+        .fields
+        .iter()
+        .zip(sides)
+        .filter(|(_, (expected, actual))| expected != actual)
+        .map(|(field, (expected, actual))| (field.name.as_str(), expected.display(), actual.display()))
+}

@@ -1,0 +1,96 @@
+//! What a record consists of and where it goes: the part of a job that decoding, hashing and storing share.
+
+use serde::{Deserialize, Serialize};
+use sha2::{Digest, Sha256};
+
+use crate::constraint::Constraint;
+use crate::fingerprint::Hash;
+use crate::value::FieldType;
+
+/// One field of a record, in source order.
+#[derive(Debug, Clone)]
+pub struct Field {
+    /// The field's name, which is also its column's.
+    pub name: String,
+    /// What it holds.
+    pub ty: FieldType,
+    /// Whether NULL makes the record a reject. Key fields always are.
+    pub required: bool,
+    /// What else its value must satisfy.
+    pub constraints: Vec<Constraint>,
+}
+
+/// How rows enter the final table.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Mode {
+    /// Each record is a new row; a key that is already there is a failed check.
+    Append,
+    /// A record replaces the row that has its key; of several in one run the last wins, the others are *merged*.
+    Upsert,
+}
+
+/// A record type: its fields, what identifies it, what is summed and hashed, and its two tables.
+#[derive(Debug, Clone)]
+pub struct Layout {
+    /// The record type's name.
+    pub record: String,
+    /// Its fields in source order.
+    pub fields: Vec<Field>,
+    /// Indexes of the key fields; empty when rows are identified by run and record number.
+    pub key: Vec<usize>,
+    /// Indexes of the fields that are summed.
+    pub amounts: Vec<usize>,
+    /// Indexes of the fields that the fingerprint covers, ascending.
+    pub hashed: Vec<usize>,
+    /// How rows enter final.
+    pub mode: Mode,
+    /// The staging table's name.
+    pub staging: String,
+    /// The final table's name.
+    pub final_table: String,
+}
+
+impl Layout {
+    /// The index of the field called `name`.
+    #[must_use]
+    pub fn index_of(&self, name: &str) -> Option<usize> {
+        self.fields.iter().position(|field| field.name == name)
+    }
+
+    /// The names of the summed fields, in the order of every list of sums.
+    #[must_use]
+    pub fn amount_names(&self) -> Vec<String> {
+        self.amounts.iter().map(|at| self.fields[*at].name.clone()).collect()
+    }
+
+    /// The scale that sums of each amount field have.
+    #[must_use]
+    pub fn amount_scales(&self) -> Vec<u8> {
+        self.amounts
+            .iter()
+            .map(|at| match self.fields[*at].ty {
+                FieldType::Decimal { scale, .. } => scale,
+                _ => 0,
+            })
+            .collect()
+    }
+
+    /// Whether the fingerprint covers every field.
+    #[must_use]
+    pub fn hashes_all(&self) -> bool {
+        self.hashed.len() == self.fields.len()
+    }
+
+    /// A digest of the hashed fields' names and types. Two fingerprints can only be compared when it is equal.
+    #[must_use]
+    pub fn digest(&self) -> Hash {
+        let mut hasher = Sha256::new();
+        hasher.update(b"crossfoot layout 1\n");
+        for at in &self.hashed {
+            let field = &self.fields[*at];
+            hasher.update(format!("{} {}\n", field.name, field.ty));
+        }
+        Hash(hasher.finalize().into())
+    }
+}

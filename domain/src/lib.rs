@@ -1,0 +1,34 @@
+//! Crossfoot's rules: every decision about money, counts, digests and states, and nothing else.
+//!
+//! No I/O, no clock, no runtime: what is decided here is returned as a value, and someone else carries it
+//! out. That is what lets each rule be tested by a table that an accountant could read.
+//!
+//! Read in this order: the nouns ([`ids`], [`amount`], [`value`], [`layout`], [`record`]), what is measured
+//! of them ([`fingerprint`], [`totals`], [`counts`], [`balance`]), what is declared or demanded
+//! ([`declared`], [`constraint`], [`rule`]), what is decided ([`reconcile`], [`check`], [`permit`],
+//! [`lifecycle`], [`retry`]), and what is left behind ([`finding`], [`event`], [`report`]).
+
+#![deny(clippy::float_arithmetic)]
+
+pub mod amount;
+pub mod balance;
+pub mod check;
+pub mod constraint;
+pub mod counts;
+pub mod declared;
+pub mod event;
+pub mod finding;
+pub mod fingerprint;
+pub mod hex;
+pub mod ids;
+pub mod invariants;
+pub mod layout;
+pub mod lifecycle;
+pub mod permit;
+pub mod reconcile;
+pub mod record;
+pub mod report;
+pub mod retry;
+pub mod rule;
+pub mod totals;
+pub mod value;

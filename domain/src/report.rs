@@ -1,0 +1,204 @@
+//! The report: one run, its verdict, and everything the verdict rests on.
+
+use serde::{Deserialize, Serialize};
+
+use crate::amount::Amount;
+use crate::balance::{AmountBalance, Balance};
+use crate::check::{CheckResult, Stage, Verdict};
+use crate::constraint::ReasonCode;
+use crate::counts::WorkerShare;
+use crate::finding::Finding;
+use crate::fingerprint::Hash;
+use crate::lifecycle::RunState;
+
+/// What a run came to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Outcome {
+    /// Every check passed and final holds the records.
+    Reconciled,
+    /// A check failed; nothing of the run is in final.
+    NotReconciled,
+    /// Staging is proven; approval is waited for.
+    AwaitingApproval,
+    /// Not finished; it can be resumed.
+    Unfinished,
+    /// Given up by an operator.
+    Cancelled,
+}
+
+impl Outcome {
+    /// What a run in `state` has come to.
+    #[must_use]
+    pub const fn of(state: RunState) -> Self {
+        match state {
+            RunState::Promoted => Self::Reconciled,
+            RunState::NotReconciled => Self::NotReconciled,
+            RunState::AwaitingApproval => Self::AwaitingApproval,
+            RunState::Loading | RunState::Staged => Self::Unfinished,
+            RunState::Cancelled => Self::Cancelled,
+        }
+    }
+
+    /// The outcome as a person reads it.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Reconciled => "reconciled",
+            Self::NotReconciled => "not reconciled",
+            Self::AwaitingApproval => "awaiting approval",
+            Self::Unfinished => "unfinished",
+            Self::Cancelled => "cancelled",
+        }
+    }
+}
+
+/// How many checks came out how.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct CheckCounts {
+    /// Passed.
+    pub passed: usize,
+    /// Failed.
+    pub failed: usize,
+    /// Reported only.
+    pub warned: usize,
+    /// Had nothing to compare.
+    pub vacuous: usize,
+}
+
+impl CheckCounts {
+    /// Counts the verdicts of `checks`.
+    #[must_use]
+    pub fn of(checks: &[CheckResult]) -> Self {
+        let mut counts = Self::default();
+        for check in checks {
+            match check.verdict {
+                Verdict::Pass => counts.passed += 1,
+                Verdict::Fail => counts.failed += 1,
+                Verdict::Warn => counts.warned += 1,
+                Verdict::Vacuous => counts.vacuous += 1,
+            }
+        }
+        counts
+    }
+
+    /// Checks that compared something.
+    #[must_use]
+    pub const fn decided(&self) -> usize {
+        self.passed + self.failed + self.warned
+    }
+
+    /// Passed of decided, in percent with one digit, rounded down: 100.0 means all.
+    #[must_use]
+    pub fn success_rate(&self) -> Amount {
+        if self.decided() == 0 {
+            return Amount::zero(1);
+        }
+        let per_mille = self.passed * 1000 / self.decided();
+        Amount::new(i128::try_from(per_mille).unwrap_or(0), 1).unwrap_or(Amount::zero(1))
+    }
+
+    /// Whether every check that compared something passed, and there was one.
+    #[must_use]
+    pub const fn all_passed(&self) -> bool {
+        self.decided() > 0 && self.passed == self.decided()
+    }
+}
+
+/// Control totals at one level, for printing.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct LevelTotals {
+    /// The level.
+    pub stage: Stage,
+    /// Records at this level.
+    pub records: u64,
+    /// The sums, in the order of [`Report::amount_names`].
+    pub sums: Vec<Amount>,
+    /// The fingerprint.
+    pub fingerprint: Option<Hash>,
+}
+
+/// The source as the run saw it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SourceSummary {
+    /// Where it is.
+    pub location: String,
+    /// Its length on disk, in bytes.
+    pub bytes: u64,
+    /// SHA-256 of it as it is on disk.
+    pub sha256: Option<Hash>,
+    /// Chunks it was cut into.
+    pub chunks: u64,
+}
+
+/// Rejects of one kind.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RejectGroup {
+    /// The field, if it was one field's fault.
+    pub field: Option<String>,
+    /// The kind of fault.
+    pub code: ReasonCode,
+    /// How many records have this fault.
+    pub records: u64,
+    /// The first of them.
+    pub first_record_no: u64,
+}
+
+/// A run's report.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Report {
+    /// The version of this shape.
+    pub report_version: u32,
+    /// The version of the program that made it.
+    pub crossfoot_version: String,
+    /// The run.
+    pub run_id: String,
+    /// The job.
+    pub job: String,
+    /// SHA-256 of the job file that ran.
+    pub job_digest: Hash,
+    /// Where the run is in its life.
+    pub state: RunState,
+    /// What it came to.
+    pub outcome: Outcome,
+    /// Why it stands where it stands, if that needs saying.
+    pub note: Option<String>,
+    /// The source.
+    pub source: SourceSummary,
+    /// The staging table.
+    pub staging_table: String,
+    /// The final table.
+    pub final_table: String,
+    /// When it was opened: milliseconds since 1970, UTC.
+    pub opened_at_ms: i64,
+    /// When it ended, if it has.
+    pub ended_at_ms: Option<i64>,
+    /// Time spent by the coordinator, in milliseconds, pauses and interruptions not counted.
+    pub elapsed_ms: u64,
+    /// Every check of the last reconciliation.
+    pub checks: Vec<CheckResult>,
+    /// How they came out.
+    pub counts: CheckCounts,
+    /// Passed of decided, in percent.
+    pub success_rate: Amount,
+    /// Whether every check that compared something passed.
+    pub all_passed: bool,
+    /// The names of the summed fields.
+    pub amount_names: Vec<String>,
+    /// Control totals at source, staging and final, as far as the run came.
+    pub levels: Vec<LevelTotals>,
+    /// Where the records went.
+    pub balance: Option<Balance>,
+    /// Where the amounts went.
+    pub amounts: Vec<AmountBalance>,
+    /// Every worker's share.
+    pub workers: Vec<WorkerShare>,
+    /// Rejects by field and kind of fault, most frequent first, at most 20 groups.
+    pub rejects: Vec<RejectGroup>,
+    /// The first findings; all of them are printed by `crossfoot explain`.
+    pub findings: Vec<Finding>,
+    /// How many findings there are.
+    pub findings_total: u64,
+    /// The evidence log's head when the report was made: event number and hash.
+    pub log_head: Option<(u64, Hash)>,
+}

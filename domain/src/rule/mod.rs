@@ -1,0 +1,82 @@
+//! Business rules: what must hold of each record (row rules) and of all of them together (set rules).
+
+pub mod predicate;
+
+use serde::{Deserialize, Serialize};
+
+use crate::amount::Amount;
+pub use predicate::{Predicate, PredicateError, Truth};
+
+/// What follows when a rule is broken.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum OnBreach {
+    /// The run is not reconciled.
+    Fail,
+    /// The record stays in staging and out of final, accounted for as held.
+    Hold,
+    /// It is reported.
+    Warn,
+}
+
+impl OnBreach {
+    /// The name as it is written in a job file.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Fail => "fail",
+            Self::Hold => "hold",
+            Self::Warn => "warn",
+        }
+    }
+}
+
+/// What must hold.
+#[derive(Debug, Clone)]
+pub enum Condition {
+    /// A predicate over one record. Unknown (NULL) is not a pass.
+    Row(Predicate),
+    /// No two records of the run agree in all of these fields (by index). Records with a NULL among them are not compared.
+    Unique {
+        /// Field indexes.
+        fields: Vec<usize>,
+    },
+    /// Each record's fields are found together in another table. Records with a NULL among them are not looked up.
+    References {
+        /// Field indexes.
+        fields: Vec<usize>,
+        /// The table that is looked up.
+        table: String,
+        /// Its columns, one for each field.
+        columns: Vec<String>,
+    },
+    /// In each group of records the sum of one field is a given amount.
+    Balance {
+        /// Index of the summed field.
+        sum: usize,
+        /// Indexes of the fields that make a group; empty: all records are one group.
+        by: Vec<usize>,
+        /// What the sum must be.
+        to: Amount,
+    },
+}
+
+/// A rule of a job.
+#[derive(Debug, Clone)]
+pub struct Rule {
+    /// Its name.
+    pub name: String,
+    /// What must hold.
+    pub condition: Condition,
+    /// What follows if it does not.
+    pub on_breach: OnBreach,
+}
+
+/// What came of a rule over a whole run.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RuleOutcome {
+    /// Records (balance: groups) it was applied to.
+    pub examined: u64,
+    /// Of these, how many broke it.
+    pub breached: u64,
+}

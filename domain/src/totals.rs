@@ -1,0 +1,134 @@
+//! Control totals: how many, how much, and what exactly, at one level.
+
+use thiserror::Error;
+
+use crate::amount::{Amount, AmountError};
+use crate::fingerprint::{Hash, RangeError, TreeRange};
+use crate::ids::RecordNo;
+use crate::layout::Layout;
+use crate::record::{self, RawRecord, Tag};
+
+/// Why totals could not be added up.
+#[derive(Debug, Clone, PartialEq, Eq, Error)]
+pub enum TotalsError {
+    /// A sum has more digits than can be held exactly.
+    #[error("the sum of field {field} does not fit {} digits", crate::amount::DIGITS_MAX)]
+    Overflow {
+        /// The amount field's place among the amounts.
+        field: usize,
+    },
+    /// The two do not follow each other.
+    #[error(transparent)]
+    Range(#[from] RangeError),
+}
+
+/// Exact sums, one for each amount field of a layout.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Sums(pub Vec<Amount>);
+
+impl Sums {
+    /// Nothing yet, printed with the given scales.
+    #[must_use]
+    pub fn zero(scales: &[u8]) -> Self {
+        Self(scales.iter().map(|scale| Amount::zero(*scale)).collect())
+    }
+
+    /// Adds one amount to one sum.
+    ///
+    /// # Errors
+    /// [`TotalsError::Overflow`] past 38 digits; the sum is then unchanged.
+    pub fn add(&mut self, field: usize, amount: Amount) -> Result<(), TotalsError> {
+        let overflow = |_: AmountError| TotalsError::Overflow { field };
+        if let Some(sum) = self.0.get_mut(field) {
+            *sum = sum.checked_add(amount).map_err(overflow)?;
+        }
+        Ok(())
+    }
+
+    /// Adds all sums of `other`.
+    ///
+    /// # Errors
+    /// [`TotalsError::Overflow`] past 38 digits.
+    pub fn merge(&mut self, other: &Self) -> Result<(), TotalsError> {
+        other.0.iter().enumerate().try_for_each(|(field, amount)| self.add(field, *amount))
+    }
+}
+
+/// Count, exact sums and content of a run of records at one level.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ControlTotals {
+    /// How many records are at this level.
+    pub records: u64,
+    /// The sum of each amount field over them. NULL adds nothing.
+    pub sums: Sums,
+    /// Their content: one leaf for every source record, also for those that are not at this level.
+    pub tree: TreeRange,
+}
+
+impl ControlTotals {
+    /// Nothing yet; the next record is that of leaf `begin`.
+    #[must_use]
+    pub fn starting_at(begin: u64, layout: &Layout) -> Self {
+        Self { records: 0, sums: Sums::zero(&layout.amount_scales()), tree: TreeRange::starting_at(begin) }
+    }
+
+    /// Counts, sums and hashes one record in its canonical form.
+    ///
+    /// # Errors
+    /// [`TotalsError::Overflow`] past 38 digits.
+    pub fn accept(&mut self, layout: &Layout, record: &RawRecord<'_>) -> Result<(), TotalsError> {
+        self.count_and_sum(layout, record)?;
+        record::push_accepted(&mut self.tree, record, &layout.hashed);
+        Ok(())
+    }
+
+    fn count_and_sum(&mut self, layout: &Layout, record: &RawRecord<'_>) -> Result<(), TotalsError> {
+        self.records += 1;
+        if layout.amounts.is_empty() {
+            return Ok(());
+        }
+        for (index, field) in record.fields().enumerate() {
+            // A field may be summed under one name only, so the first match is the only one.
+            let Some(place) = layout.amounts.iter().position(|at| *at == index) else { continue };
+            let amount = match field.tag {
+                Tag::Decimal => Amount::parse_bytes(field.content).ok(),
+                Tag::Integer => {
+                    field.content.try_into().ok().map(|bytes| Amount::from(i64::from_be_bytes(bytes)))
+                }
+                // NULL adds nothing; a foreign value cannot be summed and is caught by its hash.
+                _ => None,
+            };
+            if let Some(amount) = amount {
+                self.sums.add(place, amount)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Hashes a reject: it is in the source, but not among this level's records.
+    pub fn reject(&mut self, record_no: RecordNo, raw: &[u8]) {
+        record::push_rejected(&mut self.tree, record_no, raw);
+    }
+
+    /// Hashes the absence of a record from this level.
+    pub fn absent(&mut self, record_no: RecordNo) {
+        record::push_absent(&mut self.tree, record_no);
+    }
+
+    /// Adds the totals of the records that follow.
+    ///
+    /// # Errors
+    /// [`TotalsError`] when a sum overflows or `next` does not begin where these totals end.
+    pub fn merge(&mut self, next: &Self) -> Result<(), TotalsError> {
+        self.tree.append(&next.tree)?;
+        self.sums.merge(&next.sums)?;
+        self.records += next.records;
+        Ok(())
+    }
+
+    /// The fingerprint, when these totals begin at the first record.
+    #[must_use]
+    pub fn fingerprint(&self) -> Option<Hash> {
+        self.tree.root()
+    }
+}

@@ -1,0 +1,92 @@
+//! How records lie in the source's bytes: the nouns that framing and decoding share.
+
+/// Everything about the source's form that the layout (names, types, constraints) does not say.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct FormatSpec {
+    /// How records and fields are told apart.
+    pub form: Form,
+    /// How bytes become text.
+    pub encoding: Encoding,
+    /// No record is longer than this, in bytes, framing included. Past it the framing itself is at fault.
+    pub record_bytes_max: usize,
+    /// One for each field of the layout, in order.
+    pub fields: Vec<FieldForm>,
+}
+
+/// How records and fields are told apart.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Form {
+    /// Fields between separators, records on lines.
+    Delimited(Delimited),
+    /// Fields at positions.
+    Fixed(Fixed),
+}
+
+/// Fields between separators.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Delimited {
+    /// The byte between fields.
+    pub separator: u8,
+    /// The byte around fields that hold separators or line ends; `None`: quotes are ordinary bytes.
+    pub quote: Option<u8>,
+    /// The byte before a quote (or itself) that takes away its meaning inside quotes. `None`: a quote inside
+    /// quotes is written twice.
+    pub escape: Option<u8>,
+    /// Whether the first row names the columns. It is no record.
+    pub header: bool,
+    /// The unquoted text that stands for NULL.
+    pub null: String,
+    /// Whether each row ends with a separator before its line end (`a|b|`), as TPC-H's generators write it.
+    pub trailing_separator: bool,
+}
+
+/// Fields at positions.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Fixed {
+    /// How one record ends and the next begins.
+    pub framing: FixedFraming,
+    /// The record's length in bytes, line end not counted.
+    pub record_bytes: usize,
+}
+
+/// How one fixed record ends and the next begins.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum FixedFraming {
+    /// By a line end (LF or CRLF).
+    Line,
+    /// By its length alone.
+    Length,
+}
+
+/// How bytes become text.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Encoding {
+    /// UTF-8; a byte-order mark at the very start is skipped.
+    Utf8,
+    /// ISO 8859-1: each byte is the character of that number.
+    Latin1,
+}
+
+/// Which blanks around a field's text are padding.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Trim {
+    /// None: every blank is data.
+    None,
+    /// Those at the end.
+    Right,
+    /// Those at either end.
+    Both,
+}
+
+/// How one field is written.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct FieldForm {
+    /// Fixed form: the offset of its first byte in the record (from 0) and its length in bytes.
+    pub span: Option<(usize, usize)>,
+    /// Which blanks are padding. Text that is nothing but padding is NULL in the fixed form.
+    pub trim: Trim,
+    /// Dates and timestamps: the strptime form, such as `%Y-%m-%d`.
+    pub pattern: Option<String>,
+    /// Booleans: the texts for true and for false.
+    pub truths: Option<(Vec<String>, Vec<String>)>,
+}
