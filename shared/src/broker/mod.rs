@@ -1,0 +1,165 @@
+//! The broker: what carries chunks to processors, batches to writers, and counts to the coordinator.
+//!
+//! # The contract that every adapter keeps
+//!
+//! - **Publishing** is confirmed: [`Broker::publish`] returns once the broker answers for the message. An error
+//!   means *unknown*: the message may have arrived. Publish again; consumers absorb duplicates.
+//! - **Back-pressure**: a queue holds a bounded number of messages and bytes. Publishing to a full queue waits.
+//! - **Delivery is at least once.** A message may come twice, and after a redelivery out of order. Without
+//!   faults and with one consumer, messages come in the order in which they were published.
+//! - **Settlement**: each delivery is settled exactly once: [`Delivery::done`], [`Delivery::retry_later`] or
+//!   [`Delivery::dead_letter`]. One that is dropped unsettled comes again, to any consumer of the queue.
+//! - **Prefetch**: a consumer holds at most as many unsettled deliveries as it asked for.
+//! - **Attempts**: a message that was returned more often than the delivery limit goes to the dead letters.
+//! - **Shutdown**: after [`Broker::close`] publishing fails, and consumers end once they were told.
+//! - **Cancel safety**: dropping a pending `publish` leaves its outcome unknown; dropping a pending
+//!   [`Consumer::next`] loses nothing.
+
+pub mod in_process;
+
+use async_trait::async_trait;
+use bytes::Bytes;
+use thiserror::Error;
+
+/// The fixed set of queues.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Queue {
+    /// Coordinator to processors.
+    Chunks,
+    /// Processors to writers.
+    Batches,
+    /// Processors and writers to the coordinator.
+    Counts,
+    /// Messages that could not be handled, each with its reason.
+    DeadLetters,
+}
+
+impl Queue {
+    /// All of them.
+    pub const ALL: [Self; 4] = [Self::Chunks, Self::Batches, Self::Counts, Self::DeadLetters];
+
+    /// The queue's name in the broker.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Chunks => "crossfoot.chunks",
+            Self::Batches => "crossfoot.batches",
+            Self::Counts => "crossfoot.counts",
+            Self::DeadLetters => "crossfoot.dead-letters",
+        }
+    }
+}
+
+/// Why the broker did not do what it was asked.
+#[derive(Debug, Error)]
+pub enum BrokerError {
+    /// It was closed, by us or by itself.
+    #[error("the broker is closed")]
+    Closed,
+    /// The message is larger than a queue may ever hold.
+    #[error("a message of {bytes} bytes is larger than the broker's limit of {limit} bytes")]
+    TooLarge {
+        /// The message's size.
+        bytes: usize,
+        /// The limit.
+        limit: usize,
+    },
+    /// Whether the message arrived is not known; publish it again.
+    #[error("the broker did not confirm the message: {reason}")]
+    Unconfirmed {
+        /// What happened instead.
+        reason: String,
+    },
+}
+
+/// What carries the messages.
+#[async_trait]
+pub trait Broker: Send + Sync {
+    /// Publishes `body` to `queue`; returns once the broker has confirmed it.
+    ///
+    /// # Errors
+    /// [`BrokerError::Unconfirmed`] when the outcome is not known, others when it is certain that nothing arrived.
+    async fn publish(&self, queue: Queue, body: Bytes) -> Result<(), BrokerError>;
+
+    /// Starts consuming `queue` with at most `prefetch` unsettled deliveries.
+    ///
+    /// # Errors
+    /// [`BrokerError::Closed`].
+    async fn consume(&self, queue: Queue, prefetch: usize) -> Result<Box<dyn Consumer>, BrokerError>;
+
+    /// How many messages wait in `queue`, unsettled deliveries not counted.
+    ///
+    /// # Errors
+    /// [`BrokerError::Closed`].
+    async fn depth(&self, queue: Queue) -> Result<usize, BrokerError>;
+
+    /// Ends publishing and consuming. Idempotent.
+    async fn close(&self);
+}
+
+/// One consumer of one queue.
+#[async_trait]
+pub trait Consumer: Send {
+    /// The next delivery; `None` once the broker is closed. Safe to drop while pending.
+    async fn next(&mut self) -> Option<Delivery>;
+}
+
+/// A message in hand. Dropping it unsettled returns it to its queue.
+pub struct Delivery {
+    /// What was published.
+    pub body: Bytes,
+    /// How often it was delivered before.
+    pub redeliveries: u32,
+    /// For a dead letter: why it is one.
+    pub reason: Option<String>,
+    settle: Option<Box<dyn Settle>>,
+}
+
+/// How an adapter settles a delivery. Dropping it settles nothing, so the message comes again.
+#[async_trait]
+pub trait Settle: Send {
+    /// Carries out the settlement. `false`: the broker no longer knows the delivery, and will deliver it again.
+    async fn settle(self: Box<Self>, settlement: Settlement) -> bool;
+}
+
+/// What becomes of a delivery.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Settlement {
+    /// Its effect is durable; forget it.
+    Done,
+    /// Return it to the queue, behind what waits there.
+    RetryLater,
+    /// Put it aside, with the reason.
+    DeadLetter(String),
+}
+
+impl Delivery {
+    /// A delivery that an adapter hands out.
+    #[must_use]
+    pub fn new(body: Bytes, redeliveries: u32, reason: Option<String>, settle: Box<dyn Settle>) -> Self {
+        Self { body, redeliveries, reason, settle: Some(settle) }
+    }
+
+    async fn settle(mut self, settlement: Settlement) -> bool {
+        match self.settle.take() {
+            Some(settle) => settle.settle(settlement).await,
+            None => false,
+        }
+    }
+
+    /// The effect is durable. `false`: it will be delivered again all the same.
+    pub async fn done(self) -> bool {
+        self.settle(Settlement::Done).await
+    }
+
+    /// Try again later.
+    pub async fn retry_later(self) -> bool {
+        self.settle(Settlement::RetryLater).await
+    }
+
+    /// Never try again; keep it with the reason.
+    pub async fn dead_letter(self, reason: impl Into<String> + Send) -> bool {
+        let reason = reason.into();
+        self.settle(Settlement::DeadLetter(reason)).await
+    }
+}

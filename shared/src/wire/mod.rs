@@ -1,0 +1,127 @@
+//! The messages between coordinator, processors and writers. Read these before the code that sends them.
+//!
+//! | version | since | what changed |
+//! |---|---|---|
+//! | 1 | 0.1.0 | first |
+
+pub mod codec;
+
+use bincode::{Decode, Encode};
+use domain::amount::{Amount, AmountError};
+
+pub use codec::{CodecError, Message};
+
+/// A 16-byte run id.
+pub type RunBytes = [u8; 16];
+
+/// Coordinator to processor: a contiguous range of whole records.
+#[derive(Debug, Clone, PartialEq, Eq, Encode, Decode)]
+pub struct Chunk {
+    /// The run.
+    pub run_id: RunBytes,
+    /// SHA-256 of the job file, by which the processor finds its layout.
+    pub job_digest: [u8; 32],
+    /// The chunk's number.
+    pub chunk_no: u64,
+    /// The number of its first record.
+    pub first_record_no: u64,
+    /// How many records it has.
+    pub records: u64,
+    /// Where it begins in the source's content, in bytes.
+    pub offset: u64,
+    /// SHA-256 of `bytes`.
+    pub sha256: [u8; 32],
+    /// The records, framing included.
+    pub bytes: Vec<u8>,
+}
+
+/// Processor to writer: a chunk decoded.
+#[derive(Debug, Clone, PartialEq, Eq, Encode, Decode)]
+pub struct Batch {
+    /// The run.
+    pub run_id: RunBytes,
+    /// SHA-256 of the job file.
+    pub job_digest: [u8; 32],
+    /// The chunk's number.
+    pub chunk_no: u64,
+    /// The number of its first record.
+    pub first_record_no: u64,
+    /// The processor.
+    pub processor: u32,
+    /// Bytes of the chunk.
+    pub bytes_in: u64,
+    /// Records of the chunk: accepted and rejected.
+    pub records_in: u64,
+    /// Accepted records.
+    pub accepted: u64,
+    /// Exact sums over the accepted records.
+    pub sums: Vec<WireAmount>,
+    /// Exact sums over the rejects, as far as their amounts could be read.
+    pub rejected_sums: Vec<WireAmount>,
+    /// The chunk's part of the fingerprint (`TreeRange::to_bytes`).
+    pub tree: Vec<u8>,
+    /// The accepted records in canonical form, one after the other.
+    pub rows: Vec<u8>,
+    /// The rejects, in record order.
+    pub rejects: Vec<Reject>,
+    /// For each row rule of the job, in order: records examined and records that broke it.
+    pub rules: Vec<(u64, u64)>,
+    /// Records that broke a row rule: record number and the rule's place among the job's rules.
+    pub breaches: Vec<(u64, u32)>,
+}
+
+/// A record that could not be accepted: kept whole, with every reason.
+#[derive(Debug, Clone, PartialEq, Eq, Encode, Decode)]
+pub struct Reject {
+    /// Its number.
+    pub record_no: u64,
+    /// Where it begins in the source's content, in bytes.
+    pub offset: u64,
+    /// Its bytes, without framing.
+    pub raw: Vec<u8>,
+    /// Field (if it is one field's fault), code, detail.
+    pub reasons: Vec<(Option<String>, String, String)>,
+}
+
+/// Worker to coordinator: one chunk's counts, or that it could not be done.
+#[derive(Debug, Clone, PartialEq, Eq, Encode, Decode)]
+pub struct Counts {
+    /// The run.
+    pub run_id: RunBytes,
+    /// The chunk.
+    pub chunk_no: u64,
+    /// 0 processor, 1 writer.
+    pub role: u8,
+    /// The worker.
+    pub worker: u32,
+    /// Records in.
+    pub records: u64,
+    /// Accepted (processor) or written to staging (writer).
+    pub accepted: u64,
+    /// Rejected (processor) or kept as rejects (writer).
+    pub rejected: u64,
+    /// Bytes worked through.
+    pub bytes: u64,
+    /// Time spent, in microseconds.
+    pub busy_us: u64,
+    /// Why the chunk failed, if it did; the counts are then 0.
+    pub failure: Option<String>,
+}
+
+/// An amount in a message: mantissa and scale.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Encode, Decode)]
+pub struct WireAmount(pub i128, pub u8);
+
+impl From<Amount> for WireAmount {
+    fn from(amount: Amount) -> Self {
+        Self(amount.mantissa(), amount.scale())
+    }
+}
+
+impl TryFrom<WireAmount> for Amount {
+    type Error = AmountError;
+
+    fn try_from(amount: WireAmount) -> Result<Self, AmountError> {
+        Self::new(amount.0, amount.1)
+    }
+}
