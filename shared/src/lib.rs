@@ -1,1 +1,15 @@
-//! shared
+//! What coordinator and workers have in common.
+//!
+//! In the order of the flow: a [`job`] says what to load, [`source`] is where its bytes come from, [`mod@format`] how
+//! bytes become records, [`wire`] what travels between processes, [`broker`] what carries it, [`store`] where it
+//! ends. [`config`], [`clock`] and [`telemetry`] are the surroundings.
+
+pub mod broker;
+pub mod clock;
+pub mod config;
+pub mod format;
+pub mod job;
+pub mod source;
+pub mod store;
+pub mod telemetry;
+pub mod wire;

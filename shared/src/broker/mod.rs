@@ -15,7 +15,7 @@
 //! - **Cancel safety**: dropping a pending `publish` leaves its outcome unknown; dropping a pending
 //!   [`Consumer::next`] loses nothing.
 
-pub mod in_process;
+//pub mod in_process;
 
 use async_trait::async_trait;
 use bytes::Bytes;

@@ -1,0 +1,148 @@
+//! Settings: defaults, then `crossfoot.toml`, then `CROSSFOOT__SECTION__KEY` variables, then the command line.
+
+use std::path::Path;
+
+use config::{Config, Environment, File, FileFormat};
+use serde::Deserialize;
+use thiserror::Error;
+
+/// The settings are not usable.
+#[derive(Debug, Error)]
+#[error("the configuration cannot be used: {0}")]
+pub struct SettingsError(String);
+
+/// Everything that can be set.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Settings {
+    /// The database.
+    pub store: StoreSettings,
+    /// The broker.
+    pub broker: BrokerSettings,
+    /// The embedded fleet and the window of work.
+    pub fleet: FleetSettings,
+}
+
+/// The database.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct StoreSettings {
+    /// `sqlite:PATH`.
+    pub url: String,
+}
+
+impl Default for StoreSettings {
+    fn default() -> Self {
+        Self { url: "sqlite:crossfoot.db".into() }
+    }
+}
+
+/// The broker.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct BrokerSettings {
+    /// `memory:`.
+    pub url: String,
+}
+
+impl Default for BrokerSettings {
+    fn default() -> Self {
+        Self { url: "memory:".into() }
+    }
+}
+
+/// The embedded fleet and the window of work.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct FleetSettings {
+    /// Processors in this process; 0: one for each core.
+    pub processors: usize,
+    /// Writers in this process; 0: two.
+    pub writers: usize,
+    /// A chunk holds whole records of about so many bytes (one record at least).
+    pub chunk_bytes: usize,
+    /// A chunk holds at most so many records; 0: as many as the bytes allow.
+    pub chunk_records: u64,
+    /// At most so many chunks are on their way at a time.
+    pub window_chunks: usize,
+    /// At most so many bytes of chunks are on their way at a time.
+    pub window_bytes: usize,
+}
+
+impl Default for FleetSettings {
+    fn default() -> Self {
+        Self {
+            processors: 0,
+            writers: 0,
+            chunk_bytes: 512 << 10,
+            chunk_records: 0,
+            window_chunks: 64,
+            window_bytes: 16 << 20,
+        }
+    }
+}
+
+/// The largest chunk, in bytes: with its rows it must fit a message, and no message is above 16 MiB.
+pub const CHUNK_BYTES_MAX: usize = 4 << 20;
+
+impl Settings {
+    /// Reads the settings; `file` must exist if it is named, `crossfoot.toml` is read if it is there.
+    ///
+    /// # Errors
+    /// [`SettingsError`] for an unknown key, a value of the wrong type or out of range.
+    pub fn load(file: Option<&Path>) -> Result<Self, SettingsError> {
+        let source = match file {
+            Some(path) => File::from(path).format(FileFormat::Toml).required(true),
+            None => File::new("crossfoot.toml", FileFormat::Toml).required(false),
+        };
+        let environment = Environment::with_prefix("CROSSFOOT").prefix_separator("__").separator("__").try_parsing(true);
+        let settings: Self = Config::builder()
+            .add_source(source)
+            .add_source(environment)
+            .build()
+            .and_then(Config::try_deserialize)
+            .map_err(|error| SettingsError(error.to_string()))?;
+        settings.checked()
+    }
+
+    /// The settings, if each is within its bounds.
+    ///
+    /// # Errors
+    /// [`SettingsError`] naming the one that is not.
+    pub fn checked(self) -> Result<Self, SettingsError> {
+        let fleet = &self.fleet;
+        let bounds = [
+            ("fleet.chunk_bytes", fleet.chunk_bytes, 1, CHUNK_BYTES_MAX),
+            ("fleet.processors", fleet.processors, 0, 256),
+            ("fleet.writers", fleet.writers, 0, 64),
+            ("fleet.window_chunks", fleet.window_chunks, 1, 100_000),
+            ("fleet.window_bytes", fleet.window_bytes, 1 << 20, 1 << 30),
+        ];
+        for (name, value, min, max) in bounds {
+            if !(min..=max).contains(&value) {
+                return Err(SettingsError(format!("{name} is {value}; it may be {min} to {max}")));
+            }
+        }
+        Ok(self)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn load(text: &str) -> Result<Settings, SettingsError> {
+        let file = tempfile::NamedTempFile::new().unwrap();
+        std::fs::write(file.path(), text).unwrap();
+        Settings::load(Some(file.path()))
+    }
+
+    #[test]
+    fn what_is_not_set_has_its_default_and_what_is_unknown_is_refused() {
+        let settings = load("[store]\nurl = \"sqlite:x.db\"\n[fleet]\nchunk_bytes = 1000\n").unwrap();
+        assert_eq!((settings.store.url.as_str(), settings.fleet.chunk_bytes), ("sqlite:x.db", 1000));
+        assert_eq!(settings.fleet.window_chunks, FleetSettings::default().window_chunks);
+        assert!(load("[fleet]\nchunk_byte = 1\n").unwrap_err().to_string().contains("chunk_byte"));
+        assert!(load("[fleet]\nchunk_bytes = 0\n").unwrap_err().to_string().contains("fleet.chunk_bytes"));
+    }
+}

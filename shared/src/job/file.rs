@@ -1,0 +1,193 @@
+//! The job file as it is written: what TOML says, before it is understood. Unknown keys are errors.
+
+use std::collections::BTreeMap;
+
+use serde::Deserialize;
+use toml::Spanned;
+
+/// The whole file.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct JobFile {
+    pub(super) job: JobSection,
+    pub(super) source: SourceSection,
+    pub(super) record: Vec<RecordSection>,
+    #[serde(default)]
+    pub(super) declared: Option<DeclaredSection>,
+    #[serde(default)]
+    pub(super) rule: Vec<RuleSection>,
+    #[serde(default)]
+    pub(super) limits: LimitsSection,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct JobSection {
+    pub(super) name: Spanned<String>,
+    #[serde(default)]
+    pub(super) description: Option<String>,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct SourceSection {
+    pub(super) format: Spanned<String>,
+    #[serde(default)]
+    pub(super) path: Option<String>,
+    #[serde(default)]
+    pub(super) encoding: Option<Spanned<String>>,
+    #[serde(default)]
+    pub(super) compression: Option<Spanned<String>>,
+    #[serde(default)]
+    pub(super) framing: Option<Spanned<String>>,
+    #[serde(default)]
+    pub(super) separator: Option<Spanned<String>>,
+    #[serde(default)]
+    pub(super) quote: Option<Spanned<String>>,
+    #[serde(default)]
+    pub(super) escape: Option<Spanned<String>>,
+    #[serde(default)]
+    pub(super) header: Option<Spanned<bool>>,
+    #[serde(default)]
+    pub(super) null: Option<Spanned<String>>,
+    #[serde(default)]
+    pub(super) trailing_separator: Option<Spanned<bool>>,
+    #[serde(default)]
+    pub(super) trim: Option<Spanned<String>>,
+    #[serde(default)]
+    pub(super) record_bytes: Option<Spanned<usize>>,
+    #[serde(default)]
+    pub(super) record_bytes_max: Option<Spanned<usize>>,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct RecordSection {
+    pub(super) name: Spanned<String>,
+    #[serde(default)]
+    pub(super) role: Option<Spanned<String>>,
+    #[serde(default)]
+    pub(super) key: Vec<Spanned<String>>,
+    #[serde(default)]
+    pub(super) amounts: Vec<Spanned<String>>,
+    #[serde(default)]
+    pub(super) hash: Option<Spanned<NamesOrAll>>,
+    pub(super) staging: Spanned<String>,
+    #[serde(rename = "final")]
+    pub(super) final_table: Spanned<String>,
+    #[serde(default)]
+    pub(super) mode: Option<Spanned<String>>,
+    pub(super) field: Vec<FieldSection>,
+}
+
+/// `"*"` or a list of field names.
+#[derive(Debug, Deserialize)]
+#[serde(untagged)]
+pub(super) enum NamesOrAll {
+    All(String),
+    Names(Vec<String>),
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct FieldSection {
+    pub(super) name: Spanned<String>,
+    #[serde(rename = "type")]
+    pub(super) ty: Spanned<String>,
+    #[serde(default)]
+    pub(super) required: bool,
+    #[serde(default)]
+    pub(super) start: Option<Spanned<usize>>,
+    #[serde(default)]
+    pub(super) width: Option<Spanned<usize>>,
+    #[serde(default)]
+    pub(super) trim: Option<Spanned<String>>,
+    #[serde(default)]
+    pub(super) min: Option<Spanned<toml::Value>>,
+    #[serde(default)]
+    pub(super) max: Option<Spanned<toml::Value>>,
+    #[serde(default)]
+    pub(super) allowed: Option<Spanned<Vec<toml::Value>>>,
+    #[serde(default)]
+    pub(super) pattern: Option<Spanned<String>>,
+    #[serde(default)]
+    pub(super) length: Option<Spanned<LengthSection>>,
+    #[serde(default, rename = "true")]
+    pub(super) true_texts: Option<Vec<String>>,
+    #[serde(default, rename = "false")]
+    pub(super) false_texts: Option<Vec<String>>,
+}
+
+/// `length = 5` or `length = { min = 1, max = 5 }`.
+#[derive(Debug, Deserialize)]
+#[serde(untagged)]
+pub(super) enum LengthSection {
+    Exactly(u32),
+    Between(LengthBounds),
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct LengthBounds {
+    #[serde(default)]
+    pub(super) min: Option<u32>,
+    #[serde(default)]
+    pub(super) max: Option<u32>,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct DeclaredSection {
+    #[serde(default)]
+    pub(super) records: Option<u64>,
+    #[serde(default)]
+    pub(super) bytes: Option<u64>,
+    #[serde(default)]
+    pub(super) amounts: BTreeMap<String, Spanned<toml::Value>>,
+    #[serde(default)]
+    pub(super) sha256: Option<Spanned<String>>,
+    #[serde(default)]
+    pub(super) fingerprint: Option<Spanned<String>>,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct RuleSection {
+    pub(super) name: Spanned<String>,
+    #[serde(default)]
+    pub(super) record: Option<Spanned<String>>,
+    #[serde(default)]
+    pub(super) holds: Option<Spanned<String>>,
+    #[serde(default)]
+    pub(super) unique: Option<Spanned<Vec<String>>>,
+    #[serde(default)]
+    pub(super) references: Option<Spanned<ReferencesSection>>,
+    #[serde(default)]
+    pub(super) balance: Option<Spanned<BalanceSection>>,
+    #[serde(default)]
+    pub(super) on_breach: Option<Spanned<String>>,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct ReferencesSection {
+    pub(super) fields: Vec<String>,
+    pub(super) table: String,
+    pub(super) columns: Vec<String>,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct BalanceSection {
+    pub(super) sum: String,
+    #[serde(default)]
+    pub(super) by: Vec<String>,
+    pub(super) to: toml::Value,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct LimitsSection {
+    #[serde(default)]
+    pub(super) rejects: Option<Spanned<toml::Value>>,
+}

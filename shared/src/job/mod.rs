@@ -1,0 +1,86 @@
+//! The job: what to load and what must hold, declared in a TOML file.
+//!
+//! Read in two steps: [`file`] is what TOML says, [`meaning`] what it means. Everything that can be wrong with
+//! a job is found here, with its line, before anything is opened or written.
+
+mod error;
+mod file;
+mod meaning;
+#[cfg(test)]
+mod tests;
+
+use std::path::Path;
+use std::sync::Arc;
+
+use domain::declared::Declared;
+use domain::fingerprint::Hash;
+use domain::layout::Layout;
+use domain::reconcile::RejectLimit;
+use domain::rule::{Condition, Rule};
+
+pub use error::{JobError, Place};
+
+use crate::format::spec::FormatSpec;
+use crate::source::Compression;
+
+/// A job, understood and checked.
+#[derive(Debug, Clone)]
+pub struct Job {
+    /// Its name: one job's runs are compared with each other.
+    pub name: String,
+    /// What it is for.
+    pub description: Option<String>,
+    /// The job file's text: it travels to workers and into the evidence.
+    pub text: String,
+    /// SHA-256 of the text.
+    pub digest: Hash,
+    /// Where the source is, unless the command line says so.
+    pub source_path: Option<String>,
+    /// How the source is compressed.
+    pub compression: Compression,
+    /// How records lie in it.
+    pub format: FormatSpec,
+    /// What a record consists of and where it goes.
+    pub layout: Arc<Layout>,
+    /// What the source says of itself.
+    pub declared: Option<Declared>,
+    /// What must hold.
+    pub rules: Vec<Rule>,
+    /// How many rejects are allowed.
+    pub reject_limit: RejectLimit,
+}
+
+impl Job {
+    /// Reads and checks the job file at `path`.
+    ///
+    /// # Errors
+    /// [`JobError`] when it cannot be read or is not a job.
+    pub fn read(path: &Path) -> Result<Self, JobError> {
+        let file = path.display().to_string();
+        let text = std::fs::read_to_string(path).map_err(|error| JobError {
+            file: file.clone(),
+            place: None,
+            message: format!("cannot be read: {error}"),
+            advice: Some("`crossfoot init --sample FILE` writes a job file to start from".into()),
+        })?;
+        Self::parse(&file, &text)
+    }
+
+    /// Checks the job file `text`; `file` is its name in messages.
+    ///
+    /// # Errors
+    /// [`JobError`] with the line at fault.
+    pub fn parse(file: &str, text: &str) -> Result<Self, JobError> {
+        meaning::parse(file, text)
+    }
+
+    /// The row rules with their places among all rules.
+    pub fn row_rules(&self) -> impl Iterator<Item = (usize, &Rule)> {
+        self.rules.iter().enumerate().filter(|(_, rule)| matches!(rule.condition, Condition::Row(_)))
+    }
+
+    /// The set rules with their places among all rules.
+    pub fn set_rules(&self) -> impl Iterator<Item = (usize, &Rule)> {
+        self.rules.iter().enumerate().filter(|(_, rule)| !matches!(rule.condition, Condition::Row(_)))
+    }
+}

@@ -1,0 +1,100 @@
+use domain::rule::Condition;
+use domain::value::FieldType;
+
+use super::*;
+
+const GOOD: &str = r#"[job]
+name = "orders"
+
+[source]
+format = "delimited"
+separator = "|"
+header = true
+
+[[record]]
+name = "order"
+key = ["id"]
+amounts = ["amt"]
+staging = "stg_orders"
+final = "orders"
+
+[[record.field]]
+name = "id"
+type = "integer"
+
+[[record.field]]
+name = "amt"
+type = "decimal(15,2)"
+min = "0.01"
+
+[[record.field]]
+name = "day"
+type = "date(%Y%m%d)"
+
+[declared]
+records = 3
+amounts.amt = "12.50"
+
+[[rule]]
+name = "pairs"
+balance = { sum = "amt", by = ["day"], to = "0.00" }
+
+[limits]
+rejects = "0.1%"
+"#;
+
+fn message(text: &str) -> String {
+    Job::parse("j.toml", text).map_or_else(|error| error.to_string(), |_| "accepted".into())
+}
+
+#[test]
+fn a_job_file_means_what_it_says() {
+    let job = Job::parse("j.toml", GOOD).unwrap();
+    assert_eq!(job.layout.fields[1].ty, FieldType::Decimal { precision: 15, scale: 2 });
+    assert_eq!(job.format.fields[2].pattern.as_deref(), Some("%Y%m%d"));
+    assert!(job.layout.fields[0].required, "a key field is required");
+    assert_eq!(job.reject_limit, RejectLimit::PerMillion(1000));
+    assert_eq!(job.declared.unwrap().amounts["amt"].to_string(), "12.50");
+    assert!(matches!(job.rules[0].condition, Condition::Balance { .. }));
+}
+
+#[test]
+fn each_fault_is_named_with_its_line() {
+    // what is replaced, by what, and what the message must say
+    let table = [
+        ("header = true", "haeder = true", "line 7", "unknown field `haeder`"),
+        ("type = \"integer\"", "type = \"int\"", "line 18", "`int` is not a type"),
+        ("decimal(15,2)", "decimal(39,2)", "line 22", "1 to 38"),
+        ("key = [\"id\"]", "key = [\"idd\"]", "line 11", "there is no field `idd`"),
+        ("amounts = [\"amt\"]", "amounts = [\"day\"]", "line 12", "only decimal and integer"),
+        ("min = \"0.01\"", "min = 0.01", "line 23", "would be read as a float"),
+        ("min = \"0.01\"", "pattern = \"a\"", "line 23", "a pattern is for text"),
+        ("name = \"day\"", "name = \"run_id\"", "line 26", "Crossfoot adds itself"),
+        ("name = \"day\"", "name = \"AMT\"", "line 26", "two fields are called"),
+        ("final = \"orders\"", "final = \"stg_orders\"", "line 14", "same table"),
+        ("final = \"orders\"", "final = \"x; drop\"", "line 14", "cannot be a table's name"),
+        ("final = \"orders\"", "final = \"orders\"\nmode = \"upsrt\"", "line 15", "append or upsert"),
+        ("separator = \"|\"", "separator = \"||\"", "line 6", "one ASCII character"),
+        ("separator = \"|\"", "framing = \"line\"", "line 6", "for the fixed format"),
+        ("rejects = \"0.1%\"", "rejects = -1", "line 38", "rejects is a number"),
+        ("to = \"0.00\"", "to = 0.0", "line 35", "would be read as a float"),
+        ("balance =", "holds = \"amt > 0\"\nbalance =", "line 34", "exactly one of"),
+        ("records = 3\namounts.amt = \"12.50\"", "", "j.toml", "declares nothing"),
+    ];
+    for (from, to, line, fragment) in table {
+        let message = message(&GOOD.replacen(from, to, 1));
+        assert!(message.contains(line) && message.contains(fragment), "{to}: {message}");
+    }
+}
+
+#[test]
+fn a_fixed_record_needs_positions_that_do_not_overlap() {
+    let fixed = GOOD.replace("\"delimited\"\nseparator = \"|\"\nheader = true", "\"fixed\"");
+    assert!(message(&fixed).contains("needs `start`"));
+    let placed = fixed
+        .replace("type = \"integer\"", "type = \"integer\"\nstart = 1\nwidth = 5")
+        .replace("min = \"0.01\"", "start = 6\nwidth = 10")
+        .replace("%Y%m%d)\"", "%Y%m%d)\"\nstart = 15\nwidth = 8");
+    assert!(message(&placed).contains("overlaps"), "{}", message(&placed));
+    assert_eq!(message(&placed.replace("start = 15", "start = 16")), "accepted");
+}

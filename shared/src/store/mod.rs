@@ -1,0 +1,403 @@
+//! The store: the ledger, staging, rejects, evidence and promotion, in the database of the job's tables.
+//!
+//! # The contract that every adapter keeps
+//!
+//! - [`Store::commit`] is one transaction: the chunk's ledger entry, its staging rows, rejects and breaches. A
+//!   second commit of the chunk changes nothing and says [`CommitOutcome::AlreadyThere`]. A commit into a run
+//!   that no longer loads changes nothing and says [`CommitOutcome::RunClosed`].
+//! - **Fencing**: whoever takes a run up gets a [`Fence`]; every change to a run by an older one fails with
+//!   [`StoreError::Fenced`].
+//! - **Reading back** gives what is in the tables *now*, ordered by chunk, record and kind, in blocks of bounded
+//!   size, and never trusts the ledger for it. Dropping the receiver ends it.
+//! - **Promotion** inserts, reads back and commits in one transaction; dropped uncommitted, it leaves nothing.
+//! - **The log** is appended to in one transaction with the change it documents where there is one.
+//! - Unknown outcome (a lost connection during commit) means: do it again.
+
+pub mod model;
+pub mod sqlite;
+
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use domain::check::CheckResult;
+use domain::constraint::ReasonCode;
+use domain::counts::WorkerShare;
+use domain::event::{Entry as LogEntry, Event};
+use domain::finding::Finding;
+use domain::fingerprint::Hash;
+use domain::ids::{ChunkNo, RunId, WorkerId};
+use domain::layout::Layout;
+use domain::lifecycle::{IllegalStep, RunEvent};
+use domain::permit::Permit;
+use domain::report::RejectGroup;
+use domain::rule::RuleOutcome;
+use thiserror::Error;
+use tokio::sync::mpsc;
+
+use crate::job::Job;
+use crate::wire::Batch;
+use model::{
+    Block, ChunkCut, ChunkRange, ChunkRow, CommitOutcome, KeyCounts, NewRun, NewWorker, RejectRow, Reported, Run,
+    SplitTotals,
+};
+
+/// Why the store did not do what it was asked.
+#[derive(Debug, Error)]
+pub enum StoreError {
+    /// It cannot be opened.
+    #[error("the store {url} cannot be opened: {reason}")]
+    Unreachable {
+        /// The store's URL, without secrets.
+        url: String,
+        /// What the database said.
+        reason: String,
+    },
+    /// The URL is not one of a store.
+    #[error("`{url}` is not a store's URL: sqlite:PATH is expected")]
+    BadUrl {
+        /// What was given.
+        url: String,
+    },
+    /// It was written by a newer program.
+    #[error("the store was written by a newer crossfoot (schema {found}, this one knows {known}); use that one")]
+    Newer {
+        /// The schema's version.
+        found: i64,
+        /// The newest version this program knows.
+        known: i64,
+    },
+    /// A table is there, and is not the job's.
+    #[error("table {table} is not as the job needs it:\n  {}\nchange the job or the table, or name another table", differences.join("\n  "))]
+    TableDiffers {
+        /// The table.
+        table: String,
+        /// Each difference, in words.
+        differences: Vec<String>,
+    },
+    /// A rule names a table or column that is not there.
+    #[error("{what}")]
+    NoSuchTable {
+        /// What is missing, in words.
+        what: String,
+    },
+    /// There is no such run.
+    #[error("there is no run {what} in {url}; `crossfoot runs` lists them")]
+    NoSuchRun {
+        /// What was asked for.
+        what: String,
+        /// Where.
+        url: String,
+    },
+    /// Someone else has taken the run up.
+    #[error("run {run_id} was taken over by another coordinator, cancelled or finished; this one stops")]
+    Fenced {
+        /// The run.
+        run_id: RunId,
+    },
+    /// Someone else is at work on it.
+    #[error("run {run_id} is in the hands of {owner}; wait for it, stop it, or cancel the run")]
+    LeaseHeld {
+        /// The run.
+        run_id: RunId,
+        /// Who.
+        owner: String,
+    },
+    /// The step is not in the table of legal steps.
+    #[error(transparent)]
+    Step(#[from] IllegalStep),
+    /// Final refused a row: its key, or another of its constraints.
+    #[error("the final table refused a row: {reason}")]
+    FinalRefused {
+        /// What the database said.
+        reason: String,
+    },
+    /// No room is left.
+    #[error("the disk that holds the store, or its temporary files, is full: free some space, then `crossfoot resume`")]
+    Full,
+    /// What is in the ledger does not make sense.
+    #[error("the ledger is damaged: {what}")]
+    Damaged {
+        /// What, and where.
+        what: String,
+    },
+    /// Anything else that the database says.
+    #[error("the store failed: {reason}")]
+    Database {
+        /// What it said.
+        reason: String,
+    },
+}
+
+impl StoreError {
+    /// Whether it is the command, job or configuration that has to change, rather than the world.
+    #[must_use]
+    pub const fn is_usage(&self) -> bool {
+        matches!(
+            self,
+            Self::BadUrl { .. } | Self::TableDiffers { .. } | Self::NoSuchTable { .. } | Self::NoSuchRun { .. } | Self::Step(_)
+        )
+    }
+}
+
+/// The right to change a run, until someone else takes it up.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Fence {
+    /// The run.
+    pub run_id: RunId,
+    /// The number of times it had been taken up by then.
+    pub epoch: u64,
+}
+
+/// Who has a run in hand.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Lease {
+    /// Who, as `user@host pid N`.
+    pub owner: String,
+    /// Until when, in milliseconds since 1970, unless it is renewed.
+    pub until_ms: i64,
+}
+
+/// How far a run's chunks are.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Progress {
+    /// Chunks in the ledger.
+    pub split: u64,
+    /// Of these, committed.
+    pub committed: u64,
+    /// Of these, set aside.
+    pub set_aside: u64,
+    /// Records in the committed ones.
+    pub records: u64,
+}
+
+/// What reading back yields.
+pub type Blocks = mpsc::Receiver<Result<Block, StoreError>>;
+
+/// The ledger, the tables and the evidence.
+#[async_trait]
+pub trait Store: Send + Sync {
+    /// Its URL, without secrets.
+    fn url(&self) -> String;
+
+    // The job's tables.
+
+    /// Makes the job's tables where they are missing.
+    ///
+    /// # Errors
+    /// [`StoreError::TableDiffers`] when one is there and differs; nothing is changed then.
+    async fn prepare(&self, job: &Job) -> Result<(), StoreError>;
+
+    // Runs.
+
+    /// Opens a run.
+    ///
+    /// # Errors
+    /// [`StoreError`] of the database.
+    async fn open_run(&self, new: &NewRun) -> Result<Run, StoreError>;
+    /// One run.
+    ///
+    /// # Errors
+    /// [`StoreError::NoSuchRun`].
+    async fn run(&self, run_id: RunId) -> Result<Run, StoreError>;
+    /// The latest runs, the newest first.
+    ///
+    /// # Errors
+    /// [`StoreError`] of the database.
+    async fn runs(&self, limit: u32) -> Result<Vec<Run>, StoreError>;
+    /// The runs of `job` on bytes with this SHA-256, the newest first.
+    ///
+    /// # Errors
+    /// [`StoreError`] of the database.
+    async fn runs_with_source(&self, job: &str, sha256: &Hash) -> Result<Vec<Run>, StoreError>;
+    /// The text of the job file with this digest.
+    ///
+    /// # Errors
+    /// [`StoreError::Damaged`] when it is not there.
+    async fn job_text(&self, digest: &Hash) -> Result<String, StoreError>;
+
+    // Who drives a run.
+
+    /// Who has it in hand.
+    ///
+    /// # Errors
+    /// [`StoreError`] of the database.
+    async fn lease(&self, run_id: RunId) -> Result<Option<Lease>, StoreError>;
+    /// Takes the run up. `evict`: the owner is known to be dead, or is to be fenced off.
+    ///
+    /// # Errors
+    /// [`StoreError::LeaseHeld`].
+    async fn take_up(&self, run_id: RunId, lease: &Lease, now_ms: i64, evict: bool) -> Result<Fence, StoreError>;
+    /// Keeps it.
+    ///
+    /// # Errors
+    /// [`StoreError::Fenced`].
+    async fn renew(&self, fence: Fence, until_ms: i64) -> Result<(), StoreError>;
+    /// Lets it go, and books the time spent on it.
+    ///
+    /// # Errors
+    /// [`StoreError::Fenced`].
+    async fn release(&self, fence: Fence, spent_ms: u64) -> Result<(), StoreError>;
+    /// Takes the run a step further in its life, with the log's entry for it.
+    ///
+    /// # Errors
+    /// [`StoreError::Step`] when the table has no such step, [`StoreError::Fenced`].
+    async fn step(&self, fence: Fence, event: RunEvent, note: Option<&str>, log: LogEntry) -> Result<Run, StoreError>;
+
+    // Chunks.
+
+    /// Books chunks as cut. One that is there already must be the same.
+    ///
+    /// # Errors
+    /// [`StoreError::Damaged`] when a chunk of that number was cut otherwise, [`StoreError::Fenced`].
+    async fn add_chunks(&self, fence: Fence, chunks: &[ChunkCut]) -> Result<(), StoreError>;
+    /// Books that the source's end was reached.
+    ///
+    /// # Errors
+    /// [`StoreError::Fenced`].
+    async fn finish_split(&self, fence: Fence, totals: &SplitTotals) -> Result<(), StoreError>;
+    /// Chunks from number `from` on, in order, `limit` at most.
+    ///
+    /// # Errors
+    /// [`StoreError`] of the database.
+    async fn chunks(&self, run_id: RunId, from: u64, limit: u32) -> Result<Vec<ChunkRow>, StoreError>;
+    /// How far the run's chunks are.
+    ///
+    /// # Errors
+    /// [`StoreError`] of the database.
+    async fn progress(&self, run_id: RunId) -> Result<Progress, StoreError>;
+    /// Takes a chunk that keeps failing out of the flow.
+    ///
+    /// # Errors
+    /// [`StoreError::Fenced`].
+    async fn set_aside(&self, fence: Fence, chunk_no: ChunkNo, reason: &str) -> Result<(), StoreError>;
+    /// Puts the chunks that were set aside back into the flow.
+    ///
+    /// # Errors
+    /// [`StoreError::Fenced`].
+    async fn put_back(&self, fence: Fence) -> Result<u64, StoreError>;
+
+    // Workers.
+
+    /// Registers a worker.
+    ///
+    /// # Errors
+    /// [`StoreError`] of the database.
+    async fn register_worker(&self, worker: &NewWorker) -> Result<WorkerId, StoreError>;
+    /// Commits a batch: ledger entry, rows, rejects and breaches, in one transaction, exactly once.
+    ///
+    /// # Errors
+    /// [`StoreError`] of the database; whether it was committed is then not known.
+    async fn commit(&self, layout: &Arc<Layout>, batch: Batch, writer: WorkerId) -> Result<CommitOutcome, StoreError>;
+    /// Keeps what workers reported. The same report again changes nothing.
+    ///
+    /// # Errors
+    /// [`StoreError`] of the database.
+    async fn keep_reports(&self, run_id: RunId, reports: &[Reported]) -> Result<(), StoreError>;
+    /// Every worker's share of the run, counted in three places.
+    ///
+    /// # Errors
+    /// [`StoreError`] of the database.
+    async fn worker_shares(&self, run_id: RunId, layout: &Layout) -> Result<Vec<WorkerShare>, StoreError>;
+
+    // Verification.
+
+    /// Reads staging back: rows and rejects.
+    async fn read_staging(&self, run_id: RunId, layout: &Arc<Layout>, range: ChunkRange) -> Blocks;
+    /// Applies the set rules and finds out what will not be promoted, anew.
+    /// The outcomes are of all rules, in the job's order; row rules' as kept by the writers.
+    ///
+    /// # Errors
+    /// [`StoreError`] of the database.
+    async fn apply_rules(&self, fence: Fence, job: &Job) -> Result<(Vec<RuleOutcome>, KeyCounts), StoreError>;
+    /// Begins the promotion of a reconciled run. Nobody else writes until it is over.
+    ///
+    /// # Errors
+    /// [`StoreError::Fenced`].
+    async fn begin_promotion(&self, fence: Fence, permit: &Permit, layout: &Arc<Layout>) -> Result<Box<dyn Promotion>, StoreError>;
+
+    // Evidence.
+
+    /// Appends to the log.
+    ///
+    /// # Errors
+    /// [`StoreError`] of the database.
+    async fn log(&self, entry: LogEntry) -> Result<Event, StoreError>;
+    /// The log's events behind number `after`, in order, `limit` at most.
+    ///
+    /// # Errors
+    /// [`StoreError`] of the database.
+    async fn events(&self, after: u64, limit: u32) -> Result<Vec<Event>, StoreError>;
+    /// Replaces the run's checks and summary by those of its last reconciliation.
+    ///
+    /// # Errors
+    /// [`StoreError::Fenced`].
+    async fn keep_checks(&self, fence: Fence, checks: &[CheckResult], summary: &str) -> Result<(), StoreError>;
+    /// The run's checks, and its summary, if it was reconciled.
+    ///
+    /// # Errors
+    /// [`StoreError`] of the database.
+    async fn checks(&self, run_id: RunId) -> Result<(Vec<CheckResult>, Option<String>), StoreError>;
+    /// Forgets the findings of an earlier reconciliation.
+    ///
+    /// # Errors
+    /// [`StoreError::Fenced`].
+    async fn clear_findings(&self, fence: Fence) -> Result<(), StoreError>;
+    /// Keeps findings.
+    ///
+    /// # Errors
+    /// [`StoreError::Fenced`].
+    async fn keep_findings(&self, fence: Fence, findings: &[Finding]) -> Result<(), StoreError>;
+    /// Findings from the `from`th on, `limit` at most, and how many there are.
+    ///
+    /// # Errors
+    /// [`StoreError`] of the database.
+    async fn findings(&self, run_id: RunId, from: u64, limit: u32) -> Result<(Vec<Finding>, u64), StoreError>;
+    /// Records that break rules or share a key, as findings, from the `from`th on, `limit` at most.
+    ///
+    /// # Errors
+    /// [`StoreError`] of the database.
+    async fn breaches(&self, run_id: RunId, job: &Job, from: u64, limit: u32) -> Result<Vec<Finding>, StoreError>;
+    /// Rejects behind record `after`, in order, `limit` at most.
+    ///
+    /// # Errors
+    /// [`StoreError`] of the database.
+    async fn rejects(&self, run_id: RunId, after: u64, limit: u32) -> Result<Vec<RejectRow>, StoreError>;
+    /// Rejects by field and kind of fault, most frequent first.
+    ///
+    /// # Errors
+    /// [`StoreError`] of the database.
+    async fn reject_groups(&self, run_id: RunId) -> Result<Vec<RejectGroup>, StoreError>;
+    /// Removes the run's staging rows, rejects and findings, in steps that can be repeated; the ledger, the checks and the log stay.
+    ///
+    /// # Errors
+    /// [`StoreError`] of the database.
+    async fn purge(&self, fence: Fence, staging: &str, log: LogEntry) -> Result<u64, StoreError>;
+}
+
+/// A promotion under way: one transaction, invisible to everyone else until it is committed.
+#[async_trait]
+pub trait Promotion: Send {
+    /// Brings the staged rows that are not excluded into final. Returns how many rows of any table changed.
+    ///
+    /// # Errors
+    /// [`StoreError::FinalRefused`] when final's own constraints refuse a row.
+    async fn insert(&mut self) -> Result<u64, StoreError>;
+    /// Reads back from final what belongs to each staged record, in record order: rows and absences.
+    async fn read_final(&mut self) -> Blocks;
+    /// Makes it visible, with the run's last step, its checks and the log's entry.
+    ///
+    /// # Errors
+    /// [`StoreError`] of the database; nothing is promoted then, or its outcome is unknown if the connection was lost.
+    async fn commit(self: Box<Self>, checks: &[CheckResult], summary: &str, log: LogEntry) -> Result<(), StoreError>;
+    /// Takes everything back.
+    ///
+    /// # Errors
+    /// [`StoreError`] of the database; nothing is promoted all the same.
+    async fn rollback(self: Box<Self>) -> Result<(), StoreError>;
+}
+
+/// The code of a kept reject's reason, from its name.
+#[must_use]
+pub fn reason_code(name: &str) -> Option<ReasonCode> {
+    ReasonCode::ALL.iter().copied().find(|code| code.name() == name)
+}

@@ -1,0 +1,484 @@
+//! Runs, chunks and workers in the ledger. Readers are `sqlx`, changes go through [`SqliteStore::write`].
+
+use domain::counts::{Counts, Role, WorkerShare};
+use domain::event::Entry as LogEntry;
+use domain::fingerprint::{Hash, TreeRange};
+use domain::ids::{ChunkNo, RecordNo, RunId, WorkerId};
+use domain::layout::Layout;
+use domain::lifecycle::{RunEvent, RunState};
+use domain::totals::Sums;
+use rusqlite::{OptionalExtension, Transaction, params};
+use sqlx::Row as _;
+use sqlx::sqlite::SqliteRow;
+
+use super::connect::SqliteStore;
+use super::evidence;
+use super::tables::quoted;
+use crate::store::model::{ChunkCut, ChunkRow, Committed, NewRun, NewWorker, Reported, Run, SplitTotals};
+use crate::store::{Fence, Lease, Progress, StoreError};
+
+fn damaged(what: impl Into<String>) -> StoreError {
+    StoreError::Damaged { what: what.into() }
+}
+
+/// A count that SQLite keeps as a signed integer.
+fn unsigned(row: &SqliteRow, column: &str) -> Result<u64, StoreError> {
+    let signed: i64 = row.try_get(column)?;
+    u64::try_from(signed).map_err(|_| damaged(format!("{column} is {signed}")))
+}
+
+fn optional_unsigned(row: &SqliteRow, column: &str) -> Result<Option<u64>, StoreError> {
+    let signed: Option<i64> = row.try_get(column)?;
+    signed.map(|signed| u64::try_from(signed).map_err(|_| damaged(format!("{column} is {signed}")))).transpose()
+}
+
+fn parsed<T: std::str::FromStr>(row: &SqliteRow, column: &str) -> Result<T, StoreError> {
+    let text: String = row.try_get(column)?;
+    text.parse().map_err(|_| damaged(format!("{column} is `{text}`")))
+}
+
+fn optional_parsed<T: std::str::FromStr>(row: &SqliteRow, column: &str) -> Result<Option<T>, StoreError> {
+    let text: Option<String> = row.try_get(column)?;
+    text.map(|text| text.parse().map_err(|_| damaged(format!("{column} is `{text}`")))).transpose()
+}
+
+fn run_from(row: &SqliteRow) -> Result<Run, StoreError> {
+    let split = match optional_unsigned(row, "split_chunks")? {
+        None => None,
+        Some(chunks) => Some(SplitTotals {
+            chunks,
+            records: unsigned(row, "split_records")?,
+            bytes: unsigned(row, "split_bytes")?,
+            header_bytes: unsigned(row, "split_header_bytes")?,
+            bytes_on_disk: unsigned(row, "split_disk_bytes")?,
+            sha256: parsed(row, "split_sha256")?,
+        }),
+    };
+    Ok(Run {
+        run_id: parsed(row, "run_id")?,
+        job: row.try_get("job")?,
+        job_digest: parsed(row, "job_digest")?,
+        state: parsed(row, "state")?,
+        source: row.try_get("source")?,
+        source_bytes: optional_unsigned(row, "source_bytes")?,
+        source_sha256: optional_parsed(row, "source_sha256")?,
+        split_sha256: split.map(|split| split.sha256),
+        declared: row.try_get("declared")?,
+        chunk_bytes: unsigned(row, "chunk_bytes")?,
+        chunk_records: unsigned(row, "chunk_records")?,
+        again: row.try_get("again")?,
+        pause_after_staged: row.try_get("pause_after_staged")?,
+        actor: row.try_get("actor")?,
+        opened_at_ms: row.try_get("opened_at_ms")?,
+        ended_at_ms: row.try_get("ended_at_ms")?,
+        elapsed_ms: unsigned(row, "elapsed_ms")?,
+        epoch: unsigned(row, "epoch")?,
+        purged: row.try_get("purged")?,
+        note: row.try_get("note")?,
+        split,
+    })
+}
+
+/// Fails unless `fence` is the run's newest.
+pub(super) fn hold_fence(transaction: &Transaction<'_>, fence: Fence) -> Result<(), StoreError> {
+    let epoch: Option<u64> = transaction
+        .prepare_cached("SELECT epoch FROM crossfoot_run WHERE run_id = ?1")?
+        .query_row([fence.run_id.to_string()], |row| row.get(0))
+        .optional()?;
+    if epoch == Some(fence.epoch) { Ok(()) } else { Err(StoreError::Fenced { run_id: fence.run_id }) }
+}
+
+/// Takes the run one legal step further.
+pub(super) fn step_run(transaction: &Transaction<'_>, fence: Fence, event: RunEvent, note: Option<&str>, at_ms: i64) -> Result<(), StoreError> {
+    hold_fence(transaction, fence)?;
+    let run_id = fence.run_id.to_string();
+    let state: String = transaction.query_row("SELECT state FROM crossfoot_run WHERE run_id = ?1", [&run_id], |row| row.get(0))?;
+    let from: RunState = state.parse().map_err(|_| damaged(format!("state of run {run_id} is `{state}`")))?;
+    let to = from.after(event)?;
+    let ended = to.is_over().then_some(at_ms);
+    transaction.execute(
+        "UPDATE crossfoot_run SET state = ?2, note = ?3, ended_at_ms = ?4 WHERE run_id = ?1",
+        params![run_id, to.name(), note, ended],
+    )?;
+    Ok(())
+}
+
+impl SqliteStore {
+    pub(super) async fn insert_run(&self, new: NewRun) -> Result<Run, StoreError> {
+        let run_id = new.run_id;
+        self.write(move |transaction| {
+            transaction.execute(
+                "INSERT INTO crossfoot_job (digest, name, body) VALUES (?1, ?2, ?3) ON CONFLICT (digest) DO NOTHING",
+                params![new.job_digest.to_string(), new.job, new.job_text],
+            )?;
+            transaction.execute(
+                "INSERT INTO crossfoot_run (run_id, job, job_digest, state, source, source_bytes, source_sha256, declared,
+                 chunk_bytes, chunk_records, again, pause_after_staged, actor, opened_at_ms)
+                 VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14)",
+                params![
+                    new.run_id.to_string(),
+                    new.job,
+                    new.job_digest.to_string(),
+                    RunState::Loading.name(),
+                    new.source,
+                    new.source_bytes,
+                    new.source_sha256.map(|hash| hash.to_string()),
+                    new.declared,
+                    new.chunk_bytes,
+                    new.chunk_records,
+                    new.again,
+                    new.pause_after_staged,
+                    new.actor,
+                    new.now_ms,
+                ],
+            )?;
+            let detail = serde_json::json!({
+                "job": new.job,
+                "job_digest": new.job_digest,
+                "source": new.source,
+                "source_bytes": new.source_bytes,
+                "source_sha256": new.source_sha256,
+                "again": new.again,
+                "version": env!("CARGO_PKG_VERSION"),
+            });
+            let entry = LogEntry {
+                run_id: Some(new.run_id.to_string()),
+                at_ms: new.now_ms,
+                kind: "opened".into(),
+                actor: new.actor,
+                detail: detail.to_string(),
+            };
+            evidence::append(transaction, entry)?;
+            Ok(())
+        })
+        .await?;
+        self.fetch_run(run_id).await
+    }
+
+    pub(super) async fn fetch_run(&self, run_id: RunId) -> Result<Run, StoreError> {
+        let row = sqlx::query("SELECT * FROM crossfoot_run WHERE run_id = $1")
+            .bind(run_id.to_string())
+            .fetch_optional(&self.pool)
+            .await?
+            .ok_or_else(|| StoreError::NoSuchRun { what: run_id.to_string(), url: format!("sqlite:{}", self.path.display()) })?;
+        run_from(&row)
+    }
+
+    pub(super) async fn fetch_runs(&self, limit: u32) -> Result<Vec<Run>, StoreError> {
+        let rows = sqlx::query("SELECT * FROM crossfoot_run ORDER BY run_id DESC LIMIT $1").bind(limit).fetch_all(&self.pool).await?;
+        rows.iter().map(run_from).collect()
+    }
+
+    pub(super) async fn fetch_runs_with_source(&self, job: &str, sha256: &Hash) -> Result<Vec<Run>, StoreError> {
+        let rows = sqlx::query(
+            "SELECT * FROM crossfoot_run WHERE job = $1 AND (split_sha256 = $2 OR source_sha256 = $2) ORDER BY run_id DESC",
+        )
+        .bind(job)
+        .bind(sha256.to_string())
+        .fetch_all(&self.pool)
+        .await?;
+        rows.iter().map(run_from).collect()
+    }
+
+    pub(super) async fn fetch_job_text(&self, digest: &Hash) -> Result<String, StoreError> {
+        sqlx::query("SELECT body FROM crossfoot_job WHERE digest = $1")
+            .bind(digest.to_string())
+            .fetch_optional(&self.pool)
+            .await?
+            .map(|row| row.try_get("body"))
+            .transpose()?
+            .ok_or_else(|| damaged(format!("job {digest} is not in the store")))
+    }
+
+    pub(super) async fn fetch_lease(&self, run_id: RunId) -> Result<Option<Lease>, StoreError> {
+        let row = sqlx::query("SELECT lease_owner, lease_until_ms FROM crossfoot_run WHERE run_id = $1")
+            .bind(run_id.to_string())
+            .fetch_optional(&self.pool)
+            .await?;
+        let Some(row) = row else { return Ok(None) };
+        let (owner, until_ms): (Option<String>, Option<i64>) = (row.try_get(0)?, row.try_get(1)?);
+        Ok(owner.zip(until_ms).map(|(owner, until_ms)| Lease { owner, until_ms }))
+    }
+
+    pub(super) async fn take_lease(&self, run_id: RunId, lease: Lease, now_ms: i64, evict: bool) -> Result<Fence, StoreError> {
+        self.write(move |transaction| {
+            let id = run_id.to_string();
+            let held: Option<String> = transaction
+                .query_row(
+                    "SELECT lease_owner FROM crossfoot_run WHERE run_id = ?1 AND lease_until_ms > ?2",
+                    params![id, now_ms],
+                    |row| row.get(0),
+                )
+                .optional()?
+                .flatten();
+            if let Some(owner) = held
+                && !evict
+            {
+                return Err(StoreError::LeaseHeld { run_id, owner });
+            }
+            let epoch = transaction.query_row(
+                "UPDATE crossfoot_run SET epoch = epoch + 1, lease_owner = ?2, lease_until_ms = ?3 WHERE run_id = ?1 RETURNING epoch",
+                params![id, lease.owner, lease.until_ms],
+                |row| row.get(0),
+            )?;
+            Ok(Fence { run_id, epoch })
+        })
+        .await
+    }
+
+    pub(super) async fn keep_lease(&self, fence: Fence, until_ms: i64) -> Result<(), StoreError> {
+        self.write(move |transaction| {
+            hold_fence(transaction, fence)?;
+            transaction.execute("UPDATE crossfoot_run SET lease_until_ms = ?2 WHERE run_id = ?1", params![fence.run_id.to_string(), until_ms])?;
+            Ok(())
+        })
+        .await
+    }
+
+    pub(super) async fn drop_lease(&self, fence: Fence, spent_ms: u64) -> Result<(), StoreError> {
+        self.write(move |transaction| {
+            hold_fence(transaction, fence)?;
+            transaction.execute(
+                "UPDATE crossfoot_run SET lease_owner = NULL, lease_until_ms = NULL, elapsed_ms = elapsed_ms + ?2 WHERE run_id = ?1",
+                params![fence.run_id.to_string(), spent_ms],
+            )?;
+            Ok(())
+        })
+        .await
+    }
+
+    pub(super) async fn insert_chunks(&self, fence: Fence, chunks: Vec<ChunkCut>) -> Result<(), StoreError> {
+        self.write(move |transaction| {
+            hold_fence(transaction, fence)?;
+            let run_id = fence.run_id.to_string();
+            let mut insert = transaction.prepare_cached(
+                "INSERT INTO crossfoot_chunk (run_id, chunk_no, state, offset_bytes, bytes, first_record_no, records, sha256)
+                 VALUES (?1, ?2, 'split', ?3, ?4, ?5, ?6, ?7) ON CONFLICT (run_id, chunk_no) DO NOTHING",
+            )?;
+            let mut same = transaction.prepare_cached(
+                "SELECT count(*) FROM crossfoot_chunk WHERE run_id = ?1 AND chunk_no = ?2 AND offset_bytes = ?3 AND bytes = ?4
+                 AND first_record_no = ?5 AND records = ?6 AND sha256 = ?7",
+            )?;
+            for cut in &chunks {
+                let values =
+                    params![run_id, cut.chunk_no.0, cut.offset, cut.bytes, cut.first_record_no.0, cut.records, cut.sha256.0.as_slice()];
+                if insert.execute(values)? == 0 && same.query_row(values, |row| row.get::<_, u64>(0))? == 0 {
+                    return Err(damaged(format!(
+                        "chunk {} of run {run_id}, at byte {}, was cut from other bytes before: the source is not the one the run began with",
+                        cut.chunk_no, cut.offset
+                    )));
+                }
+            }
+            Ok(())
+        })
+        .await
+    }
+
+    pub(super) async fn set_split(&self, fence: Fence, totals: SplitTotals) -> Result<(), StoreError> {
+        self.write(move |transaction| {
+            hold_fence(transaction, fence)?;
+            transaction.execute(
+                "UPDATE crossfoot_run SET split_chunks = ?2, split_records = ?3, split_bytes = ?4, split_header_bytes = ?5,
+                 split_disk_bytes = ?6, split_sha256 = ?7 WHERE run_id = ?1",
+                params![
+                    fence.run_id.to_string(),
+                    totals.chunks,
+                    totals.records,
+                    totals.bytes,
+                    totals.header_bytes,
+                    totals.bytes_on_disk,
+                    totals.sha256.to_string()
+                ],
+            )?;
+            Ok(())
+        })
+        .await
+    }
+
+    pub(super) async fn fetch_chunks(&self, run_id: RunId, from: u64, limit: u32) -> Result<Vec<ChunkRow>, StoreError> {
+        let rows = sqlx::query("SELECT * FROM crossfoot_chunk WHERE run_id = $1 AND chunk_no >= $2 ORDER BY chunk_no LIMIT $3")
+            .bind(run_id.to_string())
+            .bind(i64::try_from(from).unwrap_or(i64::MAX))
+            .bind(limit)
+            .fetch_all(&self.pool)
+            .await?;
+        rows.iter().map(chunk_from).collect()
+    }
+
+    pub(super) async fn fetch_progress(&self, run_id: RunId) -> Result<Progress, StoreError> {
+        let row = sqlx::query(
+            "SELECT count(*) AS split, count(*) FILTER (WHERE state = 'committed') AS committed,
+             count(*) FILTER (WHERE state = 'set-aside') AS set_aside,
+             coalesce(sum(records) FILTER (WHERE state = 'committed'), 0) AS records
+             FROM crossfoot_chunk WHERE run_id = $1",
+        )
+        .bind(run_id.to_string())
+        .fetch_one(&self.pool)
+        .await?;
+        Ok(Progress {
+            split: unsigned(&row, "split")?,
+            committed: unsigned(&row, "committed")?,
+            set_aside: unsigned(&row, "set_aside")?,
+            records: unsigned(&row, "records")?,
+        })
+    }
+
+    pub(super) async fn mark_set_aside(&self, fence: Fence, chunk_no: ChunkNo, reason: String) -> Result<(), StoreError> {
+        self.write(move |transaction| {
+            hold_fence(transaction, fence)?;
+            transaction.execute(
+                "UPDATE crossfoot_chunk SET state = 'set-aside', reason = ?3 WHERE run_id = ?1 AND chunk_no = ?2 AND state = 'split'",
+                params![fence.run_id.to_string(), chunk_no.0, reason],
+            )?;
+            Ok(())
+        })
+        .await
+    }
+
+    pub(super) async fn unset_aside(&self, fence: Fence) -> Result<u64, StoreError> {
+        self.write(move |transaction| {
+            hold_fence(transaction, fence)?;
+            let changed = transaction.execute(
+                "UPDATE crossfoot_chunk SET state = 'split', reason = NULL WHERE run_id = ?1 AND state = 'set-aside'",
+                [fence.run_id.to_string()],
+            )?;
+            Ok(changed as u64)
+        })
+        .await
+    }
+
+    pub(super) async fn insert_worker(&self, worker: NewWorker) -> Result<WorkerId, StoreError> {
+        self.write(move |transaction| {
+            let id = transaction.query_row(
+                "INSERT INTO crossfoot_worker (name, role, host, pid, version, started_at_ms) VALUES (?1, ?2, ?3, ?4, ?5, ?6)
+                 RETURNING worker_id",
+                params![worker.name, worker.role.name(), worker.host, worker.pid, worker.version, worker.now_ms],
+                |row| row.get(0),
+            )?;
+            Ok(WorkerId(id))
+        })
+        .await
+    }
+
+    pub(super) async fn upsert_reports(&self, run_id: RunId, reports: Vec<Reported>) -> Result<(), StoreError> {
+        self.write(move |transaction| {
+            let run_id = run_id.to_string();
+            // The first report of a worker for a chunk stands; a repeated one changes nothing.
+            let mut insert = transaction.prepare_cached(
+                "INSERT INTO crossfoot_report (run_id, chunk_no, role, worker_id, records, accepted, rejected, bytes, busy_us)
+                 VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9) ON CONFLICT DO NOTHING",
+            )?;
+            for report in &reports {
+                insert.execute(params![
+                    run_id,
+                    report.chunk_no.0,
+                    report.role.name(),
+                    report.worker.0,
+                    report.records,
+                    report.accepted,
+                    report.rejected,
+                    report.bytes,
+                    report.busy_us
+                ])?;
+            }
+            Ok(())
+        })
+        .await
+    }
+
+    /// One row for each worker that the ledger, the reports or the tables name.
+    pub(super) async fn fetch_shares(&self, run_id: RunId, layout: &Layout) -> Result<Vec<WorkerShare>, StoreError> {
+        let mut shares = Vec::new();
+        for (role, column) in [(Role::Processor, "processor_id"), (Role::Writer, "writer_id")] {
+            let table = match role {
+                Role::Processor => "crossfoot_reject".to_owned(),
+                Role::Writer => quoted(&layout.staging),
+            };
+            // The role's column and the staging table's checked, quoted name are all that is spliced in.
+            let sql = format!(
+                "WITH ledger AS (
+                     SELECT {column} AS id, count(*) AS chunks, sum(records_in) AS records, sum(accepted) AS accepted, sum(rejected) AS rejected
+                     FROM crossfoot_chunk WHERE run_id = $1 AND state = 'committed' GROUP BY 1),
+                 reported AS (
+                     SELECT r.worker_id AS id, count(*) AS chunks, sum(r.records) AS records, sum(r.accepted) AS accepted,
+                            sum(r.rejected) AS rejected, sum(r.bytes) AS bytes, sum(r.busy_us) AS busy_us
+                     FROM crossfoot_report r JOIN crossfoot_chunk c ON c.run_id = r.run_id AND c.chunk_no = r.chunk_no AND c.{column} = r.worker_id
+                     WHERE r.run_id = $1 AND r.role = $2 AND c.state = 'committed' GROUP BY 1),
+                 found AS (SELECT worker_id AS id, count(*) AS n FROM {table} WHERE run_id = $1 GROUP BY 1),
+                 ids AS (SELECT id FROM ledger UNION SELECT id FROM reported UNION SELECT id FROM found)
+                 SELECT ids.id, w.name, w.host,
+                     coalesce(l.chunks, 0) AS l_chunks, coalesce(l.records, 0) AS l_records, coalesce(l.accepted, 0) AS l_accepted, coalesce(l.rejected, 0) AS l_rejected,
+                     coalesce(p.chunks, 0) AS p_chunks, coalesce(p.records, 0) AS p_records, coalesce(p.accepted, 0) AS p_accepted, coalesce(p.rejected, 0) AS p_rejected,
+                     coalesce(p.bytes, 0) AS bytes, coalesce(p.busy_us, 0) AS busy_us, coalesce(f.n, 0) AS found
+                 FROM ids LEFT JOIN ledger l ON l.id = ids.id LEFT JOIN reported p ON p.id = ids.id LEFT JOIN found f ON f.id = ids.id
+                 LEFT JOIN crossfoot_worker w ON w.worker_id = ids.id ORDER BY ids.id"
+            );
+            let rows = sqlx::query(sqlx::AssertSqlSafe(sql)).bind(run_id.to_string()).bind(role.name()).fetch_all(&self.pool).await?;
+            for row in &rows {
+                let counts = |prefix: &str| {
+                    Ok::<_, StoreError>(Counts {
+                        chunks: unsigned(row, &format!("{prefix}_chunks"))?,
+                        records: unsigned(row, &format!("{prefix}_records"))?,
+                        accepted: unsigned(row, &format!("{prefix}_accepted"))?,
+                        rejected: unsigned(row, &format!("{prefix}_rejected"))?,
+                    })
+                };
+                let (name, host): (Option<String>, Option<String>) = (row.try_get("name")?, row.try_get("host")?);
+                let (ledger, reported) = (counts("l")?, counts("p")?);
+                shares.push(WorkerShare {
+                    worker_id: WorkerId(u32::try_from(unsigned(row, "id")?).map_err(|_| damaged("a worker's number"))?),
+                    name: name.unwrap_or_else(|| "not registered".into()),
+                    host: host.unwrap_or_default(),
+                    role,
+                    unreported_chunks: ledger.chunks.saturating_sub(reported.chunks),
+                    reported,
+                    ledger,
+                    table: unsigned(row, "found")?,
+                    bytes: unsigned(row, "bytes")?,
+                    busy_us: unsigned(row, "busy_us")?,
+                });
+            }
+        }
+        Ok(shares)
+    }
+}
+
+fn chunk_from(row: &SqliteRow) -> Result<ChunkRow, StoreError> {
+    let sha256: Vec<u8> = row.try_get("sha256")?;
+    let chunk_no = unsigned(row, "chunk_no")?;
+    let cut = ChunkCut {
+        chunk_no: ChunkNo(chunk_no),
+        offset: unsigned(row, "offset_bytes")?,
+        bytes: unsigned(row, "bytes")?,
+        first_record_no: RecordNo(unsigned(row, "first_record_no")?),
+        records: unsigned(row, "records")?,
+        sha256: Hash(sha256.try_into().map_err(|_| damaged(format!("sha256 of chunk {chunk_no}")))?),
+    };
+    let committed = match optional_unsigned(row, "processor_id")? {
+        None => None,
+        Some(processor) => Some(committed_from(row, chunk_no, processor)?),
+    };
+    Ok(ChunkRow { cut, state: parsed(row, "state")?, committed, reason: row.try_get("reason")? })
+}
+
+fn committed_from(row: &SqliteRow, chunk_no: u64, processor: u64) -> Result<Committed, StoreError> {
+    let worker = |id: u64| u32::try_from(id).map(WorkerId).map_err(|_| damaged("a worker's number"));
+    let sums = |column: &str| {
+        let text: String = row.try_get(column)?;
+        serde_json::from_str(&text).map(Sums).map_err(|_| damaged(format!("{column} of chunk {chunk_no}")))
+    };
+    let tree: Vec<u8> = row.try_get("tree")?;
+    let rules: String = row.try_get("rules")?;
+    Ok(Committed {
+        processor: worker(processor)?,
+        writer: worker(unsigned(row, "writer_id")?)?,
+        bytes_in: unsigned(row, "bytes_in")?,
+        records_in: unsigned(row, "records_in")?,
+        accepted: unsigned(row, "accepted")?,
+        rejected: unsigned(row, "rejected")?,
+        sums: sums("sums")?,
+        rejected_sums: sums("rejected_sums")?,
+        tree: TreeRange::from_bytes(&tree).map_err(|_| damaged(format!("tree of chunk {chunk_no}")))?,
+        rules: serde_json::from_str(&rules).map_err(|_| damaged(format!("rules of chunk {chunk_no}")))?,
+    })
+}

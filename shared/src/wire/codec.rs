@@ -1,0 +1,193 @@
+//! The codec: how every message becomes bytes, and why bytes are refused.
+//!
+//! | offset | bytes | what |
+//! |---|---|---|
+//! | 0 | 4 | magic `CXFT` |
+//! | 4 | 1 | version, 1 |
+//! | 5 | 1 | kind ([`Message::KIND`]) |
+//! | 6 | 4 | length of the body in bytes, big-endian |
+//! | 10 | 4 | CRC-32 of the body, big-endian |
+//! | 14 | | body: bincode 2, its standard configuration |
+//!
+//! A broker hands over whole messages, so a message that is cut short, longer than it says, or changed on the
+//! way is a fault to name, never something to repair.
+
+use bytes::Bytes;
+use thiserror::Error;
+
+use super::{Batch, Chunk, Counts};
+
+/// The largest message, envelope included, in bytes: what RabbitMQ 4.x accepts by default.
+pub const MESSAGE_BYTES_MAX: usize = 16 << 20;
+
+/// The size of the envelope, in bytes.
+pub const ENVELOPE_BYTES: usize = 14;
+
+const MAGIC: [u8; 4] = *b"CXFT";
+const VERSION: u8 = 1;
+
+// bincode's limit is charged with what decoding takes in memory, not with the bytes it reads: one reason of a
+// reject is 3 bytes at the least and charged with 72. Were the limit the size of the message, messages that
+// encode could not be decoded. Charging 32 times the message's own size fits every message type, and still
+// keeps a hostile length prefix from reserving more than a multiple of what was really sent.
+const CHARGE_PER_BYTE: usize = 32;
+const SMALL_BODY_BYTES_MAX: usize = 64 << 10;
+const MEDIUM_BODY_BYTES_MAX: usize = 1 << 20;
+
+/// A message that the codec knows.
+pub trait Message: bincode::Encode + bincode::Decode<()> {
+    /// Its kind in the envelope; a number that was used once is never used again.
+    const KIND: u8;
+}
+
+impl Message for Chunk {
+    const KIND: u8 = 1;
+}
+
+impl Message for Batch {
+    const KIND: u8 = 2;
+}
+
+impl Message for Counts {
+    const KIND: u8 = 3;
+}
+
+/// Why a message could not be encoded, or bytes are not the message that was expected.
+#[derive(Debug, Error)]
+pub enum CodecError {
+    /// It would not pass the broker.
+    #[error("a message of {bytes} bytes is larger than the limit of {limit} bytes: make the chunks smaller")]
+    TooLarge {
+        /// Its size, envelope included.
+        bytes: usize,
+        /// [`MESSAGE_BYTES_MAX`].
+        limit: usize,
+    },
+    /// bincode refused to encode it.
+    #[error("the message could not be encoded: {0}")]
+    Encode(String),
+    /// There is not even an envelope.
+    #[error("{bytes} bytes are too few for a message: its envelope alone takes {ENVELOPE_BYTES}")]
+    TooShort {
+        /// How many there are.
+        bytes: usize,
+    },
+    /// It does not begin with `CXFT`.
+    #[error("not a message of Crossfoot: it begins with {found:02x?} instead of CXFT")]
+    ForeignMagic {
+        /// What it begins with.
+        found: [u8; 4],
+    },
+    /// Another version of Crossfoot wrote it.
+    #[error(
+        "a message of version {found}, and only version {VERSION} is known here: run one release everywhere"
+    )]
+    UnknownVersion {
+        /// The version in the envelope.
+        found: u8,
+    },
+    /// A message, but not of the kind that belongs into this queue.
+    #[error("a message of kind {found} where kind {expected} was expected")]
+    OtherKind {
+        /// The kind in the envelope.
+        found: u8,
+        /// The kind that was asked for.
+        expected: u8,
+    },
+    /// It is cut short, or something follows it.
+    #[error("the message says that its body has {declared} bytes, but {found} came")]
+    LengthMismatch {
+        /// What the envelope says.
+        declared: usize,
+        /// What there is.
+        found: usize,
+    },
+    /// Its bytes were changed on the way.
+    #[error("the message was damaged: its body's checksum is {found:08x} instead of {declared:08x}")]
+    ChecksumMismatch {
+        /// What the envelope says.
+        declared: u32,
+        /// What the body comes to.
+        found: u32,
+    },
+    /// The body is whole, but does not spell the message.
+    #[error("the body of the message is malformed: {0}")]
+    Malformed(String),
+}
+
+/// The bytes of `message`, envelope included.
+///
+/// # Errors
+/// [`CodecError::TooLarge`] above [`MESSAGE_BYTES_MAX`]; [`CodecError::Encode`] for what bincode cannot spell.
+pub fn encode<M: Message>(message: &M) -> Result<Bytes, CodecError> {
+    let mut bytes = vec![0; ENVELOPE_BYTES];
+    bincode::encode_into_std_write(message, &mut bytes, bincode::config::standard())
+        .map_err(|error| CodecError::Encode(error.to_string()))?;
+    if bytes.len() > MESSAGE_BYTES_MAX {
+        return Err(CodecError::TooLarge { bytes: bytes.len(), limit: MESSAGE_BYTES_MAX });
+    }
+    let (envelope, body) = bytes.split_at_mut(ENVELOPE_BYTES);
+    let length = u32::try_from(body.len())
+        .map_err(|_| CodecError::TooLarge { bytes: body.len(), limit: MESSAGE_BYTES_MAX })?;
+    envelope[..4].copy_from_slice(&MAGIC);
+    envelope[4] = VERSION;
+    envelope[5] = M::KIND;
+    envelope[6..10].copy_from_slice(&length.to_be_bytes());
+    envelope[10..].copy_from_slice(&crc32fast::hash(body).to_be_bytes());
+    Ok(bytes.into())
+}
+
+/// The message that `bytes` spell, no more and no less.
+///
+/// # Errors
+/// Every deviation from the envelope and the body has its own [`CodecError`].
+pub fn decode<M: Message>(bytes: &[u8]) -> Result<M, CodecError> {
+    if bytes.len() > MESSAGE_BYTES_MAX {
+        return Err(CodecError::TooLarge { bytes: bytes.len(), limit: MESSAGE_BYTES_MAX });
+    }
+    let Some((envelope, body)) = bytes.split_first_chunk::<ENVELOPE_BYTES>() else {
+        return Err(CodecError::TooShort { bytes: bytes.len() });
+    };
+    let &[m0, m1, m2, m3, version, kind, l0, l1, l2, l3, c0, c1, c2, c3] = envelope;
+    if [m0, m1, m2, m3] != MAGIC {
+        return Err(CodecError::ForeignMagic { found: [m0, m1, m2, m3] });
+    }
+    if version != VERSION {
+        return Err(CodecError::UnknownVersion { found: version });
+    }
+    if kind != M::KIND {
+        return Err(CodecError::OtherKind { found: kind, expected: M::KIND });
+    }
+    let declared = u32::from_be_bytes([l0, l1, l2, l3]) as usize;
+    if declared != body.len() {
+        return Err(CodecError::LengthMismatch { declared, found: body.len() });
+    }
+    let declared = u32::from_be_bytes([c0, c1, c2, c3]);
+    let found = crc32fast::hash(body);
+    if declared != found {
+        return Err(CodecError::ChecksumMismatch { declared, found });
+    }
+    let (message, consumed) =
+        decode_body::<M>(body).map_err(|error| CodecError::Malformed(error.to_string()))?;
+    if consumed != body.len() {
+        let spare = body.len() - consumed;
+        return Err(CodecError::Malformed(format!("{spare} bytes are left over")));
+    }
+    Ok(message)
+}
+
+/// bincode takes its limit as a constant, hence the steps.
+fn decode_body<M: Message>(body: &[u8]) -> Result<(M, usize), bincode::error::DecodeError> {
+    let config = bincode::config::standard();
+    if body.len() <= SMALL_BODY_BYTES_MAX {
+        bincode::decode_from_slice(body, config.with_limit::<{ SMALL_BODY_BYTES_MAX * CHARGE_PER_BYTE }>())
+    } else if body.len() <= MEDIUM_BODY_BYTES_MAX {
+        bincode::decode_from_slice(body, config.with_limit::<{ MEDIUM_BODY_BYTES_MAX * CHARGE_PER_BYTE }>())
+    } else {
+        bincode::decode_from_slice(body, config.with_limit::<{ MESSAGE_BYTES_MAX * CHARGE_PER_BYTE }>())
+    }
+}
+
+#[cfg(test)]
+#[path = "codec_tests.rs"]
+mod tests;

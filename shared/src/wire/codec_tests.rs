@@ -1,0 +1,298 @@
+use domain::hex;
+use proptest::prelude::*;
+
+use super::super::{Reject, WireAmount};
+use super::*;
+
+fn chunk() -> Chunk {
+    Chunk {
+        run_id: [1; 16],
+        job_digest: [2; 32],
+        chunk_no: 3,
+        first_record_no: 300,
+        records: 70_000,
+        offset: 5_000_000_000,
+        sha256: [4; 32],
+        bytes: b"00001;12.50\n".to_vec(),
+    }
+}
+
+fn batch() -> Batch {
+    Batch {
+        run_id: [1; 16],
+        job_digest: [2; 32],
+        chunk_no: 3,
+        first_record_no: 300,
+        processor: 7,
+        bytes_in: 1000,
+        records_in: 3,
+        accepted: 2,
+        sums: vec![WireAmount(-1250, 2)],
+        rejected_sums: vec![WireAmount(i128::MAX, 38)],
+        tree: vec![9, 9],
+        rows: vec![8],
+        rejects: vec![Reject {
+            record_no: 301,
+            offset: 12,
+            raw: b"x".to_vec(),
+            reasons: vec![
+                (Some("amount".into()), "not_a_number".into(), "x".into()),
+                (None, "a".into(), "b".into()),
+            ],
+        }],
+        rules: vec![(3, 1)],
+        breaches: vec![(301, 0)],
+    }
+}
+
+fn counts() -> Counts {
+    Counts {
+        run_id: [1; 16],
+        chunk_no: 3,
+        role: 1,
+        worker: 7,
+        records: 3,
+        accepted: 2,
+        rejected: 1,
+        bytes: 1000,
+        busy_us: 251,
+        failure: Some("no".into()),
+    }
+}
+
+/// `body` in an envelope that is right for it: what a hostile or broken peer can send.
+fn sealed(kind: u8, body: &[u8]) -> Vec<u8> {
+    let mut bytes = b"CXFT\x01".to_vec();
+    bytes.push(kind);
+    bytes.extend(u32::try_from(body.len()).unwrap().to_be_bytes());
+    bytes.extend(crc32fast::hash(body).to_be_bytes());
+    bytes.extend(body);
+    bytes
+}
+
+#[test]
+fn the_bytes_of_each_message_are_those_of_version_1() {
+    // A change here is a new version of the format: give it a number and a line in the table of `wire`.
+    let golden = |bytes: Bytes| hex::encode(&bytes);
+    assert_eq!(
+        golden(encode(&chunk()).unwrap()),
+        "4358465401010000006fba58554901010101010101010101010101010101020202020202020202020202020202020202\
+         020202020202020202020202020203fb2c01fc70110100fd00f2052a0100000004040404040404040404040404040404\
+         040404040404040404040404040404040c30303030313b31322e35300a"
+    );
+    assert_eq!(
+        golden(encode(&batch()).unwrap()),
+        "43584654010200000083fdcd524501010101010101010101010101010101020202020202020202020202020202020202\
+         020202020202020202020202020203fb2c0107fbe803030201fbc3090201fefeffffffffffffffffffffffffffffff26\
+         020909010801fb2d010c0178020106616d6f756e740c6e6f745f615f6e756d6265720178000161016201030101fb2d01\
+         00"
+    );
+    assert_eq!(
+        golden(encode(&counts()).unwrap()),
+        "43584654010300000020da01490901010101010101010101010101010101030107030201fbe803fbfb0001026e6f"
+    );
+}
+
+#[test]
+fn every_truncation_is_refused() {
+    let bytes = encode(&batch()).unwrap();
+    for length in 0..bytes.len() {
+        let error = decode::<Batch>(&bytes[..length]).unwrap_err();
+        if length < ENVELOPE_BYTES {
+            assert!(matches!(error, CodecError::TooShort { .. }), "{length}: {error}");
+        } else {
+            assert!(matches!(error, CodecError::LengthMismatch { .. }), "{length}: {error}");
+        }
+    }
+}
+
+#[test]
+fn every_flipped_bit_is_refused() {
+    let bytes = encode(&batch()).unwrap();
+    for bit in 0..bytes.len() * 8 {
+        let mut flipped = bytes.to_vec();
+        flipped[bit / 8] ^= 1 << (bit % 8);
+        let error = decode::<Batch>(&flipped).unwrap_err();
+        let named = match bit / 8 {
+            0..4 => matches!(error, CodecError::ForeignMagic { .. }),
+            4 => matches!(error, CodecError::UnknownVersion { .. }),
+            5 => matches!(error, CodecError::OtherKind { .. }),
+            6..10 => matches!(error, CodecError::LengthMismatch { .. }),
+            _ => matches!(error, CodecError::ChecksumMismatch { .. }),
+        };
+        assert!(named, "bit {bit}: {error}");
+    }
+}
+
+#[test]
+fn what_follows_a_message_is_refused() {
+    let mut bytes = encode(&chunk()).unwrap().to_vec();
+    bytes.push(0);
+    assert!(matches!(decode::<Chunk>(&bytes), Err(CodecError::LengthMismatch { .. })));
+
+    let mut body = encode(&chunk()).unwrap()[ENVELOPE_BYTES..].to_vec();
+    body.push(0);
+    let error = decode::<Chunk>(&sealed(Chunk::KIND, &body)).unwrap_err();
+    assert_eq!(error.to_string(), "the body of the message is malformed: 1 bytes are left over");
+}
+
+#[test]
+fn a_message_of_another_kind_is_refused_by_name() {
+    let error = decode::<Batch>(&encode(&chunk()).unwrap()).unwrap_err();
+    assert_eq!(error.to_string(), "a message of kind 1 where kind 2 was expected");
+}
+
+#[test]
+fn a_hostile_length_prefix_is_refused_without_memory() {
+    // The tail of a chunk, with `bytes` said to have 2^64 - 1, then 2^40, then 1 GiB of them.
+    let empty = encode(&Chunk { bytes: Vec::new(), ..chunk() }).unwrap();
+    let head = &empty[ENVELOPE_BYTES..empty.len() - 1];
+    for length in [u64::MAX, 1 << 40, 1 << 30] {
+        let mut body = head.to_vec();
+        body.push(253);
+        body.extend(length.to_le_bytes());
+        assert!(matches!(decode::<Chunk>(&sealed(1, &body)), Err(CodecError::Malformed(_))), "{length}");
+    }
+    // The same for a list of rejects, whose elements are larger than their bytes.
+    let none = Batch { rejects: Vec::new(), rules: Vec::new(), breaches: Vec::new(), ..batch() };
+    let whole = encode(&none).unwrap();
+    let mut body = whole[ENVELOPE_BYTES..whole.len() - 3].to_vec();
+    body.push(252);
+    body.extend(40_000_000_u32.to_le_bytes());
+    let error = decode::<Batch>(&sealed(2, &body)).unwrap_err();
+    assert!(error.to_string().contains("LimitExceeded"), "{error}");
+}
+
+#[test]
+fn a_message_above_the_limit_is_refused_on_both_sides() {
+    let large = Chunk { bytes: vec![0; MESSAGE_BYTES_MAX], ..chunk() };
+    assert!(matches!(encode(&large), Err(CodecError::TooLarge { .. })));
+    assert!(matches!(decode::<Chunk>(&vec![0; MESSAGE_BYTES_MAX + 1]), Err(CodecError::TooLarge { .. })));
+}
+
+#[test]
+fn whatever_can_be_encoded_can_be_decoded() {
+    // The elements that take most memory for their bytes, at the upper end of each step of the limit.
+    let empty = || (None, String::new(), String::new());
+    for reasons in [10, 21_000, 349_000, 400_000] {
+        let reject = Reject { record_no: 0, offset: 0, raw: Vec::new(), reasons: vec![empty(); reasons] };
+        let full = Batch { rejects: vec![reject], ..batch() };
+        assert_eq!(decode::<Batch>(&encode(&full).unwrap()).unwrap(), full);
+    }
+    for elements in [32_000, 523_000] {
+        let full = Batch { breaches: vec![(0, 0); elements], ..batch() };
+        assert_eq!(decode::<Batch>(&encode(&full).unwrap()).unwrap(), full);
+        let full = Batch { sums: vec![WireAmount(0, 0); elements], ..batch() };
+        assert_eq!(decode::<Batch>(&encode(&full).unwrap()).unwrap(), full);
+    }
+}
+
+fn bytes_up_to(length: usize) -> impl Strategy<Value = Vec<u8>> {
+    proptest::collection::vec(any::<u8>(), 0..length)
+}
+
+fn any_chunk() -> impl Strategy<Value = Chunk> {
+    let numbers = any::<[u64; 4]>();
+    (any::<[u8; 16]>(), any::<[u8; 32]>(), numbers, any::<[u8; 32]>(), bytes_up_to(300)).prop_map(
+        |(run_id, job_digest, [chunk_no, first_record_no, records, offset], sha256, bytes)| Chunk {
+            run_id,
+            job_digest,
+            chunk_no,
+            first_record_no,
+            records,
+            offset,
+            sha256,
+            bytes,
+        },
+    )
+}
+
+fn any_reject() -> impl Strategy<Value = Reject> {
+    let reason = (any::<Option<String>>(), any::<String>(), any::<String>());
+    (any::<u64>(), any::<u64>(), bytes_up_to(40), proptest::collection::vec(reason, 0..3))
+        .prop_map(|(record_no, offset, raw, reasons)| Reject { record_no, offset, raw, reasons })
+}
+
+fn any_batch() -> impl Strategy<Value = Batch> {
+    let sums = || proptest::collection::vec((any::<i128>(), any::<u8>()), 0..4);
+    let bytes = || bytes_up_to(100);
+    let rejects = proptest::collection::vec(any_reject(), 0..4);
+    let rules = any::<Vec<(u64, u64)>>();
+    let breaches = any::<Vec<(u64, u32)>>();
+    (any::<[u64; 5]>(), any::<u32>(), sums(), sums(), bytes(), bytes(), rejects, rules, breaches).prop_map(
+        |(numbers, processor, sums, rejected_sums, tree, rows, rejects, rules, breaches)| {
+            let [chunk_no, first_record_no, bytes_in, records_in, accepted] = numbers;
+            let amounts = |sums: Vec<(i128, u8)>| sums.into_iter().map(|(m, s)| WireAmount(m, s)).collect();
+            Batch {
+                chunk_no,
+                first_record_no,
+                processor,
+                bytes_in,
+                records_in,
+                accepted,
+                sums: amounts(sums),
+                rejected_sums: amounts(rejected_sums),
+                tree,
+                rows,
+                rejects,
+                rules,
+                breaches,
+                ..batch()
+            }
+        },
+    )
+}
+
+fn any_counts() -> impl Strategy<Value = Counts> {
+    (any::<[u8; 16]>(), any::<[u64; 6]>(), any::<u8>(), any::<u32>(), any::<Option<String>>()).prop_map(
+        |(run_id, [chunk_no, records, accepted, rejected, bytes, busy_us], role, worker, failure)| Counts {
+            run_id,
+            chunk_no,
+            role,
+            worker,
+            records,
+            accepted,
+            rejected,
+            bytes,
+            busy_us,
+            failure,
+        },
+    )
+}
+
+proptest! {
+    #[test]
+    fn a_chunk_goes_there_and_back(chunk in any_chunk()) {
+        prop_assert_eq!(decode::<Chunk>(&encode(&chunk).unwrap()).unwrap(), chunk);
+    }
+
+    #[test]
+    fn a_batch_goes_there_and_back(batch in any_batch()) {
+        prop_assert_eq!(decode::<Batch>(&encode(&batch).unwrap()).unwrap(), batch);
+    }
+
+    #[test]
+    fn counts_go_there_and_back(counts in any_counts()) {
+        prop_assert_eq!(decode::<Counts>(&encode(&counts).unwrap()).unwrap(), counts);
+    }
+
+    #[test]
+    fn a_damaged_chunk_is_refused(chunk in any_chunk(), at in any::<prop::sample::Index>(), bit in 0..8_u32) {
+        let bytes = encode(&chunk).unwrap();
+        let at = at.index(bytes.len());
+        prop_assert!(decode::<Chunk>(&bytes[..at]).is_err());
+        let mut flipped = bytes.to_vec();
+        flipped[at] ^= 1 << bit;
+        prop_assert!(decode::<Chunk>(&flipped).is_err());
+    }
+
+    #[test]
+    fn any_bytes_in_a_right_envelope_never_panic(kind in 1..=3_u8, body in bytes_up_to(400)) {
+        let bytes = sealed(kind, &body);
+        match kind {
+            1 => drop(decode::<Chunk>(&bytes)),
+            2 => drop(decode::<Batch>(&bytes)),
+            _ => drop(decode::<Counts>(&bytes)),
+        }
+    }
+}
