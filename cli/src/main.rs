@@ -1,2 +1,37 @@
-//! crossfoot
-fn main() {}
+//! `crossfoot`: loads batch extracts and proves that what arrived is what was sent.
+//!
+//! [`args`] is what was typed, [`wiring`] picks the adapters (the only place that does), [`commands`] has a file
+//! for each command, [`outcome`] says how a command ends, [`output`] is the only way to standard output.
+
+mod args;
+mod commands;
+mod demo;
+mod infer;
+mod outcome;
+mod output;
+mod progress;
+mod wiring;
+
+use std::process::ExitCode;
+
+use clap::Parser;
+
+fn main() -> ExitCode {
+    let args = match args::Args::try_parse() {
+        Ok(args) => args,
+        Err(error) => {
+            // Help and version go to standard output and are no error; clap knows which is which.
+            drop(error.print());
+            return if error.use_stderr() { ExitCode::from(2) } else { ExitCode::SUCCESS };
+        }
+    };
+    shared::telemetry::start("warn", args.global.json);
+    let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
+        Ok(runtime) => runtime,
+        Err(error) => return outcome::Failure::unfinished(format!("no threads: {error}")).report(),
+    };
+    match runtime.block_on(commands::run(args)) {
+        Ok(code) => code.into(),
+        Err(failure) => failure.report(),
+    }
+}

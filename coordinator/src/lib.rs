@@ -1,1 +1,21 @@
-//! coordinator
+//! The coordinator: splits the source, keeps the window of work in flight, tracks what the workers report,
+//! verifies, promotes, and says how it went.
+//!
+//! In the order of the flow: [`open`] a run, [`split`] its source, [`load`] the chunks through the [`window`],
+//! [`verify`] what arrived, [`reconcile`] it, [`promote`] it, [`pinpoint`] what differs, [`report`] it. [`run`]
+//! drives all of these from the state in the ledger, so that resuming is the same as going on; [`ops`] is what
+//! an operator may do; [`audit`] walks the evidence log.
+
+pub mod audit;
+pub mod load;
+pub mod open;
+pub mod ops;
+pub mod pinpoint;
+pub mod progress;
+pub mod promote;
+pub mod reconcile;
+pub mod report;
+pub mod run;
+pub mod split;
+pub mod verify;
+pub mod window;

@@ -143,6 +143,12 @@ pub struct StagingEvidence {
     pub key: KeyEvidence,
     /// How many rejects are allowed.
     pub reject_limit: RejectLimit,
+    /// Rules of which more or fewer breaches are kept than the processors counted.
+    pub rules_differing: u64,
+    /// Earlier runs of the job that brought the very same bytes into final.
+    pub loaded_before: Vec<RunId>,
+    /// Whether the operator insisted on loading them again.
+    pub again: bool,
     /// Records kept out of final by a rule.
     pub held: u64,
     /// Records replaced by a later one with the same key.
@@ -228,6 +234,15 @@ pub fn reconcile_staging(evidence: &StagingEvidence, at_ms: i64) -> Reconciliati
     }
     checks.push(rejects_within_limit(evidence, at_ms));
     key_checks(evidence, at_ms, &mut checks);
+    if !evidence.rules.is_empty() {
+        checks.push(check::count(
+            Subject::new(Stage::Rules, Invariant::RecordsAccounted, "breaches kept"),
+            0,
+            evidence.rules_differing,
+            "rules of which more or fewer breaches are kept than were counted",
+            at_ms,
+        ));
+    }
     checks.extend(evidence.rules.iter().map(|rule| rule_check(rule, at_ms)));
     Reconciliation { run_id: evidence.run_id, checks, to_promote: evidence.to_promote.clone() }
 }
@@ -298,6 +313,19 @@ fn source_checks(evidence: &StagingEvidence, at_ms: i64, checks: &mut Vec<CheckR
             result
         }
     });
+    if let Some(earlier) = evidence.loaded_before.last() {
+        let mut before = check::count(
+            subject(Inv::FinalBalances, "these bytes were not loaded before"),
+            0,
+            evidence.loaded_before.len() as u64,
+            format!("run {earlier} brought the same bytes into final; `--again` insists on loading them once more"),
+            at_ms,
+        );
+        if evidence.again {
+            before.verdict = Verdict::Warn;
+        }
+        checks.push(before);
+    }
     checks.push(check::count(
         subject(Inv::BytesProcessed, "every chunk was committed"),
         source.chunks,

@@ -7,6 +7,7 @@ use crate::fingerprint::{Hash, RangeError, TreeRange};
 use crate::ids::RecordNo;
 use crate::layout::Layout;
 use crate::record::{self, RawRecord, Tag};
+use crate::value::Value;
 
 /// Why totals could not be added up.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
@@ -77,12 +78,16 @@ impl ControlTotals {
     /// # Errors
     /// [`TotalsError::Overflow`] past 38 digits.
     pub fn accept(&mut self, layout: &Layout, record: &RawRecord<'_>) -> Result<(), TotalsError> {
-        self.count_and_sum(layout, record)?;
+        self.count(layout, record)?;
         record::push_accepted(&mut self.tree, record, &layout.hashed);
         Ok(())
     }
 
-    fn count_and_sum(&mut self, layout: &Layout, record: &RawRecord<'_>) -> Result<(), TotalsError> {
+    /// Counts and sums a record that has no leaf of its own: one that should not be at this level.
+    ///
+    /// # Errors
+    /// [`TotalsError::Overflow`] past 38 digits.
+    pub fn count(&mut self, layout: &Layout, record: &RawRecord<'_>) -> Result<(), TotalsError> {
         self.records += 1;
         if layout.amounts.is_empty() {
             return Ok(());
@@ -101,6 +106,23 @@ impl ControlTotals {
             if let Some(amount) = amount {
                 self.sums.add(place, amount)?;
             }
+        }
+        Ok(())
+    }
+
+    /// Counts, sums and hashes one record whose values are at hand; `canonical` is their canonical form.
+    ///
+    /// # Errors
+    /// [`TotalsError::Overflow`] past 38 digits.
+    pub fn accept_decoded(&mut self, layout: &Layout, values: &[Value<'_>], canonical: &[u8]) -> Result<(), TotalsError> {
+        self.records += 1;
+        for (place, field) in layout.amounts.iter().enumerate() {
+            if let Some(amount) = values.get(*field).and_then(Value::as_amount) {
+                self.sums.add(place, amount)?;
+            }
+        }
+        for record in record::records(canonical, layout.fields.len()).flatten() {
+            record::push_accepted(&mut self.tree, &record, &layout.hashed);
         }
         Ok(())
     }

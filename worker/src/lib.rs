@@ -1,1 +1,100 @@
-//! worker
+//! The stateless workers: a processor turns chunks into batches, a writer commits them.
+//!
+//! Both are a [`consume`] loop around one function. A processor is deterministic: the same chunk gives the same
+//! batch, byte for byte. A message is settled after its effect is durable, never before: a chunk after the
+//! broker confirmed its batch, a batch after the commit.
+
+pub mod consume;
+mod jobs;
+pub mod processor;
+pub mod writer;
+
+use std::sync::Arc;
+
+use domain::counts::Role;
+use domain::ids::WorkerId;
+use shared::broker::{Broker, BrokerError, Queue};
+use shared::clock::Clock;
+use shared::store::Store;
+use shared::store::model::NewWorker;
+use shared::wire::codec;
+use shared::wire::{Counts, RunBytes};
+use tokio_util::sync::CancellationToken;
+
+pub use jobs::Jobs;
+
+/// How often a message whose confirmation did not come is published again before the delivery is returned.
+const PUBLISH_ATTEMPTS: u32 = 5;
+
+/// What a worker works with.
+#[derive(Clone)]
+pub struct Surroundings {
+    /// Where messages come from and go to.
+    pub broker: Arc<dyn Broker>,
+    /// Where rows and the ledger are.
+    pub store: Arc<dyn Store>,
+    /// The time.
+    pub clock: Arc<dyn Clock>,
+    /// Told when to finish what is in hand and stop.
+    pub stop: CancellationToken,
+}
+
+/// Who a worker is.
+#[derive(Debug, Clone)]
+pub struct Identity {
+    /// Its name, such as `processor-1`.
+    pub name: String,
+    /// The host it runs on.
+    pub host: String,
+}
+
+impl Surroundings {
+    /// Registers a worker.
+    ///
+    /// # Errors
+    /// [`shared::store::StoreError`] of the database.
+    pub async fn register(&self, role: Role, identity: &Identity) -> Result<WorkerId, shared::store::StoreError> {
+        let worker = NewWorker {
+            name: identity.name.clone(),
+            role,
+            host: identity.host.clone(),
+            pid: std::process::id(),
+            version: env!("CARGO_PKG_VERSION").into(),
+            now_ms: self.clock.now_ms(),
+        };
+        self.store.register_worker(&worker).await
+    }
+
+    /// Publishes until the broker confirms, a few times at most. A repeated message is harmless.
+    pub(crate) async fn publish(&self, queue: Queue, body: bytes::Bytes) -> Result<(), BrokerError> {
+        let mut attempt = 1;
+        loop {
+            match self.broker.publish(queue, body.clone()).await {
+                Err(BrokerError::Unconfirmed { .. }) if attempt < PUBLISH_ATTEMPTS => attempt += 1,
+                outcome => return outcome,
+            }
+        }
+    }
+
+    /// Tells the coordinator what was counted for a chunk, or that it failed.
+    pub(crate) async fn report(&self, counts: &Counts) -> Result<(), String> {
+        let body = codec::encode(counts).map_err(|error| error.to_string())?;
+        self.publish(Queue::Counts, body).await.map_err(|error| error.to_string())
+    }
+}
+
+/// Counts that say nothing but why a chunk failed.
+pub(crate) fn failure(run_id: RunBytes, chunk_no: u64, role: u8, worker: WorkerId, reason: String) -> Counts {
+    Counts {
+        run_id,
+        chunk_no,
+        role,
+        worker: worker.0,
+        records: 0,
+        accepted: 0,
+        rejected: 0,
+        bytes: 0,
+        busy_us: 0,
+        failure: Some(reason),
+    }
+}

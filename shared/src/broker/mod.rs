@@ -15,7 +15,9 @@
 //! - **Cancel safety**: dropping a pending `publish` leaves its outcome unknown; dropping a pending
 //!   [`Consumer::next`] loses nothing.
 
-//pub mod in_process;
+#[cfg(test)]
+pub(crate) mod conformance;
+pub mod in_process;
 
 use async_trait::async_trait;
 use bytes::Bytes;

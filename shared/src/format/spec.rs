@@ -30,7 +30,7 @@ pub struct Delimited {
     /// The byte around fields that hold separators or line ends; `None`: quotes are ordinary bytes.
     pub quote: Option<u8>,
     /// The byte before a quote (or itself) that takes away its meaning inside quotes. `None`: a quote inside
-    /// quotes is written twice.
+    /// quotes is written twice, which is understood in either case.
     pub escape: Option<u8>,
     /// Whether the first row names the columns. It is no record.
     pub header: bool,

@@ -1,8 +1,19 @@
-//! stub
-/// c
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Compression { /// a
- Auto, /// b
- None, /// c
- Gzip, /// d
- Zstd }
+//! Where bytes come from: a file or standard input, as it is or compressed.
+//!
+//! Two things are kept apart throughout: the **raw** bytes, as they are on disk, which are what a sender
+//! signs and what [`RawTotals`] counts and digests; and the **content**, decompressed, which is what formats
+//! read. All of this blocks; asynchronous callers run it on a blocking thread.
+
+mod error;
+mod file;
+mod location;
+mod raw;
+mod reader;
+#[cfg(test)]
+mod tests;
+
+pub use error::SourceError;
+pub use file::{Identity, SourceFile};
+pub use location::Location;
+pub use raw::RawTotals;
+pub use reader::{Compression, Reader};

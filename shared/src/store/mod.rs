@@ -327,6 +327,11 @@ pub trait Store: Send + Sync {
     /// # Errors
     /// [`StoreError`] of the database.
     async fn events(&self, after: u64, limit: u32) -> Result<Vec<Event>, StoreError>;
+    /// The number and hash of the log's last event; `None` when it is empty.
+    ///
+    /// # Errors
+    /// [`StoreError`] of the database.
+    async fn log_head(&self) -> Result<Option<(u64, Hash)>, StoreError>;
     /// Replaces the run's checks and summary by those of its last reconciliation.
     ///
     /// # Errors

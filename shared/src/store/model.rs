@@ -1,6 +1,5 @@
 //! What the store keeps and hands out: the nouns of the ledger.
 
-use domain::check::Stage;
 use domain::fingerprint::{Hash, TreeRange};
 use domain::ids::{ChunkNo, RecordNo, RunId, WorkerId};
 use domain::lifecycle::{ChunkState, RunState};
@@ -290,6 +289,8 @@ pub struct KeyCounts {
     pub held: u64,
     /// Upsert: records replaced by a later one.
     pub merged: u64,
+    /// Rules of which more or fewer breaches are kept than the processors counted.
+    pub rules_differing: u64,
 }
 
 /// A kept reject, for showing.
@@ -308,6 +309,3 @@ pub struct RejectRow {
     /// Why: every reason that was found.
     pub reasons: Vec<domain::constraint::Reason>,
 }
-
-/// Which level is read back.
-pub type Level = Stage;

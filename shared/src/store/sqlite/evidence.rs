@@ -9,6 +9,7 @@ use domain::ids::{ChunkNo, RecordNo, RunId, WorkerId};
 use domain::report::RejectGroup;
 use rusqlite::{Connection, OptionalExtension, Transaction, params};
 use sqlx::Row as _;
+use sqlx::sqlite::SqliteRow;
 
 use super::connect::{SqliteStore, blocking, read_only};
 use super::ledger::hold_fence;
@@ -79,27 +80,12 @@ impl SqliteStore {
             .bind(limit)
             .fetch_all(&self.pool)
             .await?;
-        rows.iter()
-            .map(|row| {
-                let seq: i64 = row.try_get("seq")?;
-                let hash = |column: &str| {
-                    let bytes: Vec<u8> = row.try_get(column)?;
-                    bytes.try_into().map(Hash).map_err(|_| damaged(format!("{column} of event {seq}")))
-                };
-                Ok(Event {
-                    seq: u64::try_from(seq).map_err(|_| damaged(format!("event {seq}")))?,
-                    entry: LogEntry {
-                        run_id: row.try_get("run_id")?,
-                        at_ms: row.try_get("at_ms")?,
-                        kind: row.try_get("kind")?,
-                        actor: row.try_get("actor")?,
-                        detail: row.try_get("detail")?,
-                    },
-                    previous: hash("previous")?,
-                    hash: hash("hash")?,
-                })
-            })
-            .collect()
+        rows.iter().map(event_from).collect()
+    }
+
+    pub(super) async fn fetch_log_head(&self) -> Result<Option<(u64, Hash)>, StoreError> {
+        let row = sqlx::query("SELECT * FROM crossfoot_event ORDER BY seq DESC LIMIT 1").fetch_optional(&self.pool).await?;
+        row.as_ref().map(|row| event_from(row).map(|event| (event.seq, event.hash))).transpose()
     }
 
     pub(super) async fn replace_checks(&self, fence: Fence, checks: Vec<CheckResult>, summary: String) -> Result<(), StoreError> {
@@ -260,6 +246,26 @@ impl SqliteStore {
         .await?;
         Ok(removed)
     }
+}
+
+fn event_from(row: &SqliteRow) -> Result<Event, StoreError> {
+    let seq: i64 = row.try_get("seq")?;
+    let hash = |column: &str| {
+        let bytes: Vec<u8> = row.try_get(column)?;
+        bytes.try_into().map(Hash).map_err(|_| damaged(format!("{column} of event {seq}")))
+    };
+    Ok(Event {
+        seq: u64::try_from(seq).map_err(|_| damaged(format!("event {seq}")))?,
+        entry: LogEntry {
+            run_id: row.try_get("run_id")?,
+            at_ms: row.try_get("at_ms")?,
+            kind: row.try_get("kind")?,
+            actor: row.try_get("actor")?,
+            detail: row.try_get("detail")?,
+        },
+        previous: hash("previous")?,
+        hash: hash("hash")?,
+    })
 }
 
 /// The key's fields, for a reader.

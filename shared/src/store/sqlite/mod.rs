@@ -156,6 +156,10 @@ impl Store for SqliteStore {
         self.fetch_events(after, limit).await
     }
 
+    async fn log_head(&self) -> Result<Option<(u64, Hash)>, StoreError> {
+        self.fetch_log_head().await
+    }
+
     async fn keep_checks(&self, fence: Fence, checks: &[CheckResult], summary: &str) -> Result<(), StoreError> {
         self.replace_checks(fence, checks.to_vec(), summary.to_owned()).await
     }

@@ -1,0 +1,278 @@
+//! What may be typed.
+
+use std::path::PathBuf;
+
+use clap::{Args as ClapArgs, Parser, Subcommand, ValueEnum};
+
+/// Loads batch extracts from source to staging to final tables, and proves that what arrived is what was sent.
+///
+/// Exit codes: 0 reconciled and promoted; 1 not reconciled; 2 the command, job file or configuration is wrong;
+/// 3 not finished: it could not (broker, store, source), was stopped, or waits for approval, and can be resumed.
+#[derive(Debug, Parser)]
+#[command(name = "crossfoot", version, max_term_width = 100)]
+pub(crate) struct Args {
+    #[command(flatten)]
+    pub(crate) global: Global,
+    #[command(subcommand)]
+    pub(crate) command: Command,
+}
+
+/// What every command takes.
+#[derive(Debug, Clone, ClapArgs)]
+pub(crate) struct Global {
+    /// The store: sqlite:PATH [default: sqlite:crossfoot.db, or as configured]
+    #[arg(long, global = true, value_name = "URL")]
+    pub(crate) store: Option<String>,
+    /// The broker: memory: [default: memory:, or as configured]
+    #[arg(long, global = true, value_name = "URL")]
+    pub(crate) broker: Option<String>,
+    /// The configuration file [default: crossfoot.toml, if it is there]
+    #[arg(long, global = true, value_name = "FILE")]
+    pub(crate) config: Option<PathBuf>,
+    /// Print JSON for machines
+    #[arg(long, global = true)]
+    pub(crate) json: bool,
+}
+
+/// How many workers, and how the source is cut.
+#[derive(Debug, Clone, Default, ClapArgs)]
+pub(crate) struct Fleet {
+    /// Processors in this process [default: one a core]
+    #[arg(long, value_name = "N")]
+    pub(crate) processors: Option<usize>,
+    /// Writers in this process [default: 2]
+    #[arg(long, value_name = "N")]
+    pub(crate) writers: Option<usize>,
+    /// Bytes a chunk holds, about [default: 524288]
+    #[arg(long, value_name = "N")]
+    pub(crate) chunk_bytes: Option<usize>,
+    /// Records a chunk holds at most [default: as many as the bytes allow]
+    #[arg(long, value_name = "N")]
+    pub(crate) chunk_records: Option<u64>,
+}
+
+/// The commands.
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// Take a generated file through the whole pipeline
+    Demo(Demo),
+    /// Write a job file to start from, from a sample of the source
+    Init(Init),
+    /// Check a job file; show its layout, its tables, and records of its source
+    Check(Check),
+    /// Run a job to its verdict
+    Run(Run),
+    /// Print a source's control totals and fingerprint as JSON, loading nothing: what a sender ships along
+    Fingerprint(Fingerprint),
+    /// List runs
+    Runs {
+        /// How many, the newest first
+        #[arg(long, default_value_t = 20, value_name = "N")]
+        limit: u32,
+    },
+    /// Show one run: where it stands, and its checks
+    Show(RunArg),
+    /// Show each worker's share of a run: as reported, in the ledger, in the tables
+    Workers(RunArg),
+    /// List a run's rejects with their reasons
+    Rejects(Rejects),
+    /// Walk a run's differences down to record, field, both values, and worker
+    Explain(Explain),
+    /// Print a run's report
+    Report(Report),
+    /// Go on with a run that was interrupted
+    Resume(Resume),
+    /// Promote a run that awaits approval, if its staging is still what it was
+    Approve(Operate),
+    /// Give a run up; nothing of it reaches final
+    Cancel(Operate),
+    /// Remove the staging rows and rejects of a run that is over; its ledger, checks and log stay
+    Purge(Operate),
+    /// The evidence log
+    #[command(subcommand)]
+    Audit(Audit),
+}
+
+/// One run.
+#[derive(Debug, ClapArgs)]
+pub(crate) struct RunArg {
+    /// The run: its id, the beginning or end of it, or `last`
+    #[arg(value_name = "RUN", default_value = "last")]
+    pub(crate) run: String,
+}
+
+/// `demo`
+#[derive(Debug, ClapArgs)]
+pub(crate) struct Demo {
+    /// How many records to generate
+    #[arg(long, default_value_t = 1_000_000, value_name = "N")]
+    pub(crate) records: u64,
+    /// Where the generated file and the store are put; what an earlier demo left there is replaced
+    #[arg(long, default_value = "crossfoot-demo", value_name = "DIR")]
+    pub(crate) dir: PathBuf,
+    /// Damage staging behind the run's back, to see it found
+    #[arg(long, value_enum, value_name = "DAMAGE", num_args = 0..=1, default_missing_value = "all")]
+    pub(crate) inject: Option<Damage>,
+    #[command(flatten)]
+    pub(crate) fleet: Fleet,
+}
+
+/// What `demo --inject` does.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Damage {
+    /// Every one of them
+    All,
+    /// A record is lost
+    LostRecord,
+    /// An amount is a cent off
+    Cent,
+    /// Two records' amounts change places: every total stays right
+    SwappedValue,
+    /// A record is doubled
+    DoubledRecord,
+}
+
+/// `init`
+#[derive(Debug, ClapArgs)]
+pub(crate) struct Init {
+    /// A delimited file like those to be loaded
+    #[arg(long, value_name = "FILE")]
+    pub(crate) sample: PathBuf,
+    /// Where to write the job file [default: standard output]
+    #[arg(long, short, value_name = "FILE")]
+    pub(crate) output: Option<PathBuf>,
+}
+
+/// `check`
+#[derive(Debug, ClapArgs)]
+pub(crate) struct Check {
+    /// The job file
+    #[arg(value_name = "JOB")]
+    pub(crate) job: PathBuf,
+    /// A source to preview [default: the job's own, if it names one]
+    #[arg(long, value_name = "FILE")]
+    pub(crate) source: Option<String>,
+    /// How many records to preview
+    #[arg(long, default_value_t = 5, value_name = "N")]
+    pub(crate) records: u64,
+}
+
+/// `run`
+#[derive(Debug, ClapArgs)]
+pub(crate) struct Run {
+    /// The job file
+    #[arg(value_name = "JOB")]
+    pub(crate) job: PathBuf,
+    /// The source; `-` is standard input [default: the job's own]
+    #[arg(long, value_name = "FILE")]
+    pub(crate) source: Option<String>,
+    /// What the sender declares: a JSON file with records, bytes, amounts, sha256 or fingerprint
+    #[arg(long, value_name = "FILE")]
+    pub(crate) declared: Option<PathBuf>,
+    /// Load bytes that were loaded before
+    #[arg(long)]
+    pub(crate) again: bool,
+    /// Stop where a person is to look before anything is promoted
+    #[arg(long, value_enum, value_name = "STAGE")]
+    pub(crate) pause_after: Option<PauseAfter>,
+    #[command(flatten)]
+    pub(crate) fleet: Fleet,
+}
+
+/// Where a run may pause.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum PauseAfter {
+    /// Staging is loaded and proven; `crossfoot approve` verifies it once more and promotes
+    Staged,
+}
+
+/// `fingerprint`
+#[derive(Debug, ClapArgs)]
+pub(crate) struct Fingerprint {
+    /// The job file
+    #[arg(value_name = "JOB")]
+    pub(crate) job: PathBuf,
+    /// The source; `-` is standard input [default: the job's own]
+    #[arg(long, value_name = "FILE")]
+    pub(crate) source: Option<String>,
+}
+
+/// `rejects`
+#[derive(Debug, ClapArgs)]
+pub(crate) struct Rejects {
+    #[command(flatten)]
+    pub(crate) run: RunArg,
+    /// How many to list
+    #[arg(long, default_value_t = 50, value_name = "N")]
+    pub(crate) limit: u32,
+    /// Write the rejects' bytes, one record a line, to FILE
+    #[arg(long, value_name = "FILE")]
+    pub(crate) raw: Option<PathBuf>,
+}
+
+/// `explain`
+#[derive(Debug, ClapArgs)]
+pub(crate) struct Explain {
+    #[command(flatten)]
+    pub(crate) run: RunArg,
+    /// How many to list; 0: all
+    #[arg(long, default_value_t = 100, value_name = "N")]
+    pub(crate) limit: u64,
+}
+
+/// `report`
+#[derive(Debug, ClapArgs)]
+pub(crate) struct Report {
+    #[command(flatten)]
+    pub(crate) run: RunArg,
+    /// The form
+    #[arg(long, value_enum, default_value_t = Format::Text, value_name = "FORM")]
+    pub(crate) format: Format,
+    /// Where to write it [default: standard output]
+    #[arg(long, short, value_name = "FILE")]
+    pub(crate) output: Option<PathBuf>,
+}
+
+/// A report's form.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Format {
+    /// For a terminal
+    Text,
+    /// For machines
+    Json,
+    /// One self-contained page
+    Html,
+}
+
+/// `resume`
+#[derive(Debug, ClapArgs)]
+pub(crate) struct Resume {
+    #[command(flatten)]
+    pub(crate) run: RunArg,
+    /// The source, if it is not where the run was begun from; its bytes must be the same
+    #[arg(long, value_name = "FILE")]
+    pub(crate) source: Option<String>,
+    #[command(flatten)]
+    pub(crate) fleet: Fleet,
+}
+
+/// `approve`, `cancel`, `purge`
+#[derive(Debug, ClapArgs)]
+pub(crate) struct Operate {
+    #[command(flatten)]
+    pub(crate) run: RunArg,
+    /// Why; it goes into the evidence log
+    #[arg(long, value_name = "TEXT")]
+    pub(crate) reason: Option<String>,
+}
+
+/// `audit`
+#[derive(Debug, Subcommand)]
+pub(crate) enum Audit {
+    /// Walk the evidence log and check that nothing was removed, reordered or rewritten
+    Verify {
+        /// A head that was noted earlier, as `NUMBER:HASH`: shows whether the end was cut off
+        #[arg(long, value_name = "NUMBER:HASH")]
+        head: Option<String>,
+    },
+}

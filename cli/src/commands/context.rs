@@ -1,0 +1,63 @@
+//! What several commands need: the store, a run by what was typed, the job and its source.
+
+use std::path::Path;
+use std::sync::Arc;
+
+use domain::ids::RunId;
+use shared::config::Settings;
+use shared::job::Job;
+use shared::source::Location;
+use shared::store::model::Run;
+use shared::store::{Store, StoreError};
+
+use crate::args::Global;
+use crate::outcome::Failure;
+use crate::wiring;
+
+/// Runs among which an abbreviated id is looked for.
+const RUNS_LOOKED_AT: u32 = 10_000;
+
+/// The store as configured; it must be there.
+pub(crate) async fn open_store(global: &Global) -> Result<(Settings, Arc<dyn Store>), Failure> {
+    let settings = wiring::settings(global, None)?;
+    let store = wiring::store(&settings, false).await?;
+    Ok((settings, store))
+}
+
+/// The run that was meant: its id, the beginning or end of it, or `last`.
+pub(crate) async fn find_run(store: &dyn Store, typed: &str) -> Result<Run, Failure> {
+    if let Ok(run_id) = typed.parse::<RunId>() {
+        return Ok(store.run(run_id).await?);
+    }
+    if typed == "last" {
+        let latest = store.runs(1).await?.pop();
+        return latest.ok_or_else(|| Failure::usage(format!("there are no runs in {}", store.url())));
+    }
+    let wanted = typed.to_ascii_lowercase();
+    let matches = |run: &Run| {
+        let id = run.run_id.to_string();
+        wanted.len() >= 4 && (id.starts_with(&wanted) || id.ends_with(&wanted))
+    };
+    let mut found: Vec<_> = store.runs(RUNS_LOOKED_AT).await?.into_iter().filter(matches).collect();
+    match (found.pop(), found.is_empty()) {
+        (Some(run), true) => Ok(run),
+        (Some(_), false) => {
+            Err(Failure::usage(format!("`{typed}` fits {} runs: give more of the id", found.len() + 1)))
+        }
+        (None, _) => Err(StoreError::NoSuchRun { what: typed.into(), url: store.url() }.into()),
+    }
+}
+
+/// The job file at `path`.
+pub(crate) fn read_job(path: &Path) -> Result<Arc<Job>, Failure> {
+    Ok(Arc::new(Job::read(path)?))
+}
+
+/// The source that was typed, or else the job's own, beside the job file if it is a relative path.
+pub(crate) fn source_of(job: &Job, job_path: &Path, typed: Option<&str>) -> Result<Location, Failure> {
+    match (typed, &job.source_path) {
+        (Some(typed), _) => Ok(Location::parse(typed)),
+        (None, Some(own)) => Ok(Location::file(job_path.parent().unwrap_or(Path::new(".")).join(own))),
+        (None, None) => Err(Failure::usage("which source? Give `--source FILE`, or `path` under [source] in the job file")),
+    }
+}

@@ -1,0 +1,108 @@
+//! `demo`: a generated file through the whole pipeline, embedded; with `--inject`, damaged on the way.
+
+use std::fs;
+use std::path::Path;
+use std::sync::Arc;
+
+use coordinator::open::RunRequest;
+use domain::ids::RunId;
+use rusqlite::Connection;
+use shared::job::Job;
+use shared::source::Location;
+
+use super::run::{Begin, conclude, start};
+use crate::args::{Damage, Demo, Global};
+use crate::demo::{JOB, write_source};
+use crate::outcome::{Done, Failure};
+use crate::output::remark;
+use crate::wiring;
+
+/// `crossfoot demo`.
+pub(crate) async fn demo(global: &Global, args: &Demo) -> Result<Done, Failure> {
+    let dir = &args.dir;
+    let database = dir.join("crossfoot.db");
+    let (source, job_path) = (dir.join("postings.csv"), dir.join("postings.toml"));
+    let failed = |what: &Path, error: std::io::Error| Failure::unfinished(format!("{}: {error}", what.display()));
+    fs::create_dir_all(dir).map_err(|error| failed(dir, error))?;
+    for suffix in ["", "-wal", "-shm"] {
+        let old = dir.join(format!("crossfoot.db{suffix}"));
+        match fs::remove_file(&old) {
+            Err(error) if error.kind() != std::io::ErrorKind::NotFound => return Err(failed(&old, error)),
+            _ => {}
+        }
+    }
+    remark(&format!("generating {} records into {}", crate::progress::grouped(args.records), source.display()));
+    write_source(&source, args.records).map_err(|error| failed(&source, error))?;
+    fs::write(&job_path, JOB).map_err(|error| failed(&job_path, error))?;
+
+    let mut global = global.clone();
+    global.store = Some(format!("sqlite:{}", database.display()));
+    let settings = wiring::settings(&global, Some(&args.fleet))?;
+    let store = wiring::store(&settings, true).await?;
+    let job = Arc::new(Job::parse(&job_path.display().to_string(), JOB)?);
+    let request = RunRequest {
+        job,
+        source: Location::file(&source),
+        declared: None,
+        again: false,
+        pause_after_staged: args.inject.is_some(),
+        chunks: wiring::chunk_limits(&settings.fleet),
+    };
+    let mut ended = start(&global, &settings, &store, Begin::Open(Box::new(request))).await?;
+    if let Some(damage) = args.inject {
+        for done in inject(&database, ended.0, damage, args.records).map_err(|error| Failure::unfinished(format!("the damage could not be done: {error}")))? {
+            remark(&format!("damage: {done}"));
+        }
+        let reason = Some("demo --inject".to_owned());
+        ended = start(&global, &settings, &store, Begin::Approve(ended.0, reason)).await?;
+    }
+    let done = conclude(&global, &*store, ended).await?;
+    let flag = format!("--store sqlite:{}", database.display());
+    remark(&format!("look closer:  crossfoot report --format html -o report.html {flag}"));
+    remark(&format!("              crossfoot explain {flag}"));
+    Ok(done)
+}
+
+/// Damages staging with plain SQL, as a hand that should not be there would. Says what it did.
+fn inject(database: &Path, run_id: RunId, damage: Damage, records: u64) -> rusqlite::Result<Vec<String>> {
+    let connection = Connection::open(database)?;
+    connection.busy_timeout(std::time::Duration::from_secs(30))?;
+    let run = run_id.to_string();
+    // Four records far apart; of a very small demo, whichever there are.
+    let at = |share: u64| (records * share / 10).max(1);
+    let wants = |one: Damage| damage == Damage::All || damage == one;
+    let mut done = Vec::new();
+    if wants(Damage::LostRecord) {
+        connection.execute("DELETE FROM stg_postings WHERE run_id = ?1 AND record_no = ?2", (&run, at(2)))?;
+        done.push(format!("record {} is deleted from staging", at(2)));
+    }
+    if wants(Damage::Cent) {
+        let amount: String = connection.query_row(
+            "SELECT amount FROM stg_postings WHERE run_id = ?1 AND record_no = ?2",
+            (&run, at(4)),
+            |row| row.get(0),
+        )?;
+        let cent = domain::amount::Amount::new(1, 2).ok();
+        let more = amount.parse::<domain::amount::Amount>().ok().zip(cent).and_then(|(amount, cent)| amount.checked_add(cent).ok());
+        let more = more.map_or_else(|| "0.01".into(), |more| more.to_string());
+        connection.execute("UPDATE stg_postings SET amount = ?3 WHERE run_id = ?1 AND record_no = ?2", (&run, at(4), &more))?;
+        done.push(format!("record {}: one cent is added to its amount", at(4)));
+    }
+    if wants(Damage::SwappedValue) {
+        connection.execute(
+            "UPDATE stg_postings SET text = (SELECT o.text FROM stg_postings o WHERE o.run_id = ?1 AND o.record_no = ?2 + ?3 - stg_postings.record_no)
+             WHERE run_id = ?1 AND record_no IN (?2, ?3)",
+            (&run, at(6), at(6) + 1),
+        )?;
+        done.push(format!("records {} and {}: their texts change places", at(6), at(6) + 1));
+    }
+    if wants(Damage::DoubledRecord) {
+        connection.execute(
+            "INSERT INTO stg_postings SELECT run_id, chunk_no, ?3, worker_id, posting_id, account, booked_on, amount, currency, text
+             FROM stg_postings WHERE run_id = ?1 AND record_no = ?2",
+            (&run, at(8), records + 1),
+        )?;
+        done.push(format!("record {} is in staging a second time", at(8)));
+    }
+    Ok(done)
+}

@@ -1,0 +1,66 @@
+//! `explain`: every difference of a run, down to record, field, both values, and worker.
+
+use coordinator::report::text;
+use domain::finding::Finding;
+use domain::ids::RunId;
+use serde_json::json;
+use shared::job::Job;
+use shared::store::{Store, StoreError};
+
+use super::context::{find_run, open_store};
+use crate::args::{Explain, Global};
+use crate::outcome::{Done, Failure};
+use crate::output::{print, print_json, style};
+
+const PAGE: u32 = 500;
+
+/// `crossfoot explain`.
+pub(crate) async fn explain(global: &Global, args: &Explain) -> Result<Done, Failure> {
+    let (_, store) = open_store(global).await?;
+    let run = find_run(&*store, &args.run.run).await?;
+    let job_text = store.job_text(&run.job_digest).await?;
+    let job = Job::parse("(from the store)", &job_text).map_err(|error| StoreError::Damaged { what: error.to_string() })?;
+    let limit = if args.limit == 0 { u64::MAX } else { args.limit };
+    let mut shown = 0;
+    let mut list = Vec::new();
+    let (_, kept) = store.findings(run.run_id, 0, 1).await?;
+    // Page by page, so that a million findings need no more memory than one page.
+    let mut from = 0;
+    let mut in_findings = true;
+    while shown < limit {
+        let page = page(&*store, run.run_id, &job, in_findings && !run.purged, from).await?;
+        if page.is_empty() {
+            if !in_findings || run.purged {
+                break;
+            }
+            (in_findings, from) = (false, 0);
+            continue;
+        }
+        from += page.len() as u64;
+        let room = usize::try_from(limit - shown).unwrap_or(usize::MAX);
+        let page: Vec<Finding> = page.into_iter().take(room).collect();
+        shown += page.len() as u64;
+        if global.json {
+            list.extend(page);
+        } else {
+            print(&text::findings_table(&page, page.len() as u64, style()))?;
+        }
+    }
+    if global.json {
+        print_json(&json!({ "run_id": run.run_id, "shown": shown, "findings": list }))?;
+    } else if shown == 0 {
+        let note = run.note.as_deref().unwrap_or("no difference was found");
+        print(&format!("run {} is {}: {note}", run.run_id, run.state))?;
+    } else if shown == limit {
+        print(&format!("the first {shown} are shown ({kept} were found in the tables); `--limit 0` shows all"))?;
+    }
+    Ok(Done::Well)
+}
+
+async fn page(store: &dyn Store, run_id: RunId, job: &Job, in_findings: bool, from: u64) -> Result<Vec<Finding>, Failure> {
+    if in_findings {
+        Ok(store.findings(run_id, from, PAGE).await?.0)
+    } else {
+        Ok(store.breaches(run_id, job, from, PAGE).await?)
+    }
+}

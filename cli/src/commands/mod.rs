@@ -1,0 +1,40 @@
+//! One file for each command.
+
+mod audit;
+mod check;
+mod context;
+mod demo;
+mod explain;
+mod fingerprint;
+mod init;
+mod operate;
+mod rejects;
+mod report;
+mod run;
+mod runs;
+
+use crate::args::{Args, Command};
+use crate::outcome::{Done, Failure};
+
+/// Does what was asked.
+pub(crate) async fn run(args: Args) -> Result<Done, Failure> {
+    let global = &args.global;
+    match args.command {
+        Command::Demo(demo) => Box::pin(demo::demo(global, &demo)).await,
+        Command::Init(init) => init::init(&init),
+        Command::Check(check) => check::check(global, &check),
+        Command::Run(run) => Box::pin(run::run(global, &run)).await,
+        Command::Fingerprint(fingerprint) => fingerprint::fingerprint(&fingerprint),
+        Command::Runs { limit } => runs::runs(global, limit).await,
+        Command::Show(run) => runs::show(global, &run).await,
+        Command::Workers(run) => runs::workers(global, &run).await,
+        Command::Rejects(rejects) => rejects::rejects(global, &rejects).await,
+        Command::Explain(explain) => explain::explain(global, &explain).await,
+        Command::Report(report) => report::report(global, &report).await,
+        Command::Resume(resume) => Box::pin(run::resume(global, &resume)).await,
+        Command::Approve(approve) => Box::pin(run::approve(global, &approve)).await,
+        Command::Cancel(cancel) => operate::cancel(global, &cancel).await,
+        Command::Purge(purge) => operate::purge(global, &purge).await,
+        Command::Audit(audit) => audit::audit(global, &audit).await,
+    }
+}

@@ -1,0 +1,38 @@
+//! `cancel` and `purge`.
+
+use serde_json::json;
+
+use super::context::{find_run, open_store};
+use crate::args::{Global, Operate};
+use crate::outcome::{Done, Failure};
+use crate::output::{print, print_json};
+use crate::progress::grouped;
+use crate::wiring;
+
+/// `crossfoot cancel`.
+pub(crate) async fn cancel(global: &Global, args: &Operate) -> Result<Done, Failure> {
+    let (settings, store) = open_store(global).await?;
+    let run = find_run(&*store, &args.run.run).await?;
+    let (coordinator, _watcher) = wiring::coordinator(&settings, &store)?;
+    let run = coordinator.cancel(run.run_id, args.reason.as_deref()).await?;
+    if global.json {
+        print_json(&json!({ "run_id": run.run_id, "state": run.state }))?;
+    } else {
+        print(&format!("run {} is cancelled; nothing of it is in final", run.run_id))?;
+    }
+    Ok(Done::Well)
+}
+
+/// `crossfoot purge`.
+pub(crate) async fn purge(global: &Global, args: &Operate) -> Result<Done, Failure> {
+    let (settings, store) = open_store(global).await?;
+    let run = find_run(&*store, &args.run.run).await?;
+    let (coordinator, _watcher) = wiring::coordinator(&settings, &store)?;
+    let removed = coordinator.purge(run.run_id, args.reason.as_deref()).await?;
+    if global.json {
+        print_json(&json!({ "run_id": run.run_id, "rows_removed": removed }))?;
+    } else {
+        print(&format!("run {}: {} rows removed; its ledger, checks and log stay", run.run_id, grouped(removed)))?;
+    }
+    Ok(Done::Well)
+}

@@ -1,0 +1,30 @@
+//! `report`: a run's report as text, JSON or a page.
+
+use coordinator::report::{html, summary, text};
+
+use super::context::{find_run, open_store};
+use crate::args::{Format, Global, Report};
+use crate::outcome::{Done, Failure};
+use crate::output::{print, remark, style};
+
+/// `crossfoot report`.
+pub(crate) async fn report(global: &Global, args: &Report) -> Result<Done, Failure> {
+    let (_, store) = open_store(global).await?;
+    let run = find_run(&*store, &args.run.run).await?;
+    let report = summary::report(&*store, run.run_id).await?;
+    let format = if global.json { Format::Json } else { args.format };
+    let unmade = |error: &dyn std::fmt::Display| Failure::unfinished(format!("the report could not be made: {error}"));
+    let rendered = match format {
+        Format::Text => text::text(&report, style()),
+        Format::Json => serde_json::to_string_pretty(&report).map_err(|error| unmade(&error))?,
+        Format::Html => html::html(&report).map_err(|error| unmade(&error))?,
+    };
+    match &args.output {
+        None => print(&rendered)?,
+        Some(path) => {
+            std::fs::write(path, rendered).map_err(|error| Failure::unfinished(format!("{}: {error}", path.display())))?;
+            remark(&format!("written to {}", path.display()));
+        }
+    }
+    Ok(Done::Well)
+}

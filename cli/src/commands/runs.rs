@@ -1,0 +1,115 @@
+//! `runs`, `show` and `workers`.
+
+use comfy_table::{CellAlignment, Table};
+use coordinator::report::{summary, text};
+use domain::report::Outcome;
+use serde_json::json;
+
+use super::context::{find_run, open_store};
+use crate::args::{Global, RunArg};
+use crate::outcome::{Done, Failure};
+use crate::output::{print, print_json, style};
+use crate::progress::grouped;
+
+/// `crossfoot runs`.
+pub(crate) async fn runs(global: &Global, limit: u32) -> Result<Done, Failure> {
+    let (_, store) = open_store(global).await?;
+    let runs = store.runs(limit).await?;
+    if global.json {
+        let list: Vec<_> = runs
+            .iter()
+            .map(|run| {
+                json!({
+                    "run_id": run.run_id,
+                    "job": run.job,
+                    "state": run.state,
+                    "outcome": Outcome::of(run.state),
+                    "source": run.source,
+                    "records": run.split.map(|split| split.records),
+                    "opened_at_ms": run.opened_at_ms,
+                    "ended_at_ms": run.ended_at_ms,
+                    "elapsed_ms": run.elapsed_ms,
+                    "actor": run.actor,
+                    "purged": run.purged,
+                    "note": run.note,
+                })
+            })
+            .collect();
+        print_json(&list)?;
+        return Ok(Done::Well);
+    }
+    if runs.is_empty() {
+        print(&format!("no runs in {}", store.url()))?;
+        return Ok(Done::Well);
+    }
+    let mut table = Table::new();
+    table.load_preset("     ──            ").set_header(["run", "job", "outcome", "records", "opened", "seconds"]);
+    for run in &runs {
+        let outcome = Outcome::of(run.state).name();
+        table.add_row([
+            run.run_id.to_string(),
+            run.job.clone(),
+            if run.purged { format!("{outcome}, purged") } else { outcome.into() },
+            run.split.map_or_else(|| "-".into(), |split| grouped(split.records)),
+            shared::clock::iso(run.opened_at_ms),
+            format!("{}.{}", run.elapsed_ms / 1000, run.elapsed_ms % 1000 / 100),
+        ]);
+    }
+    for column in [3, 5] {
+        if let Some(column) = table.column_mut(column) {
+            column.set_cell_alignment(CellAlignment::Right);
+        }
+    }
+    print(&table.trim_fmt())?;
+    Ok(Done::Well)
+}
+
+/// `crossfoot show`.
+pub(crate) async fn show(global: &Global, args: &RunArg) -> Result<Done, Failure> {
+    let (_, store) = open_store(global).await?;
+    let run = find_run(&*store, &args.run).await?;
+    let report = summary::report(&*store, run.run_id).await?;
+    if global.json {
+        print_json(&report)?;
+        return Ok(Done::Well);
+    }
+    let progress = store.progress(run.run_id).await?;
+    let mut lines = format!(
+        "run      {}\njob      {} ({})\nsource   {}\noutcome  {} ({})\n",
+        run.run_id,
+        run.job,
+        run.job_digest,
+        run.source,
+        report.outcome.name(),
+        run.state
+    );
+    if let Some(note) = &run.note {
+        lines.push_str(&format!("note     {note}\n"));
+    }
+    lines.push_str(&format!("opened   {} by {}\n", shared::clock::iso(run.opened_at_ms), run.actor));
+    lines.push_str(&format!(
+        "chunks   {} of {} committed, {} set aside; {} records\n",
+        grouped(progress.committed),
+        run.split.map_or_else(|| format!("{} so far", grouped(progress.split)), |split| grouped(split.chunks)),
+        grouped(progress.set_aside),
+        grouped(progress.records)
+    ));
+    print(&lines)?;
+    if !report.checks.is_empty() {
+        print(&text::checks_table(&report.checks, style()))?;
+    }
+    Ok(Done::Well)
+}
+
+/// `crossfoot workers`.
+pub(crate) async fn workers(global: &Global, args: &RunArg) -> Result<Done, Failure> {
+    let (_, store) = open_store(global).await?;
+    let run = find_run(&*store, &args.run).await?;
+    let report = summary::report(&*store, run.run_id).await?;
+    if global.json {
+        print_json(&report.workers)?;
+    } else {
+        print(&text::workers_table(&report, style()))?;
+    }
+    Ok(Done::Well)
+}

@@ -1,0 +1,143 @@
+//! How a command ends: the exit codes, and which error leads to which.
+
+use std::io::Write;
+use std::process::ExitCode;
+
+use coordinator::open::OpenError;
+use coordinator::ops::OpsError;
+use coordinator::run::{Ending, RunError};
+use shared::config::SettingsError;
+use shared::job::JobError;
+use shared::source::SourceError;
+use shared::store::StoreError;
+
+/// A command that did what it was asked.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Done {
+    /// 0: reconciled and promoted, or whatever else was asked for.
+    Well,
+    /// 1: not reconciled.
+    NotReconciled,
+    /// 3: not finished, it can be resumed.
+    Unfinished,
+}
+
+impl From<Done> for ExitCode {
+    fn from(done: Done) -> Self {
+        Self::from(match done {
+            Done::Well => 0,
+            Done::NotReconciled => 1,
+            Done::Unfinished => 3,
+        })
+    }
+}
+
+impl From<Ending> for Done {
+    fn from(ending: Ending) -> Self {
+        match ending {
+            Ending::Promoted => Self::Well,
+            Ending::NotReconciled | Ending::Cancelled => Self::NotReconciled,
+            Ending::Paused => Self::Unfinished,
+        }
+    }
+}
+
+/// A command that could not do what it was asked.
+#[derive(Debug)]
+pub(crate) struct Failure {
+    code: u8,
+    message: String,
+}
+
+impl Failure {
+    /// The command, job file or configuration is wrong.
+    pub(crate) fn usage(message: impl Into<String>) -> Self {
+        Self { code: 2, message: message.into() }
+    }
+
+    /// The world did not allow it.
+    pub(crate) fn unfinished(message: impl Into<String>) -> Self {
+        Self { code: 3, message: message.into() }
+    }
+
+    /// Adds what to do next.
+    pub(crate) fn advise(mut self, advice: &str) -> Self {
+        self.message.push_str("\n  ");
+        self.message.push_str(advice);
+        self
+    }
+
+    /// Prints it to standard error.
+    pub(crate) fn report(self) -> ExitCode {
+        // If standard error is gone too there is nobody left to tell.
+        drop(writeln!(std::io::stderr(), "crossfoot: {}", self.message));
+        self.code.into()
+    }
+}
+
+fn classed(is_usage: bool, message: String) -> Failure {
+    if is_usage { Failure::usage(message) } else { Failure::unfinished(message) }
+}
+
+impl From<StoreError> for Failure {
+    fn from(error: StoreError) -> Self {
+        classed(error.is_usage(), chain(&error))
+    }
+}
+
+impl From<OpenError> for Failure {
+    fn from(error: OpenError) -> Self {
+        classed(error.is_usage(), chain(&error))
+    }
+}
+
+impl From<OpsError> for Failure {
+    fn from(error: OpsError) -> Self {
+        classed(error.is_usage(), chain(&error))
+    }
+}
+
+impl From<RunError> for Failure {
+    fn from(error: RunError) -> Self {
+        let is_usage = match &error {
+            RunError::Store(store) => store.is_usage(),
+            RunError::StreamGone => true,
+            _ => false,
+        };
+        classed(is_usage, chain(&error))
+    }
+}
+
+impl From<JobError> for Failure {
+    fn from(error: JobError) -> Self {
+        Self::usage(error.to_string())
+    }
+}
+
+impl From<SettingsError> for Failure {
+    fn from(error: SettingsError) -> Self {
+        Self::usage(error.to_string())
+    }
+}
+
+impl From<SourceError> for Failure {
+    fn from(error: SourceError) -> Self {
+        Self::usage(chain(&error))
+    }
+}
+
+/// An error with its causes, each layer once.
+pub(crate) fn chain(error: &dyn std::error::Error) -> String {
+    let mut text = error.to_string();
+    let mut cause = error.source();
+    while let Some(error) = cause {
+        let layer = error.to_string();
+        // A transparent layer repeats the one below it.
+        if !text.ends_with(&layer) {
+            text.push_str(": ");
+            text.push_str(&layer);
+        }
+        cause = error.source();
+    }
+    text
+}

@@ -1,0 +1,45 @@
+//! The only way to standard output. A reader that goes away (`| head`) ends the program quietly.
+
+use std::io::{IsTerminal, Write};
+
+use coordinator::report::text::Style;
+use serde::Serialize;
+
+use crate::outcome::Failure;
+
+/// Prints `text`, with a line end if it lacks one.
+pub(crate) fn print(text: &str) -> Result<(), Failure> {
+    let mut out = std::io::stdout().lock();
+    let end = if text.ends_with('\n') || text.is_empty() { "" } else { "\n" };
+    match write!(out, "{text}{end}").and_then(|()| out.flush()) {
+        Err(error) if error.kind() != std::io::ErrorKind::BrokenPipe => {
+            Err(Failure::unfinished(format!("standard output: {error}")))
+        }
+        _ => Ok(()),
+    }
+}
+
+/// Prints `value` as JSON, indented.
+pub(crate) fn print_json<T: Serialize>(value: &T) -> Result<(), Failure> {
+    let text = serde_json::to_string_pretty(value).map_err(|error| Failure::unfinished(error.to_string()))?;
+    print(&text)
+}
+
+/// Prints a remark to standard error, so that standard output stays what was asked for.
+pub(crate) fn remark(text: &str) {
+    drop(writeln!(std::io::stderr(), "{text}"));
+}
+
+/// How text is laid out for whoever reads standard output.
+pub(crate) fn style() -> Style {
+    let is_terminal = std::io::stdout().is_terminal();
+    let colour = is_terminal && std::env::var_os("NO_COLOR").is_none();
+    let columns = std::env::var("COLUMNS").ok().and_then(|columns| columns.parse().ok());
+    let width = if is_terminal { indicatif_width().or(columns) } else { columns };
+    Style { colour, width: width.unwrap_or(100).clamp(60, 140) }
+}
+
+fn indicatif_width() -> Option<u16> {
+    let (_, columns) = console::Term::stdout().size_checked()?;
+    Some(columns)
+}

@@ -1,0 +1,168 @@
+//! Opening a run: the tables are the job's, the source is there, and its bytes were not loaded before.
+
+use std::sync::Arc;
+
+use domain::declared::Declared;
+use domain::ids::RunId;
+use domain::lifecycle::RunState;
+use shared::job::Job;
+use shared::source::{Location, SourceError, SourceFile};
+use shared::store::StoreError;
+use shared::store::model::NewRun;
+use thiserror::Error;
+
+use crate::progress::Phase;
+use crate::run::Coordinator;
+use crate::split::ChunkLimits;
+
+/// What is to be run.
+#[derive(Debug, Clone)]
+pub struct RunRequest {
+    /// The job.
+    pub job: Arc<Job>,
+    /// Where the source is.
+    pub source: Location,
+    /// What the sender declared beside the job file; it takes the place of the job's own declaration.
+    pub declared: Option<Declared>,
+    /// Whether to load bytes that were loaded before.
+    pub again: bool,
+    /// Whether to wait for approval once staging is proven.
+    pub pause_after_staged: bool,
+    /// How the source is cut.
+    pub chunks: ChunkLimits,
+}
+
+/// Why no run was opened.
+#[derive(Debug, Error)]
+pub enum OpenError {
+    /// The source cannot be read.
+    #[error(transparent)]
+    Source(#[from] SourceError),
+    /// The store failed, or its tables are not the job's.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// A declaration that does not fit the job.
+    #[error("the declared totals cannot be used: {0}")]
+    Declared(String),
+    /// The same bytes are in final already.
+    #[error("run {run_id} loaded the very same bytes (SHA-256 {sha256}) on {when}; nothing was loaded. If they are to be loaded once more, say `--again`")]
+    LoadedBefore {
+        /// The earlier run.
+        run_id: RunId,
+        /// The bytes.
+        sha256: domain::fingerprint::Hash,
+        /// When it was opened.
+        when: String,
+    },
+    /// The same bytes are on their way.
+    #[error("run {run_id} has the very same bytes in hand and is {state}: `crossfoot resume`, `approve` or `cancel` it first, or say `--again`")]
+    InHand {
+        /// The earlier run.
+        run_id: RunId,
+        /// Where it stands.
+        state: RunState,
+    },
+    /// Stopped before anything began.
+    #[error("stopped on request; no run was opened")]
+    Stopped,
+}
+
+impl OpenError {
+    /// Whether it is the command, job or configuration that has to change, rather than the world.
+    #[must_use]
+    pub const fn is_usage(&self) -> bool {
+        match self {
+            Self::Source(_) | Self::Declared(_) | Self::LoadedBefore { .. } | Self::InHand { .. } => true,
+            Self::Store(error) => error.is_usage(),
+            Self::Stopped => false,
+        }
+    }
+}
+
+impl Coordinator {
+    /// Opens a run; [`Coordinator::drive`] then takes it to its verdict.
+    ///
+    /// # Errors
+    /// [`OpenError`]; no run was opened then.
+    pub async fn open(&self, request: &RunRequest) -> Result<RunId, OpenError> {
+        let job = &request.job;
+        let declared = request.declared.as_ref().map(|declared| declared_text(declared, job)).transpose()?;
+        self.store.prepare(job).await?;
+        let source = SourceFile::open(request.source.clone(), job.compression)?;
+        let sealed = self.seal(source).await?;
+        if let (Some(sha256), false) = (&sealed.sha256, request.again) {
+            for run in self.store.runs_with_source(&job.name, sha256).await? {
+                match run.state {
+                    RunState::Promoted if sealed.bytes != Some(0) => {
+                        let when = shared::clock::iso(run.opened_at_ms);
+                        return Err(OpenError::LoadedBefore { run_id: run.run_id, sha256: *sha256, when });
+                    }
+                    state @ (RunState::Loading | RunState::Staged | RunState::AwaitingApproval) => {
+                        return Err(OpenError::InHand { run_id: run.run_id, state });
+                    }
+                    _ => {}
+                }
+            }
+        }
+        let run_id = self.new_run_id();
+        let new = NewRun {
+            run_id,
+            job: job.name.clone(),
+            job_text: job.text.clone(),
+            job_digest: job.digest,
+            source: sealed.location,
+            source_bytes: sealed.bytes,
+            source_sha256: sealed.sha256,
+            declared,
+            chunk_bytes: request.chunks.bytes as u64,
+            chunk_records: request.chunks.records,
+            again: request.again,
+            pause_after_staged: request.pause_after_staged,
+            actor: self.actor.clone(),
+            now_ms: self.clock.now_ms(),
+        };
+        self.store.open_run(&new).await?;
+        Ok(run_id)
+    }
+
+    /// Hashes the source's bytes, so that a change under the run is seen, and a second load of them refused.
+    async fn seal(&self, source: SourceFile) -> Result<Sealed, OpenError> {
+        let bytes = source.bytes_on_disk();
+        self.watch.send_modify(|now| {
+            now.phase = Phase::Sealing;
+            now.of = bytes.unwrap_or(0);
+        });
+        let (watch, stop) = (self.watch.clone(), self.stop.clone());
+        let hashed = tokio::task::spawn_blocking(move || {
+            let location = source.location().to_argument();
+            // A stream can be read once only: its bytes are hashed as they are split.
+            let sha256 = match bytes {
+                None => None,
+                Some(_) => Some(source.sha256(&|| stop.is_cancelled(), &|done| watch.send_modify(|now| now.done = done))?),
+            };
+            Ok::<_, SourceError>(Sealed { location, bytes, sha256 })
+        });
+        let sealed = hashed.await.map_err(|_| OpenError::Stopped)?;
+        if self.stop.is_cancelled() {
+            return Err(OpenError::Stopped);
+        }
+        Ok(sealed?)
+    }
+}
+
+struct Sealed {
+    location: String,
+    bytes: Option<u64>,
+    sha256: Option<domain::fingerprint::Hash>,
+}
+
+fn declared_text(declared: &Declared, job: &Job) -> Result<String, OpenError> {
+    if declared.is_empty() {
+        return Err(OpenError::Declared("they declare nothing: give records, bytes, amounts, sha256 or fingerprint".into()));
+    }
+    let names = job.layout.amount_names();
+    if let Some(unknown) = declared.amounts.keys().find(|name| !names.contains(name)) {
+        return Err(OpenError::Declared(format!("`{unknown}` is not among the job's amounts ({})", names.join(", "))));
+    }
+    serde_json::to_string(declared).map_err(|error| OpenError::Declared(error.to_string()))
+}

@@ -1,0 +1,94 @@
+//! What an operator may do with a run.
+
+use domain::ids::RunId;
+use domain::lifecycle::{RunEvent, RunState};
+use serde_json::json;
+use shared::job::Job;
+use shared::store::model::Run;
+use shared::store::StoreError;
+use thiserror::Error;
+
+use crate::run::Coordinator;
+
+/// Why an operation was refused.
+#[derive(Debug, Error)]
+pub enum OpsError {
+    /// The store failed.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// The run is not in a state for it.
+    #[error("run {run_id} is {state}: {advice}")]
+    WrongState {
+        /// The run.
+        run_id: RunId,
+        /// Where it stands.
+        state: RunState,
+        /// What can be done instead.
+        advice: &'static str,
+    },
+}
+
+impl OpsError {
+    /// Whether it is the command that has to change, rather than the world.
+    #[must_use]
+    pub const fn is_usage(&self) -> bool {
+        match self {
+            Self::Store(error) => error.is_usage(),
+            Self::WrongState { .. } => true,
+        }
+    }
+}
+
+impl Coordinator {
+    /// Notes that an operator approves of the run, and why. Promoting it is [`Coordinator::drive`]'s, with
+    /// [`crate::run::Drive::approved`].
+    ///
+    /// # Errors
+    /// [`OpsError::WrongState`] unless it waits for approval.
+    pub async fn approve(&self, run_id: RunId, reason: Option<&str>) -> Result<(), OpsError> {
+        let run = self.store.run(run_id).await?;
+        if run.state != RunState::AwaitingApproval {
+            let advice = "only a run that awaits approval can be approved";
+            return Err(OpsError::WrongState { run_id, state: run.state, advice });
+        }
+        self.store.log(self.entry(run_id, "approved", &json!({ "reason": reason }))).await?;
+        Ok(())
+    }
+
+    /// Gives a run up. A coordinator at work on it stops at its next sign of life.
+    ///
+    /// # Errors
+    /// [`OpsError::WrongState`] when it is over.
+    pub async fn cancel(&self, run_id: RunId, reason: Option<&str>) -> Result<Run, OpsError> {
+        let run = self.store.run(run_id).await?;
+        if run.state.is_over() {
+            return Err(OpsError::WrongState { run_id, state: run.state, advice: "it is over, and cannot be cancelled" });
+        }
+        let fence = self.take_up(run_id, true).await?;
+        let note = reason.map_or_else(|| "cancelled".to_owned(), |reason| format!("cancelled: {reason}"));
+        let log = self.entry(run_id, "cancelled", &json!({ "reason": reason }));
+        let run = self.store.step(fence, RunEvent::Cancelled, Some(&note), log).await?;
+        self.store.release(fence, 0).await?;
+        Ok(run)
+    }
+
+    /// Removes a finished run's staging rows, rejects and breaches. Ledger, checks and log stay. Returns how
+    /// many rows were removed.
+    ///
+    /// # Errors
+    /// [`OpsError::WrongState`] while it is not over.
+    pub async fn purge(&self, run_id: RunId, reason: Option<&str>) -> Result<u64, OpsError> {
+        let run = self.store.run(run_id).await?;
+        if !run.state.is_over() {
+            let advice = "only a run that is over can be purged; `crossfoot cancel` ends it";
+            return Err(OpsError::WrongState { run_id, state: run.state, advice });
+        }
+        let text = self.store.job_text(&run.job_digest).await?;
+        let job = Job::parse("(from the store)", &text).map_err(|error| StoreError::Damaged { what: error.to_string() })?;
+        let fence = self.take_up(run_id, false).await?;
+        let log = self.entry(run_id, "purged", &json!({ "reason": reason }));
+        let removed = self.store.purge(fence, &job.layout.staging, log).await?;
+        self.store.release(fence, 0).await?;
+        Ok(removed)
+    }
+}

@@ -1,0 +1,258 @@
+//! Pinpointing: a chunk that differs is walked down to record and field, with both values and the worker.
+//!
+//! What should be there is decoded once more from the source's own bytes; what is there comes from the table.
+//! One chunk is in memory at a time.
+
+use std::collections::HashMap;
+use std::io::Read;
+use std::sync::Arc;
+
+use domain::check::Stage;
+use domain::finding::{Difference, Finding, field_differences};
+use domain::fingerprint::Hash;
+use domain::ids::{ChunkNo, RecordNo, WorkerId};
+use domain::record::{self, RawRecord};
+use shared::format::chunk::{ChunkDecoder, DecodedChunk};
+use shared::format::{Framer, frames};
+use shared::job::Job;
+use shared::source::{Reader, SourceError, SourceFile};
+use shared::store::model::{ChunkRow, Entry, EntryKind};
+use shared::store::{Blocks, StoreError};
+use thiserror::Error;
+
+/// Why differences could not be walked down.
+#[derive(Debug, Error)]
+pub enum PinpointError {
+    /// The source cannot be read again.
+    #[error(transparent)]
+    Source(#[from] SourceError),
+    /// The source's bytes are not those that were loaded.
+    #[error("chunk {chunk_no} of the source is not what was loaded: the source was changed since")]
+    SourceChanged {
+        /// The chunk.
+        chunk_no: ChunkNo,
+    },
+    /// The chunk could not be decoded again.
+    #[error("chunk {chunk_no}: {reason}")]
+    Decode {
+        /// The chunk.
+        chunk_no: ChunkNo,
+        /// Why.
+        reason: String,
+    },
+    /// The store failed.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// What was read back could not be understood.
+    #[error(transparent)]
+    Record(#[from] record::RecordError),
+}
+
+/// The source read again, forward only, chunk by chunk.
+pub struct SourceAgain {
+    job: Arc<Job>,
+    reader: Reader,
+    position: u64,
+    decoder: ChunkDecoder,
+}
+
+/// A chunk as the source has it.
+pub struct Expected {
+    decoded: DecodedChunk,
+    /// Where each record begins in the source's content.
+    offsets: Vec<u64>,
+}
+
+impl SourceAgain {
+    /// Opens the source anew.
+    ///
+    /// # Errors
+    /// [`PinpointError`] when it cannot be read a second time.
+    pub fn open(job: &Arc<Job>, source: SourceFile) -> Result<Self, PinpointError> {
+        let decoder = ChunkDecoder::new(job)
+            .map_err(|reason| PinpointError::Decode { chunk_no: ChunkNo(0), reason })?;
+        Ok(Self { job: Arc::clone(job), reader: source.reader()?, position: 0, decoder })
+    }
+
+    /// Reads and decodes a chunk that lies behind all those asked for before.
+    ///
+    /// # Errors
+    /// [`PinpointError::SourceChanged`] when its bytes are not those that were loaded.
+    pub fn chunk(&mut self, row: &ChunkRow) -> Result<Expected, PinpointError> {
+        let cut = &row.cut;
+        let changed = || PinpointError::SourceChanged { chunk_no: cut.chunk_no };
+        let skip = cut.offset.checked_sub(self.position).ok_or_else(changed)?;
+        let skipped = std::io::copy(&mut Read::by_ref(&mut self.reader).take(skip), &mut std::io::sink());
+        self.position += skipped.map_err(|error| self.reader.explain(error))?;
+        let mut bytes = Vec::new();
+        let read = Read::by_ref(&mut self.reader).take(cut.bytes).read_to_end(&mut bytes);
+        self.position += read.map_err(|error| self.reader.explain(error))? as u64;
+        if Hash::of(&bytes) != cut.sha256 {
+            return Err(changed());
+        }
+        let decoded = self
+            .decoder
+            .decode(cut.first_record_no, cut.offset, &bytes)
+            .map_err(|error| PinpointError::Decode { chunk_no: cut.chunk_no, reason: error.to_string() })?;
+        let framer = Framer::new(&self.job.format);
+        let offsets = frames(&framer, &bytes).map_while(Result::ok).map(|(at, _)| cut.offset + at as u64).collect();
+        Ok(Expected { decoded, offsets })
+    }
+}
+
+/// Compares what is there of one chunk with what should be, and hands each difference to `found`.
+///
+/// # Errors
+/// [`PinpointError::Record`] when a row could not be understood.
+pub fn compare(
+    job: &Job,
+    stage: Stage,
+    row: &ChunkRow,
+    expected: &Expected,
+    actual: &[(Entry, Vec<u8>)],
+    found: &mut impl FnMut(Finding),
+) -> Result<(), PinpointError> {
+    let layout = &job.layout;
+    let fields = layout.fields.len();
+    let mut rows = HashMap::new();
+    for record in record::records(&expected.decoded.rows, fields) {
+        let record = record?;
+        rows.insert(record.record_no.0, record);
+    }
+    let rejects: HashMap<u64, &[u8]> = expected.decoded.rejects.iter().map(|one| (one.record_no.0, one.raw.as_slice())).collect();
+    let first = row.cut.first_record_no.0;
+    let template = |record_no: u64, difference| Finding {
+        stage,
+        difference,
+        chunk_no: row.cut.chunk_no,
+        record_no: RecordNo(record_no),
+        byte_offset: record_no.checked_sub(first).and_then(|at| expected.offsets.get(usize::try_from(at).ok()?)).copied(),
+        field: None,
+        expected: None,
+        actual: None,
+        worker_id: None,
+    };
+    let (writer, processor) = row.committed.as_ref().map_or((None, None), |c| (Some(c.writer), Some(c.processor)));
+
+    let mut next = first;
+    let end = first + row.cut.records;
+    let missing = |from: u64, to: u64, found: &mut dyn FnMut(Finding)| {
+        for record_no in from..to {
+            // Rejects have no place in final.
+            if stage == Stage::Final && !rows.contains_key(&record_no) {
+                continue;
+            }
+            let expected = rows.get(&record_no).map(|record| describe(job, record));
+            let worker_id = if rows.contains_key(&record_no) { writer } else { processor };
+            found(Finding { expected, worker_id, actual: Some("not there".into()), ..template(record_no, Difference::Missing) });
+        }
+    };
+    for (entry, bytes) in actual {
+        let worker_id = Some(WorkerId(entry.worker_id));
+        if entry.record_no >= next && entry.record_no < end {
+            missing(next, entry.record_no, found);
+            next = entry.record_no + 1;
+        } else {
+            let actual = match entry.kind {
+                EntryKind::Row => record::records(bytes, fields).next().transpose()?.map(|it| extra(job, &it, &rows)),
+                _ => Some("a reject that is not in the source".into()),
+            };
+            found(Finding { actual, worker_id, ..template(entry.record_no, Difference::Extra) });
+            continue;
+        }
+        if stage == Stage::Final && entry.excluded.is_some() {
+            continue;
+        }
+        match (entry.kind, rows.get(&entry.record_no), rejects.get(&entry.record_no)) {
+            (EntryKind::Row, Some(expected), _) => {
+                let actual = record::records(bytes, fields).next().transpose()?;
+                for (field, expected, actual) in actual.iter().flat_map(|actual| field_differences(layout, expected, actual)) {
+                    found(Finding {
+                        field: Some(field.into()),
+                        expected: Some(expected),
+                        actual: Some(actual),
+                        worker_id,
+                        ..template(entry.record_no, Difference::Field)
+                    });
+                }
+            }
+            (EntryKind::Row, None, _) => {
+                let actual = Some("a staging row, though the source's record is a reject".into());
+                found(Finding { actual, worker_id, ..template(entry.record_no, Difference::Extra) });
+            }
+            (EntryKind::Reject, _, Some(raw)) if *raw == bytes.as_slice() => {}
+            (EntryKind::Reject, _, expected) => {
+                let hex = |bytes: &[u8]| format!("{} bytes, SHA-256 {}", bytes.len(), Hash::of(bytes));
+                let expected = expected.map(|raw| hex(raw));
+                found(Finding { expected, actual: Some(hex(bytes)), worker_id, ..template(entry.record_no, Difference::RawBytes) });
+            }
+            (EntryKind::Absent, expected, _) => {
+                let expected = expected.map(|record| describe(job, record));
+                found(Finding { expected, actual: Some("not there".into()), worker_id, ..template(entry.record_no, Difference::Missing) });
+            }
+        }
+        let booked = if entry.kind == EntryKind::Reject { processor } else { writer };
+        if stage == Stage::Staging && booked != worker_id {
+            found(Finding {
+                field: Some("worker_id".into()),
+                expected: booked.map(|worker| format!("worker {worker}")),
+                actual: Some(format!("worker {}", entry.worker_id)),
+                worker_id: booked,
+                ..template(entry.record_no, Difference::Worker)
+            });
+        }
+    }
+    missing(next, end, found);
+    Ok(())
+}
+
+/// A record by its key, or by its first field.
+fn describe(job: &Job, record: &RawRecord<'_>) -> String {
+    let key: &[usize] = if job.layout.key.is_empty() { &[0] } else { &job.layout.key };
+    let fields: Vec<_> = record.fields().collect();
+    let named = key.iter().filter_map(|at| Some(format!("{} {}", job.layout.fields.get(*at)?.name, fields.get(*at)?.display())));
+    named.collect::<Vec<_>>().join(", ")
+}
+
+/// A row that should not be there: which record of the chunk it is a copy of, or its key.
+fn extra(job: &Job, record: &RawRecord<'_>, rows: &HashMap<u64, RawRecord<'_>>) -> String {
+    // Behind the record number the encodings are equal when the records are.
+    let copied = rows.values().filter(|other| other.bytes()[8..] == record.bytes()[8..]).map(|other| other.record_no).min();
+    match copied {
+        Some(record_no) => format!("a copy of record {record_no}"),
+        None => format!("a row with {}", describe(job, record)),
+    }
+}
+
+/// Groups what is read back by chunk.
+pub struct ByChunk {
+    blocks: Blocks,
+    waiting: std::collections::VecDeque<(Entry, Vec<u8>)>,
+}
+
+impl ByChunk {
+    /// From the beginning of `blocks`.
+    #[must_use]
+    pub fn new(blocks: Blocks) -> Self {
+        Self { blocks, waiting: std::collections::VecDeque::new() }
+    }
+
+    /// Everything booked on `chunk_no` or, if nothing of them was asked for, on chunks before it.
+    ///
+    /// # Errors
+    /// [`StoreError`] of the database.
+    pub async fn up_to(&mut self, chunk_no: u64) -> Result<Vec<(Entry, Vec<u8>)>, StoreError> {
+        let mut taken = Vec::new();
+        loop {
+            while self.waiting.front().is_some_and(|(entry, _)| entry.chunk_no <= chunk_no) {
+                taken.extend(self.waiting.pop_front());
+            }
+            if !self.waiting.is_empty() {
+                return Ok(taken);
+            }
+            let Some(block) = self.blocks.recv().await else { return Ok(taken) };
+            let block = block?;
+            self.waiting.extend(block.iter().map(|(entry, bytes)| (*entry, bytes.to_vec())));
+        }
+    }
+}

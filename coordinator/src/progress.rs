@@ -1,0 +1,58 @@
+//! How far a run is, for whoever watches it live. The ledger is the truth; this is the view.
+
+use domain::counts::Role;
+
+/// What a run is doing.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Phase {
+    /// The source's bytes are hashed before anything is loaded.
+    #[default]
+    Sealing,
+    /// Chunks are split, processed and written.
+    Loading,
+    /// Rules are applied and staging is read back.
+    Verifying,
+    /// Rows are brought into final.
+    Promoting,
+    /// Final is read back, inside the promoting transaction.
+    VerifyingFinal,
+    /// Differences are walked down to records and fields.
+    Pinpointing,
+    /// Over.
+    Over,
+}
+
+impl Phase {
+    /// The phase as a person reads it.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Sealing => "hashing the source",
+            Self::Loading => "loading",
+            Self::Verifying => "verifying staging",
+            Self::Promoting => "promoting",
+            Self::VerifyingFinal => "verifying final",
+            Self::Pinpointing => "pinpointing differences",
+            Self::Over => "done",
+        }
+    }
+}
+
+/// One moment of a run.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Snapshot {
+    /// What it is doing.
+    pub phase: Phase,
+    /// How much of the phase is done: bytes while sealing, else records.
+    pub done: u64,
+    /// Of how many; 0 while not known.
+    pub of: u64,
+    /// Bytes of the source on disk that were split.
+    pub bytes_read: u64,
+    /// Bytes of the source on disk; 0 for a stream.
+    pub bytes_total: u64,
+    /// Chunks committed.
+    pub chunks_committed: u64,
+    /// Each worker's records so far, by role and number.
+    pub workers: Vec<(Role, u32, u64)>,
+}

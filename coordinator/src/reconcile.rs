@@ -1,0 +1,192 @@
+//! The reconciliation of one run: evidence gathered, checks made and kept, differences pinpointed.
+
+use std::sync::Arc;
+
+use domain::balance::AmountBalance;
+use domain::check::{CheckResult, Stage};
+use domain::counts::WorkerShare;
+use domain::declared::Declared;
+use domain::ids::RunId;
+use domain::reconcile::{KeyEvidence, Reconciliation, RuleEvidence, SourceEvidence, StagingEvidence, reconcile_staging};
+use domain::report::LevelTotals;
+use domain::rule::{Condition, Rule, RuleOutcome};
+use domain::totals::ControlTotals;
+use shared::clock::Clock;
+use shared::job::Job;
+use shared::store::model::{Run, SplitTotals};
+use shared::store::{Fence, Store, StoreError};
+
+use crate::report::summary::Summary;
+use crate::verify::{Verified, VerifyError, verify_staging};
+
+/// What came of reconciling staging.
+#[derive(Debug)]
+pub struct StagingOutcome {
+    /// The checks, and the permit if they allow it.
+    pub reconciliation: Reconciliation,
+    /// Everything the report shows.
+    pub summary: Summary,
+    /// Chunks that differ.
+    pub differing: Vec<u64>,
+}
+
+/// What reconciling works with.
+pub struct Reconcile<'a> {
+    /// The ledger and the tables.
+    pub store: &'a dyn Store,
+    /// The time.
+    pub clock: &'a dyn Clock,
+    /// The job.
+    pub job: &'a Arc<Job>,
+    /// The run.
+    pub run: &'a Run,
+    /// The right to change it.
+    pub fence: Fence,
+    /// What changed about the source since it was opened, in words.
+    pub source_changed: Option<String>,
+}
+
+impl Reconcile<'_> {
+    /// Applies the rules, reads staging back, and compares.
+    ///
+    /// # Errors
+    /// [`VerifyError`] when it could not be done; a failed check is not an error.
+    pub async fn staging(&self, split: &SplitTotals, progress: impl Fn(u64)) -> Result<StagingOutcome, VerifyError> {
+        let (outcomes, keys) = self.store.apply_rules(self.fence, self.job).await?;
+        let layout = &self.job.layout;
+        let verified = verify_staging(self.store, self.run.run_id, layout, split.header_bytes, progress).await?;
+        let workers = self.workers().await?;
+        let rules = self.job.rules.iter().zip(&outcomes).map(|(rule, outcome)| rule_evidence(rule, *outcome, self.job));
+        let evidence = StagingEvidence {
+            run_id: self.run.run_id,
+            amount_names: layout.amount_names(),
+            layout: layout.digest(),
+            source: self.source(split, &verified),
+            ledger: verified.ledger.clone(),
+            staging: verified.staging.clone(),
+            workers: workers.clone(),
+            declared: self.declared()?,
+            rules: rules.collect(),
+            key: KeyEvidence {
+                fields: key_names(self.job),
+                duplicates: keys.duplicates,
+                already_in_final: keys.already_in_final,
+            },
+            reject_limit: self.job.reject_limit,
+            rules_differing: keys.rules_differing,
+            loaded_before: self.loaded_before(split).await?,
+            again: self.run.again,
+            held: keys.held,
+            merged: keys.merged,
+            to_promote: verified.to_promote.clone(),
+        };
+        let reconciliation = reconcile_staging(&evidence, self.clock.now_ms());
+        let summary = Summary {
+            levels: vec![level(Stage::Source, &verified.ledger.accepted), level(Stage::Staging, &verified.staging.totals)],
+            balance: evidence.balance(),
+            amounts: amounts(&evidence, &verified),
+            workers,
+            rejects: self.store.reject_groups(self.run.run_id).await?,
+        };
+        Ok(StagingOutcome { reconciliation, summary, differing: verified.differing })
+    }
+
+    fn source(&self, split: &SplitTotals, verified: &Verified) -> SourceEvidence {
+        SourceEvidence {
+            chunks: split.chunks,
+            records: split.records,
+            bytes: split.bytes,
+            bytes_tiled: verified.tiled.0,
+            header_bytes: split.header_bytes,
+            first_gap: verified.tiled.1,
+            sha256_before: self.run.source_sha256,
+            sha256_split: split.sha256,
+            changed: self.source_changed.clone(),
+            bytes_on_disk: split.bytes_on_disk,
+        }
+    }
+
+    /// In a run that was never interrupted every report must have come.
+    async fn workers(&self) -> Result<Vec<WorkerShare>, StoreError> {
+        let mut shares = self.store.worker_shares(self.run.run_id, &self.job.layout).await?;
+        if self.fence.epoch <= 1 {
+            for share in &mut shares {
+                share.unreported_chunks = 0;
+            }
+        }
+        Ok(shares)
+    }
+
+    fn declared(&self) -> Result<Option<Declared>, StoreError> {
+        match &self.run.declared {
+            Some(text) => serde_json::from_str(text)
+                .map(Some)
+                .map_err(|error| StoreError::Damaged { what: format!("declared totals: {error}") }),
+            None => Ok(self.job.declared.clone()),
+        }
+    }
+
+    async fn loaded_before(&self, split: &SplitTotals) -> Result<Vec<RunId>, StoreError> {
+        let runs = self.store.runs_with_source(&self.run.job, &split.sha256).await?;
+        let promoted = runs.iter().filter(|run| run.state == domain::lifecycle::RunState::Promoted && run.run_id != self.run.run_id);
+        // An empty source has nothing to load twice.
+        Ok(if split.records == 0 { Vec::new() } else { promoted.map(|run| run.run_id).collect() })
+    }
+}
+
+fn key_names(job: &Job) -> String {
+    let names: Vec<_> = job.layout.key.iter().map(|at| job.layout.fields[*at].name.as_str()).collect();
+    // An upsert merges equal keys, so there is nothing to check.
+    if job.layout.mode == domain::layout::Mode::Upsert { String::new() } else { names.join(", ") }
+}
+
+fn rule_evidence(rule: &Rule, outcome: RuleOutcome, job: &Job) -> RuleEvidence {
+    let name = |at: &usize| job.layout.fields[*at].name.clone();
+    let list = |fields: &[usize]| fields.iter().map(name).collect::<Vec<_>>().join(", ");
+    let demands = match &rule.condition {
+        Condition::Row(predicate) => predicate.text().to_owned(),
+        Condition::Unique { fields } => format!("unique ({})", list(fields)),
+        Condition::References { fields, table, columns } => {
+            format!("({}) is found in {table} ({})", list(fields), columns.join(", "))
+        }
+        Condition::Balance { sum, by, to } if by.is_empty() => format!("sum of {} = {to}", name(sum)),
+        Condition::Balance { sum, by, to } => format!("sum of {} = {to} per ({})", name(sum), list(by)),
+    };
+    RuleEvidence { name: rule.name.clone(), demands, on_breach: rule.on_breach, outcome }
+}
+
+/// Control totals at one level, for the report.
+#[must_use]
+pub fn level(stage: Stage, totals: &ControlTotals) -> LevelTotals {
+    LevelTotals { stage, records: totals.records, sums: totals.sums.0.clone(), fingerprint: totals.fingerprint() }
+}
+
+fn amounts(evidence: &StagingEvidence, verified: &Verified) -> Vec<AmountBalance> {
+    let names = evidence.amount_names.iter().enumerate();
+    names
+        .map(|(at, field)| AmountBalance {
+            field: field.clone(),
+            source: verified.ledger.accepted.sums.0[at],
+            staging: verified.staging.totals.sums.0[at],
+            rejected: verified.ledger.rejected_sums.0[at],
+            to_promote: verified.to_promote.sums.0[at],
+            final_: None,
+        })
+        .collect()
+}
+
+/// Adds what was found in final to the summary.
+pub fn add_final(summary: &mut Summary, totals: &ControlTotals) {
+    summary.levels.retain(|level| level.stage != Stage::Final);
+    summary.levels.push(level(Stage::Final, totals));
+    for (at, amount) in summary.amounts.iter_mut().enumerate() {
+        amount.final_ = totals.sums.0.get(at).copied();
+    }
+}
+
+/// The names of the checks that failed, for the log and the run's note.
+#[must_use]
+pub fn failed_names(checks: &[CheckResult]) -> Vec<&str> {
+    let failed = checks.iter().filter(|check| check.verdict == domain::check::Verdict::Fail);
+    failed.map(|check| check.name.as_str()).collect()
+}

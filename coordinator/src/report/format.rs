@@ -1,0 +1,226 @@
+//! How numbers, times and foreign texts are written in a report.
+
+use std::fmt::Write as _;
+
+use domain::amount::Amount;
+use domain::check::{CheckKind, CheckResult, Verdict};
+use domain::counts::WorkerShare;
+use domain::ids::WorkerId;
+
+/// `1234567` as `1,234,567`.
+pub(super) fn count(number: u64) -> String {
+    grouped(&number.to_string())
+}
+
+/// An exact amount with its integer digits grouped.
+pub(super) fn amount(amount: Amount) -> String {
+    grouped(&amount.to_string())
+}
+
+/// A number's text with its integer digits grouped by three; any other text as it is.
+pub(super) fn grouped(text: &str) -> String {
+    let unsigned = text.trim_start_matches(['+', '-']);
+    let sign = &text[..text.len() - unsigned.len()];
+    let (whole, fraction) = unsigned.split_once('.').unwrap_or((unsigned, ""));
+    let digits = |part: &str| part.bytes().all(|byte| byte.is_ascii_digit());
+    if sign.len() > 1 || whole.is_empty() || !digits(whole) || !digits(fraction) {
+        return text.into();
+    }
+    let mut out = String::from(sign);
+    for (place, digit) in whole.chars().enumerate() {
+        if place > 0 && (whole.len() - place).is_multiple_of(3) {
+            out.push(',');
+        }
+        out.push(digit);
+    }
+    out + &unsigned[whole.len()..]
+}
+
+/// One side of a check, with its numbers grouped.
+pub(super) fn side(check: &CheckResult, text: &str) -> String {
+    let text = visible(text);
+    if check.kind == CheckKind::Hash {
+        return text;
+    }
+    let word = |word: &str| match word.strip_suffix(',') {
+        Some(number) => grouped(number) + ",",
+        None => grouped(word),
+    };
+    text.split(' ').map(word).collect::<Vec<_>>().join(" ")
+}
+
+/// Whether the text is a SHA-256 value.
+pub(super) fn is_hash(text: &str) -> bool {
+    text.len() == 64 && text.bytes().all(|byte| byte.is_ascii_hexdigit())
+}
+
+/// The first 16 digits of a SHA-256 value and an ellipsis; any other text as it is.
+pub(super) fn shortened(text: &str) -> String {
+    if is_hash(text) { format!("{}…", &text[..16]) } else { text.into() }
+}
+
+/// Foreign text with everything written out that a reader would not see: control characters, among them
+/// those that drive a terminal, and the marks that reverse or hide text.
+pub(super) fn visible(text: &str) -> String {
+    let mut out = String::with_capacity(text.len());
+    for character in text.chars() {
+        match character {
+            '\u{ad}'
+            | '\u{61c}'
+            | '\u{180e}'
+            | '\u{feff}'
+            | '\u{200b}'..='\u{200f}'
+            | '\u{2028}'..='\u{202e}'
+            | '\u{2060}'..='\u{206f}' => out.extend(character.escape_unicode()),
+            '\n' | '\r' | '\t' => out.extend(character.escape_default()),
+            _ if character.is_control() => out.extend(character.escape_unicode()),
+            _ => out.push(character),
+        }
+    }
+    out
+}
+
+/// Milliseconds since 1970 as `2026-11-23T21:46:47.123Z`.
+pub(super) fn time(at_ms: i64) -> String {
+    let (days, ms) = (at_ms.div_euclid(86_400_000), at_ms.rem_euclid(86_400_000));
+    // Days since 0000-03-01 in eras of 400 years: leap days then come last (H. Hinnant, "chrono-Compatible
+    // Low-Level Date Algorithms", civil_from_days).
+    let since = days + 719_468;
+    let (era, of_era) = (since.div_euclid(146_097), since.rem_euclid(146_097));
+    let year_of_era = (of_era - of_era / 1_460 + of_era / 36_524 - of_era / 146_096) / 365;
+    let day_of_year = of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
+    let shifted_month = (5 * day_of_year + 2) / 153;
+    let day = day_of_year - (153 * shifted_month + 2) / 5 + 1;
+    let month = if shifted_month < 10 { shifted_month + 3 } else { shifted_month - 9 };
+    let year = year_of_era + era * 400 + i64::from(month <= 2);
+    let (hours, minutes, seconds) = (ms / 3_600_000, ms / 60_000 % 60, ms / 1_000 % 60);
+    format!("{year:04}-{month:02}-{day:02}T{hours:02}:{minutes:02}:{seconds:02}.{:03}Z", ms % 1_000)
+}
+
+/// A span of time: `3.2 s`, `4 min 05 s`, `2 h 03 min`.
+pub(super) fn duration(elapsed_ms: u64) -> String {
+    let seconds = elapsed_ms / 1_000;
+    match seconds {
+        0..60 => format!("{seconds}.{} s", elapsed_ms % 1_000 / 100),
+        60..3_600 => format!("{} min {:02} s", seconds / 60, seconds % 60),
+        _ => format!("{} h {:02} min", count(seconds / 3_600), seconds / 60 % 60),
+    }
+}
+
+/// `part` of `whole`, rounded to `scale` decimal digits: `tenths(12_345, 1_000)` is `12.3`.
+fn ratio(part: u64, whole: u64) -> Option<String> {
+    let (part, whole) = (u128::from(part), u128::from(whole));
+    let tenths = (part * 10 + whole / 2).checked_div(whole)?;
+    Some(grouped(&format!("{}.{}", tenths / 10, tenths % 10)))
+}
+
+/// Bytes in megabytes of 10^6.
+pub(super) fn megabytes(bytes: u64) -> String {
+    ratio(bytes, 1_000_000).unwrap_or_default()
+}
+
+/// Microseconds in seconds.
+pub(super) fn seconds(us: u64) -> String {
+    ratio(us, 1_000_000).unwrap_or_default()
+}
+
+/// Records in a second; `–` when no time was measured.
+pub(super) fn rate(records: u64, busy_us: u64) -> String {
+    let per_second = (u128::from(records) * 1_000_000).checked_div(u128::from(busy_us));
+    per_second.map_or_else(|| "–".into(), |rate| grouped(&rate.to_string()))
+}
+
+/// `part` of `whole` in thousandths, rounded.
+pub(super) fn per_mille(part: u64, whole: u64) -> u16 {
+    let whole = u128::from(whole);
+    let share = (u128::from(part) * 1_000 + whole / 2).checked_div(whole).unwrap_or(0);
+    u16::try_from(share.min(1_000)).unwrap_or(1_000)
+}
+
+/// `part` of `whole` as `49.9 %`; neither nothing nor all is said of what is only nearly so.
+pub(super) fn share(part: u64, whole: u64) -> String {
+    match per_mille(part, whole) {
+        0 if part > 0 => "< 0.1 %".into(),
+        1_000 if part < whole => "> 99.9 %".into(),
+        thousandths => format!("{}.{} %", thousandths / 10, thousandths % 10),
+    }
+}
+
+/// `1 chunk`, `2 chunks`.
+pub(super) fn plural(number: u64, noun: &str) -> String {
+    format!("{} {noun}{}", count(number), if number == 1 { "" } else { "s" })
+}
+
+/// The mark that stands for a verdict, so that colour is never its only sign.
+pub(super) const fn mark(verdict: Verdict) -> char {
+    match verdict {
+        Verdict::Pass => '✓',
+        Verdict::Fail => '✗',
+        Verdict::Warn => '!',
+        Verdict::Vacuous => '–',
+    }
+}
+
+/// A worker by its number and, where it is known, its name.
+pub(super) fn worker(id: WorkerId, workers: &[WorkerShare]) -> String {
+    let mut out = id.to_string();
+    if let Some(share) = workers.iter().find(|share| share.worker_id == id) {
+        let _ = write!(out, " {}", visible(&share.name));
+    }
+    out
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn digits_are_grouped_and_nothing_else_is_touched() {
+        let table = [
+            ("0", "0"),
+            ("999", "999"),
+            ("1000", "1,000"),
+            ("-1234567.8901", "-1,234,567.8901"),
+            ("+100000", "+100,000"),
+            ("1000 records", "1000 records"),
+            ("at least 1", "at least 1"),
+            ("", ""),
+            ("-", "-"),
+            ("1.2.3", "1.2.3"),
+        ];
+        for (text, expected) in table {
+            assert_eq!(grouped(text), expected);
+        }
+    }
+
+    #[test]
+    fn a_time_is_iso_8601_in_utc() {
+        let table = [
+            (0, "1970-01-01T00:00:00.000Z"),
+            (-1, "1969-12-31T23:59:59.999Z"),
+            (951_782_400_000, "2000-02-29T00:00:00.000Z"),
+            (1_709_251_199_999, "2024-02-29T23:59:59.999Z"),
+            (4_107_542_400_000, "2100-03-01T00:00:00.000Z"),
+            (1_795_470_407_123, "2026-11-23T21:46:47.123Z"),
+        ];
+        for (at_ms, expected) in table {
+            assert_eq!(time(at_ms), expected);
+        }
+    }
+
+    #[test]
+    fn spans_shares_and_rates_are_short() {
+        assert_eq!([duration(3_249), duration(245_000)], ["3.2 s", "4 min 05 s"]);
+        assert_eq!(duration(7_380_000), "2 h 03 min");
+        assert_eq!([megabytes(79_123_456), seconds(1_250_000)], ["79.1", "1.3"]);
+        assert_eq!([rate(500_000, 1_250_000), rate(1, 0)], ["400,000", "–"]);
+        assert_eq!([share(1, 3), share(0, 0), share(7, 7)], ["33.3 %", "0.0 %", "100.0 %"]);
+        assert_eq!([share(7, 1_000_000), share(999_999, 1_000_000)], ["< 0.1 %", "> 99.9 %"]);
+    }
+
+    #[test]
+    fn what_a_reader_would_not_see_is_written_out() {
+        assert_eq!(visible("a\u{1b}[31mb\u{202e}c\n"), "a\\u{1b}[31mb\\u{202e}c\\n");
+        assert_eq!(visible("Zürich 東京"), "Zürich 東京");
+    }
+}

@@ -1,0 +1,94 @@
+//! A report as one HTML file: no script, nothing fetched, made to be read, printed and kept.
+
+mod view;
+
+use askama::Template;
+use domain::report::Report;
+
+/// The report as one self-contained HTML file.
+///
+/// # Errors
+/// When the template cannot be written out; it is compiled in, so nothing but memory can be missing.
+pub fn html(report: &Report) -> Result<String, askama::Error> {
+    view::Page::of(report).render()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::report::{fixture, format};
+
+    #[test]
+    fn the_verdict_every_check_and_every_digest_are_there_in_full() {
+        let report = fixture::failed();
+        let page = html(&report).unwrap();
+        assert!(page.contains("Not reconciled"));
+        for check in &report.checks {
+            let name = check.name.replace('<', "&#60;").replace('>', "&#62;");
+            assert!(page.contains(&name), "{name}");
+            assert!(page.contains(&format::time(check.at_ms)));
+        }
+        let plain = page.replace("<wbr>", "");
+        for level in &report.levels {
+            assert!(plain.contains(&level.fingerprint.unwrap().to_string()));
+        }
+        for needed in ["50,210,734.18", "50,210,630.58", "-103.60", "≠", "crossfoot audit verify"] {
+            assert!(page.contains(needed), "{needed}");
+        }
+        assert!(page.contains(&format!("crossfoot explain {}", report.run_id)));
+    }
+
+    #[test]
+    fn nothing_hostile_becomes_markup() {
+        let page = html(&fixture::hostile()).unwrap();
+        for markup in ["<script", "<img", "<b>", "\u{1b}", "\u{202e}"] {
+            assert!(!page.contains(markup), "{markup}");
+        }
+        assert_eq!(page.matches("</style>").count(), 1);
+        assert!(page.contains("&#60;script&#62;alert(1)"));
+    }
+
+    #[test]
+    fn the_file_needs_nothing_else_and_is_the_same_every_time() {
+        for report in [fixture::reconciled(), fixture::failed(), fixture::held()] {
+            let page = html(&report).unwrap();
+            for outside in ["http:", "https:", "src=", "url(", "@import", "<link"] {
+                assert!(!page.contains(outside), "{outside}");
+            }
+            assert_eq!(page, html(&report).unwrap());
+            assert_eq!(page.matches("<table").count(), page.matches("<caption").count());
+        }
+    }
+
+    #[test]
+    fn a_run_that_has_only_begun_has_a_page_too() {
+        let mut report = fixture::reconciled();
+        report.outcome = domain::report::Outcome::Unfinished;
+        report.checks.clear();
+        report.levels.clear();
+        report.balance = None;
+        report.amounts.clear();
+        report.workers.clear();
+        report.ended_at_ms = None;
+        report.log_head = None;
+        let page = html(&report).unwrap();
+        assert!(page.contains("Unfinished") && page.contains("crossfoot resume"));
+    }
+
+    /// For looking at: `cargo test -p coordinator write_pages -- --ignored`.
+    #[test]
+    #[ignore = "writes the pages to the temporary directory for a person to look at"]
+    fn write_pages() {
+        let pages = [
+            ("reconciled", fixture::reconciled()),
+            ("failed", fixture::failed()),
+            ("held", fixture::held()),
+            ("hostile", fixture::hostile()),
+        ];
+        for (name, report) in pages {
+            let path = std::env::temp_dir().join(format!("crossfoot-report-{name}.html"));
+            std::fs::write(&path, html(&report).unwrap()).unwrap();
+            println!("{}", path.display());
+        }
+    }
+}

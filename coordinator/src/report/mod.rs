@@ -1,0 +1,16 @@
+//! A run's report as a person reads it: on a terminal, and as one HTML file.
+//!
+//! Both show the same facts in the same order: the verdict, the control totals at every level, where the
+//! records and amounts went, the checks, the workers, the rejects, the findings. Neither decides anything:
+//! what they show is in [`domain::report::Report`], and the same report always gives the same text.
+
+pub mod html;
+pub mod summary;
+pub mod text;
+
+mod format;
+mod relation;
+mod verdict;
+
+#[cfg(test)]
+mod fixture;

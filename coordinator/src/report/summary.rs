@@ -1,0 +1,98 @@
+//! What a reconciliation leaves behind for the report, beside its checks; and the report made of it.
+
+use domain::balance::{AmountBalance, Balance};
+use domain::counts::WorkerShare;
+use domain::ids::RunId;
+use domain::report::{CheckCounts, LevelTotals, Outcome, RejectGroup, Report, SourceSummary};
+use serde::{Deserialize, Serialize};
+use shared::job::Job;
+use shared::store::model::Run;
+use shared::store::{Store, StoreError};
+
+/// The version of the report's shape.
+const REPORT_VERSION: u32 = 1;
+
+/// Findings that a report shows; `crossfoot explain` shows all.
+const FINDINGS_SHOWN: u32 = 20;
+
+/// Everything the report shows that is not a check.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Summary {
+    /// Control totals at source, staging and, once promoted, final.
+    pub levels: Vec<LevelTotals>,
+    /// Where the records went.
+    pub balance: Balance,
+    /// Where the amounts went.
+    pub amounts: Vec<AmountBalance>,
+    /// Every worker's share.
+    pub workers: Vec<WorkerShare>,
+    /// Rejects by field and kind of fault.
+    pub rejects: Vec<RejectGroup>,
+}
+
+/// The report of a run, from what the store keeps of it.
+///
+/// # Errors
+/// [`StoreError`] of the database, or when what it keeps does not make sense.
+pub async fn report(store: &dyn Store, run_id: RunId) -> Result<Report, StoreError> {
+    let run = store.run(run_id).await?;
+    let damaged = |what: String| StoreError::Damaged { what };
+    let job_text = store.job_text(&run.job_digest).await?;
+    let job = Job::parse("(from the store)", &job_text).map_err(|error| damaged(error.to_string()))?;
+    let (checks, summary) = store.checks(run_id).await?;
+    let summary: Option<Summary> = summary
+        .map(|text| serde_json::from_str(&text))
+        .transpose()
+        .map_err(|error| damaged(format!("summary of run {run_id}: {error}")))?;
+    let workers = match &summary {
+        Some(summary) => summary.workers.clone(),
+        None => store.worker_shares(run_id, &job.layout).await?,
+    };
+    let (mut findings, mut findings_total) = store.findings(run_id, 0, FINDINGS_SHOWN).await?;
+    if findings.len() < FINDINGS_SHOWN as usize && !run.purged {
+        let breaches = store.breaches(run_id, &job, 0, FINDINGS_SHOWN).await?;
+        findings_total += breaches.len() as u64;
+        let room = FINDINGS_SHOWN as usize - findings.len();
+        findings.extend(breaches.into_iter().take(room));
+    }
+    let events = crate::audit::head(store).await?;
+    let counts = CheckCounts::of(&checks);
+    Ok(Report {
+        report_version: REPORT_VERSION,
+        crossfoot_version: env!("CARGO_PKG_VERSION").into(),
+        run_id: run_id.to_string(),
+        job: run.job.clone(),
+        job_digest: run.job_digest,
+        state: run.state,
+        outcome: Outcome::of(run.state),
+        note: run.note.clone(),
+        source: source(&run),
+        staging_table: job.layout.staging.clone(),
+        final_table: job.layout.final_table.clone(),
+        opened_at_ms: run.opened_at_ms,
+        ended_at_ms: run.ended_at_ms,
+        elapsed_ms: run.elapsed_ms,
+        counts,
+        success_rate: counts.success_rate(),
+        all_passed: counts.all_passed(),
+        checks,
+        amount_names: job.layout.amount_names(),
+        levels: summary.as_ref().map(|summary| summary.levels.clone()).unwrap_or_default(),
+        balance: summary.as_ref().map(|summary| summary.balance),
+        amounts: summary.as_ref().map(|summary| summary.amounts.clone()).unwrap_or_default(),
+        workers,
+        rejects: summary.map(|summary| summary.rejects).unwrap_or_default(),
+        findings,
+        findings_total,
+        log_head: events,
+    })
+}
+
+fn source(run: &Run) -> SourceSummary {
+    SourceSummary {
+        location: run.source.clone(),
+        bytes: run.split.map(|split| split.bytes_on_disk).or(run.source_bytes).unwrap_or(0),
+        sha256: run.split_sha256.or(run.source_sha256),
+        chunks: run.split.map_or(0, |split| split.chunks),
+    }
+}

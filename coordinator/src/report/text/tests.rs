@@ -1,0 +1,133 @@
+use comfy_table::Table;
+use domain::report::Report;
+
+use super::{Style, checks_table, findings_table, text, workers_table};
+use crate::report::fixture;
+
+const PLAIN: Style = Style { colour: false, width: 100 };
+
+fn display_width(line: &str) -> u16 {
+    let mut table = Table::new();
+    table.add_row([line]);
+    table.column_max_content_widths()[0]
+}
+
+fn reports() -> [(&'static str, Report); 4] {
+    [
+        ("reconciled", fixture::reconciled()),
+        ("failed", fixture::failed()),
+        ("held", fixture::held()),
+        ("hostile", fixture::hostile()),
+    ]
+}
+
+#[test]
+fn the_verdict_is_the_first_line() {
+    let first = |report: &Report| text(report, PLAIN).lines().next().unwrap().to_owned();
+    assert_eq!(
+        first(&fixture::reconciled()),
+        "RECONCILED  20 of 20 checks passed · 1,000,000 records · 3.2 s · 1 had nothing to compare"
+    );
+    assert!(
+        first(&fixture::failed())
+            .starts_with("NOT RECONCILED  4 of 17 checks failed · 1,000,000 records · 3.2 s · 1 warned")
+    );
+}
+
+#[test]
+fn no_line_is_wider_than_the_terminal_and_none_ends_in_blanks() {
+    for (name, report) in reports() {
+        for width in [60, 80, 100, 120, 200] {
+            for line in text(&report, Style { colour: false, width }).lines() {
+                assert!(display_width(line) <= width, "{name} at {width}: {line}");
+                assert_eq!(line.trim_end(), line, "{name} at {width}");
+            }
+        }
+    }
+}
+
+#[test]
+fn escape_codes_come_with_colour_only_and_change_nothing_else() {
+    for (name, report) in reports() {
+        let plain = text(&report, PLAIN);
+        assert!(!plain.contains(|c: char| c.is_control() && c != '\n'), "{name}");
+        let mut coloured = text(&report, Style { colour: true, ..PLAIN });
+        assert!(coloured.contains("\u{1b}["), "{name}");
+        for code in ["0", "1", "2", "31", "32", "33"] {
+            coloured = coloured.replace(&format!("\u{1b}[{code}m"), "");
+        }
+        assert_eq!(coloured, plain, "{name}");
+    }
+}
+
+#[test]
+fn every_check_appears_and_what_failed_says_everything() {
+    let report = fixture::failed();
+    for width in [80, 100, 120] {
+        let shown = checks_table(&report.checks, Style { colour: false, width });
+        for check in &report.checks {
+            assert!(shown.contains(&check.name), "{} at {width}", check.name);
+        }
+        for needed in ["50,210,734.18", "50,210,630.58", "-103.60", "1 chunk differs", "INV-06"] {
+            assert!(shown.contains(needed), "{needed} at {width}");
+        }
+        let root = report.levels[0].fingerprint.unwrap().to_string();
+        assert!(width < 100 || shown.contains(&root), "a digest that differs is shown in full");
+    }
+}
+
+#[test]
+fn amounts_are_never_shortened() {
+    for width in [80, 100, 120] {
+        let shown = text(&fixture::hostile(), Style { colour: false, width });
+        let longest = shown.matches("-12,345,678,901,234,567,890,123,456,789,012,345,678").count();
+        assert_eq!(longest, 3, "at source, at staging, and in the amounts, at {width}");
+    }
+}
+
+#[test]
+fn workers_have_a_total_for_each_role_and_disagreement_is_told() {
+    let good = workers_table(&fixture::reconciled(), PLAIN);
+    assert_eq!(good.matches("total").count(), 2);
+    assert_eq!((good.matches('✓').count(), good.matches('✗').count()), (6, 0));
+    let bad = workers_table(&fixture::failed(), PLAIN).split_whitespace().collect::<Vec<_>>().join(" ");
+    assert!(bad.contains("the tables hold 486,840 of 486,842 due"), "{bad}");
+    assert!(bad.contains("worker 1 (processor-a): the report of 1 chunk was lost"), "{bad}");
+}
+
+#[test]
+fn findings_say_how_many_more_there_are() {
+    let report = fixture::failed();
+    let shown = text(&report, PLAIN);
+    assert!(shown.contains(&format!("1,203 more: crossfoot explain {}", report.run_id)));
+    assert!(findings_table(&report.findings, 4, PLAIN).ends_with("4\n"), "no more, no line");
+    assert!(findings_table(&[], 0, PLAIN).contains("No finding"));
+}
+
+#[test]
+fn what_is_not_known_yet_is_said_or_left_out() {
+    let mut report = fixture::reconciled();
+    report.outcome = domain::report::Outcome::Unfinished;
+    report.checks.clear();
+    report.counts = domain::report::CheckCounts::default();
+    report.levels.clear();
+    report.balance = None;
+    report.amounts.clear();
+    report.workers.clear();
+    report.ended_at_ms = None;
+    report.log_head = None;
+    report.source.sha256 = None;
+    let shown = text(&report, PLAIN);
+    assert!(shown.starts_with("UNFINISHED  no check was made"), "{shown}");
+    assert!(shown.contains("crossfoot resume") && shown.contains("not known"), "{shown}");
+}
+
+/// For looking at: `cargo test -p coordinator show -- --ignored --nocapture`.
+#[test]
+#[ignore = "prints the texts for a person to look at"]
+fn show() {
+    let width = std::env::var("COLUMNS").ok().and_then(|width| width.parse().ok()).unwrap_or(100);
+    for (_, report) in reports() {
+        println!("{}\n\n", text(&report, Style { colour: true, width }));
+    }
+}

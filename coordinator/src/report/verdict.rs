@@ -1,0 +1,67 @@
+//! The verdict in one line, for every rendering.
+
+use domain::check::Stage;
+use domain::report::{Outcome, Report};
+
+use super::format::{count, duration, plural};
+
+/// How many checks came out how: `34 of 34 checks passed`.
+fn checks(report: &Report) -> String {
+    let counts = &report.counts;
+    match (counts.decided(), counts.failed) {
+        (0, _) => "no check was made".into(),
+        (decided, 0) => format!("{} of {} passed", number(counts.passed), plural(wide(decided), "check")),
+        (decided, failed) => format!("{} of {} failed", number(failed), plural(wide(decided), "check")),
+    }
+}
+
+fn wide(number: usize) -> u64 {
+    u64::try_from(number).unwrap_or(u64::MAX)
+}
+
+fn number(number: usize) -> String {
+    count(wide(number))
+}
+
+/// Records of the source, as far as they are known.
+pub(super) fn records(report: &Report) -> Option<u64> {
+    let level = report.levels.iter().find(|level| level.stage == Stage::Source);
+    report.balance.map(|balance| balance.records).or(level.map(|level| level.records))
+}
+
+/// What the verdict rests on, each part on its own, the most important first.
+pub(super) fn grounds(report: &Report) -> Vec<String> {
+    let mut parts = vec![checks(report)];
+    parts.extend(records(report).map(|records| plural(records, "record")));
+    parts.push(duration(report.elapsed_ms));
+    let counts = &report.counts;
+    if counts.warned > 0 {
+        parts.push(format!("{} warned", number(counts.warned)));
+    }
+    if counts.vacuous > 0 {
+        parts.push(format!("{} had nothing to compare", number(counts.vacuous)));
+    }
+    parts
+}
+
+/// What the verdict means for the final table.
+pub(super) const fn consequence(outcome: Outcome) -> &'static str {
+    match outcome {
+        Outcome::Reconciled => "final holds the records of this run, as read back and proven",
+        Outcome::NotReconciled => "nothing of this run is in final",
+        Outcome::AwaitingApproval => "staging is proven; nothing is in final before somebody approves",
+        Outcome::Unfinished => "not finished; nothing of this run is in final, and it can be resumed",
+        Outcome::Cancelled => "given up by an operator; nothing of this run is in final",
+    }
+}
+
+/// The command that goes on from here, if there is one.
+pub(super) fn next_step(report: &Report) -> Option<String> {
+    let verb = match report.outcome {
+        Outcome::AwaitingApproval => "approve",
+        Outcome::Unfinished => "resume",
+        Outcome::NotReconciled => "explain",
+        Outcome::Reconciled | Outcome::Cancelled => return None,
+    };
+    Some(format!("crossfoot {verb} {}", super::format::visible(&report.run_id)))
+}

@@ -1,0 +1,418 @@
+//! Driving a run from wherever the ledger says it stands to its verdict.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use domain::check::{CheckResult, Stage};
+use domain::event::Entry as LogEntry;
+use domain::finding::{Difference, Finding};
+use domain::ids::{ChunkNo, RecordNo, RunId};
+use domain::lifecycle::{RunEvent, RunState};
+use domain::reconcile::Reconciliation;
+use domain::report::CheckCounts;
+use serde_json::json;
+use shared::broker::Broker;
+use shared::clock::Clock;
+use shared::job::Job;
+use shared::source::{Location, SourceError, SourceFile};
+use shared::store::model::{ChunkRange, Run, SplitTotals};
+use shared::store::{Fence, Lease, Store, StoreError};
+use thiserror::Error;
+use tokio::sync::watch;
+use tokio_util::sync::CancellationToken;
+
+use crate::load::{Load, LoadError};
+use crate::pinpoint::{ByChunk, PinpointError, SourceAgain, compare};
+use crate::progress::{Phase, Snapshot};
+use crate::promote::{FindingSpool, Promote, Promoted, text};
+use crate::reconcile::{Reconcile, StagingOutcome, failed_names};
+use crate::report::summary::Summary;
+use crate::split::ChunkLimits;
+use crate::verify::VerifyError;
+use crate::window::WindowLimits;
+
+/// A run belongs to its coordinator for so long after each sign of life.
+const LEASE: Duration = Duration::from_secs(20);
+/// How often the coordinator gives a sign of life.
+const HEARTBEAT: Duration = Duration::from_secs(5);
+
+/// What a run has come to, for now.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Ending {
+    /// Reconciled and promoted.
+    Promoted,
+    /// A check failed; nothing is in final.
+    NotReconciled,
+    /// Staging is proven; approval is waited for.
+    Paused,
+    /// Given up by an operator.
+    Cancelled,
+}
+
+/// Why a run could not be taken to its verdict. It can be resumed.
+#[derive(Debug, Error)]
+pub enum RunError {
+    /// Loading ended early.
+    #[error(transparent)]
+    Load(#[from] LoadError),
+    /// Verification could not be done.
+    #[error(transparent)]
+    Verify(#[from] VerifyError),
+    /// The store failed, or someone else has the run.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// The source cannot be read.
+    #[error(transparent)]
+    Source(#[from] SourceError),
+    /// The run was begun from a stream, and its bytes must be handed in again.
+    #[error("the run was begun from standard input: hand the same bytes in again, `crossfoot resume RUN --source FILE`")]
+    StreamGone,
+    /// The job in the store is not understood by this program.
+    #[error("the run's job cannot be used by this version: {0}")]
+    Job(String),
+}
+
+/// One coordinator: what it works with.
+#[derive(Clone)]
+pub struct Coordinator {
+    /// Where chunks go and counts come from.
+    pub broker: Arc<dyn Broker>,
+    /// The ledger and the tables.
+    pub store: Arc<dyn Store>,
+    /// The time.
+    pub clock: Arc<dyn Clock>,
+    /// Who runs it: `user@host`.
+    pub actor: String,
+    /// The host, for telling whether another coordinator of this machine is alive.
+    pub host: String,
+    /// How much may be on its way.
+    pub window: WindowLimits,
+    /// Who watches.
+    pub watch: watch::Sender<Snapshot>,
+    /// Told when to stop.
+    pub stop: CancellationToken,
+}
+
+/// How a run is driven.
+#[derive(Debug, Clone, Default)]
+pub struct Drive {
+    /// The source, if not where the run was begun from.
+    pub source: Option<Location>,
+    /// Whether an operator has approved it.
+    pub approved: bool,
+    /// Whether a coordinator that is known to be gone is to be fenced off.
+    pub evict: bool,
+}
+
+impl Coordinator {
+    pub(crate) fn new_run_id(&self) -> RunId {
+        let now_ms = u64::try_from(self.clock.now_ms()).unwrap_or(0);
+        let (seconds, rest) = (now_ms / 1000, u32::try_from(now_ms % 1000).unwrap_or(0));
+        let at = uuid::Timestamp::from_unix(uuid::NoContext, seconds, rest * 1_000_000);
+        uuid::Uuid::new_v7(at).into()
+    }
+
+    pub(crate) fn entry(&self, run_id: RunId, kind: &str, detail: &serde_json::Value) -> LogEntry {
+        LogEntry {
+            run_id: Some(run_id.to_string()),
+            at_ms: self.clock.now_ms(),
+            kind: kind.into(),
+            actor: self.actor.clone(),
+            detail: detail.to_string(),
+        }
+    }
+
+    pub(crate) fn lease_until(&self) -> i64 {
+        self.clock.now_ms() + i64::try_from(LEASE.as_millis()).unwrap_or(0)
+    }
+
+    /// Takes the run up and to its verdict, or as far as it goes.
+    ///
+    /// # Errors
+    /// [`RunError`]; the run can be resumed.
+    pub async fn drive(&self, run_id: RunId, how: &Drive) -> Result<Ending, RunError> {
+        let started = Instant::now();
+        let fence = self.take_up(run_id, how.evict).await?;
+        let run = self.store.run(run_id).await?;
+        if fence.epoch > 1 && !run.state.is_over() {
+            self.store.log(self.entry(run_id, "resumed", &json!({ "epoch": fence.epoch, "state": run.state }))).await?;
+        }
+        let ending = {
+            let work = self.work(run, fence, how);
+            tokio::pin!(work);
+            let mut beat = tokio::time::interval(HEARTBEAT);
+            loop {
+                // Dropped half-way, work leaves whole transactions only: an uncommitted promotion is taken back.
+                tokio::select! {
+                    biased;
+                    ending = &mut work => break ending,
+                    () = self.stop.cancelled() => break Err(LoadError::Stopped.into()),
+                    _ = beat.tick() => self.store.renew(fence, self.lease_until()).await?,
+                }
+            }
+        };
+        let spent_ms = u64::try_from(started.elapsed().as_millis()).unwrap_or(u64::MAX);
+        match self.store.release(fence, spent_ms).await {
+            Ok(()) | Err(StoreError::Fenced { .. }) => {}
+            Err(error) => return Err(error.into()),
+        }
+        self.watch.send_modify(|now| now.phase = Phase::Over);
+        ending
+    }
+
+    async fn work(&self, run: Run, fence: Fence, how: &Drive) -> Result<Ending, RunError> {
+        let job_text = self.store.job_text(&run.job_digest).await?;
+        let job = Job::parse("(from the store)", &job_text).map_err(|error| RunError::Job(error.to_string()))?;
+        let job = Arc::new(job);
+        let mut run = run;
+        if run.state == RunState::Loading {
+            run = self.load(run, fence, &job, how).await?;
+        }
+        match run.state {
+            RunState::Staged => self.settle(run, fence, &job, how).await,
+            RunState::AwaitingApproval if how.approved => self.settle(run, fence, &job, how).await,
+            RunState::AwaitingApproval => Ok(Ending::Paused),
+            RunState::Promoted => Ok(Ending::Promoted),
+            RunState::Cancelled => Ok(Ending::Cancelled),
+            RunState::NotReconciled | RunState::Loading => Ok(Ending::NotReconciled),
+        }
+    }
+
+    fn open_source(&self, run: &Run, job: &Job, how: &Drive) -> Result<SourceFile, RunError> {
+        let location = match &how.source {
+            Some(location) => location.clone(),
+            None => Location::parse(&run.source),
+        };
+        if location.is_stream() && run.epoch > 1 && how.source.is_none() {
+            return Err(RunError::StreamGone);
+        }
+        Ok(SourceFile::open(location, job.compression)?)
+    }
+
+    async fn load(&self, run: Run, fence: Fence, job: &Arc<Job>, how: &Drive) -> Result<Run, RunError> {
+        self.store.prepare(job).await?;
+        self.store.put_back(fence).await?;
+        let progress = self.store.progress(run.run_id).await?;
+        let is_loaded = run.split.is_some_and(|split| split.chunks == progress.committed);
+        if !is_loaded {
+            let source = self.open_source(&run, job, how)?;
+            let load = Load {
+                broker: &*self.broker,
+                store: &*self.store,
+                job,
+                fence,
+                limits: ChunkLimits {
+                    bytes: usize::try_from(run.chunk_bytes).unwrap_or(usize::MAX),
+                    records: run.chunk_records,
+                },
+                window: self.window,
+                watch: &self.watch,
+                stop: &self.stop,
+            };
+            load.run(source).await?;
+        }
+        let progress = self.store.progress(run.run_id).await?;
+        let detail = json!({ "chunks": progress.committed, "records": progress.records });
+        Ok(self.store.step(fence, RunEvent::AllCommitted, None, self.entry(run.run_id, "staged", &detail)).await?)
+    }
+
+    /// Reconciles staging, and promotes if that is in order.
+    async fn settle(&self, run: Run, fence: Fence, job: &Arc<Job>, how: &Drive) -> Result<Ending, RunError> {
+        let Some(split) = run.split else {
+            return Err(StoreError::Damaged { what: format!("run {} is staged, but its source was not split", run.run_id) }.into());
+        };
+        self.store.clear_findings(fence).await?;
+        self.phase(Phase::Verifying, split.records);
+        let reconcile = Reconcile {
+            store: &*self.store,
+            clock: &*self.clock,
+            job,
+            run: &run,
+            fence,
+            source_changed: self.source_changed(&run, job, how),
+        };
+        let outcome = reconcile.staging(&split, |done| self.watch.send_modify(|now| now.done = done)).await?;
+        let StagingOutcome { reconciliation, mut summary, differing } = outcome;
+        let Ok(permit) = reconciliation.permit() else {
+            self.pinpoint_staging(&run, fence, job, how, &split, &differing).await?;
+            return self.fail(&run, fence, reconciliation.checks().to_vec(), &summary).await;
+        };
+        if run.pause_after_staged && !how.approved {
+            return self.pause(&run, fence, &reconciliation, &summary).await;
+        }
+        let promote = Promote {
+            store: &*self.store,
+            clock: &*self.clock,
+            job,
+            fence,
+            records: split.records,
+            source: self.open_source(&run, job, how).ok().filter(|source| source.bytes_on_disk().is_some()),
+            progress: &|phase, done| {
+                self.watch.send_modify(|now| {
+                    now.phase = phase;
+                    now.done = done;
+                });
+            },
+        };
+        let checks = reconciliation.checks().to_vec();
+        let log = |checks: &[CheckResult]| self.entry(run.run_id, "promoted", &verdict_detail(checks, None));
+        match promote.run(permit, checks.clone(), &mut summary, log).await? {
+            Promoted::Yes => Ok(Ending::Promoted),
+            Promoted::No { checks: of_final, mut findings } => {
+                findings.keep(&*self.store, fence).await?;
+                if let Some(why) = findings.incomplete {
+                    tracing::warn!(%why, "not every difference in final could be walked down");
+                }
+                self.fail(&run, fence, [checks, of_final].concat(), &summary).await
+            }
+        }
+    }
+
+    fn phase(&self, phase: Phase, of: u64) {
+        self.watch.send_modify(|now| {
+            now.phase = phase;
+            now.done = 0;
+            now.of = of;
+        });
+    }
+
+    /// What changed about the file since the run was opened; its length and SHA-256 were noted then.
+    fn source_changed(&self, run: &Run, job: &Job, how: &Drive) -> Option<String> {
+        let before = run.source_sha256?;
+        let unread = |error: &dyn std::fmt::Display| Some(format!("it cannot be read any more: {error}"));
+        let source = match self.open_source(run, job, how) {
+            Ok(source) => source,
+            Err(error) => return unread(&error),
+        };
+        if source.bytes_on_disk() != run.source_bytes {
+            let length = |bytes: Option<u64>| bytes.map_or_else(|| "a stream".to_owned(), |bytes| format!("{bytes} bytes"));
+            return Some(format!("it had {} and now has {}", length(run.source_bytes), length(source.bytes_on_disk())));
+        }
+        match source.sha256(&|| false, &|_| {}) {
+            Ok(now) if now == before => None,
+            Ok(_) => Some("its content is not what it was".into()),
+            Err(error) => unread(&error),
+        }
+    }
+
+    async fn pause(&self, run: &Run, fence: Fence, reconciliation: &Reconciliation, summary: &Summary) -> Result<Ending, RunError> {
+        let checks = reconciliation.checks();
+        self.store.keep_checks(fence, checks, &text(summary)?).await?;
+        let note = "staging is proven; `crossfoot approve RUN` promotes it";
+        let log = self.entry(run.run_id, "paused", &verdict_detail(checks, None));
+        self.store.step(fence, RunEvent::Paused, Some(note), log).await?;
+        Ok(Ending::Paused)
+    }
+
+    async fn fail(&self, run: &Run, fence: Fence, checks: Vec<CheckResult>, summary: &Summary) -> Result<Ending, RunError> {
+        self.store.keep_checks(fence, &checks, &text(summary)?).await?;
+        let failed = failed_names(&checks);
+        let note = format!("failed: {}", failed.join(", "));
+        let log = self.entry(run.run_id, "not-reconciled", &verdict_detail(&checks, Some(&failed)));
+        self.store.step(fence, RunEvent::Failed, Some(&note), log).await?;
+        Ok(Ending::NotReconciled)
+    }
+
+    /// Walks the chunks that differ down to records and fields, and keeps what is found.
+    async fn pinpoint_staging(
+        &self,
+        run: &Run,
+        fence: Fence,
+        job: &Arc<Job>,
+        how: &Drive,
+        split: &SplitTotals,
+        differing: &[u64],
+    ) -> Result<(), RunError> {
+        self.phase(Phase::Pinpointing, differing.len() as u64);
+        let mut spool = FindingSpool::default();
+        if !differing.is_empty() {
+            let walked = match self.open_source(run, job, how) {
+                Ok(source) if source.bytes_on_disk().is_some() => self.walk_down(run, job, source, differing, &mut spool).await,
+                Ok(source) => Err(SourceError::NotRepeatable { location: source.location().clone() }.into()),
+                Err(error) => Err(PinpointError::Decode { chunk_no: ChunkNo(differing[0]), reason: error.to_string() }),
+            };
+            if let Err(error) = walked {
+                tracing::warn!(run_id = %run.run_id, %error, "differences could not be walked down to records");
+            }
+        }
+        self.strays(run, job, split, &mut spool).await?;
+        Ok(spool.keep(&*self.store, fence).await?)
+    }
+
+    async fn walk_down(&self, run: &Run, job: &Arc<Job>, source: SourceFile, differing: &[u64], spool: &mut FindingSpool) -> Result<(), PinpointError> {
+        let mut again = SourceAgain::open(job, source)?;
+        for chunk_no in differing {
+            let Some(row) = self.store.chunks(run.run_id, *chunk_no, 1).await?.pop() else { continue };
+            let expected = again.chunk(&row)?;
+            let range = ChunkRange { first: *chunk_no, end: chunk_no + 1 };
+            let blocks = self.store.read_staging(run.run_id, &job.layout, range).await;
+            let actual = ByChunk::new(blocks).up_to(*chunk_no).await?;
+            let before = spool.count;
+            compare(job, Stage::Staging, &row, &expected, &actual, &mut |finding| spool.push(&finding))?;
+            if spool.count == before {
+                // Every record is as the source has it, so it is the ledger's own entry that is wrong.
+                spool.push(&Finding {
+                    stage: Stage::Staging,
+                    difference: Difference::Field,
+                    chunk_no: row.cut.chunk_no,
+                    record_no: row.cut.first_record_no,
+                    byte_offset: Some(row.cut.offset),
+                    field: Some("the ledger's entry of the chunk".into()),
+                    expected: Some("the counts, sums and digest of its records".into()),
+                    actual: Some("others".into()),
+                    worker_id: row.committed.as_ref().map(|committed| committed.writer),
+                });
+            }
+            self.watch.send_modify(|now| now.done += 1);
+        }
+        Ok(())
+    }
+
+    /// Rows booked on chunks that the source never had.
+    async fn strays(&self, run: &Run, job: &Arc<Job>, split: &SplitTotals, spool: &mut FindingSpool) -> Result<(), RunError> {
+        let range = ChunkRange { first: split.chunks, ..ChunkRange::ALL };
+        let mut blocks = self.store.read_staging(run.run_id, &job.layout, range).await;
+        while let Some(block) = blocks.recv().await {
+            for (entry, _) in block?.iter() {
+                spool.push(&Finding {
+                    stage: Stage::Staging,
+                    difference: Difference::Extra,
+                    chunk_no: ChunkNo(entry.chunk_no),
+                    record_no: RecordNo(entry.record_no),
+                    byte_offset: None,
+                    field: None,
+                    expected: None,
+                    actual: Some("a row of a chunk that the source does not have".into()),
+                    worker_id: Some(domain::ids::WorkerId(entry.worker_id)),
+                });
+            }
+        }
+        Ok(())
+    }
+
+    /// Takes the run up, unless a living coordinator has it.
+    pub(crate) async fn take_up(&self, run_id: RunId, evict: bool) -> Result<Fence, StoreError> {
+        let lease = Lease { owner: format!("{} pid {}", self.actor, std::process::id()), until_ms: self.lease_until() };
+        let held = self.store.lease(run_id).await?;
+        let is_dead = held.is_some_and(|held| is_dead(&held.owner, &self.host));
+        self.store.take_up(run_id, &lease, self.clock.now_ms(), evict || is_dead).await
+    }
+}
+
+/// Whether `owner` was a process of this host that is no more. Of other hosts nothing is known: their lease runs out.
+fn is_dead(owner: &str, host: &str) -> bool {
+    let Some((who, pid)) = owner.rsplit_once(" pid ") else { return false };
+    let is_here = who.rsplit_once('@').is_some_and(|(_, of)| of == host);
+    let proc = std::path::Path::new("/proc");
+    is_here && proc.join("self").exists() && !proc.join(pid).exists()
+}
+
+/// What the log says of a verdict: how the checks came out, and their digest, so that they cannot be altered unseen.
+fn verdict_detail(checks: &[CheckResult], failed: Option<&[&str]>) -> serde_json::Value {
+    let text = serde_json::to_string(checks).unwrap_or_default();
+    json!({
+        "counts": CheckCounts::of(checks),
+        "checks_sha256": domain::fingerprint::Hash::of(text.as_bytes()),
+        "failed": failed,
+    })
+}

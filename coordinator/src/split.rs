@@ -1,0 +1,225 @@
+//! The splitter: cuts the source into chunks of whole records. Blocking; runs on a thread of its own.
+//!
+//! Where it cuts depends on the bytes and the limits alone, not on how the bytes arrived, so that cutting again
+//! after an interruption gives the same chunks.
+
+use std::io::Read;
+
+use domain::fingerprint::Hash;
+use domain::ids::{ChunkNo, RecordNo};
+use shared::format::spec::{Form, FormatSpec};
+use shared::format::{FrameError, Framer, header_names};
+use shared::job::Job;
+use shared::source::{Reader, SourceError};
+use shared::store::model::{ChunkCut, SplitTotals};
+use thiserror::Error;
+
+/// How large a chunk becomes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct ChunkLimits {
+    /// About so many bytes; at least one record, whatever its length.
+    pub bytes: usize,
+    /// At most so many records; 0: no bound.
+    pub records: u64,
+}
+
+/// A chunk with its bytes.
+#[derive(Debug)]
+pub struct CutChunk {
+    /// Where it is and what it hashes to.
+    pub cut: ChunkCut,
+    /// Its bytes.
+    pub bytes: Vec<u8>,
+    /// How many bytes of the source on disk had been read by then, for progress.
+    pub disk_position: u64,
+}
+
+/// Why the source could not be cut.
+#[derive(Debug, Error)]
+pub enum SplitError {
+    /// It could not be read.
+    #[error(transparent)]
+    Source(#[from] SourceError),
+    /// Its records could not be told apart.
+    #[error("record {record_no}, at byte {offset} of the source's content: {error}")]
+    Frame {
+        /// The record.
+        record_no: RecordNo,
+        /// Where it begins.
+        offset: u64,
+        /// What is wrong with it.
+        error: FrameError,
+    },
+    /// The header row does not name the job's fields.
+    #[error("the header row is not the job's: {0}")]
+    Header(String),
+    /// Nobody takes the chunks any more.
+    #[error("splitting was stopped")]
+    Stopped,
+}
+
+/// Cuts everything that `reader` yields and hands it to `take`, which says whether to go on.
+///
+/// # Errors
+/// [`SplitError`]; chunks handed over before it are sound.
+pub fn split(
+    reader: Reader,
+    job: &Job,
+    limits: ChunkLimits,
+    take: impl FnMut(CutChunk) -> bool,
+) -> Result<SplitTotals, SplitError> {
+    let spec = &job.format;
+    let splitter = Splitter {
+        job,
+        framer: Framer::new(spec),
+        // With this much at hand, where a chunk ends does not depend on what has not been read yet.
+        lookahead: limits.bytes + spec.record_bytes_max,
+        limits,
+        buffer: Buffer { reader, bytes: Vec::new(), start: 0, at_end: false },
+        offset: 0,
+        chunk_no: 0,
+        record_no: 1,
+    };
+    splitter.run(take)
+}
+
+struct Splitter<'a> {
+    job: &'a Job,
+    framer: Framer,
+    lookahead: usize,
+    limits: ChunkLimits,
+    buffer: Buffer,
+    offset: u64,
+    chunk_no: u64,
+    record_no: u64,
+}
+
+impl Splitter<'_> {
+    fn run(mut self, mut take: impl FnMut(CutChunk) -> bool) -> Result<SplitTotals, SplitError> {
+        self.buffer.fill(self.lookahead)?;
+        let header_bytes = self.skip_preamble()?;
+        loop {
+            self.buffer.fill(self.lookahead)?;
+            let at_hand = self.buffer.at_hand();
+            if at_hand.is_empty() {
+                break;
+            }
+            let records_max = if self.limits.records == 0 { u64::MAX } else { self.limits.records };
+            let taken = self.framer.take(at_hand, self.buffer.at_end, records_max, self.limits.bytes);
+            let taken = taken.map_err(|at| SplitError::Frame {
+                record_no: RecordNo(self.record_no + at.records),
+                offset: self.offset + at.offset as u64,
+                error: at.error,
+            })?;
+            let bytes = at_hand[..taken.bytes].to_vec();
+            let cut = ChunkCut {
+                chunk_no: ChunkNo(self.chunk_no),
+                offset: self.offset,
+                bytes: taken.bytes as u64,
+                first_record_no: RecordNo(self.record_no),
+                records: taken.records,
+                sha256: Hash::of(&bytes),
+            };
+            self.buffer.start += taken.bytes;
+            self.offset += taken.bytes as u64;
+            self.chunk_no += 1;
+            self.record_no += taken.records;
+            if !take(CutChunk { cut, bytes, disk_position: self.buffer.reader.raw_position() }) {
+                return Err(SplitError::Stopped);
+            }
+        }
+        let raw = self.buffer.reader.finish()?;
+        Ok(SplitTotals {
+            chunks: self.chunk_no,
+            records: self.record_no - 1,
+            bytes: self.offset,
+            header_bytes,
+            bytes_on_disk: raw.bytes,
+            sha256: raw.sha256,
+        })
+    }
+
+    fn skip_preamble(&mut self) -> Result<u64, SplitError> {
+        let found = self.framer.preamble(self.buffer.at_hand(), self.buffer.at_end);
+        let header = found.map_err(|error| SplitError::Frame { record_no: RecordNo(0), offset: 0, error })?;
+        let header = header.unwrap_or(0);
+        check_header(self.job, &self.buffer.at_hand()[..header])?;
+        self.buffer.start += header;
+        self.offset += header as u64;
+        Ok(header as u64)
+    }
+}
+
+/// A column that moved is otherwise seen only when its values do not fit, if at all.
+fn check_header(job: &Job, preamble: &[u8]) -> Result<(), SplitError> {
+    let has_header = |spec: &FormatSpec| matches!(&spec.form, Form::Delimited(form) if form.header);
+    if !has_header(&job.format) || preamble.is_empty() {
+        return Ok(());
+    }
+    let names = header_names(&job.format, preamble).map_err(|error| SplitError::Header(error.to_string()))?;
+    let fields = &job.layout.fields;
+    if names.len() != fields.len() {
+        return Err(SplitError::Header(format!("it has {} columns, the job has {} fields", names.len(), fields.len())));
+    }
+    for (at, (name, field)) in names.iter().zip(fields).enumerate() {
+        if plain(name) != plain(&field.name) {
+            return Err(SplitError::Header(format!("column {} is `{name}`, the job expects `{}`", at + 1, field.name)));
+        }
+    }
+    Ok(())
+}
+
+/// A column's name as an identifier would spell it: `Account No.` and `account_no` are the same.
+fn plain(name: &str) -> String {
+    let mut out = String::with_capacity(name.len());
+    for c in name.trim().chars() {
+        if c.is_alphanumeric() {
+            out.extend(c.to_lowercase());
+        } else if !out.is_empty() && !out.ends_with('_') {
+            out.push('_');
+        }
+    }
+    out.trim_end_matches('_').to_owned()
+}
+
+/// Bytes read and not yet cut.
+struct Buffer {
+    reader: Reader,
+    bytes: Vec<u8>,
+    start: usize,
+    at_end: bool,
+}
+
+impl Buffer {
+    fn at_hand(&self) -> &[u8] {
+        &self.bytes[self.start..]
+    }
+
+    /// Reads until `want` bytes are at hand, or the source ends.
+    fn fill(&mut self, want: usize) -> Result<(), SplitError> {
+        if self.at_end || self.at_hand().len() >= want {
+            return Ok(());
+        }
+        self.bytes.drain(..self.start);
+        self.start = 0;
+        let mut filled = self.bytes.len();
+        // A little more than is wanted, so that the rest is not moved for every chunk.
+        self.bytes.resize(want + (1 << 20), 0);
+        while filled < self.bytes.len() {
+            match self.reader.read(&mut self.bytes[filled..]) {
+                Ok(0) => {
+                    self.at_end = true;
+                    break;
+                }
+                Ok(read) => filled += read,
+                Err(error) if error.kind() == std::io::ErrorKind::Interrupted => {}
+                Err(error) => {
+                    self.bytes.truncate(filled);
+                    return Err(self.reader.explain(error).into());
+                }
+            }
+        }
+        self.bytes.truncate(filled);
+        Ok(())
+    }
+}

@@ -1,0 +1,121 @@
+//! The window of work: chunks that were handed out and are not committed yet, bounded in number and bytes.
+//!
+//! What is in it is kept as it was published, so that a chunk that got lost can be handed out again.
+
+use std::collections::BTreeMap;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use bytes::Bytes;
+use tokio::sync::Notify;
+
+/// How much may be on its way at a time.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct WindowLimits {
+    /// Chunks.
+    pub chunks_max: usize,
+    /// Bytes of messages. One message may exceed it alone.
+    pub bytes_max: usize,
+}
+
+/// The chunks that are on their way.
+#[derive(Debug)]
+pub struct Window {
+    limits: WindowLimits,
+    inside: Mutex<Inside>,
+    changed: Notify,
+}
+
+#[derive(Debug, Default)]
+struct Inside {
+    chunks: BTreeMap<u64, Bytes>,
+    bytes: usize,
+}
+
+impl Window {
+    /// An empty window.
+    #[must_use]
+    pub fn new(limits: WindowLimits) -> Self {
+        Self { limits, inside: Mutex::default(), changed: Notify::new() }
+    }
+
+    fn inside(&self) -> MutexGuard<'_, Inside> {
+        self.inside.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn try_admit(&self, chunk_no: u64, body: &Bytes) -> bool {
+        let mut inside = self.inside();
+        let fits = inside.chunks.len() < self.limits.chunks_max && inside.bytes + body.len() <= self.limits.bytes_max;
+        if !fits && !inside.chunks.is_empty() {
+            return false;
+        }
+        inside.bytes += body.len();
+        if let Some(before) = inside.chunks.insert(chunk_no, body.clone()) {
+            inside.bytes -= before.len();
+        }
+        true
+    }
+
+    /// Waits until there is room, then takes the chunk in.
+    pub async fn admit(&self, chunk_no: u64, body: &Bytes) {
+        loop {
+            let changed = self.changed.notified();
+            if self.try_admit(chunk_no, body) {
+                return;
+            }
+            changed.await;
+        }
+    }
+
+    /// Lets a chunk go. Again, or one that was never in: nothing happens.
+    pub fn release(&self, chunk_no: u64) {
+        let mut inside = self.inside();
+        if let Some(body) = inside.chunks.remove(&chunk_no) {
+            inside.bytes -= body.len();
+        }
+        drop(inside);
+        self.changed.notify_waiters();
+    }
+
+    /// Waits until nothing is inside.
+    pub async fn empty(&self) {
+        loop {
+            let changed = self.changed.notified();
+            if self.inside().chunks.is_empty() {
+                return;
+            }
+            changed.await;
+        }
+    }
+
+    /// What is inside, by chunk number.
+    #[must_use]
+    pub fn contents(&self) -> Vec<(u64, Bytes)> {
+        self.inside().chunks.iter().map(|(chunk_no, body)| (*chunk_no, body.clone())).collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::sync::Arc;
+
+    #[tokio::test]
+    async fn a_full_window_admits_when_something_leaves_and_one_large_chunk_goes_alone() {
+        let window = Arc::new(Window::new(WindowLimits { chunks_max: 2, bytes_max: 10 }));
+        window.admit(0, &Bytes::from_static(b"123456")).await;
+        assert!(!window.try_admit(1, &Bytes::from_static(b"12345")));
+        assert!(window.try_admit(1, &Bytes::from_static(b"1234")));
+        assert!(!window.try_admit(2, &Bytes::new()));
+        let waiting = tokio::spawn({
+            let window = Arc::clone(&window);
+            async move { window.admit(2, &Bytes::from_static(b"far too large to fit")).await }
+        });
+        window.release(0);
+        window.release(0);
+        window.release(1);
+        waiting.await.unwrap();
+        assert_eq!(window.contents().len(), 1);
+        window.release(2);
+        window.empty().await;
+    }
+}

@@ -1,0 +1,337 @@
+//! One record at a time: from its bytes to its values, or to every reason why not.
+
+use std::sync::Arc;
+
+use domain::constraint::{Reason, ReasonCode, violations};
+use domain::layout::{Field, Layout};
+use domain::value::{FieldType, Value};
+
+use super::delimited::{Piece, Place, SplitError, Splitter, State};
+use super::fixed::Cutter;
+use super::spec::{Encoding, Form, FormatSpec, Trim};
+use super::text::{Fault, Reader, latin1_to_utf8, quoted};
+
+#[derive(Debug, Clone)]
+enum Shape {
+    Delimited { splitter: Splitter, null: Vec<u8> },
+    Fixed(Cutter),
+}
+
+#[derive(Debug, Clone)]
+struct FieldReader {
+    reader: Reader,
+    trim: Trim,
+    required: bool,
+}
+
+/// Decodes one record at a time. What it needs for that is kept from record to record, so that a good record
+/// costs no allocation.
+#[derive(Debug, Clone)]
+pub struct Decoder {
+    layout: Arc<Layout>,
+    shape: Shape,
+    fields: Vec<FieldReader>,
+    is_latin1: bool,
+    /// The fields written as hexadecimal digits.
+    hexadecimal: Vec<usize>,
+    pieces: Vec<Piece>,
+    scratch: Vec<u8>,
+    /// Empty between records: only its memory is of interest.
+    values: Vec<Value<'static>>,
+    decoded: Vec<bool>,
+    reasons: Vec<Reason>,
+}
+
+/// One record as decoded.
+#[derive(Debug)]
+pub struct Decoded<'a> {
+    values: Vec<Value<'a>>,
+    decoded: &'a [bool],
+    reasons: &'a [Reason],
+    home: &'a mut Vec<Value<'static>>,
+}
+
+impl<'a> Decoded<'a> {
+    /// All values in layout order; NULL where a field could not be decoded.
+    #[must_use]
+    pub fn values(&self) -> &[Value<'a>] {
+        &self.values
+    }
+
+    /// Every reason why the record is a reject, in field order; none when it is accepted.
+    #[must_use]
+    pub const fn reasons(&self) -> &'a [Reason] {
+        self.reasons
+    }
+
+    /// Whether the field at `index` of the layout was decoded. One that merely breaks a constraint was: a
+    /// reject's amounts are summed as far as they can be read.
+    #[must_use]
+    pub fn is_decoded(&self, index: usize) -> bool {
+        self.decoded.get(index).copied().unwrap_or(false)
+    }
+
+    /// Whether no reason was found against the record.
+    #[must_use]
+    pub const fn is_accepted(&self) -> bool {
+        self.reasons.is_empty()
+    }
+}
+
+impl Drop for Decoded<'_> {
+    fn drop(&mut self) {
+        *self.home = emptied(std::mem::take(&mut self.values));
+    }
+}
+
+/// The list's memory, for values that borrow from elsewhere. Collecting in place is what the standard library
+/// does for items of equal layout; were it ever not to, this would cost an allocation and nothing else.
+fn emptied<'b>(mut values: Vec<Value<'_>>) -> Vec<Value<'b>> {
+    values.clear();
+    values.into_iter().map(|_| Value::Null).collect()
+}
+
+impl Decoder {
+    /// A decoder for records of `layout` written as `spec` says.
+    ///
+    /// # Errors
+    /// A sentence for the job's author: a date form that cannot be read, a field without a position, and the like.
+    pub fn new(spec: &FormatSpec, layout: Arc<Layout>) -> Result<Self, String> {
+        if spec.fields.len() != layout.fields.len() {
+            return Err(format!(
+                "the format describes {} fields, the layout {}",
+                spec.fields.len(),
+                layout.fields.len()
+            ));
+        }
+        let mut fields = Vec::with_capacity(layout.fields.len());
+        for (index, (field, form)) in layout.fields.iter().zip(&spec.fields).enumerate() {
+            let reader =
+                Reader::new(&field.ty, form).map_err(|error| format!("field `{}`: {error}", field.name))?;
+            let required = field.required || layout.key.contains(&index);
+            fields.push(FieldReader { reader, trim: form.trim, required });
+        }
+        let is_hexadecimal = |at: &usize| layout.fields[*at].ty == FieldType::Bytes;
+        let (shape, hexadecimal) = match &spec.form {
+            Form::Delimited(form) => (
+                Shape::Delimited { splitter: Splitter::new(form), null: form.null.as_bytes().to_vec() },
+                (0..fields.len()).filter(is_hexadecimal).collect(),
+            ),
+            Form::Fixed(form) => (Shape::Fixed(Cutter::new(form, spec, &layout)?), Vec::new()),
+        };
+        Ok(Self {
+            is_latin1: spec.encoding == Encoding::Latin1,
+            hexadecimal,
+            pieces: Vec::with_capacity(fields.len() + 1),
+            scratch: Vec::new(),
+            values: Vec::with_capacity(fields.len()),
+            decoded: Vec::with_capacity(fields.len()),
+            reasons: Vec::new(),
+            layout,
+            shape,
+            fields,
+        })
+    }
+
+    /// The layout whose records it decodes.
+    #[must_use]
+    pub const fn layout(&self) -> &Arc<Layout> {
+        &self.layout
+    }
+
+    /// Decodes the record with this content (without its line end). All fields are tried, so that a reject comes
+    /// with every reason; only when its fields cannot be told apart is that the one reason.
+    pub fn decode<'a>(&'a mut self, record: &'a [u8]) -> Decoded<'a> {
+        self.reasons.clear();
+        self.decoded.clear();
+        self.scratch.clear();
+        self.pieces.clear();
+        let told_apart = self.tell_apart(record);
+        if told_apart.is_ok() {
+            self.rewrite(record);
+        }
+        let Self { layout, shape, fields, pieces, scratch, values: home, decoded, reasons, .. } = self;
+        let scratch: &'a [u8] = scratch;
+        let mut values: Vec<Value<'a>> = emptied(std::mem::take(home));
+        if let Err(fault) = told_apart {
+            reasons.push(Reason { field: None, code: fault.code, detail: fault.detail });
+            values.resize(fields.len(), Value::Null);
+            decoded.resize(fields.len(), false);
+            return Decoded { values, decoded, reasons, home };
+        }
+        for ((field, form), piece) in layout.fields.iter().zip(fields.iter()).zip(pieces.iter()) {
+            match form.value(piece, piece.bytes(record, scratch), shape) {
+                Ok(value) => {
+                    if form.required && value.is_null() {
+                        reasons.push(reason(field, Fault::new(ReasonCode::Required, "a value is required")));
+                    } else if !field.constraints.is_empty() {
+                        constrain(field, &value, reasons);
+                    }
+                    values.push(value);
+                    decoded.push(true);
+                }
+                Err(fault) => {
+                    reasons.push(reason(field, fault));
+                    values.push(Value::Null);
+                    decoded.push(false);
+                }
+            }
+        }
+        Decoded { values, decoded, reasons, home }
+    }
+
+    /// Finds which bytes are which field.
+    fn tell_apart(&mut self, record: &[u8]) -> Result<(), Fault> {
+        let expected = self.fields.len();
+        match &self.shape {
+            Shape::Delimited { splitter, .. } => {
+                splitter.split(record, &mut self.scratch, &mut self.pieces).map_err(|error| match error {
+                    SplitError::Unclosed(at) => Fault::new(
+                        ReasonCode::Quoting,
+                        format!("the quote opened at byte {at} of the record does not close"),
+                    ),
+                    SplitError::TrailingSeparator => Fault::new(
+                        ReasonCode::FieldCount,
+                        "the record does not end with the separator, as every record should",
+                    ),
+                })?;
+                let found = self.pieces.len();
+                if found != expected {
+                    return Err(count_fault(found, expected));
+                }
+            }
+            Shape::Fixed(cutter) => {
+                if record.len() != cutter.record_bytes {
+                    let (have, want) = (record.len(), cutter.record_bytes);
+                    return Err(Fault::new(
+                        ReasonCode::FieldCount,
+                        format!("the record has {have} {}, {want} are expected", plural(have, "byte")),
+                    ));
+                }
+                cutter.cut(&mut self.pieces);
+            }
+        }
+        Ok(())
+    }
+
+    /// Rewrites, into the scratch, the fields whose bytes do not stand for themselves.
+    fn rewrite(&mut self, record: &[u8]) {
+        if self.is_latin1 {
+            for piece in &mut self.pieces {
+                if piece.state != State::Raw && !piece.bytes(record, &self.scratch).is_ascii() {
+                    move_to_scratch(piece, record, &mut self.scratch, |bytes, out| {
+                        latin1_to_utf8(bytes, out);
+                        true
+                    });
+                }
+            }
+        }
+        for &at in &self.hexadecimal {
+            let (piece, field) = (&mut self.pieces[at], &self.fields[at]);
+            let may_be_bytes = match piece.state {
+                State::Plain => !field.is_null(piece, piece.bytes(record, &self.scratch), &self.shape),
+                state => state == State::Quoted,
+            };
+            if may_be_bytes
+                && move_to_scratch(piece, record, &mut self.scratch, |digits, out| {
+                    domain::hex::decode_into(trimmed(digits, field.trim), out)
+                })
+            {
+                piece.state = State::Raw;
+            }
+        }
+    }
+}
+
+impl FieldReader {
+    fn is_null(&self, piece: &Piece, bytes: &[u8], shape: &Shape) -> bool {
+        match shape {
+            Shape::Delimited { null, .. } => {
+                piece.state == State::Plain && (bytes == null || trimmed(bytes, self.trim) == null)
+            }
+            Shape::Fixed(_) => trimmed(bytes, self.trim).is_empty(),
+        }
+    }
+
+    fn value<'a>(&self, piece: &Piece, bytes: &'a [u8], shape: &Shape) -> Result<Value<'a>, Fault> {
+        match piece.state {
+            State::Raw => Ok(Value::Bytes(bytes)),
+            State::Misquoted => Err(Fault::new(
+                ReasonCode::Quoting,
+                format!("{} goes on behind its closing quote", quoted(bytes)),
+            )),
+            State::Plain | State::Quoted if self.is_null(piece, bytes, shape) => Ok(Value::Null),
+            State::Plain | State::Quoted => self.reader.read(trimmed(bytes, self.trim)),
+        }
+    }
+}
+
+/// Only spaces are blanks: a tab or a no-break space is data.
+fn trimmed(bytes: &[u8], trim: Trim) -> &[u8] {
+    if trim == Trim::None {
+        return bytes;
+    }
+    let end = bytes.iter().rposition(|byte| *byte != b' ').map_or(0, |last| last + 1);
+    let start = match trim {
+        Trim::Both => bytes[..end].iter().position(|byte| *byte != b' ').unwrap_or(end),
+        _ => 0,
+    };
+    &bytes[start..end]
+}
+
+/// Replaces the piece by what `write` makes of it, unless that fails.
+fn move_to_scratch(
+    piece: &mut Piece,
+    record: &[u8],
+    scratch: &mut Vec<u8>,
+    write: impl FnOnce(&[u8], &mut Vec<u8>) -> bool,
+) -> bool {
+    // Rare enough to allocate: the piece may itself be in the scratch that is written to.
+    let bytes = piece.bytes(record, scratch).to_vec();
+    let start = scratch.len();
+    let is_written = write(&bytes, scratch);
+    if is_written {
+        (piece.start, piece.end, piece.place) = (start, scratch.len(), Place::Scratch);
+    } else {
+        scratch.truncate(start);
+    }
+    is_written
+}
+
+#[cold]
+fn reason(field: &Field, fault: Fault) -> Reason {
+    Reason { field: Some(field.name.clone()), code: fault.code, detail: fault.detail }
+}
+
+fn constrain(field: &Field, value: &Value<'_>, reasons: &mut Vec<Reason>) {
+    let before = reasons.len();
+    violations(&field.name, &field.constraints, value, reasons);
+    if reasons.len() > before {
+        shorten(value, &mut reasons[before..]);
+    }
+}
+
+/// Constraints quote the whole value; a reject's reason is no place for a page of text.
+#[cold]
+fn shorten(value: &Value<'_>, reasons: &mut [Reason]) {
+    let short = match value {
+        Value::Text(text) => quoted(text.as_bytes()),
+        Value::Bytes(bytes) if bytes.len() > 20 => format!("x'{}…'", domain::hex::encode(&bytes[..20])),
+        _ => return,
+    };
+    let long = value.to_string();
+    for reason in reasons {
+        if let Some(rest) = reason.detail.strip_prefix(&long) {
+            reason.detail = format!("{short}{rest}");
+        }
+    }
+}
+
+#[cold]
+fn count_fault(found: usize, expected: usize) -> Fault {
+    Fault::new(ReasonCode::FieldCount, format!("{found} {}, {expected} are expected", plural(found, "field")))
+}
+
+fn plural(count: usize, what: &str) -> String {
+    if count == 1 { what.to_owned() } else { format!("{what}s") }
+}

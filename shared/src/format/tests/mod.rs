@@ -1,0 +1,65 @@
+//! The format as its users see it: tables of bytes and what they mean, and properties that hold for all bytes.
+
+#![allow(clippy::type_complexity, reason = "a table's type is its heading")]
+
+mod decoding;
+mod framing;
+mod properties;
+mod times;
+
+use std::sync::Arc;
+
+use domain::layout::{Field, Layout, Mode};
+use domain::value::FieldType;
+
+use super::{Delimited, Encoding, FieldForm, Fixed, FixedFraming, Form, FormatSpec, Trim};
+
+pub(super) fn field(name: &str, ty: FieldType) -> Field {
+    Field { name: name.into(), ty, required: false, constraints: Vec::new() }
+}
+
+pub(super) fn layout(fields: Vec<Field>) -> Arc<Layout> {
+    Arc::new(Layout {
+        record: "test".into(),
+        hashed: (0..fields.len()).collect(),
+        fields,
+        key: Vec::new(),
+        amounts: Vec::new(),
+        mode: Mode::Append,
+        staging: "stg".into(),
+        final_table: "fin".into(),
+    })
+}
+
+pub(super) fn plain() -> FieldForm {
+    FieldForm { span: None, trim: Trim::None, pattern: None, truths: None }
+}
+
+pub(super) fn csv() -> Delimited {
+    Delimited {
+        separator: b',',
+        quote: Some(b'"'),
+        escape: None,
+        header: false,
+        null: String::new(),
+        trailing_separator: false,
+    }
+}
+
+pub(super) fn delimited(form: Delimited, fields: usize) -> FormatSpec {
+    FormatSpec {
+        form: Form::Delimited(form),
+        encoding: Encoding::Utf8,
+        record_bytes_max: 1 << 20,
+        fields: vec![plain(); fields],
+    }
+}
+
+pub(super) fn fixed(framing: FixedFraming, record_bytes: usize, fields: Vec<FieldForm>) -> FormatSpec {
+    FormatSpec {
+        form: Form::Fixed(Fixed { framing, record_bytes }),
+        encoding: Encoding::Utf8,
+        record_bytes_max: 1 << 20,
+        fields,
+    }
+}

@@ -1,0 +1,199 @@
+//! What value a field's text spells. Nothing is rounded, cut or guessed: what does not fit exactly is a fault.
+
+use domain::amount::{Amount, AmountError};
+use domain::constraint::ReasonCode;
+use domain::value::{FieldType, Value};
+use memchr::memchr;
+
+use super::spec::FieldForm;
+use super::time::Pattern;
+
+/// How much of a value a reason quotes: enough to recognise it, not enough to spread the record.
+const QUOTED_CHARS_MAX: usize = 40;
+
+const TRUE_TEXTS: [&str; 5] = ["true", "t", "1", "yes", "y"];
+const FALSE_TEXTS: [&str; 5] = ["false", "f", "0", "no", "n"];
+
+/// Why a field's text gives no value.
+#[derive(Debug)]
+pub(super) struct Fault {
+    pub(super) code: ReasonCode,
+    pub(super) detail: String,
+}
+
+impl Fault {
+    pub(super) fn new(code: ReasonCode, detail: impl Into<String>) -> Self {
+        Self { code, detail: detail.into() }
+    }
+}
+
+/// The text as a reason quotes it.
+pub(super) fn quoted(text: &[u8]) -> String {
+    // No character has more than 4 bytes; one more tells that something was left out.
+    let start = &text[..text.len().min((QUOTED_CHARS_MAX + 1) * 4)];
+    let start = String::from_utf8_lossy(start);
+    let mut chars = start.chars();
+    let shown: String = chars.by_ref().take(QUOTED_CHARS_MAX).collect();
+    let more = if chars.next().is_some() { "…" } else { "" };
+    format!("'{}{more}'", shown.escape_debug())
+}
+
+/// Appends ISO 8859-1 text in UTF-8.
+pub(super) fn latin1_to_utf8(text: &[u8], out: &mut Vec<u8>) {
+    for &byte in text {
+        let mut buffer = [0; 2];
+        out.extend_from_slice(char::from(byte).encode_utf8(&mut buffer).as_bytes());
+    }
+}
+
+/// Reads the text of one field.
+#[derive(Debug, Clone)]
+pub(super) enum Reader {
+    Text {
+        chars_max: u32,
+    },
+    Integer,
+    Decimal {
+        precision: u8,
+        scale: u8,
+        mantissa_end: i128,
+    },
+    Date(Pattern),
+    Timestamp(Pattern),
+    Boolean {
+        truths: Option<(Vec<String>, Vec<String>)>,
+    },
+    /// What is left to it are digits that the decoder found not to be hexadecimal.
+    Bytes,
+}
+
+impl Reader {
+    pub(super) fn new(ty: &FieldType, form: &FieldForm) -> Result<Self, String> {
+        let pattern = |default: &str| Pattern::new(form.pattern.as_deref().unwrap_or(default));
+        Ok(match *ty {
+            FieldType::Text { chars_max } => Self::Text { chars_max },
+            FieldType::Integer => Self::Integer,
+            FieldType::Decimal { precision, scale } => {
+                let mantissa_end = 10_i128.checked_pow(precision.into());
+                match mantissa_end.filter(|_| scale <= precision) {
+                    Some(mantissa_end) => Self::Decimal { precision, scale, mantissa_end },
+                    None => return Err(format!("{ty} is not a type that 38 digits hold")),
+                }
+            }
+            FieldType::Date => Self::Date(pattern("%Y-%m-%d")?),
+            FieldType::Timestamp => Self::Timestamp(pattern("%Y-%m-%d %H:%M:%S%.f")?),
+            FieldType::Boolean => Self::Boolean { truths: form.truths.clone() },
+            FieldType::Bytes => Self::Bytes,
+        })
+    }
+
+    pub(super) fn read<'a>(&self, text: &'a [u8]) -> Result<Value<'a>, Fault> {
+        match self {
+            Self::Text { chars_max } => read_text(text, *chars_max).map(Value::Text),
+            Self::Integer => read_integer(text).map(Value::Integer),
+            Self::Decimal { precision, scale, mantissa_end } => {
+                read_decimal(text, *precision, *scale, *mantissa_end).map(Value::Decimal)
+            }
+            Self::Date(pattern) => pattern.date(text).map(Value::Date),
+            Self::Timestamp(pattern) => pattern.timestamp(text).map(Value::Timestamp),
+            Self::Boolean { truths } => match truth(text, truths.as_ref()) {
+                Some(truth) => Ok(Value::Boolean(truth)),
+                None => Err(not_a(text, "is neither true nor false")),
+            },
+            Self::Bytes => Err(not_a(text, "is not an even number of hexadecimal digits")),
+        }
+    }
+}
+
+/// The text is not of the type, unless it is not even text.
+#[cold]
+pub(super) fn not_a(text: &[u8], what: &str) -> Fault {
+    match std::str::from_utf8(text) {
+        Ok(_) => Fault::new(ReasonCode::Type, format!("{} {what}", quoted(text))),
+        Err(error) => bad_utf8(&error),
+    }
+}
+
+#[cold]
+fn too_long(text: &[u8], what: impl std::fmt::Display) -> Fault {
+    Fault::new(ReasonCode::TooLong, format!("{} has {what}", quoted(text)))
+}
+
+#[cold]
+fn bad_utf8(error: &std::str::Utf8Error) -> Fault {
+    Fault::new(ReasonCode::Encoding, format!("not valid UTF-8 at byte {} of the field", error.valid_up_to()))
+}
+
+fn read_text(bytes: &[u8], chars_max: u32) -> Result<&str, Fault> {
+    let text = std::str::from_utf8(bytes).map_err(|error| bad_utf8(&error))?;
+    if let Some(at) = memchr(0, bytes) {
+        return Err(Fault::new(
+            ReasonCode::Encoding,
+            format!("a NUL character at byte {at} of the field, which no text column can hold"),
+        ));
+    }
+    let chars_max = chars_max as usize;
+    // No text has more characters than bytes, so that most need no counting.
+    if bytes.len() > chars_max {
+        let chars = text.chars().count();
+        if chars > chars_max {
+            return Err(too_long(bytes, format_args!("{chars} characters, at most {chars_max} fit")));
+        }
+    }
+    Ok(text)
+}
+
+fn read_integer(text: &[u8]) -> Result<i64, Fault> {
+    let (negative, digits) = match text {
+        [b'-', rest @ ..] => (true, rest),
+        [b'+', rest @ ..] => (false, rest),
+        all => (false, all),
+    };
+    if digits.is_empty() || !digits.iter().all(u8::is_ascii_digit) {
+        return Err(not_a(text, "is not an integer"));
+    }
+    let value = |digit: &u8| i64::from(*digit - b'0');
+    // Up to 18 digits cannot overflow.
+    if digits.len() <= 18 {
+        let magnitude = digits.iter().fold(0, |sum, digit| sum * 10 + value(digit));
+        return Ok(if negative { -magnitude } else { magnitude });
+    }
+    // Summed below zero: that side reaches one further.
+    let below = digits.iter().try_fold(0_i64, |sum, digit| sum.checked_mul(10)?.checked_sub(value(digit)));
+    below
+        .and_then(|below| if negative { Some(below) } else { below.checked_neg() })
+        .ok_or_else(|| too_long(text, "more digits than a 64-bit integer holds"))
+}
+
+fn read_decimal(text: &[u8], precision: u8, scale: u8, mantissa_end: i128) -> Result<Amount, Fault> {
+    let too_many = || {
+        let digits = precision - scale;
+        too_long(text, format_args!("more than {digits} digits before the decimal point"))
+    };
+    let amount = Amount::parse_bytes(text).map_err(|error| match error {
+        AmountError::NotANumber => not_a(text, "is not a decimal number"),
+        other => too_long(text, other),
+    })?;
+    let amount = amount.rescale(scale).map_err(|error| match error {
+        AmountError::WouldRound { .. } => too_long(text, error),
+        _ => too_many(),
+    })?;
+    if amount.mantissa() >= mantissa_end || amount.mantissa() <= -mantissa_end {
+        return Err(too_many());
+    }
+    Ok(amount)
+}
+
+fn truth(text: &[u8], truths: Option<&(Vec<String>, Vec<String>)>) -> Option<bool> {
+    let (is_true, is_false) = match truths {
+        Some((yes, no)) => {
+            let among = |texts: &[String]| texts.iter().any(|one| one.as_bytes() == text);
+            (among(yes), among(no))
+        }
+        None => {
+            let among = |texts: &[&str]| texts.iter().any(|one| one.as_bytes().eq_ignore_ascii_case(text));
+            (among(&TRUE_TEXTS), among(&FALSE_TEXTS))
+        }
+    };
+    if is_true { Some(true) } else { is_false.then_some(false) }
+}

@@ -1,0 +1,215 @@
+//! Dates and timestamps: strptime forms, and short cuts for those that nearly every file uses.
+
+use domain::constraint::ReasonCode;
+use jiff::civil::{Date, DateTime, Time, datetime};
+use jiff::fmt::strtime::BrokenDownTime;
+
+use super::text::{Fault, not_a, quoted};
+
+/// The forms that are read without walking the form: four to ten times as fast.
+#[derive(Debug, Clone, Copy)]
+enum Quick {
+    /// `2024-02-29`
+    Dashed,
+    /// `20240229`
+    Compact,
+    /// `2024-02-29 23:59:59`, with this byte in the middle, and perhaps a fraction.
+    Stamp { between: u8, fraction: bool },
+}
+
+/// A strptime form that says which day it is, and holds no time zone.
+#[derive(Debug, Clone)]
+pub(super) struct Pattern {
+    form: String,
+    quick: Option<Quick>,
+    /// Where in the form each directive for seconds ends.
+    seconds_end: Vec<usize>,
+    may_begin_blank: bool,
+}
+
+impl Pattern {
+    /// Fails, with a sentence for the job's author, on a form that cannot be read back or lacks the day.
+    pub(super) fn new(form: &str) -> Result<Self, String> {
+        let directives = directives(form);
+        let has = |names: &[u8]| directives.iter().find(|(name, _)| names.contains(name));
+        if let Some((name, _)) = has(b"zZQs") {
+            return Err(format!(
+                "the form `{form}` has a time zone or an instant (%{}), but dates and timestamps have no zone here",
+                char::from(*name)
+            ));
+        }
+        check_round_trip(form)?;
+        let quick = match form.replace("%F", "%Y-%m-%d").replace("%T", "%H:%M:%S").as_str() {
+            "%Y-%m-%d" => Some(Quick::Dashed),
+            "%Y%m%d" => Some(Quick::Compact),
+            "%Y-%m-%d %H:%M:%S" => Some(Quick::Stamp { between: b' ', fraction: false }),
+            "%Y-%m-%d %H:%M:%S%.f" => Some(Quick::Stamp { between: b' ', fraction: true }),
+            "%Y-%m-%dT%H:%M:%S" => Some(Quick::Stamp { between: b'T', fraction: false }),
+            "%Y-%m-%dT%H:%M:%S%.f" => Some(Quick::Stamp { between: b'T', fraction: true }),
+            _ => None,
+        };
+        let seconds = directives.iter().filter(|(name, _)| b"ST".contains(name));
+        Ok(Self {
+            form: form.to_owned(),
+            quick,
+            seconds_end: seconds.map(|(_, end)| *end).collect(),
+            may_begin_blank: form.starts_with(|first: char| first.is_ascii_whitespace())
+                || ["%n", "%t", "%e", "%k", "%l", "%_"].iter().any(|start| form.starts_with(start)),
+        })
+    }
+
+    pub(super) fn date(&self, text: &[u8]) -> Result<Date, Fault> {
+        let at = self.read(text, "date")?;
+        if at.time() != Time::midnight() {
+            return Err(Fault::new(
+                ReasonCode::TooLong,
+                format!("{} has a time of day, which a date cannot hold", quoted(text)),
+            ));
+        }
+        Ok(at.date())
+    }
+
+    pub(super) fn timestamp(&self, text: &[u8]) -> Result<DateTime, Fault> {
+        self.read(text, "timestamp")
+    }
+
+    fn read(&self, text: &[u8], what: &str) -> Result<DateTime, Fault> {
+        let at = match self.quick.and_then(|quick| quick.read(text)) {
+            Some(at) => at,
+            None => self
+                .read_slowly(text)
+                .ok_or_else(|| not_a(text, &format!("is not a {what} of the form {}", self.form)))?,
+        };
+        if at.subsec_nanosecond() % 1000 != 0 {
+            return Err(Fault::new(
+                ReasonCode::TooLong,
+                format!("{} has more than 6 digits behind the seconds", quoted(text)),
+            ));
+        }
+        Ok(at)
+    }
+
+    /// The form decides; what it lets pass in silence is caught here.
+    fn read_slowly(&self, text: &[u8]) -> Option<DateTime> {
+        if text.first().is_some_and(u8::is_ascii_whitespace) && !self.may_begin_blank {
+            return None;
+        }
+        let parts = BrokenDownTime::parse(&self.form, text).ok()?;
+        // A 60th second is read as the 59th, which would be a changed value.
+        if parts.second() == Some(59) && self.seconds_end.iter().any(|end| self.ends_in_sixty(text, *end)) {
+            return None;
+        }
+        parts.to_datetime().ok().filter(|at| at.year() >= 0)
+    }
+
+    fn ends_in_sixty(&self, text: &[u8], form_end: usize) -> bool {
+        let up_to_seconds = BrokenDownTime::parse_prefix(&self.form[..form_end], text);
+        up_to_seconds.is_ok_and(|(_, end)| text[..end].ends_with(b"60"))
+    }
+}
+
+/// The directives of a form, each with its letter and the position behind it.
+fn directives(form: &str) -> Vec<(u8, usize)> {
+    let bytes = form.as_bytes();
+    let mut found = Vec::new();
+    let mut at = 0;
+    while at < bytes.len() {
+        if bytes[at] == b'%' {
+            at += 1;
+            // Flags, width, colons and the point of `%.3f` stand between the sign and the letter.
+            while bytes.get(at).is_some_and(|byte| b"-_^#.:0123456789".contains(byte)) {
+                at += 1;
+            }
+            found.extend(bytes.get(at).map(|letter| (*letter, at + 1)));
+        }
+        at += 1;
+    }
+    found
+}
+
+/// A form is good when a day written in it is the day read from it.
+fn check_round_trip(form: &str) -> Result<(), String> {
+    let written = datetime(2024, 11, 23, 13, 45, 56, 123_456_000);
+    let text = BrokenDownTime::from(written)
+        .to_string(form)
+        .map_err(|error| format!("the form `{form}` cannot be used: {error}"))?;
+    let parts = BrokenDownTime::parse(form, &text)
+        .map_err(|error| format!("the form `{form}` cannot be read: {error}"))?;
+    if parts.year().is_none() && parts.iso_week_year().is_none() {
+        return Err(format!("the form `{form}` lacks the year"));
+    }
+    let Ok(date) = parts.to_date() else {
+        return Err(format!("the form `{form}` lacks the month or the day"));
+    };
+    if date != written.date() {
+        return Err(format!(
+            "the form `{form}` is ambiguous: {} written in it reads as {date}",
+            written.date()
+        ));
+    }
+    let has_time = parts.hour().is_some()
+        || parts.minute().is_some()
+        || parts.second().is_some()
+        || parts.subsec_nanosecond().is_some();
+    match parts.to_time() {
+        Ok(time) if !has_time || time.hour() == written.hour() => Ok(()),
+        Ok(_) => Err(format!("the form `{form}` does not tell morning from afternoon: %I needs %p")),
+        Err(error) => Err(format!("the form `{form}` has an incomplete time: {error}")),
+    }
+}
+
+impl Quick {
+    /// `None` when the text is not quite so; the form then has the last word.
+    fn read(self, text: &[u8]) -> Option<DateTime> {
+        match self {
+            Self::Dashed => Some(dashed(text.try_into().ok()?)?.to_datetime(Time::midnight())),
+            Self::Compact => {
+                let text: &[u8; 8] = text.try_into().ok()?;
+                let date = Date::new(year(&text[..4])?, two(&text[4..6])?, two(&text[6..])?).ok()?;
+                Some(date.to_datetime(Time::midnight()))
+            }
+            Self::Stamp { between, fraction } => {
+                let (head, tail) = text.split_first_chunk::<19>()?;
+                let (date, clock) = head.split_first_chunk::<10>()?;
+                if clock[0] != between || clock[3] != b':' || clock[6] != b':' {
+                    return None;
+                }
+                let nanos = if tail.is_empty() { 0 } else { nanos(tail).filter(|_| fraction)? };
+                let time =
+                    Time::new(two(&clock[1..3])?, two(&clock[4..6])?, two(&clock[7..9])?, nanos).ok()?;
+                Some(dashed(date)?.to_datetime(time))
+            }
+        }
+    }
+}
+
+fn dashed(text: &[u8; 10]) -> Option<Date> {
+    if text[4] != b'-' || text[7] != b'-' {
+        return None;
+    }
+    Date::new(year(&text[..4])?, two(&text[5..7])?, two(&text[8..])?).ok()
+}
+
+fn year(text: &[u8]) -> Option<i16> {
+    text.iter().try_fold(0, |sum, byte| byte.is_ascii_digit().then(|| sum * 10 + i16::from(byte - b'0')))
+}
+
+fn two(text: &[u8]) -> Option<i8> {
+    let &[tens, ones] = text else { return None };
+    if !tens.is_ascii_digit() || !ones.is_ascii_digit() {
+        return None;
+    }
+    i8::try_from((tens - b'0') * 10 + (ones - b'0')).ok()
+}
+
+/// A point and up to nine digits.
+fn nanos(text: &[u8]) -> Option<i32> {
+    let digits = text.strip_prefix(b".").filter(|digits| (1..=9).contains(&digits.len()))?;
+    let mut sum = 0_i32;
+    for at in 0..9 {
+        let digit =
+            digits.get(at).map_or(Some(0), |byte| byte.is_ascii_digit().then(|| i32::from(byte - b'0')));
+        sum = sum * 10 + digit?;
+    }
+    Some(sum)
+}

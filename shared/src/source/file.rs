@@ -1,0 +1,179 @@
+//! A source that was opened: its identity, its digest, and readers over it.
+
+use std::fs::{self, File, Metadata};
+use std::io::{self, Read};
+use std::os::unix::fs::{FileExt, MetadataExt};
+use std::sync::Arc;
+
+use domain::fingerprint::Hash;
+use sha2::{Digest, Sha256};
+
+use super::{Compression, Location, Reader, SourceError};
+
+const BLOCK_BYTES: usize = 1 << 20;
+
+/// What tells whether a file is still the one that was read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Identity {
+    /// The device that holds it.
+    pub device: u64,
+    /// Its number on the device.
+    pub inode: u64,
+    /// Its length in bytes.
+    pub length: u64,
+    /// When it was modified, in nanoseconds since 1970-01-01 UTC.
+    pub modified_ns: i64,
+}
+
+impl Identity {
+    fn of(metadata: &Metadata) -> Self {
+        Self {
+            device: metadata.dev(),
+            inode: metadata.ino(),
+            length: metadata.len(),
+            modified_ns: metadata.mtime().saturating_mul(1_000_000_000).saturating_add(metadata.mtime_nsec()),
+        }
+    }
+}
+
+/// An opened source. The file stays open, so that digest and readers see the same file even when another one is
+/// moved to its path meanwhile; [`SourceFile::changed_since`] tells.
+#[derive(Debug)]
+pub struct SourceFile {
+    location: Location,
+    compression: Compression,
+    stream: Stream,
+}
+
+#[derive(Debug)]
+enum Stream {
+    Stdin,
+    /// A regular file.
+    File(Arc<File>),
+    /// A pipe or a device: it has no length, and what was read is gone.
+    Pipe(File),
+}
+
+impl SourceFile {
+    /// Opens the source at `location`, to be read as `compression` says. Opening a named pipe waits for its writer.
+    ///
+    /// # Errors
+    /// [`SourceError::NotFound`], [`SourceError::IsDirectory`] or [`SourceError::NotReadable`].
+    pub fn open(location: Location, compression: Compression) -> Result<Self, SourceError> {
+        let Some(path) = location.path() else {
+            return Ok(Self { location, compression, stream: Stream::Stdin });
+        };
+        let opened = File::open(path).and_then(|file| Ok((file.metadata()?, file)));
+        match opened {
+            Ok((metadata, _)) if metadata.is_dir() => Err(SourceError::IsDirectory { location }),
+            Ok((metadata, file)) => {
+                let stream =
+                    if metadata.is_file() { Stream::File(Arc::new(file)) } else { Stream::Pipe(file) };
+                Ok(Self { location, compression, stream })
+            }
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Err(SourceError::NotFound { location }),
+            Err(error) => Err(SourceError::NotReadable { location, error }),
+        }
+    }
+
+    /// Where it is.
+    #[must_use]
+    pub const fn location(&self) -> &Location {
+        &self.location
+    }
+
+    /// Its length as it is on disk, in bytes; `None` for what is no regular file.
+    #[must_use]
+    pub fn bytes_on_disk(&self) -> Option<u64> {
+        self.identity().map(|identity| identity.length)
+    }
+
+    /// What the open file is now; `None` for what is no regular file.
+    #[must_use]
+    pub fn identity(&self) -> Option<Identity> {
+        match &self.stream {
+            Stream::File(file) => file.metadata().ok().as_ref().map(Identity::of),
+            Stream::Stdin | Stream::Pipe(_) => None,
+        }
+    }
+
+    /// How the file at this path differs from what it was `before`, in words that follow its name: `None` when it
+    /// does not, and for standard input, which has no path to look at.
+    #[must_use]
+    pub fn changed_since(&self, before: &Identity) -> Option<String> {
+        let now = match fs::metadata(self.location.path()?) {
+            Ok(metadata) => Identity::of(&metadata),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Some("it is gone".into()),
+            Err(error) => return Some(format!("it cannot be examined any more: {error}")),
+        };
+        if (now.device, now.inode) != (before.device, before.inode) {
+            Some("it was replaced by another file".into())
+        } else if now.length != before.length {
+            Some(format!("its length went from {} to {} bytes", before.length, now.length))
+        } else if now.modified_ns != before.modified_ns {
+            Some("its modification time changed".into())
+        } else {
+            None
+        }
+    }
+
+    /// SHA-256 of the bytes on disk. Between blocks of 1 MiB, `stop` is asked whether to give up, and `progress` is
+    /// told how many bytes are done.
+    ///
+    /// # Errors
+    /// [`SourceError::NotRepeatable`] for what is no regular file, [`SourceError::Stopped`], [`SourceError::Read`].
+    pub fn sha256(&self, stop: &dyn Fn() -> bool, progress: &dyn Fn(u64)) -> Result<Hash, SourceError> {
+        let location = || self.location.clone();
+        let Stream::File(file) = &self.stream else {
+            return Err(SourceError::NotRepeatable { location: location() });
+        };
+        let mut file = FromStart { file: Arc::clone(file), offset: 0 };
+        let mut block = vec![0; BLOCK_BYTES];
+        let mut hasher = Sha256::new();
+        loop {
+            if stop() {
+                return Err(SourceError::Stopped { location: location() });
+            }
+            match file.read(&mut block) {
+                Ok(0) => return Ok(Hash(hasher.finalize().into())),
+                Ok(read) => hasher.update(&block[..read]),
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
+                Err(error) => {
+                    return Err(SourceError::Read { location: location(), offset: file.offset, error });
+                }
+            }
+            progress(file.offset);
+        }
+    }
+
+    /// Reads the content. Of a regular file there may be several readers, each from the beginning; standard input
+    /// and pipes go on where the one before left off, so take one only.
+    ///
+    /// # Errors
+    /// When the first bytes cannot be read, or are not compressed in the way that was asked for.
+    pub fn reader(&self) -> Result<Reader, SourceError> {
+        let stream: Box<dyn Read + Send> = match &self.stream {
+            Stream::Stdin => Box::new(io::stdin()),
+            Stream::File(file) => Box::new(FromStart { file: Arc::clone(file), offset: 0 }),
+            Stream::Pipe(file) => Box::new(
+                file.try_clone()
+                    .map_err(|error| SourceError::NotReadable { location: self.location.clone(), error })?,
+            ),
+        };
+        Reader::new(self.location.clone(), stream, self.compression)
+    }
+}
+
+/// Reads a shared file by offsets of its own: handles made by `try_clone` would share theirs.
+struct FromStart {
+    file: Arc<File>,
+    offset: u64,
+}
+
+impl Read for FromStart {
+    fn read(&mut self, out: &mut [u8]) -> io::Result<usize> {
+        let read = self.file.read_at(out, self.offset)?;
+        self.offset += read as u64;
+        Ok(read)
+    }
+}

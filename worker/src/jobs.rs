@@ -1,0 +1,37 @@
+//! Jobs travel by digest: fetched once from the store, then kept.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use domain::fingerprint::Hash;
+use shared::job::Job;
+use shared::store::Store;
+use tokio::sync::Mutex;
+
+/// A fleet has few jobs at a time; when there are more, all are fetched anew.
+const JOBS_MAX: usize = 64;
+
+/// The jobs that this process has met.
+#[derive(Default)]
+pub struct Jobs(Mutex<HashMap<[u8; 32], Arc<Job>>>);
+
+impl Jobs {
+    /// The job with this digest.
+    ///
+    /// # Errors
+    /// In words: the store does not have it, or this program does not understand it.
+    pub async fn get(&self, store: &dyn Store, digest: &[u8; 32]) -> Result<Arc<Job>, String> {
+        let mut jobs = self.0.lock().await;
+        if let Some(job) = jobs.get(digest) {
+            return Ok(Arc::clone(job));
+        }
+        let text = store.job_text(&Hash(*digest)).await.map_err(|error| error.to_string())?;
+        let job = Job::parse("(from the store)", &text).map_err(|error| error.to_string())?;
+        if jobs.len() >= JOBS_MAX {
+            jobs.clear();
+        }
+        let job = Arc::new(job);
+        jobs.insert(*digest, Arc::clone(&job));
+        Ok(job)
+    }
+}
