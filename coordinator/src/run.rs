@@ -138,17 +138,13 @@ impl Coordinator {
             self.store.log(self.entry(run_id, "resumed", &json!({ "epoch": fence.epoch, "state": run.state }))).await?;
         }
         let ending = {
-            let work = self.work(run, fence, how);
-            tokio::pin!(work);
-            let mut beat = tokio::time::interval(HEARTBEAT);
-            loop {
+            // Side by side, never one inside the other: while a promotion holds the store, a sign of life waits.
+            tokio::select! {
+                biased;
+                ending = self.work(run, fence, how) => ending,
                 // Dropped half-way, work leaves whole transactions only: an uncommitted promotion is taken back.
-                tokio::select! {
-                    biased;
-                    ending = &mut work => break ending,
-                    () = self.stop.cancelled() => break Err(LoadError::Stopped.into()),
-                    _ = beat.tick() => self.store.renew(fence, self.lease_until()).await?,
-                }
+                () = self.stop.cancelled() => Err(LoadError::Stopped.into()),
+                lost = self.keep_alive(fence) => Err(lost.into()),
             }
         };
         let spent_ms = u64::try_from(started.elapsed().as_millis()).unwrap_or(u64::MAX);
@@ -158,6 +154,17 @@ impl Coordinator {
         }
         self.watch.send_modify(|now| now.phase = Phase::Over);
         ending
+    }
+
+    /// Gives signs of life until someone else has the run. Returns only with that, or the store's, error.
+    async fn keep_alive(&self, fence: Fence) -> StoreError {
+        let mut beat = tokio::time::interval(HEARTBEAT);
+        loop {
+            beat.tick().await;
+            if let Err(error) = self.store.renew(fence, self.lease_until()).await {
+                return error;
+            }
+        }
     }
 
     async fn work(&self, run: Run, fence: Fence, how: &Drive) -> Result<Ending, RunError> {

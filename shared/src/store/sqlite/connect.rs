@@ -5,7 +5,6 @@
 //! on a blocking thread cannot be cancelled half-way. The ledger's readers and the migrations are `sqlx`.
 
 use std::path::{Path, PathBuf};
-use std::str::FromStr;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -81,8 +80,7 @@ impl SqliteStore {
         if path.is_dir() {
             return Err(unreachable("it is a directory".into()));
         }
-        let options = SqliteConnectOptions::from_str("sqlite::memory:")
-            .map_err(|error| unreachable(error.to_string()))?
+        let options = SqliteConnectOptions::new()
             .filename(&path)
             .create_if_missing(create)
             .busy_timeout(BUSY)
