@@ -89,12 +89,17 @@ fn inject(database: &Path, run_id: RunId, damage: Damage, records: u64) -> rusql
         done.push(format!("record {}: one cent is added to its amount", at(4)));
     }
     if wants(Damage::SwappedValue) {
-        connection.execute(
-            "UPDATE stg_postings SET text = (SELECT o.text FROM stg_postings o WHERE o.run_id = ?1 AND o.record_no = ?2 + ?3 - stg_postings.record_no)
-             WHERE run_id = ?1 AND record_no IN (?2, ?3)",
-            (&run, at(6), at(6) + 1),
-        )?;
-        done.push(format!("records {} and {}: their texts change places", at(6), at(6) + 1));
+        let amount = |record_no: u64| {
+            let sql = "SELECT amount FROM stg_postings WHERE run_id = ?1 AND record_no = ?2";
+            connection.query_row(sql, (&run, record_no), |row| row.get::<_, String>(0))
+        };
+        // Two records on, so that it is not the other half of the same pair.
+        let (one, other) = (at(6), at(6) + 2);
+        let (of_one, of_other) = (amount(one)?, amount(other)?);
+        let put = "UPDATE stg_postings SET amount = ?3 WHERE run_id = ?1 AND record_no = ?2";
+        connection.execute(put, (&run, one, of_other))?;
+        connection.execute(put, (&run, other, of_one))?;
+        done.push(format!("records {one} and {other}: their amounts change places"));
     }
     if wants(Damage::DoubledRecord) {
         connection.execute(

@@ -1,6 +1,6 @@
 //! `explain`: every difference of a run, down to record, field, both values, and worker.
 
-use coordinator::report::text;
+use coordinator::report::{summary, text};
 use domain::finding::Finding;
 use domain::ids::RunId;
 use serde_json::json;
@@ -23,7 +23,7 @@ pub(crate) async fn explain(global: &Global, args: &Explain) -> Result<Done, Fai
     let limit = if args.limit == 0 { u64::MAX } else { args.limit };
     let mut shown = 0;
     let mut list = Vec::new();
-    let (_, kept) = store.findings(run.run_id, 0, 1).await?;
+    let total = summary::report(&*store, run.run_id).await?.findings_total;
     // Page by page, so that a million findings need no more memory than one page.
     let mut from = 0;
     let mut in_findings = true;
@@ -47,12 +47,12 @@ pub(crate) async fn explain(global: &Global, args: &Explain) -> Result<Done, Fai
         }
     }
     if global.json {
-        print_json(&json!({ "run_id": run.run_id, "shown": shown, "findings": list }))?;
+        print_json(&json!({ "run_id": run.run_id, "findings_total": total, "findings": list }))?;
     } else if shown == 0 {
         let note = run.note.as_deref().unwrap_or("no difference was found");
         print(&format!("run {} is {}: {note}", run.run_id, run.state))?;
-    } else if shown == limit {
-        print(&format!("the first {shown} are shown ({kept} were found in the tables); `--limit 0` shows all"))?;
+    } else if shown < total {
+        print(&format!("{shown} of {total} are shown; `--limit 0` shows all"))?;
     }
     Ok(Done::Well)
 }
@@ -61,6 +61,6 @@ async fn page(store: &dyn Store, run_id: RunId, job: &Job, in_findings: bool, fr
     if in_findings {
         Ok(store.findings(run_id, from, PAGE).await?.0)
     } else {
-        Ok(store.breaches(run_id, job, from, PAGE).await?)
+        Ok(store.breaches(run_id, job, from, PAGE).await?.0)
     }
 }

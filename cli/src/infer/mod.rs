@@ -1,3 +1,104 @@
-//! stub
-pub(crate) struct Inferred { pub(crate) text: String, pub(crate) notes: Vec<String> }
-pub(crate) fn infer(_: &str, _: &[u8], _: bool) -> Result<Inferred, String> { Err("stub".into()) }
+//! From a sample of a delimited file to a job file to start from.
+//!
+//! ```text
+//! bytes ─ sample ─► text ─ dialect ─► rows ─┬─ header: does the first row name the columns
+//!                                           ├─ types, dates, names: what a column holds and is called
+//!                                           ├─ keys: what tells records apart
+//!                                           └─ write: the job file
+//! ```
+//!
+//! A sample proves nothing about the rest of the file. What is inferred errs on the safe side (text rather than a
+//! number that would lose its zeros), and whatever was a choice is said, in the file and in the notes.
+
+mod columns;
+mod dates;
+mod dialect;
+mod header;
+mod keys;
+mod names;
+mod rows;
+mod sample;
+mod types;
+mod write;
+
+#[cfg(test)]
+mod tests;
+
+use columns::Columns;
+use dialect::Found;
+
+/// A job file to start from.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Inferred {
+    /// The job file.
+    pub(crate) text: String,
+    /// What a person should check, a sentence each.
+    pub(crate) notes: Vec<String>,
+}
+
+/// Infers a job called `name` from `sample`, the first bytes of a file or (`whole_file`) all of them. Unless it is
+/// the whole file, its last line is taken to be cut off.
+///
+/// # Errors
+/// A sentence for the person who gave the sample: why nothing can be inferred from it.
+pub(crate) fn infer(name: &str, sample: &[u8], whole_file: bool) -> Result<Inferred, String> {
+    let mut notes = Vec::new();
+    let (text, encoding) = sample::text(sample, whole_file)?;
+    if encoding == sample::Encoding::Latin1 {
+        notes.push(
+            "the bytes are not UTF-8 and are taken for latin-1: look for wrong letters in the preview of `check`"
+                .into(),
+        );
+    }
+    let found = dialect::find(&text, whole_file).ok_or_else(|| not_delimited(&text))?;
+    if found.rows.is_empty() {
+        return Err("no line ends within the sample: there is no whole record to look at".into());
+    }
+    note_odd_rows(&found, &mut notes);
+    let columns = Columns::find(&found, &mut notes);
+    let key = keys::find(&columns, &mut notes);
+    let text = write::job_file(name, encoding, &found, &columns, &key);
+    match shared::job::Job::parse("the inferred job", &text) {
+        Ok(_) => Ok(Inferred { text, notes }),
+        Err(error) => {
+            Err(format!("what was inferred is not a job, which is a fault of this program: {error}"))
+        }
+    }
+}
+
+/// How many line numbers a note lists.
+const LISTED_MAX: usize = 3;
+
+fn note_odd_rows(found: &Found<'_>, notes: &mut Vec<String>) {
+    if !found.odd_lines.is_empty() {
+        let listed: Vec<String> = found.odd_lines.iter().take(LISTED_MAX).map(ToString::to_string).collect();
+        let more = if found.odd_lines.len() > LISTED_MAX { ", ..." } else { "" };
+        notes.push(format!(
+            "{} of {} rows do not have the {} fields that the others have, or their quotes do not fit together, \
+             and would be rejected (line {}{more})",
+            found.odd_lines.len(),
+            found.rows.len() + found.odd_lines.len(),
+            found.width,
+            listed.join(", ")
+        ));
+    }
+    if let Some(line) = found.blank_line {
+        notes.push(format!(
+            "line {line} is empty: every line is a record, and an empty one would be rejected"
+        ));
+    }
+    if found.trailing_separator {
+        notes.push("every row ends with the separator, which is taken for the row's end and not for one more, empty column".into());
+    }
+}
+
+fn not_delimited(text: &str) -> String {
+    let longest = text.lines().map(str::len).max().unwrap_or(0);
+    format!(
+        "no separator (`,` `;` `|` or tab) cuts its lines into the same number of fields, and only delimited \
+         samples can be inferred. A job for fixed positions (the longest line has {longest} bytes) is written by hand:\n\n\
+         [job]\nname = \"NAME\"\n\n[source]\nformat = \"fixed\"\n\n[[record]]\nname = \"RECORD\"\n\
+         staging = \"stg_NAME\"\nfinal = \"NAME\"\n\n[[record.field]]\nname = \"FIELD\"\ntype = \"text(10)\"\n\
+         start = 1   # from 1, in bytes\nwidth = 10\n"
+    )
+}

@@ -49,9 +49,9 @@ pub async fn report(store: &dyn Store, run_id: RunId) -> Result<Report, StoreErr
         None => store.worker_shares(run_id, &job.layout).await?,
     };
     let (mut findings, mut findings_total) = store.findings(run_id, 0, FINDINGS_SHOWN).await?;
-    if findings.len() < FINDINGS_SHOWN as usize && !run.purged {
-        let breaches = store.breaches(run_id, &job, 0, FINDINGS_SHOWN).await?;
-        findings_total += breaches.len() as u64;
+    if !run.purged {
+        let (breaches, breaches_total) = store.breaches(run_id, &job, 0, FINDINGS_SHOWN).await?;
+        findings_total += breaches_total;
         let room = FINDINGS_SHOWN as usize - findings.len();
         findings.extend(breaches.into_iter().take(room));
     }

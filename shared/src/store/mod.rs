@@ -357,11 +357,12 @@ pub trait Store: Send + Sync {
     /// # Errors
     /// [`StoreError`] of the database.
     async fn findings(&self, run_id: RunId, from: u64, limit: u32) -> Result<(Vec<Finding>, u64), StoreError>;
-    /// Records that break rules or share a key, as findings, from the `from`th on, `limit` at most.
+    /// Records that break rules or share a key, as findings, from the `from`th on, `limit` at most, and how many
+    /// there are. Groups that do not balance are among [`Store::findings`].
     ///
     /// # Errors
     /// [`StoreError`] of the database.
-    async fn breaches(&self, run_id: RunId, job: &Job, from: u64, limit: u32) -> Result<Vec<Finding>, StoreError>;
+    async fn breaches(&self, run_id: RunId, job: &Job, from: u64, limit: u32) -> Result<(Vec<Finding>, u64), StoreError>;
     /// Rejects behind record `after`, in order, `limit` at most.
     ///
     /// # Errors

@@ -7,6 +7,7 @@ use domain::finding::{Difference, Finding};
 use domain::fingerprint::Hash;
 use domain::ids::{ChunkNo, RecordNo, RunId, WorkerId};
 use domain::report::RejectGroup;
+use domain::rule::Condition;
 use rusqlite::{Connection, OptionalExtension, Transaction, params};
 use sqlx::Row as _;
 use sqlx::sqlite::SqliteRow;
@@ -54,6 +55,20 @@ pub(super) fn append(transaction: &Transaction<'_>, entry: LogEntry) -> Result<E
         ],
     )?;
     Ok(event)
+}
+
+/// Appends findings to the run's.
+pub(super) fn put_findings(transaction: &Transaction<'_>, run_id: RunId, findings: &[Finding]) -> Result<(), StoreError> {
+    let run_id = run_id.to_string();
+    let next: u64 = transaction
+        .prepare_cached("SELECT coalesce(max(finding_no) + 1, 0) FROM crossfoot_finding WHERE run_id = ?1")?
+        .query_row([&run_id], |row| row.get(0))?;
+    let mut insert =
+        transaction.prepare_cached("INSERT INTO crossfoot_finding (run_id, finding_no, record_no, body) VALUES (?1, ?2, ?3, ?4)")?;
+    for (number, finding) in (next..).zip(findings) {
+        insert.execute(params![run_id, number, finding.record_no.0, json(finding)?])?;
+    }
+    Ok(())
 }
 
 /// Replaces the run's checks and summary.
@@ -122,15 +137,7 @@ impl SqliteStore {
     pub(super) async fn insert_findings(&self, fence: Fence, findings: Vec<Finding>) -> Result<(), StoreError> {
         self.write(move |transaction| {
             hold_fence(transaction, fence)?;
-            let run_id = fence.run_id.to_string();
-            let next: u64 =
-                transaction.query_row("SELECT coalesce(max(finding_no) + 1, 0) FROM crossfoot_finding WHERE run_id = ?1", [&run_id], |row| row.get(0))?;
-            let mut insert =
-                transaction.prepare_cached("INSERT INTO crossfoot_finding (run_id, finding_no, record_no, body) VALUES (?1, ?2, ?3, ?4)")?;
-            for (number, finding) in (next..).zip(&findings) {
-                insert.execute(params![run_id, number, finding.record_no.0, json(finding)?])?;
-            }
-            Ok(())
+            put_findings(transaction, fence.run_id, &findings)
         })
         .await
     }
@@ -151,17 +158,20 @@ impl SqliteStore {
         Ok((findings, total.unsigned_abs()))
     }
 
-    pub(super) async fn fetch_breaches(&self, run_id: RunId, job: &Job, from: u64, limit: u32) -> Result<Vec<Finding>, StoreError> {
+    pub(super) async fn fetch_breaches(&self, run_id: RunId, job: &Job, from: u64, limit: u32) -> Result<(Vec<Finding>, u64), StoreError> {
         let path = self.path.clone();
         let staging = quoted(&job.layout.staging);
         let rules: Vec<_> = job.rules.iter().map(|rule| rule.name.clone()).collect();
         let key = domain_key(job);
+        // Unbalanced groups are findings of their own; their records are many and not at fault one by one.
+        let balances = job.set_rules().filter(|(_, rule)| matches!(rule.condition, Condition::Balance { .. }));
+        let balances = balances.map(|(rule_no, _)| rule_no.to_string()).collect::<Vec<_>>().join(", ");
         blocking(move || {
             let connection = read_only(&path)?;
             let mut statement = connection.prepare(&format!(
                 "SELECT b.rule_no, b.chunk_no, b.record_no, s.worker_id FROM crossfoot_breach b
                  LEFT JOIN {staging} s ON s.run_id = b.run_id AND s.chunk_no = b.chunk_no AND s.record_no = b.record_no
-                 WHERE b.run_id = ?1 ORDER BY b.rule_no, b.chunk_no, b.record_no LIMIT ?3 OFFSET ?2"
+                 WHERE b.run_id = ?1 AND b.rule_no NOT IN ({balances}) ORDER BY b.rule_no, b.chunk_no, b.record_no LIMIT ?3 OFFSET ?2"
             ))?;
             let rows = statement.query_map(params![run_id.to_string(), from, limit], |row| {
                 let rule_no: i64 = row.get(0)?;
@@ -186,7 +196,13 @@ impl SqliteStore {
                     worker_id: row.get::<_, Option<u32>>(3)?.map(WorkerId),
                 })
             })?;
-            Ok(rows.collect::<Result<_, _>>()?)
+            let findings = rows.collect::<Result<_, _>>()?;
+            let total = connection.query_row(
+                &format!("SELECT count(*) FROM crossfoot_breach WHERE run_id = ?1 AND rule_no NOT IN ({balances})"),
+                [run_id.to_string()],
+                |row| row.get(0),
+            )?;
+            Ok((findings, total))
         })
         .await
     }

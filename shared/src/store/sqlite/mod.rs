@@ -1,5 +1,6 @@
 //! The embedded store: one SQLite file, in write-ahead mode.
 
+mod balance;
 mod connect;
 mod evidence;
 mod ledger;
@@ -180,7 +181,7 @@ impl Store for SqliteStore {
         self.fetch_findings(run_id, from, limit).await
     }
 
-    async fn breaches(&self, run_id: RunId, job: &Job, from: u64, limit: u32) -> Result<Vec<Finding>, StoreError> {
+    async fn breaches(&self, run_id: RunId, job: &Job, from: u64, limit: u32) -> Result<(Vec<Finding>, u64), StoreError> {
         self.fetch_breaches(run_id, job, from, limit).await
     }
 

@@ -1,10 +1,10 @@
 //! Set rules, duplicate keys, and who is not promoted.
 
-use domain::amount::Amount;
 use domain::layout::{Layout, Mode};
 use domain::rule::{Condition, OnBreach, RuleOutcome};
-use rusqlite::types::{Value, ValueRef};
-use rusqlite::{Transaction, params, params_from_iter};
+use rusqlite::{Transaction, params};
+
+use super::balance::{self, Balance};
 
 use super::ledger::hold_fence;
 use super::tables::{columns, quoted, require};
@@ -31,7 +31,10 @@ pub(super) fn apply(transaction: &Transaction<'_>, fence: Fence, job: &Job) -> R
             Condition::References { fields, table, columns } => {
                 references(transaction, &run_id, &job.layout, place, fields, (table, columns))?
             }
-            Condition::Balance { sum, by, to } => balance(transaction, &run_id, &job.layout, place, *sum, by, *to)?,
+            Condition::Balance { sum, by, to } => {
+                let terms = Balance { sum: *sum, by, to: *to };
+                balance::apply(transaction, fence.run_id, &job.layout, (place, rule), &terms)?
+            }
         };
     }
     for (rule_no, _) in job.rules.iter().enumerate().filter(|(_, rule)| rule.on_breach == OnBreach::Hold) {
@@ -94,7 +97,7 @@ fn row_outcomes(transaction: &Transaction<'_>, run_id: &str, job: &Job) -> Resul
     Ok((outcomes, differing))
 }
 
-fn names<'a>(layout: &'a Layout, fields: &'a [usize]) -> impl Iterator<Item = &'a str> {
+pub(super) fn names<'a>(layout: &'a Layout, fields: &'a [usize]) -> impl Iterator<Item = &'a str> {
     fields.iter().map(|at| layout.fields[*at].name.as_str())
 }
 
@@ -142,75 +145,6 @@ fn references(
         params![run_id, rule_no],
     )?;
     Ok(RuleOutcome { examined, breached: breached as u64 })
-}
-
-/// Sums group by group in exact arithmetic: SQLite itself would add text up as floats. SQLite sorts (and spills
-/// to disk); only one group is in memory at a time.
-fn balance(
-    transaction: &Transaction<'_>,
-    run_id: &str,
-    layout: &Layout,
-    rule_no: i64,
-    sum: usize,
-    by: &[usize],
-    to: Amount,
-) -> Result<RuleOutcome, StoreError> {
-    let staging = quoted(&layout.staging);
-    let group_columns: Vec<_> = names(layout, by).map(|name| format!("s.{}", quoted(name))).collect();
-    let order = if by.is_empty() { String::new() } else { format!(" ORDER BY {}", group_columns.join(", ")) };
-    let mut list = vec![format!("s.{}", quoted(&layout.fields[sum].name))];
-    list.extend(group_columns.iter().cloned());
-    let mut statement = transaction.prepare(&format!("SELECT {} FROM {staging} s WHERE s.run_id = ?1{order}", list.join(", ")))?;
-
-    let columns: Vec<_> = (0..by.len()).map(|at| format!("g{at}")).collect();
-    let table_columns = if by.is_empty() { "everything".into() } else { columns.join(", ") };
-    transaction.execute_batch(&format!(
-        "DROP TABLE IF EXISTS temp.unbalanced; CREATE TEMP TABLE unbalanced ({table_columns})"
-    ))?;
-    let places: Vec<_> = (1..=by.len().max(1)).map(|at| format!("?{at}")).collect();
-    let mut keep = transaction.prepare(&format!("INSERT INTO temp.unbalanced VALUES ({})", places.join(", ")))?;
-
-    let mut outcome = RuleOutcome::default();
-    // A group whose sum cannot be formed (a value that is no amount, too many digits) is not balanced.
-    let mut close = |group: Option<(Vec<Value>, Option<Amount>)>| {
-        let Some((key, total)) = group else { return Ok::<_, StoreError>(()) };
-        outcome.examined += 1;
-        if total != Some(to) {
-            outcome.breached += 1;
-            let key = if key.is_empty() { vec![Value::Integer(1)] } else { key };
-            keep.execute(params_from_iter(key))?;
-        }
-        Ok(())
-    };
-    let mut current: Option<(Vec<Value>, Option<Amount>)> = None;
-    let mut rows = statement.query([run_id])?;
-    while let Some(row) = rows.next()? {
-        let key = (1..=by.len()).map(|at| row.get(at)).collect::<Result<Vec<Value>, _>>()?;
-        let amount = match row.get_ref(0)? {
-            ValueRef::Null => Some(Amount::zero(0)),
-            ValueRef::Integer(integer) => Some(integer.into()),
-            ValueRef::Text(text) => Amount::parse_bytes(text).ok(),
-            _ => None,
-        };
-        if current.as_ref().is_none_or(|(group, _)| *group != key) {
-            close(current.take())?;
-            current = Some((key, Some(Amount::zero(0))));
-        }
-        if let Some((_, total)) = &mut current {
-            *total = total.zip(amount).and_then(|(total, amount)| total.checked_add(amount).ok());
-        }
-    }
-    close(current)?;
-    let matches: Vec<_> = columns.iter().zip(&group_columns).map(|(mine, theirs)| format!("u.{mine} IS {theirs}")).collect();
-    let on = if by.is_empty() { "true".into() } else { matches.join(" AND ") };
-    transaction.execute(
-        &format!(
-            "INSERT INTO crossfoot_breach (run_id, rule_no, chunk_no, record_no)
-             SELECT ?1, ?2, s.chunk_no, s.record_no FROM {staging} s JOIN temp.unbalanced u ON {on} WHERE s.run_id = ?1"
-        ),
-        params![run_id, rule_no],
-    )?;
-    Ok(outcome)
 }
 
 /// Append: a key must come once, and not be in final yet.

@@ -1,0 +1,99 @@
+//! Whether the first row names the columns.
+
+use super::rows::Row;
+use super::types::{self, Typed};
+
+/// Words that name columns in files whose values are all text.
+const USUAL_WORDS: [&str; 20] = [
+    "id",
+    "name",
+    "date",
+    "code",
+    "type",
+    "key",
+    "number",
+    "no",
+    "nr",
+    "amount",
+    "amt",
+    "status",
+    "currency",
+    "city",
+    "country",
+    "description",
+    "email",
+    "value",
+    "title",
+    "comment",
+];
+
+/// What is thought of the first row, and how sure that is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Header {
+    /// It differs in type from what follows.
+    Yes,
+    /// Its cells read like names, and nothing contradicts.
+    Probably,
+    /// It could be data.
+    Unclear,
+    /// It is data.
+    No,
+}
+
+impl Header {
+    pub(super) const fn is_there(self) -> bool {
+        matches!(self, Self::Yes | Self::Probably)
+    }
+}
+
+/// `typed` are the types of the columns without the first row, for which NULL is `null`.
+pub(super) fn judge(rows: &[Row<'_>], typed: &[Typed], null: &str) -> Header {
+    let Some((first, others)) = rows.split_first() else { return Header::No };
+    let cells: Vec<&str> = first.cells.iter().map(|cell| cell.text.trim()).collect();
+    // A name is not NULL; no name at all is what exporters write over an index.
+    if cells.iter().all(|cell| cell.is_empty())
+        || cells.iter().any(|cell| !cell.is_empty() && !may_name(cell))
+    {
+        return Header::No;
+    }
+    let mut differs = false;
+    for (at, typed) in typed.iter().enumerate() {
+        let cell = cells.get(at).copied().unwrap_or_default();
+        if typed.is_text() || cell.is_empty() || first.cells[at].is_null(null) {
+            continue;
+        }
+        if types::of("", &[cell]).ty == typed.ty {
+            return Header::No;
+        }
+        differs = true;
+    }
+    let distinct = (1..cells.len()).all(|at| !cells[..at].contains(&cells[at]));
+    let repeats = |row: &Row<'_>| {
+        row.cells.iter().zip(&cells).any(|(cell, name)| !name.is_empty() && cell.text.trim() == *name)
+    };
+    match (differs, distinct && !others.iter().any(repeats)) {
+        (true, _) => Header::Yes,
+        (false, true)
+            if cells.iter().all(|cell| is_namelike(cell)) && cells.iter().any(|cell| is_usual(cell)) =>
+        {
+            Header::Probably
+        }
+        (false, true) => Header::Unclear,
+        (false, false) => Header::No,
+    }
+}
+
+/// A number, a day or a truth value names nothing.
+fn may_name(cell: &str) -> bool {
+    !types::is_number(cell) && types::of("", &[cell]).ty.to_string().starts_with("text") && cell.len() <= 200
+}
+
+fn is_namelike(cell: &str) -> bool {
+    cell.starts_with(char::is_alphabetic)
+        && cell.chars().all(|c| c.is_alphanumeric() || "_-. ()/#".contains(c))
+}
+
+fn is_usual(cell: &str) -> bool {
+    let name = super::names::plain(cell);
+    name.split('_').any(|word| USUAL_WORDS.contains(&word)) || (cell.contains('_') && cell.is_ascii())
+}

@@ -1,0 +1,80 @@
+//! What tells records apart.
+
+use std::collections::HashSet;
+
+use super::columns::{Column, Columns};
+use super::types::Type;
+
+/// With fewer records, that values differ says little.
+const RECORDS_MIN: usize = 20;
+
+/// How many columns are tried in pairs.
+const PAIRED_MAX: usize = 6;
+
+/// Last words of a name that say that its values identify something.
+const KEY_WORDS: [&str; 8] = ["id", "key", "no", "nr", "number", "ref", "uuid", "guid"];
+
+/// What the job file says of the key.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) struct Key {
+    pub(super) columns: Vec<String>,
+    /// Well enough supported not to be a mere suggestion.
+    pub(super) sure: bool,
+}
+
+pub(super) fn find(columns: &Columns<'_>, notes: &mut Vec<String>) -> Option<Key> {
+    let eligible: Vec<usize> =
+        (0..columns.columns.len()).filter(|at| is_eligible(&columns.columns[*at])).collect();
+    let named = |at: &&usize| is_named_key(&columns.columns[**at].name);
+    let unique: Vec<usize> = eligible.iter().copied().filter(|at| is_unique(columns, &[*at])).collect();
+    let records = columns.records.len();
+    let key = if let Some(&at) = unique.iter().find(named).or_else(|| unique.first()) {
+        let sure = records >= RECORDS_MIN && is_named_key(&columns.columns[at].name);
+        Some((vec![at], sure))
+    } else if records > 1 {
+        // A named column first, so that order and line come before line and quantity.
+        let mut first: Vec<usize> = eligible.iter().filter(named).copied().collect();
+        first.extend(eligible.iter().filter(|at| !named(at)));
+        first.truncate(PAIRED_MAX);
+        let pairs =
+            first.iter().enumerate().flat_map(|(at, a)| first[at + 1..].iter().map(move |b| vec![*a, *b]));
+        let mut pairs = pairs.filter(|pair| is_unique(columns, pair));
+        pairs.next().map(|pair| (pair, false))
+    } else {
+        None
+    };
+    let key = key.map(|(key, sure)| Key {
+        columns: key.into_iter().map(|at| columns.columns[at].name.clone()).collect(),
+        sure,
+    });
+    notes.push(match &key {
+        Some(Key { columns, sure: true }) => {
+            format!(
+                "key = {}: it differs in all {records} records of the sample; does it in all others?",
+                columns.join(", ")
+            )
+        }
+        Some(Key { columns, sure: false }) => {
+            format!("no key is set; {} would tell the sample's {records} records apart", columns.join(", "))
+        }
+        None => "no key is set: nothing was found that tells the sample's records apart".into(),
+    });
+    key
+}
+
+fn is_eligible(column: &Column) -> bool {
+    column.always && matches!(column.typed.ty, Type::Integer | Type::Text(..=60))
+}
+
+fn is_named_key(name: &str) -> bool {
+    let last = name.rsplit('_').next().unwrap_or_default();
+    KEY_WORDS.contains(&last) || last.ends_with("id") || last.ends_with("key")
+}
+
+fn is_unique(columns: &Columns<'_>, key: &[usize]) -> bool {
+    let mut seen = HashSet::with_capacity(columns.records.len());
+    let tuple = |row: &super::rows::Row<'_>| {
+        key.iter().map(|at| row.cells[*at].text.trim_matches(' ').to_owned()).collect::<Vec<_>>()
+    };
+    !columns.records.is_empty() && columns.records.iter().all(|row| seen.insert(tuple(row)))
+}

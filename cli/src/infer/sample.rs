@@ -1,0 +1,57 @@
+//! The sample's bytes as text, or why they are none.
+
+use std::borrow::Cow;
+
+/// How bytes become text.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Encoding {
+    Utf8,
+    Latin1,
+}
+
+/// What begins files that hold no plain text, and what to do with them.
+const FOREIGN: [(&[u8], &str); 7] = [
+    (b"\x1f\x8b", "is compressed with gzip: give the unpacked text"),
+    (b"\x28\xb5\x2f\xfd", "is compressed with zstd: give the unpacked text"),
+    (b"PK\x03\x04", "is a zip archive or a spreadsheet: give it as delimited text"),
+    (b"PAR1", "is a Parquet file: give it as delimited text"),
+    (b"%PDF", "is a PDF document: give it as delimited text"),
+    (b"\xff\xfe", "is UTF-16 text: utf-8 and latin-1 are read"),
+    (b"\xfe\xff", "is UTF-16 text: utf-8 and latin-1 are read"),
+];
+
+/// Of so many bytes, one may be a control character other than tabs and line ends.
+const BYTES_PER_CONTROL_MIN: usize = 100;
+
+pub(super) fn text(sample: &[u8], whole_file: bool) -> Result<(Cow<'_, str>, Encoding), String> {
+    if let Some((_, what)) = FOREIGN.iter().find(|(start, _)| sample.starts_with(start)) {
+        return Err(format!("the sample {what}"));
+    }
+    let bytes = sample.strip_prefix(b"\xEF\xBB\xBF").unwrap_or(sample);
+    if bytes.iter().all(u8::is_ascii_whitespace) {
+        return Err("the sample is empty: there is nothing to infer from".into());
+    }
+    let is_control = |byte: &&u8| byte.is_ascii_control() && !matches!(**byte, b'\t' | b'\n' | b'\r' | 0x0c);
+    let controls = bytes.iter().filter(is_control).count();
+    if bytes.contains(&0) || controls * BYTES_PER_CONTROL_MIN > bytes.len() {
+        return Err(format!(
+            "the sample is not plain text: {controls} of its {} bytes are control characters",
+            bytes.len()
+        ));
+    }
+    if !bytes.contains(&b'\n') && bytes.iter().filter(|byte| **byte == b'\r').count() > 1 {
+        return Err("the sample's lines end with CR alone: LF and CRLF are read".into());
+    }
+    match std::str::from_utf8(bytes) {
+        Ok(text) => Ok((Cow::Borrowed(text), Encoding::Utf8)),
+        // The cut went through a character; what is before it is good.
+        Err(error) if !whole_file && error.error_len().is_none() => {
+            let text = std::str::from_utf8(&bytes[..error.valid_up_to()]).unwrap_or_default();
+            Ok((Cow::Borrowed(text), Encoding::Utf8))
+        }
+        Err(_) => {
+            let text = sample.iter().map(|byte| char::from(*byte)).collect();
+            Ok((Cow::Owned(text), Encoding::Latin1))
+        }
+    }
+}

@@ -1,0 +1,233 @@
+//! The type of a column, from its values, with room for those that the sample does not show.
+
+use std::fmt;
+
+use super::dates::{self, Form};
+
+/// A type as the job file names it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum Type {
+    Text(usize),
+    Integer,
+    Decimal { precision: usize, scale: usize },
+    Date(String),
+    Timestamp(String),
+    Boolean,
+}
+
+impl fmt::Display for Type {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Text(chars_max) => write!(f, "text({chars_max})"),
+            Self::Integer => f.write_str("integer"),
+            Self::Decimal { precision, scale } => write!(f, "decimal({precision},{scale})"),
+            Self::Date(form) => write!(f, "date({form})"),
+            Self::Timestamp(form) => write!(f, "timestamp({form})"),
+            Self::Boolean => f.write_str("boolean"),
+        }
+    }
+}
+
+/// A type, and what a person should know of how it was found.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Typed {
+    pub(super) ty: Type,
+    pub(super) remark: Option<String>,
+}
+
+impl Typed {
+    fn plainly(ty: Type) -> Self {
+        Self { ty, remark: None }
+    }
+
+    fn with(ty: Type, remark: impl Into<String>) -> Self {
+        Self { ty, remark: Some(remark.into()) }
+    }
+
+    pub(super) fn is_text(&self) -> bool {
+        matches!(self.ty, Type::Text(_))
+    }
+}
+
+/// The most digits that a decimal has.
+const DIGITS_MAX: usize = 38;
+
+/// The lengths that text gets: the first with half as much room again as the sample needs.
+const LENGTHS: [usize; 12] = [10, 20, 40, 60, 100, 200, 400, 1000, 2000, 4000, 10_000, 100_000];
+
+/// The length of text of which the sample shows nothing.
+const LENGTH_UNKNOWN: usize = 200;
+
+/// Words of a name that say that digits are no number.
+const IDENTIFIER_WORDS: [&str; 14] = [
+    "zip",
+    "zipcode",
+    "postcode",
+    "postal",
+    "plz",
+    "phone",
+    "tel",
+    "telephone",
+    "fax",
+    "mobile",
+    "iban",
+    "ssn",
+    "isbn",
+    "ean",
+];
+
+/// The type of a column called `name` with these `values`, none of them NULL, blanks around them taken off.
+pub(super) fn of(name: &str, values: &[&str]) -> Typed {
+    if values.is_empty() {
+        return Typed::with(Type::Text(LENGTH_UNKNOWN), "no value in the sample: its type is a guess");
+    }
+    boolean(values).or_else(|| day_or_time(values)).or_else(|| number(name, values)).unwrap_or_else(|| {
+        let remark = nearly(values);
+        Typed { ty: text(values), remark }
+    })
+}
+
+fn text(values: &[&str]) -> Type {
+    text_of(values.iter().map(|value| value.chars().count()).max().unwrap_or(0))
+}
+
+/// Text whose longest value in the sample has this many characters.
+pub(super) fn text_of(longest: usize) -> Type {
+    let wanted = longest + longest / 2;
+    Type::Text(
+        LENGTHS.into_iter().find(|length| *length >= wanted).unwrap_or_else(|| wanted.next_power_of_two()),
+    )
+}
+
+/// Words count in any case. Letters alone are flags only if both were seen: `Y` may have company other than `N`.
+fn boolean(values: &[&str]) -> Option<Typed> {
+    for (yes, no, both) in [("true", "false", false), ("t", "f", true), ("yes", "no", true), ("y", "n", true)]
+    {
+        let has = |word: &str| values.iter().any(|value| value.eq_ignore_ascii_case(word));
+        let only =
+            values.iter().all(|value| value.eq_ignore_ascii_case(yes) || value.eq_ignore_ascii_case(no));
+        if only && (!both || (has(yes) && has(no))) {
+            return Some(Typed::plainly(Type::Boolean));
+        }
+    }
+    None
+}
+
+fn day_or_time(values: &[&str]) -> Option<Typed> {
+    let (form, ty): (Form, fn(String) -> Type) = match dates::day(values) {
+        Some(form) => (form, Type::Date),
+        None => (dates::timestamp(values)?, Type::Timestamp),
+    };
+    let remark = match &form.or {
+        Some(other) => Some(format!("ambiguous: every value is read by {other} as well, as another day")),
+        None if form.text == "%Y%m%d" => {
+            Some("eight digits that are all days: check that they are no numbers".into())
+        }
+        None if form.text.ends_with('Z') => Some("times in UTC: the Z is read, and no zone is kept".into()),
+        None => None,
+    };
+    Some(Typed { ty: ty(form.text), remark })
+}
+
+/// A number as the loader reads it.
+struct Number {
+    /// Digits before the point, leading zeros not counted.
+    whole: usize,
+    /// Digits behind it.
+    scale: usize,
+    leading_zero: bool,
+    plus: bool,
+    fits_i64: bool,
+}
+
+fn read(text: &str) -> Option<Number> {
+    let digits = text.strip_prefix(['-', '+']).unwrap_or(text);
+    let (whole, behind) = digits.split_once('.').unwrap_or((digits, ""));
+    let is_digits = |part: &str| part.bytes().all(|byte| byte.is_ascii_digit());
+    if !is_digits(whole) || !is_digits(behind) || whole.len() + behind.len() == 0 {
+        return None;
+    }
+    Some(Number {
+        whole: whole.trim_start_matches('0').len(),
+        scale: behind.len(),
+        leading_zero: whole.len() > 1 && whole.starts_with('0'),
+        plus: text.starts_with('+'),
+        fits_i64: text.parse::<i64>().is_ok(),
+    })
+}
+
+/// Whether the text is a number as the loader reads it.
+pub(super) fn is_number(text: &str) -> bool {
+    read(text).is_some()
+}
+
+fn number(name: &str, values: &[&str]) -> Option<Typed> {
+    let numbers: Vec<Number> = values.iter().map(|value| read(value)).collect::<Option<_>>()?;
+    let has_point = values.iter().any(|value| value.contains('.'));
+    let whole = numbers.iter().map(|number| number.whole).max().unwrap_or(0);
+    if numbers.iter().any(|number| number.leading_zero) {
+        return Some(Typed::with(text(values), "digits with leading zeros: an identifier, not a number"));
+    }
+    if !has_point && numbers.iter().any(|number| number.plus) {
+        return Some(Typed::with(text(values), "digits behind a plus sign, which a number would lose"));
+    }
+    if !has_point && name.split('_').any(|word| IDENTIFIER_WORDS.contains(&word)) {
+        return Some(Typed::with(text(values), "digits, but by its name an identifier and not a number"));
+    }
+    let too_long = || Typed::with(text(values), "numbers of more than 38 digits");
+    if !has_point {
+        return Some(if numbers.iter().all(|number| number.fits_i64) {
+            Typed::plainly(Type::Integer)
+        } else if whole <= DIGITS_MAX {
+            Typed::with(
+                Type::Decimal { precision: DIGITS_MAX, scale: 0 },
+                "more digits than an integer holds",
+            )
+        } else {
+            too_long()
+        });
+    }
+    let seen = numbers.iter().map(|number| number.scale).max().unwrap_or(0);
+    let varies = numbers.iter().any(|number| number.scale != seen);
+    // Where trailing zeros are left out, one digit seen does not say that there is never a second.
+    let scale = if varies { seen.max(2) } else { seen };
+    let scale = if whole + scale > DIGITS_MAX { seen } else { scale };
+    let wanted = whole + scale;
+    if wanted > DIGITS_MAX {
+        return Some(too_long());
+    }
+    let precision = [15, 18, 28].into_iter().find(|room| *room >= wanted + 3).unwrap_or(DIGITS_MAX);
+    let ty = Type::Decimal { precision, scale };
+    Some(if varies {
+        Typed::with(
+            ty,
+            format!(
+                "up to {seen} digits behind the point in the sample; one with more than {scale} is a reject"
+            ),
+        )
+    } else {
+        Typed::plainly(ty)
+    })
+}
+
+/// Text that looks as if it meant something else.
+fn nearly(values: &[&str]) -> Option<String> {
+    let numeric = |value: &str| {
+        value.bytes().any(|byte| byte.is_ascii_digit())
+            && value.chars().all(|c| c.is_ascii_digit() || ".,'+-() %$€£eE\u{a0}".contains(c))
+    };
+    if values.iter().all(|value| numeric(value) && value.contains([',', '%', '$', '€', '£'])) {
+        return Some(
+            "looks like numbers with a comma or a sign in them; numbers are read as digits and a point"
+                .into(),
+        );
+    }
+    if values.iter().all(|value| {
+        value.len() > 19 && dates::timestamp(&[&value[..value.floor_char_boundary(19)]]).is_some()
+    }) {
+        return Some("looks like timestamps with a time zone; timestamps are read without one".into());
+    }
+    let others: Vec<_> = values.iter().filter(|value| !is_number(value)).collect();
+    (values.len() >= 10 && others.len() * 10 <= values.len())
+        .then(|| format!("numbers, but for {} of {} values", others.len(), values.len()))
+}

@@ -1,0 +1,176 @@
+//! The job file: TOML with the reasons beside it. Values of the sample are not repeated in it.
+
+use std::fmt::Write;
+
+use super::columns::{Column, Columns};
+use super::dialect::Found;
+use super::keys::Key;
+use super::names;
+use super::rows::Quoting;
+use super::sample::Encoding;
+use super::types::Type;
+
+/// Words of a name that say that adding its values up means nothing.
+const NO_AMOUNT_WORDS: [&str; 14] = [
+    "rate",
+    "pct",
+    "percent",
+    "percentage",
+    "ratio",
+    "factor",
+    "discount",
+    "tax_rate",
+    "lat",
+    "latitude",
+    "lon",
+    "lng",
+    "longitude",
+    "score",
+];
+
+/// Words of a name that say that its whole numbers are an amount.
+const AMOUNT_WORDS: [&str; 10] =
+    ["amount", "amt", "total", "sum", "balance", "price", "cents", "quantity", "qty", "cost"];
+
+/// How many characters of a header's name a comment repeats.
+const WRITTEN_CHARS_MAX: usize = 60;
+
+pub(super) fn job_file(
+    name: &str,
+    encoding: Encoding,
+    found: &Found<'_>,
+    columns: &Columns<'_>,
+    key: &Option<Key>,
+) -> String {
+    let mut out = String::new();
+    let table = names::table(name);
+    out.push_str(
+        "# Written from a sample, which proves nothing about the rest of the file: check every line.\n\n",
+    );
+    section(&mut out, "[job]", &[("name", quoted(&names::job(name)))]);
+    let mut source = vec![
+        ("format", quoted("delimited")),
+        ("separator", quoted(&char::from(found.separator).to_string())),
+    ];
+    match found.quoting {
+        Quoting::Doubled => {}
+        Quoting::Backslash => source.push(("escape", quoted("\\"))),
+        Quoting::Off => source.push(("quote", quoted(""))),
+    }
+    source.push(("header", columns.has_header.to_string()));
+    if found.trailing_separator {
+        source.push(("trailing_separator", "true".into()));
+    }
+    if encoding == Encoding::Latin1 {
+        source.push(("encoding", quoted("latin-1")));
+    }
+    if !columns.null.is_empty() {
+        source.push(("null", quoted(columns.null)));
+    }
+    section(&mut out, "[source]", &source);
+    record(&mut out, &table, columns, key);
+    for column in &columns.columns {
+        field(&mut out, column, key);
+    }
+    out.push_str(
+        "# What the sender says of the file, checked against what was counted:\n# [declared]\n# records = 0\n\n\
+         # What must hold of every record, as an SQL condition on its fields:\n# [[rule]]\n# name = \"...\"\n\
+         # holds = \"...\"\n\n[limits]\nrejects = 0   # a number, or a share such as \"0.1%\"\n",
+    );
+    out
+}
+
+fn section(out: &mut String, heading: &str, entries: &[(&str, String)]) {
+    out.push_str(heading);
+    for (key, value) in entries {
+        let _ = write!(out, "\n{key} = {value}");
+    }
+    out.push_str("\n\n");
+}
+
+fn record(out: &mut String, table: &str, columns: &Columns<'_>, key: &Option<Key>) {
+    let _ = writeln!(out, "[[record]]\nname = {}", quoted(table));
+    match key {
+        Some(key) => {
+            let mark = if key.sure { "" } else { "# " };
+            let _ = writeln!(
+                out,
+                "{mark}key = {}   # differs in each of the sample's {} records",
+                list(key.columns.iter().map(String::as_str)),
+                columns.records.len()
+            );
+        }
+        None => out.push_str("# key = [\"...\"]   # the fields that tell records apart\n"),
+    }
+    let amounts: Vec<&str> = columns
+        .columns
+        .iter()
+        .filter(|column| is_amount(column))
+        .map(|column| column.name.as_str())
+        .collect();
+    if amounts.is_empty() {
+        out.push_str("# amounts = [\"...\"]   # the numbers whose totals are proven\n");
+    } else {
+        let _ = writeln!(out, "amounts = {}", list(amounts.into_iter()));
+    }
+    let _ = writeln!(out, "staging = {}\nfinal = {}", quoted(&format!("stg_{table}")), quoted(table));
+    out.push_str("mode = \"append\"   # or upsert, by the key\n\n");
+}
+
+fn is_amount(column: &Column) -> bool {
+    let has = |words: &[&str]| column.name.split('_').any(|word| words.contains(&word));
+    match column.typed.ty {
+        Type::Decimal { scale, .. } => scale > 0 && !has(&NO_AMOUNT_WORDS),
+        Type::Integer => has(&AMOUNT_WORDS),
+        _ => false,
+    }
+}
+
+fn field(out: &mut String, column: &Column, key: &Option<Key>) {
+    out.push_str("[[record.field]]\n");
+    let _ = write!(out, "name = {}", quoted(&column.name));
+    match &column.written {
+        Some(written) if !written.eq_ignore_ascii_case(&column.name) => {
+            let shown: String = written.chars().take(WRITTEN_CHARS_MAX).collect();
+            let _ = writeln!(out, "   # in the header: {}", shown.escape_debug());
+        }
+        _ => out.push('\n'),
+    }
+    let _ = write!(out, "type = {}", quoted(&column.typed.ty.to_string()));
+    match &column.typed.remark {
+        Some(remark) => {
+            let _ = writeln!(out, "   # {remark}");
+        }
+        None => out.push('\n'),
+    }
+    if column.padded {
+        out.push_str("trim = \"both\"   # blanks around its values are padding\n");
+    }
+    let in_key = key.as_ref().is_some_and(|key| key.sure && key.columns.contains(&column.name));
+    if column.always && !in_key {
+        out.push_str("# required = true   # never empty in the sample\n");
+    }
+    out.push('\n');
+}
+
+fn list<'a>(names: impl Iterator<Item = &'a str>) -> String {
+    format!("[{}]", names.map(quoted).collect::<Vec<_>>().join(", "))
+}
+
+/// A TOML string.
+fn quoted(text: &str) -> String {
+    let mut out = String::from("\"");
+    for c in text.chars() {
+        match c {
+            '"' => out.push_str("\\\""),
+            '\\' => out.push_str("\\\\"),
+            '\t' => out.push_str("\\t"),
+            c if c.is_control() => {
+                let _ = write!(out, "\\u{:04X}", u32::from(c));
+            }
+            c => out.push(c),
+        }
+    }
+    out.push('"');
+    out
+}
