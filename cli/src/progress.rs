@@ -20,7 +20,12 @@ pub(crate) fn show(mut watcher: watch::Receiver<Snapshot>, quiet: bool) -> JoinH
             return;
         }
         let is_terminal = std::io::stderr().is_terminal();
-        let mut view = View { bar: is_terminal.then(new_bar), phase: None, last_line: Instant::now(), began: Instant::now() };
+        let mut view = View {
+            bar: is_terminal.then(new_bar),
+            phase: None,
+            last_line: Instant::now(),
+            began: Instant::now(),
+        };
         loop {
             let now = watcher.borrow_and_update().clone();
             view.update(&now);
@@ -76,8 +81,13 @@ impl View {
             _ if is_new => remark(now.phase.name()),
             Phase::Sealing => remark(&format!("{}: {} of {} bytes", now.phase.name(), now.done, now.of)),
             Phase::Loading => {
-                let share = of_total(now).map(|share| format!(", {}.{} % of the source", share / 10, share % 10));
-                remark(&format!("loading: {} records{}, {rate} records/s", now.done, share.unwrap_or_default()));
+                let share =
+                    of_total(now).map(|share| format!(", {}.{} % of the source", share / 10, share % 10));
+                remark(&format!(
+                    "loading: {} records{}, {rate} records/s",
+                    now.done,
+                    share.unwrap_or_default()
+                ));
             }
             _ => remark(&format!("{}: {} of {}", now.phase.name(), now.done, now.of)),
         }
@@ -90,7 +100,9 @@ fn rate(done: u64, began: Instant) -> u64 {
 }
 
 fn style(template: &str) -> ProgressStyle {
-    ProgressStyle::with_template(template).unwrap_or_else(|_| ProgressStyle::default_bar()).progress_chars("━╸─")
+    ProgressStyle::with_template(template)
+        .unwrap_or_else(|_| ProgressStyle::default_bar())
+        .progress_chars("━╸─")
 }
 
 fn draw(bar: &ProgressBar, now: &Snapshot, is_new: bool, began: Instant) {

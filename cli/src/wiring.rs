@@ -44,7 +44,9 @@ pub(crate) fn settings(global: &Global, fleet: Option<&Fleet>) -> Result<Setting
 pub(crate) async fn store(settings: &Settings, create: bool) -> Result<Arc<dyn Store>, Failure> {
     let url = &settings.store.url;
     if url.starts_with("postgres:") || url.starts_with("postgresql:") {
-        return Err(Failure::usage(format!("`{url}`: PostgreSQL stores are not in this version; use sqlite:PATH")));
+        return Err(Failure::usage(format!(
+            "`{url}`: PostgreSQL stores are not in this version; use sqlite:PATH"
+        )));
     }
     let opened = if create { SqliteStore::open(url).await } else { SqliteStore::open_existing(url).await };
     Ok(Arc::new(opened?))
@@ -53,18 +55,22 @@ pub(crate) async fn store(settings: &Settings, create: bool) -> Result<Arc<dyn S
 fn broker(settings: &Settings) -> Result<Arc<dyn Broker>, Failure> {
     match settings.broker.url.as_str() {
         "memory:" => Ok(Arc::new(InProcess::new(Limits::default()))),
-        url => Err(Failure::usage(format!("`{url}`: this version has the in-process broker only; use memory:"))),
+        url => {
+            Err(Failure::usage(format!("`{url}`: this version has the in-process broker only; use memory:")))
+        }
     }
 }
 
 /// Who runs this: `user@host`.
 fn actor(host: &str) -> String {
-    let user = ["USER", "LOGNAME"].iter().find_map(|name| std::env::var(name).ok()).filter(|user| !user.is_empty());
+    let user =
+        ["USER", "LOGNAME"].iter().find_map(|name| std::env::var(name).ok()).filter(|user| !user.is_empty());
     format!("{}@{host}", user.unwrap_or_else(|| "unknown".into()))
 }
 
 fn host() -> String {
-    let kernel = std::fs::read_to_string("/proc/sys/kernel/hostname").or_else(|_| std::fs::read_to_string("/etc/hostname"));
+    let kernel = std::fs::read_to_string("/proc/sys/kernel/hostname")
+        .or_else(|_| std::fs::read_to_string("/etc/hostname"));
     let name = kernel.ok().or_else(|| std::env::var("HOSTNAME").ok()).unwrap_or_default();
     let name = name.trim();
     if name.is_empty() { "localhost".into() } else { name.into() }
@@ -76,7 +82,10 @@ pub(crate) fn chunk_limits(fleet: &FleetSettings) -> ChunkLimits {
 }
 
 /// A coordinator on `store`, and who watches it.
-pub(crate) fn coordinator(settings: &Settings, store: &Arc<dyn Store>) -> Result<(Coordinator, watch::Receiver<Snapshot>), Failure> {
+pub(crate) fn coordinator(
+    settings: &Settings,
+    store: &Arc<dyn Store>,
+) -> Result<(Coordinator, watch::Receiver<Snapshot>), Failure> {
     let (watch, watcher) = watch::channel(Snapshot::default());
     let host = host();
     let coordinator = Coordinator {
@@ -85,7 +94,10 @@ pub(crate) fn coordinator(settings: &Settings, store: &Arc<dyn Store>) -> Result
         clock: Arc::new(SystemClock),
         actor: actor(&host),
         host,
-        window: WindowLimits { chunks_max: settings.fleet.window_chunks, bytes_max: settings.fleet.window_bytes },
+        window: WindowLimits {
+            chunks_max: settings.fleet.window_chunks,
+            bytes_max: settings.fleet.window_bytes,
+        },
         watch,
         stop: CancellationToken::new(),
     };

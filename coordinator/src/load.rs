@@ -120,7 +120,11 @@ impl Load<'_> {
         }
     }
 
-    fn start_splitter(&self, source: SourceFile, sender: mpsc::Sender<CutChunk>) -> tokio::task::JoinHandle<Result<SplitTotals, SplitError>> {
+    fn start_splitter(
+        &self,
+        source: SourceFile,
+        sender: mpsc::Sender<CutChunk>,
+    ) -> tokio::task::JoinHandle<Result<SplitTotals, SplitError>> {
         let (job, limits) = (Arc::clone(self.job), self.limits);
         tokio::task::spawn_blocking(move || {
             let reader = source.reader()?;
@@ -230,6 +234,10 @@ impl Load<'_> {
         if !reports.is_empty() {
             self.store.keep_reports(self.fence.run_id, &reports).await?;
         }
+        let failed = counts.iter().find_map(|count| Some((ChunkNo(count.chunk_no), count.failure.clone()?)));
+        if let Some((chunk_no, reason)) = &failed {
+            self.store.set_aside(self.fence, *chunk_no, reason).await?;
+        }
         for delivery in settled {
             delivery.done().await;
         }
@@ -239,13 +247,10 @@ impl Load<'_> {
                 window.release(report.chunk_no.0);
             }
         }
-        for failed in counts.iter().filter(|count| count.failure.is_some()) {
-            let reason = failed.failure.clone().unwrap_or_default();
-            let chunk_no = ChunkNo(failed.chunk_no);
-            self.store.set_aside(self.fence, chunk_no, &reason).await?;
-            return Err(LoadError::SetAside { chunk_no, reason });
+        match failed {
+            Some((chunk_no, reason)) => Err(LoadError::SetAside { chunk_no, reason }),
+            None => Ok(()),
         }
-        Ok(())
     }
 
     fn show(&self, report: &Reported) {
@@ -266,7 +271,9 @@ impl Load<'_> {
     async fn look_after(&self, window: &Window, silences: u32) -> Result<(), LoadError> {
         for (chunk_no, body) in window.contents() {
             let rows = self.store.chunks(self.fence.run_id, chunk_no, 1).await?;
-            let is_committed = rows.first().is_some_and(|row| row.cut.chunk_no.0 == chunk_no && row.state == ChunkState::Committed);
+            let is_committed = rows
+                .first()
+                .is_some_and(|row| row.cut.chunk_no.0 == chunk_no && row.state == ChunkState::Committed);
             if is_committed {
                 window.release(chunk_no);
             } else if silences.is_multiple_of(SILENCES_MAX) {

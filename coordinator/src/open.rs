@@ -45,7 +45,9 @@ pub enum OpenError {
     #[error("the declared totals cannot be used: {0}")]
     Declared(String),
     /// The same bytes are in final already.
-    #[error("run {run_id} loaded the very same bytes (SHA-256 {sha256}) on {when}; nothing was loaded. If they are to be loaded once more, say `--again`")]
+    #[error(
+        "run {run_id} loaded the very same bytes (SHA-256 {sha256}) on {when}; nothing was loaded. If they are to be loaded once more, say `--again`"
+    )]
     LoadedBefore {
         /// The earlier run.
         run_id: RunId,
@@ -55,7 +57,9 @@ pub enum OpenError {
         when: String,
     },
     /// The same bytes are on their way.
-    #[error("run {run_id} has the very same bytes in hand and is {state}: `crossfoot resume`, `approve` or `cancel` it first, or say `--again`")]
+    #[error(
+        "run {run_id} has the very same bytes in hand and is {state}: `crossfoot resume`, `approve` or `cancel` it first, or say `--again`"
+    )]
     InHand {
         /// The earlier run.
         run_id: RunId,
@@ -138,7 +142,10 @@ impl Coordinator {
             // A stream can be read once only: its bytes are hashed as they are split.
             let sha256 = match bytes {
                 None => None,
-                Some(_) => Some(source.sha256(&|| stop.is_cancelled(), &|done| watch.send_modify(|now| now.done = done))?),
+                Some(_) => Some(
+                    source
+                        .sha256(&|| stop.is_cancelled(), &|done| watch.send_modify(|now| now.done = done))?,
+                ),
             };
             Ok::<_, SourceError>(Sealed { location, bytes, sha256 })
         });
@@ -158,11 +165,16 @@ struct Sealed {
 
 fn declared_text(declared: &Declared, job: &Job) -> Result<String, OpenError> {
     if declared.is_empty() {
-        return Err(OpenError::Declared("they declare nothing: give records, bytes, amounts, sha256 or fingerprint".into()));
+        return Err(OpenError::Declared(
+            "they declare nothing: give records, bytes, amounts, sha256 or fingerprint".into(),
+        ));
     }
     let names = job.layout.amount_names();
     if let Some(unknown) = declared.amounts.keys().find(|name| !names.contains(name)) {
-        return Err(OpenError::Declared(format!("`{unknown}` is not among the job's amounts ({})", names.join(", "))));
+        return Err(OpenError::Declared(format!(
+            "`{unknown}` is not among the job's amounts ({})",
+            names.join(", ")
+        )));
     }
     serde_json::to_string(declared).map_err(|error| OpenError::Declared(error.to_string()))
 }

@@ -4,8 +4,8 @@ use domain::ids::RunId;
 use domain::lifecycle::{RunEvent, RunState};
 use serde_json::json;
 use shared::job::Job;
-use shared::store::model::Run;
 use shared::store::StoreError;
+use shared::store::model::Run;
 use thiserror::Error;
 
 use crate::run::Coordinator;
@@ -62,7 +62,11 @@ impl Coordinator {
     pub async fn cancel(&self, run_id: RunId, reason: Option<&str>) -> Result<Run, OpsError> {
         let run = self.store.run(run_id).await?;
         if run.state.is_over() {
-            return Err(OpsError::WrongState { run_id, state: run.state, advice: "it is over, and cannot be cancelled" });
+            return Err(OpsError::WrongState {
+                run_id,
+                state: run.state,
+                advice: "it is over, and cannot be cancelled",
+            });
         }
         let fence = self.take_up(run_id, true).await?;
         let note = reason.map_or_else(|| "cancelled".to_owned(), |reason| format!("cancelled: {reason}"));
@@ -84,7 +88,8 @@ impl Coordinator {
             return Err(OpsError::WrongState { run_id, state: run.state, advice });
         }
         let text = self.store.job_text(&run.job_digest).await?;
-        let job = Job::parse("(from the store)", &text).map_err(|error| StoreError::Damaged { what: error.to_string() })?;
+        let job = Job::parse("(from the store)", &text)
+            .map_err(|error| StoreError::Damaged { what: error.to_string() })?;
         let fence = self.take_up(run_id, false).await?;
         let log = self.entry(run_id, "purged", &json!({ "reason": reason }));
         let removed = self.store.purge(fence, &job.layout.staging, log).await?;

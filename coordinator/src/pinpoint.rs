@@ -95,7 +95,8 @@ impl SourceAgain {
             .decode(cut.first_record_no, cut.offset, &bytes)
             .map_err(|error| PinpointError::Decode { chunk_no: cut.chunk_no, reason: error.to_string() })?;
         let framer = Framer::new(&self.job.format);
-        let offsets = frames(&framer, &bytes).map_while(Result::ok).map(|(at, _)| cut.offset + at as u64).collect();
+        let offsets =
+            frames(&framer, &bytes).map_while(Result::ok).map(|(at, _)| cut.offset + at as u64).collect();
         Ok(Expected { decoded, offsets })
     }
 }
@@ -119,20 +120,25 @@ pub fn compare(
         let record = record?;
         rows.insert(record.record_no.0, record);
     }
-    let rejects: HashMap<u64, &[u8]> = expected.decoded.rejects.iter().map(|one| (one.record_no.0, one.raw.as_slice())).collect();
+    let rejects: HashMap<u64, &[u8]> =
+        expected.decoded.rejects.iter().map(|one| (one.record_no.0, one.raw.as_slice())).collect();
     let first = row.cut.first_record_no.0;
     let template = |record_no: u64, difference| Finding {
         stage,
         difference,
         chunk_no: row.cut.chunk_no,
         record_no: RecordNo(record_no),
-        byte_offset: record_no.checked_sub(first).and_then(|at| expected.offsets.get(usize::try_from(at).ok()?)).copied(),
+        byte_offset: record_no
+            .checked_sub(first)
+            .and_then(|at| expected.offsets.get(usize::try_from(at).ok()?))
+            .copied(),
         field: None,
         expected: None,
         actual: None,
         worker_id: None,
     };
-    let (writer, processor) = row.committed.as_ref().map_or((None, None), |c| (Some(c.writer), Some(c.processor)));
+    let (writer, processor) =
+        row.committed.as_ref().map_or((None, None), |c| (Some(c.writer), Some(c.processor)));
 
     let mut next = first;
     let end = first + row.cut.records;
@@ -144,7 +150,12 @@ pub fn compare(
             }
             let expected = rows.get(&record_no).map(|record| describe(job, record));
             let worker_id = if rows.contains_key(&record_no) { writer } else { processor };
-            found(Finding { expected, worker_id, actual: Some("not there".into()), ..template(record_no, Difference::Missing) });
+            found(Finding {
+                expected,
+                worker_id,
+                actual: Some("not there".into()),
+                ..template(record_no, Difference::Missing)
+            });
         }
     };
     for (entry, bytes) in actual {
@@ -154,7 +165,9 @@ pub fn compare(
             next = entry.record_no + 1;
         } else {
             let actual = match entry.kind {
-                EntryKind::Row => record::records(bytes, fields).next().transpose()?.map(|it| extra(job, &it, &rows)),
+                EntryKind::Row => {
+                    record::records(bytes, fields).next().transpose()?.map(|it| extra(job, &it, &rows))
+                }
                 _ => Some("a reject that is not in the source".into()),
             };
             found(Finding { actual, worker_id, ..template(entry.record_no, Difference::Extra) });
@@ -166,7 +179,9 @@ pub fn compare(
         match (entry.kind, rows.get(&entry.record_no), rejects.get(&entry.record_no)) {
             (EntryKind::Row, Some(expected), _) => {
                 let actual = record::records(bytes, fields).next().transpose()?;
-                for (field, expected, actual) in actual.iter().flat_map(|actual| field_differences(layout, expected, actual)) {
+                for (field, expected, actual) in
+                    actual.iter().flat_map(|actual| field_differences(layout, expected, actual))
+                {
                     found(Finding {
                         field: Some(field.into()),
                         expected: Some(expected),
@@ -184,11 +199,21 @@ pub fn compare(
             (EntryKind::Reject, _, expected) => {
                 let hex = |bytes: &[u8]| format!("{} bytes, SHA-256 {}", bytes.len(), Hash::of(bytes));
                 let expected = expected.map(|raw| hex(raw));
-                found(Finding { expected, actual: Some(hex(bytes)), worker_id, ..template(entry.record_no, Difference::RawBytes) });
+                found(Finding {
+                    expected,
+                    actual: Some(hex(bytes)),
+                    worker_id,
+                    ..template(entry.record_no, Difference::RawBytes)
+                });
             }
             (EntryKind::Absent, expected, _) => {
                 let expected = expected.map(|record| describe(job, record));
-                found(Finding { expected, actual: Some("not there".into()), worker_id, ..template(entry.record_no, Difference::Missing) });
+                found(Finding {
+                    expected,
+                    actual: Some("not there".into()),
+                    worker_id,
+                    ..template(entry.record_no, Difference::Missing)
+                });
             }
         }
         let booked = if entry.kind == EntryKind::Reject { processor } else { writer };
@@ -210,14 +235,20 @@ pub fn compare(
 fn describe(job: &Job, record: &RawRecord<'_>) -> String {
     let key: &[usize] = if job.layout.key.is_empty() { &[0] } else { &job.layout.key };
     let fields: Vec<_> = record.fields().collect();
-    let named = key.iter().filter_map(|at| Some(format!("{} {}", job.layout.fields.get(*at)?.name, fields.get(*at)?.display())));
+    let named = key.iter().filter_map(|at| {
+        Some(format!("{} {}", job.layout.fields.get(*at)?.name, fields.get(*at)?.display()))
+    });
     named.collect::<Vec<_>>().join(", ")
 }
 
 /// A row that should not be there: which record of the chunk it is a copy of, or its key.
 fn extra(job: &Job, record: &RawRecord<'_>, rows: &HashMap<u64, RawRecord<'_>>) -> String {
     // Behind the record number the encodings are equal when the records are.
-    let copied = rows.values().filter(|other| other.bytes()[8..] == record.bytes()[8..]).map(|other| other.record_no).min();
+    let copied = rows
+        .values()
+        .filter(|other| other.bytes()[8..] == record.bytes()[8..])
+        .map(|other| other.record_no)
+        .min();
     match copied {
         Some(record_no) => format!("a copy of record {record_no}"),
         None => format!("a row with {}", describe(job, record)),

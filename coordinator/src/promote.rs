@@ -68,7 +68,10 @@ impl Promote<'_> {
         let rows_changed = promotion.insert().await?;
         (self.progress)(Phase::VerifyingFinal, 0);
         let blocks = promotion.read_final().await;
-        let totals = verify_final(blocks, &self.job.layout, self.records, |done| (self.progress)(Phase::VerifyingFinal, done)).await?;
+        let totals = verify_final(blocks, &self.job.layout, self.records, |done| {
+            (self.progress)(Phase::VerifyingFinal, done)
+        })
+        .await?;
         add_final(summary, &totals);
         let found = FinalEvidence { totals, rows_changed };
         let of_final = reconcile_final(&permit, &self.job.layout.amount_names(), &found, self.clock.now_ms());
@@ -98,7 +101,9 @@ impl Promote<'_> {
             while let Some(row) = ledger.next().await? {
                 let actual = by_chunk.up_to(row.cut.chunk_no.0).await?;
                 let expected = again.chunk(&row)?;
-                compare(self.job, Stage::Final, &row, &expected, &actual, &mut |finding| spool.push(&finding))?;
+                compare(self.job, Stage::Final, &row, &expected, &actual, &mut |finding| {
+                    spool.push(&finding)
+                })?;
             }
             Ok::<_, PinpointError>(())
         };
@@ -154,11 +159,13 @@ impl FindingSpool {
     pub async fn keep(&mut self, store: &dyn Store, fence: Fence) -> Result<(), StoreError> {
         const GROUP: usize = 500;
         let Some(mut file) = self.file.take() else { return Ok(()) };
-        let damaged = |error: std::io::Error| StoreError::Damaged { what: format!("the file of findings: {error}") };
+        let damaged =
+            |error: std::io::Error| StoreError::Damaged { what: format!("the file of findings: {error}") };
         file.rewind().map_err(damaged)?;
         let mut group = Vec::with_capacity(GROUP);
         for line in BufReader::new(file).lines() {
-            let finding = serde_json::from_str(&line.map_err(damaged)?).map_err(|error| damaged(error.into()))?;
+            let finding =
+                serde_json::from_str(&line.map_err(damaged)?).map_err(|error| damaged(error.into()))?;
             group.push(finding);
             if group.len() == GROUP {
                 store.keep_findings(fence, &group).await?;

@@ -7,7 +7,9 @@ use domain::check::{CheckResult, Stage};
 use domain::counts::WorkerShare;
 use domain::declared::Declared;
 use domain::ids::RunId;
-use domain::reconcile::{KeyEvidence, Reconciliation, RuleEvidence, SourceEvidence, StagingEvidence, reconcile_staging};
+use domain::reconcile::{
+    KeyEvidence, Reconciliation, RuleEvidence, SourceEvidence, StagingEvidence, reconcile_staging,
+};
 use domain::report::LevelTotals;
 use domain::rule::{Condition, Rule, RuleOutcome};
 use domain::totals::ControlTotals;
@@ -51,12 +53,22 @@ impl Reconcile<'_> {
     ///
     /// # Errors
     /// [`VerifyError`] when it could not be done; a failed check is not an error.
-    pub async fn staging(&self, split: &SplitTotals, progress: impl Fn(u64)) -> Result<StagingOutcome, VerifyError> {
+    pub async fn staging(
+        &self,
+        split: &SplitTotals,
+        progress: impl Fn(u64),
+    ) -> Result<StagingOutcome, VerifyError> {
         let (outcomes, keys) = self.store.apply_rules(self.fence, self.job).await?;
         let layout = &self.job.layout;
-        let verified = verify_staging(self.store, self.run.run_id, layout, split.header_bytes, progress).await?;
+        let verified =
+            verify_staging(self.store, self.run.run_id, layout, split.header_bytes, progress).await?;
         let workers = self.workers().await?;
-        let rules = self.job.rules.iter().zip(&outcomes).map(|(rule, outcome)| rule_evidence(rule, *outcome, self.job));
+        let rules = self
+            .job
+            .rules
+            .iter()
+            .zip(&outcomes)
+            .map(|(rule, outcome)| rule_evidence(rule, *outcome, self.job));
         let evidence = StagingEvidence {
             run_id: self.run.run_id,
             amount_names: layout.amount_names(),
@@ -82,7 +94,10 @@ impl Reconcile<'_> {
         };
         let reconciliation = reconcile_staging(&evidence, self.clock.now_ms());
         let summary = Summary {
-            levels: vec![level(Stage::Source, &verified.ledger.accepted), level(Stage::Staging, &verified.staging.totals)],
+            levels: vec![
+                level(Stage::Source, &verified.ledger.accepted),
+                level(Stage::Staging, &verified.staging.totals),
+            ],
             balance: evidence.balance(),
             amounts: amounts(&evidence, &verified),
             workers,
@@ -128,7 +143,9 @@ impl Reconcile<'_> {
 
     async fn loaded_before(&self, split: &SplitTotals) -> Result<Vec<RunId>, StoreError> {
         let runs = self.store.runs_with_source(&self.run.job, &split.sha256).await?;
-        let promoted = runs.iter().filter(|run| run.state == domain::lifecycle::RunState::Promoted && run.run_id != self.run.run_id);
+        let promoted = runs.iter().filter(|run| {
+            run.state == domain::lifecycle::RunState::Promoted && run.run_id != self.run.run_id
+        });
         // An empty source has nothing to load twice.
         Ok(if split.records == 0 { Vec::new() } else { promoted.map(|run| run.run_id).collect() })
     }
@@ -158,7 +175,12 @@ fn rule_evidence(rule: &Rule, outcome: RuleOutcome, job: &Job) -> RuleEvidence {
 /// Control totals at one level, for the report.
 #[must_use]
 pub fn level(stage: Stage, totals: &ControlTotals) -> LevelTotals {
-    LevelTotals { stage, records: totals.records, sums: totals.sums.0.clone(), fingerprint: totals.fingerprint() }
+    LevelTotals {
+        stage,
+        records: totals.records,
+        sums: totals.sums.0.clone(),
+        fingerprint: totals.fingerprint(),
+    }
 }
 
 fn amounts(evidence: &StagingEvidence, verified: &Verified) -> Vec<AmountBalance> {

@@ -65,7 +65,9 @@ pub enum RunError {
     #[error(transparent)]
     Source(#[from] SourceError),
     /// The run was begun from a stream, and its bytes must be handed in again.
-    #[error("the run was begun from standard input: hand the same bytes in again, `crossfoot resume RUN --source FILE`")]
+    #[error(
+        "the run was begun from standard input: hand the same bytes in again, `crossfoot resume RUN --source FILE`"
+    )]
     StreamGone,
     /// The job in the store is not understood by this program.
     #[error("the run's job cannot be used by this version: {0}")]
@@ -135,7 +137,9 @@ impl Coordinator {
         let fence = self.take_up(run_id, how.evict).await?;
         let run = self.store.run(run_id).await?;
         if fence.epoch > 1 && !run.state.is_over() {
-            self.store.log(self.entry(run_id, "resumed", &json!({ "epoch": fence.epoch, "state": run.state }))).await?;
+            self.store
+                .log(self.entry(run_id, "resumed", &json!({ "epoch": fence.epoch, "state": run.state })))
+                .await?;
         }
         let ending = {
             // Side by side, never one inside the other: while a promotion holds the store, a sign of life waits.
@@ -169,7 +173,8 @@ impl Coordinator {
 
     async fn work(&self, run: Run, fence: Fence, how: &Drive) -> Result<Ending, RunError> {
         let job_text = self.store.job_text(&run.job_digest).await?;
-        let job = Job::parse("(from the store)", &job_text).map_err(|error| RunError::Job(error.to_string()))?;
+        let job =
+            Job::parse("(from the store)", &job_text).map_err(|error| RunError::Job(error.to_string()))?;
         let job = Arc::new(job);
         let mut run = run;
         if run.state == RunState::Loading {
@@ -220,13 +225,19 @@ impl Coordinator {
         }
         let progress = self.store.progress(run.run_id).await?;
         let detail = json!({ "chunks": progress.committed, "records": progress.records });
-        Ok(self.store.step(fence, RunEvent::AllCommitted, None, self.entry(run.run_id, "staged", &detail)).await?)
+        Ok(self
+            .store
+            .step(fence, RunEvent::AllCommitted, None, self.entry(run.run_id, "staged", &detail))
+            .await?)
     }
 
     /// Reconciles staging, and promotes if that is in order.
     async fn settle(&self, run: Run, fence: Fence, job: &Arc<Job>, how: &Drive) -> Result<Ending, RunError> {
         let Some(split) = run.split else {
-            return Err(StoreError::Damaged { what: format!("run {} is staged, but its source was not split", run.run_id) }.into());
+            return Err(StoreError::Damaged {
+                what: format!("run {} is staged, but its source was not split", run.run_id),
+            }
+            .into());
         };
         self.store.clear_findings(fence).await?;
         self.phase(Phase::Verifying, split.records);
@@ -292,8 +303,14 @@ impl Coordinator {
             Err(error) => return unread(&error),
         };
         if source.bytes_on_disk() != run.source_bytes {
-            let length = |bytes: Option<u64>| bytes.map_or_else(|| "a stream".to_owned(), |bytes| format!("{bytes} bytes"));
-            return Some(format!("it had {} and now has {}", length(run.source_bytes), length(source.bytes_on_disk())));
+            let length = |bytes: Option<u64>| {
+                bytes.map_or_else(|| "a stream".to_owned(), |bytes| format!("{bytes} bytes"))
+            };
+            return Some(format!(
+                "it had {} and now has {}",
+                length(run.source_bytes),
+                length(source.bytes_on_disk())
+            ));
         }
         match source.sha256(&|| false, &|_| {}) {
             Ok(now) if now == before => None,
@@ -302,7 +319,13 @@ impl Coordinator {
         }
     }
 
-    async fn pause(&self, run: &Run, fence: Fence, reconciliation: &Reconciliation, summary: &Summary) -> Result<Ending, RunError> {
+    async fn pause(
+        &self,
+        run: &Run,
+        fence: Fence,
+        reconciliation: &Reconciliation,
+        summary: &Summary,
+    ) -> Result<Ending, RunError> {
         let checks = reconciliation.checks();
         self.store.keep_checks(fence, checks, &text(summary)?).await?;
         let note = "staging is proven; `crossfoot approve RUN` promotes it";
@@ -311,7 +334,13 @@ impl Coordinator {
         Ok(Ending::Paused)
     }
 
-    async fn fail(&self, run: &Run, fence: Fence, checks: Vec<CheckResult>, summary: &Summary) -> Result<Ending, RunError> {
+    async fn fail(
+        &self,
+        run: &Run,
+        fence: Fence,
+        checks: Vec<CheckResult>,
+        summary: &Summary,
+    ) -> Result<Ending, RunError> {
         self.store.keep_checks(fence, &checks, &text(summary)?).await?;
         let failed = failed_names(&checks);
         let note = format!("failed: {}", failed.join(", "));
@@ -334,9 +363,13 @@ impl Coordinator {
         let mut spool = FindingSpool::default();
         if !differing.is_empty() {
             let walked = match self.open_source(run, job, how) {
-                Ok(source) if source.bytes_on_disk().is_some() => self.walk_down(run, job, source, differing, &mut spool).await,
+                Ok(source) if source.bytes_on_disk().is_some() => {
+                    self.walk_down(run, job, source, differing, &mut spool).await
+                }
                 Ok(source) => Err(SourceError::NotRepeatable { location: source.location().clone() }.into()),
-                Err(error) => Err(PinpointError::Decode { chunk_no: ChunkNo(differing[0]), reason: error.to_string() }),
+                Err(error) => {
+                    Err(PinpointError::Decode { chunk_no: ChunkNo(differing[0]), reason: error.to_string() })
+                }
             };
             if let Err(error) = walked {
                 tracing::warn!(run_id = %run.run_id, %error, "differences could not be walked down to records");
@@ -346,7 +379,14 @@ impl Coordinator {
         Ok(spool.keep(&*self.store, fence).await?)
     }
 
-    async fn walk_down(&self, run: &Run, job: &Arc<Job>, source: SourceFile, differing: &[u64], spool: &mut FindingSpool) -> Result<(), PinpointError> {
+    async fn walk_down(
+        &self,
+        run: &Run,
+        job: &Arc<Job>,
+        source: SourceFile,
+        differing: &[u64],
+        spool: &mut FindingSpool,
+    ) -> Result<(), PinpointError> {
         let mut again = SourceAgain::open(job, source)?;
         for chunk_no in differing {
             let Some(row) = self.store.chunks(run.run_id, *chunk_no, 1).await?.pop() else { continue };
@@ -376,7 +416,13 @@ impl Coordinator {
     }
 
     /// Rows booked on chunks that the source never had.
-    async fn strays(&self, run: &Run, job: &Arc<Job>, split: &SplitTotals, spool: &mut FindingSpool) -> Result<(), RunError> {
+    async fn strays(
+        &self,
+        run: &Run,
+        job: &Arc<Job>,
+        split: &SplitTotals,
+        spool: &mut FindingSpool,
+    ) -> Result<(), RunError> {
         let range = ChunkRange { first: split.chunks, ..ChunkRange::ALL };
         let mut blocks = self.store.read_staging(run.run_id, &job.layout, range).await;
         while let Some(block) = blocks.recv().await {
@@ -399,7 +445,10 @@ impl Coordinator {
 
     /// Takes the run up, unless a living coordinator has it.
     pub(crate) async fn take_up(&self, run_id: RunId, evict: bool) -> Result<Fence, StoreError> {
-        let lease = Lease { owner: format!("{} pid {}", self.actor, std::process::id()), until_ms: self.lease_until() };
+        let lease = Lease {
+            owner: format!("{} pid {}", self.actor, std::process::id()),
+            until_ms: self.lease_until(),
+        };
         let held = self.store.lease(run_id).await?;
         let is_dead = held.is_some_and(|held| is_dead(&held.owner, &self.host));
         self.store.take_up(run_id, &lease, self.clock.now_ms(), evict || is_dead).await

@@ -159,11 +159,19 @@ fn check_header(job: &Job, preamble: &[u8]) -> Result<(), SplitError> {
     let names = header_names(&job.format, preamble).map_err(|error| SplitError::Header(error.to_string()))?;
     let fields = &job.layout.fields;
     if names.len() != fields.len() {
-        return Err(SplitError::Header(format!("it has {} columns, the job has {} fields", names.len(), fields.len())));
+        return Err(SplitError::Header(format!(
+            "it has {} columns, the job has {} fields",
+            names.len(),
+            fields.len()
+        )));
     }
     for (at, (name, field)) in names.iter().zip(fields).enumerate() {
         if plain(name) != plain(&field.name) {
-            return Err(SplitError::Header(format!("column {} is `{name}`, the job expects `{}`", at + 1, field.name)));
+            return Err(SplitError::Header(format!(
+                "column {} is `{name}`, the job expects `{}`",
+                at + 1,
+                field.name
+            )));
         }
     }
     Ok(())

@@ -153,7 +153,13 @@ impl<'a> StagingWalk<'a> {
             rejected_sums: sums(),
         };
         let staging = ReadBack { totals: totals(), rejects: 0, stray_rows: 0, chunks_differing: 0 };
-        let out = Verified { ledger, staging, to_promote: totals(), differing: Vec::new(), tiled: (header_bytes, None) };
+        let out = Verified {
+            ledger,
+            staging,
+            to_promote: totals(),
+            differing: Vec::new(),
+            tiled: (header_bytes, None),
+        };
         Self { layout, out, open: None, ledger_ended: false, offset: header_bytes }
     }
 
@@ -181,11 +187,15 @@ impl<'a> StagingWalk<'a> {
             ledger.bytes += committed.bytes_in;
             ledger.records += committed.records_in;
             ledger.rejected += committed.rejected;
-            let balanced = committed.accepted + committed.rejected == committed.records_in && committed.records_in == cut.records;
+            let balanced = committed.accepted + committed.rejected == committed.records_in
+                && committed.records_in == cut.records;
             ledger.chunks_unbalanced += u64::from(!balanced);
             ledger.rejected_sums.merge(&committed.rejected_sums)?;
-            let accepted =
-                ControlTotals { records: committed.accepted, sums: committed.sums.clone(), tree: committed.tree.clone() };
+            let accepted = ControlTotals {
+                records: committed.accepted,
+                sums: committed.sums.clone(),
+                tree: committed.tree.clone(),
+            };
             // A tree that does not fit in is a damaged ledger: the fingerprint is then left short, and differs.
             differs = ledger.accepted.merge(&accepted).is_err();
         }
@@ -205,7 +215,8 @@ impl<'a> StagingWalk<'a> {
     fn entry(&mut self, entry: &Entry, bytes: &[u8]) -> Result<(), VerifyError> {
         let layout = self.layout;
         let is_row = entry.kind == EntryKind::Row;
-        let record = if is_row { record::records(bytes, layout.fields.len()).next().transpose()? } else { None };
+        let record =
+            if is_row { record::records(bytes, layout.fields.len()).next().transpose()? } else { None };
         let chunk = match &mut self.open {
             Some(open) if open.row.cut.chunk_no.0 == entry.chunk_no && open.row.committed.is_some() => open,
             _ => {
@@ -270,7 +281,13 @@ impl OpenChunk {
         }
     }
 
-    fn take(&mut self, layout: &Layout, entry: &Entry, record: Option<&RawRecord<'_>>, raw: &[u8]) -> Result<(), VerifyError> {
+    fn take(
+        &mut self,
+        layout: &Layout,
+        entry: &Entry,
+        record: Option<&RawRecord<'_>>,
+        raw: &[u8],
+    ) -> Result<(), VerifyError> {
         let at = RecordNo(entry.record_no);
         let promotable = record.filter(|_| entry.excluded.is_none());
         match promotable {
@@ -294,7 +311,12 @@ impl OpenChunk {
 ///
 /// # Errors
 /// [`VerifyError`] when it could not be done.
-pub async fn verify_final(mut blocks: Blocks, layout: &Layout, records: u64, progress: impl Fn(u64)) -> Result<ControlTotals, VerifyError> {
+pub async fn verify_final(
+    mut blocks: Blocks,
+    layout: &Layout,
+    records: u64,
+    progress: impl Fn(u64),
+) -> Result<ControlTotals, VerifyError> {
     let mut totals = ControlTotals::starting_at(0, layout);
     while let Some(block) = blocks.recv().await {
         let block = block?;
@@ -307,10 +329,12 @@ pub async fn verify_final(mut blocks: Blocks, layout: &Layout, records: u64, pro
                 totals.absent(RecordNo::from_leaf(totals.tree.end()));
             }
             match (entry.kind, entry.excluded) {
-                (EntryKind::Row, None) => match record::records(bytes, layout.fields.len()).next().transpose()? {
-                    Some(record) => totals.accept(layout, &record)?,
-                    None => totals.absent(RecordNo(entry.record_no)),
-                },
+                (EntryKind::Row, None) => {
+                    match record::records(bytes, layout.fields.len()).next().transpose()? {
+                        Some(record) => totals.accept(layout, &record)?,
+                        None => totals.absent(RecordNo(entry.record_no)),
+                    }
+                }
                 _ => totals.absent(RecordNo(entry.record_no)),
             }
         }

@@ -44,7 +44,8 @@ impl Window {
 
     fn try_admit(&self, chunk_no: u64, body: &Bytes) -> bool {
         let mut inside = self.inside();
-        let fits = inside.chunks.len() < self.limits.chunks_max && inside.bytes + body.len() <= self.limits.bytes_max;
+        let fits = inside.chunks.len() < self.limits.chunks_max
+            && inside.bytes + body.len() <= self.limits.bytes_max;
         if !fits && !inside.chunks.is_empty() {
             return false;
         }

@@ -318,7 +318,9 @@ fn source_checks(evidence: &StagingEvidence, at_ms: i64, checks: &mut Vec<CheckR
             subject(Inv::FinalBalances, "these bytes were not loaded before"),
             0,
             evidence.loaded_before.len() as u64,
-            format!("run {earlier} brought the same bytes into final; `--again` insists on loading them once more"),
+            format!(
+                "run {earlier} brought the same bytes into final; `--again` insists on loading them once more"
+            ),
             at_ms,
         );
         if evidence.again {

@@ -114,7 +114,12 @@ impl ControlTotals {
     ///
     /// # Errors
     /// [`TotalsError::Overflow`] past 38 digits.
-    pub fn accept_decoded(&mut self, layout: &Layout, values: &[Value<'_>], canonical: &[u8]) -> Result<(), TotalsError> {
+    pub fn accept_decoded(
+        &mut self,
+        layout: &Layout,
+        values: &[Value<'_>],
+        canonical: &[u8],
+    ) -> Result<(), TotalsError> {
         self.records += 1;
         for (place, field) in layout.amounts.iter().enumerate() {
             if let Some(amount) = values.get(*field).and_then(Value::as_amount) {

@@ -95,7 +95,8 @@ impl Settings {
             Some(path) => File::from(path).format(FileFormat::Toml).required(true),
             None => File::new("crossfoot.toml", FileFormat::Toml).required(false),
         };
-        let environment = Environment::with_prefix("CROSSFOOT").prefix_separator("__").separator("__").try_parsing(true);
+        let environment =
+            Environment::with_prefix("CROSSFOOT").prefix_separator("__").separator("__").try_parsing(true);
         let settings: Self = Config::builder()
             .add_source(source)
             .add_source(environment)

@@ -9,7 +9,8 @@ use tracing_subscriber::EnvFilter;
 /// A second call changes nothing.
 pub fn start(default: &str, json: bool) {
     let filter = EnvFilter::try_from_env("CROSSFOOT_LOG").unwrap_or_else(|_| EnvFilter::new(default));
-    let builder = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).with_target(false);
+    let builder =
+        tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).with_target(false);
     let outcome = if json {
         builder.json().try_init()
     } else {

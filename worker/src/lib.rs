@@ -53,7 +53,11 @@ impl Surroundings {
     ///
     /// # Errors
     /// [`shared::store::StoreError`] of the database.
-    pub async fn register(&self, role: Role, identity: &Identity) -> Result<WorkerId, shared::store::StoreError> {
+    pub async fn register(
+        &self,
+        role: Role,
+        identity: &Identity,
+    ) -> Result<WorkerId, shared::store::StoreError> {
         let worker = NewWorker {
             name: identity.name.clone(),
             role,

@@ -97,7 +97,8 @@ async fn handle(with: &Surroundings, jobs: &Jobs, worker: WorkerId, body: Bytes)
     let processed = tokio::task::spawn_blocking(move || {
         let batch = process(&job, &chunk, worker).map_err(|error| error.to_string())?;
         let counts = (batch.records_in, batch.accepted, batch.rejects.len() as u64);
-        let body = codec::encode(&batch).map_err(|error| format!("chunk {}: {error}; make chunks smaller", chunk.chunk_no))?;
+        let body = codec::encode(&batch)
+            .map_err(|error| format!("chunk {}: {error}; make chunks smaller", chunk.chunk_no))?;
         Ok::<_, String>((counts, body))
     });
     let ((records, accepted, rejected), batch) = match processed.await {
@@ -163,11 +164,21 @@ fn batch(chunk: &Chunk, decoded: DecodedChunk, processor: WorkerId) -> Batch {
         rejects: decoded.rejects.into_iter().map(reject).collect(),
         rules: decoded.rules,
         // A job has far fewer than 2^32 rules.
-        breaches: decoded.breaches.iter().map(|(record_no, place)| (record_no.0, u32::try_from(*place).unwrap_or(u32::MAX))).collect(),
+        breaches: decoded
+            .breaches
+            .iter()
+            .map(|(record_no, place)| (record_no.0, u32::try_from(*place).unwrap_or(u32::MAX)))
+            .collect(),
     }
 }
 
 fn reject(record: RejectedRecord) -> Reject {
-    let reasons = record.reasons.into_iter().map(|reason| (reason.field, reason.code.name().to_owned(), reason.detail));
-    Reject { record_no: record.record_no.0, offset: record.offset, raw: record.raw, reasons: reasons.collect() }
+    let reasons =
+        record.reasons.into_iter().map(|reason| (reason.field, reason.code.name().to_owned(), reason.detail));
+    Reject {
+        record_no: record.record_no.0,
+        offset: record.offset,
+        raw: record.raw,
+        reasons: reasons.collect(),
+    }
 }

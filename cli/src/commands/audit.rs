@@ -15,8 +15,12 @@ pub(crate) async fn audit(global: &Global, args: &Audit) -> Result<Done, Failure
     let (_, store) = open_store(global).await?;
     let noted = head.as_deref().map(parse_head).transpose()?;
     match verify(&*store, noted).await {
-        Ok((events, head)) if global.json => print_json(&json!({ "intact": true, "events": events, "head": head }))?,
-        Ok((events, head)) => print(&format!("the evidence log is intact: {events} events, head {events}:{head}"))?,
+        Ok((events, head)) if global.json => {
+            print_json(&json!({ "intact": true, "events": events, "head": head }))?
+        }
+        Ok((events, head)) => {
+            print(&format!("the evidence log is intact: {events} events, head {events}:{head}"))?
+        }
         Err(AuditError::Chain(error)) => {
             if global.json {
                 print_json(&json!({ "intact": false, "reason": error.to_string() }))?;
@@ -30,6 +34,9 @@ pub(crate) async fn audit(global: &Global, args: &Audit) -> Result<Done, Failure
 }
 
 fn parse_head(text: &str) -> Result<(u64, Hash), Failure> {
-    let parsed = text.split_once(':').and_then(|(number, hash)| Some((number.parse().ok()?, hash.parse().ok()?)));
-    parsed.ok_or_else(|| Failure::usage(format!("`{text}` is not a head: NUMBER:HASH, as `crossfoot audit verify` prints it")))
+    let parsed =
+        text.split_once(':').and_then(|(number, hash)| Some((number.parse().ok()?, hash.parse().ok()?)));
+    parsed.ok_or_else(|| {
+        Failure::usage(format!("`{text}` is not a head: NUMBER:HASH, as `crossfoot audit verify` prints it"))
+    })
 }

@@ -45,7 +45,12 @@ pub(crate) fn check(global: &Global, args: &Check) -> Result<Done, Failure> {
         }))?;
         return Ok(Done::Well);
     }
-    print(&format!("job {} is in order\n\n{}\n\n{};\n", job.name, fields_table(&job.layout), ddl(&job.layout).join(";\n\n")))?;
+    print(&format!(
+        "job {} is in order\n\n{}\n\n{};\n",
+        job.name,
+        fields_table(&job.layout),
+        ddl(&job.layout).join(";\n\n")
+    ))?;
     for rule in &job.rules {
         print(&format!("rule     {} ({} on breach)", rule.name, rule.on_breach.name()))?;
     }
@@ -63,9 +68,14 @@ fn new_table(header: Vec<String>) -> Table {
 }
 
 fn fields_table(layout: &Layout) -> String {
-    let mut table = new_table(["field", "type", "required", "constraints", "used as"].map(String::from).to_vec());
+    let mut table =
+        new_table(["field", "type", "required", "constraints", "used as"].map(String::from).to_vec());
     for (at, field) in layout.fields.iter().enumerate() {
-        let uses = [(layout.key.contains(&at), "key"), (layout.amounts.contains(&at), "amount"), (layout.hashed.binary_search(&at).is_ok(), "hashed")];
+        let uses = [
+            (layout.key.contains(&at), "key"),
+            (layout.amounts.contains(&at), "amount"),
+            (layout.hashed.binary_search(&at).is_ok(), "hashed"),
+        ];
         let uses: Vec<_> = uses.iter().filter(|(used, _)| *used).map(|(_, name)| *name).collect();
         table.add_row([
             field.name.clone(),
@@ -91,16 +101,24 @@ fn preview(job: &std::sync::Arc<Job>, source: &SourceFile, records: u64) -> Resu
     }
     let Some(chunk) = first else { return Ok(Preview { rows: Vec::new(), rejects: Vec::new() }) };
     let mut decoder = ChunkDecoder::new(job).map_err(Failure::usage)?;
-    let decoded = decoder.decode(chunk.cut.first_record_no, chunk.cut.offset, &chunk.bytes).map_err(|error| failed(&error))?;
+    let decoded = decoder
+        .decode(chunk.cut.first_record_no, chunk.cut.offset, &chunk.bytes)
+        .map_err(|error| failed(&error))?;
     Ok(shown(&job.layout, &decoded))
 }
 
 fn shown(layout: &Layout, decoded: &DecodedChunk) -> Preview {
     let rows = record::records(&decoded.rows, layout.fields.len()).filter_map(Result::ok);
-    let rows = rows.map(|row| (row.record_no.0, row.fields().map(|field| field.display()).collect())).collect();
+    let rows =
+        rows.map(|row| (row.record_no.0, row.fields().map(|field| field.display()).collect())).collect();
     let rejects = decoded.rejects.iter().map(|reject| {
         let reasons = reject.reasons.iter().map(|reason| {
-            format!("{}: {}: {}", reason.field.as_deref().unwrap_or("(the record)"), reason.code, reason.detail)
+            format!(
+                "{}: {}: {}",
+                reason.field.as_deref().unwrap_or("(the record)"),
+                reason.code,
+                reason.detail
+            )
         });
         (reject.record_no.0, reject.offset, reasons.collect())
     });
@@ -118,12 +136,17 @@ fn print_preview(layout: &Layout, preview: &Preview) -> Result<(), Failure> {
     let mut table = new_table(header);
     for (at, field) in layout.fields.iter().enumerate() {
         let mut row = vec![field.name.clone()];
-        row.extend(shown.iter().map(|(_, values)| values.get(at).map_or_else(String::new, |value| shorten(value))));
+        row.extend(
+            shown.iter().map(|(_, values)| values.get(at).map_or_else(String::new, |value| shorten(value))),
+        );
         table.add_row(row);
     }
     print(&table.trim_fmt())?;
     for (record_no, offset, reasons) in &preview.rejects {
-        print(&format!("record {record_no}, byte {offset}, would be rejected:\n    {}", reasons.join("\n    ")))?;
+        print(&format!(
+            "record {record_no}, byte {offset}, would be rejected:\n    {}",
+            reasons.join("\n    ")
+        ))?;
     }
     Ok(())
 }

@@ -58,6 +58,8 @@ pub(crate) fn source_of(job: &Job, job_path: &Path, typed: Option<&str>) -> Resu
     match (typed, &job.source_path) {
         (Some(typed), _) => Ok(Location::parse(typed)),
         (None, Some(own)) => Ok(Location::file(job_path.parent().unwrap_or(Path::new(".")).join(own))),
-        (None, None) => Err(Failure::usage("which source? Give `--source FILE`, or `path` under [source] in the job file")),
+        (None, None) => Err(Failure::usage(
+            "which source? Give `--source FILE`, or `path` under [source] in the job file",
+        )),
     }
 }

@@ -22,7 +22,8 @@ pub(crate) async fn demo(global: &Global, args: &Demo) -> Result<Done, Failure> 
     let dir = &args.dir;
     let database = dir.join("crossfoot.db");
     let (source, job_path) = (dir.join("postings.csv"), dir.join("postings.toml"));
-    let failed = |what: &Path, error: std::io::Error| Failure::unfinished(format!("{}: {error}", what.display()));
+    let failed =
+        |what: &Path, error: std::io::Error| Failure::unfinished(format!("{}: {error}", what.display()));
     fs::create_dir_all(dir).map_err(|error| failed(dir, error))?;
     for suffix in ["", "-wal", "-shm"] {
         let old = dir.join(format!("crossfoot.db{suffix}"));
@@ -31,7 +32,11 @@ pub(crate) async fn demo(global: &Global, args: &Demo) -> Result<Done, Failure> 
             _ => {}
         }
     }
-    remark(&format!("generating {} records into {}", crate::progress::grouped(args.records), source.display()));
+    remark(&format!(
+        "generating {} records into {}",
+        crate::progress::grouped(args.records),
+        source.display()
+    ));
     write_source(&source, args.records).map_err(|error| failed(&source, error))?;
     fs::write(&job_path, JOB).map_err(|error| failed(&job_path, error))?;
 
@@ -50,7 +55,9 @@ pub(crate) async fn demo(global: &Global, args: &Demo) -> Result<Done, Failure> 
     };
     let mut ended = start(&global, &settings, &store, Begin::Open(Box::new(request))).await?;
     if let Some(damage) = args.inject {
-        for done in inject(&database, ended.0, damage, args.records).map_err(|error| Failure::unfinished(format!("the damage could not be done: {error}")))? {
+        for done in inject(&database, ended.0, damage, args.records)
+            .map_err(|error| Failure::unfinished(format!("the damage could not be done: {error}")))?
+        {
             remark(&format!("damage: {done}"));
         }
         let reason = Some("demo --inject".to_owned());
@@ -83,9 +90,16 @@ fn inject(database: &Path, run_id: RunId, damage: Damage, records: u64) -> rusql
             |row| row.get(0),
         )?;
         let cent = domain::amount::Amount::new(1, 2).ok();
-        let more = amount.parse::<domain::amount::Amount>().ok().zip(cent).and_then(|(amount, cent)| amount.checked_add(cent).ok());
+        let more = amount
+            .parse::<domain::amount::Amount>()
+            .ok()
+            .zip(cent)
+            .and_then(|(amount, cent)| amount.checked_add(cent).ok());
         let more = more.map_or_else(|| "0.01".into(), |more| more.to_string());
-        connection.execute("UPDATE stg_postings SET amount = ?3 WHERE run_id = ?1 AND record_no = ?2", (&run, at(4), &more))?;
+        connection.execute(
+            "UPDATE stg_postings SET amount = ?3 WHERE run_id = ?1 AND record_no = ?2",
+            (&run, at(4), &more),
+        )?;
         done.push(format!("record {}: one cent is added to its amount", at(4)));
     }
     if wants(Damage::SwappedValue) {

@@ -19,7 +19,8 @@ pub(crate) async fn explain(global: &Global, args: &Explain) -> Result<Done, Fai
     let (_, store) = open_store(global).await?;
     let run = find_run(&*store, &args.run.run).await?;
     let job_text = store.job_text(&run.job_digest).await?;
-    let job = Job::parse("(from the store)", &job_text).map_err(|error| StoreError::Damaged { what: error.to_string() })?;
+    let job = Job::parse("(from the store)", &job_text)
+        .map_err(|error| StoreError::Damaged { what: error.to_string() })?;
     let limit = if args.limit == 0 { u64::MAX } else { args.limit };
     let mut shown = 0;
     let mut list = Vec::new();
@@ -57,7 +58,13 @@ pub(crate) async fn explain(global: &Global, args: &Explain) -> Result<Done, Fai
     Ok(Done::Well)
 }
 
-async fn page(store: &dyn Store, run_id: RunId, job: &Job, in_findings: bool, from: u64) -> Result<Vec<Finding>, Failure> {
+async fn page(
+    store: &dyn Store,
+    run_id: RunId,
+    job: &Job,
+    in_findings: bool,
+    from: u64,
+) -> Result<Vec<Finding>, Failure> {
     if in_findings {
         Ok(store.findings(run_id, from, PAGE).await?.0)
     } else {

@@ -32,8 +32,9 @@ pub(crate) fn fingerprint(args: &Fingerprint) -> Result<Done, Failure> {
         let mut rejected_sums = Sums::zero(&job.layout.amount_scales());
         let mut rejected = 0;
         for chunk in cuts {
-            let decoded =
-                decoder.decode(chunk.cut.first_record_no, chunk.cut.offset, &chunk.bytes).map_err(|error| failed(&error))?;
+            let decoded = decoder
+                .decode(chunk.cut.first_record_no, chunk.cut.offset, &chunk.bytes)
+                .map_err(|error| failed(&error))?;
             totals.merge(&decoded.accepted).map_err(|error| failed(&error))?;
             rejected_sums.merge(&decoded.rejected_sums).map_err(|error| failed(&error))?;
             rejected += decoded.rejects.len() as u64;
@@ -53,7 +54,9 @@ pub(crate) fn fingerprint(args: &Fingerprint) -> Result<Done, Failure> {
         Ok::<_, Failure>((declared, rejected))
     })?;
     if rejected > 0 {
-        remark(&format!("{rejected} records are not as the job describes them; amounts include theirs where they can be read"));
+        remark(&format!(
+            "{rejected} records are not as the job describes them; amounts include theirs where they can be read"
+        ));
     }
     print_json(&declared)?;
     Ok(Done::Well)

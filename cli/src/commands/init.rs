@@ -14,7 +14,10 @@ const SAMPLE_BYTES: u64 = 1 << 20;
 pub(crate) fn init(args: &Init) -> Result<Done, Failure> {
     let path = &args.sample;
     let wrong = |what: &dyn std::fmt::Display| Failure::usage(format!("{}: {what}", path.display()));
-    let source = shared::source::SourceFile::open(shared::source::Location::file(path), shared::source::Compression::Auto)?;
+    let source = shared::source::SourceFile::open(
+        shared::source::Location::file(path),
+        shared::source::Compression::Auto,
+    )?;
     let mut sample = Vec::new();
     let mut reader = source.reader()?;
     Read::by_ref(&mut reader).take(SAMPLE_BYTES).read_to_end(&mut sample).map_err(|error| wrong(&error))?;
@@ -30,11 +33,17 @@ pub(crate) fn init(args: &Init) -> Result<Done, Failure> {
         Some(output) => {
             let mut options = std::fs::OpenOptions::new();
             // Never over a job file that somebody has worked on.
-            let written = options.write(true).create_new(true).open(output).and_then(|mut file| {
-                std::io::Write::write_all(&mut file, inferred.text.as_bytes())
-            });
+            let written = options
+                .write(true)
+                .create_new(true)
+                .open(output)
+                .and_then(|mut file| std::io::Write::write_all(&mut file, inferred.text.as_bytes()));
             written.map_err(|error| Failure::usage(format!("{}: {error}", output.display())))?;
-            remark(&format!("written to {}; `crossfoot check {}` shows what it means", output.display(), output.display()));
+            remark(&format!(
+                "written to {}; `crossfoot check {}` shows what it means",
+                output.display(),
+                output.display()
+            ));
         }
     }
     Ok(Done::Well)

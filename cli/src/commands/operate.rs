@@ -32,7 +32,11 @@ pub(crate) async fn purge(global: &Global, args: &Operate) -> Result<Done, Failu
     if global.json {
         print_json(&json!({ "run_id": run.run_id, "rows_removed": removed }))?;
     } else {
-        print(&format!("run {}: {} rows removed; its ledger, checks and log stay", run.run_id, grouped(removed)))?;
+        print(&format!(
+            "run {}: {} rows removed; its ledger, checks and log stay",
+            run.run_id,
+            grouped(removed)
+        ))?;
     }
     Ok(Done::Well)
 }

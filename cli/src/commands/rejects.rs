@@ -2,9 +2,9 @@
 
 use std::io::Write;
 
+use domain::ids::RunId;
 use serde_json::json;
 use shared::store::Store;
-use domain::ids::RunId;
 
 use super::context::{find_run, open_store};
 use crate::args::{Global, Rejects};

@@ -13,7 +13,8 @@ pub(crate) async fn report(global: &Global, args: &Report) -> Result<Done, Failu
     let run = find_run(&*store, &args.run.run).await?;
     let report = summary::report(&*store, run.run_id).await?;
     let format = if global.json { Format::Json } else { args.format };
-    let unmade = |error: &dyn std::fmt::Display| Failure::unfinished(format!("the report could not be made: {error}"));
+    let unmade =
+        |error: &dyn std::fmt::Display| Failure::unfinished(format!("the report could not be made: {error}"));
     let rendered = match format {
         Format::Text => text::text(&report, style()),
         Format::Json => serde_json::to_string_pretty(&report).map_err(|error| unmade(&error))?,
@@ -22,7 +23,8 @@ pub(crate) async fn report(global: &Global, args: &Report) -> Result<Done, Failu
     match &args.output {
         None => print(&rendered)?,
         Some(path) => {
-            std::fs::write(path, rendered).map_err(|error| Failure::unfinished(format!("{}: {error}", path.display())))?;
+            std::fs::write(path, rendered)
+                .map_err(|error| Failure::unfinished(format!("{}: {error}", path.display())))?;
             remark(&format!("written to {}", path.display()));
         }
     }

@@ -70,7 +70,12 @@ pub(crate) enum Begin {
 }
 
 /// Drives a run as far as it goes, with progress, and stopping on Ctrl-C.
-pub(crate) async fn start(global: &Global, settings: &Settings, store: &Arc<dyn Store>, begin: Begin) -> Result<(RunId, Ending), Failure> {
+pub(crate) async fn start(
+    global: &Global,
+    settings: &Settings,
+    store: &Arc<dyn Store>,
+    begin: Begin,
+) -> Result<(RunId, Ending), Failure> {
     let (coordinator, watcher) = wiring::coordinator(settings, store)?;
     let shown = crate::progress::show(watcher, global.json);
     let listener = stop_on_signal(&coordinator);
@@ -82,7 +87,11 @@ pub(crate) async fn start(global: &Global, settings: &Settings, store: &Arc<dyn 
     ended
 }
 
-async fn begin_and_drive(settings: &Settings, coordinator: &Coordinator, begin: Begin) -> Result<(RunId, Ending), Failure> {
+async fn begin_and_drive(
+    settings: &Settings,
+    coordinator: &Coordinator,
+    begin: Begin,
+) -> Result<(RunId, Ending), Failure> {
     let (run_id, how) = match begin {
         Begin::Open(request) => (coordinator.open(&request).await?, Drive::default()),
         Begin::GoOn(run_id, how) => (run_id, how),
@@ -96,7 +105,9 @@ async fn begin_and_drive(settings: &Settings, coordinator: &Coordinator, begin: 
     fleet.stop().await;
     let ending = ended.map_err(|error| {
         let failure = Failure::from(error);
-        failure.advise(&format!("nothing of run {run_id} is in final; `crossfoot resume {run_id}` goes on with it"))
+        failure.advise(&format!(
+            "nothing of run {run_id} is in final; `crossfoot resume {run_id}` goes on with it"
+        ))
     })?;
     Ok((run_id, ending))
 }
@@ -125,7 +136,11 @@ async fn signal() -> bool {
 }
 
 /// Prints the report and turns the ending into an exit code.
-pub(crate) async fn conclude(global: &Global, store: &dyn Store, (run_id, ending): (RunId, Ending)) -> Result<Done, Failure> {
+pub(crate) async fn conclude(
+    global: &Global,
+    store: &dyn Store,
+    (run_id, ending): (RunId, Ending),
+) -> Result<Done, Failure> {
     let report = summary::report(store, run_id).await?;
     if global.json {
         print_json(&report)?;

@@ -43,7 +43,9 @@ pub(crate) async fn runs(global: &Global, limit: u32) -> Result<Done, Failure> {
         return Ok(Done::Well);
     }
     let mut table = Table::new();
-    table.load_preset("     ──            ").set_header(["run", "job", "outcome", "records", "opened", "seconds"]);
+    table
+        .load_preset("     ──            ")
+        .set_header(["run", "job", "outcome", "records", "opened", "seconds"]);
     for run in &runs {
         let outcome = Outcome::of(run.state).name();
         table.add_row([
@@ -90,7 +92,8 @@ pub(crate) async fn show(global: &Global, args: &RunArg) -> Result<Done, Failure
     lines.push_str(&format!(
         "chunks   {} of {} committed, {} set aside; {} records\n",
         grouped(progress.committed),
-        run.split.map_or_else(|| format!("{} so far", grouped(progress.split)), |split| grouped(split.chunks)),
+        run.split
+            .map_or_else(|| format!("{} so far", grouped(progress.split)), |split| grouped(split.chunks)),
         grouped(progress.set_aside),
         grouped(progress.records)
     ));

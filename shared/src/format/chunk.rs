@@ -91,7 +91,12 @@ impl ChunkDecoder {
     ///
     /// # Errors
     /// [`ChunkError`] when the chunk as such cannot be decoded.
-    pub fn decode(&mut self, first_record_no: RecordNo, offset: u64, bytes: &[u8]) -> Result<DecodedChunk, ChunkError> {
+    pub fn decode(
+        &mut self,
+        first_record_no: RecordNo,
+        offset: u64,
+        bytes: &[u8],
+    ) -> Result<DecodedChunk, ChunkError> {
         let layout = Arc::clone(&self.job.layout);
         let job = Arc::clone(&self.job);
         let row_rules: Vec<_> = job
@@ -112,7 +117,8 @@ impl ChunkDecoder {
         };
         let mut record_no = first_record_no;
         for frame in frames(&self.framer, bytes) {
-            let (at, content) = frame.map_err(|at| ChunkError::Frame { offset: offset + at.offset as u64, error: at.error })?;
+            let (at, content) = frame
+                .map_err(|at| ChunkError::Frame { offset: offset + at.offset as u64, error: at.error })?;
             let decoded = self.decoder.decode(content);
             if decoded.is_accepted() {
                 let start = out.rows.len();
@@ -138,7 +144,12 @@ impl ChunkDecoder {
                 }
                 out.accepted.reject(record_no, content);
                 let reasons = decoded.reasons().to_vec();
-                out.rejects.push(RejectedRecord { record_no, offset: offset + at as u64, raw: content.to_vec(), reasons });
+                out.rejects.push(RejectedRecord {
+                    record_no,
+                    offset: offset + at as u64,
+                    raw: content.to_vec(),
+                    reasons,
+                });
             }
             record_no.0 += 1;
         }

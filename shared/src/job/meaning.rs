@@ -14,11 +14,12 @@ use domain::rule::{Condition, OnBreach, Predicate, Rule};
 use domain::value::{FieldType, Literal};
 use toml::Spanned;
 
+use super::Job;
 use super::error::{JobError, Place};
 use super::file::{
-    DeclaredSection, FieldSection, JobFile, LengthSection, NamesOrAll, RecordSection, RuleSection, SourceSection,
+    DeclaredSection, FieldSection, JobFile, LengthSection, NamesOrAll, RecordSection, RuleSection,
+    SourceSection,
 };
-use super::Job;
 use crate::format::spec::{Delimited, Encoding, FieldForm, Fixed, FixedFraming, Form, FormatSpec, Trim};
 use crate::source::Compression;
 
@@ -99,7 +100,9 @@ fn identifier(name: &Spanned<String>, what: &str) -> Checked<String> {
     if !starts_well || text.len() > 63 || !chars.all(|c| c.is_ascii_alphanumeric() || c == '_') {
         return fault(
             name.span(),
-            format!("`{text}` cannot be a {what}'s name: a letter or `_`, then letters, digits or `_`, 63 at most"),
+            format!(
+                "`{text}` cannot be a {what}'s name: a letter or `_`, then letters, digits or `_`, 63 at most"
+            ),
         );
     }
     Ok(text.clone())
@@ -109,7 +112,10 @@ fn table(name: &Spanned<String>) -> Checked<String> {
     let text = identifier(name, "table")?;
     let lower = text.to_ascii_lowercase();
     if lower.starts_with("crossfoot_") || lower.starts_with("sqlite_") || lower.starts_with("pg_") {
-        return fault(name.span(), format!("`{text}`: names that begin so belong to Crossfoot or the database"));
+        return fault(
+            name.span(),
+            format!("`{text}`: names that begin so belong to Crossfoot or the database"),
+        );
     }
     Ok(text)
 }
@@ -128,7 +134,10 @@ fn layout(record: &RecordSection, source: &SourceSection) -> Checked<(Layout, Ve
         let name = identifier(&section.name, "field")?;
         let lower = name.to_ascii_lowercase();
         if RESERVED.contains(&lower.as_str()) {
-            return fault(section.name.span(), format!("`{name}` is a column that Crossfoot adds itself; call the field otherwise"));
+            return fault(
+                section.name.span(),
+                format!("`{name}` is a column that Crossfoot adds itself; call the field otherwise"),
+            );
         }
         if !names.insert(lower) {
             return fault(section.name.span(), format!("two fields are called `{name}`"));
@@ -142,7 +151,10 @@ fn layout(record: &RecordSection, source: &SourceSection) -> Checked<(Layout, Ve
         return fault(record.name.span(), "the record has no fields");
     }
     let find = |name: &str, at: Range<usize>| {
-        fields.iter().position(|field: &Field| field.name == name).ok_or_else(|| unknown_field(name, &fields, at))
+        fields
+            .iter()
+            .position(|field: &Field| field.name == name)
+            .ok_or_else(|| unknown_field(name, &fields, at))
     };
     let mut key = Vec::new();
     for name in &record.key {
@@ -157,7 +169,10 @@ fn layout(record: &RecordSection, source: &SourceSection) -> Checked<(Layout, Ve
         let at = find(name.get_ref(), name.span())?;
         if !matches!(fields[at].ty, FieldType::Decimal { .. } | FieldType::Integer) {
             let ty = fields[at].ty;
-            return fault(name.span(), format!("`{}` is {ty}; only decimal and integer fields can be summed", name.get_ref()));
+            return fault(
+                name.span(),
+                format!("`{}` is {ty}; only decimal and integer fields can be summed", name.get_ref()),
+            );
         }
         if amounts.contains(&at) {
             return fault(name.span(), format!("`{}` is among the amounts twice", name.get_ref()));
@@ -169,7 +184,10 @@ fn layout(record: &RecordSection, source: &SourceSection) -> Checked<(Layout, Ve
         Some(spanned) => match spanned.get_ref() {
             NamesOrAll::All(star) if star == "*" => (0..fields.len()).collect(),
             NamesOrAll::All(other) => {
-                return fault(spanned.span(), format!("`{other}`: write \"*\" for all fields, or a list of names"));
+                return fault(
+                    spanned.span(),
+                    format!("`{other}`: write \"*\" for all fields, or a list of names"),
+                );
             }
             NamesOrAll::Names(names) => {
                 names.iter().map(|name| find(name, spanned.span())).collect::<Checked<_>>()?
@@ -231,7 +249,11 @@ fn field_type(spanned: &Spanned<String>) -> Checked<(FieldType, Option<String>)>
                     (FieldType::Decimal { precision, scale }, None)
                 }
                 [Some(precision @ 1..=38)] => (FieldType::Decimal { precision, scale: 0 }, None),
-                _ => return refuse(format!("`{text}`: decimal takes digits in all (1 to 38) and digits behind the point, such as decimal(15,2)")),
+                _ => {
+                    return refuse(format!(
+                        "`{text}`: decimal takes digits in all (1 to 38) and digits behind the point, such as decimal(15,2)"
+                    ));
+                }
             }
         }
         ("date", form) => (FieldType::Date, form.map(Into::into)),
@@ -243,10 +265,16 @@ fn field_type(spanned: &Spanned<String>) -> Checked<(FieldType, Option<String>)>
 }
 
 fn literal(ty: &FieldType, value: &toml::Value, at: Range<usize>) -> Checked<Literal> {
-    let wrong = |expected: &str| fault(at.clone(), format!("`{value}` is not {expected}, as the field's type {ty} asks"));
+    let wrong = |expected: &str| {
+        fault(at.clone(), format!("`{value}` is not {expected}, as the field's type {ty} asks"))
+    };
     Ok(match (ty, value) {
         (_, toml::Value::Float(_)) => {
-            return fault_advised(at, format!("`{value}` would be read as a float"), format!("write it as text, exactly: \"{value}\""));
+            return fault_advised(
+                at,
+                format!("`{value}` would be read as a float"),
+                format!("write it as text, exactly: \"{value}\""),
+            );
         }
         (FieldType::Text { .. }, toml::Value::String(text)) => Literal::Text(text.clone()),
         (FieldType::Integer, toml::Value::Integer(integer)) => Literal::Integer(*integer),
@@ -301,7 +329,9 @@ fn constraints(section: &FieldSection, ty: &FieldType) -> Checked<Vec<Constraint
         // Anchored: the whole text must match.
         match regex::Regex::new(&format!("^(?:{})$", pattern.get_ref())) {
             Ok(regex) => constraints.push(Constraint::Pattern(regex)),
-            Err(error) => return fault(pattern.span(), format!("the pattern is not a regular expression: {error}")),
+            Err(error) => {
+                return fault(pattern.span(), format!("the pattern is not a regular expression: {error}"));
+            }
         }
     }
     if let Some(length) = &section.length {
@@ -344,7 +374,10 @@ fn field_form(
         }
         (None, None, false) => None,
         (_, _, true) => {
-            return fault(section.name.span(), format!("field `{}` needs `start` (from 1) and `width`, in bytes", section.name.get_ref()));
+            return fault(
+                section.name.span(),
+                format!("field `{}` needs `start` (from 1) and `width`, in bytes", section.name.get_ref()),
+            );
         }
         (start, width, false) => {
             let at = start.as_ref().or(width.as_ref()).map_or(section.name.span(), Spanned::span);
@@ -359,7 +392,12 @@ fn field_form(
             }
             Some((yes.clone(), no.clone()))
         }
-        (Some(_), Some(_)) => return fault(section.name.span(), format!("`true` and `false` are for booleans, and the field is {ty}")),
+        (Some(_), Some(_)) => {
+            return fault(
+                section.name.span(),
+                format!("`true` and `false` are for booleans, and the field is {ty}"),
+            );
+        }
         _ => return fault(section.name.span(), "give the texts for both `true` and `false`"),
     };
     let default = if is_fixed { Trim::Right } else { Trim::None };
@@ -374,7 +412,9 @@ fn field_form(
 fn trim_default(source: &SourceSection, ty: &FieldType, default: Trim) -> Checked<Trim> {
     Ok(match trim(source.trim.as_ref())? {
         Some(of_source) => of_source,
-        None if default == Trim::Right && !matches!(ty, FieldType::Text { .. } | FieldType::Bytes) => Trim::Both,
+        None if default == Trim::Right && !matches!(ty, FieldType::Text { .. } | FieldType::Bytes) => {
+            Trim::Both
+        }
         None => default,
     })
 }
@@ -397,7 +437,12 @@ fn format(source: &SourceSection, record: &RecordSection, fields: Vec<FieldForm>
     let form = match source.format.get_ref().as_str() {
         "delimited" => delimited(source)?,
         "fixed" => fixed(source, record, &fields)?,
-        "copybook" => return fault(source.format.span(), "format `copybook` is not in this version: delimited or fixed"),
+        "copybook" => {
+            return fault(
+                source.format.span(),
+                "format `copybook` is not in this version: delimited or fixed",
+            );
+        }
         other => return fault(source.format.span(), format!("format `{other}`: delimited or fixed")),
     };
     Ok(FormatSpec { form, encoding, record_bytes_max, fields })
@@ -420,7 +465,10 @@ fn optional_byte(spanned: Option<&Spanned<String>>, absent: Option<u8>, what: &s
 }
 
 fn delimited(source: &SourceSection) -> Checked<Form> {
-    for (key, is_there) in [("framing", source.framing.as_ref().map(Spanned::span)), ("record_bytes", source.record_bytes.as_ref().map(Spanned::span))] {
+    for (key, is_there) in [
+        ("framing", source.framing.as_ref().map(Spanned::span)),
+        ("record_bytes", source.record_bytes.as_ref().map(Spanned::span)),
+    ] {
         if let Some(at) = is_there {
             return fault(at, format!("`{key}` is for the fixed format"));
         }
@@ -464,7 +512,8 @@ fn fixed(source: &SourceSection, record: &RecordSection, fields: &[FieldForm]) -
             other => return fault(spanned.span(), format!("framing `{other}`: line or fixed")),
         },
     };
-    let reach = fields.iter().filter_map(|form| form.span).map(|(start, width)| start + width).max().unwrap_or(0);
+    let reach =
+        fields.iter().filter_map(|form| form.span).map(|(start, width)| start + width).max().unwrap_or(0);
     let record_bytes = source.record_bytes.as_ref().map_or(reach, |spanned| *spanned.get_ref());
     if record_bytes < reach {
         let at = source.record_bytes.as_ref().map_or(source.format.span(), Spanned::span);
@@ -500,7 +549,9 @@ fn mode(record: &RecordSection, layout: &Layout) -> Checked<Mode> {
     let Some(spanned) = &record.mode else { return Ok(Mode::Append) };
     match spanned.get_ref().as_str() {
         "append" => Ok(Mode::Append),
-        "upsert" if layout.key.is_empty() => fault(spanned.span(), "upsert needs a `key`: the fields by which a row is found again"),
+        "upsert" if layout.key.is_empty() => {
+            fault(spanned.span(), "upsert needs a `key`: the fields by which a row is found again")
+        }
         "upsert" => Ok(Mode::Upsert),
         other => fault(spanned.span(), format!("mode `{other}`: append or upsert")),
     }
@@ -515,12 +566,21 @@ fn declared(section: &DeclaredSection, layout: &Layout) -> Checked<Declared> {
         declared.amounts.insert(name.clone(), amount(value.get_ref(), value.span())?);
     }
     let hash = |spanned: &Option<Spanned<String>>| {
-        spanned.as_ref().map(|s| s.get_ref().parse::<Hash>().or_else(|e| fault(s.span(), e.to_string()))).transpose()
+        spanned
+            .as_ref()
+            .map(|s| s.get_ref().parse::<Hash>().or_else(|e| fault(s.span(), e.to_string())))
+            .transpose()
     };
     declared.sha256 = hash(&section.sha256)?;
     declared.fingerprint = hash(&section.fingerprint)?;
     if declared.is_empty() {
-        return Err(Fault { span: None, message: "[declared] declares nothing".into(), advice: Some("give records, bytes, amounts.FIELD, sha256 or fingerprint, or leave the section out".into()) });
+        return Err(Fault {
+            span: None,
+            message: "[declared] declares nothing".into(),
+            advice: Some(
+                "give records, bytes, amounts.FIELD, sha256 or fingerprint, or leave the section out".into(),
+            ),
+        });
     }
     Ok(declared)
 }
@@ -531,7 +591,10 @@ fn rules(sections: &[RuleSection], record: &RecordSection, layout: &Layout) -> C
         .iter()
         .map(|section| {
             if !names.insert(section.name.get_ref().as_str()) {
-                return fault(section.name.span(), format!("two rules are called `{}`", section.name.get_ref()));
+                return fault(
+                    section.name.span(),
+                    format!("two rules are called `{}`", section.name.get_ref()),
+                );
             }
             rule(section, record, layout)
         })
@@ -542,7 +605,11 @@ fn rule(section: &RuleSection, record: &RecordSection, layout: &Layout) -> Check
     if let Some(of) = &section.record
         && of.get_ref() != record.name.get_ref()
     {
-        return fault_advised(of.span(), format!("there is no record `{}`", of.get_ref()), format!("records are: {}", record.name.get_ref()));
+        return fault_advised(
+            of.span(),
+            format!("there is no record `{}`", of.get_ref()),
+            format!("records are: {}", record.name.get_ref()),
+        );
     }
     let find = |name: &String, at: Range<usize>| {
         layout.index_of(name).ok_or_else(|| unknown_field(name, &layout.fields, at))
@@ -558,7 +625,9 @@ fn rule(section: &RuleSection, record: &RecordSection, layout: &Layout) -> Check
             Ok(predicate) => Condition::Row(predicate),
             Err(error) => return fault(holds.span(), format!("the rule cannot be used: {error}")),
         },
-        (None, Some(unique), None, None) => Condition::Unique { fields: find_all(unique.get_ref(), unique.span())? },
+        (None, Some(unique), None, None) => {
+            Condition::Unique { fields: find_all(unique.get_ref(), unique.span())? }
+        }
         (None, None, Some(references), None) => {
             let (at, section) = (references.span(), references.get_ref());
             let named = |name: &String, what| identifier(&Spanned::new(at.clone(), name.clone()), what);
@@ -575,7 +644,10 @@ fn rule(section: &RuleSection, record: &RecordSection, layout: &Layout) -> Check
             let (at, section) = (balance.span(), balance.get_ref());
             let sum = find(&section.sum, at.clone())?;
             if !matches!(layout.fields[sum].ty, FieldType::Decimal { .. } | FieldType::Integer) {
-                return fault(at, format!("`{}` is {} and cannot be summed", section.sum, layout.fields[sum].ty));
+                return fault(
+                    at,
+                    format!("`{}` is {} and cannot be summed", section.sum, layout.fields[sum].ty),
+                );
             }
             let to = amount(&section.to, at.clone())?;
             let by = section.by.iter().map(|name| find(name, at.clone())).collect::<Checked<_>>()?;
@@ -613,8 +685,13 @@ fn reject_limit(spanned: Option<&Spanned<toml::Value>>) -> Checked<RejectLimit> 
         toml::Value::Integer(count) if *count >= 0 => Ok(RejectLimit::Count(count.unsigned_abs())),
         toml::Value::String(text) => match share(text) {
             Some(share) => Ok(RejectLimit::PerMillion(share)),
-            None => fault(spanned.span(), format!("`{text}`: a share is written \"0.1%\", with at most four digits behind the point")),
+            None => fault(
+                spanned.span(),
+                format!("`{text}`: a share is written \"0.1%\", with at most four digits behind the point"),
+            ),
         },
-        other => fault(spanned.span(), format!("`{other}`: rejects is a number, or a share such as \"0.1%\"")),
+        other => {
+            fault(spanned.span(), format!("`{other}`: rejects is a number, or a share such as \"0.1%\""))
+        }
     }
 }

@@ -37,8 +37,8 @@ use tokio::sync::mpsc;
 use crate::job::Job;
 use crate::wire::Batch;
 use model::{
-    Block, ChunkCut, ChunkRange, ChunkRow, CommitOutcome, KeyCounts, NewRun, NewWorker, RejectRow, Reported, Run,
-    SplitTotals,
+    Block, ChunkCut, ChunkRange, ChunkRow, CommitOutcome, KeyCounts, NewRun, NewWorker, RejectRow, Reported,
+    Run, SplitTotals,
 };
 
 /// Why the store did not do what it was asked.
@@ -59,7 +59,9 @@ pub enum StoreError {
         url: String,
     },
     /// It was written by a newer program.
-    #[error("the store was written by a newer crossfoot (schema {found}, this one knows {known}); use that one")]
+    #[error(
+        "the store was written by a newer crossfoot (schema {found}, this one knows {known}); use that one"
+    )]
     Newer {
         /// The schema's version.
         found: i64,
@@ -112,7 +114,9 @@ pub enum StoreError {
         reason: String,
     },
     /// No room is left.
-    #[error("the disk that holds the store, or its temporary files, is full: free some space, then `crossfoot resume`")]
+    #[error(
+        "the disk that holds the store, or its temporary files, is full: free some space, then `crossfoot resume`"
+    )]
     Full,
     /// What is in the ledger does not make sense.
     #[error("the ledger is damaged: {what}")]
@@ -134,7 +138,11 @@ impl StoreError {
     pub const fn is_usage(&self) -> bool {
         matches!(
             self,
-            Self::BadUrl { .. } | Self::TableDiffers { .. } | Self::NoSuchTable { .. } | Self::NoSuchRun { .. } | Self::Step(_)
+            Self::BadUrl { .. }
+                | Self::TableDiffers { .. }
+                | Self::NoSuchTable { .. }
+                | Self::NoSuchRun { .. }
+                | Self::Step(_)
         )
     }
 }
@@ -226,7 +234,13 @@ pub trait Store: Send + Sync {
     ///
     /// # Errors
     /// [`StoreError::LeaseHeld`].
-    async fn take_up(&self, run_id: RunId, lease: &Lease, now_ms: i64, evict: bool) -> Result<Fence, StoreError>;
+    async fn take_up(
+        &self,
+        run_id: RunId,
+        lease: &Lease,
+        now_ms: i64,
+        evict: bool,
+    ) -> Result<Fence, StoreError>;
     /// Keeps it.
     ///
     /// # Errors
@@ -241,7 +255,13 @@ pub trait Store: Send + Sync {
     ///
     /// # Errors
     /// [`StoreError::Step`] when the table has no such step, [`StoreError::Fenced`].
-    async fn step(&self, fence: Fence, event: RunEvent, note: Option<&str>, log: LogEntry) -> Result<Run, StoreError>;
+    async fn step(
+        &self,
+        fence: Fence,
+        event: RunEvent,
+        note: Option<&str>,
+        log: LogEntry,
+    ) -> Result<Run, StoreError>;
 
     // Chunks.
 
@@ -287,7 +307,12 @@ pub trait Store: Send + Sync {
     ///
     /// # Errors
     /// [`StoreError`] of the database; whether it was committed is then not known.
-    async fn commit(&self, layout: &Arc<Layout>, batch: Batch, writer: WorkerId) -> Result<CommitOutcome, StoreError>;
+    async fn commit(
+        &self,
+        layout: &Arc<Layout>,
+        batch: Batch,
+        writer: WorkerId,
+    ) -> Result<CommitOutcome, StoreError>;
     /// Keeps what workers reported. The same report again changes nothing.
     ///
     /// # Errors
@@ -308,12 +333,18 @@ pub trait Store: Send + Sync {
     ///
     /// # Errors
     /// [`StoreError`] of the database.
-    async fn apply_rules(&self, fence: Fence, job: &Job) -> Result<(Vec<RuleOutcome>, KeyCounts), StoreError>;
+    async fn apply_rules(&self, fence: Fence, job: &Job)
+    -> Result<(Vec<RuleOutcome>, KeyCounts), StoreError>;
     /// Begins the promotion of a reconciled run. Nobody else writes until it is over.
     ///
     /// # Errors
     /// [`StoreError::Fenced`].
-    async fn begin_promotion(&self, fence: Fence, permit: &Permit, layout: &Arc<Layout>) -> Result<Box<dyn Promotion>, StoreError>;
+    async fn begin_promotion(
+        &self,
+        fence: Fence,
+        permit: &Permit,
+        layout: &Arc<Layout>,
+    ) -> Result<Box<dyn Promotion>, StoreError>;
 
     // Evidence.
 
@@ -336,7 +367,12 @@ pub trait Store: Send + Sync {
     ///
     /// # Errors
     /// [`StoreError::Fenced`].
-    async fn keep_checks(&self, fence: Fence, checks: &[CheckResult], summary: &str) -> Result<(), StoreError>;
+    async fn keep_checks(
+        &self,
+        fence: Fence,
+        checks: &[CheckResult],
+        summary: &str,
+    ) -> Result<(), StoreError>;
     /// The run's checks, and its summary, if it was reconciled.
     ///
     /// # Errors
@@ -356,13 +392,20 @@ pub trait Store: Send + Sync {
     ///
     /// # Errors
     /// [`StoreError`] of the database.
-    async fn findings(&self, run_id: RunId, from: u64, limit: u32) -> Result<(Vec<Finding>, u64), StoreError>;
+    async fn findings(&self, run_id: RunId, from: u64, limit: u32)
+    -> Result<(Vec<Finding>, u64), StoreError>;
     /// Records that break rules or share a key, as findings, from the `from`th on, `limit` at most, and how many
     /// there are. Groups that do not balance are among [`Store::findings`].
     ///
     /// # Errors
     /// [`StoreError`] of the database.
-    async fn breaches(&self, run_id: RunId, job: &Job, from: u64, limit: u32) -> Result<(Vec<Finding>, u64), StoreError>;
+    async fn breaches(
+        &self,
+        run_id: RunId,
+        job: &Job,
+        from: u64,
+        limit: u32,
+    ) -> Result<(Vec<Finding>, u64), StoreError>;
     /// Rejects behind record `after`, in order, `limit` at most.
     ///
     /// # Errors
@@ -394,7 +437,12 @@ pub trait Promotion: Send {
     ///
     /// # Errors
     /// [`StoreError`] of the database; nothing is promoted then, or its outcome is unknown if the connection was lost.
-    async fn commit(self: Box<Self>, checks: &[CheckResult], summary: &str, log: LogEntry) -> Result<(), StoreError>;
+    async fn commit(
+        self: Box<Self>,
+        checks: &[CheckResult],
+        summary: &str,
+        log: LogEntry,
+    ) -> Result<(), StoreError>;
     /// Takes everything back.
     ///
     /// # Errors

@@ -50,7 +50,16 @@ pub(super) fn apply(
         quoted(&layout.fields[terms.sum].name),
         quoted(&layout.staging),
     ))?;
-    let mut closing = Closing { transaction, run_id, layout, rule, rule_no, terms, columns, outcome: RuleOutcome::default() };
+    let mut closing = Closing {
+        transaction,
+        run_id,
+        layout,
+        rule,
+        rule_no,
+        terms,
+        columns,
+        outcome: RuleOutcome::default(),
+    };
     let mut current: Option<Group> = None;
     let id = run_id.to_string();
     let mut rows = statement.query([&id])?;
@@ -106,7 +115,9 @@ impl Closing<'_> {
 
     /// One finding for the group; its records are named by what they have in common.
     fn finding(&self, group: &Group) -> Finding {
-        let key = names(self.layout, self.terms.by).zip(&group.key).map(|(name, value)| format!("{name} {}", text(value)));
+        let key = names(self.layout, self.terms.by)
+            .zip(&group.key)
+            .map(|(name, value)| format!("{name} {}", text(value)));
         let key = key.collect::<Vec<_>>().join(", ");
         let total = group.total.map_or_else(|| "no exact sum".to_owned(), |total| total.to_string());
         let of = if key.is_empty() { String::new() } else { format!(" for {key}") };
@@ -124,7 +135,8 @@ impl Closing<'_> {
     }
 
     fn hold(&self, key: Vec<Value>) -> Result<(), StoreError> {
-        let matches = self.columns.iter().enumerate().map(|(at, column)| format!(" AND {column} IS ?{}", at + 3));
+        let matches =
+            self.columns.iter().enumerate().map(|(at, column)| format!(" AND {column} IS ?{}", at + 3));
         let sql = format!(
             "INSERT INTO crossfoot_breach (run_id, rule_no, chunk_no, record_no)
              SELECT ?1, ?2, s.chunk_no, s.record_no FROM {} s WHERE s.run_id = ?1{}",

@@ -10,7 +10,9 @@ use std::time::Duration;
 
 use rusqlite::{Connection, OpenFlags, Transaction, TransactionBehavior};
 use sqlx::migrate::{MigrateError, Migration, MigrationType, Migrator};
-use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePool, SqlitePoolOptions, SqliteSynchronous};
+use sqlx::sqlite::{
+    SqliteConnectOptions, SqliteJournalMode, SqlitePool, SqlitePoolOptions, SqliteSynchronous,
+};
 use sqlx::{Connection as _, SqliteConnection};
 use tokio::sync::{Mutex as AsyncMutex, OwnedMutexGuard};
 
@@ -87,14 +89,17 @@ impl SqliteStore {
             .page_size(8192)
             .journal_mode(SqliteJournalMode::Wal)
             .synchronous(SqliteSynchronous::Full);
-        let mut first = SqliteConnection::connect_with(&options).await.map_err(|e| unreachable(reason(&e)))?;
+        let mut first =
+            SqliteConnection::connect_with(&options).await.map_err(|e| unreachable(reason(&e)))?;
         migrate(&mut first).await.map_err(|error| match error {
             MigrateError::VersionMissing(found) => StoreError::Newer { found, known: SCHEMA_VERSION },
             MigrateError::VersionTooNew(found, known) => StoreError::Newer { found, known },
             other => unreachable(other.to_string()),
         })?;
         first.close().await?;
-        let pool = SqlitePoolOptions::new().max_connections(4).connect_lazy_with(options.read_only(true).create_if_missing(false));
+        let pool = SqlitePoolOptions::new()
+            .max_connections(4)
+            .connect_lazy_with(options.read_only(true).create_if_missing(false));
         let writer = Arc::new(Mutex::new(read_write(&path)?));
         Ok(Self { path, pool, writer, turn: Arc::default() })
     }

@@ -34,11 +34,15 @@ fn from_json<T: serde::de::DeserializeOwned>(text: &str, what: &str) -> Result<T
 /// Appends to the log, in the transaction of what it documents.
 pub(super) fn append(transaction: &Transaction<'_>, entry: LogEntry) -> Result<Event, StoreError> {
     let last: Option<(u64, Vec<u8>)> = transaction
-        .query_row("SELECT seq, hash FROM crossfoot_event ORDER BY seq DESC LIMIT 1", [], |row| Ok((row.get(0)?, row.get(1)?)))
+        .query_row("SELECT seq, hash FROM crossfoot_event ORDER BY seq DESC LIMIT 1", [], |row| {
+            Ok((row.get(0)?, row.get(1)?))
+        })
         .optional()?;
     let (seq, previous) = match last {
         None => (1, GENESIS),
-        Some((seq, hash)) => (seq + 1, Hash(hash.try_into().map_err(|_| damaged(format!("hash of event {seq}")))?)),
+        Some((seq, hash)) => {
+            (seq + 1, Hash(hash.try_into().map_err(|_| damaged(format!("hash of event {seq}")))?))
+        }
     };
     let event = Event::seal(seq, entry, previous);
     transaction.execute(
@@ -58,13 +62,18 @@ pub(super) fn append(transaction: &Transaction<'_>, entry: LogEntry) -> Result<E
 }
 
 /// Appends findings to the run's.
-pub(super) fn put_findings(transaction: &Transaction<'_>, run_id: RunId, findings: &[Finding]) -> Result<(), StoreError> {
+pub(super) fn put_findings(
+    transaction: &Transaction<'_>,
+    run_id: RunId,
+    findings: &[Finding],
+) -> Result<(), StoreError> {
     let run_id = run_id.to_string();
     let next: u64 = transaction
         .prepare_cached("SELECT coalesce(max(finding_no) + 1, 0) FROM crossfoot_finding WHERE run_id = ?1")?
         .query_row([&run_id], |row| row.get(0))?;
-    let mut insert =
-        transaction.prepare_cached("INSERT INTO crossfoot_finding (run_id, finding_no, record_no, body) VALUES (?1, ?2, ?3, ?4)")?;
+    let mut insert = transaction.prepare_cached(
+        "INSERT INTO crossfoot_finding (run_id, finding_no, record_no, body) VALUES (?1, ?2, ?3, ?4)",
+    )?;
     for (number, finding) in (next..).zip(findings) {
         insert.execute(params![run_id, number, finding.record_no.0, json(finding)?])?;
     }
@@ -72,15 +81,22 @@ pub(super) fn put_findings(transaction: &Transaction<'_>, run_id: RunId, finding
 }
 
 /// Replaces the run's checks and summary.
-pub(super) fn put_checks(transaction: &Transaction<'_>, run_id: RunId, checks: &[CheckResult], summary: &str) -> Result<(), StoreError> {
+pub(super) fn put_checks(
+    transaction: &Transaction<'_>,
+    run_id: RunId,
+    checks: &[CheckResult],
+    summary: &str,
+) -> Result<(), StoreError> {
     let run_id = run_id.to_string();
     transaction.execute("DELETE FROM crossfoot_check WHERE run_id = ?1", [&run_id])?;
-    let mut insert = transaction
-        .prepare_cached("INSERT INTO crossfoot_check (run_id, check_no, name, verdict, body) VALUES (?1, ?2, ?3, ?4, ?5)")?;
+    let mut insert = transaction.prepare_cached(
+        "INSERT INTO crossfoot_check (run_id, check_no, name, verdict, body) VALUES (?1, ?2, ?3, ?4, ?5)",
+    )?;
     for (number, check) in checks.iter().enumerate() {
         insert.execute(params![run_id, number as u64, check.name, check.verdict.name(), json(check)?])?;
     }
-    transaction.execute("UPDATE crossfoot_run SET summary = ?2 WHERE run_id = ?1", params![run_id, summary])?;
+    transaction
+        .execute("UPDATE crossfoot_run SET summary = ?2 WHERE run_id = ?1", params![run_id, summary])?;
     Ok(())
 }
 
@@ -99,11 +115,18 @@ impl SqliteStore {
     }
 
     pub(super) async fn fetch_log_head(&self) -> Result<Option<(u64, Hash)>, StoreError> {
-        let row = sqlx::query("SELECT * FROM crossfoot_event ORDER BY seq DESC LIMIT 1").fetch_optional(&self.pool).await?;
+        let row = sqlx::query("SELECT * FROM crossfoot_event ORDER BY seq DESC LIMIT 1")
+            .fetch_optional(&self.pool)
+            .await?;
         row.as_ref().map(|row| event_from(row).map(|event| (event.seq, event.hash))).transpose()
     }
 
-    pub(super) async fn replace_checks(&self, fence: Fence, checks: Vec<CheckResult>, summary: String) -> Result<(), StoreError> {
+    pub(super) async fn replace_checks(
+        &self,
+        fence: Fence,
+        checks: Vec<CheckResult>,
+        summary: String,
+    ) -> Result<(), StoreError> {
         self.write(move |transaction| {
             hold_fence(transaction, fence)?;
             put_checks(transaction, fence.run_id, &checks, &summary)
@@ -111,12 +134,18 @@ impl SqliteStore {
         .await
     }
 
-    pub(super) async fn fetch_checks(&self, run_id: RunId) -> Result<(Vec<CheckResult>, Option<String>), StoreError> {
+    pub(super) async fn fetch_checks(
+        &self,
+        run_id: RunId,
+    ) -> Result<(Vec<CheckResult>, Option<String>), StoreError> {
         let rows = sqlx::query("SELECT body FROM crossfoot_check WHERE run_id = $1 ORDER BY check_no")
             .bind(run_id.to_string())
             .fetch_all(&self.pool)
             .await?;
-        let checks = rows.iter().map(|row| from_json(row.try_get("body")?, "a check")).collect::<Result<_, StoreError>>()?;
+        let checks = rows
+            .iter()
+            .map(|row| from_json(row.try_get("body")?, "a check"))
+            .collect::<Result<_, StoreError>>()?;
         let summary = sqlx::query("SELECT summary FROM crossfoot_run WHERE run_id = $1")
             .bind(run_id.to_string())
             .fetch_one(&self.pool)
@@ -128,13 +157,18 @@ impl SqliteStore {
     pub(super) async fn drop_findings(&self, fence: Fence) -> Result<(), StoreError> {
         self.write(move |transaction| {
             hold_fence(transaction, fence)?;
-            transaction.execute("DELETE FROM crossfoot_finding WHERE run_id = ?1", [fence.run_id.to_string()])?;
+            transaction
+                .execute("DELETE FROM crossfoot_finding WHERE run_id = ?1", [fence.run_id.to_string()])?;
             Ok(())
         })
         .await
     }
 
-    pub(super) async fn insert_findings(&self, fence: Fence, findings: Vec<Finding>) -> Result<(), StoreError> {
+    pub(super) async fn insert_findings(
+        &self,
+        fence: Fence,
+        findings: Vec<Finding>,
+    ) -> Result<(), StoreError> {
         self.write(move |transaction| {
             hold_fence(transaction, fence)?;
             put_findings(transaction, fence.run_id, &findings)
@@ -142,14 +176,22 @@ impl SqliteStore {
         .await
     }
 
-    pub(super) async fn fetch_findings(&self, run_id: RunId, from: u64, limit: u32) -> Result<(Vec<Finding>, u64), StoreError> {
+    pub(super) async fn fetch_findings(
+        &self,
+        run_id: RunId,
+        from: u64,
+        limit: u32,
+    ) -> Result<(Vec<Finding>, u64), StoreError> {
         let rows = sqlx::query("SELECT body FROM crossfoot_finding WHERE run_id = $1 AND finding_no >= $2 ORDER BY finding_no LIMIT $3")
             .bind(run_id.to_string())
             .bind(i64::try_from(from).unwrap_or(i64::MAX))
             .bind(limit)
             .fetch_all(&self.pool)
             .await?;
-        let findings = rows.iter().map(|row| from_json(row.try_get("body")?, "a finding")).collect::<Result<_, StoreError>>()?;
+        let findings = rows
+            .iter()
+            .map(|row| from_json(row.try_get("body")?, "a finding"))
+            .collect::<Result<_, StoreError>>()?;
         let total: i64 = sqlx::query("SELECT count(*) AS n FROM crossfoot_finding WHERE run_id = $1")
             .bind(run_id.to_string())
             .fetch_one(&self.pool)
@@ -158,13 +200,20 @@ impl SqliteStore {
         Ok((findings, total.unsigned_abs()))
     }
 
-    pub(super) async fn fetch_breaches(&self, run_id: RunId, job: &Job, from: u64, limit: u32) -> Result<(Vec<Finding>, u64), StoreError> {
+    pub(super) async fn fetch_breaches(
+        &self,
+        run_id: RunId,
+        job: &Job,
+        from: u64,
+        limit: u32,
+    ) -> Result<(Vec<Finding>, u64), StoreError> {
         let path = self.path.clone();
         let staging = quoted(&job.layout.staging);
         let rules: Vec<_> = job.rules.iter().map(|rule| rule.name.clone()).collect();
         let key = domain_key(job);
         // Unbalanced groups are findings of their own; their records are many and not at fault one by one.
-        let balances = job.set_rules().filter(|(_, rule)| matches!(rule.condition, Condition::Balance { .. }));
+        let balances =
+            job.set_rules().filter(|(_, rule)| matches!(rule.condition, Condition::Balance { .. }));
         let balances = balances.map(|(rule_no, _)| rule_no.to_string()).collect::<Vec<_>>().join(", ");
         blocking(move || {
             let connection = read_only(&path)?;
@@ -207,7 +256,12 @@ impl SqliteStore {
         .await
     }
 
-    pub(super) async fn fetch_rejects(&self, run_id: RunId, after: u64, limit: u32) -> Result<Vec<RejectRow>, StoreError> {
+    pub(super) async fn fetch_rejects(
+        &self,
+        run_id: RunId,
+        after: u64,
+        limit: u32,
+    ) -> Result<Vec<RejectRow>, StoreError> {
         let path = self.path.clone();
         blocking(move || rejects(&read_only(&path)?, run_id, after, limit)).await
     }
@@ -222,7 +276,8 @@ impl SqliteStore {
         .await?;
         rows.iter()
             .map(|row| {
-                let (code, records, first): (String, i64, i64) = (row.try_get("code")?, row.try_get("records")?, row.try_get("first")?);
+                let (code, records, first): (String, i64, i64) =
+                    (row.try_get("code")?, row.try_get("records")?, row.try_get("first")?);
                 Ok(RejectGroup {
                     field: row.try_get("field")?,
                     code: reason_code(&code).ok_or_else(|| damaged(format!("reason code `{code}`")))?,
@@ -233,10 +288,21 @@ impl SqliteStore {
             .collect()
     }
 
-    pub(super) async fn purge_rows(&self, fence: Fence, staging: String, log: LogEntry) -> Result<u64, StoreError> {
+    pub(super) async fn purge_rows(
+        &self,
+        fence: Fence,
+        staging: String,
+        log: LogEntry,
+    ) -> Result<u64, StoreError> {
         let run_id = fence.run_id.to_string();
         let mut removed = 0;
-        for table in [quoted(&staging), "crossfoot_reject".into(), "crossfoot_reject_reason".into(), "crossfoot_breach".into(), "crossfoot_exclusion".into()] {
+        for table in [
+            quoted(&staging),
+            "crossfoot_reject".into(),
+            "crossfoot_reject_reason".into(),
+            "crossfoot_breach".into(),
+            "crossfoot_exclusion".into(),
+        ] {
             let run_id = run_id.clone();
             removed += self
                 .write(move |transaction| {
@@ -249,7 +315,8 @@ impl SqliteStore {
                     if !is_there {
                         return Ok(0);
                     }
-                    Ok(transaction.execute(&format!("DELETE FROM {table} WHERE run_id = ?1"), [&run_id])? as u64)
+                    Ok(transaction.execute(&format!("DELETE FROM {table} WHERE run_id = ?1"), [&run_id])?
+                        as u64)
                 })
                 .await?;
         }
@@ -290,7 +357,12 @@ fn domain_key(job: &Job) -> String {
     names.join(", ")
 }
 
-fn rejects(connection: &Connection, run_id: RunId, after: u64, limit: u32) -> Result<Vec<RejectRow>, StoreError> {
+fn rejects(
+    connection: &Connection,
+    run_id: RunId,
+    after: u64,
+    limit: u32,
+) -> Result<Vec<RejectRow>, StoreError> {
     let run_id = run_id.to_string();
     let mut statement = connection.prepare(
         "SELECT chunk_no, record_no, offset_bytes, worker_id, raw FROM crossfoot_reject

@@ -29,7 +29,9 @@ fn unsigned(row: &SqliteRow, column: &str) -> Result<u64, StoreError> {
 
 fn optional_unsigned(row: &SqliteRow, column: &str) -> Result<Option<u64>, StoreError> {
     let signed: Option<i64> = row.try_get(column)?;
-    signed.map(|signed| u64::try_from(signed).map_err(|_| damaged(format!("{column} is {signed}")))).transpose()
+    signed
+        .map(|signed| u64::try_from(signed).map_err(|_| damaged(format!("{column} is {signed}"))))
+        .transpose()
 }
 
 fn parsed<T: std::str::FromStr>(row: &SqliteRow, column: &str) -> Result<T, StoreError> {
@@ -89,10 +91,18 @@ pub(super) fn hold_fence(transaction: &Transaction<'_>, fence: Fence) -> Result<
 }
 
 /// Takes the run one legal step further.
-pub(super) fn step_run(transaction: &Transaction<'_>, fence: Fence, event: RunEvent, note: Option<&str>, at_ms: i64) -> Result<(), StoreError> {
+pub(super) fn step_run(
+    transaction: &Transaction<'_>,
+    fence: Fence,
+    event: RunEvent,
+    note: Option<&str>,
+    at_ms: i64,
+) -> Result<(), StoreError> {
     hold_fence(transaction, fence)?;
     let run_id = fence.run_id.to_string();
-    let state: String = transaction.query_row("SELECT state FROM crossfoot_run WHERE run_id = ?1", [&run_id], |row| row.get(0))?;
+    let state: String =
+        transaction
+            .query_row("SELECT state FROM crossfoot_run WHERE run_id = ?1", [&run_id], |row| row.get(0))?;
     let from: RunState = state.parse().map_err(|_| damaged(format!("state of run {run_id} is `{state}`")))?;
     let to = from.after(event)?;
     let ended = to.is_over().then_some(at_ms);
@@ -160,16 +170,26 @@ impl SqliteStore {
             .bind(run_id.to_string())
             .fetch_optional(&self.pool)
             .await?
-            .ok_or_else(|| StoreError::NoSuchRun { what: run_id.to_string(), url: format!("sqlite:{}", self.path.display()) })?;
+            .ok_or_else(|| StoreError::NoSuchRun {
+                what: run_id.to_string(),
+                url: format!("sqlite:{}", self.path.display()),
+            })?;
         run_from(&row)
     }
 
     pub(super) async fn fetch_runs(&self, limit: u32) -> Result<Vec<Run>, StoreError> {
-        let rows = sqlx::query("SELECT * FROM crossfoot_run ORDER BY run_id DESC LIMIT $1").bind(limit).fetch_all(&self.pool).await?;
+        let rows = sqlx::query("SELECT * FROM crossfoot_run ORDER BY run_id DESC LIMIT $1")
+            .bind(limit)
+            .fetch_all(&self.pool)
+            .await?;
         rows.iter().map(run_from).collect()
     }
 
-    pub(super) async fn fetch_runs_with_source(&self, job: &str, sha256: &Hash) -> Result<Vec<Run>, StoreError> {
+    pub(super) async fn fetch_runs_with_source(
+        &self,
+        job: &str,
+        sha256: &Hash,
+    ) -> Result<Vec<Run>, StoreError> {
         let rows = sqlx::query(
             "SELECT * FROM crossfoot_run WHERE job = $1 AND (split_sha256 = $2 OR source_sha256 = $2) ORDER BY run_id DESC",
         )
@@ -200,7 +220,13 @@ impl SqliteStore {
         Ok(owner.zip(until_ms).map(|(owner, until_ms)| Lease { owner, until_ms }))
     }
 
-    pub(super) async fn take_lease(&self, run_id: RunId, lease: Lease, now_ms: i64, evict: bool) -> Result<Fence, StoreError> {
+    pub(super) async fn take_lease(
+        &self,
+        run_id: RunId,
+        lease: Lease,
+        now_ms: i64,
+        evict: bool,
+    ) -> Result<Fence, StoreError> {
         self.write(move |transaction| {
             let id = run_id.to_string();
             let held: Option<String> = transaction
@@ -229,7 +255,10 @@ impl SqliteStore {
     pub(super) async fn keep_lease(&self, fence: Fence, until_ms: i64) -> Result<(), StoreError> {
         self.write(move |transaction| {
             hold_fence(transaction, fence)?;
-            transaction.execute("UPDATE crossfoot_run SET lease_until_ms = ?2 WHERE run_id = ?1", params![fence.run_id.to_string(), until_ms])?;
+            transaction.execute(
+                "UPDATE crossfoot_run SET lease_until_ms = ?2 WHERE run_id = ?1",
+                params![fence.run_id.to_string(), until_ms],
+            )?;
             Ok(())
         })
         .await
@@ -295,13 +324,20 @@ impl SqliteStore {
         .await
     }
 
-    pub(super) async fn fetch_chunks(&self, run_id: RunId, from: u64, limit: u32) -> Result<Vec<ChunkRow>, StoreError> {
-        let rows = sqlx::query("SELECT * FROM crossfoot_chunk WHERE run_id = $1 AND chunk_no >= $2 ORDER BY chunk_no LIMIT $3")
-            .bind(run_id.to_string())
-            .bind(i64::try_from(from).unwrap_or(i64::MAX))
-            .bind(limit)
-            .fetch_all(&self.pool)
-            .await?;
+    pub(super) async fn fetch_chunks(
+        &self,
+        run_id: RunId,
+        from: u64,
+        limit: u32,
+    ) -> Result<Vec<ChunkRow>, StoreError> {
+        let rows = sqlx::query(
+            "SELECT * FROM crossfoot_chunk WHERE run_id = $1 AND chunk_no >= $2 ORDER BY chunk_no LIMIT $3",
+        )
+        .bind(run_id.to_string())
+        .bind(i64::try_from(from).unwrap_or(i64::MAX))
+        .bind(limit)
+        .fetch_all(&self.pool)
+        .await?;
         rows.iter().map(chunk_from).collect()
     }
 
@@ -323,7 +359,12 @@ impl SqliteStore {
         })
     }
 
-    pub(super) async fn mark_set_aside(&self, fence: Fence, chunk_no: ChunkNo, reason: String) -> Result<(), StoreError> {
+    pub(super) async fn mark_set_aside(
+        &self,
+        fence: Fence,
+        chunk_no: ChunkNo,
+        reason: String,
+    ) -> Result<(), StoreError> {
         self.write(move |transaction| {
             hold_fence(transaction, fence)?;
             transaction.execute(
@@ -360,7 +401,11 @@ impl SqliteStore {
         .await
     }
 
-    pub(super) async fn upsert_reports(&self, run_id: RunId, reports: Vec<Reported>) -> Result<(), StoreError> {
+    pub(super) async fn upsert_reports(
+        &self,
+        run_id: RunId,
+        reports: Vec<Reported>,
+    ) -> Result<(), StoreError> {
         self.write(move |transaction| {
             let run_id = run_id.to_string();
             // The first report of a worker for a chunk stands; a repeated one changes nothing.
@@ -387,7 +432,11 @@ impl SqliteStore {
     }
 
     /// One row for each worker that the ledger, the reports or the tables name.
-    pub(super) async fn fetch_shares(&self, run_id: RunId, layout: &Layout) -> Result<Vec<WorkerShare>, StoreError> {
+    pub(super) async fn fetch_shares(
+        &self,
+        run_id: RunId,
+        layout: &Layout,
+    ) -> Result<Vec<WorkerShare>, StoreError> {
         let mut shares = Vec::new();
         for (role, column) in [(Role::Processor, "processor_id"), (Role::Writer, "writer_id")] {
             let table = match role {
@@ -413,7 +462,11 @@ impl SqliteStore {
                  FROM ids LEFT JOIN ledger l ON l.id = ids.id LEFT JOIN reported p ON p.id = ids.id LEFT JOIN found f ON f.id = ids.id
                  LEFT JOIN crossfoot_worker w ON w.worker_id = ids.id ORDER BY ids.id"
             );
-            let rows = sqlx::query(sqlx::AssertSqlSafe(sql)).bind(run_id.to_string()).bind(role.name()).fetch_all(&self.pool).await?;
+            let rows = sqlx::query(sqlx::AssertSqlSafe(sql))
+                .bind(run_id.to_string())
+                .bind(role.name())
+                .fetch_all(&self.pool)
+                .await?;
             for row in &rows {
                 let counts = |prefix: &str| {
                     Ok::<_, StoreError>(Counts {
@@ -423,10 +476,13 @@ impl SqliteStore {
                         rejected: unsigned(row, &format!("{prefix}_rejected"))?,
                     })
                 };
-                let (name, host): (Option<String>, Option<String>) = (row.try_get("name")?, row.try_get("host")?);
+                let (name, host): (Option<String>, Option<String>) =
+                    (row.try_get("name")?, row.try_get("host")?);
                 let (ledger, reported) = (counts("l")?, counts("p")?);
                 shares.push(WorkerShare {
-                    worker_id: WorkerId(u32::try_from(unsigned(row, "id")?).map_err(|_| damaged("a worker's number"))?),
+                    worker_id: WorkerId(
+                        u32::try_from(unsigned(row, "id")?).map_err(|_| damaged("a worker's number"))?,
+                    ),
                     name: name.unwrap_or_else(|| "not registered".into()),
                     host: host.unwrap_or_default(),
                     role,

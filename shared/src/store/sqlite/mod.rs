@@ -29,7 +29,8 @@ pub use connect::SqliteStore;
 pub use tables::ddl;
 
 use super::model::{
-    ChunkCut, ChunkRange, ChunkRow, CommitOutcome, KeyCounts, NewRun, NewWorker, RejectRow, Reported, Run, SplitTotals,
+    ChunkCut, ChunkRange, ChunkRow, CommitOutcome, KeyCounts, NewRun, NewWorker, RejectRow, Reported, Run,
+    SplitTotals,
 };
 use super::{Blocks, Fence, Lease, Progress, Promotion, Store, StoreError};
 use crate::job::Job;
@@ -70,7 +71,13 @@ impl Store for SqliteStore {
         self.fetch_lease(run_id).await
     }
 
-    async fn take_up(&self, run_id: RunId, lease: &Lease, now_ms: i64, evict: bool) -> Result<Fence, StoreError> {
+    async fn take_up(
+        &self,
+        run_id: RunId,
+        lease: &Lease,
+        now_ms: i64,
+        evict: bool,
+    ) -> Result<Fence, StoreError> {
         self.take_lease(run_id, lease.clone(), now_ms, evict).await
     }
 
@@ -82,7 +89,13 @@ impl Store for SqliteStore {
         self.drop_lease(fence, spent_ms).await
     }
 
-    async fn step(&self, fence: Fence, event: RunEvent, note: Option<&str>, log: LogEntry) -> Result<Run, StoreError> {
+    async fn step(
+        &self,
+        fence: Fence,
+        event: RunEvent,
+        note: Option<&str>,
+        log: LogEntry,
+    ) -> Result<Run, StoreError> {
         let note = note.map(str::to_owned);
         self.write(move |transaction| {
             ledger::step_run(transaction, fence, event, note.as_deref(), log.at_ms)?;
@@ -121,7 +134,12 @@ impl Store for SqliteStore {
         self.insert_worker(worker.clone()).await
     }
 
-    async fn commit(&self, layout: &Arc<Layout>, batch: Batch, writer: WorkerId) -> Result<CommitOutcome, StoreError> {
+    async fn commit(
+        &self,
+        layout: &Arc<Layout>,
+        batch: Batch,
+        writer: WorkerId,
+    ) -> Result<CommitOutcome, StoreError> {
         self.commit_batch(layout, batch, writer).await
     }
 
@@ -137,12 +155,21 @@ impl Store for SqliteStore {
         self.stream_staging(run_id, layout, range)
     }
 
-    async fn apply_rules(&self, fence: Fence, job: &Job) -> Result<(Vec<RuleOutcome>, KeyCounts), StoreError> {
+    async fn apply_rules(
+        &self,
+        fence: Fence,
+        job: &Job,
+    ) -> Result<(Vec<RuleOutcome>, KeyCounts), StoreError> {
         let job = job.clone();
         self.write(move |transaction| rules::apply(transaction, fence, &job)).await
     }
 
-    async fn begin_promotion(&self, fence: Fence, permit: &Permit, layout: &Arc<Layout>) -> Result<Box<dyn Promotion>, StoreError> {
+    async fn begin_promotion(
+        &self,
+        fence: Fence,
+        permit: &Permit,
+        layout: &Arc<Layout>,
+    ) -> Result<Box<dyn Promotion>, StoreError> {
         if permit.run_id() != fence.run_id {
             return Err(StoreError::Fenced { run_id: fence.run_id });
         }
@@ -161,7 +188,12 @@ impl Store for SqliteStore {
         self.fetch_log_head().await
     }
 
-    async fn keep_checks(&self, fence: Fence, checks: &[CheckResult], summary: &str) -> Result<(), StoreError> {
+    async fn keep_checks(
+        &self,
+        fence: Fence,
+        checks: &[CheckResult],
+        summary: &str,
+    ) -> Result<(), StoreError> {
         self.replace_checks(fence, checks.to_vec(), summary.to_owned()).await
     }
 
@@ -177,11 +209,22 @@ impl Store for SqliteStore {
         self.insert_findings(fence, findings.to_vec()).await
     }
 
-    async fn findings(&self, run_id: RunId, from: u64, limit: u32) -> Result<(Vec<Finding>, u64), StoreError> {
+    async fn findings(
+        &self,
+        run_id: RunId,
+        from: u64,
+        limit: u32,
+    ) -> Result<(Vec<Finding>, u64), StoreError> {
         self.fetch_findings(run_id, from, limit).await
     }
 
-    async fn breaches(&self, run_id: RunId, job: &Job, from: u64, limit: u32) -> Result<(Vec<Finding>, u64), StoreError> {
+    async fn breaches(
+        &self,
+        run_id: RunId,
+        job: &Job,
+        from: u64,
+        limit: u32,
+    ) -> Result<(Vec<Finding>, u64), StoreError> {
         self.fetch_breaches(run_id, job, from, limit).await
     }
 

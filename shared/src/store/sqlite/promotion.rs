@@ -35,7 +35,11 @@ struct SqlitePromotion {
 }
 
 impl SqliteStore {
-    pub(super) async fn open_promotion(&self, fence: Fence, layout: &Arc<Layout>) -> Result<Box<dyn Promotion>, StoreError> {
+    pub(super) async fn open_promotion(
+        &self,
+        fence: Fence,
+        layout: &Arc<Layout>,
+    ) -> Result<Box<dyn Promotion>, StoreError> {
         let turn = self.turn().await;
         let (path, layout) = (self.path.clone(), Arc::clone(layout));
         let (asks, mut inbox) = mpsc::channel(1);
@@ -47,7 +51,9 @@ impl SqliteStore {
                 Err(error) => drop(ready.send(Err(error))),
             }
         });
-        spawned.map_err(|error| StoreError::Database { reason: format!("no thread for the promotion: {error}") })?;
+        spawned.map_err(|error| StoreError::Database {
+            reason: format!("no thread for the promotion: {error}"),
+        })?;
         is_ready.await.map_err(|_| lost())??;
         Ok(Box::new(SqlitePromotion { asks }))
     }
@@ -71,7 +77,13 @@ fn begin(connection: &mut Connection, fence: Fence) -> Result<Transaction<'_>, S
 }
 
 /// Serves one promotion. Leaving without a commit, for whatever reason, rolls back.
-fn serve(connection: &mut Connection, fence: Fence, layout: &Layout, ready: Reply<()>, inbox: &mut mpsc::Receiver<Ask>) {
+fn serve(
+    connection: &mut Connection,
+    fence: Fence,
+    layout: &Layout,
+    ready: Reply<()>,
+    inbox: &mut mpsc::Receiver<Ask>,
+) {
     let transaction = match begin(connection, fence) {
         Ok(transaction) => transaction,
         Err(error) => return drop(ready.send(Err(error))),
@@ -83,7 +95,9 @@ fn serve(connection: &mut Connection, fence: Fence, layout: &Layout, ready: Repl
                 let _ = reply.send(insert(&transaction, fence, layout));
             }
             Ask::Read(sender) => {
-                if let Err(error) = read_back(&transaction, Kind::Final, fence.run_id, layout, ChunkRange::ALL, &sender) {
+                if let Err(error) =
+                    read_back(&transaction, Kind::Final, fence.run_id, layout, ChunkRange::ALL, &sender)
+                {
                     let _ = sender.blocking_send(Err(error));
                 }
             }
@@ -106,13 +120,20 @@ fn serve(connection: &mut Connection, fence: Fence, layout: &Layout, ready: Repl
 
 fn insert(transaction: &Transaction<'_>, fence: Fence, layout: &Layout) -> Result<u64, StoreError> {
     let run_id = fence.run_id.to_string();
-    let excluded: bool =
-        transaction.query_row("SELECT EXISTS (SELECT 1 FROM crossfoot_exclusion WHERE run_id = ?1)", [&run_id], |row| row.get(0))?;
+    let excluded: bool = transaction.query_row(
+        "SELECT EXISTS (SELECT 1 FROM crossfoot_exclusion WHERE run_id = ?1)",
+        [&run_id],
+        |row| row.get(0),
+    )?;
     let condition = if excluded { format!(" AND {}", unexcluded("s")) } else { String::new() };
     let before = changes(transaction)?;
-    transaction.execute(&statement(layout, &condition), [&run_id]).map_err(|error| match error.sqlite_error_code() {
-        Some(rusqlite::ErrorCode::ConstraintViolation) => StoreError::FinalRefused { reason: error.to_string() },
-        _ => error.into(),
+    transaction.execute(&statement(layout, &condition), [&run_id]).map_err(|error| {
+        match error.sqlite_error_code() {
+            Some(rusqlite::ErrorCode::ConstraintViolation) => {
+                StoreError::FinalRefused { reason: error.to_string() }
+            }
+            _ => error.into(),
+        }
     })?;
     Ok(changes(transaction)? - before)
 }
@@ -139,7 +160,9 @@ fn statement(layout: &Layout, condition: &str) -> String {
     let conflict = match layout.mode {
         Mode::Append => String::new(),
         Mode::Upsert => {
-            let others = names().filter(|name| !key.contains(name)).map(|name| format!("{0} = excluded.{0}", quoted(name)));
+            let others = names()
+                .filter(|name| !key.contains(name))
+                .map(|name| format!("{0} = excluded.{0}", quoted(name)));
             let set: Vec<_> = others.chain(["last_run_id = excluded.last_run_id".to_owned()]).collect();
             format!(" ON CONFLICT ({}) DO UPDATE SET {}", columns("", key.iter().copied()), set.join(", "))
         }
@@ -173,7 +196,12 @@ impl Promotion for SqlitePromotion {
         receiver
     }
 
-    async fn commit(self: Box<Self>, checks: &[CheckResult], summary: &str, log: LogEntry) -> Result<(), StoreError> {
+    async fn commit(
+        self: Box<Self>,
+        checks: &[CheckResult],
+        summary: &str,
+        log: LogEntry,
+    ) -> Result<(), StoreError> {
         let (checks, summary) = (checks.to_vec(), summary.to_owned());
         self.ask(|reply| Ask::Commit { checks, summary, log, reply }).await
     }

@@ -12,7 +12,9 @@ use crate::store::StoreError;
 pub(super) fn bind(statement: &mut Statement<'_>, at: usize, field: RawField<'_>) -> Result<(), StoreError> {
     let value = match field.tag {
         Tag::Null => ToSqlOutput::Owned(Value::Null),
-        Tag::Text | Tag::Decimal | Tag::Date | Tag::Timestamp => ToSqlOutput::Borrowed(ValueRef::Text(field.content)),
+        Tag::Text | Tag::Decimal | Tag::Date | Tag::Timestamp => {
+            ToSqlOutput::Borrowed(ValueRef::Text(field.content))
+        }
         Tag::Integer => {
             let bytes = field.content.try_into().map_err(|_| malformed())?;
             ToSqlOutput::Owned(Value::Integer(i64::from_be_bytes(bytes)))

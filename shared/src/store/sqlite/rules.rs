@@ -18,7 +18,11 @@ const DUPLICATE: i64 = -1;
 const IN_FINAL: i64 = -2;
 
 /// Finds out anew what breaks the set rules, what is held, merged, or cannot be promoted.
-pub(super) fn apply(transaction: &Transaction<'_>, fence: Fence, job: &Job) -> Result<(Vec<RuleOutcome>, KeyCounts), StoreError> {
+pub(super) fn apply(
+    transaction: &Transaction<'_>,
+    fence: Fence,
+    job: &Job,
+) -> Result<(Vec<RuleOutcome>, KeyCounts), StoreError> {
     hold_fence(transaction, fence)?;
     let run_id = fence.run_id.to_string();
     forget(transaction, &run_id, job)?;
@@ -49,7 +53,11 @@ pub(super) fn apply(transaction: &Transaction<'_>, fence: Fence, job: &Job) -> R
         Mode::Upsert => merge_keys(transaction, &run_id, &job.layout)?,
     };
     counts.rules_differing = rules_differing;
-    counts.held = count(transaction, "SELECT count(*) FROM crossfoot_exclusion WHERE run_id = ?1 AND kind = 'held'", &run_id)?;
+    counts.held = count(
+        transaction,
+        "SELECT count(*) FROM crossfoot_exclusion WHERE run_id = ?1 AND kind = 'held'",
+        &run_id,
+    )?;
     Ok((outcomes, counts))
 }
 
@@ -62,24 +70,32 @@ fn forget(transaction: &Transaction<'_>, run_id: &str, job: &Job) -> Result<(), 
     transaction.execute("DELETE FROM crossfoot_exclusion WHERE run_id = ?1", [run_id])?;
     let found_by_sql = job.set_rules().map(|(rule_no, _)| rule_no as i64).chain([DUPLICATE, IN_FINAL]);
     for rule_no in found_by_sql {
-        transaction.execute("DELETE FROM crossfoot_breach WHERE run_id = ?1 AND rule_no = ?2", params![run_id, rule_no])?;
+        transaction.execute(
+            "DELETE FROM crossfoot_breach WHERE run_id = ?1 AND rule_no = ?2",
+            params![run_id, rule_no],
+        )?;
     }
     Ok(())
 }
 
 /// Row rules: what the processors counted, and of how many rules the kept breaches say otherwise.
-fn row_outcomes(transaction: &Transaction<'_>, run_id: &str, job: &Job) -> Result<(Vec<RuleOutcome>, u64), StoreError> {
+fn row_outcomes(
+    transaction: &Transaction<'_>,
+    run_id: &str,
+    job: &Job,
+) -> Result<(Vec<RuleOutcome>, u64), StoreError> {
     let mut outcomes = vec![RuleOutcome::default(); job.rules.len()];
     let places: Vec<_> = job.row_rules().map(|(rule_no, _)| rule_no).collect();
     if places.is_empty() {
         return Ok((outcomes, 0));
     }
-    let mut statement = transaction.prepare("SELECT rules FROM crossfoot_chunk WHERE run_id = ?1 AND state = 'committed'")?;
+    let mut statement =
+        transaction.prepare("SELECT rules FROM crossfoot_chunk WHERE run_id = ?1 AND state = 'committed'")?;
     let mut rows = statement.query([run_id])?;
     while let Some(row) = rows.next()? {
         let text: String = row.get(0)?;
-        let counts: Vec<(u64, u64)> =
-            serde_json::from_str(&text).map_err(|error| StoreError::Damaged { what: format!("a chunk's rule counts: {error}") })?;
+        let counts: Vec<(u64, u64)> = serde_json::from_str(&text)
+            .map_err(|error| StoreError::Damaged { what: format!("a chunk's rule counts: {error}") })?;
         for (place, (examined, breached)) in places.iter().zip(counts) {
             outcomes[*place].examined += examined;
             outcomes[*place].breached += breached;
@@ -106,9 +122,20 @@ fn none_null(layout: &Layout, fields: &[usize]) -> String {
     tests.join(" AND ")
 }
 
-fn unique(transaction: &Transaction<'_>, run_id: &str, layout: &Layout, rule_no: i64, fields: &[usize]) -> Result<RuleOutcome, StoreError> {
-    let (staging, by, none_null) = (quoted(&layout.staging), columns("", names(layout, fields)), none_null(layout, fields));
-    let examined = count(transaction, &format!("SELECT count(*) FROM {staging} WHERE run_id = ?1 AND {none_null}"), run_id)?;
+fn unique(
+    transaction: &Transaction<'_>,
+    run_id: &str,
+    layout: &Layout,
+    rule_no: i64,
+    fields: &[usize],
+) -> Result<RuleOutcome, StoreError> {
+    let (staging, by, none_null) =
+        (quoted(&layout.staging), columns("", names(layout, fields)), none_null(layout, fields));
+    let examined = count(
+        transaction,
+        &format!("SELECT count(*) FROM {staging} WHERE run_id = ?1 AND {none_null}"),
+        run_id,
+    )?;
     let breached = transaction.execute(
         &format!(
             "INSERT INTO crossfoot_breach (run_id, rule_no, chunk_no, record_no)
@@ -131,9 +158,15 @@ fn references(
 ) -> Result<RuleOutcome, StoreError> {
     require(transaction, table, referred)?;
     let (staging, none_null) = (quoted(&layout.staging), none_null(layout, fields));
-    let equal: Vec<_> =
-        names(layout, fields).zip(referred).map(|(field, column)| format!("t.{} = s.{}", quoted(column), quoted(field))).collect();
-    let examined = count(transaction, &format!("SELECT count(*) FROM {staging} WHERE run_id = ?1 AND {none_null}"), run_id)?;
+    let equal: Vec<_> = names(layout, fields)
+        .zip(referred)
+        .map(|(field, column)| format!("t.{} = s.{}", quoted(column), quoted(field)))
+        .collect();
+    let examined = count(
+        transaction,
+        &format!("SELECT count(*) FROM {staging} WHERE run_id = ?1 AND {none_null}"),
+        run_id,
+    )?;
     let breached = transaction.execute(
         &format!(
             "INSERT INTO crossfoot_breach (run_id, rule_no, chunk_no, record_no)
@@ -148,7 +181,11 @@ fn references(
 }
 
 /// Append: a key must come once, and not be in final yet.
-fn append_keys(transaction: &Transaction<'_>, run_id: &str, layout: &Layout) -> Result<KeyCounts, StoreError> {
+fn append_keys(
+    transaction: &Transaction<'_>,
+    run_id: &str,
+    layout: &Layout,
+) -> Result<KeyCounts, StoreError> {
     if layout.key.is_empty() {
         return Ok(KeyCounts::default());
     }
@@ -173,9 +210,12 @@ fn append_keys(transaction: &Transaction<'_>, run_id: &str, layout: &Layout) -> 
             params![run_id, DUPLICATE],
         )? as u64;
     }
-    let equal: Vec<_> = names(layout, &layout.key).map(|name| format!("f.{0} = s.{0}", quoted(name))).collect();
+    let equal: Vec<_> =
+        names(layout, &layout.key).map(|name| format!("f.{0} = s.{0}", quoted(name))).collect();
     let final_table = quoted(&layout.final_table);
-    let is_empty: bool = transaction.query_row(&format!("SELECT NOT EXISTS (SELECT 1 FROM {final_table})"), [], |row| row.get(0))?;
+    let is_empty: bool =
+        transaction
+            .query_row(&format!("SELECT NOT EXISTS (SELECT 1 FROM {final_table})"), [], |row| row.get(0))?;
     if !is_empty {
         counts.already_in_final = transaction.execute(
             &format!(

@@ -20,7 +20,12 @@ const BLOCK_BYTES: usize = 256 << 10;
 const BLOCK_ENTRIES: usize = 4096;
 
 impl SqliteStore {
-    pub(super) async fn commit_batch(&self, layout: &Arc<Layout>, batch: Batch, writer: WorkerId) -> Result<CommitOutcome, StoreError> {
+    pub(super) async fn commit_batch(
+        &self,
+        layout: &Arc<Layout>,
+        batch: Batch,
+        writer: WorkerId,
+    ) -> Result<CommitOutcome, StoreError> {
         let layout = Arc::clone(layout);
         self.write(move |transaction| commit(transaction, &layout, &batch, writer)).await
     }
@@ -52,12 +57,19 @@ pub(super) fn stream(
 }
 
 fn amounts_json(amounts: &[WireAmount]) -> Result<String, StoreError> {
-    let amounts: Result<Vec<domain::amount::Amount>, _> = amounts.iter().map(|amount| (*amount).try_into()).collect();
-    let amounts = amounts.map_err(|error| StoreError::Damaged { what: format!("a sum in a batch: {error}") })?;
+    let amounts: Result<Vec<domain::amount::Amount>, _> =
+        amounts.iter().map(|amount| (*amount).try_into()).collect();
+    let amounts =
+        amounts.map_err(|error| StoreError::Damaged { what: format!("a sum in a batch: {error}") })?;
     serde_json::to_string(&amounts).map_err(|error| StoreError::Damaged { what: error.to_string() })
 }
 
-fn commit(transaction: &Transaction<'_>, layout: &Layout, batch: &Batch, writer: WorkerId) -> Result<CommitOutcome, StoreError> {
+fn commit(
+    transaction: &Transaction<'_>,
+    layout: &Layout,
+    batch: &Batch,
+    writer: WorkerId,
+) -> Result<CommitOutcome, StoreError> {
     let run_id = RunId::from_bytes(batch.run_id).to_string();
     let state: Option<(String, String)> = transaction
         .prepare_cached(
@@ -72,7 +84,8 @@ fn commit(transaction: &Transaction<'_>, layout: &Layout, batch: &Batch, writer:
         _ => return Ok(CommitOutcome::RunClosed),
     }
     let rules: Vec<_> = batch.rules.clone();
-    let rules = serde_json::to_string(&rules).map_err(|error| StoreError::Damaged { what: error.to_string() })?;
+    let rules =
+        serde_json::to_string(&rules).map_err(|error| StoreError::Damaged { what: error.to_string() })?;
     transaction
         .prepare_cached(
             "UPDATE crossfoot_chunk SET state = 'committed', processor_id = ?3, writer_id = ?4, bytes_in = ?5, records_in = ?6,
@@ -95,14 +108,22 @@ fn commit(transaction: &Transaction<'_>, layout: &Layout, batch: &Batch, writer:
         ])?;
     insert_rows(transaction, layout, &run_id, batch, writer)?;
     insert_rejects(transaction, &run_id, batch)?;
-    let mut breach = transaction.prepare_cached("INSERT INTO crossfoot_breach (run_id, rule_no, chunk_no, record_no) VALUES (?1, ?2, ?3, ?4)")?;
+    let mut breach = transaction.prepare_cached(
+        "INSERT INTO crossfoot_breach (run_id, rule_no, chunk_no, record_no) VALUES (?1, ?2, ?3, ?4)",
+    )?;
     for (record_no, rule_no) in &batch.breaches {
         breach.execute(params![run_id, rule_no, batch.chunk_no, record_no])?;
     }
     Ok(CommitOutcome::Committed)
 }
 
-fn insert_rows(transaction: &Transaction<'_>, layout: &Layout, run_id: &str, batch: &Batch, writer: WorkerId) -> Result<(), StoreError> {
+fn insert_rows(
+    transaction: &Transaction<'_>,
+    layout: &Layout,
+    run_id: &str,
+    batch: &Batch,
+    writer: WorkerId,
+) -> Result<(), StoreError> {
     let places: Vec<_> = (1..=layout.fields.len() + 4).map(|place| format!("?{place}")).collect();
     let sql = format!(
         "INSERT INTO {} (run_id, chunk_no, record_no, worker_id, {}) VALUES ({})",
@@ -113,7 +134,8 @@ fn insert_rows(transaction: &Transaction<'_>, layout: &Layout, run_id: &str, bat
     let mut insert = transaction.prepare_cached(&sql)?;
     let mut rows_seen = 0;
     for row in record::records(&batch.rows, layout.fields.len()) {
-        let row = row.map_err(|error| StoreError::Damaged { what: format!("chunk {}: {error}", batch.chunk_no) })?;
+        let row =
+            row.map_err(|error| StoreError::Damaged { what: format!("chunk {}: {error}", batch.chunk_no) })?;
         insert.raw_bind_parameter(1, run_id)?;
         insert.raw_bind_parameter(2, batch.chunk_no)?;
         insert.raw_bind_parameter(3, row.record_no.0)?;
@@ -125,7 +147,8 @@ fn insert_rows(transaction: &Transaction<'_>, layout: &Layout, run_id: &str, bat
         rows_seen += 1;
     }
     if rows_seen != batch.accepted {
-        let what = format!("chunk {}: the batch says {} rows and holds {rows_seen}", batch.chunk_no, batch.accepted);
+        let what =
+            format!("chunk {}: the batch says {} rows and holds {rows_seen}", batch.chunk_no, batch.accepted);
         return Err(StoreError::Damaged { what });
     }
     Ok(())
@@ -139,7 +162,14 @@ fn insert_rejects(transaction: &Transaction<'_>, run_id: &str, batch: &Batch) ->
         "INSERT INTO crossfoot_reject_reason (run_id, record_no, reason_no, field, code, detail) VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
     )?;
     for one in &batch.rejects {
-        reject.execute(params![run_id, batch.chunk_no, one.record_no, one.offset, batch.processor, one.raw])?;
+        reject.execute(params![
+            run_id,
+            batch.chunk_no,
+            one.record_no,
+            one.offset,
+            batch.processor,
+            one.raw
+        ])?;
         for (number, (field, code, detail)) in one.reasons.iter().enumerate() {
             reason.execute(params![run_id, one.record_no, number as u64, field, code, detail])?;
         }
@@ -162,7 +192,10 @@ fn select(kind: Kind, layout: &Layout) -> String {
     let staging = quoted(&layout.staging);
     let bounds = "s.run_id = ?1 AND s.chunk_no >= ?2 AND s.chunk_no < ?3 ORDER BY s.chunk_no, s.record_no";
     match kind {
-        Kind::Staging => format!("SELECT s.chunk_no, s.record_no, s.worker_id, 1, {} FROM {staging} s WHERE {bounds}", columns("s.", names())),
+        Kind::Staging => format!(
+            "SELECT s.chunk_no, s.record_no, s.worker_id, 1, {} FROM {staging} s WHERE {bounds}",
+            columns("s.", names())
+        ),
         Kind::Final => {
             let on = if layout.key.is_empty() {
                 "f.last_run_id = s.run_id AND f.last_record_no = s.record_no".into()
@@ -294,7 +327,13 @@ struct Out<'a> {
 
 impl Out<'_> {
     /// `false` when nobody listens any more.
-    fn push(&mut self, kind: EntryKind, (chunk_no, record_no): At, worker_id: u32, excluded: Option<Exclusion>) -> Result<bool, StoreError> {
+    fn push(
+        &mut self,
+        kind: EntryKind,
+        (chunk_no, record_no): At,
+        worker_id: u32,
+        excluded: Option<Exclusion>,
+    ) -> Result<bool, StoreError> {
         let end = self.block.bytes.len();
         self.block.entries.push(Entry { kind, chunk_no, record_no, worker_id, excluded, end });
         if end >= BLOCK_BYTES || self.block.entries.len() >= BLOCK_ENTRIES { self.flush() } else { Ok(true) }

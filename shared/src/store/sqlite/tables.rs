@@ -51,7 +51,12 @@ fn field_columns(layout: &Layout) -> impl Iterator<Item = Column> + '_ {
 }
 
 fn staging(layout: &Layout) -> Table {
-    let mut columns = vec![own("run_id", "TEXT"), own("chunk_no", "INTEGER"), own("record_no", "INTEGER"), own("worker_id", "INTEGER")];
+    let mut columns = vec![
+        own("run_id", "TEXT"),
+        own("chunk_no", "INTEGER"),
+        own("record_no", "INTEGER"),
+        own("worker_id", "INTEGER"),
+    ];
     columns.extend(field_columns(layout).map(|column| Column { not_null: false, ..column }));
     let key = ["run_id", "chunk_no", "record_no"].map(String::from).to_vec();
     Table { name: layout.staging.clone(), columns, key }
@@ -86,7 +91,11 @@ fn create(table: &Table) -> String {
         })
         .collect();
     let key = columns("", table.key.iter().map(String::as_str));
-    format!("CREATE TABLE {} (\n{}\n    PRIMARY KEY ({key})\n) STRICT, WITHOUT ROWID", quoted(&table.name), lines.join("\n"))
+    format!(
+        "CREATE TABLE {} (\n{}\n    PRIMARY KEY ({key})\n) STRICT, WITHOUT ROWID",
+        quoted(&table.name),
+        lines.join("\n")
+    )
 }
 
 /// Makes the job's tables where they are missing, and compares those that are there.
@@ -111,7 +120,8 @@ struct Found {
 }
 
 fn found_columns(connection: &Connection, table: &str) -> Result<Vec<Found>, StoreError> {
-    let mut statement = connection.prepare("SELECT name, type, \"notnull\", pk FROM pragma_table_info(?1)")?;
+    let mut statement =
+        connection.prepare("SELECT name, type, \"notnull\", pk FROM pragma_table_info(?1)")?;
     let rows = statement.query_map([table], |row| {
         Ok(Found { name: row.get(0)?, ty: row.get(1)?, not_null: row.get(2)?, key_place: row.get(3)? })
     })?;
@@ -183,11 +193,15 @@ fn check(connection: &Connection, table: &Table) -> Result<(), StoreError> {
 pub(super) fn require(connection: &Connection, table: &str, columns: &[String]) -> Result<(), StoreError> {
     let found = found_columns(connection, table)?;
     if found.is_empty() {
-        return Err(StoreError::NoSuchTable { what: format!("a rule refers to table {table}, which is not in the store") });
+        return Err(StoreError::NoSuchTable {
+            what: format!("a rule refers to table {table}, which is not in the store"),
+        });
     }
     for column in columns {
         if !found.iter().any(|there| there.name.eq_ignore_ascii_case(column)) {
-            return Err(StoreError::NoSuchTable { what: format!("a rule refers to column {column} of table {table}, which has none such") });
+            return Err(StoreError::NoSuchTable {
+                what: format!("a rule refers to column {column} of table {table}, which has none such"),
+            });
         }
     }
     Ok(())
