@@ -124,7 +124,7 @@ impl Reconcile<'_> {
     /// In a run that was never interrupted every report must have come.
     async fn workers(&self) -> Result<Vec<WorkerShare>, StoreError> {
         let mut shares = self.store.worker_shares(self.run.run_id, &self.job.layout).await?;
-        if self.fence.epoch <= 1 {
+        if !self.run.interrupted {
             for share in &mut shares {
                 share.unreported_chunks = 0;
             }

@@ -247,7 +247,7 @@ impl Coordinator {
             job,
             run: &run,
             fence,
-            source_changed: self.source_changed(&run, job, how),
+            source_changed: self.source_changed(&run, job, how).await,
         };
         let outcome = reconcile.staging(&split, |done| self.watch.send_modify(|now| now.done = done)).await?;
         let StagingOutcome { reconciliation, mut summary, differing } = outcome;
@@ -295,7 +295,7 @@ impl Coordinator {
     }
 
     /// What changed about the file since the run was opened; its length and SHA-256 were noted then.
-    fn source_changed(&self, run: &Run, job: &Job, how: &Drive) -> Option<String> {
+    async fn source_changed(&self, run: &Run, job: &Job, how: &Drive) -> Option<String> {
         let before = run.source_sha256?;
         let unread = |error: &dyn std::fmt::Display| Some(format!("it cannot be read any more: {error}"));
         let source = match self.open_source(run, job, how) {
@@ -303,18 +303,19 @@ impl Coordinator {
             Err(error) => return unread(&error),
         };
         if source.bytes_on_disk() != run.source_bytes {
-            let length = |bytes: Option<u64>| {
-                bytes.map_or_else(|| "a stream".to_owned(), |bytes| format!("{bytes} bytes"))
-            };
+            let length =
+                |bytes: Option<u64>| bytes.map_or("a stream".to_owned(), |bytes| format!("{bytes} bytes"));
             return Some(format!(
                 "it had {} and now has {}",
                 length(run.source_bytes),
                 length(source.bytes_on_disk())
             ));
         }
-        match source.sha256(&|| false, &|_| {}) {
-            Ok(now) if now == before => None,
-            Ok(_) => Some("its content is not what it was".into()),
+        let stop = self.stop.clone();
+        match tokio::task::spawn_blocking(move || source.sha256(&|| stop.is_cancelled(), &|_| {})).await {
+            Ok(Ok(now)) if now == before => None,
+            Ok(Ok(_)) => Some("its content is not what it was".into()),
+            Ok(Err(error)) => unread(&error),
             Err(error) => unread(&error),
         }
     }

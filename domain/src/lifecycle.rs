@@ -86,13 +86,11 @@ pub const RUN_STEPS: &[(RunState, RunEvent, RunState)] = {
     use RunState::{AwaitingApproval, Cancelled, Loading, NotReconciled, Promoted, Staged};
     &[
         (Loading, On::AllCommitted, Staged),
-        (Loading, On::Failed, NotReconciled),
         (Loading, On::Cancelled, Cancelled),
         (Staged, On::Paused, AwaitingApproval),
         (Staged, On::Failed, NotReconciled),
         (Staged, On::Promoted, Promoted),
         (Staged, On::Cancelled, Cancelled),
-        (AwaitingApproval, On::Paused, AwaitingApproval),
         (AwaitingApproval, On::Failed, NotReconciled),
         (AwaitingApproval, On::Promoted, Promoted),
         (AwaitingApproval, On::Cancelled, Cancelled),

@@ -59,7 +59,13 @@ pub struct Setup {
 
 impl Default for Setup {
     fn default() -> Self {
-        Self { processors: 2, writers: 2, chunk_bytes: 64 << 10, chunk_records: 10, faults: Faults::default() }
+        Self {
+            processors: 2,
+            writers: 2,
+            chunk_bytes: 64 << 10,
+            chunk_records: 10,
+            faults: Faults::default(),
+        }
     }
 }
 
@@ -178,7 +184,12 @@ impl Bench {
     ///
     /// # Errors
     /// [`RunError`] when it could not be taken to an ending.
-    pub async fn drive_with(&self, coordinator: &Coordinator, run_id: RunId, how: &Drive) -> Result<Ending, RunError> {
+    pub async fn drive_with(
+        &self,
+        coordinator: &Coordinator,
+        run_id: RunId,
+        how: &Drive,
+    ) -> Result<Ending, RunError> {
         let fleet = Fleet::start(&self.setup, coordinator);
         let ended = within("driving", coordinator.drive(run_id, how)).await;
         within("stopping the fleet", fleet.stop()).await;
@@ -255,7 +266,8 @@ impl Ended {
     /// When the run did not come so far.
     #[must_use]
     pub fn level(&self, stage: Stage) -> (u64, Vec<String>, String) {
-        let level = self.report.levels.iter().find(|level| level.stage == stage).expect("the run came so far");
+        let level =
+            self.report.levels.iter().find(|level| level.stage == stage).expect("the run came so far");
         let sums = level.sums.iter().map(ToString::to_string).collect();
         (level.records, sums, level.fingerprint.expect("the level is complete").to_string())
     }
@@ -297,7 +309,8 @@ impl Fleet {
             stop: stop.clone(),
         };
         let (jobs, tasks) = (Arc::new(Jobs::default()), TaskTracker::new());
-        let identity = |role: &str, number: usize| Identity { name: format!("{role}-{number}"), host: "here".into() };
+        let identity =
+            |role: &str, number: usize| Identity { name: format!("{role}-{number}"), host: "here".into() };
         for number in 1..=setup.processors {
             let (with, jobs, identity) = (with.clone(), Arc::clone(&jobs), identity("processor", number));
             tasks.spawn(async move { drop(worker::processor::run(&with, &identity, &jobs).await) });

@@ -4,7 +4,11 @@
 //! [`fleet`] boots and drives, [`ledger`] makes sources whose every record is known, [`jobs`] makes job files,
 //! [`proof`] computes control totals and fingerprint from the documented form alone, without the product's code.
 
-#![allow(clippy::unwrap_used, clippy::expect_used, reason = "a harness stops at the first surprise, as tests do")]
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    reason = "a harness stops at the first surprise, as tests do"
+)]
 
 pub mod fleet;
 pub mod jobs;

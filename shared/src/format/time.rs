@@ -99,7 +99,7 @@ impl Pattern {
         if parts.second() == Some(59) && self.seconds_end.iter().any(|end| self.ends_in_sixty(text, *end)) {
             return None;
         }
-        parts.to_datetime().ok().filter(|at| at.year() >= 0)
+        parts.to_datetime().ok().filter(|at| at.year() >= 1)
     }
 
     fn ends_in_sixty(&self, text: &[u8], form_end: usize) -> bool {
@@ -191,7 +191,11 @@ fn dashed(text: &[u8; 10]) -> Option<Date> {
 }
 
 fn year(text: &[u8]) -> Option<i16> {
-    text.iter().try_fold(0, |sum, byte| byte.is_ascii_digit().then(|| sum * 10 + i16::from(byte - b'0')))
+    let year = text
+        .iter()
+        .try_fold(0, |sum, byte| byte.is_ascii_digit().then(|| sum * 10 + i16::from(byte - b'0')))?;
+    // PostgreSQL's calendar has no year 0: 1 BC is before 1 AD.
+    (year > 0).then_some(year)
 }
 
 fn two(text: &[u8]) -> Option<i8> {

@@ -77,6 +77,8 @@ pub struct Run {
     pub elapsed_ms: u64,
     /// How often it was taken up; each coordinator that takes it up is fenced by the next.
     pub epoch: u64,
+    /// Whether loading was taken up more than once.
+    pub interrupted: bool,
     /// Whether its staging rows were removed.
     pub purged: bool,
     /// Why it stands where it stands.

@@ -17,7 +17,13 @@ async fn chunk_sizes_and_fleets_change_nothing_about_totals_and_fingerprint() {
         proof::fingerprint(&leaves),
     );
     // WHEN it is loaded by fleets of all sizes in chunks of all sizes
-    let table = [(4 << 20, 1000, 1, 1), (64 << 10, 0, 2, 2), (4 << 20, 0, 3, 1), (1000, 0, 1, 3), (4 << 20, 100, 3, 3)];
+    let table = [
+        (4 << 20, 1000, 1, 1),
+        (64 << 10, 0, 2, 2),
+        (4 << 20, 0, 3, 1),
+        (1000, 0, 1, 3),
+        (4 << 20, 100, 3, 3),
+    ];
     for (chunk_bytes, chunk_records, processors, writers) in table {
         let setup = Setup { processors, writers, chunk_bytes, chunk_records, ..Setup::default() };
         let bench = Bench::with(setup).await;

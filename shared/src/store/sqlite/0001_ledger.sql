@@ -25,6 +25,8 @@ CREATE TABLE crossfoot_run (
     elapsed_ms         INTEGER NOT NULL DEFAULT 0,
     -- Counts how often the run was taken up; a coordinator with an older number is fenced off.
     epoch              INTEGER NOT NULL DEFAULT 0,
+    -- Whether loading was taken up more than once: reports of what was committed just before may be missing then.
+    interrupted        INTEGER NOT NULL DEFAULT 0,
     lease_owner        TEXT,
     lease_until_ms     INTEGER,
     purged             INTEGER NOT NULL DEFAULT 0,

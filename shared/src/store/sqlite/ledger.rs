@@ -75,6 +75,7 @@ fn run_from(row: &SqliteRow) -> Result<Run, StoreError> {
         ended_at_ms: row.try_get("ended_at_ms")?,
         elapsed_ms: unsigned(row, "elapsed_ms")?,
         epoch: unsigned(row, "epoch")?,
+        interrupted: row.try_get("interrupted")?,
         purged: row.try_get("purged")?,
         note: row.try_get("note")?,
         split,
@@ -243,7 +244,7 @@ impl SqliteStore {
                 return Err(StoreError::LeaseHeld { run_id, owner });
             }
             let epoch = transaction.query_row(
-                "UPDATE crossfoot_run SET epoch = epoch + 1, lease_owner = ?2, lease_until_ms = ?3 WHERE run_id = ?1 RETURNING epoch",
+                "UPDATE crossfoot_run SET interrupted = interrupted OR (epoch > 0 AND state = 'loading'), epoch = epoch + 1, lease_owner = ?2, lease_until_ms = ?3 WHERE run_id = ?1 RETURNING epoch",
                 params![id, lease.owner, lease.until_ms],
                 |row| row.get(0),
             )?;

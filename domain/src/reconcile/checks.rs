@@ -1,253 +1,16 @@
-//! The reconciliation: from everything that was counted, summed and hashed to a verdict.
-//!
-//! Pure: the coordinator gathers [`StagingEvidence`] and [`FinalEvidence`]; here they become checks, and a
-//! run whose checks all pass gets its [`Permit`].
+//! The checks that staging's evidence is put to, group by group.
 
 use crate::amount::Amount;
-use crate::balance::Balance;
 use crate::check::{self, CheckKind, CheckResult, Stage, Subject, Verdict};
 use crate::counts::{Role, WorkerShare};
 use crate::declared::Declared;
-use crate::fingerprint::Hash;
-use crate::ids::RunId;
 use crate::invariants::Invariant;
-use crate::permit::Permit;
 use crate::rule::{OnBreach, RuleOutcome};
 use crate::totals::{ControlTotals, Sums};
 
-/// How many rejects a run may have.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum RejectLimit {
-    /// So many.
-    Count(u64),
-    /// So many of a million records.
-    PerMillion(u32),
-}
+use super::evidence::{RuleEvidence, StagingEvidence};
 
-impl RejectLimit {
-    /// How many of `records` may be rejects.
-    #[must_use]
-    pub fn of(self, records: u64) -> u64 {
-        match self {
-            Self::Count(count) => count,
-            Self::PerMillion(share) => {
-                u64::try_from(u128::from(records) * u128::from(share) / 1_000_000).unwrap_or(u64::MAX)
-            }
-        }
-    }
-}
-
-/// What the coordinator saw of the source.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct SourceEvidence {
-    /// Chunks split.
-    pub chunks: u64,
-    /// Records framed by the splitter.
-    pub records: u64,
-    /// Bytes of content (after decompression) that the splitter read, header row and framing included.
-    pub bytes: u64,
-    /// Bytes that the chunks and the header cover, from their offsets and lengths in the ledger.
-    pub bytes_tiled: u64,
-    /// Of these, the bytes before the first chunk: a header row.
-    pub header_bytes: u64,
-    /// The first place where a chunk does not begin where the one before it ends.
-    pub first_gap: Option<u64>,
-    /// SHA-256 of the source as it lies on disk, taken before the run; `None` for a stream.
-    pub sha256_before: Option<Hash>,
-    /// The same, taken of the bytes that were split.
-    pub sha256_split: Hash,
-    /// What changed about the file between opening it and now, in words; `None` if nothing did.
-    pub changed: Option<String>,
-    /// Its length on disk.
-    pub bytes_on_disk: u64,
-}
-
-/// What the ledger says was decoded and committed.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct LedgerEvidence {
-    /// Chunks committed.
-    pub chunks: u64,
-    /// Bytes the processors were handed and hashed.
-    pub bytes: u64,
-    /// Chunks whose records in are not accepted + rejected.
-    pub chunks_unbalanced: u64,
-    /// Records in.
-    pub records: u64,
-    /// Rejected.
-    pub rejected: u64,
-    /// Accepted, summed and hashed by the processors from the source's bytes.
-    pub accepted: ControlTotals,
-    /// Sums over the rejects, as far as their amounts could be read.
-    pub rejected_sums: Sums,
-}
-
-/// What was read back from staging.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct ReadBack {
-    /// Rows, sums and content.
-    pub totals: ControlTotals,
-    /// Rejects kept.
-    pub rejects: u64,
-    /// Rows that belong to no committed chunk.
-    pub stray_rows: u64,
-    /// Chunks whose rows differ from what the ledger says.
-    pub chunks_differing: u64,
-}
-
-/// A rule with what came of it.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct RuleEvidence {
-    /// The rule's name.
-    pub name: String,
-    /// What it demands, in the job's words.
-    pub demands: String,
-    /// What follows a breach.
-    pub on_breach: OnBreach,
-    /// What came of it.
-    pub outcome: RuleOutcome,
-}
-
-/// What is known of the final table's key before promotion.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct KeyEvidence {
-    /// The key's fields, for the reader; empty when the job has none.
-    pub fields: String,
-    /// Append: records whose key an earlier record of the run has. Upsert: these are merged, and this is 0.
-    pub duplicates: u64,
-    /// Append: records whose key is already in final.
-    pub already_in_final: u64,
-}
-
-/// All that is known once staging has been read back.
-#[derive(Debug, Clone)]
-pub struct StagingEvidence {
-    /// The run.
-    pub run_id: RunId,
-    /// The names of the summed fields.
-    pub amount_names: Vec<String>,
-    /// The digest of the layout.
-    pub layout: Hash,
-    /// The source.
-    pub source: SourceEvidence,
-    /// The ledger.
-    pub ledger: LedgerEvidence,
-    /// Staging.
-    pub staging: ReadBack,
-    /// The workers.
-    pub workers: Vec<WorkerShare>,
-    /// What the sender declared.
-    pub declared: Option<Declared>,
-    /// The rules.
-    pub rules: Vec<RuleEvidence>,
-    /// The key.
-    pub key: KeyEvidence,
-    /// How many rejects are allowed.
-    pub reject_limit: RejectLimit,
-    /// Rules of which more or fewer breaches are kept than the processors counted.
-    pub rules_differing: u64,
-    /// Earlier runs of the job that brought the very same bytes into final.
-    pub loaded_before: Vec<RunId>,
-    /// Whether the operator insisted on loading them again.
-    pub again: bool,
-    /// Records kept out of final by a rule.
-    pub held: u64,
-    /// Records replaced by a later one with the same key.
-    pub merged: u64,
-    /// What final must turn out to hold: staging as read back, without the held and the merged.
-    pub to_promote: ControlTotals,
-}
-
-impl StagingEvidence {
-    /// Where the records went.
-    #[must_use]
-    pub const fn balance(&self) -> Balance {
-        Balance {
-            records: self.source.records,
-            staged: self.staging.totals.records,
-            rejected: self.staging.rejects,
-            held: self.held,
-            merged: self.merged,
-        }
-    }
-}
-
-/// What was read back from final, inside the promoting transaction.
-#[derive(Debug, Clone)]
-pub struct FinalEvidence {
-    /// Rows, sums and content.
-    pub totals: ControlTotals,
-    /// Rows that the promotion inserted, changed or deleted in any table, triggers included.
-    pub rows_changed: u64,
-}
-
-/// The checks of a run, and what they amount to.
-#[derive(Debug, Clone)]
-pub struct Reconciliation {
-    run_id: RunId,
-    checks: Vec<CheckResult>,
-    to_promote: ControlTotals,
-}
-
-/// The run has failed checks; there is no permit for it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-#[error("{failed} of {checks} checks failed")]
-pub struct NotReconciled {
-    /// Checks that failed.
-    pub failed: usize,
-    /// Checks made.
-    pub checks: usize,
-}
-
-impl Reconciliation {
-    /// Every check made.
-    #[must_use]
-    pub fn checks(&self) -> &[CheckResult] {
-        &self.checks
-    }
-
-    /// The permit to promote the run, if no check failed.
-    ///
-    /// # Errors
-    /// [`NotReconciled`] otherwise.
-    pub fn permit(&self) -> Result<Permit, NotReconciled> {
-        let failed = self.checks.iter().filter(|check| check.verdict == Verdict::Fail).count();
-        match self.to_promote.fingerprint() {
-            Some(fingerprint) if failed == 0 && !self.checks.is_empty() => {
-                Ok(Permit::new(self.run_id, self.to_promote.clone(), fingerprint))
-            }
-            _ => Err(NotReconciled { failed, checks: self.checks.len() }),
-        }
-    }
-}
-
-/// Compares source, ledger, staging, workers, declaration and rules.
-#[must_use]
-pub fn reconcile_staging(evidence: &StagingEvidence, at_ms: i64) -> Reconciliation {
-    let mut checks = Vec::new();
-    source_checks(evidence, at_ms, &mut checks);
-    staging_checks(evidence, at_ms, &mut checks);
-    for role in [Role::Processor, Role::Writer] {
-        checks.push(workers_agree(role, &evidence.workers, at_ms));
-    }
-    if let Some(declared) = &evidence.declared {
-        declared_checks(declared, evidence, at_ms, &mut checks);
-    }
-    checks.push(rejects_within_limit(evidence, at_ms));
-    key_checks(evidence, at_ms, &mut checks);
-    if !evidence.rules.is_empty() {
-        checks.push(check::count(
-            Subject::new(Stage::Rules, Invariant::RecordsAccounted, "breaches kept"),
-            0,
-            evidence.rules_differing,
-            "rules of which more or fewer breaches are kept than were counted",
-            at_ms,
-        ));
-    }
-    checks.extend(evidence.rules.iter().map(|rule| rule_check(rule, at_ms)));
-    Reconciliation { run_id: evidence.run_id, checks, to_promote: evidence.to_promote.clone() }
-}
-
-fn source_checks(evidence: &StagingEvidence, at_ms: i64, checks: &mut Vec<CheckResult>) {
+pub(super) fn source_checks(evidence: &StagingEvidence, at_ms: i64, checks: &mut Vec<CheckResult>) {
     use Invariant as Inv;
     let (source, ledger) = (&evidence.source, &evidence.ledger);
     let subject = |invariant, name: &str| Subject::new(Stage::Source, invariant, name);
@@ -358,7 +121,7 @@ fn source_checks(evidence: &StagingEvidence, at_ms: i64, checks: &mut Vec<CheckR
     ));
 }
 
-fn staging_checks(evidence: &StagingEvidence, at_ms: i64, checks: &mut Vec<CheckResult>) {
+pub(super) fn staging_checks(evidence: &StagingEvidence, at_ms: i64, checks: &mut Vec<CheckResult>) {
     use Invariant as Inv;
     let (ledger, staging) = (&evidence.ledger, &evidence.staging);
     let subject = |invariant, name: String| Subject::new(Stage::Staging, invariant, name);
@@ -414,15 +177,15 @@ fn staging_checks(evidence: &StagingEvidence, at_ms: i64, checks: &mut Vec<Check
     ));
 }
 
-fn sum(sums: &Sums, place: usize) -> Amount {
+pub(super) fn sum(sums: &Sums, place: usize) -> Amount {
     sums.0.get(place).copied().unwrap_or(Amount::zero(0))
 }
 
-fn fingerprint(totals: &ControlTotals) -> String {
+pub(super) fn fingerprint(totals: &ControlTotals) -> String {
     totals.fingerprint().map_or_else(|| "incomplete".into(), |root| root.to_string())
 }
 
-fn workers_agree(role: Role, workers: &[WorkerShare], at_ms: i64) -> CheckResult {
+pub(super) fn workers_agree(role: Role, workers: &[WorkerShare], at_ms: i64) -> CheckResult {
     let of_role = || workers.iter().filter(move |worker| worker.role == role);
     let disagreeing: Vec<_> = of_role().filter(|worker| !worker.agrees()).collect();
     let total = |count: fn(&WorkerShare) -> u64| of_role().map(count).sum::<u64>();
@@ -478,7 +241,7 @@ fn workers_agree(role: Role, workers: &[WorkerShare], at_ms: i64) -> CheckResult
     }
 }
 
-fn declared_checks(
+pub(super) fn declared_checks(
     declared: &Declared,
     evidence: &StagingEvidence,
     at_ms: i64,
@@ -562,7 +325,7 @@ fn declared_checks(
     }
 }
 
-fn rejects_within_limit(evidence: &StagingEvidence, at_ms: i64) -> CheckResult {
+pub(super) fn rejects_within_limit(evidence: &StagingEvidence, at_ms: i64) -> CheckResult {
     let (rejected, limit) = (evidence.ledger.rejected, evidence.reject_limit.of(evidence.source.records));
     let within = rejected <= limit;
     CheckResult {
@@ -583,7 +346,7 @@ fn rejects_within_limit(evidence: &StagingEvidence, at_ms: i64) -> CheckResult {
     }
 }
 
-fn key_checks(evidence: &StagingEvidence, at_ms: i64, checks: &mut Vec<CheckResult>) {
+pub(super) fn key_checks(evidence: &StagingEvidence, at_ms: i64, checks: &mut Vec<CheckResult>) {
     let key = &evidence.key;
     if key.fields.is_empty() {
         return;
@@ -605,7 +368,7 @@ fn key_checks(evidence: &StagingEvidence, at_ms: i64, checks: &mut Vec<CheckResu
     ));
 }
 
-fn rule_check(rule: &RuleEvidence, at_ms: i64) -> CheckResult {
+pub(super) fn rule_check(rule: &RuleEvidence, at_ms: i64) -> CheckResult {
     let RuleOutcome { examined, breached } = rule.outcome;
     let verdict = match (examined, breached, rule.on_breach) {
         (0, 0, _) => Verdict::Vacuous,
@@ -633,56 +396,4 @@ fn rule_check(rule: &RuleEvidence, at_ms: i64) -> CheckResult {
         },
         at_ms,
     }
-}
-
-/// Compares final, as read back inside the promoting transaction, with what the permit says it must be.
-#[must_use]
-pub fn reconcile_final(
-    permit: &Permit,
-    amount_names: &[String],
-    found: &FinalEvidence,
-    at_ms: i64,
-) -> Vec<CheckResult> {
-    use Invariant as Inv;
-    let expected = permit.expected();
-    let subject = |invariant, name: String| Subject::new(Stage::Final, invariant, name);
-    let mut checks = vec![
-        check::count(
-            subject(Inv::FinalBalances, "final rows".into()),
-            expected.records,
-            found.totals.records,
-            "staged - held - merged = rows read back from final",
-            at_ms,
-        ),
-        check::count(
-            subject(Inv::FinalBalances, "rows changed by the promotion".into()),
-            expected.records,
-            found.rows_changed,
-            "rows that were to be promoted = rows that changed in any table, triggers included",
-            at_ms,
-        ),
-    ];
-    for (place, name) in amount_names.iter().enumerate() {
-        checks.push(check::amount_total(
-            subject(Inv::AmountsEqual, format!("sum of {name}, staging to final")),
-            sum(&expected.sums, place),
-            sum(&found.totals.sums, place),
-            format!("{name} over the records to promote = over final as read back"),
-            at_ms,
-        ));
-    }
-    checks.push(check::hash(
-        subject(Inv::FingerprintsEqual, "fingerprint, staging to final".into()),
-        permit.fingerprint(),
-        fingerprint(&found.totals),
-        "every promoted record is in final as the source has it",
-        at_ms,
-    ));
-    checks
-}
-
-/// Whether none of `checks` failed.
-#[must_use]
-pub fn none_failed(checks: &[CheckResult]) -> bool {
-    checks.iter().all(|check| check.verdict != Verdict::Fail)
 }

@@ -1,0 +1,174 @@
+//! What the coordinator gathers for a reconciliation.
+
+use crate::balance::Balance;
+use crate::counts::WorkerShare;
+use crate::declared::Declared;
+use crate::fingerprint::Hash;
+use crate::ids::RunId;
+use crate::rule::{OnBreach, RuleOutcome};
+use crate::totals::{ControlTotals, Sums};
+
+/// How many rejects a run may have.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum RejectLimit {
+    /// So many.
+    Count(u64),
+    /// So many of a million records.
+    PerMillion(u32),
+}
+
+impl RejectLimit {
+    /// How many of `records` may be rejects.
+    #[must_use]
+    pub fn of(self, records: u64) -> u64 {
+        match self {
+            Self::Count(count) => count,
+            Self::PerMillion(share) => {
+                u64::try_from(u128::from(records) * u128::from(share) / 1_000_000).unwrap_or(u64::MAX)
+            }
+        }
+    }
+}
+
+/// What the coordinator saw of the source.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SourceEvidence {
+    /// Chunks split.
+    pub chunks: u64,
+    /// Records framed by the splitter.
+    pub records: u64,
+    /// Bytes of content (after decompression) that the splitter read, header row and framing included.
+    pub bytes: u64,
+    /// Bytes that the chunks and the header cover, from their offsets and lengths in the ledger.
+    pub bytes_tiled: u64,
+    /// Of these, the bytes before the first chunk: a header row.
+    pub header_bytes: u64,
+    /// The first place where a chunk does not begin where the one before it ends.
+    pub first_gap: Option<u64>,
+    /// SHA-256 of the source as it lies on disk, taken before the run; `None` for a stream.
+    pub sha256_before: Option<Hash>,
+    /// The same, taken of the bytes that were split.
+    pub sha256_split: Hash,
+    /// What changed about the file between opening it and now, in words; `None` if nothing did.
+    pub changed: Option<String>,
+    /// Its length on disk.
+    pub bytes_on_disk: u64,
+}
+
+/// What the ledger says was decoded and committed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct LedgerEvidence {
+    /// Chunks committed.
+    pub chunks: u64,
+    /// Bytes the processors were handed and hashed.
+    pub bytes: u64,
+    /// Chunks whose records in are not accepted + rejected.
+    pub chunks_unbalanced: u64,
+    /// Records in.
+    pub records: u64,
+    /// Rejected.
+    pub rejected: u64,
+    /// Accepted, summed and hashed by the processors from the source's bytes.
+    pub accepted: ControlTotals,
+    /// Sums over the rejects, as far as their amounts could be read.
+    pub rejected_sums: Sums,
+}
+
+/// What was read back from staging.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ReadBack {
+    /// Rows, sums and content.
+    pub totals: ControlTotals,
+    /// Rejects kept.
+    pub rejects: u64,
+    /// Rows that belong to no committed chunk.
+    pub stray_rows: u64,
+    /// Chunks whose rows differ from what the ledger says.
+    pub chunks_differing: u64,
+}
+
+/// A rule with what came of it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RuleEvidence {
+    /// The rule's name.
+    pub name: String,
+    /// What it demands, in the job's words.
+    pub demands: String,
+    /// What follows a breach.
+    pub on_breach: OnBreach,
+    /// What came of it.
+    pub outcome: RuleOutcome,
+}
+
+/// What is known of the final table's key before promotion.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct KeyEvidence {
+    /// The key's fields, for the reader; empty when the job has none.
+    pub fields: String,
+    /// Append: records whose key an earlier record of the run has. Upsert: these are merged, and this is 0.
+    pub duplicates: u64,
+    /// Append: records whose key is already in final.
+    pub already_in_final: u64,
+}
+
+/// All that is known once staging has been read back.
+#[derive(Debug, Clone)]
+pub struct StagingEvidence {
+    /// The run.
+    pub run_id: RunId,
+    /// The names of the summed fields.
+    pub amount_names: Vec<String>,
+    /// The digest of the layout.
+    pub layout: Hash,
+    /// The source.
+    pub source: SourceEvidence,
+    /// The ledger.
+    pub ledger: LedgerEvidence,
+    /// Staging.
+    pub staging: ReadBack,
+    /// The workers.
+    pub workers: Vec<WorkerShare>,
+    /// What the sender declared.
+    pub declared: Option<Declared>,
+    /// The rules.
+    pub rules: Vec<RuleEvidence>,
+    /// The key.
+    pub key: KeyEvidence,
+    /// How many rejects are allowed.
+    pub reject_limit: RejectLimit,
+    /// Rules of which more or fewer breaches are kept than the processors counted.
+    pub rules_differing: u64,
+    /// Earlier runs of the job that brought the very same bytes into final.
+    pub loaded_before: Vec<RunId>,
+    /// Whether the operator insisted on loading them again.
+    pub again: bool,
+    /// Records kept out of final by a rule.
+    pub held: u64,
+    /// Records replaced by a later one with the same key.
+    pub merged: u64,
+    /// What final must turn out to hold: staging as read back, without the held and the merged.
+    pub to_promote: ControlTotals,
+}
+
+impl StagingEvidence {
+    /// Where the records went.
+    #[must_use]
+    pub const fn balance(&self) -> Balance {
+        Balance {
+            records: self.source.records,
+            staged: self.staging.totals.records,
+            rejected: self.staging.rejects,
+            held: self.held,
+            merged: self.merged,
+        }
+    }
+}
+
+/// What was read back from final, inside the promoting transaction.
+#[derive(Debug, Clone)]
+pub struct FinalEvidence {
+    /// Rows, sums and content.
+    pub totals: ControlTotals,
+    /// Rows that the promotion inserted, changed or deleted in any table, triggers included.
+    pub rows_changed: u64,
+}

@@ -1,0 +1,143 @@
+//! The reconciliation: from everything that was counted, summed and hashed to a verdict.
+//!
+//! Pure: the coordinator gathers [`StagingEvidence`] and [`FinalEvidence`]; here they become checks, and a
+//! run whose checks all pass gets its [`Permit`].
+
+mod checks;
+mod evidence;
+#[cfg(test)]
+mod tests;
+
+use crate::check::{self, CheckResult, Stage, Subject, Verdict};
+use crate::counts::Role;
+use crate::ids::RunId;
+use crate::invariants::Invariant;
+use crate::permit::Permit;
+use crate::totals::ControlTotals;
+use checks::{
+    declared_checks, fingerprint, key_checks, rejects_within_limit, rule_check, source_checks,
+    staging_checks, sum, workers_agree,
+};
+pub use evidence::{
+    FinalEvidence, KeyEvidence, LedgerEvidence, ReadBack, RejectLimit, RuleEvidence, SourceEvidence,
+    StagingEvidence,
+};
+
+/// The checks of a run, and what they amount to.
+#[derive(Debug, Clone)]
+pub struct Reconciliation {
+    run_id: RunId,
+    checks: Vec<CheckResult>,
+    to_promote: ControlTotals,
+}
+
+/// The run has failed checks; there is no permit for it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("{failed} of {checks} checks failed")]
+pub struct NotReconciled {
+    /// Checks that failed.
+    pub failed: usize,
+    /// Checks made.
+    pub checks: usize,
+}
+
+impl Reconciliation {
+    /// Every check made.
+    #[must_use]
+    pub fn checks(&self) -> &[CheckResult] {
+        &self.checks
+    }
+
+    /// The permit to promote the run, if no check failed.
+    ///
+    /// # Errors
+    /// [`NotReconciled`] otherwise.
+    pub fn permit(&self) -> Result<Permit, NotReconciled> {
+        let failed = self.checks.iter().filter(|check| check.verdict == Verdict::Fail).count();
+        match self.to_promote.fingerprint() {
+            Some(fingerprint) if failed == 0 && !self.checks.is_empty() => {
+                Ok(Permit::new(self.run_id, self.to_promote.clone(), fingerprint))
+            }
+            _ => Err(NotReconciled { failed, checks: self.checks.len() }),
+        }
+    }
+}
+
+/// Compares source, ledger, staging, workers, declaration and rules.
+#[must_use]
+pub fn reconcile_staging(evidence: &StagingEvidence, at_ms: i64) -> Reconciliation {
+    let mut checks = Vec::new();
+    source_checks(evidence, at_ms, &mut checks);
+    staging_checks(evidence, at_ms, &mut checks);
+    for role in [Role::Processor, Role::Writer] {
+        checks.push(workers_agree(role, &evidence.workers, at_ms));
+    }
+    if let Some(declared) = &evidence.declared {
+        declared_checks(declared, evidence, at_ms, &mut checks);
+    }
+    checks.push(rejects_within_limit(evidence, at_ms));
+    key_checks(evidence, at_ms, &mut checks);
+    if !evidence.rules.is_empty() {
+        checks.push(check::count(
+            Subject::new(Stage::Rules, Invariant::RecordsAccounted, "breaches kept"),
+            0,
+            evidence.rules_differing,
+            "rules of which more or fewer breaches are kept than were counted",
+            at_ms,
+        ));
+    }
+    checks.extend(evidence.rules.iter().map(|rule| rule_check(rule, at_ms)));
+    Reconciliation { run_id: evidence.run_id, checks, to_promote: evidence.to_promote.clone() }
+}
+
+/// Compares final, as read back inside the promoting transaction, with what the permit says it must be.
+#[must_use]
+pub fn reconcile_final(
+    permit: &Permit,
+    amount_names: &[String],
+    found: &FinalEvidence,
+    at_ms: i64,
+) -> Vec<CheckResult> {
+    use Invariant as Inv;
+    let expected = permit.expected();
+    let subject = |invariant, name: String| Subject::new(Stage::Final, invariant, name);
+    let mut checks = vec![
+        check::count(
+            subject(Inv::FinalBalances, "final rows".into()),
+            expected.records,
+            found.totals.records,
+            "staged - held - merged = rows read back from final",
+            at_ms,
+        ),
+        check::count(
+            subject(Inv::FinalBalances, "rows changed by the promotion".into()),
+            expected.records,
+            found.rows_changed,
+            "rows that were to be promoted = rows that changed in any table, triggers included",
+            at_ms,
+        ),
+    ];
+    for (place, name) in amount_names.iter().enumerate() {
+        checks.push(check::amount_total(
+            subject(Inv::AmountsEqual, format!("sum of {name}, staging to final")),
+            sum(&expected.sums, place),
+            sum(&found.totals.sums, place),
+            format!("{name} over the records to promote = over final as read back"),
+            at_ms,
+        ));
+    }
+    checks.push(check::hash(
+        subject(Inv::FingerprintsEqual, "fingerprint, staging to final".into()),
+        permit.fingerprint(),
+        fingerprint(&found.totals),
+        "every promoted record is in final as the source has it",
+        at_ms,
+    ));
+    checks
+}
+
+/// Whether none of `checks` failed.
+#[must_use]
+pub fn none_failed(checks: &[CheckResult]) -> bool {
+    checks.iter().all(|check| check.verdict != Verdict::Fail)
+}

@@ -1,0 +1,247 @@
+use super::*;
+use crate::counts::{Counts, WorkerShare};
+use crate::declared::Declared;
+use crate::fingerprint::Hash;
+use crate::ids::{RecordNo, WorkerId};
+use crate::layout::{Field, Layout, Mode};
+use crate::record;
+use crate::rule::{OnBreach, RuleOutcome};
+use crate::totals::Sums;
+use crate::value::{FieldType, Value};
+
+fn layout() -> Layout {
+    let ty = FieldType::Decimal { precision: 15, scale: 2 };
+    Layout {
+        record: "r".into(),
+        fields: vec![Field { name: "amt".into(), ty, required: true, constraints: Vec::new() }],
+        key: vec![0],
+        amounts: vec![0],
+        hashed: vec![0],
+        mode: Mode::Append,
+        staging: "s".into(),
+        final_table: "f".into(),
+    }
+}
+
+fn totals(amounts: &[&str]) -> ControlTotals {
+    let layout = layout();
+    let mut totals = ControlTotals::starting_at(0, &layout);
+    for (at, amount) in amounts.iter().enumerate() {
+        let mut row = Vec::new();
+        record::begin(&mut row, RecordNo(at as u64 + 1));
+        let values = [Value::Decimal(amount.parse().unwrap())];
+        record::put(&mut row, &values[0]);
+        totals.accept_decoded(&layout, &values, &row).unwrap();
+    }
+    totals
+}
+
+fn share(role: Role, accepted: u64, table: u64) -> WorkerShare {
+    let counts = Counts { chunks: 1, records: 3, accepted, rejected: 3 - accepted };
+    WorkerShare {
+        worker_id: WorkerId(1),
+        name: "w".into(),
+        host: "h".into(),
+        role,
+        reported: counts,
+        ledger: counts,
+        unreported_chunks: 0,
+        table,
+        bytes: 9,
+        busy_us: 9,
+    }
+}
+
+/// Three records, one chunk, nothing wrong.
+fn good() -> StagingEvidence {
+    let all = totals(&["1.00", "2.00", "-0.50"]);
+    let hash = Hash::of(b"source");
+    StagingEvidence {
+        run_id: RunId::from_bytes([1; 16]),
+        amount_names: vec!["amt".into()],
+        layout: Hash::of(b"layout"),
+        source: SourceEvidence {
+            chunks: 1,
+            records: 3,
+            bytes: 30,
+            bytes_tiled: 30,
+            header_bytes: 5,
+            first_gap: None,
+            sha256_before: Some(hash),
+            sha256_split: hash,
+            changed: None,
+            bytes_on_disk: 30,
+        },
+        ledger: LedgerEvidence {
+            chunks: 1,
+            bytes: 25,
+            chunks_unbalanced: 0,
+            records: 3,
+            rejected: 0,
+            accepted: all.clone(),
+            rejected_sums: Sums::zero(&[2]),
+        },
+        staging: ReadBack { totals: all.clone(), rejects: 0, stray_rows: 0, chunks_differing: 0 },
+        workers: vec![share(Role::Processor, 3, 0), share(Role::Writer, 3, 3)],
+        declared: None,
+        rules: Vec::new(),
+        key: KeyEvidence { fields: "amt".into(), duplicates: 0, already_in_final: 0 },
+        reject_limit: RejectLimit::Count(0),
+        rules_differing: 0,
+        loaded_before: Vec::new(),
+        again: false,
+        held: 0,
+        merged: 0,
+        to_promote: all,
+    }
+}
+
+fn failed(evidence: &StagingEvidence) -> Vec<String> {
+    let reconciliation = reconcile_staging(evidence, 0);
+    let failed = reconciliation.checks().iter().filter(|check| check.verdict == Verdict::Fail);
+    let names: Vec<_> = failed.map(|check| check.name.clone()).collect();
+    assert_eq!(reconciliation.permit().is_ok(), names.is_empty(), "a permit exactly when nothing failed");
+    names
+}
+
+#[test]
+fn a_run_in_which_nothing_is_wrong_gets_its_permit() {
+    assert_eq!(failed(&good()), Vec::<String>::new());
+    let permit = reconcile_staging(&good(), 0).permit().unwrap();
+    assert_eq!(permit.expected().records, 3);
+    assert_eq!(Some(permit.fingerprint()), good().to_promote.fingerprint());
+}
+
+#[test]
+fn each_thing_that_can_be_wrong_fails_the_check_that_is_there_for_it() {
+    type Damage = fn(&mut StagingEvidence);
+    let rule = |on_breach, examined, breached| RuleEvidence {
+        name: "the rule".into(),
+        demands: "amt > 0".into(),
+        on_breach,
+        outcome: RuleOutcome { examined, breached },
+    };
+    let declared = |records, amount: &str| Declared {
+        records,
+        amounts: [("amt".to_owned(), amount.parse().unwrap())].into(),
+        ..Declared::default()
+    };
+    let table: &[(&str, &[&str], Damage)] = &[
+        ("a gap", &["chunks tile the source"], |e| e.source.first_gap = Some(7)),
+        ("a chunk short", &["chunks tile the source", "bytes processed"], |e| e.source.bytes_tiled = 20),
+        ("source changed", &["source unchanged during the run"], |e| {
+            e.source.changed = Some("it grew".into())
+        }),
+        ("other bytes", &["source unchanged during the run"], |e| {
+            e.source.sha256_before = Some(Hash::of(b"x"))
+        }),
+        ("chunk lost", &["every chunk was committed"], |e| e.ledger.chunks = 0),
+        ("bytes lost", &["bytes processed"], |e| e.ledger.bytes = 24),
+        ("record not decoded", &["records decoded"], |e| e.ledger.records = 2),
+        ("unbalanced chunk", &["records accepted or rejected"], |e| e.ledger.chunks_unbalanced = 1),
+        ("stray row", &["rows outside any chunk"], |e| e.staging.stray_rows = 1),
+        (
+            "row lost",
+            &[
+                "staging rows",
+                "records = staged + rejected",
+                "sum of amt, source to staging",
+                "fingerprint, source to staging",
+            ],
+            |e| e.staging.totals = totals(&["1.00", "2.00"]),
+        ),
+        ("a cent", &["sum of amt, source to staging", "fingerprint, source to staging"], |e| {
+            e.staging.totals = totals(&["1.00", "2.01", "-0.50"]);
+        }),
+        ("two errors that cancel", &["fingerprint, source to staging"], |e| {
+            e.staging.totals = totals(&["1.01", "1.99", "-0.50"]);
+        }),
+        ("swapped", &["fingerprint, source to staging"], |e| {
+            e.staging.totals = totals(&["2.00", "1.00", "-0.50"])
+        }),
+        ("reject lost", &["rejects kept", "rejects within the limit"], |e| e.ledger.rejected = 1),
+        ("processor reports more", &["processors agree"], |e| e.workers[0].reported.accepted = 4),
+        ("writer reports less", &["writers agree"], |e| e.workers[1].reported.accepted = 2),
+        ("rows under another worker", &["writers agree"], |e| e.workers[1].table = 2),
+        ("declared one more", &["declared records"], |e| {
+            e.declared = Some(Declared { records: Some(4), ..Declared::default() });
+        }),
+        ("declared other bytes", &["declared SHA-256"], |e| {
+            e.declared = Some(Declared { sha256: Some(Hash::of(b"x")), ..Declared::default() });
+        }),
+        ("declared other fingerprint", &["declared fingerprint"], |e| {
+            e.declared = Some(Declared { fingerprint: Some(Hash::of(b"x")), ..Declared::default() });
+        }),
+        ("duplicate key", &["key is unique"], |e| e.key.duplicates = 1),
+        ("key in final", &["key is not yet in final"], |e| e.key.already_in_final = 1),
+        ("loaded before", &["these bytes were not loaded before"], |e| {
+            e.loaded_before = vec![RunId::from_bytes([2; 16])]
+        }),
+    ];
+    for (damage, expected, inflict) in table {
+        let mut evidence = good();
+        inflict(&mut evidence);
+        assert_eq!(&failed(&evidence), expected, "{damage}");
+    }
+    let with = |change: &dyn Fn(&mut StagingEvidence)| {
+        let mut evidence = good();
+        change(&mut evidence);
+        failed(&evidence)
+    };
+    assert_eq!(with(&|e| e.declared = Some(declared(Some(3), "2.50"))), Vec::<String>::new());
+    assert_eq!(with(&|e| e.declared = Some(declared(None, "2.51"))), ["declared sum of amt"]);
+    assert_eq!(with(&|e| e.rules = vec![rule(OnBreach::Fail, 3, 1)]), ["the rule"]);
+    assert_eq!(with(&|e| e.rules = vec![rule(OnBreach::Hold, 3, 1)]), Vec::<String>::new());
+    assert_eq!(with(&|e| e.rules = vec![rule(OnBreach::Warn, 3, 1)]), Vec::<String>::new());
+}
+
+#[test]
+fn a_rule_that_found_nothing_to_apply_to_is_not_passed() {
+    let mut evidence = good();
+    let outcome = RuleOutcome { examined: 0, breached: 0 };
+    let (name, demands) = ("r".to_owned(), "d".to_owned());
+    evidence.rules = vec![RuleEvidence { name, demands, on_breach: OnBreach::Fail, outcome }];
+    let reconciliation = reconcile_staging(&evidence, 0);
+    assert_eq!(reconciliation.checks().last().map(|check| check.verdict), Some(Verdict::Vacuous));
+}
+
+#[test]
+fn an_empty_source_fails_unless_it_was_declared_empty() {
+    let mut evidence = good();
+    let none = totals(&[]);
+    (evidence.source.records, evidence.source.chunks, evidence.source.bytes_tiled) = (0, 0, 5);
+    evidence.source.bytes = 5;
+    (evidence.ledger.records, evidence.ledger.chunks, evidence.ledger.bytes) = (0, 0, 0);
+    (evidence.ledger.accepted, evidence.staging.totals, evidence.to_promote) =
+        (none.clone(), none.clone(), none);
+    evidence.workers.clear();
+    assert_eq!(failed(&evidence), ["the source holds records"]);
+    evidence.declared = Some(Declared { records: Some(0), ..Declared::default() });
+    assert_eq!(failed(&evidence), Vec::<String>::new());
+}
+
+#[test]
+fn rejects_are_allowed_up_to_the_limit_and_a_share_is_exact() {
+    assert_eq!(RejectLimit::PerMillion(1000).of(999), 0);
+    assert_eq!(RejectLimit::PerMillion(1000).of(1000), 1);
+    assert_eq!(RejectLimit::PerMillion(1_000_000).of(u64::MAX), u64::MAX);
+    assert_eq!(RejectLimit::Count(5).of(0), 5);
+}
+
+#[test]
+fn final_is_held_to_what_the_permit_says() {
+    let permit = || reconcile_staging(&good(), 0).permit().unwrap();
+    let names = ["amt".to_owned()];
+    let fails = |totals: ControlTotals, rows_changed| {
+        let checks = reconcile_final(&permit(), &names, &FinalEvidence { totals, rows_changed }, 0);
+        let failed = checks.into_iter().filter(|check| check.verdict == Verdict::Fail);
+        failed.map(|check| check.name).collect::<Vec<_>>()
+    };
+    assert_eq!(fails(totals(&["1.00", "2.00", "-0.50"]), 3), Vec::<String>::new());
+    assert_eq!(fails(totals(&["1.00", "2.00", "-0.50"]), 4), ["rows changed by the promotion"]);
+    assert_eq!(fails(totals(&["2.00", "1.00", "-0.50"]), 3), ["fingerprint, staging to final"]);
+    assert_eq!(
+        fails(totals(&["1.00", "2.00"]), 3),
+        ["final rows", "sum of amt, staging to final", "fingerprint, staging to final"]
+    );
+}
