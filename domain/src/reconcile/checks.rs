@@ -210,10 +210,7 @@ pub(super) fn workers_agree(role: Role, workers: &[WorkerShare], at_ms: i64) -> 
     } else {
         format!("reported = ledger = table, for every {}", role.name())
     };
-    let table = match role {
-        Role::Processor => total(|worker| worker.table_expected()),
-        Role::Writer => total(|worker| worker.table_expected()),
-    };
+    let table = total(WorkerShare::table_expected);
     let unit = match role {
         Role::Processor => "rejects",
         Role::Writer => "rows",

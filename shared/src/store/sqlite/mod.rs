@@ -7,6 +7,7 @@ mod ledger;
 mod promotion;
 mod rows;
 mod rules;
+mod shares;
 mod staging;
 mod tables;
 

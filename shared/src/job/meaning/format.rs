@@ -1,0 +1,213 @@
+//! The source's form: delimited or fixed, encoding, padding, compression.
+
+use domain::value::FieldType;
+use toml::Spanned;
+
+use super::{Checked, fault};
+use crate::format::spec::{Delimited, Encoding, FieldForm, Fixed, FixedFraming, Form, FormatSpec, Trim};
+use crate::job::file::{FieldSection, RecordSection, SourceSection};
+use crate::source::Compression;
+
+/// No record is longer than this unless the job says so: 1 MiB.
+const RECORD_BYTES_MAX: usize = 1 << 20;
+
+fn trim(spanned: Option<&Spanned<String>>) -> Checked<Option<Trim>> {
+    let Some(spanned) = spanned else { return Ok(None) };
+    Ok(Some(match spanned.get_ref().as_str() {
+        "none" => Trim::None,
+        "right" => Trim::Right,
+        "both" => Trim::Both,
+        other => return fault(spanned.span(), format!("trim `{other}`: none, right or both")),
+    }))
+}
+
+pub(super) fn field_form(
+    section: &FieldSection,
+    ty: &FieldType,
+    pattern: Option<String>,
+    source: &SourceSection,
+    is_fixed: bool,
+) -> Checked<FieldForm> {
+    let span = match (&section.start, &section.width, is_fixed) {
+        (Some(start), Some(width), true) => {
+            if *start.get_ref() == 0 || *width.get_ref() == 0 {
+                return fault(start.span(), "positions count from 1, and a width is at least 1");
+            }
+            Some((start.get_ref() - 1, *width.get_ref()))
+        }
+        (None, None, false) => None,
+        (_, _, true) => {
+            return fault(
+                section.name.span(),
+                format!("field `{}` needs `start` (from 1) and `width`, in bytes", section.name.get_ref()),
+            );
+        }
+        (start, width, false) => {
+            let at = start.as_ref().or(width.as_ref()).map_or(section.name.span(), Spanned::span);
+            return fault(at, "`start` and `width` are for the fixed format");
+        }
+    };
+    let truths = match (&section.true_texts, &section.false_texts) {
+        (None, None) => None,
+        (Some(yes), Some(no)) if matches!(ty, FieldType::Boolean) => {
+            if let Some(both) = yes.iter().find(|text| no.contains(text)) {
+                return fault(section.name.span(), format!("`{both}` stands for true and for false"));
+            }
+            Some((yes.clone(), no.clone()))
+        }
+        (Some(_), Some(_)) => {
+            return fault(
+                section.name.span(),
+                format!("`true` and `false` are for booleans, and the field is {ty}"),
+            );
+        }
+        _ => return fault(section.name.span(), "give the texts for both `true` and `false`"),
+    };
+    let default = if is_fixed { Trim::Right } else { Trim::None };
+    let trim = match trim(section.trim.as_ref())? {
+        Some(own) => own,
+        None => trim_default(source, ty, default)?,
+    };
+    Ok(FieldForm { span, trim, pattern, truths })
+}
+
+/// In the fixed form numbers are often right-aligned, so blanks on both sides are padding there.
+fn trim_default(source: &SourceSection, ty: &FieldType, default: Trim) -> Checked<Trim> {
+    Ok(match trim(source.trim.as_ref())? {
+        Some(of_source) => of_source,
+        None if default == Trim::Right && !matches!(ty, FieldType::Text { .. } | FieldType::Bytes) => {
+            Trim::Both
+        }
+        None => default,
+    })
+}
+
+pub(super) fn format(
+    source: &SourceSection,
+    record: &RecordSection,
+    fields: Vec<FieldForm>,
+) -> Checked<FormatSpec> {
+    let encoding = match &source.encoding {
+        None => Encoding::Utf8,
+        Some(spanned) => match spanned.get_ref().to_ascii_lowercase().as_str() {
+            "utf-8" | "utf8" => Encoding::Utf8,
+            "latin-1" | "latin1" | "iso-8859-1" => Encoding::Latin1,
+            other => return fault(spanned.span(), format!("encoding `{other}`: utf-8 or latin-1")),
+        },
+    };
+    let record_bytes_max = match &source.record_bytes_max {
+        None => RECORD_BYTES_MAX,
+        // A record travels in one message, and no message is above 16 MiB.
+        Some(spanned) if (1..=4 << 20).contains(spanned.get_ref()) => *spanned.get_ref(),
+        Some(spanned) => return fault(spanned.span(), "record_bytes_max is 1 to 4194304 (4 MiB)"),
+    };
+    let form = match source.format.get_ref().as_str() {
+        "delimited" => delimited(source)?,
+        "fixed" => fixed(source, record, &fields)?,
+        "copybook" => {
+            return fault(
+                source.format.span(),
+                "format `copybook` is not in this version: delimited or fixed",
+            );
+        }
+        other => return fault(source.format.span(), format!("format `{other}`: delimited or fixed")),
+    };
+    Ok(FormatSpec { form, encoding, record_bytes_max, fields })
+}
+
+fn one_byte(spanned: &Spanned<String>, what: &str) -> Checked<u8> {
+    match spanned.get_ref().as_bytes() {
+        [byte] if byte.is_ascii() && *byte != b'\n' && *byte != b'\r' => Ok(*byte),
+        _ => fault(spanned.span(), format!("a {what} is one ASCII character, not a line end")),
+    }
+}
+
+/// `""` switches quoting off; absent means the usual.
+fn optional_byte(spanned: Option<&Spanned<String>>, absent: Option<u8>, what: &str) -> Checked<Option<u8>> {
+    match spanned {
+        None => Ok(absent),
+        Some(spanned) if spanned.get_ref().is_empty() => Ok(None),
+        Some(spanned) => one_byte(spanned, what).map(Some),
+    }
+}
+
+fn delimited(source: &SourceSection) -> Checked<Form> {
+    for (key, is_there) in [
+        ("framing", source.framing.as_ref().map(Spanned::span)),
+        ("record_bytes", source.record_bytes.as_ref().map(Spanned::span)),
+    ] {
+        if let Some(at) = is_there {
+            return fault(at, format!("`{key}` is for the fixed format"));
+        }
+    }
+    let separator = source.separator.as_ref().map_or(Ok(b','), |spanned| one_byte(spanned, "separator"))?;
+    let quote = optional_byte(source.quote.as_ref(), Some(b'"'), "quote")?;
+    let escape = optional_byte(source.escape.as_ref(), None, "escape")?;
+    if quote == Some(separator) || escape == Some(separator) {
+        return fault(source.format.span(), "separator, quote and escape must differ");
+    }
+    Ok(Form::Delimited(Delimited {
+        separator,
+        quote,
+        // An escape that is the quote itself is the usual doubling.
+        escape: escape.filter(|byte| Some(*byte) != quote),
+        header: source.header.as_ref().is_some_and(|spanned| *spanned.get_ref()),
+        null: source.null.as_ref().map(|spanned| spanned.get_ref().clone()).unwrap_or_default(),
+        trailing_separator: source.trailing_separator.as_ref().is_some_and(|spanned| *spanned.get_ref()),
+    }))
+}
+
+fn fixed(source: &SourceSection, record: &RecordSection, fields: &[FieldForm]) -> Checked<Form> {
+    let foreign = [
+        ("separator", source.separator.as_ref().map(Spanned::span)),
+        ("quote", source.quote.as_ref().map(Spanned::span)),
+        ("escape", source.escape.as_ref().map(Spanned::span)),
+        ("null", source.null.as_ref().map(Spanned::span)),
+        ("header", source.header.as_ref().map(Spanned::span)),
+        ("trailing_separator", source.trailing_separator.as_ref().map(Spanned::span)),
+    ];
+    for (key, at) in foreign {
+        if let Some(at) = at {
+            return fault(at, format!("`{key}` is for the delimited format"));
+        }
+    }
+    let framing = match &source.framing {
+        None => FixedFraming::Line,
+        Some(spanned) => match spanned.get_ref().as_str() {
+            "line" => FixedFraming::Line,
+            "fixed" => FixedFraming::Length,
+            other => return fault(spanned.span(), format!("framing `{other}`: line or fixed")),
+        },
+    };
+    let reach =
+        fields.iter().filter_map(|form| form.span).map(|(start, width)| start + width).max().unwrap_or(0);
+    let record_bytes = source.record_bytes.as_ref().map_or(reach, |spanned| *spanned.get_ref());
+    if record_bytes < reach {
+        let at = source.record_bytes.as_ref().map_or(source.format.span(), Spanned::span);
+        return fault(at, format!("a record has {record_bytes} bytes, but a field reaches to byte {reach}"));
+    }
+    for (section, form) in record.field.iter().zip(fields) {
+        let overlapped = record.field.iter().zip(fields).find(|(other, other_form)| {
+            let (Some((a, a_width)), Some((b, b_width))) = (form.span, other_form.span) else { return false };
+            other.name.get_ref() != section.name.get_ref() && a < b + b_width && b < a + a_width && a <= b
+        });
+        if let Some((other, _)) = overlapped {
+            return fault(
+                other.name.span(),
+                format!("field `{}` overlaps field `{}`", other.name.get_ref(), section.name.get_ref()),
+            );
+        }
+    }
+    Ok(Form::Fixed(Fixed { framing, record_bytes }))
+}
+
+pub(super) fn compression(spanned: Option<&Spanned<String>>) -> Checked<Compression> {
+    let Some(spanned) = spanned else { return Ok(Compression::Auto) };
+    Ok(match spanned.get_ref().as_str() {
+        "auto" => Compression::Auto,
+        "none" => Compression::None,
+        "gzip" => Compression::Gzip,
+        "zstd" => Compression::Zstd,
+        other => return fault(spanned.span(), format!("compression `{other}`: auto, none, gzip or zstd")),
+    })
+}

@@ -1,0 +1,252 @@
+//! From what the file says to what it means: names resolved, types understood, contradictions refused.
+
+mod format;
+mod rules;
+mod types;
+
+use std::collections::HashSet;
+use std::ops::Range;
+use std::sync::Arc;
+
+use domain::fingerprint::Hash;
+use domain::layout::{Field, Layout, Mode};
+use domain::reconcile::RejectLimit;
+use domain::value::FieldType;
+use toml::Spanned;
+
+use super::Job;
+use super::error::{JobError, Place};
+use super::file::{JobFile, NamesOrAll, RecordSection, SourceSection};
+use crate::format::spec::FieldForm;
+use format::{compression, field_form, format};
+use rules::{declared, rules};
+use types::{constraints, field_type};
+
+/// Columns that Crossfoot adds to staging and final.
+const RESERVED: [&str; 6] = ["run_id", "chunk_no", "record_no", "worker_id", "last_run_id", "last_record_no"];
+
+/// What is at fault, where.
+struct Fault {
+    span: Option<Range<usize>>,
+    message: String,
+    advice: Option<String>,
+}
+
+type Checked<T> = Result<T, Fault>;
+
+fn fault<T>(at: Range<usize>, message: impl Into<String>) -> Checked<T> {
+    Err(Fault { span: Some(at), message: message.into(), advice: None })
+}
+
+fn fault_advised<T>(at: Range<usize>, message: impl Into<String>, advice: impl Into<String>) -> Checked<T> {
+    Err(Fault { span: Some(at), message: message.into(), advice: Some(advice.into()) })
+}
+
+pub(super) fn parse(file: &str, text: &str) -> Result<Job, JobError> {
+    let error = |fault: Fault| JobError {
+        file: file.into(),
+        place: fault.span.map(|span| Place::of(text, span)),
+        message: fault.message,
+        advice: fault.advice,
+    };
+    let raw: JobFile = toml::from_str(text).map_err(|toml| {
+        error(Fault { span: toml.span(), message: toml.message().to_owned(), advice: None })
+    })?;
+    understand(raw, text).map_err(error)
+}
+
+fn understand(raw: JobFile, text: &str) -> Checked<Job> {
+    let name = raw.job.name.get_ref();
+    let plain = |c: char| c.is_ascii_alphanumeric() || "-_.".contains(c);
+    if name.is_empty() || name.len() > 100 || !name.chars().all(plain) {
+        return fault(raw.job.name.span(), "a job's name is 1 to 100 letters, digits, `-`, `_` or `.`");
+    }
+    let [record] = <[RecordSection; 1]>::try_from(raw.record).map_err(|records| Fault {
+        span: records.get(1).map(|second| second.name.span()),
+        message: format!("{} record types in one source; this version loads one", records.len()),
+        advice: None,
+    })?;
+    let (mut layout, forms) = layout(&record, &raw.source)?;
+    let format = format(&raw.source, &record, forms)?;
+    let compression = compression(raw.source.compression.as_ref())?;
+    layout.mode = mode(&record, &layout)?;
+    let rules = rules(&raw.rule, &record, &layout)?;
+    let declared = raw.declared.as_ref().map(|section| declared(section, &layout)).transpose()?;
+    let reject_limit = reject_limit(raw.limits.rejects.as_ref())?;
+    Ok(Job {
+        name: name.clone(),
+        description: raw.job.description,
+        text: text.to_owned(),
+        digest: Hash::of(text.as_bytes()),
+        source_path: raw.source.path,
+        compression,
+        format,
+        layout: Arc::new(layout),
+        declared,
+        rules,
+        reject_limit,
+    })
+}
+
+/// An SQL name: a letter or underscore, then letters, digits, underscores; 63 at most, PostgreSQL's limit.
+fn identifier(name: &Spanned<String>, what: &str) -> Checked<String> {
+    let text = name.get_ref();
+    let mut chars = text.chars();
+    let starts_well = chars.next().is_some_and(|c| c.is_ascii_alphabetic() || c == '_');
+    if !starts_well || text.len() > 63 || !chars.all(|c| c.is_ascii_alphanumeric() || c == '_') {
+        return fault(
+            name.span(),
+            format!(
+                "`{text}` cannot be a {what}'s name: a letter or `_`, then letters, digits or `_`, 63 at most"
+            ),
+        );
+    }
+    Ok(text.clone())
+}
+
+fn table(name: &Spanned<String>) -> Checked<String> {
+    let text = identifier(name, "table")?;
+    let lower = text.to_ascii_lowercase();
+    if lower.starts_with("crossfoot_") || lower.starts_with("sqlite_") || lower.starts_with("pg_") {
+        return fault(
+            name.span(),
+            format!("`{text}`: names that begin so belong to Crossfoot or the database"),
+        );
+    }
+    Ok(text)
+}
+
+fn layout(record: &RecordSection, source: &SourceSection) -> Checked<(Layout, Vec<FieldForm>)> {
+    if let Some(role) = &record.role
+        && role.get_ref() != "detail"
+    {
+        return fault(role.span(), format!("role `{}`: this version loads `detail` records", role.get_ref()));
+    }
+    let is_fixed = source.format.get_ref() == "fixed";
+    let mut fields = Vec::new();
+    let mut forms = Vec::new();
+    let mut names = HashSet::new();
+    for section in &record.field {
+        let name = identifier(&section.name, "field")?;
+        let lower = name.to_ascii_lowercase();
+        if RESERVED.contains(&lower.as_str()) {
+            return fault(
+                section.name.span(),
+                format!("`{name}` is a column that Crossfoot adds itself; call the field otherwise"),
+            );
+        }
+        if !names.insert(lower) {
+            return fault(section.name.span(), format!("two fields are called `{name}`"));
+        }
+        let (ty, pattern) = field_type(&section.ty)?;
+        let constraints = constraints(section, &ty)?;
+        forms.push(field_form(section, &ty, pattern, source, is_fixed)?);
+        fields.push(Field { name, ty, required: section.required, constraints });
+    }
+    if fields.is_empty() {
+        return fault(record.name.span(), "the record has no fields");
+    }
+    let find = |name: &str, at: Range<usize>| {
+        fields
+            .iter()
+            .position(|field: &Field| field.name == name)
+            .ok_or_else(|| unknown_field(name, &fields, at))
+    };
+    let mut key = Vec::new();
+    for name in &record.key {
+        let at = find(name.get_ref(), name.span())?;
+        if key.contains(&at) {
+            return fault(name.span(), format!("`{}` is in the key twice", name.get_ref()));
+        }
+        key.push(at);
+    }
+    let mut amounts = Vec::new();
+    for name in &record.amounts {
+        let at = find(name.get_ref(), name.span())?;
+        if !matches!(fields[at].ty, FieldType::Decimal { .. } | FieldType::Integer) {
+            let ty = fields[at].ty;
+            return fault(
+                name.span(),
+                format!("`{}` is {ty}; only decimal and integer fields can be summed", name.get_ref()),
+            );
+        }
+        if amounts.contains(&at) {
+            return fault(name.span(), format!("`{}` is among the amounts twice", name.get_ref()));
+        }
+        amounts.push(at);
+    }
+    let mut hashed: Vec<usize> = match &record.hash {
+        None => (0..fields.len()).collect(),
+        Some(spanned) => match spanned.get_ref() {
+            NamesOrAll::All(star) if star == "*" => (0..fields.len()).collect(),
+            NamesOrAll::All(other) => {
+                return fault(
+                    spanned.span(),
+                    format!("`{other}`: write \"*\" for all fields, or a list of names"),
+                );
+            }
+            NamesOrAll::Names(names) => {
+                names.iter().map(|name| find(name, spanned.span())).collect::<Checked<_>>()?
+            }
+        },
+    };
+    hashed.sort_unstable();
+    hashed.dedup();
+    if hashed.is_empty() {
+        return fault(record.name.span(), "no field is hashed: content could not be proven");
+    }
+    for at in &key {
+        fields[*at].required = true;
+    }
+    let (staging, final_table) = (table(&record.staging)?, table(&record.final_table)?);
+    if staging.eq_ignore_ascii_case(&final_table) {
+        return fault(record.final_table.span(), "staging and final are the same table");
+    }
+    let record = identifier(&record.name, "record")?;
+    let layout = Layout { record, fields, key, amounts, hashed, mode: Mode::Append, staging, final_table };
+    Ok((layout, forms))
+}
+
+fn unknown_field(name: &str, fields: &[Field], at: Range<usize>) -> Fault {
+    let names: Vec<_> = fields.iter().map(|field| field.name.as_str()).collect();
+    Fault {
+        span: Some(at),
+        message: format!("there is no field `{name}`"),
+        advice: Some(format!("fields are: {}", names.join(", "))),
+    }
+}
+
+fn mode(record: &RecordSection, layout: &Layout) -> Checked<Mode> {
+    let Some(spanned) = &record.mode else { return Ok(Mode::Append) };
+    match spanned.get_ref().as_str() {
+        "append" => Ok(Mode::Append),
+        "upsert" if layout.key.is_empty() => {
+            fault(spanned.span(), "upsert needs a `key`: the fields by which a row is found again")
+        }
+        "upsert" => Ok(Mode::Upsert),
+        other => fault(spanned.span(), format!("mode `{other}`: append or upsert")),
+    }
+}
+
+fn reject_limit(spanned: Option<&Spanned<toml::Value>>) -> Checked<RejectLimit> {
+    let Some(spanned) = spanned else { return Ok(RejectLimit::Count(0)) };
+    let share = |text: &str| {
+        // Percent to parts in a million, exactly: "0.1%" is 1000.
+        let percent: domain::amount::Amount = text.trim().strip_suffix('%')?.trim().parse().ok()?;
+        let per_million = percent.rescale(4).ok()?.mantissa();
+        u32::try_from(per_million).ok().filter(|share| *share <= 1_000_000)
+    };
+    match spanned.get_ref() {
+        toml::Value::Integer(count) if *count >= 0 => Ok(RejectLimit::Count(count.unsigned_abs())),
+        toml::Value::String(text) => match share(text) {
+            Some(share) => Ok(RejectLimit::PerMillion(share)),
+            None => fault(
+                spanned.span(),
+                format!("`{text}`: a share is written \"0.1%\", with at most four digits behind the point"),
+            ),
+        },
+        other => {
+            fault(spanned.span(), format!("`{other}`: rejects is a number, or a share such as \"0.1%\""))
+        }
+    }
+}
