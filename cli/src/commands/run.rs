@@ -3,9 +3,11 @@
 use std::path::Path;
 use std::sync::Arc;
 
+use coordinator::load::LoadError;
 use coordinator::open::RunRequest;
 use coordinator::report::{summary, text};
-use coordinator::run::{Coordinator, Drive, Ending};
+use coordinator::run::{Coordinator, Drive, Ending, RunError};
+use coordinator::split::SplitError;
 use domain::declared::Declared;
 use domain::ids::RunId;
 use domain::lifecycle::RunState;
@@ -104,10 +106,16 @@ async fn begin_and_drive(
     let ended = coordinator.drive(run_id, &how).await;
     fleet.stop().await;
     let ending = ended.map_err(|error| {
-        let failure = Failure::from(error);
-        failure.advise(&format!(
-            "nothing of run {run_id} is in final; `crossfoot resume {run_id}` goes on with it"
-        ))
+        let next = match &error {
+            // The same bytes would fail in the same place; a corrected file is another source, and another run.
+            RunError::Load(LoadError::Split(
+                SplitError::Frame { .. } | SplitError::Header(_) | SplitError::Source(_),
+            )) => {
+                format!("a corrected file is a new run; `crossfoot cancel {run_id}` gives this one up")
+            }
+            _ => format!("`crossfoot resume {run_id}` goes on with it"),
+        };
+        Failure::from(error).advise(&format!("nothing of run {run_id} is in final; {next}"))
     })?;
     Ok((run_id, ending))
 }
