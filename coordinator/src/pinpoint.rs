@@ -9,16 +9,19 @@ use std::sync::Arc;
 
 use domain::check::Stage;
 use domain::finding::{Difference, Finding, field_differences};
-use domain::fingerprint::Hash;
-use domain::ids::{ChunkNo, RecordNo, WorkerId};
+use domain::fingerprint::{Hash, TreeRange};
+use domain::ids::{ChunkNo, RecordNo, RunId, WorkerId};
 use domain::record::{self, RawRecord};
+use sha2::{Digest, Sha256};
 use shared::format::chunk::{ChunkDecoder, DecodedChunk};
 use shared::format::{Framer, frames};
 use shared::job::Job;
 use shared::source::{Reader, SourceError, SourceFile};
 use shared::store::model::{ChunkRow, Entry, EntryKind};
-use shared::store::{Blocks, StoreError};
+use shared::store::{Blocks, Store, StoreError};
 use thiserror::Error;
+
+use crate::verify::LedgerWalk;
 
 /// Why differences could not be walked down.
 #[derive(Debug, Error)]
@@ -99,6 +102,61 @@ impl SourceAgain {
             frames(&framer, &bytes).map_while(Result::ok).map(|(at, _)| cut.offset + at as u64).collect();
         Ok(Expected { decoded, offsets })
     }
+}
+
+/// The source of a run decoded once more, chunk by chunk.
+#[derive(Debug)]
+pub struct DecodedAgain {
+    /// The fingerprint.
+    pub fingerprint: Option<Hash>,
+    /// Chunks of which the ledger says something else.
+    pub differing: Vec<u64>,
+    /// For each row rule: SHA-256 over the records that break it, as [`shared::store::Store::breach_digests`] has it.
+    pub breaches: Vec<Hash>,
+}
+
+/// Decodes the whole source of a run again and holds the ledger's chunks against it.
+///
+/// # Errors
+/// [`PinpointError`] when it cannot be done.
+pub async fn decode_again(
+    store: &dyn Store,
+    run_id: RunId,
+    job: &Arc<Job>,
+    source: SourceFile,
+) -> Result<DecodedAgain, PinpointError> {
+    let mut again = SourceAgain::open(job, source)?;
+    let mut ledger = LedgerWalk::new(store, run_id);
+    let mut tree = TreeRange::starting_at(0);
+    let mut differing = Vec::new();
+    let places: Vec<_> = job.row_rules().map(|(place, _)| place).collect();
+    let mut hashers = vec![Sha256::new(); places.len()];
+    while let Some(row) = ledger.next().await? {
+        let decoded = again.chunk(&row)?.decoded;
+        for (record_no, place) in &decoded.breaches {
+            if let Some(hasher) =
+                places.iter().position(|one| one == place).and_then(|at| hashers.get_mut(at))
+            {
+                hasher.update(row.cut.chunk_no.0.to_be_bytes());
+                hasher.update(record_no.0.to_be_bytes());
+            }
+        }
+        let chunk = &decoded.accepted;
+        let is_known = row.committed.as_ref().is_some_and(|committed| {
+            committed.tree == chunk.tree
+                && committed.sums == chunk.sums
+                && committed.accepted == chunk.records
+        });
+        let follows = tree.append(&chunk.tree).is_ok();
+        if !is_known || !follows {
+            differing.push(row.cut.chunk_no.0);
+        }
+        // Decoding is work without a pause; whoever wants to stop gets a chance between chunks.
+        tokio::task::yield_now().await;
+    }
+    let breaches = hashers.into_iter().map(|hasher| Hash(hasher.finalize().into())).collect();
+    // What does not append is among the differing; the fingerprint is then that of what did.
+    Ok(DecodedAgain { fingerprint: tree.root(), differing, breaches })
 }
 
 /// Compares what is there of one chunk with what should be, and hands each difference to `found`.

@@ -8,17 +8,21 @@ use domain::counts::WorkerShare;
 use domain::declared::Declared;
 use domain::ids::RunId;
 use domain::reconcile::{
-    KeyEvidence, Reconciliation, RuleEvidence, SourceEvidence, StagingEvidence, reconcile_staging,
+    DecodedTwice, KeyEvidence, Reconciliation, RuleEvidence, SourceEvidence, StagingEvidence,
+    reconcile_staging,
 };
 use domain::report::LevelTotals;
 use domain::rule::{Condition, Rule, RuleOutcome};
 use domain::totals::ControlTotals;
 use shared::clock::Clock;
 use shared::job::Job;
+use shared::source::SourceFile;
 use shared::store::model::{Run, SplitTotals};
 use shared::store::{Fence, Store, StoreError};
 
+use crate::pinpoint::{PinpointError, decode_again};
 use crate::report::summary::Summary;
+use crate::run::RunError;
 use crate::verify::{Verified, VerifyError, verify_staging};
 
 /// What came of reconciling staging.
@@ -46,6 +50,8 @@ pub struct Reconcile<'a> {
     pub fence: Fence,
     /// What changed about the source since it was opened, in words.
     pub source_changed: Option<String>,
+    /// The source, to be decoded again; `None` when the run went through in one go.
+    pub decode_again: Option<Result<SourceFile, RunError>>,
 }
 
 impl Reconcile<'_> {
@@ -54,14 +60,16 @@ impl Reconcile<'_> {
     /// # Errors
     /// [`VerifyError`] when it could not be done; a failed check is not an error.
     pub async fn staging(
-        &self,
+        mut self,
         split: &SplitTotals,
         progress: impl Fn(u64),
     ) -> Result<StagingOutcome, VerifyError> {
+        let to_decode = self.decode_again.take();
         let (outcomes, keys) = self.store.apply_rules(self.fence, self.job).await?;
         let layout = &self.job.layout;
         let verified =
             verify_staging(self.store, self.run.run_id, layout, split.header_bytes, progress).await?;
+        let (source_again, also_differing) = self.source_again(to_decode).await?;
         let workers = self.workers().await?;
         let rules = self
             .job
@@ -74,6 +82,7 @@ impl Reconcile<'_> {
             amount_names: layout.amount_names(),
             layout: layout.digest(),
             source: self.source(split, &verified),
+            source_again,
             ledger: verified.ledger.clone(),
             staging: verified.staging.clone(),
             workers: workers.clone(),
@@ -103,7 +112,36 @@ impl Reconcile<'_> {
             workers,
             rejects: self.store.reject_groups(self.run.run_id).await?,
         };
-        Ok(StagingOutcome { reconciliation, summary, differing: verified.differing })
+        let mut differing = verified.differing;
+        differing.extend(also_differing);
+        differing.sort_unstable();
+        differing.dedup();
+        Ok(StagingOutcome { reconciliation, summary, differing })
+    }
+
+    async fn source_again(
+        &self,
+        source: Option<Result<SourceFile, RunError>>,
+    ) -> Result<(DecodedTwice, Vec<u64>), StoreError> {
+        let source = match source {
+            None => return Ok((DecodedTwice::NotNeeded, Vec::new())),
+            Some(Err(RunError::StreamGone)) => return Ok((DecodedTwice::Gone, Vec::new())),
+            Some(Err(error)) => return Ok((DecodedTwice::Failed(error.to_string()), Vec::new())),
+            Some(Ok(source)) if source.bytes_on_disk().is_none() => {
+                return Ok((DecodedTwice::Gone, Vec::new()));
+            }
+            Some(Ok(source)) => source,
+        };
+        let again = match decode_again(self.store, self.run.run_id, self.job, source).await {
+            Ok(again) => again,
+            Err(PinpointError::Store(error)) => return Err(error),
+            Err(error) => return Ok((DecodedTwice::Failed(error.to_string()), Vec::new())),
+        };
+        let places: Vec<_> = self.job.row_rules().map(|(place, _)| place).collect();
+        let kept = self.store.breach_digests(self.run.run_id, &places).await?;
+        let rules_differing =
+            kept.iter().zip(&again.breaches).filter(|(kept, found)| kept != found).count() as u64;
+        Ok((DecodedTwice::Decoded { fingerprint: again.fingerprint, rules_differing }, again.differing))
     }
 
     fn source(&self, split: &SplitTotals, verified: &Verified) -> SourceEvidence {

@@ -248,6 +248,8 @@ impl Coordinator {
             run: &run,
             fence,
             source_changed: self.source_changed(&run, job, how).await,
+            // Taken up more than once: what the ledger says of the source has lain there for a while.
+            decode_again: (fence.epoch > 1).then(|| self.open_source(&run, job, how)),
         };
         let outcome = reconcile.staging(&split, |done| self.watch.send_modify(|now| now.done = done)).await?;
         let StagingOutcome { reconciliation, mut summary, differing } = outcome;

@@ -8,7 +8,7 @@ use crate::invariants::Invariant;
 use crate::rule::{OnBreach, RuleOutcome};
 use crate::totals::{ControlTotals, Sums};
 
-use super::evidence::{RuleEvidence, StagingEvidence};
+use super::evidence::{DecodedTwice, RuleEvidence, StagingEvidence};
 
 pub(super) fn source_checks(evidence: &StagingEvidence, at_ms: i64, checks: &mut Vec<CheckResult>) {
     use Invariant as Inv;
@@ -175,6 +175,38 @@ pub(super) fn staging_checks(evidence: &StagingEvidence, at_ms: i64, checks: &mu
         },
         at_ms,
     ));
+}
+
+/// A run that was interrupted or paused is held against the source itself once more, not against what the ledger
+/// remembers of it.
+pub(super) fn source_again_checks(evidence: &StagingEvidence, at_ms: i64, checks: &mut Vec<CheckResult>) {
+    let subject =
+        || Subject::new(Stage::Source, Invariant::FingerprintsEqual, "fingerprint, source decoded again");
+    let ledger = fingerprint(&evidence.ledger.accepted);
+    match &evidence.source_again {
+        DecodedTwice::NotNeeded => {}
+        DecodedTwice::Gone => {
+            let message = "the run was begun from a stream, whose bytes are gone";
+            let mut check = check::hash(subject(), &ledger, &ledger, message, at_ms);
+            check.verdict = Verdict::Vacuous;
+            checks.push(check);
+        }
+        DecodedTwice::Failed(why) => {
+            checks.push(check::hash(subject(), ledger, "not known", why.as_str(), at_ms))
+        }
+        DecodedTwice::Decoded { fingerprint, rules_differing } => {
+            let again = fingerprint.map_or_else(|| "incomplete".into(), |root| root.to_string());
+            let message = "fingerprint of the source, decoded anew = fingerprint in the ledger";
+            checks.push(check::hash(subject(), again, ledger, message, at_ms));
+            checks.push(check::count(
+                Subject::new(Stage::Rules, Invariant::RecordsAccounted, "breaches, source decoded again"),
+                0,
+                *rules_differing,
+                "row rules of which other records are kept as breaches than break them",
+                at_ms,
+            ));
+        }
+    }
 }
 
 pub(super) fn sum(sums: &Sums, place: usize) -> Amount {

@@ -87,6 +87,27 @@ pub struct ReadBack {
     pub chunks_differing: u64,
 }
 
+/// What the source's bytes said when they were decoded a second time.
+///
+/// The ledger's figures come from the source too, but they have lain in the database since. A run that was
+/// interrupted or paused does not rely on them alone.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum DecodedTwice {
+    /// The run went through in one go.
+    NotNeeded,
+    /// The source is a stream, and gone.
+    Gone,
+    /// It could not be decoded again, for this reason.
+    Failed(String),
+    /// It was.
+    Decoded {
+        /// The fingerprint.
+        fingerprint: Option<Hash>,
+        /// Row rules of which other records are kept as breaches than break them.
+        rules_differing: u64,
+    },
+}
+
 /// A rule with what came of it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct RuleEvidence {
@@ -122,6 +143,8 @@ pub struct StagingEvidence {
     pub layout: Hash,
     /// The source.
     pub source: SourceEvidence,
+    /// The source, decoded a second time.
+    pub source_again: DecodedTwice,
     /// The ledger.
     pub ledger: LedgerEvidence,
     /// Staging.

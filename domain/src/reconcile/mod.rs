@@ -15,12 +15,12 @@ use crate::invariants::Invariant;
 use crate::permit::Permit;
 use crate::totals::ControlTotals;
 use checks::{
-    declared_checks, fingerprint, key_checks, rejects_within_limit, rule_check, source_checks,
-    staging_checks, sum, workers_agree,
+    declared_checks, fingerprint, key_checks, rejects_within_limit, rule_check, source_again_checks,
+    source_checks, staging_checks, sum, workers_agree,
 };
 pub use evidence::{
-    FinalEvidence, KeyEvidence, LedgerEvidence, ReadBack, RejectLimit, RuleEvidence, SourceEvidence,
-    StagingEvidence,
+    DecodedTwice, FinalEvidence, KeyEvidence, LedgerEvidence, ReadBack, RejectLimit, RuleEvidence,
+    SourceEvidence, StagingEvidence,
 };
 
 /// The checks of a run, and what they amount to.
@@ -69,6 +69,7 @@ pub fn reconcile_staging(evidence: &StagingEvidence, at_ms: i64) -> Reconciliati
     let mut checks = Vec::new();
     source_checks(evidence, at_ms, &mut checks);
     staging_checks(evidence, at_ms, &mut checks);
+    source_again_checks(evidence, at_ms, &mut checks);
     for role in [Role::Processor, Role::Writer] {
         checks.push(workers_agree(role, &evidence.workers, at_ms));
     }

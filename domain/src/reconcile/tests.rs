@@ -72,6 +72,7 @@ fn good() -> StagingEvidence {
             changed: None,
             bytes_on_disk: 30,
         },
+        source_again: DecodedTwice::NotNeeded,
         ledger: LedgerEvidence {
             chunks: 1,
             bytes: 25,
@@ -171,6 +172,17 @@ fn each_thing_that_can_be_wrong_fails_the_check_that_is_there_for_it() {
         }),
         ("declared other fingerprint", &["declared fingerprint"], |e| {
             e.declared = Some(Declared { fingerprint: Some(Hash::of(b"x")), ..Declared::default() });
+        }),
+        ("ledger and staging altered alike", &["fingerprint, source decoded again"], |e| {
+            let fingerprint = Some(Hash::of(b"what the source says"));
+            e.source_again = DecodedTwice::Decoded { fingerprint, rules_differing: 0 };
+        }),
+        ("another record held", &["breaches, source decoded again"], |e| {
+            let fingerprint = e.ledger.accepted.fingerprint();
+            e.source_again = DecodedTwice::Decoded { fingerprint, rules_differing: 1 };
+        }),
+        ("source unreadable", &["fingerprint, source decoded again"], |e| {
+            e.source_again = DecodedTwice::Failed("gone".into());
         }),
         ("duplicate key", &["key is unique"], |e| e.key.duplicates = 1),
         ("key in final", &["key is not yet in final"], |e| e.key.already_in_final = 1),

@@ -335,6 +335,12 @@ pub trait Store: Send + Sync {
     /// [`StoreError`] of the database.
     async fn apply_rules(&self, fence: Fence, job: &Job)
     -> Result<(Vec<RuleOutcome>, KeyCounts), StoreError>;
+    /// For each of `rules`, by their places in the job: SHA-256 over the records kept as its breaches, as chunk and
+    /// record number (8 bytes each, big-endian), in that order.
+    ///
+    /// # Errors
+    /// [`StoreError`] of the database.
+    async fn breach_digests(&self, run_id: RunId, rules: &[usize]) -> Result<Vec<Hash>, StoreError>;
     /// Begins the promotion of a reconciled run. Nobody else writes until it is over.
     ///
     /// # Errors

@@ -9,6 +9,7 @@ use domain::ids::{ChunkNo, RecordNo, RunId, WorkerId};
 use domain::report::RejectGroup;
 use domain::rule::Condition;
 use rusqlite::{Connection, OptionalExtension, Transaction, params};
+use sha2::{Digest, Sha256};
 use sqlx::Row as _;
 use sqlx::sqlite::SqliteRow;
 
@@ -252,6 +253,33 @@ impl SqliteStore {
                 |row| row.get(0),
             )?;
             Ok((findings, total))
+        })
+        .await
+    }
+
+    pub(super) async fn digest_breaches(
+        &self,
+        run_id: RunId,
+        rules: Vec<usize>,
+    ) -> Result<Vec<Hash>, StoreError> {
+        let path = self.path.clone();
+        blocking(move || {
+            let connection = read_only(&path)?;
+            let mut statement = connection.prepare(
+                "SELECT chunk_no, record_no FROM crossfoot_breach WHERE run_id = ?1 AND rule_no = ?2 ORDER BY chunk_no, record_no",
+            )?;
+            let mut digests = Vec::with_capacity(rules.len());
+            for rule_no in rules {
+                let mut hasher = Sha256::new();
+                let mut rows = statement.query(params![run_id.to_string(), rule_no as u64])?;
+                while let Some(row) = rows.next()? {
+                    let (chunk_no, record_no): (u64, u64) = (row.get(0)?, row.get(1)?);
+                    hasher.update(chunk_no.to_be_bytes());
+                    hasher.update(record_no.to_be_bytes());
+                }
+                digests.push(Hash(hasher.finalize().into()));
+            }
+            Ok(digests)
         })
         .await
     }

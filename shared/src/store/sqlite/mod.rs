@@ -165,6 +165,10 @@ impl Store for SqliteStore {
         self.write(move |transaction| rules::apply(transaction, fence, &job)).await
     }
 
+    async fn breach_digests(&self, run_id: RunId, rules: &[usize]) -> Result<Vec<Hash>, StoreError> {
+        self.digest_breaches(run_id, rules.to_vec()).await
+    }
+
     async fn begin_promotion(
         &self,
         fence: Fence,
