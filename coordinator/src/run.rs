@@ -145,7 +145,7 @@ impl Coordinator {
             // Side by side, never one inside the other: while a promotion holds the store, a sign of life waits.
             tokio::select! {
                 biased;
-                ending = self.work(run, fence, how) => ending,
+                ending = Box::pin(self.work(run, fence, how)) => ending,
                 // Dropped half-way, work leaves whole transactions only: an uncommitted promotion is taken back.
                 () = self.stop.cancelled() => Err(LoadError::Stopped.into()),
                 lost = self.keep_alive(fence) => Err(lost.into()),
