@@ -1,6 +1,7 @@
 //! Loading: the splitter's chunks are booked and dispatched, and the workers' counts are tracked, until every
 //! chunk is committed.
 
+use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -194,6 +195,7 @@ impl Load<'_> {
     async fn keep_tracking(&self, window: &Window) -> Result<(), LoadError> {
         let mut consumer = self.broker.consume(Queue::Counts, REPORTS_MAX * 2).await?;
         let mut silences = 0;
+        let mut heard = HashMap::new();
         loop {
             let Ok(first) = tokio::time::timeout(SILENCE, consumer.next()).await else {
                 silences += 1;
@@ -210,11 +212,16 @@ impl Load<'_> {
                     _ => break,
                 }
             }
-            self.keep(deliveries, window).await?;
+            self.keep(deliveries, window, &mut heard).await?;
         }
     }
 
-    async fn keep(&self, deliveries: Vec<Delivery>, window: &Window) -> Result<(), LoadError> {
+    async fn keep(
+        &self,
+        deliveries: Vec<Delivery>,
+        window: &Window,
+        heard: &mut HashMap<u64, Heard>,
+    ) -> Result<(), LoadError> {
         let mut settled = Vec::with_capacity(deliveries.len());
         let mut counts = Vec::with_capacity(deliveries.len());
         for delivery in deliveries {
@@ -243,8 +250,11 @@ impl Load<'_> {
         }
         for report in &reports {
             self.show(report);
-            if report.role == Role::Writer {
-                window.release(report.chunk_no.0);
+        }
+        for count in counts.iter().filter(|count| count.failure.is_none() && window.holds(count.chunk_no)) {
+            if heard.entry(count.chunk_no).or_default().is_complete_with(count) {
+                heard.remove(&count.chunk_no);
+                window.release(count.chunk_no);
             }
         }
         match failed {
@@ -282,6 +292,24 @@ impl Load<'_> {
             }
         }
         Ok(())
+    }
+}
+
+/// Who was heard of about a chunk. It is done with when its writer was, and the processor whose batch that committed:
+/// a processor's counts may come later than the writer's, and without them its share would not agree.
+#[derive(Debug, Default)]
+struct Heard {
+    processors: Vec<u32>,
+    committed_of: Option<u32>,
+}
+
+impl Heard {
+    fn is_complete_with(&mut self, counts: &Counts) -> bool {
+        match counts.role {
+            0 => self.processors.push(counts.worker),
+            _ => self.committed_of = Some(counts.processor),
+        }
+        self.committed_of.is_some_and(|processor| self.processors.contains(&processor))
     }
 }
 

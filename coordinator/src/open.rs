@@ -97,7 +97,8 @@ impl Coordinator {
         if let (Some(sha256), false) = (&sealed.sha256, request.again) {
             for run in self.store.runs_with_source(&job.name, sha256).await? {
                 match run.state {
-                    RunState::Promoted if sealed.bytes != Some(0) => {
+                    // An empty source, or one of a header row alone, has nothing to load twice.
+                    RunState::Promoted if run.split.is_none_or(|split| split.records > 0) => {
                         let when = shared::clock::iso(run.opened_at_ms);
                         return Err(OpenError::LoadedBefore { run_id: run.run_id, sha256: *sha256, when });
                     }

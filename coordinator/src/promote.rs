@@ -3,9 +3,10 @@
 use std::io::{BufRead, BufReader, Seek, Write};
 use std::sync::Arc;
 
-use domain::check::{CheckResult, Stage};
+use domain::check::{self, CheckResult, Stage, Subject, Verdict};
 use domain::event::Entry as LogEntry;
 use domain::finding::Finding;
+use domain::invariants::Invariant;
 use domain::permit::Permit;
 use domain::reconcile::{FinalEvidence, none_failed, reconcile_final};
 use shared::clock::Clock;
@@ -65,7 +66,15 @@ impl Promote<'_> {
     ) -> Result<Promoted, VerifyError> {
         (self.progress)(Phase::Promoting, 0);
         let mut promotion = self.store.begin_promotion(self.fence, &permit, &self.job.layout).await?;
-        let rows_changed = promotion.insert().await?;
+        let rows_changed = match promotion.insert().await {
+            Ok(rows_changed) => rows_changed,
+            Err(error @ (StoreError::FinalRefused { .. } | StoreError::LoadedMeanwhile { .. })) => {
+                promotion.rollback().await?;
+                let checks = vec![refused(&error, permit.expected().records, self.clock.now_ms())];
+                return Ok(Promoted::No { checks, findings: FindingSpool::default() });
+            }
+            Err(error) => return Err(error.into()),
+        };
         (self.progress)(Phase::VerifyingFinal, 0);
         let blocks = promotion.read_final().await;
         let totals = verify_final(blocks, &self.job.layout, self.records, |done| {
@@ -112,6 +121,15 @@ impl Promote<'_> {
         }
         spool
     }
+}
+
+/// The check that fails when final does not take the rows at all.
+fn refused(error: &StoreError, records: u64, at_ms: i64) -> CheckResult {
+    let subject = Subject::new(Stage::Final, Invariant::FinalBalances, "rows taken by final");
+    let mut check = check::count(subject, records, 0, error.to_string(), at_ms);
+    // Also where nothing was to be promoted: it was refused all the same.
+    check.verdict = Verdict::Fail;
+    check
 }
 
 /// The summary as it is kept.

@@ -14,12 +14,15 @@ use shared::source::{Reader, SourceError};
 use shared::store::model::{ChunkCut, SplitTotals};
 use thiserror::Error;
 
+/// No chunk has more records than this, so that even a chunk of nothing but rejects fits a message.
+const RECORDS_MAX: u64 = 50_000;
+
 /// How large a chunk becomes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct ChunkLimits {
     /// About so many bytes; at least one record, whatever its length.
     pub bytes: usize,
-    /// At most so many records; 0: no bound.
+    /// At most so many records; 0: as many as a chunk may have (50,000).
     pub records: u64,
 }
 
@@ -104,7 +107,8 @@ impl Splitter<'_> {
             if at_hand.is_empty() {
                 break;
             }
-            let records_max = if self.limits.records == 0 { u64::MAX } else { self.limits.records };
+            let asked = if self.limits.records == 0 { RECORDS_MAX } else { self.limits.records };
+            let records_max = asked.min(RECORDS_MAX);
             let taken = self.framer.take(at_hand, self.buffer.at_end, records_max, self.limits.bytes);
             let taken = taken.map_err(|at| SplitError::Frame {
                 record_no: RecordNo(self.record_no + at.records),

@@ -245,6 +245,16 @@ impl<'a> StagingWalk<'a> {
     fn close(&mut self) -> Result<(), VerifyError> {
         let Some(mut chunk) = self.open.take() else { return Ok(()) };
         chunk.missing_up_to(chunk.end);
+        let promoted = chunk.promoted.as_ref().unwrap_or(&chunk.staging);
+        // A chunk that does not begin where the one before it ended is of a damaged ledger: a difference, no error.
+        for (totals, of_chunk) in
+            [(&mut self.out.to_promote, promoted), (&mut self.out.staging.totals, &chunk.staging)]
+        {
+            match totals.merge(of_chunk) {
+                Err(TotalsError::Range(_)) => chunk.differs = true,
+                merged => merged?,
+            }
+        }
         let agrees = chunk.row.committed.as_ref().is_some_and(|committed| {
             committed.tree == chunk.staging.tree
                 && committed.accepted == chunk.staging.records
@@ -258,8 +268,6 @@ impl<'a> StagingWalk<'a> {
             }
         }
         self.out.staging.rejects += chunk.rejects;
-        self.out.to_promote.merge(chunk.promoted.as_ref().unwrap_or(&chunk.staging))?;
-        self.out.staging.totals.merge(&chunk.staging)?;
         Ok(())
     }
 

@@ -77,6 +77,12 @@ impl Window {
         self.changed.notify_waiters();
     }
 
+    /// Whether a chunk is inside.
+    #[must_use]
+    pub fn holds(&self, chunk_no: u64) -> bool {
+        self.inside().chunks.contains_key(&chunk_no)
+    }
+
     /// Waits until nothing is inside.
     pub async fn empty(&self) {
         loop {

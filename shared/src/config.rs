@@ -82,8 +82,9 @@ impl Default for FleetSettings {
     }
 }
 
-/// The largest chunk, in bytes: with its rows it must fit a message, and no message is above 16 MiB.
-pub const CHUNK_BYTES_MAX: usize = 4 << 20;
+/// The largest chunk, in bytes: as rows (a field of one digit and its separator become 13 bytes) it must fit a
+/// message, and no message is above 16 MiB.
+pub const CHUNK_BYTES_MAX: usize = 2 << 20;
 
 impl Settings {
     /// Reads the settings; `file` must exist if it is named, `crossfoot.toml` is read if it is there.

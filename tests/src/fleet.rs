@@ -191,7 +191,7 @@ impl Bench {
         how: &Drive,
     ) -> Result<Ending, RunError> {
         let fleet = Fleet::start(&self.setup, coordinator);
-        let ended = within("driving", coordinator.drive(run_id, how)).await;
+        let ended = within("driving", Box::pin(coordinator.drive(run_id, how))).await;
         within("stopping the fleet", fleet.stop()).await;
         ended
     }
@@ -274,7 +274,6 @@ impl Ended {
 
     /// # Panics
     /// Unless it was promoted.
-    #[must_use]
     pub fn promoted(self) -> Self {
         assert_eq!(self.ending, Ending::Promoted, "{:#?}\n{:#?}", self.failed(), self.report.findings);
         self
@@ -282,7 +281,6 @@ impl Ended {
 
     /// # Panics
     /// Unless it was found not to reconcile.
-    #[must_use]
     pub fn not_reconciled(self) -> Self {
         assert_eq!(self.ending, Ending::NotReconciled);
         assert!(!self.failed().is_empty(), "not reconciled, and no check says why");

@@ -2,7 +2,7 @@
 //! computation of what must come out.
 //!
 //! [`fleet`] boots and drives, [`ledger`] makes sources whose every record is known, [`jobs`] makes job files,
-//! [`proof`] computes control totals and fingerprint from the documented form alone, without the product's code.
+//! [`late`] is a broker that delivers some counts late, [`proof`] computes control totals and fingerprint from the documented form alone, without the product's code.
 
 #![allow(
     clippy::unwrap_used,
@@ -12,5 +12,6 @@
 
 pub mod fleet;
 pub mod jobs;
+pub mod late;
 pub mod ledger;
 pub mod proof;

@@ -1,4 +1,23 @@
 //! The tests across crates, in one binary so that they link once.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    reason = "helpers of tests stop at the first surprise too"
+)]
 
+#[path = "all/checks.rs"]
+mod checks;
+#[path = "all/defects.rs"]
+mod defects;
+#[path = "all/evidence.rs"]
+mod evidence;
+#[path = "all/faults.rs"]
+mod faults;
+#[path = "all/final_defects.rs"]
+mod final_defects;
 #[path = "all/flow.rs"]
 mod flow;
+#[path = "all/formats.rs"]
+mod formats;
+#[path = "all/random_damage.rs"]
+mod random_damage;

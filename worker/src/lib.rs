@@ -94,6 +94,7 @@ pub(crate) fn failure(run_id: RunBytes, chunk_no: u64, role: u8, worker: WorkerI
         chunk_no,
         role,
         worker: worker.0,
+        processor: worker.0,
         records: 0,
         accepted: 0,
         rejected: 0,

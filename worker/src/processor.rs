@@ -106,14 +106,12 @@ async fn handle(with: &Surroundings, jobs: &Jobs, worker: WorkerId, body: Bytes)
         Ok(Err(reason)) => return Handled::Failed(reason),
         Err(panic) => return Handled::Failed(format!("chunk {chunk_no}: the processor failed: {panic}")),
     };
-    if let Err(error) = with.publish(Queue::Batches, batch).await {
-        return Handled::Failed(error.to_string());
-    }
     let counts = Counts {
         run_id,
         chunk_no,
         role: ROLE,
         worker: worker.0,
+        processor: worker.0,
         records,
         accepted,
         rejected,
@@ -121,10 +119,15 @@ async fn handle(with: &Surroundings, jobs: &Jobs, worker: WorkerId, body: Bytes)
         busy_us: u64::try_from(started.elapsed().as_micros()).unwrap_or(u64::MAX),
         failure: None,
     };
-    match with.report(&counts).await {
+    // Reported first: a batch whose confirmations are lost may be committed all the same, and its processor's share
+    // would lack it. The report of a batch that is never committed counts for nothing.
+    if let Err(reason) = with.report(&counts).await {
+        return Handled::Failed(reason);
+    }
+    match with.publish(Queue::Batches, batch).await {
         Ok(()) => Handled::Done,
         // Processed again it gives the same batch, which the ledger absorbs, and the same counts.
-        Err(reason) => Handled::Failed(reason),
+        Err(error) => Handled::Failed(error.to_string()),
     }
 }
 

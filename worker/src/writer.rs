@@ -63,6 +63,7 @@ async fn write(with: &Surroundings, jobs: &Jobs, worker: WorkerId, body: Bytes) 
         chunk_no,
         role: ROLE,
         worker: worker.0,
+        processor: batch.processor,
         records: batch.records_in,
         accepted: batch.accepted,
         rejected: batch.rejects.len() as u64,

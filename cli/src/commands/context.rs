@@ -1,5 +1,6 @@
 //! What several commands need: the store, a run by what was typed, the job and its source.
 
+use std::os::unix::fs::FileTypeExt;
 use std::path::Path;
 use std::sync::Arc;
 
@@ -55,11 +56,22 @@ pub(crate) fn read_job(path: &Path) -> Result<Arc<Job>, Failure> {
 
 /// The source that was typed, or else the job's own, beside the job file if it is a relative path.
 pub(crate) fn source_of(job: &Job, job_path: &Path, typed: Option<&str>) -> Result<Location, Failure> {
-    match (typed, &job.source_path) {
-        (Some(typed), _) => Ok(Location::parse(typed)),
-        (None, Some(own)) => Ok(Location::file(job_path.parent().unwrap_or(Path::new(".")).join(own))),
-        (None, None) => Err(Failure::usage(
-            "which source? Give `--source FILE`, or `path` under [source] in the job file",
-        )),
+    let location = match (typed, &job.source_path) {
+        (Some(typed), _) => Location::parse(typed),
+        (None, Some(own)) => Location::file(job_path.parent().unwrap_or(Path::new(".")).join(own)),
+        (None, None) => {
+            return Err(Failure::usage(
+                "which source? Give `--source FILE`, or `path` under [source] in the job file",
+            ));
+        }
+    };
+    // A named pipe is looked at more than once, and each time would wait for another writer.
+    let is_pipe = |path: &Path| path.metadata().is_ok_and(|metadata| metadata.file_type().is_fifo());
+    match location.path().filter(|path| is_pipe(path)) {
+        Some(path) => {
+            let path = path.display();
+            Err(Failure::usage(format!("{path} is a pipe: hand it in as `--source - < {path}`")))
+        }
+        None => Ok(location),
     }
 }

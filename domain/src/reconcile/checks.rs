@@ -147,12 +147,26 @@ pub(super) fn staging_checks(evidence: &StagingEvidence, at_ms: i64, checks: &mu
         "staging rows of the run that belong to no committed chunk",
         at_ms,
     ));
+    checks.push(check::count(
+        subject(Inv::StagedOnce, "chunks as committed".into()),
+        0,
+        staging.chunks_differing,
+        "chunks whose rows or rejects are not as committed: what they hold, or on which worker they are booked",
+        at_ms,
+    ));
     let balance = evidence.balance();
     checks.push(check::count(
         subject(Inv::RecordsAccounted, "records = staged + rejected".into()),
         balance.records,
         balance.staged.saturating_add(balance.rejected),
         format!("{} staged + {} rejected", balance.staged, balance.rejected),
+        at_ms,
+    ));
+    checks.push(check::count(
+        subject(Inv::FinalBalances, "records to promote".into()),
+        balance.to_promote().unwrap_or(0),
+        evidence.to_promote.records,
+        format!("{} staged - {} held - {} merged", balance.staged, balance.held, balance.merged),
         at_ms,
     ));
     for (place, name) in evidence.amount_names.iter().enumerate() {

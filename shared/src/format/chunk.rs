@@ -116,6 +116,7 @@ impl ChunkDecoder {
             breaches: Vec::new(),
         };
         let mut record_no = first_record_no;
+        let mut reason_bytes = 0;
         for frame in frames(&self.framer, bytes) {
             let (at, content) = frame
                 .map_err(|at| ChunkError::Frame { offset: offset + at.offset as u64, error: at.error })?;
@@ -143,7 +144,7 @@ impl ChunkDecoder {
                     }
                 }
                 out.accepted.reject(record_no, content);
-                let reasons = decoded.reasons().to_vec();
+                let reasons = bounded(decoded.reasons(), &mut reason_bytes);
                 out.rejects.push(RejectedRecord {
                     record_no,
                     offset: offset + at as u64,
@@ -155,4 +156,22 @@ impl ChunkDecoder {
         }
         Ok(out)
     }
+}
+
+/// Reasons of one chunk's rejects are kept in full up to so many bytes: 4 MiB. A chunk travels in one message.
+const REASON_BYTES_MAX: usize = 4 << 20;
+
+/// Every reason, as long as there is room; then the first of each record, and how many more it has.
+fn bounded(reasons: &[Reason], used: &mut usize) -> Vec<Reason> {
+    let size = |reason: &Reason| reason.detail.len() + reason.field.as_ref().map_or(0, String::len) + 32;
+    let all: usize = reasons.iter().map(size).sum();
+    if *used + all <= REASON_BYTES_MAX {
+        *used += all;
+        return reasons.to_vec();
+    }
+    let mut first: Vec<_> = reasons.iter().take(1).cloned().collect();
+    if let (Some(reason), 2..) = (first.first_mut(), reasons.len()) {
+        reason.detail.push_str(&format!(" (and {} more reasons)", reasons.len() - 1));
+    }
+    first
 }

@@ -13,6 +13,8 @@
 //! - **The log** is appended to in one transaction with the change it documents where there is one.
 //! - Unknown outcome (a lost connection during commit) means: do it again.
 
+#[cfg(test)]
+pub(crate) mod conformance;
 pub mod model;
 pub mod sqlite;
 
@@ -112,6 +114,12 @@ pub enum StoreError {
     FinalRefused {
         /// What the database said.
         reason: String,
+    },
+    /// Another run of the job brought the very same bytes into final since this one was reconciled.
+    #[error("run {run_id} brought the very same bytes into final meanwhile")]
+    LoadedMeanwhile {
+        /// That run.
+        run_id: RunId,
     },
     /// No room is left.
     #[error(
@@ -435,7 +443,7 @@ pub trait Promotion: Send {
     /// Brings the staged rows that are not excluded into final. Returns how many rows of any table changed.
     ///
     /// # Errors
-    /// [`StoreError::FinalRefused`] when final's own constraints refuse a row.
+    /// [`StoreError::LoadedMeanwhile`] when the same bytes got there first; [`StoreError::FinalRefused`] when final's own constraints refuse a row.
     async fn insert(&mut self) -> Result<u64, StoreError>;
     /// Reads back from final what belongs to each staged record, in record order: rows and absences.
     async fn read_final(&mut self) -> Blocks;

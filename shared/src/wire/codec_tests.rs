@@ -51,6 +51,7 @@ fn counts() -> Counts {
         chunk_no: 3,
         role: 1,
         worker: 7,
+        processor: 6,
         records: 3,
         accepted: 2,
         rejected: 1,
@@ -89,7 +90,7 @@ fn the_bytes_of_each_message_are_those_of_version_1() {
     );
     assert_eq!(
         golden(encode(&counts()).unwrap()),
-        "43584654010300000020da01490901010101010101010101010101010101030107030201fbe803fbfb0001026e6f"
+        "4358465401030000002163ec36fa0101010101010101010101010101010103010706030201fbe803fbfb0001026e6f"
     );
 }
 
@@ -250,6 +251,7 @@ fn any_counts() -> impl Strategy<Value = Counts> {
             chunk_no,
             role,
             worker,
+            processor: worker,
             records,
             accepted,
             rejected,

@@ -94,6 +94,8 @@ pub struct Counts {
     pub role: u8,
     /// The worker.
     pub worker: u32,
+    /// The processor of the batch: a processor's own number, or for a writer that of whose batch it committed.
+    pub processor: u32,
     /// Records in.
     pub records: u64,
     /// Accepted (processor) or written to staging (writer).

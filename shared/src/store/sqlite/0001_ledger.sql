@@ -163,3 +163,8 @@ BEGIN SELECT RAISE(ABORT, 'the evidence log is append-only'); END;
 
 CREATE TRIGGER crossfoot_event_no_delete BEFORE DELETE ON crossfoot_event
 BEGIN SELECT RAISE(ABORT, 'the evidence log is append-only'); END;
+
+-- REPLACE deletes without firing the trigger above.
+CREATE TRIGGER crossfoot_event_no_replace BEFORE INSERT ON crossfoot_event
+WHEN EXISTS (SELECT 1 FROM crossfoot_event WHERE seq = new.seq)
+BEGIN SELECT RAISE(ABORT, 'the evidence log is append-only'); END;

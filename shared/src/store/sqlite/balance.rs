@@ -13,7 +13,7 @@ use rusqlite::types::{Value, ValueRef};
 use rusqlite::{Row, Transaction, params_from_iter};
 
 use super::evidence::put_findings;
-use super::rules::names;
+use super::rules::{names, unexcluded};
 use super::tables::quoted;
 use crate::store::StoreError;
 
@@ -46,9 +46,10 @@ pub(super) fn apply(
     let order = columns.iter().map(|column| format!("{column}, ")).collect::<String>();
     let by = columns.iter().map(|column| format!(", {column}")).collect::<String>();
     let mut statement = transaction.prepare(&format!(
-        "SELECT s.{}, s.chunk_no, s.record_no{by} FROM {} s WHERE s.run_id = ?1 ORDER BY {order}s.chunk_no, s.record_no",
+        "SELECT s.{}, s.chunk_no, s.record_no{by} FROM {} s WHERE s.run_id = ?1 AND {} ORDER BY {order}s.chunk_no, s.record_no",
         quoted(&layout.fields[terms.sum].name),
         quoted(&layout.staging),
+        unexcluded("s"),
     ))?;
     let mut closing = Closing {
         transaction,

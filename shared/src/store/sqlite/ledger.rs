@@ -199,13 +199,19 @@ impl SqliteStore {
     }
 
     pub(super) async fn fetch_job_text(&self, digest: &Hash) -> Result<String, StoreError> {
-        sqlx::query("SELECT body FROM crossfoot_job WHERE digest = $1")
+        let row = sqlx::query("SELECT body FROM crossfoot_job WHERE digest = $1")
             .bind(digest.to_string())
             .fetch_optional(&self.pool)
             .await?
-            .map(|row| row.try_get("body"))
-            .transpose()?
-            .ok_or_else(|| damaged(format!("job {digest} is not in the store")))
+            .ok_or_else(|| damaged(format!("job {digest} is not in the store")))?;
+        let text: String = row.try_get("body")?;
+        // Its rules and limits decide: a text that was altered must not.
+        if Hash::of(text.as_bytes()) != *digest {
+            return Err(damaged(format!(
+                "the text of job {digest} was altered: it does not give its digest"
+            )));
+        }
+        Ok(text)
     }
 
     pub(super) async fn fetch_lease(&self, run_id: RunId) -> Result<Option<Lease>, StoreError> {

@@ -10,6 +10,8 @@ mod rules;
 mod shares;
 mod staging;
 mod tables;
+#[cfg(test)]
+mod tests;
 
 use std::sync::Arc;
 

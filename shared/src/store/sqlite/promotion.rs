@@ -8,7 +8,7 @@ use domain::check::CheckResult;
 use domain::event::Entry as LogEntry;
 use domain::layout::{Layout, Mode};
 use domain::lifecycle::RunEvent;
-use rusqlite::{Connection, Transaction, TransactionBehavior};
+use rusqlite::{Connection, OptionalExtension, Transaction, TransactionBehavior};
 use tokio::sync::{mpsc, oneshot};
 
 use super::connect::{SqliteStore, read_write};
@@ -120,6 +120,7 @@ fn serve(
 
 fn insert(transaction: &Transaction<'_>, fence: Fence, layout: &Layout) -> Result<u64, StoreError> {
     let run_id = fence.run_id.to_string();
+    loaded_once(transaction, &run_id)?;
     let excluded: bool = transaction.query_row(
         "SELECT EXISTS (SELECT 1 FROM crossfoot_exclusion WHERE run_id = ?1)",
         [&run_id],
@@ -136,6 +137,27 @@ fn insert(transaction: &Transaction<'_>, fence: Fence, layout: &Layout) -> Resul
         }
     })?;
     Ok(changes(transaction)? - before)
+}
+
+/// Two runs on the same bytes may be reconciled at the same time. Promotions come one after the other, so the
+/// second one sees the first.
+fn loaded_once(transaction: &Transaction<'_>, run_id: &str) -> Result<(), StoreError> {
+    let earlier: Option<String> = transaction
+        .query_row(
+            "SELECT o.run_id FROM crossfoot_run r JOIN crossfoot_run o
+               ON o.job = r.job AND o.split_sha256 = r.split_sha256 AND o.run_id <> r.run_id AND o.state = 'promoted'
+             WHERE r.run_id = ?1 AND r.again = 0 AND r.split_records > 0 LIMIT 1",
+            [run_id],
+            |row| row.get(0),
+        )
+        .optional()?;
+    match earlier {
+        None => Ok(()),
+        Some(earlier) => Err(match earlier.parse() {
+            Ok(run_id) => StoreError::LoadedMeanwhile { run_id },
+            Err(_) => StoreError::Damaged { what: format!("run id `{earlier}`") },
+        }),
+    }
 }
 
 /// Rows changed in any table since the connection was opened, triggers included.

@@ -30,24 +30,23 @@ pub(super) fn apply(
     for (rule_no, rule) in job.set_rules() {
         let place = rule_no as i64;
         outcomes[rule_no] = match &rule.condition {
-            Condition::Row(_) => continue,
+            Condition::Row(_) | Condition::Balance { .. } => continue,
             Condition::Unique { fields } => unique(transaction, &run_id, &job.layout, place, fields)?,
             Condition::References { fields, table, columns } => {
                 references(transaction, &run_id, &job.layout, place, fields, (table, columns))?
             }
-            Condition::Balance { sum, by, to } => {
-                let terms = Balance { sum: *sum, by, to: *to };
-                balance::apply(transaction, fence.run_id, &job.layout, (place, rule), &terms)?
-            }
         };
     }
-    for (rule_no, _) in job.rules.iter().enumerate().filter(|(_, rule)| rule.on_breach == OnBreach::Hold) {
-        transaction.execute(
-            "INSERT INTO crossfoot_exclusion (run_id, chunk_no, record_no, kind)
-             SELECT run_id, chunk_no, record_no, 'held' FROM crossfoot_breach WHERE run_id = ?1 AND rule_no = ?2 ON CONFLICT DO NOTHING",
-            params![run_id, rule_no as i64],
-        )?;
+    hold(transaction, &run_id, job)?;
+    // What must balance is what goes into final: a held leg would leave its other half alone there.
+    for (rule_no, rule) in job.set_rules() {
+        if let Condition::Balance { sum, by, to } = &rule.condition {
+            let terms = Balance { sum: *sum, by, to: *to };
+            outcomes[rule_no] =
+                balance::apply(transaction, fence.run_id, &job.layout, (rule_no as i64, rule), &terms)?;
+        }
     }
+    hold(transaction, &run_id, job)?;
     let mut counts = match job.layout.mode {
         Mode::Append => append_keys(transaction, &run_id, &job.layout)?,
         Mode::Upsert => merge_keys(transaction, &run_id, &job.layout)?,
@@ -59,6 +58,19 @@ pub(super) fn apply(
         &run_id,
     )?;
     Ok((outcomes, counts))
+}
+
+/// Keeps the breaches of rules that hold records back out of final.
+fn hold(transaction: &Transaction<'_>, run_id: &str, job: &Job) -> Result<(), StoreError> {
+    for (rule_no, _) in job.rules.iter().enumerate().filter(|(_, rule)| rule.on_breach == OnBreach::Hold) {
+        transaction.execute(
+            "INSERT INTO crossfoot_exclusion (run_id, chunk_no, record_no, kind)
+             SELECT run_id, chunk_no, record_no, 'held' FROM crossfoot_breach WHERE run_id = ?1 AND rule_no = ?2
+             ON CONFLICT DO NOTHING",
+            params![run_id, rule_no as i64],
+        )?;
+    }
+    Ok(())
 }
 
 fn count(transaction: &Transaction<'_>, sql: &str, run_id: &str) -> Result<u64, StoreError> {
@@ -156,11 +168,12 @@ fn references(
     fields: &[usize],
     (table, referred): (&str, &[String]),
 ) -> Result<RuleOutcome, StoreError> {
-    require(transaction, table, referred)?;
+    let typed = referred.iter().map(String::as_str).zip(fields.iter().map(|at| &layout.fields[*at].ty));
+    require(transaction, table, typed)?;
     let (staging, none_null) = (quoted(&layout.staging), none_null(layout, fields));
     let equal: Vec<_> = names(layout, fields)
         .zip(referred)
-        .map(|(field, column)| format!("t.{} = s.{}", quoted(column), quoted(field)))
+        .map(|(field, column)| format!("t.{} = s.{} COLLATE BINARY", quoted(column), quoted(field)))
         .collect();
     let examined = count(
         transaction,

@@ -232,7 +232,7 @@ impl<'statement, T> Alongside<'statement, T> {
 
     fn advance(&mut self) -> Result<(), StoreError> {
         self.next = match self.rows.next()? {
-            Some(row) => Some(((row.get(0)?, row.get(1)?), (self.what)(row)?)),
+            Some(row) => Some(((number(row, 0)?, number(row, 1)?), (self.what)(row)?)),
             None => None,
         };
         Ok(())
@@ -260,6 +260,16 @@ impl<'statement, T> Alongside<'statement, T> {
     }
 }
 
+/// A chunk's or record's number. One that cannot be is read as one that no source has, and so is found to differ.
+fn number(row: &Row<'_>, column: usize) -> rusqlite::Result<u64> {
+    Ok(u64::try_from(row.get::<_, i64>(column)?).unwrap_or(i64::MAX as u64))
+}
+
+/// The worker, in the third column; as [`number`].
+fn worker(row: &Row<'_>) -> rusqlite::Result<u32> {
+    Ok(u32::try_from(row.get::<_, i64>(2)?).unwrap_or(u32::MAX))
+}
+
 fn exclusion(row: &Row<'_>) -> rusqlite::Result<Exclusion> {
     let kind: String = row.get(2)?;
     Ok(if kind == "merged" { Exclusion::Merged } else { Exclusion::Held })
@@ -285,7 +295,7 @@ pub(super) fn read_back(
          WHERE run_id = ?1 AND chunk_no >= ?2 AND chunk_no < ?3 ORDER BY chunk_no, record_no",
     )?;
     let mut rejects: Alongside<'_, (u32, Vec<u8>)> =
-        Alongside::new(rejects_statement.query(bounds)?, |row| Ok((row.get(2)?, row.get(3)?)))?;
+        Alongside::new(rejects_statement.query(bounds)?, |row| Ok((worker(row)?, row.get(3)?)))?;
     let mut exclusions = Alongside::new(exclusions_statement.query(bounds)?, exclusion)?;
     let mut statement = connection.prepare(&select(kind, layout))?;
     let mut rows = statement.query(bounds)?;
@@ -293,7 +303,7 @@ pub(super) fn read_back(
     loop {
         let row = rows.next()?;
         let at: Option<At> = match row {
-            Some(row) => Some((row.get(0)?, row.get(1)?)),
+            Some(row) => Some((number(row, 0)?, number(row, 1)?)),
             None => None,
         };
         while let Some((reject_at, (worker_id, raw))) = rejects.take_before(at)? {
@@ -312,7 +322,7 @@ pub(super) fn read_back(
             record::begin(&mut out.block.bytes, RecordNo(at.1));
             rows::read(row, 4, layout, &mut out.block.bytes)?;
         }
-        if !out.push(entry_kind, at, row.get(2)?, excluded)? {
+        if !out.push(entry_kind, at, worker(row)?, excluded)? {
             return Ok(());
         }
     }

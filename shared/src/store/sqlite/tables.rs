@@ -2,7 +2,7 @@
 
 use domain::layout::Layout;
 use domain::value::FieldType;
-use rusqlite::Connection;
+use rusqlite::{Connection, OptionalExtension};
 
 use crate::store::StoreError;
 
@@ -151,6 +151,11 @@ fn check(connection: &Connection, table: &Table) -> Result<(), StoreError> {
         return Ok(());
     }
     let mut differences = Vec::new();
+    if declares_conflict_handling(connection, &table.name)? {
+        // A REPLACE deletes other rows, and SQLite does not even count them as changed.
+        differences
+            .push("it is declared with an ON CONFLICT clause, which may drop or delete rows silently".into());
+    }
     for column in &table.columns {
         let Some(there) = found.iter().find(|there| there.name.eq_ignore_ascii_case(&column.name)) else {
             differences.push(format!("column {} {} is missing", column.name, column.ty));
@@ -189,18 +194,46 @@ fn check(connection: &Connection, table: &Table) -> Result<(), StoreError> {
     }
 }
 
-/// Whether `table` is there and has these columns; what is missing, in words, otherwise.
-pub(super) fn require(connection: &Connection, table: &str, columns: &[String]) -> Result<(), StoreError> {
+fn declares_conflict_handling(connection: &Connection, table: &str) -> Result<bool, StoreError> {
+    let sql: Option<String> = connection
+        .query_row(
+            "SELECT sql FROM sqlite_schema WHERE type = 'table' AND lower(name) = lower(?1)",
+            [table],
+            |row| row.get(0),
+        )
+        .optional()?
+        .flatten();
+    let words = sql.unwrap_or_default().to_ascii_uppercase();
+    let words: Vec<_> = words.split_whitespace().collect();
+    Ok(words.windows(2).any(|pair| pair[0].ends_with("ON") && pair[1].starts_with("CONFLICT")))
+}
+
+/// Whether `table` has these columns, and each stores what its field is; what is wrong, in words, otherwise.
+/// SQLite compares across storage classes by coercing: `'007'` would be found among integers.
+pub(super) fn require<'a>(
+    connection: &Connection,
+    table: &str,
+    columns: impl Iterator<Item = (&'a str, &'a FieldType)>,
+) -> Result<(), StoreError> {
     let found = found_columns(connection, table)?;
     if found.is_empty() {
         return Err(StoreError::NoSuchTable {
             what: format!("a rule refers to table {table}, which is not in the store"),
         });
     }
-    for column in columns {
-        if !found.iter().any(|there| there.name.eq_ignore_ascii_case(column)) {
+    for (column, ty) in columns {
+        let Some(there) = found.iter().find(|there| there.name.eq_ignore_ascii_case(column)) else {
             return Err(StoreError::NoSuchTable {
                 what: format!("a rule refers to column {column} of table {table}, which has none such"),
+            });
+        };
+        if affinity(&there.ty) != column_type(ty) {
+            return Err(StoreError::NoSuchTable {
+                what: format!(
+                    "a rule refers to column {column} of table {table}, which stores {}; the field is {ty}, stored as {}",
+                    affinity(&there.ty),
+                    column_type(ty)
+                ),
             });
         }
     }

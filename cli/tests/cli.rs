@@ -1,0 +1,20 @@
+//! The built binary, driven as a user would: what it prints, what it says when it fails, how it exits.
+
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::print_stderr,
+    reason = "a test stops at the first surprise"
+)]
+
+mod cli {
+    mod bad_data;
+    mod desk;
+    mod killed;
+    mod memory;
+    mod refused;
+    mod together;
+    mod unfinished;
+    mod unreconciled;
+    mod well;
+}

@@ -1,0 +1,219 @@
+//! Exit code 0: what was asked for is done, and every command can tell of it.
+
+use std::io::Write;
+
+use flate2::Compression;
+use flate2::write::GzEncoder;
+use serde_json::Value;
+
+use super::desk::{CONTENT, Desk, csv, postings};
+
+const ROWS: [&str; 2] = ["1,2024-02-29,10.00,IBAN-DE-4711", "2,2024-02-29,-10.00,\"IBAN-DE-4711, twice\""];
+
+fn loaded() -> Desk {
+    let desk = Desk::with(csv(&ROWS));
+    desk.load().exits(0);
+    desk
+}
+
+fn run_ids(desk: &Desk) -> Vec<String> {
+    let runs = desk.run(&["runs", "--json"]).exits(0).json();
+    runs.as_array().unwrap().iter().map(|run| run["run_id"].as_str().unwrap().to_owned()).collect()
+}
+
+#[test]
+fn a_sound_source_is_promoted_and_the_report_says_so() {
+    let desk = Desk::with(csv(&ROWS));
+    desk.load().exits(0).prints(&["RECONCILED", "fingerprint", "postings", "audit verify"]);
+    assert_eq!(desk.final_rows(), 2);
+    let json = desk.report();
+    assert_eq!((&json["outcome"], &json["all_passed"]), (&"reconciled".into(), &true.into()));
+    let levels = json["levels"].as_array().unwrap();
+    assert_eq!(levels.len(), 3);
+    for level in levels {
+        assert_eq!((&level["records"], &level["sums"][0]), (&2.into(), &"0.00".into()));
+        assert_eq!(level["fingerprint"], levels[0]["fingerprint"]);
+    }
+}
+
+#[test]
+fn every_command_that_prints_prints_text_for_people_and_json_for_machines() {
+    let desk = loaded();
+    let table: [(&[&str], &str); 9] = [
+        (&["runs"], "reconciled"),
+        (&["show"], "reconciled"),
+        (&["workers"], "processor-"),
+        (&["rejects"], "it has no rejects"),
+        (&["explain"], "is promoted"),
+        (&["report"], "RECONCILED"),
+        (&["audit", "verify"], "intact"),
+        (&["check", "job.toml", "--source", "in.csv"], "job postings is in order"),
+        (&["fingerprint", "job.toml", "--source", "in.csv"], "\"records\": 2"),
+    ];
+    for (line, text) in table {
+        let ended = desk.run(line).exits(0).prints(&[text]);
+        assert_eq!(ended.err, "", "nothing is amiss: {ended}");
+        let json = [line, &["--json"]].concat();
+        let ended = desk.run(&json).exits(0);
+        assert_eq!(ended.err, "", "nothing is amiss: {ended}");
+        assert!(ended.json().is_object() || ended.json().is_array(), "{ended}");
+    }
+    let json = desk.run(&["run", "job.toml", "--source", "in.csv", "--json", "--again"]).exits(1);
+    assert_eq!(json.json()["outcome"], "not-reconciled", "{json}");
+}
+
+#[test]
+fn a_report_is_text_or_json_or_one_page_and_goes_where_it_is_told() {
+    let desk = loaded();
+    let run_id = run_ids(&desk).remove(0);
+    for (format, begin) in [("text", "RECONCILED"), ("json", "{"), ("html", "<!doctype html>")] {
+        let printed = desk.run(&["report", "--format", format]).exits(0).prints(&[&run_id]).out;
+        assert!(printed.to_lowercase().starts_with(&begin.to_lowercase()), "{printed}");
+        desk.run(&["report", "--format", format, "-o", "report.out"]).exits(0).says(&["report.out"]);
+        let written = std::fs::read_to_string(desk.path("report.out")).unwrap();
+        assert_eq!(written.trim_end(), printed.trim_end());
+    }
+    let page = desk.run(&["report", "--format", "html"]).exits(0).out;
+    for elsewhere in ["src=\"http", "href=\"http", "<script src", "<link"] {
+        assert!(!page.contains(elsewhere), "the page needs {elsewhere}");
+    }
+}
+
+#[test]
+fn a_run_is_named_by_its_id_by_the_beginning_or_end_of_it_or_as_last() {
+    let desk = loaded();
+    desk.put("other.csv", csv(&["3,2024-02-29,1.00,x"]));
+    desk.run(&["run", "job.toml", "--source", "other.csv"]).exits(0);
+    let ids = run_ids(&desk);
+    let (newest, oldest) = (&ids[0], &ids[1]);
+    let shown = |name: &str| desk.run(&["show", name, "--json"]).exits(0).json()["run_id"].clone();
+    assert_eq!(shown("last"), newest.as_str());
+    for id in [newest, oldest] {
+        for name in [id.as_str(), &id[id.len() - 12..], &id[..20], &id.to_uppercase()] {
+            assert_eq!(shown(name), id.as_str(), "{name}");
+        }
+    }
+    // What both begin with is the day: it does not say which.
+    desk.run(&["show", &newest[..6]]).exits(2).says(&[&newest[..6], "fits 2 runs", "give more of the id"]);
+}
+
+#[test]
+fn standard_input_is_a_source() {
+    let desk = Desk::new();
+    desk.pipe(&["run", "job.toml", "--source", "-"], &csv(&ROWS)).exits(0).prints(&["RECONCILED"]);
+    assert_eq!(desk.final_rows(), 2);
+    let of_stream = desk.pipe(&["fingerprint", "job.toml", "--source", "-"], &csv(&ROWS)).exits(0).json();
+    assert_eq!(of_stream["fingerprint"], desk.report()["levels"][2]["fingerprint"]);
+}
+
+#[test]
+fn a_compressed_source_has_the_fingerprint_of_its_content() {
+    let (plain, packed) = (Desk::with(postings(500)), Desk::new());
+    let mut gzip = GzEncoder::new(Vec::new(), Compression::default());
+    gzip.write_all(&postings(500)).unwrap();
+    packed.put("in.csv.gz", gzip.finish().unwrap());
+    plain.load().exits(0);
+    packed.run(&["run", "job.toml", "--source", "in.csv.gz", "--chunk-bytes", "1000"]).exits(0);
+    assert_eq!(packed.final_rows(), 500);
+    assert_eq!(plain.report()["levels"], packed.report()["levels"]);
+}
+
+#[test]
+fn what_a_sender_computes_is_what_a_receiver_checks() {
+    let desk = Desk::with(postings(300));
+    let sent = desk.run(&["fingerprint", "job.toml", "--source", "in.csv"]).exits(0);
+    desk.put("declared.json", &sent.out);
+    desk.run(&["run", "job.toml", "--source", "in.csv", "--declared", "declared.json"]).exits(0);
+    let report = desk.report();
+    assert_eq!(sent.json()["fingerprint"], report["levels"][2]["fingerprint"]);
+    let of_declared = |check: &&Value| check["stage"] == "declared" && check["verdict"] == "pass";
+    let declared = report["checks"].as_array().unwrap().iter().filter(of_declared).count();
+    assert!(declared >= 5, "records, bytes, amount, SHA-256 and fingerprint are checked: {declared}");
+}
+
+#[test]
+fn a_job_file_made_from_a_sample_loads_that_sample() {
+    let desk = Desk::with(postings(50));
+    desk.run(&["init", "--sample", "in.csv", "-o", "made.toml"]).exits(0).says(&["made.toml", "check"]);
+    desk.run(&["check", "made.toml", "--source", "in.csv"]).exits(0).prints(&["is in order"]);
+    desk.run(&["run", "made.toml", "--source", "in.csv"]).exits(0).prints(&["RECONCILED"]);
+    // Nor is a job file that somebody may have worked on written over.
+    desk.run(&["init", "--sample", "in.csv", "-o", "made.toml"]).exits(2).says(&["made.toml", "exists"]);
+}
+
+#[test]
+fn a_head_that_was_noted_is_still_in_the_log_later() {
+    let desk = loaded();
+    let noted = desk.run(&["audit", "verify", "--json"]).exits(0).json();
+    let head = format!("{}:{}", noted["events"], noted["head"].as_str().unwrap());
+    desk.put("other.csv", csv(&["3,2024-02-29,1.00,x"]));
+    desk.run(&["run", "job.toml", "--source", "other.csv"]).exits(0);
+    desk.run(&["audit", "verify", "--head", &head]).exits(0).prints(&["intact"]);
+    desk.run(&["audit", "verify", "--head", "7"]).exits(2).says(&["`7` is not a head", "NUMBER:HASH"]);
+}
+
+#[test]
+fn a_purged_run_can_still_be_shown_and_reported() {
+    let desk = loaded();
+    let before = desk.report();
+    desk.run(&["purge", "--reason", "kept long enough"]).exits(0).prints(&["2 rows removed", "stay"]);
+    assert_eq!(desk.number("SELECT count(*) FROM stg_postings"), 0);
+    assert_eq!(desk.final_rows(), 2);
+    let after = desk.report();
+    for part in ["checks", "levels", "balance", "workers", "outcome"] {
+        assert_eq!(before[part], after[part], "{part}");
+    }
+    desk.run(&["show"]).exits(0).prints(&["reconciled", "fingerprint, staging to final"]);
+    desk.run(&["runs"]).exits(0).prints(&["purged"]);
+    desk.run(&["rejects"]).exits(0).prints(&["purged"]);
+    desk.run(&["explain"]).exits(0);
+    desk.run(&["audit", "verify"]).exits(0);
+}
+
+#[test]
+fn the_command_line_goes_before_the_environment_and_that_before_the_file() {
+    let desk = Desk::with(csv(&ROWS));
+    desk.put("crossfoot.toml", "[store]\nurl = \"sqlite:from-file.db\"\n");
+    let line = ["run", "job.toml", "--source", "in.csv"];
+    desk.run(&line).exits(0);
+    let from_environment = |line: &[&str]| {
+        let mut command = desk.command(line);
+        command.env("CROSSFOOT__STORE__URL", "sqlite:from-environment.db");
+        assert!(command.output().unwrap().status.success());
+    };
+    from_environment(&line);
+    from_environment(&[&line[..], &["--store", "sqlite:from-flag.db"]].concat());
+    for name in ["from-file.db", "from-environment.db", "from-flag.db"] {
+        assert!(desk.path(name).exists(), "{name}");
+    }
+}
+
+#[test]
+fn the_demo_reconciles_and_a_damaged_demo_does_not() {
+    let desk = Desk::new();
+    desk.run(&["demo", "--records", "3000"]).exits(0).prints(&["RECONCILED"]).says(&["look closer"]);
+    let store = "sqlite:crossfoot-demo/crossfoot.db";
+    for damage in ["lost-record", "cent", "swapped-value", "doubled-record"] {
+        let ended = desk.run(&["demo", "--records", "3000", "--inject", damage]).exits(1);
+        ended.prints(&["NOT RECONCILED"]).says(&["damage: record"]);
+        let found = desk.run(&["explain", "--json", "--store", store]).exits(0).json();
+        assert!(found["findings_total"].as_u64().unwrap() > 0, "{damage} is not walked down");
+        assert!(found["findings"][0]["record_no"].as_u64().unwrap() > 0, "{damage}");
+    }
+}
+
+#[test]
+fn help_and_version_are_no_errors() {
+    let desk = Desk::new();
+    desk.run(&["--help"]).exits(0).prints(&["Exit codes:", "fingerprint", "resume"]);
+    desk.run(&["--version"]).exits(0).prints(&[env!("CARGO_PKG_VERSION")]);
+    desk.run(&["run", "--help"]).exits(0).prints(&["--pause-after", "--declared", "--again"]);
+}
+
+#[test]
+fn a_preview_shows_records_and_says_which_would_be_rejected() {
+    let desk = Desk::with(csv(&["1,2024-02-29,10.00,IBAN-DE-4711", "2,2024-02-30,1.00,x"]));
+    let ended = desk.run(&["check", "job.toml", "--source", "in.csv"]).exits(0);
+    ended.prints(&[CONTENT, "CREATE TABLE", "record 2, byte", "would be rejected", "booked_on"]);
+    assert!(!desk.path("crossfoot.db").exists(), "a look leaves no store behind");
+}

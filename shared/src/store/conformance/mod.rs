@@ -1,0 +1,139 @@
+//! The contract of [`super`] as tests, one for each sentence of it, for every adapter alike.
+//!
+//! An adapter's test module has an `async fn make() -> Subject` that sets up an empty database of its own, and says
+//! `store_conformance!(make);`.
+
+mod commit;
+mod fencing;
+mod fixture;
+mod promotion;
+mod reading;
+mod rules;
+
+use std::future::Future;
+use std::sync::Arc;
+use std::time::Duration;
+
+use async_trait::async_trait;
+use tokio::time::timeout;
+
+use super::{Store, StoreError};
+pub(crate) use commit::*;
+pub(crate) use fencing::*;
+pub(crate) use promotion::*;
+pub(crate) use reading::*;
+pub(crate) use rules::*;
+
+/// When everything in these tests happens, in milliseconds since 1970.
+const NOW_MS: i64 = 1_700_000_000_000;
+
+/// Whatever a store does, it does within this time.
+const PATIENCE: Duration = Duration::from_secs(60);
+
+/// The database behind a store, for what its traits rightly do not offer.
+#[async_trait]
+pub(crate) trait Database: Send + Sync {
+    /// Runs a statement on a connection of its own.
+    async fn execute(&self, sql: &str) -> Result<(), String>;
+    /// The number that a query finds.
+    async fn count(&self, sql: &str) -> Result<u64, String>;
+    /// Opens the same database once more, as another process does.
+    async fn open(&self) -> Result<Arc<dyn Store>, StoreError>;
+}
+
+/// A store under test.
+pub(crate) struct Subject {
+    /// The store, nothing in it.
+    pub(crate) store: Arc<dyn Store>,
+    /// What it is kept in.
+    pub(crate) database: Box<dyn Database>,
+    /// Gives every row of `stg_kinds` a value of `flag` that no boolean has; `None`: the database keeps none.
+    pub(crate) foreign: Option<&'static str>,
+}
+
+/// Declares every test of the contract for the adapter that `$make` sets up.
+macro_rules! store_conformance {
+    ($make:path) => {
+        store_conformance! { $make:
+            a_commit_books_the_chunk_its_rows_its_rejects_and_its_breaches
+            a_second_commit_of_a_chunk_changes_nothing
+            a_run_that_no_longer_loads_takes_no_batch
+            an_unknown_run_or_chunk_takes_no_batch
+            a_commit_that_fails_leaves_nothing
+            of_concurrent_commits_each_chunk_takes_one
+            a_commit_that_nobody_waits_for_is_whole_or_not_there
+            a_chunk_that_was_set_aside_may_still_be_committed
+            a_lease_is_held_until_its_time_is_over
+            whoever_evicts_takes_a_lease_that_is_held
+            a_lease_that_was_let_go_is_free_and_the_time_is_booked
+            nobody_takes_up_a_run_that_is_not_there
+            an_older_fence_changes_nothing
+            a_permit_is_for_its_own_run
+            every_legal_step_is_taken_and_logged
+            an_illegal_step_is_refused_and_not_logged
+            a_chunk_is_booked_once_and_as_it_was_cut
+            chunks_are_paged_in_order
+            staging_reads_back_byte_for_byte
+            final_reads_back_byte_for_byte
+            null_is_not_empty_text
+            a_value_that_the_type_cannot_have_is_foreign
+            rows_and_rejects_come_in_record_order
+            a_range_of_chunks_reads_back_just_these
+            reading_back_sees_the_tables_and_not_the_ledger
+            excluded_records_are_flagged
+            blocks_are_of_bounded_size
+            dropping_the_receiver_ends_reading_back
+            a_unique_rule_names_every_record_that_shares_its_value
+            a_references_rule_names_records_that_are_not_found
+            a_balance_is_exact_where_floats_are_not
+            a_balance_over_everything_is_one_group
+            a_group_that_is_held_is_held_whole
+            row_rules_count_as_the_processors_counted
+            appending_names_keys_that_come_twice
+            a_held_record_is_nobodys_duplicate
+            appending_names_keys_that_are_in_final_already
+            upserting_merges_into_the_last_record_with_a_key
+            rules_applied_again_say_the_same
+            a_promotion_makes_rows_visible_with_their_run
+            nobody_sees_a_promotion_before_it_is_committed
+            a_promotion_that_is_left_leaves_nothing
+            nobody_else_writes_while_a_promotion_is_under_way
+            a_run_that_cannot_become_promoted_is_not
+            a_row_that_final_refuses_is_named_as_such
+            rows_without_a_key_are_all_promoted
+            upserting_replaces_the_rows_of_an_earlier_run
+            what_a_rule_holds_stays_out_of_final
+            a_row_that_is_not_in_final_reads_back_as_absent
+        }
+    };
+    ($make:path : $($name:ident)+) => { $(
+        #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+        async fn $name() {
+            $crate::store::conformance::$name(&$make).await;
+        }
+    )+ };
+}
+pub(crate) use store_conformance;
+
+async fn soon<T>(future: impl Future<Output = T>) -> T {
+    timeout(PATIENCE, future).await.expect("the store does not answer")
+}
+
+impl Subject {
+    async fn execute(&self, sql: &str) {
+        self.database.execute(sql).await.unwrap_or_else(|error| panic!("{sql}: {error}"));
+    }
+
+    async fn count(&self, sql: &str) -> u64 {
+        self.database.count(sql).await.unwrap_or_else(|error| panic!("{sql}: {error}"))
+    }
+
+    /// Rows of the final table that everyone sees.
+    async fn final_rows(&self) -> u64 {
+        self.count("SELECT count(*) FROM entries").await
+    }
+
+    async fn again(&self) -> Arc<dyn Store> {
+        self.database.open().await.unwrap()
+    }
+}
