@@ -10,7 +10,7 @@ use coordinator::window::WindowLimits;
 use shared::broker::Broker;
 use shared::broker::in_process::{InProcess, Limits};
 use shared::clock::SystemClock;
-use shared::config::{FleetSettings, Settings};
+use shared::config::{FleetSettings, Settings, without_secrets};
 use shared::store::Store;
 use shared::store::sqlite::SqliteStore;
 use tokio::sync::watch;
@@ -45,7 +45,8 @@ pub(crate) async fn store(settings: &Settings, create: bool) -> Result<Arc<dyn S
     let url = &settings.store.url;
     if url.starts_with("postgres:") || url.starts_with("postgresql:") {
         return Err(Failure::usage(format!(
-            "`{url}`: PostgreSQL stores are not in this version; use sqlite:PATH"
+            "`{}`: PostgreSQL stores are not in this version; use sqlite:PATH",
+            without_secrets(url)
         )));
     }
     let opened = if create { SqliteStore::open(url).await } else { SqliteStore::open_existing(url).await };
@@ -55,9 +56,10 @@ pub(crate) async fn store(settings: &Settings, create: bool) -> Result<Arc<dyn S
 fn broker(settings: &Settings) -> Result<Arc<dyn Broker>, Failure> {
     match settings.broker.url.as_str() {
         "memory:" => Ok(Arc::new(InProcess::new(Limits::default()))),
-        url => {
-            Err(Failure::usage(format!("`{url}`: this version has the in-process broker only; use memory:")))
-        }
+        url => Err(Failure::usage(format!(
+            "`{}`: this version has the in-process broker only; use memory:",
+            without_secrets(url)
+        ))),
     }
 }
 

@@ -154,6 +154,7 @@ impl Reconcile<'_> {
             first_gap: verified.tiled.1,
             sha256_before: self.run.source_sha256,
             sha256_split: split.sha256,
+            stream_interrupted: self.run.source_sha256.is_none() && self.run.interrupted,
             changed: self.source_changed.clone(),
             bytes_on_disk: split.bytes_on_disk,
         }

@@ -194,10 +194,11 @@ impl Amount {
             match byte {
                 b'0'..=b'9' => {
                     seen_digit = true;
-                    mantissa = mantissa * 10 + i128::from(byte - b'0');
-                    if mantissa > MANTISSA_MAX {
+                    // Before multiplying: ten times 38 digits may be more than an i128 holds.
+                    if mantissa > MANTISSA_MAX / 10 {
                         return Err(well_formed_or(digits, AmountError::TooManyDigits));
                     }
+                    mantissa = mantissa * 10 + i128::from(byte - b'0');
                     if seen_point {
                         scale += 1;
                         if scale > DIGITS_MAX {
@@ -402,7 +403,13 @@ mod tests {
             ("12x", NotANumber),
             ("1234567890123456789012345678901234567890x", NotANumber),
             ("100000000000000000000000000000000000000", TooManyDigits),
+            // 2^128 + 1 and a digit more: what wraps around must not come out as a small amount.
+            ("340282366920938463463374607431768211457", TooManyDigits),
+            ("3402823669209384634633746074317682114570000000000", TooManyDigits),
             ("1234567890123456789012345678901234567890", TooManyDigits),
+            // More than an i128 holds, after any digit: 2 to the 128th, and one more.
+            ("340282366920938463463374607431768211457", TooManyDigits),
+            ("99999999999999999999999999999999999999999", TooManyDigits),
             ("0.000000000000000000000000000000000000001", TooManyDigits),
         ];
         for (text, error) in table {
@@ -446,6 +453,16 @@ mod tests {
     }
 
     proptest! {
+        #[test]
+        fn any_digits_are_an_amount_exactly_when_there_are_at_most_38(digits in "[1-9][0-9]{0,60}") {
+            let parsed = Amount::from_str(&digits);
+            if digits.len() <= 38 {
+                prop_assert_eq!(parsed.unwrap().to_string(), digits);
+            } else {
+                prop_assert_eq!(parsed, Err(AmountError::TooManyDigits));
+            }
+        }
+
         #[test]
         fn any_amount_prints_and_reads_back(mantissa in -MANTISSA_MAX..=MANTISSA_MAX, scale in 0_u8..=38) {
             let one = Amount::new(mantissa, scale).unwrap();

@@ -129,6 +129,15 @@ impl Settings {
     }
 }
 
+/// `url` without the user and password that may stand in it, for messages.
+#[must_use]
+pub fn without_secrets(url: &str) -> String {
+    match (url.find("://"), url.rfind('@')) {
+        (Some(scheme), Some(at)) if scheme < at => format!("{}://***{}", &url[..scheme], &url[at..]),
+        _ => url.to_owned(),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -137,6 +146,13 @@ mod tests {
         let file = tempfile::NamedTempFile::new().unwrap();
         std::fs::write(file.path(), text).unwrap();
         Settings::load(Some(file.path()))
+    }
+
+    #[test]
+    fn a_url_in_a_message_has_no_password() {
+        assert_eq!(without_secrets("amqp://anna:gehe@im/@mq:5672/v"), "amqp://***@mq:5672/v");
+        assert_eq!(without_secrets("sqlite:a@b.db"), "sqlite:a@b.db");
+        assert_eq!(without_secrets("@://x"), "@://x");
     }
 
     #[test]

@@ -73,6 +73,13 @@ pub(super) fn source_checks(evidence: &StagingEvidence, at_ms: i64, checks: &mut
                 at_ms,
             );
             result.verdict = Verdict::Vacuous;
+            if source.stream_interrupted {
+                result.verdict = Verdict::Warn;
+                result.message =
+                    "the stream was interrupted before its end, and handed in again: nothing but \
+                                  declared totals can prove that this was all of it"
+                        .into();
+            }
             result
         }
     });

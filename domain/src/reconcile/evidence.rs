@@ -49,6 +49,8 @@ pub struct SourceEvidence {
     pub sha256_before: Option<Hash>,
     /// The same, taken of the bytes that were split.
     pub sha256_split: Hash,
+    /// Whether it is a stream of which nobody saw the end before it was interrupted.
+    pub stream_interrupted: bool,
     /// What changed about the file between opening it and now, in words; `None` if nothing did.
     pub changed: Option<String>,
     /// Its length on disk.

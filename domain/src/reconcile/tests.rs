@@ -69,6 +69,7 @@ fn good() -> StagingEvidence {
             first_gap: None,
             sha256_before: Some(hash),
             sha256_split: hash,
+            stream_interrupted: false,
             changed: None,
             bytes_on_disk: 30,
         },

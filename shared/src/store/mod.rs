@@ -47,7 +47,9 @@ use model::{
 #[derive(Debug, Error)]
 pub enum StoreError {
     /// It cannot be opened.
-    #[error("the store {url} cannot be opened: {reason}")]
+    #[error(
+        "the store {url} cannot be opened: {reason}; check the path given with `--store` or in the configuration, and who may write there"
+    )]
     Unreachable {
         /// The store's URL, without secrets.
         url: String,
@@ -91,6 +93,14 @@ pub enum StoreError {
         what: String,
         /// Where.
         url: String,
+    },
+    /// Another run was opened on the same bytes between looking and opening.
+    #[error(
+        "run {run_id} took the very same bytes up just now; nothing was loaded. If they are to be loaded once more, say `--again`"
+    )]
+    TakenMeanwhile {
+        /// The other run.
+        run_id: String,
     },
     /// Someone else has taken the run up.
     #[error("run {run_id} was taken over by another coordinator, cancelled or finished; this one stops")]
@@ -150,6 +160,7 @@ impl StoreError {
                 | Self::TableDiffers { .. }
                 | Self::NoSuchTable { .. }
                 | Self::NoSuchRun { .. }
+                | Self::TakenMeanwhile { .. }
                 | Self::Step(_)
         )
     }

@@ -378,6 +378,7 @@ fn permit(run_id: RunId, layout: &Layout, found: &[Found]) -> Permit {
             first_gap: None,
             sha256_before: Some(sha256),
             sha256_split: sha256,
+            stream_interrupted: false,
             changed: None,
             bytes_on_disk: bytes,
         },

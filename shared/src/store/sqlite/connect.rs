@@ -72,7 +72,7 @@ impl SqliteStore {
     }
 
     async fn connect(url: &str, create: bool) -> Result<Self, StoreError> {
-        let bad = || StoreError::BadUrl { url: url.into() };
+        let bad = || StoreError::BadUrl { url: crate::config::without_secrets(url) };
         let path = url.strip_prefix("sqlite:").filter(|path| !path.is_empty()).ok_or_else(bad)?;
         let path = PathBuf::from(path.strip_prefix("//").unwrap_or(path));
         let unreachable = |reason: String| StoreError::Unreachable { url: url.into(), reason };
@@ -91,7 +91,13 @@ impl SqliteStore {
             .synchronous(SqliteSynchronous::Full);
         let mut first =
             SqliteConnection::connect_with(&options).await.map_err(|e| unreachable(reason(&e)))?;
-        migrate(&mut first).await.map_err(|error| match error {
+        let mut migrated = migrate(&mut first).await;
+        for _ in 0..3 {
+            // Two processes may make the same store at the same time: the second finds what the first has made.
+            let Err(MigrateError::Execute(_) | MigrateError::ExecuteMigration(..)) = migrated else { break };
+            migrated = migrate(&mut first).await;
+        }
+        migrated.map_err(|error| match error {
             MigrateError::VersionMissing(found) => StoreError::Newer { found, known: SCHEMA_VERSION },
             MigrateError::VersionTooNew(found, known) => StoreError::Newer { found, known },
             other => unreachable(other.to_string()),

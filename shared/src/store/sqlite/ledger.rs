@@ -115,6 +115,25 @@ impl SqliteStore {
     pub(super) async fn insert_run(&self, new: NewRun) -> Result<Run, StoreError> {
         let run_id = new.run_id;
         self.write(move |transaction| {
+            // Whoever opens runs looks for the same bytes first; two who look at the same time see nothing.
+            if let (Some(sha256), false) = (new.source_sha256, new.again) {
+                let other = transaction.query_row(
+                    "SELECT run_id FROM crossfoot_run WHERE job = ?1 AND (source_sha256 = ?2 OR split_sha256 = ?2)
+                     AND (state IN (?3, ?4, ?5) OR (state = ?6 AND source_bytes > 0)) LIMIT 1",
+                    params![
+                        new.job,
+                        sha256.to_string(),
+                        RunState::Loading.name(),
+                        RunState::Staged.name(),
+                        RunState::AwaitingApproval.name(),
+                        RunState::Promoted.name(),
+                    ],
+                    |row| row.get(0),
+                );
+                if let Some(run_id) = other.optional()? {
+                    return Err(StoreError::TakenMeanwhile { run_id });
+                }
+            }
             transaction.execute(
                 "INSERT INTO crossfoot_job (digest, name, body) VALUES (?1, ?2, ?3) ON CONFLICT (digest) DO NOTHING",
                 params![new.job_digest.to_string(), new.job, new.job_text],
