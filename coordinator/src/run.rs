@@ -239,8 +239,6 @@ impl Coordinator {
             }
             .into());
         };
-        // A table may have been made anew while the run was paused.
-        self.store.prepare(job).await?;
         self.store.clear_findings(fence).await?;
         self.phase(Phase::Verifying, split.records);
         let reconcile = Reconcile {

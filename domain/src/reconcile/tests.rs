@@ -141,6 +141,7 @@ fn each_thing_that_can_be_wrong_fails_the_check_that_is_there_for_it() {
         ("bytes lost", &["bytes processed"], |e| e.ledger.bytes = 24),
         ("record not decoded", &["records decoded"], |e| e.ledger.records = 2),
         ("unbalanced chunk", &["records accepted or rejected"], |e| e.ledger.chunks_unbalanced = 1),
+        ("another record to promote", &["records to promote"], |e| e.to_promote = totals(&["1.00", "2.00"])),
         ("stray row", &["rows outside any chunk"], |e| e.staging.stray_rows = 1),
         (
             "row lost",
@@ -150,7 +151,10 @@ fn each_thing_that_can_be_wrong_fails_the_check_that_is_there_for_it() {
                 "sum of amt, source to staging",
                 "fingerprint, source to staging",
             ],
-            |e| e.staging.totals = totals(&["1.00", "2.00"]),
+            |e| {
+                e.staging.totals = totals(&["1.00", "2.00"]);
+                e.to_promote = e.staging.totals.clone();
+            },
         ),
         ("a cent", &["sum of amt, source to staging", "fingerprint, source to staging"], |e| {
             e.staging.totals = totals(&["1.00", "2.01", "-0.50"]);

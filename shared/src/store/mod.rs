@@ -270,7 +270,8 @@ pub trait Store: Send + Sync {
     /// # Errors
     /// [`StoreError::Fenced`].
     async fn release(&self, fence: Fence, spent_ms: u64) -> Result<(), StoreError>;
-    /// Takes the run a step further in its life, with the log's entry for it.
+    /// Takes the run a step further in its life, with the log's entry for it. The step to *promoted* is not taken
+    /// here: only [`Promotion::commit`] takes it.
     ///
     /// # Errors
     /// [`StoreError::Step`] when the table has no such step, [`StoreError::Fenced`].
@@ -363,7 +364,7 @@ pub trait Store: Send + Sync {
     /// Begins the promotion of a reconciled run. Nobody else writes until it is over.
     ///
     /// # Errors
-    /// [`StoreError::Fenced`].
+    /// [`StoreError::Fenced`]; [`StoreError::TableDiffers`] when final is no longer the job's.
     async fn begin_promotion(
         &self,
         fence: Fence,

@@ -141,16 +141,51 @@ async fn a_trigger_that_drops_one_row_and_adds_another_is_found() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_final_table_that_refuses_a_row_leaves_nothing_and_the_run_can_go_on_without_the_cause() {
+async fn a_final_table_that_refuses_a_row_leaves_nothing_and_another_run_succeeds_without_the_cause() {
     let bench = Bench::new().await;
     let ledger = Ledger::random(42, 30);
     let request = bench.request(&jobs::ledger(), &ledger.csv());
     let run_id = bench.open(&request).await.unwrap();
     bench.execute("CREATE TRIGGER t BEFORE INSERT ON ledger WHEN new.id = 7 BEGIN SELECT RAISE(ABORT, 'no sevens here'); END");
-    let error = bench.drive_with(&bench.coordinator(), run_id, &Drive::default()).await.unwrap_err();
-    assert!(error.to_string().contains("no sevens here"), "{error}");
+    let ended = bench.drive(run_id, &Drive::default()).await.not_reconciled();
+    assert!(ended.check("rows taken by final").message.contains("no sevens here"));
     assert_eq!(bench.final_rows(), 0);
     bench.execute("DROP TRIGGER t");
-    bench.drive(run_id, &Drive::default()).await.promoted();
+    bench.run(&request).await.promoted();
+    assert_eq!(bench.final_rows(), 30);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_final_table_that_may_replace_other_rows_is_refused() {
+    let bench = Bench::new().await;
+    let request = bench.request(&jobs::ledger(), &Ledger::random(42, 30).csv());
+    let run_id = bench.open(&request).await.unwrap();
+    let sql: String = bench
+        .sql()
+        .query_row("SELECT sql FROM sqlite_schema WHERE name = 'ledger'", [], |row| row.get(0))
+        .unwrap();
+    let replacing = sql.replacen("\"account\"", "\"account\" TEXT UNIQUE ON CONFLICT REPLACE, --", 1);
+    assert_ne!(sql, replacing);
+    bench.execute(&format!("DROP TABLE ledger; {replacing}"));
+    let error = bench.drive_with(&bench.coordinator(), run_id, &Drive::default()).await.unwrap_err();
+    assert!(error.to_string().contains("ON CONFLICT"), "{error}");
+    assert_eq!(bench.final_rows(), 0);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn of_two_runs_on_the_same_bytes_one_is_promoted() {
+    // GIVEN two runs that both came past the first look, as two that start at once do
+    let bench = Bench::new().await;
+    let keyless = jobs::ledger().record("amounts = [\"amount\"]");
+    let request = bench.request(&keyless, &Ledger::random(7, 30).csv());
+    let first = bench.open(&request).await.unwrap();
+    let again = coordinator::open::RunRequest { again: true, ..request };
+    let second = bench.open(&again).await.unwrap();
+    bench.execute("UPDATE crossfoot_run SET again = 0");
+    // WHEN both are driven
+    bench.drive(first, &Drive::default()).await.promoted();
+    let ended = bench.drive(second, &Drive::default()).await.not_reconciled();
+    // THEN the second is refused
+    assert!(!ended.failed().is_empty());
     assert_eq!(bench.final_rows(), 30);
 }

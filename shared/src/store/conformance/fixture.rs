@@ -26,17 +26,17 @@ use crate::store::{Blocks, Fence, Lease, Store, StoreError};
 use crate::wire::{Batch, Reject, WireAmount};
 
 /// Each record is a new row, known by its `id`.
-pub(super) const APPEND: &str = "key = [\"id\"]";
+pub(crate) const APPEND: &str = "key = [\"id\"]";
 /// A record replaces the row with its `id`.
-pub(super) const UPSERT: &str = "key = [\"id\"]\nmode = \"upsert\"";
+pub(crate) const UPSERT: &str = "key = [\"id\"]\nmode = \"upsert\"";
 /// Nothing identifies a record.
-pub(super) const KEYLESS: &str = "";
+pub(crate) const KEYLESS: &str = "";
 
 /// In place of a text or an amount: no value.
-pub(super) const NULL: &str = "NULL";
+pub(crate) const NULL: &str = "NULL";
 
 /// A job with the fields `id`, `account` and `amt`, from `stg_entries` to `entries`.
-pub(super) fn job(key: &str, rules: &str) -> Arc<Job> {
+pub(crate) fn job(key: &str, rules: &str) -> Arc<Job> {
     let text = format!(
         r#"[job]
 name = "entries"
@@ -72,7 +72,7 @@ type = "decimal(38,2)"
 
 /// A record of a chunk.
 #[derive(Debug, Clone)]
-pub(super) enum Record<'a> {
+pub(crate) enum Record<'a> {
     /// Accepted.
     Row(Vec<Value<'a>>),
     /// Rejected: its bytes.
@@ -80,7 +80,7 @@ pub(super) enum Record<'a> {
 }
 
 /// An accepted record of [`job`].
-pub(super) fn row<'a>(id: i64, account: &'a str, amt: &str) -> Record<'a> {
+pub(crate) fn row<'a>(id: i64, account: &'a str, amt: &str) -> Record<'a> {
     let account = if account == NULL { Value::Null } else { Value::Text(account) };
     let amt = if amt == NULL {
         Value::Null
@@ -91,7 +91,7 @@ pub(super) fn row<'a>(id: i64, account: &'a str, amt: &str) -> Record<'a> {
 }
 
 /// The canonical form of record `record_no`.
-pub(super) fn canonical(record_no: u64, values: &[Value<'_>]) -> Vec<u8> {
+pub(crate) fn canonical(record_no: u64, values: &[Value<'_>]) -> Vec<u8> {
     let mut out = Vec::new();
     record::begin(&mut out, RecordNo(record_no));
     values.iter().for_each(|value| record::put(&mut out, value));
@@ -99,7 +99,7 @@ pub(super) fn canonical(record_no: u64, values: &[Value<'_>]) -> Vec<u8> {
 }
 
 /// A chunk of `records` records, 10 bytes each, of which the first has number `first`.
-pub(super) fn cut(chunk_no: u64, first: u64, records: u64) -> ChunkCut {
+pub(crate) fn cut(chunk_no: u64, first: u64, records: u64) -> ChunkCut {
     ChunkCut {
         chunk_no: ChunkNo(chunk_no),
         offset: (first - 1) * 10,
@@ -111,7 +111,7 @@ pub(super) fn cut(chunk_no: u64, first: u64, records: u64) -> ChunkCut {
 }
 
 /// The chunks of a source that holds `chunks` one after the other.
-pub(super) fn cuts(chunks: &[Vec<Record<'_>>]) -> Vec<ChunkCut> {
+pub(crate) fn cuts(chunks: &[Vec<Record<'_>>]) -> Vec<ChunkCut> {
     let mut first = 1;
     (0..)
         .zip(chunks)
@@ -124,7 +124,7 @@ pub(super) fn cuts(chunks: &[Vec<Record<'_>>]) -> Vec<ChunkCut> {
 }
 
 /// An event for the log.
-pub(super) fn entry(run_id: Option<RunId>, kind: &str) -> LogEntry {
+pub(crate) fn entry(run_id: Option<RunId>, kind: &str) -> LogEntry {
     LogEntry {
         run_id: run_id.map(|run_id| run_id.to_string()),
         at_ms: NOW_MS,
@@ -135,12 +135,12 @@ pub(super) fn entry(run_id: Option<RunId>, kind: &str) -> LogEntry {
 }
 
 /// The `number`th run; a higher number is a later run.
-pub(super) fn run_id(number: u8) -> RunId {
+pub(crate) fn run_id(number: u8) -> RunId {
     RunId::from_bytes([number; 16])
 }
 
 /// A run of `job` about to be opened.
-pub(super) fn new_run(job: &Job, number: u8) -> NewRun {
+pub(crate) fn new_run(job: &Job, number: u8) -> NewRun {
     NewRun {
         run_id: run_id(number),
         job: job.name.clone(),
@@ -160,7 +160,7 @@ pub(super) fn new_run(job: &Job, number: u8) -> NewRun {
 }
 
 /// A worker about to be registered.
-pub(super) fn new_worker(role: domain::counts::Role, name: &str) -> NewWorker {
+pub(crate) fn new_worker(role: domain::counts::Role, name: &str) -> NewWorker {
     NewWorker {
         name: name.into(),
         role,
@@ -172,12 +172,12 @@ pub(super) fn new_worker(role: domain::counts::Role, name: &str) -> NewWorker {
 }
 
 /// A lease of `owner` that ends a second after [`NOW_MS`].
-pub(super) fn lease(owner: &str) -> Lease {
+pub(crate) fn lease(owner: &str) -> Lease {
     Lease { owner: owner.into(), until_ms: NOW_MS + 1000 }
 }
 
 /// What the splitter of `chunks` found.
-pub(super) fn split_totals(chunks: &[ChunkCut]) -> SplitTotals {
+pub(crate) fn split_totals(chunks: &[ChunkCut]) -> SplitTotals {
     let bytes = chunks.iter().map(|cut| cut.bytes).sum();
     SplitTotals {
         chunks: chunks.len() as u64,
@@ -191,17 +191,17 @@ pub(super) fn split_totals(chunks: &[ChunkCut]) -> SplitTotals {
 
 /// One entry of a read-back, with its bytes.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Found {
-    pub(super) kind: EntryKind,
-    pub(super) chunk_no: u64,
-    pub(super) record_no: u64,
-    pub(super) worker_id: u32,
-    pub(super) excluded: Option<Exclusion>,
-    pub(super) bytes: Vec<u8>,
+pub(crate) struct Found {
+    pub(crate) kind: EntryKind,
+    pub(crate) chunk_no: u64,
+    pub(crate) record_no: u64,
+    pub(crate) worker_id: u32,
+    pub(crate) excluded: Option<Exclusion>,
+    pub(crate) bytes: Vec<u8>,
 }
 
 /// Everything that `blocks` yield.
-pub(super) async fn collect(mut blocks: Blocks) -> Result<Vec<Found>, StoreError> {
+pub(crate) async fn collect(mut blocks: Blocks) -> Result<Vec<Found>, StoreError> {
     let mut found = Vec::new();
     while let Some(block) = blocks.recv().await {
         found.extend(block?.iter().map(|(entry, bytes)| Found {
@@ -218,18 +218,18 @@ pub(super) async fn collect(mut blocks: Blocks) -> Result<Vec<Found>, StoreError
 
 /// A run that was taken up, and the workers that work on it.
 #[derive(Clone)]
-pub(super) struct Loading {
-    pub(super) store: Arc<dyn Store>,
-    pub(super) job: Arc<Job>,
-    pub(super) run_id: RunId,
-    pub(super) fence: Fence,
-    pub(super) processor: WorkerId,
-    pub(super) writer: WorkerId,
+pub(crate) struct Loading {
+    pub(crate) store: Arc<dyn Store>,
+    pub(crate) job: Arc<Job>,
+    pub(crate) run_id: RunId,
+    pub(crate) fence: Fence,
+    pub(crate) processor: WorkerId,
+    pub(crate) writer: WorkerId,
 }
 
 impl Loading {
     /// Opens run `number` of `job`, its tables made.
-    pub(super) async fn begin(store: &Arc<dyn Store>, job: &Arc<Job>, number: u8) -> Self {
+    pub(crate) async fn begin(store: &Arc<dyn Store>, job: &Arc<Job>, number: u8) -> Self {
         use domain::counts::Role;
         store.prepare(job).await.unwrap();
         let run = store.open_run(&new_run(job, number)).await.unwrap();
@@ -239,12 +239,12 @@ impl Loading {
         Self { store: Arc::clone(store), job: Arc::clone(job), run_id: run.run_id, fence, processor, writer }
     }
 
-    pub(super) fn layout(&self) -> &Arc<Layout> {
+    pub(crate) fn layout(&self) -> &Arc<Layout> {
         &self.job.layout
     }
 
     /// What the processor makes of the records of `cut`.
-    pub(super) fn batch(&self, cut: &ChunkCut, records: &[Record<'_>]) -> Batch {
+    pub(crate) fn batch(&self, cut: &ChunkCut, records: &[Record<'_>]) -> Batch {
         let layout = self.layout();
         let mut totals = ControlTotals::starting_at(cut.first_record_no.leaf(), layout);
         let (mut rows, mut rejects) = (Vec::new(), Vec::new());
@@ -289,44 +289,47 @@ impl Loading {
         }
     }
 
-    pub(super) async fn commit(&self, batch: Batch) -> Result<CommitOutcome, StoreError> {
+    pub(crate) async fn commit(&self, batch: Batch) -> Result<CommitOutcome, StoreError> {
         self.store.commit(self.layout(), batch, self.writer).await
     }
 
     /// Splits `chunks`, and commits every one of them.
-    pub(super) async fn load(&self, chunks: &[Vec<Record<'_>>]) -> Vec<ChunkCut> {
+    pub(crate) async fn load(&self, chunks: &[Vec<Record<'_>>]) -> Vec<ChunkCut> {
         let cuts = cuts(chunks);
         self.store.add_chunks(self.fence, &cuts).await.unwrap();
         for (cut, records) in cuts.iter().zip(chunks) {
             let outcome = self.commit(self.batch(cut, records)).await.unwrap();
             assert_eq!(outcome, CommitOutcome::Committed);
         }
-        self.store.finish_split(self.fence, &split_totals(&cuts)).await.unwrap();
+        // No two runs are on the same bytes, unless a test says so.
+        let sha256 = Hash::of(&self.run_id.to_bytes());
+        let totals = SplitTotals { sha256, ..split_totals(&cuts) };
+        self.store.finish_split(self.fence, &totals).await.unwrap();
         cuts
     }
 
     /// Staging as it is.
-    pub(super) async fn staging(&self) -> Vec<Found> {
+    pub(crate) async fn staging(&self) -> Vec<Found> {
         self.staging_in(ChunkRange::ALL).await
     }
 
     /// The chunks of `range` as they are in staging.
-    pub(super) async fn staging_in(&self, range: ChunkRange) -> Vec<Found> {
+    pub(crate) async fn staging_in(&self, range: ChunkRange) -> Vec<Found> {
         collect(self.store.read_staging(self.run_id, self.layout(), range).await).await.unwrap()
     }
 
     /// One legal step.
-    pub(super) async fn step(&self, event: RunEvent) {
+    pub(crate) async fn step(&self, event: RunEvent) {
         self.store.step(self.fence, event, None, entry(Some(self.run_id), event.name())).await.unwrap();
     }
 
     /// A permit, from the reconciliation of what is in staging.
-    pub(super) async fn permit(&self) -> Permit {
+    pub(crate) async fn permit(&self) -> Permit {
         permit(self.run_id, self.layout(), &self.staging().await)
     }
 
     /// Loads `chunks` and applies the rules: all that comes before a promotion.
-    pub(super) async fn stage(&self, chunks: &[Vec<Record<'_>>]) -> Permit {
+    pub(crate) async fn stage(&self, chunks: &[Vec<Record<'_>>]) -> Permit {
         self.load(chunks).await;
         self.step(RunEvent::AllCommitted).await;
         self.store.apply_rules(self.fence, &self.job).await.unwrap();
@@ -334,7 +337,7 @@ impl Loading {
     }
 
     /// Stages and promotes `chunks`, and says how many rows were changed.
-    pub(super) async fn promote(&self, chunks: &[Vec<Record<'_>>]) -> u64 {
+    pub(crate) async fn promote(&self, chunks: &[Vec<Record<'_>>]) -> u64 {
         let permit = self.stage(chunks).await;
         let mut promotion = self.store.begin_promotion(self.fence, &permit, self.layout()).await.unwrap();
         let changed = promotion.insert().await.unwrap();
@@ -378,8 +381,8 @@ fn permit(run_id: RunId, layout: &Layout, found: &[Found]) -> Permit {
             first_gap: None,
             sha256_before: Some(sha256),
             sha256_split: sha256,
-            stream_interrupted: false,
             changed: None,
+            stream_interrupted: false,
             bytes_on_disk: bytes,
         },
         ledger: LedgerEvidence {

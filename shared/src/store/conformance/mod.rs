@@ -4,11 +4,13 @@
 //! `store_conformance!(make);`.
 
 mod commit;
+mod evidence;
 mod fencing;
 mod fixture;
 mod promotion;
 mod reading;
 mod rules;
+mod runs;
 
 use std::future::Future;
 use std::sync::Arc;
@@ -19,10 +21,13 @@ use tokio::time::timeout;
 
 use super::{Store, StoreError};
 pub(crate) use commit::*;
+pub(crate) use evidence::*;
 pub(crate) use fencing::*;
+pub(crate) use fixture::{APPEND, Loading, entry, job, row};
 pub(crate) use promotion::*;
 pub(crate) use reading::*;
 pub(crate) use rules::*;
+pub(crate) use runs::*;
 
 /// When everything in these tests happens, in milliseconds since 1970.
 const NOW_MS: i64 = 1_700_000_000_000;
@@ -83,11 +88,25 @@ macro_rules! store_conformance {
             excluded_records_are_flagged
             blocks_are_of_bounded_size
             dropping_the_receiver_ends_reading_back
+            a_run_is_kept_as_it_was_opened
+            bytes_that_a_run_has_in_hand_are_not_taken_twice
+            the_split_is_kept_with_the_run
+            a_run_that_is_not_there_is_named
+            runs_come_newest_first
+            runs_are_found_by_the_bytes_they_loaded
+            a_jobs_text_is_found_by_its_digest
+            tables_are_made_once_and_equal_ones_are_taken
+            a_table_that_differs_is_refused_and_nothing_is_changed
+            shares_are_counted_in_three_places
+            workers_have_numbers_of_their_own
+            a_store_that_is_opened_again_holds_everything
+            a_newer_schema_is_refused
             a_unique_rule_names_every_record_that_shares_its_value
             a_references_rule_names_records_that_are_not_found
             a_balance_is_exact_where_floats_are_not
             a_balance_over_everything_is_one_group
             a_group_that_is_held_is_held_whole
+            what_is_held_is_no_part_of_a_balance
             row_rules_count_as_the_processors_counted
             appending_names_keys_that_come_twice
             a_held_record_is_nobodys_duplicate
@@ -100,10 +119,22 @@ macro_rules! store_conformance {
             nobody_else_writes_while_a_promotion_is_under_way
             a_run_that_cannot_become_promoted_is_not
             a_row_that_final_refuses_is_named_as_such
+            the_same_bytes_are_promoted_once
             rows_without_a_key_are_all_promoted
             upserting_replaces_the_rows_of_an_earlier_run
             what_a_rule_holds_stays_out_of_final
             a_row_that_is_not_in_final_reads_back_as_absent
+            events_are_chained_and_paged
+            concurrent_events_leave_no_gap
+            the_log_cannot_be_changed
+            checks_are_those_of_the_last_reconciliation
+            findings_are_paged_and_counted
+            breaches_are_paged_and_counted
+            rejects_are_kept_whole_and_paged
+            rejects_are_grouped_by_field_and_fault
+            purging_removes_the_rows_of_one_run_and_no_evidence
+            a_run_whose_tables_are_gone_can_be_purged
+            opening_a_run_is_logged_with_it
         }
     };
     ($make:path : $($name:ident)+) => { $(

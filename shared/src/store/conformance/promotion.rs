@@ -5,10 +5,11 @@ use domain::invariants::Invariant;
 use domain::lifecycle::{RunEvent, RunState};
 
 use super::fixture::{
-    APPEND, Found, KEYLESS, Loading, NULL, Record, UPSERT, canonical, collect, entry, job, lease, row,
+    APPEND, Found, KEYLESS, Loading, NULL, Record, UPSERT, canonical, collect, entry, job, lease, new_run,
+    row,
 };
 use super::{NOW_MS, Subject, soon};
-use crate::store::model::{EntryKind, Exclusion};
+use crate::store::model::{EntryKind, Exclusion, NewRun};
 use crate::store::{Promotion, Store, StoreError};
 
 fn records() -> [Vec<Record<'static>>; 2] {
@@ -182,6 +183,41 @@ pub(crate) async fn a_row_that_final_refuses_is_named_as_such(make: &impl AsyncF
         assert_eq!(subject.final_rows().await, 0);
         assert_eq!(loading.store.run(loading.run_id).await.unwrap().state, RunState::Staged);
     }
+}
+
+pub(crate) async fn the_same_bytes_are_promoted_once(make: &impl AsyncFn() -> Subject) {
+    let subject = make().await;
+    let (store, job) = (&subject.store, job(KEYLESS, ""));
+    let chunks = [vec![row(1, "a", "1.00")]];
+    let first = Loading::begin(store, &job, 1).await;
+    let second = Loading::begin(store, &job, 2).await;
+    // The third insists on it.
+    let again = NewRun { again: true, ..new_run(&job, 3) };
+    let run_id = store.open_run(&again).await.unwrap().run_id;
+    let fence = store.take_up(run_id, &lease("coordinator"), NOW_MS, false).await.unwrap();
+    let third = Loading { run_id, fence, ..first.clone() };
+    let mut split = None;
+    for loading in [&first, &second, &third] {
+        loading.stage(&chunks).await;
+        let same = *split.get_or_insert(store.run(first.run_id).await.unwrap().split.unwrap());
+        store.finish_split(loading.fence, &same).await.unwrap();
+    }
+    for (loading, is_promoted) in [(&first, true), (&second, false), (&third, true)] {
+        let mut promotion = begin(loading).await;
+        match promotion.insert().await {
+            Ok(rows) => {
+                assert_eq!((rows, is_promoted), (1, true));
+                let log = entry(Some(loading.run_id), "promoted");
+                promotion.commit(&[], "{}", log).await.unwrap();
+            }
+            Err(StoreError::LoadedMeanwhile { run_id }) => {
+                assert_eq!((run_id, is_promoted), (first.run_id, false));
+                promotion.rollback().await.unwrap();
+            }
+            Err(other) => panic!("{other}"),
+        }
+    }
+    assert_eq!(subject.final_rows().await, 2);
 }
 
 pub(crate) async fn rows_without_a_key_are_all_promoted(make: &impl AsyncFn() -> Subject) {

@@ -330,13 +330,14 @@ impl SqliteStore {
             "crossfoot_reject_reason".into(),
             "crossfoot_breach".into(),
             "crossfoot_exclusion".into(),
+            "crossfoot_finding".into(),
         ] {
             let run_id = run_id.clone();
             removed += self
                 .write(move |transaction| {
                     hold_fence(transaction, fence)?;
                     let is_there: bool = transaction.query_row(
-                        "SELECT count(*) > 0 FROM sqlite_schema WHERE type = 'table' AND name = ?1",
+                        "SELECT count(*) > 0 FROM sqlite_schema WHERE type = 'table' AND name = ?1 COLLATE NOCASE",
                         [table.trim_matches('"')],
                         |row| row.get(0),
                     )?;

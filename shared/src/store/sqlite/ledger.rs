@@ -119,7 +119,7 @@ impl SqliteStore {
             if let (Some(sha256), false) = (new.source_sha256, new.again) {
                 let other = transaction.query_row(
                     "SELECT run_id FROM crossfoot_run WHERE job = ?1 AND (source_sha256 = ?2 OR split_sha256 = ?2)
-                     AND (state IN (?3, ?4, ?5) OR (state = ?6 AND source_bytes > 0)) LIMIT 1",
+                     AND (state IN (?3, ?4, ?5) OR (state = ?6 AND split_records > 0)) LIMIT 1",
                     params![
                         new.job,
                         sha256.to_string(),

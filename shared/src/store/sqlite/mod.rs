@@ -23,7 +23,7 @@ use domain::finding::Finding;
 use domain::fingerprint::Hash;
 use domain::ids::{ChunkNo, RunId, WorkerId};
 use domain::layout::Layout;
-use domain::lifecycle::RunEvent;
+use domain::lifecycle::{IllegalStep, RunEvent};
 use domain::permit::Permit;
 use domain::report::RejectGroup;
 use domain::rule::RuleOutcome;
@@ -99,6 +99,11 @@ impl Store for SqliteStore {
         note: Option<&str>,
         log: LogEntry,
     ) -> Result<Run, StoreError> {
+        if event == RunEvent::Promoted {
+            // Only a promotion takes this step, and a promotion takes a permit (INV-09).
+            let from = self.fetch_run(fence.run_id).await?.state;
+            return Err(IllegalStep { from, event }.into());
+        }
         let note = note.map(str::to_owned);
         self.write(move |transaction| {
             ledger::step_run(transaction, fence, event, note.as_deref(), log.at_ms)?;

@@ -16,7 +16,7 @@ use super::evidence::{append, put_checks};
 use super::ledger::{hold_fence, step_run};
 use super::rules::unexcluded;
 use super::staging::{Kind, read_back};
-use super::tables::{columns, quoted};
+use super::tables::{check_final, columns, quoted};
 use crate::store::model::{Block, ChunkRange};
 use crate::store::{Blocks, Fence, Promotion, StoreError};
 
@@ -70,9 +70,14 @@ fn open(path: &std::path::Path) -> Result<Connection, StoreError> {
     Ok(connection)
 }
 
-fn begin(connection: &mut Connection, fence: Fence) -> Result<Transaction<'_>, StoreError> {
+fn begin<'a>(
+    connection: &'a mut Connection,
+    fence: Fence,
+    layout: &Layout,
+) -> Result<Transaction<'a>, StoreError> {
     let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
     hold_fence(&transaction, fence)?;
+    check_final(&transaction, layout)?;
     Ok(transaction)
 }
 
@@ -84,7 +89,7 @@ fn serve(
     ready: Reply<()>,
     inbox: &mut mpsc::Receiver<Ask>,
 ) {
-    let transaction = match begin(connection, fence) {
+    let transaction = match begin(connection, fence, layout) {
         Ok(transaction) => transaction,
         Err(error) => return drop(ready.send(Err(error))),
     };

@@ -112,6 +112,11 @@ pub(super) fn prepare(connection: &Connection, layout: &Layout) -> Result<(), St
     Ok(())
 }
 
+/// Compares the final table as it is now: it may have been made anew since the run was prepared.
+pub(super) fn check_final(connection: &Connection, layout: &Layout) -> Result<(), StoreError> {
+    check(connection, &final_table(layout))
+}
+
 struct Found {
     name: String,
     ty: String,

@@ -2,10 +2,11 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use async_trait::async_trait;
+use domain::record::{self, Tag};
 use tempfile::TempDir;
 
 use super::connect::{SqliteStore, blocking, read_write};
-use crate::store::conformance::{Database, Subject, store_conformance};
+use crate::store::conformance::{APPEND, Database, Loading, Subject, entry, job, row, store_conformance};
 use crate::store::{Store, StoreError};
 
 /// A database file that goes with the test.
@@ -54,3 +55,68 @@ async fn make() -> Subject {
 }
 
 store_conformance!(make);
+
+#[tokio::test]
+async fn a_table_that_is_not_strict_may_hold_what_its_types_cannot() {
+    let subject = make().await;
+    let loose = "CREATE TABLE STG_Entries (run_id TEXT NOT NULL, chunk_no INTEGER NOT NULL, record_no INTEGER NOT NULL,
+                 worker_id INTEGER NOT NULL, id INTEGER, account TEXT, amt TEXT, PRIMARY KEY (run_id, chunk_no, record_no))";
+    subject.database.execute(loose).await.unwrap();
+    let loading = Loading::begin(&subject.store, &job(APPEND, ""), 1).await;
+    loading.load(&[vec![row(1, "a\0b", "1.00"), row(2, "c", "2.00")]]).await;
+    let tags = async || -> Vec<Tag> {
+        let found = loading.staging().await;
+        let record = record::records(&found[0].bytes, 3).next().unwrap().unwrap();
+        record.fields().map(|field| field.tag).collect()
+    };
+    assert_eq!(tags().await, [Tag::Integer, Tag::Text, Tag::Decimal]);
+    for (damage, expected) in [
+        ("id = 'one'", [Tag::Foreign, Tag::Text, Tag::Decimal]),
+        ("id = 1.5", [Tag::Foreign, Tag::Text, Tag::Decimal]),
+        ("id = x'01', account = x'61'", [Tag::Foreign, Tag::Foreign, Tag::Decimal]),
+        ("amt = x'312e3030'", [Tag::Foreign, Tag::Foreign, Tag::Foreign]),
+    ] {
+        subject.database.execute(&format!("UPDATE stg_entries SET {damage}")).await.unwrap();
+        assert_eq!(tags().await, expected, "{damage}");
+    }
+    // SQLite's names know no case, and so the table under this name is purged too.
+    let removed = loading.store.purge(loading.fence, "stg_entries", entry(None, "purged")).await.unwrap();
+    assert_eq!((removed, loading.staging().await.len()), (2, 0));
+}
+
+#[tokio::test]
+async fn an_event_cannot_be_replaced_either() {
+    let subject = make().await;
+    let event = subject.store.log(entry(None, "opened")).await.unwrap();
+    for way in ["INSERT OR REPLACE", "REPLACE", "INSERT OR IGNORE"] {
+        let sql = format!(
+            "{way} INTO crossfoot_event SELECT seq, run_id, at_ms, 'x', actor, detail, previous, hash FROM crossfoot_event"
+        );
+        let _ = subject.database.execute(&sql).await;
+        assert_eq!(subject.store.events(0, 10).await.unwrap(), std::slice::from_ref(&event), "{way}");
+    }
+}
+
+#[tokio::test]
+async fn a_url_that_cannot_be_opened_says_why() {
+    let directory = TempDir::new().unwrap();
+    let at = |name: &str| format!("sqlite:{}", directory.path().join(name).display());
+    std::fs::write(
+        directory.path().join("text"),
+        "no database, but long enough to be taken for one\n".repeat(99),
+    )
+    .unwrap();
+    for url in ["", "sqlite:", "postgres://host/db", "store.db"] {
+        let refused = SqliteStore::open(url).await.err();
+        assert!(matches!(refused, Some(StoreError::BadUrl { .. })), "{url}: {refused:?}");
+    }
+    for url in [at(""), at("no/such/directory/store.db"), at("text")] {
+        let refused = SqliteStore::open(&url).await.err();
+        assert!(matches!(refused, Some(StoreError::Unreachable { .. })), "{url}: {refused:?}");
+    }
+    let refused = SqliteStore::open_existing(&at("missing.db")).await.err();
+    assert!(matches!(refused, Some(StoreError::Unreachable { .. })), "{refused:?}");
+    assert!(!directory.path().join("missing.db").exists());
+    SqliteStore::open(&at("made.db")).await.unwrap();
+    SqliteStore::open_existing(&at("made.db")).await.unwrap();
+}
