@@ -72,7 +72,9 @@ impl View {
     }
 
     fn line(&mut self, now: &Snapshot, is_new: bool) {
-        if now.phase == Phase::Over || !(is_new || self.last_line.elapsed() >= LINE_EVERY) {
+        if matches!(now.phase, Phase::Over | Phase::Starting)
+            || !(is_new || self.last_line.elapsed() >= LINE_EVERY)
+        {
             return;
         }
         self.last_line = Instant::now();
@@ -106,6 +108,15 @@ fn style(template: &str) -> ProgressStyle {
 }
 
 fn draw(bar: &ProgressBar, now: &Snapshot, is_new: bool, began: Instant) {
+    let is_one_step = matches!(now.phase, Phase::Starting | Phase::ApplyingRules | Phase::Promoting);
+    if is_one_step {
+        if is_new {
+            bar.reset();
+            bar.set_style(style("{msg:<24} {spinner}  {elapsed}"));
+            bar.set_message(now.phase.name());
+        }
+        return;
+    }
     if is_new {
         bar.reset();
         bar.set_style(style("{msg:<24} {bar:36.cyan/dim} {percent:>3} %  {prefix}  {eta} left"));

@@ -5,12 +5,16 @@ use domain::counts::Role;
 /// What a run is doing.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum Phase {
-    /// The source's bytes are hashed before anything is loaded.
+    /// Nothing yet.
     #[default]
+    Starting,
+    /// The source's bytes are hashed before anything is loaded.
     Sealing,
     /// Chunks are split, processed and written.
     Loading,
-    /// Rules are applied and staging is read back.
+    /// Rules are applied to staging as a whole.
+    ApplyingRules,
+    /// Staging is read back.
     Verifying,
     /// Rows are brought into final.
     Promoting,
@@ -27,8 +31,10 @@ impl Phase {
     #[must_use]
     pub const fn name(self) -> &'static str {
         match self {
+            Self::Starting => "starting",
             Self::Sealing => "hashing the source",
             Self::Loading => "loading",
+            Self::ApplyingRules => "applying rules",
             Self::Verifying => "verifying staging",
             Self::Promoting => "promoting",
             Self::VerifyingFinal => "verifying final",
@@ -43,7 +49,7 @@ impl Phase {
 pub struct Snapshot {
     /// What it is doing.
     pub phase: Phase,
-    /// How much of the phase is done: bytes while sealing, else records.
+    /// How much of the phase is done: bytes while sealing, else records. Rules and promotion are one step each.
     pub done: u64,
     /// Of how many; 0 while not known.
     pub of: u64,

@@ -240,7 +240,7 @@ impl Coordinator {
             .into());
         };
         self.store.clear_findings(fence).await?;
-        self.phase(Phase::Verifying, split.records);
+        self.phase(Phase::ApplyingRules, split.records);
         let reconcile = Reconcile {
             store: &*self.store,
             clock: &*self.clock,
@@ -251,7 +251,14 @@ impl Coordinator {
             // Taken up more than once: what the ledger says of the source has lain there for a while.
             decode_again: (fence.epoch > 1).then(|| self.open_source(&run, job, how)),
         };
-        let outcome = reconcile.staging(&split, |done| self.watch.send_modify(|now| now.done = done)).await?;
+        let outcome = reconcile
+            .staging(&split, |done| {
+                self.watch.send_modify(|now| {
+                    now.phase = Phase::Verifying;
+                    now.done = done;
+                });
+            })
+            .await?;
         let StagingOutcome { reconciliation, mut summary, differing } = outcome;
         let Ok(permit) = reconciliation.permit() else {
             self.pinpoint_staging(&run, fence, job, how, &split, &differing).await?;
