@@ -21,6 +21,7 @@ use shared::store::model::{ChunkRow, Entry, EntryKind};
 use shared::store::{Blocks, Store, StoreError};
 use thiserror::Error;
 
+use crate::split::RECORDS_MAX;
 use crate::verify::LedgerWalk;
 
 /// Why differences could not be walked down.
@@ -146,6 +147,7 @@ pub async fn decode_again(
             committed.tree == chunk.tree
                 && committed.sums == chunk.sums
                 && committed.accepted == chunk.records
+                && committed.rejected_sums == decoded.rejected_sums
         });
         let follows = tree.append(&chunk.tree).is_ok();
         if !is_known || !follows {
@@ -199,7 +201,7 @@ pub fn compare(
         row.committed.as_ref().map_or((None, None), |c| (Some(c.writer), Some(c.processor)));
 
     let mut next = first;
-    let end = first + row.cut.records;
+    let end = first.saturating_add(row.cut.records.min(RECORDS_MAX));
     let missing = |from: u64, to: u64, found: &mut dyn FnMut(Finding)| {
         for record_no in from..to {
             // Rejects have no place in final.

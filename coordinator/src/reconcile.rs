@@ -141,7 +141,14 @@ impl Reconcile<'_> {
         let kept = self.store.breach_digests(self.run.run_id, &places).await?;
         let rules_differing =
             kept.iter().zip(&again.breaches).filter(|(kept, found)| kept != found).count() as u64;
-        Ok((DecodedTwice::Decoded { fingerprint: again.fingerprint, rules_differing }, again.differing))
+        Ok((
+            DecodedTwice::Decoded {
+                fingerprint: again.fingerprint,
+                chunks_differing: again.differing.len() as u64,
+                rules_differing,
+            },
+            again.differing,
+        ))
     }
 
     fn source(&self, split: &SplitTotals, verified: &Verified) -> SourceEvidence {

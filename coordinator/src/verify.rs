@@ -16,6 +16,8 @@ use shared::store::model::{ChunkRange, ChunkRow, Entry, EntryKind};
 use shared::store::{Blocks, Store, StoreError};
 use thiserror::Error;
 
+use crate::split::RECORDS_MAX;
+
 /// How many chunk rows are fetched from the ledger at a time.
 const PAGE: u32 = 500;
 
@@ -202,11 +204,12 @@ impl<'a> StagingWalk<'a> {
         let first = cut.first_record_no;
         self.open = Some(OpenChunk {
             next: first.0,
-            end: first.0 + cut.records,
+            // A ledger that claims more than a chunk can have is damaged, and must not be walked to its end.
+            end: first.0.saturating_add(cut.records.min(RECORDS_MAX)),
             staging: ControlTotals::starting_at(first.leaf(), self.layout),
             promoted: None,
             rejects: 0,
-            differs,
+            differs: differs || cut.records > RECORDS_MAX,
             row,
         });
         Ok(())

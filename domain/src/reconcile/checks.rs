@@ -215,10 +215,17 @@ pub(super) fn source_again_checks(evidence: &StagingEvidence, at_ms: i64, checks
         DecodedTwice::Failed(why) => {
             checks.push(check::hash(subject(), ledger, "not known", why.as_str(), at_ms))
         }
-        DecodedTwice::Decoded { fingerprint, rules_differing } => {
+        DecodedTwice::Decoded { fingerprint, chunks_differing, rules_differing } => {
             let again = fingerprint.map_or_else(|| "incomplete".into(), |root| root.to_string());
             let message = "fingerprint of the source, decoded anew = fingerprint in the ledger";
             checks.push(check::hash(subject(), again, ledger, message, at_ms));
+            checks.push(check::count(
+                Subject::new(Stage::Source, Invariant::AmountsEqual, "chunks, source decoded again"),
+                0,
+                *chunks_differing,
+                "chunks of which the ledger has other counts, sums or content than the source",
+                at_ms,
+            ));
             checks.push(check::count(
                 Subject::new(Stage::Rules, Invariant::RecordsAccounted, "breaches, source decoded again"),
                 0,

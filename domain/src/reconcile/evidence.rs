@@ -105,6 +105,8 @@ pub enum DecodedTwice {
     Decoded {
         /// The fingerprint.
         fingerprint: Option<Hash>,
+        /// Chunks of which the ledger has other counts, sums or content.
+        chunks_differing: u64,
         /// Row rules of which other records are kept as breaches than break them.
         rules_differing: u64,
     },

@@ -180,11 +180,15 @@ fn each_thing_that_can_be_wrong_fails_the_check_that_is_there_for_it() {
         }),
         ("ledger and staging altered alike", &["fingerprint, source decoded again"], |e| {
             let fingerprint = Some(Hash::of(b"what the source says"));
-            e.source_again = DecodedTwice::Decoded { fingerprint, rules_differing: 0 };
+            e.source_again = DecodedTwice::Decoded { fingerprint, chunks_differing: 0, rules_differing: 0 };
+        }),
+        ("a chunk's sums altered", &["chunks, source decoded again"], |e| {
+            let fingerprint = e.ledger.accepted.fingerprint();
+            e.source_again = DecodedTwice::Decoded { fingerprint, chunks_differing: 1, rules_differing: 0 };
         }),
         ("another record held", &["breaches, source decoded again"], |e| {
             let fingerprint = e.ledger.accepted.fingerprint();
-            e.source_again = DecodedTwice::Decoded { fingerprint, rules_differing: 1 };
+            e.source_again = DecodedTwice::Decoded { fingerprint, chunks_differing: 0, rules_differing: 1 };
         }),
         ("source unreadable", &["fingerprint, source decoded again"], |e| {
             e.source_again = DecodedTwice::Failed("gone".into());

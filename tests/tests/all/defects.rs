@@ -293,3 +293,18 @@ async fn a_job_whose_text_was_altered_in_the_store_is_not_carried_out() {
         assert_eq!(bench.final_rows(), 0);
     }
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_ledger_that_was_altered_while_the_run_was_paused_is_not_believed() {
+    for damage in [
+        "UPDATE crossfoot_chunk SET rejected_sums = '[\"1.00\",\"0\"]' WHERE chunk_no = 1",
+        "UPDATE crossfoot_chunk SET records = 900000000000000000 WHERE chunk_no = 1",
+        "UPDATE crossfoot_chunk SET sums = '[\"0.00\",\"0\"]' WHERE chunk_no = 1",
+    ] {
+        let bench = Bench::new().await;
+        let run_id = bench.stage(&jobs::ledger(), &Ledger::random(3, 40).csv()).await;
+        bench.execute(damage);
+        bench.approve(run_id).await.not_reconciled();
+        assert_eq!(bench.final_rows(), 0, "{damage}");
+    }
+}
