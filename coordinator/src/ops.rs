@@ -3,9 +3,8 @@
 use domain::ids::RunId;
 use domain::lifecycle::{RunEvent, RunState};
 use serde_json::json;
-use shared::job::Job;
-use shared::store::StoreError;
 use shared::store::model::Run;
+use shared::store::{StoreError, stored_job};
 use thiserror::Error;
 
 use crate::run::Coordinator;
@@ -87,9 +86,7 @@ impl Coordinator {
             let advice = "only a run that is over can be purged; `crossfoot cancel` ends it";
             return Err(OpsError::WrongState { run_id, state: run.state, advice });
         }
-        let text = self.store.job_text(&run.job_digest).await?;
-        let job = Job::parse("(from the store)", &text)
-            .map_err(|error| StoreError::Damaged { what: error.to_string() })?;
+        let job = stored_job(&*self.store, &run.job_digest).await?;
         let fence = self.take_up(run_id, false).await?;
         let log = self.entry(run_id, "purged", &json!({ "reason": reason }));
         let removed = self.store.purge(fence, &job.layout.staging, log).await?;

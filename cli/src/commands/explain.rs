@@ -5,7 +5,7 @@ use domain::finding::Finding;
 use domain::ids::RunId;
 use serde_json::json;
 use shared::job::Job;
-use shared::store::{Store, StoreError};
+use shared::store::{Store, stored_job};
 
 use super::context::{find_run, open_store};
 use crate::args::{Explain, Global};
@@ -18,9 +18,7 @@ const PAGE: u32 = 500;
 pub(crate) async fn explain(global: &Global, args: &Explain) -> Result<Done, Failure> {
     let (_, store) = open_store(global).await?;
     let run = find_run(&*store, &args.run.run).await?;
-    let job_text = store.job_text(&run.job_digest).await?;
-    let job = Job::parse("(from the store)", &job_text)
-        .map_err(|error| StoreError::Damaged { what: error.to_string() })?;
+    let job = stored_job(&*store, &run.job_digest).await?;
     let limit = if args.limit == 0 { u64::MAX } else { args.limit };
     let mut shown = 0;
     let mut list = Vec::new();

@@ -5,9 +5,8 @@ use domain::counts::WorkerShare;
 use domain::ids::RunId;
 use domain::report::{CheckCounts, LevelTotals, Outcome, RejectGroup, Report, SourceSummary};
 use serde::{Deserialize, Serialize};
-use shared::job::Job;
 use shared::store::model::Run;
-use shared::store::{Store, StoreError};
+use shared::store::{Store, StoreError, stored_job};
 
 /// The version of the report's shape.
 const REPORT_VERSION: u32 = 1;
@@ -37,8 +36,7 @@ pub struct Summary {
 pub async fn report(store: &dyn Store, run_id: RunId) -> Result<Report, StoreError> {
     let run = store.run(run_id).await?;
     let damaged = |what: String| StoreError::Damaged { what };
-    let job_text = store.job_text(&run.job_digest).await?;
-    let job = Job::parse("(from the store)", &job_text).map_err(|error| damaged(error.to_string()))?;
+    let job = stored_job(store, &run.job_digest).await?;
     let (checks, summary) = store.checks(run_id).await?;
     let summary: Option<Summary> = summary
         .map(|text| serde_json::from_str(&text))

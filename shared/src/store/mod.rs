@@ -476,6 +476,15 @@ pub trait Promotion: Send {
     async fn rollback(self: Box<Self>) -> Result<(), StoreError>;
 }
 
+/// The job with this digest, as the store keeps it.
+///
+/// # Errors
+/// [`StoreError`] of the database; [`StoreError::Damaged`] when this program does not understand the job.
+pub async fn stored_job(store: &dyn Store, digest: &Hash) -> Result<Job, StoreError> {
+    let text = store.job_text(digest).await?;
+    Job::parse("(from the store)", &text).map_err(|error| StoreError::Damaged { what: error.to_string() })
+}
+
 /// The code of a kept reject's reason, from its name.
 #[must_use]
 pub fn reason_code(name: &str) -> Option<ReasonCode> {
