@@ -243,7 +243,7 @@ impl Load<'_> {
         }
         let failed = counts.iter().find_map(|count| Some((ChunkNo(count.chunk_no), count.failure.clone()?)));
         if let Some((chunk_no, reason)) = &failed {
-            self.store.set_aside(self.fence, *chunk_no, reason).await?;
+            self.store.set_aside(self.fence.run_id, *chunk_no, reason).await?;
         }
         for delivery in settled {
             delivery.done().await;

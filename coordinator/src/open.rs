@@ -123,6 +123,7 @@ impl Coordinator {
             chunk_records: request.chunks.records,
             again: request.again,
             pause_after_staged: request.pause_after_staged,
+            submitted: false,
             actor: self.actor.clone(),
             now_ms: self.clock.now_ms(),
         };

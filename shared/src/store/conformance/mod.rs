@@ -7,6 +7,7 @@ mod commit;
 mod evidence;
 mod fencing;
 mod fixture;
+mod fleet;
 mod promotion;
 mod reading;
 mod rules;
@@ -24,6 +25,7 @@ pub(crate) use commit::*;
 pub(crate) use evidence::*;
 pub(crate) use fencing::*;
 pub(crate) use fixture::{APPEND, Loading, entry, job, row};
+pub(crate) use fleet::*;
 pub(crate) use promotion::*;
 pub(crate) use reading::*;
 pub(crate) use rules::*;
@@ -135,6 +137,12 @@ macro_rules! store_conformance {
             purging_removes_the_rows_of_one_run_and_no_evidence
             a_run_whose_tables_are_gone_can_be_purged
             opening_a_run_is_logged_with_it
+            starts_are_charged_by_chunk_and_role
+            unreported_chunks_are_those_that_lack_either_report
+            the_fleet_is_who_gave_a_sign_of_life
+            one_coordinator_is_the_service_until_its_time_is_over
+            submitted_runs_wait_until_somebody_takes_them_up
+            what_was_read_back_is_kept_by_pass_and_the_first_stands
         }
     };
     ($make:path : $($name:ident)+) => { $(

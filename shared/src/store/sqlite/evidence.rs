@@ -331,6 +331,7 @@ impl SqliteStore {
             "crossfoot_breach".into(),
             "crossfoot_exclusion".into(),
             "crossfoot_finding".into(),
+            "crossfoot_readback".into(),
         ] {
             let run_id = run_id.clone();
             removed += self
