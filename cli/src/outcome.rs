@@ -6,6 +6,7 @@ use std::process::ExitCode;
 use coordinator::open::OpenError;
 use coordinator::ops::OpsError;
 use coordinator::run::{Ending, RunError};
+use shared::broker::BrokerError;
 use shared::config::SettingsError;
 use shared::job::JobError;
 use shared::source::SourceError;
@@ -81,6 +82,12 @@ fn classed(is_usage: bool, message: String) -> Failure {
 
 impl From<StoreError> for Failure {
     fn from(error: StoreError) -> Self {
+        classed(error.is_usage(), chain(&error))
+    }
+}
+
+impl From<BrokerError> for Failure {
+    fn from(error: BrokerError) -> Self {
         classed(error.is_usage(), chain(&error))
     }
 }

@@ -30,7 +30,9 @@ pub enum Queue {
     Chunks,
     /// Processors to writers.
     Batches,
-    /// Processors and writers to the coordinator.
+    /// Coordinator to workers: ranges of committed chunks to read back and digest.
+    Ranges,
+    /// Workers to the coordinator.
     Counts,
     /// Messages that could not be handled, each with its reason.
     DeadLetters,
@@ -38,7 +40,7 @@ pub enum Queue {
 
 impl Queue {
     /// All of them.
-    pub const ALL: [Self; 4] = [Self::Chunks, Self::Batches, Self::Counts, Self::DeadLetters];
+    pub const ALL: [Self; 5] = [Self::Chunks, Self::Batches, Self::Ranges, Self::Counts, Self::DeadLetters];
 
     /// The queue's name in the broker.
     #[must_use]
@@ -46,6 +48,7 @@ impl Queue {
         match self {
             Self::Chunks => "crossfoot.chunks",
             Self::Batches => "crossfoot.batches",
+            Self::Ranges => "crossfoot.ranges",
             Self::Counts => "crossfoot.counts",
             Self::DeadLetters => "crossfoot.dead-letters",
         }
@@ -94,6 +97,11 @@ pub trait Broker: Send + Sync {
     /// # Errors
     /// [`BrokerError::Closed`].
     async fn depth(&self, queue: Queue) -> Result<usize, BrokerError>;
+
+    /// Whether messages outlive the process that published them.
+    fn is_durable(&self) -> bool {
+        true
+    }
 
     /// Ends publishing and consuming. Idempotent.
     async fn close(&self);

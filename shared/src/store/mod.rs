@@ -17,6 +17,7 @@
 pub(crate) mod conformance;
 pub mod model;
 pub mod sqlite;
+pub mod walk;
 
 use std::sync::Arc;
 
@@ -151,6 +152,12 @@ pub enum StoreError {
 }
 
 impl StoreError {
+    /// Whether it may heal by itself: the same again, later, may go well.
+    #[must_use]
+    pub const fn is_transient(&self) -> bool {
+        false
+    }
+
     /// Whether it is the command, job or configuration that has to change, rather than the world.
     #[must_use]
     pub const fn is_usage(&self) -> bool {
