@@ -68,6 +68,11 @@ impl Failure {
         self
     }
 
+    /// What it says.
+    pub(crate) fn message(self) -> String {
+        self.message
+    }
+
     /// Prints it to standard error.
     pub(crate) fn report(self) -> ExitCode {
         // If standard error is gone too there is nobody left to tell.

@@ -12,7 +12,7 @@ use shared::broker::in_process::{InProcess, Limits};
 use shared::broker::rabbitmq::{Rabbit, RabbitSettings};
 use shared::broker::{Broker, Doubling};
 use shared::clock::SystemClock;
-use shared::config::{BrokerSettings, FleetSettings, Settings, without_secrets};
+use shared::config::{BrokerSettings, FleetSettings, Settings, StoreSettings, without_secrets};
 use shared::store::Store;
 use shared::store::postgres::{PostgresSettings, PostgresStore};
 use shared::store::sqlite::SqliteStore;
@@ -48,18 +48,22 @@ pub(crate) fn settings(global: &Global, fleet: Option<&Fleet>) -> Result<Setting
 pub(crate) async fn store(settings: &Settings, create: bool) -> Result<Arc<dyn Store>, Failure> {
     let of = &settings.store;
     if is_postgres(settings) {
-        let settings = PostgresSettings {
-            url: of.url.clone(),
-            username: of.username.clone(),
-            password: of.password.clone(),
-            password_file: of.password_file.clone(),
-            max_connections: of.max_connections,
-        };
-        return Ok(Arc::new(PostgresStore::open(&settings).await?));
+        return Ok(Arc::new(PostgresStore::open(&postgres_settings(of)).await?));
     }
     let url = &of.url;
     let opened = if create { SqliteStore::open(url).await } else { SqliteStore::open_existing(url).await };
     Ok(Arc::new(opened?))
+}
+
+/// What PostgreSQL is used with.
+pub(crate) fn postgres_settings(of: &StoreSettings) -> PostgresSettings {
+    PostgresSettings {
+        url: of.url.clone(),
+        username: of.username.clone(),
+        password: of.password.clone(),
+        password_file: of.password_file.clone(),
+        max_connections: of.max_connections,
+    }
 }
 
 /// Whether the store is a PostgreSQL database.
