@@ -114,6 +114,8 @@ pub struct FleetSettings {
     pub window_chunks: usize,
     /// At most so many bytes of chunks are on their way at a time.
     pub window_bytes: usize,
+    /// For tests: a processor that starts the chunk with this number dies at once, as if it were killed.
+    pub dies_at_chunk: Option<u64>,
 }
 
 impl Default for FleetSettings {
@@ -125,6 +127,7 @@ impl Default for FleetSettings {
             chunk_records: 0,
             window_chunks: 64,
             window_bytes: 16 << 20,
+            dies_at_chunk: None,
         }
     }
 }

@@ -45,6 +45,8 @@ pub struct Surroundings {
     pub stop: CancellationToken,
     /// Who is registered, for signs of life.
     pub registered: Registered,
+    /// For tests: the chunk at which a processor dies.
+    pub dies_at_chunk: Option<u64>,
 }
 
 /// The workers of a process.

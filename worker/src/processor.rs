@@ -97,6 +97,9 @@ async fn handle(with: &Surroundings, jobs: &Jobs, worker: WorkerId, body: Bytes)
         Charged::Committed => return Handled::Done,
         Charged::Settle(handled) => return handled,
     };
+    if with.dies_at_chunk == Some(chunk.chunk_no) {
+        std::process::abort();
+    }
     let job = match jobs.get(&*with.store, &chunk.job_digest).await {
         Ok(job) => job,
         Err(Unavailable::Store(reason)) => return start.postponed(reason).await,
