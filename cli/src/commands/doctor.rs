@@ -82,7 +82,8 @@ async fn of_store(settings: &Settings) -> Vec<Looked> {
         Ok(store) => store,
         Err(failure) => return vec![looked("store", Verdict::Bad, failure.message(), None)],
     };
-    let mut all = vec![looked("store", Verdict::Ok, format!("{} is open, its schema known", store.url()), None)];
+    let mut all =
+        vec![looked("store", Verdict::Ok, format!("{} is open, its schema known", store.url()), None)];
     if wiring::is_postgres(settings) {
         all.extend(of_postgres(settings).await);
     } else if !wiring::is_embedded(settings) {
@@ -123,8 +124,14 @@ async fn of_postgres(settings: &Settings) -> Vec<Looked> {
     all.push(looked(
         "database permissions",
         if facts.may_create { Verdict::Ok } else { Verdict::Bad },
-        format!("user {} may {}create tables in schema {}", facts.user, if facts.may_create { "" } else { "not " }, facts.schema),
-        (!facts.may_create).then_some("GRANT CREATE ON SCHEMA to the user: staging has a partition for each run"),
+        format!(
+            "user {} may {}create tables in schema {}",
+            facts.user,
+            if facts.may_create { "" } else { "not " },
+            facts.schema
+        ),
+        (!facts.may_create)
+            .then_some("GRANT CREATE ON SCHEMA to the user: staging has a partition for each run"),
     ));
     let free = facts.max_connections.saturating_sub(facts.connections);
     all.push(looked(
@@ -162,9 +169,7 @@ async fn of_fleet(store: &dyn Store) -> Vec<Looked> {
                     let advice = format!("start some: `crossfoot worker --role {}`", role.name());
                     looked(&what, Verdict::Warn, "none gives a sign of life", Some(&advice))
                 }
-                count => {
-                    looked(&what, Verdict::Ok, format!("{count} alive, on {}", hosts.join(", ")), None)
-                }
+                count => looked(&what, Verdict::Ok, format!("{count} alive, on {}", hosts.join(", ")), None),
             }
         })
         .collect()

@@ -66,7 +66,9 @@ pub(crate) async fn redrive(global: &Global, args: &Redrive) -> Result<Done, Fai
         if global.json {
             print_json(&serde_json::json!({ "run_id": run_id, "chunks": chunks }))?;
         } else {
-            print(&format!("run {run_id}: {chunks} chunks are put back; the coordinator service goes on with it"))?;
+            print(&format!(
+                "run {run_id}: {chunks} chunks are put back; the coordinator service goes on with it"
+            ))?;
         }
         return Ok(Done::Well);
     }

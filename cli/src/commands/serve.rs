@@ -32,7 +32,7 @@ pub(crate) async fn worker(global: &Global, args: &Worker) -> Result<Done, Failu
         clock: Arc::new(SystemClock),
         stop: CancellationToken::new(),
         registered: Registered::default(),
-            dies_at_chunk: settings.fleet.dies_at_chunk,
+        dies_at_chunk: settings.fleet.dies_at_chunk,
     };
     let host = wiring::host();
     let (jobs, tasks) = (Arc::new(Jobs::default()), TaskTracker::new());
@@ -89,9 +89,7 @@ async fn slot_of(with: Surroundings, role: Role, identity: Identity, jobs: Arc<J
             Role::Processor => {
                 worker::processor::run(&with, &identity, &jobs).await.map_err(|error| chain(&error))
             }
-            Role::Writer => {
-                worker::writer::run(&with, &identity, &jobs).await.map_err(|error| chain(&error))
-            }
+            Role::Writer => worker::writer::run(&with, &identity, &jobs).await.map_err(|error| chain(&error)),
         };
         if let Err(error) = ended {
             tracing::error!(%error, worker = identity.name, "a worker ended, and is started anew");

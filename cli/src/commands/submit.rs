@@ -21,8 +21,7 @@ const LOOK: Duration = Duration::from_millis(300);
 
 /// `crossfoot submit`.
 pub(crate) async fn submit(global: &Global, args: &Submit) -> Result<Done, Failure> {
-    let cut =
-        Fleet { chunk_bytes: args.chunk_bytes, chunk_records: args.chunk_records, ..Fleet::default() };
+    let cut = Fleet { chunk_bytes: args.chunk_bytes, chunk_records: args.chunk_records, ..Fleet::default() };
     let settings = wiring::settings(global, Some(&cut))?;
     let job = read_job(&args.job)?;
     let source = source_of(&job, &args.job, args.source.as_deref())?;

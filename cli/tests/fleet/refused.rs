@@ -9,7 +9,9 @@ fn a_worker_or_a_coordinator_without_a_broker_is_refused() {
     for line in [&["worker", "--role", "writer"][..], &["coordinator"][..]] {
         desk.run(line).exits(2).says(&["memory:", "amqp://"]);
     }
-    desk.run(&["run", "job.toml", "--source", "in.csv", "--broker", "http://x"]).exits(2).says(&["amqp://HOST"]);
+    desk.run(&["run", "job.toml", "--source", "in.csv", "--broker", "http://x"])
+        .exits(2)
+        .says(&["amqp://HOST"]);
 }
 
 #[test]
@@ -33,7 +35,13 @@ fn servers_that_do_not_let_us_in_are_named_with_the_reason() {
     let server = server.rsplit_once('@').unwrap().1;
     let cases = [
         (format!("postgres://crossfoot:wrong-secret@{server}/postgres"), "password"),
-        (format!("postgres://{}/no_such_database", fleet.servers.postgres.split("://").nth(1).unwrap().rsplit_once('/').unwrap().0), "no_such_database"),
+        (
+            format!(
+                "postgres://{}/no_such_database",
+                fleet.servers.postgres.split("://").nth(1).unwrap().rsplit_once('/').unwrap().0
+            ),
+            "no_such_database",
+        ),
         ("postgres://crossfoot:x@127.0.0.1:1/postgres".into(), "refused"),
     ];
     for (url, words) in cases {

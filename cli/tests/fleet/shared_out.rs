@@ -7,16 +7,21 @@ use crate::fleet::servers::{Fleet, servers, until};
 fn a_small_run_is_not_kept_waiting_by_a_large_one_and_neither_counts_the_others_chunks() {
     let Some(servers) = servers() else { return };
     let fleet = Fleet::new(servers, postings(40_000));
-    fleet.desk.put_job("small.toml", &[
-        ("name = \"postings\"", "name = \"small\""),
-        ("stg_postings", "stg_small"),
-        ("final = \"postings\"", "final = \"small\""),
-    ]);
+    fleet.desk.put_job(
+        "small.toml",
+        &[
+            ("name = \"postings\"", "name = \"small\""),
+            ("stg_postings", "stg_small"),
+            ("final = \"postings\"", "final = \"small\""),
+        ],
+    );
     fleet.desk.put("small.csv", postings(2000));
     let (_coordinator, _workers) = (fleet.coordinator(), fleet.workers());
-    let large = fleet.start(&["submit", "job.toml", "--source", "in.csv", "--chunk-bytes", "16000", "--wait"]);
+    let large =
+        fleet.start(&["submit", "job.toml", "--source", "in.csv", "--chunk-bytes", "16000", "--wait"]);
     until("the large run is under way", || fleet.committed() > 3);
-    let small = fleet.start(&["submit", "small.toml", "--source", "small.csv", "--chunk-bytes", "16000", "--wait"]);
+    let small =
+        fleet.start(&["submit", "small.toml", "--source", "small.csv", "--chunk-bytes", "16000", "--wait"]);
     small.end_within(crate::fleet::servers::PATIENCE).exits(0);
     let ended = |job: &str| format!("SELECT ended_at_ms FROM crossfoot_run WHERE job = '{job}'");
     large.end_within(crate::fleet::servers::PATIENCE).exits(0);

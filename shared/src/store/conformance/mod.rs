@@ -58,10 +58,11 @@ pub(crate) struct Subject {
     pub(crate) foreign: Option<&'static str>,
 }
 
-/// Declares every test of the contract for the adapter that `$make` sets up.
+/// Declares every test of the contract for the adapter that `$make` sets up, where its server is `$available`.
 macro_rules! store_conformance {
-    ($make:path) => {
-        store_conformance! { $make:
+    ($make:path) => { store_conformance!($make, $crate::store::conformance::always); };
+    ($make:path, $available:path) => {
+        store_conformance! { $make, $available:
             a_commit_books_the_chunk_its_rows_its_rejects_and_its_breaches
             a_second_commit_of_a_chunk_changes_nothing
             a_run_that_no_longer_loads_takes_no_batch
@@ -145,14 +146,21 @@ macro_rules! store_conformance {
             what_was_read_back_is_kept_by_pass_and_the_first_stands
         }
     };
-    ($make:path : $($name:ident)+) => { $(
+    ($make:path, $available:path : $($name:ident)+) => { $(
         #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
         async fn $name() {
-            $crate::store::conformance::$name(&$make).await;
+            if $available() {
+                $crate::store::conformance::$name(&$make).await;
+            }
         }
     )+ };
 }
 pub(crate) use store_conformance;
+
+/// Where an adapter needs no server.
+pub(crate) const fn always() -> bool {
+    true
+}
 
 async fn soon<T>(future: impl Future<Output = T>) -> T {
     timeout(PATIENCE, future).await.expect("the store does not answer")

@@ -29,24 +29,6 @@ const MIGRATIONS: [(i64, &str, &str); 2] =
     [(1, "ledger", include_str!("0001_ledger.sql")), (2, "fleet", include_str!("0002_fleet.sql"))];
 const SCHEMA_VERSION: i64 = MIGRATIONS[MIGRATIONS.len() - 1].0;
 
-impl From<rusqlite::Error> for StoreError {
-    fn from(error: rusqlite::Error) -> Self {
-        match error.sqlite_error_code() {
-            Some(rusqlite::ErrorCode::DiskFull) => Self::Full,
-            _ => Self::Database { reason: error.to_string() },
-        }
-    }
-}
-
-impl From<sqlx::Error> for StoreError {
-    fn from(error: sqlx::Error) -> Self {
-        match &error {
-            sqlx::Error::Database(database) if database.code().as_deref() == Some("13") => Self::Full,
-            _ => Self::Database { reason: error.to_string() },
-        }
-    }
-}
-
 /// An embedded store: one SQLite file.
 #[derive(Clone)]
 pub struct SqliteStore {

@@ -1,0 +1,274 @@
+//! Promotion: insert, read back and commit in one transaction, on a task and a connection of its own.
+//!
+//! Final is locked against other writers, and readers see nothing of it before the commit. Nothing else waits: chunks of
+//! other runs are committed, leases are renewed, workers give signs of life meanwhile.
+
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use domain::check::CheckResult;
+use domain::event::Entry as LogEntry;
+use domain::ids::RunId;
+use domain::layout::{Layout, Mode};
+use domain::lifecycle::RunEvent;
+use sqlx::postgres::{PgConnection, Postgres};
+use sqlx::{AssertSqlSafe, Executor as _, Row as _, Transaction};
+use tokio::sync::{mpsc, oneshot};
+
+use super::connect::{BEGIN, Id, Lock, PostgresStore, lock, lock_for};
+use super::evidence::{append, put_checks};
+use super::ledger::{hold_fence, step_run};
+use super::read_back::{Ended, Kind, read_back};
+use super::rules::unexcluded;
+use super::staging::analyze;
+use super::tables::{check_final, columns, quoted};
+use crate::store::failure::refused;
+use crate::store::model::{Block, ChunkRange};
+use crate::store::{Blocks, Fence, Promotion, StoreError};
+
+type Reply<T> = oneshot::Sender<Result<T, StoreError>>;
+
+/// Sorting a run by final's key happens in memory up to this.
+const PLANS: &str = "SET LOCAL work_mem = '256MB'; SET LOCAL maintenance_work_mem = '256MB'";
+
+/// What the task that holds the transaction is asked to do.
+enum Ask {
+    Insert(Reply<u64>),
+    Read(mpsc::Sender<Result<Block, StoreError>>),
+    Commit { checks: Vec<CheckResult>, summary: String, log: LogEntry, reply: Reply<()> },
+    Rollback(Reply<()>),
+}
+
+struct PostgresPromotion {
+    asks: mpsc::Sender<Ask>,
+}
+
+fn lost() -> StoreError {
+    StoreError::Interrupted { reason: "the promotion's connection ended early".into() }
+}
+
+impl PostgresStore {
+    pub(super) async fn open_promotion(
+        &self,
+        fence: Fence,
+        layout: &Arc<Layout>,
+    ) -> Result<Box<dyn Promotion>, StoreError> {
+        let (store, layout) = (self.clone(), Arc::clone(layout));
+        let (asks, mut inbox) = mpsc::channel(1);
+        let (ready, is_ready) = oneshot::channel();
+        // A task of its own: whoever drops the promotion cuts nothing off half-way, but has it rolled back.
+        tokio::spawn(async move {
+            match store.begin_promoting(fence, &layout).await {
+                Ok(transaction) => {
+                    let _ = ready.send(Ok(()));
+                    serve(transaction, fence, &layout, &mut inbox).await;
+                }
+                Err(error) => drop(ready.send(Err(error))),
+            }
+        });
+        is_ready.await.map_err(|_| lost())??;
+        Ok(Box::new(PostgresPromotion { asks }))
+    }
+
+    async fn begin_promoting(
+        &self,
+        fence: Fence,
+        layout: &Layout,
+    ) -> Result<Transaction<'static, Postgres>, StoreError> {
+        let mut transaction = self.pool.begin_with(BEGIN).await?;
+        let begun = begin(&mut transaction, fence, layout).await;
+        match begun {
+            Ok(()) => Ok(transaction),
+            Err(error) => {
+                let _ = transaction.rollback().await;
+                Err(error)
+            }
+        }
+    }
+}
+
+async fn begin(connection: &mut PgConnection, fence: Fence, layout: &Layout) -> Result<(), StoreError> {
+    // Before the fence is held: whoever wants to fence this promotion off need not wait for another one.
+    let row = sqlx::query("SELECT job FROM crossfoot_run WHERE run_id = $1")
+        .bind(Id(fence.run_id))
+        .fetch_optional(&mut *connection)
+        .await?;
+    let Some(row) = row else { return Err(StoreError::Fenced { run_id: fence.run_id }) };
+    let job: String = row.try_get("job")?;
+    lock_for(connection, Lock::Promoting, &job).await?;
+    check_final(connection, layout).await?;
+    let table = quoted(&layout.final_table);
+    connection.execute(AssertSqlSafe(format!("LOCK TABLE {table} IN SHARE ROW EXCLUSIVE MODE"))).await?;
+    hold_fence(connection, fence).await?;
+    // Once more, now that nobody can change it.
+    check_final(connection, layout).await
+}
+
+/// Serves one promotion. Leaving without a commit, for whatever reason, rolls back.
+async fn serve(
+    mut transaction: Transaction<'static, Postgres>,
+    fence: Fence,
+    layout: &Layout,
+    inbox: &mut mpsc::Receiver<Ask>,
+) {
+    while let Some(ask) = inbox.recv().await {
+        match ask {
+            Ask::Insert(reply) => {
+                // A statement that failed ends what the transaction can do; only taking it back is left.
+                let _ = reply.send(insert(&mut transaction, fence, layout).await);
+            }
+            Ask::Read(sender) => {
+                let range = ChunkRange::ALL;
+                let read =
+                    read_back(&mut transaction, Kind::Final, fence.run_id, layout, range, &sender).await;
+                if let Err(Ended::Failed(error)) = read {
+                    let _ = sender.send(Err(error)).await;
+                }
+            }
+            Ask::Commit { checks, summary, log, reply } => {
+                let done = match finish(&mut transaction, fence, &checks, &summary, log).await {
+                    Ok(()) => transaction.commit().await.map_err(StoreError::from),
+                    Err(error) => {
+                        let _ = transaction.rollback().await;
+                        Err(error)
+                    }
+                };
+                let _ = reply.send(done);
+                return;
+            }
+            Ask::Rollback(reply) => {
+                let _ = reply.send(transaction.rollback().await.map_err(StoreError::from));
+                return;
+            }
+        }
+    }
+    let _ = transaction.rollback().await;
+}
+
+async fn finish(
+    connection: &mut PgConnection,
+    fence: Fence,
+    checks: &[CheckResult],
+    summary: &str,
+    log: LogEntry,
+) -> Result<(), StoreError> {
+    step_run(connection, fence, RunEvent::Promoted, None, log.at_ms).await?;
+    put_checks(connection, fence.run_id, checks, summary).await?;
+    append(connection, log).await?;
+    Ok(())
+}
+
+async fn insert(connection: &mut PgConnection, fence: Fence, layout: &Layout) -> Result<u64, StoreError> {
+    connection.execute(PLANS).await?;
+    // Cancelling and promoting exclude each other from here on.
+    lock(connection, Lock::State(fence.run_id)).await?;
+    loaded_once(connection, fence.run_id).await?;
+    analyze(connection, layout, fence.run_id).await?;
+    let condition = unexcluded(connection, fence.run_id).await?;
+    let before = changes(connection).await?;
+    sqlx::query(AssertSqlSafe(statement(layout, fence.run_id, &condition)))
+        .execute(&mut *connection)
+        .await
+        .map_err(refused)?;
+    // Constraints that were put off are final's as well, and are to be known now.
+    connection.execute("SET CONSTRAINTS ALL IMMEDIATE").await.map_err(refused)?;
+    Ok(changes(connection).await?.saturating_sub(before))
+}
+
+/// Two runs on the same bytes may be reconciled at the same time. Promotions of a job come one after the other, so the
+/// second one sees the first.
+async fn loaded_once(connection: &mut PgConnection, run_id: RunId) -> Result<(), StoreError> {
+    let earlier = sqlx::query(
+        "SELECT o.run_id FROM crossfoot_run r JOIN crossfoot_run o
+           ON o.job = r.job AND o.split_sha256 = r.split_sha256 AND o.run_id <> r.run_id AND o.state = 'promoted'
+         WHERE r.run_id = $1 AND NOT r.again AND r.split_records > 0 LIMIT 1",
+    )
+    .bind(Id(run_id))
+    .fetch_optional(connection)
+    .await?;
+    match earlier {
+        None => Ok(()),
+        Some(row) => {
+            let Id(run_id) = row.try_get("run_id")?;
+            Err(StoreError::LoadedMeanwhile { run_id })
+        }
+    }
+}
+
+/// Rows of any user table that this transaction changed so far, triggers included: the server's own count.
+async fn changes(connection: &mut PgConnection) -> Result<u64, StoreError> {
+    let row = sqlx::query(
+        "SELECT coalesce(sum(n_tup_ins + n_tup_upd + n_tup_del), 0)::bigint AS n FROM pg_stat_xact_user_tables",
+    )
+    .fetch_one(connection)
+    .await?;
+    super::ledger::unsigned(&row, "n")
+}
+
+/// In the order of final's key: inserting in key order was measured at half the time of arrival order.
+fn statement(layout: &Layout, run_id: RunId, condition: &str) -> String {
+    let names = || layout.fields.iter().map(|field| field.name.as_str());
+    let (mut into, mut from) = (columns("", names()), columns("s.", names()));
+    into.push_str(", last_run_id");
+    from.push_str(", s.run_id");
+    let key: Vec<_> = layout.key.iter().map(|at| layout.fields[*at].name.as_str()).collect();
+    let order = if key.is_empty() {
+        into.push_str(", last_record_no");
+        from.push_str(", s.record_no");
+        "s.chunk_no, s.record_no".to_owned()
+    } else {
+        columns("s.", key.iter().copied())
+    };
+    let conflict = match layout.mode {
+        Mode::Append => String::new(),
+        Mode::Upsert => {
+            let others = names()
+                .filter(|name| !key.contains(name))
+                .map(|name| format!("{0} = excluded.{0}", quoted(name)));
+            let set: Vec<_> = others.chain(["last_run_id = excluded.last_run_id".to_owned()]).collect();
+            format!(" ON CONFLICT ({}) DO UPDATE SET {}", columns("", key.iter().copied()), set.join(", "))
+        }
+    };
+    format!(
+        "INSERT INTO {} ({into}) SELECT {from} FROM {} s WHERE s.run_id = '{run_id}'{condition} ORDER BY {order}{conflict}",
+        quoted(&layout.final_table),
+        quoted(&layout.staging),
+    )
+}
+
+impl PostgresPromotion {
+    async fn ask<T: Send>(&self, ask: impl FnOnce(Reply<T>) -> Ask + Send) -> Result<T, StoreError> {
+        let (reply, answer) = oneshot::channel();
+        self.asks.send(ask(reply)).await.map_err(|_| lost())?;
+        answer.await.map_err(|_| lost())?
+    }
+}
+
+#[async_trait]
+impl Promotion for PostgresPromotion {
+    async fn insert(&mut self) -> Result<u64, StoreError> {
+        self.ask(Ask::Insert).await
+    }
+
+    async fn read_final(&mut self) -> Blocks {
+        let (sender, receiver) = mpsc::channel(4);
+        if let Err(mpsc::error::SendError(Ask::Read(sender))) = self.asks.send(Ask::Read(sender)).await {
+            let _ = sender.send(Err(lost())).await;
+        }
+        receiver
+    }
+
+    async fn commit(
+        self: Box<Self>,
+        checks: &[CheckResult],
+        summary: &str,
+        log: LogEntry,
+    ) -> Result<(), StoreError> {
+        let (checks, summary) = (checks.to_vec(), summary.to_owned());
+        self.ask(|reply| Ask::Commit { checks, summary, log, reply }).await
+    }
+
+    async fn rollback(self: Box<Self>) -> Result<(), StoreError> {
+        self.ask(Ask::Rollback).await
+    }
+}
