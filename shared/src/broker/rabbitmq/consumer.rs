@@ -7,7 +7,7 @@ use async_trait::async_trait;
 use bytes::Bytes;
 use futures_util::{FutureExt, StreamExt};
 use lapin::Channel;
-use lapin::options::{BasicAckOptions, BasicConsumeOptions, BasicNackOptions, BasicQosOptions};
+use lapin::options::{BasicAckOptions, BasicConsumeOptions, BasicQosOptions, BasicRejectOptions};
 use lapin::types::FieldTable;
 use tokio::sync::{mpsc, oneshot};
 use tokio::time::timeout;
@@ -70,8 +70,10 @@ impl Open {
         if *ended {
             return false;
         }
-        let requeue = BasicNackOptions { requeue: true, multiple: false };
-        !matches!(self.channel.basic_nack(tag, requeue).now_or_never(), Some(Err(_)))
+        // Not basic.nack, which does not count towards the delivery limit from RabbitMQ 4.3 on (its manual,
+        // "Negative Acknowledgements"); before, the two are the same.
+        let requeue = BasicRejectOptions { requeue: true };
+        !matches!(self.channel.basic_reject(tag, requeue).now_or_never(), Some(Err(_)))
     }
 
     fn is_over(&self) -> bool {
@@ -165,7 +167,10 @@ impl Pump {
                 }
                 Err(error) => {
                     tracing::warn!(queue = self.queue.name(), %error, "cannot consume; trying again");
-                    session.fail(error.to_string());
+                    // What the broker refuses to this consumer is no reason to interrupt the others.
+                    if matches!(error, BrokerError::Unreachable { .. }) {
+                        session.fail(error.to_string());
+                    }
                 }
             }
             tokio::select! {

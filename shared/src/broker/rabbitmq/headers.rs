@@ -16,6 +16,8 @@ const REDELIVERIES: &str = "x-crossfoot-redeliveries";
 
 /// How a queue counts what came back to it: RabbitMQ sets this on quorum queues, from the second delivery on.
 const DELIVERY_COUNT: &str = "x-delivery-count";
+/// RabbitMQ 4 counts there what came back without a failure, too.
+const ACQUIRED_COUNT: &str = "x-acquired-count";
 /// What the broker says of its own dead-lettering: newest first.
 const DEATHS: &str = "x-death";
 
@@ -53,7 +55,7 @@ impl Headers {
         let Some(table) = properties.headers() else {
             return Self { returned_since: u32::from(redelivered), ..Self::default() };
         };
-        let counted = number(table, DELIVERY_COUNT);
+        let counted = number(table, DELIVERY_COUNT).max(number(table, ACQUIRED_COUNT));
         let death = match text(table, REASON) {
             Some(reason) => Some(Death {
                 reason,

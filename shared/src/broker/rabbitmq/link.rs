@@ -94,6 +94,11 @@ impl Session {
                     tracing::info!("the broker lets publishers go on");
                     self.blocked.send_replace(None);
                 }
+                // Of a channel alone, and whoever consumes on it opens another; the others need not be interrupted.
+                Some(Event::Error(error))
+                    if self.lanes.is_none()
+                        && error.is_amqp_soft_error()
+                        && self.connection.status().connected() => {}
                 Some(Event::Error(error)) => return error.to_string(),
                 Some(_) => {}
                 None => return "the connection ended".into(),
@@ -286,7 +291,7 @@ impl Link {
         self.closing.cancel();
         let mut state = self.state.subscribe();
         // The supervisor ends at its next turn.
-        drop(state.wait_for(|state| matches!(state, State::Closed)).await);
+        drop(timeout(GOODBYE, state.wait_for(|state| matches!(state, State::Closed))).await);
         if let (Some(session), Role::Publish) = (session, self.role) {
             self.say_goodbye(&session.connection, &session.socket).await;
         }

@@ -15,6 +15,8 @@
 //! - **Dead letters** are kept with reason, queue and time in headers. Beyond their bound the oldest are discarded.
 //! - [`super::Broker::close`] ends consumers at once. Deliveries in hand can still be done with; what else is asked for
 //!   them is not granted, and they come again.
+//! - **Settling** says `true` once the broker was told. AMQP does not confirm that, so that a connection lost in this
+//!   very moment makes the message come again.
 //! - **A blocked broker** (out of memory or disk) makes publishing wait for
 //!   [`blocked_timeout`](RabbitSettings::blocked_timeout); [`Rabbit::blocked`] tells why.
 
@@ -113,7 +115,8 @@ impl Broker for Rabbit {
     }
 
     async fn depth(&self, queue: Queue) -> Result<usize, BrokerError> {
-        let link = &self.publishing;
+        // Not where messages are published: a broker that blocks publishers does not answer there.
+        let link = &self.consuming;
         let by = Instant::now() + link.settings.reconnect_timeout;
         let session = link.session(Some(by)).await?;
         let looked = async {

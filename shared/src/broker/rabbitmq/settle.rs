@@ -113,11 +113,12 @@ impl Drop for Held {
     fn drop(&mut self) {
         let Some(parcel) = self.0.take() else { return };
         // The queue counts only since the message was last published; the returns before that are ours to count.
-        if parcel.headers.returns > 0 && parcel.is_returned_too_often() {
-            if let Ok(runtime) = tokio::runtime::Handle::try_current() {
-                runtime.spawn(parcel.bury_exhausted());
-                return;
-            }
+        if parcel.headers.returns > 0
+            && parcel.is_returned_too_often()
+            && let Ok(runtime) = tokio::runtime::Handle::try_current()
+        {
+            runtime.spawn(parcel.bury_exhausted());
+            return;
         }
         parcel.open.give_back(parcel.tag);
     }

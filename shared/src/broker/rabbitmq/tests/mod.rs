@@ -4,6 +4,7 @@
 mod faults;
 mod proxy;
 mod refusals;
+mod server;
 
 use std::io::Write;
 use std::time::Duration;
