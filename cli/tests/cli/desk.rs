@@ -186,7 +186,7 @@ pub(crate) struct Going {
 }
 
 impl Going {
-    fn start(line: String, mut command: Command, input: Vec<u8>) -> Self {
+    pub(crate) fn start(line: String, mut command: Command, input: Vec<u8>) -> Self {
         let piped = command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
         let mut child = piped.spawn().unwrap();
         let mut stdin = child.stdin.take().unwrap();
@@ -196,11 +196,6 @@ impl Going {
         listen(child.stdout.take().unwrap(), &heard, |heard| &mut heard.out);
         listen(child.stderr.take().unwrap(), &heard, |heard| &mut heard.err);
         Self { line, child, heard }
-    }
-
-    /// With nothing on standard input.
-    pub(crate) fn begin(line: String, command: Command) -> Self {
-        Self::start(line, command, Vec::new())
     }
 
     pub(crate) fn pid(&self) -> u32 {

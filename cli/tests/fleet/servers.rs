@@ -78,7 +78,7 @@ impl Fleet {
             .env("CROSSFOOT__STORE__URL", self.store())
             .env("CROSSFOOT__STORE__MAX_CONNECTIONS", "6")
             .envs(settings.iter().copied());
-        Going::begin(line.join(" "), command)
+        Going::start(line.join(" "), command, Vec::new())
     }
 
     pub(crate) fn start(&self, line: &[&str]) -> Going {
