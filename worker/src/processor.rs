@@ -81,7 +81,8 @@ pub async fn run(with: &Surroundings, identity: &Identity, jobs: &Jobs) -> Resul
     // Two in hand: one being worked on, one ready.
     let loading = consume(&*with.broker, Queue::Chunks, 2, &with.stop, handle, give_up);
     tokio::try_join!(loading, verifier::run(with, worker, jobs))?;
-    Ok(with.retire(worker).await)
+    with.retire(worker).await;
+    Ok(())
 }
 
 async fn handle(with: &Surroundings, jobs: &Jobs, worker: WorkerId, body: Bytes) -> Handled {

@@ -45,7 +45,8 @@ pub async fn run(with: &Surroundings, identity: &Identity, jobs: &Jobs) -> Resul
     // Two in hand: one being written, one ready.
     let loading = consume(&*with.broker, Queue::Batches, 2, &with.stop, handle, give_up);
     tokio::try_join!(loading, verifier::run(with, worker, jobs))?;
-    Ok(with.retire(worker).await)
+    with.retire(worker).await;
+    Ok(())
 }
 
 async fn write(with: &Surroundings, jobs: &Jobs, worker: WorkerId, body: Bytes) -> Handled {
