@@ -46,7 +46,7 @@ pub struct CodePage {
 
 /// A byte stands for no character of the page.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
-#[error("the byte x'{byte:02x}' at {at} is no character of the code page")]
+#[error("byte {at} (x'{byte:02x}') is no character of the code page")]
 pub struct Undecodable {
     /// Where it is, from 0.
     pub at: usize,
@@ -197,6 +197,12 @@ impl CodePage {
     #[must_use]
     pub const fn space(&self) -> u8 {
         if self.is_ebcdic { 0x40 } else { b' ' }
+    }
+
+    /// The byte's character where it is ASCII; any byte past 0x7F where it is not.
+    #[must_use]
+    pub const fn ascii_of(&self, byte: u8) -> u8 {
+        self.ascii[byte as usize]
     }
 
     /// Appends the text in UTF-8.
