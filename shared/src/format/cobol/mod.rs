@@ -29,6 +29,9 @@ pub use spec::{
     LowValues, MomentForm, NumberForm, OnDate, SignPlace, SignRule, TextForm, Usage,
 };
 
+#[cfg(test)]
+mod tests;
+
 use domain::constraint::ReasonCode;
 
 use super::text::Fault;
