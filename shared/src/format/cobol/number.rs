@@ -97,9 +97,11 @@ impl Numbers {
             }
             Usage::Packed { signed } => Digits::Packed(Packed {
                 signs: Some(Signs::new(form.signs, signed)),
-                has_unused: form.digits % 2 == 0,
+                has_unused: form.digits.is_multiple_of(2),
             }),
-            Usage::PackedUnsigned => Digits::Packed(Packed { signs: None, has_unused: form.digits % 2 == 1 }),
+            Usage::PackedUnsigned => {
+                Digits::Packed(Packed { signs: None, has_unused: !form.digits.is_multiple_of(2) })
+            }
         };
         let fills =
             if form.blank_when_zero { Fills { spaces: Fill::Zero, ..form.fills } } else { form.fills };
