@@ -54,10 +54,10 @@ fn fields(page: &'static CodePage) -> Result<Vec<FieldDecoder>, String> {
 /// Records that differ in every field.
 fn records(page: &CodePage) -> Vec<u8> {
     let mut out = Vec::new();
-    let mut put = |text: &str, out: &mut Vec<u8>| page.encode_into(text, out).is_ok();
+    let put = |text: &str, out: &mut Vec<u8>| page.encode_into(text, out).is_ok();
     for at in 0..RECORDS {
         let packed = |digits: usize, value: usize, out: &mut Vec<u8>| {
-            let nibbles = format!("{value:0digits$}{}", if value % 3 == 0 { 'd' } else { 'c' });
+            let nibbles = format!("{value:0digits$}{}", if value.is_multiple_of(3) { 'd' } else { 'c' });
             domain::hex::decode_into(nibbles.as_bytes(), out)
         };
         assert!(put(&format!("{:016}", at * 7_919), &mut out));
