@@ -9,6 +9,8 @@
 //! splitter and a processor find the same records, however the bytes were cut into blocks and chunks.
 
 pub mod chunk;
+pub mod cobol;
+pub mod codepage;
 pub mod decode;
 mod delimited;
 mod fixed;
