@@ -1,6 +1,7 @@
 //! Lost connections, lost answers.
 
 use std::collections::HashMap;
+use std::pin::pin;
 
 use proptest::prelude::*;
 use tokio::task::JoinSet;
@@ -176,10 +177,10 @@ async fn at_least_once(cuts_after: Vec<u8>, messages: u64) {
     let _cleanup = Cleanup(settings.clone());
     let broker = Arc::new(behind(&proxy, &settings).await);
     let (seen, mut came) = tokio::sync::mpsc::channel(1);
-    let mut tasks = JoinSet::new();
+    let (mut publishers, mut tasks) = (JoinSet::new(), JoinSet::new());
     for half in 0..2 {
         let publisher = Arc::clone(&broker);
-        tasks.spawn(async move {
+        publishers.spawn(async move {
             for n in 0..messages / 2 {
                 publish(&publisher, Queue::Chunks, n * 2 + half).await;
             }
@@ -208,8 +209,18 @@ async fn at_least_once(cuts_after: Vec<u8>, messages: u64) {
     let mut cuts = cuts_after.into_iter();
     let mut until_cut = cuts.next();
     let mut done = HashMap::<u64, u32>::new();
-    while (done.len() as u64) < messages {
-        let (n, is_done) = soon(came.recv()).await.unwrap();
+    // The last confirmation may come after the message, and consuming must go on until it does.
+    let mut published = pin!(publishers.join_all());
+    let mut is_published = false;
+    while (done.len() as u64) < messages || !is_published {
+        let arrival = tokio::select! {
+            _ = published.as_mut(), if !is_published => {
+                is_published = true;
+                continue;
+            }
+            arrival = soon(came.recv()) => arrival,
+        };
+        let (n, is_done) = arrival.unwrap();
         if is_done {
             *done.entry(n).or_default() += 1;
         }

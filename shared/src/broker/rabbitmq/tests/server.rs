@@ -54,7 +54,8 @@ async fn tls_is_trusted_by_the_authority_that_is_named(server: &Server) {
         RabbitSettings { ca_file: Some(server.variable("CROSSFOOT_TEST_CA").into()), ..encrypted };
     let broker = Rabbit::connect(encrypted.clone()).await.unwrap();
     broker.publish(Queue::Ranges, body(3)).await.unwrap();
-    let delivery = next(&mut broker.consume(Queue::Ranges, 1).await.unwrap()).await;
+    let mut consumer = broker.consume(Queue::Ranges, 1).await.unwrap();
+    let delivery = next(&mut consumer).await;
     assert_eq!(number(&delivery), 3);
     assert!(delivery.done().await);
     broker.close().await;
