@@ -16,6 +16,7 @@
 mod desk;
 
 mod fleet {
+    mod hosts;
     mod killed;
     mod refused;
     mod restarted;

@@ -76,12 +76,14 @@ impl Promote<'_> {
             }
             Err(error) => return Err(error.into()),
         };
+        crate::run::stage(self.fence.run_id, "rows in final");
         (self.progress)(Phase::VerifyingFinal, 0);
         let blocks = promotion.read_final().await;
         let totals = verify_final(blocks, &self.job.layout, self.records, |done| {
             (self.progress)(Phase::VerifyingFinal, done)
         })
         .await?;
+        crate::run::stage(self.fence.run_id, "final read back and compared");
         add_final(summary, &totals);
         let found = FinalEvidence { totals, rows_changed };
         let of_final = reconcile_final(&permit, &self.job.layout.amount_names(), &found, self.clock.now_ms());

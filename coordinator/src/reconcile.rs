@@ -68,6 +68,7 @@ impl Reconcile<'_> {
         let to_decode = self.decode_again.take();
         let (outcomes, keys) = self.store.apply_rules(self.fence, self.job).await?;
         let layout = &self.job.layout;
+        crate::run::stage(self.run.run_id, "rules applied");
         let excludes = keys.held + keys.merged > 0;
         let verified = verify.staging(split.header_bytes, excludes, progress).await?;
         let (source_again, also_differing) = self.source_again(to_decode).await?;

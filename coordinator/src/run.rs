@@ -302,6 +302,7 @@ impl Coordinator {
             };
             load.run(source, reports).await?;
         }
+        stage(run.run_id, "loaded");
         let progress = self.store.progress(run.run_id).await?;
         let detail = json!({ "chunks": progress.committed, "records": progress.records });
         Ok(self
@@ -348,6 +349,7 @@ impl Coordinator {
                 });
             })
             .await?;
+        stage(run.run_id, "staging read back and compared");
         let StagingOutcome { reconciliation, mut summary, differing } = outcome;
         let Ok(permit) = reconciliation.permit() else {
             self.pinpoint_staging(&run, fence, job, how, &split, &differing).await?;
@@ -555,6 +557,11 @@ impl Coordinator {
     pub(crate) fn owner(&self) -> String {
         format!("{} pid {}", self.actor, std::process::id())
     }
+}
+
+/// Says in the log that a stage is done: the times between these lines are the run's time by stage.
+pub(crate) fn stage(run_id: RunId, done: &'static str) {
+    tracing::info!(%run_id, done, "stage");
 }
 
 /// Whether `owner` was a process of this host that is no more. Of other hosts nothing is known: their lease runs out.
