@@ -209,6 +209,7 @@ impl EmbeddedFleet {
             clock: Arc::clone(&coordinator.clock),
             stop: stop.clone(),
             registered: Registered::default(),
+            reading: worker::reading(),
             dies_at_chunk: settings.fleet.dies_at_chunk,
         };
         let jobs = Arc::new(Jobs::default());

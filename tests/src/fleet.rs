@@ -312,6 +312,7 @@ impl Fleet {
             clock: Arc::clone(&coordinator.clock),
             stop: stop.clone(),
             registered: Registered::default(),
+            reading: worker::reading(),
             dies_at_chunk: None,
         };
         let (jobs, tasks) = (Arc::new(Jobs::default()), TaskTracker::new());

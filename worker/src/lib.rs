@@ -22,6 +22,7 @@ use shared::store::Store;
 use shared::store::model::NewWorker;
 use shared::wire::codec;
 use shared::wire::{Counts, RunBytes};
+use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 
 pub use jobs::Jobs;
@@ -45,8 +46,16 @@ pub struct Surroundings {
     pub stop: CancellationToken,
     /// Who is registered, for signs of life.
     pub registered: Registered,
+    /// How many ranges this process reads back at a time: as many as it has cores, whatever its slots.
+    pub reading: Arc<Semaphore>,
     /// For tests: the chunk at which a processor dies.
     pub dies_at_chunk: Option<u64>,
+}
+
+/// Room for as many ranges being read back as there are cores: each has a connection and its buffers.
+#[must_use]
+pub fn reading() -> Arc<Semaphore> {
+    Arc::new(Semaphore::new(std::thread::available_parallelism().map_or(1, std::num::NonZero::get)))
 }
 
 /// The workers of a process.

@@ -45,6 +45,8 @@ async fn read_back(with: &Surroundings, jobs: &Jobs, worker: WorkerId, body: Byt
         Err(Unavailable::Store(reason) | Unavailable::Job(reason)) => return Handled::Postponed(reason),
     };
     let chunks = ChunkRange { first: range.first, end: range.end };
+    // The semaphore is never closed.
+    let _turn = with.reading.acquire().await;
     let found = match read_range(&*with.store, run_id, &job.layout, chunks).await {
         Ok(found) => RangeFound::from(&found),
         Err(ReadBackError::Store(error)) if error.is_transient() => {

@@ -26,11 +26,14 @@ struct Hosts {
 impl Hosts {
     fn up() -> Self {
         let prefix = format!("cf{}", std::process::id());
-        let made = output(
-            Command::new(script("hosts"))
-                .args(["up", &prefix])
-                .args(["servers", "coordinator", "p1", "p2", "w1", "w2"]),
-        );
+        let made = output(Command::new(script("hosts")).args(["up", &prefix]).args([
+            "servers",
+            "coordinator",
+            "p1",
+            "p2",
+            "w1",
+            "w2",
+        ]));
         assert!(made.status.success(), "{}", String::from_utf8_lossy(&made.stderr));
         let mut hosts =
             Self { prefix, dir: tempfile::tempdir().unwrap(), urls: (String::new(), String::new()) };

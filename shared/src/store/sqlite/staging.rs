@@ -34,6 +34,8 @@ impl SqliteStore {
         let (path, layout) = (self.path.clone(), Arc::clone(layout));
         stream(move |sender| {
             let connection = read_only(&path)?;
+            // Each page is read once, in order: a cache is of no use.
+            connection.pragma_update(None, "cache_size", -2048)?;
             // One snapshot for rows, rejects and exclusions.
             connection.execute_batch("BEGIN")?;
             read_back(&connection, Kind::Staging, run_id, &layout, range, sender)
