@@ -15,7 +15,9 @@
 
 #[cfg(test)]
 pub(crate) mod conformance;
+mod failure;
 pub mod model;
+pub mod postgres;
 pub mod sqlite;
 
 use std::sync::Arc;
@@ -48,7 +50,7 @@ use model::{
 pub enum StoreError {
     /// It cannot be opened.
     #[error(
-        "the store {url} cannot be opened: {reason}; check the path given with `--store` or in the configuration, and who may write there"
+        "the store {url} cannot be opened: {reason}; check what is given with `--store` or in the configuration, and who may write there"
     )]
     Unreachable {
         /// The store's URL, without secrets.
@@ -57,7 +59,7 @@ pub enum StoreError {
         reason: String,
     },
     /// The URL is not one of a store.
-    #[error("`{url}` is not a store's URL: sqlite:PATH is expected")]
+    #[error("`{url}` is not a store's URL: sqlite:PATH or postgres://USER@HOST/DATABASE is expected")]
     BadUrl {
         /// What was given.
         url: String,
@@ -136,6 +138,18 @@ pub enum StoreError {
         "the disk that holds the store, or its temporary files, is full: free some space, then `crossfoot resume`"
     )]
     Full,
+    /// A record holds what the database has no place for. It is never stored as something else.
+    #[error("{what}; keep it out of the source, load the field as bytes, or choose another store")]
+    Unstorable {
+        /// What, and where, without the record's contents.
+        what: String,
+    },
+    /// The connection was lost, or the database had to give up for the moment. What was under way may be done again.
+    #[error("the store could not go on: {reason}; this may pass, and what was under way can be done again")]
+    Interrupted {
+        /// What happened.
+        reason: String,
+    },
     /// What is in the ledger does not make sense.
     #[error("the ledger is damaged: {what}")]
     Damaged {

@@ -27,24 +27,6 @@ const CACHE_KIB: i64 = 16 << 10;
 const LEDGER: &str = include_str!("0001_ledger.sql");
 const SCHEMA_VERSION: i64 = 1;
 
-impl From<rusqlite::Error> for StoreError {
-    fn from(error: rusqlite::Error) -> Self {
-        match error.sqlite_error_code() {
-            Some(rusqlite::ErrorCode::DiskFull) => Self::Full,
-            _ => Self::Database { reason: error.to_string() },
-        }
-    }
-}
-
-impl From<sqlx::Error> for StoreError {
-    fn from(error: sqlx::Error) -> Self {
-        match &error {
-            sqlx::Error::Database(database) if database.code().as_deref() == Some("13") => Self::Full,
-            _ => Self::Database { reason: error.to_string() },
-        }
-    }
-}
-
 /// An embedded store: one SQLite file.
 #[derive(Clone)]
 pub struct SqliteStore {

@@ -1,0 +1,365 @@
+//! Opening the database: who, where, over what; its schema; and the one way in which it is changed.
+
+use std::fmt;
+use std::path::PathBuf;
+use std::str::FromStr;
+use std::time::Duration;
+
+use domain::ids::RunId;
+use futures_util::future::BoxFuture;
+use sqlx::error::BoxDynError;
+use sqlx::migrate::{MigrateError, Migration, MigrationType, Migrator};
+use sqlx::postgres::types::Oid;
+use sqlx::postgres::{
+    PgArgumentBuffer, PgConnectOptions, PgConnection, PgPool, PgPoolOptions, PgTypeInfo, PgValueRef, Postgres,
+};
+use sqlx::{Connection as _, Decode, Encode, Executor as _, Row as _, Type};
+use tokio::time::timeout;
+
+use crate::config::without_secrets;
+use crate::store::StoreError;
+
+const LEDGER: &str = include_str!("0001_ledger.sql");
+const SCHEMA_VERSION: i64 = 1;
+
+/// How long the first connection may take.
+const CONNECT: Duration = Duration::from_secs(20);
+/// How long a statement waits for one of the pool's connections.
+const ACQUIRE: Duration = Duration::from_secs(60);
+/// Connections of one process, unless it is said otherwise.
+const CONNECTIONS: u32 = 16;
+
+/// What every transaction begins with, whatever the server's defaults are. What is acknowledged must be durable
+/// and the locks below suppose that each statement sees what was committed before it.
+pub(super) const BEGIN: &str = "BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE";
+
+/// What every connection is told first. A policy that hides rows must fail a query, not shorten its answer; a
+/// client that is gone must not keep its locks; a commit is durable, whatever the server's default.
+const SESSION: &str = "
+    SET row_security = off;
+    SET datestyle = 'ISO, YMD';
+    SET timezone = 'UTC';
+    SET tcp_keepalives_idle = 30;
+    SET tcp_keepalives_interval = 10;
+    SET tcp_keepalives_count = 3;
+    SELECT set_config('synchronous_commit', 'on', false) WHERE current_setting('synchronous_commit') = 'off';
+    SELECT set_config('client_connection_check_interval', '2s', false)
+    WHERE current_setting('server_version_num')::int >= 140000";
+
+/// Where the database is, and who comes.
+#[derive(Clone, Default)]
+pub struct PostgresSettings {
+    /// `postgres://USER@HOST:PORT/DATABASE?sslmode=…`; what is missing comes from the `PG…` variables.
+    pub url: String,
+    /// In place of the URL's user.
+    pub username: Option<String>,
+    /// In place of the URL's password.
+    pub password: Option<String>,
+    /// A file whose first line is the password.
+    pub password_file: Option<PathBuf>,
+    /// At most so many connections; 16 when it is not said.
+    pub max_connections: Option<u32>,
+}
+
+impl PostgresSettings {
+    /// Settings of which only the URL is said.
+    #[must_use]
+    pub fn of_url(url: &str) -> Self {
+        Self { url: url.into(), ..Self::default() }
+    }
+}
+
+impl fmt::Debug for PostgresSettings {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("PostgresSettings")
+            .field("url", &shown(&self.url))
+            .field("username", &self.username)
+            .field("password", &self.password.as_ref().map(|_| "***"))
+            .field("password_file", &self.password_file)
+            .field("max_connections", &self.max_connections)
+            .finish()
+    }
+}
+
+/// A URL for messages. A password may stand among the parameters too.
+fn shown(url: &str) -> String {
+    let url = without_secrets(url);
+    match url.split_once('?') {
+        Some((address, parameters)) if parameters.to_ascii_lowercase().contains("pass") => {
+            format!("{address}?***")
+        }
+        _ => url,
+    }
+}
+
+/// A store in a PostgreSQL database.
+#[derive(Clone)]
+pub struct PostgresStore {
+    pub(super) url: String,
+    pub(super) pool: PgPool,
+}
+
+/// A run's id as PostgreSQL's `uuid`.
+pub(super) struct Id(pub(super) RunId);
+
+const UUID: PgTypeInfo = PgTypeInfo::with_oid(Oid(2950));
+
+impl Type<Postgres> for Id {
+    fn type_info() -> PgTypeInfo {
+        UUID
+    }
+}
+
+impl Encode<'_, Postgres> for Id {
+    fn encode_by_ref(&self, buffer: &mut PgArgumentBuffer) -> Result<sqlx::encode::IsNull, BoxDynError> {
+        buffer.extend_from_slice(&self.0.to_bytes());
+        Ok(sqlx::encode::IsNull::No)
+    }
+}
+
+impl<'r> Decode<'r, Postgres> for Id {
+    fn decode(value: PgValueRef<'r>) -> Result<Self, BoxDynError> {
+        Ok(Self(RunId::from_bytes(value.as_bytes()?.try_into()?)))
+    }
+}
+
+impl PostgresStore {
+    /// Opens the store, making the ledger if it is missing.
+    ///
+    /// # Errors
+    /// [`StoreError::BadUrl`], [`StoreError::Unreachable`], [`StoreError::Newer`].
+    pub async fn open(settings: &PostgresSettings) -> Result<Self, StoreError> {
+        let url = shown(&settings.url);
+        let unreachable = |reason: String| StoreError::Unreachable { url: url.clone(), reason };
+        let options = options(settings, &url)?;
+        // The pool itself would go on trying a server that refuses, and say in the end that time is up.
+        let connecting = timeout(CONNECT, PgConnection::connect_with(&options)).await;
+        let mut first = connecting
+            .map_err(|_| unreachable(format!("no answer within {} s", CONNECT.as_secs())))?
+            .map_err(|error| unreachable(why(&error)))?;
+        first.execute(SESSION).await.map_err(|error| unreachable(why(&error)))?;
+        fits(&mut first).await.map_err(unreachable)?;
+        migrate(&mut first).await.map_err(|error| match error {
+            MigrateError::VersionMissing(found) => StoreError::Newer { found, known: SCHEMA_VERSION },
+            MigrateError::VersionTooNew(found, known) => StoreError::Newer { found, known },
+            MigrateError::Execute(error) | MigrateError::ExecuteMigration(error, _) => {
+                unreachable(format!("its ledger cannot be made: {}", why(&error)))
+            }
+            other => unreachable(other.to_string()),
+        })?;
+        first.close().await?;
+        let pool = PgPoolOptions::new()
+            .max_connections(settings.max_connections.unwrap_or(CONNECTIONS).max(2))
+            .acquire_timeout(ACQUIRE)
+            .after_connect(|connection, _| {
+                Box::pin(async move { connection.execute(SESSION).await.map(drop) })
+            })
+            .connect_lazy_with(options);
+        Ok(Self { url, pool })
+    }
+
+    /// Runs `change` in one transaction. Once begun it runs to its end, whoever stops waiting for it: a `BEGIN` that
+    /// is dropped half-way would leave the pool a connection whose state nobody knows.
+    pub(super) async fn write<T, F>(&self, change: F) -> Result<T, StoreError>
+    where
+        T: Send + 'static,
+        F: for<'c> FnOnce(&'c mut PgConnection) -> BoxFuture<'c, Result<T, StoreError>> + Send + 'static,
+    {
+        let pool = self.pool.clone();
+        to_its_end(async move {
+            let mut transaction = pool.begin_with(BEGIN).await?;
+            match change(&mut transaction).await {
+                Ok(done) => {
+                    transaction.commit().await?;
+                    Ok(done)
+                }
+                Err(error) => {
+                    // When this fails too, the connection is gone, and the transaction with it.
+                    let _ = transaction.rollback().await;
+                    Err(error)
+                }
+            }
+        })
+        .await
+    }
+}
+
+/// Runs `work` as a task of its own, which nobody cancels by not waiting any longer.
+pub(super) async fn to_its_end<T: Send + 'static>(
+    work: impl Future<Output = Result<T, StoreError>> + Send + 'static,
+) -> Result<T, StoreError> {
+    match tokio::spawn(work).await {
+        Ok(done) => done,
+        Err(error) => Err(StoreError::Interrupted { reason: format!("a task of the store ended: {error}") }),
+    }
+}
+
+/// What a transaction may have to itself until its end. Waiting is in order of arrival.
+#[derive(Clone, Copy)]
+pub(super) enum Lock {
+    /// Making the job's tables.
+    Tables,
+    /// Opening a run of a job: looking for one on the same bytes, and inserting.
+    Opening,
+    /// Making the partition of a run.
+    Partition(RunId),
+    /// Promoting a run of a job: looking for one that brought the same bytes into final, and promoting.
+    Promoting,
+    /// Appending to the log.
+    Log,
+    /// The state of a run: commits share it, steps have it to themselves.
+    State(RunId),
+}
+
+impl Lock {
+    /// The lock's two numbers. The first ones are ours (`CF` and a digit); runs that share a second one by chance wait
+    /// for each other, no more.
+    fn key(self, job: &str) -> (i32, i32) {
+        let of_run = |run_id: RunId| {
+            let bytes = run_id.to_bytes();
+            i32::from_be_bytes([bytes[12], bytes[13], bytes[14], bytes[15]])
+        };
+        let of_job = || {
+            let hash = domain::fingerprint::Hash::of(job.as_bytes()).0;
+            i32::from_be_bytes([hash[0], hash[1], hash[2], hash[3]])
+        };
+        match self {
+            Self::Tables => (0x4346_0001, 0),
+            Self::Opening => (0x4346_0002, of_job()),
+            Self::Partition(run_id) => (0x4346_0003, of_run(run_id)),
+            Self::Promoting => (0x4346_0004, of_job()),
+            Self::Log => (0x4346_0005, 0),
+            Self::State(run_id) => (0x4346_0006, of_run(run_id)),
+        }
+    }
+}
+
+/// Has `lock` to itself until the transaction ends.
+pub(super) async fn lock(connection: &mut PgConnection, lock: Lock) -> Result<(), StoreError> {
+    lock_for(connection, lock, "").await
+}
+
+/// As [`lock`], for one job.
+pub(super) async fn lock_for(connection: &mut PgConnection, lock: Lock, job: &str) -> Result<(), StoreError> {
+    let (class, object) = lock.key(job);
+    sqlx::query("SELECT pg_advisory_xact_lock($1, $2)").bind(class).bind(object).execute(connection).await?;
+    Ok(())
+}
+
+/// Shares `lock` until the transaction ends.
+pub(super) async fn share(connection: &mut PgConnection, lock: Lock) -> Result<(), StoreError> {
+    let (class, object) = lock.key("");
+    sqlx::query("SELECT pg_advisory_xact_lock_shared($1, $2)")
+        .bind(class)
+        .bind(object)
+        .execute(connection)
+        .await?;
+    Ok(())
+}
+
+fn options(settings: &PostgresSettings, url: &str) -> Result<PgConnectOptions, StoreError> {
+    let is_ours = ["postgres://", "postgresql://"].iter().any(|scheme| settings.url.starts_with(scheme));
+    let bad = || StoreError::BadUrl { url: url.to_owned() };
+    if !is_ours {
+        return Err(bad());
+    }
+    let mut options = PgConnectOptions::from_str(&settings.url).map_err(|_| bad())?;
+    options = options.application_name("crossfoot");
+    if let Some(username) = &settings.username {
+        options = options.username(username);
+    }
+    if let Some(file) = &settings.password_file {
+        let text = std::fs::read_to_string(file).map_err(|error| StoreError::Unreachable {
+            url: url.to_owned(),
+            reason: format!("the password's file {} cannot be read: {error}", file.display()),
+        })?;
+        options = options.password(text.lines().next().unwrap_or_default());
+    }
+    if let Some(password) = &settings.password {
+        options = options.password(password);
+    }
+    Ok(options)
+}
+
+/// Why there is no connection, for whoever has to do something about it.
+fn why(error: &sqlx::Error) -> String {
+    match error {
+        sqlx::Error::Database(database) => match database.code() {
+            Some(code) => format!("{} (SQLSTATE {code})", database.message()),
+            None => database.message().to_owned(),
+        },
+        sqlx::Error::Io(error) if error.kind() == std::io::ErrorKind::ConnectionRefused => {
+            "nothing listens there (connection refused)".into()
+        }
+        sqlx::Error::Io(error) if error.to_string().contains("lookup") => {
+            format!("its host is not found ({error})")
+        }
+        sqlx::Error::Tls(error) => {
+            let mut said = format!("no TLS connection: {error}");
+            let mut cause = error.source();
+            while let Some(error) = cause {
+                said = format!("{said}: {error}");
+                cause = error.source();
+            }
+            said
+        }
+        other => other.to_string(),
+    }
+}
+
+/// Whether the server can keep what it is given, and count what a promotion changes.
+async fn fits(connection: &mut PgConnection) -> Result<(), String> {
+    let row = sqlx::query(
+        "SELECT current_setting('server_encoding') AS encoding, current_setting('track_counts') AS counts,
+         current_setting('server_version_num')::int AS version",
+    )
+    .fetch_one(connection)
+    .await
+    .map_err(|error| why(&error))?;
+    let text = |column| row.try_get::<String, _>(column).map_err(|error| error.to_string());
+    let version: i32 = row.try_get("version").map_err(|error| error.to_string())?;
+    if version < 130_000 {
+        return Err(format!("its server has version {}; 13 or later is needed", version / 10_000));
+    }
+    let encoding = text("encoding")?;
+    if encoding != "UTF8" {
+        return Err(format!("the database's encoding is {encoding}; UTF8 is needed"));
+    }
+    if text("counts")? != "on" {
+        return Err("track_counts is off on the server; what triggers change in a promotion is counted with it".into());
+    }
+    Ok(())
+}
+
+/// Makes or updates the ledger. Two processes may open the same database at the same time: the migrator holds an
+/// advisory lock, and the second finds what the first has made.
+async fn migrate(connection: &mut PgConnection) -> Result<(), MigrateError> {
+    if let Some(found) = version(connection).await? {
+        if found > SCHEMA_VERSION {
+            return Err(MigrateError::VersionTooNew(found, SCHEMA_VERSION));
+        }
+        if found == SCHEMA_VERSION {
+            // Whoever only works here may lack the right to make tables.
+            return Ok(());
+        }
+    }
+    let sql = sqlx::SqlSafeStr::into_sql_str(LEDGER);
+    let ledger = Migration::new(1, "ledger".into(), MigrationType::Simple, sql, false);
+    let mut migrator = Migrator::with_migrations(vec![ledger]);
+    migrator.dangerous_set_table_name("crossfoot_schema");
+    migrator.run_direct(None, connection, false).await
+}
+
+async fn version(connection: &mut PgConnection) -> Result<Option<i64>, sqlx::Error> {
+    let is_there: bool = sqlx::query("SELECT to_regclass('crossfoot_schema') IS NOT NULL AS x")
+        .fetch_one(&mut *connection)
+        .await?
+        .try_get("x")?;
+    if !is_there {
+        return Ok(None);
+    }
+    sqlx::query("SELECT max(version) AS v FROM crossfoot_schema WHERE success")
+        .fetch_one(connection)
+        .await?
+        .try_get("v")
+}

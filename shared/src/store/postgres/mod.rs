@@ -1,0 +1,252 @@
+//! The real store: a PostgreSQL database, 13 or later.
+
+mod balance;
+mod chunks;
+mod connect;
+mod evidence;
+mod ledger;
+#[cfg(test)]
+mod measure;
+mod numeric;
+mod promotion;
+mod read_back;
+mod rows;
+mod rules;
+mod shares;
+mod staging;
+mod tables;
+#[cfg(test)]
+mod tests;
+
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use domain::check::CheckResult;
+use domain::counts::WorkerShare;
+use domain::event::{Entry as LogEntry, Event};
+use domain::finding::Finding;
+use domain::fingerprint::Hash;
+use domain::ids::{ChunkNo, RunId, WorkerId};
+use domain::layout::Layout;
+use domain::lifecycle::{IllegalStep, RunEvent};
+use domain::permit::Permit;
+use domain::report::RejectGroup;
+use domain::rule::RuleOutcome;
+
+pub use connect::{PostgresSettings, PostgresStore};
+pub use tables::ddl;
+
+use super::model::{
+    ChunkCut, ChunkRange, ChunkRow, CommitOutcome, KeyCounts, NewRun, NewWorker, RejectRow, Reported, Run,
+    SplitTotals,
+};
+use super::{Blocks, Fence, Lease, Progress, Promotion, Store, StoreError};
+use crate::job::Job;
+use crate::wire::Batch;
+
+#[async_trait]
+impl Store for PostgresStore {
+    fn url(&self) -> String {
+        self.url.clone()
+    }
+
+    async fn prepare(&self, job: &Job) -> Result<(), StoreError> {
+        let layout = Arc::clone(&job.layout);
+        self.write(move |connection| Box::pin(async move { tables::prepare(connection, &layout).await })).await
+    }
+
+    async fn open_run(&self, new: &NewRun) -> Result<Run, StoreError> {
+        self.insert_run(new.clone()).await
+    }
+
+    async fn run(&self, run_id: RunId) -> Result<Run, StoreError> {
+        self.fetch_run(run_id).await
+    }
+
+    async fn runs(&self, limit: u32) -> Result<Vec<Run>, StoreError> {
+        self.fetch_runs(limit).await
+    }
+
+    async fn runs_with_source(&self, job: &str, sha256: &Hash) -> Result<Vec<Run>, StoreError> {
+        self.fetch_runs_with_source(job, sha256).await
+    }
+
+    async fn job_text(&self, digest: &Hash) -> Result<String, StoreError> {
+        self.fetch_job_text(digest).await
+    }
+
+    async fn lease(&self, run_id: RunId) -> Result<Option<Lease>, StoreError> {
+        self.fetch_lease(run_id).await
+    }
+
+    async fn take_up(
+        &self,
+        run_id: RunId,
+        lease: &Lease,
+        now_ms: i64,
+        evict: bool,
+    ) -> Result<Fence, StoreError> {
+        self.take_lease(run_id, lease.clone(), now_ms, evict).await
+    }
+
+    async fn renew(&self, fence: Fence, until_ms: i64) -> Result<(), StoreError> {
+        self.keep_lease(fence, until_ms).await
+    }
+
+    async fn release(&self, fence: Fence, spent_ms: u64) -> Result<(), StoreError> {
+        self.drop_lease(fence, spent_ms).await
+    }
+
+    async fn step(
+        &self,
+        fence: Fence,
+        event: RunEvent,
+        note: Option<&str>,
+        log: LogEntry,
+    ) -> Result<Run, StoreError> {
+        if event == RunEvent::Promoted {
+            // Only a promotion takes this step, and a promotion takes a permit (INV-09).
+            let from = self.fetch_run(fence.run_id).await?.state;
+            return Err(IllegalStep { from, event }.into());
+        }
+        self.take_step(fence, event, note.map(str::to_owned), log).await
+    }
+
+    async fn add_chunks(&self, fence: Fence, chunks: &[ChunkCut]) -> Result<(), StoreError> {
+        self.insert_chunks(fence, chunks.to_vec()).await
+    }
+
+    async fn finish_split(&self, fence: Fence, totals: &SplitTotals) -> Result<(), StoreError> {
+        self.set_split(fence, *totals).await
+    }
+
+    async fn chunks(&self, run_id: RunId, from: u64, limit: u32) -> Result<Vec<ChunkRow>, StoreError> {
+        self.fetch_chunks(run_id, from, limit).await
+    }
+
+    async fn progress(&self, run_id: RunId) -> Result<Progress, StoreError> {
+        self.fetch_progress(run_id).await
+    }
+
+    async fn set_aside(&self, fence: Fence, chunk_no: ChunkNo, reason: &str) -> Result<(), StoreError> {
+        self.mark_set_aside(fence, chunk_no, reason.to_owned()).await
+    }
+
+    async fn put_back(&self, fence: Fence) -> Result<u64, StoreError> {
+        self.unset_aside(fence).await
+    }
+
+    async fn register_worker(&self, worker: &NewWorker) -> Result<WorkerId, StoreError> {
+        self.insert_worker(worker.clone()).await
+    }
+
+    async fn commit(
+        &self,
+        layout: &Arc<Layout>,
+        batch: Batch,
+        writer: WorkerId,
+    ) -> Result<CommitOutcome, StoreError> {
+        self.commit_batch(layout, batch, writer).await
+    }
+
+    async fn keep_reports(&self, run_id: RunId, reports: &[Reported]) -> Result<(), StoreError> {
+        self.upsert_reports(run_id, reports.to_vec()).await
+    }
+
+    async fn worker_shares(&self, run_id: RunId, layout: &Layout) -> Result<Vec<WorkerShare>, StoreError> {
+        self.fetch_shares(run_id, layout).await
+    }
+
+    async fn read_staging(&self, run_id: RunId, layout: &Arc<Layout>, range: ChunkRange) -> Blocks {
+        self.stream_staging(run_id, layout, range)
+    }
+
+    async fn apply_rules(
+        &self,
+        fence: Fence,
+        job: &Job,
+    ) -> Result<(Vec<RuleOutcome>, KeyCounts), StoreError> {
+        let job = job.clone();
+        self.write(move |connection| Box::pin(async move { rules::apply(connection, fence, &job).await })).await
+    }
+
+    async fn breach_digests(&self, run_id: RunId, rules: &[usize]) -> Result<Vec<Hash>, StoreError> {
+        self.digest_breaches(run_id, rules.to_vec()).await
+    }
+
+    async fn begin_promotion(
+        &self,
+        fence: Fence,
+        permit: &Permit,
+        layout: &Arc<Layout>,
+    ) -> Result<Box<dyn Promotion>, StoreError> {
+        if permit.run_id() != fence.run_id {
+            return Err(StoreError::Fenced { run_id: fence.run_id });
+        }
+        self.open_promotion(fence, layout).await
+    }
+
+    async fn log(&self, entry: LogEntry) -> Result<Event, StoreError> {
+        self.append_event(entry).await
+    }
+
+    async fn events(&self, after: u64, limit: u32) -> Result<Vec<Event>, StoreError> {
+        self.fetch_events(after, limit).await
+    }
+
+    async fn log_head(&self) -> Result<Option<(u64, Hash)>, StoreError> {
+        self.fetch_log_head().await
+    }
+
+    async fn keep_checks(
+        &self,
+        fence: Fence,
+        checks: &[CheckResult],
+        summary: &str,
+    ) -> Result<(), StoreError> {
+        self.replace_checks(fence, checks.to_vec(), summary.to_owned()).await
+    }
+
+    async fn checks(&self, run_id: RunId) -> Result<(Vec<CheckResult>, Option<String>), StoreError> {
+        self.fetch_checks(run_id).await
+    }
+
+    async fn clear_findings(&self, fence: Fence) -> Result<(), StoreError> {
+        self.drop_findings(fence).await
+    }
+
+    async fn keep_findings(&self, fence: Fence, findings: &[Finding]) -> Result<(), StoreError> {
+        self.insert_findings(fence, findings.to_vec()).await
+    }
+
+    async fn findings(
+        &self,
+        run_id: RunId,
+        from: u64,
+        limit: u32,
+    ) -> Result<(Vec<Finding>, u64), StoreError> {
+        self.fetch_findings(run_id, from, limit).await
+    }
+
+    async fn breaches(
+        &self,
+        run_id: RunId,
+        job: &Job,
+        from: u64,
+        limit: u32,
+    ) -> Result<(Vec<Finding>, u64), StoreError> {
+        self.fetch_breaches(run_id, job, from, limit).await
+    }
+
+    async fn rejects(&self, run_id: RunId, after: u64, limit: u32) -> Result<Vec<RejectRow>, StoreError> {
+        self.fetch_rejects(run_id, after, limit).await
+    }
+
+    async fn reject_groups(&self, run_id: RunId) -> Result<Vec<RejectGroup>, StoreError> {
+        self.fetch_reject_groups(run_id).await
+    }
+
+    async fn purge(&self, fence: Fence, staging: &str, log: LogEntry) -> Result<u64, StoreError> {
+        self.purge_rows(fence, staging.to_owned(), log).await
+    }
+}

@@ -1,0 +1,323 @@
+//! Staging and final read back.
+//!
+//! One binary COPY gives rows, rejects and exclusions together, sorted by the server. A long run is read in windows of
+//! chunks, so that each sort fits into memory, begins to answer at once and can be left early; where the windows lie is
+//! taken from the ledger, but together they cover every number that a row may have.
+
+use std::sync::Arc;
+
+use domain::ids::{RecordNo, RunId};
+use domain::layout::Layout;
+use domain::record;
+use futures_util::StreamExt as _;
+use sqlx::postgres::PgConnection;
+use sqlx::{Executor as _, Row as _};
+use tokio::sync::mpsc;
+
+use super::connect::{Id, PostgresStore};
+use super::ledger::place;
+use super::rows::{Columns, Tuples, read_field};
+use super::tables::{columns, partition, quoted};
+use crate::store::model::{Block, ChunkRange, Entry, EntryKind, Exclusion};
+use crate::store::{Blocks, StoreError};
+
+/// A block is handed over once it is this long: 256 KiB.
+const BLOCK_BYTES: usize = 256 << 10;
+const BLOCK_ENTRIES: usize = 4096;
+
+/// A window has about so many bytes of the source.
+const WINDOW_BYTES: i64 = 16 << 20;
+
+/// Rows are found by the index on their chunk, or they would all be read for each window; a window is sorted in memory.
+const PLANS: &str = "SET LOCAL enable_seqscan = off; SET LOCAL work_mem = '64MB'";
+
+/// Which table is read back.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Kind {
+    /// Staging: its rows, and the rejects.
+    Staging,
+    /// Final: the row that belongs to each staged record.
+    Final,
+}
+
+/// Why reading ended before its end.
+pub(super) enum Ended {
+    /// Nobody listens any more.
+    Unheard,
+    /// An error.
+    Failed(StoreError),
+}
+
+impl From<StoreError> for Ended {
+    fn from(error: StoreError) -> Self {
+        Self::Failed(error)
+    }
+}
+
+impl From<sqlx::Error> for Ended {
+    fn from(error: sqlx::Error) -> Self {
+        Self::Failed(error.into())
+    }
+}
+
+impl PostgresStore {
+    pub(super) fn stream_staging(&self, run_id: RunId, layout: &Arc<Layout>, range: ChunkRange) -> Blocks {
+        let (sender, receiver) = mpsc::channel(4);
+        let (store, layout) = (self.clone(), Arc::clone(layout));
+        tokio::spawn(async move {
+            if let Err(Ended::Failed(error)) = store.read_staging_to(run_id, &layout, range, &sender).await {
+                // A receiver that is gone does not want to know.
+                let _ = sender.send(Err(error)).await;
+            }
+        });
+        receiver
+    }
+
+    async fn read_staging_to(
+        &self,
+        run_id: RunId,
+        layout: &Layout,
+        range: ChunkRange,
+        sender: &mpsc::Sender<Result<Block, StoreError>>,
+    ) -> Result<(), Ended> {
+        let mut connection = self.pool.acquire().await?;
+        summarize(&mut connection, layout, run_id).await;
+        // One snapshot for rows, rejects and exclusions.
+        connection.execute("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY").await?;
+        let read = read_back(&mut connection, Kind::Staging, run_id, layout, range, sender).await;
+        if read.is_err() {
+            // What the server still has to say, nobody will read: the connection ends with it.
+            connection.close_on_drop();
+            return read;
+        }
+        connection.execute("COMMIT").await?;
+        Ok(())
+    }
+}
+
+/// Brings the index on the chunks up to date: its entries are made in passing by no one else, and pages without one
+/// are read for every window.
+async fn summarize(connection: &mut PgConnection, layout: &Layout, run_id: RunId) {
+    let done = sqlx::query(
+        "SELECT brin_summarize_new_values(i.indexrelid) FROM pg_index i JOIN pg_class c ON c.oid = i.indexrelid
+         JOIN pg_am a ON a.oid = c.relam WHERE a.amname = 'brin' AND i.indrelid = to_regclass(quote_ident($1))",
+    )
+    .bind(partition(&layout.staging, run_id))
+    .execute(connection)
+    .await;
+    if let Err(error) = done {
+        // Only the table's owner may. Everything is read all the same, but more slowly.
+        tracing::debug!(%run_id, %error, "the index over a run's chunks could not be brought up to date");
+    }
+}
+
+/// The last chunk of each window, in order; the last window has none.
+async fn windows(
+    connection: &mut PgConnection,
+    run_id: RunId,
+    range: ChunkRange,
+) -> Result<Vec<i64>, sqlx::Error> {
+    let rows = sqlx::query(
+        "SELECT max(chunk_no) AS last FROM (
+             SELECT chunk_no, sum(bytes) OVER (ORDER BY chunk_no) / $4 AS nth FROM crossfoot_chunk
+             WHERE run_id = $1 AND chunk_no >= $2 AND chunk_no < $3) c GROUP BY nth ORDER BY 1",
+    )
+    .bind(Id(run_id))
+    .bind(place(range.first))
+    .bind(place(range.end))
+    .bind(WINDOW_BYTES)
+    .fetch_all(connection)
+    .await?;
+    let mut last: Vec<i64> = rows.iter().map(|row| row.try_get("last")).collect::<Result<_, _>>()?;
+    last.pop();
+    Ok(last)
+}
+
+/// Sends everything of the run in `range`, ordered by chunk, record and kind. After an error the connection is of no
+/// further use; when nobody listens any more it still is, for [`Kind::Final`].
+pub(super) async fn read_back(
+    connection: &mut PgConnection,
+    kind: Kind,
+    run_id: RunId,
+    layout: &Layout,
+    range: ChunkRange,
+    sender: &mpsc::Sender<Result<Block, StoreError>>,
+) -> Result<(), Ended> {
+    connection.execute(PLANS).await?;
+    let statement = Statement::prepare(connection, kind, run_id, layout).await?;
+    let mut first = place(range.first);
+    let mut out = Out { block: Block::default(), sender };
+    let ends = windows(connection, run_id, range).await?.into_iter().map(|last| last + 1);
+    for end in ends.chain([place(range.end)]) {
+        copy_out(connection, kind, layout, &statement.between(first, end), &mut out).await?;
+        first = end;
+    }
+    out.flush().await
+}
+
+/// Chunk, record, worker, kind of entry, kind of exclusion, and a reject's bytes; then come the fields.
+const HEAD_COLUMNS: usize = 6;
+
+/// The SELECT of a window, but for the window.
+struct Statement {
+    rows: String,
+    rejects: Option<String>,
+}
+
+impl Statement {
+    async fn prepare(
+        connection: &mut PgConnection,
+        kind: Kind,
+        run_id: RunId,
+        layout: &Layout,
+    ) -> Result<Self, StoreError> {
+        let row = sqlx::query(
+            "SELECT EXISTS (SELECT 1 FROM crossfoot_reject WHERE run_id = $1) AS rejects,
+                    EXISTS (SELECT 1 FROM crossfoot_exclusion WHERE run_id = $1) AS exclusions",
+        )
+        .bind(Id(run_id))
+        .fetch_one(&mut *connection)
+        .await?;
+        let (has_rejects, has_exclusions): (bool, bool) =
+            (row.try_get("rejects")?, row.try_get("exclusions")?);
+        let names = || layout.fields.iter().map(|field| field.name.as_str());
+        let (excluded, exclusions) = if has_exclusions {
+            (
+                "CASE x.kind WHEN 'held' THEN 1 WHEN 'merged' THEN 2 END::bigint",
+                " LEFT JOIN crossfoot_exclusion x ON x.run_id = s.run_id AND x.chunk_no = s.chunk_no AND x.record_no = s.record_no",
+            )
+        } else {
+            ("NULL::bigint", "")
+        };
+        let (entry, fields, finals) = match kind {
+            Kind::Staging => ("1::bigint".to_owned(), columns("s.", names()), String::new()),
+            Kind::Final => {
+                let on = on_final(connection, layout).await?;
+                (
+                    "(f.last_run_id IS NOT NULL)::int::bigint".to_owned(),
+                    columns("f.", names()),
+                    format!(" LEFT JOIN {} f ON {on}", quoted(&layout.final_table)),
+                )
+            }
+        };
+        let rows = format!(
+            "SELECT s.chunk_no, s.record_no, s.worker_id, {entry} AS entry, {excluded}, NULL::bytea, {fields}
+             FROM {} s{exclusions}{finals} WHERE s.run_id = '{run_id}'",
+            quoted(&layout.staging)
+        );
+        let rejects = (has_rejects && kind == Kind::Staging).then(|| {
+            let nulls = ", NULL".repeat(layout.fields.len());
+            format!(
+                "SELECT s.chunk_no, s.record_no, s.worker_id, 2, NULL, s.raw{nulls} FROM crossfoot_reject s
+                 WHERE s.run_id = '{run_id}'"
+            )
+        });
+        Ok(Self { rows, rejects })
+    }
+
+    fn between(&self, first: i64, end: i64) -> String {
+        let window = format!(" AND s.chunk_no >= {first} AND s.chunk_no < {end}");
+        let rejects = self.rejects.as_ref().map(|rejects| format!(" UNION ALL {rejects}{window}"));
+        format!(
+            "COPY ({}{window}{} ORDER BY 1, 2, 4) TO STDOUT (FORMAT binary)",
+            self.rows,
+            rejects.unwrap_or_default()
+        )
+    }
+}
+
+/// How a staged record finds its row of final.
+async fn on_final(connection: &mut PgConnection, layout: &Layout) -> Result<String, StoreError> {
+    if layout.key.is_empty() {
+        return Ok("f.last_run_id = s.run_id AND f.last_record_no = s.record_no".into());
+    }
+    let key = layout.key.iter().map(|at| {
+        let field = &layout.fields[*at];
+        (field.name.as_str(), field.name.as_str(), &field.ty)
+    });
+    let equal = super::tables::equalities(connection, &layout.final_table, "f", key).await?;
+    Ok(format!("{} AND f.last_run_id = s.run_id", equal.join(" AND ")))
+}
+
+async fn copy_out(
+    connection: &mut PgConnection,
+    kind: Kind,
+    layout: &Layout,
+    sql: &str,
+    out: &mut Out<'_>,
+) -> Result<(), Ended> {
+    let columns = HEAD_COLUMNS + layout.fields.len();
+    let mut tuples = Tuples::default();
+    let mut pieces = connection.copy_out_raw(sql).await?;
+    let mut result = Ok(());
+    while let Some(piece) = pieces.next().await {
+        let piece = piece?;
+        if result.is_err() {
+            continue;
+        }
+        tuples.feed(&piece, columns, |tuple| out.push(layout, tuple))?;
+        result = out.flush_when_full().await;
+        if result.is_err() && kind == Kind::Staging {
+            return result;
+        }
+        // Of final the rest of the window is read and dropped: the transaction goes on.
+    }
+    drop(pieces);
+    if result.is_ok() {
+        tuples.end()?;
+    }
+    result
+}
+
+struct Out<'a> {
+    block: Block,
+    sender: &'a mpsc::Sender<Result<Block, StoreError>>,
+}
+
+impl Out<'_> {
+    fn push(&mut self, layout: &Layout, mut tuple: Columns<'_>) -> Result<(), StoreError> {
+        // A number that cannot be is read as one that no source has, and so is found to differ.
+        let mut number = || tuple.number().and_then(|n| u64::try_from(n).ok()).unwrap_or(i64::MAX as u64);
+        let (chunk_no, record_no, worker) = (number(), number(), number());
+        let (entry, excluded) = (tuple.number(), tuple.number());
+        let raw = tuple.take();
+        let bytes = &mut self.block.bytes;
+        let kind = match entry {
+            Some(1) => {
+                record::begin(bytes, RecordNo(record_no));
+                for field in &layout.fields {
+                    read_field(bytes, &field.ty, tuple.take());
+                }
+                EntryKind::Row
+            }
+            Some(2) => {
+                bytes.extend_from_slice(raw.unwrap_or_default());
+                EntryKind::Reject
+            }
+            _ => EntryKind::Absent,
+        };
+        let excluded = match excluded {
+            Some(1) => Some(Exclusion::Held),
+            Some(2) => Some(Exclusion::Merged),
+            _ => None,
+        };
+        let worker_id = u32::try_from(worker).unwrap_or(u32::MAX);
+        let end = bytes.len();
+        self.block.entries.push(Entry { kind, chunk_no, record_no, worker_id, excluded, end });
+        Ok(())
+    }
+
+    async fn flush_when_full(&mut self) -> Result<(), Ended> {
+        if self.block.bytes.len() >= BLOCK_BYTES || self.block.entries.len() >= BLOCK_ENTRIES {
+            return self.flush().await;
+        }
+        Ok(())
+    }
+
+    async fn flush(&mut self) -> Result<(), Ended> {
+        if self.block.entries.is_empty() {
+            return Ok(());
+        }
+        self.sender.send(Ok(std::mem::take(&mut self.block))).await.map_err(|_| Ended::Unheard)
+    }
+}

@@ -1,0 +1,254 @@
+//! A chunk's way into staging.
+
+use std::sync::Arc;
+
+use domain::ids::{RunId, WorkerId};
+use domain::layout::Layout;
+use sqlx::postgres::PgConnection;
+use sqlx::{AssertSqlSafe, Row as _};
+
+use super::connect::{Id, Lock, PostgresStore, share, to_its_end};
+use super::ledger::{damaged, signed, words};
+use super::tables::{columns, make_partition, partition, quoted};
+use super::{rows, tables};
+use crate::store::StoreError;
+use crate::store::model::CommitOutcome;
+use crate::wire::{Batch, WireAmount};
+
+/// One message of a COPY: 256 KiB.
+const COPY_BYTES: usize = 256 << 10;
+
+fn amounts_json(amounts: &[WireAmount]) -> Result<String, StoreError> {
+    let amounts: Result<Vec<domain::amount::Amount>, _> =
+        amounts.iter().map(|amount| (*amount).try_into()).collect();
+    let amounts = amounts.map_err(|error| damaged(format!("a sum in a batch: {error}")))?;
+    serde_json::to_string(&amounts).map_err(|error| damaged(error.to_string()))
+}
+
+/// A batch made ready: nothing is left to be done under locks but to send it.
+struct Ready {
+    layout: Arc<Layout>,
+    batch: Batch,
+    run_id: RunId,
+    writer: WorkerId,
+    sums: String,
+    rejected_sums: String,
+    rules: String,
+    rows: Vec<u8>,
+}
+
+/// What came of trying to commit.
+enum Tried {
+    Done(CommitOutcome),
+    /// The run has no partition yet.
+    NoPartition,
+}
+
+impl PostgresStore {
+    pub(super) async fn commit_batch(
+        &self,
+        layout: &Arc<Layout>,
+        batch: Batch,
+        writer: WorkerId,
+    ) -> Result<CommitOutcome, StoreError> {
+        let (store, layout) = (self.clone(), Arc::clone(layout));
+        to_its_end(async move {
+            let rules = serde_json::to_string(&batch.rules).map_err(|error| damaged(error.to_string()))?;
+            let ready = Arc::new(Ready {
+                run_id: RunId::from_bytes(batch.run_id),
+                writer,
+                sums: amounts_json(&batch.sums)?,
+                rejected_sums: amounts_json(&batch.rejected_sums)?,
+                rules,
+                rows: rows::encode(&layout, &batch, writer)?,
+                layout,
+                batch,
+            });
+            loop {
+                let one = Arc::clone(&ready);
+                match store
+                    .write(move |connection| Box::pin(async move { commit(connection, &one).await }))
+                    .await?
+                {
+                    Tried::Done(outcome) => return Ok(outcome),
+                    Tried::NoPartition => {
+                        let one = Arc::clone(&ready);
+                        store
+                            .write(move |connection| {
+                                Box::pin(async move {
+                                    make_partition(connection, &one.layout.staging, one.run_id).await
+                                })
+                            })
+                            .await?;
+                    }
+                }
+            }
+        })
+        .await
+    }
+}
+
+async fn commit(connection: &mut PgConnection, ready: &Ready) -> Result<Tried, StoreError> {
+    let (batch, run_id) = (&ready.batch, ready.run_id);
+    // From here on the run's state stays as it is.
+    share(connection, Lock::State(run_id)).await?;
+    let table = partition(&ready.layout.staging, run_id);
+    let found = sqlx::query(
+        "SELECT c.state, r.state AS run_state, to_regclass(quote_ident($3)) IS NOT NULL AS partitioned
+         FROM crossfoot_chunk c JOIN crossfoot_run r ON r.run_id = c.run_id
+         WHERE c.run_id = $1 AND c.chunk_no = $2 FOR UPDATE OF c",
+    )
+    .bind(Id(run_id))
+    .bind(signed(batch.chunk_no)?)
+    .bind(&table)
+    .fetch_optional(&mut *connection)
+    .await?;
+    let Some(found) = found else { return Ok(Tried::Done(CommitOutcome::RunClosed)) };
+    let (chunk, run): (String, String) = (found.try_get("state")?, found.try_get("run_state")?);
+    match (chunk.as_str(), run.as_str()) {
+        ("committed", _) => return Ok(Tried::Done(CommitOutcome::AlreadyThere)),
+        (_, "loading") => {}
+        _ => return Ok(Tried::Done(CommitOutcome::RunClosed)),
+    }
+    if batch.accepted > 0 {
+        if !found.try_get::<bool, _>("partitioned")? {
+            return Ok(Tried::NoPartition);
+        }
+        copy_rows(connection, ready, &table).await?;
+    }
+    book(connection, ready).await?;
+    keep_rejects(connection, ready).await?;
+    keep_breaches(connection, ready).await?;
+    Ok(Tried::Done(CommitOutcome::Committed))
+}
+
+async fn copy_rows(connection: &mut PgConnection, ready: &Ready, table: &str) -> Result<(), StoreError> {
+    let names = ready.layout.fields.iter().map(|field| field.name.as_str());
+    let sql = format!(
+        "COPY {} (run_id, chunk_no, record_no, worker_id, {}) FROM STDIN (FORMAT binary)",
+        quoted(table),
+        columns("", names)
+    );
+    let mut copy = connection.copy_in_raw(&sql).await?;
+    for piece in ready.rows.chunks(COPY_BYTES) {
+        if let Err(error) = copy.send(piece).await {
+            // The connection is lost, and this cannot succeed either; the first error says why.
+            let _ = copy.abort("the rows could not be sent").await;
+            return Err(error.into());
+        }
+    }
+    let rows = copy.finish().await?;
+    if rows == ready.batch.accepted {
+        Ok(())
+    } else {
+        Err(damaged(format!(
+            "chunk {}: {} rows were sent and {rows} stored",
+            ready.batch.chunk_no, ready.batch.accepted
+        )))
+    }
+}
+
+async fn book(connection: &mut PgConnection, ready: &Ready) -> Result<(), StoreError> {
+    let batch = &ready.batch;
+    sqlx::query(
+        "UPDATE crossfoot_chunk SET state = 'committed', processor_id = $3, writer_id = $4, bytes_in = $5, records_in = $6,
+         accepted = $7, rejected = $8, sums = $9, rejected_sums = $10, tree = $11, rules = $12, reason = NULL
+         WHERE run_id = $1 AND chunk_no = $2",
+    )
+    .bind(Id(ready.run_id))
+    .bind(signed(batch.chunk_no)?)
+    .bind(i64::from(batch.processor))
+    .bind(i64::from(ready.writer.0))
+    .bind(signed(batch.bytes_in)?)
+    .bind(signed(batch.records_in)?)
+    .bind(signed(batch.accepted)?)
+    .bind(signed(batch.rejects.len() as u64)?)
+    .bind(&ready.sums)
+    .bind(&ready.rejected_sums)
+    .bind(&batch.tree)
+    .bind(&ready.rules)
+    .execute(connection)
+    .await?;
+    Ok(())
+}
+
+async fn keep_rejects(connection: &mut PgConnection, ready: &Ready) -> Result<(), StoreError> {
+    let rejects = &ready.batch.rejects;
+    if rejects.is_empty() {
+        return Ok(());
+    }
+    let numbers = rejects.iter().map(|one| signed(one.record_no)).collect::<Result<Vec<_>, _>>()?;
+    let offsets = rejects.iter().map(|one| signed(one.offset)).collect::<Result<Vec<_>, _>>()?;
+    let raw: Vec<&[u8]> = rejects.iter().map(|one| one.raw.as_slice()).collect();
+    sqlx::query(
+        "INSERT INTO crossfoot_reject (run_id, chunk_no, record_no, offset_bytes, worker_id, raw)
+         SELECT $1, $2, record_no, offset_bytes, $3, raw
+         FROM unnest($4::bigint[], $5::bigint[], $6::bytea[]) AS n (record_no, offset_bytes, raw)",
+    )
+    .bind(Id(ready.run_id))
+    .bind(signed(ready.batch.chunk_no)?)
+    .bind(i64::from(ready.batch.processor))
+    .bind(numbers)
+    .bind(offsets)
+    .bind(raw)
+    .execute(&mut *connection)
+    .await?;
+    let (mut records, mut places, mut fields, mut codes, mut details) =
+        (Vec::new(), Vec::new(), Vec::new(), Vec::new(), Vec::new());
+    for one in rejects {
+        for (place, (field, code, detail)) in (0_i64..).zip(&one.reasons) {
+            records.push(signed(one.record_no)?);
+            places.push(place);
+            fields.push(field.as_deref());
+            codes.push(code.as_str());
+            details.push(words(detail));
+        }
+    }
+    sqlx::query(
+        "INSERT INTO crossfoot_reject_reason (run_id, record_no, reason_no, field, code, detail)
+         SELECT $1, * FROM unnest($2::bigint[], $3::bigint[], $4::text[], $5::text[], $6::text[])",
+    )
+    .bind(Id(ready.run_id))
+    .bind(records)
+    .bind(places)
+    .bind(fields)
+    .bind(codes)
+    .bind(details)
+    .execute(connection)
+    .await?;
+    Ok(())
+}
+
+async fn keep_breaches(connection: &mut PgConnection, ready: &Ready) -> Result<(), StoreError> {
+    let breaches = &ready.batch.breaches;
+    if breaches.is_empty() {
+        return Ok(());
+    }
+    let numbers = breaches.iter().map(|(record_no, _)| signed(*record_no)).collect::<Result<Vec<_>, _>>()?;
+    let rules: Vec<_> = breaches.iter().map(|(_, rule_no)| i64::from(*rule_no)).collect();
+    sqlx::query(
+        "INSERT INTO crossfoot_breach (run_id, rule_no, chunk_no, record_no)
+         SELECT $1, rule_no, $2, record_no FROM unnest($3::bigint[], $4::bigint[]) AS n (rule_no, record_no)",
+    )
+    .bind(Id(ready.run_id))
+    .bind(signed(ready.batch.chunk_no)?)
+    .bind(rules)
+    .bind(numbers)
+    .execute(connection)
+    .await?;
+    Ok(())
+}
+
+/// Makes the planner know the run's rows: autovacuum leaves them alone, and without it every join is a guess.
+pub(super) async fn analyze(
+    connection: &mut PgConnection,
+    layout: &Layout,
+    run_id: RunId,
+) -> Result<bool, StoreError> {
+    let table = partition(&layout.staging, run_id);
+    if !tables::is_there(connection, &table).await? {
+        return Ok(false);
+    }
+    sqlx::query(AssertSqlSafe(format!("ANALYZE {}", quoted(&table)))).execute(connection).await?;
+    Ok(true)
+}
