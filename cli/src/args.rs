@@ -20,10 +20,10 @@ pub(crate) struct Args {
 /// What every command takes.
 #[derive(Debug, Clone, ClapArgs)]
 pub(crate) struct Global {
-    /// The store: sqlite:PATH [default: sqlite:crossfoot.db, or as configured]
+    /// The store: sqlite:PATH or postgres://USER@HOST/DATABASE [default: sqlite:crossfoot.db, or as configured]
     #[arg(long, global = true, value_name = "URL")]
     pub(crate) store: Option<String>,
-    /// The broker: memory: [default: memory:, or as configured]
+    /// The broker: memory:, amqp://HOST/VHOST or amqps:// [default: memory:, or as configured]
     #[arg(long, global = true, value_name = "URL")]
     pub(crate) broker: Option<String>,
     /// The configuration file [default: crossfoot.toml, if it is there]
@@ -80,8 +80,16 @@ pub(crate) enum Command {
     Explain(Explain),
     /// Print a run's report
     Report(Report),
+    /// Hand a run to the coordinator service
+    Submit(Submit),
+    /// Serve: take up submitted runs and drive each to its verdict
+    Coordinator(Serve),
+    /// Serve: process chunks, or write batches, for whoever runs on this broker and store
+    Worker(Worker),
     /// Go on with a run that was interrupted
     Resume(Resume),
+    /// Take up again the chunks of a run that were set aside
+    Redrive(Redrive),
     /// Promote a run that awaits approval, if its staging is still what it was
     Approve(Operate),
     /// Give a run up; nothing of it reaches final
@@ -91,6 +99,83 @@ pub(crate) enum Command {
     /// The evidence log
     #[command(subcommand)]
     Audit(Audit),
+    /// Can broker and store be reached, are they as they should be, and what is to be done if not
+    Doctor,
+}
+
+/// `submit`
+#[derive(Debug, ClapArgs)]
+pub(crate) struct Submit {
+    /// The job file
+    #[arg(value_name = "JOB")]
+    pub(crate) job: PathBuf,
+    /// The source, where the coordinator finds it under the same path [default: the job's own]
+    #[arg(long, value_name = "FILE")]
+    pub(crate) source: Option<String>,
+    /// What the sender declares: a JSON file with records, bytes, amounts, sha256 or fingerprint
+    #[arg(long, value_name = "FILE")]
+    pub(crate) declared: Option<PathBuf>,
+    /// Load bytes that were loaded before
+    #[arg(long)]
+    pub(crate) again: bool,
+    /// Stop where a person is to look before anything is promoted
+    #[arg(long, value_enum, value_name = "STAGE")]
+    pub(crate) pause_after: Option<PauseAfter>,
+    /// Wait for the verdict, print the report, and exit as `run` does
+    #[arg(long)]
+    pub(crate) wait: bool,
+    /// Bytes a chunk holds, about [default: 524288]
+    #[arg(long, value_name = "N")]
+    pub(crate) chunk_bytes: Option<usize>,
+    /// Records a chunk holds at most [default: as many as the bytes allow]
+    #[arg(long, value_name = "N")]
+    pub(crate) chunk_records: Option<u64>,
+}
+
+/// `coordinator`
+#[derive(Debug, ClapArgs)]
+pub(crate) struct Serve {
+    /// How many runs it drives at a time
+    #[arg(long, default_value_t = 8, value_name = "N", value_parser = clap::value_parser!(u16).range(1..))]
+    pub(crate) runs: u16,
+}
+
+/// `worker`
+#[derive(Debug, ClapArgs)]
+pub(crate) struct Worker {
+    /// What it does; both, with a comma between them, in a small fleet
+    #[arg(long, value_enum, value_delimiter = ',', required = true, value_name = "ROLE")]
+    pub(crate) role: Vec<WorkerRole>,
+    /// How many of each role it has [default: one a core for processors, two writers]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=256))]
+    pub(crate) slots: Option<u16>,
+    /// Its name, which each slot's number is added to [default: the host's name and the role]
+    #[arg(long, value_name = "NAME")]
+    pub(crate) name: Option<String>,
+    /// How long it may take to finish what it has in hand when it is told to stop
+    #[arg(long, default_value_t = 60, value_name = "SECONDS")]
+    pub(crate) drain_seconds: u64,
+}
+
+/// What a worker does.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum WorkerRole {
+    /// Turns chunks of bytes into batches of rows
+    Processor,
+    /// Commits batches to staging
+    Writer,
+}
+
+/// `redrive`
+#[derive(Debug, ClapArgs)]
+pub(crate) struct Redrive {
+    #[command(flatten)]
+    pub(crate) operate: Operate,
+    /// The source, if it is not where the run was begun from; its bytes must be the same
+    #[arg(long, value_name = "FILE")]
+    pub(crate) source: Option<String>,
+    #[command(flatten)]
+    pub(crate) fleet: Fleet,
 }
 
 /// One run.

@@ -6,6 +6,7 @@ use std::process::ExitCode;
 use coordinator::open::OpenError;
 use coordinator::ops::OpsError;
 use coordinator::run::{Ending, RunError};
+use shared::broker::BrokerError;
 use shared::config::SettingsError;
 use shared::job::JobError;
 use shared::source::SourceError;
@@ -67,6 +68,11 @@ impl Failure {
         self
     }
 
+    /// What it says.
+    pub(crate) fn message(self) -> String {
+        self.message
+    }
+
     /// Prints it to standard error.
     pub(crate) fn report(self) -> ExitCode {
         // If standard error is gone too there is nobody left to tell.
@@ -81,6 +87,12 @@ fn classed(is_usage: bool, message: String) -> Failure {
 
 impl From<StoreError> for Failure {
     fn from(error: StoreError) -> Self {
+        classed(error.is_usage(), chain(&error))
+    }
+}
+
+impl From<BrokerError> for Failure {
+    fn from(error: BrokerError) -> Self {
         classed(error.is_usage(), chain(&error))
     }
 }

@@ -6,17 +6,20 @@ use std::thread::available_parallelism;
 use coordinator::progress::Snapshot;
 use coordinator::run::Coordinator;
 use coordinator::split::ChunkLimits;
-use coordinator::window::WindowLimits;
-use shared::broker::Broker;
+use coordinator::tally::Tally;
+use coordinator::window::{Shares, WindowLimits};
 use shared::broker::in_process::{InProcess, Limits};
+use shared::broker::rabbitmq::{Rabbit, RabbitSettings};
+use shared::broker::{Broker, Doubling};
 use shared::clock::SystemClock;
-use shared::config::{FleetSettings, Settings, without_secrets};
+use shared::config::{BrokerSettings, FleetSettings, Settings, StoreSettings, without_secrets};
 use shared::store::Store;
+use shared::store::postgres::{PostgresSettings, PostgresStore};
 use shared::store::sqlite::SqliteStore;
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
-use worker::{Identity, Jobs, Surroundings};
+use worker::{Identity, Jobs, Registered, Surroundings};
 
 use crate::args::{Fleet, Global};
 use crate::outcome::Failure;
@@ -40,27 +43,79 @@ pub(crate) fn settings(global: &Global, fleet: Option<&Fleet>) -> Result<Setting
     Ok(settings.checked()?)
 }
 
-/// Opens the store; `create` makes one where there is none.
+/// Opens the store; `create` makes an SQLite file where there is none. (A PostgreSQL database must be there; its
+/// ledger is made.)
 pub(crate) async fn store(settings: &Settings, create: bool) -> Result<Arc<dyn Store>, Failure> {
-    let url = &settings.store.url;
-    if url.starts_with("postgres:") || url.starts_with("postgresql:") {
-        return Err(Failure::usage(format!(
-            "`{}`: PostgreSQL stores are not in this version; use sqlite:PATH",
-            without_secrets(url)
-        )));
+    let of = &settings.store;
+    if is_postgres(settings) {
+        return Ok(Arc::new(PostgresStore::open(&postgres_settings(of)).await?));
     }
+    let url = &of.url;
     let opened = if create { SqliteStore::open(url).await } else { SqliteStore::open_existing(url).await };
     Ok(Arc::new(opened?))
 }
 
-fn broker(settings: &Settings) -> Result<Arc<dyn Broker>, Failure> {
-    match settings.broker.url.as_str() {
-        "memory:" => Ok(Arc::new(InProcess::new(Limits::default()))),
-        url => Err(Failure::usage(format!(
-            "`{}`: this version has the in-process broker only; use memory:",
-            without_secrets(url)
-        ))),
+/// What PostgreSQL is used with.
+pub(crate) fn postgres_settings(of: &StoreSettings) -> PostgresSettings {
+    PostgresSettings {
+        url: of.url.clone(),
+        username: of.username.clone(),
+        password: of.password.clone(),
+        password_file: of.password_file.clone(),
+        max_connections: of.max_connections,
     }
+}
+
+/// Whether the store is a PostgreSQL database.
+pub(crate) fn is_postgres(settings: &Settings) -> bool {
+    let url = &settings.store.url;
+    url.starts_with("postgres:") || url.starts_with("postgresql:")
+}
+
+/// Whether the fleet is in this process.
+pub(crate) fn is_embedded(settings: &Settings) -> bool {
+    settings.broker.url == "memory:"
+}
+
+/// Fails for a broker that no other process can reach.
+pub(crate) fn require_broker(settings: &Settings) -> Result<(), Failure> {
+    if is_embedded(settings) {
+        return Err(Failure::usage(
+            "the broker is memory:, which is of one process; workers and coordinators in processes of their own need one \
+             to meet at: `--broker amqp://USER@HOST/VHOST`, or `url` under [broker] in crossfoot.toml",
+        ));
+    }
+    Ok(())
+}
+
+/// What RabbitMQ is used with.
+pub(crate) fn rabbit_settings(of: &BrokerSettings) -> RabbitSettings {
+    RabbitSettings {
+        ca_file: of.ca_file.clone(),
+        username: of.username.clone(),
+        password: of.password.clone(),
+        password_file: of.password_file.clone(),
+        prefix: of.prefix.clone(),
+        ..RabbitSettings::new(&of.url)
+    }
+}
+
+/// Connects to the broker.
+pub(crate) async fn broker(settings: &Settings) -> Result<Arc<dyn Broker>, Failure> {
+    let of = &settings.broker;
+    let broker: Arc<dyn Broker> = match of.url.as_str() {
+        "memory:" => Arc::new(InProcess::new(Limits::default())),
+        url if url.starts_with("amqp://") || url.starts_with("amqps://") => {
+            Arc::new(Rabbit::connect(rabbit_settings(of)).await?)
+        }
+        url => {
+            return Err(Failure::usage(format!(
+                "`{}` is not a broker's URL: memory:, amqp://HOST/VHOST or amqps://HOST/VHOST is expected",
+                without_secrets(url)
+            )));
+        }
+    };
+    Ok(if of.doubled { Arc::new(Doubling::new(broker)) } else { broker })
 }
 
 /// Who runs this: `user@host`.
@@ -70,7 +125,8 @@ fn actor(host: &str) -> String {
     format!("{}@{host}", user.unwrap_or_else(|| "unknown".into()))
 }
 
-fn host() -> String {
+/// The name of this host.
+pub(crate) fn host() -> String {
     let kernel = std::fs::read_to_string("/proc/sys/kernel/hostname")
         .or_else(|_| std::fs::read_to_string("/etc/hostname"));
     let name = kernel.ok().or_else(|| std::env::var("HOSTNAME").ok()).unwrap_or_default();
@@ -84,14 +140,32 @@ pub(crate) fn chunk_limits(fleet: &FleetSettings) -> ChunkLimits {
 }
 
 /// A coordinator on `store`, and who watches it.
-pub(crate) fn coordinator(
+pub(crate) async fn coordinator(
     settings: &Settings,
     store: &Arc<dyn Store>,
 ) -> Result<(Coordinator, watch::Receiver<Snapshot>), Failure> {
+    Ok(coordinator_on(broker(settings).await?, settings, store))
+}
+
+/// A coordinator for what an operator does, which needs no broker.
+pub(crate) fn coordinator_without_broker(
+    settings: &Settings,
+    store: &Arc<dyn Store>,
+) -> (Coordinator, watch::Receiver<Snapshot>) {
+    coordinator_on(Arc::new(InProcess::new(Limits::default())), settings, store)
+}
+
+fn coordinator_on(
+    broker: Arc<dyn Broker>,
+    settings: &Settings,
+    store: &Arc<dyn Store>,
+) -> (Coordinator, watch::Receiver<Snapshot>) {
     let (watch, watcher) = watch::channel(Snapshot::default());
     let host = host();
     let coordinator = Coordinator {
-        broker: broker(settings)?,
+        tally: Tally::new(Arc::clone(&broker), Arc::clone(store)),
+        shares: Shares::default(),
+        broker,
         store: Arc::clone(store),
         clock: Arc::new(SystemClock),
         actor: actor(&host),
@@ -103,7 +177,12 @@ pub(crate) fn coordinator(
         watch,
         stop: CancellationToken::new(),
     };
-    Ok((coordinator, watcher))
+    (coordinator, watcher)
+}
+
+/// How many processors a process has, unless it is said.
+pub(crate) fn cores() -> usize {
+    available_parallelism().map_or(2, std::num::NonZero::get).clamp(2, 64)
 }
 
 /// The workers of this process.
@@ -114,17 +193,23 @@ pub(crate) struct EmbeddedFleet {
 }
 
 impl EmbeddedFleet {
-    /// Starts them: processors by the number of cores and two writers, unless the settings say otherwise.
-    pub(crate) fn start(settings: &FleetSettings, coordinator: &Coordinator) -> Self {
-        let cores = available_parallelism().map_or(2, std::num::NonZero::get);
-        let or = |set: usize, default: usize| if set == 0 { default } else { set };
-        let (processors, writers) = (or(settings.processors, cores.clamp(2, 64)), or(settings.writers, 2));
+    /// Starts them: processors by the number of cores and two writers, unless the settings say otherwise. None where
+    /// the broker is one that workers in processes of their own reach.
+    pub(crate) fn start(settings: &Settings, coordinator: &Coordinator) -> Self {
+        let or = |set: usize, default: usize| match (is_embedded(settings), set) {
+            (false, _) => 0,
+            (true, 0) => default,
+            (true, set) => set,
+        };
+        let (processors, writers) = (or(settings.fleet.processors, cores()), or(settings.fleet.writers, 2));
         let stop = CancellationToken::new();
         let with = Surroundings {
             broker: Arc::clone(&coordinator.broker),
             store: Arc::clone(&coordinator.store),
             clock: Arc::clone(&coordinator.clock),
             stop: stop.clone(),
+            registered: Registered::default(),
+            dies_at_chunk: settings.fleet.dies_at_chunk,
         };
         let jobs = Arc::new(Jobs::default());
         let tasks = TaskTracker::new();

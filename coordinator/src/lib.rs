@@ -1,10 +1,10 @@
 //! The coordinator: splits the source, keeps the window of work in flight, tracks what the workers report,
 //! verifies, promotes, and says how it went.
 //!
-//! In the order of the flow: [`open`] a run, [`split`] its source, [`load`] the chunks through the [`window`],
-//! [`verify`] what arrived, [`reconcile`] it, [`promote`] it, [`pinpoint`] what differs, [`report`] it. [`run`]
+//! In the order of the flow: [`open`] a run, [`split`] its source, [`load`] the chunks through the [`window`]
+//! with the [`tally`] of what workers report, have [`ranges`] of them read back, [`verify`] what arrived, [`reconcile`] it, [`promote`] it, [`pinpoint`] what differs, [`report`] it. [`run`]
 //! drives all of these from the state in the ledger, so that resuming is the same as going on; [`ops`] is what
-//! an operator may do; [`audit`] walks the evidence log.
+//! an operator may do; [`service`] drives what is submitted; [`audit`] walks the evidence log.
 
 pub mod audit;
 pub mod load;
@@ -13,9 +13,12 @@ pub mod ops;
 pub mod pinpoint;
 pub mod progress;
 pub mod promote;
+pub mod ranges;
 pub mod reconcile;
 pub mod report;
 pub mod run;
+pub mod service;
 pub mod split;
+pub mod tally;
 pub mod verify;
 pub mod window;

@@ -1,17 +1,17 @@
-//! Loading: the splitter's chunks are booked and dispatched, and the workers' counts are tracked, until every
-//! chunk is committed.
+//! Loading: the splitter's chunks are booked and dispatched, and the workers' counts are followed, until every
+//! chunk is committed or set aside. What is committed is handed out to be read back meanwhile.
 
-use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
 
 use domain::counts::Role;
-use domain::ids::{ChunkNo, RunId, WorkerId};
+use domain::ids::{ChunkNo, RunId};
 use domain::lifecycle::ChunkState;
-use shared::broker::{Broker, BrokerError, Delivery, Queue};
+use shared::broker::{Broker, BrokerError, Queue};
 use shared::job::Job;
 use shared::source::SourceFile;
 use shared::store::model::{Reported, SplitTotals};
+use shared::store::walk::LedgerWalk;
 use shared::store::{Fence, Store, StoreError};
 use shared::wire::{Chunk, Counts, codec};
 use thiserror::Error;
@@ -19,21 +19,23 @@ use tokio::sync::{mpsc, watch};
 use tokio_util::sync::CancellationToken;
 
 use crate::progress::{Phase, Snapshot};
+use crate::ranges::Ranges;
 use crate::split::{ChunkLimits, CutChunk, SplitError, split};
-use crate::verify::LedgerWalk;
-use crate::window::{Window, WindowLimits};
+use crate::tally::{Reports, reported};
+use crate::window::{Shares, Window, WindowLimits};
 
 /// Chunks are booked in the ledger in groups of up to so many, in one transaction.
 const BOOK_MAX: usize = 32;
 
-/// Reports are kept in groups of up to so many.
-const REPORTS_MAX: usize = 128;
+/// After so long without a word of this run's workers, the ledger is asked what became of the chunks on their way:
+/// another coordinator may have taken the word from the bus.
+const SILENCE: Duration = Duration::from_millis(500);
 
-/// After so long without a word from any worker, the ledger is asked what became of the chunks on their way.
-const SILENCE: Duration = Duration::from_secs(5);
+/// After so many silences in a row, 30 s, chunks that are neither committed nor set aside are handed out again.
+const SILENCES_MAX: u32 = 60;
 
-/// After so many silences in a row, chunks that are not committed are handed out again.
-const SILENCES_MAX: u32 = 6;
+/// Reports are waited for so long once everything is committed. What is missing then is a failed check.
+const REPORTS_PATIENCE: Duration = Duration::from_secs(15);
 
 /// Why loading ended early.
 #[derive(Debug, Error)]
@@ -50,10 +52,12 @@ pub enum LoadError {
     /// A message could not be made.
     #[error(transparent)]
     Codec(#[from] codec::CodecError),
-    /// A chunk failed every time it was started.
-    #[error("chunk {chunk_no} failed every time it was started and was set aside: {reason}")]
+    /// Chunks failed every time they were started.
+    #[error("{}", set_aside_text(*count, *chunk_no, reason))]
     SetAside {
-        /// The chunk.
+        /// How many were set aside.
+        count: u64,
+        /// The first of them.
         chunk_no: ChunkNo,
         /// Why it failed the last time.
         reason: String,
@@ -66,9 +70,14 @@ pub enum LoadError {
     SplitterLost(String),
 }
 
+fn set_aside_text(count: u64, chunk_no: ChunkNo, reason: &str) -> String {
+    let others = if count > 1 { format!(", as were {} others", count - 1) } else { String::new() };
+    format!("chunk {chunk_no} failed every time it was started and was set aside{others}: {reason}")
+}
+
 /// What loading works with.
 pub struct Load<'a> {
-    /// Where chunks go and counts come from.
+    /// Where chunks go.
     pub broker: &'a dyn Broker,
     /// The ledger.
     pub store: &'a dyn Store,
@@ -80,6 +89,10 @@ pub struct Load<'a> {
     pub limits: ChunkLimits,
     /// How much may be on its way.
     pub window: WindowLimits,
+    /// Who shares it.
+    pub shares: &'a Shares,
+    /// What is handed out to be read back.
+    pub ranges: &'a Ranges,
     /// Who watches.
     pub watch: &'a watch::Sender<Snapshot>,
     /// Told when to stop.
@@ -87,17 +100,17 @@ pub struct Load<'a> {
 }
 
 impl Load<'_> {
-    /// Loads `source` to its last chunk.
+    /// Loads `source` to its last chunk. `reports` is what its workers say.
     ///
     /// # Errors
     /// [`LoadError`]; what is committed stays committed, and loading again goes on from there.
-    pub async fn run(&self, source: SourceFile) -> Result<SplitTotals, LoadError> {
+    pub async fn run(&self, source: SourceFile, reports: &mut Reports) -> Result<SplitTotals, LoadError> {
         self.watch.send_modify(|now| {
             now.phase = Phase::Loading;
             now.done = 0;
             now.bytes_total = source.bytes_on_disk().unwrap_or(0);
         });
-        let window = Window::new(self.window);
+        let window = Window::new(self.window, self.shares);
         let (sender, cuts) = mpsc::channel(2);
         let splitter = self.start_splitter(source, sender);
         let work = async {
@@ -108,17 +121,49 @@ impl Load<'_> {
                 window.empty().await;
                 Ok(totals)
             };
-            // Tracking never ends by itself, except in an error.
-            tokio::select! {
+            // Following never ends by itself, except in an error.
+            let totals = tokio::select! {
                 totals = dispatched => totals,
-                failed = self.track(&window) => Err(failed),
-            }
+                failed = self.follow(&window, reports) => Err(failed),
+            }?;
+            self.none_set_aside().await?;
+            self.await_reports(reports).await?;
+            Ok(totals)
         };
         tokio::select! {
             biased;
             () = self.stop.cancelled() => Err(LoadError::Stopped),
             totals = work => totals,
         }
+    }
+
+    /// Fails if a chunk was set aside, naming the first.
+    async fn none_set_aside(&self) -> Result<(), LoadError> {
+        let count = self.store.progress(self.fence.run_id).await?.set_aside;
+        match self.store.chunks_aside(self.fence.run_id, 1).await?.pop() {
+            None => Ok(()),
+            Some(row) => Err(LoadError::SetAside {
+                count,
+                chunk_no: row.cut.chunk_no,
+                reason: row.reason.unwrap_or_default(),
+            }),
+        }
+    }
+
+    /// Reports may be on their way still; without them a worker's share would not agree.
+    async fn await_reports(&self, reports: &mut Reports) -> Result<(), LoadError> {
+        // Those of an earlier coordinator went with a broker that died with it.
+        let are_lost = self.fence.epoch > 1 && !self.broker.is_durable();
+        let patience = if are_lost { Duration::ZERO } else { REPORTS_PATIENCE };
+        let until = tokio::time::Instant::now() + patience;
+        while self.store.unreported(self.fence.run_id).await? > 0 && tokio::time::Instant::now() < until {
+            match tokio::time::timeout(SILENCE, reports.next()).await {
+                Ok(None) => return Err(BrokerError::Closed.into()),
+                Ok(Some(group)) => group.iter().filter_map(reported).for_each(|report| self.show(&report)),
+                Err(_) => {}
+            }
+        }
+        Ok(())
     }
 
     fn start_splitter(
@@ -142,13 +187,19 @@ impl Load<'_> {
             self.store.add_chunks(self.fence, &booked).await?;
             for chunk in group.drain(..) {
                 let position = chunk.disk_position;
-                if known.is_committed(chunk.cut.chunk_no.0).await? {
-                    self.watch.send_modify(|now| {
-                        now.done += chunk.cut.records;
-                        now.chunks_committed += 1;
-                        now.bytes_read = position;
-                    });
-                    continue;
+                match known.state(chunk.cut.chunk_no.0).await? {
+                    Some(ChunkState::Committed) => {
+                        self.watch.send_modify(|now| {
+                            now.done += chunk.cut.records;
+                            now.chunks_committed += 1;
+                            now.bytes_read = position;
+                        });
+                        self.committed(chunk.cut.chunk_no.0, chunk.bytes.len()).await?;
+                        continue;
+                    }
+                    // Only an operator puts it back.
+                    Some(ChunkState::SetAside) => continue,
+                    _ => {}
                 }
                 let chunk_no = chunk.cut.chunk_no.0;
                 let body = codec::encode(&self.message(chunk))?;
@@ -184,83 +235,52 @@ impl Load<'_> {
         Ok(self.broker.publish(Queue::Chunks, body).await?)
     }
 
-    /// Keeps what the workers report and lets committed chunks out of the window. Returns only with an error.
-    async fn track(&self, window: &Window) -> LoadError {
-        match self.keep_tracking(window).await {
+    /// A chunk is committed: when it completes a range, that is handed out to be read back.
+    async fn committed(&self, chunk_no: u64, bytes: usize) -> Result<(), LoadError> {
+        match self.ranges.committed(chunk_no, bytes) {
+            Some(range) => Ok(self.ranges.hand_out(self.broker, self.fence.run_id, self.job, range).await?),
+            None => Ok(()),
+        }
+    }
+
+    /// Follows what the workers say, and lets chunks out of the window. Returns only with an error.
+    async fn follow(&self, window: &Window, reports: &mut Reports) -> LoadError {
+        match self.keep_following(window, reports).await {
             Ok(()) => LoadError::Broker(BrokerError::Closed),
             Err(error) => error,
         }
     }
 
-    async fn keep_tracking(&self, window: &Window) -> Result<(), LoadError> {
-        let mut consumer = self.broker.consume(Queue::Counts, REPORTS_MAX * 2).await?;
+    async fn keep_following(&self, window: &Window, reports: &mut Reports) -> Result<(), LoadError> {
         let mut silences = 0;
-        let mut heard = HashMap::new();
         loop {
-            let Ok(first) = tokio::time::timeout(SILENCE, consumer.next()).await else {
+            let Ok(group) = tokio::time::timeout(SILENCE, reports.next()).await else {
                 silences += 1;
                 self.look_after(window, silences).await?;
                 continue;
             };
-            let Some(first) = first else { return Ok(()) };
+            let Some(group) = group else { return Ok(()) };
             silences = 0;
-            let mut deliveries = vec![first];
-            // Whatever else is there already goes into the same transaction.
-            while deliveries.len() < REPORTS_MAX {
-                match tokio::time::timeout(Duration::ZERO, consumer.next()).await {
-                    Ok(Some(delivery)) => deliveries.push(delivery),
-                    _ => break,
-                }
+            for counts in &group {
+                self.hear(window, counts).await?;
             }
-            self.keep(deliveries, window, &mut heard).await?;
         }
     }
 
-    async fn keep(
-        &self,
-        deliveries: Vec<Delivery>,
-        window: &Window,
-        heard: &mut HashMap<u64, Heard>,
-    ) -> Result<(), LoadError> {
-        let mut settled = Vec::with_capacity(deliveries.len());
-        let mut counts = Vec::with_capacity(deliveries.len());
-        for delivery in deliveries {
-            match codec::decode::<Counts>(&delivery.body) {
-                // Of another run, late: that run's ledger has it.
-                Ok(count) if count.run_id != self.fence.run_id.to_bytes() => settled.push(delivery),
-                Ok(count) => {
-                    counts.push(count);
-                    settled.push(delivery);
-                }
-                Err(error) => {
-                    delivery.dead_letter(error.to_string()).await;
-                }
-            }
+    async fn hear(&self, window: &Window, counts: &Counts) -> Result<(), LoadError> {
+        if let Some(reason) = &counts.failure {
+            tracing::error!(run_id = %self.fence.run_id, chunk_no = counts.chunk_no, %reason, "chunk was set aside");
+            window.release(counts.chunk_no);
+            return Ok(());
         }
-        let reports: Vec<_> = counts.iter().filter_map(reported).collect();
-        if !reports.is_empty() {
-            self.store.keep_reports(self.fence.run_id, &reports).await?;
+        let Some(report) = reported(counts) else { return Ok(()) };
+        self.show(&report);
+        if report.role == Role::Writer
+            && let Some(bytes) = window.release(counts.chunk_no)
+        {
+            self.committed(counts.chunk_no, bytes).await?;
         }
-        let failed = counts.iter().find_map(|count| Some((ChunkNo(count.chunk_no), count.failure.clone()?)));
-        if let Some((chunk_no, reason)) = &failed {
-            self.store.set_aside(self.fence, *chunk_no, reason).await?;
-        }
-        for delivery in settled {
-            delivery.done().await;
-        }
-        for report in &reports {
-            self.show(report);
-        }
-        for count in counts.iter().filter(|count| count.failure.is_none() && window.holds(count.chunk_no)) {
-            if heard.entry(count.chunk_no).or_default().is_complete_with(count) {
-                heard.remove(&count.chunk_no);
-                window.release(count.chunk_no);
-            }
-        }
-        match failed {
-            Some((chunk_no, reason)) => Err(LoadError::SetAside { chunk_no, reason }),
-            None => Ok(()),
-        }
+        Ok(())
     }
 
     fn show(&self, report: &Reported) {
@@ -277,83 +297,60 @@ impl Load<'_> {
         });
     }
 
-    /// Nobody has said a word: counts may have been lost, or chunks.
+    /// Nobody has said a word: counts may have gone elsewhere or been lost, or chunks.
     async fn look_after(&self, window: &Window, silences: u32) -> Result<(), LoadError> {
-        for (chunk_no, body) in window.contents() {
-            let rows = self.store.chunks(self.fence.run_id, chunk_no, 1).await?;
-            let is_committed = rows
-                .first()
-                .is_some_and(|row| row.cut.chunk_no.0 == chunk_no && row.state == ChunkState::Committed);
-            if is_committed {
-                window.release(chunk_no);
-            } else if silences.is_multiple_of(SILENCES_MAX) {
-                tracing::warn!(run_id = %self.fence.run_id, chunk_no, "chunk is overdue and is handed out again");
-                self.publish(body).await?;
+        let contents = window.contents();
+        let Some((first, _)) = contents.first() else { return Ok(()) };
+        let mut ledger = LedgerWalk::of(
+            self.store,
+            self.fence.run_id,
+            shared::store::model::ChunkRange { first: *first, ..shared::store::model::ChunkRange::ALL },
+        );
+        let mut row = ledger.next().await?;
+        for (chunk_no, body) in contents {
+            while row.as_ref().is_some_and(|row| row.cut.chunk_no.0 < chunk_no) {
+                row = ledger.next().await?;
+            }
+            let state = row.as_ref().filter(|row| row.cut.chunk_no.0 == chunk_no).map(|row| row.state);
+            match state {
+                Some(ChunkState::Committed) => {
+                    if let Some(bytes) = window.release(chunk_no) {
+                        self.committed(chunk_no, bytes).await?;
+                    }
+                }
+                Some(ChunkState::SetAside) => drop(window.release(chunk_no)),
+                _ if silences.is_multiple_of(SILENCES_MAX) => {
+                    tracing::warn!(run_id = %self.fence.run_id, chunk_no, "chunk is overdue and is handed out again");
+                    self.publish(body).await?;
+                }
+                _ => {}
             }
         }
         Ok(())
     }
 }
 
-/// Who was heard of about a chunk. It is done with when its writer was, and the processor whose batch that committed:
-/// a processor's counts may come later than the writer's, and without them its share would not agree.
-#[derive(Debug, Default)]
-struct Heard {
-    processors: Vec<u32>,
-    committed_of: Option<u32>,
-}
-
-impl Heard {
-    fn is_complete_with(&mut self, counts: &Counts) -> bool {
-        match counts.role {
-            0 => self.processors.push(counts.worker),
-            _ => self.committed_of = Some(counts.processor),
-        }
-        self.committed_of.is_some_and(|processor| self.processors.contains(&processor))
-    }
-}
-
-fn reported(counts: &Counts) -> Option<Reported> {
-    if counts.failure.is_some() {
-        return None;
-    }
-    let role = match counts.role {
-        0 => Role::Processor,
-        1 => Role::Writer,
-        _ => return None,
-    };
-    Some(Reported {
-        chunk_no: ChunkNo(counts.chunk_no),
-        role,
-        worker: WorkerId(counts.worker),
-        records: counts.records,
-        accepted: counts.accepted,
-        rejected: counts.rejected,
-        bytes: counts.bytes,
-        busy_us: counts.busy_us,
-    })
-}
-
 /// What the ledger knew of a run's chunks when it was taken up, walked in step with the splitter.
 struct Known<'a> {
     walk: Option<LedgerWalk<'a>>,
-    at: Option<(u64, bool)>,
+    at: Option<(u64, ChunkState)>,
 }
 
 impl<'a> Known<'a> {
     async fn of(store: &'a dyn Store, run_id: RunId) -> Result<Self, StoreError> {
-        let is_new = store.progress(run_id).await?.committed == 0;
+        let progress = store.progress(run_id).await?;
+        let is_new = progress.committed == 0 && progress.set_aside == 0;
         Ok(Self { walk: (!is_new).then(|| LedgerWalk::new(store, run_id)), at: None })
     }
 
-    async fn is_committed(&mut self, chunk_no: u64) -> Result<bool, StoreError> {
-        let Some(walk) = &mut self.walk else { return Ok(false) };
+    async fn state(&mut self, chunk_no: u64) -> Result<Option<ChunkState>, StoreError> {
+        let Some(walk) = &mut self.walk else { return Ok(None) };
         while self.at.is_none_or(|(at, _)| at < chunk_no) {
             match walk.next().await? {
-                Some(row) => self.at = Some((row.cut.chunk_no.0, row.state == ChunkState::Committed)),
-                None => return Ok(false),
+                Some(row) => self.at = Some((row.cut.chunk_no.0, row.state)),
+                None => return Ok(None),
             }
         }
-        Ok(self.at == Some((chunk_no, true)))
+        Ok(self.at.filter(|(at, _)| *at == chunk_no).map(|(_, state)| state))
     }
 }

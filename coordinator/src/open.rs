@@ -28,6 +28,8 @@ pub struct RunRequest {
     pub again: bool,
     /// Whether to wait for approval once staging is proven.
     pub pause_after_staged: bool,
+    /// Whether the run is left to the coordinator service.
+    pub submitted: bool,
     /// How the source is cut.
     pub chunks: ChunkLimits,
 }
@@ -123,6 +125,7 @@ impl Coordinator {
             chunk_records: request.chunks.records,
             again: request.again,
             pause_after_staged: request.pause_after_staged,
+            submitted: request.submitted,
             actor: self.actor.clone(),
             now_ms: self.clock.now_ms(),
         };

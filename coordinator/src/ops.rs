@@ -54,6 +54,36 @@ impl Coordinator {
         Ok(())
     }
 
+    /// Puts the chunks that were set aside back into the flow, their starts forgotten; the log keeps which they were
+    /// and why. Returns how many, and whether the run is the coordinator service's to go on with.
+    ///
+    /// # Errors
+    /// [`OpsError::WrongState`] when it does not load, or nothing was set aside.
+    pub async fn redrive(&self, run_id: RunId, reason: Option<&str>) -> Result<(u64, bool), OpsError> {
+        /// The log names so many chunks; it says how many there were.
+        const NAMED_MAX: u32 = 100;
+        let run = self.store.run(run_id).await?;
+        let wrong = |advice| OpsError::WrongState { run_id, state: run.state, advice };
+        if run.state != RunState::Loading {
+            return Err(wrong("only a run that was stopped while loading has chunks to redrive"));
+        }
+        let aside = self.store.chunks_aside(run_id, NAMED_MAX).await?;
+        if aside.is_empty() {
+            return Err(wrong("none of its chunks was set aside; `crossfoot resume` goes on with it"));
+        }
+        let fence = self.take_up(run_id, false).await?;
+        let chunks = self.store.put_back(fence).await?;
+        let named: Vec<_> = aside
+            .iter()
+            .map(|row| json!({ "chunk_no": row.cut.chunk_no, "records": row.cut.records, "was": row.reason }))
+            .collect();
+        let detail = json!({ "reason": reason, "chunks": chunks, "set_aside": named });
+        self.store.log(self.entry(run_id, "redriven", &detail)).await?;
+        self.store.park(fence, None).await?;
+        self.store.release(fence, 0).await?;
+        Ok((chunks, run.submitted))
+    }
+
     /// Gives a run up. A coordinator at work on it stops at its next sign of life.
     ///
     /// # Errors

@@ -18,11 +18,11 @@ use shared::format::{Framer, frames};
 use shared::job::Job;
 use shared::source::{Reader, SourceError, SourceFile};
 use shared::store::model::{ChunkRow, Entry, EntryKind};
+use shared::store::walk::LedgerWalk;
 use shared::store::{Blocks, Store, StoreError};
 use thiserror::Error;
 
 use crate::split::RECORDS_MAX;
-use crate::verify::LedgerWalk;
 
 /// Why differences could not be walked down.
 #[derive(Debug, Error)]

@@ -12,13 +12,14 @@ use domain::reconcile::{FinalEvidence, none_failed, reconcile_final};
 use shared::clock::Clock;
 use shared::job::Job;
 use shared::source::SourceFile;
+use shared::store::walk::LedgerWalk;
 use shared::store::{Fence, Promotion, Store, StoreError};
 
 use crate::pinpoint::{ByChunk, PinpointError, SourceAgain, compare};
 use crate::progress::Phase;
 use crate::reconcile::add_final;
 use crate::report::summary::Summary;
-use crate::verify::{LedgerWalk, VerifyError, verify_final};
+use crate::verify::{VerifyError, verify_final};
 
 /// What came of a promotion.
 #[derive(Debug)]

@@ -23,7 +23,7 @@ use shared::store::{Fence, Store, StoreError};
 use crate::pinpoint::{PinpointError, decode_again};
 use crate::report::summary::Summary;
 use crate::run::RunError;
-use crate::verify::{Verified, VerifyError, verify_staging};
+use crate::verify::{Verified, Verify, VerifyError};
 
 /// What came of reconciling staging.
 #[derive(Debug)]
@@ -55,20 +55,21 @@ pub struct Reconcile<'a> {
 }
 
 impl Reconcile<'_> {
-    /// Applies the rules, reads staging back, and compares.
+    /// Applies the rules, has staging read back by way of `verify`, and compares.
     ///
     /// # Errors
     /// [`VerifyError`] when it could not be done; a failed check is not an error.
     pub async fn staging(
         mut self,
+        verify: Verify<'_>,
         split: &SplitTotals,
         progress: impl Fn(u64),
     ) -> Result<StagingOutcome, VerifyError> {
         let to_decode = self.decode_again.take();
         let (outcomes, keys) = self.store.apply_rules(self.fence, self.job).await?;
         let layout = &self.job.layout;
-        let verified =
-            verify_staging(self.store, self.run.run_id, layout, split.header_bytes, progress).await?;
+        let excludes = keys.held + keys.merged > 0;
+        let verified = verify.staging(split.header_bytes, excludes, progress).await?;
         let (source_again, also_differing) = self.source_again(to_decode).await?;
         let workers = self.workers().await?;
         let rules = self

@@ -25,11 +25,13 @@ use crate::load::{Load, LoadError};
 use crate::pinpoint::{ByChunk, PinpointError, SourceAgain, compare};
 use crate::progress::{Phase, Snapshot};
 use crate::promote::{FindingSpool, Promote, Promoted, text};
+use crate::ranges::Ranges;
 use crate::reconcile::{Reconcile, StagingOutcome, failed_names};
 use crate::report::summary::Summary;
 use crate::split::ChunkLimits;
-use crate::verify::VerifyError;
-use crate::window::WindowLimits;
+use crate::tally::{Reports, Tally};
+use crate::verify::{Verify, VerifyError};
+use crate::window::{Shares, WindowLimits};
 
 /// A run belongs to its coordinator for so long after each sign of life.
 const LEASE: Duration = Duration::from_secs(20);
@@ -74,6 +76,33 @@ pub enum RunError {
     Job(String),
 }
 
+impl RunError {
+    /// Whether it may heal by itself: taken up again later, the run may go on.
+    #[must_use]
+    pub const fn is_transient(&self) -> bool {
+        match self {
+            Self::Store(error)
+            | Self::Load(LoadError::Store(error))
+            | Self::Verify(VerifyError::Store(error)) => error.is_transient(),
+            Self::Load(LoadError::Broker(_)) | Self::Verify(VerifyError::Broker(_)) => true,
+            _ => false,
+        }
+    }
+
+    /// Whether somebody asked for it.
+    #[must_use]
+    pub const fn is_stop(&self) -> bool {
+        matches!(self, Self::Load(LoadError::Stopped))
+    }
+}
+
+/// How long a run in the foreground waits for a broker or a store that failed to come back.
+const PATIENCE: Duration = Duration::from_secs(600);
+
+/// The pauses between attempts grow from this to [`PAUSE_MAX`].
+const PAUSE_MIN: Duration = Duration::from_millis(500);
+const PAUSE_MAX: Duration = Duration::from_secs(10);
+
 /// One coordinator: what it works with.
 #[derive(Clone)]
 pub struct Coordinator {
@@ -89,6 +118,10 @@ pub struct Coordinator {
     pub host: String,
     /// How much may be on its way.
     pub window: WindowLimits,
+    /// Who shares it: every run that this coordinator drives.
+    pub shares: Shares,
+    /// What its runs' workers report.
+    pub tally: Arc<Tally>,
     /// Who watches.
     pub watch: watch::Sender<Snapshot>,
     /// Told when to stop.
@@ -126,6 +159,35 @@ impl Coordinator {
 
     pub(crate) fn lease_until(&self) -> i64 {
         self.clock.now_ms() + i64::try_from(LEASE.as_millis()).unwrap_or(0)
+    }
+
+    /// As [`Coordinator::drive`], and when the broker or the store failed, once more when they are back.
+    ///
+    /// # Errors
+    /// [`RunError`]; the run can be resumed.
+    pub async fn drive_patiently(&self, run_id: RunId, how: &Drive) -> Result<Ending, RunError> {
+        let (mut pause, mut failing_since) = (PAUSE_MIN, None);
+        loop {
+            let began = Instant::now();
+            let error = match Box::pin(self.drive(run_id, how)).await {
+                Err(error) if error.is_transient() && !self.stop.is_cancelled() => error,
+                ended => return ended,
+            };
+            if began.elapsed() > PAUSE_MAX {
+                // It went on for a while: this failure is a new one.
+                (pause, failing_since) = (PAUSE_MIN, None);
+            }
+            let since: Instant = *failing_since.get_or_insert_with(Instant::now);
+            if since.elapsed() > PATIENCE {
+                return Err(error);
+            }
+            tracing::warn!(%run_id, %error, pause_ms = pause.as_millis(), "the run goes on when this has healed");
+            tokio::select! {
+                () = self.stop.cancelled() => return Err(LoadError::Stopped.into()),
+                () = tokio::time::sleep(pause) => {}
+            }
+            pause = (pause * 2).min(PAUSE_MAX);
+        }
     }
 
     /// Takes the run up and to its verdict, or as far as it goes.
@@ -177,12 +239,20 @@ impl Coordinator {
             Job::parse("(from the store)", &job_text).map_err(|error| RunError::Job(error.to_string()))?;
         let job = Arc::new(job);
         let mut run = run;
+        let mut reports = self.tally.listen(run.run_id);
+        // What was read back under an earlier fence is not believed: two passes belong to each.
+        let ranges = Ranges::new(fence.epoch * 2);
+        if run.state == RunState::Loading || run.state == RunState::Staged || how.approved {
+            self.store.clear_readbacks(fence).await?;
+        }
         if run.state == RunState::Loading {
-            run = self.load(run, fence, &job, how).await?;
+            run = self.load(run, fence, &job, how, &ranges, &mut reports).await?;
         }
         match run.state {
-            RunState::Staged => self.settle(run, fence, &job, how).await,
-            RunState::AwaitingApproval if how.approved => self.settle(run, fence, &job, how).await,
+            RunState::Staged => self.settle(run, fence, &job, how, &ranges, &mut reports).await,
+            RunState::AwaitingApproval if how.approved => {
+                self.settle(run, fence, &job, how, &ranges, &mut reports).await
+            }
             RunState::AwaitingApproval => Ok(Ending::Paused),
             RunState::Promoted => Ok(Ending::Promoted),
             RunState::Cancelled => Ok(Ending::Cancelled),
@@ -201,9 +271,16 @@ impl Coordinator {
         Ok(SourceFile::open(location, job.compression)?)
     }
 
-    async fn load(&self, run: Run, fence: Fence, job: &Arc<Job>, how: &Drive) -> Result<Run, RunError> {
+    async fn load(
+        &self,
+        run: Run,
+        fence: Fence,
+        job: &Arc<Job>,
+        how: &Drive,
+        ranges: &Ranges,
+        reports: &mut Reports,
+    ) -> Result<Run, RunError> {
         self.store.prepare(job).await?;
-        self.store.put_back(fence).await?;
         let progress = self.store.progress(run.run_id).await?;
         let is_loaded = run.split.is_some_and(|split| split.chunks == progress.committed);
         if !is_loaded {
@@ -218,10 +295,12 @@ impl Coordinator {
                     records: run.chunk_records,
                 },
                 window: self.window,
+                shares: &self.shares,
+                ranges,
                 watch: &self.watch,
                 stop: &self.stop,
             };
-            load.run(source).await?;
+            load.run(source, reports).await?;
         }
         let progress = self.store.progress(run.run_id).await?;
         let detail = json!({ "chunks": progress.committed, "records": progress.records });
@@ -232,7 +311,15 @@ impl Coordinator {
     }
 
     /// Reconciles staging, and promotes if that is in order.
-    async fn settle(&self, run: Run, fence: Fence, job: &Arc<Job>, how: &Drive) -> Result<Ending, RunError> {
+    async fn settle(
+        &self,
+        run: Run,
+        fence: Fence,
+        job: &Arc<Job>,
+        how: &Drive,
+        ranges: &Ranges,
+        reports: &mut Reports,
+    ) -> Result<Ending, RunError> {
         let Some(split) = run.split else {
             return Err(StoreError::Damaged {
                 what: format!("run {} is staged, but its source was not split", run.run_id),
@@ -251,8 +338,10 @@ impl Coordinator {
             // Taken up more than once: what the ledger says of the source has lain there for a while.
             decode_again: (fence.epoch > 1).then(|| self.open_source(&run, job, how)),
         };
+        let verify =
+            Verify { broker: &*self.broker, store: &*self.store, job, run_id: run.run_id, ranges, reports };
         let outcome = reconcile
-            .staging(&split, |done| {
+            .staging(verify, &split, |done| {
                 self.watch.send_modify(|now| {
                     now.phase = Phase::Verifying;
                     now.done = done;
@@ -455,13 +544,16 @@ impl Coordinator {
 
     /// Takes the run up, unless a living coordinator has it.
     pub(crate) async fn take_up(&self, run_id: RunId, evict: bool) -> Result<Fence, StoreError> {
-        let lease = Lease {
-            owner: format!("{} pid {}", self.actor, std::process::id()),
-            until_ms: self.lease_until(),
-        };
+        let lease = Lease { owner: self.owner(), until_ms: self.lease_until() };
         let held = self.store.lease(run_id).await?;
-        let is_dead = held.is_some_and(|held| is_dead(&held.owner, &self.host));
-        self.store.take_up(run_id, &lease, self.clock.now_ms(), evict || is_dead).await
+        // Its own lease is left over from a drive that the store failed.
+        let is_free = held.is_some_and(|held| held.owner == lease.owner || is_dead(&held.owner, &self.host));
+        self.store.take_up(run_id, &lease, self.clock.now_ms(), evict || is_free).await
+    }
+
+    /// This coordinator as it signs its leases: no other process signs so.
+    pub(crate) fn owner(&self) -> String {
+        format!("{} pid {}", self.actor, std::process::id())
     }
 }
 

@@ -15,7 +15,7 @@ use shared::store::model::{ChunkCut, SplitTotals};
 use thiserror::Error;
 
 /// No chunk has more records than this, so that even a chunk of nothing but rejects fits a message.
-pub(crate) const RECORDS_MAX: u64 = 50_000;
+pub(crate) const RECORDS_MAX: u64 = shared::config::CHUNK_RECORDS_MAX;
 
 /// How large a chunk becomes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

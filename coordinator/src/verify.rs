@@ -1,28 +1,43 @@
-//! The verifier: what was read back from a table, compared chunk by chunk with what the ledger says.
+//! The verifier: what workers read back from staging, compared chunk by chunk with what the ledger says; and final,
+//! read back by the connection that promotes.
 //!
-//! It trusts neither: the table's rows are counted, summed and hashed anew, and the ledger's figures come from
-//! the source's bytes by way of the processors.
+//! It trusts neither: the table's rows were counted, summed and hashed anew, and the ledger's figures come
+//! from the source's bytes by way of the processors.
 
 use std::collections::VecDeque;
 use std::sync::Arc;
+use std::time::Duration;
 
 use domain::ids::{RecordNo, RunId};
 use domain::layout::Layout;
 use domain::lifecycle::ChunkState;
 use domain::reconcile::{LedgerEvidence, ReadBack};
-use domain::record::{self, RawRecord};
+use domain::record;
 use domain::totals::{ControlTotals, Sums, TotalsError};
-use shared::store::model::{ChunkRange, ChunkRow, Entry, EntryKind};
+use shared::broker::{Broker, BrokerError};
+use shared::job::Job;
+use shared::readback::{ChunkFound, Found};
+use shared::store::model::{ChunkRange, ChunkRow, EntryKind};
+use shared::store::walk::LedgerWalk;
 use shared::store::{Blocks, Store, StoreError};
+use shared::wire::{RangeFound, codec};
 use thiserror::Error;
 
-use crate::split::RECORDS_MAX;
-
-/// How many chunk rows are fetched from the ledger at a time.
-const PAGE: u32 = 500;
+use crate::load::LoadError;
+use crate::ranges::Ranges;
+use crate::tally::Reports;
 
 /// How many differing chunks are remembered for pinpointing in detail. What lies beyond is counted.
 const DIFFERING_MAX: usize = 100_000;
+
+/// After so long without a word, the store is asked whether a range was read back.
+const SILENCE: Duration = Duration::from_millis(250);
+
+/// After so many silences in a row, 30 s, a range that was not read back is handed out again.
+const SILENCES_MAX: u32 = 120;
+
+/// How many ranges are fetched at a time.
+const RANGES_MAX: u32 = 8;
 
 /// Why verification could not be done.
 #[derive(Debug, Error)]
@@ -30,45 +45,26 @@ pub enum VerifyError {
     /// The store failed.
     #[error(transparent)]
     Store(#[from] StoreError),
+    /// The broker failed.
+    #[error(transparent)]
+    Broker(#[from] BrokerError),
+    /// A range could not be handed out.
+    #[error("a range of chunks could not be handed out to be read back: {0}")]
+    HandOut(Box<LoadError>),
+    /// A range could not be read back.
+    #[error("the chunks from {first} on could not be read back: {reason}")]
+    ReadBack {
+        /// The first chunk of the range.
+        first: u64,
+        /// Why.
+        reason: String,
+    },
     /// A sum does not fit.
     #[error(transparent)]
     Totals(#[from] TotalsError),
     /// A row that was read back could not be understood.
     #[error(transparent)]
     Record(#[from] record::RecordError),
-}
-
-/// The ledger's chunks of a run, in order, page by page.
-pub struct LedgerWalk<'a> {
-    store: &'a dyn Store,
-    run_id: RunId,
-    page: VecDeque<ChunkRow>,
-    next: Option<u64>,
-}
-
-impl<'a> LedgerWalk<'a> {
-    /// From the first chunk on.
-    #[must_use]
-    pub fn new(store: &'a dyn Store, run_id: RunId) -> Self {
-        Self { store, run_id, page: VecDeque::new(), next: Some(0) }
-    }
-
-    async fn load(&mut self) -> Result<(), StoreError> {
-        if let (true, Some(from)) = (self.page.is_empty(), self.next) {
-            self.page = self.store.chunks(self.run_id, from, PAGE).await?.into();
-            self.next = self.page.back().map(|last| last.cut.chunk_no.0 + 1);
-        }
-        Ok(())
-    }
-
-    /// The next chunk.
-    ///
-    /// # Errors
-    /// [`StoreError`] of the database.
-    pub async fn next(&mut self) -> Result<Option<ChunkRow>, StoreError> {
-        self.load().await?;
-        Ok(self.page.pop_front())
-    }
 }
 
 /// What the ledger and staging hold of a run.
@@ -86,62 +82,134 @@ pub struct Verified {
     pub tiled: (u64, Option<u64>),
 }
 
-/// Reads staging back and compares it with the ledger.
-///
-/// # Errors
-/// [`VerifyError`] when it could not be done; a difference is not an error.
-pub async fn verify_staging(
-    store: &dyn Store,
-    run_id: RunId,
-    layout: &Arc<Layout>,
-    header_bytes: u64,
-    progress: impl Fn(u64),
-) -> Result<Verified, VerifyError> {
-    let mut walk = StagingWalk::new(layout, header_bytes);
-    let mut ledger = LedgerWalk::new(store, run_id);
-    let mut blocks = store.read_staging(run_id, layout, ChunkRange::ALL).await;
-    while let Some(block) = blocks.recv().await {
-        let block = block?;
-        for (entry, bytes) in block.iter() {
-            while walk.wants_chunk(entry.chunk_no) {
-                match ledger.next().await? {
-                    Some(chunk) => walk.open(chunk)?,
-                    None => walk.no_more_chunks(),
-                }
+/// What verifying works with.
+pub struct Verify<'a> {
+    /// Where ranges go.
+    pub broker: &'a dyn Broker,
+    /// The ledger, and what was found.
+    pub store: &'a dyn Store,
+    /// The job.
+    pub job: &'a Arc<Job>,
+    /// The run.
+    pub run_id: RunId,
+    /// What was handed out while loading, and is handed out now.
+    pub ranges: &'a Ranges,
+    /// What workers say.
+    pub reports: &'a mut Reports,
+}
+
+impl Verify<'_> {
+    /// Has staging read back by the workers and compares it with the ledger, once the rules are applied. `excludes`:
+    /// whether they keep records out of final. What was read back while the run was loading does not know of these,
+    /// so that it is read once more then.
+    ///
+    /// # Errors
+    /// [`VerifyError`] when it could not be done; a difference is not an error.
+    pub async fn staging(
+        mut self,
+        header_bytes: u64,
+        excludes: bool,
+        progress: impl Fn(u64),
+    ) -> Result<Verified, VerifyError> {
+        // As many as there are in the ledger, whatever it says of their number: the last range has no end.
+        let chunks = self.store.progress(self.run_id).await?.split;
+        let is_new = self.ranges.closed().is_empty();
+        let rest = self.ranges.rest(chunks);
+        if is_new || !excludes {
+            for range in rest {
+                self.hand_out(self.ranges, range).await?;
             }
-            walk.entry(entry, bytes)?;
+            return self.collect(self.ranges, header_bytes, progress).await;
         }
-        progress(walk.out.staging.totals.records);
+        let again = self.ranges.once_more(self.ranges.pass + 1);
+        for range in again.closed() {
+            self.hand_out(&again, range).await?;
+        }
+        self.collect(&again, header_bytes, progress).await
     }
-    while let Some(chunk) = ledger.next().await? {
-        walk.open(chunk)?;
+
+    async fn hand_out(&self, ranges: &Ranges, range: ChunkRange) -> Result<(), VerifyError> {
+        let handed = ranges.hand_out(self.broker, self.run_id, self.job, range).await;
+        handed.map_err(|error| match error {
+            LoadError::Broker(error) => error.into(),
+            other => VerifyError::HandOut(Box::new(other)),
+        })
     }
-    walk.finish()
+
+    /// Takes what was found, range by range in order, as it comes.
+    async fn collect(
+        &mut self,
+        ranges: &Ranges,
+        header_bytes: u64,
+        progress: impl Fn(u64),
+    ) -> Result<Verified, VerifyError> {
+        let mut comparison = Comparison::new(&self.job.layout, header_bytes);
+        let mut ledger = LedgerWalk::new(self.store, self.run_id);
+        let mut at_hand = VecDeque::new();
+        for range in ranges.closed() {
+            let found = self.found(ranges, range, &mut at_hand).await?;
+            for chunk in found.chunks {
+                comparison.up_to(&mut ledger, chunk).await?;
+            }
+            let strays = &mut comparison.out.staging;
+            strays.stray_rows += found.stray_rows;
+            strays.totals.records += found.stray_rows;
+            strays.totals.sums.merge(&found.stray_sums)?;
+            progress(strays.totals.records);
+        }
+        while let Some(row) = ledger.next().await? {
+            comparison.compare(&row, None)?;
+        }
+        Ok(comparison.out)
+    }
+
+    /// Waits until `range` was read back.
+    async fn found(
+        &mut self,
+        ranges: &Ranges,
+        range: ChunkRange,
+        at_hand: &mut VecDeque<(u64, Vec<u8>)>,
+    ) -> Result<Found, VerifyError> {
+        let first = range.first;
+        let mut silences = 0;
+        let body = loop {
+            if at_hand.is_empty() {
+                *at_hand = self.store.readbacks(self.run_id, ranges.pass, first, RANGES_MAX).await?.into();
+            }
+            match at_hand.pop_front() {
+                Some((of, body)) if of == first => break body,
+                // A later range is there already; ask again for this one.
+                _ => at_hand.clear(),
+            }
+            match tokio::time::timeout(SILENCE, self.reports.next()).await {
+                Ok(None) => return Err(BrokerError::Closed.into()),
+                Ok(Some(_)) => silences = 0,
+                Err(_) => silences += 1,
+            }
+            if silences >= SILENCES_MAX {
+                silences = 0;
+                tracing::warn!(run_id = %self.run_id, first, "range is overdue and is handed out again");
+                self.hand_out(ranges, range).await?;
+            }
+        };
+        let bad = |reason: String| VerifyError::ReadBack { first, reason };
+        let found: RangeFound = codec::decode(&body).map_err(|error| bad(error.to_string()))?;
+        match found.failure {
+            Some(reason) => Err(bad(reason)),
+            None => Found::try_from(found).map_err(|error| bad(error.to_string())),
+        }
+    }
 }
 
-/// One chunk being compared.
-struct OpenChunk {
-    row: ChunkRow,
-    /// The next record that is expected.
-    next: u64,
-    end: u64,
-    staging: ControlTotals,
-    /// What of it is promoted; `None` as long as that is all of it.
-    promoted: Option<ControlTotals>,
-    rejects: u64,
-    differs: bool,
-}
-
-struct StagingWalk<'a> {
+/// The ledger and what was found, side by side, chunk by chunk.
+struct Comparison<'a> {
     layout: &'a Layout,
     out: Verified,
-    open: Option<OpenChunk>,
-    ledger_ended: bool,
     /// Where the next chunk should begin.
     offset: u64,
 }
 
-impl<'a> StagingWalk<'a> {
+impl<'a> Comparison<'a> {
     fn new(layout: &'a Layout, header_bytes: u64) -> Self {
         let totals = || ControlTotals::starting_at(0, layout);
         let sums = || Sums::zero(&layout.amount_scales());
@@ -162,20 +230,26 @@ impl<'a> StagingWalk<'a> {
             differing: Vec::new(),
             tiled: (header_bytes, None),
         };
-        Self { layout, out, open: None, ledger_ended: false, offset: header_bytes }
+        Self { layout, out, offset: header_bytes }
     }
 
-    /// Whether the chunk with this number may still come from the ledger.
-    fn wants_chunk(&self, chunk_no: u64) -> bool {
-        !self.ledger_ended && self.open.as_ref().is_none_or(|open| open.row.cut.chunk_no.0 < chunk_no)
+    /// Walks the ledger up to the chunk that was found, and compares it.
+    async fn up_to(&mut self, ledger: &mut LedgerWalk<'_>, found: ChunkFound) -> Result<(), VerifyError> {
+        while let Some(row) = ledger.next().await? {
+            let chunk_no = row.cut.chunk_no.0;
+            if chunk_no == found.chunk_no {
+                return self.compare(&row, Some(&found));
+            }
+            self.compare(&row, None)?;
+        }
+        // The ledger had it when it was read back, and has it no more: its rows belong to no chunk.
+        self.out.staging.stray_rows += found.totals.records;
+        self.out.staging.totals.records += found.totals.records;
+        Ok(self.out.staging.totals.sums.merge(&found.totals.sums)?)
     }
 
-    fn no_more_chunks(&mut self) {
-        self.ledger_ended = true;
-    }
-
-    fn open(&mut self, row: ChunkRow) -> Result<(), VerifyError> {
-        self.close()?;
+    /// Compares one chunk of the ledger with what was found of it.
+    fn compare(&mut self, row: &ChunkRow, found: Option<&ChunkFound>) -> Result<(), VerifyError> {
         let cut = &row.cut;
         if cut.offset != self.offset && self.out.tiled.1.is_none() {
             self.out.tiled.1 = Some(self.offset);
@@ -183,7 +257,7 @@ impl<'a> StagingWalk<'a> {
         self.offset = cut.offset + cut.bytes;
         self.out.tiled.0 += cut.bytes;
         let ledger = &mut self.out.ledger;
-        let mut differs = false;
+        let mut differs = found.is_none_or(|found| found.is_irregular);
         if let (ChunkState::Committed, Some(committed)) = (row.state, &row.committed) {
             ledger.chunks += 1;
             ledger.bytes += committed.bytes_in;
@@ -199,121 +273,33 @@ impl<'a> StagingWalk<'a> {
                 tree: committed.tree.clone(),
             };
             // A tree that does not fit in is a damaged ledger: the fingerprint is then left short, and differs.
-            differs = ledger.accepted.merge(&accepted).is_err();
+            differs |= ledger.accepted.merge(&accepted).is_err();
         }
-        let first = cut.first_record_no;
-        self.open = Some(OpenChunk {
-            next: first.0,
-            // A ledger that claims more than a chunk can have is damaged, and must not be walked to its end.
-            end: first.0.saturating_add(cut.records.min(RECORDS_MAX)),
-            staging: ControlTotals::starting_at(first.leaf(), self.layout),
-            promoted: None,
-            rejects: 0,
-            differs: differs || cut.records > RECORDS_MAX,
-            row,
-        });
-        Ok(())
-    }
-
-    fn entry(&mut self, entry: &Entry, bytes: &[u8]) -> Result<(), VerifyError> {
-        let layout = self.layout;
-        let is_row = entry.kind == EntryKind::Row;
-        let record =
-            if is_row { record::records(bytes, layout.fields.len()).next().transpose()? } else { None };
-        let chunk = match &mut self.open {
-            Some(open) if open.row.cut.chunk_no.0 == entry.chunk_no && open.row.committed.is_some() => open,
-            _ => {
-                if let Some(record) = &record {
-                    self.out.staging.stray_rows += 1;
-                    self.out.staging.totals.count(layout, record)?;
-                }
-                return Ok(());
-            }
-        };
-        let committed = chunk.row.committed.as_ref();
-        let worker = committed.map(|committed| if is_row { committed.writer } else { committed.processor });
-        chunk.differs |= worker.is_none_or(|worker| worker.0 != entry.worker_id);
-        chunk.rejects += u64::from(!is_row);
-        if entry.record_no < chunk.next || entry.record_no >= chunk.end {
-            chunk.differs = true;
-            if let Some(record) = &record {
-                chunk.staging.count(layout, record)?;
-            }
-            return Ok(());
-        }
-        chunk.missing_up_to(entry.record_no);
-        chunk.take(layout, entry, record.as_ref(), bytes)
-    }
-
-    fn close(&mut self) -> Result<(), VerifyError> {
-        let Some(mut chunk) = self.open.take() else { return Ok(()) };
-        chunk.missing_up_to(chunk.end);
-        let promoted = chunk.promoted.as_ref().unwrap_or(&chunk.staging);
+        let empty = ControlTotals::starting_at(cut.first_record_no.leaf(), self.layout);
+        let (totals, rejects) = found.map_or((&empty, 0), |found| (&found.totals, found.rejects));
+        let promoted = found.and_then(|found| found.promoted.as_ref());
         // A chunk that does not begin where the one before it ended is of a damaged ledger: a difference, no error.
-        for (totals, of_chunk) in
-            [(&mut self.out.to_promote, promoted), (&mut self.out.staging.totals, &chunk.staging)]
+        for (sum, of_chunk) in
+            [(&mut self.out.to_promote, promoted.unwrap_or(totals)), (&mut self.out.staging.totals, totals)]
         {
-            match totals.merge(of_chunk) {
-                Err(TotalsError::Range(_)) => chunk.differs = true,
+            match sum.merge(of_chunk) {
+                Err(TotalsError::Range(_)) => differs = true,
                 merged => merged?,
             }
         }
-        let agrees = chunk.row.committed.as_ref().is_some_and(|committed| {
-            committed.tree == chunk.staging.tree
-                && committed.accepted == chunk.staging.records
-                && committed.sums == chunk.staging.sums
-                && committed.rejected == chunk.rejects
+        let agrees = row.committed.as_ref().is_some_and(|committed| {
+            committed.tree == totals.tree
+                && committed.accepted == totals.records
+                && committed.sums == totals.sums
+                && committed.rejected == rejects
         });
-        if chunk.differs || !agrees {
+        if differs || !agrees {
             self.out.staging.chunks_differing += 1;
             if self.out.differing.len() < DIFFERING_MAX {
-                self.out.differing.push(chunk.row.cut.chunk_no.0);
+                self.out.differing.push(cut.chunk_no.0);
             }
         }
-        self.out.staging.rejects += chunk.rejects;
-        Ok(())
-    }
-
-    fn finish(mut self) -> Result<Verified, VerifyError> {
-        self.close()?;
-        Ok(self.out)
-    }
-}
-
-impl OpenChunk {
-    /// Records that are neither in staging nor among the rejects.
-    fn missing_up_to(&mut self, record_no: u64) {
-        while self.next < record_no {
-            self.differs = true;
-            let at = RecordNo(self.next);
-            self.promoted.get_or_insert_with(|| self.staging.clone()).absent(at);
-            self.staging.absent(at);
-            self.next += 1;
-        }
-    }
-
-    fn take(
-        &mut self,
-        layout: &Layout,
-        entry: &Entry,
-        record: Option<&RawRecord<'_>>,
-        raw: &[u8],
-    ) -> Result<(), VerifyError> {
-        let at = RecordNo(entry.record_no);
-        let promotable = record.filter(|_| entry.excluded.is_none());
-        match promotable {
-            None => self.promoted.get_or_insert_with(|| self.staging.clone()).absent(at),
-            Some(record) => {
-                if let Some(promoted) = &mut self.promoted {
-                    promoted.accept(layout, record)?;
-                }
-            }
-        }
-        match record {
-            Some(record) => self.staging.accept(layout, record)?,
-            None => self.staging.reject(at, raw),
-        }
-        self.next += 1;
+        self.out.staging.rejects += rejects;
         Ok(())
     }
 }

@@ -3,7 +3,8 @@
 //! What is in it is kept as it was published, so that a chunk that got lost can be handed out again.
 
 use std::collections::BTreeMap;
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use bytes::Bytes;
 use tokio::sync::Notify;
@@ -17,10 +18,39 @@ pub struct WindowLimits {
     pub bytes_max: usize,
 }
 
+/// How many runs share the window of a coordinator: each has an equal part of it, so that a large run cannot keep a
+/// small one waiting behind all of its chunks.
+#[derive(Debug, Clone, Default)]
+pub struct Shares(Arc<AtomicUsize>);
+
+impl Shares {
+    /// One run more, until the returned value is dropped.
+    #[must_use]
+    pub fn join(&self) -> Share {
+        self.0.fetch_add(1, Ordering::Relaxed);
+        Share(self.clone())
+    }
+
+    fn part_of(&self, whole: usize) -> usize {
+        (whole / self.0.load(Ordering::Relaxed).max(1)).max(1)
+    }
+}
+
+/// A run's part of the window.
+#[derive(Debug)]
+pub struct Share(Shares);
+
+impl Drop for Share {
+    fn drop(&mut self) {
+        self.0.0.fetch_sub(1, Ordering::Relaxed);
+    }
+}
+
 /// The chunks that are on their way.
 #[derive(Debug)]
 pub struct Window {
     limits: WindowLimits,
+    share: Share,
     inside: Mutex<Inside>,
     changed: Notify,
 }
@@ -32,10 +62,10 @@ struct Inside {
 }
 
 impl Window {
-    /// An empty window.
+    /// An empty window, with an equal part of `limits` among those who share them.
     #[must_use]
-    pub fn new(limits: WindowLimits) -> Self {
-        Self { limits, inside: Mutex::default(), changed: Notify::new() }
+    pub fn new(limits: WindowLimits, shares: &Shares) -> Self {
+        Self { limits, share: shares.join(), inside: Mutex::default(), changed: Notify::new() }
     }
 
     fn inside(&self) -> MutexGuard<'_, Inside> {
@@ -44,8 +74,9 @@ impl Window {
 
     fn try_admit(&self, chunk_no: u64, body: &Bytes) -> bool {
         let mut inside = self.inside();
-        let fits = inside.chunks.len() < self.limits.chunks_max
-            && inside.bytes + body.len() <= self.limits.bytes_max;
+        let Share(shares) = &self.share;
+        let fits = inside.chunks.len() < shares.part_of(self.limits.chunks_max)
+            && inside.bytes + body.len() <= shares.part_of(self.limits.bytes_max);
         if !fits && !inside.chunks.is_empty() {
             return false;
         }
@@ -67,14 +98,14 @@ impl Window {
         }
     }
 
-    /// Lets a chunk go. Again, or one that was never in: nothing happens.
-    pub fn release(&self, chunk_no: u64) {
+    /// Lets a chunk go, and says how large its message was. Again, or one that was never in: `None`.
+    pub fn release(&self, chunk_no: u64) -> Option<usize> {
         let mut inside = self.inside();
-        if let Some(body) = inside.chunks.remove(&chunk_no) {
-            inside.bytes -= body.len();
-        }
+        let body = inside.chunks.remove(&chunk_no)?;
+        inside.bytes -= body.len();
         drop(inside);
         self.changed.notify_waiters();
+        Some(body.len())
     }
 
     /// Whether a chunk is inside.
@@ -104,11 +135,22 @@ impl Window {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use std::sync::Arc;
+
+    #[test]
+    fn runs_share_the_window_in_equal_parts() {
+        let (limits, shares) = (WindowLimits { chunks_max: 6, bytes_max: 600 }, Shares::default());
+        let large = Window::new(limits, &shares);
+        let small = Window::new(limits, &shares);
+        let body = Bytes::from_static(b"12345");
+        let admitted = |window: &Window| (0..9).filter(|no| window.try_admit(*no, &body)).count();
+        assert_eq!((admitted(&large), admitted(&small)), (3, 3));
+        drop(small);
+        assert!(large.try_admit(7, &body), "what the other run had is free");
+    }
 
     #[tokio::test]
     async fn a_full_window_admits_when_something_leaves_and_one_large_chunk_goes_alone() {
-        let window = Arc::new(Window::new(WindowLimits { chunks_max: 2, bytes_max: 10 }));
+        let window = Arc::new(Window::new(WindowLimits { chunks_max: 2, bytes_max: 10 }, &Shares::default()));
         window.admit(0, &Bytes::from_static(b"123456")).await;
         assert!(!window.try_admit(1, &Bytes::from_static(b"12345")));
         assert!(window.try_admit(1, &Bytes::from_static(b"1234")));
@@ -117,8 +159,8 @@ mod tests {
             let window = Arc::clone(&window);
             async move { window.admit(2, &Bytes::from_static(b"far too large to fit")).await }
         });
-        window.release(0);
-        window.release(0);
+        assert_eq!(window.release(0), Some(6));
+        assert_eq!(window.release(0), None);
         window.release(1);
         waiting.await.unwrap();
         assert_eq!(window.contents().len(), 1);

@@ -25,6 +25,17 @@ impl Role {
     }
 }
 
+impl std::str::FromStr for Role {
+    type Err = crate::lifecycle::UnknownName;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        [Self::Processor, Self::Writer]
+            .into_iter()
+            .find(|role| role.name() == text)
+            .ok_or(crate::lifecycle::UnknownName)
+    }
+}
+
 /// Counts of one worker over some chunks.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Counts {

@@ -1,6 +1,7 @@
 //! Settings: defaults, then `crossfoot.toml`, then `CROSSFOOT__SECTION__KEY` variables, then the command line.
 
-use std::path::Path;
+use std::fmt;
+use std::path::{Path, PathBuf};
 
 use config::{Config, Environment, File, FileFormat};
 use serde::Deserialize;
@@ -24,30 +25,76 @@ pub struct Settings {
 }
 
 /// The database.
-#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[derive(Clone, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct StoreSettings {
-    /// `sqlite:PATH`.
+    /// `sqlite:PATH` or `postgres://USER@HOST/DATABASE`.
     pub url: String,
+    /// Instead of the URL's user (PostgreSQL).
+    pub username: Option<String>,
+    /// Instead of the URL's password (PostgreSQL).
+    pub password: Option<String>,
+    /// A file with the password (PostgreSQL).
+    pub password_file: Option<PathBuf>,
+    /// At most so many connections of one process (PostgreSQL).
+    pub max_connections: Option<u32>,
 }
 
 impl Default for StoreSettings {
     fn default() -> Self {
-        Self { url: "sqlite:crossfoot.db".into() }
+        Self {
+            url: "sqlite:crossfoot.db".into(),
+            username: None,
+            password: None,
+            password_file: None,
+            max_connections: None,
+        }
     }
 }
 
 /// The broker.
-#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[derive(Clone, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct BrokerSettings {
-    /// `memory:`.
+    /// `memory:`, `amqp://HOST/VHOST` or `amqps://HOST/VHOST`.
     pub url: String,
+    /// Instead of the URL's user.
+    pub username: Option<String>,
+    /// Instead of the URL's password.
+    pub password: Option<String>,
+    /// A file with the password.
+    pub password_file: Option<PathBuf>,
+    /// For `amqps`: a PEM file of certificate authorities to trust besides the system's.
+    pub ca_file: Option<PathBuf>,
+    /// Before the name of every queue, so that several fleets can share a virtual host.
+    pub prefix: String,
+    /// For tests: every message is published twice.
+    pub doubled: bool,
 }
 
 impl Default for BrokerSettings {
     fn default() -> Self {
-        Self { url: "memory:".into() }
+        Self {
+            url: "memory:".into(),
+            username: None,
+            password: None,
+            password_file: None,
+            ca_file: None,
+            prefix: String::new(),
+            doubled: false,
+        }
+    }
+}
+
+impl fmt::Debug for StoreSettings {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("StoreSettings").field("url", &without_secrets(&self.url)).finish_non_exhaustive()
+    }
+}
+
+impl fmt::Debug for BrokerSettings {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("BrokerSettings").field("url", &without_secrets(&self.url)).finish_non_exhaustive()
     }
 }
 
@@ -67,6 +114,8 @@ pub struct FleetSettings {
     pub window_chunks: usize,
     /// At most so many bytes of chunks are on their way at a time.
     pub window_bytes: usize,
+    /// For tests: a processor that starts the chunk with this number dies at once, as if it were killed.
+    pub dies_at_chunk: Option<u64>,
 }
 
 impl Default for FleetSettings {
@@ -78,6 +127,7 @@ impl Default for FleetSettings {
             chunk_records: 0,
             window_chunks: 64,
             window_bytes: 16 << 20,
+            dies_at_chunk: None,
         }
     }
 }
@@ -85,6 +135,9 @@ impl Default for FleetSettings {
 /// The largest chunk, in bytes: as rows (a field of one digit and its separator become 13 bytes) it must fit a
 /// message, and no message is above 16 MiB.
 pub const CHUNK_BYTES_MAX: usize = 2 << 20;
+
+/// The most records a chunk may have, so that what is known of each of them stays small.
+pub const CHUNK_RECORDS_MAX: u64 = 50_000;
 
 impl Settings {
     /// Reads the settings; `file` must exist if it is named, `crossfoot.toml` is read if it is there.

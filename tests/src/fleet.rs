@@ -10,11 +10,13 @@ use coordinator::progress::Snapshot;
 use coordinator::report::summary;
 use coordinator::run::{Coordinator, Drive, Ending, RunError};
 use coordinator::split::ChunkLimits;
-use coordinator::window::WindowLimits;
+use coordinator::tally::Tally;
+use coordinator::window::{Shares, WindowLimits};
 use domain::check::{CheckResult, Stage, Verdict};
 use domain::finding::Finding;
 use domain::ids::RunId;
 use domain::report::Report;
+use shared::broker::Broker;
 use shared::broker::in_process::{Faults, InProcess, Limits};
 use shared::clock::{Clock, SystemClock};
 use shared::job::Job;
@@ -24,7 +26,7 @@ use shared::store::sqlite::SqliteStore;
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
-use worker::{Identity, Jobs, Surroundings};
+use worker::{Identity, Jobs, Registered, Surroundings};
 
 use crate::jobs::JobText;
 
@@ -147,6 +149,7 @@ impl Bench {
             declared: None,
             again: false,
             pause_after_staged: false,
+            submitted: false,
             chunks: ChunkLimits { bytes: self.setup.chunk_bytes, records: self.setup.chunk_records },
         }
     }
@@ -160,8 +163,11 @@ impl Bench {
     /// A coordinator with a broker of its own. It is a fresh process, as far as the store can tell.
     #[must_use]
     pub fn coordinator(&self) -> Coordinator {
+        let broker: Arc<dyn Broker> = Arc::new(InProcess::with_faults(Limits::default(), self.setup.faults));
         Coordinator {
-            broker: Arc::new(InProcess::with_faults(Limits::default(), self.setup.faults)),
+            tally: Tally::new(Arc::clone(&broker), Arc::clone(&self.store)),
+            shares: Shares::default(),
+            broker,
             store: Arc::clone(&self.store),
             clock: Arc::clone(&self.clock),
             actor: "tester@here".into(),
@@ -305,6 +311,8 @@ impl Fleet {
             store: Arc::clone(&coordinator.store),
             clock: Arc::clone(&coordinator.clock),
             stop: stop.clone(),
+            registered: Registered::default(),
+            dies_at_chunk: None,
         };
         let (jobs, tasks) = (Arc::new(Jobs::default()), TaskTracker::new());
         let identity =

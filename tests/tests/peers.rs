@@ -36,6 +36,7 @@ async fn load(bench: &Bench, job: &str, source: PathBuf) -> Ended {
         declared: None,
         again: false,
         pause_after_staged: false,
+        submitted: false,
         chunks: ChunkLimits { bytes: bench.setup.chunk_bytes, records: bench.setup.chunk_records },
     };
     bench.run(&request).await

@@ -1,18 +1,32 @@
-//! The loop that both kinds of workers share: take a delivery, handle it, settle it.
+//! The loop that all workers share: take a delivery, handle it, settle it.
 
 use std::future::Future;
+use std::time::Duration;
 
 use domain::retry::{Next, RetryPolicy};
 use shared::broker::{Broker, BrokerError, Delivery, Queue};
 use tokio_util::sync::CancellationToken;
 
+/// How long a worker waits before it takes up again what the broker or the store kept it from, at most.
+const PAUSE_MAX: Duration = Duration::from_secs(5);
+
+/// The first such wait; it doubles with each that follows.
+const PAUSE_MIN: Duration = Duration::from_millis(100);
+
 /// What became of a delivery.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Handled {
-    /// Its effect is durable.
+    /// Its effect is durable, or there is nothing to do.
     Done,
-    /// It failed, and may go well another time.
-    Failed(String),
+    /// It failed by its own fault at its `starts`th start, and may go well another time.
+    Failed {
+        /// How often it was started, the first time being 1.
+        starts: u32,
+        /// Why.
+        reason: String,
+    },
+    /// The broker or the store failed, not the message: as often as it takes.
+    Postponed(String),
     /// It can never be handled: not one of our messages, or of a version that is not known here.
     Refused(String),
 }
@@ -26,18 +40,19 @@ pub enum Handled {
 pub async fn consume<H, HF, G, GF>(
     broker: &dyn Broker,
     queue: Queue,
+    prefetch: usize,
     stop: &CancellationToken,
     handle: H,
     give_up: G,
 ) -> Result<(), BrokerError>
 where
-    H: Fn(bytes::Bytes) -> HF + Send,
+    H: Fn(bytes::Bytes, u32) -> HF + Send,
     HF: Future<Output = Handled> + Send,
     G: Fn(bytes::Bytes, String) -> GF + Send,
-    GF: Future<Output = ()> + Send,
+    GF: Future<Output = bool> + Send,
 {
-    // Two in hand: one being worked on, one ready.
-    let mut consumer = broker.consume(queue, 2).await?;
+    let mut consumer = broker.consume(queue, prefetch).await?;
+    let mut pause = PAUSE_MIN;
     loop {
         let delivery = tokio::select! {
             biased;
@@ -45,17 +60,30 @@ where
             delivery = consumer.next() => delivery,
         };
         let Some(delivery) = delivery else { return Ok(()) };
-        let outcome = handle(delivery.body.clone()).await;
-        settle(delivery, outcome, &give_up).await;
+        match handle(delivery.body.clone(), delivery.redeliveries).await {
+            Handled::Postponed(reason) => {
+                tracing::warn!(queue = queue.name(), %reason, pause_ms = pause.as_millis(), "work is postponed");
+                // Returned after the pause: in the meantime nobody else would fare better.
+                tokio::select! {
+                    () = stop.cancelled() => {}
+                    () = tokio::time::sleep(pause) => {}
+                }
+                pause = (pause * 2).min(PAUSE_MAX);
+                delivery.retry_later().await;
+            }
+            outcome => {
+                pause = PAUSE_MIN;
+                settle(delivery, outcome, &give_up).await;
+            }
+        }
     }
 }
 
 async fn settle<G, GF>(delivery: Delivery, outcome: Handled, give_up: &G)
 where
     G: Fn(bytes::Bytes, String) -> GF + Send,
-    GF: Future<Output = ()> + Send,
+    GF: Future<Output = bool> + Send,
 {
-    let attempt = delivery.redeliveries.saturating_add(1);
     match outcome {
         Handled::Done => {
             // If the broker has lost track of the delivery it comes again, and is found done.
@@ -65,16 +93,23 @@ where
             tracing::error!(%reason, "message refused");
             delivery.dead_letter(reason).await;
         }
-        Handled::Failed(reason) => match RetryPolicy::CHUNK.after(attempt) {
+        Handled::Postponed(_) => {
+            delivery.retry_later().await;
+        }
+        Handled::Failed { starts, reason } => match RetryPolicy::CHUNK.after(starts) {
             Next::RetryAfterMs(wait_ms) => {
-                tracing::warn!(%reason, attempt, wait_ms, "message failed and will be tried again");
-                tokio::time::sleep(std::time::Duration::from_millis(wait_ms)).await;
+                tracing::warn!(%reason, starts, wait_ms, "message failed and will be tried again");
+                tokio::time::sleep(Duration::from_millis(wait_ms)).await;
                 delivery.retry_later().await;
             }
             Next::GiveUp => {
-                tracing::error!(%reason, attempt, "message failed for the last time");
-                give_up(delivery.body.clone(), reason.clone()).await;
-                delivery.dead_letter(reason).await;
+                tracing::error!(%reason, starts, "message failed for the last time");
+                if give_up(delivery.body.clone(), reason.clone()).await {
+                    delivery.dead_letter(reason).await;
+                } else {
+                    // Nobody knows of it yet: it comes again, and is given up again.
+                    delivery.retry_later().await;
+                }
             }
         },
     }

@@ -11,6 +11,15 @@ use tokio::sync::Mutex;
 /// A fleet has few jobs at a time; when there are more, all are fetched anew.
 const JOBS_MAX: usize = 64;
 
+/// Why a job is not at hand, in words.
+#[derive(Debug)]
+pub enum Unavailable {
+    /// The store cannot be asked now.
+    Store(String),
+    /// The store does not have it, or this program does not understand it.
+    Job(String),
+}
+
 /// The jobs that this process has met.
 #[derive(Default)]
 pub struct Jobs(Mutex<HashMap<[u8; 32], Arc<Job>>>);
@@ -19,14 +28,18 @@ impl Jobs {
     /// The job with this digest.
     ///
     /// # Errors
-    /// In words: the store does not have it, or this program does not understand it.
-    pub async fn get(&self, store: &dyn Store, digest: &[u8; 32]) -> Result<Arc<Job>, String> {
+    /// [`Unavailable`].
+    pub async fn get(&self, store: &dyn Store, digest: &[u8; 32]) -> Result<Arc<Job>, Unavailable> {
         let mut jobs = self.0.lock().await;
         if let Some(job) = jobs.get(digest) {
             return Ok(Arc::clone(job));
         }
-        let text = store.job_text(&Hash(*digest)).await.map_err(|error| error.to_string())?;
-        let job = Job::parse("(from the store)", &text).map_err(|error| error.to_string())?;
+        let text = store.job_text(&Hash(*digest)).await.map_err(|error| match error {
+            error if error.is_transient() => Unavailable::Store(error.to_string()),
+            error => Unavailable::Job(error.to_string()),
+        })?;
+        let job =
+            Job::parse("(from the store)", &text).map_err(|error| Unavailable::Job(error.to_string()))?;
         if jobs.len() >= JOBS_MAX {
             jobs.clear();
         }

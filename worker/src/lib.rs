@@ -1,15 +1,18 @@
 //! The stateless workers: a processor turns chunks into batches, a writer commits them.
 //!
-//! Both are a [`consume`] loop around one function. A processor is deterministic: the same chunk gives the same
+//! Both read ranges of staging back besides ([`verifier`]). All are a [`consume`] loop around one function. A processor is deterministic: the same chunk gives the same
 //! batch, byte for byte. A message is settled after its effect is durable, never before: a chunk after the
 //! broker confirmed its batch, a batch after the commit.
 
 pub mod consume;
 mod jobs;
 pub mod processor;
+mod starts;
+pub mod verifier;
 pub mod writer;
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 
 use domain::counts::Role;
 use domain::ids::WorkerId;
@@ -26,6 +29,9 @@ pub use jobs::Jobs;
 /// How often a message whose confirmation did not come is published again before the delivery is returned.
 const PUBLISH_ATTEMPTS: u32 = 5;
 
+/// How often workers give a sign of life.
+pub const BEAT: Duration = Duration::from_secs(5);
+
 /// What a worker works with.
 #[derive(Clone)]
 pub struct Surroundings {
@@ -37,6 +43,30 @@ pub struct Surroundings {
     pub clock: Arc<dyn Clock>,
     /// Told when to finish what is in hand and stop.
     pub stop: CancellationToken,
+    /// Who is registered, for signs of life.
+    pub registered: Registered,
+    /// For tests: the chunk at which a processor dies.
+    pub dies_at_chunk: Option<u64>,
+}
+
+/// The workers of a process.
+#[derive(Debug, Clone, Default)]
+pub struct Registered(Arc<Mutex<Vec<WorkerId>>>);
+
+impl Registered {
+    /// Those that have not stopped.
+    #[must_use]
+    pub fn alive(&self) -> Vec<WorkerId> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    fn add(&self, worker: WorkerId) {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).push(worker);
+    }
+
+    fn remove(&self, worker: WorkerId) {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).retain(|one| *one != worker);
+    }
 }
 
 /// Who a worker is.
@@ -66,7 +96,31 @@ impl Surroundings {
             version: env!("CARGO_PKG_VERSION").into(),
             now_ms: self.clock.now_ms(),
         };
-        self.store.register_worker(&worker).await
+        let worker = self.store.register_worker(&worker).await?;
+        self.registered.add(worker);
+        Ok(worker)
+    }
+
+    /// A worker stops. That the store learns of it is a courtesy: without a sign of life it is gone as well.
+    pub(crate) async fn retire(&self, worker: WorkerId) {
+        self.registered.remove(worker);
+        if let Err(error) = self.store.retire(&[worker], self.clock.now_ms()).await {
+            tracing::debug!(%error, "a worker could not say that it stops");
+        }
+    }
+
+    /// Gives signs of life for the workers of this process until told to stop.
+    pub async fn give_signs_of_life(&self) {
+        let mut beat = tokio::time::interval(BEAT);
+        loop {
+            tokio::select! {
+                () = self.stop.cancelled() => return,
+                _ = beat.tick() => {}
+            }
+            if let Err(error) = self.store.beat(&self.registered.alive(), self.clock.now_ms()).await {
+                tracing::warn!(%error, "no sign of life could be given");
+            }
+        }
     }
 
     /// Publishes until the broker confirms, a few times at most. A repeated message is harmless.

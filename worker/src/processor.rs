@@ -15,7 +15,9 @@ use shared::wire::{Batch, Chunk, Counts, Reject, codec};
 use thiserror::Error;
 
 use crate::consume::{Handled, consume};
-use crate::{Identity, Jobs, Surroundings, failure};
+use crate::jobs::Unavailable;
+use crate::starts::Charged;
+use crate::{Identity, Jobs, Surroundings, verifier};
 
 /// A processor's number for its role in messages.
 const ROLE: u8 = 0;
@@ -70,15 +72,16 @@ pub enum ProcessError {
 pub async fn run(with: &Surroundings, identity: &Identity, jobs: &Jobs) -> Result<(), ProcessorError> {
     let worker = with.register(Role::Processor, identity).await?;
     let give_up = |body: Bytes, reason: String| async move {
-        if let Ok(chunk) = codec::decode::<Chunk>(&body) {
-            let counts = failure(chunk.run_id, chunk.chunk_no, ROLE, worker, reason);
-            if let Err(error) = with.report(&counts).await {
-                tracing::error!(%error, chunk_no = chunk.chunk_no, "a failure could not be reported");
-            }
+        match codec::decode::<Chunk>(&body) {
+            Ok(chunk) => with.give_up(chunk.run_id, chunk.chunk_no, ROLE, worker, reason).await,
+            Err(_) => true,
         }
     };
-    let handle = |body: Bytes| handle(with, jobs, worker, body);
-    Ok(consume(&*with.broker, Queue::Chunks, &with.stop, handle, give_up).await?)
+    let handle = |body: Bytes, _| handle(with, jobs, worker, body);
+    // Two in hand: one being worked on, one ready.
+    let loading = consume(&*with.broker, Queue::Chunks, 2, &with.stop, handle, give_up);
+    tokio::try_join!(loading, verifier::run(with, worker, jobs))?;
+    Ok(with.retire(worker).await)
 }
 
 async fn handle(with: &Surroundings, jobs: &Jobs, worker: WorkerId, body: Bytes) -> Handled {
@@ -88,9 +91,19 @@ async fn handle(with: &Surroundings, jobs: &Jobs, worker: WorkerId, body: Bytes)
         Err(error) => return Handled::Refused(error.to_string()),
     };
     drop(body);
+    let start = match with.start(chunk.run_id, chunk.chunk_no, Role::Processor, worker).await {
+        Charged::Go(start) => start,
+        // Its processor has reported: it does so before it hands a batch on.
+        Charged::Committed => return Handled::Done,
+        Charged::Settle(handled) => return handled,
+    };
+    if with.dies_at_chunk == Some(chunk.chunk_no) {
+        std::process::abort();
+    }
     let job = match jobs.get(&*with.store, &chunk.job_digest).await {
         Ok(job) => job,
-        Err(reason) => return Handled::Failed(reason),
+        Err(Unavailable::Store(reason)) => return start.postponed(reason).await,
+        Err(Unavailable::Job(reason)) => return start.failed(reason),
     };
     let (run_id, chunk_no, bytes) = (chunk.run_id, chunk.chunk_no, chunk.bytes.len() as u64);
     // Decoding is work for a core, not for the runtime's threads. A panic in it fails this chunk alone.
@@ -103,8 +116,8 @@ async fn handle(with: &Surroundings, jobs: &Jobs, worker: WorkerId, body: Bytes)
     });
     let ((records, accepted, rejected), batch) = match processed.await {
         Ok(Ok(processed)) => processed,
-        Ok(Err(reason)) => return Handled::Failed(reason),
-        Err(panic) => return Handled::Failed(format!("chunk {chunk_no}: the processor failed: {panic}")),
+        Ok(Err(reason)) => return start.failed(reason),
+        Err(panic) => return start.failed(format!("chunk {chunk_no}: the processor failed: {panic}")),
     };
     let counts = Counts {
         run_id,
@@ -122,12 +135,12 @@ async fn handle(with: &Surroundings, jobs: &Jobs, worker: WorkerId, body: Bytes)
     // Reported first: a batch whose confirmations are lost may be committed all the same, and its processor's share
     // would lack it. The report of a batch that is never committed counts for nothing.
     if let Err(reason) = with.report(&counts).await {
-        return Handled::Failed(reason);
+        return start.postponed(reason).await;
     }
     match with.publish(Queue::Batches, batch).await {
-        Ok(()) => Handled::Done,
+        Ok(()) => start.done().await,
         // Processed again it gives the same batch, which the ledger absorbs, and the same counts.
-        Err(error) => Handled::Failed(error.to_string()),
+        Err(error) => start.postponed(error.to_string()).await,
     }
 }
 

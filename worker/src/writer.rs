@@ -11,7 +11,9 @@ use shared::store::model::CommitOutcome;
 use shared::wire::{Batch, Counts, codec};
 
 use crate::consume::{Handled, consume};
-use crate::{Identity, Jobs, Surroundings, failure};
+use crate::jobs::Unavailable;
+use crate::starts::Charged;
+use crate::{Identity, Jobs, Surroundings, verifier};
 
 /// A writer's number for its role in messages.
 const ROLE: u8 = 1;
@@ -34,15 +36,16 @@ pub enum WriterError {
 pub async fn run(with: &Surroundings, identity: &Identity, jobs: &Jobs) -> Result<(), WriterError> {
     let worker = with.register(Role::Writer, identity).await?;
     let give_up = |body: Bytes, reason: String| async move {
-        if let Ok(batch) = codec::decode::<Batch>(&body) {
-            let counts = failure(batch.run_id, batch.chunk_no, ROLE, worker, reason);
-            if let Err(error) = with.report(&counts).await {
-                tracing::error!(%error, chunk_no = batch.chunk_no, "a failure could not be reported");
-            }
+        match codec::decode::<Batch>(&body) {
+            Ok(batch) => with.give_up(batch.run_id, batch.chunk_no, ROLE, worker, reason).await,
+            Err(_) => true,
         }
     };
-    let handle = |body: Bytes| write(with, jobs, worker, body);
-    Ok(consume(&*with.broker, Queue::Batches, &with.stop, handle, give_up).await?)
+    let handle = |body: Bytes, _| write(with, jobs, worker, body);
+    // Two in hand: one being written, one ready.
+    let loading = consume(&*with.broker, Queue::Batches, 2, &with.stop, handle, give_up);
+    tokio::try_join!(loading, verifier::run(with, worker, jobs))?;
+    Ok(with.retire(worker).await)
 }
 
 async fn write(with: &Surroundings, jobs: &Jobs, worker: WorkerId, body: Bytes) -> Handled {
@@ -54,10 +57,6 @@ async fn write(with: &Surroundings, jobs: &Jobs, worker: WorkerId, body: Bytes) 
     };
     drop(body);
     let (run_id, chunk_no) = (batch.run_id, batch.chunk_no);
-    let job = match jobs.get(&*with.store, &batch.job_digest).await {
-        Ok(job) => job,
-        Err(reason) => return Handled::Failed(reason),
-    };
     let mut counts = Counts {
         run_id,
         chunk_no,
@@ -71,26 +70,48 @@ async fn write(with: &Surroundings, jobs: &Jobs, worker: WorkerId, body: Bytes) 
         busy_us: 0,
         failure: None,
     };
+    let start = match with.start(run_id, chunk_no, Role::Writer, worker).await {
+        Charged::Go(start) => start,
+        Charged::Committed => return report_again(with, counts).await,
+        Charged::Settle(handled) => return handled,
+    };
+    let job = match jobs.get(&*with.store, &batch.job_digest).await {
+        Ok(job) => job,
+        Err(Unavailable::Store(reason)) => return start.postponed(reason).await,
+        Err(Unavailable::Job(reason)) => return start.failed(reason),
+    };
     match with.store.commit(&job.layout, batch, worker).await {
         Ok(CommitOutcome::Committed) => {}
-        Ok(CommitOutcome::AlreadyThere) => {
-            tracing::debug!(run_id = %RunId::from_bytes(run_id), chunk_no, "chunk was committed before");
-            return Handled::Done;
-        }
+        Ok(CommitOutcome::AlreadyThere) => return report_again(with, counts).await,
         Ok(CommitOutcome::RunClosed) => {
             tracing::info!(run_id = %RunId::from_bytes(run_id), chunk_no, "the run takes no more batches");
             return Handled::Done;
         }
-        Err(error) => return Handled::Failed(error.to_string()),
+        Err(error) if error.is_transient() => return start.postponed(error.to_string()).await,
+        Err(error) => return start.failed(error.to_string()),
     }
     counts.busy_us = u64::try_from(started.elapsed().as_micros()).unwrap_or(u64::MAX);
     match with.report(&counts).await {
         Ok(()) => Handled::Done,
-        // Committed, but unreported: a second delivery would find it there and report nothing. The coordinator
-        // finds the commit in the ledger; the missing report shows as a difference.
-        Err(error) => {
-            tracing::error!(%error, chunk_no, "a commit could not be reported");
-            Handled::Done
-        }
+        // Committed, but unreported: whoever gets the batch next reports it.
+        Err(reason) => Handled::Postponed(reason),
+    }
+}
+
+/// A chunk was committed before, and its writer may have died before it could report. What it must have counted is
+/// counted from the batch and reported in its name; if it did report, that stands.
+async fn report_again(with: &Surroundings, mut counts: Counts) -> Handled {
+    let (run_id, chunk_no) = (RunId::from_bytes(counts.run_id), counts.chunk_no);
+    let row = match with.store.chunks(run_id, chunk_no, 1).await {
+        Ok(mut rows) => rows.pop().filter(|row| row.cut.chunk_no.0 == chunk_no),
+        Err(error) => return Handled::Postponed(error.to_string()),
+    };
+    let Some(committed) = row.and_then(|row| row.committed) else { return Handled::Done };
+    tracing::debug!(%run_id, chunk_no, "chunk was committed before");
+    counts.worker = committed.writer.0;
+    counts.processor = committed.processor.0;
+    match with.report(&counts).await {
+        Ok(()) => Handled::Done,
+        Err(reason) => Handled::Postponed(reason),
     }
 }

@@ -51,6 +51,7 @@ pub(crate) async fn demo(global: &Global, args: &Demo) -> Result<Done, Failure> 
         declared: None,
         again: false,
         pause_after_staged: args.inject.is_some(),
+        submitted: false,
         chunks: wiring::chunk_limits(&settings.fleet),
     };
     let mut ended = start(&global, &settings, &store, Begin::Open(Box::new(request))).await?;

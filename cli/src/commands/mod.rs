@@ -4,6 +4,7 @@ mod audit;
 mod check;
 mod context;
 mod demo;
+mod doctor;
 mod explain;
 mod fingerprint;
 mod init;
@@ -12,6 +13,8 @@ mod rejects;
 mod report;
 mod run;
 mod runs;
+mod serve;
+mod submit;
 
 use crate::args::{Args, Command};
 use crate::outcome::{Done, Failure};
@@ -31,6 +34,11 @@ pub(crate) async fn run(args: Args) -> Result<Done, Failure> {
         Command::Rejects(rejects) => rejects::rejects(global, &rejects).await,
         Command::Explain(explain) => explain::explain(global, &explain).await,
         Command::Report(report) => report::report(global, &report).await,
+        Command::Submit(submit) => Box::pin(submit::submit(global, &submit)).await,
+        Command::Coordinator(args) => Box::pin(serve::coordinator(global, &args)).await,
+        Command::Worker(args) => serve::worker(global, &args).await,
+        Command::Redrive(args) => Box::pin(run::redrive(global, &args)).await,
+        Command::Doctor => doctor::doctor(global).await,
         Command::Resume(resume) => Box::pin(run::resume(global, &resume)).await,
         Command::Approve(approve) => Box::pin(run::approve(global, &approve)).await,
         Command::Cancel(cancel) => operate::cancel(global, &cancel).await,

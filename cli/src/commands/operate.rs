@@ -13,7 +13,7 @@ use crate::wiring;
 pub(crate) async fn cancel(global: &Global, args: &Operate) -> Result<Done, Failure> {
     let (settings, store) = open_store(global).await?;
     let run = find_run(&*store, &args.run.run).await?;
-    let (coordinator, _watcher) = wiring::coordinator(&settings, &store)?;
+    let (coordinator, _watcher) = wiring::coordinator_without_broker(&settings, &store);
     let run = coordinator.cancel(run.run_id, args.reason.as_deref()).await?;
     if global.json {
         print_json(&json!({ "run_id": run.run_id, "state": run.state }))?;
@@ -27,7 +27,7 @@ pub(crate) async fn cancel(global: &Global, args: &Operate) -> Result<Done, Fail
 pub(crate) async fn purge(global: &Global, args: &Operate) -> Result<Done, Failure> {
     let (settings, store) = open_store(global).await?;
     let run = find_run(&*store, &args.run.run).await?;
-    let (coordinator, _watcher) = wiring::coordinator(&settings, &store)?;
+    let (coordinator, _watcher) = wiring::coordinator_without_broker(&settings, &store);
     let removed = coordinator.purge(run.run_id, args.reason.as_deref()).await?;
     if global.json {
         print_json(&json!({ "run_id": run.run_id, "rows_removed": removed }))?;

@@ -16,7 +16,7 @@ use shared::source::Location;
 use shared::store::Store;
 
 use super::context::{find_run, open_store, read_job, source_of};
-use crate::args::{Global, Operate, Resume, Run};
+use crate::args::{Global, Operate, Redrive, Resume, Run};
 use crate::outcome::{Done, Failure};
 use crate::output::{print, print_json, remark, style};
 use crate::wiring::{self, EmbeddedFleet};
@@ -31,6 +31,7 @@ pub(crate) async fn run(global: &Global, args: &Run) -> Result<Done, Failure> {
         declared: args.declared.as_deref().map(read_declared).transpose()?,
         again: args.again,
         pause_after_staged: args.pause_after.is_some(),
+        submitted: false,
         chunks: wiring::chunk_limits(&settings.fleet),
     };
     // A source that is not there must not leave an empty store behind.
@@ -48,6 +49,30 @@ pub(crate) async fn resume(global: &Global, args: &Resume) -> Result<Done, Failu
     if run.state.is_over() || run.state == RunState::AwaitingApproval {
         remark(&format!("run {} is {}: there is nothing to resume", run.run_id, run.state));
     }
+    let how = Drive { source: args.source.as_deref().map(Location::parse), ..Drive::default() };
+    let ended = start(global, &settings, &store, Begin::GoOn(run.run_id, how)).await?;
+    conclude(global, &*store, ended).await
+}
+
+/// `crossfoot redrive`.
+pub(crate) async fn redrive(global: &Global, args: &Redrive) -> Result<Done, Failure> {
+    let settings = wiring::settings(global, Some(&args.fleet))?;
+    let store = wiring::store(&settings, false).await?;
+    let run = find_run(&*store, &args.operate.run.run).await?;
+    let (coordinator, _watcher) = wiring::coordinator_without_broker(&settings, &store);
+    let (chunks, is_the_service_s) = coordinator.redrive(run.run_id, args.operate.reason.as_deref()).await?;
+    if is_the_service_s && args.source.is_none() {
+        let run_id = run.run_id;
+        if global.json {
+            print_json(&serde_json::json!({ "run_id": run_id, "chunks": chunks }))?;
+        } else {
+            print(&format!(
+                "run {run_id}: {chunks} chunks are put back; the coordinator service goes on with it"
+            ))?;
+        }
+        return Ok(Done::Well);
+    }
+    remark(&format!("{chunks} chunks are put back"));
     let how = Drive { source: args.source.as_deref().map(Location::parse), ..Drive::default() };
     let ended = start(global, &settings, &store, Begin::GoOn(run.run_id, how)).await?;
     conclude(global, &*store, ended).await
@@ -78,7 +103,7 @@ pub(crate) async fn start(
     store: &Arc<dyn Store>,
     begin: Begin,
 ) -> Result<(RunId, Ending), Failure> {
-    let (coordinator, watcher) = wiring::coordinator(settings, store)?;
+    let (coordinator, watcher) = wiring::coordinator(settings, store).await?;
     let shown = crate::progress::show(watcher, global.json);
     let listener = stop_on_signal(&coordinator);
     let ended = begin_and_drive(settings, &coordinator, begin).await;
@@ -102,8 +127,8 @@ async fn begin_and_drive(
             (run_id, Drive { approved: true, ..Drive::default() })
         }
     };
-    let fleet = EmbeddedFleet::start(&settings.fleet, coordinator);
-    let ended = coordinator.drive(run_id, &how).await;
+    let fleet = EmbeddedFleet::start(settings, coordinator);
+    let ended = coordinator.drive_patiently(run_id, &how).await;
     fleet.stop().await;
     let ending = ended.map_err(|error| {
         let next = match &error {
@@ -113,6 +138,9 @@ async fn begin_and_drive(
             )) => {
                 format!("a corrected file is a new run; `crossfoot cancel {run_id}` gives this one up")
             }
+            RunError::Load(LoadError::SetAside { .. }) => format!(
+                "`crossfoot redrive {run_id}` takes what was set aside up again; `crossfoot cancel {run_id}` gives the run up"
+            ),
             _ => format!("`crossfoot resume {run_id}` goes on with it"),
         };
         Failure::from(error).advise(&format!("nothing of run {run_id} is in final; {next}"))
@@ -134,7 +162,7 @@ fn stop_on_signal(coordinator: &Coordinator) -> tokio::task::JoinHandle<()> {
     })
 }
 
-async fn signal() -> bool {
+pub(crate) async fn signal() -> bool {
     use tokio::signal::unix::{SignalKind, signal};
     let Ok(mut terminate) = signal(SignalKind::terminate()) else { return false };
     tokio::select! {
@@ -158,7 +186,7 @@ pub(crate) async fn conclude(
     Ok(ending.into())
 }
 
-fn read_declared(path: &Path) -> Result<Declared, Failure> {
+pub(crate) fn read_declared(path: &Path) -> Result<Declared, Failure> {
     let wrong = |what: String| Failure::usage(format!("declared totals {}: {what}", path.display()));
     let text = std::fs::read_to_string(path).map_err(|error| wrong(error.to_string()))?;
     serde_json::from_str(&text).map_err(|error| wrong(error.to_string()))

@@ -198,6 +198,11 @@ impl Going {
         Self { line, child, heard }
     }
 
+    /// With nothing on standard input.
+    pub(crate) fn begin(line: String, command: Command) -> Self {
+        Self::start(line, command, Vec::new())
+    }
+
     pub(crate) fn pid(&self) -> u32 {
         self.child.id()
     }

@@ -17,11 +17,15 @@
 
 #[cfg(test)]
 pub(crate) mod conformance;
+mod doubling;
 pub mod in_process;
+pub mod rabbitmq;
 
 use async_trait::async_trait;
 use bytes::Bytes;
 use thiserror::Error;
+
+pub use doubling::Doubling;
 
 /// The fixed set of queues.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -30,7 +34,9 @@ pub enum Queue {
     Chunks,
     /// Processors to writers.
     Batches,
-    /// Processors and writers to the coordinator.
+    /// Coordinator to workers: ranges of committed chunks to read back and digest.
+    Ranges,
+    /// Workers to the coordinator.
     Counts,
     /// Messages that could not be handled, each with its reason.
     DeadLetters,
@@ -38,7 +44,7 @@ pub enum Queue {
 
 impl Queue {
     /// All of them.
-    pub const ALL: [Self; 4] = [Self::Chunks, Self::Batches, Self::Counts, Self::DeadLetters];
+    pub const ALL: [Self; 5] = [Self::Chunks, Self::Batches, Self::Ranges, Self::Counts, Self::DeadLetters];
 
     /// The queue's name in the broker.
     #[must_use]
@@ -46,6 +52,7 @@ impl Queue {
         match self {
             Self::Chunks => "crossfoot.chunks",
             Self::Batches => "crossfoot.batches",
+            Self::Ranges => "crossfoot.ranges",
             Self::Counts => "crossfoot.counts",
             Self::DeadLetters => "crossfoot.dead-letters",
         }
@@ -72,6 +79,88 @@ pub enum BrokerError {
         /// What happened instead.
         reason: String,
     },
+    /// The settings cannot be used.
+    #[error("the broker's settings cannot be used: {0}")]
+    Settings(String),
+    /// Nobody answers there, or not as a broker does.
+    #[error(
+        "the broker {url} cannot be reached: {reason}; check host, port and network, and that it is running"
+    )]
+    Unreachable {
+        /// Where, without secrets.
+        url: String,
+        /// What happened.
+        reason: String,
+    },
+    /// No trusted encryption.
+    #[error(
+        "no trusted TLS connection to the broker {url}: {reason}; check the port, the name in the server's \
+             certificate, and that the CA file holds the authority that signed it"
+    )]
+    Tls {
+        /// Where, without secrets.
+        url: String,
+        /// What happened.
+        reason: String,
+    },
+    /// User or password are wrong.
+    #[error("the broker {url} refused the login of user {user:?}: check the user name and the password")]
+    LoginRefused {
+        /// Where, without secrets.
+        url: String,
+        /// Who wanted in.
+        user: String,
+    },
+    /// The virtual host does not exist.
+    #[error(
+        "the broker {url} has no virtual host {vhost:?}: create it (rabbitmqctl add_vhost), or correct the URL"
+    )]
+    NoSuchVhost {
+        /// Where, without secrets.
+        url: String,
+        /// Its name.
+        vhost: String,
+    },
+    /// The user may not do this.
+    #[error(
+        "the broker {url} does not permit user {user:?} what is needed: {reason}; grant it configure, write and \
+             read on the virtual host (rabbitmqctl set_permissions)"
+    )]
+    Forbidden {
+        /// Where, without secrets.
+        url: String,
+        /// Who was refused.
+        user: String,
+        /// What the broker says.
+        reason: String,
+    },
+    /// A queue or exchange of that name is of another kind.
+    #[error(
+        "{name} exists in the broker with other arguments: {reason}; set what the settings say as it was when it \
+             was made, or, once it is empty, delete it (rabbitmqctl delete_queue {name}) and start again"
+    )]
+    Differs {
+        /// The queue or exchange.
+        name: String,
+        /// What the broker says.
+        reason: String,
+    },
+    /// The broker answered with another error.
+    #[error("the broker {url} refused: {reason}")]
+    Refused {
+        /// Where, without secrets.
+        url: String,
+        /// What the broker says.
+        reason: String,
+    },
+}
+
+impl BrokerError {
+    /// Whether the command or its settings are wrong, rather than the world: exit code 2, not 3.
+    #[must_use]
+    pub const fn is_usage(&self) -> bool {
+        matches!(self, Self::Settings(_))
+    }
 }
 
 /// What carries the messages.
@@ -94,6 +183,11 @@ pub trait Broker: Send + Sync {
     /// # Errors
     /// [`BrokerError::Closed`].
     async fn depth(&self, queue: Queue) -> Result<usize, BrokerError>;
+
+    /// Whether messages outlive the process that published them.
+    fn is_durable(&self) -> bool {
+        true
+    }
 
     /// Ends publishing and consuming. Idempotent.
     async fn close(&self);

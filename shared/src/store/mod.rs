@@ -19,13 +19,14 @@ mod failure;
 pub mod model;
 pub mod postgres;
 pub mod sqlite;
+pub mod walk;
 
 use std::sync::Arc;
 
 use async_trait::async_trait;
 use domain::check::CheckResult;
 use domain::constraint::ReasonCode;
-use domain::counts::WorkerShare;
+use domain::counts::{Role, WorkerShare};
 use domain::event::{Entry as LogEntry, Event};
 use domain::finding::Finding;
 use domain::fingerprint::Hash;
@@ -42,7 +43,7 @@ use crate::job::Job;
 use crate::wire::Batch;
 use model::{
     Block, ChunkCut, ChunkRange, ChunkRow, CommitOutcome, KeyCounts, NewRun, NewWorker, RejectRow, Reported,
-    Run, SplitTotals,
+    Run, SplitTotals, Started, WorkerRow,
 };
 
 /// Why the store did not do what it was asked.
@@ -319,16 +320,39 @@ pub trait Store: Send + Sync {
     /// # Errors
     /// [`StoreError`] of the database.
     async fn progress(&self, run_id: RunId) -> Result<Progress, StoreError>;
-    /// Takes a chunk that keeps failing out of the flow.
+    /// Charges a start: whoever begins to work on a chunk says so first, so that a chunk which kills its workers
+    /// is known by its starts. A chunk that merely waits in a worker is not started.
     ///
     /// # Errors
-    /// [`StoreError::Fenced`].
-    async fn set_aside(&self, fence: Fence, chunk_no: ChunkNo, reason: &str) -> Result<(), StoreError>;
-    /// Puts the chunks that were set aside back into the flow.
+    /// [`StoreError`] of the database; the start may have been charged.
+    async fn start_chunk(
+        &self,
+        run_id: RunId,
+        chunk_no: ChunkNo,
+        role: Role,
+        worker: WorkerId,
+    ) -> Result<Started, StoreError>;
+    /// Takes a charge back: what failed was not the chunk's fault (the broker, the store, a worker told to stop).
+    ///
+    /// # Errors
+    /// [`StoreError`] of the database.
+    async fn forgive_start(&self, run_id: RunId, chunk_no: ChunkNo, role: Role) -> Result<(), StoreError>;
+    /// Takes a chunk that keeps failing out of the flow, unless it is committed or its run loads no more.
+    /// Whoever gives up may say so: it is the worker that knows, and its coordinator may be gone.
+    ///
+    /// # Errors
+    /// [`StoreError`] of the database.
+    async fn set_aside(&self, run_id: RunId, chunk_no: ChunkNo, reason: &str) -> Result<(), StoreError>;
+    /// Puts the chunks that were set aside back into the flow, their starts forgotten.
     ///
     /// # Errors
     /// [`StoreError::Fenced`].
     async fn put_back(&self, fence: Fence) -> Result<u64, StoreError>;
+    /// Chunks that were set aside, in order, `limit` at most.
+    ///
+    /// # Errors
+    /// [`StoreError`] of the database.
+    async fn chunks_aside(&self, run_id: RunId, limit: u32) -> Result<Vec<ChunkRow>, StoreError>;
 
     // Workers.
 
@@ -352,13 +376,88 @@ pub trait Store: Send + Sync {
     /// # Errors
     /// [`StoreError`] of the database.
     async fn keep_reports(&self, run_id: RunId, reports: &[Reported]) -> Result<(), StoreError>;
+    /// How many committed chunks lack the report of their processor or of their writer.
+    ///
+    /// # Errors
+    /// [`StoreError`] of the database.
+    async fn unreported(&self, run_id: RunId) -> Result<u64, StoreError>;
+    /// A sign of life of `workers`.
+    ///
+    /// # Errors
+    /// [`StoreError`] of the database.
+    async fn beat(&self, workers: &[WorkerId], now_ms: i64) -> Result<(), StoreError>;
+    /// `workers` stop, and say so.
+    ///
+    /// # Errors
+    /// [`StoreError`] of the database.
+    async fn retire(&self, workers: &[WorkerId], now_ms: i64) -> Result<(), StoreError>;
+    /// Workers that gave a sign of life at `since_ms` or later, by number.
+    ///
+    /// # Errors
+    /// [`StoreError`] of the database.
+    async fn fleet(&self, since_ms: i64) -> Result<Vec<WorkerRow>, StoreError>;
     /// Every worker's share of the run, counted in three places.
     ///
     /// # Errors
     /// [`StoreError`] of the database.
     async fn worker_shares(&self, run_id: RunId, layout: &Layout) -> Result<Vec<WorkerShare>, StoreError>;
 
+    // The coordinator service.
+
+    /// Takes or renews the place of *the* coordinator service, unless another holds it. `None`: it is `lease`'s
+    /// owner's; otherwise who holds it.
+    ///
+    /// # Errors
+    /// [`StoreError`] of the database.
+    async fn claim_service(&self, lease: &Lease, now_ms: i64) -> Result<Option<Lease>, StoreError>;
+    /// Lets the place of the coordinator service go, if `owner` has it.
+    ///
+    /// # Errors
+    /// [`StoreError`] of the database.
+    async fn leave_service(&self, owner: &str) -> Result<(), StoreError>;
+    /// Submitted runs that nobody has in hand and that are not parked, the oldest first: those that load, and
+    /// those that are staged.
+    ///
+    /// # Errors
+    /// [`StoreError`] of the database.
+    async fn waiting_runs(&self, now_ms: i64, limit: u32) -> Result<Vec<Run>, StoreError>;
+    /// Leaves a submitted run to an operator, with the reason (`Some`), or to the service again (`None`).
+    ///
+    /// # Errors
+    /// [`StoreError::Fenced`].
+    async fn park(&self, fence: Fence, why: Option<&str>) -> Result<(), StoreError>;
+
     // Verification.
+
+    /// Keeps what a worker found when it read chunks from `first` on back, in a pass of verification. The first
+    /// to come stands. The pass is the epoch of the fence under which the range was handed out.
+    ///
+    /// # Errors
+    /// [`StoreError`] of the database.
+    async fn keep_readback(
+        &self,
+        run_id: RunId,
+        pass: u64,
+        first: u64,
+        found: &[u8],
+    ) -> Result<(), StoreError>;
+    /// What was found in a pass, from the range that begins at chunk `from` on, in order, `limit` at most: each
+    /// with its first chunk.
+    ///
+    /// # Errors
+    /// [`StoreError`] of the database.
+    async fn readbacks(
+        &self,
+        run_id: RunId,
+        pass: u64,
+        from: u64,
+        limit: u32,
+    ) -> Result<Vec<(u64, Vec<u8>)>, StoreError>;
+    /// Forgets what was found in every pass.
+    ///
+    /// # Errors
+    /// [`StoreError::Fenced`].
+    async fn clear_readbacks(&self, fence: Fence) -> Result<(), StoreError>;
 
     /// Reads staging back: rows and rejects.
     async fn read_staging(&self, run_id: RunId, layout: &Arc<Layout>, range: ChunkRange) -> Blocks;

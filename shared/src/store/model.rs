@@ -32,6 +32,8 @@ pub struct NewRun {
     pub again: bool,
     /// Whether the run waits for approval once staging is proven.
     pub pause_after_staged: bool,
+    /// Whether it is left to the coordinator service, instead of being driven by whoever opens it.
+    pub submitted: bool,
     /// Who opened it.
     pub actor: String,
     /// When, in milliseconds since 1970.
@@ -67,6 +69,10 @@ pub struct Run {
     pub again: bool,
     /// Whether it waits for approval once staging is proven.
     pub pause_after_staged: bool,
+    /// Whether it is left to the coordinator service.
+    pub submitted: bool,
+    /// Whether the coordinator service leaves it alone until an operator takes it up; why is in `note`.
+    pub parked: bool,
     /// Who opened it.
     pub actor: String,
     /// When it was opened.
@@ -157,6 +163,43 @@ pub struct Committed {
     pub tree: TreeRange,
     /// For each row rule: examined and breached.
     pub rules: Vec<(u64, u64)>,
+}
+
+/// What whoever starts work on a chunk is told.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Started {
+    /// Go on. It is the chunk's `starts`th start in this role, counted from 1.
+    Go {
+        /// How often it was started, this time included.
+        starts: u32,
+    },
+    /// It is committed: there is nothing to do.
+    Committed,
+    /// It was set aside, or its run loads no more: there is nothing to do.
+    Closed,
+}
+
+/// A worker in the register.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct WorkerRow {
+    /// Its number.
+    pub worker_id: WorkerId,
+    /// Its name.
+    pub name: String,
+    /// What it does.
+    pub role: domain::counts::Role,
+    /// The host it runs on.
+    pub host: String,
+    /// Its process.
+    pub pid: u32,
+    /// The program's version.
+    pub version: String,
+    /// When it started, in milliseconds since 1970.
+    pub started_at_ms: i64,
+    /// Its last sign of life.
+    pub seen_at_ms: i64,
+    /// When it said that it stops, if it did.
+    pub stopped_at_ms: Option<i64>,
 }
 
 /// What became of a batch.

@@ -15,7 +15,7 @@
 use bytes::Bytes;
 use thiserror::Error;
 
-use super::{Batch, Chunk, Counts};
+use super::{Batch, Chunk, Counts, Range, RangeFound};
 
 /// The largest message, envelope included, in bytes: what RabbitMQ 4.x accepts by default.
 pub const MESSAGE_BYTES_MAX: usize = 16 << 20;
@@ -50,6 +50,14 @@ impl Message for Batch {
 
 impl Message for Counts {
     const KIND: u8 = 3;
+}
+
+impl Message for Range {
+    const KIND: u8 = 4;
+}
+
+impl Message for RangeFound {
+    const KIND: u8 = 5;
 }
 
 /// Why a message could not be encoded, or bytes are not the message that was expected.

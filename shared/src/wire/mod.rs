@@ -90,7 +90,7 @@ pub struct Counts {
     pub run_id: RunBytes,
     /// The chunk.
     pub chunk_no: u64,
-    /// 0 processor, 1 writer.
+    /// 0 processor, 1 writer; 2: a range of chunks was read back, and `chunk_no` is its first.
     pub role: u8,
     /// The worker.
     pub worker: u32,
@@ -108,6 +108,60 @@ pub struct Counts {
     pub busy_us: u64,
     /// Why the chunk failed, if it did; the counts are then 0.
     pub failure: Option<String>,
+}
+
+/// Coordinator to workers: a range of committed chunks to read back from staging.
+#[derive(Debug, Clone, PartialEq, Eq, Encode, Decode)]
+pub struct Range {
+    /// The run.
+    pub run_id: RunBytes,
+    /// SHA-256 of the job file.
+    pub job_digest: [u8; 32],
+    /// The pass of verification it belongs to; what is found is kept under it.
+    pub pass: u64,
+    /// The first chunk.
+    pub first: u64,
+    /// The first chunk that is not read.
+    pub end: u64,
+}
+
+/// What a worker found in a [`Range`]. It is kept in the store, where the coordinator fetches it.
+#[derive(Debug, Clone, PartialEq, Eq, Encode, Decode)]
+pub struct RangeFound {
+    /// Chunks of the ledger, in order.
+    pub chunks: Vec<FoundChunk>,
+    /// Rows that belong to no committed chunk.
+    pub stray_rows: u64,
+    /// Their sums.
+    pub stray_sums: Vec<WireAmount>,
+    /// Why the range could not be read back, if it could not; the rest is then empty.
+    pub failure: Option<String>,
+}
+
+/// What was found of one chunk.
+#[derive(Debug, Clone, PartialEq, Eq, Encode, Decode)]
+pub struct FoundChunk {
+    /// Its number.
+    pub chunk_no: u64,
+    /// Its rows.
+    pub totals: FoundTotals,
+    /// Those of them that are promoted, if that is not all.
+    pub promoted: Option<FoundTotals>,
+    /// Its rejects.
+    pub rejects: u64,
+    /// Whether a record is missing, comes twice, is out of place or booked on another worker.
+    pub is_irregular: bool,
+}
+
+/// Count, sums and content.
+#[derive(Debug, Clone, PartialEq, Eq, Encode, Decode)]
+pub struct FoundTotals {
+    /// Rows.
+    pub records: u64,
+    /// The sum of each amount.
+    pub sums: Vec<WireAmount>,
+    /// Their part of the fingerprint (`TreeRange::to_bytes`).
+    pub tree: Vec<u8>,
 }
 
 /// An amount in a message: mantissa and scale.

@@ -109,6 +109,10 @@ impl Broker for InProcess {
         self.shared.lock().depth(queue)
     }
 
+    fn is_durable(&self) -> bool {
+        false
+    }
+
     async fn close(&self) {
         self.shared.lock().close();
     }

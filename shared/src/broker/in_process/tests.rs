@@ -11,7 +11,7 @@ const QUIET: Duration = Duration::from_millis(20);
 #[allow(clippy::unused_async, reason = "the suite sets up adapters that have to connect first")]
 async fn make(wish: Wish) -> Subject {
     let limits = Limits { messages: wish.messages, delivery_limit: wish.delivery_limit, ..Limits::default() };
-    Subject { broker: Arc::new(InProcess::new(limits)), bound_slack: Some(0), quiet: QUIET }
+    Subject { broker: Arc::new(InProcess::new(limits)), bound_slack: Some(0), quiet: QUIET, _cleanup: None }
 }
 
 broker_conformance!(make);
@@ -236,7 +236,7 @@ async fn under_stress_and_faults_every_message_arrives_at_least_once() {
         let faults =
             Faults { seed: 7, duplicate: 100, redeliver: 100, reorder: 200, delay: 200, lose_confirm: 100 };
         let broker = Arc::new(InProcess::with_faults(limits, faults));
-        Subject { broker, bound_slack: Some(0), quiet: QUIET }
+        Subject { broker, bound_slack: Some(0), quiet: QUIET, _cleanup: None }
     }
     crate::broker::conformance::under_stress_every_message_arrives_at_least_once(&make_faulty).await;
 }

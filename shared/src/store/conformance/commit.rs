@@ -220,14 +220,14 @@ pub(crate) async fn a_chunk_that_was_set_aside_may_still_be_committed(make: &imp
     let (store, fence) = (&loading.store, loading.fence);
     store.add_chunks(fence, &cuts).await.unwrap();
     for chunk_no in [0, 1] {
-        store.set_aside(fence, ChunkNo(chunk_no), "it failed three times").await.unwrap();
+        store.set_aside(loading.run_id, ChunkNo(chunk_no), "it failed three times").await.unwrap();
     }
     let chunk = &store.chunks(loading.run_id, 0, 1).await.unwrap()[0];
     assert_eq!((chunk.state, chunk.reason.as_deref()), (ChunkState::SetAside, Some("it failed three times")));
     assert_eq!(store.progress(loading.run_id).await.unwrap().set_aside, 2);
     assert_eq!(loading.commit(loading.batch(&cuts[0], &chunks[0])).await.unwrap(), CommitOutcome::Committed);
     // What is committed is not set aside any more, and stays committed.
-    store.set_aside(fence, ChunkNo(0), "too late").await.unwrap();
+    store.set_aside(loading.run_id, ChunkNo(0), "too late").await.unwrap();
     assert_eq!(store.put_back(fence).await.unwrap(), 1);
     let found: Vec<_> = store
         .chunks(loading.run_id, 0, 10)

@@ -1,6 +1,5 @@
 //! Who drives a run, what an older driver can no longer do, and the steps of a run's life.
 
-use domain::ids::ChunkNo;
 use domain::lifecycle::{IllegalStep, RUN_STEPS, RunEvent, RunState};
 use domain::value::Value;
 
@@ -97,8 +96,9 @@ pub(crate) async fn an_older_fence_changes_nothing(make: &impl AsyncFn() -> Subj
         is_fenced(store.add_chunks(fence, &[cut(3, 4, 1)]).await, fence, "adding chunks");
         is_fenced(store.add_chunks(fence, &chunks).await, fence, "adding the same chunks");
         is_fenced(store.finish_split(fence, &split_totals(&[])).await, fence, "finishing the split");
-        is_fenced(store.set_aside(fence, ChunkNo(2), "late").await, fence, "setting aside");
         is_fenced(store.put_back(fence).await, fence, "putting back");
+        is_fenced(store.park(fence, Some("late")).await, fence, "parking");
+        is_fenced(store.clear_readbacks(fence).await, fence, "clearing readbacks");
         is_fenced(store.renew(fence, NOW_MS * 2).await, fence, "renewing");
         is_fenced(store.release(fence, 1).await, fence, "letting go");
         is_fenced(store.apply_rules(fence, &job).await, fence, "applying rules");

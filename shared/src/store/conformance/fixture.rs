@@ -154,6 +154,7 @@ pub(crate) fn new_run(job: &Job, number: u8) -> NewRun {
         chunk_records: 0,
         again: false,
         pause_after_staged: true,
+        submitted: false,
         actor: "tester@host".into(),
         now_ms: NOW_MS,
     }

@@ -7,6 +7,7 @@ mod commit;
 mod evidence;
 mod fencing;
 mod fixture;
+mod fleet;
 mod promotion;
 mod reading;
 mod rules;
@@ -24,6 +25,7 @@ pub(crate) use commit::*;
 pub(crate) use evidence::*;
 pub(crate) use fencing::*;
 pub(crate) use fixture::{APPEND, Loading, entry, job, row};
+pub(crate) use fleet::*;
 pub(crate) use promotion::*;
 pub(crate) use reading::*;
 pub(crate) use rules::*;
@@ -56,18 +58,11 @@ pub(crate) struct Subject {
     pub(crate) foreign: Option<&'static str>,
 }
 
-/// An adapter that needs nothing but itself.
-pub(crate) fn always() -> std::future::Ready<Option<()>> {
-    std::future::ready(Some(()))
-}
-
-/// Declares every test of the contract for the adapter that `$make` sets up. They run where `$ready` gives room for it.
+/// Declares every test of the contract for the adapter that `$make` sets up, where its server is `$available`.
 macro_rules! store_conformance {
-    ($make:path) => {
-        store_conformance!($make, $crate::store::conformance::always);
-    };
-    ($make:path, $ready:path) => {
-        store_conformance! { $make, $ready:
+    ($make:path) => { store_conformance!($make, $crate::store::conformance::always); };
+    ($make:path, $available:path) => {
+        store_conformance! { $make, $available:
             a_commit_books_the_chunk_its_rows_its_rejects_and_its_breaches
             a_second_commit_of_a_chunk_changes_nothing
             a_run_that_no_longer_loads_takes_no_batch
@@ -143,18 +138,29 @@ macro_rules! store_conformance {
             purging_removes_the_rows_of_one_run_and_no_evidence
             a_run_whose_tables_are_gone_can_be_purged
             opening_a_run_is_logged_with_it
+            starts_are_charged_by_chunk_and_role
+            unreported_chunks_are_those_that_lack_either_report
+            the_fleet_is_who_gave_a_sign_of_life
+            one_coordinator_is_the_service_until_its_time_is_over
+            submitted_runs_wait_until_somebody_takes_them_up
+            what_was_read_back_is_kept_by_pass_and_the_first_stands
         }
     };
-    ($make:path, $ready:path : $($name:ident)+) => { $(
+    ($make:path, $available:path : $($name:ident)+) => { $(
         #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
         async fn $name() {
-            if let Some(_room) = $ready().await {
+            if $available() {
                 $crate::store::conformance::$name(&$make).await;
             }
         }
     )+ };
 }
 pub(crate) use store_conformance;
+
+/// Where an adapter needs no server.
+pub(crate) const fn always() -> bool {
+    true
+}
 
 async fn soon<T>(future: impl Future<Output = T>) -> T {
     timeout(PATIENCE, future).await.expect("the store does not answer")

@@ -1,22 +1,26 @@
-//! The balance rule: in each group of records one field adds up to a given amount. NUMERIC adds exactly.
+//! The balance rule: in each group of records one field adds up to a given amount.
+//!
+//! PostgreSQL's NUMERIC is exact, and so the sums are its own. Only groups that do not balance leave the database, a
+//! page at a time.
 
 use domain::amount::Amount;
 use domain::check::Stage;
 use domain::finding::{Difference, Finding};
-use domain::ids::{ChunkNo, RecordNo};
+use domain::ids::{ChunkNo, RecordNo, RunId};
+use domain::layout::Layout;
 use domain::rule::{OnBreach, Rule, RuleOutcome};
-use domain::value::FieldType;
-use sqlx::postgres::{PgConnection, PgRow};
+use sqlx::postgres::PgConnection;
 use sqlx::{AssertSqlSafe, Executor as _, Row as _};
 
+use super::connect::Id;
 use super::evidence::put_findings;
 use super::ledger::unsigned;
-use super::rules::{Scope, names};
+use super::rules::{names, unexcluded};
 use super::tables::quoted;
 use crate::store::StoreError;
 
-/// Groups that do not balance are fetched so many at a time.
-const PAGE: usize = 1000;
+/// Groups that do not balance are fetched in pages of so many.
+const PAGE: i64 = 1000;
 
 /// What must balance.
 pub(super) struct Balance<'a> {
@@ -30,85 +34,107 @@ pub(super) struct Balance<'a> {
 
 pub(super) async fn apply(
     connection: &mut PgConnection,
-    scope: &Scope<'_>,
+    run_id: RunId,
+    layout: &Layout,
     (rule_no, rule): (i64, &Rule),
     terms: &Balance<'_>,
 ) -> Result<RuleOutcome, StoreError> {
-    let layout = scope.layout();
+    let unexcluded = unexcluded(connection, run_id).await?;
+    let staging = quoted(&layout.staging);
     let columns: Vec<_> = names(layout, terms.by).map(|name| format!("s.{}", quoted(name))).collect();
-    let by = if columns.is_empty() { "()".to_owned() } else { columns.join(", ") };
-    let sum = format!("sum(s.{})", quoted(&layout.fields[terms.sum].name));
-    let (from, to) = (scope.included(), format!("{}::numeric", terms.to));
-    let sql = AssertSqlSafe(format!(
-        "SELECT count(*) AS examined, count(*) FILTER (WHERE total <> {to}) AS breached
-         FROM (SELECT coalesce({sum}, 0) AS total FROM {from} GROUP BY {by} HAVING count(*) > 0) g"
-    ));
-    let row = sqlx::query(sql).fetch_one(&mut *connection).await?;
+    // NULL is a group of its own, as for SQL's GROUP BY. A NaN is more than any amount, and so never balances.
+    let keys: String =
+        columns.iter().enumerate().map(|(at, column)| format!(", {column} AS k{at}")).collect();
+    let group = if columns.is_empty() { String::new() } else { format!(" GROUP BY {}", columns.join(", ")) };
+    let first = "(min(ARRAY[s.chunk_no, s.record_no]))";
+    connection.execute("DROP TABLE IF EXISTS crossfoot_groups").await?;
+    // An amount is digits, a sign and a point: nothing in it needs quoting.
+    sqlx::query(AssertSqlSafe(format!(
+        "CREATE TEMPORARY TABLE crossfoot_groups ON COMMIT DROP AS
+         SELECT row_number() OVER (ORDER BY {first}) AS nth, {first}[1] AS chunk_no, {first}[2] AS record_no,
+                coalesce(sum(s.{sum}::numeric), 0) AS total{keys}
+         FROM {staging} s WHERE s.run_id = '{run_id}'{unexcluded}{group}",
+        sum = quoted(&layout.fields[terms.sum].name),
+    )))
+    .execute(&mut *connection)
+    .await?;
+    let row = sqlx::query(AssertSqlSafe(format!(
+        "SELECT count(*) FILTER (WHERE chunk_no IS NOT NULL) AS examined,
+                count(*) FILTER (WHERE chunk_no IS NOT NULL AND total <> {to}) AS breached FROM crossfoot_groups",
+        to = terms.to,
+    )))
+    .fetch_one(&mut *connection)
+    .await?;
     let outcome =
         RuleOutcome { examined: unsigned(&row, "examined")?, breached: unsigned(&row, "breached")? };
-    if outcome.breached == 0 {
-        return Ok(outcome);
-    }
-    let shown = terms.by.iter().zip(&columns).map(|(at, column)| match layout.fields[*at].ty {
-        FieldType::Bytes => format!("encode({column}, 'hex')"),
-        _ => format!("{column}::text"),
-    });
-    let shown: Vec<_> = shown.collect();
-    let order: String = columns.iter().map(|column| format!("{column} NULLS FIRST, ")).collect();
-    let cursor = AssertSqlSafe(format!(
-        "DECLARE unbalanced NO SCROLL CURSOR FOR
-         SELECT coalesce({sum}, 0)::text AS total, min(ARRAY[s.chunk_no, s.record_no]) AS first, ARRAY[{}]::text[] AS key
-         FROM {from} GROUP BY {by} HAVING count(*) > 0 AND coalesce({sum}, 0) <> {to} ORDER BY {order}2",
-        shown.join(", ")
-    ));
-    connection.execute(cursor).await?;
-    loop {
-        let sql = AssertSqlSafe(format!("FETCH {PAGE} FROM unbalanced"));
-        let rows = sqlx::query(sql).persistent(false).fetch_all(&mut *connection).await?;
-        let findings = rows.iter().map(|row| finding(row, scope, rule, terms));
-        let findings = findings.collect::<Result<Vec<_>, _>>()?;
-        put_findings(connection, scope.run_id, &findings).await?;
-        if rows.len() < PAGE {
-            break;
+    if outcome.breached > 0 {
+        keep(connection, run_id, layout, rule, terms).await?;
+        if rule.on_breach == OnBreach::Hold {
+            let equal: String = columns
+                .iter()
+                .enumerate()
+                .map(|(at, column)| format!(" AND {column} IS NOT DISTINCT FROM g.k{at}"))
+                .collect();
+            sqlx::query(AssertSqlSafe(format!(
+                "INSERT INTO crossfoot_breach (run_id, rule_no, chunk_no, record_no)
+                 SELECT s.run_id, $2, s.chunk_no, s.record_no FROM crossfoot_groups g JOIN {staging} s ON s.run_id = $1{equal}
+                 WHERE g.total <> {to} ON CONFLICT DO NOTHING",
+                to = terms.to,
+            )))
+            .bind(Id(run_id))
+            .bind(rule_no)
+            .execute(&mut *connection)
+            .await?;
         }
     }
-    connection.execute("CLOSE unbalanced").await?;
-    if rule.on_breach == OnBreach::Hold {
-        let window = if columns.is_empty() { String::new() } else { format!("PARTITION BY {by}") };
-        let select = format!(
-            "SELECT chunk_no, record_no FROM
-               (SELECT s.chunk_no, s.record_no, coalesce({sum} OVER ({window}), 0) AS total FROM {from}) s WHERE total <> {to}"
-        );
-        scope.breach(connection, rule_no, &select).await?;
-    }
+    connection.execute("DROP TABLE crossfoot_groups").await?;
     Ok(outcome)
 }
 
-/// One finding for the group; its records are named by what they have in common.
-fn finding(
-    row: &PgRow,
-    scope: &Scope<'_>,
+/// One finding for each group that does not balance; its records are named by what they have in common.
+async fn keep(
+    connection: &mut PgConnection,
+    run_id: RunId,
+    layout: &Layout,
     rule: &Rule,
     terms: &Balance<'_>,
-) -> Result<Finding, StoreError> {
-    let (total, first, key): (String, Vec<i64>, Vec<Option<String>>) =
-        (row.try_get("total")?, row.try_get("first")?, row.try_get("key")?);
-    let key = names(scope.layout(), terms.by).zip(&key).map(|(name, value)| match value {
-        Some(value) => format!("{name} {}", value.escape_debug()),
-        None => format!("{name} NULL"),
-    });
-    let key = key.collect::<Vec<_>>().join(", ");
-    let of = if key.is_empty() { String::new() } else { format!(" for {key}") };
-    let number = |at: usize| first.get(at).and_then(|n| u64::try_from(*n).ok()).unwrap_or(i64::MAX as u64);
-    Ok(Finding {
-        stage: Stage::Rules,
-        difference: Difference::Rule,
-        chunk_no: ChunkNo(number(0)),
-        record_no: RecordNo(number(1)),
-        byte_offset: None,
-        field: Some(rule.name.clone()),
-        expected: Some(terms.to.to_string()),
-        actual: Some(format!("{total}{of}")),
-        worker_id: None,
-    })
+) -> Result<(), StoreError> {
+    let keys: String = (0..terms.by.len()).map(|at| format!(", k{at}::text AS k{at}")).collect();
+    let mut after = 0_i64;
+    loop {
+        let rows = sqlx::query(AssertSqlSafe(format!(
+            "SELECT nth, chunk_no, record_no, total::text AS total{keys} FROM crossfoot_groups
+             WHERE total <> {to} AND nth > $1 ORDER BY nth LIMIT $2",
+            to = terms.to,
+        )))
+        .bind(after)
+        .bind(PAGE)
+        .fetch_all(&mut *connection)
+        .await?;
+        let Some(last) = rows.last() else { return Ok(()) };
+        after = last.try_get("nth")?;
+        let mut findings = Vec::with_capacity(rows.len());
+        for row in &rows {
+            let mut key = Vec::new();
+            for (at, name) in names(layout, terms.by).enumerate() {
+                let value: Option<String> = row.try_get(format!("k{at}").as_str())?;
+                let value = value.map_or_else(|| "NULL".to_owned(), |value| value.escape_debug().to_string());
+                key.push(format!("{name} {value}"));
+            }
+            let of = if key.is_empty() { String::new() } else { format!(" for {}", key.join(", ")) };
+            let total: String = row.try_get("total")?;
+            findings.push(Finding {
+                stage: Stage::Rules,
+                difference: Difference::Rule,
+                chunk_no: ChunkNo(unsigned(row, "chunk_no")?),
+                record_no: RecordNo(unsigned(row, "record_no")?),
+                byte_offset: None,
+                field: Some(rule.name.clone()),
+                expected: Some(terms.to.to_string()),
+                actual: Some(format!("{total}{of}")),
+                worker_id: None,
+            });
+        }
+        put_findings(connection, run_id, &findings).await?;
+    }
 }

@@ -113,52 +113,12 @@ impl PostgresStore {
         })
     }
 
-    pub(super) async fn mark_set_aside(
-        &self,
-        fence: Fence,
-        chunk_no: ChunkNo,
-        reason: String,
-    ) -> Result<(), StoreError> {
-        self.write(move |connection| {
-            Box::pin(async move {
-                hold_fence(connection, fence).await?;
-                sqlx::query(
-                    "UPDATE crossfoot_chunk SET state = 'set-aside', reason = $3
-                     WHERE run_id = $1 AND chunk_no = $2 AND state = 'split'",
-                )
-                .bind(Id(fence.run_id))
-                .bind(signed(chunk_no.0)?)
-                .bind(words(&reason))
-                .execute(connection)
-                .await?;
-                Ok(())
-            })
-        })
-        .await
-    }
-
-    pub(super) async fn unset_aside(&self, fence: Fence) -> Result<u64, StoreError> {
-        self.write(move |connection| {
-            Box::pin(async move {
-                hold_fence(connection, fence).await?;
-                let changed = sqlx::query(
-                    "UPDATE crossfoot_chunk SET state = 'split', reason = NULL WHERE run_id = $1 AND state = 'set-aside'",
-                )
-                .bind(Id(fence.run_id))
-                .execute(connection)
-                .await?;
-                Ok(changed.rows_affected())
-            })
-        })
-        .await
-    }
-
     pub(super) async fn insert_worker(&self, worker: NewWorker) -> Result<WorkerId, StoreError> {
         self.write(move |connection| {
             Box::pin(async move {
                 let row = sqlx::query(
-                    "INSERT INTO crossfoot_worker (name, role, host, pid, version, started_at_ms)
-                     VALUES ($1, $2, $3, $4, $5, $6) RETURNING worker_id",
+                    "INSERT INTO crossfoot_worker (name, role, host, pid, version, started_at_ms, seen_at_ms)
+                     VALUES ($1, $2, $3, $4, $5, $6, $6) RETURNING worker_id",
                 )
                 .bind(words(&worker.name))
                 .bind(worker.role.name())
@@ -207,11 +167,11 @@ impl PostgresStore {
     }
 }
 
-fn worker_from(id: u64) -> Result<WorkerId, StoreError> {
+pub(super) fn worker_from(id: u64) -> Result<WorkerId, StoreError> {
     u32::try_from(id).map(WorkerId).map_err(|_| damaged("a worker's number"))
 }
 
-fn chunk_from(row: &PgRow) -> Result<ChunkRow, StoreError> {
+pub(super) fn chunk_from(row: &PgRow) -> Result<ChunkRow, StoreError> {
     let sha256: Vec<u8> = row.try_get("sha256")?;
     let chunk_no = unsigned(row, "chunk_no")?;
     let cut = ChunkCut {

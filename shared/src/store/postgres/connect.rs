@@ -19,8 +19,10 @@ use tokio::time::timeout;
 use crate::config::without_secrets;
 use crate::store::StoreError;
 
-const LEDGER: &str = include_str!("0001_ledger.sql");
-const SCHEMA_VERSION: i64 = 1;
+/// Every version of the schema, in order. What was released is never changed: a new version is added.
+const MIGRATIONS: [(i64, &str, &str); 2] =
+    [(1, "ledger", include_str!("0001_ledger.sql")), (2, "fleet", include_str!("0002_fleet.sql"))];
+const SCHEMA_VERSION: i64 = MIGRATIONS[MIGRATIONS.len() - 1].0;
 
 /// How long the first connection may take.
 const CONNECT: Duration = Duration::from_secs(20);
@@ -326,7 +328,10 @@ async fn fits(connection: &mut PgConnection) -> Result<(), String> {
         return Err(format!("the database's encoding is {encoding}; UTF8 is needed"));
     }
     if text("counts")? != "on" {
-        return Err("track_counts is off on the server; what triggers change in a promotion is counted with it".into());
+        return Err(
+            "track_counts is off on the server; what triggers change in a promotion is counted with it"
+                .into(),
+        );
     }
     Ok(())
 }
@@ -343,9 +348,11 @@ async fn migrate(connection: &mut PgConnection) -> Result<(), MigrateError> {
             return Ok(());
         }
     }
-    let sql = sqlx::SqlSafeStr::into_sql_str(LEDGER);
-    let ledger = Migration::new(1, "ledger".into(), MigrationType::Simple, sql, false);
-    let mut migrator = Migrator::with_migrations(vec![ledger]);
+    let migrations = MIGRATIONS.map(|(version, name, sql)| {
+        let sql = sqlx::SqlSafeStr::into_sql_str(sql);
+        Migration::new(version, name.into(), MigrationType::Simple, sql, false)
+    });
+    let mut migrator = Migrator::with_migrations(migrations.into());
     migrator.dangerous_set_table_name("crossfoot_schema");
     migrator.run_direct(None, connection, false).await
 }

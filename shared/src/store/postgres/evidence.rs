@@ -373,6 +373,11 @@ impl PostgresStore {
         self.write(move |connection| {
             Box::pin(async move {
                 hold_fence(connection, fence).await?;
+                // What was found in them is no record of the run's: it is not counted.
+                sqlx::query("DELETE FROM crossfoot_readback WHERE run_id = $1")
+                    .bind(Id(fence.run_id))
+                    .execute(&mut *connection)
+                    .await?;
                 sqlx::query("UPDATE crossfoot_run SET purged = true WHERE run_id = $1")
                     .bind(Id(fence.run_id))
                     .execute(&mut *connection)

@@ -84,6 +84,8 @@ pub(super) fn run_from(row: &PgRow) -> Result<Run, StoreError> {
         chunk_records: unsigned(row, "chunk_records")?,
         again: row.try_get("again")?,
         pause_after_staged: row.try_get("pause_after_staged")?,
+        submitted: row.try_get("submitted")?,
+        parked: row.try_get("parked")?,
         actor: row.try_get("actor")?,
         opened_at_ms: row.try_get("opened_at_ms")?,
         ended_at_ms: row.try_get("ended_at_ms")?,
@@ -161,16 +163,18 @@ async fn not_taken(connection: &mut PgConnection, new: &NewRun) -> Result<(), St
 
 async fn insert_run(connection: &mut PgConnection, new: NewRun) -> Result<(), StoreError> {
     not_taken(connection, &new).await?;
-    sqlx::query("INSERT INTO crossfoot_job (digest, name, body) VALUES ($1, $2, $3) ON CONFLICT (digest) DO NOTHING")
-        .bind(new.job_digest.to_string())
-        .bind(&new.job)
-        .bind(&new.job_text)
-        .execute(&mut *connection)
-        .await?;
+    sqlx::query(
+        "INSERT INTO crossfoot_job (digest, name, body) VALUES ($1, $2, $3) ON CONFLICT (digest) DO NOTHING",
+    )
+    .bind(new.job_digest.to_string())
+    .bind(&new.job)
+    .bind(&new.job_text)
+    .execute(&mut *connection)
+    .await?;
     sqlx::query(
         "INSERT INTO crossfoot_run (run_id, job, job_digest, state, source, source_bytes, source_sha256, declared,
-         chunk_bytes, chunk_records, again, pause_after_staged, actor, opened_at_ms)
-         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14)",
+         chunk_bytes, chunk_records, again, pause_after_staged, submitted, actor, opened_at_ms)
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15)",
     )
     .bind(Id(new.run_id))
     .bind(&new.job)
@@ -184,6 +188,7 @@ async fn insert_run(connection: &mut PgConnection, new: NewRun) -> Result<(), St
     .bind(signed(new.chunk_records)?)
     .bind(new.again)
     .bind(new.pause_after_staged)
+    .bind(new.submitted)
     .bind(&new.actor)
     .bind(new.now_ms)
     .execute(&mut *connection)

@@ -1,12 +1,15 @@
-//! The real store: a PostgreSQL database, 13 or later.
+//! The store of a fleet: a PostgreSQL database.
+//!
+//! What is acknowledged is durable. Every change is one transaction on a task of its own, so that a caller who gives up
+//! cuts nothing off half-way. Rows travel as binary COPY both ways.
 
 mod balance;
 mod chunks;
 mod connect;
 mod evidence;
+mod facts;
+mod fleet;
 mod ledger;
-#[cfg(test)]
-mod measure;
 mod numeric;
 mod promotion;
 mod read_back;
@@ -22,7 +25,7 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use domain::check::CheckResult;
-use domain::counts::WorkerShare;
+use domain::counts::{Role, WorkerShare};
 use domain::event::{Entry as LogEntry, Event};
 use domain::finding::Finding;
 use domain::fingerprint::Hash;
@@ -34,11 +37,12 @@ use domain::report::RejectGroup;
 use domain::rule::RuleOutcome;
 
 pub use connect::{PostgresSettings, PostgresStore};
+pub use facts::Facts;
 pub use tables::ddl;
 
 use super::model::{
     ChunkCut, ChunkRange, ChunkRow, CommitOutcome, KeyCounts, NewRun, NewWorker, RejectRow, Reported, Run,
-    SplitTotals,
+    SplitTotals, Started, WorkerRow,
 };
 use super::{Blocks, Fence, Lease, Progress, Promotion, Store, StoreError};
 use crate::job::Job;
@@ -52,7 +56,8 @@ impl Store for PostgresStore {
 
     async fn prepare(&self, job: &Job) -> Result<(), StoreError> {
         let layout = Arc::clone(&job.layout);
-        self.write(move |connection| Box::pin(async move { tables::prepare(connection, &layout).await })).await
+        self.write(move |connection| Box::pin(async move { tables::prepare(connection, &layout).await }))
+            .await
     }
 
     async fn open_run(&self, new: &NewRun) -> Result<Run, StoreError> {
@@ -128,8 +133,26 @@ impl Store for PostgresStore {
         self.fetch_progress(run_id).await
     }
 
-    async fn set_aside(&self, fence: Fence, chunk_no: ChunkNo, reason: &str) -> Result<(), StoreError> {
-        self.mark_set_aside(fence, chunk_no, reason.to_owned()).await
+    async fn start_chunk(
+        &self,
+        run_id: RunId,
+        chunk_no: ChunkNo,
+        role: Role,
+        worker: WorkerId,
+    ) -> Result<Started, StoreError> {
+        self.charge_start(run_id, chunk_no, role, worker).await
+    }
+
+    async fn forgive_start(&self, run_id: RunId, chunk_no: ChunkNo, role: Role) -> Result<(), StoreError> {
+        self.uncharge_start(run_id, chunk_no, role).await
+    }
+
+    async fn set_aside(&self, run_id: RunId, chunk_no: ChunkNo, reason: &str) -> Result<(), StoreError> {
+        self.mark_set_aside(run_id, chunk_no, reason.to_owned()).await
+    }
+
+    async fn chunks_aside(&self, run_id: RunId, limit: u32) -> Result<Vec<ChunkRow>, StoreError> {
+        self.fetch_chunks_aside(run_id, limit).await
     }
 
     async fn put_back(&self, fence: Fence) -> Result<u64, StoreError> {
@@ -153,6 +176,62 @@ impl Store for PostgresStore {
         self.upsert_reports(run_id, reports.to_vec()).await
     }
 
+    async fn unreported(&self, run_id: RunId) -> Result<u64, StoreError> {
+        self.count_unreported(run_id).await
+    }
+
+    async fn beat(&self, workers: &[WorkerId], now_ms: i64) -> Result<(), StoreError> {
+        self.touch_workers(workers.to_vec(), now_ms, false).await
+    }
+
+    async fn retire(&self, workers: &[WorkerId], now_ms: i64) -> Result<(), StoreError> {
+        self.touch_workers(workers.to_vec(), now_ms, true).await
+    }
+
+    async fn fleet(&self, since_ms: i64) -> Result<Vec<WorkerRow>, StoreError> {
+        self.fetch_fleet(since_ms).await
+    }
+
+    async fn claim_service(&self, lease: &Lease, now_ms: i64) -> Result<Option<Lease>, StoreError> {
+        self.take_service(lease.clone(), now_ms).await
+    }
+
+    async fn leave_service(&self, owner: &str) -> Result<(), StoreError> {
+        self.drop_service(owner.to_owned()).await
+    }
+
+    async fn waiting_runs(&self, now_ms: i64, limit: u32) -> Result<Vec<Run>, StoreError> {
+        self.fetch_waiting(now_ms, limit).await
+    }
+
+    async fn park(&self, fence: Fence, why: Option<&str>) -> Result<(), StoreError> {
+        self.set_parked(fence, why.map(str::to_owned)).await
+    }
+
+    async fn keep_readback(
+        &self,
+        run_id: RunId,
+        pass: u64,
+        first: u64,
+        found: &[u8],
+    ) -> Result<(), StoreError> {
+        self.insert_readback(run_id, pass, first, found.to_vec()).await
+    }
+
+    async fn readbacks(
+        &self,
+        run_id: RunId,
+        pass: u64,
+        from: u64,
+        limit: u32,
+    ) -> Result<Vec<(u64, Vec<u8>)>, StoreError> {
+        self.fetch_readbacks(run_id, pass, from, limit).await
+    }
+
+    async fn clear_readbacks(&self, fence: Fence) -> Result<(), StoreError> {
+        self.drop_readbacks(fence).await
+    }
+
     async fn worker_shares(&self, run_id: RunId, layout: &Layout) -> Result<Vec<WorkerShare>, StoreError> {
         self.fetch_shares(run_id, layout).await
     }
@@ -166,8 +245,7 @@ impl Store for PostgresStore {
         fence: Fence,
         job: &Job,
     ) -> Result<(Vec<RuleOutcome>, KeyCounts), StoreError> {
-        let job = job.clone();
-        self.write(move |connection| Box::pin(async move { rules::apply(connection, fence, &job).await })).await
+        self.apply_all(fence, Arc::new(job.clone())).await
     }
 
     async fn breach_digests(&self, run_id: RunId, rules: &[usize]) -> Result<Vec<Hash>, StoreError> {

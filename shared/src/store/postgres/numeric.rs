@@ -92,7 +92,11 @@ pub(super) fn decode(bytes: &[u8], out: &mut Vec<u8>) -> Option<Decoded> {
     // The digit that stands for 10,000 to the power of `power`.
     let digit = |power: i32| {
         let at = i32::from(weight) - power;
-        usize::try_from(at).ok().filter(|at| *at < usize::from(count)).and_then(|at| part(at + 4)).unwrap_or(0)
+        usize::try_from(at)
+            .ok()
+            .filter(|at| *at < usize::from(count))
+            .and_then(|at| part(at + 4))
+            .unwrap_or(0)
     };
     let mut power = i32::from(weight).max(0);
     let start = out.len();

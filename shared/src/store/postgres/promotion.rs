@@ -1,32 +1,35 @@
-//! Promotion: insert, read back and commit in one transaction, in a task of its own.
+//! Promotion: insert, read back and commit in one transaction, on a task and a connection of its own.
 //!
-//! Final is locked against other writers, and nothing else is: other runs load, are led and are promoted into other
-//! tables meanwhile. A connection lost at COMMIT leaves the outcome unknown; whoever does it again finds the run
-//! promoted, or as it was.
+//! Final is locked against other writers, and readers see nothing of it before the commit. Nothing else waits: chunks of
+//! other runs are committed, leases are renewed, workers give signs of life meanwhile.
 
 use std::sync::Arc;
 
 use async_trait::async_trait;
 use domain::check::CheckResult;
 use domain::event::Entry as LogEntry;
+use domain::ids::RunId;
 use domain::layout::{Layout, Mode};
 use domain::lifecycle::RunEvent;
-use sqlx::postgres::PgConnection;
-use sqlx::{AssertSqlSafe, Executor as _, Postgres, Row as _, Transaction};
+use sqlx::postgres::{PgConnection, Postgres};
+use sqlx::{AssertSqlSafe, Executor as _, Row as _, Transaction};
 use tokio::sync::{mpsc, oneshot};
 
-use super::connect::{BEGIN, Id, Lock, PostgresStore, lock_for};
+use super::connect::{BEGIN, Id, Lock, PostgresStore, lock, lock_for};
 use super::evidence::{append, put_checks};
-use super::ledger::{hold_fence, step_run, unsigned};
+use super::ledger::{hold_fence, step_run};
 use super::read_back::{Ended, Kind, read_back};
-use super::rules::{UNEXCLUDED, has_exclusions, join_final_by_index};
+use super::rules::unexcluded;
 use super::staging::analyze;
-use super::tables::{check_final, columns, is_there, quoted};
+use super::tables::{check_final, columns, quoted};
 use crate::store::failure::refused;
 use crate::store::model::{Block, ChunkRange};
 use crate::store::{Blocks, Fence, Promotion, StoreError};
 
 type Reply<T> = oneshot::Sender<Result<T, StoreError>>;
+
+/// Sorting a run by final's key happens in memory up to this.
+const PLANS: &str = "SET LOCAL work_mem = '256MB'; SET LOCAL maintenance_work_mem = '256MB'";
 
 /// What the task that holds the transaction is asked to do.
 enum Ask {
@@ -40,59 +43,65 @@ struct PostgresPromotion {
     asks: mpsc::Sender<Ask>,
 }
 
+fn lost() -> StoreError {
+    StoreError::Interrupted { reason: "the promotion's connection ended early".into() }
+}
+
 impl PostgresStore {
     pub(super) async fn open_promotion(
         &self,
         fence: Fence,
         layout: &Arc<Layout>,
     ) -> Result<Box<dyn Promotion>, StoreError> {
-        let (pool, layout) = (self.pool.clone(), Arc::clone(layout));
+        let (store, layout) = (self.clone(), Arc::clone(layout));
         let (asks, mut inbox) = mpsc::channel(1);
         let (ready, is_ready) = oneshot::channel();
+        // A task of its own: whoever drops the promotion cuts nothing off half-way, but has it rolled back.
         tokio::spawn(async move {
-            let mut transaction = match pool.begin_with(BEGIN).await {
-                Ok(transaction) => transaction,
-                Err(error) => return drop(ready.send(Err(error.into()))),
-            };
-            match begin(&mut transaction, fence, &layout).await {
-                Ok(()) => {
+            match store.begin_promoting(fence, &layout).await {
+                Ok(transaction) => {
                     let _ = ready.send(Ok(()));
                     serve(transaction, fence, &layout, &mut inbox).await;
                 }
-                Err(error) => {
-                    let _ = transaction.rollback().await;
-                    let _ = ready.send(Err(error));
-                }
+                Err(error) => drop(ready.send(Err(error))),
             }
         });
         is_ready.await.map_err(|_| lost())??;
         Ok(Box::new(PostgresPromotion { asks }))
     }
-}
 
-fn lost() -> StoreError {
-    StoreError::Interrupted { reason: "the promotion's task ended early".into() }
+    async fn begin_promoting(
+        &self,
+        fence: Fence,
+        layout: &Layout,
+    ) -> Result<Transaction<'static, Postgres>, StoreError> {
+        let mut transaction = self.pool.begin_with(BEGIN).await?;
+        let begun = begin(&mut transaction, fence, layout).await;
+        match begun {
+            Ok(()) => Ok(transaction),
+            Err(error) => {
+                let _ = transaction.rollback().await;
+                Err(error)
+            }
+        }
+    }
 }
 
 async fn begin(connection: &mut PgConnection, fence: Fence, layout: &Layout) -> Result<(), StoreError> {
-    // Others of this job first, then final, then the fence: whoever takes the run up does not wait for the two.
-    let job = sqlx::query("SELECT job FROM crossfoot_run WHERE run_id = $1")
+    // Before the fence is held: whoever wants to fence this promotion off need not wait for another one.
+    let row = sqlx::query("SELECT job FROM crossfoot_run WHERE run_id = $1")
         .bind(Id(fence.run_id))
         .fetch_optional(&mut *connection)
         .await?;
-    let Some(job) = job else { return Err(StoreError::Fenced { run_id: fence.run_id }) };
-    let job: String = job.try_get("job")?;
-    // An earlier promotion may take its time; a session that forgot about its lock must not stop us for ever.
-    connection.execute("SET LOCAL lock_timeout = '10min'").await?;
+    let Some(row) = row else { return Err(StoreError::Fenced { run_id: fence.run_id }) };
+    let job: String = row.try_get("job")?;
     lock_for(connection, Lock::Promoting, &job).await?;
-    hold_fence(connection, fence).await?;
-    if is_there(connection, &layout.final_table).await? {
-        let lock = format!("LOCK TABLE {} IN SHARE ROW EXCLUSIVE MODE", quoted(&layout.final_table));
-        connection.execute(AssertSqlSafe(lock)).await?;
-    }
     check_final(connection, layout).await?;
-    connection.execute("SET LOCAL work_mem = '64MB'").await?;
-    Ok(())
+    let table = quoted(&layout.final_table);
+    connection.execute(AssertSqlSafe(format!("LOCK TABLE {table} IN SHARE ROW EXCLUSIVE MODE"))).await?;
+    hold_fence(connection, fence).await?;
+    // Once more, now that nobody can change it.
+    check_final(connection, layout).await
 }
 
 /// Serves one promotion. Leaving without a commit, for whatever reason, rolls back.
@@ -105,21 +114,20 @@ async fn serve(
     while let Some(ask) = inbox.recv().await {
         match ask {
             Ask::Insert(reply) => {
+                // A statement that failed ends what the transaction can do; only taking it back is left.
                 let _ = reply.send(insert(&mut transaction, fence, layout).await);
             }
-            Ask::Read(sender) => match read_final(&mut transaction, fence, layout, &sender).await {
-                Ok(()) | Err(Ended::Unheard) => {}
-                Err(Ended::Failed(error)) => {
+            Ask::Read(sender) => {
+                let range = ChunkRange::ALL;
+                let read =
+                    read_back(&mut transaction, Kind::Final, fence.run_id, layout, range, &sender).await;
+                if let Err(Ended::Failed(error)) = read {
                     let _ = sender.send(Err(error)).await;
-                    // What the connection is up to is not known any more: it goes, and the transaction with it.
-                    drop(sender);
-                    return;
                 }
-            },
+            }
             Ask::Commit { checks, summary, log, reply } => {
-                let done = finish(&mut transaction, fence, &checks, &summary, log).await;
-                let done = match done {
-                    Ok(()) => transaction.commit().await.map_err(refused),
+                let done = match finish(&mut transaction, fence, &checks, &summary, log).await {
+                    Ok(()) => transaction.commit().await.map_err(StoreError::from),
                     Err(error) => {
                         let _ = transaction.rollback().await;
                         Err(error)
@@ -134,7 +142,6 @@ async fn serve(
             }
         }
     }
-    // Left: nothing of it stays. When this fails, the connection is gone, and the transaction with it.
     let _ = transaction.rollback().await;
 }
 
@@ -151,39 +158,32 @@ async fn finish(
     Ok(())
 }
 
-async fn read_final(
-    connection: &mut PgConnection,
-    fence: Fence,
-    layout: &Layout,
-    sender: &mpsc::Sender<Result<Block, StoreError>>,
-) -> Result<(), Ended> {
-    join_final_by_index(connection, layout, fence.run_id).await?;
-    read_back(connection, Kind::Final, fence.run_id, layout, ChunkRange::ALL, sender).await
-}
-
 async fn insert(connection: &mut PgConnection, fence: Fence, layout: &Layout) -> Result<u64, StoreError> {
-    loaded_once(connection, fence).await?;
+    connection.execute(PLANS).await?;
+    // Cancelling and promoting exclude each other from here on.
+    lock(connection, Lock::State(fence.run_id)).await?;
+    loaded_once(connection, fence.run_id).await?;
     analyze(connection, layout, fence.run_id).await?;
-    let condition = if has_exclusions(connection, fence.run_id).await? {
-        format!(" AND {UNEXCLUDED}")
-    } else {
-        String::new()
-    };
+    let condition = unexcluded(connection, fence.run_id).await?;
     let before = changes(connection).await?;
-    let sql = AssertSqlSafe(statement(layout, fence, &condition));
-    sqlx::query(sql).persistent(false).execute(&mut *connection).await.map_err(refused)?;
+    sqlx::query(AssertSqlSafe(statement(layout, fence.run_id, &condition)))
+        .execute(&mut *connection)
+        .await
+        .map_err(refused)?;
+    // Constraints that were put off are final's as well, and are to be known now.
+    connection.execute("SET CONSTRAINTS ALL IMMEDIATE").await.map_err(refused)?;
     Ok(changes(connection).await?.saturating_sub(before))
 }
 
 /// Two runs on the same bytes may be reconciled at the same time. Promotions of a job come one after the other, so the
 /// second one sees the first.
-async fn loaded_once(connection: &mut PgConnection, fence: Fence) -> Result<(), StoreError> {
+async fn loaded_once(connection: &mut PgConnection, run_id: RunId) -> Result<(), StoreError> {
     let earlier = sqlx::query(
         "SELECT o.run_id FROM crossfoot_run r JOIN crossfoot_run o
            ON o.job = r.job AND o.split_sha256 = r.split_sha256 AND o.run_id <> r.run_id AND o.state = 'promoted'
          WHERE r.run_id = $1 AND NOT r.again AND r.split_records > 0 LIMIT 1",
     )
-    .bind(Id(fence.run_id))
+    .bind(Id(run_id))
     .fetch_optional(connection)
     .await?;
     match earlier {
@@ -195,19 +195,18 @@ async fn loaded_once(connection: &mut PgConnection, fence: Fence) -> Result<(), 
     }
 }
 
-/// Rows changed in any table since the transaction began, triggers included. The server counts what it does itself;
-/// what a statement says of itself leaves triggers out.
+/// Rows of any user table that this transaction changed so far, triggers included: the server's own count.
 async fn changes(connection: &mut PgConnection) -> Result<u64, StoreError> {
     let row = sqlx::query(
         "SELECT coalesce(sum(n_tup_ins + n_tup_upd + n_tup_del), 0)::bigint AS n FROM pg_stat_xact_user_tables",
     )
     .fetch_one(connection)
     .await?;
-    unsigned(&row, "n")
+    super::ledger::unsigned(&row, "n")
 }
 
 /// In the order of final's key: inserting in key order was measured at half the time of arrival order.
-fn statement(layout: &Layout, fence: Fence, condition: &str) -> String {
+fn statement(layout: &Layout, run_id: RunId, condition: &str) -> String {
     let names = || layout.fields.iter().map(|field| field.name.as_str());
     let (mut into, mut from) = (columns("", names()), columns("s.", names()));
     into.push_str(", last_run_id");
@@ -231,10 +230,9 @@ fn statement(layout: &Layout, fence: Fence, condition: &str) -> String {
         }
     };
     format!(
-        "INSERT INTO {} ({into}) SELECT {from} FROM {} s WHERE s.run_id = '{}'{condition} ORDER BY {order}{conflict}",
+        "INSERT INTO {} ({into}) SELECT {from} FROM {} s WHERE s.run_id = '{run_id}'{condition} ORDER BY {order}{conflict}",
         quoted(&layout.final_table),
         quoted(&layout.staging),
-        fence.run_id,
     )
 }
 

@@ -48,14 +48,8 @@ pub(super) enum Ended {
     Failed(StoreError),
 }
 
-impl From<StoreError> for Ended {
-    fn from(error: StoreError) -> Self {
-        Self::Failed(error)
-    }
-}
-
-impl From<sqlx::Error> for Ended {
-    fn from(error: sqlx::Error) -> Self {
+impl<E: Into<StoreError>> From<E> for Ended {
+    fn from(error: E) -> Self {
         Self::Failed(error.into())
     }
 }

@@ -28,7 +28,8 @@ pub(super) fn encode(layout: &Layout, batch: &Batch, writer: WorkerId) -> Result
     let mut out = Vec::with_capacity(batch.rows.len() + batch.rows.len() / 2 + 64);
     out.extend_from_slice(SIGNATURE);
     out.extend_from_slice(&[0; 8]);
-    let columns = u16::try_from(layout.fields.len() + 4).map_err(|_| damaged("more columns than a table has"))?;
+    let columns =
+        u16::try_from(layout.fields.len() + 4).map_err(|_| damaged("more columns than a table has"))?;
     let signed = |number: u64| i64::try_from(number).map_err(|_| damaged(format!("number {number}")));
     let mut head = columns.to_be_bytes().to_vec();
     put(&mut head, &batch.run_id)?;
@@ -68,7 +69,8 @@ pub(super) fn encode(layout: &Layout, batch: &Batch, writer: WorkerId) -> Result
         rows += 1;
     }
     if rows != batch.accepted {
-        let what = format!("chunk {}: the batch says {} rows and holds {rows}", batch.chunk_no, batch.accepted);
+        let what =
+            format!("chunk {}: the batch says {} rows and holds {rows}", batch.chunk_no, batch.accepted);
         return Err(damaged(what));
     }
     out.extend_from_slice(&(-1_i16).to_be_bytes());
@@ -168,7 +170,11 @@ fn date(days: i64) -> Option<[u8; 10]> {
 
 fn write(out: &mut [u8], mut number: i64) {
     for byte in out.iter_mut().rev() {
-        #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "a digit of no negative number")]
+        #[allow(
+            clippy::cast_possible_truncation,
+            clippy::cast_sign_loss,
+            reason = "a digit of no negative number"
+        )]
         let digit = (number % 10) as u8;
         *byte = b'0' + digit;
         number /= 10;

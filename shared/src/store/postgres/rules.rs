@@ -1,17 +1,19 @@
-//! Set rules, duplicate keys, and who is not promoted.
+//! Set rules, duplicate keys, and who is not promoted: in SQL over the run's own partition of staging. What they cost
+//! depends on the run, not on what final holds already.
+
+use std::sync::Arc;
 
 use domain::ids::RunId;
 use domain::layout::{Layout, Mode};
 use domain::rule::{Condition, OnBreach, RuleOutcome};
-use futures_util::TryStreamExt as _;
 use sqlx::postgres::PgConnection;
 use sqlx::{AssertSqlSafe, Executor as _, Row as _};
 
 use super::balance::{self, Balance};
-use super::connect::Id;
-use super::ledger::{damaged, hold_fence, unsigned};
+use super::connect::{Id, PostgresStore};
+use super::ledger::{hold_fence, unsigned};
 use super::staging::analyze;
-use super::tables::{columns, equalities, partition, quoted};
+use super::tables::{columns, equalities, quoted};
 use crate::job::Job;
 use crate::store::model::KeyCounts;
 use crate::store::{Fence, StoreError};
@@ -21,141 +23,108 @@ const DUPLICATE: i64 = -1;
 /// In place of a rule's number: the key is in final already.
 const IN_FINAL: i64 = -2;
 
-/// A final table of at most so many times the size of the run's rows is read as a whole to be joined with them. One that
-/// is larger is looked into row by row, so that what a run costs depends on the run. The factor: a row looked up through
-/// an index costs about as much as eight read in passing.
-const WHOLE_FINAL: i64 = 4;
+/// Sorting and hashing a run's keys happens in memory up to this, and then in temporary files.
+const PLANS: &str = "SET LOCAL work_mem = '128MB'";
 
-/// A run being looked at.
-pub(super) struct Scope<'a> {
-    pub(super) run_id: RunId,
-    pub(super) job: &'a Job,
-    /// Whether records are excluded from final so far.
-    pub(super) has_exclusions: bool,
-}
-
-impl Scope<'_> {
-    pub(super) fn layout(&self) -> &Layout {
-        &self.job.layout
-    }
-
-    /// The run's staged records as `s`.
-    pub(super) fn staged(&self) -> String {
-        format!("{} s WHERE s.run_id = '{}'", quoted(&self.layout().staging), self.run_id)
-    }
-
-    /// As [`Self::staged`], without those that are kept out of final.
-    pub(super) fn included(&self) -> String {
-        let condition = if self.has_exclusions { format!(" AND {UNEXCLUDED}") } else { String::new() };
-        format!("{}{condition}", self.staged())
-    }
-
-    async fn count(&self, connection: &mut PgConnection, from: &str) -> Result<u64, StoreError> {
-        let sql = AssertSqlSafe(format!("SELECT count(*) AS n FROM {from}"));
-        unsigned(&sqlx::query(sql).fetch_one(connection).await?, "n")
-    }
-
-    /// Keeps the records that `select` gives as breaches of a rule, and counts them.
-    pub(super) async fn breach(
+impl PostgresStore {
+    pub(super) async fn apply_all(
         &self,
-        connection: &mut PgConnection,
-        rule_no: i64,
-        select: &str,
-    ) -> Result<u64, StoreError> {
-        let sql = AssertSqlSafe(format!(
-            "INSERT INTO crossfoot_breach (run_id, rule_no, chunk_no, record_no)
-             SELECT '{}', {rule_no}, b.chunk_no, b.record_no FROM ({select}) b ON CONFLICT DO NOTHING",
-            self.run_id
-        ));
-        Ok(sqlx::query(sql).execute(connection).await?.rows_affected())
+        fence: Fence,
+        job: Arc<Job>,
+    ) -> Result<(Vec<RuleOutcome>, KeyCounts), StoreError> {
+        self.write(move |connection| Box::pin(async move { apply(connection, fence, &job).await })).await
     }
-}
-
-/// That the staged record `s` is not kept out of final.
-pub(super) const UNEXCLUDED: &str = "NOT EXISTS (SELECT 1 FROM crossfoot_exclusion x WHERE x.run_id = s.run_id AND x.chunk_no = s.chunk_no AND x.record_no = s.record_no)";
-
-/// Whether records of the run are kept out of final.
-pub(super) async fn has_exclusions(connection: &mut PgConnection, run_id: RunId) -> Result<bool, StoreError> {
-    let row = sqlx::query("SELECT EXISTS (SELECT 1 FROM crossfoot_exclusion WHERE run_id = $1) AS x")
-        .bind(Id(run_id))
-        .fetch_one(connection)
-        .await?;
-    Ok(row.try_get("x")?)
 }
 
 /// Finds out anew what breaks the set rules, what is held, merged, or cannot be promoted.
-pub(super) async fn apply(
+async fn apply(
     connection: &mut PgConnection,
     fence: Fence,
     job: &Job,
 ) -> Result<(Vec<RuleOutcome>, KeyCounts), StoreError> {
     hold_fence(connection, fence).await?;
-    connection.execute("SET LOCAL work_mem = '64MB'").await?;
+    connection.execute(PLANS).await?;
     let run_id = fence.run_id;
-    let mut scope = Scope { run_id, job, has_exclusions: false };
-    forget(connection, &scope).await?;
     analyze(connection, &job.layout, run_id).await?;
-    let (mut outcomes, rules_differing) = row_outcomes(connection, &scope).await?;
+    forget(connection, run_id, job).await?;
+    let (mut outcomes, rules_differing) = row_outcomes(connection, run_id, job).await?;
     for (rule_no, rule) in job.set_rules() {
         let place = rule_no as i64;
         outcomes[rule_no] = match &rule.condition {
             Condition::Row(_) | Condition::Balance { .. } => continue,
-            Condition::Unique { fields } => unique(connection, &scope, place, fields).await?,
+            Condition::Unique { fields } => unique(connection, run_id, &job.layout, place, fields).await?,
             Condition::References { fields, table, columns } => {
-                references(connection, &scope, place, fields, (table, columns)).await?
+                references(connection, run_id, &job.layout, place, fields, (table, columns)).await?
             }
         };
     }
-    hold(connection, &mut scope).await?;
+    hold(connection, run_id, job).await?;
     // What must balance is what goes into final: a held leg would leave its other half alone there.
     for (rule_no, rule) in job.set_rules() {
         if let Condition::Balance { sum, by, to } = &rule.condition {
             let terms = Balance { sum: *sum, by, to: *to };
             outcomes[rule_no] =
-                balance::apply(connection, &scope, (rule_no as i64, rule), &terms).await?;
+                balance::apply(connection, run_id, &job.layout, (rule_no as i64, rule), &terms).await?;
         }
     }
-    hold(connection, &mut scope).await?;
+    hold(connection, run_id, job).await?;
     let mut counts = match job.layout.mode {
-        Mode::Append => append_keys(connection, &scope).await?,
-        Mode::Upsert => merge_keys(connection, &scope).await?,
+        Mode::Append => append_keys(connection, run_id, &job.layout).await?,
+        Mode::Upsert => merge_keys(connection, run_id, &job.layout).await?,
     };
     counts.rules_differing = rules_differing;
-    let held = format!("crossfoot_exclusion WHERE run_id = '{run_id}' AND kind = 'held'");
-    counts.held = scope.count(connection, &held).await?;
+    counts.held = count(
+        connection,
+        "SELECT count(*) AS n FROM crossfoot_exclusion WHERE run_id = $1 AND kind = 'held'".into(),
+        run_id,
+    )
+    .await?;
     Ok((outcomes, counts))
 }
 
 /// Keeps the breaches of rules that hold records back out of final.
-async fn hold(connection: &mut PgConnection, scope: &mut Scope<'_>) -> Result<(), StoreError> {
-    let rules = scope.job.rules.iter().enumerate().filter(|(_, rule)| rule.on_breach == OnBreach::Hold);
-    let rules: Vec<_> = rules.map(|(rule_no, _)| rule_no as i64).collect();
-    if rules.is_empty() {
-        return Ok(());
+async fn hold(connection: &mut PgConnection, run_id: RunId, job: &Job) -> Result<(), StoreError> {
+    for (rule_no, _) in job.rules.iter().enumerate().filter(|(_, rule)| rule.on_breach == OnBreach::Hold) {
+        sqlx::query(
+            "INSERT INTO crossfoot_exclusion (run_id, chunk_no, record_no, kind)
+             SELECT run_id, chunk_no, record_no, 'held' FROM crossfoot_breach WHERE run_id = $1 AND rule_no = $2
+             ON CONFLICT DO NOTHING",
+        )
+        .bind(Id(run_id))
+        .bind(rule_no as i64)
+        .execute(&mut *connection)
+        .await?;
     }
-    sqlx::query(
-        "INSERT INTO crossfoot_exclusion (run_id, chunk_no, record_no, kind)
-         SELECT DISTINCT run_id, chunk_no, record_no, 'held' FROM crossfoot_breach WHERE run_id = $1 AND rule_no = ANY ($2)
-         ON CONFLICT DO NOTHING",
-    )
-    .bind(Id(scope.run_id))
-    .bind(rules)
-    .execute(&mut *connection)
-    .await?;
-    scope.has_exclusions = has_exclusions(connection, scope.run_id).await?;
     Ok(())
 }
 
+/// Names in `sql` are quoted, everything else is ours.
+async fn count(connection: &mut PgConnection, sql: String, run_id: RunId) -> Result<u64, StoreError> {
+    let row = sqlx::query(AssertSqlSafe(sql)).bind(Id(run_id)).fetch_one(connection).await?;
+    unsigned(&row, "n")
+}
+
+async fn breach(
+    connection: &mut PgConnection,
+    sql: String,
+    run_id: RunId,
+    rule_no: i64,
+) -> Result<u64, StoreError> {
+    let done = sqlx::query(AssertSqlSafe(sql)).bind(Id(run_id)).bind(rule_no).execute(connection).await?;
+    Ok(done.rows_affected())
+}
+
 /// What an earlier reconciliation found by SQL is found anew; what processors found stays.
-async fn forget(connection: &mut PgConnection, scope: &Scope<'_>) -> Result<(), StoreError> {
+async fn forget(connection: &mut PgConnection, run_id: RunId, job: &Job) -> Result<(), StoreError> {
     sqlx::query("DELETE FROM crossfoot_exclusion WHERE run_id = $1")
-        .bind(Id(scope.run_id))
+        .bind(Id(run_id))
         .execute(&mut *connection)
         .await?;
-    let found_by_sql = scope.job.set_rules().map(|(rule_no, _)| rule_no as i64);
-    sqlx::query("DELETE FROM crossfoot_breach WHERE run_id = $1 AND rule_no = ANY ($2)")
-        .bind(Id(scope.run_id))
-        .bind(found_by_sql.chain([DUPLICATE, IN_FINAL]).collect::<Vec<_>>())
+    let found_by_sql: Vec<_> =
+        job.set_rules().map(|(rule_no, _)| rule_no as i64).chain([DUPLICATE, IN_FINAL]).collect();
+    sqlx::query("DELETE FROM crossfoot_breach WHERE run_id = $1 AND rule_no = ANY($2)")
+        .bind(Id(run_id))
+        .bind(found_by_sql)
         .execute(connection)
         .await?;
     Ok(())
@@ -164,31 +133,36 @@ async fn forget(connection: &mut PgConnection, scope: &Scope<'_>) -> Result<(), 
 /// Row rules: what the processors counted, and of how many rules the kept breaches say otherwise.
 async fn row_outcomes(
     connection: &mut PgConnection,
-    scope: &Scope<'_>,
+    run_id: RunId,
+    job: &Job,
 ) -> Result<(Vec<RuleOutcome>, u64), StoreError> {
-    let mut outcomes = vec![RuleOutcome::default(); scope.job.rules.len()];
-    let places: Vec<_> = scope.job.row_rules().map(|(rule_no, _)| rule_no).collect();
+    let mut outcomes = vec![RuleOutcome::default(); job.rules.len()];
+    let places: Vec<_> = job.row_rules().map(|(rule_no, _)| rule_no).collect();
     if places.is_empty() {
         return Ok((outcomes, 0));
     }
-    let mut rows =
-        sqlx::query("SELECT rules FROM crossfoot_chunk WHERE run_id = $1 AND state = 'committed'")
-            .bind(Id(scope.run_id))
-            .fetch(&mut *connection);
-    while let Some(row) = rows.try_next().await? {
+    let rows = sqlx::query("SELECT rules FROM crossfoot_chunk WHERE run_id = $1 AND state = 'committed'")
+        .bind(Id(run_id))
+        .fetch_all(&mut *connection)
+        .await?;
+    for row in rows {
         let text: String = row.try_get("rules")?;
         let counts: Vec<(u64, u64)> = serde_json::from_str(&text)
-            .map_err(|error| damaged(format!("a chunk's rule counts: {error}")))?;
+            .map_err(|error| StoreError::Damaged { what: format!("a chunk's rule counts: {error}") })?;
         for (place, (examined, breached)) in places.iter().zip(counts) {
             outcomes[*place].examined += examined;
             outcomes[*place].breached += breached;
         }
     }
-    drop(rows);
     let mut differing = 0;
     for place in places {
-        let kept = format!("crossfoot_breach WHERE run_id = '{}' AND rule_no = {place}", scope.run_id);
-        differing += u64::from(scope.count(connection, &kept).await? != outcomes[place].breached);
+        let row =
+            sqlx::query("SELECT count(*) AS n FROM crossfoot_breach WHERE run_id = $1 AND rule_no = $2")
+                .bind(Id(run_id))
+                .bind(place as i64)
+                .fetch_one(&mut *connection)
+                .await?;
+        differing += u64::from(unsigned(&row, "n")? != outcomes[place].breached);
     }
     Ok((outcomes, differing))
 }
@@ -202,133 +176,136 @@ fn none_null(layout: &Layout, fields: &[usize]) -> String {
     tests.join(" AND ")
 }
 
-/// Whether any values of `by` come twice. Grouping is cheap, and says for nearly every run that there is nothing to
-/// look for.
-async fn any_twice(connection: &mut PgConnection, by: &str, from: &str) -> Result<bool, StoreError> {
-    let sql = format!("SELECT EXISTS (SELECT 1 FROM {from} GROUP BY {by} HAVING count(*) > 1) AS x");
-    Ok(sqlx::query(AssertSqlSafe(sql)).fetch_one(connection).await?.try_get("x")?)
-}
-
 async fn unique(
     connection: &mut PgConnection,
-    scope: &Scope<'_>,
+    run_id: RunId,
+    layout: &Layout,
     rule_no: i64,
     fields: &[usize],
 ) -> Result<RuleOutcome, StoreError> {
-    let by = columns("s.", names(scope.layout(), fields));
-    let from = format!("{} AND {}", scope.staged(), none_null(scope.layout(), fields));
-    let examined = scope.count(connection, &from).await?;
-    let mut breached = 0;
-    if any_twice(connection, &by, &from).await? {
-        let select = format!(
-            "SELECT chunk_no, record_no FROM
-               (SELECT s.chunk_no, s.record_no, count(*) OVER (PARTITION BY {by}) AS same FROM {from}) s WHERE same > 1"
-        );
-        breached = scope.breach(connection, rule_no, &select).await?;
-    }
-    Ok(RuleOutcome { examined, breached })
+    let (staging, by, none_null) =
+        (quoted(&layout.staging), columns("s.", names(layout, fields)), none_null(layout, fields));
+    let sql = format!("SELECT count(*) AS n FROM {staging} s WHERE s.run_id = $1 AND {none_null}");
+    let examined = count(connection, sql, run_id).await?;
+    let sql = format!(
+        "INSERT INTO crossfoot_breach (run_id, rule_no, chunk_no, record_no)
+         SELECT $1, $2, chunk_no, record_no FROM
+           (SELECT s.chunk_no, s.record_no, count(*) OVER (PARTITION BY {by}) AS same FROM {staging} s
+            WHERE s.run_id = $1 AND {none_null}) n
+         WHERE same > 1 ON CONFLICT DO NOTHING"
+    );
+    Ok(RuleOutcome { examined, breached: breach(connection, sql, run_id, rule_no).await? })
 }
 
 async fn references(
     connection: &mut PgConnection,
-    scope: &Scope<'_>,
+    run_id: RunId,
+    layout: &Layout,
     rule_no: i64,
     fields: &[usize],
     (table, referred): (&str, &[String]),
 ) -> Result<RuleOutcome, StoreError> {
-    let layout = scope.layout();
-    let pairs = referred.iter().zip(fields).map(|(column, at)| {
+    let typed = referred.iter().zip(fields).map(|(column, at)| {
         let field = &layout.fields[*at];
         (column.as_str(), field.name.as_str(), &field.ty)
     });
-    let equal = equalities(connection, table, "t", pairs).await?;
-    let from = format!("{} AND {}", scope.staged(), none_null(layout, fields));
-    let examined = scope.count(connection, &from).await?;
-    let select = format!(
-        "SELECT s.chunk_no, s.record_no FROM {from} AND NOT EXISTS (SELECT 1 FROM {} t WHERE {})",
+    let equal = equalities(connection, table, "t", typed).await?;
+    let (staging, none_null) = (quoted(&layout.staging), none_null(layout, fields));
+    let sql = format!("SELECT count(*) AS n FROM {staging} s WHERE s.run_id = $1 AND {none_null}");
+    let examined = count(connection, sql, run_id).await?;
+    let sql = format!(
+        "INSERT INTO crossfoot_breach (run_id, rule_no, chunk_no, record_no)
+         SELECT $1, $2, s.chunk_no, s.record_no FROM {staging} s
+         WHERE s.run_id = $1 AND {none_null} AND NOT EXISTS (SELECT 1 FROM {} t WHERE {}) ON CONFLICT DO NOTHING",
         quoted(table),
         equal.join(" AND ")
     );
-    let breached = scope.breach(connection, rule_no, &select).await?;
-    Ok(RuleOutcome { examined, breached })
-}
-
-/// Leaves the planner no way to read the whole of a final table that is large beside the run.
-pub(super) async fn join_final_by_index(
-    connection: &mut PgConnection,
-    layout: &Layout,
-    run_id: RunId,
-) -> Result<bool, StoreError> {
-    let row = sqlx::query(
-        "SELECT coalesce(pg_table_size(to_regclass(quote_ident($1))), 0)
-                > $3 * coalesce(pg_table_size(to_regclass(quote_ident($2))), 0) AS large",
-    )
-    .bind(&layout.final_table)
-    .bind(partition(&layout.staging, run_id))
-    .bind(WHOLE_FINAL)
-    .fetch_one(&mut *connection)
-    .await?;
-    let is_large = row.try_get("large")?;
-    if is_large {
-        connection.execute("SET LOCAL enable_hashjoin = off; SET LOCAL enable_mergejoin = off").await?;
-    }
-    Ok(is_large)
+    Ok(RuleOutcome { examined, breached: breach(connection, sql, run_id, rule_no).await? })
 }
 
 /// Append: a key must come once, and not be in final yet.
-async fn append_keys(connection: &mut PgConnection, scope: &Scope<'_>) -> Result<KeyCounts, StoreError> {
-    let layout = scope.layout();
+async fn append_keys(
+    connection: &mut PgConnection,
+    run_id: RunId,
+    layout: &Layout,
+) -> Result<KeyCounts, StoreError> {
     if layout.key.is_empty() {
         return Ok(KeyCounts::default());
     }
-    let (key, from) = (columns("s.", names(layout, &layout.key)), scope.included());
+    let (staging, key) = (quoted(&layout.staging), columns("s.", names(layout, &layout.key)));
+    let unexcluded = unexcluded(connection, run_id).await?;
+    // Grouping first is cheap, and says for nearly every run that there is nothing to look for.
+    let sql = format!(
+        "SELECT count(*) AS n FROM (SELECT 1 FROM {staging} s WHERE s.run_id = $1{unexcluded} GROUP BY {key}
+         HAVING count(*) > 1 LIMIT 1) d"
+    );
     let mut counts = KeyCounts::default();
-    if any_twice(connection, &key, &from).await? {
-        let select = format!(
-            "SELECT chunk_no, record_no FROM
+    if count(connection, sql, run_id).await? > 0 {
+        let sql = format!(
+            "INSERT INTO crossfoot_breach (run_id, rule_no, chunk_no, record_no)
+             SELECT $1, $2, chunk_no, record_no FROM
                (SELECT s.chunk_no, s.record_no, row_number() OVER (PARTITION BY {key} ORDER BY s.record_no, s.chunk_no) AS nth
-                FROM {from}) s WHERE nth > 1"
+                FROM {staging} s WHERE s.run_id = $1{unexcluded}) n
+             WHERE nth > 1 ON CONFLICT DO NOTHING"
         );
-        counts.duplicates = scope.breach(connection, DUPLICATE, &select).await?;
+        counts.duplicates = breach(connection, sql, run_id, DUPLICATE).await?;
     }
     let final_table = quoted(&layout.final_table);
-    let sql = AssertSqlSafe(format!("SELECT EXISTS (SELECT 1 FROM {final_table}) AS x"));
-    if !sqlx::query(sql).fetch_one(&mut *connection).await?.try_get::<bool, _>("x")? {
-        return Ok(counts);
+    let row = sqlx::query(AssertSqlSafe(format!("SELECT EXISTS (SELECT 1 FROM {final_table}) AS x")))
+        .fetch_one(&mut *connection)
+        .await?;
+    if row.try_get("x")? {
+        let typed = layout.key.iter().map(|at| {
+            let field = &layout.fields[*at];
+            (field.name.as_str(), field.name.as_str(), &field.ty)
+        });
+        let equal = equalities(connection, &layout.final_table, "f", typed).await?;
+        // By final's index, key by key: a hash over all of final would cost what the table holds.
+        connection.execute("SET LOCAL enable_hashjoin = off; SET LOCAL enable_mergejoin = off").await?;
+        let sql = format!(
+            "INSERT INTO crossfoot_breach (run_id, rule_no, chunk_no, record_no)
+             SELECT $1, $2, s.chunk_no, s.record_no FROM {staging} s
+             WHERE s.run_id = $1{unexcluded} AND EXISTS (SELECT 1 FROM {final_table} f WHERE {}) ON CONFLICT DO NOTHING",
+            equal.join(" AND ")
+        );
+        counts.already_in_final = breach(connection, sql, run_id, IN_FINAL).await?;
+        connection.execute("SET LOCAL enable_hashjoin = on; SET LOCAL enable_mergejoin = on").await?;
     }
-    let pairs = layout.key.iter().map(|at| {
-        let field = &layout.fields[*at];
-        (field.name.as_str(), field.name.as_str(), &field.ty)
-    });
-    let equal = equalities(connection, &layout.final_table, "f", pairs).await?.join(" AND ");
-    // The index is walked from left to right, not back and forth.
-    let rows = if join_final_by_index(connection, layout, scope.run_id).await? {
-        format!("(SELECT s.chunk_no, s.record_no, {key} FROM {from} ORDER BY {key}) s WHERE true")
-    } else {
-        from
-    };
-    let select = format!(
-        "SELECT s.chunk_no, s.record_no FROM {rows} AND EXISTS (SELECT 1 FROM {final_table} f WHERE {equal})"
-    );
-    counts.already_in_final = scope.breach(connection, IN_FINAL, &select).await?;
     Ok(counts)
 }
 
 /// Upsert: of several records with one key the last is promoted, the others are merged into it.
-async fn merge_keys(connection: &mut PgConnection, scope: &Scope<'_>) -> Result<KeyCounts, StoreError> {
-    let layout = scope.layout();
-    let (key, from) = (columns("s.", names(layout, &layout.key)), scope.included());
-    if !any_twice(connection, &key, &from).await? {
-        return Ok(KeyCounts::default());
-    }
-    let sql = AssertSqlSafe(format!(
+async fn merge_keys(
+    connection: &mut PgConnection,
+    run_id: RunId,
+    layout: &Layout,
+) -> Result<KeyCounts, StoreError> {
+    let (staging, key) = (quoted(&layout.staging), columns("s.", names(layout, &layout.key)));
+    let unexcluded = unexcluded(connection, run_id).await?;
+    let merged = sqlx::query(AssertSqlSafe(format!(
         "INSERT INTO crossfoot_exclusion (run_id, chunk_no, record_no, kind)
-         SELECT '{}', chunk_no, record_no, 'merged' FROM
+         SELECT $1, chunk_no, record_no, 'merged' FROM
            (SELECT s.chunk_no, s.record_no, row_number() OVER (PARTITION BY {key} ORDER BY s.record_no DESC, s.chunk_no DESC) AS nth
-            FROM {from}) s
-         WHERE nth > 1",
-        scope.run_id
-    ));
-    let merged = sqlx::query(sql).execute(connection).await?.rows_affected();
-    Ok(KeyCounts { merged, ..KeyCounts::default() })
+            FROM {staging} s WHERE s.run_id = $1{unexcluded}) n
+         WHERE nth > 1"
+    )))
+    .bind(Id(run_id))
+    .execute(connection)
+    .await?;
+    Ok(KeyCounts { merged: merged.rows_affected(), ..KeyCounts::default() })
+}
+
+/// That the staged record `s` is not kept out of final, as a further condition; nothing where no record is.
+pub(super) async fn unexcluded(connection: &mut PgConnection, run_id: RunId) -> Result<String, StoreError> {
+    let row = sqlx::query("SELECT EXISTS (SELECT 1 FROM crossfoot_exclusion WHERE run_id = $1) AS x")
+        .bind(Id(run_id))
+        .fetch_one(connection)
+        .await?;
+    Ok(if row.try_get("x")? {
+        " AND NOT EXISTS (SELECT 1 FROM crossfoot_exclusion x
+          WHERE x.run_id = s.run_id AND x.chunk_no = s.chunk_no AND x.record_no = s.record_no)"
+            .into()
+    } else {
+        String::new()
+    })
 }

@@ -261,8 +261,7 @@ fn compare_columns(table: &Table, found: &[Found], key: &[String], differences: 
         };
         // Without a bound `varchar` is another name of `text`; with one it would cut blanks off.
         if there.ty != column.ty && !(column.ty == "text" && there.ty == "character varying") {
-            differences
-                .push(format!("column {} is {}; the job needs {}", column.name, there.ty, column.ty));
+            differences.push(format!("column {} is {}; the job needs {}", column.name, there.ty, column.ty));
         } else if !there.bytewise {
             differences.push(format!(
                 "column {} has a collation to which different texts are equal; the job needs COLLATE \"C\"",

@@ -1,82 +1,49 @@
-//! The contract on a real server, and what only PostgreSQL has to answer for.
-//!
-//! `CROSSFOOT_TEST_POSTGRES` names a server where databases may be made. Without it the tests say so and pass, unless
-//! `CROSSFOOT_INSIST` is set.
+//! The store's contract on a real server, each test in a database of its own.
 
-use std::io::Write as _;
+use std::io::Write;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 
 use async_trait::async_trait;
-use sqlx::postgres::{PgConnectOptions, PgConnection};
-use sqlx::{AssertSqlSafe, ConnectOptions as _, Connection as _, Executor as _, Row as _};
-use tokio::sync::{OnceCell, Semaphore, SemaphorePermit};
+use sqlx::postgres::PgConnection;
+use sqlx::{AssertSqlSafe, Connection as _, Executor as _, Row as _};
 
-use super::{PostgresSettings, PostgresStore};
+use super::connect::{PostgresSettings, PostgresStore};
 use crate::store::conformance::{Database, Subject, store_conformance};
 use crate::store::{Store, StoreError};
 
-/// The server, or nothing, said aloud.
-pub(super) fn server() -> Option<PgConnectOptions> {
-    let url = std::env::var("CROSSFOOT_TEST_POSTGRES").ok();
-    if url.is_none() {
-        let insists = std::env::var_os("CROSSFOOT_INSIST").is_some();
-        assert!(!insists, "CROSSFOOT_TEST_POSTGRES must name a server here");
-        // Past the test runner, which keeps what passing tests print to itself.
-        let said = b"SKIPPED: CROSSFOOT_TEST_POSTGRES names no server\n";
-        drop(std::io::stderr().write_all(said));
-    }
-    url.map(|url| url.parse().unwrap())
-}
-
 /// A database that goes with the test.
-pub(super) struct Own {
-    options: PgConnectOptions,
+struct Own {
+    server: String,
     name: String,
 }
 
-static NUMBER: AtomicU32 = AtomicU32::new(0);
-
-/// The server has 100 connections, and each database may use more than ten.
-static ROOM: Semaphore = Semaphore::const_new(4);
-
-/// The migrated database that the others are copies of.
-static TEMPLATE: OnceCell<String> = OnceCell::const_new();
-
-async fn make_database(options: &PgConnectOptions, template: Option<&str>) -> String {
-    let name = format!("crossfoot_test_{}_{}", std::process::id(), NUMBER.fetch_add(1, Ordering::Relaxed));
-    let mut connection = options.connect().await.unwrap();
-    let of = template.map(|template| format!(" TEMPLATE {template}")).unwrap_or_default();
-    connection.execute(AssertSqlSafe(format!("CREATE DATABASE {name}{of}"))).await.unwrap();
-    connection.close().await.unwrap();
-    name
-}
-
 impl Own {
-    pub(super) async fn make(options: &PgConnectOptions) -> Self {
-        Self { options: options.clone(), name: make_database(options, None).await }
+    fn url(&self) -> String {
+        let (server, _) = self.server.rsplit_once('/').unwrap();
+        format!("{server}/{}", self.name)
     }
 
-    pub(super) fn settings(&self) -> PostgresSettings {
-        let url = self.options.clone().database(&self.name).to_url_lossy().to_string();
-        PostgresSettings { max_connections: Some(8), ..PostgresSettings::of_url(&url) }
-    }
-
-    pub(super) async fn connect(&self) -> PgConnection {
-        self.options.clone().database(&self.name).connect().await.unwrap()
+    fn settings(&self) -> PostgresSettings {
+        PostgresSettings { max_connections: Some(8), ..PostgresSettings::of_url(&self.url()) }
     }
 }
 
 impl Drop for Own {
     fn drop(&mut self) {
-        let (options, name) = (self.options.clone(), self.name.clone());
-        // A thread of its own: the test's runtime may be on its way out.
+        // Dropping waits for a checkpoint; a server that is the tests' own goes as a whole.
+        if std::env::var_os("CROSSFOOT_TEST_PRIVATE").is_some() {
+            return;
+        }
+        let (server, name) = (self.server.clone(), self.name.clone());
+        // The test's own runtime may be at its end.
         let dropped = std::thread::spawn(move || {
             let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
             runtime.block_on(async {
-                let mut connection = options.connect().await.unwrap();
-                let drop = AssertSqlSafe(format!("DROP DATABASE IF EXISTS {name} WITH (FORCE)"));
-                connection.execute(drop).await.unwrap();
+                if let Ok(mut connection) = PgConnection::connect(&server).await {
+                    let sql = format!("DROP DATABASE IF EXISTS {name} WITH (FORCE)");
+                    drop(connection.execute(AssertSqlSafe(sql)).await);
+                }
             });
         });
         drop(dropped.join());
@@ -86,18 +53,17 @@ impl Drop for Own {
 #[async_trait]
 impl Database for Own {
     async fn execute(&self, sql: &str) -> Result<(), String> {
-        let mut connection = self.connect().await;
+        let mut connection = PgConnection::connect(&self.url()).await.map_err(|error| error.to_string())?;
         let done = connection.execute(AssertSqlSafe(sql.to_owned())).await;
         done.map(drop).map_err(|error| error.to_string())
     }
 
     async fn count(&self, sql: &str) -> Result<u64, String> {
-        let mut connection = self.connect().await;
-        let row = sqlx::query(AssertSqlSafe(format!("SELECT ({sql})::bigint AS n")))
-            .fetch_one(&mut connection)
-            .await
-            .map_err(|error| error.to_string())?;
-        Ok(row.get::<i64, _>("n").unsigned_abs())
+        let mut connection = PgConnection::connect(&self.url()).await.map_err(|error| error.to_string())?;
+        let row =
+            connection.fetch_one(AssertSqlSafe(sql.to_owned())).await.map_err(|error| error.to_string())?;
+        let count: i64 = row.try_get(0).map_err(|error| error.to_string())?;
+        u64::try_from(count).map_err(|error| error.to_string())
     }
 
     async fn open(&self) -> Result<Arc<dyn Store>, StoreError> {
@@ -105,24 +71,37 @@ impl Database for Own {
     }
 }
 
+fn server() -> Option<String> {
+    std::env::var("CROSSFOOT_TEST_POSTGRES").ok().filter(|url| !url.is_empty())
+}
+
+/// Whether there is a server; said aloud where there is none.
+fn available() -> bool {
+    if server().is_some() {
+        return true;
+    }
+    assert!(
+        std::env::var_os("CROSSFOOT_INSIST").is_none(),
+        "CROSSFOOT_TEST_POSTGRES must say where a server is"
+    );
+    // Past the test runner, which keeps what passing tests print to itself.
+    drop(std::io::stderr().write_all(b"SKIPPED: CROSSFOOT_TEST_POSTGRES names no server\n"));
+    false
+}
+
+async fn own() -> Own {
+    static NUMBER: AtomicU32 = AtomicU32::new(0);
+    let server = server().unwrap();
+    let name = format!("cf_store_{}_{}", std::process::id(), NUMBER.fetch_add(1, Ordering::Relaxed));
+    let mut connection = PgConnection::connect(&server).await.unwrap();
+    connection.execute(AssertSqlSafe(format!("CREATE DATABASE {name}"))).await.unwrap();
+    Own { server, name }
+}
+
 async fn make() -> Subject {
-    let options = server().unwrap();
-    let template = TEMPLATE
-        .get_or_init(async || {
-            let name = make_database(&options, None).await;
-            let url = options.clone().database(&name).to_url_lossy().to_string();
-            PostgresStore::open(&PostgresSettings::of_url(&url)).await.unwrap().pool.close().await;
-            name
-        })
-        .await;
-    let own = Own { name: make_database(&options, Some(template)).await, options };
+    let own = own().await;
     let store = own.open().await.unwrap();
     Subject { store, database: Box::new(own), foreign: None }
 }
 
-async fn ready() -> Option<SemaphorePermit<'static>> {
-    server()?;
-    Some(ROOM.acquire().await.unwrap())
-}
-
-store_conformance!(make, ready);
+store_conformance!(make, available);

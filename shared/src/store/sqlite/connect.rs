@@ -24,8 +24,10 @@ const BUSY: Duration = Duration::from_secs(60);
 /// Memory for pages and sorting, for each connection: 16 MiB. Beyond it SQLite spills to temporary files.
 const CACHE_KIB: i64 = 16 << 10;
 
-const LEDGER: &str = include_str!("0001_ledger.sql");
-const SCHEMA_VERSION: i64 = 1;
+/// Every version of the schema, in order. What was released is never changed: a new version is added.
+const MIGRATIONS: [(i64, &str, &str); 2] =
+    [(1, "ledger", include_str!("0001_ledger.sql")), (2, "fleet", include_str!("0002_fleet.sql"))];
+const SCHEMA_VERSION: i64 = MIGRATIONS[MIGRATIONS.len() - 1].0;
 
 /// An embedded store: one SQLite file.
 #[derive(Clone)]
@@ -119,9 +121,11 @@ impl SqliteStore {
 }
 
 async fn migrate(connection: &mut SqliteConnection) -> Result<(), MigrateError> {
-    let sql = sqlx::SqlSafeStr::into_sql_str(LEDGER);
-    let ledger = Migration::new(SCHEMA_VERSION, "ledger".into(), MigrationType::Simple, sql, false);
-    let mut migrator = Migrator::with_migrations(vec![ledger]);
+    let migrations = MIGRATIONS.map(|(version, name, sql)| {
+        let sql = sqlx::SqlSafeStr::into_sql_str(sql);
+        Migration::new(version, name.into(), MigrationType::Simple, sql, false)
+    });
+    let mut migrator = Migrator::with_migrations(migrations.into());
     migrator.dangerous_set_table_name("crossfoot_schema");
     migrator.run_direct(None, connection, false).await
 }

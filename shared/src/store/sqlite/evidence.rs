@@ -351,6 +351,8 @@ impl SqliteStore {
         }
         self.write(move |transaction| {
             hold_fence(transaction, fence)?;
+            // What was found in them is no record of the run's: it is not counted.
+            transaction.execute("DELETE FROM crossfoot_readback WHERE run_id = ?1", [&run_id])?;
             transaction.execute("UPDATE crossfoot_run SET purged = 1 WHERE run_id = ?1", [&run_id])?;
             append(transaction, log)?;
             Ok(())

@@ -41,7 +41,7 @@ fn optional_parsed<T: std::str::FromStr>(row: &SqliteRow, column: &str) -> Resul
     text.map(|text| text.parse().map_err(|_| damaged(format!("{column} is `{text}`")))).transpose()
 }
 
-fn run_from(row: &SqliteRow) -> Result<Run, StoreError> {
+pub(super) fn run_from(row: &SqliteRow) -> Result<Run, StoreError> {
     let split = match optional_unsigned(row, "split_chunks")? {
         None => None,
         Some(chunks) => Some(SplitTotals {
@@ -67,6 +67,8 @@ fn run_from(row: &SqliteRow) -> Result<Run, StoreError> {
         chunk_records: unsigned(row, "chunk_records")?,
         again: row.try_get("again")?,
         pause_after_staged: row.try_get("pause_after_staged")?,
+        submitted: row.try_get("submitted")?,
+        parked: row.try_get("parked")?,
         actor: row.try_get("actor")?,
         opened_at_ms: row.try_get("opened_at_ms")?,
         ended_at_ms: row.try_get("ended_at_ms")?,
@@ -140,8 +142,8 @@ impl SqliteStore {
             )?;
             transaction.execute(
                 "INSERT INTO crossfoot_run (run_id, job, job_digest, state, source, source_bytes, source_sha256, declared,
-                 chunk_bytes, chunk_records, again, pause_after_staged, actor, opened_at_ms)
-                 VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14)",
+                 chunk_bytes, chunk_records, again, pause_after_staged, submitted, actor, opened_at_ms)
+                 VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15)",
                 params![
                     new.run_id.to_string(),
                     new.job,
@@ -155,6 +157,7 @@ impl SqliteStore {
                     new.chunk_records,
                     new.again,
                     new.pause_after_staged,
+                    new.submitted,
                     new.actor,
                     new.now_ms,
                 ],
@@ -382,39 +385,10 @@ impl SqliteStore {
         })
     }
 
-    pub(super) async fn mark_set_aside(
-        &self,
-        fence: Fence,
-        chunk_no: ChunkNo,
-        reason: String,
-    ) -> Result<(), StoreError> {
-        self.write(move |transaction| {
-            hold_fence(transaction, fence)?;
-            transaction.execute(
-                "UPDATE crossfoot_chunk SET state = 'set-aside', reason = ?3 WHERE run_id = ?1 AND chunk_no = ?2 AND state = 'split'",
-                params![fence.run_id.to_string(), chunk_no.0, reason],
-            )?;
-            Ok(())
-        })
-        .await
-    }
-
-    pub(super) async fn unset_aside(&self, fence: Fence) -> Result<u64, StoreError> {
-        self.write(move |transaction| {
-            hold_fence(transaction, fence)?;
-            let changed = transaction.execute(
-                "UPDATE crossfoot_chunk SET state = 'split', reason = NULL WHERE run_id = ?1 AND state = 'set-aside'",
-                [fence.run_id.to_string()],
-            )?;
-            Ok(changed as u64)
-        })
-        .await
-    }
-
     pub(super) async fn insert_worker(&self, worker: NewWorker) -> Result<WorkerId, StoreError> {
         self.write(move |transaction| {
             let id = transaction.query_row(
-                "INSERT INTO crossfoot_worker (name, role, host, pid, version, started_at_ms) VALUES (?1, ?2, ?3, ?4, ?5, ?6)
+                "INSERT INTO crossfoot_worker (name, role, host, pid, version, started_at_ms, seen_at_ms) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?6)
                  RETURNING worker_id",
                 params![worker.name, worker.role.name(), worker.host, worker.pid, worker.version, worker.now_ms],
                 |row| row.get(0),
@@ -455,7 +429,7 @@ impl SqliteStore {
     }
 }
 
-fn chunk_from(row: &SqliteRow) -> Result<ChunkRow, StoreError> {
+pub(super) fn chunk_from(row: &SqliteRow) -> Result<ChunkRow, StoreError> {
     let sha256: Vec<u8> = row.try_get("sha256")?;
     let chunk_no = unsigned(row, "chunk_no")?;
     let cut = ChunkCut {

@@ -3,6 +3,7 @@
 mod balance;
 mod connect;
 mod evidence;
+mod fleet;
 mod ledger;
 mod promotion;
 mod rows;
@@ -17,7 +18,7 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use domain::check::CheckResult;
-use domain::counts::WorkerShare;
+use domain::counts::{Role, WorkerShare};
 use domain::event::{Entry as LogEntry, Event};
 use domain::finding::Finding;
 use domain::fingerprint::Hash;
@@ -33,7 +34,7 @@ pub use tables::ddl;
 
 use super::model::{
     ChunkCut, ChunkRange, ChunkRow, CommitOutcome, KeyCounts, NewRun, NewWorker, RejectRow, Reported, Run,
-    SplitTotals,
+    SplitTotals, Started, WorkerRow,
 };
 use super::{Blocks, Fence, Lease, Progress, Promotion, Store, StoreError};
 use crate::job::Job;
@@ -130,8 +131,26 @@ impl Store for SqliteStore {
         self.fetch_progress(run_id).await
     }
 
-    async fn set_aside(&self, fence: Fence, chunk_no: ChunkNo, reason: &str) -> Result<(), StoreError> {
-        self.mark_set_aside(fence, chunk_no, reason.to_owned()).await
+    async fn start_chunk(
+        &self,
+        run_id: RunId,
+        chunk_no: ChunkNo,
+        role: Role,
+        worker: WorkerId,
+    ) -> Result<Started, StoreError> {
+        self.charge_start(run_id, chunk_no, role, worker).await
+    }
+
+    async fn forgive_start(&self, run_id: RunId, chunk_no: ChunkNo, role: Role) -> Result<(), StoreError> {
+        self.uncharge_start(run_id, chunk_no, role).await
+    }
+
+    async fn set_aside(&self, run_id: RunId, chunk_no: ChunkNo, reason: &str) -> Result<(), StoreError> {
+        self.mark_set_aside(run_id, chunk_no, reason.to_owned()).await
+    }
+
+    async fn chunks_aside(&self, run_id: RunId, limit: u32) -> Result<Vec<ChunkRow>, StoreError> {
+        self.fetch_chunks_aside(run_id, limit).await
     }
 
     async fn put_back(&self, fence: Fence) -> Result<u64, StoreError> {
@@ -153,6 +172,62 @@ impl Store for SqliteStore {
 
     async fn keep_reports(&self, run_id: RunId, reports: &[Reported]) -> Result<(), StoreError> {
         self.upsert_reports(run_id, reports.to_vec()).await
+    }
+
+    async fn unreported(&self, run_id: RunId) -> Result<u64, StoreError> {
+        self.count_unreported(run_id).await
+    }
+
+    async fn beat(&self, workers: &[WorkerId], now_ms: i64) -> Result<(), StoreError> {
+        self.touch_workers(workers.to_vec(), now_ms, false).await
+    }
+
+    async fn retire(&self, workers: &[WorkerId], now_ms: i64) -> Result<(), StoreError> {
+        self.touch_workers(workers.to_vec(), now_ms, true).await
+    }
+
+    async fn fleet(&self, since_ms: i64) -> Result<Vec<WorkerRow>, StoreError> {
+        self.fetch_fleet(since_ms).await
+    }
+
+    async fn claim_service(&self, lease: &Lease, now_ms: i64) -> Result<Option<Lease>, StoreError> {
+        self.take_service(lease.clone(), now_ms).await
+    }
+
+    async fn leave_service(&self, owner: &str) -> Result<(), StoreError> {
+        self.drop_service(owner.to_owned()).await
+    }
+
+    async fn waiting_runs(&self, now_ms: i64, limit: u32) -> Result<Vec<Run>, StoreError> {
+        self.fetch_waiting(now_ms, limit).await
+    }
+
+    async fn park(&self, fence: Fence, why: Option<&str>) -> Result<(), StoreError> {
+        self.set_parked(fence, why.map(str::to_owned)).await
+    }
+
+    async fn keep_readback(
+        &self,
+        run_id: RunId,
+        pass: u64,
+        first: u64,
+        found: &[u8],
+    ) -> Result<(), StoreError> {
+        self.insert_readback(run_id, pass, first, found.to_vec()).await
+    }
+
+    async fn readbacks(
+        &self,
+        run_id: RunId,
+        pass: u64,
+        from: u64,
+        limit: u32,
+    ) -> Result<Vec<(u64, Vec<u8>)>, StoreError> {
+        self.fetch_readbacks(run_id, pass, from, limit).await
+    }
+
+    async fn clear_readbacks(&self, fence: Fence) -> Result<(), StoreError> {
+        self.drop_readbacks(fence).await
     }
 
     async fn worker_shares(&self, run_id: RunId, layout: &Layout) -> Result<Vec<WorkerShare>, StoreError> {

@@ -1,0 +1,128 @@
+//! `worker` and `coordinator`: the long-lived processes of a fleet.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use coordinator::service::Service;
+use domain::counts::Role;
+use domain::ids::RunId;
+use shared::clock::SystemClock;
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+use worker::{Identity, Jobs, Registered, Surroundings};
+
+use super::run::signal;
+use crate::args::{Global, Serve, Worker, WorkerRole};
+use crate::outcome::{Done, Failure, chain};
+use crate::output::remark;
+use crate::wiring;
+
+/// How long a worker that ended by itself is waited with before it is started anew.
+const RESTART: Duration = Duration::from_secs(2);
+
+/// `crossfoot worker`.
+pub(crate) async fn worker(global: &Global, args: &Worker) -> Result<Done, Failure> {
+    let settings = wiring::settings(global, None)?;
+    wiring::require_broker(&settings)?;
+    let store = wiring::store(&settings, true).await?;
+    let broker = wiring::broker(&settings).await?;
+    let with = Surroundings {
+        broker,
+        store,
+        clock: Arc::new(SystemClock),
+        stop: CancellationToken::new(),
+        registered: Registered::default(),
+        dies_at_chunk: settings.fleet.dies_at_chunk,
+    };
+    let host = wiring::host();
+    let (jobs, tasks) = (Arc::new(Jobs::default()), TaskTracker::new());
+    let mut roles = args.role.clone();
+    roles.dedup();
+    let mut count = 0;
+    for role in roles {
+        let (role, default) = match role {
+            WorkerRole::Processor => (Role::Processor, wiring::cores()),
+            WorkerRole::Writer => (Role::Writer, 2),
+        };
+        let slots = args.slots.map_or(default, usize::from);
+        count += slots;
+        for slot in 1..=slots {
+            let name = match &args.name {
+                Some(name) if slots == 1 && args.role.len() == 1 => name.clone(),
+                Some(name) => format!("{name}-{}-{slot}", role.name()),
+                None => format!("{}-{slot}", role.name()),
+            };
+            let identity = Identity { name, host: host.clone() };
+            tasks.spawn(slot_of(with.clone(), role, identity, Arc::clone(&jobs)));
+        }
+    }
+    tasks.spawn({
+        let with = with.clone();
+        async move { with.give_signs_of_life().await }
+    });
+    tasks.close();
+    remark(&format!("{count} workers on {host} serve; SIGTERM or Ctrl-C stops them"));
+    signal().await;
+    remark("stopping: what was started is finished, what was not is returned; once more to stop at once");
+    with.stop.cancel();
+    let drained = async {
+        tokio::select! {
+            () = tasks.wait() => true,
+            () = tokio::time::sleep(Duration::from_secs(args.drain_seconds)) => false,
+            _ = signal() => false,
+        }
+    };
+    let is_drained = drained.await;
+    with.broker.close().await;
+    if is_drained {
+        return Ok(Done::Well);
+    }
+    Err(Failure::unfinished(
+        "not everything in hand was finished in time; nothing is lost: other workers are given it",
+    ))
+}
+
+/// One worker, started anew when it ends by itself.
+async fn slot_of(with: Surroundings, role: Role, identity: Identity, jobs: Arc<Jobs>) {
+    while !with.stop.is_cancelled() {
+        let ended = match role {
+            Role::Processor => {
+                worker::processor::run(&with, &identity, &jobs).await.map_err(|error| chain(&error))
+            }
+            Role::Writer => worker::writer::run(&with, &identity, &jobs).await.map_err(|error| chain(&error)),
+        };
+        if let Err(error) = ended {
+            tracing::error!(%error, worker = identity.name, "a worker ended, and is started anew");
+            tokio::select! {
+                () = with.stop.cancelled() => {}
+                () = tokio::time::sleep(RESTART) => {}
+            }
+        }
+    }
+}
+
+/// `crossfoot coordinator`.
+pub(crate) async fn coordinator(global: &Global, args: &Serve) -> Result<Done, Failure> {
+    let settings = wiring::settings(global, None)?;
+    wiring::require_broker(&settings)?;
+    let store = wiring::store(&settings, true).await?;
+    let (coordinator, _watcher) = wiring::coordinator(&settings, &store).await?;
+    let (stop, broker) = (coordinator.stop.clone(), Arc::clone(&coordinator.broker));
+    let service = Service { coordinator, runs_max: usize::from(args.runs), told: tell };
+    remark("the coordinator serves; SIGTERM or Ctrl-C stops it, and its runs go on where they stopped");
+    let stopper = tokio::spawn(async move {
+        signal().await;
+        stop.cancel();
+        signal().await;
+        std::process::exit(3);
+    });
+    let served = service.run().await;
+    stopper.abort();
+    broker.close().await;
+    served?;
+    Ok(Done::Well)
+}
+
+fn tell(run_id: RunId, what: &str) {
+    remark(&format!("run {run_id}: {what}"));
+}

@@ -1,0 +1,25 @@
+//! The fleet as its users run it: coordinator, processors and writers in processes of their own, on RabbitMQ and
+//! PostgreSQL; killed, restarted, doubled, poisoned.
+//!
+//! `CROSSFOOT_TEST_AMQP` and `CROSSFOOT_TEST_POSTGRES` say where the servers are (`./test` sets them). Without them the
+//! tests say so and pass, unless `CROSSFOOT_INSIST` is set. Tests that restart servers start their own.
+
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::print_stderr,
+    reason = "a test stops at the first surprise"
+)]
+
+#[allow(dead_code, reason = "shared with the other tests of the binary")]
+#[path = "cli/desk.rs"]
+mod desk;
+
+mod fleet {
+    mod killed;
+    mod refused;
+    mod restarted;
+    mod servers;
+    mod shared_out;
+    mod together;
+}

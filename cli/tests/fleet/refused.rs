@@ -1,0 +1,56 @@
+//! What cannot work says why, and what to do.
+
+use crate::desk::{Desk, postings};
+use crate::fleet::servers::{Fleet, servers};
+
+#[test]
+fn a_worker_or_a_coordinator_without_a_broker_is_refused() {
+    let desk = Desk::with(postings(10));
+    for line in [&["worker", "--role", "writer"][..], &["coordinator"][..]] {
+        desk.run(line).exits(2).says(&["memory:", "amqp://"]);
+    }
+    desk.run(&["run", "job.toml", "--source", "in.csv", "--broker", "http://x"])
+        .exits(2)
+        .says(&["amqp://HOST"]);
+}
+
+#[test]
+fn servers_that_do_not_let_us_in_are_named_with_the_reason() {
+    let Some(servers) = servers() else { return };
+    let fleet = Fleet::new(servers, postings(10));
+    let host = fleet.servers.amqp.rsplit_once('@').unwrap().1.split('/').next().unwrap().to_owned();
+    let cases = [
+        (format!("amqp://guest:wrong-secret@{host}/%2f"), "password"),
+        (format!("amqp://guest:guest@{host}/nowhere"), "virtual host"),
+        ("amqp://guest:guest@127.0.0.1:1/%2f".into(), "cannot be reached"),
+    ];
+    for (url, words) in cases {
+        let ended = fleet
+            .start_with(&["run", "job.toml", "--source", "in.csv"], &[("CROSSFOOT__BROKER__URL", &url)])
+            .end();
+        assert!(!ended.err.contains("wrong-secret"), "{}", ended.err);
+        ended.exits(3).says(&[words]);
+    }
+    let (server, _) = fleet.servers.postgres.rsplit_once('/').unwrap();
+    let server = server.rsplit_once('@').unwrap().1;
+    let cases = [
+        (format!("postgres://crossfoot:wrong-secret@{server}/postgres"), "password"),
+        (
+            format!(
+                "postgres://{}/no_such_database",
+                fleet.servers.postgres.split("://").nth(1).unwrap().rsplit_once('/').unwrap().0
+            ),
+            "no_such_database",
+        ),
+        ("postgres://crossfoot:x@127.0.0.1:1/postgres".into(), "refused"),
+    ];
+    for (url, words) in cases {
+        let ended = fleet
+            .start_with(&["run", "job.toml", "--source", "in.csv"], &[("CROSSFOOT__STORE__URL", &url)])
+            .end();
+        assert!(!ended.err.contains("wrong-secret"), "{}", ended.err);
+        ended.exits(3).says(&[words]);
+    }
+    let bad = [("CROSSFOOT__BROKER__URL", "amqp://guest:guest@127.0.0.1:1/%2f")];
+    fleet.start_with(&["doctor"], &bad).end().exits(3).prints(&["✗", "cannot be reached"]);
+}

@@ -1,0 +1,168 @@
+//! Ranges of committed chunks, handed out to be read back while loading goes on.
+//!
+//! A range is closed when the chunks up to its end are committed without a gap and are enough for a worker's while.
+//! The last one has no end: whatever staging holds behind the source's last chunk is found by it.
+
+use std::collections::BTreeMap;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use domain::ids::RunId;
+use shared::broker::{Broker, BrokerError, Queue};
+use shared::job::Job;
+use shared::store::model::ChunkRange;
+use shared::wire::{Range, codec};
+
+use crate::load::LoadError;
+
+/// A range is closed at so many chunks, so that what is found of it fits a message by far.
+const CHUNKS_MAX: u64 = 512;
+
+/// A range is closed at so many bytes of chunks: enough to be worth its round trip, little enough to share.
+const BYTES_MIN: usize = 4 << 20;
+
+/// How often a message whose confirmation did not come is published again.
+const PUBLISH_ATTEMPTS: u32 = 5;
+
+/// The ranges of one pass of verification.
+#[derive(Debug)]
+pub struct Ranges {
+    /// What is found is kept under this number.
+    pub pass: u64,
+    inside: Mutex<Inside>,
+}
+
+#[derive(Debug, Default)]
+struct Inside {
+    /// Committed, but a chunk before them is not: number and bytes.
+    ahead: BTreeMap<u64, usize>,
+    /// Every chunk before this one is committed.
+    low: u64,
+    /// Where the range begins that is open.
+    first: u64,
+    /// Bytes of the chunks in it.
+    bytes: usize,
+    closed: Vec<ChunkRange>,
+}
+
+impl Ranges {
+    /// Nothing is committed yet.
+    #[must_use]
+    pub fn new(pass: u64) -> Self {
+        Self { pass, inside: Mutex::default() }
+    }
+
+    /// The same ranges for another pass.
+    #[must_use]
+    pub fn once_more(&self, pass: u64) -> Self {
+        let closed = self.inside().closed.clone();
+        Self { pass, inside: Mutex::new(Inside { closed, ..Inside::default() }) }
+    }
+
+    fn inside(&self) -> MutexGuard<'_, Inside> {
+        self.inside.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Notes that a chunk is committed; the range that it completes, if it completes one.
+    pub fn committed(&self, chunk_no: u64, bytes: usize) -> Option<ChunkRange> {
+        let mut inside = self.inside();
+        inside.ahead.insert(chunk_no, bytes);
+        let mut low = inside.low;
+        while let Some(bytes) = inside.ahead.remove(&low) {
+            low += 1;
+            inside.low = low;
+            inside.bytes += bytes;
+            if inside.bytes >= BYTES_MIN || low - inside.first >= CHUNKS_MAX {
+                // At most one range is completed: when a gap closes, what lies ahead is in the next.
+                let range = ChunkRange { first: inside.first, end: low };
+                inside.closed.push(range);
+                (inside.first, inside.bytes) = (low, 0);
+                return Some(range);
+            }
+        }
+        None
+    }
+
+    /// The ranges that are left when `chunks` chunks are committed: the last one without an end.
+    pub fn rest(&self, chunks: u64) -> Vec<ChunkRange> {
+        let mut inside = self.inside();
+        let mut rest = Vec::new();
+        while chunks.saturating_sub(inside.first) > CHUNKS_MAX {
+            let range = ChunkRange { first: inside.first, end: inside.first + CHUNKS_MAX };
+            rest.push(range);
+            inside.first = range.end;
+        }
+        rest.push(ChunkRange { first: inside.first, ..ChunkRange::ALL });
+        inside.closed.extend(&rest);
+        rest
+    }
+
+    /// Every range that was closed, in order.
+    #[must_use]
+    pub fn closed(&self) -> Vec<ChunkRange> {
+        self.inside().closed.clone()
+    }
+
+    /// Hands a range out to the workers.
+    ///
+    /// # Errors
+    /// [`LoadError`] when the broker does not take it.
+    pub async fn hand_out(
+        &self,
+        broker: &dyn Broker,
+        run_id: RunId,
+        job: &Job,
+        range: ChunkRange,
+    ) -> Result<(), LoadError> {
+        let body = codec::encode(&Range {
+            run_id: run_id.to_bytes(),
+            job_digest: job.digest.0,
+            pass: self.pass,
+            first: range.first,
+            end: range.end,
+        })?;
+        let mut attempt = 1;
+        loop {
+            match broker.publish(Queue::Ranges, body.clone()).await {
+                Err(BrokerError::Unconfirmed { .. }) if attempt < PUBLISH_ATTEMPTS => attempt += 1,
+                outcome => return Ok(outcome?),
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn pairs(ranges: &[ChunkRange]) -> Vec<(u64, u64)> {
+        ranges.iter().map(|range| (range.first, range.end)).collect()
+    }
+
+    #[test]
+    fn ranges_are_closed_in_order_and_tile_everything() {
+        let ranges = Ranges::new(1);
+        let half = BYTES_MIN / 2;
+        assert_eq!(ranges.committed(1, half), None, "chunk 0 is missing");
+        assert_eq!(ranges.committed(2, half), None);
+        let closed = ranges.committed(0, half).unwrap();
+        assert_eq!((closed.first, closed.end), (0, 2));
+        assert_eq!(ranges.committed(3, 1).map(|range| (range.first, range.end)), None);
+        ranges.rest(4);
+        assert_eq!(pairs(&ranges.closed()), [(0, 2), (2, ChunkRange::ALL.end)]);
+        assert_eq!(pairs(&ranges.once_more(2).closed()), pairs(&ranges.closed()));
+    }
+
+    #[test]
+    fn tiny_chunks_are_counted_and_an_empty_run_has_one_range() {
+        let ranges = Ranges::new(1);
+        let closed: Vec<_> = (0..1200).filter_map(|no| ranges.committed(no, 1)).collect();
+        assert_eq!(pairs(&closed), [(0, 512), (512, 1024)]);
+        ranges.rest(1200);
+        assert_eq!(ranges.closed().len(), 3);
+        let untouched = Ranges::new(1);
+        untouched.rest(1200);
+        assert_eq!(pairs(&untouched.closed()), [(0, 512), (512, 1024), (1024, ChunkRange::ALL.end)]);
+        let empty = Ranges::new(1);
+        assert_eq!(pairs(&empty.rest(0)), [(0, ChunkRange::ALL.end)]);
+    }
+}

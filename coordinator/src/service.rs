@@ -1,0 +1,225 @@
+//! The coordinator as a service: takes up submitted runs, several at a time, and drives each to its verdict.
+//!
+//! Of several coordinators one is the service; the others stand by, and the next of them takes over when its lease
+//! ends. That keeps them out of each other's way, no more: each run has a lease and a fence of its own, and it is
+//! these that keep two from changing one run.
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use domain::ids::RunId;
+use serde_json::json;
+use shared::store::model::Run;
+use shared::store::{Lease, StoreError};
+use tokio::sync::watch;
+use tokio_util::task::TaskTracker;
+
+use crate::progress::Snapshot;
+use crate::run::{Coordinator, Drive, Ending, RunError};
+
+/// How often the place of the service is claimed, or looked at.
+const CLAIM: Duration = Duration::from_secs(3);
+
+/// How often runs that wait are looked for.
+const POLL: Duration = Duration::from_millis(500);
+
+/// How long a run that failed by no fault of its own is left alone, at first; it doubles.
+const PAUSE_MIN: Duration = Duration::from_secs(1);
+
+/// The longest such pause.
+const PAUSE_MAX: Duration = Duration::from_secs(60);
+
+/// A coordinator that drives what is submitted.
+pub struct Service {
+    /// What drives.
+    pub coordinator: Coordinator,
+    /// At most so many runs at a time.
+    pub runs_max: usize,
+    /// Told how each run ended, or why it did not.
+    pub told: fn(RunId, &str),
+}
+
+/// What the service knows of a run between its drives.
+#[derive(Debug, Clone, Copy)]
+struct Memory {
+    is_driven: bool,
+    pause: Duration,
+    not_before: tokio::time::Instant,
+}
+
+type Memories = Arc<Mutex<HashMap<RunId, Memory>>>;
+
+fn lock(memories: &Memories) -> MutexGuard<'_, HashMap<RunId, Memory>> {
+    memories.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+impl Service {
+    /// Serves until the coordinator is told to stop; then lets go of its runs and of its place.
+    ///
+    /// # Errors
+    /// [`StoreError`] that does not heal by itself.
+    pub async fn run(&self) -> Result<(), StoreError> {
+        let owner = self.coordinator.owner();
+        let (memories, tasks) = (Memories::default(), TaskTracker::new());
+        let ended = self.serve(&owner, &memories, &tasks).await;
+        tasks.close();
+        tasks.wait().await;
+        match self.coordinator.store.leave_service(&owner).await {
+            Err(error) if !error.is_transient() => ended.and(Err(error)),
+            _ => ended,
+        }
+    }
+
+    async fn serve(&self, owner: &str, memories: &Memories, tasks: &TaskTracker) -> Result<(), StoreError> {
+        let stop = &self.coordinator.stop;
+        let mut stands_by = None;
+        let mut claimed: Option<tokio::time::Instant> = None;
+        loop {
+            if claimed.is_none_or(|at| at.elapsed() >= CLAIM) {
+                let held = self.claim(owner).await?;
+                if held.is_none() && claimed.is_none() {
+                    tracing::info!(%owner, "this coordinator is the service");
+                }
+                if held.is_some() && stands_by != held {
+                    let by = held.as_ref().map_or("", |held| held.owner.as_str());
+                    tracing::info!(service = by, "another coordinator is the service; this one stands by");
+                }
+                claimed = held.is_none().then(tokio::time::Instant::now);
+                stands_by = held;
+            }
+            if claimed.is_some() {
+                self.take_up_waiting(memories, tasks).await?;
+            }
+            tokio::select! {
+                () = stop.cancelled() => return Ok(()),
+                () = tokio::time::sleep(POLL) => {}
+            }
+        }
+    }
+
+    /// `None`: this coordinator is the service. While the store does not answer, nobody is.
+    async fn claim(&self, owner: &str) -> Result<Option<Lease>, StoreError> {
+        let now_ms = self.coordinator.clock.now_ms();
+        let lease = Lease { owner: owner.into(), until_ms: self.coordinator.lease_until() };
+        match self.coordinator.store.claim_service(&lease, now_ms).await {
+            Err(error) if error.is_transient() => {
+                tracing::warn!(%error, "the store does not answer; the service goes on when it does");
+                Ok(Some(Lease { owner: "nobody".into(), until_ms: now_ms }))
+            }
+            claimed => claimed,
+        }
+    }
+
+    async fn take_up_waiting(&self, memories: &Memories, tasks: &TaskTracker) -> Result<(), StoreError> {
+        let now_ms = self.coordinator.clock.now_ms();
+        let looked_at = u32::try_from(self.runs_max).unwrap_or(u32::MAX).saturating_mul(4);
+        let waiting = match self.coordinator.store.waiting_runs(now_ms, looked_at).await {
+            Err(error) if error.is_transient() => return Ok(()),
+            waiting => waiting?,
+        };
+        for run in waiting {
+            let mut known = lock(memories);
+            let driven = known.values().filter(|memory| memory.is_driven).count();
+            if driven >= self.runs_max {
+                return Ok(());
+            }
+            let now = tokio::time::Instant::now();
+            let memory = known.entry(run.run_id).or_insert(Memory {
+                is_driven: false,
+                pause: PAUSE_MIN,
+                not_before: now,
+            });
+            if memory.is_driven || now < memory.not_before {
+                continue;
+            }
+            memory.is_driven = true;
+            drop(known);
+            let one = self.one(run, Arc::clone(memories));
+            tasks.spawn(one);
+        }
+        Ok(())
+    }
+
+    /// Drives one run, as far as it goes.
+    fn one(&self, run: Run, memories: Memories) -> impl Future<Output = ()> + Send + 'static {
+        let mut coordinator = self.coordinator.clone();
+        // Each run has a view of its own.
+        coordinator.watch = watch::channel(Snapshot::default()).0;
+        let told = self.told;
+        async move {
+            let run_id = run.run_id;
+            tracing::info!(%run_id, job = run.job, "run taken up");
+            let ended = Box::pin(coordinator.drive(run_id, &Drive::default())).await;
+            let retries = match &ended {
+                Ok(ending) => {
+                    told(run_id, ended_as(*ending));
+                    false
+                }
+                Err(error) => {
+                    told(run_id, &error.to_string());
+                    coordinator.after_failure(run_id, error).await
+                }
+            };
+            let mut known = lock(&memories);
+            if retries {
+                if let Some(memory) = known.get_mut(&run_id) {
+                    memory.is_driven = false;
+                    memory.not_before = tokio::time::Instant::now() + memory.pause;
+                    memory.pause = (memory.pause * 2).min(PAUSE_MAX);
+                }
+            } else {
+                known.remove(&run_id);
+            }
+        }
+    }
+}
+
+const fn ended_as(ending: Ending) -> &'static str {
+    match ending {
+        Ending::Promoted => "reconciled and promoted",
+        Ending::NotReconciled => "not reconciled; nothing of it is in final",
+        Ending::Paused => "staging is proven; it waits for approval",
+        Ending::Cancelled => "cancelled",
+    }
+}
+
+impl Coordinator {
+    /// What is done about a run that could not be driven to its verdict: `true` leaves it to be taken up again.
+    async fn after_failure(&self, run_id: RunId, error: &RunError) -> bool {
+        if error.is_stop() || error.is_transient() {
+            return true;
+        }
+        if matches!(error, RunError::Store(StoreError::Fenced { .. } | StoreError::LeaseHeld { .. })) {
+            // Somebody else has it: whether it waits again is seen in the store.
+            return true;
+        }
+        match self.park(run_id, &error.to_string()).await {
+            Ok(()) => false,
+            Err(error) => {
+                tracing::error!(%run_id, %error, "a run that cannot go on could not be parked");
+                true
+            }
+        }
+    }
+
+    /// Leaves a run to an operator.
+    async fn park(&self, run_id: RunId, why: &str) -> Result<(), StoreError> {
+        let fence = self.take_up(run_id, false).await?;
+        self.store.park(fence, Some(why)).await?;
+        self.store.log(self.entry(run_id, "parked", &json!({ "reason": why }))).await?;
+        self.store.release(fence, 0).await
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_ending_is_said_in_words() {
+        for ending in [Ending::Promoted, Ending::NotReconciled, Ending::Paused, Ending::Cancelled] {
+            assert!(!ended_as(ending).is_empty());
+        }
+    }
+}

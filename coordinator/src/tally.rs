@@ -1,0 +1,189 @@
+//! The tally: what workers report is taken from the bus, kept in the ledger, and handed to whoever drives the run.
+//!
+//! A coordinator has one, however many runs it drives. Several coordinators share the queue of counts, so that a
+//! report may come to one that does not drive the run: it keeps it all the same, and the run's own coordinator finds
+//! what it waits for in the ledger. The bus is for speed and for the live view; nothing depends on it.
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use domain::counts::Role;
+use domain::ids::{ChunkNo, RunId, WorkerId};
+use shared::broker::{Broker, Delivery, Queue};
+use shared::store::model::Reported;
+use shared::store::{Store, StoreError};
+use shared::wire::{Counts, codec};
+use tokio::sync::mpsc;
+use tokio_util::sync::{CancellationToken, DropGuard};
+
+/// Reports are kept in groups of up to so many.
+const REPORTS_MAX: usize = 128;
+
+/// So many groups may wait for a run's driver; what comes beyond, it finds in the ledger.
+const GROUPS_MAX: usize = 256;
+
+/// How long the tally waits after the store failed it.
+const STORE_PAUSE: Duration = Duration::from_millis(500);
+
+/// One coordinator's tally.
+pub struct Tally {
+    broker: Arc<dyn Broker>,
+    store: Arc<dyn Store>,
+    inside: Mutex<Inside>,
+}
+
+#[derive(Default)]
+struct Inside {
+    drivers: HashMap<RunId, mpsc::Sender<Vec<Counts>>>,
+    /// Dropping it ends the task that takes reports from the bus.
+    pump: Option<DropGuard>,
+}
+
+/// What is reported of one run, as long as it is driven.
+pub struct Reports {
+    tally: Arc<Tally>,
+    groups: mpsc::Receiver<Vec<Counts>>,
+}
+
+impl Tally {
+    /// A tally that takes nothing from the bus yet.
+    #[must_use]
+    pub fn new(broker: Arc<dyn Broker>, store: Arc<dyn Store>) -> Arc<Self> {
+        Arc::new(Self { broker, store, inside: Mutex::default() })
+    }
+
+    fn inside(&self) -> MutexGuard<'_, Inside> {
+        self.inside.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// What is reported of `run_id` from now on. Reports are taken from the bus as long as somebody listens.
+    #[must_use]
+    pub fn listen(self: &Arc<Self>, run_id: RunId) -> Reports {
+        let (sender, groups) = mpsc::channel(GROUPS_MAX);
+        let mut inside = self.inside();
+        inside.drivers.insert(run_id, sender);
+        if inside.pump.is_none() {
+            let stop = CancellationToken::new();
+            let (tally, stopped) = (Arc::clone(self), stop.clone());
+            tokio::spawn(async move {
+                tokio::select! {
+                    () = stopped.cancelled() => {}
+                    () = tally.pump() => {
+                        // The broker is closed: whoever listens is told by the end of what it listens to.
+                        let mut inside = tally.inside();
+                        inside.drivers.clear();
+                        inside.pump = None;
+                    }
+                }
+            });
+            inside.pump = Some(stop.drop_guard());
+        }
+        drop(inside);
+        Reports { tally: Arc::clone(self), groups }
+    }
+
+    /// Takes reports from the bus until the broker is closed.
+    async fn pump(&self) {
+        let Ok(mut consumer) = self.broker.consume(Queue::Counts, REPORTS_MAX * 2).await else { return };
+        while let Some(first) = consumer.next().await {
+            let mut deliveries = vec![first];
+            // Whatever else is there already goes into the same transaction.
+            while deliveries.len() < REPORTS_MAX {
+                match tokio::time::timeout(Duration::ZERO, consumer.next()).await {
+                    Ok(Some(delivery)) => deliveries.push(delivery),
+                    _ => break,
+                }
+            }
+            self.take(deliveries).await;
+        }
+    }
+
+    async fn take(&self, deliveries: Vec<Delivery>) {
+        let mut good = Vec::with_capacity(deliveries.len());
+        let mut by_run: HashMap<RunId, Vec<Counts>> = HashMap::new();
+        for delivery in deliveries {
+            match codec::decode::<Counts>(&delivery.body) {
+                Ok(counts) => {
+                    by_run.entry(RunId::from_bytes(counts.run_id)).or_default().push(counts);
+                    good.push(delivery);
+                }
+                Err(error) => {
+                    tracing::error!(%error, "a message among the counts is refused");
+                    delivery.dead_letter(error.to_string()).await;
+                }
+            }
+        }
+        for (run_id, counts) in &by_run {
+            if let Err(error) = self.keep(*run_id, counts).await {
+                tracing::warn!(%run_id, %error, "reports could not be kept and will come again");
+                // Dropped, the deliveries return to their queue.
+                drop(good);
+                tokio::time::sleep(STORE_PAUSE).await;
+                return;
+            }
+        }
+        for delivery in good {
+            delivery.done().await;
+        }
+        for (run_id, counts) in by_run {
+            let driver = self.inside().drivers.get(&run_id).cloned();
+            if let Some(driver) = driver {
+                // A driver that does not keep up looks into the ledger.
+                let _ = driver.try_send(counts);
+            }
+        }
+    }
+
+    async fn keep(&self, run_id: RunId, counts: &[Counts]) -> Result<(), StoreError> {
+        let reports: Vec<_> = counts.iter().filter_map(reported).collect();
+        if reports.is_empty() {
+            return Ok(());
+        }
+        match self.store.keep_reports(run_id, &reports).await {
+            // Of a run that this store does not have: of no use to anybody.
+            Err(StoreError::NoSuchRun { .. }) => Ok(()),
+            kept => kept,
+        }
+    }
+}
+
+impl Reports {
+    /// The next group; `None` once the broker is closed.
+    pub async fn next(&mut self) -> Option<Vec<Counts>> {
+        self.groups.recv().await
+    }
+}
+
+impl Drop for Reports {
+    fn drop(&mut self) {
+        let mut inside = self.tally.inside();
+        // By what is closed, not by the run's id: another driver of the same run may have taken its place.
+        self.groups.close();
+        inside.drivers.retain(|_, driver| !driver.is_closed());
+        if inside.drivers.is_empty() {
+            inside.pump = None;
+        }
+    }
+}
+
+/// What the ledger keeps of a message; nothing of a failure, nor of a range that was read back.
+#[must_use]
+pub fn reported(counts: &Counts) -> Option<Reported> {
+    let role = match counts.role {
+        _ if counts.failure.is_some() => return None,
+        0 => Role::Processor,
+        1 => Role::Writer,
+        _ => return None,
+    };
+    Some(Reported {
+        chunk_no: ChunkNo(counts.chunk_no),
+        role,
+        worker: WorkerId(counts.worker),
+        records: counts.records,
+        accepted: counts.accepted,
+        rejected: counts.rejected,
+        bytes: counts.bytes,
+        busy_us: counts.busy_us,
+    })
+}

@@ -1,0 +1,116 @@
+//! What the first connect says when it does not come about, and what the doctor says.
+
+use super::*;
+
+async fn refusal(settings: RabbitSettings) -> BrokerError {
+    let error = soon(Rabbit::connect(settings)).await.err().expect("it connected");
+    let text = error.to_string();
+    assert!(!text.contains("guest:") && !text.contains("geheim"), "{text}");
+    assert!(!error.is_usage(), "{text}");
+    error
+}
+
+/// The address part of the server's URL.
+fn host() -> String {
+    let url = url();
+    url[url.find('@').unwrap() + 1..url.rfind('/').unwrap()].to_owned()
+}
+
+#[tokio::test]
+async fn a_wrong_password_is_told_from_a_missing_virtual_host() {
+    if !server_is_there() {
+        return;
+    }
+    let error = refusal(RabbitSettings { password: Some("geheim".into()), ..settings() }).await;
+    assert!(matches!(&error, BrokerError::LoginRefused { user, .. } if user == "guest"), "{error}");
+    let url = format!("amqp://guest:guest@{}/no%2fsuch", host());
+    let error = refusal(RabbitSettings { url, ..settings() }).await;
+    assert!(matches!(&error, BrokerError::NoSuchVhost { vhost, .. } if vhost == "no/such"), "{error}");
+}
+
+#[tokio::test]
+async fn nobody_there_is_told_at_once() {
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap();
+    drop(listener);
+    let error = refusal(RabbitSettings::new(format!("amqp://u:geheim@{address}"))).await;
+    assert!(matches!(error, BrokerError::Unreachable { .. }), "{error}");
+    let error = refusal(RabbitSettings::new("amqp://u:geheim@no-such-host.invalid")).await;
+    assert!(matches!(error, BrokerError::Unreachable { .. }), "{error}");
+}
+
+#[tokio::test]
+async fn a_server_that_says_nothing_is_given_up() {
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap();
+    let connect_timeout = Duration::from_millis(200);
+    let settings = RabbitSettings { connect_timeout, ..RabbitSettings::new(format!("amqp://{address}")) };
+    let silent = async {
+        let (mut stream, _) = listener.accept().await.unwrap();
+        // Until the other side is gone, which shows that nothing of it stays behind.
+        let mut sink = tokio::io::sink();
+        tokio::io::copy(&mut stream, &mut sink).await
+    };
+    let (error, _) = tokio::join!(refusal(settings), async { soon(silent).await });
+    assert!(error.to_string().contains("does not answer within 0.2 s"), "{error}");
+}
+
+#[tokio::test]
+async fn tls_to_a_server_without_it_is_a_tls_failure() {
+    if !server_is_there() {
+        return;
+    }
+    let url = format!("amqps://guest:guest@{}/", host());
+    let error = refusal(RabbitSettings { url, ..settings() }).await;
+    assert!(matches!(error, BrokerError::Tls { .. }), "{error}");
+}
+
+#[tokio::test]
+async fn a_queue_with_other_arguments_is_named_and_a_doctor_sees_it() {
+    if !server_is_there() {
+        return;
+    }
+    let ours = settings();
+    let _cleanup = Cleanup(ours.clone());
+    Rabbit::connect(ours.clone()).await.unwrap().close().await;
+    let theirs = RabbitSettings { delivery_limit: 7, ..ours.clone() };
+    let error = refusal(theirs.clone()).await;
+    let BrokerError::Differs { name, reason } = &error else { panic!("{error}") };
+    assert!(name.starts_with(&ours.prefix) && reason.contains("x-delivery-limit"), "{error}");
+    let findings = Rabbit::diagnose(&theirs).await;
+    let bad: Vec<_> = findings.iter().filter(|finding| finding.verdict == Verdict::Bad).collect();
+    assert_eq!(bad.len(), Queue::ALL.len() - 1, "{findings:#?}");
+}
+
+#[tokio::test]
+async fn a_doctor_finds_a_healthy_broker_healthy_and_changes_nothing() {
+    if !server_is_there() {
+        return;
+    }
+    let settings = settings();
+    let before = Rabbit::diagnose(&settings).await;
+    assert!(before.iter().all(|finding| finding.verdict == Verdict::Ok), "{before:#?}");
+    assert!(before[0].detail.starts_with("RabbitMQ "), "{before:#?}");
+    let absent = before.iter().filter(|finding| finding.detail.starts_with("does not exist yet")).count();
+    assert_eq!(absent, Queue::ALL.len(), "{before:#?}");
+
+    let _cleanup = Cleanup(settings.clone());
+    let broker = Rabbit::connect(settings.clone()).await.unwrap();
+    broker.publish(Queue::Batches, body(1)).await.unwrap();
+    broker.publish(Queue::DeadLetters, body(1)).await.unwrap();
+    broker.close().await;
+    let after = Rabbit::diagnose(&settings).await;
+    let warned: Vec<_> = after.iter().filter(|finding| finding.verdict != Verdict::Ok).collect();
+    assert_eq!(warned.len(), 2, "{after:#?}");
+    assert!(warned.iter().all(|finding| finding.verdict == Verdict::Warn && finding.advice.is_some()));
+    assert_eq!(after.len(), Queue::ALL.len() + 3);
+}
+
+#[tokio::test]
+async fn a_doctor_of_no_broker_says_so() {
+    let findings = Rabbit::diagnose(&RabbitSettings::new("amqp://u:geheim@127.0.0.1:1")).await;
+    assert_eq!(findings.last().unwrap().verdict, Verdict::Bad);
+    assert!(!format!("{findings:?}").contains("geheim"));
+    let findings = Rabbit::diagnose(&RabbitSettings::new("http://u:geheim@127.0.0.1:1")).await;
+    assert_eq!(findings[0].verdict, Verdict::Bad);
+}

@@ -1,0 +1,349 @@
+//! What the fleet asks of the ledger: starts charged, signs of life, the coordinator service, readbacks.
+
+use domain::counts::Role;
+use domain::ids::{ChunkNo, RunId, WorkerId};
+use domain::lifecycle::{ChunkState, RunState};
+use sqlx::postgres::{PgConnection, PgRow};
+use sqlx::{AssertSqlSafe, Executor as _, Row as _};
+
+use super::chunks::{chunk_from, worker_from};
+use super::connect::{Id, Lock, PostgresStore, share};
+use super::ledger::{damaged, hold_fence, place, run_from, signed, unsigned, words};
+use crate::store::model::{ChunkRow, Run, Started, WorkerRow};
+use crate::store::{Fence, Lease, StoreError};
+
+/// What is charged and what is a sign of life must outlive a worker, not a crash of the server: nobody waits for the
+/// disk, and what is acknowledged as data is not among it.
+const IN_PASSING: &str = "SET LOCAL synchronous_commit = off";
+
+/// The column that counts a role's starts.
+const fn starts(role: Role) -> &'static str {
+    match role {
+        Role::Processor => "processor_starts",
+        Role::Writer => "writer_starts",
+    }
+}
+
+async fn charge(
+    connection: &mut PgConnection,
+    run_id: RunId,
+    chunk_no: ChunkNo,
+    role: Role,
+    worker: WorkerId,
+) -> Result<Started, StoreError> {
+    connection.execute(IN_PASSING).await?;
+    let found = sqlx::query(
+        "SELECT c.state, r.state AS run_state FROM crossfoot_chunk c JOIN crossfoot_run r ON r.run_id = c.run_id
+         WHERE c.run_id = $1 AND c.chunk_no = $2 FOR UPDATE OF c",
+    )
+    .bind(Id(run_id))
+    .bind(signed(chunk_no.0)?)
+    .fetch_optional(&mut *connection)
+    .await?;
+    let Some(found) = found else { return Ok(Started::Closed) };
+    let (chunk, run): (String, String) = (found.try_get("state")?, found.try_get("run_state")?);
+    if chunk == ChunkState::Committed.name() {
+        return Ok(Started::Committed);
+    }
+    if chunk != ChunkState::Split.name() || run != RunState::Loading.name() {
+        return Ok(Started::Closed);
+    }
+    let starts = starts(role);
+    let row = sqlx::query(AssertSqlSafe(format!(
+        "UPDATE crossfoot_chunk SET {starts} = {starts} + 1, started_by = $3 WHERE run_id = $1 AND chunk_no = $2
+         RETURNING {starts} AS n"
+    )))
+    .bind(Id(run_id))
+    .bind(signed(chunk_no.0)?)
+    .bind(i64::from(worker.0))
+    .fetch_one(connection)
+    .await?;
+    Ok(Started::Go { starts: u32::try_from(unsigned(&row, "n")?).unwrap_or(u32::MAX) })
+}
+
+async fn take_service(
+    connection: &mut PgConnection,
+    lease: Lease,
+    now_ms: i64,
+) -> Result<Option<Lease>, StoreError> {
+    // The row is taken, or made, if its holder's time is over: of two who try at once, one waits and then sees.
+    let taken = sqlx::query(
+        "INSERT INTO crossfoot_service AS s (one, lease_owner, lease_until_ms) VALUES (1, $1, $2)
+         ON CONFLICT (one) DO UPDATE SET lease_owner = excluded.lease_owner, lease_until_ms = excluded.lease_until_ms
+         WHERE s.lease_owner = excluded.lease_owner OR s.lease_until_ms <= $3",
+    )
+    .bind(&lease.owner)
+    .bind(lease.until_ms)
+    .bind(now_ms)
+    .execute(&mut *connection)
+    .await?;
+    if taken.rows_affected() == 1 {
+        return Ok(None);
+    }
+    let row = sqlx::query("SELECT lease_owner, lease_until_ms FROM crossfoot_service")
+        .fetch_one(connection)
+        .await?;
+    Ok(Some(Lease { owner: row.try_get("lease_owner")?, until_ms: row.try_get("lease_until_ms")? }))
+}
+
+impl PostgresStore {
+    pub(super) async fn charge_start(
+        &self,
+        run_id: RunId,
+        chunk_no: ChunkNo,
+        role: Role,
+        worker: WorkerId,
+    ) -> Result<Started, StoreError> {
+        self.write(move |connection| Box::pin(charge(connection, run_id, chunk_no, role, worker))).await
+    }
+
+    pub(super) async fn uncharge_start(
+        &self,
+        run_id: RunId,
+        chunk_no: ChunkNo,
+        role: Role,
+    ) -> Result<(), StoreError> {
+        self.write(move |connection| {
+            Box::pin(async move {
+                connection.execute(IN_PASSING).await?;
+                let starts = starts(role);
+                sqlx::query(AssertSqlSafe(format!(
+                    "UPDATE crossfoot_chunk SET {starts} = {starts} - 1
+                     WHERE run_id = $1 AND chunk_no = $2 AND {starts} > 0"
+                )))
+                .bind(Id(run_id))
+                .bind(signed(chunk_no.0)?)
+                .execute(connection)
+                .await?;
+                Ok(())
+            })
+        })
+        .await
+    }
+
+    pub(super) async fn mark_set_aside(
+        &self,
+        run_id: RunId,
+        chunk_no: ChunkNo,
+        reason: String,
+    ) -> Result<(), StoreError> {
+        self.write(move |connection| {
+            Box::pin(async move {
+                share(connection, Lock::State(run_id)).await?;
+                sqlx::query(
+                    "UPDATE crossfoot_chunk SET state = 'set-aside', reason = $3
+                     WHERE run_id = $1 AND chunk_no = $2 AND state = 'split'
+                     AND EXISTS (SELECT 1 FROM crossfoot_run r WHERE r.run_id = $1 AND r.state = 'loading')",
+                )
+                .bind(Id(run_id))
+                .bind(signed(chunk_no.0)?)
+                .bind(words(&reason))
+                .execute(connection)
+                .await?;
+                Ok(())
+            })
+        })
+        .await
+    }
+
+    pub(super) async fn unset_aside(&self, fence: Fence) -> Result<u64, StoreError> {
+        self.write(move |connection| {
+            Box::pin(async move {
+                hold_fence(connection, fence).await?;
+                let changed = sqlx::query(
+                    "UPDATE crossfoot_chunk SET state = 'split', reason = NULL, processor_starts = 0, writer_starts = 0
+                     WHERE run_id = $1 AND state = 'set-aside'",
+                )
+                .bind(Id(fence.run_id))
+                .execute(connection)
+                .await?;
+                Ok(changed.rows_affected())
+            })
+        })
+        .await
+    }
+
+    pub(super) async fn fetch_chunks_aside(
+        &self,
+        run_id: RunId,
+        limit: u32,
+    ) -> Result<Vec<ChunkRow>, StoreError> {
+        let rows = sqlx::query(
+            "SELECT * FROM crossfoot_chunk WHERE run_id = $1 AND state = 'set-aside' ORDER BY chunk_no LIMIT $2",
+        )
+        .bind(Id(run_id))
+        .bind(i64::from(limit))
+        .fetch_all(&self.pool)
+        .await?;
+        rows.iter().map(chunk_from).collect()
+    }
+
+    pub(super) async fn count_unreported(&self, run_id: RunId) -> Result<u64, StoreError> {
+        let row = sqlx::query(
+            "SELECT count(*) AS n FROM crossfoot_chunk c WHERE c.run_id = $1 AND c.state = 'committed'
+             AND (NOT EXISTS (SELECT 1 FROM crossfoot_report r WHERE r.run_id = $1 AND r.chunk_no = c.chunk_no
+                              AND r.role = 'processor' AND r.worker_id = c.processor_id)
+                  OR NOT EXISTS (SELECT 1 FROM crossfoot_report r WHERE r.run_id = $1 AND r.chunk_no = c.chunk_no
+                                 AND r.role = 'writer' AND r.worker_id = c.writer_id))",
+        )
+        .bind(Id(run_id))
+        .fetch_one(&self.pool)
+        .await?;
+        unsigned(&row, "n")
+    }
+
+    pub(super) async fn touch_workers(
+        &self,
+        workers: Vec<WorkerId>,
+        now_ms: i64,
+        is_last: bool,
+    ) -> Result<(), StoreError> {
+        self.write(move |connection| {
+            Box::pin(async move {
+                connection.execute(IN_PASSING).await?;
+                sqlx::query(
+                    "UPDATE crossfoot_worker
+                     SET seen_at_ms = greatest(seen_at_ms, $2), stopped_at_ms = CASE WHEN $3 THEN $2 END
+                     WHERE worker_id = ANY($1)",
+                )
+                .bind(workers.iter().map(|worker| i64::from(worker.0)).collect::<Vec<_>>())
+                .bind(now_ms)
+                .bind(is_last)
+                .execute(connection)
+                .await?;
+                Ok(())
+            })
+        })
+        .await
+    }
+
+    pub(super) async fn fetch_fleet(&self, since_ms: i64) -> Result<Vec<WorkerRow>, StoreError> {
+        let rows = sqlx::query("SELECT * FROM crossfoot_worker WHERE seen_at_ms >= $1 ORDER BY worker_id")
+            .bind(since_ms)
+            .fetch_all(&self.pool)
+            .await?;
+        rows.iter().map(row_of_worker).collect()
+    }
+
+    pub(super) async fn take_service(&self, lease: Lease, now_ms: i64) -> Result<Option<Lease>, StoreError> {
+        self.write(move |connection| Box::pin(take_service(connection, lease, now_ms))).await
+    }
+
+    pub(super) async fn drop_service(&self, owner: String) -> Result<(), StoreError> {
+        self.write(move |connection| {
+            Box::pin(async move {
+                sqlx::query("DELETE FROM crossfoot_service WHERE lease_owner = $1")
+                    .bind(owner)
+                    .execute(connection)
+                    .await?;
+                Ok(())
+            })
+        })
+        .await
+    }
+
+    pub(super) async fn fetch_waiting(&self, now_ms: i64, limit: u32) -> Result<Vec<Run>, StoreError> {
+        let rows = sqlx::query(
+            "SELECT * FROM crossfoot_run WHERE submitted AND NOT parked AND state IN ('loading', 'staged')
+             AND (lease_until_ms IS NULL OR lease_until_ms <= $1) ORDER BY run_id LIMIT $2",
+        )
+        .bind(now_ms)
+        .bind(i64::from(limit))
+        .fetch_all(&self.pool)
+        .await?;
+        rows.iter().map(run_from).collect()
+    }
+
+    pub(super) async fn set_parked(&self, fence: Fence, why: Option<String>) -> Result<(), StoreError> {
+        self.write(move |connection| {
+            Box::pin(async move {
+                hold_fence(connection, fence).await?;
+                sqlx::query(
+                    "UPDATE crossfoot_run SET parked = $2::text IS NOT NULL, note = $2 WHERE run_id = $1",
+                )
+                .bind(Id(fence.run_id))
+                .bind(why.as_deref().map(words))
+                .execute(connection)
+                .await?;
+                Ok(())
+            })
+        })
+        .await
+    }
+
+    pub(super) async fn insert_readback(
+        &self,
+        run_id: RunId,
+        pass: u64,
+        first: u64,
+        found: Vec<u8>,
+    ) -> Result<(), StoreError> {
+        self.write(move |connection| {
+            Box::pin(async move {
+                // Lost in a crash of the server, the range is read back once more.
+                connection.execute(IN_PASSING).await?;
+                sqlx::query(
+                    "INSERT INTO crossfoot_readback (run_id, pass, first_chunk, body) VALUES ($1, $2, $3, $4)
+                     ON CONFLICT DO NOTHING",
+                )
+                .bind(Id(run_id))
+                .bind(signed(pass)?)
+                .bind(signed(first)?)
+                .bind(found)
+                .execute(connection)
+                .await?;
+                Ok(())
+            })
+        })
+        .await
+    }
+
+    pub(super) async fn fetch_readbacks(
+        &self,
+        run_id: RunId,
+        pass: u64,
+        from: u64,
+        limit: u32,
+    ) -> Result<Vec<(u64, Vec<u8>)>, StoreError> {
+        let rows = sqlx::query(
+            "SELECT first_chunk, body FROM crossfoot_readback WHERE run_id = $1 AND pass = $2 AND first_chunk >= $3
+             ORDER BY first_chunk LIMIT $4",
+        )
+        .bind(Id(run_id))
+        .bind(place(pass))
+        .bind(place(from))
+        .bind(i64::from(limit))
+        .fetch_all(&self.pool)
+        .await?;
+        rows.iter().map(|row| Ok((unsigned(row, "first_chunk")?, row.try_get("body")?))).collect()
+    }
+
+    pub(super) async fn drop_readbacks(&self, fence: Fence) -> Result<(), StoreError> {
+        self.write(move |connection| {
+            Box::pin(async move {
+                hold_fence(connection, fence).await?;
+                sqlx::query("DELETE FROM crossfoot_readback WHERE run_id = $1")
+                    .bind(Id(fence.run_id))
+                    .execute(connection)
+                    .await?;
+                Ok(())
+            })
+        })
+        .await
+    }
+}
+
+fn row_of_worker(row: &PgRow) -> Result<WorkerRow, StoreError> {
+    let role: String = row.try_get("role")?;
+    Ok(WorkerRow {
+        worker_id: worker_from(unsigned(row, "worker_id")?)?,
+        name: row.try_get("name")?,
+        role: role.parse().map_err(|_| damaged(format!("a worker's role is `{role}`")))?,
+        host: row.try_get("host")?,
+        pid: u32::try_from(unsigned(row, "pid")?).map_err(|_| damaged("a worker's pid"))?,
+        version: row.try_get("version")?,
+        started_at_ms: row.try_get("started_at_ms")?,
+        seen_at_ms: row.try_get("seen_at_ms")?,
+        stopped_at_ms: row.try_get("stopped_at_ms")?,
+    })
+}

@@ -1,0 +1,286 @@
+//! What the fleet asks of the ledger: starts charged, signs of life, the coordinator service, readbacks.
+
+use domain::counts::Role;
+use domain::ids::{ChunkNo, RunId, WorkerId};
+use domain::lifecycle::{ChunkState, RunState};
+use rusqlite::{OptionalExtension, params};
+use sqlx::Row as _;
+use sqlx::sqlite::SqliteRow;
+
+use super::connect::SqliteStore;
+use super::ledger::{chunk_from, damaged, hold_fence, run_from, unsigned};
+use crate::store::model::{ChunkRow, Run, Started, WorkerRow};
+use crate::store::{Fence, Lease, StoreError};
+
+/// The column that counts a role's starts.
+const fn starts(role: Role) -> &'static str {
+    match role {
+        Role::Processor => "processor_starts",
+        Role::Writer => "writer_starts",
+    }
+}
+
+impl SqliteStore {
+    pub(super) async fn charge_start(
+        &self,
+        run_id: RunId,
+        chunk_no: ChunkNo,
+        role: Role,
+        worker: WorkerId,
+    ) -> Result<Started, StoreError> {
+        self.write(move |transaction| {
+            let id = run_id.to_string();
+            let state: Option<(String, String)> = transaction
+                .prepare_cached(
+                    "SELECT c.state, r.state FROM crossfoot_chunk c JOIN crossfoot_run r ON r.run_id = c.run_id
+                     WHERE c.run_id = ?1 AND c.chunk_no = ?2",
+                )?
+                .query_row(params![id, chunk_no.0], |row| Ok((row.get(0)?, row.get(1)?)))
+                .optional()?;
+            let Some((chunk, run)) = state else { return Ok(Started::Closed) };
+            if chunk == ChunkState::Committed.name() {
+                return Ok(Started::Committed);
+            }
+            if chunk != ChunkState::Split.name() || run != RunState::Loading.name() {
+                return Ok(Started::Closed);
+            }
+            let starts = starts(role);
+            let starts = transaction
+                .prepare_cached(&format!(
+                    "UPDATE crossfoot_chunk SET {starts} = {starts} + 1, started_by = ?3
+                     WHERE run_id = ?1 AND chunk_no = ?2 RETURNING {starts}"
+                ))?
+                .query_row(params![id, chunk_no.0, worker.0], |row| row.get(0))?;
+            Ok(Started::Go { starts })
+        })
+        .await
+    }
+
+    pub(super) async fn uncharge_start(
+        &self,
+        run_id: RunId,
+        chunk_no: ChunkNo,
+        role: Role,
+    ) -> Result<(), StoreError> {
+        self.write(move |transaction| {
+            let starts = starts(role);
+            transaction
+                .prepare_cached(&format!(
+                    "UPDATE crossfoot_chunk SET {starts} = max({starts} - 1, 0) WHERE run_id = ?1 AND chunk_no = ?2"
+                ))?
+                .execute(params![run_id.to_string(), chunk_no.0])?;
+            Ok(())
+        })
+        .await
+    }
+
+    pub(super) async fn mark_set_aside(
+        &self,
+        run_id: RunId,
+        chunk_no: ChunkNo,
+        reason: String,
+    ) -> Result<(), StoreError> {
+        self.write(move |transaction| {
+            transaction.execute(
+                "UPDATE crossfoot_chunk SET state = 'set-aside', reason = ?3
+                 WHERE run_id = ?1 AND chunk_no = ?2 AND state = 'split'
+                 AND EXISTS (SELECT 1 FROM crossfoot_run r WHERE r.run_id = ?1 AND r.state = 'loading')",
+                params![run_id.to_string(), chunk_no.0, reason],
+            )?;
+            Ok(())
+        })
+        .await
+    }
+
+    pub(super) async fn unset_aside(&self, fence: Fence) -> Result<u64, StoreError> {
+        self.write(move |transaction| {
+            hold_fence(transaction, fence)?;
+            let changed = transaction.execute(
+                "UPDATE crossfoot_chunk SET state = 'split', reason = NULL, processor_starts = 0, writer_starts = 0
+                 WHERE run_id = ?1 AND state = 'set-aside'",
+                [fence.run_id.to_string()],
+            )?;
+            Ok(changed as u64)
+        })
+        .await
+    }
+
+    pub(super) async fn fetch_chunks_aside(
+        &self,
+        run_id: RunId,
+        limit: u32,
+    ) -> Result<Vec<ChunkRow>, StoreError> {
+        let rows = sqlx::query(
+            "SELECT * FROM crossfoot_chunk WHERE run_id = $1 AND state = 'set-aside' ORDER BY chunk_no LIMIT $2",
+        )
+        .bind(run_id.to_string())
+        .bind(limit)
+        .fetch_all(&self.pool)
+        .await?;
+        rows.iter().map(chunk_from).collect()
+    }
+
+    pub(super) async fn count_unreported(&self, run_id: RunId) -> Result<u64, StoreError> {
+        let row = sqlx::query(
+            "SELECT count(*) AS n FROM crossfoot_chunk c WHERE c.run_id = $1 AND c.state = 'committed'
+             AND (NOT EXISTS (SELECT 1 FROM crossfoot_report r WHERE r.run_id = $1 AND r.chunk_no = c.chunk_no
+                              AND r.role = 'processor' AND r.worker_id = c.processor_id)
+                  OR NOT EXISTS (SELECT 1 FROM crossfoot_report r WHERE r.run_id = $1 AND r.chunk_no = c.chunk_no
+                                 AND r.role = 'writer' AND r.worker_id = c.writer_id))",
+        )
+        .bind(run_id.to_string())
+        .fetch_one(&self.pool)
+        .await?;
+        unsigned(&row, "n")
+    }
+
+    pub(super) async fn touch_workers(
+        &self,
+        workers: Vec<WorkerId>,
+        now_ms: i64,
+        is_last: bool,
+    ) -> Result<(), StoreError> {
+        self.write(move |transaction| {
+            let mut touch = transaction.prepare_cached(
+                "UPDATE crossfoot_worker SET seen_at_ms = max(seen_at_ms, ?2), stopped_at_ms = CASE WHEN ?3 THEN ?2 END
+                 WHERE worker_id = ?1",
+            )?;
+            for worker in &workers {
+                touch.execute(params![worker.0, now_ms, is_last])?;
+            }
+            Ok(())
+        })
+        .await
+    }
+
+    pub(super) async fn fetch_fleet(&self, since_ms: i64) -> Result<Vec<WorkerRow>, StoreError> {
+        let rows = sqlx::query("SELECT * FROM crossfoot_worker WHERE seen_at_ms >= $1 ORDER BY worker_id")
+            .bind(since_ms)
+            .fetch_all(&self.pool)
+            .await?;
+        rows.iter().map(worker_from).collect()
+    }
+
+    pub(super) async fn take_service(&self, lease: Lease, now_ms: i64) -> Result<Option<Lease>, StoreError> {
+        self.write(move |transaction| {
+            let held = transaction
+                .query_row("SELECT lease_owner, lease_until_ms FROM crossfoot_service", [], |row| {
+                    Ok(Lease { owner: row.get(0)?, until_ms: row.get(1)? })
+                })
+                .optional()?;
+            if let Some(held) = held
+                && held.owner != lease.owner
+                && held.until_ms > now_ms
+            {
+                return Ok(Some(held));
+            }
+            transaction.execute(
+                "INSERT INTO crossfoot_service (one, lease_owner, lease_until_ms) VALUES (1, ?1, ?2)
+                 ON CONFLICT (one) DO UPDATE SET lease_owner = excluded.lease_owner, lease_until_ms = excluded.lease_until_ms",
+                params![lease.owner, lease.until_ms],
+            )?;
+            Ok(None)
+        })
+        .await
+    }
+
+    pub(super) async fn drop_service(&self, owner: String) -> Result<(), StoreError> {
+        self.write(move |transaction| {
+            transaction.execute("DELETE FROM crossfoot_service WHERE lease_owner = ?1", [owner])?;
+            Ok(())
+        })
+        .await
+    }
+
+    pub(super) async fn fetch_waiting(&self, now_ms: i64, limit: u32) -> Result<Vec<Run>, StoreError> {
+        let rows = sqlx::query(
+            "SELECT * FROM crossfoot_run WHERE submitted AND NOT parked AND state IN ('loading', 'staged')
+             AND (lease_until_ms IS NULL OR lease_until_ms <= $1) ORDER BY run_id LIMIT $2",
+        )
+        .bind(now_ms)
+        .bind(limit)
+        .fetch_all(&self.pool)
+        .await?;
+        rows.iter().map(run_from).collect()
+    }
+
+    pub(super) async fn set_parked(&self, fence: Fence, why: Option<String>) -> Result<(), StoreError> {
+        self.write(move |transaction| {
+            hold_fence(transaction, fence)?;
+            transaction.execute(
+                "UPDATE crossfoot_run SET parked = ?2 IS NOT NULL, note = ?2 WHERE run_id = ?1",
+                params![fence.run_id.to_string(), why],
+            )?;
+            Ok(())
+        })
+        .await
+    }
+
+    pub(super) async fn insert_readback(
+        &self,
+        run_id: RunId,
+        pass: u64,
+        first: u64,
+        found: Vec<u8>,
+    ) -> Result<(), StoreError> {
+        self.write(move |transaction| {
+            transaction
+                .prepare_cached(
+                    "INSERT INTO crossfoot_readback (run_id, pass, first_chunk, body) VALUES (?1, ?2, ?3, ?4)
+                     ON CONFLICT DO NOTHING",
+                )?
+                .execute(params![run_id.to_string(), pass, first, found])?;
+            Ok(())
+        })
+        .await
+    }
+
+    pub(super) async fn fetch_readbacks(
+        &self,
+        run_id: RunId,
+        pass: u64,
+        from: u64,
+        limit: u32,
+    ) -> Result<Vec<(u64, Vec<u8>)>, StoreError> {
+        let signed = |number: u64| i64::try_from(number).unwrap_or(i64::MAX);
+        let rows = sqlx::query(
+            "SELECT first_chunk, body FROM crossfoot_readback WHERE run_id = $1 AND pass = $2 AND first_chunk >= $3
+             ORDER BY first_chunk LIMIT $4",
+        )
+        .bind(run_id.to_string())
+        .bind(signed(pass))
+        .bind(signed(from))
+        .bind(limit)
+        .fetch_all(&self.pool)
+        .await?;
+        rows.iter().map(|row| Ok((unsigned(row, "first_chunk")?, row.try_get("body")?))).collect()
+    }
+
+    pub(super) async fn drop_readbacks(&self, fence: Fence) -> Result<(), StoreError> {
+        self.write(move |transaction| {
+            hold_fence(transaction, fence)?;
+            transaction
+                .execute("DELETE FROM crossfoot_readback WHERE run_id = ?1", [fence.run_id.to_string()])?;
+            Ok(())
+        })
+        .await
+    }
+}
+
+fn worker_from(row: &SqliteRow) -> Result<WorkerRow, StoreError> {
+    let number = |column: &str| {
+        u32::try_from(row.try_get::<i64, _>(column)?).map_err(|_| damaged(format!("a worker's {column}")))
+    };
+    let role: String = row.try_get("role")?;
+    Ok(WorkerRow {
+        worker_id: WorkerId(number("worker_id")?),
+        name: row.try_get("name")?,
+        role: role.parse().map_err(|_| damaged(format!("a worker's role is `{role}`")))?,
+        host: row.try_get("host")?,
+        pid: number("pid")?,
+        version: row.try_get("version")?,
+        started_at_ms: row.try_get("started_at_ms")?,
+        seen_at_ms: row.try_get("seen_at_ms")?,
+        stopped_at_ms: row.try_get("stopped_at_ms")?,
+    })
+}

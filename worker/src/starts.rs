@@ -1,0 +1,109 @@
+//! Starts are charged before work begins, so that a chunk which kills its workers is known by them.
+
+use domain::counts::Role;
+use domain::ids::{ChunkNo, RunId, WorkerId};
+use domain::retry::RetryPolicy;
+use shared::store::model::Started;
+use shared::wire::RunBytes;
+
+use crate::consume::Handled;
+use crate::{Surroundings, failure};
+
+/// A start that was charged.
+pub(crate) struct Start<'a> {
+    with: &'a Surroundings,
+    run_id: RunBytes,
+    chunk_no: u64,
+    role: Role,
+    starts: u32,
+}
+
+/// What charging a start comes to.
+pub(crate) enum Charged<'a> {
+    /// Go on.
+    Go(Start<'a>),
+    /// The chunk is committed.
+    Committed,
+    /// There is nothing to do, or it is to be settled as said.
+    Settle(Handled),
+}
+
+impl Surroundings {
+    /// Charges a start of a chunk.
+    pub(crate) async fn start(
+        &self,
+        run_id: RunBytes,
+        chunk_no: u64,
+        role: Role,
+        worker: WorkerId,
+    ) -> Charged<'_> {
+        let run = RunId::from_bytes(run_id);
+        match self.store.start_chunk(run, ChunkNo(chunk_no), role, worker).await {
+            Ok(Started::Committed) => Charged::Committed,
+            Ok(Started::Closed) => {
+                tracing::info!(run_id = %run, chunk_no, "the run takes no more of this chunk");
+                Charged::Settle(Handled::Done)
+            }
+            Ok(Started::Go { starts }) if starts > RetryPolicy::CHUNK.attempts_max => {
+                let reason = format!(
+                    "chunk {chunk_no} was started {} times, and no {} came to its end: it kills them, or they were killed",
+                    starts - 1,
+                    role.name()
+                );
+                Charged::Settle(Handled::Failed { starts, reason })
+            }
+            Ok(Started::Go { starts }) => Charged::Go(Start { with: self, run_id, chunk_no, role, starts }),
+            Err(error) => Charged::Settle(Handled::Postponed(error.to_string())),
+        }
+    }
+
+    /// Sets a chunk aside in the ledger, and says so on the bus. `false`: the ledger does not know of it yet.
+    pub(crate) async fn give_up(
+        &self,
+        run_id: RunBytes,
+        chunk_no: u64,
+        role: u8,
+        worker: WorkerId,
+        reason: String,
+    ) -> bool {
+        if let Err(error) = self.store.set_aside(RunId::from_bytes(run_id), ChunkNo(chunk_no), &reason).await
+        {
+            tracing::error!(%error, chunk_no, "a chunk that failed could not be set aside");
+            return false;
+        }
+        let counts = failure(run_id, chunk_no, role, worker, reason);
+        if let Err(error) = self.report(&counts).await {
+            // The ledger has it; the coordinator looks there.
+            tracing::warn!(%error, chunk_no, "a failure could not be reported");
+        }
+        true
+    }
+}
+
+impl Start<'_> {
+    /// The chunk failed by its own fault.
+    pub(crate) fn failed(self, reason: String) -> Handled {
+        Handled::Failed { starts: self.starts, reason }
+    }
+
+    /// The work is done, and whatever becomes of it is no fault of the chunk: a batch may be lost with its broker, or
+    /// the chunk come again because its acknowledgement was.
+    pub(crate) async fn done(self) -> Handled {
+        self.forgive().await;
+        Handled::Done
+    }
+
+    /// Something else failed: the start is not charged.
+    pub(crate) async fn postponed(self, reason: String) -> Handled {
+        self.forgive().await;
+        Handled::Postponed(reason)
+    }
+
+    async fn forgive(&self) {
+        let run = RunId::from_bytes(self.run_id);
+        // Where the store failed, this fails too. One start too many is charged then; the limit has room for it.
+        if let Err(error) = self.with.store.forgive_start(run, ChunkNo(self.chunk_no), self.role).await {
+            tracing::debug!(%error, chunk_no = self.chunk_no, "a start could not be forgiven");
+        }
+    }
+}
