@@ -70,15 +70,20 @@ pub(super) async fn apply(
     if outcome.breached > 0 {
         keep(connection, run_id, layout, rule, terms).await?;
         if rule.on_breach == OnBreach::Hold {
-            let equal: String = columns
-                .iter()
-                .enumerate()
-                .map(|(at, column)| format!(" AND {column} IS NOT DISTINCT FROM g.k{at}"))
-                .collect();
+            // Summed once more and not joined: NULL is a group too, and a join that knows that compares every record
+            // with every group.
+            let by = if columns.is_empty() {
+                String::new()
+            } else {
+                format!("PARTITION BY {}", columns.join(", "))
+            };
             sqlx::query(AssertSqlSafe(format!(
                 "INSERT INTO crossfoot_breach (run_id, rule_no, chunk_no, record_no)
-                 SELECT s.run_id, $2, s.chunk_no, s.record_no FROM crossfoot_groups g JOIN {staging} s ON s.run_id = $1{equal}
-                 WHERE g.total <> {to} ON CONFLICT DO NOTHING",
+                 SELECT $1, $2, n.chunk_no, n.record_no FROM
+                   (SELECT s.chunk_no, s.record_no, coalesce(sum(s.{sum}::numeric) OVER ({by}), 0) AS total
+                    FROM {staging} s WHERE s.run_id = $1{unexcluded}) n
+                 WHERE n.total <> {to} ON CONFLICT DO NOTHING",
+                sum = quoted(&layout.fields[terms.sum].name),
                 to = terms.to,
             )))
             .bind(Id(run_id))

@@ -11,6 +11,8 @@ mod facts;
 mod fleet;
 mod ledger;
 mod numeric;
+#[cfg(test)]
+mod own_tests;
 mod promotion;
 mod read_back;
 mod rows;

@@ -19,7 +19,7 @@ use super::connect::{BEGIN, Id, Lock, PostgresStore, lock, lock_for};
 use super::evidence::{append, put_checks};
 use super::ledger::{hold_fence, step_run};
 use super::read_back::{Ended, Kind, read_back};
-use super::rules::unexcluded;
+use super::rules::{join_final_by_index, unexcluded};
 use super::staging::analyze;
 use super::tables::{check_final, columns, quoted};
 use crate::store::failure::refused;
@@ -95,6 +95,8 @@ async fn begin(connection: &mut PgConnection, fence: Fence, layout: &Layout) -> 
         .await?;
     let Some(row) = row else { return Err(StoreError::Fenced { run_id: fence.run_id }) };
     let job: String = row.try_get("job")?;
+    // An earlier promotion takes its time; a session that forgot about its lock must not stop this one for ever.
+    connection.execute("SET LOCAL lock_timeout = '10min'").await?;
     lock_for(connection, Lock::Promoting, &job).await?;
     check_final(connection, layout).await?;
     let table = quoted(&layout.final_table);
@@ -118,11 +120,11 @@ async fn serve(
                 let _ = reply.send(insert(&mut transaction, fence, layout).await);
             }
             Ask::Read(sender) => {
-                let range = ChunkRange::ALL;
-                let read =
-                    read_back(&mut transaction, Kind::Final, fence.run_id, layout, range, &sender).await;
+                let read = read_final(&mut transaction, fence.run_id, layout, &sender).await;
                 if let Err(Ended::Failed(error)) = read {
                     let _ = sender.send(Err(error)).await;
+                    // What the connection is up to is not known any more: it goes, and the transaction with it.
+                    return;
                 }
             }
             Ask::Commit { checks, summary, log, reply } => {
@@ -156,6 +158,16 @@ async fn finish(
     put_checks(connection, fence.run_id, checks, summary).await?;
     append(connection, log).await?;
     Ok(())
+}
+
+async fn read_final(
+    connection: &mut PgConnection,
+    run_id: RunId,
+    layout: &Layout,
+    sender: &mpsc::Sender<Result<Block, StoreError>>,
+) -> Result<(), Ended> {
+    join_final_by_index(connection, layout, run_id).await?;
+    read_back(connection, Kind::Final, run_id, layout, ChunkRange::ALL, sender).await
 }
 
 async fn insert(connection: &mut PgConnection, fence: Fence, layout: &Layout) -> Result<u64, StoreError> {

@@ -13,7 +13,7 @@ use super::balance::{self, Balance};
 use super::connect::{Id, PostgresStore};
 use super::ledger::{hold_fence, unsigned};
 use super::staging::analyze;
-use super::tables::{columns, equalities, quoted};
+use super::tables::{columns, equalities, partition, quoted};
 use crate::job::Job;
 use crate::store::model::KeyCounts;
 use crate::store::{Fence, StoreError};
@@ -260,8 +260,7 @@ async fn append_keys(
             (field.name.as_str(), field.name.as_str(), &field.ty)
         });
         let equal = equalities(connection, &layout.final_table, "f", typed).await?;
-        // By final's index, key by key: a hash over all of final would cost what the table holds.
-        connection.execute("SET LOCAL enable_hashjoin = off; SET LOCAL enable_mergejoin = off").await?;
+        join_final_by_index(connection, layout, run_id).await?;
         let sql = format!(
             "INSERT INTO crossfoot_breach (run_id, rule_no, chunk_no, record_no)
              SELECT $1, $2, s.chunk_no, s.record_no FROM {staging} s
@@ -272,6 +271,31 @@ async fn append_keys(
         connection.execute("SET LOCAL enable_hashjoin = on; SET LOCAL enable_mergejoin = on").await?;
     }
     Ok(counts)
+}
+
+/// A final table of at most so many times the size of the run's rows may be read as a whole to be joined with them.
+const WHOLE_FINAL: i64 = 2;
+
+/// Leaves the planner no way to read the whole of a final table that is large beside the run, so that what a run costs
+/// depends on the run: final is looked into key by key, through its index.
+pub(super) async fn join_final_by_index(
+    connection: &mut PgConnection,
+    layout: &Layout,
+    run_id: RunId,
+) -> Result<(), StoreError> {
+    let row = sqlx::query(
+        "SELECT coalesce(pg_table_size(to_regclass(quote_ident($1))), 0)
+                > $3 * coalesce(pg_table_size(to_regclass(quote_ident($2))), 0) AS large",
+    )
+    .bind(&layout.final_table)
+    .bind(partition(&layout.staging, run_id))
+    .bind(WHOLE_FINAL)
+    .fetch_one(&mut *connection)
+    .await?;
+    if row.try_get("large")? {
+        connection.execute("SET LOCAL enable_hashjoin = off; SET LOCAL enable_mergejoin = off").await?;
+    }
+    Ok(())
 }
 
 /// Upsert: of several records with one key the last is promoted, the others are merged into it.

@@ -13,7 +13,7 @@ use crate::store::conformance::{Database, Subject, store_conformance};
 use crate::store::{Store, StoreError};
 
 /// A database that goes with the test.
-struct Own {
+pub(super) struct Own {
     server: String,
     name: String,
 }
@@ -24,7 +24,7 @@ impl Own {
         format!("{server}/{}", self.name)
     }
 
-    fn settings(&self) -> PostgresSettings {
+    pub(super) fn settings(&self) -> PostgresSettings {
         PostgresSettings { max_connections: Some(8), ..PostgresSettings::of_url(&self.url()) }
     }
 }
@@ -76,7 +76,7 @@ fn server() -> Option<String> {
 }
 
 /// Whether there is a server; said aloud where there is none.
-fn available() -> bool {
+pub(super) fn available() -> bool {
     if server().is_some() {
         return true;
     }
@@ -89,7 +89,7 @@ fn available() -> bool {
     false
 }
 
-async fn own() -> Own {
+pub(super) async fn own() -> Own {
     static NUMBER: AtomicU32 = AtomicU32::new(0);
     let server = server().unwrap();
     let name = format!("cf_store_{}_{}", std::process::id(), NUMBER.fetch_add(1, Ordering::Relaxed));
@@ -98,7 +98,7 @@ async fn own() -> Own {
     Own { server, name }
 }
 
-async fn make() -> Subject {
+pub(super) async fn make() -> Subject {
     let own = own().await;
     let store = own.open().await.unwrap();
     Subject { store, database: Box::new(own), foreign: None }
