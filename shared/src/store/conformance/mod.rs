@@ -24,7 +24,7 @@ use super::{Store, StoreError};
 pub(crate) use commit::*;
 pub(crate) use evidence::*;
 pub(crate) use fencing::*;
-pub(crate) use fixture::{APPEND, Loading, entry, job, row};
+pub(crate) use fixture::{APPEND, Loading, Record, cut, entry, job, row};
 pub(crate) use fleet::*;
 pub(crate) use promotion::*;
 pub(crate) use reading::*;

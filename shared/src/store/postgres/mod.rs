@@ -10,6 +10,8 @@ mod evidence;
 mod facts;
 mod fleet;
 mod ledger;
+#[cfg(test)]
+mod measure;
 mod numeric;
 #[cfg(test)]
 mod own_tests;
