@@ -136,8 +136,8 @@ pub enum BrokerError {
     },
     /// A queue or exchange of that name is of another kind.
     #[error(
-        "{name} exists in the broker with other arguments: {reason}; set what the settings say as it was when it \
-             was made, or, once it is empty, delete it (rabbitmqctl delete_queue {name}) and start again"
+        "{name} exists in the broker with other arguments: {reason}; set the broker's limits as they were when it \
+         was made, or, once it is empty, delete it (rabbitmqctl delete_queue {name}) and start again"
     )]
     Differs {
         /// The queue or exchange.

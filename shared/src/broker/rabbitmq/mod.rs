@@ -86,7 +86,7 @@ impl Rabbit {
         self.publishing.blocked()
     }
 
-    /// Looks at everything that could keep a fleet from working, changing nothing.
+    /// Looks at everything that could keep a fleet from working, and leaves nothing behind.
     pub async fn diagnose(settings: &RabbitSettings) -> Vec<Finding> {
         Box::pin(diagnose::diagnose(settings)).await
     }

@@ -143,7 +143,11 @@ impl Publisher {
         let mut waits = false;
         loop {
             let session = self.link.session(Some(connected_by)).await?;
+            let was_blocked = session.blocked.borrow().is_some();
             self.let_through(&session).await?;
+            if was_blocked {
+                connected_by = Instant::now() + settings.reconnect_timeout;
+            }
             match self.attempt(&session, to, body, properties.clone()).await {
                 Outcome::Stored => return Ok(()),
                 Outcome::Full => {
