@@ -8,7 +8,10 @@ use tracing_subscriber::EnvFilter;
 ///
 /// A second call changes nothing.
 pub fn start(default: &str, json: bool) {
-    let filter = EnvFilter::try_from_env("CROSSFOOT_LOG").unwrap_or_else(|_| EnvFilter::new(default));
+    let filter = EnvFilter::try_from_env("CROSSFOOT_LOG").unwrap_or_else(|_| {
+        // Lost connections are said by our own adapter, with what comes of them.
+        EnvFilter::new(format!("{default},lapin=off"))
+    });
     let builder =
         tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).with_target(false);
     let outcome = if json {

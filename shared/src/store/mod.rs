@@ -474,7 +474,7 @@ pub trait Store: Send + Sync {
     /// # Errors
     /// [`StoreError`] of the database.
     async fn breach_digests(&self, run_id: RunId, rules: &[usize]) -> Result<Vec<Hash>, StoreError>;
-    /// Begins the promotion of a reconciled run. Nobody else writes until it is over.
+    /// Begins the promotion of a reconciled run. Nobody else writes to final until it is over.
     ///
     /// # Errors
     /// [`StoreError::Fenced`]; [`StoreError::TableDiffers`] when final is no longer the job's.

@@ -1,7 +1,7 @@
 use domain::hex;
 use proptest::prelude::*;
 
-use super::super::{Reject, WireAmount};
+use super::super::{FoundChunk, FoundTotals, Reject, WireAmount};
 use super::*;
 
 fn chunk() -> Chunk {
@@ -61,6 +61,26 @@ fn counts() -> Counts {
     }
 }
 
+fn range() -> Range {
+    Range { run_id: [1; 16], job_digest: [2; 32], pass: 4, first: 512, end: 1024 }
+}
+
+fn range_found() -> RangeFound {
+    let totals = FoundTotals { records: 2, sums: vec![WireAmount(-1250, 2)], tree: vec![9, 9] };
+    RangeFound {
+        chunks: vec![FoundChunk {
+            chunk_no: 512,
+            promoted: Some(FoundTotals { records: 1, ..totals.clone() }),
+            totals,
+            rejects: 1,
+            is_irregular: true,
+        }],
+        stray_rows: 3,
+        stray_sums: vec![WireAmount(i128::MAX, 38)],
+        failure: Some("no".into()),
+    }
+}
+
 /// `body` in an envelope that is right for it: what a hostile or broken peer can send.
 fn sealed(kind: u8, body: &[u8]) -> Vec<u8> {
     let mut bytes = b"CXFT\x01".to_vec();
@@ -92,6 +112,39 @@ fn the_bytes_of_each_message_are_those_of_version_1() {
         golden(encode(&counts()).unwrap()),
         "4358465401030000002163ec36fa0101010101010101010101010101010103010706030201fbe803fbfb0001026e6f"
     );
+}
+
+#[test]
+fn the_bytes_of_ranges_are_those_of_version_1() {
+    let golden = |bytes: Bytes| hex::encode(&bytes);
+    assert_eq!(
+        golden(encode(&range()).unwrap()),
+        "435846540104000000374d7dbf1401010101010101010101010101010101020202020202020202020202020202020202020202020202020202020202020204fb0002fb0004"
+    );
+    assert_eq!(
+        golden(encode(&range_found()).unwrap()),
+        "435846540105000000313ec1e93b01fb00020201fbc30902020909010101fbc3090202090901010301fefeffffffffffffffffffffffffffffff2601026e6f"
+    );
+    assert_eq!(decode::<Range>(&encode(&range()).unwrap()).unwrap(), range());
+    assert_eq!(decode::<RangeFound>(&encode(&range_found()).unwrap()).unwrap(), range_found());
+}
+
+#[test]
+fn a_range_that_was_damaged_in_any_bit_or_cut_anywhere_is_refused() {
+    for bytes in [encode(&range()).unwrap(), encode(&range_found()).unwrap()] {
+        for bit in 0..bytes.len() * 8 {
+            let mut flipped = bytes.to_vec();
+            flipped[bit / 8] ^= 1 << (bit % 8);
+            assert!(
+                decode::<Range>(&flipped).is_err() && decode::<RangeFound>(&flipped).is_err(),
+                "bit {bit}"
+            );
+        }
+        for length in 0..bytes.len() {
+            assert!(decode::<Range>(&bytes[..length]).is_err(), "{length}");
+            assert!(decode::<RangeFound>(&bytes[..length]).is_err(), "{length}");
+        }
+    }
 }
 
 #[test]
@@ -289,11 +342,13 @@ proptest! {
     }
 
     #[test]
-    fn any_bytes_in_a_right_envelope_never_panic(kind in 1..=3_u8, body in bytes_up_to(400)) {
+    fn any_bytes_in_a_right_envelope_never_panic(kind in 1..=5_u8, body in bytes_up_to(400)) {
         let bytes = sealed(kind, &body);
         match kind {
             1 => drop(decode::<Chunk>(&bytes)),
             2 => drop(decode::<Batch>(&bytes)),
+            4 => drop(decode::<Range>(&bytes)),
+            5 => drop(decode::<RangeFound>(&bytes)),
             _ => drop(decode::<Counts>(&bytes)),
         }
     }
