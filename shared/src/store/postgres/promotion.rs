@@ -18,7 +18,7 @@ use tokio::sync::{mpsc, oneshot};
 use super::connect::{BEGIN, Id, Lock, PostgresStore, lock, lock_for};
 use super::evidence::{append, put_checks};
 use super::ledger::{hold_fence, step_run};
-use super::read_back::{Ended, Kind, read_back};
+use super::read_back::{Ended, Kind, read_back, read_whole_final};
 use super::rules::{join_final_by_index, unexcluded};
 use super::staging::analyze;
 use super::tables::{check_final, columns, quoted};
@@ -166,8 +166,10 @@ async fn read_final(
     layout: &Layout,
     sender: &mpsc::Sender<Result<Block, StoreError>>,
 ) -> Result<(), Ended> {
-    join_final_by_index(connection, layout, run_id).await?;
-    read_back(connection, Kind::Final, run_id, layout, ChunkRange::ALL, sender).await
+    if join_final_by_index(connection, layout, run_id).await? {
+        return read_back(connection, Kind::Final, run_id, layout, ChunkRange::ALL, sender).await;
+    }
+    read_whole_final(connection, run_id, layout, sender).await
 }
 
 async fn insert(connection: &mut PgConnection, fence: Fence, layout: &Layout) -> Result<u64, StoreError> {

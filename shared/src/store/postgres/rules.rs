@@ -277,12 +277,12 @@ async fn append_keys(
 const WHOLE_FINAL: i64 = 2;
 
 /// Leaves the planner no way to read the whole of a final table that is large beside the run, so that what a run costs
-/// depends on the run: final is looked into key by key, through its index.
+/// depends on the run: final is looked into key by key, through its index. Says whether it is so large.
 pub(super) async fn join_final_by_index(
     connection: &mut PgConnection,
     layout: &Layout,
     run_id: RunId,
-) -> Result<(), StoreError> {
+) -> Result<bool, StoreError> {
     let row = sqlx::query(
         "SELECT coalesce(pg_table_size(to_regclass(quote_ident($1))), 0)
                 > $3 * coalesce(pg_table_size(to_regclass(quote_ident($2))), 0) AS large",
@@ -292,10 +292,11 @@ pub(super) async fn join_final_by_index(
     .bind(WHOLE_FINAL)
     .fetch_one(&mut *connection)
     .await?;
-    if row.try_get("large")? {
+    let is_large = row.try_get("large")?;
+    if is_large {
         connection.execute("SET LOCAL enable_hashjoin = off; SET LOCAL enable_mergejoin = off").await?;
     }
-    Ok(())
+    Ok(is_large)
 }
 
 /// Upsert: of several records with one key the last is promoted, the others are merged into it.
