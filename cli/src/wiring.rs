@@ -164,6 +164,7 @@ fn coordinator_on(
     let host = host();
     let coordinator = Coordinator {
         tally: Tally::new(Arc::clone(&broker), Arc::clone(store)),
+        packing: settings.broker.packing(),
         shares: Shares::default(),
         broker,
         store: Arc::clone(store),
@@ -209,6 +210,7 @@ impl EmbeddedFleet {
             clock: Arc::clone(&coordinator.clock),
             stop: stop.clone(),
             registered: Registered::default(),
+            packing: coordinator.packing,
             reading: worker::reading(),
             dies_at_chunk: settings.fleet.dies_at_chunk,
         };

@@ -13,7 +13,7 @@ use shared::source::SourceFile;
 use shared::store::model::{Reported, SplitTotals};
 use shared::store::walk::LedgerWalk;
 use shared::store::{Fence, Store, StoreError};
-use shared::wire::{Chunk, Counts, codec};
+use shared::wire::{Chunk, Counts, Packing, codec};
 use thiserror::Error;
 use tokio::sync::{mpsc, watch};
 use tokio_util::sync::CancellationToken;
@@ -91,6 +91,8 @@ pub struct Load<'a> {
     pub window: WindowLimits,
     /// Who shares it.
     pub shares: &'a Shares,
+    /// Whether chunks are packed on their way.
+    pub packing: Packing,
     /// What is handed out to be read back.
     pub ranges: &'a Ranges,
     /// Who watches.
@@ -202,7 +204,7 @@ impl Load<'_> {
                     _ => {}
                 }
                 let chunk_no = chunk.cut.chunk_no.0;
-                let body = codec::encode(&self.message(chunk))?;
+                let body = codec::encode_packed(&self.message(chunk), self.packing)?;
                 window.admit(chunk_no, &body).await;
                 self.publish(body).await?;
                 self.watch.send_modify(|now| now.bytes_read = position);

@@ -17,6 +17,7 @@ use shared::job::Job;
 use shared::source::{Location, SourceError, SourceFile};
 use shared::store::model::{ChunkRange, Run, SplitTotals};
 use shared::store::{Fence, Lease, Store, StoreError};
+use shared::wire::Packing;
 use thiserror::Error;
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
@@ -118,6 +119,8 @@ pub struct Coordinator {
     pub host: String,
     /// How much may be on its way.
     pub window: WindowLimits,
+    /// Whether chunks are packed on their way.
+    pub packing: Packing,
     /// Who shares it: every run that this coordinator drives.
     pub shares: Shares,
     /// What its runs' workers report.
@@ -296,6 +299,7 @@ impl Coordinator {
                 },
                 window: self.window,
                 shares: &self.shares,
+                packing: self.packing,
                 ranges,
                 watch: &self.watch,
                 stop: &self.stop,

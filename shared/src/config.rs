@@ -7,6 +7,8 @@ use config::{Config, Environment, File, FileFormat};
 use serde::Deserialize;
 use thiserror::Error;
 
+use crate::wire::Packing;
+
 /// The settings are not usable.
 #[derive(Debug, Error)]
 #[error("the configuration cannot be used: {0}")]
@@ -68,8 +70,44 @@ pub struct BrokerSettings {
     pub ca_file: Option<PathBuf>,
     /// Before the name of every queue, so that several fleets can share a virtual host.
     pub prefix: String,
+    /// Whether chunks and batches are packed on their way.
+    pub compress: Compress,
     /// For tests: every message is published twice.
     pub doubled: bool,
+}
+
+/// Whether chunks and batches are packed on their way.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Compress {
+    /// Where the broker is on another machine.
+    #[default]
+    Auto,
+    /// Wherever it makes them smaller.
+    Always,
+    /// Nowhere.
+    Never,
+}
+
+impl BrokerSettings {
+    /// Whether bodies are packed, by the setting and by where the broker is.
+    #[must_use]
+    pub fn packing(&self) -> Packing {
+        let is_packed = match self.compress {
+            Compress::Always => true,
+            Compress::Never => false,
+            Compress::Auto => self.url.starts_with("amqp") && !is_here(&self.url),
+        };
+        if is_packed { Packing::Lz4 } else { Packing::Plain }
+    }
+}
+
+/// Whether a URL's host is this machine.
+fn is_here(url: &str) -> bool {
+    let authority = url.split_once("://").map_or(url, |(_, rest)| rest);
+    let host = authority.rsplit_once('@').map_or(authority, |(_, host)| host);
+    let host = host.split(['/', '?']).next().unwrap_or_default();
+    ["localhost", "127.", "[::1]"].iter().any(|here| host.starts_with(here))
 }
 
 impl Default for BrokerSettings {
@@ -81,6 +119,7 @@ impl Default for BrokerSettings {
             password_file: None,
             ca_file: None,
             prefix: String::new(),
+            compress: Compress::Auto,
             doubled: false,
         }
     }
@@ -199,6 +238,27 @@ mod tests {
         let file = tempfile::NamedTempFile::new().unwrap();
         std::fs::write(file.path(), text).unwrap();
         Settings::load(Some(file.path()))
+    }
+
+    #[test]
+    fn messages_are_packed_for_a_broker_on_another_machine() {
+        let packing = |url: &str, compress| {
+            BrokerSettings { url: url.into(), compress, ..BrokerSettings::default() }.packing()
+        };
+        for (url, auto) in [
+            ("memory:", Packing::Plain),
+            ("amqp://guest:guest@127.0.0.1:5672/%2f", Packing::Plain),
+            ("amqp://localhost", Packing::Plain),
+            ("amqps://[::1]:5671/v", Packing::Plain),
+            ("amqp://mq.example:5672/v", Packing::Lz4),
+            ("amqps://anna:p@127.0.0.1@10.0.0.7/v", Packing::Lz4),
+        ] {
+            assert_eq!(packing(url, Compress::Auto), auto, "{url}");
+            assert_eq!(packing(url, Compress::Always), Packing::Lz4);
+            assert_eq!(packing(url, Compress::Never), Packing::Plain);
+        }
+        assert!(load("[broker]\ncompress = \"always\"\n").is_ok());
+        assert!(load("[broker]\ncompress = \"sometimes\"\n").is_err());
     }
 
     #[test]

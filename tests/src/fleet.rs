@@ -23,6 +23,7 @@ use shared::job::Job;
 use shared::source::Location;
 use shared::store::Store;
 use shared::store::sqlite::SqliteStore;
+use shared::wire::Packing;
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
@@ -166,6 +167,7 @@ impl Bench {
         let broker: Arc<dyn Broker> = Arc::new(InProcess::with_faults(Limits::default(), self.setup.faults));
         Coordinator {
             tally: Tally::new(Arc::clone(&broker), Arc::clone(&self.store)),
+            packing: Packing::Lz4,
             shares: Shares::default(),
             broker,
             store: Arc::clone(&self.store),
@@ -312,6 +314,7 @@ impl Fleet {
             clock: Arc::clone(&coordinator.clock),
             stop: stop.clone(),
             registered: Registered::default(),
+            packing: coordinator.packing,
             reading: worker::reading(),
             dies_at_chunk: None,
         };

@@ -21,7 +21,7 @@ use shared::clock::Clock;
 use shared::store::Store;
 use shared::store::model::NewWorker;
 use shared::wire::codec;
-use shared::wire::{Counts, RunBytes};
+use shared::wire::{Counts, Packing, RunBytes};
 use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 
@@ -46,6 +46,8 @@ pub struct Surroundings {
     pub stop: CancellationToken,
     /// Who is registered, for signs of life.
     pub registered: Registered,
+    /// Whether batches are packed on their way.
+    pub packing: Packing,
     /// How many ranges this process reads back at a time: as many as it has cores, whatever its slots.
     pub reading: Arc<Semaphore>,
     /// For tests: the chunk at which a processor dies.

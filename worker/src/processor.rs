@@ -107,11 +107,12 @@ async fn handle(with: &Surroundings, jobs: &Jobs, worker: WorkerId, body: Bytes)
         Err(Unavailable::Job(reason)) => return start.failed(reason),
     };
     let (run_id, chunk_no, bytes) = (chunk.run_id, chunk.chunk_no, chunk.bytes.len() as u64);
+    let packing = with.packing;
     // Decoding is work for a core, not for the runtime's threads. A panic in it fails this chunk alone.
     let processed = tokio::task::spawn_blocking(move || {
         let batch = process(&job, &chunk, worker).map_err(|error| error.to_string())?;
         let counts = (batch.records_in, batch.accepted, batch.rejects.len() as u64);
-        let body = codec::encode(&batch)
+        let body = codec::encode_packed(&batch, packing)
             .map_err(|error| format!("chunk {}: {error}; make chunks smaller", chunk.chunk_no))?;
         Ok::<_, String>((counts, body))
     });

@@ -32,6 +32,7 @@ pub(crate) async fn worker(global: &Global, args: &Worker) -> Result<Done, Failu
         clock: Arc::new(SystemClock),
         stop: CancellationToken::new(),
         registered: Registered::default(),
+        packing: settings.broker.packing(),
         reading: worker::reading(),
         dies_at_chunk: settings.fleet.dies_at_chunk,
     };

@@ -147,6 +147,50 @@ fn a_range_that_was_damaged_in_any_bit_or_cut_anywhere_is_refused() {
     }
 }
 
+fn large_batch() -> Batch {
+    Batch { rows: b"00001;12.50;posting fee\n".repeat(200), ..batch() }
+}
+
+#[test]
+fn a_large_body_is_packed_on_request_and_comes_back() {
+    let plain = encode(&large_batch()).unwrap();
+    let packed = encode_packed(&large_batch(), Packing::Lz4).unwrap();
+    assert!(packed.len() * 5 < plain.len(), "{} of {} bytes", packed.len(), plain.len());
+    assert_eq!((plain[4], packed[4]), (1, 2));
+    assert_eq!(decode::<Batch>(&packed).unwrap(), large_batch());
+    assert_eq!(
+        encode_packed(&batch(), Packing::Lz4).unwrap(),
+        encode(&batch()).unwrap(),
+        "small ones are not"
+    );
+    let noise: Vec<u8> =
+        (0..100_000_u32).flat_map(|n| crc32fast::hash(&n.to_be_bytes()).to_be_bytes()).collect();
+    let noise = Chunk { bytes: noise, ..chunk() };
+    assert_eq!(encode_packed(&noise, Packing::Lz4).unwrap()[4], 1, "what does not become smaller is not");
+}
+
+#[test]
+fn a_packed_message_that_was_damaged_is_refused() {
+    let bytes = encode_packed(&large_batch(), Packing::Lz4).unwrap();
+    for bit in 0..bytes.len() * 8 {
+        let mut flipped = bytes.to_vec();
+        flipped[bit / 8] ^= 1 << (bit % 8);
+        assert!(decode::<Batch>(&flipped).is_err(), "bit {bit}");
+    }
+    for length in 0..bytes.len() {
+        assert!(decode::<Batch>(&bytes[..length]).is_err(), "{length}");
+    }
+    // In a right envelope: a length that lies, and a block that is none.
+    let sealed_packed = |body: &[u8]| {
+        let mut bytes = sealed(Batch::KIND, body);
+        bytes[4] = 2;
+        bytes
+    };
+    for body in [&b""[..], b"\x00\x00", b"\xff\xff\xff\xffabc", b"\x00\x00\x01\x00abc", b"\x00\x00\x00\x00"] {
+        assert!(decode::<Batch>(&sealed_packed(body)).is_err(), "{body:?}");
+    }
+}
+
 #[test]
 fn every_truncation_is_refused() {
     let bytes = encode(&batch()).unwrap();
@@ -324,6 +368,12 @@ proptest! {
     #[test]
     fn a_batch_goes_there_and_back(batch in any_batch()) {
         prop_assert_eq!(decode::<Batch>(&encode(&batch).unwrap()).unwrap(), batch);
+    }
+
+    #[test]
+    fn a_packed_batch_goes_there_and_back(batch in any_batch()) {
+        let packed = encode_packed(&batch, Packing::Lz4).unwrap();
+        prop_assert_eq!(decode::<Batch>(&packed).unwrap(), batch);
     }
 
     #[test]

@@ -3,13 +3,14 @@
 //! | version | since | what changed |
 //! |---|---|---|
 //! | 1 | 0.1.0 | first |
+//! | 2 | 0.1.0 | as 1, with the body packed by LZ4 |
 
 pub mod codec;
 
 use bincode::{Decode, Encode};
 use domain::amount::{Amount, AmountError};
 
-pub use codec::{CodecError, Message};
+pub use codec::{CodecError, Message, Packing};
 
 /// A 16-byte run id.
 pub type RunBytes = [u8; 16];
