@@ -9,6 +9,7 @@
 //! splitter and a processor find the same records, however the bytes were cut into blocks and chunks.
 
 pub mod chunk;
+pub mod copybook;
 pub mod decode;
 mod delimited;
 mod fixed;

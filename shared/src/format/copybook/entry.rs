@@ -44,6 +44,25 @@ pub(super) struct Entry {
     pub(super) justified: Option<Range<usize>>,
 }
 
+impl Entry {
+    /// The entry of a record that is not written.
+    pub(super) const fn implied(at: Range<usize>) -> Self {
+        Self {
+            level: 0,
+            name: None,
+            at,
+            redefines: None,
+            picture: None,
+            usage: None,
+            occurs: None,
+            sign: None,
+            synchronized: None,
+            blank_when_zero: None,
+            justified: None,
+        }
+    }
+}
+
 /// What stands between two periods.
 #[derive(Debug, Clone)]
 pub(super) enum Statement {
@@ -178,19 +197,7 @@ fn condition(cursor: &mut Cursor<'_>, symbols: Symbols) -> Checked<Statement> {
 }
 
 fn entry(cursor: &mut Cursor<'_>, level: u8, at: Range<usize>, symbols: Symbols) -> Checked<Entry> {
-    let mut entry = Entry {
-        level,
-        name: None,
-        at,
-        redefines: None,
-        picture: None,
-        usage: None,
-        occurs: None,
-        sign: None,
-        synchronized: None,
-        blank_when_zero: None,
-        justified: None,
-    };
+    let mut entry = Entry { level, ..Entry::implied(at) };
     if cursor.take("FILLER") {
         entry.at = entry.at.start..cursor.end();
     } else if cursor.word().is_some_and(|word| {

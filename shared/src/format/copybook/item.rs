@@ -148,6 +148,23 @@ impl Item {
         self.occurs.is_some_and(|occurs| occurs.depending.is_some())
     }
 
+    /// A record that is not written: what belongs to no record is put below it.
+    pub(super) fn implied(at: Range<usize>) -> Self {
+        Self {
+            level: 0,
+            name: None,
+            at,
+            parent: None,
+            children: Vec::new(),
+            redefines: None,
+            occurs: None,
+            elementary: None,
+            conditions: Arc::new([]),
+            offset: 0,
+            length: 0,
+        }
+    }
+
     /// How it is named in messages.
     pub(super) fn label(&self) -> &str {
         self.name.as_deref().unwrap_or("FILLER")
