@@ -29,16 +29,27 @@ pub(super) fn elementary(
     let category = match (&entry.picture, without_picture) {
         (None, Some(category)) => category,
         (Some((_, at)), Some(_)) => {
-            return Err(Fault::new(at.clone(), format!("{} is {} and so has no picture", shown(label), usage.word())));
+            return Err(Fault::new(
+                at.clone(),
+                format!("{} is {} and so has no picture", shown(label), usage.word()),
+            ));
         }
         (None, None) => {
-            return Err(Fault::new(entry.at.clone(), format!("{} has neither a picture nor items below it", shown(label))));
+            return Err(Fault::new(
+                entry.at.clone(),
+                format!("{} has neither a picture nor items below it", shown(label)),
+            ));
         }
         (Some((picture, _)), None) => {
             if let Some(what) = disagreement(picture, usage) {
                 return Err(Fault::new(
                     at,
-                    format!("{} is {}, {what}, but its picture is {}", shown(label), usage.word(), shown(&picture.text)),
+                    format!(
+                        "{} is {}, {what}, but its picture is {}",
+                        shown(label),
+                        usage.word(),
+                        shown(&picture.text)
+                    ),
                 ));
             }
             picture.category
@@ -52,7 +63,10 @@ pub(super) fn elementary(
     {
         return Err(Fault::new(
             at.clone(),
-            format!("{} has a SIGN clause, which is for numbers of usage DISPLAY with `S` in their picture", shown(label)),
+            format!(
+                "{} has a SIGN clause, which is for numbers of usage DISPLAY with `S` in their picture",
+                shown(label)
+            ),
         ));
     }
     if let Some(at) = &entry.blank_when_zero {
@@ -65,14 +79,23 @@ pub(super) fn elementary(
         if !fits {
             return Err(Fault::new(
                 at.clone(),
-                format!("{} has BLANK WHEN ZERO, which is for numbers in characters without `S` and `*`", shown(label)),
+                format!(
+                    "{} has BLANK WHEN ZERO, which is for numbers in characters without `S` and `*`",
+                    shown(label)
+                ),
             ));
         }
     }
     if let Some(at) = &entry.justified
-        && !matches!(category, Category::Alphabetic | Category::Alphanumeric | Category::Dbcs | Category::National)
+        && !matches!(
+            category,
+            Category::Alphabetic | Category::Alphanumeric | Category::Dbcs | Category::National
+        )
     {
-        return Err(Fault::new(at.clone(), format!("{} is JUSTIFIED, which is for text that is not edited", shown(label))));
+        return Err(Fault::new(
+            at.clone(),
+            format!("{} is JUSTIFIED, which is for text that is not edited", shown(label)),
+        ));
     }
     Ok(Elementary {
         category,
@@ -95,9 +118,12 @@ fn disagreement(picture: &Picture, usage: Usage) -> Option<String> {
         Usage::Binary | Usage::NativeBinary => (picture.digits > BINARY_DIGITS_MAX)
             .then(|| format!("which holds at most {BINARY_DIGITS_MAX} digits here")),
         Usage::Packed => (!numeric).then(|| "which is for numbers".to_owned()),
-        Usage::PackedUnsigned => (!numeric || picture.signed).then(|| "which is for numbers without sign".to_owned()),
+        Usage::PackedUnsigned => {
+            (!numeric || picture.signed).then(|| "which is for numbers without sign".to_owned())
+        }
         Usage::National => {
-            let fits = matches!(picture.category, Category::National | Category::Numeric | Category::NumericEdited);
+            let fits =
+                matches!(picture.category, Category::National | Category::Numeric | Category::NumericEdited);
             (!fits).then(|| "which is for `N` and numbers".to_owned())
         }
         Usage::Dbcs => (!matches!(picture.category, Category::Dbcs | Category::National))
@@ -111,7 +137,8 @@ impl Elementary {
     /// POINTER under LP(32)).
     #[must_use]
     pub fn bytes(&self) -> usize {
-        let (digits, chars) = self.picture.as_ref().map_or((0, 0), |picture| (usize::from(picture.digits), picture.chars));
+        let (digits, chars) =
+            self.picture.as_ref().map_or((0, 0), |picture| (usize::from(picture.digits), picture.chars));
         let chars = chars + usize::from(self.sign.is_some_and(|sign| sign.separate));
         match self.usage {
             Usage::Display => chars,

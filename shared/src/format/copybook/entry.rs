@@ -73,15 +73,59 @@ pub(super) enum Statement {
 
 /// Words with which a clause begins, so that an entry whose next word is one of them has no name.
 const CLAUSES: [&str; 30] = [
-    "REDEFINES", "PIC", "PICTURE", "USAGE", "OCCURS", "SIGN", "LEADING", "TRAILING", "SYNC", "SYNCHRONIZED",
-    "BLANK", "JUST", "JUSTIFIED", "VALUE", "VALUES", "EXTERNAL", "GLOBAL", "BINARY", "COMP", "COMP-1", "COMP-2",
-    "COMP-3", "COMP-4", "COMP-5", "COMP-6", "PACKED-DECIMAL", "DISPLAY", "DISPLAY-1", "NATIONAL", "POINTER",
+    "REDEFINES",
+    "PIC",
+    "PICTURE",
+    "USAGE",
+    "OCCURS",
+    "SIGN",
+    "LEADING",
+    "TRAILING",
+    "SYNC",
+    "SYNCHRONIZED",
+    "BLANK",
+    "JUST",
+    "JUSTIFIED",
+    "VALUE",
+    "VALUES",
+    "EXTERNAL",
+    "GLOBAL",
+    "BINARY",
+    "COMP",
+    "COMP-1",
+    "COMP-2",
+    "COMP-3",
+    "COMP-4",
+    "COMP-5",
+    "COMP-6",
+    "PACKED-DECIMAL",
+    "DISPLAY",
+    "DISPLAY-1",
+    "NATIONAL",
+    "POINTER",
 ];
 
 /// Text that belongs to programs, or that a preprocessor takes away.
 const OTHER_TEXT: [&str; 19] = [
-    "COPY", "EXEC", "REPLACE", "IDENTIFICATION", "ID", "ENVIRONMENT", "DATA", "PROCEDURE", "FILE", "FD", "SD",
-    "WORKING-STORAGE", "LOCAL-STORAGE", "LINKAGE", "PROGRAM-ID", "CBL", "PROCESS", "BASIS", "++INCLUDE",
+    "COPY",
+    "EXEC",
+    "REPLACE",
+    "IDENTIFICATION",
+    "ID",
+    "ENVIRONMENT",
+    "DATA",
+    "PROCEDURE",
+    "FILE",
+    "FD",
+    "SD",
+    "WORKING-STORAGE",
+    "LOCAL-STORAGE",
+    "LINKAGE",
+    "PROGRAM-ID",
+    "CBL",
+    "PROCESS",
+    "BASIS",
+    "++INCLUDE",
 ];
 
 /// The usage that a word names, and those that are known but not supported.
@@ -146,11 +190,15 @@ fn data_name(cursor: &mut Cursor<'_>, what: &str) -> Checked<Named> {
         && !word.starts_with(['-', '_'])
         && !word.ends_with('-');
     if !is_name {
-        return Err(Fault::new(at, format!("found {}, expected {what}", shown(&word)))
-            .advise("names consist of letters, digits and hyphens, with a letter among them and no hyphen at an end"));
+        return Err(Fault::new(at, format!("found {}, expected {what}", shown(&word))).advise(
+            "names consist of letters, digits and hyphens, with a letter among them and no hyphen at an end",
+        ));
     }
     if word.len() > NAME_CHARS_MAX {
-        return Err(Fault::new(at, format!("the name {} is longer than {NAME_CHARS_MAX} characters", shown(&word))));
+        return Err(Fault::new(
+            at,
+            format!("the name {} is longer than {NAME_CHARS_MAX} characters", shown(&word)),
+        ));
     }
     cursor.advance();
     Ok((word, at))
@@ -305,7 +353,9 @@ fn clause(cursor: &mut Cursor<'_>, entry: &mut Entry, word: &str, symbols: Symbo
         word => {
             let (word, at) = if word == "USAGE" {
                 let _ = cursor.take("IS");
-                let Some(word) = cursor.word().map(str::to_owned) else { return Err(cursor.unexpected("a usage")) };
+                let Some(word) = cursor.word().map(str::to_owned) else {
+                    return Err(cursor.unexpected("a usage"));
+                };
                 let at = cursor.at();
                 cursor.advance();
                 (word, at)
@@ -332,7 +382,8 @@ fn unknown(word: &str, at: Range<usize>) -> Fault {
     if OTHER_TEXT.contains(&word) {
         return Fault::new(at, format!("found {}, which is not supported in a copybook", shown(word)));
     }
-    let fault = Fault::new(at, format!("found {}, expected a clause or the period that ends the entry", shown(word)));
+    let fault =
+        Fault::new(at, format!("found {}, expected a clause or the period that ends the entry", shown(word)));
     if word.bytes().all(|byte| byte.is_ascii_digit()) {
         return fault.advise("the entry before may lack its period, or it stands past column 72");
     }
@@ -376,7 +427,10 @@ fn occurs(cursor: &mut Cursor<'_>, at: Range<usize>) -> Checked<OccursClause> {
         // Without the lower bound it is 1 ("OCCURS DEPENDING ON clause", Language Reference).
         (None, Some(_)) => (1, first),
         (Some(_), None) => {
-            return Err(Fault::new(at, "found OCCURS ... TO without DEPENDING ON, which says how often it occurs"));
+            return Err(Fault::new(
+                at,
+                "found OCCURS ... TO without DEPENDING ON, which says how often it occurs",
+            ));
         }
     };
     if max == 0 || min > max {

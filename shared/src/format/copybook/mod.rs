@@ -113,7 +113,10 @@ impl Copybook {
 
 fn read(text: &str, options: ParseOptions) -> Checked<Tree> {
     if text.len() > limits::TEXT_BYTES_MAX {
-        return Err(Fault::new(0..0, format!("the copybook is longer than {} bytes", limits::TEXT_BYTES_MAX)));
+        return Err(Fault::new(
+            0..0,
+            format!("the copybook is longer than {} bytes", limits::TEXT_BYTES_MAX),
+        ));
     }
     let code = source::code_of(text, options.format)?;
     let tokens = token::tokens_of(&code)?;
@@ -125,8 +128,9 @@ fn read(text: &str, options: ParseOptions) -> Checked<Tree> {
         tree.add(statement)?;
     }
     if tree.items.is_empty() {
-        return Err(Fault::new(0..0, "the copybook describes no item")
-            .advise("in fixed format code stands in columns 8 to 72; ask for the free format if it does not"));
+        return Err(Fault::new(0..0, "the copybook describes no item").advise(
+            "in fixed format code stands in columns 8 to 72; ask for the free format if it does not",
+        ));
     }
     tree.complete()?;
     place::place(&mut tree.items, &tree.records)?;

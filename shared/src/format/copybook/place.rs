@@ -32,7 +32,8 @@ fn boundaries(items: &[Item]) -> Vec<(usize, usize)> {
         boundaries[index] = match &item.elementary {
             Some(elementary) => (elementary.boundary(), elementary.boundary()),
             None => {
-                let greatest = item.children.iter().map(|child| boundaries[child.index()].0).max().unwrap_or(1);
+                let greatest =
+                    item.children.iter().map(|child| boundaries[child.index()].0).max().unwrap_or(1);
                 (greatest, item.children.first().map_or(1, |first| boundaries[first.index()].1))
             }
         };
@@ -79,7 +80,10 @@ impl Placer<'_> {
         if offset.saturating_add(total) > RECORD_BYTES_MAX {
             return Err(Fault::new(
                 item.at.clone(),
-                format!("{} reaches past the {RECORD_BYTES_MAX} bytes that a record may have", shown(item.label())),
+                format!(
+                    "{} reaches past the {RECORD_BYTES_MAX} bytes that a record may have",
+                    shown(item.label())
+                ),
             ));
         }
         Ok(total)
@@ -93,7 +97,10 @@ impl Placer<'_> {
             if boundary > 1 && self.varying > 0 {
                 return Err(Fault::new(
                     item.at.clone(),
-                    format!("{} is SYNCHRONIZED behind a table of varying length, where its place is uncertain", shown(item.label())),
+                    format!(
+                        "{} is SYNCHRONIZED behind a table of varying length, where its place is uncertain",
+                        shown(item.label())
+                    ),
                 ));
             }
             let Some(object) = item.redefines else {
@@ -101,7 +108,8 @@ impl Placer<'_> {
                 end = at + self.item(child, at)?;
                 continue;
             };
-            let (area, length) = (self.items[object.index()].offset, self.items[object.index()].length_in_all());
+            let (area, length) =
+                (self.items[object.index()].offset, self.items[object.index()].length_in_all());
             if area % boundary != 0 {
                 return Err(Fault::new(
                     item.at.clone(),

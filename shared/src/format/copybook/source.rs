@@ -80,16 +80,23 @@ impl Joiner {
                         shown(&other.to_string())
                     ),
                 )
-                .advise("if the lines are not in fixed format (code in columns 8 to 72), ask for the free format"));
+                .advise(
+                    "if the lines are not in fixed format (code in columns 8 to 72), ask for the free format",
+                ));
             }
         }
         if let Some(at) = line[..code_to].find('\t') {
             return Err(tab(start + at));
         }
-        if let Some((column, (at, _))) = columns.find(|(column, (_, c))| *column >= LINE_END && !c.is_whitespace()) {
+        if let Some((column, (at, _))) =
+            columns.find(|(column, (_, c))| *column >= LINE_END && !c.is_whitespace())
+        {
             return Err(Fault::new(
                 start + at..start + line.len(),
-                format!("found text in column {}, past the {LINE_END} columns of the fixed format", column + 1),
+                format!(
+                    "found text in column {}, past the {LINE_END} columns of the fixed format",
+                    column + 1
+                ),
             )
             .advise("break the line, or ask for the free format"));
         }
@@ -121,7 +128,10 @@ impl Joiner {
         let at = start + numbering.len() - numbering.trim_start().len();
         Err(Fault::new(
             at..at + text.len(),
-            format!("found {} in columns 1 to 6, which hold line numbers, on a line without code", shown(text)),
+            format!(
+                "found {} in columns 1 to 6, which hold line numbers, on a line without code",
+                shown(text)
+            ),
         )
         .advise("code is expected in columns 8 to 72; if it is not there, ask for the free format"))
     }
@@ -138,7 +148,10 @@ impl Joiner {
 
     fn continued(&mut self, code: &str, start: usize, indicator: usize) -> Checked<()> {
         if self.code.is_empty() {
-            return Err(Fault::new(indicator..indicator + 1, "found `-` in column 7, and no line before it to continue"));
+            return Err(Fault::new(
+                indicator..indicator + 1,
+                "found `-` in column 7, and no line before it to continue",
+            ));
         }
         let blanks = code.len() - code.trim_start().len();
         let Some(quote) = self.open else {
@@ -153,7 +166,10 @@ impl Joiner {
         let Some(rest) = code[blanks..].strip_prefix(quote) else {
             return Err(Fault::new(
                 start + blanks..start + code.len(),
-                format!("found {}, expected `{quote}`, with which a continued literal goes on", shown(code.trim())),
+                format!(
+                    "found {}, expected `{quote}`, with which a continued literal goes on",
+                    shown(code.trim())
+                ),
             ));
         };
         let end = self.code.last().map_or(start, |(_, at)| *at);

@@ -65,7 +65,8 @@ impl Lexer<'_> {
     /// The bytes of the characters from `from` up to the next one.
     fn at(&self, from: usize, to: usize) -> Range<usize> {
         let start = self.code.get(from).map_or(0, |(_, at)| *at);
-        let end = to.checked_sub(1).and_then(|last| self.code.get(last)).map_or(start, |(c, at)| at + c.len_utf8());
+        let end =
+            to.checked_sub(1).and_then(|last| self.code.get(last)).map_or(start, |(c, at)| at + c.len_utf8());
         start..end.max(start)
     }
 
@@ -99,7 +100,10 @@ impl Lexer<'_> {
                     if !PREFIXES.contains(&prefix.as_str()) {
                         return Err(Fault::new(
                             self.at(from, self.next),
-                            format!("found {} right before a quote, expected a blank between them", shown(&prefix)),
+                            format!(
+                                "found {} right before a quote, expected a blank between them",
+                                shown(&prefix)
+                            ),
                         ));
                     }
                     self.literal(prefix, from)?;
@@ -171,7 +175,9 @@ impl Lexer<'_> {
                         self.at(from, self.next),
                         format!("the literal that begins here is not closed by `{quote}` on its line"),
                     )
-                    .advise("close it, or continue it in fixed format with `-` in column 7 of the next line"));
+                    .advise(
+                        "close it, or continue it in fixed format with `-` in column 7 of the next line",
+                    ));
                 }
                 Some(c) => text.push(c),
             }
@@ -200,7 +206,10 @@ fn check(text: &str, at: &Range<usize>) -> Checked<()> {
     if text.contains(':') || text.contains("==") {
         return Err(Fault::new(
             at.clone(),
-            format!("found {}, a placeholder that COPY ... REPLACING would fill, which is not supported", shown(text)),
+            format!(
+                "found {}, a placeholder that COPY ... REPLACING would fill, which is not supported",
+                shown(text)
+            ),
         )
         .advise("put the replaced text into the copybook"));
     }

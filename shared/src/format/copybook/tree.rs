@@ -29,7 +29,8 @@ pub(super) struct Tree {
 
 impl Tree {
     pub(super) fn add(&mut self, statement: Statement) -> Checked<()> {
-        let after_renames = std::mem::replace(&mut self.renamed, matches!(statement, Statement::Renames { .. }));
+        let after_renames =
+            std::mem::replace(&mut self.renamed, matches!(statement, Statement::Renames { .. }));
         match statement {
             Statement::Condition(_, at) if after_renames => {
                 Err(Fault::new(at, "found a level 88 entry under one of level 66, which is not supported"))
@@ -41,7 +42,10 @@ impl Tree {
                 };
                 self.values += condition.values.len();
                 if self.values > CONDITION_VALUES_MAX {
-                    return Err(Fault::new(at, format!("the copybook has more than {CONDITION_VALUES_MAX} values")));
+                    return Err(Fault::new(
+                        at,
+                        format!("the copybook has more than {CONDITION_VALUES_MAX} values"),
+                    ));
                 }
                 self.conditions[item].push(condition);
                 Ok(())
@@ -61,8 +65,11 @@ impl Tree {
             self.push(Item::implied(at.clone()), Entry::implied(at.clone()));
             self.open.push(ItemId(0));
         } else if is_record && self.items.first().is_some_and(|first| first.level == 0) {
-            return Err(Fault::new(at, format!("found level {:02} after items that belong to no record", entry.level))
-                .advise("put an 01 entry before the first item"));
+            return Err(Fault::new(
+                at,
+                format!("found level {:02} after items that belong to no record", entry.level),
+            )
+            .advise("put an 01 entry before the first item"));
         }
         while let Some(open) = self.open.last()
             && (is_record || self.items[open.index()].level >= entry.level)
@@ -71,7 +78,10 @@ impl Tree {
         }
         let parent = self.open.last().copied();
         if !is_record && parent.is_none() {
-            return Err(Fault::new(at, format!("found level {:02}, and no 01 entry that it could belong to", entry.level)));
+            return Err(Fault::new(
+                at,
+                format!("found level {:02}, and no 01 entry that it could belong to", entry.level),
+            ));
         }
         let id = ItemId(u32::try_from(self.items.len()).unwrap_or(u32::MAX));
         if let Some(parent) = parent {
@@ -136,7 +146,12 @@ impl Tree {
         let Some(first) = first.filter(|_| named) else {
             let expected = nearest.map_or_else(
                 || "but no item at its level is before it in its group".to_owned(),
-                |nearest| format!("expected {}, the item before it at its level, or another view of that", shown(&nearest)),
+                |nearest| {
+                    format!(
+                        "expected {}, the item before it at its level, or another view of that",
+                        shown(&nearest)
+                    )
+                },
             );
             return Err(Fault::new(at.clone(), format!("found REDEFINES {}, {expected}", shown(name))));
         };
@@ -144,7 +159,11 @@ impl Tree {
         if object.level != level {
             return Err(Fault::new(
                 at.clone(),
-                format!("found level {level:02}, expected {:02}, the level of {}", object.level, shown(object.label())),
+                format!(
+                    "found level {level:02}, expected {:02}, the level of {}",
+                    object.level,
+                    shown(object.label())
+                ),
             ));
         }
         if self.entries[first.index()].occurs.is_some() {
@@ -178,12 +197,20 @@ impl Tree {
         let here: Vec<ItemId> = found.iter().filter(|id| self.record_of(**id) == record).copied().collect();
         match here[..] {
             [id] if id < before => Ok(id),
-            [_] => Err(Fault::new(at.clone(), format!("{} is not defined before it is referred to", shown(name)))),
-            [] if found.is_empty() => Err(Fault::new(at.clone(), format!("no item of the record is called {}", shown(name)))),
+            [_] => Err(Fault::new(
+                at.clone(),
+                format!("{} is not defined before it is referred to", shown(name)),
+            )),
+            [] if found.is_empty() => {
+                Err(Fault::new(at.clone(), format!("no item of the record is called {}", shown(name))))
+            }
             [] => Err(Fault::new(at.clone(), format!("{} is an item of another record", shown(name)))
                 .advise("what a record does not hold cannot be read from it")),
-            _ => Err(Fault::new(at.clone(), format!("{} items of the record are called {}", here.len(), shown(name)))
-                .advise("say which with OF and the name of its group")),
+            _ => Err(Fault::new(
+                at.clone(),
+                format!("{} items of the record are called {}", here.len(), shown(name)),
+            )
+            .advise("say which with OF and the name of its group")),
         }
     }
 
@@ -203,7 +230,10 @@ impl Tree {
         let from_item = self.find(from, record, after)?;
         let through = through.map_or(Ok(from_item), |through| self.find(through, record, after))?;
         if through < from_item {
-            return Err(Fault::new(at, format!("{} renames a range that ends before it begins", shown(&name))));
+            return Err(Fault::new(
+                at,
+                format!("{} renames a range that ends before it begins", shown(&name)),
+            ));
         }
         if self.renames.len() == ITEMS_MAX {
             return Err(Fault::new(at, format!("the copybook has more than {ITEMS_MAX} level 66 entries")));
@@ -225,13 +255,22 @@ impl Tree {
                 (Some((usage, at)), Some(group)) if *usage != group => {
                     return Err(Fault::new(
                         at.clone(),
-                        format!("{} is {}, but its group is {}", shown(item.label()), usage.word(), group.word()),
+                        format!(
+                            "{} is {}, but its group is {}",
+                            shown(item.label()),
+                            usage.word(),
+                            group.word()
+                        ),
                     ));
                 }
                 (Some((usage, _)), _) => Some(*usage),
                 (None, inherited) => inherited,
             };
-            let sign = entry.sign.as_ref().map(|(sign, _)| *sign).or_else(|| parent.and_then(|parent| signs[parent]));
+            let sign = entry
+                .sign
+                .as_ref()
+                .map(|(sign, _)| *sign)
+                .or_else(|| parent.and_then(|parent| signs[parent]));
             usages.push(usage);
             signs.push(sign);
             if item.children.is_empty() {
@@ -264,7 +303,10 @@ impl Tree {
             if let Some(at) = at {
                 return Err(Fault::new(
                     at.clone(),
-                    format!("found {clause} on the group {}, expected it on an elementary item", shown(item.label())),
+                    format!(
+                        "found {clause} on the group {}, expected it on an elementary item",
+                        shown(item.label())
+                    ),
                 ));
             }
         }
@@ -276,7 +318,10 @@ impl Tree {
         let id = ItemId(u32::try_from(index).unwrap_or(u32::MAX));
         let label = self.items[index].label();
         if self.items[index].parent.is_none() {
-            return Err(Fault::new(clause.at.clone(), format!("{} is a record, which cannot have OCCURS", shown(label))));
+            return Err(Fault::new(
+                clause.at.clone(),
+                format!("{} is a record, which cannot have OCCURS", shown(label)),
+            ));
         }
         let depending = match &clause.depending {
             None => None,
@@ -299,7 +344,10 @@ impl Tree {
             .filter(|of| of.category == Numeric && of.usage != Usage::National)
             .is_some_and(|of| of.picture.as_ref().is_some_and(|picture| picture.scale == 0));
         if !whole || self.entries[count.index()].blank_when_zero.is_some() {
-            return Err(Fault::new(at.clone(), format!("{} is no whole number, which DEPENDING ON asks for", shown(name))));
+            return Err(Fault::new(
+                at.clone(),
+                format!("{} is no whole number, which DEPENDING ON asks for", shown(name)),
+            ));
         }
         let mut groups = Vec::new();
         let mut up = self.items[table.index()].parent;
@@ -312,7 +360,10 @@ impl Tree {
             if self.entries[id.index()].occurs.is_some() && !groups.contains(&id) {
                 return Err(Fault::new(
                     at.clone(),
-                    format!("{} occurs many times itself, so that no one of them says how often the table does", shown(name)),
+                    format!(
+                        "{} occurs many times itself, so that no one of them says how often the table does",
+                        shown(name)
+                    ),
                 ));
             }
             up = self.items[id.index()].parent;
@@ -346,7 +397,10 @@ impl Tree {
             if table.redefines.is_some() {
                 return Err(Fault::new(
                     table.at.clone(),
-                    format!("{} redefines an area and occurs a varying number of times", shown(table.label())),
+                    format!(
+                        "{} redefines an area and occurs a varying number of times",
+                        shown(table.label())
+                    ),
                 ));
             }
         }

@@ -70,7 +70,8 @@ fn number(word: &str, decimal_comma: bool) -> Option<String> {
     let body = word.strip_prefix(['+', '-']).unwrap_or(word);
     let digits = body.chars().filter(char::is_ascii_digit).count();
     let points = body.chars().filter(|c| *c == point).count();
-    let is_number = digits > 0 && points <= 1 && digits + points == body.chars().count() && !body.ends_with(point);
+    let is_number =
+        digits > 0 && points <= 1 && digits + points == body.chars().count() && !body.ends_with(point);
     is_number.then(|| word.replace(point, "."))
 }
 
@@ -78,7 +79,9 @@ fn number(word: &str, decimal_comma: bool) -> Option<String> {
 pub(super) fn begins_literal(token: &Token, decimal_comma: bool) -> bool {
     match &token.kind {
         Kind::Literal { .. } => true,
-        Kind::Word(word) => word == "ALL" || figurative(word).is_some() || number(word, decimal_comma).is_some(),
+        Kind::Word(word) => {
+            word == "ALL" || figurative(word).is_some() || number(word, decimal_comma).is_some()
+        }
         _ => false,
     }
 }
@@ -115,7 +118,9 @@ pub(super) fn literal_of(token: &Token, decimal_comma: bool) -> Checked<Option<L
 }
 
 fn hexadecimal(text: &str) -> Option<Vec<u8>> {
-    let digits: Option<Vec<u8>> = text.chars().map(|c| c.to_digit(16).and_then(|d| u8::try_from(d).ok())).collect();
+    let digits: Option<Vec<u8>> =
+        text.chars().map(|c| c.to_digit(16).and_then(|d| u8::try_from(d).ok())).collect();
     let digits = digits?;
-    (!digits.is_empty() && digits.len() % 2 == 0).then(|| digits.chunks(2).map(|pair| pair[0] << 4 | pair[1]).collect())
+    (!digits.is_empty() && digits.len() % 2 == 0)
+        .then(|| digits.chunks(2).map(|pair| pair[0] << 4 | pair[1]).collect())
 }

@@ -50,7 +50,14 @@ pub(super) fn edited(text: &str, runs: &[Run]) -> Result<Picture> {
         Err(what) => return refuse(what),
     };
     let (digits, scale) = sized(text, read.digits, read.scale)?;
-    Ok(Picture { text: text.to_owned(), category: Category::NumericEdited, digits, scale, signed, chars: chars(runs) })
+    Ok(Picture {
+        text: text.to_owned(),
+        category: Category::NumericEdited,
+        digits,
+        scale,
+        signed,
+        chars: chars(runs),
+    })
 }
 
 struct Read {

@@ -120,7 +120,10 @@ pub(super) fn picture_of(text: &str, symbols: Symbols) -> Result<Picture> {
     }?;
     let positions = usize::from(picture.digits) + picture.scale.unsigned_abs() as usize;
     if picture.scale < 0 && positions > DIGITS_MAX || picture.scale.unsigned_abs() as usize > DIGITS_MAX {
-        return wrong(format!("the picture {} has more than {DIGITS_MAX} digit positions, `P` counted", shown(text)));
+        return wrong(format!(
+            "the picture {} has more than {DIGITS_MAX} digit positions, `P` counted",
+            shown(text)
+        ));
     }
     if picture.chars > RECORD_BYTES_MAX {
         return wrong(format!("the picture {} is longer than {RECORD_BYTES_MAX} bytes", shown(text)));
@@ -163,7 +166,10 @@ fn runs_of(text: &str, symbols: Symbols) -> Result<Vec<Run>> {
             'U' => return Err(fail(format!("{}: UTF-8 items are not supported", shown(text)))),
             c => {
                 let found = shown(&c.to_string());
-                return Err(fail(format!("found {found}, which is not a symbol of pictures, in {}", shown(text))));
+                return Err(fail(format!(
+                    "found {found}, which is not a symbol of pictures, in {}",
+                    shown(text)
+                )));
             }
         };
         let count = if rest.next_if(|(_, c)| *c == '(').is_some() {
@@ -267,7 +273,14 @@ fn number(text: &str, runs: &[Run]) -> Result<Picture> {
         }
     };
     let (digits, scale) = sized(text, digits, scale)?;
-    Ok(Picture { text: text.to_owned(), category: Category::Numeric, digits, scale, signed, chars: digits.into() })
+    Ok(Picture {
+        text: text.to_owned(),
+        category: Category::Numeric,
+        digits,
+        scale,
+        signed,
+        chars: digits.into(),
+    })
 }
 
 /// How many digits lie behind the decimal point, or how many zeros are implied before it.

@@ -19,7 +19,8 @@ use super::Field;
 /// The column name for a COBOL name.
 #[must_use]
 pub fn column_name(name: &str) -> String {
-    let mut column: String = name.chars().map(|c| if c == '-' { '_' } else { c.to_ascii_lowercase() }).collect();
+    let mut column: String =
+        name.chars().map(|c| if c == '-' { '_' } else { c.to_ascii_lowercase() }).collect();
     if column.starts_with(|c: char| c.is_ascii_digit()) {
         column.insert(0, '_');
     }
@@ -64,7 +65,10 @@ pub(super) fn names(copybook: &Copybook, fields: &[Field], reserved: &[String]) 
             let item = copybook.item(clashing[clashing.len() - 1]);
             return Err(Fault::new(
                 item.at.clone(),
-                format!("the column of {} would have the name of another or a reserved one", shown(item.label())),
+                format!(
+                    "the column of {} would have the name of another or a reserved one",
+                    shown(item.label())
+                ),
             )
             .advise("leave one of them out, or rename it in the copybook"));
         }

@@ -100,7 +100,9 @@ impl Extent {
     /// Whether the occurrence that a field is in is there.
     #[must_use]
     pub fn holds(&self, within: Option<Within>) -> bool {
-        within.is_none_or(|within| self.counts.get(within.table).is_some_and(|count| within.occurrence <= *count))
+        within.is_none_or(|within| {
+            self.counts.get(within.table).is_some_and(|count| within.occurrence <= *count)
+        })
     }
 
     /// How often each of [`Plan::tables`] occurs.

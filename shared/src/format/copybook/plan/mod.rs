@@ -160,7 +160,8 @@ impl Copybook {
     pub fn plan(&self, options: &PlanOptions) -> Result<Plan, CopybookError> {
         let record = self.chosen(options)?;
         let mut plan = walk::walk(self, record, options).map_err(|fault| self.refuse(fault))?;
-        let names = columns::names(self, &plan.fields, &options.reserved).map_err(|fault| self.refuse(fault))?;
+        let names =
+            columns::names(self, &plan.fields, &options.reserved).map_err(|fault| self.refuse(fault))?;
         for (field, name) in plan.fields.iter_mut().zip(names) {
             field.column = name;
         }
@@ -175,7 +176,8 @@ impl Copybook {
         let at = self.records.first().map_or(0..0, |record| self.item(*record).at.clone());
         match &options.record {
             None => {
-                let records: Vec<_> = self.records.iter().filter(|record| self.item(**record).level != 77).collect();
+                let records: Vec<_> =
+                    self.records.iter().filter(|record| self.item(**record).level != 77).collect();
                 match records[..] {
                     [record] => Ok(*record),
                     _ => Err(self.refuse(

@@ -45,17 +45,24 @@ pub(super) fn walk(copybook: &Copybook, record: ItemId, options: &PlanOptions) -
     walker.plan.end = walker.item(record, Offset::default())?;
     if let Some(view) = walker.views.named.iter().find(|view| !walker.views.seen.contains(view)) {
         let item = copybook.item(*view);
-        return Err(Fault::new(item.at.clone(), format!("the view {} is inside another that is not taken", shown(item.label())))
-            .advise("name the view around it too"));
+        return Err(Fault::new(
+            item.at.clone(),
+            format!("the view {} is inside another that is not taken", shown(item.label())),
+        )
+        .advise("name the view around it too"));
     }
     let Walker { mut plan, ends, .. } = walker;
     if plan.fields.is_empty() {
-        return Err(Fault::new(copybook.item(record).at.clone(), "the record has no item that could become a column"));
+        return Err(Fault::new(
+            copybook.item(record).at.clone(),
+            "the record has no item that could become a column",
+        ));
     }
     let least = Extent::with(&plan, |table| table.min);
     plan.length_min = least.offset(plan.end);
     plan.length_max = Extent::with(&plan, |table| table.max).offset(plan.end);
-    plan.taken_min = ends.into_iter().map(|(after, base)| least.offset(Offset { base, after })).max().unwrap_or(0);
+    plan.taken_min =
+        ends.into_iter().map(|(after, base)| least.offset(Offset { base, after })).max().unwrap_or(0);
     Ok(plan)
 }
 
@@ -92,7 +99,10 @@ fn left_out(copybook: &Copybook, record: ItemId, names: &[String]) -> Checked<Ha
         all.extend(called(copybook, record, name));
         if all.len() == before && called(copybook, record, name).next().is_none() {
             let at = copybook.item(record).at.clone();
-            return Err(Fault::new(at, format!("{} is to be left out, but no item of the record is called that", shown(name))));
+            return Err(Fault::new(
+                at,
+                format!("{} is to be left out, but no item of the record is called that", shown(name)),
+            ));
         }
     }
     Ok(all)
@@ -122,9 +132,14 @@ impl Views {
             let is_view = |id: &ItemId| copybook.item(*id).redefines.is_some() || views.of.contains_key(id);
             let found: Vec<ItemId> = called(copybook, record, name).filter(is_view).collect();
             let [view] = found[..] else {
-                let what = if found.is_empty() { "no view".to_owned() } else { format!("{} views", found.len()) };
-                return Err(Fault::new(at, format!("{what} of an area in the record is called {}", shown(name)))
-                    .advise("a view is an item with REDEFINES, or one that such an item redefines"));
+                let what =
+                    if found.is_empty() { "no view".to_owned() } else { format!("{} views", found.len()) };
+                let is = if found.is_empty() { "is" } else { "are" };
+                return Err(Fault::new(
+                    at,
+                    format!("{what} of an area in the record {is} called {}", shown(name)),
+                )
+                .advise("a view is an item with REDEFINES, or one that such an item redefines"));
             };
             let area = copybook.item(view).redefines.unwrap_or(view);
             if let Some(other) = views.taken.insert(area, view)
@@ -218,13 +233,19 @@ impl Walker<'_> {
         let Some(occurs) = item.occurs else { return Ok(at) };
         let index = self.plan.tables.len();
         if index == TABLES_MAX {
-            return Err(Fault::new(item.at.clone(), format!("the record has more than {TABLES_MAX} tables of varying length")));
+            return Err(Fault::new(
+                item.at.clone(),
+                format!("the record has more than {TABLES_MAX} tables of varying length"),
+            ));
         }
         // The tables around a count are around its table as well.
         let around = self.tables_around(count);
         let key = (count, self.occurrences.get(..around).unwrap_or_default().to_vec());
         let Some(count) = self.count_of.get(&key).copied() else {
-            return Err(Fault::new(item.at.clone(), format!("what {} depends on is not before it", shown(item.label()))));
+            return Err(Fault::new(
+                item.at.clone(),
+                format!("what {} depends on is not before it", shown(item.label())),
+            ));
         };
         let (min, max) = (occurs.min, occurs.max);
         let path = self.path(id);
@@ -324,7 +345,8 @@ impl Walker<'_> {
             picture: picture.map(|picture| Arc::from(picture.text.as_str())),
             digits: picture.map_or(0, |picture| picture.digits),
             scale: picture.map_or(0, |picture| picture.scale),
-            signed: elementary.category == Category::FloatingPoint || picture.is_some_and(|picture| picture.signed),
+            signed: elementary.category == Category::FloatingPoint
+                || picture.is_some_and(|picture| picture.signed),
             sign: elementary.sign,
             blank_when_zero: elementary.blank_when_zero,
             justified: elementary.justified,
@@ -339,8 +361,15 @@ impl Walker<'_> {
         if is_column {
             readable(item, elementary)?;
             if self.plan.fields.len() == FIELDS_MAX {
-                return Err(Fault::new(item.at.clone(), format!("{} would be column {}, more than a table has", shown(&field.path), FIELDS_MAX + 1))
-                    .advise("leave items out, or read part of the record as one field"));
+                return Err(Fault::new(
+                    item.at.clone(),
+                    format!(
+                        "{} would be column {}, more than a table has",
+                        shown(&field.path),
+                        FIELDS_MAX + 1
+                    ),
+                )
+                .advise("leave items out, or read part of the record as one field"));
             }
             self.plan.fields.push(field);
         }
@@ -357,6 +386,9 @@ fn readable(item: &Item, elementary: &Elementary) -> Checked<()> {
         (Usage::Pointer, _) | (_, Category::Address) => "an address",
         _ => return Ok(()),
     };
-    Err(Fault::new(item.at.clone(), format!("{} is {what}, of which no column can be made", shown(item.label())))
-        .advise("name it among the items to leave out"))
+    Err(Fault::new(
+        item.at.clone(),
+        format!("{} is {what}, of which no column can be made", shown(item.label())),
+    )
+    .advise("name it among the items to leave out"))
 }

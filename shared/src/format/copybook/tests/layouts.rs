@@ -32,15 +32,15 @@ fn redefinitions_share_bytes_at_any_level_and_in_chains() {
             "01 R 0 9", "05 A 0 8", "05 B 0 4", "10 C 0 4", "10 D 0 4", "10 E 0 3", "05 F 0 8", "05 G 0 1", "05 Z 8 1",
         ],
     );
-    lies(
-        "01 A PIC X(2). 01 B REDEFINES A. 05 C PIC X(9).",
-        &["01 A 0 2", "01 B 0 9", "05 C 0 9"],
-    );
+    lies("01 A PIC X(2). 01 B REDEFINES A. 05 C PIC X(9).", &["01 A 0 2", "01 B 0 9", "05 C 0 9"]);
 }
 
 #[test]
 fn a_redefinition_without_a_name_is_one_too() {
-    lies("01 R. 05 A PIC X(4). 05 REDEFINES A. 10 B PIC 99.", &["01 R 0 4", "05 A 0 4", "05 - 0 2", "10 B 0 2"]);
+    lies(
+        "01 R. 05 A PIC X(4). 05 REDEFINES A. 10 B PIC 99.",
+        &["01 R 0 4", "05 A 0 4", "05 - 0 2", "10 B 0 2"],
+    );
 }
 
 #[test]
@@ -62,7 +62,10 @@ fn several_records_begin_at_nought_each() {
 
 #[test]
 fn items_without_a_record_make_one_up() {
-    lies("05 A PIC X. 05 G. 10 B PIC XX. 05 C PIC X.", &["00 - 0 4", "05 A 0 1", "05 G 1 2", "10 B 1 2", "05 C 3 1"]);
+    lies(
+        "05 A PIC X. 05 G. 10 B PIC XX. 05 C PIC X.",
+        &["00 - 0 4", "05 A 0 1", "05 G 1 2", "10 B 1 2", "05 C 3 1"],
+    );
 }
 
 // The three examples of "Slack bytes within records" in the Language Reference.

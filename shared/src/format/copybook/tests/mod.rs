@@ -1,10 +1,10 @@
 //! Copybooks as their users see them: text on one side, tables of items, offsets and columns on the other.
 
+mod layouts;
 mod pictures;
 mod plans;
 mod properties;
 mod refusals;
-mod layouts;
 mod samples;
 mod syntax;
 
@@ -26,8 +26,13 @@ pub(super) fn fixed(text: &str) -> Result<Copybook, CopybookError> {
 pub(super) fn table(copybook: &Copybook) -> Vec<String> {
     fn below(copybook: &Copybook, id: ItemId, out: &mut Vec<String>) {
         let item = copybook.item(id);
-        let mut line =
-            format!("{:02} {} {} {}", item.level, item.name.as_deref().unwrap_or("-"), item.offset, item.length);
+        let mut line = format!(
+            "{:02} {} {} {}",
+            item.level,
+            item.name.as_deref().unwrap_or("-"),
+            item.offset,
+            item.length
+        );
         if let Some(occurs) = item.occurs {
             line.push_str(&format!(" x{}", occurs.max));
         }

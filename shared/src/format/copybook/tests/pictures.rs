@@ -253,7 +253,8 @@ fn bytes_follow_usage() {
         ("PIC X(5) JUSTIFIED RIGHT",                  5),
     ];
     for (clauses, bytes) in table {
-        let copybook = free(&format!("01 R. 05 A {clauses}.")).unwrap_or_else(|error| panic!("{clauses}: {error}"));
+        let copybook =
+            free(&format!("01 R. 05 A {clauses}.")).unwrap_or_else(|error| panic!("{clauses}: {error}"));
         assert_eq!(copybook.items()[1].length, bytes, "{clauses}");
     }
 }

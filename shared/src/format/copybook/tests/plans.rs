@@ -11,7 +11,8 @@ fn refused(text: &str, options: &PlanOptions) -> String {
 
 #[test]
 fn tables_become_numbered_columns() {
-    let plan = plan("01 R. 05 T OCCURS 2. 10 A PIC X(3). 10 B PIC 9 OCCURS 2. 10 FILLER PIC X. 05 C PIC X.").unwrap();
+    let plan = plan("01 R. 05 T OCCURS 2. 10 A PIC X(3). 10 B PIC 9 OCCURS 2. 10 FILLER PIC X. 05 C PIC X.")
+        .unwrap();
     assert_eq!(
         columns(&plan),
         ["a_1 0 3", "b_1_1 3 1", "b_1_2 4 1", "a_2 6 3", "b_2_1 9 1", "b_2_2 10 1", "c 12 1"]
@@ -43,7 +44,10 @@ fn names_that_clash_are_qualified_by_their_groups() {
 #[test]
 fn names_that_cannot_be_told_apart_or_are_too_long_are_refused() {
     let same = "01 R. 05 A PIC X. 05 A PIC X.";
-    assert!(refused(same, &PlanOptions::default()).contains("line 1, column 22: the column of `A` would have the name of another"));
+    assert!(
+        refused(same, &PlanOptions::default())
+            .contains("line 1, column 22: the column of `A` would have the name of another")
+    );
     let long = format!("01 R. 05 {} PIC X OCCURS 2.", "A".repeat(62));
     assert!(refused(&long, &PlanOptions::default()).contains("is longer than 63 characters"));
 }
@@ -59,21 +63,27 @@ fn views_are_chosen_by_name() {
     assert_eq!(taken(&["A", "A3"]).unwrap(), ["k 0 1", "a1 1 4", "a3 5 3"]);
     assert_eq!(taken(&["b"]).unwrap(), ["k 0 1", "b1 1 2"]);
     assert_eq!(taken(&["B", "A3"]).unwrap_err(), "the view `A3` is inside another that is not taken");
-    assert_eq!(taken(&["A", "B"]).unwrap_err(), "`A` and `B` are views of the same area, of which one can be taken");
+    assert_eq!(
+        taken(&["A", "B"]).unwrap_err(),
+        "`A` and `B` are views of the same area, of which one can be taken"
+    );
     assert_eq!(taken(&["K"]).unwrap_err(), "no view of an area in the record is called `K`");
     let twice = "01 R. 05 G. 10 A PIC X. 10 V REDEFINES A PIC X. 05 H. 10 A PIC X. 10 V REDEFINES A PIC X.";
     let options = PlanOptions { views: names(&["V"]), ..PlanOptions::default() };
-    assert!(refused(twice, &options).contains("2 views of an area in the record are called `V`") || refused(twice, &options).contains("2 views of an area in the record is called `V`"));
+    assert!(refused(twice, &options).contains("2 views of an area in the record are called `V`"));
 }
 
 #[test]
 fn the_record_is_the_only_one_or_is_named() {
-    let text = "01 A. 05 X PIC X. 77 K PIC 9. 01 B REDEFINES A. 05 Y PIC X(9).";
+    let text = "77 K PIC 9. 01 A. 05 X PIC X. 01 B REDEFINES A. 05 Y PIC X(9).";
     let of = |record: &str| PlanOptions { record: Some(record.into()), ..PlanOptions::default() };
     assert_eq!(columns(&free(text).unwrap().plan(&of("b")).unwrap()), ["y 0 9"]);
     assert_eq!(columns(&free(text).unwrap().plan(&of("K")).unwrap()), ["k 0 1"]);
-    assert!(refused(text, &PlanOptions::default()).contains("the copybook has 2 records; name one of `A`, `K`, `B`"));
-    assert!(refused(text, &of("C")).contains("no record is called `C`; it has `A`, `K`, `B`"));
+    assert!(
+        refused(text, &PlanOptions::default())
+            .contains("the copybook has 2 records; name one of `K`, `A`, `B`")
+    );
+    assert!(refused(text, &of("C")).contains("no record is called `C`; it has `K`, `A`, `B`"));
     assert!(refused("01 A PIC X. 01 A PIC X.", &of("A")).contains("two records are called `A`"));
     assert_eq!(columns(&plan("77 K PIC 9. 01 A. 05 X PIC X.").unwrap()), ["x 0 1"]);
 }
@@ -98,7 +108,9 @@ fn what_no_decoder_reads_is_refused_unless_left_out() {
     }
     let options = PlanOptions { leave_out: names(&["C"]), ..PlanOptions::default() };
     assert!(refused("01 R. 05 A PIC X.", &options).contains("`C` is to be left out, but no item"));
-    assert!(refused("01 R. 05 PIC X.", &PlanOptions::default()).contains("no item that could become a column"));
+    assert!(
+        refused("01 R. 05 PIC X.", &PlanOptions::default()).contains("no item that could become a column")
+    );
     let many = format!("01 R. 05 A PIC X OCCURS {}.", FIELDS_MAX + 1);
     assert!(refused(&many, &PlanOptions::default()).contains("would be column 1601, more than a table has"));
 }
@@ -112,7 +124,11 @@ fn placed(plan: &Plan, record: &[u8]) -> Result<(Vec<String>, usize), ExtentErro
     })?;
     let place = |field: &super::super::plan::Field| {
         let there = extent.holds(field.within);
-        format!("{} {}", field.column, if there { extent.offset(field.offset).to_string() } else { "-".into() })
+        format!(
+            "{} {}",
+            field.column,
+            if there { extent.offset(field.offset).to_string() } else { "-".into() }
+        )
     };
     Ok((plan.fields.iter().map(place).collect(), extent.offset(plan.end)))
 }
@@ -149,8 +165,19 @@ fn tables_may_vary_inside_tables_that_vary() {
     assert_eq!(
         columns(&plan),
         [
-            "n 0 1", "m_1 1 1", "a_1_1 2 3", "a_1_2 5 3", "b_1 2~1 1", "m_2 3~1 1", "a_2_1 4~1 3", "a_2_2 7~1 3",
-            "b_2 4~2 1", "k 1~3 1", "v_1 2~3 1", "v_2 3~3 1", "z 2~4 1",
+            "n 0 1",
+            "m_1 1 1",
+            "a_1_1 2 3",
+            "a_1_2 5 3",
+            "b_1 2~1 1",
+            "m_2 3~1 1",
+            "a_2_1 4~1 3",
+            "a_2_2 7~1 3",
+            "b_2 4~2 1",
+            "k 1~3 1",
+            "v_1 2~3 1",
+            "v_2 3~3 1",
+            "z 2~4 1",
         ]
     );
     // 2 occurrences: the first with 1 inside, the second with 2.
@@ -158,8 +185,8 @@ fn tables_may_vary_inside_tables_that_vary() {
     assert_eq!(
         found,
         [
-            "n 0", "m_1 1", "a_1_1 2", "a_1_2 -", "b_1 5", "m_2 6", "a_2_1 7", "a_2_2 10", "b_2 13", "k 14", "v_1 15",
-            "v_2 -", "z 16",
+            "n 0", "m_1 1", "a_1_1 2", "a_1_2 -", "b_1 5", "m_2 6", "a_2_1 7", "a_2_2 10", "b_2 13", "k 14",
+            "v_1 15", "v_2 -", "z 16",
         ]
     );
     assert_eq!(length, 17);
@@ -173,7 +200,10 @@ fn tables_may_vary_inside_tables_that_vary() {
 fn a_count_may_be_left_out_or_in_a_view_that_is_not_taken() {
     let options = PlanOptions { leave_out: names(&["N"]), ..PlanOptions::default() };
     let hidden = free(MID_RECORD).unwrap().plan(&options).unwrap();
-    assert_eq!((hidden.fields[0].column.as_str(), hidden.counts[0].column.as_str(), hidden.counts.len()), ("a_1", "", 1));
+    assert_eq!(
+        (hidden.fields[0].column.as_str(), hidden.counts[0].column.as_str(), hidden.counts.len()),
+        ("a_1", "", 1)
+    );
     let text = "01 R. 05 C PIC X(2). 05 D REDEFINES C. 10 FILLER PIC X. 10 N PIC 9. 05 A PIC X OCCURS 0 TO 3 DEPENDING N.";
     let other = plan(text).unwrap();
     assert_eq!(columns(&other), ["c 0 2", "a_1 2 1", "a_2 3 1", "a_3 4 1"]);
@@ -191,11 +221,21 @@ fn fields_carry_what_a_decoder_needs() {
         .fields
         .iter()
         .map(|field| {
-            let sign = field.sign.map_or("-", |sign| if sign.leading && sign.separate { "leading separate" } else { "other" });
+            let sign = field
+                .sign
+                .map_or("-", |sign| if sign.leading && sign.separate { "leading separate" } else { "other" });
             format!(
                 "{} {:?} {:?} {} {} {} {sign} {} {} {:?} {}",
-                field.column, field.category, field.usage, field.digits, field.scale, field.signed,
-                field.blank_when_zero, field.justified, field.picture.as_deref(), field.conditions.len()
+                field.column,
+                field.category,
+                field.usage,
+                field.digits,
+                field.scale,
+                field.signed,
+                field.blank_when_zero,
+                field.justified,
+                field.picture.as_deref(),
+                field.conditions.len()
             )
         })
         .collect();

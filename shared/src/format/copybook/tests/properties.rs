@@ -9,12 +9,25 @@ use super::{Copybook, ParseOptions, ReferenceFormat, columns, free, table};
 /// An item as drawn: what is below it, or what it holds.
 #[derive(Debug, Clone)]
 enum Drawn {
-    Group { occurs: Option<usize>, children: Vec<Drawn> },
-    Leaf { clauses: &'static str, bytes: usize, occurs: Option<usize> },
+    Group {
+        occurs: Option<usize>,
+        children: Vec<Drawn>,
+    },
+    Leaf {
+        clauses: &'static str,
+        bytes: usize,
+        occurs: Option<usize>,
+    },
     /// A count and a table that depends on it.
-    Varying { max: usize, bytes: usize },
+    Varying {
+        max: usize,
+        bytes: usize,
+    },
     /// An item and another view of it that is shorter.
-    Views { bytes: usize, shorter: usize },
+    Views {
+        bytes: usize,
+        shorter: usize,
+    },
 }
 
 const LEAVES: [(&str, usize); 16] = [
@@ -88,7 +101,9 @@ impl Writer {
                 }
                 Drawn::Varying { max, bytes } => {
                     self.text.push(format!("{level:02} {name} PIC 9."));
-                    self.text.push(format!("{level:02} T-{name} PIC X({bytes}) OCCURS 0 TO {max} DEPENDING ON {name}."));
+                    self.text.push(format!(
+                        "{level:02} T-{name} PIC X({bytes}) OCCURS 0 TO {max} DEPENDING ON {name}."
+                    ));
                     self.table.push(format!("{level:02} {name} {end} 1"));
                     self.table.push(format!("{level:02} T-{name} {} {bytes} x{max}", end + 1));
                     end += 1 + bytes * max;
@@ -137,7 +152,11 @@ fn all_of(copybook: &Copybook, following: Following) -> Option<Plan> {
     let wide: Vec<String> = copybook
         .items()
         .iter()
-        .filter(|item| item.elementary.as_ref().is_some_and(|of| of.picture.as_ref().is_some_and(|p| p.text.starts_with('N'))))
+        .filter(|item| {
+            item.elementary
+                .as_ref()
+                .is_some_and(|of| of.picture.as_ref().is_some_and(|p| p.text.starts_with('N')))
+        })
         .filter_map(|item| item.name.as_deref().map(str::to_owned))
         .collect();
     copybook.plan(&PlanOptions { leave_out: wide, following, ..PlanOptions::default() }).ok()
@@ -146,10 +165,62 @@ fn all_of(copybook: &Copybook, following: Following) -> Option<Plan> {
 /// Any text in which what means something is frequent.
 fn telling() -> impl Strategy<Value = String> {
     let words = prop::sample::select(vec![
-        "01", "05", "10", "66", "77", "88", "A", "B-1", "FILLER", "PIC", "X(5)", "S9(4)V99", "9(", "COMP", "COMP-3",
-        "OCCURS", "3", "1 TO 5", "TIMES", "DEPENDING ON", "REDEFINES", "RENAMES", "THRU", "VALUE", "'A'", "'", "\"", "X'",
-        "ALL", "SPACES", "SIGN LEADING", "SYNC", ".", ". ", ",", "(", ")", "*>", "\n", "\n      -", "\n       ", "\t", "ü",
-        "COPY", "ZZ9.99-", "$$9", "+", "P", "INDEXED BY", "KEY IS", "BLANK ZERO", "==", ":T:", "-", "\u{0}", "\r",
+        "01",
+        "05",
+        "10",
+        "66",
+        "77",
+        "88",
+        "A",
+        "B-1",
+        "FILLER",
+        "PIC",
+        "X(5)",
+        "S9(4)V99",
+        "9(",
+        "COMP",
+        "COMP-3",
+        "OCCURS",
+        "3",
+        "1 TO 5",
+        "TIMES",
+        "DEPENDING ON",
+        "REDEFINES",
+        "RENAMES",
+        "THRU",
+        "VALUE",
+        "'A'",
+        "'",
+        "\"",
+        "X'",
+        "ALL",
+        "SPACES",
+        "SIGN LEADING",
+        "SYNC",
+        ".",
+        ". ",
+        ",",
+        "(",
+        ")",
+        "*>",
+        "\n",
+        "\n      -",
+        "\n       ",
+        "\t",
+        "ü",
+        "COPY",
+        "ZZ9.99-",
+        "$$9",
+        "+",
+        "P",
+        "INDEXED BY",
+        "KEY IS",
+        "BLANK ZERO",
+        "==",
+        ":T:",
+        "-",
+        "\u{0}",
+        "\r",
     ]);
     let piece = prop_oneof![8 => words.prop_map(str::to_owned), 1 => ".{0,3}"];
     vec(piece, 0..40).prop_map(|pieces| pieces.join(" "))

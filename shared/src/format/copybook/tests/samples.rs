@@ -48,8 +48,18 @@ fn daily_transactions_lie_as_their_file_has_them() {
     assert_eq!(
         columns(&plan("dalytran.cpy", &[])),
         [
-            "id 0 16", "type_cd 16 2", "cat_cd 18 4", "source 22 10", "desc 32 100", "amt 132 11", "merchant_id 143 9",
-            "merchant_name 152 50", "merchant_city 202 50", "merchant_zip 252 10", "card_num 262 16", "orig_ts 278 26",
+            "id 0 16",
+            "type_cd 16 2",
+            "cat_cd 18 4",
+            "source 22 10",
+            "desc 32 100",
+            "amt 132 11",
+            "merchant_id 143 9",
+            "merchant_name 152 50",
+            "merchant_city 202 50",
+            "merchant_zip 252 10",
+            "card_num 262 16",
+            "orig_ts 278 26",
             "proc_ts 304 26",
         ]
     );
@@ -59,7 +69,10 @@ fn daily_transactions_lie_as_their_file_has_them() {
 fn each_view_of_a_client_is_a_record_type() {
     let key = ["client_id 0 4", "client_type 4 2"];
     let views: [(&str, &[&str]); 3] = [
-        ("CLIENT-PERSON", &["client_name 6 30", "client_bdate 36 10", "client_ed_lvl 46 10", "client_income 56 5"]),
+        (
+            "CLIENT-PERSON",
+            &["client_name 6 30", "client_bdate 36 10", "client_ed_lvl 46 10", "client_income 56 5"],
+        ),
         ("client-address", &["addr_number 6 4", "addr_street 10 40"]),
         ("CLIENT-HEADER", &["record_count 6 4"]),
     ];
@@ -69,7 +82,8 @@ fn each_view_of_a_client_is_a_record_type() {
     let person = plan("client.cpy", &[]);
     let income = &person.fields[5];
     assert_eq!((income.digits, income.scale, income.signed), (9, 2, false));
-    let type_names: Vec<_> = person.fields[1].conditions.iter().map(|condition| condition.name.as_str()).collect();
+    let type_names: Vec<_> =
+        person.fields[1].conditions.iter().map(|condition| condition.name.as_str()).collect();
     assert_eq!(type_names, ["IS-HEADER", "IS-PERSON", "IS-ADDRESS"]);
 }
 
@@ -77,7 +91,14 @@ fn each_view_of_a_client_is_a_record_type() {
 fn companies_and_contacts_share_their_bytes() {
     assert_eq!(
         columns(&plan("companies.cpy", &["TAXPAYER-NUM"])),
-        ["segment_id 0 5", "company_id 5 10", "company_name 15 15", "address 30 25", "taxpayer_type 55 1", "taxpayer_num 56 4"]
+        [
+            "segment_id 0 5",
+            "company_id 5 10",
+            "company_name 15 15",
+            "address 30 25",
+            "taxpayer_type 55 1",
+            "taxpayer_num 56 4"
+        ]
     );
     assert_eq!(
         columns(&plan("companies.cpy", &["CONTACTS"])),
@@ -89,7 +110,10 @@ fn companies_and_contacts_share_their_bytes() {
 fn transfers_have_a_binary_amount_with_a_scale() {
     let plan = plan("transdata.cpy", &[]);
     let amount = plan.fields.last().unwrap();
-    assert_eq!((amount.offset.base, amount.length, amount.digits, amount.scale, amount.signed), (37, 8, 11, 2, true));
+    assert_eq!(
+        (amount.offset.base, amount.length, amount.digits, amount.scale, amount.signed),
+        (37, 8, 11, 2, true)
+    );
 }
 
 #[test]

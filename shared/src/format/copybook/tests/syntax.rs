@@ -14,14 +14,14 @@ fn the_fixed_format_ignores_numbers_tags_and_comments() {
         "000400\r\n",
         "\r\n",
         "      * Größe: ü counts as one column\r\n",
-        "           05  FIELD-B                                         PIC 9(05)PIC X.\r\n",
+        "           05  FIELD-B            PIC 9(05)PIC X.\r\n",
     );
     let error = fixed(text).unwrap_err();
     assert!(error.to_string().contains("`9(05)PIC`"), "{error}");
     let text = text.replace("PIC 9(05)PIC X.", "PIC 9(05).");
     assert_eq!(table(&fixed(&text).unwrap()), ["01 RECORD-A 0 10", "05 FIELD-A 0 5", "05 FIELD-B 5 5"]);
     // From column 73 on nothing is code.
-    let long = format!("       01 R.{}05 X PIC X.\n           05 A PIC X.\n", " ".repeat(60));
+    let long = format!("       01 R.{}05 X.\n           05 A PIC X.\n", " ".repeat(60));
     assert_eq!(table(&fixed(&long).unwrap()), ["01 R 0 1", "05 A 0 1"]);
 }
 
@@ -41,7 +41,7 @@ fn words_and_literals_are_continued_in_the_fixed_format() {
     let values = &copybook.items()[1].conditions[0].values;
     // The first part reaches to column 72.
     let first = "IT'S SPLIT OVER TWO LINES, HERE: ";
-    let padded = format!("{first}{}AND GOES ON", " ".repeat(72 - 61));
+    let padded = format!("{first}{}AND GOES ON", " ".repeat(72 - 65));
     assert_eq!(*values, [Values { from: Literal::Text(padded), through: None }]);
 }
 
@@ -69,15 +69,27 @@ fn values_and_search_clauses_change_no_length() {
     assert_eq!(
         table(&free(text).unwrap()),
         [
-            "01 R 0 30", "05 A 0 4", "05 B 4 4", "05 C 8 4", "05 D 12 4", "05 E 16 3", "05 F 19 1", "05 G 20 4",
-            "05 T 24 1 x2", "05 U 26 1 x3", "10 K1 26 1", "05 H 29 1", "10 I 29 1",
+            "01 R 0 30",
+            "05 A 0 4",
+            "05 B 4 4",
+            "05 C 8 4",
+            "05 D 12 4",
+            "05 E 16 3",
+            "05 F 19 1",
+            "05 G 20 4",
+            "05 T 24 1 x2",
+            "05 U 26 1 x3",
+            "10 K1 26 1",
+            "05 H 29 1",
+            "10 I 29 1",
         ]
     );
 }
 
 #[test]
 fn clauses_may_come_in_any_order() {
-    let text = "01 R. 05 A COMP-3 PIC S9(5) SYNC VALUE +1. 05 B OCCURS 2 PIC 9 BLANK WHEN ZEROS. 05 C JUST PIC X.";
+    let text =
+        "01 R. 05 A COMP-3 PIC S9(5) SYNC VALUE +1. 05 B OCCURS 2 PIC 9 BLANK WHEN ZEROS. 05 C JUST PIC X.";
     assert_eq!(table(&free(text).unwrap()), ["01 R 0 6", "05 A 0 3", "05 B 3 1 x2", "05 C 5 1"]);
 }
 
@@ -118,7 +130,11 @@ fn level_88_entries_name_values_ranges_and_constants() {
         [
             (
                 "LETTER".into(),
-                vec![range(chars("A"), chars("Z")), one(constant(Figurative::Space)), one(constant(Figurative::High))]
+                vec![
+                    range(chars("A"), chars("Z")),
+                    one(constant(Figurative::Space)),
+                    one(constant(Figurative::High))
+                ]
             ),
             ("RAW".into(), vec![one(Literal::Bytes(vec![0x0A, 0xFF]))]),
             ("STARS".into(), vec![one(Literal::All("*".into()))]),
@@ -131,11 +147,14 @@ fn level_88_entries_name_values_ranges_and_constants() {
 
 #[test]
 fn level_66_entries_rename_without_adding_bytes() {
-    let copybook = free("01 R. 05 A PIC X. 05 B PIC X. 66 BOTH RENAMES A THRU B. 66 SECOND RENAMES B OF R.").unwrap();
+    let copybook =
+        free("01 R. 05 A PIC X. 05 B PIC X. 66 BOTH RENAMES A THRU B. 66 SECOND RENAMES B OF R.").unwrap();
     let renames: Vec<_> = copybook
         .renames()
         .iter()
-        .map(|of| (of.name.as_str(), copybook.item(of.from).name.clone(), copybook.item(of.through).name.clone()))
+        .map(|of| {
+            (of.name.as_str(), copybook.item(of.from).name.clone(), copybook.item(of.through).name.clone())
+        })
         .collect();
     let name = |name: &str| Some(name.into());
     assert_eq!(renames, [("BOTH", name("A"), name("B")), ("SECOND", name("B"), name("B"))]);
@@ -145,7 +164,8 @@ fn level_66_entries_rename_without_adding_bytes() {
 #[test]
 fn a_decimal_comma_holds_for_pictures_and_values() {
     let options = ParseOptions { decimal_comma: true, ..super::FREE };
-    let copybook = Copybook::parse("c", "01 R. 05 A PIC ZZ9,99. 88 V VALUE 1,5. 05 B PIC 9.", options).unwrap();
+    let copybook =
+        Copybook::parse("c", "01 R. 05 A PIC ZZ9,99. 88 V VALUE 1,5. 05 B PIC 9.", options).unwrap();
     let item = &copybook.items()[1];
     assert_eq!(item.elementary.as_ref().unwrap().picture.as_ref().unwrap().scale, 2);
     assert_eq!(item.conditions[0].values[0].from, Literal::Number("1.5".into()));
@@ -155,7 +175,11 @@ fn a_decimal_comma_holds_for_pictures_and_values() {
 fn unequal_levels_below_a_group_belong_to_it() {
     // As the compiler takes it ("Level-numbers", Language Reference: an IBM extension).
     let copybook = free("01 R. 10 A. 15 B PIC X. 05 C PIC X.").unwrap();
-    let parents: Vec<_> = copybook.items().iter().map(|item| item.parent.map(|id| copybook.item(id).label().to_owned())).collect();
+    let parents: Vec<_> = copybook
+        .items()
+        .iter()
+        .map(|item| item.parent.map(|id| copybook.item(id).label().to_owned()))
+        .collect();
     assert_eq!(parents[1..], [Some("R".into()), Some("A".into()), Some("R".into())]);
     assert_eq!(names(&["A"]), ["A"]);
 }
