@@ -249,9 +249,15 @@ proptest! {
         prop_assert_eq!(plan.length_max, record.length);
         let mut extent = Extent::default();
         let mut drawn = counts.iter().cycle();
-        plan.extent(&mut extent, |_, _| Ok::<_, ()>(*drawn.next().unwrap_or(&0)))
-            .or_else(|_| plan.extent(&mut extent, |_, _| Ok::<_, ()>(0)))
-            .unwrap();
+        plan.extent(&mut extent, |field, _| {
+            let max = plan.tables.iter().find(|table| plan.counts[table.count].item == field.item).unwrap().max;
+            Ok::<_, ()>(*drawn.next().unwrap() % (i128::try_from(max).unwrap() + 1))
+        })
+        .unwrap();
+        // What it adds up to, reckoned the other way round: table by table, however they are nested.
+        let varying: usize =
+            plan.tables.iter().zip(extent.counts()).map(|(table, count)| table.stride * count).sum();
+        prop_assert_eq!(extent.offset(plan.end), plan.end.base + varying);
         let length = extent.offset(plan.end);
         prop_assert!((plan.length_min..=plan.length_max).contains(&length));
         let mut end = 0;
