@@ -11,6 +11,7 @@
 pub mod chunk;
 pub mod cobol;
 pub mod codepage;
+pub mod copybook;
 pub mod decode;
 mod delimited;
 mod fixed;

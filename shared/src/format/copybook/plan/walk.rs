@@ -1,0 +1,394 @@
+//! Goes through a record in the order of its bytes.
+
+use std::collections::{BTreeMap, HashMap, HashSet};
+use std::sync::Arc;
+
+use super::super::error::{Checked, Fault, shown};
+use super::super::limits::{FIELDS_MAX, TABLES_MAX};
+use super::super::{Category, Copybook, Elementary, Item, ItemId, Usage};
+use super::{Extent, Field, Following, Offset, Plan, PlanOptions, Table, Within};
+
+/// The plan for `record`, columns not yet named.
+pub(super) fn walk(copybook: &Copybook, record: ItemId, options: &PlanOptions) -> Checked<Plan> {
+    let views = Views::of(copybook, record, &options.views)?;
+    let left_out = left_out(copybook, record, &options.leave_out)?;
+    let needed: HashSet<ItemId> =
+        copybook.items.iter().filter_map(|item| item.occurs.and_then(|occurs| occurs.depending)).collect();
+    let mut walker = Walker {
+        copybook,
+        following: options.following,
+        holds_count: inside(copybook, |id, _| needed.contains(&id)),
+        of_interest: inside(copybook, |id, item| {
+            item.varies() || needed.contains(&id) || (item.elementary.is_some() && item.name.is_some())
+        }),
+        views,
+        left_out,
+        needed,
+        plan: Plan {
+            record: copybook.item(record).name.as_deref().unwrap_or_default().to_owned(),
+            fields: Vec::new(),
+            counts: Vec::new(),
+            tables: Vec::new(),
+            closing: Vec::new(),
+            end: Offset::default(),
+            length_min: 0,
+            length_max: 0,
+            taken_min: 0,
+        },
+        count_of: HashMap::new(),
+        occurrences: Vec::new(),
+        within: None,
+        hidden: false,
+        untaken: false,
+        ends: BTreeMap::new(),
+    };
+    walker.plan.end = walker.item(record, Offset::default())?;
+    if let Some(view) = walker.views.named.iter().find(|view| !walker.views.seen.contains(view)) {
+        let item = copybook.item(*view);
+        return Err(Fault::new(
+            item.at.clone(),
+            format!("the view {} is inside another that is not taken", shown(item.label())),
+        )
+        .advise("name the view around it too"));
+    }
+    let Walker { mut plan, ends, .. } = walker;
+    if plan.fields.is_empty() {
+        return Err(Fault::new(
+            copybook.item(record).at.clone(),
+            "the record has no item that could become a column",
+        ));
+    }
+    let least = Extent::with(&plan, |table| table.min);
+    plan.length_min = least.offset(plan.end);
+    plan.length_max = Extent::with(&plan, |table| table.max).offset(plan.end);
+    plan.taken_min =
+        ends.into_iter().map(|(after, base)| least.offset(Offset { base, after })).max().unwrap_or(0);
+    Ok(plan)
+}
+
+/// Of each item, whether it or anything in it is `wanted`.
+fn inside(copybook: &Copybook, wanted: impl Fn(ItemId, &Item) -> bool) -> Vec<bool> {
+    let mut found = vec![false; copybook.items.len()];
+    for (index, item) in copybook.items.iter().enumerate().rev() {
+        let id = ItemId(u32::try_from(index).unwrap_or(u32::MAX));
+        found[index] = wanted(id, item) || item.children.iter().any(|child| found[child.index()]);
+    }
+    found
+}
+
+fn is_in(copybook: &Copybook, id: ItemId, record: ItemId) -> bool {
+    let mut id = id;
+    while let Some(parent) = copybook.item(id).parent {
+        id = parent;
+    }
+    id == record
+}
+
+fn called<'a>(copybook: &'a Copybook, record: ItemId, name: &'a str) -> impl Iterator<Item = ItemId> + 'a {
+    copybook.items.iter().enumerate().filter_map(move |(index, item)| {
+        let id = ItemId(u32::try_from(index).ok()?);
+        let named = item.name.as_deref().is_some_and(|of| of.eq_ignore_ascii_case(name));
+        (named && is_in(copybook, id, record)).then_some(id)
+    })
+}
+
+fn left_out(copybook: &Copybook, record: ItemId, names: &[String]) -> Checked<HashSet<ItemId>> {
+    let mut all = HashSet::new();
+    for name in names {
+        let before = all.len();
+        all.extend(called(copybook, record, name));
+        if all.len() == before && called(copybook, record, name).next().is_none() {
+            let at = copybook.item(record).at.clone();
+            return Err(Fault::new(
+                at,
+                format!("{} is to be left out, but no item of the record is called that", shown(name)),
+            ));
+        }
+    }
+    Ok(all)
+}
+
+/// Which view of each area is taken.
+struct Views {
+    /// All views of an area but its first definition.
+    of: HashMap<ItemId, Vec<ItemId>>,
+    /// The view taken, where it is named.
+    taken: HashMap<ItemId, ItemId>,
+    named: Vec<ItemId>,
+    seen: HashSet<ItemId>,
+}
+
+impl Views {
+    fn of(copybook: &Copybook, record: ItemId, names: &[String]) -> Checked<Self> {
+        let mut of: HashMap<ItemId, Vec<ItemId>> = HashMap::new();
+        for (index, item) in copybook.items.iter().enumerate() {
+            if let (Some(object), Some(_)) = (item.redefines, item.parent) {
+                of.entry(object).or_default().push(ItemId(u32::try_from(index).unwrap_or(u32::MAX)));
+            }
+        }
+        let mut views = Self { of, taken: HashMap::new(), named: Vec::new(), seen: HashSet::new() };
+        for name in names {
+            let at = copybook.item(record).at.clone();
+            let is_view = |id: &ItemId| copybook.item(*id).redefines.is_some() || views.of.contains_key(id);
+            let found: Vec<ItemId> = called(copybook, record, name).filter(is_view).collect();
+            let [view] = found[..] else {
+                let what =
+                    if found.is_empty() { "no view".to_owned() } else { format!("{} views", found.len()) };
+                let is = if found.is_empty() { "is" } else { "are" };
+                return Err(Fault::new(
+                    at,
+                    format!("{what} of an area in the record {is} called {}", shown(name)),
+                )
+                .advise("a view is an item with REDEFINES, or one that such an item redefines"));
+            };
+            let area = copybook.item(view).redefines.unwrap_or(view);
+            if let Some(other) = views.taken.insert(area, view)
+                && other != view
+            {
+                return Err(Fault::new(
+                    copybook.item(view).at.clone(),
+                    format!(
+                        "{} and {} are views of the same area, of which one can be taken",
+                        shown(copybook.item(other).label()),
+                        shown(copybook.item(view).label())
+                    ),
+                ));
+            }
+            views.named.push(view);
+        }
+        Ok(views)
+    }
+}
+
+struct Walker<'a> {
+    copybook: &'a Copybook,
+    following: Following,
+    views: Views,
+    left_out: HashSet<ItemId>,
+    /// The items on which tables depend.
+    needed: HashSet<ItemId>,
+    holds_count: Vec<bool>,
+    /// What has a name, a count or a table in it: all else is skipped at once.
+    of_interest: Vec<bool>,
+    plan: Plan,
+    /// Each count by its occurrence.
+    count_of: HashMap<(ItemId, Vec<usize>), usize>,
+    occurrences: Vec<usize>,
+    within: Option<Within>,
+    /// Whether no columns are made here.
+    hidden: bool,
+    /// Whether this is a view that is not taken.
+    untaken: bool,
+    /// The greatest end of what was taken, by the number of tables that move it.
+    ends: BTreeMap<usize, usize>,
+}
+
+impl Walker<'_> {
+    fn ends_at(&mut self, end: Offset) {
+        if self.within.is_none() && !self.untaken {
+            let greatest = self.ends.entry(end.after).or_default();
+            *greatest = end.base.max(*greatest);
+        }
+    }
+
+    /// All occurrences of `id`, which begins at `at`; returns where it ends. Nesting is at most 49 deep.
+    fn item(&mut self, id: ItemId, at: Offset) -> Checked<Offset> {
+        let copybook = self.copybook;
+        let item = copybook.item(id);
+        let hidden = self.hidden;
+        self.hidden = hidden || self.left_out.contains(&id);
+        let end = if !self.of_interest[id.index()] {
+            Offset { base: at.base + item.length_in_all(), ..at }
+        } else if let Some(occurs) = item.occurs {
+            match occurs.depending {
+                Some(count) => self.table(id, item, count, at)?,
+                None => self.times(id, occurs.max, at, None)?,
+            }
+        } else {
+            self.once(id, at)?
+        };
+        self.hidden = hidden;
+        if item.elementary.is_some() || item.occurs.is_some() || !self.of_interest[id.index()] {
+            self.ends_at(end);
+        }
+        Ok(end)
+    }
+
+    fn times(&mut self, id: ItemId, times: usize, at: Offset, table: Option<usize>) -> Checked<Offset> {
+        let mut at = at;
+        for occurrence in 1..=times {
+            let around = self.within;
+            if let Some(table) = table {
+                self.within = Some(Within { table, occurrence });
+            }
+            self.occurrences.push(occurrence);
+            at = self.once(id, at)?;
+            self.occurrences.pop();
+            self.within = around;
+        }
+        Ok(at)
+    }
+
+    fn table(&mut self, id: ItemId, item: &Item, count: ItemId, at: Offset) -> Checked<Offset> {
+        let Some(occurs) = item.occurs else { return Ok(at) };
+        let index = self.plan.tables.len();
+        if index == TABLES_MAX {
+            return Err(Fault::new(
+                item.at.clone(),
+                format!("the record has more than {TABLES_MAX} tables of varying length"),
+            ));
+        }
+        // The tables around a count are around its table as well.
+        let around = self.tables_around(count);
+        let key = (count, self.occurrences.get(..around).unwrap_or_default().to_vec());
+        let Some(count) = self.count_of.get(&key).copied() else {
+            return Err(Fault::new(
+                item.at.clone(),
+                format!("what {} depends on is not before it", shown(item.label())),
+            ));
+        };
+        let (min, max) = (occurs.min, occurs.max);
+        let path = self.path(id);
+        self.plan.tables.push(Table { path, item: id, min, max, stride: 0, count, within: self.within });
+        let end = self.times(id, max, at, Some(index))?;
+        self.plan.tables[index].stride = (end.base - at.base) / max;
+        Ok(match self.following {
+            Following::Stay => end,
+            Following::Shift => {
+                self.plan.closing.push(index);
+                Offset { base: at.base, after: self.plan.closing.len() }
+            }
+        })
+    }
+
+    fn tables_around(&self, id: ItemId) -> usize {
+        let mut tables = 0;
+        let mut up = Some(id);
+        while let Some(id) = up {
+            let item = self.copybook.item(id);
+            tables += usize::from(item.occurs.is_some());
+            up = item.parent;
+        }
+        tables
+    }
+
+    /// One occurrence.
+    fn once(&mut self, id: ItemId, at: Offset) -> Checked<Offset> {
+        let copybook = self.copybook;
+        let item = copybook.item(id);
+        if let Some(elementary) = &item.elementary {
+            self.elementary(id, item, elementary, at)?;
+            return Ok(Offset { base: at.base + item.length, ..at });
+        }
+        let mut at = at;
+        // Slack bytes stand where an item's place is not the end of the one before. There are none behind a table of
+        // varying length, so that places taken at the longest serve.
+        let mut end = item.offset;
+        for child in &item.children {
+            let part = copybook.item(*child);
+            if part.redefines.is_some() {
+                continue;
+            }
+            at.base += part.offset - end;
+            end = part.offset + part.length_in_all();
+            at = self.area(*child, part, at)?;
+        }
+        at.base += item.offset + item.length - end;
+        Ok(at)
+    }
+
+    /// An item and the other views of its bytes.
+    fn area(&mut self, id: ItemId, item: &Item, at: Offset) -> Checked<Offset> {
+        let Some(others) = self.views.of.get(&id).cloned() else { return self.item(id, at) };
+        let taken = self.views.taken.get(&id).copied().unwrap_or(id);
+        for view in std::iter::once(id).chain(others) {
+            if view == taken {
+                if !self.untaken {
+                    self.views.seen.insert(view);
+                }
+                self.item(view, at)?;
+            } else if self.holds_count[view.index()] {
+                // A table may depend on what only another view of the area calls a number.
+                let (hidden, untaken) = (self.hidden, self.untaken);
+                (self.hidden, self.untaken) = (true, true);
+                self.item(view, at)?;
+                (self.hidden, self.untaken) = (hidden, untaken);
+            }
+        }
+        Ok(Offset { base: at.base + item.length_in_all(), ..at })
+    }
+
+    fn path(&self, id: ItemId) -> String {
+        let mut path = self.copybook.path(id);
+        if !self.occurrences.is_empty() {
+            let numbers: Vec<_> = self.occurrences.iter().map(ToString::to_string).collect();
+            path.push_str(&format!("({})", numbers.join(",")));
+        }
+        path
+    }
+
+    fn elementary(&mut self, id: ItemId, item: &Item, elementary: &Elementary, at: Offset) -> Checked<()> {
+        let is_count = self.needed.contains(&id);
+        let is_column = !self.hidden && item.name.is_some();
+        if !is_count && !is_column {
+            return Ok(());
+        }
+        let picture = elementary.picture.as_ref();
+        let field = Field {
+            column: String::new(),
+            path: self.path(id),
+            item: id,
+            offset: at,
+            length: item.length,
+            category: elementary.category,
+            usage: elementary.usage,
+            picture: picture.map(|picture| Arc::from(picture.text.as_str())),
+            digits: picture.map_or(0, |picture| picture.digits),
+            scale: picture.map_or(0, |picture| picture.scale),
+            signed: elementary.category == Category::FloatingPoint
+                || picture.is_some_and(|picture| picture.signed),
+            sign: elementary.sign,
+            blank_when_zero: elementary.blank_when_zero,
+            justified: elementary.justified,
+            conditions: Arc::clone(&item.conditions),
+            occurrences: self.occurrences.clone(),
+            within: self.within,
+        };
+        if is_count {
+            self.count_of.insert((id, self.occurrences.clone()), self.plan.counts.len());
+            self.plan.counts.push(field.clone());
+        }
+        if is_column {
+            readable(item, elementary)?;
+            if self.plan.fields.len() == FIELDS_MAX {
+                return Err(Fault::new(
+                    item.at.clone(),
+                    format!(
+                        "{} would be column {}, more than a table has",
+                        shown(&field.path),
+                        FIELDS_MAX + 1
+                    ),
+                )
+                .advise("leave items out, or read part of the record as one field"));
+            }
+            self.plan.fields.push(field);
+        }
+        Ok(())
+    }
+}
+
+/// Refuses what no decoder reads.
+fn readable(item: &Item, elementary: &Elementary) -> Checked<()> {
+    let what = match (elementary.usage, elementary.category) {
+        (Usage::National, _) | (_, Category::National) => "national (UTF-16) data",
+        (Usage::Dbcs, _) | (_, Category::Dbcs) => "double-byte data",
+        (Usage::Index, _) => "a table index",
+        (Usage::Pointer, _) | (_, Category::Address) => "an address",
+        _ => return Ok(()),
+    };
+    Err(Fault::new(
+        item.at.clone(),
+        format!("{} is {what}, of which no column can be made", shown(item.label())),
+    )
+    .advise("name it among the items to leave out"))
+}
