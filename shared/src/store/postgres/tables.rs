@@ -171,10 +171,11 @@ pub(super) async fn make_partition(
 pub(super) async fn is_there(connection: &mut PgConnection, table: &str) -> Result<bool, StoreError> {
     // By way of pg_class and not of the name alone: what another session has just made is known to this one only once
     // it takes a lock on some table, and a name looked up without one is answered from what it knew before.
-    let row = sqlx::query("SELECT EXISTS (SELECT 1 FROM pg_class WHERE oid = to_regclass(quote_ident($1))) AS x")
-        .bind(table)
-        .fetch_one(connection)
-        .await?;
+    let row =
+        sqlx::query("SELECT EXISTS (SELECT 1 FROM pg_class WHERE oid = to_regclass(quote_ident($1))) AS x")
+            .bind(table)
+            .fetch_one(connection)
+            .await?;
     Ok(row.try_get("x")?)
 }
 
