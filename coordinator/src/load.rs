@@ -7,7 +7,7 @@ use std::time::Duration;
 use domain::counts::Role;
 use domain::ids::{ChunkNo, RunId};
 use domain::lifecycle::ChunkState;
-use shared::broker::{Broker, BrokerError, Queue};
+use shared::broker::{Broker, BrokerError, Queue, publish_until_confirmed};
 use shared::job::Job;
 use shared::source::SourceFile;
 use shared::store::model::{Reported, SplitTotals};
@@ -227,14 +227,7 @@ impl Load<'_> {
     }
 
     async fn publish(&self, body: bytes::Bytes) -> Result<(), LoadError> {
-        // An unconfirmed chunk may have arrived; a second one is absorbed by the ledger.
-        for _ in 0..4 {
-            match self.broker.publish(Queue::Chunks, body.clone()).await {
-                Err(BrokerError::Unconfirmed { .. }) => {}
-                outcome => return Ok(outcome?),
-            }
-        }
-        Ok(self.broker.publish(Queue::Chunks, body).await?)
+        Ok(publish_until_confirmed(self.broker, Queue::Chunks, body).await?)
     }
 
     /// A chunk is committed: when it completes a range, that is handed out to be read back.

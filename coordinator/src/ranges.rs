@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use domain::ids::RunId;
-use shared::broker::{Broker, BrokerError, Queue};
+use shared::broker::{Broker, Queue, publish_until_confirmed};
 use shared::job::Job;
 use shared::store::model::ChunkRange;
 use shared::wire::{Range, codec};
@@ -19,9 +19,6 @@ const CHUNKS_MAX: u64 = 512;
 
 /// A range is closed at so many bytes of chunks: enough to be worth its round trip, little enough to share.
 const BYTES_MIN: usize = 4 << 20;
-
-/// How often a message whose confirmation did not come is published again.
-const PUBLISH_ATTEMPTS: u32 = 5;
 
 /// The ranges of one pass of verification.
 #[derive(Debug)]
@@ -120,13 +117,7 @@ impl Ranges {
             first: range.first,
             end: range.end,
         })?;
-        let mut attempt = 1;
-        loop {
-            match broker.publish(Queue::Ranges, body.clone()).await {
-                Err(BrokerError::Unconfirmed { .. }) if attempt < PUBLISH_ATTEMPTS => attempt += 1,
-                outcome => return Ok(outcome?),
-            }
-        }
+        Ok(publish_until_confirmed(broker, Queue::Ranges, body).await?)
     }
 }
 

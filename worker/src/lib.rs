@@ -16,7 +16,7 @@ use std::time::Duration;
 
 use domain::counts::Role;
 use domain::ids::WorkerId;
-use shared::broker::{Broker, BrokerError, Queue};
+use shared::broker::{Broker, Queue, publish_until_confirmed};
 use shared::clock::Clock;
 use shared::store::Store;
 use shared::store::model::NewWorker;
@@ -26,9 +26,6 @@ use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 
 pub use jobs::Jobs;
-
-/// How often a message whose confirmation did not come is published again before the delivery is returned.
-const PUBLISH_ATTEMPTS: u32 = 5;
 
 /// How often workers give a sign of life.
 pub const BEAT: Duration = Duration::from_secs(5);
@@ -134,21 +131,10 @@ impl Surroundings {
         }
     }
 
-    /// Publishes until the broker confirms, a few times at most. A repeated message is harmless.
-    pub(crate) async fn publish(&self, queue: Queue, body: bytes::Bytes) -> Result<(), BrokerError> {
-        let mut attempt = 1;
-        loop {
-            match self.broker.publish(queue, body.clone()).await {
-                Err(BrokerError::Unconfirmed { .. }) if attempt < PUBLISH_ATTEMPTS => attempt += 1,
-                outcome => return outcome,
-            }
-        }
-    }
-
     /// Tells the coordinator what was counted for a chunk, or that it failed.
     pub(crate) async fn report(&self, counts: &Counts) -> Result<(), String> {
         let body = codec::encode(counts).map_err(|error| error.to_string())?;
-        self.publish(Queue::Counts, body).await.map_err(|error| error.to_string())
+        publish_until_confirmed(&*self.broker, Queue::Counts, body).await.map_err(|error| error.to_string())
     }
 }
 

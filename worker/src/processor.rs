@@ -7,7 +7,7 @@ use bytes::Bytes;
 use domain::counts::Role;
 use domain::ids::{RecordNo, WorkerId};
 use sha2::{Digest, Sha256};
-use shared::broker::{BrokerError, Queue};
+use shared::broker::{BrokerError, Queue, publish_until_confirmed};
 use shared::format::chunk::{ChunkDecoder, ChunkError, DecodedChunk, RejectedRecord};
 use shared::job::Job;
 use shared::store::StoreError;
@@ -139,7 +139,7 @@ async fn handle(with: &Surroundings, jobs: &Jobs, worker: WorkerId, body: Bytes)
     if let Err(reason) = with.report(&counts).await {
         return start.postponed(reason).await;
     }
-    match with.publish(Queue::Batches, batch).await {
+    match publish_until_confirmed(&*with.broker, Queue::Batches, batch).await {
         Ok(()) => start.done().await,
         // Processed again it gives the same batch, which the ledger absorbs, and the same counts.
         Err(error) => start.postponed(error.to_string()).await,

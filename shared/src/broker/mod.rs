@@ -193,6 +193,27 @@ pub trait Broker: Send + Sync {
     async fn close(&self);
 }
 
+/// How often a message whose confirmation did not come is published again.
+const PUBLISH_ATTEMPTS: u32 = 5;
+
+/// Publishes until the broker confirms, a few times at most. A repeated message is harmless: consumers absorb it.
+///
+/// # Errors
+/// As [`Broker::publish`].
+pub async fn publish_until_confirmed(
+    broker: &dyn Broker,
+    queue: Queue,
+    body: Bytes,
+) -> Result<(), BrokerError> {
+    let mut attempt = 1;
+    loop {
+        match broker.publish(queue, body.clone()).await {
+            Err(BrokerError::Unconfirmed { .. }) if attempt < PUBLISH_ATTEMPTS => attempt += 1,
+            outcome => return outcome,
+        }
+    }
+}
+
 /// One consumer of one queue.
 #[async_trait]
 pub trait Consumer: Send {
