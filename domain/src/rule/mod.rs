@@ -66,6 +66,8 @@ pub enum Condition {
 pub struct Rule {
     /// Its name.
     pub name: String,
+    /// The place, among the job's record types, of the one whose records it is about.
+    pub record: usize,
     /// What must hold.
     pub condition: Condition,
     /// What follows if it does not.

@@ -180,6 +180,32 @@ impl Decoder {
         Decoded { values, decoded, reasons, home }
     }
 
+    /// What the field at `index` of the layout holds, whatever else may be wrong with the record; `None` when that
+    /// cannot be told. By it a record's type is told before the record is decoded.
+    pub fn peek<'a>(&'a mut self, record: &'a [u8], index: usize) -> Option<Value<'a>> {
+        self.scratch.clear();
+        self.pieces.clear();
+        match &self.shape {
+            Shape::Delimited { splitter, .. } => {
+                // A missing separator at the end, or a field too many, does not hide the field.
+                let _ = splitter.split(record, &mut self.scratch, &mut self.pieces);
+            }
+            Shape::Fixed(cutter) => cutter.cut(&mut self.pieces),
+        }
+        let mut piece = *self.pieces.get(index)?;
+        if piece.place == Place::Record && piece.end > record.len() {
+            return None;
+        }
+        if self.is_latin1 && piece.state != State::Raw && !piece.bytes(record, &self.scratch).is_ascii() {
+            move_to_scratch(&mut piece, record, &mut self.scratch, |bytes, out| {
+                latin1_to_utf8(bytes, out);
+                true
+            });
+        }
+        let Self { fields, scratch, shape, .. } = self;
+        fields.get(index)?.value(&piece, piece.bytes(record, scratch), shape).ok()
+    }
+
     /// Finds which bytes are which field.
     fn tell_apart(&mut self, record: &[u8]) -> Result<(), Fault> {
         let expected = self.fields.len();

@@ -67,6 +67,8 @@ pub(super) struct RecordSection {
     #[serde(default)]
     pub(super) role: Option<Spanned<String>>,
     #[serde(default)]
+    pub(super) when: Option<Spanned<WhenSection>>,
+    #[serde(default)]
     pub(super) key: Vec<Spanned<String>>,
     #[serde(default)]
     pub(super) amounts: Vec<Spanned<String>>,
@@ -78,6 +80,22 @@ pub(super) struct RecordSection {
     #[serde(default)]
     pub(super) mode: Option<Spanned<String>>,
     pub(super) field: Vec<FieldSection>,
+}
+
+/// One condition, or several that must all hold.
+#[derive(Debug, Deserialize)]
+#[serde(untagged)]
+pub(super) enum WhenSection {
+    One(ConditionSection),
+    All(Vec<ConditionSection>),
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct ConditionSection {
+    pub(super) field: String,
+    #[serde(rename = "in")]
+    pub(super) one_of: Vec<toml::Value>,
 }
 
 /// `"*"` or a list of field names.

@@ -9,6 +9,7 @@ mod meaning;
 #[cfg(test)]
 mod tests;
 
+use std::cmp::Ordering;
 use std::path::Path;
 use std::sync::Arc;
 
@@ -17,6 +18,7 @@ use domain::fingerprint::Hash;
 use domain::layout::Layout;
 use domain::reconcile::RejectLimit;
 use domain::rule::{Condition, Rule};
+use domain::value::{Literal, Value, compare};
 
 pub use error::{JobError, Place};
 
@@ -40,6 +42,8 @@ pub struct Job {
     pub compression: Compression,
     /// How records lie in it.
     pub format: FormatSpec,
+    /// What kinds of record it has, in the order in which a record is matched with them. At least one.
+    pub records: Vec<RecordType>,
     /// What a record consists of and where it goes.
     pub layout: Arc<Layout>,
     /// What the source says of itself.
@@ -48,6 +52,48 @@ pub struct Job {
     pub rules: Vec<Rule>,
     /// How many rejects are allowed.
     pub reject_limit: RejectLimit,
+}
+
+/// A kind of record: how it is told from the others, how its fields are written, what it consists of and where it
+/// goes. Its place among the job's record types is its number in messages, the ledger and rules.
+#[derive(Debug, Clone)]
+pub struct RecordType {
+    /// What it consists of and where it goes.
+    pub layout: Arc<Layout>,
+    /// How its fields are written.
+    pub format: FormatSpec,
+    /// What it is for.
+    pub role: RecordRole,
+    /// What its fields hold if a record is of this type; nothing: every record is.
+    pub when: Vec<When>,
+}
+
+/// What a record type is for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum RecordRole {
+    /// It says something of what follows it.
+    Header,
+    /// It is what the source was sent for.
+    Detail,
+    /// It says something of what stands before it.
+    Trailer,
+}
+
+/// A field of a record, and the values of which it has one if the record is of a type.
+#[derive(Debug, Clone)]
+pub struct When {
+    /// The field's place in the type's layout.
+    pub field: usize,
+    /// The values.
+    pub one_of: Vec<Literal>,
+}
+
+impl When {
+    /// Whether `value` is one of the values. NULL is none of them.
+    #[must_use]
+    pub fn holds(&self, value: &Value<'_>) -> bool {
+        self.one_of.iter().any(|one| compare(value, &one.value()) == Some(Ordering::Equal))
+    }
 }
 
 impl Job {

@@ -86,6 +86,7 @@ pub(super) fn format(
     source: &SourceSection,
     record: &RecordSection,
     fields: Vec<FieldForm>,
+    reach: usize,
 ) -> Checked<FormatSpec> {
     let encoding = match &source.encoding {
         None => Encoding::Utf8,
@@ -103,7 +104,7 @@ pub(super) fn format(
     };
     let form = match source.format.get_ref().as_str() {
         "delimited" => delimited(source)?,
-        "fixed" => fixed(source, record, &fields)?,
+        "fixed" => fixed(source, record, &fields, reach)?,
         "copybook" => {
             return fault(
                 source.format.span(),
@@ -157,7 +158,18 @@ fn delimited(source: &SourceSection) -> Checked<Form> {
     }))
 }
 
-fn fixed(source: &SourceSection, record: &RecordSection, fields: &[FieldForm]) -> Checked<Form> {
+/// How far into the record its fields reach, in bytes.
+pub(super) fn reach(fields: &[FieldForm]) -> usize {
+    fields.iter().filter_map(|form| form.span).map(|(start, width)| start + width).max().unwrap_or(0)
+}
+
+/// `reach` is how far the fields of any of the source's record types reach.
+fn fixed(
+    source: &SourceSection,
+    record: &RecordSection,
+    fields: &[FieldForm],
+    reach: usize,
+) -> Checked<Form> {
     let foreign = [
         ("separator", source.separator.as_ref().map(Spanned::span)),
         ("quote", source.quote.as_ref().map(Spanned::span)),
@@ -179,8 +191,6 @@ fn fixed(source: &SourceSection, record: &RecordSection, fields: &[FieldForm]) -
             other => return fault(spanned.span(), format!("framing `{other}`: line or fixed")),
         },
     };
-    let reach =
-        fields.iter().filter_map(|form| form.span).map(|(start, width)| start + width).max().unwrap_or(0);
     let record_bytes = source.record_bytes.as_ref().map_or(reach, |spanned| *spanned.get_ref());
     if record_bytes < reach {
         let at = source.record_bytes.as_ref().map_or(source.format.span(), Spanned::span);

@@ -1,6 +1,7 @@
 //! From what the file says to what it means: names resolved, types understood, contradictions refused.
 
 mod format;
+mod records;
 mod rules;
 mod types;
 
@@ -18,7 +19,8 @@ use super::Job;
 use super::error::{JobError, Place};
 use super::file::{JobFile, NamesOrAll, RecordSection, SourceSection};
 use crate::format::spec::FieldForm;
-use format::{compression, field_form, format};
+use format::{compression, field_form};
+use records::record_types;
 use rules::{declared, rules};
 use types::{constraints, field_type};
 
@@ -61,16 +63,13 @@ fn understand(raw: JobFile, text: &str) -> Checked<Job> {
     if name.is_empty() || name.len() > 100 || !name.chars().all(plain) {
         return fault(raw.job.name.span(), "a job's name is 1 to 100 letters, digits, `-`, `_` or `.`");
     }
-    let [record] = <[RecordSection; 1]>::try_from(raw.record).map_err(|records| Fault {
-        span: records.get(1).map(|second| second.name.span()),
-        message: format!("{} record types in one source; this version loads one", records.len()),
-        advice: None,
-    })?;
-    let (mut layout, forms) = layout(&record, &raw.source)?;
-    let format = format(&raw.source, &record, forms)?;
+    let (format, records) = record_types(&raw.record, &raw.source)?;
+    let layout = match records.first() {
+        Some(first) => Arc::clone(&first.layout),
+        None => return fault(raw.job.name.span(), "the job has no [[record]]"),
+    };
     let compression = compression(raw.source.compression.as_ref())?;
-    layout.mode = mode(&record, &layout)?;
-    let rules = rules(&raw.rule, &record, &layout)?;
+    let rules = rules(&raw.rule, &records)?;
     let declared = raw.declared.as_ref().map(|section| declared(section, &layout)).transpose()?;
     let reject_limit = reject_limit(raw.limits.rejects.as_ref())?;
     Ok(Job {
@@ -81,7 +80,8 @@ fn understand(raw: JobFile, text: &str) -> Checked<Job> {
         source_path: raw.source.path,
         compression,
         format,
-        layout: Arc::new(layout),
+        records,
+        layout,
         declared,
         rules,
         reject_limit,
@@ -117,11 +117,6 @@ fn table(name: &Spanned<String>) -> Checked<String> {
 }
 
 fn layout(record: &RecordSection, source: &SourceSection) -> Checked<(Layout, Vec<FieldForm>)> {
-    if let Some(role) = &record.role
-        && role.get_ref() != "detail"
-    {
-        return fault(role.span(), format!("role `{}`: this version loads `detail` records", role.get_ref()));
-    }
     let is_fixed = source.format.get_ref() == "fixed";
     let mut fields = Vec::new();
     let mut forms = Vec::new();

@@ -12,7 +12,8 @@ use toml::Spanned;
 
 use super::types::amount;
 use super::{Checked, Fault, fault, fault_advised, identifier, unknown_field};
-use crate::job::file::{DeclaredSection, RecordSection, RuleSection};
+use crate::job::RecordType;
+use crate::job::file::{DeclaredSection, RuleSection};
 
 pub(super) fn declared(section: &DeclaredSection, layout: &Layout) -> Checked<Declared> {
     let mut declared = Declared { records: section.records, bytes: section.bytes, ..Declared::default() };
@@ -42,7 +43,7 @@ pub(super) fn declared(section: &DeclaredSection, layout: &Layout) -> Checked<De
     Ok(declared)
 }
 
-pub(super) fn rules(sections: &[RuleSection], record: &RecordSection, layout: &Layout) -> Checked<Vec<Rule>> {
+pub(super) fn rules(sections: &[RuleSection], records: &[RecordType]) -> Checked<Vec<Rule>> {
     let mut names = HashSet::new();
     sections
         .iter()
@@ -53,21 +54,34 @@ pub(super) fn rules(sections: &[RuleSection], record: &RecordSection, layout: &L
                     format!("two rules are called `{}`", section.name.get_ref()),
                 );
             }
-            rule(section, record, layout)
+            rule(section, records)
         })
         .collect()
 }
 
-fn rule(section: &RuleSection, record: &RecordSection, layout: &Layout) -> Checked<Rule> {
-    if let Some(of) = &section.record
-        && of.get_ref() != record.name.get_ref()
-    {
-        return fault_advised(
-            of.span(),
-            format!("there is no record `{}`", of.get_ref()),
-            format!("records are: {}", record.name.get_ref()),
-        );
-    }
+fn rule(section: &RuleSection, records: &[RecordType]) -> Checked<Rule> {
+    let names = || records.iter().map(|record| record.layout.record.as_str()).collect::<Vec<_>>().join(", ");
+    let record = match &section.record {
+        Some(of) => match records.iter().position(|record| record.layout.record == *of.get_ref()) {
+            Some(record) => record,
+            None => {
+                return fault_advised(
+                    of.span(),
+                    format!("there is no record `{}`", of.get_ref()),
+                    format!("records are: {}", names()),
+                );
+            }
+        },
+        None if records.len() == 1 => 0,
+        None => {
+            return fault_advised(
+                section.name.span(),
+                format!("rule `{}` must say of which `record` it is", section.name.get_ref()),
+                format!("records are: {}", names()),
+            );
+        }
+    };
+    let layout = &*records[record].layout;
     let find = |name: &String, at: Range<usize>| {
         layout.index_of(name).ok_or_else(|| unknown_field(name, &layout.fields, at))
     };
@@ -127,5 +141,5 @@ fn rule(section: &RuleSection, record: &RecordSection, layout: &Layout) -> Check
             other => return fault(spanned.span(), format!("on_breach `{other}`: fail, hold or warn")),
         },
     };
-    Ok(Rule { name: section.name.get_ref().clone(), condition, on_breach })
+    Ok(Rule { name: section.name.get_ref().clone(), record, condition, on_breach })
 }

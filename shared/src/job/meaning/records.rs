@@ -1,0 +1,112 @@
+//! The record types of a source: each one's fields, and how it is told from the others.
+
+use std::sync::Arc;
+
+use toml::Spanned;
+
+use super::format::{format, reach};
+use super::types::literal;
+use super::{Checked, Fault, fault, fault_advised, layout, mode, unknown_field};
+use crate::format::spec::FormatSpec;
+use crate::job::file::{ConditionSection, RecordSection, SourceSection, WhenSection};
+use crate::job::{RecordRole, RecordType, When};
+use domain::layout::Layout;
+
+/// The source's framing, and every record type.
+pub(super) fn record_types(
+    sections: &[RecordSection],
+    source: &SourceSection,
+) -> Checked<(FormatSpec, Vec<RecordType>)> {
+    let mut understood = Vec::new();
+    for section in sections {
+        let (mut layout, forms) = layout(section, source)?;
+        layout.mode = mode(section, &layout)?;
+        understood.push((section, layout, forms));
+    }
+    tell_apart(&understood)?;
+    let longest = understood.iter().map(|(_, _, forms)| reach(forms)).max().unwrap_or(0);
+    let mut records = Vec::new();
+    for (section, layout, forms) in understood {
+        let format = format(source, section, forms, longest)?;
+        let when = when(section, &layout)?;
+        let role = role(section.role.as_ref())?;
+        records.push(RecordType { layout: Arc::new(layout), format, role, when });
+    }
+    let open = sections.iter().zip(&records).position(|(_, record)| record.when.is_empty());
+    if let Some(open) = open
+        && let Some(after) = sections.get(open + 1)
+    {
+        return fault_advised(
+            after.name.span(),
+            format!(
+                "no record is ever `{}`: every record is `{}`",
+                after.name.get_ref(),
+                records[open].layout.record
+            ),
+            "give each record type but the last a `when`",
+        );
+    }
+    match records.first() {
+        Some(first) => Ok((first.format.clone(), records)),
+        None => Err(Fault { span: None, message: "the job has no [[record]]".into(), advice: None }),
+    }
+}
+
+/// Names and tables are each one type's alone.
+fn tell_apart(understood: &[(&RecordSection, Layout, Vec<crate::format::FieldForm>)]) -> Checked<()> {
+    for (at, (section, layout, _)) in understood.iter().enumerate() {
+        for (other_section, other, _) in &understood[..at] {
+            if other.record == layout.record {
+                return fault(section.name.span(), format!("two records are called `{}`", layout.record));
+            }
+            for (table, span) in
+                [(&layout.staging, section.staging.span()), (&layout.final_table, section.final_table.span())]
+            {
+                let of_other = [&other.staging, &other.final_table];
+                if of_other.iter().any(|name| name.eq_ignore_ascii_case(table)) {
+                    return fault(
+                        span,
+                        format!("table `{table}` is record `{}`'s already", other_section.name.get_ref()),
+                    );
+                }
+            }
+        }
+    }
+    Ok(())
+}
+
+fn role(spanned: Option<&Spanned<String>>) -> Checked<RecordRole> {
+    let Some(spanned) = spanned else { return Ok(RecordRole::Detail) };
+    Ok(match spanned.get_ref().as_str() {
+        "header" => RecordRole::Header,
+        "detail" => RecordRole::Detail,
+        "trailer" => RecordRole::Trailer,
+        other => return fault(spanned.span(), format!("role `{other}`: header, detail or trailer")),
+    })
+}
+
+fn when(section: &RecordSection, layout: &Layout) -> Checked<Vec<When>> {
+    let Some(spanned) = &section.when else { return Ok(Vec::new()) };
+    let at = spanned.span();
+    let conditions: Vec<&ConditionSection> = match spanned.get_ref() {
+        WhenSection::One(one) => vec![one],
+        WhenSection::All(all) => all.iter().collect(),
+    };
+    if conditions.is_empty() {
+        return fault(at, "an empty `when` tells nothing; leave it out if every record is of this type");
+    }
+    conditions
+        .into_iter()
+        .map(|condition| {
+            let field = layout
+                .index_of(&condition.field)
+                .ok_or_else(|| unknown_field(&condition.field, &layout.fields, at.clone()))?;
+            if condition.one_of.is_empty() {
+                return fault(at.clone(), "an empty list matches nothing");
+            }
+            let ty = &layout.fields[field].ty;
+            let one_of = condition.one_of.iter().map(|value| literal(ty, value, at.clone()));
+            Ok(When { field, one_of: one_of.collect::<Checked<_>>()? })
+        })
+        .collect()
+}
