@@ -221,6 +221,7 @@ impl Load<'_> {
             first_record_no: chunk.cut.first_record_no.0,
             records: chunk.cut.records,
             offset: chunk.cut.offset,
+            parents: chunk.cut.parents,
             sha256: chunk.cut.sha256.0,
             bytes: chunk.bytes,
         }

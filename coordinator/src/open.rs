@@ -173,7 +173,7 @@ fn declared_text(declared: &Declared, job: &Job) -> Result<String, OpenError> {
             "they declare nothing: give records, bytes, amounts, sha256 or fingerprint".into(),
         ));
     }
-    let names = job.layout.amount_names();
+    let names = job.amount_names();
     if let Some(unknown) = declared.amounts.keys().find(|name| !names.contains(name)) {
         return Err(OpenError::Declared(format!(
             "`{unknown}` is not among the job's amounts ({})",

@@ -119,7 +119,8 @@ impl Coordinator {
         let job = stored_job(&*self.store, &run.job_digest).await?;
         let fence = self.take_up(run_id, false).await?;
         let log = self.entry(run_id, "purged", &json!({ "reason": reason }));
-        let removed = self.store.purge(fence, &job.layout.staging, log).await?;
+        let staging: Vec<_> = job.layouts().map(|layout| layout.staging.clone()).collect();
+        let removed = self.store.purge(fence, &staging, log).await?;
         self.store.release(fence, 0).await?;
         Ok(removed)
     }

@@ -9,11 +9,12 @@ use std::sync::Arc;
 
 use domain::check::Stage;
 use domain::finding::{Difference, Finding, field_differences};
-use domain::fingerprint::{Hash, TreeRange};
+use domain::fingerprint::Hash;
 use domain::ids::{ChunkNo, RecordNo, RunId, WorkerId};
+use domain::layout::Layout;
 use domain::record::{self, RawRecord};
 use sha2::{Digest, Sha256};
-use shared::format::chunk::{ChunkDecoder, DecodedChunk};
+use shared::format::chunk::{ChunkDecoder, DecodedChunk, Start};
 use shared::format::{Framer, frames};
 use shared::job::Job;
 use shared::source::{Reader, SourceError, SourceFile};
@@ -72,7 +73,7 @@ impl SourceAgain {
     ///
     /// # Errors
     /// [`PinpointError`] when it cannot be read a second time.
-    pub fn open(job: &Arc<Job>, source: SourceFile) -> Result<Self, PinpointError> {
+    pub fn open(job: &Arc<Job>, source: &SourceFile) -> Result<Self, PinpointError> {
         let decoder = ChunkDecoder::new(job)
             .map_err(|reason| PinpointError::Decode { chunk_no: ChunkNo(0), reason })?;
         Ok(Self { job: Arc::clone(job), reader: source.reader()?, position: 0, decoder })
@@ -94,9 +95,10 @@ impl SourceAgain {
         if Hash::of(&bytes) != cut.sha256 {
             return Err(changed());
         }
+        let start = Start { first_record_no: cut.first_record_no, offset: cut.offset, parents: &cut.parents };
         let decoded = self
             .decoder
-            .decode(cut.first_record_no, cut.offset, &bytes)
+            .decode(start, &bytes)
             .map_err(|error| PinpointError::Decode { chunk_no: cut.chunk_no, reason: error.to_string() })?;
         let framer = Framer::new(&self.job.format);
         let offsets =
@@ -126,9 +128,9 @@ pub async fn decode_again(
     job: &Arc<Job>,
     source: SourceFile,
 ) -> Result<DecodedAgain, PinpointError> {
-    let mut again = SourceAgain::open(job, source)?;
+    let mut again = SourceAgain::open(job, &source)?;
     let mut ledger = LedgerWalk::new(store, run_id);
-    let mut tree = TreeRange::starting_at(0);
+    let mut tree = job.no_totals(0).tree;
     let mut differing = Vec::new();
     let places: Vec<_> = job.row_rules().map(|(place, _)| place).collect();
     let mut hashers = vec![Sha256::new(); places.len()];
@@ -147,6 +149,7 @@ pub async fn decode_again(
             committed.tree == chunk.tree
                 && committed.sums == chunk.sums
                 && committed.accepted == chunk.records
+                && committed.by_type == chunk.by_type
                 && committed.rejected_sums == decoded.rejected_sums
         });
         let follows = tree.append(&chunk.tree).is_ok();
@@ -161,22 +164,23 @@ pub async fn decode_again(
     Ok(DecodedAgain { fingerprint: tree.root(), differing, breaches })
 }
 
-/// Compares what is there of one chunk with what should be, and hands each difference to `found`.
+/// Compares what is there of one chunk, in the table of one record type, with what should be, and hands each difference to `found`.
 ///
 /// # Errors
 /// [`PinpointError::Record`] when a row could not be understood.
 pub fn compare(
-    job: &Job,
+    layout: &Layout,
     stage: Stage,
     row: &ChunkRow,
     expected: &Expected,
     actual: &[(Entry, Vec<u8>)],
     found: &mut impl FnMut(Finding),
 ) -> Result<(), PinpointError> {
-    let layout = &job.layout;
     let fields = layout.fields.len();
     let mut rows = HashMap::new();
-    for record in record::records(&expected.decoded.rows, fields) {
+    for record in
+        record::records(expected.decoded.rows.get(layout.among.place).map_or(&[], Vec::as_slice), fields)
+    {
         let record = record?;
         rows.insert(record.record_no.0, record);
     }
@@ -205,10 +209,19 @@ pub fn compare(
     let missing = |from: u64, to: u64, found: &mut dyn FnMut(Finding)| {
         for record_no in from..to {
             // Rejects have no place in final.
-            if stage == Stage::Final && !rows.contains_key(&record_no) {
+            let has_place = match stage {
+                Stage::Final => rows.contains_key(&record_no),
+                // Of another type, it is in another table.
+                _ => {
+                    layout.among.is_alone()
+                        || rows.contains_key(&record_no)
+                        || (layout.among.has_rejects() && rejects.contains_key(&record_no))
+                }
+            };
+            if !has_place {
                 continue;
             }
-            let expected = rows.get(&record_no).map(|record| describe(job, record));
+            let expected = rows.get(&record_no).map(|record| describe(layout, record));
             let worker_id = if rows.contains_key(&record_no) { writer } else { processor };
             found(Finding {
                 expected,
@@ -219,6 +232,9 @@ pub fn compare(
         }
     };
     for (entry, bytes) in actual {
+        if entry.kind == EntryKind::Reject && !layout.among.has_rejects() {
+            continue;
+        }
         let worker_id = Some(WorkerId(entry.worker_id));
         if entry.record_no >= next && entry.record_no < end {
             missing(next, entry.record_no, found);
@@ -226,7 +242,7 @@ pub fn compare(
         } else {
             let actual = match entry.kind {
                 EntryKind::Row => {
-                    record::records(bytes, fields).next().transpose()?.map(|it| extra(job, &it, &rows))
+                    record::records(bytes, fields).next().transpose()?.map(|it| extra(layout, &it, &rows))
                 }
                 _ => Some("a reject that is not in the source".into()),
             };
@@ -252,7 +268,11 @@ pub fn compare(
                 }
             }
             (EntryKind::Row, None, _) => {
-                let actual = Some("a staging row, though the source's record is a reject".into());
+                let actual = match layout.among.is_alone() {
+                    true => "a staging row, though the source's record is a reject",
+                    false => "a staging row, though the source's record is a reject or of another type",
+                };
+                let actual = Some(actual.into());
                 found(Finding { actual, worker_id, ..template(entry.record_no, Difference::Extra) });
             }
             (EntryKind::Reject, _, Some(raw)) if *raw == bytes.as_slice() => {}
@@ -267,7 +287,7 @@ pub fn compare(
                 });
             }
             (EntryKind::Absent, expected, _) => {
-                let expected = expected.map(|record| describe(job, record));
+                let expected = expected.map(|record| describe(layout, record));
                 found(Finding {
                     expected,
                     actual: Some("not there".into()),
@@ -292,17 +312,17 @@ pub fn compare(
 }
 
 /// A record by its key, or by its first field.
-fn describe(job: &Job, record: &RawRecord<'_>) -> String {
-    let key: &[usize] = if job.layout.key.is_empty() { &[0] } else { &job.layout.key };
+fn describe(layout: &Layout, record: &RawRecord<'_>) -> String {
+    let key: &[usize] = if layout.key.is_empty() { &[0] } else { &layout.key };
     let fields: Vec<_> = record.fields().collect();
-    let named = key.iter().filter_map(|at| {
-        Some(format!("{} {}", job.layout.fields.get(*at)?.name, fields.get(*at)?.display()))
-    });
+    let named = key
+        .iter()
+        .filter_map(|at| Some(format!("{} {}", layout.fields.get(*at)?.name, fields.get(*at)?.display())));
     named.collect::<Vec<_>>().join(", ")
 }
 
 /// A row that should not be there: which record of the chunk it is a copy of, or its key.
-fn extra(job: &Job, record: &RawRecord<'_>, rows: &HashMap<u64, RawRecord<'_>>) -> String {
+fn extra(layout: &Layout, record: &RawRecord<'_>, rows: &HashMap<u64, RawRecord<'_>>) -> String {
     // Behind the record number the encodings are equal when the records are.
     let copied = rows
         .values()
@@ -311,7 +331,7 @@ fn extra(job: &Job, record: &RawRecord<'_>, rows: &HashMap<u64, RawRecord<'_>>) 
         .min();
     match copied {
         Some(record_no) => format!("a copy of record {record_no}"),
-        None => format!("a row with {}", describe(job, record)),
+        None => format!("a row with {}", describe(layout, record)),
     }
 }
 

@@ -9,6 +9,7 @@ use domain::finding::Finding;
 use domain::invariants::Invariant;
 use domain::permit::Permit;
 use domain::reconcile::{FinalEvidence, none_failed, reconcile_final};
+use domain::totals::ControlTotals;
 use shared::clock::Clock;
 use shared::job::Job;
 use shared::source::SourceFile;
@@ -66,7 +67,7 @@ impl Promote<'_> {
         log: impl FnOnce(&[CheckResult]) -> LogEntry,
     ) -> Result<Promoted, VerifyError> {
         (self.progress)(Phase::Promoting, 0);
-        let mut promotion = self.store.begin_promotion(self.fence, &permit, &self.job.layout).await?;
+        let mut promotion = self.store.begin_promotion(self.fence, &permit, self.job).await?;
         let rows_changed = match promotion.insert().await {
             Ok(rows_changed) => rows_changed,
             Err(error @ (StoreError::FinalRefused { .. } | StoreError::LoadedMeanwhile { .. })) => {
@@ -78,15 +79,17 @@ impl Promote<'_> {
         };
         crate::run::stage(self.fence.run_id, "rows in final");
         (self.progress)(Phase::VerifyingFinal, 0);
-        let blocks = promotion.read_final().await;
-        let totals = verify_final(blocks, &self.job.layout, self.records, |done| {
-            (self.progress)(Phase::VerifyingFinal, done)
-        })
-        .await?;
+        let totals = self.read_final(&mut *promotion).await?;
         crate::run::stage(self.fence.run_id, "final read back and compared");
         add_final(summary, &totals);
         let found = FinalEvidence { totals, rows_changed };
-        let of_final = reconcile_final(&permit, &self.job.layout.amount_names(), &found, self.clock.now_ms());
+        let of_final = reconcile_final(
+            &permit,
+            &self.job.types(),
+            &self.job.amount_names(),
+            &found,
+            self.clock.now_ms(),
+        );
         if none_failed(&of_final) {
             checks.extend(of_final);
             promotion.commit(&checks, &text(summary)?, log(&checks)).await?;
@@ -99,23 +102,40 @@ impl Promote<'_> {
     }
 
     /// Walks final's differences down while they can still be seen: they are gone with the rollback.
+    /// Reads every record type's final table back.
+    async fn read_final(&self, promotion: &mut dyn Promotion) -> Result<ControlTotals, VerifyError> {
+        let mut all: Option<ControlTotals> = None;
+        for (place, layout) in self.job.layouts().enumerate() {
+            let before = all.as_ref().map_or(0, |all| all.records);
+            let blocks = promotion.read_final(place).await;
+            let progress = |done| (self.progress)(Phase::VerifyingFinal, before + done);
+            let totals = verify_final(blocks, layout, self.records, progress).await?;
+            all = Some(match all {
+                None => totals,
+                Some(before) => before.beside(totals)?,
+            });
+        }
+        Ok(all.unwrap_or_else(|| self.job.no_totals(0)))
+    }
+
     async fn pinpoint(self, promotion: &mut dyn Promotion) -> FindingSpool {
         let mut spool = FindingSpool::default();
         let Some(source) = self.source else {
             spool.incomplete = Some("the source cannot be read a second time".into());
             return spool;
         };
-        let blocks = promotion.read_final().await;
         let walked = async {
-            let mut again = SourceAgain::open(self.job, source)?;
-            let mut ledger = LedgerWalk::new(self.store, self.fence.run_id);
-            let mut by_chunk = ByChunk::new(blocks);
-            while let Some(row) = ledger.next().await? {
-                let actual = by_chunk.up_to(row.cut.chunk_no.0).await?;
-                let expected = again.chunk(&row)?;
-                compare(self.job, Stage::Final, &row, &expected, &actual, &mut |finding| {
-                    spool.push(&finding)
-                })?;
+            for (place, layout) in self.job.layouts().enumerate() {
+                let mut again = SourceAgain::open(self.job, &source)?;
+                let mut ledger = LedgerWalk::new(self.store, self.fence.run_id);
+                let mut by_chunk = ByChunk::new(promotion.read_final(place).await);
+                while let Some(row) = ledger.next().await? {
+                    let actual = by_chunk.up_to(row.cut.chunk_no.0).await?;
+                    let expected = again.chunk(&row)?;
+                    compare(layout, Stage::Final, &row, &expected, &actual, &mut |finding| {
+                        spool.push(&finding)
+                    })?;
+                }
             }
             Ok::<_, PinpointError>(())
         };

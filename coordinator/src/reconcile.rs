@@ -7,6 +7,7 @@ use domain::check::{CheckResult, Stage};
 use domain::counts::WorkerShare;
 use domain::declared::Declared;
 use domain::ids::RunId;
+use domain::layout::{Layout, Mode};
 use domain::reconcile::{
     DecodedTwice, KeyEvidence, Reconciliation, RuleEvidence, SourceEvidence, StagingEvidence,
     reconcile_staging,
@@ -17,7 +18,7 @@ use domain::totals::ControlTotals;
 use shared::clock::Clock;
 use shared::job::Job;
 use shared::source::SourceFile;
-use shared::store::model::{Run, SplitTotals};
+use shared::store::model::{Run, SplitTotals, TypeKeys};
 use shared::store::{Fence, Store, StoreError};
 
 use crate::pinpoint::{PinpointError, decode_again};
@@ -67,7 +68,6 @@ impl Reconcile<'_> {
     ) -> Result<StagingOutcome, VerifyError> {
         let to_decode = self.decode_again.take();
         let (outcomes, keys) = self.store.apply_rules(self.fence, self.job).await?;
-        let layout = &self.job.layout;
         crate::run::stage(self.run.run_id, "rules applied");
         let excludes = keys.held + keys.merged > 0;
         let verified = verify.staging(split.header_bytes, excludes, progress).await?;
@@ -81,8 +81,9 @@ impl Reconcile<'_> {
             .map(|(rule, outcome)| rule_evidence(rule, *outcome, self.job));
         let evidence = StagingEvidence {
             run_id: self.run.run_id,
-            amount_names: layout.amount_names(),
-            layout: layout.digest(),
+            types: self.job.types(),
+            amount_names: self.job.amount_names(),
+            layout: self.job.layout_digest(),
             source: self.source(split, &verified),
             source_again,
             ledger: verified.ledger.clone(),
@@ -90,11 +91,12 @@ impl Reconcile<'_> {
             workers: workers.clone(),
             declared: self.declared()?,
             rules: rules.collect(),
-            key: KeyEvidence {
-                fields: key_names(self.job),
-                duplicates: keys.duplicates,
-                already_in_final: keys.already_in_final,
-            },
+            keys: self
+                .job
+                .layouts()
+                .zip(&keys.by_type)
+                .map(|(layout, keys)| key_evidence(layout, keys))
+                .collect(),
             reject_limit: self.job.reject_limit,
             rules_differing: keys.rules_differing,
             loaded_before: self.loaded_before(split).await?,
@@ -171,7 +173,7 @@ impl Reconcile<'_> {
 
     /// In a run that was never interrupted every report must have come.
     async fn workers(&self) -> Result<Vec<WorkerShare>, StoreError> {
-        let mut shares = self.store.worker_shares(self.run.run_id, &self.job.layout).await?;
+        let mut shares = self.store.worker_shares(self.run.run_id, self.job).await?;
         if !self.run.interrupted {
             for share in &mut shares {
                 share.unreported_chunks = 0;
@@ -199,14 +201,19 @@ impl Reconcile<'_> {
     }
 }
 
-fn key_names(job: &Job) -> String {
-    let names: Vec<_> = job.layout.key.iter().map(|at| job.layout.fields[*at].name.as_str()).collect();
-    // An upsert merges equal keys, so there is nothing to check.
-    if job.layout.mode == domain::layout::Mode::Upsert { String::new() } else { names.join(", ") }
+fn key_evidence(layout: &Layout, keys: &TypeKeys) -> KeyEvidence {
+    let names: Vec<_> = layout.key.iter().map(|at| layout.fields[*at].name.as_str()).collect();
+    KeyEvidence {
+        record: (!layout.among.is_alone()).then(|| layout.record.clone()),
+        // An upsert merges equal keys, so there is nothing to check.
+        fields: if layout.mode == Mode::Upsert { String::new() } else { names.join(", ") },
+        duplicates: keys.duplicates,
+        already_in_final: keys.already_in_final,
+    }
 }
 
 fn rule_evidence(rule: &Rule, outcome: RuleOutcome, job: &Job) -> RuleEvidence {
-    let name = |at: &usize| job.layout.fields[*at].name.clone();
+    let name = |at: &usize| job.records[rule.record].layout.fields[*at].name.clone();
     let list = |fields: &[usize]| fields.iter().map(name).collect::<Vec<_>>().join(", ");
     let demands = match &rule.condition {
         Condition::Row(predicate) => predicate.text().to_owned(),

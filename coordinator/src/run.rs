@@ -15,7 +15,7 @@ use shared::broker::Broker;
 use shared::clock::Clock;
 use shared::job::Job;
 use shared::source::{Location, SourceError, SourceFile};
-use shared::store::model::{ChunkRange, Run, SplitTotals};
+use shared::store::model::{ChunkRange, EntryKind, Run, SplitTotals};
 use shared::store::{Fence, Lease, Store, StoreError};
 use shared::wire::Packing;
 use thiserror::Error;
@@ -492,15 +492,18 @@ impl Coordinator {
         differing: &[u64],
         spool: &mut FindingSpool,
     ) -> Result<(), PinpointError> {
-        let mut again = SourceAgain::open(job, source)?;
+        let mut again = SourceAgain::open(job, &source)?;
         for chunk_no in differing {
             let Some(row) = self.store.chunks(run.run_id, *chunk_no, 1).await?.pop() else { continue };
             let expected = again.chunk(&row)?;
             let range = ChunkRange { first: *chunk_no, end: chunk_no + 1 };
-            let blocks = self.store.read_staging(run.run_id, &job.layout, range).await;
-            let actual = ByChunk::new(blocks).up_to(*chunk_no).await?;
             let before = spool.count;
-            compare(job, Stage::Staging, &row, &expected, &actual, &mut |finding| spool.push(&finding))?;
+            for layout in job.layouts() {
+                let blocks = self.store.read_staging(run.run_id, layout, range).await;
+                let actual = ByChunk::new(blocks).up_to(*chunk_no).await?;
+                let mut found = |finding| spool.push(&finding);
+                compare(layout, Stage::Staging, &row, &expected, &actual, &mut found)?;
+            }
             if spool.count == before {
                 // Every record is as the source has it, so it is the ledger's own entry that is wrong.
                 spool.push(&Finding {
@@ -529,20 +532,25 @@ impl Coordinator {
         spool: &mut FindingSpool,
     ) -> Result<(), RunError> {
         let range = ChunkRange { first: split.chunks, ..ChunkRange::ALL };
-        let mut blocks = self.store.read_staging(run.run_id, &job.layout, range).await;
-        while let Some(block) = blocks.recv().await {
-            for (entry, _) in block?.iter() {
-                spool.push(&Finding {
-                    stage: Stage::Staging,
-                    difference: Difference::Extra,
-                    chunk_no: ChunkNo(entry.chunk_no),
-                    record_no: RecordNo(entry.record_no),
-                    byte_offset: None,
-                    field: None,
-                    expected: None,
-                    actual: Some("a row of a chunk that the source does not have".into()),
-                    worker_id: Some(domain::ids::WorkerId(entry.worker_id)),
-                });
+        for layout in job.layouts() {
+            let mut blocks = self.store.read_staging(run.run_id, layout, range).await;
+            while let Some(block) = blocks.recv().await {
+                for (entry, _) in block?.iter() {
+                    if entry.kind == EntryKind::Reject && !layout.among.has_rejects() {
+                        continue;
+                    }
+                    spool.push(&Finding {
+                        stage: Stage::Staging,
+                        difference: Difference::Extra,
+                        chunk_no: ChunkNo(entry.chunk_no),
+                        record_no: RecordNo(entry.record_no),
+                        byte_offset: None,
+                        field: None,
+                        expected: None,
+                        actual: Some("a row of a chunk that the source does not have".into()),
+                        worker_id: Some(domain::ids::WorkerId(entry.worker_id)),
+                    });
+                }
             }
         }
         Ok(())

@@ -8,7 +8,7 @@ use std::io::Read;
 use domain::fingerprint::Hash;
 use domain::ids::{ChunkNo, RecordNo};
 use shared::format::spec::{Form, FormatSpec};
-use shared::format::{FrameError, Framer, header_names};
+use shared::format::{FrameError, Framer, Selector, frames, header_names};
 use shared::job::Job;
 use shared::source::{Reader, SourceError};
 use shared::store::model::{ChunkCut, SplitTotals};
@@ -56,6 +56,9 @@ pub enum SplitError {
     /// The header row does not name the job's fields.
     #[error("the header row is not the job's: {0}")]
     Header(String),
+    /// The job's formats cannot be used.
+    #[error("{0}")]
+    Job(String),
     /// Nobody takes the chunks any more.
     #[error("splitting was stopped")]
     Stopped,
@@ -72,6 +75,7 @@ pub fn split(
     take: impl FnMut(CutChunk) -> bool,
 ) -> Result<SplitTotals, SplitError> {
     let spec = &job.format;
+    let selector = job.has_parents().then(|| Selector::new(job)).transpose().map_err(SplitError::Job)?;
     let splitter = Splitter {
         job,
         framer: Framer::new(spec),
@@ -82,6 +86,8 @@ pub fn split(
         offset: 0,
         chunk_no: 0,
         record_no: 1,
+        parents: if selector.is_some() { vec![0; job.records.len()] } else { Vec::new() },
+        selector,
     };
     splitter.run(take)
 }
@@ -95,6 +101,10 @@ struct Splitter<'a> {
     offset: u64,
     chunk_no: u64,
     record_no: u64,
+    /// Tells record types, where some have parents.
+    selector: Option<Selector>,
+    /// Of each record type the latest record so far.
+    parents: Vec<u64>,
 }
 
 impl Splitter<'_> {
@@ -122,8 +132,10 @@ impl Splitter<'_> {
                 bytes: taken.bytes as u64,
                 first_record_no: RecordNo(self.record_no),
                 records: taken.records,
+                parents: self.parents.clone(),
                 sha256: Hash::of(&bytes),
             };
+            self.follow_parents(&bytes);
             self.buffer.start += taken.bytes;
             self.offset += taken.bytes as u64;
             self.chunk_no += 1;
@@ -141,6 +153,17 @@ impl Splitter<'_> {
             bytes_on_disk: raw.bytes,
             sha256: raw.sha256,
         })
+    }
+
+    /// Where records have parents, a chunk must know which stand before it.
+    fn follow_parents(&mut self, bytes: &[u8]) {
+        let Some(selector) = &mut self.selector else { return };
+        for (number, frame) in (self.record_no..).zip(frames(&self.framer, bytes)) {
+            let Ok((_, content)) = frame else { return };
+            if let Some(latest) = selector.type_of(content).and_then(|at| self.parents.get_mut(at)) {
+                *latest = number;
+            }
+        }
     }
 
     fn skip_preamble(&mut self) -> Result<u64, SplitError> {
@@ -161,7 +184,7 @@ fn check_header(job: &Job, preamble: &[u8]) -> Result<(), SplitError> {
         return Ok(());
     }
     let names = header_names(&job.format, preamble).map_err(|error| SplitError::Header(error.to_string()))?;
-    let fields = &job.layout.fields;
+    let Some(fields) = job.records.first().map(|record| &record.own.fields) else { return Ok(()) };
     if names.len() != fields.len() {
         return Err(SplitError::Header(format!(
             "it has {} columns, the job has {} fields",

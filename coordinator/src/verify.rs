@@ -13,7 +13,7 @@ use domain::layout::Layout;
 use domain::lifecycle::ChunkState;
 use domain::reconcile::{LedgerEvidence, ReadBack};
 use domain::record;
-use domain::totals::{ControlTotals, Sums, TotalsError};
+use domain::totals::{ControlTotals, TotalsError};
 use shared::broker::{Broker, BrokerError};
 use shared::job::Job;
 use shared::readback::{ChunkFound, Found};
@@ -143,7 +143,7 @@ impl Verify<'_> {
         header_bytes: u64,
         progress: impl Fn(u64),
     ) -> Result<Verified, VerifyError> {
-        let mut comparison = Comparison::new(&self.job.layout, header_bytes);
+        let mut comparison = Comparison::new(self.job, header_bytes);
         let mut ledger = LedgerWalk::new(self.store, self.run_id);
         let mut at_hand = VecDeque::new();
         for range in ranges.closed() {
@@ -203,16 +203,15 @@ impl Verify<'_> {
 
 /// The ledger and what was found, side by side, chunk by chunk.
 struct Comparison<'a> {
-    layout: &'a Layout,
+    job: &'a Job,
     out: Verified,
     /// Where the next chunk should begin.
     offset: u64,
 }
 
 impl<'a> Comparison<'a> {
-    fn new(layout: &'a Layout, header_bytes: u64) -> Self {
-        let totals = || ControlTotals::starting_at(0, layout);
-        let sums = || Sums::zero(&layout.amount_scales());
+    fn new(job: &'a Job, header_bytes: u64) -> Self {
+        let totals = || job.no_totals(0);
         let ledger = LedgerEvidence {
             chunks: 0,
             bytes: 0,
@@ -220,7 +219,7 @@ impl<'a> Comparison<'a> {
             records: 0,
             rejected: 0,
             accepted: totals(),
-            rejected_sums: sums(),
+            rejected_sums: job.no_sums(),
         };
         let staging = ReadBack { totals: totals(), rejects: 0, stray_rows: 0, chunks_differing: 0 };
         let out = Verified {
@@ -230,7 +229,7 @@ impl<'a> Comparison<'a> {
             differing: Vec::new(),
             tiled: (header_bytes, None),
         };
-        Self { layout, out, offset: header_bytes }
+        Self { job, out, offset: header_bytes }
     }
 
     /// Walks the ledger up to the chunk that was found, and compares it.
@@ -269,13 +268,14 @@ impl<'a> Comparison<'a> {
             ledger.rejected_sums.merge(&committed.rejected_sums)?;
             let accepted = ControlTotals {
                 records: committed.accepted,
+                by_type: committed.by_type.clone(),
                 sums: committed.sums.clone(),
                 tree: committed.tree.clone(),
             };
             // A tree that does not fit in is a damaged ledger: the fingerprint is then left short, and differs.
             differs |= ledger.accepted.merge(&accepted).is_err();
         }
-        let empty = ControlTotals::starting_at(cut.first_record_no.leaf(), self.layout);
+        let empty = self.job.no_totals(cut.first_record_no.leaf());
         let (totals, rejects) = found.map_or((&empty, 0), |found| (&found.totals, found.rejects));
         let promoted = found.and_then(|found| found.promoted.as_ref());
         // A chunk that does not begin where the one before it ended is of a damaged ledger: a difference, no error.
@@ -290,6 +290,7 @@ impl<'a> Comparison<'a> {
         let agrees = row.committed.as_ref().is_some_and(|committed| {
             committed.tree == totals.tree
                 && committed.accepted == totals.records
+                && committed.by_type == totals.by_type
                 && committed.sums == totals.sums
                 && committed.rejected == rejects
         });
@@ -323,7 +324,7 @@ pub async fn verify_final(
                 continue;
             }
             while totals.tree.end() + 1 < entry.record_no {
-                totals.absent(RecordNo::from_leaf(totals.tree.end()));
+                totals.unseen(layout, RecordNo::from_leaf(totals.tree.end()));
             }
             match (entry.kind, entry.excluded) {
                 (EntryKind::Row, None) => {
@@ -338,7 +339,7 @@ pub async fn verify_final(
         progress(totals.records);
     }
     while totals.tree.end() < records {
-        totals.absent(RecordNo::from_leaf(totals.tree.end()));
+        totals.unseen(layout, RecordNo::from_leaf(totals.tree.end()));
     }
     Ok(totals)
 }

@@ -49,6 +49,8 @@ pub enum ReasonCode {
     Pattern,
     /// Too short or too long by the length constraint.
     Length,
+    /// Of none of the job's record types.
+    RecordType,
 }
 
 impl ReasonCode {
@@ -64,6 +66,7 @@ impl ReasonCode {
         Self::NotAllowed,
         Self::Pattern,
         Self::Length,
+        Self::RecordType,
     ];
 
     /// The code as it is stored and printed.
@@ -80,6 +83,7 @@ impl ReasonCode {
             Self::NotAllowed => "not-allowed",
             Self::Pattern => "pattern",
             Self::Length => "length",
+            Self::RecordType => "record-type",
         }
     }
 }

@@ -12,6 +12,8 @@ use std::fmt;
 use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
+use std::sync::LazyLock;
+
 use sha2::{Digest, Sha256};
 use thiserror::Error;
 
@@ -92,6 +94,16 @@ pub enum RangeError {
     Malformed,
 }
 
+/// The roots of perfect subtrees, by level, in which no record is of the tree's type. The leaf's content is the one byte
+/// of [`crate::record::LeafKind::Other`].
+static OTHERS: LazyLock<[Hash; 64]> = LazyLock::new(|| {
+    let mut roots = [Hash::of(&[0, crate::record::LeafKind::Other as u8]); 64];
+    for level in 1..roots.len() {
+        roots[level] = node_hash(&roots[level - 1], &roots[level - 1]);
+    }
+    roots
+});
+
 /// The leaves `begin..end` of a tree, held as the roots of the largest perfect subtrees that tile them: at
 /// most two for each power of two, whatever the number of leaves.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -131,6 +143,12 @@ impl TreeRange {
         self.push_node(Hash(hasher.finalize().into()), 0);
     }
 
+    /// Adds the leaf of a record that is of another type than the tree's. All these leaves are alike, and so are
+    /// subtrees of nothing else: they are hashed once for all.
+    pub fn push_other(&mut self) {
+        self.push_node(OTHERS[0], 0);
+    }
+
     fn push_node(&mut self, mut node: Hash, mut level: u8) {
         let mut start = self.end;
         self.end += 1 << level;
@@ -138,7 +156,11 @@ impl TreeRange {
         while (start >> level) & 1 == 1 && self.levels.last() == Some(&level) {
             let Some(left) = self.nodes.pop() else { break };
             self.levels.pop();
-            node = node_hash(&left, &node);
+            let others = &OTHERS[usize::from(level)];
+            node = match OTHERS.get(usize::from(level) + 1) {
+                Some(both) if left == *others && node == *others => *both,
+                _ => node_hash(&left, &node),
+            };
             start -= 1 << level;
             level += 1;
         }
@@ -194,6 +216,17 @@ impl TreeRange {
     /// # Errors
     /// [`RangeError::Malformed`] when the number of subtrees does not fit the bounds.
     pub fn from_bytes(bytes: &[u8]) -> Result<Self, RangeError> {
+        match Self::split_from(bytes)? {
+            (range, []) => Ok(range),
+            _ => Err(RangeError::Malformed),
+        }
+    }
+
+    /// As [`TreeRange::from_bytes`], of bytes that may go on behind it.
+    ///
+    /// # Errors
+    /// [`RangeError::Malformed`] when there are too few of them.
+    pub fn split_from(bytes: &[u8]) -> Result<(Self, &[u8]), RangeError> {
         let (begin, rest) = bytes.split_first_chunk::<8>().ok_or(RangeError::Malformed)?;
         let (end, nodes) = rest.split_first_chunk::<8>().ok_or(RangeError::Malformed)?;
         let (begin, end) = (u64::from_be_bytes(*begin), u64::from_be_bytes(*end));
@@ -201,14 +234,12 @@ impl TreeRange {
             return Err(RangeError::Malformed);
         }
         let levels = levels_that_tile(begin, end);
-        if nodes.len() != levels.len() * 32 {
-            return Err(RangeError::Malformed);
-        }
+        let (nodes, rest) = nodes.split_at_checked(levels.len() * 32).ok_or(RangeError::Malformed)?;
         let nodes = nodes
             .chunks_exact(32)
             .map(|node| node.try_into().map(Hash).map_err(|_| RangeError::Malformed))
             .collect::<Result<_, _>>()?;
-        Ok(Self { begin, end, nodes, levels })
+        Ok((Self { begin, end, nodes, levels }, rest))
     }
 }
 

@@ -30,11 +30,39 @@ pub enum Mode {
     Upsert,
 }
 
+/// Where a record type stands among those of its source.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Among {
+    /// Its place, from 0.
+    pub place: usize,
+    /// How many there are.
+    pub types: usize,
+}
+
+impl Among {
+    /// The only one.
+    pub const ALONE: Self = Self { place: 0, types: 1 };
+
+    /// Whether it is the only one.
+    #[must_use]
+    pub const fn is_alone(self) -> bool {
+        self.types == 1
+    }
+
+    /// Whether the rejects, whose type may not be known, are leaves of its tree.
+    #[must_use]
+    pub const fn has_rejects(self) -> bool {
+        self.place == 0
+    }
+}
+
 /// A record type: its fields, what identifies it, what is summed and hashed, and its two tables.
 #[derive(Debug, Clone)]
 pub struct Layout {
     /// The record type's name.
     pub record: String,
+    /// Where it stands among the source's record types.
+    pub among: Among,
     /// Its fields in source order.
     pub fields: Vec<Field>,
     /// Indexes of the key fields; empty when rows are identified by run and record number.

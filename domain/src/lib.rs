@@ -19,6 +19,7 @@ pub mod declared;
 pub mod event;
 pub mod finding;
 pub mod fingerprint;
+pub mod forest;
 pub mod hex;
 pub mod ids;
 pub mod invariants;

@@ -317,6 +317,8 @@ pub enum LeafKind {
     Rejected = 2,
     /// A record that is not at this level (rejected, held or merged, seen from final): its number follows.
     Absent = 3,
+    /// A record of another type than the tree's: nothing follows.
+    Other = 4,
 }
 
 /// Adds the leaf of an accepted record.

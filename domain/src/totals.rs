@@ -3,7 +3,8 @@
 use thiserror::Error;
 
 use crate::amount::{Amount, AmountError};
-use crate::fingerprint::{Hash, RangeError, TreeRange};
+use crate::fingerprint::{Hash, RangeError};
+use crate::forest::Forest;
 use crate::ids::RecordNo;
 use crate::layout::Layout;
 use crate::record::{self, RawRecord, Tag};
@@ -56,21 +57,67 @@ impl Sums {
 }
 
 /// Count, exact sums and content of a run of records at one level.
+///
+/// Of one record type, or of several side by side: then each has its own count, its own sums and its own tree.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ControlTotals {
     /// How many records are at this level.
     pub records: u64,
-    /// The sum of each amount field over them. NULL adds nothing.
+    /// How many of each record type.
+    pub by_type: Vec<u64>,
+    /// The sum of each amount field over them, type by type. NULL adds nothing.
     pub sums: Sums,
-    /// Their content: one leaf for every source record, also for those that are not at this level.
-    pub tree: TreeRange,
+    /// Their content, type by type: one leaf for every source record, also for those that are not at this level.
+    pub tree: Forest,
 }
 
 impl ControlTotals {
     /// Nothing yet; the next record is that of leaf `begin`.
     #[must_use]
     pub fn starting_at(begin: u64, layout: &Layout) -> Self {
-        Self { records: 0, sums: Sums::zero(&layout.amount_scales()), tree: TreeRange::starting_at(begin) }
+        Self {
+            records: 0,
+            by_type: vec![0],
+            sums: Sums::zero(&layout.amount_scales()),
+            tree: Forest::starting_at(begin),
+        }
+    }
+
+    /// Nothing yet, of several record types.
+    #[must_use]
+    pub fn of_types<'a>(begin: u64, layouts: impl IntoIterator<Item = &'a Layout>) -> Self {
+        let mut types = layouts.into_iter().map(|layout| Self::starting_at(begin, layout));
+        let first = types.next();
+        let none = || Self {
+            records: 0,
+            by_type: Vec::new(),
+            sums: Sums(Vec::new()),
+            tree: Forest::starting_at(begin),
+        };
+        types.fold(first.unwrap_or_else(none), |all, one| match all.clone().beside(one) {
+            Ok(both) => both,
+            // Both begin and end at `begin`.
+            Err(_) => all,
+        })
+    }
+
+    /// These totals and, side by side with them, those of the next record type over the same records.
+    ///
+    /// # Errors
+    /// [`TotalsError::Range`] when they are not over the same records.
+    pub fn beside(mut self, next: Self) -> Result<Self, TotalsError> {
+        self.tree = self.tree.beside(next.tree)?;
+        self.records += next.records;
+        self.by_type.extend(next.by_type);
+        self.sums.0.extend(next.sums.0);
+        Ok(self)
+    }
+
+    fn one_more(&mut self) {
+        self.records += 1;
+        if let Some(first) = self.by_type.first_mut() {
+            *first += 1;
+        }
     }
 
     /// Counts, sums and hashes one record in its canonical form.
@@ -79,7 +126,9 @@ impl ControlTotals {
     /// [`TotalsError::Overflow`] past 38 digits.
     pub fn accept(&mut self, layout: &Layout, record: &RawRecord<'_>) -> Result<(), TotalsError> {
         self.count(layout, record)?;
-        record::push_accepted(&mut self.tree, record, &layout.hashed);
+        if let Some(tree) = self.tree.first() {
+            record::push_accepted(tree, record, &layout.hashed);
+        }
         Ok(())
     }
 
@@ -88,7 +137,7 @@ impl ControlTotals {
     /// # Errors
     /// [`TotalsError::Overflow`] past 38 digits.
     pub fn count(&mut self, layout: &Layout, record: &RawRecord<'_>) -> Result<(), TotalsError> {
-        self.records += 1;
+        self.one_more();
         if layout.amounts.is_empty() {
             return Ok(());
         }
@@ -120,26 +169,45 @@ impl ControlTotals {
         values: &[Value<'_>],
         canonical: &[u8],
     ) -> Result<(), TotalsError> {
-        self.records += 1;
+        self.one_more();
         for (place, field) in layout.amounts.iter().enumerate() {
             if let Some(amount) = values.get(*field).and_then(Value::as_amount) {
                 self.sums.add(place, amount)?;
             }
         }
         for record in record::records(canonical, layout.fields.len()).flatten() {
-            record::push_accepted(&mut self.tree, &record, &layout.hashed);
+            if let Some(tree) = self.tree.first() {
+                record::push_accepted(tree, &record, &layout.hashed);
+            }
         }
         Ok(())
     }
 
     /// Hashes a reject: it is in the source, but not among this level's records.
     pub fn reject(&mut self, record_no: RecordNo, raw: &[u8]) {
-        record::push_rejected(&mut self.tree, record_no, raw);
+        if let Some(tree) = self.tree.first() {
+            record::push_rejected(tree, record_no, raw);
+        }
     }
 
     /// Hashes the absence of a record from this level.
     pub fn absent(&mut self, record_no: RecordNo) {
-        record::push_absent(&mut self.tree, record_no);
+        if let Some(tree) = self.tree.first() {
+            record::push_absent(tree, record_no);
+        }
+    }
+
+    /// Hashes that a record is of another type, or is none that this type's tree has: a reject belongs to the tree of
+    /// the first type.
+    pub fn other(&mut self) {
+        if let Some(tree) = self.tree.first() {
+            tree.push_other();
+        }
+    }
+
+    /// Hashes a record that was not seen: it is absent, or where there are several record types of another.
+    pub fn unseen(&mut self, layout: &Layout, record_no: RecordNo) {
+        if layout.among.is_alone() { self.absent(record_no) } else { self.other() }
     }
 
     /// Adds the totals of the records that follow.
@@ -150,6 +218,7 @@ impl ControlTotals {
         self.tree.append(&next.tree)?;
         self.sums.merge(&next.sums)?;
         self.records += next.records;
+        self.by_type.iter_mut().zip(&next.by_type).for_each(|(sum, next)| *sum += next);
         Ok(())
     }
 

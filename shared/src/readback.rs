@@ -7,7 +7,7 @@
 use std::sync::Arc;
 
 use domain::fingerprint::RangeError;
-use domain::fingerprint::TreeRange;
+use domain::forest::Forest;
 use domain::ids::{RecordNo, RunId};
 use domain::layout::Layout;
 use domain::record::{self, RawRecord};
@@ -15,6 +15,7 @@ use domain::totals::{ControlTotals, Sums, TotalsError};
 use thiserror::Error;
 
 use crate::config::CHUNK_RECORDS_MAX;
+use crate::job::Job;
 use crate::store::model::{ChunkRange, ChunkRow, Entry, EntryKind};
 use crate::store::walk::LedgerWalk;
 use crate::store::{Store, StoreError};
@@ -32,6 +33,9 @@ pub enum ReadBackError {
     /// A row that was read back could not be understood.
     #[error(transparent)]
     Record(#[from] record::RecordError),
+    /// The ledger lost or gained chunks while the range was read.
+    #[error("the ledger's chunks changed while their rows were read back")]
+    LedgerMoved,
 }
 
 /// What was found of one chunk.
@@ -60,11 +64,60 @@ pub struct Found {
     pub stray_sums: Sums,
 }
 
-/// Reads a range of chunks back.
+/// Reads a range of chunks back, one record type after the other.
 ///
 /// # Errors
 /// [`ReadBackError`] when it could not be done; a difference is not an error.
 pub async fn read_range(
+    store: &dyn Store,
+    run_id: RunId,
+    job: &Job,
+    range: ChunkRange,
+) -> Result<Found, ReadBackError> {
+    let mut all: Option<Found> = None;
+    for layout in job.layouts() {
+        let found = read_type(store, run_id, layout, range).await?;
+        all = Some(match all {
+            None => found,
+            Some(before) => before.beside(found)?,
+        });
+    }
+    Ok(all.unwrap_or_else(|| Found { chunks: Vec::new(), stray_rows: 0, stray_sums: Sums(Vec::new()) }))
+}
+
+impl Found {
+    /// What was found of some record types, and of the next one.
+    fn beside(self, next: Self) -> Result<Self, ReadBackError> {
+        if self.chunks.len() != next.chunks.len() {
+            return Err(ReadBackError::LedgerMoved);
+        }
+        let chunks = self.chunks.into_iter().zip(next.chunks).map(|(one, next)| {
+            if one.chunk_no != next.chunk_no {
+                return Err(ReadBackError::LedgerMoved);
+            }
+            let promoted = match (one.promoted, next.promoted) {
+                (None, None) => None,
+                (one_promoted, next_promoted) => {
+                    let of_one = one_promoted.unwrap_or_else(|| one.totals.clone());
+                    Some(of_one.beside(next_promoted.unwrap_or_else(|| next.totals.clone()))?)
+                }
+            };
+            Ok(ChunkFound {
+                chunk_no: one.chunk_no,
+                totals: one.totals.beside(next.totals)?,
+                promoted,
+                rejects: one.rejects + next.rejects,
+                is_irregular: one.is_irregular || next.is_irregular,
+            })
+        });
+        let chunks = chunks.collect::<Result<_, _>>()?;
+        let mut stray_sums = self.stray_sums;
+        stray_sums.0.extend(next.stray_sums.0);
+        Ok(Self { chunks, stray_rows: self.stray_rows + next.stray_rows, stray_sums })
+    }
+}
+
+async fn read_type(
     store: &dyn Store,
     run_id: RunId,
     layout: &Arc<Layout>,
@@ -140,6 +193,9 @@ impl<'a> Reading<'a> {
     fn entry(&mut self, entry: &Entry, bytes: &[u8]) -> Result<(), ReadBackError> {
         let layout = self.layout;
         let is_row = entry.kind == EntryKind::Row;
+        if !is_row && !layout.among.has_rejects() {
+            return Ok(());
+        }
         let record =
             if is_row { record::records(bytes, layout.fields.len()).next().transpose()? } else { None };
         let here = self.open.as_mut().filter(|open| open.found.chunk_no == entry.chunk_no);
@@ -159,13 +215,13 @@ impl<'a> Reading<'a> {
             }
             return Ok(());
         }
-        chunk.missing_up_to(entry.record_no);
+        chunk.missing_up_to(layout, entry.record_no);
         chunk.take(layout, entry, record.as_ref(), bytes)
     }
 
     fn close(&mut self) {
         let Some(mut chunk) = self.open.take() else { return };
-        chunk.missing_up_to(chunk.end);
+        chunk.missing_up_to(self.layout, chunk.end);
         self.chunks.push(chunk.found);
     }
 
@@ -177,13 +233,19 @@ impl<'a> Reading<'a> {
 
 impl OpenChunk {
     /// Records that are neither in staging nor among the rejects.
-    fn missing_up_to(&mut self, record_no: u64) {
+    fn missing_up_to(&mut self, layout: &Layout, record_no: u64) {
         let found = &mut self.found;
         while self.next < record_no {
-            found.is_irregular = true;
-            let at = RecordNo(self.next);
-            found.promoted.get_or_insert_with(|| found.totals.clone()).absent(at);
-            found.totals.absent(at);
+            if layout.among.is_alone() {
+                found.is_irregular = true;
+                let at = RecordNo(self.next);
+                found.promoted.get_or_insert_with(|| found.totals.clone()).absent(at);
+                found.totals.absent(at);
+            } else {
+                // Of another type, as far as can be told here: what is missing is told by its count and its tree.
+                found.promoted.iter_mut().for_each(ControlTotals::other);
+                found.totals.other();
+            }
             self.next += 1;
         }
     }
@@ -198,7 +260,15 @@ impl OpenChunk {
         let at = RecordNo(entry.record_no);
         let found = &mut self.found;
         match record.filter(|_| entry.excluded.is_none()) {
-            None => found.promoted.get_or_insert_with(|| found.totals.clone()).absent(at),
+            None => {
+                let promoted = found.promoted.get_or_insert_with(|| found.totals.clone());
+                // Final does not know of rejects: see `verify_final`.
+                if entry.kind == EntryKind::Reject {
+                    promoted.unseen(layout, at)
+                } else {
+                    promoted.absent(at)
+                }
+            }
             Some(record) => {
                 if let Some(promoted) = &mut found.promoted {
                     promoted.accept(layout, record)?;
@@ -225,7 +295,7 @@ fn sums(wire: Vec<WireAmount>) -> Result<Sums, BadFound> {
 
 impl From<&ControlTotals> for FoundTotals {
     fn from(totals: &ControlTotals) -> Self {
-        Self { records: totals.records, sums: wire_sums(&totals.sums), tree: totals.tree.to_bytes() }
+        Self { by_type: totals.by_type.clone(), sums: wire_sums(&totals.sums), tree: totals.tree.to_bytes() }
     }
 }
 
@@ -238,9 +308,10 @@ impl TryFrom<FoundTotals> for ControlTotals {
     type Error = BadFound;
 
     fn try_from(wire: FoundTotals) -> Result<Self, BadFound> {
-        let tree =
-            TreeRange::from_bytes(&wire.tree).map_err(|error: RangeError| BadFound(error.to_string()))?;
-        Ok(Self { records: wire.records, sums: sums(wire.sums)?, tree })
+        let tree = Forest::from_bytes(&wire.tree).map_err(|error: RangeError| BadFound(error.to_string()))?;
+        let records = wire.by_type.iter().try_fold(0_u64, |sum, of_type| sum.checked_add(*of_type));
+        let records = records.ok_or_else(|| BadFound("more records than there can be".into()))?;
+        Ok(Self { records, by_type: wire.by_type, sums: sums(wire.sums)?, tree })
     }
 }
 

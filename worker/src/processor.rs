@@ -8,7 +8,7 @@ use domain::counts::Role;
 use domain::ids::{RecordNo, WorkerId};
 use sha2::{Digest, Sha256};
 use shared::broker::{BrokerError, Queue, publish_until_confirmed};
-use shared::format::chunk::{ChunkDecoder, ChunkError, DecodedChunk, RejectedRecord};
+use shared::format::chunk::{ChunkDecoder, ChunkError, DecodedChunk, RejectedRecord, Start};
 use shared::job::Job;
 use shared::store::StoreError;
 use shared::wire::{Batch, Chunk, Counts, Reject, codec};
@@ -156,9 +156,13 @@ pub fn process(job: &Arc<Job>, chunk: &Chunk, processor: WorkerId) -> Result<Bat
         return Err(ProcessError::Altered { chunk_no });
     }
     let mut decoder = ChunkDecoder::new(job).map_err(ProcessError::Job)?;
-    let decoded = decoder
-        .decode(RecordNo(chunk.first_record_no), chunk.offset, &chunk.bytes)
-        .map_err(|error| ProcessError::Chunk { chunk_no, error })?;
+    let start = Start {
+        first_record_no: RecordNo(chunk.first_record_no),
+        offset: chunk.offset,
+        parents: &chunk.parents,
+    };
+    let decoded =
+        decoder.decode(start, &chunk.bytes).map_err(|error| ProcessError::Chunk { chunk_no, error })?;
     if decoded.records() != chunk.records {
         return Err(ProcessError::RecordCount { chunk_no, split: chunk.records, decoded: decoded.records() });
     }
@@ -175,12 +179,14 @@ fn batch(chunk: &Chunk, decoded: DecodedChunk, processor: WorkerId) -> Batch {
         bytes_in: chunk.bytes.len() as u64,
         records_in: decoded.records(),
         accepted: decoded.accepted.records,
+        by_type: decoded.accepted.by_type,
         sums: decoded.accepted.sums.0.iter().map(|sum| (*sum).into()).collect(),
         rejected_sums: decoded.rejected_sums.0.iter().map(|sum| (*sum).into()).collect(),
         tree: decoded.accepted.tree.to_bytes(),
         rows: decoded.rows,
         rejects: decoded.rejects.into_iter().map(reject).collect(),
         rules: decoded.rules,
+        footing: Vec::new(),
         // A job has far fewer than 2^32 rules.
         breaches: decoded
             .breaches

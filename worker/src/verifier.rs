@@ -47,7 +47,7 @@ async fn read_back(with: &Surroundings, jobs: &Jobs, worker: WorkerId, body: Byt
     let chunks = ChunkRange { first: range.first, end: range.end };
     // The semaphore is never closed.
     let _turn = with.reading.acquire().await;
-    let found = match read_range(&*with.store, run_id, &job.layout, chunks).await {
+    let found = match read_range(&*with.store, run_id, &job, chunks).await {
         Ok(found) => RangeFound::from(&found),
         Err(ReadBackError::Store(error)) if error.is_transient() => {
             return Handled::Postponed(error.to_string());
@@ -60,7 +60,7 @@ async fn read_back(with: &Surroundings, jobs: &Jobs, worker: WorkerId, body: Byt
             failure: Some(error.to_string()),
         },
     };
-    let records = found.chunks.iter().map(|chunk| chunk.totals.records).sum();
+    let records = found.chunks.iter().map(|chunk| chunk.totals.by_type.iter().sum::<u64>()).sum();
     let body = match codec::encode(&found) {
         Ok(body) => body,
         Err(error) => return Handled::Postponed(error.to_string()),

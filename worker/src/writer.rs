@@ -81,7 +81,7 @@ async fn write(with: &Surroundings, jobs: &Jobs, worker: WorkerId, body: Bytes) 
         Err(Unavailable::Store(reason)) => return start.postponed(reason).await,
         Err(Unavailable::Job(reason)) => return start.failed(reason),
     };
-    match with.store.commit(&job.layout, batch, worker).await {
+    match with.store.commit(&job, batch, worker).await {
         Ok(CommitOutcome::Committed) => {}
         Ok(CommitOutcome::AlreadyThere) => return report_again(with, counts).await,
         Ok(CommitOutcome::RunClosed) => {

@@ -5,7 +5,7 @@ use coordinator::split::{ChunkLimits, SplitError, split};
 use domain::layout::Layout;
 use domain::record;
 use serde_json::json;
-use shared::format::chunk::{ChunkDecoder, DecodedChunk};
+use shared::format::chunk::{ChunkDecoder, DecodedChunk, Start};
 use shared::job::Job;
 use shared::source::SourceFile;
 use shared::store::sqlite::ddl;
@@ -17,7 +17,8 @@ use crate::output::{print, print_json};
 
 /// A preview of records and rejects: field names first.
 struct Preview {
-    rows: Vec<(u64, Vec<String>)>,
+    /// Of each record type.
+    rows: Vec<Vec<(u64, Vec<String>)>>,
     rejects: Vec<(u64, u64, Vec<String>)>,
 }
 
@@ -33,30 +34,39 @@ pub(crate) fn check(global: &Global, args: &Check) -> Result<Done, Failure> {
         None
     };
     if global.json {
-        let fields: Vec<_> = job.layout.fields.iter().map(|field| json!({ "name": field.name, "type": field.ty.to_string(), "required": field.required })).collect();
+        let types = job.layouts().enumerate().map(|(place, layout)| {
+            let fields = layout.fields.iter().map(
+                |field| json!({ "name": field.name, "type": field.ty.to_string(), "required": field.required }),
+            );
+            json!({
+                "record": layout.record,
+                "fields": fields.collect::<Vec<_>>(),
+                "ddl": ddl(layout),
+                "records": preview.as_ref().and_then(|preview| preview.rows.get(place)),
+            })
+        });
         print_json(&json!({
             "job": job.name,
             "digest": job.digest,
-            "layout_digest": job.layout.digest(),
-            "fields": fields,
-            "ddl": ddl(&job.layout),
-            "records": preview.as_ref().map(|preview| &preview.rows),
+            "layout_digest": job.layout_digest(),
+            "types": types.collect::<Vec<_>>(),
             "rejects": preview.as_ref().map(|preview| &preview.rejects),
         }))?;
         return Ok(Done::Well);
     }
-    print(&format!(
-        "job {} is in order\n\n{}\n\n{};\n",
-        job.name,
-        fields_table(&job.layout),
-        ddl(&job.layout).join(";\n\n")
-    ))?;
+    print(&format!("job {} is in order\n", job.name))?;
+    for layout in job.layouts() {
+        if job.has_types() {
+            print(&format!("record {}\n", layout.record))?;
+        }
+        print(&format!("{}\n\n{};\n", fields_table(layout), ddl(layout).join(";\n\n")))?;
+    }
     for rule in &job.rules {
         print(&format!("rule     {} ({} on breach)", rule.name, rule.on_breach.name()))?;
     }
     match preview {
         None => print("no source was given: `--source FILE` previews its records")?,
-        Some(preview) => print_preview(&job.layout, &preview)?,
+        Some(preview) => print_preview(&job, &preview)?,
     }
     Ok(Done::Well)
 }
@@ -101,16 +111,21 @@ fn preview(job: &std::sync::Arc<Job>, source: &SourceFile, records: u64) -> Resu
     }
     let Some(chunk) = first else { return Ok(Preview { rows: Vec::new(), rejects: Vec::new() }) };
     let mut decoder = ChunkDecoder::new(job).map_err(Failure::usage)?;
-    let decoded = decoder
-        .decode(chunk.cut.first_record_no, chunk.cut.offset, &chunk.bytes)
-        .map_err(|error| failed(&error))?;
-    Ok(shown(&job.layout, &decoded))
+    let start = Start {
+        first_record_no: chunk.cut.first_record_no,
+        offset: chunk.cut.offset,
+        parents: &chunk.cut.parents,
+    };
+    let decoded = decoder.decode(start, &chunk.bytes).map_err(|error| failed(&error))?;
+    Ok(shown(job, &decoded))
 }
 
-fn shown(layout: &Layout, decoded: &DecodedChunk) -> Preview {
-    let rows = record::records(&decoded.rows, layout.fields.len()).filter_map(Result::ok);
-    let rows =
-        rows.map(|row| (row.record_no.0, row.fields().map(|field| field.display()).collect())).collect();
+fn shown(job: &Job, decoded: &DecodedChunk) -> Preview {
+    let rows = job.layouts().zip(&decoded.rows).map(|(layout, rows)| {
+        let rows = record::records(rows, layout.fields.len()).filter_map(Result::ok);
+        rows.map(|row| (row.record_no.0, row.fields().map(|field| field.display()).collect())).collect()
+    });
+    let rows = rows.collect();
     let rejects = decoded.rejects.iter().map(|reject| {
         let reasons = reject.reasons.iter().map(|reason| {
             format!(
@@ -125,23 +140,27 @@ fn shown(layout: &Layout, decoded: &DecodedChunk) -> Preview {
     Preview { rows, rejects: rejects.collect() }
 }
 
-fn print_preview(layout: &Layout, preview: &Preview) -> Result<(), Failure> {
-    if preview.rows.is_empty() && preview.rejects.is_empty() {
+fn print_preview(job: &Job, preview: &Preview) -> Result<(), Failure> {
+    if preview.rows.iter().all(Vec::is_empty) && preview.rejects.is_empty() {
         return print("the source holds no records");
     }
-    // Fields go down, records across: any number of fields fits a terminal.
-    let shown: Vec<_> = preview.rows.iter().take(3).collect();
-    let mut header = vec!["field".to_owned()];
-    header.extend(shown.iter().map(|(record_no, _)| format!("record {record_no}")));
-    let mut table = new_table(header);
-    for (at, field) in layout.fields.iter().enumerate() {
-        let mut row = vec![field.name.clone()];
-        row.extend(
-            shown.iter().map(|(_, values)| values.get(at).map_or_else(String::new, |value| shorten(value))),
-        );
-        table.add_row(row);
+    for (layout, rows) in job.layouts().zip(&preview.rows) {
+        if job.has_types() {
+            print(&format!("record {}", layout.record))?;
+        }
+        // Fields go down, records across: any number of fields fits a terminal.
+        let shown: Vec<_> = rows.iter().take(3).collect();
+        let mut header = vec!["field".to_owned()];
+        header.extend(shown.iter().map(|(record_no, _)| format!("record {record_no}")));
+        let mut table = new_table(header);
+        for (at, field) in layout.fields.iter().enumerate() {
+            let mut row = vec![field.name.clone()];
+            let value = |values: &[String]| values.get(at).map_or_else(String::new, |value| shorten(value));
+            row.extend(shown.iter().map(|(_, values)| value(values)));
+            table.add_row(row);
+        }
+        print(&table.trim_fmt())?;
     }
-    print(&table.trim_fmt())?;
     for (record_no, offset, reasons) in &preview.rejects {
         print(&format!(
             "record {record_no}, byte {offset}, would be rejected:\n    {}",

@@ -5,8 +5,7 @@ use std::thread;
 
 use coordinator::split::{ChunkLimits, SplitError, split};
 use domain::declared::Declared;
-use domain::totals::{ControlTotals, Sums};
-use shared::format::chunk::ChunkDecoder;
+use shared::format::chunk::{ChunkDecoder, Start};
 use shared::source::SourceFile;
 
 use super::context::{read_job, source_of};
@@ -28,13 +27,16 @@ pub(crate) fn fingerprint(args: &Fingerprint) -> Result<Done, Failure> {
     let (declared, rejected) = thread::scope(|scope| {
         let splitter = scope.spawn(|| split(reader, &job, limits, move |chunk| sender.send(chunk).is_ok()));
         let mut decoder = ChunkDecoder::new(&job).map_err(Failure::usage)?;
-        let mut totals = ControlTotals::starting_at(0, &job.layout);
-        let mut rejected_sums = Sums::zero(&job.layout.amount_scales());
+        let mut totals = job.no_totals(0);
+        let mut rejected_sums = job.no_sums();
         let mut rejected = 0;
         for chunk in cuts {
-            let decoded = decoder
-                .decode(chunk.cut.first_record_no, chunk.cut.offset, &chunk.bytes)
-                .map_err(|error| failed(&error))?;
+            let start = Start {
+                first_record_no: chunk.cut.first_record_no,
+                offset: chunk.cut.offset,
+                parents: &chunk.cut.parents,
+            };
+            let decoded = decoder.decode(start, &chunk.bytes).map_err(|error| failed(&error))?;
             totals.merge(&decoded.accepted).map_err(|error| failed(&error))?;
             rejected_sums.merge(&decoded.rejected_sums).map_err(|error| failed(&error))?;
             rejected += decoded.rejects.len() as u64;
@@ -45,10 +47,10 @@ pub(crate) fn fingerprint(args: &Fingerprint) -> Result<Done, Failure> {
             job: Some(job.name.clone()),
             records: Some(split.records),
             rejected: Some(rejected),
-            amounts: job.layout.amount_names().into_iter().zip(totals.sums.0.iter().copied()).collect(),
+            amounts: job.amount_names().into_iter().zip(totals.sums.0.iter().copied()).collect(),
             sha256: Some(split.sha256),
             bytes: Some(split.bytes_on_disk),
-            layout: Some(job.layout.digest()),
+            layout: Some(job.layout_digest()),
             fingerprint: totals.fingerprint(),
         };
         Ok::<_, Failure>((declared, rejected))

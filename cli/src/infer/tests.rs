@@ -10,7 +10,7 @@ use super::*;
 fn read_back(text: &str, sample: &[u8]) -> (usize, Option<String>) {
     let job = Job::parse("sample.toml", text).unwrap();
     let framer = Framer::new(&job.format);
-    let mut decoder = Decoder::new(&job.format, job.layout.clone()).unwrap();
+    let mut decoder = Decoder::new(&job.format, job.records[0].layout.clone()).unwrap();
     let mut at = framer.preamble(sample, true).unwrap().unwrap();
     let (mut records, mut reason) = (0, None);
     while let Some(frame) = framer.next(&sample[at..], true).unwrap() {

@@ -3,8 +3,10 @@
 use domain::balance::{AmountBalance, Balance};
 use domain::counts::WorkerShare;
 use domain::ids::RunId;
+use domain::layout::Layout;
 use domain::report::{CheckCounts, LevelTotals, Outcome, RejectGroup, Report, SourceSummary};
 use serde::{Deserialize, Serialize};
+use shared::job::Job;
 use shared::store::model::Run;
 use shared::store::{Store, StoreError, stored_job};
 
@@ -44,7 +46,7 @@ pub async fn report(store: &dyn Store, run_id: RunId) -> Result<Report, StoreErr
         .map_err(|error| damaged(format!("summary of run {run_id}: {error}")))?;
     let workers = match &summary {
         Some(summary) => summary.workers.clone(),
-        None => store.worker_shares(run_id, &job.layout).await?,
+        None => store.worker_shares(run_id, &job).await?,
     };
     let (mut findings, mut findings_total) = store.findings(run_id, 0, FINDINGS_SHOWN).await?;
     if !run.purged {
@@ -65,8 +67,8 @@ pub async fn report(store: &dyn Store, run_id: RunId) -> Result<Report, StoreErr
         outcome: Outcome::of(run.state),
         note: run.note.clone(),
         source: source(&run),
-        staging_table: job.layout.staging.clone(),
-        final_table: job.layout.final_table.clone(),
+        staging_table: names(&job, |layout| &layout.staging),
+        final_table: names(&job, |layout| &layout.final_table),
         opened_at_ms: run.opened_at_ms,
         ended_at_ms: run.ended_at_ms,
         elapsed_ms: run.elapsed_ms,
@@ -74,7 +76,7 @@ pub async fn report(store: &dyn Store, run_id: RunId) -> Result<Report, StoreErr
         success_rate: counts.success_rate(),
         all_passed: counts.all_passed(),
         checks,
-        amount_names: job.layout.amount_names(),
+        amount_names: job.amount_names(),
         levels: summary.as_ref().map(|summary| summary.levels.clone()).unwrap_or_default(),
         balance: summary.as_ref().map(|summary| summary.balance),
         amounts: summary.as_ref().map(|summary| summary.amounts.clone()).unwrap_or_default(),
@@ -93,4 +95,8 @@ fn source(run: &Run) -> SourceSummary {
         sha256: run.split_sha256.or(run.source_sha256),
         chunks: run.split.map_or(0, |split| split.chunks),
     }
+}
+
+fn names(job: &Job, of: impl Fn(&Layout) -> &str) -> String {
+    job.layouts().map(|layout| of(layout)).collect::<Vec<_>>().join(", ")
 }

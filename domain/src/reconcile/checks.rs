@@ -176,6 +176,7 @@ pub(super) fn staging_checks(evidence: &StagingEvidence, at_ms: i64, checks: &mu
         format!("{} staged - {} held - {} merged", balance.staged, balance.held, balance.merged),
         at_ms,
     ));
+    by_type_checks(Stage::Staging, &evidence.types, &(&ledger.accepted, &staging.totals), at_ms, checks);
     for (place, name) in evidence.amount_names.iter().enumerate() {
         checks.push(check::amount_total(
             subject(Inv::AmountsEqual, format!("sum of {name}, source to staging")),
@@ -200,6 +201,44 @@ pub(super) fn staging_checks(evidence: &StagingEvidence, at_ms: i64, checks: &mu
 
 /// A run that was interrupted or paused is held against the source itself once more, not against what the ledger
 /// remembers of it.
+/// Where there are several record types: each one's rows and fingerprint, expected and found.
+pub(super) fn by_type_checks(
+    stage: Stage,
+    types: &[String],
+    (expected, found): &(&ControlTotals, &ControlTotals),
+    at_ms: i64,
+    checks: &mut Vec<CheckResult>,
+) {
+    if types.len() < 2 {
+        return;
+    }
+    let (rows, from, seen) = match stage {
+        Stage::Final => (Invariant::FinalBalances, "staging to final", "final"),
+        _ => (Invariant::StagedOnce, "source to staging", "staging"),
+    };
+    for (place, name) in types.iter().enumerate() {
+        let count = |totals: &ControlTotals| totals.by_type.get(place).copied().unwrap_or(0);
+        let root = |totals: &ControlTotals| {
+            let root = totals.tree.trees().get(place).and_then(crate::fingerprint::TreeRange::root);
+            root.map_or_else(|| "incomplete".into(), |root| root.to_string())
+        };
+        checks.push(check::count(
+            Subject::new(stage, rows, format!("{name} rows")),
+            count(expected),
+            count(found),
+            format!("records of type {name} = rows of its {seen} table as read back"),
+            at_ms,
+        ));
+        checks.push(check::hash(
+            Subject::new(stage, Invariant::FingerprintsEqual, format!("fingerprint of {name}, {from}")),
+            root(expected),
+            root(found),
+            format!("every record of type {name} is as the source has it, and no other is"),
+            at_ms,
+        ));
+    }
+}
+
 pub(super) fn source_again_checks(evidence: &StagingEvidence, at_ms: i64, checks: &mut Vec<CheckResult>) {
     let subject =
         || Subject::new(Stage::Source, Invariant::FingerprintsEqual, "fingerprint, source decoded again");
@@ -404,25 +443,27 @@ pub(super) fn rejects_within_limit(evidence: &StagingEvidence, at_ms: i64) -> Ch
 }
 
 pub(super) fn key_checks(evidence: &StagingEvidence, at_ms: i64, checks: &mut Vec<CheckResult>) {
-    let key = &evidence.key;
-    if key.fields.is_empty() {
-        return;
+    for key in evidence.keys.iter().filter(|key| !key.fields.is_empty()) {
+        let name = |what: &str| match &key.record {
+            None => what.to_owned(),
+            Some(record) => format!("{record}: {what}"),
+        };
+        let subject = |what: &str| Subject::new(Stage::Rules, Invariant::FinalBalances, name(what));
+        checks.push(check::count(
+            subject("key is unique"),
+            0,
+            key.duplicates,
+            format!("records whose key ({}) an earlier record of the run has", key.fields),
+            at_ms,
+        ));
+        checks.push(check::count(
+            subject("key is not yet in final"),
+            0,
+            key.already_in_final,
+            format!("records whose key ({}) an earlier run brought into final", key.fields),
+            at_ms,
+        ));
     }
-    let subject = |name: &str| Subject::new(Stage::Rules, Invariant::FinalBalances, name);
-    checks.push(check::count(
-        subject("key is unique"),
-        0,
-        key.duplicates,
-        format!("records whose key ({}) an earlier record of the run has", key.fields),
-        at_ms,
-    ));
-    checks.push(check::count(
-        subject("key is not yet in final"),
-        0,
-        key.already_in_final,
-        format!("records whose key ({}) an earlier run brought into final", key.fields),
-        at_ms,
-    ));
 }
 
 pub(super) fn rule_check(rule: &RuleEvidence, at_ms: i64) -> CheckResult {

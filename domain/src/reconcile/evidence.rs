@@ -128,7 +128,9 @@ pub struct RuleEvidence {
 /// What is known of the final table's key before promotion.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct KeyEvidence {
-    /// The key's fields, for the reader; empty when the job has none.
+    /// The record type, where there are several.
+    pub record: Option<String>,
+    /// The key's fields, for the reader; empty when the record type has none.
     pub fields: String,
     /// Append: records whose key an earlier record of the run has. Upsert: these are merged, and this is 0.
     pub duplicates: u64,
@@ -141,7 +143,9 @@ pub struct KeyEvidence {
 pub struct StagingEvidence {
     /// The run.
     pub run_id: RunId,
-    /// The names of the summed fields.
+    /// The record types' names.
+    pub types: Vec<String>,
+    /// The names of the summed fields, type by type.
     pub amount_names: Vec<String>,
     /// The digest of the layout.
     pub layout: Hash,
@@ -159,8 +163,8 @@ pub struct StagingEvidence {
     pub declared: Option<Declared>,
     /// The rules.
     pub rules: Vec<RuleEvidence>,
-    /// The key.
-    pub key: KeyEvidence,
+    /// The key of each record type.
+    pub keys: Vec<KeyEvidence>,
     /// How many rejects are allowed.
     pub reject_limit: RejectLimit,
     /// Rules of which more or fewer breaches are kept than the processors counted.

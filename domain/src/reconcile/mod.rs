@@ -15,8 +15,8 @@ use crate::invariants::Invariant;
 use crate::permit::Permit;
 use crate::totals::ControlTotals;
 use checks::{
-    declared_checks, fingerprint, key_checks, rejects_within_limit, rule_check, source_again_checks,
-    source_checks, staging_checks, sum, workers_agree,
+    by_type_checks, declared_checks, fingerprint, key_checks, rejects_within_limit, rule_check,
+    source_again_checks, source_checks, staging_checks, sum, workers_agree,
 };
 pub use evidence::{
     DecodedTwice, FinalEvidence, KeyEvidence, LedgerEvidence, ReadBack, RejectLimit, RuleEvidence,
@@ -95,12 +95,14 @@ pub fn reconcile_staging(evidence: &StagingEvidence, at_ms: i64) -> Reconciliati
 #[must_use]
 pub fn reconcile_final(
     permit: &Permit,
+    types: &[String],
     amount_names: &[String],
     found: &FinalEvidence,
     at_ms: i64,
 ) -> Vec<CheckResult> {
     use Invariant as Inv;
     let expected = permit.expected();
+    let expected_by_type = (expected, &found.totals);
     let subject = |invariant, name: String| Subject::new(Stage::Final, invariant, name);
     let mut checks = vec![
         check::count(
@@ -118,6 +120,7 @@ pub fn reconcile_final(
             at_ms,
         ),
     ];
+    by_type_checks(Stage::Final, types, &expected_by_type, at_ms, &mut checks);
     for (place, name) in amount_names.iter().enumerate() {
         checks.push(check::amount_total(
             subject(Inv::AmountsEqual, format!("sum of {name}, staging to final")),

@@ -3,7 +3,7 @@ use crate::counts::{Counts, WorkerShare};
 use crate::declared::Declared;
 use crate::fingerprint::Hash;
 use crate::ids::{RecordNo, WorkerId};
-use crate::layout::{Field, Layout, Mode};
+use crate::layout::{Among, Field, Layout, Mode};
 use crate::record;
 use crate::rule::{OnBreach, RuleOutcome};
 use crate::totals::Sums;
@@ -13,6 +13,7 @@ fn layout() -> Layout {
     let ty = FieldType::Decimal { precision: 15, scale: 2 };
     Layout {
         record: "r".into(),
+        among: Among::ALONE,
         fields: vec![Field { name: "amt".into(), ty, required: true, constraints: Vec::new() }],
         key: vec![0],
         amounts: vec![0],
@@ -58,6 +59,7 @@ fn good() -> StagingEvidence {
     let hash = Hash::of(b"source");
     StagingEvidence {
         run_id: RunId::from_bytes([1; 16]),
+        types: vec!["r".into()],
         amount_names: vec!["amt".into()],
         layout: Hash::of(b"layout"),
         source: SourceEvidence {
@@ -87,7 +89,7 @@ fn good() -> StagingEvidence {
         workers: vec![share(Role::Processor, 3, 0), share(Role::Writer, 3, 3)],
         declared: None,
         rules: Vec::new(),
-        key: KeyEvidence { fields: "amt".into(), duplicates: 0, already_in_final: 0 },
+        keys: vec![KeyEvidence { record: None, fields: "amt".into(), duplicates: 0, already_in_final: 0 }],
         reject_limit: RejectLimit::Count(0),
         rules_differing: 0,
         loaded_before: Vec::new(),
@@ -193,8 +195,8 @@ fn each_thing_that_can_be_wrong_fails_the_check_that_is_there_for_it() {
         ("source unreadable", &["fingerprint, source decoded again"], |e| {
             e.source_again = DecodedTwice::Failed("gone".into());
         }),
-        ("duplicate key", &["key is unique"], |e| e.key.duplicates = 1),
-        ("key in final", &["key is not yet in final"], |e| e.key.already_in_final = 1),
+        ("duplicate key", &["key is unique"], |e| e.keys[0].duplicates = 1),
+        ("key in final", &["key is not yet in final"], |e| e.keys[0].already_in_final = 1),
         ("loaded before", &["these bytes were not loaded before"], |e| {
             e.loaded_before = vec![RunId::from_bytes([2; 16])]
         }),
@@ -254,7 +256,8 @@ fn final_is_held_to_what_the_permit_says() {
     let permit = || reconcile_staging(&good(), 0).permit().unwrap();
     let names = ["amt".to_owned()];
     let fails = |totals: ControlTotals, rows_changed| {
-        let checks = reconcile_final(&permit(), &names, &FinalEvidence { totals, rows_changed }, 0);
+        let checks =
+            reconcile_final(&permit(), &["r".into()], &names, &FinalEvidence { totals, rows_changed }, 0);
         let failed = checks.into_iter().filter(|check| check.verdict == Verdict::Fail);
         failed.map(|check| check.name).collect::<Vec<_>>()
     };

@@ -5,14 +5,16 @@
 
 use std::sync::Arc;
 
-use domain::constraint::Reason;
+use domain::constraint::{Reason, ReasonCode};
 use domain::ids::RecordNo;
+use domain::layout::Layout;
 use domain::record;
-use domain::rule::{Condition, Truth};
+use domain::rule::{Condition, Predicate, Truth};
 use domain::totals::{ControlTotals, Sums, TotalsError};
+use domain::value::Value;
 use thiserror::Error;
 
-use super::{Decoder, FrameError, Framer, frames};
+use super::{Decoded, FrameError, Framer, Selector, frames};
 use crate::job::Job;
 
 /// Why a chunk cannot be decoded at all. (A record that cannot is a reject, and no error.)
@@ -34,11 +36,11 @@ pub enum ChunkError {
 /// What became of a chunk.
 #[derive(Debug)]
 pub struct DecodedChunk {
-    /// The accepted records in canonical form, one after the other.
-    pub rows: Vec<u8>,
+    /// For each record type: its accepted records in canonical form, one after the other.
+    pub rows: Vec<Vec<u8>>,
     /// Their count and sums, and the content of all records, rejects included.
     pub accepted: ControlTotals,
-    /// Sums over the rejects, as far as their amounts could be read.
+    /// Sums over the rejects, as far as their type and amounts could be read, type by type.
     pub rejected_sums: Sums,
     /// The rejects, in record order.
     pub rejects: Vec<RejectedRecord>,
@@ -69,12 +71,24 @@ pub struct RejectedRecord {
     pub reasons: Vec<Reason>,
 }
 
+/// Where a chunk begins.
+#[derive(Debug, Clone, Copy)]
+pub struct Start<'a> {
+    /// The number of its first record.
+    pub first_record_no: RecordNo,
+    /// Its place in the source's content, in bytes.
+    pub offset: u64,
+    /// For each record type the number of the latest record of it before the chunk, 0 if there is none; may be empty in
+    /// a job in which no record has a parent.
+    pub parents: &'a [u64],
+}
+
 /// Decodes chunks of one job, one at a time.
 #[derive(Debug, Clone)]
 pub struct ChunkDecoder {
     job: Arc<Job>,
     framer: Framer,
-    decoder: Decoder,
+    selector: Selector,
 }
 
 impl ChunkDecoder {
@@ -83,78 +97,206 @@ impl ChunkDecoder {
     /// # Errors
     /// In words, when the job's formats cannot be used.
     pub fn new(job: &Arc<Job>) -> Result<Self, String> {
-        let decoder = Decoder::new(&job.format, Arc::clone(&job.layout))?;
-        Ok(Self { job: Arc::clone(job), framer: Framer::new(&job.format), decoder })
+        Ok(Self { job: Arc::clone(job), framer: Framer::new(&job.format), selector: Selector::new(job)? })
     }
 
-    /// Decodes `bytes`, which are whole records, the first of them `first_record_no`, at `offset` in the source.
+    /// Decodes `bytes`, which are whole records.
     ///
     /// # Errors
     /// [`ChunkError`] when the chunk as such cannot be decoded.
-    pub fn decode(
-        &mut self,
-        first_record_no: RecordNo,
-        offset: u64,
-        bytes: &[u8],
-    ) -> Result<DecodedChunk, ChunkError> {
-        let layout = Arc::clone(&self.job.layout);
+    pub fn decode(&mut self, start: Start<'_>, bytes: &[u8]) -> Result<DecodedChunk, ChunkError> {
         let job = Arc::clone(&self.job);
-        let row_rules: Vec<_> = job
-            .row_rules()
-            .filter_map(|(place, rule)| match &rule.condition {
-                Condition::Row(predicate) => Some((place, predicate)),
-                _ => None,
-            })
-            .collect();
-        let mut out = DecodedChunk {
-            // Canonical records are a little longer than their source: five bytes a field.
-            rows: Vec::with_capacity(bytes.len() + bytes.len() / 2),
-            accepted: ControlTotals::starting_at(first_record_no.leaf(), &layout),
-            rejected_sums: Sums::zero(&layout.amount_scales()),
-            rejects: Vec::new(),
-            rules: vec![(0, 0); row_rules.len()],
-            breaches: Vec::new(),
-        };
-        let mut record_no = first_record_no;
-        let mut reason_bytes = 0;
+        let mut out = Decoding::new(&job, start.first_record_no, bytes.len());
+        let mut latest = start.parents.to_vec();
+        latest.resize(job.records.len(), 0);
+        let (mut record_no, offset) = (start.first_record_no, start.offset);
         for frame in frames(&self.framer, bytes) {
             let (at, content) = frame
                 .map_err(|at| ChunkError::Frame { offset: offset + at.offset as u64, error: at.error })?;
-            let decoded = self.decoder.decode(content);
-            if decoded.is_accepted() {
-                let start = out.rows.len();
-                record::begin(&mut out.rows, record_no);
-                for value in decoded.values() {
-                    record::put(&mut out.rows, value);
-                }
-                out.accepted.accept_decoded(&layout, decoded.values(), &out.rows[start..])?;
-                for ((place, predicate), counts) in row_rules.iter().zip(&mut out.rules) {
-                    counts.0 += 1;
-                    // Neither NULL nor a value too large to compute with is a pass.
-                    if predicate.evaluate(decoded.values()) != Ok(Truth::True) {
-                        counts.1 += 1;
-                        out.breaches.push((record_no, *place));
+            let place = (record_no, offset + at as u64);
+            match self.selector.type_of(content) {
+                None => out.of_no_type(place, content),
+                Some(at) => {
+                    let parent = job.records[at].parent.map(|of| (of, latest[of]));
+                    if let Some(mut decoded) = self.selector.decode(at, content) {
+                        match (decoded.is_accepted(), parent) {
+                            (true, Some((of, 0))) => out.orphan(at, of, place, content, &decoded)?,
+                            (true, Some((_, number))) => {
+                                decoded.push(Value::Integer(i64::try_from(number).unwrap_or(i64::MAX)));
+                                out.accept(at, record_no, &decoded)?;
+                            }
+                            (true, None) => out.accept(at, record_no, &decoded)?,
+                            (false, _) => out.reject(at, place, content, &decoded)?,
+                        }
                     }
+                    latest[at] = record_no.0;
                 }
-            } else {
-                for (place, field) in layout.amounts.iter().enumerate() {
-                    let amount = decoded.values().get(*field).filter(|_| decoded.is_decoded(*field));
-                    if let Some(amount) = amount.and_then(domain::value::Value::as_amount) {
-                        out.rejected_sums.add(place, amount)?;
-                    }
-                }
-                out.accepted.reject(record_no, content);
-                let reasons = bounded(decoded.reasons(), &mut reason_bytes);
-                out.rejects.push(RejectedRecord {
-                    record_no,
-                    offset: offset + at as u64,
-                    raw: content.to_vec(),
-                    reasons,
-                });
             }
             record_no.0 += 1;
         }
-        Ok(out)
+        Ok(out.finish()?)
+    }
+}
+
+/// A row rule: its place among all rules, and what must hold.
+type RowRule<'a> = (usize, &'a Predicate);
+
+/// One record type's share of a chunk that is being decoded.
+struct Share<'a> {
+    layout: &'a Layout,
+    rows: Vec<u8>,
+    totals: ControlTotals,
+    rejected_sums: Sums,
+    /// The row rules about this type, each with its place among the row rules.
+    rules: Vec<(usize, RowRule<'a>)>,
+}
+
+/// A chunk that is being decoded.
+struct Decoding<'a> {
+    shares: Vec<Share<'a>>,
+    rejects: Vec<RejectedRecord>,
+    reason_bytes: usize,
+    rules: Vec<(u64, u64)>,
+    breaches: Vec<(RecordNo, usize)>,
+}
+
+impl<'a> Decoding<'a> {
+    fn new(job: &'a Job, first_record_no: RecordNo, bytes: usize) -> Self {
+        let row_rules: Vec<(usize, RowRule<'a>)> = job
+            .row_rules()
+            .filter_map(|(place, rule)| match &rule.condition {
+                Condition::Row(predicate) => Some((rule.record, (place, predicate))),
+                _ => None,
+            })
+            .collect();
+        let shares = job.records.iter().enumerate().map(|(at, record)| {
+            let layout = &*record.layout;
+            let rules = row_rules.iter().enumerate().filter(|(_, (of, _))| *of == at);
+            Share {
+                layout,
+                // Canonical records are a little longer than their source: five bytes a field.
+                rows: Vec::with_capacity((bytes + bytes / 2) / job.records.len()),
+                totals: ControlTotals::starting_at(first_record_no.leaf(), layout),
+                rejected_sums: Sums::zero(&layout.amount_scales()),
+                rules: rules.map(|(number, (_, rule))| (number, *rule)).collect(),
+            }
+        });
+        Self {
+            shares: shares.collect(),
+            rejects: Vec::new(),
+            reason_bytes: 0,
+            rules: vec![(0, 0); row_rules.len()],
+            breaches: Vec::new(),
+        }
+    }
+
+    fn others(&mut self, but: usize) {
+        for (at, share) in self.shares.iter_mut().enumerate() {
+            if at != but {
+                share.totals.other();
+            }
+        }
+    }
+
+    fn accept(&mut self, at: usize, record_no: RecordNo, decoded: &Decoded<'_>) -> Result<(), TotalsError> {
+        self.others(at);
+        let Some(share) = self.shares.get_mut(at) else { return Ok(()) };
+        let start = share.rows.len();
+        record::begin(&mut share.rows, record_no);
+        for value in decoded.values() {
+            record::put(&mut share.rows, value);
+        }
+        share.totals.accept_decoded(share.layout, decoded.values(), &share.rows[start..])?;
+        for (number, (place, predicate)) in &share.rules {
+            let counts = &mut self.rules[*number];
+            counts.0 += 1;
+            // Neither NULL nor a value too large to compute with is a pass.
+            if predicate.evaluate(decoded.values()) != Ok(Truth::True) {
+                counts.1 += 1;
+                self.breaches.push((record_no, *place));
+            }
+        }
+        Ok(())
+    }
+
+    fn reject(
+        &mut self,
+        at: usize,
+        place: (RecordNo, u64),
+        content: &[u8],
+        decoded: &Decoded<'_>,
+    ) -> Result<(), TotalsError> {
+        self.add_rejected(at, decoded)?;
+        self.keep(place, content, decoded.reasons());
+        Ok(())
+    }
+
+    /// A record that needs a parent and has none.
+    fn orphan(
+        &mut self,
+        at: usize,
+        parent: usize,
+        place: (RecordNo, u64),
+        content: &[u8],
+        decoded: &Decoded<'_>,
+    ) -> Result<(), TotalsError> {
+        self.add_rejected(at, decoded)?;
+        let parent = self.shares.get(parent).map_or("", |share| share.layout.record.as_str());
+        let detail = format!("no `{parent}` record stands before it");
+        self.keep(place, content, &[Reason { field: None, code: ReasonCode::RecordType, detail }]);
+        Ok(())
+    }
+
+    fn add_rejected(&mut self, at: usize, decoded: &Decoded<'_>) -> Result<(), TotalsError> {
+        if let Some(share) = self.shares.get_mut(at) {
+            for (amount_place, field) in share.layout.amounts.iter().enumerate() {
+                let amount = decoded.values().get(*field).filter(|_| decoded.is_decoded(*field));
+                if let Some(amount) = amount.and_then(Value::as_amount) {
+                    share.rejected_sums.add(amount_place, amount)?;
+                }
+            }
+        }
+        Ok(())
+    }
+
+    fn of_no_type(&mut self, place: (RecordNo, u64), content: &[u8]) {
+        let reason = Reason {
+            field: None,
+            code: ReasonCode::RecordType,
+            detail: "the record is of none of the job's record types".into(),
+        };
+        self.keep(place, content, &[reason]);
+    }
+
+    /// Keeps a reject: a leaf of the first type's tree, whatever its type.
+    fn keep(&mut self, (record_no, offset): (RecordNo, u64), content: &[u8], reasons: &[Reason]) {
+        self.others(0);
+        if let Some(first) = self.shares.first_mut() {
+            first.totals.reject(record_no, content);
+        }
+        let reasons = bounded(reasons, &mut self.reason_bytes);
+        self.rejects.push(RejectedRecord { record_no, offset, raw: content.to_vec(), reasons });
+    }
+
+    fn finish(self) -> Result<DecodedChunk, TotalsError> {
+        let (mut rows, mut rejected_sums) = (Vec::new(), Sums(Vec::new()));
+        let mut accepted: Option<ControlTotals> = None;
+        for share in self.shares {
+            rows.push(share.rows);
+            rejected_sums.0.extend(share.rejected_sums.0);
+            accepted = Some(match accepted {
+                None => share.totals,
+                Some(before) => before.beside(share.totals)?,
+            });
+        }
+        Ok(DecodedChunk {
+            rows,
+            accepted: accepted.unwrap_or_else(|| ControlTotals::of_types(0, [])),
+            rejected_sums,
+            rejects: self.rejects,
+            rules: self.rules,
+            breaches: self.breaches,
+        })
     }
 }
 

@@ -58,6 +58,11 @@ impl<'a> Decoded<'a> {
         &self.values
     }
 
+    /// Adds a value that does not come from the record's bytes: a field behind those of the decoder's layout.
+    pub fn push(&mut self, value: Value<'a>) {
+        self.values.push(value);
+    }
+
     /// Every reason why the record is a reject, in field order; none when it is accepted.
     #[must_use]
     pub const fn reasons(&self) -> &'a [Reason] {

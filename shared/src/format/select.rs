@@ -25,7 +25,7 @@ impl Selector {
     /// In words, when the job's formats cannot be used.
     pub fn new(job: &Job) -> Result<Self, String> {
         let types = job.records.iter().map(|record| {
-            let decoder = Decoder::new(&record.format, Arc::clone(&record.layout))?;
+            let decoder = Decoder::new(&record.format, Arc::clone(&record.own))?;
             Ok(Typed { decoder, when: record.when.clone() })
         });
         Ok(Self { types: types.collect::<Result<_, String>>()? })

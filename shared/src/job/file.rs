@@ -69,6 +69,8 @@ pub(super) struct RecordSection {
     #[serde(default)]
     pub(super) when: Option<Spanned<WhenSection>>,
     #[serde(default)]
+    pub(super) parent: Option<Spanned<String>>,
+    #[serde(default)]
     pub(super) key: Vec<Spanned<String>>,
     #[serde(default)]
     pub(super) amounts: Vec<Spanned<String>>,

@@ -18,6 +18,7 @@ use domain::fingerprint::Hash;
 use domain::layout::Layout;
 use domain::reconcile::RejectLimit;
 use domain::rule::{Condition, Rule};
+use domain::totals::{ControlTotals, Sums};
 use domain::value::{Literal, Value, compare};
 
 pub use error::{JobError, Place};
@@ -44,8 +45,6 @@ pub struct Job {
     pub format: FormatSpec,
     /// What kinds of record it has, in the order in which a record is matched with them. At least one.
     pub records: Vec<RecordType>,
-    /// What a record consists of and where it goes.
-    pub layout: Arc<Layout>,
     /// What the source says of itself.
     pub declared: Option<Declared>,
     /// What must hold.
@@ -58,8 +57,12 @@ pub struct Job {
 /// goes. Its place among the job's record types is its number in messages, the ledger and rules.
 #[derive(Debug, Clone)]
 pub struct RecordType {
-    /// What it consists of and where it goes.
+    /// What it consists of and where it goes; where it has a parent, the parent's record number is the last field.
     pub layout: Arc<Layout>,
+    /// What a record's own bytes hold: as `layout`, without the parent's record number.
+    pub own: Arc<Layout>,
+    /// The place of the type of which the latest record before it is its parent.
+    pub parent: Option<usize>,
     /// How its fields are written.
     pub format: FormatSpec,
     /// What it is for.
@@ -118,6 +121,67 @@ impl Job {
     /// [`JobError`] with the line at fault.
     pub fn parse(file: &str, text: &str) -> Result<Self, JobError> {
         meaning::parse(file, text)
+    }
+
+    /// What the records of each type consist of and where they go.
+    pub fn layouts(&self) -> impl Iterator<Item = &Arc<Layout>> {
+        self.records.iter().map(|record| &record.layout)
+    }
+
+    /// The record types' names.
+    #[must_use]
+    pub fn types(&self) -> Vec<String> {
+        self.layouts().map(|layout| layout.record.clone()).collect()
+    }
+
+    /// Whether there is more than one record type.
+    #[must_use]
+    pub fn has_types(&self) -> bool {
+        self.records.len() > 1
+    }
+
+    /// Whether records of a type have parents.
+    #[must_use]
+    pub fn has_parents(&self) -> bool {
+        self.records.iter().any(|record| record.parent.is_some())
+    }
+
+    /// The names of the summed fields in the order of every list of sums: type by type, and where there are several
+    /// types as `record.field`.
+    #[must_use]
+    pub fn amount_names(&self) -> Vec<String> {
+        let names = self.layouts().flat_map(|layout| {
+            layout.amount_names().into_iter().map(|name| match layout.among.is_alone() {
+                true => name,
+                false => format!("{}.{name}", layout.record),
+            })
+        });
+        names.collect()
+    }
+
+    /// Sums of nothing yet.
+    #[must_use]
+    pub fn no_sums(&self) -> Sums {
+        Sums(self.layouts().flat_map(|layout| Sums::zero(&layout.amount_scales()).0).collect())
+    }
+
+    /// Totals of nothing yet; the next record is that of leaf `begin`.
+    #[must_use]
+    pub fn no_totals(&self, begin: u64) -> ControlTotals {
+        ControlTotals::of_types(begin, self.layouts().map(|layout| &**layout))
+    }
+
+    /// A digest of every hashed field's name and type, type by type. Fingerprints can only be compared when it is equal.
+    #[must_use]
+    pub fn layout_digest(&self) -> Hash {
+        if let [only] = &self.records[..] {
+            return only.layout.digest();
+        }
+        let mut bytes = b"crossfoot layouts 1\n".to_vec();
+        for layout in self.layouts() {
+            bytes.extend_from_slice(format!("{} {}\n", layout.record, layout.digest()).as_bytes());
+        }
+        Hash::of(&bytes)
     }
 
     /// The row rules with their places among all rules.

@@ -50,9 +50,9 @@ fn message(text: &str) -> String {
 #[test]
 fn a_job_file_means_what_it_says() {
     let job = Job::parse("j.toml", GOOD).unwrap();
-    assert_eq!(job.layout.fields[1].ty, FieldType::Decimal { precision: 15, scale: 2 });
+    assert_eq!(job.records[0].layout.fields[1].ty, FieldType::Decimal { precision: 15, scale: 2 });
     assert_eq!(job.format.fields[2].pattern.as_deref(), Some("%Y%m%d"));
-    assert!(job.layout.fields[0].required, "a key field is required");
+    assert!(job.records[0].layout.fields[0].required, "a key field is required");
     assert_eq!(job.reject_limit, RejectLimit::PerMillion(1000));
     assert_eq!(job.declared.unwrap().amounts["amt"].to_string(), "12.50");
     assert!(matches!(job.rules[0].condition, Condition::Balance { .. }));

@@ -13,6 +13,7 @@
 //! - **The log** is appended to in one transaction with the change it documents where there is one.
 //! - Unknown outcome (a lost connection during commit) means: do it again.
 
+mod by_type;
 #[cfg(test)]
 pub(crate) mod conformance;
 mod failure;
@@ -367,7 +368,7 @@ pub trait Store: Send + Sync {
     /// [`StoreError`] of the database; whether it was committed is then not known.
     async fn commit(
         &self,
-        layout: &Arc<Layout>,
+        job: &Arc<Job>,
         batch: Batch,
         writer: WorkerId,
     ) -> Result<CommitOutcome, StoreError>;
@@ -400,7 +401,7 @@ pub trait Store: Send + Sync {
     ///
     /// # Errors
     /// [`StoreError`] of the database.
-    async fn worker_shares(&self, run_id: RunId, layout: &Layout) -> Result<Vec<WorkerShare>, StoreError>;
+    async fn worker_shares(&self, run_id: RunId, job: &Job) -> Result<Vec<WorkerShare>, StoreError>;
 
     // The coordinator service.
 
@@ -459,7 +460,7 @@ pub trait Store: Send + Sync {
     /// [`StoreError::Fenced`].
     async fn clear_readbacks(&self, fence: Fence) -> Result<(), StoreError>;
 
-    /// Reads staging back: rows and rejects.
+    /// Reads staging back: the rows of one record type, and the rejects.
     async fn read_staging(&self, run_id: RunId, layout: &Arc<Layout>, range: ChunkRange) -> Blocks;
     /// Applies the set rules and finds out what will not be promoted, anew.
     /// The outcomes are of all rules, in the job's order; row rules' as kept by the writers.
@@ -482,7 +483,7 @@ pub trait Store: Send + Sync {
         &self,
         fence: Fence,
         permit: &Permit,
-        layout: &Arc<Layout>,
+        job: &Arc<Job>,
     ) -> Result<Box<dyn Promotion>, StoreError>;
 
     // Evidence.
@@ -559,19 +560,20 @@ pub trait Store: Send + Sync {
     ///
     /// # Errors
     /// [`StoreError`] of the database.
-    async fn purge(&self, fence: Fence, staging: &str, log: LogEntry) -> Result<u64, StoreError>;
+    async fn purge(&self, fence: Fence, staging: &[String], log: LogEntry) -> Result<u64, StoreError>;
 }
 
 /// A promotion under way: one transaction, invisible to everyone else until it is committed.
 #[async_trait]
 pub trait Promotion: Send {
-    /// Brings the staged rows that are not excluded into final. Returns how many rows of any table changed.
+    /// Brings the staged rows that are not excluded into final, for every record type. Returns how many rows of any table changed.
     ///
     /// # Errors
     /// [`StoreError::LoadedMeanwhile`] when the same bytes got there first; [`StoreError::FinalRefused`] when final's own constraints refuse a row.
     async fn insert(&mut self) -> Result<u64, StoreError>;
-    /// Reads back from final what belongs to each staged record, in record order: rows and absences.
-    async fn read_final(&mut self) -> Blocks;
+    /// Reads back from the final table of the record type at `place` what belongs to each of its staged records, in
+    /// record order: rows and absences.
+    async fn read_final(&mut self, place: usize) -> Blocks;
     /// Makes it visible, with the run's last step, its checks and the log's entry.
     ///
     /// # Errors

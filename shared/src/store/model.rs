@@ -1,6 +1,7 @@
 //! What the store keeps and hands out: the nouns of the ledger.
 
-use domain::fingerprint::{Hash, TreeRange};
+use domain::fingerprint::Hash;
+use domain::forest::Forest;
 use domain::ids::{ChunkNo, RecordNo, RunId, WorkerId};
 use domain::lifecycle::{ChunkState, RunState};
 use domain::totals::Sums;
@@ -123,6 +124,9 @@ pub struct ChunkCut {
     pub first_record_no: RecordNo,
     /// How many records it has.
     pub records: u64,
+    /// For each record type: the number of the latest record of it before the chunk, 0 if there is none. Empty in a job
+    /// in which no record has a parent.
+    pub parents: Vec<u64>,
     /// SHA-256 of its bytes.
     pub sha256: Hash,
 }
@@ -153,6 +157,8 @@ pub struct Committed {
     pub records_in: u64,
     /// Accepted.
     pub accepted: u64,
+    /// Of these, those of each record type.
+    pub by_type: Vec<u64>,
     /// Rejected.
     pub rejected: u64,
     /// Sums over the accepted.
@@ -160,7 +166,9 @@ pub struct Committed {
     /// Sums over the rejects, as far as they could be read.
     pub rejected_sums: Sums,
     /// Its part of the fingerprint.
-    pub tree: TreeRange,
+    pub tree: Forest,
+    /// What it adds to the declared totals.
+    pub footing: Vec<u8>,
     /// For each row rule: examined and breached.
     pub rules: Vec<(u64, u64)>,
 }
@@ -323,9 +331,20 @@ impl ChunkRange {
     pub const ALL: Self = Self { first: 0, end: i64::MAX as u64 };
 }
 
-/// What is known of a run's key before promotion.
+/// What is known of the key of one record type before promotion.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct TypeKeys {
+    /// Append: records whose key an earlier record of the run has.
+    pub duplicates: u64,
+    /// Append: records whose key is already in final.
+    pub already_in_final: u64,
+}
+
+/// What is known of a run's keys before promotion, over all record types.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct KeyCounts {
+    /// The first two of each record type.
+    pub by_type: Vec<TypeKeys>,
     /// Append: records whose key an earlier record of the run has.
     pub duplicates: u64,
     /// Append: records whose key is already in final.
@@ -336,6 +355,17 @@ pub struct KeyCounts {
     pub merged: u64,
     /// Rules of which more or fewer breaches are kept than the processors counted.
     pub rules_differing: u64,
+}
+
+impl KeyCounts {
+    /// Adds those of the next record type.
+    pub(crate) fn add(&mut self, next: Self) {
+        let of_type = TypeKeys { duplicates: next.duplicates, already_in_final: next.already_in_final };
+        self.by_type.push(of_type);
+        self.duplicates += next.duplicates;
+        self.already_in_final += next.already_in_final;
+        self.merged += next.merged;
+    }
 }
 
 /// A kept reject, for showing.

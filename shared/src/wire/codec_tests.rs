@@ -12,6 +12,7 @@ fn chunk() -> Chunk {
         first_record_no: 300,
         records: 70_000,
         offset: 5_000_000_000,
+        parents: vec![0, 299],
         sha256: [4; 32],
         bytes: b"00001;12.50\n".to_vec(),
     }
@@ -27,10 +28,11 @@ fn batch() -> Batch {
         bytes_in: 1000,
         records_in: 3,
         accepted: 2,
+        by_type: vec![2],
         sums: vec![WireAmount(-1250, 2)],
         rejected_sums: vec![WireAmount(i128::MAX, 38)],
         tree: vec![9, 9],
-        rows: vec![8],
+        rows: vec![vec![8]],
         rejects: vec![Reject {
             record_no: 301,
             offset: 12,
@@ -41,6 +43,7 @@ fn batch() -> Batch {
             ],
         }],
         rules: vec![(3, 1)],
+        footing: vec![5, 6],
         breaches: vec![(301, 0)],
     }
 }
@@ -66,11 +69,11 @@ fn range() -> Range {
 }
 
 fn range_found() -> RangeFound {
-    let totals = FoundTotals { records: 2, sums: vec![WireAmount(-1250, 2)], tree: vec![9, 9] };
+    let totals = FoundTotals { by_type: vec![2], sums: vec![WireAmount(-1250, 2)], tree: vec![9, 9] };
     RangeFound {
         chunks: vec![FoundChunk {
             chunk_no: 512,
-            promoted: Some(FoundTotals { records: 1, ..totals.clone() }),
+            promoted: Some(FoundTotals { by_type: vec![1], ..totals.clone() }),
             totals,
             rejects: 1,
             is_irregular: true,
@@ -148,7 +151,7 @@ fn a_range_that_was_damaged_in_any_bit_or_cut_anywhere_is_refused() {
 }
 
 fn large_batch() -> Batch {
-    Batch { rows: b"00001;12.50;posting fee\n".repeat(200), ..batch() }
+    Batch { rows: vec![b"00001;12.50;posting fee\n".repeat(200)], ..batch() }
 }
 
 #[test]
@@ -299,6 +302,7 @@ fn any_chunk() -> impl Strategy<Value = Chunk> {
             first_record_no,
             records,
             offset,
+            parents: vec![records],
             sha256,
             bytes,
         },
@@ -331,7 +335,8 @@ fn any_batch() -> impl Strategy<Value = Batch> {
                 sums: amounts(sums),
                 rejected_sums: amounts(rejected_sums),
                 tree,
-                rows,
+                by_type: vec![accepted, records_in],
+                rows: vec![rows, Vec::new()],
                 rejects,
                 rules,
                 breaches,

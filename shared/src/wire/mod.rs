@@ -10,6 +10,8 @@ pub mod codec;
 use bincode::{Decode, Encode};
 use domain::amount::{Amount, AmountError};
 
+use crate::store::StoreError;
+
 pub use codec::{CodecError, Message, Packing};
 
 /// A 16-byte run id.
@@ -30,6 +32,9 @@ pub struct Chunk {
     pub records: u64,
     /// Where it begins in the source's content, in bytes.
     pub offset: u64,
+    /// For each record type: the number of the latest record of it before the chunk, 0 if there is none. Empty in a job
+    /// in which no record has a parent.
+    pub parents: Vec<u64>,
     /// SHA-256 of `bytes`.
     pub sha256: [u8; 32],
     /// The records, framing included.
@@ -55,20 +60,39 @@ pub struct Batch {
     pub records_in: u64,
     /// Accepted records.
     pub accepted: u64,
-    /// Exact sums over the accepted records.
+    /// Of these, those of each record type.
+    pub by_type: Vec<u64>,
+    /// Exact sums over the accepted records, type by type.
     pub sums: Vec<WireAmount>,
     /// Exact sums over the rejects, as far as their amounts could be read.
     pub rejected_sums: Vec<WireAmount>,
-    /// The chunk's part of the fingerprint (`TreeRange::to_bytes`).
+    /// The chunk's part of the fingerprint (`Forest::to_bytes`).
     pub tree: Vec<u8>,
-    /// The accepted records in canonical form, one after the other.
-    pub rows: Vec<u8>,
+    /// For each record type: its accepted records in canonical form, one after the other.
+    pub rows: Vec<Vec<u8>>,
     /// The rejects, in record order.
     pub rejects: Vec<Reject>,
     /// For each row rule of the job, in order: records examined and records that broke it.
     pub rules: Vec<(u64, u64)>,
+    /// What the chunk adds to the declared totals (`domain::footing`); empty in a job whose records declare none.
+    pub footing: Vec<u8>,
     /// Records that broke a row rule: record number and the rule's place among the job's rules.
     pub breaches: Vec<(u64, u32)>,
+}
+
+impl Batch {
+    /// Whether it is a batch of so many record types, and its counts add up.
+    ///
+    /// # Errors
+    /// [`StoreError::Damaged`] when it is not.
+    pub(crate) fn has_types(&self, types: usize) -> Result<(), StoreError> {
+        let sum = self.by_type.iter().try_fold(0_u64, |sum, count| sum.checked_add(*count));
+        if self.by_type.len() == types && self.rows.len() == types && sum == Some(self.accepted) {
+            return Ok(());
+        }
+        let what = format!("chunk {}: the batch is not one of {types} record types", self.chunk_no);
+        Err(StoreError::Damaged { what })
+    }
 }
 
 /// A record that could not be accepted: kept whole, with every reason.
@@ -157,11 +181,11 @@ pub struct FoundChunk {
 /// Count, sums and content.
 #[derive(Debug, Clone, PartialEq, Eq, Encode, Decode)]
 pub struct FoundTotals {
-    /// Rows.
-    pub records: u64,
-    /// The sum of each amount.
+    /// Rows of each record type.
+    pub by_type: Vec<u64>,
+    /// The sum of each amount, type by type.
     pub sums: Vec<WireAmount>,
-    /// Their part of the fingerprint (`TreeRange::to_bytes`).
+    /// Their part of the fingerprint (`Forest::to_bytes`).
     pub tree: Vec<u8>,
 }
 

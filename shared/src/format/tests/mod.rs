@@ -9,7 +9,7 @@ mod times;
 
 use std::sync::Arc;
 
-use domain::layout::{Field, Layout, Mode};
+use domain::layout::{Among, Field, Layout, Mode};
 use domain::value::FieldType;
 
 use super::{Delimited, Encoding, FieldForm, Fixed, FixedFraming, Form, FormatSpec, Trim};
@@ -21,6 +21,7 @@ pub(super) fn field(name: &str, ty: FieldType) -> Field {
 pub(super) fn layout(fields: Vec<Field>) -> Arc<Layout> {
     Arc::new(Layout {
         record: "test".into(),
+        among: Among::ALONE,
         hashed: (0..fields.len()).collect(),
         fields,
         key: Vec::new(),

@@ -7,10 +7,9 @@ mod types;
 
 use std::collections::HashSet;
 use std::ops::Range;
-use std::sync::Arc;
 
 use domain::fingerprint::Hash;
-use domain::layout::{Field, Layout, Mode};
+use domain::layout::{Among, Field, Layout, Mode};
 use domain::reconcile::RejectLimit;
 use domain::value::FieldType;
 use toml::Spanned;
@@ -64,13 +63,9 @@ fn understand(raw: JobFile, text: &str) -> Checked<Job> {
         return fault(raw.job.name.span(), "a job's name is 1 to 100 letters, digits, `-`, `_` or `.`");
     }
     let (format, records) = record_types(&raw.record, &raw.source)?;
-    let layout = match records.first() {
-        Some(first) => Arc::clone(&first.layout),
-        None => return fault(raw.job.name.span(), "the job has no [[record]]"),
-    };
     let compression = compression(raw.source.compression.as_ref())?;
     let rules = rules(&raw.rule, &records)?;
-    let declared = raw.declared.as_ref().map(|section| declared(section, &layout)).transpose()?;
+    let declared = raw.declared.as_ref().map(|section| declared(section, &records)).transpose()?;
     let reject_limit = reject_limit(raw.limits.rejects.as_ref())?;
     Ok(Job {
         name: name.clone(),
@@ -81,7 +76,6 @@ fn understand(raw: JobFile, text: &str) -> Checked<Job> {
         compression,
         format,
         records,
-        layout,
         declared,
         rules,
         reject_limit,
@@ -198,7 +192,9 @@ fn layout(record: &RecordSection, source: &SourceSection) -> Checked<(Layout, Ve
         return fault(record.final_table.span(), "staging and final are the same table");
     }
     let record = identifier(&record.name, "record")?;
-    let layout = Layout { record, fields, key, amounts, hashed, mode: Mode::Append, staging, final_table };
+    let among = Among::ALONE;
+    let layout =
+        Layout { record, among, fields, key, amounts, hashed, mode: Mode::Append, staging, final_table };
     Ok((layout, forms))
 }
 

@@ -10,7 +10,8 @@ use super::{Checked, Fault, fault, fault_advised, layout, mode, unknown_field};
 use crate::format::spec::FormatSpec;
 use crate::job::file::{ConditionSection, RecordSection, SourceSection, WhenSection};
 use crate::job::{RecordRole, RecordType, When};
-use domain::layout::Layout;
+use domain::layout::{Among, Field, Layout};
+use domain::value::FieldType;
 
 /// The source's framing, and every record type.
 pub(super) fn record_types(
@@ -26,11 +27,27 @@ pub(super) fn record_types(
     tell_apart(&understood)?;
     let longest = understood.iter().map(|(_, _, forms)| reach(forms)).max().unwrap_or(0);
     let mut records = Vec::new();
-    for (section, layout, forms) in understood {
+    let types = understood.len();
+    for (place, (section, mut layout, forms)) in understood.into_iter().enumerate() {
+        layout.among = Among { place, types };
+        let own = Arc::new(layout.clone());
+        let parent = parent(section, sections)?;
+        if parent.is_some() {
+            let hashes_all = layout.hashes_all();
+            layout.fields.push(Field {
+                name: PARENT.into(),
+                ty: FieldType::Integer,
+                required: true,
+                constraints: Vec::new(),
+            });
+            if hashes_all {
+                layout.hashed.push(layout.fields.len() - 1);
+            }
+        }
         let format = format(source, section, forms, longest)?;
         let when = when(section, &layout)?;
         let role = role(section.role.as_ref())?;
-        records.push(RecordType { layout: Arc::new(layout), format, role, when });
+        records.push(RecordType { layout: Arc::new(layout), own, parent, format, role, when });
     }
     let open = sections.iter().zip(&records).position(|(_, record)| record.when.is_empty());
     if let Some(open) = open
@@ -49,6 +66,30 @@ pub(super) fn record_types(
     match records.first() {
         Some(first) => Ok((first.format.clone(), records)),
         None => Err(Fault { span: None, message: "the job has no [[record]]".into(), advice: None }),
+    }
+}
+
+/// The column that holds the parent's record number.
+const PARENT: &str = "parent_record_no";
+
+/// The place of the record type that a type names as its parent.
+fn parent(section: &RecordSection, sections: &[RecordSection]) -> Checked<Option<usize>> {
+    let Some(parent) = &section.parent else { return Ok(None) };
+    if let Some(field) = section.field.iter().find(|field| field.name.get_ref().eq_ignore_ascii_case(PARENT))
+    {
+        return fault(
+            field.name.span(),
+            format!(
+                "`{PARENT}` is the column that holds the parent's record number; call the field otherwise"
+            ),
+        );
+    }
+    match sections.iter().position(|other| other.name.get_ref() == parent.get_ref()) {
+        Some(_) if parent.get_ref() == section.name.get_ref() => {
+            fault(parent.span(), "a record cannot be its own parent")
+        }
+        Some(place) => Ok(Some(place)),
+        None => fault(parent.span(), format!("there is no record `{}`", parent.get_ref())),
     }
 }
 

@@ -5,7 +5,6 @@ use std::ops::Range;
 
 use domain::declared::Declared;
 use domain::fingerprint::Hash;
-use domain::layout::Layout;
 use domain::rule::{Condition, OnBreach, Predicate, Rule};
 use domain::value::FieldType;
 use toml::Spanned;
@@ -15,11 +14,25 @@ use super::{Checked, Fault, fault, fault_advised, identifier, unknown_field};
 use crate::job::RecordType;
 use crate::job::file::{DeclaredSection, RuleSection};
 
-pub(super) fn declared(section: &DeclaredSection, layout: &Layout) -> Checked<Declared> {
+pub(super) fn declared(section: &DeclaredSection, records: &[RecordType]) -> Checked<Declared> {
+    let names: Vec<_> = records
+        .iter()
+        .flat_map(|record| {
+            let layout = &record.layout;
+            layout.amount_names().into_iter().map(move |name| match layout.among.is_alone() {
+                true => name,
+                false => format!("{}.{name}", layout.record),
+            })
+        })
+        .collect();
     let mut declared = Declared { records: section.records, bytes: section.bytes, ..Declared::default() };
     for (name, value) in &section.amounts {
-        if !layout.index_of(name).is_some_and(|at| layout.amounts.contains(&at)) {
-            return fault(value.span(), format!("`{name}` is not among the record's `amounts`"));
+        if !names.contains(name) {
+            return fault_advised(
+                value.span(),
+                format!("`{name}` is not among the record's `amounts`"),
+                format!("amounts are: {}", names.join(", ")),
+            );
         }
         declared.amounts.insert(name.clone(), amount(value.get_ref(), value.span())?);
     }

@@ -107,15 +107,15 @@ pub(crate) async fn a_commit_that_fails_leaves_nothing(make: &impl AsyncFn() -> 
     let good = loading.batch(&cut, &[row(1, "a", "1.00"), row(2, "b", "2.00"), Record::Reject(b"x")]);
 
     let mut more_rows_than_said = good.clone();
-    more_rows_than_said.accepted = 1;
+    (more_rows_than_said.accepted, more_rows_than_said.by_type) = (1, vec![1]);
     let mut fewer_rows_than_said = good.clone();
-    fewer_rows_than_said.accepted = 3;
+    (fewer_rows_than_said.accepted, fewer_rows_than_said.by_type) = (3, vec![3]);
     let mut cut_short = good.clone();
-    cut_short.rows.pop();
+    cut_short.rows[0].pop();
     let mut a_record_twice = good.clone();
     let first = canonical(1, &[domain::value::Value::Null; 3]);
-    a_record_twice.rows.extend(first);
-    a_record_twice.accepted = 3;
+    a_record_twice.rows[0].extend(first);
+    (a_record_twice.accepted, a_record_twice.by_type) = (3, vec![3]);
     let mut a_reject_twice = good.clone();
     a_reject_twice.rejects.push(good.rejects[0].clone());
     let mut a_breach_twice = good.clone();

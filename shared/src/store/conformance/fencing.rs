@@ -105,8 +105,8 @@ pub(crate) async fn an_older_fence_changes_nothing(make: &impl AsyncFn() -> Subj
         is_fenced(store.keep_checks(fence, &[], "{}").await, fence, "keeping checks");
         is_fenced(store.clear_findings(fence).await, fence, "clearing findings");
         is_fenced(store.keep_findings(fence, &[]).await, fence, "keeping findings");
-        is_fenced(store.begin_promotion(fence, &permit, old.layout()).await, fence, "promoting");
-        is_fenced(store.purge(fence, "stg_entries", log()).await, fence, "purging");
+        is_fenced(store.begin_promotion(fence, &permit, &old.job).await, fence, "promoting");
+        is_fenced(store.purge(fence, &["stg_entries".into()], log()).await, fence, "purging");
         assert_eq!(state().await, before);
     }
     assert_eq!(old.staging().await.len(), 2);
@@ -120,7 +120,7 @@ pub(crate) async fn a_permit_is_for_its_own_run(make: &impl AsyncFn() -> Subject
     let permit = good.stage(&[vec![row(1, "a", "1.00")]]).await;
     let other = Loading::begin(&subject.store, &job, 2).await;
     other.stage(&[vec![row(2, "b", "2.00")]]).await;
-    let refused = other.store.begin_promotion(other.fence, &permit, other.layout()).await;
+    let refused = other.store.begin_promotion(other.fence, &permit, &other.job).await;
     is_fenced(refused, other.fence, "promoting another run");
 }
 

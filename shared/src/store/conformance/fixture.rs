@@ -10,8 +10,7 @@ use domain::layout::Layout;
 use domain::lifecycle::RunEvent;
 use domain::permit::Permit;
 use domain::reconcile::{
-    DecodedTwice, KeyEvidence, LedgerEvidence, ReadBack, RejectLimit, SourceEvidence, StagingEvidence,
-    reconcile_staging,
+    DecodedTwice, LedgerEvidence, ReadBack, RejectLimit, SourceEvidence, StagingEvidence, reconcile_staging,
 };
 use domain::record;
 use domain::totals::{ControlTotals, Sums};
@@ -106,6 +105,7 @@ pub(crate) fn cut(chunk_no: u64, first: u64, records: u64) -> ChunkCut {
         bytes: records * 10,
         first_record_no: RecordNo(first),
         records,
+        parents: Vec::new(),
         sha256: Hash::of(&chunk_no.to_be_bytes()),
     }
 }
@@ -241,7 +241,7 @@ impl Loading {
     }
 
     pub(crate) fn layout(&self) -> &Arc<Layout> {
-        &self.job.layout
+        &self.job.records[0].layout
     }
 
     /// What the processor makes of the records of `cut`.
@@ -280,18 +280,20 @@ impl Loading {
             bytes_in: cut.bytes,
             records_in: cut.records,
             accepted: totals.records,
+            by_type: totals.by_type.clone(),
             sums: totals.sums.0.iter().map(|sum| (*sum).into()).collect(),
             rejected_sums: vec![WireAmount(0, 2); layout.amounts.len()],
             tree: totals.tree.to_bytes(),
-            rows,
+            rows: vec![rows],
             rejects,
+            footing: Vec::new(),
             rules: Vec::new(),
             breaches: Vec::new(),
         }
     }
 
     pub(crate) async fn commit(&self, batch: Batch) -> Result<CommitOutcome, StoreError> {
-        self.store.commit(self.layout(), batch, self.writer).await
+        self.store.commit(&self.job, batch, self.writer).await
     }
 
     /// Splits `chunks`, and commits every one of them.
@@ -340,7 +342,7 @@ impl Loading {
     /// Stages and promotes `chunks`, and says how many rows were changed.
     pub(crate) async fn promote(&self, chunks: &[Vec<Record<'_>>]) -> u64 {
         let permit = self.stage(chunks).await;
-        let mut promotion = self.store.begin_promotion(self.fence, &permit, self.layout()).await.unwrap();
+        let mut promotion = self.store.begin_promotion(self.fence, &permit, &self.job).await.unwrap();
         let changed = promotion.insert().await.unwrap();
         promotion.commit(&[], "{}", entry(Some(self.run_id), "promoted")).await.unwrap();
         changed
@@ -371,6 +373,7 @@ fn permit(run_id: RunId, layout: &Layout, found: &[Found]) -> Permit {
     let (records, bytes, sha256) = (found.len() as u64, found.len() as u64 * 10, Hash::of(b"source"));
     let evidence = StagingEvidence {
         run_id,
+        types: vec![layout.record.clone()],
         amount_names: layout.amount_names(),
         layout: layout.digest(),
         source: SourceEvidence {
@@ -400,7 +403,7 @@ fn permit(run_id: RunId, layout: &Layout, found: &[Found]) -> Permit {
         workers: Vec::new(),
         declared: None,
         rules: Vec::new(),
-        key: KeyEvidence { fields: String::new(), duplicates: 0, already_in_final: 0 },
+        keys: Vec::new(),
         reject_limit: RejectLimit::PerMillion(1_000_000),
         rules_differing: 0,
         loaded_before: Vec::new(),

@@ -21,7 +21,7 @@ fn records() -> [Vec<Record<'static>>; 2] {
 
 async fn begin(loading: &Loading) -> Box<dyn Promotion> {
     let permit = loading.permit().await;
-    soon(loading.store.begin_promotion(loading.fence, &permit, loading.layout())).await.unwrap()
+    soon(loading.store.begin_promotion(loading.fence, &permit, &loading.job)).await.unwrap()
 }
 
 /// A run of which everything but the promotion is done.
@@ -32,7 +32,7 @@ async fn staged(subject: &Subject) -> Loading {
 }
 
 async fn read(promotion: &mut Box<dyn Promotion>) -> Vec<Found> {
-    collect(promotion.read_final().await).await.unwrap()
+    collect(promotion.read_final(0).await).await.unwrap()
 }
 
 /// That `store` can be written to.
@@ -105,7 +105,7 @@ pub(crate) async fn a_promotion_that_is_left_leaves_nothing(make: &impl AsyncFn(
             assert_eq!(promotion.insert().await.unwrap(), 3);
         }
         match way {
-            "while reading" => drop(promotion.read_final().await),
+            "while reading" => drop(promotion.read_final(0).await),
             "after reading" => assert_eq!(read(&mut promotion).await.len(), 3),
             _ => {}
         }

@@ -106,10 +106,9 @@ pub(crate) async fn final_reads_back_byte_for_byte(make: &impl AsyncFn() -> Subj
     let loading = Loading::begin(&subject.store, &kinds(), 1).await;
     let records = edges();
     let permit = loading.stage(std::slice::from_ref(&records)).await;
-    let mut promotion =
-        loading.store.begin_promotion(loading.fence, &permit, loading.layout()).await.unwrap();
+    let mut promotion = loading.store.begin_promotion(loading.fence, &permit, &loading.job).await.unwrap();
     assert_eq!(promotion.insert().await.unwrap(), records.len() as u64);
-    let found = super::fixture::collect(promotion.read_final().await).await.unwrap();
+    let found = super::fixture::collect(promotion.read_final(0).await).await.unwrap();
     assert_eq!(found.len(), records.len());
     for ((record_no, record), one) in (1..).zip(&records).zip(&found) {
         assert_eq!(one.bytes, canonical(record_no, values(record)), "record {record_no}");

@@ -244,7 +244,7 @@ pub(crate) async fn shares_are_counted_in_three_places(make: &impl AsyncFn() -> 
 
     let counts =
         |chunks, accepted, rejected| Counts { chunks, records: accepted + rejected, accepted, rejected };
-    let shares = store.worker_shares(run_id, one.layout()).await.unwrap();
+    let shares = store.worker_shares(run_id, &one.job).await.unwrap();
     let found: Vec<_> = shares
         .iter()
         .map(|s| (s.worker_id, s.role, s.ledger, s.reported, s.unreported_chunks, s.table, s.busy_us))
@@ -262,12 +262,12 @@ pub(crate) async fn shares_are_counted_in_three_places(make: &impl AsyncFn() -> 
 
     // The tables are counted, not believed: rows under a number that nobody has.
     subject.execute("UPDATE stg_entries SET worker_id = 77 WHERE record_no = 4").await;
-    let shares = store.worker_shares(run_id, one.layout()).await.unwrap();
+    let shares = store.worker_shares(run_id, &one.job).await.unwrap();
     let tables: Vec<_> = shares.iter().map(|s| (s.worker_id.0, s.table, s.agrees())).collect();
     let expected =
         [(one.processor.0, 2, true), (one.writer.0, 3, true), (other.writer.0, 0, false), (77, 1, false)];
     assert_eq!(tables, expected);
-    assert_eq!(store.worker_shares(fixture::run_id(9), one.layout()).await.unwrap(), []);
+    assert_eq!(store.worker_shares(fixture::run_id(9), &one.job).await.unwrap(), []);
 }
 
 pub(crate) async fn workers_have_numbers_of_their_own(make: &impl AsyncFn() -> Subject) {

@@ -66,16 +66,21 @@ CREATE TABLE crossfoot_chunk (
     first_record_no bigint NOT NULL,
     records         bigint NOT NULL,
     sha256          bytea NOT NULL,
+    -- Of each record type the latest record before the chunk, where records have parents: a JSON list.
+    parents         text,
     -- From here on: what was committed.
     processor_id    bigint,
     writer_id       bigint,
     bytes_in        bigint,
     records_in      bigint,
     accepted        bigint,
+    -- Of these, those of each record type: a JSON list.
+    by_type         text,
     rejected        bigint,
     sums            text,
     rejected_sums   text,
     tree            bytea,
+    footing         bytea,
     rules           text,
     reason          text,
     PRIMARY KEY (run_id, chunk_no)

@@ -1,6 +1,7 @@
 //! Chunks and workers in the ledger.
 
-use domain::fingerprint::{Hash, TreeRange};
+use domain::fingerprint::Hash;
+use domain::forest::Forest;
 use domain::ids::{ChunkNo, RecordNo, RunId, WorkerId};
 use domain::totals::Sums;
 use sqlx::Row as _;
@@ -28,6 +29,10 @@ async fn insert_chunks(
     let firsts = column(&chunks, |cut| cut.first_record_no.0)?;
     let records = column(&chunks, |cut| cut.records)?;
     let digests: Vec<_> = chunks.iter().map(|cut| cut.sha256.0.to_vec()).collect();
+    let parents: Vec<_> = chunks
+        .iter()
+        .map(|cut| serde_json::to_string(&cut.parents).map_err(|error| damaged(error.to_string())))
+        .collect::<Result<_, _>>()?;
     let bound = |query: sqlx::query::Query<'static, sqlx::Postgres, sqlx::postgres::PgArguments>| {
         query
             .bind(Id(fence.run_id))
@@ -37,12 +42,13 @@ async fn insert_chunks(
             .bind(firsts.clone())
             .bind(records.clone())
             .bind(digests.clone())
+            .bind(parents.clone())
     };
     let inserted = bound(sqlx::query(
-        "INSERT INTO crossfoot_chunk (run_id, chunk_no, state, offset_bytes, bytes, first_record_no, records, sha256)
-         SELECT $1, chunk_no, 'split', offset_bytes, bytes, first_record_no, records, sha256
-         FROM unnest($2::bigint[], $3::bigint[], $4::bigint[], $5::bigint[], $6::bigint[], $7::bytea[])
-              AS n (chunk_no, offset_bytes, bytes, first_record_no, records, sha256)
+        "INSERT INTO crossfoot_chunk (run_id, chunk_no, state, offset_bytes, bytes, first_record_no, records, sha256, parents)
+         SELECT $1, chunk_no, 'split', offset_bytes, bytes, first_record_no, records, sha256, parents
+         FROM unnest($2::bigint[], $3::bigint[], $4::bigint[], $5::bigint[], $6::bigint[], $7::bytea[], $8::text[])
+              AS n (chunk_no, offset_bytes, bytes, first_record_no, records, sha256, parents)
          ON CONFLICT (run_id, chunk_no) DO NOTHING",
     ))
     .execute(&mut *connection)
@@ -53,11 +59,11 @@ async fn insert_chunks(
     }
     let other = bound(sqlx::query(
         "SELECT n.chunk_no, n.offset_bytes
-         FROM unnest($2::bigint[], $3::bigint[], $4::bigint[], $5::bigint[], $6::bigint[], $7::bytea[])
-              AS n (chunk_no, offset_bytes, bytes, first_record_no, records, sha256)
+         FROM unnest($2::bigint[], $3::bigint[], $4::bigint[], $5::bigint[], $6::bigint[], $7::bytea[], $8::text[])
+              AS n (chunk_no, offset_bytes, bytes, first_record_no, records, sha256, parents)
          LEFT JOIN crossfoot_chunk c ON c.run_id = $1 AND c.chunk_no = n.chunk_no
-         WHERE (c.offset_bytes, c.bytes, c.first_record_no, c.records, c.sha256)
-               IS DISTINCT FROM (n.offset_bytes, n.bytes, n.first_record_no, n.records, n.sha256)
+         WHERE (c.offset_bytes, c.bytes, c.first_record_no, c.records, c.sha256, c.parents)
+               IS DISTINCT FROM (n.offset_bytes, n.bytes, n.first_record_no, n.records, n.sha256, n.parents)
          ORDER BY n.chunk_no LIMIT 1",
     ))
     .fetch_optional(connection)
@@ -173,6 +179,7 @@ pub(super) fn worker_from(id: u64) -> Result<WorkerId, StoreError> {
 
 pub(super) fn chunk_from(row: &PgRow) -> Result<ChunkRow, StoreError> {
     let sha256: Vec<u8> = row.try_get("sha256")?;
+    let parents: String = row.try_get("parents")?;
     let chunk_no = unsigned(row, "chunk_no")?;
     let cut = ChunkCut {
         chunk_no: ChunkNo(chunk_no),
@@ -180,6 +187,8 @@ pub(super) fn chunk_from(row: &PgRow) -> Result<ChunkRow, StoreError> {
         bytes: unsigned(row, "bytes")?,
         first_record_no: RecordNo(unsigned(row, "first_record_no")?),
         records: unsigned(row, "records")?,
+        parents: serde_json::from_str(&parents)
+            .map_err(|_| damaged(format!("parents of chunk {chunk_no}")))?,
         sha256: Hash(sha256.try_into().map_err(|_| damaged(format!("sha256 of chunk {chunk_no}")))?),
     };
     let committed = match optional_unsigned(row, "processor_id")? {
@@ -195,17 +204,20 @@ fn committed_from(row: &PgRow, chunk_no: u64, processor: u64) -> Result<Committe
         serde_json::from_str(&text).map(Sums).map_err(|_| damaged(format!("{column} of chunk {chunk_no}")))
     };
     let tree: Vec<u8> = row.try_get("tree")?;
-    let rules: String = row.try_get("rules")?;
+    let (rules, by_type): (String, String) = (row.try_get("rules")?, row.try_get("by_type")?);
     Ok(Committed {
         processor: worker_from(processor)?,
         writer: worker_from(unsigned(row, "writer_id")?)?,
         bytes_in: unsigned(row, "bytes_in")?,
         records_in: unsigned(row, "records_in")?,
         accepted: unsigned(row, "accepted")?,
+        by_type: serde_json::from_str(&by_type)
+            .map_err(|_| damaged(format!("by_type of chunk {chunk_no}")))?,
         rejected: unsigned(row, "rejected")?,
         sums: sums("sums")?,
         rejected_sums: sums("rejected_sums")?,
-        tree: TreeRange::from_bytes(&tree).map_err(|_| damaged(format!("tree of chunk {chunk_no}")))?,
+        tree: Forest::from_bytes(&tree).map_err(|_| damaged(format!("tree of chunk {chunk_no}")))?,
+        footing: row.try_get("footing")?,
         rules: serde_json::from_str(&rules).map_err(|_| damaged(format!("rules of chunk {chunk_no}")))?,
     })
 }

@@ -17,6 +17,7 @@ use super::connect::{Id, Lock, PostgresStore, lock};
 use super::ledger::{damaged, hold_fence, optional_unsigned, place, signed, unsigned};
 use super::tables::{is_there, quoted};
 use crate::job::Job;
+use crate::store::by_type::{key_names, staged};
 use crate::store::model::RejectRow;
 use crate::store::{Fence, StoreError, reason_code};
 
@@ -232,18 +233,16 @@ impl PostgresStore {
         limit: u32,
     ) -> Result<(Vec<Finding>, u64), StoreError> {
         let rules: Vec<_> = job.rules.iter().map(|rule| rule.name.clone()).collect();
-        let key: Vec<_> = job.layout.key.iter().map(|at| job.layout.fields[*at].name.as_str()).collect();
-        let key = key.join(", ");
+        let keys: Vec<_> = job.layouts().map(|layout| key_names(layout)).collect();
         // Unbalanced groups are findings of their own; their records are many and not at fault one by one.
         let balances =
             job.set_rules().filter(|(_, rule)| matches!(rule.condition, Condition::Balance { .. }));
         let balances: Vec<_> = balances.map(|(rule_no, _)| rule_no as i64).collect();
-        let staging = quoted(&job.layout.staging);
+        let (worker, at, joins) = staged(job, quoted, "$1");
         let rows = sqlx::query(AssertSqlSafe(format!(
-            "SELECT b.rule_no, b.chunk_no, b.record_no, s.worker_id FROM (
+            "SELECT b.rule_no, b.chunk_no, b.record_no, {worker} AS worker_id, {at} AS place FROM (
                  SELECT * FROM crossfoot_breach WHERE run_id = $1 AND rule_no <> ALL ($2)
-                 ORDER BY rule_no, chunk_no, record_no LIMIT $4 OFFSET $3) b
-             LEFT JOIN {staging} s ON s.run_id = $1 AND s.chunk_no = b.chunk_no AND s.record_no = b.record_no
+                 ORDER BY rule_no, chunk_no, record_no LIMIT $4 OFFSET $3) b{joins}
              ORDER BY b.rule_no, b.chunk_no, b.record_no",
         )))
         .bind(Id(run_id))
@@ -252,7 +251,7 @@ impl PostgresStore {
         .bind(i64::from(limit))
         .fetch_all(&self.pool)
         .await?;
-        let findings = rows.iter().map(|row| breach_from(row, &rules, &key)).collect::<Result<_, _>>()?;
+        let findings = rows.iter().map(|row| breach_from(row, &rules, &keys)).collect::<Result<_, _>>()?;
         let total = sqlx::query(
             "SELECT count(*) AS n FROM crossfoot_breach WHERE run_id = $1 AND rule_no <> ALL ($2)",
         )
@@ -353,10 +352,13 @@ impl PostgresStore {
     pub(super) async fn purge_rows(
         &self,
         fence: Fence,
-        staging: String,
+        staging: Vec<String>,
         log: LogEntry,
     ) -> Result<u64, StoreError> {
-        let mut removed = self.purge_staging(fence, staging).await?;
+        let mut removed = 0;
+        for table in staging {
+            removed += self.purge_staging(fence, table).await?;
+        }
         // Names of the ledger's own, and nothing else, are spliced in.
         for table in ["reject", "reject_reason", "breach", "exclusion", "finding"] {
             removed += self
@@ -450,11 +452,14 @@ impl PostgresStore {
     }
 }
 
-fn breach_from(row: &PgRow, rules: &[String], key: &str) -> Result<Finding, StoreError> {
+fn breach_from(row: &PgRow, rules: &[String], keys: &[String]) -> Result<Finding, StoreError> {
     let rule_no: i64 = row.try_get("rule_no")?;
     let (difference, field) = match usize::try_from(rule_no) {
         Ok(at) => (Difference::Rule, rules.get(at).cloned()),
-        Err(_) => (Difference::DuplicateKey, Some(key.to_owned())),
+        Err(_) => {
+            let place: i32 = row.try_get("place")?;
+            (Difference::DuplicateKey, usize::try_from(place).ok().and_then(|at| keys.get(at)).cloned())
+        }
     };
     let actual = match rule_no {
         -1 => Some("an earlier record of the run has this key".to_owned()),

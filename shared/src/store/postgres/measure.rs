@@ -126,13 +126,12 @@ async fn measure_a_million_rows() {
     loading.store.apply_rules(loading.fence, &loading.job).await.unwrap();
     let ruled = began.elapsed();
     let permit = loading.permit().await;
-    let mut promotion =
-        loading.store.begin_promotion(loading.fence, &permit, loading.layout()).await.unwrap();
+    let mut promotion = loading.store.begin_promotion(loading.fence, &permit, &loading.job).await.unwrap();
     let began = Instant::now();
     assert_eq!(promotion.insert().await.unwrap(), ROWS.unsigned_abs());
     let inserted = began.elapsed();
     let began = Instant::now();
-    assert_eq!(count(promotion.read_final().await).await, usize::try_from(ROWS).unwrap());
+    assert_eq!(count(promotion.read_final(0).await).await, usize::try_from(ROWS).unwrap());
     let read_final = began.elapsed();
     let began = Instant::now();
     promotion.commit(&[], "{}", entry(Some(loading.run_id), "promoted")).await.unwrap();

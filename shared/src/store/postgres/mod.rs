@@ -59,9 +59,16 @@ impl Store for PostgresStore {
     }
 
     async fn prepare(&self, job: &Job) -> Result<(), StoreError> {
-        let layout = Arc::clone(&job.layout);
-        self.write(move |connection| Box::pin(async move { tables::prepare(connection, &layout).await }))
-            .await
+        let job = job.clone();
+        self.write(move |connection| {
+            Box::pin(async move {
+                for layout in job.layouts() {
+                    tables::prepare(connection, layout).await?;
+                }
+                Ok(())
+            })
+        })
+        .await
     }
 
     async fn open_run(&self, new: &NewRun) -> Result<Run, StoreError> {
@@ -169,11 +176,11 @@ impl Store for PostgresStore {
 
     async fn commit(
         &self,
-        layout: &Arc<Layout>,
+        job: &Arc<Job>,
         batch: Batch,
         writer: WorkerId,
     ) -> Result<CommitOutcome, StoreError> {
-        self.commit_batch(layout, batch, writer).await
+        self.commit_batch(job, batch, writer).await
     }
 
     async fn keep_reports(&self, run_id: RunId, reports: &[Reported]) -> Result<(), StoreError> {
@@ -236,8 +243,8 @@ impl Store for PostgresStore {
         self.drop_readbacks(fence).await
     }
 
-    async fn worker_shares(&self, run_id: RunId, layout: &Layout) -> Result<Vec<WorkerShare>, StoreError> {
-        self.fetch_shares(run_id, layout).await
+    async fn worker_shares(&self, run_id: RunId, job: &Job) -> Result<Vec<WorkerShare>, StoreError> {
+        self.fetch_shares(run_id, job).await
     }
 
     async fn read_staging(&self, run_id: RunId, layout: &Arc<Layout>, range: ChunkRange) -> Blocks {
@@ -260,12 +267,12 @@ impl Store for PostgresStore {
         &self,
         fence: Fence,
         permit: &Permit,
-        layout: &Arc<Layout>,
+        job: &Arc<Job>,
     ) -> Result<Box<dyn Promotion>, StoreError> {
         if permit.run_id() != fence.run_id {
             return Err(StoreError::Fenced { run_id: fence.run_id });
         }
-        self.open_promotion(fence, layout).await
+        self.open_promotion(fence, job).await
     }
 
     async fn log(&self, entry: LogEntry) -> Result<Event, StoreError> {
@@ -328,7 +335,7 @@ impl Store for PostgresStore {
         self.fetch_reject_groups(run_id).await
     }
 
-    async fn purge(&self, fence: Fence, staging: &str, log: LogEntry) -> Result<u64, StoreError> {
-        self.purge_rows(fence, staging.to_owned(), log).await
+    async fn purge(&self, fence: Fence, staging: &[String], log: LogEntry) -> Result<u64, StoreError> {
+        self.purge_rows(fence, staging.to_vec(), log).await
     }
 }

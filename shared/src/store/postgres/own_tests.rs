@@ -146,8 +146,7 @@ async fn only_writers_of_that_final_table_wait_for_a_promotion() {
         .execute("CREATE TRIGGER note AFTER INSERT ON entries FOR EACH ROW EXECUTE FUNCTION note()")
         .await
         .unwrap();
-    let mut promotion =
-        promoted.store.begin_promotion(promoted.fence, &permit, promoted.layout()).await.unwrap();
+    let mut promotion = promoted.store.begin_promotion(promoted.fence, &permit, &promoted.job).await.unwrap();
     assert_eq!(promotion.insert().await.unwrap(), 4, "what the trigger changed counts too");
     // Another run of the very same job is opened, loaded and led, and this one's lease is renewed.
     let other = Loading::begin(&subject.store, &job, 2).await;
@@ -159,7 +158,7 @@ async fn only_writers_of_that_final_table_wait_for_a_promotion() {
     promotion.commit(&[], "{}", entry(Some(promoted.run_id), "promoted")).await.unwrap();
     subject.database.execute(write).await.unwrap();
     // And again, as after a connection that was lost at the commit: the run is found promoted.
-    let mut again = promoted.store.begin_promotion(promoted.fence, &permit, promoted.layout()).await.unwrap();
+    let mut again = promoted.store.begin_promotion(promoted.fence, &permit, &promoted.job).await.unwrap();
     let refused = again.insert().await;
     assert!(matches!(refused, Err(StoreError::FinalRefused { .. })), "{refused:?}");
     let said = refused.unwrap_err().to_string();

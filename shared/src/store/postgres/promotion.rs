@@ -22,6 +22,7 @@ use super::read_back::{Ended, Kind, read_back, read_whole_final};
 use super::rules::{join_final_by_index, unexcluded};
 use super::staging::analyze;
 use super::tables::{check_final, columns, quoted};
+use crate::job::Job;
 use crate::store::failure::refused;
 use crate::store::model::{Block, ChunkRange};
 use crate::store::{Blocks, Fence, Promotion, StoreError};
@@ -34,7 +35,7 @@ const PLANS: &str = "SET LOCAL work_mem = '256MB'; SET LOCAL maintenance_work_me
 /// What the task that holds the transaction is asked to do.
 enum Ask {
     Insert(Reply<u64>),
-    Read(mpsc::Sender<Result<Block, StoreError>>),
+    Read { place: usize, sender: mpsc::Sender<Result<Block, StoreError>> },
     Commit { checks: Vec<CheckResult>, summary: String, log: LogEntry, reply: Reply<()> },
     Rollback(Reply<()>),
 }
@@ -51,17 +52,17 @@ impl PostgresStore {
     pub(super) async fn open_promotion(
         &self,
         fence: Fence,
-        layout: &Arc<Layout>,
+        job: &Arc<Job>,
     ) -> Result<Box<dyn Promotion>, StoreError> {
-        let (store, layout) = (self.clone(), Arc::clone(layout));
+        let (store, job) = (self.clone(), Arc::clone(job));
         let (asks, mut inbox) = mpsc::channel(1);
         let (ready, is_ready) = oneshot::channel();
         // A task of its own: whoever drops the promotion cuts nothing off half-way, but has it rolled back.
         tokio::spawn(async move {
-            match store.begin_promoting(fence, &layout).await {
+            match store.begin_promoting(fence, &job).await {
                 Ok(transaction) => {
                     let _ = ready.send(Ok(()));
-                    serve(transaction, fence, &layout, &mut inbox).await;
+                    serve(transaction, fence, &job, &mut inbox).await;
                 }
                 Err(error) => drop(ready.send(Err(error))),
             }
@@ -73,10 +74,10 @@ impl PostgresStore {
     async fn begin_promoting(
         &self,
         fence: Fence,
-        layout: &Layout,
+        job: &Job,
     ) -> Result<Transaction<'static, Postgres>, StoreError> {
         let mut transaction = self.pool.begin_with(BEGIN).await?;
-        let begun = begin(&mut transaction, fence, layout).await;
+        let begun = begin(&mut transaction, fence, job).await;
         match begun {
             Ok(()) => Ok(transaction),
             Err(error) => {
@@ -87,7 +88,7 @@ impl PostgresStore {
     }
 }
 
-async fn begin(connection: &mut PgConnection, fence: Fence, layout: &Layout) -> Result<(), StoreError> {
+async fn begin(connection: &mut PgConnection, fence: Fence, of: &Job) -> Result<(), StoreError> {
     // Before the fence is held: whoever wants to fence this promotion off need not wait for another one.
     let row = sqlx::query("SELECT job FROM crossfoot_run WHERE run_id = $1")
         .bind(Id(fence.run_id))
@@ -98,29 +99,38 @@ async fn begin(connection: &mut PgConnection, fence: Fence, layout: &Layout) -> 
     // An earlier promotion takes its time; a session that forgot about its lock must not stop this one for ever.
     connection.execute("SET LOCAL lock_timeout = '10min'").await?;
     lock_for(connection, Lock::Promoting, &job).await?;
-    check_final(connection, layout).await?;
-    let table = quoted(&layout.final_table);
-    connection.execute(AssertSqlSafe(format!("LOCK TABLE {table} IN SHARE ROW EXCLUSIVE MODE"))).await?;
+    // In the order of their names: two jobs with the same tables do not wait for each other.
+    let mut layouts: Vec<_> = of.layouts().collect();
+    layouts.sort_by(|a, b| a.final_table.cmp(&b.final_table));
+    for layout in &layouts {
+        check_final(connection, layout).await?;
+        let table = quoted(&layout.final_table);
+        connection.execute(AssertSqlSafe(format!("LOCK TABLE {table} IN SHARE ROW EXCLUSIVE MODE"))).await?;
+    }
     hold_fence(connection, fence).await?;
-    // Once more, now that nobody can change it.
-    check_final(connection, layout).await
+    for layout in layouts {
+        // Once more, now that nobody can change it.
+        check_final(connection, layout).await?;
+    }
+    Ok(())
 }
 
 /// Serves one promotion. Leaving without a commit, for whatever reason, rolls back.
 async fn serve(
     mut transaction: Transaction<'static, Postgres>,
     fence: Fence,
-    layout: &Layout,
+    job: &Job,
     inbox: &mut mpsc::Receiver<Ask>,
 ) {
     while let Some(ask) = inbox.recv().await {
         match ask {
             Ask::Insert(reply) => {
                 // A statement that failed ends what the transaction can do; only taking it back is left.
-                let _ = reply.send(insert(&mut transaction, fence, layout).await);
+                let _ = reply.send(insert(&mut transaction, fence, job).await);
             }
-            Ask::Read(sender) => {
-                let read = read_final(&mut transaction, fence.run_id, layout, &sender).await;
+            Ask::Read { place, sender } => {
+                let Some(record) = job.records.get(place) else { continue };
+                let read = read_final(&mut transaction, fence.run_id, &record.layout, &sender).await;
                 if let Err(Ended::Failed(error)) = read {
                     let _ = sender.send(Err(error)).await;
                     // What the connection is up to is not known any more: it goes, and the transaction with it.
@@ -172,18 +182,22 @@ async fn read_final(
     read_whole_final(connection, run_id, layout, sender).await
 }
 
-async fn insert(connection: &mut PgConnection, fence: Fence, layout: &Layout) -> Result<u64, StoreError> {
+async fn insert(connection: &mut PgConnection, fence: Fence, job: &Job) -> Result<u64, StoreError> {
     connection.execute(PLANS).await?;
     // Cancelling and promoting exclude each other from here on.
     lock(connection, Lock::State(fence.run_id)).await?;
     loaded_once(connection, fence.run_id).await?;
-    analyze(connection, layout, fence.run_id).await?;
+    for layout in job.layouts() {
+        analyze(connection, layout, fence.run_id).await?;
+    }
     let condition = unexcluded(connection, fence.run_id).await?;
     let before = changes(connection).await?;
-    sqlx::query(AssertSqlSafe(statement(layout, fence.run_id, &condition)))
-        .execute(&mut *connection)
-        .await
-        .map_err(refused)?;
+    for layout in job.layouts() {
+        sqlx::query(AssertSqlSafe(statement(layout, fence.run_id, &condition)))
+            .execute(&mut *connection)
+            .await
+            .map_err(refused)?;
+    }
     // Constraints that were put off are final's as well, and are to be known now.
     connection.execute("SET CONSTRAINTS ALL IMMEDIATE").await.map_err(refused)?;
     Ok(changes(connection).await?.saturating_sub(before))
@@ -264,9 +278,10 @@ impl Promotion for PostgresPromotion {
         self.ask(Ask::Insert).await
     }
 
-    async fn read_final(&mut self) -> Blocks {
+    async fn read_final(&mut self, place: usize) -> Blocks {
         let (sender, receiver) = mpsc::channel(4);
-        if let Err(mpsc::error::SendError(Ask::Read(sender))) = self.asks.send(Ask::Read(sender)).await {
+        let ask = Ask::Read { place, sender };
+        if let Err(mpsc::error::SendError(Ask::Read { sender, .. })) = self.asks.send(ask).await {
             let _ = sender.send(Err(lost())).await;
         }
         receiver

@@ -22,10 +22,18 @@ fn damaged(what: impl Into<String>) -> StoreError {
     StoreError::Damaged { what: what.into() }
 }
 
-/// The batch's rows as the data of one COPY into staging. Their numbers rise, as a source's do: a record that comes
+/// One record type's rows in a batch.
+pub(super) struct Rows<'a> {
+    pub(super) batch: &'a Batch,
+    pub(super) rows: &'a [u8],
+    pub(super) accepted: u64,
+}
+
+/// A batch's rows as the data of one COPY into staging. Their numbers rise, as a source's do: a record that comes
 /// twice is refused here, where no index would.
-pub(super) fn encode(layout: &Layout, batch: &Batch, writer: WorkerId) -> Result<Vec<u8>, StoreError> {
-    let mut out = Vec::with_capacity(batch.rows.len() + batch.rows.len() / 2 + 64);
+pub(super) fn encode(layout: &Layout, of: Rows<'_>, writer: WorkerId) -> Result<Vec<u8>, StoreError> {
+    let Rows { batch, rows: canonical, accepted } = of;
+    let mut out = Vec::with_capacity(canonical.len() + canonical.len() / 2 + 64);
     out.extend_from_slice(SIGNATURE);
     out.extend_from_slice(&[0; 8]);
     let columns =
@@ -35,7 +43,7 @@ pub(super) fn encode(layout: &Layout, batch: &Batch, writer: WorkerId) -> Result
     put(&mut head, &batch.run_id)?;
     put(&mut head, &signed(batch.chunk_no)?.to_be_bytes())?;
     let (mut rows, mut last) = (0, None);
-    for row in record::records(&batch.rows, layout.fields.len()) {
+    for row in record::records(canonical, layout.fields.len()) {
         let row = row.map_err(|error| damaged(format!("chunk {}: {error}", batch.chunk_no)))?;
         if last.is_some_and(|last| row.record_no <= last) {
             return Err(damaged(format!(
@@ -68,9 +76,8 @@ pub(super) fn encode(layout: &Layout, batch: &Batch, writer: WorkerId) -> Result
         }
         rows += 1;
     }
-    if rows != batch.accepted {
-        let what =
-            format!("chunk {}: the batch says {} rows and holds {rows}", batch.chunk_no, batch.accepted);
+    if rows != accepted {
+        let what = format!("chunk {}: the batch says {accepted} rows and holds {rows}", batch.chunk_no);
         return Err(damaged(what));
     }
     out.extend_from_slice(&(-1_i16).to_be_bytes());

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use domain::ids::RunId;
 use domain::layout::{Layout, Mode};
-use domain::rule::{Condition, OnBreach, RuleOutcome};
+use domain::rule::{Condition, OnBreach, Rule, RuleOutcome};
 use sqlx::postgres::PgConnection;
 use sqlx::{AssertSqlSafe, Executor as _, Row as _};
 
@@ -45,16 +45,19 @@ async fn apply(
     hold_fence(connection, fence).await?;
     connection.execute(PLANS).await?;
     let run_id = fence.run_id;
-    analyze(connection, &job.layout, run_id).await?;
+    for layout in job.layouts() {
+        analyze(connection, layout, run_id).await?;
+    }
+    let of = |rule: &Rule| &*job.records[rule.record].layout;
     forget(connection, run_id, job).await?;
     let (mut outcomes, rules_differing) = row_outcomes(connection, run_id, job).await?;
     for (rule_no, rule) in job.set_rules() {
         let place = rule_no as i64;
         outcomes[rule_no] = match &rule.condition {
             Condition::Row(_) | Condition::Balance { .. } => continue,
-            Condition::Unique { fields } => unique(connection, run_id, &job.layout, place, fields).await?,
+            Condition::Unique { fields } => unique(connection, run_id, of(rule), place, fields).await?,
             Condition::References { fields, table, columns } => {
-                references(connection, run_id, &job.layout, place, fields, (table, columns)).await?
+                references(connection, run_id, of(rule), place, fields, (table, columns)).await?
             }
         };
     }
@@ -64,14 +67,17 @@ async fn apply(
         if let Condition::Balance { sum, by, to } = &rule.condition {
             let terms = Balance { sum: *sum, by, to: *to };
             outcomes[rule_no] =
-                balance::apply(connection, run_id, &job.layout, (rule_no as i64, rule), &terms).await?;
+                balance::apply(connection, run_id, of(rule), (rule_no as i64, rule), &terms).await?;
         }
     }
     hold(connection, run_id, job).await?;
-    let mut counts = match job.layout.mode {
-        Mode::Append => append_keys(connection, run_id, &job.layout).await?,
-        Mode::Upsert => merge_keys(connection, run_id, &job.layout).await?,
-    };
+    let mut counts = KeyCounts::default();
+    for layout in job.layouts() {
+        counts.add(match layout.mode {
+            Mode::Append => append_keys(connection, run_id, layout).await?,
+            Mode::Upsert => merge_keys(connection, run_id, layout).await?,
+        });
+    }
     counts.rules_differing = rules_differing;
     counts.held = count(
         connection,

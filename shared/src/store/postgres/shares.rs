@@ -2,26 +2,27 @@
 
 use domain::counts::{Counts, Role, WorkerShare};
 use domain::ids::{RunId, WorkerId};
-use domain::layout::Layout;
 use sqlx::Row as _;
 
 use super::connect::{Id, PostgresStore};
 use super::ledger::unsigned;
 use super::tables::quoted;
+use crate::job::Job;
 use crate::store::StoreError;
+use crate::store::by_type::all_staging;
 
 impl PostgresStore {
     /// One row for each worker that the ledger, the reports or the tables name.
     pub(super) async fn fetch_shares(
         &self,
         run_id: RunId,
-        layout: &Layout,
+        job: &Job,
     ) -> Result<Vec<WorkerShare>, StoreError> {
         let mut shares = Vec::new();
         for (role, column) in [(Role::Processor, "processor_id"), (Role::Writer, "writer_id")] {
             let table = match role {
                 Role::Processor => "crossfoot_reject".to_owned(),
-                Role::Writer => quoted(&layout.staging),
+                Role::Writer => all_staging(job, quoted),
             };
             // The role's column and the staging table's checked, quoted name are all that is spliced in.
             let sql = format!(

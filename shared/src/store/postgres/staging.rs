@@ -11,6 +11,7 @@ use super::connect::{Id, Lock, PostgresStore, share, to_its_end};
 use super::ledger::{damaged, signed, words};
 use super::tables::{columns, make_partition, partition, quoted};
 use super::{rows, tables};
+use crate::job::Job;
 use crate::store::StoreError;
 use crate::store::model::CommitOutcome;
 use crate::wire::{Batch, WireAmount};
@@ -27,14 +28,16 @@ fn amounts_json(amounts: &[WireAmount]) -> Result<String, StoreError> {
 
 /// A batch made ready: nothing is left to be done under locks but to send it.
 struct Ready {
-    layout: Arc<Layout>,
+    job: Arc<Job>,
     batch: Batch,
     run_id: RunId,
     writer: WorkerId,
     sums: String,
     rejected_sums: String,
     rules: String,
-    rows: Vec<u8>,
+    by_type: String,
+    /// Of each record type.
+    rows: Vec<Vec<u8>>,
 }
 
 /// What came of trying to commit.
@@ -47,21 +50,27 @@ enum Tried {
 impl PostgresStore {
     pub(super) async fn commit_batch(
         &self,
-        layout: &Arc<Layout>,
+        job: &Arc<Job>,
         batch: Batch,
         writer: WorkerId,
     ) -> Result<CommitOutcome, StoreError> {
-        let (store, layout) = (self.clone(), Arc::clone(layout));
+        let (store, job) = (self.clone(), Arc::clone(job));
         to_its_end(async move {
-            let rules = serde_json::to_string(&batch.rules).map_err(|error| damaged(error.to_string()))?;
+            batch.has_types(job.records.len())?;
+            let json = |error: serde_json::Error| damaged(error.to_string());
+            let rows =
+                job.layouts().zip(&batch.rows).zip(&batch.by_type).map(|((layout, rows), accepted)| {
+                    rows::encode(layout, rows::Rows { batch: &batch, rows, accepted: *accepted }, writer)
+                });
             let ready = Arc::new(Ready {
                 run_id: RunId::from_bytes(batch.run_id),
                 writer,
                 sums: amounts_json(&batch.sums)?,
                 rejected_sums: amounts_json(&batch.rejected_sums)?,
-                rules,
-                rows: rows::encode(&layout, &batch, writer)?,
-                layout,
+                rules: serde_json::to_string(&batch.rules).map_err(json)?,
+                by_type: serde_json::to_string(&batch.by_type).map_err(json)?,
+                rows: rows.collect::<Result<_, _>>()?,
+                job,
                 batch,
             });
             loop {
@@ -76,7 +85,10 @@ impl PostgresStore {
                         store
                             .write(move |connection| {
                                 Box::pin(async move {
-                                    make_partition(connection, &one.layout.staging, one.run_id).await
+                                    for layout in one.job.layouts() {
+                                        make_partition(connection, &layout.staging, one.run_id).await?;
+                                    }
+                                    Ok(())
                                 })
                             })
                             .await?;
@@ -92,15 +104,16 @@ async fn commit(connection: &mut PgConnection, ready: &Ready) -> Result<Tried, S
     let (batch, run_id) = (&ready.batch, ready.run_id);
     // From here on the run's state stays as it is.
     share(connection, Lock::State(run_id)).await?;
-    let table = partition(&ready.layout.staging, run_id);
+    let tables: Vec<_> = ready.job.layouts().map(|layout| partition(&layout.staging, run_id)).collect();
     let found = sqlx::query(
-        "SELECT c.state, r.state AS run_state, to_regclass(quote_ident($3)) IS NOT NULL AS partitioned
+        "SELECT c.state, r.state AS run_state,
+             (SELECT bool_and(to_regclass(quote_ident(t)) IS NOT NULL) FROM unnest($3::text[]) t) AS partitioned
          FROM crossfoot_chunk c JOIN crossfoot_run r ON r.run_id = c.run_id
          WHERE c.run_id = $1 AND c.chunk_no = $2 FOR UPDATE OF c",
     )
     .bind(Id(run_id))
     .bind(signed(batch.chunk_no)?)
-    .bind(&table)
+    .bind(&tables)
     .fetch_optional(&mut *connection)
     .await?;
     let Some(found) = found else { return Ok(Tried::Done(CommitOutcome::RunClosed)) };
@@ -114,7 +127,9 @@ async fn commit(connection: &mut PgConnection, ready: &Ready) -> Result<Tried, S
         if !found.try_get::<bool, _>("partitioned")? {
             return Ok(Tried::NoPartition);
         }
-        copy_rows(connection, ready, &table).await?;
+        for (place, table) in tables.iter().enumerate() {
+            copy_rows(connection, ready, place, table).await?;
+        }
     }
     book(connection, ready).await?;
     keep_rejects(connection, ready).await?;
@@ -122,15 +137,24 @@ async fn commit(connection: &mut PgConnection, ready: &Ready) -> Result<Tried, S
     Ok(Tried::Done(CommitOutcome::Committed))
 }
 
-async fn copy_rows(connection: &mut PgConnection, ready: &Ready, table: &str) -> Result<(), StoreError> {
-    let names = ready.layout.fields.iter().map(|field| field.name.as_str());
+async fn copy_rows(
+    connection: &mut PgConnection,
+    ready: &Ready,
+    place: usize,
+    table: &str,
+) -> Result<(), StoreError> {
+    let accepted = ready.batch.by_type[place];
+    if accepted == 0 {
+        return Ok(());
+    }
+    let names = ready.job.records[place].layout.fields.iter().map(|field| field.name.as_str());
     let sql = format!(
         "COPY {} (run_id, chunk_no, record_no, worker_id, {}) FROM STDIN (FORMAT binary)",
         quoted(table),
         columns("", names)
     );
     let mut copy = connection.copy_in_raw(&sql).await?;
-    for piece in ready.rows.chunks(COPY_BYTES) {
+    for piece in ready.rows[place].chunks(COPY_BYTES) {
         if let Err(error) = copy.send(piece).await {
             // The connection is lost, and this cannot succeed either; the first error says why.
             let _ = copy.abort("the rows could not be sent").await;
@@ -138,13 +162,11 @@ async fn copy_rows(connection: &mut PgConnection, ready: &Ready, table: &str) ->
         }
     }
     let rows = copy.finish().await?;
-    if rows == ready.batch.accepted {
+    if rows == accepted {
         Ok(())
     } else {
-        Err(damaged(format!(
-            "chunk {}: {} rows were sent and {rows} stored",
-            ready.batch.chunk_no, ready.batch.accepted
-        )))
+        let chunk_no = ready.batch.chunk_no;
+        Err(damaged(format!("chunk {chunk_no}: {accepted} rows were sent and {rows} stored")))
     }
 }
 
@@ -152,7 +174,7 @@ async fn book(connection: &mut PgConnection, ready: &Ready) -> Result<(), StoreE
     let batch = &ready.batch;
     sqlx::query(
         "UPDATE crossfoot_chunk SET state = 'committed', processor_id = $3, writer_id = $4, bytes_in = $5, records_in = $6,
-         accepted = $7, rejected = $8, sums = $9, rejected_sums = $10, tree = $11, rules = $12, reason = NULL
+         accepted = $7, rejected = $8, sums = $9, rejected_sums = $10, tree = $11, rules = $12, by_type = $13, footing = $14, reason = NULL
          WHERE run_id = $1 AND chunk_no = $2",
     )
     .bind(Id(ready.run_id))
@@ -167,6 +189,8 @@ async fn book(connection: &mut PgConnection, ready: &Ready) -> Result<(), StoreE
     .bind(&ready.rejected_sums)
     .bind(&batch.tree)
     .bind(&ready.rules)
+    .bind(&ready.by_type)
+    .bind(&batch.footing)
     .execute(connection)
     .await?;
     Ok(())

@@ -63,16 +63,21 @@ CREATE TABLE crossfoot_chunk (
     first_record_no INTEGER NOT NULL,
     records         INTEGER NOT NULL,
     sha256          BLOB NOT NULL,
+    -- Of each record type the latest record before the chunk, where records have parents: a JSON list.
+    parents         TEXT,
     -- From here on: what was committed.
     processor_id    INTEGER,
     writer_id       INTEGER,
     bytes_in        INTEGER,
     records_in      INTEGER,
     accepted        INTEGER,
+    -- Of these, those of each record type: a JSON list.
+    by_type         TEXT,
     rejected        INTEGER,
     sums            TEXT,
     rejected_sums   TEXT,
     tree            BLOB,
+    footing         BLOB,
     rules           TEXT,
     reason          TEXT,
     PRIMARY KEY (run_id, chunk_no)

@@ -17,6 +17,7 @@ use super::connect::{SqliteStore, blocking, read_only};
 use super::ledger::hold_fence;
 use super::tables::quoted;
 use crate::job::Job;
+use crate::store::by_type::{key_names, staged};
 use crate::store::model::RejectRow;
 use crate::store::{Fence, StoreError, reason_code};
 
@@ -209,9 +210,9 @@ impl SqliteStore {
         limit: u32,
     ) -> Result<(Vec<Finding>, u64), StoreError> {
         let path = self.path.clone();
-        let staging = quoted(&job.layout.staging);
+        let (worker, place, joins) = staged(job, quoted, "?1");
         let rules: Vec<_> = job.rules.iter().map(|rule| rule.name.clone()).collect();
-        let key = domain_key(job);
+        let keys: Vec<_> = job.layouts().map(|layout| key_names(layout)).collect();
         // Unbalanced groups are findings of their own; their records are many and not at fault one by one.
         let balances =
             job.set_rules().filter(|(_, rule)| matches!(rule.condition, Condition::Balance { .. }));
@@ -219,15 +220,14 @@ impl SqliteStore {
         blocking(move || {
             let connection = read_only(&path)?;
             let mut statement = connection.prepare(&format!(
-                "SELECT b.rule_no, b.chunk_no, b.record_no, s.worker_id FROM crossfoot_breach b
-                 LEFT JOIN {staging} s ON s.run_id = b.run_id AND s.chunk_no = b.chunk_no AND s.record_no = b.record_no
+                "SELECT b.rule_no, b.chunk_no, b.record_no, {worker}, {place} FROM crossfoot_breach b{joins}
                  WHERE b.run_id = ?1 AND b.rule_no NOT IN ({balances}) ORDER BY b.rule_no, b.chunk_no, b.record_no LIMIT ?3 OFFSET ?2"
             ))?;
             let rows = statement.query_map(params![run_id.to_string(), from, limit], |row| {
                 let rule_no: i64 = row.get(0)?;
                 let (difference, field) = match usize::try_from(rule_no) {
                     Ok(at) => (Difference::Rule, rules.get(at).cloned()),
-                    Err(_) => (Difference::DuplicateKey, Some(key.clone())),
+                    Err(_) => (Difference::DuplicateKey, keys.get(row.get::<_, usize>(4)?).cloned()),
                 };
                 let actual = match rule_no {
                     -1 => Some("an earlier record of the run has this key".to_owned()),
@@ -319,19 +319,20 @@ impl SqliteStore {
     pub(super) async fn purge_rows(
         &self,
         fence: Fence,
-        staging: String,
+        staging: Vec<String>,
         log: LogEntry,
     ) -> Result<u64, StoreError> {
         let run_id = fence.run_id.to_string();
         let mut removed = 0;
-        for table in [
-            quoted(&staging),
-            "crossfoot_reject".into(),
-            "crossfoot_reject_reason".into(),
-            "crossfoot_breach".into(),
-            "crossfoot_exclusion".into(),
-            "crossfoot_finding".into(),
-        ] {
+        let of_the_evidence = [
+            "crossfoot_reject",
+            "crossfoot_reject_reason",
+            "crossfoot_breach",
+            "crossfoot_exclusion",
+            "crossfoot_finding",
+        ];
+        let tables = staging.iter().map(|table| quoted(table));
+        for table in tables.chain(of_the_evidence.map(str::to_owned)) {
             let run_id = run_id.clone();
             removed += self
                 .write(move |transaction| {
@@ -380,12 +381,6 @@ fn event_from(row: &SqliteRow) -> Result<Event, StoreError> {
         previous: hash("previous")?,
         hash: hash("hash")?,
     })
-}
-
-/// The key's fields, for a reader.
-fn domain_key(job: &Job) -> String {
-    let names: Vec<_> = job.layout.key.iter().map(|at| job.layout.fields[*at].name.as_str()).collect();
-    names.join(", ")
 }
 
 fn rejects(

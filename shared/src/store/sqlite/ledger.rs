@@ -1,7 +1,8 @@
 //! Runs, chunks and workers in the ledger. Readers are `sqlx`, changes go through [`SqliteStore::write`].
 
 use domain::event::Entry as LogEntry;
-use domain::fingerprint::{Hash, TreeRange};
+use domain::fingerprint::Hash;
+use domain::forest::Forest;
 use domain::ids::{ChunkNo, RecordNo, RunId, WorkerId};
 use domain::lifecycle::{RunEvent, RunState};
 use domain::totals::Sums;
@@ -307,16 +308,19 @@ impl SqliteStore {
             hold_fence(transaction, fence)?;
             let run_id = fence.run_id.to_string();
             let mut insert = transaction.prepare_cached(
-                "INSERT INTO crossfoot_chunk (run_id, chunk_no, state, offset_bytes, bytes, first_record_no, records, sha256)
-                 VALUES (?1, ?2, 'split', ?3, ?4, ?5, ?6, ?7) ON CONFLICT (run_id, chunk_no) DO NOTHING",
+                "INSERT INTO crossfoot_chunk (run_id, chunk_no, state, offset_bytes, bytes, first_record_no, records, sha256, parents)
+                 VALUES (?1, ?2, 'split', ?3, ?4, ?5, ?6, ?7, ?8) ON CONFLICT (run_id, chunk_no) DO NOTHING",
             )?;
             let mut same = transaction.prepare_cached(
                 "SELECT count(*) FROM crossfoot_chunk WHERE run_id = ?1 AND chunk_no = ?2 AND offset_bytes = ?3 AND bytes = ?4
-                 AND first_record_no = ?5 AND records = ?6 AND sha256 = ?7",
+                 AND first_record_no = ?5 AND records = ?6 AND sha256 = ?7 AND parents = ?8",
             )?;
             for cut in &chunks {
-                let values =
-                    params![run_id, cut.chunk_no.0, cut.offset, cut.bytes, cut.first_record_no.0, cut.records, cut.sha256.0.as_slice()];
+                let parents = serde_json::to_string(&cut.parents).map_err(|error| damaged(error.to_string()))?;
+                let values = params![
+                    run_id, cut.chunk_no.0, cut.offset, cut.bytes, cut.first_record_no.0, cut.records,
+                    cut.sha256.0.as_slice(), parents
+                ];
                 if insert.execute(values)? == 0 && same.query_row(values, |row| row.get::<_, u64>(0))? == 0 {
                     return Err(damaged(format!(
                         "chunk {} of run {run_id}, at byte {}, was cut from other bytes before: the source is not the one the run began with",
@@ -431,6 +435,7 @@ impl SqliteStore {
 
 pub(super) fn chunk_from(row: &SqliteRow) -> Result<ChunkRow, StoreError> {
     let sha256: Vec<u8> = row.try_get("sha256")?;
+    let parents: String = row.try_get("parents")?;
     let chunk_no = unsigned(row, "chunk_no")?;
     let cut = ChunkCut {
         chunk_no: ChunkNo(chunk_no),
@@ -438,6 +443,8 @@ pub(super) fn chunk_from(row: &SqliteRow) -> Result<ChunkRow, StoreError> {
         bytes: unsigned(row, "bytes")?,
         first_record_no: RecordNo(unsigned(row, "first_record_no")?),
         records: unsigned(row, "records")?,
+        parents: serde_json::from_str(&parents)
+            .map_err(|_| damaged(format!("parents of chunk {chunk_no}")))?,
         sha256: Hash(sha256.try_into().map_err(|_| damaged(format!("sha256 of chunk {chunk_no}")))?),
     };
     let committed = match optional_unsigned(row, "processor_id")? {
@@ -454,17 +461,20 @@ fn committed_from(row: &SqliteRow, chunk_no: u64, processor: u64) -> Result<Comm
         serde_json::from_str(&text).map(Sums).map_err(|_| damaged(format!("{column} of chunk {chunk_no}")))
     };
     let tree: Vec<u8> = row.try_get("tree")?;
-    let rules: String = row.try_get("rules")?;
+    let (rules, by_type): (String, String) = (row.try_get("rules")?, row.try_get("by_type")?);
     Ok(Committed {
         processor: worker(processor)?,
         writer: worker(unsigned(row, "writer_id")?)?,
         bytes_in: unsigned(row, "bytes_in")?,
         records_in: unsigned(row, "records_in")?,
         accepted: unsigned(row, "accepted")?,
+        by_type: serde_json::from_str(&by_type)
+            .map_err(|_| damaged(format!("by_type of chunk {chunk_no}")))?,
         rejected: unsigned(row, "rejected")?,
         sums: sums("sums")?,
         rejected_sums: sums("rejected_sums")?,
-        tree: TreeRange::from_bytes(&tree).map_err(|_| damaged(format!("tree of chunk {chunk_no}")))?,
+        tree: Forest::from_bytes(&tree).map_err(|_| damaged(format!("tree of chunk {chunk_no}")))?,
+        footing: row.try_get("footing")?,
         rules: serde_json::from_str(&rules).map_err(|_| damaged(format!("rules of chunk {chunk_no}")))?,
     })
 }

@@ -47,8 +47,11 @@ impl Store for SqliteStore {
     }
 
     async fn prepare(&self, job: &Job) -> Result<(), StoreError> {
-        let layout = Arc::clone(&job.layout);
-        self.write(move |transaction| tables::prepare(transaction, &layout)).await
+        let job = job.clone();
+        self.write(move |transaction| {
+            job.layouts().try_for_each(|layout| tables::prepare(transaction, layout))
+        })
+        .await
     }
 
     async fn open_run(&self, new: &NewRun) -> Result<Run, StoreError> {
@@ -163,11 +166,11 @@ impl Store for SqliteStore {
 
     async fn commit(
         &self,
-        layout: &Arc<Layout>,
+        job: &Arc<Job>,
         batch: Batch,
         writer: WorkerId,
     ) -> Result<CommitOutcome, StoreError> {
-        self.commit_batch(layout, batch, writer).await
+        self.commit_batch(job, batch, writer).await
     }
 
     async fn keep_reports(&self, run_id: RunId, reports: &[Reported]) -> Result<(), StoreError> {
@@ -230,8 +233,8 @@ impl Store for SqliteStore {
         self.drop_readbacks(fence).await
     }
 
-    async fn worker_shares(&self, run_id: RunId, layout: &Layout) -> Result<Vec<WorkerShare>, StoreError> {
-        self.fetch_shares(run_id, layout).await
+    async fn worker_shares(&self, run_id: RunId, job: &Job) -> Result<Vec<WorkerShare>, StoreError> {
+        self.fetch_shares(run_id, job).await
     }
 
     async fn read_staging(&self, run_id: RunId, layout: &Arc<Layout>, range: ChunkRange) -> Blocks {
@@ -255,12 +258,12 @@ impl Store for SqliteStore {
         &self,
         fence: Fence,
         permit: &Permit,
-        layout: &Arc<Layout>,
+        job: &Arc<Job>,
     ) -> Result<Box<dyn Promotion>, StoreError> {
         if permit.run_id() != fence.run_id {
             return Err(StoreError::Fenced { run_id: fence.run_id });
         }
-        self.open_promotion(fence, layout).await
+        self.open_promotion(fence, job).await
     }
 
     async fn log(&self, entry: LogEntry) -> Result<Event, StoreError> {
@@ -323,7 +326,7 @@ impl Store for SqliteStore {
         self.fetch_reject_groups(run_id).await
     }
 
-    async fn purge(&self, fence: Fence, staging: &str, log: LogEntry) -> Result<u64, StoreError> {
-        self.purge_rows(fence, staging.to_owned(), log).await
+    async fn purge(&self, fence: Fence, staging: &[String], log: LogEntry) -> Result<u64, StoreError> {
+        self.purge_rows(fence, staging.to_vec(), log).await
     }
 }

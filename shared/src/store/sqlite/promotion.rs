@@ -17,6 +17,7 @@ use super::ledger::{hold_fence, step_run};
 use super::rules::unexcluded;
 use super::staging::{Kind, read_back};
 use super::tables::{check_final, columns, quoted};
+use crate::job::Job;
 use crate::store::model::{Block, ChunkRange};
 use crate::store::{Blocks, Fence, Promotion, StoreError};
 
@@ -25,7 +26,7 @@ type Reply<T> = oneshot::Sender<Result<T, StoreError>>;
 /// What the thread that holds the transaction is asked to do.
 enum Ask {
     Insert(Reply<u64>),
-    Read(mpsc::Sender<Result<Block, StoreError>>),
+    Read { place: usize, sender: mpsc::Sender<Result<Block, StoreError>> },
     Commit { checks: Vec<CheckResult>, summary: String, log: LogEntry, reply: Reply<()> },
     Rollback(Reply<()>),
 }
@@ -38,16 +39,16 @@ impl SqliteStore {
     pub(super) async fn open_promotion(
         &self,
         fence: Fence,
-        layout: &Arc<Layout>,
+        job: &Arc<Job>,
     ) -> Result<Box<dyn Promotion>, StoreError> {
         let turn = self.turn().await;
-        let (path, layout) = (self.path.clone(), Arc::clone(layout));
+        let (path, job) = (self.path.clone(), Arc::clone(job));
         let (asks, mut inbox) = mpsc::channel(1);
         let (ready, is_ready) = oneshot::channel();
         let spawned = thread::Builder::new().name("promotion".into()).spawn(move || {
             let _turn = turn;
             match open(&path) {
-                Ok(mut connection) => serve(&mut connection, fence, &layout, ready, &mut inbox),
+                Ok(mut connection) => serve(&mut connection, fence, &job, ready, &mut inbox),
                 Err(error) => drop(ready.send(Err(error))),
             }
         });
@@ -70,14 +71,10 @@ fn open(path: &std::path::Path) -> Result<Connection, StoreError> {
     Ok(connection)
 }
 
-fn begin<'a>(
-    connection: &'a mut Connection,
-    fence: Fence,
-    layout: &Layout,
-) -> Result<Transaction<'a>, StoreError> {
+fn begin<'a>(connection: &'a mut Connection, fence: Fence, job: &Job) -> Result<Transaction<'a>, StoreError> {
     let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
     hold_fence(&transaction, fence)?;
-    check_final(&transaction, layout)?;
+    job.layouts().try_for_each(|layout| check_final(&transaction, layout))?;
     Ok(transaction)
 }
 
@@ -85,11 +82,11 @@ fn begin<'a>(
 fn serve(
     connection: &mut Connection,
     fence: Fence,
-    layout: &Layout,
+    job: &Job,
     ready: Reply<()>,
     inbox: &mut mpsc::Receiver<Ask>,
 ) {
-    let transaction = match begin(connection, fence, layout) {
+    let transaction = match begin(connection, fence, job) {
         Ok(transaction) => transaction,
         Err(error) => return drop(ready.send(Err(error))),
     };
@@ -97,11 +94,13 @@ fn serve(
     while let Some(ask) = inbox.blocking_recv() {
         match ask {
             Ask::Insert(reply) => {
-                let _ = reply.send(insert(&transaction, fence, layout));
+                let _ = reply.send(insert(&transaction, fence, job));
             }
-            Ask::Read(sender) => {
+            Ask::Read { place, sender } => {
+                let Some(record) = job.records.get(place) else { continue };
+                let (kind, layout) = (Kind::Final, &record.layout);
                 if let Err(error) =
-                    read_back(&transaction, Kind::Final, fence.run_id, layout, ChunkRange::ALL, &sender)
+                    read_back(&transaction, kind, fence.run_id, layout, ChunkRange::ALL, &sender)
                 {
                     let _ = sender.blocking_send(Err(error));
                 }
@@ -123,7 +122,7 @@ fn serve(
     }
 }
 
-fn insert(transaction: &Transaction<'_>, fence: Fence, layout: &Layout) -> Result<u64, StoreError> {
+fn insert(transaction: &Transaction<'_>, fence: Fence, job: &Job) -> Result<u64, StoreError> {
     let run_id = fence.run_id.to_string();
     loaded_once(transaction, &run_id)?;
     let excluded: bool = transaction.query_row(
@@ -133,14 +132,16 @@ fn insert(transaction: &Transaction<'_>, fence: Fence, layout: &Layout) -> Resul
     )?;
     let condition = if excluded { format!(" AND {}", unexcluded("s")) } else { String::new() };
     let before = changes(transaction)?;
-    transaction.execute(&statement(layout, &condition), [&run_id]).map_err(|error| {
-        match error.sqlite_error_code() {
-            Some(rusqlite::ErrorCode::ConstraintViolation) => {
-                StoreError::FinalRefused { reason: error.to_string() }
+    for layout in job.layouts() {
+        transaction.execute(&statement(layout, &condition), [&run_id]).map_err(|error| {
+            match error.sqlite_error_code() {
+                Some(rusqlite::ErrorCode::ConstraintViolation) => {
+                    StoreError::FinalRefused { reason: error.to_string() }
+                }
+                _ => error.into(),
             }
-            _ => error.into(),
-        }
-    })?;
+        })?;
+    }
     Ok(changes(transaction)? - before)
 }
 
@@ -215,9 +216,10 @@ impl Promotion for SqlitePromotion {
         self.ask(Ask::Insert).await
     }
 
-    async fn read_final(&mut self) -> Blocks {
+    async fn read_final(&mut self, place: usize) -> Blocks {
         let (sender, receiver) = mpsc::channel(4);
-        if let Err(mpsc::error::SendError(Ask::Read(sender))) = self.asks.send(Ask::Read(sender)).await {
+        let ask = Ask::Read { place, sender };
+        if let Err(mpsc::error::SendError(Ask::Read { sender, .. })) = self.asks.send(ask).await {
             let _ = sender.send(Err(lost())).await;
         }
         receiver

@@ -1,7 +1,7 @@
 //! Set rules, duplicate keys, and who is not promoted.
 
 use domain::layout::{Layout, Mode};
-use domain::rule::{Condition, OnBreach, RuleOutcome};
+use domain::rule::{Condition, OnBreach, Rule, RuleOutcome};
 use rusqlite::{Transaction, params};
 
 use super::balance::{self, Balance};
@@ -26,14 +26,15 @@ pub(super) fn apply(
     hold_fence(transaction, fence)?;
     let run_id = fence.run_id.to_string();
     forget(transaction, &run_id, job)?;
+    let of = |rule: &Rule| &*job.records[rule.record].layout;
     let (mut outcomes, rules_differing) = row_outcomes(transaction, &run_id, job)?;
     for (rule_no, rule) in job.set_rules() {
         let place = rule_no as i64;
         outcomes[rule_no] = match &rule.condition {
             Condition::Row(_) | Condition::Balance { .. } => continue,
-            Condition::Unique { fields } => unique(transaction, &run_id, &job.layout, place, fields)?,
+            Condition::Unique { fields } => unique(transaction, &run_id, of(rule), place, fields)?,
             Condition::References { fields, table, columns } => {
-                references(transaction, &run_id, &job.layout, place, fields, (table, columns))?
+                references(transaction, &run_id, of(rule), place, fields, (table, columns))?
             }
         };
     }
@@ -43,14 +44,17 @@ pub(super) fn apply(
         if let Condition::Balance { sum, by, to } = &rule.condition {
             let terms = Balance { sum: *sum, by, to: *to };
             outcomes[rule_no] =
-                balance::apply(transaction, fence.run_id, &job.layout, (rule_no as i64, rule), &terms)?;
+                balance::apply(transaction, fence.run_id, of(rule), (rule_no as i64, rule), &terms)?;
         }
     }
     hold(transaction, &run_id, job)?;
-    let mut counts = match job.layout.mode {
-        Mode::Append => append_keys(transaction, &run_id, &job.layout)?,
-        Mode::Upsert => merge_keys(transaction, &run_id, &job.layout)?,
-    };
+    let mut counts = KeyCounts::default();
+    for layout in job.layouts() {
+        counts.add(match layout.mode {
+            Mode::Append => append_keys(transaction, &run_id, layout)?,
+            Mode::Upsert => merge_keys(transaction, &run_id, layout)?,
+        });
+    }
     counts.rules_differing = rules_differing;
     counts.held = count(
         transaction,

@@ -11,6 +11,7 @@ use tokio::sync::mpsc;
 use super::connect::{SqliteStore, blocking, read_only};
 use super::rows;
 use super::tables::{columns, quoted};
+use crate::job::Job;
 use crate::store::model::{Block, ChunkRange, CommitOutcome, Entry, EntryKind, Exclusion};
 use crate::store::{Blocks, StoreError};
 use crate::wire::{Batch, WireAmount};
@@ -22,12 +23,12 @@ const BLOCK_ENTRIES: usize = 4096;
 impl SqliteStore {
     pub(super) async fn commit_batch(
         &self,
-        layout: &Arc<Layout>,
+        job: &Arc<Job>,
         batch: Batch,
         writer: WorkerId,
     ) -> Result<CommitOutcome, StoreError> {
-        let layout = Arc::clone(layout);
-        self.write(move |transaction| commit(transaction, &layout, &batch, writer)).await
+        let job = Arc::clone(job);
+        self.write(move |transaction| commit(transaction, &job, &batch, writer)).await
     }
 
     pub(super) fn stream_staging(&self, run_id: RunId, layout: &Arc<Layout>, range: ChunkRange) -> Blocks {
@@ -68,10 +69,11 @@ fn amounts_json(amounts: &[WireAmount]) -> Result<String, StoreError> {
 
 fn commit(
     transaction: &Transaction<'_>,
-    layout: &Layout,
+    job: &Job,
     batch: &Batch,
     writer: WorkerId,
 ) -> Result<CommitOutcome, StoreError> {
+    batch.has_types(job.records.len())?;
     let run_id = RunId::from_bytes(batch.run_id).to_string();
     let state: Option<(String, String)> = transaction
         .prepare_cached(
@@ -85,13 +87,13 @@ fn commit(
         Some((_, "loading")) => {}
         _ => return Ok(CommitOutcome::RunClosed),
     }
-    let rules: Vec<_> = batch.rules.clone();
-    let rules =
-        serde_json::to_string(&rules).map_err(|error| StoreError::Damaged { what: error.to_string() })?;
+    let json = |error: serde_json::Error| StoreError::Damaged { what: error.to_string() };
+    let rules = serde_json::to_string(&batch.rules).map_err(json)?;
+    let by_type = serde_json::to_string(&batch.by_type).map_err(json)?;
     transaction
         .prepare_cached(
             "UPDATE crossfoot_chunk SET state = 'committed', processor_id = ?3, writer_id = ?4, bytes_in = ?5, records_in = ?6,
-             accepted = ?7, rejected = ?8, sums = ?9, rejected_sums = ?10, tree = ?11, rules = ?12, reason = NULL
+             accepted = ?7, rejected = ?8, sums = ?9, rejected_sums = ?10, tree = ?11, rules = ?12, by_type = ?13, footing = ?14, reason = NULL
              WHERE run_id = ?1 AND chunk_no = ?2",
         )?
         .execute(params![
@@ -107,8 +109,12 @@ fn commit(
             amounts_json(&batch.rejected_sums)?,
             batch.tree,
             rules,
+            by_type,
+            batch.footing,
         ])?;
-    insert_rows(transaction, layout, &run_id, batch, writer)?;
+    for ((layout, rows), accepted) in job.layouts().zip(&batch.rows).zip(&batch.by_type) {
+        insert_rows(transaction, layout, &run_id, (batch.chunk_no, rows, *accepted), writer)?;
+    }
     insert_rejects(transaction, &run_id, batch)?;
     let mut breach = transaction.prepare_cached(
         "INSERT INTO crossfoot_breach (run_id, rule_no, chunk_no, record_no) VALUES (?1, ?2, ?3, ?4)",
@@ -123,7 +129,7 @@ fn insert_rows(
     transaction: &Transaction<'_>,
     layout: &Layout,
     run_id: &str,
-    batch: &Batch,
+    (chunk_no, rows, accepted): (u64, &[u8], u64),
     writer: WorkerId,
 ) -> Result<(), StoreError> {
     let places: Vec<_> = (1..=layout.fields.len() + 4).map(|place| format!("?{place}")).collect();
@@ -135,11 +141,10 @@ fn insert_rows(
     );
     let mut insert = transaction.prepare_cached(&sql)?;
     let mut rows_seen = 0;
-    for row in record::records(&batch.rows, layout.fields.len()) {
-        let row =
-            row.map_err(|error| StoreError::Damaged { what: format!("chunk {}: {error}", batch.chunk_no) })?;
+    for row in record::records(rows, layout.fields.len()) {
+        let row = row.map_err(|error| StoreError::Damaged { what: format!("chunk {chunk_no}: {error}") })?;
         insert.raw_bind_parameter(1, run_id)?;
-        insert.raw_bind_parameter(2, batch.chunk_no)?;
+        insert.raw_bind_parameter(2, chunk_no)?;
         insert.raw_bind_parameter(3, row.record_no.0)?;
         insert.raw_bind_parameter(4, writer.0)?;
         for (index, field) in row.fields().enumerate() {
@@ -148,9 +153,8 @@ fn insert_rows(
         insert.raw_execute()?;
         rows_seen += 1;
     }
-    if rows_seen != batch.accepted {
-        let what =
-            format!("chunk {}: the batch says {} rows and holds {rows_seen}", batch.chunk_no, batch.accepted);
+    if rows_seen != accepted {
+        let what = format!("chunk {chunk_no}: the batch says {accepted} rows and holds {rows_seen}");
         return Err(StoreError::Damaged { what });
     }
     Ok(())

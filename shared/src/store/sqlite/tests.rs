@@ -80,7 +80,8 @@ async fn a_table_that_is_not_strict_may_hold_what_its_types_cannot() {
         assert_eq!(tags().await, expected, "{damage}");
     }
     // SQLite's names know no case, and so the table under this name is purged too.
-    let removed = loading.store.purge(loading.fence, "stg_entries", entry(None, "purged")).await.unwrap();
+    let removed =
+        loading.store.purge(loading.fence, &["stg_entries".into()], entry(None, "purged")).await.unwrap();
     assert_eq!((removed, loading.staging().await.len()), (2, 0));
 }
 
