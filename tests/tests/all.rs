@@ -21,3 +21,5 @@ mod flow;
 mod formats;
 #[path = "all/random_damage.rs"]
 mod random_damage;
+#[path = "all/types.rs"]
+mod types;

@@ -6,7 +6,7 @@
 //! | 4 | 1 | version: 1, or 2 where the body is packed |
 //! | 5 | 1 | kind ([`Message::KIND`]) |
 //! | 6 | 4 | length of the body in bytes, big-endian |
-//! | 10 | 4 | CRC-32 of the body, big-endian |
+//! | 10 | 4 | CRC-32 of the bytes before it and of the body, big-endian |
 //! | 14 | | body: bincode 2, its standard configuration; in version 2 the length of that (4 bytes, big-endian), then it as an LZ4 block |
 //!
 //! A broker hands over whole messages, so a message that is cut short, longer than it says, or changed on the
@@ -175,8 +175,17 @@ pub fn encode_packed<M: Message>(message: &M, packing: Packing) -> Result<Bytes,
     envelope[4] = version;
     envelope[5] = M::KIND;
     envelope[6..10].copy_from_slice(&length.to_be_bytes());
-    envelope[10..].copy_from_slice(&crc32fast::hash(body).to_be_bytes());
+    let sum = checksum(&envelope[..10], body);
+    envelope[10..].copy_from_slice(&sum.to_be_bytes());
     Ok(bytes.into())
+}
+
+/// Of the envelope before the checksum as well: a message whose kind or version was changed is not one of another kind.
+fn checksum(head: &[u8], body: &[u8]) -> u32 {
+    let mut hasher = crc32fast::Hasher::new();
+    hasher.update(head);
+    hasher.update(body);
+    hasher.finalize()
 }
 
 /// The body packed behind its length, if that saves a tenth or more.
@@ -233,7 +242,7 @@ pub fn decode<M: Message>(bytes: &[u8]) -> Result<M, CodecError> {
         return Err(CodecError::LengthMismatch { declared, found: body.len() });
     }
     let declared = u32::from_be_bytes([c0, c1, c2, c3]);
-    let found = crc32fast::hash(body);
+    let found = checksum(&envelope[..10], body);
     if declared != found {
         return Err(CodecError::ChecksumMismatch { declared, found });
     }

@@ -89,7 +89,8 @@ fn sealed(kind: u8, body: &[u8]) -> Vec<u8> {
     let mut bytes = b"CXFT\x01".to_vec();
     bytes.push(kind);
     bytes.extend(u32::try_from(body.len()).unwrap().to_be_bytes());
-    bytes.extend(crc32fast::hash(body).to_be_bytes());
+    let sum = crc32fast::hash(&[&bytes, body].concat());
+    bytes.extend(sum.to_be_bytes());
     bytes.extend(body);
     bytes
 }
@@ -100,20 +101,20 @@ fn the_bytes_of_each_message_are_those_of_version_1() {
     let golden = |bytes: Bytes| hex::encode(&bytes);
     assert_eq!(
         golden(encode(&chunk()).unwrap()),
-        "4358465401010000006fba58554901010101010101010101010101010101020202020202020202020202020202020202\
-         020202020202020202020202020203fb2c01fc70110100fd00f2052a0100000004040404040404040404040404040404\
-         040404040404040404040404040404040c30303030313b31322e35300a"
+        "43584654010100000074605de94d01010101010101010101010101010101020202020202020202020202020202020202\
+         020202020202020202020202020203fb2c01fc70110100fd00f2052a010000000200fb2b010404040404040404040404\
+         0404040404040404040404040404040404040404040c30303030313b31322e35300a"
     );
     assert_eq!(
         golden(encode(&batch()).unwrap()),
-        "43584654010200000083fdcd524501010101010101010101010101010101020202020202020202020202020202020202\
-         020202020202020202020202020203fb2c0107fbe803030201fbc3090201fefeffffffffffffffffffffffffffffff26\
-         020909010801fb2d010c0178020106616d6f756e740c6e6f745f615f6e756d6265720178000161016201030101fb2d01\
-         00"
+        "43584654010200000089dc6007cf01010101010101010101010101010101020202020202020202020202020202020202\
+         020202020202020202020202020203fb2c0107fbe8030302010201fbc3090201fefeffffffffffffffffffffffffffff\
+         ff2602090901010801fb2d010c0178020106616d6f756e740c6e6f745f615f6e756d6265720178000161016201030102\
+         050601fb2d0100"
     );
     assert_eq!(
         golden(encode(&counts()).unwrap()),
-        "4358465401030000002163ec36fa0101010101010101010101010101010103010706030201fbe803fbfb0001026e6f"
+        "435846540103000000213b6f03f00101010101010101010101010101010103010706030201fbe803fbfb0001026e6f"
     );
 }
 
@@ -122,11 +123,13 @@ fn the_bytes_of_ranges_are_those_of_version_1() {
     let golden = |bytes: Bytes| hex::encode(&bytes);
     assert_eq!(
         golden(encode(&range()).unwrap()),
-        "435846540104000000374d7dbf1401010101010101010101010101010101020202020202020202020202020202020202020202020202020202020202020204fb0002fb0004"
+        "435846540104000000374e25d76901010101010101010101010101010101020202020202020202020202020202020202\
+         020202020202020202020202020204fb0002fb0004"
     );
     assert_eq!(
         golden(encode(&range_found()).unwrap()),
-        "435846540105000000313ec1e93b01fb00020201fbc30902020909010101fbc3090202090901010301fefeffffffffffffffffffffffffffffff2601026e6f"
+        "4358465401050000003330a3528001fb0002010201fbc3090202090901010101fbc3090202090901010301fefeffffff\
+         ffffffffffffffffffffffff2601026e6f"
     );
     assert_eq!(decode::<Range>(&encode(&range()).unwrap()).unwrap(), range());
     assert_eq!(decode::<RangeFound>(&encode(&range_found()).unwrap()).unwrap(), range_found());
@@ -255,9 +258,15 @@ fn a_hostile_length_prefix_is_refused_without_memory() {
         assert!(matches!(decode::<Chunk>(&sealed(1, &body)), Err(CodecError::Malformed(_))), "{length}");
     }
     // The same for a list of rejects, whose elements are larger than their bytes.
-    let none = Batch { rejects: Vec::new(), rules: Vec::new(), breaches: Vec::new(), ..batch() };
+    let none = Batch {
+        rejects: Vec::new(),
+        rules: Vec::new(),
+        footing: Vec::new(),
+        breaches: Vec::new(),
+        ..batch()
+    };
     let whole = encode(&none).unwrap();
-    let mut body = whole[ENVELOPE_BYTES..whole.len() - 3].to_vec();
+    let mut body = whole[ENVELOPE_BYTES..whole.len() - 4].to_vec();
     body.push(252);
     body.extend(40_000_000_u32.to_le_bytes());
     let error = decode::<Batch>(&sealed(2, &body)).unwrap_err();

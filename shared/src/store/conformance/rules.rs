@@ -15,7 +15,11 @@ const fn outcome(examined: u64, breached: u64) -> RuleOutcome {
 
 async fn apply(loading: &Loading) -> (Vec<RuleOutcome>, KeyCounts) {
     loading.store.clear_findings(loading.fence).await.unwrap();
-    loading.store.apply_rules(loading.fence, &loading.job).await.unwrap()
+    let (outcomes, mut counts) = loading.store.apply_rules(loading.fence, &loading.job).await.unwrap();
+    let by_type = std::mem::take(&mut counts.by_type);
+    let sums = by_type.iter().fold((0, 0), |sum, of| (sum.0 + of.duplicates, sum.1 + of.already_in_final));
+    assert_eq!((by_type.len(), sums), (1, (counts.duplicates, counts.already_in_final)));
+    (outcomes, counts)
 }
 
 /// Numbers of the records that are kept out of final.
