@@ -144,6 +144,8 @@ type RowRule<'a> = (usize, &'a Predicate);
 /// One record type's share of a chunk that is being decoded.
 struct Share<'a> {
     layout: &'a Layout,
+    /// How many fields come from a record's own bytes.
+    own: usize,
     rows: Vec<u8>,
     totals: ControlTotals,
     rejected_sums: Sums,
@@ -174,6 +176,7 @@ impl<'a> Decoding<'a> {
             let rules = row_rules.iter().enumerate().filter(|(_, (of, _))| *of == at);
             Share {
                 layout,
+                own: record.own.fields.len(),
                 // Canonical records are a little longer than their source: five bytes a field.
                 rows: Vec::with_capacity((bytes + bytes / 2) / job.records.len()),
                 totals: ControlTotals::starting_at(first_record_no.leaf(), layout),
@@ -203,7 +206,14 @@ impl<'a> Decoding<'a> {
         let Some(share) = self.shares.get_mut(at) else { return Ok(()) };
         let start = share.rows.len();
         record::begin(&mut share.rows, record_no);
-        for value in decoded.values() {
+        let own = match decoded.canonical() {
+            None => 0,
+            Some(fields) => {
+                share.rows.extend_from_slice(fields);
+                share.own
+            }
+        };
+        for value in decoded.values().iter().skip(own) {
             record::put(&mut share.rows, value);
         }
         share.totals.accept_decoded(share.layout, decoded.values(), &share.rows[start..])?;

@@ -6,6 +6,8 @@ use domain::constraint::{Reason, ReasonCode, violations};
 use domain::layout::{Field, Layout};
 use domain::value::{FieldType, Value};
 
+use super::cobol::FieldValue;
+use super::cobol::record::RecordDecoder;
 use super::delimited::{Piece, Place, SplitError, Splitter, State};
 use super::fixed::Cutter;
 use super::spec::{Encoding, Form, FormatSpec, Trim};
@@ -15,6 +17,7 @@ use super::text::{Fault, Reader, latin1_to_utf8, quoted};
 enum Shape {
     Delimited { splitter: Splitter, null: Vec<u8> },
     Fixed(Cutter),
+    Copybook { record: RecordDecoder, found: Vec<Option<FieldValue>> },
 }
 
 #[derive(Debug, Clone)]
@@ -46,6 +49,7 @@ pub struct Decoder {
 #[derive(Debug)]
 pub struct Decoded<'a> {
     values: Vec<Value<'a>>,
+    canonical: Option<&'a [u8]>,
     decoded: &'a [bool],
     reasons: &'a [Reason],
     home: &'a mut Vec<Value<'static>>,
@@ -56,6 +60,13 @@ impl<'a> Decoded<'a> {
     #[must_use]
     pub fn values(&self) -> &[Value<'a>] {
         &self.values
+    }
+
+    /// The fields of the record's own bytes in canonical form, one after the other, where decoding came by them; only
+    /// of an accepted record.
+    #[must_use]
+    pub const fn canonical(&self) -> Option<&'a [u8]> {
+        self.canonical
     }
 
     /// Adds a value that does not come from the record's bytes: a field behind those of the decoder's layout.
@@ -102,7 +113,9 @@ impl Decoder {
     /// # Errors
     /// A sentence for the job's author: a date form that cannot be read, a field without a position, and the like.
     pub fn new(spec: &FormatSpec, layout: Arc<Layout>) -> Result<Self, String> {
-        if spec.fields.len() != layout.fields.len() {
+        // A copybook's fields have decoders of their own.
+        let is_copybook = matches!(spec.form, Form::Copybook(_));
+        if spec.fields.len() != layout.fields.len() && !is_copybook {
             return Err(format!(
                 "the format describes {} fields, the layout {}",
                 spec.fields.len(),
@@ -123,6 +136,10 @@ impl Decoder {
                 (0..fields.len()).filter(is_hexadecimal).collect(),
             ),
             Form::Fixed(form) => (Shape::Fixed(Cutter::new(form, spec, &layout)?), Vec::new()),
+            Form::Copybook(form) => {
+                let record = RecordDecoder::new(&form.record)?;
+                (Shape::Copybook { found: Vec::with_capacity(record.len()), record }, Vec::new())
+            }
         };
         Ok(Self {
             is_latin1: spec.encoding == Encoding::Latin1,
@@ -151,6 +168,9 @@ impl Decoder {
         self.decoded.clear();
         self.scratch.clear();
         self.pieces.clear();
+        if matches!(self.shape, Shape::Copybook { .. }) {
+            return self.decode_copybook(record);
+        }
         let told_apart = self.tell_apart(record);
         if told_apart.is_ok() {
             self.rewrite(record);
@@ -162,7 +182,7 @@ impl Decoder {
             reasons.push(Reason { field: None, code: fault.code, detail: fault.detail });
             values.resize(fields.len(), Value::Null);
             decoded.resize(fields.len(), false);
-            return Decoded { values, decoded, reasons, home };
+            return Decoded { values, canonical: None, decoded, reasons, home };
         }
         for ((field, form), piece) in layout.fields.iter().zip(fields.iter()).zip(pieces.iter()) {
             match form.value(piece, piece.bytes(record, scratch), shape) {
@@ -182,7 +202,72 @@ impl Decoder {
                 }
             }
         }
-        Decoded { values, decoded, reasons, home }
+        Decoded { values, canonical: None, decoded, reasons, home }
+    }
+
+    /// The fields come out of their decoders in canonical form.
+    fn decode_copybook<'a>(&'a mut self, record: &'a [u8]) -> Decoded<'a> {
+        let Self { layout, shape, scratch, values: home, decoded, reasons, .. } = self;
+        let mut values: Vec<Value<'a>> = emptied(std::mem::take(home));
+        let none = |mut values: Vec<Value<'a>>, decoded: &mut Vec<bool>| {
+            values.resize(layout.fields.len(), Value::Null);
+            decoded.resize(layout.fields.len(), false);
+            values
+        };
+        let Shape::Copybook { record: fields, found } = shape else {
+            let values = none(values, decoded);
+            return Decoded { values, canonical: None, decoded, reasons, home };
+        };
+        if let Err(reject) = fields.locate(record) {
+            reasons.push(Reason { field: None, code: reject.code, detail: reject.detail });
+            let values = none(values, decoded);
+            return Decoded { values, canonical: None, decoded, reasons, home };
+        }
+        found.clear();
+        for (index, field) in layout.fields.iter().enumerate() {
+            match fields.decode(index, record, scratch) {
+                Ok(value) => found.push(Some(value)),
+                Err(reject) => {
+                    reasons.push(Reason {
+                        field: Some(field.name.clone()),
+                        code: reject.code,
+                        detail: reject.detail,
+                    });
+                    found.push(None);
+                }
+            }
+        }
+        let scratch: &'a [u8] = scratch;
+        for (index, (field, found)) in layout.fields.iter().zip(found.iter()).enumerate() {
+            let value = found.as_ref().and_then(|found| found.value(scratch));
+            decoded.push(value.is_some());
+            let value = value.unwrap_or(Value::Null);
+            if decoded[index] {
+                if value.is_null() {
+                    if field.required || layout.key.contains(&index) {
+                        reasons.push(reason(field, Fault::new(ReasonCode::Required, "a value is required")));
+                    }
+                } else if !field.constraints.is_empty() {
+                    constrain(field, &value, reasons);
+                }
+            }
+            values.push(value);
+        }
+        let canonical = if reasons.is_empty() { Some(scratch) } else { None };
+        Decoded { values, canonical, decoded, reasons, home }
+    }
+
+    /// Where the field at `index` of the layout is in the record, and its length; `None` where that is not a place of
+    /// its own. For showing.
+    pub fn place(&mut self, record: &[u8], index: usize) -> Option<(usize, usize)> {
+        match &mut self.shape {
+            Shape::Delimited { .. } => None,
+            Shape::Fixed(cutter) => cutter.place(index),
+            Shape::Copybook { record: fields, .. } => {
+                fields.locate(record).ok()?;
+                fields.place(index, record)
+            }
+        }
     }
 
     /// What the field at `index` of the layout holds, whatever else may be wrong with the record; `None` when that
@@ -190,12 +275,17 @@ impl Decoder {
     pub fn peek<'a>(&'a mut self, record: &'a [u8], index: usize) -> Option<Value<'a>> {
         self.scratch.clear();
         self.pieces.clear();
-        match &self.shape {
+        match &mut self.shape {
             Shape::Delimited { splitter, .. } => {
                 // A missing separator at the end, or a field too many, does not hide the field.
                 let _ = splitter.split(record, &mut self.scratch, &mut self.pieces);
             }
             Shape::Fixed(cutter) => cutter.cut(&mut self.pieces),
+            Shape::Copybook { record: fields, .. } => {
+                fields.locate(record).ok()?;
+                let value = fields.decode(index, record, &mut self.scratch).ok()?;
+                return value.value(&self.scratch);
+            }
         }
         let mut piece = *self.pieces.get(index)?;
         if piece.place == Place::Record && piece.end > record.len() {
@@ -241,6 +331,8 @@ impl Decoder {
                 }
                 cutter.cut(&mut self.pieces);
             }
+            // Has its own way: see `decode_copybook`.
+            Shape::Copybook { .. } => {}
         }
         Ok(())
     }
@@ -280,7 +372,7 @@ impl FieldReader {
             Shape::Delimited { null, .. } => {
                 piece.state == State::Plain && (bytes == null || trimmed(bytes, self.trim) == null)
             }
-            Shape::Fixed(_) => trimmed(bytes, self.trim).is_empty(),
+            Shape::Fixed(_) | Shape::Copybook { .. } => trimmed(bytes, self.trim).is_empty(),
         }
     }
 

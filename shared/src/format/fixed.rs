@@ -34,6 +34,11 @@ impl Cutter {
         Ok(Self { record_bytes: form.record_bytes, pieces })
     }
 
+    /// Where a field is, and its length.
+    pub(super) fn place(&self, index: usize) -> Option<(usize, usize)> {
+        self.pieces.get(index).map(|piece| (piece.start, piece.end - piece.start))
+    }
+
     /// Puts the fields of a record, which must have the right length, into `pieces`.
     pub(super) fn cut(&self, pieces: &mut Vec<Piece>) {
         pieces.extend_from_slice(&self.pieces);

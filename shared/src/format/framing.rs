@@ -93,20 +93,19 @@ impl Framer {
     /// The framing that `spec` describes.
     #[must_use]
     pub fn new(spec: &FormatSpec) -> Self {
+        let fixed = |framing: FixedFraming, record_bytes: usize| match framing {
+            FixedFraming::Line => Ends::Line,
+            // A record of no bytes would never come to an end of them.
+            FixedFraming::Length => Ends::Length(record_bytes.max(1)),
+        };
         let (ends, has_header) = match &spec.form {
             Form::Delimited(form) => (
                 Quoting::of(form)
                     .map_or(Ends::Line, |quoting| Ends::QuotedLine { separator: form.separator, quoting }),
                 form.header,
             ),
-            Form::Fixed(form) => (
-                match form.framing {
-                    FixedFraming::Line => Ends::Line,
-                    // A record of no bytes would never come to an end of them.
-                    FixedFraming::Length => Ends::Length(form.record_bytes.max(1)),
-                },
-                false,
-            ),
+            Form::Fixed(form) => (fixed(form.framing, form.record_bytes), false),
+            Form::Copybook(form) => (fixed(form.framing, form.record_bytes), false),
         };
         Self {
             ends,

@@ -30,4 +30,4 @@ pub use decode::{Decoded, Decoder};
 pub use framing::{Frame, FrameError, FrameErrorAt, Framer, Frames, Taken, frames};
 pub use header::{HeaderError, header_names};
 pub use select::Selector;
-pub use spec::{Delimited, Encoding, FieldForm, Fixed, FixedFraming, Form, FormatSpec, Trim};
+pub use spec::{Copybook, Delimited, Encoding, FieldForm, Fixed, FixedFraming, Form, FormatSpec, Trim};

@@ -1,5 +1,9 @@
 //! How records lie in the source's bytes: the nouns that framing and decoding share.
 
+use std::sync::Arc;
+
+use super::cobol::RecordSpec;
+
 /// Everything about the source's form that the layout (names, types, constraints) does not say.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct FormatSpec {
@@ -20,6 +24,8 @@ pub enum Form {
     Delimited(Delimited),
     /// Fields at positions.
     Fixed(Fixed),
+    /// Fields as a COBOL copybook lays them out.
+    Copybook(Copybook),
 }
 
 /// Fields between separators.
@@ -47,6 +53,17 @@ pub struct Fixed {
     pub framing: FixedFraming,
     /// The record's length in bytes, line end not counted.
     pub record_bytes: usize,
+}
+
+/// Fields as a COBOL copybook lays them out.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Copybook {
+    /// How one record ends and the next begins.
+    pub framing: FixedFraming,
+    /// The length that every record has, in bytes, where that is how they are framed.
+    pub record_bytes: usize,
+    /// Where the fields are, and how each is written.
+    pub record: Arc<RecordSpec>,
 }
 
 /// How one fixed record ends and the next begins.

@@ -18,6 +18,9 @@ pub(super) struct JobFile {
     pub(super) rule: Vec<RuleSection>,
     #[serde(default)]
     pub(super) limits: LimitsSection,
+    /// The texts of copybooks, by the names that `source.copybook` gives.
+    #[serde(default)]
+    pub(super) copybooks: BTreeMap<String, Spanned<String>>,
 }
 
 #[derive(Debug, Deserialize)]
@@ -58,6 +61,69 @@ pub(super) struct SourceSection {
     pub(super) record_bytes: Option<Spanned<usize>>,
     #[serde(default)]
     pub(super) record_bytes_max: Option<Spanned<usize>>,
+    #[serde(default)]
+    pub(super) copybook: Option<Spanned<String>>,
+    #[serde(default)]
+    pub(super) copybook_format: Option<Spanned<String>>,
+    #[serde(default)]
+    pub(super) cobol: Option<Spanned<CobolSection>>,
+}
+
+/// `[source.cobol]`: what a copybook does not say of how fields are written.
+#[derive(Debug, Default, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct CobolSection {
+    /// A number field of nothing but spaces: `reject` (default), `null` or `zero`.
+    #[serde(default)]
+    pub(super) spaces: Option<String>,
+    /// A number field of nothing but low-values (0x00).
+    #[serde(default)]
+    pub(super) low_values: Option<String>,
+    /// A number field of nothing but high-values (0xFF).
+    #[serde(default)]
+    pub(super) high_values: Option<String>,
+    /// Low-values in text: `reject` (default), `null` or `padding`.
+    #[serde(default)]
+    pub(super) text_low_values: Option<String>,
+    /// Text of nothing but high-values: `reject` (default), `null` or `keep`.
+    #[serde(default)]
+    pub(super) text_high_values: Option<String>,
+    /// Text of nothing but padding: `null` (default) or `keep`.
+    #[serde(default)]
+    pub(super) empty_text: Option<String>,
+    /// Which signs are accepted: `preferred`, `usual` (default) or `any`.
+    #[serde(default)]
+    pub(super) signs: Option<String>,
+    /// How signs are punched in ASCII: `translated` (default) or `micro-focus`.
+    #[serde(default)]
+    pub(super) ascii_signs: Option<String>,
+    /// How large COMP may be: `picture` (TRUNC(STD), default) or `native` (TRUNC(BIN)).
+    #[serde(default)]
+    pub(super) binary: Option<String>,
+    /// The byte order of COMP-5 and of IEEE floats: `big` (default) or `little`.
+    #[serde(default)]
+    pub(super) native_order: Option<String>,
+    /// COMP-1 and COMP-2: `hexadecimal` (default) or `ieee`.
+    #[serde(default)]
+    pub(super) floats: Option<String>,
+    /// Dates of zeros: `reject` (default) or `null`.
+    #[serde(default)]
+    pub(super) date_zeros: Option<String>,
+    /// Dates of nines: `reject` (default) or `null`.
+    #[serde(default)]
+    pub(super) date_nines: Option<String>,
+    /// The first of the hundred years that years of two digits lie in.
+    #[serde(default)]
+    pub(super) year_window: Option<i16>,
+    /// Where fields stand behind a table of varying length: `shift` (default) or `stay`.
+    #[serde(default)]
+    pub(super) behind_tables: Option<String>,
+    /// Whether level 88 entries say which values a field may have.
+    #[serde(default)]
+    pub(super) conditions: Option<bool>,
+    /// What may stand behind a record's last field: nothing (default), or `ignore`.
+    #[serde(default)]
+    pub(super) rest: Option<String>,
 }
 
 #[derive(Debug, Deserialize)]
@@ -70,6 +136,15 @@ pub(super) struct RecordSection {
     pub(super) when: Option<Spanned<WhenSection>>,
     #[serde(default)]
     pub(super) parent: Option<Spanned<String>>,
+    /// Copybook: the record's name at level 01.
+    #[serde(default)]
+    pub(super) level_01: Option<Spanned<String>>,
+    /// Copybook: the views (REDEFINES) that are taken instead of the first definition of their areas.
+    #[serde(default)]
+    pub(super) views: Vec<String>,
+    /// Copybook: items and groups of which no columns are made.
+    #[serde(default)]
+    pub(super) leave_out: Vec<String>,
     #[serde(default)]
     pub(super) key: Vec<Spanned<String>>,
     #[serde(default)]
@@ -81,6 +156,7 @@ pub(super) struct RecordSection {
     pub(super) final_table: Spanned<String>,
     #[serde(default)]
     pub(super) mode: Option<Spanned<String>>,
+    #[serde(default)]
     pub(super) field: Vec<FieldSection>,
 }
 
@@ -112,8 +188,17 @@ pub(super) enum NamesOrAll {
 #[serde(deny_unknown_fields)]
 pub(super) struct FieldSection {
     pub(super) name: Spanned<String>,
-    #[serde(rename = "type")]
-    pub(super) ty: Spanned<String>,
+    #[serde(default, rename = "type")]
+    pub(super) ty: Option<Spanned<String>>,
+    /// Copybook: the column that the item would get by itself, if it is to be called otherwise.
+    #[serde(default)]
+    pub(super) from: Option<Spanned<String>>,
+    /// Copybook: the field's own code page.
+    #[serde(default)]
+    pub(super) encoding: Option<Spanned<String>>,
+    /// Copybook: how the field is written, where it is unlike the others.
+    #[serde(default)]
+    pub(super) cobol: Option<Spanned<CobolSection>>,
     #[serde(default)]
     pub(super) required: bool,
     #[serde(default)]

@@ -112,7 +112,7 @@ impl Job {
             message: format!("cannot be read: {error}"),
             advice: Some("`crossfoot init --sample FILE` writes a job file to start from".into()),
         })?;
-        Self::parse(&file, &text)
+        Self::parse(&file, &meaning::whole(&file, text, path.parent())?)
     }
 
     /// Checks the job file `text`; `file` is its name in messages.

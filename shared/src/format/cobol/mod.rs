@@ -18,12 +18,14 @@ mod moment;
 mod number;
 mod output;
 mod packed;
+pub mod record;
 mod signs;
 pub mod spec;
 mod text;
 mod zoned;
 
 pub use decoder::{FieldDecoder, FieldValue};
+pub use record::{RecordSpec, Rest};
 pub use spec::{
     AsciiSigns, BinaryRange, ByteOrder, Empty, FieldSpec, Fill, Fills, FloatForm, HighValues, Kind,
     LowValues, MomentForm, NumberForm, OnDate, SignPlace, SignRule, TextForm, Usage,

@@ -1,10 +1,15 @@
 //! The source's form: delimited or fixed, encoding, padding, compression.
 
+use std::sync::Arc;
+
 use domain::value::FieldType;
 use toml::Spanned;
 
 use super::{Checked, fault};
-use crate::format::spec::{Delimited, Encoding, FieldForm, Fixed, FixedFraming, Form, FormatSpec, Trim};
+use crate::format::cobol::RecordSpec;
+use crate::format::spec::{
+    Copybook, Delimited, Encoding, FieldForm, Fixed, FixedFraming, Form, FormatSpec, Trim,
+};
 use crate::job::file::{FieldSection, RecordSection, SourceSection};
 use crate::source::Compression;
 
@@ -96,24 +101,67 @@ pub(super) fn format(
             other => return fault(spanned.span(), format!("encoding `{other}`: utf-8 or latin-1")),
         },
     };
-    let record_bytes_max = match &source.record_bytes_max {
-        None => RECORD_BYTES_MAX,
-        // A record travels in one message, and no message is above 16 MiB.
-        Some(spanned) if (1..=4 << 20).contains(spanned.get_ref()) => *spanned.get_ref(),
-        Some(spanned) => return fault(spanned.span(), "record_bytes_max is 1 to 4194304 (4 MiB)"),
-    };
+    for (key, at) in [
+        ("copybook", source.copybook.as_ref().map(Spanned::span)),
+        ("copybook_format", source.copybook_format.as_ref().map(Spanned::span)),
+        ("cobol", source.cobol.as_ref().map(Spanned::span)),
+    ] {
+        if let Some(at) = at {
+            return fault(at, format!("`{key}` is for the copybook format"));
+        }
+    }
+    let record_bytes_max = record_bytes_max(source)?;
     let form = match source.format.get_ref().as_str() {
         "delimited" => delimited(source)?,
         "fixed" => fixed(source, record, &fields, reach)?,
-        "copybook" => {
-            return fault(
-                source.format.span(),
-                "format `copybook` is not in this version: delimited or fixed",
-            );
+        other => {
+            return fault(source.format.span(), format!("format `{other}`: delimited, fixed or copybook"));
         }
-        other => return fault(source.format.span(), format!("format `{other}`: delimited or fixed")),
     };
     Ok(FormatSpec { form, encoding, record_bytes_max, fields })
+}
+
+fn record_bytes_max(source: &SourceSection) -> Checked<usize> {
+    match &source.record_bytes_max {
+        None => Ok(RECORD_BYTES_MAX),
+        // A record travels in one message, and no message is above 16 MiB.
+        Some(spanned) if (1..=4 << 20).contains(spanned.get_ref()) => Ok(*spanned.get_ref()),
+        Some(spanned) => fault(spanned.span(), "record_bytes_max is 1 to 4194304 (4 MiB)"),
+    }
+}
+
+/// Whether a copybook's records are told apart by their length alone.
+pub(super) fn is_cut_by_length(source: &SourceSection) -> bool {
+    source.framing.as_ref().is_none_or(|framing| framing.get_ref() == "fixed")
+}
+
+/// The format of a record type that a copybook lays out. `longest` is the longest that any of the source's types is.
+pub(super) fn copybook_format(
+    source: &SourceSection,
+    record: Arc<RecordSpec>,
+    longest: usize,
+) -> Checked<FormatSpec> {
+    let framing = match &source.framing {
+        None => FixedFraming::Length,
+        Some(spanned) => match spanned.get_ref().as_str() {
+            "line" => FixedFraming::Line,
+            "fixed" => FixedFraming::Length,
+            other => return fault(spanned.span(), format!("framing `{other}`: line or fixed")),
+        },
+    };
+    let record_bytes = source.record_bytes.as_ref().map_or(longest, |spanned| *spanned.get_ref());
+    let needed = record.plan.taken_min;
+    if framing == FixedFraming::Length && record_bytes < needed {
+        let at = source.record_bytes.as_ref().map_or(source.format.span(), Spanned::span);
+        return fault(at, format!("a record has {record_bytes} bytes, the copybook needs {needed}"));
+    }
+    Ok(FormatSpec {
+        form: Form::Copybook(Copybook { framing, record_bytes, record }),
+        // Bytes are told what they are by each field's own page; none of them is a mark.
+        encoding: Encoding::Latin1,
+        record_bytes_max: record_bytes_max(source)?,
+        fields: Vec::new(),
+    })
 }
 
 fn one_byte(spanned: &Spanned<String>, what: &str) -> Checked<u8> {

@@ -1,5 +1,6 @@
 //! From what the file says to what it means: names resolved, types understood, contradictions refused.
 
+mod copybook;
 mod format;
 mod records;
 mod rules;
@@ -7,6 +8,7 @@ mod types;
 
 use std::collections::HashSet;
 use std::ops::Range;
+use std::path::Path;
 
 use domain::fingerprint::Hash;
 use domain::layout::{Among, Field, Layout, Mode};
@@ -56,13 +58,47 @@ pub(super) fn parse(file: &str, text: &str) -> Result<Job, JobError> {
     understand(raw, text).map_err(error)
 }
 
+/// A copybook is longer than this for no record that anyone loads: 1 MiB.
+const COPYBOOK_BYTES_MAX: u64 = 1 << 20;
+
+/// The job's text with the copybook that it names, which lies beside it: a job travels as its text, and its digest
+/// covers all of it.
+pub(super) fn whole(file: &str, text: String, beside: Option<&Path>) -> Result<String, JobError> {
+    // What is wrong with the text is told when it is parsed.
+    let Ok(raw) = toml::from_str::<JobFile>(&text) else { return Ok(text) };
+    let Some(name) = &raw.source.copybook else { return Ok(text) };
+    if raw.copybooks.contains_key(name.get_ref()) {
+        return Ok(text);
+    }
+    let path = beside.map_or_else(|| name.get_ref().into(), |beside| beside.join(name.get_ref()));
+    let refuse = |message: String| JobError {
+        file: file.into(),
+        place: Some(Place::of(&text, name.span())),
+        message,
+        advice: Some("a copybook is named relative to the job file".into()),
+    };
+    if !raw.copybooks.is_empty() {
+        return Err(refuse(format!("[copybooks] has no `{}`", name.get_ref())));
+    }
+    let shown = path.display();
+    let length = std::fs::metadata(&path).map(|found| found.len());
+    if length.is_ok_and(|length| length > COPYBOOK_BYTES_MAX) {
+        return Err(refuse(format!("the copybook {shown} is longer than {COPYBOOK_BYTES_MAX} bytes")));
+    }
+    let copybook = std::fs::read_to_string(&path)
+        .map_err(|error| refuse(format!("the copybook {shown} cannot be read: {error}")))?;
+    let quote = |text: &str| toml::Value::String(text.to_owned()).to_string();
+    let gap = if text.ends_with('\n') { "\n" } else { "\n\n" };
+    Ok(format!("{text}{gap}[copybooks]\n{} = {}\n", quote(name.get_ref()), quote(&copybook)))
+}
+
 fn understand(raw: JobFile, text: &str) -> Checked<Job> {
     let name = raw.job.name.get_ref();
     let plain = |c: char| c.is_ascii_alphanumeric() || "-_.".contains(c);
     if name.is_empty() || name.len() > 100 || !name.chars().all(plain) {
         return fault(raw.job.name.span(), "a job's name is 1 to 100 letters, digits, `-`, `_` or `.`");
     }
-    let (format, records) = record_types(&raw.record, &raw.source)?;
+    let (format, records) = record_types(&raw.record, &raw.source, &raw.copybooks)?;
     let compression = compression(raw.source.compression.as_ref())?;
     let rules = rules(&raw.rule, &records)?;
     let declared = raw.declared.as_ref().map(|section| declared(section, &records)).transpose()?;
@@ -110,7 +146,8 @@ fn table(name: &Spanned<String>) -> Checked<String> {
     Ok(text)
 }
 
-fn layout(record: &RecordSection, source: &SourceSection) -> Checked<(Layout, Vec<FieldForm>)> {
+/// The fields that the job itself describes, and how each is written.
+fn fields_of(record: &RecordSection, source: &SourceSection) -> Checked<(Vec<Field>, Vec<FieldForm>)> {
     let is_fixed = source.format.get_ref() == "fixed";
     let mut fields = Vec::new();
     let mut forms = Vec::new();
@@ -127,11 +164,19 @@ fn layout(record: &RecordSection, source: &SourceSection) -> Checked<(Layout, Ve
         if !names.insert(lower) {
             return fault(section.name.span(), format!("two fields are called `{name}`"));
         }
-        let (ty, pattern) = field_type(&section.ty)?;
+        let Some(ty) = &section.ty else {
+            return fault(section.name.span(), format!("field `{name}` needs a `type`"));
+        };
+        let (ty, pattern) = field_type(ty)?;
         let constraints = constraints(section, &ty)?;
         forms.push(field_form(section, &ty, pattern, source, is_fixed)?);
         fields.push(Field { name, ty, required: section.required, constraints });
     }
+    Ok((fields, forms))
+}
+
+/// The layout of a record type that has these fields.
+fn layout(record: &RecordSection, mut fields: Vec<Field>) -> Checked<Layout> {
     if fields.is_empty() {
         return fault(record.name.span(), "the record has no fields");
     }
@@ -195,7 +240,7 @@ fn layout(record: &RecordSection, source: &SourceSection) -> Checked<(Layout, Ve
     let among = Among::ALONE;
     let layout =
         Layout { record, among, fields, key, amounts, hashed, mode: Mode::Append, staging, final_table };
-    Ok((layout, forms))
+    Ok(layout)
 }
 
 fn unknown_field(name: &str, fields: &[Field], at: Range<usize>) -> Fault {

@@ -1,34 +1,73 @@
 //! The record types of a source: each one's fields, and how it is told from the others.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use toml::Spanned;
 
-use super::format::{format, reach};
+use super::copybook::{described, record};
+use super::format::{copybook_format, format, is_cut_by_length, reach};
 use super::types::literal;
-use super::{Checked, Fault, fault, fault_advised, layout, mode, unknown_field};
-use crate::format::spec::FormatSpec;
+use super::{Checked, Fault, fault, fault_advised, fields_of, layout, mode, unknown_field};
+use crate::format::cobol::RecordSpec;
+use crate::format::spec::{FieldForm, FormatSpec};
 use crate::job::file::{ConditionSection, RecordSection, SourceSection, WhenSection};
 use crate::job::{RecordRole, RecordType, When};
 use domain::layout::{Among, Field, Layout};
 use domain::value::FieldType;
 
+/// Where it is said how a record type's fields are written.
+enum Written {
+    /// In the job.
+    Here(Vec<FieldForm>),
+    /// In a copybook.
+    Copybook(Arc<RecordSpec>),
+}
+
+impl Written {
+    /// How far into the record its fields reach, in bytes.
+    fn reach(&self) -> usize {
+        match self {
+            Self::Here(forms) => reach(forms),
+            Self::Copybook(record) => record.plan.length_max,
+        }
+    }
+}
+
 /// The source's framing, and every record type.
 pub(super) fn record_types(
     sections: &[RecordSection],
     source: &SourceSection,
+    copybooks: &BTreeMap<String, Spanned<String>>,
 ) -> Checked<(FormatSpec, Vec<RecordType>)> {
+    let described = match source.format.get_ref().as_str() {
+        "copybook" => Some(described(source, copybooks)?),
+        _ => None,
+    };
     let mut understood = Vec::new();
     for section in sections {
-        let (mut layout, forms) = layout(section, source)?;
+        let (fields, form) = match &described {
+            None => {
+                if let Some(own) = section.field.iter().find_map(|field| field.from.as_ref()) {
+                    return fault(own.span(), "`from` is for the copybook format");
+                }
+                let (fields, forms) = fields_of(section, source)?;
+                (fields, Written::Here(forms))
+            }
+            Some(described) => {
+                let (fields, spec) = record(section, described, is_cut_by_length(source))?;
+                (fields, Written::Copybook(Arc::new(spec)))
+            }
+        };
+        let mut layout = layout(section, fields)?;
         layout.mode = mode(section, &layout)?;
-        understood.push((section, layout, forms));
+        understood.push((section, layout, form));
     }
     tell_apart(&understood)?;
-    let longest = understood.iter().map(|(_, _, forms)| reach(forms)).max().unwrap_or(0);
+    let longest = understood.iter().map(|(_, _, form)| form.reach()).max().unwrap_or(0);
     let mut records = Vec::new();
     let types = understood.len();
-    for (place, (section, mut layout, forms)) in understood.into_iter().enumerate() {
+    for (place, (section, mut layout, form)) in understood.into_iter().enumerate() {
         layout.among = Among { place, types };
         let own = Arc::new(layout.clone());
         let parent = parent(section, sections)?;
@@ -44,7 +83,10 @@ pub(super) fn record_types(
                 layout.hashed.push(layout.fields.len() - 1);
             }
         }
-        let format = format(source, section, forms, longest)?;
+        let format = match form {
+            Written::Here(forms) => format(source, section, forms, longest)?,
+            Written::Copybook(record) => copybook_format(source, record, longest)?,
+        };
         let when = when(section, &layout)?;
         let role = role(section.role.as_ref())?;
         records.push(RecordType { layout: Arc::new(layout), own, parent, format, role, when });
@@ -94,7 +136,7 @@ fn parent(section: &RecordSection, sections: &[RecordSection]) -> Checked<Option
 }
 
 /// Names and tables are each one type's alone.
-fn tell_apart(understood: &[(&RecordSection, Layout, Vec<crate::format::FieldForm>)]) -> Checked<()> {
+fn tell_apart(understood: &[(&RecordSection, Layout, Written)]) -> Checked<()> {
     for (at, (section, layout, _)) in understood.iter().enumerate() {
         for (other_section, other, _) in &understood[..at] {
             if other.record == layout.record {
