@@ -9,6 +9,7 @@ mod explain;
 mod fingerprint;
 mod init;
 mod operate;
+mod preview;
 mod rejects;
 mod report;
 mod run;

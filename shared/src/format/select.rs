@@ -39,6 +39,11 @@ impl Selector {
         })
     }
 
+    /// Where the field at `index` of a record of the type at `place` is, and its length; see [`Decoder::place`].
+    pub fn field_place(&mut self, place: usize, record: &[u8], index: usize) -> Option<(usize, usize)> {
+        self.types.get_mut(place)?.decoder.place(record, index)
+    }
+
     /// Decodes a record of the type at `place`.
     pub fn decode<'a>(&'a mut self, place: usize, record: &'a [u8]) -> Option<Decoded<'a>> {
         self.types.get_mut(place).map(|typed| typed.decoder.decode(record))

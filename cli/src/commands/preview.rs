@@ -1,0 +1,208 @@
+//! The first records of a source as the job reads them: where each field is, its bytes, its value, or why it has none.
+
+use std::fmt::Write;
+use std::sync::Arc;
+
+use comfy_table::Table;
+use coordinator::split::{ChunkLimits, SplitError, split};
+use domain::constraint::Reason;
+use serde_json::json;
+use shared::format::{Framer, Selector, frames};
+use shared::job::Job;
+use shared::source::SourceFile;
+
+use super::check::new_table;
+use crate::outcome::{Failure, chain};
+
+/// Longer values and hexadecimal digits are cut to so many characters.
+const CHARS_MAX: usize = 34;
+
+/// One field of a record.
+pub(super) struct ShownField {
+    name: String,
+    /// Where it begins in the record and how long it is, in formats in which it has a place.
+    place: Option<(usize, usize)>,
+    raw: String,
+    value: String,
+}
+
+/// One record.
+pub(super) struct Shown {
+    record_no: u64,
+    /// In the source's content.
+    offset: u64,
+    bytes: usize,
+    record: Option<String>,
+    fields: Vec<ShownField>,
+    reasons: Vec<Reason>,
+}
+
+impl Shown {
+    pub(super) fn json(&self) -> serde_json::Value {
+        let fields = self.fields.iter().map(|field| {
+            let (offset, length) = field.place.unzip();
+            json!({ "name": field.name, "offset": offset, "bytes": length, "hex": field.raw, "value": field.value })
+        });
+        json!({
+            "record_no": self.record_no,
+            "offset": self.offset,
+            "bytes": self.bytes,
+            "record": self.record,
+            "fields": fields.collect::<Vec<_>>(),
+            "rejected": self.reasons,
+        })
+    }
+}
+
+/// The first `records` records of `source`.
+pub(super) fn preview(job: &Arc<Job>, source: &SourceFile, records: u64) -> Result<Vec<Shown>, Failure> {
+    let failed = |error: &dyn std::error::Error| Failure::unfinished(chain(error));
+    let limits = ChunkLimits { bytes: 1 << 20, records: records.max(1) };
+    let mut first = None;
+    match split(source.reader()?, job, limits, |chunk| {
+        first = Some(chunk);
+        false
+    }) {
+        Ok(_) | Err(SplitError::Stopped) => {}
+        Err(error) => return Err(failed(&error)),
+    }
+    let Some(chunk) = first else { return Ok(Vec::new()) };
+    let mut selector = Selector::new(job).map_err(Failure::usage)?;
+    let framer = Framer::new(&job.format);
+    let mut shown = Vec::new();
+    for (record_no, frame) in (chunk.cut.first_record_no.0..).zip(frames(&framer, &chunk.bytes)) {
+        let (at, content) = frame.map_err(|error| failed(&error))?;
+        shown.push(record(job, &mut selector, (record_no, chunk.cut.offset + at as u64), content));
+    }
+    Ok(shown)
+}
+
+fn record(job: &Job, selector: &mut Selector, (record_no, offset): (u64, u64), content: &[u8]) -> Shown {
+    let mut shown = Shown {
+        record_no,
+        offset,
+        bytes: content.len(),
+        record: None,
+        fields: Vec::new(),
+        reasons: Vec::new(),
+    };
+    let Some(place) = selector.type_of(content) else {
+        let code = domain::constraint::ReasonCode::RecordType;
+        let detail = "the record is of none of the job's record types".into();
+        shown.reasons.push(Reason { field: None, code, detail });
+        return shown;
+    };
+    let layout = &job.records[place].own;
+    shown.record = Some(layout.record.clone());
+    let places: Vec<_> =
+        (0..layout.fields.len()).map(|index| selector.field_place(place, content, index)).collect();
+    let Some(decoded) = selector.decode(place, content) else { return shown };
+    for (index, field) in layout.fields.iter().enumerate() {
+        let place = places[index].filter(|(start, length)| start + length <= content.len());
+        let raw = place.map_or(&[][..], |(start, length)| &content[start..start + length]);
+        let value = match decoded.values().get(index).filter(|_| decoded.is_decoded(index)) {
+            Some(value) => value.to_string(),
+            None => "?".into(),
+        };
+        shown.fields.push(ShownField {
+            name: field.name.clone(),
+            place,
+            raw: domain::hex::encode(raw),
+            value,
+        });
+    }
+    shown.reasons = decoded.reasons().to_vec();
+    shown
+}
+
+/// What was read, for a person.
+pub(super) fn table(job: &Job, records: &[Shown]) -> String {
+    if records.is_empty() {
+        return "the source holds no records".into();
+    }
+    let has_places = records.iter().any(|record| record.fields.iter().any(|field| field.place.is_some()));
+    let mut out = String::new();
+    if has_places {
+        for record in records {
+            let _ =
+                writeln!(out, "{}\n{}{}", heading(job, record), fields(record).trim_fmt(), verdict(record));
+        }
+    } else {
+        let name = |record: &Shown| record.record.clone();
+        for of in job.types() {
+            let of_type: Vec<_> =
+                records.iter().filter(|record| name(record).as_deref() == Some(&of)).collect();
+            if !of_type.is_empty() {
+                let _ = writeln!(out, "{}", side_by_side(job, &of, &of_type));
+            }
+        }
+        for record in records.iter().filter(|record| !record.reasons.is_empty()) {
+            let _ = writeln!(out, "{}{}", heading(job, record), verdict(record));
+        }
+    }
+    out.trim_end().to_owned()
+}
+
+fn heading(job: &Job, record: &Shown) -> String {
+    let of = match &record.record {
+        Some(of) if job.has_types() => format!(" ({of})"),
+        _ => String::new(),
+    };
+    format!("record {}{of}, byte {}, {} bytes", record.record_no, record.offset, record.bytes)
+}
+
+fn verdict(record: &Shown) -> String {
+    let mut out = String::new();
+    if !record.reasons.is_empty() {
+        out.push_str("\nwould be rejected:");
+    }
+    for reason in &record.reasons {
+        let field = reason.field.as_deref().unwrap_or("(the record)");
+        let _ = write!(out, "\n    {field}: {}: {}", reason.code, reason.detail);
+    }
+    out.push('\n');
+    out
+}
+
+/// One record, its fields going down, with their places and bytes.
+fn fields(record: &Shown) -> Table {
+    let mut table = new_table(["field", "at", "bytes", "hex", "value"].map(String::from).to_vec());
+    for field in &record.fields {
+        let (at, length) = match field.place {
+            // Positions are counted from 1, as in a copybook's listing and in the job file.
+            Some((start, length)) => ((start + 1).to_string(), length.to_string()),
+            None => (String::new(), String::new()),
+        };
+        table.add_row([field.name.clone(), at, length, shorten(&field.raw), shorten(&field.value)]);
+    }
+    for column in [1, 2] {
+        if let Some(column) = table.column_mut(column) {
+            column.set_cell_alignment(comfy_table::CellAlignment::Right);
+        }
+    }
+    table
+}
+
+/// Fields going down, records across: any number of fields fits a terminal.
+fn side_by_side(job: &Job, of: &str, records: &[&Shown]) -> String {
+    let shown: Vec<_> = records.iter().filter(|record| record.reasons.is_empty()).take(3).collect();
+    let Some(first) = shown.first() else { return String::new() };
+    let mut header = vec![if job.has_types() { of.to_owned() } else { "field".into() }];
+    header.extend(shown.iter().map(|record| format!("record {}", record.record_no)));
+    let mut table = new_table(header);
+    for (at, field) in first.fields.iter().enumerate() {
+        let mut row = vec![field.name.clone()];
+        row.extend(
+            shown.iter().map(|record| record.fields.get(at).map_or_else(String::new, |f| shorten(&f.value))),
+        );
+        table.add_row(row);
+    }
+    table.trim_fmt()
+}
+
+fn shorten(value: &str) -> String {
+    if value.chars().count() <= CHARS_MAX {
+        return value.to_owned();
+    }
+    value.chars().take(CHARS_MAX - 1).chain(['…']).collect()
+}
