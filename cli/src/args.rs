@@ -221,9 +221,21 @@ pub(crate) enum Damage {
 #[derive(Debug, ClapArgs)]
 pub(crate) struct Init {
     /// A delimited file like those to be loaded
+    #[arg(long, value_name = "FILE", required_unless_present = "copybook", conflicts_with = "copybook")]
+    pub(crate) sample: Option<PathBuf>,
+    /// The COBOL copybook of the file to be loaded
     #[arg(long, value_name = "FILE")]
-    pub(crate) sample: PathBuf,
-    /// Where to write the job file [default: standard output]
+    pub(crate) copybook: Option<PathBuf>,
+    /// With a copybook: the code page of the file
+    #[arg(long, value_name = "PAGE", default_value = "cp037", requires = "copybook")]
+    pub(crate) encoding: String,
+    /// With a copybook: how the file's records are told apart
+    #[arg(long, value_name = "HOW", default_value = "fixed", requires = "copybook")]
+    pub(crate) framing: String,
+    /// The copybook is in free format, not in columns 8 to 72
+    #[arg(long, requires = "copybook")]
+    pub(crate) free: bool,
+    /// Where to write the job file; of a copybook the tables' DDL too, beside it as .sql [default: standard output]
     #[arg(long, short, value_name = "FILE")]
     pub(crate) output: Option<PathBuf>,
 }

@@ -1,8 +1,12 @@
 //! `init`: a job file to start from.
 
 use std::io::Read;
+use std::path::Path;
+
+use shared::store::sqlite::ddl;
 
 use crate::args::Init;
+use crate::infer::copybook::{Lies, from_copybook};
 use crate::infer::infer;
 use crate::outcome::{Done, Failure};
 use crate::output::{print, remark};
@@ -12,7 +16,67 @@ const SAMPLE_BYTES: u64 = 1 << 20;
 
 /// `crossfoot init`.
 pub(crate) fn init(args: &Init) -> Result<Done, Failure> {
-    let path = &args.sample;
+    match (&args.copybook, &args.sample) {
+        (Some(copybook), _) => of_copybook(args, copybook),
+        (None, Some(sample)) => of_sample(args, sample),
+        (None, None) => Err(Failure::usage("give --sample or --copybook")),
+    }
+}
+
+fn of_copybook(args: &Init, path: &Path) -> Result<Done, Failure> {
+    let wrong = |what: &dyn std::fmt::Display| Failure::usage(format!("{}: {what}", path.display()));
+    let text = std::fs::read_to_string(path).map_err(|error| wrong(&error))?;
+    let beside = |of: &Path| of.parent().map(Path::to_path_buf).unwrap_or_default();
+    // A job names its copybook relative to itself.
+    let file = match &args.output {
+        Some(output) if beside(output) == beside(path) => {
+            path.file_name().map(|name| name.to_string_lossy().into_owned())
+        }
+        Some(_) => path.canonicalize().ok().map(|path| path.to_string_lossy().into_owned()),
+        None => None,
+    };
+    let file = file.unwrap_or_else(|| path.to_string_lossy().into_owned());
+    let name = path.file_stem().map_or_else(|| "job".into(), |name| name.to_string_lossy().into_owned());
+    let lies = Lies { encoding: &args.encoding, framing: &args.framing, free: args.free };
+    let made = from_copybook(&name, &file, &text, &lies).map_err(|reason| wrong(&reason))?;
+    if made.types > 1 {
+        remark(&format!(
+            "note: {} record types: say in each `when` by what its records are known, then `crossfoot check` the job",
+            made.types
+        ));
+    }
+    let tables: String =
+        made.layouts.iter().map(|layout| format!("{};\n\n", ddl(layout).join(";\n\n"))).collect();
+    match &args.output {
+        None => {
+            let commented: String = tables.lines().map(|line| format!("# {line}\n")).collect();
+            print(&format!("{}\n# The tables, as SQLite makes them:\n{}", made.text, commented.trim_end()))?;
+        }
+        Some(output) => {
+            write_new(output, &made.text)?;
+            let sql = output.with_extension("sql");
+            write_new(&sql, tables.trim_end())?;
+            remark(&format!(
+                "written to {} and {}; `crossfoot check {}` shows what it means",
+                output.display(),
+                sql.display(),
+                output.display()
+            ));
+        }
+    }
+    Ok(Done::Well)
+}
+
+/// Never over a file that somebody has worked on.
+fn write_new(path: &Path, text: &str) -> Result<(), Failure> {
+    let mut options = std::fs::OpenOptions::new();
+    let written = options.write(true).create_new(true).open(path).and_then(|mut file| {
+        std::io::Write::write_all(&mut file, format!("{}\n", text.trim_end()).as_bytes())
+    });
+    written.map_err(|error| Failure::usage(format!("{}: {error}", path.display())))
+}
+
+fn of_sample(args: &Init, path: &Path) -> Result<Done, Failure> {
     let wrong = |what: &dyn std::fmt::Display| Failure::usage(format!("{}: {what}", path.display()));
     let source = shared::source::SourceFile::open(
         shared::source::Location::file(path),
@@ -31,14 +95,7 @@ pub(crate) fn init(args: &Init) -> Result<Done, Failure> {
     match &args.output {
         None => print(&inferred.text)?,
         Some(output) => {
-            let mut options = std::fs::OpenOptions::new();
-            // Never over a job file that somebody has worked on.
-            let written = options
-                .write(true)
-                .create_new(true)
-                .open(output)
-                .and_then(|mut file| std::io::Write::write_all(&mut file, inferred.text.as_bytes()));
-            written.map_err(|error| Failure::usage(format!("{}: {error}", output.display())))?;
+            write_new(output, &inferred.text)?;
             remark(&format!(
                 "written to {}; `crossfoot check {}` shows what it means",
                 output.display(),

@@ -11,6 +11,7 @@
 //! number that would lose its zeros), and whatever was a choice is said, in the file and in the notes.
 
 mod columns;
+pub(crate) mod copybook;
 mod dates;
 mod dialect;
 mod header;

@@ -1,0 +1,293 @@
+//! A job file from a copybook: one record block for each record at level 01 and for each view (REDEFINES) of one, every
+//! column with its place, picture and type.
+
+use std::fmt::Write;
+
+use domain::layout::Layout;
+use shared::format::copybook::plan::{Plan, PlanOptions};
+use shared::format::copybook::{Category, Copybook, Item, ItemId, ParseOptions, ReferenceFormat};
+use shared::job::Job;
+
+/// What a copybook is made into.
+pub(crate) struct FromCopybook {
+    /// The job file.
+    pub(crate) text: String,
+    /// Each record type's layout, in the order of its block.
+    pub(crate) layouts: Vec<std::sync::Arc<Layout>>,
+    /// How many record types there are that a record must be told from.
+    pub(crate) types: usize,
+}
+
+/// How the file lies that the copybook describes.
+pub(crate) struct Lies<'a> {
+    /// The code page.
+    pub(crate) encoding: &'a str,
+    /// How records are told apart.
+    pub(crate) framing: &'a str,
+    /// Whether the copybook is in free format.
+    pub(crate) free: bool,
+}
+
+/// One record block to be.
+struct Block {
+    /// What it is called.
+    name: String,
+    /// The record at level 01, if there are several.
+    level_01: Option<String>,
+    views: Vec<String>,
+    plan: Plan,
+}
+
+/// The job file for `text`, the copybook in the file `file`; the job is called `name`.
+pub(crate) fn from_copybook(
+    name: &str,
+    file: &str,
+    text: &str,
+    lies: &Lies<'_>,
+) -> Result<FromCopybook, String> {
+    let format = if lies.free { ReferenceFormat::Free } else { ReferenceFormat::Fixed };
+    let copybook = Copybook::parse(file, text, ParseOptions { format, ..ParseOptions::default() })
+        .map_err(|error| error.to_string())?;
+    let blocks = blocks(&copybook)?;
+    let name = identifier(name, "job");
+    let mut out = format!(
+        "# Written from the copybook {file}. What is yours to say is marked with ->.\n[job]\nname = \"{name}\"\n\n"
+    );
+    let _ = writeln!(out, "[source]\nformat   = \"copybook\"\ncopybook = {}", quoted(file));
+    if lies.free {
+        out.push_str("copybook_format = \"free\"\n");
+    }
+    let _ = writeln!(out, "encoding = {}\nframing  = {}", quoted(lies.encoding), quoted(lies.framing));
+    let longest = blocks.iter().map(|block| block.plan.length_max).max().unwrap_or(0);
+    if lies.framing == "fixed" {
+        let _ = writeln!(out, "record_bytes = {longest}");
+    }
+    out.push_str(
+        "\n# Fields that hold no number (spaces, low_values, high_values: reject, null or zero), low-values in text\n\
+         # (text_low_values: reject, null or padding) and the like make a record a reject unless this says otherwise:\n\
+         # [source.cobol]\n",
+    );
+    let values = told_apart_by(&copybook);
+    let mut layouts = Vec::new();
+    for block in &blocks {
+        let body = body(&name, block, blocks.len());
+        let mut when = String::new();
+        if blocks.len() > 1 {
+            when.push_str("# -> by what a record of this type is known:\n");
+            when.push_str(&format!(
+                "# when = {{ field = \"{}\", in = [] }}",
+                values.as_ref().map_or("...", |(column, _)| column)
+            ));
+            if let Some((_, named)) = &values {
+                when.push_str(&format!("   # {named}"));
+            }
+            when.push('\n');
+        }
+        let alone = format!("{}{}", head(file, text, lies, longest), body.replace("@when@", ""));
+        let job = Job::parse(file, &alone).map_err(|error| error.to_string())?;
+        layouts.extend(job.records.first().map(|record| std::sync::Arc::clone(&record.layout)));
+        let layout = &job.records[0].layout;
+        out.push('\n');
+        out.push_str(&body.replace("@when@", &when));
+        out.push_str(&columns(block, layout));
+    }
+    out.push_str(
+        "\n# What the source says of itself, in a trailer for instance:\n# [declared]\n# records = { from = \"trailer\", field = \"record_count\" }\n",
+    );
+    Ok(FromCopybook { text: out, types: blocks.len(), layouts })
+}
+
+/// A name as tables and records have it.
+fn identifier(name: &str, otherwise: &str) -> String {
+    let plain = super::names::plain(name);
+    match plain.chars().next() {
+        None => otherwise.to_owned(),
+        Some(first) if first.is_ascii_digit() => format!("_{plain}"),
+        Some(_) => plain,
+    }
+}
+
+fn quoted(text: &str) -> String {
+    let escaped = text.replace('\\', "\\\\").replace('"', "\\\"");
+    format!("\"{escaped}\"")
+}
+
+/// A job of one record type, to learn its layout from.
+fn head(file: &str, text: &str, lies: &Lies<'_>, longest: usize) -> String {
+    let mut copybook = String::from("\"");
+    for c in text.chars() {
+        match c {
+            '"' | '\\' => copybook.extend(['\\', c]),
+            c if c.is_control() => {
+                let _ = write!(copybook, "\\u{:04x}", u32::from(c));
+            }
+            c => copybook.push(c),
+        }
+    }
+    copybook.push('"');
+    let format = if lies.free { "free" } else { "fixed" };
+    format!(
+        "[job]\nname = \"job\"\n[copybooks]\n{file} = {copybook}\n[source]\nformat = \"copybook\"\ncopybook = {file}\n\
+         copybook_format = \"{format}\"\nencoding = {}\nrecord_bytes = {longest}\n",
+        quoted(lies.encoding),
+        file = quoted(file),
+    )
+}
+
+fn blocks(copybook: &Copybook) -> Result<Vec<Block>, String> {
+    let records: Vec<ItemId> =
+        copybook.records().iter().copied().filter(|id| copybook.item(*id).level != 77).collect();
+    let mut blocks: Vec<Block> = Vec::new();
+    for record in &records {
+        let level_01 = if records.len() > 1 { copybook.item(*record).name.as_deref() } else { None };
+        let mut views = vec![Vec::new()];
+        views.extend(views_of(copybook, *record));
+        let single = views.len() == 1;
+        for views in views {
+            let options = PlanOptions {
+                record: level_01.map(str::to_owned),
+                views: views.clone(),
+                ..PlanOptions::default()
+            };
+            let plan = copybook.plan(&options).map_err(|error| error.to_string())?;
+            let label = match views.last() {
+                Some(view) => view.clone(),
+                None if single || records.len() > 1 => {
+                    copybook.item(*record).name.as_deref().unwrap_or("record").to_owned()
+                }
+                None => first_definition(copybook, *record)
+                    .unwrap_or_else(|| copybook.item(*record).name.as_deref().unwrap_or("record").to_owned()),
+            };
+            let mut name = identifier(&label, "record");
+            while blocks.iter().any(|block| block.name == name) {
+                name.push('_');
+            }
+            blocks.push(Block { name, level_01: level_01.map(str::to_owned), views, plan });
+        }
+    }
+    Ok(blocks)
+}
+
+fn is_within(copybook: &Copybook, mut id: ItemId, record: ItemId) -> bool {
+    loop {
+        if id == record {
+            return true;
+        }
+        match copybook.item(id).parent {
+            Some(parent) => id = parent,
+            None => return false,
+        }
+    }
+}
+
+fn ids(copybook: &Copybook) -> impl Iterator<Item = (ItemId, &Item)> {
+    // Every item is a record or some item's child.
+    let roots = copybook.records().iter().copied();
+    let children = copybook.items().iter().flat_map(|item| item.children.iter().copied());
+    roots.chain(children).map(|id| (id, copybook.item(id)))
+}
+
+/// The named views of a record's areas, each with the views that it lies in.
+fn views_of(copybook: &Copybook, record: ItemId) -> Vec<Vec<String>> {
+    let view = |(id, item): (ItemId, &Item)| {
+        if item.redefines.is_none() || !is_within(copybook, id, record) || id == record {
+            return None;
+        }
+        // A number seen as characters is no record type of its own: only areas that are groups are.
+        item.elementary.is_none().then_some(())?;
+        let mut names = vec![item.name.as_deref()?.to_owned()];
+        let mut around = item.parent;
+        while let Some(parent) = around {
+            let parent = copybook.item(parent);
+            if parent.redefines.is_some() {
+                names.insert(0, parent.name.as_deref()?.to_owned());
+            }
+            around = parent.parent;
+        }
+        Some(names)
+    };
+    ids(copybook).filter_map(view).collect()
+}
+
+/// The name of the area that the views are other views of.
+fn first_definition(copybook: &Copybook, record: ItemId) -> Option<String> {
+    let redefined = ids(copybook)
+        .filter(|(id, item)| item.elementary.is_none() && is_within(copybook, *id, record))
+        .find_map(|(_, item)| item.redefines)?;
+    copybook.item(redefined).name.as_deref().map(str::to_owned)
+}
+
+/// A field that level 88 entries name values of, in front of the views: what tells them apart as a rule.
+fn told_apart_by(copybook: &Copybook) -> Option<(String, String)> {
+    let (_, item) = ids(copybook).find(|(_, item)| {
+        item.elementary.is_some() && !item.conditions.is_empty() && item.redefines.is_none()
+    })?;
+    let column = shared::format::copybook::plan::columns::column_name(item.name.as_deref()?);
+    let named = item.conditions.iter().map(|condition| {
+        let values: Vec<_> = condition.values.iter().map(|values| literal(&values.from)).collect();
+        format!("{} {}", condition.name, values.join(", "))
+    });
+    Some((column, named.collect::<Vec<_>>().join("; ")))
+}
+
+fn literal(value: &shared::format::copybook::Literal) -> String {
+    use shared::format::copybook::Literal;
+    match value {
+        Literal::Text(text) | Literal::All(text) => format!("'{text}'"),
+        Literal::Number(number) => number.clone(),
+        Literal::Bytes(bytes) => format!("X'{}'", domain::hex::encode(bytes)),
+        Literal::Figurative(word) => format!("{word:?}"),
+    }
+}
+
+fn body(job: &str, block: &Block, types: usize) -> String {
+    let amounts = block
+        .plan
+        .fields
+        .iter()
+        .filter(|field| field.category == Category::Numeric && field.scale > 0)
+        .map(|field| quoted(&field.column));
+    let amounts: Vec<_> = amounts.collect();
+    let tables = if types == 1 { job.to_owned() } else { block.name.clone() };
+    let mut out = format!("[[record]]\nname    = \"{}\"\n@when@", block.name);
+    if let Some(record) = &block.level_01 {
+        let _ = writeln!(out, "level_01 = {}", quoted(record));
+    }
+    if !block.views.is_empty() {
+        let views: Vec<_> = block.views.iter().map(|view| quoted(view)).collect();
+        let _ = writeln!(out, "views   = [{}]", views.join(", "));
+    }
+    out.push_str("# -> the fields by which a row is found again: key = [\"...\"]\n");
+    if !amounts.is_empty() {
+        let _ = writeln!(out, "amounts = [{}]", amounts.join(", "));
+    }
+    let _ = writeln!(out, "staging = \"stg_{tables}\"\nfinal   = \"{tables}\"");
+    out
+}
+
+/// The columns as comments: to refine one, it is written as a [[record.field]].
+fn columns(block: &Block, layout: &Layout) -> String {
+    let mut out = String::from(
+        "# column, type, bytes, picture; refine one by [[record.field]] name = \"...\", type = \"...\"\n",
+    );
+    let names = layout.fields.iter().map(|field| field.name.len()).max().unwrap_or(0);
+    let types = layout.fields.iter().map(|field| field.ty.to_string().len()).max().unwrap_or(0);
+    let mut at_fixed_place = true;
+    for (item, field) in block.plan.fields.iter().zip(&layout.fields) {
+        let start = item.offset.base + 1;
+        at_fixed_place &= item.offset.after == 0;
+        let place = match at_fixed_place {
+            true => format!("{start}-{}", start + item.length - 1),
+            false => format!("{} bytes", item.length),
+        };
+        let picture = item.picture.as_deref().unwrap_or("");
+        let _ = writeln!(
+            out,
+            "#   {:names$}  {:types$}  {place:11}  {picture} {}",
+            field.name,
+            field.ty.to_string(),
+            if item.usage.word() == "DISPLAY" { "" } else { item.usage.word() },
+        );
+    }
+    out.lines().map(|line| format!("{}\n", line.trim_end())).collect()
+}
