@@ -180,5 +180,10 @@ fn declared_text(declared: &Declared, job: &Job) -> Result<String, OpenError> {
             names.join(", ")
         )));
     }
+    if let Some(unknown) =
+        declared.values.keys().find(|name| !job.footing.as_ref().is_some_and(|plan| plan.asks_for(name)))
+    {
+        return Err(OpenError::Declared(format!("no control of the job compares a value with `{unknown}`")));
+    }
     serde_json::to_string(declared).map_err(|error| OpenError::Declared(error.to_string()))
 }

@@ -151,6 +151,7 @@ pub async fn decode_again(
                 && committed.accepted == chunk.records
                 && committed.by_type == chunk.by_type
                 && committed.rejected_sums == decoded.rejected_sums
+                && committed.footing == decoded.footing
         });
         let follows = tree.append(&chunk.tree).is_ok();
         if !is_known || !follows {

@@ -6,6 +6,7 @@ use domain::balance::AmountBalance;
 use domain::check::{CheckResult, Stage};
 use domain::counts::WorkerShare;
 use domain::declared::Declared;
+use domain::footing::{FootingFinding, Given, Outcome};
 use domain::ids::RunId;
 use domain::layout::{Layout, Mode};
 use domain::reconcile::{
@@ -35,6 +36,8 @@ pub struct StagingOutcome {
     pub summary: Summary,
     /// Chunks that differ.
     pub differing: Vec<u64>,
+    /// What the source declares of itself and is not so.
+    pub footing: Vec<FootingFinding>,
 }
 
 /// What reconciling works with.
@@ -89,7 +92,8 @@ impl Reconcile<'_> {
             ledger: verified.ledger.clone(),
             staging: verified.staging.clone(),
             workers: workers.clone(),
-            declared: self.declared()?,
+            declared: declared(self.run, self.job)?,
+            footing: verified.footing.clone(),
             rules: rules.collect(),
             keys: self
                 .job
@@ -115,12 +119,14 @@ impl Reconcile<'_> {
             amounts: amounts(&evidence, &verified),
             workers,
             rejects: self.store.reject_groups(self.run.run_id).await?,
+            sequences: verified.footing.as_ref().map(Outcome::values).unwrap_or_default(),
         };
         let mut differing = verified.differing;
         differing.extend(also_differing);
         differing.sort_unstable();
         differing.dedup();
-        Ok(StagingOutcome { reconciliation, summary, differing })
+        let footing = verified.footing.map(|footing| footing.findings().to_vec()).unwrap_or_default();
+        Ok(StagingOutcome { reconciliation, summary, differing, footing })
     }
 
     async fn source_again(
@@ -182,15 +188,6 @@ impl Reconcile<'_> {
         Ok(shares)
     }
 
-    fn declared(&self) -> Result<Option<Declared>, StoreError> {
-        match &self.run.declared {
-            Some(text) => serde_json::from_str(text)
-                .map(Some)
-                .map_err(|error| StoreError::Damaged { what: format!("declared totals: {error}") }),
-            None => Ok(self.job.declared.clone()),
-        }
-    }
-
     async fn loaded_before(&self, split: &SplitTotals) -> Result<Vec<RunId>, StoreError> {
         let runs = self.store.runs_with_source(&self.run.job, &split.sha256).await?;
         let promoted = runs.iter().filter(|run| {
@@ -199,6 +196,35 @@ impl Reconcile<'_> {
         // An empty source has nothing to load twice.
         Ok(if split.records == 0 { Vec::new() } else { promoted.map(|run| run.run_id).collect() })
     }
+}
+
+/// What the sender declared: beside the job, or in it.
+pub(crate) fn declared(run: &Run, job: &Job) -> Result<Option<Declared>, StoreError> {
+    match &run.declared {
+        Some(text) => serde_json::from_str(text)
+            .map(Some)
+            .map_err(|error| StoreError::Damaged { what: format!("declared totals: {error}") }),
+        None => Ok(job.declared.clone()),
+    }
+}
+
+/// What values that the source's records declare are compared with: those of the sender, and the numbers of the
+/// promoted run before this one.
+pub(crate) async fn given(store: &dyn Store, run: &Run, job: &Job) -> Result<Given, StoreError> {
+    let Some(plan) = &job.footing else { return Ok(Given::default()) };
+    let mut values = job.declared.as_ref().map(|declared| declared.values.clone()).unwrap_or_default();
+    values.extend(declared(run, job)?.map(|declared| declared.values).unwrap_or_default());
+    let mut given = Given { values, ..Given::default() };
+    if plan.has_sequences()
+        && let Some(before) = store.promoted_before(run.run_id).await?
+        && let (_, Some(text)) = store.checks(before.run_id).await?
+    {
+        let summary: Summary = serde_json::from_str(&text).map_err(|error| StoreError::Damaged {
+            what: format!("summary of run {}: {error}", before.run_id),
+        })?;
+        given.previous = summary.sequences;
+    }
+    Ok(given)
 }
 
 fn key_evidence(layout: &Layout, keys: &TypeKeys) -> KeyEvidence {

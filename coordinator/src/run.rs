@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 use domain::check::{CheckResult, Stage};
 use domain::event::Entry as LogEntry;
 use domain::finding::{Difference, Finding};
+use domain::footing::FootingFinding;
 use domain::ids::{ChunkNo, RecordNo, RunId};
 use domain::lifecycle::{RunEvent, RunState};
 use domain::reconcile::Reconciliation;
@@ -16,6 +17,7 @@ use shared::clock::Clock;
 use shared::job::Job;
 use shared::source::{Location, SourceError, SourceFile};
 use shared::store::model::{ChunkRange, EntryKind, Run, SplitTotals};
+use shared::store::walk::LedgerWalk;
 use shared::store::{Fence, Lease, Store, StoreError};
 use shared::wire::Packing;
 use thiserror::Error;
@@ -27,7 +29,7 @@ use crate::pinpoint::{ByChunk, PinpointError, SourceAgain, compare};
 use crate::progress::{Phase, Snapshot};
 use crate::promote::{FindingSpool, Promote, Promoted, text};
 use crate::ranges::Ranges;
-use crate::reconcile::{Reconcile, StagingOutcome, failed_names};
+use crate::reconcile::{Reconcile, StagingOutcome, failed_names, given};
 use crate::report::summary::Summary;
 use crate::split::ChunkLimits;
 use crate::tally::{Reports, Tally};
@@ -333,6 +335,7 @@ impl Coordinator {
         };
         self.store.clear_findings(fence).await?;
         self.phase(Phase::ApplyingRules, split.records);
+        let given = given(&*self.store, &run, job).await?;
         let reconcile = Reconcile {
             store: &*self.store,
             clock: &*self.clock,
@@ -343,8 +346,15 @@ impl Coordinator {
             // Taken up more than once: what the ledger says of the source has lain there for a while.
             decode_again: (fence.epoch > 1).then(|| self.open_source(&run, job, how)),
         };
-        let verify =
-            Verify { broker: &*self.broker, store: &*self.store, job, run_id: run.run_id, ranges, reports };
+        let verify = Verify {
+            broker: &*self.broker,
+            store: &*self.store,
+            job,
+            run_id: run.run_id,
+            ranges,
+            reports,
+            given,
+        };
         let outcome = reconcile
             .staging(verify, &split, |done| {
                 self.watch.send_modify(|now| {
@@ -354,9 +364,10 @@ impl Coordinator {
             })
             .await?;
         stage(run.run_id, "staging read back and compared");
-        let StagingOutcome { reconciliation, mut summary, differing } = outcome;
+        let StagingOutcome { reconciliation, mut summary, differing, footing } = outcome;
         let Ok(permit) = reconciliation.permit() else {
             self.pinpoint_staging(&run, fence, job, how, &split, &differing).await?;
+            self.name_footing(&run, fence, &footing).await?;
             return self.fail(&run, fence, reconciliation.checks().to_vec(), &summary).await;
         };
         if run.pause_after_staged && !how.approved {
@@ -482,6 +493,42 @@ impl Coordinator {
         }
         self.strays(run, job, split, &mut spool).await?;
         Ok(spool.keep(&*self.store, fence).await?)
+    }
+
+    /// Keeps what does not foot, each with the chunk that it lies in.
+    async fn name_footing(&self, run: &Run, fence: Fence, found: &[FootingFinding]) -> Result<(), RunError> {
+        let mut found: Vec<_> = found.to_vec();
+        found.sort_by_key(|one| one.record_no);
+        let mut findings = Vec::with_capacity(found.len());
+        let mut ledger = LedgerWalk::new(&*self.store, run.run_id);
+        let mut row = ledger.next().await?;
+        for one in found {
+            while row
+                .as_ref()
+                .is_some_and(|row| row.cut.first_record_no.0 + row.cut.records <= one.record_no.0)
+            {
+                row = ledger.next().await?;
+            }
+            let field = match &one.field {
+                Some(field) => format!("{}: {field}", one.control),
+                None => one.control.clone(),
+            };
+            findings.push(Finding {
+                stage: Stage::Declared,
+                difference: Difference::DoesNotFoot,
+                chunk_no: row.as_ref().map_or(ChunkNo(0), |row| row.cut.chunk_no),
+                record_no: one.record_no,
+                byte_offset: None,
+                field: Some(field),
+                expected: Some(one.expected),
+                actual: Some(match one.why {
+                    Some(why) => format!("{} ({why})", one.actual),
+                    None => one.actual,
+                }),
+                worker_id: None,
+            });
+        }
+        Ok(self.store.keep_findings(fence, &findings).await?)
     }
 
     async fn walk_down(

@@ -8,6 +8,7 @@ use std::collections::VecDeque;
 use std::sync::Arc;
 use std::time::Duration;
 
+use domain::footing::{Fold, Footing, FootingError, Given, Outcome};
 use domain::ids::{RecordNo, RunId};
 use domain::layout::Layout;
 use domain::lifecycle::ChunkState;
@@ -65,6 +66,9 @@ pub enum VerifyError {
     /// A row that was read back could not be understood.
     #[error(transparent)]
     Record(#[from] record::RecordError),
+    /// What the source's records declare could not be put together.
+    #[error(transparent)]
+    Footing(#[from] FootingError),
 }
 
 /// What the ledger and staging hold of a run.
@@ -80,6 +84,8 @@ pub struct Verified {
     pub differing: Vec<u64>,
     /// Bytes that the chunks cover, and the first place where they do not follow each other.
     pub tiled: (u64, Option<u64>),
+    /// What came of the totals that the source's own records declare.
+    pub footing: Option<Outcome>,
 }
 
 /// What verifying works with.
@@ -96,6 +102,8 @@ pub struct Verify<'a> {
     pub ranges: &'a Ranges,
     /// What workers say.
     pub reports: &'a mut Reports,
+    /// What declared values are compared with.
+    pub given: Given,
 }
 
 impl Verify<'_> {
@@ -143,7 +151,7 @@ impl Verify<'_> {
         header_bytes: u64,
         progress: impl Fn(u64),
     ) -> Result<Verified, VerifyError> {
-        let mut comparison = Comparison::new(self.job, header_bytes);
+        let mut comparison = Comparison::new(self.job, header_bytes, &self.given);
         let mut ledger = LedgerWalk::new(self.store, self.run_id);
         let mut at_hand = VecDeque::new();
         for range in ranges.closed() {
@@ -160,7 +168,8 @@ impl Verify<'_> {
         while let Some(row) = ledger.next().await? {
             comparison.compare(&row, None)?;
         }
-        Ok(comparison.out)
+        let footing = comparison.fold.take().map(Fold::finish).transpose()?;
+        Ok(Verified { footing, ..comparison.out })
     }
 
     /// Waits until `range` was read back.
@@ -207,10 +216,11 @@ struct Comparison<'a> {
     out: Verified,
     /// Where the next chunk should begin.
     offset: u64,
+    fold: Option<Fold>,
 }
 
 impl<'a> Comparison<'a> {
-    fn new(job: &'a Job, header_bytes: u64) -> Self {
+    fn new(job: &'a Job, header_bytes: u64, given: &Given) -> Self {
         let totals = || job.no_totals(0);
         let ledger = LedgerEvidence {
             chunks: 0,
@@ -228,8 +238,10 @@ impl<'a> Comparison<'a> {
             to_promote: totals(),
             differing: Vec::new(),
             tiled: (header_bytes, None),
+            footing: None,
         };
-        Self { job, out, offset: header_bytes }
+        let fold = job.footing.as_ref().map(|plan| Fold::new(plan, given.clone()));
+        Self { job, out, offset: header_bytes, fold }
     }
 
     /// Walks the ledger up to the chunk that was found, and compares it.
@@ -272,6 +284,9 @@ impl<'a> Comparison<'a> {
                 sums: committed.sums.clone(),
                 tree: committed.tree.clone(),
             };
+            if let (Some(fold), Some(plan)) = (&mut self.fold, &self.job.footing) {
+                fold.chunk(&Footing::from_bytes(plan, &committed.footing)?)?;
+            }
             // A tree that does not fit in is a damaged ledger: the fingerprint is then left short, and differs.
             differs |= ledger.accepted.merge(&accepted).is_err();
         }

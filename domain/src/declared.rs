@@ -25,6 +25,9 @@ pub struct Declared {
     /// The exact sum of an amount field.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub amounts: BTreeMap<String, Amount>,
+    /// Values that the source must declare, by the name that the job asks for them by.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub values: BTreeMap<String, String>,
     /// SHA-256 of the source as it is on disk (compressed, if it is).
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub sha256: Option<Hash>,
@@ -45,6 +48,7 @@ impl Declared {
     pub fn is_empty(&self) -> bool {
         self.records.is_none()
             && self.amounts.is_empty()
+            && self.values.is_empty()
             && self.sha256.is_none()
             && self.bytes.is_none()
             && self.fingerprint.is_none()

@@ -25,6 +25,8 @@ pub enum Difference {
     DuplicateKey,
     /// It breaks a rule of the job.
     Rule,
+    /// What it declares is not what was counted.
+    DoesNotFoot,
 }
 
 impl Difference {
@@ -39,6 +41,7 @@ impl Difference {
             Self::RawBytes => "reject altered",
             Self::DuplicateKey => "duplicate key",
             Self::Rule => "breaks a rule",
+            Self::DoesNotFoot => "does not foot",
         }
     }
 }

@@ -5,7 +5,7 @@
 //!
 //! Read in this order: the nouns ([`ids`], [`amount`], [`value`], [`layout`], [`record`]), what is measured
 //! of them ([`fingerprint`], [`totals`], [`counts`], [`balance`]), what is declared or demanded
-//! ([`declared`], [`constraint`], [`rule`]), what is decided ([`reconcile`], [`check`], [`permit`],
+//! ([`declared`], [`footing`], [`constraint`], [`rule`]), what is decided ([`reconcile`], [`check`], [`permit`],
 //! [`lifecycle`], [`retry`]), and what is left behind ([`finding`], [`event`], [`report`]).
 
 #![deny(clippy::float_arithmetic)]
@@ -19,6 +19,7 @@ pub mod declared;
 pub mod event;
 pub mod finding;
 pub mod fingerprint;
+pub mod footing;
 pub mod forest;
 pub mod hex;
 pub mod ids;

@@ -186,7 +186,7 @@ fn batch(chunk: &Chunk, decoded: DecodedChunk, processor: WorkerId) -> Batch {
         rows: decoded.rows,
         rejects: decoded.rejects.into_iter().map(reject).collect(),
         rules: decoded.rules,
-        footing: Vec::new(),
+        footing: decoded.footing,
         // A job has far fewer than 2^32 rules.
         breaches: decoded
             .breaches

@@ -48,6 +48,7 @@ pub(crate) fn fingerprint(args: &Fingerprint) -> Result<Done, Failure> {
             records: Some(split.records),
             rejected: Some(rejected),
             amounts: job.amount_names().into_iter().zip(totals.sums.0.iter().copied()).collect(),
+            values: Default::default(),
             sha256: Some(split.sha256),
             bytes: Some(split.bytes_on_disk),
             layout: Some(job.layout_digest()),

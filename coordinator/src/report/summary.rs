@@ -1,5 +1,7 @@
 //! What a reconciliation leaves behind for the report, beside its checks; and the report made of it.
 
+use std::collections::BTreeMap;
+
 use domain::balance::{AmountBalance, Balance};
 use domain::counts::WorkerShare;
 use domain::ids::RunId;
@@ -29,6 +31,9 @@ pub struct Summary {
     pub workers: Vec<WorkerShare>,
     /// Rejects by field and kind of fault.
     pub rejects: Vec<RejectGroup>,
+    /// The sequence numbers that the source declares, for the next run to follow.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub sequences: BTreeMap<String, String>,
 }
 
 /// The report of a run, from what the store keeps of it.

@@ -4,6 +4,7 @@ use crate::balance::Balance;
 use crate::counts::WorkerShare;
 use crate::declared::Declared;
 use crate::fingerprint::Hash;
+use crate::footing::Outcome;
 use crate::ids::RunId;
 use crate::rule::{OnBreach, RuleOutcome};
 use crate::totals::{ControlTotals, Sums};
@@ -161,6 +162,8 @@ pub struct StagingEvidence {
     pub workers: Vec<WorkerShare>,
     /// What the sender declared.
     pub declared: Option<Declared>,
+    /// What came of the totals that the source's own records declare.
+    pub footing: Option<Outcome>,
     /// The rules.
     pub rules: Vec<RuleEvidence>,
     /// The key of each record type.

@@ -76,6 +76,9 @@ pub fn reconcile_staging(evidence: &StagingEvidence, at_ms: i64) -> Reconciliati
     if let Some(declared) = &evidence.declared {
         declared_checks(declared, evidence, at_ms, &mut checks);
     }
+    if let Some(footing) = &evidence.footing {
+        checks.extend(footing.checks(at_ms));
+    }
     checks.push(rejects_within_limit(evidence, at_ms));
     key_checks(evidence, at_ms, &mut checks);
     if !evidence.rules.is_empty() {

@@ -88,6 +88,7 @@ fn good() -> StagingEvidence {
         staging: ReadBack { totals: all.clone(), rejects: 0, stray_rows: 0, chunks_differing: 0 },
         workers: vec![share(Role::Processor, 3, 0), share(Role::Writer, 3, 3)],
         declared: None,
+        footing: None,
         rules: Vec::new(),
         keys: vec![KeyEvidence { record: None, fields: "amt".into(), duplicates: 0, already_in_final: 0 }],
         reject_limit: RejectLimit::Count(0),

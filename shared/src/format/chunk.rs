@@ -6,6 +6,7 @@
 use std::sync::Arc;
 
 use domain::constraint::{Reason, ReasonCode};
+use domain::footing::{Footer, FootingError};
 use domain::ids::RecordNo;
 use domain::layout::Layout;
 use domain::record;
@@ -31,6 +32,9 @@ pub enum ChunkError {
     /// A sum does not fit.
     #[error(transparent)]
     Totals(#[from] TotalsError),
+    /// What its records declare could not be taken in.
+    #[error(transparent)]
+    Footing(#[from] FootingError),
 }
 
 /// What became of a chunk.
@@ -48,6 +52,8 @@ pub struct DecodedChunk {
     pub rules: Vec<(u64, u64)>,
     /// Records that broke a row rule, with the rule's place among all rules.
     pub breaches: Vec<(RecordNo, usize)>,
+    /// What it adds to the declared totals, as it is stored; empty if the source's records declare none.
+    pub footing: Vec<u8>,
 }
 
 impl DecodedChunk {
@@ -110,15 +116,26 @@ impl ChunkDecoder {
         let mut latest = start.parents.to_vec();
         latest.resize(job.records.len(), 0);
         let (mut record_no, offset) = (start.first_record_no, start.offset);
+        let mut footer = job.footing.as_ref().map(|plan| Footer::new(plan, record_no));
         for frame in frames(&self.framer, bytes) {
             let (at, content) = frame
                 .map_err(|at| ChunkError::Frame { offset: offset + at.offset as u64, error: at.error })?;
             let place = (record_no, offset + at as u64);
             match self.selector.type_of(content) {
-                None => out.of_no_type(place, content),
+                None => {
+                    if let Some(footer) = &mut footer {
+                        footer.record(None, record_no, 1, &[], |_| false)?;
+                    }
+                    out.of_no_type(place, content);
+                }
                 Some(at) => {
                     let parent = job.records[at].parent.map(|of| (of, latest[of]));
                     if let Some(mut decoded) = self.selector.decode(at, content) {
+                        if let Some(footer) = &mut footer {
+                            // Rejects too: they were sent.
+                            let is_decoded = |field| decoded.is_decoded(field);
+                            footer.record(Some(at), record_no, 1, decoded.values(), is_decoded)?;
+                        }
                         match (decoded.is_accepted(), parent) {
                             (true, Some((of, 0))) => out.orphan(at, of, place, content, &decoded)?,
                             (true, Some((_, number))) => {
@@ -134,7 +151,11 @@ impl ChunkDecoder {
             }
             record_no.0 += 1;
         }
-        Ok(out.finish()?)
+        let footing = match (footer, &job.footing) {
+            (Some(footer), Some(plan)) => footer.finish()?.to_bytes(plan),
+            _ => Vec::new(),
+        };
+        Ok(DecodedChunk { footing, ..out.finish()? })
     }
 }
 
@@ -306,6 +327,7 @@ impl<'a> Decoding<'a> {
             rejects: self.rejects,
             rules: self.rules,
             breaches: self.breaches,
+            footing: Vec::new(),
         })
     }
 }

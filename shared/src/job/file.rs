@@ -15,6 +15,8 @@ pub(super) struct JobFile {
     #[serde(default)]
     pub(super) declared: Option<DeclaredSection>,
     #[serde(default)]
+    pub(super) control: Vec<ControlSection>,
+    #[serde(default)]
     pub(super) rule: Vec<RuleSection>,
     #[serde(default)]
     pub(super) limits: LimitsSection,
@@ -243,16 +245,129 @@ pub(super) struct LengthBounds {
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct DeclaredSection {
+    /// A number, or from where in the source it is taken.
     #[serde(default)]
-    pub(super) records: Option<u64>,
+    pub(super) records: Option<Spanned<toml::Value>>,
     #[serde(default)]
     pub(super) bytes: Option<u64>,
     #[serde(default)]
     pub(super) amounts: BTreeMap<String, Spanned<toml::Value>>,
     #[serde(default)]
+    pub(super) values: BTreeMap<String, Spanned<toml::Value>>,
+    #[serde(default)]
     pub(super) sha256: Option<Spanned<String>>,
     #[serde(default)]
     pub(super) fingerprint: Option<Spanned<String>>,
+}
+
+/// `{ from = "trailer", field = "record_count" }` in the place of a declared number.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct FromSection {
+    /// A record type, or a role that one type alone has.
+    pub(super) from: String,
+    pub(super) field: String,
+    /// The record types that it is of; the detail records if it does not say.
+    #[serde(default)]
+    pub(super) of: Option<NameOrNames>,
+    #[serde(default, rename = "where")]
+    pub(super) only: Option<String>,
+    #[serde(default)]
+    pub(super) scale: u8,
+}
+
+/// One name, or a list of them.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(untagged)]
+pub(super) enum NameOrNames {
+    One(String),
+    Several(Vec<String>),
+}
+
+/// A record type that declares something of a part of the source.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct ControlSection {
+    /// The record's name if it has none of its own.
+    #[serde(default)]
+    pub(super) name: Option<Spanned<String>>,
+    pub(super) record: Spanned<String>,
+    #[serde(default)]
+    pub(super) covers: Option<Spanned<CoversSection>>,
+    #[serde(default)]
+    pub(super) optional: bool,
+    #[serde(default)]
+    pub(super) outside: Option<Spanned<String>>,
+    #[serde(default)]
+    pub(super) total: Vec<TotalSection>,
+    #[serde(default)]
+    pub(super) value: Vec<ValueSection>,
+}
+
+/// `"file"`, `"preceding"`, `"following"`, or `{ from = "batch_header" }`.
+#[derive(Debug, Deserialize)]
+#[serde(untagged)]
+pub(super) enum CoversSection {
+    Named(String),
+    From(CoversFrom),
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct CoversFrom {
+    pub(super) from: NameOrNames,
+}
+
+/// One of `count`, `lines` and `sum` is given.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct TotalSection {
+    pub(super) field: Spanned<String>,
+    #[serde(default)]
+    pub(super) count: Option<Spanned<NameOrNames>>,
+    #[serde(default)]
+    pub(super) lines: Option<Spanned<NameOrNames>>,
+    #[serde(default)]
+    pub(super) sum: Option<Spanned<NameOrNames>>,
+    #[serde(default)]
+    pub(super) absolute: Option<Spanned<bool>>,
+    #[serde(default, rename = "where")]
+    pub(super) only: Option<Spanned<String>>,
+    #[serde(default)]
+    pub(super) scale: Option<Spanned<u8>>,
+    #[serde(default)]
+    pub(super) last_digits: Option<Spanned<u8>>,
+    #[serde(default)]
+    pub(super) blocks_of: Option<Spanned<u32>>,
+}
+
+/// One of `equals`, `given` and `sequence` is given.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct ValueSection {
+    pub(super) field: Spanned<String>,
+    #[serde(default)]
+    pub(super) equals: Option<Spanned<toml::Value>>,
+    #[serde(default)]
+    pub(super) given: Option<Spanned<String>>,
+    #[serde(default)]
+    pub(super) sequence: Option<Spanned<SequenceSection>>,
+}
+
+/// `true`, or `{ first = 1, last = 999 }`.
+#[derive(Debug, Deserialize)]
+#[serde(untagged)]
+pub(super) enum SequenceSection {
+    On(bool),
+    Wraps(SequenceBounds),
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct SequenceBounds {
+    #[serde(default)]
+    pub(super) first: Option<i64>,
+    pub(super) last: i64,
 }
 
 #[derive(Debug, Deserialize)]

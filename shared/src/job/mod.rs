@@ -15,6 +15,7 @@ use std::sync::Arc;
 
 use domain::declared::Declared;
 use domain::fingerprint::Hash;
+use domain::footing::FootingPlan;
 use domain::layout::Layout;
 use domain::reconcile::RejectLimit;
 use domain::rule::{Condition, Rule};
@@ -45,8 +46,10 @@ pub struct Job {
     pub format: FormatSpec,
     /// What kinds of record it has, in the order in which a record is matched with them. At least one.
     pub records: Vec<RecordType>,
-    /// What the source says of itself.
+    /// What is declared of the source, outside of it.
     pub declared: Option<Declared>,
+    /// What the source's own header and trailer records declare of it.
+    pub footing: Option<Arc<FootingPlan>>,
     /// What must hold.
     pub rules: Vec<Rule>,
     /// How many rejects are allowed.

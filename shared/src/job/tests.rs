@@ -3,6 +3,8 @@ use domain::value::FieldType;
 
 use super::*;
 
+mod controls;
+
 const GOOD: &str = r#"[job]
 name = "orders"
 

@@ -252,6 +252,11 @@ pub trait Store: Send + Sync {
     /// # Errors
     /// [`StoreError`] of the database.
     async fn runs_with_source(&self, job: &str, sha256: &Hash) -> Result<Vec<Run>, StoreError>;
+    /// The latest promoted run of the same job that was opened before this one.
+    ///
+    /// # Errors
+    /// [`StoreError`] of the database.
+    async fn promoted_before(&self, run_id: RunId) -> Result<Option<Run>, StoreError>;
     /// The text of the job file with this digest.
     ///
     /// # Errors

@@ -1,6 +1,8 @@
 //! From what the file says to what it means: names resolved, types understood, contradictions refused.
 
+mod control;
 mod copybook;
+mod declared;
 mod format;
 mod records;
 mod rules;
@@ -20,9 +22,11 @@ use super::Job;
 use super::error::{JobError, Place};
 use super::file::{JobFile, NamesOrAll, RecordSection, SourceSection};
 use crate::format::spec::FieldForm;
+use control::footing;
+use declared::declared;
 use format::{compression, field_form};
 use records::record_types;
-use rules::{declared, rules};
+use rules::rules;
 use types::{constraints, field_type};
 
 /// Columns that Crossfoot adds to staging and final.
@@ -101,7 +105,8 @@ fn understand(raw: JobFile, text: &str) -> Checked<Job> {
     let (format, records) = record_types(&raw.record, &raw.source, &raw.copybooks)?;
     let compression = compression(raw.source.compression.as_ref())?;
     let rules = rules(&raw.rule, &records)?;
-    let declared = raw.declared.as_ref().map(|section| declared(section, &records)).transpose()?;
+    let (declared, short) = declared(raw.declared.as_ref(), &records)?;
+    let footing = footing(&raw.control, short, &records)?;
     let reject_limit = reject_limit(raw.limits.rejects.as_ref())?;
     Ok(Job {
         name: name.clone(),
@@ -113,6 +118,7 @@ fn understand(raw: JobFile, text: &str) -> Checked<Job> {
         format,
         records,
         declared,
+        footing,
         rules,
         reject_limit,
     })

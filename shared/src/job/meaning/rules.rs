@@ -1,60 +1,16 @@
-//! What must hold: declared totals and rules.
+//! What must hold: rules.
 
 use std::collections::HashSet;
 use std::ops::Range;
 
-use domain::declared::Declared;
-use domain::fingerprint::Hash;
 use domain::rule::{Condition, OnBreach, Predicate, Rule};
 use domain::value::FieldType;
 use toml::Spanned;
 
 use super::types::amount;
-use super::{Checked, Fault, fault, fault_advised, identifier, unknown_field};
+use super::{Checked, fault, fault_advised, identifier, unknown_field};
 use crate::job::RecordType;
-use crate::job::file::{DeclaredSection, RuleSection};
-
-pub(super) fn declared(section: &DeclaredSection, records: &[RecordType]) -> Checked<Declared> {
-    let names: Vec<_> = records
-        .iter()
-        .flat_map(|record| {
-            let layout = &record.layout;
-            layout.amount_names().into_iter().map(move |name| match layout.among.is_alone() {
-                true => name,
-                false => format!("{}.{name}", layout.record),
-            })
-        })
-        .collect();
-    let mut declared = Declared { records: section.records, bytes: section.bytes, ..Declared::default() };
-    for (name, value) in &section.amounts {
-        if !names.contains(name) {
-            return fault_advised(
-                value.span(),
-                format!("`{name}` is not among the record's `amounts`"),
-                format!("amounts are: {}", names.join(", ")),
-            );
-        }
-        declared.amounts.insert(name.clone(), amount(value.get_ref(), value.span())?);
-    }
-    let hash = |spanned: &Option<Spanned<String>>| {
-        spanned
-            .as_ref()
-            .map(|s| s.get_ref().parse::<Hash>().or_else(|e| fault(s.span(), e.to_string())))
-            .transpose()
-    };
-    declared.sha256 = hash(&section.sha256)?;
-    declared.fingerprint = hash(&section.fingerprint)?;
-    if declared.is_empty() {
-        return Err(Fault {
-            span: None,
-            message: "[declared] declares nothing".into(),
-            advice: Some(
-                "give records, bytes, amounts.FIELD, sha256 or fingerprint, or leave the section out".into(),
-            ),
-        });
-    }
-    Ok(declared)
-}
+use crate::job::file::RuleSection;
 
 pub(super) fn rules(sections: &[RuleSection], records: &[RecordType]) -> Checked<Vec<Rule>> {
     let mut names = HashSet::new();

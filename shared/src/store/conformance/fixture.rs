@@ -402,6 +402,7 @@ fn permit(run_id: RunId, layout: &Layout, found: &[Found]) -> Permit {
         source_again: DecodedTwice::NotNeeded,
         workers: Vec::new(),
         declared: None,
+        footing: None,
         rules: Vec::new(),
         keys: Vec::new(),
         reject_limit: RejectLimit::PerMillion(1_000_000),

@@ -87,6 +87,10 @@ impl Store for PostgresStore {
         self.fetch_runs_with_source(job, sha256).await
     }
 
+    async fn promoted_before(&self, run_id: RunId) -> Result<Option<Run>, StoreError> {
+        self.fetch_promoted_before(run_id).await
+    }
+
     async fn job_text(&self, digest: &Hash) -> Result<String, StoreError> {
         self.fetch_job_text(digest).await
     }

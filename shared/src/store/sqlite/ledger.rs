@@ -221,6 +221,18 @@ impl SqliteStore {
         rows.iter().map(run_from).collect()
     }
 
+    pub(super) async fn fetch_promoted_before(&self, run_id: RunId) -> Result<Option<Run>, StoreError> {
+        // Run ids rise with the time at which runs are opened.
+        let row = sqlx::query(
+            "SELECT o.* FROM crossfoot_run r JOIN crossfoot_run o ON o.job = r.job AND o.run_id < r.run_id AND o.state = 'promoted'
+             WHERE r.run_id = $1 ORDER BY o.run_id DESC LIMIT 1",
+        )
+        .bind(run_id.to_string())
+        .fetch_optional(&self.pool)
+        .await?;
+        row.as_ref().map(run_from).transpose()
+    }
+
     pub(super) async fn fetch_job_text(&self, digest: &Hash) -> Result<String, StoreError> {
         let row = sqlx::query("SELECT body FROM crossfoot_job WHERE digest = $1")
             .bind(digest.to_string())

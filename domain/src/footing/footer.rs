@@ -1,0 +1,229 @@
+//! One chunk's footing, made record by record.
+
+use std::sync::Arc;
+
+use super::FootingError;
+use super::measured::{Measured, Sparse, taken};
+use super::plan::{FootingPlan, Part, What};
+use crate::amount::Amount;
+use crate::ids::RecordNo;
+use crate::rule::Truth;
+use crate::value::Value;
+
+/// The longest text that a control is compared by, in bytes; a longer one cannot be read.
+pub(super) const SAID_BYTES_MAX: usize = 256;
+
+/// What a control's field says.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum Said {
+    /// Nothing: NULL.
+    Nothing,
+    /// It could not be decoded, or is too long to be compared.
+    Unreadable,
+    /// A number.
+    Number(Amount),
+    /// Text, or another value as it is written.
+    Text(String),
+}
+
+impl Said {
+    fn of(value: &Value<'_>, is_decoded: bool) -> Self {
+        match value {
+            _ if !is_decoded => Self::Unreadable,
+            Value::Null => Self::Nothing,
+            Value::Integer(integer) => Self::Number((*integer).into()),
+            Value::Decimal(amount) => Self::Number(*amount),
+            Value::Text(text) if text.len() > SAID_BYTES_MAX => Self::Unreadable,
+            Value::Text(text) => Self::Text((*text).to_owned()),
+            Value::Bytes(bytes) if bytes.len() > SAID_BYTES_MAX / 4 => Self::Unreadable,
+            other => Self::Text(other.to_string()),
+        }
+    }
+}
+
+/// A record that opens a scope or declares something.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Event {
+    /// Its type.
+    pub(super) record: usize,
+    /// Its number.
+    pub(super) record_no: RecordNo,
+    /// What was measured since the event before it, itself left out.
+    pub(super) before: Sparse,
+    /// What is measured of itself: it may belong to the scope that ends, or to the one that begins.
+    pub(super) own: Sparse,
+    /// What it declares, in the order of the plan's fields.
+    pub(super) said: Vec<Said>,
+}
+
+/// What a chunk has to say: measures and events, in record order. Its size is bounded by the chunk's.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Footing {
+    /// The first record's number.
+    pub(super) first: RecordNo,
+    /// How many records.
+    pub(super) records: u64,
+    pub(super) events: Vec<Event>,
+    /// What was measured since the last event.
+    pub(super) rest: Sparse,
+}
+
+impl Footing {
+    /// The number of the chunk's first record.
+    #[must_use]
+    pub const fn first(&self) -> RecordNo {
+        self.first
+    }
+
+    /// How many records it is of.
+    #[must_use]
+    pub const fn records(&self) -> u64 {
+        self.records
+    }
+}
+
+/// Makes one chunk's [`Footing`].
+#[derive(Debug, Clone)]
+pub struct Footer {
+    plan: Arc<FootingPlan>,
+    first: RecordNo,
+    next: RecordNo,
+    since: Vec<Measured>,
+    /// Records and lines since the last event, for the measures over all records.
+    all: (u64, u64),
+    events: Vec<Event>,
+}
+
+impl Footer {
+    /// For the chunk whose first record is `first`.
+    #[must_use]
+    pub fn new(plan: &Arc<FootingPlan>, first: RecordNo) -> Self {
+        Self {
+            since: vec![Measured::default(); plan.kept.len()],
+            plan: Arc::clone(plan),
+            first,
+            next: first,
+            all: (0, 0),
+            events: Vec::new(),
+        }
+    }
+
+    /// Takes the next record in. `record` is the place of its type, `None` if it is of none; `lines` on how many
+    /// lines it stands (1, if [`FootingPlan::counts_lines`] does not ask); `values` are its values in layout order,
+    /// and `is_decoded` tells which of them could be read. Rejects are taken in like any other: they were sent.
+    ///
+    /// # Errors
+    /// [`FootingError::Order`] if it is not the next; [`FootingError::Overflow`] past 2^64 lines.
+    pub fn record(
+        &mut self,
+        record: Option<usize>,
+        record_no: RecordNo,
+        lines: u64,
+        values: &[Value<'_>],
+        is_decoded: impl Fn(usize) -> bool,
+    ) -> Result<(), FootingError> {
+        if record_no != self.next {
+            return Err(FootingError::Order { want: self.next, got: record_no });
+        }
+        self.next = RecordNo(record_no.0.checked_add(1).ok_or(FootingError::Overflow)?);
+        let of_type = record.and_then(|at| self.plan.types.get(at).map(|of_type| (at, of_type)));
+        let Some((at, of_type)) = of_type.filter(|(_, one)| one.is_event || !one.parts.is_empty()) else {
+            return self.count(lines);
+        };
+        let mut before = None;
+        if of_type.is_event {
+            before = Some(self.flushed()?);
+        }
+        self.count(lines)?;
+        let plan = Arc::clone(&self.plan);
+        let of_type = &plan.types[at];
+        for (place, part) in &of_type.parts {
+            let what = plan.kept[*place].measure.what;
+            add(&mut self.since[*place], what, plan.kept[*place].scale, part, lines, values, &is_decoded)?;
+        }
+        if let Some(before) = before {
+            let own = self.flushed()?;
+            let said = of_type.declares.iter().map(|field| {
+                values.get(*field).map_or(Said::Unreadable, |value| Said::of(value, is_decoded(*field)))
+            });
+            let said = said.collect();
+            self.events.push(Event { record: at, record_no, before, own, said });
+        }
+        Ok(())
+    }
+
+    /// The chunk's footing.
+    ///
+    /// # Errors
+    /// [`FootingError::Overflow`] past 2^64 records.
+    pub fn finish(mut self) -> Result<Footing, FootingError> {
+        let rest = self.flushed()?;
+        let records = self.next.0 - self.first.0;
+        Ok(Footing { first: self.first, records, events: self.events, rest })
+    }
+
+    fn count(&mut self, lines: u64) -> Result<(), FootingError> {
+        self.all.0 += 1;
+        self.all.1 = self.all.1.checked_add(lines).ok_or(FootingError::Overflow)?;
+        Ok(())
+    }
+
+    /// What was measured since the last call.
+    fn flushed(&mut self) -> Result<Sparse, FootingError> {
+        let (records, lines) = std::mem::take(&mut self.all);
+        for place in &self.plan.of_all {
+            let mut sum = super::measured::Wide::default();
+            if self.plan.kept[*place].measure.what == What::Lines {
+                sum.add(lines.into())?;
+            }
+            self.since[*place].merge(&Measured { records, unreadable: 0, sum })?;
+        }
+        Ok(taken(&mut self.since))
+    }
+}
+
+/// Adds one record to one measure, in which its type has this part.
+fn add(
+    measured: &mut Measured,
+    what: What,
+    scale: u8,
+    part: &Part,
+    lines: u64,
+    values: &[Value<'_>],
+    is_decoded: &impl Fn(usize) -> bool,
+) -> Result<(), FootingError> {
+    let takes_part = match &part.only {
+        None => Some(true),
+        Some(only) if !only.fields().iter().all(|field| is_decoded(*field)) => None,
+        Some(only) => only.evaluate(values).ok().map(|truth| truth == Truth::True),
+    };
+    match takes_part {
+        Some(false) => return Ok(()),
+        Some(true) => measured.records += 1,
+        None => {
+            measured.records += 1;
+            measured.unreadable += 1;
+            return Ok(());
+        }
+    }
+    match (what, part.field) {
+        (What::Records, _) => Ok(()),
+        (What::Lines, _) => measured.sum.add(lines.into()),
+        (What::Sum { .. }, Some(field)) if !is_decoded(field) => {
+            measured.unreadable += 1;
+            Ok(())
+        }
+        (What::Sum { absolute }, field) => {
+            let value = field.and_then(|field| values.get(field));
+            // NULL adds nothing, as in SQL.
+            let Some(value) = value.filter(|value| !value.is_null()) else { return Ok(()) };
+            match value.as_amount().map(|amount| amount.rescale(scale)) {
+                Some(Ok(amount)) => measured.sum.add(if absolute { amount.abs() } else { amount }.mantissa()),
+                _ => {
+                    measured.unreadable += 1;
+                    Ok(())
+                }
+            }
+        }
+    }
+}

@@ -1,0 +1,356 @@
+//! What is to be footed: controls, the scopes they cover, and what is measured.
+
+use std::sync::Arc;
+
+use thiserror::Error;
+
+use crate::amount::DIGITS_MAX;
+use crate::fingerprint::Hash;
+use crate::layout::Layout;
+use crate::rule::Predicate;
+use crate::value::{FieldType, Literal};
+
+/// A record type that declares something of a scope.
+#[derive(Debug, Clone)]
+pub struct Control {
+    /// Its name, in checks and findings.
+    pub name: String,
+    /// The record type that declares.
+    pub record: usize,
+    /// What it covers.
+    pub cover: Cover,
+    /// Whether a source may do without it.
+    pub optional: bool,
+    /// What follows from records that it measures and that no scope of it holds.
+    pub outside: Outside,
+    /// The totals that it declares.
+    pub totals: Vec<Total>,
+    /// The other values that it declares.
+    pub demands: Vec<Demand>,
+}
+
+/// Which records a control's totals are of.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Cover {
+    /// All of the source's. There is one such control in a source.
+    File,
+    /// Those from the latest record of one of these types to the control, both included.
+    From(Vec<usize>),
+    /// Those behind the control before it (or from the source's first) to the control, itself included.
+    Preceding,
+    /// Those from the control, itself included, to the next one or the source's end.
+    Following,
+}
+
+/// What follows from a record that is measured and that no scope holds.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Outside {
+    /// The control fails: nobody vouches for the record.
+    Fails,
+    /// Nothing: such records are expected.
+    Ignored,
+}
+
+/// A declared total, and what it must be.
+#[derive(Debug, Clone)]
+pub struct Total {
+    /// The declaring field, by its place in the control's layout.
+    pub field: usize,
+    /// What is measured.
+    pub measure: Measure,
+    /// So many digits of the declared number stand behind a point that is not written.
+    pub scale: u8,
+    /// A hash total: only so many digits, from the right, are declared.
+    pub last_digits: Option<u8>,
+    /// What is declared are blocks of so many; one that is not full counts.
+    pub blocks_of: Option<u32>,
+}
+
+/// Something that is counted or summed.
+#[derive(Debug, Clone)]
+pub struct Measure {
+    /// Records, lines, or a field.
+    pub what: What,
+    /// Over which record types; `None`: over all records, those of no type included.
+    pub parts: Option<Vec<Part>>,
+}
+
+/// What is counted or summed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum What {
+    /// Records.
+    Records,
+    /// The lines on which they stand.
+    Lines,
+    /// A field of them.
+    Sum {
+        /// Whether signs are left off.
+        absolute: bool,
+    },
+}
+
+/// A record type's part in a measure.
+#[derive(Debug, Clone)]
+pub struct Part {
+    /// The record type.
+    pub record: usize,
+    /// The field that is summed.
+    pub field: Option<usize>,
+    /// Which of its records take part. Unknown is not.
+    pub only: Option<Predicate>,
+}
+
+/// A declared value that is no total.
+#[derive(Debug, Clone)]
+pub struct Demand {
+    /// The declaring field.
+    pub field: usize,
+    /// What it must be.
+    pub wanted: Wanted,
+}
+
+/// What a declared value must be.
+#[derive(Debug, Clone)]
+pub enum Wanted {
+    /// This value.
+    Equals(Expected),
+    /// The value of this name that comes with the run.
+    Given(String),
+    /// One more than in the run before; `last` is followed by `first`.
+    Sequence {
+        /// What follows `last`.
+        first: i64,
+        /// The greatest number, if they begin anew.
+        last: Option<i64>,
+    },
+}
+
+/// A value that is expected.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Expected(pub Literal);
+
+/// Why a plan cannot be used.
+#[derive(Debug, Clone, PartialEq, Eq, Error)]
+#[error("control `{control}`: {message}")]
+pub struct PlanError {
+    /// The control.
+    pub control: String,
+    /// What is wrong.
+    pub message: String,
+}
+
+/// A measure as it is kept: each is taken once, however many totals ask for it.
+#[derive(Debug, Clone)]
+pub(super) struct Kept {
+    pub(super) measure: Measure,
+    /// Digits behind the point of its sum.
+    pub(super) scale: u8,
+}
+
+/// What a record type has to do with it.
+#[derive(Debug, Clone, Default)]
+pub(super) struct TypePlan {
+    /// Its part in each measure that it has a part in.
+    pub(super) parts: Vec<(usize, Part)>,
+    /// Whether it opens a scope or declares something.
+    pub(super) is_event: bool,
+    /// The fields by which it declares, ascending.
+    pub(super) declares: Vec<usize>,
+}
+
+/// Everything that is to be footed in a source.
+#[derive(Debug, Clone)]
+pub struct FootingPlan {
+    pub(super) controls: Vec<Control>,
+    pub(super) kept: Vec<Kept>,
+    /// For each control and total, its measure's place.
+    pub(super) places: Vec<Vec<usize>>,
+    pub(super) types: Vec<TypePlan>,
+    /// Measures over all records.
+    pub(super) of_all: Vec<usize>,
+    pub(super) layouts: Vec<Arc<Layout>>,
+    pub(super) digest: Hash,
+    counts_lines: bool,
+}
+
+impl FootingPlan {
+    /// For records of `layouts`, which are the record types in their order.
+    ///
+    /// # Errors
+    /// [`PlanError`] for a place that does not exist, a field that is no number, and what would check nothing.
+    pub fn new(layouts: &[Arc<Layout>], controls: Vec<Control>) -> Result<Self, PlanError> {
+        let mut plan = Self {
+            controls: Vec::new(),
+            kept: Vec::new(),
+            places: Vec::new(),
+            types: vec![TypePlan::default(); layouts.len()],
+            of_all: Vec::new(),
+            layouts: layouts.to_vec(),
+            digest: Hash([0; 32]),
+            counts_lines: false,
+        };
+        for control in controls {
+            plan.push(control)?;
+        }
+        for declared in plan.types.iter_mut().map(|one| &mut one.declares) {
+            declared.sort_unstable();
+            declared.dedup();
+        }
+        plan.digest = Hash::of(plan.description().as_bytes());
+        Ok(plan)
+    }
+
+    /// The controls, in the job's order.
+    #[must_use]
+    pub fn controls(&self) -> &[Control] {
+        &self.controls
+    }
+
+    /// Whether lines are counted. When they are not, any number of lines may be given for a record.
+    #[must_use]
+    pub const fn counts_lines(&self) -> bool {
+        self.counts_lines
+    }
+
+    /// Whether a declared value follows that of the run before.
+    #[must_use]
+    pub fn has_sequences(&self) -> bool {
+        let mut demands = self.controls.iter().flat_map(|control| &control.demands);
+        demands.any(|demand| matches!(demand.wanted, Wanted::Sequence { .. }))
+    }
+
+    /// Whether a declared value is compared with one of this name that comes with the run.
+    #[must_use]
+    pub fn asks_for(&self, name: &str) -> bool {
+        let mut demands = self.controls.iter().flat_map(|control| &control.demands);
+        demands.any(|demand| matches!(&demand.wanted, Wanted::Given(given) if given == name))
+    }
+
+    /// The name of a field of a control.
+    pub(super) fn field_name(&self, control: &Control, field: usize) -> &str {
+        self.layouts[control.record].fields[field].name.as_str()
+    }
+
+    fn push(&mut self, control: Control) -> Result<(), PlanError> {
+        let refuse =
+            |message: &str| Err(PlanError { control: control.name.clone(), message: message.to_owned() });
+        let Some(layout) = self.layouts.get(control.record) else {
+            return refuse("there is no such record type");
+        };
+        if self.controls.iter().any(|other| other.name == control.name) {
+            return refuse("another control has this name");
+        }
+        let fields = layout.fields.len();
+        let declared = control.totals.iter().map(|total| total.field);
+        let declared: Vec<_> = declared.chain(control.demands.iter().map(|demand| demand.field)).collect();
+        if declared.iter().any(|field| *field >= fields) {
+            return refuse("there is no such field");
+        }
+        if declared.is_empty() {
+            return refuse("it declares nothing");
+        }
+        let twice =
+            |fields: &[usize]| fields.iter().enumerate().any(|(at, field)| fields[..at].contains(field));
+        let (totals, demands) = declared.split_at(control.totals.len());
+        if twice(totals) || twice(demands) {
+            return refuse("a field declares one total, and has one value");
+        }
+        if let Cover::From(openers) = &control.cover {
+            if openers.is_empty() || openers.iter().any(|at| *at >= self.types.len()) {
+                return refuse("there is no such opening record type");
+            }
+            if openers.contains(&control.record) {
+                return refuse("a record cannot open its own scope; let it cover what precedes or follows");
+            }
+            openers.iter().for_each(|at| self.types[*at].is_event = true);
+        }
+        let mut places = Vec::with_capacity(control.totals.len());
+        for total in &control.totals {
+            let is_hash = total.last_digits.is_some_and(|digits| digits == 0 || digits > DIGITS_MAX);
+            if is_hash || total.blocks_of == Some(0) || total.scale > DIGITS_MAX {
+                return refuse("digits are 1 to 38, and blocks hold at least 1");
+            }
+            if total.blocks_of.is_some() && matches!(total.measure.what, What::Sum { .. }) {
+                return refuse("blocks are of records or lines");
+            }
+            match self.keep(&total.measure) {
+                Ok(place) => places.push(place),
+                Err(message) => return refuse(message),
+            }
+        }
+        let of_type = &mut self.types[control.record];
+        of_type.is_event = true;
+        of_type.declares.extend(declared);
+        self.places.push(places);
+        self.controls.push(control);
+        Ok(())
+    }
+
+    /// The place of the measure, which is new or kept already.
+    fn keep(&mut self, measure: &Measure) -> Result<usize, &'static str> {
+        let mut scale = 0;
+        for part in measure.parts.iter().flatten() {
+            let layout = self.layouts.get(part.record).ok_or("there is no such record type")?;
+            match (measure.what, part.field) {
+                (What::Sum { .. }, Some(field)) => match layout.fields.get(field).map(|field| field.ty) {
+                    Some(FieldType::Decimal { scale: own, .. }) => scale = scale.max(own),
+                    Some(FieldType::Integer) => {}
+                    _ => return Err("only decimal and integer fields can be summed"),
+                },
+                (What::Sum { .. }, None) => return Err("a sum is of a field"),
+                (_, None) => {}
+                (_, Some(_)) => return Err("what is counted has no field"),
+            }
+        }
+        match &measure.parts {
+            Some(parts) if parts.is_empty() => return Err("it measures nothing"),
+            None if matches!(measure.what, What::Sum { .. }) => return Err("a sum is of a field"),
+            _ => {}
+        }
+        if let Some(place) = self.kept.iter().position(|kept| same(&kept.measure, measure)) {
+            return Ok(place);
+        }
+        let place = self.kept.len();
+        match &measure.parts {
+            None => self.of_all.push(place),
+            Some(parts) => {
+                for part in parts {
+                    self.types[part.record].parts.push((place, part.clone()));
+                }
+            }
+        }
+        self.counts_lines |= measure.what == What::Lines;
+        self.kept.push(Kept { measure: measure.clone(), scale });
+        Ok(place)
+    }
+
+    /// What two plans have in common exactly when a footing of one can be read as one of the other.
+    fn description(&self) -> String {
+        let mut text = String::from("crossfoot footing 1\n");
+        for kept in &self.kept {
+            let parts = kept.measure.parts.as_deref().unwrap_or_default();
+            let parts: Vec<_> = parts
+                .iter()
+                .map(|part| (part.record, part.field, part.only.as_ref().map(Predicate::text)))
+                .collect();
+            text.push_str(&format!("{:?} {} {parts:?}\n", kept.measure.what, kept.scale));
+        }
+        for one in &self.types {
+            text.push_str(&format!("{} {:?}\n", one.is_event, one.declares));
+        }
+        text
+    }
+}
+
+fn same(a: &Measure, b: &Measure) -> bool {
+    let alike = |a: &Part, b: &Part| {
+        let text = |part: &Part| part.only.as_ref().map(|only| only.text().to_owned());
+        a.record == b.record && a.field == b.field && text(a) == text(b)
+    };
+    let parts_alike = match (&a.parts, &b.parts) {
+        (None, None) => true,
+        (Some(a), Some(b)) => a.len() == b.len() && a.iter().zip(b).all(|(a, b)| alike(a, b)),
+        _ => false,
+    };
+    a.what == b.what && parts_alike
+}
