@@ -120,6 +120,8 @@ async fn three_record_types_lie_in_one_file() {
     let ended = load(&bench, job("client", &[]), &folder.join("client/CLIENT.ebcdic")).await.promoted();
     assert_eq!(ended.level(Stage::Final).0, 221);
     assert_eq!(ended.level(Stage::Final).1, ["2138000.00"]);
+    let declared = ended.report.checks.iter().find(|check| check.name.contains("record_count")).unwrap();
+    assert_eq!((declared.expected.as_str(), declared.actual.as_str()), ("220", "220"));
     let expected = std::fs::read_to_string(folder.join("client/CLIENT.expected.txt")).unwrap();
     let sql = bench.sql();
     let mut rows: Vec<(i64, String)> = Vec::new();
@@ -139,4 +141,20 @@ async fn three_record_types_lie_in_one_file() {
     let strangers = "SELECT count(*) FROM addresses a JOIN stg_persons p ON p.record_no = a.parent_record_no WHERE p.client_id <> a.client_id";
     assert_eq!(bench.number(strangers), 0);
     assert_eq!(bench.number("SELECT count(parent_record_no) FROM addresses"), 110);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_file_cut_short_at_a_records_end_does_not_foot_with_its_header() {
+    let Some(folder) = folder() else { return };
+    let bench = Bench::new().await;
+    let whole = std::fs::read(folder.join("client/CLIENT.ebcdic")).unwrap();
+    let cut = bench.path("cut.dat");
+    std::fs::write(&cut, &whole[..whole.len() - 500]).unwrap();
+    let ended = load(&bench, job("client", &[]), &cut).await.not_reconciled();
+    let failed: Vec<_> =
+        ended.failed().iter().map(|check| (check.expected.as_str(), check.actual.as_str())).collect();
+    assert_eq!(failed, [("220", "219")], "{:#?}", ended.failed());
+    assert_eq!(bench.number("SELECT count(*) FROM persons"), 0);
+    let findings = bench.findings(ended.run_id).await;
+    assert_eq!((findings.len(), findings[0].record_no.0), (1, 1), "{findings:#?}");
 }
