@@ -4,6 +4,7 @@ mod control;
 mod declared;
 mod format;
 mod records;
+mod repeated;
 mod rules;
 mod types;
 
