@@ -2,6 +2,7 @@
 
 #![allow(clippy::type_complexity, reason = "a table's type is its heading")]
 
+mod continued;
 mod decoding;
 mod framing;
 mod properties;
