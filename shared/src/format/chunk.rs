@@ -15,6 +15,7 @@ use domain::totals::{ControlTotals, Sums, TotalsError};
 use domain::value::Value;
 use thiserror::Error;
 
+use super::lines::lines;
 use super::{Decoded, FrameError, Framer, Selector, frames};
 use crate::job::Job;
 
@@ -116,15 +117,17 @@ impl ChunkDecoder {
         let mut latest = start.parents.to_vec();
         latest.resize(job.records.len(), 0);
         let (mut record_no, offset) = (start.first_record_no, start.offset);
+        let counts_lines = job.footing.as_ref().is_some_and(|plan| plan.counts_lines());
         let mut footer = job.footing.as_ref().map(|plan| Footer::new(plan, record_no));
         for frame in frames(&self.framer, bytes) {
             let (at, content) = frame
                 .map_err(|at| ChunkError::Frame { offset: offset + at.offset as u64, error: at.error })?;
             let place = (record_no, offset + at as u64);
+            let lines = if counts_lines { lines(content) } else { 1 };
             match self.selector.type_of(content) {
                 None => {
                     if let Some(footer) = &mut footer {
-                        footer.record(None, record_no, 1, &[], |_| false)?;
+                        footer.record(None, record_no, lines, &[], |_| false)?;
                     }
                     out.of_no_type(place, content);
                 }
@@ -134,7 +137,7 @@ impl ChunkDecoder {
                         if let Some(footer) = &mut footer {
                             // Rejects too: they were sent.
                             let is_decoded = |field| decoded.is_decoded(field);
-                            footer.record(Some(at), record_no, 1, decoded.values(), is_decoded)?;
+                            footer.record(Some(at), record_no, lines, decoded.values(), is_decoded)?;
                         }
                         match (decoded.is_accepted(), parent) {
                             (true, Some((of, 0))) => out.orphan(at, of, place, content, &decoded)?,

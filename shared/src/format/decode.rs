@@ -10,14 +10,29 @@ use super::cobol::FieldValue;
 use super::cobol::record::RecordDecoder;
 use super::delimited::{Piece, Place, SplitError, Splitter, State};
 use super::fixed::Cutter;
-use super::spec::{Encoding, Form, FormatSpec, Trim};
+use super::groups;
+use super::lines::{Lines, Whole};
+use super::spec::{Encoding, Form, FormatSpec, GroupSum, Trim};
 use super::text::{Fault, Reader, latin1_to_utf8, quoted};
 
 #[derive(Debug, Clone)]
 enum Shape {
-    Delimited { splitter: Splitter, null: Vec<u8> },
+    Delimited(Between),
     Fixed(Cutter),
     Copybook { record: RecordDecoder, found: Vec<Option<FieldValue>> },
+}
+
+/// Fields between separators.
+#[derive(Debug, Clone)]
+struct Between {
+    splitter: Splitter,
+    separator: u8,
+    null: Vec<u8>,
+    /// The field that takes all that is left of the record.
+    rest: Option<usize>,
+    missing_is_null: bool,
+    /// How many fields are written; the others are computed from them.
+    written: usize,
 }
 
 #[derive(Debug, Clone)]
@@ -25,6 +40,7 @@ struct FieldReader {
     reader: Reader,
     trim: Trim,
     required: bool,
+    sum_of: Option<GroupSum>,
 }
 
 /// Decodes one record at a time. What it needs for that is kept from record to record, so that a good record
@@ -33,6 +49,9 @@ struct FieldReader {
 pub struct Decoder {
     layout: Arc<Layout>,
     shape: Shape,
+    lines: Lines,
+    /// A record whose lines had to be joined or filled up.
+    joined: Vec<u8>,
     fields: Vec<FieldReader>,
     is_latin1: bool,
     /// The fields written as hexadecimal digits.
@@ -127,12 +146,19 @@ impl Decoder {
             let reader =
                 Reader::new(&field.ty, form).map_err(|error| format!("field `{}`: {error}", field.name))?;
             let required = field.required || layout.key.contains(&index);
-            fields.push(FieldReader { reader, trim: form.trim, required });
+            fields.push(FieldReader { reader, trim: form.trim, required, sum_of: form.sum_of.clone() });
         }
         let is_hexadecimal = |at: &usize| layout.fields[*at].ty == FieldType::Bytes;
         let (shape, hexadecimal) = match &spec.form {
             Form::Delimited(form) => (
-                Shape::Delimited { splitter: Splitter::new(form), null: form.null.as_bytes().to_vec() },
+                Shape::Delimited(Between {
+                    splitter: Splitter::new(form),
+                    separator: form.separator,
+                    null: form.null.as_bytes().to_vec(),
+                    rest: spec.fields.iter().position(|field| field.rest),
+                    missing_is_null: form.missing_is_null,
+                    written: spec.fields.iter().take_while(|field| field.sum_of.is_none()).count(),
+                }),
                 (0..fields.len()).filter(is_hexadecimal).collect(),
             ),
             Form::Fixed(form) => (Shape::Fixed(Cutter::new(form, spec, &layout)?), Vec::new()),
@@ -150,6 +176,8 @@ impl Decoder {
             decoded: Vec::with_capacity(fields.len()),
             reasons: Vec::new(),
             layout,
+            lines: Lines::of(&spec.form),
+            joined: Vec::new(),
             shape,
             fields,
         })
@@ -171,11 +199,28 @@ impl Decoder {
         if matches!(self.shape, Shape::Copybook { .. }) {
             return self.decode_copybook(record);
         }
-        let told_apart = self.tell_apart(record);
+        let mut joined = std::mem::take(&mut self.joined);
+        let whole = self.lines.whole(record, &mut joined);
+        let text = match whole {
+            Whole::Start(length) => &record[..length],
+            Whole::Rewritten => &joined[..],
+        };
+        let told_apart = self.tell_apart(text);
         if told_apart.is_ok() {
-            self.rewrite(record);
+            self.rewrite(text);
         }
-        let Self { layout, shape, fields, pieces, scratch, values: home, decoded, reasons, .. } = self;
+        self.joined = joined;
+        let Self { layout, shape, fields, pieces, scratch, joined, values: home, decoded, reasons, .. } =
+            self;
+        let cut_at = if let (Whole::Rewritten, Lines::Padded(_)) = (whole, &self.lines) {
+            Some(record.len())
+        } else {
+            None
+        };
+        let record: &'a [u8] = match whole {
+            Whole::Start(length) => &record[..length],
+            Whole::Rewritten => joined,
+        };
         let scratch: &'a [u8] = scratch;
         let mut values: Vec<Value<'a>> = emptied(std::mem::take(home));
         if let Err(fault) = told_apart {
@@ -185,7 +230,17 @@ impl Decoder {
             return Decoded { values, canonical: None, decoded, reasons, home };
         }
         for ((field, form), piece) in layout.fields.iter().zip(fields.iter()).zip(pieces.iter()) {
-            match form.value(piece, piece.bytes(record, scratch), shape) {
+            let value = match (&form.sum_of, shape.as_between()) {
+                (Some(sum), Some(between)) => {
+                    let groups = pieces.get(sum.of).map_or(&[][..], |piece| piece.bytes(record, scratch));
+                    groups::sum(sum, groups, between.separator, &form.reader)
+                }
+                _ if cut_at.is_some_and(|at| form.is_cut(piece, at)) => {
+                    Err(Fault::new(ReasonCode::FieldCount, "the line ends within the field"))
+                }
+                _ => form.value(piece, piece.bytes(record, scratch), shape),
+            };
+            match value {
                 Ok(value) => {
                     if form.required && value.is_null() {
                         reasons.push(reason(field, Fault::new(ReasonCode::Required, "a value is required")));
@@ -275,10 +330,17 @@ impl Decoder {
     pub fn peek<'a>(&'a mut self, record: &'a [u8], index: usize) -> Option<Value<'a>> {
         self.scratch.clear();
         self.pieces.clear();
+        let record = match self.lines.whole(record, &mut self.joined) {
+            Whole::Start(length) => &record[..length],
+            Whole::Rewritten => &self.joined[..],
+        };
         match &mut self.shape {
-            Shape::Delimited { splitter, .. } => {
+            Shape::Delimited(between) => {
                 // A missing separator at the end, or a field too many, does not hide the field.
-                let _ = splitter.split(record, &mut self.scratch, &mut self.pieces);
+                let _ = between.splitter.split(record, &mut self.scratch, &mut self.pieces);
+                if let Some(rest) = between.rest {
+                    merge(&mut self.pieces, rest);
+                }
             }
             Shape::Fixed(cutter) => cutter.cut(&mut self.pieces),
             Shape::Copybook { record: fields, .. } => {
@@ -303,23 +365,30 @@ impl Decoder {
 
     /// Finds which bytes are which field.
     fn tell_apart(&mut self, record: &[u8]) -> Result<(), Fault> {
-        let expected = self.fields.len();
         match &self.shape {
-            Shape::Delimited { splitter, .. } => {
-                splitter.split(record, &mut self.scratch, &mut self.pieces).map_err(|error| match error {
-                    SplitError::Unclosed(at) => Fault::new(
-                        ReasonCode::Quoting,
-                        format!("the quote opened at byte {at} of the record does not close"),
-                    ),
-                    SplitError::TrailingSeparator => Fault::new(
-                        ReasonCode::FieldCount,
-                        "the record does not end with the separator, as every record should",
-                    ),
+            Shape::Delimited(between) => {
+                between.splitter.split(record, &mut self.scratch, &mut self.pieces).map_err(|error| {
+                    match error {
+                        SplitError::Unclosed(at) => Fault::new(
+                            ReasonCode::Quoting,
+                            format!("the quote opened at byte {at} of the record does not close"),
+                        ),
+                        SplitError::TrailingSeparator => Fault::new(
+                            ReasonCode::FieldCount,
+                            "the record does not end with the separator, as every record should",
+                        ),
+                    }
                 })?;
-                let found = self.pieces.len();
-                if found != expected {
+                if let Some(rest) = between.rest {
+                    merge(&mut self.pieces, rest);
+                }
+                let (found, expected) = (self.pieces.len(), between.written);
+                if found > expected || (found < expected && !between.missing_is_null) {
                     return Err(count_fault(found, expected));
                 }
+                // Fields that are missing, and those that are computed.
+                let absent = Piece::of_record(record.len(), record.len(), State::Absent);
+                self.pieces.resize(self.fields.len(), absent);
             }
             Shape::Fixed(cutter) => {
                 if record.len() != cutter.record_bytes {
@@ -366,10 +435,34 @@ impl Decoder {
     }
 }
 
+impl Shape {
+    const fn as_between(&self) -> Option<&Between> {
+        match self {
+            Self::Delimited(between) => Some(between),
+            _ => None,
+        }
+    }
+}
+
+/// Makes one field of all from the one at `rest` on.
+fn merge(pieces: &mut Vec<Piece>, rest: usize) {
+    if let (Some(first), Some(last)) = (pieces.get(rest), pieces.last()) {
+        let merged = Piece::of_record(first.start, last.end, State::Plain);
+        pieces.truncate(rest);
+        pieces.push(merged);
+    }
+}
+
 impl FieldReader {
+    /// Whether a line that ends at `at` ends within the field. Text that is cut lost its blanks; of anything else
+    /// there is no telling what it lost.
+    fn is_cut(&self, piece: &Piece, at: usize) -> bool {
+        piece.start < at && at < piece.end && !matches!(self.reader, Reader::Text { .. })
+    }
+
     fn is_null(&self, piece: &Piece, bytes: &[u8], shape: &Shape) -> bool {
         match shape {
-            Shape::Delimited { null, .. } => {
+            Shape::Delimited(Between { null, .. }) => {
                 piece.state == State::Plain && (bytes == null || trimmed(bytes, self.trim) == null)
             }
             Shape::Fixed(_) | Shape::Copybook { .. } => trimmed(bytes, self.trim).is_empty(),
@@ -379,6 +472,7 @@ impl FieldReader {
     fn value<'a>(&self, piece: &Piece, bytes: &'a [u8], shape: &Shape) -> Result<Value<'a>, Fault> {
         match piece.state {
             State::Raw => Ok(Value::Bytes(bytes)),
+            State::Absent => Ok(Value::Null),
             State::Misquoted => Err(Fault::new(
                 ReasonCode::Quoting,
                 format!("{} goes on behind its closing quote", quoted(bytes)),

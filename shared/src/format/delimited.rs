@@ -25,6 +25,8 @@ pub(super) enum State {
     Misquoted,
     /// Bytes, to be taken as they are.
     Raw,
+    /// Nothing was written.
+    Absent,
 }
 
 /// One field's bytes: positions rather than slices, so that the list can be kept from record to record.

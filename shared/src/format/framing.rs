@@ -6,7 +6,7 @@ use memchr::{memchr, memchr2};
 use thiserror::Error;
 
 use super::quoting::Quoting;
-use super::spec::{Encoding, FixedFraming, Form, FormatSpec};
+use super::spec::{Continuation, Encoding, FixedFraming, Form, FormatSpec};
 
 /// UTF-8's byte-order mark.
 pub(super) const BYTE_ORDER_MARK: &[u8] = b"\xEF\xBB\xBF";
@@ -73,6 +73,8 @@ enum Ends {
     Line,
     /// By a line feed that is not within quotes.
     QuotedLine { separator: u8, quoting: Quoting },
+    /// By a line feed behind which no line goes on with the record.
+    Continued(Continuation),
     /// After so many bytes.
     Length(usize),
 }
@@ -100,8 +102,11 @@ impl Framer {
         };
         let (ends, has_header) = match &spec.form {
             Form::Delimited(form) => (
-                Quoting::of(form)
-                    .map_or(Ends::Line, |quoting| Ends::QuotedLine { separator: form.separator, quoting }),
+                match (form.continuation, Quoting::of(form)) {
+                    (Some(continuation), _) => Ends::Continued(continuation),
+                    (None, Some(quoting)) => Ends::QuotedLine { separator: form.separator, quoting },
+                    (None, None) => Ends::Line,
+                },
                 form.header,
             ),
             Form::Fixed(form) => (fixed(form.framing, form.record_bytes), false),
@@ -131,6 +136,7 @@ impl Framer {
         let (line_feed, open_quote) = match self.ends {
             Ends::Length(want) => return self.by_length(bytes.len(), want, at_end),
             Ends::Line => (memchr(b'\n', within), None),
+            Ends::Continued(continuation) => return self.continued(bytes, continuation, at_end),
             Ends::QuotedLine { separator, quoting } => quoted_line(within, separator, quoting),
         };
         if let Some(at) = line_feed {
@@ -144,6 +150,37 @@ impl Framer {
             _ if at_end => Ok(Some(Frame { content: bytes.len(), total: bytes.len() })),
             _ => Ok(None),
         }
+    }
+
+    /// Where a record ends is known when the line behind it is seen. What has to be seen of that line counts towards
+    /// the limit, so that the same records are too long however the bytes come in.
+    fn continued(
+        &self,
+        bytes: &[u8],
+        continuation: Continuation,
+        at_end: bool,
+    ) -> Result<Option<Frame>, FrameError> {
+        let (prefix, max) = (continuation.prefix(), self.record_bytes_max);
+        let mut from = 0;
+        while let Some(found) = memchr(b'\n', &bytes[from..]) {
+            let end = from + found + 1;
+            if end + prefix.len() > max {
+                return Err(FrameError::TooLong { max });
+            }
+            let behind = &bytes[end..];
+            if !behind.starts_with(prefix) {
+                if behind.len() < prefix.len() && prefix.starts_with(behind) && !at_end {
+                    return Ok(None);
+                }
+                let content = if end > 1 && bytes[end - 2] == b'\r' { end - 2 } else { end - 1 };
+                return Ok(Some(Frame { content, total: end }));
+            }
+            from = end;
+        }
+        if bytes.len() + prefix.len() > max {
+            return Err(FrameError::TooLong { max });
+        }
+        Ok(at_end.then_some(Frame { content: bytes.len(), total: bytes.len() }))
     }
 
     fn by_length(&self, have: usize, want: usize, at_end: bool) -> Result<Option<Frame>, FrameError> {

@@ -44,6 +44,36 @@ pub struct Delimited {
     pub null: String,
     /// Whether each row ends with a separator before its line end (`a|b|`), as TPC-H's generators write it.
     pub trailing_separator: bool,
+    /// The byte that ends a record before its line end, as BAI2's `/`; blanks may follow it. It is no part of a field.
+    pub terminator: Option<u8>,
+    /// What a line begins with that goes on with the record before it, as BAI2's `88,`. Without quotes only.
+    pub continuation: Option<Continuation>,
+    /// Whether fields that are missing at a record's end are NULL; otherwise the record is a reject.
+    pub missing_is_null: bool,
+}
+
+/// What a line begins with that goes on with the record before it: 1 to 8 bytes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Continuation {
+    bytes: [u8; 8],
+    length: usize,
+}
+
+impl Continuation {
+    /// `None` when there are no bytes, or too many.
+    #[must_use]
+    pub fn new(prefix: &[u8]) -> Option<Self> {
+        let mut bytes = [0; 8];
+        let is_possible = !prefix.is_empty() && !prefix.contains(&b'\n');
+        bytes.get_mut(..prefix.len()).filter(|_| is_possible)?.copy_from_slice(prefix);
+        Some(Self { bytes, length: prefix.len() })
+    }
+
+    /// The bytes.
+    #[must_use]
+    pub fn prefix(&self) -> &[u8] {
+        &self.bytes[..self.length]
+    }
 }
 
 /// Fields at positions.
@@ -53,6 +83,8 @@ pub struct Fixed {
     pub framing: FixedFraming,
     /// The record's length in bytes, line end not counted.
     pub record_bytes: usize,
+    /// Whether a shorter line stands for one that blanks fill up; otherwise the record is a reject.
+    pub pads: bool,
 }
 
 /// Fields as a COBOL copybook lays them out.
@@ -106,4 +138,32 @@ pub struct FieldForm {
     pub pattern: Option<String>,
     /// Booleans: the texts for true and for false.
     pub truths: Option<(Vec<String>, Vec<String>)>,
+    /// Decimals: the digits behind the point are the last ones, and the point is not written.
+    pub implied_point: bool,
+    /// Delimited form: all that is left of the record, separators included.
+    pub rest: bool,
+    /// Delimited form: the field is not written at all, but summed over groups of values in another.
+    pub sum_of: Option<GroupSum>,
+}
+
+/// A sum over groups of values that repeat within one field: BAI2's amounts in an account record.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct GroupSum {
+    /// The place of the field that holds the groups.
+    pub of: usize,
+    /// How many values a group has.
+    pub group: usize,
+    /// Which of them is summed, from 0.
+    pub amount: usize,
+    /// Which of them, the last, says what further values the group has.
+    pub extra: Vec<(String, Extra)>,
+}
+
+/// Values that a group has beyond the usual.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Extra {
+    /// So many.
+    Values(usize),
+    /// One that says how many times so many follow.
+    Times(usize),
 }

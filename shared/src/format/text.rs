@@ -57,6 +57,7 @@ pub(super) enum Reader {
         precision: u8,
         scale: u8,
         mantissa_end: i128,
+        implied_point: bool,
     },
     Date(Pattern),
     Timestamp(Pattern),
@@ -76,7 +77,9 @@ impl Reader {
             FieldType::Decimal { precision, scale } => {
                 let mantissa_end = 10_i128.checked_pow(precision.into());
                 match mantissa_end.filter(|_| scale <= precision) {
-                    Some(mantissa_end) => Self::Decimal { precision, scale, mantissa_end },
+                    Some(mantissa_end) => {
+                        Self::Decimal { precision, scale, mantissa_end, implied_point: form.implied_point }
+                    }
                     None => return Err(format!("{ty} is not a type that 38 digits hold")),
                 }
             }
@@ -91,8 +94,16 @@ impl Reader {
         match self {
             Self::Text { chars_max } => read_text(text, *chars_max).map(Value::Text),
             Self::Integer => read_integer(text).map(Value::Integer),
-            Self::Decimal { precision, scale, mantissa_end } => {
+            Self::Decimal { precision, scale, mantissa_end, implied_point: false } => {
                 read_decimal(text, *precision, *scale, *mantissa_end).map(Value::Decimal)
+            }
+            Self::Decimal { precision, scale, mantissa_end, .. } => {
+                if memchr(b'.', text).is_some() {
+                    return Err(not_a(text, "has a decimal point, where its place is given"));
+                }
+                let whole = read_decimal(text, *precision, 0, *mantissa_end)?;
+                let amount = Amount::new(whole.mantissa(), *scale);
+                amount.map(Value::Decimal).map_err(|error| too_long(text, error))
             }
             Self::Date(pattern) => pattern.date(text).map(Value::Date),
             Self::Timestamp(pattern) => pattern.timestamp(text).map(Value::Timestamp),
@@ -101,6 +112,33 @@ impl Reader {
                 None => Err(not_a(text, "is neither true nor false")),
             },
             Self::Bytes => Err(not_a(text, "is not an even number of hexadecimal digits")),
+        }
+    }
+}
+
+impl Reader {
+    /// An amount that was computed, held to the type as if it had been read.
+    pub(super) fn fits(&self, amount: Amount) -> Result<Value<'static>, Fault> {
+        match self {
+            Self::Integer => {
+                match amount.rescale(0).ok().and_then(|whole| whole.mantissa().try_into().ok()) {
+                    Some(integer) => Ok(Value::Integer(integer)),
+                    None => Err(Fault::new(
+                        ReasonCode::TooLong,
+                        format!("{amount} does not fit a 64-bit integer"),
+                    )),
+                }
+            }
+            Self::Decimal { precision, scale, mantissa_end, .. } => match amount.rescale(*scale) {
+                Ok(fit) if fit.mantissa() < *mantissa_end && fit.mantissa() > -mantissa_end => {
+                    Ok(Value::Decimal(fit))
+                }
+                _ => {
+                    let ty = FieldType::Decimal { precision: *precision, scale: *scale };
+                    Err(Fault::new(ReasonCode::TooLong, format!("{amount} does not fit {ty}")))
+                }
+            },
+            _ => Err(Fault::new(ReasonCode::Type, "a sum is a number")),
         }
     }
 }

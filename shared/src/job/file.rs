@@ -58,6 +58,12 @@ pub(super) struct SourceSection {
     #[serde(default)]
     pub(super) trailing_separator: Option<Spanned<bool>>,
     #[serde(default)]
+    pub(super) terminator: Option<Spanned<String>>,
+    #[serde(default)]
+    pub(super) continuation: Option<Spanned<String>>,
+    #[serde(default)]
+    pub(super) short_lines: Option<Spanned<String>>,
+    #[serde(default)]
     pub(super) trim: Option<Spanned<String>>,
     #[serde(default)]
     pub(super) record_bytes: Option<Spanned<usize>>,
@@ -148,6 +154,8 @@ pub(super) struct RecordSection {
     #[serde(default)]
     pub(super) leave_out: Vec<String>,
     #[serde(default)]
+    pub(super) missing: Option<Spanned<String>>,
+    #[serde(default)]
     pub(super) key: Vec<Spanned<String>>,
     #[serde(default)]
     pub(super) amounts: Vec<Spanned<String>>,
@@ -219,10 +227,41 @@ pub(super) struct FieldSection {
     pub(super) pattern: Option<Spanned<String>>,
     #[serde(default)]
     pub(super) length: Option<Spanned<LengthSection>>,
+    #[serde(default)]
+    pub(super) point: Option<Spanned<String>>,
+    #[serde(default)]
+    pub(super) rest: Option<Spanned<bool>>,
+    #[serde(default)]
+    pub(super) sum_of: Option<Spanned<SumOfSection>>,
     #[serde(default, rename = "true")]
     pub(super) true_texts: Option<Vec<String>>,
     #[serde(default, rename = "false")]
     pub(super) false_texts: Option<Vec<String>>,
+}
+
+/// `{ rest = "summary", group = 4, amount = 2, extra = { S = 3, D = { times = 2 } } }`: values are counted from 1.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct SumOfSection {
+    pub(super) rest: String,
+    pub(super) group: usize,
+    pub(super) amount: usize,
+    #[serde(default)]
+    pub(super) extra: BTreeMap<String, ExtraSection>,
+}
+
+/// So many further values, or one that says how many times so many follow.
+#[derive(Debug, Deserialize)]
+#[serde(untagged)]
+pub(super) enum ExtraSection {
+    Values(usize),
+    Times(TimesSection),
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct TimesSection {
+    pub(super) times: usize,
 }
 
 /// `length = 5` or `length = { min = 1, max = 5 }`.

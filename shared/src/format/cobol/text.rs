@@ -78,6 +78,9 @@ impl Texts {
                     trim: form.trim,
                     pattern: form.pattern.clone(),
                     truths: form.truths.clone(),
+                    implied_point: false,
+                    rest: false,
+                    sum_of: None,
                 };
                 Target::Other(Reader::new(other, &field)?)
             }

@@ -2,6 +2,7 @@
 
 #![allow(clippy::type_complexity, reason = "a table's type is its heading")]
 
+mod continued;
 mod decoding;
 mod framing;
 mod properties;
@@ -33,7 +34,15 @@ pub(super) fn layout(fields: Vec<Field>) -> Arc<Layout> {
 }
 
 pub(super) fn plain() -> FieldForm {
-    FieldForm { span: None, trim: Trim::None, pattern: None, truths: None }
+    FieldForm {
+        span: None,
+        trim: Trim::None,
+        pattern: None,
+        truths: None,
+        implied_point: false,
+        rest: false,
+        sum_of: None,
+    }
 }
 
 pub(super) fn csv() -> Delimited {
@@ -44,6 +53,9 @@ pub(super) fn csv() -> Delimited {
         header: false,
         null: String::new(),
         trailing_separator: false,
+        terminator: None,
+        continuation: None,
+        missing_is_null: false,
     }
 }
 
@@ -58,7 +70,7 @@ pub(super) fn delimited(form: Delimited, fields: usize) -> FormatSpec {
 
 pub(super) fn fixed(framing: FixedFraming, record_bytes: usize, fields: Vec<FieldForm>) -> FormatSpec {
     FormatSpec {
-        form: Form::Fixed(Fixed { framing, record_bytes }),
+        form: Form::Fixed(Fixed { framing, record_bytes, pads: false }),
         encoding: Encoding::Utf8,
         record_bytes_max: 1 << 20,
         fields,

@@ -5,6 +5,7 @@ use proptest::collection::vec;
 use proptest::prelude::*;
 
 use super::{csv, delimited, field, fixed, layout, plain};
+use crate::format::spec::Continuation;
 use crate::format::{
     Decoder, Delimited, Encoding, FieldForm, FixedFraming, FormatSpec, FrameError, FrameErrorAt, Framer,
     Trim, frames, header_names,
@@ -73,13 +74,28 @@ fn specs() -> impl Strategy<Value = FormatSpec> {
         .prop_map(move |(quote, escape, (header, trailing_separator))| {
             delimited(Delimited { quote, escape, header, trailing_separator, ..csv() }, types)
         });
+    let continued =
+        (prop::sample::select(vec![&b","[..], b"01", b"1,-"]), prop::option::of(Just(b'-')), any::<bool>())
+            .prop_map(move |(prefix, terminator, missing_is_null)| {
+                let continuation = Continuation::new(prefix);
+                let form = Delimited { quote: None, continuation, terminator, missing_is_null, ..csv() };
+                let mut spec = super::delimited(form, types);
+                spec.fields[types - 1].rest = missing_is_null;
+                spec
+            });
     let fixed =
         prop::sample::select(vec![FixedFraming::Line, FixedFraming::Length]).prop_map(move |framing| {
             let at = |start| FieldForm { span: Some((start, 2)), ..plain() };
             fixed(framing, 2 * types, (0..types).map(|index| at(2 * index)).collect())
         });
+    let padded = fixed.clone().prop_map(|mut spec| {
+        if let super::Form::Fixed(form) = &mut spec.form {
+            form.pads = form.framing == FixedFraming::Line;
+        }
+        spec
+    });
     let trims = prop::sample::select(vec![Trim::None, Trim::Right, Trim::Both]);
-    (prop_oneof![delimited, fixed], 1_usize..40, any::<bool>(), trims).prop_map(
+    (prop_oneof![delimited, continued, fixed, padded], 1_usize..40, any::<bool>(), trims).prop_map(
         |(mut spec, record_bytes_max, is_latin1, trim)| {
             spec.record_bytes_max = record_bytes_max;
             spec.encoding = if is_latin1 { Encoding::Latin1 } else { Encoding::Utf8 };

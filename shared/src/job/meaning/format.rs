@@ -5,7 +5,7 @@ use std::sync::Arc;
 use domain::value::FieldType;
 use toml::Spanned;
 
-use super::{Checked, fault};
+use super::{Checked, fault, repeated};
 use crate::format::cobol::RecordSpec;
 use crate::format::spec::{
     Copybook, Delimited, Encoding, FieldForm, Fixed, FixedFraming, Form, FormatSpec, Trim,
@@ -73,7 +73,19 @@ pub(super) fn field_form(
         Some(own) => own,
         None => trim_default(source, ty, default)?,
     };
-    Ok(FieldForm { span, trim, pattern, truths })
+    let implied_point = match &section.point {
+        None => false,
+        Some(spanned) => match (spanned.get_ref().as_str(), ty) {
+            ("written", _) => false,
+            ("implied", FieldType::Decimal { .. }) => true,
+            ("implied", _) => {
+                return fault(spanned.span(), format!("`point` is for decimals, and the field is {ty}"));
+            }
+            (other, _) => return fault(spanned.span(), format!("point `{other}`: written or implied")),
+        },
+    };
+    let rest = section.rest.as_ref().is_some_and(|spanned| *spanned.get_ref());
+    Ok(FieldForm { span, trim, pattern, truths, implied_point, rest, sum_of: None })
 }
 
 /// In the fixed form numbers are often right-aligned, so blanks on both sides are padding there.
@@ -90,7 +102,7 @@ fn trim_default(source: &SourceSection, ty: &FieldType, default: Trim) -> Checke
 pub(super) fn format(
     source: &SourceSection,
     record: &RecordSection,
-    fields: Vec<FieldForm>,
+    mut fields: Vec<FieldForm>,
     reach: usize,
 ) -> Checked<FormatSpec> {
     let encoding = match &source.encoding {
@@ -112,8 +124,11 @@ pub(super) fn format(
     }
     let record_bytes_max = record_bytes_max(source)?;
     let form = match source.format.get_ref().as_str() {
-        "delimited" => delimited(source)?,
-        "fixed" => fixed(source, record, &fields, reach)?,
+        "delimited" => repeated::delimited(delimited(source)?, source, record, &mut fields)?,
+        "fixed" => {
+            repeated::refused(record)?;
+            fixed(source, record, &fields, reach)?
+        }
         other => {
             return fault(source.format.span(), format!("format `{other}`: delimited, fixed or copybook"));
         }
@@ -164,7 +179,7 @@ pub(super) fn copybook_format(
     })
 }
 
-fn one_byte(spanned: &Spanned<String>, what: &str) -> Checked<u8> {
+pub(super) fn one_byte(spanned: &Spanned<String>, what: &str) -> Checked<u8> {
     match spanned.get_ref().as_bytes() {
         [byte] if byte.is_ascii() && *byte != b'\n' && *byte != b'\r' => Ok(*byte),
         _ => fault(spanned.span(), format!("a {what} is one ASCII character, not a line end")),
@@ -180,10 +195,11 @@ fn optional_byte(spanned: Option<&Spanned<String>>, absent: Option<u8>, what: &s
     }
 }
 
-fn delimited(source: &SourceSection) -> Checked<Form> {
+fn delimited(source: &SourceSection) -> Checked<Delimited> {
     for (key, is_there) in [
         ("framing", source.framing.as_ref().map(Spanned::span)),
         ("record_bytes", source.record_bytes.as_ref().map(Spanned::span)),
+        ("short_lines", source.short_lines.as_ref().map(Spanned::span)),
     ] {
         if let Some(at) = is_there {
             return fault(at, format!("`{key}` is for the fixed format"));
@@ -195,7 +211,7 @@ fn delimited(source: &SourceSection) -> Checked<Form> {
     if quote == Some(separator) || escape == Some(separator) {
         return fault(source.format.span(), "separator, quote and escape must differ");
     }
-    Ok(Form::Delimited(Delimited {
+    Ok(Delimited {
         separator,
         quote,
         // An escape that is the quote itself is the usual doubling.
@@ -203,7 +219,10 @@ fn delimited(source: &SourceSection) -> Checked<Form> {
         header: source.header.as_ref().is_some_and(|spanned| *spanned.get_ref()),
         null: source.null.as_ref().map(|spanned| spanned.get_ref().clone()).unwrap_or_default(),
         trailing_separator: source.trailing_separator.as_ref().is_some_and(|spanned| *spanned.get_ref()),
-    }))
+        terminator: None,
+        continuation: None,
+        missing_is_null: false,
+    })
 }
 
 /// How far into the record its fields reach, in bytes.
@@ -225,6 +244,9 @@ fn fixed(
         ("null", source.null.as_ref().map(Spanned::span)),
         ("header", source.header.as_ref().map(Spanned::span)),
         ("trailing_separator", source.trailing_separator.as_ref().map(Spanned::span)),
+        ("terminator", source.terminator.as_ref().map(Spanned::span)),
+        ("continuation", source.continuation.as_ref().map(Spanned::span)),
+        ("missing", record.missing.as_ref().map(Spanned::span)),
     ];
     for (key, at) in foreign {
         if let Some(at) = at {
@@ -256,7 +278,16 @@ fn fixed(
             );
         }
     }
-    Ok(Form::Fixed(Fixed { framing, record_bytes }))
+    let pads = match &source.short_lines {
+        None => false,
+        Some(spanned) => match (spanned.get_ref().as_str(), framing) {
+            ("reject", _) => false,
+            ("pad", FixedFraming::Line) => true,
+            ("pad", FixedFraming::Length) => return fault(spanned.span(), "`short_lines` is for lines"),
+            (other, _) => return fault(spanned.span(), format!("short_lines `{other}`: reject or pad")),
+        },
+    };
+    Ok(Form::Fixed(Fixed { framing, record_bytes, pads }))
 }
 
 pub(super) fn compression(spanned: Option<&Spanned<String>>) -> Checked<Compression> {

@@ -6,7 +6,7 @@
 
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use rusqlite::{Connection, OpenFlags, Transaction, TransactionBehavior};
 use sqlx::migrate::{MigrateError, Migration, MigrationType, Migrator};
@@ -20,6 +20,11 @@ use crate::store::StoreError;
 
 /// How long a statement waits for another process to finish writing.
 const BUSY: Duration = Duration::from_secs(60);
+
+/// Where a lock is not waited for by SQLite itself, it is tried for again after pauses that grow from this to
+/// [`PAUSE_MAX`].
+const PAUSE_MIN: Duration = Duration::from_millis(2);
+const PAUSE_MAX: Duration = Duration::from_millis(100);
 
 /// Memory for pages and sorting, for each connection: 16 MiB. Beyond it SQLite spills to temporary files.
 const CACHE_KIB: i64 = 16 << 10;
@@ -73,19 +78,28 @@ impl SqliteStore {
             .page_size(8192)
             .journal_mode(SqliteJournalMode::Wal)
             .synchronous(SqliteSynchronous::Full);
-        let mut first =
-            SqliteConnection::connect_with(&options).await.map_err(|e| unreachable(reason(&e)))?;
-        let mut migrated = migrate(&mut first).await;
-        for _ in 0..3 {
+        let mut first = opened(&options).await.map_err(|error| unreachable(reason(&error)))?;
+        let until = Instant::now() + BUSY;
+        let mut pause = PAUSE_MIN;
+        loop {
             // Two processes may make the same store at the same time: the second finds what the first has made.
-            let Err(MigrateError::Execute(_) | MigrateError::ExecuteMigration(..)) = migrated else { break };
-            migrated = migrate(&mut first).await;
+            match migrate(&mut first).await {
+                Ok(()) => break,
+                Err(MigrateError::VersionMissing(found)) => {
+                    return Err(StoreError::Newer { found, known: SCHEMA_VERSION });
+                }
+                Err(MigrateError::VersionTooNew(found, known)) => {
+                    return Err(StoreError::Newer { found, known });
+                }
+                Err(MigrateError::Execute(_) | MigrateError::ExecuteMigration(..)) if pause < PAUSE_MAX => {}
+                Err(other) if Instant::now() > until || !is_busy_migrating(&other) => {
+                    return Err(unreachable(other.to_string()));
+                }
+                Err(_) => {}
+            }
+            tokio::time::sleep(pause).await;
+            pause = (pause * 2).min(PAUSE_MAX);
         }
-        migrated.map_err(|error| match error {
-            MigrateError::VersionMissing(found) => StoreError::Newer { found, known: SCHEMA_VERSION },
-            MigrateError::VersionTooNew(found, known) => StoreError::Newer { found, known },
-            other => unreachable(other.to_string()),
-        })?;
         first.close().await?;
         let pool = SqlitePoolOptions::new()
             .max_connections(4)
@@ -117,6 +131,36 @@ impl SqliteStore {
             Ok(done)
         })
         .await
+    }
+}
+
+/// The first connection, which makes the file if it is missing and switches it to write-ahead mode.
+///
+/// The switch reads before it writes, and SQLite calls no busy handler for a lock that is upgraded (in
+/// `sqlite3BtreeBeginTrans`): with another process at it, it fails at once, and is tried again here.
+async fn opened(options: &SqliteConnectOptions) -> Result<SqliteConnection, sqlx::Error> {
+    let until = Instant::now() + BUSY;
+    let mut pause = PAUSE_MIN;
+    loop {
+        match SqliteConnection::connect_with(options).await {
+            Err(error) if is_busy(&error) && Instant::now() < until => {}
+            done => return done,
+        }
+        tokio::time::sleep(pause).await;
+        pause = (pause * 2).min(PAUSE_MAX);
+    }
+}
+
+/// SQLITE_BUSY, with whatever extension (SQLite's documentation, "Result and Error Codes": the low byte is the code).
+fn is_busy(error: &sqlx::Error) -> bool {
+    let code = error.as_database_error().and_then(sqlx::error::DatabaseError::code);
+    code.and_then(|code| code.parse::<u32>().ok()).is_some_and(|code| code & 0xff == 5)
+}
+
+fn is_busy_migrating(error: &MigrateError) -> bool {
+    match error {
+        MigrateError::Execute(error) | MigrateError::ExecuteMigration(error, _) => is_busy(error),
+        _ => false,
     }
 }
 

@@ -121,3 +121,18 @@ async fn a_url_that_cannot_be_opened_says_why() {
     SqliteStore::open(&at("made.db")).await.unwrap();
     SqliteStore::open_existing(&at("made.db")).await.unwrap();
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_store_that_another_process_is_just_making_is_waited_for() {
+    let directory = TempDir::new().unwrap();
+    let path = directory.path().join("store.db");
+    // As another process has it before its own switch to write-ahead mode: SQLite calls no busy handler for that one.
+    let other = rusqlite::Connection::open(&path).unwrap();
+    other.execute_batch("CREATE TABLE made (id INTEGER); BEGIN IMMEDIATE;").unwrap();
+    let url = format!("sqlite:{}", path.display());
+    let mut opening = tokio::spawn(async move { SqliteStore::open(&url).await.map(drop) });
+    let early = tokio::time::timeout(std::time::Duration::from_millis(200), &mut opening).await;
+    assert!(early.is_err(), "opened, or gave up, while another process holds the file: {early:?}");
+    other.execute_batch("COMMIT").unwrap();
+    opening.await.unwrap().unwrap();
+}
