@@ -6,6 +6,7 @@ use domain::constraint::{Reason, ReasonCode, violations};
 use domain::layout::{Field, Layout};
 use domain::value::{FieldType, Value};
 
+use super::codepage::CodePage;
 use super::delimited::{Piece, Place, SplitError, Splitter, State};
 use super::fixed::Cutter;
 use super::spec::{Encoding, Form, FormatSpec, Trim};
@@ -32,6 +33,7 @@ pub struct Decoder {
     shape: Shape,
     fields: Vec<FieldReader>,
     is_latin1: bool,
+    page: Option<&'static CodePage>,
     /// The fields written as hexadecimal digits.
     hexadecimal: Vec<usize>,
     pieces: Vec<Piece>,
@@ -126,6 +128,7 @@ impl Decoder {
         };
         Ok(Self {
             is_latin1: spec.encoding == Encoding::Latin1,
+            page: if let Encoding::Page(page) = spec.encoding { Some(page) } else { None },
             hexadecimal,
             pieces: Vec::with_capacity(fields.len() + 1),
             scratch: Vec::new(),
@@ -195,7 +198,7 @@ impl Decoder {
                 // A missing separator at the end, or a field too many, does not hide the field.
                 let _ = splitter.split(record, &mut self.scratch, &mut self.pieces);
             }
-            Shape::Fixed(cutter) => cutter.cut(&mut self.pieces),
+            Shape::Fixed(cutter) => cutter.cut(record.len(), &mut self.pieces),
         }
         let mut piece = *self.pieces.get(index)?;
         if piece.place == Place::Record && piece.end > record.len() {
@@ -206,6 +209,9 @@ impl Decoder {
                 latin1_to_utf8(bytes, out);
                 true
             });
+        }
+        if let Some(page) = self.page {
+            of_page(&mut piece, page, record, &mut self.scratch);
         }
         let Self { fields, scratch, shape, .. } = self;
         fields.get(index)?.value(&piece, piece.bytes(record, scratch), shape).ok()
@@ -232,14 +238,15 @@ impl Decoder {
                 }
             }
             Shape::Fixed(cutter) => {
-                if record.len() != cutter.record_bytes {
-                    let (have, want) = (record.len(), cutter.record_bytes);
+                let (have, want) = (record.len(), cutter.record_bytes);
+                if have < want || (have > want && !cutter.is_open) {
+                    let least = if cutter.is_open { " at least" } else { "" };
                     return Err(Fault::new(
                         ReasonCode::FieldCount,
-                        format!("the record has {have} {}, {want} are expected", plural(have, "byte")),
+                        format!("the record has {have} {}, {want} are expected{least}", plural(have, "byte")),
                     ));
                 }
-                cutter.cut(&mut self.pieces);
+                cutter.cut(have, &mut self.pieces);
             }
         }
         Ok(())
@@ -255,6 +262,11 @@ impl Decoder {
                         true
                     });
                 }
+            }
+        }
+        if let Some(page) = self.page {
+            for piece in &mut self.pieces {
+                of_page(piece, page, record, &mut self.scratch);
             }
         }
         for &at in &self.hexadecimal {
@@ -287,6 +299,10 @@ impl FieldReader {
     fn value<'a>(&self, piece: &Piece, bytes: &'a [u8], shape: &Shape) -> Result<Value<'a>, Fault> {
         match piece.state {
             State::Raw => Ok(Value::Bytes(bytes)),
+            State::Undecodable => Err(Fault::new(
+                ReasonCode::Encoding,
+                "a byte of the field is no character of the source's encoding",
+            )),
             State::Misquoted => Err(Fault::new(
                 ReasonCode::Quoting,
                 format!("{} goes on behind its closing quote", quoted(bytes)),
@@ -308,6 +324,21 @@ fn trimmed(bytes: &[u8], trim: Trim) -> &[u8] {
         _ => 0,
     };
     &bytes[start..end]
+}
+
+/// Replaces a piece of the record, if it is text, by its UTF-8.
+fn of_page(piece: &mut Piece, page: &CodePage, record: &[u8], scratch: &mut Vec<u8>) {
+    if piece.state != State::Plain || piece.place != Place::Record {
+        return;
+    }
+    let start = scratch.len();
+    match record.get(piece.start..piece.end).map(|bytes| page.decode_into(bytes, scratch)) {
+        Some(Ok(())) => (piece.start, piece.end, piece.place) = (start, scratch.len(), Place::Scratch),
+        _ => {
+            scratch.truncate(start);
+            piece.state = State::Undecodable;
+        }
+    }
 }
 
 /// Replaces the piece by what `write` makes of it, unless that fails.

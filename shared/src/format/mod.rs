@@ -27,7 +27,10 @@ mod time;
 mod tests;
 
 pub use decode::{Decoded, Decoder};
-pub use framing::{Frame, FrameError, FrameErrorAt, Framer, Frames, Taken, frames};
+pub use framing::{Frame, FrameError, FrameErrorAt, Framer, Frames, Taken, UnframeableError, frames};
 pub use header::{HeaderError, header_names};
 pub use select::Selector;
-pub use spec::{Delimited, Encoding, FieldForm, Fixed, FixedFraming, Form, FormatSpec, Trim};
+pub use spec::{
+    Delimited, Encoding, FieldForm, Fixed, FixedFraming, Form, FormatSpec, LengthField, LengthKind, Outside,
+    Prefix, PrefixForm, REST, Trim,
+};

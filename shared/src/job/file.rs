@@ -58,6 +58,42 @@ pub(super) struct SourceSection {
     pub(super) record_bytes: Option<Spanned<usize>>,
     #[serde(default)]
     pub(super) record_bytes_max: Option<Spanned<usize>>,
+    /// The byte order of lengths before or in records: `big` (default) or `little`.
+    #[serde(default)]
+    pub(super) length_endian: Option<Spanned<String>>,
+    /// Whether a length counts the bytes that it is written in: by default those of `rdw` and `bdw` do.
+    #[serde(default)]
+    pub(super) length_includes_header: Option<Spanned<bool>>,
+    /// Bytes of a `length-prefix`: 4 (default) or 2.
+    #[serde(default)]
+    pub(super) prefix_bytes: Option<Spanned<usize>>,
+    /// Where a `length-field` is.
+    #[serde(default)]
+    pub(super) length_field: Option<Spanned<LengthFieldSection>>,
+    /// What ends a line of EBCDIC: `lf` (0x25, default) or `nel` (0x15).
+    #[serde(default)]
+    pub(super) line_end: Option<Spanned<String>>,
+    /// Bytes before the first record.
+    #[serde(default)]
+    pub(super) file_header_bytes: Option<Spanned<usize>>,
+    /// Bytes behind the last record.
+    #[serde(default)]
+    pub(super) file_footer_bytes: Option<Spanned<usize>>,
+}
+
+/// The field that holds a record's length.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct LengthFieldSection {
+    /// Its first byte in the record, from 1.
+    pub(super) start: usize,
+    /// Its bytes.
+    pub(super) width: usize,
+    /// `binary`, `text` (digits in the source's encoding) or `packed`.
+    pub(super) kind: String,
+    /// What is to be added to make it the record's length.
+    #[serde(default)]
+    pub(super) adds: i64,
 }
 
 #[derive(Debug, Deserialize)]
@@ -70,6 +106,12 @@ pub(super) struct RecordSection {
     pub(super) when: Option<Spanned<WhenSection>>,
     #[serde(default)]
     pub(super) parent: Option<Spanned<String>>,
+    /// Fixed: how long records of this type are, if not as far as their fields reach.
+    #[serde(default)]
+    pub(super) record_bytes: Option<Spanned<usize>>,
+    /// Fixed: what may stand behind a record's last field: nothing (default), or `ignore`.
+    #[serde(default)]
+    pub(super) rest: Option<Spanned<String>>,
     #[serde(default)]
     pub(super) key: Vec<Spanned<String>>,
     #[serde(default)]
@@ -119,7 +161,7 @@ pub(super) struct FieldSection {
     #[serde(default)]
     pub(super) start: Option<Spanned<usize>>,
     #[serde(default)]
-    pub(super) width: Option<Spanned<usize>>,
+    pub(super) width: Option<Spanned<WidthSection>>,
     #[serde(default)]
     pub(super) trim: Option<Spanned<String>>,
     #[serde(default)]
@@ -136,6 +178,14 @@ pub(super) struct FieldSection {
     pub(super) true_texts: Option<Vec<String>>,
     #[serde(default, rename = "false")]
     pub(super) false_texts: Option<Vec<String>>,
+}
+
+/// `width = 5` or `width = "rest"`.
+#[derive(Debug, Deserialize)]
+#[serde(untagged)]
+pub(super) enum WidthSection {
+    Bytes(usize),
+    Word(String),
 }
 
 /// `length = 5` or `length = { min = 1, max = 5 }`.

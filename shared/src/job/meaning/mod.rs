@@ -1,6 +1,7 @@
 //! From what the file says to what it means: names resolved, types understood, contradictions refused.
 
 mod format;
+mod framing;
 mod records;
 mod rules;
 mod types;
