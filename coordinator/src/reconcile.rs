@@ -162,12 +162,14 @@ impl Reconcile<'_> {
     }
 
     fn source(&self, split: &SplitTotals, verified: &Verified) -> SourceEvidence {
+        // The splitter holds back as many bytes from the end as the job says; what it read beyond them is in chunks.
+        let footer_bytes = self.job.format.outside.footer_bytes as u64;
         SourceEvidence {
             chunks: split.chunks,
             records: split.records,
             bytes: split.bytes,
-            bytes_tiled: verified.tiled.0,
-            header_bytes: split.header_bytes,
+            bytes_tiled: verified.tiled.0 + footer_bytes,
+            header_bytes: split.header_bytes + footer_bytes,
             first_gap: verified.tiled.1,
             sha256_before: self.run.source_sha256,
             sha256_split: split.sha256,

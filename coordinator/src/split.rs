@@ -44,7 +44,7 @@ pub enum SplitError {
     #[error(transparent)]
     Source(#[from] SourceError),
     /// Its records could not be told apart.
-    #[error("record {record_no}, at byte {offset} of the source's content: {error}")]
+    #[error("record {record_no}, at byte {offset} of the source's content: {error}{}", last_good(*record_no))]
     Frame {
         /// The record.
         record_no: RecordNo,
@@ -76,13 +76,15 @@ pub fn split(
 ) -> Result<SplitTotals, SplitError> {
     let spec = &job.format;
     let selector = job.has_parents().then(|| Selector::new(job)).transpose().map_err(SplitError::Job)?;
+    let framer = Framer::new(spec);
     let splitter = Splitter {
         job,
-        framer: Framer::new(spec),
+        framer,
         // With this much at hand, where a chunk ends does not depend on what has not been read yet.
-        lookahead: limits.bytes + spec.record_bytes_max,
+        lookahead: limits.bytes + framer.unit_bytes_max(),
+        footer_bytes: spec.outside.footer_bytes,
         limits,
-        buffer: Buffer { reader, bytes: Vec::new(), start: 0, at_end: false },
+        buffer: Buffer { reader, bytes: Vec::new(), start: 0, read: 0, at_end: false },
         offset: 0,
         chunk_no: 0,
         record_no: 1,
@@ -96,6 +98,9 @@ struct Splitter<'a> {
     job: &'a Job,
     framer: Framer,
     lookahead: usize,
+    /// So many bytes at the source's end are no records. Where the end is, is only known when it is reached: as many
+    /// are always held back.
+    footer_bytes: usize,
     limits: ChunkLimits,
     buffer: Buffer,
     offset: u64,
@@ -109,11 +114,11 @@ struct Splitter<'a> {
 
 impl Splitter<'_> {
     fn run(mut self, mut take: impl FnMut(CutChunk) -> bool) -> Result<SplitTotals, SplitError> {
-        self.buffer.fill(self.lookahead)?;
         let header_bytes = self.skip_preamble()?;
         loop {
-            self.buffer.fill(self.lookahead)?;
+            self.buffer.fill(self.lookahead + self.footer_bytes)?;
             let at_hand = self.buffer.at_hand();
+            let at_hand = &at_hand[..at_hand.len().saturating_sub(self.footer_bytes)];
             if at_hand.is_empty() {
                 break;
             }
@@ -148,7 +153,8 @@ impl Splitter<'_> {
         Ok(SplitTotals {
             chunks: self.chunk_no,
             records: self.record_no - 1,
-            bytes: self.offset,
+            // As counted when they were read: that chunks, header and footer make up all of them is for a check to say.
+            bytes: self.buffer.read,
             header_bytes,
             bytes_on_disk: raw.bytes,
             sha256: raw.sha256,
@@ -167,6 +173,8 @@ impl Splitter<'_> {
     }
 
     fn skip_preamble(&mut self) -> Result<u64, SplitError> {
+        let outside = self.job.format.outside;
+        self.buffer.fill(self.lookahead + outside.header_bytes + outside.footer_bytes)?;
         let found = self.framer.preamble(self.buffer.at_hand(), self.buffer.at_end);
         let header = found.map_err(|error| SplitError::Frame { record_no: RecordNo(0), offset: 0, error })?;
         let header = header.unwrap_or(0);
@@ -174,6 +182,15 @@ impl Splitter<'_> {
         self.buffer.start += header;
         self.offset += header as u64;
         Ok(header as u64)
+    }
+}
+
+/// The records before the one at fault are sound, and the last of them ends where it begins.
+fn last_good(at_fault: RecordNo) -> String {
+    match at_fault.0 {
+        0 => String::new(),
+        1 => "; no record stands before it".into(),
+        number => format!("; record {}, which ends there, is the last good one", number - 1),
     }
 }
 
@@ -222,6 +239,8 @@ struct Buffer {
     reader: Reader,
     bytes: Vec<u8>,
     start: usize,
+    /// How many bytes have come from the reader.
+    read: u64,
     at_end: bool,
 }
 
@@ -246,7 +265,10 @@ impl Buffer {
                     self.at_end = true;
                     break;
                 }
-                Ok(read) => filled += read,
+                Ok(read) => {
+                    filled += read;
+                    self.read += read as u64;
+                }
                 Err(error) if error.kind() == std::io::ErrorKind::Interrupted => {}
                 Err(error) => {
                     self.bytes.truncate(filled);

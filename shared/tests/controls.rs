@@ -102,7 +102,7 @@ fn framed<'a>(job: &Job, content: &'a [u8]) -> Vec<&'a [u8]> {
         let at_end = seen == content.len();
         match framer.next(&content[at..seen], at_end).unwrap() {
             Some(frame) => {
-                records.push(&content[at..at + frame.content]);
+                records.push(&content[at + frame.start..at + frame.end]);
                 at += frame.total;
             }
             None if at_end => return records,

@@ -14,7 +14,7 @@ fn read_back(text: &str, sample: &[u8]) -> (usize, Option<String>) {
     let mut at = framer.preamble(sample, true).unwrap().unwrap();
     let (mut records, mut reason) = (0, None);
     while let Some(frame) = framer.next(&sample[at..], true).unwrap() {
-        let decoded = decoder.decode(&sample[at..at + frame.content]);
+        let decoded = decoder.decode(&sample[at + frame.start..at + frame.end]);
         reason = reason.or_else(|| decoded.reasons().first().map(|reason| format!("{reason:?}")));
         records += 1;
         at += frame.total;

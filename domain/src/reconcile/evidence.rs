@@ -40,9 +40,9 @@ pub struct SourceEvidence {
     pub records: u64,
     /// Bytes of content (after decompression) that the splitter read, header row and framing included.
     pub bytes: u64,
-    /// Bytes that the chunks and the header cover, from their offsets and lengths in the ledger.
+    /// Bytes that the chunks, the header and the footer cover, from the chunks' offsets and lengths in the ledger.
     pub bytes_tiled: u64,
-    /// Of these, the bytes before the first chunk: a header row.
+    /// Of these, the bytes before the first chunk and behind the last: a header row, a file header or footer.
     pub header_bytes: u64,
     /// The first place where a chunk does not begin where the one before it ends.
     pub first_gap: Option<u64>,

@@ -8,6 +8,7 @@ use domain::value::{FieldType, Value};
 
 use super::cobol::FieldValue;
 use super::cobol::record::RecordDecoder;
+use super::codepage::CodePage;
 use super::delimited::{Piece, Place, SplitError, Splitter, State};
 use super::fixed::Cutter;
 use super::groups;
@@ -54,6 +55,7 @@ pub struct Decoder {
     joined: Vec<u8>,
     fields: Vec<FieldReader>,
     is_latin1: bool,
+    page: Option<&'static CodePage>,
     /// The fields written as hexadecimal digits.
     hexadecimal: Vec<usize>,
     pieces: Vec<Piece>,
@@ -169,6 +171,7 @@ impl Decoder {
         };
         Ok(Self {
             is_latin1: spec.encoding == Encoding::Latin1,
+            page: if let Encoding::Page(page) = spec.encoding { Some(page) } else { None },
             hexadecimal,
             pieces: Vec::with_capacity(fields.len() + 1),
             scratch: Vec::new(),
@@ -317,7 +320,7 @@ impl Decoder {
     pub fn place(&mut self, record: &[u8], index: usize) -> Option<(usize, usize)> {
         match &mut self.shape {
             Shape::Delimited { .. } => None,
-            Shape::Fixed(cutter) => cutter.place(index),
+            Shape::Fixed(cutter) => cutter.place(index, record.len()),
             Shape::Copybook { record: fields, .. } => {
                 fields.locate(record).ok()?;
                 fields.place(index, record)
@@ -342,7 +345,7 @@ impl Decoder {
                     merge(&mut self.pieces, rest);
                 }
             }
-            Shape::Fixed(cutter) => cutter.cut(&mut self.pieces),
+            Shape::Fixed(cutter) => cutter.cut(record.len(), &mut self.pieces),
             Shape::Copybook { record: fields, .. } => {
                 fields.locate(record).ok()?;
                 let value = fields.decode(index, record, &mut self.scratch).ok()?;
@@ -358,6 +361,9 @@ impl Decoder {
                 latin1_to_utf8(bytes, out);
                 true
             });
+        }
+        if let Some(page) = self.page {
+            of_page(&mut piece, page, record, &mut self.scratch);
         }
         let Self { fields, scratch, shape, .. } = self;
         fields.get(index)?.value(&piece, piece.bytes(record, scratch), shape).ok()
@@ -391,14 +397,15 @@ impl Decoder {
                 self.pieces.resize(self.fields.len(), absent);
             }
             Shape::Fixed(cutter) => {
-                if record.len() != cutter.record_bytes {
-                    let (have, want) = (record.len(), cutter.record_bytes);
+                let (have, want) = (record.len(), cutter.record_bytes);
+                if have < want || (have > want && !cutter.is_open) {
+                    let least = if cutter.is_open { " at least" } else { "" };
                     return Err(Fault::new(
                         ReasonCode::FieldCount,
-                        format!("the record has {have} {}, {want} are expected", plural(have, "byte")),
+                        format!("the record has {have} {}, {want} are expected{least}", plural(have, "byte")),
                     ));
                 }
-                cutter.cut(&mut self.pieces);
+                cutter.cut(have, &mut self.pieces);
             }
             // Has its own way: see `decode_copybook`.
             Shape::Copybook { .. } => {}
@@ -416,6 +423,11 @@ impl Decoder {
                         true
                     });
                 }
+            }
+        }
+        if let Some(page) = self.page {
+            for piece in &mut self.pieces {
+                of_page(piece, page, record, &mut self.scratch);
             }
         }
         for &at in &self.hexadecimal {
@@ -473,6 +485,10 @@ impl FieldReader {
         match piece.state {
             State::Raw => Ok(Value::Bytes(bytes)),
             State::Absent => Ok(Value::Null),
+            State::Undecodable => Err(Fault::new(
+                ReasonCode::Encoding,
+                "a byte of the field is no character of the source's encoding",
+            )),
             State::Misquoted => Err(Fault::new(
                 ReasonCode::Quoting,
                 format!("{} goes on behind its closing quote", quoted(bytes)),
@@ -494,6 +510,21 @@ fn trimmed(bytes: &[u8], trim: Trim) -> &[u8] {
         _ => 0,
     };
     &bytes[start..end]
+}
+
+/// Replaces a piece of the record, if it is text, by its UTF-8.
+fn of_page(piece: &mut Piece, page: &CodePage, record: &[u8], scratch: &mut Vec<u8>) {
+    if piece.state != State::Plain || piece.place != Place::Record {
+        return;
+    }
+    let start = scratch.len();
+    match record.get(piece.start..piece.end).map(|bytes| page.decode_into(bytes, scratch)) {
+        Some(Ok(())) => (piece.start, piece.end, piece.place) = (start, scratch.len(), Place::Scratch),
+        _ => {
+            scratch.truncate(start);
+            piece.state = State::Undecodable;
+        }
+    }
 }
 
 /// Replaces the piece by what `write` makes of it, unless that fails.

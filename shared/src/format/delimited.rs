@@ -23,6 +23,8 @@ pub(super) enum State {
     Quoted,
     /// Text behind the closing quote: no telling what was meant.
     Misquoted,
+    /// Bytes that are no text in the source's encoding.
+    Undecodable,
     /// Bytes, to be taken as they are.
     Raw,
     /// Nothing was written.

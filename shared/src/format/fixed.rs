@@ -4,23 +4,34 @@ use domain::layout::Layout;
 use domain::value::FieldType;
 
 use super::delimited::{Piece, State};
-use super::spec::{Fixed, FormatSpec};
+use super::spec::{Fixed, FormatSpec, REST};
 
 /// Cuts records at the fields' positions.
 #[derive(Debug, Clone)]
 pub(super) struct Cutter {
-    /// The length that every record has.
+    /// The length that every record has, or has at least.
     pub(super) record_bytes: usize,
+    /// Whether a record may be longer.
+    pub(super) is_open: bool,
     pieces: Vec<Piece>,
+    /// The fields that take the rest of the record.
+    rests: Vec<usize>,
 }
 
 impl Cutter {
     /// Fails on a field without a position, or one that reaches past the record.
     pub(super) fn new(form: &Fixed, spec: &FormatSpec, layout: &Layout) -> Result<Self, String> {
         let mut pieces = Vec::with_capacity(layout.fields.len());
+        let mut rests = Vec::new();
         for (field, field_form) in layout.fields.iter().zip(&spec.fields) {
             let Some((start, length)) = field_form.span else {
                 return Err(format!("field `{}` has no position in the record", field.name));
+            };
+            let length = if length == REST {
+                rests.push(pieces.len());
+                0
+            } else {
+                length
             };
             let Some(end) = start.checked_add(length).filter(|end| *end <= form.record_bytes) else {
                 return Err(format!(
@@ -31,16 +42,24 @@ impl Cutter {
             let state = if field.ty == FieldType::Bytes { State::Raw } else { State::Plain };
             pieces.push(Piece::of_record(start, end, state));
         }
-        Ok(Self { record_bytes: form.record_bytes, pieces })
+        Ok(Self { record_bytes: form.record_bytes, is_open: form.is_open, pieces, rests })
     }
 
-    /// Where a field is, and its length.
-    pub(super) fn place(&self, index: usize) -> Option<(usize, usize)> {
-        self.pieces.get(index).map(|piece| (piece.start, piece.end - piece.start))
+    /// Where a field of a record of this length is, and how long it is.
+    pub(super) fn place(&self, index: usize, record_bytes: usize) -> Option<(usize, usize)> {
+        let piece = self.pieces.get(index)?;
+        let end = if self.rests.contains(&index) { record_bytes.max(piece.start) } else { piece.end };
+        Some((piece.start, end - piece.start))
     }
 
-    /// Puts the fields of a record, which must have the right length, into `pieces`.
-    pub(super) fn cut(&self, pieces: &mut Vec<Piece>) {
+    /// Puts the fields of a record of this length, which must be right, into `pieces`.
+    pub(super) fn cut(&self, record_bytes: usize, pieces: &mut Vec<Piece>) {
+        let before = pieces.len();
         pieces.extend_from_slice(&self.pieces);
+        for rest in &self.rests {
+            if let Some(piece) = pieces.get_mut(before + rest) {
+                piece.end = record_bytes.max(piece.start);
+            }
+        }
     }
 }

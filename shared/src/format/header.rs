@@ -42,7 +42,7 @@ pub fn header_names(spec: &FormatSpec, preamble: &[u8]) -> Result<Vec<String>, H
     }
     let row = match spec.encoding {
         Encoding::Utf8 => preamble.strip_prefix(BYTE_ORDER_MARK).unwrap_or(preamble),
-        Encoding::Latin1 => preamble,
+        Encoding::Latin1 | Encoding::Page(_) => preamble,
     };
     if row.is_empty() {
         return Err(HeaderError::Missing);
@@ -64,6 +64,11 @@ pub fn header_names(spec: &FormatSpec, preamble: &[u8]) -> Result<Vec<String>, H
             Encoding::Latin1 => {
                 let mut out = Vec::new();
                 latin1_to_utf8(bytes, &mut out);
+                String::from_utf8(out)
+            }
+            Encoding::Page(page) => {
+                let mut out = Vec::new();
+                page.decode_into(bytes, &mut out).map_err(|_| HeaderError::Encoding { column })?;
                 String::from_utf8(out)
             }
         }

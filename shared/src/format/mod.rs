@@ -29,8 +29,11 @@ mod time;
 mod tests;
 
 pub use decode::{Decoded, Decoder};
-pub use framing::{Frame, FrameError, FrameErrorAt, Framer, Frames, Taken, frames};
+pub use framing::{Frame, FrameError, FrameErrorAt, Framer, Frames, Taken, UnframeableError, frames};
 pub use header::{HeaderError, header_names};
 pub use lines::lines;
 pub use select::Selector;
-pub use spec::{Copybook, Delimited, Encoding, FieldForm, Fixed, FixedFraming, Form, FormatSpec, Trim};
+pub use spec::{
+    Copybook, Delimited, Encoding, FieldForm, Fixed, FixedFraming, Form, FormatSpec, LengthField, LengthKind,
+    Outside, Prefix, PrefixForm, REST, Trim,
+};

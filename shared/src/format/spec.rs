@@ -2,7 +2,8 @@
 
 use std::sync::Arc;
 
-use super::cobol::RecordSpec;
+use super::cobol::{ByteOrder, RecordSpec};
+use super::codepage::CodePage;
 
 /// Everything about the source's form that the layout (names, types, constraints) does not say.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -13,8 +14,19 @@ pub struct FormatSpec {
     pub encoding: Encoding,
     /// No record is longer than this, in bytes, framing included. Past it the framing itself is at fault.
     pub record_bytes_max: usize,
+    /// What of the source is no record.
+    pub outside: Outside,
     /// One for each field of the layout, in order.
     pub fields: Vec<FieldForm>,
+}
+
+/// Bytes of the source that are no records. They are hashed, and counted among the bytes that tile it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Outside {
+    /// So many before the first record.
+    pub header_bytes: usize,
+    /// So many behind the last.
+    pub footer_bytes: usize,
 }
 
 /// How records and fields are told apart.
@@ -81,10 +93,12 @@ impl Continuation {
 pub struct Fixed {
     /// How one record ends and the next begins.
     pub framing: FixedFraming,
-    /// The record's length in bytes, line end not counted.
+    /// The record's length in bytes, framing not counted.
     pub record_bytes: usize,
     /// Whether a shorter line stands for one that blanks fill up; otherwise the record is a reject.
     pub pads: bool,
+    /// Whether it may be longer: what is behind is ignored, or is the rest that a field takes.
+    pub is_open: bool,
 }
 
 /// Fields as a COBOL copybook lays them out.
@@ -103,8 +117,69 @@ pub struct Copybook {
 pub enum FixedFraming {
     /// By a line end (LF or CRLF).
     Line,
+    /// By a line end of another code page.
+    LineEnd {
+        /// The byte that ends a line.
+        end: u8,
+        /// Whether a carriage return (0x0D, in EBCDIC too) before it belongs to the line end.
+        drops_return: bool,
+    },
     /// By its length alone.
     Length,
+    /// By a length that stands before it.
+    Prefix(Prefix),
+    /// In blocks: a descriptor before each block says how long that is, one before each record how long this is.
+    Blocks(Prefix),
+    /// By a length that one of its own fields holds.
+    Field(LengthField),
+}
+
+/// A length before a record, or before a block of records.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Prefix {
+    /// Its form.
+    pub form: PrefixForm,
+    /// Which byte of it comes first.
+    pub order: ByteOrder,
+    /// Whether the length counts the prefix itself.
+    pub includes_itself: bool,
+}
+
+/// The form of a length before a record.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum PrefixForm {
+    /// A record or block descriptor word (IBM, z/OS DFSMS Using Data Sets, "Variable-Length Record Formats"): four bytes,
+    /// of which the first two are the length and the others zero. Least significant byte first, all four are turned
+    /// around: two zeros, then the length.
+    Descriptor,
+    /// Two bytes, all of them the length.
+    Two,
+    /// Four bytes, all of them the length.
+    Four,
+}
+
+/// The field of a record that says how long the record is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct LengthField {
+    /// Where it begins in the record, from 0.
+    pub start: usize,
+    /// Its length in bytes.
+    pub width: usize,
+    /// How the number is written.
+    pub kind: LengthKind,
+    /// What makes the record's length in bytes of the number when added to it.
+    pub adds: i64,
+}
+
+/// How a length is written in a field.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum LengthKind {
+    /// An unsigned binary number.
+    Binary(ByteOrder),
+    /// Digits; this byte is zero, and the others follow it.
+    Digits(u8),
+    /// Packed decimal (COMP-3), not negative.
+    Packed,
 }
 
 /// How bytes become text.
@@ -114,7 +189,12 @@ pub enum Encoding {
     Utf8,
     /// ISO 8859-1: each byte is the character of that number.
     Latin1,
+    /// A code page.
+    Page(&'static CodePage),
 }
+
+/// The length of a field that takes all of the record from its first byte on.
+pub const REST: usize = usize::MAX;
 
 /// Which blanks around a field's text are padding.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -130,7 +210,8 @@ pub enum Trim {
 /// How one field is written.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct FieldForm {
-    /// Fixed form: the offset of its first byte in the record (from 0) and its length in bytes.
+    /// Fixed form: the offset of its first byte in the record (from 0) and its length in bytes, [`REST`] for all that
+    /// the record has.
     pub span: Option<(usize, usize)>,
     /// Which blanks are padding. Text that is nothing but padding is NULL in the fixed form.
     pub trim: Trim,

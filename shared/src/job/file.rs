@@ -75,6 +75,27 @@ pub(super) struct SourceSection {
     pub(super) copybook_format: Option<Spanned<String>>,
     #[serde(default)]
     pub(super) cobol: Option<Spanned<CobolSection>>,
+    /// The byte order of lengths before or in records: `big` (default) or `little`.
+    #[serde(default)]
+    pub(super) length_endian: Option<Spanned<String>>,
+    /// Whether a length counts the bytes that it is written in: by default those of `rdw` and `bdw` do.
+    #[serde(default)]
+    pub(super) length_includes_header: Option<Spanned<bool>>,
+    /// Bytes of a `length-prefix`: 4 (default) or 2.
+    #[serde(default)]
+    pub(super) prefix_bytes: Option<Spanned<usize>>,
+    /// Where a `length-field` is.
+    #[serde(default)]
+    pub(super) length_field: Option<Spanned<LengthFieldSection>>,
+    /// What ends a line of EBCDIC: `lf` (0x25, default) or `nel` (0x15).
+    #[serde(default)]
+    pub(super) line_end: Option<Spanned<String>>,
+    /// Bytes before the first record.
+    #[serde(default)]
+    pub(super) file_header_bytes: Option<Spanned<usize>>,
+    /// Bytes behind the last record.
+    #[serde(default)]
+    pub(super) file_footer_bytes: Option<Spanned<usize>>,
 }
 
 /// `[source.cobol]`: what a copybook does not say of how fields are written.
@@ -129,9 +150,21 @@ pub(super) struct CobolSection {
     /// Whether level 88 entries say which values a field may have.
     #[serde(default)]
     pub(super) conditions: Option<bool>,
-    /// What may stand behind a record's last field: nothing (default), or `ignore`.
+}
+
+/// The field that holds a record's length.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct LengthFieldSection {
+    /// Its first byte in the record, from 1.
+    pub(super) start: usize,
+    /// Its bytes.
+    pub(super) width: usize,
+    /// `binary`, `text` (digits in the source's encoding) or `packed`.
+    pub(super) kind: String,
+    /// What is to be added to make it the record's length.
     #[serde(default)]
-    pub(super) rest: Option<String>,
+    pub(super) adds: i64,
 }
 
 #[derive(Debug, Deserialize)]
@@ -155,6 +188,12 @@ pub(super) struct RecordSection {
     pub(super) leave_out: Vec<String>,
     #[serde(default)]
     pub(super) missing: Option<Spanned<String>>,
+    /// Fixed: how long records of this type are, if not as far as their fields reach.
+    #[serde(default)]
+    pub(super) record_bytes: Option<Spanned<usize>>,
+    /// Fixed: what may stand behind a record's last field: nothing (default), or `ignore`.
+    #[serde(default)]
+    pub(super) rest: Option<Spanned<String>>,
     #[serde(default)]
     pub(super) key: Vec<Spanned<String>>,
     #[serde(default)]
@@ -214,7 +253,7 @@ pub(super) struct FieldSection {
     #[serde(default)]
     pub(super) start: Option<Spanned<usize>>,
     #[serde(default)]
-    pub(super) width: Option<Spanned<usize>>,
+    pub(super) width: Option<Spanned<WidthSection>>,
     #[serde(default)]
     pub(super) trim: Option<Spanned<String>>,
     #[serde(default)]
@@ -262,6 +301,14 @@ pub(super) enum ExtraSection {
 #[serde(deny_unknown_fields)]
 pub(super) struct TimesSection {
     pub(super) times: usize,
+}
+
+/// `width = 5` or `width = "rest"`.
+#[derive(Debug, Deserialize)]
+#[serde(untagged)]
+pub(super) enum WidthSection {
+    Bytes(usize),
+    Word(String),
 }
 
 /// `length = 5` or `length = { min = 1, max = 5 }`.

@@ -13,7 +13,7 @@ use std::sync::Arc;
 use domain::layout::{Among, Field, Layout, Mode};
 use domain::value::FieldType;
 
-use super::{Delimited, Encoding, FieldForm, Fixed, FixedFraming, Form, FormatSpec, Trim};
+use super::{Delimited, Encoding, FieldForm, Fixed, FixedFraming, Form, FormatSpec, Outside, Trim};
 
 pub(super) fn field(name: &str, ty: FieldType) -> Field {
     Field { name: name.into(), ty, required: false, constraints: Vec::new() }
@@ -64,15 +64,17 @@ pub(super) fn delimited(form: Delimited, fields: usize) -> FormatSpec {
         form: Form::Delimited(form),
         encoding: Encoding::Utf8,
         record_bytes_max: 1 << 20,
+        outside: Outside::default(),
         fields: vec![plain(); fields],
     }
 }
 
 pub(super) fn fixed(framing: FixedFraming, record_bytes: usize, fields: Vec<FieldForm>) -> FormatSpec {
     FormatSpec {
-        form: Form::Fixed(Fixed { framing, record_bytes, pads: false }),
+        form: Form::Fixed(Fixed { framing, record_bytes, pads: false, is_open: false }),
         encoding: Encoding::Utf8,
         record_bytes_max: 1 << 20,
+        outside: Outside::default(),
         fields,
     }
 }

@@ -44,12 +44,13 @@ fn by_blocks(
     bytes: &[u8],
     block: usize,
 ) -> Result<Vec<(usize, usize)>, (usize, FrameError)> {
-    let (mut found, mut start, mut arrived) = (Vec::new(), 0, 0);
+    let (mut found, mut start, mut arrived, mut block_left) = (Vec::new(), 0, 0, 0);
     loop {
         let at_end = arrived == bytes.len();
-        match framer.next(&bytes[start..arrived], at_end).map_err(|error| (start, error))? {
+        let frame = framer.next_within(&mut block_left, &bytes[start..arrived], at_end);
+        match frame.map_err(|error| (start, error))? {
             Some(frame) => {
-                found.push((start, frame.content));
+                found.push((start, frame.end - frame.start));
                 start += frame.total;
             }
             None if at_end => return Ok(found),

@@ -29,6 +29,13 @@ pub(super) struct Described {
     at: Range<usize>,
 }
 
+impl Described {
+    /// The source's code page.
+    pub(super) const fn page(&self) -> &'static CodePage {
+        self.page
+    }
+}
+
 /// Reads the copybook that the source names, out of the job's own text.
 pub(super) fn described(
     source: &SourceSection,
@@ -110,7 +117,18 @@ pub(super) fn record(
         specs.push(spec);
     }
     let counts = plan.counts.iter().map(|item| count(item, described, &policy)).collect::<Checked<_>>()?;
-    let rest = if cut_by_length { Rest::Anything } else { policy.rest };
+    if let Some(at) = section.record_bytes.as_ref().map(Spanned::span) {
+        return fault(
+            at,
+            "the copybook says how long a record is; `record_bytes` of the source is for what is behind it",
+        );
+    }
+    let rest = match section.rest.as_ref().map(|spanned| (spanned.get_ref().as_str(), spanned)) {
+        None if cut_by_length => Rest::Anything,
+        None => Rest::AsLaidOut,
+        Some(("ignore", _)) => Rest::Anything,
+        Some((other, spanned)) => return fault(spanned.span(), format!("rest `{other}`: ignore")),
+    };
     Ok((fields, RecordSpec { plan: Arc::new(plan), fields: specs, counts, rest }))
 }
 
@@ -127,8 +145,9 @@ fn by_column<'a>(section: &'a RecordSection, plan: &Plan) -> Checked<BTreeMap<&'
                 advice: Some(format!("columns are: {}", columns.join(", "))),
             });
         }
-        if let Some(at) = own.start.as_ref().or(own.width.as_ref()) {
-            return fault(at.span(), "the copybook says where a field is");
+        let start = own.start.as_ref().map(Spanned::span);
+        if let Some(at) = start.or(own.width.as_ref().map(Spanned::span)) {
+            return fault(at, "the copybook says where a field is");
         }
         if sections.insert(from.get_ref().as_str(), own).is_some() {
             return fault(from.span(), format!("two fields are made of the column `{}`", from.get_ref()));
@@ -154,7 +173,6 @@ struct Policy {
     window_start: i16,
     following: Following,
     conditions: bool,
-    rest: Rest,
 }
 
 /// One of a few words, or what it is otherwise.
@@ -192,7 +210,6 @@ impl Policy {
             window_start: 1950,
             following: Following::Shift,
             conditions: false,
-            rest: Rest::AsLaidOut,
         };
         usual.with(section, &at)
     }
@@ -275,13 +292,6 @@ impl Policy {
                 at,
             )?,
             conditions: section.conditions.unwrap_or(self.conditions),
-            rest: choice(
-                section.rest.as_ref(),
-                "rest",
-                self.rest,
-                &[("refuse", Rest::AsLaidOut), ("ignore", Rest::Anything)],
-                at,
-            )?,
         })
     }
 }

@@ -5,12 +5,14 @@ use std::sync::Arc;
 use domain::value::FieldType;
 use toml::Spanned;
 
-use super::{Checked, fault, repeated};
+use super::framing::{framing, outside, refuse_framing};
+use super::{Checked, fault, fault_advised, repeated};
 use crate::format::cobol::RecordSpec;
+use crate::format::codepage::CodePage;
 use crate::format::spec::{
-    Copybook, Delimited, Encoding, FieldForm, Fixed, FixedFraming, Form, FormatSpec, Trim,
+    Copybook, Delimited, Encoding, FieldForm, Fixed, FixedFraming, Form, FormatSpec, REST, Trim,
 };
-use crate::job::file::{FieldSection, RecordSection, SourceSection};
+use crate::job::file::{FieldSection, RecordSection, SourceSection, WidthSection};
 use crate::source::Compression;
 
 /// No record is longer than this unless the job says so: 1 MiB.
@@ -35,10 +37,22 @@ pub(super) fn field_form(
 ) -> Checked<FieldForm> {
     let span = match (&section.start, &section.width, is_fixed) {
         (Some(start), Some(width), true) => {
-            if *start.get_ref() == 0 || *width.get_ref() == 0 {
+            let bytes = match width.get_ref() {
+                WidthSection::Bytes(bytes) => *bytes,
+                WidthSection::Word(word) if word == "rest" && matches!(ty, FieldType::Bytes) => REST,
+                WidthSection::Word(word) => {
+                    return fault(
+                        width.span(),
+                        format!(
+                            "width `{word}`: a number of bytes, or \"rest\" for bytes up to the record's end"
+                        ),
+                    );
+                }
+            };
+            if *start.get_ref() == 0 || bytes == 0 {
                 return fault(start.span(), "positions count from 1, and a width is at least 1");
             }
-            Some((start.get_ref() - 1, *width.get_ref()))
+            Some((start.get_ref() - 1, bytes))
         }
         (None, None, false) => None,
         (_, _, true) => {
@@ -48,7 +62,8 @@ pub(super) fn field_form(
             );
         }
         (start, width, false) => {
-            let at = start.as_ref().or(width.as_ref()).map_or(section.name.span(), Spanned::span);
+            let at = start.as_ref().map(Spanned::span).or(width.as_ref().map(Spanned::span));
+            let at = at.unwrap_or(section.name.span());
             return fault(at, "`start` and `width` are for the fixed format");
         }
     };
@@ -110,7 +125,17 @@ pub(super) fn format(
         Some(spanned) => match spanned.get_ref().to_ascii_lowercase().as_str() {
             "utf-8" | "utf8" => Encoding::Utf8,
             "latin-1" | "latin1" | "iso-8859-1" => Encoding::Latin1,
-            other => return fault(spanned.span(), format!("encoding `{other}`: utf-8 or latin-1")),
+            other => match CodePage::by_name(other) {
+                Some(page) => Encoding::Page(page),
+                None => {
+                    let pages: Vec<_> = CodePage::all().map(CodePage::name).collect();
+                    return fault_advised(
+                        spanned.span(),
+                        format!("encoding `{other}` is not known"),
+                        format!("encodings are: utf-8, latin-1, {}", pages.join(", ")),
+                    );
+                }
+            },
         },
     };
     for (key, at) in [
@@ -124,16 +149,19 @@ pub(super) fn format(
     }
     let record_bytes_max = record_bytes_max(source)?;
     let form = match source.format.get_ref().as_str() {
-        "delimited" => repeated::delimited(delimited(source)?, source, record, &mut fields)?,
+        "delimited" => {
+            repeated::delimited(delimited(source, record, encoding)?, source, record, &mut fields)?
+        }
         "fixed" => {
             repeated::refused(record)?;
-            fixed(source, record, &fields, reach)?
+            fixed(source, record, &fields, reach, encoding)?
         }
         other => {
             return fault(source.format.span(), format!("format `{other}`: delimited, fixed or copybook"));
         }
     };
-    Ok(FormatSpec { form, encoding, record_bytes_max, fields })
+    let outside = outside(source)?;
+    Ok(FormatSpec { form, encoding, record_bytes_max, outside, fields })
 }
 
 fn record_bytes_max(source: &SourceSection) -> Checked<usize> {
@@ -155,15 +183,9 @@ pub(super) fn copybook_format(
     source: &SourceSection,
     record: Arc<RecordSpec>,
     longest: usize,
+    page: &'static CodePage,
 ) -> Checked<FormatSpec> {
-    let framing = match &source.framing {
-        None => FixedFraming::Length,
-        Some(spanned) => match spanned.get_ref().as_str() {
-            "line" => FixedFraming::Line,
-            "fixed" => FixedFraming::Length,
-            other => return fault(spanned.span(), format!("framing `{other}`: line or fixed")),
-        },
-    };
+    let framing = framing(source, FixedFraming::Length, Some(page))?;
     let record_bytes = source.record_bytes.as_ref().map_or(longest, |spanned| *spanned.get_ref());
     let needed = record.plan.taken_min;
     if framing == FixedFraming::Length && record_bytes < needed {
@@ -172,9 +194,9 @@ pub(super) fn copybook_format(
     }
     Ok(FormatSpec {
         form: Form::Copybook(Copybook { framing, record_bytes, record }),
-        // Bytes are told what they are by each field's own page; none of them is a mark.
-        encoding: Encoding::Latin1,
+        encoding: Encoding::Page(page),
         record_bytes_max: record_bytes_max(source)?,
+        outside: outside(source)?,
         fields: Vec::new(),
     })
 }
@@ -195,15 +217,22 @@ fn optional_byte(spanned: Option<&Spanned<String>>, absent: Option<u8>, what: &s
     }
 }
 
-fn delimited(source: &SourceSection) -> Checked<Delimited> {
+fn delimited(source: &SourceSection, record: &RecordSection, encoding: Encoding) -> Checked<Delimited> {
+    refuse_framing(source)?;
     for (key, is_there) in [
-        ("framing", source.framing.as_ref().map(Spanned::span)),
-        ("record_bytes", source.record_bytes.as_ref().map(Spanned::span)),
         ("short_lines", source.short_lines.as_ref().map(Spanned::span)),
+        ("record_bytes", record.record_bytes.as_ref().map(Spanned::span)),
+        ("rest", record.rest.as_ref().map(Spanned::span)),
     ] {
         if let Some(at) = is_there {
             return fault(at, format!("`{key}` is for the fixed format"));
         }
+    }
+    if let (Encoding::Page(page), Some(spanned)) = (encoding, &source.encoding) {
+        return fault(
+            spanned.span(),
+            format!("the delimited format is read as utf-8 or latin-1, not as {}", page.name()),
+        );
     }
     let separator = source.separator.as_ref().map_or(Ok(b','), |spanned| one_byte(spanned, "separator"))?;
     let quote = optional_byte(source.quote.as_ref(), Some(b'"'), "quote")?;
@@ -227,15 +256,20 @@ fn delimited(source: &SourceSection) -> Checked<Delimited> {
 
 /// How far into the record its fields reach, in bytes.
 pub(super) fn reach(fields: &[FieldForm]) -> usize {
-    fields.iter().filter_map(|form| form.span).map(|(start, width)| start + width).max().unwrap_or(0)
+    let ends = fields.iter().filter_map(|form| form.span).map(|(start, width)| match width {
+        REST => start,
+        width => start.saturating_add(width),
+    });
+    ends.max().unwrap_or(0)
 }
 
-/// `reach` is how far the fields of any of the source's record types reach.
+/// `longest` is how far the fields of any of the source's record types reach.
 fn fixed(
     source: &SourceSection,
     record: &RecordSection,
     fields: &[FieldForm],
-    reach: usize,
+    longest: usize,
+    encoding: Encoding,
 ) -> Checked<Form> {
     let foreign = [
         ("separator", source.separator.as_ref().map(Spanned::span)),
@@ -253,23 +287,41 @@ fn fixed(
             return fault(at, format!("`{key}` is for the delimited format"));
         }
     }
-    let framing = match &source.framing {
-        None => FixedFraming::Line,
-        Some(spanned) => match spanned.get_ref().as_str() {
-            "line" => FixedFraming::Line,
-            "fixed" => FixedFraming::Length,
-            other => return fault(spanned.span(), format!("framing `{other}`: line or fixed")),
-        },
+    let page = if let Encoding::Page(page) = encoding { Some(page) } else { None };
+    let framing = framing(source, FixedFraming::Line, page)?;
+    let own = record.record_bytes.as_ref();
+    if let Some(own) = own.filter(|_| framing == FixedFraming::Length) {
+        return fault(own.span(), "with framing `fixed` all records are of one length: source.record_bytes");
+    }
+    let is_open = match &record.rest {
+        None => false,
+        Some(spanned) if spanned.get_ref() == "ignore" => true,
+        Some(spanned) => return fault(spanned.span(), format!("rest `{}`: ignore", spanned.get_ref())),
     };
-    let record_bytes = source.record_bytes.as_ref().map_or(reach, |spanned| *spanned.get_ref());
-    if record_bytes < reach {
-        let at = source.record_bytes.as_ref().map_or(source.format.span(), Spanned::span);
-        return fault(at, format!("a record has {record_bytes} bytes, but a field reaches to byte {reach}"));
+    // Lengths that the source tells may differ from type to type; lines are expected to be of one length.
+    let is_cut_alike =
+        matches!(framing, FixedFraming::Length | FixedFraming::Line | FixedFraming::LineEnd { .. });
+    let has_rest = fields.iter().any(|form| matches!(form.span, Some((_, REST))));
+    let own_reach = self::reach(fields);
+    let reach = if is_cut_alike && !has_rest && !is_open { longest } else { own_reach };
+    let given = own.or(source.record_bytes.as_ref());
+    let record_bytes = match given {
+        Some(given) => *given.get_ref(),
+        None if framing == FixedFraming::Length => longest,
+        None => reach,
+    };
+    let needed = if framing == FixedFraming::Length { longest } else { own_reach };
+    if record_bytes < needed {
+        let at = given.map_or(source.format.span(), Spanned::span);
+        return fault(at, format!("a record has {record_bytes} bytes, but a field reaches to byte {needed}"));
     }
     for (section, form) in record.field.iter().zip(fields) {
         let overlapped = record.field.iter().zip(fields).find(|(other, other_form)| {
             let (Some((a, a_width)), Some((b, b_width))) = (form.span, other_form.span) else { return false };
-            other.name.get_ref() != section.name.get_ref() && a < b + b_width && b < a + a_width && a <= b
+            other.name.get_ref() != section.name.get_ref()
+                && a < b.saturating_add(b_width)
+                && b < a.saturating_add(a_width)
+                && a <= b
         });
         if let Some((other, _)) = overlapped {
             return fault(
@@ -282,12 +334,12 @@ fn fixed(
         None => false,
         Some(spanned) => match (spanned.get_ref().as_str(), framing) {
             ("reject", _) => false,
-            ("pad", FixedFraming::Line) => true,
-            ("pad", FixedFraming::Length) => return fault(spanned.span(), "`short_lines` is for lines"),
+            ("pad", FixedFraming::Line | FixedFraming::LineEnd { .. }) => true,
+            ("pad", _) => return fault(spanned.span(), "`short_lines` is for lines"),
             (other, _) => return fault(spanned.span(), format!("short_lines `{other}`: reject or pad")),
         },
     };
-    Ok(Form::Fixed(Fixed { framing, record_bytes, pads }))
+    Ok(Form::Fixed(Fixed { framing, record_bytes, pads, is_open: is_open || has_rest }))
 }
 
 pub(super) fn compression(spanned: Option<&Spanned<String>>) -> Checked<Compression> {

@@ -4,6 +4,7 @@ mod control;
 mod copybook;
 mod declared;
 mod format;
+mod framing;
 mod records;
 mod repeated;
 mod rules;

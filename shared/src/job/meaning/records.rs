@@ -10,6 +10,7 @@ use super::format::{copybook_format, format, is_cut_by_length, reach};
 use super::types::literal;
 use super::{Checked, Fault, fault, fault_advised, fields_of, layout, mode, unknown_field};
 use crate::format::cobol::RecordSpec;
+use crate::format::codepage::CodePage;
 use crate::format::spec::{FieldForm, FormatSpec};
 use crate::job::file::{ConditionSection, RecordSection, SourceSection, WhenSection};
 use crate::job::{RecordRole, RecordType, When};
@@ -21,7 +22,7 @@ enum Written {
     /// In the job.
     Here(Vec<FieldForm>),
     /// In a copybook.
-    Copybook(Arc<RecordSpec>),
+    Copybook(Arc<RecordSpec>, &'static CodePage),
 }
 
 impl Written {
@@ -29,7 +30,7 @@ impl Written {
     fn reach(&self) -> usize {
         match self {
             Self::Here(forms) => reach(forms),
-            Self::Copybook(record) => record.plan.length_max,
+            Self::Copybook(record, _) => record.plan.length_max,
         }
     }
 }
@@ -56,7 +57,7 @@ pub(super) fn record_types(
             }
             Some(described) => {
                 let (fields, spec) = record(section, described, is_cut_by_length(source))?;
-                (fields, Written::Copybook(Arc::new(spec)))
+                (fields, Written::Copybook(Arc::new(spec), described.page()))
             }
         };
         let mut layout = layout(section, fields)?;
@@ -85,7 +86,7 @@ pub(super) fn record_types(
         }
         let format = match form {
             Written::Here(forms) => format(source, section, forms, longest)?,
-            Written::Copybook(record) => copybook_format(source, record, longest)?,
+            Written::Copybook(record, page) => copybook_format(source, record, longest, page)?,
         };
         let when = when(section, &layout)?;
         let role = role(section.role.as_ref())?;

@@ -1,0 +1,137 @@
+//! Why no record can be told from the bytes.
+
+use thiserror::Error;
+
+/// Why no record could be told from the bytes. What comes behind it cannot be told either, so that this is the
+/// source's fault and not a reject.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
+pub enum FrameError {
+    /// No record ends within the limit.
+    #[error("no record ends within {max} bytes")]
+    TooLong {
+        /// The longest that a record may be, in bytes, its line end included.
+        max: usize,
+    },
+    /// The source ends within a record of fixed length.
+    #[error("{have} bytes are left at the end, a record has {want}")]
+    TruncatedRecord {
+        /// Bytes that are there.
+        have: usize,
+        /// Bytes that a record has.
+        want: usize,
+    },
+    /// A quoted field that closes neither within the limit nor before the end.
+    #[error("the quote opened at byte {opened_at} of the record does not close")]
+    UnclosedQuote {
+        /// Position of the opening quote, from the record's first byte.
+        opened_at: usize,
+    },
+    /// The bytes end within those that say how long the record is.
+    #[error("{have} bytes are left, the record's length is not told by fewer than {want}")]
+    TruncatedLength {
+        /// Bytes that are there.
+        have: usize,
+        /// Bytes up to the end of the length.
+        want: usize,
+    },
+    /// A length of zero, as a filled-up file has it.
+    #[error("the length is 0")]
+    ZeroLength,
+    /// A length too small for what it must count.
+    #[error("the length is {length}, less than the {least} bytes that it must count at least")]
+    LengthTooSmall {
+        /// The length found.
+        length: u64,
+        /// The smallest that it can be.
+        least: usize,
+    },
+    /// A length past the limit.
+    #[error(
+        "the length makes {length} bytes with its header, more than the {max} that may be (`record_bytes_max`)"
+    )]
+    LengthTooLarge {
+        /// The record's or block's length, header included.
+        length: u64,
+        /// The longest that it may be.
+        max: usize,
+    },
+    /// A length that reaches past the end of the source.
+    #[error("the length makes {length} bytes with its header, {have} are left")]
+    PastEnd {
+        /// The record's or block's length, header included.
+        length: usize,
+        /// Bytes that are there.
+        have: usize,
+    },
+    /// A record that reaches past the end of its block.
+    #[error("the length makes {length} bytes with its header, {have} are left in the block")]
+    PastBlock {
+        /// The record's length, header included.
+        length: usize,
+        /// Bytes of the block that are there.
+        have: usize,
+    },
+    /// A segment of a record that lies in several blocks.
+    #[error(
+        "a segment of a spanned record (segment control x'{control:02x}' where x'00' is expected): spanned records \
+         are not read"
+    )]
+    Spanned {
+        /// The third byte of its descriptor.
+        control: u8,
+    },
+    /// A descriptor whose other half is not zero.
+    #[error(
+        "the record or block descriptor has x'{found:04x}' where x'0000' is expected; are the endianness and framing right?"
+    )]
+    NotZero {
+        /// What it has.
+        found: u16,
+    },
+    /// A length field that holds no number.
+    #[error("the length field, at byte {at} of the record, holds no length of that kind")]
+    NoNumber {
+        /// The first byte at fault, from the record's first.
+        at: usize,
+    },
+    /// A block of more records than a chunk may have.
+    #[error("the block has more than {max} records")]
+    BlockOfTooMany {
+        /// How many it may have.
+        max: u64,
+    },
+    /// A source that is shorter than what is to be skipped of it.
+    #[error("the source has {have} bytes, its header and footer alone have {want}")]
+    TooShort {
+        /// Bytes that are there.
+        have: usize,
+        /// Bytes of `file_header_bytes` and `file_footer_bytes`.
+        want: usize,
+    },
+}
+
+/// A framing error and the record that it befell.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
+#[error("{error}, in the record at byte {offset}")]
+pub struct FrameErrorAt {
+    /// Where the record begins in the bytes that were given.
+    pub offset: usize,
+    /// How many whole records stand before it in those bytes.
+    pub records: u64,
+    /// What is wrong with it.
+    pub error: FrameError,
+}
+
+/// A record that its framing cannot hold.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
+pub enum UnframeableError {
+    /// It is longer than its length can say.
+    #[error("{bytes} bytes are more than the length before a record can say")]
+    TooLong {
+        /// Its length.
+        bytes: usize,
+    },
+    /// It is empty, and the framing knows no empty records.
+    #[error("a record of no bytes has no place in this framing")]
+    Empty,
+}
