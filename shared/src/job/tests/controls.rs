@@ -198,14 +198,14 @@ fn what_a_source_says_of_lines_and_groups_is_understood_or_refused_with_its_line
         ("continuation = \"88,\"", "short_lines = \"pad\"", "line 8", "for the fixed format"),
         ("missing = \"null\"", "missing = \"nil\"", "line 12", "null or reject"),
         ("type = \"text(2)\"", "type = \"text(2)\"\nrest = true", "line 18", "only the last field"),
-        ("point = \"implied\"", "point = \"comma\"", "line 26", "written or implied"),
+        ("point = \"implied\"", "point = \"comma\"", "line 25", "written or implied"),
         ("type = \"text(2)\"", "type = \"text(2)\"\npoint = \"implied\"", "line 18", "is for decimals"),
         ("decimal(18,2)", "text(9)", "line 25", "is for decimals"),
-        ("rest = \"summary\"", "rest = \"code\"", "line 27", "not a field that takes the rest"),
-        ("amount = 2", "amount = 5", "line 27", "counted from 1"),
-        ("group = 4", "group = 0", "line 27", "counted from 1"),
-        ("times = 2", "times = 1001", "line 27", "at most 1000"),
-        ("sum_of =", "sumof =", "line 27", "unknown field `sumof`"),
+        ("rest = \"summary\"", "rest = \"code\"", "line 26", "not a field that takes the rest"),
+        ("amount = 2", "amount = 5", "line 26", "counted from 1"),
+        ("group = 4", "group = 0", "line 26", "counted from 1"),
+        ("times = 2", "times = 1001", "line 26", "at most 1000"),
+        ("sum_of =", "sumof =", "line 26", "unknown field `sumof`"),
     ];
     for (from, to, line, fragment) in table {
         let text = LINES.replacen(from, to, 1);
