@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use super::FootingError;
-use super::measured::{Measured, Sparse, taken};
+use super::measured::{Measured, Sparse, Wide, taken};
 use super::plan::{FootingPlan, Part, What};
 use crate::amount::Amount;
 use crate::ids::RecordNo;
@@ -126,28 +126,24 @@ impl Footer {
             return Err(FootingError::Order { want: self.next, got: record_no });
         }
         self.next = RecordNo(record_no.0.checked_add(1).ok_or(FootingError::Overflow)?);
-        let of_type = record.and_then(|at| self.plan.types.get(at).map(|of_type| (at, of_type)));
-        let Some((at, of_type)) = of_type.filter(|(_, one)| one.is_event || !one.parts.is_empty()) else {
-            return self.count(lines);
+        let Self { plan, since, all, events, .. } = self;
+        let Some((at, of_type)) = record.and_then(|at| plan.types.get(at).map(|of_type| (at, of_type)))
+        else {
+            return count(all, lines);
         };
-        let mut before = None;
-        if of_type.is_event {
-            before = Some(self.flushed()?);
-        }
-        self.count(lines)?;
-        let plan = Arc::clone(&self.plan);
-        let of_type = &plan.types[at];
+        let before = if of_type.is_event { Some(flushed(plan, since, all)?) } else { None };
+        count(all, lines)?;
         for (place, part) in &of_type.parts {
-            let what = plan.kept[*place].measure.what;
-            add(&mut self.since[*place], what, plan.kept[*place].scale, part, lines, values, &is_decoded)?;
+            let kept = &plan.kept[*place];
+            add(&mut since[*place], kept.measure.what, kept.scale, part, lines, values, &is_decoded)?;
         }
         if let Some(before) = before {
-            let own = self.flushed()?;
+            let own = flushed(plan, since, all)?;
             let said = of_type.declares.iter().map(|field| {
                 values.get(*field).map_or(Said::Unreadable, |value| Said::of(value, is_decoded(*field)))
             });
             let said = said.collect();
-            self.events.push(Event { record: at, record_no, before, own, said });
+            events.push(Event { record: at, record_no, before, own, said });
         }
         Ok(())
     }
@@ -157,29 +153,29 @@ impl Footer {
     /// # Errors
     /// [`FootingError::Overflow`] past 2^64 records.
     pub fn finish(mut self) -> Result<Footing, FootingError> {
-        let rest = self.flushed()?;
+        let rest = flushed(&self.plan, &mut self.since, &mut self.all)?;
         let records = self.next.0 - self.first.0;
         Ok(Footing { first: self.first, records, events: self.events, rest })
     }
+}
 
-    fn count(&mut self, lines: u64) -> Result<(), FootingError> {
-        self.all.0 += 1;
-        self.all.1 = self.all.1.checked_add(lines).ok_or(FootingError::Overflow)?;
-        Ok(())
-    }
+fn count(all: &mut (u64, u64), lines: u64) -> Result<(), FootingError> {
+    all.0 += 1;
+    all.1 = all.1.checked_add(lines).ok_or(FootingError::Overflow)?;
+    Ok(())
+}
 
-    /// What was measured since the last call.
-    fn flushed(&mut self) -> Result<Sparse, FootingError> {
-        let (records, lines) = std::mem::take(&mut self.all);
-        for place in &self.plan.of_all {
-            let mut sum = super::measured::Wide::default();
-            if self.plan.kept[*place].measure.what == What::Lines {
-                sum.add(lines.into())?;
-            }
-            self.since[*place].merge(&Measured { records, unreadable: 0, sum })?;
+/// What was measured since the last call.
+fn flushed(plan: &FootingPlan, since: &mut [Measured], all: &mut (u64, u64)) -> Result<Sparse, FootingError> {
+    let (records, lines) = std::mem::take(all);
+    for place in &plan.of_all {
+        let mut sum = Wide::default();
+        if plan.kept[*place].measure.what == What::Lines {
+            sum.add(lines.into())?;
         }
-        Ok(taken(&mut self.since))
+        since[*place].merge(&Measured { records, unreadable: 0, sum })?;
     }
+    Ok(taken(since))
 }
 
 /// Adds one record to one measure, in which its type has this part.

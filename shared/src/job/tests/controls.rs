@@ -150,3 +150,82 @@ fn a_value_is_equal_given_or_the_next() {
     assert!(matches!(wanted("sequence = true"), Wanted::Sequence { first: 1, last: None }));
     assert!(matches!(wanted("sequence = { last = 99 }"), Wanted::Sequence { first: 1, last: Some(99) }));
 }
+
+const LINES: &str = r#"[job]
+name = "lines"
+
+[source]
+format = "delimited"
+quote = ""
+terminator = "/"
+continuation = "88,"
+
+[[record]]
+name = "account"
+missing = "null"
+staging = "stg_account"
+final = "account"
+[[record.field]]
+name = "code"
+type = "text(2)"
+[[record.field]]
+name = "summary"
+type = "text(100)"
+rest = true
+[[record.field]]
+name = "total"
+type = "decimal(18,2)"
+point = "implied"
+sum_of = { rest = "summary", group = 4, amount = 2, extra = { S = 3, D = { times = 2 } } }
+"#;
+
+#[test]
+fn what_a_source_says_of_lines_and_groups_is_understood_or_refused_with_its_line() {
+    use crate::format::spec::{Extra, Form, GroupSum};
+    let job = Job::parse("j.toml", LINES).unwrap();
+    let Form::Delimited(form) = &job.records[0].format.form else { panic!("it is delimited") };
+    assert_eq!((form.terminator, form.missing_is_null), (Some(b'/'), true));
+    assert_eq!(form.continuation.unwrap().prefix(), b"88,");
+    let fields = &job.records[0].format.fields;
+    assert!(fields[1].rest && fields[2].implied_point);
+    let extra = vec![("D".to_owned(), Extra::Times(2)), ("S".to_owned(), Extra::Values(3))];
+    assert_eq!(fields[2].sum_of, Some(GroupSum { of: 1, group: 4, amount: 1, extra }));
+    let table = [
+        ("quote = \"\"\n", "\n", "line 8", "without quotes"),
+        ("terminator = \"/\"", "terminator = \",\"", "line 7", "neither the separator nor a blank"),
+        ("continuation = \"88,\"", "continuation = \"\"", "line 8", "1 to 8 bytes"),
+        ("continuation = \"88,\"", "continuation = \"123456789\"", "line 8", "1 to 8 bytes"),
+        ("continuation = \"88,\"", "short_lines = \"pad\"", "line 8", "for the fixed format"),
+        ("missing = \"null\"", "missing = \"nil\"", "line 12", "null or reject"),
+        ("type = \"text(2)\"", "type = \"text(2)\"\nrest = true", "line 18", "only the last field"),
+        ("point = \"implied\"", "point = \"comma\"", "line 25", "written or implied"),
+        ("type = \"text(2)\"", "type = \"text(2)\"\npoint = \"implied\"", "line 18", "is for decimals"),
+        ("decimal(18,2)", "text(9)", "line 25", "is for decimals"),
+        ("rest = \"summary\"", "rest = \"code\"", "line 26", "not a field that takes the rest"),
+        ("amount = 2", "amount = 5", "line 26", "counted from 1"),
+        ("group = 4", "group = 0", "line 26", "counted from 1"),
+        ("times = 2", "times = 1001", "line 26", "at most 1000"),
+        ("sum_of =", "sumof =", "line 26", "unknown field `sumof`"),
+    ];
+    for (from, to, line, fragment) in table {
+        let text = LINES.replacen(from, to, 1);
+        assert_ne!(text, LINES, "{from}");
+        let message = message(&text);
+        assert!(message.contains(line) && message.contains(fragment), "{to}: {message}");
+    }
+    let behind = format!("{LINES}[[record.field]]\nname = \"more\"\ntype = \"text(1)\"\n");
+    assert!(message(&behind).contains("stand behind those that are written"), "{}", message(&behind));
+    let fixed = "[job]\nname = \"f\"\n[source]\nformat = \"fixed\"\nshort_lines = \"pad\"\n[[record]]\nname = \"r\"\nstaging = \"s\"\nfinal = \"f\"\n[[record.field]]\nname = \"a\"\ntype = \"text(2)\"\nstart = 1\nwidth = 2\n";
+    assert_eq!(message(fixed), "accepted");
+    let table = [
+        ("short_lines = \"pad\"", "short_lines = \"fill\"", "line 5", "reject or pad"),
+        ("short_lines = \"pad\"", "short_lines = \"pad\"\nframing = \"fixed\"", "line 5", "is for lines"),
+        ("short_lines = \"pad\"", "terminator = \"/\"", "line 5", "for the delimited format"),
+        ("name = \"r\"", "name = \"r\"\nmissing = \"null\"", "line 8", "for the delimited format"),
+        ("width = 2", "width = 2\nrest = true", "line 15", "for the delimited format"),
+    ];
+    for (from, to, line, fragment) in table {
+        let message = message(&fixed.replacen(from, to, 1));
+        assert!(message.contains(line) && message.contains(fragment), "{to}: {message}");
+    }
+}
