@@ -132,7 +132,8 @@ impl ChunkDecoder {
                     out.of_no_type(place, content);
                 }
                 Some(at) => {
-                    let parent = job.records[at].parent.map(|of| (of, latest[of]));
+                    let parents = &job.records[at].parents;
+                    let parent = parents.iter().map(|of| (latest[*of], *of)).max();
                     if let Some(mut decoded) = self.selector.decode(at, content) {
                         if let Some(footer) = &mut footer {
                             // Rejects too: they were sent.
@@ -140,8 +141,8 @@ impl ChunkDecoder {
                             footer.record(Some(at), record_no, lines, decoded.values(), is_decoded)?;
                         }
                         match (decoded.is_accepted(), parent) {
-                            (true, Some((of, 0))) => out.orphan(at, of, place, content, &decoded)?,
-                            (true, Some((_, number))) => {
+                            (true, Some((0, of))) => out.orphan(at, of, place, content, &decoded)?,
+                            (true, Some((number, _))) => {
                                 decoded.push(Value::Integer(i64::try_from(number).unwrap_or(i64::MAX)));
                                 out.accept(at, record_no, &decoded)?;
                             }

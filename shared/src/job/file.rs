@@ -176,7 +176,7 @@ pub(super) struct RecordSection {
     #[serde(default)]
     pub(super) when: Option<Spanned<WhenSection>>,
     #[serde(default)]
-    pub(super) parent: Option<Spanned<String>>,
+    pub(super) parent: Option<Spanned<NamesOrOne>>,
     /// Copybook: the record's name at level 01.
     #[serde(default)]
     pub(super) level_01: Option<Spanned<String>>,
@@ -223,6 +223,14 @@ pub(super) struct ConditionSection {
     pub(super) field: String,
     #[serde(rename = "in")]
     pub(super) one_of: Vec<toml::Value>,
+}
+
+/// A name or a list of them.
+#[derive(Debug, Deserialize)]
+#[serde(untagged)]
+pub(super) enum NamesOrOne {
+    One(String),
+    Names(Vec<String>),
 }
 
 /// `"*"` or a list of field names.

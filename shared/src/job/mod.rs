@@ -64,8 +64,8 @@ pub struct RecordType {
     pub layout: Arc<Layout>,
     /// What a record's own bytes hold: as `layout`, without the parent's record number.
     pub own: Arc<Layout>,
-    /// The place of the type of which the latest record before it is its parent.
-    pub parent: Option<usize>,
+    /// The places of the types of which the latest record before it is its parent; none: it has no parent.
+    pub parents: Vec<usize>,
     /// How its fields are written.
     pub format: FormatSpec,
     /// What it is for.
@@ -146,7 +146,7 @@ impl Job {
     /// Whether records of a type have parents.
     #[must_use]
     pub fn has_parents(&self) -> bool {
-        self.records.iter().any(|record| record.parent.is_some())
+        self.records.iter().any(|record| !record.parents.is_empty())
     }
 
     /// The names of the summed fields in the order of every list of sums: type by type, and where there are several

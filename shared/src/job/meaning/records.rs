@@ -12,7 +12,7 @@ use super::{Checked, Fault, fault, fault_advised, fields_of, layout, mode, unkno
 use crate::format::cobol::RecordSpec;
 use crate::format::codepage::CodePage;
 use crate::format::spec::{FieldForm, FormatSpec};
-use crate::job::file::{ConditionSection, RecordSection, SourceSection, WhenSection};
+use crate::job::file::{ConditionSection, NamesOrOne, RecordSection, SourceSection, WhenSection};
 use crate::job::{RecordRole, RecordType, When};
 use domain::layout::{Among, Field, Layout};
 use domain::value::FieldType;
@@ -71,8 +71,8 @@ pub(super) fn record_types(
     for (place, (section, mut layout, form)) in understood.into_iter().enumerate() {
         layout.among = Among { place, types };
         let own = Arc::new(layout.clone());
-        let parent = parent(section, sections)?;
-        if parent.is_some() {
+        let parents = parents(section, sections)?;
+        if !parents.is_empty() {
             let hashes_all = layout.hashes_all();
             layout.fields.push(Field {
                 name: PARENT.into(),
@@ -90,7 +90,7 @@ pub(super) fn record_types(
         };
         let when = when(section, &layout)?;
         let role = role(section.role.as_ref())?;
-        records.push(RecordType { layout: Arc::new(layout), own, parent, format, role, when });
+        records.push(RecordType { layout: Arc::new(layout), own, parents, format, role, when });
     }
     let open = sections.iter().zip(&records).position(|(_, record)| record.when.is_empty());
     if let Some(open) = open
@@ -115,9 +115,9 @@ pub(super) fn record_types(
 /// The column that holds the parent's record number.
 const PARENT: &str = "parent_record_no";
 
-/// The place of the record type that a type names as its parent.
-fn parent(section: &RecordSection, sections: &[RecordSection]) -> Checked<Option<usize>> {
-    let Some(parent) = &section.parent else { return Ok(None) };
+/// The places of the record types that a type names as its parents.
+fn parents(section: &RecordSection, sections: &[RecordSection]) -> Checked<Vec<usize>> {
+    let Some(parent) = &section.parent else { return Ok(Vec::new()) };
     if let Some(field) = section.field.iter().find(|field| field.name.get_ref().eq_ignore_ascii_case(PARENT))
     {
         return fault(
@@ -127,13 +127,21 @@ fn parent(section: &RecordSection, sections: &[RecordSection]) -> Checked<Option
             ),
         );
     }
-    match sections.iter().position(|other| other.name.get_ref() == parent.get_ref()) {
-        Some(_) if parent.get_ref() == section.name.get_ref() => {
+    let names = match parent.get_ref() {
+        NamesOrOne::One(name) => std::slice::from_ref(name),
+        NamesOrOne::Names(names) => names,
+    };
+    if names.is_empty() {
+        return fault(parent.span(), "an empty list names no parent");
+    }
+    let place = |name: &String| match sections.iter().position(|other| other.name.get_ref() == name) {
+        Some(_) if name == section.name.get_ref() => {
             fault(parent.span(), "a record cannot be its own parent")
         }
-        Some(place) => Ok(Some(place)),
-        None => fault(parent.span(), format!("there is no record `{}`", parent.get_ref())),
-    }
+        Some(place) => Ok(place),
+        None => fault(parent.span(), format!("there is no record `{name}`")),
+    };
+    names.iter().map(place).collect()
 }
 
 /// Names and tables are each one type's alone.
