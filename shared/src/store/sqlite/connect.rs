@@ -15,11 +15,15 @@ use sqlx::sqlite::{
 };
 use sqlx::{Connection as _, SqliteConnection};
 use tokio::sync::{Mutex as AsyncMutex, OwnedMutexGuard};
+use tokio::time::Instant;
 
 use crate::store::StoreError;
 
 /// How long a statement waits for another process to finish writing.
 const BUSY: Duration = Duration::from_secs(60);
+
+/// How soon a store that another process is just making is tried again.
+const AGAIN: Duration = Duration::from_millis(10);
 
 /// Memory for pages and sorting, for each connection: 16 MiB. Beyond it SQLite spills to temporary files.
 const CACHE_KIB: i64 = 16 << 10;
@@ -73,20 +77,12 @@ impl SqliteStore {
             .page_size(8192)
             .journal_mode(SqliteJournalMode::Wal)
             .synchronous(SqliteSynchronous::Full);
-        let mut first =
-            SqliteConnection::connect_with(&options).await.map_err(|e| unreachable(reason(&e)))?;
-        let mut migrated = migrate(&mut first).await;
-        for _ in 0..3 {
-            // Two processes may make the same store at the same time: the second finds what the first has made.
-            let Err(MigrateError::Execute(_) | MigrateError::ExecuteMigration(..)) = migrated else { break };
-            migrated = migrate(&mut first).await;
-        }
-        migrated.map_err(|error| match error {
+        make(&options).await.map_err(|error| match error {
             MigrateError::VersionMissing(found) => StoreError::Newer { found, known: SCHEMA_VERSION },
             MigrateError::VersionTooNew(found, known) => StoreError::Newer { found, known },
+            MigrateError::Execute(error) => unreachable(reason(&error)),
             other => unreachable(other.to_string()),
         })?;
-        first.close().await?;
         let pool = SqlitePoolOptions::new()
             .max_connections(4)
             .connect_lazy_with(options.read_only(true).create_if_missing(false));
@@ -118,6 +114,52 @@ impl SqliteStore {
         })
         .await
     }
+}
+
+/// Makes the file and the ledger if they are missing.
+///
+/// Several processes may do so at the same time. SQLite waits for none of them where a connection that reads already
+/// comes to write, which the switch of a new file to WAL is (`sqlite3BtreeBeginTrans` asks the busy handler only
+/// outside of a transaction): it is locked at once, whatever the timeout. So the waiting is done here, as long as
+/// SQLite would.
+async fn make(options: &SqliteConnectOptions) -> Result<(), MigrateError> {
+    let began = Instant::now();
+    let mut tries = 0;
+    loop {
+        let made = async {
+            let mut first = SqliteConnection::connect_with(options).await?;
+            let migrated = migrate(&mut first).await;
+            first.close().await?;
+            migrated
+        };
+        let error = match made.await {
+            Err(MigrateError::Execute(error)) if is_busy(&error) => MigrateError::Execute(error),
+            Err(MigrateError::ExecuteMigration(error, version)) if is_busy(&error) => {
+                MigrateError::ExecuteMigration(error, version)
+            }
+            Err(error @ (MigrateError::Execute(_) | MigrateError::ExecuteMigration(..))) => {
+                // Another process made this very step first: what it has made is found now.
+                tries += 1;
+                if tries > MIGRATIONS.len() {
+                    return Err(error);
+                }
+                continue;
+            }
+            done => return done,
+        };
+        if began.elapsed() > BUSY {
+            return Err(error);
+        }
+        tokio::time::sleep(AGAIN).await;
+    }
+}
+
+/// SQLITE_BUSY or SQLITE_LOCKED, in whatever extended form: the low byte is the primary code (its manual, "Result and
+/// Error Codes").
+fn is_busy(error: &sqlx::Error) -> bool {
+    let sqlx::Error::Database(database) = error else { return false };
+    let code = database.code().and_then(|code| code.parse::<u32>().ok());
+    code.is_some_and(|code| matches!(code & 0xff, 5 | 6))
 }
 
 async fn migrate(connection: &mut SqliteConnection) -> Result<(), MigrateError> {
