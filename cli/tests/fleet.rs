@@ -20,6 +20,7 @@ mod fleet {
     mod killed;
     mod refused;
     mod restarted;
+    mod same;
     mod servers;
     mod shared_out;
     mod together;

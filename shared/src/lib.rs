@@ -2,12 +2,14 @@
 //!
 //! In the order of the flow: a [`job`] says what to load, [`source`] is where its bytes come from, [`mod@format`] how
 //! bytes become records, [`wire`] what travels between processes, [`broker`] what carries it, [`store`] where it
-//! ends, [`readback`] how what is there is read again. [`config`], [`clock`] and [`telemetry`] are the surroundings.
+//! ends, [`readback`] how what is there is read again. [`config`], [`clock`] and [`telemetry`] are the
+//! surroundings, and [`health`] is what a look at them found.
 
 pub mod broker;
 pub mod clock;
 pub mod config;
 pub mod format;
+pub mod health;
 pub mod job;
 pub mod readback;
 pub mod source;

@@ -1,17 +1,17 @@
 //! Several people at the same store at the same time: each gets what is due, and nothing is loaded twice.
 
-use super::desk::{Desk, Going, postings};
+use super::desk::{Desk, Ended, Going, postings};
 
 const RECORDS: u64 = 5000;
 
-/// Starts `lines` together, and holds their exit codes, sorted, to `expected`.
+/// Starts `lines` together; their exit codes must be, sorted, `expected`.
 fn at_once(desk: &Desk, lines: &[&[&str]], expected: &[i32]) {
     let going: Vec<Going> = lines.iter().map(|line| desk.start(line)).collect();
-    let ended: Vec<_> = going.into_iter().map(Going::end).collect();
+    let ended: Vec<Ended> = going.into_iter().map(Going::end).collect();
     let mut codes: Vec<_> = ended.iter().map(|ended| ended.code.unwrap()).collect();
     codes.sort_unstable();
-    let told: Vec<_> = ended.iter().map(|ended| format!("{:?}: {}", ended.code, ended.err)).collect();
-    assert_eq!(codes, expected, "{}", told.join("\n"));
+    let said = ended.iter().map(|ended| format!("{:?}: {}", ended.code, ended.err));
+    assert_eq!(codes, expected, "{}", said.collect::<Vec<_>>().join("\n"));
 }
 
 #[test]

@@ -12,55 +12,16 @@ use super::errors::{Stage, explain};
 use super::settings::{RabbitSettings, Target};
 use super::topology;
 use crate::broker::{BrokerError, Queue};
+use crate::health::{Finding, Verdict};
 
 /// How long a trial message may take to be confirmed.
 const TRIAL: Duration = Duration::from_secs(5);
-
-/// How it looks.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Verdict {
-    /// As it should be.
-    Ok,
-    /// It works, but somebody should know.
-    Warn,
-    /// A run would fail.
-    Bad,
-}
-
-/// One thing that was looked at.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Finding {
-    /// What was looked at, such as `queue crossfoot.chunks`.
-    pub what: String,
-    /// How it looks.
-    pub verdict: Verdict,
-    /// What was found.
-    pub detail: String,
-    /// What to do.
-    pub advice: Option<String>,
-}
-
-impl Finding {
-    fn new(
-        what: impl Into<String>,
-        verdict: Verdict,
-        detail: impl Into<String>,
-        advice: Option<&str>,
-    ) -> Self {
-        Self { what: what.into(), verdict, detail: detail.into(), advice: advice.map(Into::into) }
-    }
-
-    fn bad(what: impl Into<String>, error: &BrokerError) -> Self {
-        // Errors say what to do themselves, after what happened.
-        Self::new(what, Verdict::Bad, error.to_string(), None)
-    }
-}
 
 pub(super) async fn diagnose(settings: &RabbitSettings) -> Vec<Finding> {
     let mut findings = Vec::new();
     let target = match settings.target() {
         Ok(target) => target,
-        Err(error) => return vec![Finding::bad("broker settings", &error)],
+        Err(error) => return vec![Finding::error("broker settings", &error)],
     };
     let version = match greeting(settings, &target).await {
         Ok(text) => of_version(text),
@@ -68,7 +29,7 @@ pub(super) async fn diagnose(settings: &RabbitSettings) -> Vec<Finding> {
     };
     let mut dialed = match dial(settings, &target, "doctor").await {
         Ok(dialed) => dialed,
-        Err(error) => return vec![version, Finding::bad("broker connection", &error)],
+        Err(error) => return vec![version, Finding::error("broker connection", &error)],
     };
     findings.push(version);
     let what =
@@ -135,7 +96,7 @@ async fn look_at(settings: &RabbitSettings, target: &Target, dialed: &Dialed, qu
             format!("as expected; {messages} messages wait, {consumers} consumers"),
             None,
         ),
-        Err(error) => Finding::bad(what, &error),
+        Err(error) => Finding::error(what, &error),
     }
 }
 
@@ -156,11 +117,11 @@ async fn try_out(settings: &RabbitSettings, target: &Target, dialed: &mut Dialed
             channel.basic_publish("".into(), key, mandatory, b"trial", BasicProperties::default()).await
         };
         let sent = topology::within(settings, target, declare).await?;
-        Ok((sent.map_err(|error| explain(target, Stage::Working, &error))?, channel))
+        Ok::<_, BrokerError>((sent.map_err(|error| explain(target, Stage::Working, &error))?, channel))
     };
     let (sent, channel) = match prepare.await {
         Ok(prepared) => prepared,
-        Err(error) => return Finding::bad(what, &error),
+        Err(error) => return Finding::error(what, &error),
     };
     let blocked = async {
         while let Some(event) = dialed.events.next().await {
@@ -176,7 +137,7 @@ async fn try_out(settings: &RabbitSettings, target: &Target, dialed: &mut Dialed
                 Finding::new(what, Verdict::Ok, "permitted, and a trial message was confirmed", None)
             }
             Ok(_) => Finding::new(what, Verdict::Bad, "a trial message was not accepted", Some("see the broker's log")),
-            Err(error) => Finding::bad(what, &explain(target, Stage::Working, &error)),
+            Err(error) => Finding::error(what, &explain(target, Stage::Working, &error)),
         },
         reason = blocked => {
             let advice = "the broker is short of memory or disk and takes no messages: make room (rabbitmqctl status)";

@@ -41,10 +41,10 @@ use bytes::Bytes;
 use tokio::sync::watch;
 use tokio::time::Instant;
 
-pub use diagnose::{Finding, Verdict};
 pub use settings::RabbitSettings;
 
 use super::{Broker, BrokerError, Consumer, Queue};
+use crate::health::Finding;
 use consumer::Pump;
 use headers::Headers;
 use link::{Link, Role};

@@ -103,6 +103,18 @@ fn every_byte_of_an_ebcdic_page_is_a_character_of_its_own() {
     );
 }
 
+/// A field is looked through for low-values before it is decoded, and no text column can hold a NUL.
+#[test]
+fn a_nul_comes_of_no_byte_but_zero() {
+    for page in CodePage::all() {
+        for byte in 1..=255_u8 {
+            let mut out = Vec::new();
+            let _ = page.decode_into(&[byte], &mut out);
+            assert!(!out.contains(&0), "{page:?} {byte:#04x}");
+        }
+    }
+}
+
 #[test]
 fn what_numbers_are_written_with_is_the_same_in_every_ebcdic_page() {
     for page in ebcdic_pages() {

@@ -36,11 +36,13 @@ const CONNECTIONS: u32 = 16;
 pub(super) const BEGIN: &str = "BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE";
 
 /// What every connection is told first. A policy that hides rows must fail a query, not shorten its answer; a
-/// client that is gone must not keep its locks; a commit is durable, whatever the server's default.
+/// client that is gone must not keep its locks; a commit is durable, whatever the server's default. Compiling a query
+/// costs more than it saves where each is run once and does next to nothing with a row: 0.3 s to look up 100,000 keys.
 const SESSION: &str = "
     SET row_security = off;
     SET datestyle = 'ISO, YMD';
     SET timezone = 'UTC';
+    SET jit = off;
     SET tcp_keepalives_idle = 30;
     SET tcp_keepalives_interval = 10;
     SET tcp_keepalives_count = 3;

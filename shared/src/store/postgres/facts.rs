@@ -1,59 +1,135 @@
 //! What the server says of itself, for a person who has to make it work.
 
 use sqlx::Row as _;
+use sqlx::postgres::PgRow;
 
 use super::connect::PostgresStore;
+use crate::health::{Finding, Verdict};
 use crate::store::StoreError;
 
+/// A process of the fleet takes at most so many connections, unless it is said otherwise; with fewer left, one more
+/// may not find room.
+const FREE_MIN: i64 = 20;
+
 /// Facts about a server and what its user may do.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Facts {
-    /// Its version, such as `15.8`.
-    pub version: String,
-    /// The same as a number, such as 150008.
-    pub version_num: i32,
-    /// Whether it writes through to the disk.
-    pub fsync: bool,
-    /// Whether a page that was torn by a crash can be mended.
-    pub full_page_writes: bool,
-    /// Who we are.
-    pub user: String,
-    /// Where our tables are made.
-    pub schema: String,
-    /// Whether we may make them.
-    pub may_create: bool,
-    /// Connections that are open now.
-    pub connections: i64,
-    /// Connections that it allows.
-    pub max_connections: i64,
+struct Facts {
+    version: String,
+    fsync: bool,
+    full_page_writes: bool,
+    user: String,
+    schema: String,
+    may_create: bool,
+    connections: i64,
+    connections_max: i64,
 }
 
 impl PostgresStore {
-    /// What the server says of itself.
-    ///
-    /// # Errors
-    /// [`StoreError`] of the database.
-    pub async fn facts(&self) -> Result<Facts, StoreError> {
+    /// Looks at everything on the server on which the proof rests, or without which a run would fail. What opening the
+    /// store checks is not looked at once more.
+    pub async fn diagnose(&self) -> Vec<Finding> {
+        match self.facts().await {
+            Ok(facts) => facts.findings(),
+            Err(error) => vec![Finding::error("database", error)],
+        }
+    }
+
+    async fn facts(&self) -> Result<Facts, StoreError> {
         let row = sqlx::query(
-            "SELECT current_setting('server_version') AS version, current_setting('server_version_num')::int AS version_num,
+            "SELECT current_setting('server_version') AS version,
                     current_setting('fsync')::bool AS fsync, current_setting('full_page_writes')::bool AS full_page_writes,
                     current_user::text AS user_name, coalesce(current_schema()::text, '') AS schema_name,
                     coalesce(has_schema_privilege(current_schema(), 'CREATE'), false) AS may_create,
                     (SELECT count(*) FROM pg_stat_activity WHERE backend_type = 'client backend') AS connections,
-                    current_setting('max_connections')::bigint AS max_connections",
+                    current_setting('max_connections')::bigint AS connections_max",
         )
         .fetch_one(&self.pool)
         .await?;
-        Ok(Facts {
+        Ok(Facts::of(&row)?)
+    }
+}
+
+impl Facts {
+    fn of(row: &PgRow) -> Result<Self, sqlx::Error> {
+        Ok(Self {
             version: row.try_get("version")?,
-            version_num: row.try_get("version_num")?,
             fsync: row.try_get("fsync")?,
             full_page_writes: row.try_get("full_page_writes")?,
             user: row.try_get("user_name")?,
             schema: row.try_get("schema_name")?,
             may_create: row.try_get("may_create")?,
             connections: row.try_get("connections")?,
-            max_connections: row.try_get("max_connections")?,
+            connections_max: row.try_get("connections_max")?,
         })
+    }
+
+    fn findings(&self) -> Vec<Finding> {
+        vec![self.durability(), self.permissions(), self.room()]
+    }
+
+    fn durability(&self) -> Finding {
+        let what = "database durability";
+        let on = |is_on| if is_on { "on" } else { "off" };
+        let detail = format!(
+            "PostgreSQL {}: fsync {}, full_page_writes {}",
+            self.version,
+            on(self.fsync),
+            on(self.full_page_writes)
+        );
+        if self.fsync && self.full_page_writes {
+            return Finding::ok(what, detail);
+        }
+        let advice = "switch both on: what was acknowledged must survive a crash of the server";
+        Finding::new(what, Verdict::Bad, detail, Some(advice))
+    }
+
+    fn permissions(&self) -> Finding {
+        let (what, user, schema) = ("database permissions", &self.user, &self.schema);
+        if self.may_create {
+            return Finding::ok(what, format!("user {user} may create tables in schema {schema}"));
+        }
+        let detail = format!("user {user} may not create tables in schema {schema}");
+        let advice = "GRANT CREATE ON SCHEMA to the user: staging has a partition for each run";
+        Finding::new(what, Verdict::Bad, detail, Some(advice))
+    }
+
+    fn room(&self) -> Finding {
+        let what = "database connections";
+        let detail = format!("{} of {} in use", self.connections, self.connections_max);
+        if self.connections_max.saturating_sub(self.connections) >= FREE_MIN {
+            return Finding::ok(what, detail);
+        }
+        let advice = "each process of the fleet takes up to 16: raise max_connections, or lower [store] max_connections";
+        Finding::warn(what, detail, advice)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn sound() -> Facts {
+        Facts {
+            version: "15.8".into(),
+            fsync: true,
+            full_page_writes: true,
+            user: "u".into(),
+            schema: "s".into(),
+            may_create: true,
+            connections: 80,
+            connections_max: 100,
+        }
+    }
+
+    #[test]
+    fn each_finding_turns_with_what_it_looks_at() {
+        let verdicts = |facts: &Facts| facts.findings().iter().map(|one| one.verdict).collect::<Vec<_>>();
+        use Verdict::{Bad, Ok, Warn};
+        assert_eq!(verdicts(&sound()), [Ok, Ok, Ok]);
+        assert_eq!(verdicts(&Facts { fsync: false, ..sound() }), [Bad, Ok, Ok]);
+        assert_eq!(verdicts(&Facts { full_page_writes: false, ..sound() }), [Bad, Ok, Ok]);
+        assert_eq!(verdicts(&Facts { may_create: false, ..sound() }), [Ok, Bad, Ok]);
+        assert_eq!(verdicts(&Facts { connections: 81, ..sound() }), [Ok, Ok, Warn]);
+        let advised = Facts { fsync: false, may_create: false, connections: 100, ..sound() };
+        assert!(advised.findings().iter().all(|one| one.advice.is_some()));
     }
 }

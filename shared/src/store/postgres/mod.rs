@@ -41,7 +41,6 @@ use domain::report::RejectGroup;
 use domain::rule::RuleOutcome;
 
 pub use connect::{PostgresSettings, PostgresStore};
-pub use facts::Facts;
 pub use tables::ddl;
 
 use super::model::{

@@ -1,5 +1,7 @@
 //! What only PostgreSQL has to answer for: its types, its locks, its triggers, its way of refusing a connection.
 
+use std::io::Write as _;
+
 use domain::amount::Amount;
 use domain::ids::ChunkNo;
 use domain::record::{self, RawField, Tag};
@@ -224,4 +226,86 @@ async fn a_server_that_cannot_be_used_says_why_and_no_secret() {
     }
     let refused = PostgresStore::open(&PostgresSettings::of_url("mysql://a:b@c/d")).await.err();
     assert!(matches!(&refused, Some(StoreError::BadUrl { url }) if !url.contains("a:b")), "{refused:?}");
+}
+
+/// The settings of a server that speaks TLS, with `parameters` in the URL, and two authorities: its own, and another.
+fn encrypted(own: &super::tests::Own, parameters: &str) -> Option<PostgresSettings> {
+    let of = |name: &str| std::env::var(name).ok().filter(|file| !file.is_empty());
+    let authorities = of("CROSSFOOT_TEST_CA").zip(of("CROSSFOOT_TEST_OTHER_CA"));
+    if authorities.is_none() {
+        assert!(std::env::var_os("CROSSFOOT_INSIST").is_none(), "CROSSFOOT_TEST_CA names no authority");
+        drop(std::io::stderr().write_all(b"SKIPPED: CROSSFOOT_TEST_CA names no authority\n"));
+    }
+    let (ca, other) = authorities?;
+    let parameters = parameters.replace("{other}", &other).replace("{ca}", &ca);
+    let mut settings = own.settings();
+    settings.url = format!("{}?{parameters}", settings.url);
+    Some(settings)
+}
+
+#[tokio::test]
+async fn a_server_that_its_authority_vouches_for_is_spoken_to_in_tls() {
+    if !available() {
+        return;
+    }
+    let own = own().await;
+    for parameters in
+        ["sslmode=verify-full&sslrootcert={ca}", "sslmode=verify-ca&sslrootcert={ca}", "sslmode=require"]
+    {
+        let Some(settings) = encrypted(&own, parameters) else { return };
+        let store =
+            PostgresStore::open(&settings).await.unwrap_or_else(|error| panic!("{parameters}: {error}"));
+        let row = sqlx::query("SELECT ssl, version FROM pg_stat_ssl WHERE pid = pg_backend_pid()")
+            .fetch_one(&store.pool)
+            .await
+            .unwrap();
+        assert!(row.get::<bool, _>("ssl"), "{parameters}");
+        assert!(row.get::<String, _>("version").starts_with("TLSv1."), "{parameters}");
+    }
+}
+
+#[tokio::test]
+async fn a_server_that_another_authority_vouches_for_is_refused() {
+    if !available() {
+        return;
+    }
+    let own = own().await;
+    let refused = [
+        ("sslmode=verify-full&sslrootcert={other}", "no TLS connection"),
+        ("sslmode=verify-ca&sslrootcert={other}", "no TLS connection"),
+        // Nobody in the system's own list signed a test's certificate.
+        ("sslmode=verify-full", "no TLS connection"),
+        ("sslmode=verify-full&sslrootcert=/nowhere/ca.pem", "/nowhere/ca.pem"),
+    ];
+    for (parameters, said) in refused {
+        let Some(settings) = encrypted(&own, parameters) else { return };
+        let error = PostgresStore::open(&settings).await.map(drop).unwrap_err();
+        assert!(matches!(&error, StoreError::Unreachable { .. }), "{parameters}: {error:?}");
+        let text = error.to_string();
+        assert!(text.contains(said) && !text.contains("crossfoot:crossfoot"), "{parameters}: {text}");
+    }
+}
+
+/// A server without TLS answers the request for it with `N` (PostgreSQL's manual, "SSL Session Encryption").
+#[tokio::test]
+async fn a_server_without_tls_is_refused_where_tls_is_required() {
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let port = listener.local_addr().unwrap().port();
+    let server = tokio::spawn(async move {
+        use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+        let (mut socket, _) = listener.accept().await.unwrap();
+        let mut request = [0; 8];
+        socket.read_exact(&mut request).await.unwrap();
+        assert_eq!(request, [0, 0, 0, 8, 0x04, 0xd2, 0x16, 0x2f]);
+        socket.write_all(b"N").await.unwrap();
+        // Nothing more comes: neither a user's name nor a password.
+        let mut rest = Vec::new();
+        drop(socket.read_to_end(&mut rest).await);
+        rest
+    });
+    let settings =
+        PostgresSettings::of_url(&format!("postgres://u:secret@127.0.0.1:{port}/d?sslmode=require"));
+    let error = PostgresStore::open(&settings).await.map(drop).unwrap_err().to_string();
+    assert!(error.contains("TLS") && !error.contains("secret"), "{error}");
+    assert!(server.await.unwrap().is_empty());
 }

@@ -18,7 +18,7 @@ use tokio::sync::{mpsc, oneshot};
 use super::connect::{BEGIN, Id, Lock, PostgresStore, lock, lock_for};
 use super::evidence::{append, put_checks};
 use super::ledger::{hold_fence, step_run};
-use super::read_back::{Ended, Kind, read_back, read_whole_final};
+use super::read_back::{Ended, Kind, Stored, read_back, read_whole_final};
 use super::rules::{join_final_by_index, unexcluded};
 use super::staging::analyze;
 use super::tables::{check_final, columns, quoted};
@@ -122,15 +122,23 @@ async fn serve(
     job: &Job,
     inbox: &mut mpsc::Receiver<Ask>,
 ) {
+    let mut appended = Vec::new();
     while let Some(ask) = inbox.recv().await {
         match ask {
             Ask::Insert(reply) => {
                 // A statement that failed ends what the transaction can do; only taking it back is left.
-                let _ = reply.send(insert(&mut transaction, fence, job).await);
+                let inserted = insert(&mut transaction, fence, job).await.map(|(changed, to)| {
+                    appended = to;
+                    changed
+                });
+                let _ = reply.send(inserted);
             }
             Ask::Read { place, sender } => {
                 let Some(record) = job.records.get(place) else { continue };
-                let read = read_final(&mut transaction, fence.run_id, &record.layout, &sender).await;
+                let read = {
+                    let appended = appended.get(place).copied().unwrap_or_default();
+                    read_final(&mut transaction, fence.run_id, &record.layout, appended, &sender).await
+                };
                 if let Err(Ended::Failed(error)) = read {
                     let _ = sender.send(Err(error)).await;
                     // What the connection is up to is not known any more: it goes, and the transaction with it.
@@ -170,19 +178,73 @@ async fn finish(
     Ok(())
 }
 
+/// Reads what belongs to each staged record from final's table, in whichever way is the cheapest. All of them read
+/// the rows as they are stored, whatever triggers made of them, and look for a record's row by its key and its run: a
+/// row that is not found is absent.
 async fn read_final(
     connection: &mut PgConnection,
     run_id: RunId,
     layout: &Layout,
+    appended: Appended,
     sender: &mpsc::Sender<Result<Block, StoreError>>,
 ) -> Result<(), Ended> {
-    if join_final_by_index(connection, layout, run_id).await? {
-        return read_back(connection, Kind::Final, run_id, layout, ChunkRange::ALL, sender).await;
+    if !join_final_by_index(connection, layout, run_id).await? {
+        return read_whole_final(connection, run_id, layout, Stored::Anywhere, sender).await;
     }
-    read_whole_final(connection, run_id, layout, sender).await
+    if let Some(page) = appended.all_from(connection, run_id, layout).await? {
+        return read_whole_final(connection, run_id, layout, Stored::FromPage(page), sender).await;
+    }
+    read_back(connection, Kind::FinalByKey, run_id, layout, ChunkRange::ALL, sender).await
 }
 
-async fn insert(connection: &mut PgConnection, fence: Fence, job: &Job) -> Result<u64, StoreError> {
+/// Where a final table ended before a run's rows came, and how many came.
+#[derive(Clone, Copy, Default)]
+struct Appended {
+    /// The last page there was, if rows can be read by their place.
+    page: Option<i64>,
+    rows: u64,
+}
+
+impl Appended {
+    /// The last page of final, so far; rows to come may still find room in it. Before version 14 the server reads a
+    /// whole table for a range of places in it, and the parts of a partitioned table have places of their own.
+    async fn begin(connection: &mut PgConnection, layout: &Layout) -> Result<Self, StoreError> {
+        let row = sqlx::query(
+            "SELECT CASE WHEN c.relkind = 'r' AND current_setting('server_version_num')::int >= 140000
+                 THEN greatest(pg_relation_size(c.oid) / current_setting('block_size')::bigint - 1, 0) END AS page
+             FROM pg_class c WHERE c.oid = to_regclass(quote_ident($1))",
+        )
+        .bind(&layout.final_table)
+        .fetch_optional(connection)
+        .await?;
+        let page = row.map(|row| row.try_get("page")).transpose()?.flatten();
+        Ok(Self { page, rows: 0 })
+    }
+
+    /// The page behind which all rows of the run are, if they are: those that found room between older rows, or took
+    /// an older row's place, are not.
+    async fn all_from(
+        self,
+        connection: &mut PgConnection,
+        run_id: RunId,
+        layout: &Layout,
+    ) -> Result<Option<i64>, StoreError> {
+        let Some(page) = self.page else { return Ok(None) };
+        let sql = format!(
+            "SELECT count(*) AS n FROM {} WHERE ctid >= '({page},0)' AND last_run_id = $1",
+            quoted(&layout.final_table)
+        );
+        let row = sqlx::query(AssertSqlSafe(sql)).bind(Id(run_id)).fetch_one(connection).await?;
+        Ok((super::ledger::unsigned(&row, "n")? == self.rows).then_some(page))
+    }
+}
+
+/// Brings the rows into final. How many rows of whatever table changed, and where those of each record type went.
+async fn insert(
+    connection: &mut PgConnection,
+    fence: Fence,
+    job: &Job,
+) -> Result<(u64, Vec<Appended>), StoreError> {
     connection.execute(PLANS).await?;
     // Cancelling and promoting exclude each other from here on.
     lock(connection, Lock::State(fence.run_id)).await?;
@@ -192,15 +254,19 @@ async fn insert(connection: &mut PgConnection, fence: Fence, job: &Job) -> Resul
     }
     let condition = unexcluded(connection, fence.run_id).await?;
     let before = changes(connection).await?;
+    let mut appended = Vec::new();
     for layout in job.layouts() {
-        sqlx::query(AssertSqlSafe(statement(layout, fence.run_id, &condition)))
+        let mut to = Appended::begin(connection, layout).await?;
+        let done = sqlx::query(AssertSqlSafe(statement(layout, fence.run_id, &condition)))
             .execute(&mut *connection)
             .await
             .map_err(refused)?;
+        to.rows = done.rows_affected();
+        appended.push(to);
     }
     // Constraints that were put off are final's as well, and are to be known now.
     connection.execute("SET CONSTRAINTS ALL IMMEDIATE").await.map_err(refused)?;
-    Ok(changes(connection).await?.saturating_sub(before))
+    Ok((changes(connection).await?.saturating_sub(before), appended))
 }
 
 /// Two runs on the same bytes may be reconciled at the same time. Promotions of a job come one after the other, so the

@@ -17,6 +17,7 @@ use tokio::sync::mpsc;
 use super::connect::{Id, PostgresStore};
 use super::ledger::place;
 use super::rows::{Columns, Tuples, read_field};
+use super::rules::by_key;
 use super::tables::{columns, partition, quoted};
 use crate::store::model::{Block, ChunkRange, Entry, EntryKind, Exclusion};
 use crate::store::{Blocks, StoreError};
@@ -29,12 +30,14 @@ const BLOCK_ENTRIES: usize = 4096;
 const WINDOW_BYTES: i64 = 16 << 20;
 
 /// Rows are found by the index on their chunk, or they would all be read for each window; a window is sorted in memory.
-const PLANS: &str = "SET LOCAL enable_seqscan = off; SET LOCAL work_mem = '64MB'";
+const PLANS: &str =
+    "SET LOCAL enable_seqscan = off; SET LOCAL enable_nestloop = on; SET LOCAL work_mem = '64MB'";
 
 /// Final is read as a whole where it is little more than the run: one pass over it, joined by hash and sorted by the
 /// server, beyond this in temporary files. Key by key it took 12 s for 1,000,000 rows.
 const PLANS_WHOLE: &str =
-    "SET LOCAL enable_seqscan = on; SET LOCAL enable_nestloop = off; SET LOCAL work_mem = '256MB'";
+    "SET LOCAL enable_seqscan = on; SET LOCAL enable_nestloop = off; SET LOCAL enable_hashjoin = on;
+     SET LOCAL enable_mergejoin = on; SET LOCAL work_mem = '256MB'";
 
 /// Which table is read back.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -43,6 +46,17 @@ pub(super) enum Kind {
     Staging,
     /// Final: the row that belongs to each staged record.
     Final,
+    /// The same, found through the index on its key, in the key's order.
+    FinalByKey,
+}
+
+/// Where in final the rows of a run are.
+#[derive(Clone, Copy)]
+pub(super) enum Stored {
+    /// Nobody knows.
+    Anywhere,
+    /// From this page of the table on.
+    FromPage(i64),
 }
 
 /// Why reading ended before its end.
@@ -132,15 +146,17 @@ async fn windows(
     Ok(last)
 }
 
-/// Sends what final holds of the whole run in one window.
+/// Sends what final holds of the whole run in one window: all of final, or its pages at the end that hold the run's
+/// rows, are read in the order in which they are stored.
 pub(super) async fn read_whole_final(
     connection: &mut PgConnection,
     run_id: RunId,
     layout: &Layout,
+    stored: Stored,
     sender: &mpsc::Sender<Result<Block, StoreError>>,
 ) -> Result<(), Ended> {
     connection.execute(PLANS_WHOLE).await?;
-    let statement = Statement::prepare(connection, Kind::Final, run_id, layout).await?;
+    let statement = Statement::prepare(connection, Kind::Final, stored, run_id, layout).await?;
     let mut out = Out { block: Block::default(), sender };
     let (first, end) = (place(ChunkRange::ALL.first), place(ChunkRange::ALL.end));
     copy_out(connection, Kind::Final, layout, &statement.between(first, end), &mut out).await?;
@@ -158,7 +174,7 @@ pub(super) async fn read_back(
     sender: &mpsc::Sender<Result<Block, StoreError>>,
 ) -> Result<(), Ended> {
     connection.execute(PLANS).await?;
-    let statement = Statement::prepare(connection, kind, run_id, layout).await?;
+    let statement = Statement::prepare(connection, kind, Stored::Anywhere, run_id, layout).await?;
     let mut first = place(range.first);
     let mut out = Out { block: Block::default(), sender };
     let ends = windows(connection, run_id, range).await?.into_iter().map(|last| last + 1);
@@ -174,7 +190,8 @@ const HEAD_COLUMNS: usize = 6;
 
 /// The SELECT of a window, but for the window.
 struct Statement {
-    rows: String,
+    /// Before the window and behind it.
+    rows: (String, String),
     rejects: Option<String>,
 }
 
@@ -182,6 +199,7 @@ impl Statement {
     async fn prepare(
         connection: &mut PgConnection,
         kind: Kind,
+        stored: Stored,
         run_id: RunId,
         layout: &Layout,
     ) -> Result<Self, StoreError> {
@@ -205,20 +223,27 @@ impl Statement {
         };
         let (entry, fields, finals) = match kind {
             Kind::Staging => ("1::bigint".to_owned(), columns("s.", names()), String::new()),
-            Kind::Final => {
+            Kind::Final | Kind::FinalByKey => {
                 let on = on_final(connection, layout).await?;
+                let table = quoted(&layout.final_table);
+                let table = match stored {
+                    Stored::Anywhere => table,
+                    Stored::FromPage(page) => format!("(SELECT * FROM {table} WHERE ctid >= '({page},0)')"),
+                };
                 (
                     "(f.last_run_id IS NOT NULL)::int::bigint".to_owned(),
                     columns("f.", names()),
-                    format!(" LEFT JOIN {} f ON {on}", quoted(&layout.final_table)),
+                    format!(" LEFT JOIN {table} f ON {on}"),
                 )
             }
         };
         let rows = format!(
             "SELECT s.chunk_no, s.record_no, s.worker_id, {entry} AS entry, {excluded}, NULL::bytea, {fields}
-             FROM {} s{exclusions}{finals} WHERE s.run_id = '{run_id}'",
+             FROM (SELECT * FROM {} s WHERE s.run_id = '{run_id}'",
             quoted(&layout.staging)
         );
+        let order = if kind == Kind::FinalByKey { by_key(layout) } else { String::new() };
+        let joins = format!("{order}) s{exclusions}{finals}");
         let rejects = (has_rejects && kind == Kind::Staging).then(|| {
             let nulls = ", NULL".repeat(layout.fields.len());
             format!(
@@ -226,15 +251,16 @@ impl Statement {
                  WHERE s.run_id = '{run_id}'"
             )
         });
-        Ok(Self { rows, rejects })
+        Ok(Self { rows: (rows, joins), rejects })
     }
 
     fn between(&self, first: i64, end: i64) -> String {
         let window = format!(" AND s.chunk_no >= {first} AND s.chunk_no < {end}");
         let rejects = self.rejects.as_ref().map(|rejects| format!(" UNION ALL {rejects}{window}"));
         format!(
-            "COPY ({}{window}{} ORDER BY 1, 2, 4) TO STDOUT (FORMAT binary)",
-            self.rows,
+            "COPY ({}{window}{}{} ORDER BY 1, 2, 4) TO STDOUT (FORMAT binary)",
+            self.rows.0,
+            self.rows.1,
             rejects.unwrap_or_default()
         )
     }

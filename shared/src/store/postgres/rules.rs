@@ -266,11 +266,14 @@ async fn append_keys(
             (field.name.as_str(), field.name.as_str(), &field.ty)
         });
         let equal = equalities(connection, &layout.final_table, "f", typed).await?;
-        join_final_by_index(connection, layout, run_id).await?;
+        let order = match join_final_by_index(connection, layout, run_id).await? {
+            true => by_key(layout),
+            false => String::new(),
+        };
         let sql = format!(
             "INSERT INTO crossfoot_breach (run_id, rule_no, chunk_no, record_no)
-             SELECT $1, $2, s.chunk_no, s.record_no FROM {staging} s
-             WHERE s.run_id = $1{unexcluded} AND EXISTS (SELECT 1 FROM {final_table} f WHERE {}) ON CONFLICT DO NOTHING",
+             SELECT $1, $2, s.chunk_no, s.record_no FROM (SELECT * FROM {staging} s WHERE s.run_id = $1{unexcluded}{order}) s
+             WHERE EXISTS (SELECT 1 FROM {final_table} f WHERE {}) ON CONFLICT DO NOTHING",
             equal.join(" AND ")
         );
         counts.already_in_final = breach(connection, sql, run_id, IN_FINAL).await?;
@@ -303,6 +306,13 @@ pub(super) async fn join_final_by_index(
         connection.execute("SET LOCAL enable_hashjoin = off; SET LOCAL enable_mergejoin = off").await?;
     }
     Ok(is_large)
+}
+
+/// In the order of final's key. Staged records that look final's rows up one by one in this order walk its index
+/// from end to end; in any other each of them jumps to a page of its own.
+pub(super) fn by_key(layout: &Layout) -> String {
+    let key = columns("s.", names(layout, &layout.key));
+    format!(" ORDER BY {}", if key.is_empty() { "s.record_no" } else { &key })
 }
 
 /// Upsert: of several records with one key the last is promoted, the others are merged into it.

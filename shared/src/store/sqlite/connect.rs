@@ -6,7 +6,7 @@
 
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use rusqlite::{Connection, OpenFlags, Transaction, TransactionBehavior};
 use sqlx::migrate::{MigrateError, Migration, MigrationType, Migrator};
@@ -15,16 +15,15 @@ use sqlx::sqlite::{
 };
 use sqlx::{Connection as _, SqliteConnection};
 use tokio::sync::{Mutex as AsyncMutex, OwnedMutexGuard};
+use tokio::time::Instant;
 
 use crate::store::StoreError;
 
 /// How long a statement waits for another process to finish writing.
 const BUSY: Duration = Duration::from_secs(60);
 
-/// Where a lock is not waited for by SQLite itself, it is tried for again after pauses that grow from this to
-/// [`PAUSE_MAX`].
-const PAUSE_MIN: Duration = Duration::from_millis(2);
-const PAUSE_MAX: Duration = Duration::from_millis(100);
+/// How soon a store that another process is just making is tried again.
+const AGAIN: Duration = Duration::from_millis(10);
 
 /// Memory for pages and sorting, for each connection: 16 MiB. Beyond it SQLite spills to temporary files.
 const CACHE_KIB: i64 = 16 << 10;
@@ -78,29 +77,12 @@ impl SqliteStore {
             .page_size(8192)
             .journal_mode(SqliteJournalMode::Wal)
             .synchronous(SqliteSynchronous::Full);
-        let mut first = opened(&options).await.map_err(|error| unreachable(reason(&error)))?;
-        let until = Instant::now() + BUSY;
-        let mut pause = PAUSE_MIN;
-        loop {
-            // Two processes may make the same store at the same time: the second finds what the first has made.
-            match migrate(&mut first).await {
-                Ok(()) => break,
-                Err(MigrateError::VersionMissing(found)) => {
-                    return Err(StoreError::Newer { found, known: SCHEMA_VERSION });
-                }
-                Err(MigrateError::VersionTooNew(found, known)) => {
-                    return Err(StoreError::Newer { found, known });
-                }
-                Err(MigrateError::Execute(_) | MigrateError::ExecuteMigration(..)) if pause < PAUSE_MAX => {}
-                Err(other) if Instant::now() > until || !is_busy_migrating(&other) => {
-                    return Err(unreachable(other.to_string()));
-                }
-                Err(_) => {}
-            }
-            tokio::time::sleep(pause).await;
-            pause = (pause * 2).min(PAUSE_MAX);
-        }
-        first.close().await?;
+        make(&options).await.map_err(|error| match error {
+            MigrateError::VersionMissing(found) => StoreError::Newer { found, known: SCHEMA_VERSION },
+            MigrateError::VersionTooNew(found, known) => StoreError::Newer { found, known },
+            MigrateError::Execute(error) => unreachable(reason(&error)),
+            other => unreachable(other.to_string()),
+        })?;
         let pool = SqlitePoolOptions::new()
             .max_connections(4)
             .connect_lazy_with(options.read_only(true).create_if_missing(false));
@@ -134,34 +116,50 @@ impl SqliteStore {
     }
 }
 
-/// The first connection, which makes the file if it is missing and switches it to write-ahead mode.
+/// Makes the file and the ledger if they are missing.
 ///
-/// The switch reads before it writes, and SQLite calls no busy handler for a lock that is upgraded (in
-/// `sqlite3BtreeBeginTrans`): with another process at it, it fails at once, and is tried again here.
-async fn opened(options: &SqliteConnectOptions) -> Result<SqliteConnection, sqlx::Error> {
-    let until = Instant::now() + BUSY;
-    let mut pause = PAUSE_MIN;
+/// Several processes may do so at the same time. SQLite waits for none of them where a connection that reads already
+/// comes to write, which the switch of a new file to WAL is (`sqlite3BtreeBeginTrans` asks the busy handler only
+/// outside of a transaction): it is locked at once, whatever the timeout. So the waiting is done here, as long as
+/// SQLite would.
+async fn make(options: &SqliteConnectOptions) -> Result<(), MigrateError> {
+    let began = Instant::now();
+    let mut tries = 0;
     loop {
-        match SqliteConnection::connect_with(options).await {
-            Err(error) if is_busy(&error) && Instant::now() < until => {}
+        let made = async {
+            let mut first = SqliteConnection::connect_with(options).await?;
+            let migrated = migrate(&mut first).await;
+            first.close().await?;
+            migrated
+        };
+        let error = match made.await {
+            Err(MigrateError::Execute(error)) if is_busy(&error) => MigrateError::Execute(error),
+            Err(MigrateError::ExecuteMigration(error, version)) if is_busy(&error) => {
+                MigrateError::ExecuteMigration(error, version)
+            }
+            Err(error @ (MigrateError::Execute(_) | MigrateError::ExecuteMigration(..))) => {
+                // Another process made this very step first: what it has made is found now.
+                tries += 1;
+                if tries > MIGRATIONS.len() {
+                    return Err(error);
+                }
+                continue;
+            }
             done => return done,
+        };
+        if began.elapsed() > BUSY {
+            return Err(error);
         }
-        tokio::time::sleep(pause).await;
-        pause = (pause * 2).min(PAUSE_MAX);
+        tokio::time::sleep(AGAIN).await;
     }
 }
 
-/// SQLITE_BUSY, with whatever extension (SQLite's documentation, "Result and Error Codes": the low byte is the code).
+/// SQLITE_BUSY or SQLITE_LOCKED, in whatever extended form: the low byte is the primary code (its manual, "Result and
+/// Error Codes").
 fn is_busy(error: &sqlx::Error) -> bool {
-    let code = error.as_database_error().and_then(sqlx::error::DatabaseError::code);
-    code.and_then(|code| code.parse::<u32>().ok()).is_some_and(|code| code & 0xff == 5)
-}
-
-fn is_busy_migrating(error: &MigrateError) -> bool {
-    match error {
-        MigrateError::Execute(error) | MigrateError::ExecuteMigration(error, _) => is_busy(error),
-        _ => false,
-    }
+    let sqlx::Error::Database(database) = error else { return false };
+    let code = database.code().and_then(|code| code.parse::<u32>().ok());
+    code.is_some_and(|code| matches!(code & 0xff, 5 | 6))
 }
 
 async fn migrate(connection: &mut SqliteConnection) -> Result<(), MigrateError> {

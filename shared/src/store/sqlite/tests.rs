@@ -1,5 +1,6 @@
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::time::Duration;
 
 use async_trait::async_trait;
 use domain::record::{self, Tag};
@@ -122,17 +123,36 @@ async fn a_url_that_cannot_be_opened_says_why() {
     SqliteStore::open_existing(&at("made.db")).await.unwrap();
 }
 
-#[tokio::test(flavor = "multi_thread")]
+/// A new file is not in WAL mode yet, and SQLite does not wait for the lock that switching it takes.
+#[tokio::test]
 async fn a_store_that_another_process_is_just_making_is_waited_for() {
     let directory = TempDir::new().unwrap();
     let path = directory.path().join("store.db");
-    // As another process has it before its own switch to write-ahead mode: SQLite calls no busy handler for that one.
     let other = rusqlite::Connection::open(&path).unwrap();
-    other.execute_batch("CREATE TABLE made (id INTEGER); BEGIN IMMEDIATE;").unwrap();
+    other
+        .execute_batch("CREATE TABLE made (n INTEGER); BEGIN IMMEDIATE; INSERT INTO made VALUES (1)")
+        .unwrap();
     let url = format!("sqlite:{}", path.display());
     let mut opening = tokio::spawn(async move { SqliteStore::open(&url).await.map(drop) });
-    let early = tokio::time::timeout(std::time::Duration::from_millis(200), &mut opening).await;
-    assert!(early.is_err(), "opened, or gave up, while another process holds the file: {early:?}");
+    let early = tokio::time::timeout(Duration::from_millis(300), &mut opening).await;
+    assert!(early.is_err(), "it did not wait: {early:?}");
     other.execute_batch("COMMIT").unwrap();
     opening.await.unwrap().unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 8)]
+async fn a_new_store_is_made_by_eight_at_once() {
+    for _ in 0..25 {
+        let directory = TempDir::new().unwrap();
+        let url = format!("sqlite:{}", directory.path().join("store.db").display());
+        let opening: Vec<_> = (0..8)
+            .map(|_| {
+                let url = url.clone();
+                tokio::spawn(async move { SqliteStore::open(&url).await })
+            })
+            .collect();
+        for one in opening {
+            one.await.unwrap().unwrap().runs(1).await.unwrap();
+        }
+    }
 }

@@ -14,6 +14,7 @@ use lapin::options::{ExchangeDeleteOptions, QueueDeleteOptions};
 use super::*;
 use crate::broker::Delivery;
 use crate::broker::conformance::{Subject, Wish, broker_conformance};
+use crate::health::Verdict;
 
 const QUIET: Duration = Duration::from_millis(300);
 
