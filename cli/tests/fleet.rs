@@ -18,6 +18,7 @@ mod desk;
 mod fleet {
     mod hosts;
     mod killed;
+    mod mainframe;
     mod refused;
     mod restarted;
     mod same;

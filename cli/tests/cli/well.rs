@@ -217,3 +217,32 @@ fn a_preview_shows_records_and_says_which_would_be_rejected() {
     ended.prints(&[CONTENT, "CREATE TABLE", "record 2, byte", "would be rejected", "booked_on"]);
     assert!(!desk.path("crossfoot.db").exists(), "a look leaves no store behind");
 }
+
+#[test]
+fn a_copybook_becomes_a_job_and_its_tables() {
+    let desk = Desk::new();
+    desk.put(
+        "card.cpy",
+        "       01  CARD.\n           05  NUM     PIC X(16).\n           05  LIMIT-AMT  PIC S9(7)V99 COMP-3.\n",
+    );
+    desk.run(&["init", "--copybook", "card.cpy", "-o", "card.toml"]).exits(0);
+    let tables = std::fs::read_to_string(desk.path("card.sql")).unwrap();
+    assert!(tables.contains("CREATE TABLE \"stg_card\"") && tables.contains("\"limit_amt\" TEXT"), "{tables}");
+    let mut card = vec![0xf1_u8; 16];
+    card.extend([0x00, 0x12, 0x34, 0x56, 0x7d]);
+    desk.put("card.dat", &card);
+    // Every field with its place, its bytes and its value.
+    let shown = desk.run(&["check", "card.toml", "--source", "card.dat"]).exits(0);
+    shown.prints(&["limit_amt", "17", "001234567d", "-12345.67", "'1111111111111111'"]);
+    desk.run(&["run", "card.toml", "--source", "card.dat"]).exits(0).prints(&["RECONCILED", "-12,345.67"]);
+    // Never over a file that somebody has worked on.
+    desk.run(&["init", "--copybook", "card.cpy", "-o", "card.toml"]).exits(2);
+    // A field that is no number says so, with its bytes, and the record is not in final.
+    card[20] = 0x70;
+    desk.put("bad.dat", &card);
+    desk.run(&["check", "card.toml", "--source", "bad.dat"]).exits(0).prints(&["would be rejected", "limit_amt"]);
+    desk.run(&["run", "card.toml", "--source", "bad.dat"]).exits(1);
+    // A copybook that is not understood is refused with its line and column.
+    desk.put("bad.cpy", "       01  CARD.\n           05  NUM     PIC X(16) COMP-9.\n");
+    desk.run(&["init", "--copybook", "bad.cpy"]).exits(2).says(&["line 2", "COMP-9"]);
+}

@@ -13,6 +13,9 @@ use crate::job::file::{LengthFieldSection, SourceSection};
 /// A file header or footer is no longer than this: 1 MiB. As much is held back from the end of the source.
 const OUTSIDE_BYTES_MAX: usize = 1 << 20;
 
+/// A key, where it is given, and the framings that it says something of.
+type Key<'a> = (&'a str, Option<Range<usize>>, &'a [&'a str]);
+
 /// How the records of a fixed or copybook source are framed. `absent`: the framing when the job names none; `page`: the
 /// source's code page, none where its text is UTF-8.
 pub(super) fn framing(
@@ -32,7 +35,7 @@ pub(super) fn framing(
         return fault(at, format!("framing `{name}`: {}", FRAMINGS.join(", ")));
     }
     let binary_field = source.length_field.as_ref().is_some_and(|field| field.get_ref().kind == "binary");
-    let keys: [(&str, Option<Range<usize>>, &[&str]); 6] = [
+    let keys: [Key<'_>; 6] = [
         ("length_endian", span(&source.length_endian), &FRAMINGS[2..]),
         ("length_includes_header", span(&source.length_includes_header), &FRAMINGS[2..5]),
         ("prefix_bytes", span(&source.prefix_bytes), &FRAMINGS[4..5]),
