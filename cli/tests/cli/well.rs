@@ -227,7 +227,10 @@ fn a_copybook_becomes_a_job_and_its_tables() {
     );
     desk.run(&["init", "--copybook", "card.cpy", "-o", "card.toml"]).exits(0);
     let tables = std::fs::read_to_string(desk.path("card.sql")).unwrap();
-    assert!(tables.contains("CREATE TABLE \"stg_card\"") && tables.contains("\"limit_amt\" TEXT"), "{tables}");
+    assert!(
+        tables.contains("CREATE TABLE \"stg_card\"") && tables.contains("\"limit_amt\" TEXT"),
+        "{tables}"
+    );
     let mut card = vec![0xf1_u8; 16];
     card.extend([0x00, 0x12, 0x34, 0x56, 0x7d]);
     desk.put("card.dat", &card);
@@ -240,7 +243,9 @@ fn a_copybook_becomes_a_job_and_its_tables() {
     // A field that is no number says so, with its bytes, and the record is not in final.
     card[20] = 0x70;
     desk.put("bad.dat", &card);
-    desk.run(&["check", "card.toml", "--source", "bad.dat"]).exits(0).prints(&["would be rejected", "limit_amt"]);
+    desk.run(&["check", "card.toml", "--source", "bad.dat"])
+        .exits(0)
+        .prints(&["would be rejected", "limit_amt"]);
     desk.run(&["run", "card.toml", "--source", "bad.dat"]).exits(1);
     // A copybook that is not understood is refused with its line and column.
     desk.put("bad.cpy", "       01  CARD.\n           05  NUM     PIC X(16) COMP-9.\n");
