@@ -24,7 +24,9 @@ use super::{Store, StoreError};
 pub(crate) use commit::*;
 pub(crate) use evidence::*;
 pub(crate) use fencing::*;
-pub(crate) use fixture::{APPEND, Loading, Record, cut, entry, job, row};
+pub(crate) use fixture::{
+    APPEND, KEYLESS, Loading, Record, UPSERT, canonical, collect, cut, entry, job, row,
+};
 pub(crate) use fleet::*;
 pub(crate) use promotion::*;
 pub(crate) use reading::*;

@@ -298,6 +298,13 @@ fn why(error: &sqlx::Error) -> String {
         sqlx::Error::Io(error) if error.to_string().contains("lookup") => {
             format!("its host is not found ({error})")
         }
+        // What rustls has against a server's certificate comes wrapped into an error of reading.
+        sqlx::Error::Io(error) if error.get_ref().is_some_and(|inner| inner.is::<rustls::Error>()) => {
+            format!(
+                "no TLS connection: {error}; its certificate must be signed by the authority of `sslrootcert`, or else one that \
+             this system trusts, and name the host"
+            )
+        }
         sqlx::Error::Tls(error) => {
             let mut said = format!("no TLS connection: {error}");
             let mut cause = error.source();

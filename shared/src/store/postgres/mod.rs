@@ -9,6 +9,8 @@ mod connect;
 mod evidence;
 mod facts;
 mod fleet;
+#[cfg(test)]
+mod large_tests;
 mod ledger;
 #[cfg(test)]
 mod measure;
