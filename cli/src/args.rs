@@ -302,7 +302,7 @@ pub(crate) struct Rejects {
     /// How many to list
     #[arg(long, default_value_t = 50, value_name = "N")]
     pub(crate) limit: u32,
-    /// Write the rejects' bytes, one record a line, to FILE
+    /// Write the rejects to FILE byte for byte, framed as the source's records are: to be mended and sent again
     #[arg(long, value_name = "FILE")]
     pub(crate) raw: Option<PathBuf>,
 }

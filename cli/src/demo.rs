@@ -1,11 +1,19 @@
-//! The demo's job and source: postings of a ledger, the same ones each time.
+//! The demo's job and source: postings of a ledger as a mainframe sends them, the same ones each time.
 
 use std::fs::File;
-use std::io::{BufWriter, Result, Write};
+use std::io::{BufWriter, Error, Result, Write};
 use std::path::Path;
+
+use shared::format::codepage::CodePage;
 
 /// The demo's job file.
 pub(crate) const JOB: &str = include_str!("demo/postings.toml");
+
+/// The copybook that it names.
+pub(crate) const COPYBOOK: &str = include_str!("demo/postings.cpy");
+
+/// Bytes of each record.
+const RECORD_BYTES: usize = 100;
 
 /// A small generator of the splitmix64 family (Steele, Lea, Flood 2014): the demo is the same everywhere.
 struct Random(u64);
@@ -24,21 +32,85 @@ impl Random {
     }
 }
 
-const TEXTS: [&str; 8] = [
+const NARRATIVES: [&str; 8] = [
     "Salary",
     "Rent",
-    "\"Invoice 4711, second part\"",
+    "Invoice 4711, second part",
     "Card payment",
     "Überweisung",
     "Interest",
-    "\"Transfer \"\"savings\"\"\"",
+    "Transfer \"savings\"",
     "",
 ];
 
-/// Writes `records` postings to `path`. They come in pairs, a debit and its credit, so that each day adds up to zero.
+/// One record, built field by field.
+struct Record {
+    page: &'static CodePage,
+    bytes: Vec<u8>,
+}
+
+impl Record {
+    fn begin(&mut self, kind: &str) -> Result<()> {
+        self.bytes.clear();
+        self.text(kind, 1)
+    }
+
+    /// Characters of the page, filled up with blanks.
+    fn text(&mut self, text: &str, width: usize) -> Result<()> {
+        let end = self.bytes.len() + width;
+        self.page.encode_into(text, &mut self.bytes).map_err(|error| Error::other(error.to_string()))?;
+        self.bytes.resize(end, self.page.space());
+        Ok(())
+    }
+
+    /// Zoned decimal without a sign.
+    fn zoned(&mut self, number: u64, digits: usize) -> Result<()> {
+        self.text(&format!("{number:0digits$}"), digits)
+    }
+
+    /// Packed decimal: two digits a byte, the last half byte the sign.
+    fn packed(&mut self, number: i128, digits: usize) {
+        let mut rest = number.unsigned_abs();
+        let length = digits / 2 + 1;
+        let start = self.bytes.len();
+        self.bytes.resize(start + length, 0);
+        let mut low = if number < 0 { 0xd } else { 0xc };
+        for byte in self.bytes[start..].iter_mut().rev() {
+            // Digits: below ten.
+            let digit = u8::try_from(rest % 10).unwrap_or(0);
+            *byte = (digit << 4) | low;
+            low = u8::try_from(rest / 10 % 10).unwrap_or(0);
+            rest /= 100;
+        }
+    }
+
+    /// The whole record, filled up with blanks.
+    fn write(&mut self, out: &mut impl Write) -> Result<()> {
+        self.bytes.resize(RECORD_BYTES, self.page.space());
+        out.write_all(&self.bytes)
+    }
+}
+
+/// What the trailer says.
+#[derive(Default)]
+struct Totals {
+    records: u64,
+    cents: i128,
+    turnover: i128,
+    branches: u64,
+}
+
+/// Writes a header, `records` postings and a trailer to `path`. Postings come in pairs, a debit and its credit, so that
+/// each day adds up to zero.
 pub(crate) fn write_source(path: &Path, records: u64) -> Result<()> {
     let mut out = BufWriter::with_capacity(1 << 20, File::create(path)?);
-    out.write_all(b"posting_id,account,booked_on,amount,currency,text\n")?;
+    let page = CodePage::by_name("cp037").ok_or_else(|| Error::other("there is no code page cp037"))?;
+    let mut record = Record { page, bytes: Vec::with_capacity(RECORD_BYTES) };
+    record.begin("H")?;
+    record.text("20241231", 8)?;
+    record.zoned(1, 5)?;
+    record.write(&mut out)?;
+    let mut totals = Totals::default();
     let mut random = Random(20_240_229);
     let mut last = (0, 0, 0);
     for number in 0..records {
@@ -50,17 +122,34 @@ pub(crate) fn write_source(path: &Path, records: u64) -> Result<()> {
             last = (cents, 1 + random.below(12), 1 + random.below(28));
         }
         let (cents, month, day) = last;
-        let sign = if is_credit && cents > 0 { "-" } else { "" };
+        let cents = if is_credit { -i128::from(cents) } else { i128::from(cents) };
         let (high, low) = (random.next(), number);
         let account = random.below(50_000);
+        let branch = 1 + account % 9000;
+        record.begin("P")?;
+        record.text(&format!("{high:016x}{low:016x}"), 32)?;
+        record.text(&format!("DE{account:010}"), 12)?;
+        record.text(&format!("2024{month:02}{day:02}"), 8)?;
+        record.packed(cents, 15);
+        record.text("EUR", 3)?;
+        record.bytes.extend(u16::try_from(branch).unwrap_or(0).to_be_bytes());
+        record.zoned(random.below(100_000), 5)?;
         // Copied out: indexes come from a bound that the array has.
-        let text = TEXTS.get(usize::try_from(random.below(8)).unwrap_or(0)).copied().unwrap_or("");
-        writeln!(
-            out,
-            "{high:016x}{low:016x},DE{account:010},2024-{month:02}-{day:02},{sign}{}.{:02},EUR,{text}",
-            cents / 100,
-            cents % 100
-        )?;
+        let narrative = NARRATIVES.get(usize::try_from(random.below(8)).unwrap_or(0)).copied().unwrap_or("");
+        record.text(narrative, 29)?;
+        record.write(&mut out)?;
+        totals.records += 1;
+        totals.cents += cents;
+        totals.turnover += cents.abs();
+        totals.branches += branch;
     }
+    record.begin("T")?;
+    let count =
+        u32::try_from(totals.records).map_err(|_| Error::other("a trailer counts 999,999,999 at most"))?;
+    record.bytes.extend(count.to_be_bytes());
+    record.packed(totals.cents, 17);
+    record.packed(totals.turnover, 17);
+    record.zoned(totals.branches % 1_000_000, 6)?;
+    record.write(&mut out)?;
     out.flush()
 }

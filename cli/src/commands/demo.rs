@@ -12,7 +12,7 @@ use shared::source::Location;
 
 use super::run::{Begin, conclude, start};
 use crate::args::{Damage, Demo, Global};
-use crate::demo::{JOB, write_source};
+use crate::demo::{COPYBOOK, JOB, write_source};
 use crate::outcome::{Done, Failure};
 use crate::output::remark;
 use crate::wiring;
@@ -21,7 +21,8 @@ use crate::wiring;
 pub(crate) async fn demo(global: &Global, args: &Demo) -> Result<Done, Failure> {
     let dir = &args.dir;
     let database = dir.join("crossfoot.db");
-    let (source, job_path) = (dir.join("postings.csv"), dir.join("postings.toml"));
+    let (source, job_path) = (dir.join("postings.dat"), dir.join("postings.toml"));
+    let copybook = dir.join("postings.cpy");
     let failed =
         |what: &Path, error: std::io::Error| Failure::unfinished(format!("{}: {error}", what.display()));
     fs::create_dir_all(dir).map_err(|error| failed(dir, error))?;
@@ -39,12 +40,13 @@ pub(crate) async fn demo(global: &Global, args: &Demo) -> Result<Done, Failure> 
     ));
     write_source(&source, args.records).map_err(|error| failed(&source, error))?;
     fs::write(&job_path, JOB).map_err(|error| failed(&job_path, error))?;
+    fs::write(&copybook, COPYBOOK).map_err(|error| failed(&copybook, error))?;
 
     let mut global = global.clone();
     global.store = Some(format!("sqlite:{}", database.display()));
     let settings = wiring::settings(&global, Some(&args.fleet))?;
     let store = wiring::store(&settings, true).await?;
-    let job = Arc::new(Job::parse(&job_path.display().to_string(), JOB)?);
+    let job = Arc::new(Job::read(&job_path)?);
     let request = RunRequest {
         job,
         source: Location::file(&source),
@@ -76,8 +78,8 @@ fn inject(database: &Path, run_id: RunId, damage: Damage, records: u64) -> rusql
     let connection = Connection::open(database)?;
     connection.busy_timeout(std::time::Duration::from_secs(30))?;
     let run = run_id.to_string();
-    // Four records far apart; of a very small demo, whichever there are.
-    let at = |share: u64| (records * share / 10).max(1);
+    // Four records far apart; of a very small demo, whichever there are. The first record is the header.
+    let at = |share: u64| (records * share / 10).max(1) + 1;
     let wants = |one: Damage| damage == Damage::All || damage == one;
     let mut done = Vec::new();
     if wants(Damage::LostRecord) {
@@ -118,9 +120,10 @@ fn inject(database: &Path, run_id: RunId, damage: Damage, records: u64) -> rusql
     }
     if wants(Damage::DoubledRecord) {
         connection.execute(
-            "INSERT INTO stg_postings SELECT run_id, chunk_no, ?3, worker_id, posting_id, account, booked_on, amount, currency, text
+            "INSERT INTO stg_postings SELECT run_id, chunk_no, ?3, worker_id, record_type, posting_id, account, booked_on, amount,
+                 currency, branch, terminal, narrative
              FROM stg_postings WHERE run_id = ?1 AND record_no = ?2",
-            (&run, at(8), records + 1),
+            (&run, at(8), records + 3),
         )?;
         done.push(format!("record {} is in staging a second time", at(8)));
     }

@@ -4,7 +4,9 @@ use std::io::Write;
 
 use domain::ids::RunId;
 use serde_json::json;
-use shared::store::Store;
+use shared::format::{Form, Framer};
+use shared::job::Job;
+use shared::store::{Store, stored_job};
 
 use super::context::{find_run, open_store};
 use crate::args::{Global, Rejects};
@@ -18,7 +20,8 @@ pub(crate) async fn rejects(global: &Global, args: &Rejects) -> Result<Done, Fai
     let (_, store) = open_store(global).await?;
     let run = find_run(&*store, &args.run.run).await?;
     if let Some(path) = &args.raw {
-        let written = write_raw(&*store, run.run_id, path).await?;
+        let job = stored_job(&*store, &run.job_digest).await?;
+        let written = write_raw(&*store, run.run_id, &job, path).await?;
         remark(&format!("{written} rejects written to {}", path.display()));
         return Ok(Done::Well);
     }
@@ -63,19 +66,43 @@ pub(crate) async fn rejects(global: &Global, args: &Rejects) -> Result<Done, Fai
     Ok(Done::Well)
 }
 
-async fn write_raw(store: &dyn Store, run_id: RunId, path: &std::path::Path) -> Result<u64, Failure> {
+/// Writes the rejects byte for byte, framed as the source has its records, so that they can be mended and sent again.
+async fn write_raw(
+    store: &dyn Store,
+    run_id: RunId,
+    job: &Job,
+    path: &std::path::Path,
+) -> Result<u64, Failure> {
     let failed = |error: std::io::Error| Failure::unfinished(format!("{}: {error}", path.display()));
+    let framer = Framer::new(&job.format);
     let mut file = std::io::BufWriter::new(std::fs::File::create(path).map_err(failed)?);
-    let (mut after, mut written) = (0, 0);
+    let (mut after, mut written, mut framed) = (0, 0, header_row(job));
     loop {
         let rows = store.rejects(run_id, after, PAGE).await?;
         let Some(last) = rows.last() else { break };
         after = last.record_no.0;
         for row in &rows {
-            file.write_all(&row.raw).and_then(|()| file.write_all(b"\n")).map_err(failed)?;
+            framer.write(&row.raw, &mut framed).map_err(|error| {
+                Failure::unfinished(format!("{}: record {}: {error}", path.display(), row.record_no))
+            })?;
+            file.write_all(&framed).map_err(failed)?;
+            framed.clear();
             written += 1;
         }
     }
     file.flush().map_err(failed)?;
     Ok(written)
+}
+
+/// The row that names the columns, in a format that has one: without it the file could not be loaded.
+fn header_row(job: &Job) -> Vec<u8> {
+    match (&job.format.form, job.records.first()) {
+        (Form::Delimited(form), Some(record)) if form.header => {
+            let names: Vec<_> = record.own.fields.iter().map(|field| field.name.as_str()).collect();
+            let separator = char::from(form.separator);
+            let end = if form.trailing_separator { separator.to_string() } else { String::new() };
+            format!("{}{end}\n", names.join(&separator.to_string())).into_bytes()
+        }
+        _ => Vec::new(),
+    }
 }

@@ -76,7 +76,7 @@ fn ledger(postings: u32) -> (Vec<u8>, i128) {
             record(0xc1, number / (postings / 2), &[], &mut out);
         }
         // Past what a float, or 64 bits, can tell apart.
-        let amount = 9_007_199_254_740_993_000_000_000_001_i128 * i128::from(number % 7) - i128::from(number);
+        let amount = 90_071_992_547_409_930_000_000_001_i128 * i128::from(number % 7) - i128::from(number);
         sum += amount;
         record(0xd7, number, &packed(amount), &mut out);
     }

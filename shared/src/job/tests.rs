@@ -77,7 +77,7 @@ fn each_fault_is_named_with_its_line() {
         ("final = \"orders\"", "final = \"x; drop\"", "line 14", "cannot be a table's name"),
         ("final = \"orders\"", "final = \"orders\"\nmode = \"upsrt\"", "line 15", "append or upsert"),
         ("separator = \"|\"", "separator = \"||\"", "line 6", "one ASCII character"),
-        ("separator = \"|\"", "framing = \"line\"", "line 6", "for the fixed format"),
+        ("separator = \"|\"", "framing = \"line\"", "line 6", "not for the delimited format"),
         ("rejects = \"0.1%\"", "rejects = -1", "line 38", "rejects is a number"),
         ("to = \"0.00\"", "to = 0.0", "line 35", "would be read as a float"),
         ("balance =", "holds = \"amt > 0\"\nbalance =", "line 34", "exactly one of"),

@@ -95,6 +95,8 @@ proptest! {
     ) {
         let read = Pattern::new(form).unwrap().timestamp(text.as_bytes());
         let by_form = BrokenDownTime::parse(form, &text).ok().and_then(|parts| parts.to_datetime().ok());
+        // Years that no canonical record has are refused, however they are read.
+        let by_form = by_form.filter(|at| at.year() >= 1);
         match read {
             Ok(at) => prop_assert_eq!(Some(at), by_form),
             Err(fault) => prop_assert!(by_form.is_none() || fault.code == ReasonCode::TooLong),

@@ -47,6 +47,7 @@ async fn rows_are_read_as_they_are_stored_wherever_they_went() {
     }
     let none: &[&str] = &[];
     // key, changes, ids of the three records, whether rows are among or in place of older ones, whether one is altered
+    #[allow(clippy::type_complexity, reason = "a table's type is its heading")]
     let cases: [(&str, &[&str], [i64; 3], bool, bool); 9] = [
         (APPEND, none, [40_000, -5, 30_000], false, false),
         (APPEND, GAPS, [40_000, -5, 30_000], true, false),
