@@ -137,7 +137,7 @@ async fn try_out(settings: &RabbitSettings, target: &Target, dialed: &mut Dialed
                 Finding::new(what, Verdict::Ok, "permitted, and a trial message was confirmed", None)
             }
             Ok(_) => Finding::new(what, Verdict::Bad, "a trial message was not accepted", Some("see the broker's log")),
-            Err(error) => Finding::error(what, &explain(target, Stage::Working, &error)),
+            Err(error) => Finding::error(what, explain(target, Stage::Working, &error)),
         },
         reason = blocked => {
             let advice = "the broker is short of memory or disk and takes no messages: make room (rabbitmqctl status)";
