@@ -79,7 +79,12 @@ fn rejects_beyond_the_limit_fail_the_run_and_those_within_it_do_not() {
     assert_eq!(desk.final_rows(), 2);
     desk.run(&["rejects"]).exits(0).prints(&["record 2", "id: type"]);
     desk.run(&["rejects", "--raw", "raw.csv"]).exits(0).says(&["1 rejects", "raw.csv"]);
-    assert_eq!(std::fs::read_to_string(desk.path("raw.csv")).unwrap(), format!("{}\n", rows[1]));
+    let raw = std::fs::read_to_string(desk.path("raw.csv")).unwrap();
+    assert_eq!(raw, format!("id,booked_on,amount,text\n{}\n", rows[1]));
+    // Mended, it is sent again.
+    desk.put("raw.csv", raw.replacen("\nx,", "\n7,", 1));
+    desk.run(&["run", "job.toml", "--source", "raw.csv"]).exits(0);
+    assert_eq!(desk.final_rows(), 3);
 }
 
 #[test]

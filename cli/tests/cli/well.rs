@@ -251,3 +251,33 @@ fn a_copybook_becomes_a_job_and_its_tables() {
     desk.put("bad.cpy", "       01  CARD.\n           05  NUM     PIC X(16) COMP-9.\n");
     desk.run(&["init", "--copybook", "bad.cpy"]).exits(2).says(&["line 2", "COMP-9"]);
 }
+
+#[test]
+fn rejects_of_a_mainframe_file_are_written_back_byte_for_byte_mended_and_sent_again() {
+    let desk = Desk::new();
+    desk.put(
+        "pay.cpy",
+        "       01  PAY.\n           05  ID   PIC 9(3).\n           05  AMT  PIC S9(3)V99 COMP-3.\n",
+    );
+    desk.put(
+        "pay.toml",
+        "[job]\nname = \"pay\"\n[source]\nformat = \"copybook\"\ncopybook = \"pay.cpy\"\nframing = \"rdw\"\n\
+         [[record]]\nname = \"pay\"\nkey = [\"id\"]\namounts = [\"amt\"]\nstaging = \"stg_pay\"\nfinal = \"pay\"\n\
+         [limits]\nrejects = 1\n",
+    );
+    // Behind a record descriptor word: three zoned digits, three packed bytes.
+    let record = |id: u8, packed: [u8; 3]| [&[0, 10, 0, 0, 0xf0, 0xf0, 0xf0 + id][..], &packed].concat();
+    let (good, bad) = (record(1, [0x01, 0x25, 0x0c]), record(2, [0x01, 0xf5, 0x0c]));
+    desk.put("pay.dat", [&good[..], &bad].concat());
+    desk.run(&["run", "pay.toml", "--source", "pay.dat"]).exits(0);
+    desk.run(&["rejects", "--raw", "again.dat"]).exits(0);
+    let raw = std::fs::read(desk.path("again.dat")).unwrap();
+    assert_eq!(raw, bad);
+    desk.put("again.dat", record(2, [0x01, 0x35, 0x0d]));
+    desk.run(&["run", "pay.toml", "--source", "again.dat"]).exits(0).prints(&["-13.50"]);
+    // A length that is broken is found at once, with its place and the last good record.
+    let mut broken = [&good[..], &bad].concat();
+    broken[11] = 0xff;
+    desk.put("broken.dat", &broken);
+    desk.run(&["run", "pay.toml", "--source", "broken.dat"]).exits(3).says(&["record 2", "byte 10"]);
+}

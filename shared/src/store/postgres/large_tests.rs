@@ -24,6 +24,10 @@ const ALTER_AFTER: &[&str] = &[
 /// Half of the rows go, and leave gaps that are known to the server.
 const GAPS: &[&str] = &["DELETE FROM entries WHERE amt % 2 = 0", "VACUUM entries"];
 
+/// The key; what is done to final first; the ids of three records; whether rows go among older ones; whether one of
+/// them is altered.
+type Case = (&'static str, &'static [&'static str], [i64; 3], bool, bool);
+
 /// Final with [`HELD`] rows of some older run, and whatever `changes` make of it.
 async fn large(key: &str, changes: &[&str]) -> (Subject, Loading) {
     let subject = make().await;
@@ -46,9 +50,7 @@ async fn rows_are_read_as_they_are_stored_wherever_they_went() {
         return;
     }
     let none: &[&str] = &[];
-    // key, changes, ids of the three records, whether rows are among or in place of older ones, whether one is altered
-    #[allow(clippy::type_complexity, reason = "a table's type is its heading")]
-    let cases: [(&str, &[&str], [i64; 3], bool, bool); 9] = [
+    let cases: [Case; 9] = [
         (APPEND, none, [40_000, -5, 30_000], false, false),
         (APPEND, GAPS, [40_000, -5, 30_000], true, false),
         (APPEND, ALTER_BEFORE, [40_000, -5, 30_000], false, true),
