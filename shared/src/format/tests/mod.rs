@@ -5,6 +5,7 @@
 mod continued;
 mod decoding;
 mod framing;
+mod lengths;
 mod properties;
 mod times;
 
