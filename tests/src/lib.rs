@@ -2,7 +2,7 @@
 //! computation of what must come out.
 //!
 //! [`fleet`] boots and drives, [`ledger`] makes sources whose every record is known, [`jobs`] makes job files,
-//! [`late`] is a broker that delivers some counts late, [`proof`] computes control totals and fingerprint from the documented form alone, without the product's code.
+//! [`fuzz`] is what must hold of any bytes, [`late`] is a broker that delivers some counts late, [`proof`] computes control totals and fingerprint from the documented form alone, without the product's code.
 
 #![allow(
     clippy::unwrap_used,
@@ -11,6 +11,7 @@
 )]
 
 pub mod fleet;
+pub mod fuzz;
 pub mod jobs;
 pub mod late;
 pub mod ledger;

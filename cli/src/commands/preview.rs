@@ -98,7 +98,7 @@ fn record(job: &Job, selector: &mut Selector, (record_no, offset): (u64, u64), c
         (0..layout.fields.len()).map(|index| selector.field_place(place, content, index)).collect();
     let Some(decoded) = selector.decode(place, content) else { return shown };
     for (index, field) in layout.fields.iter().enumerate() {
-        let place = places[index].filter(|(start, length)| start + length <= content.len());
+        let place = places[index];
         let raw = place.map_or(&[][..], |(start, length)| &content[start..start + length]);
         let value = match decoded.values().get(index).filter(|_| decoded.is_decoded(index)) {
             Some(value) => value.to_string(),

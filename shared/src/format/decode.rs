@@ -316,7 +316,7 @@ impl Decoder {
     }
 
     /// Where the field at `index` of the layout is in the record, and its length; `None` where that is not a place of
-    /// its own. For showing.
+    /// its own, or past the record's end. For showing.
     pub fn place(&mut self, record: &[u8], index: usize) -> Option<(usize, usize)> {
         match &mut self.shape {
             Shape::Delimited { .. } => None,

@@ -45,11 +45,11 @@ impl Cutter {
         Ok(Self { record_bytes: form.record_bytes, is_open: form.is_open, pieces, rests })
     }
 
-    /// Where a field of a record of this length is, and how long it is.
+    /// Where a field of a record of this length is, and how long it is; `None` where the record ends before it does.
     pub(super) fn place(&self, index: usize, record_bytes: usize) -> Option<(usize, usize)> {
         let piece = self.pieces.get(index)?;
         let end = if self.rests.contains(&index) { record_bytes.max(piece.start) } else { piece.end };
-        Some((piece.start, end - piece.start))
+        (end <= record_bytes).then_some((piece.start, end - piece.start))
     }
 
     /// Puts the fields of a record of this length, which must be right, into `pieces`.

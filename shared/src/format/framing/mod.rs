@@ -106,6 +106,9 @@ impl Framer {
     pub fn unit_bytes_max(&self) -> usize {
         match self.ends {
             Ends::Blocks(_) => self.record_bytes_max.max(prefix::BLOCK_BYTES_MAX),
+            // A length is read before it can be told to be more than the limit.
+            Ends::Prefix(prefix) => self.record_bytes_max.max(prefix.width()),
+            Ends::Field(field) => self.record_bytes_max.max(field.start + field.width),
             _ => self.record_bytes_max,
         }
     }

@@ -325,3 +325,15 @@ fn told_once() -> &'static [(FixedFraming, Vec<u8>)] {
     static TOLD: std::sync::OnceLock<Vec<(FixedFraming, Vec<u8>)>> = std::sync::OnceLock::new();
     TOLD.get_or_init(|| told().into_iter().map(|(framing, bytes, _)| (framing, bytes)).collect())
 }
+
+#[test]
+fn a_limit_below_the_length_s_own_bytes_is_an_error_and_no_endless_wait() {
+    let field = LengthField { start: 9, width: 2, kind: LengthKind::Binary(BigEndian), adds: 0 };
+    for (framing, least) in [(FixedFraming::Prefix(rdw()), 4), (FixedFraming::Field(field), 11)] {
+        let framer = Framer::new(&FormatSpec { record_bytes_max: 1, ..spec(framing) });
+        assert_eq!(framer.unit_bytes_max(), least);
+        let found = framer.take(&b"\0\x07\0\0abcde\0\x0Bxyz"[..framer.unit_bytes_max()], false, 9, 1);
+        let length = if least == 4 { 7 } else { 11 };
+        assert_eq!(found.unwrap_err().error, FrameError::LengthTooLarge { length, max: 1 });
+    }
+}
