@@ -16,6 +16,7 @@ pub mod check;
 pub mod constraint;
 pub mod counts;
 pub mod declared;
+pub mod defect;
 pub mod event;
 pub mod finding;
 pub mod fingerprint;

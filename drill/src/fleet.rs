@@ -1,0 +1,91 @@
+//! The fleet of a shadow: a coordinator and workers in this process, on a broker that may be meddled with.
+
+use std::future::Future;
+use std::sync::Arc;
+use std::time::Duration;
+
+use coordinator::progress::Snapshot;
+use coordinator::run::Coordinator;
+use coordinator::tally::Tally;
+use coordinator::window::{Shares, WindowLimits};
+use shared::broker::Broker;
+use shared::broker::in_process::{InProcess, Limits};
+use shared::clock::SystemClock;
+use shared::store::Store;
+use shared::wire::Packing;
+use tokio::sync::watch;
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+use worker::{Identity, Jobs, Registered, Surroundings};
+
+/// Processors and writers each: two, so that one can be told from the other.
+const WORKERS: usize = 2;
+
+/// The broker of a shadow.
+pub(crate) fn broker() -> Arc<dyn Broker> {
+    Arc::new(InProcess::new(Limits::default()))
+}
+
+/// A coordinator as a process of its own would have it.
+pub(crate) fn coordinator(store: &Arc<dyn Store>, broker: Arc<dyn Broker>, actor: &str) -> Coordinator {
+    Coordinator {
+        tally: Tally::new(Arc::clone(&broker), Arc::clone(store)),
+        packing: Packing::Plain,
+        shares: Shares::default(),
+        broker,
+        store: Arc::clone(store),
+        clock: Arc::new(SystemClock),
+        actor: actor.into(),
+        host: actor.rsplit('@').next().unwrap_or_default().into(),
+        window: WindowLimits { chunks_max: 16, bytes_max: 16 << 20 },
+        watch: watch::channel(Snapshot::default()).0,
+        stop: CancellationToken::new(),
+    }
+}
+
+/// The workers of one drive.
+pub(crate) struct Fleet {
+    tasks: TaskTracker,
+    stop: CancellationToken,
+    broker: Arc<dyn Broker>,
+}
+
+impl Fleet {
+    /// Starts them on the coordinator's broker and store.
+    pub(crate) fn start(coordinator: &Coordinator) -> Self {
+        let stop = CancellationToken::new();
+        let with = Surroundings {
+            broker: Arc::clone(&coordinator.broker),
+            store: Arc::clone(&coordinator.store),
+            clock: Arc::clone(&coordinator.clock),
+            stop: stop.clone(),
+            registered: Registered::default(),
+            packing: coordinator.packing,
+            reading: worker::reading(),
+            dies_at_chunk: None,
+        };
+        let (jobs, tasks) = (Arc::new(Jobs::default()), TaskTracker::new());
+        for number in 1..=WORKERS {
+            let name =
+                |role: &str| Identity { name: format!("{role}-{number}"), host: coordinator.host.clone() };
+            let (own, known, identity) = (with.clone(), Arc::clone(&jobs), name("processor"));
+            tasks.spawn(async move { drop(worker::processor::run(&own, &identity, &known).await) });
+            let (own, known, identity) = (with.clone(), Arc::clone(&jobs), name("writer"));
+            tasks.spawn(async move { drop(worker::writer::run(&own, &identity, &known).await) });
+        }
+        tasks.close();
+        Self { tasks, stop, broker: Arc::clone(&coordinator.broker) }
+    }
+
+    /// Lets them finish what they have in hand.
+    pub(crate) async fn stop(self) {
+        self.stop.cancel();
+        self.broker.close().await;
+        self.tasks.wait().await;
+    }
+}
+
+/// Waits for `work`, at most `patience`.
+pub(crate) async fn within<T>(patience: Duration, work: impl Future<Output = T>) -> Result<T, String> {
+    tokio::time::timeout(patience, work).await.map_err(|_| format!("no end within {} s", patience.as_secs()))
+}

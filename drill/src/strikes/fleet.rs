@@ -1,0 +1,279 @@
+//! Workers and messages: altered, lost, repeated, forged.
+
+use std::sync::{Arc, Mutex, PoisonError};
+
+use coordinator::open::RunRequest;
+use coordinator::run::Ending;
+use domain::ids::RecordNo;
+use domain::layout::Layout;
+use domain::record::{self, records};
+use domain::value::{FieldType, Value};
+use shared::broker::Doubling;
+use shared::job::Job;
+use shared::wire::Batch;
+
+use super::unknown;
+use crate::fleet::broker;
+use crate::meddling::{Fate, Meddled, Meddling};
+use crate::scene::{Scene, Stop, Strike, Target, Victim};
+use crate::survey::{Owned, Sample};
+
+/// Strikes workers and messages.
+pub(super) async fn strike(id: &str, scene: &Scene<'_>) -> Strike {
+    match id {
+        "CNT-11" | "HND-09" => row_altered(id, scene).await,
+        "CNT-12" | "HND-10" | "HND-11" => forged(id, scene).await,
+        "HND-01" | "HND-02" | "HND-03" | "HND-06" | "HND-08" => counts(id, scene).await,
+        "HND-07" => doubled(scene).await,
+        "HND-12" | "HND-13" => chunk_altered(id, scene).await,
+        _ => Err(unknown(id)),
+    }
+}
+
+/// A record of a type that has several, and a text in it that is no amount and no key.
+fn text_of<'a>(scene: &'a Scene<'_>) -> Result<(&'a Sample, usize), Stop> {
+    scene
+        .find(|sample, layout, at, value| {
+            let is_many = scene.stand.survey.by_type[sample.place] > 1;
+            match (value, &layout.fields[at].ty) {
+                (Owned::Text(text), FieldType::Text { .. })
+                    if is_many && !text.is_empty() && !layout.key.contains(&at) =>
+                {
+                    Some(())
+                }
+                _ => None,
+            }
+        })
+        .map(|(sample, at, ())| (sample, at))
+        .ok_or(Stop::NotHere("no record holds a text that is not its key"))
+}
+
+/// The record as it is, but for one field.
+fn with_field(record: &record::RawRecord<'_>, field: usize, new: &Value<'_>) -> Vec<u8> {
+    let mut out = Vec::new();
+    record::begin(&mut out, record.record_no);
+    for (at, raw) in record.fields().enumerate() {
+        if at == field {
+            record::put(&mut out, new);
+        } else {
+            record::put_raw(&mut out, raw.tag, raw.content);
+        }
+    }
+    out
+}
+
+/// What becomes of a record among a batch's rows.
+enum Row<'a> {
+    Lost,
+    Changed(usize, &'a Value<'a>),
+}
+
+/// The rows with one record changed; `None` when it is not among them.
+fn rows_with(rows: &[u8], layout: &Layout, record_no: u64, what: &Row<'_>) -> Option<Vec<u8>> {
+    let mut out = Vec::with_capacity(rows.len());
+    let mut is_there = false;
+    for record in records(rows, layout.fields.len()) {
+        let record = record.ok()?;
+        if record.record_no.0 != record_no {
+            out.extend_from_slice(record.bytes());
+            continue;
+        }
+        is_there = true;
+        if let Row::Changed(field, new) = what {
+            out.extend(with_field(&record, *field, new));
+        }
+    }
+    is_there.then_some(out)
+}
+
+/// A row is lost or altered behind the processor: the counts say otherwise.
+async fn row_altered(id: &str, scene: &Scene<'_>) -> Strike {
+    let (sample, at) = text_of(scene)?;
+    let layout = scene.layout(sample).clone();
+    let (place, record_no) = (sample.place, sample.record_no);
+    let name = layout.fields[at].name.clone();
+    let is_lost = id == "CNT-11";
+    let old = sample.values[at].clone();
+    let hand = Box::new(move |batch: &Batch| {
+        let Owned::Text(old) = &old else { return Fate::Pass };
+        let new = format!("{old}x");
+        let (lost, changed) = (Row::Lost, Value::Text(&new));
+        let changed = Row::Changed(at, &changed);
+        let what = if is_lost { &lost } else { &changed };
+        let Some(rows) = batch.rows.get(place).and_then(|rows| rows_with(rows, &layout, record_no, what))
+        else {
+            return Fate::Pass;
+        };
+        let mut batch = batch.clone();
+        batch.rows[place] = rows;
+        Fate::Instead(Box::new(batch))
+    });
+    let field = scene.field().await?;
+    let meddled = Meddled::new(broker(), Meddling::Batches(hand));
+    let (run_id, ended) = field.run_on(&scene.request(), meddled).await;
+    let (told, victim) = if is_lost {
+        (format!("record {record_no} is taken out of its batch"), Victim { record_no, field: None })
+    } else {
+        let told = format!("record {record_no}, {name}: altered in its batch");
+        (told, Victim { record_no, field: Some(name) })
+    };
+    let target = Target { victims: vec![victim], part: Some("chunk".into()), told };
+    field.over(run_id, ended, target, 0).await
+}
+
+/// The batch as a processor would have made it that read a record wrongly, or not at all.
+fn forge(job: &Job, batch: &Batch, record_no: u64, what: &Row<'_>) -> Option<Batch> {
+    let layout = &job.records.first()?.layout;
+    let rows = rows_with(batch.rows.first()?, layout, record_no, what)?;
+    let mut totals = job.no_totals(RecordNo(batch.first_record_no).leaf());
+    let mut accepted = records(&rows, layout.fields.len()).map_while(Result::ok).peekable();
+    let mut rejects = batch.rejects.iter().peekable();
+    for number in batch.first_record_no..batch.first_record_no + batch.records_in {
+        if let Some(record) = accepted.next_if(|record| record.record_no.0 == number) {
+            totals.accept(layout, &record).ok()?;
+        } else if let Some(reject) = rejects.next_if(|reject| reject.record_no == number) {
+            totals.reject(RecordNo(number), &reject.raw);
+        } else {
+            totals.absent(RecordNo(number));
+        }
+    }
+    let mut forged = batch.clone();
+    forged.records_in = totals.records + batch.rejects.len() as u64;
+    forged.accepted = totals.records;
+    forged.by_type = totals.by_type.clone();
+    forged.sums = totals.sums.0.iter().map(|sum| (*sum).into()).collect();
+    forged.tree = totals.tree.to_bytes();
+    drop(accepted);
+    forged.rows = vec![rows];
+    Some(forged)
+}
+
+/// A processor that is wrong throughout: nothing in what it hands on contradicts anything else.
+async fn forged(id: &str, scene: &Scene<'_>) -> Strike {
+    if scene.stand.job.has_types() {
+        return Err(Stop::NotHere("records of several types"));
+    }
+    let (sample, at) = text_of(scene)?;
+    let (job, record_no, is_lost) = (Arc::clone(&scene.stand.job), sample.record_no, id == "CNT-12");
+    let old = sample.values[at].clone();
+    let chunk = Arc::new(Mutex::new(None));
+    let seen = Arc::clone(&chunk);
+    let hand = Box::new(move |batch: &Batch| {
+        let Owned::Text(old) = &old else { return Fate::Pass };
+        let new = format!("{old}x");
+        let changed = Value::Text(&new);
+        let what = if is_lost { Row::Lost } else { Row::Changed(at, &changed) };
+        match forge(&job, batch, record_no, &what) {
+            Some(forged) => {
+                *seen.lock().unwrap_or_else(PoisonError::into_inner) = Some(batch.chunk_no);
+                Fate::Instead(Box::new(forged))
+            }
+            None => Fate::Pass,
+        }
+    });
+    let field = scene.field().await?;
+    let meddled = Meddled::new(broker(), Meddling::Batches(hand));
+    let what = if is_lost { "is lost" } else { "is read wrongly" };
+    let mut target =
+        Target::told(format!("record {record_no} {what}, and everything its processor says agrees"));
+    let (run_id, ended) = match id {
+        "HND-10" => {
+            let request = RunRequest { declared: Some(scene.declared()), ..scene.request() };
+            field.run_on(&request, meddled).await
+        }
+        "HND-11" => {
+            let request = RunRequest { pause_after_staged: true, ..scene.request() };
+            match field.run_on(&request, meddled).await {
+                (Some(run_id), Ok(Ending::Paused)) => (Some(run_id), field.approve(run_id).await),
+                other => other,
+            }
+        }
+        _ => field.run_on(&scene.request(), meddled).await,
+    };
+    if let Some(chunk_no) = *chunk.lock().unwrap_or_else(PoisonError::into_inner) {
+        target = target.part(format!("chunk {chunk_no}"));
+    }
+    field.over(run_id, ended, target, 0).await
+}
+
+/// What a worker says of itself is not what it did.
+async fn counts(id: &str, scene: &Scene<'_>) -> Strike {
+    let role = u8::from(id != "HND-03");
+    let worker = Arc::new(Mutex::new(None));
+    let (seen, id) = (Arc::clone(&worker), id.to_owned());
+    let (kind, told) = match id.as_str() {
+        "HND-01" => (0, "a writer reports a record too many"),
+        "HND-02" => (1, "a writer reports a record too few"),
+        "HND-03" => (0, "a processor reports a record too many"),
+        "HND-06" => (2, "a writer's counts are lost"),
+        _ => (3, "a writer's counts come under another worker's number"),
+    };
+    let hand = Box::new(move |counts: &shared::wire::Counts| {
+        if counts.role != role || counts.accepted == 0 || counts.failure.is_some() {
+            return Fate::Pass;
+        }
+        let mut struck = seen.lock().unwrap_or_else(PoisonError::into_inner);
+        let (chunk_no, number) = *struck.get_or_insert((counts.chunk_no, counts.worker));
+        if (chunk_no, number) != (counts.chunk_no, counts.worker) {
+            return Fate::Pass;
+        }
+        let mut counts = counts.clone();
+        match kind {
+            0 => {
+                counts.records += 1;
+                counts.accepted += 1;
+            }
+            1 => {
+                counts.records -= 1;
+                counts.accepted -= 1;
+            }
+            2 => return Fate::Lost,
+            _ => counts.worker = counts.processor,
+        }
+        Fate::Instead(Box::new(counts))
+    });
+    let field = scene.field().await?;
+    let meddled = Meddled::new(broker(), Meddling::Counts(hand));
+    let (run_id, ended) = field.run_on(&scene.request(), meddled).await;
+    let mut target = Target::told(told);
+    if let Some((_, worker)) = *worker.lock().unwrap_or_else(PoisonError::into_inner) {
+        target = target.part(format!("worker {worker}"));
+    }
+    field.over(run_id, ended, target, 0).await
+}
+
+/// At-least-once delivery, taken at its word.
+async fn doubled(scene: &Scene<'_>) -> Strike {
+    let field = scene.field().await?;
+    let (run_id, ended) = field.run_on(&scene.request(), Arc::new(Doubling::new(broker()))).await;
+    field.over(run_id, ended, Target::told("every message is delivered twice"), 0).await
+}
+
+/// A chunk is not what was split.
+async fn chunk_altered(id: &str, scene: &Scene<'_>) -> Strike {
+    let survey = &scene.stand.survey;
+    let wanted = u64::from(survey.records > scene.stand.chunks.records);
+    let is_byte = id == "HND-12";
+    let hand = Box::new(move |chunk: &shared::wire::Chunk| {
+        if chunk.chunk_no != wanted {
+            return Fate::Pass;
+        }
+        let mut chunk = chunk.clone();
+        if is_byte {
+            let middle = chunk.bytes.len() / 2;
+            chunk.bytes[middle] ^= 1;
+        } else {
+            chunk.records += 1;
+        }
+        Fate::Instead(Box::new(chunk))
+    });
+    let field = scene.field().await?;
+    let meddled = Meddled::new(broker(), Meddling::Chunks(hand));
+    let (run_id, ended) = field.run_on(&scene.request(), meddled).await;
+    let told = if is_byte {
+        format!("a bit of chunk {wanted} is flipped on its way")
+    } else {
+        format!("chunk {wanted} comes with another number of records than were split")
+    };
+    field.over(run_id, ended, Target::told(told).part(format!("chunk {wanted}")), 0).await
+}

@@ -1,0 +1,256 @@
+//! Promotion disturbed, and final damaged in its window.
+
+use std::sync::Arc;
+
+use coordinator::open::RunRequest;
+use coordinator::run::{Drive, Ending};
+use domain::layout::Mode;
+
+use super::tables::alterable;
+use super::unknown;
+use crate::disturbed::{Disturbance, Disturbed};
+use crate::fleet;
+use crate::scene::{Scene, Stop, Strike, Target, Victim, chain};
+use crate::sql::{Dialect, columns, quoted};
+use crate::survey::Owned;
+use crate::trigger::{self, When, different, key_of};
+
+/// Strikes promotion.
+pub(super) async fn strike(id: &str, scene: &Scene<'_>) -> Strike {
+    match id {
+        "PRM-01" | "PRM-02" | "PRM-03" => in_window(id, scene).await,
+        "PRM-04" => failed_row_in_final(scene).await,
+        "PRM-05" | "PRM-06" => approved_all_the_same(id, scene).await,
+        "PRM-07" | "PRM-08" => cut_off(id, scene).await,
+        "PRM-09" => earlier_row(scene, Mode::Upsert).await,
+        "PRM-10" => earlier_row(scene, Mode::Append).await,
+        "PRM-11" => after_proof(scene).await,
+        _ => Err(unknown(id)),
+    }
+}
+
+async fn in_window(id: &str, scene: &Scene<'_>) -> Strike {
+    let dialect = scene.dialect();
+    let (sample, at, literal) = alterable(scene)?;
+    let layout = scene.layout(sample);
+    let name = layout.fields[at].name.clone();
+    let (table, column) = (quoted(&layout.final_table), quoted(&name));
+    let (new, there) =
+        (key_of(dialect, layout, sample, When::New), key_of(dialect, layout, sample, When::There));
+    let record = sample.record_no;
+    let (sql, victims, told) = match id {
+        "PRM-01" => (
+            trigger::after(dialect, &layout.final_table, &new, &format!("DELETE FROM {table} WHERE {there}")),
+            vec![Victim { record_no: record, field: None }],
+            format!("record {record} is deleted from final as soon as it is there"),
+        ),
+        "PRM-02" => (
+            trigger::after(
+                dialect,
+                &layout.final_table,
+                &format!("{new} AND NEW.{column} <> {literal}"),
+                &format!("UPDATE {table} SET {column} = {literal} WHERE {there}"),
+            ),
+            vec![Victim { record_no: record, field: Some(name) }],
+            format!("{column} of record {record} is changed as soon as it is there"),
+        ),
+        _ => {
+            let value = |of: &crate::survey::Sample| of.values[at].clone();
+            let (one, other) = scene
+                .pair(|one, other| {
+                    one.place == sample.place
+                        && value(one) != value(other)
+                        && value(one) != Owned::Null
+                        && value(other) != Owned::Null
+                })
+                .ok_or(Stop::NotHere("no two records hold different values in a field"))?;
+            let literal = |of: &crate::survey::Sample| dialect.literal(&value(of).value());
+            let is = |of: &crate::survey::Sample, when| key_of(dialect, layout, of, when);
+            let exchange = format!(
+                "UPDATE {table} SET {column} = CASE WHEN {} THEN {} ELSE {} END WHERE ({}) OR ({})",
+                is(one, When::There),
+                literal(other),
+                literal(one),
+                is(one, When::There),
+                is(other, When::There)
+            );
+            // SQLite fires at once, row by row: when the second of the two is there. PostgreSQL fires when all rows are.
+            let condition = match dialect {
+                Dialect::Sqlite => format!(
+                    "(({}) OR ({})) AND (SELECT count(*) FROM {table} WHERE (({}) AND {column} = {}) OR (({}) AND {column} = {})) = 2",
+                    is(one, When::New),
+                    is(other, When::New),
+                    is(one, When::There),
+                    literal(one),
+                    is(other, When::There),
+                    literal(other)
+                ),
+                Dialect::Postgres => is(one, When::New),
+            };
+            let victims =
+                [one, other].map(|of| Victim { record_no: of.record_no, field: Some(name.clone()) });
+            let told = format!(
+                "{column} of records {} and {} are exchanged in final",
+                one.record_no, other.record_no
+            );
+            (trigger::after(dialect, &layout.final_table, &condition, &exchange), victims.to_vec(), told)
+        }
+    };
+    let field = scene.field().await?;
+    field.alter(&sql).await?;
+    let (run_id, ended) = field.run(&scene.request()).await;
+    field.over(run_id, ended, Target { victims, part: None, told }, 0).await
+}
+
+/// Somebody put a row of a run that was given up into final.
+async fn failed_row_in_final(scene: &Scene<'_>) -> Strike {
+    let (sample, ..) = alterable(scene)?;
+    let layout = scene.layout(sample);
+    if layout.mode != Mode::Append || layout.key.is_empty() {
+        return Err(Stop::NotHere("records are not appended by key"));
+    }
+    let field = scene.field().await?;
+    let given_up = field.stage().await?;
+    let names = columns(layout);
+    field
+        .damage(&format!(
+            "INSERT INTO {} ({names}, last_run_id) SELECT {names}, run_id FROM {} WHERE {}",
+            quoted(&layout.final_table),
+            quoted(&layout.staging),
+            Scene::is_record(given_up, sample.record_no)
+        ))
+        .await?;
+    let coordinator = field.coordinator(fleet::broker());
+    coordinator.cancel(given_up, Some("drill")).await.map_err(|error| chain(&error))?;
+    let (run_id, ended) = field.run(&scene.request()).await;
+    let told = format!("record {} of a run that was given up stands in final", sample.record_no);
+    field.over(run_id, ended, Target::records(told, [sample.record_no]), 1).await
+}
+
+/// An operator wants a run promoted that failed.
+async fn approved_all_the_same(id: &str, scene: &Scene<'_>) -> Strike {
+    let (sample, ..) = alterable(scene)?;
+    let layout = scene.layout(sample);
+    let field = scene.field().await?;
+    let run_id = field.stage().await?;
+    let at = Scene::is_record(run_id, sample.record_no);
+    field.damage(&format!("DELETE FROM {} WHERE {at}", quoted(&layout.staging))).await?;
+    match field.approve(run_id).await {
+        Ok(Ending::NotReconciled) => {}
+        ended => return Err(Stop::Failed(format!("a run with a lost record ended {ended:?}"))),
+    }
+    let target = Target::records(
+        format!("record {} is lost, and the run approved", sample.record_no),
+        [sample.record_no],
+    );
+    if id == "PRM-06" {
+        field
+            .damage(&format!(
+                "UPDATE crossfoot_run SET state = 'awaiting-approval' WHERE run_id = '{run_id}'"
+            ))
+            .await?;
+    }
+    let ended = field.approve(run_id).await;
+    field.over(Some(run_id), ended, target, 0).await
+}
+
+/// The connection is lost in the middle of promotion; the run is resumed.
+async fn cut_off(id: &str, scene: &Scene<'_>) -> Strike {
+    let mut field = scene.field().await?;
+    let (disturbance, there, told) = match id {
+        "PRM-07" => (Disturbance::CutOff, 0, "the connection is lost before the commit"),
+        _ => {
+            (Disturbance::AnswerLost, scene.stand.whole.final_rows, "the connection is lost after the commit")
+        }
+    };
+    let sound = Arc::clone(&field.store);
+    field.store = Disturbed::new(Arc::clone(&sound), disturbance);
+    let (run_id, ended) = field.run(&scene.request()).await;
+    field.store = sound;
+    let run_id = run_id.ok_or_else(|| format!("no run was opened: {ended:?}"))?;
+    if ended.is_ok() {
+        return Err(Stop::Failed(format!("promotion was not cut off: {ended:?}")));
+    }
+    let rows = field.final_rows().await?;
+    if rows != there {
+        // Half of it is in final, or what was committed is not.
+        let ended = Err(format!("final holds {rows} rows after the cut, and not {there}"));
+        return field.over(Some(run_id), ended, Target::told(told), 0).await;
+    }
+    let ended = field.drive(run_id, &Drive::default(), fleet::broker()).await;
+    field.over(Some(run_id), ended, Target::told(told), 0).await
+}
+
+/// A row of an earlier run is in final, and changed when another is promoted.
+async fn earlier_row(scene: &Scene<'_>, mode: Mode) -> Strike {
+    let dialect = scene.dialect();
+    let (sample, at, literal) = alterable(scene)?;
+    let layout = scene.layout(sample);
+    if layout.mode != mode || layout.key.is_empty() {
+        return Err(Stop::NotHere("the records' table is not of that mode, or has no key"));
+    }
+    let (other, _) = scene
+        .pair(|one, other| {
+            one.place == sample.place && one.record_no != sample.record_no && one.place == other.place
+        })
+        .ok_or(Stop::NotHere("there is no second record"))?;
+    let key = layout.key[0];
+    let moved = different(dialect, &layout.fields[key].ty, &sample.values[key])
+        .ok_or(Stop::NotHere("the key cannot be altered"))?;
+    let key_column = quoted(&layout.fields[key].name);
+    let (table, column) = (quoted(&layout.final_table), quoted(&layout.fields[at].name));
+    let field = scene.field().await?;
+    // An earlier run leaves one row, whose key the next run does not have.
+    match field.run(&scene.request()).await {
+        (_, Ok(Ending::Promoted)) => {}
+        (_, ended) => return Err(Stop::Failed(format!("the undamaged run ended {ended:?}"))),
+    }
+    let there = key_of(dialect, layout, sample, When::There);
+    let mut emptied: Vec<_> = scene.stand.job.layouts().map(|layout| quoted(&layout.final_table)).collect();
+    emptied.retain(|name| *name != table);
+    let mut sql: String = emptied.iter().map(|name| format!("DELETE FROM {name}; ")).collect();
+    sql.push_str(&format!("DELETE FROM {table} WHERE NOT ({there}); "));
+    // Out of the way of every key of the source, whatever they are.
+    sql.push_str(&format!(
+        "UPDATE {table} SET {key_column} = {} WHERE {there}",
+        far(&sample.values[key], &moved)
+    ));
+    field.damage(&sql).await?;
+    let condition = key_of(dialect, layout, other, When::New);
+    let of_earlier = format!("{key_column} = {}", far(&sample.values[key], &moved));
+    let change = format!("UPDATE {table} SET {column} = {literal} WHERE {of_earlier}");
+    field.alter(&trigger::after(dialect, &layout.final_table, &condition, &change)).await?;
+    let again = RunRequest { again: true, ..scene.request() };
+    let (run_id, ended) = field.run(&again).await;
+    let told = format!("an earlier run's row changes when record {} comes", other.record_no);
+    field.over(run_id, ended, Target::told(told), 1).await
+}
+
+/// A key that no record of a source has: a text is made longer, a number negative and large.
+fn far(value: &Owned, moved: &str) -> String {
+    match value {
+        Owned::Integer(_) => "-987654321".into(),
+        Owned::Text(text) => crate::sql::text(&format!("{text}~drill")),
+        _ => moved.into(),
+    }
+}
+
+/// Staging is damaged between its proof and promotion.
+async fn after_proof(scene: &Scene<'_>) -> Strike {
+    let (sample, at, literal) = alterable(scene)?;
+    let layout = scene.layout(sample);
+    let name = layout.fields[at].name.clone();
+    let record_no = sample.record_no;
+    let sql = format!(
+        "UPDATE {} SET {} = {literal} WHERE record_no = {record_no}",
+        quoted(&layout.staging),
+        quoted(&name)
+    );
+    let mut field = scene.field().await?;
+    field.store =
+        Disturbed::new(Arc::clone(&field.store), Disturbance::Before(Arc::clone(&field.shadow.hand), sql));
+    let (run_id, ended) = field.run(&scene.request()).await;
+    let told = format!("record {record_no}, {name}: altered once staging was proven");
+    let victims = vec![Victim { record_no, field: Some(name) }];
+    field.over(run_id, ended, Target { victims, part: None, told }, 0).await
+}

@@ -1,0 +1,245 @@
+//! The source and what is declared of it.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use coordinator::open::RunRequest;
+use coordinator::run::Ending;
+use domain::amount::Amount;
+use domain::declared::Declared;
+use domain::ids::RecordNo;
+use shared::format::chunk::{ChunkDecoder, Start};
+
+use super::unknown;
+use crate::reference;
+use crate::scene::{Field, Scene, Stop, Strike, Target};
+use crate::survey::{Edit, bytes_of, edited};
+
+/// Strikes the source.
+pub(super) async fn strike(id: &str, scene: &Scene<'_>) -> Strike {
+    match id {
+        "SRC-01" => changed_under_the_run(scene).await,
+        "SRC-02" | "SRC-03" | "DCL-05" | "DCL-06" | "DCL-07" => edited_file(id, scene).await,
+        "DCL-01" | "DCL-02" | "DCL-03" => declared(id, scene).await,
+        "DCL-04" => again(scene).await,
+        "DCL-08" | "DCL-09" | "DCL-10" | "DCL-11" | "DCL-13" => controls(id, scene).await,
+        "DCL-12" => gap(scene).await,
+        "DCL-14" => columns_exchanged(scene).await,
+        _ => Err(unknown(id)),
+    }
+}
+
+fn plain(scene: &Scene<'_>) -> Result<(), Stop> {
+    if scene.stand.survey.is_plain { Ok(()) } else { Err(Stop::NotHere("the source is compressed")) }
+}
+
+fn io(error: &std::io::Error) -> Stop {
+    Stop::Failed(format!("a copy of the source: {error}"))
+}
+
+impl Field<'_> {
+    /// A copy of the source with these edits.
+    fn copy(&self, name: &str, edits: &[Edit]) -> Result<PathBuf, Stop> {
+        let path = self.shadow.path(name);
+        edited(&self.scene.stand.source, &path, edits).map_err(|error| io(&error))?;
+        Ok(path)
+    }
+}
+
+async fn changed_under_the_run(scene: &Scene<'_>) -> Strike {
+    plain(scene)?;
+    let extent = *scene.stand.survey.extents.last().ok_or(Stop::NotHere("the source is empty"))?;
+    let field = scene.field().await?;
+    let path = field.copy("source", &[])?;
+    let request = RunRequest { pause_after_staged: true, ..scene.request_of(path.clone()) };
+    let run_id = field.stage_of(&request).await?;
+    flip(&path, extent.offset)?;
+    let ended = field.approve(run_id).await;
+    let told = format!("a bit of byte {} of the file is flipped while the run waits", extent.offset);
+    field.over(Some(run_id), ended, Target::told(told), 0).await
+}
+
+fn flip(path: &Path, offset: u64) -> Result<(), Stop> {
+    use std::io::{Read, Seek, SeekFrom, Write};
+    let flipped = || {
+        let mut file = std::fs::OpenOptions::new().read(true).write(true).open(path)?;
+        let mut byte = [0];
+        file.seek(SeekFrom::Start(offset))?;
+        file.read_exact(&mut byte)?;
+        file.seek(SeekFrom::Start(offset))?;
+        file.write_all(&[byte[0] ^ 1])
+    };
+    flipped().map_err(|error| io(&error))
+}
+
+/// Another file than the one that its sender made.
+async fn edited_file(id: &str, scene: &Scene<'_>) -> Strike {
+    plain(scene)?;
+    let survey = &scene.stand.survey;
+    let source = &scene.stand.source;
+    let last = *survey.extents.last().ok_or(Stop::NotHere("the source is empty"))?;
+    let (edits, told) = match id {
+        "SRC-02" => {
+            let first = survey.extents[0];
+            let end = last.offset + last.bytes;
+            let all = Edit { offset: first.offset, removed: end - first.offset, inserted: Vec::new() };
+            (vec![all], "every record is removed".to_owned())
+        }
+        "SRC-03" => garbled(scene)?,
+        "DCL-05" => {
+            let first = match survey.extents.len().checked_sub(3) {
+                Some(at) if survey.extents.len() as u64 == survey.records => survey.extents[at],
+                _ => last,
+            };
+            let removed = last.offset + last.bytes - first.offset;
+            let edit = Edit { offset: first.offset, removed, inserted: Vec::new() };
+            (vec![edit], format!("the file ends before record {}", first.record_no))
+        }
+        "DCL-06" => {
+            let mut pairs = survey.details.windows(2);
+            let read = |extent| bytes_of(source, extent).map_err(|error| io(&error));
+            let pair = pairs.find_map(|pair| {
+                let (one, other) = (read(pair[0]).ok()?, read(pair[1]).ok()?);
+                (one != other).then(|| (pair[0], one, pair[1], other))
+            });
+            let (first, one, second, other) = pair.ok_or(Stop::NotHere("no two records differ"))?;
+            let edits = vec![
+                Edit { offset: first.offset, removed: first.bytes, inserted: other },
+                Edit { offset: second.offset, removed: second.bytes, inserted: one },
+            ];
+            (edits, format!("records {} and {} are exchanged", first.record_no, second.record_no))
+        }
+        _ => {
+            let kept = last.bytes / 2;
+            let edit = Edit { offset: last.offset + kept, removed: last.bytes - kept, inserted: Vec::new() };
+            (vec![edit], format!("the file ends within record {}", last.record_no))
+        }
+    };
+    let field = scene.field().await?;
+    let path = field.copy("source", &edits)?;
+    let is_declared = id.starts_with("DCL");
+    let declared = is_declared.then(|| scene.declared());
+    let request = RunRequest { declared, ..scene.request_of(path) };
+    let (run_id, ended) = field.run(&request).await;
+    field.over(run_id, ended, Target::told(told), 0).await
+}
+
+/// A record whose bytes cannot be decoded any more.
+fn garbled(scene: &Scene<'_>) -> Result<(Vec<Edit>, String), Stop> {
+    let stand = scene.stand;
+    let Some(extent) = stand.survey.details.get(1).copied() else {
+        return Err(Stop::NotHere("no type has several records"));
+    };
+    let mut bytes = bytes_of(&stand.source, extent).map_err(|error| io(&error))?;
+    // Framing stays: line ends behind, and whatever a length before the record says.
+    let from = bytes.len() / 2;
+    let to = bytes.iter().rposition(|byte| !matches!(byte, b'\n' | b'\r')).map_or(from, |at| at + 1);
+    let filler = if bytes.ends_with(b"\n") { b'?' } else { 0xff };
+    bytes[from..to.max(from)].fill(filler);
+    let mut decoder = ChunkDecoder::new(&stand.job)?;
+    let parents = vec![1; stand.job.records.len()];
+    let start =
+        Start { first_record_no: RecordNo(extent.record_no), offset: extent.offset, parents: &parents };
+    let is_rejected = decoder.decode(start, &bytes).is_ok_and(|decoded| decoded.rejects.len() == 1);
+    if !is_rejected {
+        return Err(Stop::NotHere("a garbled record would still be one"));
+    }
+    let edit = Edit { offset: extent.offset, removed: extent.bytes, inserted: bytes };
+    let told = format!("the second half of record {} is overwritten", extent.record_no);
+    // As many as the job allows are no defect: the first too.
+    let limit = stand.job.reject_limit.of(stand.survey.records);
+    if limit > stand.survey.rejects.len() as u64 {
+        return Err(Stop::NotHere("the job allows rejects"));
+    }
+    Ok((vec![edit], told))
+}
+
+/// The sender says something else than what came.
+async fn declared(id: &str, scene: &Scene<'_>) -> Strike {
+    let mut declared = scene.declared();
+    let told = match id {
+        "DCL-01" => {
+            declared.records = declared.records.map(|records| records + 1);
+            "one record more is declared".to_owned()
+        }
+        "DCL-02" => {
+            let (name, sum) =
+                declared.amounts.iter_mut().next().ok_or(Stop::NotHere("the job sums no amounts"))?;
+            let unit = Amount::new(1, sum.scale()).map_err(|error| error.to_string())?;
+            *sum = sum.checked_add(unit).map_err(|error| error.to_string())?;
+            format!("the declared sum of {name} is a unit more")
+        }
+        _ => {
+            // Of another file all that is right is what nobody looks at.
+            let sha256 = Some(domain::fingerprint::Hash::of(b"another day's file"));
+            declared = Declared { sha256, values: declared.values, ..Declared::default() };
+            "the SHA-256 of another file is declared".to_owned()
+        }
+    };
+    let field = scene.field().await?;
+    let request = RunRequest { declared: Some(declared), ..scene.request() };
+    let (run_id, ended) = field.run(&request).await;
+    field.over(run_id, ended, Target::told(told), 0).await
+}
+
+async fn again(scene: &Scene<'_>) -> Strike {
+    let field = scene.field().await?;
+    match field.run(&scene.request()).await {
+        (_, Ok(Ending::Promoted)) => {}
+        (_, ended) => return Err(Stop::Failed(format!("the undamaged run ended {ended:?}"))),
+    }
+    let rows = field.final_rows().await?;
+    let (run_id, ended) = field.run(&scene.request()).await;
+    field.over(run_id, ended, Target::told("the file is loaded a second time"), rows).await
+}
+
+/// The reference file with headers and trailers, made otherwise.
+async fn controls(id: &str, scene: &Scene<'_>) -> Strike {
+    let made = reference::controls_of(&scene.stand.job.name)
+        .ok_or(Stop::NotHere("what its headers and trailers mean is the job's own"))?;
+    let (text, record_no, told) = match id {
+        "DCL-08" => (made.clone().with_count_off(), made.trailer_no(), "the trailer's count is one more"),
+        "DCL-09" => (made.clone().with_total_off(), made.trailer_no(), "the trailer's total is a cent more"),
+        "DCL-10" => (made.clone().with_hash_off(), made.trailer_no(), "the trailer's hash total is one more"),
+        "DCL-11" => (made.of_another_day(), 1, "the header names another day"),
+        _ => (made.without_trailer(), 0, "the trailer is missing"),
+    };
+    let field = scene.field().await?;
+    let path = field.shadow.path("source");
+    std::fs::write(&path, text).map_err(|error| io(&error))?;
+    let (run_id, ended) = field.run(&scene.request_of(path)).await;
+    let target = match record_no {
+        0 => Target::told(told),
+        record_no => Target::records(told, [record_no]),
+    };
+    field.over(run_id, ended, target, 0).await
+}
+
+/// The next file but one.
+async fn gap(scene: &Scene<'_>) -> Strike {
+    let made = reference::controls_of(&scene.stand.job.name)
+        .ok_or(Stop::NotHere("what its headers and trailers mean is the job's own"))?;
+    let field = scene.field().await?;
+    match field.run(&scene.request()).await {
+        (_, Ok(Ending::Promoted)) => {}
+        (_, ended) => return Err(Stop::Failed(format!("the undamaged run ended {ended:?}"))),
+    }
+    let rows = field.final_rows().await?;
+    let path = field.shadow.path("source");
+    std::fs::write(&path, made.two_files_on()).map_err(|error| io(&error))?;
+    let (run_id, ended) = field.run(&scene.request_of(path)).await;
+    field
+        .over(run_id, ended, Target::records("the file's number is two more than the last one's", [1]), rows)
+        .await
+}
+
+async fn columns_exchanged(scene: &Scene<'_>) -> Strike {
+    let text = reference::columns_exchanged(&scene.stand.job.name, &scene.stand.source)
+        .ok_or(Stop::NotHere("the source has no header row that names its columns"))?;
+    let field = scene.field().await?;
+    let path = field.shadow.path("source");
+    std::fs::write(&path, text).map_err(|error| io(&error))?;
+    let request = RunRequest { job: Arc::clone(&scene.stand.job), ..scene.request_of(path) };
+    let (run_id, ended) = field.run(&request).await;
+    field.over(run_id, ended, Target::told("two columns of the file are exchanged"), 0).await
+}

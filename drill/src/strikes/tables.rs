@@ -1,0 +1,192 @@
+//! Tables made otherwise: columns in another order or narrower, triggers, constraints, rules.
+
+use domain::layout::Layout;
+use domain::value::FieldType;
+
+use super::unknown;
+use crate::scene::{Scene, Stop, Strike, Target, Victim};
+use crate::sql::{Dialect, quoted};
+use crate::survey::Sample;
+use crate::trigger::{self, When, different, key_of};
+
+/// Strikes how tables are made.
+pub(super) async fn strike(id: &str, scene: &Scene<'_>) -> Strike {
+    match id {
+        "STR-01" => other_order(scene).await,
+        "STR-02" | "STR-03" => narrower(id, scene).await,
+        "STR-04" | "STR-05" => into_staging(id, scene).await,
+        "STR-06" | "STR-07" | "STR-09" | "STR-10" => into_final(id, scene).await,
+        "STR-08" => dropping(scene).await,
+        _ => Err(unknown(id)),
+    }
+}
+
+/// A sample and a field of it that can be altered, which is not part of the key.
+pub(super) fn alterable<'a>(scene: &'a Scene<'_>) -> Result<(&'a Sample, usize, String), Stop> {
+    let dialect = scene.dialect();
+    scene
+        .find(|_, layout, at, value| {
+            let is_key = layout.key.contains(&at) || layout.fields[at].name == "parent_record_no";
+            if is_key { None } else { different(dialect, &layout.fields[at].ty, value) }
+        })
+        .ok_or(Stop::NotHere("no field of the source can be altered"))
+}
+
+fn victim(layout: &Layout, sample: &Sample, field: usize) -> Victim {
+    Victim { record_no: sample.record_no, field: Some(layout.fields[field].name.clone()) }
+}
+
+fn ddl_of_final(dialect: Dialect, layout: &Layout) -> Option<String> {
+    let statements = match dialect {
+        Dialect::Sqlite => shared::store::sqlite::ddl(layout),
+        Dialect::Postgres => shared::store::postgres::ddl(layout),
+    };
+    statements.into_iter().next_back()
+}
+
+async fn other_order(scene: &Scene<'_>) -> Strike {
+    let (sample, ..) = alterable(scene)?;
+    let layout = scene.layout(sample);
+    let mut reversed = layout.clone();
+    reversed.fields.reverse();
+    let last = layout.fields.len() - 1;
+    reversed.key = layout.key.iter().map(|at| last - at).collect();
+    let made =
+        ddl_of_final(scene.dialect(), &reversed).ok_or_else(|| "no statement makes final".to_owned())?;
+    let field = scene.field().await?;
+    field.alter(&format!("DROP TABLE {}; {made}", quoted(&layout.final_table))).await?;
+    let (run_id, ended) = field.run(&scene.request()).await;
+    let target = Target::told(format!("{}: its columns stand the other way round", layout.final_table));
+    field.over(run_id, ended, target, 0).await
+}
+
+/// The statement that makes final, with a column that holds less than it must.
+fn narrow(dialect: Dialect, layout: &Layout) -> Option<(String, String)> {
+    let made = ddl_of_final(dialect, layout)?;
+    let is_key = |at: usize| layout.key.contains(&at);
+    layout.fields.iter().enumerate().filter(|(at, _)| !is_key(*at)).find_map(|(_, field)| {
+        let less = match (dialect, field.ty) {
+            (Dialect::Sqlite, FieldType::Decimal { .. }) => "REAL",
+            (Dialect::Sqlite, FieldType::Text { .. }) => "INTEGER",
+            (Dialect::Postgres, FieldType::Decimal { .. }) => "numeric(9,0)",
+            (Dialect::Postgres, FieldType::Text { .. }) => "character varying(3)",
+            (Dialect::Postgres, FieldType::Integer) => "integer",
+            _ => return None,
+        };
+        let name = quoted(&field.name);
+        let lines: Vec<_> = made
+            .lines()
+            .map(|line| match line.trim_start().strip_prefix(&name) {
+                Some(rest) if rest.starts_with(' ') => {
+                    let not_null = if rest.contains("NOT NULL") { " NOT NULL" } else { "" };
+                    format!("    {name} {less}{not_null},")
+                }
+                _ => line.to_owned(),
+            })
+            .collect();
+        Some((lines.join("\n"), format!("{}: {} becomes {less}", layout.final_table, field.name)))
+    })
+}
+
+async fn narrower(id: &str, scene: &Scene<'_>) -> Strike {
+    let (sample, ..) = alterable(scene)?;
+    let layout = scene.layout(sample);
+    let (made, told) =
+        narrow(scene.dialect(), layout).ok_or(Stop::NotHere("no column of final can be made narrower"))?;
+    let sql = format!("DROP TABLE {}; {made}", quoted(&layout.final_table));
+    let field = scene.field().await?;
+    if id == "STR-02" {
+        field.alter(&sql).await?;
+        let (run_id, ended) = field.run(&scene.request()).await;
+        return field.over(run_id, ended, Target::told(told), 0).await;
+    }
+    let run_id = field.stage().await?;
+    field.alter(&sql).await?;
+    let ended = field.approve(run_id).await;
+    field.over(Some(run_id), ended, Target::told(told), 0).await
+}
+
+async fn into_staging(id: &str, scene: &Scene<'_>) -> Strike {
+    let (sample, at, literal) = alterable(scene)?;
+    let layout = scene.layout(sample);
+    let is_it = format!("NEW.record_no = {}", sample.record_no);
+    let (sql, victim, told) = if id == "STR-04" {
+        let sql = trigger::dropping(scene.dialect(), &layout.staging, &is_it);
+        let lost = Victim { record_no: sample.record_no, field: None };
+        (sql, lost, format!("a trigger drops record {}", sample.record_no))
+    } else {
+        let column = quoted(&layout.fields[at].name);
+        let of = "run_id = NEW.run_id AND record_no = NEW.record_no";
+        let sql = trigger::altering(scene.dialect(), &layout.staging, &is_it, (&column, &literal), of);
+        (sql, victim(layout, sample, at), format!("a trigger alters {column} of record {}", sample.record_no))
+    };
+    let field = scene.field().await?;
+    field.alter(&sql).await?;
+    let (run_id, ended) = field.run(&scene.request()).await;
+    field.over(run_id, ended, Target { victims: vec![victim], part: Some("chunk".into()), told }, 0).await
+}
+
+async fn into_final(id: &str, scene: &Scene<'_>) -> Strike {
+    let dialect = scene.dialect();
+    let (sample, at, literal) = alterable(scene)?;
+    let layout = scene.layout(sample);
+    let table = &layout.final_table;
+    let is_it = key_of(dialect, layout, sample, When::New);
+    let record = sample.record_no;
+    let (sql, victims, told) = match id {
+        "STR-06" => (
+            trigger::dropping(dialect, table, &is_it),
+            vec![Victim { record_no: record, field: None }],
+            format!("a trigger drops record {record}"),
+        ),
+        "STR-07" => {
+            let column = quoted(&layout.fields[at].name);
+            let of = key_of(dialect, layout, sample, When::There);
+            (
+                trigger::altering(dialect, table, &is_it, (&column, &literal), &of),
+                vec![victim(layout, sample, at)],
+                format!("a trigger alters {column} of record {record}"),
+            )
+        }
+        "STR-09" => {
+            (trigger::refusing(dialect, table, &is_it), Vec::new(), format!("final takes no record {record}"))
+        }
+        _ => {
+            let sql = format!(
+                "CREATE TABLE drill_elsewhere (n INTEGER); {}",
+                trigger::after(dialect, table, &is_it, "INSERT INTO drill_elsewhere VALUES (1)")
+            );
+            (sql, Vec::new(), format!("a trigger on record {record} writes into another table"))
+        }
+    };
+    let field = scene.field().await?;
+    field.alter(&sql).await?;
+    let (run_id, ended) = field.run(&scene.request()).await;
+    field.over(run_id, ended, Target { victims, part: None, told }, 0).await
+}
+
+/// Final drops rows without a word: by a clause of SQLite's, by a rule of PostgreSQL's.
+async fn dropping(scene: &Scene<'_>) -> Strike {
+    let dialect = scene.dialect();
+    let (sample, at, _) = alterable(scene)?;
+    let layout = scene.layout(sample);
+    let table = quoted(&layout.final_table);
+    let field = scene.field().await?;
+    let sql = match dialect {
+        Dialect::Sqlite => {
+            let made = ddl_of_final(dialect, layout).ok_or_else(|| "no statement makes final".to_owned())?;
+            let unique = format!(
+                "    UNIQUE ({}) ON CONFLICT IGNORE,\n    PRIMARY KEY",
+                quoted(&layout.fields[at].name)
+            );
+            format!("DROP TABLE {table}; {}", made.replacen("    PRIMARY KEY", &unique, 1))
+        }
+        Dialect::Postgres => format!(
+            "CREATE RULE drill_dropping AS ON INSERT TO {table} WHERE {} DO INSTEAD NOTHING",
+            key_of(dialect, layout, sample, When::New)
+        ),
+    };
+    field.alter(&sql).await?;
+    let (run_id, ended) = field.run(&scene.request()).await;
+    field.over(run_id, ended, Target::told(format!("{} drops rows silently", layout.final_table)), 0).await
+}

@@ -1,0 +1,306 @@
+//! A look at the source before it is damaged: what its sender would declare of it, and records that damage can be done
+//! to. Kept in bounded memory: a few records for each thing that a field may hold.
+
+use std::collections::HashMap;
+use std::fs::File;
+use std::io::{BufReader, BufWriter, Read, Write};
+use std::path::Path;
+use std::sync::Arc;
+
+use coordinator::split::{ChunkLimits, split};
+use domain::amount::Amount;
+use domain::declared::Declared;
+use domain::layout::Layout;
+use domain::record::records;
+use domain::value::Value;
+use jiff::civil::{Date, DateTime};
+use shared::format::chunk::{ChunkDecoder, Start};
+use shared::format::{Framer, frames};
+use shared::job::Job;
+use shared::source::SourceFile;
+
+/// A value that owns its content.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Owned {
+    Null,
+    Text(String),
+    Integer(i64),
+    Decimal(Amount),
+    Date(Date),
+    Timestamp(DateTime),
+    Boolean(bool),
+    Bytes(Vec<u8>),
+}
+
+impl Owned {
+    fn of(value: &Value<'_>) -> Self {
+        match value {
+            Value::Null => Self::Null,
+            Value::Text(text) => Self::Text((*text).into()),
+            Value::Integer(integer) => Self::Integer(*integer),
+            Value::Decimal(amount) => Self::Decimal(*amount),
+            Value::Date(date) => Self::Date(*date),
+            Value::Timestamp(at) => Self::Timestamp(*at),
+            Value::Boolean(truth) => Self::Boolean(*truth),
+            Value::Bytes(bytes) => Self::Bytes((*bytes).into()),
+        }
+    }
+
+    /// The value, borrowed.
+    pub(crate) fn value(&self) -> Value<'_> {
+        match self {
+            Self::Null => Value::Null,
+            Self::Text(text) => Value::Text(text),
+            Self::Integer(integer) => Value::Integer(*integer),
+            Self::Decimal(amount) => Value::Decimal(*amount),
+            Self::Date(date) => Value::Date(*date),
+            Self::Timestamp(at) => Value::Timestamp(*at),
+            Self::Boolean(truth) => Value::Boolean(*truth),
+            Self::Bytes(bytes) => Value::Bytes(bytes),
+        }
+    }
+
+    /// What kind of content it is: records are kept for each.
+    fn trait_of(&self) -> u8 {
+        match self {
+            Self::Null => 0,
+            Self::Text(text) if text.is_empty() => 1,
+            Self::Text(text) if !text.is_ascii() => 2,
+            Self::Text(text) if text.contains('|') => 3,
+            Self::Text(text) if text.trim().contains(' ') => 4,
+            Self::Text(text) if text.starts_with('0') && text.len() > 1 => 5,
+            Self::Decimal(amount) if amount.is_zero() => 6,
+            Self::Decimal(amount) if amount.digits() >= 29 => 7,
+            Self::Timestamp(at) if at.subsec_nanosecond() != 0 => 8,
+            Self::Integer(0) => 9,
+            _ => 10,
+        }
+    }
+}
+
+/// A record that damage can be done to.
+#[derive(Debug, Clone)]
+pub(crate) struct Sample {
+    /// The place of its type among the job's.
+    pub(crate) place: usize,
+    /// Its number.
+    pub(crate) record_no: u64,
+    /// Its values, field by field.
+    pub(crate) values: Vec<Owned>,
+}
+
+/// Where a record lies in the source's content, framing included.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Extent {
+    pub(crate) record_no: u64,
+    pub(crate) offset: u64,
+    pub(crate) bytes: u64,
+}
+
+/// What was seen of a source.
+#[derive(Debug, Clone)]
+pub(crate) struct Survey {
+    /// What its sender would declare.
+    pub(crate) declared: Declared,
+    /// Records.
+    pub(crate) records: u64,
+    /// Accepted records, by type.
+    pub(crate) by_type: Vec<u64>,
+    /// Records to damage, in order.
+    pub(crate) samples: Vec<Sample>,
+    /// Rejects, at most a few.
+    pub(crate) rejects: Vec<u64>,
+    /// Where some records lie: the first ones and the last.
+    pub(crate) extents: Vec<Extent>,
+    /// Where some records of the first type that has several lie.
+    pub(crate) details: Vec<Extent>,
+    /// Whether the source's bytes are its content, so that it can be edited.
+    pub(crate) is_plain: bool,
+}
+
+/// Samples of each kind of content of each field.
+const SAMPLES_EACH: usize = 2;
+/// Extents of the first records that are kept.
+const EXTENTS: usize = 64;
+/// Samples in all.
+const SAMPLES_MAX: usize = 4000;
+
+/// Reads the whole source once.
+///
+/// # Errors
+/// What is wrong with it, in words.
+pub(crate) fn survey(job: &Arc<Job>, path: &Path) -> Result<Survey, String> {
+    let source = SourceFile::open(shared::source::Location::file(path), job.compression)
+        .map_err(|error| error.to_string())?;
+    let reader = source.reader().map_err(|error| error.to_string())?;
+    let mut decoder = ChunkDecoder::new(job)?;
+    let framer = Framer::new(&job.format);
+    let mut totals = job.no_totals(0);
+    let mut rejected_sums = job.no_sums();
+    let mut kept = Kept::default();
+    let mut fault = None;
+    let limits = ChunkLimits { bytes: 1 << 19, records: 0 };
+    let split = split(reader, job, limits, |chunk| {
+        let cut = &chunk.cut;
+        let start = Start { first_record_no: cut.first_record_no, offset: cut.offset, parents: &cut.parents };
+        let done = (|| {
+            let decoded = decoder.decode(start, &chunk.bytes).map_err(|error| error.to_string())?;
+            totals.merge(&decoded.accepted).map_err(|error| error.to_string())?;
+            rejected_sums.merge(&decoded.rejected_sums).map_err(|error| error.to_string())?;
+            kept.rejected += decoded.rejects.len() as u64;
+            let room = 8_usize.saturating_sub(kept.rejects.len());
+            kept.rejects.extend(decoded.rejects.iter().take(room).map(|reject| reject.record_no.0));
+            for (place, layout) in job.layouts().enumerate() {
+                let rows = decoded.rows.get(place).map_or(&[][..], Vec::as_slice);
+                kept.look(place, layout, rows)?;
+            }
+            kept.place(cut.offset, cut.first_record_no.0, &framer, &chunk.bytes);
+            Ok::<_, String>(())
+        })();
+        if let Err(error) = done {
+            fault = Some(error);
+        }
+        fault.is_none()
+    });
+    if let Some(fault) = fault {
+        return Err(fault);
+    }
+    let split = split.map_err(|error| error.to_string())?;
+    totals.sums.merge(&rejected_sums).map_err(|error| error.to_string())?;
+    let declared = Declared {
+        job: Some(job.name.clone()),
+        records: Some(split.records),
+        rejected: Some(kept.rejected),
+        amounts: job.amount_names().into_iter().zip(totals.sums.0.iter().copied()).collect(),
+        values: job.declared.as_ref().map(|declared| declared.values.clone()).unwrap_or_default(),
+        sha256: Some(split.sha256),
+        bytes: Some(split.bytes_on_disk),
+        layout: Some(job.layout_digest()),
+        fingerprint: totals.fingerprint(),
+    };
+    let details = kept.details();
+    let mut extents = kept.first;
+    extents.extend(kept.last);
+    kept.samples.sort_by_key(|sample| sample.record_no);
+    Ok(Survey {
+        declared,
+        records: split.records,
+        by_type: totals.by_type.clone(),
+        samples: kept.samples,
+        rejects: kept.rejects,
+        extents,
+        details,
+        is_plain: split.bytes == split.bytes_on_disk,
+    })
+}
+
+#[derive(Default)]
+struct Kept {
+    samples: Vec<Sample>,
+    seen: HashMap<(usize, usize, u8), usize>,
+    rejected: u64,
+    rejects: Vec<u64>,
+    first: Vec<Extent>,
+    last: Option<Extent>,
+}
+
+impl Kept {
+    fn look(&mut self, place: usize, layout: &Layout, rows: &[u8]) -> Result<(), String> {
+        for record in records(rows, layout.fields.len()) {
+            if self.samples.len() >= SAMPLES_MAX {
+                return Ok(());
+            }
+            let record = record.map_err(|error| error.to_string())?;
+            let mut values = Vec::with_capacity(layout.fields.len());
+            for (field, raw) in layout.fields.iter().zip(record.fields()) {
+                let value = raw.value(&field.ty).ok_or("a value is not of its field's type")?;
+                values.push(Owned::of(&value));
+            }
+            let mut wanted = false;
+            for (at, value) in values.iter().enumerate() {
+                let count = self.seen.entry((place, at, value.trait_of())).or_default();
+                if *count < SAMPLES_EACH {
+                    *count += 1;
+                    wanted = true;
+                }
+            }
+            if wanted {
+                self.samples.push(Sample { place, record_no: record.record_no.0, values });
+            }
+        }
+        Ok(())
+    }
+
+    fn place(&mut self, offset: u64, first_record_no: u64, framer: &Framer, bytes: &[u8]) {
+        let starts: Vec<_> = frames(framer, bytes).map_while(Result::ok).map(|(at, _)| at as u64).collect();
+        let ends = starts.iter().skip(1).copied().chain([bytes.len() as u64]);
+        for ((start, end), record_no) in starts.iter().zip(ends).zip(first_record_no..) {
+            let extent = Extent { record_no, offset: offset + start, bytes: end - start };
+            if self.first.len() < EXTENTS {
+                self.first.push(extent);
+            } else {
+                self.last = Some(extent);
+            }
+        }
+    }
+
+    /// Extents of records of the type that has most samples among the first records.
+    fn details(&self) -> Vec<Extent> {
+        let mut counts: HashMap<usize, usize> = HashMap::new();
+        for sample in &self.samples {
+            *counts.entry(sample.place).or_default() += 1;
+        }
+        let Some((place, _)) = counts.into_iter().max_by_key(|(place, count)| (*count, usize::MAX - place))
+        else {
+            return Vec::new();
+        };
+        let is_one = |extent: &&Extent| {
+            self.samples.iter().any(|sample| sample.place == place && sample.record_no == extent.record_no)
+        };
+        self.first.iter().filter(is_one).copied().collect()
+    }
+}
+
+/// A change of a file: so many bytes at an offset are replaced.
+#[derive(Debug, Clone)]
+pub(crate) struct Edit {
+    pub(crate) offset: u64,
+    pub(crate) removed: u64,
+    pub(crate) inserted: Vec<u8>,
+}
+
+/// Copies `from` to `to` with `edits`, which are in order of offset and do not overlap.
+///
+/// # Errors
+/// Of the file system, or when an edit lies behind the end.
+pub(crate) fn edited(from: &Path, to: &Path, edits: &[Edit]) -> std::io::Result<()> {
+    let mut reader = BufReader::new(File::open(from)?);
+    let mut out = BufWriter::new(File::create(to)?);
+    let mut position = 0;
+    for edit in edits {
+        let between =
+            edit.offset.checked_sub(position).ok_or_else(|| std::io::Error::other("edits overlap"))?;
+        let copied = std::io::copy(&mut Read::by_ref(&mut reader).take(between), &mut out)?;
+        let skipped = std::io::copy(&mut Read::by_ref(&mut reader).take(edit.removed), &mut std::io::sink())?;
+        if copied != between || skipped != edit.removed {
+            return Err(std::io::Error::other("an edit lies behind the end"));
+        }
+        out.write_all(&edit.inserted)?;
+        position = edit.offset + edit.removed;
+    }
+    std::io::copy(&mut reader, &mut out)?;
+    out.flush()
+}
+
+/// The bytes of `extent` in the file.
+///
+/// # Errors
+/// Of the file system.
+pub(crate) fn bytes_of(path: &Path, extent: Extent) -> std::io::Result<Vec<u8>> {
+    use std::io::{Seek, SeekFrom};
+    let mut file = File::open(path)?;
+    file.seek(SeekFrom::Start(extent.offset))?;
+    let mut bytes = vec![0; usize::try_from(extent.bytes).map_err(std::io::Error::other)?];
+    file.read_exact(&mut bytes)?;
+    Ok(bytes)
+}
