@@ -27,6 +27,7 @@ use coordinator::split::ChunkLimits;
 use domain::check::Stage;
 use domain::defect::{CATALOGUE, Defect, Evidence, Judgement, Seen, judge};
 use shared::job::Job;
+use futures_util::StreamExt as _;
 use thiserror::Error;
 
 pub use ground::Ground;
@@ -36,6 +37,9 @@ use scene::{Scene, Stand, Stop, Strike, Whole};
 /// No strike takes longer than this and as many times as long as the undamaged run.
 const PATIENCE: Duration = Duration::from_secs(120);
 const PATIENCE_TIMES: u32 = 20;
+
+/// Strikes at a time. Each has a shadow of its own.
+const SIDE_BY_SIDE: usize = 4;
 
 /// A source is cut into about so many chunks, so that there are several to damage.
 const CHUNKS: u64 = 8;
@@ -112,18 +116,17 @@ impl Drill {
         let mut defects = Vec::new();
         // On a source that does not reconcile undamaged, a defect that is seen proves nothing.
         if undamaged.iter().all(|run| run.reconciled) {
-            for defect in &chosen {
-                on(Progress {
-                    done: defects.len(),
-                    of: chosen.len(),
-                    now: defect.what,
-                    last: defects.last(),
-                });
-                let slowest = undamaged.iter().map(|run| run.elapsed_ms).max().unwrap_or(0);
-                let patience = PATIENCE + Duration::from_millis(slowest) * PATIENCE_TIMES;
-                defects.push(self.strike(defect, &stands, patience).await);
+            let slowest = undamaged.iter().map(|run| run.elapsed_ms).max().unwrap_or(0);
+            let patience = PATIENCE + Duration::from_millis(slowest) * PATIENCE_TIMES;
+            // Some strikes wait for what never comes; the others go on meanwhile.
+            let mut strikes = futures_util::stream::iter(&chosen)
+                .map(|defect| self.strike(defect, &stands, patience))
+                .buffered(SIDE_BY_SIDE);
+            while let Some(struck) = strikes.next().await {
+                defects.push(struck);
+                let now = chosen.get(defects.len()).map_or("", |defect| defect.what);
+                on(Progress { done: defects.len(), of: chosen.len(), now, last: defects.last() });
             }
-            on(Progress { done: defects.len(), of: chosen.len(), now: "", last: defects.last() });
         }
         Ok(DrillReport {
             drill_version: DRILL_VERSION,

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use domain::defect::Seen;
 use drill::{Drill, DrillReport, Ground};
 use shared::job::Job;
+use shared::store::postgres::PostgresSettings;
 
 async fn drilled(job: &str, source: PathBuf, ground: Ground, only: &[&str]) -> DrillReport {
     let job = Job::parse("job.toml", job).unwrap();
@@ -46,6 +47,21 @@ fn source(dir: &tempfile::TempDir) -> PathBuf {
 async fn every_defect_of_the_catalogue_is_caught_embedded() {
     let dir = tempfile::tempdir().unwrap();
     let report = drilled(JOB, source(&dir), Ground::Embedded { real: None }, &[]).await;
+    assert!(report.undamaged.iter().all(|run| run.reconciled), "{:#?}", report.undamaged);
+    let missed: Vec<_> = report.defects.iter().filter(|one| one.judgement.seen == Seen::Missed).collect();
+    assert!(report.is_effective(), "{missed:#?}");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn every_defect_of_the_catalogue_is_caught_on_postgresql() {
+    let Some(url) = std::env::var("CROSSFOOT_TEST_POSTGRES").ok().filter(|url| !url.is_empty()) else {
+        assert!(std::env::var_os("CROSSFOOT_INSIST").is_none(), "CROSSFOOT_TEST_POSTGRES must say where a server is");
+        eprintln!("SKIPPED: CROSSFOOT_TEST_POSTGRES names no server");
+        return;
+    };
+    let dir = tempfile::tempdir().unwrap();
+    let ground = Ground::Postgres(PostgresSettings::of_url(&url));
+    let report = drilled(JOB, source(&dir), ground, &[]).await;
     assert!(report.undamaged.iter().all(|run| run.reconciled), "{:#?}", report.undamaged);
     let missed: Vec<_> = report.defects.iter().filter(|one| one.judgement.seen == Seen::Missed).collect();
     assert!(report.is_effective(), "{missed:#?}");
