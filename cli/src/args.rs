@@ -96,6 +96,8 @@ pub(crate) enum Command {
     Cancel(Operate),
     /// Remove the staging rows and rejects of a run that is over; its ledger, checks and log stay
     Purge(Operate),
+    /// Test the controls: strike every defect of the catalogue in a shadow of a job, and see it caught
+    Drill(Drill),
     /// The evidence log
     #[command(subcommand)]
     Audit(Audit),
@@ -292,6 +294,42 @@ pub(crate) struct Fingerprint {
     /// The source; `-` is standard input [default: the job's own]
     #[arg(long, value_name = "FILE")]
     pub(crate) source: Option<String>,
+}
+
+/// `drill`
+#[derive(Debug, ClapArgs)]
+pub(crate) struct Drill {
+    /// The job file
+    #[arg(value_name = "JOB", required_unless_present = "list")]
+    pub(crate) job: Option<PathBuf>,
+    /// A source of the job that reconciles, a file; small is enough, a defect takes a whole run [default: the job's own]
+    #[arg(long, value_name = "FILE")]
+    pub(crate) source: Option<String>,
+    /// Strike only these, such as AMT-01,CNT-03
+    #[arg(long, value_delimiter = ',', value_name = "ID")]
+    pub(crate) only: Vec<String>,
+    /// List the catalogue, and strike nothing
+    #[arg(long)]
+    pub(crate) list: bool,
+    /// The form
+    #[arg(long, value_enum, default_value_t = DrillFormat::Text, value_name = "FORM")]
+    pub(crate) format: DrillFormat,
+    /// Where to write it [default: standard output]
+    #[arg(long, short, value_name = "FILE")]
+    pub(crate) output: Option<PathBuf>,
+}
+
+/// The form of a drill's document.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum DrillFormat {
+    /// For a terminal
+    Text,
+    /// For machines
+    Json,
+    /// One self-contained page
+    Html,
+    /// For a repository's documentation
+    Markdown,
 }
 
 /// `rejects`

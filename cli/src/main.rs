@@ -25,7 +25,9 @@ fn main() -> ExitCode {
             return if error.use_stderr() { ExitCode::from(2) } else { ExitCode::SUCCESS };
         }
     };
-    shared::telemetry::start("warn", args.global.json);
+    // What a drill's shadows complain of is what was done to them.
+    let level = if matches!(args.command, args::Command::Drill(_)) { "off" } else { "warn" };
+    shared::telemetry::start(level, args.global.json);
     let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
         Ok(runtime) => runtime,
         Err(error) => return outcome::Failure::unfinished(format!("no threads: {error}")).report(),

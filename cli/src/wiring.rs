@@ -8,6 +8,7 @@ use coordinator::run::Coordinator;
 use coordinator::split::ChunkLimits;
 use coordinator::tally::Tally;
 use coordinator::window::{Shares, WindowLimits};
+use drill::Ground;
 use shared::broker::in_process::{InProcess, Limits};
 use shared::broker::rabbitmq::{Rabbit, RabbitSettings};
 use shared::broker::{Broker, Doubling};
@@ -66,6 +67,15 @@ pub(crate) fn postgres_settings(of: &StoreSettings) -> PostgresSettings {
     }
 }
 
+/// Where a drill makes its shadows: beside the store that is configured, and never in its tables.
+pub(crate) fn ground(settings: &Settings) -> Ground {
+    if is_postgres(settings) {
+        return Ground::Postgres(postgres_settings(&settings.store));
+    }
+    let path = settings.store.url.strip_prefix("sqlite:").map(|path| path.strip_prefix("//").unwrap_or(path));
+    Ground::Embedded { real: path.map(std::path::PathBuf::from).filter(|path| path.is_file()) }
+}
+
 /// Whether the store is a PostgreSQL database.
 pub(crate) fn is_postgres(settings: &Settings) -> bool {
     let url = &settings.store.url;
@@ -119,7 +129,7 @@ pub(crate) async fn broker(settings: &Settings) -> Result<Arc<dyn Broker>, Failu
 }
 
 /// Who runs this: `user@host`.
-fn actor(host: &str) -> String {
+pub(crate) fn actor(host: &str) -> String {
     let user =
         ["USER", "LOGNAME"].iter().find_map(|name| std::env::var(name).ok()).filter(|user| !user.is_empty());
     format!("{}@{host}", user.unwrap_or_else(|| "unknown".into()))

@@ -110,6 +110,7 @@ impl Reconcile<'_> {
             to_promote: verified.to_promote.clone(),
         };
         let reconciliation = reconcile_staging(&evidence, self.clock.now_ms());
+        let footed = verified.footing.as_ref().and_then(|footing| footing.as_ref().ok());
         let summary = Summary {
             levels: vec![
                 level(Stage::Source, &verified.ledger.accepted),
@@ -119,13 +120,13 @@ impl Reconcile<'_> {
             amounts: amounts(&evidence, &verified),
             workers,
             rejects: self.store.reject_groups(self.run.run_id).await?,
-            sequences: verified.footing.as_ref().map(Outcome::values).unwrap_or_default(),
+            sequences: footed.map(Outcome::values).unwrap_or_default(),
         };
+        let footing = footed.map(|footing| footing.findings().to_vec()).unwrap_or_default();
         let mut differing = verified.differing;
         differing.extend(also_differing);
         differing.sort_unstable();
         differing.dedup();
-        let footing = verified.footing.map(|footing| footing.findings().to_vec()).unwrap_or_default();
         Ok(StagingOutcome { reconciliation, summary, differing, footing })
     }
 

@@ -66,9 +66,6 @@ pub enum VerifyError {
     /// A row that was read back could not be understood.
     #[error(transparent)]
     Record(#[from] record::RecordError),
-    /// What the source's records declare could not be put together.
-    #[error(transparent)]
-    Footing(#[from] FootingError),
 }
 
 /// What the ledger and staging hold of a run.
@@ -84,8 +81,9 @@ pub struct Verified {
     pub differing: Vec<u64>,
     /// Bytes that the chunks cover, and the first place where they do not follow each other.
     pub tiled: (u64, Option<u64>),
-    /// What came of the totals that the source's own records declare.
-    pub footing: Option<Outcome>,
+    /// What came of the totals that the source's own records declare; why they could not be put together, if the ledger
+    /// does not hold them whole.
+    pub footing: Option<Result<Outcome, FootingError>>,
 }
 
 /// What verifying works with.
@@ -168,7 +166,7 @@ impl Verify<'_> {
         while let Some(row) = ledger.next().await? {
             comparison.compare(&row, None)?;
         }
-        let footing = comparison.fold.take().map(Fold::finish).transpose()?;
+        let footing = comparison.fold.take().map(|fold| fold.and_then(Fold::finish));
         Ok(Verified { footing, ..comparison.out })
     }
 
@@ -216,7 +214,7 @@ struct Comparison<'a> {
     out: Verified,
     /// Where the next chunk should begin.
     offset: u64,
-    fold: Option<Fold>,
+    fold: Option<Result<Fold, FootingError>>,
 }
 
 impl<'a> Comparison<'a> {
@@ -240,7 +238,7 @@ impl<'a> Comparison<'a> {
             tiled: (header_bytes, None),
             footing: None,
         };
-        let fold = job.footing.as_ref().map(|plan| Fold::new(plan, given.clone()));
+        let fold = job.footing.as_ref().map(|plan| Ok(Fold::new(plan, given.clone())));
         Self { job, out, offset: header_bytes, fold }
     }
 
@@ -284,8 +282,13 @@ impl<'a> Comparison<'a> {
                 sums: committed.sums.clone(),
                 tree: committed.tree.clone(),
             };
-            if let (Some(fold), Some(plan)) = (&mut self.fold, &self.job.footing) {
-                fold.chunk(&Footing::from_bytes(plan, &committed.footing)?)?;
+            if let (Some(Ok(fold)), Some(plan)) = (&mut self.fold, &self.job.footing) {
+                let folded =
+                    Footing::from_bytes(plan, &committed.footing).and_then(|footing| fold.chunk(&footing));
+                // A chunk that is missing from the ledger, or altered in it: a difference, no error.
+                if let Err(fault) = folded {
+                    self.fold = Some(Err(fault));
+                }
             }
             // A tree that does not fit in is a damaged ledger: the fingerprint is then left short, and differs.
             differs |= ledger.accepted.merge(&accepted).is_err();

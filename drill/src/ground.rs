@@ -229,7 +229,10 @@ impl Hand {
             }
             Self::Postgres(pool) => {
                 let done = pool.execute(AssertSqlSafe(sql.to_owned())).await;
-                done.map(|done| done.rows_affected()).map_err(|error| error.to_string())
+                done.map(|done| done.rows_affected()).map_err(|error| match error {
+                    sqlx::Error::Database(said) => said.message().to_owned(),
+                    other => other.to_string(),
+                })
             }
         }
     }

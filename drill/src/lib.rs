@@ -11,7 +11,6 @@ mod fleet;
 mod ground;
 mod meddling;
 mod reference;
-mod result;
 mod scene;
 mod sql;
 mod strikes;
@@ -25,13 +24,14 @@ use std::time::{Duration, Instant};
 use coordinator::run::Ending;
 use coordinator::split::ChunkLimits;
 use domain::check::Stage;
-use domain::defect::{CATALOGUE, Defect, Evidence, Judgement, Seen, judge};
-use shared::job::Job;
+use domain::defect::{
+    CATALOGUE, DRILL_VERSION, Defect, DrillReport, Evidence, Judgement, Seen, Struck, Undamaged, judge,
+};
 use futures_util::StreamExt as _;
+use shared::job::Job;
 use thiserror::Error;
 
 pub use ground::Ground;
-pub use result::{DRILL_VERSION, DrillReport, Struck, Undamaged};
 use scene::{Scene, Stand, Stop, Strike, Whole};
 
 /// No strike takes longer than this and as many times as long as the undamaged run.

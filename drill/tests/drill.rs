@@ -3,8 +3,8 @@
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use domain::defect::Seen;
-use drill::{Drill, DrillReport, Ground};
+use domain::defect::{DrillReport, Seen};
+use drill::{Drill, Ground};
 use shared::job::Job;
 use shared::store::postgres::PostgresSettings;
 
@@ -55,7 +55,10 @@ async fn every_defect_of_the_catalogue_is_caught_embedded() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn every_defect_of_the_catalogue_is_caught_on_postgresql() {
     let Some(url) = std::env::var("CROSSFOOT_TEST_POSTGRES").ok().filter(|url| !url.is_empty()) else {
-        assert!(std::env::var_os("CROSSFOOT_INSIST").is_none(), "CROSSFOOT_TEST_POSTGRES must say where a server is");
+        assert!(
+            std::env::var_os("CROSSFOOT_INSIST").is_none(),
+            "CROSSFOOT_TEST_POSTGRES must say where a server is"
+        );
         eprintln!("SKIPPED: CROSSFOOT_TEST_POSTGRES names no server");
         return;
     };
@@ -65,4 +68,19 @@ async fn every_defect_of_the_catalogue_is_caught_on_postgresql() {
     assert!(report.undamaged.iter().all(|run| run.reconciled), "{:#?}", report.undamaged);
     let missed: Vec<_> = report.defects.iter().filter(|one| one.judgement.seen == Seen::Missed).collect();
     assert!(report.is_effective(), "{missed:#?}");
+}
+
+/// A hole in the ledger of a source whose trailer must foot: the run came to no verdict once, because what the trailer
+/// declares could not be put together.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_hole_in_the_ledger_of_a_source_with_controls_is_a_verdict() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("source.csv");
+    let details: String = (1..=40).map(|id| format!("D,{id},1.00\n")).collect();
+    std::fs::write(&path, format!("{details}T,40,40.00\n")).unwrap();
+    let job = "[job]\nname = \"footed\"\n[source]\nformat = \"delimited\"\n[[record]]\nname = \"detail\"\nwhen = { field = \"kind\", in = [\"D\"] }\nkey = [\"id\"]\namounts = [\"amount\"]\nstaging = \"stg_footed\"\nfinal = \"footed\"\n[[record.field]]\nname = \"kind\"\ntype = \"text(1)\"\n[[record.field]]\nname = \"id\"\ntype = \"integer\"\n[[record.field]]\nname = \"amount\"\ntype = \"decimal(15,2)\"\n[[record]]\nname = \"trailer\"\nrole = \"trailer\"\nwhen = { field = \"kind\", in = [\"T\"] }\nstaging = \"stg_footed_trailers\"\nfinal = \"footed_trailers\"\n[[record.field]]\nname = \"kind\"\ntype = \"text(1)\"\n[[record.field]]\nname = \"records\"\ntype = \"integer\"\n[[record.field]]\nname = \"total\"\ntype = \"decimal(15,2)\"\n[[control]]\nrecord = \"trailer\"\n[[control.total]]\nfield = \"records\"\ncount = \"detail\"\n[[control.total]]\nfield = \"total\"\nsum = \"detail.amount\"\n";
+    let report = drilled(job, path, Ground::Embedded { real: None }, &["LED-01", "LED-02", "CNT-01"]).await;
+    assert!(report.is_effective(), "{report:#?}");
+    assert!(report.defects.iter().all(|one| one.stand == "the job"));
+    assert!(report.defects[1].evidence.failed_checks.iter().any(|name| name == "controls of the source"));
 }

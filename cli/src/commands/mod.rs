@@ -5,6 +5,7 @@ mod check;
 mod context;
 mod demo;
 mod doctor;
+mod drill;
 mod explain;
 mod fingerprint;
 mod init;
@@ -44,6 +45,7 @@ pub(crate) async fn run(args: Args) -> Result<Done, Failure> {
         Command::Approve(approve) => Box::pin(run::approve(global, &approve)).await,
         Command::Cancel(cancel) => operate::cancel(global, &cancel).await,
         Command::Purge(purge) => operate::purge(global, &purge).await,
+        Command::Drill(drill) => Box::pin(drill::drill(global, &drill)).await,
         Command::Audit(audit) => audit::audit(global, &audit).await,
     }
 }

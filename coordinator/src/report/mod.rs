@@ -4,6 +4,7 @@
 //! records and amounts went, the checks, the workers, the rejects, the findings. Neither decides anything:
 //! what they show is in [`domain::report::Report`], and the same report always gives the same text.
 
+pub mod drill;
 pub mod html;
 pub mod summary;
 pub mod text;

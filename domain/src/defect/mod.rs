@@ -3,6 +3,7 @@
 
 mod catalogue;
 mod outcome;
+mod result;
 
 use std::fmt;
 
@@ -12,6 +13,7 @@ use crate::invariants::Invariant;
 
 pub use catalogue::CATALOGUE;
 pub use outcome::{Evidence, Judgement, Seen, judge};
+pub use result::{DRILL_VERSION, DrillReport, Struck, Undamaged};
 
 /// Where along the flow a defect strikes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]

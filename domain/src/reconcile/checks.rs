@@ -4,6 +4,7 @@ use crate::amount::Amount;
 use crate::check::{self, CheckKind, CheckResult, Stage, Subject, Verdict};
 use crate::counts::{Role, WorkerShare};
 use crate::declared::Declared;
+use crate::footing::FootingError;
 use crate::invariants::Invariant;
 use crate::rule::{OnBreach, RuleOutcome};
 use crate::totals::{ControlTotals, Sums};
@@ -419,6 +420,13 @@ pub(super) fn declared_checks(
             result
         });
     }
+}
+
+/// The controls of the source cannot be held against anything: the ledger does not have all its chunks, or not as they were.
+pub(super) fn unfooted(fault: &FootingError, at_ms: i64) -> CheckResult {
+    let subject = Subject::new(Stage::Declared, Invariant::DeclaredMet, "controls of the source");
+    let message = format!("what the source's records declare cannot be put together: {fault}");
+    check::hash(subject, "every chunk in its order", "not every chunk, or altered", message, at_ms)
 }
 
 pub(super) fn rejects_within_limit(evidence: &StagingEvidence, at_ms: i64) -> CheckResult {

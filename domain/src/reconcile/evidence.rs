@@ -4,7 +4,7 @@ use crate::balance::Balance;
 use crate::counts::WorkerShare;
 use crate::declared::Declared;
 use crate::fingerprint::Hash;
-use crate::footing::Outcome;
+use crate::footing::{FootingError, Outcome};
 use crate::ids::RunId;
 use crate::rule::{OnBreach, RuleOutcome};
 use crate::totals::{ControlTotals, Sums};
@@ -162,8 +162,8 @@ pub struct StagingEvidence {
     pub workers: Vec<WorkerShare>,
     /// What the sender declared.
     pub declared: Option<Declared>,
-    /// What came of the totals that the source's own records declare.
-    pub footing: Option<Outcome>,
+    /// What came of the totals that the source's own records declare; why not, if the ledger does not hold them whole.
+    pub footing: Option<Result<Outcome, FootingError>>,
     /// The rules.
     pub rules: Vec<RuleEvidence>,
     /// The key of each record type.

@@ -16,7 +16,7 @@ use crate::permit::Permit;
 use crate::totals::ControlTotals;
 use checks::{
     by_type_checks, declared_checks, fingerprint, key_checks, rejects_within_limit, rule_check,
-    source_again_checks, source_checks, staging_checks, sum, workers_agree,
+    source_again_checks, source_checks, staging_checks, sum, unfooted, workers_agree,
 };
 pub use evidence::{
     DecodedTwice, FinalEvidence, KeyEvidence, LedgerEvidence, ReadBack, RejectLimit, RuleEvidence,
@@ -76,8 +76,10 @@ pub fn reconcile_staging(evidence: &StagingEvidence, at_ms: i64) -> Reconciliati
     if let Some(declared) = &evidence.declared {
         declared_checks(declared, evidence, at_ms, &mut checks);
     }
-    if let Some(footing) = &evidence.footing {
-        checks.extend(footing.checks(at_ms));
+    match &evidence.footing {
+        Some(Ok(footing)) => checks.extend(footing.checks(at_ms)),
+        Some(Err(fault)) => checks.push(unfooted(fault, at_ms)),
+        None => {}
     }
     checks.push(rejects_within_limit(evidence, at_ms));
     key_checks(evidence, at_ms, &mut checks);

@@ -1,9 +1,12 @@
 //! A report as one HTML file: no script, nothing fetched, made to be read, printed and kept.
 
+mod drill;
 mod view;
 
 use askama::Template;
 use domain::report::Report;
+
+pub use drill::drill;
 
 /// The report as one self-contained HTML file.
 ///

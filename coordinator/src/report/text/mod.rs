@@ -1,6 +1,7 @@
 //! A report as text for a terminal: one line a row, figures aligned, nothing wider than the terminal.
 
 mod checks;
+mod drill;
 mod findings;
 mod table;
 mod workers;
@@ -9,6 +10,7 @@ mod workers;
 mod tests;
 
 pub use checks::checks_table;
+pub use drill::drill;
 pub use findings::findings_table;
 pub use workers::workers_table;
 

@@ -1,8 +1,9 @@
 //! What a drill came to: a document for auditors.
 
-use domain::defect::{Evidence, Judgement, Seen};
-use domain::fingerprint::Hash;
 use serde::{Deserialize, Serialize};
+
+use super::{Evidence, Judgement, Seen};
+use crate::fingerprint::Hash;
 
 /// The version of the document's shape.
 pub const DRILL_VERSION: u32 = 1;

@@ -1,0 +1,173 @@
+//! `drill`: the control effectiveness test.
+
+use std::io::IsTerminal;
+use std::sync::Mutex;
+
+use coordinator::report::{drill as document, html, text};
+use domain::defect::{CATALOGUE, DrillReport, Seen};
+use domain::event::Entry;
+use domain::fingerprint::Hash;
+use drill::{Drill, DrillError, Ground, Progress};
+use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+use serde_json::json;
+use shared::clock::{Clock as _, SystemClock};
+use shared::config::Settings;
+
+use super::context::{read_job, source_of};
+use crate::args::{Drill as Args, DrillFormat, Global};
+use crate::outcome::{Done, Failure};
+use crate::output::{print, print_json, remark, style};
+use crate::wiring;
+
+/// `crossfoot drill`.
+pub(crate) async fn drill(global: &Global, args: &Args) -> Result<Done, Failure> {
+    let (Some(job_path), false) = (&args.job, args.list) else { return list(global) };
+    let settings = wiring::settings(global, None)?;
+    let job = read_job(job_path)?;
+    let location = source_of(&job, job_path, args.source.as_deref())?;
+    let Some(source) = location.path().filter(|path| path.is_file()) else {
+        return Err(Failure::usage(format!("{location} is not a file: a drill reads its source many times")));
+    };
+    let drill = Drill {
+        job,
+        source: source.to_owned(),
+        ground: wiring::ground(&settings),
+        actor: wiring::actor(&wiring::host()),
+        only: args.only.clone(),
+    };
+    let shown = Shown::new(global.json);
+    let report = drill.run(&|progress| shown.show(&progress)).await.map_err(|error| match error {
+        DrillError::Source(_) | DrillError::Unknown(_) => Failure::usage(error.to_string()),
+        DrillError::Shadow(_) => Failure::unfinished(error.to_string()),
+    })?;
+    shown.finish();
+    let unmade = |error: &dyn std::fmt::Display| {
+        Failure::unfinished(format!("the document could not be made: {error}"))
+    };
+    let json = serde_json::to_string_pretty(&report).map_err(|error| unmade(&error))?;
+    note(&settings, &drill.ground, &report, &json).await?;
+    let format = if global.json { DrillFormat::Json } else { args.format };
+    let rendered = match format {
+        DrillFormat::Text => text::drill(&report, style()),
+        DrillFormat::Json => json,
+        DrillFormat::Html => html::drill(&report).map_err(|error| unmade(&error))?,
+        DrillFormat::Markdown => document::markdown(&report),
+    };
+    match &args.output {
+        None => print(&rendered)?,
+        Some(path) => {
+            std::fs::write(path, rendered)
+                .map_err(|error| Failure::unfinished(format!("{}: {error}", path.display())))?;
+            remark(&format!("written to {}", path.display()));
+        }
+    }
+    Ok(if report.is_effective() { Done::Well } else { Done::NotReconciled })
+}
+
+/// The catalogue.
+fn list(global: &Global) -> Result<Done, Failure> {
+    if global.json {
+        let entries: Vec<_> = CATALOGUE
+            .iter()
+            .map(|defect| {
+                json!({
+                    "id": defect.id,
+                    "strikes": defect.strikes,
+                    "what": defect.what,
+                    "invariant": defect.invariant,
+                    "must": defect.caught_by.iter().map(ToString::to_string).collect::<Vec<_>>(),
+                    "must_locate": defect.located,
+                })
+            })
+            .collect();
+        print_json(&entries)?;
+        return Ok(Done::Well);
+    }
+    let lines: Vec<_> = CATALOGUE
+        .iter()
+        .map(|defect| {
+            let must: Vec<_> = defect.caught_by.iter().map(ToString::to_string).collect();
+            format!(
+                "{}  {:8}  {}  {}\n                  {}, located to {}",
+                defect.id,
+                defect.strikes.name(),
+                defect.invariant,
+                defect.what,
+                must.join(" or "),
+                defect.located
+            )
+        })
+        .collect();
+    print(&lines.join("\n"))?;
+    Ok(Done::Well)
+}
+
+/// Notes the drill in the evidence log of the store at hand, if there is one: when the controls were tested, by whom, and
+/// the digest of the document.
+async fn note(settings: &Settings, ground: &Ground, report: &DrillReport, json: &str) -> Result<(), Failure> {
+    if matches!(ground, Ground::Embedded { real: None }) {
+        return Ok(());
+    }
+    let store = wiring::store(settings, false).await?;
+    let detail = json!({
+        "job": report.job,
+        "job_digest": report.job_digest,
+        "effective": report.is_effective(),
+        "defects": report.defects.len(),
+        "missed": report.count(Seen::Missed),
+        "document_sha256": Hash::of(json.as_bytes()),
+    });
+    let entry = Entry {
+        run_id: None,
+        at_ms: SystemClock.now_ms(),
+        kind: "drilled".into(),
+        actor: report.actor.clone(),
+        detail: detail.to_string(),
+    };
+    store.log(entry).await?;
+    Ok(())
+}
+
+/// Progress: a bar on a terminal, a line for what is missed in a pipe.
+struct Shown {
+    bar: Option<ProgressBar>,
+    quiet: bool,
+    missed: Mutex<usize>,
+}
+
+impl Shown {
+    fn new(quiet: bool) -> Self {
+        let bar = (!quiet && std::io::stderr().is_terminal()).then(|| {
+            let bar = ProgressBar::with_draw_target(None, ProgressDrawTarget::stderr_with_hz(10));
+            if let Ok(style) = ProgressStyle::with_template("{bar:30} {pos}/{len}  {wide_msg}") {
+                bar.set_style(style.progress_chars("━╸─"));
+            }
+            bar
+        });
+        Self { bar, quiet, missed: Mutex::new(0) }
+    }
+
+    fn show(&self, progress: &Progress<'_>) {
+        let missed = progress.last.filter(|last| last.judgement.seen == Seen::Missed);
+        if let (Some(last), Ok(mut count)) = (missed, self.missed.lock()) {
+            *count += 1;
+            let line = format!("{} MISSED: {} ({})", last.id, last.what, last.judgement.why);
+            match (&self.bar, self.quiet) {
+                (Some(bar), _) => bar.println(line),
+                (None, false) => remark(&line),
+                (None, true) => {}
+            }
+        }
+        if let Some(bar) = &self.bar {
+            bar.set_length(progress.of as u64);
+            bar.set_position(progress.done as u64);
+            bar.set_message(progress.now.to_owned());
+        }
+    }
+
+    fn finish(self) {
+        if let Some(bar) = self.bar {
+            bar.finish_and_clear();
+        }
+    }
+}
