@@ -10,6 +10,7 @@
 mod cli {
     mod bad_data;
     mod desk;
+    mod drill;
     mod killed;
     mod memory;
     mod refused;

@@ -45,7 +45,7 @@ pub(crate) struct Disturbed {
 
 impl Disturbed {
     /// On top of `inner`.
-    pub(crate) fn new(inner: Arc<dyn Store>, disturbance: Disturbance) -> Arc<dyn Store> {
+    pub(crate) fn on(inner: Arc<dyn Store>, disturbance: Disturbance) -> Arc<dyn Store> {
         Arc::new(Self { inner, disturbance, is_done: AtomicBool::new(false) })
     }
 }

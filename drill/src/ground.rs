@@ -81,7 +81,7 @@ impl Ground {
                 let hand = Arc::new(Hand::Sqlite(path));
                 let shadow = Shadow { store: Arc::new(store), hand, dir, schema: None };
                 if let Some(real) = real {
-                    shadow.copy_referenced_sqlite(real, job).await.map_err(failed)?;
+                    shadow.copy_referenced_sqlite(real, job).map_err(failed)?;
                 }
                 shadow.store.prepare(job).await?;
                 Ok(shadow)
@@ -176,7 +176,7 @@ impl Shadow {
         self.dir.path().join(name)
     }
 
-    async fn copy_referenced_sqlite(&self, real: &Path, job: &Job) -> Result<(), String> {
+    fn copy_referenced_sqlite(&self, real: &Path, job: &Job) -> Result<(), String> {
         if !real.exists() {
             return Ok(());
         }

@@ -34,7 +34,7 @@ pub(crate) struct Meddled {
 
 impl Meddled {
     /// On top of `inner`.
-    pub(crate) fn new(inner: Arc<dyn Broker>, meddling: Meddling) -> Arc<dyn Broker> {
+    pub(crate) fn on(inner: Arc<dyn Broker>, meddling: Meddling) -> Arc<dyn Broker> {
         Arc::new(Self { inner, meddling })
     }
 

@@ -164,7 +164,7 @@ async fn cut_off(id: &str, scene: &Scene<'_>) -> Strike {
         }
     };
     let sound = Arc::clone(&field.store);
-    field.store = Disturbed::new(Arc::clone(&sound), disturbance);
+    field.store = Disturbed::on(Arc::clone(&sound), disturbance);
     let (run_id, ended) = field.run(&scene.request()).await;
     field.store = sound;
     let run_id = run_id.ok_or_else(|| format!("no run was opened: {ended:?}"))?;
@@ -248,7 +248,7 @@ async fn after_proof(scene: &Scene<'_>) -> Strike {
     );
     let mut field = scene.field().await?;
     field.store =
-        Disturbed::new(Arc::clone(&field.store), Disturbance::Before(Arc::clone(&field.shadow.hand), sql));
+        Disturbed::on(Arc::clone(&field.store), Disturbance::Before(Arc::clone(&field.shadow.hand), sql));
     let (run_id, ended) = field.run(&scene.request()).await;
     let told = format!("record {record_no}, {name}: altered once staging was proven");
     let victims = vec![Victim { record_no, field: Some(name) }];
