@@ -14,7 +14,7 @@ use domain::ids::{ChunkNo, RecordNo, RunId, WorkerId};
 use domain::layout::Layout;
 use domain::record::{self, RawRecord};
 use sha2::{Digest, Sha256};
-use shared::format::chunk::{ChunkDecoder, DecodedChunk, Start};
+use shared::format::chunk::{ChunkDecoder, DecodedChunk};
 use shared::format::{Framer, frames};
 use shared::job::Job;
 use shared::source::{Reader, SourceError, SourceFile};
@@ -95,10 +95,9 @@ impl SourceAgain {
         if Hash::of(&bytes) != cut.sha256 {
             return Err(changed());
         }
-        let start = Start { first_record_no: cut.first_record_no, offset: cut.offset, parents: &cut.parents };
         let decoded = self
             .decoder
-            .decode(start, &bytes)
+            .decode(cut.start(), &bytes)
             .map_err(|error| PinpointError::Decode { chunk_no: cut.chunk_no, reason: error.to_string() })?;
         let framer = Framer::new(&self.job.format);
         let offsets =

@@ -101,7 +101,6 @@ impl Promote<'_> {
         Ok(Promoted::No { checks: of_final, findings })
     }
 
-    /// Walks final's differences down while they can still be seen: they are gone with the rollback.
     /// Reads every record type's final table back.
     async fn read_final(&self, promotion: &mut dyn Promotion) -> Result<ControlTotals, VerifyError> {
         let mut all: Option<ControlTotals> = None;
@@ -118,6 +117,7 @@ impl Promote<'_> {
         Ok(all.unwrap_or_else(|| self.job.no_totals(0)))
     }
 
+    /// Walks final's differences down while they can still be seen: they are gone with the rollback.
     async fn pinpoint(self, promotion: &mut dyn Promotion) -> FindingSpool {
         let mut spool = FindingSpool::default();
         let Some(source) = self.source else {

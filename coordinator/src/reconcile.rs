@@ -231,11 +231,10 @@ pub(crate) async fn given(store: &dyn Store, run: &Run, job: &Job) -> Result<Giv
 }
 
 fn key_evidence(layout: &Layout, keys: &TypeKeys) -> KeyEvidence {
-    let names: Vec<_> = layout.key.iter().map(|at| layout.fields[*at].name.as_str()).collect();
     KeyEvidence {
         record: (!layout.among.is_alone()).then(|| layout.record.clone()),
         // An upsert merges equal keys, so there is nothing to check.
-        fields: if layout.mode == Mode::Upsert { String::new() } else { names.join(", ") },
+        fields: if layout.mode == Mode::Upsert { String::new() } else { layout.key_names() },
         duplicates: keys.duplicates,
         already_in_final: keys.already_in_final,
     }

@@ -18,6 +18,12 @@ impl Forest {
         Self(vec![TreeRange::starting_at(begin)])
     }
 
+    /// Trees of so many types without leaves, the next one being number `begin`; one tree at least.
+    #[must_use]
+    pub fn of_types(begin: u64, types: usize) -> Self {
+        Self(vec![TreeRange::starting_at(begin); types.max(1)])
+    }
+
     /// The first leaf's number.
     #[must_use]
     pub fn begin(&self) -> u64 {

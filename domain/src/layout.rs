@@ -92,6 +92,13 @@ impl Layout {
         self.amounts.iter().map(|at| self.fields[*at].name.clone()).collect()
     }
 
+    /// The names of the key fields, for a reader.
+    #[must_use]
+    pub fn key_names(&self) -> String {
+        let names: Vec<_> = self.key.iter().map(|at| self.fields[*at].name.as_str()).collect();
+        names.join(", ")
+    }
+
     /// The scale that sums of each amount field have.
     #[must_use]
     pub fn amount_scales(&self) -> Vec<u8> {

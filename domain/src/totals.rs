@@ -86,19 +86,13 @@ impl ControlTotals {
     /// Nothing yet, of several record types.
     #[must_use]
     pub fn of_types<'a>(begin: u64, layouts: impl IntoIterator<Item = &'a Layout>) -> Self {
-        let mut types = layouts.into_iter().map(|layout| Self::starting_at(begin, layout));
-        let first = types.next();
-        let none = || Self {
-            records: 0,
-            by_type: Vec::new(),
-            sums: Sums(Vec::new()),
-            tree: Forest::starting_at(begin),
-        };
-        types.fold(first.unwrap_or_else(none), |all, one| match all.clone().beside(one) {
-            Ok(both) => both,
-            // Both begin and end at `begin`.
-            Err(_) => all,
-        })
+        let (mut by_type, mut sums) = (Vec::new(), Vec::new());
+        for layout in layouts {
+            by_type.push(0);
+            sums.extend(Sums::zero(&layout.amount_scales()).0);
+        }
+        let tree = Forest::of_types(begin, by_type.len());
+        Self { records: 0, by_type, sums: Sums(sums), tree }
     }
 
     /// These totals and, side by side with them, those of the next record type over the same records.

@@ -2,7 +2,9 @@
 //! computation of what must come out.
 //!
 //! [`fleet`] boots and drives, [`ledger`] makes sources whose every record is known, [`jobs`] makes job files,
-//! [`fuzz`] is what must hold of any bytes, [`late`] is a broker that delivers some counts late, [`proof`] computes control totals and fingerprint from the documented form alone, without the product's code.
+//! [`peers`] finds files that others made, [`fuzz`] is what must hold of any bytes, [`late`] is a broker that delivers
+//! some counts late, [`proof`] computes control totals and fingerprint from the documented form alone, without the
+//! product's code.
 
 #![allow(
     clippy::unwrap_used,
@@ -15,4 +17,5 @@ pub mod fuzz;
 pub mod jobs;
 pub mod late;
 pub mod ledger;
+pub mod peers;
 pub mod proof;

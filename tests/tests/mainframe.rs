@@ -3,29 +3,13 @@
 
 #![allow(clippy::unwrap_used, reason = "tests stop at the first surprise")]
 
-use std::io::Write;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::Arc;
 
-use coordinator::open::RunRequest;
-use coordinator::split::ChunkLimits;
 use domain::check::Stage;
 use shared::job::Job;
-use shared::source::Location;
 use tests::fleet::{Bench, Ended, Setup};
-
-fn folder() -> Option<PathBuf> {
-    let folder = std::env::var_os("CROSSFOOT_PEER_DATA").map(PathBuf::from).filter(|path| path.is_dir());
-    if folder.is_none() {
-        assert!(
-            std::env::var_os("CROSSFOOT_INSIST").is_none(),
-            "CROSSFOOT_PEER_DATA must name a folder here"
-        );
-        // Past the test runner, which keeps what passing tests print to itself.
-        drop(std::io::stderr().write_all(b"SKIPPED: CROSSFOOT_PEER_DATA names no folder\n"));
-    }
-    folder
-}
+use tests::peers::{folder, load};
 
 fn examples() -> PathBuf {
     PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../examples/mainframe")
@@ -42,24 +26,14 @@ fn job(name: &str, changes: &[(&str, &str)]) -> Arc<Job> {
     Arc::new(Job::parse(name, &text).unwrap_or_else(|error| panic!("{error}")))
 }
 
-async fn load(bench: &Bench, job: Arc<Job>, source: &Path) -> Ended {
-    let request = RunRequest {
-        job,
-        source: Location::file(source.to_path_buf()),
-        declared: None,
-        again: false,
-        pause_after_staged: false,
-        submitted: false,
-        chunks: ChunkLimits { bytes: bench.setup.chunk_bytes, records: bench.setup.chunk_records },
-    };
-    bench.run(&request).await
-}
+/// Where the files are.
+const PEER_DATA: &str = "CROSSFOOT_PEER_DATA";
 
 const IN_ASCII: [(&str, &str); 1] = [("encoding = \"cp037\"", "encoding = \"ascii\"\nframing = \"line\"")];
 
 #[tokio::test(flavor = "multi_thread")]
 async fn ebcdic_files_load_as_their_ascii_twins_do() {
-    let Some(folder) = folder() else { return };
+    let Some(folder) = folder(PEER_DATA) else { return };
     for (name, records) in
         [("dalytran", 300), ("carddata", 50), ("cardxref", 50), ("custdata", 50), ("trancatg", 18)]
     {
@@ -79,7 +53,7 @@ async fn ebcdic_files_load_as_their_ascii_twins_do() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_binary_amount_keeps_its_scale() {
-    let Some(folder) = folder() else { return };
+    let Some(folder) = folder(PEER_DATA) else { return };
     let bench = Bench::new().await;
     let ended =
         load(&bench, job("transdata", &[]), &folder.join("cobrix/transdata.fixed45.ebcdic")).await.promoted();
@@ -115,7 +89,7 @@ async fn a_binary_amount_keeps_its_scale() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn three_record_types_lie_in_one_file() {
-    let Some(folder) = folder() else { return };
+    let Some(folder) = folder(PEER_DATA) else { return };
     let bench = Bench::with(Setup { chunk_records: 7, ..Setup::default() }).await;
     let ended = load(&bench, job("client", &[]), &folder.join("client/CLIENT.ebcdic")).await.promoted();
     assert_eq!(ended.level(Stage::Final).0, 221);
@@ -145,7 +119,7 @@ async fn three_record_types_lie_in_one_file() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_file_cut_short_at_a_records_end_does_not_foot_with_its_header() {
-    let Some(folder) = folder() else { return };
+    let Some(folder) = folder(PEER_DATA) else { return };
     let bench = Bench::new().await;
     let whole = std::fs::read(folder.join("client/CLIENT.ebcdic")).unwrap();
     let cut = bench.path("cut.dat");
@@ -161,7 +135,7 @@ async fn a_file_cut_short_at_a_records_end_does_not_foot_with_its_header() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_table_occurs_as_often_as_its_count_says() {
-    let Some(folder) = folder() else { return };
+    let Some(folder) = folder(PEER_DATA) else { return };
     let bench = Bench::with(Setup { chunk_records: 3, ..Setup::default() }).await;
     let ended = load(&bench, job("cobvbfm2", &[]), &folder.join("client/COBVBFM2.ebcdic")).await.promoted();
     assert_eq!(ended.level(Stage::Final).0, 20);
@@ -189,7 +163,7 @@ async fn a_table_occurs_as_often_as_its_count_says() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn descriptor_words_of_either_byte_order_frame_the_same_records() {
-    let Some(folder) = folder() else { return };
+    let Some(folder) = folder(PEER_DATA) else { return };
     let (one, other) =
         (Bench::new().await, Bench::with(Setup { chunk_records: 7, ..Setup::default() }).await);
     let little =
@@ -252,7 +226,7 @@ fn does_not_foot(ended: &Ended) -> Vec<String> {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn payment_files_foot_or_say_what_does_not() {
-    let Some(folder) = folder() else { return };
+    let Some(folder) = folder(PEER_DATA) else { return };
     let nacha = || banking("nacha/nacha", &[]);
     let bench = Bench::with(Setup { chunk_records: 0, ..Setup::default() }).await;
     let large =
@@ -267,7 +241,7 @@ async fn payment_files_foot_or_say_what_does_not() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn account_statements_foot_or_say_what_does_not() {
-    let Some(folder) = folder() else { return };
+    let Some(folder) = folder(PEER_DATA) else { return };
     let bai2 = || banking("bai2/bai2", &[]);
     load(&Bench::new().await, bai2(), &folder.join("bai2/sample1.txt")).await.promoted();
     let source = folder.join("bai2/sample4-continuations-newline-delimited.txt");
@@ -284,7 +258,7 @@ async fn account_statements_foot_or_say_what_does_not() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn cash_letters_are_the_same_in_ascii_and_in_ebcdic() {
-    let Some(folder) = folder() else { return };
+    let Some(folder) = folder(PEER_DATA) else { return };
     let (one, other) =
         (Bench::new().await, Bench::with(Setup { chunk_records: 1, ..Setup::default() }).await);
     let ebcdic =

@@ -5,41 +5,18 @@
 
 #![allow(clippy::unwrap_used, reason = "tests stop at the first surprise")]
 
-use std::io::Write;
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use coordinator::open::RunRequest;
 use coordinator::run::Ending;
-use coordinator::split::ChunkLimits;
 use domain::check::Stage;
 use shared::job::Job;
-use shared::source::Location;
 use tests::fleet::{Bench, Ended, Setup};
-
-/// The folder that `variable` names, or nothing, said aloud.
-fn folder(variable: &str) -> Option<PathBuf> {
-    let folder = std::env::var_os(variable).map(PathBuf::from).filter(|path| path.is_dir());
-    if folder.is_none() {
-        assert!(std::env::var_os("CROSSFOOT_INSIST").is_none(), "{variable} must name a folder here");
-        // Past the test runner, which keeps what passing tests print to itself.
-        drop(std::io::stderr().write_all(format!("SKIPPED: {variable} names no folder\n").as_bytes()));
-    }
-    folder
-}
+use tests::peers::folder;
 
 async fn load(bench: &Bench, job: &str, source: PathBuf) -> Ended {
     let job = Arc::new(Job::parse("job.toml", job).unwrap_or_else(|error| panic!("{error}")));
-    let request = RunRequest {
-        job,
-        source: Location::file(source),
-        declared: None,
-        again: false,
-        pause_after_staged: false,
-        submitted: false,
-        chunks: ChunkLimits { bytes: bench.setup.chunk_bytes, records: bench.setup.chunk_records },
-    };
-    bench.run(&request).await
+    tests::peers::load(bench, job, &source).await
 }
 
 fn example(name: &str) -> String {

@@ -5,7 +5,7 @@ use std::thread;
 
 use coordinator::split::{ChunkLimits, SplitError, split};
 use domain::declared::Declared;
-use shared::format::chunk::{ChunkDecoder, Start};
+use shared::format::chunk::ChunkDecoder;
 use shared::source::SourceFile;
 
 use super::context::{read_job, source_of};
@@ -31,12 +31,7 @@ pub(crate) fn fingerprint(args: &Fingerprint) -> Result<Done, Failure> {
         let mut rejected_sums = job.no_sums();
         let mut rejected = 0;
         for chunk in cuts {
-            let start = Start {
-                first_record_no: chunk.cut.first_record_no,
-                offset: chunk.cut.offset,
-                parents: &chunk.cut.parents,
-            };
-            let decoded = decoder.decode(start, &chunk.bytes).map_err(|error| failed(&error))?;
+            let decoded = decoder.decode(chunk.cut.start(), &chunk.bytes).map_err(|error| failed(&error))?;
             totals.merge(&decoded.accepted).map_err(|error| failed(&error))?;
             rejected_sums.merge(&decoded.rejected_sums).map_err(|error| failed(&error))?;
             rejected += decoded.rejects.len() as u64;

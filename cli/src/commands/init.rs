@@ -39,10 +39,10 @@ fn of_copybook(args: &Init, path: &Path) -> Result<Done, Failure> {
     let name = path.file_stem().map_or_else(|| "job".into(), |name| name.to_string_lossy().into_owned());
     let lies = Lies { encoding: &args.encoding, framing: &args.framing, free: args.free };
     let made = from_copybook(&name, &file, &text, &lies).map_err(|reason| wrong(&reason))?;
-    if made.types > 1 {
+    if made.layouts.len() > 1 {
         remark(&format!(
             "note: {} record types: say in each `when` by what its records are known, then `crossfoot check` the job",
-            made.types
+            made.layouts.len()
         ));
     }
     let tables: String =

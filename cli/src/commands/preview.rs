@@ -7,6 +7,7 @@ use comfy_table::Table;
 use coordinator::split::{ChunkLimits, SplitError, split};
 use domain::constraint::Reason;
 use serde_json::json;
+use shared::format::chunk::of_no_type;
 use shared::format::{Framer, Selector, frames};
 use shared::job::Job;
 use shared::source::SourceFile;
@@ -87,9 +88,7 @@ fn record(job: &Job, selector: &mut Selector, (record_no, offset): (u64, u64), c
         reasons: Vec::new(),
     };
     let Some(place) = selector.type_of(content) else {
-        let code = domain::constraint::ReasonCode::RecordType;
-        let detail = "the record is of none of the job's record types".into();
-        shown.reasons.push(Reason { field: None, code, detail });
+        shown.reasons.push(of_no_type());
         return shown;
     };
     let layout = &job.records[place].own;

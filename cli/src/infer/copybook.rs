@@ -8,14 +8,14 @@ use shared::format::copybook::plan::{Plan, PlanOptions};
 use shared::format::copybook::{Category, Copybook, Item, ItemId, ParseOptions, ReferenceFormat};
 use shared::job::Job;
 
+use super::write::quoted;
+
 /// What a copybook is made into.
 pub(crate) struct FromCopybook {
     /// The job file.
     pub(crate) text: String,
     /// Each record type's layout, in the order of its block.
     pub(crate) layouts: Vec<std::sync::Arc<Layout>>,
-    /// How many record types there are that a record must be told from.
-    pub(crate) types: usize,
 }
 
 /// How the file lies that the copybook describes.
@@ -85,16 +85,17 @@ pub(crate) fn from_copybook(
         }
         let alone = format!("{}{}", head(file, text, lies, longest), body.replace("@when@", ""));
         let job = Job::parse(file, &alone).map_err(|error| error.to_string())?;
-        layouts.extend(job.records.first().map(|record| std::sync::Arc::clone(&record.layout)));
-        let layout = &job.records[0].layout;
         out.push('\n');
         out.push_str(&body.replace("@when@", &when));
-        out.push_str(&columns(block, layout));
+        for record in job.records {
+            out.push_str(&columns(block, &record.layout));
+            layouts.push(record.layout);
+        }
     }
     out.push_str(
         "\n# What the source says of itself, in a trailer for instance:\n# [declared]\n# records = { from = \"trailer\", field = \"record_count\" }\n",
     );
-    Ok(FromCopybook { text: out, types: blocks.len(), layouts })
+    Ok(FromCopybook { text: out, layouts })
 }
 
 /// A name as tables and records have it.
@@ -107,28 +108,13 @@ fn identifier(name: &str, otherwise: &str) -> String {
     }
 }
 
-fn quoted(text: &str) -> String {
-    let escaped = text.replace('\\', "\\\\").replace('"', "\\\"");
-    format!("\"{escaped}\"")
-}
-
 /// A job of one record type, to learn its layout from.
 fn head(file: &str, text: &str, lies: &Lies<'_>, longest: usize) -> String {
-    let mut copybook = String::from("\"");
-    for c in text.chars() {
-        match c {
-            '"' | '\\' => copybook.extend(['\\', c]),
-            c if c.is_control() => {
-                let _ = write!(copybook, "\\u{:04x}", u32::from(c));
-            }
-            c => copybook.push(c),
-        }
-    }
-    copybook.push('"');
     let format = if lies.free { "free" } else { "fixed" };
     format!(
-        "[job]\nname = \"job\"\n[copybooks]\n{file} = {copybook}\n[source]\nformat = \"copybook\"\ncopybook = {file}\n\
+        "[job]\nname = \"job\"\n[copybooks]\n{file} = {}\n[source]\nformat = \"copybook\"\ncopybook = {file}\n\
          copybook_format = \"{format}\"\nencoding = {}\nrecord_bytes = {longest}\n",
+        quoted(text),
         quoted(lies.encoding),
         file = quoted(file),
     )

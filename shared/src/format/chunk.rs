@@ -295,12 +295,7 @@ impl<'a> Decoding<'a> {
     }
 
     fn of_no_type(&mut self, place: (RecordNo, u64), content: &[u8]) {
-        let reason = Reason {
-            field: None,
-            code: ReasonCode::RecordType,
-            detail: "the record is of none of the job's record types".into(),
-        };
-        self.keep(place, content, &[reason]);
+        self.keep(place, content, &[of_no_type()]);
     }
 
     /// Keeps a reject: a leaf of the first type's tree, whatever its type.
@@ -334,6 +329,13 @@ impl<'a> Decoding<'a> {
             footing: Vec::new(),
         })
     }
+}
+
+/// The reason against a record whose type cannot be told.
+#[must_use]
+pub fn of_no_type() -> Reason {
+    let detail = "the record is of none of the job's record types".into();
+    Reason { field: None, code: ReasonCode::RecordType, detail }
 }
 
 /// Reasons of one chunk's rejects are kept in full up to so many bytes: 4 MiB. A chunk travels in one message.

@@ -4,6 +4,7 @@ use domain::value::FieldType;
 use super::*;
 
 mod controls;
+mod copybooks;
 
 const GOOD: &str = r#"[job]
 name = "orders"

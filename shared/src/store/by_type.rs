@@ -1,8 +1,9 @@
 //! SQL that both adapters need where a job has several record types, each with a staging table of its own.
 
-use domain::layout::Layout;
-
 use crate::job::Job;
+use crate::wire::Batch;
+
+use super::StoreError;
 
 /// For a query on `crossfoot_breach b`: the worker of the breach's staged record, the place of its record type, and
 /// the joins that both need. `quoted` quotes an identifier as the database does, `run` is the query's parameter for the
@@ -27,10 +28,18 @@ pub(super) fn staged(job: &Job, quoted: impl Fn(&str) -> String, run: &str) -> (
     (worker, place, joins.collect())
 }
 
-/// The key's fields, for a reader.
-pub(super) fn key_names(layout: &Layout) -> String {
-    let names: Vec<_> = layout.key.iter().map(|at| layout.fields[*at].name.as_str()).collect();
-    names.join(", ")
+/// Whether `batch` is one of the job's record types, and its counts add up.
+///
+/// # Errors
+/// [`StoreError::Damaged`] when it is not.
+pub(super) fn check_types(batch: &Batch, job: &Job) -> Result<(), StoreError> {
+    let types = job.records.len();
+    let sum = batch.by_type.iter().try_fold(0_u64, |sum, count| sum.checked_add(*count));
+    if batch.by_type.len() == types && batch.rows.len() == types && sum == Some(batch.accepted) {
+        return Ok(());
+    }
+    let what = format!("chunk {}: the batch is not one of {types} record types", batch.chunk_no);
+    Err(StoreError::Damaged { what })
 }
 
 /// The staging tables of every record type as one, in a query whose `$1` is the run.

@@ -6,6 +6,8 @@ use domain::ids::{ChunkNo, RecordNo, RunId, WorkerId};
 use domain::lifecycle::{ChunkState, RunState};
 use domain::totals::Sums;
 
+use crate::format::chunk::Start;
+
 /// A run about to be opened.
 #[derive(Debug, Clone)]
 pub struct NewRun {
@@ -129,6 +131,14 @@ pub struct ChunkCut {
     pub parents: Vec<u64>,
     /// SHA-256 of its bytes.
     pub sha256: Hash,
+}
+
+impl ChunkCut {
+    /// Where its decoding begins.
+    #[must_use]
+    pub fn start(&self) -> Start<'_> {
+        Start { first_record_no: self.first_record_no, offset: self.offset, parents: &self.parents }
+    }
 }
 
 /// A chunk in the ledger: as it was cut, and what came of it.

@@ -10,8 +10,6 @@ pub mod codec;
 use bincode::{Decode, Encode};
 use domain::amount::{Amount, AmountError};
 
-use crate::store::StoreError;
-
 pub use codec::{CodecError, Message, Packing};
 
 /// A 16-byte run id.
@@ -78,21 +76,6 @@ pub struct Batch {
     pub footing: Vec<u8>,
     /// Records that broke a row rule: record number and the rule's place among the job's rules.
     pub breaches: Vec<(u64, u32)>,
-}
-
-impl Batch {
-    /// Whether it is a batch of so many record types, and its counts add up.
-    ///
-    /// # Errors
-    /// [`StoreError::Damaged`] when it is not.
-    pub(crate) fn has_types(&self, types: usize) -> Result<(), StoreError> {
-        let sum = self.by_type.iter().try_fold(0_u64, |sum, count| sum.checked_add(*count));
-        if self.by_type.len() == types && self.rows.len() == types && sum == Some(self.accepted) {
-            return Ok(());
-        }
-        let what = format!("chunk {}: the batch is not one of {types} record types", self.chunk_no);
-        Err(StoreError::Damaged { what })
-    }
 }
 
 /// A record that could not be accepted: kept whole, with every reason.

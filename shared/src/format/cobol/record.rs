@@ -72,9 +72,9 @@ impl RecordDecoder {
     /// Finds where the fields of `record` are.
     pub(in crate::format) fn locate(&mut self, record: &[u8]) -> Result<(), Reject> {
         let Self { plan, counts, extent, number, .. } = self;
-        let read = |field: &Field, offset: usize| {
-            let counter = plan.counts.iter().position(|one| one == field).and_then(|at| counts.get(at));
-            let (Some(counter), Some(bytes)) = (counter, record.get(offset..offset + field.length)) else {
+        let read = |count: usize, offset: usize| {
+            let (field, counter) = (&plan.counts[count], &counts[count]);
+            let Some(bytes) = record.get(offset..offset + field.length) else {
                 return Err(short(record.len(), offset + field.length, &field.column));
             };
             number.clear();

@@ -9,16 +9,18 @@ use domain::layout::Field;
 use domain::value::{FieldType, Literal};
 use toml::Spanned;
 
+use super::format::{ignores_rest, refuse_delimited, trim, truths};
+use super::policy::Policy;
+use super::repeated;
 use super::types::{constraints, field_type};
 use super::{Checked, Fault, RESERVED, fault, fault_advised, identifier};
 use crate::format::cobol::{
-    AsciiSigns, BinaryRange, ByteOrder, Empty, FieldSpec, Fill, Fills, FloatForm, HighValues, Kind,
-    LowValues, MomentForm, NumberForm, OnDate, RecordSpec, Rest, SignPlace, SignRule, TextForm, Usage,
+    BinaryRange, ByteOrder, FieldSpec, FloatForm, Kind, MomentForm, NumberForm, RecordSpec, Rest, SignPlace,
+    TextForm, Usage,
 };
 use crate::format::codepage::CodePage;
-use crate::format::copybook::plan::{self, Following, Plan, PlanOptions};
+use crate::format::copybook::plan::{self, Plan, PlanOptions};
 use crate::format::copybook::{self, Category, Copybook, ParseOptions, ReferenceFormat};
-use crate::format::spec::Trim;
 use crate::job::file::{CobolSection, FieldSection, RecordSection, SourceSection};
 
 /// The copybook that a source names, understood.
@@ -41,6 +43,15 @@ pub(super) fn described(
     source: &SourceSection,
     copybooks: &BTreeMap<String, Spanned<String>>,
 ) -> Checked<Described> {
+    refuse_delimited(source)?;
+    for (key, at) in [
+        ("short_lines", source.short_lines.as_ref().map(Spanned::span)),
+        ("trim", source.trim.as_ref().map(Spanned::span)),
+    ] {
+        if let Some(at) = at {
+            return fault(at, format!("`{key}` says nothing of the copybook format: see `[source.cobol]`"));
+        }
+    }
     let Some(name) = &source.copybook else {
         return fault_advised(
             source.format.span(),
@@ -93,6 +104,7 @@ pub(super) fn record(
     described: &Described,
     cut_by_length: bool,
 ) -> Checked<(Vec<Field>, RecordSpec)> {
+    refuse_foreign(section)?;
     let policy = Policy::of(&described.cobol, described.at.clone())?;
     let options = PlanOptions {
         record: section.level_01.as_ref().map(|name| name.get_ref().clone()),
@@ -123,12 +135,7 @@ pub(super) fn record(
             "the copybook says how long a record is; `record_bytes` of the source is for what is behind it",
         );
     }
-    let rest = match section.rest.as_ref().map(|spanned| (spanned.get_ref().as_str(), spanned)) {
-        None if cut_by_length => Rest::Anything,
-        None => Rest::AsLaidOut,
-        Some(("ignore", _)) => Rest::Anything,
-        Some((other, spanned)) => return fault(spanned.span(), format!("rest `{other}`: ignore")),
-    };
+    let rest = if ignores_rest(section)? || cut_by_length { Rest::Anything } else { Rest::AsLaidOut };
     Ok((fields, RecordSpec { plan: Arc::new(plan), fields: specs, counts, rest }))
 }
 
@@ -154,146 +161,6 @@ fn by_column<'a>(section: &'a RecordSection, plan: &Plan) -> Checked<BTreeMap<&'
         }
     }
     Ok(sections)
-}
-
-/// How fields are written, as far as the copybook does not say.
-#[derive(Clone)]
-struct Policy {
-    fills: Fills,
-    low_values: LowValues,
-    high_values: HighValues,
-    empty: Empty,
-    signs: SignRule,
-    ascii_signs: AsciiSigns,
-    range: BinaryRange,
-    order: ByteOrder,
-    ieee: bool,
-    zeros: OnDate,
-    nines: OnDate,
-    window_start: i16,
-    following: Following,
-    conditions: bool,
-}
-
-/// One of a few words, or what it is otherwise.
-fn choice<T: Copy>(
-    given: Option<&String>,
-    key: &str,
-    otherwise: T,
-    of: &[(&str, T)],
-    at: &Range<usize>,
-) -> Checked<T> {
-    let Some(given) = given else { return Ok(otherwise) };
-    match of.iter().find(|(word, _)| word == given) {
-        Some((_, choice)) => Ok(*choice),
-        None => {
-            let words: Vec<_> = of.iter().map(|(word, _)| *word).collect();
-            fault(at.clone(), format!("{key} `{given}`: {}", words.join(" or ")))
-        }
-    }
-}
-
-impl Policy {
-    fn of(section: &CobolSection, at: Range<usize>) -> Checked<Self> {
-        let usual = Self {
-            fills: Fills::default(),
-            low_values: LowValues::Reject,
-            high_values: HighValues::Reject,
-            empty: Empty::Null,
-            signs: SignRule::Usual,
-            ascii_signs: AsciiSigns::Translated,
-            range: BinaryRange::Picture,
-            order: ByteOrder::BigEndian,
-            ieee: false,
-            zeros: OnDate::Reject,
-            nines: OnDate::Reject,
-            window_start: 1950,
-            following: Following::Shift,
-            conditions: false,
-        };
-        usual.with(section, &at)
-    }
-
-    /// This policy, but for what `section` says.
-    fn with(&self, section: &CobolSection, at: &Range<usize>) -> Checked<Self> {
-        let fills = [("reject", Fill::Reject), ("null", Fill::Null), ("zero", Fill::Zero)];
-        let dates = [("reject", OnDate::Reject), ("null", OnDate::Null)];
-        let fill = |given, key, otherwise| choice(given, key, otherwise, &fills, at);
-        Ok(Self {
-            fills: Fills {
-                spaces: fill(section.spaces.as_ref(), "spaces", self.fills.spaces)?,
-                low_values: fill(section.low_values.as_ref(), "low_values", self.fills.low_values)?,
-                high_values: fill(section.high_values.as_ref(), "high_values", self.fills.high_values)?,
-            },
-            low_values: choice(
-                section.text_low_values.as_ref(),
-                "text_low_values",
-                self.low_values,
-                &[("reject", LowValues::Reject), ("null", LowValues::Null), ("padding", LowValues::Padding)],
-                at,
-            )?,
-            high_values: choice(
-                section.text_high_values.as_ref(),
-                "text_high_values",
-                self.high_values,
-                &[("reject", HighValues::Reject), ("null", HighValues::Null), ("keep", HighValues::Keep)],
-                at,
-            )?,
-            empty: choice(
-                section.empty_text.as_ref(),
-                "empty_text",
-                self.empty,
-                &[("null", Empty::Null), ("keep", Empty::Keep)],
-                at,
-            )?,
-            signs: choice(
-                section.signs.as_ref(),
-                "signs",
-                self.signs,
-                &[("preferred", SignRule::Preferred), ("usual", SignRule::Usual), ("any", SignRule::Any)],
-                at,
-            )?,
-            ascii_signs: choice(
-                section.ascii_signs.as_ref(),
-                "ascii_signs",
-                self.ascii_signs,
-                &[("translated", AsciiSigns::Translated), ("micro-focus", AsciiSigns::MicroFocus)],
-                at,
-            )?,
-            range: choice(
-                section.binary.as_ref(),
-                "binary",
-                self.range,
-                &[("picture", BinaryRange::Picture), ("native", BinaryRange::Native)],
-                at,
-            )?,
-            order: choice(
-                section.native_order.as_ref(),
-                "native_order",
-                self.order,
-                &[("big", ByteOrder::BigEndian), ("little", ByteOrder::LittleEndian)],
-                at,
-            )?,
-            ieee: choice(
-                section.floats.as_ref(),
-                "floats",
-                self.ieee,
-                &[("hexadecimal", false), ("ieee", true)],
-                at,
-            )?,
-            zeros: choice(section.date_zeros.as_ref(), "date_zeros", self.zeros, &dates, at)?,
-            nines: choice(section.date_nines.as_ref(), "date_nines", self.nines, &dates, at)?,
-            window_start: section.year_window.unwrap_or(self.window_start),
-            following: choice(
-                section.behind_tables.as_ref(),
-                "behind_tables",
-                self.following,
-                &[("shift", Following::Shift), ("stay", Following::Stay)],
-                at,
-            )?,
-            conditions: section.conditions.unwrap_or(self.conditions),
-        })
-    }
 }
 
 /// One column: the field, and how it is read.
@@ -322,17 +189,8 @@ fn column(
     {
         (kind, ty) = as_given(given, kind, item, &policy)?;
     }
-    if let (Kind::Text(form), Some(own)) = (&mut kind, own) {
-        form.trim = match own.trim.as_ref().map(|spanned| (spanned.get_ref().as_str(), spanned)) {
-            None => form.trim,
-            Some(("none", _)) => Trim::None,
-            Some(("right", _)) => Trim::Right,
-            Some(("both", _)) => Trim::Both,
-            Some((other, spanned)) => {
-                return fault(spanned.span(), format!("trim `{other}`: none, right or both"));
-            }
-        };
-        form.truths = own.true_texts.clone().zip(own.false_texts.clone());
+    if let Some(own) = own {
+        as_written(own, &ty, &mut kind)?;
     }
     let mut checks = match own {
         Some(own) => constraints(own, &ty)?,
@@ -352,6 +210,34 @@ fn column(
         return fault(at, format!("field `{}` ({}): {error}", field.name, item.path));
     }
     Ok((field, spec))
+}
+
+/// What the job says of how a text is written.
+fn as_written(own: &FieldSection, ty: &FieldType, kind: &mut Kind) -> Checked<()> {
+    let (trim, truths) = (trim(own.trim.as_ref())?, truths(own, ty)?);
+    match kind {
+        Kind::Text(form) => {
+            form.trim = trim.unwrap_or(form.trim);
+            form.truths = truths;
+        }
+        _ if trim.is_some() || truths.is_some() => {
+            let at = own.trim.as_ref().map_or(own.name.span(), Spanned::span);
+            return fault(at, "`trim`, `true` and `false` are for text, and the copybook has a number here");
+        }
+        _ => {}
+    }
+    Ok(())
+}
+
+/// Refuses what says nothing of a record that a copybook lays out.
+fn refuse_foreign(section: &RecordSection) -> Checked<()> {
+    if let Some(at) = section.missing.as_ref().map(Spanned::span) {
+        return fault(at, "`missing` is for the delimited format");
+    }
+    if let Some(at) = section.field.iter().find_map(|field| field.point.as_ref()).map(Spanned::span) {
+        return fault(at, "the copybook's picture says where the point is");
+    }
+    repeated::refused(section)
 }
 
 /// How an item is read if the job says nothing of it, and the type that its picture implies.

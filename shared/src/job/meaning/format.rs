@@ -18,7 +18,8 @@ use crate::source::Compression;
 /// No record is longer than this unless the job says so: 1 MiB.
 const RECORD_BYTES_MAX: usize = 1 << 20;
 
-fn trim(spanned: Option<&Spanned<String>>) -> Checked<Option<Trim>> {
+/// Which blanks are padding, if that is said.
+pub(super) fn trim(spanned: Option<&Spanned<String>>) -> Checked<Option<Trim>> {
     let Some(spanned) = spanned else { return Ok(None) };
     Ok(Some(match spanned.get_ref().as_str() {
         "none" => Trim::None,
@@ -67,22 +68,7 @@ pub(super) fn field_form(
             return fault(at, "`start` and `width` are for the fixed format");
         }
     };
-    let truths = match (&section.true_texts, &section.false_texts) {
-        (None, None) => None,
-        (Some(yes), Some(no)) if matches!(ty, FieldType::Boolean) => {
-            if let Some(both) = yes.iter().find(|text| no.contains(text)) {
-                return fault(section.name.span(), format!("`{both}` stands for true and for false"));
-            }
-            Some((yes.clone(), no.clone()))
-        }
-        (Some(_), Some(_)) => {
-            return fault(
-                section.name.span(),
-                format!("`true` and `false` are for booleans, and the field is {ty}"),
-            );
-        }
-        _ => return fault(section.name.span(), "give the texts for both `true` and `false`"),
-    };
+    let truths = truths(section, ty)?;
     let default = if is_fixed { Trim::Right } else { Trim::None };
     let trim = match trim(section.trim.as_ref())? {
         Some(own) => own,
@@ -101,6 +87,23 @@ pub(super) fn field_form(
     };
     let rest = section.rest.as_ref().is_some_and(|spanned| *spanned.get_ref());
     Ok(FieldForm { span, trim, pattern, truths, implied_point, rest, sum_of: None })
+}
+
+/// The texts for true and for false, if they are said.
+pub(super) fn truths(section: &FieldSection, ty: &FieldType) -> Checked<Option<(Vec<String>, Vec<String>)>> {
+    match (&section.true_texts, &section.false_texts) {
+        (None, None) => Ok(None),
+        (Some(yes), Some(no)) if matches!(ty, FieldType::Boolean) => {
+            if let Some(both) = yes.iter().find(|text| no.contains(text)) {
+                return fault(section.name.span(), format!("`{both}` stands for true and for false"));
+            }
+            Ok(Some((yes.clone(), no.clone())))
+        }
+        (Some(_), Some(_)) => {
+            fault(section.name.span(), format!("`true` and `false` are for booleans, and the field is {ty}"))
+        }
+        _ => fault(section.name.span(), "give the texts for both `true` and `false`"),
+    }
 }
 
 /// In the fixed form numbers are often right-aligned, so blanks on both sides are padding there.
@@ -254,6 +257,35 @@ fn delimited(source: &SourceSection, record: &RecordSection, encoding: Encoding)
     })
 }
 
+/// Refuses the keys of a source between separators where its fields have places.
+pub(super) fn refuse_delimited(source: &SourceSection) -> Checked<()> {
+    let foreign = [
+        ("separator", source.separator.as_ref().map(Spanned::span)),
+        ("quote", source.quote.as_ref().map(Spanned::span)),
+        ("escape", source.escape.as_ref().map(Spanned::span)),
+        ("null", source.null.as_ref().map(Spanned::span)),
+        ("header", source.header.as_ref().map(Spanned::span)),
+        ("trailing_separator", source.trailing_separator.as_ref().map(Spanned::span)),
+        ("terminator", source.terminator.as_ref().map(Spanned::span)),
+        ("continuation", source.continuation.as_ref().map(Spanned::span)),
+    ];
+    for (key, at) in foreign {
+        if let Some(at) = at {
+            return fault(at, format!("`{key}` is for the delimited format"));
+        }
+    }
+    Ok(())
+}
+
+/// Whether anything may stand behind a record's last field.
+pub(super) fn ignores_rest(record: &RecordSection) -> Checked<bool> {
+    match &record.rest {
+        None => Ok(false),
+        Some(spanned) if spanned.get_ref() == "ignore" => Ok(true),
+        Some(spanned) => fault(spanned.span(), format!("rest `{}`: ignore", spanned.get_ref())),
+    }
+}
+
 /// How far into the record its fields reach, in bytes.
 pub(super) fn reach(fields: &[FieldForm]) -> usize {
     let ends = fields.iter().filter_map(|form| form.span).map(|(start, width)| match width {
@@ -271,21 +303,9 @@ fn fixed(
     longest: usize,
     encoding: Encoding,
 ) -> Checked<Form> {
-    let foreign = [
-        ("separator", source.separator.as_ref().map(Spanned::span)),
-        ("quote", source.quote.as_ref().map(Spanned::span)),
-        ("escape", source.escape.as_ref().map(Spanned::span)),
-        ("null", source.null.as_ref().map(Spanned::span)),
-        ("header", source.header.as_ref().map(Spanned::span)),
-        ("trailing_separator", source.trailing_separator.as_ref().map(Spanned::span)),
-        ("terminator", source.terminator.as_ref().map(Spanned::span)),
-        ("continuation", source.continuation.as_ref().map(Spanned::span)),
-        ("missing", record.missing.as_ref().map(Spanned::span)),
-    ];
-    for (key, at) in foreign {
-        if let Some(at) = at {
-            return fault(at, format!("`{key}` is for the delimited format"));
-        }
+    refuse_delimited(source)?;
+    if let Some(at) = record.missing.as_ref().map(Spanned::span) {
+        return fault(at, "`missing` is for the delimited format");
     }
     let page = if let Encoding::Page(page) = encoding { Some(page) } else { None };
     let framing = framing(source, FixedFraming::Line, page)?;
@@ -293,11 +313,7 @@ fn fixed(
     if let Some(own) = own.filter(|_| framing == FixedFraming::Length) {
         return fault(own.span(), "with framing `fixed` all records are of one length: source.record_bytes");
     }
-    let is_open = match &record.rest {
-        None => false,
-        Some(spanned) if spanned.get_ref() == "ignore" => true,
-        Some(spanned) => return fault(spanned.span(), format!("rest `{}`: ignore", spanned.get_ref())),
-    };
+    let is_open = ignores_rest(record)?;
     // Lengths that the source tells may differ from type to type; lines are expected to be of one length.
     let is_cut_alike =
         matches!(framing, FixedFraming::Length | FixedFraming::Line | FixedFraming::LineEnd { .. });

@@ -5,6 +5,7 @@ mod copybook;
 mod declared;
 mod format;
 mod framing;
+mod policy;
 mod records;
 mod repeated;
 mod rules;

@@ -17,7 +17,7 @@ use super::connect::{Id, Lock, PostgresStore, lock};
 use super::ledger::{damaged, hold_fence, optional_unsigned, place, signed, unsigned};
 use super::tables::{is_there, quoted};
 use crate::job::Job;
-use crate::store::by_type::{key_names, staged};
+use crate::store::by_type::staged;
 use crate::store::model::RejectRow;
 use crate::store::{Fence, StoreError, reason_code};
 
@@ -233,7 +233,7 @@ impl PostgresStore {
         limit: u32,
     ) -> Result<(Vec<Finding>, u64), StoreError> {
         let rules: Vec<_> = job.rules.iter().map(|rule| rule.name.clone()).collect();
-        let keys: Vec<_> = job.layouts().map(|layout| key_names(layout)).collect();
+        let keys: Vec<_> = job.layouts().map(|layout| layout.key_names()).collect();
         // Unbalanced groups are findings of their own; their records are many and not at fault one by one.
         let balances =
             job.set_rules().filter(|(_, rule)| matches!(rule.condition, Condition::Balance { .. }));

@@ -13,6 +13,7 @@ use super::tables::{columns, make_partition, partition, quoted};
 use super::{rows, tables};
 use crate::job::Job;
 use crate::store::StoreError;
+use crate::store::by_type::check_types;
 use crate::store::model::CommitOutcome;
 use crate::wire::{Batch, WireAmount};
 
@@ -56,7 +57,7 @@ impl PostgresStore {
     ) -> Result<CommitOutcome, StoreError> {
         let (store, job) = (self.clone(), Arc::clone(job));
         to_its_end(async move {
-            batch.has_types(job.records.len())?;
+            check_types(&batch, &job)?;
             let json = |error: serde_json::Error| damaged(error.to_string());
             let rows =
                 job.layouts().zip(&batch.rows).zip(&batch.by_type).map(|((layout, rows), accepted)| {

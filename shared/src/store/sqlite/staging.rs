@@ -13,6 +13,8 @@ use super::rows;
 use super::tables::{columns, quoted};
 use crate::job::Job;
 use crate::store::model::{Block, ChunkRange, CommitOutcome, Entry, EntryKind, Exclusion};
+
+use crate::store::by_type::check_types;
 use crate::store::{Blocks, StoreError};
 use crate::wire::{Batch, WireAmount};
 
@@ -73,7 +75,7 @@ fn commit(
     batch: &Batch,
     writer: WorkerId,
 ) -> Result<CommitOutcome, StoreError> {
-    batch.has_types(job.records.len())?;
+    check_types(batch, job)?;
     let run_id = RunId::from_bytes(batch.run_id).to_string();
     let state: Option<(String, String)> = transaction
         .prepare_cached(

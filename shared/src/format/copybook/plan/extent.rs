@@ -1,6 +1,6 @@
 //! Where the fields of one record are, given how often its tables of varying length occur.
 
-use super::{Field, Offset, Plan, Table, Within};
+use super::{Offset, Plan, Table, Within};
 
 /// The numbers of occurrences of one record, and what follows from them. Its memory is kept from record to record.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -31,15 +31,15 @@ pub enum ExtentError<E> {
 }
 
 impl Plan {
-    /// Finds the extent of one record. `read` reads the whole number that a field holds at an offset of the record
-    /// (it must check that the record reaches that far).
+    /// Finds the extent of one record. `read` reads the whole number that one of [`Plan::counts`], told by its place among
+    /// them, holds at an offset of the record (it must check that the record reaches that far).
     ///
     /// # Errors
     /// The first number that cannot be read or is out of its table's bounds.
     pub fn extent<E>(
         &self,
         extent: &mut Extent,
-        mut read: impl FnMut(&Field, usize) -> Result<i128, E>,
+        mut read: impl FnMut(usize, usize) -> Result<i128, E>,
     ) -> Result<(), ExtentError<E>> {
         extent.counts.clear();
         extent.moves.clear();
@@ -57,7 +57,8 @@ impl Plan {
                 continue;
             }
             let offset = extent.offset(field.offset);
-            let count = read(field, offset).map_err(|error| ExtentError::Unread { table: at, error })?;
+            let count =
+                read(table.count, offset).map_err(|error| ExtentError::Unread { table: at, error })?;
             match usize::try_from(count) {
                 Ok(times) if (table.min..=table.max).contains(&times) => extent.counts.push(times),
                 _ => return Err(ExtentError::OutOfBounds { table: at, count }),

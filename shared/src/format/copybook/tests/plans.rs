@@ -118,8 +118,8 @@ fn what_no_decoder_reads_is_refused_unless_left_out() {
 /// Where each column is, `-` for one that is not there, and the record's length.
 fn placed(plan: &Plan, record: &[u8]) -> Result<(Vec<String>, usize), ExtentError<()>> {
     let mut extent = Extent::default();
-    plan.extent(&mut extent, |field, offset| {
-        let digits = record.get(offset..offset + field.length).ok_or(())?;
+    plan.extent(&mut extent, |count, offset| {
+        let digits = record.get(offset..offset + plan.counts[count].length).ok_or(())?;
         std::str::from_utf8(digits).map_err(|_| ())?.parse().map_err(|_| ())
     })?;
     let place = |field: &super::super::plan::Field| {

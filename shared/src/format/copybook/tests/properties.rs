@@ -249,7 +249,8 @@ proptest! {
         prop_assert_eq!(plan.length_max, record.length);
         let mut extent = Extent::default();
         let mut drawn = counts.iter().cycle();
-        plan.extent(&mut extent, |field, _| {
+        plan.extent(&mut extent, |count, _| {
+            let field = &plan.counts[count];
             let max = plan.tables.iter().find(|table| plan.counts[table.count].item == field.item).unwrap().max;
             Ok::<_, ()>(*drawn.next().unwrap() % (i128::try_from(max).unwrap() + 1))
         })

@@ -124,7 +124,8 @@ fn the_records_of_varying_length_end_where_their_file_says() {
     while let [high, low, 0, 0, ..] = rest {
         let length = usize::from(u16::from_be_bytes([*high, *low]));
         let record = &rest[4..length];
-        plan.extent(&mut extent, |field, offset| {
+        plan.extent(&mut extent, |count, offset| {
+            let field = &plan.counts[count];
             // Three packed digits and a sign.
             let [tens, ones] = record[offset..offset + field.length] else { return Err(()) };
             Ok(i128::from(tens >> 4) * 100 + i128::from(tens & 15) * 10 + i128::from(ones >> 4))

@@ -1,0 +1,88 @@
+//! What a job whose records a copybook lays out may say, and what it may not.
+
+use super::{Job, message};
+
+const GOOD: &str = r#"[job]
+name = "accounts"
+
+[source]
+format = "copybook"
+copybook = "account.cpy"
+
+[[record]]
+name = "account"
+staging = "stg_accounts"
+final = "accounts"
+
+[[record.field]]
+name = "is_open"
+type = "boolean"
+true = ["Y"]
+false = ["N"]
+
+[copybooks]
+"account.cpy" = '''
+       01  ACCOUNT.
+           05  ID       PIC 9(8).
+           05  IS-OPEN  PIC X.
+           05  BALANCE  PIC S9(7)V99 COMP-3.
+'''
+"#;
+
+#[test]
+fn keys_of_other_formats_are_refused_and_not_ignored() {
+    assert_eq!(message(GOOD), "accepted");
+    let of_source = [
+        "separator = \"|\"",
+        "quote = \"\"",
+        "escape = \"\\\\\"",
+        "null = \"-\"",
+        "header = true",
+        "trailing_separator = true",
+        "terminator = \"/\"",
+        "continuation = \"88,\"",
+        "short_lines = \"pad\"",
+        "trim = \"both\"",
+    ];
+    for line in of_source {
+        let key = line.split(' ').next().unwrap();
+        let said = message(&GOOD.replacen("copybook = \"", &format!("{line}\ncopybook = \""), 1));
+        assert!(said.contains("line 6") && said.contains(&format!("`{key}`")), "{line}: {said}");
+    }
+    let of_field =
+        |line: &str| message(&GOOD.replacen("true = [\"Y\"]", &format!("{line}\ntrue = [\"Y\"]"), 1));
+    for (line, says) in [
+        ("rest = true", "`rest` is for the delimited format"),
+        ("sum_of = { rest = \"x\", group = 2, amount = 1 }", "`sum_of` is for the delimited format"),
+        ("point = \"implied\"", "the copybook's picture says where the point is"),
+        ("start = 3", "the copybook says where a field is"),
+    ] {
+        let said = of_field(line);
+        assert!(said.contains("line 16") && said.contains(says), "{line}: {said}");
+    }
+    let said = message(&GOOD.replacen("staging", "missing = \"null\"\nstaging", 1));
+    assert!(said.contains("`missing` is for the delimited format"), "{said}");
+}
+
+#[test]
+fn texts_for_true_and_false_are_held_to_the_same_as_elsewhere() {
+    for (from, to, says) in [
+        ("false = [\"N\"]", "", "give the texts for both `true` and `false`"),
+        ("false = [\"N\"]", "false = [\"Y\"]", "`Y` stands for true and for false"),
+        ("type = \"boolean\"", "type = \"text(1)\"", "`true` and `false` are for booleans"),
+        ("name = \"is_open\"", "name = \"balance\"", "the copybook has a number here"),
+        ("type = \"boolean\"", "type = \"boolean\"\ntrim = \"left\"", "trim `left`: none, right or both"),
+    ] {
+        let said = message(&GOOD.replacen(from, to, 1));
+        assert!(said.contains(says), "{to}: {said}");
+    }
+    let job = Job::parse(
+        "j.toml",
+        &GOOD.replace("final = \"accounts\"", "final = \"accounts\"\nrest = \"ignore\""),
+    );
+    assert!(job.is_ok(), "{job:?}");
+    assert!(
+        message(&GOOD.replace("[[record.field]]", "rest = \"keep\"\n[[record.field]]"))
+            .contains("rest `keep`: ignore")
+    );
+}
