@@ -108,6 +108,15 @@ impl Bench {
         Self { store: Arc::new(store), setup, clock: Arc::new(SystemClock), dir }
     }
 
+    /// This fleet on a store that is there already; of what is in it, the tables that are asked for by SQL are not known.
+    ///
+    /// # Panics
+    /// When no temporary directory can be made.
+    #[must_use]
+    pub fn on(store: Arc<dyn Store>, setup: Setup) -> Self {
+        Self { store, setup, clock: Arc::new(SystemClock), dir: tempfile::tempdir().unwrap() }
+    }
+
     /// The database itself, to look at it or to damage it.
     #[must_use]
     pub fn sql(&self) -> rusqlite::Connection {
@@ -142,10 +151,18 @@ impl Bench {
     /// A request to load `bytes`, which become the file `name`.
     #[must_use]
     pub fn request_named(&self, name: &str, job: &JobText, bytes: &[u8]) -> RunRequest {
+        self.request_of(name, &job.text(), bytes)
+    }
+
+    /// A request to load `bytes`, which become the file `name`, with the job of this text.
+    ///
+    /// # Panics
+    /// When it is no job.
+    #[must_use]
+    pub fn request_of(&self, name: &str, text: &str, bytes: &[u8]) -> RunRequest {
         std::fs::write(self.path(name), bytes).unwrap();
-        let text = job.text();
         RunRequest {
-            job: Arc::new(Job::parse("job.toml", &text).unwrap_or_else(|error| panic!("{error}\n{text}"))),
+            job: Arc::new(Job::parse("job.toml", text).unwrap_or_else(|error| panic!("{error}\n{text}"))),
             source: Location::file(self.path(name)),
             declared: None,
             again: false,
