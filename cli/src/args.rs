@@ -340,7 +340,8 @@ pub(crate) struct Rejects {
     /// How many to list
     #[arg(long, default_value_t = 50, value_name = "N")]
     pub(crate) limit: u32,
-    /// Write the rejects to FILE byte for byte, framed as the source's records are: to be mended and sent again
+    /// Write the rejects to FILE byte for byte, framed as the source's records are: to be mended and sent again.
+    /// Sensitive fields are in clear there, and the run's log says who asked
     #[arg(long, value_name = "FILE")]
     pub(crate) raw: Option<PathBuf>,
 }

@@ -48,12 +48,13 @@ pub(crate) fn settings(global: &Global, fleet: Option<&Fleet>) -> Result<Setting
 /// ledger is made.)
 pub(crate) async fn store(settings: &Settings, create: bool) -> Result<Arc<dyn Store>, Failure> {
     let of = &settings.store;
+    let key = settings.masking.key()?;
     if is_postgres(settings) {
-        return Ok(Arc::new(PostgresStore::open(&postgres_settings(of)).await?));
+        return Ok(Arc::new(PostgresStore::open(&postgres_settings(of)).await?.with_masking_key(key)));
     }
     let url = &of.url;
     let opened = if create { SqliteStore::open(url).await } else { SqliteStore::open_existing(url).await };
-    Ok(Arc::new(opened?))
+    Ok(Arc::new(opened?.with_masking_key(key)))
 }
 
 /// What PostgreSQL is used with.

@@ -12,6 +12,8 @@ mod cli {
     mod desk;
     mod drill;
     mod killed;
+    mod masked;
+    mod masked_mainframe;
     mod memory;
     mod refused;
     mod together;

@@ -1,5 +1,7 @@
 //! What an operator may do with a run.
 
+use std::path::Path;
+
 use domain::ids::RunId;
 use domain::lifecycle::{RunEvent, RunState};
 use serde_json::json;
@@ -51,6 +53,16 @@ impl Coordinator {
             return Err(OpsError::WrongState { run_id, state: run.state, advice });
         }
         self.store.log(self.entry(run_id, "approved", &json!({ "reason": reason }))).await?;
+        Ok(())
+    }
+
+    /// Notes that the rejects of a run whose job has sensitive fields are about to be written to `file`, in clear.
+    ///
+    /// # Errors
+    /// [`OpsError`] of the database: nothing is to be written then.
+    pub async fn note_raw_rejects(&self, run_id: RunId, file: &Path) -> Result<(), OpsError> {
+        let detail = json!({ "file": file.display().to_string(), "sensitive_fields": "in clear" });
+        self.store.log(self.entry(run_id, "rejects-written", &detail)).await?;
         Ok(())
     }
 

@@ -18,7 +18,7 @@ use shared::job::Job;
 use shared::source::{Location, SourceError, SourceFile};
 use shared::store::model::{ChunkRange, EntryKind, Run, SplitTotals};
 use shared::store::walk::LedgerWalk;
-use shared::store::{Fence, Lease, Store, StoreError};
+use shared::store::{Fence, Lease, Store, StoreError, stored_job};
 use shared::wire::Packing;
 use thiserror::Error;
 use tokio::sync::watch;
@@ -239,9 +239,10 @@ impl Coordinator {
     }
 
     async fn work(&self, run: Run, fence: Fence, how: &Drive) -> Result<Ending, RunError> {
-        let job_text = self.store.job_text(&run.job_digest).await?;
-        let job =
-            Job::parse("(from the store)", &job_text).map_err(|error| RunError::Job(error.to_string()))?;
+        let job = stored_job(&*self.store, &run.job_digest).await.map_err(|error| match error {
+            StoreError::Damaged { what } => RunError::Job(what),
+            error => error.into(),
+        })?;
         let job = Arc::new(job);
         let mut run = run;
         let mut reports = self.tally.listen(run.run_id);

@@ -128,7 +128,7 @@ impl Splitter<'_> {
             let taken = taken.map_err(|at| SplitError::Frame {
                 record_no: RecordNo(self.record_no + at.records),
                 offset: self.offset + at.offset as u64,
-                error: at.error,
+                error: shown(self.job, at.error),
             })?;
             let bytes = at_hand[..taken.bytes].to_vec();
             let cut = ChunkCut {
@@ -176,7 +176,10 @@ impl Splitter<'_> {
         let outside = self.job.format.outside;
         self.buffer.fill(self.lookahead + outside.header_bytes + outside.footer_bytes)?;
         let found = self.framer.preamble(self.buffer.at_hand(), self.buffer.at_end);
-        let header = found.map_err(|error| SplitError::Frame { record_no: RecordNo(0), offset: 0, error })?;
+        let header = found.map_err(|error| {
+            let error = shown(self.job, error);
+            SplitError::Frame { record_no: RecordNo(0), offset: 0, error }
+        })?;
         let header = header.unwrap_or(0);
         check_header(self.job, &self.buffer.at_hand()[..header])?;
         self.buffer.start += header;
@@ -192,6 +195,10 @@ fn last_good(at_fault: RecordNo) -> String {
         1 => "; no record stands before it".into(),
         number => format!("; record {}, which ends there, is the last good one", number - 1),
     }
+}
+
+fn shown(job: &Job, error: FrameError) -> FrameError {
+    if job.is_sensitive() { error.without_contents() } else { error }
 }
 
 /// A column that moved is otherwise seen only when its values do not fit, if at all.
@@ -211,11 +218,12 @@ fn check_header(job: &Job, preamble: &[u8]) -> Result<(), SplitError> {
     }
     for (at, (name, field)) in names.iter().zip(fields).enumerate() {
         if plain(name) != plain(&field.name) {
-            return Err(SplitError::Header(format!(
-                "column {} is `{name}`, the job expects `{}`",
-                at + 1,
-                field.name
-            )));
+            let (number, expected) = (at + 1, &field.name);
+            return Err(SplitError::Header(match job.is_sensitive() {
+                // Without a header row, it is a record that stands there.
+                true => format!("column {number} is not called `{expected}`, as the job expects"),
+                false => format!("column {number} is `{name}`, the job expects `{expected}`"),
+            }));
         }
     }
     Ok(())

@@ -105,34 +105,47 @@ pub struct Reason {
     pub detail: String,
 }
 
-/// Appends to `reasons` every constraint that `value` breaks.
-pub fn violations(field: &str, constraints: &[Constraint], value: &Value<'_>, reasons: &mut Vec<Reason>) {
+/// Appends to `reasons` every constraint that `value` breaks. `mask` is shown in place of the value, if it is there;
+/// then the value's length is not told either.
+pub fn violations(
+    field: &str,
+    constraints: &[Constraint],
+    value: &Value<'_>,
+    mask: Option<&str>,
+    reasons: &mut Vec<Reason>,
+) {
     if value.is_null() {
         return;
     }
+    let shown = || mask.map_or_else(|| value.to_string(), str::to_owned);
     for constraint in constraints {
         let broken = match constraint {
             Constraint::Min(min) => (compare(value, &min.value()) == Some(Ordering::Less))
-                .then(|| (ReasonCode::Range, format!("{value} is below the minimum {}", min.value()))),
+                .then(|| (ReasonCode::Range, format!("{} is below the minimum {}", shown(), min.value()))),
             Constraint::Max(max) => (compare(value, &max.value()) == Some(Ordering::Greater))
-                .then(|| (ReasonCode::Range, format!("{value} is above the maximum {}", max.value()))),
+                .then(|| (ReasonCode::Range, format!("{} is above the maximum {}", shown(), max.value()))),
             Constraint::OneOf(allowed) => (!allowed
                 .iter()
                 .any(|one| compare(value, &one.value()) == Some(Ordering::Equal)))
             .then(|| {
-                (ReasonCode::NotAllowed, format!("{value} is not among the {} allowed values", allowed.len()))
+                let count = allowed.len();
+                (ReasonCode::NotAllowed, format!("{} is not among the {count} allowed values", shown()))
             }),
             Constraint::Pattern(pattern) => match value {
                 Value::Text(text) if !pattern.is_match(text) => {
-                    Some((ReasonCode::Pattern, format!("{value} does not match {}", pattern.as_str())))
+                    Some((ReasonCode::Pattern, format!("{} does not match {}", shown(), pattern.as_str())))
                 }
                 _ => None,
             },
             Constraint::LengthMin(min) => length(value).filter(|length| length < min).map(|length| {
-                (ReasonCode::Length, format!("{length} characters, at least {min} are required"))
+                let has = mask
+                    .map_or_else(|| format!("{length} characters"), |mask| format!("{mask} is too short"));
+                (ReasonCode::Length, format!("{has}, at least {min} are required"))
             }),
             Constraint::LengthMax(max) => length(value).filter(|length| length > max).map(|length| {
-                (ReasonCode::Length, format!("{length} characters, at most {max} are allowed"))
+                let has =
+                    mask.map_or_else(|| format!("{length} characters"), |mask| format!("{mask} is too long"));
+                (ReasonCode::Length, format!("{has}, at most {max} are allowed"))
             }),
         };
         if let Some((code, detail)) = broken {
@@ -164,14 +177,33 @@ mod tests {
             Constraint::LengthMax(9),
         ];
         let mut reasons = Vec::new();
-        violations("f", &constraints, &Value::Text("a"), &mut reasons);
+        violations("f", &constraints, &Value::Text("a"), None, &mut reasons);
         let codes: Vec<_> = reasons.iter().map(|reason| reason.code).collect();
         assert_eq!(
             codes,
             [ReasonCode::Range, ReasonCode::NotAllowed, ReasonCode::Pattern, ReasonCode::Length]
         );
-        violations("f", &constraints, &Value::Null, &mut reasons);
+        violations("f", &constraints, &Value::Null, None, &mut reasons);
         assert_eq!(reasons.len(), 4);
+    }
+
+    #[test]
+    fn a_masked_value_and_its_length_are_in_no_reason() {
+        let constraints = [
+            Constraint::Min(Literal::Text("b".into())),
+            Constraint::Max(Literal::Text("A".into())),
+            Constraint::OneOf(vec![Literal::Text("x".into())]),
+            Constraint::Pattern(Regex::new("^[0-9]+$").unwrap()),
+            Constraint::LengthMin(20),
+            Constraint::LengthMax(3),
+        ];
+        let mut reasons = Vec::new();
+        violations("f", &constraints, &Value::Text("aCANARY"), Some("masked:0"), &mut reasons);
+        assert_eq!(reasons.len(), 6);
+        for reason in &reasons {
+            assert!(!reason.detail.contains("CANARY") && !reason.detail.contains('7'), "{reason:?}");
+            assert!(reason.detail.starts_with("masked:0 "), "{reason:?}");
+        }
     }
 
     #[test]
@@ -182,7 +214,7 @@ mod tests {
         for (value, broken) in [("-0.5", 0), ("-0.51", 1), ("3.00", 0), ("3.000000000000000000000000001", 1)]
         {
             let mut reasons = Vec::new();
-            violations("f", &bounds, &Value::Decimal(amount(value)), &mut reasons);
+            violations("f", &bounds, &Value::Decimal(amount(value)), None, &mut reasons);
             assert_eq!(reasons.len(), broken, "{value}");
         }
     }

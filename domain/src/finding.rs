@@ -69,17 +69,16 @@ pub struct Finding {
     pub worker_id: Option<WorkerId>,
 }
 
-/// The names of the fields in which two versions of a record differ, with both values.
+/// The names of the fields in which two versions of a record differ, with both values as [`Layout::shown`] has them.
 pub fn field_differences<'a>(
     layout: &'a Layout,
     expected: &RawRecord<'a>,
     actual: &RawRecord<'a>,
 ) -> impl Iterator<Item = (&'a str, String, String)> {
     let sides = expected.fields().zip(actual.fields());
-    layout
-        .fields
-        .iter()
-        .zip(sides)
-        .filter(|(_, (expected, actual))| expected != actual)
-        .map(|(field, (expected, actual))| (field.name.as_str(), expected.display(), actual.display()))
+    layout.fields.iter().zip(sides).enumerate().filter(|(_, (_, (expected, actual)))| expected != actual).map(
+        |(at, (field, (expected, actual)))| {
+            (field.name.as_str(), layout.shown(at, &expected), layout.shown(at, &actual))
+        },
+    )
 }

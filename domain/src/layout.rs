@@ -3,9 +3,12 @@
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
+use crate::amount::Amount;
 use crate::constraint::Constraint;
 use crate::fingerprint::Hash;
-use crate::value::FieldType;
+use crate::mask::Masks;
+use crate::record::RawField;
+use crate::value::{FieldType, Value};
 
 /// One field of a record, in source order.
 #[derive(Debug, Clone)]
@@ -16,6 +19,8 @@ pub struct Field {
     pub ty: FieldType,
     /// Whether NULL makes the record a reject. Key fields always are.
     pub required: bool,
+    /// Whether its content is shown as a mask only, wherever it is shown.
+    pub sensitive: bool,
     /// What else its value must satisfy.
     pub constraints: Vec<Constraint>,
 }
@@ -77,6 +82,8 @@ pub struct Layout {
     pub staging: String,
     /// The final table's name.
     pub final_table: String,
+    /// How the content of sensitive fields is shown; the job's layouts share them.
+    pub masks: Masks,
 }
 
 impl Layout {
@@ -84,6 +91,30 @@ impl Layout {
     #[must_use]
     pub fn index_of(&self, name: &str) -> Option<usize> {
         self.fields.iter().position(|field| field.name == name)
+    }
+
+    /// The field at `at` of a record as a person compares it: masked if it is sensitive.
+    #[must_use]
+    pub fn shown(&self, at: usize, raw: &RawField<'_>) -> String {
+        match self.fields.get(at) {
+            Some(field) if field.sensitive => self.masks.field(&field.name, raw),
+            _ => raw.display(),
+        }
+    }
+
+    /// The sum of the field at `at` over the records of a group, as a finding shows it. That of a single record is its
+    /// value.
+    #[must_use]
+    pub fn shown_total(&self, at: usize, total: Amount, records: u64) -> String {
+        let Some(field) = self.fields.get(at).filter(|field| field.sensitive && records < 2) else {
+            return total.to_string();
+        };
+        let value = match (&field.ty, i64::try_from(total.mantissa())) {
+            (FieldType::Integer, Ok(integer)) if total.scale() == 0 => Value::Integer(integer),
+            (FieldType::Decimal { scale, .. }, _) => Value::Decimal(total.rescale(*scale).unwrap_or(total)),
+            _ => Value::Decimal(total),
+        };
+        self.masks.value(&field.name, &value)
     }
 
     /// The names of the summed fields, in the order of every list of sums.

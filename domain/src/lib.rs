@@ -3,7 +3,7 @@
 //! No I/O, no clock, no runtime: what is decided here is returned as a value, and someone else carries it
 //! out. That is what lets each rule be tested by a table that an accountant could read.
 //!
-//! Read in this order: the nouns ([`ids`], [`amount`], [`value`], [`layout`], [`record`]), what is measured
+//! Read in this order: the nouns ([`ids`], [`amount`], [`value`], [`layout`], [`record`], [`mask`]), what is measured
 //! of them ([`fingerprint`], [`totals`], [`counts`], [`balance`]), what is declared or demanded
 //! ([`declared`], [`footing`], [`constraint`], [`rule`]), what is decided ([`reconcile`], [`check`], [`permit`],
 //! [`lifecycle`], [`retry`]), and what is left behind ([`finding`], [`event`], [`report`]).
@@ -27,6 +27,7 @@ pub mod ids;
 pub mod invariants;
 pub mod layout;
 pub mod lifecycle;
+pub mod mask;
 pub mod permit;
 pub mod reconcile;
 pub mod record;

@@ -279,6 +279,12 @@ fn field_at(bytes: &[u8], at: usize) -> Option<(Tag, &[u8], usize)> {
     Some((Tag::from_byte(header[0])?, content, at + 5 + length))
 }
 
+/// A single field as [`put`] or [`put_raw`] encoded it.
+#[must_use]
+pub fn encoded(bytes: &[u8]) -> Option<RawField<'_>> {
+    field_at(bytes, 0).map(|(tag, content, _)| RawField { tag, content })
+}
+
 /// Walks the records of `block`, each of `fields` fields.
 pub fn records(block: &[u8], fields: usize) -> impl Iterator<Item = Result<RawRecord<'_>, RecordError>> {
     let mut start = 0;

@@ -4,13 +4,14 @@ use std::fmt;
 use std::path::{Path, PathBuf};
 
 use config::{Config, Environment, File, FileFormat};
+use domain::mask::MaskKey;
 use serde::Deserialize;
 use thiserror::Error;
 
 use crate::wire::Packing;
 
 /// The settings are not usable.
-#[derive(Debug, Error)]
+#[derive(Debug, PartialEq, Eq, Error)]
 #[error("the configuration cannot be used: {0}")]
 pub struct SettingsError(String);
 
@@ -24,6 +25,50 @@ pub struct Settings {
     pub broker: BrokerSettings,
     /// The embedded fleet and the window of work.
     pub fleet: FleetSettings,
+    /// The key of masks.
+    pub masking: MaskingSettings,
+}
+
+/// With which key the content of sensitive fields is masked, if not with the one that the store makes and keeps.
+#[derive(Clone, Default, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct MaskingSettings {
+    /// A file with the key: all of its bytes but a line end behind them, 32 or more.
+    pub key_file: Option<PathBuf>,
+    /// The key itself, 32 bytes or more; meant for `CROSSFOOT__MASKING__KEY`.
+    pub key: Option<String>,
+}
+
+impl fmt::Debug for MaskingSettings {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("MaskingSettings").field("key_file", &self.key_file).finish_non_exhaustive()
+    }
+}
+
+impl MaskingSettings {
+    /// The key that was set, if one was.
+    ///
+    /// # Errors
+    /// [`SettingsError`] when it cannot be read or is too short.
+    pub fn key(&self) -> Result<Option<MaskKey>, SettingsError> {
+        let (bytes, from) = match (&self.key, &self.key_file) {
+            (None, None) => return Ok(None),
+            (Some(_), Some(_)) => {
+                return Err(SettingsError("masking.key and masking.key_file: one of them".into()));
+            }
+            (Some(key), None) => (key.clone().into_bytes(), "masking.key".to_owned()),
+            (None, Some(path)) => {
+                let unread = |error: std::io::Error| {
+                    SettingsError(format!("masking.key_file {}: {error}", path.display()))
+                };
+                (std::fs::read(path).map_err(unread)?, format!("masking.key_file {}", path.display()))
+            }
+        };
+        let bytes = bytes.strip_suffix(b"\n").unwrap_or(&bytes);
+        let bytes = bytes.strip_suffix(b"\r").unwrap_or(bytes);
+        let key = MaskKey::new(bytes).map_err(|error| SettingsError(format!("{from}: {error}")))?;
+        Ok(Some(key))
+    }
 }
 
 /// The database.
@@ -259,6 +304,29 @@ mod tests {
         }
         assert!(load("[broker]\ncompress = \"always\"\n").is_ok());
         assert!(load("[broker]\ncompress = \"sometimes\"\n").is_err());
+    }
+
+    #[test]
+    fn a_masking_key_is_read_whole_and_never_printed() {
+        let of = |text: &str| load(text).and_then(|settings| settings.masking.key());
+        let long = "k".repeat(32);
+        assert_eq!(of(""), Ok(None));
+        let key = MaskKey::new(long.as_bytes()).unwrap();
+        assert_eq!(of(&format!("[masking]\nkey = \"{long}\"\n")), Ok(Some(key.clone())));
+        let file = tempfile::NamedTempFile::new().unwrap();
+        std::fs::write(file.path(), format!("{long}\r\n")).unwrap();
+        let named = format!("[masking]\nkey_file = {:?}\n", file.path().display().to_string());
+        assert_eq!(of(&named), Ok(Some(key)), "a line end is no part of it");
+        for (text, says) in [
+            ("[masking]\nkey = \"short\"\n".to_owned(), "masking.key: a masking key has 32 bytes"),
+            ("[masking]\nkey_file = \"/nowhere\"\n".to_owned(), "/nowhere"),
+            (format!("{named}key = \"{long}\"\n"), "one of them"),
+        ] {
+            let error = of(&text).unwrap_err().to_string();
+            assert!(error.contains(says) && !error.contains("kkkk"), "{error}");
+        }
+        let shown = format!("{:?}", load(&format!("[masking]\nkey = \"{long}\"\n")).unwrap());
+        assert!(!shown.contains("kkkk"), "{shown}");
     }
 
     #[test]

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use domain::fingerprint::Hash;
 use shared::job::Job;
-use shared::store::Store;
+use shared::store::{Store, stored_job};
 use tokio::sync::Mutex;
 
 /// A fleet has few jobs at a time; when there are more, all are fetched anew.
@@ -34,12 +34,10 @@ impl Jobs {
         if let Some(job) = jobs.get(digest) {
             return Ok(Arc::clone(job));
         }
-        let text = store.job_text(&Hash(*digest)).await.map_err(|error| match error {
+        let job = stored_job(store, &Hash(*digest)).await.map_err(|error| match error {
             error if error.is_transient() => Unavailable::Store(error.to_string()),
             error => Unavailable::Job(error.to_string()),
         })?;
-        let job =
-            Job::parse("(from the store)", &text).map_err(|error| Unavailable::Job(error.to_string()))?;
         if jobs.len() >= JOBS_MAX {
             jobs.clear();
         }

@@ -119,7 +119,10 @@ async fn handle(with: &Surroundings, jobs: &Jobs, worker: WorkerId, body: Bytes)
     let ((records, accepted, rejected), batch) = match processed.await {
         Ok(Ok(processed)) => processed,
         Ok(Err(reason)) => return start.failed(reason),
-        Err(panic) => return start.failed(format!("chunk {chunk_no}: the processor failed: {panic}")),
+        Err(error) => {
+            let why = shared::telemetry::ended(&error);
+            return start.failed(format!("chunk {chunk_no}: the processor failed: {why}"));
+        }
     };
     let counts = Counts {
         run_id,

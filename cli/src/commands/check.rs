@@ -5,6 +5,7 @@ use domain::layout::Layout;
 use serde_json::json;
 use shared::format::chunk::ChunkDecoder;
 use shared::source::SourceFile;
+use shared::store::masking::random;
 use shared::store::sqlite::ddl;
 
 use super::context::{read_job, source_of};
@@ -12,10 +13,16 @@ use super::preview::{self, Shown};
 use crate::args::{Check, Global};
 use crate::outcome::{Done, Failure};
 use crate::output::{print, print_json};
+use crate::wiring;
 
 /// `crossfoot check`.
 pub(crate) fn check(global: &Global, args: &Check) -> Result<Done, Failure> {
     let job = read_job(&args.job)?;
+    if job.is_sensitive() {
+        // Without a key of the operator's, masks are of this preview alone: no store is asked for its key.
+        let key = wiring::settings(global, None)?.masking.key()?;
+        job.masks.give_key(&key.map_or_else(random, Ok)?);
+    }
     // Formats are understood when a decoder is made of them.
     ChunkDecoder::new(&job).map_err(Failure::usage)?;
     let preview = if args.source.is_some() || job.source_path.is_some() {
@@ -27,7 +34,7 @@ pub(crate) fn check(global: &Global, args: &Check) -> Result<Done, Failure> {
     if global.json {
         let types = job.layouts().map(|layout| {
             let fields = layout.fields.iter().map(
-                |field| json!({ "name": field.name, "type": field.ty.to_string(), "required": field.required }),
+                |field| json!({ "name": field.name, "type": field.ty.to_string(), "required": field.required, "sensitive": field.sensitive }),
             );
             json!({
                 "record": layout.record,
@@ -75,6 +82,7 @@ fn fields_table(layout: &Layout) -> String {
             (layout.key.contains(&at), "key"),
             (layout.amounts.contains(&at), "amount"),
             (layout.hashed.binary_search(&at).is_ok(), "hashed"),
+            (field.sensitive, "sensitive"),
         ];
         let uses: Vec<_> = uses.iter().filter(|(used, _)| *used).map(|(_, name)| *name).collect();
         table.add_row([

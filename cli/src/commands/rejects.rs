@@ -12,15 +12,22 @@ use super::context::{find_run, open_store};
 use crate::args::{Global, Rejects};
 use crate::outcome::{Done, Failure};
 use crate::output::{print, print_json, remark};
+use crate::wiring;
 
 const PAGE: u32 = 500;
 
 /// `crossfoot rejects`.
 pub(crate) async fn rejects(global: &Global, args: &Rejects) -> Result<Done, Failure> {
-    let (_, store) = open_store(global).await?;
+    let (settings, store) = open_store(global).await?;
     let run = find_run(&*store, &args.run.run).await?;
+    let job = stored_job(&*store, &run.job_digest).await?;
     if let Some(path) = &args.raw {
-        let job = stored_job(&*store, &run.job_digest).await?;
+        if job.is_sensitive() {
+            let (coordinator, _) = wiring::coordinator_without_broker(&settings, &store);
+            // Said before it is done: nothing leaves in clear unseen.
+            coordinator.note_raw_rejects(run.run_id, path).await?;
+            remark("sensitive fields are in clear in what is written; the run's log says who asked for it");
+        }
         let written = write_raw(&*store, run.run_id, &job, path).await?;
         remark(&format!("{written} rejects written to {}", path.display()));
         return Ok(Done::Well);
@@ -35,7 +42,8 @@ pub(crate) async fn rejects(global: &Global, args: &Rejects) -> Result<Done, Fai
                     "chunk_no": row.chunk_no,
                     "byte_offset": row.offset,
                     "worker_id": row.worker_id,
-                    "raw_hex": domain::hex::encode(&row.raw),
+                    // Where a sensitive field lies in it is not known: that is why it is a reject.
+                    "raw_hex": (!job.is_sensitive()).then(|| domain::hex::encode(&row.raw)),
                     "reasons": row.reasons,
                 })
             })

@@ -8,7 +8,7 @@ use super::footer::{Footing, Said};
 use super::measured::{Measured, Sparse};
 use super::outcome::{FootingFinding, Outcome};
 use super::plan::{Control, Cover, FootingPlan, Outside};
-use super::tally::{Demanded, Miss, Tally};
+use super::tally::{Demanded, Miss, Shows, Tally};
 use crate::ids::RecordNo;
 
 /// So many findings are kept; the others are counted.
@@ -220,8 +220,9 @@ impl Fold {
             let name = self.plan.field_name(control, demand.field).to_owned();
             let known_by = format!("{}.{name}", control.name);
             let Some(said) = said.get(self.said_at(control, demand.field)) else { continue };
-            let miss =
-                self.states[at].demanded[place].take(demand, &known_by, &self.given, (record_no, said));
+            let shows = Shows::of(&self.plan.layouts[control.record], demand.field);
+            let demanded = &mut self.states[at].demanded[place];
+            let miss = demanded.take(demand, &known_by, &self.given, (record_no, said), shows);
             if let Some(miss) = miss {
                 self.finding(control, Some(name), miss);
             }
@@ -250,7 +251,9 @@ impl Fold {
             let state = &mut self.states[at];
             let measured = std::mem::take(&mut state.within[place]);
             let kept = &plan.kept[plan.places[at][place]];
-            if let Some(miss) = state.tallies[place].take(total, kept, (record_no, said), &measured)? {
+            let shows = Shows::of(&plan.layouts[control.record], total.field);
+            let miss = state.tallies[place].take(total, kept, (record_no, said), &measured, shows)?;
+            if let Some(miss) = miss {
                 let field = plan.field_name(control, total.field).to_owned();
                 self.finding(control, Some(field), miss);
             }

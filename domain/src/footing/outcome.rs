@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use super::fold::State;
 use super::plan::{Control, Cover, FootingPlan, Wanted, What};
-use super::tally::{Demanded, Miss, Tally};
+use super::tally::{Demanded, Miss, Shows, Tally};
 use crate::check::{CheckKind, CheckResult, Stage, Verdict};
 use crate::ids::RecordNo;
 use crate::invariants::Invariant;
@@ -89,7 +89,8 @@ impl Outcome {
                     What::Sum { .. } => CheckKind::AmountTotal,
                 };
                 let field = self.plan.field_name(control, total.field);
-                checks.push(total_check(control, state, field, kind, tally, at_ms));
+                let shows = Shows::of(&self.plan.layouts[control.record], total.field);
+                checks.push(total_check(control, state, (field, shows), kind, tally, at_ms));
             }
             for (demand, demanded) in control.demands.iter().zip(&state.demanded) {
                 let field = self.plan.field_name(control, demand.field);
@@ -162,7 +163,7 @@ fn told(miss: &Miss) -> String {
 fn total_check(
     control: &Control,
     state: &State,
-    field: &str,
+    (field, shows): (&str, Shows<'_>),
     kind: CheckKind,
     tally: &Tally,
     at_ms: i64,
@@ -172,13 +173,17 @@ fn total_check(
     if compared == 0 {
         return undeclared(control, name, kind, at_ms);
     }
-    let (mut expected, mut actual) = (tally.declared.to_string(), tally.computed.to_string());
+    let (mut expected, mut actual) = (shows.sum(tally.declared), shows.sum(tally.computed));
     if compared > 1 {
         expected = format!("{compared} of {compared} foot: {expected}");
         actual = format!("{} of {compared} foot: {actual}", tally.foot);
     }
     let discrepancy = match (tally.failed, tally.declared.0, tally.computed.0) {
         (0, _, _) => String::new(),
+        // A difference from nothing is the value itself.
+        (1, Some(declared), Some(computed)) if compared == 1 && shows.is_masked() && declared != computed => {
+            "differs".into()
+        }
         (1, Some(declared), Some(computed)) if compared == 1 && declared != computed => {
             match computed.checked_sub(declared) {
                 Ok(difference) if difference.mantissa() > 0 => format!("+{difference}"),

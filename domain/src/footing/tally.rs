@@ -6,6 +6,9 @@ use super::plan::{Demand, Expected, Kept, Total, Wanted, What};
 use super::{FootingError, Given};
 use crate::amount::Amount;
 use crate::ids::RecordNo;
+use crate::layout::Layout;
+use crate::mask::Masks;
+use crate::value::Value;
 
 /// Why one declared value is not what it should be.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -53,6 +56,46 @@ impl std::fmt::Display for Sum {
     }
 }
 
+/// How what a field declares is shown: masked if the field is sensitive, and what it is held against likewise.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Shows<'a>(Option<(&'a Masks, &'a str)>);
+
+impl<'a> Shows<'a> {
+    /// Of the field at `at`.
+    pub(super) fn of(layout: &'a Layout, at: usize) -> Self {
+        let sensitive = layout.fields.get(at).filter(|field| field.sensitive);
+        Self(sensitive.map(|field| (&layout.masks, field.name.as_str())))
+    }
+
+    /// Whether it is masked.
+    pub(super) const fn is_masked(self) -> bool {
+        self.0.is_some()
+    }
+
+    fn text(self, text: &str) -> String {
+        match self.0 {
+            None => text.to_owned(),
+            Some((masks, field)) => masks.value(field, &Value::Text(text)),
+        }
+    }
+
+    /// Equal amounts have equal masks, whatever their scales.
+    pub(super) fn amount(self, amount: Amount) -> String {
+        let mut amount = amount;
+        while self.is_masked() && amount.scale() > 0 {
+            match amount.rescale(amount.scale() - 1) {
+                Ok(shorter) => amount = shorter,
+                Err(_) => break,
+            }
+        }
+        self.text(&amount.to_string())
+    }
+
+    pub(super) fn sum(self, sum: Sum) -> String {
+        sum.0.map_or_else(|| sum.to_string(), |amount| self.amount(amount))
+    }
+}
+
 impl Tally {
     /// Holds one declared total against what was measured.
     pub(super) fn take(
@@ -61,6 +104,7 @@ impl Tally {
         kept: &Kept,
         (record_no, said): (RecordNo, &Said),
         measured: &Measured,
+        shows: Shows<'_>,
     ) -> Result<Option<Miss>, FootingError> {
         let declared = declared(total, said);
         let computed = computed(total, kept, measured)?;
@@ -80,7 +124,7 @@ impl Tally {
             }
             _ => None,
         };
-        let shown = |side: Result<Amount, &'static str>| side.map_or("not known".into(), |n| n.to_string());
+        let shown = |side: Result<Amount, &'static str>| side.map_or("not known".into(), |n| shows.amount(n));
         let (expected, actual) = (shown(declared), shown(computed));
         let miss = Miss { record_no, expected, actual, why };
         self.failed += 1;
@@ -144,12 +188,13 @@ impl Demanded {
         name: &str,
         given: &Given,
         (record_no, said): (RecordNo, &Said),
+        shows: Shows<'_>,
     ) -> Option<Miss> {
         let actual = match said {
             Said::Nothing => "nothing".to_owned(),
             Said::Unreadable => "not readable".to_owned(),
-            Said::Number(amount) => amount.to_string(),
-            Said::Text(text) => text.clone(),
+            Said::Number(amount) => shows.amount(*amount),
+            Said::Text(text) => shows.text(text),
         };
         let mut why = None;
         let (expected, is_met) = match &demand.wanted {
@@ -160,7 +205,7 @@ impl Demanded {
                     (Said::Text(text), None) => *text == plain(&value),
                     _ => false,
                 };
-                (plain(&value), is_met)
+                (value.as_amount().map_or_else(|| shows.text(&plain(&value)), |n| shows.amount(n)), is_met)
             }
             Wanted::Given(value) => match given.values.get(value) {
                 Some(wanted) => {
@@ -169,7 +214,13 @@ impl Demanded {
                         Said::Text(text) => text == wanted,
                         Said::Nothing | Said::Unreadable => false,
                     };
-                    (wanted.clone(), is_met)
+                    let number = wanted.parse::<Amount>().ok().filter(|_| matches!(said, Said::Number(_)));
+                    (
+                        number
+                            .filter(|_| shows.is_masked())
+                            .map_or_else(|| shows.text(wanted), |n| shows.amount(n)),
+                        is_met,
+                    )
                 }
                 None => {
                     why = Some(format!("no value `{value}` was given; declare it under values"));
@@ -223,9 +274,9 @@ fn whole(amount: Amount) -> Option<i64> {
 }
 
 /// A value as it is written, text without quotes.
-fn plain(value: &crate::value::Value<'_>) -> String {
+fn plain(value: &Value<'_>) -> String {
     match value {
-        crate::value::Value::Text(text) => (*text).to_owned(),
+        Value::Text(text) => (*text).to_owned(),
         other => other.to_string(),
     }
 }

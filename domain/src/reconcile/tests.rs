@@ -14,13 +14,20 @@ fn layout() -> Layout {
     Layout {
         record: "r".into(),
         among: Among::ALONE,
-        fields: vec![Field { name: "amt".into(), ty, required: true, constraints: Vec::new() }],
+        fields: vec![Field {
+            name: "amt".into(),
+            ty,
+            required: true,
+            sensitive: false,
+            constraints: Vec::new(),
+        }],
         key: vec![0],
         amounts: vec![0],
         hashed: vec![0],
         mode: Mode::Append,
         staging: "s".into(),
         final_table: "f".into(),
+        masks: crate::mask::Masks::default(),
     }
 }
 

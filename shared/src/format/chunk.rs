@@ -120,8 +120,10 @@ impl ChunkDecoder {
         let counts_lines = job.footing.as_ref().is_some_and(|plan| plan.counts_lines());
         let mut footer = job.footing.as_ref().map(|plan| Footer::new(plan, record_no));
         for frame in frames(&self.framer, bytes) {
-            let (at, content) = frame
-                .map_err(|at| ChunkError::Frame { offset: offset + at.offset as u64, error: at.error })?;
+            let (at, content) = frame.map_err(|at| ChunkError::Frame {
+                offset: offset + at.offset as u64,
+                error: if job.is_sensitive() { at.error.without_contents() } else { at.error },
+            })?;
             let place = (record_no, offset + at as u64);
             let lines = if counts_lines { lines(content) } else { 1 };
             match self.selector.type_of(content) {

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use domain::constraint::{Reason, ReasonCode, violations};
 use domain::layout::{Field, Layout};
+use domain::mask::Masks;
 use domain::value::{FieldType, Value};
 
 use super::cobol::FieldValue;
@@ -248,13 +249,19 @@ impl Decoder {
                     if form.required && value.is_null() {
                         reasons.push(reason(field, Fault::new(ReasonCode::Required, "a value is required")));
                     } else if !field.constraints.is_empty() {
-                        constrain(field, &value, reasons);
+                        constrain(field, &value, &layout.masks, reasons);
                     }
                     values.push(value);
                     decoded.push(true);
                 }
                 Err(fault) => {
-                    reasons.push(reason(field, fault));
+                    // A computed field has no bytes of its own.
+                    let of = form.sum_of.as_ref().and_then(|sum| pieces.get(sum.of)).unwrap_or(piece);
+                    let quoted = || of.bytes(record, scratch);
+                    reasons.push(
+                        masked(&layout.masks, field, fault.code, quoted)
+                            .unwrap_or_else(|| reason(field, fault)),
+                    );
                     values.push(Value::Null);
                     decoded.push(false);
                 }
@@ -276,7 +283,11 @@ impl Decoder {
             let values = none(values, decoded);
             return Decoded { values, canonical: None, decoded, reasons, home };
         };
-        if let Err(reject) = fields.locate(record) {
+        if let Err(mut reject) = fields.locate(record) {
+            // Where the sensitive fields are is not known. What is said of lengths quotes nothing.
+            if layout.masks.are_needed() && reject.code != ReasonCode::FieldCount {
+                reject.detail = "the record's numbers of occurrences are not those of its layout".into();
+            }
             reasons.push(Reason { field: None, code: reject.code, detail: reject.detail });
             let values = none(values, decoded);
             return Decoded { values, canonical: None, decoded, reasons, home };
@@ -286,11 +297,18 @@ impl Decoder {
             match fields.decode(index, record, scratch) {
                 Ok(value) => found.push(Some(value)),
                 Err(reject) => {
-                    reasons.push(Reason {
+                    let bytes = || {
+                        let at = fields
+                            .place(index, record)
+                            .and_then(|(start, length)| record.get(start..start + length));
+                        at.unwrap_or_default()
+                    };
+                    let masked = masked(&layout.masks, field, reject.code, bytes);
+                    reasons.push(masked.unwrap_or_else(|| Reason {
                         field: Some(field.name.clone()),
                         code: reject.code,
                         detail: reject.detail,
-                    });
+                    }));
                     found.push(None);
                 }
             }
@@ -306,7 +324,7 @@ impl Decoder {
                         reasons.push(reason(field, Fault::new(ReasonCode::Required, "a value is required")));
                     }
                 } else if !field.constraints.is_empty() {
-                    constrain(field, &value, reasons);
+                    constrain(field, &value, &layout.masks, reasons);
                 }
             }
             values.push(value);
@@ -551,9 +569,36 @@ fn reason(field: &Field, fault: Fault) -> Reason {
     Reason { field: Some(field.name.clone()), code: fault.code, detail: fault.detail }
 }
 
-fn constrain(field: &Field, value: &Value<'_>, reasons: &mut Vec<Reason>) {
+/// A reason of a job with sensitive fields; `None` in any other. No field's content is quoted, sensitive or not: what is
+/// wrong with the record may be that its fields are not where they should be.
+#[cold]
+fn masked<'a>(
+    masks: &Masks,
+    field: &Field,
+    code: ReasonCode,
+    bytes: impl FnOnce() -> &'a [u8],
+) -> Option<Reason> {
+    masks.are_needed().then(|| Masks::reason(field, code, &masks.bytes(&field.name, bytes())))
+}
+
+fn constrain(field: &Field, value: &Value<'_>, masks: &Masks, reasons: &mut Vec<Reason>) {
     let before = reasons.len();
-    violations(&field.name, &field.constraints, value, reasons);
+    if masks.are_needed() {
+        // The mask costs more than the constraint: it is made of values that break one.
+        violations(&field.name, &field.constraints, value, Some("masked"), reasons);
+        if reasons.len() > before {
+            reasons.truncate(before);
+            violations(
+                &field.name,
+                &field.constraints,
+                value,
+                Some(&masks.value(&field.name, value)),
+                reasons,
+            );
+        }
+        return;
+    }
+    violations(&field.name, &field.constraints, value, None, reasons);
     if reasons.len() > before {
         shorten(value, &mut reasons[before..]);
     }

@@ -258,6 +258,9 @@ pub(super) struct FieldSection {
     pub(super) cobol: Option<Spanned<CobolSection>>,
     #[serde(default)]
     pub(super) required: bool,
+    /// Whether its content is shown as a mask only.
+    #[serde(default)]
+    pub(super) sensitive: bool,
     #[serde(default)]
     pub(super) start: Option<Spanned<usize>>,
     #[serde(default)]

@@ -17,6 +17,7 @@ use domain::declared::Declared;
 use domain::fingerprint::Hash;
 use domain::footing::FootingPlan;
 use domain::layout::Layout;
+use domain::mask::Masks;
 use domain::reconcile::RejectLimit;
 use domain::rule::{Condition, Rule};
 use domain::totals::{ControlTotals, Sums};
@@ -46,6 +47,8 @@ pub struct Job {
     pub format: FormatSpec,
     /// What kinds of record it has, in the order in which a record is matched with them. At least one.
     pub records: Vec<RecordType>,
+    /// How the content of sensitive fields is shown. They need a key: see [`crate::store::stored_job`].
+    pub masks: Masks,
     /// What is declared of the source, outside of it.
     pub declared: Option<Declared>,
     /// What the source's own header and trailer records declare of it.
@@ -141,6 +144,12 @@ impl Job {
     #[must_use]
     pub fn has_types(&self) -> bool {
         self.records.len() > 1
+    }
+
+    /// Whether a field is sensitive: then nothing shows it in clear, and reasons against records quote none of them.
+    #[must_use]
+    pub const fn is_sensitive(&self) -> bool {
+        self.masks.are_needed()
     }
 
     /// Whether records of a type have parents.

@@ -101,3 +101,17 @@ fn a_fixed_record_needs_positions_that_do_not_overlap() {
     assert!(message(&placed).contains("overlaps"), "{}", message(&placed));
     assert_eq!(message(&placed.replace("start = 15", "start = 16")), "accepted");
 }
+
+#[test]
+fn sensitive_fields_are_marked_and_the_job_masks() {
+    assert!(!Job::parse("j.toml", GOOD).unwrap().is_sensitive());
+    let job =
+        Job::parse("j.toml", &GOOD.replace("type = \"integer\"", "type = \"integer\"\nsensitive = true"))
+            .unwrap();
+    let layout = &job.records[0].layout;
+    assert!(job.is_sensitive() && layout.fields[0].sensitive && !layout.fields[1].sensitive);
+    let raw = domain::record::RawField { tag: domain::record::Tag::Integer, content: &7_i64.to_be_bytes() };
+    assert_eq!((layout.shown(0, &raw), layout.shown(1, &raw)), ("masked".into(), "7".into()));
+    job.masks.give_key(&domain::mask::MaskKey::new(&[1; 32]).unwrap());
+    assert!(layout.shown(0, &raw).starts_with("masked:"), "all layouts of the job share the key");
+}

@@ -17,6 +17,7 @@ mod by_type;
 #[cfg(test)]
 pub(crate) mod conformance;
 mod failure;
+pub mod masking;
 pub mod model;
 pub mod postgres;
 pub mod sqlite;
@@ -34,6 +35,7 @@ use domain::fingerprint::Hash;
 use domain::ids::{ChunkNo, RunId, WorkerId};
 use domain::layout::Layout;
 use domain::lifecycle::{IllegalStep, RunEvent};
+use domain::mask::MaskKey;
 use domain::permit::Permit;
 use domain::report::RejectGroup;
 use domain::rule::RuleOutcome;
@@ -135,6 +137,14 @@ pub enum StoreError {
         /// That run.
         run_id: RunId,
     },
+    /// The operator's masking key is not the one that masks were made with before.
+    #[error(
+        "the masking key is not the one that the masks in {url} were made with: give the same with `key_file` under [masking] (or none, if there was none) in every process; to go on with another, delete the row of crossfoot_masking: masks made before cannot be compared with new ones then"
+    )]
+    OtherKey {
+        /// The store.
+        url: String,
+    },
     /// No room is left.
     #[error(
         "the disk that holds the store, or its temporary files, is full: free some space, then `crossfoot resume`"
@@ -177,6 +187,7 @@ impl StoreError {
                 | Self::NoSuchTable { .. }
                 | Self::NoSuchRun { .. }
                 | Self::TakenMeanwhile { .. }
+                | Self::OtherKey { .. }
                 | Self::Step(_)
         )
     }
@@ -262,6 +273,13 @@ pub trait Store: Send + Sync {
     /// # Errors
     /// [`StoreError::Damaged`] when it is not there.
     async fn job_text(&self, digest: &Hash) -> Result<String, StoreError>;
+
+    /// The key of masks: the operator's if one was set, else one that is made at the first call and kept. Every process
+    /// on this store gets the same, whoever comes first.
+    ///
+    /// # Errors
+    /// [`StoreError::OtherKey`] when masks were made with another key before.
+    async fn masking_key(&self) -> Result<MaskKey, StoreError>;
 
     // Who drives a run.
 
@@ -596,13 +614,18 @@ pub trait Promotion: Send {
     async fn rollback(self: Box<Self>) -> Result<(), StoreError>;
 }
 
-/// The job with this digest, as the store keeps it.
+/// The job with this digest, as the store keeps it, able to mask if it has sensitive fields.
 ///
 /// # Errors
 /// [`StoreError`] of the database; [`StoreError::Damaged`] when this program does not understand the job.
 pub async fn stored_job(store: &dyn Store, digest: &Hash) -> Result<Job, StoreError> {
     let text = store.job_text(digest).await?;
-    Job::parse("(from the store)", &text).map_err(|error| StoreError::Damaged { what: error.to_string() })
+    let job = Job::parse("(from the store)", &text)
+        .map_err(|error| StoreError::Damaged { what: error.to_string() })?;
+    if job.is_sensitive() {
+        job.masks.give_key(&store.masking_key().await?);
+    }
+    Ok(job)
 }
 
 /// The code of a kept reject's reason, from its name.

@@ -39,7 +39,13 @@ pub(super) fn layouts() -> Vec<Arc<Layout>> {
     let layout = |record: &str, fields: &[(&str, FieldType)]| {
         let fields: Vec<_> = fields
             .iter()
-            .map(|(name, ty)| Field { name: (*name).into(), ty: *ty, required: false, constraints: vec![] })
+            .map(|(name, ty)| Field {
+                name: (*name).into(),
+                ty: *ty,
+                required: false,
+                sensitive: false,
+                constraints: vec![],
+            })
             .collect();
         Arc::new(Layout {
             record: record.into(),
@@ -51,6 +57,7 @@ pub(super) fn layouts() -> Vec<Arc<Layout>> {
             mode: Mode::Append,
             staging: format!("stg_{record}"),
             final_table: record.into(),
+            masks: crate::mask::Masks::default(),
         })
     };
     vec![

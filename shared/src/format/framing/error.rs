@@ -108,6 +108,27 @@ pub enum FrameError {
         /// Bytes of `file_header_bytes` and `file_footer_bytes`.
         want: usize,
     },
+    /// A length or descriptor that cannot be, in a job whose records are not quoted.
+    #[error(
+        "the bytes that should say how long the record is do not; they are withheld, as the job has sensitive fields"
+    )]
+    Withheld,
+}
+
+impl FrameError {
+    /// The error without bytes of the source: what was taken for a length may be anything.
+    #[must_use]
+    pub const fn without_contents(self) -> Self {
+        match self {
+            Self::LengthTooSmall { .. }
+            | Self::LengthTooLarge { .. }
+            | Self::PastEnd { .. }
+            | Self::PastBlock { .. }
+            | Self::Spanned { .. }
+            | Self::NotZero { .. } => Self::Withheld,
+            other => other,
+        }
+    }
 }
 
 /// A framing error and the record that it befell.

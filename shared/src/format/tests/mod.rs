@@ -17,7 +17,7 @@ use domain::value::FieldType;
 use super::{Delimited, Encoding, FieldForm, Fixed, FixedFraming, Form, FormatSpec, Outside, Trim};
 
 pub(super) fn field(name: &str, ty: FieldType) -> Field {
-    Field { name: name.into(), ty, required: false, constraints: Vec::new() }
+    Field { name: name.into(), ty, required: false, sensitive: false, constraints: Vec::new() }
 }
 
 pub(super) fn layout(fields: Vec<Field>) -> Arc<Layout> {
@@ -31,6 +31,7 @@ pub(super) fn layout(fields: Vec<Field>) -> Arc<Layout> {
         mode: Mode::Append,
         staging: "stg".into(),
         final_table: "fin".into(),
+        masks: domain::mask::Masks::default(),
     })
 }
 

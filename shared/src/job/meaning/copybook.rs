@@ -202,7 +202,8 @@ fn column(
         checks.push(allowed);
     }
     let required = own.is_some_and(|own| own.required);
-    let field = Field { name, ty, required, constraints: checks };
+    let sensitive = own.is_some_and(|own| own.sensitive);
+    let field = Field { name, ty, required, sensitive, constraints: checks };
     let spec = FieldSpec { kind, bytes: item.length, page, column: ty };
     // Refused here, with a place, rather than when the first record is decoded.
     if let Err(error) = crate::format::cobol::FieldDecoder::new(&spec) {

@@ -9,6 +9,7 @@ mod policy;
 mod records;
 mod repeated;
 mod rules;
+mod sensitive;
 mod types;
 
 use std::collections::HashSet;
@@ -17,6 +18,7 @@ use std::path::Path;
 
 use domain::fingerprint::Hash;
 use domain::layout::{Among, Field, Layout, Mode};
+use domain::mask::Masks;
 use domain::reconcile::RejectLimit;
 use domain::value::FieldType;
 use toml::Spanned;
@@ -105,11 +107,12 @@ fn understand(raw: JobFile, text: &str) -> Checked<Job> {
     if name.is_empty() || name.len() > 100 || !name.chars().all(plain) {
         return fault(raw.job.name.span(), "a job's name is 1 to 100 letters, digits, `-`, `_` or `.`");
     }
-    let (format, records) = record_types(&raw.record, &raw.source, &raw.copybooks)?;
+    let (format, records, masks) = record_types(name, &raw.record, &raw.source, &raw.copybooks)?;
     let compression = compression(raw.source.compression.as_ref())?;
     let rules = rules(&raw.rule, &records)?;
     let (declared, short) = declared(raw.declared.as_ref(), &records)?;
     let footing = footing(&raw.control, short, &records)?;
+    sensitive::numbers(footing.as_deref(), &records)?;
     let reject_limit = reject_limit(raw.limits.rejects.as_ref())?;
     Ok(Job {
         name: name.clone(),
@@ -120,6 +123,7 @@ fn understand(raw: JobFile, text: &str) -> Checked<Job> {
         compression,
         format,
         records,
+        masks,
         declared,
         footing,
         rules,
@@ -179,7 +183,8 @@ fn fields_of(record: &RecordSection, source: &SourceSection) -> Checked<(Vec<Fie
         let (ty, pattern) = field_type(ty)?;
         let constraints = constraints(section, &ty)?;
         forms.push(field_form(section, &ty, pattern, source, is_fixed)?);
-        fields.push(Field { name, ty, required: section.required, constraints });
+        let (required, sensitive) = (section.required, section.sensitive);
+        fields.push(Field { name, ty, required, sensitive, constraints });
     }
     Ok((fields, forms))
 }
@@ -247,9 +252,8 @@ fn layout(record: &RecordSection, mut fields: Vec<Field>) -> Checked<Layout> {
     }
     let record = identifier(&record.name, "record")?;
     let among = Among::ALONE;
-    let layout =
-        Layout { record, among, fields, key, amounts, hashed, mode: Mode::Append, staging, final_table };
-    Ok(layout)
+    let (mode, masks) = (Mode::Append, Masks::default());
+    Ok(Layout { record, among, fields, key, amounts, hashed, mode, staging, final_table, masks })
 }
 
 fn unknown_field(name: &str, fields: &[Field], at: Range<usize>) -> Fault {

@@ -7,6 +7,7 @@ use toml::Spanned;
 
 use super::copybook::{described, record};
 use super::format::{copybook_format, format, is_cut_by_length, reach};
+use super::sensitive::masks;
 use super::types::literal;
 use super::{Checked, Fault, fault, fault_advised, fields_of, layout, mode, unknown_field};
 use crate::format::cobol::RecordSpec;
@@ -15,6 +16,7 @@ use crate::format::spec::{FieldForm, FormatSpec};
 use crate::job::file::{ConditionSection, NamesOrOne, RecordSection, SourceSection, WhenSection};
 use crate::job::{RecordRole, RecordType, When};
 use domain::layout::{Among, Field, Layout};
+use domain::mask::Masks;
 use domain::value::FieldType;
 
 /// Where it is said how a record type's fields are written.
@@ -26,6 +28,14 @@ enum Written {
 }
 
 impl Written {
+    /// How the fields are written, as far as the job says it field by field.
+    fn forms(&self) -> &[FieldForm] {
+        match self {
+            Self::Here(forms) => forms,
+            Self::Copybook(..) => &[],
+        }
+    }
+
     /// How far into the record its fields reach, in bytes.
     fn reach(&self) -> usize {
         match self {
@@ -37,10 +47,11 @@ impl Written {
 
 /// The source's framing, and every record type.
 pub(super) fn record_types(
+    job: &str,
     sections: &[RecordSection],
     source: &SourceSection,
     copybooks: &BTreeMap<String, Spanned<String>>,
-) -> Checked<(FormatSpec, Vec<RecordType>)> {
+) -> Checked<(FormatSpec, Vec<RecordType>, Masks)> {
     let described = match source.format.get_ref().as_str() {
         "copybook" => Some(described(source, copybooks)?),
         _ => None,
@@ -65,11 +76,14 @@ pub(super) fn record_types(
         understood.push((section, layout, form));
     }
     tell_apart(&understood)?;
+    let masks =
+        masks(job, understood.iter().map(|(section, layout, form)| (*section, layout, form.forms())))?;
     let longest = understood.iter().map(|(_, _, form)| form.reach()).max().unwrap_or(0);
     let mut records = Vec::new();
     let types = understood.len();
     for (place, (section, mut layout, form)) in understood.into_iter().enumerate() {
         layout.among = Among { place, types };
+        layout.masks = masks.clone();
         let own = Arc::new(layout.clone());
         let parents = parents(section, sections)?;
         if !parents.is_empty() {
@@ -78,6 +92,7 @@ pub(super) fn record_types(
                 name: PARENT.into(),
                 ty: FieldType::Integer,
                 required: true,
+                sensitive: false,
                 constraints: Vec::new(),
             });
             if hashes_all {
@@ -107,7 +122,7 @@ pub(super) fn record_types(
         );
     }
     match records.first() {
-        Some(first) => Ok((first.format.clone(), records)),
+        Some(first) => Ok((first.format.clone(), records, masks)),
         None => Err(Fault { span: None, message: "the job has no [[record]]".into(), advice: None }),
     }
 }

@@ -309,3 +309,22 @@ pub(crate) async fn opening_a_run_is_logged_with_it(make: &impl AsyncFn() -> Sub
     assert!(matches!(refused, Err(StoreError::Database { .. })), "{refused:?}");
     assert_eq!(walk(&**store).await, events);
 }
+
+pub(crate) async fn the_masking_key_is_made_once_for_all_processes(make: &impl AsyncFn() -> Subject) {
+    let subject = make().await;
+    let stores = [Arc::clone(&subject.store), subject.again().await, subject.again().await];
+    let asked = stores.iter().map(|store| {
+        let store = Arc::clone(store);
+        tokio::spawn(async move { store.masking_key().await.unwrap() })
+    });
+    let mut keys = Vec::new();
+    for asked in asked.collect::<Vec<_>>() {
+        keys.push(asked.await.unwrap());
+    }
+    assert!(keys.iter().all(|key| *key == keys[0]), "whoever comes first makes it");
+    assert_eq!(subject.count("SELECT count(*) FROM crossfoot_masking").await, 1);
+    // A key that the store did not make is not in it, and nothing else is taken for it.
+    subject.execute("UPDATE crossfoot_masking SET key = NULL").await;
+    let other = subject.again().await.masking_key().await;
+    assert!(matches!(other, Err(StoreError::OtherKey { .. })), "{other:?}");
+}

@@ -110,6 +110,7 @@ macro_rules! store_conformance {
             a_references_rule_names_records_that_are_not_found
             a_balance_is_exact_where_floats_are_not
             a_balance_over_everything_is_one_group
+            sensitive_groups_are_named_by_the_masks_of_their_values
             a_group_that_is_held_is_held_whole
             what_is_held_is_no_part_of_a_balance
             row_rules_count_as_the_processors_counted
@@ -140,6 +141,7 @@ macro_rules! store_conformance {
             purging_removes_the_rows_of_one_run_and_no_evidence
             a_run_whose_tables_are_gone_can_be_purged
             opening_a_run_is_logged_with_it
+            the_masking_key_is_made_once_for_all_processes
             starts_are_charged_by_chunk_and_role
             unreported_chunks_are_those_that_lack_either_report
             the_fleet_is_who_gave_a_sign_of_life

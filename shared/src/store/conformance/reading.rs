@@ -16,6 +16,11 @@ const BLOCK_BYTES_MAX: usize = 1 << 20;
 
 /// A job with a field of every type.
 fn kinds() -> Arc<Job> {
+    kinds_with("", "")
+}
+
+/// Likewise, each field and the job with further lines.
+pub(super) fn kinds_with(of_each_field: &str, of_job: &str) -> Arc<Job> {
     let types = [
         ("flag", "boolean"),
         ("n", "integer"),
@@ -27,14 +32,15 @@ fn kinds() -> Arc<Job> {
         ("at", "timestamp"),
         ("b", "bytes"),
     ];
-    let fields = types.map(|(name, ty)| format!("[[record.field]]\nname = \"{name}\"\ntype = \"{ty}\"\n"));
+    let fields = types
+        .map(|(name, ty)| format!("[[record.field]]\nname = \"{name}\"\ntype = \"{ty}\"\n{of_each_field}\n"));
     let head = "[job]\nname = \"kinds\"\n[source]\nformat = \"delimited\"\nheader = true\n[[record]]\nname = \"kind\"\n\
                 staging = \"stg_kinds\"\nfinal = \"kinds\"\n";
-    Arc::new(Job::parse("kinds.toml", &format!("{head}{}", fields.concat())).unwrap())
+    Arc::new(Job::parse("kinds.toml", &format!("{head}{}{of_job}", fields.concat())).unwrap())
 }
 
 /// Records whose values lie at the edges of their types.
-fn edges() -> Vec<Record<'static>> {
+pub(super) fn edges() -> Vec<Record<'static>> {
     let decimal = |text: &str, scale| {
         Value::Decimal(text.parse::<domain::amount::Amount>().unwrap().rescale(scale).unwrap())
     };

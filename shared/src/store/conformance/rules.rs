@@ -3,6 +3,7 @@
 use domain::finding::Difference;
 use domain::fingerprint::Hash;
 use domain::rule::RuleOutcome;
+use domain::value::Value;
 
 use super::Subject;
 use super::fixture::{APPEND, KEYLESS, Loading, NULL, Record, UPSERT, job, row};
@@ -112,6 +113,36 @@ pub(crate) async fn a_balance_is_exact_where_floats_are_not(make: &impl AsyncFn(
         assert!(actual.starts_with("0.29") && actual.contains(group), "{actual}");
     }
     assert_eq!(breaches(&loading).await, [], "a group is one finding, not one for each record");
+}
+
+pub(crate) async fn sensitive_groups_are_named_by_the_masks_of_their_values(
+    make: &impl AsyncFn() -> Subject,
+) {
+    let subject = make().await;
+    let names = ["flag", "n", "t", "whole", "small", "amt", "day", "at", "b"];
+    let by = names.map(|name| format!("{name:?}")).join(", ");
+    let rule = format!("[[rule]]\nname = \"r\"\nbalance = {{ sum = \"amt\", by = [{by}], to = \"0.07\" }}");
+    let job = super::reading::kinds_with("sensitive = true", &rule);
+    job.masks.give_key(&subject.store.masking_key().await.unwrap());
+    let loading = Loading::begin(&subject.store, &job, 1).await;
+    loading.load(&[super::reading::edges()]).await;
+    assert_eq!(apply(&loading).await.0, [outcome(6, 6)]);
+    let (findings, _) = loading.store.findings(loading.run_id, 0, 10).await.unwrap();
+    let records = super::reading::edges();
+    for finding in &findings {
+        let record = &records[usize::try_from(finding.record_no.0).unwrap() - 1];
+        let Record::Row(values) = record else { panic!("a reject") };
+        let masks = names.iter().zip(values).map(|(name, value)| job.masks.value(name, value));
+        let key = names.iter().zip(masks).map(|(name, mask)| format!("{name} {mask}"));
+        let key = key.collect::<Vec<_>>().join(", ");
+        // A group of one record: its total is the record's value. Nothing adds up to zero.
+        let total = match &values[5] {
+            Value::Null => job.masks.value("amt", &Value::Decimal("0.00".parse().unwrap())),
+            amount => job.masks.value("amt", amount),
+        };
+        assert_eq!(finding.actual.as_deref(), Some(format!("{total} for {key}").as_str()));
+    }
+    assert_eq!(findings.len(), 6);
 }
 
 pub(crate) async fn a_balance_over_everything_is_one_group(make: &impl AsyncFn() -> Subject) {

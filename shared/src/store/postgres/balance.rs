@@ -7,8 +7,9 @@ use domain::amount::Amount;
 use domain::check::Stage;
 use domain::finding::{Difference, Finding};
 use domain::ids::{ChunkNo, RecordNo, RunId};
-use domain::layout::Layout;
+use domain::layout::{Field, Layout};
 use domain::rule::{OnBreach, Rule, RuleOutcome};
+use domain::value::{FieldType, Value};
 use sqlx::postgres::PgConnection;
 use sqlx::{AssertSqlSafe, Executor as _, Row as _};
 
@@ -52,7 +53,7 @@ pub(super) async fn apply(
     sqlx::query(AssertSqlSafe(format!(
         "CREATE TEMPORARY TABLE crossfoot_groups ON COMMIT DROP AS
          SELECT row_number() OVER (ORDER BY {first}) AS nth, {first}[1] AS chunk_no, {first}[2] AS record_no,
-                coalesce(sum(s.{sum}::numeric), 0) AS total{keys}
+                coalesce(sum(s.{sum}::numeric), 0) AS total, count(*) AS records{keys}
          FROM {staging} s WHERE s.run_id = '{run_id}'{unexcluded}{group}",
         sum = quoted(&layout.fields[terms.sum].name),
     )))
@@ -108,7 +109,7 @@ async fn keep(
     let mut after = 0_i64;
     loop {
         let rows = sqlx::query(AssertSqlSafe(format!(
-            "SELECT nth, chunk_no, record_no, total::text AS total{keys} FROM crossfoot_groups
+            "SELECT nth, chunk_no, record_no, total::text AS total, records{keys} FROM crossfoot_groups
              WHERE total <> {to} AND nth > $1 ORDER BY nth LIMIT $2",
             to = terms.to,
         )))
@@ -121,13 +122,24 @@ async fn keep(
         let mut findings = Vec::with_capacity(rows.len());
         for row in &rows {
             let mut key = Vec::new();
-            for (at, name) in names(layout, terms.by).enumerate() {
+            for (at, field) in terms.by.iter().enumerate() {
+                let field = &layout.fields[*field];
                 let value: Option<String> = row.try_get(format!("k{at}").as_str())?;
-                let value = value.map_or_else(|| "NULL".to_owned(), |value| value.escape_debug().to_string());
-                key.push(format!("{name} {value}"));
+                let value = match value {
+                    None => "NULL".to_owned(),
+                    Some(value) if field.sensitive => mask(layout, field, &value),
+                    Some(value) => value.escape_debug().to_string(),
+                };
+                key.push(format!("{} {value}", field.name));
             }
             let of = if key.is_empty() { String::new() } else { format!(" for {}", key.join(", ")) };
             let total: String = row.try_get("total")?;
+            let total = match total.parse() {
+                Ok(amount) => layout.shown_total(terms.sum, amount, unsigned(row, "records")?),
+                // Not a number, or of too many digits.
+                Err(_) if layout.fields[terms.sum].sensitive => "no exact sum".into(),
+                Err(_) => total,
+            };
             findings.push(Finding {
                 stage: Stage::Rules,
                 difference: Difference::Rule,
@@ -141,5 +153,29 @@ async fn keep(
             });
         }
         put_findings(connection, run_id, &findings).await?;
+    }
+}
+
+/// A group's key, masked. The database's text is read back as the value that it is of, so that the mask is that of the
+/// field in any record.
+fn mask(layout: &Layout, field: &Field, text: &str) -> String {
+    let bytes;
+    let value = match &field.ty {
+        FieldType::Text { .. } => Some(Value::Text(text)),
+        FieldType::Integer => text.parse().ok().map(Value::Integer),
+        FieldType::Decimal { scale, .. } => {
+            text.parse::<Amount>().ok().and_then(|amount| amount.rescale(*scale).ok()).map(Value::Decimal)
+        }
+        FieldType::Date => text.parse().ok().map(Value::Date),
+        FieldType::Timestamp => text.parse().ok().map(Value::Timestamp),
+        FieldType::Boolean => text.parse().ok().map(Value::Boolean),
+        FieldType::Bytes => {
+            bytes = text.strip_prefix("\\x").and_then(domain::hex::decode);
+            bytes.as_deref().map(Value::Bytes)
+        }
+    };
+    match value {
+        Some(value) => layout.masks.value(&field.name, &value),
+        None => layout.masks.bytes(&field.name, text.as_bytes()),
     }
 }

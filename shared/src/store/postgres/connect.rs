@@ -3,9 +3,11 @@
 use std::fmt;
 use std::path::PathBuf;
 use std::str::FromStr;
+use std::sync::Arc;
 use std::time::Duration;
 
 use domain::ids::RunId;
+use domain::mask::MaskKey;
 use futures_util::future::BoxFuture;
 use sqlx::error::BoxDynError;
 use sqlx::migrate::{MigrateError, Migration, MigrationType, Migrator};
@@ -14,14 +16,19 @@ use sqlx::postgres::{
     PgArgumentBuffer, PgConnectOptions, PgConnection, PgPool, PgPoolOptions, PgTypeInfo, PgValueRef, Postgres,
 };
 use sqlx::{Connection as _, Decode, Encode, Executor as _, Row as _, Type};
+use tokio::sync::OnceCell;
 use tokio::time::timeout;
 
 use crate::config::without_secrets;
 use crate::store::StoreError;
+use crate::store::masking::Kept;
 
 /// Every version of the schema, in order. What was released is never changed: a new version is added.
-const MIGRATIONS: [(i64, &str, &str); 2] =
-    [(1, "ledger", include_str!("0001_ledger.sql")), (2, "fleet", include_str!("0002_fleet.sql"))];
+const MIGRATIONS: [(i64, &str, &str); 3] = [
+    (1, "ledger", include_str!("0001_ledger.sql")),
+    (2, "fleet", include_str!("0002_fleet.sql")),
+    (4, "masking", include_str!("0004_masking.sql")),
+];
 const SCHEMA_VERSION: i64 = MIGRATIONS[MIGRATIONS.len() - 1].0;
 
 /// How long the first connection may take.
@@ -101,6 +108,14 @@ fn shown(url: &str) -> String {
 pub struct PostgresStore {
     pub(super) url: String,
     pub(super) pool: PgPool,
+    masking: Arc<Masking>,
+}
+
+/// The operator's masking key, and the one that is used, once it is known.
+#[derive(Default)]
+struct Masking {
+    configured: Option<MaskKey>,
+    agreed: OnceCell<MaskKey>,
 }
 
 /// A run's id as PostgreSQL's `uuid`.
@@ -159,7 +174,39 @@ impl PostgresStore {
                 Box::pin(async move { connection.execute(SESSION).await.map(drop) })
             })
             .connect_lazy_with(options);
-        Ok(Self { url, pool })
+        Ok(Self { url, pool, masking: Arc::default() })
+    }
+
+    /// With the operator's masking key, if one was set.
+    #[must_use]
+    pub fn with_masking_key(self, configured: Option<MaskKey>) -> Self {
+        Self { masking: Arc::new(Masking { configured, ..Masking::default() }), ..self }
+    }
+
+    /// The key that masks are made with: asked for once.
+    pub(super) async fn agreed_masking_key(&self) -> Result<MaskKey, StoreError> {
+        let Masking { configured, agreed } = &*self.masking;
+        let agree = async {
+            let first = Kept::first(configured.as_ref())?;
+            let kept = self.write(move |connection| {
+                Box::pin(async move {
+                    sqlx::query(
+                        "INSERT INTO crossfoot_masking (one, key, key_check) VALUES (1, $1, $2) ON CONFLICT DO NOTHING",
+                    )
+                    .bind(first.key)
+                    .bind(first.check)
+                    .execute(&mut *connection)
+                    .await?;
+                    // A statement of its own: it sees whoever came first.
+                    let row = sqlx::query("SELECT key, key_check FROM crossfoot_masking")
+                        .fetch_one(connection)
+                        .await?;
+                    Ok(Kept { key: row.try_get("key")?, check: row.try_get("key_check")? })
+                })
+            });
+            kept.await?.agreed(configured.as_ref(), &self.url)
+        };
+        agreed.get_or_try_init(|| agree).await.cloned()
     }
 
     /// Runs `change` in one transaction. Once begun it runs to its end, whoever stops waiting for it: a `BEGIN` that
@@ -194,7 +241,10 @@ pub(super) async fn to_its_end<T: Send + 'static>(
 ) -> Result<T, StoreError> {
     match tokio::spawn(work).await {
         Ok(done) => done,
-        Err(error) => Err(StoreError::Interrupted { reason: format!("a task of the store ended: {error}") }),
+        Err(error) => {
+            let why = crate::telemetry::ended(&error);
+            Err(StoreError::Interrupted { reason: format!("a task of the store ended: {why}") })
+        }
     }
 }
 

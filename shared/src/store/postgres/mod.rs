@@ -38,6 +38,7 @@ use domain::fingerprint::Hash;
 use domain::ids::{ChunkNo, RunId, WorkerId};
 use domain::layout::Layout;
 use domain::lifecycle::{IllegalStep, RunEvent};
+use domain::mask::MaskKey;
 use domain::permit::Permit;
 use domain::report::RejectGroup;
 use domain::rule::RuleOutcome;
@@ -94,6 +95,10 @@ impl Store for PostgresStore {
 
     async fn job_text(&self, digest: &Hash) -> Result<String, StoreError> {
         self.fetch_job_text(digest).await
+    }
+
+    async fn masking_key(&self) -> Result<MaskKey, StoreError> {
+        self.agreed_masking_key().await
     }
 
     async fn lease(&self, run_id: RunId) -> Result<Option<Lease>, StoreError> {

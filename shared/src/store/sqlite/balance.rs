@@ -7,7 +7,8 @@ use domain::amount::Amount;
 use domain::check::Stage;
 use domain::finding::{Difference, Finding};
 use domain::ids::{ChunkNo, RecordNo, RunId};
-use domain::layout::Layout;
+use domain::layout::{Field, Layout};
+use domain::record;
 use domain::rule::{OnBreach, Rule, RuleOutcome};
 use rusqlite::types::{Value, ValueRef};
 use rusqlite::{Row, Transaction, params_from_iter};
@@ -32,6 +33,7 @@ struct Group {
     key: Vec<Value>,
     /// `None` when it cannot be formed: a value that is no amount, or too many digits. Such a group is not balanced.
     total: Option<Amount>,
+    records: u64,
     first: (u64, u64),
 }
 
@@ -68,9 +70,11 @@ pub(super) fn apply(
         let key = (0..terms.by.len()).map(|at| row.get(at + 3)).collect::<Result<Vec<Value>, _>>()?;
         if current.as_ref().is_none_or(|group| group.key != key) {
             closing.close(current.take())?;
-            current = Some(Group { key, total: Some(Amount::zero(0)), first: (row.get(1)?, row.get(2)?) });
+            let first = (row.get(1)?, row.get(2)?);
+            current = Some(Group { key, total: Some(Amount::zero(0)), records: 0, first });
         }
         if let Some(group) = &mut current {
+            group.records += 1;
             let terms = group.total.zip(amount(row)?);
             group.total = terms.and_then(|(total, amount)| total.checked_add(amount).ok());
         }
@@ -116,11 +120,16 @@ impl Closing<'_> {
 
     /// One finding for the group; its records are named by what they have in common.
     fn finding(&self, group: &Group) -> Finding {
-        let key = names(self.layout, self.terms.by)
-            .zip(&group.key)
-            .map(|(name, value)| format!("{name} {}", text(value)));
+        let key = self.terms.by.iter().zip(&group.key).map(|(at, value)| {
+            let field = &self.layout.fields[*at];
+            let shown = if field.sensitive { mask(self.layout, field, value) } else { text(value) };
+            format!("{} {shown}", field.name)
+        });
         let key = key.collect::<Vec<_>>().join(", ");
-        let total = group.total.map_or_else(|| "no exact sum".to_owned(), |total| total.to_string());
+        let total = group.total.map_or_else(
+            || "no exact sum".to_owned(),
+            |total| self.layout.shown_total(self.terms.sum, total, group.records),
+        );
         let of = if key.is_empty() { String::new() } else { format!(" for {key}") };
         Finding {
             stage: Stage::Rules,
@@ -149,6 +158,13 @@ impl Closing<'_> {
         self.transaction.prepare_cached(&sql)?.execute(params_from_iter(values))?;
         Ok(())
     }
+}
+
+fn mask(layout: &Layout, field: &Field, value: &Value) -> String {
+    let mut encoded = Vec::new();
+    super::rows::put(value.into(), &field.ty, &mut encoded);
+    let raw = record::encoded(&encoded);
+    raw.map_or_else(|| "masked".into(), |raw| layout.masks.field(&field.name, &raw))
 }
 
 fn text(value: &Value) -> String {

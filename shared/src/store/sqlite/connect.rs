@@ -8,16 +8,18 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use rusqlite::{Connection, OpenFlags, Transaction, TransactionBehavior};
+use domain::mask::MaskKey;
+use rusqlite::{Connection, OpenFlags, Transaction, TransactionBehavior, params};
 use sqlx::migrate::{MigrateError, Migration, MigrationType, Migrator};
 use sqlx::sqlite::{
     SqliteConnectOptions, SqliteJournalMode, SqlitePool, SqlitePoolOptions, SqliteSynchronous,
 };
 use sqlx::{Connection as _, SqliteConnection};
-use tokio::sync::{Mutex as AsyncMutex, OwnedMutexGuard};
+use tokio::sync::{Mutex as AsyncMutex, OnceCell, OwnedMutexGuard};
 use tokio::time::Instant;
 
 use crate::store::StoreError;
+use crate::store::masking::Kept;
 
 /// How long a statement waits for another process to finish writing.
 const BUSY: Duration = Duration::from_secs(60);
@@ -29,8 +31,11 @@ const AGAIN: Duration = Duration::from_millis(10);
 const CACHE_KIB: i64 = 16 << 10;
 
 /// Every version of the schema, in order. What was released is never changed: a new version is added.
-const MIGRATIONS: [(i64, &str, &str); 2] =
-    [(1, "ledger", include_str!("0001_ledger.sql")), (2, "fleet", include_str!("0002_fleet.sql"))];
+const MIGRATIONS: [(i64, &str, &str); 3] = [
+    (1, "ledger", include_str!("0001_ledger.sql")),
+    (2, "fleet", include_str!("0002_fleet.sql")),
+    (4, "masking", include_str!("0004_masking.sql")),
+];
 const SCHEMA_VERSION: i64 = MIGRATIONS[MIGRATIONS.len() - 1].0;
 
 /// An embedded store: one SQLite file.
@@ -40,6 +45,14 @@ pub struct SqliteStore {
     pub(super) pool: SqlitePool,
     writer: Arc<Mutex<Connection>>,
     turn: Arc<AsyncMutex<()>>,
+    masking: Arc<Masking>,
+}
+
+/// The operator's masking key, and the one that is used, once it is known.
+#[derive(Default)]
+struct Masking {
+    configured: Option<MaskKey>,
+    agreed: OnceCell<MaskKey>,
 }
 
 impl SqliteStore {
@@ -87,7 +100,33 @@ impl SqliteStore {
             .max_connections(4)
             .connect_lazy_with(options.read_only(true).create_if_missing(false));
         let writer = Arc::new(Mutex::new(read_write(&path)?));
-        Ok(Self { path, pool, writer, turn: Arc::default() })
+        Ok(Self { path, pool, writer, turn: Arc::default(), masking: Arc::default() })
+    }
+
+    /// With the operator's masking key, if one was set.
+    #[must_use]
+    pub fn with_masking_key(self, configured: Option<MaskKey>) -> Self {
+        Self { masking: Arc::new(Masking { configured, ..Masking::default() }), ..self }
+    }
+
+    /// The key that masks are made with: asked for once.
+    pub(super) async fn agreed_masking_key(&self) -> Result<MaskKey, StoreError> {
+        let Masking { configured, agreed } = &*self.masking;
+        let agree = async {
+            let first = Kept::first(configured.as_ref())?;
+            let kept = self.write(move |transaction| {
+                transaction.execute(
+                    "INSERT INTO crossfoot_masking (one, key, key_check) VALUES (1, ?1, ?2) ON CONFLICT DO NOTHING",
+                    params![first.key, first.check],
+                )?;
+                let kept = transaction.query_row("SELECT key, key_check FROM crossfoot_masking", [], |row| {
+                    Ok(Kept { key: row.get(0)?, check: row.get(1)? })
+                })?;
+                Ok(kept)
+            });
+            kept.await?.agreed(configured.as_ref(), &format!("sqlite:{}", self.path.display()))
+        };
+        agreed.get_or_try_init(|| agree).await.cloned()
     }
 
     /// Waits for the turn to write. SQLite has one writer; queueing here is fair, and its own waiting is not.
@@ -187,7 +226,10 @@ where
 {
     match tokio::task::spawn_blocking(work).await {
         Ok(result) => result,
-        Err(error) => Err(StoreError::Database { reason: format!("the database thread failed: {error}") }),
+        Err(error) => {
+            let why = crate::telemetry::ended(&error);
+            Err(StoreError::Database { reason: format!("the database thread failed: {why}") })
+        }
     }
 }
 

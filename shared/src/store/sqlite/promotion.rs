@@ -136,13 +136,23 @@ fn insert(transaction: &Transaction<'_>, fence: Fence, job: &Job) -> Result<u64,
         transaction.execute(&statement(layout, &condition), [&run_id]).map_err(|error| {
             match error.sqlite_error_code() {
                 Some(rusqlite::ErrorCode::ConstraintViolation) => {
-                    StoreError::FinalRefused { reason: error.to_string() }
+                    StoreError::FinalRefused { reason: refusal(&error, job) }
                 }
                 _ => error.into(),
             }
         })?;
     }
     Ok(changes(transaction)? - before)
+}
+
+/// What SQLite said. The words of a trigger (`RAISE`) may quote the row.
+fn refusal(error: &rusqlite::Error, job: &Job) -> String {
+    match error.sqlite_error() {
+        Some(of) if job.is_sensitive() && of.extended_code == rusqlite::ffi::SQLITE_CONSTRAINT_TRIGGER => {
+            "a trigger refused it; its words are withheld, as they may quote the row".into()
+        }
+        _ => error.to_string(),
+    }
 }
 
 /// Two runs on the same bytes may be reconciled at the same time. Promotions come one after the other, so the

@@ -35,23 +35,28 @@ fn malformed() -> StoreError {
 /// A value of another storage class than the column's is encoded as foreign, so that it never equals a real one.
 pub(super) fn read(row: &Row<'_>, from: usize, layout: &Layout, out: &mut Vec<u8>) -> Result<(), StoreError> {
     for (index, field) in layout.fields.iter().enumerate() {
-        match (row.get_ref(from + index)?, &field.ty) {
-            (ValueRef::Null, _) => record::put_raw(out, Tag::Null, &[]),
-            (
-                ValueRef::Text(text),
-                FieldType::Text { .. } | FieldType::Decimal { .. } | FieldType::Date | FieldType::Timestamp,
-            ) => record::put_raw(out, Tag::of(&field.ty), text),
-            (ValueRef::Integer(integer), FieldType::Integer) => {
-                record::put_raw(out, Tag::Integer, &integer.to_be_bytes());
-            }
-            (ValueRef::Integer(integer @ (0 | 1)), FieldType::Boolean) => {
-                record::put_raw(out, Tag::Boolean, &[u8::from(integer == 1)]);
-            }
-            (ValueRef::Blob(bytes), FieldType::Bytes) => record::put_raw(out, Tag::Bytes, bytes),
-            (foreign, _) => record::put_raw(out, Tag::Foreign, foreign_text(foreign).as_bytes()),
-        }
+        put(row.get_ref(from + index)?, &field.ty, out);
     }
     Ok(())
+}
+
+/// Appends one column's value as a field of type `ty`.
+pub(super) fn put(value: ValueRef<'_>, ty: &FieldType, out: &mut Vec<u8>) {
+    match (value, ty) {
+        (ValueRef::Null, _) => record::put_raw(out, Tag::Null, &[]),
+        (
+            ValueRef::Text(text),
+            FieldType::Text { .. } | FieldType::Decimal { .. } | FieldType::Date | FieldType::Timestamp,
+        ) => record::put_raw(out, Tag::of(ty), text),
+        (ValueRef::Integer(integer), FieldType::Integer) => {
+            record::put_raw(out, Tag::Integer, &integer.to_be_bytes());
+        }
+        (ValueRef::Integer(integer @ (0 | 1)), FieldType::Boolean) => {
+            record::put_raw(out, Tag::Boolean, &[u8::from(integer == 1)]);
+        }
+        (ValueRef::Blob(bytes), FieldType::Bytes) => record::put_raw(out, Tag::Bytes, bytes),
+        (foreign, _) => record::put_raw(out, Tag::Foreign, foreign_text(foreign).as_bytes()),
+    }
 }
 
 fn foreign_text(value: ValueRef<'_>) -> String {

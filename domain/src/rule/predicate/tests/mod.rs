@@ -32,7 +32,13 @@ fn layout() -> Layout {
         among: Among::ALONE,
         fields: fields
             .into_iter()
-            .map(|(name, ty)| Field { name: name.into(), ty, required: false, constraints: Vec::new() })
+            .map(|(name, ty)| Field {
+                name: name.into(),
+                ty,
+                required: false,
+                sensitive: false,
+                constraints: Vec::new(),
+            })
             .collect(),
         key: Vec::new(),
         amounts: Vec::new(),
@@ -40,6 +46,7 @@ fn layout() -> Layout {
         mode: Mode::Append,
         staging: "stg".into(),
         final_table: "fin".into(),
+        masks: crate::mask::Masks::default(),
     }
 }
 
