@@ -20,7 +20,7 @@ pub fn start(default: &str, json: bool) {
         Ok(directive) if !filter.to_string().contains("lapin=off") => filter.add_directive(directive),
         _ => filter,
     };
-    std::panic::set_hook(Box::new(|panic| report_panic(panic)));
+    std::panic::set_hook(Box::new(report_panic));
     let builder =
         tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).with_target(false);
     let outcome = if json {
