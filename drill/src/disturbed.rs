@@ -13,6 +13,7 @@ use domain::fingerprint::Hash;
 use domain::ids::{ChunkNo, RunId, WorkerId};
 use domain::layout::Layout;
 use domain::lifecycle::RunEvent;
+use domain::mask::MaskKey;
 use domain::permit::Permit;
 use domain::report::RejectGroup;
 use domain::rule::RuleOutcome;
@@ -132,6 +133,10 @@ impl Store for Disturbed {
 
     async fn promoted_before(&self, run_id: RunId) -> Result<Option<Run>, StoreError> {
         self.inner.promoted_before(run_id).await
+    }
+
+    async fn masking_key(&self) -> Result<MaskKey, StoreError> {
+        self.inner.masking_key().await
     }
 
     async fn job_text(&self, digest: &Hash) -> Result<String, StoreError> {

@@ -103,3 +103,117 @@ fn record(job: &Job, selector: &mut Selector, (record_no, offset): (u64, u64), c
     for (index, field) in layout.fields.iter().enumerate() {
         let is_hidden = field.sensitive || hides_all;
         let place = places[index];
+        let raw = place.map_or(&[][..], |(start, length)| &content[start..start + length]);
+        let value = match decoded.values().get(index).filter(|_| decoded.is_decoded(index)) {
+            Some(value) if is_hidden => masks.value(&field.name, value),
+            Some(value) => value.to_string(),
+            None => "?".into(),
+        };
+        shown.fields.push(ShownField {
+            name: field.name.clone(),
+            place,
+            raw: (!is_hidden).then(|| domain::hex::encode(raw)),
+            value,
+        });
+    }
+    shown.reasons = decoded.reasons().to_vec();
+    shown
+}
+
+/// What was read, for a person.
+pub(super) fn table(job: &Job, records: &[Shown]) -> String {
+    if records.is_empty() {
+        return "the source holds no records".into();
+    }
+    let has_places = records.iter().any(|record| record.fields.iter().any(|field| field.place.is_some()));
+    let mut out = String::new();
+    if has_places {
+        for record in records {
+            let _ =
+                writeln!(out, "{}\n{}{}", heading(job, record), fields(record).trim_fmt(), verdict(record));
+        }
+    } else {
+        let name = |record: &Shown| record.record.clone();
+        for of in job.types() {
+            let of_type: Vec<_> =
+                records.iter().filter(|record| name(record).as_deref() == Some(&of)).collect();
+            if !of_type.is_empty() {
+                let _ = writeln!(out, "{}", side_by_side(job, &of, &of_type));
+            }
+        }
+        for record in records.iter().filter(|record| !record.reasons.is_empty()) {
+            let _ = writeln!(out, "{}{}", heading(job, record), verdict(record));
+        }
+    }
+    out.trim_end().to_owned()
+}
+
+fn heading(job: &Job, record: &Shown) -> String {
+    let of = match &record.record {
+        Some(of) if job.has_types() => format!(" ({of})"),
+        _ => String::new(),
+    };
+    format!("record {}{of}, byte {}, {} bytes", record.record_no, record.offset, record.bytes)
+}
+
+fn verdict(record: &Shown) -> String {
+    let mut out = String::new();
+    if !record.reasons.is_empty() {
+        out.push_str("\nwould be rejected:");
+    }
+    for reason in &record.reasons {
+        let field = reason.field.as_deref().unwrap_or("(the record)");
+        let _ = write!(out, "\n    {field}: {}: {}", reason.code, reason.detail);
+    }
+    out.push('\n');
+    out
+}
+
+/// One record, its fields going down, with their places and bytes.
+fn fields(record: &Shown) -> Table {
+    let mut table = new_table(["field", "at", "bytes", "hex", "value"].map(String::from).to_vec());
+    for field in &record.fields {
+        let (at, length) = match field.place {
+            // Positions are counted from 1, as in a copybook's listing and in the job file.
+            Some((start, length)) => ((start + 1).to_string(), length.to_string()),
+            None => (String::new(), String::new()),
+        };
+        table.add_row([
+            field.name.clone(),
+            at,
+            length,
+            shorten(field.raw.as_deref().unwrap_or("masked")),
+            shorten(&field.value),
+        ]);
+    }
+    for column in [1, 2] {
+        if let Some(column) = table.column_mut(column) {
+            column.set_cell_alignment(comfy_table::CellAlignment::Right);
+        }
+    }
+    table
+}
+
+/// Fields going down, records across: any number of fields fits a terminal.
+fn side_by_side(job: &Job, of: &str, records: &[&Shown]) -> String {
+    let shown: Vec<_> = records.iter().filter(|record| record.reasons.is_empty()).take(3).collect();
+    let Some(first) = shown.first() else { return String::new() };
+    let mut header = vec![if job.has_types() { of.to_owned() } else { "field".into() }];
+    header.extend(shown.iter().map(|record| format!("record {}", record.record_no)));
+    let mut table = new_table(header);
+    for (at, field) in first.fields.iter().enumerate() {
+        let mut row = vec![field.name.clone()];
+        row.extend(
+            shown.iter().map(|record| record.fields.get(at).map_or_else(String::new, |f| shorten(&f.value))),
+        );
+        table.add_row(row);
+    }
+    table.trim_fmt()
+}
+
+fn shorten(value: &str) -> String {
+    if value.chars().count() <= CHARS_MAX {
+        return value.to_owned();
+    }
+    value.chars().take(CHARS_MAX - 1).chain(['…']).collect()
+}
