@@ -98,7 +98,7 @@ pub(crate) enum Command {
     Purge(Operate),
     /// Test the controls: strike every defect of the catalogue in a shadow of a job, and see it caught
     Drill(Drill),
-    /// The evidence log
+    /// The evidence log, and packs of evidence for whoever has neither store nor broker
     #[command(subcommand)]
     Audit(Audit),
     /// Can broker and store be reached, are they as they should be, and what is to be done if not
@@ -405,10 +405,48 @@ pub(crate) struct Operate {
 /// `audit`
 #[derive(Debug, Subcommand)]
 pub(crate) enum Audit {
-    /// Walk the evidence log and check that nothing was removed, reordered or rewritten
-    Verify {
-        /// A head that was noted earlier, as `NUMBER:HASH`: shows whether the end was cut off
-        #[arg(long, value_name = "NUMBER:HASH")]
-        head: Option<String>,
+    /// Check the evidence log, or a pack of evidence
+    ///
+    /// Without PACK: walks the store's evidence log and checks that nothing was removed, reordered or rewritten.
+    /// With PACK: checks a pack that `audit export` made. Needs neither store nor broker. Exits 0 only if everything holds
+    /// and somebody vouches for it: the key that is given, or a noted head that is the export's own.
+    Verify(VerifyArgs),
+    /// Write a run's evidence to one signed file: report, checks, chunks, workers, rejects, job file, log
+    Export(Export),
+    /// Make a pair of keys: NAME.key signs packs, NAME.pub verifies them
+    Keygen {
+        /// The keys' name: NAME.key and NAME.pub are made, and never written over
+        #[arg(long, short, value_name = "NAME")]
+        output: PathBuf,
     },
+}
+
+/// `audit verify`
+#[derive(Debug, ClapArgs)]
+pub(crate) struct VerifyArgs {
+    /// The pack [default: the store's log]
+    #[arg(value_name = "PACK")]
+    pub(crate) pack: Option<PathBuf>,
+    /// The public key of whoever should have signed the pack
+    #[arg(long, value_name = "FILE", requires = "pack")]
+    pub(crate) key: Option<PathBuf>,
+    /// A head that was noted earlier, as `NUMBER:HASH`: shows whether the end was cut off
+    #[arg(long, value_name = "NUMBER:HASH")]
+    pub(crate) head: Option<String>,
+}
+
+/// `audit export`
+#[derive(Debug, ClapArgs)]
+pub(crate) struct Export {
+    #[command(flatten)]
+    pub(crate) run: RunArg,
+    /// The pack, which must not be there [default: RUN.pack.tar]
+    #[arg(long, short, value_name = "FILE")]
+    pub(crate) output: Option<PathBuf>,
+    /// The private key that signs it [default: `signing_key` under [audit] in crossfoot.toml]
+    #[arg(long, value_name = "FILE", conflicts_with = "unsigned")]
+    pub(crate) key: Option<PathBuf>,
+    /// Do not sign it
+    #[arg(long)]
+    pub(crate) unsigned: bool,
 }

@@ -5,6 +5,7 @@ use std::process::ExitCode;
 
 use coordinator::open::OpenError;
 use coordinator::ops::OpsError;
+use coordinator::pack::PackError;
 use coordinator::run::{Ending, RunError};
 use shared::broker::BrokerError;
 use shared::config::SettingsError;
@@ -106,6 +107,15 @@ impl From<OpenError> for Failure {
 impl From<OpsError> for Failure {
     fn from(error: OpsError) -> Self {
         classed(error.is_usage(), chain(&error))
+    }
+}
+
+impl From<PackError> for Failure {
+    fn from(error: PackError) -> Self {
+        // A file that cannot be read is one that was not there or not meant; one that cannot be written is the world's.
+        let is_missing =
+            matches!(&error, PackError::File { error, .. } if error.kind() == std::io::ErrorKind::NotFound);
+        classed(error.is_usage() || is_missing, chain(&error))
     }
 }
 

@@ -4,12 +4,14 @@
 //! In the order of the flow: [`open`] a run, [`split`] its source, [`load`] the chunks through the [`window`]
 //! with the [`tally`] of what workers report, have [`ranges`] of them read back, [`verify`] what arrived, [`reconcile`] it, [`promote`] it, [`pinpoint`] what differs, [`report`] it. [`run`]
 //! drives all of these from the state in the ledger, so that resuming is the same as going on; [`ops`] is what
-//! an operator may do; [`service`] drives what is submitted; [`audit`] walks the evidence log.
+//! an operator may do; [`service`] drives what is submitted; [`audit`] walks the evidence log;
+//! [`pack`] exports a run's evidence and checks what was exported.
 
 pub mod audit;
 pub mod load;
 pub mod open;
 pub mod ops;
+pub mod pack;
 pub mod pinpoint;
 pub mod progress;
 pub mod promote;

@@ -96,6 +96,8 @@ impl Event {
 }
 
 /// Walks a log event by event, holding only its head.
+///
+/// From its first event, or from one in the middle: then what stands before it is taken on trust.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct ChainWalk {
     seq: u64,
@@ -109,21 +111,39 @@ impl Default for ChainWalk {
 }
 
 impl ChainWalk {
+    /// Begins behind the event that has this number and hash.
+    #[must_use]
+    pub const fn behind(seq: u64, head: Hash) -> Self {
+        Self { seq, head }
+    }
+
+    /// Takes the place of an event whose content is not at hand: whatever follows it is still bound to it.
+    ///
+    /// # Errors
+    /// [`ChainError`] saying what is wrong with it.
+    pub fn link(&mut self, seq: u64, previous: &Hash, hash: &Hash) -> Result<(), ChainError> {
+        let expected = self.seq.saturating_add(1);
+        if seq != expected || seq == self.seq {
+            return Err(ChainError::OutOfSequence { expected, found: seq });
+        }
+        if *previous != self.head {
+            return Err(ChainError::Unlinked { seq });
+        }
+        *self = Self { seq, head: *hash };
+        Ok(())
+    }
+
     /// Takes the next event.
     ///
     /// # Errors
     /// [`ChainError`] saying what is wrong with it.
     pub fn step(&mut self, event: &Event) -> Result<(), ChainError> {
-        if event.seq != self.seq + 1 {
-            return Err(ChainError::OutOfSequence { expected: self.seq + 1, found: event.seq });
-        }
-        if event.previous != self.head {
-            return Err(ChainError::Unlinked { seq: event.seq });
-        }
+        let mut next = *self;
+        next.link(event.seq, &event.previous, &event.hash)?;
         if hash(event.seq, &event.entry, &event.previous) != event.hash {
             return Err(ChainError::Altered { seq: event.seq });
         }
-        *self = Self { seq: event.seq, head: event.hash };
+        *self = next;
         Ok(())
     }
 

@@ -133,6 +133,27 @@ impl TreeRange {
         self.end
     }
 
+    /// The roots of the subtrees that tile the range, left to right.
+    #[must_use]
+    pub fn roots(&self) -> &[Hash] {
+        &self.nodes
+    }
+
+    /// The range whose subtrees have these roots.
+    ///
+    /// # Errors
+    /// [`RangeError::Malformed`] when their number does not fit the bounds.
+    pub fn from_roots(begin: u64, end: u64, roots: Vec<Hash>) -> Result<Self, RangeError> {
+        if begin > end {
+            return Err(RangeError::Malformed);
+        }
+        let levels = levels_that_tile(begin, end);
+        if levels.len() != roots.len() {
+            return Err(RangeError::Malformed);
+        }
+        Ok(Self { begin, end, nodes: roots, levels })
+    }
+
     /// Adds the leaf whose content is `content`.
     pub fn push(&mut self, content: &[&[u8]]) {
         let mut hasher = Sha256::new();

@@ -11,6 +11,12 @@ use crate::fingerprint::{Hash, RangeError, TreeRange};
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Forest(Vec<TreeRange>);
 
+impl From<TreeRange> for Forest {
+    fn from(only: TreeRange) -> Self {
+        Self(vec![only])
+    }
+}
+
 impl Forest {
     /// One tree without leaves, the next one being number `begin`.
     #[must_use]

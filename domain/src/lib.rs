@@ -6,7 +6,7 @@
 //! Read in this order: the nouns ([`ids`], [`amount`], [`value`], [`layout`], [`record`], [`mask`]), what is measured
 //! of them ([`fingerprint`], [`totals`], [`counts`], [`balance`]), what is declared or demanded
 //! ([`declared`], [`footing`], [`constraint`], [`rule`]), what is decided ([`reconcile`], [`check`], [`permit`],
-//! [`lifecycle`], [`retry`]), and what is left behind ([`finding`], [`event`], [`report`]).
+//! [`lifecycle`], [`retry`]), and what is left behind ([`finding`], [`event`], [`report`], [`pack`]).
 
 #![deny(clippy::float_arithmetic)]
 
@@ -28,6 +28,7 @@ pub mod invariants;
 pub mod layout;
 pub mod lifecycle;
 pub mod mask;
+pub mod pack;
 pub mod permit;
 pub mod reconcile;
 pub mod record;

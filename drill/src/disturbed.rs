@@ -318,6 +318,10 @@ impl Store for Disturbed {
         self.inner.events(after, limit).await
     }
 
+    async fn first_event(&self, run_id: RunId) -> Result<Option<u64>, StoreError> {
+        self.inner.first_event(run_id).await
+    }
+
     async fn log_head(&self) -> Result<Option<(u64, Hash)>, StoreError> {
         self.inner.log_head().await
     }

@@ -27,6 +27,8 @@ pub struct Settings {
     pub fleet: FleetSettings,
     /// The key of masks.
     pub masking: MaskingSettings,
+    /// The evidence.
+    pub audit: AuditSettings,
 }
 
 /// With which key the content of sensitive fields is masked, if not with the one that the store makes and keeps.
@@ -69,6 +71,14 @@ impl MaskingSettings {
         let key = MaskKey::new(bytes).map_err(|error| SettingsError(format!("{from}: {error}")))?;
         Ok(Some(key))
     }
+}
+
+/// The evidence.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct AuditSettings {
+    /// The private key that signs packs: Ed25519, PKCS#8, PEM.
+    pub signing_key: Option<PathBuf>,
 }
 
 /// The database.

@@ -3,8 +3,8 @@
 //!
 //! [`fleet`] boots and drives, [`generated`] makes jobs at random, [`ledger`] makes sources whose every record is known, [`jobs`] makes job files,
 //! [`peers`] finds files that others made, [`fuzz`] is what must hold of any bytes, [`late`] is a broker that delivers
-//! some counts late, [`proof`] computes control totals and fingerprint from the documented form alone, without the
-//! product's code.
+//! some counts late, [`pack`] takes evidence packs apart, [`proof`] computes control totals and fingerprint from the
+//! documented form alone, without the product's code.
 
 #![allow(
     clippy::unwrap_used,
@@ -18,5 +18,6 @@ pub mod generated;
 pub mod jobs;
 pub mod late;
 pub mod ledger;
+pub mod pack;
 pub mod peers;
 pub mod proof;

@@ -19,6 +19,8 @@ mod final_defects;
 mod flow;
 #[path = "all/formats.rs"]
 mod formats;
+#[path = "all/pack.rs"]
+mod pack;
 #[path = "all/random_damage.rs"]
 mod random_damage;
 #[path = "all/types.rs"]

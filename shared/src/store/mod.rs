@@ -521,6 +521,11 @@ pub trait Store: Send + Sync {
     /// # Errors
     /// [`StoreError`] of the database.
     async fn events(&self, after: u64, limit: u32) -> Result<Vec<Event>, StoreError>;
+    /// The number of the run's first event; `None` when it has none.
+    ///
+    /// # Errors
+    /// [`StoreError`] of the database.
+    async fn first_event(&self, run_id: RunId) -> Result<Option<u64>, StoreError>;
     /// The number and hash of the log's last event; `None` when it is empty.
     ///
     /// # Errors

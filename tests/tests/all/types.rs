@@ -7,7 +7,7 @@ use tests::fleet::{Bench, Ended, Setup};
 use tests::jobs::{self, JobText};
 
 /// Batches of entries: `H` file header, `B` batch, `E` entry of a batch, `T` trailer; every line is `type,id,amount`.
-fn job() -> JobText {
+pub(crate) fn job() -> JobText {
     let mut types = String::new();
     for (record, role, kind, parent) in [
         ("batch", "header", "B", ""),
@@ -27,7 +27,7 @@ fn job() -> JobText {
 }
 
 /// Twelve batches of seven entries each: records 2, 10, 18 and so on are the batches.
-fn source() -> String {
+pub(crate) fn source() -> String {
     let mut text = String::from("H,1,\n");
     for batch in 0..12 {
         text.push_str(&format!("B,{batch},\n"));

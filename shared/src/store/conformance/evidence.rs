@@ -44,6 +44,12 @@ pub(crate) async fn events_are_chained_and_paged(make: &impl AsyncFn() -> Subjec
     assert_eq!(store.events(20, 10).await.unwrap(), sealed[20..]);
     assert_eq!(store.events(25, 10).await.unwrap(), []);
     assert_eq!(store.events(u64::MAX, 10).await.unwrap(), []);
+    for at in 0..25 {
+        let first = (at % 2 == 0).then_some(u64::from(at) + 1);
+        assert_eq!(store.first_event(run_id(at)).await.unwrap(), first);
+    }
+    store.log(entry(Some(run_id(4)), "again")).await.unwrap();
+    assert_eq!(store.first_event(run_id(4)).await.unwrap(), Some(5));
 }
 
 pub(crate) async fn concurrent_events_leave_no_gap(make: &impl AsyncFn() -> Subject) {

@@ -293,6 +293,10 @@ impl Store for PostgresStore {
         self.fetch_events(after, limit).await
     }
 
+    async fn first_event(&self, run_id: RunId) -> Result<Option<u64>, StoreError> {
+        self.fetch_first_event(run_id).await
+    }
+
     async fn log_head(&self) -> Result<Option<(u64, Hash)>, StoreError> {
         self.fetch_log_head().await
     }

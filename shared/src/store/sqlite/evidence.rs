@@ -116,6 +116,14 @@ impl SqliteStore {
         rows.iter().map(event_from).collect()
     }
 
+    pub(super) async fn fetch_first_event(&self, run_id: RunId) -> Result<Option<u64>, StoreError> {
+        let row = sqlx::query("SELECT min(seq) AS first FROM crossfoot_event WHERE run_id = $1")
+            .bind(run_id.to_string())
+            .fetch_one(&self.pool)
+            .await?;
+        Ok(row.try_get::<Option<i64>, _>("first")?.map(i64::unsigned_abs))
+    }
+
     pub(super) async fn fetch_log_head(&self) -> Result<Option<(u64, Hash)>, StoreError> {
         let row = sqlx::query("SELECT * FROM crossfoot_event ORDER BY seq DESC LIMIT 1")
             .fetch_optional(&self.pool)

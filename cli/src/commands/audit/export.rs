@@ -1,0 +1,55 @@
+//! `audit export`: a run's evidence as one signed file.
+
+use coordinator::pack::keys::Signer;
+use domain::lifecycle::RunState;
+use serde_json::json;
+
+use crate::args::{Export, Global};
+use crate::commands::context::find_run;
+use crate::outcome::{Done, Failure};
+use crate::output::{print, print_json, remark};
+use crate::wiring;
+
+/// `crossfoot audit export`.
+pub(super) async fn export(global: &Global, args: &Export) -> Result<Done, Failure> {
+    let settings = wiring::settings(global, None)?;
+    let path = args.key.as_ref().or(settings.audit.signing_key.as_ref());
+    let signer = match (path, args.unsigned) {
+        (_, true) => None,
+        (Some(path), false) => Some(Signer::read(path)?),
+        (None, false) => {
+            return Err(Failure::usage(
+                "which key signs it? Give `--key NAME.key` (`crossfoot audit keygen -o NAME` makes one), `signing_key` \
+                 under [audit] in crossfoot.toml, or `--unsigned`",
+            ));
+        }
+    };
+    let store = wiring::store(&settings, false).await?;
+    let run = find_run(&*store, &args.run.run).await?;
+    let output = args.output.clone().unwrap_or_else(|| format!("{}.pack.tar", run.run_id).into());
+    let (coordinator, _) = wiring::coordinator_without_broker(&settings, &store);
+    let exported = coordinator.export(run.run_id, &output, signer.as_ref()).await?;
+    let manifest = exported.manifest;
+    if global.json {
+        print_json(&json!({ "pack": output, "bytes": exported.bytes, "manifest": manifest }))?;
+        return Ok(Done::Well);
+    }
+    let head = manifest.log_head;
+    let signed = match manifest.signed_by {
+        Some(key) => format!("signed by key {key}"),
+        None => "NOT signed: nobody vouches for it but who noted the log's head".into(),
+    };
+    print(&format!(
+        "{}: run {}, {}, {} bytes\n{signed}\nlog head {}:{}",
+        output.display(),
+        manifest.run_id,
+        manifest.outcome.name(),
+        exported.bytes,
+        head.seq,
+        head.hash
+    ))?;
+    if run.purged && run.state != RunState::Cancelled {
+        remark("the run was purged before: its rejects and findings are not in the pack");
+    }
+    Ok(Done::Well)
+}

@@ -1,0 +1,26 @@
+//! `audit keygen`: a pair of keys that sign and verify packs.
+
+use std::path::Path;
+
+use coordinator::pack::keys;
+use serde_json::json;
+
+use crate::args::Global;
+use crate::outcome::{Done, Failure};
+use crate::output::{print, print_json};
+
+/// `crossfoot audit keygen`.
+pub(super) fn keygen(global: &Global, output: &Path) -> Result<Done, Failure> {
+    let (private, public, id) = keys::generate(output)?;
+    if global.json {
+        print_json(&json!({ "private": private, "public": public, "key": id }))?;
+        return Ok(Done::Well);
+    }
+    let (private, public) = (private.display(), public.display());
+    print(&format!(
+        "{private}  signs packs; keep it to yourself (only you can read it)\n\
+         {public}  verifies them; hand it to whoever is to, on a way that cannot be tampered with\n\
+         key {id}"
+    ))?;
+    Ok(Done::Well)
+}

@@ -1,0 +1,107 @@
+//! `audit verify PACK`: a pack of evidence, checked with neither store nor broker.
+
+use std::path::Path;
+
+use comfy_table::{ContentArrangement, Table, presets};
+use coordinator::pack::keys::PublicKey;
+use coordinator::pack::{Verified, Vouched, verify as check};
+use domain::pack::lines::Head;
+use domain::pack::{Outcome, PartCheck};
+use serde_json::json;
+
+use crate::args::{Global, VerifyArgs};
+use crate::outcome::{Done, Failure};
+use crate::output::{print, print_json, style};
+
+/// `crossfoot audit verify PACK`.
+pub(super) fn verify(
+    global: &Global,
+    args: &VerifyArgs,
+    path: &Path,
+    noted: Option<Head>,
+) -> Result<Done, Failure> {
+    let key = args.key.as_deref().map(PublicKey::read).transpose()?;
+    let verified = check(path, key.as_ref(), noted)?;
+    if global.json {
+        print_json(&json!({
+            "verified": verified.is_verified(),
+            "holds": verified.holds(),
+            "vouched_by": verified.vouched,
+            "manifest": verified.manifest,
+            "checks": verified.checks,
+        }))?;
+    } else {
+        print(&format!("{}\n{}", table(&verified.checks), verdict(path, &verified)))?;
+    }
+    Ok(if verified.is_verified() { Done::Well } else { Done::NotReconciled })
+}
+
+/// What it comes to, in a few lines.
+fn verdict(path: &Path, verified: &Verified) -> String {
+    let pack = path.display();
+    let failed = verified.checks.iter().filter(|check| check.outcome == Outcome::Failed);
+    let mut failed: Vec<_> = failed.map(|check| &*check.part).collect();
+    if !failed.is_empty() {
+        let checks = failed.len();
+        failed.dedup();
+        let changed = verified.changed();
+        let what = match &changed[..] {
+            [] => format!("what {} say does not agree", failed.join(", ")),
+            [one] => format!("{one} is not what was written"),
+            several => format!("{} are not what was written", several.join(", ")),
+        };
+        return format!("NOT VERIFIED  {pack}: {what}; {checks} of {} checks failed", verified.checks.len());
+    }
+    let of = verified.manifest.as_ref().map_or_else(String::new, |manifest| {
+        let root = manifest.fingerprint.map_or_else(|| "none".into(), |root| root.to_string());
+        format!(
+            "\nrun {} of job {}: {}; fingerprint {root}\nlog head {}:{}",
+            manifest.run_id,
+            manifest.job,
+            manifest.outcome.name(),
+            manifest.log_head.seq,
+            manifest.log_head.hash
+        )
+    });
+    match verified.vouched {
+        Vouched::Key(id) => format!("VERIFIED  {pack}, signed by key {id}{of}"),
+        Vouched::Head(seq) => format!("VERIFIED  {pack}, by the head that was noted: event {seq}{of}"),
+        Vouched::Nobody => format!(
+            "NOT VERIFIED  {pack} agrees with itself, but nobody vouches for it: anybody could have made it.\n\
+             Give `--key NAME.pub` of whoever should have signed it, or `--head` of the export as it was noted.{of}"
+        ),
+    }
+}
+
+/// Checks with their outcomes, for a person.
+pub(super) fn table(checks: &[PartCheck]) -> String {
+    let mut table = Table::new();
+    table
+        .load_preset(presets::NOTHING)
+        .set_content_arrangement(ContentArrangement::Dynamic)
+        .set_width(style().width);
+    table.set_header(["part", "", "checked", "found"]);
+    for check in checks {
+        let mark = match check.outcome {
+            Outcome::Passed => "✓",
+            Outcome::Failed => "✗",
+            Outcome::NotChecked => "–",
+        };
+        table.add_row([&*check.part, mark, &*check.check, &*shortened(&check.detail)]);
+    }
+    table.trim_fmt()
+}
+
+/// A text with its digests cut short: in full they are in the JSON.
+fn shortened(text: &str) -> String {
+    const SHOWN: usize = 16;
+    let words = text.split_inclusive(|character: char| !character.is_ascii_alphanumeric());
+    let short = |word: &str| {
+        let digits = word.trim_end_matches(|character: char| !character.is_ascii_alphanumeric());
+        match digits.len() {
+            64 => format!("{}…{}", &digits[..SHOWN], &word[digits.len()..]),
+            _ => word.to_owned(),
+        }
+    };
+    words.map(short).collect()
+}

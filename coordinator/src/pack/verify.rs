@@ -1,0 +1,512 @@
+//! Checking a pack: the archive's form, every part's hash, the signature, and that what it says follows from itself.
+//!
+//! The file is read once, from beginning to end; what grows with the run is walked and not kept.
+
+use std::fs::File;
+use std::io::Read;
+use std::path::Path;
+
+use domain::check::CheckResult;
+use domain::counts::WorkerShare;
+use domain::fingerprint::Hash;
+use domain::pack::chunks::{ChunkTotals, ChunkWalk, RejectTotals, RejectWalk};
+use domain::pack::life::{Detail, Life, LifeWalk};
+use domain::pack::lines::{Head, LogLine, RunFacts, Versions};
+use domain::pack::{Listed, Manifest, Outcome, Part, PartCheck, archive, content, manifest, parts_digest};
+use domain::report::Report;
+use serde::Serialize;
+use shared::job::Job;
+
+use super::keys::PublicKey;
+use super::read::{ARCHIVE, Archive, Stop};
+use super::{PackError, json};
+use crate::report::html;
+
+const FORM: &str = "is in the form that crossfoot writes";
+const LISTED: &str = "is as the manifest lists it";
+const READ: &str = "can be read";
+const SIGNS: &str = "signs the manifest";
+
+/// Who vouches for a pack that holds.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Vouched {
+    /// Whoever has the private half of the key that was given; its id.
+    Key(Hash),
+    /// Whoever noted the head of the log that was given: it is the export's.
+    Head(u64),
+    /// Nobody: the pack agrees with itself, and may have been made by anybody.
+    Nobody,
+}
+
+/// What came of checking a pack.
+#[derive(Debug, Clone)]
+pub struct Verified {
+    /// Everything that was checked, in the order of the parts.
+    pub checks: Vec<PartCheck>,
+    /// The manifest, if it could be read.
+    pub manifest: Option<Manifest>,
+    /// Who vouches for it, if it holds.
+    pub vouched: Vouched,
+}
+
+impl Verified {
+    /// Whether nothing failed.
+    #[must_use]
+    pub fn holds(&self) -> bool {
+        self.checks.iter().all(|check| check.outcome != Outcome::Failed)
+    }
+
+    /// The parts that are not what was written, as far as that can be told: by their form, their hashes or the
+    /// signature. What else failed may follow from that.
+    #[must_use]
+    pub fn changed(&self) -> Vec<&str> {
+        let of_bytes = |check: &&PartCheck| {
+            // Whatever is wrong with a manifest is of its bytes: all of it follows from the parts.
+            let is_of_bytes = [FORM, LISTED, READ, SIGNS].contains(&check.check.as_str());
+            check.outcome == Outcome::Failed && (is_of_bytes || check.part == Part::Manifest.name())
+        };
+        let mut parts: Vec<_> =
+            self.checks.iter().filter(of_bytes).map(|check| check.part.as_str()).collect();
+        parts.dedup();
+        // A manifest that was changed is not signed any more, whatever became of the signature.
+        if parts.contains(&Part::Manifest.name()) {
+            parts.retain(|part| *part != Part::Signature.name());
+        }
+        parts
+    }
+
+    /// Whether it holds and somebody vouches for it.
+    #[must_use]
+    pub fn is_verified(&self) -> bool {
+        self.holds() && self.vouched != Vouched::Nobody
+    }
+}
+
+/// Checks the pack at `path` with the key of whoever should have signed it, and a head of the log that was noted.
+///
+/// # Errors
+/// [`PackError`] when the file cannot be read or is no pack at all. A pack that does not hold is no error.
+pub fn verify(path: &Path, key: Option<&PublicKey>, noted: Option<Head>) -> Result<Verified, PackError> {
+    let file = |error| PackError::File { path: path.into(), error };
+    let mut input = File::open(path).map_err(file)?;
+    if !is_pack(&mut input).map_err(file)? {
+        return Err(PackError::NotAPack { path: path.into() });
+    }
+    let input = File::open(path).map_err(file)?;
+    check(input, key, noted).map_err(file)
+}
+
+/// As [`verify`], of a pack from wherever it comes.
+///
+/// # Errors
+/// When it cannot be read.
+pub fn check(input: impl Read, key: Option<&PublicKey>, noted: Option<Head>) -> std::io::Result<Verified> {
+    let mut archive = Archive::new(input);
+    let mut contents = Contents { noted, ..Contents::default() };
+    let stopped = match contents.read(&mut archive) {
+        Ok(()) => None,
+        Err(Stop::Io(error)) => return Err(error),
+        Err(Stop::Form(part, what)) => Some((part, what)),
+    };
+    let mut checks = Vec::new();
+    let defects = archive.defects.into_iter().chain(stopped.clone());
+    let defects: Vec<_> = defects.map(|(part, what)| PartCheck::of(part, FORM, Err(what))).collect();
+    if defects.is_empty() {
+        checks.push(PartCheck::of(ARCHIVE, FORM, Ok("headers, padding and end are as they must be".into())));
+    }
+    checks.extend(defects);
+    checks.append(&mut contents.unread);
+    if let Some((part, _)) = stopped {
+        let rest = Part::ALL.iter().skip(contents.listed.len());
+        let rest = rest.filter(|rest| rest.name() != part && **rest != Part::Signature);
+        checks.extend(rest.map(|rest| PartCheck::not_made(rest.name(), FORM, "it was not reached")));
+    }
+    checks.extend(contents.listing());
+    let (signature, vouched) = contents.signature(key);
+    checks.push(signature);
+    checks.extend(contents.follows());
+    let by_head = contents.noted_head(&mut checks);
+    checks.sort_by_key(|check| Part::ALL.iter().position(|part| part.name() == check.part));
+    let vouched = if vouched == Vouched::Nobody { by_head } else { vouched };
+    Ok(Verified { checks, manifest: contents.manifest, vouched })
+}
+
+/// Whether the file begins as a pack does, damaged or not.
+fn is_pack(input: &mut File) -> std::io::Result<bool> {
+    let mut block = Vec::new();
+    input.take(archive::BLOCK as u64).read_to_end(&mut block)?;
+    let expected = archive::header(Part::Job.name(), 0);
+    let is_alike = |at: std::ops::Range<usize>| block.get(at.clone()) == Some(&expected[at]);
+    Ok(is_alike(0..9) || is_alike(257..265))
+}
+
+/// What was read of a pack. What could not be understood is missing.
+#[derive(Default)]
+struct Contents {
+    noted: Option<Head>,
+    listed: Vec<Listed>,
+    unread: Vec<PartCheck>,
+    job: Option<Vec<u8>>,
+    versions: Option<Versions>,
+    run: Option<RunFacts>,
+    report: Option<Report>,
+    page: Vec<u8>,
+    checks: Option<(Vec<CheckResult>, Hash)>,
+    workers: Option<Vec<WorkerShare>>,
+    chunks: Option<ChunkTotals>,
+    rejects: Option<RejectTotals>,
+    life: Option<Life>,
+    manifest: Option<Manifest>,
+    manifest_bytes: Vec<u8>,
+    signature: Option<Vec<u8>>,
+}
+
+impl Contents {
+    /// Reads the archive to its end, or as far as it goes.
+    fn read<R: Read>(&mut self, archive: &mut Archive<R>) -> Result<(), Stop> {
+        let (listed, job) = archive.held(Part::Job)?;
+        self.listed.push(listed);
+        self.job = Some(job);
+        self.versions = self.held(archive, Part::Versions, json::pretty, true)?;
+        // What another version writes may have more in it than this one knows.
+        let is_own =
+            self.versions.as_ref().is_none_or(|versions| versions.crossfoot == env!("CARGO_PKG_VERSION"));
+        self.run = self.held(archive, Part::Run, json::pretty, true)?;
+        self.report = self.held(archive, Part::Report, json::pretty, is_own)?;
+        let (listed, page) = archive.held(Part::Page)?;
+        self.listed.push(listed);
+        self.page = page;
+        let checks = self.held::<_, Vec<CheckResult>>(archive, Part::Checks, json::compact, is_own)?;
+        let sha256 = self.listed.last().map(|listed| listed.sha256);
+        self.checks = checks.zip(sha256);
+        self.workers = self.held(archive, Part::Workers, json::pretty, is_own)?;
+        let mut chunks = ChunkWalk::default();
+        if self.lines(archive, Part::Chunks, |line| chunks.take(&line))? {
+            self.chunks = Some(chunks.finish());
+        }
+        let mut rejects = RejectWalk::default();
+        if self.lines(archive, Part::Rejects, |line| rejects.take(&line))? {
+            self.rejects = Some(rejects.finish());
+        }
+        let of_report = self.report.as_ref().and_then(|report| report.log_head).map(|(seq, _)| seq);
+        let asked = of_report.into_iter().chain(self.noted.map(|noted| noted.seq)).collect();
+        let mut life = LifeWalk::new(self.run.as_ref().map(|run| run.run_id.clone()), asked);
+        if self.lines(archive, Part::Log, |line: LogLine| {
+            let detail = match &line {
+                LogLine::Event(event) => serde_json::from_str::<Detail>(&event.entry.detail)
+                    .map_err(|error| format!("its detail cannot be understood: {error}")),
+                LogLine::Link(_) => Ok(Detail::default()),
+            };
+            life.take(&line, detail);
+        })? {
+            self.life = Some(life.finish());
+        }
+        let (_, bytes) = archive.held(Part::Manifest)?;
+        self.manifest = self.understood(Part::Manifest, &bytes, json::pretty, true);
+        self.manifest_bytes = bytes;
+        let is_signed = self.manifest.as_ref().is_some_and(|manifest| manifest.signed_by.is_some());
+        if is_signed || archive.comes_next(Part::Signature)? {
+            self.signature = Some(archive.held(Part::Signature)?.1);
+        }
+        archive.end()
+    }
+
+    fn understood<T: serde::de::DeserializeOwned + Serialize>(
+        &mut self,
+        part: Part,
+        bytes: &[u8],
+        form: fn(&T) -> Result<Vec<u8>, PackError>,
+        is_strict: bool,
+    ) -> Option<T> {
+        match json::parse(bytes, form, is_strict) {
+            Ok(value) => Some(value),
+            Err(why) => {
+                self.unread.push(PartCheck::of(part.name(), READ, Err(why)));
+                None
+            }
+        }
+    }
+
+    fn held<R: Read, T: serde::de::DeserializeOwned + Serialize>(
+        &mut self,
+        archive: &mut Archive<R>,
+        part: Part,
+        form: fn(&T) -> Result<Vec<u8>, PackError>,
+        is_strict: bool,
+    ) -> Result<Option<T>, Stop> {
+        let (listed, bytes) = archive.held(part)?;
+        self.listed.push(listed);
+        Ok(self.understood(part, &bytes, form, is_strict))
+    }
+
+    /// Walks a part line by line; false when one of them could not be understood.
+    fn lines<R: Read, T: serde::de::DeserializeOwned + Serialize>(
+        &mut self,
+        archive: &mut Archive<R>,
+        part: Part,
+        mut take: impl FnMut(T),
+    ) -> Result<bool, Stop> {
+        let mut result = Ok(0);
+        let listed = archive.part(part, &mut |input| {
+            result = json::lines(input, &mut take)?;
+            Ok(())
+        })?;
+        self.listed.push(listed);
+        let Err(why) = result else { return Ok(true) };
+        self.unread.push(PartCheck::of(part.name(), READ, Err(why)));
+        Ok(false)
+    }
+
+    /// Every part against the manifest.
+    fn listing(&self) -> Vec<PartCheck> {
+        let Some(manifest) = &self.manifest else {
+            let why = "the manifest could not be read";
+            return self.listed.iter().map(|part| PartCheck::not_made(&*part.name, LISTED, why)).collect();
+        };
+        let confirmed = self.is_confirmed_by_the_log(manifest);
+        let mut checks = Vec::new();
+        let mut wrong = Vec::new();
+        for (at, found) in self.listed.iter().enumerate() {
+            let (name, said) = (&*found.name, format!("{} bytes, SHA-256 {}", found.bytes, found.sha256));
+            let listed = manifest.parts.get(at);
+            checks.push(match listed {
+                Some(listed) if listed == found => PartCheck::of(name, LISTED, Ok(said)),
+                _ if confirmed => {
+                    wrong.push(name);
+                    PartCheck::not_made(
+                        name,
+                        LISTED,
+                        format!("{said}: the log confirms it, the manifest does not"),
+                    )
+                }
+                Some(listed) if listed.name == found.name => {
+                    let why =
+                        format!("{said}; the manifest has {} bytes, SHA-256 {}", listed.bytes, listed.sha256);
+                    PartCheck::of(name, LISTED, Err(why))
+                }
+                _ => PartCheck::of(name, LISTED, Err("the manifest does not list it here".into())),
+            });
+        }
+        let extra = manifest.parts.len().saturating_sub(self.listed.len());
+        if !wrong.is_empty() || extra > 0 {
+            let parts =
+                if wrong.is_empty() { format!("{extra} parts that are not there") } else { wrong.join(", ") };
+            let why = format!("lists {parts} otherwise than they are");
+            checks.push(PartCheck::of(Part::Manifest.name(), LISTED, Err(why)));
+        }
+        checks
+    }
+
+    /// Whether the log, which is whole and ends where the manifest says, notes the parts before it as they were found:
+    /// then what the manifest has otherwise is the manifest's fault.
+    fn is_confirmed_by_the_log(&self, manifest: &Manifest) -> bool {
+        let Some(life) = &self.life else { return false };
+        let noted = life.exported.as_ref().and_then(|noted| noted.detail.parts_sha256);
+        life.broken.is_none()
+            && life.head == Some(manifest.log_head)
+            && noted == Some(parts_digest(self.before_the_log()))
+    }
+
+    fn before_the_log(&self) -> &[Listed] {
+        let end = self.listed.iter().position(|listed| listed.name == Part::Log.name());
+        &self.listed[..end.unwrap_or(self.listed.len())]
+    }
+
+    fn signature(&self, key: Option<&PublicKey>) -> (PartCheck, Vouched) {
+        let (part, check) = (Part::Signature.name(), SIGNS);
+        let signed_by = self.manifest.as_ref().and_then(|manifest| manifest.signed_by);
+        let checked = |result| PartCheck::of(part, check, result);
+        match (key, &self.signature) {
+            (_, None) if self.manifest_bytes.is_empty() => {
+                (PartCheck::not_made(part, check, "the manifest was not reached"), Vouched::Nobody)
+            }
+            (Some(_), None) => (checked(Err("the pack is not signed".into())), Vouched::Nobody),
+            (Some(key), Some(signature)) if !key.has_signed(&self.manifest_bytes, signature) => {
+                let id = key.id();
+                let why = match signed_by {
+                    Some(other) if other != id => {
+                        format!("it names key {other}, and not the one given, {id}")
+                    }
+                    _ => format!("it is not a signature of this manifest by key {id}"),
+                };
+                (checked(Err(why)), Vouched::Nobody)
+            }
+            (Some(key), Some(_)) if signed_by != Some(key.id()) => {
+                (checked(Err("the manifest does not name the key that signed it".into())), Vouched::Nobody)
+            }
+            (Some(key), Some(_)) => {
+                (checked(Ok(format!("Ed25519, by key {}", key.id()))), Vouched::Key(key.id()))
+            }
+            (None, Some(_)) => {
+                let by = signed_by.map_or_else(|| "nobody".into(), |id| id.to_string());
+                let why = format!("no key was given; the pack says that key {by} signed it");
+                (PartCheck::not_made(part, check, why), Vouched::Nobody)
+            }
+            (None, None) => (PartCheck::not_made(part, check, "the pack is not signed"), Vouched::Nobody),
+        }
+    }
+
+    /// The noted head against the log; whether it vouches for the pack.
+    fn noted_head(&self, checks: &mut Vec<PartCheck>) -> Vouched {
+        let (Some(noted), Some(life)) = (self.noted, &self.life) else { return Vouched::Nobody };
+        let (part, check) = (Part::Log.name(), "holds the head that was noted");
+        let found = life.found.iter().find(|found| found.seq == noted.seq);
+        let is_last = life.head == Some(noted);
+        checks.push(match found {
+            Some(found) if *found == noted => {
+                let last = if is_last { ": it is the export's own, and vouches for the pack" } else { "" };
+                PartCheck::of(part, check, Ok(format!("event {}{last}", noted.seq)))
+            }
+            Some(found) => {
+                PartCheck::of(part, check, Err(format!("event {} has hash {}", found.seq, found.hash)))
+            }
+            None => PartCheck::not_made(
+                part,
+                check,
+                format!("event {} is not in the pack's part of the log", noted.seq),
+            ),
+        });
+        if is_last { Vouched::Head(noted.seq) } else { Vouched::Nobody }
+    }
+
+    /// What must follow from what.
+    fn follows(&self) -> Vec<PartCheck> {
+        let mut out = Vec::new();
+        if let (Some(job), Some(run)) = (&self.job, &self.run) {
+            out.push(of_job(job, run, self.report.as_ref()));
+        }
+        if let Some(report) = &self.report {
+            out.push(self.page(report));
+            out.push(content::balance(report));
+        }
+        if let (Some(run), Some(report), Some(versions)) = (&self.run, &self.report, &self.versions) {
+            out.extend(content::run(run, report, versions));
+        }
+        if let Some((checks, sha256)) = &self.checks {
+            out.push(content::checks(checks));
+            if let (Some(report), Some(workers)) = (&self.report, &self.workers) {
+                out.extend(content::report(report, checks, workers));
+            }
+            if let (Some(report), Some(run), Some(life)) = (&self.report, &self.run, &self.life) {
+                out.extend(content::log(life, run, report, *sha256));
+            }
+        }
+        if let (Some(chunks), Some(run), Some(report)) = (&self.chunks, &self.run, &self.report) {
+            out.extend(content::chunks(chunks, run, report));
+            if let Some((checks, _)) = &self.checks {
+                out.push(self.checks_of_totals(checks, report, run, chunks));
+            }
+            if let Some(rejects) = &self.rejects {
+                out.push(content::rejects(rejects, chunks, run, report));
+            }
+            if let (Some(manifest), Some(life)) = (&self.manifest, &self.life) {
+                out.push(content::manifest(manifest, run, report, chunks, life));
+            }
+        }
+        if let (Some(workers), Some(chunks), Some(versions)) = (&self.workers, &self.chunks, &self.versions) {
+            out.push(content::workers(workers, chunks, versions));
+        }
+        if let Some(life) = &self.life {
+            out.push(self.export(life));
+        }
+        if let Some(found) = &self.manifest {
+            let known = found.format == manifest::FORMAT && found.format_version == manifest::FORMAT_VERSION;
+            let result = match known {
+                true => Ok(format!("{} {}", found.format, found.format_version)),
+                false => {
+                    Err(format!("`{} {}` is not known to this version", found.format, found.format_version))
+                }
+            };
+            out.push(PartCheck::of(Part::Manifest.name(), "is of a known form", result));
+        }
+        out
+    }
+
+    fn export(&self, life: &Life) -> PartCheck {
+        let compared = content::export(life, self.before_the_log());
+        let noted = life.exported.as_ref().and_then(|noted| noted.detail.parts_sha256);
+        let before: Vec<_> = self.manifest.iter().flat_map(|manifest| &manifest.parts).cloned().collect();
+        let before = &before[..before.len().min(self.before_the_log().len())];
+        if compared.outcome == Outcome::Failed && noted == Some(parts_digest(before)) {
+            let why = "it notes the parts as the manifest lists them; see which of them is otherwise";
+            return PartCheck::not_made(compared.part, compared.check, why);
+        }
+        compared
+    }
+
+    fn is_own_version(&self) -> bool {
+        self.report.as_ref().is_some_and(|report| report.crossfoot_version == env!("CARGO_PKG_VERSION"))
+    }
+
+    fn page(&self, report: &Report) -> PartCheck {
+        let (part, check) = (Part::Page.name(), "shows the report");
+        if !self.is_own_version() {
+            let (theirs, own) = (&report.crossfoot_version, env!("CARGO_PKG_VERSION"));
+            let why =
+                format!("it was made by crossfoot {theirs}, this is {own}: not compared, but its hash is");
+            return PartCheck::not_made(part, check, why);
+        }
+        let result = match html::html(report) {
+            Err(error) => Err(error.to_string()),
+            Ok(page) if page.as_bytes() == self.page => {
+                Ok("it is what the report's JSON gives, byte for byte".into())
+            }
+            Ok(page) => {
+                let at = page.bytes().zip(&self.page).take_while(|(one, other)| one == *other).count();
+                Err(format!("it differs from what the report's JSON gives, from byte {at} on"))
+            }
+        };
+        PartCheck::of(part, check, result)
+    }
+
+    fn checks_of_totals(
+        &self,
+        checks: &[CheckResult],
+        report: &Report,
+        run: &RunFacts,
+        chunks: &ChunkTotals,
+    ) -> PartCheck {
+        let compared = content::checks_are_of_the_totals(checks, report, run, chunks);
+        if compared.outcome == Outcome::Failed && !self.is_own_version() {
+            let why = format!("checks have other names in crossfoot {}", report.crossfoot_version);
+            return PartCheck::not_made(compared.part, compared.check, why);
+        }
+        compared
+    }
+}
+
+/// The job file against what is said of it.
+fn of_job(text: &[u8], run: &RunFacts, report: Option<&Report>) -> PartCheck {
+    let digest = Hash::of(text);
+    let part = Part::Job.name();
+    let check = "is the job that ran";
+    if digest != run.job_digest {
+        return PartCheck::of(
+            part,
+            check,
+            Err(format!("its SHA-256 is {digest}, the run's job has {}", run.job_digest)),
+        );
+    }
+    let job = std::str::from_utf8(text).map_err(|error| error.to_string());
+    let job = job.and_then(|text| Job::parse(part, text).map_err(|error| error.to_string()));
+    let result = match job {
+        // A later version may understand it otherwise, or not at all; the digest is what counts.
+        Err(_) => Ok(format!("SHA-256 {digest}; this version does not understand it")),
+        Ok(job) => {
+            let footer =
+                run.split.is_none_or(|split| split.footer_bytes == job.format.outside.footer_bytes as u64);
+            let names = report.is_none_or(|report| report.amount_names == job.amount_names());
+            match job.name == run.job
+                && job.types() == run.types
+                && job.layout_digest() == run.layout_digest
+                && footer
+                && names
+            {
+                true => Ok(format!("SHA-256 {digest}, {} record types", run.types.len())),
+                false => Err("name, record types, amounts or layout are not those of the run".into()),
+            }
+        }
+    };
+    PartCheck::of(part, check, result)
+}

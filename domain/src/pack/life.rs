@@ -1,0 +1,193 @@
+//! A run's life as the pack's segment of the log tells it: the chain walked, the steps taken, what verdict and export note.
+
+use serde::Deserialize;
+
+use super::lines::{Head, LogLine};
+use crate::event::{ChainWalk, Event};
+use crate::fingerprint::Hash;
+use crate::lifecycle::{RunEvent, RunState};
+
+/// What the details of events say that a pack is held against. Everything else in them is for the reader.
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(default)]
+pub struct Detail {
+    /// `opened`: the job.
+    pub job: Option<String>,
+    /// `opened`: SHA-256 of the job file.
+    pub job_digest: Option<Hash>,
+    /// `opened`: SHA-256 of the source before the run.
+    pub source_sha256: Option<Hash>,
+    /// A verdict: SHA-256 of the checks as JSON.
+    pub checks_sha256: Option<Hash>,
+    /// A verdict: the names of the checks that failed.
+    pub failed: Option<Vec<String>>,
+    /// `exported`: the digest of the parts before the log; see [`super::parts_digest`].
+    pub parts_sha256: Option<Hash>,
+    /// `exported`: the key that signs, as the manifest has it.
+    pub signed_by: Option<Hash>,
+}
+
+/// The kind of the event that an export is.
+pub const EXPORTED: &str = "exported";
+
+/// An event of the run and what its detail says.
+#[derive(Debug, Clone)]
+pub struct Noted {
+    /// The event's number.
+    pub seq: u64,
+    /// When: milliseconds since 1970, UTC.
+    pub at_ms: i64,
+    /// Who.
+    pub actor: String,
+    /// What happened.
+    pub kind: String,
+    /// What it says.
+    pub detail: Detail,
+}
+
+/// What the segment tells.
+#[derive(Debug, Clone, Default)]
+pub struct Life {
+    /// Its events.
+    pub events: u64,
+    /// Of these, the run's.
+    pub own: u64,
+    /// Where it ends.
+    pub head: Option<Head>,
+    /// The first thing that is wrong with it, in words.
+    pub broken: Option<String>,
+    /// Where the run is in its life, by its events.
+    pub state: Option<RunState>,
+    /// How it was opened.
+    pub opened: Option<Noted>,
+    /// The last verdict: the reconciliation that the checks are of.
+    pub verdict: Option<Noted>,
+    /// The export, if it is the last event.
+    pub exported: Option<Noted>,
+    /// Whether the run's rows were removed.
+    pub purged: bool,
+    /// Of the events that were asked for, those that are in it.
+    pub found: Vec<Head>,
+}
+
+/// Takes a segment's lines, one after the other.
+#[derive(Debug)]
+pub struct LifeWalk {
+    run_id: Option<String>,
+    asked: Vec<u64>,
+    chain: Option<ChainWalk>,
+    life: Life,
+}
+
+/// The step of a run's life that an event of this kind is.
+fn step(kind: &str) -> Option<RunEvent> {
+    Some(match kind {
+        "staged" => RunEvent::AllCommitted,
+        "paused" => RunEvent::Paused,
+        "not-reconciled" => RunEvent::Failed,
+        "promoted" => RunEvent::Promoted,
+        "cancelled" => RunEvent::Cancelled,
+        _ => return None,
+    })
+}
+
+impl LifeWalk {
+    /// Of the run `run_id`, if it is known; `asked` are numbers of events whose hashes are wanted.
+    #[must_use]
+    pub fn new(run_id: Option<String>, asked: Vec<u64>) -> Self {
+        Self { run_id, asked, chain: None, life: Life::default() }
+    }
+
+    fn broken(&mut self, why: impl Into<String>) {
+        let _ = self.life.broken.get_or_insert_with(|| why.into());
+    }
+
+    /// Takes the next line; `detail` is what the event's detail says, or why that cannot be told.
+    pub fn take(&mut self, line: &LogLine, detail: Result<Detail, String>) {
+        let (seq, previous, hash) = match line {
+            LogLine::Event(event) => (event.seq, event.previous, event.hash),
+            LogLine::Link(link) => (link.seq, link.previous, link.hash),
+        };
+        let mut chain = match self.chain {
+            Some(chain) => chain,
+            None => match seq.checked_sub(1) {
+                Some(before) => ChainWalk::behind(before, previous),
+                None => {
+                    self.broken("event 0: the log's events are numbered from 1");
+                    ChainWalk::default()
+                }
+            },
+        };
+        let taken = match line {
+            LogLine::Event(event) => chain.step(event),
+            LogLine::Link(link) => chain.link(link.seq, &link.previous, &link.hash),
+        };
+        if let Err(error) = taken {
+            self.broken(error.to_string());
+            // Goes on behind it, so that what it says is still known.
+            chain = ChainWalk::behind(seq, hash);
+        }
+        self.chain = Some(chain);
+        self.life.events += 1;
+        self.life.head = Some(Head { seq, hash });
+        self.life.exported = None;
+        if self.asked.contains(&seq) {
+            self.life.found.push(Head { seq, hash });
+        }
+        match (line, detail) {
+            (LogLine::Event(event), Ok(detail)) => self.event(event, detail),
+            (LogLine::Event(event), Err(why)) => {
+                self.broken(format!("event {}: {why}", event.seq));
+            }
+            (LogLine::Link(link), _) if self.life.own == 0 => {
+                self.broken(format!("event {} is not the run's, and the segment begins with it", link.seq));
+            }
+            (LogLine::Link(_), _) => {}
+        }
+    }
+
+    fn event(&mut self, event: &Event, detail: Detail) {
+        let entry = &event.entry;
+        if self.run_id.is_some() && entry.run_id != self.run_id {
+            self.broken(format!("event {} is not the run's", event.seq));
+            return;
+        }
+        let noted = Noted {
+            seq: event.seq,
+            at_ms: entry.at_ms,
+            actor: entry.actor.clone(),
+            kind: entry.kind.clone(),
+            detail,
+        };
+        self.life.own += 1;
+        match entry.kind.as_str() {
+            "opened" if self.life.own == 1 => {
+                self.life.state = Some(RunState::Loading);
+                self.life.opened = Some(noted);
+                return;
+            }
+            "opened" => self.broken(format!("event {} opens the run once more", event.seq)),
+            "purged" => self.life.purged = true,
+            EXPORTED => self.life.exported = Some(noted.clone()),
+            _ => {}
+        }
+        let Some(step) = step(&entry.kind) else { return };
+        match self.life.state.map(|state| state.after(step)) {
+            Some(Ok(state)) => self.life.state = Some(state),
+            Some(Err(error)) => self.broken(format!("event {}: {error}", event.seq)),
+            None => self.broken(format!("event {}: the run was not opened before it", event.seq)),
+        }
+        if noted.detail.checks_sha256.is_some() {
+            self.life.verdict = Some(noted);
+        }
+    }
+
+    /// What it tells.
+    #[must_use]
+    pub fn finish(mut self) -> Life {
+        if self.life.opened.is_none() {
+            self.broken("it does not begin with the opening of the run");
+        }
+        self.life
+    }
+}

@@ -1,0 +1,114 @@
+//! The parts of a pack, and the manifest that lists them.
+
+use serde::{Deserialize, Serialize};
+
+use super::lines::Head;
+use crate::fingerprint::Hash;
+use crate::report::Outcome;
+
+/// What stands at the head of every manifest, so that no other signed text can be taken for one.
+pub const FORMAT: &str = "crossfoot evidence pack";
+
+/// The version of the pack's form.
+pub const FORMAT_VERSION: u32 = 1;
+
+macro_rules! parts {
+    ($($(#[$doc:meta])* $part:ident = $name:literal,)*) => {
+        /// A part of a pack.
+        #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+        pub enum Part {
+            $($(#[$doc])* $part,)*
+        }
+
+        impl Part {
+            /// All of them, in the order in which they stand in the archive.
+            pub const ALL: &'static [Self] = &[$(Self::$part,)*];
+
+            /// Its name in the archive.
+            #[must_use]
+            pub const fn name(self) -> &'static str {
+                match self { $(Self::$part => $name,)* }
+            }
+        }
+    };
+}
+
+parts! {
+    /// The job file that ran, as text.
+    Job = "job.toml",
+    /// Which programs had a hand in it.
+    Versions = "versions.json",
+    /// The run as the ledger has it, and what the splitter found.
+    Run = "run.json",
+    /// The report.
+    Report = "report.json",
+    /// The report as a page.
+    Page = "report.html",
+    /// The checks of the last reconciliation; their SHA-256 is in the log.
+    Checks = "checks.json",
+    /// Every worker's share.
+    Workers = "workers.json",
+    /// Every chunk: where it was cut, who did it, its counts and sums, and its part of the fingerprint.
+    Chunks = "chunks.jsonl",
+    /// Every reject with its reasons.
+    Rejects = "rejects.jsonl",
+    /// The evidence log from the run's first event to the export.
+    Log = "log.jsonl",
+    /// The manifest.
+    Manifest = "manifest.json",
+    /// The manifest's signature: 64 bytes, Ed25519.
+    Signature = "manifest.sig",
+}
+
+/// A part as the manifest lists it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Listed {
+    /// Its name.
+    pub name: String,
+    /// Its length in bytes.
+    pub bytes: u64,
+    /// SHA-256 of it.
+    pub sha256: Hash,
+}
+
+/// One digest over `parts`: SHA-256 of what `sha256sum` prints of them, a line of `SHA-256  NAME` each.
+#[must_use]
+pub fn parts_digest(parts: &[Listed]) -> Hash {
+    let lines: String = parts.iter().map(|part| format!("{}  {}\n", part.sha256, part.name)).collect();
+    Hash::of(lines.as_bytes())
+}
+
+/// The manifest. Everything in it but the version follows from the parts, so that not even an unsigned one can be
+/// changed without contradicting them.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Manifest {
+    /// [`FORMAT`].
+    pub format: String,
+    /// [`FORMAT_VERSION`].
+    pub format_version: u32,
+    /// The version of the program that made the pack.
+    pub crossfoot_version: String,
+    /// The run.
+    pub run_id: String,
+    /// The job's name.
+    pub job: String,
+    /// SHA-256 of the job file.
+    pub job_digest: Hash,
+    /// What the run came to.
+    pub outcome: Outcome,
+    /// The root over every record of the source, merged from the chunks' parts of it; none of a run of which not
+    /// every chunk was committed.
+    pub fingerprint: Option<Hash>,
+    /// When the pack was made: milliseconds since 1970, UTC.
+    pub exported_at_ms: i64,
+    /// Who made it.
+    pub exported_by: String,
+    /// The log's head: the event of the export.
+    pub log_head: Head,
+    /// The key that signs it: SHA-256 of the public key's SPKI (DER); none of a pack that is not signed.
+    pub signed_by: Option<Hash>,
+    /// Every part but the manifest and its signature, in the archive's order.
+    pub parts: Vec<Listed>,
+}

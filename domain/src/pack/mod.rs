@@ -1,0 +1,67 @@
+//! The evidence pack: one file that carries a run's evidence to somebody who has neither database nor broker.
+//!
+//! The file is a tar of the parts in [`Part::ALL`], in that order, in the one form that [`archive`] writes. Nothing else
+//! may be in it, not even a byte of padding that is not zero, so that whatever changes in it is found and has a place.
+//!
+//! What vouches for what:
+//!
+//! - the log's last event in the pack is the export itself; it notes the digest of all parts before the log
+//!   ([`parts_digest`]), so that a noted head of the log vouches for them;
+//! - the manifest lists every part but itself and its signature, with length and SHA-256, and the log's head;
+//! - the signature is Ed25519 over the manifest's bytes.
+//!
+//! And what is in the parts must follow from each other: see [`content`]. Pure: reading files is the coordinator's.
+
+pub mod archive;
+pub mod chunks;
+pub mod content;
+pub mod life;
+pub mod lines;
+pub mod manifest;
+
+use serde::Serialize;
+
+pub use manifest::{Listed, Manifest, Part, parts_digest};
+
+/// How a comparison came out.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Outcome {
+    /// It holds.
+    Passed,
+    /// It does not.
+    Failed,
+    /// It was not made, for the reason given. Never counted as passed.
+    NotChecked,
+}
+
+/// One thing that was checked of a pack or a proof: where, what, and how it came out.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct PartCheck {
+    /// The part of the pack, by its name in the archive; `archive` for what belongs to none.
+    pub part: String,
+    /// What was checked.
+    pub check: String,
+    /// How it came out.
+    pub outcome: Outcome,
+    /// What was found, in words.
+    pub detail: String,
+}
+
+impl PartCheck {
+    /// A check that came out as `result` says.
+    #[must_use]
+    pub fn of(part: impl Into<String>, check: impl Into<String>, result: Result<String, String>) -> Self {
+        let (outcome, detail) = match result {
+            Ok(detail) => (Outcome::Passed, detail),
+            Err(detail) => (Outcome::Failed, detail),
+        };
+        Self { part: part.into(), check: check.into(), outcome, detail }
+    }
+
+    /// A check that was not made.
+    #[must_use]
+    pub fn not_made(part: impl Into<String>, check: impl Into<String>, why: impl Into<String>) -> Self {
+        Self { part: part.into(), check: check.into(), outcome: Outcome::NotChecked, detail: why.into() }
+    }
+}
