@@ -156,4 +156,9 @@ pub const CATALOGUE: &[Defect] = defects! {
     "LOG-06" Evidence, "an event is rewritten, and all that follow are chained anew", LogChained, [refused "was altered"], Part;
     "LOG-07" Evidence, "an event is updated with SQL", LogChained, [prevented], Part;
     "LOG-08" Evidence, "an event is deleted with SQL", LogChained, [prevented], Part;
+    "LOG-09" Evidence, "the report in a signed pack is altered", LogChained, [refused "report.json"], Part;
+    "LOG-10" Evidence, "a chunk's totals in a signed pack are altered", LogChained, [refused "chunks.jsonl"], Part;
+    "LOG-11" Evidence, "an event in a signed pack is altered", LogChained, [refused "log.jsonl"], Part;
+    "LOG-12" Evidence, "the end of a signed pack is cut off", LogChained, [refused "archive"], Part;
+    "LOG-13" Evidence, "a pack is signed by somebody else", LogChained, [refused "manifest.sig"], Part;
 };

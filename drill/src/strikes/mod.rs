@@ -4,6 +4,7 @@ mod content;
 mod evidence;
 mod fleet;
 mod ledger;
+mod pack;
 mod promotion;
 mod rows;
 mod source;
@@ -25,6 +26,7 @@ pub(crate) async fn strike(defect: &Defect, scene: &Scene<'_>) -> Strike {
         "LED" => ledger::strike(defect.id, scene).await,
         "SRC" | "DCL" => source::strike(defect.id, scene).await,
         "PRM" => promotion::strike(defect.id, scene).await,
+        "LOG" if defect.id >= "LOG-09" => pack::strike(defect.id, scene).await,
         "LOG" => evidence::strike(defect.id, scene).await,
         _ => Err(unknown(defect.id)),
     }

@@ -1,0 +1,90 @@
+//! An exported pack, altered after it was signed.
+
+use std::path::Path;
+
+use coordinator::pack::keys::{PublicKey, Signer, generate};
+use coordinator::pack::{Verified, verify};
+use coordinator::run::Ending;
+use domain::defect::Evidence;
+
+use super::unknown;
+use crate::fleet;
+use crate::scene::{Scene, Stop, Strike, Struck, chain};
+
+/// A block of the archive; headers begin at one.
+const BLOCK: usize = 512;
+
+/// Strikes a pack.
+pub(super) async fn strike(id: &str, scene: &Scene<'_>) -> Strike {
+    let field = scene.field().await?;
+    let run_id = match field.run(&scene.request()).await {
+        (Some(run_id), Ok(Ending::Promoted)) => run_id,
+        (_, ended) => return Err(Stop::Failed(format!("the undamaged run ended {ended:?}"))),
+    };
+    let (signer, key) = keys(&field.shadow.path("drill"))?;
+    let path = field.shadow.path("run.pack");
+    let coordinator = field.coordinator(fleet::broker());
+    coordinator.export(run_id, &path, Some(&signer)).await.map_err(|error| chain(&error))?;
+    let sound = verify(&path, Some(&key), None).map_err(|error| chain(&error))?;
+    if !sound.is_verified() {
+        return Err(Stop::Failed(format!("the undamaged pack does not hold: {}", said(&sound))));
+    }
+    let mut bytes = std::fs::read(&path).map_err(|error| error.to_string())?;
+    let mut held_against = key;
+    let told = match id {
+        "LOG-09" | "LOG-10" | "LOG-11" => {
+            let part = match id {
+                "LOG-09" => "report.json",
+                "LOG-10" => "chunks.jsonl",
+                _ => "log.jsonl",
+            };
+            let at = digit_of(&bytes, part).ok_or_else(|| format!("the pack has no part {part} with a digit in it"))?;
+            // A digit becomes another, so that what is there still reads as it should.
+            bytes[at] = if bytes[at] == b'9' { b'8' } else { bytes[at] + 1 };
+            format!("byte {at} of the pack, in {part}, is another digit")
+        }
+        "LOG-12" => {
+            bytes.truncate(bytes.len().saturating_sub(BLOCK));
+            "the pack's last block is cut off".to_owned()
+        }
+        "LOG-13" => {
+            held_against = keys(&field.shadow.path("other"))?.1;
+            "the pack is held against another's key".to_owned()
+        }
+        _ => return Err(unknown(id)),
+    };
+    std::fs::write(&path, bytes).map_err(|error| error.to_string())?;
+    let found = verify(&path, Some(&held_against), None).map_err(|error| chain(&error))?;
+    let refusal = (!found.is_verified()).then(|| said(&found));
+    field.shadow.remove().await;
+    Ok(Struck { evidence: Evidence { refusal, ..Evidence::default() }, told })
+}
+
+fn keys(name: &Path) -> Result<(Signer, PublicKey), Stop> {
+    let (private, public, _) = generate(name).map_err(|error| chain(&error))?;
+    let signer = Signer::read(&private).map_err(|error| chain(&error))?;
+    Ok((signer, PublicKey::read(&public).map_err(|error| chain(&error))?))
+}
+
+/// What does not hold, by part. The parts that are not what was written come first.
+fn said(found: &Verified) -> String {
+    let mut parts: Vec<_> = found.changed().into_iter().map(str::to_owned).collect();
+    if parts.is_empty() {
+        parts.push("nothing of its bytes".into());
+    }
+    parts.join(", ")
+}
+
+/// Where a digit stands in the middle of a part.
+fn digit_of(bytes: &[u8], part: &str) -> Option<usize> {
+    let header = bytes.chunks(BLOCK).position(|block| {
+        block.starts_with(part.as_bytes()) && block.get(part.len()) == Some(&0)
+    })?;
+    let content = (header + 1) * BLOCK;
+    let size = std::str::from_utf8(bytes.get(header * BLOCK + 124..header * BLOCK + 135)?).ok()?;
+    let size = usize::from_str_radix(size.trim_matches(['\0', ' ']), 8).ok()?;
+    let part = bytes.get(content..content + size)?;
+    let middle = part.len() / 2;
+    let digit = part[middle..].iter().position(u8::is_ascii_digit)?;
+    Some(content + middle + digit)
+}
