@@ -38,7 +38,8 @@ pub(super) async fn strike(id: &str, scene: &Scene<'_>) -> Strike {
                 "LOG-10" => "chunks.jsonl",
                 _ => "log.jsonl",
             };
-            let at = digit_of(&bytes, part).ok_or_else(|| format!("the pack has no part {part} with a digit in it"))?;
+            let at = digit_of(&bytes, part)
+                .ok_or_else(|| format!("the pack has no part {part} with a digit in it"))?;
             // A digit becomes another, so that what is there still reads as it should.
             bytes[at] = if bytes[at] == b'9' { b'8' } else { bytes[at] + 1 };
             format!("byte {at} of the pack, in {part}, is another digit")
@@ -77,9 +78,9 @@ fn said(found: &Verified) -> String {
 
 /// Where a digit stands in the middle of a part.
 fn digit_of(bytes: &[u8], part: &str) -> Option<usize> {
-    let header = bytes.chunks(BLOCK).position(|block| {
-        block.starts_with(part.as_bytes()) && block.get(part.len()) == Some(&0)
-    })?;
+    let header = bytes
+        .chunks(BLOCK)
+        .position(|block| block.starts_with(part.as_bytes()) && block.get(part.len()) == Some(&0))?;
     let content = (header + 1) * BLOCK;
     let size = std::str::from_utf8(bytes.get(header * BLOCK + 124..header * BLOCK + 135)?).ok()?;
     let size = usize::from_str_radix(size.trim_matches(['\0', ' ']), 8).ok()?;
