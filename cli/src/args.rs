@@ -29,6 +29,9 @@ pub(crate) struct Global {
     /// The configuration file [default: crossfoot.toml, if it is there]
     #[arg(long, global = true, value_name = "FILE")]
     pub(crate) config: Option<PathBuf>,
+    /// Who acts, for the evidence log [default: CROSSFOOT_OPERATOR, or the operating system's user]
+    #[arg(long, global = true, value_name = "NAME")]
+    pub(crate) operator: Option<String>,
     /// Print JSON for machines
     #[arg(long, global = true)]
     pub(crate) json: bool,
@@ -120,6 +123,9 @@ pub(crate) struct Submit {
     /// Load bytes that were loaded before
     #[arg(long)]
     pub(crate) again: bool,
+    /// Why it is run, or run again; it goes into the evidence log
+    #[arg(long, value_name = "TEXT")]
+    pub(crate) reason: Option<String>,
     /// Stop where a person is to look before anything is promoted
     #[arg(long, value_enum, value_name = "STAGE")]
     pub(crate) pause_after: Option<PauseAfter>,
@@ -271,6 +277,9 @@ pub(crate) struct Run {
     /// Load bytes that were loaded before
     #[arg(long)]
     pub(crate) again: bool,
+    /// Why it is run, or run again; it goes into the evidence log
+    #[arg(long, value_name = "TEXT")]
+    pub(crate) reason: Option<String>,
     /// Stop where a person is to look before anything is promoted
     #[arg(long, value_enum, value_name = "STAGE")]
     pub(crate) pause_after: Option<PauseAfter>,
@@ -419,6 +428,15 @@ pub(crate) enum Audit {
         #[arg(long, short, value_name = "NAME")]
         output: PathBuf,
     },
+    /// Show who did what, and when: the log's events, or those of one run
+    Log {
+        /// The run: its id, the beginning or end of it, or `last` [default: all, and the store itself]
+        #[arg(value_name = "RUN")]
+        run: Option<String>,
+        /// How many, the newest; 0: all
+        #[arg(long, default_value_t = 100, value_name = "N")]
+        limit: u64,
+    },
 }
 
 /// `audit verify`
@@ -433,6 +451,10 @@ pub(crate) struct VerifyArgs {
     /// A head that was noted earlier, as `NUMBER:HASH`: shows whether the end was cut off
     #[arg(long, value_name = "NUMBER:HASH")]
     pub(crate) head: Option<String>,
+    /// Checkpoints that were kept outside of the store (`checkpoint_file` under [audit]): the log must still hold every
+    /// one of them
+    #[arg(long, value_name = "FILE", conflicts_with = "pack")]
+    pub(crate) checkpoints: Option<PathBuf>,
 }
 
 /// `audit export`

@@ -1,12 +1,13 @@
 //! `crossfoot`: loads batch extracts and proves that what arrived is what was sent.
 //!
-//! [`args`] is what was typed, [`wiring`] picks the adapters (the only place that does), [`commands`] has a file
+//! [`args`] is what was typed, [`operator`] who typed it, [`wiring`] picks the adapters (the only place that does), [`commands`] has a file
 //! for each command, [`outcome`] says how a command ends, [`output`] is the only way to standard output.
 
 mod args;
 mod commands;
 mod demo;
 mod infer;
+mod operator;
 mod outcome;
 mod output;
 mod progress;

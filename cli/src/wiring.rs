@@ -1,8 +1,10 @@
 //! Where adapters are picked, from URLs, and where the embedded fleet is started. Nothing else knows which they are.
 
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::thread::available_parallelism;
 
+use coordinator::checkpoints::Checkpoints;
 use coordinator::progress::Snapshot;
 use coordinator::run::Coordinator;
 use coordinator::split::ChunkLimits;
@@ -23,10 +25,12 @@ use tokio_util::task::TaskTracker;
 use worker::{Identity, Jobs, Registered, Surroundings};
 
 use crate::args::{Fleet, Global};
+use crate::operator;
 use crate::outcome::Failure;
 
 /// The settings, with what the command line says on top.
 pub(crate) fn settings(global: &Global, fleet: Option<&Fleet>) -> Result<Settings, Failure> {
+    operator::named(global.operator.as_deref())?;
     let mut settings = Settings::load(global.config.as_deref())?;
     if let Some(url) = &global.store {
         settings.store.url.clone_from(url);
@@ -129,11 +133,9 @@ pub(crate) async fn broker(settings: &Settings) -> Result<Arc<dyn Broker>, Failu
     Ok(if of.doubled { Arc::new(Doubling::new(broker)) } else { broker })
 }
 
-/// Who runs this: `user@host`.
+/// Who runs this: `operator@host`.
 pub(crate) fn actor(host: &str) -> String {
-    let user =
-        ["USER", "LOGNAME"].iter().find_map(|name| std::env::var(name).ok()).filter(|user| !user.is_empty());
-    format!("{}@{host}", user.unwrap_or_else(|| "unknown".into()))
+    format!("{}@{host}", operator::acting().0)
 }
 
 /// The name of this host.
@@ -143,6 +145,10 @@ pub(crate) fn host() -> String {
     let name = kernel.ok().or_else(|| std::env::var("HOSTNAME").ok()).unwrap_or_default();
     let name = name.trim();
     if name.is_empty() { "localhost".into() } else { name.into() }
+}
+
+fn syslog_socket(settings: &Settings) -> PathBuf {
+    settings.audit.syslog_socket.clone().unwrap_or_else(|| "/dev/log".into())
 }
 
 /// How the source is cut.
@@ -173,6 +179,12 @@ fn coordinator_on(
 ) -> (Coordinator, watch::Receiver<Snapshot>) {
     let (watch, watcher) = watch::channel(Snapshot::default());
     let host = host();
+    let checkpoints = Checkpoints {
+        store: settings.store.name(),
+        file: settings.audit.checkpoint_file.clone(),
+        syslog: settings.audit.syslog.then(|| syslog_socket(settings)),
+        host: host.clone(),
+    };
     let coordinator = Coordinator {
         tally: Tally::new(Arc::clone(&broker), Arc::clone(store)),
         packing: settings.broker.packing(),
@@ -181,6 +193,8 @@ fn coordinator_on(
         store: Arc::clone(store),
         clock: Arc::new(SystemClock),
         actor: actor(&host),
+        acting: operator::acting().1,
+        checkpoints: Arc::new(checkpoints),
         host,
         window: WindowLimits {
             chunks_max: settings.fleet.window_chunks,

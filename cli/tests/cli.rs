@@ -8,6 +8,7 @@
 )]
 
 mod cli {
+    mod audit;
     mod bad_data;
     mod desk;
     mod drill;

@@ -1,5 +1,6 @@
 //! The evidence log, walked from its first event to its last.
 
+use domain::checkpoint::{HeldTo, Noted};
 use domain::event::{ChainError, ChainWalk};
 use domain::fingerprint::Hash;
 use shared::store::{Store, StoreError};
@@ -20,12 +21,15 @@ pub enum AuditError {
 
 /// Walks the whole log; returns its head: how many events there are, and the hash of the last.
 ///
-/// `noted` is a head that was written down earlier; the log must still contain it.
+/// `noted` are heads that were written down earlier; the log must still contain every one of them.
 ///
 /// # Errors
 /// [`AuditError`] saying which event is at fault.
-pub async fn verify(store: &dyn Store, noted: Option<(u64, Hash)>) -> Result<(u64, Hash), AuditError> {
-    let mut walk = ChainWalk::default();
+pub async fn verify(
+    store: &dyn Store,
+    noted: impl IntoIterator<Item = Noted>,
+) -> Result<(u64, Hash), AuditError> {
+    let (mut walk, mut held) = (ChainWalk::default(), HeldTo::new(noted));
     loop {
         let events = store.events(walk.head().0, PAGE).await?;
         if events.is_empty() {
@@ -33,19 +37,11 @@ pub async fn verify(store: &dyn Store, noted: Option<(u64, Hash)>) -> Result<(u6
         }
         for event in &events {
             walk.step(event)?;
-            if let Some((seq, hash)) = noted
-                && event.seq == seq
-                && event.hash != hash
-            {
-                return Err(ChainError::Altered { seq }.into());
-            }
+            held.step(event)?;
         }
     }
-    let (last, head) = walk.head();
-    match noted {
-        Some((seq, _)) if seq > last => Err(ChainError::CutOff { last, noted: seq }.into()),
-        _ => Ok((last, head)),
-    }
+    held.end(walk.head().0)?;
+    Ok(walk.head())
 }
 
 /// The log's head as it stands, without walking it; `None` when the log is empty.

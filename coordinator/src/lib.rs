@@ -4,10 +4,12 @@
 //! In the order of the flow: [`open`] a run, [`split`] its source, [`load`] the chunks through the [`window`]
 //! with the [`tally`] of what workers report, have [`ranges`] of them read back, [`verify`] what arrived, [`reconcile`] it, [`promote`] it, [`pinpoint`] what differs, [`report`] it. [`run`]
 //! drives all of these from the state in the ledger, so that resuming is the same as going on; [`ops`] is what
-//! an operator may do; [`service`] drives what is submitted; [`audit`] walks the evidence log;
-//! [`pack`] exports a run's evidence and checks what was exported.
+//! an operator may do, [`acting`] who that is; [`service`] drives what is submitted; [`audit`] walks the evidence log,
+//! [`checkpoints`] notes its head elsewhere; [`pack`] exports a run's evidence and checks what was exported.
 
+pub mod acting;
 pub mod audit;
+pub mod checkpoints;
 pub mod load;
 pub mod open;
 pub mod ops;

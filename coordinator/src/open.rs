@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use domain::approval::Refusal;
 use domain::declared::Declared;
 use domain::ids::RunId;
 use domain::lifecycle::RunState;
@@ -26,6 +27,8 @@ pub struct RunRequest {
     pub declared: Option<Declared>,
     /// Whether to load bytes that were loaded before.
     pub again: bool,
+    /// Why it is run, if that was said.
+    pub reason: Option<String>,
     /// Whether to wait for approval once staging is proven.
     pub pause_after_staged: bool,
     /// Whether the run is left to the coordinator service.
@@ -68,6 +71,9 @@ pub enum OpenError {
         /// Where it stands.
         state: RunState,
     },
+    /// The job asks for more.
+    #[error(transparent)]
+    Refused(#[from] Refusal),
     /// Stopped before anything began.
     #[error("stopped on request; no run was opened")]
     Stopped,
@@ -78,7 +84,11 @@ impl OpenError {
     #[must_use]
     pub const fn is_usage(&self) -> bool {
         match self {
-            Self::Source(_) | Self::Declared(_) | Self::LoadedBefore { .. } | Self::InHand { .. } => true,
+            Self::Source(_)
+            | Self::Declared(_)
+            | Self::LoadedBefore { .. }
+            | Self::InHand { .. }
+            | Self::Refused(_) => true,
             Self::Store(error) => error.is_usage(),
             Self::Stopped => false,
         }
@@ -92,6 +102,9 @@ impl Coordinator {
     /// [`OpenError`]; no run was opened then.
     pub async fn open(&self, request: &RunRequest) -> Result<RunId, OpenError> {
         let job = &request.job;
+        if request.again {
+            job.approval.reasoned(request.reason.as_deref())?;
+        }
         let declared = request.declared.as_ref().map(|declared| declared_text(declared, job)).transpose()?;
         self.store.prepare(job).await?;
         let source = SourceFile::open(request.source.clone(), job.compression)?;
@@ -112,6 +125,10 @@ impl Coordinator {
             }
         }
         let run_id = self.new_run_id();
+        let mut detail = self.acting.detail();
+        if let Some(reason) = &request.reason {
+            detail.insert("reason".into(), reason.clone().into());
+        }
         let new = NewRun {
             run_id,
             job: job.name.clone(),
@@ -124,12 +141,16 @@ impl Coordinator {
             chunk_bytes: request.chunks.bytes as u64,
             chunk_records: request.chunks.records,
             again: request.again,
-            pause_after_staged: request.pause_after_staged,
+            pause_after_staged: request.pause_after_staged || job.approval.four_eyes,
             submitted: request.submitted,
             actor: self.actor.clone(),
+            detail,
             now_ms: self.clock.now_ms(),
         };
         self.store.open_run(&new).await?;
+        if request.again {
+            self.checkpoint(run_id, "opened again").await;
+        }
         Ok(run_id)
     }
 

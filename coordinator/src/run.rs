@@ -24,6 +24,8 @@ use thiserror::Error;
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
+use crate::acting::Acting;
+use crate::checkpoints::Checkpoints;
 use crate::load::{Load, LoadError};
 use crate::pinpoint::{ByChunk, PinpointError, SourceAgain, compare};
 use crate::progress::{Phase, Snapshot};
@@ -52,6 +54,19 @@ pub enum Ending {
     Paused,
     /// Given up by an operator.
     Cancelled,
+}
+
+impl Ending {
+    /// Where the run stands then.
+    #[must_use]
+    pub const fn state(self) -> RunState {
+        match self {
+            Self::Promoted => RunState::Promoted,
+            Self::NotReconciled => RunState::NotReconciled,
+            Self::Paused => RunState::AwaitingApproval,
+            Self::Cancelled => RunState::Cancelled,
+        }
+    }
 }
 
 /// Why a run could not be taken to its verdict. It can be resumed.
@@ -115,8 +130,12 @@ pub struct Coordinator {
     pub store: Arc<dyn Store>,
     /// The time.
     pub clock: Arc<dyn Clock>,
-    /// Who runs it: `user@host`.
+    /// Who runs it: `operator@host`.
     pub actor: String,
+    /// What else the log says of whoever runs it.
+    pub acting: Acting,
+    /// Where the log's head is noted outside of the store.
+    pub checkpoints: Arc<Checkpoints>,
     /// The host, for telling whether another coordinator of this machine is alive.
     pub host: String,
     /// How much may be on its way.
@@ -153,12 +172,16 @@ impl Coordinator {
     }
 
     pub(crate) fn entry(&self, run_id: RunId, kind: &str, detail: &serde_json::Value) -> LogEntry {
+        let mut whole = self.acting.detail();
+        if let Some(detail) = detail.as_object() {
+            whole.extend(detail.clone());
+        }
         LogEntry {
             run_id: Some(run_id.to_string()),
             at_ms: self.clock.now_ms(),
             kind: kind.into(),
             actor: self.actor.clone(),
-            detail: detail.to_string(),
+            detail: serde_json::Value::Object(whole).to_string(),
         }
     }
 
@@ -203,6 +226,7 @@ impl Coordinator {
         let started = Instant::now();
         let fence = self.take_up(run_id, how.evict).await?;
         let run = self.store.run(run_id).await?;
+        let before = run.state;
         if fence.epoch > 1 && !run.state.is_over() {
             self.store
                 .log(self.entry(run_id, "resumed", &json!({ "epoch": fence.epoch, "state": run.state })))
@@ -222,6 +246,10 @@ impl Coordinator {
         match self.store.release(fence, spent_ms).await {
             Ok(()) | Err(StoreError::Fenced { .. }) => {}
             Err(error) => return Err(error.into()),
+        }
+        if let Some(verdict) = ending.as_ref().ok().map(|ending| ending.state()).filter(|now| *now != before)
+        {
+            self.checkpoint(run_id, verdict.name()).await;
         }
         self.watch.send_modify(|now| now.phase = Phase::Over);
         ending
@@ -371,7 +399,7 @@ impl Coordinator {
             self.name_footing(&run, fence, &footing).await?;
             return self.fail(&run, fence, reconciliation.checks().to_vec(), &summary).await;
         };
-        if run.pause_after_staged && !how.approved {
+        if (run.pause_after_staged || job.approval.four_eyes) && !how.approved {
             return self.pause(&run, fence, &reconciliation, &summary).await;
         }
         let promote = Promote {

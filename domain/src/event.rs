@@ -62,13 +62,43 @@ pub enum ChainError {
         seq: u64,
     },
     /// The log ends earlier than a head that was noted before.
-    #[error("the log ends at event {last}, but a noted head is event {noted}: the end was cut off")]
+    #[error("the log ends at event {last}, but {} notes event {noted}: the end was cut off", note(*line))]
     CutOff {
         /// The last event there is.
         last: u64,
         /// The event that was noted.
         noted: u64,
+        /// The line of the checkpoint file that notes it.
+        line: Option<u64>,
     },
+    /// The event is not the one that was noted before.
+    #[error(
+        "event {seq} is not the one that {} notes: the log was rewritten from {} on",
+        note(*line),
+        somewhere(*as_noted + 1, *seq)
+    )]
+    NotAsNoted {
+        /// The event.
+        seq: u64,
+        /// The line of the checkpoint file that notes another.
+        line: Option<u64>,
+        /// The last event before it that is still as it was noted; 0: there is none.
+        as_noted: u64,
+    },
+}
+
+/// Where a head was noted.
+fn note(line: Option<u64>) -> String {
+    line.map_or_else(|| "the head that was given".into(), |line| format!("line {line} of the checkpoints"))
+}
+
+/// One of the events `first` to `last`.
+fn somewhere(first: u64, last: u64) -> String {
+    match last.saturating_sub(first) {
+        0 => format!("event {last}"),
+        1 => format!("event {first} or {last}"),
+        _ => format!("one of the events {first} to {last}"),
+    }
 }
 
 fn hash(seq: u64, entry: &Entry, previous: &Hash) -> Hash {

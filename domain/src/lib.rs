@@ -6,13 +6,16 @@
 //! Read in this order: the nouns ([`ids`], [`amount`], [`value`], [`layout`], [`record`], [`mask`]), what is measured
 //! of them ([`fingerprint`], [`totals`], [`counts`], [`balance`]), what is declared or demanded
 //! ([`declared`], [`footing`], [`constraint`], [`rule`]), what is decided ([`reconcile`], [`check`], [`permit`],
-//! [`lifecycle`], [`retry`]), and what is left behind ([`finding`], [`event`], [`report`], [`pack`]).
+//! [`lifecycle`], [`retry`], [`approval`]), and what is left behind ([`finding`], [`event`], [`checkpoint`], [`report`],
+//! [`pack`]).
 
 #![deny(clippy::float_arithmetic)]
 
 pub mod amount;
+pub mod approval;
 pub mod balance;
 pub mod check;
+pub mod checkpoint;
 pub mod constraint;
 pub mod counts;
 pub mod declared;

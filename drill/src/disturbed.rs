@@ -322,6 +322,10 @@ impl Store for Disturbed {
         self.inner.first_event(run_id).await
     }
 
+    async fn run_events(&self, run_id: RunId, after: u64, limit: u32) -> Result<Vec<Event>, StoreError> {
+        self.inner.run_events(run_id, after, limit).await
+    }
+
     async fn log_head(&self) -> Result<Option<(u64, Hash)>, StoreError> {
         self.inner.log_head().await
     }

@@ -4,6 +4,7 @@ use std::future::Future;
 use std::sync::Arc;
 use std::time::Duration;
 
+use coordinator::acting::Acting;
 use coordinator::progress::Snapshot;
 use coordinator::run::Coordinator;
 use coordinator::tally::Tally;
@@ -36,6 +37,8 @@ pub(crate) fn coordinator(store: &Arc<dyn Store>, broker: Arc<dyn Broker>, actor
         store: Arc::clone(store),
         clock: Arc::new(SystemClock),
         actor: actor.into(),
+        acting: Acting::default(),
+        checkpoints: Arc::default(),
         host: actor.rsplit('@').next().unwrap_or_default().into(),
         window: WindowLimits { chunks_max: 16, bytes_max: 16 << 20 },
         watch: watch::channel(Snapshot::default()).0,

@@ -184,6 +184,7 @@ impl Scene<'_> {
             source: Location::file(source),
             declared: None,
             again: false,
+            reason: None,
             pause_after_staged: false,
             submitted: false,
             chunks: self.stand.chunks,

@@ -79,6 +79,12 @@ impl MaskingSettings {
 pub struct AuditSettings {
     /// The private key that signs packs: Ed25519, PKCS#8, PEM.
     pub signing_key: Option<PathBuf>,
+    /// A file outside the store to which the log's head is appended at every verdict and every operator's act.
+    pub checkpoint_file: Option<PathBuf>,
+    /// Whether the same goes to the system's log.
+    pub syslog: bool,
+    /// The socket of the system's log, if it is not `/dev/log`.
+    pub syslog_socket: Option<PathBuf>,
 }
 
 /// The database.
@@ -95,6 +101,22 @@ pub struct StoreSettings {
     pub password_file: Option<PathBuf>,
     /// At most so many connections of one process (PostgreSQL).
     pub max_connections: Option<u32>,
+}
+
+impl StoreSettings {
+    /// What the store is called outside of it: its URL without user, password and options, an SQLite file by its whole path.
+    #[must_use]
+    pub fn name(&self) -> String {
+        if let Some(path) = self.url.strip_prefix("sqlite:") {
+            let path = Path::new(path.strip_prefix("//").unwrap_or(path));
+            let whole = std::fs::canonicalize(path).or_else(|_| std::path::absolute(path));
+            return format!("sqlite:{}", whole.as_deref().unwrap_or(path).display());
+        }
+        let Some((_, rest)) = self.url.split_once("://") else { return self.url.clone() };
+        let rest = rest.split('?').next().unwrap_or(rest);
+        let place = rest.rsplit_once('@').map_or(rest, |(_, place)| place);
+        format!("postgres://{place}")
+    }
 }
 
 impl Default for StoreSettings {
@@ -344,6 +366,25 @@ mod tests {
         assert_eq!(without_secrets("amqp://anna:gehe@im/@mq:5672/v"), "amqp://***@mq:5672/v");
         assert_eq!(without_secrets("sqlite:a@b.db"), "sqlite:a@b.db");
         assert_eq!(without_secrets("@://x"), "@://x");
+    }
+
+    #[test]
+    fn a_store_has_one_name_whoever_opens_it() {
+        let name = |url: &str| StoreSettings { url: url.into(), ..StoreSettings::default() }.name();
+        for url in [
+            "postgres://db.example:5432/ledger",
+            "postgresql://anna@db.example:5432/ledger",
+            "postgres://ben:p@ss/word@db.example:5432/ledger?sslmode=verify-full",
+        ] {
+            assert_eq!(name(url), "postgres://db.example:5432/ledger", "{url}");
+        }
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().canonicalize().unwrap().join("x.db");
+        std::fs::write(&path, "").unwrap();
+        let whole = format!("sqlite:{}", path.display());
+        assert_eq!(name(&whole), whole);
+        let folder = folder.path().display();
+        assert_eq!(name(&format!("sqlite://{folder}/./x.db")), whole);
     }
 
     #[test]

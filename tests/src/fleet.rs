@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
+use coordinator::acting::Acting;
 use coordinator::open::{OpenError, RunRequest};
 use coordinator::progress::Snapshot;
 use coordinator::report::summary;
@@ -166,6 +167,7 @@ impl Bench {
             source: Location::file(self.path(name)),
             declared: None,
             again: false,
+            reason: None,
             pause_after_staged: false,
             submitted: false,
             chunks: ChunkLimits { bytes: self.setup.chunk_bytes, records: self.setup.chunk_records },
@@ -190,6 +192,8 @@ impl Bench {
             store: Arc::clone(&self.store),
             clock: Arc::clone(&self.clock),
             actor: "tester@here".into(),
+            acting: Acting::default(),
+            checkpoints: Arc::default(),
             host: "here".into(),
             window: WindowLimits { chunks_max: 16, bytes_max: 16 << 20 },
             watch: watch::channel(Snapshot::default()).0,

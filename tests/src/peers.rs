@@ -33,6 +33,7 @@ pub async fn load(bench: &Bench, job: Arc<Job>, source: &Path) -> Ended {
         source: Location::file(source.to_path_buf()),
         declared: None,
         again: false,
+        reason: None,
         pause_after_staged: false,
         submitted: false,
         chunks: ChunkLimits { bytes: bench.setup.chunk_bytes, records: bench.setup.chunk_records },

@@ -5,6 +5,8 @@
     reason = "helpers of tests stop at the first surprise too"
 )]
 
+#[path = "all/audit.rs"]
+mod audit;
 #[path = "all/checks.rs"]
 mod checks;
 #[path = "all/defects.rs"]

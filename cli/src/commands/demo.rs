@@ -52,6 +52,7 @@ pub(crate) async fn demo(global: &Global, args: &Demo) -> Result<Done, Failure> 
         source: Location::file(&source),
         declared: None,
         again: false,
+        reason: None,
         pause_after_staged: args.inject.is_some(),
         submitted: false,
         chunks: wiring::chunk_limits(&settings.fleet),

@@ -15,6 +15,7 @@ use shared::config::Settings;
 
 use super::context::{read_job, source_of};
 use crate::args::{Drill as Args, DrillFormat, Global};
+use crate::operator;
 use crate::outcome::{Done, Failure};
 use crate::output::{print, print_json, remark, style};
 use crate::wiring;
@@ -109,7 +110,8 @@ async fn note(settings: &Settings, ground: &Ground, report: &DrillReport, json: 
         return Ok(());
     }
     let store = wiring::store(settings, false).await?;
-    let detail = json!({
+    let mut detail = operator::acting().1.detail();
+    let drilled = json!({
         "job": report.job,
         "job_digest": report.job_digest,
         "effective": report.is_effective(),
@@ -117,12 +119,13 @@ async fn note(settings: &Settings, ground: &Ground, report: &DrillReport, json: 
         "missed": report.count(Seen::Missed),
         "document_sha256": Hash::of(json.as_bytes()),
     });
+    detail.extend(drilled.as_object().cloned().unwrap_or_default());
     let entry = Entry {
         run_id: None,
         at_ms: SystemClock.now_ms(),
         kind: "drilled".into(),
         actor: report.actor.clone(),
-        detail: detail.to_string(),
+        detail: serde_json::Value::Object(detail).to_string(),
     };
     store.log(entry).await?;
     Ok(())

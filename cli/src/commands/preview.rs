@@ -72,7 +72,9 @@ pub(super) fn preview(job: &Arc<Job>, source: &SourceFile, records: u64) -> Resu
     let mut selector = Selector::new(job).map_err(Failure::usage)?;
     let framer = Framer::new(&job.format);
     let mut shown = Vec::new();
-    for (record_no, frame) in (chunk.cut.first_record_no.0..).zip(frames(&framer, &chunk.bytes)) {
+    // A block of records comes whole, however many were asked for.
+    let asked = usize::try_from(records.max(1)).unwrap_or(usize::MAX);
+    for (record_no, frame) in (chunk.cut.first_record_no.0..).zip(frames(&framer, &chunk.bytes)).take(asked) {
         let (at, content) = frame.map_err(|error| failed(&error))?;
         shown.push(record(job, &mut selector, (record_no, chunk.cut.offset + at as u64), content));
     }

@@ -30,6 +30,7 @@ pub(crate) async fn run(global: &Global, args: &Run) -> Result<Done, Failure> {
         job,
         declared: args.declared.as_deref().map(read_declared).transpose()?,
         again: args.again,
+        reason: args.reason.clone(),
         pause_after_staged: args.pause_after.is_some(),
         submitted: false,
         chunks: wiring::chunk_limits(&settings.fleet),

@@ -35,6 +35,7 @@ pub(crate) async fn submit(global: &Global, args: &Submit) -> Result<Done, Failu
         job,
         declared: args.declared.as_deref().map(read_declared).transpose()?,
         again: args.again,
+        reason: args.reason.clone(),
         pause_after_staged: args.pause_after.is_some(),
         submitted: true,
         chunks: wiring::chunk_limits(&settings.fleet),

@@ -4,6 +4,7 @@ use std::fs::Permissions;
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 
+use domain::checkpoint::Head;
 use domain::counts::WorkerShare;
 use domain::event::Event;
 use domain::ids::RunId;
@@ -11,7 +12,7 @@ use domain::lifecycle::RunState;
 use domain::pack::chunks::{ChunkTotals, ChunkWalk};
 use domain::pack::life::EXPORTED;
 use domain::pack::lines::{
-    ChunkLine, CommittedLine, Head, Link, LogLine, RejectLine, RunFacts, SplitFacts, TreeLine, Versions,
+    ChunkLine, CommittedLine, Link, LogLine, RejectLine, RunFacts, SplitFacts, TreeLine, Versions,
     WorkerVersion,
 };
 use domain::pack::{Manifest, Part, manifest, parts_digest};

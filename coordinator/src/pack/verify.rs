@@ -7,11 +7,12 @@ use std::io::Read;
 use std::path::Path;
 
 use domain::check::CheckResult;
+use domain::checkpoint::Head;
 use domain::counts::WorkerShare;
 use domain::fingerprint::Hash;
 use domain::pack::chunks::{ChunkTotals, ChunkWalk, RejectTotals, RejectWalk};
 use domain::pack::life::{Detail, Life, LifeWalk};
-use domain::pack::lines::{Head, LogLine, RunFacts, Versions};
+use domain::pack::lines::{LogLine, RunFacts, Versions};
 use domain::pack::{Listed, Manifest, Outcome, Part, PartCheck, archive, content, manifest, parts_digest};
 use domain::report::Report;
 use serde::Serialize;

@@ -153,7 +153,7 @@ pub const CATALOGUE: &[Defect] = defects! {
     "LOG-03" Evidence, "an event is rewritten", LogChained, [refused "was altered"], Part;
     "LOG-04" Evidence, "an event is rewritten, and its hash with it", LogChained, [refused "does not follow"], Part;
     "LOG-05" Evidence, "the last events are cut off", LogChained, [refused "the end was cut off"], Part;
-    "LOG-06" Evidence, "an event is rewritten, and all that follow are chained anew", LogChained, [refused "was altered"], Part;
+    "LOG-06" Evidence, "an event is rewritten, and all that follow are chained anew", LogChained, [refused "the log was rewritten"], Part;
     "LOG-07" Evidence, "an event is updated with SQL", LogChained, [prevented], Part;
     "LOG-08" Evidence, "an event is deleted with SQL", LogChained, [prevented], Part;
     "LOG-09" Evidence, "the report in a signed pack is altered", LogChained, [refused "report.json"], Part;

@@ -2,7 +2,8 @@
 
 use serde::Deserialize;
 
-use super::lines::{Head, LogLine};
+use super::lines::LogLine;
+use crate::checkpoint::Head;
 use crate::event::{ChainWalk, Event};
 use crate::fingerprint::Hash;
 use crate::lifecycle::{RunEvent, RunState};

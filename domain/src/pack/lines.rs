@@ -12,16 +12,6 @@ use crate::forest::Forest;
 use crate::ids::{ChunkNo, RecordNo, WorkerId};
 use crate::lifecycle::{ChunkState, RunState};
 
-/// A place in the log.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Head {
-    /// The event's number.
-    pub seq: u64,
-    /// Its hash.
-    pub hash: Hash,
-}
-
 /// `run.json`: the run as the ledger has it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]

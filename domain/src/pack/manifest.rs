@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::lines::Head;
+use crate::checkpoint::Head;
 use crate::fingerprint::Hash;
 use crate::report::Outcome;
 

@@ -20,6 +20,8 @@ pub(super) struct JobFile {
     pub(super) rule: Vec<RuleSection>,
     #[serde(default)]
     pub(super) limits: LimitsSection,
+    #[serde(default)]
+    pub(super) approval: ApprovalSection,
     /// The texts of copybooks, by the names that `source.copybook` gives.
     #[serde(default)]
     pub(super) copybooks: BTreeMap<String, Spanned<String>>,
@@ -500,6 +502,16 @@ pub(super) struct BalanceSection {
     #[serde(default)]
     pub(super) by: Vec<String>,
     pub(super) to: toml::Value,
+}
+
+/// What is asked of whoever decides about runs of the job.
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct ApprovalSection {
+    #[serde(default)]
+    pub(super) four_eyes: bool,
+    #[serde(default)]
+    pub(super) require_reason: bool,
 }
 
 #[derive(Debug, Default, Deserialize)]

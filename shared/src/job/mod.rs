@@ -13,6 +13,7 @@ use std::cmp::Ordering;
 use std::path::Path;
 use std::sync::Arc;
 
+use domain::approval::Approval;
 use domain::declared::Declared;
 use domain::fingerprint::Hash;
 use domain::footing::FootingPlan;
@@ -57,6 +58,8 @@ pub struct Job {
     pub rules: Vec<Rule>,
     /// How many rejects are allowed.
     pub reject_limit: RejectLimit,
+    /// What is asked of whoever decides about its runs.
+    pub approval: Approval,
 }
 
 /// A kind of record: how it is told from the others, how its fields are written, what it consists of and where it
@@ -127,6 +130,21 @@ impl Job {
     /// [`JobError`] with the line at fault.
     pub fn parse(file: &str, text: &str) -> Result<Self, JobError> {
         meaning::parse(file, text)
+    }
+
+    /// The job without what it asks of an approver: for a shadow, which nobody decides about.
+    ///
+    /// # Errors
+    /// [`JobError`], which would be a mistake of ours.
+    pub fn unattended(&self) -> Result<Self, JobError> {
+        if self.approval == Approval::default() {
+            return Ok(self.clone());
+        }
+        let failed =
+            |message: String| JobError { file: self.name.clone(), place: None, message, advice: None };
+        let mut text: toml::Table = toml::from_str(&self.text).map_err(|error| failed(error.to_string()))?;
+        text.remove("approval");
+        Self::parse(&self.name, &toml::to_string(&text).map_err(|error| failed(error.to_string()))?)
     }
 
     /// What the records of each type consist of and where they go.

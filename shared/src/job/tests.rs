@@ -1,3 +1,4 @@
+use domain::approval::Approval;
 use domain::rule::Condition;
 use domain::value::FieldType;
 
@@ -114,4 +115,18 @@ fn sensitive_fields_are_marked_and_the_job_masks() {
     assert_eq!((layout.shown(0, &raw), layout.shown(1, &raw)), ("masked".into(), "7".into()));
     job.masks.give_key(&domain::mask::MaskKey::new(&[1; 32]).unwrap());
     assert!(layout.shown(0, &raw).starts_with("masked:"), "all layouts of the job share the key");
+}
+
+#[test]
+fn what_is_asked_of_an_approver_is_said_by_the_job() {
+    let of = |section: &str| Job::parse("j.toml", &format!("{GOOD}{section}")).map(|job| job.approval);
+    assert_eq!(of("").unwrap(), Approval::default());
+    let both = of("[approval]\nfour_eyes = true\nrequire_reason = true\n").unwrap();
+    assert_eq!(both, Approval { four_eyes: true, require_reason: true });
+    let shadow =
+        Job::parse("j.toml", &format!("{GOOD}[approval]\nfour_eyes = true\n")).unwrap().unattended().unwrap();
+    assert_eq!(shadow.approval, Approval::default());
+    assert_eq!(shadow.layout_digest(), Job::parse("j.toml", GOOD).unwrap().layout_digest());
+    assert_eq!(shadow.rules.len(), 1);
+    assert!(message(&format!("{GOOD}[approval]\nfour_eye = true\n")).contains("unknown field `four_eye`"));
 }

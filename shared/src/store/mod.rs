@@ -526,6 +526,11 @@ pub trait Store: Send + Sync {
     /// # Errors
     /// [`StoreError`] of the database.
     async fn first_event(&self, run_id: RunId) -> Result<Option<u64>, StoreError>;
+    /// The run's own events behind number `after`, in order, `limit` at most.
+    ///
+    /// # Errors
+    /// [`StoreError`] of the database.
+    async fn run_events(&self, run_id: RunId, after: u64, limit: u32) -> Result<Vec<Event>, StoreError>;
     /// The number and hash of the log's last event; `None` when it is empty.
     ///
     /// # Errors

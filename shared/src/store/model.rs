@@ -1,5 +1,6 @@
 //! What the store keeps and hands out: the nouns of the ledger.
 
+use domain::event::Entry as LogEntry;
 use domain::fingerprint::Hash;
 use domain::forest::Forest;
 use domain::ids::{ChunkNo, RecordNo, RunId, WorkerId};
@@ -39,8 +40,36 @@ pub struct NewRun {
     pub submitted: bool,
     /// Who opened it.
     pub actor: String,
+    /// What else the log says of its opening: the reason, the command, the process.
+    pub detail: serde_json::Map<String, serde_json::Value>,
     /// When, in milliseconds since 1970.
     pub now_ms: i64,
+}
+
+impl NewRun {
+    /// The log's entry for its opening.
+    #[must_use]
+    pub fn opened(&self) -> LogEntry {
+        let mut detail = serde_json::json!({
+            "job": self.job,
+            "job_digest": self.job_digest,
+            "source": self.source,
+            "source_bytes": self.source_bytes,
+            "source_sha256": self.source_sha256,
+            "again": self.again,
+            "version": env!("CARGO_PKG_VERSION"),
+        });
+        if let serde_json::Value::Object(detail) = &mut detail {
+            detail.extend(self.detail.clone());
+        }
+        LogEntry {
+            run_id: Some(self.run_id.to_string()),
+            at_ms: self.now_ms,
+            kind: "opened".into(),
+            actor: self.actor.clone(),
+            detail: detail.to_string(),
+        }
+    }
 }
 
 /// A run as the ledger has it.

@@ -37,7 +37,7 @@ async fn the_log_tells_each_runs_life_and_is_whole() {
     assert_eq!(life(&runs[3]), ["opened", "staged", "paused", "cancelled", "purged"]);
     // AND a head that was noted earlier is still in it
     let noted = (events[3].seq, events[3].hash);
-    audit::verify(&*bench.store, Some(noted)).await.unwrap();
+    audit::verify(&*bench.store, Some(noted.into())).await.unwrap();
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -99,6 +99,6 @@ async fn a_log_whose_end_was_cut_off_is_found_by_a_head_that_was_noted() {
     let noted = audit::head(&*bench.store).await.unwrap();
     bench.execute("DROP TRIGGER crossfoot_event_no_delete; DELETE FROM crossfoot_event WHERE seq = 3");
     audit::verify(&*bench.store, None).await.unwrap();
-    let error = audit::verify(&*bench.store, noted).await.unwrap_err().to_string();
+    let error = audit::verify(&*bench.store, noted.map(Into::into)).await.unwrap_err().to_string();
     assert!(error.contains("the end was cut off"), "{error}");
 }

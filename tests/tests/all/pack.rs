@@ -2,9 +2,9 @@
 
 use coordinator::pack::keys::{PublicKey, Signer, generate};
 use coordinator::pack::{PackError, Verified, Vouched, check, verify};
+use domain::checkpoint::Head;
 use domain::ids::RunId;
 use domain::pack::Outcome;
-use domain::pack::lines::Head;
 use tests::fleet::Bench;
 use tests::jobs::{self, JobText};
 use tests::ledger::Ledger;

@@ -29,6 +29,7 @@ pub(super) async fn export(global: &Global, args: &Export) -> Result<Done, Failu
     let output = args.output.clone().unwrap_or_else(|| format!("{}.pack.tar", run.run_id).into());
     let (coordinator, _) = wiring::coordinator_without_broker(&settings, &store);
     let exported = coordinator.export(run.run_id, &output, signer.as_ref()).await?;
+    coordinator.checkpoint(run.run_id, "exported").await;
     let manifest = exported.manifest;
     if global.json {
         print_json(&json!({ "pack": output, "bytes": exported.bytes, "manifest": manifest }))?;

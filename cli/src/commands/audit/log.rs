@@ -1,7 +1,11 @@
 //! `audit verify`: the evidence log, from its first event to its last.
 
+use std::collections::BTreeMap;
+use std::path::Path;
+
 use coordinator::audit::{AuditError, verify as walk};
-use domain::pack::lines::Head;
+use coordinator::checkpoints::read;
+use domain::checkpoint::{Head, Noted};
 use serde_json::json;
 
 use crate::args::Global;
@@ -9,15 +13,42 @@ use crate::commands::context::open_store;
 use crate::outcome::{Done, Failure};
 use crate::output::{print, print_json, remark};
 
-/// `crossfoot audit verify`.
-pub(super) async fn verify(global: &Global, noted: Option<Head>) -> Result<Done, Failure> {
-    let (_, store) = open_store(global).await?;
-    match walk(&*store, noted.map(|noted| (noted.seq, noted.hash))).await {
-        Ok((events, head)) if global.json => {
-            print_json(&json!({ "intact": true, "events": events, "head": head }))?
-        }
+/// `crossfoot audit verify`, without a pack.
+pub(super) async fn verify(
+    global: &Global,
+    head: Option<Head>,
+    checkpoints: Option<&Path>,
+) -> Result<Done, Failure> {
+    let (settings, store) = open_store(global).await?;
+    let head = head.map(|head| Noted { line: None, head });
+    let name = settings.store.name();
+    let (kept, others) = match checkpoints {
+        Some(path) => of_store(path, &name)?,
+        None => (Vec::new(), BTreeMap::new()),
+    };
+    let held = kept.len();
+    if let (Some(path), 0) = (checkpoints, held) {
+        let of = if others.is_empty() { "none".into() } else { listed(&others) };
+        remark(&format!(
+            "{} has no checkpoint of {name} (of others: {of}): the log is held to nothing",
+            path.display()
+        ));
+        return Ok(Done::NotReconciled);
+    }
+    if !others.is_empty() {
+        remark(&format!("note: not compared, as they are of other stores: {}", listed(&others)));
+    }
+    match walk(&*store, kept.into_iter().chain(head)).await {
+        Ok((events, head)) if global.json => print_json(&json!({
+            "intact": true,
+            "events": events,
+            "head": head,
+            "checkpoints": checkpoints.map(|_| json!({ "held": held, "of_other_stores": others })),
+        }))?,
         Ok((events, head)) => {
-            print(&format!("the evidence log is intact: {events} events, head {events}:{head}"))?
+            let holds =
+                if checkpoints.is_some() { format!(", {held} checkpoints hold") } else { String::new() };
+            print(&format!("the evidence log is intact: {events} events{holds}, head {events}:{head}"))?;
         }
         Err(AuditError::Chain(error)) => {
             if global.json {
@@ -29,4 +60,21 @@ pub(super) async fn verify(global: &Global, noted: Option<Head>) -> Result<Done,
         Err(AuditError::Store(error)) => return Err(error.into()),
     }
     Ok(Done::Well)
+}
+
+/// What a checkpoint file notes of the store called `name`; and how many lines it has of which others.
+fn of_store(path: &Path, name: &str) -> Result<(Vec<Noted>, BTreeMap<String, u64>), Failure> {
+    let (mut kept, mut others) = (Vec::new(), BTreeMap::<String, u64>::new());
+    for line in read(path).map_err(|error| Failure::usage(error.to_string()))? {
+        if line.store == name {
+            kept.push(line.noted);
+        } else {
+            *others.entry(line.store).or_default() += 1;
+        }
+    }
+    Ok((kept, others))
+}
+
+fn listed(others: &BTreeMap<String, u64>) -> String {
+    others.iter().map(|(store, lines)| format!("{lines} of {store}")).collect::<Vec<_>>().join(", ")
 }

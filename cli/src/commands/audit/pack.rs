@@ -5,7 +5,7 @@ use std::path::Path;
 use comfy_table::{ContentArrangement, Table, presets};
 use coordinator::pack::keys::PublicKey;
 use coordinator::pack::{Verified, Vouched, verify as check};
-use domain::pack::lines::Head;
+use domain::checkpoint::Head;
 use domain::pack::{Outcome, PartCheck};
 use serde_json::json;
 

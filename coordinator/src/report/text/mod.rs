@@ -18,6 +18,7 @@ use std::fmt::Write as _;
 
 use domain::amount::Amount;
 use domain::check::Stage;
+use domain::checkpoint::Head;
 use domain::report::{Outcome, Report};
 
 use super::format::{self, amount, count, plural, shortened, time, visible};
@@ -361,8 +362,11 @@ fn evidence(report: &Report, style: Style) -> String {
         format!("crossfoot {}, report version {}", visible(&report.crossfoot_version), report.report_version),
     )];
     if let Some((event, hash)) = report.log_head {
-        facts.push(("Log head", format!("event {} {hash}", count(event))));
+        // As it is written down, to be held to the log later.
+        facts.push(("Checkpoint", Head { seq: event, hash }.to_string()));
+        facts.push(("Verify", "crossfoot audit verify --head CHECKPOINT".into()));
+    } else {
+        facts.push(("Verify", "crossfoot audit verify".into()));
     }
-    facts.push(("Verify", "crossfoot audit verify".into()));
     lines(table::facts(style, 0, &facts))
 }

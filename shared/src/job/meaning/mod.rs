@@ -16,6 +16,7 @@ use std::collections::HashSet;
 use std::ops::Range;
 use std::path::Path;
 
+use domain::approval::Approval;
 use domain::fingerprint::Hash;
 use domain::layout::{Among, Field, Layout, Mode};
 use domain::mask::Masks;
@@ -128,6 +129,7 @@ fn understand(raw: JobFile, text: &str) -> Checked<Job> {
         footing,
         rules,
         reject_limit,
+        approval: Approval { four_eyes: raw.approval.four_eyes, require_reason: raw.approval.require_reason },
     })
 }
 

@@ -79,6 +79,22 @@ pub(crate) async fn concurrent_events_leave_no_gap(make: &impl AsyncFn() -> Subj
     }
 }
 
+pub(crate) async fn a_runs_events_are_asked_for_by_themselves(make: &impl AsyncFn() -> Subject) {
+    let subject = make().await;
+    let store = &subject.store;
+    let mut own = Vec::new();
+    for at in 0..20 {
+        let run = [Some(run_id(1)), Some(run_id(2)), None][at % 3];
+        let event = store.log(entry(run, &format!("event {at}"))).await.unwrap();
+        own.extend((at % 3 == 0).then_some(event));
+    }
+    assert_eq!(store.run_events(run_id(1), 0, 100).await.unwrap(), own);
+    assert_eq!(store.run_events(run_id(1), 0, 2).await.unwrap(), own[..2]);
+    assert_eq!(store.run_events(run_id(1), own[1].seq, 100).await.unwrap(), own[2..]);
+    assert_eq!(store.run_events(run_id(1), u64::MAX, 100).await.unwrap(), []);
+    assert_eq!(store.run_events(run_id(3), 0, 100).await.unwrap(), []);
+}
+
 pub(crate) async fn the_log_cannot_be_changed(make: &impl AsyncFn() -> Subject) {
     let subject = make().await;
     for kind in ["opened", "promoted"] {

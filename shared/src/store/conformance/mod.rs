@@ -132,6 +132,7 @@ macro_rules! store_conformance {
             a_row_that_is_not_in_final_reads_back_as_absent
             events_are_chained_and_paged
             concurrent_events_leave_no_gap
+            a_runs_events_are_asked_for_by_themselves
             the_log_cannot_be_changed
             checks_are_those_of_the_last_reconciliation
             findings_are_paged_and_counted

@@ -136,6 +136,22 @@ impl PostgresStore {
         Ok(row.try_get::<Option<i64>, _>("first")?.map(i64::unsigned_abs))
     }
 
+    pub(super) async fn fetch_run_events(
+        &self,
+        run_id: RunId,
+        after: u64,
+        limit: u32,
+    ) -> Result<Vec<Event>, StoreError> {
+        let rows =
+            sqlx::query("SELECT * FROM crossfoot_event WHERE run_id = $1 AND seq > $2 ORDER BY seq LIMIT $3")
+                .bind(run_id.to_string())
+                .bind(place(after))
+                .bind(i64::from(limit))
+                .fetch_all(&self.pool)
+                .await?;
+        rows.iter().map(event_from).collect()
+    }
+
     pub(super) async fn fetch_log_head(&self) -> Result<Option<(u64, Hash)>, StoreError> {
         let row = sqlx::query("SELECT * FROM crossfoot_event ORDER BY seq DESC LIMIT 1")
             .fetch_optional(&self.pool)

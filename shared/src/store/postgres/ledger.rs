@@ -193,23 +193,7 @@ async fn insert_run(connection: &mut PgConnection, new: NewRun) -> Result<(), St
     .bind(new.now_ms)
     .execute(&mut *connection)
     .await?;
-    let detail = serde_json::json!({
-        "job": new.job,
-        "job_digest": new.job_digest,
-        "source": new.source,
-        "source_bytes": new.source_bytes,
-        "source_sha256": new.source_sha256,
-        "again": new.again,
-        "version": env!("CARGO_PKG_VERSION"),
-    });
-    let entry = LogEntry {
-        run_id: Some(new.run_id.to_string()),
-        at_ms: new.now_ms,
-        kind: "opened".into(),
-        actor: new.actor,
-        detail: detail.to_string(),
-    };
-    evidence::append(connection, entry).await?;
+    evidence::append(connection, new.opened()).await?;
     Ok(())
 }
 

@@ -14,9 +14,9 @@ use sqlx::{Connection as _, Row as _};
 use super::connect::{PostgresSettings, PostgresStore};
 use super::tests::{available, make, own};
 use super::{numeric, rows};
-use crate::store::StoreError;
-use crate::store::conformance::{APPEND, Loading, entry, job, row};
+use crate::store::conformance::{APPEND, Database as _, Loading, entry, job, row};
 use crate::store::model::CommitOutcome;
+use crate::store::{Store as _, StoreError};
 
 #[tokio::test]
 async fn the_server_reads_and_writes_the_decimals_that_we_do() {
@@ -308,4 +308,48 @@ async fn a_server_without_tls_is_refused_where_tls_is_required() {
     let error = PostgresStore::open(&settings).await.map(drop).unwrap_err().to_string();
     assert!(error.contains("TLS") && !error.contains("secret"), "{error}");
     assert!(server.await.unwrap().is_empty());
+}
+
+#[tokio::test]
+async fn nobody_is_permitted_to_change_the_log_its_owner_included() {
+    if !available() {
+        return;
+    }
+    let own = own().await;
+    let owner = format!("cf_owner_{}_{}", std::process::id(), own.name());
+    for sql in [
+        format!("CREATE ROLE {owner} LOGIN PASSWORD 'x'"),
+        format!("ALTER DATABASE {} OWNER TO {owner}", own.name()),
+        format!("GRANT ALL ON SCHEMA public TO {owner}"),
+    ] {
+        own.execute(&sql).await.unwrap();
+    }
+    // A role as it should be: no superuser, and the owner of all that it makes.
+    let settings =
+        PostgresSettings { username: Some(owner.clone()), password: Some("x".into()), ..own.settings() };
+    let store = PostgresStore::open(&settings).await.unwrap();
+    for kind in ["opened", "promoted"] {
+        store.log(entry(None, kind)).await.unwrap();
+    }
+    let before = store.events(0, 10).await.unwrap();
+    let changes = [
+        "UPDATE crossfoot_event SET actor = 'nobody' WHERE seq = 1",
+        "DELETE FROM crossfoot_event",
+        "TRUNCATE crossfoot_event",
+        "TRUNCATE crossfoot_event, crossfoot_run CASCADE",
+        "INSERT INTO crossfoot_event SELECT * FROM crossfoot_event WHERE seq = 1 ON CONFLICT (seq) DO UPDATE SET actor = 'nobody'",
+    ];
+    for sql in changes {
+        let of_owner = own.execute(&format!("SET ROLE {owner}; {sql}")).await.unwrap_err();
+        assert!(of_owner.contains("permission denied"), "{sql}: {of_owner}");
+        // A superuser is asked for no permission: the triggers answer.
+        let refused = own.execute(sql).await.unwrap_err();
+        assert!(refused.contains("append-only"), "{sql}: {refused}");
+        let as_replica =
+            own.execute(&format!("SET session_replication_role = replica; {sql}")).await.unwrap_err();
+        assert!(as_replica.contains("append-only"), "{sql}: {as_replica}");
+    }
+    assert_eq!(store.events(0, 10).await.unwrap(), before);
+    drop(store);
+    drop(own);
 }

@@ -24,6 +24,10 @@ impl Own {
         format!("{server}/{}", self.name)
     }
 
+    pub(super) fn name(&self) -> &str {
+        &self.name
+    }
+
     pub(super) fn settings(&self) -> PostgresSettings {
         PostgresSettings { max_connections: Some(8), ..PostgresSettings::of_url(&self.url()) }
     }

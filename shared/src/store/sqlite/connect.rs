@@ -31,9 +31,10 @@ const AGAIN: Duration = Duration::from_millis(10);
 const CACHE_KIB: i64 = 16 << 10;
 
 /// Every version of the schema, in order. What was released is never changed: a new version is added.
-const MIGRATIONS: [(i64, &str, &str); 3] = [
+const MIGRATIONS: [(i64, &str, &str); 4] = [
     (1, "ledger", include_str!("0001_ledger.sql")),
     (2, "fleet", include_str!("0002_fleet.sql")),
+    (3, "audit", include_str!("0003_audit.sql")),
     (4, "masking", include_str!("0004_masking.sql")),
 ];
 const SCHEMA_VERSION: i64 = MIGRATIONS[MIGRATIONS.len() - 1].0;
@@ -93,6 +94,9 @@ impl SqliteStore {
         make(&options).await.map_err(|error| match error {
             MigrateError::VersionMissing(found) => StoreError::Newer { found, known: SCHEMA_VERSION },
             MigrateError::VersionTooNew(found, known) => StoreError::Newer { found, known },
+            MigrateError::Execute(error) | MigrateError::ExecuteMigration(error, _) if is_full(&error) => {
+                StoreError::Full
+            }
             MigrateError::Execute(error) => unreachable(reason(&error)),
             other => unreachable(other.to_string()),
         })?;
@@ -196,9 +200,19 @@ async fn make(options: &SqliteConnectOptions) -> Result<(), MigrateError> {
 /// SQLITE_BUSY or SQLITE_LOCKED, in whatever extended form: the low byte is the primary code (its manual, "Result and
 /// Error Codes").
 fn is_busy(error: &sqlx::Error) -> bool {
-    let sqlx::Error::Database(database) = error else { return false };
+    matches!(code(error), Some(5 | 6))
+}
+
+/// Whether the disk is (`SQLITE_FULL`).
+fn is_full(error: &sqlx::Error) -> bool {
+    code(error) == Some(13)
+}
+
+/// SQLite's primary result code.
+fn code(error: &sqlx::Error) -> Option<u32> {
+    let sqlx::Error::Database(database) = error else { return None };
     let code = database.code().and_then(|code| code.parse::<u32>().ok());
-    code.is_some_and(|code| matches!(code & 0xff, 5 | 6))
+    code.map(|code| code & 0xff)
 }
 
 async fn migrate(connection: &mut SqliteConnection) -> Result<(), MigrateError> {

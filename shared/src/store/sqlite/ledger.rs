@@ -1,6 +1,5 @@
 //! Runs, chunks and workers in the ledger. Readers are `sqlx`, changes go through [`SqliteStore::write`].
 
-use domain::event::Entry as LogEntry;
 use domain::fingerprint::Hash;
 use domain::forest::Forest;
 use domain::ids::{ChunkNo, RecordNo, RunId, WorkerId};
@@ -163,23 +162,7 @@ impl SqliteStore {
                     new.now_ms,
                 ],
             )?;
-            let detail = serde_json::json!({
-                "job": new.job,
-                "job_digest": new.job_digest,
-                "source": new.source,
-                "source_bytes": new.source_bytes,
-                "source_sha256": new.source_sha256,
-                "again": new.again,
-                "version": env!("CARGO_PKG_VERSION"),
-            });
-            let entry = LogEntry {
-                run_id: Some(new.run_id.to_string()),
-                at_ms: new.now_ms,
-                kind: "opened".into(),
-                actor: new.actor,
-                detail: detail.to_string(),
-            };
-            evidence::append(transaction, entry)?;
+            evidence::append(transaction, new.opened())?;
             Ok(())
         })
         .await?;

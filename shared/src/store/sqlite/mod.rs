@@ -287,6 +287,10 @@ impl Store for SqliteStore {
         self.fetch_first_event(run_id).await
     }
 
+    async fn run_events(&self, run_id: RunId, after: u64, limit: u32) -> Result<Vec<Event>, StoreError> {
+        self.fetch_run_events(run_id, after, limit).await
+    }
+
     async fn log_head(&self) -> Result<Option<(u64, Hash)>, StoreError> {
         self.fetch_log_head().await
     }

@@ -1,0 +1,165 @@
+//! `audit log`: who did what, and when.
+
+use comfy_table::{CellAlignment, ContentArrangement, Table};
+use domain::event::Event;
+use domain::ids::RunId;
+use serde_json::{Map, Value, json};
+use shared::store::Store;
+
+use crate::args::Global;
+use crate::commands::context::{find_run, open_store};
+use crate::outcome::{Done, Failure};
+use crate::output::{print, print_json, style};
+
+/// How many are asked for at a time.
+const PAGE: u32 = 1000;
+
+/// What is said in columns of its own, or to nobody's use.
+const QUIET: [&str; 4] = ["process", "os_user", "job_digest", "checks_sha256"];
+
+/// What is said first.
+const FIRST: [&str; 3] = ["reason", "refused", "command"];
+
+/// `crossfoot audit log`.
+pub(super) async fn log(global: &Global, run: Option<&str>, limit: u64) -> Result<Done, Failure> {
+    let (_, store) = open_store(global).await?;
+    let run_id = match run {
+        Some(typed) => Some(find_run(&*store, typed).await?.run_id),
+        None => None,
+    };
+    let events = newest(&*store, run_id, limit).await?;
+    if global.json {
+        print_json(&events.iter().map(as_json).collect::<Vec<_>>())?;
+    } else if events.is_empty() {
+        print("the log has no events")?;
+    } else {
+        print(&table(&events, run_id.is_none()))?;
+    }
+    Ok(Done::Well)
+}
+
+/// The newest `limit` events, or all of them.
+async fn newest(store: &dyn Store, run_id: Option<RunId>, limit: u64) -> Result<Vec<Event>, Failure> {
+    let mut after = match (run_id, limit, store.log_head().await?) {
+        // Numbers have no gaps.
+        (None, 1.., Some((last, _))) => last.saturating_sub(limit),
+        _ => 0,
+    };
+    let mut events: Vec<Event> = Vec::new();
+    loop {
+        let page = match run_id {
+            Some(run_id) => store.run_events(run_id, after, PAGE).await?,
+            None => store.events(after, PAGE).await?,
+        };
+        let Some(last) = page.last() else { break };
+        after = last.seq;
+        events.extend(page);
+    }
+    if limit > 0 {
+        let too_many = events.len().saturating_sub(usize::try_from(limit).unwrap_or(usize::MAX));
+        events.drain(..too_many);
+    }
+    Ok(events)
+}
+
+fn detail(event: &Event) -> Map<String, Value> {
+    match serde_json::from_str(&event.entry.detail) {
+        Ok(Value::Object(detail)) => detail,
+        _ => Map::from_iter([("detail".to_owned(), Value::String(event.entry.detail.clone()))]),
+    }
+}
+
+fn as_json(event: &Event) -> Value {
+    json!({
+        "seq": event.seq,
+        "at": shared::clock::iso(event.entry.at_ms),
+        "run_id": event.entry.run_id,
+        "kind": event.entry.kind,
+        "actor": event.entry.actor,
+        "detail": detail(event),
+        "previous": event.previous,
+        "hash": event.hash,
+    })
+}
+
+fn table(events: &[Event], of_all_runs: bool) -> String {
+    let mut table = Table::new();
+    table
+        .load_preset("     ──            ")
+        .set_content_arrangement(ContentArrangement::Dynamic)
+        .set_width(style().width);
+    let mut header = vec!["event", "time (UTC)", "who", "what"];
+    if of_all_runs {
+        header.push("run");
+    }
+    header.push("detail");
+    table.set_header(header);
+    let mut last_process = None;
+    for event in events {
+        let mut detail = detail(event);
+        // A command is told once, where it begins to act.
+        let process = detail.get("process").map(|process| (event.entry.actor.clone(), process.clone()));
+        if process.is_some() && process == last_process {
+            detail.remove("command");
+        }
+        last_process = process;
+        let text = |key: &str| detail.get(key).map(plain);
+        let mut who = event.entry.actor.clone();
+        if let Some(process) = text("process") {
+            who.push_str(&format!(" pid {process}"));
+        }
+        if let Some(user) = text("os_user") {
+            who.push_str(&format!(" (as {user})"));
+        }
+        let mut row = vec![
+            event.seq.to_string(),
+            seconds(event.entry.at_ms),
+            visible(&who),
+            visible(&event.entry.kind),
+        ];
+        if of_all_runs {
+            // The end of an id is what tells runs of one moment apart, and is enough to name one.
+            let id = event.entry.run_id.as_deref().unwrap_or("-");
+            row.push(visible(&id[id.len().saturating_sub(8)..]));
+        }
+        row.push(visible(&said(&detail)));
+        table.add_row(row);
+    }
+    if let Some(column) = table.column_mut(0) {
+        column.set_cell_alignment(CellAlignment::Right);
+    }
+    table.to_string().lines().map(|line| format!("{}\n", line.trim_end())).collect()
+}
+
+/// The rest of what an event says, for a person.
+fn said(detail: &Map<String, Value>) -> String {
+    let is_first = |key: &str| FIRST.contains(&key);
+    let first = FIRST.iter().filter_map(|key| Some((*key, detail.get(*key)?)));
+    let others = detail
+        .iter()
+        .map(|(key, value)| (key.as_str(), value))
+        .filter(|(key, _)| !is_first(key) && !QUIET.contains(key));
+    let pairs = first.chain(others).filter(|(_, value)| !value.is_null());
+    pairs.map(|(key, value)| format!("{key}: {}", plain(value))).collect::<Vec<_>>().join("; ")
+}
+
+fn plain(value: &Value) -> String {
+    match value {
+        Value::String(text) => text.clone(),
+        Value::Object(parts) => {
+            parts.iter().map(|(key, value)| format!("{key} {}", plain(value))).collect::<Vec<_>>().join(", ")
+        }
+        Value::Array(items) => items.iter().map(plain).collect::<Vec<_>>().join(", "),
+        other => other.to_string(),
+    }
+}
+
+/// `2024-02-29 13:45:00`; the milliseconds are in the JSON.
+fn seconds(at_ms: i64) -> String {
+    shared::clock::iso(at_ms).chars().take(19).map(|c| if c == 'T' { ' ' } else { c }).collect()
+}
+
+/// Without what could alter a terminal.
+fn visible(text: &str) -> String {
+    text.chars().map(|c| if c.is_control() { '?' } else { c }).collect()
+}

@@ -1,0 +1,158 @@
+//! Who may approve of a run: four eyes, and a reason.
+
+use thiserror::Error;
+
+use crate::lifecycle::RunState;
+
+/// What a job asks of whoever decides about its runs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Approval {
+    /// Each run waits for approval once staging is proven, by another operator than those who ran it.
+    pub four_eyes: bool,
+    /// Whoever approves, redrives, cancels or purges a run, or loads bytes again, must say why.
+    pub require_reason: bool,
+}
+
+/// What the log says that somebody did to a run.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Deed {
+    /// The event's number.
+    pub seq: u64,
+    /// Its kind.
+    pub kind: String,
+    /// Who did it: `operator@host`.
+    pub actor: String,
+    /// Where the run stood, if the event says so.
+    pub state: Option<RunState>,
+}
+
+/// Why somebody may not decide.
+#[derive(Debug, Clone, PartialEq, Eq, Error)]
+pub enum Refusal {
+    /// The same person ran it.
+    #[error("{who} {did} the run (event {seq}), and the job asks for four eyes: somebody else must approve")]
+    SameEyes {
+        /// The operator.
+        who: String,
+        /// What they did: `opened`, `resumed` or `redrove`.
+        did: &'static str,
+        /// The event that says so.
+        seq: u64,
+    },
+    /// No reason was given.
+    #[error("the job asks for a reason: `--reason TEXT`")]
+    NoReason,
+}
+
+impl Approval {
+    /// Whether a decision needs a reason and has none.
+    ///
+    /// # Errors
+    /// [`Refusal::NoReason`].
+    pub fn reasoned(&self, reason: Option<&str>) -> Result<(), Refusal> {
+        match reason.map(str::trim) {
+            None | Some("") if self.require_reason => Err(Refusal::NoReason),
+            _ => Ok(()),
+        }
+    }
+
+    /// Whether `actor` may approve of the run that `deeds` are all the events of.
+    ///
+    /// # Errors
+    /// [`Refusal::SameEyes`] when they opened, resumed or redrove it.
+    pub fn by_others<'a>(
+        &self,
+        actor: &str,
+        deeds: impl IntoIterator<Item = &'a Deed>,
+    ) -> Result<(), Refusal> {
+        if !self.four_eyes {
+            return Ok(());
+        }
+        for deed in deeds {
+            let Some(did) = ran(deed) else { continue };
+            if is_same(actor, &deed.actor) {
+                return Err(Refusal::SameEyes { who: deed.actor.clone(), did, seq: deed.seq });
+            }
+        }
+        Ok(())
+    }
+}
+
+/// What of running a run an event tells.
+fn ran(deed: &Deed) -> Option<&'static str> {
+    match deed.kind.as_str() {
+        "opened" => Some("opened"),
+        "redriven" => Some("redrove"),
+        // An approval that was interrupted is resumed by whoever approved; that is not running it.
+        "resumed" if deed.state != Some(RunState::AwaitingApproval) => Some("resumed"),
+        _ => None,
+    }
+}
+
+/// Whether two actors, `operator@host`, are the same operator: on whichever host.
+fn is_same(one: &str, other: &str) -> bool {
+    let operator =
+        |actor: &str| actor.rsplit_once('@').map_or(actor, |(operator, _)| operator).trim().to_lowercase();
+    operator(one) == operator(other)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    const STRICT: Approval = Approval { four_eyes: true, require_reason: true };
+
+    fn life(deeds: &[(&str, &str, Option<RunState>)]) -> Vec<Deed> {
+        let deed = |(seq, (kind, actor, state)): (u64, &(&str, &str, Option<RunState>))| Deed {
+            seq,
+            kind: (*kind).into(),
+            actor: (*actor).into(),
+            state: *state,
+        };
+        (1..).zip(deeds).map(deed).collect()
+    }
+
+    #[test]
+    fn whoever_ran_a_run_may_not_approve_of_it() {
+        let events = life(&[
+            ("opened", "anna@desk", None),
+            ("resumed", "ben@desk", Some(RunState::Loading)),
+            ("redriven", "cleo@desk", None),
+            ("paused", "service@host", None),
+            ("approved", "dora@desk", None),
+            ("resumed", "dora@desk", Some(RunState::AwaitingApproval)),
+        ]);
+        //           who approves        what they did before
+        let table = [
+            ("anna@desk", Some("opened")),
+            ("anna@laptop", Some("opened")),
+            ("Anna@desk", Some("opened")),
+            ("ben@desk", Some("resumed")),
+            ("cleo@desk", Some("redrove")),
+            ("dora@desk", None),
+            ("emil@desk", None),
+            ("service@host", None),
+            ("annabel@desk", None),
+        ];
+        for (who, did) in table {
+            let refused = STRICT.by_others(who, &events).err();
+            let found = refused.as_ref().map(|refusal| match refusal {
+                Refusal::SameEyes { did, .. } => *did,
+                Refusal::NoReason => "no reason",
+            });
+            assert_eq!(found, did, "{who}");
+            assert_eq!(Approval::default().by_others(who, &events), Ok(()), "nothing is asked for");
+        }
+        let refused = STRICT.by_others("anna@desk", &events).unwrap_err().to_string();
+        assert!(refused.contains("anna@desk opened the run (event 1)"), "{refused}");
+    }
+
+    #[test]
+    fn a_reason_that_is_asked_for_is_more_than_blanks() {
+        for (reason, is_one) in
+            [(None, false), (Some(""), false), (Some("  "), false), (Some("checked"), true)]
+        {
+            assert_eq!(STRICT.reasoned(reason).is_ok(), is_one, "{reason:?}");
+            assert_eq!(Approval::default().reasoned(reason), Ok(()));
+        }
+    }
+}
