@@ -163,7 +163,7 @@ impl Coordinator {
         let failures = written.unwrap_or_else(|error| vec![error.to_string()]);
         for reason in failures {
             tracing::warn!(%run_id, what, reason, %head, "the checkpoint could not be written; write its head down");
-            let detail = json!({ "what": what, "head": head, "reason": reason });
+            let detail = json!({ "what": what, "head": head.to_string(), "reason": reason });
             if let Err(error) = self.store.log(self.entry(run_id, "checkpoint-failed", &detail)).await {
                 tracing::warn!(%run_id, %error, "that could not be logged either");
             }
