@@ -1,27 +1,32 @@
 //! One record at a time: from its bytes to its values, or to every reason why not.
 
+mod field;
+mod laid_out;
+mod reasons;
+
 use std::sync::Arc;
 
-use domain::constraint::{Reason, ReasonCode, violations};
-use domain::layout::{Field, Layout};
-use domain::mask::Masks;
+use domain::constraint::{Reason, ReasonCode};
+use domain::layout::Layout;
 use domain::value::{FieldType, Value};
 
-use super::cobol::FieldValue;
+use self::field::{FieldReader, trimmed};
+use self::laid_out::{LaidOut, Room};
+use self::reasons::{judge, masked, reason};
 use super::cobol::record::RecordDecoder;
 use super::codepage::CodePage;
 use super::delimited::{Piece, Place, SplitError, Splitter, State};
 use super::fixed::Cutter;
 use super::groups;
 use super::lines::{Lines, Whole};
-use super::spec::{Encoding, Form, FormatSpec, GroupSum, Trim};
-use super::text::{Fault, Reader, latin1_to_utf8, quoted};
+use super::spec::{Encoding, Form, FormatSpec};
+use super::text::{Fault, Reader, latin1_to_utf8};
 
 #[derive(Debug, Clone)]
 enum Shape {
     Delimited(Between),
     Fixed(Cutter),
-    Copybook { record: RecordDecoder, found: Vec<Option<FieldValue>> },
+    Copybook(LaidOut),
 }
 
 /// Fields between separators.
@@ -35,14 +40,6 @@ struct Between {
     missing_is_null: bool,
     /// How many fields are written; the others are computed from them.
     written: usize,
-}
-
-#[derive(Debug, Clone)]
-struct FieldReader {
-    reader: Reader,
-    trim: Trim,
-    required: bool,
-    sum_of: Option<GroupSum>,
 }
 
 /// Decodes one record at a time. What it needs for that is kept from record to record, so that a good record
@@ -166,8 +163,7 @@ impl Decoder {
             ),
             Form::Fixed(form) => (Shape::Fixed(Cutter::new(form, spec, &layout)?), Vec::new()),
             Form::Copybook(form) => {
-                let record = RecordDecoder::new(&form.record)?;
-                (Shape::Copybook { found: Vec::with_capacity(record.len()), record }, Vec::new())
+                (Shape::Copybook(LaidOut::new(RecordDecoder::new(&form.record)?)), Vec::new())
             }
         };
         Ok(Self {
@@ -200,8 +196,14 @@ impl Decoder {
         self.decoded.clear();
         self.scratch.clear();
         self.pieces.clear();
-        if matches!(self.shape, Shape::Copybook { .. }) {
-            return self.decode_copybook(record);
+        if let Shape::Copybook(ref mut laid_out) = self.shape {
+            let room = Room {
+                scratch: &mut self.scratch,
+                home: &mut self.values,
+                decoded: &mut self.decoded,
+                reasons: &mut self.reasons,
+            };
+            return laid_out.decode(&self.layout, record, room);
         }
         let mut joined = std::mem::take(&mut self.joined);
         let whole = self.lines.whole(record, &mut joined);
@@ -246,11 +248,7 @@ impl Decoder {
             };
             match value {
                 Ok(value) => {
-                    if form.required && value.is_null() {
-                        reasons.push(reason(field, Fault::new(ReasonCode::Required, "a value is required")));
-                    } else if !field.constraints.is_empty() {
-                        constrain(field, &value, &layout.masks, reasons);
-                    }
+                    judge(field, form.required, &value, &layout.masks, reasons);
                     values.push(value);
                     decoded.push(true);
                 }
@@ -270,76 +268,13 @@ impl Decoder {
         Decoded { values, canonical: None, decoded, reasons, home }
     }
 
-    /// The fields come out of their decoders in canonical form.
-    fn decode_copybook<'a>(&'a mut self, record: &'a [u8]) -> Decoded<'a> {
-        let Self { layout, shape, scratch, values: home, decoded, reasons, .. } = self;
-        let mut values: Vec<Value<'a>> = emptied(std::mem::take(home));
-        let none = |mut values: Vec<Value<'a>>, decoded: &mut Vec<bool>| {
-            values.resize(layout.fields.len(), Value::Null);
-            decoded.resize(layout.fields.len(), false);
-            values
-        };
-        let Shape::Copybook { record: fields, found } = shape else {
-            let values = none(values, decoded);
-            return Decoded { values, canonical: None, decoded, reasons, home };
-        };
-        if let Err(mut reject) = fields.locate(record) {
-            // Where the sensitive fields are is not known. What is said of lengths quotes nothing.
-            if layout.masks.are_needed() && reject.code != ReasonCode::FieldCount {
-                reject.detail = "the record's numbers of occurrences are not those of its layout".into();
-            }
-            reasons.push(Reason { field: None, code: reject.code, detail: reject.detail });
-            let values = none(values, decoded);
-            return Decoded { values, canonical: None, decoded, reasons, home };
-        }
-        found.clear();
-        for (index, field) in layout.fields.iter().enumerate() {
-            match fields.decode(index, record, scratch) {
-                Ok(value) => found.push(Some(value)),
-                Err(reject) => {
-                    let bytes = || {
-                        let at = fields
-                            .place(index, record)
-                            .and_then(|(start, length)| record.get(start..start + length));
-                        at.unwrap_or_default()
-                    };
-                    let masked = masked(&layout.masks, field, reject.code, bytes);
-                    reasons.push(masked.unwrap_or_else(|| Reason {
-                        field: Some(field.name.clone()),
-                        code: reject.code,
-                        detail: reject.detail,
-                    }));
-                    found.push(None);
-                }
-            }
-        }
-        let scratch: &'a [u8] = scratch;
-        for (index, (field, found)) in layout.fields.iter().zip(found.iter()).enumerate() {
-            let value = found.as_ref().and_then(|found| found.value(scratch));
-            decoded.push(value.is_some());
-            let value = value.unwrap_or(Value::Null);
-            if decoded[index] {
-                if value.is_null() {
-                    if field.required || layout.key.contains(&index) {
-                        reasons.push(reason(field, Fault::new(ReasonCode::Required, "a value is required")));
-                    }
-                } else if !field.constraints.is_empty() {
-                    constrain(field, &value, &layout.masks, reasons);
-                }
-            }
-            values.push(value);
-        }
-        let canonical = if reasons.is_empty() { Some(scratch) } else { None };
-        Decoded { values, canonical, decoded, reasons, home }
-    }
-
     /// Where the field at `index` of the layout is in the record, and its length; `None` where that is not a place of
     /// its own, or past the record's end. For showing.
     pub fn place(&mut self, record: &[u8], index: usize) -> Option<(usize, usize)> {
         match &mut self.shape {
             Shape::Delimited { .. } => None,
             Shape::Fixed(cutter) => cutter.place(index, record.len()),
-            Shape::Copybook { record: fields, .. } => {
+            Shape::Copybook(LaidOut { record: fields, .. }) => {
                 fields.locate(record).ok()?;
                 fields.place(index, record)
             }
@@ -364,7 +299,7 @@ impl Decoder {
                 }
             }
             Shape::Fixed(cutter) => cutter.cut(record.len(), &mut self.pieces),
-            Shape::Copybook { record: fields, .. } => {
+            Shape::Copybook(LaidOut { record: fields, .. }) => {
                 fields.locate(record).ok()?;
                 let value = fields.decode(index, record, &mut self.scratch).ok()?;
                 return value.value(&self.scratch);
@@ -425,8 +360,8 @@ impl Decoder {
                 }
                 cutter.cut(have, &mut self.pieces);
             }
-            // Has its own way: see `decode_copybook`.
-            Shape::Copybook { .. } => {}
+            // Has its own way: see `laid_out`.
+            Shape::Copybook(_) => {}
         }
         Ok(())
     }
@@ -483,53 +418,6 @@ fn merge(pieces: &mut Vec<Piece>, rest: usize) {
     }
 }
 
-impl FieldReader {
-    /// Whether a line that ends at `at` ends within the field. Text that is cut lost its blanks; of anything else
-    /// there is no telling what it lost.
-    fn is_cut(&self, piece: &Piece, at: usize) -> bool {
-        piece.start < at && at < piece.end && !matches!(self.reader, Reader::Text { .. })
-    }
-
-    fn is_null(&self, piece: &Piece, bytes: &[u8], shape: &Shape) -> bool {
-        match shape {
-            Shape::Delimited(Between { null, .. }) => {
-                piece.state == State::Plain && (bytes == null || trimmed(bytes, self.trim) == null)
-            }
-            Shape::Fixed(_) | Shape::Copybook { .. } => trimmed(bytes, self.trim).is_empty(),
-        }
-    }
-
-    fn value<'a>(&self, piece: &Piece, bytes: &'a [u8], shape: &Shape) -> Result<Value<'a>, Fault> {
-        match piece.state {
-            State::Raw => Ok(Value::Bytes(bytes)),
-            State::Absent => Ok(Value::Null),
-            State::Undecodable => Err(Fault::new(
-                ReasonCode::Encoding,
-                "a byte of the field is no character of the source's encoding",
-            )),
-            State::Misquoted => Err(Fault::new(
-                ReasonCode::Quoting,
-                format!("{} goes on behind its closing quote", quoted(bytes)),
-            )),
-            State::Plain | State::Quoted if self.is_null(piece, bytes, shape) => Ok(Value::Null),
-            State::Plain | State::Quoted => self.reader.read(trimmed(bytes, self.trim)),
-        }
-    }
-}
-
-/// Only spaces are blanks: a tab or a no-break space is data.
-fn trimmed(bytes: &[u8], trim: Trim) -> &[u8] {
-    if trim == Trim::None {
-        return bytes;
-    }
-    let end = bytes.iter().rposition(|byte| *byte != b' ').map_or(0, |last| last + 1);
-    let start = match trim {
-        Trim::Both => bytes[..end].iter().position(|byte| *byte != b' ').unwrap_or(end),
-        _ => 0,
-    };
-    &bytes[start..end]
-}
-
 /// Replaces a piece of the record, if it is text, by its UTF-8.
 fn of_page(piece: &mut Piece, page: &CodePage, record: &[u8], scratch: &mut Vec<u8>) {
     if piece.state != State::Plain || piece.place != Place::Record {
@@ -562,62 +450,6 @@ fn move_to_scratch(
         scratch.truncate(start);
     }
     is_written
-}
-
-#[cold]
-fn reason(field: &Field, fault: Fault) -> Reason {
-    Reason { field: Some(field.name.clone()), code: fault.code, detail: fault.detail }
-}
-
-/// A reason of a job with sensitive fields; `None` in any other. No field's content is quoted, sensitive or not: what is
-/// wrong with the record may be that its fields are not where they should be.
-#[cold]
-fn masked<'a>(
-    masks: &Masks,
-    field: &Field,
-    code: ReasonCode,
-    bytes: impl FnOnce() -> &'a [u8],
-) -> Option<Reason> {
-    masks.are_needed().then(|| Masks::reason(field, code, &masks.bytes(&field.name, bytes())))
-}
-
-fn constrain(field: &Field, value: &Value<'_>, masks: &Masks, reasons: &mut Vec<Reason>) {
-    let before = reasons.len();
-    if masks.are_needed() {
-        // The mask costs more than the constraint: it is made of values that break one.
-        violations(&field.name, &field.constraints, value, Some("masked"), reasons);
-        if reasons.len() > before {
-            reasons.truncate(before);
-            violations(
-                &field.name,
-                &field.constraints,
-                value,
-                Some(&masks.value(&field.name, value)),
-                reasons,
-            );
-        }
-        return;
-    }
-    violations(&field.name, &field.constraints, value, None, reasons);
-    if reasons.len() > before {
-        shorten(value, &mut reasons[before..]);
-    }
-}
-
-/// Constraints quote the whole value; a reject's reason is no place for a page of text.
-#[cold]
-fn shorten(value: &Value<'_>, reasons: &mut [Reason]) {
-    let short = match value {
-        Value::Text(text) => quoted(text.as_bytes()),
-        Value::Bytes(bytes) if bytes.len() > 20 => format!("x'{}…'", domain::hex::encode(&bytes[..20])),
-        _ => return,
-    };
-    let long = value.to_string();
-    for reason in reasons {
-        if let Some(rest) = reason.detail.strip_prefix(&long) {
-            reason.detail = format!("{short}{rest}");
-        }
-    }
 }
 
 #[cold]
