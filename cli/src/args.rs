@@ -73,6 +73,8 @@ pub(crate) enum Command {
         #[arg(long, default_value_t = 20, value_name = "N")]
         limit: u32,
     },
+    /// Show a job's runs side by side, and which were far from those before
+    Trends(Trends),
     /// Show one run: where it stands, and its checks
     Show(RunArg),
     /// Show each worker's share of a run: as reported, in the ledger, in the tables
@@ -106,6 +108,16 @@ pub(crate) enum Command {
     Audit(Audit),
     /// Can broker and store be reached, are they as they should be, and what is to be done if not
     Doctor,
+}
+
+/// `trends`
+#[derive(Debug, ClapArgs)]
+pub(crate) struct Trends {
+    /// The job's name, or its job file
+    pub(crate) job: String,
+    /// How many runs, the newest first
+    #[arg(long, default_value_t = 20, value_name = "N")]
+    pub(crate) limit: u32,
 }
 
 /// `submit`
@@ -387,6 +399,8 @@ pub(crate) enum Format {
     Json,
     /// One self-contained page
     Html,
+    /// JUnit XML, a test case for each check: for pipelines
+    Junit,
 }
 
 /// `resume`

@@ -18,6 +18,7 @@ mod cli {
     mod memory;
     mod refused;
     mod together;
+    mod trends;
     mod unfinished;
     mod unreconciled;
     mod well;

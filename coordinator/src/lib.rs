@@ -5,7 +5,8 @@
 //! with the [`tally`] of what workers report, have [`ranges`] of them read back, [`verify`] what arrived, [`reconcile`] it, [`promote`] it, [`pinpoint`] what differs, [`report`] it. [`run`]
 //! drives all of these from the state in the ledger, so that resuming is the same as going on; [`ops`] is what
 //! an operator may do, [`acting`] who that is; [`service`] drives what is submitted; [`audit`] walks the evidence log,
-//! [`checkpoints`] notes its head elsewhere; [`pack`] exports a run's evidence and checks what was exported.
+//! [`checkpoints`] notes its head elsewhere; [`pack`] exports a run's evidence and checks what was exported;
+//! [`trends`] puts a job's runs side by side.
 
 pub mod acting;
 pub mod audit;
@@ -24,5 +25,6 @@ pub mod run;
 pub mod service;
 pub mod split;
 pub mod tally;
+pub mod trends;
 pub mod verify;
 pub mod window;

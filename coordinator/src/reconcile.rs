@@ -16,6 +16,7 @@ use domain::reconcile::{
 use domain::report::LevelTotals;
 use domain::rule::{Condition, Rule, RuleOutcome};
 use domain::totals::ControlTotals;
+use domain::trend::{Figures, TrendEvidence};
 use shared::clock::Clock;
 use shared::job::Job;
 use shared::source::SourceFile;
@@ -105,6 +106,7 @@ impl Reconcile<'_> {
             rules_differing: keys.rules_differing,
             loaded_before: self.loaded_before(split).await?,
             again: self.run.again,
+            trends: Some(self.trends(split, &verified).await?),
             held: keys.held,
             merged: keys.merged,
             to_promote: verified.to_promote.clone(),
@@ -189,6 +191,24 @@ impl Reconcile<'_> {
             }
         }
         Ok(shares)
+    }
+
+    /// The run beside those before it. The same bytes loaded once more would only be compared with themselves, and are not
+    /// told apart: whoever insists on them knows.
+    async fn trends(&self, split: &SplitTotals, verified: &Verified) -> Result<TrendEvidence, StoreError> {
+        let sums = verified.ledger.accepted.sums.0.iter().copied();
+        let now = Figures {
+            at_ms: self.run.opened_at_ms,
+            records: split.records,
+            rejects: verified.ledger.rejected,
+            amounts: self.job.amount_names().into_iter().zip(sums).collect(),
+        };
+        let rules = self.job.trends.clone();
+        let limit = crate::trends::looked_at(&rules);
+        let history = self.store.history(&self.run.job, Some(self.run.run_id), true, limit).await?;
+        let history =
+            history.iter().filter_map(|(run, summary)| crate::trends::figures(run, summary.as_deref()));
+        Ok(TrendEvidence { rules, now, history: history.collect() })
     }
 
     async fn loaded_before(&self, split: &SplitTotals) -> Result<Vec<RunId>, StoreError> {

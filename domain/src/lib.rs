@@ -39,4 +39,5 @@ pub mod report;
 pub mod retry;
 pub mod rule;
 pub mod totals;
+pub mod trend;
 pub mod value;

@@ -135,6 +135,16 @@ impl Store for Disturbed {
         self.inner.promoted_before(run_id).await
     }
 
+    async fn history(
+        &self,
+        job: &str,
+        before: Option<RunId>,
+        promoted: bool,
+        limit: u32,
+    ) -> Result<Vec<(Run, Option<String>)>, StoreError> {
+        self.inner.history(job, before, promoted, limit).await
+    }
+
     async fn masking_key(&self) -> Result<MaskKey, StoreError> {
         self.inner.masking_key().await
     }

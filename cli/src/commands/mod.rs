@@ -17,6 +17,7 @@ mod run;
 mod runs;
 mod serve;
 mod submit;
+mod trends;
 
 use crate::args::{Args, Command};
 use crate::outcome::{Done, Failure};
@@ -31,6 +32,7 @@ pub(crate) async fn run(args: Args) -> Result<Done, Failure> {
         Command::Run(run) => Box::pin(run::run(global, &run)).await,
         Command::Fingerprint(fingerprint) => fingerprint::fingerprint(&fingerprint),
         Command::Runs { limit } => runs::runs(global, limit).await,
+        Command::Trends(args) => trends::trends(global, &args).await,
         Command::Show(run) => runs::show(global, &run).await,
         Command::Workers(run) => runs::workers(global, &run).await,
         Command::Rejects(rejects) => rejects::rejects(global, &rejects).await,

@@ -1,6 +1,6 @@
 //! `report`: a run's report as text, JSON or a page.
 
-use coordinator::report::{html, summary, text};
+use coordinator::report::{html, junit, summary, text};
 
 use super::context::{find_run, open_store};
 use crate::args::{Format, Global, Report};
@@ -18,6 +18,7 @@ pub(crate) async fn report(global: &Global, args: &Report) -> Result<Done, Failu
     let rendered = match format {
         Format::Text => text::text(&report, style()),
         Format::Json => serde_json::to_string_pretty(&report).map_err(|error| unmade(&error))?,
+        Format::Junit => junit::junit(&report),
         Format::Html => html::html(&report).map_err(|error| unmade(&error))?,
     };
     match &args.output {

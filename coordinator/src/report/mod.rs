@@ -6,6 +6,7 @@
 
 pub mod drill;
 pub mod html;
+pub mod junit;
 pub mod summary;
 pub mod text;
 

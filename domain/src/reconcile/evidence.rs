@@ -8,6 +8,7 @@ use crate::footing::{FootingError, Outcome};
 use crate::ids::RunId;
 use crate::rule::{OnBreach, RuleOutcome};
 use crate::totals::{ControlTotals, Sums};
+use crate::trend::TrendEvidence;
 
 /// How many rejects a run may have.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -176,6 +177,8 @@ pub struct StagingEvidence {
     pub loaded_before: Vec<RunId>,
     /// Whether the operator insisted on loading them again.
     pub again: bool,
+    /// The figures of the job's earlier runs, and what they are held to.
+    pub trends: Option<TrendEvidence>,
     /// Records kept out of final by a rule.
     pub held: u64,
     /// Records replaced by a later one with the same key.

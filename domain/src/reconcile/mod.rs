@@ -14,6 +14,7 @@ use crate::ids::RunId;
 use crate::invariants::Invariant;
 use crate::permit::Permit;
 use crate::totals::ControlTotals;
+use crate::trend;
 use checks::{
     by_type_checks, declared_checks, fingerprint, key_checks, rejects_within_limit, rule_check,
     source_again_checks, source_checks, staging_checks, sum, unfooted, workers_agree,
@@ -93,6 +94,7 @@ pub fn reconcile_staging(evidence: &StagingEvidence, at_ms: i64) -> Reconciliati
         ));
     }
     checks.extend(evidence.rules.iter().map(|rule| rule_check(rule, at_ms)));
+    checks.extend(evidence.trends.iter().flat_map(|trends| trend::checks(trends, at_ms)));
     Reconciliation { run_id: evidence.run_id, checks, to_promote: evidence.to_promote.clone() }
 }
 

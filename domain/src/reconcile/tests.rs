@@ -102,6 +102,7 @@ fn good() -> StagingEvidence {
         rules_differing: 0,
         loaded_before: Vec::new(),
         again: false,
+        trends: None,
         held: 0,
         merged: 0,
         to_promote: all,

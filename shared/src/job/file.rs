@@ -22,6 +22,8 @@ pub(super) struct JobFile {
     pub(super) limits: LimitsSection,
     #[serde(default)]
     pub(super) approval: ApprovalSection,
+    #[serde(default)]
+    pub(super) trends: Option<Spanned<TrendsSection>>,
     /// The texts of copybooks, by the names that `source.copybook` gives.
     #[serde(default)]
     pub(super) copybooks: BTreeMap<String, Spanned<String>>,
@@ -519,4 +521,38 @@ pub(super) struct ApprovalSection {
 pub(super) struct LimitsSection {
     #[serde(default)]
     pub(super) rejects: Option<Spanned<toml::Value>>,
+}
+
+/// How far a run's figures may be from those of the runs before it; shares are written `"40%"`.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct TrendsSection {
+    #[serde(default)]
+    pub(super) records: Option<Spanned<String>>,
+    #[serde(default)]
+    pub(super) rejects: Option<Spanned<String>>,
+    #[serde(default)]
+    pub(super) amounts: Option<Spanned<AmountsSection>>,
+    #[serde(default)]
+    pub(super) duration: Option<Spanned<String>>,
+    /// How many promoted runs are looked at.
+    #[serde(default)]
+    pub(super) runs: Option<Spanned<u32>>,
+    /// With fewer nothing is compared.
+    #[serde(default)]
+    pub(super) runs_min: Option<Spanned<u32>>,
+    /// `true`, `false` or `"auto"`.
+    #[serde(default)]
+    pub(super) same_weekday: Option<Spanned<toml::Value>>,
+    /// `warn` (default) or `fail`.
+    #[serde(default)]
+    pub(super) on_breach: Option<Spanned<String>>,
+}
+
+/// One share for all amounts, or one for each that is named.
+#[derive(Debug, Deserialize)]
+#[serde(untagged)]
+pub(super) enum AmountsSection {
+    All(String),
+    Each(BTreeMap<String, String>),
 }

@@ -22,6 +22,7 @@ use domain::mask::Masks;
 use domain::reconcile::RejectLimit;
 use domain::rule::{Condition, Rule};
 use domain::totals::{ControlTotals, Sums};
+use domain::trend::TrendRules;
 use domain::value::{Literal, Value, compare};
 
 pub use error::{JobError, Place};
@@ -56,6 +57,8 @@ pub struct Job {
     pub footing: Option<Arc<FootingPlan>>,
     /// What must hold.
     pub rules: Vec<Rule>,
+    /// How far a run's figures may be from those of the runs before it.
+    pub trends: TrendRules,
     /// How many rejects are allowed.
     pub reject_limit: RejectLimit,
     /// What is asked of whoever decides about its runs.
@@ -180,13 +183,7 @@ impl Job {
     /// types as `record.field`.
     #[must_use]
     pub fn amount_names(&self) -> Vec<String> {
-        let names = self.layouts().flat_map(|layout| {
-            layout.amount_names().into_iter().map(|name| match layout.among.is_alone() {
-                true => name,
-                false => format!("{}.{name}", layout.record),
-            })
-        });
-        names.collect()
+        amount_names(self.layouts())
     }
 
     /// Sums of nothing yet.
@@ -223,4 +220,14 @@ impl Job {
     pub fn set_rules(&self) -> impl Iterator<Item = (usize, &Rule)> {
         self.rules.iter().enumerate().filter(|(_, rule)| !matches!(rule.condition, Condition::Row(_)))
     }
+}
+
+fn amount_names<'a>(layouts: impl Iterator<Item = &'a Arc<Layout>>) -> Vec<String> {
+    let names = layouts.flat_map(|layout| {
+        layout.amount_names().into_iter().map(|name| match layout.among.is_alone() {
+            true => name,
+            false => format!("{}.{name}", layout.record),
+        })
+    });
+    names.collect()
 }

@@ -268,6 +268,18 @@ pub trait Store: Send + Sync {
     /// # Errors
     /// [`StoreError`] of the database.
     async fn promoted_before(&self, run_id: RunId) -> Result<Option<Run>, StoreError>;
+    /// The latest runs of `job`, the newest first, `limit` at most, each with the summary that its last reconciliation
+    /// left. `before`: only those opened before this run; `promoted`: only those in final.
+    ///
+    /// # Errors
+    /// [`StoreError`] of the database.
+    async fn history(
+        &self,
+        job: &str,
+        before: Option<RunId>,
+        promoted: bool,
+        limit: u32,
+    ) -> Result<Vec<(Run, Option<String>)>, StoreError>;
     /// The text of the job file with this digest.
     ///
     /// # Errors

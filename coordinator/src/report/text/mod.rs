@@ -4,6 +4,7 @@ mod checks;
 mod drill;
 mod findings;
 mod table;
+mod trends;
 mod workers;
 
 #[cfg(test)]
@@ -12,6 +13,7 @@ mod tests;
 pub use checks::checks_table;
 pub use drill::drill;
 pub use findings::findings_table;
+pub use trends::trends_table;
 pub use workers::workers_table;
 
 use std::fmt::Write as _;

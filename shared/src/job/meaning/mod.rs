@@ -10,6 +10,7 @@ mod records;
 mod repeated;
 mod rules;
 mod sensitive;
+mod trends;
 mod types;
 
 use std::collections::HashSet;
@@ -114,6 +115,7 @@ fn understand(raw: JobFile, text: &str) -> Checked<Job> {
     let (declared, short) = declared(raw.declared.as_ref(), &records)?;
     let footing = footing(&raw.control, short, &records)?;
     sensitive::numbers(footing.as_deref(), &records)?;
+    let trends = trends::trends(raw.trends.as_ref(), &records)?;
     let reject_limit = reject_limit(raw.limits.rejects.as_ref())?;
     Ok(Job {
         name: name.clone(),
@@ -128,6 +130,7 @@ fn understand(raw: JobFile, text: &str) -> Checked<Job> {
         declared,
         footing,
         rules,
+        trends,
         reject_limit,
         approval: Approval { four_eyes: raw.approval.four_eyes, require_reason: raw.approval.require_reason },
     })
@@ -279,14 +282,16 @@ fn mode(record: &RecordSection, layout: &Layout) -> Checked<Mode> {
     }
 }
 
+/// Percent to parts in a million, exactly: "0.1%" is 1000. At most 4000 %.
+fn share(text: &str) -> Option<u32> {
+    let percent: domain::amount::Amount = text.trim().strip_suffix('%')?.trim().parse().ok()?;
+    let per_million = percent.rescale(4).ok()?.mantissa();
+    u32::try_from(per_million).ok().filter(|share| *share <= 40_000_000)
+}
+
 fn reject_limit(spanned: Option<&Spanned<toml::Value>>) -> Checked<RejectLimit> {
     let Some(spanned) = spanned else { return Ok(RejectLimit::Count(0)) };
-    let share = |text: &str| {
-        // Percent to parts in a million, exactly: "0.1%" is 1000.
-        let percent: domain::amount::Amount = text.trim().strip_suffix('%')?.trim().parse().ok()?;
-        let per_million = percent.rescale(4).ok()?.mantissa();
-        u32::try_from(per_million).ok().filter(|share| *share <= 1_000_000)
-    };
+    let share = |text: &str| share(text).filter(|share| *share <= 1_000_000);
     match spanned.get_ref() {
         toml::Value::Integer(count) if *count >= 0 => Ok(RejectLimit::Count(count.unsigned_abs())),
         toml::Value::String(text) => match share(text) {

@@ -410,6 +410,7 @@ fn permit(run_id: RunId, layout: &Layout, found: &[Found]) -> Permit {
         rules_differing: 0,
         loaded_before: Vec::new(),
         again: false,
+        trends: None,
         held: excluded(Exclusion::Held),
         merged: excluded(Exclusion::Merged),
         to_promote,

@@ -100,6 +100,7 @@ macro_rules! store_conformance {
             runs_come_newest_first
             runs_are_found_by_the_bytes_they_loaded
             a_jobs_text_is_found_by_its_digest
+            the_history_of_a_job_has_its_runs_with_their_summaries
             tables_are_made_once_and_equal_ones_are_taken
             a_table_that_differs_is_refused_and_nothing_is_changed
             shares_are_counted_in_three_places

@@ -2,7 +2,7 @@
 
 use domain::counts::{Counts, Role};
 use domain::fingerprint::Hash;
-use domain::ids::{ChunkNo, WorkerId};
+use domain::ids::{ChunkNo, RunId, WorkerId};
 use domain::lifecycle::{RunEvent, RunState};
 
 use super::Subject;
@@ -310,4 +310,31 @@ pub(crate) async fn a_newer_schema_is_refused(make: &impl AsyncFn() -> Subject) 
     }
     subject.execute("DELETE FROM crossfoot_schema WHERE version = 9999").await;
     subject.again().await;
+}
+
+pub(crate) async fn the_history_of_a_job_has_its_runs_with_their_summaries(make: &impl AsyncFn() -> Subject) {
+    let subject = make().await;
+    let (store, job) = (&subject.store, job(KEYLESS, ""));
+    let mut runs = Vec::new();
+    for number in 1..=3 {
+        let loading = Loading::begin(store, &job, number).await;
+        loading.load(&[vec![row(1, "a", "1.00")]]).await;
+        store.keep_checks(loading.fence, &[], &format!("{{\"n\":{number}}}")).await.unwrap();
+        runs.push(loading);
+    }
+    runs[1].step(RunEvent::Cancelled).await;
+    let of = async |name: &str, before: Option<RunId>, promoted, limit| {
+        let history = store.history(name, before, promoted, limit).await.unwrap();
+        history.into_iter().map(|(run, summary)| (run.run_id, summary)).collect::<Vec<_>>()
+    };
+    let entry = |at: usize| (runs[at].run_id, Some(format!("{{\"n\":{}}}", at + 1)));
+    assert_eq!(of(&job.name, None, false, 9).await, [entry(2), entry(1), entry(0)], "the newest first");
+    assert_eq!(of(&job.name, None, false, 1).await, [entry(2)]);
+    assert_eq!(of(&job.name, Some(runs[2].run_id), false, 9).await, [entry(1), entry(0)]);
+    assert_eq!(of(&job.name, None, true, 9).await, [], "none is in final");
+    assert_eq!(of("other", None, false, 9).await, []);
+    // A run is promoted by its promotion alone; here it is enough that the ledger says so.
+    subject.execute("UPDATE crossfoot_run SET state = 'promoted' WHERE state <> 'cancelled'").await;
+    assert_eq!(of(&job.name, None, true, 9).await, [entry(2), entry(0)]);
+    assert_eq!(of(&job.name, Some(runs[2].run_id), true, 9).await, [entry(0)]);
 }

@@ -268,6 +268,26 @@ impl PostgresStore {
         rows.iter().map(run_from).collect()
     }
 
+    pub(super) async fn fetch_history(
+        &self,
+        job: &str,
+        before: Option<RunId>,
+        promoted: bool,
+        limit: u32,
+    ) -> Result<Vec<(Run, Option<String>)>, StoreError> {
+        let rows = sqlx::query(
+            "SELECT * FROM crossfoot_run WHERE job = $1 AND ($2 IS NULL OR run_id < $2) AND (NOT $3 OR state = 'promoted')
+             ORDER BY run_id DESC LIMIT $4",
+        )
+        .bind(job)
+        .bind(before.map(Id))
+        .bind(promoted)
+        .bind(i64::from(limit))
+        .fetch_all(&self.pool)
+        .await?;
+        rows.iter().map(|row| Ok((run_from(row)?, row.try_get("summary")?))).collect()
+    }
+
     pub(super) async fn fetch_promoted_before(&self, run_id: RunId) -> Result<Option<Run>, StoreError> {
         // Run ids rise with the time at which runs are opened.
         let row = sqlx::query(

@@ -75,6 +75,16 @@ impl Store for SqliteStore {
         self.fetch_promoted_before(run_id).await
     }
 
+    async fn history(
+        &self,
+        job: &str,
+        before: Option<RunId>,
+        promoted: bool,
+        limit: u32,
+    ) -> Result<Vec<(Run, Option<String>)>, StoreError> {
+        self.fetch_history(job, before, promoted, limit).await
+    }
+
     async fn job_text(&self, digest: &Hash) -> Result<String, StoreError> {
         self.fetch_job_text(digest).await
     }

@@ -1,0 +1,45 @@
+//! `trends`: a job's runs side by side.
+
+use std::path::Path;
+
+use coordinator::report::text;
+use domain::trend::TrendRules;
+use serde_json::json;
+use shared::store::{Store, stored_job};
+
+use super::context::{open_store, read_job};
+use crate::args::{Global, Trends};
+use crate::outcome::{Done, Failure};
+use crate::output::{print, print_json, style};
+
+/// `crossfoot trends`.
+pub(crate) async fn trends(global: &Global, args: &Trends) -> Result<Done, Failure> {
+    let path = Path::new(&args.job);
+    let read = if path.is_file() { Some(read_job(path)?) } else { None };
+    let (_, store) = open_store(global).await?;
+    let (name, rules) = match read {
+        Some(job) => (job.name.clone(), job.trends.clone()),
+        None => (args.job.clone(), latest_rules(&*store, &args.job).await?),
+    };
+    let rows = coordinator::trends::trends(&*store, &name, &rules, args.limit).await?;
+    if rows.is_empty() {
+        return Err(Failure::usage(format!(
+            "there is no run of a job `{name}` in {}; `crossfoot runs` lists them",
+            store.url()
+        )));
+    }
+    if global.json {
+        print_json(&json!({ "job": name, "runs": rows }))?;
+    } else {
+        print(&text::trends_table(&name, &rows, style()))?;
+    }
+    Ok(Done::Well)
+}
+
+/// What the job said of trends when it ran last.
+async fn latest_rules(store: &dyn Store, job: &str) -> Result<TrendRules, Failure> {
+    Ok(match store.history(job, None, false, 1).await?.pop() {
+        Some((run, _)) => stored_job(store, &run.job_digest).await?.trends,
+        None => TrendRules::default(),
+    })
+}
