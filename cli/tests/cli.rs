@@ -16,6 +16,7 @@ mod cli {
     mod masked;
     mod masked_mainframe;
     mod memory;
+    mod pack;
     mod refused;
     mod together;
     mod trends;

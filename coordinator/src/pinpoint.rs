@@ -69,21 +69,28 @@ pub struct Expected {
 }
 
 impl SourceAgain {
+    /// What decodes the job's chunks.
+    ///
+    /// # Errors
+    /// [`PinpointError::Decode`] when the job's formats cannot be used.
+    pub fn decoder(job: &Arc<Job>) -> Result<ChunkDecoder, PinpointError> {
+        ChunkDecoder::new(job).map_err(|reason| PinpointError::Decode { chunk_no: ChunkNo(0), reason })
+    }
+
     /// Opens the source anew.
     ///
     /// # Errors
     /// [`PinpointError`] when it cannot be read a second time.
     pub fn open(job: &Arc<Job>, source: &SourceFile) -> Result<Self, PinpointError> {
-        let decoder = ChunkDecoder::new(job)
-            .map_err(|reason| PinpointError::Decode { chunk_no: ChunkNo(0), reason })?;
+        let decoder = Self::decoder(job)?;
         Ok(Self { job: Arc::clone(job), reader: source.reader()?, position: 0, decoder })
     }
 
-    /// Reads and decodes a chunk that lies behind all those asked for before.
+    /// The bytes of a chunk that lies behind all those asked for before.
     ///
     /// # Errors
-    /// [`PinpointError::SourceChanged`] when its bytes are not those that were loaded.
-    pub fn chunk(&mut self, row: &ChunkRow) -> Result<Expected, PinpointError> {
+    /// [`PinpointError::SourceChanged`] when they are not those that were loaded.
+    pub fn bytes(&mut self, row: &ChunkRow) -> Result<Vec<u8>, PinpointError> {
         let cut = &row.cut;
         let changed = || PinpointError::SourceChanged { chunk_no: cut.chunk_no };
         let skip = cut.offset.checked_sub(self.position).ok_or_else(changed)?;
@@ -95,6 +102,16 @@ impl SourceAgain {
         if Hash::of(&bytes) != cut.sha256 {
             return Err(changed());
         }
+        Ok(bytes)
+    }
+
+    /// Reads and decodes a chunk that lies behind all those asked for before.
+    ///
+    /// # Errors
+    /// [`PinpointError::SourceChanged`] when its bytes are not those that were loaded.
+    pub fn chunk(&mut self, row: &ChunkRow) -> Result<Expected, PinpointError> {
+        let bytes = self.bytes(row)?;
+        let cut = &row.cut;
         let decoded = self
             .decoder
             .decode(cut.start(), &bytes)

@@ -139,6 +139,24 @@ impl TreeRange {
         &self.nodes
     }
 
+    /// The subtrees that tile the range, left to right: first leaf, first leaf behind it, root.
+    pub fn tiles(&self) -> impl Iterator<Item = (u64, u64, Hash)> + '_ {
+        let mut begin = self.begin;
+        self.nodes.iter().zip(&self.levels).map(move |(root, level)| {
+            let end = begin + (1 << level);
+            (std::mem::replace(&mut begin, end), end, *root)
+        })
+    }
+
+    /// The hash of these leaves as a tree of their own, if they begin where a subtree of their number does: at a multiple
+    /// of the least power of two that is not less than it. `None` of no leaves.
+    #[must_use]
+    pub fn by_itself(&self) -> Option<Hash> {
+        let mut nodes = self.nodes.iter().rev();
+        let last = nodes.next()?;
+        Some(nodes.fold(*last, |right, left| node_hash(left, &right)))
+    }
+
     /// The range whose subtrees have these roots.
     ///
     /// # Errors

@@ -27,6 +27,7 @@ pub mod footing;
 pub mod forest;
 pub mod hex;
 pub mod ids;
+pub mod inclusion;
 pub mod invariants;
 pub mod layout;
 pub mod lifecycle;

@@ -23,6 +23,8 @@ mod flow;
 mod formats;
 #[path = "all/pack.rs"]
 mod pack;
+#[path = "all/prove.rs"]
+mod prove;
 #[path = "all/random_damage.rs"]
 mod random_damage;
 #[path = "all/types.rs"]

@@ -11,6 +11,7 @@ mod fingerprint;
 mod init;
 mod operate;
 mod preview;
+mod prove;
 mod rejects;
 mod report;
 mod run;
@@ -48,6 +49,7 @@ pub(crate) async fn run(args: Args) -> Result<Done, Failure> {
         Command::Cancel(cancel) => operate::cancel(global, &cancel).await,
         Command::Purge(purge) => operate::purge(global, &purge).await,
         Command::Drill(drill) => Box::pin(drill::drill(global, &drill)).await,
+        Command::Prove(prove) => prove::prove(global, &prove).await,
         Command::Audit(audit) => audit::audit(global, &audit).await,
     }
 }

@@ -5,7 +5,10 @@
 pub mod export;
 mod json;
 pub mod keys;
+mod leaves;
 mod masked;
+pub mod proof;
+pub mod prove;
 mod read;
 pub mod verify;
 mod write;
@@ -14,7 +17,7 @@ pub use verify::{Verified, Vouched, check, verify};
 
 use std::path::PathBuf;
 
-use domain::ids::RunId;
+use domain::ids::{RecordNo, RunId};
 use domain::lifecycle::RunState;
 use shared::store::StoreError;
 use thiserror::Error;
@@ -61,11 +64,29 @@ pub enum PackError {
         /// The file.
         path: PathBuf,
     },
+    /// The file is not a proof.
+    #[error("{} is not a record's proof: {reason}; `crossfoot prove RUN --record N -o FILE` makes one", path.display())]
+    NotAProof {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        reason: String,
+    },
     /// A key cannot be used.
     #[error("{}: {reason}", path.display())]
     Key {
         /// The file.
         path: PathBuf,
+        /// Why.
+        reason: String,
+    },
+    /// There is nothing to prove, or no way to.
+    #[error("record {record_no} of run {run_id}: {reason}")]
+    NotProvable {
+        /// The run.
+        run_id: RunId,
+        /// The record.
+        record_no: RecordNo,
         /// Why.
         reason: String,
     },
@@ -80,7 +101,12 @@ impl PackError {
     pub const fn is_usage(&self) -> bool {
         match self {
             Self::Store(error) => error.is_usage(),
-            Self::NotOver { .. } | Self::Exists { .. } | Self::NotAPack { .. } | Self::Key { .. } => true,
+            Self::NotOver { .. }
+            | Self::Exists { .. }
+            | Self::NotAPack { .. }
+            | Self::NotAProof { .. }
+            | Self::Key { .. }
+            | Self::NotProvable { .. } => true,
             Self::WentOn { .. } | Self::File { .. } | Self::Unmade(_) => false,
         }
     }

@@ -49,6 +49,8 @@ pub struct Verified {
     pub manifest: Option<Manifest>,
     /// Who vouches for it, if it holds.
     pub vouched: Vouched,
+    /// The job file in it, if that could be reached.
+    pub job: Option<Vec<u8>>,
 }
 
 impl Verified {
@@ -130,7 +132,7 @@ pub fn check(input: impl Read, key: Option<&PublicKey>, noted: Option<Head>) -> 
     let by_head = contents.noted_head(&mut checks);
     checks.sort_by_key(|check| Part::ALL.iter().position(|part| part.name() == check.part));
     let vouched = if vouched == Vouched::Nobody { by_head } else { vouched };
-    Ok(Verified { checks, manifest: contents.manifest, vouched })
+    Ok(Verified { checks, manifest: contents.manifest, vouched, job: contents.job })
 }
 
 /// Whether the file begins as a pack does, damaged or not.
@@ -504,7 +506,7 @@ fn of_job(text: &[u8], run: &RunFacts, report: Option<&Report>) -> PartCheck {
                 && footer
                 && names
             {
-                true => Ok(format!("SHA-256 {digest}, {} record types", run.types.len())),
+                true => Ok(format!("SHA-256 {digest}, of record types {}", run.types.join(", "))),
                 false => Err("name, record types, amounts or layout are not those of the run".into()),
             }
         }

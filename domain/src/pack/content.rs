@@ -25,6 +25,15 @@ fn all(
     results.into_iter().collect::<Result<(), String>>().map(|()| holds.into())
 }
 
+/// `1 chunk`, `2 chunks`.
+fn counted(number: impl TryInto<u64>, what: &str) -> String {
+    match number.try_into() {
+        Ok(1) => format!("1 {what}"),
+        Ok(number) => format!("{number} {what}s"),
+        Err(_) => format!("countless {what}s"),
+    }
+}
+
 fn name(part: Part) -> &'static str {
     part.name()
 }
@@ -34,7 +43,7 @@ fn name(part: Part) -> &'static str {
 pub fn report(report: &Report, checks: &[CheckResult], workers: &[WorkerShare]) -> Vec<PartCheck> {
     let counts = CheckCounts::of(checks);
     let is_same = all(
-        format!("{} checks, {} workers", checks.len(), workers.len()),
+        format!("{}, {}", counted(checks.len(), "check"), counted(workers.len(), "worker")),
         [
             same("number of checks", &checks.len(), &report.checks.len()),
             checks.iter().zip(&report.checks).try_for_each(|(one, other)| same(&one.name, one, other)),
@@ -93,7 +102,7 @@ pub fn checks(checks: &[CheckResult]) -> PartCheck {
         };
         if agree { Ok(()) } else { says("though its two sides differ") }
     });
-    let said = format!("{} checks, each verdict as its two sides say", checks.len());
+    let said = format!("{}, each verdict as its two sides say", counted(checks.len(), "check"));
     PartCheck::of(name(Part::Checks), "verdicts follow from expected and actual", result.map(|()| said))
 }
 
@@ -118,7 +127,7 @@ pub fn run(run: &RunFacts, report: &Report, versions: &Versions) -> Vec<PartChec
         ],
     );
     let made_by = all(
-        format!("crossfoot {}, {} workers", versions.crossfoot, versions.workers.len()),
+        format!("crossfoot {}, {}", versions.crossfoot, counted(versions.workers.len(), "worker")),
         [
             same("version", &versions.crossfoot, &report.crossfoot_version),
             same("report version", &versions.report_version, &report.report_version),
@@ -166,8 +175,10 @@ pub fn chunks(totals: &ChunkTotals, run: &RunFacts, report: &Report) -> Vec<Part
     };
     let tiled = all(
         format!(
-            "{} chunks, {} bytes, {} records, no gap and no overlap",
-            totals.chunks, totals.bytes, totals.records
+            "{}, {}, {}, no gap and no overlap",
+            counted(totals.chunks, "chunk"),
+            counted(totals.bytes, "byte"),
+            counted(totals.records, "record")
         ),
         [totals.gap.clone().map_or(Ok(()), Err), covered],
     );
@@ -197,7 +208,7 @@ pub fn chunks(totals: &ChunkTotals, run: &RunFacts, report: &Report) -> Vec<Part
         Ok(sums) => same("sums", &sums.0, &source.sums),
     };
     let added = all(
-        format!("{} records accepted, {} sums", totals.accepted, source.sums.len()),
+        format!("{} accepted, {}", counted(totals.accepted, "record"), counted(source.sums.len(), "sum")),
         [same("records accepted", &source.records, &totals.accepted), sums],
     );
     out.push(judged("counts and sums add up to the report's", added));
@@ -346,7 +357,7 @@ pub fn rejects(rejects: &RejectTotals, chunks: &ChunkTotals, run: &RunFacts, rep
     }
     let result = match &rejects.disorder {
         Some(why) => Err(why.clone()),
-        None if rejects.by_chunk == chunks.rejects => Ok(format!("{} rejects", rejects.rejects)),
+        None if rejects.by_chunk == chunks.rejects => Ok(counted(rejects.rejects, "reject")),
         None => Err(format!(
             "{} rejects, and the chunks say {} or have them elsewhere",
             rejects.rejects, chunks.rejected
@@ -382,7 +393,7 @@ pub fn workers(workers: &[WorkerShare], chunks: &ChunkTotals, versions: &Version
     {
         result = Err(format!("{} is not in {}", stranger.name, Part::Versions.name()));
     }
-    let said = format!("{} workers, each with the chunks it is credited with", workers.len());
+    let said = format!("{}, each with the chunks it is credited with", counted(workers.len(), "worker"));
     PartCheck::of(name(Part::Workers), "shares are those of the chunks", result.map(|()| said))
 }
 

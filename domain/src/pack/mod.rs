@@ -18,6 +18,7 @@ pub mod content;
 pub mod life;
 pub mod lines;
 pub mod manifest;
+pub mod proof;
 
 use serde::Serialize;
 

@@ -322,6 +322,23 @@ async fn a_run_that_failed_was_cancelled_or_waits_has_a_pack_too_and_one_at_work
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_is_sensitive_is_not_in_a_pack() {
+    let (bench, keys) = (Bench::new().await, keys());
+    let fields = [("id", "integer", ""), ("iban", "text(40)", "sensitive = true")];
+    let job = jobs::of(&fields).and("[limits]\nrejects = 2");
+    let source = b"1,CANARY-ONE\nx,CANARY-TWO\n3,CANARY-THREE,more\n";
+    let run_id = bench.load(&job, source).await.promoted().run_id;
+    let bytes = exported(&bench, run_id, &keys).await;
+    assert_verified(&bytes, &keys);
+    let text = String::from_utf8_lossy(&bytes).to_uppercase();
+    for canary in ["CANARY", &domain::hex::encode(b"CANARY").to_uppercase()] {
+        assert!(!text.contains(canary), "{canary}");
+    }
+    let rejects = String::from_utf8(Parts::of(&bytes).part("rejects.jsonl").clone()).unwrap();
+    assert_eq!((rejects.lines().count(), rejects.contains("\"raw\"")), (2, false), "{rejects}");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn what_a_purged_run_lacks_is_said() {
     let (bench, keys) = (Bench::new().await, keys());
     let (job, source) = with_rejects();

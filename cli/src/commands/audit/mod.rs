@@ -5,7 +5,9 @@ mod export;
 mod keygen;
 mod log;
 mod pack;
+mod proof;
 
+use coordinator::pack::proof::is_proof;
 use domain::checkpoint::Head;
 
 use crate::args::{Audit, Global};
@@ -16,8 +18,9 @@ pub(crate) async fn audit(global: &Global, args: &Audit) -> Result<Done, Failure
     match args {
         Audit::Verify(verify) => {
             let noted = verify.head.as_deref().map(parse_head).transpose()?;
-            match &verify.pack {
+            match &verify.file {
                 None => log::verify(global, noted, verify.checkpoints.as_deref()).await,
+                Some(path) if is_proof(path) => proof::verify(global, verify, path, noted),
                 Some(path) => pack::verify(global, verify, path, noted),
             }
         }

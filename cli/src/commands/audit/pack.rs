@@ -81,13 +81,17 @@ pub(super) fn table(checks: &[PartCheck]) -> String {
         .set_content_arrangement(ContentArrangement::Dynamic)
         .set_width(style().width);
     table.set_header(["part", "", "checked", "found"]);
+    let mut last = "";
     for check in checks {
+        // A part is named once, on the first line about it.
+        let part = if check.part == last { "" } else { &*check.part };
+        last = &check.part;
         let mark = match check.outcome {
             Outcome::Passed => "✓",
             Outcome::Failed => "✗",
             Outcome::NotChecked => "–",
         };
-        table.add_row([&*check.part, mark, &*check.check, &*shortened(&check.detail)]);
+        table.add_row([part, mark, &*check.check, &*shortened(&check.detail)]);
     }
     table.trim_fmt()
 }

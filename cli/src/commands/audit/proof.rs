@@ -1,0 +1,86 @@
+//! `audit verify PROOF`: a record's proof, checked with neither store nor broker.
+
+use std::path::Path;
+use std::sync::Arc;
+
+use coordinator::pack::keys::PublicKey;
+use coordinator::pack::proof::{Proven, With, read, verify as check};
+use coordinator::pack::{Vouched, verify as check_pack};
+use domain::pack::Outcome;
+use domain::pack::lines::Head;
+use serde_json::json;
+use shared::job::Job;
+
+use super::pack::table;
+use crate::args::{Global, VerifyArgs};
+use crate::outcome::{Done, Failure};
+use crate::output::{print, print_json};
+
+/// `crossfoot audit verify PROOF`.
+pub(super) fn verify(
+    global: &Global,
+    args: &VerifyArgs,
+    path: &Path,
+    noted: Option<Head>,
+) -> Result<Done, Failure> {
+    let proof = read(path)?;
+    let key = args.key.as_deref().map(PublicKey::read).transpose()?;
+    let file = |path: &Path| {
+        std::fs::read(path).map_err(|error| Failure::usage(format!("{}: {error}", path.display())))
+    };
+    let pack = args.pack.as_deref().map(|path| check_pack(path, key.as_ref(), noted)).transpose()?;
+    let of_pack =
+        pack.as_ref().and_then(|pack| pack.job.as_deref()).and_then(|job| std::str::from_utf8(job).ok());
+    let job = match (&args.job, of_pack) {
+        (Some(path), _) => Some(Arc::new(Job::read(path)?)),
+        (None, Some(text)) => Job::parse("job.toml", text).ok().map(Arc::new),
+        (None, None) => None,
+    };
+    let with = With {
+        key: key.as_ref(),
+        record: args.record.as_deref().map(file).transpose()?,
+        job,
+        canonical: args.canonical.as_deref().map(file).transpose()?,
+        pack,
+    };
+    let proven = check(proof, &with);
+    if global.json {
+        print_json(&json!({
+            "verified": proven.is_verified(),
+            "holds": proven.holds(),
+            "is_of_record": proven.is_of_record,
+            "vouched_by": proven.vouched,
+            "statement": proven.statement,
+            "checks": proven.checks,
+        }))?;
+    } else {
+        print(&format!("{}\n{}", table(&proven.checks), verdict(&proven)))?;
+    }
+    Ok(if proven.is_verified() { Done::Well } else { Done::NotReconciled })
+}
+
+fn verdict(proven: &Proven) -> String {
+    let proof = &proven.proof;
+    let what = format!("record {} of {} of run {}", proof.record_no, proof.tree_size, proof.run_id);
+    let failed = proven.checks.iter().filter(|check| check.outcome == Outcome::Failed).count();
+    let outcome = proven.statement.as_ref().map_or("unknown", |statement| statement.outcome.name());
+    match (failed, proven.is_of_record, proven.vouched) {
+        (1.., _, _) => format!("NOT VERIFIED  {what}: {failed} of {} checks failed", proven.checks.len()),
+        (0, false, _) => {
+            format!("NOT VERIFIED  {what}: nothing shows which record it is; give its bytes, `--record FILE`")
+        }
+        (0, true, Vouched::Nobody) => format!(
+            "NOT VERIFIED  {what} is under the root, but nobody vouches for that root.\n\
+             Give `--key NAME.pub` of whoever should have signed it, or `--pack PACK` with a key"
+        ),
+        (0, true, Vouched::Key(id)) => {
+            format!("VERIFIED  {what} ({outcome}), by key {id}\nfingerprint {}", proof.fingerprint)
+        }
+        (0, true, Vouched::Head(seq)) => {
+            format!(
+                "VERIFIED  {what} ({outcome}), by the head that was noted: event {seq}\nfingerprint {}",
+                proof.fingerprint
+            )
+        }
+    }
+}

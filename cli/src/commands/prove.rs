@@ -1,0 +1,65 @@
+//! `prove`: that one record is in a run's source as it was loaded, for whoever has the record's bytes.
+
+use std::path::Path;
+
+use coordinator::pack::keys::Signer;
+use coordinator::pack::{PackError, proof};
+use domain::ids::RecordNo;
+use domain::pack::proof::RecomputedFrom;
+use shared::source::Location;
+
+use super::context::find_run;
+use crate::args::{Global, Prove};
+use crate::outcome::{Done, Failure};
+use crate::output::{print, remark};
+use crate::wiring;
+
+/// `crossfoot prove`.
+pub(crate) async fn prove(global: &Global, args: &Prove) -> Result<Done, Failure> {
+    let settings = wiring::settings(global, None)?;
+    let key = args.key.as_ref().or(settings.audit.signing_key.as_ref());
+    let signer = key.map(|path| Signer::read(path)).transpose()?;
+    let store = wiring::store(&settings, false).await?;
+    let run = find_run(&*store, &args.run.run).await?;
+    for path in [&args.output, &args.record_out, &args.canonical_out].into_iter().flatten() {
+        if path.exists() {
+            return Err(PackError::Exists { path: path.clone() }.into());
+        }
+    }
+    let (coordinator, _) = wiring::coordinator_without_broker(&settings, &store);
+    let source = args.source.as_deref().map(Location::parse);
+    let proved = coordinator.prove(run.run_id, RecordNo(args.record), source, signer.as_ref()).await?;
+    let text = proof::text(&proved.proof)?;
+    if let Some(path) = &args.canonical_out {
+        write(path, &proved.canonical)?;
+    }
+    match (&args.record_out, &proved.record) {
+        (Some(path), Some(record)) => write(path, record)?,
+        (Some(_), None) => {
+            return Err(Failure::usage(
+                "the source is gone, and with it the record's bytes; `--canonical-out` has its canonical form",
+            ));
+        }
+        (None, _) => {}
+    }
+    match &args.output {
+        Some(path) => {
+            write(path, &text)?;
+            remark(&format!("written to {}", path.display()));
+        }
+        None => print(&String::from_utf8_lossy(&text))?,
+    }
+    if proved.proof.signature.is_none() {
+        remark(
+            "it is not signed: it proves something beside a pack of the run only (`audit verify PROOF --pack PACK`)",
+        );
+    }
+    if proved.proof.recomputed_from == RecomputedFrom::Staging {
+        remark("the source is gone: the record's part of the tree was computed from staging as read back");
+    }
+    Ok(Done::Well)
+}
+
+fn write(path: &Path, bytes: &[u8]) -> Result<(), Failure> {
+    std::fs::write(path, bytes).map_err(|error| Failure::unfinished(format!("{}: {error}", path.display())))
+}
