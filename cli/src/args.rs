@@ -482,7 +482,7 @@ pub(crate) struct VerifyArgs {
     pub(crate) head: Option<String>,
     /// Checkpoints that were kept outside of the store (`checkpoint_file` under [audit]): the log must still hold every
     /// one of them
-    #[arg(long, value_name = "FILE", conflicts_with = "pack")]
+    #[arg(long, value_name = "FILE", conflicts_with = "file")]
     pub(crate) checkpoints: Option<PathBuf>,
 }
 

@@ -89,7 +89,7 @@ fn openssl_checks_a_packs_signature_and_its_keys_sign_packs() {
     made_at
         .run(&["audit", "verify", "theirs.tar", "--key", "me.pub"])
         .exits(1)
-        .prints(&["not the one given"]);
+        .prints(&["NOT VERIFIED  theirs.tar: manifest.sig"]);
 }
 
 #[test]

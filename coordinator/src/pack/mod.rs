@@ -3,6 +3,7 @@
 //! What is in it and what must hold of it is in [`domain::pack`].
 
 pub mod export;
+mod job;
 mod json;
 pub mod keys;
 mod leaves;

@@ -13,10 +13,11 @@ use domain::fingerprint::Hash;
 use domain::pack::chunks::{ChunkTotals, ChunkWalk, RejectTotals, RejectWalk};
 use domain::pack::life::{Detail, Life, LifeWalk};
 use domain::pack::lines::{LogLine, RunFacts, Versions};
-use domain::pack::{Listed, Manifest, Outcome, Part, PartCheck, archive, content, manifest, parts_digest};
+use domain::pack::{
+    Listed, Manifest, Outcome, Part, PartCheck, archive, content, manifest, parts_digest, vouched,
+};
 use domain::report::Report;
 use serde::Serialize;
-use shared::job::Job;
 
 use super::keys::PublicKey;
 use super::read::{ARCHIVE, Archive, Stop};
@@ -377,7 +378,7 @@ impl Contents {
     fn follows(&self) -> Vec<PartCheck> {
         let mut out = Vec::new();
         if let (Some(job), Some(run)) = (&self.job, &self.run) {
-            out.push(of_job(job, run, self.report.as_ref()));
+            out.push(super::job::of_job(job, run, self.report.as_ref()));
         }
         if let Some(report) = &self.report {
             out.push(self.page(report));
@@ -392,7 +393,7 @@ impl Contents {
                 out.extend(content::report(report, checks, workers));
             }
             if let (Some(report), Some(run), Some(life)) = (&self.report, &self.run, &self.life) {
-                out.extend(content::log(life, run, report, *sha256));
+                out.extend(vouched::log(life, run, report, *sha256));
             }
         }
         if let (Some(chunks), Some(run), Some(report)) = (&self.chunks, &self.run, &self.report) {
@@ -404,7 +405,7 @@ impl Contents {
                 out.push(content::rejects(rejects, chunks, run, report));
             }
             if let (Some(manifest), Some(life)) = (&self.manifest, &self.life) {
-                out.push(content::manifest(manifest, run, report, chunks, life));
+                out.push(vouched::manifest(manifest, run, report, chunks, life));
             }
         }
         if let (Some(workers), Some(chunks), Some(versions)) = (&self.workers, &self.chunks, &self.versions) {
@@ -427,7 +428,7 @@ impl Contents {
     }
 
     fn export(&self, life: &Life) -> PartCheck {
-        let compared = content::export(life, self.before_the_log());
+        let compared = vouched::export(life, self.before_the_log());
         let noted = life.exported.as_ref().and_then(|noted| noted.detail.parts_sha256);
         let before: Vec<_> = self.manifest.iter().flat_map(|manifest| &manifest.parts).cloned().collect();
         let before = &before[..before.len().min(self.before_the_log().len())];
@@ -477,39 +478,4 @@ impl Contents {
         }
         compared
     }
-}
-
-/// The job file against what is said of it.
-fn of_job(text: &[u8], run: &RunFacts, report: Option<&Report>) -> PartCheck {
-    let digest = Hash::of(text);
-    let part = Part::Job.name();
-    let check = "is the job that ran";
-    if digest != run.job_digest {
-        return PartCheck::of(
-            part,
-            check,
-            Err(format!("its SHA-256 is {digest}, the run's job has {}", run.job_digest)),
-        );
-    }
-    let job = std::str::from_utf8(text).map_err(|error| error.to_string());
-    let job = job.and_then(|text| Job::parse(part, text).map_err(|error| error.to_string()));
-    let result = match job {
-        // A later version may understand it otherwise, or not at all; the digest is what counts.
-        Err(_) => Ok(format!("SHA-256 {digest}; this version does not understand it")),
-        Ok(job) => {
-            let footer =
-                run.split.is_none_or(|split| split.footer_bytes == job.format.outside.footer_bytes as u64);
-            let names = report.is_none_or(|report| report.amount_names == job.amount_names());
-            match job.name == run.job
-                && job.types() == run.types
-                && job.layout_digest() == run.layout_digest
-                && footer
-                && names
-            {
-                true => Ok(format!("SHA-256 {digest}, of record types {}", run.types.join(", "))),
-                false => Err("name, record types, amounts or layout are not those of the run".into()),
-            }
-        }
-    };
-    PartCheck::of(part, check, result)
 }

@@ -10,7 +10,7 @@
 //! - the manifest lists every part but itself and its signature, with length and SHA-256, and the log's head;
 //! - the signature is Ed25519 over the manifest's bytes.
 //!
-//! And what is in the parts must follow from each other: see [`content`]. Pure: reading files is the coordinator's.
+//! And what is in the parts must follow from each other: see [`content`] and [`vouched`]. Pure: reading files is the coordinator's.
 
 pub mod archive;
 pub mod chunks;
@@ -19,6 +19,7 @@ pub mod life;
 pub mod lines;
 pub mod manifest;
 pub mod proof;
+pub mod vouched;
 
 use serde::Serialize;
 

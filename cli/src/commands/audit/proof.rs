@@ -6,8 +6,8 @@ use std::sync::Arc;
 use coordinator::pack::keys::PublicKey;
 use coordinator::pack::proof::{Proven, With, read, verify as check};
 use coordinator::pack::{Vouched, verify as check_pack};
+use domain::checkpoint::Head;
 use domain::pack::Outcome;
-use domain::pack::lines::Head;
 use serde_json::json;
 use shared::job::Job;
 
