@@ -321,6 +321,20 @@ async fn a_run_that_failed_was_cancelled_or_waits_has_a_pack_too_and_one_at_work
     coordinator::audit::verify(&*bench.store, None).await.unwrap();
 }
 
+/// The checks of a run against its history compare an amount with a range: passed, and not equal.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_run_that_is_held_against_its_history_has_a_pack() {
+    let (bench, keys) = (Bench::new().await, keys());
+    let trends = "[trends]\nrecords = \"900%\"\namounts = \"900%\"\nruns_min = 2\nsame_weekday = false";
+    let job = jobs::ledger().record("amounts = [\"amount\"]").and(trends);
+    for seed in 90..93 {
+        bench.load(&job, &Ledger::random(seed, 20).csv()).await.promoted();
+    }
+    let ended = bench.load(&job, &Ledger::random(94, 20).csv()).await.promoted();
+    assert!(ended.report.checks.iter().any(|check| check.name.starts_with("trend of")));
+    assert_verified(&exported(&bench, ended.run_id, &keys).await, &keys);
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn what_is_sensitive_is_not_in_a_pack() {
     let (bench, keys) = (Bench::new().await, keys());
