@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::thread::available_parallelism;
 
 use coordinator::checkpoints::Checkpoints;
+use coordinator::notify::{Notify, Occasion};
 use coordinator::progress::Snapshot;
 use coordinator::run::Coordinator;
 use coordinator::split::ChunkLimits;
@@ -161,7 +162,40 @@ pub(crate) async fn coordinator(
     settings: &Settings,
     store: &Arc<dyn Store>,
 ) -> Result<(Coordinator, watch::Receiver<Snapshot>), Failure> {
-    Ok(coordinator_on(broker(settings).await?, settings, store))
+    let notify = Arc::new(notify(settings)?);
+    Ok(coordinator_on(broker(settings).await?, settings, store, notify))
+}
+
+/// Who is told of verdicts.
+fn notify(settings: &Settings) -> Result<Notify, Failure> {
+    let of = &settings.notify;
+    if of.webhook.as_ref().is_some_and(|url| !url.starts_with("http://") && !url.starts_with("https://")) {
+        return Err(Failure::usage("notify.webhook must begin with http:// or https://"));
+    }
+    let occasion = |word: &String| {
+        serde_json::from_value::<Occasion>(word.as_str().into()).map_err(|_| {
+            Failure::usage(format!(
+                "notify.on: `{word}` is none of reconciled, not-reconciled, awaiting-approval, unfinished, cancelled"
+            ))
+        })
+    };
+    let secret = match &of.webhook_secret_file {
+        None => None,
+        Some(path) => {
+            let read = std::fs::read(path).map_err(|error| {
+                Failure::usage(format!("notify.webhook_secret_file {}: {error}", path.display()))
+            })?;
+            Some(read.trim_ascii_end().to_vec())
+        }
+    };
+    Ok(Notify {
+        webhook: of.webhook.clone(),
+        secret,
+        ca_file: of.ca_file.clone(),
+        command: of.command.clone(),
+        on: of.on.iter().map(occasion).collect::<Result<_, _>>()?,
+        timeout: of.timeout_seconds.map(std::time::Duration::from_secs),
+    })
 }
 
 /// A coordinator for what an operator does, which needs no broker.
@@ -169,13 +203,15 @@ pub(crate) fn coordinator_without_broker(
     settings: &Settings,
     store: &Arc<dyn Store>,
 ) -> (Coordinator, watch::Receiver<Snapshot>) {
-    coordinator_on(Arc::new(InProcess::new(Limits::default())), settings, store)
+    // An operator's act is no verdict.
+    coordinator_on(Arc::new(InProcess::new(Limits::default())), settings, store, Arc::default())
 }
 
 fn coordinator_on(
     broker: Arc<dyn Broker>,
     settings: &Settings,
     store: &Arc<dyn Store>,
+    notify: Arc<Notify>,
 ) -> (Coordinator, watch::Receiver<Snapshot>) {
     let (watch, watcher) = watch::channel(Snapshot::default());
     let host = host();
@@ -195,6 +231,7 @@ fn coordinator_on(
         actor: actor(&host),
         acting: operator::acting().1,
         checkpoints: Arc::new(checkpoints),
+        notify,
         host,
         window: WindowLimits {
             chunks_max: settings.fleet.window_chunks,

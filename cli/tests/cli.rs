@@ -17,6 +17,7 @@ mod cli {
     mod masked_mainframe;
     mod memory;
     mod pack;
+    mod notified;
     mod refused;
     mod together;
     mod trends;

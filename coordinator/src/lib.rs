@@ -12,6 +12,7 @@ pub mod acting;
 pub mod audit;
 pub mod checkpoints;
 pub mod load;
+pub mod notify;
 pub mod open;
 pub mod ops;
 pub mod pack;

@@ -27,6 +27,7 @@ use tokio_util::sync::CancellationToken;
 use crate::acting::Acting;
 use crate::checkpoints::Checkpoints;
 use crate::load::{Load, LoadError};
+use crate::notify::Notify;
 use crate::pinpoint::{ByChunk, PinpointError, SourceAgain, compare};
 use crate::progress::{Phase, Snapshot};
 use crate::promote::{FindingSpool, Promote, Promoted, text};
@@ -146,6 +147,8 @@ pub struct Coordinator {
     pub shares: Shares,
     /// What its runs' workers report.
     pub tally: Arc<Tally>,
+    /// Who is told of verdicts.
+    pub notify: Arc<Notify>,
     /// Who watches.
     pub watch: watch::Sender<Snapshot>,
     /// Told when to stop.

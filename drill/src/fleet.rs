@@ -39,6 +39,7 @@ pub(crate) fn coordinator(store: &Arc<dyn Store>, broker: Arc<dyn Broker>, actor
         actor: actor.into(),
         acting: Acting::default(),
         checkpoints: Arc::default(),
+        notify: Arc::default(),
         host: actor.rsplit('@').next().unwrap_or_default().into(),
         window: WindowLimits { chunks_max: 16, bytes_max: 16 << 20 },
         watch: watch::channel(Snapshot::default()).0,

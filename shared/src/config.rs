@@ -29,6 +29,8 @@ pub struct Settings {
     pub masking: MaskingSettings,
     /// The evidence.
     pub audit: AuditSettings,
+    /// Who is told of verdicts.
+    pub notify: NotifySettings,
 }
 
 /// With which key the content of sensitive fields is masked, if not with the one that the store makes and keeps.
@@ -85,6 +87,31 @@ pub struct AuditSettings {
     pub syslog: bool,
     /// The socket of the system's log, if it is not `/dev/log`.
     pub syslog_socket: Option<PathBuf>,
+}
+
+/// Who is told of verdicts.
+#[derive(Clone, Default, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct NotifySettings {
+    /// Where a verdict is posted to as JSON: `http://…` or `https://…`.
+    pub webhook: Option<String>,
+    /// A file with the secret that the body is signed with (HMAC-SHA256).
+    pub webhook_secret_file: Option<PathBuf>,
+    /// For `https`: a PEM file of the authorities to trust instead of the public ones.
+    pub ca_file: Option<PathBuf>,
+    /// A program and its arguments; it gets the JSON on standard input.
+    pub command: Vec<String>,
+    /// `reconciled`, `not-reconciled`, `awaiting-approval`, `unfinished`, `cancelled`; everything, if it is not said.
+    pub on: Vec<String>,
+    /// How long one try, or the command, may take; 10 when it is not said.
+    pub timeout_seconds: Option<u64>,
+}
+
+impl fmt::Debug for NotifySettings {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        // A webhook's path may be a secret.
+        f.debug_struct("NotifySettings").field("on", &self.on).finish_non_exhaustive()
+    }
 }
 
 /// The database.

@@ -194,6 +194,7 @@ impl Bench {
             actor: "tester@here".into(),
             acting: Acting::default(),
             checkpoints: Arc::default(),
+            notify: Arc::default(),
             host: "here".into(),
             window: WindowLimits { chunks_max: 16, bytes_max: 16 << 20 },
             watch: watch::channel(Snapshot::default()).0,

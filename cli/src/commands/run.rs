@@ -4,6 +4,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use coordinator::load::LoadError;
+use coordinator::notify::Occasion;
 use coordinator::open::RunRequest;
 use coordinator::report::{summary, text};
 use coordinator::run::{Coordinator, Drive, Ending, RunError};
@@ -131,6 +132,10 @@ async fn begin_and_drive(
     let fleet = EmbeddedFleet::start(settings, coordinator);
     let ended = coordinator.drive_patiently(run_id, &how).await;
     fleet.stop().await;
+    match &ended {
+        Ok(ending) => coordinator.notify(run_id, (*ending).into(), None).await,
+        Err(error) => coordinator.notify(run_id, Occasion::Unfinished, Some(&error.to_string())).await,
+    }
     let ending = ended.map_err(|error| {
         let next = match &error {
             // The same bytes would fail in the same place; a corrected file is another source, and another run.
