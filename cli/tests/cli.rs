@@ -16,8 +16,8 @@ mod cli {
     mod masked;
     mod masked_mainframe;
     mod memory;
-    mod pack;
     mod notified;
+    mod pack;
     mod refused;
     mod together;
     mod trends;
