@@ -20,6 +20,11 @@ pub(super) fn same<T: PartialEq + std::fmt::Debug>(
     if expected == actual { Ok(()) } else { Err(format!("{what}: {expected:?} expected, {actual:?} found")) }
 }
 
+/// As [`same`], of what is too much to be shown.
+fn alike<T: PartialEq>(kind: &str, name: &str, one: &T, other: &T) -> Result<(), String> {
+    if one == other { Ok(()) } else { Err(format!("{kind} `{name}` is not the same in both")) }
+}
+
 /// All of `results` must hold; the first that does not says why.
 pub(super) fn all(
     holds: impl Into<String>,
@@ -49,9 +54,15 @@ pub fn report(report: &Report, checks: &[CheckResult], workers: &[WorkerShare]) 
         format!("{}, {}", counted(checks.len(), "check"), counted(workers.len(), "worker")),
         [
             same("number of checks", &checks.len(), &report.checks.len()),
-            checks.iter().zip(&report.checks).try_for_each(|(one, other)| same(&one.name, one, other)),
+            checks
+                .iter()
+                .zip(&report.checks)
+                .try_for_each(|(one, other)| alike("check", &one.name, one, other)),
             same("number of workers", &workers.len(), &report.workers.len()),
-            workers.iter().zip(&report.workers).try_for_each(|(one, other)| same(&one.name, one, other)),
+            workers
+                .iter()
+                .zip(&report.workers)
+                .try_for_each(|(one, other)| alike("worker", &one.name, one, other)),
         ],
     );
     let verdict = all(
