@@ -286,7 +286,9 @@ async fn a_job_whose_text_was_altered_in_the_store_is_not_carried_out() {
     {
         let (bench, run_id) = staged().await;
         bench.execute(&format!("UPDATE crossfoot_job SET body = {change}"));
-        bench.coordinator().approve(run_id, None).await.unwrap();
+        // Who may approve is the job's to say, so that it is read before that.
+        let error = bench.coordinator().approve(run_id, None).await.unwrap_err();
+        assert!(error.to_string().contains("was altered"), "{error}");
         let how = Drive { approved: true, ..Drive::default() };
         let error = bench.drive_with(&bench.coordinator(), run_id, &how).await.unwrap_err();
         assert!(error.to_string().contains("was altered"), "{error}");
