@@ -8,6 +8,7 @@ use coordinator::ops::OpsError;
 use coordinator::pack::PackError;
 use coordinator::run::{Ending, RunError};
 use shared::broker::BrokerError;
+use shared::causes::chain;
 use shared::config::SettingsError;
 use shared::job::JobError;
 use shared::source::SourceError;
@@ -146,20 +147,4 @@ impl From<SourceError> for Failure {
     fn from(error: SourceError) -> Self {
         Self::usage(chain(&error))
     }
-}
-
-/// An error with its causes, each layer once.
-pub(crate) fn chain(error: &dyn std::error::Error) -> String {
-    let mut text = error.to_string();
-    let mut cause = error.source();
-    while let Some(error) = cause {
-        let layer = error.to_string();
-        // A transparent layer repeats the one below it.
-        if !text.ends_with(&layer) {
-            text.push_str(": ");
-            text.push_str(&layer);
-        }
-        cause = error.source();
-    }
-    text
 }

@@ -1,6 +1,7 @@
 //! The only way to standard output. A reader that goes away (`| head`) ends the program quietly.
 
 use std::io::{IsTerminal, Write};
+use std::path::Path;
 
 use coordinator::report::text::Style;
 use serde::Serialize;
@@ -23,6 +24,15 @@ pub(crate) fn print(text: &str) -> Result<(), Failure> {
 pub(crate) fn print_json<T: Serialize>(value: &T) -> Result<(), Failure> {
     let text = serde_json::to_string_pretty(value).map_err(|error| Failure::unfinished(error.to_string()))?;
     print(&text)
+}
+
+/// Writes a document to `path`, or prints it.
+pub(crate) fn deliver(document: &str, path: Option<&Path>) -> Result<(), Failure> {
+    let Some(path) = path else { return print(document) };
+    std::fs::write(path, document)
+        .map_err(|error| Failure::unfinished(format!("{}: {error}", path.display())))?;
+    remark(&format!("written to {}", path.display()));
+    Ok(())
 }
 
 /// Prints a remark to standard error, so that standard output stays what was asked for.

@@ -5,12 +5,13 @@ use std::sync::Arc;
 use std::thread::available_parallelism;
 
 use coordinator::checkpoints::Checkpoints;
-use coordinator::notify::{Notify, Occasion};
+use coordinator::notify::Notify;
 use coordinator::progress::Snapshot;
 use coordinator::run::Coordinator;
 use coordinator::split::ChunkLimits;
 use coordinator::tally::Tally;
 use coordinator::window::{Shares, WindowLimits};
+use domain::report::Outcome;
 use drill::Ground;
 use shared::broker::in_process::{InProcess, Limits};
 use shared::broker::rabbitmq::{Rabbit, RabbitSettings};
@@ -22,8 +23,7 @@ use shared::store::postgres::{PostgresSettings, PostgresStore};
 use shared::store::sqlite::SqliteStore;
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
-use tokio_util::task::TaskTracker;
-use worker::{Identity, Jobs, Registered, Surroundings};
+use worker::Surroundings;
 
 use crate::args::{Fleet, Global};
 use crate::operator;
@@ -172,8 +172,8 @@ fn notify(settings: &Settings) -> Result<Notify, Failure> {
     if of.webhook.as_ref().is_some_and(|url| !url.starts_with("http://") && !url.starts_with("https://")) {
         return Err(Failure::usage("notify.webhook must begin with http:// or https://"));
     }
-    let occasion = |word: &String| {
-        serde_json::from_value::<Occasion>(word.as_str().into()).map_err(|_| {
+    let outcome = |word: &String| {
+        serde_json::from_value::<Outcome>(word.as_str().into()).map_err(|_| {
             Failure::usage(format!(
                 "notify.on: `{word}` is none of reconciled, not-reconciled, awaiting-approval, unfinished, cancelled"
             ))
@@ -193,7 +193,7 @@ fn notify(settings: &Settings) -> Result<Notify, Failure> {
         secret,
         ca_file: of.ca_file.clone(),
         command: of.command.clone(),
-        on: of.on.iter().map(occasion).collect::<Result<_, _>>()?,
+        on: of.on.iter().map(outcome).collect::<Result<_, _>>()?,
         timeout: of.timeout_seconds.map(std::time::Duration::from_secs),
     })
 }
@@ -248,62 +248,23 @@ pub(crate) fn cores() -> usize {
     available_parallelism().map_or(2, std::num::NonZero::get).clamp(2, 64)
 }
 
-/// The workers of this process.
-pub(crate) struct EmbeddedFleet {
-    tasks: TaskTracker,
-    stop: CancellationToken,
-    broker: Arc<dyn Broker>,
-}
-
-impl EmbeddedFleet {
-    /// Starts them: processors by the number of cores and two writers, unless the settings say otherwise. None where
-    /// the broker is one that workers in processes of their own reach.
-    pub(crate) fn start(settings: &Settings, coordinator: &Coordinator) -> Self {
-        let or = |set: usize, default: usize| match (is_embedded(settings), set) {
-            (false, _) => 0,
-            (true, 0) => default,
-            (true, set) => set,
-        };
-        let (processors, writers) = (or(settings.fleet.processors, cores()), or(settings.fleet.writers, 2));
-        let stop = CancellationToken::new();
-        let with = Surroundings {
-            broker: Arc::clone(&coordinator.broker),
-            store: Arc::clone(&coordinator.store),
-            clock: Arc::clone(&coordinator.clock),
-            stop: stop.clone(),
-            registered: Registered::default(),
-            packing: coordinator.packing,
-            reading: worker::reading(),
-            dies_at_chunk: settings.fleet.dies_at_chunk,
-        };
-        let jobs = Arc::new(Jobs::default());
-        let tasks = TaskTracker::new();
-        for number in 1..=processors {
-            let (with, jobs) = (with.clone(), Arc::clone(&jobs));
-            let identity = Identity { name: format!("processor-{number}"), host: coordinator.host.clone() };
-            tasks.spawn(async move {
-                if let Err(error) = worker::processor::run(&with, &identity, &jobs).await {
-                    tracing::error!(%error, worker = identity.name, "worker ended");
-                }
-            });
-        }
-        for number in 1..=writers {
-            let (with, jobs) = (with.clone(), Arc::clone(&jobs));
-            let identity = Identity { name: format!("writer-{number}"), host: coordinator.host.clone() };
-            tasks.spawn(async move {
-                if let Err(error) = worker::writer::run(&with, &identity, &jobs).await {
-                    tracing::error!(%error, worker = identity.name, "worker ended");
-                }
-            });
-        }
-        tasks.close();
-        Self { tasks, stop, broker: Arc::clone(&coordinator.broker) }
-    }
-
-    /// Lets them finish what they have in hand.
-    pub(crate) async fn stop(self) {
-        self.stop.cancel();
-        self.broker.close().await;
-        self.tasks.wait().await;
-    }
+/// Starts the workers of this process: processors by the number of cores and two writers, unless the settings say
+/// otherwise. None where the broker is one that workers in processes of their own reach.
+pub(crate) fn embedded_fleet(settings: &Settings, coordinator: &Coordinator) -> worker::Fleet {
+    let or = |set: usize, default: usize| match (is_embedded(settings), set) {
+        (false, _) => 0,
+        (true, 0) => default,
+        (true, set) => set,
+    };
+    let (processors, writers) = (or(settings.fleet.processors, cores()), or(settings.fleet.writers, 2));
+    let with = Surroundings {
+        dies_at_chunk: settings.fleet.dies_at_chunk,
+        ..Surroundings::new(
+            Arc::clone(&coordinator.broker),
+            Arc::clone(&coordinator.store),
+            Arc::clone(&coordinator.clock),
+            coordinator.packing,
+        )
+    };
+    worker::Fleet::start(with, &coordinator.host, processors, writers)
 }

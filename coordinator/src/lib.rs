@@ -11,6 +11,7 @@
 pub mod acting;
 pub mod audit;
 pub mod checkpoints;
+pub mod declare;
 pub mod load;
 pub mod notify;
 pub mod open;

@@ -10,18 +10,16 @@ use std::time::Duration;
 use domain::check::Verdict;
 use domain::hex;
 use domain::ids::RunId;
-use domain::report::Outcome;
+use domain::report::{Outcome, Report};
 use hmac::{Hmac, KeyInit, Mac};
-use serde::Deserialize;
 use serde_json::{Value, json};
 use sha2::Sha256;
-use shared::store::StoreError;
 use tokio::io::AsyncWriteExt as _;
 use tokio::process::Command;
 use ureq::tls::{Certificate, PemItem, RootCerts, TlsConfig, parse_pem};
 
 use crate::report::summary;
-use crate::run::{Coordinator, Ending};
+use crate::run::Coordinator;
 
 /// A webhook is tried so often.
 const TRIES: u32 = 3;
@@ -35,33 +33,6 @@ const TIMEOUT: Duration = Duration::from_secs(10);
 /// The header that signs the body: `sha256=` and the HMAC-SHA256 of it, in hexadecimal digits.
 const SIGNATURE: &str = "X-Crossfoot-Signature";
 
-/// What others are told of.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum Occasion {
-    /// Reconciled and promoted.
-    Reconciled,
-    /// A check failed.
-    NotReconciled,
-    /// Staging is proven; approval is waited for.
-    AwaitingApproval,
-    /// It could not be finished, and can be resumed.
-    Unfinished,
-    /// Given up by an operator.
-    Cancelled,
-}
-
-impl From<Ending> for Occasion {
-    fn from(ending: Ending) -> Self {
-        match ending {
-            Ending::Promoted => Self::Reconciled,
-            Ending::NotReconciled => Self::NotReconciled,
-            Ending::Paused => Self::AwaitingApproval,
-            Ending::Cancelled => Self::Cancelled,
-        }
-    }
-}
-
 /// Who is told, and of what.
 #[derive(Clone, Default)]
 pub struct Notify {
@@ -74,7 +45,7 @@ pub struct Notify {
     /// A program and its arguments; it gets the JSON on standard input.
     pub command: Vec<String>,
     /// What is told; empty: everything.
-    pub on: Vec<Occasion>,
+    pub on: Vec<Outcome>,
     /// How long one try may take; 10 s when it is not said.
     pub timeout: Option<Duration>,
 }
@@ -93,8 +64,8 @@ struct Failed {
 }
 
 impl Notify {
-    fn is_asked_for(&self, occasion: Occasion) -> bool {
-        self.on.is_empty() || self.on.contains(&occasion)
+    fn is_asked_for(&self, outcome: Outcome) -> bool {
+        self.on.is_empty() || self.on.contains(&outcome)
     }
 
     fn timeout(&self) -> Duration {
@@ -170,12 +141,12 @@ impl Notify {
         Ok(())
     }
 
-    async fn command(&self, run_id: RunId, occasion: &str, job: &str, body: &str) -> Result<(), String> {
+    async fn command(&self, run_id: RunId, outcome: &str, job: &str, body: &str) -> Result<(), String> {
         let Some((program, arguments)) = self.command.split_first() else { return Ok(()) };
         let mut child = Command::new(program)
             .args(arguments)
             .env("CROSSFOOT_RUN", run_id.to_string())
-            .env("CROSSFOOT_OUTCOME", occasion)
+            .env("CROSSFOOT_OUTCOME", outcome)
             .env("CROSSFOOT_JOB", job)
             .stdin(Stdio::piped())
             // Standard output is the report's.
@@ -201,62 +172,29 @@ impl Notify {
 
 impl Coordinator {
     /// Tells others what a run has come to. `why`: what kept it from its end, if something did.
-    pub async fn notify(&self, run_id: RunId, occasion: Occasion, why: Option<&str>) {
+    pub async fn notify(&self, run_id: RunId, why: Option<&str>) {
         let notify = &self.notify;
-        if !notify.is_asked_for(occasion) || (notify.webhook.is_none() && notify.command.is_empty()) {
+        if notify.webhook.is_none() && notify.command.is_empty() {
             return;
         }
-        let (word, job, body) = match self.told(run_id, occasion, why).await {
-            Ok(told) => told,
+        let report = match summary::report(&*self.store, run_id).await {
+            Ok(report) => report,
             Err(error) => return self.unheard(run_id, "both", &error.to_string()).await,
         };
+        let outcome = if why.is_some() { Outcome::Unfinished } else { report.outcome };
+        if !notify.is_asked_for(outcome) {
+            return;
+        }
+        let word = word(outcome);
+        let body = told(&report, &word, why);
         if let Some(url) = &notify.webhook
             && let Err(reason) = Arc::clone(notify).webhook(url.clone(), body.clone()).await
         {
             self.unheard(run_id, "webhook", &reason).await;
         }
-        if let Err(reason) = notify.command(run_id, &word, &job, &body).await {
+        if let Err(reason) = notify.command(run_id, &word, &report.job, &body).await {
             self.unheard(run_id, "command", &reason).await;
         }
-    }
-
-    /// What is told: figures and names, no content of any record.
-    async fn told(
-        &self,
-        run_id: RunId,
-        occasion: Occasion,
-        why: Option<&str>,
-    ) -> Result<(String, String, String), StoreError> {
-        let report = summary::report(&*self.store, run_id).await?;
-        let outcome = match occasion {
-            Occasion::Unfinished => Outcome::Unfinished,
-            _ => report.outcome,
-        };
-        let word = serde_json::to_value(outcome).ok().and_then(|value| value.as_str().map(str::to_owned));
-        let word = word.unwrap_or_default();
-        let failed: Vec<_> = report
-            .checks
-            .iter()
-            .filter(|check| check.verdict == Verdict::Fail)
-            .map(|check| check.name.as_str())
-            .collect();
-        let level = report.levels.last();
-        let head: Value = report.log_head.map_or(Value::Null, |(seq, hash)| format!("{seq}:{hash}").into());
-        let body = json!({
-            "crossfoot": env!("CARGO_PKG_VERSION"),
-            "run_id": report.run_id,
-            "job": report.job,
-            "outcome": word,
-            "records": level.map(|level| level.records),
-            "fingerprint": level.and_then(|level| level.fingerprint),
-            "checks": report.counts,
-            "failed": failed,
-            "why": why,
-            "opened_at_ms": report.opened_at_ms,
-            "elapsed_ms": report.elapsed_ms,
-            "log_head": head,
-        });
-        Ok((word, report.job, body.to_string()))
     }
 
     /// A hook failed: said, and noted.
@@ -267,6 +205,34 @@ impl Coordinator {
             tracing::warn!(%run_id, %error, "that is not in the log either");
         }
     }
+}
+
+/// The outcome as machines read it.
+fn word(outcome: Outcome) -> String {
+    let value = serde_json::to_value(outcome).ok();
+    value.as_ref().and_then(Value::as_str).unwrap_or_else(|| outcome.name()).to_owned()
+}
+
+/// What is told: figures and names, no content of any record.
+fn told(report: &Report, outcome: &str, why: Option<&str>) -> String {
+    let failed = report.checks.iter().filter(|check| check.verdict == Verdict::Fail);
+    let failed: Vec<_> = failed.map(|check| check.name.as_str()).collect();
+    let level = report.levels.last();
+    json!({
+        "crossfoot": env!("CARGO_PKG_VERSION"),
+        "run_id": report.run_id,
+        "job": report.job,
+        "outcome": outcome,
+        "records": level.map(|level| level.records),
+        "fingerprint": level.and_then(|level| level.fingerprint),
+        "checks": report.counts,
+        "failed": failed,
+        "why": why,
+        "opened_at_ms": report.opened_at_ms,
+        "elapsed_ms": report.elapsed_ms,
+        "log_head": report.log_head.map(|(seq, hash)| format!("{seq}:{hash}")),
+    })
+    .to_string()
 }
 
 #[cfg(test)]
@@ -283,9 +249,9 @@ mod tests {
     #[test]
     fn what_is_not_asked_for_is_not_told() {
         let all = Notify::default();
-        assert!(all.is_asked_for(Occasion::Reconciled));
-        let some = Notify { on: vec![Occasion::NotReconciled], ..Notify::default() };
-        assert!(some.is_asked_for(Occasion::NotReconciled) && !some.is_asked_for(Occasion::Reconciled));
+        assert!(all.is_asked_for(Outcome::Reconciled));
+        let some = Notify { on: vec![Outcome::NotReconciled], ..Notify::default() };
+        assert!(some.is_asked_for(Outcome::NotReconciled) && !some.is_asked_for(Outcome::Reconciled));
     }
 
     #[test]

@@ -175,12 +175,18 @@ impl Coordinator {
     }
 
     pub(crate) fn entry(&self, run_id: RunId, kind: &str, detail: &serde_json::Value) -> LogEntry {
+        LogEntry { run_id: Some(run_id.to_string()), ..self.entry_of_no_run(kind, detail) }
+    }
+
+    /// An event of the store itself, with who acts and by which command.
+    #[must_use]
+    pub fn entry_of_no_run(&self, kind: &str, detail: &serde_json::Value) -> LogEntry {
         let mut whole = self.acting.detail();
         if let Some(detail) = detail.as_object() {
             whole.extend(detail.clone());
         }
         LogEntry {
-            run_id: Some(run_id.to_string()),
+            run_id: None,
             at_ms: self.clock.now_ms(),
             kind: kind.into(),
             actor: self.actor.clone(),

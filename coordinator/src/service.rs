@@ -15,7 +15,6 @@ use shared::store::{Lease, StoreError};
 use tokio::sync::watch;
 use tokio_util::task::TaskTracker;
 
-use crate::notify::Occasion;
 use crate::progress::Snapshot;
 use crate::run::{Coordinator, Drive, Ending, RunError};
 
@@ -155,14 +154,14 @@ impl Service {
             let retries = match &ended {
                 Ok(ending) => {
                     told(run_id, ended_as(*ending));
-                    coordinator.notify(run_id, (*ending).into(), None).await;
+                    coordinator.notify(run_id, None).await;
                     false
                 }
                 Err(error) => {
                     told(run_id, &error.to_string());
                     let retries = coordinator.after_failure(run_id, error).await;
                     if !retries {
-                        coordinator.notify(run_id, Occasion::Unfinished, Some(&error.to_string())).await;
+                        coordinator.notify(run_id, Some(&error.to_string())).await;
                     }
                     retries
                 }

@@ -16,8 +16,7 @@ use shared::store::Store;
 use shared::wire::Packing;
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
-use tokio_util::task::TaskTracker;
-use worker::{Identity, Jobs, Registered, Surroundings};
+use worker::{Fleet, Surroundings};
 
 /// Processors and writers each: two, so that one can be told from the other.
 const WORKERS: usize = 2;
@@ -47,46 +46,15 @@ pub(crate) fn coordinator(store: &Arc<dyn Store>, broker: Arc<dyn Broker>, actor
     }
 }
 
-/// The workers of one drive.
-pub(crate) struct Fleet {
-    tasks: TaskTracker,
-    stop: CancellationToken,
-    broker: Arc<dyn Broker>,
-}
-
-impl Fleet {
-    /// Starts them on the coordinator's broker and store.
-    pub(crate) fn start(coordinator: &Coordinator) -> Self {
-        let stop = CancellationToken::new();
-        let with = Surroundings {
-            broker: Arc::clone(&coordinator.broker),
-            store: Arc::clone(&coordinator.store),
-            clock: Arc::clone(&coordinator.clock),
-            stop: stop.clone(),
-            registered: Registered::default(),
-            packing: coordinator.packing,
-            reading: worker::reading(),
-            dies_at_chunk: None,
-        };
-        let (jobs, tasks) = (Arc::new(Jobs::default()), TaskTracker::new());
-        for number in 1..=WORKERS {
-            let name =
-                |role: &str| Identity { name: format!("{role}-{number}"), host: coordinator.host.clone() };
-            let (own, known, identity) = (with.clone(), Arc::clone(&jobs), name("processor"));
-            tasks.spawn(async move { drop(worker::processor::run(&own, &identity, &known).await) });
-            let (own, known, identity) = (with.clone(), Arc::clone(&jobs), name("writer"));
-            tasks.spawn(async move { drop(worker::writer::run(&own, &identity, &known).await) });
-        }
-        tasks.close();
-        Self { tasks, stop, broker: Arc::clone(&coordinator.broker) }
-    }
-
-    /// Lets them finish what they have in hand.
-    pub(crate) async fn stop(self) {
-        self.stop.cancel();
-        self.broker.close().await;
-        self.tasks.wait().await;
-    }
+/// The workers of one drive, on the coordinator's broker and store.
+pub(crate) fn workers(coordinator: &Coordinator) -> Fleet {
+    let with = Surroundings::new(
+        Arc::clone(&coordinator.broker),
+        Arc::clone(&coordinator.store),
+        Arc::clone(&coordinator.clock),
+        coordinator.packing,
+    );
+    Fleet::start(with, &coordinator.host, WORKERS, WORKERS)
 }
 
 /// Waits for `work`, at most `patience`.

@@ -205,7 +205,7 @@ impl Drill {
             };
             let report = coordinator::report::summary::report(&*field.store, run_id)
                 .await
-                .map_err(|error| scene::chain(&error))?;
+                .map_err(|error| shared::causes::chain(&error))?;
             let failed: Vec<_> = report
                 .checks
                 .iter()

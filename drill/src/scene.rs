@@ -17,11 +17,12 @@ use domain::ids::RunId;
 use domain::layout::Layout;
 use domain::report::Report;
 use shared::broker::Broker;
+use shared::causes::chain;
 use shared::job::Job;
 use shared::source::Location;
 use shared::store::Store;
 
-use crate::fleet::{self, Fleet, within};
+use crate::fleet::{self, within};
 use crate::ground::{Ground, Shadow};
 use crate::sql::{Dialect, quoted};
 use crate::survey::{Owned, Sample, Survey};
@@ -220,9 +221,9 @@ impl<'a> Field<'a> {
     /// Drives a run on `broker` as far as it goes.
     pub(crate) async fn drive(&self, run_id: RunId, how: &Drive, broker: Arc<dyn Broker>) -> Ended {
         let coordinator = self.coordinator(broker);
-        let fleet = Fleet::start(&coordinator);
+        let workers = fleet::workers(&coordinator);
         let ended = within(self.scene.patience, Box::pin(coordinator.drive(run_id, how))).await;
-        let stopped = within(self.scene.patience, fleet.stop()).await;
+        let stopped = within(self.scene.patience, workers.stop()).await;
         let ended = ended?.map_err(|error| chain(&error));
         stopped.and(ended)
     }
@@ -398,18 +399,4 @@ impl<'a> Field<'a> {
 /// Whether `text` names `part`, and not one whose number only begins so.
 fn names(text: &str, part: &str) -> bool {
     text.match_indices(part).any(|(at, _)| !text[at + part.len()..].starts_with(|c: char| c.is_ascii_digit()))
-}
-
-/// An error with its causes.
-pub(crate) fn chain(error: &dyn std::error::Error) -> String {
-    let mut said = error.to_string();
-    let mut cause = error.source();
-    while let Some(error) = cause {
-        let text = error.to_string();
-        if !said.contains(&text) {
-            said = format!("{said}: {text}");
-        }
-        cause = error.source();
-    }
-    said
 }

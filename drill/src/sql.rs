@@ -2,17 +2,14 @@
 
 use domain::hex;
 use domain::value::Value;
+use shared::store::names;
+pub(crate) use shared::store::names::quoted;
 
 /// Whose SQL it is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Dialect {
     Sqlite,
     Postgres,
-}
-
-/// `name` as an SQL identifier. Names come checked from the job file; quoting keeps reserved words usable.
-pub(crate) fn quoted(name: &str) -> String {
-    format!("\"{}\"", name.replace('"', "\"\""))
 }
 
 /// A text as an SQL literal.
@@ -50,6 +47,5 @@ impl Dialect {
 
 /// The columns of a record type's own fields.
 pub(crate) fn columns(layout: &domain::layout::Layout) -> String {
-    let names: Vec<_> = layout.fields.iter().map(|field| quoted(&field.name)).collect();
-    names.join(", ")
+    names::columns("", layout.fields.iter().map(|field| field.name.as_str()))
 }

@@ -7,14 +7,14 @@ use std::io::{BufReader, BufWriter, Read, Write};
 use std::path::Path;
 use std::sync::Arc;
 
-use coordinator::split::{ChunkLimits, split};
+use coordinator::declare::declare;
 use domain::amount::Amount;
 use domain::declared::Declared;
 use domain::layout::Layout;
 use domain::record::records;
 use domain::value::Value;
 use jiff::civil::{Date, DateTime};
-use shared::format::chunk::{ChunkDecoder, Start};
+use shared::causes::chain;
 use shared::format::{Framer, frames};
 use shared::job::Job;
 use shared::source::SourceFile;
@@ -118,6 +118,8 @@ pub(crate) struct Survey {
     pub(crate) is_plain: bool,
 }
 
+/// Rejects that are kept.
+const REJECTS: usize = 8;
 /// Samples of each kind of content of each field.
 const SAMPLES_EACH: usize = 2;
 /// Extents of the first records that are kept.
@@ -132,52 +134,26 @@ const SAMPLES_MAX: usize = 4000;
 pub(crate) fn survey(job: &Arc<Job>, path: &Path) -> Result<Survey, String> {
     let source = SourceFile::open(shared::source::Location::file(path), job.compression)
         .map_err(|error| error.to_string())?;
-    let reader = source.reader().map_err(|error| error.to_string())?;
-    let mut decoder = ChunkDecoder::new(job)?;
     let framer = Framer::new(&job.format);
-    let mut totals = job.no_totals(0);
-    let mut rejected_sums = job.no_sums();
-    let mut kept = Kept::default();
+    let mut kept = Kept { by_type: vec![0; job.records.len()], ..Kept::default() };
     let mut fault = None;
-    let limits = ChunkLimits { bytes: 1 << 19, records: 0 };
-    let split = split(reader, job, limits, |chunk| {
+    let surveyed = declare(job, &source, |chunk, decoded| {
         let cut = &chunk.cut;
-        let start = Start { first_record_no: cut.first_record_no, offset: cut.offset, parents: &cut.parents };
-        let done = (|| {
-            let decoded = decoder.decode(start, &chunk.bytes).map_err(|error| error.to_string())?;
-            totals.merge(&decoded.accepted).map_err(|error| error.to_string())?;
-            rejected_sums.merge(&decoded.rejected_sums).map_err(|error| error.to_string())?;
-            kept.rejected += decoded.rejects.len() as u64;
-            let room = 8_usize.saturating_sub(kept.rejects.len());
-            kept.rejects.extend(decoded.rejects.iter().take(room).map(|reject| reject.record_no.0));
-            for (place, layout) in job.layouts().enumerate() {
-                let rows = decoded.rows.get(place).map_or(&[][..], Vec::as_slice);
-                kept.look(place, layout, rows)?;
+        let room = REJECTS.saturating_sub(kept.rejects.len());
+        kept.rejects.extend(decoded.rejects.iter().take(room).map(|reject| reject.record_no.0));
+        for ((place, layout), rows) in job.layouts().enumerate().zip(&decoded.rows) {
+            kept.by_type[place] += decoded.accepted.by_type[place];
+            if let Err(error) = kept.look(place, layout, rows) {
+                fault.get_or_insert(error);
             }
-            kept.place(cut.offset, cut.first_record_no.0, &framer, &chunk.bytes);
-            Ok::<_, String>(())
-        })();
-        if let Err(error) = done {
-            fault = Some(error);
         }
-        fault.is_none()
+        kept.place(cut.offset, cut.first_record_no.0, &framer, &chunk.bytes);
     });
     if let Some(fault) = fault {
         return Err(fault);
     }
-    let split = split.map_err(|error| error.to_string())?;
-    totals.sums.merge(&rejected_sums).map_err(|error| error.to_string())?;
-    let declared = Declared {
-        job: Some(job.name.clone()),
-        records: Some(split.records),
-        rejected: Some(kept.rejected),
-        amounts: job.amount_names().into_iter().zip(totals.sums.0.iter().copied()).collect(),
-        values: job.declared.as_ref().map(|declared| declared.values.clone()).unwrap_or_default(),
-        sha256: Some(split.sha256),
-        bytes: Some(split.bytes_on_disk),
-        layout: Some(job.layout_digest()),
-        fingerprint: totals.fingerprint(),
-    };
+    let (mut declared, split) = surveyed.map_err(|error| chain(&error))?;
+    declared.values = job.declared.as_ref().map(|declared| declared.values.clone()).unwrap_or_default();
     let details = kept.details();
     let mut extents = kept.first;
     extents.extend(kept.last);
@@ -185,7 +161,7 @@ pub(crate) fn survey(job: &Arc<Job>, path: &Path) -> Result<Survey, String> {
     Ok(Survey {
         declared,
         records: split.records,
-        by_type: totals.by_type.clone(),
+        by_type: kept.by_type,
         samples: kept.samples,
         rejects: kept.rejects,
         extents,
@@ -198,7 +174,7 @@ pub(crate) fn survey(job: &Arc<Job>, path: &Path) -> Result<Survey, String> {
 struct Kept {
     samples: Vec<Sample>,
     seen: HashMap<(usize, usize, u8), usize>,
-    rejected: u64,
+    by_type: Vec<u64>,
     rejects: Vec<u64>,
     first: Vec<Extent>,
     last: Option<Extent>,

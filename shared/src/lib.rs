@@ -6,6 +6,7 @@
 //! surroundings, and [`health`] is what a look at them found.
 
 pub mod broker;
+pub mod causes;
 pub mod clock;
 pub mod config;
 pub mod format;

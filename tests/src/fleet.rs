@@ -27,8 +27,7 @@ use shared::store::sqlite::SqliteStore;
 use shared::wire::Packing;
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
-use tokio_util::task::TaskTracker;
-use worker::{Identity, Jobs, Registered, Surroundings};
+use worker::{Fleet, Surroundings};
 
 use crate::jobs::JobText;
 
@@ -220,7 +219,7 @@ impl Bench {
         run_id: RunId,
         how: &Drive,
     ) -> Result<Ending, RunError> {
-        let fleet = Fleet::start(&self.setup, coordinator);
+        let fleet = workers(&self.setup, coordinator);
         let ended = within("driving", Box::pin(coordinator.drive(run_id, how))).await;
         within("stopping the fleet", fleet.stop()).await;
         ended
@@ -318,47 +317,13 @@ impl Ended {
     }
 }
 
-/// The workers of one drive.
-pub struct Fleet {
-    tasks: TaskTracker,
-    stop: CancellationToken,
-    with: Surroundings,
-}
-
-impl Fleet {
-    /// Starts them on the coordinator's broker and store.
-    #[must_use]
-    pub fn start(setup: &Setup, coordinator: &Coordinator) -> Self {
-        let stop = CancellationToken::new();
-        let with = Surroundings {
-            broker: Arc::clone(&coordinator.broker),
-            store: Arc::clone(&coordinator.store),
-            clock: Arc::clone(&coordinator.clock),
-            stop: stop.clone(),
-            registered: Registered::default(),
-            packing: coordinator.packing,
-            reading: worker::reading(),
-            dies_at_chunk: None,
-        };
-        let (jobs, tasks) = (Arc::new(Jobs::default()), TaskTracker::new());
-        let identity =
-            |role: &str, number: usize| Identity { name: format!("{role}-{number}"), host: "here".into() };
-        for number in 1..=setup.processors {
-            let (with, jobs, identity) = (with.clone(), Arc::clone(&jobs), identity("processor", number));
-            tasks.spawn(async move { drop(worker::processor::run(&with, &identity, &jobs).await) });
-        }
-        for number in 1..=setup.writers {
-            let (with, jobs, identity) = (with.clone(), Arc::clone(&jobs), identity("writer", number));
-            tasks.spawn(async move { drop(worker::writer::run(&with, &identity, &jobs).await) });
-        }
-        tasks.close();
-        Self { tasks, stop, with }
-    }
-
-    /// Lets them finish what they have in hand.
-    pub async fn stop(self) {
-        self.stop.cancel();
-        self.with.broker.close().await;
-        self.tasks.wait().await;
-    }
+/// Starts the workers of one drive on the coordinator's broker and store.
+fn workers(setup: &Setup, coordinator: &Coordinator) -> Fleet {
+    let with = Surroundings::new(
+        Arc::clone(&coordinator.broker),
+        Arc::clone(&coordinator.store),
+        Arc::clone(&coordinator.clock),
+        coordinator.packing,
+    );
+    Fleet::start(with, "here", setup.processors, setup.writers)
 }

@@ -5,6 +5,7 @@
 //! broker confirmed its batch, a batch after the commit.
 
 pub mod consume;
+mod fleet;
 mod jobs;
 pub mod processor;
 mod starts;
@@ -25,6 +26,7 @@ use shared::wire::{Counts, Packing, RunBytes};
 use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 
+pub use fleet::Fleet;
 pub use jobs::Jobs;
 
 /// How often workers give a sign of life.
@@ -51,9 +53,30 @@ pub struct Surroundings {
     pub dies_at_chunk: Option<u64>,
 }
 
+impl Surroundings {
+    /// Those of a process that begins; nobody is registered yet.
+    #[must_use]
+    pub fn new(
+        broker: Arc<dyn Broker>,
+        store: Arc<dyn Store>,
+        clock: Arc<dyn Clock>,
+        packing: Packing,
+    ) -> Self {
+        Self {
+            broker,
+            store,
+            clock,
+            stop: CancellationToken::new(),
+            registered: Registered::default(),
+            packing,
+            reading: reading(),
+            dies_at_chunk: None,
+        }
+    }
+}
+
 /// Room for as many ranges being read back as there are cores: each has a connection and its buffers.
-#[must_use]
-pub fn reading() -> Arc<Semaphore> {
+fn reading() -> Arc<Semaphore> {
     Arc::new(Semaphore::new(std::thread::available_parallelism().map_or(1, std::num::NonZero::get)))
 }
 

@@ -5,19 +5,16 @@ use std::sync::Mutex;
 
 use coordinator::report::{drill as document, html, text};
 use domain::defect::{CATALOGUE, DrillReport, Seen};
-use domain::event::Entry;
 use domain::fingerprint::Hash;
 use drill::{Drill, DrillError, Ground, Progress};
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use serde_json::json;
-use shared::clock::{Clock as _, SystemClock};
 use shared::config::Settings;
 
 use super::context::{read_job, source_of};
 use crate::args::{Drill as Args, DrillFormat, Global};
-use crate::operator;
 use crate::outcome::{Done, Failure};
-use crate::output::{print, print_json, remark, style};
+use crate::output::{deliver, print, print_json, remark, style};
 use crate::wiring;
 
 /// `crossfoot drill`.
@@ -54,14 +51,7 @@ pub(crate) async fn drill(global: &Global, args: &Args) -> Result<Done, Failure>
         DrillFormat::Html => html::drill(&report).map_err(|error| unmade(&error))?,
         DrillFormat::Markdown => document::markdown(&report),
     };
-    match &args.output {
-        None => print(&rendered)?,
-        Some(path) => {
-            std::fs::write(path, rendered)
-                .map_err(|error| Failure::unfinished(format!("{}: {error}", path.display())))?;
-            remark(&format!("written to {}", path.display()));
-        }
-    }
+    deliver(&rendered, args.output.as_deref())?;
     Ok(if report.is_effective() { Done::Well } else { Done::NotReconciled })
 }
 
@@ -110,8 +100,7 @@ async fn note(settings: &Settings, ground: &Ground, report: &DrillReport, json: 
         return Ok(());
     }
     let store = wiring::store(settings, false).await?;
-    let mut detail = operator::acting().1.detail();
-    let drilled = json!({
+    let detail = json!({
         "job": report.job,
         "job_digest": report.job_digest,
         "effective": report.is_effective(),
@@ -119,15 +108,8 @@ async fn note(settings: &Settings, ground: &Ground, report: &DrillReport, json: 
         "missed": report.count(Seen::Missed),
         "document_sha256": Hash::of(json.as_bytes()),
     });
-    detail.extend(drilled.as_object().cloned().unwrap_or_default());
-    let entry = Entry {
-        run_id: None,
-        at_ms: SystemClock.now_ms(),
-        kind: "drilled".into(),
-        actor: report.actor.clone(),
-        detail: serde_json::Value::Object(detail).to_string(),
-    };
-    store.log(entry).await?;
+    let (coordinator, _watcher) = wiring::coordinator_without_broker(settings, &store);
+    store.log(coordinator.entry_of_no_run("drilled", &detail)).await?;
     Ok(())
 }
 

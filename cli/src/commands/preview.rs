@@ -7,13 +7,14 @@ use comfy_table::Table;
 use coordinator::split::{ChunkLimits, SplitError, split};
 use domain::constraint::Reason;
 use serde_json::json;
+use shared::causes::chain;
 use shared::format::chunk::of_no_type;
 use shared::format::{Framer, Selector, frames};
 use shared::job::Job;
 use shared::source::SourceFile;
 
 use super::check::new_table;
-use crate::outcome::{Failure, chain};
+use crate::outcome::Failure;
 
 /// Longer values and hexadecimal digits are cut to so many characters.
 const CHARS_MAX: usize = 34;

@@ -5,7 +5,7 @@ use coordinator::report::{html, junit, summary, text};
 use super::context::{find_run, open_store};
 use crate::args::{Format, Global, Report};
 use crate::outcome::{Done, Failure};
-use crate::output::{print, remark, style};
+use crate::output::{deliver, style};
 
 /// `crossfoot report`.
 pub(crate) async fn report(global: &Global, args: &Report) -> Result<Done, Failure> {
@@ -21,13 +21,6 @@ pub(crate) async fn report(global: &Global, args: &Report) -> Result<Done, Failu
         Format::Junit => junit::junit(&report),
         Format::Html => html::html(&report).map_err(|error| unmade(&error))?,
     };
-    match &args.output {
-        None => print(&rendered)?,
-        Some(path) => {
-            std::fs::write(path, rendered)
-                .map_err(|error| Failure::unfinished(format!("{}: {error}", path.display())))?;
-            remark(&format!("written to {}", path.display()));
-        }
-    }
+    deliver(&rendered, args.output.as_deref())?;
     Ok(Done::Well)
 }

@@ -4,7 +4,6 @@ use std::path::Path;
 use std::sync::Arc;
 
 use coordinator::load::LoadError;
-use coordinator::notify::Occasion;
 use coordinator::open::RunRequest;
 use coordinator::report::{summary, text};
 use coordinator::run::{Coordinator, Drive, Ending, RunError};
@@ -20,7 +19,7 @@ use super::context::{find_run, open_store, read_job, source_of};
 use crate::args::{Global, Operate, Redrive, Resume, Run};
 use crate::outcome::{Done, Failure};
 use crate::output::{print, print_json, remark, style};
-use crate::wiring::{self, EmbeddedFleet};
+use crate::wiring;
 
 /// `crossfoot run`.
 pub(crate) async fn run(global: &Global, args: &Run) -> Result<Done, Failure> {
@@ -129,13 +128,11 @@ async fn begin_and_drive(
             (run_id, Drive { approved: true, ..Drive::default() })
         }
     };
-    let fleet = EmbeddedFleet::start(settings, coordinator);
+    let fleet = wiring::embedded_fleet(settings, coordinator);
     let ended = coordinator.drive_patiently(run_id, &how).await;
     fleet.stop().await;
-    match &ended {
-        Ok(ending) => coordinator.notify(run_id, (*ending).into(), None).await,
-        Err(error) => coordinator.notify(run_id, Occasion::Unfinished, Some(&error.to_string())).await,
-    }
+    let why = ended.as_ref().err().map(ToString::to_string);
+    coordinator.notify(run_id, why.as_deref()).await;
     let ending = ended.map_err(|error| {
         let next = match &error {
             // The same bytes would fail in the same place; a corrected file is another source, and another run.

@@ -6,14 +6,14 @@ use std::time::Duration;
 use coordinator::service::Service;
 use domain::counts::Role;
 use domain::ids::RunId;
+use shared::causes::chain;
 use shared::clock::SystemClock;
-use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
-use worker::{Identity, Jobs, Registered, Surroundings};
+use worker::{Identity, Jobs, Surroundings};
 
 use super::run::signal;
 use crate::args::{Global, Serve, Worker, WorkerRole};
-use crate::outcome::{Done, Failure, chain};
+use crate::outcome::{Done, Failure};
 use crate::output::remark;
 use crate::wiring;
 
@@ -27,14 +27,8 @@ pub(crate) async fn worker(global: &Global, args: &Worker) -> Result<Done, Failu
     let store = wiring::store(&settings, true).await?;
     let broker = wiring::broker(&settings).await?;
     let with = Surroundings {
-        broker,
-        store,
-        clock: Arc::new(SystemClock),
-        stop: CancellationToken::new(),
-        registered: Registered::default(),
-        packing: settings.broker.packing(),
-        reading: worker::reading(),
         dies_at_chunk: settings.fleet.dies_at_chunk,
+        ..Surroundings::new(broker, store, Arc::new(SystemClock), settings.broker.packing())
     };
     let host = wiring::host();
     let (jobs, tasks) = (Arc::new(Jobs::default()), TaskTracker::new());

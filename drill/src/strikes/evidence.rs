@@ -8,8 +8,9 @@ use domain::fingerprint::Hash;
 use domain::hex;
 
 use super::unknown;
-use crate::scene::{Field, Scene, Stop, Strike, Struck, chain};
+use crate::scene::{Field, Scene, Stop, Strike, Struck};
 use crate::sql::{Dialect, text};
+use shared::causes::chain;
 
 /// Strikes the log.
 pub(super) async fn strike(id: &str, scene: &Scene<'_>) -> Strike {

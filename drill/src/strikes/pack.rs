@@ -9,7 +9,8 @@ use domain::defect::Evidence;
 
 use super::unknown;
 use crate::fleet;
-use crate::scene::{Scene, Stop, Strike, Struck, chain};
+use crate::scene::{Scene, Stop, Strike, Struck};
+use shared::causes::chain;
 
 /// A block of the archive; headers begin at one.
 const BLOCK: usize = 512;

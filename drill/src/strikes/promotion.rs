@@ -10,10 +10,11 @@ use super::tables::alterable;
 use super::unknown;
 use crate::disturbed::{Disturbance, Disturbed};
 use crate::fleet;
-use crate::scene::{Scene, Stop, Strike, Target, Victim, chain};
+use crate::scene::{Scene, Stop, Strike, Target, Victim};
 use crate::sql::{Dialect, columns, quoted};
 use crate::survey::Owned;
 use crate::trigger::{self, When, different, key_of};
+use shared::causes::chain;
 
 /// Strikes promotion.
 pub(super) async fn strike(id: &str, scene: &Scene<'_>) -> Strike {

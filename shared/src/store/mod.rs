@@ -19,6 +19,7 @@ pub(crate) mod conformance;
 mod failure;
 pub mod masking;
 pub mod model;
+pub mod names;
 pub mod postgres;
 pub mod sqlite;
 pub mod walk;

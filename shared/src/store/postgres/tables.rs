@@ -8,17 +8,7 @@ use sqlx::{AssertSqlSafe, Executor as _, Row as _};
 
 use super::connect::{Lock, lock};
 use crate::store::StoreError;
-
-/// `name` as an SQL identifier. Names come checked from the job file; quoting keeps reserved words usable.
-pub(super) fn quoted(name: &str) -> String {
-    format!("\"{}\"", name.replace('"', "\"\""))
-}
-
-/// `names`, quoted, with `prefix` before each, between commas.
-pub(super) fn columns<'a>(prefix: &str, names: impl IntoIterator<Item = &'a str>) -> String {
-    let quoted: Vec<_> = names.into_iter().map(|name| format!("{prefix}{}", quoted(name))).collect();
-    quoted.join(", ")
-}
+pub(super) use crate::store::names::{columns, quoted};
 
 /// The table of a run's staged rows, a partition of `staging`, unquoted: both names fit into PostgreSQL's 63 bytes.
 pub(super) fn partition(staging: &str, run_id: RunId) -> String {

@@ -5,17 +5,7 @@ use domain::value::FieldType;
 use rusqlite::{Connection, OptionalExtension};
 
 use crate::store::StoreError;
-
-/// `name` as an SQL identifier. Names come checked from the job file; quoting keeps reserved words usable.
-pub(super) fn quoted(name: &str) -> String {
-    format!("\"{}\"", name.replace('"', "\"\""))
-}
-
-/// `names`, quoted, with `prefix` before each, between commas.
-pub(super) fn columns<'a>(prefix: &str, names: impl IntoIterator<Item = &'a str>) -> String {
-    let quoted: Vec<_> = names.into_iter().map(|name| format!("{prefix}{}", quoted(name))).collect();
-    quoted.join(", ")
-}
+pub(super) use crate::store::names::{columns, quoted};
 
 /// Amounts and dates are text: SQLite has no exact decimal, and a NUMERIC column would make floats of them.
 const fn column_type(ty: &FieldType) -> &'static str {
