@@ -11,10 +11,8 @@ use tracing_subscriber::EnvFilter;
 ///
 /// A second call changes nothing.
 pub fn start(default: &str, json: bool) {
-    let filter = EnvFilter::try_from_env("CROSSFOOT_LOG").unwrap_or_else(|_| {
-        // Lost connections are said by our own adapter, with what comes of them.
-        EnvFilter::new(format!("{default},lapin=off"))
-    });
+    let given = std::env::var("CROSSFOOT_LOG").unwrap_or_default();
+    let filter = of(&given).or_else(|| of(default)).unwrap_or_default();
     // What it says below this level are the frames themselves, and so the records in them.
     let filter = match "lapin=info".parse() {
         Ok(directive) if !filter.to_string().contains("lapin=off") => filter.add_directive(directive),
@@ -32,6 +30,18 @@ pub fn start(default: &str, json: bool) {
     drop(outcome);
 }
 
+/// The filter that `text` describes; libraries that it does not name are quiet, where they are not in need: lost
+/// connections are said by our own adapters, with what comes of them, and a statement over a whole run is slow by
+/// nature.
+fn of(text: &str) -> Option<EnvFilter> {
+    if text.trim().is_empty() {
+        return None;
+    }
+    let quiet = [("lapin", ",lapin=off"), ("sqlx", ",sqlx=error")];
+    let added: String = quiet.iter().filter(|(name, _)| !text.contains(name)).map(|(_, added)| *added).collect();
+    EnvFilter::try_new(format!("{text}{added}")).ok()
+}
+
 /// Says where a panic was, and what if that is a fixed text: a text made at run time may quote a record.
 fn report_panic(panic: &PanicHookInfo<'_>) {
     let message =
@@ -46,4 +56,24 @@ fn report_panic(panic: &PanicHookInfo<'_>) {
 #[must_use]
 pub fn ended(error: &JoinError) -> &'static str {
     if error.is_panic() { "it panicked; the log says where" } else { "it was stopped" }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::of;
+
+    #[test]
+    fn libraries_are_quiet_unless_they_are_named() {
+        for (given, lapin, sqlx) in [
+            ("info", "lapin=off", "sqlx=error"),
+            ("debug,worker=trace", "lapin=off", "sqlx=error"),
+            ("warn,lapin=info", "lapin=info", "sqlx=error"),
+            ("warn,sqlx=debug", "lapin=off", "sqlx=debug"),
+        ] {
+            let filter = of(given).unwrap().to_string();
+            assert!(filter.contains(lapin) && filter.contains(sqlx), "{given}: {filter}");
+        }
+        assert!(of(" ").is_none(), "nothing given is not a filter");
+        assert!(of("=nonsense=").is_none(), "nor is nonsense");
+    }
 }

@@ -18,10 +18,12 @@ fn a_worker_or_a_coordinator_without_a_broker_is_refused() {
 fn servers_that_do_not_let_us_in_are_named_with_the_reason() {
     let Some(servers) = servers() else { return };
     let fleet = Fleet::new(servers, postings(10));
-    let host = fleet.servers.amqp.rsplit_once('@').unwrap().1.split('/').next().unwrap().to_owned();
+    let (credentials, host) = fleet.servers.amqp.split_once("://").unwrap().1.rsplit_once('@').unwrap();
+    let user = credentials.split(':').next().unwrap();
+    let host = host.split('/').next().unwrap();
     let cases = [
-        (format!("amqp://guest:wrong-secret@{host}/%2f"), "password"),
-        (format!("amqp://guest:guest@{host}/nowhere"), "virtual host"),
+        (format!("amqp://{user}:wrong-secret@{host}/%2f"), "password"),
+        (format!("amqp://{credentials}@{host}/nowhere"), "virtual host"),
         ("amqp://guest:guest@127.0.0.1:1/%2f".into(), "cannot be reached"),
     ];
     for (url, words) in cases {

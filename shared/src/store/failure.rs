@@ -54,6 +54,7 @@ fn of_database(error: &dyn DatabaseError) -> StoreError {
         "5" | "6" | "261" | "262" | "517" | "773" => StoreError::Interrupted { reason },
         // PostgreSQL's (its manual, appendix A): disk full; then what a lost or crowded server, a deadlock, a
         // failed serialisation or a lock that was not to be had in time say.
+        "53100" if reason.contains("shared memory segment") => StoreError::SharedMemory,
         "53100" => StoreError::Full,
         "57P01" | "57P02" | "57P03" | "57P05" | "25P03" | "40001" | "40P01" | "53300" | "55P03" => {
             StoreError::Interrupted { reason }

@@ -63,6 +63,14 @@ pub enum StoreError {
         /// What the database said.
         reason: String,
     },
+    /// It answers, but cannot hold what it would be given.
+    #[error("the store {url} will not do: {reason}")]
+    Unfit {
+        /// The store's URL, without secrets.
+        url: String,
+        /// What is missing, and what to do.
+        reason: String,
+    },
     /// The URL is not one of a store.
     #[error("`{url}` is not a store's URL: sqlite:PATH or postgres://USER@HOST/DATABASE is expected")]
     BadUrl {
@@ -151,6 +159,11 @@ pub enum StoreError {
         "the disk that holds the store, or its temporary files, is full: free some space, then `crossfoot resume`"
     )]
     Full,
+    /// A query's shared memory has no room: a container has 64 MB of it unless told.
+    #[error(
+        "the database server ran out of shared memory (/dev/shm) for a query: give it more (for a container, `shm_size: 2gb`) or set max_parallel_workers_per_gather = 0 there, then `crossfoot resume`"
+    )]
+    SharedMemory,
     /// A record holds what the database has no place for. It is never stored as something else.
     #[error("{what}; keep it out of the source, load the field as bytes, or choose another store")]
     Unstorable {

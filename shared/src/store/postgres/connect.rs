@@ -147,7 +147,7 @@ impl PostgresStore {
     /// Opens the store, making the ledger if it is missing.
     ///
     /// # Errors
-    /// [`StoreError::BadUrl`], [`StoreError::Unreachable`], [`StoreError::Newer`].
+    /// [`StoreError::BadUrl`], [`StoreError::Unreachable`], [`StoreError::Unfit`], [`StoreError::Newer`].
     pub async fn open(settings: &PostgresSettings) -> Result<Self, StoreError> {
         let url = shown(&settings.url);
         let unreachable = |reason: String| StoreError::Unreachable { url: url.clone(), reason };
@@ -158,7 +158,7 @@ impl PostgresStore {
             .map_err(|_| unreachable(format!("no answer within {} s", CONNECT.as_secs())))?
             .map_err(|error| unreachable(why(&error)))?;
         first.execute(SESSION).await.map_err(|error| unreachable(why(&error)))?;
-        fits(&mut first).await.map_err(unreachable)?;
+        fits(&mut first).await.map_err(|reason| StoreError::Unfit { url: url.clone(), reason })?;
         migrate(&mut first).await.map_err(|error| match error {
             MigrateError::VersionMissing(found) => StoreError::Newer { found, known: SCHEMA_VERSION },
             MigrateError::VersionTooNew(found, known) => StoreError::Newer { found, known },
@@ -385,11 +385,13 @@ async fn fits(connection: &mut PgConnection) -> Result<(), String> {
     }
     let encoding = text("encoding")?;
     if encoding != "UTF8" {
-        return Err(format!("the database's encoding is {encoding}; UTF8 is needed"));
+        return Err(format!(
+            "the database's encoding is {encoding}; use one made with `CREATE DATABASE … ENCODING 'UTF8' TEMPLATE template0`"
+        ));
     }
     if text("counts")? != "on" {
         return Err(
-            "track_counts is off on the server; what triggers change in a promotion is counted with it"
+            "track_counts is off on the server; set it on: what triggers change in a promotion is counted with it"
                 .into(),
         );
     }

@@ -9,10 +9,10 @@ use domain::value::FieldType;
 use proptest::strategy::{Strategy as _, ValueTree as _};
 use proptest::test_runner::TestRunner;
 use sqlx::postgres::PgConnection;
-use sqlx::{Connection as _, Row as _};
+use sqlx::{AssertSqlSafe, Connection as _, Executor as _, Row as _};
 
 use super::connect::{PostgresSettings, PostgresStore};
-use super::tests::{available, make, own};
+use super::tests::{available, make, own, own_with};
 use super::{numeric, rows};
 use crate::store::conformance::{APPEND, Database as _, Loading, entry, job, row};
 use crate::store::model::CommitOutcome;
@@ -226,6 +226,37 @@ async fn a_server_that_cannot_be_used_says_why_and_no_secret() {
     }
     let refused = PostgresStore::open(&PostgresSettings::of_url("mysql://a:b@c/d")).await.err();
     assert!(matches!(&refused, Some(StoreError::BadUrl { url }) if !url.contains("a:b")), "{refused:?}");
+}
+
+#[tokio::test]
+async fn a_database_of_another_encoding_is_refused_with_what_to_do() {
+    if !available() {
+        return;
+    }
+    let own = own_with("ENCODING 'SQL_ASCII' LC_COLLATE 'C' LC_CTYPE 'C' TEMPLATE template0").await;
+    let error = PostgresStore::open(&own.settings()).await.map(drop).unwrap_err();
+    assert!(matches!(error, StoreError::Unfit { .. }), "{error:?}");
+    assert!(error.to_string().contains("ENCODING 'UTF8' TEMPLATE template0"), "{error}");
+}
+
+/// Both have the same SQLSTATE. A parallel hash join in a container with the usual 64 MB of /dev/shm says the first.
+#[tokio::test]
+async fn shared_memory_that_is_full_is_not_taken_for_a_disk_that_is() {
+    if !available() {
+        return;
+    }
+    let own = own().await;
+    let mut connection = PgConnection::connect(&own.settings().url).await.unwrap();
+    for (message, memory) in [
+        ("could not resize shared memory segment \"/PostgreSQL.1\" to 16777216 bytes: No space left on device", true),
+        ("could not write to file \"base/pgsql_tmp/1.0\": No space left on device", false),
+    ] {
+        let raise = format!("DO $$ BEGIN RAISE EXCEPTION '{message}' USING ERRCODE = '53100'; END $$");
+        let error = connection.execute(AssertSqlSafe(raise)).await.map(drop).unwrap_err();
+        let error = StoreError::from(error);
+        assert!(matches!(error, StoreError::SharedMemory) == memory, "{error:?}");
+        assert!(matches!(error, StoreError::Full) != memory, "{error:?}");
+    }
 }
 
 /// The settings of a server that speaks TLS, with `parameters` in the URL, and two authorities: its own, and another.

@@ -94,11 +94,16 @@ pub(super) fn available() -> bool {
 }
 
 pub(super) async fn own() -> Own {
+    own_with("").await
+}
+
+/// A database made with these options.
+pub(super) async fn own_with(options: &str) -> Own {
     static NUMBER: AtomicU32 = AtomicU32::new(0);
     let server = server().unwrap();
     let name = format!("cf_store_{}_{}", std::process::id(), NUMBER.fetch_add(1, Ordering::Relaxed));
     let mut connection = PgConnection::connect(&server).await.unwrap();
-    connection.execute(AssertSqlSafe(format!("CREATE DATABASE {name}"))).await.unwrap();
+    connection.execute(AssertSqlSafe(format!("CREATE DATABASE {name} {options}"))).await.unwrap();
     Own { server, name }
 }
 
