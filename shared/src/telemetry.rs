@@ -38,7 +38,8 @@ fn of(text: &str) -> Option<EnvFilter> {
         return None;
     }
     let quiet = [("lapin", ",lapin=off"), ("sqlx", ",sqlx=error")];
-    let added: String = quiet.iter().filter(|(name, _)| !text.contains(name)).map(|(_, added)| *added).collect();
+    let added: String =
+        quiet.iter().filter(|(name, _)| !text.contains(name)).map(|(_, added)| *added).collect();
     EnvFilter::try_new(format!("{text}{added}")).ok()
 }
 

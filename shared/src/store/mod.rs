@@ -13,6 +13,7 @@
 //! - **The log** is appended to in one transaction with the change it documents where there is one.
 //! - Unknown outcome (a lost connection during commit) means: do it again.
 
+mod by_record;
 mod by_type;
 #[cfg(test)]
 pub(crate) mod conformance;

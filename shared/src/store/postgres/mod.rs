@@ -9,6 +9,9 @@ mod connect;
 mod evidence;
 mod facts;
 mod fleet;
+mod in_order;
+#[cfg(test)]
+mod in_order_tests;
 #[cfg(test)]
 mod large_tests;
 mod ledger;

@@ -248,7 +248,10 @@ async fn shared_memory_that_is_full_is_not_taken_for_a_disk_that_is() {
     let own = own().await;
     let mut connection = PgConnection::connect(&own.settings().url).await.unwrap();
     for (message, memory) in [
-        ("could not resize shared memory segment \"/PostgreSQL.1\" to 16777216 bytes: No space left on device", true),
+        (
+            "could not resize shared memory segment \"/PostgreSQL.1\" to 16777216 bytes: No space left on device",
+            true,
+        ),
         ("could not write to file \"base/pgsql_tmp/1.0\": No space left on device", false),
     ] {
         let raise = format!("DO $$ BEGIN RAISE EXCEPTION '{message}' USING ERRCODE = '53100'; END $$");

@@ -17,6 +17,7 @@ use tokio::sync::{mpsc, oneshot};
 
 use super::connect::{BEGIN, Id, Lock, PostgresStore, lock, lock_for};
 use super::evidence::{append, put_checks};
+use super::in_order::{StagedKeys, order, read_in_order};
 use super::ledger::{hold_fence, step_run};
 use super::read_back::{Ended, Kind, Stored, read_back, read_whole_final};
 use super::rules::{join_final_by_index, unexcluded};
@@ -62,7 +63,7 @@ impl PostgresStore {
             match store.begin_promoting(fence, &job).await {
                 Ok(transaction) => {
                     let _ = ready.send(Ok(()));
-                    serve(transaction, fence, &job, &mut inbox).await;
+                    serve(&store, transaction, fence, &job, &mut inbox).await;
                 }
                 Err(error) => drop(ready.send(Err(error))),
             }
@@ -117,18 +118,19 @@ async fn begin(connection: &mut PgConnection, fence: Fence, of: &Job) -> Result<
 
 /// Serves one promotion. Leaving without a commit, for whatever reason, rolls back.
 async fn serve(
+    store: &PostgresStore,
     mut transaction: Transaction<'static, Postgres>,
     fence: Fence,
     job: &Job,
     inbox: &mut mpsc::Receiver<Ask>,
 ) {
-    let mut appended = Vec::new();
+    let mut inserted_as = Vec::new();
     while let Some(ask) = inbox.recv().await {
         match ask {
             Ask::Insert(reply) => {
                 // A statement that failed ends what the transaction can do; only taking it back is left.
-                let inserted = insert(&mut transaction, fence, job).await.map(|(changed, to)| {
-                    appended = to;
+                let inserted = insert(store, &mut transaction, fence, job).await.map(|(changed, to)| {
+                    inserted_as = to;
                     changed
                 });
                 let _ = reply.send(inserted);
@@ -136,8 +138,8 @@ async fn serve(
             Ask::Read { place, sender } => {
                 let Some(record) = job.records.get(place) else { continue };
                 let read = {
-                    let appended = appended.get(place).copied().unwrap_or_default();
-                    read_final(&mut transaction, fence.run_id, &record.layout, appended, &sender).await
+                    let to = inserted_as.get_mut(place).map(std::mem::take).unwrap_or_default();
+                    read_final(&mut transaction, fence.run_id, &record.layout, to, &sender).await
                 };
                 if let Err(Ended::Failed(error)) = read {
                     let _ = sender.send(Err(error)).await;
@@ -180,14 +182,20 @@ async fn finish(
 
 /// Reads what belongs to each staged record from final's table, in whichever way is the cheapest. All of them read
 /// the rows as they are stored, whatever triggers made of them, and look for a record's row by its key and its run: a
-/// row that is not found is absent.
+/// row that is not found is absent. Read a second time, it is joined by the server.
 async fn read_final(
     connection: &mut PgConnection,
     run_id: RunId,
     layout: &Layout,
-    appended: Appended,
+    inserted: Inserted,
     sender: &mpsc::Sender<Result<Block, StoreError>>,
 ) -> Result<(), Ended> {
+    let Inserted { appended, keys } = inserted;
+    if let (Some(keys), Some(page)) = (keys, appended.page)
+        && read_in_order(connection, run_id, layout, (page, appended.rows), keys, sender).await?
+    {
+        return Ok(());
+    }
     if !join_final_by_index(connection, layout, run_id).await? {
         return read_whole_final(connection, run_id, layout, Stored::Anywhere, sender).await;
     }
@@ -195,6 +203,14 @@ async fn read_final(
         return read_whole_final(connection, run_id, layout, Stored::FromPage(page), sender).await;
     }
     read_back(connection, Kind::FinalByKey, run_id, layout, ChunkRange::ALL, sender).await
+}
+
+/// How the rows of a record type came into its final table.
+#[derive(Default)]
+struct Inserted {
+    appended: Appended,
+    /// Their keys in the same order, if the rows are worth being paired with them.
+    keys: Option<StagedKeys>,
 }
 
 /// Where a final table ended before a run's rows came, and how many came.
@@ -241,10 +257,11 @@ impl Appended {
 
 /// Brings the rows into final. How many rows of whatever table changed, and where those of each record type went.
 async fn insert(
+    store: &PostgresStore,
     connection: &mut PgConnection,
     fence: Fence,
     job: &Job,
-) -> Result<(u64, Vec<Appended>), StoreError> {
+) -> Result<(u64, Vec<Inserted>), StoreError> {
     connection.execute(PLANS).await?;
     // Cancelling and promoting exclude each other from here on.
     lock(connection, Lock::State(fence.run_id)).await?;
@@ -254,19 +271,23 @@ async fn insert(
     }
     let condition = unexcluded(connection, fence.run_id).await?;
     let before = changes(connection).await?;
-    let mut appended = Vec::new();
+    let mut inserted = Vec::new();
     for layout in job.layouts() {
-        let mut to = Appended::begin(connection, layout).await?;
+        let mut appended = Appended::begin(connection, layout).await?;
+        // One at a time: of several record types the others are joined. Without excluded records every key is inserted.
+        let is_paired = inserted.is_empty() && appended.page.is_some() && condition.is_empty();
+        let keys =
+            (is_paired && store.has_connections_to_spare()).then(|| store.sort_keys(fence.run_id, layout));
         let done = sqlx::query(AssertSqlSafe(statement(layout, fence.run_id, &condition)))
             .execute(&mut *connection)
             .await
             .map_err(refused)?;
-        to.rows = done.rows_affected();
-        appended.push(to);
+        appended.rows = done.rows_affected();
+        inserted.push(Inserted { appended, keys });
     }
     // Constraints that were put off are final's as well, and are to be known now.
     connection.execute("SET CONSTRAINTS ALL IMMEDIATE").await.map_err(refused)?;
-    Ok((changes(connection).await?.saturating_sub(before), appended))
+    Ok((changes(connection).await?.saturating_sub(before), inserted))
 }
 
 /// Two runs on the same bytes may be reconciled at the same time. Promotions of a job come one after the other, so the
@@ -306,13 +327,11 @@ fn statement(layout: &Layout, run_id: RunId, condition: &str) -> String {
     into.push_str(", last_run_id");
     from.push_str(", s.run_id");
     let key: Vec<_> = layout.key.iter().map(|at| layout.fields[*at].name.as_str()).collect();
-    let order = if key.is_empty() {
+    if key.is_empty() {
         into.push_str(", last_record_no");
         from.push_str(", s.record_no");
-        "s.chunk_no, s.record_no".to_owned()
-    } else {
-        columns("s.", key.iter().copied())
-    };
+    }
+    let order = order(layout);
     let conflict = match layout.mode {
         Mode::Append => String::new(),
         Mode::Upsert => {
