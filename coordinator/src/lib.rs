@@ -2,7 +2,8 @@
 //! verifies, promotes, and says how it went.
 //!
 //! In the order of the flow: [`open`] a run, [`split`] its source, [`load`] the chunks through the [`window`]
-//! with the [`tally`] of what workers report, have [`ranges`] of them read back, [`verify`] what arrived, [`reconcile`] it, [`promote`] it, [`pinpoint`] what differs, [`report`] it. [`run`]
+//! with the [`tally`] of what workers report, have [`ranges`] of them read back, [`verify`] what arrived,
+//! [`reconcile`] it, [`promote`] it, [`pinpoint`] what differs and name the `differences`, [`report`] it. [`run`]
 //! drives all of these from the state in the ledger, so that resuming is the same as going on; [`ops`] is what
 //! an operator may do, [`acting`] who that is; [`service`] drives what is submitted; [`audit`] walks the evidence log,
 //! [`checkpoints`] notes its head elsewhere; [`pack`] exports a run's evidence and checks what was exported;
@@ -12,6 +13,7 @@ pub mod acting;
 pub mod audit;
 pub mod checkpoints;
 pub mod declare;
+mod differences;
 pub mod load;
 pub mod notify;
 pub mod open;

@@ -3,11 +3,9 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use domain::check::{CheckResult, Stage};
+use domain::check::CheckResult;
 use domain::event::Entry as LogEntry;
-use domain::finding::{Difference, Finding};
-use domain::footing::FootingFinding;
-use domain::ids::{ChunkNo, RecordNo, RunId};
+use domain::ids::RunId;
 use domain::lifecycle::{RunEvent, RunState};
 use domain::reconcile::Reconciliation;
 use domain::report::CheckCounts;
@@ -16,8 +14,7 @@ use shared::broker::Broker;
 use shared::clock::Clock;
 use shared::job::Job;
 use shared::source::{Location, SourceError, SourceFile};
-use shared::store::model::{ChunkRange, EntryKind, Run, SplitTotals};
-use shared::store::walk::LedgerWalk;
+use shared::store::model::Run;
 use shared::store::{Fence, Lease, Store, StoreError, stored_job};
 use shared::wire::Packing;
 use thiserror::Error;
@@ -28,9 +25,8 @@ use crate::acting::Acting;
 use crate::checkpoints::Checkpoints;
 use crate::load::{Load, LoadError};
 use crate::notify::Notify;
-use crate::pinpoint::{ByChunk, PinpointError, SourceAgain, compare};
 use crate::progress::{Phase, Snapshot};
-use crate::promote::{FindingSpool, Promote, Promoted, text};
+use crate::promote::{Promote, Promoted, text};
 use crate::ranges::Ranges;
 use crate::reconcile::{Reconcile, StagingOutcome, failed_names, given};
 use crate::report::summary::Summary;
@@ -303,7 +299,7 @@ impl Coordinator {
         }
     }
 
-    fn open_source(&self, run: &Run, job: &Job, how: &Drive) -> Result<SourceFile, RunError> {
+    pub(crate) fn open_source(&self, run: &Run, job: &Job, how: &Drive) -> Result<SourceFile, RunError> {
         let location = match &how.source {
             Some(location) => location.clone(),
             None => Location::parse(&run.source),
@@ -439,7 +435,7 @@ impl Coordinator {
         }
     }
 
-    fn phase(&self, phase: Phase, of: u64) {
+    pub(crate) fn phase(&self, phase: Phase, of: u64) {
         self.watch.send_modify(|now| {
             now.phase = phase;
             now.done = 0;
@@ -501,144 +497,6 @@ impl Coordinator {
         let log = self.entry(run.run_id, "not-reconciled", &verdict_detail(&checks, Some(&failed)));
         self.store.step(fence, RunEvent::Failed, Some(&note), log).await?;
         Ok(Ending::NotReconciled)
-    }
-
-    /// Walks the chunks that differ down to records and fields, and keeps what is found.
-    async fn pinpoint_staging(
-        &self,
-        run: &Run,
-        fence: Fence,
-        job: &Arc<Job>,
-        how: &Drive,
-        split: &SplitTotals,
-        differing: &[u64],
-    ) -> Result<(), RunError> {
-        self.phase(Phase::Pinpointing, differing.len() as u64);
-        let mut spool = FindingSpool::default();
-        if !differing.is_empty() {
-            let walked = match self.open_source(run, job, how) {
-                Ok(source) if source.bytes_on_disk().is_some() => {
-                    self.walk_down(run, job, source, differing, &mut spool).await
-                }
-                Ok(source) => Err(SourceError::NotRepeatable { location: source.location().clone() }.into()),
-                Err(error) => {
-                    Err(PinpointError::Decode { chunk_no: ChunkNo(differing[0]), reason: error.to_string() })
-                }
-            };
-            if let Err(error) = walked {
-                tracing::warn!(run_id = %run.run_id, %error, "differences could not be walked down to records");
-            }
-        }
-        self.strays(run, job, split, &mut spool).await?;
-        Ok(spool.keep(&*self.store, fence).await?)
-    }
-
-    /// Keeps what does not foot, each with the chunk that it lies in.
-    async fn name_footing(&self, run: &Run, fence: Fence, found: &[FootingFinding]) -> Result<(), RunError> {
-        let mut found: Vec<_> = found.to_vec();
-        found.sort_by_key(|one| one.record_no);
-        let mut findings = Vec::with_capacity(found.len());
-        let mut ledger = LedgerWalk::new(&*self.store, run.run_id);
-        let mut row = ledger.next().await?;
-        for one in found {
-            while row
-                .as_ref()
-                .is_some_and(|row| row.cut.first_record_no.0 + row.cut.records <= one.record_no.0)
-            {
-                row = ledger.next().await?;
-            }
-            let field = match &one.field {
-                Some(field) => format!("{}: {field}", one.control),
-                None => one.control.clone(),
-            };
-            findings.push(Finding {
-                stage: Stage::Declared,
-                difference: Difference::DoesNotFoot,
-                chunk_no: row.as_ref().map_or(ChunkNo(0), |row| row.cut.chunk_no),
-                record_no: one.record_no,
-                byte_offset: None,
-                field: Some(field),
-                expected: Some(one.expected),
-                actual: Some(match one.why {
-                    Some(why) => format!("{} ({why})", one.actual),
-                    None => one.actual,
-                }),
-                worker_id: None,
-            });
-        }
-        Ok(self.store.keep_findings(fence, &findings).await?)
-    }
-
-    async fn walk_down(
-        &self,
-        run: &Run,
-        job: &Arc<Job>,
-        source: SourceFile,
-        differing: &[u64],
-        spool: &mut FindingSpool,
-    ) -> Result<(), PinpointError> {
-        let mut again = SourceAgain::open(job, &source)?;
-        for chunk_no in differing {
-            let Some(row) = self.store.chunks(run.run_id, *chunk_no, 1).await?.pop() else { continue };
-            let expected = again.chunk(&row)?;
-            let range = ChunkRange { first: *chunk_no, end: chunk_no + 1 };
-            let before = spool.count;
-            for layout in job.layouts() {
-                let blocks = self.store.read_staging(run.run_id, layout, range).await;
-                let actual = ByChunk::new(blocks).up_to(*chunk_no).await?;
-                let mut found = |finding| spool.push(&finding);
-                compare(layout, Stage::Staging, &row, &expected, &actual, &mut found)?;
-            }
-            if spool.count == before {
-                // Every record is as the source has it, so it is the ledger's own entry that is wrong.
-                spool.push(&Finding {
-                    stage: Stage::Staging,
-                    difference: Difference::Field,
-                    chunk_no: row.cut.chunk_no,
-                    record_no: row.cut.first_record_no,
-                    byte_offset: Some(row.cut.offset),
-                    field: Some("the ledger's entry of the chunk".into()),
-                    expected: Some("the counts, sums and digest of its records".into()),
-                    actual: Some("others".into()),
-                    worker_id: row.committed.as_ref().map(|committed| committed.writer),
-                });
-            }
-            self.watch.send_modify(|now| now.done += 1);
-        }
-        Ok(())
-    }
-
-    /// Rows booked on chunks that the source never had.
-    async fn strays(
-        &self,
-        run: &Run,
-        job: &Arc<Job>,
-        split: &SplitTotals,
-        spool: &mut FindingSpool,
-    ) -> Result<(), RunError> {
-        let range = ChunkRange { first: split.chunks, ..ChunkRange::ALL };
-        for layout in job.layouts() {
-            let mut blocks = self.store.read_staging(run.run_id, layout, range).await;
-            while let Some(block) = blocks.recv().await {
-                for (entry, _) in block?.iter() {
-                    if entry.kind == EntryKind::Reject && !layout.among.has_rejects() {
-                        continue;
-                    }
-                    spool.push(&Finding {
-                        stage: Stage::Staging,
-                        difference: Difference::Extra,
-                        chunk_no: ChunkNo(entry.chunk_no),
-                        record_no: RecordNo(entry.record_no),
-                        byte_offset: None,
-                        field: None,
-                        expected: None,
-                        actual: Some("a row of a chunk that the source does not have".into()),
-                        worker_id: Some(domain::ids::WorkerId(entry.worker_id)),
-                    });
-                }
-            }
-        }
-        Ok(())
     }
 
     /// Takes the run up, unless a living coordinator has it.

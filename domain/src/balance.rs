@@ -50,6 +50,7 @@ pub struct AmountBalance {
     /// Sum that final must receive.
     pub to_promote: Amount,
     /// Sum over final as read back; `None` before promotion.
+    #[serde(rename = "final")]
     pub final_: Option<Amount>,
 }
 

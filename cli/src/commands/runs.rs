@@ -2,7 +2,7 @@
 
 use comfy_table::{CellAlignment, Table};
 use coordinator::report::{summary, text};
-use domain::report::Outcome;
+use domain::report::{Outcome, Report};
 use serde_json::json;
 
 use super::context::{find_run, open_store};
@@ -66,16 +66,30 @@ pub(crate) async fn runs(global: &Global, limit: u32) -> Result<Done, Failure> {
     Ok(Done::Well)
 }
 
+/// A run as `show --json` prints it: its report, and how far it is.
+#[derive(serde::Serialize)]
+struct Shown {
+    #[serde(flatten)]
+    report: Report,
+    progress: serde_json::Value,
+}
+
 /// `crossfoot show`.
 pub(crate) async fn show(global: &Global, args: &RunArg) -> Result<Done, Failure> {
     let (_, store) = open_store(global).await?;
     let run = find_run(&*store, &args.run).await?;
     let report = summary::report(&*store, run.run_id).await?;
+    let progress = store.progress(run.run_id).await?;
     if global.json {
-        print_json(&report)?;
+        let progress = json!({
+            "chunks_split": progress.split,
+            "chunks_committed": progress.committed,
+            "chunks_set_aside": progress.set_aside,
+            "records": progress.records,
+        });
+        print_json(&Shown { report, progress })?;
         return Ok(Done::Well);
     }
-    let progress = store.progress(run.run_id).await?;
     let mut lines = format!(
         "run      {}\njob      {} ({})\nsource   {}\noutcome  {} ({})\n",
         run.run_id,

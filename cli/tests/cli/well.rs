@@ -88,6 +88,12 @@ fn a_run_is_named_by_its_id_by_the_beginning_or_end_of_it_or_as_last() {
     let (newest, oldest) = (&ids[0], &ids[1]);
     let shown = |name: &str| desk.run(&["show", name, "--json"]).exits(0).json()["run_id"].clone();
     assert_eq!(shown("last"), newest.as_str());
+    let last = desk.run(&["show", "last", "--json"]).exits(0).json();
+    let progress = serde_json::json!(
+        { "chunks_split": 1, "chunks_committed": 1, "chunks_set_aside": 0, "records": 1 }
+    );
+    assert_eq!(last["progress"], progress, "how far it is");
+    assert_eq!(last["amounts"][0]["final"], "1.00");
     for id in [newest, oldest] {
         for name in [id.as_str(), &id[id.len() - 12..], &id[..20], &id.to_uppercase()] {
             assert_eq!(shown(name), id.as_str(), "{name}");
