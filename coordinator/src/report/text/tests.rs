@@ -95,6 +95,18 @@ fn workers_have_a_total_for_each_role_and_disagreement_is_told() {
     assert!(bad.contains("worker 1 (processor-a): the report of 1 chunk was lost"), "{bad}");
 }
 
+/// Every process counts its workers from one: in a fleet only the host tells `processor-1` from `processor-1`.
+#[test]
+fn workers_of_several_hosts_are_told_apart_in_a_narrow_place_too() {
+    let narrow = Style { colour: false, width: 80 };
+    let mut report = fixture::reconciled();
+    assert!(!workers_table(&report, narrow).contains("batch-07"), "one host needs no column");
+    report.workers[1].host = "batch-08".into();
+    let shown = workers_table(&report, narrow);
+    assert!(shown.contains("batch-07") && shown.contains("batch-08"), "{shown}");
+    assert!(shown.lines().all(|line| display_width(line) <= 80), "{shown}");
+}
+
 #[test]
 fn findings_say_how_many_more_there_are() {
     let report = fixture::failed();

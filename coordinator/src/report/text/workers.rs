@@ -43,7 +43,8 @@ pub fn workers_table(report: &Report, style: Style) -> String {
     roles.sort_unstable();
     roles.dedup();
     let Some(first) = roles.first() else { return String::new() };
-    let mut grid = Grid::new(columns(titles(*first)));
+    let hosts = report.workers.iter().any(|worker| worker.host != report.workers[0].host);
+    let mut grid = Grid::new(columns(titles(*first), hosts));
     let mut notes = Vec::new();
     for role in &roles {
         if role != first {
@@ -72,14 +73,18 @@ pub fn workers_table(report: &Report, style: Style) -> String {
     out
 }
 
-fn columns(titles: Vec<String>) -> Vec<Column> {
+/// The columns; in a narrow place some are left out. Where there are several `hosts`, a worker's name does not say which
+/// it is: each host has a `processor-1`.
+fn columns(titles: Vec<String>, hosts: bool) -> Vec<Column> {
     let places = titles.into_iter().enumerate().map(|(place, title)| match place {
         0 => Column::left(title).shrinks_to(12),
-        2 => Column::left(title).shrinks_to(8).drops(4),
-        8 => Column::left(title).drops(2),
-        9 => Column::right(title).drops(5),
-        10 => Column::right(title).drops(3),
-        11 => Column::right(title).drops(1),
+        2 if hosts => Column::left(title).shrinks_to(12),
+        2 => Column::left(title).shrinks_to(8).drops(5),
+        7 => Column::right(title).drops(1),
+        8 => Column::left(title).drops(3),
+        9 => Column::right(title).drops(6),
+        10 => Column::right(title).drops(4),
+        11 => Column::right(title).drops(2),
         12 => Column::left(title),
         _ => Column::right(title),
     });
