@@ -138,8 +138,9 @@ async fn serve(
             Ask::Read { place, sender } => {
                 let Some(record) = job.records.get(place) else { continue };
                 let read = {
-                    let to = inserted_as.get_mut(place).map(std::mem::take).unwrap_or_default();
-                    read_final(&mut transaction, fence.run_id, &record.layout, to, &sender).await
+                    let mut none = Inserted::default();
+                    let inserted = inserted_as.get_mut(place).unwrap_or(&mut none);
+                    read_final(&mut transaction, fence.run_id, &record.layout, inserted, &sender).await
                 };
                 if let Err(Ended::Failed(error)) = read {
                     let _ = sender.send(Err(error)).await;
@@ -187,11 +188,11 @@ async fn read_final(
     connection: &mut PgConnection,
     run_id: RunId,
     layout: &Layout,
-    inserted: Inserted,
+    inserted: &mut Inserted,
     sender: &mpsc::Sender<Result<Block, StoreError>>,
 ) -> Result<(), Ended> {
     let Inserted { appended, keys } = inserted;
-    if let (Some(keys), Some(page)) = (keys, appended.page)
+    if let (Some(keys), Some(page)) = (keys.take(), appended.page)
         && read_in_order(connection, run_id, layout, (page, appended.rows), keys, sender).await?
     {
         return Ok(());
