@@ -16,10 +16,6 @@ const WAITING_BYTES: usize = 16 << 20;
 const BUCKET_RECORDS: u64 = 16 << 10;
 const BUCKETS: u64 = 4096;
 
-/// A block is handed on once it is this long: 256 KiB.
-const BLOCK_BYTES: usize = 256 << 10;
-const BLOCK_ENTRIES: usize = 4096;
-
 /// Chunk, record, worker and length.
 const HEAD_BYTES: usize = 8 + 8 + 4 + 4;
 
@@ -145,7 +141,7 @@ fn in_blocks(bytes: &[u8]) -> Vec<Block> {
             excluded: None,
             end,
         });
-        if end >= BLOCK_BYTES || block.entries.len() >= BLOCK_ENTRIES {
+        if block.is_full() {
             blocks.push(std::mem::take(&mut block));
         }
     }

@@ -345,6 +345,12 @@ pub struct Block {
 }
 
 impl Block {
+    /// Whether it is to be handed over: it holds 256 KiB, or 4096 entries.
+    #[must_use]
+    pub const fn is_full(&self) -> bool {
+        self.bytes.len() >= 256 << 10 || self.entries.len() >= 4096
+    }
+
     /// Each entry with its bytes.
     pub fn iter(&self) -> impl Iterator<Item = (&Entry, &[u8])> {
         let mut start = 0;

@@ -19,6 +19,7 @@ use tokio::sync::mpsc;
 use super::connect::PostgresStore;
 use super::read_back::Ended;
 use super::rows::{Columns, Tuples, read_field};
+use super::rules::order;
 use super::tables::{columns, quoted};
 use crate::store::StoreError;
 use crate::store::by_record::{ByRecord, Place};
@@ -54,18 +55,6 @@ struct Keys {
 
 /// The staged keys of a run on their way. The server begins to sort at once; dropping them ends that.
 pub(super) struct StagedKeys(mpsc::Receiver<Result<Keys, StoreError>>);
-
-/// The order of final's key, and of the records where there is none: the order in which rows enter final.
-pub(super) fn order(layout: &Layout) -> String {
-    if layout.key.is_empty() {
-        return "s.chunk_no, s.record_no".into();
-    }
-    columns("s.", key_names(layout))
-}
-
-fn key_names(layout: &Layout) -> impl Iterator<Item = &str> {
-    layout.key.iter().map(|at| layout.fields[*at].name.as_str())
-}
 
 impl PostgresStore {
     /// Whether a promotion may take a second connection.
@@ -136,10 +125,7 @@ async fn copy_keys(
 
 impl Keys {
     fn push(&mut self, layout: &Layout, mut tuple: Columns<'_>) {
-        // A number that cannot be is one that no source has.
-        let mut number = || tuple.number().and_then(|n| u64::try_from(n).ok()).unwrap_or(u64::MAX);
-        let (chunk_no, record_no, worker_id) = (number(), number(), number());
-        let worker_id = u32::try_from(worker_id).unwrap_or(u32::MAX);
+        let (chunk_no, record_no, worker_id) = tuple.place();
         self.places.push(Place { chunk_no, record_no, worker_id });
         for at in &layout.key {
             read_field(&mut self.bytes, &layout.fields[*at].ty, tuple.take());

@@ -17,10 +17,10 @@ use tokio::sync::{mpsc, oneshot};
 
 use super::connect::{BEGIN, Id, Lock, PostgresStore, lock, lock_for};
 use super::evidence::{append, put_checks};
-use super::in_order::{StagedKeys, order, read_in_order};
+use super::in_order::{StagedKeys, read_in_order};
 use super::ledger::{hold_fence, step_run};
 use super::read_back::{Ended, Kind, Stored, read_back, read_whole_final};
-use super::rules::{join_final_by_index, unexcluded};
+use super::rules::{join_final_by_index, order, unexcluded};
 use super::staging::analyze;
 use super::tables::{check_final, columns, quoted};
 use crate::job::Job;

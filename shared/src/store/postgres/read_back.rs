@@ -22,10 +22,6 @@ use super::tables::{columns, partition, quoted};
 use crate::store::model::{Block, ChunkRange, Entry, EntryKind, Exclusion};
 use crate::store::{Blocks, StoreError};
 
-/// A block is handed over once it is this long: 256 KiB.
-const BLOCK_BYTES: usize = 256 << 10;
-const BLOCK_ENTRIES: usize = 4096;
-
 /// A window has about so many bytes of the source.
 const WINDOW_BYTES: i64 = 16 << 20;
 
@@ -316,9 +312,7 @@ struct Out<'a> {
 
 impl Out<'_> {
     fn push(&mut self, layout: &Layout, mut tuple: Columns<'_>) -> Result<(), StoreError> {
-        // A number that cannot be is read as one that no source has, and so is found to differ.
-        let mut number = || tuple.number().and_then(|n| u64::try_from(n).ok()).unwrap_or(i64::MAX as u64);
-        let (chunk_no, record_no, worker) = (number(), number(), number());
+        let (chunk_no, record_no, worker_id) = tuple.place();
         let (entry, excluded) = (tuple.number(), tuple.number());
         let raw = tuple.take();
         let bytes = &mut self.block.bytes;
@@ -341,14 +335,13 @@ impl Out<'_> {
             Some(2) => Some(Exclusion::Merged),
             _ => None,
         };
-        let worker_id = u32::try_from(worker).unwrap_or(u32::MAX);
         let end = bytes.len();
         self.block.entries.push(Entry { kind, chunk_no, record_no, worker_id, excluded, end });
         Ok(())
     }
 
     async fn flush_when_full(&mut self) -> Result<(), Ended> {
-        if self.block.bytes.len() >= BLOCK_BYTES || self.block.entries.len() >= BLOCK_ENTRIES {
+        if self.block.is_full() {
             return self.flush().await;
         }
         Ok(())

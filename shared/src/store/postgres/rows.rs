@@ -308,6 +308,14 @@ impl<'a> Columns<'a> {
     pub(super) fn number(&mut self) -> Option<i64> {
         self.take()?.try_into().ok().map(i64::from_be_bytes)
     }
+
+    /// The next three columns as chunk, record and worker. A number that cannot be is read as one that no source has,
+    /// and so is found to differ.
+    pub(super) fn place(&mut self) -> (u64, u64, u32) {
+        let mut number = || self.number().and_then(|n| u64::try_from(n).ok()).unwrap_or(i64::MAX as u64);
+        let (chunk_no, record_no, worker_id) = (number(), number(), number());
+        (chunk_no, record_no, u32::try_from(worker_id).unwrap_or(u32::MAX))
+    }
 }
 
 impl Tuples {

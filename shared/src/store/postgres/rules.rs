@@ -308,11 +308,18 @@ pub(super) async fn join_final_by_index(
     Ok(is_large)
 }
 
+/// The order of final's key, and of the records where there is none: the order in which rows enter final.
+pub(super) fn order(layout: &Layout) -> String {
+    if layout.key.is_empty() {
+        return "s.chunk_no, s.record_no".into();
+    }
+    columns("s.", names(layout, &layout.key))
+}
+
 /// In the order of final's key. Staged records that look final's rows up one by one in this order walk its index
 /// from end to end; in any other each of them jumps to a page of its own.
 pub(super) fn by_key(layout: &Layout) -> String {
-    let key = columns("s.", names(layout, &layout.key));
-    format!(" ORDER BY {}", if key.is_empty() { "s.record_no" } else { &key })
+    format!(" ORDER BY {}", order(layout))
 }
 
 /// Upsert: of several records with one key the last is promoted, the others are merged into it.

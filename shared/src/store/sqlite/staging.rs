@@ -18,10 +18,6 @@ use crate::store::by_type::check_types;
 use crate::store::{Blocks, StoreError};
 use crate::wire::{Batch, WireAmount};
 
-/// A block is handed over once it is this long: 256 KiB.
-const BLOCK_BYTES: usize = 256 << 10;
-const BLOCK_ENTRIES: usize = 4096;
-
 impl SqliteStore {
     pub(super) async fn commit_batch(
         &self,
@@ -354,7 +350,7 @@ impl Out<'_> {
     ) -> Result<bool, StoreError> {
         let end = self.block.bytes.len();
         self.block.entries.push(Entry { kind, chunk_no, record_no, worker_id, excluded, end });
-        if end >= BLOCK_BYTES || self.block.entries.len() >= BLOCK_ENTRIES { self.flush() } else { Ok(true) }
+        if self.block.is_full() { self.flush() } else { Ok(true) }
     }
 
     fn flush(&mut self) -> Result<bool, StoreError> {
