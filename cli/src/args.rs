@@ -109,7 +109,20 @@ pub(crate) enum Command {
     #[command(subcommand)]
     Audit(Audit),
     /// Can broker and store be reached, are they as they should be, and what is to be done if not
-    Doctor,
+    Doctor(Doctor),
+    /// Replace the key that messages are sealed with; the one before stays valid for what is on its way
+    ///
+    /// Running processes learn of the new key within 30 seconds, without a restart. A key may be replaced again after
+    /// 60 seconds. Only for deployments whose key is in the store; a key in a file is replaced there.
+    RotateKey,
+}
+
+/// `doctor`
+#[derive(Debug, ClapArgs)]
+pub(crate) struct Doctor {
+    /// First give the broker's queues to this store, though another store has them; stop the other's processes before
+    #[arg(long)]
+    pub(crate) take_queues: bool,
 }
 
 /// `trends`
@@ -143,6 +156,9 @@ pub(crate) struct Submit {
     /// Stop where a person is to look before anything is promoted
     #[arg(long, value_enum, value_name = "STAGE")]
     pub(crate) pause_after: Option<PauseAfter>,
+    /// Chunks of the source that the coordinator decodes too: about one in 32, or all (costs one core's decoding)
+    #[arg(long, value_enum, value_name = "HOW", default_value = "sample")]
+    pub(crate) verify_source: Verify,
     /// Wait for the verdict, print the report, and exit as `run` does
     #[arg(long)]
     pub(crate) wait: bool,
@@ -297,8 +313,29 @@ pub(crate) struct Run {
     /// Stop where a person is to look before anything is promoted
     #[arg(long, value_enum, value_name = "STAGE")]
     pub(crate) pause_after: Option<PauseAfter>,
+    /// Chunks of the source that the coordinator decodes too: about one in 32, or all (costs one core's decoding)
+    #[arg(long, value_enum, value_name = "HOW", default_value = "sample")]
+    pub(crate) verify_source: Verify,
     #[command(flatten)]
     pub(crate) fleet: Fleet,
+}
+
+/// Of how many chunks the coordinator decodes the source's bytes itself.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Verify {
+    /// Of about one chunk in 32, drawn by chance, and of the first
+    Sample,
+    /// Of every chunk
+    Full,
+}
+
+impl From<Verify> for domain::reconcile::VerifySource {
+    fn from(verify: Verify) -> Self {
+        match verify {
+            Verify::Sample => Self::Sample,
+            Verify::Full => Self::Full,
+        }
+    }
 }
 
 /// Where a run may pause.

@@ -18,6 +18,7 @@ use shared::broker::rabbitmq::{Rabbit, RabbitSettings};
 use shared::broker::{Broker, Doubling};
 use shared::clock::SystemClock;
 use shared::config::{BrokerSettings, FleetSettings, Settings, StoreSettings, without_secrets};
+use shared::post::{Post, PostSettings};
 use shared::store::Store;
 use shared::store::postgres::{PostgresSettings, PostgresStore};
 use shared::store::sqlite::SqliteStore;
@@ -116,20 +117,30 @@ pub(crate) fn rabbit_settings(of: &BrokerSettings) -> RabbitSettings {
     }
 }
 
-/// Connects to the broker.
-pub(crate) async fn broker(settings: &Settings) -> Result<Arc<dyn Broker>, Failure> {
+/// Fails unless the broker's URL is one of RabbitMQ.
+pub(crate) fn require_broker_url(settings: &Settings) -> Result<(), Failure> {
+    let url = &settings.broker.url;
+    let is_rabbit = url.starts_with("amqp://") || url.starts_with("amqps://");
+    if is_rabbit { Ok(()) } else { Err(not_a_broker(settings)) }
+}
+
+fn not_a_broker(settings: &Settings) -> Failure {
+    Failure::usage(format!(
+        "`{}` is not a broker's URL: memory:, amqp://HOST/VHOST or amqps://HOST/VHOST is expected",
+        without_secrets(&settings.broker.url)
+    ))
+}
+
+/// Connects to the broker, whose queues must be those of `store` or of no store yet.
+pub(crate) async fn broker(settings: &Settings, store: &dyn Store) -> Result<Arc<dyn Broker>, Failure> {
     let of = &settings.broker;
     let broker: Arc<dyn Broker> = match of.url.as_str() {
         "memory:" => Arc::new(InProcess::new(Limits::default())),
         url if url.starts_with("amqp://") || url.starts_with("amqps://") => {
-            Arc::new(Rabbit::connect(rabbit_settings(of)).await?)
+            let of = RabbitSettings { store: Some(store.identity().await?), ..rabbit_settings(of) };
+            Arc::new(Rabbit::connect(of).await?)
         }
-        url => {
-            return Err(Failure::usage(format!(
-                "`{}` is not a broker's URL: memory:, amqp://HOST/VHOST or amqps://HOST/VHOST is expected",
-                without_secrets(url)
-            )));
-        }
+        _ => return Err(not_a_broker(settings)),
     };
     Ok(if of.doubled { Arc::new(Doubling::new(broker)) } else { broker })
 }
@@ -163,7 +174,18 @@ pub(crate) async fn coordinator(
     store: &Arc<dyn Store>,
 ) -> Result<(Coordinator, watch::Receiver<Snapshot>), Failure> {
     let notify = Arc::new(notify(settings)?);
-    Ok(coordinator_on(broker(settings).await?, settings, store, notify))
+    let post = post(broker(settings, &**store).await?, settings, store)?;
+    Ok(coordinator_on(post, settings, notify))
+}
+
+/// The post of this process.
+pub(crate) fn post(
+    broker: Arc<dyn Broker>,
+    settings: &Settings,
+    store: &Arc<dyn Store>,
+) -> Result<Arc<Post>, Failure> {
+    let of = PostSettings { sealing: settings.broker.sealing()?, packing: settings.broker.packing() };
+    Ok(Post::new(broker, Arc::clone(store), Arc::new(SystemClock), of, &actor(&host())))
 }
 
 /// Who is told of verdicts.
@@ -203,14 +225,16 @@ pub(crate) fn coordinator_without_broker(
     settings: &Settings,
     store: &Arc<dyn Store>,
 ) -> (Coordinator, watch::Receiver<Snapshot>) {
-    // An operator's act is no verdict.
-    coordinator_on(Arc::new(InProcess::new(Limits::default())), settings, store, Arc::default())
+    // An operator's act sends nothing, and is no verdict.
+    let broker = Arc::new(InProcess::new(Limits::default()));
+    let clock = Arc::new(SystemClock);
+    let post = Post::new(broker, Arc::clone(store), clock, PostSettings::default(), &actor(&host()));
+    coordinator_on(post, settings, Arc::default())
 }
 
 fn coordinator_on(
-    broker: Arc<dyn Broker>,
+    post: Arc<Post>,
     settings: &Settings,
-    store: &Arc<dyn Store>,
     notify: Arc<Notify>,
 ) -> (Coordinator, watch::Receiver<Snapshot>) {
     let (watch, watcher) = watch::channel(Snapshot::default());
@@ -222,12 +246,11 @@ fn coordinator_on(
         host: host.clone(),
     };
     let coordinator = Coordinator {
-        tally: Tally::new(Arc::clone(&broker), Arc::clone(store)),
-        packing: settings.broker.packing(),
+        tally: Tally::new(Arc::clone(&post)),
         shares: Shares::default(),
-        broker,
-        store: Arc::clone(store),
-        clock: Arc::new(SystemClock),
+        store: Arc::clone(post.store()),
+        clock: Arc::clone(post.clock()),
+        post,
         actor: actor(&host),
         acting: operator::acting().1,
         checkpoints: Arc::new(checkpoints),
@@ -259,12 +282,7 @@ pub(crate) fn embedded_fleet(settings: &Settings, coordinator: &Coordinator) -> 
     let (processors, writers) = (or(settings.fleet.processors, cores()), or(settings.fleet.writers, 2));
     let with = Surroundings {
         dies_at_chunk: settings.fleet.dies_at_chunk,
-        ..Surroundings::new(
-            Arc::clone(&coordinator.broker),
-            Arc::clone(&coordinator.store),
-            Arc::clone(&coordinator.clock),
-            coordinator.packing,
-        )
+        ..Surroundings::new(Arc::clone(&coordinator.post))
     };
     worker::Fleet::start(with, &coordinator.host, processors, writers)
 }

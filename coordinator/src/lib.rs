@@ -11,9 +11,11 @@
 
 pub mod acting;
 pub mod audit;
+mod beside;
 pub mod checkpoints;
 pub mod declare;
 mod differences;
+mod follow;
 pub mod load;
 pub mod notify;
 pub mod open;

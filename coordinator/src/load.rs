@@ -4,20 +4,24 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use domain::counts::Role;
 use domain::ids::{ChunkNo, RunId};
 use domain::lifecycle::ChunkState;
-use shared::broker::{Broker, BrokerError, Queue, publish_until_confirmed};
+use domain::reconcile::VerifySource;
+use shared::broker::{BrokerError, Queue};
 use shared::job::Job;
+use shared::post::{Post, PostError};
 use shared::source::SourceFile;
-use shared::store::model::{Reported, SplitTotals};
+use shared::store::model::SplitTotals;
 use shared::store::walk::LedgerWalk;
 use shared::store::{Fence, Store, StoreError};
-use shared::wire::{Chunk, Counts, Packing, codec};
+use shared::wire::{Chunk, CodecError};
 use thiserror::Error;
 use tokio::sync::{mpsc, watch};
 use tokio_util::sync::CancellationToken;
 
+use crate::beside::Beside;
+use crate::follow::SILENCE;
+use crate::pinpoint::SourceAgain;
 use crate::progress::{Phase, Snapshot};
 use crate::ranges::Ranges;
 use crate::split::{ChunkLimits, CutChunk, SplitError, split};
@@ -27,15 +31,14 @@ use crate::window::{Shares, Window, WindowLimits};
 /// Chunks are booked in the ledger in groups of up to so many, in one transaction.
 const BOOK_MAX: usize = 32;
 
-/// After so long without a word of this run's workers, the ledger is asked what became of the chunks on their way:
-/// another coordinator may have taken the word from the bus.
-const SILENCE: Duration = Duration::from_millis(500);
+/// Reports are waited for so long once everything is committed. Chunks whose reports are missing then are counted again.
+const REPORTS_PATIENCE: Duration = Duration::from_secs(3);
 
-/// After so many silences in a row, 30 s, chunks that are neither committed nor set aside are handed out again.
-const SILENCES_MAX: u32 = 60;
+/// The reports of chunks that are counted again are waited for so long. What is missing then is a failed check.
+const RECOUNT_PATIENCE: Duration = Duration::from_secs(15);
 
-/// Reports are waited for so long once everything is committed. What is missing then is a failed check.
-const REPORTS_PATIENCE: Duration = Duration::from_secs(15);
+/// So many chunks are counted again at most; where more counts are lost, a check fails.
+const RECOUNTED_MAX: u32 = 1000;
 
 /// Why loading ended early.
 #[derive(Debug, Error)]
@@ -51,7 +54,7 @@ pub enum LoadError {
     Broker(#[from] BrokerError),
     /// A message could not be made.
     #[error(transparent)]
-    Codec(#[from] codec::CodecError),
+    Codec(CodecError),
     /// Chunks failed every time they were started.
     #[error("{}", set_aside_text(*count, *chunk_no, reason))]
     SetAside {
@@ -62,12 +65,32 @@ pub enum LoadError {
         /// Why it failed the last time.
         reason: String,
     },
+    /// The ledger has chunks that are neither committed nor set aside, though none is on its way.
+    #[error(
+        "the ledger has {settled} of {split} chunks as committed or set aside, and none is on its way; resume the run"
+    )]
+    NotSettled {
+        /// How many are.
+        settled: u64,
+        /// Of how many.
+        split: u64,
+    },
     /// Someone asked for it.
     #[error("stopped on request")]
     Stopped,
     /// The thread that splits was lost.
     #[error("the splitter ended early: {0}")]
     SplitterLost(String),
+}
+
+impl From<PostError> for LoadError {
+    fn from(error: PostError) -> Self {
+        match error {
+            PostError::Broker(error) => Self::Broker(error),
+            PostError::Codec(error) => Self::Codec(error),
+            PostError::Store(error) => Self::Store(error),
+        }
+    }
 }
 
 fn set_aside_text(count: u64, chunk_no: ChunkNo, reason: &str) -> String {
@@ -77,8 +100,8 @@ fn set_aside_text(count: u64, chunk_no: ChunkNo, reason: &str) -> String {
 
 /// What loading works with.
 pub struct Load<'a> {
-    /// Where chunks go.
-    pub broker: &'a dyn Broker,
+    /// Where chunks go, sealed.
+    pub post: &'a Post,
     /// The ledger.
     pub store: &'a dyn Store,
     /// The job.
@@ -91,8 +114,10 @@ pub struct Load<'a> {
     pub window: WindowLimits,
     /// Who shares it.
     pub shares: &'a Shares,
-    /// Whether chunks are packed on their way.
-    pub packing: Packing,
+    /// Of how many chunks the source's bytes are decoded here too.
+    pub verify_source: VerifySource,
+    /// Opens the source once more; `None` when it can be read only once.
+    pub reopen: &'a (dyn Fn() -> Option<SourceFile> + Sync),
     /// What is handed out to be read back.
     pub ranges: &'a Ranges,
     /// Who watches.
@@ -121,6 +146,7 @@ impl Load<'_> {
                 let totals = splitter.await.map_err(|error| LoadError::SplitterLost(error.to_string()))??;
                 self.store.finish_split(self.fence, &totals).await?;
                 window.empty().await;
+                self.all_settled().await?;
                 Ok(totals)
             };
             // Following never ends by itself, except in an error.
@@ -139,6 +165,17 @@ impl Load<'_> {
         }
     }
 
+    /// That everything is committed or set aside is what the ledger says, not what was heard.
+    async fn all_settled(&self) -> Result<(), LoadError> {
+        let progress = self.store.progress(self.fence.run_id).await?;
+        let settled = progress.committed + progress.set_aside;
+        if settled == progress.split {
+            Ok(())
+        } else {
+            Err(LoadError::NotSettled { settled, split: progress.split })
+        }
+    }
+
     /// Fails if a chunk was set aside, naming the first.
     async fn none_set_aside(&self) -> Result<(), LoadError> {
         let count = self.store.progress(self.fence.run_id).await?.set_aside;
@@ -152,20 +189,52 @@ impl Load<'_> {
         }
     }
 
-    /// Reports may be on their way still; without them a worker's share would not agree.
+    /// Reports may be on their way still; without them a worker's share would not agree. Those that do not come were lost:
+    /// their chunks are counted again, from the source's bytes, if it can be read again.
     async fn await_reports(&self, reports: &mut Reports) -> Result<(), LoadError> {
         // Those of an earlier coordinator went with a broker that died with it.
-        let are_lost = self.fence.epoch > 1 && !self.broker.is_durable();
+        let are_lost = self.fence.epoch > 1 && !self.post.broker().is_durable();
         let patience = if are_lost { Duration::ZERO } else { REPORTS_PATIENCE };
+        let missing = self.unreported(reports, patience).await?;
+        if missing.is_empty() || are_lost {
+            return Ok(());
+        }
+        if self.recount(&missing).await? {
+            self.unreported(reports, RECOUNT_PATIENCE).await?;
+        }
+        Ok(())
+    }
+
+    /// The chunks that lack a report, once `patience` is over.
+    async fn unreported(&self, reports: &mut Reports, patience: Duration) -> Result<Vec<ChunkNo>, LoadError> {
         let until = tokio::time::Instant::now() + patience;
-        while self.store.unreported(self.fence.run_id).await? > 0 && tokio::time::Instant::now() < until {
+        loop {
+            let missing = self.store.unreported(self.fence.run_id, RECOUNTED_MAX).await?;
+            if missing.is_empty() || tokio::time::Instant::now() >= until {
+                return Ok(missing);
+            }
             match tokio::time::timeout(SILENCE, reports.next()).await {
                 Ok(None) => return Err(BrokerError::Closed.into()),
                 Ok(Some(group)) => group.iter().filter_map(reported).for_each(|report| self.show(&report)),
                 Err(_) => {}
             }
         }
-        Ok(())
+    }
+
+    /// Sends the bytes of `chunks` once more, to be counted again. `false`: the source cannot be read again.
+    async fn recount(&self, chunks: &[ChunkNo]) -> Result<bool, LoadError> {
+        let Some(source) = (self.reopen)() else { return Ok(false) };
+        let Ok(mut again) = SourceAgain::open(self.job, &source) else { return Ok(false) };
+        tracing::warn!(run_id = %self.fence.run_id, chunks = chunks.len(), "workers' counts were lost on the bus and are made again");
+        for chunk_no in chunks {
+            let row = self.store.chunks(self.fence.run_id, chunk_no.0, 1).await?.pop();
+            let Some(row) = row.filter(|row| row.cut.chunk_no == *chunk_no) else { continue };
+            let Ok(bytes) = again.bytes(&row) else { return Ok(false) };
+            let run_id = self.fence.run_id.to_bytes();
+            let chunk = Chunk { run_id, chunk_no: chunk_no.0, recount: true, bytes };
+            self.post.send(Queue::Chunks, self.fence.epoch, &chunk).await?;
+        }
+        Ok(true)
     }
 
     fn start_splitter(
@@ -173,10 +242,14 @@ impl Load<'_> {
         source: SourceFile,
         sender: mpsc::Sender<CutChunk>,
     ) -> tokio::task::JoinHandle<Result<SplitTotals, SplitError>> {
-        let (job, limits) = (Arc::clone(self.job), self.limits);
+        let (job, limits, verify) = (Arc::clone(self.job), self.limits, self.verify_source);
         tokio::task::spawn_blocking(move || {
             let reader = source.reader()?;
-            split(reader, &job, limits, |cut| sender.blocking_send(cut).is_ok())
+            let mut beside = Beside::new(&job, verify).map_err(SplitError::Job)?;
+            split(reader, &job, limits, |mut cut| {
+                cut.cut.decoded = beside.content(&cut);
+                sender.blocking_send(cut).is_ok()
+            })
         })
     }
 
@@ -203,10 +276,10 @@ impl Load<'_> {
                     Some(ChunkState::SetAside) => continue,
                     _ => {}
                 }
-                let chunk_no = chunk.cut.chunk_no.0;
-                let body = codec::encode_packed(&self.message(chunk), self.packing)?;
-                window.admit(chunk_no, &body).await;
-                self.publish(body).await?;
+                let records = chunk.cut.records;
+                let chunk = Arc::new(self.message(chunk));
+                window.admit(&chunk, records).await;
+                self.post.send(Queue::Chunks, self.fence.epoch, &*chunk).await?;
                 self.watch.send_modify(|now| now.bytes_read = position);
             }
         }
@@ -214,115 +287,16 @@ impl Load<'_> {
     }
 
     fn message(&self, chunk: CutChunk) -> Chunk {
-        Chunk {
-            run_id: self.fence.run_id.to_bytes(),
-            job_digest: self.job.digest.0,
-            chunk_no: chunk.cut.chunk_no.0,
-            first_record_no: chunk.cut.first_record_no.0,
-            records: chunk.cut.records,
-            offset: chunk.cut.offset,
-            parents: chunk.cut.parents,
-            sha256: chunk.cut.sha256.0,
-            bytes: chunk.bytes,
-        }
-    }
-
-    async fn publish(&self, body: bytes::Bytes) -> Result<(), LoadError> {
-        Ok(publish_until_confirmed(self.broker, Queue::Chunks, body).await?)
+        let run_id = self.fence.run_id.to_bytes();
+        Chunk { run_id, chunk_no: chunk.cut.chunk_no.0, recount: false, bytes: chunk.bytes }
     }
 
     /// A chunk is committed: when it completes a range, that is handed out to be read back.
-    async fn committed(&self, chunk_no: u64, bytes: usize) -> Result<(), LoadError> {
+    pub(crate) async fn committed(&self, chunk_no: u64, bytes: usize) -> Result<(), LoadError> {
         match self.ranges.committed(chunk_no, bytes) {
-            Some(range) => Ok(self.ranges.hand_out(self.broker, self.fence.run_id, self.job, range).await?),
+            Some(range) => Ok(self.ranges.hand_out(self.post, self.fence, range).await?),
             None => Ok(()),
         }
-    }
-
-    /// Follows what the workers say, and lets chunks out of the window. Returns only with an error.
-    async fn follow(&self, window: &Window, reports: &mut Reports) -> LoadError {
-        match self.keep_following(window, reports).await {
-            Ok(()) => LoadError::Broker(BrokerError::Closed),
-            Err(error) => error,
-        }
-    }
-
-    async fn keep_following(&self, window: &Window, reports: &mut Reports) -> Result<(), LoadError> {
-        let mut silences = 0;
-        loop {
-            let Ok(group) = tokio::time::timeout(SILENCE, reports.next()).await else {
-                silences += 1;
-                self.look_after(window, silences).await?;
-                continue;
-            };
-            let Some(group) = group else { return Ok(()) };
-            silences = 0;
-            for counts in &group {
-                self.hear(window, counts).await?;
-            }
-        }
-    }
-
-    async fn hear(&self, window: &Window, counts: &Counts) -> Result<(), LoadError> {
-        if let Some(reason) = &counts.failure {
-            tracing::error!(run_id = %self.fence.run_id, chunk_no = counts.chunk_no, %reason, "chunk was set aside");
-            window.release(counts.chunk_no);
-            return Ok(());
-        }
-        let Some(report) = reported(counts) else { return Ok(()) };
-        self.show(&report);
-        if report.role == Role::Writer
-            && let Some(bytes) = window.release(counts.chunk_no)
-        {
-            self.committed(counts.chunk_no, bytes).await?;
-        }
-        Ok(())
-    }
-
-    fn show(&self, report: &Reported) {
-        self.watch.send_modify(|now| {
-            if report.role == Role::Writer {
-                now.done += report.records;
-                now.chunks_committed += 1;
-            }
-            let (role, id) = (report.role, report.worker.0);
-            match now.workers.iter_mut().find(|worker| (worker.0, worker.1) == (role, id)) {
-                Some(worker) => worker.2 += report.records,
-                None => now.workers.push((role, id, report.records)),
-            }
-        });
-    }
-
-    /// Nobody has said a word: counts may have gone elsewhere or been lost, or chunks.
-    async fn look_after(&self, window: &Window, silences: u32) -> Result<(), LoadError> {
-        let contents = window.contents();
-        let Some((first, _)) = contents.first() else { return Ok(()) };
-        let mut ledger = LedgerWalk::of(
-            self.store,
-            self.fence.run_id,
-            shared::store::model::ChunkRange { first: *first, ..shared::store::model::ChunkRange::ALL },
-        );
-        let mut row = ledger.next().await?;
-        for (chunk_no, body) in contents {
-            while row.as_ref().is_some_and(|row| row.cut.chunk_no.0 < chunk_no) {
-                row = ledger.next().await?;
-            }
-            let state = row.as_ref().filter(|row| row.cut.chunk_no.0 == chunk_no).map(|row| row.state);
-            match state {
-                Some(ChunkState::Committed) => {
-                    if let Some(bytes) = window.release(chunk_no) {
-                        self.committed(chunk_no, bytes).await?;
-                    }
-                }
-                Some(ChunkState::SetAside) => drop(window.release(chunk_no)),
-                _ if silences.is_multiple_of(SILENCES_MAX) => {
-                    tracing::warn!(run_id = %self.fence.run_id, chunk_no, "chunk is overdue and is handed out again");
-                    self.publish(body).await?;
-                }
-                _ => {}
-            }
-        }
-        Ok(())
     }
 }
 

@@ -6,6 +6,7 @@ use domain::approval::Refusal;
 use domain::declared::Declared;
 use domain::ids::RunId;
 use domain::lifecycle::RunState;
+use domain::reconcile::VerifySource;
 use shared::job::Job;
 use shared::source::{Location, SourceError, SourceFile};
 use shared::store::StoreError;
@@ -31,6 +32,8 @@ pub struct RunRequest {
     pub reason: Option<String>,
     /// Whether to wait for approval once staging is proven.
     pub pause_after_staged: bool,
+    /// Of how many chunks the coordinator decodes the source's bytes itself.
+    pub verify_source: VerifySource,
     /// Whether the run is left to the coordinator service.
     pub submitted: bool,
     /// How the source is cut.
@@ -142,6 +145,7 @@ impl Coordinator {
             chunk_records: request.chunks.records,
             again: request.again,
             pause_after_staged: request.pause_after_staged || job.approval.four_eyes,
+            verify_source: request.verify_source,
             submitted: request.submitted,
             actor: self.actor.clone(),
             detail,

@@ -6,13 +6,11 @@
 use std::collections::BTreeMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-use domain::ids::RunId;
-use shared::broker::{Broker, Queue, publish_until_confirmed};
-use shared::job::Job;
+use shared::broker::Queue;
+use shared::post::{Post, PostError};
+use shared::store::Fence;
 use shared::store::model::ChunkRange;
-use shared::wire::{Range, codec};
-
-use crate::load::LoadError;
+use shared::wire::Range;
 
 /// A range is closed at so many chunks, so that what is found of it fits a message by far.
 const CHUNKS_MAX: u64 = 512;
@@ -102,22 +100,11 @@ impl Ranges {
     /// Hands a range out to the workers.
     ///
     /// # Errors
-    /// [`LoadError`] when the broker does not take it.
-    pub async fn hand_out(
-        &self,
-        broker: &dyn Broker,
-        run_id: RunId,
-        job: &Job,
-        range: ChunkRange,
-    ) -> Result<(), LoadError> {
-        let body = codec::encode(&Range {
-            run_id: run_id.to_bytes(),
-            job_digest: job.digest.0,
-            pass: self.pass,
-            first: range.first,
-            end: range.end,
-        })?;
-        Ok(publish_until_confirmed(broker, Queue::Ranges, body).await?)
+    /// [`PostError`] when the broker does not take it.
+    pub async fn hand_out(&self, post: &Post, fence: Fence, range: ChunkRange) -> Result<(), PostError> {
+        let run_id = fence.run_id.to_bytes();
+        let range = Range { run_id, pass: self.pass, first: range.first, end: range.end };
+        post.send(Queue::Ranges, fence.epoch, &range).await
     }
 }
 

@@ -90,6 +90,7 @@ impl Reconcile<'_> {
             layout: self.job.layout_digest(),
             source: self.source(split, &verified),
             source_again,
+            decoded_beside: verified.decoded_beside,
             ledger: verified.ledger.clone(),
             staging: verified.staging.clone(),
             workers: workers.clone(),

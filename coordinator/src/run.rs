@@ -10,13 +10,12 @@ use domain::lifecycle::{RunEvent, RunState};
 use domain::reconcile::Reconciliation;
 use domain::report::CheckCounts;
 use serde_json::json;
-use shared::broker::Broker;
 use shared::clock::Clock;
 use shared::job::Job;
+use shared::post::Post;
 use shared::source::{Location, SourceError, SourceFile};
 use shared::store::model::Run;
 use shared::store::{Fence, Lease, Store, StoreError, stored_job};
-use shared::wire::Packing;
 use thiserror::Error;
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
@@ -121,8 +120,8 @@ const PAUSE_MAX: Duration = Duration::from_secs(10);
 /// One coordinator: what it works with.
 #[derive(Clone)]
 pub struct Coordinator {
-    /// Where chunks go and counts come from.
-    pub broker: Arc<dyn Broker>,
+    /// Where chunks go and counts come from, sealed.
+    pub post: Arc<Post>,
     /// The ledger and the tables.
     pub store: Arc<dyn Store>,
     /// The time.
@@ -137,8 +136,6 @@ pub struct Coordinator {
     pub host: String,
     /// How much may be on its way.
     pub window: WindowLimits,
-    /// Whether chunks are packed on their way.
-    pub packing: Packing,
     /// Who shares it: every run that this coordinator drives.
     pub shares: Shares,
     /// What its runs' workers report.
@@ -324,8 +321,10 @@ impl Coordinator {
         let is_loaded = run.split.is_some_and(|split| split.chunks == progress.committed);
         if !is_loaded {
             let source = self.open_source(&run, job, how)?;
+            let reopen =
+                || self.open_source(&run, job, how).ok().filter(|source| source.bytes_on_disk().is_some());
             let load = Load {
-                broker: &*self.broker,
+                post: &self.post,
                 store: &*self.store,
                 job,
                 fence,
@@ -335,7 +334,8 @@ impl Coordinator {
                 },
                 window: self.window,
                 shares: &self.shares,
-                packing: self.packing,
+                verify_source: run.verify_source,
+                reopen: &reopen,
                 ranges,
                 watch: &self.watch,
                 stop: &self.stop,
@@ -380,15 +380,7 @@ impl Coordinator {
             // Taken up more than once: what the ledger says of the source has lain there for a while.
             decode_again: (fence.epoch > 1).then(|| self.open_source(&run, job, how)),
         };
-        let verify = Verify {
-            broker: &*self.broker,
-            store: &*self.store,
-            job,
-            run_id: run.run_id,
-            ranges,
-            reports,
-            given,
-        };
+        let verify = Verify { post: &self.post, store: &*self.store, job, fence, ranges, reports, given };
         let outcome = reconcile
             .staging(verify, &split, |done| {
                 self.watch.send_modify(|now| {

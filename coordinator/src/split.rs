@@ -139,6 +139,8 @@ impl Splitter<'_> {
                 records: taken.records,
                 parents: self.parents.clone(),
                 sha256: Hash::of(&bytes),
+                // Splitting decodes nothing.
+                decoded: None,
             };
             self.follow_parents(&bytes);
             self.buffer.start += taken.bytes;

@@ -10,10 +10,11 @@ use std::time::Duration;
 
 use domain::counts::Role;
 use domain::ids::{ChunkNo, RunId, WorkerId};
-use shared::broker::{Broker, Delivery, Queue};
+use shared::broker::{Delivery, Queue};
+use shared::post::{Post, Unread};
+use shared::store::StoreError;
 use shared::store::model::Reported;
-use shared::store::{Store, StoreError};
-use shared::wire::{Counts, codec};
+use shared::wire::{Counts, Opened};
 use tokio::sync::mpsc;
 use tokio_util::sync::{CancellationToken, DropGuard};
 
@@ -28,8 +29,7 @@ const STORE_PAUSE: Duration = Duration::from_millis(500);
 
 /// One coordinator's tally.
 pub struct Tally {
-    broker: Arc<dyn Broker>,
-    store: Arc<dyn Store>,
+    post: Arc<Post>,
     inside: Mutex<Inside>,
 }
 
@@ -49,8 +49,8 @@ pub struct Reports {
 impl Tally {
     /// A tally that takes nothing from the bus yet.
     #[must_use]
-    pub fn new(broker: Arc<dyn Broker>, store: Arc<dyn Store>) -> Arc<Self> {
-        Arc::new(Self { broker, store, inside: Mutex::default() })
+    pub fn new(post: Arc<Post>) -> Arc<Self> {
+        Arc::new(Self { post, inside: Mutex::default() })
     }
 
     fn inside(&self) -> MutexGuard<'_, Inside> {
@@ -85,7 +85,9 @@ impl Tally {
 
     /// Takes reports from the bus until the broker is closed.
     async fn pump(&self) {
-        let Ok(mut consumer) = self.broker.consume(Queue::Counts, REPORTS_MAX * 2).await else { return };
+        let Ok(mut consumer) = self.post.broker().consume(Queue::Counts, REPORTS_MAX * 2).await else {
+            return;
+        };
         while let Some(first) = consumer.next().await {
             let mut deliveries = vec![first];
             // Whatever else is there already goes into the same transaction.
@@ -100,33 +102,43 @@ impl Tally {
     }
 
     async fn take(&self, deliveries: Vec<Delivery>) {
-        let mut good = Vec::with_capacity(deliveries.len());
-        let mut by_run: HashMap<RunId, Vec<Counts>> = HashMap::new();
+        let mut by_run: HashMap<RunId, (Vec<Counts>, Vec<Delivery>)> = HashMap::new();
         for delivery in deliveries {
-            match codec::decode::<Counts>(&delivery.body) {
-                Ok(counts) => {
-                    by_run.entry(RunId::from_bytes(counts.run_id)).or_default().push(counts);
-                    good.push(delivery);
+            match self.post.read::<Counts>(&delivery.body).await {
+                Ok(Opened { message: counts, .. }) => {
+                    let of_run = by_run.entry(RunId::from_bytes(counts.run_id)).or_default();
+                    of_run.0.push(counts);
+                    of_run.1.push(delivery);
                 }
+                Err(Unread::Refused(error)) => self.refuse(delivery, error.to_string()).await,
+                // Dropped, it returns to its queue.
+                Err(Unread::Store(error)) => {
+                    tracing::warn!(%error, "a report could not be read and will come again");
+                    tokio::time::sleep(STORE_PAUSE).await;
+                }
+            }
+        }
+        for (run_id, (counts, deliveries)) in by_run {
+            match self.keep(run_id, &counts).await {
+                Ok(()) => {}
+                Err(error) if error.is_transient() => {
+                    tracing::warn!(%run_id, %error, "reports could not be kept and will come again");
+                    // Dropped, the deliveries return to their queue.
+                    drop(deliveries);
+                    tokio::time::sleep(STORE_PAUSE).await;
+                    continue;
+                }
+                // They would fail every time, and hold up those of every other run.
                 Err(error) => {
-                    tracing::error!(%error, "a message among the counts is refused");
-                    delivery.dead_letter(error.to_string()).await;
+                    for delivery in deliveries {
+                        self.refuse(delivery, error.to_string()).await;
+                    }
+                    continue;
                 }
             }
-        }
-        for (run_id, counts) in &by_run {
-            if let Err(error) = self.keep(*run_id, counts).await {
-                tracing::warn!(%run_id, %error, "reports could not be kept and will come again");
-                // Dropped, the deliveries return to their queue.
-                drop(good);
-                tokio::time::sleep(STORE_PAUSE).await;
-                return;
+            for delivery in deliveries {
+                delivery.done().await;
             }
-        }
-        for delivery in good {
-            delivery.done().await;
-        }
-        for (run_id, counts) in by_run {
             let driver = self.inside().drivers.get(&run_id).cloned();
             if let Some(driver) = driver {
                 // A driver that does not keep up looks into the ledger.
@@ -135,16 +147,14 @@ impl Tally {
         }
     }
 
+    async fn refuse(&self, delivery: Delivery, reason: String) {
+        self.post.note_refused(Queue::Counts, &delivery.body, &reason).await;
+        delivery.dead_letter(reason).await;
+    }
+
     async fn keep(&self, run_id: RunId, counts: &[Counts]) -> Result<(), StoreError> {
         let reports: Vec<_> = counts.iter().filter_map(reported).collect();
-        if reports.is_empty() {
-            return Ok(());
-        }
-        match self.store.keep_reports(run_id, &reports).await {
-            // Of a run that this store does not have: of no use to anybody.
-            Err(StoreError::NoSuchRun { .. }) => Ok(()),
-            kept => kept,
-        }
+        if reports.is_empty() { Ok(()) } else { self.post.store().keep_reports(run_id, &reports).await }
     }
 }
 

@@ -6,25 +6,25 @@
 
 use std::collections::VecDeque;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use domain::footing::{Fold, Footing, FootingError, Given, Outcome};
-use domain::ids::{RecordNo, RunId};
+use domain::ids::RecordNo;
 use domain::layout::Layout;
 use domain::lifecycle::ChunkState;
-use domain::reconcile::{LedgerEvidence, ReadBack};
+use domain::reconcile::{DecodedBeside, LedgerEvidence, ReadBack};
 use domain::record;
 use domain::totals::{ControlTotals, TotalsError};
-use shared::broker::{Broker, BrokerError};
+use shared::broker::BrokerError;
 use shared::job::Job;
+use shared::post::{Post, PostError};
 use shared::readback::{ChunkFound, Found};
 use shared::store::model::{ChunkRange, ChunkRow, EntryKind};
 use shared::store::walk::LedgerWalk;
-use shared::store::{Blocks, Store, StoreError};
-use shared::wire::{RangeFound, codec};
+use shared::store::{Blocks, Fence, Store, StoreError};
+use shared::wire::{CodecError, RangeFound, codec};
 use thiserror::Error;
 
-use crate::load::LoadError;
 use crate::ranges::Ranges;
 use crate::tally::Reports;
 
@@ -34,8 +34,8 @@ const DIFFERING_MAX: usize = 100_000;
 /// After so long without a word, the store is asked whether a range was read back.
 const SILENCE: Duration = Duration::from_millis(250);
 
-/// After so many silences in a row, 30 s, a range that was not read back is handed out again.
-const SILENCES_MAX: u32 = 120;
+/// After so long, a range that was not read back is handed out again.
+const OVERDUE: Duration = Duration::from_secs(30);
 
 /// How many ranges are fetched at a time.
 const RANGES_MAX: u32 = 8;
@@ -51,7 +51,7 @@ pub enum VerifyError {
     Broker(#[from] BrokerError),
     /// A range could not be handed out.
     #[error("a range of chunks could not be handed out to be read back: {0}")]
-    HandOut(Box<LoadError>),
+    HandOut(CodecError),
     /// A range could not be read back.
     #[error("the chunks from {first} on could not be read back: {reason}")]
     ReadBack {
@@ -68,6 +68,16 @@ pub enum VerifyError {
     Record(#[from] record::RecordError),
 }
 
+impl From<PostError> for VerifyError {
+    fn from(error: PostError) -> Self {
+        match error {
+            PostError::Broker(error) => Self::Broker(error),
+            PostError::Codec(error) => Self::HandOut(error),
+            PostError::Store(error) => Self::Store(error),
+        }
+    }
+}
+
 /// What the ledger and staging hold of a run.
 #[derive(Debug)]
 pub struct Verified {
@@ -77,6 +87,8 @@ pub struct Verified {
     pub staging: ReadBack,
     /// What final must turn out to hold.
     pub to_promote: ControlTotals,
+    /// What the coordinator decoded itself, against what was committed.
+    pub decoded_beside: DecodedBeside,
     /// Chunks that differ, for pinpointing; at most [`DIFFERING_MAX`].
     pub differing: Vec<u64>,
     /// Bytes that the chunks cover, and the first place where they do not follow each other.
@@ -88,14 +100,14 @@ pub struct Verified {
 
 /// What verifying works with.
 pub struct Verify<'a> {
-    /// Where ranges go.
-    pub broker: &'a dyn Broker,
+    /// Where ranges go, sealed.
+    pub post: &'a Post,
     /// The ledger, and what was found.
     pub store: &'a dyn Store,
     /// The job.
     pub job: &'a Arc<Job>,
-    /// The run.
-    pub run_id: RunId,
+    /// The right to change the run.
+    pub fence: Fence,
     /// What was handed out while loading, and is handed out now.
     pub ranges: &'a Ranges,
     /// What workers say.
@@ -118,7 +130,7 @@ impl Verify<'_> {
         progress: impl Fn(u64),
     ) -> Result<Verified, VerifyError> {
         // As many as there are in the ledger, whatever it says of their number: the last range has no end.
-        let chunks = self.store.progress(self.run_id).await?.split;
+        let chunks = self.store.progress(self.fence.run_id).await?.split;
         let is_new = self.ranges.closed().is_empty();
         let rest = self.ranges.rest(chunks);
         if is_new || !excludes {
@@ -135,11 +147,7 @@ impl Verify<'_> {
     }
 
     async fn hand_out(&self, ranges: &Ranges, range: ChunkRange) -> Result<(), VerifyError> {
-        let handed = ranges.hand_out(self.broker, self.run_id, self.job, range).await;
-        handed.map_err(|error| match error {
-            LoadError::Broker(error) => error.into(),
-            other => VerifyError::HandOut(Box::new(other)),
-        })
+        Ok(ranges.hand_out(self.post, self.fence, range).await?)
     }
 
     /// Takes what was found, range by range in order, as it comes.
@@ -150,7 +158,7 @@ impl Verify<'_> {
         progress: impl Fn(u64),
     ) -> Result<Verified, VerifyError> {
         let mut comparison = Comparison::new(self.job, header_bytes, &self.given);
-        let mut ledger = LedgerWalk::new(self.store, self.run_id);
+        let mut ledger = LedgerWalk::new(self.store, self.fence.run_id);
         let mut at_hand = VecDeque::new();
         for range in ranges.closed() {
             let found = self.found(ranges, range, &mut at_hand).await?;
@@ -175,27 +183,26 @@ impl Verify<'_> {
         &mut self,
         ranges: &Ranges,
         range: ChunkRange,
-        at_hand: &mut VecDeque<(u64, Vec<u8>)>,
+        at_hand: &mut VecDeque<(ChunkRange, Vec<u8>)>,
     ) -> Result<Found, VerifyError> {
-        let first = range.first;
-        let mut silences = 0;
+        let (first, run_id) = (range.first, self.fence.run_id);
+        let mut since = Instant::now();
         let body = loop {
             if at_hand.is_empty() {
-                *at_hand = self.store.readbacks(self.run_id, ranges.pass, first, RANGES_MAX).await?.into();
+                *at_hand = self.store.readbacks(run_id, ranges.pass, first, RANGES_MAX).await?.into();
             }
-            match at_hand.pop_front() {
-                Some((of, body)) if of == first => break body,
-                // A later range is there already; ask again for this one.
-                _ => at_hand.clear(),
+            // A range of another end than was handed out is none of ours.
+            let place = at_hand.iter().position(|(of, _)| *of == range);
+            if let Some((_, body)) = place.and_then(|place| at_hand.drain(..=place).next_back()) {
+                break body;
             }
-            match tokio::time::timeout(SILENCE, self.reports.next()).await {
-                Ok(None) => return Err(BrokerError::Closed.into()),
-                Ok(Some(_)) => silences = 0,
-                Err(_) => silences += 1,
+            at_hand.clear();
+            if let Ok(None) = tokio::time::timeout(SILENCE, self.reports.next()).await {
+                return Err(BrokerError::Closed.into());
             }
-            if silences >= SILENCES_MAX {
-                silences = 0;
-                tracing::warn!(run_id = %self.run_id, first, "range is overdue and is handed out again");
+            if since.elapsed() >= OVERDUE {
+                since = Instant::now();
+                tracing::warn!(%run_id, first, end = range.end, "no worker has read this range back; it is handed out again");
                 self.hand_out(ranges, range).await?;
             }
         };
@@ -234,6 +241,7 @@ impl<'a> Comparison<'a> {
             ledger,
             staging,
             to_promote: totals(),
+            decoded_beside: DecodedBeside::default(),
             differing: Vec::new(),
             tiled: (header_bytes, None),
             footing: None,
@@ -276,6 +284,14 @@ impl<'a> Comparison<'a> {
                 && committed.records_in == cut.records;
             ledger.chunks_unbalanced += u64::from(!balanced);
             ledger.rejected_sums.merge(&committed.rejected_sums)?;
+            if let Some(decoded) = cut.decoded {
+                let is_same = committed.content == Some(decoded);
+                let beside = &mut self.out.decoded_beside;
+                beside.chunks += 1;
+                beside.records += cut.records;
+                beside.differing += u64::from(!is_same);
+                differs |= !is_same;
+            }
             let accepted = ControlTotals {
                 records: committed.accepted,
                 by_type: committed.by_type.clone(),

@@ -1,12 +1,13 @@
 //! The window of work: chunks that were handed out and are not committed yet, bounded in number and bytes.
 //!
-//! What is in it is kept as it was published, so that a chunk that got lost can be handed out again.
+//! What is in it is kept, so that a chunk that got lost can be handed out again.
 
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
 
-use bytes::Bytes;
+use shared::wire::Chunk;
 use tokio::sync::Notify;
 
 /// How much may be on its way at a time.
@@ -14,7 +15,7 @@ use tokio::sync::Notify;
 pub struct WindowLimits {
     /// Chunks.
     pub chunks_max: usize,
-    /// Bytes of messages. One message may exceed it alone.
+    /// Bytes of the source. One chunk may exceed it alone.
     pub bytes_max: usize,
 }
 
@@ -46,6 +47,17 @@ impl Drop for Share {
     }
 }
 
+/// A chunk on its way, kept as it is sent, so that it can be handed out again.
+#[derive(Debug, Clone)]
+pub struct OnItsWay {
+    /// What is sent.
+    pub chunk: Arc<Chunk>,
+    /// How many records it has.
+    pub records: u64,
+    /// When it was handed out last.
+    pub since: Instant,
+}
+
 /// The chunks that are on their way.
 #[derive(Debug)]
 pub struct Window {
@@ -57,7 +69,7 @@ pub struct Window {
 
 #[derive(Debug, Default)]
 struct Inside {
-    chunks: BTreeMap<u64, Bytes>,
+    chunks: BTreeMap<u64, OnItsWay>,
     bytes: usize,
 }
 
@@ -72,40 +84,42 @@ impl Window {
         self.inside.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn try_admit(&self, chunk_no: u64, body: &Bytes) -> bool {
+    fn try_admit(&self, chunk: &Arc<Chunk>, records: u64) -> bool {
         let mut inside = self.inside();
         let Share(shares) = &self.share;
+        let size = chunk.bytes.len();
         let fits = inside.chunks.len() < shares.part_of(self.limits.chunks_max)
-            && inside.bytes + body.len() <= shares.part_of(self.limits.bytes_max);
+            && inside.bytes + size <= shares.part_of(self.limits.bytes_max);
         if !fits && !inside.chunks.is_empty() {
             return false;
         }
-        inside.bytes += body.len();
-        if let Some(before) = inside.chunks.insert(chunk_no, body.clone()) {
-            inside.bytes -= before.len();
+        inside.bytes += size;
+        let entry = OnItsWay { chunk: Arc::clone(chunk), records, since: Instant::now() };
+        if let Some(before) = inside.chunks.insert(chunk.chunk_no, entry) {
+            inside.bytes -= before.chunk.bytes.len();
         }
         true
     }
 
     /// Waits until there is room, then takes the chunk in.
-    pub async fn admit(&self, chunk_no: u64, body: &Bytes) {
+    pub async fn admit(&self, chunk: &Arc<Chunk>, records: u64) {
         loop {
             let changed = self.changed.notified();
-            if self.try_admit(chunk_no, body) {
+            if self.try_admit(chunk, records) {
                 return;
             }
             changed.await;
         }
     }
 
-    /// Lets a chunk go, and says how large its message was. Again, or one that was never in: `None`.
-    pub fn release(&self, chunk_no: u64) -> Option<usize> {
+    /// Lets a chunk go. Again, or one that was never in: `None`.
+    pub fn release(&self, chunk_no: u64) -> Option<OnItsWay> {
         let mut inside = self.inside();
-        let body = inside.chunks.remove(&chunk_no)?;
-        inside.bytes -= body.len();
+        let entry = inside.chunks.remove(&chunk_no)?;
+        inside.bytes -= entry.chunk.bytes.len();
         drop(inside);
         self.changed.notify_waiters();
-        Some(body.len())
+        Some(entry)
     }
 
     /// Whether a chunk is inside.
@@ -125,10 +139,23 @@ impl Window {
         }
     }
 
-    /// What is inside, by chunk number.
+    /// The numbers of the chunks inside, in order.
     #[must_use]
-    pub fn contents(&self) -> Vec<(u64, Bytes)> {
-        self.inside().chunks.iter().map(|(chunk_no, body)| (*chunk_no, body.clone())).collect()
+    pub fn numbers(&self) -> Vec<u64> {
+        self.inside().chunks.keys().copied().collect()
+    }
+
+    /// The chunks that were handed out at least `age` ago, in order.
+    #[must_use]
+    pub fn older_than(&self, age: Duration) -> Vec<OnItsWay> {
+        self.inside().chunks.values().filter(|entry| entry.since.elapsed() >= age).cloned().collect()
+    }
+
+    /// Notes that a chunk was handed out again just now.
+    pub fn handed_out(&self, chunk_no: u64) {
+        if let Some(entry) = self.inside().chunks.get_mut(&chunk_no) {
+            entry.since = Instant::now();
+        }
     }
 }
 
@@ -136,34 +163,40 @@ impl Window {
 mod tests {
     use super::*;
 
+    fn chunk(chunk_no: u64, bytes: &[u8]) -> Arc<Chunk> {
+        Arc::new(Chunk { run_id: [1; 16], chunk_no, recount: false, bytes: bytes.to_vec() })
+    }
+
     #[test]
     fn runs_share_the_window_in_equal_parts() {
         let (limits, shares) = (WindowLimits { chunks_max: 6, bytes_max: 600 }, Shares::default());
         let large = Window::new(limits, &shares);
         let small = Window::new(limits, &shares);
-        let body = Bytes::from_static(b"12345");
-        let admitted = |window: &Window| (0..9).filter(|no| window.try_admit(*no, &body)).count();
+        let admitted =
+            |window: &Window| (0..9).filter(|no| window.try_admit(&chunk(*no, b"12345"), 1)).count();
         assert_eq!((admitted(&large), admitted(&small)), (3, 3));
         drop(small);
-        assert!(large.try_admit(7, &body), "what the other run had is free");
+        assert!(large.try_admit(&chunk(7, b"12345"), 1), "what the other run had is free");
     }
 
     #[tokio::test]
     async fn a_full_window_admits_when_something_leaves_and_one_large_chunk_goes_alone() {
         let window = Arc::new(Window::new(WindowLimits { chunks_max: 2, bytes_max: 10 }, &Shares::default()));
-        window.admit(0, &Bytes::from_static(b"123456")).await;
-        assert!(!window.try_admit(1, &Bytes::from_static(b"12345")));
-        assert!(window.try_admit(1, &Bytes::from_static(b"1234")));
-        assert!(!window.try_admit(2, &Bytes::new()));
+        window.admit(&chunk(0, b"123456"), 3).await;
+        assert!(!window.try_admit(&chunk(1, b"12345"), 1));
+        assert!(window.try_admit(&chunk(1, b"1234"), 1));
+        assert!(!window.try_admit(&chunk(2, b""), 1));
         let waiting = tokio::spawn({
             let window = Arc::clone(&window);
-            async move { window.admit(2, &Bytes::from_static(b"far too large to fit")).await }
+            async move { window.admit(&chunk(2, b"far too large to fit"), 1).await }
         });
-        assert_eq!(window.release(0), Some(6));
-        assert_eq!(window.release(0), None);
+        assert_eq!(window.release(0).map(|entry| (entry.chunk.bytes.len(), entry.records)), Some((6, 3)));
+        assert!(window.release(0).is_none());
         window.release(1);
         waiting.await.unwrap();
-        assert_eq!(window.contents().len(), 1);
+        assert_eq!(window.numbers(), [2]);
+        assert_eq!(window.older_than(Duration::ZERO).len(), 1);
+        assert!(window.older_than(Duration::from_secs(3600)).is_empty());
         window.release(2);
         window.empty().await;
     }

@@ -39,6 +39,7 @@ pub mod record;
 pub mod report;
 pub mod retry;
 pub mod rule;
+pub mod seal;
 pub mod totals;
 pub mod trend;
 pub mod value;

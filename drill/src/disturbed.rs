@@ -10,13 +10,14 @@ use domain::counts::{Role, WorkerShare};
 use domain::event::{Entry as LogEntry, Event};
 use domain::finding::Finding;
 use domain::fingerprint::Hash;
-use domain::ids::{ChunkNo, RunId, WorkerId};
+use domain::ids::{ChunkNo, RunId, StoreId, WorkerId};
 use domain::layout::Layout;
-use domain::lifecycle::RunEvent;
+use domain::lifecycle::{ChunkState, RunEvent};
 use domain::mask::MaskKey;
 use domain::permit::Permit;
 use domain::report::RejectGroup;
 use domain::rule::RuleOutcome;
+use domain::seal::{KeyId, Keyring};
 use shared::job::Job;
 use shared::store::model::{
     ChunkCut, ChunkRange, ChunkRow, CommitOutcome, KeyCounts, NewRun, NewWorker, RejectRow, Reported, Run,
@@ -109,6 +110,18 @@ impl Store for Disturbed {
 
     fn url(&self) -> String {
         self.inner.url()
+    }
+
+    async fn identity(&self) -> Result<StoreId, StoreError> {
+        self.inner.identity().await
+    }
+
+    async fn message_keys(&self) -> Result<Keyring, StoreError> {
+        self.inner.message_keys().await
+    }
+
+    async fn rotate_message_key(&self, now_ms: i64, settled_ms: i64) -> Result<KeyId, StoreError> {
+        self.inner.rotate_message_key(now_ms, settled_ms).await
     }
 
     async fn prepare(&self, job: &Job) -> Result<(), StoreError> {
@@ -206,9 +219,18 @@ impl Store for Disturbed {
         run_id: RunId,
         chunk_no: ChunkNo,
         role: Role,
+        attempt: u64,
         worker: WorkerId,
     ) -> Result<Started, StoreError> {
-        self.inner.start_chunk(run_id, chunk_no, role, worker).await
+        self.inner.start_chunk(run_id, chunk_no, role, attempt, worker).await
+    }
+
+    async fn chunk_states(
+        &self,
+        run_id: RunId,
+        chunks: &[u64],
+    ) -> Result<Vec<(u64, ChunkState)>, StoreError> {
+        self.inner.chunk_states(run_id, chunks).await
     }
 
     async fn forgive_start(&self, run_id: RunId, chunk_no: ChunkNo, role: Role) -> Result<(), StoreError> {
@@ -244,8 +266,8 @@ impl Store for Disturbed {
         self.inner.keep_reports(run_id, reports).await
     }
 
-    async fn unreported(&self, run_id: RunId) -> Result<u64, StoreError> {
-        self.inner.unreported(run_id).await
+    async fn unreported(&self, run_id: RunId, limit: u32) -> Result<Vec<ChunkNo>, StoreError> {
+        self.inner.unreported(run_id, limit).await
     }
 
     async fn beat(&self, workers: &[WorkerId], now_ms: i64) -> Result<(), StoreError> {
@@ -284,10 +306,10 @@ impl Store for Disturbed {
         &self,
         run_id: RunId,
         pass: u64,
-        first: u64,
+        range: ChunkRange,
         found: &[u8],
     ) -> Result<(), StoreError> {
-        self.inner.keep_readback(run_id, pass, first, found).await
+        self.inner.keep_readback(run_id, pass, range, found).await
     }
 
     async fn readbacks(
@@ -296,7 +318,7 @@ impl Store for Disturbed {
         pass: u64,
         from: u64,
         limit: u32,
-    ) -> Result<Vec<(u64, Vec<u8>)>, StoreError> {
+    ) -> Result<Vec<(ChunkRange, Vec<u8>)>, StoreError> {
         self.inner.readbacks(run_id, pass, from, limit).await
     }
 

@@ -12,8 +12,8 @@ use coordinator::window::{Shares, WindowLimits};
 use shared::broker::Broker;
 use shared::broker::in_process::{InProcess, Limits};
 use shared::clock::SystemClock;
+use shared::post::{Post, PostSettings};
 use shared::store::Store;
-use shared::wire::Packing;
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 use worker::{Fleet, Surroundings};
@@ -28,13 +28,14 @@ pub(crate) fn broker() -> Arc<dyn Broker> {
 
 /// A coordinator as a process of its own would have it.
 pub(crate) fn coordinator(store: &Arc<dyn Store>, broker: Arc<dyn Broker>, actor: &str) -> Coordinator {
+    let clock = Arc::new(SystemClock);
+    let post = Post::new(broker, Arc::clone(store), clock, PostSettings::default(), actor);
     Coordinator {
-        tally: Tally::new(Arc::clone(&broker), Arc::clone(store)),
-        packing: Packing::Plain,
+        tally: Tally::new(Arc::clone(&post)),
         shares: Shares::default(),
-        broker,
         store: Arc::clone(store),
-        clock: Arc::new(SystemClock),
+        clock: Arc::clone(post.clock()),
+        post,
         actor: actor.into(),
         acting: Acting::default(),
         checkpoints: Arc::default(),
@@ -48,12 +49,7 @@ pub(crate) fn coordinator(store: &Arc<dyn Store>, broker: Arc<dyn Broker>, actor
 
 /// The workers of one drive, on the coordinator's broker and store.
 pub(crate) fn workers(coordinator: &Coordinator) -> Fleet {
-    let with = Surroundings::new(
-        Arc::clone(&coordinator.broker),
-        Arc::clone(&coordinator.store),
-        Arc::clone(&coordinator.clock),
-        coordinator.packing,
-    );
+    let with = Surroundings::new(Arc::clone(&coordinator.post));
     Fleet::start(with, &coordinator.host, WORKERS, WORKERS)
 }
 

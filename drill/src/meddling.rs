@@ -5,7 +5,9 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use bytes::Bytes;
 use shared::broker::{Broker, BrokerError, Consumer, Queue};
-use shared::wire::{Batch, Chunk, Counts, codec};
+use shared::store::Store;
+use shared::wire::seal::{seal, unverified};
+use shared::wire::{Batch, Chunk, Counts, Opened, Packing, Sealing, Travels};
 
 /// What becomes of a message.
 pub(crate) enum Fate<M> {
@@ -29,39 +31,44 @@ pub(crate) enum Meddling {
 /// A broker on top of another.
 pub(crate) struct Meddled {
     inner: Arc<dyn Broker>,
+    store: Arc<dyn Store>,
     meddling: Meddling,
 }
 
 impl Meddled {
-    /// On top of `inner`.
-    pub(crate) fn on(inner: Arc<dyn Broker>, meddling: Meddling) -> Arc<dyn Broker> {
-        Arc::new(Self { inner, meddling })
+    /// On top of `inner`, by a hand that has the keys of `store`: it stands for a worker that errs or lies.
+    pub(crate) fn on(inner: Arc<dyn Broker>, store: &Arc<dyn Store>, meddling: Meddling) -> Arc<dyn Broker> {
+        Arc::new(Self { inner, store: Arc::clone(store), meddling })
     }
 
     /// What goes on in place of `body`; `None`: nothing does.
-    fn altered(&self, queue: Queue, body: Bytes) -> Option<Bytes> {
+    async fn altered(&self, queue: Queue, body: Bytes) -> Option<Bytes> {
         match (&self.meddling, queue) {
-            (Meddling::Chunks(hand), Queue::Chunks) => through(hand, body),
-            (Meddling::Batches(hand), Queue::Batches) => through(hand, body),
-            (Meddling::Counts(hand), Queue::Counts) => through(hand, body),
+            (Meddling::Chunks(hand), Queue::Chunks) => self.through(hand, body).await,
+            (Meddling::Batches(hand), Queue::Batches) => self.through(hand, body).await,
+            (Meddling::Counts(hand), Queue::Counts) => self.through(hand, body).await,
             _ => Some(body),
         }
     }
-}
 
-fn through<M: codec::Message>(hand: &Hand<M>, body: Bytes) -> Option<Bytes> {
-    let Ok(message) = codec::decode::<M>(&body) else { return Some(body) };
-    match hand(&message) {
-        Fate::Pass => Some(body),
-        Fate::Instead(message) => Some(codec::encode(&*message).unwrap_or(body)),
-        Fate::Lost => None,
+    async fn through<M: Travels>(&self, hand: &Hand<M>, body: Bytes) -> Option<Bytes> {
+        let Some(Opened { message, attempt }) = unverified::<M>(&body) else { return Some(body) };
+        let message = match hand(&message) {
+            Fate::Pass => return Some(body),
+            Fate::Instead(message) => message,
+            Fate::Lost => return None,
+        };
+        let (Ok(own), Ok(keys)) = (self.store.identity().await, self.store.message_keys().await) else {
+            return Some(body);
+        };
+        Some(seal(&*message, own, attempt, &Sealing::Keys(keys), Packing::Plain).unwrap_or(body))
     }
 }
 
 #[async_trait]
 impl Broker for Meddled {
     async fn publish(&self, queue: Queue, body: Bytes) -> Result<(), BrokerError> {
-        match self.altered(queue, body) {
+        match self.altered(queue, body).await {
             Some(body) => self.inner.publish(queue, body).await,
             None => Ok(()),
         }

@@ -15,6 +15,7 @@ use domain::defect::{Evidence, Located};
 use domain::fingerprint::Hash;
 use domain::ids::RunId;
 use domain::layout::Layout;
+use domain::reconcile::VerifySource;
 use domain::report::Report;
 use shared::broker::Broker;
 use shared::causes::chain;
@@ -187,6 +188,7 @@ impl Scene<'_> {
             again: false,
             reason: None,
             pause_after_staged: false,
+            verify_source: VerifySource::Sample,
             submitted: false,
             chunks: self.stand.chunks,
         }

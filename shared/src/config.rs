@@ -5,10 +5,11 @@ use std::path::{Path, PathBuf};
 
 use config::{Config, Environment, File, FileFormat};
 use domain::mask::MaskKey;
+use domain::seal::{Keyring, MessageKey};
 use serde::Deserialize;
 use thiserror::Error;
 
-use crate::wire::Packing;
+use crate::wire::{Packing, Sealing};
 
 /// The settings are not usable.
 #[derive(Debug, PartialEq, Eq, Error)]
@@ -176,6 +177,12 @@ pub struct BrokerSettings {
     pub prefix: String,
     /// Whether chunks and batches are packed on their way.
     pub compress: Compress,
+    /// Whether messages are sealed, and refused without a valid seal. Switched off by name only, and in every process.
+    pub authenticate: bool,
+    /// A file with the key that messages are sealed with: 64 hexadecimal digits. Without one the store's own key is used.
+    pub message_key_file: Option<PathBuf>,
+    /// A file with the key before that, whose seals are still believed.
+    pub previous_message_key_file: Option<PathBuf>,
     /// For tests: every message is published twice.
     pub doubled: bool,
 }
@@ -194,6 +201,30 @@ pub enum Compress {
 }
 
 impl BrokerSettings {
+    /// The operator's keys, or that nothing is sealed; `None`: the store's keys.
+    ///
+    /// # Errors
+    /// [`SettingsError`] when a key cannot be read, or the settings contradict each other.
+    pub fn sealing(&self) -> Result<Option<Sealing>, SettingsError> {
+        let key = |name: &str, path: &Option<PathBuf>| {
+            path.as_ref().map(|path| message_key(name, path)).transpose()
+        };
+        let current = key("broker.message_key_file", &self.message_key_file)?;
+        let previous = key("broker.previous_message_key_file", &self.previous_message_key_file)?;
+        match (self.authenticate, current, previous) {
+            (true, Some(current), previous) => Ok(Some(Sealing::Keys(Keyring { current, previous }))),
+            (true, None, None) => Ok(None),
+            (true, None, Some(_)) => Err(SettingsError(
+                "broker.previous_message_key_file is set, and broker.message_key_file is not: set both"
+                    .into(),
+            )),
+            (false, None, None) => Ok(Some(Sealing::Off)),
+            (false, _, _) => Err(SettingsError(
+                "broker.authenticate is false, and a message key is set: remove one of the two".into(),
+            )),
+        }
+    }
+
     /// Whether bodies are packed, by the setting and by where the broker is.
     #[must_use]
     pub fn packing(&self) -> Packing {
@@ -204,6 +235,15 @@ impl BrokerSettings {
         };
         if is_packed { Packing::Lz4 } else { Packing::Plain }
     }
+}
+
+fn message_key(name: &str, path: &Path) -> Result<MessageKey, SettingsError> {
+    let bad = |what: String| SettingsError(format!("{name} {}: {what}", path.display()));
+    let text = std::fs::read_to_string(path).map_err(|error| bad(error.to_string()))?;
+    let bytes = domain::hex::decode(text.trim()).unwrap_or_default();
+    MessageKey::new(&bytes).map_err(|_| {
+        bad("a message key is 64 hexadecimal digits (make one with `openssl rand -hex 32`)".into())
+    })
 }
 
 /// Whether a URL's host is this machine.
@@ -224,6 +264,9 @@ impl Default for BrokerSettings {
             ca_file: None,
             prefix: String::new(),
             compress: Compress::Auto,
+            authenticate: true,
+            message_key_file: None,
+            previous_message_key_file: None,
             doubled: false,
         }
     }
@@ -363,6 +406,34 @@ mod tests {
         }
         assert!(load("[broker]\ncompress = \"always\"\n").is_ok());
         assert!(load("[broker]\ncompress = \"sometimes\"\n").is_err());
+    }
+
+    #[test]
+    fn message_keys_come_from_files_or_from_the_store_or_are_switched_off_by_name() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = |name: &str, text: &str| {
+            std::fs::write(folder.path().join(name), text).unwrap();
+            format!("{:?}", folder.path().join(name).display().to_string())
+        };
+        let (one, two) = (file("one", &format!("{}\n", "ab".repeat(32))), file("two", &"cd".repeat(32)));
+        let of =
+            |text: &str| load(&format!("[broker]\n{text}")).and_then(|settings| settings.broker.sealing());
+        assert_eq!(of(""), Ok(None));
+        assert_eq!(of("authenticate = false\n"), Ok(Some(Sealing::Off)));
+        let (current, previous) =
+            (MessageKey::new(&[0xab; 32]).unwrap(), Some(MessageKey::new(&[0xcd; 32]).unwrap()));
+        let both = format!("message_key_file = {one}\nprevious_message_key_file = {two}\n");
+        assert_eq!(of(&both), Ok(Some(Sealing::Keys(Keyring { current, previous }))));
+        let short = file("short", "abcd");
+        for (text, says) in [
+            (format!("message_key_file = {short}\n"), "64 hexadecimal digits"),
+            ("message_key_file = \"/nowhere\"\n".to_owned(), "broker.message_key_file /nowhere"),
+            (format!("previous_message_key_file = {two}\n"), "set both"),
+            (format!("authenticate = false\nmessage_key_file = {one}\n"), "remove one"),
+        ] {
+            let error = of(&text).unwrap_err().to_string();
+            assert!(error.contains(says) && !error.contains("abab"), "{error}");
+        }
     }
 
     #[test]

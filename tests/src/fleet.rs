@@ -16,11 +16,13 @@ use coordinator::window::{Shares, WindowLimits};
 use domain::check::{CheckResult, Stage, Verdict};
 use domain::finding::Finding;
 use domain::ids::RunId;
+use domain::reconcile::VerifySource;
 use domain::report::Report;
 use shared::broker::Broker;
 use shared::broker::in_process::{Faults, InProcess, Limits};
 use shared::clock::{Clock, SystemClock};
 use shared::job::Job;
+use shared::post::{Post, PostSettings};
 use shared::source::Location;
 use shared::store::Store;
 use shared::store::sqlite::SqliteStore;
@@ -168,6 +170,7 @@ impl Bench {
             again: false,
             reason: None,
             pause_after_staged: false,
+            verify_source: VerifySource::Sample,
             submitted: false,
             chunks: ChunkLimits { bytes: self.setup.chunk_bytes, records: self.setup.chunk_records },
         }
@@ -182,14 +185,21 @@ impl Bench {
     /// A coordinator with a broker of its own. It is a fresh process, as far as the store can tell.
     #[must_use]
     pub fn coordinator(&self) -> Coordinator {
-        let broker: Arc<dyn Broker> = Arc::new(InProcess::with_faults(Limits::default(), self.setup.faults));
+        self.coordinator_on(|broker| broker)
+    }
+
+    /// As [`Bench::coordinator`], with something between it and its broker.
+    #[must_use]
+    pub fn coordinator_on(&self, between: impl FnOnce(Arc<dyn Broker>) -> Arc<dyn Broker>) -> Coordinator {
+        let broker = between(Arc::new(InProcess::with_faults(Limits::default(), self.setup.faults)));
+        let of = PostSettings { packing: Packing::Lz4, ..PostSettings::default() };
+        let post = Post::new(broker, Arc::clone(&self.store), Arc::clone(&self.clock), of, "tester@here");
         Coordinator {
-            tally: Tally::new(Arc::clone(&broker), Arc::clone(&self.store)),
-            packing: Packing::Lz4,
+            tally: Tally::new(Arc::clone(&post)),
             shares: Shares::default(),
-            broker,
             store: Arc::clone(&self.store),
             clock: Arc::clone(&self.clock),
+            post,
             actor: "tester@here".into(),
             acting: Acting::default(),
             checkpoints: Arc::default(),
@@ -319,11 +329,6 @@ impl Ended {
 
 /// Starts the workers of one drive on the coordinator's broker and store.
 fn workers(setup: &Setup, coordinator: &Coordinator) -> Fleet {
-    let with = Surroundings::new(
-        Arc::clone(&coordinator.broker),
-        Arc::clone(&coordinator.store),
-        Arc::clone(&coordinator.clock),
-        coordinator.packing,
-    );
+    let with = Surroundings::new(Arc::clone(&coordinator.post));
     Fleet::start(with, "here", setup.processors, setup.writers)
 }

@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use coordinator::open::RunRequest;
 use coordinator::split::ChunkLimits;
+use domain::reconcile::VerifySource;
 use shared::job::Job;
 use shared::source::Location;
 
@@ -35,6 +36,7 @@ pub async fn load(bench: &Bench, job: Arc<Job>, source: &Path) -> Ended {
         again: false,
         reason: None,
         pause_after_staged: false,
+        verify_source: VerifySource::Sample,
         submitted: false,
         chunks: ChunkLimits { bytes: bench.setup.chunk_bytes, records: bench.setup.chunk_records },
     };

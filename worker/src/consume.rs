@@ -4,7 +4,9 @@ use std::future::Future;
 use std::time::Duration;
 
 use domain::retry::{Next, RetryPolicy};
-use shared::broker::{Broker, BrokerError, Delivery, Queue};
+use shared::broker::{BrokerError, Delivery, Queue};
+use shared::post::Post;
+use shared::store::StoreError;
 use tokio_util::sync::CancellationToken;
 
 /// How long a worker waits before it takes up again what the broker or the store kept it from, at most.
@@ -27,8 +29,21 @@ pub enum Handled {
     },
     /// The broker or the store failed, not the message: as often as it takes.
     Postponed(String),
-    /// It can never be handled: not one of our messages, or of a version that is not known here.
+    /// It is not to be believed, or can never be handled: not sealed, not one of ours, or of bytes that the ledger does
+    /// not know. It goes to the dead letters, and is named in the evidence log.
     Refused(String),
+}
+
+impl Handled {
+    /// What the store's failure makes of a message: postponed if it may pass, refused if it will be the same every time.
+    #[must_use]
+    pub fn unless_transient(error: &StoreError) -> Self {
+        if error.is_transient() {
+            Self::Postponed(error.to_string())
+        } else {
+            Self::Refused(error.to_string())
+        }
+    }
 }
 
 /// Consumes `queue` until told to stop, one delivery at a time.
@@ -38,7 +53,7 @@ pub enum Handled {
 /// # Errors
 /// [`BrokerError`] when consuming cannot begin.
 pub async fn consume<H, HF, G, GF>(
-    broker: &dyn Broker,
+    post: &Post,
     queue: Queue,
     prefetch: usize,
     stop: &CancellationToken,
@@ -51,7 +66,7 @@ where
     G: Fn(bytes::Bytes, String) -> GF + Send,
     GF: Future<Output = bool> + Send,
 {
-    let mut consumer = broker.consume(queue, prefetch).await?;
+    let mut consumer = post.broker().consume(queue, prefetch).await?;
     let mut pause = PAUSE_MIN;
     loop {
         let delivery = tokio::select! {
@@ -71,6 +86,10 @@ where
                 pause = (pause * 2).min(PAUSE_MAX);
                 delivery.retry_later().await;
             }
+            Handled::Refused(reason) => {
+                post.note_refused(queue, &delivery.body, &reason).await;
+                delivery.dead_letter(reason).await;
+            }
             outcome => {
                 pause = PAUSE_MIN;
                 settle(delivery, outcome, &give_up).await;
@@ -89,11 +108,7 @@ where
             // If the broker has lost track of the delivery it comes again, and is found done.
             delivery.done().await;
         }
-        Handled::Refused(reason) => {
-            tracing::error!(%reason, "message refused");
-            delivery.dead_letter(reason).await;
-        }
-        Handled::Postponed(_) => {
+        Handled::Refused(_) | Handled::Postponed(_) => {
             delivery.retry_later().await;
         }
         Handled::Failed { starts, reason } => match RetryPolicy::CHUNK.after(starts) {

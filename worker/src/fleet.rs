@@ -44,7 +44,7 @@ impl Fleet {
     /// Lets them finish what they have in hand, and closes the broker.
     pub async fn stop(self) {
         self.with.stop.cancel();
-        self.with.broker.close().await;
+        self.with.post.broker().close().await;
         self.tasks.wait().await;
     }
 }

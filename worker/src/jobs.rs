@@ -29,12 +29,12 @@ impl Jobs {
     ///
     /// # Errors
     /// [`Unavailable`].
-    pub async fn get(&self, store: &dyn Store, digest: &[u8; 32]) -> Result<Arc<Job>, Unavailable> {
+    pub async fn get(&self, store: &dyn Store, digest: &Hash) -> Result<Arc<Job>, Unavailable> {
         let mut jobs = self.0.lock().await;
-        if let Some(job) = jobs.get(digest) {
+        if let Some(job) = jobs.get(&digest.0) {
             return Ok(Arc::clone(job));
         }
-        let job = stored_job(store, &Hash(*digest)).await.map_err(|error| match error {
+        let job = stored_job(store, digest).await.map_err(|error| match error {
             error if error.is_transient() => Unavailable::Store(error.to_string()),
             error => Unavailable::Job(error.to_string()),
         })?;
@@ -42,7 +42,7 @@ impl Jobs {
             jobs.clear();
         }
         let job = Arc::new(job);
-        jobs.insert(*digest, Arc::clone(&job));
+        jobs.insert(digest.0, Arc::clone(&job));
         Ok(job)
     }
 }

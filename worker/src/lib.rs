@@ -8,6 +8,7 @@ pub mod consume;
 mod fleet;
 mod jobs;
 pub mod processor;
+mod recount;
 mod starts;
 pub mod verifier;
 pub mod writer;
@@ -15,17 +16,19 @@ pub mod writer;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
+use bytes::Bytes;
 use domain::counts::Role;
 use domain::ids::WorkerId;
-use shared::broker::{Broker, Queue, publish_until_confirmed};
+use shared::broker::Queue;
 use shared::clock::Clock;
+use shared::post::{Post, Unread};
 use shared::store::Store;
 use shared::store::model::NewWorker;
-use shared::wire::codec;
-use shared::wire::{Counts, Packing, RunBytes};
+use shared::wire::{Counts, Opened, RunBytes, Travels};
 use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 
+use consume::Handled;
 pub use fleet::Fleet;
 pub use jobs::Jobs;
 
@@ -35,8 +38,8 @@ pub const BEAT: Duration = Duration::from_secs(5);
 /// What a worker works with.
 #[derive(Clone)]
 pub struct Surroundings {
-    /// Where messages come from and go to.
-    pub broker: Arc<dyn Broker>,
+    /// Where messages come from and go to, sealed.
+    pub post: Arc<Post>,
     /// Where rows and the ledger are.
     pub store: Arc<dyn Store>,
     /// The time.
@@ -45,8 +48,6 @@ pub struct Surroundings {
     pub stop: CancellationToken,
     /// Who is registered, for signs of life.
     pub registered: Registered,
-    /// Whether batches are packed on their way.
-    pub packing: Packing,
     /// How many ranges this process reads back at a time: as many as it has cores, whatever its slots.
     pub reading: Arc<Semaphore>,
     /// For tests: the chunk at which a processor dies.
@@ -56,19 +57,13 @@ pub struct Surroundings {
 impl Surroundings {
     /// Those of a process that begins; nobody is registered yet.
     #[must_use]
-    pub fn new(
-        broker: Arc<dyn Broker>,
-        store: Arc<dyn Store>,
-        clock: Arc<dyn Clock>,
-        packing: Packing,
-    ) -> Self {
+    pub fn new(post: Arc<Post>) -> Self {
         Self {
-            broker,
-            store,
-            clock,
+            store: Arc::clone(post.store()),
+            clock: Arc::clone(post.clock()),
+            post,
             stop: CancellationToken::new(),
             registered: Registered::default(),
-            packing,
             reading: reading(),
             dies_at_chunk: None,
         }
@@ -155,9 +150,16 @@ impl Surroundings {
     }
 
     /// Tells the coordinator what was counted for a chunk, or that it failed.
-    pub(crate) async fn report(&self, counts: &Counts) -> Result<(), String> {
-        let body = codec::encode(counts).map_err(|error| error.to_string())?;
-        publish_until_confirmed(&*self.broker, Queue::Counts, body).await.map_err(|error| error.to_string())
+    pub(crate) async fn report(&self, attempt: u64, counts: &Counts) -> Result<(), String> {
+        self.post.send(Queue::Counts, attempt, counts).await.map_err(|error| error.to_string())
+    }
+
+    /// Reads a message, or says what becomes of it.
+    pub(crate) async fn read<M: Travels>(&self, body: &Bytes) -> Result<Opened<M>, Handled> {
+        self.post.read(body).await.map_err(|error| match error {
+            Unread::Refused(error) => Handled::Refused(error.to_string()),
+            Unread::Store(error) => Handled::unless_transient(&error),
+        })
     }
 }
 

@@ -3,8 +3,8 @@
 use domain::counts::Role;
 use domain::ids::{ChunkNo, RunId, WorkerId};
 use domain::retry::RetryPolicy;
-use shared::store::model::Started;
-use shared::wire::RunBytes;
+use shared::store::model::{Started, Task};
+use shared::wire::{Opened, RunBytes, Travels};
 
 use crate::consume::Handled;
 use crate::{Surroundings, failure};
@@ -16,6 +16,8 @@ pub(crate) struct Start<'a> {
     chunk_no: u64,
     role: Role,
     starts: u32,
+    /// What the ledger says of the chunk.
+    pub(crate) task: Box<Task>,
 }
 
 /// What charging a start comes to.
@@ -29,22 +31,22 @@ pub(crate) enum Charged<'a> {
 }
 
 impl Surroundings {
-    /// Charges a start of a chunk.
-    pub(crate) async fn start(
+    /// Charges a start of a chunk, and fetches what the ledger says of it.
+    pub(crate) async fn start<M: Travels>(
         &self,
-        run_id: RunBytes,
-        chunk_no: u64,
+        opened: &Opened<M>,
         role: Role,
         worker: WorkerId,
     ) -> Charged<'_> {
+        let (run_id, chunk_no) = (opened.message.run_id(), opened.message.chunk_no());
         let run = RunId::from_bytes(run_id);
-        match self.store.start_chunk(run, ChunkNo(chunk_no), role, worker).await {
+        match self.store.start_chunk(run, ChunkNo(chunk_no), role, opened.attempt, worker).await {
             Ok(Started::Committed) => Charged::Committed,
             Ok(Started::Closed) => {
                 tracing::info!(run_id = %run, chunk_no, "the run takes no more of this chunk");
                 Charged::Settle(Handled::Done)
             }
-            Ok(Started::Go { starts }) if starts > RetryPolicy::CHUNK.attempts_max => {
+            Ok(Started::Go { starts, .. }) if starts > RetryPolicy::CHUNK.attempts_max => {
                 let reason = format!(
                     "chunk {chunk_no} was started {} times, and no {} came to its end: it kills them, or they were killed",
                     starts - 1,
@@ -52,27 +54,29 @@ impl Surroundings {
                 );
                 Charged::Settle(Handled::Failed { starts, reason })
             }
-            Ok(Started::Go { starts }) => Charged::Go(Start { with: self, run_id, chunk_no, role, starts }),
-            Err(error) => Charged::Settle(Handled::Postponed(error.to_string())),
+            Ok(Started::Go { starts, task }) => {
+                Charged::Go(Start { with: self, run_id, chunk_no, role, starts, task })
+            }
+            Err(error) => Charged::Settle(Handled::unless_transient(&error)),
         }
     }
 
     /// Sets a chunk aside in the ledger, and says so on the bus. `false`: the ledger does not know of it yet.
-    pub(crate) async fn give_up(
+    pub(crate) async fn give_up<M: Travels>(
         &self,
-        run_id: RunBytes,
-        chunk_no: u64,
+        opened: &Opened<M>,
         role: u8,
         worker: WorkerId,
         reason: String,
     ) -> bool {
+        let (run_id, chunk_no) = (opened.message.run_id(), opened.message.chunk_no());
         if let Err(error) = self.store.set_aside(RunId::from_bytes(run_id), ChunkNo(chunk_no), &reason).await
         {
             tracing::error!(%error, chunk_no, "a chunk that failed could not be set aside");
             return false;
         }
         let counts = failure(run_id, chunk_no, role, worker, reason);
-        if let Err(error) = self.report(&counts).await {
+        if let Err(error) = self.report(opened.attempt, &counts).await {
             // The ledger has it; the coordinator looks there.
             tracing::warn!(%error, chunk_no, "a failure could not be reported");
         }
@@ -84,6 +88,19 @@ impl Start<'_> {
     /// The chunk failed by its own fault.
     pub(crate) fn failed(self, reason: String) -> Handled {
         Handled::Failed { starts: self.starts, reason }
+    }
+
+    /// The message holds other bytes than the ledger booked. Where messages are sealed that is a fault of our own, charged
+    /// to the chunk; where they are not, somebody made it up, and the chunk itself is handed out again.
+    pub(crate) async fn of_other_bytes(self, reason: String) -> Handled {
+        match self.with.post.is_sealed().await {
+            Ok(true) => self.failed(reason),
+            Ok(false) => {
+                self.forgive().await;
+                Handled::Refused(reason)
+            }
+            Err(error) => self.postponed(error.to_string()).await,
+        }
     }
 
     /// The work is done, and whatever becomes of it is no fault of the chunk: a batch may be lost with its broker, or

@@ -14,6 +14,9 @@ use crate::consume::{Handled, consume};
 use crate::jobs::Unavailable;
 use crate::{Jobs, Surroundings};
 
+/// Ranges of the same first chunk that are looked at: there is one, unless somebody makes them up.
+const RANGES_MAX: u32 = 8;
+
 /// The number in messages that says: a range was read back.
 const ROLE: u8 = 2;
 
@@ -25,26 +28,36 @@ pub async fn run(with: &Surroundings, worker: WorkerId, jobs: &Jobs) -> Result<(
     let handle = |body: Bytes, _| read_back(with, jobs, worker, body);
     // Nothing of a range is its own fault: it is postponed, or found impossible.
     let give_up = |_: Bytes, _: String| async { true };
-    consume(&*with.broker, Queue::Ranges, 1, &with.stop, handle, give_up).await
+    consume(&with.post, Queue::Ranges, 1, &with.stop, handle, give_up).await
 }
 
 async fn read_back(with: &Surroundings, jobs: &Jobs, worker: WorkerId, body: Bytes) -> Handled {
     let started = Instant::now();
-    let range: Range = match codec::decode(&body) {
-        Ok(range) => range,
-        Err(error) => return Handled::Refused(error.to_string()),
+    let (range, attempt) = match with.read::<Range>(&body).await {
+        Ok(opened) => (opened.message, opened.attempt),
+        Err(handled) => return handled,
     };
     let run_id = RunId::from_bytes(range.run_id);
-    match with.store.readbacks(run_id, range.pass, range.first, 1).await {
-        Ok(found) if found.first().is_some_and(|(first, _)| *first == range.first) => return Handled::Done,
-        Ok(_) => {}
-        Err(error) => return Handled::Postponed(error.to_string()),
-    }
-    let job = match jobs.get(&*with.store, &range.job_digest).await {
-        Ok(job) => job,
-        Err(Unavailable::Store(reason) | Unavailable::Job(reason)) => return Handled::Postponed(reason),
-    };
     let chunks = ChunkRange { first: range.first, end: range.end };
+    let run = match with.store.run(run_id).await {
+        Ok(run) => run,
+        Err(error) => return Handled::unless_transient(&error),
+    };
+    if attempt < run.epoch {
+        // What an earlier attempt reads back is not believed; the present one hands its ranges out itself.
+        return Handled::Done;
+    }
+    match with.store.readbacks(run_id, range.pass, range.first, RANGES_MAX).await {
+        Ok(found) if found.iter().any(|(range, _)| *range == chunks) => return Handled::Done,
+        Ok(_) => {}
+        Err(error) => return Handled::unless_transient(&error),
+    }
+    let job = match jobs.get(&*with.store, &run.job_digest).await {
+        Ok(job) => job,
+        Err(Unavailable::Store(reason)) => return Handled::Postponed(reason),
+        // The run cannot go on either: its coordinator parses the same job.
+        Err(Unavailable::Job(reason)) => return Handled::Refused(reason),
+    };
     // The semaphore is never closed.
     let _turn = with.reading.acquire().await;
     let found = match read_range(&*with.store, run_id, &job, chunks).await {
@@ -65,8 +78,8 @@ async fn read_back(with: &Surroundings, jobs: &Jobs, worker: WorkerId, body: Byt
         Ok(body) => body,
         Err(error) => return Handled::Postponed(error.to_string()),
     };
-    if let Err(error) = with.store.keep_readback(run_id, range.pass, range.first, &body).await {
-        return Handled::Postponed(error.to_string());
+    if let Err(error) = with.store.keep_readback(run_id, range.pass, chunks, &body).await {
+        return Handled::unless_transient(&error);
     }
     let nudge = Counts {
         run_id: range.run_id,
@@ -81,7 +94,7 @@ async fn read_back(with: &Surroundings, jobs: &Jobs, worker: WorkerId, body: Byt
         busy_us: u64::try_from(started.elapsed().as_micros()).unwrap_or(u64::MAX),
         failure: None,
     };
-    if let Err(error) = with.report(&nudge).await {
+    if let Err(error) = with.report(attempt, &nudge).await {
         // It is for speed only: the coordinator looks into the store.
         tracing::debug!(%error, "a range that was read back could not be reported");
     }

@@ -8,7 +8,7 @@ use domain::ids::{RunId, WorkerId};
 use shared::broker::{BrokerError, Queue};
 use shared::store::StoreError;
 use shared::store::model::CommitOutcome;
-use shared::wire::{Batch, Counts, codec};
+use shared::wire::{Batch, Counts};
 
 use crate::consume::{Handled, consume};
 use crate::jobs::Unavailable;
@@ -36,14 +36,14 @@ pub enum WriterError {
 pub async fn run(with: &Surroundings, identity: &Identity, jobs: &Jobs) -> Result<(), WriterError> {
     let worker = with.register(Role::Writer, identity).await?;
     let give_up = |body: Bytes, reason: String| async move {
-        match codec::decode::<Batch>(&body) {
-            Ok(batch) => with.give_up(batch.run_id, batch.chunk_no, ROLE, worker, reason).await,
+        match with.read::<Batch>(&body).await {
+            Ok(batch) => with.give_up(&batch, ROLE, worker, reason).await,
             Err(_) => true,
         }
     };
     let handle = |body: Bytes, _| write(with, jobs, worker, body);
     // Two in hand: one being written, one ready.
-    let loading = consume(&*with.broker, Queue::Batches, 2, &with.stop, handle, give_up);
+    let loading = consume(&with.post, Queue::Batches, 2, &with.stop, handle, give_up);
     tokio::try_join!(loading, verifier::run(with, worker, jobs))?;
     with.retire(worker).await;
     Ok(())
@@ -52,11 +52,13 @@ pub async fn run(with: &Surroundings, identity: &Identity, jobs: &Jobs) -> Resul
 async fn write(with: &Surroundings, jobs: &Jobs, worker: WorkerId, body: Bytes) -> Handled {
     let started = Instant::now();
     let size = body.len() as u64;
-    let batch: Batch = match codec::decode(&body) {
-        Ok(batch) => batch,
-        Err(error) => return Handled::Refused(error.to_string()),
+    let opened = match with.read::<Batch>(&body).await {
+        Ok(opened) => opened,
+        Err(handled) => return handled,
     };
     drop(body);
+    let attempt = opened.attempt;
+    let batch = &opened.message;
     let (run_id, chunk_no) = (batch.run_id, batch.chunk_no);
     let mut counts = Counts {
         run_id,
@@ -71,19 +73,23 @@ async fn write(with: &Surroundings, jobs: &Jobs, worker: WorkerId, body: Bytes) 
         busy_us: 0,
         failure: None,
     };
-    let start = match with.start(run_id, chunk_no, Role::Writer, worker).await {
+    let start = match with.start(&opened, Role::Writer, worker).await {
         Charged::Go(start) => start,
-        Charged::Committed => return report_again(with, counts).await,
+        Charged::Committed => return report_again(with, attempt, counts).await,
         Charged::Settle(handled) => return handled,
     };
-    let job = match jobs.get(&*with.store, &batch.job_digest).await {
+    let job = match jobs.get(&*with.store, &start.task.job_digest).await {
         Ok(job) => job,
         Err(Unavailable::Store(reason)) => return start.postponed(reason).await,
         Err(Unavailable::Job(reason)) => return start.failed(reason),
     };
-    match with.store.commit(&job, batch, worker).await {
+    match with.store.commit(&job, opened.message, worker).await {
         Ok(CommitOutcome::Committed) => {}
-        Ok(CommitOutcome::AlreadyThere) => return report_again(with, counts).await,
+        Ok(CommitOutcome::AlreadyThere) => return report_again(with, attempt, counts).await,
+        Ok(CommitOutcome::OtherBytes) => {
+            let reason = format!("chunk {chunk_no}: the batch is of other bytes than the ledger booked");
+            return start.of_other_bytes(reason).await;
+        }
         Ok(CommitOutcome::RunClosed) => {
             tracing::info!(run_id = %RunId::from_bytes(run_id), chunk_no, "the run takes no more batches");
             return Handled::Done;
@@ -92,7 +98,7 @@ async fn write(with: &Surroundings, jobs: &Jobs, worker: WorkerId, body: Bytes) 
         Err(error) => return start.failed(error.to_string()),
     }
     counts.busy_us = u64::try_from(started.elapsed().as_micros()).unwrap_or(u64::MAX);
-    match with.report(&counts).await {
+    match with.report(attempt, &counts).await {
         Ok(()) => Handled::Done,
         // Committed, but unreported: whoever gets the batch next reports it.
         Err(reason) => Handled::Postponed(reason),
@@ -101,17 +107,17 @@ async fn write(with: &Surroundings, jobs: &Jobs, worker: WorkerId, body: Bytes) 
 
 /// A chunk was committed before, and its writer may have died before it could report. What it must have counted is
 /// counted from the batch and reported in its name; if it did report, that stands.
-async fn report_again(with: &Surroundings, mut counts: Counts) -> Handled {
+async fn report_again(with: &Surroundings, attempt: u64, mut counts: Counts) -> Handled {
     let (run_id, chunk_no) = (RunId::from_bytes(counts.run_id), counts.chunk_no);
     let row = match with.store.chunks(run_id, chunk_no, 1).await {
         Ok(mut rows) => rows.pop().filter(|row| row.cut.chunk_no.0 == chunk_no),
-        Err(error) => return Handled::Postponed(error.to_string()),
+        Err(error) => return Handled::unless_transient(&error),
     };
     let Some(committed) = row.and_then(|row| row.committed) else { return Handled::Done };
     tracing::debug!(%run_id, chunk_no, "chunk was committed before");
     counts.worker = committed.writer.0;
     counts.processor = committed.processor.0;
-    match with.report(&counts).await {
+    match with.report(attempt, &counts).await {
         Ok(()) => Handled::Done,
         Err(reason) => Handled::Postponed(reason),
     }

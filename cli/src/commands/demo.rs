@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use coordinator::open::RunRequest;
 use domain::ids::RunId;
+use domain::reconcile::VerifySource;
 use rusqlite::Connection;
 use shared::job::Job;
 use shared::source::Location;
@@ -54,6 +55,7 @@ pub(crate) async fn demo(global: &Global, args: &Demo) -> Result<Done, Failure> 
         again: false,
         reason: None,
         pause_after_staged: args.inject.is_some(),
+        verify_source: VerifySource::Sample,
         submitted: false,
         chunks: wiring::chunk_limits(&settings.fleet),
     };

@@ -1,14 +1,14 @@
 //! `doctor`: whether a fleet could work here, and what is to be done if not.
 
 use domain::counts::Role;
-use shared::broker::rabbitmq::Rabbit;
+use shared::broker::rabbitmq::{Rabbit, RabbitSettings};
 use shared::clock::{Clock, SystemClock};
 use shared::config::Settings;
 use shared::health::{Finding, Verdict};
 use shared::store::Store;
 use shared::store::postgres::PostgresStore;
 
-use crate::args::Global;
+use crate::args::{Doctor, Global};
 use crate::outcome::{Done, Failure};
 use crate::output::{print, print_json};
 use crate::wiring;
@@ -17,9 +17,22 @@ use crate::wiring;
 const ALIVE_MS: i64 = 16_000;
 
 /// `crossfoot doctor`.
-pub(crate) async fn doctor(global: &Global) -> Result<Done, Failure> {
+pub(crate) async fn doctor(global: &Global, args: &Doctor) -> Result<Done, Failure> {
     let settings = wiring::settings(global, None)?;
-    let mut all = of_broker(&settings).await;
+    let identity = match wiring::store(&settings, false).await {
+        Ok(store) => store.identity().await.ok(),
+        // What is wrong with the store is found below.
+        Err(_) => None,
+    };
+    let of_rabbit = RabbitSettings { store: identity, ..wiring::rabbit_settings(&settings.broker) };
+    if args.take_queues {
+        wiring::require_broker(&settings)?;
+        if identity.is_none() {
+            return Err(Failure::usage("the queues can only be given to a store that can be opened"));
+        }
+        Rabbit::take_queues(&of_rabbit).await?;
+    }
+    let mut all = of_broker(&settings, &of_rabbit).await;
     all.extend(of_store(&settings).await);
     let is_bad = all.iter().any(|one| one.verdict == Verdict::Bad);
     if global.json {
@@ -30,16 +43,24 @@ pub(crate) async fn doctor(global: &Global) -> Result<Done, Failure> {
     Ok(if is_bad { Done::Unfinished } else { Done::Well })
 }
 
-async fn of_broker(settings: &Settings) -> Vec<Finding> {
+async fn of_broker(settings: &Settings, of_rabbit: &RabbitSettings) -> Vec<Finding> {
     if wiring::is_embedded(settings) {
         let detail = "memory: the fleet is in the process of `crossfoot run`; other processes cannot join it";
         return vec![Finding::ok("broker", detail)];
     }
-    if !settings.broker.url.starts_with("amqp") {
-        let said = wiring::broker(settings).await.err().map_or_else(String::new, |failure| failure.message());
-        return vec![Finding::error("broker", said)];
+    if let Err(failure) = wiring::require_broker_url(settings) {
+        return vec![Finding::error("broker", failure.message())];
     }
-    Rabbit::diagnose(&wiring::rabbit_settings(&settings.broker)).await
+    let mut all = Rabbit::diagnose(of_rabbit).await;
+    if !settings.broker.authenticate {
+        let advice = "remove `authenticate = false` under [broker] in every process";
+        all.push(Finding::warn(
+            "messages",
+            "not sealed: whoever can publish to the queues is believed",
+            advice,
+        ));
+    }
+    all
 }
 
 async fn of_store(settings: &Settings) -> Vec<Finding> {

@@ -14,6 +14,7 @@ mod preview;
 mod prove;
 mod rejects;
 mod report;
+mod rotate_key;
 mod run;
 mod runs;
 mod serve;
@@ -43,7 +44,8 @@ pub(crate) async fn run(args: Args) -> Result<Done, Failure> {
         Command::Coordinator(args) => Box::pin(serve::coordinator(global, &args)).await,
         Command::Worker(args) => serve::worker(global, &args).await,
         Command::Redrive(args) => Box::pin(run::redrive(global, &args)).await,
-        Command::Doctor => doctor::doctor(global).await,
+        Command::Doctor(args) => doctor::doctor(global, &args).await,
+        Command::RotateKey => rotate_key::rotate_key(global).await,
         Command::Resume(resume) => Box::pin(run::resume(global, &resume)).await,
         Command::Approve(approve) => Box::pin(run::approve(global, &approve)).await,
         Command::Cancel(cancel) => operate::cancel(global, &cancel).await,

@@ -32,6 +32,7 @@ pub(crate) async fn run(global: &Global, args: &Run) -> Result<Done, Failure> {
         again: args.again,
         reason: args.reason.clone(),
         pause_after_staged: args.pause_after.is_some(),
+        verify_source: args.verify_source.into(),
         submitted: false,
         chunks: wiring::chunk_limits(&settings.fleet),
     };

@@ -7,7 +7,6 @@ use coordinator::service::Service;
 use domain::counts::Role;
 use domain::ids::RunId;
 use shared::causes::chain;
-use shared::clock::SystemClock;
 use tokio_util::task::TaskTracker;
 use worker::{Identity, Jobs, Surroundings};
 
@@ -25,10 +24,10 @@ pub(crate) async fn worker(global: &Global, args: &Worker) -> Result<Done, Failu
     let settings = wiring::settings(global, None)?;
     wiring::require_broker(&settings)?;
     let store = wiring::store(&settings, true).await?;
-    let broker = wiring::broker(&settings).await?;
+    let broker = wiring::broker(&settings, &*store).await?;
     let with = Surroundings {
         dies_at_chunk: settings.fleet.dies_at_chunk,
-        ..Surroundings::new(broker, store, Arc::new(SystemClock), settings.broker.packing())
+        ..Surroundings::new(wiring::post(broker, &settings, &store)?)
     };
     let host = wiring::host();
     let (jobs, tasks) = (Arc::new(Jobs::default()), TaskTracker::new());
@@ -69,7 +68,7 @@ pub(crate) async fn worker(global: &Global, args: &Worker) -> Result<Done, Failu
         }
     };
     let is_drained = drained.await;
-    with.broker.close().await;
+    with.post.broker().close().await;
     if is_drained {
         return Ok(Done::Well);
     }
@@ -103,7 +102,7 @@ pub(crate) async fn coordinator(global: &Global, args: &Serve) -> Result<Done, F
     wiring::require_broker(&settings)?;
     let store = wiring::store(&settings, true).await?;
     let (coordinator, _watcher) = wiring::coordinator(&settings, &store).await?;
-    let (stop, broker) = (coordinator.stop.clone(), Arc::clone(&coordinator.broker));
+    let (stop, post) = (coordinator.stop.clone(), Arc::clone(&coordinator.post));
     let service = Service { coordinator, runs_max: usize::from(args.runs), told: tell };
     remark("the coordinator serves; SIGTERM or Ctrl-C stops it, and its runs go on where they stopped");
     let stopper = tokio::spawn(async move {
@@ -114,7 +113,7 @@ pub(crate) async fn coordinator(global: &Global, args: &Serve) -> Result<Done, F
     });
     let served = service.run().await;
     stopper.abort();
-    broker.close().await;
+    post.broker().close().await;
     served?;
     Ok(Done::Well)
 }

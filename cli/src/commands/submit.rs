@@ -37,6 +37,7 @@ pub(crate) async fn submit(global: &Global, args: &Submit) -> Result<Done, Failu
         again: args.again,
         reason: args.reason.clone(),
         pause_after_staged: args.pause_after.is_some(),
+        verify_source: args.verify_source.into(),
         submitted: true,
         chunks: wiring::chunk_limits(&settings.fleet),
     };

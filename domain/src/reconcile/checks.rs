@@ -240,6 +240,22 @@ pub(super) fn by_type_checks(
     }
 }
 
+/// The processors' word for what the source holds, held against the coordinator's own decoding.
+pub(super) fn decoded_beside(evidence: &StagingEvidence, at_ms: i64) -> CheckResult {
+    let beside = &evidence.decoded_beside;
+    let of = evidence.ledger.chunks;
+    let message = format!(
+        "{} of {of} chunks ({} records) were decoded a second time, by the coordinator; chunks of which processors decoded something else",
+        beside.chunks, beside.records
+    );
+    let subject = Subject::new(Stage::Source, Invariant::FingerprintsEqual, "chunks decoded twice");
+    let mut check = check::count(subject, 0, beside.differing, message, at_ms);
+    if beside.chunks == 0 {
+        check.verdict = Verdict::Vacuous;
+    }
+    check
+}
+
 pub(super) fn source_again_checks(evidence: &StagingEvidence, at_ms: i64, checks: &mut Vec<CheckResult>) {
     let subject =
         || Subject::new(Stage::Source, Invariant::FingerprintsEqual, "fingerprint, source decoded again");

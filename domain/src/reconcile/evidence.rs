@@ -1,5 +1,9 @@
 //! What the coordinator gathers for a reconciliation.
 
+use std::str::FromStr;
+
+use serde::{Deserialize, Serialize};
+
 use crate::balance::Balance;
 use crate::counts::WorkerShare;
 use crate::declared::Declared;
@@ -91,7 +95,56 @@ pub struct ReadBack {
     pub chunks_differing: u64,
 }
 
-/// What the source's bytes said when they were decoded a second time.
+/// Of how many chunks the coordinator decodes the source's bytes itself, beside the processors.
+///
+/// Everything that the source's level says beyond bytes, SHA-256 and the number of records is what processors decoded.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum VerifySource {
+    /// Of one chunk in [`VerifySource::ONE_IN`], drawn by chance, and of the first.
+    #[default]
+    Sample,
+    /// Of every chunk: each record is decoded by two processes.
+    Full,
+}
+
+impl VerifySource {
+    /// A sample holds about one chunk of so many.
+    pub const ONE_IN: u64 = 32;
+
+    /// The word in settings and in the ledger.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Sample => "sample",
+            Self::Full => "full",
+        }
+    }
+}
+
+impl FromStr for VerifySource {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        [Self::Sample, Self::Full]
+            .into_iter()
+            .find(|one| one.name() == text)
+            .ok_or_else(|| format!("`{text}` is neither `sample` nor `full`"))
+    }
+}
+
+/// Chunks that the coordinator decoded from the source's bytes as it split them, held against what was committed of them.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct DecodedBeside {
+    /// How many chunks.
+    pub chunks: u64,
+    /// The records in them.
+    pub records: u64,
+    /// Of how many something else was committed.
+    pub differing: u64,
+}
+
+/// What the source's bytes said when they were decoded a second time, after loading.
 ///
 /// The ledger's figures come from the source too, but they have lain in the database since. A run that was
 /// interrupted or paused does not rely on them alone.
@@ -155,6 +208,8 @@ pub struct StagingEvidence {
     pub source: SourceEvidence,
     /// The source, decoded a second time.
     pub source_again: DecodedTwice,
+    /// What the coordinator decoded itself while the source was split.
+    pub decoded_beside: DecodedBeside,
     /// The ledger.
     pub ledger: LedgerEvidence,
     /// Staging.

@@ -83,6 +83,7 @@ fn good() -> StagingEvidence {
             bytes_on_disk: 30,
         },
         source_again: DecodedTwice::NotNeeded,
+        decoded_beside: DecodedBeside { chunks: 1, records: 3, differing: 0 },
         ledger: LedgerEvidence {
             chunks: 1,
             bytes: 25,
@@ -200,6 +201,9 @@ fn each_thing_that_can_be_wrong_fails_the_check_that_is_there_for_it() {
         ("another record held", &["breaches, source decoded again"], |e| {
             let fingerprint = e.ledger.accepted.fingerprint();
             e.source_again = DecodedTwice::Decoded { fingerprint, chunks_differing: 0, rules_differing: 1 };
+        }),
+        ("a processor decoded something else", &["chunks decoded twice"], |e| {
+            e.decoded_beside.differing = 1;
         }),
         ("source unreadable", &["fingerprint, source decoded again"], |e| {
             e.source_again = DecodedTwice::Failed("gone".into());

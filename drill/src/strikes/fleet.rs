@@ -109,7 +109,7 @@ async fn row_altered(id: &str, scene: &Scene<'_>) -> Strike {
         Fate::Instead(Box::new(batch))
     });
     let field = scene.field().await?;
-    let meddled = Meddled::on(broker(), Meddling::Batches(hand));
+    let meddled = Meddled::on(broker(), &field.store, Meddling::Batches(hand));
     let (run_id, ended) = field.run_on(&scene.request(), meddled).await;
     let (told, victim) = if is_lost {
         (format!("record {record_no} is taken out of its batch"), Victim { record_no, field: None })
@@ -172,7 +172,7 @@ async fn forged(id: &str, scene: &Scene<'_>) -> Strike {
         }
     });
     let field = scene.field().await?;
-    let meddled = Meddled::on(broker(), Meddling::Batches(hand));
+    let meddled = Meddled::on(broker(), &field.store, Meddling::Batches(hand));
     let what = if is_lost { "is lost" } else { "is read wrongly" };
     let mut target =
         Target::told(format!("record {record_no} {what}, and everything its processor says agrees"));
@@ -233,7 +233,7 @@ async fn counts(id: &str, scene: &Scene<'_>) -> Strike {
         Fate::Instead(Box::new(counts))
     });
     let field = scene.field().await?;
-    let meddled = Meddled::on(broker(), Meddling::Counts(hand));
+    let meddled = Meddled::on(broker(), &field.store, Meddling::Counts(hand));
     let (run_id, ended) = field.run_on(&scene.request(), meddled).await;
     let mut target = Target::told(told);
     if let Some((_, worker)) = *worker.lock().unwrap_or_else(PoisonError::into_inner) {
@@ -263,17 +263,17 @@ async fn chunk_altered(id: &str, scene: &Scene<'_>) -> Strike {
             let middle = chunk.bytes.len() / 2;
             chunk.bytes[middle] ^= 1;
         } else {
-            chunk.records += 1;
+            chunk.bytes.pop();
         }
         Fate::Instead(Box::new(chunk))
     });
     let field = scene.field().await?;
-    let meddled = Meddled::on(broker(), Meddling::Chunks(hand));
+    let meddled = Meddled::on(broker(), &field.store, Meddling::Chunks(hand));
     let (run_id, ended) = field.run_on(&scene.request(), meddled).await;
     let told = if is_byte {
         format!("a bit of chunk {wanted} is flipped on its way")
     } else {
-        format!("chunk {wanted} comes with another number of records than were split")
+        format!("chunk {wanted} comes a byte shorter than it was split")
     };
     field.over(run_id, ended, Target::told(told).part(format!("chunk {wanted}")), 0).await
 }

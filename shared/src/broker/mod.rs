@@ -23,6 +23,7 @@ pub mod rabbitmq;
 
 use async_trait::async_trait;
 use bytes::Bytes;
+use domain::ids::StoreId;
 use thiserror::Error;
 
 pub use doubling::Doubling;
@@ -145,6 +146,22 @@ pub enum BrokerError {
         /// What the broker says.
         reason: String,
     },
+    /// The queues carry the messages of another store.
+    #[error(
+        "the queues `{prefix}crossfoot.*` of the broker {url} are those of another store, {found}; this store is {own}. Give \
+         each store a `prefix` under [broker] or a virtual host of its own; if the other store is gone for good, \
+         `crossfoot doctor --take-queues` gives its queues to this one"
+    )]
+    OtherStore {
+        /// Where, without secrets.
+        url: String,
+        /// What stands before the queues' names.
+        prefix: String,
+        /// The store that this process works on.
+        own: StoreId,
+        /// The store that the queues are bound to.
+        found: StoreId,
+    },
     /// The broker answered with another error.
     #[error("the broker {url} refused: {reason}")]
     Refused {
@@ -159,7 +176,7 @@ impl BrokerError {
     /// Whether the command or its settings are wrong, rather than the world: exit code 2, not 3.
     #[must_use]
     pub const fn is_usage(&self) -> bool {
-        matches!(self, Self::Settings(_))
+        matches!(self, Self::Settings(_) | Self::OtherStore { .. })
     }
 }
 

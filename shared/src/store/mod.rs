@@ -4,7 +4,8 @@
 //!
 //! - [`Store::commit`] is one transaction: the chunk's ledger entry, its staging rows, rejects and breaches. A
 //!   second commit of the chunk changes nothing and says [`CommitOutcome::AlreadyThere`]. A commit into a run
-//!   that no longer loads changes nothing and says [`CommitOutcome::RunClosed`].
+//!   that no longer loads changes nothing and says [`CommitOutcome::RunClosed`]. A batch of other bytes than those that
+//!   the ledger booked changes nothing and says [`CommitOutcome::OtherBytes`]: the ledger decides, not the message.
 //! - **Fencing**: whoever takes a run up gets a [`Fence`]; every change to a run by an older one fails with
 //!   [`StoreError::Fenced`].
 //! - **Reading back** gives what is in the tables *now*, ordered by chunk, record and kind, in blocks of bounded
@@ -19,6 +20,7 @@ mod by_type;
 pub(crate) mod conformance;
 mod failure;
 pub mod masking;
+mod message_key;
 pub mod model;
 pub mod names;
 pub mod postgres;
@@ -34,13 +36,14 @@ use domain::counts::{Role, WorkerShare};
 use domain::event::{Entry as LogEntry, Event};
 use domain::finding::Finding;
 use domain::fingerprint::Hash;
-use domain::ids::{ChunkNo, RunId, WorkerId};
+use domain::ids::{ChunkNo, RunId, StoreId, WorkerId};
 use domain::layout::Layout;
-use domain::lifecycle::{IllegalStep, RunEvent};
+use domain::lifecycle::{ChunkState, IllegalStep, RunEvent};
 use domain::mask::MaskKey;
 use domain::permit::Permit;
 use domain::report::RejectGroup;
 use domain::rule::RuleOutcome;
+use domain::seal::{KeyId, Keyring};
 use thiserror::Error;
 use tokio::sync::mpsc;
 
@@ -155,6 +158,16 @@ pub enum StoreError {
         /// The store.
         url: String,
     },
+    /// The message key was replaced just now.
+    #[error(
+        "the message key was replaced {age_s} s ago, and not every process may know it yet: wait until it is {settled_s} s old"
+    )]
+    KeyTooYoung {
+        /// How long ago, in seconds.
+        age_s: i64,
+        /// How old it must be, in seconds.
+        settled_s: i64,
+    },
     /// No room is left.
     #[error(
         "the disk that holds the store, or its temporary files, is full: free some space, then `crossfoot resume`"
@@ -203,6 +216,7 @@ impl StoreError {
                 | Self::NoSuchRun { .. }
                 | Self::TakenMeanwhile { .. }
                 | Self::OtherKey { .. }
+                | Self::KeyTooYoung { .. }
                 | Self::Step(_)
         )
     }
@@ -247,6 +261,23 @@ pub type Blocks = mpsc::Receiver<Result<Block, StoreError>>;
 pub trait Store: Send + Sync {
     /// Its URL, without secrets.
     fn url(&self) -> String;
+    /// The store's identity, made at the first call and kept; every process on the store gets the same.
+    ///
+    /// # Errors
+    /// [`StoreError`] of the database.
+    async fn identity(&self) -> Result<StoreId, StoreError>;
+    /// The keys that messages are sealed with: the current one, made at the first call, and the one before it.
+    ///
+    /// # Errors
+    /// [`StoreError`] of the database.
+    async fn message_keys(&self) -> Result<Keyring, StoreError>;
+    /// Replaces the current key by a new one, and returns the new one's number; the one before stays valid, and older
+    /// ones do not.
+    ///
+    /// # Errors
+    /// [`StoreError::KeyTooYoung`] unless the current key was made at least `settled_ms` ago: processes that do not know
+    /// it yet seal with the one that would stop being valid.
+    async fn rotate_message_key(&self, now_ms: i64, settled_ms: i64) -> Result<KeyId, StoreError>;
 
     // The job's tables.
 
@@ -371,8 +402,16 @@ pub trait Store: Send + Sync {
     /// # Errors
     /// [`StoreError`] of the database.
     async fn progress(&self, run_id: RunId) -> Result<Progress, StoreError>;
+    /// The states of these chunks of the run, in order of their numbers; chunks that the ledger does not have are left out.
+    ///
+    /// # Errors
+    /// [`StoreError`] of the database.
+    async fn chunk_states(&self, run_id: RunId, chunks: &[u64])
+    -> Result<Vec<(u64, ChunkState)>, StoreError>;
     /// Charges a start: whoever begins to work on a chunk says so first, so that a chunk which kills its workers
-    /// is known by its starts. A chunk that merely waits in a worker is not started.
+    /// is known by its starts. A chunk that merely waits in a worker is not started. What the work is, is handed out of the
+    /// ledger. `attempt` is the run's attempt that the message was sent in: a processor does not begin what an earlier
+    /// attempt sent, because the present one sends it again; a batch stays good.
     ///
     /// # Errors
     /// [`StoreError`] of the database; the start may have been charged.
@@ -381,6 +420,7 @@ pub trait Store: Send + Sync {
         run_id: RunId,
         chunk_no: ChunkNo,
         role: Role,
+        attempt: u64,
         worker: WorkerId,
     ) -> Result<Started, StoreError>;
     /// Takes a charge back: what failed was not the chunk's fault (the broker, the store, a worker told to stop).
@@ -427,11 +467,11 @@ pub trait Store: Send + Sync {
     /// # Errors
     /// [`StoreError`] of the database.
     async fn keep_reports(&self, run_id: RunId, reports: &[Reported]) -> Result<(), StoreError>;
-    /// How many committed chunks lack the report of their processor or of their writer.
+    /// Committed chunks that lack the report of their processor or of their writer, in order, `limit` at most.
     ///
     /// # Errors
     /// [`StoreError`] of the database.
-    async fn unreported(&self, run_id: RunId) -> Result<u64, StoreError>;
+    async fn unreported(&self, run_id: RunId, limit: u32) -> Result<Vec<ChunkNo>, StoreError>;
     /// A sign of life of `workers`.
     ///
     /// # Errors
@@ -480,8 +520,8 @@ pub trait Store: Send + Sync {
 
     // Verification.
 
-    /// Keeps what a worker found when it read chunks from `first` on back, in a pass of verification. The first
-    /// to come stands. The pass is the epoch of the fence under which the range was handed out.
+    /// Keeps what a worker found when it read a range of chunks back, in a pass of verification. Of the same range, the
+    /// first to come stands. The pass is the epoch of the fence under which the range was handed out.
     ///
     /// # Errors
     /// [`StoreError`] of the database.
@@ -489,11 +529,10 @@ pub trait Store: Send + Sync {
         &self,
         run_id: RunId,
         pass: u64,
-        first: u64,
+        range: ChunkRange,
         found: &[u8],
     ) -> Result<(), StoreError>;
-    /// What was found in a pass, from the range that begins at chunk `from` on, in order, `limit` at most: each
-    /// with its first chunk.
+    /// What was found in a pass, from ranges that begin at chunk `from` on, in order, `limit` at most: each with its range.
     ///
     /// # Errors
     /// [`StoreError`] of the database.
@@ -503,7 +542,7 @@ pub trait Store: Send + Sync {
         pass: u64,
         from: u64,
         limit: u32,
-    ) -> Result<Vec<(u64, Vec<u8>)>, StoreError>;
+    ) -> Result<Vec<(ChunkRange, Vec<u8>)>, StoreError>;
     /// Forgets what was found in every pass.
     ///
     /// # Errors

@@ -5,6 +5,7 @@ use domain::fingerprint::Hash;
 use domain::forest::Forest;
 use domain::ids::{ChunkNo, RecordNo, RunId, WorkerId};
 use domain::lifecycle::{ChunkState, RunState};
+use domain::reconcile::VerifySource;
 use domain::totals::Sums;
 
 use crate::format::chunk::Start;
@@ -36,6 +37,8 @@ pub struct NewRun {
     pub again: bool,
     /// Whether the run waits for approval once staging is proven.
     pub pause_after_staged: bool,
+    /// Of how many chunks the coordinator decodes the source's bytes itself.
+    pub verify_source: VerifySource,
     /// Whether it is left to the coordinator service, instead of being driven by whoever opens it.
     pub submitted: bool,
     /// Who opened it.
@@ -101,6 +104,8 @@ pub struct Run {
     pub again: bool,
     /// Whether it waits for approval once staging is proven.
     pub pause_after_staged: bool,
+    /// Of how many chunks the coordinator decodes the source's bytes itself.
+    pub verify_source: VerifySource,
     /// Whether it is left to the coordinator service.
     pub submitted: bool,
     /// Whether the coordinator service leaves it alone until an operator takes it up; why is in `note`.
@@ -160,6 +165,9 @@ pub struct ChunkCut {
     pub parents: Vec<u64>,
     /// SHA-256 of its bytes.
     pub sha256: Hash,
+    /// What the coordinator itself decoded its bytes to ([`crate::wire::Batch::content`]), if it did: of a sample of the
+    /// chunks, or of all.
+    pub decoded: Option<Hash>,
 }
 
 impl ChunkCut {
@@ -210,20 +218,33 @@ pub struct Committed {
     pub footing: Vec<u8>,
     /// For each row rule: examined and breached.
     pub rules: Vec<(u64, u64)>,
+    /// The digest of all that was committed ([`crate::wire::Batch::content`]).
+    pub content: Option<Hash>,
 }
 
 /// What whoever starts work on a chunk is told.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Started {
     /// Go on. It is the chunk's `starts`th start in this role, counted from 1.
     Go {
         /// How often it was started, this time included.
         starts: u32,
+        /// What the work is, by the ledger.
+        task: Box<Task>,
     },
     /// It is committed: there is nothing to do.
     Committed,
     /// It was set aside, or its run loads no more: there is nothing to do.
     Closed,
+}
+
+/// What the ledger says of a chunk that work begins on.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Task {
+    /// The chunk as it was cut: its bytes must give this SHA-256.
+    pub cut: ChunkCut,
+    /// The digest of the run's job.
+    pub job_digest: Hash,
 }
 
 /// A worker in the register.
@@ -258,6 +279,8 @@ pub enum CommitOutcome {
     AlreadyThere,
     /// The run takes no more batches (it was cancelled, or has moved on): nothing was done.
     RunClosed,
+    /// The batch is of other bytes than the ledger booked for the chunk: nothing was done.
+    OtherBytes,
 }
 
 /// A worker about to be registered.

@@ -3,11 +3,11 @@
 //! | offset | bytes | what |
 //! |---|---|---|
 //! | 0 | 4 | magic `CXFT` |
-//! | 4 | 1 | version: 1, or 2 where the body is packed |
+//! | 4 | 1 | version: 3, or 4 where the body is packed |
 //! | 5 | 1 | kind ([`Message::KIND`]) |
 //! | 6 | 4 | length of the body in bytes, big-endian |
 //! | 10 | 4 | CRC-32 of the bytes before it and of the body, big-endian |
-//! | 14 | | body: bincode 2, its standard configuration; in version 2 the length of that (4 bytes, big-endian), then it as an LZ4 block |
+//! | 14 | | body: bincode 2, its standard configuration; in version 4 the length of that (4 bytes, big-endian), then it as an LZ4 block |
 //!
 //! A broker hands over whole messages, so a message that is cut short, longer than it says, or changed on the
 //! way is a fault to name, never something to repair.
@@ -24,8 +24,8 @@ pub const MESSAGE_BYTES_MAX: usize = 16 << 20;
 pub const ENVELOPE_BYTES: usize = 14;
 
 const MAGIC: [u8; 4] = *b"CXFT";
-const VERSION: u8 = 1;
-const VERSION_PACKED: u8 = 2;
+const VERSION: u8 = 3;
+const VERSION_PACKED: u8 = 4;
 
 /// Smaller bodies are not worth packing.
 const PACKED_BYTES_MIN: usize = 1 << 10;
@@ -55,22 +55,76 @@ const MEDIUM_BODY_BYTES_MAX: usize = 1 << 20;
 pub trait Message: bincode::Encode + bincode::Decode<()> {
     /// Its kind in the envelope; a number that was used once is never used again.
     const KIND: u8;
+
+    /// What cannot be right about it, whatever the ledger says: a number that no source reaches.
+    ///
+    /// # Errors
+    /// The field, and what is wrong with it.
+    fn plausible(&self) -> Result<(), String> {
+        Ok(())
+    }
+}
+
+/// Refuses numbers above 2^63 - 1: the stores count in signed integers, and no source has so many of anything.
+fn counts(fields: &[(&str, u64)]) -> Result<(), String> {
+    match fields.iter().find(|(_, value)| i64::try_from(*value).is_err()) {
+        Some((name, value)) => Err(format!("{name} is {value}, more than any source has")),
+        None => Ok(()),
+    }
 }
 
 impl Message for Chunk {
     const KIND: u8 = 1;
+
+    fn plausible(&self) -> Result<(), String> {
+        counts(&[("chunk_no", self.chunk_no)])
+    }
 }
 
 impl Message for Batch {
     const KIND: u8 = 2;
+
+    fn plausible(&self) -> Result<(), String> {
+        counts(&[
+            ("chunk_no", self.chunk_no),
+            ("first_record_no", self.first_record_no),
+            ("bytes_in", self.bytes_in),
+            ("records_in", self.records_in),
+            ("accepted", self.accepted),
+        ])?;
+        for reject in &self.rejects {
+            counts(&[("record_no", reject.record_no), ("offset", reject.offset)])?;
+        }
+        self.breaches.iter().try_for_each(|(record_no, _)| counts(&[("record_no", *record_no)]))
+    }
 }
 
 impl Message for Counts {
     const KIND: u8 = 3;
+
+    fn plausible(&self) -> Result<(), String> {
+        counts(&[
+            ("chunk_no", self.chunk_no),
+            ("records", self.records),
+            ("accepted", self.accepted),
+            ("rejected", self.rejected),
+            ("bytes", self.bytes),
+            ("busy_us", self.busy_us),
+        ])?;
+        if self.role > 2 { Err(format!("role {} is none that is known", self.role)) } else { Ok(()) }
+    }
 }
 
 impl Message for Range {
     const KIND: u8 = 4;
+
+    fn plausible(&self) -> Result<(), String> {
+        counts(&[("pass", self.pass), ("first", self.first), ("end", self.end)])?;
+        if self.first >= self.end {
+            return Err(format!("a range from chunk {} to {} holds no chunk", self.first, self.end));
+        }
+        Ok(())
+    }
 }
 
 impl Message for RangeFound {
@@ -138,6 +192,9 @@ pub enum CodecError {
     /// The body is whole, but does not spell the message.
     #[error("the body of the message is malformed: {0}")]
     Malformed(String),
+    /// The body spells a message that nobody sends.
+    #[error("the message cannot be right: {0}")]
+    Implausible(String),
 }
 
 /// The bytes of `message`, envelope included.
@@ -154,7 +211,20 @@ pub fn encode<M: Message>(message: &M) -> Result<Bytes, CodecError> {
 /// # Errors
 /// As [`encode`].
 pub fn encode_packed<M: Message>(message: &M, packing: Packing) -> Result<Bytes, CodecError> {
-    let mut bytes = vec![0; ENVELOPE_BYTES];
+    Ok(encode_after(0, message, packing)?.into())
+}
+
+/// As [`encode_packed`], with `room` zero bytes in front, for what is put before the message.
+///
+/// # Errors
+/// As [`encode`].
+pub(super) fn encode_after<M: Message>(
+    room: usize,
+    message: &M,
+    packing: Packing,
+) -> Result<Vec<u8>, CodecError> {
+    let start = room + ENVELOPE_BYTES;
+    let mut bytes = vec![0; start];
     bincode::encode_into_std_write(message, &mut bytes, bincode::config::standard())
         .map_err(|error| CodecError::Encode(error.to_string()))?;
     if bytes.len() > MESSAGE_BYTES_MAX {
@@ -162,13 +232,13 @@ pub fn encode_packed<M: Message>(message: &M, packing: Packing) -> Result<Bytes,
     }
     let mut version = VERSION;
     if packing == Packing::Lz4
-        && let Some(packed) = packed(&bytes[ENVELOPE_BYTES..])
+        && let Some(packed) = packed(&bytes[start..])
     {
-        bytes.truncate(ENVELOPE_BYTES);
+        bytes.truncate(start);
         bytes.extend_from_slice(&packed);
         version = VERSION_PACKED;
     }
-    let (envelope, body) = bytes.split_at_mut(ENVELOPE_BYTES);
+    let (envelope, body) = bytes[room..].split_at_mut(ENVELOPE_BYTES);
     let length = u32::try_from(body.len())
         .map_err(|_| CodecError::TooLarge { bytes: body.len(), limit: MESSAGE_BYTES_MAX })?;
     envelope[..4].copy_from_slice(&MAGIC);
@@ -177,7 +247,7 @@ pub fn encode_packed<M: Message>(message: &M, packing: Packing) -> Result<Bytes,
     envelope[6..10].copy_from_slice(&length.to_be_bytes());
     let sum = checksum(&envelope[..10], body);
     envelope[10..].copy_from_slice(&sum.to_be_bytes());
-    Ok(bytes.into())
+    Ok(bytes)
 }
 
 /// Of the envelope before the checksum as well: a message whose kind or version was changed is not one of another kind.
@@ -254,6 +324,7 @@ pub fn decode<M: Message>(bytes: &[u8]) -> Result<M, CodecError> {
         let spare = body.len() - consumed;
         return Err(CodecError::Malformed(format!("{spare} bytes are left over")));
     }
+    message.plausible().map_err(CodecError::Implausible)?;
     Ok(message)
 }
 

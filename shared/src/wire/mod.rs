@@ -4,37 +4,36 @@
 //! |---|---|---|
 //! | 1 | 0.1.0 | first |
 //! | 2 | 0.1.0 | as 1, with the body packed by LZ4 |
+//! | 3 | 0.1.0 | as 1; chunks, batches and ranges leave out what the ledger says of them |
+//! | 4 | 0.1.0 | as 3, with the body packed by LZ4 |
+//!
+//! On a broker every message travels sealed ([`seal`]).
 
 pub mod codec;
+mod content;
+pub mod seal;
 
 use bincode::{Decode, Encode};
 use domain::amount::{Amount, AmountError};
 
 pub use codec::{CodecError, Message, Packing};
+pub use seal::{OpenError, Opened, Sealing, Travels};
 
 /// A 16-byte run id.
 pub type RunBytes = [u8; 16];
 
-/// Coordinator to processor: a contiguous range of whole records.
+/// Coordinator to processor: the bytes of a contiguous range of whole records.
+///
+/// Everything else that is known of the chunk (where it begins, how many records it has, what its bytes hash to, which
+/// job it is of) stands in the ledger, and a processor takes it from there: what travels decides nothing.
 #[derive(Debug, Clone, PartialEq, Eq, Encode, Decode)]
 pub struct Chunk {
     /// The run.
     pub run_id: RunBytes,
-    /// SHA-256 of the job file, by which the processor finds its layout.
-    pub job_digest: [u8; 32],
     /// The chunk's number.
     pub chunk_no: u64,
-    /// The number of its first record.
-    pub first_record_no: u64,
-    /// How many records it has.
-    pub records: u64,
-    /// Where it begins in the source's content, in bytes.
-    pub offset: u64,
-    /// For each record type: the number of the latest record of it before the chunk, 0 if there is none. Empty in a job
-    /// in which no record has a parent.
-    pub parents: Vec<u64>,
-    /// SHA-256 of `bytes`.
-    pub sha256: [u8; 32],
+    /// Whether the chunk is committed and only its workers' counts are missing: it is decoded again for them.
+    pub recount: bool,
     /// The records, framing included.
     pub bytes: Vec<u8>,
 }
@@ -44,10 +43,10 @@ pub struct Chunk {
 pub struct Batch {
     /// The run.
     pub run_id: RunBytes,
-    /// SHA-256 of the job file.
-    pub job_digest: [u8; 32],
     /// The chunk's number.
     pub chunk_no: u64,
+    /// SHA-256 of the bytes that were decoded. A batch of other bytes than the ledger's is not committed.
+    pub sha256: [u8; 32],
     /// The number of its first record.
     pub first_record_no: u64,
     /// The processor.
@@ -123,8 +122,6 @@ pub struct Counts {
 pub struct Range {
     /// The run.
     pub run_id: RunBytes,
-    /// SHA-256 of the job file.
-    pub job_digest: [u8; 32],
     /// The pass of verification it belongs to; what is found is kept under it.
     pub pass: u64,
     /// The first chunk.

@@ -66,12 +66,14 @@ async fn a_processor_whose_counts_come_after_the_writers_is_waited_for() {
     let ledger = Ledger::random(4, 20);
     for _ in 0..10 {
         let bench = Bench::with(Setup { processors: 1, writers: 1, ..Setup::default() }).await;
-        let mut coordinator = bench.coordinator();
         let sql = Mutex::new(bench.sql());
-        coordinator.broker = Arc::new(LateProcessorCounts::new(coordinator.broker, move |chunk_no| {
-            let kept = "SELECT count(*) > 0 FROM crossfoot_report WHERE role = 'writer' AND chunk_no = ?1";
-            sql.lock().unwrap().query_row(kept, [chunk_no], |row| row.get(0)).unwrap()
-        }));
+        let coordinator = bench.coordinator_on(|broker| {
+            Arc::new(LateProcessorCounts::new(broker, move |chunk_no| {
+                let kept =
+                    "SELECT count(*) > 0 FROM crossfoot_report WHERE role = 'writer' AND chunk_no = ?1";
+                sql.lock().unwrap().query_row(kept, [chunk_no], |row| row.get(0)).unwrap()
+            }))
+        });
         let run_id = bench.open(&bench.request(&jobs::ledger(), &ledger.csv())).await.unwrap();
         // WHEN a run is driven THEN the counts of the last chunk are not missing from it
         let ending = bench.drive_with(&coordinator, run_id, &Drive::default()).await.unwrap();

@@ -35,6 +35,7 @@ pub(super) async fn diagnose(settings: &RabbitSettings) -> Vec<Finding> {
     let what =
         format!("logged in as {:?} to virtual host {:?} of {}", target.username, target.vhost, target.url);
     findings.push(Finding::new("broker connection", Verdict::Ok, what, None));
+    findings.extend(whose(settings, &target, &dialed).await);
     for queue in Queue::ALL {
         findings.push(look_at(settings, &target, &dialed, queue).await);
     }
@@ -59,6 +60,25 @@ fn of_version(text: String) -> Finding {
         }
         _ => Finding::new("broker version", Verdict::Warn, text, Some("only RabbitMQ is known to work")),
     }
+}
+
+/// Whose the queues are, where the store is known. Declaring what is there as it is changes nothing.
+async fn whose(settings: &RabbitSettings, target: &Target, dialed: &Dialed) -> Option<Finding> {
+    const WHAT: &str = "store of the queues";
+    let own = settings.store?;
+    let bound = async {
+        let channel = topology::open_channel(settings, target, &dialed.connection).await?;
+        if !topology::is_bound(settings, target, &channel).await? {
+            return Ok(false);
+        }
+        topology::bind_to_store(settings, target, &channel).await?;
+        Ok::<_, BrokerError>(true)
+    };
+    Some(match bound.await {
+        Ok(true) => Finding::ok(WHAT, format!("this one, {own}")),
+        Ok(false) => Finding::ok(WHAT, "none yet; the first process to start makes them its store's"),
+        Err(error) => Finding::error(WHAT, &error),
+    })
 }
 
 async fn look_at(settings: &RabbitSettings, target: &Target, dialed: &Dialed, queue: Queue) -> Finding {

@@ -86,6 +86,24 @@ impl Rabbit {
         self.publishing.blocked()
     }
 
+    /// Makes the queues free of the store they were bound to, and binds them to that of `settings`. The other store's
+    /// processes must be stopped: their messages are refused from then on.
+    ///
+    /// # Errors
+    /// [`BrokerError`] that says what is wrong and what to do about it.
+    pub async fn take_queues(settings: &RabbitSettings) -> Result<(), BrokerError> {
+        let target = settings.target()?;
+        let dialed = connection::dial(settings, &target, "doctor").await?;
+        let taken = async {
+            let channel = topology::open_channel(settings, &target, &dialed.connection).await?;
+            topology::release_store(settings, &target, &channel).await?;
+            topology::bind_to_store(settings, &target, &channel).await
+        };
+        let taken = taken.await;
+        drop(topology::within(settings, &target, dialed.connection.close(200, "done".into())).await);
+        taken
+    }
+
     /// Looks at everything that could keep a fleet from working, and leaves nothing behind.
     pub async fn diagnose(settings: &RabbitSettings) -> Vec<Finding> {
         Box::pin(diagnose::diagnose(settings)).await

@@ -4,6 +4,7 @@ use std::fmt;
 use std::path::PathBuf;
 use std::time::Duration;
 
+use domain::ids::StoreId;
 use percent_encoding::percent_decode_str;
 use url::Url;
 
@@ -26,6 +27,9 @@ pub struct RabbitSettings {
     pub password_file: Option<PathBuf>,
     /// Before the name of every queue and exchange.
     pub prefix: String,
+    /// The store whose messages the queues carry: they are bound to it by the first that declares them, and refused to
+    /// every other. `None`: not looked at.
+    pub store: Option<StoreId>,
     /// How long each step of connecting may take.
     pub connect_timeout: Duration,
     /// How long a confirmation, or another answer, may take.
@@ -56,6 +60,7 @@ impl RabbitSettings {
             password: None,
             password_file: None,
             prefix: String::new(),
+            store: None,
             connect_timeout: Duration::from_secs(10),
             confirm_timeout: Duration::from_secs(30),
             reconnect_timeout: Duration::from_secs(30),

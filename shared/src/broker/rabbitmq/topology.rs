@@ -1,11 +1,12 @@
-//! What is in the broker: quorum queues, one exchange, one binding.
+//! What is in the broker: quorum queues, an exchange with its binding, and an exchange that says whose the queues are.
 //!
 //! Messages go to the queues through the default exchange, which routes by the queue's name, always exists, and has no
 //! binding that could be lost. Counts alone go through the fanout exchange `crossfoot.counts`, so that others can
 //! listen by binding a queue of their own. The broker itself sends what exceeds the delivery limit to the dead letters
 //! by the default exchange too.
 
-use lapin::options::{ExchangeDeclareOptions, QueueBindOptions, QueueDeclareOptions};
+use domain::ids::StoreId;
+use lapin::options::{ExchangeDeclareOptions, ExchangeDeleteOptions, QueueBindOptions, QueueDeclareOptions};
 use lapin::types::{AMQPValue, FieldTable, ShortString};
 use lapin::{Channel, ExchangeKind};
 use tokio::time::timeout;
@@ -64,6 +65,7 @@ pub(super) async fn declare(
     for queue in Queue::ALL.into_iter().rev() {
         declare_queue(settings, target, channel, queue).await?;
     }
+    bind_to_store(settings, target, channel).await?;
     let exchange = counts_exchange(settings);
     let queue = settings.name(Queue::Counts);
     let make = async {
@@ -73,6 +75,87 @@ pub(super) async fn declare(
         channel.queue_bind(queue.into(), name, "".into(), QueueBindOptions::default(), table).await
     };
     within(settings, target, make).await?.map_err(|error| explain_declaration(target, &exchange, &error))
+}
+
+/// The exchange that says which store the queues are of; nothing is ever published to it. After the prefix.
+const STORE_EXCHANGE: &str = "crossfoot.store";
+
+/// The exchange's name in this broker.
+fn store_exchange(settings: &RabbitSettings) -> String {
+    format!("{}{STORE_EXCHANGE}", settings.prefix)
+}
+
+/// Binds the queues to the store, or finds that they are another's.
+///
+/// RabbitMQ keeps nothing of ours beside a queue, and compares few of a queue's arguments. Of an exchange it compares the
+/// alternate exchange, whose name may be any (`rabbit_exchange:assert_equivalence`): it holds the store's identity. Whoever
+/// declares it first wins, and everyone else is told the name that is there.
+pub(super) async fn bind_to_store(
+    settings: &RabbitSettings,
+    target: &Target,
+    channel: &Channel,
+) -> Result<(), BrokerError> {
+    let Some(own) = settings.store else { return Ok(()) };
+    let exchange = store_exchange(settings);
+    let mut table = FieldTable::default();
+    let of = format!("{exchange}.{own}");
+    table.insert("alternate-exchange".into(), AMQPValue::LongString(of.into()));
+    let durable = ExchangeDeclareOptions { durable: true, ..ExchangeDeclareOptions::default() };
+    let declared = channel.exchange_declare(exchange.clone().into(), ExchangeKind::Fanout, durable, table);
+    match within(settings, target, declared).await? {
+        Ok(()) => Ok(()),
+        Err(error) => Err(match explain_declaration(target, &exchange, &error) {
+            BrokerError::Differs { name, reason } => match other_store(&reason, &exchange) {
+                Some(found) => BrokerError::OtherStore {
+                    url: target.url.clone(),
+                    prefix: settings.prefix.clone(),
+                    own,
+                    found,
+                },
+                None => BrokerError::Differs { name, reason },
+            },
+            other => other,
+        }),
+    }
+}
+
+/// Whether the queues are bound to any store. After `false`, `channel` is of no use.
+pub(super) async fn is_bound(
+    settings: &RabbitSettings,
+    target: &Target,
+    channel: &Channel,
+) -> Result<bool, BrokerError> {
+    let exchange = store_exchange(settings);
+    let passive = ExchangeDeclareOptions { passive: true, ..ExchangeDeclareOptions::default() };
+    let looked = channel.exchange_declare(
+        exchange.clone().into(),
+        ExchangeKind::Fanout,
+        passive,
+        FieldTable::default(),
+    );
+    match within(settings, target, looked).await? {
+        Ok(()) => Ok(true),
+        Err(error) if super::errors::is_not_found(&error) => Ok(false),
+        Err(error) => Err(explain_declaration(target, &exchange, &error)),
+    }
+}
+
+/// The store in `…: received … but current is the value 'crossfoot.store.ID' of type 'longstr'`.
+fn other_store(reason: &str, exchange: &str) -> Option<StoreId> {
+    let (_, current) = reason.split_once("current is")?;
+    let (_, id) = current.split_once(&format!("{exchange}."))?;
+    id.get(..36)?.parse().ok()
+}
+
+/// Makes the queues free for a store: the next that declares them has them.
+pub(super) async fn release_store(
+    settings: &RabbitSettings,
+    target: &Target,
+    channel: &Channel,
+) -> Result<(), BrokerError> {
+    let exchange = store_exchange(settings);
+    let deleted = channel.exchange_delete(exchange.clone().into(), ExchangeDeleteOptions::default());
+    within(settings, target, deleted).await?.map_err(|error| explain_declaration(target, &exchange, &error))
 }
 
 /// Declares one queue; nothing happens if it is there as it should be.
@@ -128,4 +211,21 @@ pub(super) async fn open_channel(
 ) -> Result<Channel, BrokerError> {
     let opened = within(settings, target, connection.create_channel()).await?;
     opened.map_err(|error| super::errors::explain(target, Stage::Working, &error))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_other_store_is_read_from_the_brokers_words() {
+        // RabbitMQ 3.10 and 4.0.
+        let said = "PRECONDITION_FAILED - inequivalent arg 'alternate-exchange' for exchange 'a.crossfoot.store' in vhost '/': \
+                    received the value 'a.crossfoot.store.11111111-1111-4111-8111-111111111111' of type 'longstr' but current \
+                    is the value 'a.crossfoot.store.22222222-2222-4222-8222-222222222222' of type 'longstr'";
+        let found = other_store(said, "a.crossfoot.store").unwrap();
+        assert_eq!(found.to_string(), "22222222-2222-4222-8222-222222222222");
+        assert_eq!(other_store("but current is none", "a.crossfoot.store"), None);
+        assert_eq!(other_store("something else", "a.crossfoot.store"), None);
+    }
 }

@@ -3,13 +3,15 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use domain::fingerprint::Hash;
 use domain::ids::ChunkNo;
 use domain::lifecycle::{ChunkState, RunEvent};
 
 use super::fixture::{APPEND, Loading, Record, UPSERT, canonical, cut, cuts, job, new_worker, row, run_id};
 use super::{Subject, soon};
 use crate::store::StoreError;
-use crate::store::model::CommitOutcome;
+use crate::store::model::{ChunkCut, CommitOutcome};
+use crate::wire::Batch;
 
 /// What a run holds: its ledger, its staging, its rejects, and how long the log is.
 async fn state(loading: &Loading) -> String {
@@ -48,6 +50,29 @@ pub(crate) async fn a_commit_books_the_chunk_its_rows_its_rejects_and_its_breach
     assert_eq!(breaches[0].field.as_deref(), Some("positive"));
     let progress = loading.store.progress(loading.run_id).await.unwrap();
     assert_eq!((progress.split, progress.committed, progress.set_aside, progress.records), (1, 1, 0, 3));
+}
+
+pub(crate) async fn a_batch_of_other_bytes_is_not_committed(make: &impl AsyncFn() -> Subject) {
+    let subject = make().await;
+    let loading = Loading::begin(&subject.store, &job(APPEND, ""), 1).await;
+    let records = [row(1, "a", "1.00")];
+    let cut = ChunkCut { decoded: Some(Hash::of(b"decoded")), ..cut(0, 1, 1) };
+    loading.store.add_chunks(loading.fence, std::slice::from_ref(&cut)).await.unwrap();
+    let before = state(&loading).await;
+    let batch = || loading.batch(&cut, &records);
+    for other in [
+        Batch { sha256: [7; 32], ..batch() },
+        Batch { bytes_in: 11, ..batch() },
+        Batch { first_record_no: 2, ..batch() },
+    ] {
+        assert_eq!(loading.commit(other).await.unwrap(), CommitOutcome::OtherBytes);
+        assert_eq!(state(&loading).await, before, "nothing was done");
+    }
+    let content = batch().content();
+    assert_eq!(loading.commit(batch()).await.unwrap(), CommitOutcome::Committed);
+    let chunk = loading.store.chunks(loading.run_id, 0, 1).await.unwrap().remove(0);
+    assert_eq!(chunk.cut, cut, "with what the coordinator decoded");
+    assert_eq!(chunk.committed.unwrap().content, Some(content));
 }
 
 pub(crate) async fn a_second_commit_of_a_chunk_changes_nothing(make: &impl AsyncFn() -> Subject) {
@@ -168,7 +193,7 @@ pub(crate) async fn of_concurrent_commits_each_chunk_takes_one(make: &impl Async
                 match one.commit(batch).await.unwrap() {
                     CommitOutcome::Committed => won.push((chunk_no, one.writer)),
                     CommitOutcome::AlreadyThere => {}
-                    CommitOutcome::RunClosed => panic!("the run is open"),
+                    CommitOutcome::RunClosed | CommitOutcome::OtherBytes => panic!("the run is open"),
                 }
             }
             won

@@ -332,6 +332,27 @@ pub(crate) async fn opening_a_run_is_logged_with_it(make: &impl AsyncFn() -> Sub
     assert_eq!(walk(&**store).await, events);
 }
 
+pub(crate) async fn the_store_has_one_identity_and_two_valid_keys(make: &impl AsyncFn() -> Subject) {
+    let subject = make().await;
+    let (store, other) = (&subject.store, subject.again().await);
+    let (one, two) = tokio::join!(store.identity(), other.identity());
+    assert_eq!(one.unwrap(), two.unwrap());
+    let (one, two) = tokio::join!(store.message_keys(), other.message_keys());
+    let first = one.unwrap();
+    assert_eq!(first, two.unwrap(), "the process that comes second gets the first one's");
+    assert_eq!(first.previous, None);
+
+    let id = store.rotate_message_key(NOW_MS, 60_000).await.unwrap();
+    let second = other.message_keys().await.unwrap();
+    assert_eq!((second.current.id(), second.previous.as_ref()), (id, Some(&first.current)));
+    let young = other.rotate_message_key(NOW_MS + 59_999, 60_000).await.unwrap_err();
+    assert!(matches!(young, StoreError::KeyTooYoung { age_s: 59, settled_s: 60 }), "{young}");
+    other.rotate_message_key(NOW_MS + 60_000, 60_000).await.unwrap();
+    let third = store.message_keys().await.unwrap();
+    assert_eq!(third.previous, Some(second.current));
+    assert_eq!(third.find(first.current.id()), None, "the oldest is not valid any more");
+}
+
 pub(crate) async fn the_masking_key_is_made_once_for_all_processes(make: &impl AsyncFn() -> Subject) {
     let subject = make().await;
     let stores = [Arc::clone(&subject.store), subject.again().await, subject.again().await];

@@ -10,7 +10,8 @@ use domain::layout::Layout;
 use domain::lifecycle::RunEvent;
 use domain::permit::Permit;
 use domain::reconcile::{
-    DecodedTwice, LedgerEvidence, ReadBack, RejectLimit, SourceEvidence, StagingEvidence, reconcile_staging,
+    DecodedBeside, DecodedTwice, LedgerEvidence, ReadBack, RejectLimit, SourceEvidence, StagingEvidence,
+    VerifySource, reconcile_staging,
 };
 use domain::record;
 use domain::totals::{ControlTotals, Sums};
@@ -107,6 +108,7 @@ pub(crate) fn cut(chunk_no: u64, first: u64, records: u64) -> ChunkCut {
         records,
         parents: Vec::new(),
         sha256: Hash::of(&chunk_no.to_be_bytes()),
+        decoded: None,
     }
 }
 
@@ -154,6 +156,7 @@ pub(crate) fn new_run(job: &Job, number: u8) -> NewRun {
         chunk_records: 0,
         again: false,
         pause_after_staged: true,
+        verify_source: VerifySource::Sample,
         submitted: false,
         actor: "tester@host".into(),
         detail: serde_json::Map::new(),
@@ -274,8 +277,8 @@ impl Loading {
         }
         Batch {
             run_id: self.run_id.to_bytes(),
-            job_digest: self.job.digest.0,
             chunk_no: cut.chunk_no.0,
+            sha256: cut.sha256.0,
             first_record_no: cut.first_record_no.0,
             processor: self.processor.0,
             bytes_in: cut.bytes,
@@ -401,6 +404,7 @@ fn permit(run_id: RunId, layout: &Layout, found: &[Found]) -> Permit {
         },
         staging: ReadBack { totals: staged, rejects, stray_rows: 0, chunks_differing: 0 },
         source_again: DecodedTwice::NotNeeded,
+        decoded_beside: DecodedBeside::default(),
         workers: Vec::new(),
         declared: None,
         footing: None,

@@ -7,7 +7,7 @@ use domain::lifecycle::{ChunkState, RunEvent};
 use super::fixture::{APPEND, Loading, cuts, entry, job, lease, new_run, new_worker, row, run_id};
 use super::{NOW_MS, Subject};
 use crate::store::Lease;
-use crate::store::model::{NewRun, Reported, Started};
+use crate::store::model::{ChunkRange, NewRun, Reported, Started, Task};
 
 pub(crate) async fn starts_are_charged_by_chunk_and_role(make: &impl AsyncFn() -> Subject) {
     let subject = make().await;
@@ -16,18 +16,28 @@ pub(crate) async fn starts_are_charged_by_chunk_and_role(make: &impl AsyncFn() -
     let cuts = cuts(&chunks);
     let (store, run) = (&loading.store, loading.run_id);
     store.add_chunks(loading.fence, &cuts).await.unwrap();
-    let start = async |no, role| store.start_chunk(run, ChunkNo(no), role, loading.processor).await.unwrap();
+    let attempt = loading.fence.epoch;
+    let start =
+        async |no, role| store.start_chunk(run, ChunkNo(no), role, attempt, loading.processor).await.unwrap();
+    let go = |no: usize, starts| {
+        let task = Box::new(Task { cut: cuts[no].clone(), job_digest: loading.job.digest });
+        Started::Go { starts, task }
+    };
     for starts in 1..=3 {
-        assert_eq!(start(0, Role::Processor).await, Started::Go { starts });
+        assert_eq!(start(0, Role::Processor).await, go(0, starts), "the ledger says what the work is");
     }
-    assert_eq!(start(0, Role::Writer).await, Started::Go { starts: 1 }, "each role has its own count");
-    assert_eq!(start(1, Role::Processor).await, Started::Go { starts: 1 }, "a neighbour is not charged");
+    assert_eq!(start(0, Role::Writer).await, go(0, 1), "each role has its own count");
+    assert_eq!(start(1, Role::Processor).await, go(1, 1), "a neighbour is not charged");
+    let earlier = store.start_chunk(run, ChunkNo(1), Role::Processor, attempt - 1, loading.processor);
+    assert_eq!(earlier.await.unwrap(), Started::Closed, "the present attempt sends it again");
+    let earlier = store.start_chunk(run, ChunkNo(1), Role::Writer, attempt - 1, loading.processor);
+    assert_eq!(earlier.await.unwrap(), go(1, 1), "a batch stays good");
     store.forgive_start(run, ChunkNo(0), Role::Processor).await.unwrap();
-    assert_eq!(start(0, Role::Processor).await, Started::Go { starts: 3 }, "a start was forgiven");
+    assert_eq!(start(0, Role::Processor).await, go(0, 3), "a start was forgiven");
     for _ in 0..3 {
         store.forgive_start(run, ChunkNo(1), Role::Processor).await.unwrap();
     }
-    assert_eq!(start(1, Role::Processor).await, Started::Go { starts: 1 }, "no more than was charged");
+    assert_eq!(start(1, Role::Processor).await, go(1, 1), "no more than was charged");
 
     assert_eq!(start(9, Role::Processor).await, Started::Closed, "there is no such chunk");
     store.set_aside(run, ChunkNo(0), "it failed three times").await.unwrap();
@@ -37,7 +47,7 @@ pub(crate) async fn starts_are_charged_by_chunk_and_role(make: &impl AsyncFn() -
     assert_eq!(aside[0].reason.as_deref(), Some("it failed three times"));
     assert_eq!(store.put_back(loading.fence).await.unwrap(), 1);
     assert!(store.chunks_aside(run, 9).await.unwrap().is_empty());
-    assert_eq!(start(0, Role::Processor).await, Started::Go { starts: 1 }, "put back, it begins anew");
+    assert_eq!(start(0, Role::Processor).await, go(0, 1), "put back, it begins again");
 
     loading.commit(loading.batch(&cuts[0], &chunks[0])).await.unwrap();
     assert_eq!(start(0, Role::Processor).await, Started::Committed);
@@ -47,6 +57,22 @@ pub(crate) async fn starts_are_charged_by_chunk_and_role(make: &impl AsyncFn() -
     assert_eq!(store.chunks(run, 1, 1).await.unwrap()[0].state, ChunkState::Split);
 }
 
+pub(crate) async fn states_are_of_the_chunks_that_are_asked_for(make: &impl AsyncFn() -> Subject) {
+    let subject = make().await;
+    let loading = Loading::begin(&subject.store, &job(APPEND, ""), 1).await;
+    let chunks = [vec![row(1, "a", "1.00")], vec![row(2, "b", "1.00")], vec![row(3, "c", "1.00")]];
+    let cuts = cuts(&chunks);
+    let (store, run) = (&loading.store, loading.run_id);
+    store.add_chunks(loading.fence, &cuts).await.unwrap();
+    loading.commit(loading.batch(&cuts[1], &chunks[1])).await.unwrap();
+    store.set_aside(run, ChunkNo(2), "it failed").await.unwrap();
+    let states = async |asked: &[u64]| store.chunk_states(run, asked).await.unwrap();
+    assert_eq!(states(&[]).await, []);
+    assert_eq!(states(&[1, 0, 7, u64::MAX]).await, [(0, ChunkState::Split), (1, ChunkState::Committed)]);
+    assert_eq!(states(&[2]).await, [(2, ChunkState::SetAside)]);
+    assert_eq!(store.chunk_states(run_id(9), &[0, 1]).await.unwrap(), [], "of another run");
+}
+
 pub(crate) async fn unreported_chunks_are_those_that_lack_either_report(make: &impl AsyncFn() -> Subject) {
     let subject = make().await;
     let loading = Loading::begin(&subject.store, &job(APPEND, ""), 1).await;
@@ -54,11 +80,12 @@ pub(crate) async fn unreported_chunks_are_those_that_lack_either_report(make: &i
     let cuts = cuts(&chunks);
     let (store, run) = (&loading.store, loading.run_id);
     store.add_chunks(loading.fence, &cuts).await.unwrap();
-    assert_eq!(store.unreported(run).await.unwrap(), 0, "what is not committed needs no report");
+    assert_eq!(store.unreported(run, 9).await.unwrap(), [], "what is not committed needs no report");
     for (cut, records) in cuts.iter().zip(&chunks).take(2) {
         loading.commit(loading.batch(cut, records)).await.unwrap();
     }
-    assert_eq!(store.unreported(run).await.unwrap(), 2);
+    assert_eq!(store.unreported(run, 9).await.unwrap(), [ChunkNo(0), ChunkNo(1)]);
+    assert_eq!(store.unreported(run, 1).await.unwrap(), [ChunkNo(0)], "no more than asked for");
     let report = |chunk_no, role, worker| Reported {
         chunk_no: ChunkNo(chunk_no),
         role,
@@ -71,11 +98,11 @@ pub(crate) async fn unreported_chunks_are_those_that_lack_either_report(make: &i
     };
     let (p, w) = (loading.processor, loading.writer);
     store.keep_reports(run, &[report(0, Role::Processor, p), report(1, Role::Writer, w)]).await.unwrap();
-    assert_eq!(store.unreported(run).await.unwrap(), 2, "one report of two");
+    assert_eq!(store.unreported(run, 9).await.unwrap().len(), 2, "one report of two");
     store.keep_reports(run, &[report(0, Role::Writer, WorkerId(p.0 + w.0 + 1))]).await.unwrap();
-    assert_eq!(store.unreported(run).await.unwrap(), 2, "another writer's report does not count");
+    assert_eq!(store.unreported(run, 9).await.unwrap().len(), 2, "another writer's report does not count");
     store.keep_reports(run, &[report(0, Role::Writer, w), report(1, Role::Processor, p)]).await.unwrap();
-    assert_eq!(store.unreported(run).await.unwrap(), 0);
+    assert_eq!(store.unreported(run, 9).await.unwrap(), []);
 }
 
 pub(crate) async fn the_fleet_is_who_gave_a_sign_of_life(make: &impl AsyncFn() -> Subject) {
@@ -149,17 +176,26 @@ pub(crate) async fn what_was_read_back_is_kept_by_pass_and_the_first_stands(
     let subject = make().await;
     let loading = Loading::begin(&subject.store, &job(APPEND, ""), 1).await;
     let (store, run) = (&loading.store, loading.run_id);
-    for (pass, first, found) in [(1, 8, "b"), (1, 0, "a"), (1, 8, "another"), (2, 0, "c")] {
-        store.keep_readback(run, pass, first, found.as_bytes()).await.unwrap();
+    for (pass, first, end, found) in
+        [(1, 8, 9, "b"), (1, 0, 8, "a"), (1, 8, 9, "another"), (2, 0, 8, "c"), (1, 0, 3, "short")]
+    {
+        store.keep_readback(run, pass, ChunkRange { first, end }, found.as_bytes()).await.unwrap();
     }
     let kept = async |pass, from, limit| {
         let found = store.readbacks(run, pass, from, limit).await.unwrap();
-        found.into_iter().map(|(first, body)| (first, String::from_utf8(body).unwrap())).collect::<Vec<_>>()
+        found
+            .into_iter()
+            .map(|(range, body)| (range.first, range.end, String::from_utf8(body).unwrap()))
+            .collect::<Vec<_>>()
     };
-    assert_eq!(kept(1, 0, 9).await, [(0, "a".into()), (8, "b".into())]);
-    assert_eq!(kept(1, 1, 9).await, [(8, "b".into())]);
-    assert_eq!(kept(1, 0, 1).await, [(0, "a".into())]);
-    assert_eq!(kept(2, 0, 9).await, [(0, "c".into())]);
+    assert_eq!(
+        kept(1, 0, 9).await,
+        [(0, 3, "short".into()), (0, 8, "a".into()), (8, 9, "b".into())],
+        "a range of another end is another range"
+    );
+    assert_eq!(kept(1, 1, 9).await, [(8, 9, "b".into())]);
+    assert_eq!(kept(1, 0, 1).await, [(0, 3, "short".into())]);
+    assert_eq!(kept(2, 0, 9).await, [(0, 8, "c".into())]);
     store.clear_readbacks(loading.fence).await.unwrap();
     assert!(kept(1, 0, 9).await.is_empty() && kept(2, 0, 9).await.is_empty());
 }

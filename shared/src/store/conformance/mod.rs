@@ -144,6 +144,9 @@ macro_rules! store_conformance {
             a_run_whose_tables_are_gone_can_be_purged
             opening_a_run_is_logged_with_it
             the_masking_key_is_made_once_for_all_processes
+            the_store_has_one_identity_and_two_valid_keys
+            states_are_of_the_chunks_that_are_asked_for
+            a_batch_of_other_bytes_is_not_committed
             starts_are_charged_by_chunk_and_role
             unreported_chunks_are_those_that_lack_either_report
             the_fleet_is_who_gave_a_sign_of_life

@@ -28,6 +28,7 @@ async fn insert_chunks(
     let bytes = column(&chunks, |cut| cut.bytes)?;
     let firsts = column(&chunks, |cut| cut.first_record_no.0)?;
     let records = column(&chunks, |cut| cut.records)?;
+    let decoded: Vec<_> = chunks.iter().map(|cut| cut.decoded.map(|hash| hash.0.to_vec())).collect();
     let digests: Vec<_> = chunks.iter().map(|cut| cut.sha256.0.to_vec()).collect();
     let parents: Vec<_> = chunks
         .iter()
@@ -45,12 +46,13 @@ async fn insert_chunks(
             .bind(parents.clone())
     };
     let inserted = bound(sqlx::query(
-        "INSERT INTO crossfoot_chunk (run_id, chunk_no, state, offset_bytes, bytes, first_record_no, records, sha256, parents)
-         SELECT $1, chunk_no, 'split', offset_bytes, bytes, first_record_no, records, sha256, parents
-         FROM unnest($2::bigint[], $3::bigint[], $4::bigint[], $5::bigint[], $6::bigint[], $7::bytea[], $8::text[])
-              AS n (chunk_no, offset_bytes, bytes, first_record_no, records, sha256, parents)
+        "INSERT INTO crossfoot_chunk (run_id, chunk_no, state, offset_bytes, bytes, first_record_no, records, sha256, parents, decoded)
+         SELECT $1, chunk_no, 'split', offset_bytes, bytes, first_record_no, records, sha256, parents, decoded
+         FROM unnest($2::bigint[], $3::bigint[], $4::bigint[], $5::bigint[], $6::bigint[], $7::bytea[], $8::text[], $9::bytea[])
+              AS n (chunk_no, offset_bytes, bytes, first_record_no, records, sha256, parents, decoded)
          ON CONFLICT (run_id, chunk_no) DO NOTHING",
     ))
+    .bind(decoded)
     .execute(&mut *connection)
     .await?
     .rows_affected();
@@ -177,11 +179,18 @@ pub(super) fn worker_from(id: u64) -> Result<WorkerId, StoreError> {
     u32::try_from(id).map(WorkerId).map_err(|_| damaged("a worker's number"))
 }
 
-pub(super) fn chunk_from(row: &PgRow) -> Result<ChunkRow, StoreError> {
+fn optional_hash(row: &PgRow, column: &str) -> Result<Option<Hash>, StoreError> {
+    let bytes: Option<Vec<u8>> = row.try_get(column)?;
+    bytes
+        .map(|bytes| bytes.try_into().map(Hash).map_err(|_| damaged(format!("{column} of a chunk"))))
+        .transpose()
+}
+
+pub(super) fn cut_from(row: &PgRow) -> Result<ChunkCut, StoreError> {
     let sha256: Vec<u8> = row.try_get("sha256")?;
     let parents: String = row.try_get("parents")?;
     let chunk_no = unsigned(row, "chunk_no")?;
-    let cut = ChunkCut {
+    Ok(ChunkCut {
         chunk_no: ChunkNo(chunk_no),
         offset: unsigned(row, "offset_bytes")?,
         bytes: unsigned(row, "bytes")?,
@@ -190,7 +199,13 @@ pub(super) fn chunk_from(row: &PgRow) -> Result<ChunkRow, StoreError> {
         parents: serde_json::from_str(&parents)
             .map_err(|_| damaged(format!("parents of chunk {chunk_no}")))?,
         sha256: Hash(sha256.try_into().map_err(|_| damaged(format!("sha256 of chunk {chunk_no}")))?),
-    };
+        decoded: optional_hash(row, "decoded")?,
+    })
+}
+
+pub(super) fn chunk_from(row: &PgRow) -> Result<ChunkRow, StoreError> {
+    let cut = cut_from(row)?;
+    let chunk_no = cut.chunk_no.0;
     let committed = match optional_unsigned(row, "processor_id")? {
         None => None,
         Some(processor) => Some(committed_from(row, chunk_no, processor)?),
@@ -219,5 +234,6 @@ fn committed_from(row: &PgRow, chunk_no: u64, processor: u64) -> Result<Committe
         tree: Forest::from_bytes(&tree).map_err(|_| damaged(format!("tree of chunk {chunk_no}")))?,
         footing: row.try_get("footing")?,
         rules: serde_json::from_str(&rules).map_err(|_| damaged(format!("rules of chunk {chunk_no}")))?,
+        content: optional_hash(row, "content")?,
     })
 }

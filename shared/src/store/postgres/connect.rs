@@ -24,11 +24,12 @@ use crate::store::StoreError;
 use crate::store::masking::Kept;
 
 /// Every version of the schema, in order. What was released is never changed: a new version is added.
-const MIGRATIONS: [(i64, &str, &str); 4] = [
+const MIGRATIONS: [(i64, &str, &str); 5] = [
     (1, "ledger", include_str!("0001_ledger.sql")),
     (2, "fleet", include_str!("0002_fleet.sql")),
     (3, "audit", include_str!("0003_audit.sql")),
     (4, "masking", include_str!("0004_masking.sql")),
+    (5, "messages", include_str!("0005_messages.sql")),
 ];
 const SCHEMA_VERSION: i64 = MIGRATIONS[MIGRATIONS.len() - 1].0;
 
@@ -260,6 +261,8 @@ pub(super) enum Lock {
     Partition(RunId),
     /// Promoting a run of a job: looking for one that brought the same bytes into final, and promoting.
     Promoting,
+    /// Making or replacing a message key.
+    Keys,
     /// Appending to the log.
     Log,
     /// The state of a run: commits share it, steps have it to themselves.
@@ -284,6 +287,7 @@ impl Lock {
             Self::Partition(run_id) => (0x4346_0003, of_run(run_id)),
             Self::Promoting => (0x4346_0004, of_job()),
             Self::Log => (0x4346_0005, 0),
+            Self::Keys => (0x4346_0008, 0),
             Self::State(run_id) => (0x4346_0006, of_run(run_id)),
         }
     }

@@ -6,10 +6,10 @@ use domain::lifecycle::{ChunkState, RunState};
 use sqlx::postgres::{PgConnection, PgRow};
 use sqlx::{AssertSqlSafe, Executor as _, Row as _};
 
-use super::chunks::{chunk_from, worker_from};
+use super::chunks::{chunk_from, cut_from, worker_from};
 use super::connect::{Id, Lock, PostgresStore, share};
-use super::ledger::{damaged, hold_fence, place, run_from, signed, unsigned, words};
-use crate::store::model::{ChunkRow, Run, Started, WorkerRow};
+use super::ledger::{damaged, hold_fence, parsed, place, run_from, signed, unsigned, words};
+use crate::store::model::{ChunkRange, ChunkRow, Run, Started, Task, WorkerRow};
 use crate::store::{Fence, Lease, StoreError};
 
 /// What is charged and what is a sign of life must outlive a worker, not a crash of the server: nobody waits for the
@@ -29,11 +29,12 @@ async fn charge(
     run_id: RunId,
     chunk_no: ChunkNo,
     role: Role,
+    attempt: u64,
     worker: WorkerId,
 ) -> Result<Started, StoreError> {
     connection.execute(IN_PASSING).await?;
     let found = sqlx::query(
-        "SELECT c.state, r.state AS run_state FROM crossfoot_chunk c JOIN crossfoot_run r ON r.run_id = c.run_id
+        "SELECT c.*, r.state AS run_state, r.epoch, r.job_digest FROM crossfoot_chunk c JOIN crossfoot_run r ON r.run_id = c.run_id
          WHERE c.run_id = $1 AND c.chunk_no = $2 FOR UPDATE OF c",
     )
     .bind(Id(run_id))
@@ -48,6 +49,10 @@ async fn charge(
     if chunk != ChunkState::Split.name() || run != RunState::Loading.name() {
         return Ok(Started::Closed);
     }
+    if role == Role::Processor && attempt < unsigned(&found, "epoch")? {
+        return Ok(Started::Closed);
+    }
+    let task = Box::new(Task { cut: cut_from(&found)?, job_digest: parsed(&found, "job_digest")? });
     let starts = starts(role);
     let row = sqlx::query(AssertSqlSafe(format!(
         "UPDATE crossfoot_chunk SET {starts} = {starts} + 1, started_by = $3 WHERE run_id = $1 AND chunk_no = $2
@@ -58,7 +63,7 @@ async fn charge(
     .bind(i64::from(worker.0))
     .fetch_one(connection)
     .await?;
-    Ok(Started::Go { starts: u32::try_from(unsigned(&row, "n")?).unwrap_or(u32::MAX) })
+    Ok(Started::Go { starts: u32::try_from(unsigned(&row, "n")?).unwrap_or(u32::MAX), task })
 }
 
 async fn take_service(
@@ -92,9 +97,26 @@ impl PostgresStore {
         run_id: RunId,
         chunk_no: ChunkNo,
         role: Role,
+        attempt: u64,
         worker: WorkerId,
     ) -> Result<Started, StoreError> {
-        self.write(move |connection| Box::pin(charge(connection, run_id, chunk_no, role, worker))).await
+        self.write(move |connection| Box::pin(charge(connection, run_id, chunk_no, role, attempt, worker)))
+            .await
+    }
+
+    pub(super) async fn fetch_states(
+        &self,
+        run_id: RunId,
+        chunks: &[u64],
+    ) -> Result<Vec<(u64, ChunkState)>, StoreError> {
+        let rows = sqlx::query(
+            "SELECT chunk_no, state FROM crossfoot_chunk WHERE run_id = $1 AND chunk_no = ANY($2) ORDER BY chunk_no",
+        )
+        .bind(Id(run_id))
+        .bind(chunks.iter().map(|chunk_no| place(*chunk_no)).collect::<Vec<_>>())
+        .fetch_all(&self.pool)
+        .await?;
+        rows.iter().map(|row| Ok((unsigned(row, "chunk_no")?, parsed(row, "state")?))).collect()
     }
 
     pub(super) async fn uncharge_start(
@@ -178,18 +200,24 @@ impl PostgresStore {
         rows.iter().map(chunk_from).collect()
     }
 
-    pub(super) async fn count_unreported(&self, run_id: RunId) -> Result<u64, StoreError> {
-        let row = sqlx::query(
-            "SELECT count(*) AS n FROM crossfoot_chunk c WHERE c.run_id = $1 AND c.state = 'committed'
+    pub(super) async fn fetch_unreported(
+        &self,
+        run_id: RunId,
+        limit: u32,
+    ) -> Result<Vec<ChunkNo>, StoreError> {
+        let rows = sqlx::query(
+            "SELECT c.chunk_no FROM crossfoot_chunk c WHERE c.run_id = $1 AND c.state = 'committed'
              AND (NOT EXISTS (SELECT 1 FROM crossfoot_report r WHERE r.run_id = $1 AND r.chunk_no = c.chunk_no
                               AND r.role = 'processor' AND r.worker_id = c.processor_id)
                   OR NOT EXISTS (SELECT 1 FROM crossfoot_report r WHERE r.run_id = $1 AND r.chunk_no = c.chunk_no
-                                 AND r.role = 'writer' AND r.worker_id = c.writer_id))",
+                                 AND r.role = 'writer' AND r.worker_id = c.writer_id))
+             ORDER BY c.chunk_no LIMIT $2",
         )
         .bind(Id(run_id))
-        .fetch_one(&self.pool)
+        .bind(i64::from(limit))
+        .fetch_all(&self.pool)
         .await?;
-        unsigned(&row, "n")
+        rows.iter().map(|row| Ok(ChunkNo(unsigned(row, "chunk_no")?))).collect()
     }
 
     pub(super) async fn touch_workers(
@@ -275,7 +303,7 @@ impl PostgresStore {
         &self,
         run_id: RunId,
         pass: u64,
-        first: u64,
+        range: ChunkRange,
         found: Vec<u8>,
     ) -> Result<(), StoreError> {
         self.write(move |connection| {
@@ -283,12 +311,13 @@ impl PostgresStore {
                 // Lost in a crash of the server, the range is read back once more.
                 connection.execute(IN_PASSING).await?;
                 sqlx::query(
-                    "INSERT INTO crossfoot_readback (run_id, pass, first_chunk, body) VALUES ($1, $2, $3, $4)
+                    "INSERT INTO crossfoot_readback (run_id, pass, first_chunk, end_chunk, body) VALUES ($1, $2, $3, $4, $5)
                      ON CONFLICT DO NOTHING",
                 )
                 .bind(Id(run_id))
                 .bind(signed(pass)?)
-                .bind(signed(first)?)
+                .bind(signed(range.first)?)
+                .bind(signed(range.end)?)
                 .bind(found)
                 .execute(connection)
                 .await?;
@@ -304,10 +333,10 @@ impl PostgresStore {
         pass: u64,
         from: u64,
         limit: u32,
-    ) -> Result<Vec<(u64, Vec<u8>)>, StoreError> {
+    ) -> Result<Vec<(ChunkRange, Vec<u8>)>, StoreError> {
         let rows = sqlx::query(
-            "SELECT first_chunk, body FROM crossfoot_readback WHERE run_id = $1 AND pass = $2 AND first_chunk >= $3
-             ORDER BY first_chunk LIMIT $4",
+            "SELECT first_chunk, end_chunk, body FROM crossfoot_readback WHERE run_id = $1 AND pass = $2 AND first_chunk >= $3
+             ORDER BY first_chunk, end_chunk LIMIT $4",
         )
         .bind(Id(run_id))
         .bind(place(pass))
@@ -315,7 +344,13 @@ impl PostgresStore {
         .bind(i64::from(limit))
         .fetch_all(&self.pool)
         .await?;
-        rows.iter().map(|row| Ok((unsigned(row, "first_chunk")?, row.try_get("body")?))).collect()
+        let range = |row| {
+            Ok::<_, StoreError>(ChunkRange {
+                first: unsigned(row, "first_chunk")?,
+                end: unsigned(row, "end_chunk")?,
+            })
+        };
+        rows.iter().map(|row| Ok((range(row)?, row.try_get("body")?))).collect()
     }
 
     pub(super) async fn drop_readbacks(&self, fence: Fence) -> Result<(), StoreError> {

@@ -84,6 +84,7 @@ pub(super) fn run_from(row: &PgRow) -> Result<Run, StoreError> {
         chunk_records: unsigned(row, "chunk_records")?,
         again: row.try_get("again")?,
         pause_after_staged: row.try_get("pause_after_staged")?,
+        verify_source: parsed(row, "verify_source")?,
         submitted: row.try_get("submitted")?,
         parked: row.try_get("parked")?,
         actor: row.try_get("actor")?,
@@ -173,8 +174,9 @@ async fn insert_run(connection: &mut PgConnection, new: NewRun) -> Result<(), St
     .await?;
     sqlx::query(
         "INSERT INTO crossfoot_run (run_id, job, job_digest, state, source, source_bytes, source_sha256, declared,
-         chunk_bytes, chunk_records, again, pause_after_staged, submitted, actor, opened_at_ms)
-         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15)",
+         chunk_bytes, chunk_records, again, pause_after_staged, submitted, actor, opened_at_ms,
+         verify_source)
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16)",
     )
     .bind(Id(new.run_id))
     .bind(&new.job)
@@ -191,6 +193,7 @@ async fn insert_run(connection: &mut PgConnection, new: NewRun) -> Result<(), St
     .bind(new.submitted)
     .bind(&new.actor)
     .bind(new.now_ms)
+    .bind(new.verify_source.name())
     .execute(&mut *connection)
     .await?;
     evidence::append(connection, new.opened()).await?;

@@ -17,6 +17,7 @@ mod large_tests;
 mod ledger;
 #[cfg(test)]
 mod measure;
+mod messages;
 mod numeric;
 #[cfg(test)]
 mod own_tests;
@@ -38,13 +39,14 @@ use domain::counts::{Role, WorkerShare};
 use domain::event::{Entry as LogEntry, Event};
 use domain::finding::Finding;
 use domain::fingerprint::Hash;
-use domain::ids::{ChunkNo, RunId, WorkerId};
+use domain::ids::{ChunkNo, RunId, StoreId, WorkerId};
 use domain::layout::Layout;
-use domain::lifecycle::{IllegalStep, RunEvent};
+use domain::lifecycle::{ChunkState, IllegalStep, RunEvent};
 use domain::mask::MaskKey;
 use domain::permit::Permit;
 use domain::report::RejectGroup;
 use domain::rule::RuleOutcome;
+use domain::seal::{KeyId, Keyring};
 
 pub use connect::{PostgresSettings, PostgresStore};
 pub use tables::ddl;
@@ -61,6 +63,18 @@ use crate::wire::Batch;
 impl Store for PostgresStore {
     fn url(&self) -> String {
         self.url.clone()
+    }
+
+    async fn identity(&self) -> Result<StoreId, StoreError> {
+        self.agreed_identity().await
+    }
+
+    async fn message_keys(&self) -> Result<Keyring, StoreError> {
+        self.fetch_message_keys().await
+    }
+
+    async fn rotate_message_key(&self, now_ms: i64, settled_ms: i64) -> Result<KeyId, StoreError> {
+        self.replace_message_key(now_ms, settled_ms).await
     }
 
     async fn prepare(&self, job: &Job) -> Result<(), StoreError> {
@@ -172,9 +186,18 @@ impl Store for PostgresStore {
         run_id: RunId,
         chunk_no: ChunkNo,
         role: Role,
+        attempt: u64,
         worker: WorkerId,
     ) -> Result<Started, StoreError> {
-        self.charge_start(run_id, chunk_no, role, worker).await
+        self.charge_start(run_id, chunk_no, role, attempt, worker).await
+    }
+
+    async fn chunk_states(
+        &self,
+        run_id: RunId,
+        chunks: &[u64],
+    ) -> Result<Vec<(u64, ChunkState)>, StoreError> {
+        self.fetch_states(run_id, chunks).await
     }
 
     async fn forgive_start(&self, run_id: RunId, chunk_no: ChunkNo, role: Role) -> Result<(), StoreError> {
@@ -210,8 +233,8 @@ impl Store for PostgresStore {
         self.upsert_reports(run_id, reports.to_vec()).await
     }
 
-    async fn unreported(&self, run_id: RunId) -> Result<u64, StoreError> {
-        self.count_unreported(run_id).await
+    async fn unreported(&self, run_id: RunId, limit: u32) -> Result<Vec<ChunkNo>, StoreError> {
+        self.fetch_unreported(run_id, limit).await
     }
 
     async fn beat(&self, workers: &[WorkerId], now_ms: i64) -> Result<(), StoreError> {
@@ -246,10 +269,10 @@ impl Store for PostgresStore {
         &self,
         run_id: RunId,
         pass: u64,
-        first: u64,
+        range: ChunkRange,
         found: &[u8],
     ) -> Result<(), StoreError> {
-        self.insert_readback(run_id, pass, first, found.to_vec()).await
+        self.insert_readback(run_id, pass, range, found.to_vec()).await
     }
 
     async fn readbacks(
@@ -258,7 +281,7 @@ impl Store for PostgresStore {
         pass: u64,
         from: u64,
         limit: u32,
-    ) -> Result<Vec<(u64, Vec<u8>)>, StoreError> {
+    ) -> Result<Vec<(ChunkRange, Vec<u8>)>, StoreError> {
         self.fetch_readbacks(run_id, pass, from, limit).await
     }
 

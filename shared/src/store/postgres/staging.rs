@@ -2,13 +2,14 @@
 
 use std::sync::Arc;
 
+use domain::fingerprint::Hash;
 use domain::ids::{RunId, WorkerId};
 use domain::layout::Layout;
 use sqlx::postgres::PgConnection;
 use sqlx::{AssertSqlSafe, Row as _};
 
 use super::connect::{Id, Lock, PostgresStore, share, to_its_end};
-use super::ledger::{damaged, signed, words};
+use super::ledger::{damaged, signed, unsigned, words};
 use super::tables::{columns, make_partition, partition, quoted};
 use super::{rows, tables};
 use crate::job::Job;
@@ -37,6 +38,8 @@ struct Ready {
     rejected_sums: String,
     rules: String,
     by_type: String,
+    /// Of everything in it.
+    content: Hash,
     /// Of each record type.
     rows: Vec<Vec<u8>>,
 }
@@ -70,6 +73,7 @@ impl PostgresStore {
                 rejected_sums: amounts_json(&batch.rejected_sums)?,
                 rules: serde_json::to_string(&batch.rules).map_err(json)?,
                 by_type: serde_json::to_string(&batch.by_type).map_err(json)?,
+                content: batch.content(),
                 rows: rows.collect::<Result<_, _>>()?,
                 job,
                 batch,
@@ -107,7 +111,7 @@ async fn commit(connection: &mut PgConnection, ready: &Ready) -> Result<Tried, S
     share(connection, Lock::State(run_id)).await?;
     let tables: Vec<_> = ready.job.layouts().map(|layout| partition(&layout.staging, run_id)).collect();
     let found = sqlx::query(
-        "SELECT c.state, r.state AS run_state,
+        "SELECT c.state, c.sha256, c.bytes, c.first_record_no, r.state AS run_state,
              (SELECT bool_and(to_regclass(quote_ident(t)) IS NOT NULL) FROM unnest($3::text[]) t) AS partitioned
          FROM crossfoot_chunk c JOIN crossfoot_run r ON r.run_id = c.run_id
          WHERE c.run_id = $1 AND c.chunk_no = $2 FOR UPDATE OF c",
@@ -123,6 +127,12 @@ async fn commit(connection: &mut PgConnection, ready: &Ready) -> Result<Tried, S
         ("committed", _) => return Ok(Tried::Done(CommitOutcome::AlreadyThere)),
         (_, "loading") => {}
         _ => return Ok(Tried::Done(CommitOutcome::RunClosed)),
+    }
+    let is_of_these_bytes = found.try_get::<Vec<u8>, _>("sha256")? == batch.sha256
+        && unsigned(&found, "bytes")? == batch.bytes_in
+        && unsigned(&found, "first_record_no")? == batch.first_record_no;
+    if !is_of_these_bytes {
+        return Ok(Tried::Done(CommitOutcome::OtherBytes));
     }
     if batch.accepted > 0 {
         if !found.try_get::<bool, _>("partitioned")? {
@@ -175,7 +185,7 @@ async fn book(connection: &mut PgConnection, ready: &Ready) -> Result<(), StoreE
     let batch = &ready.batch;
     sqlx::query(
         "UPDATE crossfoot_chunk SET state = 'committed', processor_id = $3, writer_id = $4, bytes_in = $5, records_in = $6,
-         accepted = $7, rejected = $8, sums = $9, rejected_sums = $10, tree = $11, rules = $12, by_type = $13, footing = $14, reason = NULL
+         accepted = $7, rejected = $8, sums = $9, rejected_sums = $10, tree = $11, rules = $12, by_type = $13, footing = $14, content = $15, reason = NULL
          WHERE run_id = $1 AND chunk_no = $2",
     )
     .bind(Id(ready.run_id))
@@ -192,6 +202,7 @@ async fn book(connection: &mut PgConnection, ready: &Ready) -> Result<(), StoreE
     .bind(&ready.rules)
     .bind(&ready.by_type)
     .bind(&batch.footing)
+    .bind(ready.content.0.as_slice())
     .execute(connection)
     .await?;
     Ok(())

@@ -1,15 +1,16 @@
 //! What the fleet asks of the ledger: starts charged, signs of life, the coordinator service, readbacks.
 
 use domain::counts::Role;
-use domain::ids::{ChunkNo, RunId, WorkerId};
+use domain::fingerprint::Hash;
+use domain::ids::{ChunkNo, RecordNo, RunId, WorkerId};
 use domain::lifecycle::{ChunkState, RunState};
 use rusqlite::{OptionalExtension, params};
 use sqlx::Row as _;
 use sqlx::sqlite::SqliteRow;
 
 use super::connect::SqliteStore;
-use super::ledger::{chunk_from, damaged, hold_fence, run_from, unsigned};
-use crate::store::model::{ChunkRow, Run, Started, WorkerRow};
+use super::ledger::{chunk_from, damaged, hold_fence, parsed, run_from, unsigned};
+use crate::store::model::{ChunkCut, ChunkRange, ChunkRow, Run, Started, Task, WorkerRow};
 use crate::store::{Fence, Lease, StoreError};
 
 /// The column that counts a role's starts.
@@ -26,24 +27,35 @@ impl SqliteStore {
         run_id: RunId,
         chunk_no: ChunkNo,
         role: Role,
+        attempt: u64,
         worker: WorkerId,
     ) -> Result<Started, StoreError> {
         self.write(move |transaction| {
             let id = run_id.to_string();
-            let state: Option<(String, String)> = transaction
+            let found = transaction
                 .prepare_cached(
-                    "SELECT c.state, r.state FROM crossfoot_chunk c JOIN crossfoot_run r ON r.run_id = c.run_id
+                    "SELECT c.state, r.state, r.epoch, r.job_digest, c.chunk_no, c.offset_bytes, c.bytes, c.first_record_no,
+                     c.records, c.sha256, c.parents, c.decoded
+                     FROM crossfoot_chunk c JOIN crossfoot_run r ON r.run_id = c.run_id
                      WHERE c.run_id = ?1 AND c.chunk_no = ?2",
                 )?
-                .query_row(params![id, chunk_no.0], |row| Ok((row.get(0)?, row.get(1)?)))
+                .query_row(params![id, chunk_no.0], |row| {
+                    let states: (String, String) = (row.get(0)?, row.get(1)?);
+                    Ok((states, row.get::<_, u64>(2)?, row.get::<_, String>(3)?, RawCut::of(row)?))
+                })
                 .optional()?;
-            let Some((chunk, run)) = state else { return Ok(Started::Closed) };
+            let Some(((chunk, run), epoch, digest, cut)) = found else { return Ok(Started::Closed) };
             if chunk == ChunkState::Committed.name() {
                 return Ok(Started::Committed);
             }
             if chunk != ChunkState::Split.name() || run != RunState::Loading.name() {
                 return Ok(Started::Closed);
             }
+            if role == Role::Processor && attempt < epoch {
+                return Ok(Started::Closed);
+            }
+            let job_digest = digest.parse().map_err(|_| damaged(format!("job_digest is `{digest}`")))?;
+            let task = Box::new(Task { cut: cut.cut()?, job_digest });
             let starts = starts(role);
             let starts = transaction
                 .prepare_cached(&format!(
@@ -51,9 +63,27 @@ impl SqliteStore {
                      WHERE run_id = ?1 AND chunk_no = ?2 RETURNING {starts}"
                 ))?
                 .query_row(params![id, chunk_no.0, worker.0], |row| row.get(0))?;
-            Ok(Started::Go { starts })
+            Ok(Started::Go { starts, task })
         })
         .await
+    }
+
+    pub(super) async fn fetch_states(
+        &self,
+        run_id: RunId,
+        chunks: &[u64],
+    ) -> Result<Vec<(u64, ChunkState)>, StoreError> {
+        // As JSON, because SQLite has no arrays.
+        let numbers = serde_json::to_string(chunks).map_err(|error| damaged(error.to_string()))?;
+        let rows = sqlx::query(
+            "SELECT chunk_no, state FROM crossfoot_chunk
+             WHERE run_id = $1 AND chunk_no IN (SELECT value FROM json_each($2)) ORDER BY chunk_no",
+        )
+        .bind(run_id.to_string())
+        .bind(numbers)
+        .fetch_all(&self.pool)
+        .await?;
+        rows.iter().map(|row| Ok((unsigned(row, "chunk_no")?, parsed(row, "state")?))).collect()
     }
 
     pub(super) async fn uncharge_start(
@@ -120,18 +150,24 @@ impl SqliteStore {
         rows.iter().map(chunk_from).collect()
     }
 
-    pub(super) async fn count_unreported(&self, run_id: RunId) -> Result<u64, StoreError> {
-        let row = sqlx::query(
-            "SELECT count(*) AS n FROM crossfoot_chunk c WHERE c.run_id = $1 AND c.state = 'committed'
+    pub(super) async fn fetch_unreported(
+        &self,
+        run_id: RunId,
+        limit: u32,
+    ) -> Result<Vec<ChunkNo>, StoreError> {
+        let rows = sqlx::query(
+            "SELECT c.chunk_no FROM crossfoot_chunk c WHERE c.run_id = $1 AND c.state = 'committed'
              AND (NOT EXISTS (SELECT 1 FROM crossfoot_report r WHERE r.run_id = $1 AND r.chunk_no = c.chunk_no
                               AND r.role = 'processor' AND r.worker_id = c.processor_id)
                   OR NOT EXISTS (SELECT 1 FROM crossfoot_report r WHERE r.run_id = $1 AND r.chunk_no = c.chunk_no
-                                 AND r.role = 'writer' AND r.worker_id = c.writer_id))",
+                                 AND r.role = 'writer' AND r.worker_id = c.writer_id))
+             ORDER BY c.chunk_no LIMIT $2",
         )
         .bind(run_id.to_string())
-        .fetch_one(&self.pool)
+        .bind(limit)
+        .fetch_all(&self.pool)
         .await?;
-        unsigned(&row, "n")
+        rows.iter().map(|row| Ok(ChunkNo(unsigned(row, "chunk_no")?))).collect()
     }
 
     pub(super) async fn touch_workers(
@@ -220,16 +256,16 @@ impl SqliteStore {
         &self,
         run_id: RunId,
         pass: u64,
-        first: u64,
+        range: ChunkRange,
         found: Vec<u8>,
     ) -> Result<(), StoreError> {
         self.write(move |transaction| {
             transaction
                 .prepare_cached(
-                    "INSERT INTO crossfoot_readback (run_id, pass, first_chunk, body) VALUES (?1, ?2, ?3, ?4)
+                    "INSERT INTO crossfoot_readback (run_id, pass, first_chunk, end_chunk, body) VALUES (?1, ?2, ?3, ?4, ?5)
                      ON CONFLICT DO NOTHING",
                 )?
-                .execute(params![run_id.to_string(), pass, first, found])?;
+                .execute(params![run_id.to_string(), pass, range.first, range.end, found])?;
             Ok(())
         })
         .await
@@ -241,11 +277,11 @@ impl SqliteStore {
         pass: u64,
         from: u64,
         limit: u32,
-    ) -> Result<Vec<(u64, Vec<u8>)>, StoreError> {
+    ) -> Result<Vec<(ChunkRange, Vec<u8>)>, StoreError> {
         let signed = |number: u64| i64::try_from(number).unwrap_or(i64::MAX);
         let rows = sqlx::query(
-            "SELECT first_chunk, body FROM crossfoot_readback WHERE run_id = $1 AND pass = $2 AND first_chunk >= $3
-             ORDER BY first_chunk LIMIT $4",
+            "SELECT first_chunk, end_chunk, body FROM crossfoot_readback WHERE run_id = $1 AND pass = $2 AND first_chunk >= $3
+             ORDER BY first_chunk, end_chunk LIMIT $4",
         )
         .bind(run_id.to_string())
         .bind(signed(pass))
@@ -253,7 +289,13 @@ impl SqliteStore {
         .bind(limit)
         .fetch_all(&self.pool)
         .await?;
-        rows.iter().map(|row| Ok((unsigned(row, "first_chunk")?, row.try_get("body")?))).collect()
+        let range = |row| {
+            Ok::<_, StoreError>(ChunkRange {
+                first: unsigned(row, "first_chunk")?,
+                end: unsigned(row, "end_chunk")?,
+            })
+        };
+        rows.iter().map(|row| Ok((range(row)?, row.try_get("body")?))).collect()
     }
 
     pub(super) async fn drop_readbacks(&self, fence: Fence) -> Result<(), StoreError> {
@@ -264,6 +306,51 @@ impl SqliteStore {
             Ok(())
         })
         .await
+    }
+}
+
+/// A chunk as it was cut, as the bulk connection reads it: from the fifth column on.
+struct RawCut {
+    chunk_no: u64,
+    offset: u64,
+    bytes: u64,
+    first_record_no: u64,
+    records: u64,
+    sha256: Vec<u8>,
+    parents: String,
+    decoded: Option<Vec<u8>>,
+}
+
+impl RawCut {
+    fn of(row: &rusqlite::Row<'_>) -> rusqlite::Result<Self> {
+        Ok(Self {
+            chunk_no: row.get(4)?,
+            offset: row.get(5)?,
+            bytes: row.get(6)?,
+            first_record_no: row.get(7)?,
+            records: row.get(8)?,
+            sha256: row.get(9)?,
+            parents: row.get(10)?,
+            decoded: row.get(11)?,
+        })
+    }
+
+    fn cut(self) -> Result<ChunkCut, StoreError> {
+        let chunk_no = self.chunk_no;
+        let hash = |bytes: Vec<u8>| {
+            bytes.try_into().map(Hash).map_err(|_| damaged(format!("a digest of chunk {chunk_no}")))
+        };
+        Ok(ChunkCut {
+            chunk_no: ChunkNo(chunk_no),
+            offset: self.offset,
+            bytes: self.bytes,
+            first_record_no: RecordNo(self.first_record_no),
+            records: self.records,
+            parents: serde_json::from_str(&self.parents)
+                .map_err(|_| damaged(format!("parents of chunk {chunk_no}")))?,
+            sha256: hash(self.sha256)?,
+            decoded: self.decoded.map(hash).transpose()?,
+        })
     }
 }
 

@@ -31,7 +31,7 @@ fn optional_unsigned(row: &SqliteRow, column: &str) -> Result<Option<u64>, Store
         .transpose()
 }
 
-fn parsed<T: std::str::FromStr>(row: &SqliteRow, column: &str) -> Result<T, StoreError> {
+pub(super) fn parsed<T: std::str::FromStr>(row: &SqliteRow, column: &str) -> Result<T, StoreError> {
     let text: String = row.try_get(column)?;
     text.parse().map_err(|_| damaged(format!("{column} is `{text}`")))
 }
@@ -67,6 +67,7 @@ pub(super) fn run_from(row: &SqliteRow) -> Result<Run, StoreError> {
         chunk_records: unsigned(row, "chunk_records")?,
         again: row.try_get("again")?,
         pause_after_staged: row.try_get("pause_after_staged")?,
+        verify_source: parsed(row, "verify_source")?,
         submitted: row.try_get("submitted")?,
         parked: row.try_get("parked")?,
         actor: row.try_get("actor")?,
@@ -142,8 +143,9 @@ impl SqliteStore {
             )?;
             transaction.execute(
                 "INSERT INTO crossfoot_run (run_id, job, job_digest, state, source, source_bytes, source_sha256, declared,
-                 chunk_bytes, chunk_records, again, pause_after_staged, submitted, actor, opened_at_ms)
-                 VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15)",
+                 chunk_bytes, chunk_records, again, pause_after_staged, submitted, actor, opened_at_ms,
+                 verify_source)
+                 VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16)",
                 params![
                     new.run_id.to_string(),
                     new.job,
@@ -160,6 +162,7 @@ impl SqliteStore {
                     new.submitted,
                     new.actor,
                     new.now_ms,
+                    new.verify_source.name(),
                 ],
             )?;
             evidence::append(transaction, new.opened())?;
@@ -323,8 +326,8 @@ impl SqliteStore {
             hold_fence(transaction, fence)?;
             let run_id = fence.run_id.to_string();
             let mut insert = transaction.prepare_cached(
-                "INSERT INTO crossfoot_chunk (run_id, chunk_no, state, offset_bytes, bytes, first_record_no, records, sha256, parents)
-                 VALUES (?1, ?2, 'split', ?3, ?4, ?5, ?6, ?7, ?8) ON CONFLICT (run_id, chunk_no) DO NOTHING",
+                "INSERT INTO crossfoot_chunk (run_id, chunk_no, state, offset_bytes, bytes, first_record_no, records, sha256, parents, decoded)
+                 VALUES (?1, ?2, 'split', ?3, ?4, ?5, ?6, ?7, ?8, ?9) ON CONFLICT (run_id, chunk_no) DO NOTHING",
             )?;
             let mut same = transaction.prepare_cached(
                 "SELECT count(*) FROM crossfoot_chunk WHERE run_id = ?1 AND chunk_no = ?2 AND offset_bytes = ?3 AND bytes = ?4
@@ -336,7 +339,12 @@ impl SqliteStore {
                     run_id, cut.chunk_no.0, cut.offset, cut.bytes, cut.first_record_no.0, cut.records,
                     cut.sha256.0.as_slice(), parents
                 ];
-                if insert.execute(values)? == 0 && same.query_row(values, |row| row.get::<_, u64>(0))? == 0 {
+                let decoded = cut.decoded.map(|hash| hash.0);
+                let booked = params![
+                    run_id, cut.chunk_no.0, cut.offset, cut.bytes, cut.first_record_no.0, cut.records,
+                    cut.sha256.0.as_slice(), parents, decoded.as_ref().map(<[u8; 32]>::as_slice)
+                ];
+                if insert.execute(booked)? == 0 && same.query_row(values, |row| row.get::<_, u64>(0))? == 0 {
                     return Err(damaged(format!(
                         "chunk {} of run {run_id}, at byte {}, was cut from other bytes before: the source is not the one the run began with",
                         cut.chunk_no, cut.offset
@@ -448,6 +456,13 @@ impl SqliteStore {
     }
 }
 
+fn optional_hash(row: &SqliteRow, column: &str) -> Result<Option<Hash>, StoreError> {
+    let bytes: Option<Vec<u8>> = row.try_get(column)?;
+    bytes
+        .map(|bytes| bytes.try_into().map(Hash).map_err(|_| damaged(format!("{column} of a chunk"))))
+        .transpose()
+}
+
 pub(super) fn chunk_from(row: &SqliteRow) -> Result<ChunkRow, StoreError> {
     let sha256: Vec<u8> = row.try_get("sha256")?;
     let parents: String = row.try_get("parents")?;
@@ -461,6 +476,7 @@ pub(super) fn chunk_from(row: &SqliteRow) -> Result<ChunkRow, StoreError> {
         parents: serde_json::from_str(&parents)
             .map_err(|_| damaged(format!("parents of chunk {chunk_no}")))?,
         sha256: Hash(sha256.try_into().map_err(|_| damaged(format!("sha256 of chunk {chunk_no}")))?),
+        decoded: optional_hash(row, "decoded")?,
     };
     let committed = match optional_unsigned(row, "processor_id")? {
         None => None,
@@ -491,5 +507,6 @@ fn committed_from(row: &SqliteRow, chunk_no: u64, processor: u64) -> Result<Comm
         tree: Forest::from_bytes(&tree).map_err(|_| damaged(format!("tree of chunk {chunk_no}")))?,
         footing: row.try_get("footing")?,
         rules: serde_json::from_str(&rules).map_err(|_| damaged(format!("rules of chunk {chunk_no}")))?,
+        content: optional_hash(row, "content")?,
     })
 }

@@ -73,17 +73,26 @@ fn commit(
 ) -> Result<CommitOutcome, StoreError> {
     check_types(batch, job)?;
     let run_id = RunId::from_bytes(batch.run_id).to_string();
-    let state: Option<(String, String)> = transaction
+    let found: Option<(String, String, Vec<u8>, u64, u64)> = transaction
         .prepare_cached(
-            "SELECT c.state, r.state FROM crossfoot_chunk c JOIN crossfoot_run r ON r.run_id = c.run_id
+            "SELECT c.state, r.state, c.sha256, c.bytes, c.first_record_no
+             FROM crossfoot_chunk c JOIN crossfoot_run r ON r.run_id = c.run_id
              WHERE c.run_id = ?1 AND c.chunk_no = ?2",
         )?
-        .query_row(params![run_id, batch.chunk_no], |row| Ok((row.get(0)?, row.get(1)?)))
+        .query_row(params![run_id, batch.chunk_no], |row| {
+            Ok((row.get(0)?, row.get(1)?, row.get(2)?, row.get(3)?, row.get(4)?))
+        })
         .optional()?;
-    match state.as_ref().map(|(chunk, run)| (chunk.as_str(), run.as_str())) {
-        Some(("committed", _)) => return Ok(CommitOutcome::AlreadyThere),
-        Some((_, "loading")) => {}
+    let Some((chunk, run, sha256, bytes, first_record_no)) = found else {
+        return Ok(CommitOutcome::RunClosed);
+    };
+    match (chunk.as_str(), run.as_str()) {
+        ("committed", _) => return Ok(CommitOutcome::AlreadyThere),
+        (_, "loading") => {}
         _ => return Ok(CommitOutcome::RunClosed),
+    }
+    if sha256 != batch.sha256 || bytes != batch.bytes_in || first_record_no != batch.first_record_no {
+        return Ok(CommitOutcome::OtherBytes);
     }
     let json = |error: serde_json::Error| StoreError::Damaged { what: error.to_string() };
     let rules = serde_json::to_string(&batch.rules).map_err(json)?;
@@ -91,7 +100,7 @@ fn commit(
     transaction
         .prepare_cached(
             "UPDATE crossfoot_chunk SET state = 'committed', processor_id = ?3, writer_id = ?4, bytes_in = ?5, records_in = ?6,
-             accepted = ?7, rejected = ?8, sums = ?9, rejected_sums = ?10, tree = ?11, rules = ?12, by_type = ?13, footing = ?14, reason = NULL
+             accepted = ?7, rejected = ?8, sums = ?9, rejected_sums = ?10, tree = ?11, rules = ?12, by_type = ?13, footing = ?14, content = ?15, reason = NULL
              WHERE run_id = ?1 AND chunk_no = ?2",
         )?
         .execute(params![
@@ -109,6 +118,7 @@ fn commit(
             rules,
             by_type,
             batch.footing,
+            batch.content().0.as_slice(),
         ])?;
     for ((layout, rows), accepted) in job.layouts().zip(&batch.rows).zip(&batch.by_type) {
         insert_rows(transaction, layout, &run_id, (batch.chunk_no, rows, *accepted), writer)?;

@@ -61,6 +61,7 @@ impl Drop for Cleanup {
                 }
                 let exchange = topology::counts_exchange(&settings).into();
                 channel.exchange_delete(exchange, ExchangeDeleteOptions::default()).await.unwrap();
+                topology::release_store(&settings, &target, &channel).await.unwrap();
                 dialed.connection.close(200, "done".into()).await.unwrap();
             });
         };

@@ -1,5 +1,7 @@
 //! What the first connect says when it does not come about, and what the doctor says.
 
+use domain::ids::StoreId;
+
 use super::*;
 
 async fn refusal(settings: RabbitSettings) -> BrokerError {
@@ -112,6 +114,44 @@ async fn a_doctor_finds_a_healthy_broker_healthy_and_changes_nothing() {
     assert_eq!(warned.len(), 2, "{after:#?}");
     assert!(warned.iter().all(|finding| finding.verdict == Verdict::Warn && finding.advice.is_some()));
     assert_eq!(after.len(), Queue::ALL.len() + 3);
+}
+
+#[tokio::test]
+async fn queues_are_of_one_store_and_refused_to_another_by_name() {
+    if !server_is_there() {
+        return;
+    }
+    let ours = StoreId::from_bytes([1; 16]);
+    let theirs = StoreId::from_bytes([2; 16]);
+    let settings = RabbitSettings { store: Some(ours), ..settings() };
+    let other = RabbitSettings { store: Some(theirs), ..settings.clone() };
+    let _cleanup = Cleanup(settings.clone());
+    let of_store = async |settings: &RabbitSettings| {
+        let findings = Rabbit::diagnose(settings).await;
+        findings.into_iter().find(|finding| finding.what == "store of the queues").unwrap()
+    };
+    let none_yet = of_store(&other).await;
+    assert!(none_yet.verdict == Verdict::Ok && none_yet.detail.starts_with("none yet"), "{none_yet:?}");
+
+    let broker = Rabbit::connect(settings.clone()).await.unwrap();
+    // Any number of processes of the same store, and an adapter that is not told a store.
+    Rabbit::connect(settings.clone()).await.unwrap().close().await;
+    Rabbit::connect(RabbitSettings { store: None, ..settings.clone() }).await.unwrap().close().await;
+    assert!(of_store(&settings).await.detail.contains(&ours.to_string()));
+    let refused = Rabbit::connect(other.clone()).await.err().unwrap();
+    assert!(
+        matches!(&refused, BrokerError::OtherStore { own, found, .. } if (*own, *found) == (theirs, ours)),
+        "{refused}"
+    );
+    assert!(refused.is_usage() && refused.to_string().contains("--take-queues"), "{refused}");
+    let found = of_store(&other).await;
+    assert!(found.verdict == Verdict::Bad && found.detail.contains(&ours.to_string()), "{found:?}");
+    broker.close().await;
+
+    // Taken over on purpose, it is the other way round.
+    Rabbit::take_queues(&other).await.unwrap();
+    Rabbit::connect(other).await.unwrap().close().await;
+    assert!(matches!(Rabbit::connect(settings).await.err(), Some(BrokerError::OtherStore { .. })));
 }
 
 #[tokio::test]

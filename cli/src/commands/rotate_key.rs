@@ -1,0 +1,34 @@
+//! `crossfoot rotate-key`: another key for the messages of a deployment.
+
+use serde_json::json;
+use shared::post::KEY_SETTLED_MS;
+
+use crate::args::Global;
+use crate::outcome::{Done, Failure};
+use crate::output::{print, print_json};
+use crate::wiring;
+
+/// `crossfoot rotate-key`.
+pub(crate) async fn rotate_key(global: &Global) -> Result<Done, Failure> {
+    let settings = wiring::settings(global, None)?;
+    if settings.broker.sealing()?.is_some() {
+        return Err(Failure::usage(
+            "the message key is not the store's: replace the file of broker.message_key_file, name the old one in \
+             broker.previous_message_key_file, and restart every process",
+        ));
+    }
+    let store = wiring::store(&settings, false).await?;
+    let (coordinator, _watcher) = wiring::coordinator_without_broker(&settings, &store);
+    let before = store.message_keys().await?.current.id();
+    let id = store.rotate_message_key(coordinator.clock.now_ms(), KEY_SETTLED_MS).await?;
+    let detail = json!({ "key": id.to_string(), "before": before.to_string() });
+    store.log(coordinator.entry_of_no_run("message-key-replaced", &detail)).await?;
+    if global.json {
+        print_json(&detail)?;
+    } else {
+        print(&format!(
+            "messages are sealed with key {id} from now on; key {before} stays valid until the next replacement"
+        ))?;
+    }
+    Ok(Done::Well)
+}

@@ -1,0 +1,74 @@
+//! Counting a committed chunk again, because its workers' counts were lost on the bus: the coordinator sends its bytes once
+//! more and asks for it. Nothing is committed by it, and what is counted is held against the ledger as ever.
+
+use std::sync::Arc;
+
+use domain::ids::RunId;
+use shared::broker::Queue;
+use shared::store::StoreError;
+use shared::store::model::{ChunkRow, Committed};
+use shared::wire::{Batch, Chunk, Counts, Opened};
+
+use crate::consume::Handled;
+use crate::jobs::Unavailable;
+use crate::processor::process;
+use crate::{Jobs, Surroundings};
+
+async fn committed(with: &Surroundings, chunk: &Chunk) -> Result<Option<(ChunkRow, Committed)>, StoreError> {
+    let run_id = RunId::from_bytes(chunk.run_id);
+    let row = with.store.chunks(run_id, chunk.chunk_no, 1).await?.pop();
+    let row = row.filter(|row| row.cut.chunk_no.0 == chunk.chunk_no);
+    Ok(row.and_then(|row| row.committed.clone().map(|committed| (row, committed))))
+}
+
+/// Decodes the chunk again, reports in the name of the processor that the ledger has, and hands the batch on, so that a
+/// writer reports in the name of the one that committed it. A report that did come stands.
+pub(crate) async fn recount(with: &Surroundings, jobs: &Jobs, opened: Opened<Chunk>) -> Handled {
+    let Opened { message: chunk, attempt } = opened;
+    let run_id = RunId::from_bytes(chunk.run_id);
+    let (row, committed) = match committed(with, &chunk).await {
+        Ok(Some(found)) => found,
+        Ok(None) => return Handled::Done,
+        Err(error) => return Handled::unless_transient(&error),
+    };
+    let digest = match with.store.run(run_id).await {
+        Ok(run) => run.job_digest,
+        Err(error) => return Handled::unless_transient(&error),
+    };
+    let job = match jobs.get(&*with.store, &digest).await {
+        Ok(job) => job,
+        Err(Unavailable::Store(reason)) => return Handled::Postponed(reason),
+        Err(Unavailable::Job(reason)) => return Handled::Refused(reason),
+    };
+    let decoded = tokio::task::spawn_blocking({
+        let (job, processor) = (Arc::clone(&job), committed.processor);
+        move || process(&job, &row.cut, &chunk, processor)
+    });
+    let batch: Batch = match decoded.await {
+        Ok(Ok(batch)) => batch,
+        Ok(Err(error)) => return Handled::Refused(error.to_string()),
+        Err(error) => return Handled::Refused(shared::telemetry::ended(&error).into()),
+    };
+    let counts = Counts {
+        run_id: batch.run_id,
+        chunk_no: batch.chunk_no,
+        role: 0,
+        worker: batch.processor,
+        processor: batch.processor,
+        records: batch.records_in,
+        accepted: batch.accepted,
+        rejected: batch.rejects.len() as u64,
+        bytes: batch.bytes_in,
+        // Its own time is lost with its report; another's is not booked on it.
+        busy_us: 0,
+        failure: None,
+    };
+    tracing::info!(%run_id, chunk_no = batch.chunk_no, "counts were lost and are made again");
+    if let Err(reason) = with.report(attempt, &counts).await {
+        return Handled::Postponed(reason);
+    }
+    match with.post.send(Queue::Batches, attempt, &batch).await {
+        Ok(()) => Handled::Done,
+        Err(error) => Handled::Postponed(error.to_string()),
+    }
+}
