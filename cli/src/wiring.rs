@@ -259,6 +259,7 @@ fn coordinator_on(
         window: WindowLimits {
             chunks_max: settings.fleet.window_chunks,
             bytes_max: settings.fleet.window_bytes,
+            overdue: WindowLimits::OVERDUE,
         },
         watch,
         stop: CancellationToken::new(),

@@ -18,11 +18,8 @@ pub(crate) const SILENCE: Duration = Duration::from_millis(500);
 /// At least so often the ledger is asked about all chunks on their way, however much is reported.
 const LOOK: Duration = Duration::from_secs(5);
 
-/// A chunk that is on its way for so long, while no message waits in the broker, is lost and is handed out again.
-const OVERDUE: Duration = Duration::from_secs(30);
-
-/// After so long it is handed out again even while messages wait: those may be other runs', or made up.
-const LONG_OVERDUE: Duration = Duration::from_secs(120);
+/// After so many times that long it is handed out again even while messages wait: those may be other runs', or made up.
+const LONG_OVERDUE: u32 = 4;
 
 /// What following remembers between two looks.
 struct Looks {
@@ -55,7 +52,7 @@ impl Load<'_> {
                     self.settle(window, &window.numbers()).await?;
                 }
             }
-            if looks.overdue.elapsed() >= LOOK {
+            if looks.overdue.elapsed() >= LOOK.min(self.window.overdue) {
                 looks.overdue = Instant::now();
                 self.hand_out_overdue(window).await?;
             }
@@ -114,7 +111,7 @@ impl Load<'_> {
     /// Hands chunks out again that nobody has committed for long. As long as messages wait for workers, a chunk is likely
     /// among them.
     async fn hand_out_overdue(&self, window: &Window) -> Result<(), LoadError> {
-        let old = window.older_than(OVERDUE);
+        let old = window.older_than(self.window.overdue);
         if old.is_empty() {
             return Ok(());
         }
@@ -124,7 +121,7 @@ impl Load<'_> {
         }
         for entry in old {
             let chunk_no = entry.chunk.chunk_no;
-            if waiting > 0 && entry.since.elapsed() < LONG_OVERDUE {
+            if waiting > 0 && entry.since.elapsed() < self.window.overdue * LONG_OVERDUE {
                 continue;
             }
             tracing::warn!(

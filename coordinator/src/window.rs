@@ -17,6 +17,13 @@ pub struct WindowLimits {
     pub chunks_max: usize,
     /// Bytes of the source. One chunk may exceed it alone.
     pub bytes_max: usize,
+    /// A chunk that is on its way for so long, while no message waits in the broker, is lost and is handed out again.
+    pub overdue: Duration,
+}
+
+impl WindowLimits {
+    /// How long chunks are waited for, unless it is said otherwise.
+    pub const OVERDUE: Duration = Duration::from_secs(30);
 }
 
 /// How many runs share the window of a coordinator: each has an equal part of it, so that a large run cannot keep a
@@ -169,7 +176,10 @@ mod tests {
 
     #[test]
     fn runs_share_the_window_in_equal_parts() {
-        let (limits, shares) = (WindowLimits { chunks_max: 6, bytes_max: 600 }, Shares::default());
+        let (limits, shares) = (
+            WindowLimits { chunks_max: 6, bytes_max: 600, overdue: WindowLimits::OVERDUE },
+            Shares::default(),
+        );
         let large = Window::new(limits, &shares);
         let small = Window::new(limits, &shares);
         let admitted =
@@ -181,7 +191,8 @@ mod tests {
 
     #[tokio::test]
     async fn a_full_window_admits_when_something_leaves_and_one_large_chunk_goes_alone() {
-        let window = Arc::new(Window::new(WindowLimits { chunks_max: 2, bytes_max: 10 }, &Shares::default()));
+        let limits = WindowLimits { chunks_max: 2, bytes_max: 10, overdue: WindowLimits::OVERDUE };
+        let window = Arc::new(Window::new(limits, &Shares::default()));
         window.admit(&chunk(0, b"123456"), 3).await;
         assert!(!window.try_admit(&chunk(1, b"12345"), 1));
         assert!(window.try_admit(&chunk(1, b"1234"), 1));

@@ -41,7 +41,8 @@ pub(crate) fn coordinator(store: &Arc<dyn Store>, broker: Arc<dyn Broker>, actor
         checkpoints: Arc::default(),
         notify: Arc::default(),
         host: actor.rsplit('@').next().unwrap_or_default().into(),
-        window: WindowLimits { chunks_max: 16, bytes_max: 16 << 20 },
+        // What is taken off the bus is missed sooner than in life.
+        window: WindowLimits { chunks_max: 16, bytes_max: 16 << 20, overdue: Duration::from_secs(2) },
         watch: watch::channel(Snapshot::default()).0,
         stop: CancellationToken::new(),
     }

@@ -9,6 +9,7 @@
 mod disturbed;
 mod fleet;
 mod ground;
+mod intruder;
 mod meddling;
 mod reference;
 mod scene;

@@ -205,7 +205,7 @@ impl Bench {
             checkpoints: Arc::default(),
             notify: Arc::default(),
             host: "here".into(),
-            window: WindowLimits { chunks_max: 16, bytes_max: 16 << 20 },
+            window: WindowLimits { chunks_max: 16, bytes_max: 16 << 20, overdue: WindowLimits::OVERDUE },
             watch: watch::channel(Snapshot::default()).0,
             stop: CancellationToken::new(),
         }

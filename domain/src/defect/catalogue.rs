@@ -1,4 +1,4 @@
-//! The catalogue itself, by group: CNT counts, AMT amounts, CON content, STR structure, HND hands, LED the ledger, SRC the
+//! The catalogue itself, by group: CNT counts, AMT amounts, CON content, STR structure, HND hands, BUS the bus, LED the ledger, SRC the
 //! source, DCL what is declared, PRM promotion, LOG the log.
 
 use super::{Catch, Defect, Located, Strikes};
@@ -99,9 +99,32 @@ pub const CATALOGUE: &[Defect] = defects! {
     "HND-08" Fleet, "counts come under another worker's number", WorkersAgree, [check "writers agree"], Part;
     "HND-09" Fleet, "a value is altered between processor and writer", FingerprintsEqual, [check "fingerprint, source to staging"], Field;
     "HND-10" Fleet, "a processor decodes a value wrongly, and its counts, sums and digest agree with that", DeclaredMet, [check "declared fingerprint"], Run;
-    "HND-11" Fleet, "the same in a run without declared totals, before an operator approves it", FingerprintsEqual, [check "fingerprint, source decoded again"], Part;
+    "HND-11" Fleet, "the same in a run without declared totals, before an operator approves it", FingerprintsEqual, [check "fingerprint, source decoded again", check "chunks decoded twice"], Part;
     "HND-12" Fleet, "a chunk's bytes are altered on the way to the processor", BytesProcessed, [refused "set aside"], Part;
-    "HND-13" Fleet, "a chunk says that it holds another number of records than were split", RecordsAccounted, [refused "set aside"], Part;
+    "HND-13" Fleet, "a chunk comes shorter than it was split", BytesProcessed, [refused "set aside"], Part;
+    "HND-14" Fleet, "the same in a run of which every chunk is decoded twice", FingerprintsEqual, [check "chunks decoded twice"], Part;
+
+    // The bus: every right on the broker, none in the store.
+    "BUS-01" Bus, "a chunk is altered on its queue at equal length, its checksums made to fit", BytesProcessed, [withstood], Run;
+    "BUS-02" Bus, "a batch is altered on its queue: an amount and its sum", StagedOnce, [withstood], Run;
+    "BUS-03" Bus, "a forged chunk overtakes the genuine one", BytesProcessed, [withstood], Run;
+    "BUS-04" Bus, "a forged batch overtakes the genuine one", StagedOnce, [withstood], Run;
+    "BUS-05" Bus, "a writer's counts are made up before the chunk is committed", WorkersAgree, [withstood], Run;
+    "BUS-06" Bus, "a processor's counts are made up", WorkersAgree, [withstood], Run;
+    "BUS-07" Bus, "a chunk's failure is made up", ChunksTileSource, [withstood], Run;
+    "BUS-08" Bus, "hundreds of failures are made up, for every chunk on its way", ChunksTileSource, [withstood], Run;
+    "BUS-09" Bus, "a range to read back is made up with a shorter end", FingerprintsEqual, [withstood], Run;
+    "BUS-10" Bus, "a range of a run that does not exist", StagedOnce, [withstood], Run;
+    "BUS-11" Bus, "a chunk with a number that no source reaches", StagedOnce, [withstood], Run;
+    "BUS-12" Bus, "every message of an earlier run is sent again", StagedOnce, [withstood], Run;
+    "BUS-13" Bus, "a message of another store comes to these queues", StagedOnce, [withstood], Run;
+    "BUS-14" Bus, "a chunk is altered and sealed with a key that is not valid any more", BytesProcessed, [withstood], Run;
+    "BUS-15" Bus, "a chunk is altered and comes without a seal", BytesProcessed, [withstood], Run;
+    "BUS-16" Bus, "a worker's counts are taken off the bus", WorkersAgree, [withstood], Run;
+    "BUS-17" Bus, "a chunk is taken off its queue", StagedOnce, [withstood], Run;
+    "BUS-18" Bus, "a batch is taken off its queue", StagedOnce, [withstood], Run;
+    "BUS-19" Bus, "garbage comes to every queue", StagedOnce, [withstood], Run;
+    "BUS-20" Bus, "a genuine message is moved to another queue", StagedOnce, [withstood], Run;
 
     // The ledger.
     "LED-01" Ledger, "a chunk's entry is deleted, and its rows with it", ChunksTileSource, [check "chunks tile the source"], Run;

@@ -23,6 +23,8 @@ pub enum Strikes {
     Source,
     /// Messages between coordinator and workers, or the workers themselves.
     Fleet,
+    /// The broker's queues, by somebody who may do everything there and nothing in the store.
+    Bus,
     /// The staging tables and the rejects.
     Staging,
     /// The ledger.
@@ -42,6 +44,7 @@ impl Strikes {
         match self {
             Self::Source => "source",
             Self::Fleet => "fleet",
+            Self::Bus => "bus",
             Self::Staging => "staging",
             Self::Ledger => "ledger",
             Self::Tables => "tables",

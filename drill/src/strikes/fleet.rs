@@ -22,7 +22,7 @@ use crate::survey::{Owned, Sample};
 pub(super) async fn strike(id: &str, scene: &Scene<'_>) -> Strike {
     match id {
         "CNT-11" | "HND-09" => row_altered(id, scene).await,
-        "CNT-12" | "HND-10" | "HND-11" => forged(id, scene).await,
+        "CNT-12" | "HND-10" | "HND-11" | "HND-14" => forged(id, scene).await,
         "HND-01" | "HND-02" | "HND-03" | "HND-06" | "HND-08" => counts(id, scene).await,
         "HND-07" => doubled(scene).await,
         "HND-12" | "HND-13" => chunk_altered(id, scene).await,
@@ -188,6 +188,7 @@ async fn forged(id: &str, scene: &Scene<'_>) -> Strike {
                 other => other,
             }
         }
+        "HND-14" => field.run_on(&super::bus::fully_verified(scene), meddled).await,
         _ => field.run_on(&scene.request(), meddled).await,
     };
     if let Some(chunk_no) = *chunk.lock().unwrap_or_else(PoisonError::into_inner) {

@@ -1,5 +1,6 @@
 //! How each defect of the catalogue is struck.
 
+mod bus;
 mod content;
 mod evidence;
 mod fleet;
@@ -20,6 +21,7 @@ pub(crate) async fn strike(defect: &Defect, scene: &Scene<'_>) -> Strike {
         "CNT" if defect.id == "CNT-11" || defect.id == "CNT-12" => fleet::strike(defect.id, scene).await,
         "CNT" => rows::strike(defect.id, scene).await,
         "AMT" | "CON" => content::strike(defect.id, scene).await,
+        "BUS" => bus::strike(defect.id, scene).await,
         "STR" => tables::strike(defect.id, scene).await,
         "HND" if defect.id == "HND-04" || defect.id == "HND-05" => rows::strike(defect.id, scene).await,
         "HND" => fleet::strike(defect.id, scene).await,

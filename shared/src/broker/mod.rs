@@ -148,9 +148,10 @@ pub enum BrokerError {
     },
     /// The queues carry the messages of another store.
     #[error(
-        "the queues `{prefix}crossfoot.*` of the broker {url} are those of another store, {found}; this store is {own}. Give \
+        "the queues `{prefix}crossfoot.*` of the broker {url} are those of another store{}; this store is {own}. Give \
          each store a `prefix` under [broker] or a virtual host of its own; if the other store is gone for good, \
-         `crossfoot doctor --take-queues` gives its queues to this one"
+         `crossfoot doctor --take-queues` gives its queues to this one",
+        found.map_or_else(String::new, |found| format!(", {found}"))
     )]
     OtherStore {
         /// Where, without secrets.
@@ -159,8 +160,8 @@ pub enum BrokerError {
         prefix: String,
         /// The store that this process works on.
         own: StoreId,
-        /// The store that the queues are bound to.
-        found: StoreId,
+        /// The store that the queues are bound to, where the broker's words are not cut off before it.
+        found: Option<StoreId>,
     },
     /// The broker answered with another error.
     #[error("the broker {url} refused: {reason}")]

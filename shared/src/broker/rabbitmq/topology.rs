@@ -98,21 +98,18 @@ pub(super) async fn bind_to_store(
     let Some(own) = settings.store else { return Ok(()) };
     let exchange = store_exchange(settings);
     let mut table = FieldTable::default();
-    let of = format!("{exchange}.{own}");
+    let of = format!("{}{}", bound_to(settings), own.to_string().replace('-', ""));
     table.insert("alternate-exchange".into(), AMQPValue::LongString(of.into()));
     let durable = ExchangeDeclareOptions { durable: true, ..ExchangeDeclareOptions::default() };
     let declared = channel.exchange_declare(exchange.clone().into(), ExchangeKind::Fanout, durable, table);
     match within(settings, target, declared).await? {
         Ok(()) => Ok(()),
         Err(error) => Err(match explain_declaration(target, &exchange, &error) {
-            BrokerError::Differs { name, reason } => match other_store(&reason, &exchange) {
-                Some(found) => BrokerError::OtherStore {
-                    url: target.url.clone(),
-                    prefix: settings.prefix.clone(),
-                    own,
-                    found,
-                },
-                None => BrokerError::Differs { name, reason },
+            BrokerError::Differs { reason, .. } => BrokerError::OtherStore {
+                url: target.url.clone(),
+                prefix: settings.prefix.clone(),
+                own,
+                found: other_store(&reason, &bound_to(settings)),
             },
             other => other,
         }),
@@ -140,11 +137,16 @@ pub(super) async fn is_bound(
     }
 }
 
-/// The store in `…: received … but current is the value 'crossfoot.store.ID' of type 'longstr'`.
-fn other_store(reason: &str, exchange: &str) -> Option<StoreId> {
+/// What stands before the store's identity. Short, because the broker's words are cut at 255 bytes.
+fn bound_to(settings: &RabbitSettings) -> String {
+    format!("{}cf.", settings.prefix)
+}
+
+/// The store in `…: received … but current is 'cf.ID'`; `None` where that is cut off.
+fn other_store(reason: &str, before: &str) -> Option<StoreId> {
     let (_, current) = reason.split_once("current is")?;
-    let (_, id) = current.split_once(&format!("{exchange}."))?;
-    id.get(..36)?.parse().ok()
+    let (_, id) = current.split_once(before)?;
+    id.get(..32)?.parse().ok()
 }
 
 /// Makes the queues free for a store: the next that declares them has them.
@@ -219,13 +221,15 @@ mod tests {
 
     #[test]
     fn the_other_store_is_read_from_the_brokers_words() {
-        // RabbitMQ 3.10 and 4.0.
-        let said = "PRECONDITION_FAILED - inequivalent arg 'alternate-exchange' for exchange 'a.crossfoot.store' in vhost '/': \
-                    received the value 'a.crossfoot.store.11111111-1111-4111-8111-111111111111' of type 'longstr' but current \
-                    is the value 'a.crossfoot.store.22222222-2222-4222-8222-222222222222' of type 'longstr'";
-        let found = other_store(said, "a.crossfoot.store").unwrap();
+        let said = |current: &str| {
+            format!(
+                "PRECONDITION_FAILED - inequivalent arg 'alternate-exchange' for exchange 'a.crossfoot.store' in vhost '/': \
+                 received 'a.cf.11111111111141118111111111111111' but current is {current}"
+            )
+        };
+        let found = other_store(&said("'a.cf.22222222222242228222222222222222'"), "a.cf.").unwrap();
         assert_eq!(found.to_string(), "22222222-2222-4222-8222-222222222222");
-        assert_eq!(other_store("but current is none", "a.crossfoot.store"), None);
-        assert_eq!(other_store("something else", "a.crossfoot.store"), None);
+        assert_eq!(other_store(&said("'a.cf.2222222222..."), "a.cf."), None);
+        assert_eq!(other_store("something else", "a.cf."), None);
     }
 }

@@ -1,0 +1,330 @@
+//! Somebody who may do everything on the broker and nothing in the store: messages forged, altered in place, sent again, and
+//! taken away. Nothing of it may change a row, a count or a verdict; what is refused is named in the evidence log.
+
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+
+use bytes::Bytes;
+use coordinator::open::RunRequest;
+use coordinator::run::Ending;
+use domain::ids::{RunId, StoreId};
+use domain::reconcile::VerifySource;
+use domain::seal::{KEY_BYTES, Keyring, MessageKey};
+use shared::broker::Queue;
+use shared::wire::seal::{COVER_BYTES, Travels, seal, unverified};
+use shared::wire::{Batch, Chunk, Counts, Packing, Range, Sealing, WireAmount, codec};
+
+use super::unknown;
+use crate::fleet::broker;
+use crate::intruder::Intruded;
+use crate::scene::{Field, Scene, Stop, Strike, Target};
+
+type Messages = Vec<(Queue, Bytes)>;
+
+/// Failures that are made up at once.
+const FAILURES: u64 = 800;
+
+/// `message` under the cover of `genuine`: the address and the key's number are right, the seal cannot be.
+fn forged<M: Travels>(genuine: &Bytes, message: &M) -> Option<Bytes> {
+    let mut bytes = genuine.get(..COVER_BYTES)?.to_vec();
+    bytes.extend_from_slice(&codec::encode(message).ok()?);
+    Some(bytes.into())
+}
+
+/// The chunk with a byte in its middle changed, its length as it was.
+fn altered(chunk: &Chunk) -> Chunk {
+    let mut chunk = chunk.clone();
+    let middle = chunk.bytes.len() / 2;
+    if let Some(byte) = chunk.bytes.get_mut(middle) {
+        *byte ^= 1;
+    }
+    chunk
+}
+
+/// The batch with another sum and another row than its processor decoded.
+fn embezzled(batch: &Batch) -> Batch {
+    let mut batch = batch.clone();
+    for WireAmount(mantissa, _) in &mut batch.sums {
+        *mantissa += 30_000_000;
+    }
+    if let Some(byte) = batch.rows.first_mut().and_then(|rows| rows.last_mut()) {
+        *byte ^= 1;
+    }
+    batch
+}
+
+/// What the hand does with messages it has forged or kept.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum How {
+    /// In place of the genuine message.
+    InPlace,
+    /// Before it.
+    Ahead,
+}
+
+/// Strikes the first message of `queue` that `make` makes something of.
+fn once<M: Travels>(
+    queue: Queue,
+    how: How,
+    make: impl Fn(&Bytes, &M) -> Option<Bytes> + Send + Sync + 'static,
+) -> impl Fn(Queue, Bytes) -> Messages + Send + Sync + 'static {
+    let is_done = AtomicBool::new(false);
+    move |of, body| {
+        if of != queue || is_done.load(Ordering::SeqCst) {
+            return vec![(of, body)];
+        }
+        let made = unverified::<M>(&body).and_then(|opened| make(&body, &opened.message));
+        let Some(made) = made.filter(|_| !is_done.swap(true, Ordering::SeqCst)) else {
+            return vec![(of, body)];
+        };
+        match how {
+            How::InPlace => vec![(queue, made)],
+            How::Ahead => vec![(queue, made), (of, body)],
+        }
+    }
+}
+
+/// Adds `extra` to the first chunk that is published.
+fn beside(
+    extra: impl Fn(&Bytes, &Chunk) -> Messages + Send + Sync + 'static,
+) -> impl Fn(Queue, Bytes) -> Messages {
+    let is_done = AtomicBool::new(false);
+    move |of, body| {
+        let mut all = Vec::new();
+        if of == Queue::Chunks
+            && let Some(opened) = unverified::<Chunk>(&body)
+            && !is_done.swap(true, Ordering::SeqCst)
+        {
+            all.extend(extra(&body, &opened.message));
+        }
+        all.push((of, body));
+        all
+    }
+}
+
+/// Takes the `nth` message of `queue` away, counted from 0.
+fn taken(queue: Queue, nth: usize) -> impl Fn(Queue, Bytes) -> Messages {
+    let seen = AtomicUsize::new(0);
+    move |of, body| {
+        if of == queue && seen.fetch_add(1, Ordering::SeqCst) == nth { Vec::new() } else { vec![(of, body)] }
+    }
+}
+
+/// Counts that say what is asked.
+fn counts(chunk: &Chunk, role: u8, failure: Option<&str>) -> Counts {
+    Counts {
+        run_id: chunk.run_id,
+        chunk_no: chunk.chunk_no,
+        role,
+        worker: 1,
+        processor: 1,
+        records: 7,
+        accepted: 7,
+        rejected: 0,
+        bytes: 70,
+        busy_us: 1,
+        failure: failure.map(Into::into),
+    }
+}
+
+/// Strikes the bus.
+pub(super) async fn strike(id: &str, scene: &Scene<'_>) -> Strike {
+    let beyond = i64::MAX as u64 + 1;
+    match id {
+        "BUS-01" => {
+            let hand =
+                once::<Chunk>(Queue::Chunks, How::InPlace, |body, chunk| forged(body, &altered(chunk)));
+            over(scene, hand, "a chunk is altered on the queue, at equal length", true).await
+        }
+        "BUS-02" => {
+            let hand =
+                once::<Batch>(Queue::Batches, How::InPlace, |body, batch| forged(body, &embezzled(batch)));
+            over(scene, hand, "a batch is altered on the queue", true).await
+        }
+        "BUS-03" => {
+            let hand = once::<Chunk>(Queue::Chunks, How::Ahead, |body, chunk| forged(body, &altered(chunk)));
+            over(scene, hand, "a forged chunk overtakes the genuine one", true).await
+        }
+        "BUS-04" => {
+            let hand =
+                once::<Batch>(Queue::Batches, How::Ahead, |body, batch| forged(body, &embezzled(batch)));
+            over(scene, hand, "a forged batch overtakes the genuine one", true).await
+        }
+        "BUS-05" | "BUS-06" => {
+            let (role, told) = match id {
+                "BUS-05" => (1, "a writer's counts are made up, before the chunk was decoded"),
+                _ => (0, "a processor's counts are made up"),
+            };
+            let hand = beside(move |body, chunk| {
+                forged(body, &counts(chunk, role, None))
+                    .map(|body| (Queue::Counts, body))
+                    .into_iter()
+                    .collect()
+            });
+            over(scene, hand, told, true).await
+        }
+        "BUS-07" | "BUS-08" => {
+            let many = if id == "BUS-07" { 1 } else { FAILURES };
+            let hand = beside(move |body, chunk| {
+                let of = |number| Chunk { chunk_no: number % many, ..chunk.clone() };
+                let failures = (0..many).map(|number| counts(&of(number), 1, Some("it failed")));
+                failures.filter_map(|one| Some((Queue::Counts, forged(body, &one)?))).collect()
+            });
+            let told = match id {
+                "BUS-07" => "the failure of a chunk is made up".to_owned(),
+                _ => format!("{FAILURES} failures are made up"),
+            };
+            over(scene, hand, told, true).await
+        }
+        "BUS-09" => {
+            // Every range of the run, once more and with a shorter end, before the genuine one.
+            let hand = once::<Range>(Queue::Ranges, How::Ahead, |body, range| {
+                forged(body, &Range { end: range.first + 1, ..range.clone() })
+            });
+            over(scene, hand, "a range with a shorter end is made up", true).await
+        }
+        "BUS-10" => {
+            let hand = beside(|body, chunk| {
+                let range = Range { run_id: [0x5a; 16], pass: 2, first: chunk.chunk_no, end: 9 };
+                forged(body, &range).map(|body| (Queue::Ranges, body)).into_iter().collect()
+            });
+            over(scene, hand, "a range of a run that does not exist is made up", true).await
+        }
+        "BUS-11" => {
+            let hand = beside(move |body, chunk| {
+                let poison = Chunk { chunk_no: beyond, ..chunk.clone() };
+                forged(body, &poison).map(|body| (Queue::Chunks, body)).into_iter().collect()
+            });
+            over(scene, hand, "a chunk has a number that no source reaches", true).await
+        }
+        "BUS-12" => replayed(scene).await,
+        "BUS-13" => {
+            let (other, key) = (StoreId::from_bytes([0x5a; 16]), MessageKey::new(&[0x5a; KEY_BYTES]));
+            let key = key.map_err(|error| Stop::Failed(error.to_string()))?;
+            let hand = beside(move |_, chunk| {
+                let sealing = Sealing::Keys(Keyring { current: key.clone(), previous: None });
+                let foreign = seal(&altered(chunk), other, 1, &sealing, Packing::Plain);
+                foreign.ok().map(|body| (Queue::Chunks, body)).into_iter().collect()
+            });
+            over(scene, hand, "a message of another store comes to these queues", true).await
+        }
+        "BUS-14" => retired_key(scene).await,
+        "BUS-15" => {
+            let hand =
+                once::<Chunk>(Queue::Chunks, How::Ahead, |_, chunk| codec::encode(&altered(chunk)).ok());
+            over(scene, hand, "a chunk comes without a seal", true).await
+        }
+        "BUS-16" => {
+            let hand = taken(Queue::Counts, 0);
+            over(scene, hand, "the first counts are taken off the bus", false).await
+        }
+        "BUS-17" => over(scene, taken(Queue::Chunks, 0), "a chunk is taken off its queue", false).await,
+        "BUS-18" => over(scene, taken(Queue::Batches, 0), "a batch is taken off its queue", false).await,
+        "BUS-19" => {
+            let hand = beside(|_, _| {
+                let garbage = || Bytes::from_static(b"\x00garbage that nobody of us sends\xff");
+                [Queue::Chunks, Queue::Batches, Queue::Ranges, Queue::Counts]
+                    .map(|queue| (queue, garbage()))
+                    .into()
+            });
+            over(scene, hand, "garbage comes to every queue", true).await
+        }
+        "BUS-20" => {
+            // The genuine batch, seal and all, in the queue of chunks.
+            let hand = once::<Batch>(Queue::Batches, How::Ahead, |body, _| Some(body.clone()));
+            let hand = move |of: Queue, body: Bytes| {
+                let sent = hand(of, body);
+                match &sent[..] {
+                    [(_, first), genuine] => vec![(Queue::Chunks, first.clone()), genuine.clone()],
+                    _ => sent,
+                }
+            };
+            over(scene, hand, "a genuine message is moved to another queue", true).await
+        }
+        _ => Err(unknown(id)),
+    }
+}
+
+/// Runs the job on a broker with `hand` in it. Where something is refused, the evidence log must name it.
+async fn over(
+    scene: &Scene<'_>,
+    hand: impl Fn(Queue, Bytes) -> Messages + Send + Sync + 'static,
+    told: impl Into<String>,
+    is_refused: bool,
+) -> Strike {
+    let field = scene.field().await?;
+    // Whether the hand did anything is known by what it left: a strike that misses proves nothing.
+    let has_struck = Arc::new(AtomicBool::new(false));
+    let struck = Arc::clone(&has_struck);
+    let hand = move |of: Queue, body: Bytes| {
+        let sent = hand(of, body.clone());
+        if sent != [(of, body)] {
+            struck.store(true, Ordering::SeqCst);
+        }
+        sent
+    };
+    let (run_id, ended) = field.run_on(&scene.request(), Intruded::on(broker(), hand)).await;
+    if !has_struck.load(Ordering::SeqCst) {
+        return Err(Stop::NotHere("no message of that kind is sent"));
+    }
+    if is_refused {
+        is_named(&field, run_id).await?;
+    }
+    field.over(run_id, ended, Target::told(told), 0).await
+}
+
+/// Fails unless the log names a refused message.
+async fn is_named(field: &Field<'_>, run_id: Option<RunId>) -> Result<(), Stop> {
+    let events = field.store.events(0, 10_000).await.map_err(|error| Stop::Failed(error.to_string()))?;
+    let is_named = events.iter().any(|event| event.entry.kind == "message-refused");
+    match run_id {
+        Some(_) if !is_named => {
+            Err(Stop::Failed("a refused message is not named in the evidence log".into()))
+        }
+        _ => Ok(()),
+    }
+}
+
+/// Every message of an earlier run, seals and all, comes once more while the next one is loaded.
+async fn replayed(scene: &Scene<'_>) -> Strike {
+    let field = scene.field().await?;
+    let kept: Arc<Mutex<Messages>> = Arc::default();
+    let keeping = Arc::clone(&kept);
+    let keep = move |of: Queue, body: Bytes| {
+        keeping.lock().unwrap_or_else(PoisonError::into_inner).push((of, body.clone()));
+        vec![(of, body)]
+    };
+    let request = RunRequest { pause_after_staged: true, ..scene.request() };
+    let (Some(earlier), Ok(Ending::Paused)) = field.run_on(&request, Intruded::on(broker(), keep)).await
+    else {
+        return Err(Stop::Failed("the earlier run did not come to its pause".into()));
+    };
+    let coordinator = field.coordinator(broker());
+    coordinator.cancel(earlier, Some("drill")).await.map_err(|error| Stop::Failed(error.to_string()))?;
+    let old = std::mem::take(&mut *kept.lock().unwrap_or_else(PoisonError::into_inner));
+    let hand = beside(move |_, _| old.clone());
+    let (run_id, ended) = field.run_on(&scene.request(), Intruded::on(broker(), hand)).await;
+    field.over(run_id, ended, Target::told("every message of an earlier run is sent again"), 0).await
+}
+
+/// A chunk that was altered, sealed with a key that was valid two keys ago.
+async fn retired_key(scene: &Scene<'_>) -> Strike {
+    let field = scene.field().await?;
+    let failed = |error: shared::store::StoreError| Stop::Failed(error.to_string());
+    let (own, old) =
+        (field.store.identity().await.map_err(failed)?, field.store.message_keys().await.map_err(failed)?);
+    for _ in 0..2 {
+        field.store.rotate_message_key(1, 0).await.map_err(failed)?;
+    }
+    let hand = once::<Chunk>(Queue::Chunks, How::Ahead, move |_, chunk| {
+        seal(&altered(chunk), own, 1, &Sealing::Keys(old.clone()), Packing::Plain).ok()
+    });
+    let (run_id, ended) = field.run_on(&scene.request(), Intruded::on(broker(), hand)).await;
+    is_named(&field, run_id).await?;
+    field.over(run_id, ended, Target::told("a chunk is sealed with a key that was replaced twice"), 0).await
+}
+
+/// A request in which every chunk is decoded by the coordinator too.
+pub(super) fn fully_verified(scene: &Scene<'_>) -> RunRequest {
+    RunRequest { verify_source: VerifySource::Full, ..scene.request() }
+}
