@@ -17,6 +17,7 @@ mod desk;
 
 mod fleet {
     mod hosts;
+    mod intruder;
     mod killed;
     mod mainframe;
     mod refused;

@@ -19,6 +19,7 @@ use domain::totals::ControlTotals;
 use domain::trend::{Figures, TrendEvidence};
 use shared::clock::Clock;
 use shared::job::Job;
+use shared::post::REFUSED;
 use shared::source::SourceFile;
 use shared::store::model::{Run, SplitTotals, TypeKeys};
 use shared::store::{Fence, Store, StoreError};
@@ -91,6 +92,7 @@ impl Reconcile<'_> {
             source: self.source(split, &verified),
             source_again,
             decoded_beside: verified.decoded_beside,
+            refused_messages: self.refused_messages().await?,
             ledger: verified.ledger.clone(),
             staging: verified.staging.clone(),
             workers: workers.clone(),
@@ -131,6 +133,21 @@ impl Reconcile<'_> {
         differing.sort_unstable();
         differing.dedup();
         Ok(StagingOutcome { reconciliation, summary, differing, footing })
+    }
+
+    /// How many messages that claimed to be of this run were refused. Of very many the log counts most.
+    async fn refused_messages(&self) -> Result<u64, StoreError> {
+        const PAGE: u32 = 1000;
+        let (mut refused, mut after) = (0, 0);
+        loop {
+            let events = self.store.run_events(self.run.run_id, after, PAGE).await?;
+            let Some(last) = events.last() else { return Ok(refused) };
+            after = last.seq;
+            for event in events.iter().filter(|event| event.entry.kind == REFUSED) {
+                let detail: serde_json::Value = serde_json::from_str(&event.entry.detail).unwrap_or_default();
+                refused += 1 + detail["refused_since_the_last_entry"].as_u64().unwrap_or(0);
+            }
+        }
     }
 
     async fn source_again(

@@ -8,6 +8,7 @@ use bytes::Bytes;
 use domain::event::Entry as LogEntry;
 use domain::fingerprint::Hash;
 use domain::ids::{RunId, StoreId};
+use domain::seal::KeyId;
 use serde_json::json;
 use thiserror::Error;
 use tokio::sync::OnceCell;
@@ -21,11 +22,15 @@ use crate::wire::{CodecError, OpenError, Opened, Packing, Sealing, Travels};
 /// The store's keys are asked for again after so long, so that a process learns of a new key before it may be replaced.
 const KEYS_FRESH: Duration = Duration::from_secs(30);
 
-/// Before a message of an unknown key is refused, the store is asked for its keys; not more often than this.
+/// Before a message of an unknown key is refused, the store is asked for its keys; for the same key not more often than
+/// this.
 const KEYS_PAUSE: Duration = Duration::from_secs(1);
 
 /// A key may be replaced when it is so old, in milliseconds: by then every living process has asked for it.
 pub const KEY_SETTLED_MS: i64 = 2 * 30 * 1000;
+
+/// The kind of event that names a refused message.
+pub const REFUSED: &str = "message-refused";
 
 /// So many refusals of a process are named one by one in the evidence log.
 const NAMED_MAX: u32 = 20;
@@ -108,6 +113,8 @@ pub struct Post {
     actor: String,
     own: OnceCell<StoreId>,
     fetched: Mutex<Option<Fetched>>,
+    /// The last key that was not known, and when the store was asked for it.
+    asked_for: Mutex<Option<(KeyId, Instant)>>,
     refusals: Mutex<Refusals>,
 }
 
@@ -129,6 +136,7 @@ impl Post {
             actor: actor.to_owned(),
             own: OnceCell::new(),
             fetched: Mutex::default(),
+            asked_for: Mutex::default(),
             refusals: Mutex::default(),
         })
     }
@@ -214,10 +222,22 @@ impl Post {
     pub async fn read<M: Travels>(&self, body: &Bytes) -> Result<Opened<M>, Unread> {
         let own = self.own().await?;
         match open(body, own, &self.sealing(KEYS_FRESH).await?) {
-            // A key that was made since this process asked.
-            Err(OpenError::UnknownKey(_)) => Ok(open(body, own, &self.sealing(KEYS_PAUSE).await?)?),
+            // It may have been made since this process asked.
+            Err(OpenError::UnknownKey(id)) if self.is_to_be_asked_for(id) => {
+                Ok(open(body, own, &self.sealing(Duration::ZERO).await?)?)
+            }
             read => Ok(read?),
         }
+    }
+
+    /// Whether the store may know a key that this process does not.
+    fn is_to_be_asked_for(&self, id: KeyId) -> bool {
+        let mut asked = self.asked_for.lock().unwrap_or_else(PoisonError::into_inner);
+        if asked.is_some_and(|(of, at)| of == id && at.elapsed() < KEYS_PAUSE) {
+            return false;
+        }
+        *asked = Some((id, Instant::now()));
+        true
     }
 
     /// Names a refused message in the evidence log, on the run that it claims to be of if the store has that run. Of many
@@ -241,7 +261,7 @@ impl Post {
         let entry = LogEntry {
             run_id: run_id.map(|run_id| run_id.to_string()),
             at_ms: self.clock.now_ms(),
-            kind: "message-refused".into(),
+            kind: REFUSED.into(),
             actor: self.actor.clone(),
             detail: detail.to_string(),
         };

@@ -63,6 +63,11 @@ impl Fleet {
         fleet
     }
 
+    /// What stands before the names of its queues.
+    pub(crate) fn prefix(&self) -> &str {
+        &self.prefix
+    }
+
     /// The store's URL.
     pub(crate) fn store(&self) -> String {
         let (server, _) = self.servers.postgres.rsplit_once('/').unwrap();

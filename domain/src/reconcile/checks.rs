@@ -256,6 +256,19 @@ pub(super) fn decoded_beside(evidence: &StagingEvidence, at_ms: i64) -> CheckRes
     check
 }
 
+/// Nothing was believed that such a message says; that somebody sends them is for a person to look into.
+pub(super) fn messages_refused(evidence: &StagingEvidence, at_ms: i64) -> Option<CheckResult> {
+    if evidence.refused_messages == 0 {
+        return None;
+    }
+    let subject = Subject::new(Stage::Staging, Invariant::BytesProcessed, "messages refused");
+    let message =
+        "messages of this run that were not believed; `crossfoot audit log RUN` names them (message-refused)";
+    let mut check = check::count(subject, 0, evidence.refused_messages, message, at_ms);
+    check.verdict = Verdict::Warn;
+    Some(check)
+}
+
 pub(super) fn source_again_checks(evidence: &StagingEvidence, at_ms: i64, checks: &mut Vec<CheckResult>) {
     let subject =
         || Subject::new(Stage::Source, Invariant::FingerprintsEqual, "fingerprint, source decoded again");

@@ -210,6 +210,8 @@ pub struct StagingEvidence {
     pub source_again: DecodedTwice,
     /// What the coordinator decoded itself while the source was split.
     pub decoded_beside: DecodedBeside,
+    /// Messages that claimed to be of this run and were refused, by the evidence log.
+    pub refused_messages: u64,
     /// The ledger.
     pub ledger: LedgerEvidence,
     /// Staging.

@@ -16,8 +16,9 @@ use crate::permit::Permit;
 use crate::totals::ControlTotals;
 use crate::trend;
 use checks::{
-    by_type_checks, declared_checks, decoded_beside, fingerprint, key_checks, rejects_within_limit,
-    rule_check, source_again_checks, source_checks, staging_checks, sum, unfooted, workers_agree,
+    by_type_checks, declared_checks, decoded_beside, fingerprint, key_checks, messages_refused,
+    rejects_within_limit, rule_check, source_again_checks, source_checks, staging_checks, sum, unfooted,
+    workers_agree,
 };
 pub use evidence::{
     DecodedBeside, DecodedTwice, FinalEvidence, KeyEvidence, LedgerEvidence, ReadBack, RejectLimit,
@@ -71,6 +72,7 @@ pub fn reconcile_staging(evidence: &StagingEvidence, at_ms: i64) -> Reconciliati
     source_checks(evidence, at_ms, &mut checks);
     staging_checks(evidence, at_ms, &mut checks);
     checks.push(decoded_beside(evidence, at_ms));
+    checks.extend(messages_refused(evidence, at_ms));
     source_again_checks(evidence, at_ms, &mut checks);
     for role in [Role::Processor, Role::Writer] {
         checks.push(workers_agree(role, &evidence.workers, at_ms));

@@ -84,6 +84,7 @@ fn good() -> StagingEvidence {
         },
         source_again: DecodedTwice::NotNeeded,
         decoded_beside: DecodedBeside { chunks: 1, records: 3, differing: 0 },
+        refused_messages: 0,
         ledger: LedgerEvidence {
             chunks: 1,
             bytes: 25,
@@ -281,4 +282,23 @@ fn final_is_held_to_what_the_permit_says() {
         fails(totals(&["1.00", "2.00"]), 3),
         ["final rows", "sum of amt, staging to final", "fingerprint, staging to final"]
     );
+}
+
+#[test]
+fn refused_messages_are_a_warning_and_change_no_verdict() {
+    let mut evidence = good();
+    evidence.refused_messages = 3;
+    let reconciliation = reconcile_staging(&evidence, 0);
+    let check = reconciliation.checks().iter().find(|check| check.name == "messages refused").unwrap();
+    assert_eq!((check.verdict, check.actual.as_str()), (Verdict::Warn, "3"));
+    assert!(reconciliation.permit().is_ok());
+}
+
+#[test]
+fn a_run_of_which_nothing_was_decoded_twice_does_not_say_that_it_was() {
+    let mut evidence = good();
+    evidence.decoded_beside = DecodedBeside::default();
+    let reconciliation = reconcile_staging(&evidence, 0);
+    let check = reconciliation.checks().iter().find(|check| check.name == "chunks decoded twice").unwrap();
+    assert_eq!(check.verdict, Verdict::Vacuous);
 }

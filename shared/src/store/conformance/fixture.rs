@@ -405,6 +405,7 @@ fn permit(run_id: RunId, layout: &Layout, found: &[Found]) -> Permit {
         staging: ReadBack { totals: staged, rejects, stray_rows: 0, chunks_differing: 0 },
         source_again: DecodedTwice::NotNeeded,
         decoded_beside: DecodedBeside::default(),
+        refused_messages: 0,
         workers: Vec::new(),
         declared: None,
         footing: None,
