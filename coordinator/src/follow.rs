@@ -5,7 +5,8 @@ use std::time::{Duration, Instant};
 use domain::lifecycle::ChunkState;
 use shared::broker::{BrokerError, Queue};
 use shared::store::model::Reported;
-use shared::wire::Counts;
+use shared::wire::seal::unverified;
+use shared::wire::{Chunk, Counts};
 
 use crate::load::{Load, LoadError};
 use crate::tally::{Reports, reported};
@@ -79,12 +80,12 @@ impl Load<'_> {
             match state {
                 ChunkState::Split => {}
                 ChunkState::Committed => {
-                    if let Some(OnItsWay { chunk, records, .. }) = window.release(chunk_no) {
+                    if let Some(OnItsWay { bytes, records, .. }) = window.release(chunk_no) {
                         self.watch.send_modify(|now| {
                             now.done += records;
                             now.chunks_committed += 1;
                         });
-                        self.committed(chunk_no, chunk.bytes.len()).await?;
+                        self.committed(chunk_no, bytes).await?;
                     }
                 }
                 ChunkState::SetAside => {
@@ -120,7 +121,7 @@ impl Load<'_> {
             waiting += self.post.broker().depth(queue).await?;
         }
         for entry in old {
-            let chunk_no = entry.chunk.chunk_no;
+            let chunk_no = entry.chunk_no;
             if waiting > 0 && entry.since.elapsed() < self.window.overdue * LONG_OVERDUE {
                 continue;
             }
@@ -130,7 +131,10 @@ impl Load<'_> {
                 since_s = entry.since.elapsed().as_secs(),
                 "no worker has committed this chunk; it is handed out again"
             );
-            self.post.send(Queue::Chunks, self.fence.epoch, &*entry.chunk).await?;
+            // Sealed again, because the key may have been replaced since.
+            if let Some(sent) = unverified::<Chunk>(&entry.body) {
+                self.post.send(Queue::Chunks, self.fence.epoch, &sent.message).await?;
+            }
             window.handed_out(chunk_no);
         }
         Ok(())

@@ -2,7 +2,7 @@
 //! chunk is committed or set aside. What is committed is handed out to be read back meanwhile.
 
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use domain::ids::{ChunkNo, RunId};
 use domain::lifecycle::ChunkState;
@@ -26,7 +26,7 @@ use crate::progress::{Phase, Snapshot};
 use crate::ranges::Ranges;
 use crate::split::{ChunkLimits, CutChunk, SplitError, split};
 use crate::tally::{Reports, reported};
-use crate::window::{Shares, Window, WindowLimits};
+use crate::window::{OnItsWay, Shares, Window, WindowLimits};
 
 /// Chunks are booked in the ledger in groups of up to so many, in one transaction.
 const BOOK_MAX: usize = 32;
@@ -276,19 +276,21 @@ impl Load<'_> {
                     Some(ChunkState::SetAside) => continue,
                     _ => {}
                 }
-                let records = chunk.cut.records;
-                let chunk = Arc::new(self.message(chunk));
-                window.admit(&chunk, records).await;
-                self.post.send(Queue::Chunks, self.fence.epoch, &*chunk).await?;
+                let entry = self.sealed(chunk).await?;
+                window.admit(&entry).await;
+                self.post.publish(Queue::Chunks, entry.body).await?;
                 self.watch.send_modify(|now| now.bytes_read = position);
             }
         }
         Ok(())
     }
 
-    fn message(&self, chunk: CutChunk) -> Chunk {
-        let run_id = self.fence.run_id.to_bytes();
-        Chunk { run_id, chunk_no: chunk.cut.chunk_no.0, recount: false, bytes: chunk.bytes }
+    async fn sealed(&self, chunk: CutChunk) -> Result<OnItsWay, LoadError> {
+        let (run_id, chunk_no, records) =
+            (self.fence.run_id.to_bytes(), chunk.cut.chunk_no.0, chunk.cut.records);
+        let message = Chunk { run_id, chunk_no, recount: false, bytes: chunk.bytes };
+        let body = self.post.sealer(self.fence.epoch).await?.seal(&message).map_err(LoadError::Codec)?;
+        Ok(OnItsWay { chunk_no, body, bytes: message.bytes.len(), records, since: Instant::now() })
     }
 
     /// A chunk is committed: when it completes a range, that is handed out to be read back.

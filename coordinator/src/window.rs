@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-use shared::wire::Chunk;
+use bytes::Bytes;
 use tokio::sync::Notify;
 
 /// How much may be on its way at a time.
@@ -57,8 +57,12 @@ impl Drop for Share {
 /// A chunk on its way, kept as it is sent, so that it can be handed out again.
 #[derive(Debug, Clone)]
 pub struct OnItsWay {
-    /// What is sent.
-    pub chunk: Arc<Chunk>,
+    /// Its number.
+    pub chunk_no: u64,
+    /// The sealed message; shared with a broker in this process.
+    pub body: Bytes,
+    /// How many bytes of the source it holds.
+    pub bytes: usize,
     /// How many records it has.
     pub records: u64,
     /// When it was handed out last.
@@ -91,28 +95,27 @@ impl Window {
         self.inside.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn try_admit(&self, chunk: &Arc<Chunk>, records: u64) -> bool {
+    fn try_admit(&self, chunk: &OnItsWay) -> bool {
         let mut inside = self.inside();
         let Share(shares) = &self.share;
-        let size = chunk.bytes.len();
         let fits = inside.chunks.len() < shares.part_of(self.limits.chunks_max)
-            && inside.bytes + size <= shares.part_of(self.limits.bytes_max);
+            && inside.bytes + chunk.bytes <= shares.part_of(self.limits.bytes_max);
         if !fits && !inside.chunks.is_empty() {
             return false;
         }
-        inside.bytes += size;
-        let entry = OnItsWay { chunk: Arc::clone(chunk), records, since: Instant::now() };
+        inside.bytes += chunk.bytes;
+        let entry = OnItsWay { since: Instant::now(), ..chunk.clone() };
         if let Some(before) = inside.chunks.insert(chunk.chunk_no, entry) {
-            inside.bytes -= before.chunk.bytes.len();
+            inside.bytes -= before.bytes;
         }
         true
     }
 
     /// Waits until there is room, then takes the chunk in.
-    pub async fn admit(&self, chunk: &Arc<Chunk>, records: u64) {
+    pub async fn admit(&self, chunk: &OnItsWay) {
         loop {
             let changed = self.changed.notified();
-            if self.try_admit(chunk, records) {
+            if self.try_admit(chunk) {
                 return;
             }
             changed.await;
@@ -123,7 +126,7 @@ impl Window {
     pub fn release(&self, chunk_no: u64) -> Option<OnItsWay> {
         let mut inside = self.inside();
         let entry = inside.chunks.remove(&chunk_no)?;
-        inside.bytes -= entry.chunk.bytes.len();
+        inside.bytes -= entry.bytes;
         drop(inside);
         self.changed.notify_waiters();
         Some(entry)
@@ -170,8 +173,9 @@ impl Window {
 mod tests {
     use super::*;
 
-    fn chunk(chunk_no: u64, bytes: &[u8]) -> Arc<Chunk> {
-        Arc::new(Chunk { run_id: [1; 16], chunk_no, recount: false, bytes: bytes.to_vec() })
+    fn chunk(chunk_no: u64, bytes: &'static [u8], records: u64) -> OnItsWay {
+        let body = Bytes::from_static(bytes);
+        OnItsWay { chunk_no, body, bytes: bytes.len(), records, since: Instant::now() }
     }
 
     #[test]
@@ -183,25 +187,25 @@ mod tests {
         let large = Window::new(limits, &shares);
         let small = Window::new(limits, &shares);
         let admitted =
-            |window: &Window| (0..9).filter(|no| window.try_admit(&chunk(*no, b"12345"), 1)).count();
+            |window: &Window| (0..9).filter(|no| window.try_admit(&chunk(*no, b"12345", 1))).count();
         assert_eq!((admitted(&large), admitted(&small)), (3, 3));
         drop(small);
-        assert!(large.try_admit(&chunk(7, b"12345"), 1), "what the other run had is free");
+        assert!(large.try_admit(&chunk(7, b"12345", 1)), "what the other run had is free");
     }
 
     #[tokio::test]
     async fn a_full_window_admits_when_something_leaves_and_one_large_chunk_goes_alone() {
         let limits = WindowLimits { chunks_max: 2, bytes_max: 10, overdue: WindowLimits::OVERDUE };
         let window = Arc::new(Window::new(limits, &Shares::default()));
-        window.admit(&chunk(0, b"123456"), 3).await;
-        assert!(!window.try_admit(&chunk(1, b"12345"), 1));
-        assert!(window.try_admit(&chunk(1, b"1234"), 1));
-        assert!(!window.try_admit(&chunk(2, b""), 1));
+        window.admit(&chunk(0, b"123456", 3)).await;
+        assert!(!window.try_admit(&chunk(1, b"12345", 1)));
+        assert!(window.try_admit(&chunk(1, b"1234", 1)));
+        assert!(!window.try_admit(&chunk(2, b"", 1)));
         let waiting = tokio::spawn({
             let window = Arc::clone(&window);
-            async move { window.admit(&chunk(2, b"far too large to fit"), 1).await }
+            async move { window.admit(&chunk(2, b"far too large to fit", 1)).await }
         });
-        assert_eq!(window.release(0).map(|entry| (entry.chunk.bytes.len(), entry.records)), Some((6, 3)));
+        assert_eq!(window.release(0).map(|entry| (entry.bytes, entry.records)), Some((6, 3)));
         assert!(window.release(0).is_none());
         window.release(1);
         waiting.await.unwrap();
