@@ -33,6 +33,8 @@ mod tables;
 #[cfg(test)]
 mod tests;
 mod watched;
+#[cfg(test)]
+mod watched_tests;
 
 use std::sync::Arc;
 use std::time::Duration;
