@@ -225,6 +225,26 @@ impl Coordinator {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::load::LoadError;
+    use crate::verify::VerifyError;
+
+    #[test]
+    fn that_somebody_else_has_the_run_is_seen_however_deep_it_is_said() {
+        let fenced = || StoreError::Fenced { run_id: RunId::from_bytes([7; 16]) };
+        let load = || LoadError::Store(fenced());
+        let deep: [RunError; 4] = [
+            fenced().into(),
+            load().into(),
+            VerifyError::Store(fenced()).into(),
+            VerifyError::HandOut(Box::new(load())).into(),
+        ];
+        for error in deep {
+            assert!(matches!(error.store(), Some(StoreError::Fenced { .. })), "{error:?}");
+            assert!(!error.is_transient());
+        }
+        let lost = || StoreError::Interrupted { reason: "x".into() };
+        assert!(RunError::from(VerifyError::HandOut(Box::new(LoadError::Store(lost())))).is_transient());
+    }
 
     #[test]
     fn every_ending_is_said_in_words() {

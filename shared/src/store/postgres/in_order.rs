@@ -17,7 +17,7 @@ use sqlx::postgres::PgConnection;
 use tokio::sync::mpsc;
 
 use super::connect::PostgresStore;
-use super::read_back::Ended;
+use super::read_back::{AT_LEISURE, Ended};
 use super::rows::{Columns, Tuples, read_field};
 use super::rules::order;
 use super::tables::{columns, quoted};
@@ -85,6 +85,7 @@ impl PostgresStore {
         let watch = session.watch();
         let sent = async {
             session.execute("BEGIN READ ONLY").await?;
+            session.execute(AT_LEISURE).await?;
             copy_keys(&mut session, &watch, run_id, layout, sender).await?;
             session.execute("COMMIT").await?;
             Ok::<_, Ended>(())

@@ -17,6 +17,7 @@ mod in_order_tests;
 mod large_tests;
 mod lease;
 mod ledger;
+mod locks;
 #[cfg(test)]
 mod measure;
 mod numeric;

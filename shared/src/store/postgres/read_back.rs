@@ -30,6 +30,9 @@ const WINDOW_BYTES: i64 = 16 << 20;
 const PLANS: &str =
     "SET LOCAL enable_seqscan = off; SET LOCAL enable_nestloop = on; SET LOCAL work_mem = '64MB'";
 
+/// Whoever reads takes his time with what is read, also with the last of it, when the server has nothing left to do.
+pub(super) const AT_LEISURE: &str = "SET LOCAL idle_in_transaction_session_timeout = '10min'";
+
 /// Final is read as a whole where it is little more than the run: one pass over it, joined by hash and sorted by the
 /// server, beyond this in temporary files. Key by key it took 12 s for 1,000,000 rows.
 const PLANS_WHOLE: &str =
@@ -96,6 +99,7 @@ impl PostgresStore {
             summarize(&mut session, layout, run_id).await;
             // One snapshot for rows, rejects and exclusions.
             session.execute("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY").await?;
+            session.execute(AT_LEISURE).await?;
             read_back(&mut session, &watch, Kind::Staging, run_id, layout, range, sender).await?;
             session.execute("COMMIT").await?;
             Ok::<_, Ended>(())
