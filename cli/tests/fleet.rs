@@ -16,6 +16,8 @@
 mod desk;
 
 mod fleet {
+    mod cut_off;
+    mod frozen;
     mod hosts;
     mod intruder;
     mod killed;

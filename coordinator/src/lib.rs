@@ -20,6 +20,7 @@ pub mod load;
 pub mod notify;
 pub mod open;
 pub mod ops;
+mod owner;
 pub mod pack;
 pub mod pinpoint;
 pub mod progress;

@@ -8,7 +8,7 @@ use domain::lifecycle::{RunEvent, RunState};
 use serde_json::json;
 use shared::job::Job;
 use shared::store::model::Run;
-use shared::store::{StoreError, stored_job};
+use shared::store::{Claim, StoreError, stored_job};
 use thiserror::Error;
 
 use crate::run::Coordinator;
@@ -150,14 +150,14 @@ impl Coordinator {
             return Err(wrong("none of its chunks was set aside; `crossfoot resume` goes on with it"));
         }
         self.reasoned(&run, reason).await?;
-        let fence = self.take_up(run_id, false).await?;
+        let fence = self.take_up(run_id, Claim::IfFree).await?;
         let chunks = self.store.put_back(fence).await?;
         let named: Vec<_> = aside
             .iter()
             .map(|row| json!({ "chunk_no": row.cut.chunk_no, "records": row.cut.records, "was": row.reason }))
             .collect();
         let detail = json!({ "reason": reason, "chunks": chunks, "set_aside": named });
-        self.store.log(self.entry(run_id, "redriven", &detail)).await?;
+        self.store.log_under(fence, self.entry(run_id, "redriven", &detail)).await?;
         self.store.park(fence, None).await?;
         self.store.release(fence, 0).await?;
         self.checkpoint(run_id, "redriven").await;
@@ -178,7 +178,7 @@ impl Coordinator {
             });
         }
         self.reasoned(&run, reason).await?;
-        let fence = self.take_up(run_id, true).await?;
+        let fence = self.take_up(run_id, Claim::Evict).await?;
         let note = reason.map_or_else(|| "cancelled".to_owned(), |reason| format!("cancelled: {reason}"));
         let log = self.entry(run_id, "cancelled", &json!({ "reason": reason }));
         let run = self.store.step(fence, RunEvent::Cancelled, Some(&note), log).await?;
@@ -200,7 +200,7 @@ impl Coordinator {
         }
         self.reasoned(&run, reason).await?;
         let job = self.job_of(&run).await?;
-        let fence = self.take_up(run_id, false).await?;
+        let fence = self.take_up(run_id, Claim::AfterItsEnd).await?;
         let log = self.entry(run_id, "purged", &json!({ "reason": reason }));
         let staging: Vec<_> = job.layouts().map(|layout| layout.staging.clone()).collect();
         let removed = self.store.purge(fence, &staging, log).await?;

@@ -15,7 +15,7 @@ use shared::job::Job;
 use shared::post::Post;
 use shared::source::{Location, SourceError, SourceFile};
 use shared::store::model::Run;
-use shared::store::{Fence, Lease, Store, StoreError, stored_job};
+use shared::store::{Claim, Fence, Store, StoreError, stored_job};
 use thiserror::Error;
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
@@ -24,6 +24,7 @@ use crate::acting::Acting;
 use crate::checkpoints::Checkpoints;
 use crate::load::{Load, LoadError};
 use crate::notify::Notify;
+use crate::owner::{is_dead, signed};
 use crate::progress::{Phase, Snapshot};
 use crate::promote::{Promote, Promoted, text};
 use crate::ranges::Ranges;
@@ -34,8 +35,8 @@ use crate::tally::{Reports, Tally};
 use crate::verify::{Verify, VerifyError};
 use crate::window::{Shares, WindowLimits};
 
-/// A run belongs to its coordinator for so long after each sign of life.
-const LEASE: Duration = Duration::from_secs(20);
+/// A run belongs to its coordinator for so long after each sign of life, by the database's clock.
+pub(crate) const LEASE: Duration = Duration::from_secs(20);
 /// How often the coordinator gives a sign of life.
 const HEARTBEAT: Duration = Duration::from_secs(5);
 
@@ -53,6 +54,16 @@ pub enum Ending {
 }
 
 impl Ending {
+    /// What a run that is over came to.
+    const fn of_over(state: RunState) -> Self {
+        match state {
+            RunState::Promoted => Self::Promoted,
+            RunState::Cancelled => Self::Cancelled,
+            RunState::AwaitingApproval => Self::Paused,
+            RunState::NotReconciled | RunState::Loading | RunState::Staged => Self::NotReconciled,
+        }
+    }
+
     /// Where the run stands then.
     #[must_use]
     pub const fn state(self) -> RunState {
@@ -93,13 +104,21 @@ pub enum RunError {
 impl RunError {
     /// Whether it may heal by itself: taken up again later, the run may go on.
     #[must_use]
-    pub const fn is_transient(&self) -> bool {
+    pub fn is_transient(&self) -> bool {
+        match self {
+            Self::Load(LoadError::Broker(_)) | Self::Verify(VerifyError::Broker(_)) => true,
+            _ => self.store().is_some_and(StoreError::is_transient),
+        }
+    }
+
+    /// What the store said, if it was the store that failed, however deep it lies.
+    #[must_use]
+    pub fn store(&self) -> Option<&StoreError> {
         match self {
             Self::Store(error)
             | Self::Load(LoadError::Store(error))
-            | Self::Verify(VerifyError::Store(error)) => error.is_transient(),
-            Self::Load(LoadError::Broker(_)) | Self::Verify(VerifyError::Broker(_)) => true,
-            _ => false,
+            | Self::Verify(VerifyError::Store(error)) => Some(error),
+            _ => None,
         }
     }
 
@@ -187,10 +206,6 @@ impl Coordinator {
         }
     }
 
-    pub(crate) fn lease_until(&self) -> i64 {
-        self.clock.now_ms() + i64::try_from(LEASE.as_millis()).unwrap_or(0)
-    }
-
     /// As [`Coordinator::drive`], and when the broker or the store failed, once more when they are back.
     ///
     /// # Errors
@@ -226,13 +241,17 @@ impl Coordinator {
     /// [`RunError`]; the run can be resumed.
     pub async fn drive(&self, run_id: RunId, how: &Drive) -> Result<Ending, RunError> {
         let started = Instant::now();
-        let fence = self.take_up(run_id, how.evict).await?;
+        let claim = if how.evict { Claim::Evict } else { Claim::IfFree };
+        let fence = match self.take_up(run_id, claim).await {
+            // Nothing is to be done about it, and nothing is: it stays as it ended, with its last event.
+            Err(StoreError::Over { state, .. }) => return Ok(Ending::of_over(state)),
+            taken => taken?,
+        };
         let run = self.store.run(run_id).await?;
         let before = run.state;
-        if fence.epoch > 1 && !run.state.is_over() {
-            self.store
-                .log(self.entry(run_id, "resumed", &json!({ "epoch": fence.epoch, "state": run.state })))
-                .await?;
+        if fence.epoch > 1 {
+            let log = self.entry(run_id, "resumed", &json!({ "epoch": fence.epoch, "state": run.state }));
+            self.store.log_under(fence, log).await?;
         }
         let ending = {
             // Side by side, never one inside the other: while a promotion holds the store, a sign of life waits.
@@ -262,7 +281,7 @@ impl Coordinator {
         let mut beat = tokio::time::interval(HEARTBEAT);
         loop {
             beat.tick().await;
-            if let Err(error) = self.store.renew(fence, self.lease_until()).await {
+            if let Err(error) = self.store.renew(fence, LEASE).await {
                 return error;
             }
         }
@@ -492,31 +511,24 @@ impl Coordinator {
     }
 
     /// Takes the run up, unless a living coordinator has it.
-    pub(crate) async fn take_up(&self, run_id: RunId, evict: bool) -> Result<Fence, StoreError> {
-        let lease = Lease { owner: self.owner(), until_ms: self.lease_until() };
+    pub(crate) async fn take_up(&self, run_id: RunId, claim: Claim) -> Result<Fence, StoreError> {
+        let owner = self.owner();
         let held = self.store.lease(run_id).await?;
         // Its own lease is left over from a drive that the store failed.
-        let is_free = held.is_some_and(|held| held.owner == lease.owner || is_dead(&held.owner, &self.host));
-        self.store.take_up(run_id, &lease, self.clock.now_ms(), evict || is_free).await
+        let is_free = held.is_some_and(|held| held.owner == owner || is_dead(&held.owner, &self.host));
+        let claim = if is_free && claim == Claim::IfFree { Claim::Evict } else { claim };
+        self.store.take_up(run_id, &owner, LEASE, claim).await
     }
 
     /// This coordinator as it signs its leases: no other process signs so.
     pub(crate) fn owner(&self) -> String {
-        format!("{} pid {}", self.actor, std::process::id())
+        signed(&self.actor)
     }
 }
 
 /// Says in the log that a stage is done: the times between these lines are the run's time by stage.
 pub(crate) fn stage(run_id: RunId, done: &'static str) {
     tracing::info!(%run_id, done, "stage");
-}
-
-/// Whether `owner` was a process of this host that is no more. Of other hosts nothing is known: their lease runs out.
-fn is_dead(owner: &str, host: &str) -> bool {
-    let Some((who, pid)) = owner.rsplit_once(" pid ") else { return false };
-    let is_here = who.rsplit_once('@').is_some_and(|(_, of)| of == host);
-    let proc = std::path::Path::new("/proc");
-    is_here && proc.join("self").exists() && !proc.join(pid).exists()
 }
 
 /// What the log says of a verdict: how the checks came out, and their digest, so that they cannot be altered unseen.

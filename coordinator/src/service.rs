@@ -11,12 +11,12 @@ use std::time::Duration;
 use domain::ids::RunId;
 use serde_json::json;
 use shared::store::model::Run;
-use shared::store::{Lease, StoreError};
+use shared::store::{Claim, Lease, StoreError};
 use tokio::sync::watch;
 use tokio_util::task::TaskTracker;
 
 use crate::progress::Snapshot;
-use crate::run::{Coordinator, Drive, Ending, RunError};
+use crate::run::{Coordinator, Drive, Ending, LEASE, RunError};
 
 /// How often the place of the service is claimed, or looked at.
 const CLAIM: Duration = Duration::from_secs(3);
@@ -77,12 +77,12 @@ impl Service {
         let mut claimed: Option<tokio::time::Instant> = None;
         loop {
             if claimed.is_none_or(|at| at.elapsed() >= CLAIM) {
-                let held = self.claim(owner).await?;
+                let held = self.claim(owner).await?.map(|held| held.owner);
                 if held.is_none() && claimed.is_none() {
                     tracing::info!(%owner, "this coordinator is the service");
                 }
                 if held.is_some() && stands_by != held {
-                    let by = held.as_ref().map_or("", |held| held.owner.as_str());
+                    let by = held.as_deref().unwrap_or_default();
                     tracing::info!(service = by, "another coordinator is the service; this one stands by");
                 }
                 claimed = held.is_none().then(tokio::time::Instant::now);
@@ -100,21 +100,18 @@ impl Service {
 
     /// `None`: this coordinator is the service. While the store does not answer, nobody is.
     async fn claim(&self, owner: &str) -> Result<Option<Lease>, StoreError> {
-        let now_ms = self.coordinator.clock.now_ms();
-        let lease = Lease { owner: owner.into(), until_ms: self.coordinator.lease_until() };
-        match self.coordinator.store.claim_service(&lease, now_ms).await {
+        match self.coordinator.store.claim_service(owner, LEASE).await {
             Err(error) if error.is_transient() => {
                 tracing::warn!(%error, "the store does not answer; the service goes on when it does");
-                Ok(Some(Lease { owner: "nobody".into(), until_ms: now_ms }))
+                Ok(Some(Lease::new("nobody".into(), 0)))
             }
             claimed => claimed,
         }
     }
 
     async fn take_up_waiting(&self, memories: &Memories, tasks: &TaskTracker) -> Result<(), StoreError> {
-        let now_ms = self.coordinator.clock.now_ms();
         let looked_at = u32::try_from(self.runs_max).unwrap_or(u32::MAX).saturating_mul(4);
-        let waiting = match self.coordinator.store.waiting_runs(now_ms, looked_at).await {
+        let waiting = match self.coordinator.store.waiting_runs(LEASE, looked_at).await {
             Err(error) if error.is_transient() => return Ok(()),
             waiting => waiting?,
         };
@@ -195,12 +192,20 @@ impl Coordinator {
         if error.is_stop() || error.is_transient() {
             return true;
         }
-        if matches!(error, RunError::Store(StoreError::Fenced { .. } | StoreError::LeaseHeld { .. })) {
-            // Somebody else has it: whether it waits again is seen in the store.
+        let taken = |error: &StoreError| {
+            matches!(
+                error,
+                StoreError::Fenced { .. } | StoreError::LeaseHeld { .. } | StoreError::Over { .. }
+            )
+        };
+        if error.store().is_some_and(taken) {
+            // Somebody else has it, or ended it: whether it waits again is seen in the store.
             return true;
         }
         match self.park(run_id, &error.to_string()).await {
             Ok(()) => false,
+            // Whoever took it meanwhile, or ended it, has said so himself.
+            Err(error) if taken(&error) => true,
             Err(error) => {
                 tracing::error!(%run_id, %error, "a run that cannot go on could not be parked");
                 true
@@ -210,16 +215,38 @@ impl Coordinator {
 
     /// Leaves a run to an operator.
     async fn park(&self, run_id: RunId, why: &str) -> Result<(), StoreError> {
-        let fence = self.take_up(run_id, false).await?;
+        let fence = self.take_up(run_id, Claim::IfFree).await?;
         self.store.park(fence, Some(why)).await?;
-        self.store.log(self.entry(run_id, "parked", &json!({ "reason": why }))).await?;
+        self.store.log_under(fence, self.entry(run_id, "parked", &json!({ "reason": why }))).await?;
         self.store.release(fence, 0).await
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use shared::post::PostError;
+
     use super::*;
+    use crate::load::LoadError;
+    use crate::verify::VerifyError;
+
+    #[test]
+    fn that_somebody_else_has_the_run_is_seen_however_deep_it_is_said() {
+        let fenced = || StoreError::Fenced { run_id: RunId::from_bytes([7; 16]) };
+        let load = || LoadError::Store(fenced());
+        let deep: [RunError; 4] = [
+            fenced().into(),
+            load().into(),
+            VerifyError::Store(fenced()).into(),
+            VerifyError::from(PostError::Store(fenced())).into(),
+        ];
+        for error in deep {
+            assert!(matches!(error.store(), Some(StoreError::Fenced { .. })), "{error:?}");
+            assert!(!error.is_transient());
+        }
+        let lost = || StoreError::Interrupted { reason: "x".into() };
+        assert!(RunError::from(VerifyError::from(PostError::Store(lost()))).is_transient());
+    }
 
     #[test]
     fn every_ending_is_said_in_words() {

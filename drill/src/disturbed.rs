@@ -3,6 +3,7 @@
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
 
 use async_trait::async_trait;
 use domain::check::CheckResult;
@@ -23,7 +24,7 @@ use shared::store::model::{
     ChunkCut, ChunkRange, ChunkRow, CommitOutcome, KeyCounts, NewRun, NewWorker, RejectRow, Reported, Run,
     SplitTotals, Started, WorkerRow,
 };
-use shared::store::{Blocks, Fence, Lease, Progress, Promotion, Store, StoreError};
+use shared::store::{Blocks, Claim, Fence, Lease, Progress, Promotion, Store, StoreError};
 use shared::wire::Batch;
 
 use crate::ground::Hand;
@@ -173,15 +174,15 @@ impl Store for Disturbed {
     async fn take_up(
         &self,
         run_id: RunId,
-        lease: &Lease,
-        now_ms: i64,
-        evict: bool,
+        owner: &str,
+        lasts: Duration,
+        claim: Claim,
     ) -> Result<Fence, StoreError> {
-        self.inner.take_up(run_id, lease, now_ms, evict).await
+        self.inner.take_up(run_id, owner, lasts, claim).await
     }
 
-    async fn renew(&self, fence: Fence, until_ms: i64) -> Result<(), StoreError> {
-        self.inner.renew(fence, until_ms).await
+    async fn renew(&self, fence: Fence, lasts: Duration) -> Result<(), StoreError> {
+        self.inner.renew(fence, lasts).await
     }
 
     async fn release(&self, fence: Fence, spent_ms: u64) -> Result<(), StoreError> {
@@ -270,32 +271,32 @@ impl Store for Disturbed {
         self.inner.unreported(run_id, limit).await
     }
 
-    async fn beat(&self, workers: &[WorkerId], now_ms: i64) -> Result<(), StoreError> {
-        self.inner.beat(workers, now_ms).await
+    async fn beat(&self, workers: &[WorkerId]) -> Result<(), StoreError> {
+        self.inner.beat(workers).await
     }
 
-    async fn retire(&self, workers: &[WorkerId], now_ms: i64) -> Result<(), StoreError> {
-        self.inner.retire(workers, now_ms).await
+    async fn retire(&self, workers: &[WorkerId]) -> Result<(), StoreError> {
+        self.inner.retire(workers).await
     }
 
-    async fn fleet(&self, since_ms: i64) -> Result<Vec<WorkerRow>, StoreError> {
-        self.inner.fleet(since_ms).await
+    async fn fleet(&self, within: Option<Duration>) -> Result<Vec<WorkerRow>, StoreError> {
+        self.inner.fleet(within).await
     }
 
     async fn worker_shares(&self, run_id: RunId, job: &Job) -> Result<Vec<WorkerShare>, StoreError> {
         self.inner.worker_shares(run_id, job).await
     }
 
-    async fn claim_service(&self, lease: &Lease, now_ms: i64) -> Result<Option<Lease>, StoreError> {
-        self.inner.claim_service(lease, now_ms).await
+    async fn claim_service(&self, owner: &str, lasts: Duration) -> Result<Option<Lease>, StoreError> {
+        self.inner.claim_service(owner, lasts).await
     }
 
     async fn leave_service(&self, owner: &str) -> Result<(), StoreError> {
         self.inner.leave_service(owner).await
     }
 
-    async fn waiting_runs(&self, now_ms: i64, limit: u32) -> Result<Vec<Run>, StoreError> {
-        self.inner.waiting_runs(now_ms, limit).await
+    async fn waiting_runs(&self, lasts: Duration, limit: u32) -> Result<Vec<Run>, StoreError> {
+        self.inner.waiting_runs(lasts, limit).await
     }
 
     async fn park(&self, fence: Fence, why: Option<&str>) -> Result<(), StoreError> {
@@ -344,6 +345,10 @@ impl Store for Disturbed {
 
     async fn log(&self, entry: LogEntry) -> Result<Event, StoreError> {
         self.inner.log(entry).await
+    }
+
+    async fn log_under(&self, fence: Fence, entry: LogEntry) -> Result<Event, StoreError> {
+        self.inner.log_under(fence, entry).await
     }
 
     async fn events(&self, after: u64, limit: u32) -> Result<Vec<Event>, StoreError> {

@@ -130,7 +130,7 @@ impl Surroundings {
     /// A worker stops. That the store learns of it is a courtesy: without a sign of life it is gone as well.
     pub(crate) async fn retire(&self, worker: WorkerId) {
         self.registered.remove(worker);
-        if let Err(error) = self.store.retire(&[worker], self.clock.now_ms()).await {
+        if let Err(error) = self.store.retire(&[worker]).await {
             tracing::debug!(%error, "a worker could not say that it stops");
         }
     }
@@ -143,7 +143,7 @@ impl Surroundings {
                 () = self.stop.cancelled() => return,
                 _ = beat.tick() => {}
             }
-            if let Err(error) = self.store.beat(&self.registered.alive(), self.clock.now_ms()).await {
+            if let Err(error) = self.store.beat(&self.registered.alive()).await {
                 tracing::warn!(%error, "no sign of life could be given");
             }
         }

@@ -1,8 +1,9 @@
 //! `doctor`: whether a fleet could work here, and what is to be done if not.
 
+use std::time::Duration;
+
 use domain::counts::Role;
 use shared::broker::rabbitmq::{Rabbit, RabbitSettings};
-use shared::clock::{Clock, SystemClock};
 use shared::config::Settings;
 use shared::health::{Finding, Verdict};
 use shared::store::Store;
@@ -14,7 +15,7 @@ use crate::output::{print, print_json};
 use crate::wiring;
 
 /// A worker that gave no sign of life for so long is not counted; they give one every five seconds.
-const ALIVE_MS: i64 = 16_000;
+const ALIVE: Duration = Duration::from_secs(16);
 
 /// `crossfoot doctor`.
 pub(crate) async fn doctor(global: &Global, args: &Doctor) -> Result<Done, Failure> {
@@ -92,8 +93,7 @@ async fn of_store(settings: &Settings) -> Vec<Finding> {
 }
 
 async fn of_fleet(store: &dyn Store) -> Vec<Finding> {
-    let now_ms = SystemClock.now_ms();
-    let workers = match store.fleet(now_ms - ALIVE_MS).await {
+    let workers = match store.fleet(Some(ALIVE)).await {
         Ok(workers) => workers,
         Err(error) => return vec![Finding::error("fleet", error)],
     };

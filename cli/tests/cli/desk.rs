@@ -219,7 +219,9 @@ impl Going {
     pub(crate) fn until_it_says(&self, text: &str) {
         let says = |heard: &Heard| String::from_utf8_lossy(&heard.err).contains(text);
         self.wait(PATIENCE, |heard| heard.pipes_closed == 2 || says(heard));
-        assert!(says(&self.heard.0.lock().unwrap()), "`{}` never says `{text}`", self.line);
+        // A copy: a test that fails leaves nothing locked to those who listen.
+        let said = String::from_utf8_lossy(&self.heard.0.lock().unwrap().err).into_owned();
+        assert!(said.contains(text), "`{}` never says `{text}`, but: {said}", self.line);
     }
 
     /// Ends it as `kill -9` does, at whatever it is doing. Does nothing to one that has ended.

@@ -189,7 +189,7 @@ impl Export<'_> {
 
     async fn versions(&self, report: &Report) -> Result<Versions, PackError> {
         let had_a_hand = |id| report.workers.iter().any(|share: &WorkerShare| share.worker_id == id);
-        let workers = self.store.fleet(0).await?.into_iter().filter(|worker| had_a_hand(worker.worker_id));
+        let workers = self.store.fleet(None).await?.into_iter().filter(|worker| had_a_hand(worker.worker_id));
         let url = self.store.url();
         Ok(Versions {
             crossfoot: env!("CARGO_PKG_VERSION").into(),

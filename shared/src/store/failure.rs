@@ -53,12 +53,12 @@ fn of_database(error: &dyn DatabaseError) -> StoreError {
         "13" => StoreError::Full,
         "5" | "6" | "261" | "262" | "517" | "773" => StoreError::Interrupted { reason },
         // PostgreSQL's (its manual, appendix A): disk full; then what a lost or crowded server, a deadlock, a
-        // failed serialisation or a lock that was not to be had in time say.
+        // failed serialisation, a lock that was not to be had in time, or a statement, transaction or session that was
+        // cancelled or timed out say: none of it is the fault of what was being done.
         "53100" if reason.contains("shared memory segment") => StoreError::SharedMemory,
         "53100" => StoreError::Full,
-        "57P01" | "57P02" | "57P03" | "57P05" | "25P03" | "40001" | "40P01" | "53300" | "55P03" => {
-            StoreError::Interrupted { reason }
-        }
+        "57014" | "57P01" | "57P02" | "57P03" | "57P05" | "25P02" | "25P03" | "25P04" | "40001" | "40P01"
+        | "53300" | "55P03" => StoreError::Interrupted { reason },
         code if code.len() == 5 && code.starts_with("08") => StoreError::Interrupted { reason },
         _ => StoreError::Database { reason },
     }

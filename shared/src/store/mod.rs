@@ -28,6 +28,7 @@ pub mod sqlite;
 pub mod walk;
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use async_trait::async_trait;
 use domain::check::CheckResult;
@@ -38,7 +39,7 @@ use domain::finding::Finding;
 use domain::fingerprint::Hash;
 use domain::ids::{ChunkNo, RunId, StoreId, WorkerId};
 use domain::layout::Layout;
-use domain::lifecycle::{ChunkState, IllegalStep, RunEvent};
+use domain::lifecycle::{ChunkState, IllegalStep, RunEvent, RunState};
 use domain::mask::MaskKey;
 use domain::permit::Permit;
 use domain::report::RejectGroup;
@@ -126,6 +127,26 @@ pub enum StoreError {
     Fenced {
         /// The run.
         run_id: RunId,
+    },
+    /// The run is over: nobody takes it up, parks it, or adds to its events.
+    #[error("run {run_id} is over ({state}); `crossfoot show {run_id}` says how it ended")]
+    Over {
+        /// The run.
+        run_id: RunId,
+        /// How it ended.
+        state: RunState,
+    },
+    /// Somebody else holds a lock on what has to be changed, and did not let go of it in time.
+    #[error(
+        "{what}: waited {waited_s} s for a lock that is held: {by}; end that session or wait for it, then `crossfoot resume`"
+    )]
+    Blocked {
+        /// What had to wait.
+        what: String,
+        /// For how long it waited.
+        waited_s: u64,
+        /// Who holds it, as far as the database says.
+        by: String,
     },
     /// Someone else is at work on it.
     #[error("run {run_id} is in the hands of {owner}; wait for it, stop it, or cancel the run")]
@@ -217,6 +238,7 @@ impl StoreError {
                 | Self::TakenMeanwhile { .. }
                 | Self::OtherKey { .. }
                 | Self::KeyTooYoung { .. }
+                | Self::Over { .. }
                 | Self::Step(_)
         )
     }
@@ -231,13 +253,35 @@ pub struct Fence {
     pub epoch: u64,
 }
 
-/// Who has a run in hand.
+/// Who has a run in hand, or the place of the coordinator service.
+///
+/// When a lease ends is for the database's clock to say, and never for a host's: hosts' clocks differ and jump. (SQLite has
+/// the clock of the one host on which all its processes are.)
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Lease {
-    /// Who, as `user@host pid N`.
+    /// Who, as `user@host pid N`, with what tells processes of one number apart.
     pub owner: String,
-    /// Until when, in milliseconds since 1970, unless it is renewed.
-    pub until_ms: i64,
+    /// How long it still lasts, unless it is renewed; nothing once it is over.
+    pub left: Duration,
+}
+
+impl Lease {
+    /// A lease of `owner` that lasts for so many milliseconds more; over, if it is none.
+    #[must_use]
+    pub fn new(owner: String, left_ms: i64) -> Self {
+        Self { owner, left: Duration::from_millis(u64::try_from(left_ms).unwrap_or(0)) }
+    }
+}
+
+/// On what grounds a run is taken up.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Claim {
+    /// If nobody has it in hand.
+    IfFree,
+    /// Whoever has it: the owner is known to be dead, or is to be fenced off.
+    Evict,
+    /// If nobody has it in hand, and although the run may be over: to remove what it left.
+    AfterItsEnd,
 }
 
 /// How far a run's chunks are.
@@ -346,22 +390,26 @@ pub trait Store: Send + Sync {
     /// # Errors
     /// [`StoreError`] of the database.
     async fn lease(&self, run_id: RunId) -> Result<Option<Lease>, StoreError>;
-    /// Takes the run up. `evict`: the owner is known to be dead, or is to be fenced off.
+    /// Takes the run up for `owner`, for so long unless it is renewed. A promotion that the owner before has under way is
+    /// ended where the database can do that, and waited for otherwise; never for long.
+    ///
+    /// A lease that would still last longer than `lasts` was made by a clock that has been set back since: it is over.
     ///
     /// # Errors
-    /// [`StoreError::LeaseHeld`].
+    /// [`StoreError::LeaseHeld`]; [`StoreError::Over`] unless it is taken up for after its end;
+    /// [`StoreError::Interrupted`], with who is in the way, when somebody holds its row.
     async fn take_up(
         &self,
         run_id: RunId,
-        lease: &Lease,
-        now_ms: i64,
-        evict: bool,
+        owner: &str,
+        lasts: Duration,
+        claim: Claim,
     ) -> Result<Fence, StoreError>;
-    /// Keeps it.
+    /// Keeps it for so long from now on.
     ///
     /// # Errors
     /// [`StoreError::Fenced`].
-    async fn renew(&self, fence: Fence, until_ms: i64) -> Result<(), StoreError>;
+    async fn renew(&self, fence: Fence, lasts: Duration) -> Result<(), StoreError>;
     /// Lets it go, and books the time spent on it.
     ///
     /// # Errors
@@ -476,17 +524,17 @@ pub trait Store: Send + Sync {
     ///
     /// # Errors
     /// [`StoreError`] of the database.
-    async fn beat(&self, workers: &[WorkerId], now_ms: i64) -> Result<(), StoreError>;
+    async fn beat(&self, workers: &[WorkerId]) -> Result<(), StoreError>;
     /// `workers` stop, and say so.
     ///
     /// # Errors
     /// [`StoreError`] of the database.
-    async fn retire(&self, workers: &[WorkerId], now_ms: i64) -> Result<(), StoreError>;
-    /// Workers that gave a sign of life at `since_ms` or later, by number.
+    async fn retire(&self, workers: &[WorkerId]) -> Result<(), StoreError>;
+    /// Workers whose last heartbeat is no older than `within`, by number; all that ever registered, if it is not said.
     ///
     /// # Errors
     /// [`StoreError`] of the database.
-    async fn fleet(&self, since_ms: i64) -> Result<Vec<WorkerRow>, StoreError>;
+    async fn fleet(&self, within: Option<Duration>) -> Result<Vec<WorkerRow>, StoreError>;
     /// Every worker's share of the run, counted in three places.
     ///
     /// # Errors
@@ -495,27 +543,27 @@ pub trait Store: Send + Sync {
 
     // The coordinator service.
 
-    /// Takes or renews the place of *the* coordinator service, unless another holds it. `None`: it is `lease`'s
-    /// owner's; otherwise who holds it.
+    /// Takes or renews the place of *the* coordinator service for so long, unless another holds it. `None`: it is
+    /// `owner`'s; otherwise who holds it.
     ///
     /// # Errors
     /// [`StoreError`] of the database.
-    async fn claim_service(&self, lease: &Lease, now_ms: i64) -> Result<Option<Lease>, StoreError>;
+    async fn claim_service(&self, owner: &str, lasts: Duration) -> Result<Option<Lease>, StoreError>;
     /// Lets the place of the coordinator service go, if `owner` has it.
     ///
     /// # Errors
     /// [`StoreError`] of the database.
     async fn leave_service(&self, owner: &str) -> Result<(), StoreError>;
     /// Submitted runs that nobody has in hand and that are not parked, the oldest first: those that load, and
-    /// those that are staged.
+    /// those that are staged. `lasts`: how long the longest lease is.
     ///
     /// # Errors
     /// [`StoreError`] of the database.
-    async fn waiting_runs(&self, now_ms: i64, limit: u32) -> Result<Vec<Run>, StoreError>;
+    async fn waiting_runs(&self, lasts: Duration, limit: u32) -> Result<Vec<Run>, StoreError>;
     /// Leaves a submitted run to an operator, with the reason (`Some`), or to the service again (`None`).
     ///
     /// # Errors
-    /// [`StoreError::Fenced`].
+    /// [`StoreError::Fenced`]; [`StoreError::Over`].
     async fn park(&self, fence: Fence, why: Option<&str>) -> Result<(), StoreError>;
 
     // Verification.
@@ -582,6 +630,12 @@ pub trait Store: Send + Sync {
     /// # Errors
     /// [`StoreError`] of the database.
     async fn log(&self, entry: LogEntry) -> Result<Event, StoreError>;
+    /// Appends to the log what the run's driver has to say, unless it was fenced off meanwhile: nothing comes after the
+    /// event that ended a run.
+    ///
+    /// # Errors
+    /// [`StoreError::Fenced`].
+    async fn log_under(&self, fence: Fence, entry: LogEntry) -> Result<Event, StoreError>;
     /// The log's events behind number `after`, in order, `limit` at most.
     ///
     /// # Errors

@@ -262,11 +262,11 @@ pub struct WorkerRow {
     pub pid: u32,
     /// The program's version.
     pub version: String,
-    /// When it started, in milliseconds since 1970.
+    /// When it started, in milliseconds since 1970, by its host's clock.
     pub started_at_ms: i64,
-    /// Its last sign of life.
+    /// Its last heartbeat, by the database's clock.
     pub seen_at_ms: i64,
-    /// When it said that it stops, if it did.
+    /// When it said that it stops, if it did, by the database's clock.
     pub stopped_at_ms: Option<i64>,
 }
 

@@ -2,6 +2,7 @@
 //! or are fenced off; sources that change. The outcome is the same, or the run says why not.
 
 use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
 use coordinator::load::LoadError;
 use coordinator::run::{Drive, Ending, RunError};
@@ -9,8 +10,7 @@ use coordinator::verify::VerifyError;
 use domain::check::{Stage, Verdict};
 use domain::lifecycle::RunState;
 use shared::broker::in_process::Faults;
-use shared::clock::{Clock, ManualClock};
-use shared::store::{Lease, StoreError};
+use shared::store::{Claim, StoreError};
 use tests::fleet::{Bench, Ended, Setup, within};
 use tests::jobs;
 use tests::late::LateProcessorCounts;
@@ -200,17 +200,17 @@ fn is_fenced(ended: &Result<Ending, RunError>) -> bool {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_run_in_the_hands_of_a_living_coordinator_is_not_taken_up_until_its_lease_runs_out() {
     // GIVEN a coordinator of another host that took the run up and was not heard of again
-    let clock = Arc::new(ManualClock::at(1_700_000_000_000));
-    let mut bench = Bench::new().await;
-    bench.clock = Arc::clone(&clock) as Arc<dyn Clock>;
+    let bench = Bench::new().await;
     let ledger = Ledger::random(9, 10);
     let run_id = bench.open(&bench.request(&jobs::ledger(), &ledger.csv())).await.unwrap();
-    let lease = Lease { owner: "someone@elsewhere pid 1".into(), until_ms: 1_700_000_020_000 };
-    bench.store.take_up(run_id, &lease, clock.now_ms(), false).await.unwrap();
+    let lasts = Duration::from_secs(3);
+    bench.store.take_up(run_id, "someone@elsewhere pid 1", lasts, Claim::IfFree).await.unwrap();
     // WHEN this one tries before and after the lease has run out
     let early = bench.drive_with(&bench.coordinator(), run_id, &Drive::default()).await.unwrap_err();
     assert!(early.to_string().contains("someone@elsewhere"), "{early}");
-    clock.advance_ms(20_001);
+    while bench.store.lease(run_id).await.unwrap().is_some_and(|lease| !lease.left.is_zero()) {
+        tokio::task::yield_now().await;
+    }
     // THEN only the second time it may
     bench.drive(run_id, &Drive::default()).await.promoted();
 }

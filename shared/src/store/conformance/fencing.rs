@@ -1,12 +1,15 @@
 //! Who drives a run, what an older driver can no longer do, and the steps of a run's life.
 
+use std::time::Duration;
+
+use domain::ids::RunId;
 use domain::lifecycle::{IllegalStep, RUN_STEPS, RunEvent, RunState};
 use domain::value::Value;
 
-use super::fixture::{APPEND, Loading, cut, entry, job, lease, row, run_id, split_totals};
+use super::fixture::{APPEND, LASTS, Loading, cut, entry, job, new_run, row, run_id, split_totals};
 use super::{NOW_MS, Subject};
-use crate::store::model::ChunkCut;
-use crate::store::{Fence, Lease, StoreError};
+use crate::store::model::{ChunkCut, NewRun};
+use crate::store::{Claim, Fence, Store, StoreError};
 
 fn is_fenced<T>(result: Result<T, StoreError>, fence: Fence, what: &str) {
     match result {
@@ -16,26 +19,83 @@ fn is_fenced<T>(result: Result<T, StoreError>, fence: Fence, what: &str) {
     }
 }
 
+/// The run's lease, if it lasts for a while yet.
+async fn holder(store: &dyn Store, run_id: RunId) -> Option<String> {
+    let lease = store.lease(run_id).await.unwrap()?;
+    assert!(lease.left <= LASTS, "{lease:?}");
+    (lease.left > LASTS / 2).then_some(lease.owner)
+}
+
 pub(crate) async fn a_lease_is_held_until_its_time_is_over(make: &impl AsyncFn() -> Subject) {
     let subject = make().await;
     let job = job(APPEND, "");
     let loading = Loading::begin(&subject.store, &job, 1).await;
     let (store, run_id) = (subject.again().await, loading.run_id);
-    assert_eq!(store.lease(run_id).await.unwrap(), Some(lease("coordinator")));
-    let other = Lease { owner: "other".into(), until_ms: NOW_MS + 5000 };
-    for now_ms in [NOW_MS, NOW_MS + 999] {
-        match store.take_up(run_id, &other, now_ms, false).await {
-            Err(StoreError::LeaseHeld { owner, .. }) => assert_eq!(owner, "coordinator"),
-            taken => panic!("{taken:?}"),
-        }
+    assert_eq!(holder(&*store, run_id).await.as_deref(), Some("coordinator"));
+    match store.take_up(run_id, "other", LASTS, Claim::IfFree).await {
+        Err(StoreError::LeaseHeld { owner, .. }) => assert_eq!(owner, "coordinator"),
+        taken => panic!("{taken:?}"),
     }
     assert_eq!(store.run(run_id).await.unwrap().epoch, loading.fence.epoch, "refusing fences nobody off");
-    loading.store.renew(loading.fence, NOW_MS + 2000).await.unwrap();
-    assert!(store.take_up(run_id, &other, NOW_MS + 1500, false).await.is_err());
-    let taken = store.take_up(run_id, &other, NOW_MS + 2000, false).await.unwrap();
+    subject.execute("UPDATE crossfoot_run SET lease_until_ms = 1").await;
+    assert_eq!(store.lease(run_id).await.unwrap().unwrap().left, Duration::ZERO);
+    loading.store.renew(loading.fence, LASTS).await.unwrap();
+    assert!(store.take_up(run_id, "other", LASTS, Claim::IfFree).await.is_err(), "it was renewed");
+    subject.execute("UPDATE crossfoot_run SET lease_until_ms = 1").await;
+    let taken = store.take_up(run_id, "other", LASTS, Claim::IfFree).await.unwrap();
     assert_eq!((taken.run_id, taken.epoch), (run_id, loading.fence.epoch + 1));
-    assert_eq!(store.lease(run_id).await.unwrap(), Some(other));
+    assert_eq!(holder(&*store, run_id).await.as_deref(), Some("other"));
     assert_eq!(store.run(run_id).await.unwrap().epoch, taken.epoch);
+}
+
+pub(crate) async fn a_lease_that_a_wrong_clock_made_is_not_for_ever(make: &impl AsyncFn() -> Subject) {
+    let subject = make().await;
+    let loading = Loading::begin(&subject.store, &job(APPEND, ""), 1).await;
+    let run = NewRun { submitted: true, ..new_run(&loading.job, 2) };
+    let run_id = subject.store.open_run(&run).await.unwrap().run_id;
+    subject.store.take_up(run_id, "ahead", LASTS, Claim::IfFree).await.unwrap();
+    subject.store.claim_service("ahead", LASTS).await.unwrap();
+    assert!(subject.store.waiting_runs(LASTS, 9).await.unwrap().is_empty());
+    // Its clock was an hour ahead.
+    subject.execute("UPDATE crossfoot_run SET lease_until_ms = lease_until_ms + 3600000").await;
+    subject.execute("UPDATE crossfoot_service SET lease_until_ms = lease_until_ms + 3600000").await;
+    let waiting = subject.store.waiting_runs(LASTS, 9).await.unwrap();
+    assert_eq!(waiting.iter().map(|run| run.run_id).collect::<Vec<_>>(), [run_id]);
+    subject.store.take_up(run_id, "other", LASTS, Claim::IfFree).await.unwrap();
+    assert_eq!(subject.store.claim_service("other", LASTS).await.unwrap(), None);
+    assert_eq!(holder(&*subject.store, run_id).await.as_deref(), Some("other"));
+}
+
+pub(crate) async fn a_run_that_is_over_is_taken_up_for_its_remains_only(make: &impl AsyncFn() -> Subject) {
+    let subject = make().await;
+    let loading = Loading::begin(&subject.store, &job(APPEND, ""), 1).await;
+    let (store, run_id) = (&loading.store, loading.run_id);
+    let log = entry(Some(run_id), "cancelled");
+    store.step(loading.fence, RunEvent::Cancelled, Some("wrong file"), log).await.unwrap();
+    store.release(loading.fence, 0).await.unwrap();
+    let is_over = |result: Result<(), StoreError>| {
+        let over = matches!(result, Err(StoreError::Over { state: RunState::Cancelled, .. }));
+        assert!(over, "{result:?}");
+    };
+    for claim in [Claim::IfFree, Claim::Evict] {
+        is_over(store.take_up(run_id, "late", LASTS, claim).await.map(drop));
+    }
+    is_over(store.park(loading.fence, Some("late")).await);
+    let run = store.run(run_id).await.unwrap();
+    assert_eq!(
+        (run.note.as_deref(), run.parked, run.epoch),
+        (Some("wrong file"), false, loading.fence.epoch)
+    );
+    let fence = store.take_up(run_id, "purge", LASTS, Claim::AfterItsEnd).await.unwrap();
+    // The former driver says nothing after that.
+    let before = store.log_head().await.unwrap();
+    is_fenced(
+        store.log_under(loading.fence, entry(Some(run_id), "resumed")).await,
+        loading.fence,
+        "saying more",
+    );
+    assert_eq!(store.log_head().await.unwrap(), before);
+    store.log_under(fence, entry(Some(run_id), "purged")).await.unwrap();
 }
 
 pub(crate) async fn whoever_evicts_takes_a_lease_that_is_held(make: &impl AsyncFn() -> Subject) {
@@ -43,11 +103,11 @@ pub(crate) async fn whoever_evicts_takes_a_lease_that_is_held(make: &impl AsyncF
     let loading = Loading::begin(&subject.store, &job(APPEND, ""), 1).await;
     let (store, run_id) = (&loading.store, loading.run_id);
     assert!(!store.run(run_id).await.unwrap().interrupted);
-    let taken = store.take_up(run_id, &lease("operator"), NOW_MS, true).await.unwrap();
-    assert_eq!(store.lease(run_id).await.unwrap(), Some(lease("operator")));
+    let taken = store.take_up(run_id, "operator", LASTS, Claim::Evict).await.unwrap();
+    assert_eq!(holder(&**store, run_id).await.as_deref(), Some("operator"));
     assert!(store.run(run_id).await.unwrap().interrupted, "loading was taken up more than once");
-    is_fenced(store.renew(loading.fence, NOW_MS + 9000).await, loading.fence, "renewing");
-    store.renew(taken, NOW_MS + 9000).await.unwrap();
+    is_fenced(store.renew(loading.fence, LASTS).await, loading.fence, "renewing");
+    store.renew(taken, LASTS).await.unwrap();
 }
 
 pub(crate) async fn a_lease_that_was_let_go_is_free_and_the_time_is_booked(make: &impl AsyncFn() -> Subject) {
@@ -56,7 +116,7 @@ pub(crate) async fn a_lease_that_was_let_go_is_free_and_the_time_is_booked(make:
     let (store, run_id) = (&loading.store, loading.run_id);
     store.release(loading.fence, 1200).await.unwrap();
     assert_eq!(store.lease(run_id).await.unwrap(), None);
-    let taken = store.take_up(run_id, &lease("next"), NOW_MS, false).await.unwrap();
+    let taken = store.take_up(run_id, "next", LASTS, Claim::IfFree).await.unwrap();
     is_fenced(store.release(loading.fence, 5000).await, loading.fence, "letting go");
     store.release(taken, 34).await.unwrap();
     assert_eq!(store.run(run_id).await.unwrap().elapsed_ms, 1234);
@@ -64,7 +124,7 @@ pub(crate) async fn a_lease_that_was_let_go_is_free_and_the_time_is_booked(make:
 
 pub(crate) async fn nobody_takes_up_a_run_that_is_not_there(make: &impl AsyncFn() -> Subject) {
     let subject = make().await;
-    assert!(subject.store.take_up(run_id(9), &lease("x"), NOW_MS, true).await.is_err());
+    assert!(subject.store.take_up(run_id(9), "x", LASTS, Claim::Evict).await.is_err());
     assert_eq!(subject.store.lease(run_id(9)).await.unwrap(), None);
 }
 
@@ -77,7 +137,7 @@ pub(crate) async fn an_older_fence_changes_nothing(make: &impl AsyncFn() -> Subj
     old.store.add_chunks(old.fence, std::slice::from_ref(&third)).await.unwrap();
     old.store.keep_checks(old.fence, &[], "{\"kept\":1}").await.unwrap();
     let permit = old.permit().await;
-    let new = subject.store.take_up(old.run_id, &lease("new"), NOW_MS, true).await.unwrap();
+    let new = subject.store.take_up(old.run_id, "new", LASTS, Claim::Evict).await.unwrap();
 
     let state = async || {
         let store = &old.store;
@@ -85,7 +145,7 @@ pub(crate) async fn an_older_fence_changes_nothing(make: &impl AsyncFn() -> Subj
         let chunks = store.chunks(old.run_id, 0, 10).await.unwrap();
         let (checks, findings) =
             (store.checks(old.run_id).await.unwrap(), store.findings(old.run_id, 0, 9).await.unwrap());
-        let lease = store.lease(old.run_id).await.unwrap();
+        let lease = store.lease(old.run_id).await.unwrap().map(|lease| lease.owner);
         format!("{run:?} {chunks:?} {checks:?} {findings:?} {lease:?} {:?}", store.log_head().await.unwrap())
     };
     let before = state().await;
@@ -98,8 +158,9 @@ pub(crate) async fn an_older_fence_changes_nothing(make: &impl AsyncFn() -> Subj
         is_fenced(store.finish_split(fence, &split_totals(&[])).await, fence, "finishing the split");
         is_fenced(store.put_back(fence).await, fence, "putting back");
         is_fenced(store.park(fence, Some("late")).await, fence, "parking");
+        is_fenced(store.log_under(fence, log()).await, fence, "logging");
         is_fenced(store.clear_readbacks(fence).await, fence, "clearing readbacks");
-        is_fenced(store.renew(fence, NOW_MS * 2).await, fence, "renewing");
+        is_fenced(store.renew(fence, LASTS).await, fence, "renewing");
         is_fenced(store.release(fence, 1).await, fence, "letting go");
         is_fenced(store.apply_rules(fence, &job).await, fence, "applying rules");
         is_fenced(store.keep_checks(fence, &[], "{}").await, fence, "keeping checks");
@@ -110,7 +171,7 @@ pub(crate) async fn an_older_fence_changes_nothing(make: &impl AsyncFn() -> Subj
         assert_eq!(state().await, before);
     }
     assert_eq!(old.staging().await.len(), 2);
-    subject.store.renew(new, NOW_MS + 9000).await.unwrap();
+    subject.store.renew(new, LASTS).await.unwrap();
 }
 
 pub(crate) async fn a_permit_is_for_its_own_run(make: &impl AsyncFn() -> Subject) {

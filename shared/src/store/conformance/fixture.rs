@@ -22,7 +22,7 @@ use crate::job::Job;
 use crate::store::model::{
     ChunkCut, ChunkRange, CommitOutcome, EntryKind, Exclusion, NewRun, NewWorker, SplitTotals,
 };
-use crate::store::{Blocks, Fence, Lease, Store, StoreError};
+use crate::store::{Blocks, Claim, Fence, Store, StoreError};
 use crate::wire::{Batch, Reject, WireAmount};
 
 /// Each record is a new row, known by its `id`.
@@ -176,10 +176,8 @@ pub(crate) fn new_worker(role: domain::counts::Role, name: &str) -> NewWorker {
     }
 }
 
-/// A lease of `owner` that ends a second after [`NOW_MS`].
-pub(crate) fn lease(owner: &str) -> Lease {
-    Lease { owner: owner.into(), until_ms: NOW_MS + 1000 }
-}
+/// How long leases last: no test takes as long.
+pub(crate) const LASTS: std::time::Duration = std::time::Duration::from_secs(60);
 
 /// What the splitter of `chunks` found.
 pub(crate) fn split_totals(chunks: &[ChunkCut]) -> SplitTotals {
@@ -238,7 +236,7 @@ impl Loading {
         use domain::counts::Role;
         store.prepare(job).await.unwrap();
         let run = store.open_run(&new_run(job, number)).await.unwrap();
-        let fence = store.take_up(run.run_id, &lease("coordinator"), NOW_MS, false).await.unwrap();
+        let fence = store.take_up(run.run_id, "coordinator", LASTS, Claim::IfFree).await.unwrap();
         let processor = store.register_worker(&new_worker(Role::Processor, "p")).await.unwrap();
         let writer = store.register_worker(&new_worker(Role::Writer, "w")).await.unwrap();
         Self { store: Arc::clone(store), job: Arc::clone(job), run_id: run.run_id, fence, processor, writer }

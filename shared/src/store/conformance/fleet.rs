@@ -4,10 +4,10 @@ use domain::counts::Role;
 use domain::ids::{ChunkNo, WorkerId};
 use domain::lifecycle::{ChunkState, RunEvent};
 
-use super::fixture::{APPEND, Loading, cuts, entry, job, lease, new_run, new_worker, row, run_id};
+use super::fixture::{APPEND, LASTS, Loading, cuts, entry, job, new_run, new_worker, row, run_id};
 use super::{NOW_MS, Subject};
-use crate::store::Lease;
 use crate::store::model::{ChunkRange, NewRun, Reported, Started, Task};
+use crate::store::{Claim, Lease};
 
 pub(crate) async fn starts_are_charged_by_chunk_and_role(make: &impl AsyncFn() -> Subject) {
     let subject = make().await;
@@ -110,34 +110,41 @@ pub(crate) async fn the_fleet_is_who_gave_a_sign_of_life(make: &impl AsyncFn() -
     let store = &subject.store;
     let first = store.register_worker(&new_worker(Role::Processor, "first")).await.unwrap();
     let second = store.register_worker(&new_worker(Role::Writer, "second")).await.unwrap();
-    let fleet = store.fleet(NOW_MS).await.unwrap();
+    let fleet = store.fleet(Some(LASTS)).await.unwrap();
     assert_eq!(fleet.iter().map(|worker| worker.worker_id).collect::<Vec<_>>(), [first, second]);
     assert_eq!((fleet[1].name.as_str(), fleet[1].role, fleet[1].pid), ("second", Role::Writer, 7));
-    assert_eq!((fleet[1].started_at_ms, fleet[1].seen_at_ms), (NOW_MS, NOW_MS));
-    store.beat(&[second], NOW_MS + 500).await.unwrap();
-    store.beat(&[second], NOW_MS + 400).await.unwrap();
-    let fleet = store.fleet(NOW_MS + 500).await.unwrap();
+    assert_eq!(fleet[1].started_at_ms, NOW_MS, "by its host's clock");
+    assert!(fleet[1].seen_at_ms > NOW_MS, "by the database's clock");
+    // Both fall silent for as long, and one comes back.
+    subject.execute("UPDATE crossfoot_worker SET seen_at_ms = seen_at_ms - 120000").await;
+    assert!(store.fleet(Some(LASTS)).await.unwrap().is_empty());
+    assert_eq!(store.fleet(None).await.unwrap().len(), 2);
+    store.beat(&[second]).await.unwrap();
+    let fleet = store.fleet(Some(LASTS)).await.unwrap();
     assert_eq!(fleet.iter().map(|worker| worker.worker_id).collect::<Vec<_>>(), [second]);
     assert_eq!(fleet[0].stopped_at_ms, None);
-    store.retire(&[second], NOW_MS + 900).await.unwrap();
-    let fleet = store.fleet(NOW_MS + 500).await.unwrap();
-    assert_eq!((fleet[0].seen_at_ms, fleet[0].stopped_at_ms), (NOW_MS + 900, Some(NOW_MS + 900)));
+    store.retire(&[second]).await.unwrap();
+    let fleet = store.fleet(Some(LASTS)).await.unwrap();
+    assert_eq!(fleet[0].stopped_at_ms, Some(fleet[0].seen_at_ms));
 }
 
 pub(crate) async fn one_coordinator_is_the_service_until_its_time_is_over(make: &impl AsyncFn() -> Subject) {
     let subject = make().await;
     let (store, other) = (&subject.store, subject.again().await);
-    assert_eq!(store.claim_service(&lease("first"), NOW_MS).await.unwrap(), None);
-    assert_eq!(other.claim_service(&lease("second"), NOW_MS).await.unwrap(), Some(lease("first")));
-    let later = Lease { owner: "first".into(), until_ms: NOW_MS + 3000 };
-    assert_eq!(store.claim_service(&later, NOW_MS + 500).await.unwrap(), None, "it renews its own");
-    assert_eq!(other.claim_service(&lease("second"), NOW_MS + 2999).await.unwrap(), Some(later));
-    let second = Lease { owner: "second".into(), until_ms: NOW_MS + 9000 };
-    assert_eq!(other.claim_service(&second, NOW_MS + 3000).await.unwrap(), None, "its time was over");
+    let held_by = |held: Option<Lease>| held.map(|held| held.owner);
+    assert_eq!(store.claim_service("first", LASTS).await.unwrap(), None);
+    let held = other.claim_service("second", LASTS).await.unwrap().unwrap();
+    assert!(held.left > LASTS / 2 && held.left <= LASTS, "{held:?}");
+    assert_eq!(held.owner, "first");
+    subject.execute("UPDATE crossfoot_service SET lease_until_ms = 1").await;
+    assert_eq!(store.claim_service("first", LASTS).await.unwrap(), None, "it renews its own");
+    assert_eq!(held_by(other.claim_service("second", LASTS).await.unwrap()), Some("first".into()));
+    subject.execute("UPDATE crossfoot_service SET lease_until_ms = 1").await;
+    assert_eq!(other.claim_service("second", LASTS).await.unwrap(), None, "its time was over");
     store.leave_service("first").await.unwrap();
-    assert_eq!(store.claim_service(&lease("first"), NOW_MS + 3001).await.unwrap(), Some(second));
+    assert_eq!(held_by(store.claim_service("first", LASTS).await.unwrap()), Some("second".into()));
     other.leave_service("second").await.unwrap();
-    assert_eq!(store.claim_service(&lease("first"), NOW_MS + 3002).await.unwrap(), None);
+    assert_eq!(store.claim_service("first", LASTS).await.unwrap(), None);
 }
 
 pub(crate) async fn submitted_runs_wait_until_somebody_takes_them_up(make: &impl AsyncFn() -> Subject) {
@@ -150,24 +157,25 @@ pub(crate) async fn submitted_runs_wait_until_somebody_takes_them_up(make: &impl
         let run = store.open_run(&NewRun { submitted: true, ..new_run(&job, number) }).await.unwrap();
         assert!(run.submitted && !run.parked);
     }
-    let waiting = async |now_ms| {
-        let runs = store.waiting_runs(now_ms, 9).await.unwrap();
+    let waiting = async || {
+        let runs = store.waiting_runs(LASTS, 9).await.unwrap();
         runs.iter().map(|run| run.run_id).collect::<Vec<_>>()
     };
-    assert_eq!(waiting(NOW_MS).await, [run_id(2), run_id(3)], "the oldest first; 1 was not submitted");
-    assert_eq!(store.waiting_runs(NOW_MS, 1).await.unwrap().len(), 1);
-    let fence = store.take_up(run_id(2), &lease("coordinator"), NOW_MS, false).await.unwrap();
-    assert_eq!(waiting(NOW_MS).await, [run_id(3)]);
-    assert_eq!(waiting(NOW_MS + 1000).await, [run_id(2), run_id(3)], "its coordinator's time is over");
+    assert_eq!(waiting().await, [run_id(2), run_id(3)], "the oldest first; 1 was not submitted");
+    assert_eq!(store.waiting_runs(LASTS, 1).await.unwrap().len(), 1);
+    let fence = store.take_up(run_id(2), "coordinator", LASTS, Claim::IfFree).await.unwrap();
+    assert_eq!(waiting().await, [run_id(3)]);
+    subject.execute("UPDATE crossfoot_run SET lease_until_ms = 1 WHERE lease_until_ms IS NOT NULL").await;
+    assert_eq!(waiting().await, [run_id(2), run_id(3)], "its coordinator's time is over");
     store.park(fence, Some("chunk 4 was set aside")).await.unwrap();
-    assert_eq!(waiting(NOW_MS + 1000).await, [run_id(3)]);
+    assert_eq!(waiting().await, [run_id(3)]);
     let run = store.run(run_id(2)).await.unwrap();
     assert!(run.parked);
     assert_eq!(run.note.as_deref(), Some("chunk 4 was set aside"));
     store.park(fence, None).await.unwrap();
-    assert_eq!(waiting(NOW_MS + 1000).await, [run_id(2), run_id(3)]);
+    assert_eq!(waiting().await, [run_id(2), run_id(3)]);
     store.step(fence, RunEvent::Cancelled, None, entry(Some(run_id(2)), "cancelled")).await.unwrap();
-    assert_eq!(waiting(NOW_MS + 1000).await, [run_id(3)]);
+    assert_eq!(waiting().await, [run_id(3)]);
 }
 
 pub(crate) async fn what_was_read_back_is_kept_by_pass_and_the_first_stands(

@@ -25,7 +25,7 @@ pub(crate) use commit::*;
 pub(crate) use evidence::*;
 pub(crate) use fencing::*;
 pub(crate) use fixture::{
-    APPEND, KEYLESS, Loading, Record, UPSERT, canonical, collect, cut, entry, job, row,
+    APPEND, KEYLESS, LASTS, Loading, Record, UPSERT, canonical, collect, cut, entry, job, row,
 };
 pub(crate) use fleet::*;
 pub(crate) use promotion::*;
@@ -75,6 +75,8 @@ macro_rules! store_conformance {
             a_chunk_that_was_set_aside_may_still_be_committed
             a_lease_is_held_until_its_time_is_over
             whoever_evicts_takes_a_lease_that_is_held
+            a_lease_that_a_wrong_clock_made_is_not_for_ever
+            a_run_that_is_over_is_taken_up_for_its_remains_only
             a_lease_that_was_let_go_is_free_and_the_time_is_booked
             nobody_takes_up_a_run_that_is_not_there
             an_older_fence_changes_nothing

@@ -5,12 +5,12 @@ use domain::invariants::Invariant;
 use domain::lifecycle::{RunEvent, RunState};
 
 use super::fixture::{
-    APPEND, Found, KEYLESS, Loading, NULL, Record, UPSERT, canonical, collect, entry, job, lease, new_run,
+    APPEND, Found, KEYLESS, LASTS, Loading, NULL, Record, UPSERT, canonical, collect, entry, job, new_run,
     row,
 };
 use super::{NOW_MS, Subject, soon};
 use crate::store::model::{EntryKind, Exclusion, NewRun};
-use crate::store::{Promotion, Store, StoreError};
+use crate::store::{Claim, Promotion, Store, StoreError};
 
 fn records() -> [Vec<Record<'static>>; 2] {
     [
@@ -132,12 +132,20 @@ pub(crate) async fn nobody_else_writes_while_a_promotion_is_under_way(make: &imp
     let mut promotion = begin(&loading).await;
     promotion.insert().await.unwrap();
     let (store, run_id) = (subject.again().await, loading.run_id);
-    let evict = tokio::spawn(async move { store.take_up(run_id, &lease("operator"), NOW_MS, true).await });
+    let evict = tokio::spawn(async move { store.take_up(run_id, "operator", LASTS, Claim::Evict).await });
     tokio::task::yield_now().await;
-    promotion.commit(&[], "{}", entry(Some(run_id), "promoted")).await.unwrap();
-    soon(evict).await.unwrap().unwrap();
-    assert_eq!(loading.store.run(run_id).await.unwrap().state, RunState::Promoted);
-    assert_eq!(subject.final_rows().await, 3);
+    // Whoever evicts comes before the commit, where the promotion can be ended, or after it: nothing is done by half.
+    let committed = promotion.commit(&[], "{}", entry(Some(run_id), "promoted")).await.is_ok();
+    let evicted = soon(evict).await.unwrap();
+    let run = loading.store.run(run_id).await.unwrap();
+    if committed {
+        let is_over = matches!(evicted, Err(StoreError::Over { state: RunState::Promoted, .. }));
+        assert!(is_over, "{evicted:?}");
+        assert_eq!((run.state, subject.final_rows().await), (RunState::Promoted, 3));
+    } else {
+        assert_eq!(evicted.unwrap().epoch, loading.fence.epoch + 1);
+        assert_eq!((run.state, subject.final_rows().await), (RunState::Staged, 0));
+    }
 }
 
 pub(crate) async fn a_run_that_cannot_become_promoted_is_not(make: &impl AsyncFn() -> Subject) {
@@ -194,7 +202,7 @@ pub(crate) async fn the_same_bytes_are_promoted_once(make: &impl AsyncFn() -> Su
     // The third insists on it.
     let again = NewRun { again: true, ..new_run(&job, 3) };
     let run_id = store.open_run(&again).await.unwrap().run_id;
-    let fence = store.take_up(run_id, &lease("coordinator"), NOW_MS, false).await.unwrap();
+    let fence = store.take_up(run_id, "coordinator", LASTS, Claim::IfFree).await.unwrap();
     let third = Loading { run_id, fence, ..first.clone() };
     let mut split = None;
     for loading in [&first, &second, &third] {

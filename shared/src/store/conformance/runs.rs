@@ -7,11 +7,11 @@ use domain::lifecycle::{RunEvent, RunState};
 
 use super::Subject;
 use super::fixture::{
-    APPEND, KEYLESS, Loading, Record, job, lease, new_run, new_worker, row, run_id, split_totals,
+    APPEND, KEYLESS, LASTS, Loading, Record, job, new_run, new_worker, row, run_id, split_totals,
 };
 use super::{NOW_MS, fixture};
 use crate::store::model::{NewRun, Reported};
-use crate::store::{Store, StoreError};
+use crate::store::{Claim, Store, StoreError};
 
 pub(crate) async fn a_run_is_kept_as_it_was_opened(make: &impl AsyncFn() -> Subject) {
     let subject = make().await;
@@ -61,7 +61,7 @@ pub(crate) async fn bytes_that_a_run_has_in_hand_are_not_taken_twice(make: &impl
     ] {
         subject.store.open_run(&new).await.unwrap();
     }
-    let fence = subject.store.take_up(run_id(4), &lease("c"), NOW_MS, false).await.unwrap();
+    let fence = subject.store.take_up(run_id(4), "c", LASTS, Claim::IfFree).await.unwrap();
     let cancelled = fixture::entry(None, "cancelled");
     subject.store.step(fence, RunEvent::Cancelled, None, cancelled).await.unwrap();
     first.step(RunEvent::Failed).await;
@@ -112,7 +112,7 @@ pub(crate) async fn runs_are_found_by_the_bytes_they_loaded(make: &impl AsyncFn(
         store.open_run(&new).await.unwrap();
     }
     // A stream's digest is known once it was split.
-    let fence = store.take_up(run_id(2), &lease("c"), NOW_MS, false).await.unwrap();
+    let fence = store.take_up(run_id(2), "c", LASTS, Claim::IfFree).await.unwrap();
     store.finish_split(fence, &split).await.unwrap();
     let found = async |job: &str, sha256| -> Vec<u8> {
         let runs = store.runs_with_source(job, &sha256).await.unwrap();

@@ -7,6 +7,7 @@ use domain::totals::Sums;
 use sqlx::Row as _;
 use sqlx::postgres::{PgConnection, PgRow};
 
+use super::clock::NOW_MS;
 use super::connect::{Id, PostgresStore};
 use super::ledger::{damaged, hold_fence, optional_unsigned, parsed, place, signed, unsigned, words};
 use crate::store::model::{ChunkCut, ChunkRow, Committed, NewWorker, Reported};
@@ -124,18 +125,19 @@ impl PostgresStore {
     pub(super) async fn insert_worker(&self, worker: NewWorker) -> Result<WorkerId, StoreError> {
         self.write(move |connection| {
             Box::pin(async move {
-                let row = sqlx::query(
+                let sql = format!(
                     "INSERT INTO crossfoot_worker (name, role, host, pid, version, started_at_ms, seen_at_ms)
-                     VALUES ($1, $2, $3, $4, $5, $6, $6) RETURNING worker_id",
-                )
-                .bind(words(&worker.name))
-                .bind(worker.role.name())
-                .bind(words(&worker.host))
-                .bind(i64::from(worker.pid))
-                .bind(&worker.version)
-                .bind(worker.now_ms)
-                .fetch_one(connection)
-                .await?;
+                     VALUES ($1, $2, $3, $4, $5, $6, {NOW_MS}) RETURNING worker_id"
+                );
+                let row = sqlx::query(sqlx::AssertSqlSafe(sql))
+                    .bind(words(&worker.name))
+                    .bind(worker.role.name())
+                    .bind(words(&worker.host))
+                    .bind(i64::from(worker.pid))
+                    .bind(&worker.version)
+                    .bind(worker.now_ms)
+                    .fetch_one(connection)
+                    .await?;
                 worker_from(unsigned(&row, "worker_id")?)
             })
         })

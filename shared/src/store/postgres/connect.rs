@@ -12,12 +12,15 @@ use futures_util::future::BoxFuture;
 use sqlx::error::BoxDynError;
 use sqlx::migrate::{MigrateError, Migration, MigrationType, Migrator};
 use sqlx::postgres::types::Oid;
-use sqlx::postgres::{
-    PgArgumentBuffer, PgConnectOptions, PgConnection, PgPool, PgPoolOptions, PgTypeInfo, PgValueRef, Postgres,
-};
+use sqlx::postgres::{PgArgumentBuffer, PgConnectOptions, PgConnection, PgTypeInfo, PgValueRef, Postgres};
 use sqlx::{Connection as _, Decode, Encode, Executor as _, Row as _, Type};
 use tokio::sync::OnceCell;
 use tokio::time::timeout;
+
+use super::clock;
+pub(super) use super::locks::{Lock, lock, lock_for, share};
+use super::pool::{Pool, Session, connect};
+use super::watched::Watch;
 
 use crate::config::without_secrets;
 use crate::store::StoreError;
@@ -33,12 +36,17 @@ const MIGRATIONS: [(i64, &str, &str); 5] = [
 ];
 const SCHEMA_VERSION: i64 = MIGRATIONS[MIGRATIONS.len() - 1].0;
 
-/// How long the first connection may take.
-const CONNECT: Duration = Duration::from_secs(20);
-/// How long a statement waits for one of the pool's connections.
-const ACQUIRE: Duration = Duration::from_secs(60);
+/// How long it may take to look at the server, and to make or update the ledger: another process may be at it.
+const MIGRATE: Duration = Duration::from_secs(300);
+/// How long taking a failed transaction back may take, before the connection is closed instead.
+const ROLLBACK: Duration = Duration::from_secs(5);
 /// Connections of one process, unless it is said otherwise.
 const CONNECTIONS: u32 = 16;
+
+/// By which name the server knows our sessions (`application_name`).
+pub(super) const APPLICATION: &str = "crossfoot";
+/// And those that promote: they alone may be idle in a transaction for a while.
+pub(super) const PROMOTING: &str = "crossfoot promotion";
 
 /// What every transaction begins with, whatever the server's defaults are. What is acknowledged must be durable
 /// and the locks below suppose that each statement sees what was committed before it.
@@ -47,8 +55,16 @@ pub(super) const BEGIN: &str = "BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE"
 /// What every connection is told first. A policy that hides rows must fail a query, not shorten its answer; a
 /// client that is gone must not keep its locks; a commit is durable, whatever the server's default. Compiling a query
 /// costs more than it saves where each is run once and does next to nothing with a row: 0.3 s to look up 100,000 keys.
-const SESSION: &str = "
+///
+/// Nobody waits for a lock without an end, and a process that is frozen in a transaction loses it. A statement may take as
+/// long as it takes, whatever the server's or the role's default says: [`super::watched`] sees to it that it is worked on.
+/// The first statement's answer is the session's number.
+pub(super) const SESSION: &str = "
+    SELECT pg_backend_pid() AS pid;
     SET row_security = off;
+    SET lock_timeout = '30s';
+    SET idle_in_transaction_session_timeout = '30s';
+    SET statement_timeout = 0;
     SET datestyle = 'ISO, YMD';
     SET timezone = 'UTC';
     SET jit = off;
@@ -56,8 +72,9 @@ const SESSION: &str = "
     SET tcp_keepalives_interval = 10;
     SET tcp_keepalives_count = 3;
     SELECT set_config('synchronous_commit', 'on', false) WHERE current_setting('synchronous_commit') = 'off';
-    SELECT set_config('client_connection_check_interval', '2s', false)
-    WHERE current_setting('server_version_num')::int >= 140000";
+    SELECT set_config('client_connection_check_interval', '2s', false), set_config('idle_session_timeout', '0', false)
+    WHERE current_setting('server_version_num')::int >= 140000;
+    SELECT set_config('transaction_timeout', '0', false) WHERE current_setting('server_version_num')::int >= 170000";
 
 /// Where the database is, and who comes.
 #[derive(Clone, Default)]
@@ -109,7 +126,9 @@ fn shown(url: &str) -> String {
 #[derive(Clone)]
 pub struct PostgresStore {
     pub(super) url: String,
-    pub(super) pool: PgPool,
+    pub(super) pool: Pool,
+    /// By how much this host's clock was ahead of the server's when the store was opened.
+    pub(super) skew_ms: i64,
     masking: Arc<Masking>,
 }
 
@@ -154,29 +173,27 @@ impl PostgresStore {
         let unreachable = |reason: String| StoreError::Unreachable { url: url.clone(), reason };
         let options = options(settings, &url)?;
         // The pool itself would go on trying a server that refuses, and say in the end that time is up.
-        let connecting = timeout(CONNECT, PgConnection::connect_with(&options)).await;
-        let mut first = connecting
-            .map_err(|_| unreachable(format!("no answer within {} s", CONNECT.as_secs())))?
-            .map_err(|error| unreachable(why(&error)))?;
-        first.execute(SESSION).await.map_err(|error| unreachable(why(&error)))?;
-        fits(&mut first).await.map_err(|reason| StoreError::Unfit { url: url.clone(), reason })?;
-        migrate(&mut first).await.map_err(|error| match error {
-            MigrateError::VersionMissing(found) => StoreError::Newer { found, known: SCHEMA_VERSION },
-            MigrateError::VersionTooNew(found, known) => StoreError::Newer { found, known },
-            MigrateError::Execute(error) | MigrateError::ExecuteMigration(error, _) => {
-                unreachable(format!("its ledger cannot be made: {}", why(&error)))
-            }
-            other => unreachable(other.to_string()),
+        let (mut first, _) = connect(&options).await.map_err(|error| unreachable(why(&error)))?;
+        let looked = timeout(MIGRATE, async {
+            fits(&mut first).await.map_err(|reason| StoreError::Unfit { url: url.clone(), reason })?;
+            let skew_ms = clock::skew_ms(&mut first).await?;
+            migrate(&mut first).await.map_err(|error| match error {
+                MigrateError::VersionMissing(found) => StoreError::Newer { found, known: SCHEMA_VERSION },
+                MigrateError::VersionTooNew(found, known) => StoreError::Newer { found, known },
+                MigrateError::Execute(error) | MigrateError::ExecuteMigration(error, _) => {
+                    unreachable(format!("its ledger cannot be made: {}", why(&error)))
+                }
+                other => unreachable(other.to_string()),
+            })?;
+            Ok(skew_ms)
+        });
+        let skew_ms = looked.await.unwrap_or_else(|_| {
+            Err(unreachable(format!("its ledger could not be looked at within {} s", MIGRATE.as_secs())))
         })?;
-        first.close().await?;
-        let pool = PgPoolOptions::new()
-            .max_connections(settings.max_connections.unwrap_or(CONNECTIONS).max(2))
-            .acquire_timeout(ACQUIRE)
-            .after_connect(|connection, _| {
-                Box::pin(async move { connection.execute(SESSION).await.map(drop) })
-            })
-            .connect_lazy_with(options);
-        Ok(Self { url, pool, masking: Arc::default() })
+        drop(timeout(ROLLBACK, first.close()).await);
+        clock::warn_of(skew_ms);
+        let pool = Pool::new(options, settings.max_connections.unwrap_or(CONNECTIONS).max(2));
+        Ok(Self { url, pool, skew_ms, masking: Arc::default() })
     }
 
     /// With the operator's masking key, if one was set.
@@ -211,29 +228,55 @@ impl PostgresStore {
         agreed.get_or_try_init(|| agree).await.cloned()
     }
 
-    /// Runs `change` in one transaction. Once begun it runs to its end, whoever stops waiting for it: a `BEGIN` that
-    /// is dropped half-way would leave the pool a connection whose state nobody knows.
+    /// Runs `change` in one transaction. Once begun it runs to its end, whoever stops waiting for it.
     pub(super) async fn write<T, F>(&self, change: F) -> Result<T, StoreError>
     where
         T: Send + 'static,
         F: for<'c> FnOnce(&'c mut PgConnection) -> BoxFuture<'c, Result<T, StoreError>> + Send + 'static,
     {
-        let pool = self.pool.clone();
+        self.write_watched("a change of the ledger", |connection, _| change(connection)).await
+    }
+
+    /// As [`PostgresStore::write`], and `change` tells its watch how it goes. `what` names it in the log.
+    pub(super) async fn write_watched<T, F>(&self, what: &'static str, change: F) -> Result<T, StoreError>
+    where
+        T: Send + 'static,
+        F: for<'c> FnOnce(&'c mut PgConnection, Watch) -> BoxFuture<'c, Result<T, StoreError>>
+            + Send
+            + 'static,
+    {
+        let store = self.clone();
         to_its_end(async move {
-            let mut transaction = pool.begin_with(BEGIN).await?;
-            match change(&mut transaction).await {
+            let (mut session, watch) = store.begin().await?;
+            let done = watch.over(what, change(&mut session, watch.clone())).await;
+            match done {
                 Ok(done) => {
-                    transaction.commit().await?;
+                    watch.over(what, session.execute("COMMIT")).await?;
+                    session.keep();
                     Ok(done)
                 }
                 Err(error) => {
-                    // When this fails too, the connection is gone, and the transaction with it.
-                    let _ = transaction.rollback().await;
-                    Err(error)
+                    take_back(session).await;
+                    Err(watch.told(error))
                 }
             }
         })
         .await
+    }
+
+    /// A session in a transaction.
+    pub(super) async fn begin(&self) -> Result<(Session, Watch), StoreError> {
+        let mut session = self.pool.acquire().await?;
+        let watch = session.watch();
+        watch.over("beginning a transaction", session.execute(BEGIN)).await?;
+        Ok((session, watch))
+    }
+}
+
+/// Takes a transaction back. When this fails too the connection is closed, and the transaction ends with it.
+pub(super) async fn take_back(mut session: Session) {
+    if let Ok(Ok(_)) = timeout(ROLLBACK, session.execute("ROLLBACK")).await {
+        session.keep();
     }
 }
 
@@ -250,72 +293,6 @@ pub(super) async fn to_its_end<T: Send + 'static>(
     }
 }
 
-/// What a transaction may have to itself until its end. Waiting is in order of arrival.
-#[derive(Clone, Copy)]
-pub(super) enum Lock {
-    /// Making the job's tables.
-    Tables,
-    /// Opening a run of a job: looking for one on the same bytes, and inserting.
-    Opening,
-    /// Making the partition of a run.
-    Partition(RunId),
-    /// Promoting a run of a job: looking for one that brought the same bytes into final, and promoting.
-    Promoting,
-    /// Making or replacing a message key.
-    Keys,
-    /// Appending to the log.
-    Log,
-    /// The state of a run: commits share it, steps have it to themselves.
-    State(RunId),
-}
-
-impl Lock {
-    /// The lock's two numbers. The first ones are ours (`CF` and a digit); runs that share a second one by chance wait
-    /// for each other, no more.
-    fn key(self, job: &str) -> (i32, i32) {
-        let of_run = |run_id: RunId| {
-            let bytes = run_id.to_bytes();
-            i32::from_be_bytes([bytes[12], bytes[13], bytes[14], bytes[15]])
-        };
-        let of_job = || {
-            let hash = domain::fingerprint::Hash::of(job.as_bytes()).0;
-            i32::from_be_bytes([hash[0], hash[1], hash[2], hash[3]])
-        };
-        match self {
-            Self::Tables => (0x4346_0001, 0),
-            Self::Opening => (0x4346_0002, of_job()),
-            Self::Partition(run_id) => (0x4346_0003, of_run(run_id)),
-            Self::Promoting => (0x4346_0004, of_job()),
-            Self::Log => (0x4346_0005, 0),
-            Self::Keys => (0x4346_0008, 0),
-            Self::State(run_id) => (0x4346_0006, of_run(run_id)),
-        }
-    }
-}
-
-/// Has `lock` to itself until the transaction ends.
-pub(super) async fn lock(connection: &mut PgConnection, lock: Lock) -> Result<(), StoreError> {
-    lock_for(connection, lock, "").await
-}
-
-/// As [`lock`], for one job.
-pub(super) async fn lock_for(connection: &mut PgConnection, lock: Lock, job: &str) -> Result<(), StoreError> {
-    let (class, object) = lock.key(job);
-    sqlx::query("SELECT pg_advisory_xact_lock($1, $2)").bind(class).bind(object).execute(connection).await?;
-    Ok(())
-}
-
-/// Shares `lock` until the transaction ends.
-pub(super) async fn share(connection: &mut PgConnection, lock: Lock) -> Result<(), StoreError> {
-    let (class, object) = lock.key("");
-    sqlx::query("SELECT pg_advisory_xact_lock_shared($1, $2)")
-        .bind(class)
-        .bind(object)
-        .execute(connection)
-        .await?;
-    Ok(())
-}
-
 fn options(settings: &PostgresSettings, url: &str) -> Result<PgConnectOptions, StoreError> {
     let is_ours = ["postgres://", "postgresql://"].iter().any(|scheme| settings.url.starts_with(scheme));
     let bad = || StoreError::BadUrl { url: url.to_owned() };
@@ -323,7 +300,7 @@ fn options(settings: &PostgresSettings, url: &str) -> Result<PgConnectOptions, S
         return Err(bad());
     }
     let mut options = PgConnectOptions::from_str(&settings.url).map_err(|_| bad())?;
-    options = options.application_name("crossfoot");
+    options = options.application_name(APPLICATION);
     if let Some(username) = &settings.username {
         options = options.username(username);
     }

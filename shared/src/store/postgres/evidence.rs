@@ -119,6 +119,20 @@ impl PostgresStore {
         self.write(move |connection| Box::pin(append(connection, entry))).await
     }
 
+    pub(super) async fn append_event_under(
+        &self,
+        fence: Fence,
+        entry: LogEntry,
+    ) -> Result<Event, StoreError> {
+        self.write(move |connection| {
+            Box::pin(async move {
+                hold_fence(connection, fence).await?;
+                append(connection, entry).await
+            })
+        })
+        .await
+    }
+
     pub(super) async fn fetch_events(&self, after: u64, limit: u32) -> Result<Vec<Event>, StoreError> {
         let rows = sqlx::query("SELECT * FROM crossfoot_event WHERE seq > $1 ORDER BY seq LIMIT $2")
             .bind(place(after))
@@ -424,7 +438,9 @@ impl PostgresStore {
         let (parent_name, partition_name) = (staging.clone(), name.clone());
         let (from, truncate) = (parent.clone(), partition.clone());
         let removed = self
-            .write(move |connection| {
+            .write_watched("emptying a run's staging", move |connection, watch| {
+                // A process that is frozen while it sends or reads rows of the run holds its partition.
+                watch.of_a_run_that_ended();
                 Box::pin(async move {
                     hold_fence(connection, fence).await?;
                     let mut removed = 0;
@@ -449,7 +465,7 @@ impl PostgresStore {
         loop {
             let (parent, partition, name) = (parent.clone(), partition.clone(), name.clone());
             let dropped = self
-                .write(move |connection| {
+                .write_watched("dropping a run's staging", move |connection, _| {
                     Box::pin(async move {
                         hold_fence(connection, fence).await?;
                         if !is_there(connection, &name).await? {
@@ -457,7 +473,7 @@ impl PostgresStore {
                         }
                         // Whoever reads staging now is waited for, but not for long: others queue up behind.
                         let sql = format!(
-                            "SET LOCAL lock_timeout = '2s';
+                            "SET LOCAL lock_timeout = '3s';
                              ALTER TABLE {parent} DETACH PARTITION {partition};
                              DROP TABLE {partition}"
                         );

@@ -3,6 +3,7 @@
 use sqlx::Row as _;
 use sqlx::postgres::PgRow;
 
+use super::clock::SKEW_MAX_MS;
 use super::connect::PostgresStore;
 use crate::health::{Finding, Verdict};
 use crate::store::StoreError;
@@ -28,7 +29,7 @@ impl PostgresStore {
     /// store checks is not looked at once more.
     pub async fn diagnose(&self) -> Vec<Finding> {
         match self.facts().await {
-            Ok(facts) => facts.findings(),
+            Ok(facts) => facts.findings().into_iter().chain([clock_of(self.skew_ms)]).collect(),
             Err(error) => vec![Finding::error("database", error)],
         }
     }
@@ -46,6 +47,22 @@ impl PostgresStore {
         .await?;
         Ok(Facts::of(&row)?)
     }
+}
+
+/// Whether this host's clock agrees with the server's.
+fn clock_of(skew_ms: i64) -> Finding {
+    let what = "clock";
+    if skew_ms.abs() <= SKEW_MAX_MS {
+        return Finding::ok(
+            what,
+            format!("this host's agrees with the database server's to {SKEW_MAX_MS} ms"),
+        );
+    }
+    let (by_ms, way) = (skew_ms.unsigned_abs(), if skew_ms > 0 { "ahead of" } else { "behind" });
+    let detail =
+        format!("this host's is {}.{} s {way} the database server's", by_ms / 1000, by_ms % 1000 / 100);
+    let advice = "set both by NTP: leases follow the server's clock, times of runs and events this host's";
+    Finding::warn(what, detail, advice)
 }
 
 impl Facts {
@@ -118,6 +135,15 @@ mod tests {
             connections: 80,
             connections_max: 100,
         }
+    }
+
+    #[test]
+    fn a_clock_that_differs_is_named_with_its_difference() {
+        assert_eq!(clock_of(-2000).verdict, Verdict::Ok);
+        let ahead = clock_of(3_600_450);
+        assert_eq!(ahead.verdict, Verdict::Warn);
+        assert!(ahead.detail.contains("3600.4 s ahead of"), "{}", ahead.detail);
+        assert!(clock_of(-2001).detail.contains("2.0 s behind"));
     }
 
     #[test]

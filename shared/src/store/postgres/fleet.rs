@@ -1,5 +1,7 @@
 //! What the fleet asks of the ledger: starts charged, signs of life, the coordinator service, readbacks.
 
+use std::time::Duration;
+
 use domain::counts::Role;
 use domain::ids::{ChunkNo, RunId, WorkerId};
 use domain::lifecycle::{ChunkState, RunState};
@@ -7,6 +9,7 @@ use sqlx::postgres::{PgConnection, PgRow};
 use sqlx::{AssertSqlSafe, Executor as _, Row as _};
 
 use super::chunks::{chunk_from, cut_from, worker_from};
+use super::clock::{NOW_MS, millis};
 use super::connect::{Id, Lock, PostgresStore, share};
 use super::ledger::{damaged, hold_fence, parsed, place, run_from, signed, unsigned, words};
 use crate::store::model::{ChunkRange, ChunkRow, Run, Started, Task, WorkerRow};
@@ -68,27 +71,24 @@ async fn charge(
 
 async fn take_service(
     connection: &mut PgConnection,
-    lease: Lease,
-    now_ms: i64,
+    owner: String,
+    lasts: Duration,
 ) -> Result<Option<Lease>, StoreError> {
-    // The row is taken, or made, if its holder's time is over: of two who try at once, one waits and then sees.
-    let taken = sqlx::query(
-        "INSERT INTO crossfoot_service AS s (one, lease_owner, lease_until_ms) VALUES (1, $1, $2)
+    // The row is taken, or made, if its holder's time is over: of two who try at once, one waits and then sees. A lease
+    // that would last longer than any does was made by a clock that has been set back since.
+    let sql = format!(
+        "INSERT INTO crossfoot_service AS s (one, lease_owner, lease_until_ms) VALUES (1, $1, {NOW_MS} + $2)
          ON CONFLICT (one) DO UPDATE SET lease_owner = excluded.lease_owner, lease_until_ms = excluded.lease_until_ms
-         WHERE s.lease_owner = excluded.lease_owner OR s.lease_until_ms <= $3",
-    )
-    .bind(&lease.owner)
-    .bind(lease.until_ms)
-    .bind(now_ms)
-    .execute(&mut *connection)
-    .await?;
+         WHERE s.lease_owner = excluded.lease_owner OR s.lease_until_ms <= {NOW_MS} OR s.lease_until_ms > {NOW_MS} + $2"
+    );
+    let taken =
+        sqlx::query(AssertSqlSafe(sql)).bind(&owner).bind(millis(lasts)?).execute(&mut *connection).await?;
     if taken.rows_affected() == 1 {
         return Ok(None);
     }
-    let row = sqlx::query("SELECT lease_owner, lease_until_ms FROM crossfoot_service")
-        .fetch_one(connection)
-        .await?;
-    Ok(Some(Lease { owner: row.try_get("lease_owner")?, until_ms: row.try_get("lease_until_ms")? }))
+    let sql = format!("SELECT lease_owner, lease_until_ms - {NOW_MS} AS left_ms FROM crossfoot_service");
+    let row = sqlx::query(AssertSqlSafe(sql)).fetch_one(connection).await?;
+    Ok(Some(Lease::new(row.try_get("lease_owner")?, row.try_get("left_ms")?)))
 }
 
 impl PostgresStore {
@@ -223,38 +223,43 @@ impl PostgresStore {
     pub(super) async fn touch_workers(
         &self,
         workers: Vec<WorkerId>,
-        now_ms: i64,
         is_last: bool,
     ) -> Result<(), StoreError> {
         self.write(move |connection| {
             Box::pin(async move {
                 connection.execute(IN_PASSING).await?;
-                sqlx::query(
+                let sql = format!(
                     "UPDATE crossfoot_worker
-                     SET seen_at_ms = greatest(seen_at_ms, $2), stopped_at_ms = CASE WHEN $3 THEN $2 END
-                     WHERE worker_id = ANY($1)",
-                )
-                .bind(workers.iter().map(|worker| i64::from(worker.0)).collect::<Vec<_>>())
-                .bind(now_ms)
-                .bind(is_last)
-                .execute(connection)
-                .await?;
+                     SET seen_at_ms = {NOW_MS}, stopped_at_ms = CASE WHEN $2 THEN {NOW_MS} END WHERE worker_id = ANY($1)"
+                );
+                sqlx::query(AssertSqlSafe(sql))
+                    .bind(workers.iter().map(|worker| i64::from(worker.0)).collect::<Vec<_>>())
+                    .bind(is_last)
+                    .execute(connection)
+                    .await?;
                 Ok(())
             })
         })
         .await
     }
 
-    pub(super) async fn fetch_fleet(&self, since_ms: i64) -> Result<Vec<WorkerRow>, StoreError> {
-        let rows = sqlx::query("SELECT * FROM crossfoot_worker WHERE seen_at_ms >= $1 ORDER BY worker_id")
-            .bind(since_ms)
+    pub(super) async fn fetch_fleet(&self, within: Option<Duration>) -> Result<Vec<WorkerRow>, StoreError> {
+        let sql = format!(
+            "SELECT * FROM crossfoot_worker WHERE $1::bigint IS NULL OR seen_at_ms >= {NOW_MS} - $1 ORDER BY worker_id"
+        );
+        let rows = sqlx::query(AssertSqlSafe(sql))
+            .bind(within.map(millis).transpose()?)
             .fetch_all(&self.pool)
             .await?;
         rows.iter().map(row_of_worker).collect()
     }
 
-    pub(super) async fn take_service(&self, lease: Lease, now_ms: i64) -> Result<Option<Lease>, StoreError> {
-        self.write(move |connection| Box::pin(take_service(connection, lease, now_ms))).await
+    pub(super) async fn take_service(
+        &self,
+        owner: String,
+        lasts: Duration,
+    ) -> Result<Option<Lease>, StoreError> {
+        self.write(move |connection| Box::pin(take_service(connection, owner, lasts))).await
     }
 
     pub(super) async fn drop_service(&self, owner: String) -> Result<(), StoreError> {
@@ -270,15 +275,17 @@ impl PostgresStore {
         .await
     }
 
-    pub(super) async fn fetch_waiting(&self, now_ms: i64, limit: u32) -> Result<Vec<Run>, StoreError> {
-        let rows = sqlx::query(
+    pub(super) async fn fetch_waiting(&self, lasts: Duration, limit: u32) -> Result<Vec<Run>, StoreError> {
+        let sql = format!(
             "SELECT * FROM crossfoot_run WHERE submitted AND NOT parked AND state IN ('loading', 'staged')
-             AND (lease_until_ms IS NULL OR lease_until_ms <= $1) ORDER BY run_id LIMIT $2",
-        )
-        .bind(now_ms)
-        .bind(i64::from(limit))
-        .fetch_all(&self.pool)
-        .await?;
+             AND (lease_until_ms IS NULL OR lease_until_ms <= {NOW_MS} OR lease_until_ms > {NOW_MS} + $1)
+             ORDER BY run_id LIMIT $2"
+        );
+        let rows = sqlx::query(AssertSqlSafe(sql))
+            .bind(millis(lasts)?)
+            .bind(i64::from(limit))
+            .fetch_all(&self.pool)
+            .await?;
         rows.iter().map(run_from).collect()
     }
 
@@ -286,6 +293,14 @@ impl PostgresStore {
         self.write(move |connection| {
             Box::pin(async move {
                 hold_fence(connection, fence).await?;
+                let row = sqlx::query("SELECT state FROM crossfoot_run WHERE run_id = $1 FOR NO KEY UPDATE")
+                    .bind(Id(fence.run_id))
+                    .fetch_one(&mut *connection)
+                    .await?;
+                let state: RunState = parsed(&row, "state")?;
+                if state.is_over() {
+                    return Err(StoreError::Over { run_id: fence.run_id, state });
+                }
                 sqlx::query(
                     "UPDATE crossfoot_run SET parked = $2::text IS NOT NULL, note = $2 WHERE run_id = $1",
                 )

@@ -17,10 +17,11 @@ use sqlx::postgres::PgConnection;
 use tokio::sync::mpsc;
 
 use super::connect::PostgresStore;
-use super::read_back::Ended;
+use super::read_back::{AT_LEISURE, Ended};
 use super::rows::{Columns, Tuples, read_field};
 use super::rules::order;
 use super::tables::{columns, quoted};
+use super::watched::Watch;
 use crate::store::StoreError;
 use crate::store::by_record::{ByRecord, Place};
 use crate::store::model::Block;
@@ -59,7 +60,7 @@ pub(super) struct StagedKeys(mpsc::Receiver<Result<Keys, StoreError>>);
 impl PostgresStore {
     /// Whether a promotion may take a second connection.
     pub(super) fn has_connections_to_spare(&self) -> bool {
-        self.pool.options().get_max_connections() >= CONNECTIONS_MIN
+        self.pool.max() >= CONNECTIONS_MIN
     }
 
     /// Has the run's staged keys sorted by a connection of its own.
@@ -80,21 +81,25 @@ impl PostgresStore {
         layout: &Layout,
         sender: &mpsc::Sender<Result<Keys, StoreError>>,
     ) -> Result<(), Ended> {
-        let mut connection = self.pool.acquire().await?;
-        connection.execute("BEGIN READ ONLY").await?;
-        let sent = copy_keys(&mut connection, run_id, layout, sender).await;
-        if sent.is_err() {
-            // What the server still has to say, nobody will read: the connection ends with it.
-            connection.close_on_drop();
-            return sent;
-        }
-        connection.execute("COMMIT").await?;
+        let mut session = self.pool.acquire().await?;
+        let watch = session.watch();
+        let sent = async {
+            session.execute("BEGIN READ ONLY").await?;
+            session.execute(AT_LEISURE).await?;
+            copy_keys(&mut session, &watch, run_id, layout, sender).await?;
+            session.execute("COMMIT").await?;
+            Ok::<_, Ended>(())
+        };
+        // After an error nobody reads what the server still has to say: the connection ends with it.
+        watch.over("sorting a run's keys", sent).await?;
+        session.keep();
         Ok(())
     }
 }
 
 async fn copy_keys(
     connection: &mut PgConnection,
+    watch: &Watch,
     run_id: RunId,
     layout: &Layout,
     sender: &mpsc::Sender<Result<Keys, StoreError>>,
@@ -111,16 +116,18 @@ async fn copy_keys(
     let mut pieces = connection.copy_out_raw(&sql).await?;
     let (mut tuples, mut keys) = (Tuples::default(), Keys::default());
     while let Some(piece) = pieces.next().await {
+        watch.heard();
         tuples.feed(&piece?, 3 + layout.key.len(), |tuple| {
             keys.push(layout, tuple);
             Ok(())
         })?;
         if keys.bytes.len() >= GROUP_BYTES || keys.ends.len() >= GROUP_KEYS {
-            sender.send(Ok(std::mem::take(&mut keys))).await.map_err(|_| Ended::Unheard)?;
+            let sent = sender.send(Ok(std::mem::take(&mut keys)));
+            watch.elsewhere(sent).await.map_err(|_| Ended::Unheard)?;
         }
     }
     tuples.end()?;
-    sender.send(Ok(keys)).await.map_err(|_| Ended::Unheard)
+    watch.elsewhere(sender.send(Ok(keys))).await.map_err(|_| Ended::Unheard)
 }
 
 impl Keys {
@@ -151,6 +158,7 @@ impl StagedKeys {
 /// sent, if they are not stored in the order of `keys`.
 pub(super) async fn read_in_order(
     connection: &mut PgConnection,
+    watch: &Watch,
     run_id: RunId,
     layout: &Layout,
     (page, rows): (i64, u64),
@@ -176,18 +184,19 @@ pub(super) async fn read_in_order(
     let mut agree = true;
     while let Some(piece) = pieces.next().await {
         let piece = piece?;
+        watch.heard();
         // What does not agree is read and dropped: the transaction goes on.
         if agree {
             tuples.feed(&piece, width, |tuple| {
                 some.push(layout, tuple);
                 Ok(())
             })?;
-            agree = pairing.pair(&mut some).await;
+            agree = watch.elsewhere(pairing.pair(&mut some)).await;
         }
     }
     drop(pieces);
     connection.execute(PLANS_AS_BEFORE).await?;
-    if !agree || tuples.end().is_err() || !pairing.is_complete(rows).await {
+    if !agree || tuples.end().is_err() || !watch.elsewhere(pairing.is_complete(rows)).await {
         tracing::debug!(%run_id, table = layout.final_table, "final is not stored in the order of its key");
         return Ok(false);
     }
@@ -199,7 +208,7 @@ pub(super) async fn read_in_order(
         })?;
         let Some(blocks) = blocks else { return Ok(true) };
         for block in blocks {
-            sender.send(Ok(block)).await.map_err(|_| Ended::Unheard)?;
+            watch.elsewhere(sender.send(Ok(block))).await.map_err(|_| Ended::Unheard)?;
         }
     }
 }

@@ -7,13 +7,14 @@ use domain::event::Entry as LogEntry;
 use domain::fingerprint::Hash;
 use domain::ids::RunId;
 use domain::lifecycle::{RunEvent, RunState};
-use sqlx::Row as _;
 use sqlx::postgres::{PgConnection, PgRow};
+use sqlx::{Executor as _, Row as _};
 
 use super::connect::{Id, Lock, PostgresStore, lock, lock_for};
 use super::evidence;
+use super::lease::PROMPTLY;
 use crate::store::model::{NewRun, Run, SplitTotals};
-use crate::store::{Fence, Lease, StoreError};
+use crate::store::{Fence, StoreError};
 
 pub(super) fn damaged(what: impl Into<String>) -> StoreError {
     StoreError::Damaged { what: what.into() }
@@ -200,38 +201,6 @@ async fn insert_run(connection: &mut PgConnection, new: NewRun) -> Result<(), St
     Ok(())
 }
 
-async fn take_up(
-    connection: &mut PgConnection,
-    run_id: RunId,
-    lease: Lease,
-    now_ms: i64,
-    evict: bool,
-) -> Result<Fence, StoreError> {
-    let held = sqlx::query(
-        "SELECT CASE WHEN lease_until_ms > $2 THEN lease_owner END AS owner FROM crossfoot_run WHERE run_id = $1 FOR UPDATE",
-    )
-    .bind(Id(run_id))
-    .bind(now_ms)
-    .fetch_optional(&mut *connection)
-    .await?
-    .ok_or_else(|| damaged(format!("there is no run {run_id} to take up")))?;
-    if let Some(owner) = held.try_get::<Option<String>, _>("owner")?
-        && !evict
-    {
-        return Err(StoreError::LeaseHeld { run_id, owner });
-    }
-    let row = sqlx::query(
-        "UPDATE crossfoot_run SET interrupted = interrupted OR (epoch > 0 AND state = 'loading'), epoch = epoch + 1,
-         lease_owner = $2, lease_until_ms = $3 WHERE run_id = $1 RETURNING epoch",
-    )
-    .bind(Id(run_id))
-    .bind(lease.owner)
-    .bind(lease.until_ms)
-    .fetch_one(connection)
-    .await?;
-    Ok(Fence { run_id, epoch: unsigned(&row, "epoch")? })
-}
-
 impl PostgresStore {
     pub(super) async fn insert_run(&self, new: NewRun) -> Result<Run, StoreError> {
         let run_id = new.run_id;
@@ -319,59 +288,6 @@ impl PostgresStore {
         Ok(text)
     }
 
-    pub(super) async fn fetch_lease(&self, run_id: RunId) -> Result<Option<Lease>, StoreError> {
-        let row = sqlx::query("SELECT lease_owner, lease_until_ms FROM crossfoot_run WHERE run_id = $1")
-            .bind(Id(run_id))
-            .fetch_optional(&self.pool)
-            .await?;
-        let Some(row) = row else { return Ok(None) };
-        let (owner, until_ms): (Option<String>, Option<i64>) = (row.try_get(0)?, row.try_get(1)?);
-        Ok(owner.zip(until_ms).map(|(owner, until_ms)| Lease { owner, until_ms }))
-    }
-
-    pub(super) async fn take_lease(
-        &self,
-        run_id: RunId,
-        lease: Lease,
-        now_ms: i64,
-        evict: bool,
-    ) -> Result<Fence, StoreError> {
-        self.write(move |connection| Box::pin(take_up(connection, run_id, lease, now_ms, evict))).await
-    }
-
-    pub(super) async fn keep_lease(&self, fence: Fence, until_ms: i64) -> Result<(), StoreError> {
-        self.write(move |connection| {
-            Box::pin(async move {
-                hold_fence(connection, fence).await?;
-                sqlx::query("UPDATE crossfoot_run SET lease_until_ms = $2 WHERE run_id = $1")
-                    .bind(Id(fence.run_id))
-                    .bind(until_ms)
-                    .execute(connection)
-                    .await?;
-                Ok(())
-            })
-        })
-        .await
-    }
-
-    pub(super) async fn drop_lease(&self, fence: Fence, spent_ms: u64) -> Result<(), StoreError> {
-        self.write(move |connection| {
-            Box::pin(async move {
-                hold_fence(connection, fence).await?;
-                sqlx::query(
-                    "UPDATE crossfoot_run SET lease_owner = NULL, lease_until_ms = NULL, elapsed_ms = elapsed_ms + $2
-                     WHERE run_id = $1",
-                )
-                .bind(Id(fence.run_id))
-                .bind(signed(spent_ms)?)
-                .execute(connection)
-                .await?;
-                Ok(())
-            })
-        })
-        .await
-    }
-
     pub(super) async fn take_step(
         &self,
         fence: Fence,
@@ -379,8 +295,11 @@ impl PostgresStore {
         note: Option<String>,
         log: LogEntry,
     ) -> Result<Run, StoreError> {
-        self.write(move |connection| {
+        self.write_watched("a step of the run", move |connection, _| {
             Box::pin(async move {
+                if event == RunEvent::Cancelled {
+                    connection.execute(PROMPTLY).await?;
+                }
                 step_run(connection, fence, event, note.as_deref(), log.at_ms).await?;
                 evidence::append(connection, log).await?;
                 Ok(())

@@ -3,7 +3,7 @@
 use domain::ids::StoreId;
 use domain::seal::{KeyId, Keyring};
 use sqlx::Row as _;
-use sqlx::postgres::PgConnection;
+use sqlx::postgres::{PgConnection, PgRow};
 
 use super::connect::{Lock, PostgresStore, lock};
 use super::ledger::damaged;
@@ -23,11 +23,14 @@ async fn insert_key(connection: &mut PgConnection, now_ms: i64) -> Result<KeyId,
     Ok(key.id())
 }
 
-async fn kept_keys(connection: &mut PgConnection) -> Result<Vec<Vec<u8>>, StoreError> {
-    let rows = sqlx::query("SELECT key FROM crossfoot_message_key ORDER BY generation DESC LIMIT 2")
-        .fetch_all(connection)
-        .await?;
+const KEPT: &str = "SELECT key FROM crossfoot_message_key ORDER BY generation DESC LIMIT 2";
+
+fn keys_from(rows: &[PgRow]) -> Result<Vec<Vec<u8>>, StoreError> {
     rows.iter().map(|row| Ok(row.try_get("key")?)).collect()
+}
+
+async fn kept_keys(connection: &mut PgConnection) -> Result<Vec<Vec<u8>>, StoreError> {
+    keys_from(&sqlx::query(KEPT).fetch_all(connection).await?)
 }
 
 impl PostgresStore {
@@ -57,9 +60,7 @@ impl PostgresStore {
     }
 
     pub(super) async fn fetch_message_keys(&self) -> Result<Keyring, StoreError> {
-        let mut connection = self.pool.acquire().await?;
-        let kept = kept_keys(&mut connection).await?;
-        drop(connection);
+        let kept = keys_from(&sqlx::query(KEPT).fetch_all(&self.pool).await?)?;
         if !kept.is_empty() {
             return ring(&kept);
         }

@@ -14,7 +14,7 @@ use sqlx::{AssertSqlSafe, Connection as _, Executor as _, Row as _};
 use super::connect::{PostgresSettings, PostgresStore};
 use super::tests::{available, make, own, own_with};
 use super::{numeric, rows};
-use crate::store::conformance::{APPEND, Database as _, Loading, entry, job, row};
+use crate::store::conformance::{APPEND, Database as _, LASTS, Loading, entry, job, row};
 use crate::store::model::CommitOutcome;
 use crate::store::{Store as _, StoreError};
 
@@ -153,8 +153,8 @@ async fn only_writers_of_that_final_table_wait_for_a_promotion() {
     // Another run of the very same job is opened, loaded and led, and this one's lease is renewed.
     let other = Loading::begin(&subject.store, &job, 2).await;
     other.load(&[vec![row(9, "z", "1.00")]]).await;
-    other.store.renew(other.fence, 1).await.unwrap();
-    promoted.store.renew(promoted.fence, 1).await.unwrap();
+    other.store.renew(other.fence, LASTS).await.unwrap();
+    promoted.store.renew(promoted.fence, LASTS).await.unwrap();
     let write = "SET lock_timeout = '200ms'; INSERT INTO entries VALUES (7, 'x', 1, '00000000-0000-0000-0000-000000000000')";
     assert!(subject.database.execute(write).await.is_err(), "final is not written to");
     promotion.commit(&[], "{}", entry(Some(promoted.run_id), "promoted")).await.unwrap();

@@ -11,18 +11,21 @@ use domain::event::Entry as LogEntry;
 use domain::ids::RunId;
 use domain::layout::{Layout, Mode};
 use domain::lifecycle::RunEvent;
-use sqlx::postgres::{PgConnection, Postgres};
-use sqlx::{AssertSqlSafe, Executor as _, Row as _, Transaction};
+use sqlx::postgres::PgConnection;
+use sqlx::{AssertSqlSafe, Executor as _, Row as _};
 use tokio::sync::{mpsc, oneshot};
+use tokio::time::Instant;
 
-use super::connect::{BEGIN, Id, Lock, PostgresStore, lock, lock_for};
+use super::connect::{APPLICATION, Id, Lock, PROMOTING, PostgresStore, lock, lock_for, take_back};
 use super::evidence::{append, put_checks};
 use super::in_order::{StagedKeys, read_in_order};
 use super::ledger::{hold_fence, step_run};
+use super::pool::Session;
 use super::read_back::{Ended, Kind, Stored, read_back, read_whole_final};
 use super::rules::{join_final_by_index, order, unexcluded};
 use super::staging::analyze;
 use super::tables::{check_final, columns, quoted};
+use super::watched::Watch;
 use crate::job::Job;
 use crate::store::failure::refused;
 use crate::store::model::{Block, ChunkRange};
@@ -32,6 +35,11 @@ type Reply<T> = oneshot::Sender<Result<T, StoreError>>;
 
 /// Sorting a run by final's key happens in memory up to this.
 const PLANS: &str = "SET LOCAL work_mem = '256MB'; SET LOCAL maintenance_work_mem = '256MB'";
+
+/// An earlier promotion takes its time; a session that forgot about its lock must not stop this one for ever. Rows are
+/// compared, and differences walked down, between two statements; a process that is frozen meanwhile is ended by the next
+/// one that takes its run up, and at the latest by this.
+const WAITS: &str = "SET LOCAL lock_timeout = '10min'; SET LOCAL idle_in_transaction_session_timeout = '1h'";
 
 /// What the task that holds the transaction is asked to do.
 enum Ask {
@@ -61,9 +69,9 @@ impl PostgresStore {
         // A task of its own: whoever drops the promotion cuts nothing off half-way, but has it rolled back.
         tokio::spawn(async move {
             match store.begin_promoting(fence, &job).await {
-                Ok(transaction) => {
+                Ok((session, watch)) => {
                     let _ = ready.send(Ok(()));
-                    serve(&store, transaction, fence, &job, &mut inbox).await;
+                    serve(&store, session, &watch, fence, &job, &mut inbox).await;
                 }
                 Err(error) => drop(ready.send(Err(error))),
             }
@@ -72,18 +80,15 @@ impl PostgresStore {
         Ok(Box::new(PostgresPromotion { asks }))
     }
 
-    async fn begin_promoting(
-        &self,
-        fence: Fence,
-        job: &Job,
-    ) -> Result<Transaction<'static, Postgres>, StoreError> {
-        let mut transaction = self.pool.begin_with(BEGIN).await?;
-        let begun = begin(&mut transaction, fence, job).await;
+    async fn begin_promoting(&self, fence: Fence, job: &Job) -> Result<(Session, Watch), StoreError> {
+        let (mut session, watch) = self.begin().await?;
+        let began = Instant::now();
+        let begun = watch.over("promoting", begin(&mut session, fence, job)).await;
         match begun {
-            Ok(()) => Ok(transaction),
+            Ok(()) => Ok((session, watch)),
             Err(error) => {
-                let _ = transaction.rollback().await;
-                Err(error)
+                take_back(session).await;
+                Err(watch.blocked_error("the promotion", began.elapsed(), error))
             }
         }
     }
@@ -97,8 +102,9 @@ async fn begin(connection: &mut PgConnection, fence: Fence, of: &Job) -> Result<
         .await?;
     let Some(row) = row else { return Err(StoreError::Fenced { run_id: fence.run_id }) };
     let job: String = row.try_get("job")?;
-    // An earlier promotion takes its time; a session that forgot about its lock must not stop this one for ever.
-    connection.execute("SET LOCAL lock_timeout = '10min'").await?;
+    // By this whoever takes the run up finds this session, and ends it.
+    lock(connection, Lock::Driver(fence.run_id)).await?;
+    connection.execute(AssertSqlSafe(format!("SET LOCAL application_name = '{PROMOTING}'; {WAITS}"))).await?;
     lock_for(connection, Lock::Promoting, &job).await?;
     // In the order of their names: two jobs with the same tables do not wait for each other.
     let mut layouts: Vec<_> = of.layouts().collect();
@@ -119,7 +125,8 @@ async fn begin(connection: &mut PgConnection, fence: Fence, of: &Job) -> Result<
 /// Serves one promotion. Leaving without a commit, for whatever reason, rolls back.
 async fn serve(
     store: &PostgresStore,
-    mut transaction: Transaction<'static, Postgres>,
+    mut session: Session,
+    watch: &Watch,
     fence: Fence,
     job: &Job,
     inbox: &mut mpsc::Receiver<Ask>,
@@ -129,7 +136,8 @@ async fn serve(
         match ask {
             Ask::Insert(reply) => {
                 // A statement that failed ends what the transaction can do; only taking it back is left.
-                let inserted = insert(store, &mut transaction, fence, job).await.map(|(changed, to)| {
+                let inserted = watch.over("promoting", insert(store, &mut session, fence, job)).await;
+                let inserted = inserted.map_err(|error| watch.told(error)).map(|(changed, to)| {
                     inserted_as = to;
                     changed
                 });
@@ -140,7 +148,9 @@ async fn serve(
                 let read = {
                     let mut none = Inserted::default();
                     let inserted = inserted_as.get_mut(place).unwrap_or(&mut none);
-                    read_final(&mut transaction, fence.run_id, &record.layout, inserted, &sender).await
+                    let read =
+                        read_final(&mut session, watch, fence.run_id, &record.layout, inserted, &sender);
+                    watch.over("reading final back", read).await
                 };
                 if let Err(Ended::Failed(error)) = read {
                     let _ = sender.send(Err(error)).await;
@@ -149,23 +159,33 @@ async fn serve(
                 }
             }
             Ask::Commit { checks, summary, log, reply } => {
-                let done = match finish(&mut transaction, fence, &checks, &summary, log).await {
-                    Ok(()) => transaction.commit().await.map_err(StoreError::from),
+                let finished =
+                    watch.over("promoting", finish(&mut session, fence, &checks, &summary, log)).await;
+                let done = match finished {
+                    Ok(()) => match watch.over("promoting", session.execute("COMMIT")).await {
+                        Ok(_) => {
+                            session.keep();
+                            Ok(())
+                        }
+                        Err(error) => Err(error.into()),
+                    },
                     Err(error) => {
-                        let _ = transaction.rollback().await;
-                        Err(error)
+                        take_back(session).await;
+                        Err(watch.told(error))
                     }
                 };
                 let _ = reply.send(done);
                 return;
             }
             Ask::Rollback(reply) => {
-                let _ = reply.send(transaction.rollback().await.map_err(StoreError::from));
+                // When it fails the connection is closed, and the transaction ends with it.
+                take_back(session).await;
+                let _ = reply.send(Ok(()));
                 return;
             }
         }
     }
-    let _ = transaction.rollback().await;
+    take_back(session).await;
 }
 
 async fn finish(
@@ -175,6 +195,13 @@ async fn finish(
     summary: &str,
     log: LogEntry,
 ) -> Result<(), StoreError> {
+    // From here on it is a transaction of the ledger like others, in which nobody rests.
+    let like_others = format!(
+        "SET LOCAL application_name = '{APPLICATION}'; SET LOCAL lock_timeout = '30s';
+         SET LOCAL idle_in_transaction_session_timeout = '30s'"
+    );
+    connection.execute(AssertSqlSafe(like_others)).await?;
+    // The fence is compared once more, in the transaction that commits.
     step_run(connection, fence, RunEvent::Promoted, None, log.at_ms).await?;
     put_checks(connection, fence.run_id, checks, summary).await?;
     append(connection, log).await?;
@@ -186,6 +213,7 @@ async fn finish(
 /// row that is not found is absent. Read a second time, it is joined by the server.
 async fn read_final(
     connection: &mut PgConnection,
+    watch: &Watch,
     run_id: RunId,
     layout: &Layout,
     inserted: &mut Inserted,
@@ -193,17 +221,18 @@ async fn read_final(
 ) -> Result<(), Ended> {
     let Inserted { appended, keys } = inserted;
     if let (Some(keys), Some(page)) = (keys.take(), appended.page)
-        && read_in_order(connection, run_id, layout, (page, appended.rows), keys, sender).await?
+        && read_in_order(connection, watch, run_id, layout, (page, appended.rows), keys, sender).await?
     {
         return Ok(());
     }
     if !join_final_by_index(connection, layout, run_id).await? {
-        return read_whole_final(connection, run_id, layout, Stored::Anywhere, sender).await;
+        return read_whole_final(connection, watch, run_id, layout, Stored::Anywhere, sender).await;
     }
     if let Some(page) = appended.all_from(connection, run_id, layout).await? {
-        return read_whole_final(connection, run_id, layout, Stored::FromPage(page), sender).await;
+        let stored = Stored::FromPage(page);
+        return read_whole_final(connection, watch, run_id, layout, stored, sender).await;
     }
-    read_back(connection, Kind::FinalByKey, run_id, layout, ChunkRange::ALL, sender).await
+    read_back(connection, watch, Kind::FinalByKey, run_id, layout, ChunkRange::ALL, sender).await
 }
 
 /// How the rows of a record type came into its final table.

@@ -19,6 +19,7 @@ use super::ledger::place;
 use super::rows::{Columns, Tuples, read_field};
 use super::rules::by_key;
 use super::tables::{columns, partition, quoted};
+use super::watched::Watch;
 use crate::store::model::{Block, ChunkRange, Entry, EntryKind, Exclusion};
 use crate::store::{Blocks, StoreError};
 
@@ -28,6 +29,9 @@ const WINDOW_BYTES: i64 = 16 << 20;
 /// Rows are found by the index on their chunk, or they would all be read for each window; a window is sorted in memory.
 const PLANS: &str =
     "SET LOCAL enable_seqscan = off; SET LOCAL enable_nestloop = on; SET LOCAL work_mem = '64MB'";
+
+/// Whoever reads takes his time with what is read, also with the last of it, when the server has nothing left to do.
+pub(super) const AT_LEISURE: &str = "SET LOCAL idle_in_transaction_session_timeout = '10min'";
 
 /// Final is read as a whole where it is little more than the run: one pass over it, joined by hash and sorted by the
 /// server, beyond this in temporary files. Key by key it took 12 s for 1,000,000 rows.
@@ -89,17 +93,20 @@ impl PostgresStore {
         range: ChunkRange,
         sender: &mpsc::Sender<Result<Block, StoreError>>,
     ) -> Result<(), Ended> {
-        let mut connection = self.pool.acquire().await?;
-        summarize(&mut connection, layout, run_id).await;
-        // One snapshot for rows, rejects and exclusions.
-        connection.execute("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY").await?;
-        let read = read_back(&mut connection, Kind::Staging, run_id, layout, range, sender).await;
-        if read.is_err() {
-            // What the server still has to say, nobody will read: the connection ends with it.
-            connection.close_on_drop();
-            return read;
-        }
-        connection.execute("COMMIT").await?;
+        let mut session = self.pool.acquire().await?;
+        let watch = session.watch();
+        let read = async {
+            summarize(&mut session, layout, run_id).await;
+            // One snapshot for rows, rejects and exclusions.
+            session.execute("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY").await?;
+            session.execute(AT_LEISURE).await?;
+            read_back(&mut session, &watch, Kind::Staging, run_id, layout, range, sender).await?;
+            session.execute("COMMIT").await?;
+            Ok::<_, Ended>(())
+        };
+        // After an error nobody reads what the server still has to say: the connection ends with it.
+        watch.over("reading staging back", read).await?;
+        session.keep();
         Ok(())
     }
 }
@@ -146,6 +153,7 @@ async fn windows(
 /// rows, are read in the order in which they are stored.
 pub(super) async fn read_whole_final(
     connection: &mut PgConnection,
+    watch: &Watch,
     run_id: RunId,
     layout: &Layout,
     stored: Stored,
@@ -153,7 +161,7 @@ pub(super) async fn read_whole_final(
 ) -> Result<(), Ended> {
     connection.execute(PLANS_WHOLE).await?;
     let statement = Statement::prepare(connection, Kind::Final, stored, run_id, layout).await?;
-    let mut out = Out { block: Block::default(), sender };
+    let mut out = Out { block: Block::default(), sender, watch };
     let (first, end) = (place(ChunkRange::ALL.first), place(ChunkRange::ALL.end));
     copy_out(connection, Kind::Final, layout, &statement.between(first, end), &mut out).await?;
     out.flush().await
@@ -163,6 +171,7 @@ pub(super) async fn read_whole_final(
 /// further use; when nobody listens any more it still is, for [`Kind::Final`].
 pub(super) async fn read_back(
     connection: &mut PgConnection,
+    watch: &Watch,
     kind: Kind,
     run_id: RunId,
     layout: &Layout,
@@ -172,7 +181,7 @@ pub(super) async fn read_back(
     connection.execute(PLANS).await?;
     let statement = Statement::prepare(connection, kind, Stored::Anywhere, run_id, layout).await?;
     let mut first = place(range.first);
-    let mut out = Out { block: Block::default(), sender };
+    let mut out = Out { block: Block::default(), sender, watch };
     let ends = windows(connection, run_id, range).await?.into_iter().map(|last| last + 1);
     for end in ends.chain([place(range.end)]) {
         copy_out(connection, kind, layout, &statement.between(first, end), &mut out).await?;
@@ -288,6 +297,7 @@ async fn copy_out(
     let mut result = Ok(());
     while let Some(piece) = pieces.next().await {
         let piece = piece?;
+        out.watch.heard();
         if result.is_err() {
             continue;
         }
@@ -308,6 +318,7 @@ async fn copy_out(
 struct Out<'a> {
     block: Block,
     sender: &'a mpsc::Sender<Result<Block, StoreError>>,
+    watch: &'a Watch,
 }
 
 impl Out<'_> {
@@ -351,6 +362,7 @@ impl Out<'_> {
         if self.block.entries.is_empty() {
             return Ok(());
         }
-        self.sender.send(Ok(std::mem::take(&mut self.block))).await.map_err(|_| Ended::Unheard)
+        let sent = self.sender.send(Ok(std::mem::take(&mut self.block)));
+        self.watch.elsewhere(sent).await.map_err(|_| Ended::Unheard)
     }
 }

@@ -1,4 +1,8 @@
 //! A chunk's way into staging.
+//!
+//! Rows are sent first, while nothing is locked: a process that is frozen in the middle of it is in nobody's way, and the
+//! server cannot end it by a time-out either, since it takes a COPY for work. Only what follows, a few statements of
+//! milliseconds, has the chunk and the run's state to itself. There it turns out whether the rows may stay.
 
 use std::sync::Arc;
 
@@ -6,11 +10,12 @@ use domain::fingerprint::Hash;
 use domain::ids::{RunId, WorkerId};
 use domain::layout::Layout;
 use sqlx::postgres::PgConnection;
-use sqlx::{AssertSqlSafe, Row as _};
+use sqlx::{AssertSqlSafe, Executor as _, Row as _};
 
-use super::connect::{Id, Lock, PostgresStore, share, to_its_end};
+use super::connect::{Id, Lock, PostgresStore, share, take_back, to_its_end};
 use super::ledger::{damaged, signed, unsigned, words};
 use super::tables::{columns, make_partition, partition, quoted};
+use super::watched::Watch;
 use super::{rows, tables};
 use crate::job::Job;
 use crate::store::StoreError;
@@ -79,11 +84,7 @@ impl PostgresStore {
                 batch,
             });
             loop {
-                let one = Arc::clone(&ready);
-                match store
-                    .write(move |connection| Box::pin(async move { commit(connection, &one).await }))
-                    .await?
-                {
+                match store.try_to_commit(&ready).await? {
                     Tried::Done(outcome) => return Ok(outcome),
                     Tried::NoPartition => {
                         let one = Arc::clone(&ready);
@@ -105,42 +106,68 @@ impl PostgresStore {
     }
 }
 
-async fn commit(connection: &mut PgConnection, ready: &Ready) -> Result<Tried, StoreError> {
-    let (batch, run_id) = (&ready.batch, ready.run_id);
-    // From here on the run's state stays as it is.
-    share(connection, Lock::State(run_id)).await?;
-    let tables: Vec<_> = ready.job.layouts().map(|layout| partition(&layout.staging, run_id)).collect();
-    let found = sqlx::query(
+impl PostgresStore {
+    async fn try_to_commit(&self, ready: &Ready) -> Result<Tried, StoreError> {
+        let (mut session, watch) = self.begin().await?;
+        let tried = watch.over("committing a chunk", commit(&mut session, &watch, ready)).await;
+        if let Ok(Tried::Done(CommitOutcome::Committed)) = tried {
+            watch.over("committing a chunk", session.execute("COMMIT")).await?;
+            session.keep();
+        } else {
+            // Rows that were sent, and may not stay, go with it.
+            take_back(session).await;
+        }
+        tried.map_err(|error| watch.told(error))
+    }
+}
+
+/// What stands against committing the chunk; `None`: nothing does. `and`: how its row is locked.
+async fn stands_against(
+    connection: &mut PgConnection,
+    ready: &Ready,
+    tables: &[String],
+    and: &str,
+) -> Result<Option<Tried>, StoreError> {
+    let found = sqlx::query(AssertSqlSafe(format!(
         "SELECT c.state, c.sha256, c.bytes, c.first_record_no, r.state AS run_state,
              (SELECT bool_and(to_regclass(quote_ident(t)) IS NOT NULL) FROM unnest($3::text[]) t) AS partitioned
          FROM crossfoot_chunk c JOIN crossfoot_run r ON r.run_id = c.run_id
-         WHERE c.run_id = $1 AND c.chunk_no = $2 FOR UPDATE OF c",
-    )
-    .bind(Id(run_id))
-    .bind(signed(batch.chunk_no)?)
-    .bind(&tables)
-    .fetch_optional(&mut *connection)
+         WHERE c.run_id = $1 AND c.chunk_no = $2 {and}"
+    )))
+    .bind(Id(ready.run_id))
+    .bind(signed(ready.batch.chunk_no)?)
+    .bind(tables)
+    .fetch_optional(connection)
     .await?;
-    let Some(found) = found else { return Ok(Tried::Done(CommitOutcome::RunClosed)) };
+    let Some(found) = found else { return Ok(Some(Tried::Done(CommitOutcome::RunClosed))) };
     let (chunk, run): (String, String) = (found.try_get("state")?, found.try_get("run_state")?);
-    match (chunk.as_str(), run.as_str()) {
-        ("committed", _) => return Ok(Tried::Done(CommitOutcome::AlreadyThere)),
-        (_, "loading") => {}
-        _ => return Ok(Tried::Done(CommitOutcome::RunClosed)),
-    }
-    let is_of_these_bytes = found.try_get::<Vec<u8>, _>("sha256")? == batch.sha256
-        && unsigned(&found, "bytes")? == batch.bytes_in
-        && unsigned(&found, "first_record_no")? == batch.first_record_no;
-    if !is_of_these_bytes {
-        return Ok(Tried::Done(CommitOutcome::OtherBytes));
-    }
-    if batch.accepted > 0 {
-        if !found.try_get::<bool, _>("partitioned")? {
-            return Ok(Tried::NoPartition);
+    let is_of_these_bytes = found.try_get::<Vec<u8>, _>("sha256")? == ready.batch.sha256
+        && unsigned(&found, "bytes")? == ready.batch.bytes_in
+        && unsigned(&found, "first_record_no")? == ready.batch.first_record_no;
+    Ok(match (chunk.as_str(), run.as_str()) {
+        ("committed", _) => Some(Tried::Done(CommitOutcome::AlreadyThere)),
+        (_, "loading") if !is_of_these_bytes => Some(Tried::Done(CommitOutcome::OtherBytes)),
+        (_, "loading") if ready.batch.accepted > 0 && !found.try_get::<bool, _>("partitioned")? => {
+            Some(Tried::NoPartition)
         }
-        for (place, table) in tables.iter().enumerate() {
-            copy_rows(connection, ready, place, table).await?;
-        }
+        (_, "loading") => None,
+        _ => Some(Tried::Done(CommitOutcome::RunClosed)),
+    })
+}
+
+async fn commit(connection: &mut PgConnection, watch: &Watch, ready: &Ready) -> Result<Tried, StoreError> {
+    let tables: Vec<_> = ready.job.layouts().map(|layout| partition(&layout.staging, ready.run_id)).collect();
+    // A look, and no lock: what is committed already need not be sent.
+    if let Some(tried) = stands_against(connection, ready, &tables, "").await? {
+        return Ok(tried);
+    }
+    for (place, table) in tables.iter().enumerate() {
+        copy_rows(connection, watch, ready, place, table).await?;
+    }
+    // From here on the run's state and the chunk stay as they are.
+    share(connection, Lock::State(ready.run_id)).await?;
+    if let Some(tried) = stands_against(connection, ready, &tables, "FOR UPDATE OF c").await? {
+        return Ok(tried);
     }
     book(connection, ready).await?;
     keep_rejects(connection, ready).await?;
@@ -150,6 +177,7 @@ async fn commit(connection: &mut PgConnection, ready: &Ready) -> Result<Tried, S
 
 async fn copy_rows(
     connection: &mut PgConnection,
+    watch: &Watch,
     ready: &Ready,
     place: usize,
     table: &str,
@@ -171,6 +199,7 @@ async fn copy_rows(
             let _ = copy.abort("the rows could not be sent").await;
             return Err(error.into());
         }
+        watch.heard();
     }
     let rows = copy.finish().await?;
     if rows == accepted {

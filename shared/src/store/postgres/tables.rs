@@ -6,7 +6,7 @@ use domain::value::FieldType;
 use sqlx::postgres::PgConnection;
 use sqlx::{AssertSqlSafe, Executor as _, Row as _};
 
-use super::connect::{Lock, lock};
+use super::connect::{Lock, lock, lock_for};
 use crate::store::StoreError;
 pub(super) use crate::store::names::{columns, quoted};
 
@@ -106,9 +106,16 @@ fn create(table: &Table) -> String {
 }
 
 /// Makes the job's tables where they are missing, and compares those that are there.
-pub(super) async fn prepare(connection: &mut PgConnection, layout: &Layout) -> Result<(), StoreError> {
-    lock(connection, Lock::Tables).await?;
-    let tables = [staging(layout), final_table(layout)];
+///
+/// Jobs do not wait for each other unless they have a table in common; all take their tables' locks in one order.
+pub(super) async fn prepare(connection: &mut PgConnection, layouts: &[&Layout]) -> Result<(), StoreError> {
+    let tables: Vec<_> = layouts.iter().flat_map(|layout| [staging(layout), final_table(layout)]).collect();
+    let mut names: Vec<_> = tables.iter().map(|table| table.name.as_str()).collect();
+    names.sort_unstable();
+    names.dedup();
+    for name in names {
+        lock_for(connection, Lock::Table, name).await?;
+    }
     let mut missing = Vec::new();
     for table in &tables {
         if !check(connection, table).await? {

@@ -14,7 +14,7 @@ use sqlx::migrate::{MigrateError, Migration, MigrationType, Migrator};
 use sqlx::sqlite::{
     SqliteConnectOptions, SqliteJournalMode, SqlitePool, SqlitePoolOptions, SqliteSynchronous,
 };
-use sqlx::{Connection as _, SqliteConnection};
+use sqlx::{Connection as _, Row as _, SqliteConnection};
 use tokio::sync::{Mutex as AsyncMutex, OnceCell, OwnedMutexGuard};
 use tokio::time::Instant;
 
@@ -22,7 +22,7 @@ use crate::store::StoreError;
 use crate::store::masking::Kept;
 
 /// How long a statement waits for another process to finish writing.
-const BUSY: Duration = Duration::from_secs(60);
+pub(super) const BUSY: Duration = Duration::from_secs(60);
 
 /// How soon a store that another process is just making is tried again.
 const AGAIN: Duration = Duration::from_millis(10);
@@ -145,18 +145,56 @@ impl SqliteStore {
         T: Send + 'static,
         F: FnOnce(&Transaction<'_>) -> Result<T, StoreError> + Send + 'static,
     {
+        self.write_within(BUSY, change).await
+    }
+
+    /// As [`SqliteStore::write`], and waits no longer than this for another process that writes.
+    pub(super) async fn write_within<T, F>(&self, busy: Duration, change: F) -> Result<T, StoreError>
+    where
+        T: Send + 'static,
+        F: FnOnce(&Transaction<'_>) -> Result<T, StoreError> + Send + 'static,
+    {
         let turn = self.turn().await;
         let writer = Arc::clone(&self.writer);
-        blocking(move || {
+        let done = blocking(move || {
             let _turn = turn;
             // A panic in an earlier change was rolled back with its transaction; the connection is sound.
             let mut connection = writer.lock().unwrap_or_else(PoisonError::into_inner);
+            connection.busy_timeout(busy)?;
             let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
             let done = change(&transaction)?;
             transaction.commit()?;
             Ok(done)
         })
+        .await;
+        match done {
+            Err(StoreError::Interrupted { reason }) => {
+                Err(StoreError::Interrupted { reason: self.locked(&reason, busy).await })
+            }
+            done => done,
+        }
+    }
+
+    /// Which file is locked, for how long it was waited, and who has runs of it in hand: nobody else can end another
+    /// process's transaction. Reading goes on beside whoever writes.
+    pub(super) async fn locked(&self, reason: &str, busy: Duration) -> String {
+        let owners = sqlx::query(
+            "SELECT DISTINCT lease_owner FROM crossfoot_run WHERE lease_owner IS NOT NULL ORDER BY 1 LIMIT 5",
+        )
+        .fetch_all(&self.pool)
         .await
+        .unwrap_or_default();
+        let owners: Vec<String> = owners.iter().filter_map(|row| row.try_get(0).ok()).collect();
+        let by = if owners.is_empty() {
+            "no run in it is in hand".into()
+        } else {
+            format!("its runs are in the hands of {}", owners.join("; "))
+        };
+        format!(
+            "{reason}: another process has written to {} for more than {} s ({by}); wait for it or stop it",
+            self.path.display(),
+            busy.as_secs()
+        )
     }
 }
 

@@ -107,6 +107,18 @@ impl SqliteStore {
         self.write(move |transaction| append(transaction, entry)).await
     }
 
+    pub(super) async fn append_event_under(
+        &self,
+        fence: Fence,
+        entry: LogEntry,
+    ) -> Result<Event, StoreError> {
+        self.write(move |transaction| {
+            hold_fence(transaction, fence)?;
+            append(transaction, entry)
+        })
+        .await
+    }
+
     pub(super) async fn fetch_events(&self, after: u64, limit: u32) -> Result<Vec<Event>, StoreError> {
         let rows = sqlx::query("SELECT * FROM crossfoot_event WHERE seq > $1 ORDER BY seq LIMIT $2")
             .bind(i64::try_from(after).unwrap_or(i64::MAX))

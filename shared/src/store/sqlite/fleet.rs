@@ -1,5 +1,7 @@
 //! What the fleet asks of the ledger: starts charged, signs of life, the coordinator service, readbacks.
 
+use std::time::Duration;
+
 use domain::counts::Role;
 use domain::fingerprint::Hash;
 use domain::ids::{ChunkNo, RecordNo, RunId, WorkerId};
@@ -9,6 +11,7 @@ use sqlx::Row as _;
 use sqlx::sqlite::SqliteRow;
 
 use super::connect::SqliteStore;
+use super::lease::{lasts_still, millis, now_ms};
 use super::ledger::{chunk_from, damaged, hold_fence, parsed, run_from, unsigned};
 use crate::store::model::{ChunkCut, ChunkRange, ChunkRow, Run, Started, Task, WorkerRow};
 use crate::store::{Fence, Lease, StoreError};
@@ -173,47 +176,53 @@ impl SqliteStore {
     pub(super) async fn touch_workers(
         &self,
         workers: Vec<WorkerId>,
-        now_ms: i64,
         is_last: bool,
     ) -> Result<(), StoreError> {
         self.write(move |transaction| {
             let mut touch = transaction.prepare_cached(
-                "UPDATE crossfoot_worker SET seen_at_ms = max(seen_at_ms, ?2), stopped_at_ms = CASE WHEN ?3 THEN ?2 END
-                 WHERE worker_id = ?1",
+                "UPDATE crossfoot_worker SET seen_at_ms = ?2, stopped_at_ms = CASE WHEN ?3 THEN ?2 END WHERE worker_id = ?1",
             )?;
             for worker in &workers {
-                touch.execute(params![worker.0, now_ms, is_last])?;
+                touch.execute(params![worker.0, now_ms(), is_last])?;
             }
             Ok(())
         })
         .await
     }
 
-    pub(super) async fn fetch_fleet(&self, since_ms: i64) -> Result<Vec<WorkerRow>, StoreError> {
-        let rows = sqlx::query("SELECT * FROM crossfoot_worker WHERE seen_at_ms >= $1 ORDER BY worker_id")
-            .bind(since_ms)
-            .fetch_all(&self.pool)
-            .await?;
+    pub(super) async fn fetch_fleet(&self, within: Option<Duration>) -> Result<Vec<WorkerRow>, StoreError> {
+        let since_ms = within.map(millis).transpose()?.map(|within_ms| now_ms().saturating_sub(within_ms));
+        let rows = sqlx::query(
+            "SELECT * FROM crossfoot_worker WHERE $1 IS NULL OR seen_at_ms >= $1 ORDER BY worker_id",
+        )
+        .bind(since_ms)
+        .fetch_all(&self.pool)
+        .await?;
         rows.iter().map(worker_from).collect()
     }
 
-    pub(super) async fn take_service(&self, lease: Lease, now_ms: i64) -> Result<Option<Lease>, StoreError> {
+    pub(super) async fn take_service(
+        &self,
+        owner: String,
+        lasts: Duration,
+    ) -> Result<Option<Lease>, StoreError> {
         self.write(move |transaction| {
-            let held = transaction
+            let lasts_ms = millis(lasts)?;
+            let held: Option<(String, i64)> = transaction
                 .query_row("SELECT lease_owner, lease_until_ms FROM crossfoot_service", [], |row| {
-                    Ok(Lease { owner: row.get(0)?, until_ms: row.get(1)? })
+                    Ok((row.get(0)?, row.get(1)?))
                 })
                 .optional()?;
-            if let Some(held) = held
-                && held.owner != lease.owner
-                && held.until_ms > now_ms
+            if let Some((held_by, until_ms)) = held
+                && held_by != owner
+                && lasts_still(until_ms, lasts_ms)
             {
-                return Ok(Some(held));
+                return Ok(Some(Lease::new(held_by, until_ms.saturating_sub(now_ms()))));
             }
             transaction.execute(
                 "INSERT INTO crossfoot_service (one, lease_owner, lease_until_ms) VALUES (1, ?1, ?2)
                  ON CONFLICT (one) DO UPDATE SET lease_owner = excluded.lease_owner, lease_until_ms = excluded.lease_until_ms",
-                params![lease.owner, lease.until_ms],
+                params![owner, now_ms().saturating_add(lasts_ms)],
             )?;
             Ok(None)
         })
@@ -228,12 +237,14 @@ impl SqliteStore {
         .await
     }
 
-    pub(super) async fn fetch_waiting(&self, now_ms: i64, limit: u32) -> Result<Vec<Run>, StoreError> {
+    pub(super) async fn fetch_waiting(&self, lasts: Duration, limit: u32) -> Result<Vec<Run>, StoreError> {
+        let now_ms = now_ms();
         let rows = sqlx::query(
             "SELECT * FROM crossfoot_run WHERE submitted AND NOT parked AND state IN ('loading', 'staged')
-             AND (lease_until_ms IS NULL OR lease_until_ms <= $1) ORDER BY run_id LIMIT $2",
+             AND (lease_until_ms IS NULL OR lease_until_ms <= $1 OR lease_until_ms > $2) ORDER BY run_id LIMIT $3",
         )
         .bind(now_ms)
+        .bind(now_ms.saturating_add(millis(lasts)?))
         .bind(limit)
         .fetch_all(&self.pool)
         .await?;
@@ -243,9 +254,18 @@ impl SqliteStore {
     pub(super) async fn set_parked(&self, fence: Fence, why: Option<String>) -> Result<(), StoreError> {
         self.write(move |transaction| {
             hold_fence(transaction, fence)?;
+            let id = fence.run_id.to_string();
+            let state: String =
+                transaction.query_row("SELECT state FROM crossfoot_run WHERE run_id = ?1", [&id], |row| {
+                    row.get(0)
+                })?;
+            let state: RunState = state.parse().map_err(|_| damaged(format!("state is `{state}`")))?;
+            if state.is_over() {
+                return Err(StoreError::Over { run_id: fence.run_id, state });
+            }
             transaction.execute(
                 "UPDATE crossfoot_run SET parked = ?2 IS NOT NULL, note = ?2 WHERE run_id = ?1",
-                params![fence.run_id.to_string(), why],
+                params![id, why],
             )?;
             Ok(())
         })

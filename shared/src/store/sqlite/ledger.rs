@@ -12,7 +12,7 @@ use sqlx::sqlite::SqliteRow;
 use super::connect::SqliteStore;
 use super::evidence;
 use crate::store::model::{ChunkCut, ChunkRow, Committed, NewRun, NewWorker, Reported, Run, SplitTotals};
-use crate::store::{Fence, Lease, Progress, StoreError};
+use crate::store::{Fence, Progress, StoreError};
 
 pub(super) fn damaged(what: impl Into<String>) -> StoreError {
     StoreError::Damaged { what: what.into() }
@@ -255,72 +255,6 @@ impl SqliteStore {
         Ok(text)
     }
 
-    pub(super) async fn fetch_lease(&self, run_id: RunId) -> Result<Option<Lease>, StoreError> {
-        let row = sqlx::query("SELECT lease_owner, lease_until_ms FROM crossfoot_run WHERE run_id = $1")
-            .bind(run_id.to_string())
-            .fetch_optional(&self.pool)
-            .await?;
-        let Some(row) = row else { return Ok(None) };
-        let (owner, until_ms): (Option<String>, Option<i64>) = (row.try_get(0)?, row.try_get(1)?);
-        Ok(owner.zip(until_ms).map(|(owner, until_ms)| Lease { owner, until_ms }))
-    }
-
-    pub(super) async fn take_lease(
-        &self,
-        run_id: RunId,
-        lease: Lease,
-        now_ms: i64,
-        evict: bool,
-    ) -> Result<Fence, StoreError> {
-        self.write(move |transaction| {
-            let id = run_id.to_string();
-            let held: Option<String> = transaction
-                .query_row(
-                    "SELECT lease_owner FROM crossfoot_run WHERE run_id = ?1 AND lease_until_ms > ?2",
-                    params![id, now_ms],
-                    |row| row.get(0),
-                )
-                .optional()?
-                .flatten();
-            if let Some(owner) = held
-                && !evict
-            {
-                return Err(StoreError::LeaseHeld { run_id, owner });
-            }
-            let epoch = transaction.query_row(
-                "UPDATE crossfoot_run SET interrupted = interrupted OR (epoch > 0 AND state = 'loading'), epoch = epoch + 1, lease_owner = ?2, lease_until_ms = ?3 WHERE run_id = ?1 RETURNING epoch",
-                params![id, lease.owner, lease.until_ms],
-                |row| row.get(0),
-            )?;
-            Ok(Fence { run_id, epoch })
-        })
-        .await
-    }
-
-    pub(super) async fn keep_lease(&self, fence: Fence, until_ms: i64) -> Result<(), StoreError> {
-        self.write(move |transaction| {
-            hold_fence(transaction, fence)?;
-            transaction.execute(
-                "UPDATE crossfoot_run SET lease_until_ms = ?2 WHERE run_id = ?1",
-                params![fence.run_id.to_string(), until_ms],
-            )?;
-            Ok(())
-        })
-        .await
-    }
-
-    pub(super) async fn drop_lease(&self, fence: Fence, spent_ms: u64) -> Result<(), StoreError> {
-        self.write(move |transaction| {
-            hold_fence(transaction, fence)?;
-            transaction.execute(
-                "UPDATE crossfoot_run SET lease_owner = NULL, lease_until_ms = NULL, elapsed_ms = elapsed_ms + ?2 WHERE run_id = ?1",
-                params![fence.run_id.to_string(), spent_ms],
-            )?;
-            Ok(())
-        })
-        .await
-    }
-
     pub(super) async fn insert_chunks(&self, fence: Fence, chunks: Vec<ChunkCut>) -> Result<(), StoreError> {
         self.write(move |transaction| {
             hold_fence(transaction, fence)?;
@@ -415,9 +349,9 @@ impl SqliteStore {
     pub(super) async fn insert_worker(&self, worker: NewWorker) -> Result<WorkerId, StoreError> {
         self.write(move |transaction| {
             let id = transaction.query_row(
-                "INSERT INTO crossfoot_worker (name, role, host, pid, version, started_at_ms, seen_at_ms) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?6)
+                "INSERT INTO crossfoot_worker (name, role, host, pid, version, started_at_ms, seen_at_ms) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)
                  RETURNING worker_id",
-                params![worker.name, worker.role.name(), worker.host, worker.pid, worker.version, worker.now_ms],
+                params![worker.name, worker.role.name(), worker.host, worker.pid, worker.version, worker.now_ms, super::lease::now_ms()],
                 |row| row.get(0),
             )?;
             Ok(WorkerId(id))

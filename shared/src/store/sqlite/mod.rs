@@ -4,6 +4,7 @@ mod balance;
 mod connect;
 mod evidence;
 mod fleet;
+mod lease;
 mod ledger;
 mod messages;
 mod promotion;
@@ -16,6 +17,7 @@ mod tables;
 mod tests;
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use async_trait::async_trait;
 use domain::check::CheckResult;
@@ -39,7 +41,7 @@ use super::model::{
     ChunkCut, ChunkRange, ChunkRow, CommitOutcome, KeyCounts, NewRun, NewWorker, RejectRow, Reported, Run,
     SplitTotals, Started, WorkerRow,
 };
-use super::{Blocks, Fence, Lease, Progress, Promotion, Store, StoreError};
+use super::{Blocks, Claim, Fence, Lease, Progress, Promotion, Store, StoreError};
 use crate::job::Job;
 use crate::wire::Batch;
 
@@ -114,15 +116,15 @@ impl Store for SqliteStore {
     async fn take_up(
         &self,
         run_id: RunId,
-        lease: &Lease,
-        now_ms: i64,
-        evict: bool,
+        owner: &str,
+        lasts: Duration,
+        claim: Claim,
     ) -> Result<Fence, StoreError> {
-        self.take_lease(run_id, lease.clone(), now_ms, evict).await
+        self.take_lease(run_id, owner.to_owned(), lasts, claim).await
     }
 
-    async fn renew(&self, fence: Fence, until_ms: i64) -> Result<(), StoreError> {
-        self.keep_lease(fence, until_ms).await
+    async fn renew(&self, fence: Fence, lasts: Duration) -> Result<(), StoreError> {
+        self.keep_lease(fence, lasts).await
     }
 
     async fn release(&self, fence: Fence, spent_ms: u64) -> Result<(), StoreError> {
@@ -223,28 +225,28 @@ impl Store for SqliteStore {
         self.fetch_unreported(run_id, limit).await
     }
 
-    async fn beat(&self, workers: &[WorkerId], now_ms: i64) -> Result<(), StoreError> {
-        self.touch_workers(workers.to_vec(), now_ms, false).await
+    async fn beat(&self, workers: &[WorkerId]) -> Result<(), StoreError> {
+        self.touch_workers(workers.to_vec(), false).await
     }
 
-    async fn retire(&self, workers: &[WorkerId], now_ms: i64) -> Result<(), StoreError> {
-        self.touch_workers(workers.to_vec(), now_ms, true).await
+    async fn retire(&self, workers: &[WorkerId]) -> Result<(), StoreError> {
+        self.touch_workers(workers.to_vec(), true).await
     }
 
-    async fn fleet(&self, since_ms: i64) -> Result<Vec<WorkerRow>, StoreError> {
-        self.fetch_fleet(since_ms).await
+    async fn fleet(&self, within: Option<Duration>) -> Result<Vec<WorkerRow>, StoreError> {
+        self.fetch_fleet(within).await
     }
 
-    async fn claim_service(&self, lease: &Lease, now_ms: i64) -> Result<Option<Lease>, StoreError> {
-        self.take_service(lease.clone(), now_ms).await
+    async fn claim_service(&self, owner: &str, lasts: Duration) -> Result<Option<Lease>, StoreError> {
+        self.take_service(owner.to_owned(), lasts).await
     }
 
     async fn leave_service(&self, owner: &str) -> Result<(), StoreError> {
         self.drop_service(owner.to_owned()).await
     }
 
-    async fn waiting_runs(&self, now_ms: i64, limit: u32) -> Result<Vec<Run>, StoreError> {
-        self.fetch_waiting(now_ms, limit).await
+    async fn waiting_runs(&self, lasts: Duration, limit: u32) -> Result<Vec<Run>, StoreError> {
+        self.fetch_waiting(lasts, limit).await
     }
 
     async fn park(&self, fence: Fence, why: Option<&str>) -> Result<(), StoreError> {
@@ -310,6 +312,10 @@ impl Store for SqliteStore {
 
     async fn log(&self, entry: LogEntry) -> Result<Event, StoreError> {
         self.append_event(entry).await
+    }
+
+    async fn log_under(&self, fence: Fence, entry: LogEntry) -> Result<Event, StoreError> {
+        self.append_event_under(fence, entry).await
     }
 
     async fn events(&self, after: u64, limit: u32) -> Result<Vec<Event>, StoreError> {

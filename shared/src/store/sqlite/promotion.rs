@@ -11,7 +11,7 @@ use domain::lifecycle::RunEvent;
 use rusqlite::{Connection, OptionalExtension, Transaction, TransactionBehavior};
 use tokio::sync::{mpsc, oneshot};
 
-use super::connect::{SqliteStore, read_write};
+use super::connect::{BUSY, SqliteStore, read_write};
 use super::evidence::{append, put_checks};
 use super::ledger::{hold_fence, step_run};
 use super::rules::unexcluded;
@@ -55,7 +55,12 @@ impl SqliteStore {
         spawned.map_err(|error| StoreError::Database {
             reason: format!("no thread for the promotion: {error}"),
         })?;
-        is_ready.await.map_err(|_| lost())??;
+        match is_ready.await.map_err(|_| lost())? {
+            Err(StoreError::Interrupted { reason }) => {
+                return Err(StoreError::Interrupted { reason: self.locked(&reason, BUSY).await });
+            }
+            ready => ready?,
+        }
         Ok(Box::new(SqlitePromotion { asks }))
     }
 }

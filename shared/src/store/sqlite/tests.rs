@@ -7,8 +7,10 @@ use domain::record::{self, Tag};
 use tempfile::TempDir;
 
 use super::connect::{SqliteStore, blocking, read_write};
-use crate::store::conformance::{APPEND, Database, Loading, Subject, entry, job, row, store_conformance};
-use crate::store::{Store, StoreError};
+use crate::store::conformance::{
+    APPEND, Database, LASTS, Loading, Subject, entry, job, row, store_conformance,
+};
+use crate::store::{Claim, Store, StoreError};
 
 /// A database file that goes with the test.
 struct File {
@@ -155,4 +157,23 @@ async fn a_new_store_is_made_by_eight_at_once() {
             one.await.unwrap().unwrap().runs(1).await.unwrap();
         }
     }
+}
+
+/// Nobody can end another process's transaction: whoever waits for it is told which file, and who has runs in it.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_operator_is_told_of_a_process_that_does_not_stop_writing() {
+    let directory = TempDir::new().unwrap();
+    let file = File { path: directory.path().join("store.db"), _directory: directory };
+    let store = file.open().await.unwrap();
+    let loading = Loading::begin(&store, &job(APPEND, ""), 1).await;
+    let frozen = read_write(&file.path).unwrap();
+    frozen.execute_batch("BEGIN IMMEDIATE").unwrap();
+    let began = std::time::Instant::now();
+    let told = store.take_up(loading.run_id, "operator", LASTS, Claim::Evict).await.unwrap_err();
+    assert!(began.elapsed() < Duration::from_secs(5), "{:?}", began.elapsed());
+    let text = told.to_string();
+    assert!(told.is_transient(), "{text}");
+    assert!(text.contains("store.db") && text.contains("in the hands of coordinator"), "{text}");
+    frozen.execute_batch("ROLLBACK").unwrap();
+    store.take_up(loading.run_id, "operator", LASTS, Claim::Evict).await.unwrap();
 }
