@@ -8,16 +8,36 @@ use serde::Serialize;
 
 use crate::outcome::Failure;
 
-/// Prints `text`, with a line end if it lacks one.
+/// Prints `text`, with a line end if it lacks one. For what was asked for: where it cannot be written, the command failed.
 pub(crate) fn print(text: &str) -> Result<(), Failure> {
     let mut out = std::io::stdout().lock();
     let end = if text.ends_with('\n') || text.is_empty() { "" } else { "\n" };
     match write!(out, "{text}{end}").and_then(|()| out.flush()) {
         Err(error) if error.kind() != std::io::ErrorKind::BrokenPipe => {
-            Err(Failure::unfinished(format!("standard output: {error}")))
+            Err(Failure::unfinished(format!("standard output cannot be written: {error}")))
         }
         _ => Ok(()),
     }
+}
+
+/// Prints what tells of something that is done. It stays done where that cannot be written: standard error says so, with
+/// `instead`, and the exit code stays what it is.
+pub(crate) fn tell(text: &str, instead: &str) {
+    if let Err(failure) = print(text) {
+        unwritten(failure, instead);
+    }
+}
+
+/// As [`tell`], in JSON.
+pub(crate) fn tell_json<T: Serialize>(value: &T, instead: &str) {
+    if let Err(failure) = print_json(value) {
+        unwritten(failure, instead);
+    }
+}
+
+/// Says that a document is lost, and what stands all the same.
+pub(crate) fn unwritten(failure: Failure, instead: &str) {
+    remark(&format!("crossfoot: {}\n  {instead}", failure.message()));
 }
 
 /// Prints `value` as JSON, indented.

@@ -19,6 +19,7 @@ mod cli {
     mod notified;
     mod pack;
     mod refused;
+    mod streams;
     mod together;
     mod trends;
     mod unfinished;

@@ -1,6 +1,6 @@
 //! Logs: to standard error, as lines or as JSON, filtered by `CROSSFOOT_LOG`. Record contents never go there.
 
-use std::io::IsTerminal;
+use std::io::{self, IsTerminal, Write};
 use std::panic::PanicHookInfo;
 
 use tokio::task::JoinError;
@@ -19,15 +19,35 @@ pub fn start(default: &str, json: bool) {
         _ => filter,
     };
     std::panic::set_hook(Box::new(report_panic));
-    let builder =
-        tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).with_target(false);
+    // A subscriber that complains of a failed write does so with `eprintln!`, which panics where the write failed.
+    let builder = tracing_subscriber::fmt()
+        .with_env_filter(filter)
+        .log_internal_errors(false)
+        .with_writer(|| Unfailing(io::stderr()))
+        .with_target(false);
     let outcome = if json {
         builder.json().try_init()
     } else {
-        builder.with_ansi(std::io::stderr().is_terminal()).try_init()
+        builder.with_ansi(io::stderr().is_terminal()).try_init()
     };
     // Only fails when logging was started before.
     drop(outcome);
+}
+
+/// A writer that takes every line and never says that it could not: a log on a full disk must not stop the work that it
+/// tells of, and nothing is left to complain on.
+struct Unfailing<W>(W);
+
+impl<W: Write> Write for Unfailing<W> {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        drop(self.0.write_all(bytes));
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        drop(self.0.flush());
+        Ok(())
+    }
 }
 
 /// The filter that `text` describes; libraries that it does not name are quiet, where they are not in need: lost
@@ -61,7 +81,28 @@ pub fn ended(error: &JoinError) -> &'static str {
 
 #[cfg(test)]
 mod tests {
-    use super::of;
+    use std::io::{Error, Result, Write};
+
+    use super::{Unfailing, of};
+
+    #[test]
+    fn a_log_that_cannot_be_written_stops_nothing() {
+        struct Full;
+        impl Write for Full {
+            fn write(&mut self, _: &[u8]) -> Result<usize> {
+                Err(Error::from_raw_os_error(28))
+            }
+            fn flush(&mut self) -> Result<()> {
+                Err(Error::from_raw_os_error(28))
+            }
+        }
+        let mut log = Unfailing(Full);
+        log.write_all(b"a line").unwrap();
+        log.flush().unwrap();
+        let mut kept = Unfailing(Vec::new());
+        kept.write_all(b"a line").unwrap();
+        assert_eq!(kept.0, b"a line");
+    }
 
     #[test]
     fn libraries_are_quiet_unless_they_are_named() {

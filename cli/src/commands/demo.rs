@@ -67,7 +67,7 @@ pub(crate) async fn demo(global: &Global, args: &Demo) -> Result<Done, Failure> 
         let reason = Some("demo --inject".to_owned());
         ended = start(&global, &settings, &store, Begin::Approve(ended.0, reason)).await?;
     }
-    let done = conclude(&global, &*store, ended).await?;
+    let done = conclude(&global, &*store, ended).await;
     let flag = format!("--store sqlite:{}", database.display());
     remark(&format!("look closer:  crossfoot report --format html -o report.html {flag}"));
     remark(&format!("              crossfoot explain {flag}"));

@@ -18,7 +18,7 @@ use shared::store::Store;
 use super::context::{find_run, open_store, read_job, source_of};
 use crate::args::{Global, Operate, Redrive, Resume, Run};
 use crate::outcome::{Done, Failure};
-use crate::output::{print, print_json, remark, style};
+use crate::output::{remark, style, tell, tell_json, unwritten};
 use crate::wiring;
 
 /// `crossfoot run`.
@@ -39,7 +39,7 @@ pub(crate) async fn run(global: &Global, args: &Run) -> Result<Done, Failure> {
     drop(shared::source::SourceFile::open(request.source.clone(), request.job.compression)?);
     let store = wiring::store(&settings, true).await?;
     let ended = start(global, &settings, &store, Begin::Open(Box::new(request))).await?;
-    conclude(global, &*store, ended).await
+    Ok(conclude(global, &*store, ended).await)
 }
 
 /// `crossfoot resume`.
@@ -52,7 +52,7 @@ pub(crate) async fn resume(global: &Global, args: &Resume) -> Result<Done, Failu
     }
     let how = Drive { source: args.source.as_deref().map(Location::parse), ..Drive::default() };
     let ended = start(global, &settings, &store, Begin::GoOn(run.run_id, how)).await?;
-    conclude(global, &*store, ended).await
+    Ok(conclude(global, &*store, ended).await)
 }
 
 /// `crossfoot redrive`.
@@ -64,19 +64,19 @@ pub(crate) async fn redrive(global: &Global, args: &Redrive) -> Result<Done, Fai
     let (chunks, is_the_service_s) = coordinator.redrive(run.run_id, args.operate.reason.as_deref()).await?;
     if is_the_service_s && args.source.is_none() {
         let run_id = run.run_id;
+        let told =
+            format!("run {run_id}: {chunks} chunks are put back; the coordinator service goes on with it");
         if global.json {
-            print_json(&serde_json::json!({ "run_id": run_id, "chunks": chunks }))?;
+            tell_json(&serde_json::json!({ "run_id": run_id, "chunks": chunks }), &told);
         } else {
-            print(&format!(
-                "run {run_id}: {chunks} chunks are put back; the coordinator service goes on with it"
-            ))?;
+            tell(&told, &told);
         }
         return Ok(Done::Well);
     }
     remark(&format!("{chunks} chunks are put back"));
     let how = Drive { source: args.source.as_deref().map(Location::parse), ..Drive::default() };
     let ended = start(global, &settings, &store, Begin::GoOn(run.run_id, how)).await?;
-    conclude(global, &*store, ended).await
+    Ok(conclude(global, &*store, ended).await)
 }
 
 /// `crossfoot approve`.
@@ -84,7 +84,7 @@ pub(crate) async fn approve(global: &Global, args: &Operate) -> Result<Done, Fai
     let (settings, store) = open_store(global).await?;
     let run = find_run(&*store, &args.run.run).await?;
     let ended = start(global, &settings, &store, Begin::Approve(run.run_id, args.reason.clone())).await?;
-    conclude(global, &*store, ended).await
+    Ok(conclude(global, &*store, ended).await)
 }
 
 /// How a run is taken up.
@@ -174,19 +174,16 @@ pub(crate) async fn signal() -> bool {
     }
 }
 
-/// Prints the report and turns the ending into an exit code.
-pub(crate) async fn conclude(
-    global: &Global,
-    store: &dyn Store,
-    (run_id, ending): (RunId, Ending),
-) -> Result<Done, Failure> {
-    let report = summary::report(store, run_id).await?;
-    if global.json {
-        print_json(&report)?;
-    } else {
-        print(&text::text(&report, style()))?;
+/// Prints the report and turns the ending into an exit code, which is the verdict's whatever becomes of the report.
+pub(crate) async fn conclude(global: &Global, store: &dyn Store, (run_id, ending): (RunId, Ending)) -> Done {
+    let state = ending.state();
+    let instead = format!("run {run_id} is {state}: `crossfoot report {run_id}` prints its report");
+    match summary::report(store, run_id).await {
+        Ok(report) if global.json => tell_json(&report, &instead),
+        Ok(report) => tell(&text::text(&report, style()), &instead),
+        Err(error) => unwritten(error.into(), &instead),
     }
-    Ok(ending.into())
+    ending.into()
 }
 
 pub(crate) fn read_declared(path: &Path) -> Result<Declared, Failure> {

@@ -12,7 +12,7 @@ use super::context::{read_job, source_of};
 use super::run::{conclude, read_declared};
 use crate::args::{Fleet, Global, Submit};
 use crate::outcome::{Done, Failure};
-use crate::output::{print, print_json, remark};
+use crate::output::{remark, tell, tell_json};
 use crate::wiring;
 use coordinator::run::Ending;
 
@@ -48,12 +48,13 @@ pub(crate) async fn submit(global: &Global, args: &Submit) -> Result<Done, Failu
     if args.wait {
         remark(&format!("run {run_id} is submitted; its verdict is waited for"));
         let ending = verdict(&*store, run_id).await?;
-        return conclude(global, &*store, (run_id, ending)).await;
+        return Ok(conclude(global, &*store, (run_id, ending)).await);
     }
+    let told = format!("run {run_id} is submitted; `crossfoot show {run_id}` tells how far it is");
     if global.json {
-        print_json(&json!({ "run_id": run_id, "state": RunState::Loading }))?;
+        tell_json(&json!({ "run_id": run_id, "state": RunState::Loading }), &told);
     } else {
-        print(&format!("run {run_id} is submitted; `crossfoot show {run_id}` tells how far it is"))?;
+        tell(&told, &told);
     }
     Ok(Done::Well)
 }
