@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 
 use clap::{Args as ClapArgs, Parser, Subcommand, ValueEnum};
+use shared::secret::ServerUrl;
 
 /// Loads batch extracts from source to staging to final tables, and proves that what arrived is what was sent.
 ///
@@ -22,10 +23,10 @@ pub(crate) struct Args {
 pub(crate) struct Global {
     /// The store: sqlite:PATH or postgres://USER@HOST/DATABASE [default: sqlite:crossfoot.db, or as configured]
     #[arg(long, global = true, value_name = "URL")]
-    pub(crate) store: Option<String>,
+    pub(crate) store: Option<ServerUrl>,
     /// The broker: memory:, amqp://HOST/VHOST or amqps:// [default: memory:, or as configured]
     #[arg(long, global = true, value_name = "URL")]
-    pub(crate) broker: Option<String>,
+    pub(crate) broker: Option<ServerUrl>,
     /// The configuration file [default: crossfoot.toml, if it is there]
     #[arg(long, global = true, value_name = "FILE")]
     pub(crate) config: Option<PathBuf>,

@@ -43,7 +43,7 @@ pub(crate) async fn demo(global: &Global, args: &Demo) -> Result<Done, Failure> 
     fs::write(&copybook, COPYBOOK).map_err(|error| failed(&copybook, error))?;
 
     let mut global = global.clone();
-    global.store = Some(format!("sqlite:{}", database.display()));
+    global.store = Some(format!("sqlite:{}", database.display()).into());
     let settings = wiring::settings(&global, Some(&args.fleet))?;
     let store = wiring::store(&settings, true).await?;
     let job = Arc::new(Job::read(&job_path)?);

@@ -35,7 +35,7 @@ async fn of_broker(settings: &Settings) -> Vec<Finding> {
         let detail = "memory: the fleet is in the process of `crossfoot run`; other processes cannot join it";
         return vec![Finding::ok("broker", detail)];
     }
-    if !settings.broker.url.starts_with("amqp") {
+    if !settings.broker.url.is_of(&["amqp"]) {
         let said = wiring::broker(settings).await.err().map_or_else(String::new, |failure| failure.message());
         return vec![Finding::error("broker", said)];
     }

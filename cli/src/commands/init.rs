@@ -25,7 +25,8 @@ pub(crate) fn init(args: &Init) -> Result<Done, Failure> {
 
 fn of_copybook(args: &Init, path: &Path) -> Result<Done, Failure> {
     let wrong = |what: &dyn std::fmt::Display| Failure::usage(format!("{}: {what}", path.display()));
-    let text = std::fs::read_to_string(path).map_err(|error| wrong(&error))?;
+    let text = shared::files::read_small_text(path, shared::files::COPYBOOK_BYTES_MAX)
+        .map_err(|error| wrong(&error))?;
     let beside = |of: &Path| of.parent().map(Path::to_path_buf).unwrap_or_default();
     // A job names its copybook relative to itself.
     let file = match &args.output {

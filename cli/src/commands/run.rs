@@ -12,6 +12,7 @@ use domain::declared::Declared;
 use domain::ids::RunId;
 use domain::lifecycle::RunState;
 use shared::config::Settings;
+use shared::files::{TEXT_BYTES_MAX, read_small_text};
 use shared::source::Location;
 use shared::store::Store;
 
@@ -188,6 +189,6 @@ pub(crate) async fn conclude(global: &Global, store: &dyn Store, (run_id, ending
 
 pub(crate) fn read_declared(path: &Path) -> Result<Declared, Failure> {
     let wrong = |what: String| Failure::usage(format!("declared totals {}: {what}", path.display()));
-    let text = std::fs::read_to_string(path).map_err(|error| wrong(error.to_string()))?;
+    let text = read_small_text(path, TEXT_BYTES_MAX).map_err(|error| wrong(error.to_string()))?;
     serde_json::from_str(&text).map_err(|error| wrong(error.to_string()))
 }

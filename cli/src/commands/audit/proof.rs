@@ -26,7 +26,8 @@ pub(super) fn verify(
     let proof = read(path)?;
     let key = args.key.as_deref().map(PublicKey::read).transpose()?;
     let file = |path: &Path| {
-        std::fs::read(path).map_err(|error| Failure::usage(format!("{}: {error}", path.display())))
+        shared::files::read_small_file(path, shared::files::RECORD_BYTES_MAX)
+            .map_err(|error| Failure::usage(format!("{}: {error}", path.display())))
     };
     let pack = args.pack.as_deref().map(|path| check_pack(path, key.as_ref(), noted)).transpose()?;
     let of_pack =

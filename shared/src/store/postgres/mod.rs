@@ -46,6 +46,8 @@ use domain::permit::Permit;
 use domain::report::RejectGroup;
 use domain::rule::RuleOutcome;
 
+#[cfg(test)]
+pub(crate) use connect::refused;
 pub use connect::{PostgresSettings, PostgresStore};
 pub use tables::ddl;
 

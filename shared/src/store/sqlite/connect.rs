@@ -18,6 +18,7 @@ use sqlx::{Connection as _, SqliteConnection};
 use tokio::sync::{Mutex as AsyncMutex, OnceCell, OwnedMutexGuard};
 use tokio::time::Instant;
 
+use crate::secret::ServerUrl;
 use crate::store::StoreError;
 use crate::store::masking::Kept;
 
@@ -74,10 +75,11 @@ impl SqliteStore {
     }
 
     async fn connect(url: &str, create: bool) -> Result<Self, StoreError> {
-        let bad = || StoreError::BadUrl { url: crate::config::without_secrets(url) };
+        let shown = ServerUrl::from(url).to_string();
+        let bad = || StoreError::BadUrl { url: shown.clone() };
         let path = url.strip_prefix("sqlite:").filter(|path| !path.is_empty()).ok_or_else(bad)?;
         let path = PathBuf::from(path.strip_prefix("//").unwrap_or(path));
-        let unreachable = |reason: String| StoreError::Unreachable { url: url.into(), reason };
+        let unreachable = |reason: String| StoreError::Unreachable { url: shown.clone(), reason };
         if !create && !path.exists() {
             return Err(unreachable("there is no such file".into()));
         }
