@@ -97,7 +97,7 @@ pub(crate) enum Command {
     /// Take up again the chunks of a run that were set aside
     Redrive(Redrive),
     /// Promote a run that awaits approval, if its staging is still what it was
-    Approve(Operate),
+    Approve(Approve),
     /// Give a run up; nothing of it reaches final
     Cancel(Operate),
     /// Remove the staging rows and rejects of a run that is over; its ledger, checks and log stay
@@ -147,6 +147,9 @@ pub(crate) struct Submit {
     /// Wait for the verdict, print the report, and exit as `run` does
     #[arg(long)]
     pub(crate) wait: bool,
+    /// End with exit code 3 after so long without any progress of the run, which goes on when it can [default: wait on]
+    #[arg(long, value_name = "SECONDS", requires = "wait", value_parser = clap::value_parser!(u64).range(1..))]
+    pub(crate) patience: Option<u64>,
     /// Bytes a chunk holds, about [default: 524288]
     #[arg(long, value_name = "N")]
     pub(crate) chunk_bytes: Option<usize>,
@@ -197,6 +200,9 @@ pub(crate) struct Redrive {
     /// The source, if it is not where the run was begun from; its bytes must be the same
     #[arg(long, value_name = "FILE")]
     pub(crate) source: Option<String>,
+    /// End with exit code 3 after so long without any progress; the run can be resumed [default: wait on]
+    #[arg(long, value_name = "SECONDS", value_parser = clap::value_parser!(u64).range(1..))]
+    pub(crate) patience: Option<u64>,
     #[command(flatten)]
     pub(crate) fleet: Fleet,
 }
@@ -298,6 +304,9 @@ pub(crate) struct Run {
     /// Stop where a person is to look before anything is promoted
     #[arg(long, value_enum, value_name = "STAGE")]
     pub(crate) pause_after: Option<PauseAfter>,
+    /// End with exit code 3 after so long without any progress; the run can be resumed [default: wait on]
+    #[arg(long, value_name = "SECONDS", value_parser = clap::value_parser!(u64).range(1..))]
+    pub(crate) patience: Option<u64>,
     #[command(flatten)]
     pub(crate) fleet: Fleet,
 }
@@ -414,11 +423,27 @@ pub(crate) struct Resume {
     /// The source, if it is not where the run was begun from; its bytes must be the same
     #[arg(long, value_name = "FILE")]
     pub(crate) source: Option<String>,
+    /// End with exit code 3 after so long without any progress; the run can be resumed [default: wait on]
+    #[arg(long, value_name = "SECONDS", value_parser = clap::value_parser!(u64).range(1..))]
+    pub(crate) patience: Option<u64>,
     #[command(flatten)]
     pub(crate) fleet: Fleet,
 }
 
-/// `approve`, `cancel`, `purge`
+/// `approve`
+#[derive(Debug, ClapArgs)]
+pub(crate) struct Approve {
+    #[command(flatten)]
+    pub(crate) operate: Operate,
+    /// The source, if it is not where the run was begun from; its bytes must be the same
+    #[arg(long, value_name = "FILE")]
+    pub(crate) source: Option<String>,
+    /// End with exit code 3 after so long without any progress; the run can be resumed [default: wait on]
+    #[arg(long, value_name = "SECONDS", value_parser = clap::value_parser!(u64).range(1..))]
+    pub(crate) patience: Option<u64>,
+}
+
+/// `cancel`, `purge`, and what `approve` and `redrive` have of them
 #[derive(Debug, ClapArgs)]
 pub(crate) struct Operate {
     #[command(flatten)]

@@ -4,12 +4,19 @@ use std::io::{IsTerminal, Write};
 use std::path::Path;
 
 use coordinator::report::text::Style;
+use domain::visible::{visible_coloured, visible_json, visible_lines};
 use serde::Serialize;
 
 use crate::outcome::Failure;
 
-/// Prints `text`, with a line end if it lacks one. For what was asked for: where it cannot be written, the command failed.
+/// Prints `text`, with a line end if it lacks one, and with nothing in it that a terminal would act on but our own colours.
+/// For what was asked for: where it cannot be written, the command failed.
 pub(crate) fn print(text: &str) -> Result<(), Failure> {
+    print_as_it_is(&if style().colour { visible_coloured(text) } else { visible_lines(text) })
+}
+
+/// As [`print`], of a document in which what a reader would not see is written as its own form has it.
+pub(crate) fn print_as_it_is(text: &str) -> Result<(), Failure> {
     let mut out = std::io::stdout().lock();
     let end = if text.ends_with('\n') || text.is_empty() { "" } else { "\n" };
     match write!(out, "{text}{end}").and_then(|()| out.flush()) {
@@ -42,13 +49,18 @@ pub(crate) fn unwritten(failure: Failure, instead: &str) {
 
 /// Prints `value` as JSON, indented.
 pub(crate) fn print_json<T: Serialize>(value: &T) -> Result<(), Failure> {
+    print_as_it_is(&json(value)?)
+}
+
+/// `value` as JSON, indented, with everything escaped that a reader would not see.
+pub(crate) fn json<T: Serialize>(value: &T) -> Result<String, Failure> {
     let text = serde_json::to_string_pretty(value).map_err(|error| Failure::unfinished(error.to_string()))?;
-    print(&text)
+    Ok(visible_json(&text))
 }
 
 /// Writes a document to `path`, or prints it.
 pub(crate) fn deliver(document: &str, path: Option<&Path>) -> Result<(), Failure> {
-    let Some(path) = path else { return print(document) };
+    let Some(path) = path else { return print_as_it_is(document) };
     std::fs::write(path, document)
         .map_err(|error| Failure::unfinished(format!("{}: {error}", path.display())))?;
     remark(&format!("written to {}", path.display()));
@@ -57,7 +69,15 @@ pub(crate) fn deliver(document: &str, path: Option<&Path>) -> Result<(), Failure
 
 /// Prints a remark to standard error, so that standard output stays what was asked for.
 pub(crate) fn remark(text: &str) {
-    drop(writeln!(std::io::stderr(), "{text}"));
+    drop(writeln!(std::io::stderr(), "{}", visible_lines(text)));
+}
+
+/// Says so where others than its owner may read a file that was written in clear: it was there, and kept its mode.
+pub(crate) fn warn_of_others(path: &Path) {
+    if let Some(mode) = shared::files::open_to_others(path) {
+        let path = path.display();
+        remark(&format!("others may read {path} (mode {mode}): `chmod 600 {path}` keeps it to yourself"));
+    }
 }
 
 /// How text is laid out for whoever reads standard output.

@@ -79,13 +79,13 @@ pub(crate) fn ground(settings: &Settings) -> Ground {
     if is_postgres(settings) {
         return Ground::Postgres(postgres_settings(&settings.store));
     }
-    let path = settings
-        .store
-        .url
-        .reveal()
-        .strip_prefix("sqlite:")
-        .map(|path| path.strip_prefix("//").unwrap_or(path));
-    Ground::Embedded { real: path.map(std::path::PathBuf::from).filter(|path| path.is_file()) }
+    Ground::Embedded { real: sqlite_path(settings).filter(|path| path.is_file()) }
+}
+
+/// The file of an embedded store.
+pub(crate) fn sqlite_path(settings: &Settings) -> Option<PathBuf> {
+    let path = settings.store.url.reveal().strip_prefix("sqlite:")?;
+    Some(PathBuf::from(path.strip_prefix("//").unwrap_or(path)))
 }
 
 /// Whether the store is a PostgreSQL database.

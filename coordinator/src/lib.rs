@@ -10,6 +10,7 @@
 //! [`trends`] puts a job's runs side by side.
 
 pub mod acting;
+pub mod attendance;
 pub mod audit;
 pub mod checkpoints;
 pub mod declare;
@@ -27,7 +28,9 @@ pub mod reconcile;
 pub mod report;
 pub mod run;
 pub mod service;
+pub mod source_check;
 pub mod split;
+pub mod standing;
 pub mod tally;
 pub mod trends;
 pub mod verify;

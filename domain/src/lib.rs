@@ -13,6 +13,7 @@
 
 pub mod amount;
 pub mod approval;
+pub mod attendance;
 pub mod balance;
 pub mod check;
 pub mod checkpoint;
@@ -42,3 +43,4 @@ pub mod rule;
 pub mod totals;
 pub mod trend;
 pub mod value;
+pub mod visible;

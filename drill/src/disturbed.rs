@@ -264,6 +264,10 @@ impl Store for Disturbed {
         self.inner.worker_shares(run_id, job).await
     }
 
+    async fn service(&self) -> Result<Option<Lease>, StoreError> {
+        self.inner.service().await
+    }
+
     async fn claim_service(&self, lease: &Lease, now_ms: i64) -> Result<Option<Lease>, StoreError> {
         self.inner.claim_service(lease, now_ms).await
     }

@@ -57,7 +57,7 @@ pub(crate) async fn demo(global: &Global, args: &Demo) -> Result<Done, Failure> 
         submitted: false,
         chunks: wiring::chunk_limits(&settings.fleet),
     };
-    let mut ended = start(&global, &settings, &store, Begin::Open(Box::new(request))).await?;
+    let mut ended = start(&global, &settings, &store, Begin::Open(Box::new(request)), None).await?;
     if let Some(damage) = args.inject {
         for done in inject(&database, ended.0, damage, args.records)
             .map_err(|error| Failure::unfinished(format!("the damage could not be done: {error}")))?
@@ -65,7 +65,7 @@ pub(crate) async fn demo(global: &Global, args: &Demo) -> Result<Done, Failure> 
             remark(&format!("damage: {done}"));
         }
         let reason = Some("demo --inject".to_owned());
-        ended = start(&global, &settings, &store, Begin::Approve(ended.0, reason)).await?;
+        ended = start(&global, &settings, &store, Begin::Approve(ended.0, reason, None), None).await?;
     }
     let done = conclude(&global, &*store, ended).await;
     let flag = format!("--store sqlite:{}", database.display());

@@ -6,6 +6,7 @@ use std::sync::Mutex;
 use coordinator::report::{drill as document, html, text};
 use domain::defect::{CATALOGUE, DrillReport, Seen};
 use domain::fingerprint::Hash;
+use domain::visible::{visible_coloured, visible_json};
 use drill::{Drill, DrillError, Ground, Progress};
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use serde_json::json;
@@ -46,8 +47,8 @@ pub(crate) async fn drill(global: &Global, args: &Args) -> Result<Done, Failure>
     note(&settings, &drill.ground, &report, &json).await?;
     let format = if global.json { DrillFormat::Json } else { args.format };
     let rendered = match format {
-        DrillFormat::Text => text::drill(&report, style()),
-        DrillFormat::Json => json,
+        DrillFormat::Text => visible_coloured(&text::drill(&report, style())),
+        DrillFormat::Json => visible_json(&json),
         DrillFormat::Html => html::drill(&report).map_err(|error| unmade(&error))?,
         DrillFormat::Markdown => document::markdown(&report),
     };

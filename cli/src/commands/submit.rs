@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use coordinator::attendance::Watcher;
 use coordinator::open::RunRequest;
 use domain::ids::RunId;
 use domain::lifecycle::RunState;
@@ -47,7 +48,19 @@ pub(crate) async fn submit(global: &Global, args: &Submit) -> Result<Done, Failu
     let run_id = coordinator.open(&request).await?;
     if args.wait {
         remark(&format!("run {run_id} is submitted; its verdict is waited for"));
-        let ending = verdict(&*store, run_id).await?;
+        let watcher = Watcher {
+            store: &*store,
+            clock: &*coordinator.clock,
+            needs_workers: true,
+            patience: args.patience.map(Duration::from_secs),
+            tell: remark,
+        };
+        let ending = tokio::select! {
+            ending = verdict(&*store, run_id) => ending?,
+            why = watcher.of_submitted(run_id) => return Err(Failure::unfinished(why).advise(&format!(
+                "no longer waiting; run {run_id} stays submitted: `crossfoot show {run_id}` tells how far it is"
+            ))),
+        };
         return Ok(conclude(global, &*store, (run_id, ending)).await);
     }
     let told = format!("run {run_id} is submitted; `crossfoot show {run_id}` tells how far it is");

@@ -461,6 +461,11 @@ pub trait Store: Send + Sync {
     /// # Errors
     /// [`StoreError`] of the database.
     async fn claim_service(&self, lease: &Lease, now_ms: i64) -> Result<Option<Lease>, StoreError>;
+    /// Who has the place of the coordinator service, or had it last; its time may be over.
+    ///
+    /// # Errors
+    /// [`StoreError`] of the database.
+    async fn service(&self) -> Result<Option<Lease>, StoreError>;
     /// Lets the place of the coordinator service go, if `owner` has it.
     ///
     /// # Errors

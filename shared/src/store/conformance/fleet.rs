@@ -107,9 +107,11 @@ pub(crate) async fn one_coordinator_is_the_service_until_its_time_is_over(make: 
     assert_eq!(other.claim_service(&lease("second"), NOW_MS + 2999).await.unwrap(), Some(later));
     let second = Lease { owner: "second".into(), until_ms: NOW_MS + 9000 };
     assert_eq!(other.claim_service(&second, NOW_MS + 3000).await.unwrap(), None, "its time was over");
+    assert_eq!(store.service().await.unwrap(), Some(second.clone()));
     store.leave_service("first").await.unwrap();
     assert_eq!(store.claim_service(&lease("first"), NOW_MS + 3001).await.unwrap(), Some(second));
     other.leave_service("second").await.unwrap();
+    assert_eq!(store.service().await.unwrap(), None, "nobody has it");
     assert_eq!(store.claim_service(&lease("first"), NOW_MS + 3002).await.unwrap(), None);
 }
 

@@ -18,6 +18,7 @@ use sqlx::{Connection as _, SqliteConnection};
 use tokio::sync::{Mutex as AsyncMutex, OnceCell, OwnedMutexGuard};
 use tokio::time::Instant;
 
+use crate::files::create_new_private;
 use crate::secret::ServerUrl;
 use crate::store::StoreError;
 use crate::store::masking::Kept;
@@ -85,6 +86,11 @@ impl SqliteStore {
         }
         if path.is_dir() {
             return Err(unreachable("it is a directory".into()));
+        }
+        if create {
+            // Rows, rejects and the masking key stand in it: nobody but its owner reads them. SQLite gives its -wal and -shm
+            // the mode of the file. Why it cannot be made, SQLite says itself; one that is there keeps its mode.
+            drop(create_new_private(&path));
         }
         let options = SqliteConnectOptions::new()
             .filename(&path)

@@ -216,6 +216,10 @@ impl Store for SqliteStore {
         self.take_service(lease.clone(), now_ms).await
     }
 
+    async fn service(&self) -> Result<Option<Lease>, StoreError> {
+        self.fetch_service().await
+    }
+
     async fn leave_service(&self, owner: &str) -> Result<(), StoreError> {
         self.drop_service(owner.to_owned()).await
     }
