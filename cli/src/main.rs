@@ -22,8 +22,12 @@ fn main() -> ExitCode {
         Ok(args) => args,
         Err(error) => {
             // Help and version go to standard output and are no error; clap knows which is which.
-            drop(error.print());
-            return if error.use_stderr() { ExitCode::from(2) } else { ExitCode::SUCCESS };
+            if !error.use_stderr() {
+                drop(error.print());
+                return ExitCode::SUCCESS;
+            }
+            output::say_usage(&error);
+            return ExitCode::from(2);
         }
     };
     // What a drill's shadows complain of is what was done to them.

@@ -6,6 +6,7 @@ use std::path::Path;
 use coordinator::report::text::Style;
 use domain::visible::{visible_coloured, visible_json, visible_lines};
 use serde::Serialize;
+use shared::secret::without_secrets;
 
 use crate::outcome::Failure;
 
@@ -70,6 +71,25 @@ pub(crate) fn deliver(document: &str, path: Option<&Path>) -> Result<(), Failure
 /// Prints a remark to standard error, so that standard output stays what was asked for.
 pub(crate) fn remark(text: &str) {
     drop(writeln!(std::io::stderr(), "{}", visible_lines(text)));
+}
+
+/// Says what is wrong with a command line. It quotes words of it, and one of them may be a URL with a password.
+pub(crate) fn say_usage(error: &clap::Error) {
+    let is_coloured = std::io::stderr().is_terminal() && std::env::var_os("NO_COLOR").is_none();
+    let rendered = error.render();
+    let mut text = if is_coloured { rendered.ansi().to_string() } else { rendered.to_string() };
+    for word in std::env::args_os().skip(1) {
+        let word = word.to_string_lossy();
+        // What is quoted may be the word, or what stands behind its `=`.
+        for quoted in [Some(&*word), word.split_once('=').map(|(_, value)| value)].into_iter().flatten() {
+            let shown = without_secrets(quoted);
+            if shown != quoted {
+                text = text.replace(quoted, &shown);
+            }
+        }
+    }
+    let text = if is_coloured { visible_coloured(&text) } else { visible_lines(&text) };
+    drop(write!(std::io::stderr(), "{text}"));
 }
 
 /// Says so where others than its owner may read a file that was written in clear: it was there, and kept its mode.

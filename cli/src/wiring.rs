@@ -20,6 +20,7 @@ use shared::clock::SystemClock;
 use shared::config::{BrokerSettings, FleetSettings, Settings, StoreSettings};
 use shared::files::{KEY_BYTES_MAX, read_small_file};
 use shared::store::Store;
+use shared::store::bounds::Dialect;
 use shared::store::postgres::{PostgresSettings, PostgresStore};
 use shared::store::sqlite::SqliteStore;
 use tokio::sync::watch;
@@ -91,6 +92,11 @@ pub(crate) fn sqlite_path(settings: &Settings) -> Option<PathBuf> {
 /// Whether the store is a PostgreSQL database.
 pub(crate) fn is_postgres(settings: &Settings) -> bool {
     settings.store.url.is_of(&["postgres:", "postgresql:"])
+}
+
+/// Which database's tables the store has.
+pub(crate) fn dialect(settings: &Settings) -> Dialect {
+    if is_postgres(settings) { Dialect::Postgres } else { Dialect::Sqlite }
 }
 
 /// Whether the fleet is in this process.

@@ -13,6 +13,7 @@
 //! - **The log** is appended to in one transaction with the change it documents where there is one.
 //! - Unknown outcome (a lost connection during commit) means: do it again.
 
+pub mod bounds;
 mod by_record;
 mod by_type;
 #[cfg(test)]
@@ -95,6 +96,12 @@ pub enum StoreError {
         table: String,
         /// Each difference, in words.
         differences: Vec<String>,
+    },
+    /// Its tables cannot hold what the job brings.
+    #[error("{what}")]
+    TooWide {
+        /// What is too much, in words.
+        what: String,
     },
     /// A rule names a table or column that is not there.
     #[error("{what}")]
@@ -199,6 +206,7 @@ impl StoreError {
             self,
             Self::BadUrl { .. }
                 | Self::TableDiffers { .. }
+                | Self::TooWide { .. }
                 | Self::NoSuchTable { .. }
                 | Self::NoSuchRun { .. }
                 | Self::TakenMeanwhile { .. }

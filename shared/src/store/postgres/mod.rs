@@ -50,6 +50,7 @@ use domain::rule::RuleOutcome;
 pub(crate) use connect::refused;
 pub use connect::{PostgresSettings, PostgresStore};
 pub use tables::ddl;
+pub(super) use tables::partition_head;
 
 use super::model::{
     ChunkCut, ChunkRange, ChunkRow, CommitOutcome, KeyCounts, NewRun, NewWorker, RejectRow, Reported, Run,
@@ -57,6 +58,7 @@ use super::model::{
 };
 use super::{Blocks, Fence, Lease, Progress, Promotion, Store, StoreError};
 use crate::job::Job;
+use crate::store::bounds::Dialect;
 use crate::wire::Batch;
 
 #[async_trait]
@@ -66,6 +68,7 @@ impl Store for PostgresStore {
     }
 
     async fn prepare(&self, job: &Job) -> Result<(), StoreError> {
+        Dialect::Postgres.holds(job).map_err(|what| StoreError::TooWide { what })?;
         let job = job.clone();
         self.write(move |connection| {
             Box::pin(async move {

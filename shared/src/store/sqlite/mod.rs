@@ -39,6 +39,7 @@ use super::model::{
 };
 use super::{Blocks, Fence, Lease, Progress, Promotion, Store, StoreError};
 use crate::job::Job;
+use crate::store::bounds::Dialect;
 use crate::wire::Batch;
 
 #[async_trait]
@@ -48,6 +49,7 @@ impl Store for SqliteStore {
     }
 
     async fn prepare(&self, job: &Job) -> Result<(), StoreError> {
+        Dialect::Sqlite.holds(job).map_err(|what| StoreError::TooWide { what })?;
         let job = job.clone();
         self.write(move |transaction| {
             job.layouts().try_for_each(|layout| tables::prepare(transaction, layout))
