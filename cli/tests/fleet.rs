@@ -16,6 +16,7 @@
 mod desk;
 
 mod fleet {
+    mod attendance;
     mod hosts;
     mod killed;
     mod mainframe;

@@ -70,8 +70,8 @@ fn what_is_no_small_regular_file_is_refused_with_its_name() {
         desk.put(
             "cobol.toml",
             format!(
-                "[job]\nname = \"c\"\n[source]\nformat = \"copybook\"\nframing = \"fixed\"\n[source.cobol]\nencoding = \"cp037\"\n\
-                 [[record]]\nname = \"r\"\ncopybook = \"{named}\"\nstaging = \"s\"\nfinal = \"f\"\n"
+                "[job]\nname = \"c\"\n[source]\nformat = \"copybook\"\ncopybook = \"{named}\"\nframing = \"fixed\"\n\
+                 [[record]]\nname = \"r\"\nstaging = \"s\"\nfinal = \"f\"\n"
             ),
         );
         let ended = desk.start(&["check", "cobol.toml"]).end_within(soon).exits(2);
