@@ -22,19 +22,19 @@ pub(crate) struct Args {
 #[derive(Debug, Clone, ClapArgs)]
 pub(crate) struct Global {
     /// The store: sqlite:PATH or postgres://USER@HOST/DATABASE [default: sqlite:crossfoot.db, or as configured]
-    #[arg(long, global = true, value_name = "URL")]
+    #[arg(long, global = true, help_heading = "Options of all commands", value_name = "URL")]
     pub(crate) store: Option<ServerUrl>,
     /// The broker: memory:, amqp://HOST/VHOST or amqps:// [default: memory:, or as configured]
-    #[arg(long, global = true, value_name = "URL")]
+    #[arg(long, global = true, help_heading = "Options of all commands", value_name = "URL")]
     pub(crate) broker: Option<ServerUrl>,
     /// The configuration file [default: crossfoot.toml, if it is there]
-    #[arg(long, global = true, value_name = "FILE")]
+    #[arg(long, global = true, help_heading = "Options of all commands", value_name = "FILE")]
     pub(crate) config: Option<PathBuf>,
     /// Who acts, for the evidence log [default: CROSSFOOT_OPERATOR, or the operating system's user]
-    #[arg(long, global = true, value_name = "NAME")]
+    #[arg(long, global = true, help_heading = "Options of all commands", value_name = "NAME")]
     pub(crate) operator: Option<String>,
     /// Print JSON for machines
-    #[arg(long, global = true)]
+    #[arg(long, global = true, help_heading = "Options of all commands")]
     pub(crate) json: bool,
 }
 

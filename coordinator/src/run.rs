@@ -472,7 +472,7 @@ impl Coordinator {
     ) -> Result<Ending, RunError> {
         self.store.keep_checks(fence, &checks, &text(summary)?).await?;
         let failed = failed_names(&checks);
-        let note = format!("failed: {}", failed.join(", "));
+        let note = domain::check::faults(&checks);
         let log = self.entry(run.run_id, "not-reconciled", &verdict_detail(&checks, Some(&failed)));
         self.store.step(fence, RunEvent::Failed, Some(&note), log).await?;
         Ok(Ending::NotReconciled)

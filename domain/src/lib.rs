@@ -44,3 +44,4 @@ pub mod totals;
 pub mod trend;
 pub mod value;
 pub mod visible;
+pub mod words;

@@ -1,6 +1,7 @@
 //! `check`: what a job file means, the tables it needs, and how its source's first records decode.
 
 use comfy_table::Table;
+use coordinator::report::NO_AMOUNTS;
 use domain::layout::Layout;
 use serde_json::json;
 use shared::format::chunk::ChunkDecoder;
@@ -20,7 +21,10 @@ pub(crate) fn check(global: &Global, args: &Check) -> Result<Done, Failure> {
     let settings = wiring::settings(global, None)?;
     let dialect = wiring::dialect(&settings);
     dialect.holds(&job).map_err(Failure::usage)?;
-    let notes = dialect.may_not_hold(&job);
+    let mut notes = dialect.may_not_hold(&job);
+    if job.amount_names().is_empty() {
+        notes.push(NO_AMOUNTS.to_owned());
+    }
     if job.is_sensitive() {
         // Without a key of the operator's, masks are of this preview alone: no store is asked for its key.
         let key = settings.masking.key()?;

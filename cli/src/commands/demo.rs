@@ -33,11 +33,7 @@ pub(crate) async fn demo(global: &Global, args: &Demo) -> Result<Done, Failure> 
             _ => {}
         }
     }
-    remark(&format!(
-        "generating {} records into {}",
-        crate::progress::grouped(args.records),
-        source.display()
-    ));
+    remark(&format!("generating {} records into {}", domain::words::grouped(args.records), source.display()));
     write_source(&source, args.records).map_err(|error| failed(&source, error))?;
     fs::write(&job_path, JOB).map_err(|error| failed(&job_path, error))?;
     fs::write(&copybook, COPYBOOK).map_err(|error| failed(&copybook, error))?;

@@ -1,12 +1,12 @@
 //! `cancel` and `purge`.
 
+use domain::words::plural;
 use serde_json::json;
 
 use super::context::{find_run, open_store};
 use crate::args::{Global, Operate};
 use crate::outcome::{Done, Failure};
 use crate::output::{tell, tell_json};
-use crate::progress::grouped;
 use crate::wiring;
 
 /// `crossfoot cancel`.
@@ -31,7 +31,7 @@ pub(crate) async fn purge(global: &Global, args: &Operate) -> Result<Done, Failu
     let (coordinator, _watcher) = wiring::coordinator_without_broker(&settings, &store);
     let removed = coordinator.purge(run.run_id, args.reason.as_deref()).await?;
     let told =
-        format!("run {}: {} rows removed; its ledger, checks and log stay", run.run_id, grouped(removed));
+        format!("run {}: {} removed; its ledger, checks and log stay", run.run_id, plural(removed, "row"));
     if global.json {
         tell_json(&json!({ "run_id": run.run_id, "rows_removed": removed }), &told);
     } else {

@@ -4,6 +4,7 @@ use std::io::Write;
 
 use domain::ids::RunId;
 use domain::visible::visible;
+use domain::words::plural;
 use serde_json::json;
 use shared::files::create_private;
 use shared::format::{Form, Framer};
@@ -31,7 +32,7 @@ pub(crate) async fn rejects(global: &Global, args: &Rejects) -> Result<Done, Fai
             remark("sensitive fields are in clear in what is written; the run's log says who asked for it");
         }
         let written = write_raw(&*store, run.run_id, &job, path).await?;
-        remark(&format!("{written} rejects written to {}", path.display()));
+        remark(&format!("{} written to {}", plural(written, "reject"), path.display()));
         warn_of_others(path);
         return Ok(Done::Well);
     }

@@ -15,6 +15,7 @@ use coordinator::standing::{Standing, standing};
 use domain::declared::Declared;
 use domain::ids::RunId;
 use domain::lifecycle::RunState;
+use domain::words::plural;
 use shared::config::Settings;
 use shared::files::{TEXT_BYTES_MAX, read_small_text};
 use shared::source::Location;
@@ -69,8 +70,10 @@ pub(crate) async fn redrive(global: &Global, args: &Redrive) -> Result<Done, Fai
     let (chunks, is_the_service_s) = coordinator.redrive(run.run_id, args.operate.reason.as_deref()).await?;
     if is_the_service_s && args.source.is_none() {
         let run_id = run.run_id;
-        let told =
-            format!("run {run_id}: {chunks} chunks are put back; the coordinator service goes on with it");
+        let told = format!(
+            "run {run_id}: put back: {}; the coordinator service goes on with it",
+            plural(chunks, "chunk")
+        );
         if global.json {
             tell_json(&serde_json::json!({ "run_id": run_id, "chunks": chunks }), &told);
         } else {
@@ -78,7 +81,7 @@ pub(crate) async fn redrive(global: &Global, args: &Redrive) -> Result<Done, Fai
         }
         return Ok(Done::Well);
     }
-    remark(&format!("{chunks} chunks are put back"));
+    remark(&format!("put back: {}", plural(chunks, "chunk")));
     let how = Drive { source: args.source.as_deref().map(Location::parse), ..Drive::default() };
     let ended = start(global, &settings, &store, Begin::GoOn(run.run_id, how), args.patience).await?;
     Ok(conclude(global, &*store, ended).await)

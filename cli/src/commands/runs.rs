@@ -4,13 +4,13 @@ use comfy_table::{CellAlignment, Table};
 use coordinator::report::{summary, text};
 use domain::report::{Outcome, Report};
 use domain::visible::visible;
+use domain::words::{grouped, plural};
 use serde_json::json;
 
 use super::context::{find_run, open_store};
 use crate::args::{Global, RunArg};
 use crate::outcome::{Done, Failure};
 use crate::output::{print, print_json, style};
-use crate::progress::grouped;
 
 /// `crossfoot runs`.
 pub(crate) async fn runs(global: &Global, limit: u32) -> Result<Done, Failure> {
@@ -109,12 +109,12 @@ pub(crate) async fn show(global: &Global, args: &RunArg) -> Result<Done, Failure
         visible(&run.actor)
     ));
     lines.push_str(&format!(
-        "chunks   {} of {} committed, {} set aside; {} records\n",
+        "chunks   {} of {} committed, {} set aside; {}\n",
         grouped(progress.committed),
         run.split
             .map_or_else(|| format!("{} so far", grouped(progress.split)), |split| grouped(split.chunks)),
         grouped(progress.set_aside),
-        grouped(progress.records)
+        plural(progress.records, "record")
     ));
     print(&lines)?;
     if !report.checks.is_empty() {

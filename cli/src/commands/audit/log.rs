@@ -6,6 +6,7 @@ use std::path::Path;
 use coordinator::audit::{AuditError, verify as walk};
 use coordinator::checkpoints::read;
 use domain::checkpoint::{Head, Noted};
+use domain::words::plural;
 use serde_json::json;
 
 use crate::args::Global;
@@ -51,7 +52,10 @@ pub(super) async fn verify(
         Ok((events, head)) => {
             let holds =
                 if checkpoints.is_some() { format!(", {held} checkpoints hold") } else { String::new() };
-            let told = format!("the evidence log is intact: {events} events{holds}, head {events}:{head}");
+            let told = format!(
+                "the evidence log is intact: {}{holds}, head {events}:{head}",
+                plural(events, "event")
+            );
             tell(&told, &told);
         }
         Err(AuditError::Chain(error)) => {
