@@ -8,6 +8,8 @@ use std::io::{self, Read};
 use std::os::unix::fs::{FileTypeExt, MetadataExt, OpenOptionsExt};
 use std::path::Path;
 
+use domain::words::{grouped, plural};
+
 /// Job files, settings, declarations, proofs.
 pub const TEXT_BYTES_MAX: u64 = 4 << 20;
 
@@ -56,8 +58,11 @@ pub fn open_regular(path: &Path) -> io::Result<File> {
 pub fn read_small_file(path: &Path, bytes_max: u64) -> io::Result<Vec<u8>> {
     let file = open_regular(path)?;
     let too_long = |bytes: u64| {
-        let said =
-            format!("it has {bytes} bytes or more; at most {bytes_max} are read of a file of this kind");
+        let said = format!(
+            "it has {} or more; at most {} are read of a file of this kind",
+            plural(bytes, "byte"),
+            grouped(bytes_max)
+        );
         io::Error::new(io::ErrorKind::FileTooLarge, said)
     };
     let length = file.metadata()?.len();
@@ -122,7 +127,7 @@ mod tests {
         assert_eq!(read_small_text(&path("small"), 3).unwrap(), "abc");
         for (name, bound, says) in [
             ("small", 2, "at most 2 are read"),
-            ("huge", TEXT_BYTES_MAX, "it has 10737418240 bytes"),
+            ("huge", TEXT_BYTES_MAX, "it has 10,737,418,240 bytes"),
             ("pipe", 10, "a named pipe, not a regular file"),
             (".", 10, "a directory, not a regular file"),
             ("/dev/zero", 10, "a device, not a regular file"),

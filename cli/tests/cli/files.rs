@@ -54,7 +54,7 @@ fn what_is_no_small_regular_file_is_refused_with_its_name() {
         ("/dev/zero", "a device, not a regular file"),
         ("pipe", "a named pipe, not a regular file"),
         (".", "a directory, not a regular file"),
-        ("huge", "10737418240 bytes"),
+        ("huge", "10,737,418,240 bytes"),
     ] {
         for line in [
             &["check", named][..],
@@ -211,7 +211,7 @@ fn more_columns_than_a_store_holds_are_refused_before_anything_is_made() {
         &["run", "wide.toml", "--source", "wide.csv"],
         &["init", "--sample", "wide.csv"],
     ] {
-        desk.run(line).exits(2).says(&["10000 fields", "SQLite holds 1996"]);
+        desk.run(line).exits(2).says(&["10,000 fields", "SQLite holds 1,996"]);
     }
-    desk.run(&["check", "wide.toml", "--store", "postgres://h/d"]).exits(2).says(&["PostgreSQL holds 1596"]);
+    desk.run(&["check", "wide.toml", "--store", "postgres://h/d"]).exits(2).says(&["PostgreSQL holds 1,596"]);
 }

@@ -2,6 +2,7 @@
 
 use domain::layout::Layout;
 use domain::value::FieldType;
+use domain::words::{grouped, plural};
 
 use super::postgres::partition_head;
 use crate::job::Job;
@@ -69,19 +70,23 @@ impl Dialect {
             let (fields, max) = (layout.fields.len(), self.columns_max() - OWN_COLUMNS);
             if fields > max {
                 return Err(format!(
-                    "record {} has {fields} fields; a table in {} holds {max} of them and {OWN_COLUMNS} columns of \
+                    "record {} has {}; a table in {} holds {} of them and {OWN_COLUMNS} columns of \
                      Crossfoot's own: split the record, or leave fields out",
                     layout.record,
-                    self.name()
+                    plural(fields as u64, "field"),
+                    self.name(),
+                    grouped(max as u64)
                 ));
             }
             if self == Self::Postgres {
                 let bytes = row_bytes(layout, |field| field.required && bytes_of(&field.ty).1);
                 if bytes > ROW_BYTES_MAX {
                     return Err(format!(
-                        "record {}: a row of its required fields alone takes {bytes} bytes; PostgreSQL stores \
-                         {ROW_BYTES_MAX} in a row: split the record",
-                        layout.record
+                        "record {}: a row of its required fields alone takes {}; PostgreSQL stores {} in a row: split \
+                         the record",
+                        layout.record,
+                        plural(bytes as u64, "byte"),
+                        grouped(ROW_BYTES_MAX as u64)
                     ));
                 }
             }
@@ -113,9 +118,11 @@ impl Dialect {
                 let bytes = row_bytes(layout, |_| true);
                 (bytes > ROW_BYTES_MAX).then(|| {
                     format!(
-                        "record {}: with all of its fields filled, a row may take up to {bytes} bytes; PostgreSQL stores \
-                         {ROW_BYTES_MAX} in a row, and a record that needs more stops the run",
-                        layout.record
+                        "record {}: with all of its fields filled, a row may take up to {}; PostgreSQL stores {} in \
+                         a row, and a record that needs more stops the run",
+                        layout.record,
+                        plural(bytes as u64, "byte"),
+                        grouped(ROW_BYTES_MAX as u64)
                     )
                 })
             })
@@ -166,10 +173,14 @@ mod tests {
 
     #[test]
     fn more_columns_than_a_table_has_are_refused_with_record_count_and_limit() {
-        for (dialect, max) in [(Dialect::Sqlite, 1996), (Dialect::Postgres, 1596)] {
+        for (dialect, max) in [(Dialect::Sqlite, 1996), (Dialect::Postgres, 1596_usize)] {
             assert_eq!(dialect.holds(&job(max, "text(1)", false)), Ok(()), "{dialect:?}");
             let refused = dialect.holds(&job(max + 1, "text(1)", false)).unwrap_err();
-            for says in ["record r", &format!("{} fields", max + 1), &format!("holds {max} of them")] {
+            for says in [
+                "record r",
+                &plural(max as u64 + 1, "field"),
+                &format!("holds {} of them", grouped(max as u64)),
+            ] {
                 assert!(refused.contains(says), "{refused}");
             }
         }
@@ -178,7 +189,7 @@ mod tests {
     #[test]
     fn a_row_that_never_fits_a_page_is_refused_and_one_that_may_not_is_told() {
         let wide = job(1100, "integer", true);
-        assert!(Dialect::Postgres.holds(&wide).unwrap_err().contains("8160"));
+        assert!(Dialect::Postgres.holds(&wide).unwrap_err().contains("8,160"));
         assert_eq!(Dialect::Sqlite.holds(&wide), Ok(()));
         let sparse = job(1100, "integer", false);
         assert_eq!(Dialect::Postgres.holds(&sparse), Ok(()));
