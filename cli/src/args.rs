@@ -1,8 +1,13 @@
 //! What may be typed.
 
+mod audit;
+
 use std::path::PathBuf;
 
 use clap::{Args as ClapArgs, Parser, Subcommand, ValueEnum};
+use shared::secret::ServerUrl;
+
+pub(crate) use audit::{Audit, Export, Prove, VerifyArgs};
 
 /// Loads batch extracts from source to staging to final tables, and proves that what arrived is what was sent.
 ///
@@ -21,19 +26,19 @@ pub(crate) struct Args {
 #[derive(Debug, Clone, ClapArgs)]
 pub(crate) struct Global {
     /// The store: sqlite:PATH or postgres://USER@HOST/DATABASE [default: sqlite:crossfoot.db, or as configured]
-    #[arg(long, global = true, value_name = "URL")]
-    pub(crate) store: Option<String>,
+    #[arg(long, global = true, help_heading = "Options of all commands", value_name = "URL")]
+    pub(crate) store: Option<ServerUrl>,
     /// The broker: memory:, amqp://HOST/VHOST or amqps:// [default: memory:, or as configured]
-    #[arg(long, global = true, value_name = "URL")]
-    pub(crate) broker: Option<String>,
+    #[arg(long, global = true, help_heading = "Options of all commands", value_name = "URL")]
+    pub(crate) broker: Option<ServerUrl>,
     /// The configuration file [default: crossfoot.toml, if it is there]
-    #[arg(long, global = true, value_name = "FILE")]
+    #[arg(long, global = true, help_heading = "Options of all commands", value_name = "FILE")]
     pub(crate) config: Option<PathBuf>,
     /// Who acts, for the evidence log [default: CROSSFOOT_OPERATOR, or the operating system's user]
-    #[arg(long, global = true, value_name = "NAME")]
+    #[arg(long, global = true, help_heading = "Options of all commands", value_name = "NAME")]
     pub(crate) operator: Option<String>,
     /// Print JSON for machines
-    #[arg(long, global = true)]
+    #[arg(long, global = true, help_heading = "Options of all commands")]
     pub(crate) json: bool,
 }
 
@@ -96,7 +101,7 @@ pub(crate) enum Command {
     /// Take up again the chunks of a run that were set aside
     Redrive(Redrive),
     /// Promote a run that awaits approval, if its staging is still what it was
-    Approve(Operate),
+    Approve(Approve),
     /// Give a run up; nothing of it reaches final
     Cancel(Operate),
     /// Remove the staging rows and rejects of a run that is over; its ledger, checks and log stay
@@ -162,6 +167,9 @@ pub(crate) struct Submit {
     /// Wait for the verdict, print the report, and exit as `run` does
     #[arg(long)]
     pub(crate) wait: bool,
+    /// End with exit code 3 after so long without any progress of the run, which goes on when it can [default: wait on]
+    #[arg(long, value_name = "SECONDS", requires = "wait", value_parser = clap::value_parser!(u64).range(1..))]
+    pub(crate) patience: Option<u64>,
     /// Bytes a chunk holds, about [default: 524288]
     #[arg(long, value_name = "N")]
     pub(crate) chunk_bytes: Option<usize>,
@@ -212,6 +220,9 @@ pub(crate) struct Redrive {
     /// The source, if it is not where the run was begun from; its bytes must be the same
     #[arg(long, value_name = "FILE")]
     pub(crate) source: Option<String>,
+    /// End with exit code 3 after so long without any progress; the run can be resumed [default: wait on]
+    #[arg(long, value_name = "SECONDS", value_parser = clap::value_parser!(u64).range(1..))]
+    pub(crate) patience: Option<u64>,
     #[command(flatten)]
     pub(crate) fleet: Fleet,
 }
@@ -316,6 +327,9 @@ pub(crate) struct Run {
     /// Chunks of the source that the coordinator decodes too: about one in 32, or all (costs one core's decoding)
     #[arg(long, value_enum, value_name = "HOW", default_value = "sample")]
     pub(crate) verify_source: Verify,
+    /// End with exit code 3 after so long without any progress; the run can be resumed [default: wait on]
+    #[arg(long, value_name = "SECONDS", value_parser = clap::value_parser!(u64).range(1..))]
+    pub(crate) patience: Option<u64>,
     #[command(flatten)]
     pub(crate) fleet: Fleet,
 }
@@ -450,11 +464,27 @@ pub(crate) struct Resume {
     /// The source, if it is not where the run was begun from; its bytes must be the same
     #[arg(long, value_name = "FILE")]
     pub(crate) source: Option<String>,
+    /// End with exit code 3 after so long without any progress; the run can be resumed [default: wait on]
+    #[arg(long, value_name = "SECONDS", value_parser = clap::value_parser!(u64).range(1..))]
+    pub(crate) patience: Option<u64>,
     #[command(flatten)]
     pub(crate) fleet: Fleet,
 }
 
-/// `approve`, `cancel`, `purge`
+/// `approve`
+#[derive(Debug, ClapArgs)]
+pub(crate) struct Approve {
+    #[command(flatten)]
+    pub(crate) operate: Operate,
+    /// The source, if it is not where the run was begun from; its bytes must be the same
+    #[arg(long, value_name = "FILE")]
+    pub(crate) source: Option<String>,
+    /// End with exit code 3 after so long without any progress; the run can be resumed [default: wait on]
+    #[arg(long, value_name = "SECONDS", value_parser = clap::value_parser!(u64).range(1..))]
+    pub(crate) patience: Option<u64>,
+}
+
+/// `cancel`, `purge`, and what `approve` and `redrive` have of them
 #[derive(Debug, ClapArgs)]
 pub(crate) struct Operate {
     #[command(flatten)]
@@ -462,104 +492,4 @@ pub(crate) struct Operate {
     /// Why; it goes into the evidence log
     #[arg(long, value_name = "TEXT")]
     pub(crate) reason: Option<String>,
-}
-
-/// `audit`
-#[derive(Debug, Subcommand)]
-pub(crate) enum Audit {
-    /// Check the evidence log, a pack of evidence, or a record's proof
-    ///
-    /// Without FILE: walks the store's evidence log and checks that nothing was removed, reordered or rewritten.
-    /// With FILE: checks a pack that `audit export` made, or a proof that `prove` made. Needs neither store nor broker.
-    /// Exits 0 only if everything holds and somebody vouches for it: the key that is given, or a noted head that is the
-    /// export's own. A proof needs the record too.
-    Verify(VerifyArgs),
-    /// Write a run's evidence to one signed file: report, checks, chunks, workers, rejects, job file, log
-    Export(Export),
-    /// Make a pair of keys: NAME.key signs packs, NAME.pub verifies them
-    Keygen {
-        /// The keys' name: NAME.key and NAME.pub are made, and never written over
-        #[arg(long, short, value_name = "NAME")]
-        output: PathBuf,
-    },
-    /// Show who did what, and when: the log's events, or those of one run
-    Log {
-        /// The run: its id, the beginning or end of it, or `last` [default: all, and the store itself]
-        #[arg(value_name = "RUN")]
-        run: Option<String>,
-        /// How many, the newest; 0: all
-        #[arg(long, default_value_t = 100, value_name = "N")]
-        limit: u64,
-    },
-}
-
-/// `audit verify`
-#[derive(Debug, ClapArgs)]
-pub(crate) struct VerifyArgs {
-    /// A pack, or a record's proof [default: the store's log]
-    #[arg(value_name = "FILE")]
-    pub(crate) file: Option<PathBuf>,
-    /// The public key of whoever should have signed it
-    #[arg(long, value_name = "FILE", requires = "file")]
-    pub(crate) key: Option<PathBuf>,
-    /// Of a proof: the record's bytes as they are in the source
-    #[arg(long, value_name = "FILE", requires = "file")]
-    pub(crate) record: Option<PathBuf>,
-    /// Of a proof: the job file that decodes the record [default: the pack's]
-    #[arg(long, value_name = "JOB", requires = "record")]
-    pub(crate) job: Option<PathBuf>,
-    /// Of a proof: the content of the record's leaf, as `prove --canonical-out` wrote it, instead of its bytes
-    #[arg(long, value_name = "FILE", requires = "file", conflicts_with = "record")]
-    pub(crate) canonical: Option<PathBuf>,
-    /// Of a proof: a pack of the run, which vouches for the root
-    #[arg(long, value_name = "PACK", requires = "file")]
-    pub(crate) pack: Option<PathBuf>,
-    /// A head that was noted earlier, as `NUMBER:HASH`: shows whether the end was cut off
-    #[arg(long, value_name = "NUMBER:HASH")]
-    pub(crate) head: Option<String>,
-    /// Checkpoints that were kept outside of the store (`checkpoint_file` under [audit]): the log must still hold every
-    /// one of them
-    #[arg(long, value_name = "FILE", conflicts_with = "file")]
-    pub(crate) checkpoints: Option<PathBuf>,
-}
-
-/// `prove`
-#[derive(Debug, ClapArgs)]
-pub(crate) struct Prove {
-    #[command(flatten)]
-    pub(crate) run: RunArg,
-    /// The record's number, from 1
-    #[arg(long, value_name = "N")]
-    pub(crate) record: u64,
-    /// Where to write the proof [default: standard output]
-    #[arg(long, short, value_name = "FILE")]
-    pub(crate) output: Option<PathBuf>,
-    /// The private key that signs the root [default: `signing_key` under [audit] in crossfoot.toml; else it is not signed]
-    #[arg(long, value_name = "FILE")]
-    pub(crate) key: Option<PathBuf>,
-    /// The source, if it is not where the run was begun from
-    #[arg(long, value_name = "FILE")]
-    pub(crate) source: Option<String>,
-    /// Write the record's bytes, in clear, to FILE
-    #[arg(long, value_name = "FILE")]
-    pub(crate) record_out: Option<PathBuf>,
-    /// Write the content of the record's leaf, in clear, to FILE: what is hashed
-    #[arg(long, value_name = "FILE")]
-    pub(crate) canonical_out: Option<PathBuf>,
-}
-
-/// `audit export`
-#[derive(Debug, ClapArgs)]
-pub(crate) struct Export {
-    #[command(flatten)]
-    pub(crate) run: RunArg,
-    /// The pack, which must not be there [default: RUN.pack.tar]
-    #[arg(long, short, value_name = "FILE")]
-    pub(crate) output: Option<PathBuf>,
-    /// The private key that signs it [default: `signing_key` under [audit] in crossfoot.toml]
-    #[arg(long, value_name = "FILE", conflicts_with = "unsigned")]
-    pub(crate) key: Option<PathBuf>,
-    /// Do not sign it
-    #[arg(long)]
-    pub(crate) unsigned: bool,
 }

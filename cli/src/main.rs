@@ -6,6 +6,7 @@
 mod args;
 mod commands;
 mod demo;
+mod help;
 mod infer;
 mod operator;
 mod outcome;
@@ -15,15 +16,20 @@ mod wiring;
 
 use std::process::ExitCode;
 
-use clap::Parser;
+use clap::FromArgMatches;
 
 fn main() -> ExitCode {
-    let args = match args::Args::try_parse() {
+    let parsed = help::command().try_get_matches().and_then(|matches| args::Args::from_arg_matches(&matches));
+    let args = match parsed {
         Ok(args) => args,
         Err(error) => {
             // Help and version go to standard output and are no error; clap knows which is which.
-            drop(error.print());
-            return if error.use_stderr() { ExitCode::from(2) } else { ExitCode::SUCCESS };
+            if !error.use_stderr() {
+                drop(error.print());
+                return ExitCode::SUCCESS;
+            }
+            output::say_usage(&error);
+            return ExitCode::from(2);
         }
     };
     // What a drill's shadows complain of is what was done to them.

@@ -3,7 +3,7 @@
 use std::sync::OnceLock;
 
 use coordinator::acting::Acting;
-use shared::config::without_secrets;
+use shared::secret::words_without_secrets;
 
 use crate::outcome::Failure;
 
@@ -37,7 +37,7 @@ pub(crate) fn named(typed: Option<&str>) -> Result<(), Failure> {
 /// The operator, and what else the log is to say.
 pub(crate) fn acting() -> (String, Acting) {
     let os_user = os_user();
-    let command = Some(command(std::env::args()));
+    let command = Some(command(std::env::args_os().map(|word| word.to_string_lossy().into_owned())));
     match NAMED.get().cloned().flatten() {
         Some(name) if name != os_user => (name, Acting { os_user: Some(os_user), command }),
         _ => (os_user, Acting { os_user: None, command }),
@@ -72,15 +72,14 @@ fn user_of(status: &str, passwd: &str, said: Option<String>) -> String {
 
 /// The command as it was typed, but for passwords.
 fn command(args: impl Iterator<Item = String>) -> String {
-    let words: Vec<String> = std::iter::once("crossfoot".to_owned())
-        .chain(args.skip(1))
-        .map(|word| {
-            let word = without_secrets(&word);
-            let is_plain =
-                !word.is_empty() && word.chars().all(|c| !c.is_whitespace() && !"'\"\\$`".contains(c));
-            if is_plain { word } else { format!("'{}'", word.replace('\'', "'\\''")) }
-        })
-        .collect();
+    let words: Vec<String> =
+        words_without_secrets(std::iter::once("crossfoot".to_owned()).chain(args.skip(1)))
+            .map(|word| {
+                let is_plain =
+                    !word.is_empty() && word.chars().all(|c| !c.is_whitespace() && !"'\"\\$`".contains(c));
+                if is_plain { word } else { format!("'{}'", word.replace('\'', "'\\''")) }
+            })
+            .collect();
     let text = words.join(" ");
     match text.char_indices().nth(COMMAND_CHARS_MAX) {
         Some((end, _)) => format!("{}…", &text[..end]),

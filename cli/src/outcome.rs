@@ -7,6 +7,7 @@ use coordinator::open::OpenError;
 use coordinator::ops::OpsError;
 use coordinator::pack::PackError;
 use coordinator::run::{Ending, RunError};
+use domain::visible::visible_lines;
 use shared::broker::BrokerError;
 use shared::causes::chain;
 use shared::config::SettingsError;
@@ -78,7 +79,7 @@ impl Failure {
     /// Prints it to standard error.
     pub(crate) fn report(self) -> ExitCode {
         // If standard error is gone too there is nobody left to tell.
-        drop(writeln!(std::io::stderr(), "crossfoot: {}", self.message));
+        drop(writeln!(std::io::stderr(), "crossfoot: {}", visible_lines(&self.message)));
         self.code.into()
     }
 }

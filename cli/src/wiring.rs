@@ -17,9 +17,11 @@ use shared::broker::in_process::{InProcess, Limits};
 use shared::broker::rabbitmq::{Rabbit, RabbitSettings};
 use shared::broker::{Broker, Doubling};
 use shared::clock::SystemClock;
-use shared::config::{BrokerSettings, FleetSettings, Settings, StoreSettings, without_secrets};
+use shared::config::{BrokerSettings, FleetSettings, Settings, StoreSettings};
+use shared::files::{KEY_BYTES_MAX, read_small_file};
 use shared::post::{Post, PostSettings};
 use shared::store::Store;
+use shared::store::bounds::Dialect;
 use shared::store::postgres::{PostgresSettings, PostgresStore};
 use shared::store::sqlite::SqliteStore;
 use tokio::sync::watch;
@@ -35,10 +37,10 @@ pub(crate) fn settings(global: &Global, fleet: Option<&Fleet>) -> Result<Setting
     operator::named(global.operator.as_deref())?;
     let mut settings = Settings::load(global.config.as_deref())?;
     if let Some(url) = &global.store {
-        settings.store.url.clone_from(url);
+        settings.store.url = url.clone();
     }
     if let Some(url) = &global.broker {
-        settings.broker.url.clone_from(url);
+        settings.broker.url = url.clone();
     }
     if let Some(fleet) = fleet {
         let of = &mut settings.fleet;
@@ -58,7 +60,7 @@ pub(crate) async fn store(settings: &Settings, create: bool) -> Result<Arc<dyn S
     if is_postgres(settings) {
         return Ok(Arc::new(PostgresStore::open(&postgres_settings(of)).await?.with_masking_key(key)));
     }
-    let url = &of.url;
+    let url = of.url.reveal();
     let opened = if create { SqliteStore::open(url).await } else { SqliteStore::open_existing(url).await };
     Ok(Arc::new(opened?.with_masking_key(key)))
 }
@@ -79,19 +81,28 @@ pub(crate) fn ground(settings: &Settings) -> Ground {
     if is_postgres(settings) {
         return Ground::Postgres(postgres_settings(&settings.store));
     }
-    let path = settings.store.url.strip_prefix("sqlite:").map(|path| path.strip_prefix("//").unwrap_or(path));
-    Ground::Embedded { real: path.map(std::path::PathBuf::from).filter(|path| path.is_file()) }
+    Ground::Embedded { real: sqlite_path(settings).filter(|path| path.is_file()) }
+}
+
+/// The file of an embedded store.
+pub(crate) fn sqlite_path(settings: &Settings) -> Option<PathBuf> {
+    let path = settings.store.url.reveal().strip_prefix("sqlite:")?;
+    Some(PathBuf::from(path.strip_prefix("//").unwrap_or(path)))
 }
 
 /// Whether the store is a PostgreSQL database.
 pub(crate) fn is_postgres(settings: &Settings) -> bool {
-    let url = &settings.store.url;
-    url.starts_with("postgres:") || url.starts_with("postgresql:")
+    settings.store.url.is_of(&["postgres:", "postgresql:"])
+}
+
+/// Which database's tables the store has.
+pub(crate) fn dialect(settings: &Settings) -> Dialect {
+    if is_postgres(settings) { Dialect::Postgres } else { Dialect::Sqlite }
 }
 
 /// Whether the fleet is in this process.
 pub(crate) fn is_embedded(settings: &Settings) -> bool {
-    settings.broker.url == "memory:"
+    settings.broker.url.reveal() == "memory:"
 }
 
 /// Fails for a broker that no other process can reach.
@@ -113,28 +124,26 @@ pub(crate) fn rabbit_settings(of: &BrokerSettings) -> RabbitSettings {
         password: of.password.clone(),
         password_file: of.password_file.clone(),
         prefix: of.prefix.clone(),
-        ..RabbitSettings::new(&of.url)
+        ..RabbitSettings::new(of.url.clone())
     }
 }
 
 /// Fails unless the broker's URL is one of RabbitMQ.
 pub(crate) fn require_broker_url(settings: &Settings) -> Result<(), Failure> {
-    let url = &settings.broker.url;
-    let is_rabbit = url.starts_with("amqp://") || url.starts_with("amqps://");
-    if is_rabbit { Ok(()) } else { Err(not_a_broker(settings)) }
+    if settings.broker.url.is_of(&["amqp://", "amqps://"]) { Ok(()) } else { Err(not_a_broker(settings)) }
 }
 
 fn not_a_broker(settings: &Settings) -> Failure {
     Failure::usage(format!(
         "`{}` is not a broker's URL: memory:, amqp://HOST/VHOST or amqps://HOST/VHOST is expected",
-        without_secrets(&settings.broker.url)
+        settings.broker.url
     ))
 }
 
 /// Connects to the broker, whose queues must be those of `store` or of no store yet.
 pub(crate) async fn broker(settings: &Settings, store: &dyn Store) -> Result<Arc<dyn Broker>, Failure> {
     let of = &settings.broker;
-    let broker: Arc<dyn Broker> = match of.url.as_str() {
+    let broker: Arc<dyn Broker> = match of.url.reveal() {
         "memory:" => Arc::new(InProcess::new(Limits::default())),
         url if url.starts_with("amqp://") || url.starts_with("amqps://") => {
             let of = RabbitSettings { store: Some(store.identity().await?), ..rabbit_settings(of) };
@@ -191,7 +200,7 @@ pub(crate) fn post(
 /// Who is told of verdicts.
 fn notify(settings: &Settings) -> Result<Notify, Failure> {
     let of = &settings.notify;
-    if of.webhook.as_ref().is_some_and(|url| !url.starts_with("http://") && !url.starts_with("https://")) {
+    if of.webhook.as_ref().is_some_and(|url| !url.is_of(&["http://", "https://"])) {
         return Err(Failure::usage("notify.webhook must begin with http:// or https://"));
     }
     let outcome = |word: &String| {
@@ -204,7 +213,7 @@ fn notify(settings: &Settings) -> Result<Notify, Failure> {
     let secret = match &of.webhook_secret_file {
         None => None,
         Some(path) => {
-            let read = std::fs::read(path).map_err(|error| {
+            let read = read_small_file(path, KEY_BYTES_MAX).map_err(|error| {
                 Failure::usage(format!("notify.webhook_secret_file {}: {error}", path.display()))
             })?;
             Some(read.trim_ascii_end().to_vec())

@@ -12,6 +12,7 @@ mod cli {
     mod bad_data;
     mod desk;
     mod drill;
+    mod files;
     mod killed;
     mod masked;
     mod masked_mainframe;
@@ -19,6 +20,8 @@ mod cli {
     mod notified;
     mod pack;
     mod refused;
+    mod secrets;
+    mod streams;
     mod together;
     mod trends;
     mod unfinished;

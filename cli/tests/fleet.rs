@@ -16,6 +16,7 @@
 mod desk;
 
 mod fleet {
+    mod attendance;
     mod cut_off;
     mod frozen;
     mod hosts;

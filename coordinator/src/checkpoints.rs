@@ -1,7 +1,7 @@
 //! Notes of the log's head, kept where whoever can write to the database cannot: a file, the system's log.
 
 use std::fs::OpenOptions;
-use std::io::{self, BufRead, BufReader, Write};
+use std::io::{self, Write};
 use std::os::unix::net::UnixDatagram;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -9,6 +9,7 @@ use std::sync::Arc;
 use domain::checkpoint::{Checkpoint, Head, Noted};
 use domain::ids::RunId;
 use serde_json::json;
+use shared::files::{CHECKPOINTS_BYTES_MAX, read_small_text};
 use thiserror::Error;
 
 use crate::run::Coordinator;
@@ -67,14 +68,13 @@ pub struct Line {
 /// [`CheckpointsError`]; a line that is not understood is one, or a note could be made to vanish by damaging it.
 pub fn read(path: &Path) -> Result<Vec<Line>, CheckpointsError> {
     let unreadable = |error| CheckpointsError::Unreadable { path: path.into(), error };
-    let file = std::fs::File::open(path).map_err(unreadable)?;
+    let text = read_small_text(path, CHECKPOINTS_BYTES_MAX).map_err(unreadable)?;
     let mut lines = Vec::new();
-    for (line, text) in (1..).zip(BufReader::new(file).lines()) {
-        let text = text.map_err(unreadable)?;
+    for (line, text) in (1..).zip(text.lines()) {
         if text.trim().is_empty() {
             continue;
         }
-        let checkpoint: Checkpoint = serde_json::from_str(&text)
+        let checkpoint: Checkpoint = serde_json::from_str(text)
             .map_err(|error| CheckpointsError::NoCheckpoint { path: path.into(), line, error })?;
         lines
             .push(Line { store: checkpoint.store, noted: Noted { line: Some(line), head: checkpoint.head } });

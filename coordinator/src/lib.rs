@@ -10,6 +10,7 @@
 //! [`trends`] puts a job's runs side by side.
 
 pub mod acting;
+pub mod attendance;
 pub mod audit;
 mod beside;
 pub mod checkpoints;
@@ -30,7 +31,9 @@ pub mod reconcile;
 pub mod report;
 pub mod run;
 pub mod service;
+pub mod source_check;
 pub mod split;
+pub mod standing;
 pub mod tally;
 pub mod trends;
 pub mod verify;

@@ -18,6 +18,9 @@ use tokio::io::AsyncWriteExt as _;
 use tokio::process::Command;
 use ureq::tls::{Certificate, PemItem, RootCerts, TlsConfig, parse_pem};
 
+use shared::files::{KEY_BYTES_MAX, read_small_file};
+use shared::secret::ServerUrl;
+
 use crate::report::summary;
 use crate::run::Coordinator;
 
@@ -37,7 +40,7 @@ const SIGNATURE: &str = "X-Crossfoot-Signature";
 #[derive(Clone, Default)]
 pub struct Notify {
     /// Where the verdict is posted to as JSON.
-    pub webhook: Option<String>,
+    pub webhook: Option<ServerUrl>,
     /// What the body is signed with.
     pub secret: Option<Vec<u8>>,
     /// A PEM file of the authorities that the webhook's certificate may be signed by, instead of the public ones.
@@ -88,7 +91,7 @@ impl Notify {
                 reason: format!("ca_file {}: {reason}", path.display()),
                 is_final: true,
             };
-            let pem = std::fs::read(path).map_err(|error| broken(error.to_string()))?;
+            let pem = read_small_file(path, KEY_BYTES_MAX).map_err(|error| broken(error.to_string()))?;
             let certificates: Vec<Certificate<'static>> = parse_pem(&pem)
                 .filter_map(|item| match item {
                     Ok(PemItem::Certificate(certificate)) => Some(certificate),
@@ -116,7 +119,11 @@ impl Notify {
             request = request.header(SIGNATURE, signature);
         }
         let answer =
-            request.send(body).map_err(|error| Failed { reason: error.to_string(), is_final: false })?;
+            // A library that quotes the URL quotes the token in its path.
+            request.send(body).map_err(|error| Failed {
+                reason: error.to_string().replace(url, "the webhook's URL"),
+                is_final: false,
+            })?;
         let status = answer.status();
         if status.is_success() {
             return Ok(());
@@ -126,10 +133,10 @@ impl Notify {
         Err(Failed { reason: format!("it answered {status}"), is_final })
     }
 
-    async fn webhook(self: Arc<Self>, url: String, body: String) -> Result<(), String> {
+    async fn webhook(self: Arc<Self>, url: ServerUrl, body: String) -> Result<(), String> {
         for attempt in 1.. {
             let (notify, url, body) = (Arc::clone(&self), url.clone(), body.clone());
-            let tried = tokio::task::spawn_blocking(move || notify.post(&url, &body)).await;
+            let tried = tokio::task::spawn_blocking(move || notify.post(url.reveal(), &body)).await;
             match tried.map_err(|error| error.to_string())? {
                 Ok(()) => return Ok(()),
                 Err(failed) if failed.is_final || attempt == TRIES => {

@@ -30,6 +30,7 @@ use crate::promote::{Promote, Promoted, text};
 use crate::ranges::Ranges;
 use crate::reconcile::{Reconcile, StagingOutcome, failed_names, given};
 use crate::report::summary::Summary;
+use crate::source_check::SourceWanted;
 use crate::split::ChunkLimits;
 use crate::tally::{Reports, Tally};
 use crate::verify::{Verify, VerifyError};
@@ -96,6 +97,9 @@ pub enum RunError {
         "the run was begun from standard input: hand the same bytes in again, `crossfoot resume RUN --source FILE`"
     )]
     StreamGone,
+    /// The run waits for its source.
+    #[error(transparent)]
+    SourceWanted(#[from] SourceWanted),
     /// The job in the store is not understood by this program.
     #[error("the run's job cannot be used by this version: {0}")]
     Job(String),
@@ -298,6 +302,7 @@ impl Coordinator {
         // What was read back under an earlier fence is not believed: two passes belong to each.
         let ranges = Ranges::new(fence.epoch * 2);
         if run.state == RunState::Loading || run.state == RunState::Staged || how.approved {
+            self.source_is_at_hand(&run, &job, how).await?;
             self.store.clear_readbacks(fence).await?;
         }
         if run.state == RunState::Loading {
@@ -395,7 +400,7 @@ impl Coordinator {
             job,
             run: &run,
             fence,
-            source_changed: self.source_changed(&run, job, how).await,
+            source_changed: self.source_changed(&run, job, how).await?,
             // Taken up more than once: what the ledger says of the source has lain there for a while.
             decode_again: (fence.epoch > 1).then(|| self.open_source(&run, job, how)),
         };
@@ -454,32 +459,6 @@ impl Coordinator {
         });
     }
 
-    /// What changed about the file since the run was opened; its length and SHA-256 were noted then.
-    async fn source_changed(&self, run: &Run, job: &Job, how: &Drive) -> Option<String> {
-        let before = run.source_sha256?;
-        let unread = |error: &dyn std::fmt::Display| Some(format!("it cannot be read any more: {error}"));
-        let source = match self.open_source(run, job, how) {
-            Ok(source) => source,
-            Err(error) => return unread(&error),
-        };
-        if source.bytes_on_disk() != run.source_bytes {
-            let length =
-                |bytes: Option<u64>| bytes.map_or("a stream".to_owned(), |bytes| format!("{bytes} bytes"));
-            return Some(format!(
-                "it had {} and now has {}",
-                length(run.source_bytes),
-                length(source.bytes_on_disk())
-            ));
-        }
-        let stop = self.stop.clone();
-        match tokio::task::spawn_blocking(move || source.sha256(&|| stop.is_cancelled(), &|_| {})).await {
-            Ok(Ok(now)) if now == before => None,
-            Ok(Ok(_)) => Some("its content is not what it was".into()),
-            Ok(Err(error)) => unread(&error),
-            Err(error) => unread(&error),
-        }
-    }
-
     async fn pause(
         &self,
         run: &Run,
@@ -504,7 +483,7 @@ impl Coordinator {
     ) -> Result<Ending, RunError> {
         self.store.keep_checks(fence, &checks, &text(summary)?).await?;
         let failed = failed_names(&checks);
-        let note = format!("failed: {}", failed.join(", "));
+        let note = domain::check::faults(&checks);
         let log = self.entry(run.run_id, "not-reconciled", &verdict_detail(&checks, Some(&failed)));
         self.store.step(fence, RunEvent::Failed, Some(&note), log).await?;
         Ok(Ending::NotReconciled)

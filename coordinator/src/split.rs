@@ -7,6 +7,7 @@ use std::io::Read;
 
 use domain::fingerprint::Hash;
 use domain::ids::{ChunkNo, RecordNo};
+use domain::words::plural;
 use shared::format::spec::{Form, FormatSpec};
 use shared::format::{FrameError, Framer, Selector, frames, header_names};
 use shared::job::Job;
@@ -44,7 +45,7 @@ pub enum SplitError {
     #[error(transparent)]
     Source(#[from] SourceError),
     /// Its records could not be told apart.
-    #[error("record {record_no}, at byte {offset} of the source's content: {error}{}", last_good(*record_no))]
+    #[error("record {record_no}, at byte {offset} of the source's content: {error}{}", known(*record_no, error))]
     Frame {
         /// The record.
         record_no: RecordNo,
@@ -190,12 +191,21 @@ impl Splitter<'_> {
     }
 }
 
-/// The records before the one at fault are sound, and the last of them ends where it begins.
-fn last_good(at_fault: RecordNo) -> String {
-    match at_fault.0 {
-        0 => String::new(),
-        1 => "; no record stands before it".into(),
-        number => format!("; record {}, which ends there, is the last good one", number - 1),
+/// What is known besides: where records have one length, a byte too few or too many anywhere moves all that follow it, so
+/// that nothing is said of those before; where each tells its own end, the one before ended where this begins.
+fn known(at_fault: RecordNo, error: &FrameError) -> String {
+    match (error, at_fault.0) {
+        (_, 0) => String::new(),
+        (FrameError::TruncatedRecord { have, want }, number) => {
+            let bytes = (number - 1).saturating_mul(*want as u64).saturating_add(*have as u64);
+            format!(
+                "; {} of records are not a multiple of the record length {want}: bytes are missing, or too many, here or \
+                 anywhere before",
+                plural(bytes, "byte")
+            )
+        }
+        (_, 1) => "; no record stands before it".into(),
+        (_, number) => format!("; record {} ends there", number - 1),
     }
 }
 

@@ -125,6 +125,34 @@ pub struct CheckResult {
     pub at_ms: i64,
 }
 
+impl CheckResult {
+    /// What a check that failed found, with its figures.
+    #[must_use]
+    pub fn fault(&self) -> String {
+        let is_digest = |text: &str| text.len() == 64 && text.bytes().all(|byte| byte.is_ascii_hexdigit());
+        let Self { name, expected, actual, discrepancy, .. } = self;
+        match self.kind {
+            CheckKind::BusinessRule => format!("rule `{name}`: broken by {actual}"),
+            _ if is_digest(expected) && expected == actual => format!("{name}: {discrepancy}"),
+            _ if is_digest(expected) && is_digest(actual) => format!("{name}: the digests differ"),
+            _ => format!("{name}: expected {expected}, found {actual}"),
+        }
+    }
+}
+
+/// What failed, in one sentence without its full stop: the first few checks with their figures, and how many more.
+#[must_use]
+pub fn faults(checks: &[CheckResult]) -> String {
+    const NAMED: usize = 3;
+    let failed: Vec<_> = checks.iter().filter(|check| check.verdict == Verdict::Fail).collect();
+    let named: Vec<_> = failed.iter().take(NAMED).map(|check| check.fault()).collect();
+    let more = match failed.len().saturating_sub(NAMED) {
+        0 => String::new(),
+        more => format!("; and {} more", crate::words::plural(more as u64, "check")),
+    };
+    format!("{} failed: {}{more}", crate::words::plural(failed.len() as u64, "check"), named.join("; "))
+}
+
 /// Where a check belongs: everything about it that is known before the comparison.
 #[derive(Debug, Clone)]
 pub struct Subject {
@@ -219,6 +247,25 @@ mod tests {
     use super::*;
 
     #[test]
+    fn what_failed_is_said_with_its_figures() {
+        let of = |name: &str, expected, actual| {
+            count(Subject::new(Stage::Source, Invariant::RecordsAccounted, name), expected, actual, "", 0)
+        };
+        let (one, other) = ("a".repeat(64), "b".repeat(64));
+        let root =
+            hash(Subject::new(Stage::Final, Invariant::FingerprintsEqual, "fingerprint"), one, other, "", 0);
+        let good = of("rows", 1, 1);
+        assert_eq!(faults(&[good.clone(), of("rows", 3, 2)]), "1 check failed: rows: expected 3, found 2");
+        assert_eq!(
+            faults(&[good, root.clone(), of("b", 1, 0), of("c", 1, 0), of("d", 1, 0)]),
+            "4 checks failed: fingerprint: the digests differ; b: expected 1, found 0; c: expected 1, found 0; and 1 check more"
+        );
+        let mut rule = of("no posting above a thousand", 0, 0);
+        (rule.kind, rule.actual, rule.verdict) = (CheckKind::BusinessRule, "2 of 10".into(), Verdict::Fail);
+        assert_eq!(rule.fault(), "rule `no posting above a thousand`: broken by 2 of 10");
+    }
+
+    #[test]
     fn a_discrepancy_is_actual_less_expected_to_the_last_digit() {
         let subject = || Subject::new(Stage::Staging, Invariant::AmountsEqual, "sum");
         let amount = |text: &str| text.parse::<Amount>().unwrap();
@@ -234,6 +281,7 @@ mod tests {
             assert_eq!((check.discrepancy.as_str(), check.verdict), (discrepancy, verdict));
         }
         assert_eq!(count(subject(), 3, 2, "", 0).discrepancy, "-1");
+        assert_eq!(count(subject(), 3, 2, "", 0).fault(), "sum: expected 3, found 2");
         assert_eq!(hash(subject(), "a", "b", "", 0).verdict, Verdict::Fail);
     }
 }

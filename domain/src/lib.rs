@@ -13,6 +13,7 @@
 
 pub mod amount;
 pub mod approval;
+pub mod attendance;
 pub mod balance;
 pub mod check;
 pub mod checkpoint;
@@ -43,3 +44,5 @@ pub mod seal;
 pub mod totals;
 pub mod trend;
 pub mod value;
+pub mod visible;
+pub mod words;

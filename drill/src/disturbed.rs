@@ -287,6 +287,10 @@ impl Store for Disturbed {
         self.inner.worker_shares(run_id, job).await
     }
 
+    async fn service(&self) -> Result<Option<Lease>, StoreError> {
+        self.inner.service().await
+    }
+
     async fn claim_service(&self, owner: &str, lasts: Duration) -> Result<Option<Lease>, StoreError> {
         self.inner.claim_service(owner, lasts).await
     }

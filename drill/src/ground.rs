@@ -109,10 +109,10 @@ impl Ground {
                     drop(real.execute(AssertSqlSafe(sql)).await);
                 }
                 real.close().await;
-                let separator = if settings.url.contains('?') { '&' } else { '?' };
+                let separator = if settings.url.reveal().contains('?') { '&' } else { '?' };
                 let url = format!("{}{separator}options=-csearch_path%3D{schema}", login(settings)?);
                 let store = PostgresStore::open(&PostgresSettings {
-                    url: url.clone(),
+                    url: url.as_str().into(),
                     max_connections: Some(CONNECTIONS),
                     ..settings.clone()
                 })
@@ -133,18 +133,19 @@ impl Ground {
 
 /// The URL with user and password in it: the hand connects by URL alone.
 fn login(settings: &PostgresSettings) -> Result<String, StoreError> {
-    let bad = || StoreError::BadUrl { url: shared::config::without_secrets(&settings.url) };
-    let mut url: url::Url = settings.url.parse().map_err(|_| bad())?;
+    let bad = || StoreError::BadUrl { url: settings.url.to_string() };
+    let mut url: url::Url = settings.url.reveal().parse().map_err(|_| bad())?;
     if let Some(username) = &settings.username {
         url.set_username(username).map_err(|()| bad())?;
     }
     let of_file = match &settings.password_file {
-        Some(file) => {
-            std::fs::read_to_string(file).ok().and_then(|text| text.lines().next().map(str::to_owned))
-        }
+        Some(file) => shared::files::read_small_text(file, shared::files::KEY_BYTES_MAX)
+            .ok()
+            .and_then(|text| text.lines().next().map(str::to_owned)),
         None => None,
     };
-    if let Some(password) = settings.password.clone().or(of_file) {
+    let password = settings.password.as_ref().map(|password| password.reveal().to_owned()).or(of_file);
+    if let Some(password) = password {
         url.set_password(Some(&password)).map_err(|()| bad())?;
     }
     Ok(url.into())

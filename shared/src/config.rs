@@ -9,6 +9,8 @@ use domain::seal::{Keyring, MessageKey};
 use serde::Deserialize;
 use thiserror::Error;
 
+use crate::files::{KEY_BYTES_MAX, TEXT_BYTES_MAX, read_small_file, read_small_text};
+use crate::secret::{Secret, ServerUrl, without_secrets};
 use crate::wire::{Packing, Sealing};
 
 /// The settings are not usable.
@@ -41,7 +43,7 @@ pub struct MaskingSettings {
     /// A file with the key: all of its bytes but a line end behind them, 32 or more.
     pub key_file: Option<PathBuf>,
     /// The key itself, 32 bytes or more; meant for `CROSSFOOT__MASKING__KEY`.
-    pub key: Option<String>,
+    pub key: Option<Secret>,
 }
 
 impl fmt::Debug for MaskingSettings {
@@ -61,12 +63,15 @@ impl MaskingSettings {
             (Some(_), Some(_)) => {
                 return Err(SettingsError("masking.key and masking.key_file: one of them".into()));
             }
-            (Some(key), None) => (key.clone().into_bytes(), "masking.key".to_owned()),
+            (Some(key), None) => (key.reveal().as_bytes().to_vec(), "masking.key".to_owned()),
             (None, Some(path)) => {
                 let unread = |error: std::io::Error| {
                     SettingsError(format!("masking.key_file {}: {error}", path.display()))
                 };
-                (std::fs::read(path).map_err(unread)?, format!("masking.key_file {}", path.display()))
+                (
+                    read_small_file(path, KEY_BYTES_MAX).map_err(unread)?,
+                    format!("masking.key_file {}", path.display()),
+                )
             }
         };
         let bytes = bytes.strip_suffix(b"\n").unwrap_or(&bytes);
@@ -95,7 +100,7 @@ pub struct AuditSettings {
 #[serde(deny_unknown_fields, default)]
 pub struct NotifySettings {
     /// Where a verdict is posted to as JSON: `http://…` or `https://…`.
-    pub webhook: Option<String>,
+    pub webhook: Option<ServerUrl>,
     /// A file with the secret that the body is signed with (HMAC-SHA256).
     pub webhook_secret_file: Option<PathBuf>,
     /// For `https`: a PEM file of the authorities to trust instead of the public ones.
@@ -120,11 +125,11 @@ impl fmt::Debug for NotifySettings {
 #[serde(deny_unknown_fields, default)]
 pub struct StoreSettings {
     /// `sqlite:PATH` or `postgres://USER@HOST/DATABASE`.
-    pub url: String,
+    pub url: ServerUrl,
     /// Instead of the URL's user (PostgreSQL).
     pub username: Option<String>,
     /// Instead of the URL's password (PostgreSQL).
-    pub password: Option<String>,
+    pub password: Option<Secret>,
     /// A file with the password (PostgreSQL).
     pub password_file: Option<PathBuf>,
     /// At most so many connections of one process (PostgreSQL).
@@ -135,15 +140,16 @@ impl StoreSettings {
     /// What the store is called outside of it: its URL without user, password and options, an SQLite file by its whole path.
     #[must_use]
     pub fn name(&self) -> String {
-        if let Some(path) = self.url.strip_prefix("sqlite:") {
+        if let Some(path) = self.url.reveal().strip_prefix("sqlite:") {
             let path = Path::new(path.strip_prefix("//").unwrap_or(path));
             let whole = std::fs::canonicalize(path).or_else(|_| std::path::absolute(path));
             return format!("sqlite:{}", whole.as_deref().unwrap_or(path).display());
         }
-        let Some((_, rest)) = self.url.split_once("://") else { return self.url.clone() };
-        let rest = rest.split('?').next().unwrap_or(rest);
-        let place = rest.rsplit_once('@').map_or(rest, |(_, place)| place);
-        format!("postgres://{place}")
+        let place = self.url.place();
+        match place.split_once("://") {
+            Some((_, place)) => format!("postgres://{place}"),
+            None => place,
+        }
     }
 }
 
@@ -164,11 +170,11 @@ impl Default for StoreSettings {
 #[serde(deny_unknown_fields, default)]
 pub struct BrokerSettings {
     /// `memory:`, `amqp://HOST/VHOST` or `amqps://HOST/VHOST`.
-    pub url: String,
+    pub url: ServerUrl,
     /// Instead of the URL's user.
     pub username: Option<String>,
     /// Instead of the URL's password.
-    pub password: Option<String>,
+    pub password: Option<Secret>,
     /// A file with the password.
     pub password_file: Option<PathBuf>,
     /// For `amqps`: a PEM file of certificate authorities to trust besides the system's.
@@ -231,7 +237,7 @@ impl BrokerSettings {
         let is_packed = match self.compress {
             Compress::Always => true,
             Compress::Never => false,
-            Compress::Auto => self.url.starts_with("amqp") && !is_here(&self.url),
+            Compress::Auto => self.url.is_of(&["amqp"]) && !is_here(self.url.reveal()),
         };
         if is_packed { Packing::Lz4 } else { Packing::Plain }
     }
@@ -274,13 +280,13 @@ impl Default for BrokerSettings {
 
 impl fmt::Debug for StoreSettings {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("StoreSettings").field("url", &without_secrets(&self.url)).finish_non_exhaustive()
+        f.debug_struct("StoreSettings").field("url", &self.url).finish_non_exhaustive()
     }
 }
 
 impl fmt::Debug for BrokerSettings {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("BrokerSettings").field("url", &without_secrets(&self.url)).finish_non_exhaustive()
+        f.debug_struct("BrokerSettings").field("url", &self.url).finish_non_exhaustive()
     }
 }
 
@@ -331,10 +337,19 @@ impl Settings {
     /// # Errors
     /// [`SettingsError`] for an unknown key, a value of the wrong type or out of range.
     pub fn load(file: Option<&Path>) -> Result<Self, SettingsError> {
-        let source = match file {
-            Some(path) => File::from(path).format(FileFormat::Toml).required(true),
-            None => File::new("crossfoot.toml", FileFormat::Toml).required(false),
+        let path = file.unwrap_or(Path::new("crossfoot.toml"));
+        let text = match read_small_text(path, TEXT_BYTES_MAX) {
+            Ok(text) => text,
+            Err(error) if file.is_none() && error.kind() == std::io::ErrorKind::NotFound => String::new(),
+            Err(error) => return Err(SettingsError(format!("{}: {error}", path.display()))),
         };
+        // A parser's error quotes the line, and with it the password that stands there.
+        if let Err(error) = text.parse::<toml::Table>() {
+            let at = error.span().map_or(0, |span| span.start);
+            let line = text.bytes().take(at).filter(|byte| *byte == b'\n').count() + 1;
+            return Err(SettingsError(format!("{}, line {line}: {}", path.display(), error.message())));
+        }
+        let source = File::from_str(&text, FileFormat::Toml);
         let environment =
             Environment::with_prefix("CROSSFOOT").prefix_separator("__").separator("__").try_parsing(true);
         let settings: Self = Config::builder()
@@ -342,7 +357,7 @@ impl Settings {
             .add_source(environment)
             .build()
             .and_then(Config::try_deserialize)
-            .map_err(|error| SettingsError(error.to_string()))?;
+            .map_err(|error| SettingsError(without_secrets(&error.to_string())))?;
         settings.checked()
     }
 
@@ -365,15 +380,6 @@ impl Settings {
             }
         }
         Ok(self)
-    }
-}
-
-/// `url` without the user and password that may stand in it, for messages.
-#[must_use]
-pub fn without_secrets(url: &str) -> String {
-    match (url.find("://"), url.rfind('@')) {
-        (Some(scheme), Some(at)) if scheme < at => format!("{}://***{}", &url[..scheme], &url[at..]),
-        _ => url.to_owned(),
     }
 }
 
@@ -460,13 +466,6 @@ mod tests {
     }
 
     #[test]
-    fn a_url_in_a_message_has_no_password() {
-        assert_eq!(without_secrets("amqp://anna:gehe@im/@mq:5672/v"), "amqp://***@mq:5672/v");
-        assert_eq!(without_secrets("sqlite:a@b.db"), "sqlite:a@b.db");
-        assert_eq!(without_secrets("@://x"), "@://x");
-    }
-
-    #[test]
     fn a_store_has_one_name_whoever_opens_it() {
         let name = |url: &str| StoreSettings { url: url.into(), ..StoreSettings::default() }.name();
         for url in [
@@ -488,7 +487,7 @@ mod tests {
     #[test]
     fn what_is_not_set_has_its_default_and_what_is_unknown_is_refused() {
         let settings = load("[store]\nurl = \"sqlite:x.db\"\n[fleet]\nchunk_bytes = 1000\n").unwrap();
-        assert_eq!((settings.store.url.as_str(), settings.fleet.chunk_bytes), ("sqlite:x.db", 1000));
+        assert_eq!((settings.store.url.reveal(), settings.fleet.chunk_bytes), ("sqlite:x.db", 1000));
         assert_eq!(settings.fleet.window_chunks, FleetSettings::default().window_chunks);
         assert!(load("[fleet]\nchunk_byte = 1\n").unwrap_err().to_string().contains("chunk_byte"));
         assert!(load("[fleet]\nchunk_bytes = 0\n").unwrap_err().to_string().contains("fleet.chunk_bytes"));

@@ -1,8 +1,9 @@
 //! Logs: to standard error, as lines or as JSON, filtered by `CROSSFOOT_LOG`. Record contents never go there.
 
-use std::io::IsTerminal;
+use std::io::{self, IsTerminal, Write};
 use std::panic::PanicHookInfo;
 
+use domain::visible::{visible, visible_coloured, visible_json};
 use tokio::task::JoinError;
 
 use tracing_subscriber::EnvFilter;
@@ -19,15 +20,62 @@ pub fn start(default: &str, json: bool) {
         _ => filter,
     };
     std::panic::set_hook(Box::new(report_panic));
-    let builder =
-        tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).with_target(false);
-    let outcome = if json {
-        builder.json().try_init()
-    } else {
-        builder.with_ansi(std::io::stderr().is_terminal()).try_init()
+    let is_terminal = io::stderr().is_terminal();
+    let form = match (json, is_terminal) {
+        (true, _) => Form::Json,
+        (false, true) => Form::Coloured,
+        (false, false) => Form::Text,
     };
+    // A subscriber that complains of a failed write does so with `eprintln!`, which panics where the write failed.
+    let builder = tracing_subscriber::fmt()
+        .with_env_filter(filter)
+        .log_internal_errors(false)
+        .with_writer(move || Unfailing(io::stderr(), form))
+        .with_target(false);
+    let outcome = if json { builder.json().try_init() } else { builder.with_ansi(is_terminal).try_init() };
     // Only fails when logging was started before.
     drop(outcome);
+}
+
+/// A writer that takes every line and never says that it could not: a log on a full disk must not stop the work that it
+/// tells of, and nothing is left to complain on.
+///
+/// What is written is one event; text from outside in it makes neither a second line nor a terminal do anything.
+struct Unfailing<W>(W, Form);
+
+/// How an event is written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Form {
+    Text,
+    Coloured,
+    Json,
+}
+
+/// An event without anything unseen in it, but for the line end that it has, and our own colours.
+fn one_line(bytes: &[u8], form: Form) -> Vec<u8> {
+    let text = String::from_utf8_lossy(bytes);
+    let (text, end) = match text.strip_suffix('\n') {
+        Some(text) => (text, "\n"),
+        None => (&*text, ""),
+    };
+    let text = match form {
+        Form::Json => visible_json(text),
+        Form::Coloured => visible_coloured(text).replace('\n', "\\n"),
+        Form::Text => visible(text),
+    };
+    format!("{text}{end}").into_bytes()
+}
+
+impl<W: Write> Write for Unfailing<W> {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        drop(self.0.write_all(&one_line(bytes, self.1)));
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        drop(self.0.flush());
+        Ok(())
+    }
 }
 
 /// The filter that `text` describes; libraries that it does not name are quiet, where they are not in need: lost
@@ -61,7 +109,31 @@ pub fn ended(error: &JoinError) -> &'static str {
 
 #[cfg(test)]
 mod tests {
-    use super::of;
+    use std::io::{Error, Result, Write};
+
+    use super::{Form, Unfailing, of};
+
+    #[test]
+    fn a_log_that_cannot_be_written_stops_nothing() {
+        struct Full;
+        impl Write for Full {
+            fn write(&mut self, _: &[u8]) -> Result<usize> {
+                Err(Error::from_raw_os_error(28))
+            }
+            fn flush(&mut self) -> Result<()> {
+                Err(Error::from_raw_os_error(28))
+            }
+        }
+        let mut log = Unfailing(Full, Form::Text);
+        log.write_all(b"a line").unwrap();
+        log.flush().unwrap();
+        let mut kept = Unfailing(Vec::new(), Form::Text);
+        kept.write_all("a line\nof\u{1b}[2J \u{202e}two\n".as_bytes()).unwrap();
+        assert_eq!(String::from_utf8(kept.0).unwrap(), "a line\\nof\\u{1b}[2J \\u{202e}two\n");
+        let mut kept = Unfailing(Vec::new(), Form::Json);
+        kept.write_all("{\"a\":\"\u{202e}\"}\n".as_bytes()).unwrap();
+        assert_eq!(kept.0, b"{\"a\":\"\\u202e\"}\n");
+    }
 
     #[test]
     fn libraries_are_quiet_unless_they_are_named() {

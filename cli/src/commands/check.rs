@@ -1,12 +1,12 @@
 //! `check`: what a job file means, the tables it needs, and how its source's first records decode.
 
 use comfy_table::Table;
+use coordinator::report::NO_AMOUNTS;
 use domain::layout::Layout;
 use serde_json::json;
 use shared::format::chunk::ChunkDecoder;
 use shared::source::SourceFile;
 use shared::store::masking::random;
-use shared::store::sqlite::ddl;
 
 use super::context::{read_job, source_of};
 use super::preview::{self, Shown};
@@ -18,9 +18,16 @@ use crate::wiring;
 /// `crossfoot check`.
 pub(crate) fn check(global: &Global, args: &Check) -> Result<Done, Failure> {
     let job = read_job(&args.job)?;
+    let settings = wiring::settings(global, None)?;
+    let dialect = wiring::dialect(&settings);
+    dialect.holds(&job).map_err(Failure::usage)?;
+    let mut notes = dialect.may_not_hold(&job);
+    if job.amount_names().is_empty() {
+        notes.push(NO_AMOUNTS.to_owned());
+    }
     if job.is_sensitive() {
         // Without a key of the operator's, masks are of this preview alone: no store is asked for its key.
-        let key = wiring::settings(global, None)?.masking.key()?;
+        let key = settings.masking.key()?;
         job.masks.give_key(&key.map_or_else(random, Ok)?);
     }
     // Formats are understood when a decoder is made of them.
@@ -39,7 +46,7 @@ pub(crate) fn check(global: &Global, args: &Check) -> Result<Done, Failure> {
             json!({
                 "record": layout.record,
                 "fields": fields.collect::<Vec<_>>(),
-                "ddl": ddl(layout),
+                "ddl": dialect.ddl(layout),
             })
         });
         print_json(&json!({
@@ -47,16 +54,20 @@ pub(crate) fn check(global: &Global, args: &Check) -> Result<Done, Failure> {
             "digest": job.digest,
             "layout_digest": job.layout_digest(),
             "types": types.collect::<Vec<_>>(),
+            "notes": notes,
             "records": preview.as_ref().map(|preview| preview.iter().map(Shown::json).collect::<Vec<_>>()),
         }))?;
         return Ok(Done::Well);
     }
     print(&format!("job {} is in order\n", job.name))?;
+    for note in &notes {
+        print(&format!("note     {note}\n"))?;
+    }
     for layout in job.layouts() {
         if job.has_types() {
             print(&format!("record {}\n", layout.record))?;
         }
-        print(&format!("{}\n\n{};\n", fields_table(layout), ddl(layout).join(";\n\n")))?;
+        print(&format!("{}\n\n{};\n", fields_table(layout), dialect.ddl(layout).join(";\n\n")))?;
     }
     for rule in &job.rules {
         print(&format!("rule     {} ({} on breach)", rule.name, rule.on_breach.name()))?;

@@ -34,17 +34,13 @@ pub(crate) async fn demo(global: &Global, args: &Demo) -> Result<Done, Failure> 
             _ => {}
         }
     }
-    remark(&format!(
-        "generating {} records into {}",
-        crate::progress::grouped(args.records),
-        source.display()
-    ));
+    remark(&format!("generating {} records into {}", domain::words::grouped(args.records), source.display()));
     write_source(&source, args.records).map_err(|error| failed(&source, error))?;
     fs::write(&job_path, JOB).map_err(|error| failed(&job_path, error))?;
     fs::write(&copybook, COPYBOOK).map_err(|error| failed(&copybook, error))?;
 
     let mut global = global.clone();
-    global.store = Some(format!("sqlite:{}", database.display()));
+    global.store = Some(format!("sqlite:{}", database.display()).into());
     let settings = wiring::settings(&global, Some(&args.fleet))?;
     let store = wiring::store(&settings, true).await?;
     let job = Arc::new(Job::read(&job_path)?);
@@ -59,7 +55,7 @@ pub(crate) async fn demo(global: &Global, args: &Demo) -> Result<Done, Failure> 
         submitted: false,
         chunks: wiring::chunk_limits(&settings.fleet),
     };
-    let mut ended = start(&global, &settings, &store, Begin::Open(Box::new(request))).await?;
+    let mut ended = start(&global, &settings, &store, Begin::Open(Box::new(request)), None).await?;
     if let Some(damage) = args.inject {
         for done in inject(&database, ended.0, damage, args.records)
             .map_err(|error| Failure::unfinished(format!("the damage could not be done: {error}")))?
@@ -67,9 +63,9 @@ pub(crate) async fn demo(global: &Global, args: &Demo) -> Result<Done, Failure> 
             remark(&format!("damage: {done}"));
         }
         let reason = Some("demo --inject".to_owned());
-        ended = start(&global, &settings, &store, Begin::Approve(ended.0, reason)).await?;
+        ended = start(&global, &settings, &store, Begin::Approve(ended.0, reason, None), None).await?;
     }
-    let done = conclude(&global, &*store, ended).await?;
+    let done = conclude(&global, &*store, ended).await;
     let flag = format!("--store sqlite:{}", database.display());
     remark(&format!("look closer:  crossfoot report --format html -o report.html {flag}"));
     remark(&format!("              crossfoot explain {flag}"));

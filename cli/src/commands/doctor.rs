@@ -1,11 +1,14 @@
 //! `doctor`: whether a fleet could work here, and what is to be done if not.
 
-use std::time::Duration;
+use std::path::Path;
 
+use coordinator::attendance::{ALIVE, has_service};
 use domain::counts::Role;
 use shared::broker::rabbitmq::{Rabbit, RabbitSettings};
 use shared::config::Settings;
+use shared::files::open_to_others;
 use shared::health::{Finding, Verdict};
+use shared::secret::seems_to_hold_a_secret;
 use shared::store::Store;
 use shared::store::postgres::PostgresStore;
 
@@ -13,9 +16,6 @@ use crate::args::{Doctor, Global};
 use crate::outcome::{Done, Failure};
 use crate::output::{print, print_json};
 use crate::wiring;
-
-/// A worker that gave no sign of life for so long is not counted; they give one every five seconds.
-const ALIVE: Duration = Duration::from_secs(16);
 
 /// `crossfoot doctor`.
 pub(crate) async fn doctor(global: &Global, args: &Doctor) -> Result<Done, Failure> {
@@ -74,6 +74,7 @@ async fn of_store(settings: &Settings) -> Vec<Finding> {
         };
         let mut all = vec![is_open(&store)];
         all.extend(store.diagnose().await);
+        all.extend(of_log(&store).await);
         if !wiring::is_embedded(settings) {
             all.extend(of_fleet(&store).await);
         }
@@ -84,6 +85,8 @@ async fn of_store(settings: &Settings) -> Vec<Finding> {
         Err(failure) => return vec![Finding::error("store", failure.message())],
     };
     let mut all = vec![is_open(&*store)];
+    all.extend(wiring::sqlite_path(settings).and_then(|path| of_file(&path)));
+    all.extend(of_log(&*store).await);
     if !wiring::is_embedded(settings) {
         let advice = "use postgres:// where workers are on other machines";
         all.push(Finding::warn("store", "a file: all workers must be on this machine", advice));
@@ -92,31 +95,80 @@ async fn of_store(settings: &Settings) -> Vec<Finding> {
     all
 }
 
+/// Rows, rejects and the masking key stand in the file.
+fn of_file(path: &Path) -> Option<Finding> {
+    let mode = open_to_others(path)?;
+    let path = path.display();
+    let advice = format!("chmod 600 {path} {path}-wal {path}-shm, as far as they are there");
+    Some(Finding::warn("store", format!("others than its owner may read {path} (mode {mode})"), &advice))
+}
+
+/// Whether the evidence log holds passwords, as earlier versions let some into it.
+async fn of_log(store: &dyn Store) -> Option<Finding> {
+    /// So many events are named.
+    const NAMED: usize = 5;
+    const PAGE: u32 = 1000;
+    let (mut after, mut found, mut named) = (0, 0_u64, Vec::new());
+    loop {
+        let events = match store.events(after, PAGE).await {
+            Ok(events) => events,
+            Err(error) => return Some(Finding::error("evidence log", error)),
+        };
+        let Some(last) = events.last() else { break };
+        after = last.seq;
+        for event in events {
+            if seems_to_hold_a_secret(&event.entry.detail) || seems_to_hold_a_secret(&event.entry.actor) {
+                found += 1;
+                if named.len() < NAMED {
+                    named.push(event.seq.to_string());
+                }
+            }
+        }
+    }
+    let (events, hold) = if found == 1 { ("event", "holds") } else { ("events", "hold") };
+    let more = if found > named.len() as u64 { " and others" } else { "" };
+    (found > 0).then(|| {
+        Finding::warn(
+            "evidence log",
+            format!(
+                "{found} {events} {hold} what looks like a password in a URL: {events} {}{more}",
+                named.join(", ")
+            ),
+            "change that password: the log can only be appended to, and keeps what it has; packs of those runs hold it too",
+        )
+    })
+}
+
 async fn of_fleet(store: &dyn Store) -> Vec<Finding> {
     let workers = match store.fleet(Some(ALIVE)).await {
         Ok(workers) => workers,
         Err(error) => return vec![Finding::error("fleet", error)],
     };
-    [Role::Processor, Role::Writer]
-        .into_iter()
-        .map(|role| {
-            let alive: Vec<_> = workers
-                .iter()
-                .filter(|worker| worker.role == role && worker.stopped_at_ms.is_none())
-                .collect();
-            let mut hosts: Vec<_> = alive.iter().map(|worker| worker.host.as_str()).collect();
-            hosts.sort_unstable();
-            hosts.dedup();
-            let what = format!("{}s", role.name());
-            match alive.len() {
-                0 => {
-                    let advice = format!("start some: `crossfoot worker --role {}`", role.name());
-                    Finding::warn(what, "none gives a sign of life", &advice)
-                }
-                count => Finding::ok(what, format!("{count} alive, on {}", hosts.join(", "))),
+    let service = match has_service(store).await {
+        Ok(true) => Finding::ok("coordinator", "a coordinator service is alive"),
+        Ok(false) => Finding::warn(
+            "coordinator",
+            "no coordinator service is alive: runs that are submitted wait",
+            "start one: `crossfoot coordinator`; `crossfoot run` needs none",
+        ),
+        Err(error) => Finding::error("coordinator", error),
+    };
+    let workers = [Role::Processor, Role::Writer].into_iter().map(|role| {
+        let alive: Vec<_> =
+            workers.iter().filter(|worker| worker.role == role && worker.stopped_at_ms.is_none()).collect();
+        let mut hosts: Vec<_> = alive.iter().map(|worker| worker.host.as_str()).collect();
+        hosts.sort_unstable();
+        hosts.dedup();
+        let what = format!("{}s", role.name());
+        match alive.len() {
+            0 => {
+                let advice = format!("start some: `crossfoot worker --role {}`", role.name());
+                Finding::warn(what, format!("no {} is alive", role.name()), &advice)
             }
-        })
-        .collect()
+            count => Finding::ok(what, format!("{count} alive, on {}", hosts.join(", "))),
+        }
+    });
+    std::iter::once(service).chain(workers).collect()
 }
 
 fn text(all: &[Finding]) -> String {

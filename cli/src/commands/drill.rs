@@ -6,6 +6,7 @@ use std::sync::Mutex;
 use coordinator::report::{drill as document, html, text};
 use domain::defect::{CATALOGUE, DrillReport, Seen};
 use domain::fingerprint::Hash;
+use domain::visible::{visible_coloured, visible_json};
 use drill::{Drill, DrillError, Ground, Progress};
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use serde_json::json;
@@ -14,7 +15,7 @@ use shared::config::Settings;
 use super::context::{read_job, source_of};
 use crate::args::{Drill as Args, DrillFormat, Global};
 use crate::outcome::{Done, Failure};
-use crate::output::{deliver, print, print_json, remark, style};
+use crate::output::{deliver, print, print_json, remark, style, unwritten};
 use crate::wiring;
 
 /// `crossfoot drill`.
@@ -46,13 +47,21 @@ pub(crate) async fn drill(global: &Global, args: &Args) -> Result<Done, Failure>
     note(&settings, &drill.ground, &report, &json).await?;
     let format = if global.json { DrillFormat::Json } else { args.format };
     let rendered = match format {
-        DrillFormat::Text => text::drill(&report, style()),
-        DrillFormat::Json => json,
+        DrillFormat::Text => visible_coloured(&text::drill(&report, style())),
+        DrillFormat::Json => visible_json(&json),
         DrillFormat::Html => html::drill(&report).map_err(|error| unmade(&error))?,
         DrillFormat::Markdown => document::markdown(&report),
     };
-    deliver(&rendered, args.output.as_deref())?;
-    Ok(if report.is_effective() { Done::Well } else { Done::NotReconciled })
+    let done = if report.is_effective() { Done::Well } else { Done::NotReconciled };
+    let verdict =
+        if report.is_effective() { "every defect was caught" } else { "NOT every defect was caught" };
+    match (deliver(&rendered, args.output.as_deref()), &args.output) {
+        // A document that was asked for by name and is not there is a failure of its own, unless worse was found.
+        (Err(failure), Some(_)) if done == Done::Well => return Err(failure.advise(verdict)),
+        (Err(failure), _) => unwritten(failure, verdict),
+        (Ok(()), _) => {}
+    }
+    Ok(done)
 }
 
 /// The catalogue.

@@ -3,6 +3,7 @@
 use coordinator::report::{summary, text};
 use domain::finding::Finding;
 use domain::ids::RunId;
+use domain::visible::visible;
 use serde_json::json;
 use shared::job::Job;
 use shared::store::{Store, stored_job};
@@ -49,7 +50,7 @@ pub(crate) async fn explain(global: &Global, args: &Explain) -> Result<Done, Fai
         print_json(&json!({ "run_id": run.run_id, "findings_total": total, "findings": list }))?;
     } else if shown == 0 {
         let note = run.note.as_deref().unwrap_or("no difference was found");
-        print(&format!("run {} is {}: {note}", run.run_id, run.state))?;
+        print(&format!("run {} is {}: {}", run.run_id, run.state, visible(note)))?;
     } else if shown < total {
         print(&format!("{shown} of {total} are shown; `--limit 0` shows all"))?;
     }

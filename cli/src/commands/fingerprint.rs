@@ -21,7 +21,8 @@ pub(crate) fn fingerprint(args: &Fingerprint) -> Result<Done, Failure> {
     let rejected = declared.rejected.unwrap_or(0);
     if rejected > 0 {
         remark(&format!(
-            "{rejected} records are not as the job describes them; amounts include theirs where they can be read"
+            "not as the job describes them: {}; amounts include theirs where they can be read",
+            domain::words::plural(rejected, "record")
         ));
     }
     print_json(&declared)?;

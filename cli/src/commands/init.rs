@@ -3,29 +3,33 @@
 use std::io::Read;
 use std::path::Path;
 
-use shared::store::sqlite::ddl;
+use shared::job::Job;
+use shared::store::bounds::Dialect;
 
-use crate::args::Init;
+use crate::args::{Global, Init};
 use crate::infer::copybook::{Lies, from_copybook};
 use crate::infer::infer;
 use crate::outcome::{Done, Failure};
 use crate::output::{print, remark};
+use crate::wiring;
 
 /// How much of the sample is looked at: 1 MiB.
 const SAMPLE_BYTES: u64 = 1 << 20;
 
 /// `crossfoot init`.
-pub(crate) fn init(args: &Init) -> Result<Done, Failure> {
+pub(crate) fn init(global: &Global, args: &Init) -> Result<Done, Failure> {
+    let dialect = wiring::dialect(&wiring::settings(global, None)?);
     match (&args.copybook, &args.sample) {
-        (Some(copybook), _) => of_copybook(args, copybook),
-        (None, Some(sample)) => of_sample(args, sample),
+        (Some(copybook), _) => of_copybook(args, copybook, dialect),
+        (None, Some(sample)) => of_sample(args, sample, dialect),
         (None, None) => Err(Failure::usage("give --sample or --copybook")),
     }
 }
 
-fn of_copybook(args: &Init, path: &Path) -> Result<Done, Failure> {
+fn of_copybook(args: &Init, path: &Path, dialect: Dialect) -> Result<Done, Failure> {
     let wrong = |what: &dyn std::fmt::Display| Failure::usage(format!("{}: {what}", path.display()));
-    let text = std::fs::read_to_string(path).map_err(|error| wrong(&error))?;
+    let text = shared::files::read_small_text(path, shared::files::COPYBOOK_BYTES_MAX)
+        .map_err(|error| wrong(&error))?;
     let beside = |of: &Path| of.parent().map(Path::to_path_buf).unwrap_or_default();
     // A job names its copybook relative to itself.
     let file = match &args.output {
@@ -39,6 +43,9 @@ fn of_copybook(args: &Init, path: &Path) -> Result<Done, Failure> {
     let name = path.file_stem().map_or_else(|| "job".into(), |name| name.to_string_lossy().into_owned());
     let lies = Lies { encoding: &args.encoding, framing: &args.framing, free: args.free };
     let made = from_copybook(&name, &file, &text, &lies).map_err(|reason| wrong(&reason))?;
+    dialect
+        .holds_all(&made.layouts.iter().map(|layout| &**layout).collect::<Vec<_>>())
+        .map_err(|what| wrong(&what))?;
     if made.layouts.len() > 1 {
         remark(&format!(
             "note: {} record types: say in each `when` by what its records are known, then `crossfoot check` the job",
@@ -46,11 +53,16 @@ fn of_copybook(args: &Init, path: &Path) -> Result<Done, Failure> {
         ));
     }
     let tables: String =
-        made.layouts.iter().map(|layout| format!("{};\n\n", ddl(layout).join(";\n\n"))).collect();
+        made.layouts.iter().map(|layout| format!("{};\n\n", dialect.ddl(layout).join(";\n\n"))).collect();
     match &args.output {
         None => {
             let commented: String = tables.lines().map(|line| format!("# {line}\n")).collect();
-            print(&format!("{}\n# The tables, as SQLite makes them:\n{}", made.text, commented.trim_end()))?;
+            print(&format!(
+                "{}\n# The tables, as {} makes them:\n{}",
+                made.text,
+                dialect.name(),
+                commented.trim_end()
+            ))?;
         }
         Some(output) => {
             write_new(output, &made.text)?;
@@ -76,7 +88,7 @@ fn write_new(path: &Path, text: &str) -> Result<(), Failure> {
     written.map_err(|error| Failure::usage(format!("{}: {error}", path.display())))
 }
 
-fn of_sample(args: &Init, path: &Path) -> Result<Done, Failure> {
+fn of_sample(args: &Init, path: &Path, dialect: Dialect) -> Result<Done, Failure> {
     let wrong = |what: &dyn std::fmt::Display| Failure::usage(format!("{}: {what}", path.display()));
     let source = shared::source::SourceFile::open(
         shared::source::Location::file(path),
@@ -89,6 +101,10 @@ fn of_sample(args: &Init, path: &Path) -> Result<Done, Failure> {
     let stem = path.file_name().map_or_else(|| "job".into(), |name| name.to_string_lossy().into_owned());
     let name = stem.split('.').next().unwrap_or("job");
     let inferred = infer(name, &sample, whole_file).map_err(|reason| wrong(&reason))?;
+    // What cannot be read as a job yet, `check` says.
+    if let Ok(job) = Job::parse("job.toml", &inferred.text) {
+        dialect.holds(&job).map_err(|what| wrong(&what))?;
+    }
     for note in &inferred.notes {
         remark(&format!("note: {note}"));
     }

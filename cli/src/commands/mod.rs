@@ -29,7 +29,7 @@ pub(crate) async fn run(args: Args) -> Result<Done, Failure> {
     let global = &args.global;
     match args.command {
         Command::Demo(demo) => Box::pin(demo::demo(global, &demo)).await,
-        Command::Init(init) => init::init(&init),
+        Command::Init(init) => init::init(global, &init),
         Command::Check(check) => check::check(global, &check),
         Command::Run(run) => Box::pin(run::run(global, &run)).await,
         Command::Fingerprint(fingerprint) => fingerprint::fingerprint(&fingerprint),

@@ -1,12 +1,12 @@
 //! `cancel` and `purge`.
 
+use domain::words::plural;
 use serde_json::json;
 
 use super::context::{find_run, open_store};
 use crate::args::{Global, Operate};
 use crate::outcome::{Done, Failure};
-use crate::output::{print, print_json};
-use crate::progress::grouped;
+use crate::output::{tell, tell_json};
 use crate::wiring;
 
 /// `crossfoot cancel`.
@@ -15,10 +15,11 @@ pub(crate) async fn cancel(global: &Global, args: &Operate) -> Result<Done, Fail
     let run = find_run(&*store, &args.run.run).await?;
     let (coordinator, _watcher) = wiring::coordinator_without_broker(&settings, &store);
     let run = coordinator.cancel(run.run_id, args.reason.as_deref()).await?;
+    let told = format!("run {} is cancelled; nothing of it is in final", run.run_id);
     if global.json {
-        print_json(&json!({ "run_id": run.run_id, "state": run.state }))?;
+        tell_json(&json!({ "run_id": run.run_id, "state": run.state }), &told);
     } else {
-        print(&format!("run {} is cancelled; nothing of it is in final", run.run_id))?;
+        tell(&told, &told);
     }
     Ok(Done::Well)
 }
@@ -29,14 +30,12 @@ pub(crate) async fn purge(global: &Global, args: &Operate) -> Result<Done, Failu
     let run = find_run(&*store, &args.run.run).await?;
     let (coordinator, _watcher) = wiring::coordinator_without_broker(&settings, &store);
     let removed = coordinator.purge(run.run_id, args.reason.as_deref()).await?;
+    let told =
+        format!("run {}: {} removed; its ledger, checks and log stay", run.run_id, plural(removed, "row"));
     if global.json {
-        print_json(&json!({ "run_id": run.run_id, "rows_removed": removed }))?;
+        tell_json(&json!({ "run_id": run.run_id, "rows_removed": removed }), &told);
     } else {
-        print(&format!(
-            "run {}: {} rows removed; its ledger, checks and log stay",
-            run.run_id,
-            grouped(removed)
-        ))?;
+        tell(&told, &told);
     }
     Ok(Done::Well)
 }

@@ -1,17 +1,19 @@
 //! `prove`: that one record is in a run's source as it was loaded, for whoever has the record's bytes.
 
+use std::io::Write;
 use std::path::Path;
 
 use coordinator::pack::keys::Signer;
 use coordinator::pack::{PackError, proof};
 use domain::ids::RecordNo;
 use domain::pack::proof::RecomputedFrom;
+use shared::files::create_new_private;
 use shared::source::Location;
 
 use super::context::find_run;
 use crate::args::{Global, Prove};
 use crate::outcome::{Done, Failure};
-use crate::output::{print, remark};
+use crate::output::{print_as_it_is, remark};
 use crate::wiring;
 
 /// `crossfoot prove`.
@@ -31,10 +33,10 @@ pub(crate) async fn prove(global: &Global, args: &Prove) -> Result<Done, Failure
     let proved = coordinator.prove(run.run_id, RecordNo(args.record), source, signer.as_ref()).await?;
     let text = proof::text(&proved.proof)?;
     if let Some(path) = &args.canonical_out {
-        write(path, &proved.canonical)?;
+        write_private(path, &proved.canonical)?;
     }
     match (&args.record_out, &proved.record) {
-        (Some(path), Some(record)) => write(path, record)?,
+        (Some(path), Some(record)) => write_private(path, record)?,
         (Some(_), None) => {
             return Err(Failure::usage(
                 "the source is gone, and with it the record's bytes; `--canonical-out` has its canonical form",
@@ -47,7 +49,7 @@ pub(crate) async fn prove(global: &Global, args: &Prove) -> Result<Done, Failure
             write(path, &text)?;
             remark(&format!("written to {}", path.display()));
         }
-        None => print(&String::from_utf8_lossy(&text))?,
+        None => print_as_it_is(&String::from_utf8_lossy(&text))?,
     }
     if proved.proof.signature.is_none() {
         remark(
@@ -58,6 +60,13 @@ pub(crate) async fn prove(global: &Global, args: &Prove) -> Result<Done, Failure
         remark("the source is gone: the record's part of the tree was computed from staging as read back");
     }
     Ok(Done::Well)
+}
+
+/// A record in clear is for its owner's eyes.
+fn write_private(path: &Path, bytes: &[u8]) -> Result<(), Failure> {
+    create_new_private(path)
+        .and_then(|mut file| file.write_all(bytes))
+        .map_err(|error| Failure::unfinished(format!("{}: {error}", path.display())))
 }
 
 fn write(path: &Path, bytes: &[u8]) -> Result<(), Failure> {

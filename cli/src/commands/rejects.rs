@@ -3,7 +3,10 @@
 use std::io::Write;
 
 use domain::ids::RunId;
+use domain::visible::visible;
+use domain::words::plural;
 use serde_json::json;
+use shared::files::create_private;
 use shared::format::{Form, Framer};
 use shared::job::Job;
 use shared::store::{Store, stored_job};
@@ -11,7 +14,7 @@ use shared::store::{Store, stored_job};
 use super::context::{find_run, open_store};
 use crate::args::{Global, Rejects};
 use crate::outcome::{Done, Failure};
-use crate::output::{print, print_json, remark};
+use crate::output::{print, print_json, remark, warn_of_others};
 use crate::wiring;
 
 const PAGE: u32 = 500;
@@ -29,7 +32,8 @@ pub(crate) async fn rejects(global: &Global, args: &Rejects) -> Result<Done, Fai
             remark("sensitive fields are in clear in what is written; the run's log says who asked for it");
         }
         let written = write_raw(&*store, run.run_id, &job, path).await?;
-        remark(&format!("{written} rejects written to {}", path.display()));
+        remark(&format!("{} written to {}", plural(written, "reject"), path.display()));
+        warn_of_others(path);
         return Ok(Done::Well);
     }
     let rows = store.rejects(run.run_id, 0, args.limit).await?;
@@ -64,7 +68,8 @@ pub(crate) async fn rejects(global: &Global, args: &Rejects) -> Result<Done, Fai
         ));
         for reason in &row.reasons {
             let field = reason.field.as_deref().unwrap_or("(the record)");
-            out.push_str(&format!("    {field}: {}: {}\n", reason.code, reason.detail));
+            let (field, detail) = (visible(field), visible(&reason.detail));
+            out.push_str(&format!("    {field}: {}: {detail}\n", reason.code));
         }
     }
     if rows.len() == args.limit as usize {
@@ -83,7 +88,7 @@ async fn write_raw(
 ) -> Result<u64, Failure> {
     let failed = |error: std::io::Error| Failure::unfinished(format!("{}: {error}", path.display()));
     let framer = Framer::new(&job.format);
-    let mut file = std::io::BufWriter::new(std::fs::File::create(path).map_err(failed)?);
+    let mut file = std::io::BufWriter::new(create_private(path).map_err(failed)?);
     let (mut after, mut written, mut framed) = (0, 0, header_row(job));
     loop {
         let rows = store.rejects(run_id, after, PAGE).await?;

@@ -5,7 +5,7 @@ use coordinator::report::{html, junit, summary, text};
 use super::context::{find_run, open_store};
 use crate::args::{Format, Global, Report};
 use crate::outcome::{Done, Failure};
-use crate::output::{deliver, style};
+use crate::output::{deliver, json, style};
 
 /// `crossfoot report`.
 pub(crate) async fn report(global: &Global, args: &Report) -> Result<Done, Failure> {
@@ -17,7 +17,7 @@ pub(crate) async fn report(global: &Global, args: &Report) -> Result<Done, Failu
         |error: &dyn std::fmt::Display| Failure::unfinished(format!("the report could not be made: {error}"));
     let rendered = match format {
         Format::Text => text::text(&report, style()),
-        Format::Json => serde_json::to_string_pretty(&report).map_err(|error| unmade(&error))?,
+        Format::Json => json(&report)?,
         Format::Junit => junit::junit(&report),
         Format::Html => html::html(&report).map_err(|error| unmade(&error))?,
     };

@@ -2,23 +2,29 @@
 
 use std::path::Path;
 use std::sync::Arc;
+use std::time::Duration;
 
+use coordinator::attendance::Watcher;
 use coordinator::load::LoadError;
 use coordinator::open::RunRequest;
+use coordinator::ops::OpsError;
 use coordinator::report::{summary, text};
 use coordinator::run::{Coordinator, Drive, Ending, RunError};
 use coordinator::split::SplitError;
+use coordinator::standing::{Standing, standing};
 use domain::declared::Declared;
 use domain::ids::RunId;
 use domain::lifecycle::RunState;
+use domain::words::plural;
 use shared::config::Settings;
+use shared::files::{TEXT_BYTES_MAX, read_small_text};
 use shared::source::Location;
 use shared::store::Store;
 
 use super::context::{find_run, open_store, read_job, source_of};
-use crate::args::{Global, Operate, Redrive, Resume, Run};
+use crate::args::{Approve, Global, Redrive, Resume, Run};
 use crate::outcome::{Done, Failure};
-use crate::output::{print, print_json, remark, style};
+use crate::output::{remark, style, tell, tell_json, unwritten};
 use crate::wiring;
 
 /// `crossfoot run`.
@@ -39,8 +45,8 @@ pub(crate) async fn run(global: &Global, args: &Run) -> Result<Done, Failure> {
     // A source that is not there must not leave an empty store behind.
     drop(shared::source::SourceFile::open(request.source.clone(), request.job.compression)?);
     let store = wiring::store(&settings, true).await?;
-    let ended = start(global, &settings, &store, Begin::Open(Box::new(request))).await?;
-    conclude(global, &*store, ended).await
+    let ended = start(global, &settings, &store, Begin::Open(Box::new(request)), args.patience).await?;
+    Ok(conclude(global, &*store, ended).await)
 }
 
 /// `crossfoot resume`.
@@ -52,8 +58,8 @@ pub(crate) async fn resume(global: &Global, args: &Resume) -> Result<Done, Failu
         remark(&format!("run {} is {}: there is nothing to resume", run.run_id, run.state));
     }
     let how = Drive { source: args.source.as_deref().map(Location::parse), ..Drive::default() };
-    let ended = start(global, &settings, &store, Begin::GoOn(run.run_id, how)).await?;
-    conclude(global, &*store, ended).await
+    let ended = start(global, &settings, &store, Begin::GoOn(run.run_id, how), args.patience).await?;
+    Ok(conclude(global, &*store, ended).await)
 }
 
 /// `crossfoot redrive`.
@@ -65,27 +71,31 @@ pub(crate) async fn redrive(global: &Global, args: &Redrive) -> Result<Done, Fai
     let (chunks, is_the_service_s) = coordinator.redrive(run.run_id, args.operate.reason.as_deref()).await?;
     if is_the_service_s && args.source.is_none() {
         let run_id = run.run_id;
+        let told = format!(
+            "run {run_id}: put back: {}; the coordinator service goes on with it",
+            plural(chunks, "chunk")
+        );
         if global.json {
-            print_json(&serde_json::json!({ "run_id": run_id, "chunks": chunks }))?;
+            tell_json(&serde_json::json!({ "run_id": run_id, "chunks": chunks }), &told);
         } else {
-            print(&format!(
-                "run {run_id}: {chunks} chunks are put back; the coordinator service goes on with it"
-            ))?;
+            tell(&told, &told);
         }
         return Ok(Done::Well);
     }
-    remark(&format!("{chunks} chunks are put back"));
+    remark(&format!("put back: {}", plural(chunks, "chunk")));
     let how = Drive { source: args.source.as_deref().map(Location::parse), ..Drive::default() };
-    let ended = start(global, &settings, &store, Begin::GoOn(run.run_id, how)).await?;
-    conclude(global, &*store, ended).await
+    let ended = start(global, &settings, &store, Begin::GoOn(run.run_id, how), args.patience).await?;
+    Ok(conclude(global, &*store, ended).await)
 }
 
 /// `crossfoot approve`.
-pub(crate) async fn approve(global: &Global, args: &Operate) -> Result<Done, Failure> {
+pub(crate) async fn approve(global: &Global, args: &Approve) -> Result<Done, Failure> {
     let (settings, store) = open_store(global).await?;
-    let run = find_run(&*store, &args.run.run).await?;
-    let ended = start(global, &settings, &store, Begin::Approve(run.run_id, args.reason.clone())).await?;
-    conclude(global, &*store, ended).await
+    let run = find_run(&*store, &args.operate.run.run).await?;
+    let source = args.source.as_deref().map(Location::parse);
+    let begin = Begin::Approve(run.run_id, args.operate.reason.clone(), source);
+    let ended = start(global, &settings, &store, begin, args.patience).await?;
+    Ok(conclude(global, &*store, ended).await)
 }
 
 /// How a run is taken up.
@@ -94,8 +104,8 @@ pub(crate) enum Begin {
     Open(Box<RunRequest>),
     /// One that is there.
     GoOn(RunId, Drive),
-    /// One that an operator approves of.
-    Approve(RunId, Option<String>),
+    /// One that an operator approves of, why, and where the source is if not where it was.
+    Approve(RunId, Option<String>, Option<Location>),
 }
 
 /// Drives a run as far as it goes, with progress, and stopping on Ctrl-C.
@@ -104,11 +114,12 @@ pub(crate) async fn start(
     settings: &Settings,
     store: &Arc<dyn Store>,
     begin: Begin,
+    patience: Option<u64>,
 ) -> Result<(RunId, Ending), Failure> {
     let (coordinator, watcher) = wiring::coordinator(settings, store).await?;
     let shown = crate::progress::show(watcher, global.json);
     let listener = stop_on_signal(&coordinator);
-    let ended = begin_and_drive(settings, &coordinator, begin).await;
+    let ended = begin_and_drive(settings, &coordinator, begin, patience).await;
     listener.abort();
     shown.abort();
     // Wait for the bar to be taken down before anything else is printed.
@@ -120,36 +131,86 @@ async fn begin_and_drive(
     settings: &Settings,
     coordinator: &Coordinator,
     begin: Begin,
+    patience: Option<u64>,
 ) -> Result<(RunId, Ending), Failure> {
     let (run_id, how) = match begin {
         Begin::Open(request) => (coordinator.open(&request).await?, Drive::default()),
         Begin::GoOn(run_id, how) => (run_id, how),
-        Begin::Approve(run_id, reason) => {
-            coordinator.approve(run_id, reason.as_deref()).await?;
-            (run_id, Drive { approved: true, ..Drive::default() })
+        Begin::Approve(run_id, reason, source) => {
+            if let Err(error) = coordinator.approve(run_id, reason.as_deref()).await {
+                let is_late = matches!(&error, OpsError::WrongState { state, .. } if state.is_over());
+                let failure = Failure::from(error);
+                return Err(if is_late {
+                    failure.advise(&stands(coordinator, run_id).await.said)
+                } else {
+                    failure
+                });
+            }
+            (run_id, Drive { approved: true, source, ..Drive::default() })
         }
     };
     let fleet = wiring::embedded_fleet(settings, coordinator);
-    let ended = coordinator.drive_patiently(run_id, &how).await;
+    let (ended, given_up) = drive_attended(settings, coordinator, run_id, &how, patience).await;
     fleet.stop().await;
-    let why = ended.as_ref().err().map(ToString::to_string);
+    let why = given_up.clone().or_else(|| ended.as_ref().err().map(ToString::to_string));
     coordinator.notify(run_id, why.as_deref()).await;
-    let ending = ended.map_err(|error| {
-        let next = match &error {
-            // The same bytes would fail in the same place; a corrected file is another source, and another run.
-            RunError::Load(LoadError::Split(
-                SplitError::Frame { .. } | SplitError::Header(_) | SplitError::Source(_),
-            )) => {
-                format!("a corrected file is a new run; `crossfoot cancel {run_id}` gives this one up")
-            }
-            RunError::Load(LoadError::SetAside { .. }) => format!(
-                "`crossfoot redrive {run_id}` takes what was set aside up again; `crossfoot cancel {run_id}` gives the run up"
-            ),
-            _ => format!("`crossfoot resume {run_id}` goes on with it"),
-        };
-        Failure::from(error).advise(&format!("nothing of run {run_id} is in final; {next}"))
-    })?;
-    Ok((run_id, ending))
+    let error = match ended {
+        Ok(ending) => return Ok((run_id, ending)),
+        Err(error) => error,
+    };
+    // Another operator, or another coordinator, may have got it to its end meanwhile.
+    let stands = stands(coordinator, run_id).await;
+    let verb = if how.approved { "approve" } else { "resume" };
+    let next = match &error {
+        _ if !stands.is_free => String::new(),
+        // The same bytes would fail in the same place; a corrected file is another source, and another run.
+        RunError::Load(LoadError::Split(
+            SplitError::Frame { .. } | SplitError::Header(_) | SplitError::Source(_),
+        )) => {
+            format!("a corrected file is a new run; `crossfoot cancel {run_id}` gives this one up")
+        }
+        // It says itself what to do.
+        RunError::SourceWanted(_) => format!("`crossfoot cancel {run_id}` gives it up"),
+        RunError::Load(LoadError::SetAside { .. }) => format!(
+            "`crossfoot redrive {run_id}` takes what was set aside up again; `crossfoot cancel {run_id}` gives the run up"
+        ),
+        _ => format!("`crossfoot {verb} {run_id}` goes on with it"),
+    };
+    let failure = given_up.map_or_else(|| Failure::from(error), Failure::unfinished);
+    let separator = if next.is_empty() { "" } else { "; " };
+    Err(failure.advise(&format!("{}{separator}{next}", stands.said)))
+}
+
+async fn stands(coordinator: &Coordinator, run_id: RunId) -> Standing {
+    standing(&*coordinator.store, run_id).await
+}
+
+/// Drives the run while somebody watches whether those are there whom it needs. With why it was given up, if it was.
+async fn drive_attended(
+    settings: &Settings,
+    coordinator: &Coordinator,
+    run_id: RunId,
+    how: &Drive,
+    patience: Option<u64>,
+) -> (Result<Ending, RunError>, Option<String>) {
+    let watcher = Watcher {
+        store: &*coordinator.store,
+        clock: &*coordinator.clock,
+        needs_workers: !wiring::is_embedded(settings),
+        patience: patience.map(Duration::from_secs),
+        tell: remark,
+    };
+    let mut drive = std::pin::pin!(coordinator.drive_patiently(run_id, how));
+    tokio::select! {
+        ended = &mut drive => (ended, None),
+        why = watcher.beside(coordinator.watch.subscribe()) => {
+            coordinator.stop.cancel();
+            // It may have come to its end in this very moment.
+            let ended = drive.await;
+            let is_given_up = ended.is_err();
+            (ended, is_given_up.then_some(why))
+        }
+    }
 }
 
 /// The first Ctrl-C (or SIGTERM) finishes what is in hand; the second ends the process at once, which is safe too.
@@ -175,23 +236,20 @@ pub(crate) async fn signal() -> bool {
     }
 }
 
-/// Prints the report and turns the ending into an exit code.
-pub(crate) async fn conclude(
-    global: &Global,
-    store: &dyn Store,
-    (run_id, ending): (RunId, Ending),
-) -> Result<Done, Failure> {
-    let report = summary::report(store, run_id).await?;
-    if global.json {
-        print_json(&report)?;
-    } else {
-        print(&text::text(&report, style()))?;
+/// Prints the report and turns the ending into an exit code, which is the verdict's whatever becomes of the report.
+pub(crate) async fn conclude(global: &Global, store: &dyn Store, (run_id, ending): (RunId, Ending)) -> Done {
+    let state = ending.state();
+    let instead = format!("run {run_id} is {state}: `crossfoot report {run_id}` prints its report");
+    match summary::report(store, run_id).await {
+        Ok(report) if global.json => tell_json(&report, &instead),
+        Ok(report) => tell(&text::text(&report, style()), &instead),
+        Err(error) => unwritten(error.into(), &instead),
     }
-    Ok(ending.into())
+    ending.into()
 }
 
 pub(crate) fn read_declared(path: &Path) -> Result<Declared, Failure> {
     let wrong = |what: String| Failure::usage(format!("declared totals {}: {what}", path.display()));
-    let text = std::fs::read_to_string(path).map_err(|error| wrong(error.to_string()))?;
+    let text = read_small_text(path, TEXT_BYTES_MAX).map_err(|error| wrong(error.to_string()))?;
     serde_json::from_str(&text).map_err(|error| wrong(error.to_string()))
 }

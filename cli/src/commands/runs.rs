@@ -3,13 +3,14 @@
 use comfy_table::{CellAlignment, Table};
 use coordinator::report::{summary, text};
 use domain::report::{Outcome, Report};
+use domain::visible::visible;
+use domain::words::{grouped, plural};
 use serde_json::json;
 
 use super::context::{find_run, open_store};
 use crate::args::{Global, RunArg};
 use crate::outcome::{Done, Failure};
 use crate::output::{print, print_json, style};
-use crate::progress::grouped;
 
 /// `crossfoot runs`.
 pub(crate) async fn runs(global: &Global, limit: u32) -> Result<Done, Failure> {
@@ -50,7 +51,7 @@ pub(crate) async fn runs(global: &Global, limit: u32) -> Result<Done, Failure> {
         let outcome = Outcome::of(run.state).name();
         table.add_row([
             run.run_id.to_string(),
-            run.job.clone(),
+            visible(&run.job),
             if run.purged { format!("{outcome}, purged") } else { outcome.into() },
             run.split.map_or_else(|| "-".into(), |split| grouped(split.records)),
             shared::clock::iso(run.opened_at_ms),
@@ -93,23 +94,27 @@ pub(crate) async fn show(global: &Global, args: &RunArg) -> Result<Done, Failure
     let mut lines = format!(
         "run      {}\njob      {} ({})\nsource   {}\noutcome  {} ({})\n",
         run.run_id,
-        run.job,
+        visible(&run.job),
         run.job_digest,
-        run.source,
+        visible(&run.source),
         report.outcome.name(),
         run.state
     );
     if let Some(note) = &run.note {
-        lines.push_str(&format!("note     {note}\n"));
+        lines.push_str(&format!("note     {}\n", visible(note)));
     }
-    lines.push_str(&format!("opened   {} by {}\n", shared::clock::iso(run.opened_at_ms), run.actor));
     lines.push_str(&format!(
-        "chunks   {} of {} committed, {} set aside; {} records\n",
+        "opened   {} by {}\n",
+        shared::clock::iso(run.opened_at_ms),
+        visible(&run.actor)
+    ));
+    lines.push_str(&format!(
+        "chunks   {} of {} committed, {} set aside; {}\n",
         grouped(progress.committed),
         run.split
             .map_or_else(|| format!("{} so far", grouped(progress.split)), |split| grouped(split.chunks)),
         grouped(progress.set_aside),
-        grouped(progress.records)
+        plural(progress.records, "record")
     ));
     print(&lines)?;
     if !report.checks.is_empty() {

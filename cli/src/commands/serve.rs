@@ -6,6 +6,7 @@ use std::time::Duration;
 use coordinator::service::Service;
 use domain::counts::Role;
 use domain::ids::RunId;
+use domain::words::plural;
 use shared::causes::chain;
 use tokio_util::task::TaskTracker;
 use worker::{Identity, Jobs, Surroundings};
@@ -56,7 +57,7 @@ pub(crate) async fn worker(global: &Global, args: &Worker) -> Result<Done, Failu
         async move { with.give_signs_of_life().await }
     });
     tasks.close();
-    remark(&format!("{count} workers on {host} serve; SIGTERM or Ctrl-C stops them"));
+    remark(&format!("{} on {host} serve; SIGTERM or Ctrl-C stops them", plural(count as u64, "worker")));
     signal().await;
     remark("stopping: what was started is finished, what was not is returned; once more to stop at once");
     with.stop.cancel();

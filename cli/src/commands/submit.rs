@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use coordinator::attendance::Watcher;
 use coordinator::open::RunRequest;
 use domain::ids::RunId;
 use domain::lifecycle::RunState;
@@ -12,7 +13,7 @@ use super::context::{read_job, source_of};
 use super::run::{conclude, read_declared};
 use crate::args::{Fleet, Global, Submit};
 use crate::outcome::{Done, Failure};
-use crate::output::{print, print_json, remark};
+use crate::output::{remark, tell, tell_json};
 use crate::wiring;
 use coordinator::run::Ending;
 
@@ -48,13 +49,26 @@ pub(crate) async fn submit(global: &Global, args: &Submit) -> Result<Done, Failu
     let run_id = coordinator.open(&request).await?;
     if args.wait {
         remark(&format!("run {run_id} is submitted; its verdict is waited for"));
-        let ending = verdict(&*store, run_id).await?;
-        return conclude(global, &*store, (run_id, ending)).await;
+        let watcher = Watcher {
+            store: &*store,
+            clock: &*coordinator.clock,
+            needs_workers: true,
+            patience: args.patience.map(Duration::from_secs),
+            tell: remark,
+        };
+        let ending = tokio::select! {
+            ending = verdict(&*store, run_id) => ending?,
+            why = watcher.of_submitted(run_id) => return Err(Failure::unfinished(why).advise(&format!(
+                "no longer waiting; run {run_id} stays submitted: `crossfoot show {run_id}` tells how far it is"
+            ))),
+        };
+        return Ok(conclude(global, &*store, (run_id, ending)).await);
     }
+    let told = format!("run {run_id} is submitted; `crossfoot show {run_id}` tells how far it is");
     if global.json {
-        print_json(&json!({ "run_id": run_id, "state": RunState::Loading }))?;
+        tell_json(&json!({ "run_id": run_id, "state": RunState::Loading }), &told);
     } else {
-        print(&format!("run {run_id} is submitted; `crossfoot show {run_id}` tells how far it is"))?;
+        tell(&told, &told);
     }
     Ok(Done::Well)
 }

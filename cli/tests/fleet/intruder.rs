@@ -19,8 +19,10 @@ fn runtime() -> tokio::runtime::Runtime {
 
 /// The intruder's own way to the queues of `fleet`.
 async fn intruder(fleet: &Fleet) -> Rabbit {
-    let settings =
-        RabbitSettings { prefix: fleet.prefix().to_owned(), ..RabbitSettings::new(&fleet.servers.amqp) };
+    let settings = RabbitSettings {
+        prefix: fleet.prefix().to_owned(),
+        ..RabbitSettings::new(fleet.servers.amqp.as_str())
+    };
     Rabbit::connect(settings).await.unwrap()
 }
 

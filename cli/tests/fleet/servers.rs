@@ -76,6 +76,11 @@ impl Fleet {
 
     /// A command of this fleet, with settings besides.
     pub(crate) fn start_with(&self, line: &[&str], settings: &[(&str, &str)]) -> Going {
+        Going::start(line.join(" "), self.command_with(line, settings), Vec::new())
+    }
+
+    /// The same, not started.
+    pub(crate) fn command_with(&self, line: &[&str], settings: &[(&str, &str)]) -> Command {
         let mut command = self.desk.command(line);
         command
             .env("CROSSFOOT__BROKER__URL", &self.servers.amqp)
@@ -83,7 +88,7 @@ impl Fleet {
             .env("CROSSFOOT__STORE__URL", self.store())
             .env("CROSSFOOT__STORE__MAX_CONNECTIONS", "6")
             .envs(settings.iter().copied());
-        Going::start(line.join(" "), command, Vec::new())
+        command
     }
 
     pub(crate) fn start(&self, line: &[&str]) -> Going {

@@ -64,8 +64,8 @@ impl Coordinator {
         let beside = path.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
         let named = tempfile::Builder::new()
             .prefix(".crossfoot-pack-")
-            // As the umask has it, like any other file.
-            .permissions(Permissions::from_mode(0o666))
+            // Names, accounts, amounts: its owner hands it on to whom it is meant for.
+            .permissions(Permissions::from_mode(0o600))
             .tempfile_in(beside)
             .map_err(file)?;
         let mut writer = Writer::new(named);

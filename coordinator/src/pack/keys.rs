@@ -12,6 +12,8 @@ use ed25519_dalek::pkcs8::{
 };
 use ed25519_dalek::{Signature, Signer as _, SigningKey, VerifyingKey};
 
+use shared::files::{KEY_BYTES_MAX, read_small_text};
+
 use super::PackError;
 
 /// A key that signs.
@@ -29,7 +31,7 @@ fn bad(path: &Path, reason: impl Into<String>) -> PackError {
 }
 
 fn read(path: &Path) -> Result<String, PackError> {
-    std::fs::read_to_string(path).map_err(|error| bad(path, error.to_string()))
+    read_small_text(path, KEY_BYTES_MAX).map_err(|error| bad(path, error.to_string()))
 }
 
 fn id_of(path: &Path, key: &VerifyingKey) -> Result<Hash, PackError> {

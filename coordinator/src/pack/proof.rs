@@ -63,7 +63,8 @@ impl Proven {
 #[must_use]
 pub fn is_proof(path: &Path) -> bool {
     let mut first = [0];
-    let read = std::fs::File::open(path).and_then(|mut file| std::io::Read::read(&mut file, &mut first));
+    let read =
+        shared::files::open_regular(path).and_then(|mut file| std::io::Read::read(&mut file, &mut first));
     read.is_ok_and(|read| read == 1) && first == *b"{"
 }
 
@@ -72,7 +73,8 @@ pub fn is_proof(path: &Path) -> bool {
 /// # Errors
 /// [`PackError`] when it cannot be read or is none.
 pub fn read(path: &Path) -> Result<Proof, PackError> {
-    let bytes = std::fs::read(path).map_err(|error| PackError::File { path: path.into(), error })?;
+    let bytes = shared::files::read_small_file(path, shared::files::TEXT_BYTES_MAX)
+        .map_err(|error| PackError::File { path: path.into(), error })?;
     let proof: Result<Proof, _> = json::parse(&bytes, json::pretty, false);
     let unread = |reason: String| PackError::NotAProof { path: PathBuf::from(path), reason };
     let proof = proof.map_err(unread)?;

@@ -2,7 +2,6 @@
 //!
 //! The file is read once, from beginning to end; what grows with the run is walked and not kept.
 
-use std::fs::File;
 use std::io::Read;
 use std::path::Path;
 
@@ -18,6 +17,7 @@ use domain::pack::{
 };
 use domain::report::Report;
 use serde::Serialize;
+use shared::files::open_regular;
 
 use super::keys::PublicKey;
 use super::read::{ARCHIVE, Archive, Stop};
@@ -93,11 +93,11 @@ impl Verified {
 /// [`PackError`] when the file cannot be read or is no pack at all. A pack that does not hold is no error.
 pub fn verify(path: &Path, key: Option<&PublicKey>, noted: Option<Head>) -> Result<Verified, PackError> {
     let file = |error| PackError::File { path: path.into(), error };
-    let mut input = File::open(path).map_err(file)?;
+    let mut input = open_regular(path).map_err(file)?;
     if !is_pack(&mut input).map_err(file)? {
         return Err(PackError::NotAPack { path: path.into() });
     }
-    let input = File::open(path).map_err(file)?;
+    let input = open_regular(path).map_err(file)?;
     check(input, key, noted).map_err(file)
 }
 
@@ -137,7 +137,7 @@ pub fn check(input: impl Read, key: Option<&PublicKey>, noted: Option<Head>) -> 
 }
 
 /// Whether the file begins as a pack does, damaged or not.
-fn is_pack(input: &mut File) -> std::io::Result<bool> {
+fn is_pack(input: &mut std::fs::File) -> std::io::Result<bool> {
     let mut block = Vec::new();
     input.take(archive::BLOCK as u64).read_to_end(&mut block)?;
     let expected = archive::header(Part::Job.name(), 0);

@@ -6,6 +6,7 @@ use domain::amount::Amount;
 use domain::check::{CheckKind, CheckResult, Verdict};
 use domain::counts::WorkerShare;
 use domain::ids::WorkerId;
+pub(super) use domain::visible::visible;
 
 /// `1234567` as `1,234,567`.
 pub(super) fn count(number: u64) -> String {
@@ -57,27 +58,6 @@ pub(super) fn is_hash(text: &str) -> bool {
 /// The first 16 digits of a SHA-256 value and an ellipsis; any other text as it is.
 pub(super) fn shortened(text: &str) -> String {
     if is_hash(text) { format!("{}…", &text[..16]) } else { text.into() }
-}
-
-/// Foreign text with everything written out that a reader would not see: control characters, among them
-/// those that drive a terminal, and the marks that reverse or hide text.
-pub(super) fn visible(text: &str) -> String {
-    let mut out = String::with_capacity(text.len());
-    for character in text.chars() {
-        match character {
-            '\u{ad}'
-            | '\u{61c}'
-            | '\u{180e}'
-            | '\u{feff}'
-            | '\u{200b}'..='\u{200f}'
-            | '\u{2028}'..='\u{202e}'
-            | '\u{2060}'..='\u{206f}' => out.extend(character.escape_unicode()),
-            '\n' | '\r' | '\t' => out.extend(character.escape_default()),
-            _ if character.is_control() => out.extend(character.escape_unicode()),
-            _ => out.push(character),
-        }
-    }
-    out
 }
 
 /// Milliseconds since 1970 as `2026-11-23T21:46:47.123Z`.
@@ -216,11 +196,5 @@ mod tests {
         assert_eq!([rate(500_000, 1_250_000), rate(1, 0)], ["400,000", "–"]);
         assert_eq!([share(1, 3), share(0, 0), share(7, 7)], ["33.3 %", "0.0 %", "100.0 %"]);
         assert_eq!([share(7, 1_000_000), share(999_999, 1_000_000)], ["< 0.1 %", "> 99.9 %"]);
-    }
-
-    #[test]
-    fn what_a_reader_would_not_see_is_written_out() {
-        assert_eq!(visible("a\u{1b}[31mb\u{202e}c\n"), "a\\u{1b}[31mb\\u{202e}c\\n");
-        assert_eq!(visible("Zürich 東京"), "Zürich 東京");
     }
 }

@@ -8,6 +8,7 @@ use std::fmt::Write;
 
 use domain::check::{CheckResult, Verdict};
 use domain::report::{Outcome, Report};
+use domain::visible::is_unseen;
 
 /// The report as an XML document.
 #[must_use]
@@ -125,6 +126,10 @@ fn text(content: &str) -> String {
             '\t' => out.push_str("&#9;"),
             '\u{0}'..='\u{1f}' | '\u{7f}'..='\u{9f}' | '\u{fffe}' | '\u{ffff}' => {
                 out.extend(c.escape_unicode())
+            }
+            // A reference is the same text to whoever parses it, and does nothing to whoever looks at it.
+            unseen if is_unseen(unseen) => {
+                let _ = write!(out, "&#x{:x};", u32::from(unseen));
             }
             other => out.push(other),
         }

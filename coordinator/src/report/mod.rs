@@ -14,5 +14,7 @@ mod format;
 mod relation;
 mod verdict;
 
+pub use verdict::NO_AMOUNTS;
+
 #[cfg(test)]
 mod fixture;

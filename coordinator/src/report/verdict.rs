@@ -44,6 +44,9 @@ pub(super) fn grounds(report: &Report) -> Vec<String> {
     parts
 }
 
+/// What is said of a job that names no amount, in a check and in a report.
+pub const NO_AMOUNTS: &str = "no amounts are declared: counts and contents are proven, sums are not";
+
 /// What the verdict means for the final table.
 pub(super) const fn consequence(outcome: Outcome) -> &'static str {
     match outcome {

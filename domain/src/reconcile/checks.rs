@@ -8,6 +8,7 @@ use crate::footing::FootingError;
 use crate::invariants::Invariant;
 use crate::rule::{OnBreach, RuleOutcome};
 use crate::totals::{ControlTotals, Sums};
+use crate::words::plural;
 
 use super::evidence::{DecodedTwice, RuleEvidence, StagingEvidence};
 
@@ -29,7 +30,10 @@ pub(super) fn source_checks(evidence: &StagingEvidence, at_ms: i64, checks: &mut
         checks.push(empty);
     }
     let message = match source.first_gap {
-        None => format!("{} chunks cover the source from its first byte to its last", source.chunks),
+        None => format!(
+            "the source is covered from its first byte to its last by {}",
+            plural(source.chunks, "chunk")
+        ),
         Some(at) => format!("the chunks have a gap or an overlap at byte {at}"),
     };
     let mut tiled = check::count(
@@ -333,8 +337,9 @@ pub(super) fn workers_agree(role: Role, workers: &[WorkerShare], at_ms: i64) -> 
         )
     } else if unreported > 0 {
         format!(
-            "for every {}; {unreported} chunks were committed just before a process died, and their report with it",
-            role.name()
+            "for every {}; {} committed just before a process died, and the report of it with the process",
+            role.name(),
+            plural(unreported, "chunk")
         )
     } else {
         format!("reported = ledger = table, for every {}", role.name())
@@ -472,7 +477,9 @@ pub(super) fn rejects_within_limit(evidence: &StagingEvidence, at_ms: i64) -> Ch
         verdict: if within { Verdict::Pass } else { Verdict::Fail },
         message: match (within, rejected) {
             (true, 0) => "no record was rejected".into(),
-            (true, n) => format!("{n} records were rejected and kept; `rejects` under [limits] allows them"),
+            (true, n) => {
+                format!("rejected and kept: {}; `rejects` under [limits] allows them", plural(n, "record"))
+            }
             (false, _) => "more records were rejected than `rejects` under [limits] allows".into(),
         },
         at_ms,

@@ -27,6 +27,7 @@ use domain::value::{Literal, Value, compare};
 
 pub use error::{JobError, Place};
 
+use crate::files::{TEXT_BYTES_MAX, read_small_text};
 use crate::format::spec::FormatSpec;
 use crate::source::Compression;
 
@@ -118,7 +119,7 @@ impl Job {
     /// [`JobError`] when it cannot be read or is not a job.
     pub fn read(path: &Path) -> Result<Self, JobError> {
         let file = path.display().to_string();
-        let text = std::fs::read_to_string(path).map_err(|error| JobError {
+        let text = read_small_text(path, TEXT_BYTES_MAX).map_err(|error| JobError {
             file: file.clone(),
             place: None,
             message: format!("cannot be read: {error}"),

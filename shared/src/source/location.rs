@@ -3,6 +3,10 @@
 use std::fmt;
 use std::path::{Path, PathBuf};
 
+use domain::visible::visible;
+
+use crate::secret::without_secrets;
+
 /// Where a source is: a file's path, or standard input.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct Location {
@@ -53,7 +57,8 @@ impl Location {
 impl fmt::Display for Location {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match &self.path {
-            Some(path) => path.display().fmt(f),
+            // It names a file of anybody's, and may say anything.
+            Some(path) => f.pad(&visible(&without_secrets(&path.display().to_string()))),
             None => f.pad("standard input"),
         }
     }

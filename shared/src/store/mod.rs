@@ -14,6 +14,7 @@
 //! - **The log** is appended to in one transaction with the change it documents where there is one.
 //! - Unknown outcome (a lost connection during commit) means: do it again.
 
+pub mod bounds;
 mod by_record;
 mod by_type;
 #[cfg(test)]
@@ -99,6 +100,12 @@ pub enum StoreError {
         table: String,
         /// Each difference, in words.
         differences: Vec<String>,
+    },
+    /// Its tables cannot hold what the job brings.
+    #[error("{what}")]
+    TooWide {
+        /// What is too much, in words.
+        what: String,
     },
     /// A rule names a table or column that is not there.
     #[error("{what}")]
@@ -233,6 +240,7 @@ impl StoreError {
             self,
             Self::BadUrl { .. }
                 | Self::TableDiffers { .. }
+                | Self::TooWide { .. }
                 | Self::NoSuchTable { .. }
                 | Self::NoSuchRun { .. }
                 | Self::TakenMeanwhile { .. }
@@ -549,6 +557,11 @@ pub trait Store: Send + Sync {
     /// # Errors
     /// [`StoreError`] of the database.
     async fn claim_service(&self, owner: &str, lasts: Duration) -> Result<Option<Lease>, StoreError>;
+    /// Who has the place of the coordinator service, or had it last; its time may be over.
+    ///
+    /// # Errors
+    /// [`StoreError`] of the database.
+    async fn service(&self) -> Result<Option<Lease>, StoreError>;
     /// Lets the place of the coordinator service go, if `owner` has it.
     ///
     /// # Errors

@@ -3,6 +3,7 @@
 use comfy_table::{CellAlignment, ContentArrangement, Table};
 use domain::event::Event;
 use domain::ids::RunId;
+use domain::visible::visible;
 use serde_json::{Map, Value, json};
 use shared::store::Store;
 
@@ -157,9 +158,4 @@ fn plain(value: &Value) -> String {
 /// `2024-02-29 13:45:00`; the milliseconds are in the JSON.
 fn seconds(at_ms: i64) -> String {
     shared::clock::iso(at_ms).chars().take(19).map(|c| if c == 'T' { ' ' } else { c }).collect()
-}
-
-/// Without what could alter a terminal.
-fn visible(text: &str) -> String {
-    text.chars().map(|c| if c.is_control() { '?' } else { c }).collect()
 }

@@ -7,7 +7,7 @@ use serde_json::json;
 use crate::args::{Export, Global};
 use crate::commands::context::find_run;
 use crate::outcome::{Done, Failure};
-use crate::output::{print, print_json, remark};
+use crate::output::{remark, tell, tell_json};
 use crate::wiring;
 
 /// `crossfoot audit export`.
@@ -32,7 +32,8 @@ pub(super) async fn export(global: &Global, args: &Export) -> Result<Done, Failu
     coordinator.checkpoint(run.run_id, "exported").await;
     let manifest = exported.manifest;
     if global.json {
-        print_json(&json!({ "pack": output, "bytes": exported.bytes, "manifest": manifest }))?;
+        let whole = json!({ "pack": output, "bytes": exported.bytes, "manifest": manifest });
+        tell_json(&whole, &format!("the pack {} is written", output.display()));
         return Ok(Done::Well);
     }
     let head = manifest.log_head;
@@ -40,7 +41,7 @@ pub(super) async fn export(global: &Global, args: &Export) -> Result<Done, Failu
         Some(key) => format!("signed by key {key}"),
         None => "NOT signed: nobody vouches for it but who noted the log's head".into(),
     };
-    print(&format!(
+    let told = format!(
         "{}: run {}, {}, {} bytes\n{signed}\nlog head {}:{}",
         output.display(),
         manifest.run_id,
@@ -48,7 +49,8 @@ pub(super) async fn export(global: &Global, args: &Export) -> Result<Done, Failu
         exported.bytes,
         head.seq,
         head.hash
-    ))?;
+    );
+    tell(&told, &told);
     if run.purged && run.state != RunState::Cancelled {
         remark("the run was purged before: its rejects and findings are not in the pack");
     }

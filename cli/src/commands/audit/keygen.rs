@@ -7,20 +7,22 @@ use serde_json::json;
 
 use crate::args::Global;
 use crate::outcome::{Done, Failure};
-use crate::output::{print, print_json};
+use crate::output::{tell, tell_json};
 
 /// `crossfoot audit keygen`.
 pub(super) fn keygen(global: &Global, output: &Path) -> Result<Done, Failure> {
     let (private, public, id) = keys::generate(output)?;
     if global.json {
-        print_json(&json!({ "private": private, "public": public, "key": id }))?;
+        let whole = json!({ "private": private, "public": public, "key": id });
+        tell_json(&whole, &format!("{} and {} are written", private.display(), public.display()));
         return Ok(Done::Well);
     }
     let (private, public) = (private.display(), public.display());
-    print(&format!(
+    let told = format!(
         "{private}  signs packs; keep it to yourself (only you can read it)\n\
          {public}  verifies them; hand it to whoever is to, on a way that cannot be tampered with\n\
          key {id}"
-    ))?;
+    );
+    tell(&told, &told);
     Ok(Done::Well)
 }

@@ -6,12 +6,13 @@ use std::path::Path;
 use coordinator::audit::{AuditError, verify as walk};
 use coordinator::checkpoints::read;
 use domain::checkpoint::{Head, Noted};
+use domain::words::plural;
 use serde_json::json;
 
 use crate::args::Global;
 use crate::commands::context::open_store;
 use crate::outcome::{Done, Failure};
-use crate::output::{print, print_json, remark};
+use crate::output::{remark, tell, tell_json};
 
 /// `crossfoot audit verify`, without a pack.
 pub(super) async fn verify(
@@ -39,22 +40,30 @@ pub(super) async fn verify(
         remark(&format!("note: not compared, as they are of other stores: {}", listed(&others)));
     }
     match walk(&*store, kept.into_iter().chain(head)).await {
-        Ok((events, head)) if global.json => print_json(&json!({
-            "intact": true,
-            "events": events,
-            "head": head,
-            "checkpoints": checkpoints.map(|_| json!({ "held": held, "of_other_stores": others })),
-        }))?,
+        Ok((events, head)) if global.json => tell_json(
+            &json!({
+                "intact": true,
+                "events": events,
+                "head": head,
+                "checkpoints": checkpoints.map(|_| json!({ "held": held, "of_other_stores": others })),
+            }),
+            "the evidence log is intact",
+        ),
         Ok((events, head)) => {
             let holds =
                 if checkpoints.is_some() { format!(", {held} checkpoints hold") } else { String::new() };
-            print(&format!("the evidence log is intact: {events} events{holds}, head {events}:{head}"))?;
+            let told = format!(
+                "the evidence log is intact: {}{holds}, head {events}:{head}",
+                plural(events, "event")
+            );
+            tell(&told, &told);
         }
         Err(AuditError::Chain(error)) => {
+            let told = format!("the evidence log is NOT intact: {error}");
             if global.json {
-                print_json(&json!({ "intact": false, "reason": error.to_string() }))?;
+                tell_json(&json!({ "intact": false, "reason": error.to_string() }), &told);
             }
-            remark(&format!("the evidence log is NOT intact: {error}"));
+            remark(&told);
             return Ok(Done::NotReconciled);
         }
         Err(AuditError::Store(error)) => return Err(error.into()),

@@ -11,7 +11,7 @@ use serde_json::json;
 
 use crate::args::{Global, VerifyArgs};
 use crate::outcome::{Done, Failure};
-use crate::output::{print, print_json, style};
+use crate::output::{style, tell, tell_json};
 
 /// `crossfoot audit verify PACK`.
 pub(super) fn verify(
@@ -22,16 +22,18 @@ pub(super) fn verify(
 ) -> Result<Done, Failure> {
     let key = args.key.as_deref().map(PublicKey::read).transpose()?;
     let verified = check(path, key.as_ref(), noted)?;
+    let told = verdict(path, &verified);
     if global.json {
-        print_json(&json!({
+        let whole = json!({
             "verified": verified.is_verified(),
             "holds": verified.holds(),
             "vouched_by": verified.vouched,
             "manifest": verified.manifest,
             "checks": verified.checks,
-        }))?;
+        });
+        tell_json(&whole, &told);
     } else {
-        print(&format!("{}\n{}", table(&verified.checks), verdict(path, &verified)))?;
+        tell(&format!("{}\n{told}", table(&verified.checks)), &told);
     }
     Ok(if verified.is_verified() { Done::Well } else { Done::NotReconciled })
 }

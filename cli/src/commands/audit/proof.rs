@@ -14,7 +14,7 @@ use shared::job::Job;
 use super::pack::table;
 use crate::args::{Global, VerifyArgs};
 use crate::outcome::{Done, Failure};
-use crate::output::{print, print_json};
+use crate::output::{tell, tell_json};
 
 /// `crossfoot audit verify PROOF`.
 pub(super) fn verify(
@@ -26,7 +26,8 @@ pub(super) fn verify(
     let proof = read(path)?;
     let key = args.key.as_deref().map(PublicKey::read).transpose()?;
     let file = |path: &Path| {
-        std::fs::read(path).map_err(|error| Failure::usage(format!("{}: {error}", path.display())))
+        shared::files::read_small_file(path, shared::files::RECORD_BYTES_MAX)
+            .map_err(|error| Failure::usage(format!("{}: {error}", path.display())))
     };
     let pack = args.pack.as_deref().map(|path| check_pack(path, key.as_ref(), noted)).transpose()?;
     let of_pack =
@@ -44,17 +45,19 @@ pub(super) fn verify(
         pack,
     };
     let proven = check(proof, &with);
+    let told = verdict(&proven);
     if global.json {
-        print_json(&json!({
+        let whole = json!({
             "verified": proven.is_verified(),
             "holds": proven.holds(),
             "is_of_record": proven.is_of_record,
             "vouched_by": proven.vouched,
             "statement": proven.statement,
             "checks": proven.checks,
-        }))?;
+        });
+        tell_json(&whole, &told);
     } else {
-        print(&format!("{}\n{}", table(&proven.checks), verdict(&proven)))?;
+        tell(&format!("{}\n{told}", table(&proven.checks)), &told);
     }
     Ok(if proven.is_verified() { Done::Well } else { Done::NotReconciled })
 }

@@ -197,7 +197,8 @@ impl Page {
 fn facts(report: &Report) -> Vec<(&'static str, Value)> {
     let source = &report.source;
     let text = |text: &str| Value::of(text);
-    vec![
+    let amounts = report.amount_names.is_empty().then(|| ("Amounts", text(verdict::NO_AMOUNTS)));
+    let known = vec![
         ("Run", text(&report.run_id)),
         ("Job", text(&report.job)),
         ("Source", text(&source.location)),
@@ -208,7 +209,8 @@ fn facts(report: &Report) -> Vec<(&'static str, Value)> {
         ("Opened", text(&time(report.opened_at_ms))),
         ("Ended", text(&report.ended_at_ms.map_or_else(|| "not yet".into(), time))),
         ("Checks passed", text(&format!("{} % of those that compared something", report.success_rate))),
-    ]
+    ];
+    known.into_iter().chain(amounts).collect()
 }
 
 const fn class_of(relation: Relation) -> &'static str {

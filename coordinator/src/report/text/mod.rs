@@ -114,6 +114,7 @@ fn header(report: &Report, style: Style) -> String {
         ("Ended", report.ended_at_ms.map_or_else(|| "not yet".into(), time)),
         ("Result", verdict::consequence(report.outcome).into()),
     ];
+    facts.extend(report.amount_names.is_empty().then(|| ("Amounts", verdict::NO_AMOUNTS.into())));
     facts.extend(report.note.as_ref().map(|note| ("Note", visible(note))));
     facts.extend(verdict::next_step(report).map(|command| ("Next", command)));
     lines(table::facts(style, 0, &facts))

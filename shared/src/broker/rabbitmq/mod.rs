@@ -42,6 +42,8 @@ use tokio::sync::watch;
 use tokio::time::Instant;
 
 pub use settings::RabbitSettings;
+#[cfg(test)]
+pub(crate) use settings::refused;
 
 use super::{Broker, BrokerError, Consumer, Queue};
 use crate::health::Finding;

@@ -10,19 +10,20 @@ use url::Url;
 
 use super::MESSAGE_BYTES_MAX;
 use crate::broker::{BrokerError, Queue};
-use crate::config::without_secrets;
+use crate::files::{KEY_BYTES_MAX, read_small_text};
+use crate::secret::{Secret, ServerUrl};
 
 /// How the broker is used. Everyone who shares it must agree on `prefix`, `delivery_limit` and the bounds.
 #[derive(Clone, PartialEq, Eq)]
 pub struct RabbitSettings {
     /// `amqp://[user[:password]@]host[:port][/vhost]`, or `amqps://…`; without a vhost it is `/`.
-    pub url: String,
+    pub url: ServerUrl,
     /// For `amqps`: a PEM file of certificate authorities to trust besides the system's.
     pub ca_file: Option<PathBuf>,
     /// Instead of the URL's.
     pub username: Option<String>,
     /// Instead of the URL's.
-    pub password: Option<String>,
+    pub password: Option<Secret>,
     /// A file with the password, read at every connect, so that it can change meanwhile.
     pub password_file: Option<PathBuf>,
     /// Before the name of every queue and exchange.
@@ -52,7 +53,7 @@ pub struct RabbitSettings {
 impl RabbitSettings {
     /// The defaults, with the broker at `url`.
     #[must_use]
-    pub fn new(url: impl Into<String>) -> Self {
+    pub fn new(url: impl Into<ServerUrl>) -> Self {
         Self {
             url: url.into(),
             ca_file: None,
@@ -117,14 +118,14 @@ impl RabbitSettings {
             target.username.clone_from(username);
         }
         if let Some(password) = &self.password {
-            target.password.clone_from(password);
+            password.reveal().clone_into(&mut target.password);
         }
         target.password_file.clone_from(&self.password_file);
         if let Some(path) = &self.ca_file {
             if !target.tls {
                 return wrong("ca_file is set, but the URL is not amqps://".into());
             }
-            let pem = std::fs::read_to_string(path)
+            let pem = read_small_text(path, KEY_BYTES_MAX)
                 .map_err(|error| BrokerError::Settings(format!("ca_file {}: {error}", path.display())))?;
             if !pem.contains("-----BEGIN CERTIFICATE-----") {
                 return wrong(format!("ca_file {} holds no PEM certificate", path.display()));
@@ -139,10 +140,10 @@ impl RabbitSettings {
 impl fmt::Debug for RabbitSettings {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("RabbitSettings")
-            .field("url", &without_secrets(&self.url))
+            .field("url", &self.url)
             .field("ca_file", &self.ca_file)
             .field("username", &self.username)
-            .field("password", &self.password.as_ref().map(|_| "***"))
+            .field("password", &self.password)
             .field("password_file", &self.password_file)
             .field("prefix", &self.prefix)
             .field("connect_timeout", &self.connect_timeout)
@@ -176,18 +177,24 @@ impl Target {
     /// The password as it is now.
     pub(super) fn credentials(&self) -> Result<String, BrokerError> {
         let Some(path) = &self.password_file else { return Ok(self.password.clone()) };
-        match std::fs::read_to_string(path) {
+        match read_small_text(path, KEY_BYTES_MAX) {
             Ok(text) => Ok(text.trim_end_matches(['\r', '\n']).to_owned()),
             Err(error) => Err(BrokerError::Settings(format!("password_file {}: {error}", path.display()))),
         }
     }
 }
 
+/// Why the settings are refused before any broker is asked: for the test that no secret is in it.
+#[cfg(test)]
+pub(crate) fn refused(settings: &RabbitSettings) -> Option<String> {
+    settings.target().err().map(|error| error.to_string())
+}
+
 // lapin's own parser takes an IPv6 address for `localhost`, and `amqp://host/` for a virtual host without a name.
-fn parse(text: &str) -> Result<Target, BrokerError> {
-    let shown = without_secrets(text);
+fn parse(given: &ServerUrl) -> Result<Target, BrokerError> {
+    let shown = given.to_string();
     let wrong = |reason: &str| BrokerError::Settings(format!("the URL {shown}: {reason}"));
-    let url = Url::parse(text).map_err(|error| wrong(&error.to_string()))?;
+    let url = Url::parse(given.reveal()).map_err(|error| wrong(&error.to_string()))?;
     let (tls, port) = match url.scheme() {
         "amqp" => (false, 5672),
         "amqps" => (true, 5671),

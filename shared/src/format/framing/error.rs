@@ -13,7 +13,7 @@ pub enum FrameError {
         max: usize,
     },
     /// The source ends within a record of fixed length.
-    #[error("{have} bytes are left at the end, a record has {want}")]
+    #[error("{} left at the end, a record has {want}", are(*have))]
     TruncatedRecord {
         /// Bytes that are there.
         have: usize,
@@ -27,7 +27,7 @@ pub enum FrameError {
         opened_at: usize,
     },
     /// The bytes end within those that say how long the record is.
-    #[error("{have} bytes are left, the record's length is not told by fewer than {want}")]
+    #[error("{} left, the record's length is not told by fewer than {want}", are(*have))]
     TruncatedLength {
         /// Bytes that are there.
         have: usize,
@@ -129,6 +129,11 @@ impl FrameError {
             other => other,
         }
     }
+}
+
+/// So many bytes, and their verb.
+fn are(bytes: usize) -> String {
+    if bytes == 1 { "1 byte is".into() } else { format!("{bytes} bytes are") }
 }
 
 /// A framing error and the record that it befell.

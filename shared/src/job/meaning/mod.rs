@@ -28,6 +28,7 @@ use toml::Spanned;
 use super::Job;
 use super::error::{JobError, Place};
 use super::file::{JobFile, NamesOrAll, RecordSection, SourceSection};
+use crate::files::{COPYBOOK_BYTES_MAX, read_small_text};
 use crate::format::spec::FieldForm;
 use control::footing;
 use declared::declared;
@@ -69,9 +70,6 @@ pub(super) fn parse(file: &str, text: &str) -> Result<Job, JobError> {
     understand(raw, text).map_err(error)
 }
 
-/// A copybook is longer than this for no record that anyone loads: 1 MiB.
-const COPYBOOK_BYTES_MAX: u64 = 1 << 20;
-
 /// The job's text with the copybook that it names, which lies beside it: a job travels as its text, and its digest
 /// covers all of it.
 pub(super) fn whole(file: &str, text: String, beside: Option<&Path>) -> Result<String, JobError> {
@@ -92,11 +90,7 @@ pub(super) fn whole(file: &str, text: String, beside: Option<&Path>) -> Result<S
         return Err(refuse(format!("[copybooks] has no `{}`", name.get_ref())));
     }
     let shown = path.display();
-    let length = std::fs::metadata(&path).map(|found| found.len());
-    if length.is_ok_and(|length| length > COPYBOOK_BYTES_MAX) {
-        return Err(refuse(format!("the copybook {shown} is longer than {COPYBOOK_BYTES_MAX} bytes")));
-    }
-    let copybook = std::fs::read_to_string(&path)
+    let copybook = read_small_text(&path, COPYBOOK_BYTES_MAX)
         .map_err(|error| refuse(format!("the copybook {shown} cannot be read: {error}")))?;
     let quote = |text: &str| toml::Value::String(text.to_owned()).to_string();
     let gap = if text.ends_with('\n') { "\n" } else { "\n\n" };

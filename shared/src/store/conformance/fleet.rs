@@ -1,5 +1,7 @@
 //! Starts that are charged, signs of life, the coordinator service, and what workers read back.
 
+use std::time::Duration;
+
 use domain::counts::Role;
 use domain::ids::{ChunkNo, WorkerId};
 use domain::lifecycle::{ChunkState, RunEvent};
@@ -140,10 +142,14 @@ pub(crate) async fn one_coordinator_is_the_service_until_its_time_is_over(make: 
     assert_eq!(store.claim_service("first", LASTS).await.unwrap(), None, "it renews its own");
     assert_eq!(held_by(other.claim_service("second", LASTS).await.unwrap()), Some("first".into()));
     subject.execute("UPDATE crossfoot_service SET lease_until_ms = 1").await;
+    let over = store.service().await.unwrap().unwrap();
+    assert_eq!((over.owner.as_str(), over.left), ("first", Duration::ZERO), "it had it last");
     assert_eq!(other.claim_service("second", LASTS).await.unwrap(), None, "its time was over");
+    assert_eq!(held_by(store.service().await.unwrap()), Some("second".into()));
     store.leave_service("first").await.unwrap();
     assert_eq!(held_by(store.claim_service("first", LASTS).await.unwrap()), Some("second".into()));
     other.leave_service("second").await.unwrap();
+    assert_eq!(store.service().await.unwrap(), None, "nobody has it");
     assert_eq!(store.claim_service("first", LASTS).await.unwrap(), None);
 }
 

@@ -16,13 +16,15 @@ use sqlx::postgres::{PgArgumentBuffer, PgConnectOptions, PgConnection, PgTypeInf
 use sqlx::{Connection as _, Decode, Encode, Executor as _, Row as _, Type};
 use tokio::sync::OnceCell;
 use tokio::time::timeout;
+use url::Url;
 
 use super::clock;
 pub(super) use super::locks::{Lock, lock, lock_for, share};
 use super::pool::{Pool, Session, connect};
 use super::watched::Watch;
 
-use crate::config::without_secrets;
+use crate::files::{KEY_BYTES_MAX, read_small_text};
+use crate::secret::{Secret, ServerUrl};
 use crate::store::StoreError;
 use crate::store::masking::Kept;
 
@@ -76,15 +78,40 @@ pub(super) const SESSION: &str = "
     WHERE current_setting('server_version_num')::int >= 140000;
     SELECT set_config('transaction_timeout', '0', false) WHERE current_setting('server_version_num')::int >= 170000";
 
+/// The parameters that a URL may have. The driver passes over any other, and logs its value, which may be a password under a
+/// mistyped name.
+const PARAMETERS: [&str; 19] = [
+    "sslmode",
+    "ssl-mode",
+    "sslrootcert",
+    "ssl-root-cert",
+    "ssl-ca",
+    "sslcert",
+    "ssl-cert",
+    "sslkey",
+    "ssl-key",
+    "statement-cache-capacity",
+    "host",
+    "hostaddr",
+    "port",
+    "dbname",
+    "user",
+    "password",
+    "application_name",
+    "options",
+    "options[…]",
+];
+const UNKNOWN: &str = "its URL has a parameter that is not known; these are: ";
+
 /// Where the database is, and who comes.
 #[derive(Clone, Default)]
 pub struct PostgresSettings {
     /// `postgres://USER@HOST:PORT/DATABASE?sslmode=…`; what is missing comes from the `PG…` variables.
-    pub url: String,
+    pub url: ServerUrl,
     /// In place of the URL's user.
     pub username: Option<String>,
     /// In place of the URL's password.
-    pub password: Option<String>,
+    pub password: Option<Secret>,
     /// A file whose first line is the password.
     pub password_file: Option<PathBuf>,
     /// At most so many connections; 16 when it is not said.
@@ -102,23 +129,12 @@ impl PostgresSettings {
 impl fmt::Debug for PostgresSettings {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("PostgresSettings")
-            .field("url", &shown(&self.url))
+            .field("url", &self.url)
             .field("username", &self.username)
-            .field("password", &self.password.as_ref().map(|_| "***"))
+            .field("password", &self.password)
             .field("password_file", &self.password_file)
             .field("max_connections", &self.max_connections)
             .finish()
-    }
-}
-
-/// A URL for messages. A password may stand among the parameters too.
-fn shown(url: &str) -> String {
-    let url = without_secrets(url);
-    match url.split_once('?') {
-        Some((address, parameters)) if parameters.to_ascii_lowercase().contains("pass") => {
-            format!("{address}?***")
-        }
-        _ => url,
     }
 }
 
@@ -169,7 +185,7 @@ impl PostgresStore {
     /// # Errors
     /// [`StoreError::BadUrl`], [`StoreError::Unreachable`], [`StoreError::Unfit`], [`StoreError::Newer`].
     pub async fn open(settings: &PostgresSettings) -> Result<Self, StoreError> {
-        let url = shown(&settings.url);
+        let url = settings.url.to_string();
         let unreachable = |reason: String| StoreError::Unreachable { url: url.clone(), reason };
         let options = options(settings, &url)?;
         // The pool itself would go on trying a server that refuses, and say in the end that time is up.
@@ -294,27 +310,40 @@ pub(super) async fn to_its_end<T: Send + 'static>(
 }
 
 fn options(settings: &PostgresSettings, url: &str) -> Result<PgConnectOptions, StoreError> {
-    let is_ours = ["postgres://", "postgresql://"].iter().any(|scheme| settings.url.starts_with(scheme));
     let bad = || StoreError::BadUrl { url: url.to_owned() };
-    if !is_ours {
+    if !settings.url.is_of(&["postgres://", "postgresql://"]) {
         return Err(bad());
     }
-    let mut options = PgConnectOptions::from_str(&settings.url).map_err(|_| bad())?;
+    let parsed = Url::parse(settings.url.reveal()).map_err(|_| bad())?;
+    let is_known = |name: &str| PARAMETERS.contains(&name) || name.starts_with("options[");
+    if parsed.query_pairs().any(|(name, _)| !is_known(&name)) {
+        return Err(StoreError::Unfit {
+            url: url.to_owned(),
+            reason: format!("{UNKNOWN}{}", PARAMETERS.join(", ")),
+        });
+    }
+    let mut options = PgConnectOptions::from_str(settings.url.reveal()).map_err(|_| bad())?;
     options = options.application_name(APPLICATION);
     if let Some(username) = &settings.username {
         options = options.username(username);
     }
     if let Some(file) = &settings.password_file {
-        let text = std::fs::read_to_string(file).map_err(|error| StoreError::Unreachable {
+        let text = read_small_text(file, KEY_BYTES_MAX).map_err(|error| StoreError::Unreachable {
             url: url.to_owned(),
             reason: format!("the password's file {} cannot be read: {error}", file.display()),
         })?;
         options = options.password(text.lines().next().unwrap_or_default());
     }
     if let Some(password) = &settings.password {
-        options = options.password(password);
+        options = options.password(password.reveal());
     }
     Ok(options)
+}
+
+/// Why the settings are refused before any server is asked: for the test that no secret is in it.
+#[cfg(test)]
+pub(crate) fn refused(settings: &PostgresSettings) -> Option<String> {
+    options(settings, &settings.url.to_string()).err().map(|error| error.to_string())
 }
 
 /// Why there is no connection, for whoever has to do something about it.

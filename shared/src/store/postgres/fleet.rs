@@ -262,6 +262,15 @@ impl PostgresStore {
         self.write(move |connection| Box::pin(take_service(connection, owner, lasts))).await
     }
 
+    pub(super) async fn fetch_service(&self) -> Result<Option<Lease>, StoreError> {
+        let row = sqlx::query(AssertSqlSafe(format!(
+            "SELECT lease_owner, greatest(lease_until_ms - {NOW_MS}, 0) AS left_ms FROM crossfoot_service"
+        )))
+        .fetch_optional(&self.pool)
+        .await?;
+        row.map(|row| Ok(Lease::new(row.try_get("lease_owner")?, row.try_get("left_ms")?))).transpose()
+    }
+
     pub(super) async fn drop_service(&self, owner: String) -> Result<(), StoreError> {
         self.write(move |connection| {
             Box::pin(async move {

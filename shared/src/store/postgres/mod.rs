@@ -56,8 +56,11 @@ use domain::report::RejectGroup;
 use domain::rule::RuleOutcome;
 use domain::seal::{KeyId, Keyring};
 
+#[cfg(test)]
+pub(crate) use connect::refused;
 pub use connect::{PostgresSettings, PostgresStore};
 pub use tables::ddl;
+pub(super) use tables::partition_head;
 
 use super::model::{
     ChunkCut, ChunkRange, ChunkRow, CommitOutcome, KeyCounts, NewRun, NewWorker, RejectRow, Reported, Run,
@@ -65,6 +68,7 @@ use super::model::{
 };
 use super::{Blocks, Claim, Fence, Lease, Progress, Promotion, Store, StoreError};
 use crate::job::Job;
+use crate::store::bounds::Dialect;
 use crate::wire::Batch;
 
 #[async_trait]
@@ -86,6 +90,7 @@ impl Store for PostgresStore {
     }
 
     async fn prepare(&self, job: &Job) -> Result<(), StoreError> {
+        Dialect::Postgres.holds(job).map_err(|what| StoreError::TooWide { what })?;
         let job = job.clone();
         self.write(move |connection| {
             Box::pin(async move {
@@ -257,6 +262,10 @@ impl Store for PostgresStore {
 
     async fn claim_service(&self, owner: &str, lasts: Duration) -> Result<Option<Lease>, StoreError> {
         self.take_service(owner.to_owned(), lasts).await
+    }
+
+    async fn service(&self) -> Result<Option<Lease>, StoreError> {
+        self.fetch_service().await
     }
 
     async fn leave_service(&self, owner: &str) -> Result<(), StoreError> {

@@ -24,7 +24,7 @@ async fn the_server_reads_and_writes_the_decimals_that_we_do() {
         return;
     }
     let own = own().await;
-    let mut connection = PgConnection::connect(&own.settings().url).await.unwrap();
+    let mut connection = PgConnection::connect(own.settings().url.reveal()).await.unwrap();
     let mut runner = TestRunner::deterministic();
     let strategy = (-(10_i128.pow(38) - 1)..10_i128.pow(38), 0_u32..38, 0_u8..=38);
     let mut texts = Vec::new();
@@ -53,7 +53,7 @@ async fn the_server_reads_and_writes_the_days_and_times_that_we_do() {
         return;
     }
     let own = own().await;
-    let mut connection = PgConnection::connect(&own.settings().url).await.unwrap();
+    let mut connection = PgConnection::connect(own.settings().url.reveal()).await.unwrap();
     // Every 13th day of all years that a date may have, and a time of that day.
     let found = sqlx::query(
         "SELECT to_char(d, 'YYYY-MM-DD') AS day, date_send(d::date) AS sent, to_char(t, 'YYYY-MM-DD HH24:MI:SS.US') AS time,
@@ -202,7 +202,7 @@ async fn a_server_that_cannot_be_used_says_why_and_no_secret() {
     let own = own().await;
     let good = own.settings();
     let url = |change: &dyn Fn(&mut url::Url)| {
-        let mut url = url::Url::parse(&good.url).unwrap();
+        let mut url = url::Url::parse(good.url.reveal()).unwrap();
         change(&mut url);
         PostgresSettings::of_url(url.as_str())
     };
@@ -246,7 +246,7 @@ async fn shared_memory_that_is_full_is_not_taken_for_a_disk_that_is() {
         return;
     }
     let own = own().await;
-    let mut connection = PgConnection::connect(&own.settings().url).await.unwrap();
+    let mut connection = PgConnection::connect(own.settings().url.reveal()).await.unwrap();
     for (message, memory) in [
         (
             "could not resize shared memory segment \"/PostgreSQL.1\" to 16777216 bytes: No space left on device",
@@ -273,7 +273,7 @@ fn encrypted(own: &super::tests::Own, parameters: &str) -> Option<PostgresSettin
     let (ca, other) = authorities?;
     let parameters = parameters.replace("{other}", &other).replace("{ca}", &ca);
     let mut settings = own.settings();
-    settings.url = format!("{}?{parameters}", settings.url);
+    settings.url = format!("{}?{parameters}", settings.url.reveal()).into();
     Some(settings)
 }
 

@@ -12,8 +12,12 @@ pub(super) use crate::store::names::{columns, quoted};
 
 /// The table of a run's staged rows, a partition of `staging`, unquoted: both names fit into PostgreSQL's 63 bytes.
 pub(super) fn partition(staging: &str, run_id: RunId) -> String {
-    let head: String = staging.chars().take(30).collect();
-    format!("{head}_{}", run_id.to_string().replace('-', ""))
+    format!("{}_{}", partition_head(staging), run_id.to_string().replace('-', ""))
+}
+
+/// What the partitions of a staging table begin with. Of one run each must have its own (`crate::store::bounds`).
+pub(in crate::store) fn partition_head(staging: &str) -> &str {
+    staging.char_indices().nth(30).map_or(staging, |(end, _)| &staging[..end])
 }
 
 /// As `format_type` spells it.

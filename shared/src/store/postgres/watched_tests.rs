@@ -56,10 +56,10 @@ impl Firewall {
     }
 
     fn settings(&self, of: &PostgresSettings) -> PostgresSettings {
-        let mut url = url::Url::parse(&of.url).unwrap();
+        let mut url = url::Url::parse(of.url.reveal()).unwrap();
         url.set_host(Some("127.0.0.1")).unwrap();
         url.set_port(Some(self.address.port())).unwrap();
-        PostgresSettings { url: url.into(), ..of.clone() }
+        PostgresSettings { url: url.as_str().into(), ..of.clone() }
     }
 }
 
@@ -94,7 +94,7 @@ async fn what_is_under_way_on_a_flow_that_was_forgotten_ends_and_can_be_done_aga
         return;
     }
     let own = own().await;
-    let firewall = Firewall::before(&own.settings().url).await;
+    let firewall = Firewall::before(own.settings().url.reveal()).await;
     let store = PostgresStore::open(&firewall.settings(&own.settings())).await.unwrap();
     let (begun, is_begun) = tokio::sync::oneshot::channel();
     let writing = store.write(move |connection| {
@@ -126,7 +126,7 @@ async fn a_server_that_cannot_be_reached_any_more_is_not_waited_for() {
         return;
     }
     let own = own().await;
-    let firewall = Firewall::before(&own.settings().url).await;
+    let firewall = Firewall::before(own.settings().url.reveal()).await;
     let store = PostgresStore::open(&firewall.settings(&own.settings())).await.unwrap();
     let reading =
         async { sqlx::query("SELECT pg_sleep(600)").fetch_all(&store.pool).await.map_err(StoreError::from) };
@@ -168,7 +168,7 @@ async fn what_the_server_cancelled_or_timed_out_may_be_done_again() {
         ("DO $$ BEGIN RAISE EXCEPTION 'x' USING ERRCODE = '25P03'; END $$", "25P03"),
         ("DO $$ BEGIN RAISE EXCEPTION 'x' USING ERRCODE = '57P05'; END $$", "57P05"),
     ] {
-        let mut connection = PgConnection::connect(&own.settings().url).await.unwrap();
+        let mut connection = PgConnection::connect(own.settings().url.reveal()).await.unwrap();
         let error = StoreError::from(connection.execute(sql).await.map(drop).unwrap_err());
         assert!(error.is_transient() && error.to_string().contains(code), "{code}: {error:?}");
     }
@@ -225,7 +225,7 @@ async fn a_lock_that_was_not_to_be_had_in_time_is_told_with_who_holds_it() {
     let own = own().await;
     let store = PostgresStore::open(&own.settings()).await.unwrap();
     own.execute("CREATE TABLE somebodys (n bigint)").await.unwrap();
-    let mut somebody = PgConnection::connect(&own.settings().url).await.unwrap();
+    let mut somebody = PgConnection::connect(own.settings().url.reveal()).await.unwrap();
     somebody.execute("SET application_name = 'somebody'; BEGIN; LOCK TABLE somebodys").await.unwrap();
     let waiting = store.write(|connection| {
         Box::pin(async move {

@@ -18,6 +18,8 @@ use sqlx::{Connection as _, Row as _, SqliteConnection};
 use tokio::sync::{Mutex as AsyncMutex, OnceCell, OwnedMutexGuard};
 use tokio::time::Instant;
 
+use crate::files::create_new_private;
+use crate::secret::ServerUrl;
 use crate::store::StoreError;
 use crate::store::masking::Kept;
 
@@ -75,15 +77,21 @@ impl SqliteStore {
     }
 
     async fn connect(url: &str, create: bool) -> Result<Self, StoreError> {
-        let bad = || StoreError::BadUrl { url: crate::config::without_secrets(url) };
+        let shown = ServerUrl::from(url).to_string();
+        let bad = || StoreError::BadUrl { url: shown.clone() };
         let path = url.strip_prefix("sqlite:").filter(|path| !path.is_empty()).ok_or_else(bad)?;
         let path = PathBuf::from(path.strip_prefix("//").unwrap_or(path));
-        let unreachable = |reason: String| StoreError::Unreachable { url: url.into(), reason };
+        let unreachable = |reason: String| StoreError::Unreachable { url: shown.clone(), reason };
         if !create && !path.exists() {
             return Err(unreachable("there is no such file".into()));
         }
         if path.is_dir() {
             return Err(unreachable("it is a directory".into()));
+        }
+        if create {
+            // Rows, rejects and the masking key stand in it: nobody but its owner reads them. SQLite gives its -wal and -shm
+            // the mode of the file. Why it cannot be made, SQLite says itself; one that is there keeps its mode.
+            drop(create_new_private(&path));
         }
         let options = SqliteConnectOptions::new()
             .filename(&path)

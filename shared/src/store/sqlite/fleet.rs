@@ -229,6 +229,17 @@ impl SqliteStore {
         .await
     }
 
+    pub(super) async fn fetch_service(&self) -> Result<Option<Lease>, StoreError> {
+        let row = sqlx::query("SELECT lease_owner, lease_until_ms FROM crossfoot_service")
+            .fetch_optional(&self.pool)
+            .await?;
+        row.map(|row| {
+            let until_ms: i64 = row.try_get("lease_until_ms")?;
+            Ok(Lease::new(row.try_get("lease_owner")?, until_ms - now_ms()))
+        })
+        .transpose()
+    }
+
     pub(super) async fn drop_service(&self, owner: String) -> Result<(), StoreError> {
         self.write(move |transaction| {
             transaction.execute("DELETE FROM crossfoot_service WHERE lease_owner = ?1", [owner])?;

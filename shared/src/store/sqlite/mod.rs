@@ -43,6 +43,7 @@ use super::model::{
 };
 use super::{Blocks, Claim, Fence, Lease, Progress, Promotion, Store, StoreError};
 use crate::job::Job;
+use crate::store::bounds::Dialect;
 use crate::wire::Batch;
 
 #[async_trait]
@@ -64,6 +65,7 @@ impl Store for SqliteStore {
     }
 
     async fn prepare(&self, job: &Job) -> Result<(), StoreError> {
+        Dialect::Sqlite.holds(job).map_err(|what| StoreError::TooWide { what })?;
         let job = job.clone();
         self.write(move |transaction| {
             job.layouts().try_for_each(|layout| tables::prepare(transaction, layout))
@@ -239,6 +241,10 @@ impl Store for SqliteStore {
 
     async fn claim_service(&self, owner: &str, lasts: Duration) -> Result<Option<Lease>, StoreError> {
         self.take_service(owner.to_owned(), lasts).await
+    }
+
+    async fn service(&self) -> Result<Option<Lease>, StoreError> {
+        self.fetch_service().await
     }
 
     async fn leave_service(&self, owner: &str) -> Result<(), StoreError> {

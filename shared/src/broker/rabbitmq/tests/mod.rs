@@ -47,7 +47,7 @@ struct Cleanup(RabbitSettings);
 
 impl Drop for Cleanup {
     fn drop(&mut self) {
-        let settings = RabbitSettings { url: url(), ..self.0.clone() };
+        let settings = RabbitSettings { url: url().into(), ..self.0.clone() };
         // Dropping cannot wait inside the test's runtime.
         let delete = move || {
             let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();

@@ -50,10 +50,10 @@ impl Proxy {
 
     /// The settings, by way of this proxy.
     pub(super) fn before(&self, settings: &RabbitSettings) -> RabbitSettings {
-        let mut url = Url::parse(&settings.url).unwrap();
+        let mut url = Url::parse(settings.url.reveal()).unwrap();
         url.set_host(Some("127.0.0.1")).unwrap();
         url.set_port(Some(self.address.port())).unwrap();
-        RabbitSettings { url: url.into(), ..settings.clone() }
+        RabbitSettings { url: String::from(url).into(), ..settings.clone() }
     }
 
     pub(super) fn weather(&self, weather: Weather) {

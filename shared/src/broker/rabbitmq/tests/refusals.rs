@@ -34,7 +34,7 @@ async fn a_wrong_password_is_told_from_a_missing_virtual_host() {
     let (ours, _) = credentials.split_once(':').unwrap();
     assert!(matches!(&error, BrokerError::LoginRefused { user, .. } if user == ours), "{error}");
     let url = format!("amqp://{credentials}@{}/no%2fsuch", host());
-    let error = refusal(RabbitSettings { url, ..settings() }).await;
+    let error = refusal(RabbitSettings { url: url.into(), ..settings() }).await;
     assert!(matches!(&error, BrokerError::NoSuchVhost { vhost, .. } if vhost == "no/such"), "{error}");
 }
 
@@ -71,7 +71,7 @@ async fn tls_to_a_server_without_it_is_a_tls_failure() {
         return;
     }
     let url = format!("amqps://{}@{}/", credentials(), host());
-    let error = refusal(RabbitSettings { url, ..settings() }).await;
+    let error = refusal(RabbitSettings { url: url.into(), ..settings() }).await;
     assert!(matches!(error, BrokerError::Tls { .. }), "{error}");
 }
 

@@ -62,7 +62,7 @@ async fn tls_is_trusted_by_the_authority_that_is_named(server: &Server) {
     let findings = Rabbit::diagnose(&encrypted).await;
     assert!(findings.iter().all(|finding| finding.verdict == Verdict::Ok), "{findings:#?}");
     // Not encrypted, to the port where it should be.
-    let url = encrypted.url.replace("amqps://", "amqp://");
+    let url = encrypted.url.reveal().replace("amqps://", "amqp://");
     let error = soon(Rabbit::connect(RabbitSettings::new(url))).await.err().unwrap();
     assert!(matches!(error, BrokerError::Unreachable { .. }), "{error}");
 }

@@ -1,0 +1,134 @@
+//! `--help`: commands by what they are for, options of all commands apart from a command's own, an example for each.
+
+use clap::{Command, CommandFactory};
+
+use crate::args::Args;
+
+/// The commands by what they are for, each with an example.
+const GROUPS: [(&str, &[(&str, &str)]); 5] = [
+    (
+        "Load",
+        &[
+            ("init", "crossfoot init --sample postings.csv -o postings.toml"),
+            ("check", "crossfoot check postings.toml --source postings.csv"),
+            ("run", "crossfoot run postings.toml --source postings.csv"),
+            ("submit", "crossfoot submit postings.toml --source /data/postings.csv --wait --patience 600"),
+            ("demo", "crossfoot demo --records 10000 --inject"),
+        ],
+    ),
+    (
+        "Look",
+        &[
+            ("runs", "crossfoot runs --limit 5"),
+            ("show", "crossfoot show last"),
+            ("report", "crossfoot report last --format html -o report.html"),
+            ("explain", "crossfoot explain last --limit 20"),
+            ("rejects", "crossfoot rejects last --raw rejects.csv"),
+            ("workers", "crossfoot workers last"),
+            ("trends", "crossfoot trends postings"),
+            ("doctor", "crossfoot doctor --store postgres://crossfoot@db.example/ledger"),
+        ],
+    ),
+    (
+        "Act",
+        &[
+            ("resume", "crossfoot resume last --source /archive/postings.csv"),
+            ("redrive", "crossfoot redrive last --reason 'the worker was updated'"),
+            ("approve", "crossfoot approve last --reason 'totals agree with the sender'"),
+            ("cancel", "crossfoot cancel last --reason 'wrong file'"),
+            ("purge", "crossfoot purge last"),
+        ],
+    ),
+    (
+        "Prove",
+        &[
+            ("fingerprint", "crossfoot fingerprint postings.toml --source postings.csv"),
+            ("audit", "crossfoot audit export last --key ops.key -o last.pack.tar"),
+            ("prove", "crossfoot prove last --record 1483 -o record.proof"),
+            ("drill", "crossfoot drill postings.toml --source small.csv"),
+        ],
+    ),
+    (
+        "Serve",
+        &[
+            (
+                "coordinator",
+                "crossfoot coordinator --broker amqp://mq.example --store postgres://db.example/ledger",
+            ),
+            (
+                "worker",
+                "crossfoot worker --role processor,writer --broker amqp://mq.example --store postgres://db.example/ledger",
+            ),
+        ],
+    ),
+];
+
+/// The command line with its help.
+pub(crate) fn command() -> Command {
+    let mut command = Args::command();
+    let listed = listed(&command);
+    for (name, example) in GROUPS.iter().flat_map(|(_, commands)| commands.iter()) {
+        command = command.mut_subcommand(name, |one| one.after_help(format!("Example:\n  {example}")));
+    }
+    command.help_template(format!(
+        "{{about-with-newline}}\n{{usage-heading}} {{usage}}\n\n{listed}\nOptions of all commands:\n{{options}}"
+    ))
+}
+
+/// The commands in their groups, a line each.
+fn listed(command: &Command) -> String {
+    let all = GROUPS.iter().flat_map(|(_, commands)| commands.iter());
+    let width = all.map(|(name, _)| name.len()).max().unwrap_or(0);
+    let mut out = String::new();
+    for (group, commands) in GROUPS {
+        out.push_str(&format!("{group}:\n"));
+        for (name, _) in commands {
+            let about = command.find_subcommand(name).and_then(Command::get_about);
+            let about = about.map_or_else(String::new, ToString::to_string);
+            out.push_str(&format!("  {name:width$}  {about}\n"));
+        }
+        out.push('\n');
+    }
+    out.push_str(&format!("  {:width$}  Print this message or the help of a command\n", "help"));
+    out
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_command_is_in_a_group_and_every_example_parses() {
+        let command = Args::command();
+        let listed: Vec<_> = GROUPS.iter().flat_map(|(_, commands)| commands.iter()).collect();
+        for one in command.get_subcommands() {
+            let found = listed.iter().filter(|(name, _)| *name == one.get_name()).count();
+            assert_eq!(found, 1, "{}", one.get_name());
+        }
+        for (name, example) in listed {
+            // Quotes are the shell's; a word of an example that has a blank in it is not looked at.
+            let words = example.split('\'').enumerate().flat_map(|(at, part)| match at % 2 {
+                0 => part.split_whitespace().collect::<Vec<_>>(),
+                _ => vec![part],
+            });
+            let parsed =
+                command.clone().try_get_matches_from(words).unwrap_or_else(|error| panic!("{error}"));
+            assert_eq!(parsed.subcommand_name(), Some(*name));
+        }
+    }
+
+    #[test]
+    fn what_all_commands_take_stands_apart() {
+        let mut whole = super::command();
+        whole.build();
+        let run = whole.find_subcommand("run").unwrap();
+        let help = run.clone().render_help().to_string();
+        let (own, global) = help.split_once("Options of all commands:").unwrap_or_else(|| panic!("{help}"));
+        assert!(own.contains("--again") && !own.contains("--store"), "{help}");
+        assert!(global.contains("--store") && help.contains("Example:"), "{help}");
+        let whole = super::command().render_help().to_string();
+        for says in ["Load:", "Look:", "Act:", "Prove:", "Serve:", "  run ", "--store"] {
+            assert!(whole.contains(says), "{whole}");
+        }
+    }
+}

@@ -1,0 +1,32 @@
+//! Numbers and nouns, for messages.
+
+/// `1234567` as `1,234,567`.
+#[must_use]
+pub fn grouped(number: u64) -> String {
+    let digits = number.to_string();
+    let mut out = String::with_capacity(digits.len() * 4 / 3);
+    for (at, digit) in digits.chars().enumerate() {
+        if at > 0 && (digits.len() - at).is_multiple_of(3) {
+            out.push(',');
+        }
+        out.push(digit);
+    }
+    out
+}
+
+/// `1 chunk`, `1,200 chunks`.
+#[must_use]
+pub fn plural(number: u64, noun: &str) -> String {
+    format!("{} {noun}{}", grouped(number), if number == 1 { "" } else { "s" })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn one_is_one_and_thousands_are_grouped() {
+        assert_eq!([plural(0, "chunk"), plural(1, "chunk")], ["0 chunks", "1 chunk"]);
+        assert_eq!([plural(148_301, "byte"), grouped(999)], ["148,301 bytes", "999"]);
+    }
+}
