@@ -248,7 +248,10 @@ impl Coordinator {
         let claim = if how.evict { Claim::Evict } else { Claim::IfFree };
         let fence = match self.take_up(run_id, claim).await {
             // Nothing is to be done about it, and nothing is: it stays as it ended, with its last event.
-            Err(StoreError::Over { state, .. }) => return Ok(Ending::of_over(state)),
+            Err(StoreError::Over { state, .. }) => {
+                self.watch.send_modify(|now| now.phase = Phase::Over);
+                return Ok(Ending::of_over(state));
+            }
             taken => taken?,
         };
         let run = self.store.run(run_id).await?;

@@ -41,7 +41,7 @@ const SCHEMA_VERSION: i64 = MIGRATIONS[MIGRATIONS.len() - 1].0;
 /// How long it may take to look at the server, and to make or update the ledger: another process may be at it.
 const MIGRATE: Duration = Duration::from_secs(300);
 /// How long taking a failed transaction back may take, before the connection is closed instead.
-const ROLLBACK: Duration = Duration::from_secs(5);
+pub(super) const ROLLBACK: Duration = Duration::from_secs(5);
 /// Connections of one process, unless it is said otherwise.
 const CONNECTIONS: u32 = 16;
 

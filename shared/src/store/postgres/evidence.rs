@@ -305,21 +305,29 @@ impl PostgresStore {
         run_id: RunId,
         rules: Vec<usize>,
     ) -> Result<Vec<Hash>, StoreError> {
+        let mut session = self.pool.acquire().await?;
+        let watch = session.watch();
         let mut digests = Vec::with_capacity(rules.len());
         for rule_no in rules {
-            let mut hasher = Sha256::new();
-            let mut rows = sqlx::query(
-                "SELECT chunk_no, record_no FROM crossfoot_breach WHERE run_id = $1 AND rule_no = $2 ORDER BY chunk_no, record_no",
-            )
-            .bind(Id(run_id))
-            .bind(rule_no as i64)
-            .fetch(&self.pool);
-            while let Some(row) = rows.try_next().await? {
-                hasher.update(unsigned(&row, "chunk_no")?.to_be_bytes());
-                hasher.update(unsigned(&row, "record_no")?.to_be_bytes());
-            }
-            digests.push(Hash(hasher.finalize().into()));
+            // There may be as many breaches as records: they are digested as they come.
+            let digest = async {
+                let mut hasher = Sha256::new();
+                let mut rows = sqlx::query(
+                    "SELECT chunk_no, record_no FROM crossfoot_breach WHERE run_id = $1 AND rule_no = $2 ORDER BY chunk_no, record_no",
+                )
+                .bind(Id(run_id))
+                .bind(rule_no as i64)
+                .fetch(&mut *session);
+                while let Some(row) = rows.try_next().await? {
+                    watch.heard();
+                    hasher.update(unsigned(&row, "chunk_no")?.to_be_bytes());
+                    hasher.update(unsigned(&row, "record_no")?.to_be_bytes());
+                }
+                Ok::<_, StoreError>(Hash(hasher.finalize().into()))
+            };
+            digests.push(watch.over("reading breaches", digest).await?);
         }
+        session.keep();
         Ok(digests)
     }
 

@@ -29,6 +29,7 @@ mod promotion;
 mod read_back;
 mod rows;
 mod rules;
+mod sessions;
 mod shares;
 mod staging;
 mod tables;

@@ -18,7 +18,8 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::time::{Instant, sleep, timeout, timeout_at};
 
 use super::connect::SESSION;
-use super::watched::{Watch, Watcher};
+use super::sessions::Watcher;
+use super::watched::Watch;
 
 /// How long one of the pool's connections is waited for, and a server that is just starting.
 const ACQUIRE: Duration = Duration::from_secs(60);
@@ -190,7 +191,8 @@ fn is_starting(error: &sqlx::Error) -> bool {
     }
 }
 
-/// A single query on whichever connection is free.
+/// A single query on whichever connection is free. Its rows are gathered first: they are pages, counts and single rows.
+/// Whoever reads without a limit takes a [`Session`].
 impl<'p> Executor<'p> for &Pool {
     type Database = Postgres;
 

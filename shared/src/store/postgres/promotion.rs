@@ -14,9 +14,9 @@ use domain::lifecycle::RunEvent;
 use sqlx::postgres::PgConnection;
 use sqlx::{AssertSqlSafe, Executor as _, Row as _};
 use tokio::sync::{mpsc, oneshot};
-use tokio::time::Instant;
+use tokio::time::{Instant, timeout};
 
-use super::connect::{APPLICATION, Id, Lock, PROMOTING, PostgresStore, lock, lock_for, take_back};
+use super::connect::{APPLICATION, Id, Lock, PROMOTING, PostgresStore, ROLLBACK, lock, lock_for};
 use super::evidence::{append, put_checks};
 use super::in_order::{StagedKeys, read_in_order};
 use super::ledger::{hold_fence, step_run};
@@ -87,7 +87,7 @@ impl PostgresStore {
         match begun {
             Ok(()) => Ok((session, watch)),
             Err(error) => {
-                take_back(session).await;
+                leave(session).await;
                 Err(watch.blocked_error("the promotion", began.elapsed(), error))
             }
         }
@@ -120,6 +120,13 @@ async fn begin(connection: &mut PgConnection, fence: Fence, of: &Job) -> Result<
         check_final(connection, layout).await?;
     }
     Ok(())
+}
+
+/// Takes the transaction back, and the session with it: somebody who takes the run up may be about to end it, and whoever
+/// used it next would be struck instead.
+async fn leave(mut session: Session) {
+    // When this fails too the connection is closed, and the transaction ends with it.
+    drop(timeout(ROLLBACK, session.execute("ROLLBACK")).await);
 }
 
 /// Serves one promotion. Leaving without a commit, for whatever reason, rolls back.
@@ -163,14 +170,12 @@ async fn serve(
                     watch.over("promoting", finish(&mut session, fence, &checks, &summary, log)).await;
                 let done = match finished {
                     Ok(()) => match watch.over("promoting", session.execute("COMMIT")).await {
-                        Ok(_) => {
-                            session.keep();
-                            Ok(())
-                        }
+                        // Not handed back: see `leave`.
+                        Ok(_) => Ok(()),
                         Err(error) => Err(error.into()),
                     },
                     Err(error) => {
-                        take_back(session).await;
+                        leave(session).await;
                         Err(watch.told(error))
                     }
                 };
@@ -179,13 +184,13 @@ async fn serve(
             }
             Ask::Rollback(reply) => {
                 // When it fails the connection is closed, and the transaction ends with it.
-                take_back(session).await;
+                leave(session).await;
                 let _ = reply.send(Ok(()));
                 return;
             }
         }
     }
-    take_back(session).await;
+    leave(session).await;
 }
 
 async fn finish(
