@@ -59,6 +59,7 @@ const GROUPS: [(&str, &[(&str, &str)]); 5] = [
                 "worker",
                 "crossfoot worker --role processor,writer --broker amqp://mq.example --store postgres://db.example/ledger",
             ),
+            ("rotate-key", "crossfoot rotate-key --store postgres://db.example/ledger"),
         ],
     ),
 ];

@@ -17,6 +17,7 @@ mod desk;
 
 mod fleet {
     mod attendance;
+    mod clocks;
     mod cut_off;
     mod frozen;
     mod hosts;

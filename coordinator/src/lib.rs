@@ -17,6 +17,7 @@ pub mod checkpoints;
 pub mod declare;
 mod differences;
 mod follow;
+pub mod held;
 pub mod load;
 pub mod notify;
 pub mod open;

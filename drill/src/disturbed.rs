@@ -21,8 +21,8 @@ use domain::rule::RuleOutcome;
 use domain::seal::{KeyId, Keyring};
 use shared::job::Job;
 use shared::store::model::{
-    ChunkCut, ChunkRange, ChunkRow, CommitOutcome, KeyCounts, NewRun, NewWorker, RejectRow, Reported, Run,
-    SplitTotals, Started, WorkerRow,
+    ChunkCut, ChunkRange, ChunkRow, CommitOutcome, Heartbeat, KeyCounts, NewRun, NewWorker, RejectRow,
+    Reported, Run, SplitTotals, Started, WorkerRow,
 };
 use shared::store::{Blocks, Claim, Fence, Lease, Progress, Promotion, Store, StoreError};
 use shared::wire::Batch;
@@ -234,6 +234,14 @@ impl Store for Disturbed {
         self.inner.chunk_states(run_id, chunks).await
     }
 
+    async fn begun_chunks(
+        &self,
+        run_id: Option<RunId>,
+        limit: u32,
+    ) -> Result<Vec<(RunId, ChunkNo, WorkerId)>, StoreError> {
+        self.inner.begun_chunks(run_id, limit).await
+    }
+
     async fn forgive_start(&self, run_id: RunId, chunk_no: ChunkNo, role: Role) -> Result<(), StoreError> {
         self.inner.forgive_start(run_id, chunk_no, role).await
     }
@@ -271,7 +279,7 @@ impl Store for Disturbed {
         self.inner.unreported(run_id, limit).await
     }
 
-    async fn beat(&self, workers: &[WorkerId]) -> Result<(), StoreError> {
+    async fn beat(&self, workers: &[Heartbeat]) -> Result<(), StoreError> {
         self.inner.beat(workers).await
     }
 

@@ -13,8 +13,8 @@ mod starts;
 pub mod verifier;
 pub mod writer;
 
-use std::sync::{Arc, Mutex, PoisonError};
-use std::time::Duration;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use domain::counts::Role;
@@ -23,7 +23,7 @@ use shared::broker::Queue;
 use shared::clock::Clock;
 use shared::post::{Post, Unread};
 use shared::store::Store;
-use shared::store::model::NewWorker;
+use shared::store::model::{Heartbeat, NewWorker};
 use shared::wire::{Counts, Opened, RunBytes, Travels};
 use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
@@ -75,23 +75,55 @@ fn reading() -> Arc<Semaphore> {
     Arc::new(Semaphore::new(std::thread::available_parallelism().map_or(1, std::num::NonZero::get)))
 }
 
-/// The workers of a process.
+/// The workers of a process, each with since when it has had a message in hand, if it has one.
 #[derive(Debug, Clone, Default)]
-pub struct Registered(Arc<Mutex<Vec<WorkerId>>>);
+pub struct Registered(Arc<Mutex<Vec<AtWork>>>);
+
+/// A worker, and since when it has had a message in hand.
+type AtWork = (WorkerId, Option<Instant>);
 
 impl Registered {
-    /// Those that have not stopped.
+    fn all(&self) -> MutexGuard<'_, Vec<AtWork>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Heartbeats of those that have not stopped.
     #[must_use]
-    pub fn alive(&self) -> Vec<WorkerId> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    pub fn beats(&self) -> Vec<Heartbeat> {
+        let beat = |(worker, since): &AtWork| Heartbeat {
+            worker: *worker,
+            in_hand: since.map(|since| since.elapsed()),
+        };
+        self.all().iter().map(beat).collect()
     }
 
     fn add(&self, worker: WorkerId) {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).push(worker);
+        self.all().push((worker, None));
     }
 
     fn remove(&self, worker: WorkerId) {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).retain(|one| *one != worker);
+        self.all().retain(|(one, _)| *one != worker);
+    }
+
+    fn set(&self, worker: WorkerId, since: Option<Instant>) {
+        if let Some(one) = self.all().iter_mut().find(|(one, _)| *one == worker) {
+            one.1 = since;
+        }
+    }
+
+    /// `worker` has a message in hand until what is returned is dropped.
+    pub(crate) fn in_hand(&self, worker: WorkerId) -> InHand {
+        self.set(worker, Some(Instant::now()));
+        InHand(self.clone(), worker)
+    }
+}
+
+/// A message in a worker's hand.
+pub(crate) struct InHand(Registered, WorkerId);
+
+impl Drop for InHand {
+    fn drop(&mut self) {
+        self.0.set(self.1, None);
     }
 }
 
@@ -143,7 +175,7 @@ impl Surroundings {
                 () = self.stop.cancelled() => return,
                 _ = beat.tick() => {}
             }
-            if let Err(error) = self.store.beat(&self.registered.alive()).await {
+            if let Err(error) = self.store.beat(&self.registered.beats()).await {
                 tracing::warn!(%error, "no sign of life could be given");
             }
         }

@@ -98,6 +98,7 @@ pub async fn run(with: &Surroundings, identity: &Identity, jobs: &Jobs) -> Resul
 
 async fn handle(with: &Surroundings, jobs: &Jobs, worker: WorkerId, body: Bytes) -> Handled {
     let started = Instant::now();
+    let _in_hand = with.registered.in_hand(worker);
     let opened = match with.read::<Chunk>(&body).await {
         Ok(opened) => opened,
         Err(handled) => return handled,

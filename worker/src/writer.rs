@@ -51,6 +51,7 @@ pub async fn run(with: &Surroundings, identity: &Identity, jobs: &Jobs) -> Resul
 
 async fn write(with: &Surroundings, jobs: &Jobs, worker: WorkerId, body: Bytes) -> Handled {
     let started = Instant::now();
+    let _in_hand = with.registered.in_hand(worker);
     let size = body.len() as u64;
     let opened = match with.read::<Batch>(&body).await {
         Ok(opened) => opened,

@@ -3,6 +3,7 @@
 use std::path::Path;
 
 use coordinator::attendance::{ALIVE, has_service};
+use coordinator::held::{Held, held};
 use domain::counts::Role;
 use shared::broker::rabbitmq::{Rabbit, RabbitSettings};
 use shared::config::Settings;
@@ -139,10 +140,19 @@ async fn of_log(store: &dyn Store) -> Option<Finding> {
     })
 }
 
+fn of_held(held: Held) -> Finding {
+    let detail = format!("chunk {} of run {}: {}", held.chunk_no, held.run_id, held.said);
+    Finding::warn("chunk in hand", detail, held.advice)
+}
+
 async fn of_fleet(store: &dyn Store) -> Vec<Finding> {
     let workers = match store.fleet(Some(ALIVE)).await {
         Ok(workers) => workers,
         Err(error) => return vec![Finding::error("fleet", error)],
+    };
+    let stuck = match held(store, None).await {
+        Ok(held) => held.into_iter().map(of_held).collect(),
+        Err(error) => vec![Finding::error("fleet", error)],
     };
     let service = match has_service(store).await {
         Ok(true) => Finding::ok("coordinator", "a coordinator service is alive"),
@@ -168,7 +178,7 @@ async fn of_fleet(store: &dyn Store) -> Vec<Finding> {
             count => Finding::ok(what, format!("{count} alive, on {}", hosts.join(", "))),
         }
     });
-    std::iter::once(service).chain(workers).collect()
+    std::iter::once(service).chain(workers).chain(stuck).collect()
 }
 
 fn text(all: &[Finding]) -> String {

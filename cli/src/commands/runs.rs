@@ -1,6 +1,7 @@
 //! `runs`, `show` and `workers`.
 
 use comfy_table::{CellAlignment, Table};
+use coordinator::held::held;
 use coordinator::report::{summary, text};
 use domain::report::{Outcome, Report};
 use domain::visible::visible;
@@ -116,6 +117,14 @@ pub(crate) async fn show(global: &Global, args: &RunArg) -> Result<Done, Failure
         grouped(progress.set_aside),
         plural(progress.records, "record")
     ));
+    for held in held(&*store, Some(run.run_id)).await? {
+        lines.push_str(&format!(
+            "waits    chunk {}: {}\n         {}\n",
+            held.chunk_no,
+            visible(&held.said),
+            held.advice
+        ));
+    }
     print(&lines)?;
     if !report.checks.is_empty() {
         print(&text::checks_table(&report.checks, style()))?;

@@ -52,8 +52,8 @@ use tokio::sync::mpsc;
 use crate::job::Job;
 use crate::wire::Batch;
 use model::{
-    Block, ChunkCut, ChunkRange, ChunkRow, CommitOutcome, KeyCounts, NewRun, NewWorker, RejectRow, Reported,
-    Run, SplitTotals, Started, WorkerRow,
+    Block, ChunkCut, ChunkRange, ChunkRow, CommitOutcome, Heartbeat, KeyCounts, NewRun, NewWorker, RejectRow,
+    Reported, Run, SplitTotals, Started, WorkerRow,
 };
 
 /// Why the store did not do what it was asked.
@@ -479,6 +479,16 @@ pub trait Store: Send + Sync {
         attempt: u64,
         worker: WorkerId,
     ) -> Result<Started, StoreError>;
+    /// Chunks of runs that load, or of one run, which a worker began and has neither ended nor given back, in order,
+    /// `limit` at most: each with the worker that began it last.
+    ///
+    /// # Errors
+    /// [`StoreError`] of the database.
+    async fn begun_chunks(
+        &self,
+        run_id: Option<RunId>,
+        limit: u32,
+    ) -> Result<Vec<(RunId, ChunkNo, WorkerId)>, StoreError>;
     /// Takes a charge back: what failed was not the chunk's fault (the broker, the store, a worker told to stop).
     ///
     /// # Errors
@@ -532,7 +542,7 @@ pub trait Store: Send + Sync {
     ///
     /// # Errors
     /// [`StoreError`] of the database.
-    async fn beat(&self, workers: &[WorkerId]) -> Result<(), StoreError>;
+    async fn beat(&self, workers: &[Heartbeat]) -> Result<(), StoreError>;
     /// `workers` stop, and say so.
     ///
     /// # Errors

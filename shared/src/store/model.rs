@@ -1,5 +1,7 @@
 //! What the store keeps and hands out: the nouns of the ledger.
 
+use std::time::Duration;
+
 use domain::event::Entry as LogEntry;
 use domain::fingerprint::Hash;
 use domain::forest::Forest;
@@ -268,6 +270,37 @@ pub struct WorkerRow {
     pub seen_at_ms: i64,
     /// When it said that it stops, if it did, by the database's clock.
     pub stopped_at_ms: Option<i64>,
+    /// How long ago its last heartbeat was.
+    pub silent: Duration,
+    /// How long it has worked on the message that it has in hand, by its last heartbeat; `None`: it waited for one.
+    pub in_hand: Option<Duration>,
+}
+
+/// A worker's heartbeat.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Heartbeat {
+    /// The worker.
+    pub worker: WorkerId,
+    /// How long it has worked on the message that it has in hand; `None`: it waits for one.
+    pub in_hand: Option<Duration>,
+}
+
+impl Heartbeat {
+    /// Heartbeats of workers that have nothing in hand.
+    #[must_use]
+    pub fn idle(workers: &[WorkerId]) -> Vec<Self> {
+        workers.iter().map(|worker| Self { worker: *worker, in_hand: None }).collect()
+    }
+
+    /// How long it has worked, in milliseconds.
+    pub(crate) fn in_hand_ms(&self) -> Option<i64> {
+        self.in_hand.map(|since| i64::try_from(since.as_millis()).unwrap_or(i64::MAX))
+    }
+}
+
+/// A number of milliseconds that a database counted between two of its own times.
+pub(crate) fn counted(millis: i64) -> Duration {
+    Duration::from_millis(u64::try_from(millis).unwrap_or(0))
 }
 
 /// What became of a batch.

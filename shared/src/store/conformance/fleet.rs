@@ -8,7 +8,7 @@ use domain::lifecycle::{ChunkState, RunEvent};
 
 use super::fixture::{APPEND, LASTS, Loading, cuts, entry, job, new_run, new_worker, row, run_id};
 use super::{NOW_MS, Subject};
-use crate::store::model::{ChunkRange, NewRun, Reported, Started, Task};
+use crate::store::model::{ChunkRange, Heartbeat, NewRun, Reported, Started, Task};
 use crate::store::{Claim, Lease};
 
 pub(crate) async fn starts_are_charged_by_chunk_and_role(make: &impl AsyncFn() -> Subject) {
@@ -34,6 +34,9 @@ pub(crate) async fn starts_are_charged_by_chunk_and_role(make: &impl AsyncFn() -
     assert_eq!(earlier.await.unwrap(), Started::Closed, "the present attempt sends it again");
     let earlier = store.start_chunk(run, ChunkNo(1), Role::Writer, attempt - 1, loading.processor);
     assert_eq!(earlier.await.unwrap(), go(1, 1), "a batch stays good");
+    let begun = store.begun_chunks(None, 9).await.unwrap();
+    assert_eq!(begun, [0, 1].map(|no| (run, ChunkNo(no), loading.processor)), "none of them is ended");
+    assert_eq!(store.begun_chunks(Some(run_id(9)), 9).await.unwrap(), [], "of another run");
     store.forgive_start(run, ChunkNo(0), Role::Processor).await.unwrap();
     assert_eq!(start(0, Role::Processor).await, go(0, 3), "a start was forgiven");
     for _ in 0..3 {
@@ -121,10 +124,15 @@ pub(crate) async fn the_fleet_is_who_gave_a_sign_of_life(make: &impl AsyncFn() -
     subject.execute("UPDATE crossfoot_worker SET seen_at_ms = seen_at_ms - 120000").await;
     assert!(store.fleet(Some(LASTS)).await.unwrap().is_empty());
     assert_eq!(store.fleet(None).await.unwrap().len(), 2);
-    store.beat(&[second]).await.unwrap();
+    let silent = store.fleet(None).await.unwrap()[0].silent;
+    assert!(silent >= Duration::from_secs(120) && silent < Duration::from_secs(180), "{silent:?}");
+    let busy = Heartbeat { worker: second, in_hand: Some(Duration::from_secs(400)) };
+    store.beat(&[busy]).await.unwrap();
     let fleet = store.fleet(Some(LASTS)).await.unwrap();
     assert_eq!(fleet.iter().map(|worker| worker.worker_id).collect::<Vec<_>>(), [second]);
-    assert_eq!(fleet[0].stopped_at_ms, None);
+    assert_eq!((fleet[0].stopped_at_ms, fleet[0].in_hand), (None, busy.in_hand));
+    store.beat(&Heartbeat::idle(&[second])).await.unwrap();
+    assert_eq!(store.fleet(Some(LASTS)).await.unwrap()[0].in_hand, None, "it waits for a message");
     store.retire(&[second]).await.unwrap();
     let fleet = store.fleet(Some(LASTS)).await.unwrap();
     assert_eq!(fleet[0].stopped_at_ms, Some(fleet[0].seen_at_ms));

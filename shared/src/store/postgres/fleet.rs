@@ -12,7 +12,7 @@ use super::chunks::{chunk_from, cut_from, worker_from};
 use super::clock::{NOW_MS, millis};
 use super::connect::{Id, Lock, PostgresStore, share};
 use super::ledger::{damaged, hold_fence, parsed, place, run_from, signed, unsigned, words};
-use crate::store::model::{ChunkRange, ChunkRow, Run, Started, Task, WorkerRow};
+use crate::store::model::{ChunkRange, ChunkRow, Heartbeat, Run, Started, Task, WorkerRow, counted};
 use crate::store::{Fence, Lease, StoreError};
 
 /// What is charged and what is a sign of life must outlive a worker, not a crash of the server: nobody waits for the
@@ -119,6 +119,28 @@ impl PostgresStore {
         rows.iter().map(|row| Ok((unsigned(row, "chunk_no")?, parsed(row, "state")?))).collect()
     }
 
+    pub(super) async fn fetch_begun(
+        &self,
+        run_id: Option<RunId>,
+        limit: u32,
+    ) -> Result<Vec<(RunId, ChunkNo, WorkerId)>, StoreError> {
+        let rows = sqlx::query(
+            "SELECT c.run_id, c.chunk_no, c.started_by FROM crossfoot_run r JOIN crossfoot_chunk c ON c.run_id = r.run_id
+             WHERE r.state = 'loading' AND ($1 IS NULL OR r.run_id = $1) AND c.state = 'split'
+             AND c.started_by IS NOT NULL AND c.processor_starts + c.writer_starts > 0
+             ORDER BY c.run_id, c.chunk_no LIMIT $2",
+        )
+        .bind(run_id.map(Id))
+        .bind(i64::from(limit))
+        .fetch_all(&self.pool)
+        .await?;
+        let begun = |row: &PgRow| {
+            let Id(run_id) = row.try_get("run_id")?;
+            Ok((run_id, ChunkNo(unsigned(row, "chunk_no")?), worker_from(unsigned(row, "started_by")?)?))
+        };
+        rows.iter().map(begun).collect()
+    }
+
     pub(super) async fn uncharge_start(
         &self,
         run_id: RunId,
@@ -222,19 +244,22 @@ impl PostgresStore {
 
     pub(super) async fn touch_workers(
         &self,
-        workers: Vec<WorkerId>,
+        workers: Vec<Heartbeat>,
         is_last: bool,
     ) -> Result<(), StoreError> {
         self.write(move |connection| {
             Box::pin(async move {
                 connection.execute(IN_PASSING).await?;
                 let sql = format!(
-                    "UPDATE crossfoot_worker
-                     SET seen_at_ms = {NOW_MS}, stopped_at_ms = CASE WHEN $2 THEN {NOW_MS} END WHERE worker_id = ANY($1)"
+                    "UPDATE crossfoot_worker w
+                     SET seen_at_ms = {NOW_MS}, stopped_at_ms = CASE WHEN $2 THEN {NOW_MS} END,
+                         in_hand_since_ms = {NOW_MS} - n.in_hand_ms
+                     FROM unnest($1::bigint[], $3::bigint[]) AS n (worker_id, in_hand_ms) WHERE w.worker_id = n.worker_id"
                 );
                 sqlx::query(AssertSqlSafe(sql))
-                    .bind(workers.iter().map(|worker| i64::from(worker.0)).collect::<Vec<_>>())
+                    .bind(workers.iter().map(|beat| i64::from(beat.worker.0)).collect::<Vec<_>>())
                     .bind(is_last)
+                    .bind(workers.iter().map(Heartbeat::in_hand_ms).collect::<Vec<_>>())
                     .execute(connection)
                     .await?;
                 Ok(())
@@ -245,7 +270,8 @@ impl PostgresStore {
 
     pub(super) async fn fetch_fleet(&self, within: Option<Duration>) -> Result<Vec<WorkerRow>, StoreError> {
         let sql = format!(
-            "SELECT * FROM crossfoot_worker WHERE $1::bigint IS NULL OR seen_at_ms >= {NOW_MS} - $1 ORDER BY worker_id"
+            "SELECT *, {NOW_MS} - seen_at_ms AS silent_ms, seen_at_ms - in_hand_since_ms AS in_hand_ms
+             FROM crossfoot_worker WHERE $1::bigint IS NULL OR seen_at_ms >= {NOW_MS} - $1 ORDER BY worker_id"
         );
         let rows = sqlx::query(AssertSqlSafe(sql))
             .bind(within.map(millis).transpose()?)
@@ -404,5 +430,7 @@ fn row_of_worker(row: &PgRow) -> Result<WorkerRow, StoreError> {
         started_at_ms: row.try_get("started_at_ms")?,
         seen_at_ms: row.try_get("seen_at_ms")?,
         stopped_at_ms: row.try_get("stopped_at_ms")?,
+        silent: counted(row.try_get("silent_ms")?),
+        in_hand: row.try_get::<Option<i64>, _>("in_hand_ms")?.map(counted),
     })
 }

@@ -64,8 +64,8 @@ pub use tables::ddl;
 pub(super) use tables::partition_head;
 
 use super::model::{
-    ChunkCut, ChunkRange, ChunkRow, CommitOutcome, KeyCounts, NewRun, NewWorker, RejectRow, Reported, Run,
-    SplitTotals, Started, WorkerRow,
+    ChunkCut, ChunkRange, ChunkRow, CommitOutcome, Heartbeat, KeyCounts, NewRun, NewWorker, RejectRow,
+    Reported, Run, SplitTotals, Started, WorkerRow,
 };
 use super::{Blocks, Claim, Fence, Lease, Progress, Promotion, Store, StoreError};
 use crate::job::Job;
@@ -212,6 +212,14 @@ impl Store for PostgresStore {
         self.fetch_states(run_id, chunks).await
     }
 
+    async fn begun_chunks(
+        &self,
+        run_id: Option<RunId>,
+        limit: u32,
+    ) -> Result<Vec<(RunId, ChunkNo, WorkerId)>, StoreError> {
+        self.fetch_begun(run_id, limit).await
+    }
+
     async fn forgive_start(&self, run_id: RunId, chunk_no: ChunkNo, role: Role) -> Result<(), StoreError> {
         self.uncharge_start(run_id, chunk_no, role).await
     }
@@ -249,12 +257,12 @@ impl Store for PostgresStore {
         self.fetch_unreported(run_id, limit).await
     }
 
-    async fn beat(&self, workers: &[WorkerId]) -> Result<(), StoreError> {
+    async fn beat(&self, workers: &[Heartbeat]) -> Result<(), StoreError> {
         self.touch_workers(workers.to_vec(), false).await
     }
 
     async fn retire(&self, workers: &[WorkerId]) -> Result<(), StoreError> {
-        self.touch_workers(workers.to_vec(), true).await
+        self.touch_workers(Heartbeat::idle(workers), true).await
     }
 
     async fn fleet(&self, within: Option<Duration>) -> Result<Vec<WorkerRow>, StoreError> {

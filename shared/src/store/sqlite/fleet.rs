@@ -13,7 +13,9 @@ use sqlx::sqlite::SqliteRow;
 use super::connect::SqliteStore;
 use super::lease::{lasts_still, millis, now_ms};
 use super::ledger::{chunk_from, damaged, hold_fence, parsed, run_from, unsigned};
-use crate::store::model::{ChunkCut, ChunkRange, ChunkRow, Run, Started, Task, WorkerRow};
+use crate::store::model::{
+    ChunkCut, ChunkRange, ChunkRow, Heartbeat, Run, Started, Task, WorkerRow, counted,
+};
 use crate::store::{Fence, Lease, StoreError};
 
 /// The column that counts a role's starts.
@@ -87,6 +89,29 @@ impl SqliteStore {
         .fetch_all(&self.pool)
         .await?;
         rows.iter().map(|row| Ok((unsigned(row, "chunk_no")?, parsed(row, "state")?))).collect()
+    }
+
+    pub(super) async fn fetch_begun(
+        &self,
+        run_id: Option<RunId>,
+        limit: u32,
+    ) -> Result<Vec<(RunId, ChunkNo, WorkerId)>, StoreError> {
+        let rows = sqlx::query(
+            "SELECT c.run_id, c.chunk_no, c.started_by FROM crossfoot_run r JOIN crossfoot_chunk c ON c.run_id = r.run_id
+             WHERE r.state = 'loading' AND ($1 IS NULL OR r.run_id = $1) AND c.state = 'split'
+             AND c.started_by IS NOT NULL AND c.processor_starts + c.writer_starts > 0
+             ORDER BY c.run_id, c.chunk_no LIMIT $2",
+        )
+        .bind(run_id.map(|run_id| run_id.to_string()))
+        .bind(limit)
+        .fetch_all(&self.pool)
+        .await?;
+        let begun = |row: &SqliteRow| {
+            let worker =
+                u32::try_from(unsigned(row, "started_by")?).map_err(|_| damaged("a worker's number"))?;
+            Ok((parsed(row, "run_id")?, ChunkNo(unsigned(row, "chunk_no")?), WorkerId(worker)))
+        };
+        rows.iter().map(begun).collect()
     }
 
     pub(super) async fn uncharge_start(
@@ -175,15 +200,16 @@ impl SqliteStore {
 
     pub(super) async fn touch_workers(
         &self,
-        workers: Vec<WorkerId>,
+        workers: Vec<Heartbeat>,
         is_last: bool,
     ) -> Result<(), StoreError> {
         self.write(move |transaction| {
             let mut touch = transaction.prepare_cached(
-                "UPDATE crossfoot_worker SET seen_at_ms = ?2, stopped_at_ms = CASE WHEN ?3 THEN ?2 END WHERE worker_id = ?1",
+                "UPDATE crossfoot_worker SET seen_at_ms = ?2, stopped_at_ms = CASE WHEN ?3 THEN ?2 END, in_hand_since_ms = ?2 - ?4
+                 WHERE worker_id = ?1",
             )?;
-            for worker in &workers {
-                touch.execute(params![worker.0, now_ms(), is_last])?;
+            for beat in &workers {
+                touch.execute(params![beat.worker.0, now_ms(), is_last, beat.in_hand_ms()])?;
             }
             Ok(())
         })
@@ -193,9 +219,11 @@ impl SqliteStore {
     pub(super) async fn fetch_fleet(&self, within: Option<Duration>) -> Result<Vec<WorkerRow>, StoreError> {
         let since_ms = within.map(millis).transpose()?.map(|within_ms| now_ms().saturating_sub(within_ms));
         let rows = sqlx::query(
-            "SELECT * FROM crossfoot_worker WHERE $1 IS NULL OR seen_at_ms >= $1 ORDER BY worker_id",
+            "SELECT *, $2 - seen_at_ms AS silent_ms, seen_at_ms - in_hand_since_ms AS in_hand_ms
+             FROM crossfoot_worker WHERE $1 IS NULL OR seen_at_ms >= $1 ORDER BY worker_id",
         )
         .bind(since_ms)
+        .bind(now_ms())
         .fetch_all(&self.pool)
         .await?;
         rows.iter().map(worker_from).collect()
@@ -400,5 +428,7 @@ fn worker_from(row: &SqliteRow) -> Result<WorkerRow, StoreError> {
         started_at_ms: row.try_get("started_at_ms")?,
         seen_at_ms: row.try_get("seen_at_ms")?,
         stopped_at_ms: row.try_get("stopped_at_ms")?,
+        silent: counted(row.try_get("silent_ms")?),
+        in_hand: row.try_get::<Option<i64>, _>("in_hand_ms")?.map(counted),
     })
 }

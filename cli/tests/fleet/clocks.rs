@@ -1,0 +1,63 @@
+//! Hosts whose clocks are wrong. The clock is shifted under a process by libfaketime; the tests say so where it is missing.
+
+use std::io::Write;
+use std::time::{Duration, Instant};
+
+use crate::desk::postings;
+use crate::fleet::servers::{Fleet, servers, until};
+
+const RECORDS: u64 = 20_000;
+
+/// Where Debian's package puts the library.
+const LIBRARIES: [&str; 2] = [
+    "/usr/lib/x86_64-linux-gnu/faketime/libfaketime.so.1",
+    "/usr/lib/aarch64-linux-gnu/faketime/libfaketime.so.1",
+];
+
+/// What shifts the wall clock of a process, and leaves its monotonic one alone, as a wrong clock does.
+fn shifted(by: &'static str) -> Option<[(&'static str, &'static str); 3]> {
+    let library = LIBRARIES.into_iter().find(|path| std::path::Path::new(path).exists());
+    if library.is_none() {
+        assert!(std::env::var_os("CROSSFOOT_INSIST").is_none(), "libfaketime is not installed");
+        drop(std::io::stderr().write_all(b"SKIPPED: libfaketime is not installed\n"));
+    }
+    Some([("LD_PRELOAD", library?), ("FAKETIME", by), ("DONT_FAKE_MONOTONIC", "1")])
+}
+
+#[test]
+fn a_coordinator_an_hour_ahead_that_dies_is_followed_as_soon_as_any_other() {
+    let (Some(servers), Some(ahead)) = (servers(), shifted("+3600s")) else { return };
+    let fleet = Fleet::new(servers, postings(RECORDS));
+    // GIVEN a coordinator whose host is an hour ahead, at work
+    let first = fleet.start_with(&["coordinator"], &ahead);
+    first.until_it_says("the coordinator serves");
+    let _workers = fleet.workers();
+    fleet.run(&["submit", "job.toml", "--source", "in.csv", "--chunk-bytes", "8000"]).exits(0);
+    until("chunks are committed", || fleet.committed() > 3);
+    // WHEN it dies, and another stands by
+    first.kill();
+    let second = fleet.coordinator();
+    let began = Instant::now();
+    // THEN its leases end by the database's clock: 20 s, not an hour
+    until("the run is promoted", || {
+        fleet.number("SELECT count(*) FROM crossfoot_run WHERE state = 'promoted'") == 1
+    });
+    assert!(began.elapsed() < Duration::from_secs(60), "{:?}", began.elapsed());
+    fleet.is_sound(RECORDS);
+    drop(second);
+}
+
+#[test]
+fn a_worker_an_hour_behind_is_alive_and_the_difference_is_named() {
+    let (Some(servers), Some(behind)) = (servers(), shifted("-3600s")) else { return };
+    let fleet = Fleet::new(servers, postings(500));
+    let worker = fleet.start_with(&["worker", "--role", "processor,writer", "--slots", "1"], &behind);
+    worker.until_it_says("differs from the database server's");
+    worker.until_it_says("serve");
+    fleet.run(&["run", "job.toml", "--source", "in.csv"]).exits(0);
+    fleet.run(&["doctor"]).prints(&["processors", "1 alive"]);
+    fleet
+        .start_with(&["doctor"], &behind)
+        .end_within(crate::fleet::servers::PATIENCE)
+        .prints(&["! clock", "behind"]);
+}
