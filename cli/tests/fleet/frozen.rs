@@ -120,7 +120,9 @@ fn a_run_whose_writer_is_frozen_is_cancelled_at_once() {
     let submitted = submitted(&fleet);
     freeze(&fleet, &frozen);
     // Whoever looks is told what the run waits for.
-    until("the frozen writer is named", || fleet.run(&["show", "last"]).exits(0).out.contains("has been silent for"));
+    until("the frozen writer is named", || {
+        fleet.run(&["show", "last"]).exits(0).out.contains("has been silent for")
+    });
     fleet.run(&["show", "last"]).prints(&["waits    chunk 3: writer w1 on host", "stop that process"]);
     fleet.run(&["doctor"]).prints(&["! chunk in hand", "chunk 3 of run", "writer w1"]);
     cancelled(&fleet);
