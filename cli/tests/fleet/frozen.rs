@@ -24,7 +24,8 @@ const GATE: &str = "CREATE TABLE gate (is_open boolean NOT NULL);
     END $$;";
 
 /// The session that is, or was, held by the gate.
-const HELD: &str = "pid IN (SELECT pid FROM pg_locks WHERE locktype = 'advisory' AND classid = 0 AND objid = 4711 AND granted)";
+const HELD: &str = "pid IN (SELECT pid FROM pg_locks WHERE locktype = 'advisory' AND classid = 0 AND objid = 4711 AND granted
+    AND database = (SELECT oid FROM pg_database WHERE datname = current_database()))";
 
 /// A fleet with a gate at `trigger`'s place, once its table is there.
 fn gated(fleet: &Fleet, table: &str, trigger: &str) {
