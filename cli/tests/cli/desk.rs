@@ -240,8 +240,19 @@ impl Going {
         self.end_within(PATIENCE)
     }
 
+    /// What a command that does not end has said, and what each of its threads waits for in the kernel.
+    fn so_far(&self) -> String {
+        let said = String::from_utf8_lossy(&self.heard.0.lock().unwrap().err).into_owned();
+        let tasks = std::fs::read_dir(format!("/proc/{}/task", self.pid())).into_iter().flatten().flatten();
+        let waits = tasks.map(|task| {
+            let of = |name| std::fs::read_to_string(task.path().join(name)).unwrap_or_default();
+            format!("{} {}", of("comm").trim(), of("wchan"))
+        });
+        format!(", having said: {said}\nits threads: {}", waits.collect::<Vec<_>>().join(", "))
+    }
+
     pub(crate) fn end_within(mut self, at_most: Duration) -> Ended {
-        assert!(self.ends_within(at_most), "`{}` takes more than {at_most:?}", self.line);
+        assert!(self.ends_within(at_most), "`{}` takes more than {at_most:?}{}", self.line, self.so_far());
         let status = self.child.wait().unwrap();
         let heard = self.heard.0.lock().unwrap();
         let text = |bytes: &[u8]| String::from_utf8(bytes.to_vec()).expect("what is printed is UTF-8");
