@@ -7,12 +7,13 @@ use domain::defect::{DrillReport, Seen};
 use super::format::{duration, plural, time};
 
 /// The catalogue's groups: the beginning of a number, and a title.
-pub(super) const GROUPS: [(&str, &str); 10] = [
+pub(super) const GROUPS: [(&str, &str); 11] = [
     ("CNT", "Counts"),
     ("AMT", "Amounts"),
     ("CON", "Content"),
     ("STR", "Structure"),
     ("HND", "Hands"),
+    ("BUS", "The bus"),
     ("LED", "Ledger"),
     ("SRC", "Source"),
     ("DCL", "Declared"),
@@ -80,4 +81,16 @@ pub fn markdown(report: &DrillReport) -> String {
         }
     }
     out
+}
+
+#[cfg(test)]
+mod tests {
+    use super::GROUPS;
+
+    #[test]
+    fn every_defect_of_the_catalogue_is_in_a_group_and_so_in_the_report() {
+        for defect in domain::defect::CATALOGUE {
+            assert!(GROUPS.iter().any(|(prefix, _)| defect.id.starts_with(prefix)), "{}", defect.id);
+        }
+    }
 }
