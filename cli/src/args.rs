@@ -5,7 +5,7 @@ mod audit;
 use std::path::PathBuf;
 
 use clap::{Args as ClapArgs, Parser, Subcommand, ValueEnum};
-use shared::secret::ServerUrl;
+use platform::secret::ServerUrl;
 
 pub(crate) use audit::{Audit, Export, Prove, VerifyArgs};
 

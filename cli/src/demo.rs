@@ -4,7 +4,7 @@ use std::fs::File;
 use std::io::{BufWriter, Error, Result, Write};
 use std::path::Path;
 
-use shared::format::codepage::CodePage;
+use format::codepage::CodePage;
 
 /// The demo's job file.
 pub(crate) const JOB: &str = include_str!("demo/postings.toml");

@@ -34,7 +34,7 @@ fn main() -> ExitCode {
     };
     // What a drill's shadows complain of is what was done to them.
     let level = if matches!(args.command, args::Command::Drill(_)) { "off" } else { "warn" };
-    shared::telemetry::start(level, args.global.json);
+    platform::telemetry::start(level, args.global.json);
     let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
         Ok(runtime) => runtime,
         Err(error) => return outcome::Failure::unfinished(format!("no threads: {error}")).report(),

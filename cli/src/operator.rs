@@ -3,7 +3,7 @@
 use std::sync::OnceLock;
 
 use coordinator::acting::Acting;
-use shared::secret::words_without_secrets;
+use platform::secret::words_without_secrets;
 
 use crate::outcome::Failure;
 

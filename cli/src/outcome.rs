@@ -3,17 +3,17 @@
 use std::io::Write;
 use std::process::ExitCode;
 
+use broker::BrokerError;
 use coordinator::open::OpenError;
 use coordinator::ops::OpsError;
 use coordinator::pack::PackError;
 use coordinator::run::{Ending, RunError};
 use domain::visible::visible_lines;
-use shared::broker::BrokerError;
-use shared::causes::chain;
-use shared::config::SettingsError;
-use shared::job::JobError;
-use shared::source::SourceError;
-use shared::store::StoreError;
+use job::JobError;
+use platform::causes::chain;
+use settings::SettingsError;
+use source::SourceError;
+use store::StoreError;
 
 /// A command that did what it was asked.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -5,8 +5,8 @@ use std::path::Path;
 
 use coordinator::report::text::Style;
 use domain::visible::{visible_coloured, visible_json, visible_lines};
+use platform::secret::without_secrets;
 use serde::Serialize;
-use shared::secret::without_secrets;
 
 use crate::outcome::Failure;
 
@@ -94,7 +94,7 @@ pub(crate) fn say_usage(error: &clap::Error) {
 
 /// Says so where others than its owner may read a file that was written in clear: it was there, and kept its mode.
 pub(crate) fn warn_of_others(path: &Path) {
-    if let Some(mode) = shared::files::open_to_others(path) {
+    if let Some(mode) = platform::files::open_to_others(path) {
         let path = path.display();
         remark(&format!("others may read {path} (mode {mode}): `chmod 600 {path}` keeps it to yourself"));
     }

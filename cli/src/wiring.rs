@@ -4,6 +4,9 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::thread::available_parallelism;
 
+use broker::in_process::{InProcess, Limits};
+use broker::rabbitmq::{Rabbit, RabbitSettings};
+use broker::{Broker, Doubling};
 use coordinator::checkpoints::Checkpoints;
 use coordinator::notify::Notify;
 use coordinator::progress::Snapshot;
@@ -11,19 +14,17 @@ use coordinator::run::Coordinator;
 use coordinator::split::ChunkLimits;
 use coordinator::tally::Tally;
 use coordinator::window::{Shares, WindowLimits};
+use domain::layout::Layout;
 use domain::report::Outcome;
 use drill::Ground;
-use shared::broker::in_process::{InProcess, Limits};
-use shared::broker::rabbitmq::{Rabbit, RabbitSettings};
-use shared::broker::{Broker, Doubling};
-use shared::clock::SystemClock;
-use shared::config::{BrokerSettings, FleetSettings, Settings, StoreSettings};
-use shared::files::{KEY_BYTES_MAX, read_small_file};
-use shared::post::{Post, PostSettings};
-use shared::store::Store;
-use shared::store::bounds::Dialect;
-use shared::store::postgres::{PostgresSettings, PostgresStore};
-use shared::store::sqlite::SqliteStore;
+use platform::clock::SystemClock;
+use platform::files::{KEY_BYTES_MAX, read_small_file};
+use post::{Post, PostSettings};
+use postgres::{PostgresSettings, PostgresStore};
+use settings::{BrokerSettings, FleetSettings, Settings, StoreSettings};
+use sqlite::SqliteStore;
+use store::Store;
+use store::bounds::Dialect;
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 use worker::Surroundings;
@@ -98,6 +99,14 @@ pub(crate) fn is_postgres(settings: &Settings) -> bool {
 /// Which database's tables the store has.
 pub(crate) fn dialect(settings: &Settings) -> Dialect {
     if is_postgres(settings) { Dialect::Postgres } else { Dialect::Sqlite }
+}
+
+/// The statements that create the tables of `layout`.
+pub(crate) fn ddl(dialect: Dialect, layout: &Layout) -> Vec<String> {
+    match dialect {
+        Dialect::Sqlite => sqlite::ddl(layout),
+        Dialect::Postgres => postgres::ddl(layout),
+    }
 }
 
 /// Whether the fleet is in this process.

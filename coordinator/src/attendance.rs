@@ -7,8 +7,8 @@ use domain::attendance::{Advice, Attendance, Look, Missing};
 use domain::counts::Role;
 use domain::ids::RunId;
 use domain::lifecycle::RunState;
-use shared::clock::Clock;
-use shared::store::{Store, StoreError};
+use platform::clock::Clock;
+use store::{Store, StoreError};
 use tokio::sync::watch;
 
 use crate::progress::{Phase, Snapshot};

@@ -3,7 +3,7 @@
 use domain::checkpoint::{HeldTo, Noted};
 use domain::event::{ChainError, ChainWalk};
 use domain::fingerprint::Hash;
-use shared::store::{Store, StoreError};
+use store::{Store, StoreError};
 use thiserror::Error;
 
 const PAGE: u32 = 1000;

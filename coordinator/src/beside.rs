@@ -6,9 +6,9 @@ use std::sync::Arc;
 use domain::fingerprint::Hash;
 use domain::ids::WorkerId;
 use domain::reconcile::VerifySource;
-use shared::format::chunk::ChunkDecoder;
-use shared::job::Job;
-use shared::wire::Batch;
+use job::Job;
+use job::chunk::ChunkDecoder;
+use wire::Batch;
 
 use crate::split::CutChunk;
 

@@ -8,8 +8,8 @@ use std::sync::Arc;
 
 use domain::checkpoint::{Checkpoint, Head, Noted};
 use domain::ids::RunId;
+use platform::files::{CHECKPOINTS_BYTES_MAX, read_small_text};
 use serde_json::json;
-use shared::files::{CHECKPOINTS_BYTES_MAX, read_small_text};
 use thiserror::Error;
 
 use crate::run::Coordinator;
@@ -151,7 +151,7 @@ impl Coordinator {
         };
         let head = Head { seq, hash };
         let checkpoint = Checkpoint {
-            at: shared::clock::iso(self.clock.now_ms()),
+            at: platform::clock::iso(self.clock.now_ms()),
             store: self.checkpoints.store.clone(),
             head,
             run: Some(run_id.to_string()),

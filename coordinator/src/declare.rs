@@ -6,10 +6,10 @@ use std::thread;
 
 use domain::declared::Declared;
 use domain::totals::TotalsError;
-use shared::format::chunk::{ChunkDecoder, ChunkError, DecodedChunk};
-use shared::job::Job;
-use shared::source::{SourceError, SourceFile};
-use shared::store::model::SplitTotals;
+use job::Job;
+use job::chunk::{ChunkDecoder, ChunkError, DecodedChunk};
+use source::{SourceError, SourceFile};
+use store::model::SplitTotals;
 use thiserror::Error;
 
 use crate::split::{ChunkLimits, CutChunk, SplitError, split};

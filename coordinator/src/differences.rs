@@ -6,11 +6,11 @@ use domain::check::Stage;
 use domain::finding::{Difference, Finding};
 use domain::footing::FootingFinding;
 use domain::ids::{ChunkNo, RecordNo};
-use shared::job::Job;
-use shared::source::{SourceError, SourceFile};
-use shared::store::Fence;
-use shared::store::model::{ChunkRange, EntryKind, Run, SplitTotals};
-use shared::store::walk::LedgerWalk;
+use job::Job;
+use source::{SourceError, SourceFile};
+use store::Fence;
+use store::model::{ChunkRange, EntryKind, Run, SplitTotals};
+use store::walk::LedgerWalk;
 
 use crate::pinpoint::{ByChunk, PinpointError, SourceAgain, compare};
 use crate::progress::Phase;

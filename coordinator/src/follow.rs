@@ -2,11 +2,11 @@
 
 use std::time::{Duration, Instant};
 
+use broker::{BrokerError, Queue};
 use domain::lifecycle::ChunkState;
-use shared::broker::{BrokerError, Queue};
-use shared::store::model::Reported;
-use shared::wire::seal::unverified;
-use shared::wire::{Chunk, Counts};
+use store::model::Reported;
+use wire::seal::unverified;
+use wire::{Chunk, Counts};
 
 use crate::load::{Load, LoadError};
 use crate::tally::{Reports, reported};

@@ -4,8 +4,8 @@
 use std::time::Duration;
 
 use domain::ids::{ChunkNo, RunId, WorkerId};
-use shared::store::model::WorkerRow;
-use shared::store::{Store, StoreError};
+use store::model::WorkerRow;
+use store::{Store, StoreError};
 
 use crate::attendance::ALIVE;
 

@@ -4,20 +4,20 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use broker::{BrokerError, Queue};
 use domain::ids::{ChunkNo, RunId};
 use domain::lifecycle::ChunkState;
 use domain::reconcile::VerifySource;
-use shared::broker::{BrokerError, Queue};
-use shared::job::Job;
-use shared::post::{Post, PostError};
-use shared::source::SourceFile;
-use shared::store::model::SplitTotals;
-use shared::store::walk::LedgerWalk;
-use shared::store::{Fence, Store, StoreError};
-use shared::wire::{Chunk, CodecError};
+use job::Job;
+use post::{Post, PostError};
+use source::SourceFile;
+use store::model::SplitTotals;
+use store::walk::LedgerWalk;
+use store::{Fence, Store, StoreError};
 use thiserror::Error;
 use tokio::sync::{mpsc, watch};
 use tokio_util::sync::CancellationToken;
+use wire::{Chunk, CodecError};
 
 use crate::beside::Beside;
 use crate::follow::SILENCE;

@@ -12,14 +12,13 @@ use domain::hex;
 use domain::ids::RunId;
 use domain::report::{Outcome, Report};
 use hmac::{Hmac, KeyInit, Mac};
+use platform::files::{KEY_BYTES_MAX, read_small_file};
+use platform::secret::ServerUrl;
 use serde_json::{Value, json};
 use sha2::Sha256;
 use tokio::io::AsyncWriteExt as _;
 use tokio::process::Command;
 use ureq::tls::{Certificate, PemItem, RootCerts, TlsConfig, parse_pem};
-
-use shared::files::{KEY_BYTES_MAX, read_small_file};
-use shared::secret::ServerUrl;
 
 use crate::report::summary;
 use crate::run::Coordinator;

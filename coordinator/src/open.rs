@@ -7,10 +7,10 @@ use domain::declared::Declared;
 use domain::ids::RunId;
 use domain::lifecycle::RunState;
 use domain::reconcile::VerifySource;
-use shared::job::Job;
-use shared::source::{Location, SourceError, SourceFile};
-use shared::store::StoreError;
-use shared::store::model::NewRun;
+use job::Job;
+use source::{Location, SourceError, SourceFile};
+use store::StoreError;
+use store::model::NewRun;
 use thiserror::Error;
 
 use crate::progress::Phase;
@@ -117,7 +117,7 @@ impl Coordinator {
                 match run.state {
                     // An empty source, or one of a header row alone, has nothing to load twice.
                     RunState::Promoted if run.split.is_none_or(|split| split.records > 0) => {
-                        let when = shared::clock::iso(run.opened_at_ms);
+                        let when = platform::clock::iso(run.opened_at_ms);
                         return Err(OpenError::LoadedBefore { run_id: run.run_id, sha256: *sha256, when });
                     }
                     state @ (RunState::Loading | RunState::Staged | RunState::AwaitingApproval) => {

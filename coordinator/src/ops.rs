@@ -5,10 +5,10 @@ use std::path::Path;
 use domain::approval::{Deed, Refusal};
 use domain::ids::RunId;
 use domain::lifecycle::{RunEvent, RunState};
+use job::Job;
 use serde_json::json;
-use shared::job::Job;
-use shared::store::model::Run;
-use shared::store::{Claim, StoreError, stored_job};
+use store::model::Run;
+use store::{Claim, StoreError, stored_job};
 use thiserror::Error;
 
 use crate::run::Coordinator;

@@ -13,14 +13,14 @@ use domain::fingerprint::Hash;
 use domain::ids::{ChunkNo, RecordNo, RunId, WorkerId};
 use domain::layout::Layout;
 use domain::record::{self, RawRecord};
+use format::{Framer, frames};
+use job::Job;
+use job::chunk::{ChunkDecoder, DecodedChunk};
 use sha2::{Digest, Sha256};
-use shared::format::chunk::{ChunkDecoder, DecodedChunk};
-use shared::format::{Framer, frames};
-use shared::job::Job;
-use shared::source::{Reader, SourceError, SourceFile};
-use shared::store::model::{ChunkRow, Entry, EntryKind};
-use shared::store::walk::LedgerWalk;
-use shared::store::{Blocks, Store, StoreError};
+use source::{Reader, SourceError, SourceFile};
+use store::model::{ChunkRow, Entry, EntryKind};
+use store::walk::LedgerWalk;
+use store::{Blocks, Store, StoreError};
 use thiserror::Error;
 
 use crate::split::RECORDS_MAX;
@@ -130,7 +130,7 @@ pub struct DecodedAgain {
     pub fingerprint: Option<Hash>,
     /// Chunks of which the ledger says something else.
     pub differing: Vec<u64>,
-    /// For each row rule: SHA-256 over the records that break it, as [`shared::store::Store::breach_digests`] has it.
+    /// For each row rule: SHA-256 over the records that break it, as [`store::Store::breach_digests`] has it.
     pub breaches: Vec<Hash>,
 }
 

@@ -10,11 +10,11 @@ use domain::invariants::Invariant;
 use domain::permit::Permit;
 use domain::reconcile::{FinalEvidence, none_failed, reconcile_final};
 use domain::totals::ControlTotals;
-use shared::clock::Clock;
-use shared::job::Job;
-use shared::source::SourceFile;
-use shared::store::walk::LedgerWalk;
-use shared::store::{Fence, Promotion, Store, StoreError};
+use job::Job;
+use platform::clock::Clock;
+use source::SourceFile;
+use store::walk::LedgerWalk;
+use store::{Fence, Promotion, Store, StoreError};
 
 use crate::pinpoint::{ByChunk, PinpointError, SourceAgain, compare};
 use crate::progress::Phase;

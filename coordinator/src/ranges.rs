@@ -6,11 +6,11 @@
 use std::collections::BTreeMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-use shared::broker::Queue;
-use shared::post::{Post, PostError};
-use shared::store::Fence;
-use shared::store::model::ChunkRange;
-use shared::wire::Range;
+use broker::Queue;
+use post::{Post, PostError};
+use store::Fence;
+use store::model::ChunkRange;
+use wire::Range;
 
 /// A range is closed at so many chunks, so that what is found of it fits a message by far.
 const CHUNKS_MAX: u64 = 512;

@@ -17,12 +17,12 @@ use domain::report::LevelTotals;
 use domain::rule::{Condition, Rule, RuleOutcome};
 use domain::totals::ControlTotals;
 use domain::trend::{Figures, TrendEvidence};
-use shared::clock::Clock;
-use shared::job::Job;
-use shared::post::REFUSED;
-use shared::source::SourceFile;
-use shared::store::model::{Run, SplitTotals, TypeKeys};
-use shared::store::{Fence, Store, StoreError};
+use job::Job;
+use platform::clock::Clock;
+use post::REFUSED;
+use source::SourceFile;
+use store::model::{Run, SplitTotals, TypeKeys};
+use store::{Fence, Store, StoreError};
 
 use crate::pinpoint::{PinpointError, decode_again};
 use crate::report::summary::Summary;

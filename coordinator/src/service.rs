@@ -10,8 +10,8 @@ use std::time::Duration;
 
 use domain::ids::RunId;
 use serde_json::json;
-use shared::store::model::Run;
-use shared::store::{Claim, Lease, StoreError};
+use store::model::Run;
+use store::{Claim, Lease, StoreError};
 use tokio::sync::watch;
 use tokio_util::task::TaskTracker;
 
@@ -224,7 +224,7 @@ impl Coordinator {
 
 #[cfg(test)]
 mod tests {
-    use shared::post::PostError;
+    use post::PostError;
 
     use super::*;
     use crate::load::LoadError;

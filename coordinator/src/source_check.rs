@@ -8,9 +8,9 @@
 use domain::fingerprint::Hash;
 use domain::ids::RunId;
 use domain::lifecycle::RunState;
-use shared::job::Job;
-use shared::source::{SourceError, SourceFile};
-use shared::store::model::Run;
+use job::Job;
+use source::{SourceError, SourceFile};
+use store::model::Run;
 use thiserror::Error;
 
 use crate::run::{Coordinator, Drive, RunError};

@@ -8,15 +8,16 @@ use std::io::Read;
 use domain::fingerprint::Hash;
 use domain::ids::{ChunkNo, RecordNo};
 use domain::words::plural;
-use shared::format::spec::{Form, FormatSpec};
-use shared::format::{FrameError, Framer, Selector, frames, header_names};
-use shared::job::Job;
-use shared::source::{Reader, SourceError};
-use shared::store::model::{ChunkCut, SplitTotals};
+use format::spec::{Form, FormatSpec};
+use format::{FrameError, Framer, frames, header_names};
+use job::Job;
+use job::select::Selector;
+use source::{Reader, SourceError};
+use store::model::{ChunkCut, SplitTotals};
 use thiserror::Error;
 
 /// No chunk has more records than this, so that even a chunk of nothing but rejects fits a message.
-pub(crate) const RECORDS_MAX: u64 = shared::config::CHUNK_RECORDS_MAX;
+pub(crate) const RECORDS_MAX: u64 = domain::limits::CHUNK_RECORDS_MAX;
 
 /// How large a chunk becomes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

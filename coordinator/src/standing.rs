@@ -3,8 +3,8 @@
 
 use domain::ids::RunId;
 use domain::lifecycle::RunState;
-use shared::clock::iso;
-use shared::store::{Store, StoreError};
+use platform::clock::iso;
+use store::{Store, StoreError};
 
 /// How a run stands, and whether it still can be gone on with.
 #[derive(Debug, Clone, PartialEq, Eq)]

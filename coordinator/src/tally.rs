@@ -8,15 +8,15 @@ use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
+use broker::{Delivery, Queue};
 use domain::counts::Role;
 use domain::ids::{ChunkNo, RunId, WorkerId};
-use shared::broker::{Delivery, Queue};
-use shared::post::{Post, Unread};
-use shared::store::StoreError;
-use shared::store::model::Reported;
-use shared::wire::{Counts, Opened};
+use post::{Post, Unread};
+use store::StoreError;
+use store::model::Reported;
 use tokio::sync::mpsc;
 use tokio_util::sync::{CancellationToken, DropGuard};
+use wire::{Counts, Opened};
 
 /// Reports are kept in groups of up to so many.
 const REPORTS_MAX: usize = 128;

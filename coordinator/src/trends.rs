@@ -6,8 +6,8 @@ use domain::lifecycle::RunState;
 use domain::report::Outcome;
 use domain::trend::{Figures, SameWeekday, TrendRules, Usual, comparable, percent, weekday, weekday_name};
 use serde::Serialize;
-use shared::store::model::Run;
-use shared::store::{Store, StoreError};
+use store::model::Run;
+use store::{Store, StoreError};
 
 use crate::report::summary::Summary;
 

@@ -32,6 +32,7 @@ pub mod inclusion;
 pub mod invariants;
 pub mod layout;
 pub mod lifecycle;
+pub mod limits;
 pub mod mask;
 pub mod pack;
 pub mod permit;

@@ -19,13 +19,13 @@ use domain::permit::Permit;
 use domain::report::RejectGroup;
 use domain::rule::RuleOutcome;
 use domain::seal::{KeyId, Keyring};
-use shared::job::Job;
-use shared::store::model::{
+use job::Job;
+use store::model::{
     ChunkCut, ChunkRange, ChunkRow, CommitOutcome, Heartbeat, KeyCounts, NewRun, NewWorker, RejectRow,
     Reported, Run, SplitTotals, Started, WorkerRow,
 };
-use shared::store::{Blocks, Claim, Fence, Lease, Progress, Promotion, Store, StoreError};
-use shared::wire::Batch;
+use store::{Blocks, Claim, Fence, Lease, Progress, Promotion, Store, StoreError};
+use wire::Batch;
 
 use crate::ground::Hand;
 

@@ -10,13 +10,13 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
 use domain::rule::Condition;
+use job::Job;
+use postgres::{PostgresSettings, PostgresStore};
 use rusqlite::Connection;
-use shared::job::Job;
-use shared::store::postgres::{PostgresSettings, PostgresStore};
-use shared::store::sqlite::SqliteStore;
-use shared::store::{Store, StoreError};
+use sqlite::SqliteStore;
 use sqlx::postgres::{PgPool, PgPoolOptions};
 use sqlx::{AssertSqlSafe, Executor as _, Row as _};
+use store::{Store, StoreError};
 
 use crate::sql::{Dialect, quoted};
 
@@ -139,7 +139,7 @@ fn login(settings: &PostgresSettings) -> Result<String, StoreError> {
         url.set_username(username).map_err(|()| bad())?;
     }
     let of_file = match &settings.password_file {
-        Some(file) => shared::files::read_small_text(file, shared::files::KEY_BYTES_MAX)
+        Some(file) => platform::files::read_small_text(file, platform::files::KEY_BYTES_MAX)
             .ok()
             .and_then(|text| text.lines().next().map(str::to_owned)),
         None => None,

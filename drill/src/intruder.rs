@@ -3,8 +3,8 @@
 use std::sync::Arc;
 
 use async_trait::async_trait;
+use broker::{Broker, BrokerError, Consumer, Queue};
 use bytes::Bytes;
-use shared::broker::{Broker, BrokerError, Consumer, Queue};
 
 /// What goes into the broker in place of a message that was published.
 type Hand = Box<dyn Fn(Queue, Bytes) -> Vec<(Queue, Bytes)> + Send + Sync>;

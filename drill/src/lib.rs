@@ -29,10 +29,11 @@ use domain::defect::{
     CATALOGUE, DRILL_VERSION, Defect, DrillReport, Evidence, Judgement, Seen, Struck, Undamaged, judge,
 };
 use futures_util::StreamExt as _;
-use shared::job::Job;
+use job::Job;
 use thiserror::Error;
 
 pub use ground::Ground;
+
 use scene::{Scene, Stand, Stop, Strike, Whole};
 
 /// No strike takes longer than this and as many times as long as the undamaged run.
@@ -93,7 +94,7 @@ impl Drill {
     /// [`DrillError`] when nothing could be struck at all. What could be and was missed is in the report.
     pub async fn run(&self, on: &(dyn Fn(Progress<'_>) + Send + Sync)) -> Result<DrillReport, DrillError> {
         let (began, began_at_ms) =
-            (Instant::now(), shared::clock::Clock::now_ms(&shared::clock::SystemClock));
+            (Instant::now(), platform::clock::Clock::now_ms(&platform::clock::SystemClock));
         let chosen = self.chosen()?;
         let dir = tempfile::tempdir().map_err(|error| DrillError::Shadow(error.to_string()))?;
         on(Progress { done: 0, of: chosen.len(), now: "the undamaged runs", last: None });
@@ -206,7 +207,7 @@ impl Drill {
             };
             let report = coordinator::report::summary::report(&*field.store, run_id)
                 .await
-                .map_err(|error| shared::causes::chain(&error))?;
+                .map_err(|error| platform::causes::chain(&error))?;
             let failed: Vec<_> = report
                 .checks
                 .iter()

@@ -3,11 +3,11 @@
 use std::sync::Arc;
 
 use async_trait::async_trait;
+use broker::{Broker, BrokerError, Consumer, Queue};
 use bytes::Bytes;
-use shared::broker::{Broker, BrokerError, Consumer, Queue};
-use shared::store::Store;
-use shared::wire::seal::{seal, unverified};
-use shared::wire::{Batch, Chunk, Counts, Opened, Packing, Sealing, Travels};
+use store::Store;
+use wire::seal::{seal, unverified};
+use wire::{Batch, Chunk, Counts, Opened, Packing, Sealing, Travels};
 
 /// What becomes of a message.
 pub(crate) enum Fate<M> {

@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
+use broker::Broker;
 use coordinator::open::RunRequest;
 use coordinator::report::summary;
 use coordinator::run::{Coordinator, Drive, Ending};
@@ -17,11 +18,10 @@ use domain::ids::RunId;
 use domain::layout::Layout;
 use domain::reconcile::VerifySource;
 use domain::report::Report;
-use shared::broker::Broker;
-use shared::causes::chain;
-use shared::job::Job;
-use shared::source::Location;
-use shared::store::Store;
+use job::Job;
+use platform::causes::chain;
+use source::Location;
+use store::Store;
 
 use crate::fleet::{self, within};
 use crate::ground::{Ground, Shadow};

@@ -2,8 +2,9 @@
 
 use domain::hex;
 use domain::value::Value;
-use shared::store::names;
-pub(crate) use shared::store::names::quoted;
+use store::names;
+
+pub(crate) use store::names::quoted;
 
 /// Whose SQL it is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -13,11 +13,11 @@ use domain::declared::Declared;
 use domain::layout::Layout;
 use domain::record::records;
 use domain::value::Value;
+use format::{Framer, frames};
 use jiff::civil::{Date, DateTime};
-use shared::causes::chain;
-use shared::format::{Framer, frames};
-use shared::job::Job;
-use shared::source::SourceFile;
+use job::Job;
+use platform::causes::chain;
+use source::SourceFile;
 
 /// A value that owns its content.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -132,8 +132,8 @@ const SAMPLES_MAX: usize = 4000;
 /// # Errors
 /// What is wrong with it, in words.
 pub(crate) fn survey(job: &Arc<Job>, path: &Path) -> Result<Survey, String> {
-    let source = SourceFile::open(shared::source::Location::file(path), job.compression)
-        .map_err(|error| error.to_string())?;
+    let source =
+        SourceFile::open(source::Location::file(path), job.compression).map_err(|error| error.to_string())?;
     let framer = Framer::new(&job.format);
     let mut kept = Kept { by_type: vec![0; job.records.len()], ..Kept::default() };
     let mut fault = None;

@@ -11,8 +11,8 @@ use std::sync::Arc;
 
 use domain::defect::{DrillReport, Seen};
 use drill::{Drill, Ground};
-use shared::job::Job;
-use shared::store::postgres::PostgresSettings;
+use job::Job;
+use postgres::PostgresSettings;
 
 async fn drilled(job: &str, source: PathBuf, ground: Ground, only: &[&str]) -> DrillReport {
     let job = Job::parse("job.toml", job).unwrap();

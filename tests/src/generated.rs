@@ -1,7 +1,7 @@
 //! Generated jobs: random layouts, sources, cuts and fleets, each right in itself. What must come out is known.
 
+use broker::in_process::Faults;
 use domain::rule::OnBreach;
-use shared::broker::in_process::Faults;
 
 use crate::fleet::Setup;
 use crate::ledger::Random;

@@ -3,10 +3,10 @@
 use std::sync::Arc;
 
 use async_trait::async_trait;
+use broker::{Broker, BrokerError, Consumer, Queue};
 use bytes::Bytes;
-use shared::broker::{Broker, BrokerError, Consumer, Queue};
-use shared::wire::Counts;
-use shared::wire::seal::unverified;
+use wire::Counts;
+use wire::seal::unverified;
 
 /// How often others get their turn after the writer was heard, so that whoever acts upon it can.
 const TURNS: usize = 200;

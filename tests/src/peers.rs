@@ -7,8 +7,8 @@ use std::sync::Arc;
 use coordinator::open::RunRequest;
 use coordinator::split::ChunkLimits;
 use domain::reconcile::VerifySource;
-use shared::job::Job;
-use shared::source::Location;
+use job::Job;
+use source::Location;
 
 use crate::fleet::{Bench, Ended};
 

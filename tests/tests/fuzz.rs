@@ -10,9 +10,9 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
+use format::copybook::plan::PlanOptions;
+use format::copybook::{Copybook, ParseOptions, ReferenceFormat};
 use peak_alloc::PeakAlloc;
-use shared::format::copybook::plan::PlanOptions;
-use shared::format::copybook::{Copybook, ParseOptions, ReferenceFormat};
 use tests::fuzz::{self, Mutations};
 
 #[global_allocator]

@@ -7,7 +7,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use domain::check::Stage;
-use shared::job::Job;
+use job::Job;
 use tests::fleet::{Bench, Ended, Setup};
 use tests::peers::{folder, load};
 

@@ -10,7 +10,7 @@ use std::sync::Arc;
 
 use coordinator::run::Ending;
 use domain::check::Stage;
-use shared::job::Job;
+use job::Job;
 use tests::fleet::{Bench, Ended, Setup};
 use tests::peers::folder;
 

@@ -3,10 +3,10 @@
 use std::future::Future;
 use std::time::Duration;
 
+use broker::{BrokerError, Delivery, Queue};
 use domain::retry::{Next, RetryPolicy};
-use shared::broker::{BrokerError, Delivery, Queue};
-use shared::post::Post;
-use shared::store::StoreError;
+use post::Post;
+use store::StoreError;
 use tokio_util::sync::CancellationToken;
 
 /// How long a worker waits before it takes up again what the broker or the store kept it from, at most.

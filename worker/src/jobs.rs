@@ -4,8 +4,8 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use domain::fingerprint::Hash;
-use shared::job::Job;
-use shared::store::{Store, stored_job};
+use job::Job;
+use store::{Store, stored_job};
 use tokio::sync::Mutex;
 
 /// A fleet has few jobs at a time; when there are more, all are fetched anew.

@@ -16,21 +16,22 @@ pub mod writer;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
+use broker::Queue;
 use bytes::Bytes;
 use domain::counts::Role;
 use domain::ids::WorkerId;
-use shared::broker::Queue;
-use shared::clock::Clock;
-use shared::post::{Post, Unread};
-use shared::store::Store;
-use shared::store::model::{Heartbeat, NewWorker};
-use shared::wire::{Counts, Opened, RunBytes, Travels};
+use platform::clock::Clock;
+use post::{Post, Unread};
+use store::Store;
+use store::model::{Heartbeat, NewWorker};
 use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
+use wire::{Counts, Opened, RunBytes, Travels};
 
-use consume::Handled;
 pub use fleet::Fleet;
 pub use jobs::Jobs;
+
+use consume::Handled;
 
 /// How often workers give a sign of life.
 pub const BEAT: Duration = Duration::from_secs(5);
@@ -140,12 +141,8 @@ impl Surroundings {
     /// Registers a worker.
     ///
     /// # Errors
-    /// [`shared::store::StoreError`] of the database.
-    pub async fn register(
-        &self,
-        role: Role,
-        identity: &Identity,
-    ) -> Result<WorkerId, shared::store::StoreError> {
+    /// [`store::StoreError`] of the database.
+    pub async fn register(&self, role: Role, identity: &Identity) -> Result<WorkerId, store::StoreError> {
         let worker = NewWorker {
             name: identity.name.clone(),
             role,

@@ -3,17 +3,17 @@
 use std::sync::Arc;
 use std::time::Instant;
 
+use broker::{BrokerError, Queue};
 use bytes::Bytes;
 use domain::counts::Role;
 use domain::fingerprint::Hash;
 use domain::ids::WorkerId;
-use shared::broker::{BrokerError, Queue};
-use shared::format::chunk::{ChunkDecoder, ChunkError};
-use shared::job::Job;
-use shared::store::StoreError;
-use shared::store::model::ChunkCut;
-use shared::wire::{Batch, Chunk, CodecError, Counts};
+use job::Job;
+use job::chunk::ChunkCut;
+use job::chunk::{ChunkDecoder, ChunkError};
+use store::StoreError;
 use thiserror::Error;
+use wire::{Batch, Chunk, CodecError, Counts};
 
 use crate::consume::{Handled, consume};
 use crate::jobs::Unavailable;
@@ -141,7 +141,7 @@ async fn handle(with: &Surroundings, jobs: &Jobs, worker: WorkerId, body: Bytes)
         }
         Ok(Err(error)) => return start.failed(error.to_string()),
         Err(error) => {
-            let why = shared::telemetry::ended(&error);
+            let why = platform::telemetry::ended(&error);
             return start.failed(format!("chunk {chunk_no}: the processor failed: {why}"));
         }
     };

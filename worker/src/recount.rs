@@ -3,11 +3,11 @@
 
 use std::sync::Arc;
 
+use broker::Queue;
 use domain::ids::RunId;
-use shared::broker::Queue;
-use shared::store::StoreError;
-use shared::store::model::{ChunkRow, Committed};
-use shared::wire::{Batch, Chunk, Counts, Opened};
+use store::StoreError;
+use store::model::{ChunkRow, Committed};
+use wire::{Batch, Chunk, Counts, Opened};
 
 use crate::consume::Handled;
 use crate::jobs::Unavailable;
@@ -47,7 +47,7 @@ pub(crate) async fn recount(with: &Surroundings, jobs: &Jobs, opened: Opened<Chu
     let batch: Batch = match decoded.await {
         Ok(Ok(batch)) => batch,
         Ok(Err(error)) => return Handled::Refused(error.to_string()),
-        Err(error) => return Handled::Refused(shared::telemetry::ended(&error).into()),
+        Err(error) => return Handled::Refused(platform::telemetry::ended(&error).into()),
     };
     let counts = Counts {
         run_id: batch.run_id,

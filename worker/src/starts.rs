@@ -3,8 +3,8 @@
 use domain::counts::Role;
 use domain::ids::{ChunkNo, RunId, WorkerId};
 use domain::retry::RetryPolicy;
-use shared::store::model::{Started, Task};
-use shared::wire::{Opened, RunBytes, Travels};
+use store::model::{Started, Task};
+use wire::{Opened, RunBytes, Travels};
 
 use crate::consume::Handled;
 use crate::{Surroundings, failure};

@@ -3,12 +3,12 @@
 
 use std::time::Instant;
 
+use broker::{BrokerError, Queue};
 use bytes::Bytes;
 use domain::ids::{RunId, WorkerId};
-use shared::broker::{BrokerError, Queue};
-use shared::readback::{ReadBackError, read_range};
-use shared::store::model::ChunkRange;
-use shared::wire::{Counts, Range, RangeFound, codec};
+use store::model::ChunkRange;
+use store::readback::{ReadBackError, read_range};
+use wire::{Counts, Range, RangeFound, codec};
 
 use crate::consume::{Handled, consume};
 use crate::jobs::Unavailable;

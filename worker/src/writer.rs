@@ -2,13 +2,13 @@
 
 use std::time::Instant;
 
+use broker::{BrokerError, Queue};
 use bytes::Bytes;
 use domain::counts::Role;
 use domain::ids::{RunId, WorkerId};
-use shared::broker::{BrokerError, Queue};
-use shared::store::StoreError;
-use shared::store::model::CommitOutcome;
-use shared::wire::{Batch, Counts};
+use store::StoreError;
+use store::model::CommitOutcome;
+use wire::{Batch, Counts};
 
 use crate::consume::{Handled, consume};
 use crate::jobs::Unavailable;

@@ -3,10 +3,10 @@
 use comfy_table::Table;
 use coordinator::report::NO_AMOUNTS;
 use domain::layout::Layout;
+use job::chunk::ChunkDecoder;
 use serde_json::json;
-use shared::format::chunk::ChunkDecoder;
-use shared::source::SourceFile;
-use shared::store::masking::random;
+use source::SourceFile;
+use store::masking::random;
 
 use super::context::{read_job, source_of};
 use super::preview::{self, Shown};
@@ -46,7 +46,7 @@ pub(crate) fn check(global: &Global, args: &Check) -> Result<Done, Failure> {
             json!({
                 "record": layout.record,
                 "fields": fields.collect::<Vec<_>>(),
-                "ddl": dialect.ddl(layout),
+                "ddl": wiring::ddl(dialect, layout),
             })
         });
         print_json(&json!({
@@ -67,7 +67,7 @@ pub(crate) fn check(global: &Global, args: &Check) -> Result<Done, Failure> {
         if job.has_types() {
             print(&format!("record {}\n", layout.record))?;
         }
-        print(&format!("{}\n\n{};\n", fields_table(layout), dialect.ddl(layout).join(";\n\n")))?;
+        print(&format!("{}\n\n{};\n", fields_table(layout), wiring::ddl(dialect, layout).join(";\n\n")))?;
     }
     for rule in &job.rules {
         print(&format!("rule     {} ({} on breach)", rule.name, rule.on_breach.name()))?;

@@ -5,11 +5,11 @@ use std::path::Path;
 use std::sync::Arc;
 
 use domain::ids::RunId;
-use shared::config::Settings;
-use shared::job::Job;
-use shared::source::Location;
-use shared::store::model::Run;
-use shared::store::{Store, StoreError};
+use job::Job;
+use settings::Settings;
+use source::Location;
+use store::model::Run;
+use store::{Store, StoreError};
 
 use crate::args::Global;
 use crate::outcome::Failure;

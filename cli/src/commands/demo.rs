@@ -7,9 +7,9 @@ use std::sync::Arc;
 use coordinator::open::RunRequest;
 use domain::ids::RunId;
 use domain::reconcile::VerifySource;
+use job::Job;
 use rusqlite::Connection;
-use shared::job::Job;
-use shared::source::Location;
+use source::Location;
 
 use super::run::{Begin, conclude, start};
 use crate::args::{Damage, Demo, Global};

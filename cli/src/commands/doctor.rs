@@ -2,16 +2,16 @@
 
 use std::path::Path;
 
+use broker::rabbitmq::{Rabbit, RabbitSettings};
 use coordinator::attendance::{ALIVE, has_service};
 use coordinator::held::{Held, held};
 use domain::counts::Role;
-use shared::broker::rabbitmq::{Rabbit, RabbitSettings};
-use shared::config::Settings;
-use shared::files::open_to_others;
-use shared::health::{Finding, Verdict};
-use shared::secret::seems_to_hold_a_secret;
-use shared::store::Store;
-use shared::store::postgres::PostgresStore;
+use platform::files::open_to_others;
+use platform::health::{Finding, Verdict};
+use platform::secret::seems_to_hold_a_secret;
+use postgres::PostgresStore;
+use settings::Settings;
+use store::Store;
 
 use crate::args::{Doctor, Global};
 use crate::outcome::{Done, Failure};

@@ -10,7 +10,7 @@ use domain::visible::{visible_coloured, visible_json};
 use drill::{Drill, DrillError, Ground, Progress};
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use serde_json::json;
-use shared::config::Settings;
+use settings::Settings;
 
 use super::context::{read_job, source_of};
 use crate::args::{Drill as Args, DrillFormat, Global};

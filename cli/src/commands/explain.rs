@@ -4,9 +4,9 @@ use coordinator::report::{summary, text};
 use domain::finding::Finding;
 use domain::ids::RunId;
 use domain::visible::visible;
+use job::Job;
 use serde_json::json;
-use shared::job::Job;
-use shared::store::{Store, stored_job};
+use store::{Store, stored_job};
 
 use super::context::{find_run, open_store};
 use crate::args::{Explain, Global};

@@ -1,8 +1,8 @@
 //! `fingerprint`: a source's control totals and root, loading nothing. What it prints, `run --declared` takes.
 
 use coordinator::declare::{DeclareError, declare};
-use shared::causes::chain;
-use shared::source::SourceFile;
+use platform::causes::chain;
+use source::SourceFile;
 
 use super::context::{read_job, source_of};
 use crate::args::Fingerprint;

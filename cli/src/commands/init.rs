@@ -3,8 +3,8 @@
 use std::io::Read;
 use std::path::Path;
 
-use shared::job::Job;
-use shared::store::bounds::Dialect;
+use job::Job;
+use store::bounds::Dialect;
 
 use crate::args::{Global, Init};
 use crate::infer::copybook::{Lies, from_copybook};
@@ -28,7 +28,7 @@ pub(crate) fn init(global: &Global, args: &Init) -> Result<Done, Failure> {
 
 fn of_copybook(args: &Init, path: &Path, dialect: Dialect) -> Result<Done, Failure> {
     let wrong = |what: &dyn std::fmt::Display| Failure::usage(format!("{}: {what}", path.display()));
-    let text = shared::files::read_small_text(path, shared::files::COPYBOOK_BYTES_MAX)
+    let text = platform::files::read_small_text(path, platform::files::COPYBOOK_BYTES_MAX)
         .map_err(|error| wrong(&error))?;
     let beside = |of: &Path| of.parent().map(Path::to_path_buf).unwrap_or_default();
     // A job names its copybook relative to itself.
@@ -52,8 +52,11 @@ fn of_copybook(args: &Init, path: &Path, dialect: Dialect) -> Result<Done, Failu
             made.layouts.len()
         ));
     }
-    let tables: String =
-        made.layouts.iter().map(|layout| format!("{};\n\n", dialect.ddl(layout).join(";\n\n"))).collect();
+    let tables: String = made
+        .layouts
+        .iter()
+        .map(|layout| format!("{};\n\n", wiring::ddl(dialect, layout).join(";\n\n")))
+        .collect();
     match &args.output {
         None => {
             let commented: String = tables.lines().map(|line| format!("# {line}\n")).collect();
@@ -90,10 +93,7 @@ fn write_new(path: &Path, text: &str) -> Result<(), Failure> {
 
 fn of_sample(args: &Init, path: &Path, dialect: Dialect) -> Result<Done, Failure> {
     let wrong = |what: &dyn std::fmt::Display| Failure::usage(format!("{}: {what}", path.display()));
-    let source = shared::source::SourceFile::open(
-        shared::source::Location::file(path),
-        shared::source::Compression::Auto,
-    )?;
+    let source = source::SourceFile::open(source::Location::file(path), source::Compression::Auto)?;
     let mut sample = Vec::new();
     let mut reader = source.reader()?;
     Read::by_ref(&mut reader).take(SAMPLE_BYTES).read_to_end(&mut sample).map_err(|error| wrong(&error))?;

@@ -6,12 +6,13 @@ use std::sync::Arc;
 use comfy_table::Table;
 use coordinator::split::{ChunkLimits, SplitError, split};
 use domain::constraint::Reason;
+use format::{Framer, frames};
+use job::Job;
+use job::chunk::of_no_type;
+use job::select::Selector;
+use platform::causes::chain;
 use serde_json::json;
-use shared::causes::chain;
-use shared::format::chunk::of_no_type;
-use shared::format::{Framer, Selector, frames};
-use shared::job::Job;
-use shared::source::SourceFile;
+use source::SourceFile;
 
 use super::check::new_table;
 use crate::outcome::Failure;

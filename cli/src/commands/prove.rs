@@ -7,8 +7,8 @@ use coordinator::pack::keys::Signer;
 use coordinator::pack::{PackError, proof};
 use domain::ids::RecordNo;
 use domain::pack::proof::RecomputedFrom;
-use shared::files::create_new_private;
-use shared::source::Location;
+use platform::files::create_new_private;
+use source::Location;
 
 use super::context::find_run;
 use crate::args::{Global, Prove};

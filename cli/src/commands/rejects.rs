@@ -5,11 +5,11 @@ use std::io::Write;
 use domain::ids::RunId;
 use domain::visible::visible;
 use domain::words::plural;
+use format::{Form, Framer};
+use job::Job;
+use platform::files::create_private;
 use serde_json::json;
-use shared::files::create_private;
-use shared::format::{Form, Framer};
-use shared::job::Job;
-use shared::store::{Store, stored_job};
+use store::{Store, stored_job};
 
 use super::context::{find_run, open_store};
 use crate::args::{Global, Rejects};

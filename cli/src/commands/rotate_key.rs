@@ -1,7 +1,7 @@
 //! `crossfoot rotate-key`: another key for the messages of a deployment.
 
+use post::KEY_SETTLED_MS;
 use serde_json::json;
-use shared::post::KEY_SETTLED_MS;
 
 use crate::args::Global;
 use crate::outcome::{Done, Failure};

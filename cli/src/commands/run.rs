@@ -16,10 +16,10 @@ use domain::declared::Declared;
 use domain::ids::RunId;
 use domain::lifecycle::RunState;
 use domain::words::plural;
-use shared::config::Settings;
-use shared::files::{TEXT_BYTES_MAX, read_small_text};
-use shared::source::Location;
-use shared::store::Store;
+use platform::files::{TEXT_BYTES_MAX, read_small_text};
+use settings::Settings;
+use source::Location;
+use store::Store;
 
 use super::context::{find_run, open_store, read_job, source_of};
 use crate::args::{Approve, Global, Redrive, Resume, Run};
@@ -43,7 +43,7 @@ pub(crate) async fn run(global: &Global, args: &Run) -> Result<Done, Failure> {
         chunks: wiring::chunk_limits(&settings.fleet),
     };
     // A source that is not there must not leave an empty store behind.
-    drop(shared::source::SourceFile::open(request.source.clone(), request.job.compression)?);
+    drop(source::SourceFile::open(request.source.clone(), request.job.compression)?);
     let store = wiring::store(&settings, true).await?;
     let ended = start(global, &settings, &store, Begin::Open(Box::new(request)), args.patience).await?;
     Ok(conclude(global, &*store, ended).await)

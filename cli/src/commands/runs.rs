@@ -55,7 +55,7 @@ pub(crate) async fn runs(global: &Global, limit: u32) -> Result<Done, Failure> {
             visible(&run.job),
             if run.purged { format!("{outcome}, purged") } else { outcome.into() },
             run.split.map_or_else(|| "-".into(), |split| grouped(split.records)),
-            shared::clock::iso(run.opened_at_ms),
+            platform::clock::iso(run.opened_at_ms),
             format!("{}.{}", run.elapsed_ms / 1000, run.elapsed_ms % 1000 / 100),
         ]);
     }
@@ -106,7 +106,7 @@ pub(crate) async fn show(global: &Global, args: &RunArg) -> Result<Done, Failure
     }
     lines.push_str(&format!(
         "opened   {} by {}\n",
-        shared::clock::iso(run.opened_at_ms),
+        platform::clock::iso(run.opened_at_ms),
         visible(&run.actor)
     ));
     lines.push_str(&format!(

@@ -7,7 +7,7 @@ use coordinator::service::Service;
 use domain::counts::Role;
 use domain::ids::RunId;
 use domain::words::plural;
-use shared::causes::chain;
+use platform::causes::chain;
 use tokio_util::task::TaskTracker;
 use worker::{Identity, Jobs, Surroundings};
 

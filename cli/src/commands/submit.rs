@@ -4,10 +4,11 @@ use std::time::Duration;
 
 use coordinator::attendance::Watcher;
 use coordinator::open::RunRequest;
+use coordinator::run::Ending;
 use domain::ids::RunId;
 use domain::lifecycle::RunState;
 use serde_json::json;
-use shared::store::Store;
+use store::Store;
 
 use super::context::{read_job, source_of};
 use super::run::{conclude, read_declared};
@@ -15,7 +16,6 @@ use crate::args::{Fleet, Global, Submit};
 use crate::outcome::{Done, Failure};
 use crate::output::{remark, tell, tell_json};
 use crate::wiring;
-use coordinator::run::Ending;
 
 /// How often `--wait` looks.
 const LOOK: Duration = Duration::from_millis(300);
@@ -42,7 +42,7 @@ pub(crate) async fn submit(global: &Global, args: &Submit) -> Result<Done, Failu
         submitted: true,
         chunks: wiring::chunk_limits(&settings.fleet),
     };
-    drop(shared::source::SourceFile::open(request.source.clone(), request.job.compression)?);
+    drop(source::SourceFile::open(request.source.clone(), request.job.compression)?);
     let store = wiring::store(&settings, true).await?;
     // Opening a run needs no broker: a coordinator has one.
     let (coordinator, _watcher) = wiring::coordinator_without_broker(&settings, &store);

@@ -5,7 +5,7 @@ use std::path::Path;
 use coordinator::report::text;
 use domain::trend::TrendRules;
 use serde_json::json;
-use shared::store::{Store, stored_job};
+use store::{Store, stored_job};
 
 use super::context::{open_store, read_job};
 use crate::args::{Global, Trends};

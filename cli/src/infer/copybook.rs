@@ -4,9 +4,9 @@
 use std::fmt::Write;
 
 use domain::layout::Layout;
-use shared::format::copybook::plan::{Plan, PlanOptions};
-use shared::format::copybook::{Category, Copybook, Item, ItemId, ParseOptions, ReferenceFormat};
-use shared::job::Job;
+use format::copybook::plan::{Plan, PlanOptions};
+use format::copybook::{Category, Copybook, Item, ItemId, ParseOptions, ReferenceFormat};
+use job::Job;
 
 use super::write::quoted;
 
@@ -208,7 +208,7 @@ fn told_apart_by(copybook: &Copybook) -> Option<(String, String)> {
     let (_, item) = ids(copybook).find(|(_, item)| {
         item.elementary.is_some() && !item.conditions.is_empty() && item.redefines.is_none()
     })?;
-    let column = shared::format::copybook::plan::columns::column_name(item.name.as_deref()?);
+    let column = format::copybook::plan::columns::column_name(item.name.as_deref()?);
     let named = item.conditions.iter().map(|condition| {
         let values: Vec<_> = condition.values.iter().map(|values| literal(&values.from)).collect();
         format!("{} {}", condition.name, values.join(", "))
@@ -216,8 +216,8 @@ fn told_apart_by(copybook: &Copybook) -> Option<(String, String)> {
     Some((column, named.collect::<Vec<_>>().join("; ")))
 }
 
-fn literal(value: &shared::format::copybook::Literal) -> String {
-    use shared::format::copybook::Literal;
+fn literal(value: &format::copybook::Literal) -> String {
+    use format::copybook::Literal;
     match value {
         Literal::Text(text) | Literal::All(text) => format!("'{text}'"),
         Literal::Number(number) => number.clone(),

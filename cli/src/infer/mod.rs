@@ -59,7 +59,7 @@ pub(crate) fn infer(name: &str, sample: &[u8], whole_file: bool) -> Result<Infer
     let columns = Columns::find(&found, &mut notes);
     let key = keys::find(&columns, &mut notes);
     let text = write::job_file(name, encoding, &found, &columns, &key);
-    match shared::job::Job::parse("the inferred job", &text) {
+    match job::Job::parse("the inferred job", &text) {
         Ok(_) => Ok(Inferred { text, notes }),
         Err(error) => {
             Err(format!("what was inferred is not a job, which is a fault of this program: {error}"))

@@ -1,8 +1,8 @@
 //! What is inferred from which sample. That the text is a job is checked by `infer` itself, and that the job reads
 //! its own sample by [`read_back`].
 
-use shared::format::{Decoder, Framer};
-use shared::job::Job;
+use format::{Decoder, Framer};
+use job::Job;
 
 use super::*;
 

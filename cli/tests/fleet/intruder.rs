@@ -2,11 +2,11 @@
 
 use std::time::Duration;
 
+use broker::rabbitmq::{Rabbit, RabbitSettings};
+use broker::{Broker, Queue};
 use bytes::Bytes;
-use shared::broker::rabbitmq::{Rabbit, RabbitSettings};
-use shared::broker::{Broker, Queue};
-use shared::wire::seal::{COVER_BYTES, Travels, unverified};
-use shared::wire::{Chunk, Counts, Range, codec};
+use wire::seal::{COVER_BYTES, Travels, unverified};
+use wire::{Chunk, Counts, Range, codec};
 
 use crate::desk::postings;
 use crate::fleet::servers::{Fleet, PATIENCE, servers, until};

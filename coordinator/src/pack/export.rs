@@ -17,11 +17,11 @@ use domain::pack::lines::{
 };
 use domain::pack::{Manifest, Part, manifest, parts_digest};
 use domain::report::Report;
+use job::Job;
 use serde_json::json;
-use shared::job::Job;
-use shared::store::model::{ChunkRow, Run};
-use shared::store::walk::LedgerWalk;
-use shared::store::{Store, StoreError, stored_job};
+use store::model::{ChunkRow, Run};
+use store::walk::LedgerWalk;
+use store::{Store, StoreError, stored_job};
 
 use super::keys::Signer;
 use super::masked::masked_raw;

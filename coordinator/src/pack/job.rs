@@ -4,7 +4,7 @@ use domain::fingerprint::Hash;
 use domain::pack::lines::RunFacts;
 use domain::pack::{Part, PartCheck};
 use domain::report::Report;
-use shared::job::Job;
+use job::Job;
 
 /// The job file against what is said of it.
 pub(super) fn of_job(text: &[u8], run: &RunFacts, report: Option<&Report>) -> PartCheck {

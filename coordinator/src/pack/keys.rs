@@ -11,8 +11,7 @@ use ed25519_dalek::pkcs8::{
     DecodePrivateKey, DecodePublicKey, EncodePrivateKey, EncodePublicKey, KeypairBytes,
 };
 use ed25519_dalek::{Signature, Signer as _, SigningKey, VerifyingKey};
-
-use shared::files::{KEY_BYTES_MAX, read_small_text};
+use platform::files::{KEY_BYTES_MAX, read_small_text};
 
 use super::PackError;
 

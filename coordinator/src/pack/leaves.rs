@@ -7,11 +7,12 @@ use domain::ids::{RecordNo, RunId};
 use domain::layout::Layout;
 use domain::pack::proof::Became;
 use domain::record::{self, LeafKind, RecordError};
-use shared::format::chunk::DecodedChunk;
-use shared::format::{Framer, Selector, frames};
-use shared::job::Job;
-use shared::store::Store;
-use shared::store::model::{ChunkCut, ChunkRange, EntryKind};
+use format::{Framer, frames};
+use job::Job;
+use job::chunk::DecodedChunk;
+use job::select::Selector;
+use store::Store;
+use store::model::{ChunkCut, ChunkRange, EntryKind};
 
 use super::PackError;
 use crate::pinpoint::ByChunk;

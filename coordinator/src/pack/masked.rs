@@ -1,6 +1,6 @@
 //! What may be shown of a reject's bytes.
 
-use shared::job::Job;
+use job::Job;
 
 /// A reject's bytes as the pack shows them: in hexadecimal, or `None` in a job with sensitive fields. Where these lie in
 /// a record that could not be taken apart nobody knows.

@@ -14,14 +14,14 @@ mod read;
 pub mod verify;
 mod write;
 
-pub use verify::{Verified, Vouched, check, verify};
-
 use std::path::PathBuf;
 
 use domain::ids::{RecordNo, RunId};
 use domain::lifecycle::RunState;
-use shared::store::StoreError;
+use store::StoreError;
 use thiserror::Error;
+
+pub use verify::{Verified, Vouched, check, verify};
 
 /// Why a pack was not made, or could not be checked at all. (One that does not hold is no error: see [`Verified`].)
 #[derive(Debug, Error)]

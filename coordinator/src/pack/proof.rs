@@ -6,9 +6,9 @@ use std::sync::Arc;
 use domain::ids::RecordNo;
 use domain::pack::proof::{FORMAT, FORMAT_VERSION, PROOF, Proof, STATEMENT_FORMAT, Statement, follows, leaf};
 use domain::pack::{Outcome, PartCheck};
-use shared::format::Framer;
-use shared::format::chunk::{ChunkDecoder, Start};
-use shared::job::Job;
+use format::Framer;
+use job::Job;
+use job::chunk::{ChunkDecoder, Start};
 
 use super::keys::PublicKey;
 use super::leaves::Leaves;
@@ -64,7 +64,7 @@ impl Proven {
 pub fn is_proof(path: &Path) -> bool {
     let mut first = [0];
     let read =
-        shared::files::open_regular(path).and_then(|mut file| std::io::Read::read(&mut file, &mut first));
+        platform::files::open_regular(path).and_then(|mut file| std::io::Read::read(&mut file, &mut first));
     read.is_ok_and(|read| read == 1) && first == *b"{"
 }
 
@@ -73,7 +73,7 @@ pub fn is_proof(path: &Path) -> bool {
 /// # Errors
 /// [`PackError`] when it cannot be read or is none.
 pub fn read(path: &Path) -> Result<Proof, PackError> {
-    let bytes = shared::files::read_small_file(path, shared::files::TEXT_BYTES_MAX)
+    let bytes = platform::files::read_small_file(path, platform::files::TEXT_BYTES_MAX)
         .map_err(|error| PackError::File { path: path.into(), error })?;
     let proof: Result<Proof, _> = json::parse(&bytes, json::pretty, false);
     let unread = |reason: String| PackError::NotAProof { path: PathBuf::from(path), reason };

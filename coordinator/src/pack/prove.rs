@@ -9,12 +9,12 @@ use domain::pack::proof::{
     FORMAT, FORMAT_VERSION, Proof, RecomputedFrom, STATEMENT_FORMAT, Statement, fingerprint, leaf,
 };
 use domain::report::Outcome;
+use job::Job;
 use serde_json::json;
-use shared::job::Job;
-use shared::source::{Location, SourceFile};
-use shared::store::model::{ChunkRow, Run};
-use shared::store::stored_job;
-use shared::store::walk::LedgerWalk;
+use source::{Location, SourceFile};
+use store::model::{ChunkRow, Run};
+use store::stored_job;
+use store::walk::LedgerWalk;
 
 use super::keys::Signer;
 use super::leaves::{Leaves, raw};

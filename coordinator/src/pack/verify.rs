@@ -16,8 +16,8 @@ use domain::pack::{
     Listed, Manifest, Outcome, Part, PartCheck, archive, content, manifest, parts_digest, vouched,
 };
 use domain::report::Report;
+use platform::files::open_regular;
 use serde::Serialize;
-use shared::files::open_regular;
 
 use super::keys::PublicKey;
 use super::read::{ARCHIVE, Archive, Stop};

@@ -105,7 +105,7 @@ fn case(check: &CheckResult, out: &mut String) {
 
 /// ISO 8601 without a zone, as the schema has it; it is UTC.
 fn timestamp(at_ms: i64) -> String {
-    shared::clock::iso(at_ms).split('.').next().unwrap_or_default().to_owned()
+    platform::clock::iso(at_ms).split('.').next().unwrap_or_default().to_owned()
 }
 
 fn seconds(ms: u64) -> String {

@@ -7,10 +7,10 @@ use domain::counts::WorkerShare;
 use domain::ids::RunId;
 use domain::layout::Layout;
 use domain::report::{CheckCounts, LevelTotals, Outcome, RejectGroup, Report, SourceSummary};
+use job::Job;
 use serde::{Deserialize, Serialize};
-use shared::job::Job;
-use shared::store::model::Run;
-use shared::store::{Store, StoreError, stored_job};
+use store::model::Run;
+use store::{Store, StoreError, stored_job};
 
 /// The version of the report's shape.
 const REPORT_VERSION: u32 = 1;

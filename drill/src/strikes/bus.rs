@@ -4,15 +4,15 @@
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
+use broker::Queue;
 use bytes::Bytes;
 use coordinator::open::RunRequest;
 use coordinator::run::Ending;
 use domain::ids::{RunId, StoreId};
 use domain::reconcile::VerifySource;
 use domain::seal::{KEY_BYTES, Keyring, MessageKey};
-use shared::broker::Queue;
-use shared::wire::seal::{COVER_BYTES, Travels, seal, unverified};
-use shared::wire::{Batch, Chunk, Counts, Packing, Range, Sealing, WireAmount, codec};
+use wire::seal::{COVER_BYTES, Travels, seal, unverified};
+use wire::{Batch, Chunk, Counts, Packing, Range, Sealing, WireAmount, codec};
 
 use super::unknown;
 use crate::fleet::broker;
@@ -310,7 +310,7 @@ async fn replayed(scene: &Scene<'_>) -> Strike {
 /// A chunk that was altered, sealed with a key that was valid two keys ago.
 async fn retired_key(scene: &Scene<'_>) -> Strike {
     let field = scene.field().await?;
-    let failed = |error: shared::store::StoreError| Stop::Failed(error.to_string());
+    let failed = |error: store::StoreError| Stop::Failed(error.to_string());
     let (own, old) =
         (field.store.identity().await.map_err(failed)?, field.store.message_keys().await.map_err(failed)?);
     for _ in 0..2 {

@@ -6,11 +6,11 @@ use domain::defect::Evidence;
 use domain::event::Event;
 use domain::fingerprint::Hash;
 use domain::hex;
+use platform::causes::chain;
 
 use super::unknown;
 use crate::scene::{Field, Scene, Stop, Strike, Struck};
 use crate::sql::{Dialect, text};
-use shared::causes::chain;
 
 /// Strikes the log.
 pub(super) async fn strike(id: &str, scene: &Scene<'_>) -> Strike {

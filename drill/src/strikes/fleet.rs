@@ -2,15 +2,15 @@
 
 use std::sync::{Arc, Mutex, PoisonError};
 
+use broker::Doubling;
 use coordinator::open::RunRequest;
 use coordinator::run::Ending;
 use domain::ids::RecordNo;
 use domain::layout::Layout;
 use domain::record::{self, records};
 use domain::value::{FieldType, Value};
-use shared::broker::Doubling;
-use shared::job::Job;
-use shared::wire::Batch;
+use job::Job;
+use wire::Batch;
 
 use super::unknown;
 use crate::fleet::broker;
@@ -209,7 +209,7 @@ async fn counts(id: &str, scene: &Scene<'_>) -> Strike {
         "HND-06" => (2, "a writer's counts are lost"),
         _ => (3, "a writer's counts come under another worker's number"),
     };
-    let hand = Box::new(move |counts: &shared::wire::Counts| {
+    let hand = Box::new(move |counts: &wire::Counts| {
         if counts.role != role || counts.accepted == 0 || counts.failure.is_some() {
             return Fate::Pass;
         }
@@ -255,7 +255,7 @@ async fn chunk_altered(id: &str, scene: &Scene<'_>) -> Strike {
     let survey = &scene.stand.survey;
     let wanted = u64::from(survey.records > scene.stand.chunks.records);
     let is_byte = id == "HND-12";
-    let hand = Box::new(move |chunk: &shared::wire::Chunk| {
+    let hand = Box::new(move |chunk: &wire::Chunk| {
         if chunk.chunk_no != wanted {
             return Fate::Pass;
         }

@@ -6,11 +6,11 @@ use coordinator::pack::keys::{PublicKey, Signer, generate};
 use coordinator::pack::{Verified, verify};
 use coordinator::run::Ending;
 use domain::defect::Evidence;
+use platform::causes::chain;
 
 use super::unknown;
 use crate::fleet;
 use crate::scene::{Scene, Stop, Strike, Struck};
-use shared::causes::chain;
 
 /// A block of the archive; headers begin at one.
 const BLOCK: usize = 512;

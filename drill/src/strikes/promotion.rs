@@ -5,6 +5,7 @@ use std::sync::Arc;
 use coordinator::open::RunRequest;
 use coordinator::run::{Drive, Ending};
 use domain::layout::Mode;
+use platform::causes::chain;
 
 use super::tables::alterable;
 use super::unknown;
@@ -14,7 +15,6 @@ use crate::scene::{Scene, Stop, Strike, Target, Victim};
 use crate::sql::{Dialect, columns, quoted};
 use crate::survey::Owned;
 use crate::trigger::{self, When, different, key_of};
-use shared::causes::chain;
 
 /// Strikes promotion.
 pub(super) async fn strike(id: &str, scene: &Scene<'_>) -> Strike {

@@ -8,7 +8,7 @@ use coordinator::run::Ending;
 use domain::amount::Amount;
 use domain::declared::Declared;
 use domain::ids::RecordNo;
-use shared::format::chunk::{ChunkDecoder, Start};
+use job::chunk::{ChunkDecoder, Start};
 
 use super::unknown;
 use crate::reference;

@@ -38,8 +38,8 @@ fn victim(layout: &Layout, sample: &Sample, field: usize) -> Victim {
 
 fn ddl_of_final(dialect: Dialect, layout: &Layout) -> Option<String> {
     let statements = match dialect {
-        Dialect::Sqlite => shared::store::sqlite::ddl(layout),
-        Dialect::Postgres => shared::store::postgres::ddl(layout),
+        Dialect::Sqlite => sqlite::ddl(layout),
+        Dialect::Postgres => postgres::ddl(layout),
     };
     statements.into_iter().next_back()
 }

@@ -2,10 +2,10 @@
 
 use std::sync::Arc;
 
-use shared::format::chunk::ChunkDecoder;
-use shared::format::copybook::plan::{Extent, Following, Plan, PlanOptions};
-use shared::format::copybook::{Copybook, CopybookError, ParseOptions, ReferenceFormat, limits};
-use shared::job::Job;
+use format::copybook::plan::{Extent, Following, Plan, PlanOptions};
+use format::copybook::{Copybook, CopybookError, ParseOptions, ReferenceFormat, limits};
+use job::Job;
+use job::chunk::ChunkDecoder;
 
 /// Views of a copybook that are planned, of those that it may have by the hundred.
 const VIEWS_MAX: usize = 4;

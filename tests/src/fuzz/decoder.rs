@@ -6,9 +6,10 @@ use std::sync::{Arc, LazyLock};
 use domain::ids::RecordNo;
 use domain::record;
 use domain::value::{FieldType, Value};
-use shared::format::chunk::{ChunkDecoder, DecodedChunk, Start};
-use shared::format::{FixedFraming, Form, Framer, Selector, frames};
-use shared::job::{Job, RecordType};
+use format::{FixedFraming, Form, Framer, frames};
+use job::chunk::{ChunkDecoder, DecodedChunk, Start};
+use job::select::Selector;
+use job::{Job, RecordType};
 
 /// A record with a field of each usage, a table of varying length, and text of varying meaning.
 const EVERY_USAGE: &str = include_str!("../../../fuzz/seeds/copybook/every.cpy");

@@ -1,8 +1,8 @@
 //! Any bytes in any framing: records tile them, however the bytes come in, or an error says where they do not.
 
-use shared::format::cobol::ByteOrder::{self, BigEndian, LittleEndian};
-use shared::format::spec::Continuation;
-use shared::format::{
+use format::cobol::ByteOrder::{self, BigEndian, LittleEndian};
+use format::spec::Continuation;
+use format::{
     Delimited, Encoding, Fixed, FixedFraming, Form, FormatSpec, Frame, FrameErrorAt, Framer, LengthField,
     LengthKind, Outside, Prefix, PrefixForm, Taken, frames,
 };

@@ -4,13 +4,13 @@
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
+use broker::in_process::Faults;
 use coordinator::load::LoadError;
 use coordinator::run::{Drive, Ending, RunError};
 use coordinator::verify::VerifyError;
 use domain::check::{Stage, Verdict};
 use domain::lifecycle::RunState;
-use shared::broker::in_process::Faults;
-use shared::store::{Claim, StoreError};
+use store::{Claim, StoreError};
 use tests::fleet::{Bench, Ended, Setup, within};
 use tests::jobs;
 use tests::late::LateProcessorCounts;

@@ -9,7 +9,7 @@ use coordinator::pack::{PackError, Vouched, check};
 use domain::ids::{RecordNo, RunId};
 use domain::pack::Outcome;
 use domain::pack::proof::{Became, Proof, RecomputedFrom};
-use shared::job::Job;
+use job::Job;
 use tests::fleet::Bench;
 use tests::jobs::{self, JobText};
 use tests::ledger::Ledger;
@@ -154,7 +154,7 @@ async fn where_the_source_is_gone_staging_gives_the_leaf_if_it_is_what_was_loade
     let mut changed = source.clone();
     changed[3] ^= 1;
     std::fs::write(bench.path("copy.dat"), &changed).unwrap();
-    let copy = shared::source::Location::file(bench.path("copy.dat"));
+    let copy = source::Location::file(bench.path("copy.dat"));
     let refused = bench.coordinator().prove(run_id, RecordNo(3), Some(copy), None).await;
     assert!(refused.unwrap_err().to_string().contains("was changed"));
     // Nor does staging that was tampered with prove anything

@@ -5,7 +5,7 @@ use domain::event::Event;
 use domain::ids::RunId;
 use domain::visible::visible;
 use serde_json::{Map, Value, json};
-use shared::store::Store;
+use store::Store;
 
 use crate::args::Global;
 use crate::commands::context::{find_run, open_store};
@@ -73,7 +73,7 @@ fn detail(event: &Event) -> Map<String, Value> {
 fn as_json(event: &Event) -> Value {
     json!({
         "seq": event.seq,
-        "at": shared::clock::iso(event.entry.at_ms),
+        "at": platform::clock::iso(event.entry.at_ms),
         "run_id": event.entry.run_id,
         "kind": event.entry.kind,
         "actor": event.entry.actor,
@@ -157,5 +157,5 @@ fn plain(value: &Value) -> String {
 
 /// `2024-02-29 13:45:00`; the milliseconds are in the JSON.
 fn seconds(at_ms: i64) -> String {
-    shared::clock::iso(at_ms).chars().take(19).map(|c| if c == 'T' { ' ' } else { c }).collect()
+    platform::clock::iso(at_ms).chars().take(19).map(|c| if c == 'T' { ' ' } else { c }).collect()
 }

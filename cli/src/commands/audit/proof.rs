@@ -8,8 +8,8 @@ use coordinator::pack::proof::{Proven, With, read, verify as check};
 use coordinator::pack::{Vouched, verify as check_pack};
 use domain::checkpoint::Head;
 use domain::pack::Outcome;
+use job::Job;
 use serde_json::json;
-use shared::job::Job;
 
 use super::pack::table;
 use crate::args::{Global, VerifyArgs};
@@ -26,7 +26,7 @@ pub(super) fn verify(
     let proof = read(path)?;
     let key = args.key.as_deref().map(PublicKey::read).transpose()?;
     let file = |path: &Path| {
-        shared::files::read_small_file(path, shared::files::RECORD_BYTES_MAX)
+        platform::files::read_small_file(path, platform::files::RECORD_BYTES_MAX)
             .map_err(|error| Failure::usage(format!("{}: {error}", path.display())))
     };
     let pack = args.pack.as_deref().map(|path| check_pack(path, key.as_ref(), noted)).transpose()?;

@@ -110,7 +110,7 @@ fn mark(row: &TrendRow, is_far: bool) -> char {
 }
 
 fn when(row: &TrendRow) -> String {
-    let iso = shared::clock::iso(row.opened_at_ms);
+    let iso = platform::clock::iso(row.opened_at_ms);
     let minute = iso.get(..16).unwrap_or(&iso).replace('T', " ");
     format!("{} {minute}", row.weekday.get(..3).unwrap_or(row.weekday))
 }

@@ -1,0 +1,161 @@
+//! The broker RabbitMQ, from 3.10 to 4.x: the contract of [`super`] kept with quorum queues, confirms and acknowledgements.
+//!
+//! What the contract leaves open, and what this adapter adds:
+//! - **Connecting** for the first time fails at once, with the reason and what to do about it. From then on a
+//!   supervisor for publishing and one for consuming connect again after any error, for ever. Meanwhile
+//!   [`Consumer::next`](super::Consumer::next) waits; publishing waits for
+//!   [`reconnect_timeout`](RabbitSettings::reconnect_timeout) and is then
+//!   [`Unconfirmed`](BrokerError::Unconfirmed).
+//! - **Bounds** are about right: a quorum queue takes a few messages more before it refuses.
+//! - **Returned messages** come back to their old place, those of
+//!   [`retry_later`](super::Delivery::retry_later) behind the others: they are published again, with their count in a
+//!   header. When the queue has no room for that, they come back to their old place too.
+//! - **The delivery limit** counts what was returned, by whatever death of a consumer; the broker carries it out, or
+//!   this adapter where a message was published again in between.
+//! - **Dead letters** are kept with reason, queue and time in headers. Beyond their bound the oldest are discarded.
+//! - [`super::Broker::close`] ends consumers at once. Deliveries in hand can still be done with; what else is asked for
+//!   them is not granted, and they come again.
+//! - **Settling** says `true` once the broker was told. AMQP does not confirm that, so that a connection lost in this
+//!   very moment makes the message come again.
+//! - **A blocked broker** (out of memory or disk) makes publishing wait for
+//!   [`blocked_timeout`](RabbitSettings::blocked_timeout); [`Rabbit::blocked`] tells why.
+
+mod backoff;
+mod connection;
+mod consumer;
+mod diagnose;
+mod errors;
+mod headers;
+mod link;
+mod publisher;
+mod settings;
+mod settle;
+#[cfg(test)]
+mod tests;
+mod topology;
+
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use bytes::Bytes;
+use platform::health::Finding;
+use tokio::sync::watch;
+use tokio::time::Instant;
+
+pub use settings::RabbitSettings;
+pub use settings::refused;
+
+use super::{Broker, BrokerError, Consumer, Queue};
+use consumer::Pump;
+use headers::Headers;
+use link::{Link, Role};
+use publisher::{Publisher, To};
+
+/// No message is larger: RabbitMQ 4 refuses more, unless told otherwise.
+pub const MESSAGE_BYTES_MAX: usize = 16 << 20;
+
+/// RabbitMQ.
+pub struct Rabbit {
+    publishing: Arc<Link>,
+    consuming: Arc<Link>,
+    publisher: Publisher,
+}
+
+impl Rabbit {
+    /// Connects, and declares what is not there yet.
+    ///
+    /// # Errors
+    /// [`BrokerError`] that says what is wrong and what to do about it.
+    pub async fn connect(settings: RabbitSettings) -> Result<Self, BrokerError> {
+        let target = Arc::new(settings.target()?);
+        let settings = Arc::new(settings);
+        let publishing = Link::start(Arc::clone(&settings), Arc::clone(&target), Role::Publish).await?;
+        let consuming = match Link::start(settings, target, Role::Consume).await {
+            Ok(consuming) => consuming,
+            Err(error) => {
+                publishing.close().await;
+                return Err(error);
+            }
+        };
+        let publisher = Publisher::new(Arc::clone(&publishing));
+        Ok(Self { publishing, consuming, publisher })
+    }
+
+    /// Why the broker blocks publishers at the moment, if it does; to be watched.
+    #[must_use]
+    pub fn blocked(&self) -> watch::Receiver<Option<String>> {
+        self.publishing.blocked()
+    }
+
+    /// Makes the queues free of the store they were bound to, and binds them to that of `settings`. The other store's
+    /// processes must be stopped: their messages are refused from then on.
+    ///
+    /// # Errors
+    /// [`BrokerError`] that says what is wrong and what to do about it.
+    pub async fn take_queues(settings: &RabbitSettings) -> Result<(), BrokerError> {
+        let target = settings.target()?;
+        let dialed = connection::dial(settings, &target, "doctor").await?;
+        let taken = async {
+            let channel = topology::open_channel(settings, &target, &dialed.connection).await?;
+            topology::release_store(settings, &target, &channel).await?;
+            topology::bind_to_store(settings, &target, &channel).await
+        };
+        let taken = taken.await;
+        drop(topology::within(settings, &target, dialed.connection.close(200, "done".into())).await);
+        taken
+    }
+
+    /// Looks at everything that could keep a fleet from working, and leaves nothing behind.
+    pub async fn diagnose(settings: &RabbitSettings) -> Vec<Finding> {
+        Box::pin(diagnose::diagnose(settings)).await
+    }
+}
+
+impl Drop for Rabbit {
+    fn drop(&mut self) {
+        self.publishing.closing().cancel();
+        self.consuming.closing().cancel();
+    }
+}
+
+#[async_trait]
+impl Broker for Rabbit {
+    async fn publish(&self, queue: Queue, body: Bytes) -> Result<(), BrokerError> {
+        if body.len() > MESSAGE_BYTES_MAX {
+            return Err(BrokerError::TooLarge { bytes: body.len(), limit: MESSAGE_BYTES_MAX });
+        }
+        let properties = Headers::default().properties();
+        self.publisher.publish(To::Everyone(queue), &body, properties, None).await
+    }
+
+    async fn consume(&self, queue: Queue, prefetch: usize) -> Result<Box<dyn Consumer>, BrokerError> {
+        let (link, publisher) = (Arc::clone(&self.consuming), self.publisher.clone());
+        Pump { link, publisher, queue, prefetch }.start().await
+    }
+
+    async fn depth(&self, queue: Queue) -> Result<usize, BrokerError> {
+        // Not where messages are published: a broker that blocks publishers does not answer there.
+        let link = &self.consuming;
+        let by = Instant::now() + link.settings.reconnect_timeout;
+        let session = link.session(Some(by)).await?;
+        let looked = async {
+            let channel = topology::open_channel(&link.settings, &link.target, &session.connection).await?;
+            topology::look_at(&link.settings, &link.target, &channel, queue).await
+        };
+        match looked.await {
+            Ok(Some((messages, _))) => Ok(messages as usize),
+            // Somebody deleted it; it is declared again with the next session.
+            Ok(None) => {
+                session.fail(format!("the queue {} does not exist any more", link.settings.name(queue)));
+                Ok(0)
+            }
+            Err(_) if link.closing().is_cancelled() => Err(BrokerError::Closed),
+            Err(error) => Err(error),
+        }
+    }
+
+    async fn close(&self) {
+        self.consuming.close().await;
+        self.publishing.close().await;
+    }
+}

@@ -1,0 +1,234 @@
+//! The contract of [`super`] as tests, one for each sentence of it, for every adapter alike.
+//!
+//! An adapter's test module has an `async fn make() -> Subject` that sets up an empty database of its own, and says
+//! `store_conformance!(make);`.
+
+#![allow(
+    missing_docs,
+    clippy::expect_used,
+    clippy::unwrap_used,
+    reason = "every case is a test, and its name says what must hold"
+)]
+
+mod commit;
+mod evidence;
+mod fencing;
+mod fixture;
+mod fleet;
+mod promotion;
+mod reading;
+mod rules;
+mod runs;
+
+use std::future::Future;
+use std::sync::Arc;
+use std::time::Duration;
+
+use async_trait::async_trait;
+use store::{Store, StoreError};
+use tokio::time::timeout;
+
+pub(crate) use commit::*;
+pub(crate) use evidence::*;
+pub(crate) use fencing::*;
+pub use fixture::{
+    APPEND, KEYLESS, LASTS, Loading, Record, UPSERT, canonical, collect, cut, entry, job, row,
+};
+pub(crate) use fleet::*;
+pub(crate) use promotion::*;
+pub(crate) use reading::*;
+pub(crate) use rules::*;
+pub(crate) use runs::*;
+
+/// When everything in these tests happens, in milliseconds since 1970.
+const NOW_MS: i64 = 1_700_000_000_000;
+
+/// Whatever a store does, it does within this time.
+const PATIENCE: Duration = Duration::from_secs(60);
+
+/// The database behind a store, for what its traits rightly do not offer.
+#[async_trait]
+pub trait Database: Send + Sync {
+    /// Runs a statement on a connection of its own.
+    async fn execute(&self, sql: &str) -> Result<(), String>;
+    /// The number that a query finds.
+    async fn count(&self, sql: &str) -> Result<u64, String>;
+    /// Opens the same database once more, as another process does.
+    async fn open(&self) -> Result<Arc<dyn Store>, StoreError>;
+}
+
+/// A store under test.
+pub struct Subject {
+    /// The store, nothing in it.
+    pub store: Arc<dyn Store>,
+    /// What it is kept in.
+    pub database: Box<dyn Database>,
+    /// Gives every row of `stg_kinds` a value of `flag` that no boolean has; `None`: the database keeps none.
+    pub foreign: Option<&'static str>,
+}
+
+/// Names every case once, and hands the names to `$then`.
+#[doc(hidden)]
+#[macro_export]
+macro_rules! with_every_case {
+    ($then:path: $($arguments:tt)*) => {
+        $then! { $($arguments)*
+            a_commit_books_the_chunk_its_rows_its_rejects_and_its_breaches
+            a_second_commit_of_a_chunk_changes_nothing
+            a_run_that_no_longer_loads_takes_no_batch
+            an_unknown_run_or_chunk_takes_no_batch
+            a_commit_that_fails_leaves_nothing
+            of_concurrent_commits_each_chunk_takes_one
+            a_commit_that_nobody_waits_for_is_whole_or_not_there
+            a_chunk_that_was_set_aside_may_still_be_committed
+            a_lease_is_held_until_its_time_is_over
+            whoever_evicts_takes_a_lease_that_is_held
+            a_lease_that_a_wrong_clock_made_is_not_for_ever
+            a_run_that_is_over_is_taken_up_for_its_remains_only
+            a_lease_that_was_let_go_is_free_and_the_time_is_booked
+            nobody_takes_up_a_run_that_is_not_there
+            an_older_fence_changes_nothing
+            a_permit_is_for_its_own_run
+            every_legal_step_is_taken_and_logged
+            an_illegal_step_is_refused_and_not_logged
+            a_chunk_is_booked_once_and_as_it_was_cut
+            chunks_are_paged_in_order
+            staging_reads_back_byte_for_byte
+            final_reads_back_byte_for_byte
+            null_is_not_empty_text
+            a_value_that_the_type_cannot_have_is_foreign
+            rows_and_rejects_come_in_record_order
+            a_range_of_chunks_reads_back_just_these
+            reading_back_sees_the_tables_and_not_the_ledger
+            excluded_records_are_flagged
+            blocks_are_of_bounded_size
+            dropping_the_receiver_ends_reading_back
+            a_run_is_kept_as_it_was_opened
+            bytes_that_a_run_has_in_hand_are_not_taken_twice
+            the_split_is_kept_with_the_run
+            a_run_that_is_not_there_is_named
+            runs_come_newest_first
+            runs_are_found_by_the_bytes_they_loaded
+            a_jobs_text_is_found_by_its_digest
+            the_history_of_a_job_has_its_runs_with_their_summaries
+            tables_are_made_once_and_equal_ones_are_taken
+            a_table_that_differs_is_refused_and_nothing_is_changed
+            shares_are_counted_in_three_places
+            workers_have_numbers_of_their_own
+            a_store_that_is_opened_again_holds_everything
+            a_newer_schema_is_refused
+            a_unique_rule_names_every_record_that_shares_its_value
+            a_references_rule_names_records_that_are_not_found
+            a_balance_is_exact_where_floats_are_not
+            a_balance_over_everything_is_one_group
+            sensitive_groups_are_named_by_the_masks_of_their_values
+            a_group_that_is_held_is_held_whole
+            what_is_held_is_no_part_of_a_balance
+            row_rules_count_as_the_processors_counted
+            appending_names_keys_that_come_twice
+            a_held_record_is_nobodys_duplicate
+            appending_names_keys_that_are_in_final_already
+            upserting_merges_into_the_last_record_with_a_key
+            rules_applied_again_say_the_same
+            a_promotion_makes_rows_visible_with_their_run
+            nobody_sees_a_promotion_before_it_is_committed
+            a_promotion_that_is_left_leaves_nothing
+            nobody_else_writes_while_a_promotion_is_under_way
+            a_run_that_cannot_become_promoted_is_not
+            a_row_that_final_refuses_is_named_as_such
+            the_same_bytes_are_promoted_once
+            rows_without_a_key_are_all_promoted
+            upserting_replaces_the_rows_of_an_earlier_run
+            what_a_rule_holds_stays_out_of_final
+            a_row_that_is_not_in_final_reads_back_as_absent
+            events_are_chained_and_paged
+            concurrent_events_leave_no_gap
+            a_runs_events_are_asked_for_by_themselves
+            the_log_cannot_be_changed
+            checks_are_those_of_the_last_reconciliation
+            findings_are_paged_and_counted
+            breaches_are_paged_and_counted
+            rejects_are_kept_whole_and_paged
+            rejects_are_grouped_by_field_and_fault
+            purging_removes_the_rows_of_one_run_and_no_evidence
+            a_run_whose_tables_are_gone_can_be_purged
+            opening_a_run_is_logged_with_it
+            the_masking_key_is_made_once_for_all_processes
+            the_store_has_one_identity_and_two_valid_keys
+            states_are_of_the_chunks_that_are_asked_for
+            a_batch_of_other_bytes_is_not_committed
+            starts_are_charged_by_chunk_and_role
+            unreported_chunks_are_those_that_lack_either_report
+            the_fleet_is_who_gave_a_sign_of_life
+            one_coordinator_is_the_service_until_its_time_is_over
+            submitted_runs_wait_until_somebody_takes_them_up
+            what_was_read_back_is_kept_by_pass_and_the_first_stands
+        }
+    };
+}
+
+/// Declares every test of the contract for the adapter that `$make` sets up, where its server is `$available`.
+#[macro_export]
+macro_rules! store_conformance {
+    ($make:path) => {
+        $crate::store_conformance!($make, $crate::always);
+    };
+    ($make:path, $available:path) => {
+        $crate::with_every_case! { $crate::declare_cases: $make, $available: }
+    };
+}
+
+#[doc(hidden)]
+#[macro_export]
+macro_rules! declare_cases {
+    ($make:path, $available:path : $($name:ident)+) => { $(
+        #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+        async fn $name() {
+            if $available() {
+                $crate::cases::$name(&$make).await;
+            }
+        }
+    )+ };
+}
+
+macro_rules! wrap_cases {
+    ($($name:ident)+) => { $(
+        pub async fn $name(make: &impl AsyncFn() -> crate::Subject) {
+            crate::$name(make).await;
+        }
+    )+ };
+}
+
+/// The cases, each of which is called here: one that nobody names above is dead code, which the compiler reports.
+#[doc(hidden)]
+pub mod cases {
+    crate::with_every_case! { wrap_cases: }
+}
+
+/// Where an adapter needs no server.
+pub const fn always() -> bool {
+    true
+}
+
+async fn soon<T>(future: impl Future<Output = T>) -> T {
+    timeout(PATIENCE, future).await.expect("the store does not answer")
+}
+
+impl Subject {
+    async fn execute(&self, sql: &str) {
+        self.database.execute(sql).await.unwrap_or_else(|error| panic!("{sql}: {error}"));
+    }
+
+    async fn count(&self, sql: &str) -> u64 {
+        self.database.count(sql).await.unwrap_or_else(|error| panic!("{sql}: {error}"))
+    }
+
+    /// Rows of the final table that everyone sees.
+    async fn final_rows(&self) -> u64 {
+        self.count("SELECT count(*) FROM entries").await
+    }
+
+    async fn again(&self) -> Arc<dyn Store> {
+        self.database.open().await.unwrap()
+    }
+}

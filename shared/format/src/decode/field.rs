@@ -1,0 +1,69 @@
+//! One field of a delimited or fixed record: from the bytes that are its own to its value.
+
+use domain::constraint::ReasonCode;
+use domain::value::Value;
+
+use super::{Between, Shape};
+use crate::delimited::{Piece, State};
+use crate::spec::{GroupSum, Trim};
+use crate::text::{Fault, Reader, quoted};
+
+#[derive(Debug, Clone)]
+pub(super) struct FieldReader {
+    pub(super) reader: Reader,
+    pub(super) trim: Trim,
+    pub(super) required: bool,
+    pub(super) sum_of: Option<GroupSum>,
+}
+
+impl FieldReader {
+    /// Whether a line that ends at `at` ends within the field. Text that is cut lost its blanks; of anything else
+    /// there is no telling what it lost.
+    pub(super) fn is_cut(&self, piece: &Piece, at: usize) -> bool {
+        piece.start < at && at < piece.end && !matches!(self.reader, Reader::Text { .. })
+    }
+
+    pub(super) fn is_null(&self, piece: &Piece, bytes: &[u8], shape: &Shape) -> bool {
+        match shape {
+            Shape::Delimited(Between { null, .. }) => {
+                piece.state == State::Plain && (bytes == null || trimmed(bytes, self.trim) == null)
+            }
+            Shape::Fixed(_) | Shape::Copybook(_) => trimmed(bytes, self.trim).is_empty(),
+        }
+    }
+
+    pub(super) fn value<'a>(
+        &self,
+        piece: &Piece,
+        bytes: &'a [u8],
+        shape: &Shape,
+    ) -> Result<Value<'a>, Fault> {
+        match piece.state {
+            State::Raw => Ok(Value::Bytes(bytes)),
+            State::Absent => Ok(Value::Null),
+            State::Undecodable => Err(Fault::new(
+                ReasonCode::Encoding,
+                "a byte of the field is no character of the source's encoding",
+            )),
+            State::Misquoted => Err(Fault::new(
+                ReasonCode::Quoting,
+                format!("{} goes on behind its closing quote", quoted(bytes)),
+            )),
+            State::Plain | State::Quoted if self.is_null(piece, bytes, shape) => Ok(Value::Null),
+            State::Plain | State::Quoted => self.reader.read(trimmed(bytes, self.trim)),
+        }
+    }
+}
+
+/// Only spaces are blanks: a tab or a no-break space is data.
+pub(super) fn trimmed(bytes: &[u8], trim: Trim) -> &[u8] {
+    if trim == Trim::None {
+        return bytes;
+    }
+    let end = bytes.iter().rposition(|byte| *byte != b' ').map_or(0, |last| last + 1);
+    let start = match trim {
+        Trim::Both => bytes[..end].iter().position(|byte| *byte != b' ').unwrap_or(end),
+        _ => 0,
+    };
+    &bytes[start..end]
+}

@@ -1,0 +1,36 @@
+//! How bytes become records: where each begins and ends ([`framing`]), and what its fields hold ([`decode`]).
+//!
+//! ```text
+//! bytes ─ Framer ─► frames ─ Decoder ─┬─ delimited or fixed: which bytes are which field
+//!                                     └─ text, time: which value those bytes spell
+//! ```
+//!
+//! Framing never looks into a field's content beyond its quotes, and decoding never looks past its record: so the
+//! splitter and a processor find the same records, however the bytes were cut into blocks and chunks.
+
+pub mod cobol;
+pub mod codepage;
+pub mod copybook;
+pub mod decode;
+mod delimited;
+mod fixed;
+pub mod framing;
+mod groups;
+mod header;
+mod lines;
+mod quoting;
+pub mod spec;
+mod text;
+mod time;
+
+#[cfg(test)]
+mod tests;
+
+pub use decode::{Decoded, Decoder};
+pub use framing::{Frame, FrameError, FrameErrorAt, Framer, Frames, Taken, UnframeableError, frames};
+pub use header::{HeaderError, header_names};
+pub use lines::lines;
+pub use spec::{
+    Copybook, Delimited, Encoding, FieldForm, Fixed, FixedFraming, Form, FormatSpec, LengthField, LengthKind,
+    Outside, Prefix, PrefixForm, REST, Trim,
+};

@@ -1,0 +1,392 @@
+//! A chunk decoded: rows in canonical form, rejects with their reasons, control totals, and what the row rules say.
+//!
+//! Deterministic: the same bytes and job give the same result, byte for byte, wherever it runs. Processors, the
+//! sender's `fingerprint` and the pinpointing of differences all come here.
+
+use std::sync::Arc;
+
+use domain::constraint::{Reason, ReasonCode};
+use domain::fingerprint::Hash;
+use domain::footing::{Footer, FootingError};
+use domain::ids::{ChunkNo, RecordNo};
+use domain::layout::Layout;
+use domain::record;
+use domain::rule::{Condition, Predicate, Truth};
+use domain::totals::{ControlTotals, Sums, TotalsError};
+use domain::value::Value;
+use format::lines;
+use format::{Decoded, FrameError, Framer, frames};
+use thiserror::Error;
+
+use crate::Job;
+use crate::select::Selector;
+
+/// Why a chunk cannot be decoded at all. (A record that cannot is a reject, and no error.)
+#[derive(Debug, Error)]
+pub enum ChunkError {
+    /// Its records cannot be told apart, though the splitter could.
+    #[error("the record at byte {offset} of the source's content cannot be framed: {error}")]
+    Frame {
+        /// Where.
+        offset: u64,
+        /// Why.
+        error: FrameError,
+    },
+    /// A sum does not fit.
+    #[error(transparent)]
+    Totals(#[from] TotalsError),
+    /// What its records declare could not be taken in.
+    #[error(transparent)]
+    Footing(#[from] FootingError),
+}
+
+/// A chunk as it was cut.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ChunkCut {
+    /// Its number.
+    pub chunk_no: ChunkNo,
+    /// Where it begins in the content.
+    pub offset: u64,
+    /// Its length.
+    pub bytes: u64,
+    /// Its first record.
+    pub first_record_no: RecordNo,
+    /// How many records it has.
+    pub records: u64,
+    /// For each record type: the number of the latest record of it before the chunk, 0 if there is none. Empty in a job
+    /// in which no record has a parent.
+    pub parents: Vec<u64>,
+    /// SHA-256 of its bytes.
+    pub sha256: Hash,
+    /// What the coordinator itself decoded its bytes to (the content of its batch), if it did: of a sample of the
+    /// chunks, or of all.
+    pub decoded: Option<Hash>,
+}
+
+impl ChunkCut {
+    /// Where its decoding begins.
+    #[must_use]
+    pub fn start(&self) -> Start<'_> {
+        Start { first_record_no: self.first_record_no, offset: self.offset, parents: &self.parents }
+    }
+}
+
+/// What became of a chunk.
+#[derive(Debug)]
+pub struct DecodedChunk {
+    /// For each record type: its accepted records in canonical form, one after the other.
+    pub rows: Vec<Vec<u8>>,
+    /// Their count and sums, and the content of all records, rejects included.
+    pub accepted: ControlTotals,
+    /// Sums over the rejects, as far as their type and amounts could be read, type by type.
+    pub rejected_sums: Sums,
+    /// The rejects, in record order.
+    pub rejects: Vec<RejectedRecord>,
+    /// For each row rule, in the job's order: records examined and records that broke it.
+    pub rules: Vec<(u64, u64)>,
+    /// Records that broke a row rule, with the rule's place among all rules.
+    pub breaches: Vec<(RecordNo, usize)>,
+    /// What it adds to the declared totals, as it is stored; empty if the source's records declare none.
+    pub footing: Vec<u8>,
+}
+
+impl DecodedChunk {
+    /// Accepted and rejected records.
+    #[must_use]
+    pub fn records(&self) -> u64 {
+        self.accepted.records + self.rejects.len() as u64
+    }
+}
+
+/// A record that was not accepted.
+#[derive(Debug)]
+pub struct RejectedRecord {
+    /// Its number.
+    pub record_no: RecordNo,
+    /// Where it begins in the source's content.
+    pub offset: u64,
+    /// Its bytes, without framing.
+    pub raw: Vec<u8>,
+    /// Every reason found.
+    pub reasons: Vec<Reason>,
+}
+
+/// Where a chunk begins.
+#[derive(Debug, Clone, Copy)]
+pub struct Start<'a> {
+    /// The number of its first record.
+    pub first_record_no: RecordNo,
+    /// Its place in the source's content, in bytes.
+    pub offset: u64,
+    /// For each record type the number of the latest record of it before the chunk, 0 if there is none; may be empty in
+    /// a job in which no record has a parent.
+    pub parents: &'a [u64],
+}
+
+/// Decodes chunks of one job, one at a time.
+#[derive(Debug, Clone)]
+pub struct ChunkDecoder {
+    job: Arc<Job>,
+    framer: Framer,
+    selector: Selector,
+}
+
+impl ChunkDecoder {
+    /// For the chunks of `job`.
+    ///
+    /// # Errors
+    /// In words, when the job's formats cannot be used.
+    pub fn new(job: &Arc<Job>) -> Result<Self, String> {
+        Ok(Self { job: Arc::clone(job), framer: Framer::new(&job.format), selector: Selector::new(job)? })
+    }
+
+    /// Decodes `bytes`, which are whole records.
+    ///
+    /// # Errors
+    /// [`ChunkError`] when the chunk as such cannot be decoded.
+    pub fn decode(&mut self, start: Start<'_>, bytes: &[u8]) -> Result<DecodedChunk, ChunkError> {
+        let job = Arc::clone(&self.job);
+        let mut out = Decoding::new(&job, start.first_record_no, bytes.len());
+        let mut latest = start.parents.to_vec();
+        latest.resize(job.records.len(), 0);
+        let (mut record_no, offset) = (start.first_record_no, start.offset);
+        let counts_lines = job.footing.as_ref().is_some_and(|plan| plan.counts_lines());
+        let mut footer = job.footing.as_ref().map(|plan| Footer::new(plan, record_no));
+        for frame in frames(&self.framer, bytes) {
+            let (at, content) = frame.map_err(|at| ChunkError::Frame {
+                offset: offset + at.offset as u64,
+                error: if job.is_sensitive() { at.error.without_contents() } else { at.error },
+            })?;
+            let place = (record_no, offset + at as u64);
+            let lines = if counts_lines { lines(content) } else { 1 };
+            match self.selector.type_of(content) {
+                None => {
+                    if let Some(footer) = &mut footer {
+                        footer.record(None, record_no, lines, &[], |_| false)?;
+                    }
+                    out.of_no_type(place, content);
+                }
+                Some(at) => {
+                    let parents = &job.records[at].parents;
+                    let parent = parents.iter().map(|of| (latest[*of], *of)).max();
+                    if let Some(mut decoded) = self.selector.decode(at, content) {
+                        if let Some(footer) = &mut footer {
+                            // Rejects too: they were sent.
+                            let is_decoded = |field| decoded.is_decoded(field);
+                            footer.record(Some(at), record_no, lines, decoded.values(), is_decoded)?;
+                        }
+                        match (decoded.is_accepted(), parent) {
+                            (true, Some((0, of))) => out.orphan(at, of, place, content, &decoded)?,
+                            (true, Some((number, _))) => {
+                                decoded.push(Value::Integer(i64::try_from(number).unwrap_or(i64::MAX)));
+                                out.accept(at, record_no, &decoded)?;
+                            }
+                            (true, None) => out.accept(at, record_no, &decoded)?,
+                            (false, _) => out.reject(at, place, content, &decoded)?,
+                        }
+                    }
+                    latest[at] = record_no.0;
+                }
+            }
+            record_no.0 += 1;
+        }
+        let footing = match (footer, &job.footing) {
+            (Some(footer), Some(plan)) => footer.finish()?.to_bytes(plan),
+            _ => Vec::new(),
+        };
+        Ok(DecodedChunk { footing, ..out.finish()? })
+    }
+}
+
+/// A row rule: its place among all rules, and what must hold.
+type RowRule<'a> = (usize, &'a Predicate);
+
+/// One record type's share of a chunk that is being decoded.
+struct Share<'a> {
+    layout: &'a Layout,
+    /// How many fields come from a record's own bytes.
+    own: usize,
+    rows: Vec<u8>,
+    totals: ControlTotals,
+    rejected_sums: Sums,
+    /// The row rules about this type, each with its place among the row rules.
+    rules: Vec<(usize, RowRule<'a>)>,
+}
+
+/// A chunk that is being decoded.
+struct Decoding<'a> {
+    shares: Vec<Share<'a>>,
+    rejects: Vec<RejectedRecord>,
+    reason_bytes: usize,
+    rules: Vec<(u64, u64)>,
+    breaches: Vec<(RecordNo, usize)>,
+}
+
+impl<'a> Decoding<'a> {
+    fn new(job: &'a Job, first_record_no: RecordNo, bytes: usize) -> Self {
+        let row_rules: Vec<(usize, RowRule<'a>)> = job
+            .row_rules()
+            .filter_map(|(place, rule)| match &rule.condition {
+                Condition::Row(predicate) => Some((rule.record, (place, predicate))),
+                _ => None,
+            })
+            .collect();
+        let shares = job.records.iter().enumerate().map(|(at, record)| {
+            let layout = &*record.layout;
+            let rules = row_rules.iter().enumerate().filter(|(_, (of, _))| *of == at);
+            Share {
+                layout,
+                own: record.own.fields.len(),
+                // Canonical records are a little longer than their source: five bytes a field.
+                rows: Vec::with_capacity((bytes + bytes / 2) / job.records.len()),
+                totals: ControlTotals::starting_at(first_record_no.leaf(), layout),
+                rejected_sums: Sums::zero(&layout.amount_scales()),
+                rules: rules.map(|(number, (_, rule))| (number, *rule)).collect(),
+            }
+        });
+        Self {
+            shares: shares.collect(),
+            rejects: Vec::new(),
+            reason_bytes: 0,
+            rules: vec![(0, 0); row_rules.len()],
+            breaches: Vec::new(),
+        }
+    }
+
+    fn others(&mut self, but: usize) {
+        for (at, share) in self.shares.iter_mut().enumerate() {
+            if at != but {
+                share.totals.other();
+            }
+        }
+    }
+
+    fn accept(&mut self, at: usize, record_no: RecordNo, decoded: &Decoded<'_>) -> Result<(), TotalsError> {
+        self.others(at);
+        let Some(share) = self.shares.get_mut(at) else { return Ok(()) };
+        let start = share.rows.len();
+        record::begin(&mut share.rows, record_no);
+        let own = match decoded.canonical() {
+            None => 0,
+            Some(fields) => {
+                share.rows.extend_from_slice(fields);
+                share.own
+            }
+        };
+        for value in decoded.values().iter().skip(own) {
+            record::put(&mut share.rows, value);
+        }
+        share.totals.accept_decoded(share.layout, decoded.values(), &share.rows[start..])?;
+        for (number, (place, predicate)) in &share.rules {
+            let counts = &mut self.rules[*number];
+            counts.0 += 1;
+            // Neither NULL nor a value too large to compute with is a pass.
+            if predicate.evaluate(decoded.values()) != Ok(Truth::True) {
+                counts.1 += 1;
+                self.breaches.push((record_no, *place));
+            }
+        }
+        Ok(())
+    }
+
+    fn reject(
+        &mut self,
+        at: usize,
+        place: (RecordNo, u64),
+        content: &[u8],
+        decoded: &Decoded<'_>,
+    ) -> Result<(), TotalsError> {
+        self.add_rejected(at, decoded)?;
+        self.keep(place, content, decoded.reasons());
+        Ok(())
+    }
+
+    /// A record that needs a parent and has none.
+    fn orphan(
+        &mut self,
+        at: usize,
+        parent: usize,
+        place: (RecordNo, u64),
+        content: &[u8],
+        decoded: &Decoded<'_>,
+    ) -> Result<(), TotalsError> {
+        self.add_rejected(at, decoded)?;
+        let parent = self.shares.get(parent).map_or("", |share| share.layout.record.as_str());
+        let detail = format!("no `{parent}` record stands before it");
+        self.keep(place, content, &[Reason { field: None, code: ReasonCode::RecordType, detail }]);
+        Ok(())
+    }
+
+    fn add_rejected(&mut self, at: usize, decoded: &Decoded<'_>) -> Result<(), TotalsError> {
+        if let Some(share) = self.shares.get_mut(at) {
+            for (amount_place, field) in share.layout.amounts.iter().enumerate() {
+                let amount = decoded.values().get(*field).filter(|_| decoded.is_decoded(*field));
+                if let Some(amount) = amount.and_then(Value::as_amount) {
+                    share.rejected_sums.add(amount_place, amount)?;
+                }
+            }
+        }
+        Ok(())
+    }
+
+    fn of_no_type(&mut self, place: (RecordNo, u64), content: &[u8]) {
+        self.keep(place, content, &[of_no_type()]);
+    }
+
+    /// Keeps a reject: a leaf of the first type's tree, whatever its type.
+    fn keep(&mut self, (record_no, offset): (RecordNo, u64), content: &[u8], reasons: &[Reason]) {
+        self.others(0);
+        if let Some(first) = self.shares.first_mut() {
+            first.totals.reject(record_no, content);
+        }
+        let reasons = bounded(reasons, &mut self.reason_bytes);
+        self.rejects.push(RejectedRecord { record_no, offset, raw: content.to_vec(), reasons });
+    }
+
+    fn finish(self) -> Result<DecodedChunk, TotalsError> {
+        let (mut rows, mut rejected_sums) = (Vec::new(), Sums(Vec::new()));
+        let mut accepted: Option<ControlTotals> = None;
+        for share in self.shares {
+            rows.push(share.rows);
+            rejected_sums.0.extend(share.rejected_sums.0);
+            accepted = Some(match accepted {
+                None => share.totals,
+                Some(before) => before.beside(share.totals)?,
+            });
+        }
+        Ok(DecodedChunk {
+            rows,
+            accepted: accepted.unwrap_or_else(|| ControlTotals::of_types(0, [])),
+            rejected_sums,
+            rejects: self.rejects,
+            rules: self.rules,
+            breaches: self.breaches,
+            footing: Vec::new(),
+        })
+    }
+}
+
+/// The reason against a record whose type cannot be told.
+#[must_use]
+pub fn of_no_type() -> Reason {
+    let detail = "the record is of none of the job's record types".into();
+    Reason { field: None, code: ReasonCode::RecordType, detail }
+}
+
+/// Reasons of one chunk's rejects are kept in full up to so many bytes: 4 MiB. A chunk travels in one message.
+const REASON_BYTES_MAX: usize = 4 << 20;
+
+/// Every reason, as long as there is room; then the first of each record, and how many more it has.
+fn bounded(reasons: &[Reason], used: &mut usize) -> Vec<Reason> {
+    let size = |reason: &Reason| reason.detail.len() + reason.field.as_ref().map_or(0, String::len) + 32;
+    let all: usize = reasons.iter().map(size).sum();
+    if *used + all <= REASON_BYTES_MAX {
+        *used += all;
+        return reasons.to_vec();
+    }
+    let mut first: Vec<_> = reasons.iter().take(1).cloned().collect();
+    if let (Some(reason), 2..) = (first.first_mut(), reasons.len()) {
+        reason.detail.push_str(&format!(" (and {} more reasons)", reasons.len() - 1));
+    }
+    first
+}

@@ -1,0 +1,235 @@
+//! The job: what to load and what must hold, declared in a TOML file.
+//!
+//! Read in two steps: [`file`] is what TOML says, [`meaning`] what it means. Everything that can be wrong with
+//! a job is found here, with its line, before anything is opened or written.
+
+pub mod chunk;
+mod error;
+mod file;
+mod meaning;
+pub mod select;
+#[cfg(test)]
+mod tests;
+
+use std::cmp::Ordering;
+use std::path::Path;
+use std::sync::Arc;
+
+use domain::approval::Approval;
+use domain::declared::Declared;
+use domain::fingerprint::Hash;
+use domain::footing::FootingPlan;
+use domain::layout::Layout;
+use domain::mask::Masks;
+use domain::reconcile::RejectLimit;
+use domain::rule::{Condition, Rule};
+use domain::totals::{ControlTotals, Sums};
+use domain::trend::TrendRules;
+use domain::value::{Literal, Value, compare};
+use format::spec::FormatSpec;
+use platform::files::{TEXT_BYTES_MAX, read_small_text};
+use source::Compression;
+
+pub use error::{JobError, Place};
+
+/// A job, understood and checked.
+#[derive(Debug, Clone)]
+pub struct Job {
+    /// Its name: one job's runs are compared with each other.
+    pub name: String,
+    /// What it is for.
+    pub description: Option<String>,
+    /// The job file's text: it travels to workers and into the evidence.
+    pub text: String,
+    /// SHA-256 of the text.
+    pub digest: Hash,
+    /// Where the source is, unless the command line says so.
+    pub source_path: Option<String>,
+    /// How the source is compressed.
+    pub compression: Compression,
+    /// How records lie in it.
+    pub format: FormatSpec,
+    /// What kinds of record it has, in the order in which a record is matched with them. At least one.
+    pub records: Vec<RecordType>,
+    /// How the content of sensitive fields is shown. They need a key: see [`store::stored_job`].
+    pub masks: Masks,
+    /// What is declared of the source, outside of it.
+    pub declared: Option<Declared>,
+    /// What the source's own header and trailer records declare of it.
+    pub footing: Option<Arc<FootingPlan>>,
+    /// What must hold.
+    pub rules: Vec<Rule>,
+    /// How far a run's figures may be from those of the runs before it.
+    pub trends: TrendRules,
+    /// How many rejects are allowed.
+    pub reject_limit: RejectLimit,
+    /// What is asked of whoever decides about its runs.
+    pub approval: Approval,
+}
+
+/// A kind of record: how it is told from the others, how its fields are written, what it consists of and where it
+/// goes. Its place among the job's record types is its number in messages, the ledger and rules.
+#[derive(Debug, Clone)]
+pub struct RecordType {
+    /// What it consists of and where it goes; where it has a parent, the parent's record number is the last field.
+    pub layout: Arc<Layout>,
+    /// What a record's own bytes hold: as `layout`, without the parent's record number.
+    pub own: Arc<Layout>,
+    /// The places of the types of which the latest record before it is its parent; none: it has no parent.
+    pub parents: Vec<usize>,
+    /// How its fields are written.
+    pub format: FormatSpec,
+    /// What it is for.
+    pub role: RecordRole,
+    /// What its fields hold if a record is of this type; nothing: every record is.
+    pub when: Vec<When>,
+}
+
+/// What a record type is for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum RecordRole {
+    /// It says something of what follows it.
+    Header,
+    /// It is what the source was sent for.
+    Detail,
+    /// It says something of what stands before it.
+    Trailer,
+}
+
+/// A field of a record, and the values of which it has one if the record is of a type.
+#[derive(Debug, Clone)]
+pub struct When {
+    /// The field's place in the type's layout.
+    pub field: usize,
+    /// The values.
+    pub one_of: Vec<Literal>,
+}
+
+impl When {
+    /// Whether `value` is one of the values. NULL is none of them.
+    #[must_use]
+    pub fn holds(&self, value: &Value<'_>) -> bool {
+        self.one_of.iter().any(|one| compare(value, &one.value()) == Some(Ordering::Equal))
+    }
+}
+
+impl Job {
+    /// Reads and checks the job file at `path`.
+    ///
+    /// # Errors
+    /// [`JobError`] when it cannot be read or is not a job.
+    pub fn read(path: &Path) -> Result<Self, JobError> {
+        let file = path.display().to_string();
+        let text = read_small_text(path, TEXT_BYTES_MAX).map_err(|error| JobError {
+            file: file.clone(),
+            place: None,
+            message: format!("cannot be read: {error}"),
+            advice: Some("`crossfoot init --sample FILE` writes a job file to start from".into()),
+        })?;
+        Self::parse(&file, &meaning::whole(&file, text, path.parent())?)
+    }
+
+    /// Checks the job file `text`; `file` is its name in messages.
+    ///
+    /// # Errors
+    /// [`JobError`] with the line at fault.
+    pub fn parse(file: &str, text: &str) -> Result<Self, JobError> {
+        meaning::parse(file, text)
+    }
+
+    /// The job without what it asks of an approver: for a shadow, which nobody decides about.
+    ///
+    /// # Errors
+    /// [`JobError`], which would be a mistake of ours.
+    pub fn unattended(&self) -> Result<Self, JobError> {
+        if self.approval == Approval::default() {
+            return Ok(self.clone());
+        }
+        let failed =
+            |message: String| JobError { file: self.name.clone(), place: None, message, advice: None };
+        let mut text: toml::Table = toml::from_str(&self.text).map_err(|error| failed(error.to_string()))?;
+        text.remove("approval");
+        Self::parse(&self.name, &toml::to_string(&text).map_err(|error| failed(error.to_string()))?)
+    }
+
+    /// What the records of each type consist of and where they go.
+    pub fn layouts(&self) -> impl Iterator<Item = &Arc<Layout>> {
+        self.records.iter().map(|record| &record.layout)
+    }
+
+    /// The record types' names.
+    #[must_use]
+    pub fn types(&self) -> Vec<String> {
+        self.layouts().map(|layout| layout.record.clone()).collect()
+    }
+
+    /// Whether there is more than one record type.
+    #[must_use]
+    pub fn has_types(&self) -> bool {
+        self.records.len() > 1
+    }
+
+    /// Whether a field is sensitive: then nothing shows it in clear, and reasons against records quote none of them.
+    #[must_use]
+    pub const fn is_sensitive(&self) -> bool {
+        self.masks.are_needed()
+    }
+
+    /// Whether records of a type have parents.
+    #[must_use]
+    pub fn has_parents(&self) -> bool {
+        self.records.iter().any(|record| !record.parents.is_empty())
+    }
+
+    /// The names of the summed fields in the order of every list of sums: type by type, and where there are several
+    /// types as `record.field`.
+    #[must_use]
+    pub fn amount_names(&self) -> Vec<String> {
+        amount_names(self.layouts())
+    }
+
+    /// Sums of nothing yet.
+    #[must_use]
+    pub fn no_sums(&self) -> Sums {
+        Sums(self.layouts().flat_map(|layout| Sums::zero(&layout.amount_scales()).0).collect())
+    }
+
+    /// Totals of nothing yet; the next record is that of leaf `begin`.
+    #[must_use]
+    pub fn no_totals(&self, begin: u64) -> ControlTotals {
+        ControlTotals::of_types(begin, self.layouts().map(|layout| &**layout))
+    }
+
+    /// A digest of every hashed field's name and type, type by type. Fingerprints can only be compared when it is equal.
+    #[must_use]
+    pub fn layout_digest(&self) -> Hash {
+        if let [only] = &self.records[..] {
+            return only.layout.digest();
+        }
+        let mut bytes = b"crossfoot layouts 1\n".to_vec();
+        for layout in self.layouts() {
+            bytes.extend_from_slice(format!("{} {}\n", layout.record, layout.digest()).as_bytes());
+        }
+        Hash::of(&bytes)
+    }
+
+    /// The row rules with their places among all rules.
+    pub fn row_rules(&self) -> impl Iterator<Item = (usize, &Rule)> {
+        self.rules.iter().enumerate().filter(|(_, rule)| matches!(rule.condition, Condition::Row(_)))
+    }
+
+    /// The set rules with their places among all rules.
+    pub fn set_rules(&self) -> impl Iterator<Item = (usize, &Rule)> {
+        self.rules.iter().enumerate().filter(|(_, rule)| !matches!(rule.condition, Condition::Row(_)))
+    }
+}
+
+fn amount_names<'a>(layouts: impl Iterator<Item = &'a Arc<Layout>>) -> Vec<String> {
+    let names = layouts.flat_map(|layout| {
+        layout.amount_names().into_iter().map(|name| match layout.among.is_alone() {
+            true => name,
+            false => format!("{}.{name}", layout.record),
+        })
+    });
+    names.collect()
+}

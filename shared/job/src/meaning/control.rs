@@ -1,0 +1,400 @@
+//! Controls: what a source's own records declare of it, and what that is held against.
+//!
+//! ```toml
+//! [[control]]
+//! record = "batch_control"             # the record type that declares
+//! covers = { from = "batch_header" }   # "file" (if it does not say), "preceding", "following"
+//!
+//! [[control.total]]
+//! field = "debits"                     # the declaring field
+//! sum   = "entry.amount"               # or count = ["entry", "addenda"], or lines = "*"
+//! where = "code % 10 >= 5"             # a predicate, as in a rule
+//!
+//! [[control.value]]
+//! field = "business_date"
+//! given = "business_date"              # or equals = "EUR", or sequence = { first = 1, last = 999 }
+//! ```
+
+use std::ops::Range;
+use std::sync::Arc;
+
+use domain::footing::{
+    Control, Cover, Demand, Expected, FootingPlan, Measure, Outside, Part, Total, Wanted, What,
+};
+use domain::layout::Layout;
+use domain::rule::Predicate;
+use domain::value::FieldType;
+use toml::Spanned;
+
+use super::types::literal;
+use super::{Checked, Fault, fault, fault_advised, unknown_field};
+use crate::file::{
+    ControlSection, CoversSection, FromSection, NameOrNames, SequenceSection, TotalSection, ValueSection,
+};
+use crate::{RecordRole, RecordType};
+
+/// A total that `[declared]` takes from a record.
+pub(super) struct Short {
+    pub(super) at: Range<usize>,
+    pub(super) from: FromSection,
+    /// The amount that it is the sum of; `None`: it is the number of records.
+    pub(super) summed: Option<String>,
+}
+
+/// Everything that the source's records declare.
+pub(super) fn footing(
+    sections: &[ControlSection],
+    short: Vec<Short>,
+    records: &[RecordType],
+) -> Checked<Option<Arc<FootingPlan>>> {
+    let mut controls = Vec::new();
+    for section in sections {
+        let control = control(section, records)?;
+        if controls.iter().any(|other: &Control| other.name == control.name) {
+            let at = section.name.as_ref().unwrap_or(&section.record).span();
+            return fault_advised(
+                at,
+                format!("two controls are called `{}`", control.name),
+                "give each a `name` of its own",
+            );
+        }
+        controls.push(control);
+    }
+    let own = controls.len();
+    for short in short {
+        push_short(&mut controls, own, &short, records)?;
+    }
+    if controls.is_empty() {
+        return Ok(None);
+    }
+    let layouts: Vec<_> = records.iter().map(|record| Arc::clone(&record.layout)).collect();
+    match FootingPlan::new(&layouts, controls) {
+        Ok(plan) => Ok(Some(Arc::new(plan))),
+        Err(error) => {
+            let named = sections.iter().find(|section| name_of(section) == error.control);
+            let span = named.map(|section| section.name.as_ref().unwrap_or(&section.record).span());
+            Err(Fault { span, message: error.to_string(), advice: None })
+        }
+    }
+}
+
+fn name_of(section: &ControlSection) -> &str {
+    section.name.as_ref().unwrap_or(&section.record).get_ref()
+}
+
+/// Adds the total to the control of its record, which is new if it is the first.
+fn push_short(controls: &mut Vec<Control>, own: usize, short: &Short, records: &[RecordType]) -> Checked<()> {
+    let (at, from) = (short.at.clone(), &short.from);
+    let record = declaring(&from.from, at.clone(), records)?;
+    let field = find(&from.field, &records[record].layout, at.clone())?;
+    let only = from.only.as_ref().map(|text| Spanned::new(at.clone(), text.clone()));
+    let (what, parts) = match &short.summed {
+        None => {
+            let parts = match &from.of {
+                Some(names) => parts(names, at.clone(), records)?,
+                None => {
+                    Some(details(records, at.clone())?.into_iter().map(|record| (record, None)).collect())
+                }
+            };
+            (What::Records, parts)
+        }
+        Some(name) => {
+            if from.of.is_some() {
+                return fault(at, "`of` is for records; an amount is of its own record");
+            }
+            let (record, field) = summed_of(name, at.clone(), records)?;
+            (What::Sum { absolute: false }, Some(vec![(record, Some(field))]))
+        }
+    };
+    let measure = measure(what, parts, only.as_ref(), records, at.clone())?;
+    let total = Total { field, measure, scale: from.scale, last_digits: None, blocks_of: None };
+    let name = &records[record].layout.record;
+    if let Some(known) = controls[own..].iter_mut().find(|control| control.record == record) {
+        known.totals.push(total);
+        return Ok(());
+    }
+    if controls.iter().any(|control| control.name == *name) {
+        return fault_advised(
+            at,
+            format!("there is a [[control]] called `{name}` already"),
+            "write this total as a [[control.total]] of it",
+        );
+    }
+    controls.push(Control {
+        name: name.clone(),
+        record,
+        cover: Cover::File,
+        optional: false,
+        outside: Outside::Fails,
+        totals: vec![total],
+        demands: Vec::new(),
+    });
+    Ok(())
+}
+
+fn control(section: &ControlSection, records: &[RecordType]) -> Checked<Control> {
+    let record = place(section.record.get_ref(), section.record.span(), records)?;
+    let name = name_of(section);
+    if name.is_empty() || name.chars().count() > 100 || name.chars().any(char::is_control) {
+        let at = section.name.as_ref().unwrap_or(&section.record).span();
+        return fault(at, "a control's name is 1 to 100 characters");
+    }
+    let cover = match &section.covers {
+        None => Cover::File,
+        Some(spanned) => match spanned.get_ref() {
+            CoversSection::Named(named) => match named.as_str() {
+                "file" => Cover::File,
+                "preceding" => Cover::Preceding,
+                "following" => Cover::Following,
+                other => {
+                    return fault_advised(
+                        spanned.span(),
+                        format!("covers `{other}`: file, preceding or following"),
+                        format!("from an opening record on: {{ from = \"{other}\" }}"),
+                    );
+                }
+            },
+            CoversSection::From(from) => {
+                let names = names(&from.from);
+                let places = names.into_iter().map(|name| place(name, spanned.span(), records));
+                Cover::From(places.collect::<Checked<_>>()?)
+            }
+        },
+    };
+    let outside = match &section.outside {
+        None => Outside::Fails,
+        Some(spanned) => match spanned.get_ref().as_str() {
+            "fail" => Outside::Fails,
+            "ignore" => Outside::Ignored,
+            other => return fault(spanned.span(), format!("outside `{other}`: fail or ignore")),
+        },
+    };
+    let layout = &records[record].layout;
+    if section.total.is_empty() && section.value.is_empty() {
+        return fault_advised(
+            section.record.span(),
+            format!("control `{name}` declares nothing"),
+            "give it a [[control.total]] or a [[control.value]]",
+        );
+    }
+    Ok(Control {
+        name: name.to_owned(),
+        record,
+        cover,
+        optional: section.optional,
+        outside,
+        totals: section.total.iter().map(|one| total(one, layout, records)).collect::<Checked<_>>()?,
+        demands: section.value.iter().map(|one| demand(one, layout)).collect::<Checked<_>>()?,
+    })
+}
+
+fn total(section: &TotalSection, layout: &Layout, records: &[RecordType]) -> Checked<Total> {
+    let field = find(section.field.get_ref(), layout, section.field.span())?;
+    if !matches!(
+        layout.fields[field].ty,
+        FieldType::Decimal { .. } | FieldType::Integer | FieldType::Text { .. }
+    ) {
+        return fault(section.field.span(), format!("`{}` is no number", section.field.get_ref()));
+    }
+    let absolute = section.absolute.as_ref().is_some_and(|spanned| *spanned.get_ref());
+    let (what, of) = match (&section.count, &section.lines, &section.sum) {
+        (Some(of), None, None) => (What::Records, of),
+        (None, Some(of), None) => (What::Lines, of),
+        (None, None, Some(of)) => (What::Sum { absolute }, of),
+        _ => {
+            return fault_advised(
+                section.field.span(),
+                format!("total `{}` must say what it is of", section.field.get_ref()),
+                "give exactly one of: count, lines, sum",
+            );
+        }
+    };
+    let is_sum = matches!(what, What::Sum { .. });
+    if let Some(spanned) = section.absolute.as_ref().filter(|_| !is_sum) {
+        return fault(spanned.span(), "`absolute` is for a sum");
+    }
+    if let Some(spanned) = section.blocks_of.as_ref().filter(|one| is_sum || *one.get_ref() == 0) {
+        return fault(spanned.span(), "`blocks_of` is for a count or lines, and at least 1");
+    }
+    if let Some(spanned) = section.last_digits.as_ref().filter(|one| !(1..=38).contains(one.get_ref())) {
+        return fault(spanned.span(), "`last_digits` is 1 to 38");
+    }
+    if let Some(spanned) = section.scale.as_ref().filter(|one| *one.get_ref() > 38) {
+        return fault(spanned.span(), "`scale` is 0 to 38");
+    }
+    let at = of.span();
+    let parts = if is_sum {
+        let fields = names(of.get_ref())
+            .into_iter()
+            .map(|name| summed_of(name, at.clone(), records).map(|(record, field)| (record, Some(field))));
+        Some(fields.collect::<Checked<Vec<_>>>()?)
+    } else {
+        parts(of.get_ref(), at.clone(), records)?
+    };
+    Ok(Total {
+        field,
+        measure: measure(what, parts, section.only.as_ref(), records, at)?,
+        scale: section.scale.as_ref().map_or(0, |spanned| *spanned.get_ref()),
+        last_digits: section.last_digits.as_ref().map(|spanned| *spanned.get_ref()),
+        blocks_of: section.blocks_of.as_ref().map(|spanned| *spanned.get_ref()),
+    })
+}
+
+fn demand(section: &ValueSection, layout: &Layout) -> Checked<Demand> {
+    let field = find(section.field.get_ref(), layout, section.field.span())?;
+    let ty = &layout.fields[field].ty;
+    let wanted = match (&section.equals, &section.given, &section.sequence) {
+        (Some(equals), None, None) => Wanted::Equals(Expected(literal(ty, equals.get_ref(), equals.span())?)),
+        (None, Some(given), None) => Wanted::Given(given.get_ref().clone()),
+        (None, None, Some(sequence)) => match sequence.get_ref() {
+            SequenceSection::On(true) => Wanted::Sequence { first: 1, last: None },
+            SequenceSection::On(false) => return fault(sequence.span(), "leave it out to check nothing"),
+            SequenceSection::Wraps(bounds) => {
+                let first = bounds.first.unwrap_or(1);
+                if first > bounds.last {
+                    return fault(sequence.span(), "`first` is behind `last`");
+                }
+                Wanted::Sequence { first, last: Some(bounds.last) }
+            }
+        },
+        _ => {
+            return fault_advised(
+                section.field.span(),
+                format!("value `{}` must say what it must be", section.field.get_ref()),
+                "give exactly one of: equals, given, sequence",
+            );
+        }
+    };
+    Ok(Demand { field, wanted })
+}
+
+/// Record types, each with the field that is summed, if one is; `None`: every record.
+type Parts = Option<Vec<(usize, Option<usize>)>>;
+
+fn measure(
+    what: What,
+    parts: Parts,
+    only: Option<&Spanned<String>>,
+    records: &[RecordType],
+    at: Range<usize>,
+) -> Checked<Measure> {
+    let Some(parts) = parts else {
+        return match only {
+            Some(only) => fault(only.span(), "a `where` is of named records, and `*` is all of them"),
+            None => Ok(Measure { what, parts: None }),
+        };
+    };
+    let mut understood: Vec<Part> = Vec::new();
+    for (record, field) in parts {
+        let layout = &records[record].layout;
+        if understood.iter().any(|part| part.record == record && part.field == field) {
+            return fault(at, format!("`{}` is named twice", layout.record));
+        }
+        let only = match only {
+            None => None,
+            Some(only) => match Predicate::parse(only.get_ref(), layout) {
+                Ok(predicate) => Some(predicate),
+                Err(error) => {
+                    let of = &layout.record;
+                    return fault(only.span(), format!("the condition cannot be used on `{of}`: {error}"));
+                }
+            },
+        };
+        understood.push(Part { record, field, only });
+    }
+    Ok(Measure { what, parts: Some(understood) })
+}
+
+fn names(names: &NameOrNames) -> Vec<&str> {
+    match names {
+        NameOrNames::One(name) => vec![name],
+        NameOrNames::Several(names) => names.iter().map(String::as_str).collect(),
+    }
+}
+
+/// `"*"`, or record types.
+fn parts(of: &NameOrNames, at: Range<usize>, records: &[RecordType]) -> Checked<Parts> {
+    let names = names(of);
+    if names == ["*"] {
+        return Ok(None);
+    }
+    if names.is_empty() {
+        return fault(at, "no record is named");
+    }
+    let parts = names.into_iter().map(|name| place(name, at.clone(), records).map(|record| (record, None)));
+    parts.collect::<Checked<_>>().map(Some)
+}
+
+fn place(name: &str, at: Range<usize>, records: &[RecordType]) -> Checked<usize> {
+    records.iter().position(|record| record.layout.record == name).ok_or_else(|| {
+        let names: Vec<_> = records.iter().map(|record| record.layout.record.as_str()).collect();
+        Fault {
+            span: Some(at),
+            message: format!("there is no record `{name}`"),
+            advice: Some(format!("records are: {}", names.join(", "))),
+        }
+    })
+}
+
+/// A record type by its name, or by a role that it alone has.
+fn declaring(name: &str, at: Range<usize>, records: &[RecordType]) -> Checked<usize> {
+    let role = match name {
+        "header" => RecordRole::Header,
+        "trailer" => RecordRole::Trailer,
+        _ => return place(name, at, records),
+    };
+    if records.iter().any(|record| record.layout.record == name) {
+        return place(name, at, records);
+    }
+    let of_role: Vec<_> = records
+        .iter()
+        .enumerate()
+        .filter(|(_, record)| record.role == role)
+        .map(|(place, _)| place)
+        .collect();
+    match of_role[..] {
+        [only] => Ok(only),
+        [] => fault_advised(
+            at,
+            format!("no record has the role `{name}`"),
+            format!("give the record that declares it `role = \"{name}\"`, or name the record"),
+        ),
+        _ => fault(at, format!("several records have the role `{name}`: name the one that is meant")),
+    }
+}
+
+fn details(records: &[RecordType], at: Range<usize>) -> Checked<Vec<usize>> {
+    let details = records.iter().enumerate().filter(|(_, record)| record.role == RecordRole::Detail);
+    let details: Vec<_> = details.map(|(place, _)| place).collect();
+    if details.is_empty() {
+        return fault(at, "no record has the role `detail`: say with `of` which are counted");
+    }
+    Ok(details)
+}
+
+fn find(name: &str, layout: &Layout, at: Range<usize>) -> Checked<usize> {
+    layout.index_of(name).ok_or_else(|| unknown_field(name, &layout.fields, at))
+}
+
+/// `record.field`, or the field of the one detail record.
+fn summed_of(name: &str, at: Range<usize>, records: &[RecordType]) -> Checked<(usize, usize)> {
+    let (record, field) = match name.split_once('.') {
+        Some((record, field)) => (place(record, at.clone(), records)?, field),
+        None => match details(records, at.clone())?[..] {
+            [only] => (only, name),
+            _ => {
+                return fault_advised(
+                    at,
+                    format!("`{name}` must say of which record it is"),
+                    format!("write \"RECORD.{name}\""),
+                );
+            }
+        },
+    };
+    let layout = &records[record].layout;
+    let field = find(field, layout, at.clone())?;
+    match layout.fields[field].ty {
+        FieldType::Decimal { .. } | FieldType::Integer => Ok((record, field)),
+        ty => fault(at, format!("`{name}` is {ty}; only decimal and integer fields can be summed")),
+    }
+}

@@ -1,0 +1,420 @@
+//! Records that a COBOL copybook lays out: its columns, what the job says of them beyond it, and how each is read.
+
+use std::collections::{BTreeMap, HashSet};
+use std::ops::Range;
+use std::sync::Arc;
+
+use domain::constraint::Constraint;
+use domain::layout::Field;
+use domain::value::{FieldType, Literal};
+use format::cobol::{
+    BinaryRange, ByteOrder, FieldSpec, FloatForm, Kind, MomentForm, NumberForm, RecordSpec, Rest, SignPlace,
+    TextForm, Usage,
+};
+use format::codepage::CodePage;
+use format::copybook::plan::{self, Plan, PlanOptions};
+use format::copybook::{self, Category, Copybook, ParseOptions, ReferenceFormat};
+use toml::Spanned;
+
+use super::policy::Policy;
+use super::record_format::{ignores_rest, refuse_delimited, trim, truths};
+use super::repeated;
+use super::types::{constraints, field_type};
+use super::{Checked, Fault, RESERVED, fault, fault_advised, identifier};
+use crate::file::{CobolSection, FieldSection, RecordSection, SourceSection};
+
+/// The copybook that a source names, understood.
+pub(super) struct Described {
+    copybook: Copybook,
+    page: &'static CodePage,
+    cobol: CobolSection,
+    at: Range<usize>,
+}
+
+impl Described {
+    /// The source's code page.
+    pub(super) const fn page(&self) -> &'static CodePage {
+        self.page
+    }
+}
+
+/// Reads the copybook that the source names, out of the job's own text.
+pub(super) fn described(
+    source: &SourceSection,
+    copybooks: &BTreeMap<String, Spanned<String>>,
+) -> Checked<Described> {
+    refuse_delimited(source)?;
+    for (key, at) in [
+        ("short_lines", source.short_lines.as_ref().map(Spanned::span)),
+        ("trim", source.trim.as_ref().map(Spanned::span)),
+    ] {
+        if let Some(at) = at {
+            return fault(at, format!("`{key}` says nothing of the copybook format: see `[source.cobol]`"));
+        }
+    }
+    let Some(name) = &source.copybook else {
+        return fault_advised(
+            source.format.span(),
+            "format `copybook` needs a copybook",
+            "name its file: copybook = \"customer.cpy\"",
+        );
+    };
+    let Some(text) = copybooks.get(name.get_ref()) else {
+        return fault(name.span(), format!("the copybook `{}` is not at hand", name.get_ref()));
+    };
+    let format = match source.copybook_format.as_ref().map(|spanned| (spanned.get_ref().as_str(), spanned)) {
+        None | Some(("fixed", _)) => ReferenceFormat::Fixed,
+        Some(("free", _)) => ReferenceFormat::Free,
+        Some((other, spanned)) => {
+            return fault(
+                spanned.span(),
+                format!("copybook_format `{other}`: fixed (columns 8 to 72) or free"),
+            );
+        }
+    };
+    let options = ParseOptions { format, ..ParseOptions::default() };
+    let copybook = Copybook::parse(name.get_ref(), text.get_ref(), options)
+        .or_else(|error| fault(name.span(), error.to_string()))?;
+    let page = match &source.encoding {
+        None => page("cp037", source.format.span())?,
+        Some(spanned) => page(spanned.get_ref(), spanned.span())?,
+    };
+    let cobol = source.cobol.as_ref().map(|spanned| spanned.get_ref().clone()).unwrap_or_default();
+    let at = source.cobol.as_ref().map_or(source.format.span(), Spanned::span);
+    Ok(Described { copybook, page, cobol, at })
+}
+
+fn page(name: &str, at: Range<usize>) -> Checked<&'static CodePage> {
+    match CodePage::by_name(name) {
+        Some(page) => Ok(page),
+        None => {
+            let names: Vec<_> = CodePage::all().map(CodePage::name).collect();
+            fault_advised(
+                at,
+                format!("`{name}` is not a code page that a copybook's fields are read in"),
+                format!("pages are: {}", names.join(", ")),
+            )
+        }
+    }
+}
+
+/// A record type's fields, and how they lie in a record.
+pub(super) fn record(
+    section: &RecordSection,
+    described: &Described,
+    cut_by_length: bool,
+) -> Checked<(Vec<Field>, RecordSpec)> {
+    refuse_foreign(section)?;
+    let policy = Policy::of(&described.cobol, described.at.clone())?;
+    let options = PlanOptions {
+        record: section.level_01.as_ref().map(|name| name.get_ref().clone()),
+        views: section.views.clone(),
+        leave_out: section.leave_out.clone(),
+        reserved: RESERVED.iter().map(|name| (*name).to_owned()).collect(),
+        following: policy.following,
+    };
+    let plan = described.copybook.plan(&options).or_else(|error| {
+        fault(section.name.span(), format!("record `{}`: {error}", section.name.get_ref()))
+    })?;
+    let mut sections = by_column(section, &plan)?;
+    let (mut fields, mut specs, mut names) = (Vec::new(), Vec::new(), HashSet::new());
+    for item in &plan.fields {
+        let own = sections.remove(item.column.as_str());
+        let (field, spec) = column(item, own, described, &policy)?;
+        if !names.insert(field.name.to_ascii_lowercase()) {
+            let at = own.map_or(section.name.span(), |own| own.name.span());
+            return fault(at, format!("two fields are called `{}`", field.name));
+        }
+        fields.push(field);
+        specs.push(spec);
+    }
+    let counts = plan.counts.iter().map(|item| count(item, described, &policy)).collect::<Checked<_>>()?;
+    if let Some(at) = section.record_bytes.as_ref().map(Spanned::span) {
+        return fault(
+            at,
+            "the copybook says how long a record is; `record_bytes` of the source is for what is behind it",
+        );
+    }
+    let rest = if ignores_rest(section)? || cut_by_length { Rest::Anything } else { Rest::AsLaidOut };
+    Ok((fields, RecordSpec { plan: Arc::new(plan), fields: specs, counts, rest }))
+}
+
+/// The job's own words on columns, by the column's name in the copybook.
+fn by_column<'a>(section: &'a RecordSection, plan: &Plan) -> Checked<BTreeMap<&'a str, &'a FieldSection>> {
+    let mut sections = BTreeMap::new();
+    for own in &section.field {
+        let from = own.from.as_ref().unwrap_or(&own.name);
+        if !plan.fields.iter().any(|item| item.column == *from.get_ref()) {
+            let columns: Vec<_> = plan.fields.iter().map(|item| item.column.as_str()).collect();
+            return Err(Fault {
+                span: Some(from.span()),
+                message: format!("the copybook has no column `{}` in this record", from.get_ref()),
+                advice: Some(format!("columns are: {}", columns.join(", "))),
+            });
+        }
+        let start = own.start.as_ref().map(Spanned::span);
+        if let Some(at) = start.or(own.width.as_ref().map(Spanned::span)) {
+            return fault(at, "the copybook says where a field is");
+        }
+        if sections.insert(from.get_ref().as_str(), own).is_some() {
+            return fault(from.span(), format!("two fields are made of the column `{}`", from.get_ref()));
+        }
+    }
+    Ok(sections)
+}
+
+/// One column: the field, and how it is read.
+fn column(
+    item: &plan::Field,
+    own: Option<&FieldSection>,
+    described: &Described,
+    policy: &Policy,
+) -> Checked<(Field, FieldSpec)> {
+    let policy = match own.and_then(|own| own.cobol.as_ref()) {
+        Some(section) => policy.with(section.get_ref(), &section.span())?,
+        None => policy.clone(),
+    };
+    let page = match own.and_then(|own| own.encoding.as_ref()) {
+        Some(name) => page(name.get_ref(), name.span())?,
+        None => described.page,
+    };
+    let (mut kind, implied) = usual(item, &policy, described)?;
+    let mut ty = implied;
+    let name = match own {
+        Some(own) => identifier(&own.name, "field")?,
+        None => item.column.clone(),
+    };
+    if let Some(own) = own
+        && let Some(given) = &own.ty
+    {
+        (kind, ty) = as_given(given, kind, item, &policy)?;
+    }
+    if let Some(own) = own {
+        as_written(own, &ty, &mut kind)?;
+    }
+    let mut checks = match own {
+        Some(own) => constraints(own, &ty)?,
+        None => Vec::new(),
+    };
+    if policy.conditions
+        && let Some(allowed) = allowed(item, &ty)
+    {
+        checks.push(allowed);
+    }
+    let required = own.is_some_and(|own| own.required);
+    let sensitive = own.is_some_and(|own| own.sensitive);
+    let field = Field { name, ty, required, sensitive, constraints: checks };
+    let spec = FieldSpec { kind, bytes: item.length, page, column: ty };
+    // Refused here, with a place, rather than when the first record is decoded.
+    if let Err(error) = format::cobol::FieldDecoder::new(&spec) {
+        let at = own.map_or(described.at.clone(), |own| own.name.span());
+        return fault(at, format!("field `{}` ({}): {error}", field.name, item.path));
+    }
+    Ok((field, spec))
+}
+
+/// What the job says of how a text is written.
+fn as_written(own: &FieldSection, ty: &FieldType, kind: &mut Kind) -> Checked<()> {
+    let (trim, truths) = (trim(own.trim.as_ref())?, truths(own, ty)?);
+    match kind {
+        Kind::Text(form) => {
+            form.trim = trim.unwrap_or(form.trim);
+            form.truths = truths;
+        }
+        _ if trim.is_some() || truths.is_some() => {
+            let at = own.trim.as_ref().map_or(own.name.span(), Spanned::span);
+            return fault(at, "`trim`, `true` and `false` are for text, and the copybook has a number here");
+        }
+        _ => {}
+    }
+    Ok(())
+}
+
+/// Refuses what says nothing of a record that a copybook lays out.
+fn refuse_foreign(section: &RecordSection) -> Checked<()> {
+    if let Some(at) = section.missing.as_ref().map(Spanned::span) {
+        return fault(at, "`missing` is for the delimited format");
+    }
+    if let Some(at) = section.field.iter().find_map(|field| field.point.as_ref()).map(Spanned::span) {
+        return fault(at, "the copybook's picture says where the point is");
+    }
+    repeated::refused(section)
+}
+
+/// How an item is read if the job says nothing of it, and the type that its picture implies.
+fn usual(item: &plan::Field, policy: &Policy, described: &Described) -> Checked<(Kind, FieldType)> {
+    let chars_max = u32::try_from(item.length).unwrap_or(u32::MAX).max(1);
+    Ok(match item.category {
+        Category::Numeric => {
+            let form = number(item, policy, described)?;
+            let ty = implied(&form, item);
+            (Kind::Number(form), ty)
+        }
+        Category::FloatingPoint => {
+            let form = if policy.ieee { FloatForm::Ieee(policy.order) } else { FloatForm::Hexadecimal };
+            // -1.7976931348623157e+308 is the longest.
+            (Kind::Float(form), FieldType::Text { chars_max: 24 })
+        }
+        _ => {
+            let form = TextForm {
+                justified: item.justified,
+                empty: policy.empty,
+                low_values: policy.low_values,
+                high_values: policy.high_values,
+                ..TextForm::default()
+            };
+            (Kind::Text(form), FieldType::Text { chars_max })
+        }
+    })
+}
+
+fn number(item: &plan::Field, policy: &Policy, described: &Described) -> Checked<NumberForm> {
+    let usage = match item.usage {
+        copybook::Usage::Display => Usage::Zoned(match (item.signed, item.sign) {
+            (false, _) => SignPlace::Unsigned,
+            (true, Some(sign)) if sign.separate && sign.leading => SignPlace::LeadingSeparate,
+            (true, Some(sign)) if sign.separate => SignPlace::TrailingSeparate,
+            (true, Some(sign)) if sign.leading => SignPlace::Leading(policy.ascii_signs),
+            (true, _) => SignPlace::Trailing(policy.ascii_signs),
+        }),
+        copybook::Usage::Packed => Usage::Packed { signed: item.signed },
+        copybook::Usage::PackedUnsigned => Usage::PackedUnsigned,
+        copybook::Usage::Binary => {
+            Usage::Binary { signed: item.signed, order: ByteOrder::BigEndian, range: policy.range }
+        }
+        copybook::Usage::NativeBinary => {
+            Usage::Binary { signed: item.signed, order: policy.order, range: BinaryRange::Native }
+        }
+        other => {
+            return fault(
+                described.at.clone(),
+                format!("{}: no number is held as {}", item.path, other.word()),
+            );
+        }
+    };
+    let scale = i8::try_from(item.scale)
+        .or_else(|_| fault(described.at.clone(), format!("{}: a scale of {}", item.path, item.scale)))?;
+    let form = NumberForm::new(usage, item.digits, scale);
+    Ok(NumberForm { signs: policy.signs, fills: policy.fills, blank_when_zero: item.blank_when_zero, ..form })
+}
+
+/// The type of a number's column: an integer where 64 bits hold whatever the picture does, else a decimal.
+fn implied(form: &NumberForm, item: &plan::Field) -> FieldType {
+    // What the bytes of a binary number may hold, when the picture does not bound it.
+    let native = matches!(form.usage, Usage::Binary { range: BinaryRange::Native, .. });
+    let digits = match (native, item.length) {
+        (true, ..=2) => 5,
+        (true, 3..=4) => 10,
+        (true, 5..=8) => 20,
+        (true, _) => 38,
+        (false, _) => form.digits,
+    };
+    if form.scale == 0 && digits <= 18 {
+        return FieldType::Integer;
+    }
+    let behind = form.scale.max(0).unsigned_abs();
+    let whole = i16::from(digits) - i16::from(form.scale);
+    let precision = u8::try_from(whole.max(0)).unwrap_or(u8::MAX).saturating_add(behind);
+    FieldType::Decimal { precision: precision.clamp(1, 38), scale: behind.min(38) }
+}
+
+/// The field of an item that holds a number of occurrences.
+fn count(item: &plan::Field, described: &Described, policy: &Policy) -> Checked<FieldSpec> {
+    let form = number(item, policy, described)?;
+    let column = FieldType::Decimal { precision: 38, scale: form.scale.max(0).unsigned_abs() };
+    Ok(FieldSpec { kind: Kind::Number(form), bytes: item.length, page: described.page, column })
+}
+
+/// How an item is read as the type that the job gives it.
+fn as_given(
+    given: &Spanned<String>,
+    kind: Kind,
+    item: &plan::Field,
+    policy: &Policy,
+) -> Checked<(Kind, FieldType)> {
+    let (name, argument) = match given.get_ref().trim().split_once('(') {
+        Some((name, rest)) => (name.trim(), rest.strip_suffix(')').map(str::trim)),
+        None => (given.get_ref().trim(), None),
+    };
+    if let ("date" | "timestamp" | "text", Some(letters)) = (name, argument)
+        && let Some(form) = moment(letters, policy.window_start)
+    {
+        let digits = match kind {
+            Kind::Number(form) => form,
+            // A date in a picture of X: digits without a sign.
+            _ => NumberForm {
+                fills: policy.fills,
+                ..NumberForm::new(
+                    Usage::Zoned(SignPlace::Unsigned),
+                    u8::try_from(item.length).unwrap_or(u8::MAX),
+                    0,
+                )
+            },
+        };
+        let ty = match (name, form) {
+            ("text", MomentForm::HhMmSs) => FieldType::Text { chars_max: 8 },
+            ("text", _) => FieldType::Text { chars_max: 11 },
+            ("timestamp", _) => FieldType::Timestamp,
+            _ => FieldType::Date,
+        };
+        let moment = Kind::Moment { form, digits, zeros: policy.zeros, nines: policy.nines };
+        return Ok((moment, ty));
+    }
+    if (name, argument) == ("timestamp", Some("db2")) {
+        return Ok((Kind::Db2Timestamp(policy.fills), FieldType::Timestamp));
+    }
+    let (ty, pattern) = field_type(given)?;
+    match kind {
+        Kind::Text(form) => Ok((Kind::Text(TextForm { pattern, ..form }), ty)),
+        _ if pattern.is_some() => fault_advised(
+            given.span(),
+            format!("{} is a number: the digits of a date are named by letters", item.path),
+            "date(YYYYMMDD), date(YYMMDD), date(YYYYDDD), date(YYDDD), date(CYYMMDD), date(CYYDDD), \
+             date(DDMMYYYY), date(DDMMYY), date(MMDDYYYY), date(MMDDYY), timestamp(YYYYMMDDHHMMSS)",
+        ),
+        other => Ok((other, ty)),
+    }
+}
+
+fn moment(letters: &str, window_start: i16) -> Option<MomentForm> {
+    let forms = [
+        MomentForm::YyyyMmDd,
+        MomentForm::YyMmDd { window_start },
+        MomentForm::YyyyDdd,
+        MomentForm::YyDdd { window_start },
+        MomentForm::CyyMmDd,
+        MomentForm::CyyDdd,
+        MomentForm::DdMmYyyy,
+        MomentForm::DdMmYy { window_start },
+        MomentForm::MmDdYyyy,
+        MomentForm::MmDdYy { window_start },
+        MomentForm::YyyyMmDdHhMmSs,
+        MomentForm::HhMmSs,
+        MomentForm::HhMmSsHh,
+    ];
+    forms.into_iter().find(|form| form.name() == letters)
+}
+
+/// The values that level 88 entries name, if every one of them is a value of the column by itself.
+fn allowed(item: &plan::Field, ty: &FieldType) -> Option<Constraint> {
+    let mut literals = Vec::new();
+    for values in item.conditions.iter().flat_map(|condition| &condition.values) {
+        if values.through.is_some() {
+            return None;
+        }
+        literals.push(match (&values.from, ty) {
+            (copybook::Literal::Text(text), FieldType::Text { .. }) => {
+                Literal::Text(text.trim_end_matches(' ').to_owned())
+            }
+            (copybook::Literal::Number(number), FieldType::Integer) => Literal::Integer(number.parse().ok()?),
+            (copybook::Literal::Number(number), FieldType::Decimal { .. }) => {
+                Literal::Decimal(number.parse().ok()?)
+            }
+            (copybook::Literal::Figurative(copybook::Figurative::Zero), FieldType::Integer) => {
+                Literal::Integer(0)
+            }
+            _ => return None,
+        });
+    }
+    (!literals.is_empty()).then_some(Constraint::OneOf(literals))
+}

@@ -1,0 +1,302 @@
+//! From what the file says to what it means: names resolved, types understood, contradictions refused.
+
+mod control;
+mod copybook;
+mod declared;
+mod framing;
+mod policy;
+mod record_format;
+mod records;
+mod repeated;
+mod rules;
+mod sensitive;
+mod trends;
+mod types;
+
+use std::collections::HashSet;
+use std::ops::Range;
+use std::path::Path;
+
+use domain::approval::Approval;
+use domain::fingerprint::Hash;
+use domain::layout::{Among, Field, Layout, Mode};
+use domain::mask::Masks;
+use domain::reconcile::RejectLimit;
+use domain::value::FieldType;
+use format::spec::FieldForm;
+use platform::files::{COPYBOOK_BYTES_MAX, read_small_text};
+use toml::Spanned;
+
+use super::Job;
+use super::error::{JobError, Place};
+use super::file::{JobFile, NamesOrAll, RecordSection, SourceSection};
+use control::footing;
+use declared::declared;
+use record_format::{compression, field_form};
+use records::record_types;
+use rules::rules;
+use types::{constraints, field_type};
+
+/// Columns that Crossfoot adds to staging and final.
+const RESERVED: [&str; 6] = ["run_id", "chunk_no", "record_no", "worker_id", "last_run_id", "last_record_no"];
+
+/// What is at fault, where.
+struct Fault {
+    span: Option<Range<usize>>,
+    message: String,
+    advice: Option<String>,
+}
+
+type Checked<T> = Result<T, Fault>;
+
+fn fault<T>(at: Range<usize>, message: impl Into<String>) -> Checked<T> {
+    Err(Fault { span: Some(at), message: message.into(), advice: None })
+}
+
+fn fault_advised<T>(at: Range<usize>, message: impl Into<String>, advice: impl Into<String>) -> Checked<T> {
+    Err(Fault { span: Some(at), message: message.into(), advice: Some(advice.into()) })
+}
+
+pub(super) fn parse(file: &str, text: &str) -> Result<Job, JobError> {
+    let error = |fault: Fault| JobError {
+        file: file.into(),
+        place: fault.span.map(|span| Place::of(text, span)),
+        message: fault.message,
+        advice: fault.advice,
+    };
+    let raw: JobFile = toml::from_str(text).map_err(|toml| {
+        error(Fault { span: toml.span(), message: toml.message().to_owned(), advice: None })
+    })?;
+    understand(raw, text).map_err(error)
+}
+
+/// The job's text with the copybook that it names, which lies beside it: a job travels as its text, and its digest
+/// covers all of it.
+pub(super) fn whole(file: &str, text: String, beside: Option<&Path>) -> Result<String, JobError> {
+    // What is wrong with the text is told when it is parsed.
+    let Ok(raw) = toml::from_str::<JobFile>(&text) else { return Ok(text) };
+    let Some(name) = &raw.source.copybook else { return Ok(text) };
+    if raw.copybooks.contains_key(name.get_ref()) {
+        return Ok(text);
+    }
+    let path = beside.map_or_else(|| name.get_ref().into(), |beside| beside.join(name.get_ref()));
+    let refuse = |message: String| JobError {
+        file: file.into(),
+        place: Some(Place::of(&text, name.span())),
+        message,
+        advice: Some("a copybook is named relative to the job file".into()),
+    };
+    if !raw.copybooks.is_empty() {
+        return Err(refuse(format!("[copybooks] has no `{}`", name.get_ref())));
+    }
+    let shown = path.display();
+    let copybook = read_small_text(&path, COPYBOOK_BYTES_MAX)
+        .map_err(|error| refuse(format!("the copybook {shown} cannot be read: {error}")))?;
+    let quote = |text: &str| toml::Value::String(text.to_owned()).to_string();
+    let gap = if text.ends_with('\n') { "\n" } else { "\n\n" };
+    Ok(format!("{text}{gap}[copybooks]\n{} = {}\n", quote(name.get_ref()), quote(&copybook)))
+}
+
+fn understand(raw: JobFile, text: &str) -> Checked<Job> {
+    let name = raw.job.name.get_ref();
+    let plain = |c: char| c.is_ascii_alphanumeric() || "-_.".contains(c);
+    if name.is_empty() || name.len() > 100 || !name.chars().all(plain) {
+        return fault(raw.job.name.span(), "a job's name is 1 to 100 letters, digits, `-`, `_` or `.`");
+    }
+    let (format, records, masks) = record_types(name, &raw.record, &raw.source, &raw.copybooks)?;
+    let compression = compression(raw.source.compression.as_ref())?;
+    let rules = rules(&raw.rule, &records)?;
+    let (declared, short) = declared(raw.declared.as_ref(), &records)?;
+    let footing = footing(&raw.control, short, &records)?;
+    sensitive::numbers(footing.as_deref(), &records)?;
+    let trends = trends::trends(raw.trends.as_ref(), &records)?;
+    let reject_limit = reject_limit(raw.limits.rejects.as_ref())?;
+    Ok(Job {
+        name: name.clone(),
+        description: raw.job.description,
+        text: text.to_owned(),
+        digest: Hash::of(text.as_bytes()),
+        source_path: raw.source.path,
+        compression,
+        format,
+        records,
+        masks,
+        declared,
+        footing,
+        rules,
+        trends,
+        reject_limit,
+        approval: Approval { four_eyes: raw.approval.four_eyes, require_reason: raw.approval.require_reason },
+    })
+}
+
+/// An SQL name: a letter or underscore, then letters, digits, underscores; 63 at most, PostgreSQL's limit.
+fn identifier(name: &Spanned<String>, what: &str) -> Checked<String> {
+    let text = name.get_ref();
+    let mut chars = text.chars();
+    let starts_well = chars.next().is_some_and(|c| c.is_ascii_alphabetic() || c == '_');
+    if !starts_well || text.len() > 63 || !chars.all(|c| c.is_ascii_alphanumeric() || c == '_') {
+        return fault(
+            name.span(),
+            format!(
+                "`{text}` cannot be a {what}'s name: a letter or `_`, then letters, digits or `_`, 63 at most"
+            ),
+        );
+    }
+    Ok(text.clone())
+}
+
+fn table(name: &Spanned<String>) -> Checked<String> {
+    let text = identifier(name, "table")?;
+    let lower = text.to_ascii_lowercase();
+    if lower.starts_with("crossfoot_") || lower.starts_with("sqlite_") || lower.starts_with("pg_") {
+        return fault(
+            name.span(),
+            format!("`{text}`: names that begin so belong to Crossfoot or the database"),
+        );
+    }
+    Ok(text)
+}
+
+/// The fields that the job itself describes, and how each is written.
+fn fields_of(record: &RecordSection, source: &SourceSection) -> Checked<(Vec<Field>, Vec<FieldForm>)> {
+    let is_fixed = source.format.get_ref() == "fixed";
+    let mut fields = Vec::new();
+    let mut forms = Vec::new();
+    let mut names = HashSet::new();
+    for section in &record.field {
+        let name = identifier(&section.name, "field")?;
+        let lower = name.to_ascii_lowercase();
+        if RESERVED.contains(&lower.as_str()) {
+            return fault(
+                section.name.span(),
+                format!("`{name}` is a column that Crossfoot adds itself; call the field otherwise"),
+            );
+        }
+        if !names.insert(lower) {
+            return fault(section.name.span(), format!("two fields are called `{name}`"));
+        }
+        let Some(ty) = &section.ty else {
+            return fault(section.name.span(), format!("field `{name}` needs a `type`"));
+        };
+        let (ty, pattern) = field_type(ty)?;
+        let constraints = constraints(section, &ty)?;
+        forms.push(field_form(section, &ty, pattern, source, is_fixed)?);
+        let (required, sensitive) = (section.required, section.sensitive);
+        fields.push(Field { name, ty, required, sensitive, constraints });
+    }
+    Ok((fields, forms))
+}
+
+/// The layout of a record type that has these fields.
+fn layout(record: &RecordSection, mut fields: Vec<Field>) -> Checked<Layout> {
+    if fields.is_empty() {
+        return fault(record.name.span(), "the record has no fields");
+    }
+    let find = |name: &str, at: Range<usize>| {
+        fields
+            .iter()
+            .position(|field: &Field| field.name == name)
+            .ok_or_else(|| unknown_field(name, &fields, at))
+    };
+    let mut key = Vec::new();
+    for name in &record.key {
+        let at = find(name.get_ref(), name.span())?;
+        if key.contains(&at) {
+            return fault(name.span(), format!("`{}` is in the key twice", name.get_ref()));
+        }
+        key.push(at);
+    }
+    let mut amounts = Vec::new();
+    for name in &record.amounts {
+        let at = find(name.get_ref(), name.span())?;
+        if !matches!(fields[at].ty, FieldType::Decimal { .. } | FieldType::Integer) {
+            let ty = fields[at].ty;
+            return fault(
+                name.span(),
+                format!("`{}` is {ty}; only decimal and integer fields can be summed", name.get_ref()),
+            );
+        }
+        if amounts.contains(&at) {
+            return fault(name.span(), format!("`{}` is among the amounts twice", name.get_ref()));
+        }
+        amounts.push(at);
+    }
+    let mut hashed: Vec<usize> = match &record.hash {
+        None => (0..fields.len()).collect(),
+        Some(spanned) => match spanned.get_ref() {
+            NamesOrAll::All(star) if star == "*" => (0..fields.len()).collect(),
+            NamesOrAll::All(other) => {
+                return fault(
+                    spanned.span(),
+                    format!("`{other}`: write \"*\" for all fields, or a list of names"),
+                );
+            }
+            NamesOrAll::Names(names) => {
+                names.iter().map(|name| find(name, spanned.span())).collect::<Checked<_>>()?
+            }
+        },
+    };
+    hashed.sort_unstable();
+    hashed.dedup();
+    if hashed.is_empty() {
+        return fault(record.name.span(), "no field is hashed: content could not be proven");
+    }
+    for at in &key {
+        fields[*at].required = true;
+    }
+    let (staging, final_table) = (table(&record.staging)?, table(&record.final_table)?);
+    if staging.eq_ignore_ascii_case(&final_table) {
+        return fault(record.final_table.span(), "staging and final are the same table");
+    }
+    let record = identifier(&record.name, "record")?;
+    let among = Among::ALONE;
+    let (mode, masks) = (Mode::Append, Masks::default());
+    Ok(Layout { record, among, fields, key, amounts, hashed, mode, staging, final_table, masks })
+}
+
+fn unknown_field(name: &str, fields: &[Field], at: Range<usize>) -> Fault {
+    let names: Vec<_> = fields.iter().map(|field| field.name.as_str()).collect();
+    Fault {
+        span: Some(at),
+        message: format!("there is no field `{name}`"),
+        advice: Some(format!("fields are: {}", names.join(", "))),
+    }
+}
+
+fn mode(record: &RecordSection, layout: &Layout) -> Checked<Mode> {
+    let Some(spanned) = &record.mode else { return Ok(Mode::Append) };
+    match spanned.get_ref().as_str() {
+        "append" => Ok(Mode::Append),
+        "upsert" if layout.key.is_empty() => {
+            fault(spanned.span(), "upsert needs a `key`: the fields by which a row is found again")
+        }
+        "upsert" => Ok(Mode::Upsert),
+        other => fault(spanned.span(), format!("mode `{other}`: append or upsert")),
+    }
+}
+
+/// Percent to parts in a million, exactly: "0.1%" is 1000. At most 4000 %.
+fn share(text: &str) -> Option<u32> {
+    let percent: domain::amount::Amount = text.trim().strip_suffix('%')?.trim().parse().ok()?;
+    let per_million = percent.rescale(4).ok()?.mantissa();
+    u32::try_from(per_million).ok().filter(|share| *share <= 40_000_000)
+}
+
+fn reject_limit(spanned: Option<&Spanned<toml::Value>>) -> Checked<RejectLimit> {
+    let Some(spanned) = spanned else { return Ok(RejectLimit::Count(0)) };
+    let share = |text: &str| share(text).filter(|share| *share <= 1_000_000);
+    match spanned.get_ref() {
+        toml::Value::Integer(count) if *count >= 0 => Ok(RejectLimit::Count(count.unsigned_abs())),
+        toml::Value::String(text) => match share(text) {
+            Some(share) => Ok(RejectLimit::PerMillion(share)),
+            None => fault(
+                spanned.span(),
+                format!("`{text}`: a share is written \"0.1%\", with at most four digits behind the point"),
+            ),
+        },
+        other => {
+            fault(spanned.span(), format!("`{other}`: rejects is a number, or a share such as \"0.1%\""))
+        }
+    }
+}

@@ -1,0 +1,370 @@
+//! The source's form: delimited or fixed, encoding, padding, compression.
+
+use std::sync::Arc;
+
+use domain::value::FieldType;
+use format::cobol::RecordSpec;
+use format::codepage::CodePage;
+use format::spec::{
+    Copybook, Delimited, Encoding, FieldForm, Fixed, FixedFraming, Form, FormatSpec, REST, Trim,
+};
+use source::Compression;
+use toml::Spanned;
+
+use super::framing::{framing, outside, refuse_framing};
+use super::{Checked, fault, fault_advised, repeated};
+use crate::file::{FieldSection, RecordSection, SourceSection, WidthSection};
+
+/// No record is longer than this unless the job says so: 1 MiB.
+const RECORD_BYTES_MAX: usize = 1 << 20;
+
+/// Which blanks are padding, if that is said.
+pub(super) fn trim(spanned: Option<&Spanned<String>>) -> Checked<Option<Trim>> {
+    let Some(spanned) = spanned else { return Ok(None) };
+    Ok(Some(match spanned.get_ref().as_str() {
+        "none" => Trim::None,
+        "right" => Trim::Right,
+        "both" => Trim::Both,
+        other => return fault(spanned.span(), format!("trim `{other}`: none, right or both")),
+    }))
+}
+
+pub(super) fn field_form(
+    section: &FieldSection,
+    ty: &FieldType,
+    pattern: Option<String>,
+    source: &SourceSection,
+    is_fixed: bool,
+) -> Checked<FieldForm> {
+    let span = match (&section.start, &section.width, is_fixed) {
+        (Some(start), Some(width), true) => {
+            let bytes = match width.get_ref() {
+                WidthSection::Bytes(bytes) => *bytes,
+                WidthSection::Word(word) if word == "rest" && matches!(ty, FieldType::Bytes) => REST,
+                WidthSection::Word(word) => {
+                    return fault(
+                        width.span(),
+                        format!(
+                            "width `{word}`: a number of bytes, or \"rest\" for bytes up to the record's end"
+                        ),
+                    );
+                }
+            };
+            if *start.get_ref() == 0 || bytes == 0 {
+                return fault(start.span(), "positions count from 1, and a width is at least 1");
+            }
+            Some((start.get_ref() - 1, bytes))
+        }
+        (None, None, false) => None,
+        (_, _, true) => {
+            return fault(
+                section.name.span(),
+                format!("field `{}` needs `start` (from 1) and `width`, in bytes", section.name.get_ref()),
+            );
+        }
+        (start, width, false) => {
+            let at = start.as_ref().map(Spanned::span).or(width.as_ref().map(Spanned::span));
+            let at = at.unwrap_or(section.name.span());
+            return fault(at, "`start` and `width` are for the fixed format");
+        }
+    };
+    let truths = truths(section, ty)?;
+    let default = if is_fixed { Trim::Right } else { Trim::None };
+    let trim = match trim(section.trim.as_ref())? {
+        Some(own) => own,
+        None => trim_default(source, ty, default)?,
+    };
+    let implied_point = match &section.point {
+        None => false,
+        Some(spanned) => match (spanned.get_ref().as_str(), ty) {
+            ("written", _) => false,
+            ("implied", FieldType::Decimal { .. }) => true,
+            ("implied", _) => {
+                return fault(spanned.span(), format!("`point` is for decimals, and the field is {ty}"));
+            }
+            (other, _) => return fault(spanned.span(), format!("point `{other}`: written or implied")),
+        },
+    };
+    let rest = section.rest.as_ref().is_some_and(|spanned| *spanned.get_ref());
+    Ok(FieldForm { span, trim, pattern, truths, implied_point, rest, sum_of: None })
+}
+
+/// The texts for true and for false, if they are said.
+pub(super) fn truths(section: &FieldSection, ty: &FieldType) -> Checked<Option<(Vec<String>, Vec<String>)>> {
+    match (&section.true_texts, &section.false_texts) {
+        (None, None) => Ok(None),
+        (Some(yes), Some(no)) if matches!(ty, FieldType::Boolean) => {
+            if let Some(both) = yes.iter().find(|text| no.contains(text)) {
+                return fault(section.name.span(), format!("`{both}` stands for true and for false"));
+            }
+            Ok(Some((yes.clone(), no.clone())))
+        }
+        (Some(_), Some(_)) => {
+            fault(section.name.span(), format!("`true` and `false` are for booleans, and the field is {ty}"))
+        }
+        _ => fault(section.name.span(), "give the texts for both `true` and `false`"),
+    }
+}
+
+/// In the fixed form numbers are often right-aligned, so blanks on both sides are padding there.
+fn trim_default(source: &SourceSection, ty: &FieldType, default: Trim) -> Checked<Trim> {
+    Ok(match trim(source.trim.as_ref())? {
+        Some(of_source) => of_source,
+        None if default == Trim::Right && !matches!(ty, FieldType::Text { .. } | FieldType::Bytes) => {
+            Trim::Both
+        }
+        None => default,
+    })
+}
+
+pub(super) fn format(
+    source: &SourceSection,
+    record: &RecordSection,
+    mut fields: Vec<FieldForm>,
+    reach: usize,
+) -> Checked<FormatSpec> {
+    let encoding = match &source.encoding {
+        None => Encoding::Utf8,
+        Some(spanned) => match spanned.get_ref().to_ascii_lowercase().as_str() {
+            "utf-8" | "utf8" => Encoding::Utf8,
+            "latin-1" | "latin1" | "iso-8859-1" => Encoding::Latin1,
+            other => match CodePage::by_name(other) {
+                Some(page) => Encoding::Page(page),
+                None => {
+                    let pages: Vec<_> = CodePage::all().map(CodePage::name).collect();
+                    return fault_advised(
+                        spanned.span(),
+                        format!("encoding `{other}` is not known"),
+                        format!("encodings are: utf-8, latin-1, {}", pages.join(", ")),
+                    );
+                }
+            },
+        },
+    };
+    for (key, at) in [
+        ("copybook", source.copybook.as_ref().map(Spanned::span)),
+        ("copybook_format", source.copybook_format.as_ref().map(Spanned::span)),
+        ("cobol", source.cobol.as_ref().map(Spanned::span)),
+    ] {
+        if let Some(at) = at {
+            return fault(at, format!("`{key}` is for the copybook format"));
+        }
+    }
+    let record_bytes_max = record_bytes_max(source)?;
+    let form = match source.format.get_ref().as_str() {
+        "delimited" => {
+            repeated::delimited(delimited(source, record, encoding)?, source, record, &mut fields)?
+        }
+        "fixed" => {
+            repeated::refused(record)?;
+            fixed(source, record, &fields, reach, encoding)?
+        }
+        other => {
+            return fault(source.format.span(), format!("format `{other}`: delimited, fixed or copybook"));
+        }
+    };
+    let outside = outside(source)?;
+    Ok(FormatSpec { form, encoding, record_bytes_max, outside, fields })
+}
+
+fn record_bytes_max(source: &SourceSection) -> Checked<usize> {
+    match &source.record_bytes_max {
+        None => Ok(RECORD_BYTES_MAX),
+        // A record travels in one message, and no message is above 16 MiB.
+        Some(spanned) if (1..=4 << 20).contains(spanned.get_ref()) => Ok(*spanned.get_ref()),
+        Some(spanned) => fault(spanned.span(), "record_bytes_max is 1 to 4194304 (4 MiB)"),
+    }
+}
+
+/// Whether a copybook's records are told apart by their length alone.
+pub(super) fn is_cut_by_length(source: &SourceSection) -> bool {
+    source.framing.as_ref().is_none_or(|framing| framing.get_ref() == "fixed")
+}
+
+/// The format of a record type that a copybook lays out. `longest` is the longest that any of the source's types is.
+pub(super) fn copybook_format(
+    source: &SourceSection,
+    record: Arc<RecordSpec>,
+    longest: usize,
+    page: &'static CodePage,
+) -> Checked<FormatSpec> {
+    let framing = framing(source, FixedFraming::Length, Some(page))?;
+    let record_bytes = source.record_bytes.as_ref().map_or(longest, |spanned| *spanned.get_ref());
+    let needed = record.plan.taken_min;
+    if framing == FixedFraming::Length && record_bytes < needed {
+        let at = source.record_bytes.as_ref().map_or(source.format.span(), Spanned::span);
+        return fault(at, format!("a record has {record_bytes} bytes, the copybook needs {needed}"));
+    }
+    Ok(FormatSpec {
+        form: Form::Copybook(Copybook { framing, record_bytes, record }),
+        encoding: Encoding::Page(page),
+        record_bytes_max: record_bytes_max(source)?,
+        outside: outside(source)?,
+        fields: Vec::new(),
+    })
+}
+
+pub(super) fn one_byte(spanned: &Spanned<String>, what: &str) -> Checked<u8> {
+    match spanned.get_ref().as_bytes() {
+        [byte] if byte.is_ascii() && *byte != b'\n' && *byte != b'\r' => Ok(*byte),
+        _ => fault(spanned.span(), format!("a {what} is one ASCII character, not a line end")),
+    }
+}
+
+/// `""` switches quoting off; absent means the usual.
+fn optional_byte(spanned: Option<&Spanned<String>>, absent: Option<u8>, what: &str) -> Checked<Option<u8>> {
+    match spanned {
+        None => Ok(absent),
+        Some(spanned) if spanned.get_ref().is_empty() => Ok(None),
+        Some(spanned) => one_byte(spanned, what).map(Some),
+    }
+}
+
+fn delimited(source: &SourceSection, record: &RecordSection, encoding: Encoding) -> Checked<Delimited> {
+    refuse_framing(source)?;
+    for (key, is_there) in [
+        ("short_lines", source.short_lines.as_ref().map(Spanned::span)),
+        ("record_bytes", record.record_bytes.as_ref().map(Spanned::span)),
+        ("rest", record.rest.as_ref().map(Spanned::span)),
+    ] {
+        if let Some(at) = is_there {
+            return fault(at, format!("`{key}` is for the fixed format"));
+        }
+    }
+    if let (Encoding::Page(page), Some(spanned)) = (encoding, &source.encoding) {
+        return fault(
+            spanned.span(),
+            format!("the delimited format is read as utf-8 or latin-1, not as {}", page.name()),
+        );
+    }
+    let separator = source.separator.as_ref().map_or(Ok(b','), |spanned| one_byte(spanned, "separator"))?;
+    let quote = optional_byte(source.quote.as_ref(), Some(b'"'), "quote")?;
+    let escape = optional_byte(source.escape.as_ref(), None, "escape")?;
+    if quote == Some(separator) || escape == Some(separator) {
+        return fault(source.format.span(), "separator, quote and escape must differ");
+    }
+    Ok(Delimited {
+        separator,
+        quote,
+        // An escape that is the quote itself is the usual doubling.
+        escape: escape.filter(|byte| Some(*byte) != quote),
+        header: source.header.as_ref().is_some_and(|spanned| *spanned.get_ref()),
+        null: source.null.as_ref().map(|spanned| spanned.get_ref().clone()).unwrap_or_default(),
+        trailing_separator: source.trailing_separator.as_ref().is_some_and(|spanned| *spanned.get_ref()),
+        terminator: None,
+        continuation: None,
+        missing_is_null: false,
+    })
+}
+
+/// Refuses the keys of a source between separators where its fields have places.
+pub(super) fn refuse_delimited(source: &SourceSection) -> Checked<()> {
+    let foreign = [
+        ("separator", source.separator.as_ref().map(Spanned::span)),
+        ("quote", source.quote.as_ref().map(Spanned::span)),
+        ("escape", source.escape.as_ref().map(Spanned::span)),
+        ("null", source.null.as_ref().map(Spanned::span)),
+        ("header", source.header.as_ref().map(Spanned::span)),
+        ("trailing_separator", source.trailing_separator.as_ref().map(Spanned::span)),
+        ("terminator", source.terminator.as_ref().map(Spanned::span)),
+        ("continuation", source.continuation.as_ref().map(Spanned::span)),
+    ];
+    for (key, at) in foreign {
+        if let Some(at) = at {
+            return fault(at, format!("`{key}` is for the delimited format"));
+        }
+    }
+    Ok(())
+}
+
+/// Whether anything may stand behind a record's last field.
+pub(super) fn ignores_rest(record: &RecordSection) -> Checked<bool> {
+    match &record.rest {
+        None => Ok(false),
+        Some(spanned) if spanned.get_ref() == "ignore" => Ok(true),
+        Some(spanned) => fault(spanned.span(), format!("rest `{}`: ignore", spanned.get_ref())),
+    }
+}
+
+/// How far into the record its fields reach, in bytes.
+pub(super) fn reach(fields: &[FieldForm]) -> usize {
+    let ends = fields.iter().filter_map(|form| form.span).map(|(start, width)| match width {
+        REST => start,
+        width => start.saturating_add(width),
+    });
+    ends.max().unwrap_or(0)
+}
+
+/// `longest` is how far the fields of any of the source's record types reach.
+fn fixed(
+    source: &SourceSection,
+    record: &RecordSection,
+    fields: &[FieldForm],
+    longest: usize,
+    encoding: Encoding,
+) -> Checked<Form> {
+    refuse_delimited(source)?;
+    if let Some(at) = record.missing.as_ref().map(Spanned::span) {
+        return fault(at, "`missing` is for the delimited format");
+    }
+    let page = if let Encoding::Page(page) = encoding { Some(page) } else { None };
+    let framing = framing(source, FixedFraming::Line, page)?;
+    let own = record.record_bytes.as_ref();
+    if let Some(own) = own.filter(|_| framing == FixedFraming::Length) {
+        return fault(own.span(), "with framing `fixed` all records are of one length: source.record_bytes");
+    }
+    let is_open = ignores_rest(record)?;
+    // Lengths that the source tells may differ from type to type; lines are expected to be of one length.
+    let is_cut_alike =
+        matches!(framing, FixedFraming::Length | FixedFraming::Line | FixedFraming::LineEnd { .. });
+    let has_rest = fields.iter().any(|form| matches!(form.span, Some((_, REST))));
+    let own_reach = self::reach(fields);
+    let reach = if is_cut_alike && !has_rest && !is_open { longest } else { own_reach };
+    let given = own.or(source.record_bytes.as_ref());
+    let record_bytes = match given {
+        Some(given) => *given.get_ref(),
+        None if framing == FixedFraming::Length => longest,
+        None => reach,
+    };
+    let needed = if framing == FixedFraming::Length { longest } else { own_reach };
+    if record_bytes < needed {
+        let at = given.map_or(source.format.span(), Spanned::span);
+        return fault(at, format!("a record has {record_bytes} bytes, but a field reaches to byte {needed}"));
+    }
+    for (section, form) in record.field.iter().zip(fields) {
+        let overlapped = record.field.iter().zip(fields).find(|(other, other_form)| {
+            let (Some((a, a_width)), Some((b, b_width))) = (form.span, other_form.span) else { return false };
+            other.name.get_ref() != section.name.get_ref()
+                && a < b.saturating_add(b_width)
+                && b < a.saturating_add(a_width)
+                && a <= b
+        });
+        if let Some((other, _)) = overlapped {
+            return fault(
+                other.name.span(),
+                format!("field `{}` overlaps field `{}`", other.name.get_ref(), section.name.get_ref()),
+            );
+        }
+    }
+    let pads = match &source.short_lines {
+        None => false,
+        Some(spanned) => match (spanned.get_ref().as_str(), framing) {
+            ("reject", _) => false,
+            ("pad", FixedFraming::Line | FixedFraming::LineEnd { .. }) => true,
+            ("pad", _) => return fault(spanned.span(), "`short_lines` is for lines"),
+            (other, _) => return fault(spanned.span(), format!("short_lines `{other}`: reject or pad")),
+        },
+    };
+    Ok(Form::Fixed(Fixed { framing, record_bytes, pads, is_open: is_open || has_rest }))
+}
+
+pub(super) fn compression(spanned: Option<&Spanned<String>>) -> Checked<Compression> {
+    let Some(spanned) = spanned else { return Ok(Compression::Auto) };
+    Ok(match spanned.get_ref().as_str() {
+        "auto" => Compression::Auto,
+        "none" => Compression::None,
+        "gzip" => Compression::Gzip,
+        "zstd" => Compression::Zstd,
+        other => return fault(spanned.span(), format!("compression `{other}`: auto, none, gzip or zstd")),
+    })
+}

@@ -1,0 +1,219 @@
+//! The record types of a source: each one's fields, and how it is told from the others.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use domain::layout::{Among, Field, Layout};
+use domain::mask::Masks;
+use domain::value::FieldType;
+use format::cobol::RecordSpec;
+use format::codepage::CodePage;
+use format::spec::{FieldForm, FormatSpec};
+use toml::Spanned;
+
+use super::copybook::{described, record};
+use super::record_format::{copybook_format, format, is_cut_by_length, reach};
+use super::sensitive::masks;
+use super::types::literal;
+use super::{Checked, Fault, fault, fault_advised, fields_of, layout, mode, unknown_field};
+use crate::file::{ConditionSection, NamesOrOne, RecordSection, SourceSection, WhenSection};
+use crate::{RecordRole, RecordType, When};
+
+/// Where it is said how a record type's fields are written.
+enum Written {
+    /// In the job.
+    Here(Vec<FieldForm>),
+    /// In a copybook.
+    Copybook(Arc<RecordSpec>, &'static CodePage),
+}
+
+impl Written {
+    /// How the fields are written, as far as the job says it field by field.
+    fn forms(&self) -> &[FieldForm] {
+        match self {
+            Self::Here(forms) => forms,
+            Self::Copybook(..) => &[],
+        }
+    }
+
+    /// How far into the record its fields reach, in bytes.
+    fn reach(&self) -> usize {
+        match self {
+            Self::Here(forms) => reach(forms),
+            Self::Copybook(record, _) => record.plan.length_max,
+        }
+    }
+}
+
+/// The source's framing, and every record type.
+pub(super) fn record_types(
+    job: &str,
+    sections: &[RecordSection],
+    source: &SourceSection,
+    copybooks: &BTreeMap<String, Spanned<String>>,
+) -> Checked<(FormatSpec, Vec<RecordType>, Masks)> {
+    let described = match source.format.get_ref().as_str() {
+        "copybook" => Some(described(source, copybooks)?),
+        _ => None,
+    };
+    let mut understood = Vec::new();
+    for section in sections {
+        let (fields, form) = match &described {
+            None => {
+                if let Some(own) = section.field.iter().find_map(|field| field.from.as_ref()) {
+                    return fault(own.span(), "`from` is for the copybook format");
+                }
+                let (fields, forms) = fields_of(section, source)?;
+                (fields, Written::Here(forms))
+            }
+            Some(described) => {
+                let (fields, spec) = record(section, described, is_cut_by_length(source))?;
+                (fields, Written::Copybook(Arc::new(spec), described.page()))
+            }
+        };
+        let mut layout = layout(section, fields)?;
+        layout.mode = mode(section, &layout)?;
+        understood.push((section, layout, form));
+    }
+    tell_apart(&understood)?;
+    let masks =
+        masks(job, understood.iter().map(|(section, layout, form)| (*section, layout, form.forms())))?;
+    let longest = understood.iter().map(|(_, _, form)| form.reach()).max().unwrap_or(0);
+    let mut records = Vec::new();
+    let types = understood.len();
+    for (place, (section, mut layout, form)) in understood.into_iter().enumerate() {
+        layout.among = Among { place, types };
+        layout.masks = masks.clone();
+        let own = Arc::new(layout.clone());
+        let parents = parents(section, sections)?;
+        if !parents.is_empty() {
+            let hashes_all = layout.hashes_all();
+            layout.fields.push(Field {
+                name: PARENT.into(),
+                ty: FieldType::Integer,
+                required: true,
+                sensitive: false,
+                constraints: Vec::new(),
+            });
+            if hashes_all {
+                layout.hashed.push(layout.fields.len() - 1);
+            }
+        }
+        let format = match form {
+            Written::Here(forms) => format(source, section, forms, longest)?,
+            Written::Copybook(record, page) => copybook_format(source, record, longest, page)?,
+        };
+        let when = when(section, &layout)?;
+        let role = role(section.role.as_ref())?;
+        records.push(RecordType { layout: Arc::new(layout), own, parents, format, role, when });
+    }
+    let open = sections.iter().zip(&records).position(|(_, record)| record.when.is_empty());
+    if let Some(open) = open
+        && let Some(after) = sections.get(open + 1)
+    {
+        return fault_advised(
+            after.name.span(),
+            format!(
+                "no record is ever `{}`: every record is `{}`",
+                after.name.get_ref(),
+                records[open].layout.record
+            ),
+            "give each record type but the last a `when`",
+        );
+    }
+    match records.first() {
+        Some(first) => Ok((first.format.clone(), records, masks)),
+        None => Err(Fault { span: None, message: "the job has no [[record]]".into(), advice: None }),
+    }
+}
+
+/// The column that holds the parent's record number.
+const PARENT: &str = "parent_record_no";
+
+/// The places of the record types that a type names as its parents.
+fn parents(section: &RecordSection, sections: &[RecordSection]) -> Checked<Vec<usize>> {
+    let Some(parent) = &section.parent else { return Ok(Vec::new()) };
+    if let Some(field) = section.field.iter().find(|field| field.name.get_ref().eq_ignore_ascii_case(PARENT))
+    {
+        return fault(
+            field.name.span(),
+            format!(
+                "`{PARENT}` is the column that holds the parent's record number; call the field otherwise"
+            ),
+        );
+    }
+    let names = match parent.get_ref() {
+        NamesOrOne::One(name) => std::slice::from_ref(name),
+        NamesOrOne::Names(names) => names,
+    };
+    if names.is_empty() {
+        return fault(parent.span(), "an empty list names no parent");
+    }
+    let place = |name: &String| match sections.iter().position(|other| other.name.get_ref() == name) {
+        Some(_) if name == section.name.get_ref() => {
+            fault(parent.span(), "a record cannot be its own parent")
+        }
+        Some(place) => Ok(place),
+        None => fault(parent.span(), format!("there is no record `{name}`")),
+    };
+    names.iter().map(place).collect()
+}
+
+/// Names and tables are each one type's alone.
+fn tell_apart(understood: &[(&RecordSection, Layout, Written)]) -> Checked<()> {
+    for (at, (section, layout, _)) in understood.iter().enumerate() {
+        for (other_section, other, _) in &understood[..at] {
+            if other.record == layout.record {
+                return fault(section.name.span(), format!("two records are called `{}`", layout.record));
+            }
+            for (table, span) in
+                [(&layout.staging, section.staging.span()), (&layout.final_table, section.final_table.span())]
+            {
+                let of_other = [&other.staging, &other.final_table];
+                if of_other.iter().any(|name| name.eq_ignore_ascii_case(table)) {
+                    return fault(
+                        span,
+                        format!("table `{table}` is record `{}`'s already", other_section.name.get_ref()),
+                    );
+                }
+            }
+        }
+    }
+    Ok(())
+}
+
+fn role(spanned: Option<&Spanned<String>>) -> Checked<RecordRole> {
+    let Some(spanned) = spanned else { return Ok(RecordRole::Detail) };
+    Ok(match spanned.get_ref().as_str() {
+        "header" => RecordRole::Header,
+        "detail" => RecordRole::Detail,
+        "trailer" => RecordRole::Trailer,
+        other => return fault(spanned.span(), format!("role `{other}`: header, detail or trailer")),
+    })
+}
+
+fn when(section: &RecordSection, layout: &Layout) -> Checked<Vec<When>> {
+    let Some(spanned) = &section.when else { return Ok(Vec::new()) };
+    let at = spanned.span();
+    let conditions: Vec<&ConditionSection> = match spanned.get_ref() {
+        WhenSection::One(one) => vec![one],
+        WhenSection::All(all) => all.iter().collect(),
+    };
+    if conditions.is_empty() {
+        return fault(at, "an empty `when` tells nothing; leave it out if every record is of this type");
+    }
+    conditions
+        .into_iter()
+        .map(|condition| {
+            let field = layout
+                .index_of(&condition.field)
+                .ok_or_else(|| unknown_field(&condition.field, &layout.fields, at.clone()))?;
+            if condition.one_of.is_empty() {
+                return fault(at.clone(), "an empty list matches nothing");
+            }
+            let ty = &layout.fields[field].ty;
+            let one_of = condition.one_of.iter().map(|value| literal(ty, value, at.clone()));
+            Ok(When { field, one_of: one_of.collect::<Checked<_>>()? })
+        })
+        .collect()
+}

@@ -1,0 +1,147 @@
+//! Delimited records that stand on several lines, end early, or repeat groups of values: BAI2's way of writing.
+//!
+//! ```toml
+//! [source]
+//! quote        = ""      # continuations and rests are for sources without quotes
+//! terminator   = "/"     # ends a record before its line end
+//! continuation = "88,"   # a line that begins so goes on with the record before it
+//!
+//! [[record]]
+//! missing = "null"       # fields missing at the end are NULL; "reject" if it does not say
+//!
+//! [[record.field]]       # the last that is written: all that is left, separators included
+//! name = "summary"
+//! rest = true
+//! ...
+//! [[record.field]]       # not written: the sum of the second value of each group of four
+//! name = "summary_total"
+//! sum_of = { rest = "summary", group = 4, amount = 2, extra = { S = 3, V = 2, D = { times = 2 } } }
+//! ```
+
+use domain::value::FieldType;
+use format::spec::{Continuation, Delimited, Extra, FieldForm, Form, GroupSum};
+use toml::Spanned;
+
+use super::record_format::one_byte;
+use super::types::field_type;
+use super::{Checked, fault, fault_advised};
+use crate::file::{ExtraSection, RecordSection, SourceSection, SumOfSection};
+
+/// A group has no more values than this, with those that its last one announces.
+const GROUP_MAX: usize = 1000;
+
+/// Refuses in another format what is for this one.
+pub(super) fn refused(record: &RecordSection) -> Checked<()> {
+    for field in &record.field {
+        let keys = [
+            ("rest", field.rest.as_ref().map(Spanned::span)),
+            ("sum_of", field.sum_of.as_ref().map(Spanned::span)),
+        ];
+        if let Some((key, Some(at))) = keys.into_iter().find(|(_, at)| at.is_some()) {
+            return fault(at, format!("`{key}` is for the delimited format"));
+        }
+    }
+    Ok(())
+}
+
+/// What the source and the record say beyond separators and quotes.
+pub(super) fn delimited(
+    mut form: Delimited,
+    source: &SourceSection,
+    record: &RecordSection,
+    fields: &mut [FieldForm],
+) -> Checked<Form> {
+    if let Some(spanned) = &source.terminator {
+        let terminator = one_byte(spanned, "terminator")?;
+        if terminator == form.separator || terminator == b' ' {
+            return fault(spanned.span(), "a terminator is neither the separator nor a blank");
+        }
+        form.terminator = Some(terminator);
+    }
+    if let Some(spanned) = &source.continuation {
+        form.continuation = Continuation::new(spanned.get_ref().as_bytes());
+        if form.continuation.is_none() {
+            return fault(spanned.span(), "a continuation begins with 1 to 8 bytes, such as \"88,\"");
+        }
+        without_quotes(&form, spanned, "continuation")?;
+    }
+    if let Some(spanned) = &record.missing {
+        form.missing_is_null = match spanned.get_ref().as_str() {
+            "null" => true,
+            "reject" => false,
+            other => return fault(spanned.span(), format!("missing `{other}`: null or reject")),
+        };
+        if form.trailing_separator && form.missing_is_null {
+            return fault(spanned.span(), "with `trailing_separator` no field is missing");
+        }
+    }
+    let written = record.field.iter().take_while(|field| field.sum_of.is_none()).count();
+    for (at, field) in record.field.iter().enumerate() {
+        if let Some(spanned) = field.rest.as_ref().filter(|spanned| *spanned.get_ref()) {
+            without_quotes(&form, spanned, "rest")?;
+            if at + 1 != written {
+                return fault(spanned.span(), "only the last field that is written takes the rest");
+            }
+        }
+        match &field.sum_of {
+            Some(sum_of) => fields[at].sum_of = Some(group_sum(sum_of, record, written)?),
+            None if at >= written => {
+                return fault(
+                    field.name.span(),
+                    "fields that are summed stand behind those that are written",
+                );
+            }
+            None => {}
+        }
+        if field.sum_of.is_some() {
+            let Some(named) = &field.ty else {
+                return fault(field.name.span(), "a sum needs a `type`");
+            };
+            let (ty, _) = field_type(named)?;
+            if !matches!(ty, FieldType::Decimal { .. } | FieldType::Integer) {
+                return fault(named.span(), format!("a sum is decimal or integer, not {ty}"));
+            }
+        }
+    }
+    if written == 0 {
+        return fault(record.name.span(), "no field of the record is written");
+    }
+    Ok(Form::Delimited(form))
+}
+
+fn without_quotes<T>(form: &Delimited, spanned: &Spanned<T>, key: &str) -> Checked<()> {
+    match form.quote {
+        None => Ok(()),
+        Some(_) => fault_advised(
+            spanned.span(),
+            format!("`{key}` is for sources without quotes"),
+            "write quote = \"\" under [source]",
+        ),
+    }
+}
+
+fn group_sum(spanned: &Spanned<SumOfSection>, record: &RecordSection, written: usize) -> Checked<GroupSum> {
+    let (at, section) = (spanned.span(), spanned.get_ref());
+    let rest = |field: &&crate::file::FieldSection| {
+        *field.name.get_ref() == section.rest && field.rest.as_ref().is_some_and(|rest| *rest.get_ref())
+    };
+    let of = written.checked_sub(1).filter(|last| record.field.get(*last).as_ref().is_some_and(rest));
+    let Some(of) = of else {
+        return fault(at, format!("`{}` is not a field that takes the rest of the record", section.rest));
+    };
+    if !(1..=GROUP_MAX).contains(&section.group) || !(1..=section.group).contains(&section.amount) {
+        return fault(at, "values are counted from 1, and the amount is one of the group's");
+    }
+    let mut extra = Vec::new();
+    for (variant, further) in &section.extra {
+        let further = match further {
+            ExtraSection::Values(n) => Extra::Values(*n),
+            ExtraSection::Times(section) => Extra::Times(section.times),
+        };
+        if matches!(further, Extra::Values(n) | Extra::Times(n) if n > GROUP_MAX) {
+            return fault(at, format!("`{variant}`: at most {GROUP_MAX} values"));
+        }
+        extra.push((variant.clone(), further));
+    }
+    Ok(GroupSum { of, group: section.group, amount: section.amount - 1, extra })
+}

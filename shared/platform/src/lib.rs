@@ -1,0 +1,9 @@
+//! What every process needs around it: [`clock`], [`secret`]s, [`files`] beside the source, [`telemetry`], an error with its
+//! [`causes`], and [`health`], which is what a look at a server found.
+
+pub mod causes;
+pub mod clock;
+pub mod files;
+pub mod health;
+pub mod secret;
+pub mod telemetry;

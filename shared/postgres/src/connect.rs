@@ -1,0 +1,445 @@
+//! Opening the database: who, where, over what; its schema; and the one way in which it is changed.
+
+use std::fmt;
+use std::path::PathBuf;
+use std::str::FromStr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use domain::ids::RunId;
+use domain::mask::MaskKey;
+use futures_util::future::BoxFuture;
+use platform::files::{KEY_BYTES_MAX, read_small_text};
+use platform::secret::{Secret, ServerUrl};
+use sqlx::error::BoxDynError;
+use sqlx::migrate::{MigrateError, Migration, MigrationType, Migrator};
+use sqlx::postgres::types::Oid;
+use sqlx::postgres::{PgArgumentBuffer, PgConnectOptions, PgConnection, PgTypeInfo, PgValueRef, Postgres};
+use sqlx::{Connection as _, Decode, Encode, Executor as _, Row as _, Type};
+use store::StoreError;
+use store::masking::Kept;
+use tokio::sync::OnceCell;
+use tokio::time::timeout;
+use url::Url;
+
+pub(crate) use super::locks::{Lock, lock, lock_for, share};
+
+use super::clock;
+use super::pool::{Pool, Session, connect};
+use super::watched::Watch;
+
+/// Every version of the schema, in order. What was released is never changed: a new version is added.
+const MIGRATIONS: [(i64, &str, &str); 6] = [
+    (1, "ledger", include_str!("0001_ledger.sql")),
+    (2, "fleet", include_str!("0002_fleet.sql")),
+    (3, "audit", include_str!("0003_audit.sql")),
+    (4, "masking", include_str!("0004_masking.sql")),
+    (5, "messages", include_str!("0005_messages.sql")),
+    (6, "heartbeat", include_str!("0006_heartbeat.sql")),
+];
+const SCHEMA_VERSION: i64 = MIGRATIONS[MIGRATIONS.len() - 1].0;
+
+/// How long it may take to look at the server, and to make or update the ledger: another process may be at it.
+const MIGRATE: Duration = Duration::from_secs(300);
+/// How long taking a failed transaction back may take, before the connection is closed instead.
+pub(crate) const ROLLBACK: Duration = Duration::from_secs(5);
+/// Connections of one process, unless it is said otherwise.
+const CONNECTIONS: u32 = 16;
+
+/// By which name the server knows our sessions (`application_name`).
+pub(crate) const APPLICATION: &str = "crossfoot";
+/// And those that promote: they alone may be idle in a transaction for a while.
+pub(crate) const PROMOTING: &str = "crossfoot promotion";
+
+/// What every transaction begins with, whatever the server's defaults are. What is acknowledged must be durable
+/// and the locks below suppose that each statement sees what was committed before it.
+pub(crate) const BEGIN: &str = "BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE";
+
+/// What every connection is told first. A policy that hides rows must fail a query, not shorten its answer; a
+/// client that is gone must not keep its locks; a commit is durable, whatever the server's default. Compiling a query
+/// costs more than it saves where each is run once and does next to nothing with a row: 0.3 s to look up 100,000 keys.
+///
+/// Nobody waits for a lock without an end, and a process that is frozen in a transaction loses it. A statement may take as
+/// long as it takes, whatever the server's or the role's default says: [`super::watched`] sees to it that it is worked on.
+/// The first statement's answer is the session's number.
+pub(crate) const SESSION: &str = "
+    SELECT pg_backend_pid() AS pid;
+    SET row_security = off;
+    SET lock_timeout = '30s';
+    SET idle_in_transaction_session_timeout = '30s';
+    SET statement_timeout = 0;
+    SET datestyle = 'ISO, YMD';
+    SET timezone = 'UTC';
+    SET jit = off;
+    SET tcp_keepalives_idle = 30;
+    SET tcp_keepalives_interval = 10;
+    SET tcp_keepalives_count = 3;
+    SELECT set_config('synchronous_commit', 'on', false) WHERE current_setting('synchronous_commit') = 'off';
+    SELECT set_config('client_connection_check_interval', '2s', false), set_config('idle_session_timeout', '0', false)
+    WHERE current_setting('server_version_num')::int >= 140000;
+    SELECT set_config('transaction_timeout', '0', false) WHERE current_setting('server_version_num')::int >= 170000";
+
+/// The parameters that a URL may have. The driver passes over any other, and logs its value, which may be a password under a
+/// mistyped name.
+const PARAMETERS: [&str; 19] = [
+    "sslmode",
+    "ssl-mode",
+    "sslrootcert",
+    "ssl-root-cert",
+    "ssl-ca",
+    "sslcert",
+    "ssl-cert",
+    "sslkey",
+    "ssl-key",
+    "statement-cache-capacity",
+    "host",
+    "hostaddr",
+    "port",
+    "dbname",
+    "user",
+    "password",
+    "application_name",
+    "options",
+    "options[…]",
+];
+const UNKNOWN: &str = "its URL has a parameter that is not known; these are: ";
+
+/// Where the database is, and who comes.
+#[derive(Clone, Default)]
+pub struct PostgresSettings {
+    /// `postgres://USER@HOST:PORT/DATABASE?sslmode=…`; what is missing comes from the `PG…` variables.
+    pub url: ServerUrl,
+    /// In place of the URL's user.
+    pub username: Option<String>,
+    /// In place of the URL's password.
+    pub password: Option<Secret>,
+    /// A file whose first line is the password.
+    pub password_file: Option<PathBuf>,
+    /// At most so many connections; 16 when it is not said.
+    pub max_connections: Option<u32>,
+}
+
+impl PostgresSettings {
+    /// Settings of which only the URL is said.
+    #[must_use]
+    pub fn of_url(url: &str) -> Self {
+        Self { url: url.into(), ..Self::default() }
+    }
+}
+
+impl fmt::Debug for PostgresSettings {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("PostgresSettings")
+            .field("url", &self.url)
+            .field("username", &self.username)
+            .field("password", &self.password)
+            .field("password_file", &self.password_file)
+            .field("max_connections", &self.max_connections)
+            .finish()
+    }
+}
+
+/// A store in a PostgreSQL database.
+#[derive(Clone)]
+pub struct PostgresStore {
+    pub(crate) url: String,
+    pub(crate) pool: Pool,
+    /// By how much this host's clock was ahead of the server's when the store was opened.
+    pub(crate) skew_ms: i64,
+    masking: Arc<Masking>,
+}
+
+/// The operator's masking key, and the one that is used, once it is known.
+#[derive(Default)]
+struct Masking {
+    configured: Option<MaskKey>,
+    agreed: OnceCell<MaskKey>,
+}
+
+/// A run's id as PostgreSQL's `uuid`.
+pub(crate) struct Id(pub(crate) RunId);
+
+const UUID: PgTypeInfo = PgTypeInfo::with_oid(Oid(2950));
+
+impl Type<Postgres> for Id {
+    fn type_info() -> PgTypeInfo {
+        UUID
+    }
+}
+
+impl Encode<'_, Postgres> for Id {
+    fn encode_by_ref(&self, buffer: &mut PgArgumentBuffer) -> Result<sqlx::encode::IsNull, BoxDynError> {
+        buffer.extend_from_slice(&self.0.to_bytes());
+        Ok(sqlx::encode::IsNull::No)
+    }
+}
+
+impl<'r> Decode<'r, Postgres> for Id {
+    fn decode(value: PgValueRef<'r>) -> Result<Self, BoxDynError> {
+        Ok(Self(RunId::from_bytes(value.as_bytes()?.try_into()?)))
+    }
+}
+
+impl PostgresStore {
+    /// Opens the store, making the ledger if it is missing.
+    ///
+    /// # Errors
+    /// [`StoreError::BadUrl`], [`StoreError::Unreachable`], [`StoreError::Unfit`], [`StoreError::Newer`].
+    pub async fn open(settings: &PostgresSettings) -> Result<Self, StoreError> {
+        let url = settings.url.to_string();
+        let unreachable = |reason: String| StoreError::Unreachable { url: url.clone(), reason };
+        let options = options(settings, &url)?;
+        // The pool itself would go on trying a server that refuses, and say in the end that time is up.
+        let (mut first, _) = connect(&options).await.map_err(|error| unreachable(why(&error)))?;
+        let looked = timeout(MIGRATE, async {
+            fits(&mut first).await.map_err(|reason| StoreError::Unfit { url: url.clone(), reason })?;
+            let skew_ms = clock::skew_ms(&mut first).await?;
+            migrate(&mut first).await.map_err(|error| match error {
+                MigrateError::VersionMissing(found) => StoreError::Newer { found, known: SCHEMA_VERSION },
+                MigrateError::VersionTooNew(found, known) => StoreError::Newer { found, known },
+                MigrateError::Execute(error) | MigrateError::ExecuteMigration(error, _) => {
+                    unreachable(format!("its ledger cannot be made: {}", why(&error)))
+                }
+                other => unreachable(other.to_string()),
+            })?;
+            Ok(skew_ms)
+        });
+        let skew_ms = looked.await.unwrap_or_else(|_| {
+            Err(unreachable(format!("its ledger could not be looked at within {} s", MIGRATE.as_secs())))
+        })?;
+        drop(timeout(ROLLBACK, first.close()).await);
+        clock::warn_of(skew_ms);
+        let pool = Pool::new(options, settings.max_connections.unwrap_or(CONNECTIONS).max(2));
+        Ok(Self { url, pool, skew_ms, masking: Arc::default() })
+    }
+
+    /// With the operator's masking key, if one was set.
+    #[must_use]
+    pub fn with_masking_key(self, configured: Option<MaskKey>) -> Self {
+        Self { masking: Arc::new(Masking { configured, ..Masking::default() }), ..self }
+    }
+
+    /// The key that masks are made with: asked for once.
+    pub(crate) async fn agreed_masking_key(&self) -> Result<MaskKey, StoreError> {
+        let Masking { configured, agreed } = &*self.masking;
+        let agree = async {
+            let first = Kept::first(configured.as_ref())?;
+            let kept = self.write(move |connection| {
+                Box::pin(async move {
+                    sqlx::query(
+                        "INSERT INTO crossfoot_masking (one, key, key_check) VALUES (1, $1, $2) ON CONFLICT DO NOTHING",
+                    )
+                    .bind(first.key)
+                    .bind(first.check)
+                    .execute(&mut *connection)
+                    .await?;
+                    // A statement of its own: it sees whoever came first.
+                    let row = sqlx::query("SELECT key, key_check FROM crossfoot_masking")
+                        .fetch_one(connection)
+                        .await?;
+                    Ok(Kept { key: row.try_get("key")?, check: row.try_get("key_check")? })
+                })
+            });
+            kept.await?.agreed(configured.as_ref(), &self.url)
+        };
+        agreed.get_or_try_init(|| agree).await.cloned()
+    }
+
+    /// Runs `change` in one transaction. Once begun it runs to its end, whoever stops waiting for it.
+    pub(crate) async fn write<T, F>(&self, change: F) -> Result<T, StoreError>
+    where
+        T: Send + 'static,
+        F: for<'c> FnOnce(&'c mut PgConnection) -> BoxFuture<'c, Result<T, StoreError>> + Send + 'static,
+    {
+        self.write_watched("a change of the ledger", |connection, _| change(connection)).await
+    }
+
+    /// As [`PostgresStore::write`], and `change` tells its watch how it goes. `what` names it in the log.
+    pub(crate) async fn write_watched<T, F>(&self, what: &'static str, change: F) -> Result<T, StoreError>
+    where
+        T: Send + 'static,
+        F: for<'c> FnOnce(&'c mut PgConnection, Watch) -> BoxFuture<'c, Result<T, StoreError>>
+            + Send
+            + 'static,
+    {
+        let store = self.clone();
+        to_its_end(async move {
+            let (mut session, watch) = store.begin().await?;
+            let done = watch.over(what, change(&mut session, watch.clone())).await;
+            match done {
+                Ok(done) => {
+                    watch.over(what, session.execute("COMMIT")).await?;
+                    session.keep();
+                    Ok(done)
+                }
+                Err(error) => {
+                    take_back(session).await;
+                    Err(watch.told(error))
+                }
+            }
+        })
+        .await
+    }
+
+    /// A session in a transaction.
+    pub(crate) async fn begin(&self) -> Result<(Session, Watch), StoreError> {
+        let mut session = self.pool.acquire().await?;
+        let watch = session.watch();
+        watch.over("beginning a transaction", session.execute(BEGIN)).await?;
+        Ok((session, watch))
+    }
+}
+
+/// Takes a transaction back. When this fails too the connection is closed, and the transaction ends with it.
+pub(crate) async fn take_back(mut session: Session) {
+    if let Ok(Ok(_)) = timeout(ROLLBACK, session.execute("ROLLBACK")).await {
+        session.keep();
+    }
+}
+
+/// Runs `work` as a task of its own, which nobody cancels by not waiting any longer.
+pub(crate) async fn to_its_end<T: Send + 'static>(
+    work: impl Future<Output = Result<T, StoreError>> + Send + 'static,
+) -> Result<T, StoreError> {
+    match tokio::spawn(work).await {
+        Ok(done) => done,
+        Err(error) => {
+            let why = platform::telemetry::ended(&error);
+            Err(StoreError::Interrupted { reason: format!("a task of the store ended: {why}") })
+        }
+    }
+}
+
+fn options(settings: &PostgresSettings, url: &str) -> Result<PgConnectOptions, StoreError> {
+    let bad = || StoreError::BadUrl { url: url.to_owned() };
+    if !settings.url.is_of(&["postgres://", "postgresql://"]) {
+        return Err(bad());
+    }
+    let parsed = Url::parse(settings.url.reveal()).map_err(|_| bad())?;
+    let is_known = |name: &str| PARAMETERS.contains(&name) || name.starts_with("options[");
+    if parsed.query_pairs().any(|(name, _)| !is_known(&name)) {
+        return Err(StoreError::Unfit {
+            url: url.to_owned(),
+            reason: format!("{UNKNOWN}{}", PARAMETERS.join(", ")),
+        });
+    }
+    let mut options = PgConnectOptions::from_str(settings.url.reveal()).map_err(|_| bad())?;
+    options = options.application_name(APPLICATION);
+    if let Some(username) = &settings.username {
+        options = options.username(username);
+    }
+    if let Some(file) = &settings.password_file {
+        let text = read_small_text(file, KEY_BYTES_MAX).map_err(|error| StoreError::Unreachable {
+            url: url.to_owned(),
+            reason: format!("the password's file {} cannot be read: {error}", file.display()),
+        })?;
+        options = options.password(text.lines().next().unwrap_or_default());
+    }
+    if let Some(password) = &settings.password {
+        options = options.password(password.reveal());
+    }
+    Ok(options)
+}
+
+/// Why the settings are refused before any server is asked, in words that hold no secret.
+#[must_use]
+pub fn refused(settings: &PostgresSettings) -> Option<String> {
+    options(settings, &settings.url.to_string()).err().map(|error| error.to_string())
+}
+
+/// Why there is no connection, for whoever has to do something about it.
+fn why(error: &sqlx::Error) -> String {
+    match error {
+        sqlx::Error::Database(database) => match database.code() {
+            Some(code) => format!("{} (SQLSTATE {code})", database.message()),
+            None => database.message().to_owned(),
+        },
+        sqlx::Error::Io(error) if error.kind() == std::io::ErrorKind::ConnectionRefused => {
+            "nothing listens there (connection refused)".into()
+        }
+        sqlx::Error::Io(error) if error.to_string().contains("lookup") => {
+            format!("its host is not found ({error})")
+        }
+        // What rustls has against a server's certificate comes wrapped into an error of reading.
+        sqlx::Error::Io(error) if error.get_ref().is_some_and(|inner| inner.is::<rustls::Error>()) => {
+            format!(
+                "no TLS connection: {error}; its certificate must be signed by the authority of `sslrootcert`, or else one that \
+             this system trusts, and name the host"
+            )
+        }
+        sqlx::Error::Tls(error) => {
+            let mut said = format!("no TLS connection: {error}");
+            let mut cause = error.source();
+            while let Some(error) = cause {
+                said = format!("{said}: {error}");
+                cause = error.source();
+            }
+            said
+        }
+        other => other.to_string(),
+    }
+}
+
+/// Whether the server can keep what it is given, and count what a promotion changes.
+async fn fits(connection: &mut PgConnection) -> Result<(), String> {
+    let row = sqlx::query(
+        "SELECT current_setting('server_encoding') AS encoding, current_setting('track_counts') AS counts,
+         current_setting('server_version_num')::int AS version",
+    )
+    .fetch_one(connection)
+    .await
+    .map_err(|error| why(&error))?;
+    let text = |column| row.try_get::<String, _>(column).map_err(|error| error.to_string());
+    let version: i32 = row.try_get("version").map_err(|error| error.to_string())?;
+    if version < 130_000 {
+        return Err(format!("its server has version {}; 13 or later is needed", version / 10_000));
+    }
+    let encoding = text("encoding")?;
+    if encoding != "UTF8" {
+        return Err(format!(
+            "the database's encoding is {encoding}; use one made with `CREATE DATABASE … ENCODING 'UTF8' TEMPLATE template0`"
+        ));
+    }
+    if text("counts")? != "on" {
+        return Err(
+            "track_counts is off on the server; set it on: what triggers change in a promotion is counted with it"
+                .into(),
+        );
+    }
+    Ok(())
+}
+
+/// Makes or updates the ledger. Two processes may open the same database at the same time: the migrator holds an
+/// advisory lock, and the second finds what the first has made.
+async fn migrate(connection: &mut PgConnection) -> Result<(), MigrateError> {
+    if let Some(found) = version(connection).await? {
+        if found > SCHEMA_VERSION {
+            return Err(MigrateError::VersionTooNew(found, SCHEMA_VERSION));
+        }
+        if found == SCHEMA_VERSION {
+            // Whoever only works here may lack the right to make tables.
+            return Ok(());
+        }
+    }
+    let migrations = MIGRATIONS.map(|(version, name, sql)| {
+        let sql = sqlx::SqlSafeStr::into_sql_str(sql);
+        Migration::new(version, name.into(), MigrationType::Simple, sql, false)
+    });
+    let mut migrator = Migrator::with_migrations(migrations.into());
+    migrator.dangerous_set_table_name("crossfoot_schema");
+    migrator.run_direct(None, connection, false).await
+}
+
+async fn version(connection: &mut PgConnection) -> Result<Option<i64>, sqlx::Error> {
+    let is_there: bool = sqlx::query("SELECT to_regclass('crossfoot_schema') IS NOT NULL AS x")
+        .fetch_one(&mut *connection)
+        .await?
+        .try_get("x")?;
+    if !is_there {
+        return Ok(None);
+    }
+    sqlx::query("SELECT max(version) AS v FROM crossfoot_schema WHERE success")
+        .fetch_one(connection)
+        .await?
+        .try_get("v")
+}

@@ -1,0 +1,161 @@
+//! What the server says of itself, for a person who has to make it work.
+
+use platform::health::{Finding, Verdict};
+use sqlx::Row as _;
+use sqlx::postgres::PgRow;
+use store::StoreError;
+
+use super::clock::SKEW_MAX_MS;
+use super::connect::PostgresStore;
+
+/// A process of the fleet takes at most so many connections, unless it is said otherwise; with fewer left, one more
+/// may not find room.
+const FREE_MIN: i64 = 20;
+
+/// Facts about a server and what its user may do.
+struct Facts {
+    version: String,
+    fsync: bool,
+    full_page_writes: bool,
+    user: String,
+    schema: String,
+    may_create: bool,
+    connections: i64,
+    connections_max: i64,
+}
+
+impl PostgresStore {
+    /// Looks at everything on the server on which the proof rests, or without which a run would fail. What opening the
+    /// store checks is not looked at once more.
+    pub async fn diagnose(&self) -> Vec<Finding> {
+        match self.facts().await {
+            Ok(facts) => facts.findings().into_iter().chain([clock_of(self.skew_ms)]).collect(),
+            Err(error) => vec![Finding::error("database", error)],
+        }
+    }
+
+    async fn facts(&self) -> Result<Facts, StoreError> {
+        let row = sqlx::query(
+            "SELECT current_setting('server_version') AS version,
+                    current_setting('fsync')::bool AS fsync, current_setting('full_page_writes')::bool AS full_page_writes,
+                    current_user::text AS user_name, coalesce(current_schema()::text, '') AS schema_name,
+                    coalesce(has_schema_privilege(current_schema(), 'CREATE'), false) AS may_create,
+                    (SELECT count(*) FROM pg_stat_activity WHERE backend_type = 'client backend') AS connections,
+                    current_setting('max_connections')::bigint AS connections_max",
+        )
+        .fetch_one(&self.pool)
+        .await?;
+        Ok(Facts::of(&row)?)
+    }
+}
+
+/// Whether this host's clock agrees with the server's.
+fn clock_of(skew_ms: i64) -> Finding {
+    let what = "clock";
+    if skew_ms.abs() <= SKEW_MAX_MS {
+        return Finding::ok(
+            what,
+            format!("this host's agrees with the database server's to {SKEW_MAX_MS} ms"),
+        );
+    }
+    let (by_ms, way) = (skew_ms.unsigned_abs(), if skew_ms > 0 { "ahead of" } else { "behind" });
+    let detail =
+        format!("this host's is {}.{} s {way} the database server's", by_ms / 1000, by_ms % 1000 / 100);
+    let advice = "set both by NTP: leases follow the server's clock, times of runs and events this host's";
+    Finding::warn(what, detail, advice)
+}
+
+impl Facts {
+    fn of(row: &PgRow) -> Result<Self, sqlx::Error> {
+        Ok(Self {
+            version: row.try_get("version")?,
+            fsync: row.try_get("fsync")?,
+            full_page_writes: row.try_get("full_page_writes")?,
+            user: row.try_get("user_name")?,
+            schema: row.try_get("schema_name")?,
+            may_create: row.try_get("may_create")?,
+            connections: row.try_get("connections")?,
+            connections_max: row.try_get("connections_max")?,
+        })
+    }
+
+    fn findings(&self) -> Vec<Finding> {
+        vec![self.durability(), self.permissions(), self.room()]
+    }
+
+    fn durability(&self) -> Finding {
+        let what = "database durability";
+        let on = |is_on| if is_on { "on" } else { "off" };
+        let detail = format!(
+            "PostgreSQL {}: fsync {}, full_page_writes {}",
+            self.version,
+            on(self.fsync),
+            on(self.full_page_writes)
+        );
+        if self.fsync && self.full_page_writes {
+            return Finding::ok(what, detail);
+        }
+        let advice = "switch both on: what was acknowledged must survive a crash of the server";
+        Finding::new(what, Verdict::Bad, detail, Some(advice))
+    }
+
+    fn permissions(&self) -> Finding {
+        let (what, user, schema) = ("database permissions", &self.user, &self.schema);
+        if self.may_create {
+            return Finding::ok(what, format!("user {user} may create tables in schema {schema}"));
+        }
+        let detail = format!("user {user} may not create tables in schema {schema}");
+        let advice = "GRANT CREATE ON SCHEMA to the user: staging has a partition for each run";
+        Finding::new(what, Verdict::Bad, detail, Some(advice))
+    }
+
+    fn room(&self) -> Finding {
+        let what = "database connections";
+        let detail = format!("{} of {} in use", self.connections, self.connections_max);
+        if self.connections_max.saturating_sub(self.connections) >= FREE_MIN {
+            return Finding::ok(what, detail);
+        }
+        let advice = "each process of the fleet takes up to 16: raise max_connections, or lower [store] max_connections";
+        Finding::warn(what, detail, advice)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn sound() -> Facts {
+        Facts {
+            version: "15.8".into(),
+            fsync: true,
+            full_page_writes: true,
+            user: "u".into(),
+            schema: "s".into(),
+            may_create: true,
+            connections: 80,
+            connections_max: 100,
+        }
+    }
+
+    #[test]
+    fn a_clock_that_differs_is_named_with_its_difference() {
+        assert_eq!(clock_of(-2000).verdict, Verdict::Ok);
+        let ahead = clock_of(3_600_450);
+        assert_eq!(ahead.verdict, Verdict::Warn);
+        assert!(ahead.detail.contains("3600.4 s ahead of"), "{}", ahead.detail);
+        assert!(clock_of(-2001).detail.contains("2.0 s behind"));
+    }
+
+    #[test]
+    fn each_finding_turns_with_what_it_looks_at() {
+        let verdicts = |facts: &Facts| facts.findings().iter().map(|one| one.verdict).collect::<Vec<_>>();
+        use Verdict::{Bad, Ok, Warn};
+        assert_eq!(verdicts(&sound()), [Ok, Ok, Ok]);
+        assert_eq!(verdicts(&Facts { fsync: false, ..sound() }), [Bad, Ok, Ok]);
+        assert_eq!(verdicts(&Facts { full_page_writes: false, ..sound() }), [Bad, Ok, Ok]);
+        assert_eq!(verdicts(&Facts { may_create: false, ..sound() }), [Ok, Bad, Ok]);
+        assert_eq!(verdicts(&Facts { connections: 81, ..sound() }), [Ok, Ok, Warn]);
+        let advised = Facts { fsync: false, may_create: false, connections: 100, ..sound() };
+        assert!(advised.findings().iter().all(|one| one.advice.is_some()));
+    }
+}

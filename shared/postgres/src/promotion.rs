@@ -1,0 +1,423 @@
+//! Promotion: insert, read back and commit in one transaction, on a task and a connection of its own.
+//!
+//! Final is locked against other writers, and readers see nothing of it before the commit. Nothing else waits: chunks of
+//! other runs are committed, leases are renewed, workers give signs of life meanwhile.
+
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use domain::check::CheckResult;
+use domain::event::Entry as LogEntry;
+use domain::ids::RunId;
+use domain::layout::{Layout, Mode};
+use domain::lifecycle::RunEvent;
+use job::Job;
+use sqlx::postgres::PgConnection;
+use sqlx::{AssertSqlSafe, Executor as _, Row as _};
+use store::failure::refused;
+use store::model::{Block, ChunkRange};
+use store::{Blocks, Fence, Promotion, StoreError};
+use tokio::sync::{mpsc, oneshot};
+use tokio::time::{Instant, timeout};
+
+use super::connect::{APPLICATION, Id, Lock, PROMOTING, PostgresStore, ROLLBACK, lock, lock_for};
+use super::evidence::{append, put_checks};
+use super::in_order::{StagedKeys, read_in_order};
+use super::ledger::{hold_fence, step_run};
+use super::pool::Session;
+use super::read_back::{Ended, Kind, Stored, read_back, read_whole_final};
+use super::rules::{join_final_by_index, order, unexcluded};
+use super::staging::analyze;
+use super::tables::{check_final, columns, quoted};
+use super::watched::Watch;
+
+type Reply<T> = oneshot::Sender<Result<T, StoreError>>;
+
+/// Sorting a run by final's key happens in memory up to this.
+const PLANS: &str = "SET LOCAL work_mem = '256MB'; SET LOCAL maintenance_work_mem = '256MB'";
+
+/// An earlier promotion takes its time; a session that forgot about its lock must not stop this one for ever. Rows are
+/// compared, and differences walked down, between two statements; a process that is frozen meanwhile is ended by the next
+/// one that takes its run up, and at the latest by this.
+const WAITS: &str = "SET LOCAL lock_timeout = '10min'; SET LOCAL idle_in_transaction_session_timeout = '1h'";
+
+/// What the task that holds the transaction is asked to do.
+enum Ask {
+    Insert(Reply<u64>),
+    Read { place: usize, sender: mpsc::Sender<Result<Block, StoreError>> },
+    Commit { checks: Vec<CheckResult>, summary: String, log: LogEntry, reply: Reply<()> },
+    Rollback(Reply<()>),
+}
+
+struct PostgresPromotion {
+    asks: mpsc::Sender<Ask>,
+}
+
+fn lost() -> StoreError {
+    StoreError::Interrupted { reason: "the promotion's connection ended early".into() }
+}
+
+impl PostgresStore {
+    pub(crate) async fn open_promotion(
+        &self,
+        fence: Fence,
+        job: &Arc<Job>,
+    ) -> Result<Box<dyn Promotion>, StoreError> {
+        let (store, job) = (self.clone(), Arc::clone(job));
+        let (asks, mut inbox) = mpsc::channel(1);
+        let (ready, is_ready) = oneshot::channel();
+        // A task of its own: whoever drops the promotion cuts nothing off half-way, but has it rolled back.
+        tokio::spawn(async move {
+            match store.begin_promoting(fence, &job).await {
+                Ok((session, watch)) => {
+                    let _ = ready.send(Ok(()));
+                    serve(&store, session, &watch, fence, &job, &mut inbox).await;
+                }
+                Err(error) => drop(ready.send(Err(error))),
+            }
+        });
+        is_ready.await.map_err(|_| lost())??;
+        Ok(Box::new(PostgresPromotion { asks }))
+    }
+
+    async fn begin_promoting(&self, fence: Fence, job: &Job) -> Result<(Session, Watch), StoreError> {
+        let (mut session, watch) = self.begin().await?;
+        let began = Instant::now();
+        let begun = watch.over("promoting", begin(&mut session, fence, job)).await;
+        match begun {
+            Ok(()) => Ok((session, watch)),
+            Err(error) => {
+                leave(session).await;
+                Err(watch.blocked_error("the promotion", began.elapsed(), error))
+            }
+        }
+    }
+}
+
+async fn begin(connection: &mut PgConnection, fence: Fence, of: &Job) -> Result<(), StoreError> {
+    // Before the fence is held: whoever wants to fence this promotion off need not wait for another one.
+    let row = sqlx::query("SELECT job FROM crossfoot_run WHERE run_id = $1")
+        .bind(Id(fence.run_id))
+        .fetch_optional(&mut *connection)
+        .await?;
+    let Some(row) = row else { return Err(StoreError::Fenced { run_id: fence.run_id }) };
+    let job: String = row.try_get("job")?;
+    // By this whoever takes the run up finds this session, and ends it.
+    lock(connection, Lock::Driver(fence.run_id)).await?;
+    connection.execute(AssertSqlSafe(format!("SET LOCAL application_name = '{PROMOTING}'; {WAITS}"))).await?;
+    lock_for(connection, Lock::Promoting, &job).await?;
+    // In the order of their names: two jobs with the same tables do not wait for each other.
+    let mut layouts: Vec<_> = of.layouts().collect();
+    layouts.sort_by(|a, b| a.final_table.cmp(&b.final_table));
+    for layout in &layouts {
+        check_final(connection, layout).await?;
+        let table = quoted(&layout.final_table);
+        connection.execute(AssertSqlSafe(format!("LOCK TABLE {table} IN SHARE ROW EXCLUSIVE MODE"))).await?;
+    }
+    hold_fence(connection, fence).await?;
+    for layout in layouts {
+        // Once more, now that nobody can change it.
+        check_final(connection, layout).await?;
+    }
+    Ok(())
+}
+
+/// Takes the transaction back, and the session with it: somebody who takes the run up may be about to end it, and whoever
+/// used it next would be struck instead.
+async fn leave(mut session: Session) {
+    // When this fails too the connection is closed, and the transaction ends with it.
+    drop(timeout(ROLLBACK, session.execute("ROLLBACK")).await);
+}
+
+/// Serves one promotion. Leaving without a commit, for whatever reason, rolls back.
+async fn serve(
+    store: &PostgresStore,
+    mut session: Session,
+    watch: &Watch,
+    fence: Fence,
+    job: &Job,
+    inbox: &mut mpsc::Receiver<Ask>,
+) {
+    let mut inserted_as = Vec::new();
+    while let Some(ask) = inbox.recv().await {
+        match ask {
+            Ask::Insert(reply) => {
+                // A statement that failed ends what the transaction can do; only taking it back is left.
+                let inserted = watch.over("promoting", insert(store, &mut session, fence, job)).await;
+                let inserted = inserted.map_err(|error| watch.told(error)).map(|(changed, to)| {
+                    inserted_as = to;
+                    changed
+                });
+                let _ = reply.send(inserted);
+            }
+            Ask::Read { place, sender } => {
+                let Some(record) = job.records.get(place) else { continue };
+                let read = {
+                    let mut none = Inserted::default();
+                    let inserted = inserted_as.get_mut(place).unwrap_or(&mut none);
+                    let read =
+                        read_final(&mut session, watch, fence.run_id, &record.layout, inserted, &sender);
+                    watch.over("reading final back", read).await
+                };
+                if let Err(Ended::Failed(error)) = read {
+                    let _ = sender.send(Err(error)).await;
+                    // What the connection is up to is not known any more: it goes, and the transaction with it.
+                    return;
+                }
+            }
+            Ask::Commit { checks, summary, log, reply } => {
+                let finished =
+                    watch.over("promoting", finish(&mut session, fence, &checks, &summary, log)).await;
+                let done = match finished {
+                    Ok(()) => match watch.over("promoting", session.execute("COMMIT")).await {
+                        // Not handed back: see `leave`.
+                        Ok(_) => Ok(()),
+                        Err(error) => Err(error.into()),
+                    },
+                    Err(error) => {
+                        leave(session).await;
+                        Err(watch.told(error))
+                    }
+                };
+                let _ = reply.send(done);
+                return;
+            }
+            Ask::Rollback(reply) => {
+                // When it fails the connection is closed, and the transaction ends with it.
+                leave(session).await;
+                let _ = reply.send(Ok(()));
+                return;
+            }
+        }
+    }
+    leave(session).await;
+}
+
+async fn finish(
+    connection: &mut PgConnection,
+    fence: Fence,
+    checks: &[CheckResult],
+    summary: &str,
+    log: LogEntry,
+) -> Result<(), StoreError> {
+    // From here on it is a transaction of the ledger like others, in which nobody rests.
+    let like_others = format!(
+        "SET LOCAL application_name = '{APPLICATION}'; SET LOCAL lock_timeout = '30s';
+         SET LOCAL idle_in_transaction_session_timeout = '30s'"
+    );
+    connection.execute(AssertSqlSafe(like_others)).await?;
+    // The fence is compared once more, in the transaction that commits.
+    step_run(connection, fence, RunEvent::Promoted, None, log.at_ms).await?;
+    put_checks(connection, fence.run_id, checks, summary).await?;
+    append(connection, log).await?;
+    Ok(())
+}
+
+/// Reads what belongs to each staged record from final's table, in whichever way is the cheapest. All of them read
+/// the rows as they are stored, whatever triggers made of them, and look for a record's row by its key and its run: a
+/// row that is not found is absent. Read a second time, it is joined by the server.
+async fn read_final(
+    connection: &mut PgConnection,
+    watch: &Watch,
+    run_id: RunId,
+    layout: &Layout,
+    inserted: &mut Inserted,
+    sender: &mpsc::Sender<Result<Block, StoreError>>,
+) -> Result<(), Ended> {
+    let Inserted { appended, keys } = inserted;
+    if let (Some(keys), Some(page)) = (keys.take(), appended.page)
+        && read_in_order(connection, watch, run_id, layout, (page, appended.rows), keys, sender).await?
+    {
+        return Ok(());
+    }
+    if !join_final_by_index(connection, layout, run_id).await? {
+        return read_whole_final(connection, watch, run_id, layout, Stored::Anywhere, sender).await;
+    }
+    if let Some(page) = appended.all_from(connection, run_id, layout).await? {
+        let stored = Stored::FromPage(page);
+        return read_whole_final(connection, watch, run_id, layout, stored, sender).await;
+    }
+    read_back(connection, watch, Kind::FinalByKey, run_id, layout, ChunkRange::ALL, sender).await
+}
+
+/// How the rows of a record type came into its final table.
+#[derive(Default)]
+struct Inserted {
+    appended: Appended,
+    /// Their keys in the same order, if the rows are worth being paired with them.
+    keys: Option<StagedKeys>,
+}
+
+/// Where a final table ended before a run's rows came, and how many came.
+#[derive(Clone, Copy, Default)]
+struct Appended {
+    /// The last page there was, if rows can be read by their place.
+    page: Option<i64>,
+    rows: u64,
+}
+
+impl Appended {
+    /// The last page of final, so far; rows to come may still find room in it. Before version 14 the server reads a
+    /// whole table for a range of places in it, and the parts of a partitioned table have places of their own.
+    async fn begin(connection: &mut PgConnection, layout: &Layout) -> Result<Self, StoreError> {
+        let row = sqlx::query(
+            "SELECT CASE WHEN c.relkind = 'r' AND current_setting('server_version_num')::int >= 140000
+                 THEN greatest(pg_relation_size(c.oid) / current_setting('block_size')::bigint - 1, 0) END AS page
+             FROM pg_class c WHERE c.oid = to_regclass(quote_ident($1))",
+        )
+        .bind(&layout.final_table)
+        .fetch_optional(connection)
+        .await?;
+        let page = row.map(|row| row.try_get("page")).transpose()?.flatten();
+        Ok(Self { page, rows: 0 })
+    }
+
+    /// The page behind which all rows of the run are, if they are: those that found room between older rows, or took
+    /// an older row's place, are not.
+    async fn all_from(
+        self,
+        connection: &mut PgConnection,
+        run_id: RunId,
+        layout: &Layout,
+    ) -> Result<Option<i64>, StoreError> {
+        let Some(page) = self.page else { return Ok(None) };
+        let sql = format!(
+            "SELECT count(*) AS n FROM {} WHERE ctid >= '({page},0)' AND last_run_id = $1",
+            quoted(&layout.final_table)
+        );
+        let row = sqlx::query(AssertSqlSafe(sql)).bind(Id(run_id)).fetch_one(connection).await?;
+        Ok((super::ledger::unsigned(&row, "n")? == self.rows).then_some(page))
+    }
+}
+
+/// Brings the rows into final. How many rows of whatever table changed, and where those of each record type went.
+async fn insert(
+    store: &PostgresStore,
+    connection: &mut PgConnection,
+    fence: Fence,
+    job: &Job,
+) -> Result<(u64, Vec<Inserted>), StoreError> {
+    connection.execute(PLANS).await?;
+    // Cancelling and promoting exclude each other from here on.
+    lock(connection, Lock::State(fence.run_id)).await?;
+    loaded_once(connection, fence.run_id).await?;
+    for layout in job.layouts() {
+        analyze(connection, layout, fence.run_id).await?;
+    }
+    let condition = unexcluded(connection, fence.run_id).await?;
+    let before = changes(connection).await?;
+    let mut inserted = Vec::new();
+    for layout in job.layouts() {
+        let mut appended = Appended::begin(connection, layout).await?;
+        // One at a time: of several record types the others are joined. Without excluded records every key is inserted.
+        let is_paired = inserted.is_empty() && appended.page.is_some() && condition.is_empty();
+        let keys =
+            (is_paired && store.has_connections_to_spare()).then(|| store.sort_keys(fence.run_id, layout));
+        let done = sqlx::query(AssertSqlSafe(statement(layout, fence.run_id, &condition)))
+            .execute(&mut *connection)
+            .await
+            .map_err(refused)?;
+        appended.rows = done.rows_affected();
+        inserted.push(Inserted { appended, keys });
+    }
+    // Constraints that were put off are final's as well, and are to be known now.
+    connection.execute("SET CONSTRAINTS ALL IMMEDIATE").await.map_err(refused)?;
+    Ok((changes(connection).await?.saturating_sub(before), inserted))
+}
+
+/// Two runs on the same bytes may be reconciled at the same time. Promotions of a job come one after the other, so the
+/// second one sees the first.
+async fn loaded_once(connection: &mut PgConnection, run_id: RunId) -> Result<(), StoreError> {
+    let earlier = sqlx::query(
+        "SELECT o.run_id FROM crossfoot_run r JOIN crossfoot_run o
+           ON o.job = r.job AND o.split_sha256 = r.split_sha256 AND o.run_id <> r.run_id AND o.state = 'promoted'
+         WHERE r.run_id = $1 AND NOT r.again AND r.split_records > 0 LIMIT 1",
+    )
+    .bind(Id(run_id))
+    .fetch_optional(connection)
+    .await?;
+    match earlier {
+        None => Ok(()),
+        Some(row) => {
+            let Id(run_id) = row.try_get("run_id")?;
+            Err(StoreError::LoadedMeanwhile { run_id })
+        }
+    }
+}
+
+/// Rows of any user table that this transaction changed so far, triggers included: the server's own count.
+async fn changes(connection: &mut PgConnection) -> Result<u64, StoreError> {
+    let row = sqlx::query(
+        "SELECT coalesce(sum(n_tup_ins + n_tup_upd + n_tup_del), 0)::bigint AS n FROM pg_stat_xact_user_tables",
+    )
+    .fetch_one(connection)
+    .await?;
+    super::ledger::unsigned(&row, "n")
+}
+
+/// In the order of final's key: inserting in key order was measured at half the time of arrival order.
+fn statement(layout: &Layout, run_id: RunId, condition: &str) -> String {
+    let names = || layout.fields.iter().map(|field| field.name.as_str());
+    let (mut into, mut from) = (columns("", names()), columns("s.", names()));
+    into.push_str(", last_run_id");
+    from.push_str(", s.run_id");
+    let key: Vec<_> = layout.key.iter().map(|at| layout.fields[*at].name.as_str()).collect();
+    if key.is_empty() {
+        into.push_str(", last_record_no");
+        from.push_str(", s.record_no");
+    }
+    let order = order(layout);
+    let conflict = match layout.mode {
+        Mode::Append => String::new(),
+        Mode::Upsert => {
+            let others = names()
+                .filter(|name| !key.contains(name))
+                .map(|name| format!("{0} = excluded.{0}", quoted(name)));
+            let set: Vec<_> = others.chain(["last_run_id = excluded.last_run_id".to_owned()]).collect();
+            format!(" ON CONFLICT ({}) DO UPDATE SET {}", columns("", key.iter().copied()), set.join(", "))
+        }
+    };
+    format!(
+        "INSERT INTO {} ({into}) SELECT {from} FROM {} s WHERE s.run_id = '{run_id}'{condition} ORDER BY {order}{conflict}",
+        quoted(&layout.final_table),
+        quoted(&layout.staging),
+    )
+}
+
+impl PostgresPromotion {
+    async fn ask<T: Send>(&self, ask: impl FnOnce(Reply<T>) -> Ask + Send) -> Result<T, StoreError> {
+        let (reply, answer) = oneshot::channel();
+        self.asks.send(ask(reply)).await.map_err(|_| lost())?;
+        answer.await.map_err(|_| lost())?
+    }
+}
+
+#[async_trait]
+impl Promotion for PostgresPromotion {
+    async fn insert(&mut self) -> Result<u64, StoreError> {
+        self.ask(Ask::Insert).await
+    }
+
+    async fn read_final(&mut self, place: usize) -> Blocks {
+        let (sender, receiver) = mpsc::channel(4);
+        let ask = Ask::Read { place, sender };
+        if let Err(mpsc::error::SendError(Ask::Read { sender, .. })) = self.asks.send(ask).await {
+            let _ = sender.send(Err(lost())).await;
+        }
+        receiver
+    }
+
+    async fn commit(
+        self: Box<Self>,
+        checks: &[CheckResult],
+        summary: &str,
+        log: LogEntry,
+    ) -> Result<(), StoreError> {
+        let (checks, summary) = (checks.to_vec(), summary.to_owned());
+        self.ask(|reply| Ask::Commit { checks, summary, log, reply }).await
+    }
+
+    async fn rollback(self: Box<Self>) -> Result<(), StoreError> {
+        self.ask(Ask::Rollback).await
+    }
+}

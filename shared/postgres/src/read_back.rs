@@ -1,0 +1,368 @@
+//! Staging and final read back.
+//!
+//! One binary COPY gives rows, rejects and exclusions together, sorted by the server. A long run is read in windows of
+//! chunks, so that each sort fits into memory, begins to answer at once and can be left early; where the windows lie is
+//! taken from the ledger, but together they cover every number that a row may have.
+
+use std::sync::Arc;
+
+use domain::ids::{RecordNo, RunId};
+use domain::layout::Layout;
+use domain::record;
+use futures_util::StreamExt as _;
+use sqlx::postgres::PgConnection;
+use sqlx::{Executor as _, Row as _};
+use store::model::{Block, ChunkRange, Entry, EntryKind, Exclusion};
+use store::{Blocks, StoreError};
+use tokio::sync::mpsc;
+
+use super::connect::{Id, PostgresStore};
+use super::ledger::place;
+use super::rows::{Columns, Tuples, read_field};
+use super::rules::by_key;
+use super::tables::{columns, partition, quoted};
+use super::watched::Watch;
+
+/// A window has about so many bytes of the source.
+const WINDOW_BYTES: i64 = 16 << 20;
+
+/// Rows are found by the index on their chunk, or they would all be read for each window; a window is sorted in memory.
+const PLANS: &str =
+    "SET LOCAL enable_seqscan = off; SET LOCAL enable_nestloop = on; SET LOCAL work_mem = '64MB'";
+
+/// Whoever reads takes his time with what is read, also with the last of it, when the server has nothing left to do.
+pub(crate) const AT_LEISURE: &str = "SET LOCAL idle_in_transaction_session_timeout = '10min'";
+
+/// Final is read as a whole where it is little more than the run: one pass over it, joined by hash and sorted by the
+/// server, beyond this in temporary files. Key by key it took 12 s for 1,000,000 rows.
+const PLANS_WHOLE: &str =
+    "SET LOCAL enable_seqscan = on; SET LOCAL enable_nestloop = off; SET LOCAL enable_hashjoin = on;
+     SET LOCAL enable_mergejoin = on; SET LOCAL work_mem = '256MB'";
+
+/// Which table is read back.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Kind {
+    /// Staging: its rows, and the rejects.
+    Staging,
+    /// Final: the row that belongs to each staged record.
+    Final,
+    /// The same, found through the index on its key, in the key's order.
+    FinalByKey,
+}
+
+/// Where in final the rows of a run are.
+#[derive(Clone, Copy)]
+pub(crate) enum Stored {
+    /// Nobody knows.
+    Anywhere,
+    /// From this page of the table on.
+    FromPage(i64),
+}
+
+/// Why reading ended before its end.
+pub(crate) enum Ended {
+    /// Nobody listens any more.
+    Unheard,
+    /// An error.
+    Failed(StoreError),
+}
+
+impl<E: Into<StoreError>> From<E> for Ended {
+    fn from(error: E) -> Self {
+        Self::Failed(error.into())
+    }
+}
+
+impl PostgresStore {
+    pub(crate) fn stream_staging(&self, run_id: RunId, layout: &Arc<Layout>, range: ChunkRange) -> Blocks {
+        let (sender, receiver) = mpsc::channel(4);
+        let (store, layout) = (self.clone(), Arc::clone(layout));
+        tokio::spawn(async move {
+            if let Err(Ended::Failed(error)) = store.read_staging_to(run_id, &layout, range, &sender).await {
+                // A receiver that is gone does not want to know.
+                let _ = sender.send(Err(error)).await;
+            }
+        });
+        receiver
+    }
+
+    async fn read_staging_to(
+        &self,
+        run_id: RunId,
+        layout: &Layout,
+        range: ChunkRange,
+        sender: &mpsc::Sender<Result<Block, StoreError>>,
+    ) -> Result<(), Ended> {
+        let mut session = self.pool.acquire().await?;
+        let watch = session.watch();
+        let read = async {
+            summarize(&mut session, layout, run_id).await;
+            // One snapshot for rows, rejects and exclusions.
+            session.execute("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY").await?;
+            session.execute(AT_LEISURE).await?;
+            read_back(&mut session, &watch, Kind::Staging, run_id, layout, range, sender).await?;
+            session.execute("COMMIT").await?;
+            Ok::<_, Ended>(())
+        };
+        // After an error nobody reads what the server still has to say: the connection ends with it.
+        watch.over("reading staging back", read).await?;
+        session.keep();
+        Ok(())
+    }
+}
+
+/// Brings the index on the chunks up to date: its entries are made in passing by no one else, and pages without one
+/// are read for every window.
+async fn summarize(connection: &mut PgConnection, layout: &Layout, run_id: RunId) {
+    let done = sqlx::query(
+        "SELECT brin_summarize_new_values(i.indexrelid) FROM pg_index i JOIN pg_class c ON c.oid = i.indexrelid
+         JOIN pg_am a ON a.oid = c.relam WHERE a.amname = 'brin' AND i.indrelid = to_regclass(quote_ident($1))",
+    )
+    .bind(partition(&layout.staging, run_id))
+    .execute(connection)
+    .await;
+    if let Err(error) = done {
+        // Only the table's owner may. Everything is read all the same, but more slowly.
+        tracing::debug!(%run_id, %error, "the index over a run's chunks could not be brought up to date");
+    }
+}
+
+/// The last chunk of each window, in order; the last window has none.
+async fn windows(
+    connection: &mut PgConnection,
+    run_id: RunId,
+    range: ChunkRange,
+) -> Result<Vec<i64>, sqlx::Error> {
+    let rows = sqlx::query(
+        "SELECT max(chunk_no) AS last FROM (
+             SELECT chunk_no, sum(bytes) OVER (ORDER BY chunk_no) / $4 AS nth FROM crossfoot_chunk
+             WHERE run_id = $1 AND chunk_no >= $2 AND chunk_no < $3) c GROUP BY nth ORDER BY 1",
+    )
+    .bind(Id(run_id))
+    .bind(place(range.first))
+    .bind(place(range.end))
+    .bind(WINDOW_BYTES)
+    .fetch_all(connection)
+    .await?;
+    let mut last: Vec<i64> = rows.iter().map(|row| row.try_get("last")).collect::<Result<_, _>>()?;
+    last.pop();
+    Ok(last)
+}
+
+/// Sends what final holds of the whole run in one window: all of final, or its pages at the end that hold the run's
+/// rows, are read in the order in which they are stored.
+pub(crate) async fn read_whole_final(
+    connection: &mut PgConnection,
+    watch: &Watch,
+    run_id: RunId,
+    layout: &Layout,
+    stored: Stored,
+    sender: &mpsc::Sender<Result<Block, StoreError>>,
+) -> Result<(), Ended> {
+    connection.execute(PLANS_WHOLE).await?;
+    let statement = Statement::prepare(connection, Kind::Final, stored, run_id, layout).await?;
+    let mut out = Out { block: Block::default(), sender, watch };
+    let (first, end) = (place(ChunkRange::ALL.first), place(ChunkRange::ALL.end));
+    copy_out(connection, Kind::Final, layout, &statement.between(first, end), &mut out).await?;
+    out.flush().await
+}
+
+/// Sends everything of the run in `range`, ordered by chunk, record and kind. After an error the connection is of no
+/// further use; when nobody listens any more it still is, for [`Kind::Final`].
+pub(crate) async fn read_back(
+    connection: &mut PgConnection,
+    watch: &Watch,
+    kind: Kind,
+    run_id: RunId,
+    layout: &Layout,
+    range: ChunkRange,
+    sender: &mpsc::Sender<Result<Block, StoreError>>,
+) -> Result<(), Ended> {
+    connection.execute(PLANS).await?;
+    let statement = Statement::prepare(connection, kind, Stored::Anywhere, run_id, layout).await?;
+    let mut first = place(range.first);
+    let mut out = Out { block: Block::default(), sender, watch };
+    let ends = windows(connection, run_id, range).await?.into_iter().map(|last| last + 1);
+    for end in ends.chain([place(range.end)]) {
+        copy_out(connection, kind, layout, &statement.between(first, end), &mut out).await?;
+        first = end;
+    }
+    out.flush().await
+}
+
+/// Chunk, record, worker, kind of entry, kind of exclusion, and a reject's bytes; then come the fields.
+const HEAD_COLUMNS: usize = 6;
+
+/// The SELECT of a window, but for the window.
+struct Statement {
+    /// Before the window and behind it.
+    rows: (String, String),
+    rejects: Option<String>,
+}
+
+impl Statement {
+    async fn prepare(
+        connection: &mut PgConnection,
+        kind: Kind,
+        stored: Stored,
+        run_id: RunId,
+        layout: &Layout,
+    ) -> Result<Self, StoreError> {
+        let row = sqlx::query(
+            "SELECT EXISTS (SELECT 1 FROM crossfoot_reject WHERE run_id = $1) AS rejects,
+                    EXISTS (SELECT 1 FROM crossfoot_exclusion WHERE run_id = $1) AS exclusions",
+        )
+        .bind(Id(run_id))
+        .fetch_one(&mut *connection)
+        .await?;
+        let (has_rejects, has_exclusions): (bool, bool) =
+            (row.try_get("rejects")?, row.try_get("exclusions")?);
+        let names = || layout.fields.iter().map(|field| field.name.as_str());
+        let (excluded, exclusions) = if has_exclusions {
+            (
+                "CASE x.kind WHEN 'held' THEN 1 WHEN 'merged' THEN 2 END::bigint",
+                " LEFT JOIN crossfoot_exclusion x ON x.run_id = s.run_id AND x.chunk_no = s.chunk_no AND x.record_no = s.record_no",
+            )
+        } else {
+            ("NULL::bigint", "")
+        };
+        let (entry, fields, finals) = match kind {
+            Kind::Staging => ("1::bigint".to_owned(), columns("s.", names()), String::new()),
+            Kind::Final | Kind::FinalByKey => {
+                let on = on_final(connection, layout).await?;
+                let table = quoted(&layout.final_table);
+                let table = match stored {
+                    Stored::Anywhere => table,
+                    Stored::FromPage(page) => format!("(SELECT * FROM {table} WHERE ctid >= '({page},0)')"),
+                };
+                (
+                    "(f.last_run_id IS NOT NULL)::int::bigint".to_owned(),
+                    columns("f.", names()),
+                    format!(" LEFT JOIN {table} f ON {on}"),
+                )
+            }
+        };
+        let rows = format!(
+            "SELECT s.chunk_no, s.record_no, s.worker_id, {entry} AS entry, {excluded}, NULL::bytea, {fields}
+             FROM (SELECT * FROM {} s WHERE s.run_id = '{run_id}'",
+            quoted(&layout.staging)
+        );
+        let order = if kind == Kind::FinalByKey { by_key(layout) } else { String::new() };
+        let joins = format!("{order}) s{exclusions}{finals}");
+        let rejects = (has_rejects && kind == Kind::Staging).then(|| {
+            let nulls = ", NULL".repeat(layout.fields.len());
+            format!(
+                "SELECT s.chunk_no, s.record_no, s.worker_id, 2, NULL, s.raw{nulls} FROM crossfoot_reject s
+                 WHERE s.run_id = '{run_id}'"
+            )
+        });
+        Ok(Self { rows: (rows, joins), rejects })
+    }
+
+    fn between(&self, first: i64, end: i64) -> String {
+        let window = format!(" AND s.chunk_no >= {first} AND s.chunk_no < {end}");
+        let rejects = self.rejects.as_ref().map(|rejects| format!(" UNION ALL {rejects}{window}"));
+        format!(
+            "COPY ({}{window}{}{} ORDER BY 1, 2, 4) TO STDOUT (FORMAT binary)",
+            self.rows.0,
+            self.rows.1,
+            rejects.unwrap_or_default()
+        )
+    }
+}
+
+/// How a staged record finds its row of final.
+async fn on_final(connection: &mut PgConnection, layout: &Layout) -> Result<String, StoreError> {
+    if layout.key.is_empty() {
+        return Ok("f.last_run_id = s.run_id AND f.last_record_no = s.record_no".into());
+    }
+    let key = layout.key.iter().map(|at| {
+        let field = &layout.fields[*at];
+        (field.name.as_str(), field.name.as_str(), &field.ty)
+    });
+    let equal = super::tables::equalities(connection, &layout.final_table, "f", key).await?;
+    Ok(format!("{} AND f.last_run_id = s.run_id", equal.join(" AND ")))
+}
+
+async fn copy_out(
+    connection: &mut PgConnection,
+    kind: Kind,
+    layout: &Layout,
+    sql: &str,
+    out: &mut Out<'_>,
+) -> Result<(), Ended> {
+    let columns = HEAD_COLUMNS + layout.fields.len();
+    let mut tuples = Tuples::default();
+    let mut pieces = connection.copy_out_raw(sql).await?;
+    let mut result = Ok(());
+    while let Some(piece) = pieces.next().await {
+        let piece = piece?;
+        out.watch.heard();
+        if result.is_err() {
+            continue;
+        }
+        tuples.feed(&piece, columns, |tuple| out.push(layout, tuple))?;
+        result = out.flush_when_full().await;
+        if result.is_err() && kind == Kind::Staging {
+            return result;
+        }
+        // Of final the rest of the window is read and dropped: the transaction goes on.
+    }
+    drop(pieces);
+    if result.is_ok() {
+        tuples.end()?;
+    }
+    result
+}
+
+struct Out<'a> {
+    block: Block,
+    sender: &'a mpsc::Sender<Result<Block, StoreError>>,
+    watch: &'a Watch,
+}
+
+impl Out<'_> {
+    fn push(&mut self, layout: &Layout, mut tuple: Columns<'_>) -> Result<(), StoreError> {
+        let (chunk_no, record_no, worker_id) = tuple.place();
+        let (entry, excluded) = (tuple.number(), tuple.number());
+        let raw = tuple.take();
+        let bytes = &mut self.block.bytes;
+        let kind = match entry {
+            Some(1) => {
+                record::begin(bytes, RecordNo(record_no));
+                for field in &layout.fields {
+                    read_field(bytes, &field.ty, tuple.take());
+                }
+                EntryKind::Row
+            }
+            Some(2) => {
+                bytes.extend_from_slice(raw.unwrap_or_default());
+                EntryKind::Reject
+            }
+            _ => EntryKind::Absent,
+        };
+        let excluded = match excluded {
+            Some(1) => Some(Exclusion::Held),
+            Some(2) => Some(Exclusion::Merged),
+            _ => None,
+        };
+        let end = bytes.len();
+        self.block.entries.push(Entry { kind, chunk_no, record_no, worker_id, excluded, end });
+        Ok(())
+    }
+
+    async fn flush_when_full(&mut self) -> Result<(), Ended> {
+        if self.block.is_full() {
+            return self.flush().await;
+        }
+        Ok(())
+    }
+
+    async fn flush(&mut self) -> Result<(), Ended> {
+        if self.block.entries.is_empty() {
+            return Ok(());
+        }
+        let sent = self.sender.send(Ok(std::mem::take(&mut self.block)));
+        self.watch.elsewhere(sent).await.map_err(|_| Ended::Unheard)
+    }
+}

@@ -1,0 +1,178 @@
+//! The balance rule: in each group of records one field adds up to a given amount.
+//!
+//! Summed here, in exact arithmetic: SQLite itself would add text up as floats. SQLite sorts (and spills to disk);
+//! only one group is in memory at a time.
+
+use domain::amount::Amount;
+use domain::check::Stage;
+use domain::finding::{Difference, Finding};
+use domain::ids::{ChunkNo, RecordNo, RunId};
+use domain::layout::{Field, Layout};
+use domain::record;
+use domain::rule::{OnBreach, Rule, RuleOutcome};
+use rusqlite::types::{Value, ValueRef};
+use rusqlite::{Row, Transaction, params_from_iter};
+use store::StoreError;
+
+use super::evidence::put_findings;
+use super::rules::{names, unexcluded};
+use super::tables::quoted;
+
+/// What must balance.
+pub(crate) struct Balance<'a> {
+    /// The summed field.
+    pub(crate) sum: usize,
+    /// The fields that make a group.
+    pub(crate) by: &'a [usize],
+    /// What the sum must be.
+    pub(crate) to: Amount,
+}
+
+/// One group being summed.
+struct Group {
+    key: Vec<Value>,
+    /// `None` when it cannot be formed: a value that is no amount, or too many digits. Such a group is not balanced.
+    total: Option<Amount>,
+    records: u64,
+    first: (u64, u64),
+}
+
+pub(crate) fn apply(
+    transaction: &Transaction<'_>,
+    run_id: RunId,
+    layout: &Layout,
+    (rule_no, rule): (i64, &Rule),
+    terms: &Balance<'_>,
+) -> Result<RuleOutcome, StoreError> {
+    let columns: Vec<_> = names(layout, terms.by).map(|name| format!("s.{}", quoted(name))).collect();
+    let order = columns.iter().map(|column| format!("{column}, ")).collect::<String>();
+    let by = columns.iter().map(|column| format!(", {column}")).collect::<String>();
+    let mut statement = transaction.prepare(&format!(
+        "SELECT s.{}, s.chunk_no, s.record_no{by} FROM {} s WHERE s.run_id = ?1 AND {} ORDER BY {order}s.chunk_no, s.record_no",
+        quoted(&layout.fields[terms.sum].name),
+        quoted(&layout.staging),
+        unexcluded("s"),
+    ))?;
+    let mut closing = Closing {
+        transaction,
+        run_id,
+        layout,
+        rule,
+        rule_no,
+        terms,
+        columns,
+        outcome: RuleOutcome::default(),
+    };
+    let mut current: Option<Group> = None;
+    let id = run_id.to_string();
+    let mut rows = statement.query([&id])?;
+    while let Some(row) = rows.next()? {
+        let key = (0..terms.by.len()).map(|at| row.get(at + 3)).collect::<Result<Vec<Value>, _>>()?;
+        if current.as_ref().is_none_or(|group| group.key != key) {
+            closing.close(current.take())?;
+            let first = (row.get(1)?, row.get(2)?);
+            current = Some(Group { key, total: Some(Amount::zero(0)), records: 0, first });
+        }
+        if let Some(group) = &mut current {
+            group.records += 1;
+            let terms = group.total.zip(amount(row)?);
+            group.total = terms.and_then(|(total, amount)| total.checked_add(amount).ok());
+        }
+    }
+    closing.close(current)?;
+    Ok(closing.outcome)
+}
+
+fn amount(row: &Row<'_>) -> Result<Option<Amount>, StoreError> {
+    Ok(match row.get_ref(0)? {
+        ValueRef::Null => Some(Amount::zero(0)),
+        ValueRef::Integer(integer) => Some(integer.into()),
+        ValueRef::Text(text) => Amount::parse_bytes(text).ok(),
+        _ => None,
+    })
+}
+
+struct Closing<'a> {
+    transaction: &'a Transaction<'a>,
+    run_id: RunId,
+    layout: &'a Layout,
+    rule: &'a Rule,
+    rule_no: i64,
+    terms: &'a Balance<'a>,
+    columns: Vec<String>,
+    outcome: RuleOutcome,
+}
+
+impl Closing<'_> {
+    fn close(&mut self, group: Option<Group>) -> Result<(), StoreError> {
+        let Some(group) = group else { return Ok(()) };
+        self.outcome.examined += 1;
+        if group.total == Some(self.terms.to) {
+            return Ok(());
+        }
+        self.outcome.breached += 1;
+        put_findings(self.transaction, self.run_id, &[self.finding(&group)])?;
+        if self.rule.on_breach == OnBreach::Hold {
+            self.hold(group.key)?;
+        }
+        Ok(())
+    }
+
+    /// One finding for the group; its records are named by what they have in common.
+    fn finding(&self, group: &Group) -> Finding {
+        let key = self.terms.by.iter().zip(&group.key).map(|(at, value)| {
+            let field = &self.layout.fields[*at];
+            let shown = if field.sensitive { mask(self.layout, field, value) } else { text(value) };
+            format!("{} {shown}", field.name)
+        });
+        let key = key.collect::<Vec<_>>().join(", ");
+        let total = group.total.map_or_else(
+            || "no exact sum".to_owned(),
+            |total| self.layout.shown_total(self.terms.sum, total, group.records),
+        );
+        let of = if key.is_empty() { String::new() } else { format!(" for {key}") };
+        Finding {
+            stage: Stage::Rules,
+            difference: Difference::Rule,
+            chunk_no: ChunkNo(group.first.0),
+            record_no: RecordNo(group.first.1),
+            byte_offset: None,
+            field: Some(self.rule.name.clone()),
+            expected: Some(self.terms.to.to_string()),
+            actual: Some(format!("{total}{of}")),
+            worker_id: None,
+        }
+    }
+
+    fn hold(&self, key: Vec<Value>) -> Result<(), StoreError> {
+        let matches =
+            self.columns.iter().enumerate().map(|(at, column)| format!(" AND {column} IS ?{}", at + 3));
+        let sql = format!(
+            "INSERT INTO crossfoot_breach (run_id, rule_no, chunk_no, record_no)
+             SELECT ?1, ?2, s.chunk_no, s.record_no FROM {} s WHERE s.run_id = ?1{}",
+            quoted(&self.layout.staging),
+            matches.collect::<String>(),
+        );
+        let mut values = vec![Value::Text(self.run_id.to_string()), Value::Integer(self.rule_no)];
+        values.extend(key);
+        self.transaction.prepare_cached(&sql)?.execute(params_from_iter(values))?;
+        Ok(())
+    }
+}
+
+fn mask(layout: &Layout, field: &Field, value: &Value) -> String {
+    let mut encoded = Vec::new();
+    super::rows::put(value.into(), &field.ty, &mut encoded);
+    let raw = record::encoded(&encoded);
+    raw.map_or_else(|| "masked".into(), |raw| layout.masks.field(&field.name, &raw))
+}
+
+fn text(value: &Value) -> String {
+    match value {
+        Value::Null => "NULL".into(),
+        Value::Integer(integer) => integer.to_string(),
+        Value::Real(real) => real.to_string(),
+        Value::Text(text) => text.escape_debug().to_string(),
+        Value::Blob(bytes) => domain::hex::encode(bytes),
+    }
+}

@@ -1,0 +1,209 @@
+//! What each database's tables can hold, asked before anything is loaded.
+
+use domain::layout::Layout;
+use domain::value::FieldType;
+use domain::words::{grouped, plural};
+use job::Job;
+
+use super::names::partition_head;
+
+/// A database that a store is in.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Dialect {
+    /// An embedded store.
+    Sqlite,
+    /// A PostgreSQL database.
+    Postgres,
+}
+
+/// Columns of our own in staging: run, chunk, record, worker.
+const OWN_COLUMNS: usize = 4;
+
+/// The bytes of a row that PostgreSQL stores in a page of 8 KiB at most, its header included (`MaxHeapTupleSize`).
+const ROW_BYTES_MAX: usize = 8160;
+
+/// What a long value leaves in its row at most when it is stored elsewhere: what is shorter than that stays where it is
+/// (`TOAST_POINTER_SIZE`, aligned).
+const LONG_VALUE_BYTES: usize = 24;
+
+impl Dialect {
+    /// As its makers call it.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Sqlite => "SQLite",
+            Self::Postgres => "PostgreSQL",
+        }
+    }
+
+    /// The most columns that a table has: SQLite's `SQLITE_MAX_COLUMN` as it is built in, PostgreSQL's `MaxHeapAttributeNumber`.
+    const fn columns_max(self) -> usize {
+        match self {
+            Self::Sqlite => 2000,
+            Self::Postgres => 1600,
+        }
+    }
+
+    /// Whether the job's tables can be made and filled; otherwise why not, and what to do.
+    ///
+    /// # Errors
+    /// What is too much: record, count and limit.
+    pub fn holds(self, job: &Job) -> Result<(), String> {
+        self.holds_all(&job.layouts().map(|layout| &**layout).collect::<Vec<_>>())
+    }
+
+    /// As [`Dialect::holds`], of a job that is not written yet.
+    ///
+    /// # Errors
+    /// What is too much: record, count and limit.
+    pub fn holds_all(self, layouts: &[&Layout]) -> Result<(), String> {
+        for layout in layouts {
+            let (fields, max) = (layout.fields.len(), self.columns_max() - OWN_COLUMNS);
+            if fields > max {
+                return Err(format!(
+                    "record {} has {}; a table in {} holds {} of them and {OWN_COLUMNS} columns of \
+                     Crossfoot's own: split the record, or leave fields out",
+                    layout.record,
+                    plural(fields as u64, "field"),
+                    self.name(),
+                    grouped(max as u64)
+                ));
+            }
+            if self == Self::Postgres {
+                let bytes = row_bytes(layout, |field| field.required && bytes_of(&field.ty).1);
+                if bytes > ROW_BYTES_MAX {
+                    return Err(format!(
+                        "record {}: a row of its required fields alone takes {}; PostgreSQL stores {} in a row: split \
+                         the record",
+                        layout.record,
+                        plural(bytes as u64, "byte"),
+                        grouped(ROW_BYTES_MAX as u64)
+                    ));
+                }
+            }
+        }
+        if self == Self::Postgres {
+            let tables: Vec<_> = layouts.iter().map(|layout| &layout.staging).collect();
+            for (at, one) in tables.iter().enumerate() {
+                let same = |other: &&&String| other != &one && partition_head(other) == partition_head(one);
+                if let Some(other) = tables[..at].iter().find(same) {
+                    return Err(format!(
+                        "the staging tables {other} and {one} begin with the same {} letters, by which PostgreSQL's \
+                         partitions of a run are named: give one of them another name",
+                        partition_head(one).len()
+                    ));
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// What may become too much, though it need not: for whoever looks at the job before it runs.
+    #[must_use]
+    pub fn may_not_hold(self, job: &Job) -> Vec<String> {
+        if self == Self::Sqlite {
+            return Vec::new();
+        }
+        job.layouts()
+            .filter_map(|layout| {
+                let bytes = row_bytes(layout, |_| true);
+                (bytes > ROW_BYTES_MAX).then(|| {
+                    format!(
+                        "record {}: with all of its fields filled, a row may take up to {}; PostgreSQL stores {} in \
+                         a row, and a record that needs more stops the run",
+                        layout.record,
+                        plural(bytes as u64, "byte"),
+                        grouped(ROW_BYTES_MAX as u64)
+                    )
+                })
+            })
+            .collect()
+    }
+}
+
+/// The bytes that a value takes in its row at most, without alignment, and whether it takes them whatever it is.
+fn bytes_of(ty: &FieldType) -> (usize, bool) {
+    match ty {
+        FieldType::Integer | FieldType::Timestamp => (8, true),
+        FieldType::Date => (4, true),
+        FieldType::Boolean => (1, true),
+        FieldType::Text { chars_max } => {
+            let bytes = usize::try_from(*chars_max).unwrap_or(usize::MAX).saturating_mul(4).saturating_add(1);
+            (bytes.min(LONG_VALUE_BYTES), false)
+        }
+        // Four digits in two bytes, and the number's own header.
+        FieldType::Decimal { precision, .. } => ((usize::from(*precision).div_ceil(4) + 1) * 2 + 3, false),
+        FieldType::Bytes => (LONG_VALUE_BYTES, false),
+    }
+}
+
+/// The bytes of a row in staging: header and a bit for each column, our own columns (16 + 3 × 8), and those fields.
+fn row_bytes(layout: &Layout, counts: impl Fn(&domain::layout::Field) -> bool) -> usize {
+    let columns = layout.fields.len() + OWN_COLUMNS;
+    let header = (23 + columns.div_ceil(8)).next_multiple_of(8);
+    let fields: usize =
+        layout.fields.iter().filter(|field| counts(field)).map(|field| bytes_of(&field.ty).0).sum();
+    header + 16 + 3 * 8 + fields
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn job(fields: usize, ty: &str, required: bool) -> Job {
+        let mut text = "[job]\nname = \"wide\"\n[source]\nformat = \"delimited\"\n[[record]]\nname = \"r\"\n\
+                        staging = \"stg\"\nfinal = \"fin\"\n"
+            .to_owned();
+        for at in 0..fields {
+            text.push_str(&format!(
+                "[[record.field]]\nname = \"f{at}\"\ntype = \"{ty}\"\nrequired = {required}\n"
+            ));
+        }
+        Job::parse("wide.toml", &text).unwrap()
+    }
+
+    #[test]
+    fn more_columns_than_a_table_has_are_refused_with_record_count_and_limit() {
+        for (dialect, max) in [(Dialect::Sqlite, 1996), (Dialect::Postgres, 1596_usize)] {
+            assert_eq!(dialect.holds(&job(max, "text(1)", false)), Ok(()), "{dialect:?}");
+            let refused = dialect.holds(&job(max + 1, "text(1)", false)).unwrap_err();
+            for says in [
+                "record r",
+                &plural(max as u64 + 1, "field"),
+                &format!("holds {} of them", grouped(max as u64)),
+            ] {
+                assert!(refused.contains(says), "{refused}");
+            }
+        }
+    }
+
+    #[test]
+    fn a_row_that_never_fits_a_page_is_refused_and_one_that_may_not_is_told() {
+        let wide = job(1100, "integer", true);
+        assert!(Dialect::Postgres.holds(&wide).unwrap_err().contains("8,160"));
+        assert_eq!(Dialect::Sqlite.holds(&wide), Ok(()));
+        let sparse = job(1100, "integer", false);
+        assert_eq!(Dialect::Postgres.holds(&sparse), Ok(()));
+        assert!(Dialect::Postgres.may_not_hold(&sparse)[0].contains("up to"));
+        assert!(Dialect::Postgres.may_not_hold(&job(100, "text(40)", true)).is_empty());
+        assert!(Dialect::Sqlite.may_not_hold(&sparse).is_empty());
+    }
+
+    #[test]
+    fn staging_tables_whose_partitions_would_have_one_name_are_refused() {
+        let text = |other: &str| {
+            format!(
+                "[job]\nname = \"two\"\n[source]\nformat = \"delimited\"\n\
+                 [[record]]\nname = \"a\"\nwhen = {{ field = \"kind\", in = [\"A\"] }}\nstaging = \"stg_customers_of_the_bank_in_2024_a\"\nfinal = \"a\"\n\
+                 [[record.field]]\nname = \"kind\"\ntype = \"text(1)\"\n\
+                 [[record]]\nname = \"b\"\nwhen = {{ field = \"kind\", in = [\"B\"] }}\nstaging = \"{other}\"\nfinal = \"b\"\n\
+                 [[record.field]]\nname = \"kind\"\ntype = \"text(1)\"\n"
+            )
+        };
+        let job = |other: &str| Job::parse("two.toml", &text(other)).unwrap();
+        let same = job("stg_customers_of_the_bank_in_2024_b");
+        assert!(Dialect::Postgres.holds(&same).unwrap_err().contains("same 30 letters"));
+        assert_eq!(Dialect::Sqlite.holds(&same), Ok(()));
+        assert_eq!(Dialect::Postgres.holds(&job("stg_b")), Ok(()));
+    }
+}

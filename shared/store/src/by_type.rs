@@ -1,0 +1,53 @@
+//! SQL that both adapters need where a job has several record types, each with a staging table of its own.
+
+use job::Job;
+use wire::Batch;
+
+use super::StoreError;
+
+/// For a query on `crossfoot_breach b`: the worker of the breach's staged record, the place of its record type, and
+/// the joins that both need. `quoted` quotes an identifier as the database does, `run` is the query's parameter for the
+/// run.
+pub fn staged(job: &Job, quoted: impl Fn(&str) -> String, run: &str) -> (String, String, String) {
+    let workers: Vec<_> = (0..job.records.len()).map(|at| format!("s{at}.worker_id")).collect();
+    let worker = match &workers[..] {
+        [only] => only.clone(),
+        several => format!("coalesce({})", several.join(", ")),
+    };
+    let cases = (1..job.records.len()).map(|at| format!("WHEN s{at}.record_no IS NOT NULL THEN {at} "));
+    let place = match job.has_types() {
+        false => "0".to_owned(),
+        true => format!("CASE {}ELSE 0 END", cases.collect::<String>()),
+    };
+    let joins = job.layouts().enumerate().map(|(at, layout)| {
+        format!(
+            " LEFT JOIN {} s{at} ON s{at}.run_id = {run} AND s{at}.chunk_no = b.chunk_no AND s{at}.record_no = b.record_no",
+            quoted(&layout.staging)
+        )
+    });
+    (worker, place, joins.collect())
+}
+
+/// Whether `batch` is one of the job's record types, and its counts add up.
+///
+/// # Errors
+/// [`StoreError::Damaged`] when it is not.
+pub fn check_types(batch: &Batch, job: &Job) -> Result<(), StoreError> {
+    let types = job.records.len();
+    let sum = batch.by_type.iter().try_fold(0_u64, |sum, count| sum.checked_add(*count));
+    if batch.by_type.len() == types && batch.rows.len() == types && sum == Some(batch.accepted) {
+        return Ok(());
+    }
+    let what = format!("chunk {}: the batch is not one of {types} record types", batch.chunk_no);
+    Err(StoreError::Damaged { what })
+}
+
+/// The staging tables of every record type as one, in a query whose `$1` is the run.
+pub fn all_staging(job: &Job, quoted: impl Fn(&str) -> String) -> String {
+    let tables = job.layouts().map(|layout| quoted(&layout.staging));
+    if !job.has_types() {
+        return tables.collect();
+    }
+    let selects = tables.map(|table| format!("SELECT run_id, worker_id FROM {table} WHERE run_id = $1"));
+    format!("({}) AS staged", selects.collect::<Vec<_>>().join(" UNION ALL "))
+}

@@ -1,0 +1,456 @@
+//! What the store keeps and hands out: the nouns of the ledger.
+
+use std::time::Duration;
+
+use domain::event::Entry as LogEntry;
+use domain::fingerprint::Hash;
+use domain::forest::Forest;
+use domain::ids::{ChunkNo, RecordNo, RunId, WorkerId};
+use domain::lifecycle::{ChunkState, RunState};
+use domain::reconcile::VerifySource;
+use domain::totals::Sums;
+
+pub use job::chunk::ChunkCut;
+
+/// A run about to be opened.
+#[derive(Debug, Clone)]
+pub struct NewRun {
+    /// Its id.
+    pub run_id: RunId,
+    /// The job's name.
+    pub job: String,
+    /// The job file's text.
+    pub job_text: String,
+    /// Its digest.
+    pub job_digest: Hash,
+    /// Where the source is; `-` is standard input.
+    pub source: String,
+    /// Its length on disk, if it has one.
+    pub source_bytes: Option<u64>,
+    /// SHA-256 of it as it lies on disk, if it could be taken before the run.
+    pub source_sha256: Option<Hash>,
+    /// What the sender declared, as JSON, when it came from beside the job file.
+    pub declared: Option<String>,
+    /// How the source is cut.
+    pub chunk_bytes: u64,
+    /// At most so many records a chunk; 0: no bound.
+    pub chunk_records: u64,
+    /// Whether the operator insisted on loading bytes that were loaded before.
+    pub again: bool,
+    /// Whether the run waits for approval once staging is proven.
+    pub pause_after_staged: bool,
+    /// Of how many chunks the coordinator decodes the source's bytes itself.
+    pub verify_source: VerifySource,
+    /// Whether it is left to the coordinator service, instead of being driven by whoever opens it.
+    pub submitted: bool,
+    /// Who opened it.
+    pub actor: String,
+    /// What else the log says of its opening: the reason, the command, the process.
+    pub detail: serde_json::Map<String, serde_json::Value>,
+    /// When, in milliseconds since 1970.
+    pub now_ms: i64,
+}
+
+impl NewRun {
+    /// The log's entry for its opening.
+    #[must_use]
+    pub fn opened(&self) -> LogEntry {
+        let mut detail = serde_json::json!({
+            "job": self.job,
+            "job_digest": self.job_digest,
+            "source": self.source,
+            "source_bytes": self.source_bytes,
+            "source_sha256": self.source_sha256,
+            "again": self.again,
+            "version": env!("CARGO_PKG_VERSION"),
+        });
+        if let serde_json::Value::Object(detail) = &mut detail {
+            detail.extend(self.detail.clone());
+        }
+        LogEntry {
+            run_id: Some(self.run_id.to_string()),
+            at_ms: self.now_ms,
+            kind: "opened".into(),
+            actor: self.actor.clone(),
+            detail: detail.to_string(),
+        }
+    }
+}
+
+/// A run as the ledger has it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Run {
+    /// Its id.
+    pub run_id: RunId,
+    /// The job's name.
+    pub job: String,
+    /// The job file's digest; the text is fetched by it.
+    pub job_digest: Hash,
+    /// Where it is in its life.
+    pub state: RunState,
+    /// Where the source is.
+    pub source: String,
+    /// Its length on disk.
+    pub source_bytes: Option<u64>,
+    /// SHA-256 of it before the run.
+    pub source_sha256: Option<Hash>,
+    /// SHA-256 of the bytes that were split; known once the last chunk was cut.
+    pub split_sha256: Option<Hash>,
+    /// What the sender declared, as JSON.
+    pub declared: Option<String>,
+    /// How the source is cut.
+    pub chunk_bytes: u64,
+    /// At most so many records a chunk; 0: no bound.
+    pub chunk_records: u64,
+    /// Whether loading the same bytes again was insisted on.
+    pub again: bool,
+    /// Whether it waits for approval once staging is proven.
+    pub pause_after_staged: bool,
+    /// Of how many chunks the coordinator decodes the source's bytes itself.
+    pub verify_source: VerifySource,
+    /// Whether it is left to the coordinator service.
+    pub submitted: bool,
+    /// Whether the coordinator service leaves it alone until an operator takes it up; why is in `note`.
+    pub parked: bool,
+    /// Who opened it.
+    pub actor: String,
+    /// When it was opened.
+    pub opened_at_ms: i64,
+    /// When it ended.
+    pub ended_at_ms: Option<i64>,
+    /// Time its coordinators spent on it.
+    pub elapsed_ms: u64,
+    /// How often it was taken up; each coordinator that takes it up is fenced by the next.
+    pub epoch: u64,
+    /// Whether loading was taken up more than once.
+    pub interrupted: bool,
+    /// Whether its staging rows were removed.
+    pub purged: bool,
+    /// Why it stands where it stands.
+    pub note: Option<String>,
+    /// What the splitter found, once it came to the end.
+    pub split: Option<SplitTotals>,
+}
+
+/// What the splitter found at the source's end.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct SplitTotals {
+    /// Chunks.
+    pub chunks: u64,
+    /// Records.
+    pub records: u64,
+    /// Bytes of content, after decompression.
+    pub bytes: u64,
+    /// Bytes before the first chunk.
+    pub header_bytes: u64,
+    /// Bytes on disk.
+    pub bytes_on_disk: u64,
+    /// SHA-256 of the bytes on disk.
+    pub sha256: Hash,
+}
+
+/// A chunk in the ledger: as it was cut, and what came of it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ChunkRow {
+    /// As it was cut.
+    pub cut: ChunkCut,
+    /// Where it is in its life.
+    pub state: ChunkState,
+    /// What was committed, if it was.
+    pub committed: Option<Committed>,
+    /// Why it was set aside, if it was.
+    pub reason: Option<String>,
+}
+
+/// What a chunk's processor counted and its writer committed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Committed {
+    /// Who decoded it.
+    pub processor: WorkerId,
+    /// Who wrote it.
+    pub writer: WorkerId,
+    /// Bytes that were decoded.
+    pub bytes_in: u64,
+    /// Records that were decoded.
+    pub records_in: u64,
+    /// Accepted.
+    pub accepted: u64,
+    /// Of these, those of each record type.
+    pub by_type: Vec<u64>,
+    /// Rejected.
+    pub rejected: u64,
+    /// Sums over the accepted.
+    pub sums: Sums,
+    /// Sums over the rejects, as far as they could be read.
+    pub rejected_sums: Sums,
+    /// Its part of the fingerprint.
+    pub tree: Forest,
+    /// What it adds to the declared totals.
+    pub footing: Vec<u8>,
+    /// For each row rule: examined and breached.
+    pub rules: Vec<(u64, u64)>,
+    /// The digest of all that was committed ([`wire::Batch::content`]).
+    pub content: Option<Hash>,
+}
+
+/// What whoever starts work on a chunk is told.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Started {
+    /// Go on. It is the chunk's `starts`th start in this role, counted from 1.
+    Go {
+        /// How often it was started, this time included.
+        starts: u32,
+        /// What the work is, by the ledger.
+        task: Box<Task>,
+    },
+    /// It is committed: there is nothing to do.
+    Committed,
+    /// It was set aside, or its run loads no more: there is nothing to do.
+    Closed,
+}
+
+/// What the ledger says of a chunk that work begins on.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Task {
+    /// The chunk as it was cut: its bytes must give this SHA-256.
+    pub cut: ChunkCut,
+    /// The digest of the run's job.
+    pub job_digest: Hash,
+}
+
+/// A worker in the register.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct WorkerRow {
+    /// Its number.
+    pub worker_id: WorkerId,
+    /// Its name.
+    pub name: String,
+    /// What it does.
+    pub role: domain::counts::Role,
+    /// The host it runs on.
+    pub host: String,
+    /// Its process.
+    pub pid: u32,
+    /// The program's version.
+    pub version: String,
+    /// When it started, in milliseconds since 1970, by its host's clock.
+    pub started_at_ms: i64,
+    /// Its last heartbeat, by the database's clock.
+    pub seen_at_ms: i64,
+    /// When it said that it stops, if it did, by the database's clock.
+    pub stopped_at_ms: Option<i64>,
+    /// How long ago its last heartbeat was.
+    pub silent: Duration,
+    /// How long it has worked on the message that it has in hand, by its last heartbeat; `None`: it waited for one.
+    pub in_hand: Option<Duration>,
+}
+
+/// A worker's heartbeat.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Heartbeat {
+    /// The worker.
+    pub worker: WorkerId,
+    /// How long it has worked on the message that it has in hand; `None`: it waits for one.
+    pub in_hand: Option<Duration>,
+}
+
+impl Heartbeat {
+    /// Heartbeats of workers that have nothing in hand.
+    #[must_use]
+    pub fn idle(workers: &[WorkerId]) -> Vec<Self> {
+        workers.iter().map(|worker| Self { worker: *worker, in_hand: None }).collect()
+    }
+
+    /// How long it has worked, in milliseconds.
+    pub fn in_hand_ms(&self) -> Option<i64> {
+        self.in_hand.map(|since| i64::try_from(since.as_millis()).unwrap_or(i64::MAX))
+    }
+}
+
+/// A number of milliseconds that a database counted between two of its own times.
+pub fn counted(millis: i64) -> Duration {
+    Duration::from_millis(u64::try_from(millis).unwrap_or(0))
+}
+
+/// What became of a batch.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum CommitOutcome {
+    /// It is committed now.
+    Committed,
+    /// It was committed before, by this or another writer: nothing was done.
+    AlreadyThere,
+    /// The run takes no more batches (it was cancelled, or has moved on): nothing was done.
+    RunClosed,
+    /// The batch is of other bytes than the ledger booked for the chunk: nothing was done.
+    OtherBytes,
+}
+
+/// A worker about to be registered.
+#[derive(Debug, Clone)]
+pub struct NewWorker {
+    /// Its name.
+    pub name: String,
+    /// `processor` or `writer`.
+    pub role: domain::counts::Role,
+    /// The host it runs on.
+    pub host: String,
+    /// Its process.
+    pub pid: u32,
+    /// The program's version.
+    pub version: String,
+    /// When it started.
+    pub now_ms: i64,
+}
+
+/// A chunk's counts as a worker reported them.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Reported {
+    /// The chunk.
+    pub chunk_no: ChunkNo,
+    /// The role it was counted in.
+    pub role: domain::counts::Role,
+    /// The worker.
+    pub worker: WorkerId,
+    /// Records in.
+    pub records: u64,
+    /// Accepted or written.
+    pub accepted: u64,
+    /// Rejected or kept.
+    pub rejected: u64,
+    /// Bytes worked through.
+    pub bytes: u64,
+    /// Time spent, in microseconds.
+    pub busy_us: u64,
+}
+
+/// Why a staged record is not promoted.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Exclusion {
+    /// A rule holds it back.
+    Held,
+    /// A later record has its key.
+    Merged,
+}
+
+/// What an entry of a read-back is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum EntryKind {
+    /// A row; its bytes are the canonical record.
+    Row,
+    /// A reject; its bytes are the raw record.
+    Reject,
+    /// Final only: the staged record is to be promoted, and no row of final belongs to it. No bytes.
+    Absent,
+}
+
+/// One entry of a read-back: where it lies in the block's bytes, and what it is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Entry {
+    /// What it is.
+    pub kind: EntryKind,
+    /// The chunk it is booked on.
+    pub chunk_no: u64,
+    /// The record it is booked on.
+    pub record_no: u64,
+    /// The worker it is booked on.
+    pub worker_id: u32,
+    /// Whether it is kept out of final.
+    pub excluded: Option<Exclusion>,
+    /// The end of its bytes in the block; they begin where the entry before it ends.
+    pub end: usize,
+}
+
+/// A part of a read-back, ordered by chunk and record.
+#[derive(Debug, Default)]
+pub struct Block {
+    /// What there is.
+    pub entries: Vec<Entry>,
+    /// The entries' bytes, one after the other.
+    pub bytes: Vec<u8>,
+}
+
+impl Block {
+    /// Whether it is to be handed over: it holds 256 KiB, or 4096 entries.
+    #[must_use]
+    pub const fn is_full(&self) -> bool {
+        self.bytes.len() >= 256 << 10 || self.entries.len() >= 4096
+    }
+
+    /// Each entry with its bytes.
+    pub fn iter(&self) -> impl Iterator<Item = (&Entry, &[u8])> {
+        let mut start = 0;
+        self.entries.iter().map(move |entry| {
+            let bytes = &self.bytes[start..entry.end];
+            start = entry.end;
+            (entry, bytes)
+        })
+    }
+}
+
+/// Chunks from `first` up to and without `end`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct ChunkRange {
+    /// The first chunk.
+    pub first: u64,
+    /// The first chunk that is not read.
+    pub end: u64,
+}
+
+impl ChunkRange {
+    /// Every chunk there may be.
+    pub const ALL: Self = Self { first: 0, end: i64::MAX as u64 };
+}
+
+/// What is known of the key of one record type before promotion.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct TypeKeys {
+    /// Append: records whose key an earlier record of the run has.
+    pub duplicates: u64,
+    /// Append: records whose key is already in final.
+    pub already_in_final: u64,
+}
+
+/// What is known of a run's keys before promotion, over all record types.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct KeyCounts {
+    /// The first two of each record type.
+    pub by_type: Vec<TypeKeys>,
+    /// Append: records whose key an earlier record of the run has.
+    pub duplicates: u64,
+    /// Append: records whose key is already in final.
+    pub already_in_final: u64,
+    /// Records kept out of final by a rule.
+    pub held: u64,
+    /// Upsert: records replaced by a later one.
+    pub merged: u64,
+    /// Rules of which more or fewer breaches are kept than the processors counted.
+    pub rules_differing: u64,
+}
+
+impl KeyCounts {
+    /// Adds those of the next record type.
+    pub fn add(&mut self, next: Self) {
+        let of_type = TypeKeys { duplicates: next.duplicates, already_in_final: next.already_in_final };
+        self.by_type.push(of_type);
+        self.duplicates += next.duplicates;
+        self.already_in_final += next.already_in_final;
+        self.merged += next.merged;
+    }
+}
+
+/// A kept reject, for showing.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RejectRow {
+    /// The chunk.
+    pub chunk_no: ChunkNo,
+    /// The record.
+    pub record_no: RecordNo,
+    /// Where it begins in the content.
+    pub offset: u64,
+    /// Who rejected it.
+    pub worker_id: WorkerId,
+    /// Its bytes.
+    pub raw: Vec<u8>,
+    /// Why: every reason that was found.
+    pub reasons: Vec<domain::constraint::Reason>,
+}

@@ -1,0 +1,21 @@
+//! Names in SQL, as every database takes them.
+
+/// `name` as an SQL identifier. Names come checked from the job file; quoting keeps reserved words usable.
+#[must_use]
+pub fn quoted(name: &str) -> String {
+    format!("\"{}\"", name.replace('"', "\"\""))
+}
+
+/// `names`, quoted, with `prefix` before each, between commas.
+#[must_use]
+pub fn columns<'a>(prefix: &str, names: impl IntoIterator<Item = &'a str>) -> String {
+    let quoted: Vec<_> = names.into_iter().map(|name| format!("{prefix}{}", quoted(name))).collect();
+    quoted.join(", ")
+}
+
+/// The first 30 letters of the staging table's name, with which the names of its partitions begin in PostgreSQL. No two
+/// staging tables of a job may have them in common ([`crate::bounds`]).
+#[must_use]
+pub fn partition_head(staging: &str) -> &str {
+    staging.char_indices().nth(30).map_or(staging, |(end, _)| &staging[..end])
+}

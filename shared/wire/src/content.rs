@@ -1,0 +1,101 @@
+//! The digest of everything that a chunk decodes to.
+
+use domain::fingerprint::Hash;
+use domain::ids::WorkerId;
+use job::chunk::ChunkCut;
+use job::chunk::{DecodedChunk, RejectedRecord};
+use sha2::{Digest, Sha256};
+
+use super::{Batch, Reject, RunBytes, WireAmount};
+
+impl Batch {
+    /// What `processor` sends for the chunk `cut` that decoded to `decoded`.
+    #[must_use]
+    pub fn of(run_id: RunBytes, cut: &ChunkCut, decoded: DecodedChunk, processor: WorkerId) -> Self {
+        Self {
+            run_id,
+            chunk_no: cut.chunk_no.0,
+            sha256: cut.sha256.0,
+            first_record_no: cut.first_record_no.0,
+            processor: processor.0,
+            bytes_in: cut.bytes,
+            records_in: decoded.records(),
+            accepted: decoded.accepted.records,
+            by_type: decoded.accepted.by_type,
+            sums: decoded.accepted.sums.0.iter().map(|sum| (*sum).into()).collect(),
+            rejected_sums: decoded.rejected_sums.0.iter().map(|sum| (*sum).into()).collect(),
+            tree: decoded.accepted.tree.to_bytes(),
+            rows: decoded.rows,
+            rejects: decoded.rejects.into_iter().map(reject).collect(),
+            rules: decoded.rules,
+            footing: decoded.footing,
+            // A job has far fewer than 2^32 rules.
+            breaches: decoded
+                .breaches
+                .iter()
+                .map(|(record_no, place)| (record_no.0, u32::try_from(*place).unwrap_or(u32::MAX)))
+                .collect(),
+        }
+    }
+
+    /// SHA-256 over everything in the batch that the chunk's bytes and the job determine: counts, sums, tree, rows by way
+    /// of the tree, rejects with their reasons, footing, rules and breaches. Not over its worker. Two processes that
+    /// decode the same chunk rightly get the same.
+    #[must_use]
+    pub fn content(&self) -> Hash {
+        let mut hasher = Sha256::new();
+        let mut part = |bytes: &[u8]| {
+            hasher.update((bytes.len() as u64).to_be_bytes());
+            hasher.update(bytes);
+        };
+        let number = |value: u64| value.to_be_bytes();
+        part(b"crossfoot chunk content 1");
+        part(&self.sha256);
+        for count in [self.chunk_no, self.first_record_no, self.bytes_in, self.records_in, self.accepted] {
+            part(&number(count));
+        }
+        for of_type in &self.by_type {
+            part(&number(*of_type));
+        }
+        for sums in [&self.sums, &self.rejected_sums] {
+            part(&number(sums.len() as u64));
+            for WireAmount(mantissa, scale) in sums {
+                part(&mantissa.to_be_bytes());
+                part(&[*scale]);
+            }
+        }
+        // The tree's leaves are the records in canonical form and the rejects' bytes.
+        part(&self.tree);
+        part(&self.footing);
+        for (examined, breached) in &self.rules {
+            part(&number(*examined));
+            part(&number(*breached));
+        }
+        for (record_no, rule) in &self.breaches {
+            part(&number(*record_no));
+            part(&rule.to_be_bytes());
+        }
+        for reject in &self.rejects {
+            part(&number(reject.record_no));
+            part(&number(reject.offset));
+            part(&number(reject.reasons.len() as u64));
+            for (field, code, detail) in &reject.reasons {
+                part(field.as_deref().unwrap_or_default().as_bytes());
+                part(code.as_bytes());
+                part(detail.as_bytes());
+            }
+        }
+        Hash(hasher.finalize().into())
+    }
+}
+
+fn reject(record: RejectedRecord) -> Reject {
+    let reasons =
+        record.reasons.into_iter().map(|reason| (reason.field, reason.code.name().to_owned(), reason.detail));
+    Reject {
+        record_no: record.record_no.0,
+        offset: record.offset,
+        raw: record.raw,
+        reasons: reasons.collect(),
+    }
+}

@@ -1,0 +1,229 @@
+//! The messages between coordinator, processors and writers. Read these before the code that sends them.
+//!
+//! | version | since | what changed |
+//! |---|---|---|
+//! | 1 | 0.1.0 | first |
+//! | 2 | 0.1.0 | as 1, with the body packed by LZ4 |
+//! | 3 | 0.1.0 | as 1; chunks, batches and ranges leave out what the ledger says of them |
+//! | 4 | 0.1.0 | as 3, with the body packed by LZ4 |
+//!
+//! On a broker every message travels sealed ([`seal`]).
+
+pub mod codec;
+mod content;
+pub mod seal;
+
+use bincode::{Decode, Encode};
+use domain::amount::{Amount, AmountError};
+use domain::fingerprint::RangeError;
+use domain::forest::Forest;
+use domain::totals::{ControlTotals, Sums};
+use thiserror::Error;
+
+pub use codec::{CodecError, Message, Packing};
+pub use seal::{OpenError, Opened, Sealing, Travels};
+
+/// A 16-byte run id.
+pub type RunBytes = [u8; 16];
+
+/// Coordinator to processor: the bytes of a contiguous range of whole records.
+///
+/// Everything else that is known of the chunk (where it begins, how many records it has, what its bytes hash to, which
+/// job it is of) stands in the ledger, and a processor takes it from there: what travels decides nothing.
+#[derive(Debug, Clone, PartialEq, Eq, Encode, Decode)]
+pub struct Chunk {
+    /// The run.
+    pub run_id: RunBytes,
+    /// The chunk's number.
+    pub chunk_no: u64,
+    /// Whether the chunk is committed and only its workers' counts are missing: it is decoded again for them.
+    pub recount: bool,
+    /// The records, framing included.
+    pub bytes: Vec<u8>,
+}
+
+/// Processor to writer: a chunk decoded.
+#[derive(Debug, Clone, PartialEq, Eq, Encode, Decode)]
+pub struct Batch {
+    /// The run.
+    pub run_id: RunBytes,
+    /// The chunk's number.
+    pub chunk_no: u64,
+    /// SHA-256 of the bytes that were decoded. A batch of other bytes than the ledger's is not committed.
+    pub sha256: [u8; 32],
+    /// The number of its first record.
+    pub first_record_no: u64,
+    /// The processor.
+    pub processor: u32,
+    /// Bytes of the chunk.
+    pub bytes_in: u64,
+    /// Records of the chunk: accepted and rejected.
+    pub records_in: u64,
+    /// Accepted records.
+    pub accepted: u64,
+    /// Of these, those of each record type.
+    pub by_type: Vec<u64>,
+    /// Exact sums over the accepted records, type by type.
+    pub sums: Vec<WireAmount>,
+    /// Exact sums over the rejects, as far as their amounts could be read.
+    pub rejected_sums: Vec<WireAmount>,
+    /// The chunk's part of the fingerprint (`Forest::to_bytes`).
+    pub tree: Vec<u8>,
+    /// For each record type: its accepted records in canonical form, one after the other.
+    pub rows: Vec<Vec<u8>>,
+    /// The rejects, in record order.
+    pub rejects: Vec<Reject>,
+    /// For each row rule of the job, in order: records examined and records that broke it.
+    pub rules: Vec<(u64, u64)>,
+    /// What the chunk adds to the declared totals (`domain::footing`); empty in a job whose records declare none.
+    pub footing: Vec<u8>,
+    /// Records that broke a row rule: record number and the rule's place among the job's rules.
+    pub breaches: Vec<(u64, u32)>,
+}
+
+/// A record that could not be accepted: kept whole, with every reason.
+#[derive(Debug, Clone, PartialEq, Eq, Encode, Decode)]
+pub struct Reject {
+    /// Its number.
+    pub record_no: u64,
+    /// Where it begins in the source's content, in bytes.
+    pub offset: u64,
+    /// Its bytes, without framing.
+    pub raw: Vec<u8>,
+    /// Field (if it is one field's fault), code, detail.
+    pub reasons: Vec<(Option<String>, String, String)>,
+}
+
+/// Worker to coordinator: one chunk's counts, or that it could not be done.
+#[derive(Debug, Clone, PartialEq, Eq, Encode, Decode)]
+pub struct Counts {
+    /// The run.
+    pub run_id: RunBytes,
+    /// The chunk.
+    pub chunk_no: u64,
+    /// 0 processor, 1 writer; 2: a range of chunks was read back, and `chunk_no` is its first.
+    pub role: u8,
+    /// The worker.
+    pub worker: u32,
+    /// The processor of the batch: a processor's own number, or for a writer that of whose batch it committed.
+    pub processor: u32,
+    /// Records in.
+    pub records: u64,
+    /// Accepted (processor) or written to staging (writer).
+    pub accepted: u64,
+    /// Rejected (processor) or kept as rejects (writer).
+    pub rejected: u64,
+    /// Bytes worked through.
+    pub bytes: u64,
+    /// Time spent, in microseconds.
+    pub busy_us: u64,
+    /// Why the chunk failed, if it did; the counts are then 0.
+    pub failure: Option<String>,
+}
+
+/// Coordinator to workers: a range of committed chunks to read back from staging.
+#[derive(Debug, Clone, PartialEq, Eq, Encode, Decode)]
+pub struct Range {
+    /// The run.
+    pub run_id: RunBytes,
+    /// The pass of verification it belongs to; what is found is kept under it.
+    pub pass: u64,
+    /// The first chunk.
+    pub first: u64,
+    /// The first chunk that is not read.
+    pub end: u64,
+}
+
+/// What a worker found in a [`Range`]. It is kept in the store, where the coordinator fetches it.
+#[derive(Debug, Clone, PartialEq, Eq, Encode, Decode)]
+pub struct RangeFound {
+    /// Chunks of the ledger, in order.
+    pub chunks: Vec<FoundChunk>,
+    /// Rows that belong to no committed chunk.
+    pub stray_rows: u64,
+    /// Their sums.
+    pub stray_sums: Vec<WireAmount>,
+    /// Why the range could not be read back, if it could not; the rest is then empty.
+    pub failure: Option<String>,
+}
+
+/// What was found of one chunk.
+#[derive(Debug, Clone, PartialEq, Eq, Encode, Decode)]
+pub struct FoundChunk {
+    /// Its number.
+    pub chunk_no: u64,
+    /// Its rows.
+    pub totals: FoundTotals,
+    /// Those of them that are promoted, if that is not all.
+    pub promoted: Option<FoundTotals>,
+    /// Its rejects.
+    pub rejects: u64,
+    /// Whether a record is missing, comes twice, is out of place or booked on another worker.
+    pub is_irregular: bool,
+}
+
+/// Count, sums and content.
+#[derive(Debug, Clone, PartialEq, Eq, Encode, Decode)]
+pub struct FoundTotals {
+    /// Rows of each record type.
+    pub by_type: Vec<u64>,
+    /// The sum of each amount, type by type.
+    pub sums: Vec<WireAmount>,
+    /// Their part of the fingerprint (`Forest::to_bytes`).
+    pub tree: Vec<u8>,
+}
+
+/// An amount in a message: mantissa and scale.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Encode, Decode)]
+pub struct WireAmount(pub i128, pub u8);
+
+impl From<Amount> for WireAmount {
+    fn from(amount: Amount) -> Self {
+        Self(amount.mantissa(), amount.scale())
+    }
+}
+
+impl TryFrom<WireAmount> for Amount {
+    type Error = AmountError;
+
+    fn try_from(amount: WireAmount) -> Result<Self, AmountError> {
+        Self::new(amount.0, amount.1)
+    }
+}
+
+/// Sums as they travel.
+#[must_use]
+pub fn wire_sums(sums: &Sums) -> Vec<WireAmount> {
+    sums.0.iter().map(|sum| (*sum).into()).collect()
+}
+
+/// Sums that travelled.
+///
+/// # Errors
+/// [`BadFound`] when one of them is no amount.
+pub fn sums(wire: Vec<WireAmount>) -> Result<Sums, BadFound> {
+    let amounts: Result<Vec<_>, _> = wire.into_iter().map(Amount::try_from).collect();
+    amounts.map(Sums).map_err(|error| BadFound(error.to_string()))
+}
+
+impl From<&ControlTotals> for FoundTotals {
+    fn from(totals: &ControlTotals) -> Self {
+        Self { by_type: totals.by_type.clone(), sums: wire_sums(&totals.sums), tree: totals.tree.to_bytes() }
+    }
+}
+
+/// What came as found makes no sense.
+#[derive(Debug, Error)]
+#[error("what a worker read back makes no sense: {0}")]
+pub struct BadFound(pub String);
+
+impl TryFrom<FoundTotals> for ControlTotals {
+    type Error = BadFound;
+
+    fn try_from(wire: FoundTotals) -> Result<Self, BadFound> {
+        let tree = Forest::from_bytes(&wire.tree).map_err(|error: RangeError| BadFound(error.to_string()))?;
+        let records = wire.by_type.iter().try_fold(0_u64, |sum, of_type| sum.checked_add(*of_type));
+        let records = records.ok_or_else(|| BadFound("more records than there can be".into()))?;
+        Ok(Self { records, by_type: wire.by_type, sums: sums(wire.sums)?, tree })
+    }
+}
