@@ -94,10 +94,24 @@ pub enum RangeError {
     Malformed,
 }
 
+/// What a leaf of the fingerprint's tree stands for; the first byte of its content.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[repr(u8)]
+pub enum LeafKind {
+    /// A record that was accepted: its canonical form follows.
+    Accepted = 1,
+    /// A reject: its number and its raw bytes follow.
+    Rejected = 2,
+    /// A record that is not at this level (rejected, held or merged, seen from final): its number follows.
+    Absent = 3,
+    /// A record of another type than the tree's: nothing follows.
+    Other = 4,
+}
+
 /// The roots of perfect subtrees, by level, in which no record is of the tree's type. The leaf's content is the one byte
-/// of [`crate::record::LeafKind::Other`].
+/// of [`LeafKind::Other`].
 static OTHERS: LazyLock<[Hash; 64]> = LazyLock::new(|| {
-    let mut roots = [Hash::of(&[0, crate::record::LeafKind::Other as u8]); 64];
+    let mut roots = [Hash::of(&[0, LeafKind::Other as u8]); 64];
     for level in 1..roots.len() {
         roots[level] = node_hash(&roots[level - 1], &roots[level - 1]);
     }

@@ -25,7 +25,7 @@ use jiff::civil::{Date, DateTime};
 use thiserror::Error;
 
 use crate::amount::Amount;
-use crate::fingerprint::TreeRange;
+use crate::fingerprint::{LeafKind, TreeRange};
 use crate::hex;
 use crate::ids::RecordNo;
 use crate::value::{FieldType, Value};
@@ -311,20 +311,6 @@ pub fn records(block: &[u8], fields: usize) -> impl Iterator<Item = Result<RawRe
         start = at;
         Some(Ok(record))
     })
-}
-
-/// What a leaf of the fingerprint's tree stands for; the first byte of its content.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-#[repr(u8)]
-pub enum LeafKind {
-    /// A record that was accepted: its canonical form follows.
-    Accepted = 1,
-    /// A reject: its number and its raw bytes follow.
-    Rejected = 2,
-    /// A record that is not at this level (rejected, held or merged, seen from final): its number follows.
-    Absent = 3,
-    /// A record of another type than the tree's: nothing follows.
-    Other = 4,
 }
 
 /// Adds the leaf of an accepted record.

@@ -2,11 +2,11 @@
 
 use std::collections::HashMap;
 
-use domain::fingerprint::TreeRange;
+use domain::fingerprint::{LeafKind, TreeRange};
 use domain::ids::{RecordNo, RunId};
 use domain::layout::Layout;
 use domain::pack::proof::Became;
-use domain::record::{self, LeafKind, RecordError};
+use domain::record::{self, RecordError};
 use format::{Framer, frames};
 use job::Job;
 use job::chunk::DecodedChunk;

@@ -16,11 +16,12 @@ use self::reasons::{judge, masked, reason};
 use super::cobol::record::RecordDecoder;
 use super::codepage::CodePage;
 use super::delimited::{Piece, Place, SplitError, Splitter, State};
+use super::fault::Fault;
 use super::fixed::Cutter;
 use super::groups;
 use super::lines::{Lines, Whole};
 use super::spec::{Encoding, Form, FormatSpec};
-use super::text::{Fault, Reader, latin1_to_utf8};
+use super::text::{Reader, latin1_to_utf8};
 
 #[derive(Debug, Clone)]
 enum Shape {

@@ -4,8 +4,9 @@ use domain::amount::Amount;
 use domain::constraint::ReasonCode;
 use domain::value::Value;
 
+use super::fault::Fault;
 use super::spec::{Extra, GroupSum};
-use super::text::{Fault, Reader};
+use super::text::Reader;
 
 /// Sums one value of each group in `text`. Every group must be whole: groups that are not are read against each
 /// other's values, and no sum of them means anything.

@@ -13,6 +13,8 @@ pub mod codepage;
 pub mod copybook;
 pub mod decode;
 mod delimited;
+mod fault;
+mod field;
 mod fixed;
 pub mod framing;
 mod groups;

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use super::cobol::{ByteOrder, RecordSpec};
 use super::codepage::CodePage;
+pub use super::field::{Extra, FieldForm, GroupSum, REST, Trim};
 
 /// Everything about the source's form that the layout (names, types, constraints) does not say.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -191,60 +192,4 @@ pub enum Encoding {
     Latin1,
     /// A code page.
     Page(&'static CodePage),
-}
-
-/// The length of a field that takes all of the record from its first byte on.
-pub const REST: usize = usize::MAX;
-
-/// Which blanks around a field's text are padding.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Trim {
-    /// None: every blank is data.
-    None,
-    /// Those at the end.
-    Right,
-    /// Those at either end.
-    Both,
-}
-
-/// How one field is written.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct FieldForm {
-    /// Fixed form: the offset of its first byte in the record (from 0) and its length in bytes, [`REST`] for all that
-    /// the record has.
-    pub span: Option<(usize, usize)>,
-    /// Which blanks are padding. Text that is nothing but padding is NULL in the fixed form.
-    pub trim: Trim,
-    /// Dates and timestamps: the strptime form, such as `%Y-%m-%d`.
-    pub pattern: Option<String>,
-    /// Booleans: the texts for true and for false.
-    pub truths: Option<(Vec<String>, Vec<String>)>,
-    /// Decimals: the digits behind the point are the last ones, and the point is not written.
-    pub implied_point: bool,
-    /// Delimited form: all that is left of the record, separators included.
-    pub rest: bool,
-    /// Delimited form: the field is not written at all, but summed over groups of values in another.
-    pub sum_of: Option<GroupSum>,
-}
-
-/// A sum over groups of values that repeat within one field: BAI2's amounts in an account record.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct GroupSum {
-    /// The place of the field that holds the groups.
-    pub of: usize,
-    /// How many values a group has.
-    pub group: usize,
-    /// Which of them is summed, from 0.
-    pub amount: usize,
-    /// Which of them, the last, says what further values the group has.
-    pub extra: Vec<(String, Extra)>,
-}
-
-/// Values that a group has beyond the usual.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Extra {
-    /// So many.
-    Values(usize),
-    /// One that says how many times so many follow.
-    Times(usize),
 }

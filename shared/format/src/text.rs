@@ -5,38 +5,12 @@ use domain::constraint::ReasonCode;
 use domain::value::{FieldType, Value};
 use memchr::memchr;
 
-use super::spec::FieldForm;
+use super::fault::{Fault, bad_utf8, not_a, quoted};
+use super::field::FieldForm;
 use super::time::Pattern;
-
-/// How much of a value a reason quotes: enough to recognise it, not enough to spread the record.
-const QUOTED_CHARS_MAX: usize = 40;
 
 const TRUE_TEXTS: [&str; 5] = ["true", "t", "1", "yes", "y"];
 const FALSE_TEXTS: [&str; 5] = ["false", "f", "0", "no", "n"];
-
-/// Why a field's text gives no value.
-#[derive(Debug)]
-pub(super) struct Fault {
-    pub(super) code: ReasonCode,
-    pub(super) detail: String,
-}
-
-impl Fault {
-    pub(super) fn new(code: ReasonCode, detail: impl Into<String>) -> Self {
-        Self { code, detail: detail.into() }
-    }
-}
-
-/// The text as a reason quotes it.
-pub(super) fn quoted(text: &[u8]) -> String {
-    // No character has more than 4 bytes; one more tells that something was left out.
-    let start = &text[..text.len().min((QUOTED_CHARS_MAX + 1) * 4)];
-    let start = String::from_utf8_lossy(start);
-    let mut chars = start.chars();
-    let shown: String = chars.by_ref().take(QUOTED_CHARS_MAX).collect();
-    let more = if chars.next().is_some() { "…" } else { "" };
-    format!("'{}{more}'", shown.escape_debug())
-}
 
 /// Appends ISO 8859-1 text in UTF-8.
 pub(super) fn latin1_to_utf8(text: &[u8], out: &mut Vec<u8>) {
@@ -143,23 +117,9 @@ impl Reader {
     }
 }
 
-/// The text is not of the type, unless it is not even text.
-#[cold]
-pub(super) fn not_a(text: &[u8], what: &str) -> Fault {
-    match std::str::from_utf8(text) {
-        Ok(_) => Fault::new(ReasonCode::Type, format!("{} {what}", quoted(text))),
-        Err(error) => bad_utf8(&error),
-    }
-}
-
 #[cold]
 fn too_long(text: &[u8], what: impl std::fmt::Display) -> Fault {
     Fault::new(ReasonCode::TooLong, format!("{} has {what}", quoted(text)))
-}
-
-#[cold]
-fn bad_utf8(error: &std::str::Utf8Error) -> Fault {
-    Fault::new(ReasonCode::Encoding, format!("not valid UTF-8 at byte {} of the field", error.valid_up_to()))
 }
 
 fn read_text(bytes: &[u8], chars_max: u32) -> Result<&str, Fault> {

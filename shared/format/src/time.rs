@@ -4,7 +4,7 @@ use domain::constraint::ReasonCode;
 use jiff::civil::{Date, DateTime, Time, datetime};
 use jiff::fmt::strtime::BrokenDownTime;
 
-use super::text::{Fault, not_a, quoted};
+use super::fault::{Fault, not_a, quoted};
 
 /// The forms that are read without walking the form: four to ten times as fast.
 #[derive(Debug, Clone, Copy)]

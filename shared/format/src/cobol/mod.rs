@@ -36,7 +36,7 @@ mod tests;
 
 use domain::constraint::ReasonCode;
 
-use super::text::Fault;
+use crate::fault::Fault;
 
 /// Why a field's bytes give no value. The detail may quote them: it is kept with the reject and never logged.
 #[derive(Debug, Clone, PartialEq, Eq)]

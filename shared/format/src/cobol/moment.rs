@@ -315,7 +315,7 @@ impl Db2Timestamps {
     fn shown(&self, bytes: &[u8]) -> String {
         let mut text = Vec::new();
         match self.page.decode_into(bytes, &mut text) {
-            Ok(()) => crate::text::quoted(&text),
+            Ok(()) => crate::fault::quoted(&text),
             Err(_) => quoted(bytes),
         }
     }

@@ -3,7 +3,7 @@
 use domain::value::FieldType;
 
 use crate::codepage::CodePage;
-use crate::spec::Trim;
+use crate::field::Trim;
 
 /// One field.
 #[derive(Debug, Clone)]

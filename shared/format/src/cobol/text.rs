@@ -10,7 +10,7 @@ use super::output::{close_text, open_text, too_long};
 use super::spec::{Empty, FieldSpec, HighValues, LowValues, TextForm};
 use super::{Reject, quoted};
 use crate::codepage::CodePage;
-use crate::spec::{FieldForm, Trim};
+use crate::field::{FieldForm, Trim};
 use crate::text::Reader;
 
 /// Reads the text of one field.

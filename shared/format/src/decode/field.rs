@@ -5,8 +5,9 @@ use domain::value::Value;
 
 use super::{Between, Shape};
 use crate::delimited::{Piece, State};
+use crate::fault::{Fault, quoted};
 use crate::spec::{GroupSum, Trim};
-use crate::text::{Fault, Reader, quoted};
+use crate::text::Reader;
 
 #[derive(Debug, Clone)]
 pub(super) struct FieldReader {

@@ -5,7 +5,7 @@ use domain::layout::Field;
 use domain::mask::Masks;
 use domain::value::Value;
 
-use crate::text::{Fault, quoted};
+use crate::fault::{Fault, quoted};
 
 /// Says what is wrong with a value that was decoded: it is missing though it is required, or breaks a constraint.
 pub(super) fn judge(
@@ -36,7 +36,9 @@ pub(super) fn masked<'a>(
     code: ReasonCode,
     bytes: impl FnOnce() -> &'a [u8],
 ) -> Option<Reason> {
-    masks.are_needed().then(|| Masks::reason(field, code, &masks.bytes(&field.name, bytes())))
+    masks
+        .are_needed()
+        .then(|| Masks::reason(&field.name, &field.ty, code, &masks.bytes(&field.name, bytes())))
 }
 
 fn constrain(field: &Field, value: &Value<'_>, masks: &Masks, reasons: &mut Vec<Reason>) {
