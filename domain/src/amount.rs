@@ -66,7 +66,7 @@ const POWERS: [i128; 39] = {
 };
 
 impl Amount {
-    /// `mantissa / 10^scale`.
+    /// The amount `mantissa / 10^scale`.
     ///
     /// # Errors
     /// [`AmountError::TooManyDigits`] when either is past 38.

@@ -81,7 +81,7 @@ pub struct Attendance {
 }
 
 impl Attendance {
-    /// Begins to look. `patience_ms`: how long it may go on without any progress.
+    /// Begins to watch who is there. `patience_ms`: how long it may go on without any progress.
     #[must_use]
     pub const fn new(now_ms: i64, patience_ms: Option<i64>) -> Self {
         Self { patience_ms, progress: 0, moved_at_ms: now_ms, said: None }

@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use crate::amount::Amount;
 use crate::invariants::Invariant;
 
-/// What is compared.
+/// What a check compares.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum CheckKind {
@@ -53,7 +53,7 @@ pub enum Stage {
 }
 
 impl Stage {
-    /// The stage's name.
+    /// The stage's name in reports.
     #[must_use]
     pub const fn name(self) -> &'static str {
         match self {
@@ -82,7 +82,7 @@ pub enum Verdict {
 }
 
 impl Verdict {
-    /// The verdict's name.
+    /// The verdict's name in reports.
     #[must_use]
     pub const fn name(self) -> &'static str {
         match self {
@@ -100,7 +100,7 @@ impl fmt::Display for Verdict {
     }
 }
 
-/// One check's result.
+/// What one check found.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct CheckResult {
     /// What is compared.
@@ -172,7 +172,7 @@ impl Subject {
     }
 }
 
-/// Compares two counts.
+/// A check that compares two counts.
 #[must_use]
 pub fn count(
     subject: Subject,

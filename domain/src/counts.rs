@@ -50,7 +50,7 @@ pub struct Counts {
 }
 
 impl Counts {
-    /// Adds `other`.
+    /// Adds the counts of `other`.
     pub const fn merge(&mut self, other: &Self) {
         self.chunks += other.chunks;
         self.records += other.records;

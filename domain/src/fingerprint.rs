@@ -19,12 +19,12 @@ use thiserror::Error;
 
 use crate::hex;
 
-/// A SHA-256 value.
+/// A SHA-256 value, 32 bytes.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Hash(pub [u8; 32]);
 
 impl Hash {
-    /// SHA-256 of `bytes`.
+    /// The SHA-256 of `bytes`.
     #[must_use]
     pub fn of(bytes: &[u8]) -> Self {
         Self(Sha256::digest(bytes).into())

@@ -42,7 +42,7 @@ impl Forest {
         self.0.first().map_or(0, TreeRange::end)
     }
 
-    /// Each type's tree.
+    /// The tree of each record type.
     #[must_use]
     pub fn trees(&self) -> &[TreeRange] {
         &self.0

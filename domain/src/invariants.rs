@@ -26,7 +26,7 @@ macro_rules! invariants {
                 match self { $(Self::$name => $number,)* }
             }
 
-            /// What it says.
+            /// The invariant in one sentence.
             #[must_use]
             pub const fn text(self) -> &'static str {
                 match self { $(Self::$name => $text,)* }

@@ -45,7 +45,7 @@ pub struct Among {
 }
 
 impl Among {
-    /// The only one.
+    /// The only record type there is.
     pub const ALONE: Self = Self { place: 0, types: 1 };
 
     /// Whether it is the only one.

@@ -15,7 +15,7 @@ macro_rules! states {
         }
 
         impl $name {
-            /// All of them.
+            /// Every state there is.
             pub const ALL: &'static [Self] = &[$(Self::$state,)*];
 
             /// The name as it is stored and printed.

@@ -99,7 +99,7 @@ pub fn put_raw(out: &mut Vec<u8>, tag: Tag, content: &[u8]) {
     out.extend_from_slice(content);
 }
 
-/// Appends a field.
+/// Appends a field to the record.
 pub fn put(out: &mut Vec<u8>, value: &Value<'_>) {
     match value {
         Value::Null => put_raw(out, Tag::Null, &[]),

@@ -144,7 +144,7 @@ pub struct RejectGroup {
     pub first_record_no: u64,
 }
 
-/// A run's report.
+/// The report of one run.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Report {
     /// The version of this shape.

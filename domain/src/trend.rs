@@ -68,7 +68,7 @@ impl Default for TrendRules {
     }
 }
 
-/// One run's figures.
+/// The figures of one run.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Figures {
     /// When the run was opened, in milliseconds since 1970.

@@ -1,6 +1,6 @@
 //! Numbers and nouns, for messages.
 
-/// `1234567` as `1,234,567`.
+/// Groups digits by thousands: `1234567` as `1,234,567`.
 #[must_use]
 pub fn grouped(number: u64) -> String {
     let digits = number.to_string();

@@ -7,7 +7,7 @@ use tokio_util::task::TaskTracker;
 
 use crate::{Identity, Jobs, Surroundings};
 
-/// Workers at work.
+/// Workers that live in one process.
 pub struct Fleet {
     tasks: TaskTracker,
     with: Surroundings,

@@ -138,7 +138,7 @@ pub struct Identity {
 }
 
 impl Surroundings {
-    /// Registers a worker.
+    /// Registers a worker with the store.
     ///
     /// # Errors
     /// [`store::StoreError`] of the database.

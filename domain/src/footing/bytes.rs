@@ -26,7 +26,7 @@ const HAS_LOW: u8 = 4;
 const HAS_HIGH: u8 = 8;
 
 impl Footing {
-    /// The byte form. `plan` is the plan it was made by.
+    /// The footing in bytes. `plan` is the plan it was made by.
     #[must_use]
     pub fn to_bytes(&self, plan: &FootingPlan) -> Vec<u8> {
         let mut out = vec![VERSION];

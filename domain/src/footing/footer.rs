@@ -148,7 +148,7 @@ impl Footer {
         Ok(())
     }
 
-    /// The chunk's footing.
+    /// What the chunk's records declare.
     ///
     /// # Errors
     /// [`FootingError::Overflow`] past 2^64 records.

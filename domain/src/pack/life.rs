@@ -183,7 +183,7 @@ impl LifeWalk {
         }
     }
 
-    /// What it tells.
+    /// What the events tell of the run.
     #[must_use]
     pub fn finish(mut self) -> Life {
         if self.life.opened.is_none() {

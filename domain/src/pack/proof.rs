@@ -91,7 +91,7 @@ pub struct Statement {
     pub signed_by: Option<Hash>,
 }
 
-/// A record's proof. It holds nothing of the record's content.
+/// The proof of one record. It holds nothing of the record's content.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Proof {

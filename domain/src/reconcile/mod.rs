@@ -44,7 +44,7 @@ pub struct NotReconciled {
 }
 
 impl Reconciliation {
-    /// Every check made.
+    /// Every check that was made.
     #[must_use]
     pub fn checks(&self) -> &[CheckResult] {
         &self.checks

@@ -31,7 +31,7 @@ impl OnBreach {
     }
 }
 
-/// What must hold.
+/// What a rule demands of the rows.
 #[derive(Debug, Clone)]
 pub enum Condition {
     /// A predicate over one record. Unknown (NULL) is not a pass.

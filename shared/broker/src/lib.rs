@@ -44,7 +44,7 @@ pub enum Queue {
 }
 
 impl Queue {
-    /// All of them.
+    /// Every queue there is.
     pub const ALL: [Self; 5] = [Self::Chunks, Self::Batches, Self::Ranges, Self::Counts, Self::DeadLetters];
 
     /// The queue's name in the broker.
@@ -287,7 +287,7 @@ impl Delivery {
         self.settle(Settlement::Done).await
     }
 
-    /// Try again later.
+    /// Waits before the next attempt.
     pub async fn retry_later(self) -> bool {
         self.settle(Settlement::RetryLater).await
     }

@@ -323,7 +323,7 @@ impl Loading {
         collect(self.store.read_staging(self.run_id, self.layout(), range).await).await.unwrap()
     }
 
-    /// One legal step.
+    /// Takes one legal step.
     pub async fn step(&self, event: RunEvent) {
         self.store.step(self.fence, event, None, entry(Some(self.run_id), event.name())).await.unwrap();
     }

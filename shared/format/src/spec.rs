@@ -41,7 +41,7 @@ pub enum Form {
     Copybook(Copybook),
 }
 
-/// Fields between separators.
+/// A record of fields between separators.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Delimited {
     /// The byte between fields.
@@ -82,14 +82,14 @@ impl Continuation {
         Some(Self { bytes, length: prefix.len() })
     }
 
-    /// The bytes.
+    /// The bytes of the prefix.
     #[must_use]
     pub fn prefix(&self) -> &[u8] {
         &self.bytes[..self.length]
     }
 }
 
-/// Fields at positions.
+/// A record of fields at fixed positions.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Fixed {
     /// How one record ends and the next begins.

@@ -2,13 +2,13 @@
 
 use std::sync::atomic::{AtomicI64, Ordering};
 
-/// Tells the time.
+/// Tells what time it is.
 pub trait Clock: Send + Sync {
     /// Milliseconds since 1970-01-01, UTC.
     fn now_ms(&self) -> i64;
 }
 
-/// The machine's clock.
+/// The clock of this machine.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct SystemClock;
 
@@ -31,7 +31,7 @@ impl ManualClock {
         Self(AtomicI64::new(now_ms))
     }
 
-    /// Moves it forward.
+    /// Moves the clock forward.
     pub fn advance_ms(&self, by_ms: i64) {
         self.0.fetch_add(by_ms, Ordering::SeqCst);
     }
@@ -43,7 +43,7 @@ impl Clock for ManualClock {
     }
 }
 
-/// `at_ms` as `2024-02-29T13:45:00.123Z`.
+/// The time `at_ms` as `2024-02-29T13:45:00.123Z`.
 #[must_use]
 pub fn iso(at_ms: i64) -> String {
     jiff::Timestamp::from_millisecond(at_ms)

@@ -22,7 +22,7 @@ pub const RECORD_BYTES_MAX: u64 = 16 << 20;
 /// A file of checkpoints, of which each takes some 300 bytes.
 pub const CHECKPOINTS_BYTES_MAX: u64 = 256 << 20;
 
-/// Keys, passwords, certificates.
+/// The most bytes that a key, password or certificate has.
 pub const KEY_BYTES_MAX: u64 = 1 << 20;
 
 /// Read and written by its owner alone.

@@ -2,7 +2,7 @@
 
 use serde::Serialize;
 
-/// How it looks.
+/// How a finding is judged.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Verdict {

@@ -152,7 +152,7 @@ impl Post {
         &self.store
     }
 
-    /// The process's clock.
+    /// The clock of this process.
     #[must_use]
     pub fn clock(&self) -> &Arc<dyn Clock> {
         &self.clock

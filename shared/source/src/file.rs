@@ -36,7 +36,7 @@ impl Identity {
     }
 }
 
-/// An opened source. The file stays open, so that digest and readers see the same file even when another one is
+/// A source that is open. The file stays open, so that digest and readers see the same file even when another one is
 /// moved to its path meanwhile; [`SourceFile::changed_since`] tells.
 #[derive(Debug)]
 pub struct SourceFile {
@@ -76,7 +76,7 @@ impl SourceFile {
         }
     }
 
-    /// Where it is.
+    /// Where the source is.
     #[must_use]
     pub const fn location(&self) -> &Location {
         &self.location
@@ -146,7 +146,7 @@ impl SourceFile {
         }
     }
 
-    /// Reads the content. Of a regular file there may be several readers, each from the beginning; standard input
+    /// A reader of the content. Of a regular file there may be several readers, each from the beginning; standard input
     /// and pipes go on where the one before left off, so take one only.
     ///
     /// # Errors

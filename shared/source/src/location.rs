@@ -25,7 +25,7 @@ impl Location {
         Self { path: Some(path.into()) }
     }
 
-    /// Standard input.
+    /// The source that is standard input.
     #[must_use]
     pub const fn stdin() -> Self {
         Self { path: None }

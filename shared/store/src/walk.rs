@@ -40,7 +40,7 @@ impl<'a> LedgerWalk<'a> {
         Ok(())
     }
 
-    /// The next chunk.
+    /// The next chunk of the walk.
     ///
     /// # Errors
     /// [`StoreError`] of the database.

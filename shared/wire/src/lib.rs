@@ -197,7 +197,7 @@ pub fn wire_sums(sums: &Sums) -> Vec<WireAmount> {
     sums.0.iter().map(|sum| (*sum).into()).collect()
 }
 
-/// Sums that travelled.
+/// Sums as amounts again.
 ///
 /// # Errors
 /// [`BadFound`] when one of them is no amount.

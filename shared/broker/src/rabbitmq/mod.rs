@@ -54,7 +54,7 @@ use publisher::{Publisher, To};
 /// No message is larger: RabbitMQ 4 refuses more, unless told otherwise.
 pub const MESSAGE_BYTES_MAX: usize = 16 << 20;
 
-/// RabbitMQ.
+/// A broker that is a RabbitMQ server.
 pub struct Rabbit {
     publishing: Arc<Link>,
     consuming: Arc<Link>,

@@ -38,7 +38,7 @@ impl MomentForm {
         }
     }
 
-    /// Its letters.
+    /// The letters that stand for it.
     #[must_use]
     pub const fn name(self) -> &'static str {
         match self {

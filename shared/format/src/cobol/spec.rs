@@ -5,7 +5,7 @@ use domain::value::FieldType;
 use crate::codepage::CodePage;
 use crate::field::Trim;
 
-/// One field.
+/// How one field is written.
 #[derive(Debug, Clone)]
 pub struct FieldSpec {
     /// How its bytes are to be read.

@@ -33,7 +33,7 @@ const BLOCK: usize = 16;
 /// Marks, in [`CodePage::ascii`], a byte that is no ASCII character.
 const NOT_ASCII: u8 = 0x80;
 
-/// One code page.
+/// One code page: what each byte means.
 pub struct CodePage {
     name: &'static str,
     ccsid: u16,
@@ -170,7 +170,7 @@ impl CodePage {
         PAGES.iter().find(|page| page.ccsid == ccsid)
     }
 
-    /// Every page.
+    /// Every code page there is.
     pub fn all() -> impl Iterator<Item = &'static Self> {
         PAGES.iter()
     }

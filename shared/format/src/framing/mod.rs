@@ -400,7 +400,7 @@ pub fn frames<'a>(framer: &Framer, chunk: &'a [u8]) -> Frames<'a> {
     Frames { framer: *framer, chunk, offset: 0, records: 0, block_left: 0 }
 }
 
-/// See [`frames`]. Ends after the first error.
+/// The frames of a block; see [`frames`]. Ends after the first error.
 #[derive(Debug, Clone)]
 pub struct Frames<'a> {
     framer: Framer,
