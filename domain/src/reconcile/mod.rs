@@ -4,6 +4,7 @@
 //! run whose checks all pass gets its [`Permit`].
 
 mod checks;
+mod demands;
 mod evidence;
 #[cfg(test)]
 mod tests;
@@ -16,10 +17,10 @@ use crate::permit::Permit;
 use crate::totals::ControlTotals;
 use crate::trend;
 use checks::{
-    by_type_checks, declared_checks, decoded_beside, fingerprint, key_checks, messages_refused,
-    rejects_within_limit, rule_check, source_again_checks, source_checks, staging_checks, sum, unfooted,
-    workers_agree,
+    by_type_checks, decoded_beside, fingerprint, messages_refused, source_again_checks, source_checks,
+    staging_checks, sum, workers_agree,
 };
+use demands::{declared_checks, key_checks, rejects_within_limit, rule_check, unfooted};
 pub use evidence::{
     DecodedBeside, DecodedTwice, FinalEvidence, KeyEvidence, LedgerEvidence, ReadBack, RejectLimit,
     RuleEvidence, SourceEvidence, StagingEvidence, VerifySource,

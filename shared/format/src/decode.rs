@@ -2,6 +2,7 @@
 
 mod field;
 mod laid_out;
+mod pieces;
 mod reasons;
 
 use std::sync::Arc;
@@ -12,6 +13,7 @@ use domain::value::{FieldType, Value};
 
 use self::field::{FieldReader, trimmed};
 use self::laid_out::{LaidOut, Room};
+use self::pieces::{merge, move_to_scratch, of_page};
 use self::reasons::{judge, masked, reason};
 use super::cobol::record::RecordDecoder;
 use super::codepage::CodePage;
@@ -408,49 +410,6 @@ impl Shape {
             _ => None,
         }
     }
-}
-
-/// Makes one field of all from the one at `rest` on.
-fn merge(pieces: &mut Vec<Piece>, rest: usize) {
-    if let (Some(first), Some(last)) = (pieces.get(rest), pieces.last()) {
-        let merged = Piece::of_record(first.start, last.end, State::Plain);
-        pieces.truncate(rest);
-        pieces.push(merged);
-    }
-}
-
-/// Replaces a piece of the record, if it is text, by its UTF-8.
-fn of_page(piece: &mut Piece, page: &CodePage, record: &[u8], scratch: &mut Vec<u8>) {
-    if piece.state != State::Plain || piece.place != Place::Record {
-        return;
-    }
-    let start = scratch.len();
-    match record.get(piece.start..piece.end).map(|bytes| page.decode_into(bytes, scratch)) {
-        Some(Ok(())) => (piece.start, piece.end, piece.place) = (start, scratch.len(), Place::Scratch),
-        _ => {
-            scratch.truncate(start);
-            piece.state = State::Undecodable;
-        }
-    }
-}
-
-/// Replaces the piece by what `write` makes of it, unless that fails.
-fn move_to_scratch(
-    piece: &mut Piece,
-    record: &[u8],
-    scratch: &mut Vec<u8>,
-    write: impl FnOnce(&[u8], &mut Vec<u8>) -> bool,
-) -> bool {
-    // Rare enough to allocate: the piece may itself be in the scratch that is written to.
-    let bytes = piece.bytes(record, scratch).to_vec();
-    let start = scratch.len();
-    let is_written = write(&bytes, scratch);
-    if is_written {
-        (piece.start, piece.end, piece.place) = (start, scratch.len(), Place::Scratch);
-    } else {
-        scratch.truncate(start);
-    }
-    is_written
 }
 
 #[cold]

@@ -6,6 +6,7 @@ use super::cursor::Cursor;
 use super::error::{Checked, Fault, shown};
 use super::item::{SignPlace, Usage};
 use super::limits::NAME_CHARS_MAX;
+use super::occurs::{OccursClause, occurs};
 use super::picture::{Picture, Symbols, picture_of};
 use super::token::Kind;
 use super::value::{Condition, begins_literal};
@@ -18,14 +19,6 @@ pub(super) type Named = (String, Range<usize>);
 pub(super) struct Reference {
     pub(super) name: Named,
     pub(super) of: Vec<Named>,
-}
-
-#[derive(Debug, Clone)]
-pub(super) struct OccursClause {
-    pub(super) min: usize,
-    pub(super) max: usize,
-    pub(super) depending: Option<Reference>,
-    pub(super) at: Range<usize>,
 }
 
 /// An entry of level 01 to 49, or 77, as written.
@@ -72,7 +65,7 @@ pub(super) enum Statement {
 }
 
 /// Words with which a clause begins, so that an entry whose next word is one of them has no name.
-const CLAUSES: [&str; 30] = [
+pub(super) const CLAUSES: [&str; 30] = [
     "REDEFINES",
     "PIC",
     "PICTURE",
@@ -129,7 +122,7 @@ const OTHER_TEXT: [&str; 19] = [
 ];
 
 /// The usage that a word names, and those that are known but not supported.
-fn usage_of(word: &str) -> Option<Result<Usage, &'static str>> {
+pub(super) fn usage_of(word: &str) -> Option<Result<Usage, &'static str>> {
     let word = word.replace("COMPUTATIONAL", "COMP");
     Some(Ok(match word.as_str() {
         "DISPLAY" => Usage::Display,
@@ -204,7 +197,7 @@ fn data_name(cursor: &mut Cursor<'_>, what: &str) -> Checked<Named> {
     Ok((word, at))
 }
 
-fn reference(cursor: &mut Cursor<'_>, what: &str) -> Checked<Reference> {
+pub(super) fn reference(cursor: &mut Cursor<'_>, what: &str) -> Checked<Reference> {
     let name = data_name(cursor, what)?;
     let mut of = Vec::new();
     while cursor.take("OF") || cursor.take("IN") {
@@ -388,66 +381,4 @@ fn unknown(word: &str, at: Range<usize>) -> Fault {
         return fault.advise("the entry before may lack its period, or it stands past column 72");
     }
     fault
-}
-
-fn occurs(cursor: &mut Cursor<'_>, at: Range<usize>) -> Checked<OccursClause> {
-    let first = cursor.integer("the number of occurrences")?;
-    let second = if cursor.take("TO") {
-        if cursor.word() == Some("UNBOUNDED") {
-            return Err(cursor.unexpected("a greatest number of occurrences; UNBOUNDED is not supported"));
-        }
-        Some(cursor.integer("the greatest number of occurrences")?)
-    } else {
-        None
-    };
-    let _ = cursor.take("TIMES");
-    let depending = if cursor.take("DEPENDING") {
-        let _ = cursor.take("ON");
-        Some(reference(cursor, "the name of the item that holds the number of occurrences")?)
-    } else {
-        None
-    };
-    // How a program searches a table says nothing of its bytes.
-    loop {
-        if cursor.take("ASCENDING") || cursor.take("DESCENDING") {
-            let _ = cursor.take("KEY");
-            let _ = cursor.take("IS");
-            names(cursor, "the name of a key")?;
-        } else if cursor.take("INDEXED") {
-            let _ = cursor.take("BY");
-            names(cursor, "the name of an index")?;
-        } else {
-            break;
-        }
-    }
-    let at = at.start..cursor.end();
-    let (min, max) = match (second, &depending) {
-        (Some(max), Some(_)) => (first, max),
-        (None, None) => (first, first),
-        // Without the lower bound it is 1 ("OCCURS DEPENDING ON clause", Language Reference).
-        (None, Some(_)) => (1, first),
-        (Some(_), None) => {
-            return Err(Fault::new(
-                at,
-                "found OCCURS ... TO without DEPENDING ON, which says how often it occurs",
-            ));
-        }
-    };
-    if max == 0 || min > max {
-        return Err(Fault::new(at, format!("an item cannot occur {min} to {max} times")));
-    }
-    Ok(OccursClause { min, max, depending, at })
-}
-
-/// One or more names, up to the next clause.
-fn names(cursor: &mut Cursor<'_>, what: &str) -> Checked<()> {
-    reference(cursor, what)?;
-    while cursor.word().is_some_and(|word| {
-        !CLAUSES.contains(&word)
-            && usage_of(word).is_none()
-            && !matches!(word, "ASCENDING" | "DESCENDING" | "INDEXED" | "IS" | "VOLATILE")
-    }) {
-        reference(cursor, what)?;
-    }
-    Ok(())
 }

@@ -15,6 +15,7 @@ mod entry;
 mod error;
 mod item;
 pub mod limits;
+mod occurs;
 mod picture;
 mod place;
 pub mod plan;

@@ -1,0 +1,178 @@
+//! The checks of what somebody demanded: declared totals, the limit of rejects, keys, and the job's rules.
+
+use super::checks::{fingerprint, sum};
+use super::evidence::{RuleEvidence, StagingEvidence};
+use crate::check::{self, CheckKind, CheckResult, Stage, Subject, Verdict};
+use crate::declared::Declared;
+use crate::footing::FootingError;
+use crate::invariants::Invariant;
+use crate::rule::{OnBreach, RuleOutcome};
+use crate::words::plural;
+
+pub(super) fn declared_checks(
+    declared: &Declared,
+    evidence: &StagingEvidence,
+    at_ms: i64,
+    checks: &mut Vec<CheckResult>,
+) {
+    let subject = |name: String| Subject::new(Stage::Declared, Invariant::DeclaredMet, name);
+    let (source, ledger) = (&evidence.source, &evidence.ledger);
+    if let Some(records) = declared.records {
+        checks.push(check::count(
+            subject("declared records".into()),
+            records,
+            source.records,
+            "records declared = records in the source",
+            at_ms,
+        ));
+    }
+    if let Some(bytes) = declared.bytes {
+        checks.push(check::count(
+            subject("declared bytes".into()),
+            bytes,
+            source.bytes_on_disk,
+            "bytes declared = bytes of the source",
+            at_ms,
+        ));
+    }
+    for (name, amount) in &declared.amounts {
+        // The declaration covers what was sent, so the rejects' amounts belong to the computed side.
+        let place = evidence.amount_names.iter().position(|field| field == name);
+        let computed =
+            place.map(|at| sum(&ledger.accepted.sums, at).checked_add(sum(&ledger.rejected_sums, at)));
+        let subject = subject(format!("declared sum of {name}"));
+        checks.push(match computed {
+            Some(Ok(computed)) => check::amount_total(
+                subject,
+                *amount,
+                computed,
+                "sum declared = sum over accepted and rejected",
+                at_ms,
+            ),
+            Some(Err(error)) => check::hash(subject, amount, error, "the computed sum does not fit", at_ms),
+            None => check::hash(
+                subject,
+                amount,
+                "not summed",
+                format!("{name} is not an amount field of the job"),
+                at_ms,
+            ),
+        });
+    }
+    if let Some(sha256) = declared.sha256 {
+        checks.push(check::hash(
+            subject("declared SHA-256".into()),
+            sha256,
+            source.sha256_split,
+            "SHA-256 declared = SHA-256 of the source",
+            at_ms,
+        ));
+    }
+    if let Some(declared_root) = declared.fingerprint {
+        let same_layout = declared.layout.is_none_or(|layout| layout == evidence.layout);
+        checks.push(if same_layout {
+            check::hash(
+                subject("declared fingerprint".into()),
+                declared_root,
+                fingerprint(&ledger.accepted),
+                "fingerprint declared = fingerprint of the source",
+                at_ms,
+            )
+        } else {
+            let mut result = check::hash(
+                subject("declared fingerprint".into()),
+                declared_root,
+                fingerprint(&ledger.accepted),
+                "the declared fingerprint was made with another layout (other hashed fields or types): it cannot be compared",
+                at_ms,
+            );
+            result.verdict = Verdict::Fail;
+            result.discrepancy = "other layout".into();
+            result
+        });
+    }
+}
+
+/// The controls of the source cannot be held against anything: the ledger does not have all its chunks, or not as they were.
+pub(super) fn unfooted(fault: &FootingError, at_ms: i64) -> CheckResult {
+    let subject = Subject::new(Stage::Declared, Invariant::DeclaredMet, "controls of the source");
+    let message = format!("what the source's records declare cannot be put together: {fault}");
+    check::hash(subject, "every chunk in its order", "not every chunk, or altered", message, at_ms)
+}
+
+pub(super) fn rejects_within_limit(evidence: &StagingEvidence, at_ms: i64) -> CheckResult {
+    let (rejected, limit) = (evidence.ledger.rejected, evidence.reject_limit.of(evidence.source.records));
+    let within = rejected <= limit;
+    CheckResult {
+        kind: CheckKind::Count,
+        stage: Stage::Source,
+        name: "rejects within the limit".into(),
+        invariant: Some(Invariant::RecordsAccounted),
+        expected: format!("at most {limit}"),
+        actual: rejected.to_string(),
+        discrepancy: if within { String::new() } else { format!("+{}", rejected - limit) },
+        verdict: if within { Verdict::Pass } else { Verdict::Fail },
+        message: match (within, rejected) {
+            (true, 0) => "no record was rejected".into(),
+            (true, n) => {
+                format!("rejected and kept: {}; `rejects` under [limits] allows them", plural(n, "record"))
+            }
+            (false, _) => "more records were rejected than `rejects` under [limits] allows".into(),
+        },
+        at_ms,
+    }
+}
+
+pub(super) fn key_checks(evidence: &StagingEvidence, at_ms: i64, checks: &mut Vec<CheckResult>) {
+    for key in evidence.keys.iter().filter(|key| !key.fields.is_empty()) {
+        let name = |what: &str| match &key.record {
+            None => what.to_owned(),
+            Some(record) => format!("{record}: {what}"),
+        };
+        let subject = |what: &str| Subject::new(Stage::Rules, Invariant::FinalBalances, name(what));
+        checks.push(check::count(
+            subject("key is unique"),
+            0,
+            key.duplicates,
+            format!("records whose key ({}) an earlier record of the run has", key.fields),
+            at_ms,
+        ));
+        checks.push(check::count(
+            subject("key is not yet in final"),
+            0,
+            key.already_in_final,
+            format!("records whose key ({}) an earlier run brought into final", key.fields),
+            at_ms,
+        ));
+    }
+}
+
+pub(super) fn rule_check(rule: &RuleEvidence, at_ms: i64) -> CheckResult {
+    let RuleOutcome { examined, breached } = rule.outcome;
+    let verdict = match (examined, breached, rule.on_breach) {
+        (0, 0, _) => Verdict::Vacuous,
+        (_, 0, _) => Verdict::Pass,
+        (_, _, OnBreach::Fail) => Verdict::Fail,
+        (_, _, OnBreach::Hold | OnBreach::Warn) => Verdict::Warn,
+    };
+    CheckResult {
+        kind: CheckKind::BusinessRule,
+        stage: Stage::Rules,
+        name: rule.name.clone(),
+        invariant: None,
+        expected: "0 breaches".into(),
+        actual: format!("{breached} of {examined}"),
+        discrepancy: if breached == 0 { String::new() } else { format!("+{breached}") },
+        verdict,
+        message: match verdict {
+            Verdict::Vacuous => format!("{}: there was nothing to apply it to", rule.demands),
+            _ => match (breached, rule.on_breach) {
+                (1.., OnBreach::Hold) => {
+                    format!("{}: the records that break it are held back from final", rule.demands)
+                }
+                _ => rule.demands.clone(),
+            },
+        },
+        at_ms,
+    }
+}
