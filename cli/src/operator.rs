@@ -2,7 +2,7 @@
 
 use std::sync::OnceLock;
 
-use coordinator::acting::Acting;
+use coordinator::context::acting::Acting;
 use shared::secret::words_without_secrets;
 
 use crate::outcome::Failure;

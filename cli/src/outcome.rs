@@ -3,9 +3,9 @@
 use std::io::Write;
 use std::process::ExitCode;
 
+use coordinator::evidence::pack::PackError;
 use coordinator::open::OpenError;
 use coordinator::ops::OpsError;
-use coordinator::pack::PackError;
 use coordinator::run::{Ending, RunError};
 use domain::visible::visible_lines;
 use shared::broker::BrokerError;

@@ -13,9 +13,9 @@ use shared::store::StoreError;
 use shared::store::model::NewRun;
 use thiserror::Error;
 
+use crate::context::coordinator::Coordinator;
 use crate::progress::Phase;
-use crate::run::Coordinator;
-use crate::split::ChunkLimits;
+use crate::source::split::ChunkLimits;
 
 /// What is to be run.
 #[derive(Debug, Clone)]

@@ -4,11 +4,11 @@ use std::future::Future;
 use std::sync::Arc;
 use std::time::Duration;
 
-use coordinator::acting::Acting;
+use coordinator::Coordinator;
+use coordinator::context::acting::Acting;
+use coordinator::load::tally::Tally;
+use coordinator::load::window::{Shares, WindowLimits};
 use coordinator::progress::Snapshot;
-use coordinator::run::Coordinator;
-use coordinator::tally::Tally;
-use coordinator::window::{Shares, WindowLimits};
 use shared::broker::Broker;
 use shared::broker::in_process::{InProcess, Limits};
 use shared::clock::SystemClock;

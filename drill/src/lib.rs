@@ -23,7 +23,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use coordinator::run::Ending;
-use coordinator::split::ChunkLimits;
+use coordinator::source::split::ChunkLimits;
 use domain::check::Stage;
 use domain::defect::{
     CATALOGUE, DRILL_VERSION, Defect, DrillReport, Evidence, Judgement, Seen, Struck, Undamaged, judge,

@@ -5,10 +5,11 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
+use coordinator::Coordinator;
 use coordinator::open::RunRequest;
 use coordinator::report::summary;
-use coordinator::run::{Coordinator, Drive, Ending};
-use coordinator::split::ChunkLimits;
+use coordinator::run::{Drive, Ending};
+use coordinator::source::split::ChunkLimits;
 use domain::check::{Stage, Verdict};
 use domain::declared::Declared;
 use domain::defect::{Evidence, Located};

@@ -2,8 +2,8 @@
 
 use std::path::Path;
 
-use coordinator::attendance::{ALIVE, has_service};
-use coordinator::held::{Held, held};
+use coordinator::ops::attendance::{ALIVE, has_service};
+use coordinator::ops::held::{Held, held};
 use domain::counts::Role;
 use shared::broker::rabbitmq::{Rabbit, RabbitSettings};
 use shared::config::Settings;

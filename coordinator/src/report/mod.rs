@@ -9,6 +9,7 @@ pub mod html;
 pub mod junit;
 pub mod summary;
 pub mod text;
+pub mod trends;
 
 mod format;
 mod relation;

@@ -1,6 +1,6 @@
 //! The evidence log, edited by somebody who may do anything to the database.
 
-use coordinator::audit::{AuditError, verify};
+use coordinator::evidence::audit::{AuditError, verify};
 use coordinator::run::Ending;
 use domain::defect::Evidence;
 use domain::event::Event;

@@ -2,8 +2,8 @@
 
 use std::path::Path;
 
-use coordinator::pack::keys::{PublicKey, Signer, generate};
-use coordinator::pack::{Verified, verify};
+use coordinator::evidence::pack::keys::{PublicKey, Signer, generate};
+use coordinator::evidence::pack::{Verified, verify};
 use coordinator::run::Ending;
 use domain::defect::Evidence;
 

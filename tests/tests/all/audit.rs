@@ -2,12 +2,13 @@
 
 use std::sync::Arc;
 
-use coordinator::acting::Acting;
-use coordinator::audit;
-use coordinator::checkpoints::{Checkpoints, read};
+use coordinator::Coordinator;
+use coordinator::context::acting::Acting;
+use coordinator::context::checkpoints::{Checkpoints, read};
+use coordinator::evidence::audit;
 use coordinator::open::{OpenError, RunRequest};
 use coordinator::ops::OpsError;
-use coordinator::run::{Coordinator, Drive, Ending};
+use coordinator::run::{Drive, Ending};
 use domain::checkpoint::Noted;
 use domain::event::{Entry, Event, GENESIS};
 use tests::fleet::Bench;

@@ -7,7 +7,7 @@ use domain::trend::grouped;
 use super::Style;
 use super::table::{Column, Grid, Mark, Tone, sentence};
 use crate::report::format::visible;
-use crate::trends::{Figure, TrendRow};
+use crate::report::trends::{Figure, TrendRow};
 
 /// Eight heights, from a sliver to the whole.
 const BARS: [char; 8] = ['▁', '▂', '▃', '▄', '▅', '▆', '▇', '█'];

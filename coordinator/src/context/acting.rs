@@ -2,7 +2,7 @@
 
 use serde_json::{Map, Value};
 
-/// Beside the operator's name, which is [`crate::run::Coordinator::actor`].
+/// Beside the operator's name, which is [`crate::Coordinator::actor`].
 ///
 /// The name is what the operating system says of whoever ran the command, or what that person said (`--operator`); it is
 /// no authentication. What the system says is kept in either case.

@@ -7,7 +7,7 @@ use domain::ids::{ChunkNo, RunId, WorkerId};
 use shared::store::model::WorkerRow;
 use shared::store::{Store, StoreError};
 
-use crate::attendance::ALIVE;
+use crate::ops::attendance::ALIVE;
 
 /// So many chunks are named.
 const NAMED_MAX: u32 = 20;

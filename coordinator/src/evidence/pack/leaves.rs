@@ -14,7 +14,7 @@ use shared::store::Store;
 use shared::store::model::{ChunkCut, ChunkRange, EntryKind};
 
 use super::PackError;
-use crate::pinpoint::ByChunk;
+use crate::verify::pinpoint::ByChunk;
 
 /// A chunk's leaves that have content: of each record type's tree by record number.
 #[derive(Debug, Default)]

@@ -19,8 +19,9 @@ use shared::store::walk::LedgerWalk;
 use super::keys::Signer;
 use super::leaves::{Leaves, raw};
 use super::{PackError, json};
-use crate::pinpoint::{PinpointError, SourceAgain};
-use crate::run::Coordinator;
+use crate::context::coordinator::Coordinator;
+use crate::source::again::{SourceAgain, SourceAgainError};
+use crate::verify::pinpoint::PinpointError;
 
 /// A proof, and what it is of.
 #[derive(Debug, Clone)]
@@ -209,10 +210,10 @@ fn from_source(
     record_no: RecordNo,
     location: Location,
 ) -> Result<(Leaves, Vec<u8>, Vec<u64>), PinpointError> {
-    let source = SourceFile::open(location, job.compression)?;
+    let source = SourceFile::open(location, job.compression).map_err(SourceAgainError::from)?;
     let bytes = SourceAgain::open(job, &source)?.bytes(row)?;
     let mut decoder = SourceAgain::decoder(job)?;
-    let bad = |reason: String| PinpointError::Decode { chunk_no: row.cut.chunk_no, reason };
+    let bad = |reason: String| SourceAgainError::Decode { chunk_no: row.cut.chunk_no, reason };
     let decoded = decoder.decode(row.cut.start(), &bytes).map_err(|error| bad(error.to_string()))?;
     let leaves = Leaves::decoded(job, &decoded)?;
     let (record, parents) =

@@ -11,7 +11,7 @@ use shared::store::model::Run;
 use shared::store::{Claim, StoreError, stored_job};
 use thiserror::Error;
 
-use crate::run::Coordinator;
+use crate::context::coordinator::Coordinator;
 
 /// Why an operation was refused.
 #[derive(Debug, Error)]

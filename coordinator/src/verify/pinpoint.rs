@@ -4,123 +4,37 @@
 //! One chunk is in memory at a time.
 
 use std::collections::HashMap;
-use std::io::Read;
 use std::sync::Arc;
 
 use domain::check::Stage;
 use domain::finding::{Difference, Finding, field_differences};
 use domain::fingerprint::Hash;
-use domain::ids::{ChunkNo, RecordNo, RunId, WorkerId};
+use domain::ids::{RecordNo, RunId, WorkerId};
 use domain::layout::Layout;
 use domain::record::{self, RawRecord};
 use sha2::{Digest, Sha256};
-use shared::format::chunk::{ChunkDecoder, DecodedChunk};
-use shared::format::{Framer, frames};
 use shared::job::Job;
-use shared::source::{Reader, SourceError, SourceFile};
+use shared::source::SourceFile;
 use shared::store::model::{ChunkRow, Entry, EntryKind};
 use shared::store::walk::LedgerWalk;
 use shared::store::{Blocks, Store, StoreError};
 use thiserror::Error;
 
-use crate::split::RECORDS_MAX;
+use crate::source::again::{Expected, SourceAgain, SourceAgainError};
+use crate::source::split::RECORDS_MAX;
 
 /// Why differences could not be walked down.
 #[derive(Debug, Error)]
 pub enum PinpointError {
-    /// The source cannot be read again.
+    /// The source cannot be read again, or is not what was loaded.
     #[error(transparent)]
-    Source(#[from] SourceError),
-    /// The source's bytes are not those that were loaded.
-    #[error("chunk {chunk_no} of the source is not what was loaded: the source was changed since")]
-    SourceChanged {
-        /// The chunk.
-        chunk_no: ChunkNo,
-    },
-    /// The chunk could not be decoded again.
-    #[error("chunk {chunk_no}: {reason}")]
-    Decode {
-        /// The chunk.
-        chunk_no: ChunkNo,
-        /// Why.
-        reason: String,
-    },
+    Source(#[from] SourceAgainError),
     /// The store failed.
     #[error(transparent)]
     Store(#[from] StoreError),
     /// What was read back could not be understood.
     #[error(transparent)]
     Record(#[from] record::RecordError),
-}
-
-/// The source read again, forward only, chunk by chunk.
-pub struct SourceAgain {
-    job: Arc<Job>,
-    reader: Reader,
-    position: u64,
-    decoder: ChunkDecoder,
-}
-
-/// A chunk as the source has it.
-pub struct Expected {
-    decoded: DecodedChunk,
-    /// Where each record begins in the source's content.
-    offsets: Vec<u64>,
-}
-
-impl SourceAgain {
-    /// What decodes the job's chunks.
-    ///
-    /// # Errors
-    /// [`PinpointError::Decode`] when the job's formats cannot be used.
-    pub fn decoder(job: &Arc<Job>) -> Result<ChunkDecoder, PinpointError> {
-        ChunkDecoder::new(job).map_err(|reason| PinpointError::Decode { chunk_no: ChunkNo(0), reason })
-    }
-
-    /// Opens the source anew.
-    ///
-    /// # Errors
-    /// [`PinpointError`] when it cannot be read a second time.
-    pub fn open(job: &Arc<Job>, source: &SourceFile) -> Result<Self, PinpointError> {
-        let decoder = Self::decoder(job)?;
-        Ok(Self { job: Arc::clone(job), reader: source.reader()?, position: 0, decoder })
-    }
-
-    /// The bytes of a chunk that lies behind all those asked for before.
-    ///
-    /// # Errors
-    /// [`PinpointError::SourceChanged`] when they are not those that were loaded.
-    pub fn bytes(&mut self, row: &ChunkRow) -> Result<Vec<u8>, PinpointError> {
-        let cut = &row.cut;
-        let changed = || PinpointError::SourceChanged { chunk_no: cut.chunk_no };
-        let skip = cut.offset.checked_sub(self.position).ok_or_else(changed)?;
-        let skipped = std::io::copy(&mut Read::by_ref(&mut self.reader).take(skip), &mut std::io::sink());
-        self.position += skipped.map_err(|error| self.reader.explain(error))?;
-        let mut bytes = Vec::new();
-        let read = Read::by_ref(&mut self.reader).take(cut.bytes).read_to_end(&mut bytes);
-        self.position += read.map_err(|error| self.reader.explain(error))? as u64;
-        if Hash::of(&bytes) != cut.sha256 {
-            return Err(changed());
-        }
-        Ok(bytes)
-    }
-
-    /// Reads and decodes a chunk that lies behind all those asked for before.
-    ///
-    /// # Errors
-    /// [`PinpointError::SourceChanged`] when its bytes are not those that were loaded.
-    pub fn chunk(&mut self, row: &ChunkRow) -> Result<Expected, PinpointError> {
-        let bytes = self.bytes(row)?;
-        let cut = &row.cut;
-        let decoded = self
-            .decoder
-            .decode(cut.start(), &bytes)
-            .map_err(|error| PinpointError::Decode { chunk_no: cut.chunk_no, reason: error.to_string() })?;
-        let framer = Framer::new(&self.job.format);
-        let offsets =
-            frames(&framer, &bytes).map_while(Result::ok).map(|(at, _)| cut.offset + at as u64).collect();
-        Ok(Expected { decoded, offsets })
-    }
 }
 
 /// The source of a run decoded once more, chunk by chunk.

@@ -9,41 +9,14 @@ use domain::fingerprint::Hash;
 use domain::ids::RunId;
 use domain::lifecycle::RunState;
 use shared::job::Job;
-use shared::source::{SourceError, SourceFile};
+use shared::source::{Location, SourceError, SourceFile};
 use shared::store::model::Run;
-use thiserror::Error;
 
-use crate::run::{Coordinator, Drive, RunError};
-
-/// Why a run waits for its source.
-#[derive(Debug, Error)]
-pub enum SourceWanted {
-    /// It is not there, or cannot be read.
-    #[error(
-        "the run's source cannot be read: {error}; put it back, or say where it is: `{command} --source FILE`"
-    )]
-    Away {
-        /// Why.
-        error: SourceError,
-        /// What goes on with the run.
-        command: String,
-    },
-    /// Another file was named.
-    #[error(
-        "{given} is not the run's source: it has {found}, the run's source has {expected}; name the right file: \
-         `{command} --source THE_RIGHT_FILE`"
-    )]
-    Other {
-        /// What was named.
-        given: String,
-        /// What it is.
-        found: String,
-        /// What it should be.
-        expected: String,
-        /// What goes on with the run.
-        command: String,
-    },
-}
+use crate::context::coordinator::Coordinator;
+use crate::load::LoadError;
+use crate::run::ending::Drive;
+use crate::run::error::RunError;
+use crate::source::wanted::{OpenSourceError, SourceWanted};
 
 /// The command that goes on with a run in this state.
 fn command(run_id: RunId, state: RunState) -> String {
@@ -60,6 +33,26 @@ fn length(bytes: Option<u64>) -> String {
 }
 
 impl Coordinator {
+    /// Opens the run's source: where the run was begun from, or where `how` says that it is now.
+    ///
+    /// # Errors
+    /// [`OpenSourceError`] when it cannot be read, or was a stream and is not handed in again.
+    pub(crate) fn open_source(
+        &self,
+        run: &Run,
+        job: &Job,
+        how: &Drive,
+    ) -> Result<SourceFile, OpenSourceError> {
+        let location = match &how.source {
+            Some(location) => location.clone(),
+            None => Location::parse(&run.source),
+        };
+        if location.is_stream() && run.epoch > 1 && how.source.is_none() {
+            return Err(OpenSourceError::StreamGone);
+        }
+        Ok(SourceFile::open(location, job.compression)?)
+    }
+
     /// Refuses to go on where the source is not at hand, or where another one was named than the run was opened on.
     ///
     /// # Errors
@@ -118,8 +111,8 @@ impl Coordinator {
 
     fn source_or_wait(&self, run: &Run, job: &Job, how: &Drive) -> Result<SourceFile, RunError> {
         self.open_source(run, job, how).map_err(|error| match error {
-            RunError::Source(error) => away(run, error),
-            other => other,
+            OpenSourceError::Source(error) => away(run, error),
+            OpenSourceError::StreamGone => RunError::StreamGone,
         })
     }
 
@@ -133,7 +126,7 @@ impl Coordinator {
 
 fn away(run: &Run, error: SourceError) -> RunError {
     match error {
-        SourceError::Stopped { .. } => crate::load::LoadError::Stopped.into(),
+        SourceError::Stopped { .. } => LoadError::Stopped.into(),
         error => {
             RunError::SourceWanted(SourceWanted::Away { error, command: command(run.run_id, run.state) })
         }

@@ -8,13 +8,10 @@ use shared::store::model::Reported;
 use shared::wire::seal::unverified;
 use shared::wire::{Chunk, Counts};
 
-use crate::load::{Load, LoadError};
-use crate::tally::{Reports, reported};
-use crate::window::{OnItsWay, Window};
-
-/// After so long without a word of this run's workers, the ledger is asked what became of the chunks on their way:
-/// another coordinator may have taken the word from the bus.
-pub(crate) const SILENCE: Duration = Duration::from_millis(500);
+use crate::load::error::LoadError;
+use crate::load::loading::{Load, SILENCE};
+use crate::load::tally::{Reports, reported};
+use crate::load::window::{OnItsWay, Window};
 
 /// At least so often the ledger is asked about all chunks on their way, however much is reported.
 const LOOK: Duration = Duration::from_secs(5);

@@ -24,10 +24,12 @@ use shared::source::SourceFile;
 use shared::store::model::{Run, SplitTotals, TypeKeys};
 use shared::store::{Fence, Store, StoreError};
 
-use crate::pinpoint::{PinpointError, decode_again};
+use crate::progress::stage;
 use crate::report::summary::Summary;
-use crate::run::RunError;
-use crate::verify::{Verified, Verify, VerifyError};
+use crate::report::trends::{figures, looked_at};
+use crate::source::wanted::OpenSourceError;
+use crate::verify::pinpoint::{PinpointError, decode_again};
+use crate::verify::verifier::{Verified, Verify, VerifyError};
 
 /// What came of reconciling staging.
 #[derive(Debug)]
@@ -57,7 +59,7 @@ pub struct Reconcile<'a> {
     /// What changed about the source since it was opened, in words.
     pub source_changed: Option<String>,
     /// The source, to be decoded again; `None` when the run went through in one go.
-    pub decode_again: Option<Result<SourceFile, RunError>>,
+    pub decode_again: Option<Result<SourceFile, OpenSourceError>>,
 }
 
 impl Reconcile<'_> {
@@ -73,7 +75,7 @@ impl Reconcile<'_> {
     ) -> Result<StagingOutcome, VerifyError> {
         let to_decode = self.decode_again.take();
         let (outcomes, keys) = self.store.apply_rules(self.fence, self.job).await?;
-        crate::run::stage(self.run.run_id, "rules applied");
+        stage(self.run.run_id, "rules applied");
         let excludes = keys.held + keys.merged > 0;
         let verified = verify.staging(split.header_bytes, excludes, progress).await?;
         let (source_again, also_differing) = self.source_again(to_decode).await?;
@@ -152,11 +154,11 @@ impl Reconcile<'_> {
 
     async fn source_again(
         &self,
-        source: Option<Result<SourceFile, RunError>>,
+        source: Option<Result<SourceFile, OpenSourceError>>,
     ) -> Result<(DecodedTwice, Vec<u64>), StoreError> {
         let source = match source {
             None => return Ok((DecodedTwice::NotNeeded, Vec::new())),
-            Some(Err(RunError::StreamGone)) => return Ok((DecodedTwice::Gone, Vec::new())),
+            Some(Err(OpenSourceError::StreamGone)) => return Ok((DecodedTwice::Gone, Vec::new())),
             Some(Err(error)) => return Ok((DecodedTwice::Failed(error.to_string()), Vec::new())),
             Some(Ok(source)) if source.bytes_on_disk().is_none() => {
                 return Ok((DecodedTwice::Gone, Vec::new()));
@@ -222,10 +224,9 @@ impl Reconcile<'_> {
             amounts: self.job.amount_names().into_iter().zip(sums).collect(),
         };
         let rules = self.job.trends.clone();
-        let limit = crate::trends::looked_at(&rules);
+        let limit = looked_at(&rules);
         let history = self.store.history(&self.run.job, Some(self.run.run_id), true, limit).await?;
-        let history =
-            history.iter().filter_map(|(run, summary)| crate::trends::figures(run, summary.as_deref()));
+        let history = history.iter().filter_map(|(run, summary)| figures(run, summary.as_deref()));
         Ok(TrendEvidence { rules, now, history: history.collect() })
     }
 

@@ -4,15 +4,10 @@ use std::fs::OpenOptions;
 use std::io::{self, Write};
 use std::os::unix::net::UnixDatagram;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
 
-use domain::checkpoint::{Checkpoint, Head, Noted};
-use domain::ids::RunId;
-use serde_json::json;
+use domain::checkpoint::{Checkpoint, Noted};
 use shared::files::{CHECKPOINTS_BYTES_MAX, read_small_text};
 use thiserror::Error;
-
-use crate::run::Coordinator;
 
 /// Facility 13 (log audit), severity 5 (notice); RFC 5424, 6.2.1.
 const PRIORITY: u8 = 13 * 8 + 5;
@@ -90,7 +85,7 @@ impl Checkpoints {
     }
 
     /// Notes one, wherever it is to be noted; returns where that failed, and why.
-    fn write(&self, checkpoint: &Checkpoint) -> Vec<String> {
+    pub(crate) fn write(&self, checkpoint: &Checkpoint) -> Vec<String> {
         let text = match serde_json::to_string(checkpoint) {
             Ok(text) => text,
             Err(error) => return vec![error.to_string()],
@@ -134,45 +129,9 @@ fn send(socket: &Path, message: &str) -> io::Result<()> {
     if sent == message.len() { Ok(()) } else { Err(io::ErrorKind::WriteZero.into()) }
 }
 
-impl Coordinator {
-    /// Notes the log's head outside of the store, after `what` was decided or done. That it could not be noted is said on
-    /// the terminal and in the log, and changes nothing for the run.
-    pub async fn checkpoint(&self, run_id: RunId, what: &str) {
-        if self.checkpoints.is_off() {
-            return;
-        }
-        let (seq, hash) = match self.store.log_head().await {
-            Ok(Some(head)) => head,
-            Ok(None) => return,
-            Err(error) => {
-                tracing::warn!(%run_id, what, %error, "no checkpoint: the log's head could not be read");
-                return;
-            }
-        };
-        let head = Head { seq, hash };
-        let checkpoint = Checkpoint {
-            at: shared::clock::iso(self.clock.now_ms()),
-            store: self.checkpoints.store.clone(),
-            head,
-            run: Some(run_id.to_string()),
-            what: what.into(),
-            by: self.actor.clone(),
-        };
-        let checkpoints = Arc::clone(&self.checkpoints);
-        let written = tokio::task::spawn_blocking(move || checkpoints.write(&checkpoint)).await;
-        let failures = written.unwrap_or_else(|error| vec![error.to_string()]);
-        for reason in failures {
-            tracing::warn!(%run_id, what, reason, %head, "the checkpoint could not be written; write its head down");
-            let detail = json!({ "what": what, "head": head.to_string(), "reason": reason });
-            if let Err(error) = self.store.log(self.entry(run_id, "checkpoint-failed", &detail)).await {
-                tracing::warn!(%run_id, %error, "that could not be logged either");
-            }
-        }
-    }
-}
-
 #[cfg(test)]
 mod tests {
+    use domain::checkpoint::Head;
     use domain::fingerprint::Hash;
 
     use super::*;

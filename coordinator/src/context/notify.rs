@@ -7,12 +7,10 @@ use std::process::Stdio;
 use std::sync::Arc;
 use std::time::Duration;
 
-use domain::check::Verdict;
 use domain::hex;
 use domain::ids::RunId;
-use domain::report::{Outcome, Report};
+use domain::report::Outcome;
 use hmac::{Hmac, KeyInit, Mac};
-use serde_json::{Value, json};
 use sha2::Sha256;
 use tokio::io::AsyncWriteExt as _;
 use tokio::process::Command;
@@ -20,9 +18,6 @@ use ureq::tls::{Certificate, PemItem, RootCerts, TlsConfig, parse_pem};
 
 use shared::files::{KEY_BYTES_MAX, read_small_file};
 use shared::secret::ServerUrl;
-
-use crate::report::summary;
-use crate::run::Coordinator;
 
 /// A webhook is tried so often.
 const TRIES: u32 = 3;
@@ -67,7 +62,8 @@ struct Failed {
 }
 
 impl Notify {
-    fn is_asked_for(&self, outcome: Outcome) -> bool {
+    /// Whether `outcome` is told.
+    pub(crate) fn is_asked_for(&self, outcome: Outcome) -> bool {
         self.on.is_empty() || self.on.contains(&outcome)
     }
 
@@ -133,7 +129,8 @@ impl Notify {
         Err(Failed { reason: format!("it answered {status}"), is_final })
     }
 
-    async fn webhook(self: Arc<Self>, url: ServerUrl, body: String) -> Result<(), String> {
+    /// Posts `body` to `url`, and tries again while that may help.
+    pub(crate) async fn webhook(self: Arc<Self>, url: ServerUrl, body: String) -> Result<(), String> {
         for attempt in 1.. {
             let (notify, url, body) = (Arc::clone(&self), url.clone(), body.clone());
             let tried = tokio::task::spawn_blocking(move || notify.post(url.reveal(), &body)).await;
@@ -148,7 +145,14 @@ impl Notify {
         Ok(())
     }
 
-    async fn command(&self, run_id: RunId, outcome: &str, job: &str, body: &str) -> Result<(), String> {
+    /// Starts the command, if there is one, and hands it `body`.
+    pub(crate) async fn command(
+        &self,
+        run_id: RunId,
+        outcome: &str,
+        job: &str,
+        body: &str,
+    ) -> Result<(), String> {
         let Some((program, arguments)) = self.command.split_first() else { return Ok(()) };
         let mut child = Command::new(program)
             .args(arguments)
@@ -175,71 +179,6 @@ impl Notify {
             Err(_) => Err(format!("{program} did not end within {} s", self.timeout().as_secs())),
         }
     }
-}
-
-impl Coordinator {
-    /// Tells others what a run has come to. `why`: what kept it from its end, if something did.
-    pub async fn notify(&self, run_id: RunId, why: Option<&str>) {
-        let notify = &self.notify;
-        if notify.webhook.is_none() && notify.command.is_empty() {
-            return;
-        }
-        let report = match summary::report(&*self.store, run_id).await {
-            Ok(report) => report,
-            Err(error) => return self.unheard(run_id, "both", &error.to_string()).await,
-        };
-        let outcome = if why.is_some() { Outcome::Unfinished } else { report.outcome };
-        if !notify.is_asked_for(outcome) {
-            return;
-        }
-        let word = word(outcome);
-        let body = told(&report, &word, why);
-        if let Some(url) = &notify.webhook
-            && let Err(reason) = Arc::clone(notify).webhook(url.clone(), body.clone()).await
-        {
-            self.unheard(run_id, "webhook", &reason).await;
-        }
-        if let Err(reason) = notify.command(run_id, &word, &report.job, &body).await {
-            self.unheard(run_id, "command", &reason).await;
-        }
-    }
-
-    /// A hook failed: said, and noted.
-    async fn unheard(&self, run_id: RunId, hook: &'static str, reason: &str) {
-        tracing::warn!(%run_id, hook, reason, "nobody could be told of the verdict");
-        let detail = json!({ "hook": hook, "reason": reason });
-        if let Err(error) = self.store.log(self.entry(run_id, "notification-failed", &detail)).await {
-            tracing::warn!(%run_id, %error, "that is not in the log either");
-        }
-    }
-}
-
-/// The outcome as machines read it.
-fn word(outcome: Outcome) -> String {
-    let value = serde_json::to_value(outcome).ok();
-    value.as_ref().and_then(Value::as_str).unwrap_or_else(|| outcome.name()).to_owned()
-}
-
-/// What is told: figures and names, no content of any record.
-fn told(report: &Report, outcome: &str, why: Option<&str>) -> String {
-    let failed = report.checks.iter().filter(|check| check.verdict == Verdict::Fail);
-    let failed: Vec<_> = failed.map(|check| check.name.as_str()).collect();
-    let level = report.levels.last();
-    json!({
-        "crossfoot": env!("CARGO_PKG_VERSION"),
-        "run_id": report.run_id,
-        "job": report.job,
-        "outcome": outcome,
-        "records": level.map(|level| level.records),
-        "fingerprint": level.and_then(|level| level.fingerprint),
-        "checks": report.counts,
-        "failed": failed,
-        "why": why,
-        "opened_at_ms": report.opened_at_ms,
-        "elapsed_ms": report.elapsed_ms,
-        "log_head": report.log_head.map(|(seq, hash)| format!("{seq}:{hash}")),
-    })
-    .to_string()
 }
 
 #[cfg(test)]

@@ -12,10 +12,13 @@ use shared::store::Fence;
 use shared::store::model::{ChunkRange, EntryKind, Run, SplitTotals};
 use shared::store::walk::LedgerWalk;
 
-use crate::pinpoint::{ByChunk, PinpointError, SourceAgain, compare};
+use crate::context::coordinator::Coordinator;
 use crate::progress::Phase;
-use crate::promote::FindingSpool;
-use crate::run::{Coordinator, Drive, RunError};
+use crate::run::ending::Drive;
+use crate::run::error::RunError;
+use crate::source::again::{SourceAgain, SourceAgainError};
+use crate::verify::findings::FindingSpool;
+use crate::verify::pinpoint::{ByChunk, PinpointError, compare};
 
 impl Coordinator {
     /// Walks the chunks that differ down to records and fields, and keeps what is found.
@@ -35,10 +38,15 @@ impl Coordinator {
                 Ok(source) if source.bytes_on_disk().is_some() => {
                     self.walk_down(run, job, source, differing, &mut spool).await
                 }
-                Ok(source) => Err(SourceError::NotRepeatable { location: source.location().clone() }.into()),
-                Err(error) => {
-                    Err(PinpointError::Decode { chunk_no: ChunkNo(differing[0]), reason: error.to_string() })
+                Ok(source) => {
+                    let location = source.location().clone();
+                    Err(SourceAgainError::Source(SourceError::NotRepeatable { location }).into())
                 }
+                Err(error) => Err(SourceAgainError::Decode {
+                    chunk_no: ChunkNo(differing[0]),
+                    reason: error.to_string(),
+                }
+                .into()),
             };
             if let Err(error) = walked {
                 tracing::warn!(run_id = %run.run_id, %error, "differences could not be walked down to records");

@@ -27,8 +27,8 @@ use super::keys::Signer;
 use super::masked::masked_raw;
 use super::write::Writer;
 use super::{PackError, json};
+use crate::context::coordinator::Coordinator;
 use crate::report::{html, summary};
-use crate::run::Coordinator;
 
 /// Rejects and events are fetched so many at a time.
 const PAGE: u32 = 500;
