@@ -23,10 +23,11 @@ use shared::store::model::{ChunkRow, Run};
 use shared::store::walk::LedgerWalk;
 use shared::store::{Store, StoreError, stored_job};
 
+use super::error::PackError;
+use super::json;
 use super::keys::Signer;
 use super::masked::masked_raw;
 use super::write::Writer;
-use super::{PackError, json};
 use crate::context::coordinator::Coordinator;
 use crate::report::{html, summary};
 

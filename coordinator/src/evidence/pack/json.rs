@@ -6,7 +6,7 @@ use std::io::{BufRead, Read};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
-use super::PackError;
+use super::error::PackError;
 
 /// No line of a pack is longer: a reject and its reasons lie far below.
 const LINE_MAX: u64 = 64 << 20;

@@ -14,7 +14,7 @@ use ed25519_dalek::{Signature, Signer as _, SigningKey, VerifyingKey};
 
 use shared::files::{KEY_BYTES_MAX, read_small_text};
 
-use super::PackError;
+use super::error::PackError;
 
 /// A key that signs.
 pub struct Signer(SigningKey);

@@ -13,7 +13,7 @@ use shared::job::Job;
 use shared::store::Store;
 use shared::store::model::{ChunkCut, ChunkRange, EntryKind};
 
-use super::PackError;
+use super::error::PackError;
 use crate::verify::pinpoint::ByChunk;
 
 /// A chunk's leaves that have content: of each record type's tree by record number.

@@ -10,10 +10,11 @@ use shared::format::Framer;
 use shared::format::chunk::{ChunkDecoder, Start};
 use shared::job::Job;
 
+use super::error::PackError;
+use super::json;
 use super::keys::PublicKey;
 use super::leaves::Leaves;
-use super::verify::{Verified, Vouched};
-use super::{PackError, json};
+use super::verified::{Verified, Vouched};
 
 /// What a proof is checked with.
 #[derive(Default)]

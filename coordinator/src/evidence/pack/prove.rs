@@ -16,9 +16,10 @@ use shared::store::model::{ChunkRow, Run};
 use shared::store::stored_job;
 use shared::store::walk::LedgerWalk;
 
+use super::error::PackError;
+use super::json;
 use super::keys::Signer;
 use super::leaves::{Leaves, raw};
-use super::{PackError, json};
 use crate::context::coordinator::Coordinator;
 use crate::source::again::{SourceAgain, SourceAgainError};
 use crate::verify::pinpoint::PinpointError;

@@ -2,8 +2,8 @@
 
 use domain::defect::{DrillReport, Seen, Struck};
 
-use super::table::{Column, Grid, Mark, Tone, facts, sentence};
-use super::{Style, section};
+use super::style::{Style, Tone, section};
+use super::table::{Column, Grid, Mark, facts, sentence};
 use crate::report::drill::{GROUPS, headline};
 use crate::report::format::{count, duration, shortened, time, visible};
 

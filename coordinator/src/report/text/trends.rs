@@ -4,8 +4,8 @@ use domain::amount::Amount;
 use domain::report::Outcome;
 use domain::trend::grouped;
 
-use super::Style;
-use super::table::{Column, Grid, Mark, Tone, sentence};
+use super::style::{Style, Tone};
+use super::table::{Column, Grid, Mark, sentence};
 use crate::report::format::visible;
 use crate::report::trends::{Figure, TrendRow};
 

@@ -3,8 +3,8 @@
 use domain::counts::{Counts, Role, WorkerShare};
 use domain::report::Report;
 
-use super::Style;
-use super::table::{Column, Grid, Mark, Tone, facts};
+use super::style::{Style, Tone};
+use super::table::{Column, Grid, Mark, facts};
 use crate::report::format::{self, count, megabytes, per_mille, plural, rate, seconds, visible};
 
 /// Cells of the bar that shows a share.
