@@ -4,13 +4,12 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::thread::available_parallelism;
 
-use coordinator::Coordinator;
 use coordinator::context::checkpoints::Checkpoints;
 use coordinator::context::notify::Notify;
-use coordinator::load::tally::Tally;
-use coordinator::load::window::{Shares, WindowLimits};
+use coordinator::load::window::WindowLimits;
 use coordinator::progress::Snapshot;
 use coordinator::source::split::ChunkLimits;
+use coordinator::{Coordinator, CoordinatorBuilder};
 use domain::report::Outcome;
 use drill::Ground;
 use shared::broker::in_process::{InProcess, Limits};
@@ -25,7 +24,6 @@ use shared::store::bounds::Dialect;
 use shared::store::postgres::{PostgresSettings, PostgresStore};
 use shared::store::sqlite::SqliteStore;
 use tokio::sync::watch;
-use tokio_util::sync::CancellationToken;
 use worker::Surroundings;
 
 use crate::args::{Fleet, Global};
@@ -182,7 +180,7 @@ pub(crate) async fn coordinator(
     settings: &Settings,
     store: &Arc<dyn Store>,
 ) -> Result<(Coordinator, watch::Receiver<Snapshot>), Failure> {
-    let notify = Arc::new(notify(settings)?);
+    let notify = notify(settings)?;
     let post = post(broker(settings, &**store).await?, settings, store)?;
     Ok(coordinator_on(post, settings, notify))
 }
@@ -238,15 +236,14 @@ pub(crate) fn coordinator_without_broker(
     let broker = Arc::new(InProcess::new(Limits::default()));
     let clock = Arc::new(SystemClock);
     let post = Post::new(broker, Arc::clone(store), clock, PostSettings::default(), &actor(&host()));
-    coordinator_on(post, settings, Arc::default())
+    coordinator_on(post, settings, Notify::default())
 }
 
 fn coordinator_on(
     post: Arc<Post>,
     settings: &Settings,
-    notify: Arc<Notify>,
+    notify: Notify,
 ) -> (Coordinator, watch::Receiver<Snapshot>) {
-    let (watch, watcher) = watch::channel(Snapshot::default());
     let host = host();
     let checkpoints = Checkpoints {
         store: settings.store.name(),
@@ -254,25 +251,18 @@ fn coordinator_on(
         syslog: settings.audit.syslog.then(|| syslog_socket(settings)),
         host: host.clone(),
     };
-    let coordinator = Coordinator {
-        tally: Tally::new(Arc::clone(&post)),
-        shares: Shares::default(),
-        store: Arc::clone(post.store()),
-        clock: Arc::clone(post.clock()),
-        post,
-        actor: actor(&host),
-        acting: operator::acting().1,
-        checkpoints: Arc::new(checkpoints),
-        notify,
-        host,
-        window: WindowLimits {
-            chunks_max: settings.fleet.window_chunks,
-            bytes_max: settings.fleet.window_bytes,
-            overdue: WindowLimits::OVERDUE,
-        },
-        watch,
-        stop: CancellationToken::new(),
+    let window = WindowLimits {
+        chunks_max: settings.fleet.window_chunks,
+        bytes_max: settings.fleet.window_bytes,
+        ..WindowLimits::default()
     };
+    let coordinator = CoordinatorBuilder::new(post, actor(&host))
+        .acting(operator::acting().1)
+        .checkpoints(checkpoints)
+        .notify(notify)
+        .window(window)
+        .build();
+    let watcher = coordinator.watch.subscribe();
     (coordinator, watcher)
 }
 

@@ -32,4 +32,5 @@ pub mod service;
 pub mod source;
 pub mod verify;
 
+pub use context::builder::CoordinatorBuilder;
 pub use context::coordinator::Coordinator;

@@ -5,15 +5,11 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
-use coordinator::Coordinator;
-use coordinator::context::acting::Acting;
-use coordinator::load::tally::Tally;
-use coordinator::load::window::{Shares, WindowLimits};
 use coordinator::open::{OpenError, RunRequest};
-use coordinator::progress::Snapshot;
 use coordinator::report::summary;
 use coordinator::run::{Drive, Ending, RunError};
 use coordinator::source::split::ChunkLimits;
+use coordinator::{Coordinator, CoordinatorBuilder};
 use domain::check::{CheckResult, Stage, Verdict};
 use domain::finding::Finding;
 use domain::ids::RunId;
@@ -28,8 +24,6 @@ use shared::source::Location;
 use shared::store::Store;
 use shared::store::sqlite::SqliteStore;
 use shared::wire::Packing;
-use tokio::sync::watch;
-use tokio_util::sync::CancellationToken;
 use worker::{Fleet, Surroundings};
 
 use crate::jobs::JobText;
@@ -195,21 +189,7 @@ impl Bench {
         let broker = between(Arc::new(InProcess::with_faults(Limits::default(), self.setup.faults)));
         let of = PostSettings { packing: Packing::Lz4, ..PostSettings::default() };
         let post = Post::new(broker, Arc::clone(&self.store), Arc::clone(&self.clock), of, "tester@here");
-        Coordinator {
-            tally: Tally::new(Arc::clone(&post)),
-            shares: Shares::default(),
-            store: Arc::clone(&self.store),
-            clock: Arc::clone(&self.clock),
-            post,
-            actor: "tester@here".into(),
-            acting: Acting::default(),
-            checkpoints: Arc::default(),
-            notify: Arc::default(),
-            host: "here".into(),
-            window: WindowLimits { chunks_max: 16, bytes_max: 16 << 20, overdue: WindowLimits::OVERDUE },
-            watch: watch::channel(Snapshot::default()).0,
-            stop: CancellationToken::new(),
-        }
+        CoordinatorBuilder::new(post, "tester@here").build()
     }
 
     /// Opens a run.

@@ -2,6 +2,7 @@
 //! and the log's head are told outside of the store.
 
 pub mod acting;
+pub mod builder;
 pub mod checkpoints;
 pub mod coordinator;
 pub(crate) mod lease;

@@ -26,6 +26,12 @@ impl WindowLimits {
     pub const OVERDUE: Duration = Duration::from_secs(30);
 }
 
+impl Default for WindowLimits {
+    fn default() -> Self {
+        Self { chunks_max: 16, bytes_max: 16 << 20, overdue: Self::OVERDUE }
+    }
+}
+
 /// How many runs share the window of a coordinator: each has an equal part of it, so that a large run cannot keep a
 /// small one waiting behind all of its chunks.
 #[derive(Debug, Clone, Default)]

@@ -1,0 +1,86 @@
+//! How a coordinator is made: by name, what is not said being the usual.
+
+use std::sync::Arc;
+
+use shared::post::Post;
+use tokio::sync::watch;
+use tokio_util::sync::CancellationToken;
+
+use crate::context::acting::Acting;
+use crate::context::checkpoints::Checkpoints;
+use crate::context::coordinator::Coordinator;
+use crate::context::notify::Notify;
+use crate::load::tally::Tally;
+use crate::load::window::{Shares, WindowLimits};
+use crate::progress::Snapshot;
+
+/// Makes a [`Coordinator`].
+pub struct CoordinatorBuilder {
+    post: Arc<Post>,
+    actor: String,
+    acting: Acting,
+    checkpoints: Checkpoints,
+    notify: Notify,
+    window: WindowLimits,
+}
+
+impl CoordinatorBuilder {
+    /// A coordinator on `post`, and on its store and clock, that is run by `actor`: `operator@host`. Unless more is said,
+    /// it notes the log's head nowhere, notifies nobody and has the usual window.
+    #[must_use]
+    pub fn new(post: Arc<Post>, actor: impl Into<String>) -> Self {
+        Self {
+            post,
+            actor: actor.into(),
+            acting: Acting::default(),
+            checkpoints: Checkpoints::default(),
+            notify: Notify::default(),
+            window: WindowLimits::default(),
+        }
+    }
+
+    /// Adds what else the log says of whoever runs the coordinator.
+    #[must_use]
+    pub fn acting(self, acting: Acting) -> Self {
+        Self { acting, ..self }
+    }
+
+    /// Notes the log's head in these places.
+    #[must_use]
+    pub fn checkpoints(self, checkpoints: Checkpoints) -> Self {
+        Self { checkpoints, ..self }
+    }
+
+    /// Notifies these of verdicts.
+    #[must_use]
+    pub fn notify(self, notify: Notify) -> Self {
+        Self { notify, ..self }
+    }
+
+    /// Bounds what may be on its way.
+    #[must_use]
+    pub fn window(self, window: WindowLimits) -> Self {
+        Self { window, ..self }
+    }
+
+    /// The coordinator. Nobody watches it yet, and nothing stops it.
+    #[must_use]
+    pub fn build(self) -> Coordinator {
+        let host = self.actor.rsplit_once('@').map_or("", |(_, host)| host).to_owned();
+        Coordinator {
+            tally: Tally::new(Arc::clone(&self.post)),
+            shares: Shares::default(),
+            store: Arc::clone(self.post.store()),
+            clock: Arc::clone(self.post.clock()),
+            post: self.post,
+            actor: self.actor,
+            acting: self.acting,
+            checkpoints: Arc::new(self.checkpoints),
+            notify: Arc::new(self.notify),
+            host,
+            window: self.window,
+            watch: watch::channel(Snapshot::default()).0,
+            stop: CancellationToken::new(),
+        }
+    }
+}
