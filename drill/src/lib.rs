@@ -1,4 +1,4 @@
-//! The control effectiveness test: every defect of the catalogue ([`domain::defect`]) is struck in a shadow of a job, and
+//! The control effectiveness test: every defect of the catalogue ([`crate::defect`]) is struck in a shadow of a job, and
 //! the controls are held to what the catalogue demands of them.
 //!
 //! A shadow is a store of its own ([`Ground`]): the real tables are never touched. The fleet in it is the real code:
@@ -6,12 +6,14 @@
 //! run. What the drilled job cannot host, because nothing in it could be hurt that way, is struck in a reference job, and
 //! the result says so. The undamaged run is part of the drill: a control that always cries is none.
 
+pub mod defect;
 mod disturbed;
 mod fleet;
 mod ground;
 mod intruder;
 mod meddling;
 mod reference;
+pub mod report;
 mod scene;
 mod sql;
 mod strikes;
@@ -22,12 +24,12 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use crate::defect::{
+    CATALOGUE, DRILL_VERSION, Defect, DrillReport, Evidence, Judgement, Seen, Struck, Undamaged, judge,
+};
 use coordinator::run::Ending;
 use coordinator::source::split::ChunkLimits;
 use domain::check::Stage;
-use domain::defect::{
-    CATALOGUE, DRILL_VERSION, Defect, DrillReport, Evidence, Judgement, Seen, Struck, Undamaged, judge,
-};
 use futures_util::StreamExt as _;
 use shared::job::Job;
 use thiserror::Error;

@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
+use crate::defect::{Evidence, Located};
 use coordinator::Coordinator;
 use coordinator::open::RunRequest;
 use coordinator::report::summary;
@@ -12,7 +13,6 @@ use coordinator::run::{Drive, Ending};
 use coordinator::source::split::ChunkLimits;
 use domain::check::{Stage, Verdict};
 use domain::declared::Declared;
-use domain::defect::{Evidence, Located};
 use domain::fingerprint::Hash;
 use domain::ids::RunId;
 use domain::layout::Layout;

@@ -9,7 +9,7 @@
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use domain::defect::{DrillReport, Seen};
+use drill::defect::{DrillReport, Seen};
 use drill::{Drill, Ground};
 use shared::job::Job;
 use shared::store::postgres::PostgresSettings;

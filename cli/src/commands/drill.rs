@@ -3,10 +3,10 @@
 use std::io::IsTerminal;
 use std::sync::Mutex;
 
-use coordinator::report::{drill as document, html, text};
-use domain::defect::{CATALOGUE, DrillReport, Seen};
 use domain::fingerprint::Hash;
 use domain::visible::{visible_coloured, visible_json};
+use drill::defect::{CATALOGUE, DrillReport, Seen};
+use drill::report::{html, markdown, text};
 use drill::{Drill, DrillError, Ground, Progress};
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use serde_json::json;
@@ -47,10 +47,10 @@ pub(crate) async fn drill(global: &Global, args: &Args) -> Result<Done, Failure>
     note(&settings, &drill.ground, &report, &json).await?;
     let format = if global.json { DrillFormat::Json } else { args.format };
     let rendered = match format {
-        DrillFormat::Text => visible_coloured(&text::drill(&report, style())),
+        DrillFormat::Text => visible_coloured(&text(&report, style())),
         DrillFormat::Json => visible_json(&json),
-        DrillFormat::Html => html::drill(&report).map_err(|error| unmade(&error))?,
-        DrillFormat::Markdown => document::markdown(&report),
+        DrillFormat::Html => html(&report).map_err(|error| unmade(&error))?,
+        DrillFormat::Markdown => markdown(&report),
     };
     let done = if report.is_effective() { Done::Well } else { Done::NotReconciled };
     let verdict =

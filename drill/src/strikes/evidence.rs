@@ -1,8 +1,8 @@
 //! The evidence log, edited by somebody who may do anything to the database.
 
+use crate::defect::Evidence;
 use coordinator::evidence::audit::{AuditError, verify};
 use coordinator::run::Ending;
-use domain::defect::Evidence;
 use domain::event::Event;
 use domain::fingerprint::Hash;
 use domain::hex;

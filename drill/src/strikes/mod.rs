@@ -11,7 +11,7 @@ mod rows;
 mod source;
 mod tables;
 
-use domain::defect::Defect;
+use crate::defect::Defect;
 
 use crate::scene::{Scene, Stop, Strike};
 

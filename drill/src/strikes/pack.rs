@@ -2,10 +2,10 @@
 
 use std::path::Path;
 
+use crate::defect::Evidence;
 use coordinator::evidence::pack::keys::{PublicKey, Signer, generate};
 use coordinator::evidence::pack::{Verified, verify};
 use coordinator::run::Ending;
-use domain::defect::Evidence;
 
 use super::unknown;
 use crate::fleet;

@@ -1,7 +1,6 @@
 //! A report as text for a terminal: one line a row, figures aligned, nothing wider than the terminal.
 
 mod checks;
-mod drill;
 mod findings;
 pub mod style;
 pub mod table;
@@ -12,7 +11,6 @@ mod workers;
 mod tests;
 
 pub use checks::checks_table;
-pub use drill::drill;
 pub use findings::findings_table;
 pub use style::Style;
 pub use trends::trends_table;

@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::{Evidence, Judgement, Seen};
-use crate::fingerprint::Hash;
+use domain::fingerprint::Hash;
 
 /// The version of the document's shape.
 pub const DRILL_VERSION: u32 = 1;

@@ -2,7 +2,7 @@
 //! source, DCL what is declared, PRM promotion, LOG the log.
 
 use super::{Catch, Defect, Located, Strikes};
-use crate::invariants::Invariant as Inv;
+use domain::invariants::Invariant as Inv;
 
 macro_rules! defects {
     ($($id:literal $strikes:ident, $what:literal, $invariant:ident, [$($kind:ident $($words:literal)?),+], $located:ident;)*) => {

@@ -9,7 +9,7 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-use crate::invariants::Invariant;
+use domain::invariants::Invariant;
 
 pub use catalogue::CATALOGUE;
 pub use outcome::{Evidence, Judgement, Seen, judge};

@@ -1,14 +1,16 @@
 //! A drill as one HTML file, to be kept with the evidence.
 
 use askama::Template;
-use domain::defect::{DrillReport, Located, Seen};
+use coordinator::report::format::{count, duration, time, visible};
+use coordinator::report::html::STYLE;
 
-use crate::report::drill::{GROUPS, headline};
-use crate::report::format::{count, duration, time, visible};
+use super::headline::{GROUPS, headline};
+use crate::defect::{DrillReport, Located, Seen};
 
 #[derive(Template)]
 #[template(path = "drill.html")]
 struct Page {
+    style: &'static str,
     job: String,
     word: &'static str,
     class: &'static str,
@@ -48,7 +50,7 @@ struct Row {
 ///
 /// # Errors
 /// When the template cannot be written out; it is compiled in, so nothing but memory can be missing.
-pub fn drill(report: &DrillReport) -> Result<String, askama::Error> {
+pub fn html(report: &DrillReport) -> Result<String, askama::Error> {
     let (word, grounds) = headline(report);
     let class = |good: bool| if good { "pass" } else { "fail" };
     let undamaged = report.undamaged.iter().map(|run| Run {
@@ -102,6 +104,7 @@ pub fn drill(report: &DrillReport) -> Result<String, askama::Error> {
         facts.push(("Fields outside the fingerprint, by the job's choice", report.not_covered.join(", ")));
     }
     Page {
+        style: STYLE.trim_end(),
         job: visible(&report.job),
         word,
         class: class(report.is_effective()),

@@ -98,7 +98,7 @@ pub fn judge(defect: &Defect, evidence: &Evidence) -> Judgement {
 mod tests {
     use super::super::Strikes;
     use super::*;
-    use crate::invariants::Invariant;
+    use domain::invariants::Invariant;
 
     const DEFECT: Defect = Defect {
         id: "X-01",

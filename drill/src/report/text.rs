@@ -1,15 +1,16 @@
 //! A drill as text: what was struck, and what caught it, in a line each.
 
-use domain::defect::{DrillReport, Seen, Struck};
+use coordinator::report::format::{count, duration, shortened, time, visible};
+use coordinator::report::text::Style;
+use coordinator::report::text::style::{Tone, section};
+use coordinator::report::text::table::{Column, Grid, Mark, facts, sentence};
 
-use super::style::{Style, Tone, section};
-use super::table::{Column, Grid, Mark, facts, sentence};
-use crate::report::drill::{GROUPS, headline};
-use crate::report::format::{count, duration, shortened, time, visible};
+use super::headline::{GROUPS, headline};
+use crate::defect::{DrillReport, Seen, Struck};
 
 /// The whole drill.
 #[must_use]
-pub fn drill(report: &DrillReport, style: Style) -> String {
+pub fn text(report: &DrillReport, style: Style) -> String {
     let (word, grounds) = headline(report);
     let tone = if report.is_effective() { Tone::Good } else { Tone::Bad };
     let mut out = format!("{}  {grounds}\n\n", style.paint(Tone::Strong, &style.paint(tone, word)));
