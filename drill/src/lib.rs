@@ -150,10 +150,13 @@ impl Drill {
     }
 
     fn chosen(&self) -> Result<Vec<&'static Defect>, DrillError> {
-        if let Some(unknown) = self.only.iter().find(|id| !CATALOGUE.iter().any(|defect| defect.id == **id)) {
+        if let Some(unknown) =
+            self.only.iter().find(|id| !CATALOGUE.iter().any(|defect| defect.id.as_str() == **id))
+        {
             return Err(DrillError::Unknown(unknown.clone()));
         }
-        let is_chosen = |defect: &&Defect| self.only.is_empty() || self.only.iter().any(|id| id == defect.id);
+        let is_chosen =
+            |defect: &&Defect| self.only.is_empty() || self.only.iter().any(|id| id == defect.id.as_str());
         Ok(CATALOGUE.iter().filter(is_chosen).collect())
     }
 
@@ -241,7 +244,7 @@ impl Drill {
         for stand in stands {
             let scene = Scene { ground: &self.ground, stand, patience };
             let began = Instant::now();
-            let struck: Strike = Box::pin(strikes::strike(defect, &scene)).await;
+            let struck: Strike = Box::pin(strikes::strike(defect.id, &scene)).await;
             match struck {
                 Ok(struck) => {
                     let judgement = judge(defect, &struck.evidence);
@@ -276,7 +279,7 @@ fn told(
     elapsed_ms: u64,
 ) -> Struck {
     Struck {
-        id: defect.id.into(),
+        id: defect.id.to_string(),
         strikes: defect.strikes.name().into(),
         what: defect.what.into(),
         invariant: defect.invariant.number().into(),

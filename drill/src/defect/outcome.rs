@@ -2,7 +2,8 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{Catch, Defect, Located, matches};
+use super::catalogue::Defect;
+use super::model::{Catch, Located, matches};
 
 /// What a strike led to.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -96,12 +97,13 @@ pub fn judge(defect: &Defect, evidence: &Evidence) -> Judgement {
 
 #[cfg(test)]
 mod tests {
-    use super::super::Strikes;
+    use super::super::catalogue::DefectId;
+    use super::super::model::Strikes;
     use super::*;
     use domain::invariants::Invariant;
 
     const DEFECT: Defect = Defect {
-        id: "X-01",
+        id: DefectId::Amt01,
         strikes: Strikes::Staging,
         what: "a cent is added",
         invariant: Invariant::AmountsEqual,

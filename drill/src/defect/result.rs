@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{Evidence, Judgement, Seen};
+use super::outcome::{Evidence, Judgement, Seen};
 use domain::fingerprint::Hash;
 
 /// The version of the document's shape.

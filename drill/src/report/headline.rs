@@ -4,21 +4,6 @@ use coordinator::report::format::{duration, plural};
 
 use crate::defect::{DrillReport, Seen};
 
-/// The catalogue's groups: the beginning of a number, and a title.
-pub(super) const GROUPS: [(&str, &str); 11] = [
-    ("CNT", "Counts"),
-    ("AMT", "Amounts"),
-    ("CON", "Content"),
-    ("STR", "Structure"),
-    ("HND", "Hands"),
-    ("BUS", "The bus"),
-    ("LED", "Ledger"),
-    ("SRC", "Source"),
-    ("DCL", "Declared"),
-    ("PRM", "Promotion"),
-    ("LOG", "Log and pack"),
-];
-
 /// A word for the whole, and what it rests on.
 pub(super) fn headline(report: &DrillReport) -> (&'static str, String) {
     let missed = report.count(Seen::Missed);
@@ -39,16 +24,4 @@ pub(super) fn headline(report: &DrillReport) -> (&'static str, String) {
         ),
     };
     (word, grounds)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::GROUPS;
-
-    #[test]
-    fn every_defect_of_the_catalogue_is_in_a_group_and_so_in_the_report() {
-        for defect in crate::defect::CATALOGUE {
-            assert!(GROUPS.iter().any(|(prefix, _)| defect.id.starts_with(prefix)), "{}", defect.id);
-        }
-    }
 }

@@ -4,8 +4,8 @@ use askama::Template;
 use coordinator::report::format::{count, duration, time, visible};
 use coordinator::report::html::STYLE;
 
-use super::headline::{GROUPS, headline};
-use crate::defect::{DrillReport, Located, Seen};
+use super::headline::headline;
+use crate::defect::{DrillReport, Group, Located, Seen};
 
 #[derive(Template)]
 #[template(path = "drill.html")]
@@ -64,8 +64,8 @@ pub fn html(report: &DrillReport) -> Result<String, askama::Error> {
             false => format!("not reconciled: {}", visible(&run.why)),
         },
     });
-    let rows = |prefix: &str| {
-        let of_group = report.defects.iter().filter(|one| one.id.starts_with(prefix));
+    let rows = |group: Group| {
+        let of_group = report.defects.iter().filter(|one| one.id.starts_with(group.prefix()));
         let row = of_group.map(|one| {
             let is_missed = one.judgement.seen == Seen::Missed;
             let why =
@@ -92,7 +92,7 @@ pub fn html(report: &DrillReport) -> Result<String, askama::Error> {
         row.collect::<Vec<_>>()
     };
     let groups =
-        GROUPS.iter().map(|(prefix, title)| (*title, rows(prefix))).filter(|(_, rows)| !rows.is_empty());
+        Group::ALL.into_iter().map(|group| (group.title(), rows(group))).filter(|(_, rows)| !rows.is_empty());
     let mut facts = vec![
         ("Source", visible(&report.source)),
         ("Job file, SHA-256", report.job_digest.to_string()),

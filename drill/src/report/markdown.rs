@@ -4,8 +4,8 @@ use std::fmt::Write as _;
 
 use coordinator::report::format::{time, visible};
 
-use super::headline::{GROUPS, headline};
-use crate::defect::{DrillReport, Located, Seen};
+use super::headline::headline;
+use crate::defect::{DrillReport, Group, Located, Seen};
 
 /// As Markdown: the table that stands in a project's documentation.
 #[must_use]
@@ -19,16 +19,18 @@ pub fn markdown(report: &DrillReport) -> String {
         report.crossfoot_version,
         time(report.began_at_ms)
     );
-    for (prefix, title) in GROUPS {
-        let group: Vec<_> = report.defects.iter().filter(|one| one.id.starts_with(prefix)).collect();
-        if group.is_empty() {
+    for group in Group::ALL {
+        let title = group.title();
+        let struck = report.defects.iter().filter(|one| one.id.starts_with(group.prefix()));
+        let struck: Vec<_> = struck.collect();
+        if struck.is_empty() {
             continue;
         }
         let _ = writeln!(
             out,
             "\n## {title}\n\n| | what happens | breaks | must be caught by | located to at least | came out | by | located to |\n|---|---|---|---|---|---|---|---|"
         );
-        for one in group {
+        for one in struck {
             let located = one.evidence.located.filter(|_| one.judgement.seen == Seen::Detected);
             let _ = writeln!(
                 out,

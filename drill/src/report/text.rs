@@ -5,8 +5,8 @@ use coordinator::report::text::Style;
 use coordinator::report::text::style::{Tone, section};
 use coordinator::report::text::table::{Column, Grid, Mark, facts, sentence};
 
-use super::headline::{GROUPS, headline};
-use crate::defect::{DrillReport, Seen, Struck};
+use super::headline::headline;
+use crate::defect::{DrillReport, Group, Seen, Struck};
 
 /// The whole drill.
 #[must_use]
@@ -32,11 +32,12 @@ pub fn text(report: &DrillReport, style: Style) -> String {
     }
     section(&mut out, style, "Undamaged");
     out.push_str(&undamaged(report, style));
-    for (prefix, title) in GROUPS {
-        let group: Vec<_> = report.defects.iter().filter(|one| one.id.starts_with(prefix)).collect();
-        if !group.is_empty() {
-            section(&mut out, style, title);
-            out.push_str(&struck(&group, style));
+    for group in Group::ALL {
+        let of_group: Vec<_> =
+            report.defects.iter().filter(|one| one.id.starts_with(group.prefix())).collect();
+        if !of_group.is_empty() {
+            section(&mut out, style, group.title());
+            out.push_str(&struck(&of_group, style));
         }
     }
     out

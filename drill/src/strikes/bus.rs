@@ -14,7 +14,6 @@ use shared::broker::Queue;
 use shared::wire::seal::{COVER_BYTES, Travels, seal, unverified};
 use shared::wire::{Batch, Chunk, Counts, Packing, Range, Sealing, WireAmount, codec};
 
-use super::unknown;
 use crate::fleet::broker;
 use crate::intruder::Intruded;
 use crate::scene::{Field, Scene, Stop, Strike, Target};
@@ -127,78 +126,127 @@ fn counts(chunk: &Chunk, role: u8, failure: Option<&str>) -> Counts {
     }
 }
 
+/// Adds counts of a worker of `role` that nobody counted.
+fn made_up_counts(role: u8) -> impl Fn(Queue, Bytes) -> Messages {
+    beside(move |body, chunk| {
+        forged(body, &counts(chunk, role, None)).map(|body| (Queue::Counts, body)).into_iter().collect()
+    })
+}
+
+/// Adds failures of `many` chunks.
+fn made_up_failures(many: u64) -> impl Fn(Queue, Bytes) -> Messages {
+    beside(move |body, chunk| {
+        let of = |number| Chunk { chunk_no: number % many, ..chunk.clone() };
+        let failures = (0..many).map(|number| counts(&of(number), 1, Some("it failed")));
+        failures.filter_map(|one| Some((Queue::Counts, forged(body, &one)?))).collect()
+    })
+}
+
+/// What is done to the messages.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Intrusion {
+    /// A chunk is altered on its queue.
+    ChunkAltered,
+    /// A batch is altered on its queue.
+    BatchAltered,
+    /// A forged chunk overtakes the genuine one.
+    ChunkForged,
+    /// A forged batch overtakes the genuine one.
+    BatchForged,
+    /// A writer's counts are made up.
+    WriterCounts,
+    /// A processor's counts are made up.
+    ProcessorCounts,
+    /// A chunk's failure is made up.
+    Failure,
+    /// Hundreds of failures are made up.
+    Failures,
+    /// A range to read back has a shorter end.
+    ShorterRange,
+    /// A range is of a run that does not exist.
+    UnknownRun,
+    /// A chunk has a number that no source reaches.
+    UnreachableChunk,
+    /// Every message of an earlier run is sent again.
+    Replay,
+    /// A message is of another store.
+    OtherStore,
+    /// A chunk is sealed with a key that is not valid any more.
+    RetiredKey,
+    /// A chunk comes without a seal.
+    NoSeal,
+    /// A worker's counts are taken away.
+    CountsTaken,
+    /// A chunk is taken away.
+    ChunkTaken,
+    /// A batch is taken away.
+    BatchTaken,
+    /// Garbage comes to every queue.
+    Garbage,
+    /// A genuine message is moved to another queue.
+    OtherQueue,
+}
+
 /// Strikes the bus.
-pub(super) async fn strike(id: &str, scene: &Scene<'_>) -> Strike {
+pub(super) async fn strike(intrusion: Intrusion, scene: &Scene<'_>) -> Strike {
     let beyond = i64::MAX as u64 + 1;
-    match id {
-        "BUS-01" => {
+    match intrusion {
+        Intrusion::ChunkAltered => {
             let hand =
                 once::<Chunk>(Queue::Chunks, How::InPlace, |body, chunk| forged(body, &altered(chunk)));
             over(scene, hand, "a chunk is altered on the queue, at equal length", true).await
         }
-        "BUS-02" => {
+        Intrusion::BatchAltered => {
             let hand =
                 once::<Batch>(Queue::Batches, How::InPlace, |body, batch| forged(body, &embezzled(batch)));
             over(scene, hand, "a batch is altered on the queue", true).await
         }
-        "BUS-03" => {
+        Intrusion::ChunkForged => {
             let hand = once::<Chunk>(Queue::Chunks, How::Ahead, |body, chunk| forged(body, &altered(chunk)));
             over(scene, hand, "a forged chunk overtakes the genuine one", true).await
         }
-        "BUS-04" => {
+        Intrusion::BatchForged => {
             let hand =
                 once::<Batch>(Queue::Batches, How::Ahead, |body, batch| forged(body, &embezzled(batch)));
             over(scene, hand, "a forged batch overtakes the genuine one", true).await
         }
-        "BUS-05" | "BUS-06" => {
-            let (role, told) = match id {
-                "BUS-05" => (1, "a writer's counts are made up, before the chunk was decoded"),
-                _ => (0, "a processor's counts are made up"),
-            };
-            let hand = beside(move |body, chunk| {
-                forged(body, &counts(chunk, role, None))
-                    .map(|body| (Queue::Counts, body))
-                    .into_iter()
-                    .collect()
-            });
-            over(scene, hand, told, true).await
+        Intrusion::WriterCounts => {
+            let told = "a writer's counts are made up, before the chunk was decoded";
+            over(scene, made_up_counts(1), told, true).await
         }
-        "BUS-07" | "BUS-08" => {
-            let many = if id == "BUS-07" { 1 } else { FAILURES };
-            let hand = beside(move |body, chunk| {
-                let of = |number| Chunk { chunk_no: number % many, ..chunk.clone() };
-                let failures = (0..many).map(|number| counts(&of(number), 1, Some("it failed")));
-                failures.filter_map(|one| Some((Queue::Counts, forged(body, &one)?))).collect()
-            });
-            let told = match id {
-                "BUS-07" => "the failure of a chunk is made up".to_owned(),
-                _ => format!("{FAILURES} failures are made up"),
-            };
-            over(scene, hand, told, true).await
+        Intrusion::ProcessorCounts => {
+            over(scene, made_up_counts(0), "a processor's counts are made up", true).await
         }
-        "BUS-09" => {
+        Intrusion::Failure => {
+            over(scene, made_up_failures(1), "the failure of a chunk is made up", true).await
+        }
+        Intrusion::Failures => {
+            let told = format!("{FAILURES} failures are made up");
+            over(scene, made_up_failures(FAILURES), told, true).await
+        }
+        Intrusion::ShorterRange => {
             // Every range of the run, once more and with a shorter end, before the genuine one.
             let hand = once::<Range>(Queue::Ranges, How::Ahead, |body, range| {
                 forged(body, &Range { end: range.first + 1, ..range.clone() })
             });
             over(scene, hand, "a range with a shorter end is made up", true).await
         }
-        "BUS-10" => {
+        Intrusion::UnknownRun => {
             let hand = beside(|body, chunk| {
                 let range = Range { run_id: [0x5a; 16], pass: 2, first: chunk.chunk_no, end: 9 };
                 forged(body, &range).map(|body| (Queue::Ranges, body)).into_iter().collect()
             });
             over(scene, hand, "a range of a run that does not exist is made up", true).await
         }
-        "BUS-11" => {
+        Intrusion::UnreachableChunk => {
             let hand = beside(move |body, chunk| {
                 let poison = Chunk { chunk_no: beyond, ..chunk.clone() };
                 forged(body, &poison).map(|body| (Queue::Chunks, body)).into_iter().collect()
             });
             over(scene, hand, "a chunk has a number that no source reaches", true).await
         }
-        "BUS-12" => replayed(scene).await,
-        "BUS-13" => {
+        Intrusion::Replay => replayed(scene).await,
+        Intrusion::OtherStore => {
             let (other, key) = (StoreId::from_bytes([0x5a; 16]), MessageKey::new(&[0x5a; KEY_BYTES]));
             let key = key.map_err(|error| Stop::Failed(error.to_string()))?;
             let hand = beside(move |_, chunk| {
@@ -208,19 +256,23 @@ pub(super) async fn strike(id: &str, scene: &Scene<'_>) -> Strike {
             });
             over(scene, hand, "a message of another store comes to these queues", true).await
         }
-        "BUS-14" => retired_key(scene).await,
-        "BUS-15" => {
+        Intrusion::RetiredKey => retired_key(scene).await,
+        Intrusion::NoSeal => {
             let hand =
                 once::<Chunk>(Queue::Chunks, How::Ahead, |_, chunk| codec::encode(&altered(chunk)).ok());
             over(scene, hand, "a chunk comes without a seal", true).await
         }
-        "BUS-16" => {
+        Intrusion::CountsTaken => {
             let hand = taken(Queue::Counts, 0);
             over(scene, hand, "the first counts are taken off the bus", false).await
         }
-        "BUS-17" => over(scene, taken(Queue::Chunks, 0), "a chunk is taken off its queue", false).await,
-        "BUS-18" => over(scene, taken(Queue::Batches, 0), "a batch is taken off its queue", false).await,
-        "BUS-19" => {
+        Intrusion::ChunkTaken => {
+            over(scene, taken(Queue::Chunks, 0), "a chunk is taken off its queue", false).await
+        }
+        Intrusion::BatchTaken => {
+            over(scene, taken(Queue::Batches, 0), "a batch is taken off its queue", false).await
+        }
+        Intrusion::Garbage => {
             let hand = beside(|_, _| {
                 let garbage = || Bytes::from_static(b"\x00garbage that nobody of us sends\xff");
                 [Queue::Chunks, Queue::Batches, Queue::Ranges, Queue::Counts]
@@ -229,7 +281,7 @@ pub(super) async fn strike(id: &str, scene: &Scene<'_>) -> Strike {
             });
             over(scene, hand, "garbage comes to every queue", true).await
         }
-        "BUS-20" => {
+        Intrusion::OtherQueue => {
             // The genuine batch, seal and all, in the queue of chunks.
             let hand = once::<Batch>(Queue::Batches, How::Ahead, |body, _| Some(body.clone()));
             let hand = move |of: Queue, body: Bytes| {
@@ -241,7 +293,6 @@ pub(super) async fn strike(id: &str, scene: &Scene<'_>) -> Strike {
             };
             over(scene, hand, "a genuine message is moved to another queue", true).await
         }
-        _ => Err(unknown(id)),
     }
 }
 

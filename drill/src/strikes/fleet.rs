@@ -12,22 +12,55 @@ use shared::broker::Doubling;
 use shared::job::Job;
 use shared::wire::Batch;
 
-use super::unknown;
 use crate::fleet::broker;
 use crate::meddling::{Fate, Meddled, Meddling};
 use crate::scene::{Scene, Stop, Strike, Target, Victim};
 use crate::survey::{Owned, Sample};
 
-/// Strikes workers and messages.
-pub(super) async fn strike(id: &str, scene: &Scene<'_>) -> Strike {
-    match id {
-        "CNT-11" | "HND-09" => row_altered(id, scene).await,
-        "CNT-12" | "HND-10" | "HND-11" | "HND-14" => forged(id, scene).await,
-        "HND-01" | "HND-02" | "HND-03" | "HND-06" | "HND-08" => counts(id, scene).await,
-        "HND-07" => doubled(scene).await,
-        "HND-12" | "HND-13" => chunk_altered(id, scene).await,
-        _ => Err(unknown(id)),
-    }
+/// What becomes of a row between processor and writer.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum InBatch {
+    /// It is lost.
+    Lost,
+    /// A value of it is altered.
+    Altered,
+}
+
+/// What a processor gets wrong, so that everything it says agrees, and in which run.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Forgery {
+    /// It loses a record.
+    RecordLost,
+    /// It reads a value wrongly, in a run with declared totals.
+    Declared,
+    /// It reads a value wrongly, in a run that an operator approves.
+    Approved,
+    /// It reads a value wrongly, in a run of which every chunk is decoded twice.
+    DecodedTwice,
+}
+
+/// What the counts of a worker say wrongly.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Lie {
+    /// A writer reports a record too many.
+    WriterMore,
+    /// A writer reports a record too few.
+    WriterLess,
+    /// A processor reports a record too many.
+    ProcessorMore,
+    /// A writer's counts are lost.
+    Lost,
+    /// A writer's counts come under another worker's number.
+    OtherWorker,
+}
+
+/// What becomes of a chunk on its way.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum InTransit {
+    /// A bit of it is flipped.
+    Flipped,
+    /// Its last byte is lost.
+    Shortened,
 }
 
 /// A record of a type that has several, and a text in it that is no amount and no key.
@@ -87,20 +120,20 @@ fn rows_with(rows: &[u8], layout: &Layout, record_no: u64, what: &Row<'_>) -> Op
 }
 
 /// A row is lost or altered behind the processor: the counts say otherwise.
-async fn row_altered(id: &str, scene: &Scene<'_>) -> Strike {
+pub(super) async fn row_altered(what: InBatch, scene: &Scene<'_>) -> Strike {
     let (sample, at) = text_of(scene)?;
     let layout = scene.layout(sample).clone();
     let (place, record_no) = (sample.place, sample.record_no);
     let name = layout.fields[at].name.clone();
-    let is_lost = id == "CNT-11";
+    let is_lost = what == InBatch::Lost;
     let old = sample.values[at].clone();
     let hand = Box::new(move |batch: &Batch| {
         let Owned::Text(old) = &old else { return Fate::Pass };
         let new = format!("{old}x");
         let (lost, changed) = (Row::Lost, Value::Text(&new));
         let changed = Row::Changed(at, &changed);
-        let what = if is_lost { &lost } else { &changed };
-        let Some(rows) = batch.rows.get(place).and_then(|rows| rows_with(rows, &layout, record_no, what))
+        let row = if is_lost { &lost } else { &changed };
+        let Some(rows) = batch.rows.get(place).and_then(|rows| rows_with(rows, &layout, record_no, row))
         else {
             return Fate::Pass;
         };
@@ -149,12 +182,13 @@ fn forge(job: &Job, batch: &Batch, record_no: u64, what: &Row<'_>) -> Option<Bat
 }
 
 /// A processor that is wrong throughout: nothing in what it hands on contradicts anything else.
-async fn forged(id: &str, scene: &Scene<'_>) -> Strike {
+pub(super) async fn forged(forgery: Forgery, scene: &Scene<'_>) -> Strike {
     if scene.stand.job.has_types() {
         return Err(Stop::NotHere("records of several types"));
     }
     let (sample, at) = text_of(scene)?;
-    let (job, record_no, is_lost) = (Arc::clone(&scene.stand.job), sample.record_no, id == "CNT-12");
+    let (job, record_no, is_lost) =
+        (Arc::clone(&scene.stand.job), sample.record_no, forgery == Forgery::RecordLost);
     let old = sample.values[at].clone();
     let chunk = Arc::new(Mutex::new(None));
     let seen = Arc::clone(&chunk);
@@ -176,20 +210,20 @@ async fn forged(id: &str, scene: &Scene<'_>) -> Strike {
     let what = if is_lost { "is lost" } else { "is read wrongly" };
     let mut target =
         Target::told(format!("record {record_no} {what}, and everything its processor says agrees"));
-    let (run_id, ended) = match id {
-        "HND-10" => {
+    let (run_id, ended) = match forgery {
+        Forgery::Declared => {
             let request = RunRequest { declared: Some(scene.declared()), ..scene.request() };
             field.run_on(&request, meddled).await
         }
-        "HND-11" => {
+        Forgery::Approved => {
             let request = RunRequest { pause_after_staged: true, ..scene.request() };
             match field.run_on(&request, meddled).await {
                 (Some(run_id), Ok(Ending::Paused)) => (Some(run_id), field.approve(run_id).await),
                 other => other,
             }
         }
-        "HND-14" => field.run_on(&super::bus::fully_verified(scene), meddled).await,
-        _ => field.run_on(&scene.request(), meddled).await,
+        Forgery::DecodedTwice => field.run_on(&super::bus::fully_verified(scene), meddled).await,
+        Forgery::RecordLost => field.run_on(&scene.request(), meddled).await,
     };
     if let Some(chunk_no) = *chunk.lock().unwrap_or_else(PoisonError::into_inner) {
         target = target.part(format!("chunk {chunk_no}"));
@@ -198,16 +232,16 @@ async fn forged(id: &str, scene: &Scene<'_>) -> Strike {
 }
 
 /// What a worker says of itself is not what it did.
-async fn counts(id: &str, scene: &Scene<'_>) -> Strike {
-    let role = u8::from(id != "HND-03");
+pub(super) async fn counts(lie: Lie, scene: &Scene<'_>) -> Strike {
+    let role = u8::from(lie != Lie::ProcessorMore);
     let worker = Arc::new(Mutex::new(None));
-    let (seen, id) = (Arc::clone(&worker), id.to_owned());
-    let (kind, told) = match id.as_str() {
-        "HND-01" => (0, "a writer reports a record too many"),
-        "HND-02" => (1, "a writer reports a record too few"),
-        "HND-03" => (0, "a processor reports a record too many"),
-        "HND-06" => (2, "a writer's counts are lost"),
-        _ => (3, "a writer's counts come under another worker's number"),
+    let seen = Arc::clone(&worker);
+    let told = match lie {
+        Lie::WriterMore => "a writer reports a record too many",
+        Lie::WriterLess => "a writer reports a record too few",
+        Lie::ProcessorMore => "a processor reports a record too many",
+        Lie::Lost => "a writer's counts are lost",
+        Lie::OtherWorker => "a writer's counts come under another worker's number",
     };
     let hand = Box::new(move |counts: &shared::wire::Counts| {
         if counts.role != role || counts.accepted == 0 || counts.failure.is_some() {
@@ -219,17 +253,17 @@ async fn counts(id: &str, scene: &Scene<'_>) -> Strike {
             return Fate::Pass;
         }
         let mut counts = counts.clone();
-        match kind {
-            0 => {
+        match lie {
+            Lie::WriterMore | Lie::ProcessorMore => {
                 counts.records += 1;
                 counts.accepted += 1;
             }
-            1 => {
+            Lie::WriterLess => {
                 counts.records -= 1;
                 counts.accepted -= 1;
             }
-            2 => return Fate::Lost,
-            _ => counts.worker = counts.processor,
+            Lie::Lost => return Fate::Lost,
+            Lie::OtherWorker => counts.worker = counts.processor,
         }
         Fate::Instead(Box::new(counts))
     });
@@ -244,17 +278,17 @@ async fn counts(id: &str, scene: &Scene<'_>) -> Strike {
 }
 
 /// At-least-once delivery, taken at its word.
-async fn doubled(scene: &Scene<'_>) -> Strike {
+pub(super) async fn doubled(scene: &Scene<'_>) -> Strike {
     let field = scene.field().await?;
     let (run_id, ended) = field.run_on(&scene.request(), Arc::new(Doubling::new(broker()))).await;
     field.over(run_id, ended, Target::told("every message is delivered twice"), 0).await
 }
 
 /// A chunk is not what was split.
-async fn chunk_altered(id: &str, scene: &Scene<'_>) -> Strike {
+pub(super) async fn chunk_altered(what: InTransit, scene: &Scene<'_>) -> Strike {
     let survey = &scene.stand.survey;
     let wanted = u64::from(survey.records > scene.stand.chunks.records);
-    let is_byte = id == "HND-12";
+    let is_byte = what == InTransit::Flipped;
     let hand = Box::new(move |chunk: &shared::wire::Chunk| {
         if chunk.chunk_no != wanted {
             return Fate::Pass;

@@ -2,19 +2,32 @@
 
 use domain::amount::Amount;
 
-use super::unknown;
 use crate::scene::{Scene, Stop, Strike, Target};
 use crate::sql::{Dialect, quoted, text};
 use crate::survey::{Owned, Sample};
 
-/// Strikes the ledger.
-pub(super) async fn strike(id: &str, scene: &Scene<'_>) -> Strike {
-    match id {
-        "LED-01" | "LED-02" | "LED-04" | "LED-05" | "LED-06" => entry(id, scene).await,
-        "LED-03" => sums_that_fit(scene).await,
-        "LED-07" | "LED-08" => breaches(id, scene).await,
-        _ => Err(unknown(id)),
-    }
+/// What becomes of an entry of the ledger.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Entry {
+    /// A chunk is deleted, and its rows with it.
+    Deleted,
+    /// A chunk begins a byte later.
+    Shifted,
+    /// A chunk is booked on another writer.
+    OtherWriter,
+    /// A chunk has one accepted record more.
+    MoreAccepted,
+    /// The job's text is altered.
+    JobAltered,
+}
+
+/// What becomes of a breach.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Breach {
+    /// It is deleted.
+    Deleted,
+    /// It is put on another record.
+    Moved,
 }
 
 fn sample<'a>(scene: &'a Scene<'_>) -> Result<&'a Sample, Stop> {
@@ -27,7 +40,8 @@ fn sample<'a>(scene: &'a Scene<'_>) -> Result<&'a Sample, Stop> {
         .ok_or(Stop::NotHere("no type has several records"))
 }
 
-async fn entry(id: &str, scene: &Scene<'_>) -> Strike {
+/// Damages the ledger while a run waits for approval.
+pub(super) async fn entry(what: Entry, scene: &Scene<'_>) -> Strike {
     let sample = sample(scene)?;
     let table = quoted(&scene.layout(sample).staging);
     let field = scene.field().await?;
@@ -36,32 +50,40 @@ async fn entry(id: &str, scene: &Scene<'_>) -> Strike {
     let chunk_no = field.shadow.hand.number(&format!("SELECT chunk_no FROM {table} WHERE {at}")).await?;
     let of_chunk = format!("run_id = '{run_id}' AND chunk_no = {chunk_no}");
     let set = |what: &str| format!("UPDATE crossfoot_chunk SET {what} WHERE {of_chunk}");
-    let (sql, told) = match id {
-        "LED-01" => {
+    let (sql, told) = match what {
+        Entry::Deleted => {
             let mut sql = format!("DELETE FROM crossfoot_chunk WHERE {of_chunk}");
             for layout in scene.stand.job.layouts() {
                 sql.push_str(&format!("; DELETE FROM {} WHERE {of_chunk}", quoted(&layout.staging)));
             }
             (sql, format!("chunk {chunk_no} and its rows are deleted"))
         }
-        "LED-02" => (set("offset_bytes = offset_bytes + 1"), format!("chunk {chunk_no} begins a byte later")),
-        "LED-04" => {
+        Entry::Shifted => {
+            (set("offset_bytes = offset_bytes + 1"), format!("chunk {chunk_no} begins a byte later"))
+        }
+        Entry::OtherWriter => {
             (set("writer_id = writer_id + 1000"), format!("chunk {chunk_no} is booked on another writer"))
         }
-        "LED-05" => (set("accepted = accepted + 1"), format!("chunk {chunk_no}: one more accepted")),
-        _ => ("UPDATE crossfoot_job SET body = body || ' '".into(), "the job's text is altered".into()),
+        Entry::MoreAccepted => {
+            (set("accepted = accepted + 1"), format!("chunk {chunk_no}: one more accepted"))
+        }
+        Entry::JobAltered => {
+            ("UPDATE crossfoot_job SET body = body || ' '".into(), "the job's text is altered".into())
+        }
     };
     field.damage(&sql).await?;
     let ended = field.approve(run_id).await;
-    let target = match id {
-        "LED-04" => Target::records(told, [sample.record_no]),
-        _ => Target::told(told).part(format!("chunk {chunk_no}")),
+    let target = match what {
+        Entry::OtherWriter => Target::records(told, [sample.record_no]),
+        Entry::Deleted | Entry::Shifted | Entry::MoreAccepted | Entry::JobAltered => {
+            Target::told(told).part(format!("chunk {chunk_no}"))
+        }
     };
     field.over(Some(run_id), ended, target, 0).await
 }
 
 /// An amount in staging and the sum in the ledger are altered alike.
-async fn sums_that_fit(scene: &Scene<'_>) -> Strike {
+pub(super) async fn sums_that_fit(scene: &Scene<'_>) -> Strike {
     let dialect = scene.dialect();
     let (sample, at, (more, scale)) = scene
         .find(|_, layout, at, value| match value {
@@ -105,7 +127,7 @@ async fn sums_that_fit(scene: &Scene<'_>) -> Strike {
 }
 
 /// What a rule holds back is let through.
-async fn breaches(id: &str, scene: &Scene<'_>) -> Strike {
+pub(super) async fn breaches(what: Breach, scene: &Scene<'_>) -> Strike {
     let field = scene.field().await?;
     let run_id = field.stage().await?;
     let of_run = format!("run_id = '{run_id}' AND rule_no >= 0");
@@ -117,7 +139,7 @@ async fn breaches(id: &str, scene: &Scene<'_>) -> Strike {
         return Err(Stop::NotHere("no record breaks a rule"));
     };
     let at = format!("{of_run} AND record_no = {record_no}");
-    let (sql, told) = if id == "LED-07" {
+    let (sql, told) = if what == Breach::Deleted {
         (
             format!("DELETE FROM crossfoot_breach WHERE {at}"),
             format!("the breach of record {record_no} is deleted"),

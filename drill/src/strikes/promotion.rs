@@ -7,7 +7,6 @@ use coordinator::run::{Drive, Ending};
 use domain::layout::Mode;
 
 use super::tables::alterable;
-use super::unknown;
 use crate::disturbed::{Disturbance, Disturbed};
 use crate::fleet;
 use crate::scene::{Scene, Stop, Strike, Target, Victim};
@@ -16,21 +15,37 @@ use crate::survey::Owned;
 use crate::trigger::{self, When, different, key_of};
 use shared::causes::chain;
 
-/// Strikes promotion.
-pub(super) async fn strike(id: &str, scene: &Scene<'_>) -> Strike {
-    match id {
-        "PRM-01" | "PRM-02" | "PRM-03" => in_window(id, scene).await,
-        "PRM-04" => failed_row_in_final(scene).await,
-        "PRM-05" | "PRM-06" => approved_all_the_same(id, scene).await,
-        "PRM-07" | "PRM-08" => cut_off(id, scene).await,
-        "PRM-09" => earlier_row(scene, Mode::Upsert).await,
-        "PRM-10" => earlier_row(scene, Mode::Append).await,
-        "PRM-11" => after_proof(scene).await,
-        _ => Err(unknown(id)),
-    }
+/// What becomes of rows as soon as they are in final.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum InFinal {
+    /// A row is deleted.
+    RowLost,
+    /// A value is changed.
+    ValueChanged,
+    /// Two values are exchanged.
+    ValuesExchanged,
 }
 
-async fn in_window(id: &str, scene: &Scene<'_>) -> Strike {
+/// How a failed run is approved all the same.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Approval {
+    /// An operator approves a run that is not reconciled.
+    OfFailed,
+    /// The ledger is made to say that the run awaits approval.
+    OfForged,
+}
+
+/// Where a promotion is cut off.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Cut {
+    /// Before the commit.
+    BeforeCommit,
+    /// After the commit, before its answer.
+    AfterCommit,
+}
+
+/// Final is damaged by a trigger while rows are brought into it.
+pub(super) async fn in_window(what: InFinal, scene: &Scene<'_>) -> Strike {
     let dialect = scene.dialect();
     let (sample, at, literal) = alterable(scene)?;
     let layout = scene.layout(sample);
@@ -39,13 +54,13 @@ async fn in_window(id: &str, scene: &Scene<'_>) -> Strike {
     let (new, there) =
         (key_of(dialect, layout, sample, When::New), key_of(dialect, layout, sample, When::There));
     let record = sample.record_no;
-    let (sql, victims, told) = match id {
-        "PRM-01" => (
+    let (sql, victims, told) = match what {
+        InFinal::RowLost => (
             trigger::after(dialect, &layout.final_table, &new, &format!("DELETE FROM {table} WHERE {there}")),
             vec![Victim { record_no: record, field: None }],
             format!("record {record} is deleted from final as soon as it is there"),
         ),
-        "PRM-02" => (
+        InFinal::ValueChanged => (
             trigger::after(
                 dialect,
                 &layout.final_table,
@@ -55,7 +70,7 @@ async fn in_window(id: &str, scene: &Scene<'_>) -> Strike {
             vec![Victim { record_no: record, field: Some(name) }],
             format!("{column} of record {record} is changed as soon as it is there"),
         ),
-        _ => {
+        InFinal::ValuesExchanged => {
             let value = |of: &crate::survey::Sample| of.values[at].clone();
             let (one, other) = scene
                 .pair(|one, other| {
@@ -104,7 +119,7 @@ async fn in_window(id: &str, scene: &Scene<'_>) -> Strike {
 }
 
 /// Somebody put a row of a run that was given up into final.
-async fn failed_row_in_final(scene: &Scene<'_>) -> Strike {
+pub(super) async fn failed_row_in_final(scene: &Scene<'_>) -> Strike {
     let (sample, ..) = alterable(scene)?;
     let layout = scene.layout(sample);
     if layout.mode != Mode::Append || layout.key.is_empty() {
@@ -129,7 +144,7 @@ async fn failed_row_in_final(scene: &Scene<'_>) -> Strike {
 }
 
 /// An operator wants a run promoted that failed.
-async fn approved_all_the_same(id: &str, scene: &Scene<'_>) -> Strike {
+pub(super) async fn approved_all_the_same(approval: Approval, scene: &Scene<'_>) -> Strike {
     let (sample, ..) = alterable(scene)?;
     let layout = scene.layout(sample);
     let field = scene.field().await?;
@@ -144,7 +159,7 @@ async fn approved_all_the_same(id: &str, scene: &Scene<'_>) -> Strike {
         format!("record {} is lost, and the run approved", sample.record_no),
         [sample.record_no],
     );
-    if id == "PRM-06" {
+    if approval == Approval::OfForged {
         field
             .damage(&format!(
                 "UPDATE crossfoot_run SET state = 'awaiting-approval' WHERE run_id = '{run_id}'"
@@ -156,11 +171,11 @@ async fn approved_all_the_same(id: &str, scene: &Scene<'_>) -> Strike {
 }
 
 /// The connection is lost in the middle of promotion; the run is resumed.
-async fn cut_off(id: &str, scene: &Scene<'_>) -> Strike {
+pub(super) async fn cut_off(cut: Cut, scene: &Scene<'_>) -> Strike {
     let mut field = scene.field().await?;
-    let (disturbance, there, told) = match id {
-        "PRM-07" => (Disturbance::CutOff, 0, "the connection is lost before the commit"),
-        _ => {
+    let (disturbance, there, told) = match cut {
+        Cut::BeforeCommit => (Disturbance::CutOff, 0, "the connection is lost before the commit"),
+        Cut::AfterCommit => {
             (Disturbance::AnswerLost, scene.stand.whole.final_rows, "the connection is lost after the commit")
         }
     };
@@ -183,7 +198,7 @@ async fn cut_off(id: &str, scene: &Scene<'_>) -> Strike {
 }
 
 /// A row of an earlier run is in final, and changed when another is promoted.
-async fn earlier_row(scene: &Scene<'_>, mode: Mode) -> Strike {
+pub(super) async fn earlier_row(mode: Mode, scene: &Scene<'_>) -> Strike {
     let dialect = scene.dialect();
     let (sample, at, literal) = alterable(scene)?;
     let layout = scene.layout(sample);
@@ -237,7 +252,7 @@ fn far(value: &Owned, moved: &str) -> String {
 }
 
 /// Staging is damaged between its proof and promotion.
-async fn after_proof(scene: &Scene<'_>) -> Strike {
+pub(super) async fn after_proof(scene: &Scene<'_>) -> Strike {
     let (sample, at, literal) = alterable(scene)?;
     let layout = scene.layout(sample);
     let name = layout.fields[at].name.clone();

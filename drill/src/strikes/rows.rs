@@ -4,7 +4,6 @@ use std::sync::Arc;
 
 use coordinator::open::RunRequest;
 
-use super::unknown;
 use crate::scene::{Field, Scene, Stop, Strike, Target};
 use crate::sql::{columns, quoted};
 use crate::survey::Sample;
@@ -15,17 +14,52 @@ const ELSEWHERE: u64 = 900_000_000;
 /// How often a run is staged anew until both writers wrote something.
 const ATTEMPTS: usize = 8;
 
-/// Strikes rows of staging.
-pub(super) async fn strike(id: &str, scene: &Scene<'_>) -> Strike {
-    match id {
-        "CNT-07" | "CNT-08" => return between_runs(id, scene).await,
-        "CNT-13" | "CNT-14" => return rejects(id, scene).await,
-        "HND-05" => return exchanged_workers(scene).await,
-        _ => {}
-    }
+/// What becomes of rows in staging.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Row {
+    /// A row is deleted.
+    Lost,
+    /// A row is inserted again under a number of its own.
+    Doubled,
+    /// A row is deleted, and a copy of another put in its place.
+    Replaced,
+    /// A whole chunk is deleted.
+    ChunkLost,
+    /// A whole chunk is inserted again under another number.
+    ChunkTwice,
+    /// A row is moved to another chunk.
+    Moved,
+    /// Two rows are inserted again.
+    TwoDoubled,
+    /// Two rows exchange their numbers.
+    Exchanged,
+    /// A row is booked on another worker.
+    OtherWorker,
+}
+
+/// What becomes of a row between two runs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum BetweenRuns {
+    /// Another run's row is booked on this one.
+    MixedIn,
+    /// This run's row is booked on another.
+    BookedElsewhere,
+}
+
+/// What becomes of a reject.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Reject {
+    /// It is deleted.
+    Lost,
+    /// It appears in staging all the same.
+    Staged,
+}
+
+/// Damages rows of staging.
+pub(super) async fn altered(row: Row, scene: &Scene<'_>) -> Strike {
     // Neither the first nor the last record: some in the middle of the run, of a type that has several.
     let (one, other) = two(scene)?;
-    if id == "CNT-06" && scene.stand.survey.records <= scene.stand.chunks.records {
+    if row == Row::Moved && scene.stand.survey.records <= scene.stand.chunks.records {
         return Err(Stop::NotHere("the source is one chunk"));
     }
     let field = scene.field().await?;
@@ -42,16 +76,16 @@ pub(super) async fn strike(id: &str, scene: &Scene<'_>) -> Strike {
     let chunk_of = |at: &str| format!("(SELECT chunk_no FROM {table} WHERE {at})");
     let (first, second) = (one.record_no, other.record_no);
     let (new, newer) = (ELSEWHERE + first, ELSEWHERE + second);
-    let (sql, target) = match id {
-        "CNT-01" => (
+    let (sql, target) = match row {
+        Row::Lost => (
             format!("DELETE FROM {table} WHERE {here}"),
             Target::records(format!("record {first} is deleted"), [first]),
         ),
-        "CNT-02" => (
+        Row::Doubled => (
             copy(&here, "chunk_no", new),
             Target::records(format!("record {first} is inserted again as {new}"), [new]),
         ),
-        "CNT-03" => {
+        Row::Replaced => {
             // The copy takes the lost one's chunk and number.
             let chunk_no = field.shadow.hand.number(&chunk_of(&here)).await?;
             let sql =
@@ -61,12 +95,12 @@ pub(super) async fn strike(id: &str, scene: &Scene<'_>) -> Strike {
                 Target::records(format!("record {first} is deleted, a copy of {second} put there"), [first]),
             )
         }
-        "CNT-04" => {
+        Row::ChunkLost => {
             let chunk_no = field.shadow.hand.number(&chunk_of(&here)).await?;
             let sql = format!("DELETE FROM {table} WHERE run_id = '{run_id}' AND chunk_no = {chunk_no}");
             (sql, Target::records(format!("chunk {chunk_no} is deleted"), [first]))
         }
-        "CNT-05" => {
+        Row::ChunkTwice => {
             let chunk_no = field.shadow.hand.number(&chunk_of(&here)).await?;
             let whole = format!("run_id = '{run_id}' AND chunk_no = {chunk_no}");
             let sql = format!(
@@ -74,7 +108,7 @@ pub(super) async fn strike(id: &str, scene: &Scene<'_>) -> Strike {
             );
             (sql, Target::records(format!("chunk {chunk_no} is inserted again as {ELSEWHERE}"), [first]))
         }
-        "CNT-06" => {
+        Row::Moved => {
             let chunk_no = field.shadow.hand.number(&chunk_of(&here)).await?;
             let elsewhere = if chunk_no == 0 { 1 } else { 0 };
             (
@@ -85,11 +119,11 @@ pub(super) async fn strike(id: &str, scene: &Scene<'_>) -> Strike {
                 ),
             )
         }
-        "CNT-09" => (
+        Row::TwoDoubled => (
             format!("{}; {}", copy(&here, "chunk_no", new), copy(&there, "chunk_no", newer)),
             Target::records(format!("records {first} and {second} are inserted again"), [new, newer]),
         ),
-        "CNT-10" => {
+        Row::Exchanged => {
             let of_first = field.shadow.hand.number(&chunk_of(&here)).await?;
             let of_second = field.shadow.hand.number(&chunk_of(&there)).await?;
             let aside = Scene::is_record(run_id, ELSEWHERE);
@@ -106,11 +140,10 @@ pub(super) async fn strike(id: &str, scene: &Scene<'_>) -> Strike {
                 ),
             )
         }
-        "HND-04" => (
+        Row::OtherWorker => (
             format!("UPDATE {table} SET worker_id = worker_id + 1000 WHERE {here}"),
             Target::records(format!("record {first} is booked on another worker"), [first]),
         ),
-        _ => return Err(unknown(id)),
     };
     field.damage(&sql).await?;
     let ended = field.approve(run_id).await;
@@ -127,7 +160,7 @@ fn two<'a>(scene: &'a Scene<'_>) -> Result<(&'a Sample, &'a Sample), Stop> {
 }
 
 /// Rows that change runs.
-async fn between_runs(id: &str, scene: &Scene<'_>) -> Strike {
+pub(super) async fn between_runs(what: BetweenRuns, scene: &Scene<'_>) -> Strike {
     let (one, _) = two(scene)?;
     let layout = scene.layout(one);
     let table = quoted(&layout.staging);
@@ -136,7 +169,7 @@ async fn between_runs(id: &str, scene: &Scene<'_>) -> Strike {
     let again = RunRequest { again: true, pause_after_staged: true, ..scene.request() };
     let run_id = field.stage_of(&again).await?;
     let number = one.record_no;
-    let (sql, target) = if id == "CNT-07" {
+    let (sql, target) = if what == BetweenRuns::MixedIn {
         let new = ELSEWHERE + number;
         let at = Scene::is_record(other_run, number);
         (
@@ -159,14 +192,14 @@ async fn between_runs(id: &str, scene: &Scene<'_>) -> Strike {
 }
 
 /// Rejects that are lost, or turn up in staging.
-async fn rejects(id: &str, scene: &Scene<'_>) -> Strike {
+pub(super) async fn rejects(what: Reject, scene: &Scene<'_>) -> Strike {
     let reject = *scene.stand.survey.rejects.first().ok_or(Stop::NotHere("the source has no rejects"))?;
     let (one, _) = two(scene)?;
     let layout = scene.layout(one);
     let field = scene.field().await?;
     let run_id = field.stage().await?;
     let at = Scene::is_record(run_id, reject);
-    let (sql, told) = if id == "CNT-13" {
+    let (sql, told) = if what == Reject::Lost {
         (format!("DELETE FROM crossfoot_reject WHERE {at}"), format!("reject {reject} is deleted"))
     } else {
         let (table, columns) = (quoted(&layout.staging), columns(layout));
@@ -184,7 +217,7 @@ async fn rejects(id: &str, scene: &Scene<'_>) -> Strike {
 }
 
 /// A row of each of two writers is booked on the other.
-async fn exchanged_workers(scene: &Scene<'_>) -> Strike {
+pub(super) async fn exchanged_workers(scene: &Scene<'_>) -> Strike {
     let (one, _) = two(scene)?;
     let table = quoted(&scene.layout(one).staging);
     for _ in 0..ATTEMPTS {
