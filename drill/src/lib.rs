@@ -10,7 +10,7 @@ pub mod defect;
 mod disturbed;
 mod fleet;
 mod ground;
-mod intruder;
+mod intercept;
 mod meddling;
 mod reference;
 pub mod report;

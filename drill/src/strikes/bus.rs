@@ -15,10 +15,8 @@ use shared::wire::seal::{COVER_BYTES, Travels, seal, unverified};
 use shared::wire::{Batch, Chunk, Counts, Packing, Range, Sealing, WireAmount, codec};
 
 use crate::fleet::broker;
-use crate::intruder::Intruded;
+use crate::intercept::{Intercepted, Messages};
 use crate::scene::{Field, Scene, Stop, Strike, Target};
-
-type Messages = Vec<(Queue, Bytes)>;
 
 /// Failures that are made up at once.
 const FAILURES: u64 = 800;
@@ -314,7 +312,7 @@ async fn over(
         }
         sent
     };
-    let (run_id, ended) = field.run_on(&scene.request(), Intruded::on(broker(), hand)).await;
+    let (run_id, ended) = field.run_on(&scene.request(), Intercepted::on(broker(), hand)).await;
     if !has_struck.load(Ordering::SeqCst) {
         return Err(Stop::NotHere("no message of that kind is sent"));
     }
@@ -346,7 +344,7 @@ async fn replayed(scene: &Scene<'_>) -> Strike {
         vec![(of, body)]
     };
     let request = RunRequest { pause_after_staged: true, ..scene.request() };
-    let (Some(earlier), Ok(Ending::Paused)) = field.run_on(&request, Intruded::on(broker(), keep)).await
+    let (Some(earlier), Ok(Ending::Paused)) = field.run_on(&request, Intercepted::on(broker(), keep)).await
     else {
         return Err(Stop::Failed("the earlier run did not come to its pause".into()));
     };
@@ -354,7 +352,7 @@ async fn replayed(scene: &Scene<'_>) -> Strike {
     coordinator.cancel(earlier, Some("drill")).await.map_err(|error| Stop::Failed(error.to_string()))?;
     let old = std::mem::take(&mut *kept.lock().unwrap_or_else(PoisonError::into_inner));
     let hand = beside(move |_, _| old.clone());
-    let (run_id, ended) = field.run_on(&scene.request(), Intruded::on(broker(), hand)).await;
+    let (run_id, ended) = field.run_on(&scene.request(), Intercepted::on(broker(), hand)).await;
     field.over(run_id, ended, Target::told("every message of an earlier run is sent again"), 0).await
 }
 
@@ -370,7 +368,7 @@ async fn retired_key(scene: &Scene<'_>) -> Strike {
     let hand = once::<Chunk>(Queue::Chunks, How::Ahead, move |_, chunk| {
         seal(&altered(chunk), own, 1, &Sealing::Keys(old.clone()), Packing::Plain).ok()
     });
-    let (run_id, ended) = field.run_on(&scene.request(), Intruded::on(broker(), hand)).await;
+    let (run_id, ended) = field.run_on(&scene.request(), Intercepted::on(broker(), hand)).await;
     is_named(&field, run_id).await?;
     field.over(run_id, ended, Target::told("a chunk is sealed with a key that was replaced twice"), 0).await
 }

@@ -13,7 +13,7 @@ use shared::job::Job;
 use shared::wire::Batch;
 
 use crate::fleet::broker;
-use crate::meddling::{Fate, Meddled, Meddling};
+use crate::meddling::{Fate, Meddler, Meddling};
 use crate::scene::{Scene, Stop, Strike, Target, Victim};
 use crate::survey::{Owned, Sample};
 
@@ -142,7 +142,7 @@ pub(super) async fn row_altered(what: InBatch, scene: &Scene<'_>) -> Strike {
         Fate::Instead(Box::new(batch))
     });
     let field = scene.field().await?;
-    let meddled = Meddled::on(broker(), &field.store, Meddling::Batches(hand));
+    let meddled = Meddler::on(broker(), &field.store, Meddling::Batches(hand));
     let (run_id, ended) = field.run_on(&scene.request(), meddled).await;
     let (told, victim) = if is_lost {
         (format!("record {record_no} is taken out of its batch"), Victim { record_no, field: None })
@@ -206,7 +206,7 @@ pub(super) async fn forged(forgery: Forgery, scene: &Scene<'_>) -> Strike {
         }
     });
     let field = scene.field().await?;
-    let meddled = Meddled::on(broker(), &field.store, Meddling::Batches(hand));
+    let meddled = Meddler::on(broker(), &field.store, Meddling::Batches(hand));
     let what = if is_lost { "is lost" } else { "is read wrongly" };
     let mut target =
         Target::told(format!("record {record_no} {what}, and everything its processor says agrees"));
@@ -268,7 +268,7 @@ pub(super) async fn counts(lie: Lie, scene: &Scene<'_>) -> Strike {
         Fate::Instead(Box::new(counts))
     });
     let field = scene.field().await?;
-    let meddled = Meddled::on(broker(), &field.store, Meddling::Counts(hand));
+    let meddled = Meddler::on(broker(), &field.store, Meddling::Counts(hand));
     let (run_id, ended) = field.run_on(&scene.request(), meddled).await;
     let mut target = Target::told(told);
     if let Some((_, worker)) = *worker.lock().unwrap_or_else(PoisonError::into_inner) {
@@ -303,7 +303,7 @@ pub(super) async fn chunk_altered(what: InTransit, scene: &Scene<'_>) -> Strike 
         Fate::Instead(Box::new(chunk))
     });
     let field = scene.field().await?;
-    let meddled = Meddled::on(broker(), &field.store, Meddling::Chunks(hand));
+    let meddled = Meddler::on(broker(), &field.store, Meddling::Chunks(hand));
     let (run_id, ended) = field.run_on(&scene.request(), meddled).await;
     let told = if is_byte {
         format!("a bit of chunk {wanted} is flipped on its way")
