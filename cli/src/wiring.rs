@@ -257,7 +257,7 @@ fn coordinator_on(
         ..WindowLimits::default()
     };
     let coordinator = CoordinatorBuilder::new(post, actor(&host))
-        .acting(operator::acting().1)
+        .actor_context(operator::acting().1)
         .checkpoints(checkpoints)
         .notify(notify)
         .window(window)

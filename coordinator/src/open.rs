@@ -128,7 +128,7 @@ impl Coordinator {
             }
         }
         let run_id = self.new_run_id();
-        let mut detail = self.acting.detail();
+        let mut detail = self.actor_context.detail();
         if let Some(reason) = &request.reason {
             detail.insert("reason".into(), reason.clone().into());
         }

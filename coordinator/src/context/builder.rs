@@ -6,7 +6,7 @@ use shared::post::Post;
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
-use crate::context::acting::Acting;
+use crate::context::actor::ActorContext;
 use crate::context::checkpoints::Checkpoints;
 use crate::context::coordinator::Coordinator;
 use crate::context::notify::Notify;
@@ -18,7 +18,7 @@ use crate::progress::Snapshot;
 pub struct CoordinatorBuilder {
     post: Arc<Post>,
     actor: String,
-    acting: Acting,
+    actor_context: ActorContext,
     checkpoints: Checkpoints,
     notify: Notify,
     window: WindowLimits,
@@ -32,7 +32,7 @@ impl CoordinatorBuilder {
         Self {
             post,
             actor: actor.into(),
-            acting: Acting::default(),
+            actor_context: ActorContext::default(),
             checkpoints: Checkpoints::default(),
             notify: Notify::default(),
             window: WindowLimits::default(),
@@ -41,8 +41,8 @@ impl CoordinatorBuilder {
 
     /// Adds what else the log says of whoever runs the coordinator.
     #[must_use]
-    pub fn acting(self, acting: Acting) -> Self {
-        Self { acting, ..self }
+    pub fn actor_context(self, actor_context: ActorContext) -> Self {
+        Self { actor_context, ..self }
     }
 
     /// Notes the log's head in these places.
@@ -74,7 +74,7 @@ impl CoordinatorBuilder {
             clock: Arc::clone(self.post.clock()),
             post: self.post,
             actor: self.actor,
-            acting: self.acting,
+            actor_context: self.actor_context,
             checkpoints: Arc::new(self.checkpoints),
             notify: Arc::new(self.notify),
             host,

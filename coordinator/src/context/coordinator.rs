@@ -12,7 +12,7 @@ use shared::store::Store;
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
-use crate::context::acting::Acting;
+use crate::context::actor::ActorContext;
 use crate::context::checkpoints::Checkpoints;
 use crate::context::notify::Notify;
 use crate::load::tally::Tally;
@@ -31,7 +31,7 @@ pub struct Coordinator {
     /// Who runs it: `operator@host`.
     pub actor: String,
     /// What else the log says of whoever runs it.
-    pub acting: Acting,
+    pub actor_context: ActorContext,
     /// Where the log's head is noted outside of the store.
     pub checkpoints: Arc<Checkpoints>,
     /// The host, for telling whether another coordinator of this machine is alive.
@@ -65,7 +65,7 @@ impl Coordinator {
     /// An event of the store itself, with who acts and by which command.
     #[must_use]
     pub fn entry_of_no_run(&self, kind: &str, detail: &serde_json::Value) -> LogEntry {
-        let mut whole = self.acting.detail();
+        let mut whole = self.actor_context.detail();
         if let Some(detail) = detail.as_object() {
             whole.extend(detail.clone());
         }

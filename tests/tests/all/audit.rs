@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use coordinator::Coordinator;
-use coordinator::context::acting::Acting;
+use coordinator::context::actor::ActorContext;
 use coordinator::context::checkpoints::{Checkpoints, read};
 use coordinator::evidence::audit;
 use coordinator::open::{OpenError, RunRequest};
@@ -120,8 +120,9 @@ async fn decisions_without_a_reason_are_refused_where_the_job_asks_for_one() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn every_event_says_who_by_which_command_and_process() {
     let bench = Bench::new().await;
-    let acting = Acting { os_user: Some("root".into()), command: Some("crossfoot run job.toml".into()) };
-    let anna = Coordinator { acting, ..by(&bench, "anna") };
+    let actor_context =
+        ActorContext { os_user: Some("root".into()), command: Some("crossfoot run job.toml".into()) };
+    let anna = Coordinator { actor_context, ..by(&bench, "anna") };
     let run_id = anna.open(&bench.request(&jobs::ledger(), &Ledger::random(64, 10).csv())).await.unwrap();
     bench.drive_with(&anna, run_id, &Drive::default()).await.unwrap();
     anna.purge(run_id, Some("disk")).await.unwrap();

@@ -7,14 +7,14 @@ use serde_json::{Map, Value};
 /// The name is what the operating system says of whoever ran the command, or what that person said (`--operator`); it is
 /// no authentication. What the system says is kept in either case.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Acting {
+pub struct ActorContext {
     /// The operating system's user, where the operator gave another name.
     pub os_user: Option<String>,
     /// The command, without secrets.
     pub command: Option<String>,
 }
 
-impl Acting {
+impl ActorContext {
     /// As the log has it.
     #[must_use]
     pub fn detail(&self) -> Map<String, Value> {
