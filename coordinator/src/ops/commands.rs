@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use domain::approval::{Deed, Refusal};
+use domain::approval::{ActorEvent, Refusal};
 use domain::ids::RunId;
 use domain::lifecycle::{RunEvent, RunState};
 use serde_json::json;
@@ -64,8 +64,8 @@ impl Coordinator {
             return Err(OpsError::WrongState { run_id, state: run.state, advice });
         }
         let approval = self.job_of(&run).await?.approval;
-        let deeds = self.deeds(run_id).await?;
-        let decided = approval.by_others(&self.actor, &deeds).and_then(|()| approval.reasoned(reason));
+        let events = self.actor_events(run_id).await?;
+        let decided = approval.by_others(&self.actor, &events).and_then(|()| approval.reasoned(reason));
         if let Err(refusal) = decided {
             return Err(self.refused(run_id, "approval-refused", reason, refusal).await?);
         }
@@ -115,19 +115,19 @@ impl Coordinator {
     }
 
     /// What the log says that was done to the run.
-    async fn deeds(&self, run_id: RunId) -> Result<Vec<Deed>, OpsError> {
+    async fn actor_events(&self, run_id: RunId) -> Result<Vec<ActorEvent>, OpsError> {
         const PAGE: u32 = 1000;
-        let mut deeds: Vec<Deed> = Vec::new();
+        let mut all: Vec<ActorEvent> = Vec::new();
         loop {
-            let after = deeds.last().map_or(0, |deed| deed.seq);
+            let after = all.last().map_or(0, |event| event.seq);
             let events = self.store.run_events(run_id, after, PAGE).await?;
             if events.is_empty() {
-                return Ok(deeds);
+                return Ok(all);
             }
-            deeds.extend(events.into_iter().map(|event| {
+            all.extend(events.into_iter().map(|event| {
                 let detail: serde_json::Value = serde_json::from_str(&event.entry.detail).unwrap_or_default();
                 let state = detail.get("state").and_then(|state| state.as_str()?.parse().ok());
-                Deed { seq: event.seq, kind: event.entry.kind, actor: event.entry.actor, state }
+                ActorEvent { seq: event.seq, kind: event.entry.kind, actor: event.entry.actor, state }
             }));
         }
     }
