@@ -10,7 +10,7 @@ use crate::context::actor::ActorContext;
 use crate::context::checkpoints::Checkpoints;
 use crate::context::coordinator::Coordinator;
 use crate::context::notify::Notify;
-use crate::load::tally::Tally;
+use crate::load::collector::ReportCollector;
 use crate::load::window::{Shares, WindowLimits};
 use crate::progress::Snapshot;
 
@@ -68,7 +68,7 @@ impl CoordinatorBuilder {
     pub fn build(self) -> Coordinator {
         let host = self.actor.rsplit_once('@').map_or("", |(_, host)| host).to_owned();
         Coordinator {
-            tally: Tally::new(Arc::clone(&self.post)),
+            collector: ReportCollector::new(Arc::clone(&self.post)),
             shares: Shares::default(),
             store: Arc::clone(self.post.store()),
             clock: Arc::clone(self.post.clock()),

@@ -15,7 +15,7 @@ use tokio_util::sync::CancellationToken;
 use crate::context::actor::ActorContext;
 use crate::context::checkpoints::Checkpoints;
 use crate::context::notify::Notify;
-use crate::load::tally::Tally;
+use crate::load::collector::ReportCollector;
 use crate::load::window::{Shares, WindowLimits};
 use crate::progress::{Phase, Snapshot};
 
@@ -41,7 +41,7 @@ pub struct Coordinator {
     /// Who shares it: every run that this coordinator drives.
     pub shares: Shares,
     /// What its runs' workers report.
-    pub tally: Arc<Tally>,
+    pub collector: Arc<ReportCollector>,
     /// Who is told of verdicts.
     pub notify: Arc<Notify>,
     /// Who watches.

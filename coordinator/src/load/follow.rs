@@ -8,9 +8,9 @@ use shared::store::model::Reported;
 use shared::wire::seal::unverified;
 use shared::wire::{Chunk, Counts};
 
+use crate::load::collector::{Reports, reported};
 use crate::load::error::LoadError;
 use crate::load::loading::{Load, SILENCE};
-use crate::load::tally::{Reports, reported};
 use crate::load::window::{OnItsWay, Window};
 
 /// At least so often the ledger is asked about all chunks on their way, however much is reported.

@@ -14,9 +14,9 @@ use tokio::sync::{mpsc, watch};
 use tokio_util::sync::CancellationToken;
 
 use crate::load::beside::Beside;
+use crate::load::collector::Reports;
 use crate::load::error::LoadError;
 use crate::load::ranges::Ranges;
-use crate::load::tally::Reports;
 use crate::load::window::{Shares, Window, WindowLimits};
 use crate::progress::{Phase, Snapshot};
 use crate::source::split::{ChunkLimits, CutChunk, SplitError, split};

@@ -23,11 +23,11 @@ const BYTES_MIN: usize = 4 << 20;
 pub struct Ranges {
     /// What is found is kept under this number.
     pub pass: u64,
-    inside: Mutex<Inside>,
+    inner: Mutex<Inner>,
 }
 
 #[derive(Debug, Default)]
-struct Inside {
+struct Inner {
     /// Committed, but a chunk before them is not: number and bytes.
     ahead: BTreeMap<u64, usize>,
     /// Every chunk before this one is committed.
@@ -43,34 +43,34 @@ impl Ranges {
     /// Nothing is committed yet.
     #[must_use]
     pub fn new(pass: u64) -> Self {
-        Self { pass, inside: Mutex::default() }
+        Self { pass, inner: Mutex::default() }
     }
 
     /// The same ranges for another pass.
     #[must_use]
     pub fn once_more(&self, pass: u64) -> Self {
-        let closed = self.inside().closed.clone();
-        Self { pass, inside: Mutex::new(Inside { closed, ..Inside::default() }) }
+        let closed = self.inner().closed.clone();
+        Self { pass, inner: Mutex::new(Inner { closed, ..Inner::default() }) }
     }
 
-    fn inside(&self) -> MutexGuard<'_, Inside> {
-        self.inside.lock().unwrap_or_else(PoisonError::into_inner)
+    fn inner(&self) -> MutexGuard<'_, Inner> {
+        self.inner.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Notes that a chunk is committed; the range that it completes, if it completes one.
     pub fn committed(&self, chunk_no: u64, bytes: usize) -> Option<ChunkRange> {
-        let mut inside = self.inside();
-        inside.ahead.insert(chunk_no, bytes);
-        let mut low = inside.low;
-        while let Some(bytes) = inside.ahead.remove(&low) {
+        let mut inner = self.inner();
+        inner.ahead.insert(chunk_no, bytes);
+        let mut low = inner.low;
+        while let Some(bytes) = inner.ahead.remove(&low) {
             low += 1;
-            inside.low = low;
-            inside.bytes += bytes;
-            if inside.bytes >= BYTES_MIN || low - inside.first >= CHUNKS_MAX {
+            inner.low = low;
+            inner.bytes += bytes;
+            if inner.bytes >= BYTES_MIN || low - inner.first >= CHUNKS_MAX {
                 // At most one range is completed: when a gap closes, what lies ahead is in the next.
-                let range = ChunkRange { first: inside.first, end: low };
-                inside.closed.push(range);
-                (inside.first, inside.bytes) = (low, 0);
+                let range = ChunkRange { first: inner.first, end: low };
+                inner.closed.push(range);
+                (inner.first, inner.bytes) = (low, 0);
                 return Some(range);
             }
         }
@@ -79,22 +79,22 @@ impl Ranges {
 
     /// The ranges that are left when `chunks` chunks are committed: the last one without an end.
     pub fn rest(&self, chunks: u64) -> Vec<ChunkRange> {
-        let mut inside = self.inside();
+        let mut inner = self.inner();
         let mut rest = Vec::new();
-        while chunks.saturating_sub(inside.first) > CHUNKS_MAX {
-            let range = ChunkRange { first: inside.first, end: inside.first + CHUNKS_MAX };
+        while chunks.saturating_sub(inner.first) > CHUNKS_MAX {
+            let range = ChunkRange { first: inner.first, end: inner.first + CHUNKS_MAX };
             rest.push(range);
-            inside.first = range.end;
+            inner.first = range.end;
         }
-        rest.push(ChunkRange { first: inside.first, ..ChunkRange::ALL });
-        inside.closed.extend(&rest);
+        rest.push(ChunkRange { first: inner.first, ..ChunkRange::ALL });
+        inner.closed.extend(&rest);
         rest
     }
 
     /// Every range that was closed, in order.
     #[must_use]
     pub fn closed(&self) -> Vec<ChunkRange> {
-        self.inside().closed.clone()
+        self.inner().closed.clone()
     }
 
     /// Hands a range out to the workers.

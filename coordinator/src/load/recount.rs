@@ -6,9 +6,9 @@ use domain::ids::ChunkNo;
 use shared::broker::{BrokerError, Queue};
 use shared::wire::Chunk;
 
+use crate::load::collector::{Reports, reported};
 use crate::load::error::LoadError;
 use crate::load::loading::{Load, SILENCE};
-use crate::load::tally::{Reports, reported};
 use crate::source::again::SourceAgain;
 
 /// Reports are waited for so long once everything is committed. Chunks whose reports are missing then are counted again.

@@ -80,12 +80,12 @@ pub struct OnItsWay {
 pub struct Window {
     limits: WindowLimits,
     share: Share,
-    inside: Mutex<Inside>,
+    inner: Mutex<Inner>,
     changed: Notify,
 }
 
 #[derive(Debug, Default)]
-struct Inside {
+struct Inner {
     chunks: BTreeMap<u64, OnItsWay>,
     bytes: usize,
 }
@@ -94,25 +94,25 @@ impl Window {
     /// An empty window, with an equal part of `limits` among those who share them.
     #[must_use]
     pub fn new(limits: WindowLimits, shares: &Shares) -> Self {
-        Self { limits, share: shares.join(), inside: Mutex::default(), changed: Notify::new() }
+        Self { limits, share: shares.join(), inner: Mutex::default(), changed: Notify::new() }
     }
 
-    fn inside(&self) -> MutexGuard<'_, Inside> {
-        self.inside.lock().unwrap_or_else(PoisonError::into_inner)
+    fn inner(&self) -> MutexGuard<'_, Inner> {
+        self.inner.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn try_admit(&self, chunk: &OnItsWay) -> bool {
-        let mut inside = self.inside();
+        let mut inner = self.inner();
         let Share(shares) = &self.share;
-        let fits = inside.chunks.len() < shares.part_of(self.limits.chunks_max)
-            && inside.bytes + chunk.bytes <= shares.part_of(self.limits.bytes_max);
-        if !fits && !inside.chunks.is_empty() {
+        let fits = inner.chunks.len() < shares.part_of(self.limits.chunks_max)
+            && inner.bytes + chunk.bytes <= shares.part_of(self.limits.bytes_max);
+        if !fits && !inner.chunks.is_empty() {
             return false;
         }
-        inside.bytes += chunk.bytes;
+        inner.bytes += chunk.bytes;
         let entry = OnItsWay { since: Instant::now(), ..chunk.clone() };
-        if let Some(before) = inside.chunks.insert(chunk.chunk_no, entry) {
-            inside.bytes -= before.bytes;
+        if let Some(before) = inner.chunks.insert(chunk.chunk_no, entry) {
+            inner.bytes -= before.bytes;
         }
         true
     }
@@ -130,46 +130,46 @@ impl Window {
 
     /// Lets a chunk go. Again, or one that was never in: `None`.
     pub fn release(&self, chunk_no: u64) -> Option<OnItsWay> {
-        let mut inside = self.inside();
-        let entry = inside.chunks.remove(&chunk_no)?;
-        inside.bytes -= entry.bytes;
-        drop(inside);
+        let mut inner = self.inner();
+        let entry = inner.chunks.remove(&chunk_no)?;
+        inner.bytes -= entry.bytes;
+        drop(inner);
         self.changed.notify_waiters();
         Some(entry)
     }
 
-    /// Whether a chunk is inside.
+    /// Whether a chunk is in it.
     #[must_use]
     pub fn holds(&self, chunk_no: u64) -> bool {
-        self.inside().chunks.contains_key(&chunk_no)
+        self.inner().chunks.contains_key(&chunk_no)
     }
 
-    /// Waits until nothing is inside.
+    /// Waits until nothing is in it.
     pub async fn empty(&self) {
         loop {
             let changed = self.changed.notified();
-            if self.inside().chunks.is_empty() {
+            if self.inner().chunks.is_empty() {
                 return;
             }
             changed.await;
         }
     }
 
-    /// The numbers of the chunks inside, in order.
+    /// The numbers of the chunks in it, in order.
     #[must_use]
     pub fn numbers(&self) -> Vec<u64> {
-        self.inside().chunks.keys().copied().collect()
+        self.inner().chunks.keys().copied().collect()
     }
 
     /// The chunks that were handed out at least `age` ago, in order.
     #[must_use]
     pub fn older_than(&self, age: Duration) -> Vec<OnItsWay> {
-        self.inside().chunks.values().filter(|entry| entry.since.elapsed() >= age).cloned().collect()
+        self.inner().chunks.values().filter(|entry| entry.since.elapsed() >= age).cloned().collect()
     }
 
     /// Notes that a chunk was handed out again just now.
     pub fn handed_out(&self, chunk_no: u64) {
-        if let Some(entry) = self.inside().chunks.get_mut(&chunk_no) {
+        if let Some(entry) = self.inner().chunks.get_mut(&chunk_no) {
             entry.since = Instant::now();
         }
     }

@@ -104,7 +104,7 @@ impl Coordinator {
         })?;
         let job = Arc::new(job);
         let mut run = run;
-        let mut reports = self.tally.listen(run.run_id);
+        let mut reports = self.collector.listen(run.run_id);
         // What was read back under an earlier fence is not believed: two passes belong to each.
         let ranges = Ranges::new(fence.epoch * 2);
         if run.state == RunState::Loading || run.state == RunState::Staged || how.approved {

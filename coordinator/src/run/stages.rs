@@ -13,8 +13,8 @@ use shared::store::{Fence, StoreError};
 
 use crate::context::coordinator::Coordinator;
 use crate::load::Load;
+use crate::load::collector::Reports;
 use crate::load::ranges::Ranges;
-use crate::load::tally::Reports;
 use crate::progress::{Phase, stage};
 use crate::promote::{Promote, Promoted};
 use crate::report::summary::Summary;

@@ -25,8 +25,8 @@ use shared::store::{Blocks, Fence, Store, StoreError};
 use shared::wire::{CodecError, RangeFound, codec};
 use thiserror::Error;
 
+use crate::load::collector::Reports;
 use crate::load::ranges::Ranges;
-use crate::load::tally::Reports;
 
 /// How many differing chunks are remembered for pinpointing in detail. What lies beyond is counted.
 const DIFFERING_MAX: usize = 100_000;

@@ -1,4 +1,4 @@
-//! The tally: what workers report is taken from the bus, kept in the ledger, and handed to whoever drives the run.
+//! The collector: what workers report is taken from the bus, kept in the ledger, and handed to whoever drives the run.
 //!
 //! A coordinator has one, however many runs it drives. Several coordinators share the queue of counts, so that a
 //! report may come to one that does not drive the run: it keeps it all the same, and the run's own coordinator finds
@@ -24,17 +24,17 @@ const REPORTS_MAX: usize = 128;
 /// So many groups may wait for a run's driver; what comes beyond, it finds in the ledger.
 const GROUPS_MAX: usize = 256;
 
-/// How long the tally waits after the store failed it.
+/// How long the collector waits after the store failed it.
 const STORE_PAUSE: Duration = Duration::from_millis(500);
 
-/// One coordinator's tally.
-pub struct Tally {
+/// Takes what workers report from the bus, for every run of one coordinator.
+pub struct ReportCollector {
     post: Arc<Post>,
-    inside: Mutex<Inside>,
+    inner: Mutex<Inner>,
 }
 
 #[derive(Default)]
-struct Inside {
+struct Inner {
     drivers: HashMap<RunId, mpsc::Sender<Vec<Counts>>>,
     /// Dropping it ends the task that takes reports from the bus.
     pump: Option<DropGuard>,
@@ -42,45 +42,45 @@ struct Inside {
 
 /// What is reported of one run, as long as it is driven.
 pub struct Reports {
-    tally: Arc<Tally>,
+    collector: Arc<ReportCollector>,
     groups: mpsc::Receiver<Vec<Counts>>,
 }
 
-impl Tally {
-    /// A tally that takes nothing from the bus yet.
+impl ReportCollector {
+    /// A collector that takes nothing from the bus yet.
     #[must_use]
     pub fn new(post: Arc<Post>) -> Arc<Self> {
-        Arc::new(Self { post, inside: Mutex::default() })
+        Arc::new(Self { post, inner: Mutex::default() })
     }
 
-    fn inside(&self) -> MutexGuard<'_, Inside> {
-        self.inside.lock().unwrap_or_else(PoisonError::into_inner)
+    fn inner(&self) -> MutexGuard<'_, Inner> {
+        self.inner.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// What is reported of `run_id` from now on. Reports are taken from the bus as long as somebody listens.
     #[must_use]
     pub fn listen(self: &Arc<Self>, run_id: RunId) -> Reports {
         let (sender, groups) = mpsc::channel(GROUPS_MAX);
-        let mut inside = self.inside();
-        inside.drivers.insert(run_id, sender);
-        if inside.pump.is_none() {
+        let mut inner = self.inner();
+        inner.drivers.insert(run_id, sender);
+        if inner.pump.is_none() {
             let stop = CancellationToken::new();
-            let (tally, stopped) = (Arc::clone(self), stop.clone());
+            let (collector, stopped) = (Arc::clone(self), stop.clone());
             tokio::spawn(async move {
                 tokio::select! {
                     () = stopped.cancelled() => {}
-                    () = tally.pump() => {
+                    () = collector.pump() => {
                         // The broker is closed: whoever listens is told by the end of what it listens to.
-                        let mut inside = tally.inside();
-                        inside.drivers.clear();
-                        inside.pump = None;
+                        let mut inner = collector.inner();
+                        inner.drivers.clear();
+                        inner.pump = None;
                     }
                 }
             });
-            inside.pump = Some(stop.drop_guard());
+            inner.pump = Some(stop.drop_guard());
         }
-        drop(inside);
-        Reports { tally: Arc::clone(self), groups }
+        drop(inner);
+        Reports { collector: Arc::clone(self), groups }
     }
 
     /// Takes reports from the bus until the broker is closed.
@@ -139,7 +139,7 @@ impl Tally {
             for delivery in deliveries {
                 delivery.done().await;
             }
-            let driver = self.inside().drivers.get(&run_id).cloned();
+            let driver = self.inner().drivers.get(&run_id).cloned();
             if let Some(driver) = driver {
                 // A driver that does not keep up looks into the ledger.
                 let _ = driver.try_send(counts);
@@ -167,12 +167,12 @@ impl Reports {
 
 impl Drop for Reports {
     fn drop(&mut self) {
-        let mut inside = self.tally.inside();
+        let mut inner = self.collector.inner();
         // By what is closed, not by the run's id: another driver of the same run may have taken its place.
         self.groups.close();
-        inside.drivers.retain(|_, driver| !driver.is_closed());
-        if inside.drivers.is_empty() {
-            inside.pump = None;
+        inner.drivers.retain(|_, driver| !driver.is_closed());
+        if inner.drivers.is_empty() {
+            inner.pump = None;
         }
     }
 }
