@@ -11,7 +11,7 @@ use coordinator::progress::Snapshot;
 use coordinator::source::split::ChunkLimits;
 use coordinator::{Coordinator, CoordinatorBuilder};
 use domain::report::Outcome;
-use drill::Ground;
+use drill::ShadowFactory;
 use shared::broker::in_process::{InProcess, Limits};
 use shared::broker::rabbitmq::{Rabbit, RabbitSettings};
 use shared::broker::{Broker, Doubling};
@@ -75,11 +75,11 @@ pub(crate) fn postgres_settings(of: &StoreSettings) -> PostgresSettings {
 }
 
 /// Where a drill makes its shadows: beside the store that is configured, and never in its tables.
-pub(crate) fn ground(settings: &Settings) -> Ground {
+pub(crate) fn shadows(settings: &Settings) -> ShadowFactory {
     if is_postgres(settings) {
-        return Ground::Postgres(postgres_settings(&settings.store));
+        return ShadowFactory::Postgres(postgres_settings(&settings.store));
     }
-    Ground::Embedded { real: sqlite_path(settings).filter(|path| path.is_file()) }
+    ShadowFactory::Embedded { real: sqlite_path(settings).filter(|path| path.is_file()) }
 }
 
 /// The file of an embedded store.

@@ -7,7 +7,7 @@ use domain::event::Event;
 use domain::fingerprint::Hash;
 use domain::hex;
 
-use crate::scene::{Field, Scene, Stop, Strike, Struck};
+use crate::scenario::{Field, Scenario, Stop, Strike, Struck};
 use crate::sql::{Dialect, text};
 use shared::causes::chain;
 
@@ -38,9 +38,9 @@ pub(super) enum LogEdit {
 }
 
 /// A shadow in which a whole run was promoted.
-async fn promoted<'a>(scene: &'a Scene<'_>) -> Result<Field<'a>, Stop> {
-    let field = scene.field().await?;
-    match field.run(&scene.request()).await {
+async fn promoted<'a>(scenario: &'a Scenario<'_>) -> Result<Field<'a>, Stop> {
+    let field = scenario.field().await?;
+    match field.run(&scenario.request()).await {
         (_, Ok(Ending::Promoted)) => Ok(field),
         (_, ended) => Err(Stop::Failed(format!("the undamaged run ended {ended:?}"))),
     }
@@ -58,15 +58,15 @@ async fn last_two(field: &Field<'_>) -> Result<[Event; 2], Stop> {
 }
 
 /// Changes the log by SQL, its guards in place.
-pub(super) async fn by_sql(statement: Statement, scene: &Scene<'_>) -> Strike {
-    let field = promoted(scene).await?;
+pub(super) async fn by_sql(statement: Statement, scenario: &Scenario<'_>) -> Strike {
+    let field = promoted(scenario).await?;
     let [_, last] = last_two(&field).await?;
     let sql = match statement {
         Statement::Update => format!("UPDATE crossfoot_event SET actor = 'nobody' WHERE seq = {}", last.seq),
         Statement::Delete => format!("DELETE FROM crossfoot_event WHERE seq = {}", last.seq),
     };
     let told = format!("event {}", last.seq);
-    match field.shadow.hand.execute(&sql).await {
+    match field.shadow.client.execute(&sql).await {
         Err(refusal) => field.prevented(format!("the database refuses: {refusal}"), told).await,
         Ok(_) => {
             field.shadow.remove().await;
@@ -76,8 +76,8 @@ pub(super) async fn by_sql(statement: Statement, scene: &Scene<'_>) -> Strike {
 }
 
 /// Edits the log, its guards taken away, and walks it.
-pub(super) async fn edited(edit: LogEdit, scene: &Scene<'_>) -> Strike {
-    let field = promoted(scene).await?;
+pub(super) async fn edited(edit: LogEdit, scenario: &Scenario<'_>) -> Strike {
+    let field = promoted(scenario).await?;
     // A checkpoint, as it is printed at the end of every run.
     let noted = verify(&*field.store, None).await.map_err(|error| chain(&error))?;
     let [before_last, last] = &last_two(&field).await?;
@@ -102,7 +102,7 @@ pub(super) async fn edited(edit: LogEdit, scene: &Scene<'_>) -> Strike {
             None,
         ),
         LogEdit::Rehashed => (
-            rewritten(scene.dialect(), before_last, before_last.previous).0,
+            rewritten(scenario.dialect(), before_last, before_last.previous).0,
             format!("event {} is rewritten, and its hash with it", before_last.seq),
             None,
         ),
@@ -112,8 +112,8 @@ pub(super) async fn edited(edit: LogEdit, scene: &Scene<'_>) -> Strike {
             Some(noted),
         ),
         LogEdit::Rechained => {
-            let (first, head) = rewritten(scene.dialect(), before_last, before_last.previous);
-            let (second, _) = rewritten(scene.dialect(), last, head);
+            let (first, head) = rewritten(scenario.dialect(), before_last, before_last.previous);
+            let (second, _) = rewritten(scenario.dialect(), last, head);
             let told = format!("event {} is rewritten, and what follows is chained to it", before_last.seq);
             (format!("{first}; {second}"), told, Some(noted))
         }
@@ -130,7 +130,7 @@ pub(super) async fn edited(edit: LogEdit, scene: &Scene<'_>) -> Strike {
 
 /// Takes the triggers away that refuse changes, as the tables' owner can.
 async fn disarm(field: &Field<'_>) -> Result<(), Stop> {
-    let sql = match field.scene.dialect() {
+    let sql = match field.scenario.dialect() {
         Dialect::Sqlite => {
             "DROP TRIGGER crossfoot_event_no_update; DROP TRIGGER crossfoot_event_no_delete; DROP TRIGGER crossfoot_event_no_replace"
         }

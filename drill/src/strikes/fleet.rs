@@ -14,7 +14,7 @@ use shared::wire::Batch;
 
 use crate::fleet::broker;
 use crate::meddling::{Fate, Meddler, Meddling};
-use crate::scene::{Scene, Stop, Strike, Target, Victim};
+use crate::scenario::{Scenario, Stop, Strike, Target, Victim};
 use crate::survey::{Owned, Sample};
 
 /// What becomes of a row between processor and writer.
@@ -64,10 +64,10 @@ pub(super) enum InTransit {
 }
 
 /// A record of a type that has several, and a text in it that is no amount and no key.
-fn text_of<'a>(scene: &'a Scene<'_>) -> Result<(&'a Sample, usize), Stop> {
-    scene
+fn text_of<'a>(scenario: &'a Scenario<'_>) -> Result<(&'a Sample, usize), Stop> {
+    scenario
         .find(|sample, layout, at, value| {
-            let is_many = scene.stand.survey.by_type[sample.place] > 1;
+            let is_many = scenario.fixture.survey.by_type[sample.place] > 1;
             match (value, &layout.fields[at].ty) {
                 (Owned::Text(text), FieldType::Text { .. })
                     if is_many && !text.is_empty() && !layout.key.contains(&at) =>
@@ -120,9 +120,9 @@ fn rows_with(rows: &[u8], layout: &Layout, record_no: u64, what: &Row<'_>) -> Op
 }
 
 /// A row is lost or altered behind the processor: the counts say otherwise.
-pub(super) async fn row_altered(what: InBatch, scene: &Scene<'_>) -> Strike {
-    let (sample, at) = text_of(scene)?;
-    let layout = scene.layout(sample).clone();
+pub(super) async fn row_altered(what: InBatch, scenario: &Scenario<'_>) -> Strike {
+    let (sample, at) = text_of(scenario)?;
+    let layout = scenario.layout(sample).clone();
     let (place, record_no) = (sample.place, sample.record_no);
     let name = layout.fields[at].name.clone();
     let is_lost = what == InBatch::Lost;
@@ -141,9 +141,9 @@ pub(super) async fn row_altered(what: InBatch, scene: &Scene<'_>) -> Strike {
         batch.rows[place] = rows;
         Fate::Instead(Box::new(batch))
     });
-    let field = scene.field().await?;
+    let field = scenario.field().await?;
     let meddled = Meddler::on(broker(), &field.store, Meddling::Batches(hand));
-    let (run_id, ended) = field.run_on(&scene.request(), meddled).await;
+    let (run_id, ended) = field.run_on(&scenario.request(), meddled).await;
     let (told, victim) = if is_lost {
         (format!("record {record_no} is taken out of its batch"), Victim { record_no, field: None })
     } else {
@@ -182,13 +182,13 @@ fn forge(job: &Job, batch: &Batch, record_no: u64, what: &Row<'_>) -> Option<Bat
 }
 
 /// A processor that is wrong throughout: nothing in what it hands on contradicts anything else.
-pub(super) async fn forged(forgery: Forgery, scene: &Scene<'_>) -> Strike {
-    if scene.stand.job.has_types() {
+pub(super) async fn forged(forgery: Forgery, scenario: &Scenario<'_>) -> Strike {
+    if scenario.fixture.job.has_types() {
         return Err(Stop::NotHere("records of several types"));
     }
-    let (sample, at) = text_of(scene)?;
+    let (sample, at) = text_of(scenario)?;
     let (job, record_no, is_lost) =
-        (Arc::clone(&scene.stand.job), sample.record_no, forgery == Forgery::RecordLost);
+        (Arc::clone(&scenario.fixture.job), sample.record_no, forgery == Forgery::RecordLost);
     let old = sample.values[at].clone();
     let chunk = Arc::new(Mutex::new(None));
     let seen = Arc::clone(&chunk);
@@ -205,25 +205,25 @@ pub(super) async fn forged(forgery: Forgery, scene: &Scene<'_>) -> Strike {
             None => Fate::Pass,
         }
     });
-    let field = scene.field().await?;
+    let field = scenario.field().await?;
     let meddled = Meddler::on(broker(), &field.store, Meddling::Batches(hand));
     let what = if is_lost { "is lost" } else { "is read wrongly" };
     let mut target =
         Target::told(format!("record {record_no} {what}, and everything its processor says agrees"));
     let (run_id, ended) = match forgery {
         Forgery::Declared => {
-            let request = RunRequest { declared: Some(scene.declared()), ..scene.request() };
+            let request = RunRequest { declared: Some(scenario.declared()), ..scenario.request() };
             field.run_on(&request, meddled).await
         }
         Forgery::Approved => {
-            let request = RunRequest { pause_after_staged: true, ..scene.request() };
+            let request = RunRequest { pause_after_staged: true, ..scenario.request() };
             match field.run_on(&request, meddled).await {
                 (Some(run_id), Ok(Ending::Paused)) => (Some(run_id), field.approve(run_id).await),
                 other => other,
             }
         }
-        Forgery::DecodedTwice => field.run_on(&super::bus::fully_verified(scene), meddled).await,
-        Forgery::RecordLost => field.run_on(&scene.request(), meddled).await,
+        Forgery::DecodedTwice => field.run_on(&super::bus::fully_verified(scenario), meddled).await,
+        Forgery::RecordLost => field.run_on(&scenario.request(), meddled).await,
     };
     if let Some(chunk_no) = *chunk.lock().unwrap_or_else(PoisonError::into_inner) {
         target = target.part(format!("chunk {chunk_no}"));
@@ -232,7 +232,7 @@ pub(super) async fn forged(forgery: Forgery, scene: &Scene<'_>) -> Strike {
 }
 
 /// What a worker says of itself is not what it did.
-pub(super) async fn counts(lie: Lie, scene: &Scene<'_>) -> Strike {
+pub(super) async fn counts(lie: Lie, scenario: &Scenario<'_>) -> Strike {
     let role = u8::from(lie != Lie::ProcessorMore);
     let worker = Arc::new(Mutex::new(None));
     let seen = Arc::clone(&worker);
@@ -267,9 +267,9 @@ pub(super) async fn counts(lie: Lie, scene: &Scene<'_>) -> Strike {
         }
         Fate::Instead(Box::new(counts))
     });
-    let field = scene.field().await?;
+    let field = scenario.field().await?;
     let meddled = Meddler::on(broker(), &field.store, Meddling::Counts(hand));
-    let (run_id, ended) = field.run_on(&scene.request(), meddled).await;
+    let (run_id, ended) = field.run_on(&scenario.request(), meddled).await;
     let mut target = Target::told(told);
     if let Some((_, worker)) = *worker.lock().unwrap_or_else(PoisonError::into_inner) {
         target = target.part(format!("worker {worker}"));
@@ -278,16 +278,16 @@ pub(super) async fn counts(lie: Lie, scene: &Scene<'_>) -> Strike {
 }
 
 /// At-least-once delivery, taken at its word.
-pub(super) async fn doubled(scene: &Scene<'_>) -> Strike {
-    let field = scene.field().await?;
-    let (run_id, ended) = field.run_on(&scene.request(), Arc::new(Doubling::new(broker()))).await;
+pub(super) async fn doubled(scenario: &Scenario<'_>) -> Strike {
+    let field = scenario.field().await?;
+    let (run_id, ended) = field.run_on(&scenario.request(), Arc::new(Doubling::new(broker()))).await;
     field.over(run_id, ended, Target::told("every message is delivered twice"), 0).await
 }
 
 /// A chunk is not what was split.
-pub(super) async fn chunk_altered(what: InTransit, scene: &Scene<'_>) -> Strike {
-    let survey = &scene.stand.survey;
-    let wanted = u64::from(survey.records > scene.stand.chunks.records);
+pub(super) async fn chunk_altered(what: InTransit, scenario: &Scenario<'_>) -> Strike {
+    let survey = &scenario.fixture.survey;
+    let wanted = u64::from(survey.records > scenario.fixture.chunks.records);
     let is_byte = what == InTransit::Flipped;
     let hand = Box::new(move |chunk: &shared::wire::Chunk| {
         if chunk.chunk_no != wanted {
@@ -302,9 +302,9 @@ pub(super) async fn chunk_altered(what: InTransit, scene: &Scene<'_>) -> Strike 
         }
         Fate::Instead(Box::new(chunk))
     });
-    let field = scene.field().await?;
+    let field = scenario.field().await?;
     let meddled = Meddler::on(broker(), &field.store, Meddling::Chunks(hand));
-    let (run_id, ended) = field.run_on(&scene.request(), meddled).await;
+    let (run_id, ended) = field.run_on(&scenario.request(), meddled).await;
     let told = if is_byte {
         format!("a bit of chunk {wanted} is flipped on its way")
     } else {

@@ -8,7 +8,7 @@ use coordinator::evidence::pack::{Verified, verify};
 use coordinator::run::Ending;
 
 use crate::fleet;
-use crate::scene::{Scene, Stop, Strike, Struck};
+use crate::scenario::{Scenario, Stop, Strike, Struck};
 use shared::causes::chain;
 
 /// A block of the archive; headers begin at one.
@@ -30,9 +30,9 @@ pub(super) enum PackDamage {
 }
 
 /// Strikes a pack.
-pub(super) async fn strike(damage: PackDamage, scene: &Scene<'_>) -> Strike {
-    let field = scene.field().await?;
-    let run_id = match field.run(&scene.request()).await {
+pub(super) async fn strike(damage: PackDamage, scenario: &Scenario<'_>) -> Strike {
+    let field = scenario.field().await?;
+    let run_id = match field.run(&scenario.request()).await {
         (Some(run_id), Ok(Ending::Promoted)) => run_id,
         (_, ended) => return Err(Stop::Failed(format!("the undamaged run ended {ended:?}"))),
     };

@@ -11,7 +11,7 @@ use domain::ids::RecordNo;
 use shared::format::chunk::{ChunkDecoder, Start};
 
 use crate::reference;
-use crate::scene::{Field, Scene, Stop, Strike, Target};
+use crate::scenario::{Field, Scenario, Stop, Strike, Target};
 use crate::survey::{Edit, bytes_of, edited};
 
 /// What becomes of the file.
@@ -55,8 +55,8 @@ pub(super) enum ControlDamage {
     NoTrailer,
 }
 
-fn plain(scene: &Scene<'_>) -> Result<(), Stop> {
-    if scene.stand.survey.is_plain { Ok(()) } else { Err(Stop::NotHere("the source is compressed")) }
+fn plain(scenario: &Scenario<'_>) -> Result<(), Stop> {
+    if scenario.fixture.survey.is_plain { Ok(()) } else { Err(Stop::NotHere("the source is compressed")) }
 }
 
 fn io(error: &std::io::Error) -> Stop {
@@ -67,18 +67,18 @@ impl Field<'_> {
     /// A copy of the source with these edits.
     fn copy(&self, name: &str, edits: &[Edit]) -> Result<PathBuf, Stop> {
         let path = self.shadow.path(name);
-        edited(&self.scene.stand.source, &path, edits).map_err(|error| io(&error))?;
+        edited(&self.scenario.fixture.source, &path, edits).map_err(|error| io(&error))?;
         Ok(path)
     }
 }
 
 /// A bit of the file is flipped while the run waits for approval.
-pub(super) async fn changed_under_the_run(scene: &Scene<'_>) -> Strike {
-    plain(scene)?;
-    let extent = *scene.stand.survey.extents.last().ok_or(Stop::NotHere("the source is empty"))?;
-    let field = scene.field().await?;
+pub(super) async fn changed_under_the_run(scenario: &Scenario<'_>) -> Strike {
+    plain(scenario)?;
+    let extent = *scenario.fixture.survey.extents.last().ok_or(Stop::NotHere("the source is empty"))?;
+    let field = scenario.field().await?;
     let path = field.copy("source", &[])?;
-    let request = RunRequest { pause_after_staged: true, ..scene.request_of(path.clone()) };
+    let request = RunRequest { pause_after_staged: true, ..scenario.request_of(path.clone()) };
     let run_id = field.stage_of(&request).await?;
     flip(&path, extent.offset)?;
     let ended = field.approve(run_id).await;
@@ -100,10 +100,10 @@ fn flip(path: &Path, offset: u64) -> Result<(), Stop> {
 }
 
 /// Another file than the one that its sender made.
-pub(super) async fn edited_file(what: FileDamage, scene: &Scene<'_>) -> Strike {
-    plain(scene)?;
-    let survey = &scene.stand.survey;
-    let source = &scene.stand.source;
+pub(super) async fn edited_file(what: FileDamage, scenario: &Scenario<'_>) -> Strike {
+    plain(scenario)?;
+    let survey = &scenario.fixture.survey;
+    let source = &scenario.fixture.source;
     let last = *survey.extents.last().ok_or(Stop::NotHere("the source is empty"))?;
     let (edits, told) = match what {
         FileDamage::Emptied => {
@@ -112,7 +112,7 @@ pub(super) async fn edited_file(what: FileDamage, scene: &Scene<'_>) -> Strike {
             let all = Edit { offset: first.offset, removed: end - first.offset, inserted: Vec::new() };
             (vec![all], "every record is removed".to_owned())
         }
-        FileDamage::Garbled => garbled(scene)?,
+        FileDamage::Garbled => garbled(scenario)?,
         FileDamage::EndMissing => {
             let first = match survey.extents.len().checked_sub(3) {
                 Some(at) if survey.extents.len() as u64 == survey.records => survey.extents[at],
@@ -142,32 +142,32 @@ pub(super) async fn edited_file(what: FileDamage, scene: &Scene<'_>) -> Strike {
             (vec![edit], format!("the file ends within record {}", last.record_no))
         }
     };
-    let field = scene.field().await?;
+    let field = scenario.field().await?;
     let path = field.copy("source", &edits)?;
     let is_declared = match what {
         FileDamage::Emptied | FileDamage::Garbled => false,
         FileDamage::EndMissing | FileDamage::RecordsExchanged | FileDamage::CutInRecord => true,
     };
-    let declared = is_declared.then(|| scene.declared());
-    let request = RunRequest { declared, ..scene.request_of(path) };
+    let declared = is_declared.then(|| scenario.declared());
+    let request = RunRequest { declared, ..scenario.request_of(path) };
     let (run_id, ended) = field.run(&request).await;
     field.over(run_id, ended, Target::told(told), 0).await
 }
 
 /// A record whose bytes cannot be decoded any more.
-fn garbled(scene: &Scene<'_>) -> Result<(Vec<Edit>, String), Stop> {
-    let stand = scene.stand;
-    let Some(extent) = stand.survey.details.get(1).copied() else {
+fn garbled(scenario: &Scenario<'_>) -> Result<(Vec<Edit>, String), Stop> {
+    let fixture = scenario.fixture;
+    let Some(extent) = fixture.survey.details.get(1).copied() else {
         return Err(Stop::NotHere("no type has several records"));
     };
-    let mut bytes = bytes_of(&stand.source, extent).map_err(|error| io(&error))?;
+    let mut bytes = bytes_of(&fixture.source, extent).map_err(|error| io(&error))?;
     // Framing stays: line ends behind, and whatever a length before the record says.
     let from = bytes.len() / 2;
     let to = bytes.iter().rposition(|byte| !matches!(byte, b'\n' | b'\r')).map_or(from, |at| at + 1);
     let filler = if bytes.ends_with(b"\n") { b'?' } else { 0xff };
     bytes[from..to.max(from)].fill(filler);
-    let mut decoder = ChunkDecoder::new(&stand.job)?;
-    let parents = vec![1; stand.job.records.len()];
+    let mut decoder = ChunkDecoder::new(&fixture.job)?;
+    let parents = vec![1; fixture.job.records.len()];
     let start =
         Start { first_record_no: RecordNo(extent.record_no), offset: extent.offset, parents: &parents };
     let is_rejected = decoder.decode(start, &bytes).is_ok_and(|decoded| decoded.rejects.len() == 1);
@@ -177,16 +177,16 @@ fn garbled(scene: &Scene<'_>) -> Result<(Vec<Edit>, String), Stop> {
     let edit = Edit { offset: extent.offset, removed: extent.bytes, inserted: bytes };
     let told = format!("the second half of record {} is overwritten", extent.record_no);
     // As many as the job allows are no defect: the first too.
-    let limit = stand.job.reject_limit.of(stand.survey.records);
-    if limit > stand.survey.rejects.len() as u64 {
+    let limit = fixture.job.reject_limit.of(fixture.survey.records);
+    if limit > fixture.survey.rejects.len() as u64 {
         return Err(Stop::NotHere("the job allows rejects"));
     }
     Ok((vec![edit], told))
 }
 
 /// The sender says something else than what came.
-pub(super) async fn declared(what: Declaration, scene: &Scene<'_>) -> Strike {
-    let mut declared = scene.declared();
+pub(super) async fn declared(what: Declaration, scenario: &Scenario<'_>) -> Strike {
+    let mut declared = scenario.declared();
     let told = match what {
         Declaration::RecordMore => {
             declared.records = declared.records.map(|records| records + 1);
@@ -206,27 +206,27 @@ pub(super) async fn declared(what: Declaration, scene: &Scene<'_>) -> Strike {
             "the SHA-256 of another file is declared".to_owned()
         }
     };
-    let field = scene.field().await?;
-    let request = RunRequest { declared: Some(declared), ..scene.request() };
+    let field = scenario.field().await?;
+    let request = RunRequest { declared: Some(declared), ..scenario.request() };
     let (run_id, ended) = field.run(&request).await;
     field.over(run_id, ended, Target::told(told), 0).await
 }
 
 /// The same file is loaded a second time.
-pub(super) async fn again(scene: &Scene<'_>) -> Strike {
-    let field = scene.field().await?;
-    match field.run(&scene.request()).await {
+pub(super) async fn again(scenario: &Scenario<'_>) -> Strike {
+    let field = scenario.field().await?;
+    match field.run(&scenario.request()).await {
         (_, Ok(Ending::Promoted)) => {}
         (_, ended) => return Err(Stop::Failed(format!("the undamaged run ended {ended:?}"))),
     }
     let rows = field.final_rows().await?;
-    let (run_id, ended) = field.run(&scene.request()).await;
+    let (run_id, ended) = field.run(&scenario.request()).await;
     field.over(run_id, ended, Target::told("the file is loaded a second time"), rows).await
 }
 
 /// The reference file with headers and trailers, made otherwise.
-pub(super) async fn controls(what: ControlDamage, scene: &Scene<'_>) -> Strike {
-    let made = reference::controls_of(&scene.stand.job.name)
+pub(super) async fn controls(what: ControlDamage, scenario: &Scenario<'_>) -> Strike {
+    let made = reference::controls_of(&scenario.fixture.job.name)
         .ok_or(Stop::NotHere("what its headers and trailers mean is the job's own"))?;
     let (text, record_no, told) = match what {
         ControlDamage::Count => {
@@ -241,10 +241,10 @@ pub(super) async fn controls(what: ControlDamage, scene: &Scene<'_>) -> Strike {
         ControlDamage::OtherDay => (made.of_another_day(), 1, "the header names another day"),
         ControlDamage::NoTrailer => (made.without_trailer(), 0, "the trailer is missing"),
     };
-    let field = scene.field().await?;
+    let field = scenario.field().await?;
     let path = field.shadow.path("source");
     std::fs::write(&path, text).map_err(|error| io(&error))?;
-    let (run_id, ended) = field.run(&scene.request_of(path)).await;
+    let (run_id, ended) = field.run(&scenario.request_of(path)).await;
     let target = match record_no {
         0 => Target::told(told),
         record_no => Target::records(told, [record_no]),
@@ -253,31 +253,31 @@ pub(super) async fn controls(what: ControlDamage, scene: &Scene<'_>) -> Strike {
 }
 
 /// The next file but one.
-pub(super) async fn gap(scene: &Scene<'_>) -> Strike {
-    let made = reference::controls_of(&scene.stand.job.name)
+pub(super) async fn gap(scenario: &Scenario<'_>) -> Strike {
+    let made = reference::controls_of(&scenario.fixture.job.name)
         .ok_or(Stop::NotHere("what its headers and trailers mean is the job's own"))?;
-    let field = scene.field().await?;
-    match field.run(&scene.request()).await {
+    let field = scenario.field().await?;
+    match field.run(&scenario.request()).await {
         (_, Ok(Ending::Promoted)) => {}
         (_, ended) => return Err(Stop::Failed(format!("the undamaged run ended {ended:?}"))),
     }
     let rows = field.final_rows().await?;
     let path = field.shadow.path("source");
     std::fs::write(&path, made.two_files_on()).map_err(|error| io(&error))?;
-    let (run_id, ended) = field.run(&scene.request_of(path)).await;
+    let (run_id, ended) = field.run(&scenario.request_of(path)).await;
     field
         .over(run_id, ended, Target::records("the file's number is two more than the last one's", [1]), rows)
         .await
 }
 
 /// Two columns of a file with a header row are exchanged.
-pub(super) async fn columns_exchanged(scene: &Scene<'_>) -> Strike {
-    let text = reference::columns_exchanged(&scene.stand.job.name, &scene.stand.source)
+pub(super) async fn columns_exchanged(scenario: &Scenario<'_>) -> Strike {
+    let text = reference::columns_exchanged(&scenario.fixture.job.name, &scenario.fixture.source)
         .ok_or(Stop::NotHere("the source has no header row that names its columns"))?;
-    let field = scene.field().await?;
+    let field = scenario.field().await?;
     let path = field.shadow.path("source");
     std::fs::write(&path, text).map_err(|error| io(&error))?;
-    let request = RunRequest { job: Arc::clone(&scene.stand.job), ..scene.request_of(path) };
+    let request = RunRequest { job: Arc::clone(&scenario.fixture.job), ..scenario.request_of(path) };
     let (run_id, ended) = field.run(&request).await;
     field.over(run_id, ended, Target::told("two columns of the file are exchanged"), 0).await
 }

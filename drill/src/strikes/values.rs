@@ -5,7 +5,7 @@ use domain::layout::Layout;
 use domain::value::FieldType;
 use jiff::ToSpan as _;
 
-use crate::scene::Scene;
+use crate::scenario::Scenario;
 use crate::sql::{Dialect, text};
 use crate::survey::{Owned, Sample};
 
@@ -92,12 +92,12 @@ fn name(layout: &Layout, at: usize) -> &str {
 
 /// The same field of one sample, changed.
 fn one(
-    scene: &Scene<'_>,
+    scenario: &Scenario<'_>,
     what: &str,
     new: impl Fn(&Layout, usize, &Owned) -> Option<String>,
 ) -> Option<(Vec<Change>, String)> {
-    let (sample, field, literal) = scene.find(|_, layout, at, value| new(layout, at, value))?;
-    let told = format!("record {}, {}: {what}", sample.record_no, name(scene.layout(sample), field));
+    let (sample, field, literal) = scenario.find(|_, layout, at, value| new(layout, at, value))?;
+    let told = format!("record {}, {}: {what}", sample.record_no, name(scenario.layout(sample), field));
     let change = Change { place: sample.place, record_no: sample.record_no, field, literal };
     Some((vec![change], told))
 }
@@ -128,23 +128,23 @@ fn other(dialect: Dialect, old: Amount, mantissa: Option<i128>, precision: u8, s
 }
 
 fn amount(
-    scene: &Scene<'_>,
+    scenario: &Scenario<'_>,
     what: &str,
     new: impl Fn(i128, u8) -> Option<i128>,
 ) -> Option<(Vec<Change>, String)> {
-    let dialect = scene.dialect();
-    one(scene, what, |layout, at, value| {
+    let dialect = scenario.dialect();
+    one(scenario, what, |layout, at, value| {
         let (old, precision, scale) = number(layout, at, value)?;
         other(dialect, old, new(old.mantissa(), scale), precision, scale)
     })
 }
 
 fn texts(
-    scene: &Scene<'_>,
+    scenario: &Scenario<'_>,
     what: &str,
     new: impl Fn(&str) -> Option<String>,
 ) -> Option<(Vec<Change>, String)> {
-    one(scene, what, |_, _, value| match value {
+    one(scenario, what, |_, _, value| match value {
         Owned::Text(old) => new(old).filter(|new| new != old).map(|new| text(&new)),
         _ => None,
     })
@@ -152,53 +152,53 @@ fn texts(
 
 /// The value itself replaced by another of its kind.
 fn value(
-    scene: &Scene<'_>,
+    scenario: &Scenario<'_>,
     what: &str,
     new: impl Fn(&Layout, usize, &Owned) -> Option<Owned>,
 ) -> Option<(Vec<Change>, String)> {
-    let dialect = scene.dialect();
-    one(scene, what, |layout, at, old| {
+    let dialect = scenario.dialect();
+    one(scenario, what, |layout, at, old| {
         let new = new(layout, at, old).filter(|new| new != old)?;
         Some(dialect.literal(&new.value()))
     })
 }
 
 /// The changes that do `damage`, and what is told of them; `None` when no field of the source holds what they need.
-pub(super) fn changes(damage: Damage, scene: &Scene<'_>) -> Option<(Vec<Change>, String)> {
-    let dialect = scene.dialect();
+pub(super) fn changes(damage: Damage, scenario: &Scenario<'_>) -> Option<(Vec<Change>, String)> {
+    let dialect = scenario.dialect();
     match damage {
         Damage::UnitAdded => {
-            amount(scene, "one unit of its last digit is added", |old, _| old.checked_add(1))
+            amount(scenario, "one unit of its last digit is added", |old, _| old.checked_add(1))
         }
-        Damage::SignFlipped => amount(scene, "its sign is flipped", |old, _| (old != 0).then(|| -old)),
-        Damage::DigitsTransposed => amount(scene, "two digits are transposed", |old, _| transposed(old)),
-        Damage::ErrorsCancel => cancelling(scene),
-        Damage::PointShifted => amount(scene, "its point is shifted", |old, _| {
+        Damage::SignFlipped => amount(scenario, "its sign is flipped", |old, _| (old != 0).then(|| -old)),
+        Damage::DigitsTransposed => amount(scenario, "two digits are transposed", |old, _| transposed(old)),
+        Damage::ErrorsCancel => cancelling(scenario),
+        Damage::PointShifted => amount(scenario, "its point is shifted", |old, _| {
             old.checked_mul(10).filter(|_| old.unsigned_abs() < 10_u128.pow(12)).or(Some(old / 10))
         }),
-        Damage::CentInTenBillion => cent_in_ten_billion(scene),
-        Damage::RoundedAt29Digits => amount(scene, "it is rounded at its 29th digit", |old, _| {
+        Damage::CentInTenBillion => cent_in_ten_billion(scenario),
+        Damage::RoundedAt29Digits => amount(scenario, "it is rounded at its 29th digit", |old, _| {
             let digits = u32::try_from(old.unsigned_abs().to_string().len()).ok()?;
             let unit = 10_i128.checked_pow(digits.checked_sub(28).filter(|beyond| *beyond > 0)?)?;
             Some((old + unit / 2 * old.signum()) / unit * unit)
         }),
-        Damage::NegativeZero => one(scene, "zero becomes negative zero", |layout, at, value| {
+        Damage::NegativeZero => one(scenario, "zero becomes negative zero", |layout, at, value| {
             let (old, _, scale) = number(layout, at, value)?;
             (old.is_zero() && scale > 0).then(|| format!("'-{}'", Amount::zero(scale)))
         }),
-        Damage::AmountNull => one(scene, "it becomes NULL", |layout, at, value| {
+        Damage::AmountNull => one(scenario, "it becomes NULL", |layout, at, value| {
             number(layout, at, value).filter(|(old, ..)| !old.is_zero()).map(|_| "NULL".to_owned())
         }),
         Damage::OtherScale => {
-            one(scene, "it gets one more digit behind the point, a zero", |layout, at, value| {
+            one(scenario, "it gets one more digit behind the point, a zero", |layout, at, value| {
                 let (old, _, scale) = number(layout, at, value)?;
                 (scale > 0 && !old.is_zero()).then(|| format!("'{old}0'"))
             })
         }
         Damage::AmountsExchanged => {
-            exchanged(scene, "the amounts are exchanged", |layout, at| layout.amounts.contains(&at))
+            exchanged(scenario, "the amounts are exchanged", |layout, at| layout.amounts.contains(&at))
         }
-        Damage::ThroughFloat => amount(scene, "it went through a double-precision float", |old, _| {
+        Damage::ThroughFloat => amount(scenario, "it went through a double-precision float", |old, _| {
             // What a comparison tool does with it; the exact value is known, so that the harm shows.
             #[allow(
                 clippy::cast_precision_loss,
@@ -208,67 +208,67 @@ pub(super) fn changes(damage: Damage, scene: &Scene<'_>) -> Option<(Vec<Change>,
             let through = old as f64 as i128;
             Some(through)
         }),
-        Damage::NullEmpty => value(scene, "NULL becomes empty text", |layout, at, old| {
+        Damage::NullEmpty => value(scenario, "NULL becomes empty text", |layout, at, old| {
             let is_text = matches!(layout.fields[at].ty, FieldType::Text { .. });
             (is_text && *old == Owned::Null).then(|| Owned::Text(String::new()))
         }),
-        Damage::EmptyNull => value(scene, "empty text becomes NULL", |_, _, old| {
+        Damage::EmptyNull => value(scenario, "empty text becomes NULL", |_, _, old| {
             (*old == Owned::Text(String::new())).then_some(Owned::Null)
         }),
-        Damage::NullText => value(scene, "NULL becomes the text null", |layout, at, old| {
+        Damage::NullText => value(scenario, "NULL becomes the text null", |layout, at, old| {
             let is_text = matches!(layout.fields[at].ty, FieldType::Text { .. });
             (is_text && *old == Owned::Null).then(|| Owned::Text("null".into()))
         }),
         Damage::BlankAdded => {
-            texts(scene, "a blank is added", |old| (!old.is_empty()).then(|| format!("{old} ")))
+            texts(scenario, "a blank is added", |old| (!old.is_empty()).then(|| format!("{old} ")))
         }
-        Damage::CharacterMoved => moved(scene, "a character moves to the next field", |first, second| {
+        Damage::CharacterMoved => moved(scenario, "a character moves to the next field", |first, second| {
             let last = first.chars().next_back().filter(|_| first.chars().count() > 1)?;
             Some((first[..first.len() - last.len_utf8()].into(), format!("{last}{second}")))
         }),
-        Damage::SeparatorMoved => moved(scene, "a separator moves to the next field", |first, second| {
+        Damage::SeparatorMoved => moved(scenario, "a separator moves to the next field", |first, second| {
             let (head, tail) = first.rsplit_once('|')?;
             Some((head.into(), format!("{tail}|{second}")))
         }),
-        Damage::Decomposed => texts(scene, "a composed character is decomposed", decomposed),
-        Damage::WrongEncoding => texts(scene, "its bytes are read as Latin-1", |old| {
+        Damage::Decomposed => texts(scenario, "a composed character is decomposed", decomposed),
+        Damage::WrongEncoding => texts(scenario, "its bytes are read as Latin-1", |old| {
             (!old.is_ascii()).then(|| old.bytes().map(char::from).collect())
         }),
-        Damage::CaseChanged => texts(scene, "the case of a letter changes", |old| {
+        Damage::CaseChanged => texts(scenario, "the case of a letter changes", |old| {
             let at = old.char_indices().find(|(_, c)| c.is_ascii_alphabetic())?.0;
             let mut bytes = old.as_bytes().to_vec();
             bytes[at] ^= 0x20;
             String::from_utf8(bytes).ok()
         }),
-        Damage::CutOff => texts(scene, "its last character is cut off", |old| {
+        Damage::CutOff => texts(scenario, "its last character is cut off", |old| {
             old.char_indices().next_back().map(|(at, _)| old[..at].to_owned())
         }),
-        Damage::NoBreakSpace => texts(scene, "a blank becomes a no-break space", |old| {
+        Damage::NoBreakSpace => texts(scenario, "a blank becomes a no-break space", |old| {
             old.contains(' ').then(|| old.replacen(' ', "\u{a0}", 1))
         }),
-        Damage::DayShifted => value(scene, "a day is added", |_, _, old| match old {
+        Damage::DayShifted => value(scenario, "a day is added", |_, _, old| match old {
             Owned::Date(date) => date.checked_add(1.day()).ok().map(Owned::Date),
             _ => None,
         }),
-        Damage::HourShifted => value(scene, "an hour is added", |_, _, old| match old {
+        Damage::HourShifted => value(scenario, "an hour is added", |_, _, old| match old {
             Owned::Timestamp(at) => at.checked_add(1.hour()).ok().map(Owned::Timestamp),
             _ => None,
         }),
         Damage::FractionDropped => {
-            value(scene, "its fraction of a second is dropped", |_, _, old| match old {
+            value(scenario, "its fraction of a second is dropped", |_, _, old| match old {
                 Owned::Timestamp(at) => at.with().subsec_nanosecond(0).build().ok().map(Owned::Timestamp),
                 _ => None,
             })
         }
-        Damage::BooleanInverted => value(scene, "it is inverted", |_, _, old| match old {
+        Damage::BooleanInverted => value(scenario, "it is inverted", |_, _, old| match old {
             Owned::Boolean(truth) => Some(Owned::Boolean(!truth)),
             _ => None,
         }),
-        Damage::IntegerOff => value(scene, "one is added", |_, _, old| match old {
+        Damage::IntegerOff => value(scenario, "one is added", |_, _, old| match old {
             Owned::Integer(integer) => integer.checked_add(1).map(Owned::Integer),
             _ => None,
         }),
-        Damage::BitFlipped => value(scene, "a bit is flipped", |_, _, old| match old {
+        Damage::BitFlipped => value(scenario, "a bit is flipped", |_, _, old| match old {
             Owned::Bytes(bytes) if !bytes.is_empty() => {
                 let mut bytes = bytes.clone();
                 bytes[0] ^= 1;
@@ -276,13 +276,13 @@ pub(super) fn changes(damage: Damage, scene: &Scene<'_>) -> Option<(Vec<Change>,
             }
             _ => None,
         }),
-        Damage::TextsExchanged => exchanged(scene, "the texts are exchanged", |layout, at| {
+        Damage::TextsExchanged => exchanged(scenario, "the texts are exchanged", |layout, at| {
             matches!(layout.fields[at].ty, FieldType::Text { .. }) && layout.hashed.contains(&at)
         }),
-        Damage::ZerosDropped => texts(scene, "leading zeros are dropped", |old| {
+        Damage::ZerosDropped => texts(scenario, "leading zeros are dropped", |old| {
             old.starts_with('0').then(|| old.trim_start_matches('0').to_owned())
         }),
-        Damage::ValueNull => one(scene, "it becomes NULL", |layout, at, old| {
+        Damage::ValueNull => one(scenario, "it becomes NULL", |layout, at, old| {
             (*old != Owned::Null && !layout.amounts.contains(&at) && !layout.key.contains(&at)).then(|| {
                 let null = Owned::Null;
                 dialect.literal(&null.value())
@@ -301,10 +301,10 @@ fn transposed(mantissa: i128) -> Option<i128> {
 }
 
 /// A unit more here and a unit less there.
-fn cancelling(scene: &Scene<'_>) -> Option<(Vec<Change>, String)> {
-    let dialect = scene.dialect();
-    let (one, other_one, field) = same_field(scene, |layout, at| layout.amounts.contains(&at))?;
-    let layout = scene.layout(one);
+fn cancelling(scenario: &Scenario<'_>) -> Option<(Vec<Change>, String)> {
+    let dialect = scenario.dialect();
+    let (one, other_one, field) = same_field(scenario, |layout, at| layout.amounts.contains(&at))?;
+    let layout = scenario.layout(one);
     let change = |sample: &Sample, by: i128| {
         let (old, precision, scale) = number(layout, field, &sample.values[field])?;
         let literal = other(dialect, old, old.mantissa().checked_add(by), precision, scale)?;
@@ -321,11 +321,11 @@ fn cancelling(scene: &Scene<'_>) -> Option<(Vec<Change>, String)> {
 
 /// Two samples of one type with different values, not NULL, in a field for which `wanted` holds.
 fn same_field<'a>(
-    scene: &'a Scene<'_>,
+    scenario: &'a Scenario<'_>,
     wanted: impl Fn(&Layout, usize) -> bool,
 ) -> Option<(&'a Sample, &'a Sample, usize)> {
-    scene
-        .stand
+    scenario
+        .fixture
         .job
         .layouts()
         .flat_map(|layout| (0..layout.fields.len()).map(move |at| (layout, at)))
@@ -333,7 +333,7 @@ fn same_field<'a>(
             if !wanted(layout, at) {
                 return None;
             }
-            let (one, other) = scene.pair(|one, other| {
+            let (one, other) = scenario.pair(|one, other| {
                 one.place == layout.among.place
                     && one.values[at] != other.values[at]
                     && one.values[at] != Owned::Null
@@ -345,12 +345,12 @@ fn same_field<'a>(
 
 /// The values of a field of two records are exchanged.
 fn exchanged(
-    scene: &Scene<'_>,
+    scenario: &Scenario<'_>,
     what: &str,
     wanted: impl Fn(&Layout, usize) -> bool,
 ) -> Option<(Vec<Change>, String)> {
-    let dialect = scene.dialect();
-    let (one, other, field) = same_field(scene, wanted)?;
+    let dialect = scenario.dialect();
+    let (one, other, field) = same_field(scenario, wanted)?;
     let change = |of: &Sample, from: &Sample| Change {
         place: of.place,
         record_no: of.record_no,
@@ -361,18 +361,18 @@ fn exchanged(
         "records {} and {}, {}: {what}",
         one.record_no,
         other.record_no,
-        name(scene.layout(one), field)
+        name(scenario.layout(one), field)
     );
     Some((vec![change(one, other), change(other, one)], told))
 }
 
 /// Two text fields side by side in one record.
 fn moved(
-    scene: &Scene<'_>,
+    scenario: &Scenario<'_>,
     what: &str,
     new: impl Fn(&str, &str) -> Option<(String, String)>,
 ) -> Option<(Vec<Change>, String)> {
-    let (sample, field, (first, second)) = scene.find(|sample, layout, at, value| {
+    let (sample, field, (first, second)) = scenario.find(|sample, layout, at, value| {
         let next = sample.values.get(at + 1).filter(|_| layout.hashed.contains(&(at + 1)))?;
         match (value, next) {
             (Owned::Text(first), Owned::Text(second)) => new(first, second),
@@ -385,7 +385,7 @@ fn moved(
         field,
         literal: text(new),
     };
-    let layout = scene.layout(sample);
+    let layout = scenario.layout(sample);
     let told = format!(
         "record {}, {} and {}: {what}",
         sample.record_no,
@@ -396,16 +396,16 @@ fn moved(
 }
 
 /// One amount among those that come to more than ten billion is off by a cent.
-fn cent_in_ten_billion(scene: &Scene<'_>) -> Option<(Vec<Change>, String)> {
-    let dialect = scene.dialect();
-    let (job, declared) = (&scene.stand.job, &scene.stand.survey.declared);
+fn cent_in_ten_billion(scenario: &Scenario<'_>) -> Option<(Vec<Change>, String)> {
+    let dialect = scenario.dialect();
+    let (job, declared) = (&scenario.fixture.job, &scenario.fixture.survey.declared);
     let ten_billion = Amount::from(10_000_000_000_i64);
     let is_large = |layout: &Layout, at: usize| {
         let field = name(layout, at);
         let full = if job.has_types() { format!("{}.{field}", layout.record) } else { field.to_owned() };
         declared.amounts.get(&full).is_some_and(|sum| sum.abs() > ten_billion)
     };
-    one(scene, "one cent is added", |layout, at, value| {
+    one(scenario, "one cent is added", |layout, at, value| {
         let (old, precision, scale) = number(layout, at, value).filter(|_| is_large(layout, at))?;
         let cent = 10_i128.checked_pow(u32::from(scale.checked_sub(2)?))?;
         other(dialect, old, old.mantissa().checked_add(cent), precision, scale)

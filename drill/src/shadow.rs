@@ -1,4 +1,4 @@
-//! The ground a drill stands on: shadow stores of its own, never the real tables.
+//! The shadows of a drill: stores of its own, never the real tables.
 //!
 //! Embedded, each shadow is an SQLite file in a temporary folder. On PostgreSQL it is a schema of its own in the
 //! database, and nothing but that schema is on its connections' search path, so that no name in it can lead to a real
@@ -27,7 +27,7 @@ const BUSY: Duration = Duration::from_secs(30);
 const CONNECTIONS: u32 = 8;
 
 /// Where shadows are made.
-pub enum Ground {
+pub enum ShadowFactory {
     /// SQLite files. `real`: the real store's file, if there is one, from which tables are copied that rules refer to.
     Embedded {
         /// The real store.
@@ -37,17 +37,17 @@ pub enum Ground {
     Postgres(PostgresSettings),
 }
 
-/// A store of its own, and the hand that damages it.
+/// A store of its own, and the SQL client that damages it.
 pub(crate) struct Shadow {
     pub(crate) store: Arc<dyn Store>,
-    pub(crate) hand: Arc<Hand>,
+    pub(crate) client: Arc<SqlClient>,
     dir: tempfile::TempDir,
     schema: Option<String>,
 }
 
 static SHADOWS: AtomicU32 = AtomicU32::new(0);
 
-impl Ground {
+impl ShadowFactory {
     /// What its SQL is.
     pub(crate) const fn dialect(&self) -> Dialect {
         match self {
@@ -78,8 +78,8 @@ impl Ground {
             Self::Embedded { real } => {
                 let path = dir.path().join("shadow.db");
                 let store = SqliteStore::open(&format!("sqlite:{}", path.display())).await?;
-                let hand = Arc::new(Hand::Sqlite(path));
-                let shadow = Shadow { store: Arc::new(store), hand, dir, schema: None };
+                let client = Arc::new(SqlClient::Sqlite(path));
+                let shadow = Shadow { store: Arc::new(store), client, dir, schema: None };
                 if let Some(real) = real {
                     shadow.copy_referenced_sqlite(real, job).map_err(failed)?;
                 }
@@ -120,7 +120,7 @@ impl Ground {
                 let pool = open(&url, 2).map_err(refused)?;
                 let shadow = Shadow {
                     store: Arc::new(store),
-                    hand: Arc::new(Hand::Postgres(pool)),
+                    client: Arc::new(SqlClient::Postgres(pool)),
                     dir,
                     schema: Some(schema),
                 };
@@ -131,7 +131,7 @@ impl Ground {
     }
 }
 
-/// The URL with user and password in it: the hand connects by URL alone.
+/// The URL with user and password in it: the SQL client connects by URL alone.
 fn login(settings: &PostgresSettings) -> Result<String, StoreError> {
     let bad = || StoreError::BadUrl { url: settings.url.to_string() };
     let mut url: url::Url = settings.url.reveal().parse().map_err(|_| bad())?;
@@ -184,7 +184,7 @@ impl Shadow {
         for table in referenced(job) {
             let attach =
                 format!("ATTACH DATABASE '{}' AS real", real.display().to_string().replace('\'', "''"));
-            let Hand::Sqlite(path) = &*self.hand else { return Ok(()) };
+            let SqlClient::Sqlite(path) = &*self.client else { return Ok(()) };
             let connection = Connection::open(path).map_err(|error| error.to_string())?;
             connection.busy_timeout(BUSY).map_err(|error| error.to_string())?;
             connection.execute_batch(&attach).map_err(|error| error.to_string())?;
@@ -203,7 +203,7 @@ impl Shadow {
 
     /// Removes it. An SQLite shadow goes with its folder.
     pub(crate) async fn remove(self) {
-        if let (Hand::Postgres(pool), Some(schema)) = (&*self.hand, &self.schema) {
+        if let (SqlClient::Postgres(pool), Some(schema)) = (&*self.client, &self.schema) {
             let sql = format!("DROP SCHEMA IF EXISTS {} CASCADE", quoted(schema));
             drop(pool.execute(AssertSqlSafe(sql)).await);
             pool.close().await;
@@ -212,12 +212,12 @@ impl Shadow {
 }
 
 /// Who damages a shadow: plain SQL, as somebody with the database's password would.
-pub(crate) enum Hand {
+pub(crate) enum SqlClient {
     Sqlite(PathBuf),
     Postgres(PgPool),
 }
 
-impl Hand {
+impl SqlClient {
     /// Runs statements; how many rows the last of them changed, where the database says so.
     pub(crate) async fn execute(&self, sql: &str) -> Result<u64, String> {
         match self {

@@ -1,4 +1,4 @@
-//! A strike's surroundings: a stand (a job with a source that is known to be right), a fresh shadow, and what comes of a
+//! What a strike works with: a fixture (a job with a source that is known to be right), a fresh shadow, and what comes of a
 //! run in it.
 
 use std::path::PathBuf;
@@ -25,7 +25,7 @@ use shared::source::Location;
 use shared::store::Store;
 
 use crate::fleet::{self, within};
-use crate::ground::{Ground, Shadow};
+use crate::shadow::{Shadow, ShadowFactory};
 use crate::sql::{Dialect, quoted};
 use crate::survey::{Owned, Sample, Survey};
 
@@ -45,7 +45,7 @@ impl From<String> for Stop {
 }
 
 /// A job with a source that reconciles when nobody damages it.
-pub(crate) struct Stand {
+pub(crate) struct Fixture {
     /// What it is called in the results.
     pub(crate) name: String,
     pub(crate) job: Arc<Job>,
@@ -106,15 +106,15 @@ pub(crate) struct Struck {
 pub(crate) type Strike = Result<Struck, Stop>;
 
 /// What is needed for one strike.
-pub(crate) struct Scene<'a> {
-    pub(crate) ground: &'a Ground,
-    pub(crate) stand: &'a Stand,
+pub(crate) struct Scenario<'a> {
+    pub(crate) shadows: &'a ShadowFactory,
+    pub(crate) fixture: &'a Fixture,
     pub(crate) patience: Duration,
 }
 
 /// A shadow with the job's tables in it, and the run in it.
 pub(crate) struct Field<'a> {
-    pub(crate) scene: &'a Scene<'a>,
+    pub(crate) scenario: &'a Scenario<'a>,
     pub(crate) shadow: Shadow,
     pub(crate) store: Arc<dyn Store>,
 }
@@ -125,25 +125,25 @@ pub(crate) type Ended = Result<Ending, String>;
 /// Who works in the shadow.
 pub(crate) const OPERATOR: &str = "drill@shadow";
 
-impl Scene<'_> {
+impl Scenario<'_> {
     pub(crate) const fn dialect(&self) -> Dialect {
-        self.ground.dialect()
+        self.shadows.dialect()
     }
 
     /// A fresh shadow.
     pub(crate) async fn field(&self) -> Result<Field<'_>, Stop> {
-        let shadow = self.ground.shadow(&self.stand.job).await.map_err(|error| error.to_string())?;
+        let shadow = self.shadows.shadow(&self.fixture.job).await.map_err(|error| error.to_string())?;
         let store = Arc::clone(&shadow.store);
-        Ok(Field { scene: self, shadow, store })
+        Ok(Field { scenario: self, shadow, store })
     }
 
     pub(crate) fn layout(&self, sample: &Sample) -> &Layout {
-        &self.stand.job.records[sample.place].layout
+        &self.fixture.job.records[sample.place].layout
     }
 
     /// Samples with the layouts of their types.
     pub(crate) fn samples(&self) -> impl Iterator<Item = (&Sample, &Layout)> {
-        self.stand.survey.samples.iter().map(|sample| (sample, self.layout(sample)))
+        self.fixture.survey.samples.iter().map(|sample| (sample, self.layout(sample)))
     }
 
     /// The first sample and field for which `wanted` gives something, among fields that the fingerprint covers. Records
@@ -155,7 +155,7 @@ impl Scene<'_> {
         let of = |is_many: bool| {
             let wanted = &wanted;
             self.samples()
-                .filter(move |(sample, _)| (self.stand.survey.by_type[sample.place] > 1) == is_many)
+                .filter(move |(sample, _)| (self.fixture.survey.by_type[sample.place] > 1) == is_many)
                 .flat_map(move |(sample, layout)| {
                     layout.hashed.iter().filter_map(move |at| {
                         let value = sample.values.get(*at)?;
@@ -168,22 +168,22 @@ impl Scene<'_> {
 
     /// Two samples of one type for which `pair` holds.
     pub(crate) fn pair(&self, pair: impl Fn(&Sample, &Sample) -> bool) -> Option<(&Sample, &Sample)> {
-        let samples = &self.stand.survey.samples;
+        let samples = &self.fixture.survey.samples;
         samples.iter().enumerate().find_map(|(at, one)| {
             let is_fit = |other: &&Sample| other.place == one.place && pair(one, other);
             samples[at + 1..].iter().find(is_fit).map(|other| (one, other))
         })
     }
 
-    /// A request to load the stand's own source.
+    /// A request to load the fixture's own source.
     pub(crate) fn request(&self) -> RunRequest {
-        self.request_of(self.stand.source.clone())
+        self.request_of(self.fixture.source.clone())
     }
 
     /// A request to load another file.
     pub(crate) fn request_of(&self, source: PathBuf) -> RunRequest {
         RunRequest {
-            job: Arc::clone(&self.stand.job),
+            job: Arc::clone(&self.fixture.job),
             source: Location::file(source),
             declared: None,
             again: false,
@@ -191,13 +191,13 @@ impl Scene<'_> {
             pause_after_staged: false,
             verify_source: VerifySource::Sample,
             submitted: false,
-            chunks: self.stand.chunks,
+            chunks: self.fixture.chunks,
         }
     }
 
     /// As what the sender of the undamaged source declares.
     pub(crate) fn declared(&self) -> Declared {
-        self.stand.survey.declared.clone()
+        self.fixture.survey.declared.clone()
     }
 
     /// `WHERE` of a record in the staging table.
@@ -208,7 +208,7 @@ impl Scene<'_> {
 
 impl<'a> Field<'a> {
     pub(crate) fn job(&self) -> &'a Arc<Job> {
-        &self.scene.stand.job
+        &self.scenario.fixture.job
     }
 
     pub(crate) fn coordinator(&self, broker: Arc<dyn Broker>) -> Coordinator {
@@ -218,15 +218,15 @@ impl<'a> Field<'a> {
     /// Opens a run.
     pub(crate) async fn open(&self, request: &RunRequest) -> Result<RunId, String> {
         let coordinator = self.coordinator(fleet::broker());
-        within(self.scene.patience, coordinator.open(request)).await?.map_err(|error| chain(&error))
+        within(self.scenario.patience, coordinator.open(request)).await?.map_err(|error| chain(&error))
     }
 
     /// Drives a run on `broker` as far as it goes.
     pub(crate) async fn drive(&self, run_id: RunId, how: &Drive, broker: Arc<dyn Broker>) -> Ended {
         let coordinator = self.coordinator(broker);
         let workers = fleet::workers(&coordinator);
-        let ended = within(self.scene.patience, Box::pin(coordinator.drive(run_id, how))).await;
-        let stopped = within(self.scene.patience, workers.stop()).await;
+        let ended = within(self.scenario.patience, Box::pin(coordinator.drive(run_id, how))).await;
+        let stopped = within(self.scenario.patience, workers.stop()).await;
         let ended = ended?.map_err(|error| chain(&error));
         stopped.and(ended)
     }
@@ -250,7 +250,7 @@ impl<'a> Field<'a> {
 
     /// Loads the source and pauses once staging is proven.
     pub(crate) async fn stage(&self) -> Result<RunId, Stop> {
-        let request = RunRequest { pause_after_staged: true, ..self.scene.request() };
+        let request = RunRequest { pause_after_staged: true, ..self.scenario.request() };
         self.stage_of(&request).await
     }
 
@@ -273,7 +273,7 @@ impl<'a> Field<'a> {
 
     /// Damages the shadow; at least one row must have changed.
     pub(crate) async fn damage(&self, sql: &str) -> Result<(), Stop> {
-        match self.shadow.hand.execute(sql).await {
+        match self.shadow.client.execute(sql).await {
             Ok(0) => Err(Stop::Failed(format!("the damage touched nothing: {sql}"))),
             Ok(_) => Ok(()),
             Err(error) => Err(Stop::Failed(format!("the damage could not be done: {error}: {sql}"))),
@@ -282,7 +282,7 @@ impl<'a> Field<'a> {
 
     /// Changes how tables are made.
     pub(crate) async fn alter(&self, sql: &str) -> Result<(), Stop> {
-        let done = self.shadow.hand.execute(sql).await;
+        let done = self.shadow.client.execute(sql).await;
         done.map(drop).map_err(|error| Stop::Failed(format!("the damage could not be done: {error}: {sql}")))
     }
 
@@ -291,7 +291,7 @@ impl<'a> Field<'a> {
         let mut rows = 0;
         for layout in self.job().layouts() {
             let sql = format!("SELECT count(*) FROM {}", quoted(&layout.final_table));
-            rows += self.shadow.hand.number(&sql).await?;
+            rows += self.shadow.client.number(&sql).await?;
         }
         Ok(rows)
     }
@@ -321,7 +321,7 @@ impl<'a> Field<'a> {
         };
         let failed = || report.checks.iter().filter(|check| check.verdict == Verdict::Fail);
         evidence.failed_checks = failed().map(|check| check.name.clone()).collect();
-        let whole = &self.scene.stand.whole;
+        let whole = &self.scenario.fixture.whole;
         let fingerprint = report
             .levels
             .iter()
