@@ -17,7 +17,7 @@
 //! | [`ops`] | what an operator may do with a run, and what a run waits for |
 //! | [`service`] | drives what is submitted |
 //!
-//! [`progress`] is the live view that all of them write. No room uses one that uses it.
+//! [`progress`] is the live view that all of them write. The rooms depend on each other in one direction only.
 
 pub mod context;
 pub mod evidence;

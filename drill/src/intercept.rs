@@ -1,4 +1,4 @@
-//! A broker in which somebody has a hand: what goes in is decided by an [`Interceptor`], everything else goes through.
+//! A broker that lets an [`Interceptor`] replace each published message, and passes everything else through.
 
 use std::sync::Arc;
 
@@ -9,10 +9,11 @@ use shared::broker::{Broker, BrokerError, Consumer, Queue};
 /// Messages, each with the queue that it goes to.
 pub(crate) type Messages = Vec<(Queue, Bytes)>;
 
-/// Decides what goes into the broker in place of each message that is published.
+/// Replaces messages on their way into a broker.
 #[async_trait]
 pub(crate) trait Interceptor: Send + Sync {
-    /// What goes in for `body`. Nothing: the message is lost, and its sender is told that it arrived.
+    /// Returns what the broker gets in place of `body`. An empty answer loses the message; its sender is told that it
+    /// arrived.
     async fn instead(&self, queue: Queue, body: Bytes) -> Messages;
 }
 
@@ -23,14 +24,14 @@ impl<F: Fn(Queue, Bytes) -> Messages + Send + Sync> Interceptor for F {
     }
 }
 
-/// A broker on top of another.
+/// A broker on top of another, with an interceptor between them.
 pub(crate) struct Intercepted<I> {
     inner: Arc<dyn Broker>,
     interceptor: I,
 }
 
 impl<I: Interceptor + 'static> Intercepted<I> {
-    /// On top of `inner`.
+    /// Puts `interceptor` in front of `inner`.
     pub(crate) fn on(inner: Arc<dyn Broker>, interceptor: I) -> Arc<dyn Broker> {
         Arc::new(Self { inner, interceptor })
     }

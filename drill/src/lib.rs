@@ -1,10 +1,11 @@
-//! The control effectiveness test: every defect of the catalogue ([`crate::defect`]) is struck in a shadow of a job, and
-//! the controls are held to what the catalogue demands of them.
+//! The control effectiveness test: every defect of the catalogue ([`crate::defect`]) is struck in a shadow of a job,
+//! and the controls are held to what the catalogue demands of them.
 //!
-//! A shadow is a store of its own ([`ShadowFactory`]): the real tables are never touched. The fleet in it is the real code:
-//! coordinator, processors, writers, store; only the broker is in process. Each defect has a fresh shadow and a whole
-//! run. What the drilled job cannot host, because nothing in it could be hurt that way, is struck in a reference job, and
-//! the result says so. The undamaged run is part of the drill: a control that always cries is none.
+//! A shadow is a store of its own ([`ShadowFactory`]): the real tables are never touched. The fleet in it is the real
+//! code: coordinator, processors, writers, store; only the broker is in process. Each defect has a fresh shadow and a
+//! whole run. What the drilled job cannot host, because nothing in it could be hurt that way, is struck in a
+//! reference job, and the result says so. The undamaged run is part of the drill: a control that always cries is
+//! none.
 
 pub mod defect;
 mod disturbed;

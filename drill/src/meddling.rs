@@ -1,5 +1,5 @@
-//! A hand in the broker that has the keys: messages are altered, lost or sent under another name on their way, as by a
-//! worker that errs or lies.
+//! Messages altered, lost or sent under another name on their way, and sealed again with the store's own keys: the
+//! part of a worker that errs or lies.
 
 use std::sync::Arc;
 
@@ -38,7 +38,7 @@ pub(crate) struct Meddler {
 }
 
 impl Meddler {
-    /// A broker on top of `inner`, with a hand in it that has the keys of `store`.
+    /// Puts the meddling in front of `inner`; altered messages are sealed with the keys of `store`.
     pub(crate) fn on(inner: Arc<dyn Broker>, store: &Arc<dyn Store>, meddling: Meddling) -> Arc<dyn Broker> {
         Intercepted::on(inner, Self { store: Arc::clone(store), meddling })
     }

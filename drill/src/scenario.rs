@@ -1,5 +1,5 @@
-//! What a strike works with: a fixture (a job with a source that is known to be right), a fresh shadow, and what comes of a
-//! run in it.
+//! What a strike works with: a fixture (a job with a source that is known to be right), a fresh shadow, and what
+//! comes of a run in it.
 
 use std::path::PathBuf;
 use std::sync::Arc;

@@ -4,8 +4,8 @@ use serde_json::{Map, Value};
 
 /// Beside the operator's name, which is [`crate::Coordinator::actor`].
 ///
-/// The name is what the operating system says of whoever ran the command, or what that person said (`--operator`); it is
-/// no authentication. What the system says is kept in either case.
+/// The name is what the operating system says of whoever ran the command, or what that person said (`--operator`); it
+/// is no authentication. What the system says is kept in either case.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct ActorContext {
     /// The operating system's user, where the operator gave another name.

@@ -1,4 +1,4 @@
-//! How a coordinator is made: by name, what is not said being the usual.
+//! Builds a coordinator from a post and an actor; everything else has a default.
 
 use std::sync::Arc;
 
@@ -14,7 +14,7 @@ use crate::load::collector::ReportCollector;
 use crate::load::window::{Shares, WindowLimits};
 use crate::progress::Snapshot;
 
-/// Makes a [`Coordinator`].
+/// Builds a [`Coordinator`].
 pub struct CoordinatorBuilder {
     post: Arc<Post>,
     actor: String,
@@ -25,8 +25,8 @@ pub struct CoordinatorBuilder {
 }
 
 impl CoordinatorBuilder {
-    /// A coordinator on `post`, and on its store and clock, that is run by `actor`: `operator@host`. Unless more is said,
-    /// it notes the log's head nowhere, notifies nobody and has the usual window.
+    /// Begins a coordinator on `post`, and on the post's store and clock, run by `actor` (`operator@host`). By default
+    /// it notes the log's head nowhere, notifies nobody, and bounds its window by [`WindowLimits::default`].
     #[must_use]
     pub fn new(post: Arc<Post>, actor: impl Into<String>) -> Self {
         Self {
@@ -39,31 +39,31 @@ impl CoordinatorBuilder {
         }
     }
 
-    /// Adds what else the log says of whoever runs the coordinator.
+    /// Adds what the log says of the actor beside the name.
     #[must_use]
     pub fn actor_context(self, actor_context: ActorContext) -> Self {
         Self { actor_context, ..self }
     }
 
-    /// Notes the log's head in these places.
+    /// Notes the log's head in these places after every decision.
     #[must_use]
     pub fn checkpoints(self, checkpoints: Checkpoints) -> Self {
         Self { checkpoints, ..self }
     }
 
-    /// Notifies these of verdicts.
+    /// Tells these receivers of verdicts.
     #[must_use]
     pub fn notify(self, notify: Notify) -> Self {
         Self { notify, ..self }
     }
 
-    /// Bounds what may be on its way.
+    /// Bounds the chunks in flight.
     #[must_use]
     pub fn window(self, window: WindowLimits) -> Self {
         Self { window, ..self }
     }
 
-    /// The coordinator. Nobody watches it yet, and nothing stops it.
+    /// Builds the coordinator, with a live view that nobody watches yet and a stop signal of its own.
     #[must_use]
     pub fn build(self) -> Coordinator {
         let host = self.actor.rsplit_once('@').map_or("", |(_, host)| host).to_owned();

@@ -86,8 +86,8 @@ impl Coordinator {
         });
     }
 
-    /// Notes the log's head outside of the store, after `what` was decided or done. That it could not be noted is said on
-    /// the terminal and in the log, and changes nothing for the run.
+    /// Notes the log's head outside of the store, after `what` was decided or done. That it could not be noted is
+    /// said on the terminal and in the log, and changes nothing for the run.
     pub async fn checkpoint(&self, run_id: RunId, what: &str) {
         if self.checkpoints.is_off() {
             return;

@@ -25,7 +25,8 @@ impl Surroundings {
     }
 }
 
-/// When the process with this number started, in ticks since the boot (proc(5), field 22 of `stat`); none if there is none.
+/// When the process with this number started, in ticks since the boot (proc(5), field 22 of `stat`); none if there is
+/// none.
 fn started(pid: &str) -> Option<String> {
     let stat = std::fs::read_to_string(Path::new("/proc").join(pid).join("stat")).ok()?;
     // The second field is the command in brackets, in which anything may stand.

@@ -1,5 +1,5 @@
-//! Decoding beside the processors: of a sample of the chunks, or of all, the coordinator decodes the source's bytes itself as
-//! it cuts them. What processors say a chunk holds is then not only their word.
+//! Decoding beside the processors: of a sample of the chunks, or of all, the coordinator decodes the source's bytes
+//! itself as it cuts them. What processors say a chunk holds is then not only their word.
 
 use std::sync::Arc;
 

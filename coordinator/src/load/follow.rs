@@ -1,4 +1,5 @@
-//! Following a run's workers: what they report is a reason to look into the ledger, and only what the ledger says is acted on.
+//! Following a run's workers: what they report is a reason to look into the ledger, and only what the ledger says is
+//! acted on.
 
 use std::time::{Duration, Instant};
 
@@ -106,8 +107,8 @@ impl Load<'_> {
         });
     }
 
-    /// Hands chunks out again that nobody has committed for long. As long as messages wait for workers, a chunk is likely
-    /// among them.
+    /// Hands chunks out again that nobody has committed for long. As long as messages wait for workers, a chunk is
+    /// likely among them.
     async fn hand_out_overdue(&self, window: &Window) -> Result<(), LoadError> {
         let old = window.older_than(self.window.overdue);
         if old.is_empty() {

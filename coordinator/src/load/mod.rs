@@ -1,5 +1,5 @@
-//! Loading: chunks go out through the [`window`], what workers report is taken by the [`collector`], and the [`ranges`] of
-//! committed chunks are handed out to be read back, until every chunk is committed or set aside.
+//! Loading: chunks go out through the [`window`], what workers report is taken by the [`collector`], and the
+//! [`ranges`] of committed chunks are handed out to be read back, until every chunk is committed or set aside.
 
 mod beside;
 pub mod collector;

@@ -11,7 +11,8 @@ use crate::load::error::LoadError;
 use crate::load::loading::{Load, SILENCE};
 use crate::source::again::SourceAgain;
 
-/// Reports are waited for so long once everything is committed. Chunks whose reports are missing then are counted again.
+/// Reports are waited for so long once everything is committed. Chunks whose reports are missing then are counted
+/// again.
 const REPORTS_PATIENCE: Duration = Duration::from_secs(3);
 
 /// The reports of chunks that are counted again are waited for so long. What is missing then is a failed check.
@@ -21,8 +22,8 @@ const RECOUNT_PATIENCE: Duration = Duration::from_secs(15);
 const RECOUNTED_MAX: u32 = 1000;
 
 impl Load<'_> {
-    /// Reports may be on their way still; without them a worker's share would not agree. Those that do not come were lost:
-    /// their chunks are counted again, from the source's bytes, if it can be read again.
+    /// Reports may be on their way still; without them a worker's share would not agree. Those that do not come were
+    /// lost: their chunks are counted again, from the source's bytes, if it can be read again.
     pub(crate) async fn await_reports(&self, reports: &mut Reports) -> Result<(), LoadError> {
         // Those of an earlier coordinator went with a broker that died with it.
         let are_lost = self.fence.epoch > 1 && !self.post.broker().is_durable();

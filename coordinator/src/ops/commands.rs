@@ -55,8 +55,8 @@ impl Coordinator {
     /// [`crate::run::Drive::approved`]. A refusal is noted as well.
     ///
     /// # Errors
-    /// [`OpsError::WrongState`] unless it waits for approval; [`OpsError::Refused`] when the job asks for four eyes and the
-    /// operator ran it, or for a reason and there is none.
+    /// [`OpsError::WrongState`] unless it waits for approval; [`OpsError::Refused`] when the job asks for four eyes
+    /// and the operator ran it, or for a reason and there is none.
     pub async fn approve(&self, run_id: RunId, reason: Option<&str>) -> Result<(), OpsError> {
         let run = self.store.run(run_id).await?;
         if run.state != RunState::AwaitingApproval {

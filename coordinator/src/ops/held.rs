@@ -1,5 +1,5 @@
-//! What a run that stands still waits for: chunks that a worker began and has not ended, with who has them and whether it is
-//! still heard of.
+//! What a run that stands still waits for: chunks that a worker began and has not ended, with who has them and
+//! whether it is still heard of.
 
 use std::time::Duration;
 

@@ -1,5 +1,5 @@
-//! Where a run stands at this moment, for a message about a command that failed: another operator, or another coordinator,
-//! may have got it to its end meanwhile.
+//! Where a run stands at this moment, for a message about a command that failed: another operator, or another
+//! coordinator, may have got it to its end meanwhile.
 
 use domain::ids::RunId;
 use domain::lifecycle::RunState;

@@ -1,9 +1,9 @@
-//! Whether the source at hand is the one that the run was opened on: before anything is done with it, and once more before
-//! a verdict.
+//! Whether the source at hand is the one that the run was opened on: before anything is done with it, and once more
+//! before a verdict.
 //!
-//! A file that is not there, or another one that was named by mistake, proves nothing about what was loaded: the run waits
-//! for the right one. A file that is there under its name with other bytes than it had has changed under the run: that is
-//! a failed check.
+//! A file that is not there, or another one that was named by mistake, proves nothing about what was loaded: the run
+//! waits for the right one. A file that is there under its name with other bytes than it had has changed under the
+//! run: that is a failed check.
 
 use domain::fingerprint::Hash;
 use domain::ids::RunId;

@@ -1,4 +1,5 @@
-//! The stages of a run's drive: loading, and settling what was loaded: reconcile it, then promote it, pause it or fail it.
+//! The stages of a run's drive: loading, and settling what was loaded: reconcile it, then promote it, pause it or
+//! fail it.
 
 use std::sync::Arc;
 

@@ -37,8 +37,8 @@ pub enum DeclareError {
     Totals(#[from] TotalsError),
 }
 
-/// Reads the whole source once, and says what the splitter found beside; one thread cuts it, this one decodes. `see` is shown each chunk in order, as it was cut
-/// and as it decodes.
+/// Reads the whole source once, and says what the splitter found beside; one thread cuts it, this one decodes. `see`
+/// is shown each chunk in order, as it was cut and as it decodes.
 ///
 /// # Errors
 /// [`DeclareError`].

@@ -191,8 +191,8 @@ impl Splitter<'_> {
     }
 }
 
-/// What is known besides: where records have one length, a byte too few or too many anywhere moves all that follow it, so
-/// that nothing is said of those before; where each tells its own end, the one before ended where this begins.
+/// What is known besides: where records have one length, a byte too few or too many anywhere moves all that follow
+/// it, so that nothing is said of those before; where each tells its own end, the one before ended where this begins.
 fn known(at_fault: RecordNo, error: &FrameError) -> String {
     match (error, at_fault.0) {
         (_, 0) => String::new(),

@@ -95,7 +95,8 @@ pub async fn decode_again(
     Ok(DecodedAgain { fingerprint: tree.root(), differing, breaches })
 }
 
-/// Compares what is there of one chunk, in the table of one record type, with what should be, and hands each difference to `found`.
+/// Compares what is there of one chunk, in the table of one record type, with what should be, and hands each
+/// difference to `found`.
 ///
 /// # Errors
 /// [`PinpointError::Record`] when a row could not be understood.

@@ -1,5 +1,6 @@
-//! Somebody who may do everything on the broker and nothing in the store: messages forged, altered in place, sent again, and
-//! taken away. Nothing of it may change a row, a count or a verdict; what is refused is named in the evidence log.
+//! Somebody who may do everything on the broker and nothing in the store: messages forged, altered in place, sent
+//! again, and taken away. Nothing of it may change a row, a count or a verdict; what is refused is named in the
+//! evidence log.
 
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};

@@ -90,7 +90,8 @@ pub(super) async fn in_window(what: InFinal, scenario: &Scenario<'_>) -> Strike 
                 is(one, When::There),
                 is(other, When::There)
             );
-            // SQLite fires at once, row by row: when the second of the two is there. PostgreSQL fires when all rows are.
+            // SQLite fires at once, row by row: when the second of the two is there. PostgreSQL fires when all rows
+            // are.
             let condition = match dialect {
                 Dialect::Sqlite => format!(
                     "(({}) OR ({})) AND (SELECT count(*) FROM {table} WHERE (({}) AND {column} = {}) OR (({}) AND {column} = {})) = 2",

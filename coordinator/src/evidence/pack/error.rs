@@ -7,7 +7,8 @@ use domain::lifecycle::RunState;
 use shared::store::StoreError;
 use thiserror::Error;
 
-/// Why a pack was not made, or could not be checked at all. (One that does not hold is no error: see [`Verified`](super::Verified).)
+/// Why a pack was not made, or could not be checked at all. (One that does not hold is no error: see
+/// [`Verified`](super::Verified).)
 #[derive(Debug, Error)]
 pub enum PackError {
     /// The store failed.
