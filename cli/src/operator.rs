@@ -2,7 +2,7 @@
 
 use std::sync::OnceLock;
 
-use coordinator::acting::Acting;
+use coordinator::context::actor::ActorContext;
 use platform::secret::words_without_secrets;
 
 use crate::outcome::Failure;
@@ -35,12 +35,12 @@ pub(crate) fn named(typed: Option<&str>) -> Result<(), Failure> {
 }
 
 /// The operator, and what else the log is to say.
-pub(crate) fn acting() -> (String, Acting) {
+pub(crate) fn acting() -> (String, ActorContext) {
     let os_user = os_user();
     let command = Some(command(std::env::args_os().map(|word| word.to_string_lossy().into_owned())));
     match NAMED.get().cloned().flatten() {
-        Some(name) if name != os_user => (name, Acting { os_user: Some(os_user), command }),
-        _ => (os_user, Acting { os_user: None, command }),
+        Some(name) if name != os_user => (name, ActorContext { os_user: Some(os_user), command }),
+        _ => (os_user, ActorContext { os_user: None, command }),
     }
 }
 

@@ -4,9 +4,9 @@ use std::io::Write;
 use std::process::ExitCode;
 
 use broker::BrokerError;
+use coordinator::evidence::pack::PackError;
 use coordinator::open::OpenError;
 use coordinator::ops::OpsError;
-use coordinator::pack::PackError;
 use coordinator::run::{Ending, RunError};
 use domain::visible::visible_lines;
 use job::JobError;

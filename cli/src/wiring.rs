@@ -7,16 +7,15 @@ use std::thread::available_parallelism;
 use broker::in_process::{InProcess, Limits};
 use broker::rabbitmq::{Rabbit, RabbitSettings};
 use broker::{Broker, Doubling};
-use coordinator::checkpoints::Checkpoints;
-use coordinator::notify::Notify;
+use coordinator::context::checkpoints::Checkpoints;
+use coordinator::context::notify::Notify;
+use coordinator::load::window::WindowLimits;
 use coordinator::progress::Snapshot;
-use coordinator::run::Coordinator;
-use coordinator::split::ChunkLimits;
-use coordinator::tally::Tally;
-use coordinator::window::{Shares, WindowLimits};
+use coordinator::source::split::ChunkLimits;
+use coordinator::{Coordinator, CoordinatorBuilder};
 use domain::layout::Layout;
 use domain::report::Outcome;
-use drill::Ground;
+use drill::ShadowFactory;
 use platform::clock::SystemClock;
 use platform::files::{KEY_BYTES_MAX, read_small_file};
 use post::{Post, PostSettings};
@@ -26,7 +25,6 @@ use sqlite::SqliteStore;
 use store::Store;
 use store::bounds::Dialect;
 use tokio::sync::watch;
-use tokio_util::sync::CancellationToken;
 use worker::Surroundings;
 
 use crate::args::{Fleet, Global};
@@ -78,11 +76,11 @@ pub(crate) fn postgres_settings(of: &StoreSettings) -> PostgresSettings {
 }
 
 /// Where a drill makes its shadows: beside the store that is configured, and never in its tables.
-pub(crate) fn ground(settings: &Settings) -> Ground {
+pub(crate) fn shadows(settings: &Settings) -> ShadowFactory {
     if is_postgres(settings) {
-        return Ground::Postgres(postgres_settings(&settings.store));
+        return ShadowFactory::Postgres(postgres_settings(&settings.store));
     }
-    Ground::Embedded { real: sqlite_path(settings).filter(|path| path.is_file()) }
+    ShadowFactory::Embedded { real: sqlite_path(settings).filter(|path| path.is_file()) }
 }
 
 /// The file of an embedded store.
@@ -191,7 +189,7 @@ pub(crate) async fn coordinator(
     settings: &Settings,
     store: &Arc<dyn Store>,
 ) -> Result<(Coordinator, watch::Receiver<Snapshot>), Failure> {
-    let notify = Arc::new(notify(settings)?);
+    let notify = notify(settings)?;
     let post = post(broker(settings, &**store).await?, settings, store)?;
     Ok(coordinator_on(post, settings, notify))
 }
@@ -247,15 +245,14 @@ pub(crate) fn coordinator_without_broker(
     let broker = Arc::new(InProcess::new(Limits::default()));
     let clock = Arc::new(SystemClock);
     let post = Post::new(broker, Arc::clone(store), clock, PostSettings::default(), &actor(&host()));
-    coordinator_on(post, settings, Arc::default())
+    coordinator_on(post, settings, Notify::default())
 }
 
 fn coordinator_on(
     post: Arc<Post>,
     settings: &Settings,
-    notify: Arc<Notify>,
+    notify: Notify,
 ) -> (Coordinator, watch::Receiver<Snapshot>) {
-    let (watch, watcher) = watch::channel(Snapshot::default());
     let host = host();
     let checkpoints = Checkpoints {
         store: settings.store.name(),
@@ -263,25 +260,18 @@ fn coordinator_on(
         syslog: settings.audit.syslog.then(|| syslog_socket(settings)),
         host: host.clone(),
     };
-    let coordinator = Coordinator {
-        tally: Tally::new(Arc::clone(&post)),
-        shares: Shares::default(),
-        store: Arc::clone(post.store()),
-        clock: Arc::clone(post.clock()),
-        post,
-        actor: actor(&host),
-        acting: operator::acting().1,
-        checkpoints: Arc::new(checkpoints),
-        notify,
-        host,
-        window: WindowLimits {
-            chunks_max: settings.fleet.window_chunks,
-            bytes_max: settings.fleet.window_bytes,
-            overdue: WindowLimits::OVERDUE,
-        },
-        watch,
-        stop: CancellationToken::new(),
+    let window = WindowLimits {
+        chunks_max: settings.fleet.window_chunks,
+        bytes_max: settings.fleet.window_bytes,
+        ..WindowLimits::default()
     };
+    let coordinator = CoordinatorBuilder::new(post, actor(&host))
+        .actor_context(operator::acting().1)
+        .checkpoints(checkpoints)
+        .notify(notify)
+        .window(window)
+        .build();
+    let watcher = coordinator.watch.subscribe();
     (coordinator, watcher)
 }
 

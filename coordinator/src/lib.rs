@@ -1,41 +1,36 @@
-//! The coordinator: splits the source, keeps the window of work in flight, tracks what the workers report,
-//! verifies, promotes, and says how it went.
+//! The coordinator: splits the source, keeps the window of work in flight, tracks what the workers report, verifies,
+//! promotes, and says how it went.
 //!
-//! In the order of the flow: [`open`] a run, [`split`] its source, [`load`] the chunks through the [`window`]
-//! with the [`tally`] of what workers report, have [`ranges`] of them read back, [`verify`] what arrived,
-//! [`reconcile`] it, [`promote`] it, [`pinpoint`] what differs and name the `differences`, [`report`] it. [`run`]
-//! drives all of these from the state in the ledger, so that resuming is the same as going on; [`ops`] is what
-//! an operator may do, [`acting`] who that is; [`service`] drives what is submitted; [`audit`] walks the evidence log,
-//! [`checkpoints`] notes its head elsewhere; [`pack`] exports a run's evidence and checks what was exported;
-//! [`trends`] puts a job's runs side by side.
+//! Its rooms, in the order of the flow:
+//!
+//! | room | what happens there |
+//! |---|---|
+//! | [`context`] | what every step works with: the [`Coordinator`], who acts, leases, checkpoints, who is notified |
+//! | [`open`] | opens a run: the tables fit, the source is there, its bytes were not loaded before |
+//! | [`source`] | cuts the source into chunks; reads it once more where that is needed |
+//! | [`load`] | hands chunks out, follows what workers report, has ranges of committed chunks read back |
+//! | [`verify`] | compares what was read back, reconciles it, walks down what differs |
+//! | [`promote`] | brings a reconciled run's rows into final, and reads final back before they become visible |
+//! | [`run`] | drives all of these from the state in the ledger, so that resuming is the same as going on |
+//! | [`report`] | says how a run went, and puts a job's runs side by side |
+//! | [`evidence`] | walks the evidence log; exports a run's evidence and checks what was exported |
+//! | [`ops`] | what an operator may do with a run, and what a run waits for |
+//! | [`service`] | drives what is submitted |
+//!
+//! [`progress`] is the live view that all of them write. The rooms depend on each other in one direction only.
 
-pub mod acting;
-pub mod attendance;
-pub mod audit;
-mod beside;
-pub mod checkpoints;
-pub mod declare;
-mod differences;
-mod follow;
-pub mod held;
+pub mod context;
+pub mod evidence;
 pub mod load;
-pub mod notify;
 pub mod open;
 pub mod ops;
-mod owner;
-pub mod pack;
-pub mod pinpoint;
 pub mod progress;
 pub mod promote;
-pub mod ranges;
-pub mod reconcile;
 pub mod report;
 pub mod run;
 pub mod service;
-pub mod source_check;
-pub mod split;
-pub mod standing;
-pub mod tally;
-pub mod trends;
+pub mod source;
 pub mod verify;
-pub mod window;
+
+pub use context::builder::CoordinatorBuilder;
+pub use context::coordinator::Coordinator;

@@ -13,9 +13,9 @@ use store::StoreError;
 use store::model::NewRun;
 use thiserror::Error;
 
+use crate::context::coordinator::Coordinator;
 use crate::progress::Phase;
-use crate::run::Coordinator;
-use crate::split::ChunkLimits;
+use crate::source::split::ChunkLimits;
 
 /// What is to be run.
 #[derive(Debug, Clone)]
@@ -128,7 +128,7 @@ impl Coordinator {
             }
         }
         let run_id = self.new_run_id();
-        let mut detail = self.acting.detail();
+        let mut detail = self.actor_context.detail();
         if let Some(reason) = &request.reason {
             detail.insert("reason".into(), reason.clone().into());
         }

@@ -1,6 +1,7 @@
 //! How far a run is, for whoever watches it live. The ledger is the truth; this is the view.
 
 use domain::counts::Role;
+use domain::ids::RunId;
 
 /// What a run is doing.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -61,4 +62,9 @@ pub struct Snapshot {
     pub chunks_committed: u64,
     /// Each worker's records so far, by role and number.
     pub workers: Vec<(Role, u32, u64)>,
+}
+
+/// Says in the log that a stage is done: the times between these lines are the run's time by stage.
+pub(crate) fn stage(run_id: RunId, done: &'static str) {
+    tracing::info!(%run_id, done, "stage");
 }

@@ -1,11 +1,9 @@
 //! The promoter: a reconciled run's rows enter final, are read back, and become visible only if final is right.
 
-use std::io::{BufRead, BufReader, Seek, Write};
 use std::sync::Arc;
 
 use domain::check::{self, CheckResult, Stage, Subject, Verdict};
 use domain::event::Entry as LogEntry;
-use domain::finding::Finding;
 use domain::invariants::Invariant;
 use domain::permit::Permit;
 use domain::reconcile::{FinalEvidence, none_failed, reconcile_final};
@@ -16,11 +14,13 @@ use source::SourceFile;
 use store::walk::LedgerWalk;
 use store::{Fence, Promotion, Store, StoreError};
 
-use crate::pinpoint::{ByChunk, PinpointError, SourceAgain, compare};
-use crate::progress::Phase;
-use crate::reconcile::add_final;
+use crate::progress::{Phase, stage};
 use crate::report::summary::Summary;
-use crate::verify::{VerifyError, verify_final};
+use crate::source::again::SourceAgain;
+use crate::verify::findings::FindingSpool;
+use crate::verify::pinpoint::{ByChunk, PinpointError, compare};
+use crate::verify::reconcile::add_final;
+use crate::verify::verifier::{VerifyError, verify_final};
 
 /// What came of a promotion.
 #[derive(Debug)]
@@ -77,10 +77,10 @@ impl Promote<'_> {
             }
             Err(error) => return Err(error.into()),
         };
-        crate::run::stage(self.fence.run_id, "rows in final");
+        stage(self.fence.run_id, "rows in final");
         (self.progress)(Phase::VerifyingFinal, 0);
         let totals = self.read_final(&mut *promotion).await?;
-        crate::run::stage(self.fence.run_id, "final read back and compared");
+        stage(self.fence.run_id, "final read back and compared");
         add_final(summary, &totals);
         let found = FinalEvidence { totals, rows_changed };
         let of_final = reconcile_final(
@@ -92,7 +92,7 @@ impl Promote<'_> {
         );
         if none_failed(&of_final) {
             checks.extend(of_final);
-            promotion.commit(&checks, &text(summary)?, log(&checks)).await?;
+            promotion.commit(&checks, &summary.to_json()?, log(&checks)).await?;
             return Ok(Promoted::Yes);
         }
         (self.progress)(Phase::Pinpointing, 0);
@@ -153,66 +153,4 @@ fn refused(error: &StoreError, records: u64, at_ms: i64) -> CheckResult {
     // Also where nothing was to be promoted: it was refused all the same.
     check.verdict = Verdict::Fail;
     check
-}
-
-/// The summary as it is kept.
-///
-/// # Errors
-/// [`StoreError::Damaged`], which would be a mistake of ours.
-pub fn text(summary: &Summary) -> Result<String, StoreError> {
-    serde_json::to_string(summary).map_err(|error| StoreError::Damaged { what: error.to_string() })
-}
-
-/// Findings on their way into the store, in a temporary file: as many as there are, in little memory.
-#[derive(Debug, Default)]
-pub struct FindingSpool {
-    file: Option<std::fs::File>,
-    /// How many there are.
-    pub count: u64,
-    /// Why they may not be all.
-    pub incomplete: Option<String>,
-}
-
-impl FindingSpool {
-    /// Keeps a finding.
-    pub fn push(&mut self, finding: &Finding) {
-        if let Err(error) = self.try_push(finding) {
-            self.incomplete = Some(format!("findings could not be kept in a temporary file: {error}"));
-        }
-    }
-
-    fn try_push(&mut self, finding: &Finding) -> std::io::Result<()> {
-        let file = match &mut self.file {
-            Some(file) => file,
-            none => none.insert(tempfile::tempfile()?),
-        };
-        let mut line = serde_json::to_vec(finding)?;
-        line.push(b'\n');
-        file.write_all(&line)?;
-        self.count += 1;
-        Ok(())
-    }
-
-    /// Moves them into the store.
-    ///
-    /// # Errors
-    /// [`StoreError`] of the database.
-    pub async fn keep(&mut self, store: &dyn Store, fence: Fence) -> Result<(), StoreError> {
-        const GROUP: usize = 500;
-        let Some(mut file) = self.file.take() else { return Ok(()) };
-        let damaged =
-            |error: std::io::Error| StoreError::Damaged { what: format!("the file of findings: {error}") };
-        file.rewind().map_err(damaged)?;
-        let mut group = Vec::with_capacity(GROUP);
-        for line in BufReader::new(file).lines() {
-            let finding =
-                serde_json::from_str(&line.map_err(damaged)?).map_err(|error| damaged(error.into()))?;
-            group.push(finding);
-            if group.len() == GROUP {
-                store.keep_findings(fence, &group).await?;
-                group.clear();
-            }
-        }
-        store.keep_findings(fence, &group).await
-    }
 }

@@ -15,8 +15,10 @@ use store::{Claim, Lease, StoreError};
 use tokio::sync::watch;
 use tokio_util::task::TaskTracker;
 
+use crate::context::coordinator::Coordinator;
+use crate::context::lease::LEASE;
 use crate::progress::Snapshot;
-use crate::run::{Coordinator, Drive, Ending, LEASE, RunError};
+use crate::run::{Drive, Ending, RunError};
 
 /// How often the place of the service is claimed, or looked at.
 const CLAIM: Duration = Duration::from_secs(3);

@@ -15,7 +15,7 @@ pub struct Approval {
 
 /// What the log says that somebody did to a run.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Deed {
+pub struct ActorEvent {
     /// The event's number.
     pub seq: u64,
     /// Its kind.
@@ -56,22 +56,22 @@ impl Approval {
         }
     }
 
-    /// Whether `actor` may approve of the run that `deeds` are all the events of.
+    /// Whether `actor` may approve of the run that `events` are all the events of.
     ///
     /// # Errors
     /// [`Refusal::SameEyes`] when they opened, resumed or redrove it.
     pub fn by_others<'a>(
         &self,
         actor: &str,
-        deeds: impl IntoIterator<Item = &'a Deed>,
+        events: impl IntoIterator<Item = &'a ActorEvent>,
     ) -> Result<(), Refusal> {
         if !self.four_eyes {
             return Ok(());
         }
-        for deed in deeds {
-            let Some(did) = ran(deed) else { continue };
-            if is_same(actor, &deed.actor) {
-                return Err(Refusal::SameEyes { who: deed.actor.clone(), did, seq: deed.seq });
+        for event in events {
+            let Some(did) = ran(event) else { continue };
+            if is_same(actor, &event.actor) {
+                return Err(Refusal::SameEyes { who: event.actor.clone(), did, seq: event.seq });
             }
         }
         Ok(())
@@ -79,12 +79,12 @@ impl Approval {
 }
 
 /// What of running a run an event tells.
-fn ran(deed: &Deed) -> Option<&'static str> {
-    match deed.kind.as_str() {
+fn ran(event: &ActorEvent) -> Option<&'static str> {
+    match event.kind.as_str() {
         "opened" => Some("opened"),
         "redriven" => Some("redrove"),
         // An approval that was interrupted is resumed by whoever approved; that is not running it.
-        "resumed" if deed.state != Some(RunState::AwaitingApproval) => Some("resumed"),
+        "resumed" if event.state != Some(RunState::AwaitingApproval) => Some("resumed"),
         _ => None,
     }
 }
@@ -101,14 +101,14 @@ mod tests {
     use super::*;
     const STRICT: Approval = Approval { four_eyes: true, require_reason: true };
 
-    fn life(deeds: &[(&str, &str, Option<RunState>)]) -> Vec<Deed> {
-        let deed = |(seq, (kind, actor, state)): (u64, &(&str, &str, Option<RunState>))| Deed {
+    fn life(events: &[(&str, &str, Option<RunState>)]) -> Vec<ActorEvent> {
+        let event = |(seq, (kind, actor, state)): (u64, &(&str, &str, Option<RunState>))| ActorEvent {
             seq,
             kind: (*kind).into(),
             actor: (*actor).into(),
             state: *state,
         };
-        (1..).zip(deeds).map(deed).collect()
+        (1..).zip(events).map(event).collect()
     }
 
     #[test]

@@ -20,7 +20,6 @@ pub mod checkpoint;
 pub mod constraint;
 pub mod counts;
 pub mod declared;
-pub mod defect;
 pub mod event;
 pub mod finding;
 pub mod fingerprint;

@@ -27,7 +27,7 @@ use store::model::{
 use store::{Blocks, Claim, Fence, Lease, Progress, Promotion, Store, StoreError};
 use wire::Batch;
 
-use crate::ground::Hand;
+use crate::shadow::SqlClient;
 
 /// What is done to the first promotion.
 pub(crate) enum Disturbance {
@@ -36,7 +36,7 @@ pub(crate) enum Disturbance {
     /// The connection is lost after the commit, before its answer.
     AnswerLost,
     /// These statements are run just before it begins.
-    Before(Arc<Hand>, String),
+    Before(Arc<SqlClient>, String),
 }
 
 /// A store on top of another.
@@ -98,8 +98,8 @@ impl Store for Disturbed {
         job: &Arc<Job>,
     ) -> Result<Box<dyn Promotion>, StoreError> {
         let is_first = !self.is_done.swap(true, Ordering::SeqCst);
-        if let (Disturbance::Before(hand, sql), true) = (&self.disturbance, is_first) {
-            hand.execute(sql).await.map_err(|reason| StoreError::Damaged { what: reason })?;
+        if let (Disturbance::Before(client, sql), true) = (&self.disturbance, is_first) {
+            client.execute(sql).await.map_err(|reason| StoreError::Damaged { what: reason })?;
         }
         let inner = self.inner.begin_promotion(fence, permit, job).await?;
         Ok(match (&self.disturbance, is_first) {

@@ -6,16 +6,11 @@ use std::time::Duration;
 
 use broker::Broker;
 use broker::in_process::{InProcess, Limits};
-use coordinator::acting::Acting;
-use coordinator::progress::Snapshot;
-use coordinator::run::Coordinator;
-use coordinator::tally::Tally;
-use coordinator::window::{Shares, WindowLimits};
+use coordinator::load::window::WindowLimits;
+use coordinator::{Coordinator, CoordinatorBuilder};
 use platform::clock::SystemClock;
 use post::{Post, PostSettings};
 use store::Store;
-use tokio::sync::watch;
-use tokio_util::sync::CancellationToken;
 use worker::{Fleet, Surroundings};
 
 /// Processors and writers each: two, so that one can be told from the other.
@@ -30,22 +25,9 @@ pub(crate) fn broker() -> Arc<dyn Broker> {
 pub(crate) fn coordinator(store: &Arc<dyn Store>, broker: Arc<dyn Broker>, actor: &str) -> Coordinator {
     let clock = Arc::new(SystemClock);
     let post = Post::new(broker, Arc::clone(store), clock, PostSettings::default(), actor);
-    Coordinator {
-        tally: Tally::new(Arc::clone(&post)),
-        shares: Shares::default(),
-        store: Arc::clone(store),
-        clock: Arc::clone(post.clock()),
-        post,
-        actor: actor.into(),
-        acting: Acting::default(),
-        checkpoints: Arc::default(),
-        notify: Arc::default(),
-        host: actor.rsplit('@').next().unwrap_or_default().into(),
-        // What is taken off the bus is missed sooner than in life.
-        window: WindowLimits { chunks_max: 16, bytes_max: 16 << 20, overdue: Duration::from_secs(2) },
-        watch: watch::channel(Snapshot::default()).0,
-        stop: CancellationToken::new(),
-    }
+    // What is taken off the bus is missed sooner than in life.
+    let window = WindowLimits { overdue: Duration::from_secs(2), ..WindowLimits::default() };
+    CoordinatorBuilder::new(post, actor).window(window).build()
 }
 
 /// The workers of one drive, on the coordinator's broker and store.

@@ -1,18 +1,21 @@
-//! The control effectiveness test: every defect of the catalogue ([`domain::defect`]) is struck in a shadow of a job, and
-//! the controls are held to what the catalogue demands of them.
+//! The control effectiveness test: every defect of the catalogue ([`crate::defect`]) is struck in a shadow of a job,
+//! and the controls are held to what the catalogue demands of them.
 //!
-//! A shadow is a store of its own ([`Ground`]): the real tables are never touched. The fleet in it is the real code:
-//! coordinator, processors, writers, store; only the broker is in process. Each defect has a fresh shadow and a whole
-//! run. What the drilled job cannot host, because nothing in it could be hurt that way, is struck in a reference job, and
-//! the result says so. The undamaged run is part of the drill: a control that always cries is none.
+//! A shadow is a store of its own ([`ShadowFactory`]): the real tables are never touched. The fleet in it is the real
+//! code: coordinator, processors, writers, store; only the broker is in process. Each defect has a fresh shadow and a
+//! whole run. What the drilled job cannot host, because nothing in it could be hurt that way, is struck in a
+//! reference job, and the result says so. The undamaged run is part of the drill: a control that always cries is
+//! none.
 
+pub mod defect;
 mod disturbed;
 mod fleet;
-mod ground;
-mod intruder;
+mod intercept;
 mod meddling;
 mod reference;
-mod scene;
+pub mod report;
+mod scenario;
+mod shadow;
 mod sql;
 mod strikes;
 mod survey;
@@ -23,18 +26,18 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use coordinator::run::Ending;
-use coordinator::split::ChunkLimits;
+use coordinator::source::split::ChunkLimits;
 use domain::check::Stage;
-use domain::defect::{
-    CATALOGUE, DRILL_VERSION, Defect, DrillReport, Evidence, Judgement, Seen, Struck, Undamaged, judge,
-};
 use futures_util::StreamExt as _;
 use job::Job;
 use thiserror::Error;
 
-pub use ground::Ground;
+pub use shadow::ShadowFactory;
 
-use scene::{Scene, Stand, Stop, Strike, Whole};
+use crate::defect::{
+    CATALOGUE, DRILL_VERSION, Defect, DrillReport, Evidence, Judgement, Seen, Struck, Undamaged, judge,
+};
+use scenario::{Fixture, Scenario, Stop, Strike, Whole};
 
 /// No strike takes longer than this and as many times as long as the undamaged run.
 const PATIENCE: Duration = Duration::from_secs(120);
@@ -53,7 +56,7 @@ pub struct Drill {
     /// Its source, a file. It must reconcile.
     pub source: PathBuf,
     /// Where shadows are made.
-    pub ground: Ground,
+    pub shadows: ShadowFactory,
     /// Who drills: `user@host`.
     pub actor: String,
     /// The defects to strike; empty: all.
@@ -98,13 +101,13 @@ impl Drill {
         let chosen = self.chosen()?;
         let dir = tempfile::tempdir().map_err(|error| DrillError::Shadow(error.to_string()))?;
         on(Progress { done: 0, of: chosen.len(), now: "the undamaged runs", last: None });
-        let mut stands = Vec::new();
+        let mut fixtures = Vec::new();
         let mut undamaged = Vec::new();
         // Nobody has to approve of a shadow.
         let job = self.job.unattended().map_err(|error| DrillError::Shadow(error.to_string()))?;
-        let (stand, seen) = self.stand(Arc::new(job), self.source.clone(), "the job").await?;
+        let (fixture, seen) = self.fixture(Arc::new(job), self.source.clone(), "the job").await?;
         undamaged.push(seen);
-        stands.push(stand);
+        fixtures.push(fixture);
         if undamaged[0].reconciled {
             for (number, (text, source)) in reference::all().into_iter().enumerate() {
                 let path = dir.path().join(format!("reference-{number}"));
@@ -112,9 +115,9 @@ impl Drill {
                 let job =
                     Job::parse("reference", &text).map_err(|error| DrillError::Shadow(error.to_string()))?;
                 let name = job.name.clone();
-                let (stand, seen) = self.stand(Arc::new(job), path, &name).await?;
+                let (fixture, seen) = self.fixture(Arc::new(job), path, &name).await?;
                 undamaged.push(seen);
-                stands.push(stand);
+                fixtures.push(fixture);
             }
         }
         let mut defects = Vec::new();
@@ -124,7 +127,7 @@ impl Drill {
             let patience = PATIENCE + Duration::from_millis(slowest) * PATIENCE_TIMES;
             // Some strikes wait for what never comes; the others go on meanwhile.
             let mut strikes = futures_util::stream::iter(&chosen)
-                .map(|defect| self.strike(defect, &stands, patience))
+                .map(|defect| self.strike(defect, &fixtures, patience))
                 .buffered(SIDE_BY_SIDE);
             while let Some(struck) = strikes.next().await {
                 defects.push(struck);
@@ -138,7 +141,7 @@ impl Drill {
             job: self.job.name.clone(),
             job_digest: self.job.digest,
             source: self.source.display().to_string(),
-            store: self.ground.name().into(),
+            store: self.shadows.name().into(),
             actor: self.actor.clone(),
             began_at_ms,
             elapsed_ms: millis(began),
@@ -149,34 +152,37 @@ impl Drill {
     }
 
     fn chosen(&self) -> Result<Vec<&'static Defect>, DrillError> {
-        if let Some(unknown) = self.only.iter().find(|id| !CATALOGUE.iter().any(|defect| defect.id == **id)) {
+        if let Some(unknown) =
+            self.only.iter().find(|id| !CATALOGUE.iter().any(|defect| defect.id.as_str() == **id))
+        {
             return Err(DrillError::Unknown(unknown.clone()));
         }
-        let is_chosen = |defect: &&Defect| self.only.is_empty() || self.only.iter().any(|id| id == defect.id);
+        let is_chosen =
+            |defect: &&Defect| self.only.is_empty() || self.only.iter().any(|id| id == defect.id.as_str());
         Ok(CATALOGUE.iter().filter(is_chosen).collect())
     }
 
     /// Looks at a source, and runs its job undamaged: straight through, and by way of a pause.
-    async fn stand(
+    async fn fixture(
         &self,
         job: Arc<Job>,
         source: PathBuf,
         name: &str,
-    ) -> Result<(Stand, Undamaged), DrillError> {
+    ) -> Result<(Fixture, Undamaged), DrillError> {
         let survey = {
             let (job, source) = (Arc::clone(&job), source.clone());
             let looked = tokio::task::spawn_blocking(move || survey::survey(&job, &source)).await;
             looked.map_err(|error| DrillError::Source(error.to_string()))?.map_err(DrillError::Source)?
         };
         let chunks = ChunkLimits { bytes: 1 << 19, records: (survey.records / CHUNKS).max(1) };
-        let mut stand = Stand { name: name.into(), job, source, survey, chunks, whole: Whole::default() };
+        let mut fixture = Fixture { name: name.into(), job, source, survey, chunks, whole: Whole::default() };
         let began = Instant::now();
-        let whole = self.whole(&stand).await;
+        let whole = self.whole(&fixture).await;
         let mut seen = Undamaged {
             stand: name.into(),
-            job_digest: stand.job.digest,
-            source_sha256: stand.survey.declared.sha256,
-            records: stand.survey.records,
+            job_digest: fixture.job.digest,
+            source_sha256: fixture.survey.declared.sha256,
+            records: fixture.survey.records,
             reconciled: whole.is_ok(),
             fingerprint: None,
             why: String::new(),
@@ -185,24 +191,24 @@ impl Drill {
         match whole {
             Ok(whole) => {
                 seen.fingerprint = whole.fingerprint;
-                stand.whole = whole;
+                fixture.whole = whole;
             }
             Err(Stop::NotHere(why)) => seen.why = why.into(),
             Err(Stop::Failed(why)) => seen.why = why,
         }
-        Ok((stand, seen))
+        Ok((fixture, seen))
     }
 
-    async fn whole(&self, stand: &Stand) -> Result<Whole, Stop> {
-        let scene = Scene { ground: &self.ground, stand, patience: PATIENCE * PATIENCE_TIMES };
+    async fn whole(&self, fixture: &Fixture) -> Result<Whole, Stop> {
+        let scenario = Scenario { shadows: &self.shadows, fixture, patience: PATIENCE * PATIENCE_TIMES };
         let mut whole = Whole::default();
         for by_way_of_a_pause in [false, true] {
-            let field = scene.field().await?;
+            let field = scenario.field().await?;
             let (run_id, ended) = if by_way_of_a_pause {
                 let run_id = field.stage().await?;
                 (run_id, field.approve(run_id).await)
             } else {
-                let (run_id, ended) = field.run(&scene.request()).await;
+                let (run_id, ended) = field.run(&scenario.request()).await;
                 (run_id.ok_or_else(|| format!("no run was opened: {ended:?}"))?, ended)
             };
             let report = coordinator::report::summary::report(&*field.store, run_id)
@@ -235,16 +241,16 @@ impl Drill {
     }
 
     /// Strikes a defect where it can be struck first.
-    async fn strike(&self, defect: &'static Defect, stands: &[Stand], patience: Duration) -> Struck {
+    async fn strike(&self, defect: &'static Defect, fixtures: &[Fixture], patience: Duration) -> Struck {
         let mut why = "no job at hand holds what it strikes".to_owned();
-        for stand in stands {
-            let scene = Scene { ground: &self.ground, stand, patience };
+        for fixture in fixtures {
+            let scenario = Scenario { shadows: &self.shadows, fixture, patience };
             let began = Instant::now();
-            let struck: Strike = Box::pin(strikes::strike(defect, &scene)).await;
+            let struck: Strike = Box::pin(strikes::strike(defect.id, &scenario)).await;
             match struck {
                 Ok(struck) => {
                     let judgement = judge(defect, &struck.evidence);
-                    return told(defect, stand, struck.told, judgement, struck.evidence, millis(began));
+                    return told(defect, fixture, struck.told, judgement, struck.evidence, millis(began));
                 }
                 Err(Stop::NotHere(_)) => {}
                 Err(Stop::Failed(reason)) => {
@@ -252,7 +258,7 @@ impl Drill {
                     let missed = Judgement { seen: Seen::Missed, by: String::new(), why };
                     return told(
                         defect,
-                        stand,
+                        fixture,
                         "it could not be struck".into(),
                         missed,
                         Evidence::default(),
@@ -262,26 +268,26 @@ impl Drill {
             }
         }
         let missed = Judgement { seen: Seen::Missed, by: String::new(), why };
-        told(defect, &stands[0], "it was not struck".into(), missed, Evidence::default(), 0)
+        told(defect, &fixtures[0], "it was not struck".into(), missed, Evidence::default(), 0)
     }
 }
 
 fn told(
     defect: &Defect,
-    stand: &Stand,
+    fixture: &Fixture,
     told: String,
     judgement: Judgement,
     evidence: Evidence,
     elapsed_ms: u64,
 ) -> Struck {
     Struck {
-        id: defect.id.into(),
+        id: defect.id.to_string(),
         strikes: defect.strikes.name().into(),
         what: defect.what.into(),
         invariant: defect.invariant.number().into(),
         must: defect.caught_by.iter().map(ToString::to_string).collect(),
         must_locate: defect.located.name().into(),
-        stand: stand.name.clone(),
+        stand: fixture.name.clone(),
         told,
         judgement,
         evidence,

@@ -1,13 +1,16 @@
-//! A broker with a hand in it: messages are altered, lost or sent under another name on their way.
+//! Messages altered, lost or sent under another name on their way, and sealed again with the store's own keys: the
+//! part of a worker that errs or lies.
 
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use broker::{Broker, BrokerError, Consumer, Queue};
+use broker::{Broker, Queue};
 use bytes::Bytes;
 use store::Store;
 use wire::seal::{seal, unverified};
 use wire::{Batch, Chunk, Counts, Opened, Packing, Sealing, Travels};
+
+use crate::intercept::{Intercepted, Interceptor, Messages};
 
 /// What becomes of a message.
 pub(crate) enum Fate<M> {
@@ -28,29 +31,19 @@ pub(crate) enum Meddling {
     Counts(Hand<Counts>),
 }
 
-/// A broker on top of another.
-pub(crate) struct Meddled {
-    inner: Arc<dyn Broker>,
+/// Alters messages and seals them again.
+pub(crate) struct Meddler {
     store: Arc<dyn Store>,
     meddling: Meddling,
 }
 
-impl Meddled {
-    /// On top of `inner`, by a hand that has the keys of `store`: it stands for a worker that errs or lies.
+impl Meddler {
+    /// Puts the meddling in front of `inner`; altered messages are sealed with the keys of `store`.
     pub(crate) fn on(inner: Arc<dyn Broker>, store: &Arc<dyn Store>, meddling: Meddling) -> Arc<dyn Broker> {
-        Arc::new(Self { inner, store: Arc::clone(store), meddling })
+        Intercepted::on(inner, Self { store: Arc::clone(store), meddling })
     }
 
     /// What goes on in place of `body`; `None`: nothing does.
-    async fn altered(&self, queue: Queue, body: Bytes) -> Option<Bytes> {
-        match (&self.meddling, queue) {
-            (Meddling::Chunks(hand), Queue::Chunks) => self.through(hand, body).await,
-            (Meddling::Batches(hand), Queue::Batches) => self.through(hand, body).await,
-            (Meddling::Counts(hand), Queue::Counts) => self.through(hand, body).await,
-            _ => Some(body),
-        }
-    }
-
     async fn through<M: Travels>(&self, hand: &Hand<M>, body: Bytes) -> Option<Bytes> {
         let Some(Opened { message, attempt }) = unverified::<M>(&body) else { return Some(body) };
         let message = match hand(&message) {
@@ -66,27 +59,14 @@ impl Meddled {
 }
 
 #[async_trait]
-impl Broker for Meddled {
-    async fn publish(&self, queue: Queue, body: Bytes) -> Result<(), BrokerError> {
-        match self.altered(queue, body).await {
-            Some(body) => self.inner.publish(queue, body).await,
-            None => Ok(()),
-        }
-    }
-
-    async fn consume(&self, queue: Queue, prefetch: usize) -> Result<Box<dyn Consumer>, BrokerError> {
-        self.inner.consume(queue, prefetch).await
-    }
-
-    async fn depth(&self, queue: Queue) -> Result<usize, BrokerError> {
-        self.inner.depth(queue).await
-    }
-
-    fn is_durable(&self) -> bool {
-        self.inner.is_durable()
-    }
-
-    async fn close(&self) {
-        self.inner.close().await;
+impl Interceptor for Meddler {
+    async fn instead(&self, queue: Queue, body: Bytes) -> Messages {
+        let altered = match (&self.meddling, queue) {
+            (Meddling::Chunks(hand), Queue::Chunks) => self.through(hand, body).await,
+            (Meddling::Batches(hand), Queue::Batches) => self.through(hand, body).await,
+            (Meddling::Counts(hand), Queue::Counts) => self.through(hand, body).await,
+            _ => Some(body),
+        };
+        altered.map(|body| (queue, body)).into_iter().collect()
     }
 }

@@ -9,15 +9,15 @@
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use domain::defect::{DrillReport, Seen};
-use drill::{Drill, Ground};
+use drill::defect::{DrillReport, Seen};
+use drill::{Drill, ShadowFactory};
 use job::Job;
 use postgres::PostgresSettings;
 
-async fn drilled(job: &str, source: PathBuf, ground: Ground, only: &[&str]) -> DrillReport {
+async fn drilled(job: &str, source: PathBuf, shadows: ShadowFactory, only: &[&str]) -> DrillReport {
     let job = Job::parse("job.toml", job).unwrap();
     let only = only.iter().map(|id| (*id).to_owned()).collect();
-    let drill = Drill { job: Arc::new(job), source, ground, actor: "tester@here".into(), only };
+    let drill = Drill { job: Arc::new(job), source, shadows, actor: "tester@here".into(), only };
     drill.run(&|_| {}).await.unwrap()
 }
 
@@ -33,7 +33,7 @@ fn source(dir: &tempfile::TempDir) -> PathBuf {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn every_defect_of_the_catalogue_is_caught_embedded() {
     let dir = tempfile::tempdir().unwrap();
-    let report = drilled(JOB, source(&dir), Ground::Embedded { real: None }, &[]).await;
+    let report = drilled(JOB, source(&dir), ShadowFactory::Embedded { real: None }, &[]).await;
     assert!(report.undamaged.iter().all(|run| run.reconciled), "{:#?}", report.undamaged);
     let missed: Vec<_> = report.defects.iter().filter(|one| one.judgement.seen == Seen::Missed).collect();
     assert!(report.is_effective(), "{missed:#?}");
@@ -50,8 +50,8 @@ async fn every_defect_of_the_catalogue_is_caught_on_postgresql() {
         return;
     };
     let dir = tempfile::tempdir().unwrap();
-    let ground = Ground::Postgres(PostgresSettings::of_url(&url));
-    let report = drilled(JOB, source(&dir), ground, &[]).await;
+    let shadows = ShadowFactory::Postgres(PostgresSettings::of_url(&url));
+    let report = drilled(JOB, source(&dir), shadows, &[]).await;
     assert!(report.undamaged.iter().all(|run| run.reconciled), "{:#?}", report.undamaged);
     let missed: Vec<_> = report.defects.iter().filter(|one| one.judgement.seen == Seen::Missed).collect();
     assert!(report.is_effective(), "{missed:#?}");
@@ -66,7 +66,8 @@ async fn a_hole_in_the_ledger_of_a_source_with_controls_is_a_verdict() {
     let details: String = (1..=40).map(|id| format!("D,{id},1.00\n")).collect();
     std::fs::write(&path, format!("{details}T,40,40.00\n")).unwrap();
     let job = "[job]\nname = \"footed\"\n[source]\nformat = \"delimited\"\n[[record]]\nname = \"detail\"\nwhen = { field = \"kind\", in = [\"D\"] }\nkey = [\"id\"]\namounts = [\"amount\"]\nstaging = \"stg_footed\"\nfinal = \"footed\"\n[[record.field]]\nname = \"kind\"\ntype = \"text(1)\"\n[[record.field]]\nname = \"id\"\ntype = \"integer\"\n[[record.field]]\nname = \"amount\"\ntype = \"decimal(15,2)\"\n[[record]]\nname = \"trailer\"\nrole = \"trailer\"\nwhen = { field = \"kind\", in = [\"T\"] }\nstaging = \"stg_footed_trailers\"\nfinal = \"footed_trailers\"\n[[record.field]]\nname = \"kind\"\ntype = \"text(1)\"\n[[record.field]]\nname = \"records\"\ntype = \"integer\"\n[[record.field]]\nname = \"total\"\ntype = \"decimal(15,2)\"\n[[control]]\nrecord = \"trailer\"\n[[control.total]]\nfield = \"records\"\ncount = \"detail\"\n[[control.total]]\nfield = \"total\"\nsum = \"detail.amount\"\n";
-    let report = drilled(job, path, Ground::Embedded { real: None }, &["LED-01", "LED-02", "CNT-01"]).await;
+    let report =
+        drilled(job, path, ShadowFactory::Embedded { real: None }, &["LED-01", "LED-02", "CNT-01"]).await;
     assert!(report.is_effective(), "{report:#?}");
     assert!(report.defects.iter().all(|one| one.stand == "the job"));
     assert!(report.defects[1].evidence.failed_checks.iter().any(|name| name == "controls of the source"));

@@ -7,14 +7,11 @@ use std::time::Duration;
 
 use broker::Broker;
 use broker::in_process::{Faults, InProcess, Limits};
-use coordinator::acting::Acting;
 use coordinator::open::{OpenError, RunRequest};
-use coordinator::progress::Snapshot;
 use coordinator::report::summary;
-use coordinator::run::{Coordinator, Drive, Ending, RunError};
-use coordinator::split::ChunkLimits;
-use coordinator::tally::Tally;
-use coordinator::window::{Shares, WindowLimits};
+use coordinator::run::{Drive, Ending, RunError};
+use coordinator::source::split::ChunkLimits;
+use coordinator::{Coordinator, CoordinatorBuilder};
 use domain::check::{CheckResult, Stage, Verdict};
 use domain::finding::Finding;
 use domain::ids::RunId;
@@ -26,8 +23,6 @@ use post::{Post, PostSettings};
 use source::Location;
 use sqlite::SqliteStore;
 use store::Store;
-use tokio::sync::watch;
-use tokio_util::sync::CancellationToken;
 use wire::Packing;
 use worker::{Fleet, Surroundings};
 
@@ -194,21 +189,7 @@ impl Bench {
         let broker = between(Arc::new(InProcess::with_faults(Limits::default(), self.setup.faults)));
         let of = PostSettings { packing: Packing::Lz4, ..PostSettings::default() };
         let post = Post::new(broker, Arc::clone(&self.store), Arc::clone(&self.clock), of, "tester@here");
-        Coordinator {
-            tally: Tally::new(Arc::clone(&post)),
-            shares: Shares::default(),
-            store: Arc::clone(&self.store),
-            clock: Arc::clone(&self.clock),
-            post,
-            actor: "tester@here".into(),
-            acting: Acting::default(),
-            checkpoints: Arc::default(),
-            notify: Arc::default(),
-            host: "here".into(),
-            window: WindowLimits { chunks_max: 16, bytes_max: 16 << 20, overdue: WindowLimits::OVERDUE },
-            watch: watch::channel(Snapshot::default()).0,
-            stop: CancellationToken::new(),
-        }
+        CoordinatorBuilder::new(post, "tester@here").build()
     }
 
     /// Opens a run.

@@ -3,7 +3,7 @@
 use domain::fingerprint::Hash;
 use domain::pack::{Listed, Manifest, archive};
 
-use coordinator::pack::keys::Signer;
+use coordinator::evidence::pack::keys::Signer;
 
 /// A pack's parts by name, in order.
 #[derive(Debug, Clone)]

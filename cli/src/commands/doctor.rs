@@ -3,8 +3,8 @@
 use std::path::Path;
 
 use broker::rabbitmq::{Rabbit, RabbitSettings};
-use coordinator::attendance::{ALIVE, has_service};
-use coordinator::held::{Held, held};
+use coordinator::ops::attendance::{ALIVE, has_service};
+use coordinator::ops::held::{Held, held};
 use domain::counts::Role;
 use platform::files::open_to_others;
 use platform::health::{Finding, Verdict};

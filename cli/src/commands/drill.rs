@@ -3,11 +3,11 @@
 use std::io::IsTerminal;
 use std::sync::Mutex;
 
-use coordinator::report::{drill as document, html, text};
-use domain::defect::{CATALOGUE, DrillReport, Seen};
 use domain::fingerprint::Hash;
 use domain::visible::{visible_coloured, visible_json};
-use drill::{Drill, DrillError, Ground, Progress};
+use drill::defect::{CATALOGUE, DrillReport, Seen};
+use drill::report::{html, markdown, text};
+use drill::{Drill, DrillError, Progress, ShadowFactory};
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use serde_json::json;
 use settings::Settings;
@@ -30,7 +30,7 @@ pub(crate) async fn drill(global: &Global, args: &Args) -> Result<Done, Failure>
     let drill = Drill {
         job,
         source: source.to_owned(),
-        ground: wiring::ground(&settings),
+        shadows: wiring::shadows(&settings),
         actor: wiring::actor(&wiring::host()),
         only: args.only.clone(),
     };
@@ -44,13 +44,13 @@ pub(crate) async fn drill(global: &Global, args: &Args) -> Result<Done, Failure>
         Failure::unfinished(format!("the document could not be made: {error}"))
     };
     let json = serde_json::to_string_pretty(&report).map_err(|error| unmade(&error))?;
-    note(&settings, &drill.ground, &report, &json).await?;
+    note(&settings, &drill.shadows, &report, &json).await?;
     let format = if global.json { DrillFormat::Json } else { args.format };
     let rendered = match format {
-        DrillFormat::Text => visible_coloured(&text::drill(&report, style())),
+        DrillFormat::Text => visible_coloured(&text(&report, style())),
         DrillFormat::Json => visible_json(&json),
-        DrillFormat::Html => html::drill(&report).map_err(|error| unmade(&error))?,
-        DrillFormat::Markdown => document::markdown(&report),
+        DrillFormat::Html => html(&report).map_err(|error| unmade(&error))?,
+        DrillFormat::Markdown => markdown(&report),
     };
     let done = if report.is_effective() { Done::Well } else { Done::NotReconciled };
     let verdict =
@@ -104,8 +104,13 @@ fn list(global: &Global) -> Result<Done, Failure> {
 
 /// Notes the drill in the evidence log of the store at hand, if there is one: when the controls were tested, by whom, and
 /// the digest of the document.
-async fn note(settings: &Settings, ground: &Ground, report: &DrillReport, json: &str) -> Result<(), Failure> {
-    if matches!(ground, Ground::Embedded { real: None }) {
+async fn note(
+    settings: &Settings,
+    shadows: &ShadowFactory,
+    report: &DrillReport,
+    json: &str,
+) -> Result<(), Failure> {
+    if matches!(shadows, ShadowFactory::Embedded { real: None }) {
         return Ok(());
     }
     let store = wiring::store(settings, false).await?;

@@ -3,8 +3,8 @@
 use std::io::Write;
 use std::path::Path;
 
-use coordinator::pack::keys::Signer;
-use coordinator::pack::{PackError, proof};
+use coordinator::evidence::pack::keys::Signer;
+use coordinator::evidence::pack::{PackError, proof};
 use domain::ids::RecordNo;
 use domain::pack::proof::RecomputedFrom;
 use platform::files::create_new_private;

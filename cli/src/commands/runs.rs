@@ -1,7 +1,7 @@
 //! `runs`, `show` and `workers`.
 
 use comfy_table::{CellAlignment, Table};
-use coordinator::held::held;
+use coordinator::ops::held::held;
 use coordinator::report::{summary, text};
 use domain::report::{Outcome, Report};
 use domain::visible::visible;

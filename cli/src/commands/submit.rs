@@ -2,8 +2,8 @@
 
 use std::time::Duration;
 
-use coordinator::attendance::Watcher;
 use coordinator::open::RunRequest;
+use coordinator::ops::attendance::Watcher;
 use coordinator::run::Ending;
 use domain::ids::RunId;
 use domain::lifecycle::RunState;

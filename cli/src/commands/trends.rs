@@ -21,7 +21,7 @@ pub(crate) async fn trends(global: &Global, args: &Trends) -> Result<Done, Failu
         Some(job) => (job.name.clone(), job.trends.clone()),
         None => (args.job.clone(), latest_rules(&*store, &args.job).await?),
     };
-    let rows = coordinator::trends::trends(&*store, &name, &rules, args.limit).await?;
+    let rows = coordinator::report::trends::trends(&*store, &name, &rules, args.limit).await?;
     if rows.is_empty() {
         return Err(Failure::usage(format!(
             "there is no run of a job `{name}` in {}; `crossfoot runs` lists them",

@@ -6,7 +6,7 @@ use std::sync::mpsc::{Receiver, channel};
 use std::thread;
 use std::time::Duration;
 
-use coordinator::notify::Notify;
+use coordinator::context::notify::Notify;
 use serde_json::Value;
 
 use super::desk::{CONTENT, Desk, csv, postings};

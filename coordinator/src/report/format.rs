@@ -6,20 +6,23 @@ use domain::amount::Amount;
 use domain::check::{CheckKind, CheckResult, Verdict};
 use domain::counts::WorkerShare;
 use domain::ids::WorkerId;
-pub(super) use domain::visible::visible;
+pub use domain::visible::visible;
 
 /// `1234567` as `1,234,567`.
-pub(super) fn count(number: u64) -> String {
+#[must_use]
+pub fn count(number: u64) -> String {
     grouped(&number.to_string())
 }
 
 /// An exact amount with its integer digits grouped.
-pub(super) fn amount(amount: Amount) -> String {
+#[must_use]
+pub fn amount(amount: Amount) -> String {
     grouped(&amount.to_string())
 }
 
 /// A number's text with its integer digits grouped by three; any other text as it is.
-pub(super) fn grouped(text: &str) -> String {
+#[must_use]
+pub fn grouped(text: &str) -> String {
     let unsigned = text.trim_start_matches(['+', '-']);
     let sign = &text[..text.len() - unsigned.len()];
     let (whole, fraction) = unsigned.split_once('.').unwrap_or((unsigned, ""));
@@ -38,7 +41,8 @@ pub(super) fn grouped(text: &str) -> String {
 }
 
 /// One side of a check, with its numbers grouped.
-pub(super) fn side(check: &CheckResult, text: &str) -> String {
+#[must_use]
+pub fn side(check: &CheckResult, text: &str) -> String {
     let text = visible(text);
     if check.kind == CheckKind::Hash {
         return text;
@@ -51,17 +55,20 @@ pub(super) fn side(check: &CheckResult, text: &str) -> String {
 }
 
 /// Whether the text is a SHA-256 value.
-pub(super) fn is_hash(text: &str) -> bool {
+#[must_use]
+pub fn is_hash(text: &str) -> bool {
     text.len() == 64 && text.bytes().all(|byte| byte.is_ascii_hexdigit())
 }
 
 /// The first 16 digits of a SHA-256 value and an ellipsis; any other text as it is.
-pub(super) fn shortened(text: &str) -> String {
+#[must_use]
+pub fn shortened(text: &str) -> String {
     if is_hash(text) { format!("{}…", &text[..16]) } else { text.into() }
 }
 
 /// Milliseconds since 1970 as `2026-11-23T21:46:47.123Z`.
-pub(super) fn time(at_ms: i64) -> String {
+#[must_use]
+pub fn time(at_ms: i64) -> String {
     let (days, ms) = (at_ms.div_euclid(86_400_000), at_ms.rem_euclid(86_400_000));
     // Days since 0000-03-01 in eras of 400 years: leap days then come last (H. Hinnant, "chrono-Compatible
     // Low-Level Date Algorithms", civil_from_days).
@@ -78,7 +85,8 @@ pub(super) fn time(at_ms: i64) -> String {
 }
 
 /// A span of time: `3.2 s`, `4 min 05 s`, `2 h 03 min`.
-pub(super) fn duration(elapsed_ms: u64) -> String {
+#[must_use]
+pub fn duration(elapsed_ms: u64) -> String {
     let seconds = elapsed_ms / 1_000;
     match seconds {
         0..60 => format!("{seconds}.{} s", elapsed_ms % 1_000 / 100),
@@ -95,30 +103,35 @@ fn ratio(part: u64, whole: u64) -> Option<String> {
 }
 
 /// Bytes in megabytes of 10^6.
-pub(super) fn megabytes(bytes: u64) -> String {
+#[must_use]
+pub fn megabytes(bytes: u64) -> String {
     ratio(bytes, 1_000_000).unwrap_or_default()
 }
 
 /// Microseconds in seconds.
-pub(super) fn seconds(us: u64) -> String {
+#[must_use]
+pub fn seconds(us: u64) -> String {
     ratio(us, 1_000_000).unwrap_or_default()
 }
 
 /// Records in a second; `–` when no time was measured.
-pub(super) fn rate(records: u64, busy_us: u64) -> String {
+#[must_use]
+pub fn rate(records: u64, busy_us: u64) -> String {
     let per_second = (u128::from(records) * 1_000_000).checked_div(u128::from(busy_us));
     per_second.map_or_else(|| "–".into(), |rate| grouped(&rate.to_string()))
 }
 
 /// `part` of `whole` in thousandths, rounded.
-pub(super) fn per_mille(part: u64, whole: u64) -> u16 {
+#[must_use]
+pub fn per_mille(part: u64, whole: u64) -> u16 {
     let whole = u128::from(whole);
     let share = (u128::from(part) * 1_000 + whole / 2).checked_div(whole).unwrap_or(0);
     u16::try_from(share.min(1_000)).unwrap_or(1_000)
 }
 
 /// `part` of `whole` as `49.9 %`; neither nothing nor all is said of what is only nearly so.
-pub(super) fn share(part: u64, whole: u64) -> String {
+#[must_use]
+pub fn share(part: u64, whole: u64) -> String {
     match per_mille(part, whole) {
         0 if part > 0 => "< 0.1 %".into(),
         1_000 if part < whole => "> 99.9 %".into(),
@@ -127,12 +140,14 @@ pub(super) fn share(part: u64, whole: u64) -> String {
 }
 
 /// `1 chunk`, `2 chunks`.
-pub(super) fn plural(number: u64, noun: &str) -> String {
+#[must_use]
+pub fn plural(number: u64, noun: &str) -> String {
     format!("{} {noun}{}", count(number), if number == 1 { "" } else { "s" })
 }
 
 /// The mark that stands for a verdict, so that colour is never its only sign.
-pub(super) const fn mark(verdict: Verdict) -> char {
+#[must_use]
+pub const fn mark(verdict: Verdict) -> char {
     match verdict {
         Verdict::Pass => '✓',
         Verdict::Fail => '✗',
@@ -142,7 +157,8 @@ pub(super) const fn mark(verdict: Verdict) -> char {
 }
 
 /// A worker by its number and, where it is known, its name.
-pub(super) fn worker(id: WorkerId, workers: &[WorkerShare]) -> String {
+#[must_use]
+pub fn worker(id: WorkerId, workers: &[WorkerShare]) -> String {
     let mut out = id.to_string();
     if let Some(share) = workers.iter().find(|share| share.worker_id == id) {
         let _ = write!(out, " {}", visible(&share.name));

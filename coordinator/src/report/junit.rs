@@ -1,4 +1,5 @@
-//! The report as JUnit XML: one suite for the run, one test case for each check, so that a pipeline shows them as tests.
+//! The report as JUnit XML: one suite for the run, one test case for each check, so that a pipeline shows them as
+//! tests.
 //!
 //! The shape is the one that the Ant task writes and that Jenkins, GitLab and GitHub read: `testsuites`, `testsuite`,
 //! `properties`, `testcase` with `failure` or `skipped` and `system-out`. What had nothing to compare is skipped, never

@@ -4,13 +4,13 @@
 //! records and amounts went, the checks, the workers, the rejects, the findings. Neither decides anything:
 //! what they show is in [`domain::report::Report`], and the same report always gives the same text.
 
-pub mod drill;
+pub mod format;
 pub mod html;
 pub mod junit;
 pub mod summary;
 pub mod text;
+pub mod trends;
 
-mod format;
 mod relation;
 mod verdict;
 

@@ -36,6 +36,16 @@ pub struct Summary {
     pub sequences: BTreeMap<String, String>,
 }
 
+impl Summary {
+    /// The summary as the store keeps it.
+    ///
+    /// # Errors
+    /// [`StoreError::Damaged`], which would be a mistake of ours.
+    pub fn to_json(&self) -> Result<String, StoreError> {
+        serde_json::to_string(self).map_err(|error| StoreError::Damaged { what: error.to_string() })
+    }
+}
+
 /// The report of a run, from what the store keeps of it.
 ///
 /// # Errors
@@ -60,7 +70,7 @@ pub async fn report(store: &dyn Store, run_id: RunId) -> Result<Report, StoreErr
         let room = FINDINGS_SHOWN as usize - findings.len();
         findings.extend(breaches.into_iter().take(room));
     }
-    let events = crate::audit::head(store).await?;
+    let events = store.log_head().await?;
     let counts = CheckCounts::of(&checks);
     Ok(Report {
         report_version: REPORT_VERSION,

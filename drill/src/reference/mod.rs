@@ -1,6 +1,6 @@
-//! Reference jobs and sources, made here: between them they have a field of every type, rejects, a held record, upserts,
-//! headers and trailers. What cannot be struck in the job that is drilled, because nothing in it could be hurt that way,
-//! is struck in one of these.
+//! Reference jobs and sources, made here: between them they have a field of every type, rejects, a held record,
+//! upserts, headers and trailers. What cannot be struck in the job that is drilled, because nothing in it could be
+//! hurt that way, is struck in one of these.
 
 use std::fmt::Write as _;
 use std::path::Path;

@@ -1,5 +1,6 @@
-//! Somebody who may do everything on the broker and nothing in the store: messages forged, altered in place, sent again, and
-//! taken away. Nothing of it may change a row, a count or a verdict; what is refused is named in the evidence log.
+//! Somebody who may do everything on the broker and nothing in the store: messages forged, altered in place, sent
+//! again, and taken away. Nothing of it may change a row, a count or a verdict; what is refused is named in the
+//! evidence log.
 
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -14,12 +15,9 @@ use domain::seal::{KEY_BYTES, Keyring, MessageKey};
 use wire::seal::{COVER_BYTES, Travels, seal, unverified};
 use wire::{Batch, Chunk, Counts, Packing, Range, Sealing, WireAmount, codec};
 
-use super::unknown;
 use crate::fleet::broker;
-use crate::intruder::Intruded;
-use crate::scene::{Field, Scene, Stop, Strike, Target};
-
-type Messages = Vec<(Queue, Bytes)>;
+use crate::intercept::{Intercepted, Messages};
+use crate::scenario::{Field, Scenario, Stop, Strike, Target};
 
 /// Failures that are made up at once.
 const FAILURES: u64 = 800;
@@ -127,78 +125,127 @@ fn counts(chunk: &Chunk, role: u8, failure: Option<&str>) -> Counts {
     }
 }
 
+/// Adds counts of a worker of `role` that nobody counted.
+fn made_up_counts(role: u8) -> impl Fn(Queue, Bytes) -> Messages {
+    beside(move |body, chunk| {
+        forged(body, &counts(chunk, role, None)).map(|body| (Queue::Counts, body)).into_iter().collect()
+    })
+}
+
+/// Adds failures of `many` chunks.
+fn made_up_failures(many: u64) -> impl Fn(Queue, Bytes) -> Messages {
+    beside(move |body, chunk| {
+        let of = |number| Chunk { chunk_no: number % many, ..chunk.clone() };
+        let failures = (0..many).map(|number| counts(&of(number), 1, Some("it failed")));
+        failures.filter_map(|one| Some((Queue::Counts, forged(body, &one)?))).collect()
+    })
+}
+
+/// What is done to the messages.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Intrusion {
+    /// A chunk is altered on its queue.
+    ChunkAltered,
+    /// A batch is altered on its queue.
+    BatchAltered,
+    /// A forged chunk overtakes the genuine one.
+    ChunkForged,
+    /// A forged batch overtakes the genuine one.
+    BatchForged,
+    /// A writer's counts are made up.
+    WriterCounts,
+    /// A processor's counts are made up.
+    ProcessorCounts,
+    /// A chunk's failure is made up.
+    Failure,
+    /// Hundreds of failures are made up.
+    Failures,
+    /// A range to read back has a shorter end.
+    ShorterRange,
+    /// A range is of a run that does not exist.
+    UnknownRun,
+    /// A chunk has a number that no source reaches.
+    UnreachableChunk,
+    /// Every message of an earlier run is sent again.
+    Replay,
+    /// A message is of another store.
+    OtherStore,
+    /// A chunk is sealed with a key that is not valid any more.
+    RetiredKey,
+    /// A chunk comes without a seal.
+    NoSeal,
+    /// A worker's counts are taken away.
+    CountsTaken,
+    /// A chunk is taken away.
+    ChunkTaken,
+    /// A batch is taken away.
+    BatchTaken,
+    /// Garbage comes to every queue.
+    Garbage,
+    /// A genuine message is moved to another queue.
+    OtherQueue,
+}
+
 /// Strikes the bus.
-pub(super) async fn strike(id: &str, scene: &Scene<'_>) -> Strike {
+pub(super) async fn strike(intrusion: Intrusion, scenario: &Scenario<'_>) -> Strike {
     let beyond = i64::MAX as u64 + 1;
-    match id {
-        "BUS-01" => {
+    match intrusion {
+        Intrusion::ChunkAltered => {
             let hand =
                 once::<Chunk>(Queue::Chunks, How::InPlace, |body, chunk| forged(body, &altered(chunk)));
-            over(scene, hand, "a chunk is altered on the queue, at equal length", true).await
+            over(scenario, hand, "a chunk is altered on the queue, at equal length", true).await
         }
-        "BUS-02" => {
+        Intrusion::BatchAltered => {
             let hand =
                 once::<Batch>(Queue::Batches, How::InPlace, |body, batch| forged(body, &embezzled(batch)));
-            over(scene, hand, "a batch is altered on the queue", true).await
+            over(scenario, hand, "a batch is altered on the queue", true).await
         }
-        "BUS-03" => {
+        Intrusion::ChunkForged => {
             let hand = once::<Chunk>(Queue::Chunks, How::Ahead, |body, chunk| forged(body, &altered(chunk)));
-            over(scene, hand, "a forged chunk overtakes the genuine one", true).await
+            over(scenario, hand, "a forged chunk overtakes the genuine one", true).await
         }
-        "BUS-04" => {
+        Intrusion::BatchForged => {
             let hand =
                 once::<Batch>(Queue::Batches, How::Ahead, |body, batch| forged(body, &embezzled(batch)));
-            over(scene, hand, "a forged batch overtakes the genuine one", true).await
+            over(scenario, hand, "a forged batch overtakes the genuine one", true).await
         }
-        "BUS-05" | "BUS-06" => {
-            let (role, told) = match id {
-                "BUS-05" => (1, "a writer's counts are made up, before the chunk was decoded"),
-                _ => (0, "a processor's counts are made up"),
-            };
-            let hand = beside(move |body, chunk| {
-                forged(body, &counts(chunk, role, None))
-                    .map(|body| (Queue::Counts, body))
-                    .into_iter()
-                    .collect()
-            });
-            over(scene, hand, told, true).await
+        Intrusion::WriterCounts => {
+            let told = "a writer's counts are made up, before the chunk was decoded";
+            over(scenario, made_up_counts(1), told, true).await
         }
-        "BUS-07" | "BUS-08" => {
-            let many = if id == "BUS-07" { 1 } else { FAILURES };
-            let hand = beside(move |body, chunk| {
-                let of = |number| Chunk { chunk_no: number % many, ..chunk.clone() };
-                let failures = (0..many).map(|number| counts(&of(number), 1, Some("it failed")));
-                failures.filter_map(|one| Some((Queue::Counts, forged(body, &one)?))).collect()
-            });
-            let told = match id {
-                "BUS-07" => "the failure of a chunk is made up".to_owned(),
-                _ => format!("{FAILURES} failures are made up"),
-            };
-            over(scene, hand, told, true).await
+        Intrusion::ProcessorCounts => {
+            over(scenario, made_up_counts(0), "a processor's counts are made up", true).await
         }
-        "BUS-09" => {
+        Intrusion::Failure => {
+            over(scenario, made_up_failures(1), "the failure of a chunk is made up", true).await
+        }
+        Intrusion::Failures => {
+            let told = format!("{FAILURES} failures are made up");
+            over(scenario, made_up_failures(FAILURES), told, true).await
+        }
+        Intrusion::ShorterRange => {
             // Every range of the run, once more and with a shorter end, before the genuine one.
             let hand = once::<Range>(Queue::Ranges, How::Ahead, |body, range| {
                 forged(body, &Range { end: range.first + 1, ..range.clone() })
             });
-            over(scene, hand, "a range with a shorter end is made up", true).await
+            over(scenario, hand, "a range with a shorter end is made up", true).await
         }
-        "BUS-10" => {
+        Intrusion::UnknownRun => {
             let hand = beside(|body, chunk| {
                 let range = Range { run_id: [0x5a; 16], pass: 2, first: chunk.chunk_no, end: 9 };
                 forged(body, &range).map(|body| (Queue::Ranges, body)).into_iter().collect()
             });
-            over(scene, hand, "a range of a run that does not exist is made up", true).await
+            over(scenario, hand, "a range of a run that does not exist is made up", true).await
         }
-        "BUS-11" => {
+        Intrusion::UnreachableChunk => {
             let hand = beside(move |body, chunk| {
                 let poison = Chunk { chunk_no: beyond, ..chunk.clone() };
                 forged(body, &poison).map(|body| (Queue::Chunks, body)).into_iter().collect()
             });
-            over(scene, hand, "a chunk has a number that no source reaches", true).await
+            over(scenario, hand, "a chunk has a number that no source reaches", true).await
         }
-        "BUS-12" => replayed(scene).await,
-        "BUS-13" => {
+        Intrusion::Replay => replayed(scenario).await,
+        Intrusion::OtherStore => {
             let (other, key) = (StoreId::from_bytes([0x5a; 16]), MessageKey::new(&[0x5a; KEY_BYTES]));
             let key = key.map_err(|error| Stop::Failed(error.to_string()))?;
             let hand = beside(move |_, chunk| {
@@ -206,30 +253,34 @@ pub(super) async fn strike(id: &str, scene: &Scene<'_>) -> Strike {
                 let foreign = seal(&altered(chunk), other, 1, &sealing, Packing::Plain);
                 foreign.ok().map(|body| (Queue::Chunks, body)).into_iter().collect()
             });
-            over(scene, hand, "a message of another store comes to these queues", true).await
+            over(scenario, hand, "a message of another store comes to these queues", true).await
         }
-        "BUS-14" => retired_key(scene).await,
-        "BUS-15" => {
+        Intrusion::RetiredKey => retired_key(scenario).await,
+        Intrusion::NoSeal => {
             let hand =
                 once::<Chunk>(Queue::Chunks, How::Ahead, |_, chunk| codec::encode(&altered(chunk)).ok());
-            over(scene, hand, "a chunk comes without a seal", true).await
+            over(scenario, hand, "a chunk comes without a seal", true).await
         }
-        "BUS-16" => {
+        Intrusion::CountsTaken => {
             let hand = taken(Queue::Counts, 0);
-            over(scene, hand, "the first counts are taken off the bus", false).await
+            over(scenario, hand, "the first counts are taken off the bus", false).await
         }
-        "BUS-17" => over(scene, taken(Queue::Chunks, 0), "a chunk is taken off its queue", false).await,
-        "BUS-18" => over(scene, taken(Queue::Batches, 0), "a batch is taken off its queue", false).await,
-        "BUS-19" => {
+        Intrusion::ChunkTaken => {
+            over(scenario, taken(Queue::Chunks, 0), "a chunk is taken off its queue", false).await
+        }
+        Intrusion::BatchTaken => {
+            over(scenario, taken(Queue::Batches, 0), "a batch is taken off its queue", false).await
+        }
+        Intrusion::Garbage => {
             let hand = beside(|_, _| {
                 let garbage = || Bytes::from_static(b"\x00garbage that nobody of us sends\xff");
                 [Queue::Chunks, Queue::Batches, Queue::Ranges, Queue::Counts]
                     .map(|queue| (queue, garbage()))
                     .into()
             });
-            over(scene, hand, "garbage comes to every queue", true).await
+            over(scenario, hand, "garbage comes to every queue", true).await
         }
-        "BUS-20" => {
+        Intrusion::OtherQueue => {
             // The genuine batch, seal and all, in the queue of chunks.
             let hand = once::<Batch>(Queue::Batches, How::Ahead, |body, _| Some(body.clone()));
             let hand = move |of: Queue, body: Bytes| {
@@ -239,20 +290,19 @@ pub(super) async fn strike(id: &str, scene: &Scene<'_>) -> Strike {
                     _ => sent,
                 }
             };
-            over(scene, hand, "a genuine message is moved to another queue", true).await
+            over(scenario, hand, "a genuine message is moved to another queue", true).await
         }
-        _ => Err(unknown(id)),
     }
 }
 
 /// Runs the job on a broker with `hand` in it. Where something is refused, the evidence log must name it.
 async fn over(
-    scene: &Scene<'_>,
+    scenario: &Scenario<'_>,
     hand: impl Fn(Queue, Bytes) -> Messages + Send + Sync + 'static,
     told: impl Into<String>,
     is_refused: bool,
 ) -> Strike {
-    let field = scene.field().await?;
+    let field = scenario.field().await?;
     // Whether the hand did anything is known by what it left: a strike that misses proves nothing.
     let has_struck = Arc::new(AtomicBool::new(false));
     let struck = Arc::clone(&has_struck);
@@ -263,7 +313,7 @@ async fn over(
         }
         sent
     };
-    let (run_id, ended) = field.run_on(&scene.request(), Intruded::on(broker(), hand)).await;
+    let (run_id, ended) = field.run_on(&scenario.request(), Intercepted::on(broker(), hand)).await;
     if !has_struck.load(Ordering::SeqCst) {
         return Err(Stop::NotHere("no message of that kind is sent"));
     }
@@ -286,16 +336,16 @@ async fn is_named(field: &Field<'_>, run_id: Option<RunId>) -> Result<(), Stop> 
 }
 
 /// Every message of an earlier run, seals and all, comes once more while the next one is loaded.
-async fn replayed(scene: &Scene<'_>) -> Strike {
-    let field = scene.field().await?;
+async fn replayed(scenario: &Scenario<'_>) -> Strike {
+    let field = scenario.field().await?;
     let kept: Arc<Mutex<Messages>> = Arc::default();
     let keeping = Arc::clone(&kept);
     let keep = move |of: Queue, body: Bytes| {
         keeping.lock().unwrap_or_else(PoisonError::into_inner).push((of, body.clone()));
         vec![(of, body)]
     };
-    let request = RunRequest { pause_after_staged: true, ..scene.request() };
-    let (Some(earlier), Ok(Ending::Paused)) = field.run_on(&request, Intruded::on(broker(), keep)).await
+    let request = RunRequest { pause_after_staged: true, ..scenario.request() };
+    let (Some(earlier), Ok(Ending::Paused)) = field.run_on(&request, Intercepted::on(broker(), keep)).await
     else {
         return Err(Stop::Failed("the earlier run did not come to its pause".into()));
     };
@@ -303,13 +353,13 @@ async fn replayed(scene: &Scene<'_>) -> Strike {
     coordinator.cancel(earlier, Some("drill")).await.map_err(|error| Stop::Failed(error.to_string()))?;
     let old = std::mem::take(&mut *kept.lock().unwrap_or_else(PoisonError::into_inner));
     let hand = beside(move |_, _| old.clone());
-    let (run_id, ended) = field.run_on(&scene.request(), Intruded::on(broker(), hand)).await;
+    let (run_id, ended) = field.run_on(&scenario.request(), Intercepted::on(broker(), hand)).await;
     field.over(run_id, ended, Target::told("every message of an earlier run is sent again"), 0).await
 }
 
 /// A chunk that was altered, sealed with a key that was valid two keys ago.
-async fn retired_key(scene: &Scene<'_>) -> Strike {
-    let field = scene.field().await?;
+async fn retired_key(scenario: &Scenario<'_>) -> Strike {
+    let field = scenario.field().await?;
     let failed = |error: store::StoreError| Stop::Failed(error.to_string());
     let (own, old) =
         (field.store.identity().await.map_err(failed)?, field.store.message_keys().await.map_err(failed)?);
@@ -319,12 +369,12 @@ async fn retired_key(scene: &Scene<'_>) -> Strike {
     let hand = once::<Chunk>(Queue::Chunks, How::Ahead, move |_, chunk| {
         seal(&altered(chunk), own, 1, &Sealing::Keys(old.clone()), Packing::Plain).ok()
     });
-    let (run_id, ended) = field.run_on(&scene.request(), Intruded::on(broker(), hand)).await;
+    let (run_id, ended) = field.run_on(&scenario.request(), Intercepted::on(broker(), hand)).await;
     is_named(&field, run_id).await?;
     field.over(run_id, ended, Target::told("a chunk is sealed with a key that was replaced twice"), 0).await
 }
 
 /// A request in which every chunk is decoded by the coordinator too.
-pub(super) fn fully_verified(scene: &Scene<'_>) -> RunRequest {
-    RunRequest { verify_source: VerifySource::Full, ..scene.request() }
+pub(super) fn fully_verified(scenario: &Scenario<'_>) -> RunRequest {
+    RunRequest { verify_source: VerifySource::Full, ..scenario.request() }
 }

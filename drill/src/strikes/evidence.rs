@@ -1,55 +1,94 @@
 //! The evidence log, edited by somebody who may do anything to the database.
 
-use coordinator::audit::{AuditError, verify};
+use coordinator::evidence::audit::{AuditError, verify};
 use coordinator::run::Ending;
-use domain::defect::Evidence;
 use domain::event::Event;
 use domain::fingerprint::Hash;
 use domain::hex;
 use platform::causes::chain;
 
-use super::unknown;
-use crate::scene::{Field, Scene, Stop, Strike, Struck};
+use crate::defect::Evidence;
+use crate::scenario::{Field, Scenario, Stop, Strike, Struck};
 use crate::sql::{Dialect, text};
 
-/// Strikes the log.
-pub(super) async fn strike(id: &str, scene: &Scene<'_>) -> Strike {
-    let field = scene.field().await?;
-    match field.run(&scene.request()).await {
-        (_, Ok(Ending::Promoted)) => {}
-        (_, ended) => return Err(Stop::Failed(format!("the undamaged run ended {ended:?}"))),
+/// A statement that the database must refuse.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Statement {
+    /// An event is updated.
+    Update,
+    /// An event is deleted.
+    Delete,
+}
+
+/// What becomes of the log.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum LogEdit {
+    /// An event is removed.
+    Removed,
+    /// Two events are exchanged.
+    Exchanged,
+    /// An event is rewritten.
+    Rewritten,
+    /// An event is rewritten, and its hash with it.
+    Rehashed,
+    /// The last event is cut off.
+    CutOff,
+    /// An event is rewritten, and what follows is chained to it.
+    Rechained,
+}
+
+/// A shadow in which a whole run was promoted.
+async fn promoted<'a>(scenario: &'a Scenario<'_>) -> Result<Field<'a>, Stop> {
+    let field = scenario.field().await?;
+    match field.run(&scenario.request()).await {
+        (_, Ok(Ending::Promoted)) => Ok(field),
+        (_, ended) => Err(Stop::Failed(format!("the undamaged run ended {ended:?}"))),
     }
-    // A checkpoint, as it is printed at the end of every run.
-    let noted = verify(&*field.store, None).await.map_err(|error| chain(&error))?;
+}
+
+/// The last two events of the log.
+async fn last_two(field: &Field<'_>) -> Result<[Event; 2], Stop> {
     let events = field.store.events(0, 1000).await.map_err(|error| chain(&error))?;
-    let [.., before_last, last] = &events[..] else {
+    let Ok([before_last, last]) =
+        <[Event; 2]>::try_from(events.into_iter().rev().take(2).rev().collect::<Vec<_>>())
+    else {
         return Err(Stop::Failed("the log of a whole run has fewer than two events".into()));
     };
-    if id == "LOG-07" || id == "LOG-08" {
-        let sql = match id {
-            "LOG-07" => format!("UPDATE crossfoot_event SET actor = 'nobody' WHERE seq = {}", last.seq),
-            _ => format!("DELETE FROM crossfoot_event WHERE seq = {}", last.seq),
-        };
-        return match field.shadow.hand.execute(&sql).await {
-            Err(refusal) => {
-                field
-                    .prevented(format!("the database refuses: {refusal}"), format!("event {}", last.seq))
-                    .await
-            }
-            Ok(_) => {
-                field.shadow.remove().await;
-                Ok(Struck { evidence: Evidence::default(), told: format!("event {}", last.seq) })
-            }
-        };
+    Ok([before_last, last])
+}
+
+/// Changes the log by SQL, its guards in place.
+pub(super) async fn by_sql(statement: Statement, scenario: &Scenario<'_>) -> Strike {
+    let field = promoted(scenario).await?;
+    let [_, last] = last_two(&field).await?;
+    let sql = match statement {
+        Statement::Update => format!("UPDATE crossfoot_event SET actor = 'nobody' WHERE seq = {}", last.seq),
+        Statement::Delete => format!("DELETE FROM crossfoot_event WHERE seq = {}", last.seq),
+    };
+    let told = format!("event {}", last.seq);
+    match field.shadow.client.execute(&sql).await {
+        Err(refusal) => field.prevented(format!("the database refuses: {refusal}"), told).await,
+        Ok(_) => {
+            field.shadow.remove().await;
+            Ok(Struck { evidence: Evidence::default(), told })
+        }
     }
+}
+
+/// Edits the log, its guards taken away, and walks it.
+pub(super) async fn edited(edit: LogEdit, scenario: &Scenario<'_>) -> Strike {
+    let field = promoted(scenario).await?;
+    // A checkpoint, as it is printed at the end of every run.
+    let noted = verify(&*field.store, None).await.map_err(|error| chain(&error))?;
+    let [before_last, last] = &last_two(&field).await?;
     disarm(&field).await?;
-    let (sql, told, noted) = match id {
-        "LOG-01" => (
+    let (sql, told, noted) = match edit {
+        LogEdit::Removed => (
             format!("DELETE FROM crossfoot_event WHERE seq = {}", before_last.seq),
             format!("event {} is removed", before_last.seq),
             None,
         ),
-        "LOG-02" => {
+        LogEdit::Exchanged => {
             let (one, other) = (before_last.seq, last.seq);
             let sql = format!(
                 "UPDATE crossfoot_event SET seq = 900000 WHERE seq = {one}; UPDATE crossfoot_event SET seq = {one} WHERE seq = {other};
@@ -57,28 +96,27 @@ pub(super) async fn strike(id: &str, scene: &Scene<'_>) -> Strike {
             );
             (sql, format!("events {one} and {other} are exchanged"), None)
         }
-        "LOG-03" => (
+        LogEdit::Rewritten => (
             format!("UPDATE crossfoot_event SET actor = 'nobody' WHERE seq = {}", before_last.seq),
             format!("event {} is rewritten", before_last.seq),
             None,
         ),
-        "LOG-04" => (
-            rewritten(scene.dialect(), before_last, before_last.previous).0,
+        LogEdit::Rehashed => (
+            rewritten(scenario.dialect(), before_last, before_last.previous).0,
             format!("event {} is rewritten, and its hash with it", before_last.seq),
             None,
         ),
-        "LOG-05" => (
+        LogEdit::CutOff => (
             format!("DELETE FROM crossfoot_event WHERE seq = {}", last.seq),
             format!("event {} is cut off", last.seq),
             Some(noted),
         ),
-        "LOG-06" => {
-            let (first, head) = rewritten(scene.dialect(), before_last, before_last.previous);
-            let (second, _) = rewritten(scene.dialect(), last, head);
+        LogEdit::Rechained => {
+            let (first, head) = rewritten(scenario.dialect(), before_last, before_last.previous);
+            let (second, _) = rewritten(scenario.dialect(), last, head);
             let told = format!("event {} is rewritten, and what follows is chained to it", before_last.seq);
             (format!("{first}; {second}"), told, Some(noted))
         }
-        _ => return Err(unknown(id)),
     };
     field.damage(&sql).await?;
     let refusal = match verify(&*field.store, noted.map(Into::into)).await {
@@ -92,7 +130,7 @@ pub(super) async fn strike(id: &str, scene: &Scene<'_>) -> Strike {
 
 /// Takes the triggers away that refuse changes, as the tables' owner can.
 async fn disarm(field: &Field<'_>) -> Result<(), Stop> {
-    let sql = match field.scene.dialect() {
+    let sql = match field.scenario.dialect() {
         Dialect::Sqlite => {
             "DROP TRIGGER crossfoot_event_no_update; DROP TRIGGER crossfoot_event_no_delete; DROP TRIGGER crossfoot_event_no_replace"
         }

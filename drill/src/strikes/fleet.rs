@@ -12,29 +12,62 @@ use domain::value::{FieldType, Value};
 use job::Job;
 use wire::Batch;
 
-use super::unknown;
 use crate::fleet::broker;
-use crate::meddling::{Fate, Meddled, Meddling};
-use crate::scene::{Scene, Stop, Strike, Target, Victim};
+use crate::meddling::{Fate, Meddler, Meddling};
+use crate::scenario::{Scenario, Stop, Strike, Target, Victim};
 use crate::survey::{Owned, Sample};
 
-/// Strikes workers and messages.
-pub(super) async fn strike(id: &str, scene: &Scene<'_>) -> Strike {
-    match id {
-        "CNT-11" | "HND-09" => row_altered(id, scene).await,
-        "CNT-12" | "HND-10" | "HND-11" | "HND-14" => forged(id, scene).await,
-        "HND-01" | "HND-02" | "HND-03" | "HND-06" | "HND-08" => counts(id, scene).await,
-        "HND-07" => doubled(scene).await,
-        "HND-12" | "HND-13" => chunk_altered(id, scene).await,
-        _ => Err(unknown(id)),
-    }
+/// What becomes of a row between processor and writer.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum InBatch {
+    /// It is lost.
+    Lost,
+    /// A value of it is altered.
+    Altered,
+}
+
+/// What a processor gets wrong, so that everything it says agrees, and in which run.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Forgery {
+    /// It loses a record.
+    RecordLost,
+    /// It reads a value wrongly, in a run with declared totals.
+    Declared,
+    /// It reads a value wrongly, in a run that an operator approves.
+    Approved,
+    /// It reads a value wrongly, in a run of which every chunk is decoded twice.
+    DecodedTwice,
+}
+
+/// What the counts of a worker say wrongly.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Lie {
+    /// A writer reports a record too many.
+    WriterMore,
+    /// A writer reports a record too few.
+    WriterLess,
+    /// A processor reports a record too many.
+    ProcessorMore,
+    /// A writer's counts are lost.
+    Lost,
+    /// A writer's counts come under another worker's number.
+    OtherWorker,
+}
+
+/// What becomes of a chunk on its way.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum InTransit {
+    /// A bit of it is flipped.
+    Flipped,
+    /// Its last byte is lost.
+    Shortened,
 }
 
 /// A record of a type that has several, and a text in it that is no amount and no key.
-fn text_of<'a>(scene: &'a Scene<'_>) -> Result<(&'a Sample, usize), Stop> {
-    scene
+fn text_of<'a>(scenario: &'a Scenario<'_>) -> Result<(&'a Sample, usize), Stop> {
+    scenario
         .find(|sample, layout, at, value| {
-            let is_many = scene.stand.survey.by_type[sample.place] > 1;
+            let is_many = scenario.fixture.survey.by_type[sample.place] > 1;
             match (value, &layout.fields[at].ty) {
                 (Owned::Text(text), FieldType::Text { .. })
                     if is_many && !text.is_empty() && !layout.key.contains(&at) =>
@@ -87,20 +120,20 @@ fn rows_with(rows: &[u8], layout: &Layout, record_no: u64, what: &Row<'_>) -> Op
 }
 
 /// A row is lost or altered behind the processor: the counts say otherwise.
-async fn row_altered(id: &str, scene: &Scene<'_>) -> Strike {
-    let (sample, at) = text_of(scene)?;
-    let layout = scene.layout(sample).clone();
+pub(super) async fn row_altered(what: InBatch, scenario: &Scenario<'_>) -> Strike {
+    let (sample, at) = text_of(scenario)?;
+    let layout = scenario.layout(sample).clone();
     let (place, record_no) = (sample.place, sample.record_no);
     let name = layout.fields[at].name.clone();
-    let is_lost = id == "CNT-11";
+    let is_lost = what == InBatch::Lost;
     let old = sample.values[at].clone();
     let hand = Box::new(move |batch: &Batch| {
         let Owned::Text(old) = &old else { return Fate::Pass };
         let new = format!("{old}x");
         let (lost, changed) = (Row::Lost, Value::Text(&new));
         let changed = Row::Changed(at, &changed);
-        let what = if is_lost { &lost } else { &changed };
-        let Some(rows) = batch.rows.get(place).and_then(|rows| rows_with(rows, &layout, record_no, what))
+        let row = if is_lost { &lost } else { &changed };
+        let Some(rows) = batch.rows.get(place).and_then(|rows| rows_with(rows, &layout, record_no, row))
         else {
             return Fate::Pass;
         };
@@ -108,9 +141,9 @@ async fn row_altered(id: &str, scene: &Scene<'_>) -> Strike {
         batch.rows[place] = rows;
         Fate::Instead(Box::new(batch))
     });
-    let field = scene.field().await?;
-    let meddled = Meddled::on(broker(), &field.store, Meddling::Batches(hand));
-    let (run_id, ended) = field.run_on(&scene.request(), meddled).await;
+    let field = scenario.field().await?;
+    let meddled = Meddler::on(broker(), &field.store, Meddling::Batches(hand));
+    let (run_id, ended) = field.run_on(&scenario.request(), meddled).await;
     let (told, victim) = if is_lost {
         (format!("record {record_no} is taken out of its batch"), Victim { record_no, field: None })
     } else {
@@ -149,12 +182,13 @@ fn forge(job: &Job, batch: &Batch, record_no: u64, what: &Row<'_>) -> Option<Bat
 }
 
 /// A processor that is wrong throughout: nothing in what it hands on contradicts anything else.
-async fn forged(id: &str, scene: &Scene<'_>) -> Strike {
-    if scene.stand.job.has_types() {
+pub(super) async fn forged(forgery: Forgery, scenario: &Scenario<'_>) -> Strike {
+    if scenario.fixture.job.has_types() {
         return Err(Stop::NotHere("records of several types"));
     }
-    let (sample, at) = text_of(scene)?;
-    let (job, record_no, is_lost) = (Arc::clone(&scene.stand.job), sample.record_no, id == "CNT-12");
+    let (sample, at) = text_of(scenario)?;
+    let (job, record_no, is_lost) =
+        (Arc::clone(&scenario.fixture.job), sample.record_no, forgery == Forgery::RecordLost);
     let old = sample.values[at].clone();
     let chunk = Arc::new(Mutex::new(None));
     let seen = Arc::clone(&chunk);
@@ -171,25 +205,25 @@ async fn forged(id: &str, scene: &Scene<'_>) -> Strike {
             None => Fate::Pass,
         }
     });
-    let field = scene.field().await?;
-    let meddled = Meddled::on(broker(), &field.store, Meddling::Batches(hand));
+    let field = scenario.field().await?;
+    let meddled = Meddler::on(broker(), &field.store, Meddling::Batches(hand));
     let what = if is_lost { "is lost" } else { "is read wrongly" };
     let mut target =
         Target::told(format!("record {record_no} {what}, and everything its processor says agrees"));
-    let (run_id, ended) = match id {
-        "HND-10" => {
-            let request = RunRequest { declared: Some(scene.declared()), ..scene.request() };
+    let (run_id, ended) = match forgery {
+        Forgery::Declared => {
+            let request = RunRequest { declared: Some(scenario.declared()), ..scenario.request() };
             field.run_on(&request, meddled).await
         }
-        "HND-11" => {
-            let request = RunRequest { pause_after_staged: true, ..scene.request() };
+        Forgery::Approved => {
+            let request = RunRequest { pause_after_staged: true, ..scenario.request() };
             match field.run_on(&request, meddled).await {
                 (Some(run_id), Ok(Ending::Paused)) => (Some(run_id), field.approve(run_id).await),
                 other => other,
             }
         }
-        "HND-14" => field.run_on(&super::bus::fully_verified(scene), meddled).await,
-        _ => field.run_on(&scene.request(), meddled).await,
+        Forgery::DecodedTwice => field.run_on(&super::bus::fully_verified(scenario), meddled).await,
+        Forgery::RecordLost => field.run_on(&scenario.request(), meddled).await,
     };
     if let Some(chunk_no) = *chunk.lock().unwrap_or_else(PoisonError::into_inner) {
         target = target.part(format!("chunk {chunk_no}"));
@@ -198,16 +232,16 @@ async fn forged(id: &str, scene: &Scene<'_>) -> Strike {
 }
 
 /// What a worker says of itself is not what it did.
-async fn counts(id: &str, scene: &Scene<'_>) -> Strike {
-    let role = u8::from(id != "HND-03");
+pub(super) async fn counts(lie: Lie, scenario: &Scenario<'_>) -> Strike {
+    let role = u8::from(lie != Lie::ProcessorMore);
     let worker = Arc::new(Mutex::new(None));
-    let (seen, id) = (Arc::clone(&worker), id.to_owned());
-    let (kind, told) = match id.as_str() {
-        "HND-01" => (0, "a writer reports a record too many"),
-        "HND-02" => (1, "a writer reports a record too few"),
-        "HND-03" => (0, "a processor reports a record too many"),
-        "HND-06" => (2, "a writer's counts are lost"),
-        _ => (3, "a writer's counts come under another worker's number"),
+    let seen = Arc::clone(&worker);
+    let told = match lie {
+        Lie::WriterMore => "a writer reports a record too many",
+        Lie::WriterLess => "a writer reports a record too few",
+        Lie::ProcessorMore => "a processor reports a record too many",
+        Lie::Lost => "a writer's counts are lost",
+        Lie::OtherWorker => "a writer's counts come under another worker's number",
     };
     let hand = Box::new(move |counts: &wire::Counts| {
         if counts.role != role || counts.accepted == 0 || counts.failure.is_some() {
@@ -219,23 +253,23 @@ async fn counts(id: &str, scene: &Scene<'_>) -> Strike {
             return Fate::Pass;
         }
         let mut counts = counts.clone();
-        match kind {
-            0 => {
+        match lie {
+            Lie::WriterMore | Lie::ProcessorMore => {
                 counts.records += 1;
                 counts.accepted += 1;
             }
-            1 => {
+            Lie::WriterLess => {
                 counts.records -= 1;
                 counts.accepted -= 1;
             }
-            2 => return Fate::Lost,
-            _ => counts.worker = counts.processor,
+            Lie::Lost => return Fate::Lost,
+            Lie::OtherWorker => counts.worker = counts.processor,
         }
         Fate::Instead(Box::new(counts))
     });
-    let field = scene.field().await?;
-    let meddled = Meddled::on(broker(), &field.store, Meddling::Counts(hand));
-    let (run_id, ended) = field.run_on(&scene.request(), meddled).await;
+    let field = scenario.field().await?;
+    let meddled = Meddler::on(broker(), &field.store, Meddling::Counts(hand));
+    let (run_id, ended) = field.run_on(&scenario.request(), meddled).await;
     let mut target = Target::told(told);
     if let Some((_, worker)) = *worker.lock().unwrap_or_else(PoisonError::into_inner) {
         target = target.part(format!("worker {worker}"));
@@ -244,17 +278,17 @@ async fn counts(id: &str, scene: &Scene<'_>) -> Strike {
 }
 
 /// At-least-once delivery, taken at its word.
-async fn doubled(scene: &Scene<'_>) -> Strike {
-    let field = scene.field().await?;
-    let (run_id, ended) = field.run_on(&scene.request(), Arc::new(Doubling::new(broker()))).await;
+pub(super) async fn doubled(scenario: &Scenario<'_>) -> Strike {
+    let field = scenario.field().await?;
+    let (run_id, ended) = field.run_on(&scenario.request(), Arc::new(Doubling::new(broker()))).await;
     field.over(run_id, ended, Target::told("every message is delivered twice"), 0).await
 }
 
 /// A chunk is not what was split.
-async fn chunk_altered(id: &str, scene: &Scene<'_>) -> Strike {
-    let survey = &scene.stand.survey;
-    let wanted = u64::from(survey.records > scene.stand.chunks.records);
-    let is_byte = id == "HND-12";
+pub(super) async fn chunk_altered(what: InTransit, scenario: &Scenario<'_>) -> Strike {
+    let survey = &scenario.fixture.survey;
+    let wanted = u64::from(survey.records > scenario.fixture.chunks.records);
+    let is_byte = what == InTransit::Flipped;
     let hand = Box::new(move |chunk: &wire::Chunk| {
         if chunk.chunk_no != wanted {
             return Fate::Pass;
@@ -268,9 +302,9 @@ async fn chunk_altered(id: &str, scene: &Scene<'_>) -> Strike {
         }
         Fate::Instead(Box::new(chunk))
     });
-    let field = scene.field().await?;
-    let meddled = Meddled::on(broker(), &field.store, Meddling::Chunks(hand));
-    let (run_id, ended) = field.run_on(&scene.request(), meddled).await;
+    let field = scenario.field().await?;
+    let meddled = Meddler::on(broker(), &field.store, Meddling::Chunks(hand));
+    let (run_id, ended) = field.run_on(&scenario.request(), meddled).await;
     let told = if is_byte {
         format!("a bit of chunk {wanted} is flipped on its way")
     } else {

@@ -2,23 +2,36 @@
 
 use domain::amount::Amount;
 
-use super::unknown;
-use crate::scene::{Scene, Stop, Strike, Target};
+use crate::scenario::{Scenario, Stop, Strike, Target};
 use crate::sql::{Dialect, quoted, text};
 use crate::survey::{Owned, Sample};
 
-/// Strikes the ledger.
-pub(super) async fn strike(id: &str, scene: &Scene<'_>) -> Strike {
-    match id {
-        "LED-01" | "LED-02" | "LED-04" | "LED-05" | "LED-06" => entry(id, scene).await,
-        "LED-03" => sums_that_fit(scene).await,
-        "LED-07" | "LED-08" => breaches(id, scene).await,
-        _ => Err(unknown(id)),
-    }
+/// What becomes of an entry of the ledger.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Entry {
+    /// A chunk is deleted, and its rows with it.
+    Deleted,
+    /// A chunk begins a byte later.
+    Shifted,
+    /// A chunk is booked on another writer.
+    OtherWriter,
+    /// A chunk has one accepted record more.
+    MoreAccepted,
+    /// The job's text is altered.
+    JobAltered,
 }
 
-fn sample<'a>(scene: &'a Scene<'_>) -> Result<&'a Sample, Stop> {
-    let survey = &scene.stand.survey;
+/// What becomes of a breach.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Breach {
+    /// It is deleted.
+    Deleted,
+    /// It is put on another record.
+    Moved,
+}
+
+fn sample<'a>(scenario: &'a Scenario<'_>) -> Result<&'a Sample, Stop> {
+    let survey = &scenario.fixture.survey;
     let of_many = survey.samples.iter().filter(|sample| survey.by_type[sample.place] > 1);
     of_many
         .clone()
@@ -27,43 +40,52 @@ fn sample<'a>(scene: &'a Scene<'_>) -> Result<&'a Sample, Stop> {
         .ok_or(Stop::NotHere("no type has several records"))
 }
 
-async fn entry(id: &str, scene: &Scene<'_>) -> Strike {
-    let sample = sample(scene)?;
-    let table = quoted(&scene.layout(sample).staging);
-    let field = scene.field().await?;
+/// Damages the ledger while a run waits for approval.
+pub(super) async fn entry(what: Entry, scenario: &Scenario<'_>) -> Strike {
+    let sample = sample(scenario)?;
+    let table = quoted(&scenario.layout(sample).staging);
+    let field = scenario.field().await?;
     let run_id = field.stage().await?;
-    let at = Scene::is_record(run_id, sample.record_no);
-    let chunk_no = field.shadow.hand.number(&format!("SELECT chunk_no FROM {table} WHERE {at}")).await?;
+    let at = Scenario::is_record(run_id, sample.record_no);
+    let chunk_no = field.shadow.client.number(&format!("SELECT chunk_no FROM {table} WHERE {at}")).await?;
     let of_chunk = format!("run_id = '{run_id}' AND chunk_no = {chunk_no}");
     let set = |what: &str| format!("UPDATE crossfoot_chunk SET {what} WHERE {of_chunk}");
-    let (sql, told) = match id {
-        "LED-01" => {
+    let (sql, told) = match what {
+        Entry::Deleted => {
             let mut sql = format!("DELETE FROM crossfoot_chunk WHERE {of_chunk}");
-            for layout in scene.stand.job.layouts() {
+            for layout in scenario.fixture.job.layouts() {
                 sql.push_str(&format!("; DELETE FROM {} WHERE {of_chunk}", quoted(&layout.staging)));
             }
             (sql, format!("chunk {chunk_no} and its rows are deleted"))
         }
-        "LED-02" => (set("offset_bytes = offset_bytes + 1"), format!("chunk {chunk_no} begins a byte later")),
-        "LED-04" => {
+        Entry::Shifted => {
+            (set("offset_bytes = offset_bytes + 1"), format!("chunk {chunk_no} begins a byte later"))
+        }
+        Entry::OtherWriter => {
             (set("writer_id = writer_id + 1000"), format!("chunk {chunk_no} is booked on another writer"))
         }
-        "LED-05" => (set("accepted = accepted + 1"), format!("chunk {chunk_no}: one more accepted")),
-        _ => ("UPDATE crossfoot_job SET body = body || ' '".into(), "the job's text is altered".into()),
+        Entry::MoreAccepted => {
+            (set("accepted = accepted + 1"), format!("chunk {chunk_no}: one more accepted"))
+        }
+        Entry::JobAltered => {
+            ("UPDATE crossfoot_job SET body = body || ' '".into(), "the job's text is altered".into())
+        }
     };
     field.damage(&sql).await?;
     let ended = field.approve(run_id).await;
-    let target = match id {
-        "LED-04" => Target::records(told, [sample.record_no]),
-        _ => Target::told(told).part(format!("chunk {chunk_no}")),
+    let target = match what {
+        Entry::OtherWriter => Target::records(told, [sample.record_no]),
+        Entry::Deleted | Entry::Shifted | Entry::MoreAccepted | Entry::JobAltered => {
+            Target::told(told).part(format!("chunk {chunk_no}"))
+        }
     };
     field.over(Some(run_id), ended, target, 0).await
 }
 
 /// An amount in staging and the sum in the ledger are altered alike.
-async fn sums_that_fit(scene: &Scene<'_>) -> Strike {
-    let dialect = scene.dialect();
-    let (sample, at, (more, scale)) = scene
+pub(super) async fn sums_that_fit(scenario: &Scenario<'_>) -> Strike {
+    let dialect = scenario.dialect();
+    let (sample, at, (more, scale)) = scenario
         .find(|_, layout, at, value| match value {
             Owned::Decimal(amount) if layout.amounts.contains(&at) => {
                 let more = Amount::new(amount.mantissa().checked_add(1)?, amount.scale()).ok()?;
@@ -72,17 +94,19 @@ async fn sums_that_fit(scene: &Scene<'_>) -> Strike {
             _ => None,
         })
         .ok_or(Stop::NotHere("the source has no decimal amounts"))?;
-    let layout = scene.layout(sample);
-    let before: usize = scene.stand.job.layouts().take(sample.place).map(|layout| layout.amounts.len()).sum();
+    let layout = scenario.layout(sample);
+    let before: usize =
+        scenario.fixture.job.layouts().take(sample.place).map(|layout| layout.amounts.len()).sum();
     let place = before + layout.amounts.iter().position(|amount| *amount == at).unwrap_or(0);
-    let field = scene.field().await?;
+    let field = scenario.field().await?;
     let run_id = field.stage().await?;
-    let hand = &field.shadow.hand;
+    let client = &field.shadow.client;
     let (table, column) = (quoted(&layout.staging), quoted(&layout.fields[at].name));
-    let here = Scene::is_record(run_id, sample.record_no);
-    let chunk_no = hand.number(&format!("SELECT chunk_no FROM {table} WHERE {here}")).await?;
+    let here = Scenario::is_record(run_id, sample.record_no);
+    let chunk_no = client.number(&format!("SELECT chunk_no FROM {table} WHERE {here}")).await?;
     let of_chunk = format!("run_id = '{run_id}' AND chunk_no = {chunk_no}");
-    let sums = hand.text(&format!("SELECT CAST(sums AS TEXT) FROM crossfoot_chunk WHERE {of_chunk}")).await?;
+    let sums =
+        client.text(&format!("SELECT CAST(sums AS TEXT) FROM crossfoot_chunk WHERE {of_chunk}")).await?;
     let mut sums: Vec<String> = serde_json::from_str(sums.as_deref().unwrap_or_default())
         .map_err(|error| format!("the ledger's sums: {error}"))?;
     let unit = Amount::new(1, scale).map_err(|error| error.to_string())?;
@@ -105,31 +129,31 @@ async fn sums_that_fit(scene: &Scene<'_>) -> Strike {
 }
 
 /// What a rule holds back is let through.
-async fn breaches(id: &str, scene: &Scene<'_>) -> Strike {
-    let field = scene.field().await?;
+pub(super) async fn breaches(what: Breach, scenario: &Scenario<'_>) -> Strike {
+    let field = scenario.field().await?;
     let run_id = field.stage().await?;
     let of_run = format!("run_id = '{run_id}' AND rule_no >= 0");
-    let hand = &field.shadow.hand;
+    let client = &field.shadow.client;
     let Ok(record_no) =
-        hand.number(&format!("SELECT min(record_no) FROM crossfoot_breach WHERE {of_run}")).await
+        client.number(&format!("SELECT min(record_no) FROM crossfoot_breach WHERE {of_run}")).await
     else {
         field.shadow.remove().await;
         return Err(Stop::NotHere("no record breaks a rule"));
     };
     let at = format!("{of_run} AND record_no = {record_no}");
-    let (sql, told) = if id == "LED-07" {
+    let (sql, told) = if what == Breach::Deleted {
         (
             format!("DELETE FROM crossfoot_breach WHERE {at}"),
             format!("the breach of record {record_no} is deleted"),
         )
     } else {
-        let sample = sample(scene)?;
-        let table = quoted(&scene.layout(sample).staging);
+        let sample = sample(scenario)?;
+        let table = quoted(&scenario.layout(sample).staging);
         let other = format!(
             "SELECT min(record_no) FROM {table} WHERE run_id = '{run_id}' AND record_no NOT IN (SELECT record_no FROM crossfoot_breach WHERE {of_run})"
         );
-        let other = hand.number(&other).await?;
-        let chunk_no = format!("(SELECT chunk_no FROM {table} WHERE {})", Scene::is_record(run_id, other));
+        let other = client.number(&other).await?;
+        let chunk_no = format!("(SELECT chunk_no FROM {table} WHERE {})", Scenario::is_record(run_id, other));
         (
             format!("UPDATE crossfoot_breach SET record_no = {other}, chunk_no = {chunk_no} WHERE {at}"),
             format!("the breach of record {record_no} is put on record {other}"),

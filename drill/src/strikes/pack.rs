@@ -2,23 +2,37 @@
 
 use std::path::Path;
 
-use coordinator::pack::keys::{PublicKey, Signer, generate};
-use coordinator::pack::{Verified, verify};
+use coordinator::evidence::pack::keys::{PublicKey, Signer, generate};
+use coordinator::evidence::pack::{Verified, verify};
 use coordinator::run::Ending;
-use domain::defect::Evidence;
 use platform::causes::chain;
 
-use super::unknown;
+use crate::defect::Evidence;
 use crate::fleet;
-use crate::scene::{Scene, Stop, Strike, Struck};
+use crate::scenario::{Scenario, Stop, Strike, Struck};
 
 /// A block of the archive; headers begin at one.
 const BLOCK: usize = 512;
 
+/// What becomes of a signed pack.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum PackDamage {
+    /// A digit of the report is altered.
+    Report,
+    /// A digit of a chunk's totals is altered.
+    Chunks,
+    /// A digit of an event is altered.
+    Log,
+    /// Its end is cut off.
+    CutOff,
+    /// It is held against another's key.
+    OtherKey,
+}
+
 /// Strikes a pack.
-pub(super) async fn strike(id: &str, scene: &Scene<'_>) -> Strike {
-    let field = scene.field().await?;
-    let run_id = match field.run(&scene.request()).await {
+pub(super) async fn strike(damage: PackDamage, scenario: &Scenario<'_>) -> Strike {
+    let field = scenario.field().await?;
+    let run_id = match field.run(&scenario.request()).await {
         (Some(run_id), Ok(Ending::Promoted)) => run_id,
         (_, ended) => return Err(Stop::Failed(format!("the undamaged run ended {ended:?}"))),
     };
@@ -32,29 +46,27 @@ pub(super) async fn strike(id: &str, scene: &Scene<'_>) -> Strike {
     }
     let mut bytes = std::fs::read(&path).map_err(|error| error.to_string())?;
     let mut held_against = key;
-    let told = match id {
-        "LOG-09" | "LOG-10" | "LOG-11" => {
-            let part = match id {
-                "LOG-09" => "report.json",
-                "LOG-10" => "chunks.jsonl",
-                _ => "log.jsonl",
-            };
-            let at = digit_of(&bytes, part)
-                .ok_or_else(|| format!("the pack has no part {part} with a digit in it"))?;
-            // A digit becomes another, so that what is there still reads as it should.
-            bytes[at] = if bytes[at] == b'9' { b'8' } else { bytes[at] + 1 };
-            format!("byte {at} of the pack, in {part}, is another digit")
-        }
-        "LOG-12" => {
+    let altered = |part: &'static str| (Some(part), String::new());
+    let (part, mut told) = match damage {
+        PackDamage::Report => altered("report.json"),
+        PackDamage::Chunks => altered("chunks.jsonl"),
+        PackDamage::Log => altered("log.jsonl"),
+        PackDamage::CutOff => {
             bytes.truncate(bytes.len().saturating_sub(BLOCK));
-            "the pack's last block is cut off".to_owned()
+            (None, "the pack's last block is cut off".to_owned())
         }
-        "LOG-13" => {
+        PackDamage::OtherKey => {
             held_against = keys(&field.shadow.path("other"))?.1;
-            "the pack is held against another's key".to_owned()
+            (None, "the pack is held against another's key".to_owned())
         }
-        _ => return Err(unknown(id)),
     };
+    if let Some(part) = part {
+        let at = digit_of(&bytes, part)
+            .ok_or_else(|| format!("the pack has no part {part} with a digit in it"))?;
+        // A digit becomes another, so that what is there still reads as it should.
+        bytes[at] = if bytes[at] == b'9' { b'8' } else { bytes[at] + 1 };
+        told = format!("byte {at} of the pack, in {part}, is another digit");
+    }
     std::fs::write(&path, bytes).map_err(|error| error.to_string())?;
     let found = verify(&path, Some(&held_against), None).map_err(|error| chain(&error))?;
     let refusal = (!found.is_verified()).then(|| said(&found));

@@ -8,44 +8,59 @@ use domain::layout::Mode;
 use platform::causes::chain;
 
 use super::tables::alterable;
-use super::unknown;
 use crate::disturbed::{Disturbance, Disturbed};
 use crate::fleet;
-use crate::scene::{Scene, Stop, Strike, Target, Victim};
+use crate::scenario::{Scenario, Stop, Strike, Target, Victim};
 use crate::sql::{Dialect, columns, quoted};
 use crate::survey::Owned;
 use crate::trigger::{self, When, different, key_of};
 
-/// Strikes promotion.
-pub(super) async fn strike(id: &str, scene: &Scene<'_>) -> Strike {
-    match id {
-        "PRM-01" | "PRM-02" | "PRM-03" => in_window(id, scene).await,
-        "PRM-04" => failed_row_in_final(scene).await,
-        "PRM-05" | "PRM-06" => approved_all_the_same(id, scene).await,
-        "PRM-07" | "PRM-08" => cut_off(id, scene).await,
-        "PRM-09" => earlier_row(scene, Mode::Upsert).await,
-        "PRM-10" => earlier_row(scene, Mode::Append).await,
-        "PRM-11" => after_proof(scene).await,
-        _ => Err(unknown(id)),
-    }
+/// What becomes of rows as soon as they are in final.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum InFinal {
+    /// A row is deleted.
+    RowLost,
+    /// A value is changed.
+    ValueChanged,
+    /// Two values are exchanged.
+    ValuesExchanged,
 }
 
-async fn in_window(id: &str, scene: &Scene<'_>) -> Strike {
-    let dialect = scene.dialect();
-    let (sample, at, literal) = alterable(scene)?;
-    let layout = scene.layout(sample);
+/// How a failed run is approved all the same.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Approval {
+    /// An operator approves a run that is not reconciled.
+    OfFailed,
+    /// The ledger is made to say that the run awaits approval.
+    OfForged,
+}
+
+/// Where a promotion is cut off.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Cut {
+    /// Before the commit.
+    BeforeCommit,
+    /// After the commit, before its answer.
+    AfterCommit,
+}
+
+/// Final is damaged by a trigger while rows are brought into it.
+pub(super) async fn in_window(what: InFinal, scenario: &Scenario<'_>) -> Strike {
+    let dialect = scenario.dialect();
+    let (sample, at, literal) = alterable(scenario)?;
+    let layout = scenario.layout(sample);
     let name = layout.fields[at].name.clone();
     let (table, column) = (quoted(&layout.final_table), quoted(&name));
     let (new, there) =
         (key_of(dialect, layout, sample, When::New), key_of(dialect, layout, sample, When::There));
     let record = sample.record_no;
-    let (sql, victims, told) = match id {
-        "PRM-01" => (
+    let (sql, victims, told) = match what {
+        InFinal::RowLost => (
             trigger::after(dialect, &layout.final_table, &new, &format!("DELETE FROM {table} WHERE {there}")),
             vec![Victim { record_no: record, field: None }],
             format!("record {record} is deleted from final as soon as it is there"),
         ),
-        "PRM-02" => (
+        InFinal::ValueChanged => (
             trigger::after(
                 dialect,
                 &layout.final_table,
@@ -55,9 +70,9 @@ async fn in_window(id: &str, scene: &Scene<'_>) -> Strike {
             vec![Victim { record_no: record, field: Some(name) }],
             format!("{column} of record {record} is changed as soon as it is there"),
         ),
-        _ => {
+        InFinal::ValuesExchanged => {
             let value = |of: &crate::survey::Sample| of.values[at].clone();
-            let (one, other) = scene
+            let (one, other) = scenario
                 .pair(|one, other| {
                     one.place == sample.place
                         && value(one) != value(other)
@@ -75,7 +90,8 @@ async fn in_window(id: &str, scene: &Scene<'_>) -> Strike {
                 is(one, When::There),
                 is(other, When::There)
             );
-            // SQLite fires at once, row by row: when the second of the two is there. PostgreSQL fires when all rows are.
+            // SQLite fires at once, row by row: when the second of the two is there. PostgreSQL fires when all rows
+            // are.
             let condition = match dialect {
                 Dialect::Sqlite => format!(
                     "(({}) OR ({})) AND (SELECT count(*) FROM {table} WHERE (({}) AND {column} = {}) OR (({}) AND {column} = {})) = 2",
@@ -97,20 +113,20 @@ async fn in_window(id: &str, scene: &Scene<'_>) -> Strike {
             (trigger::after(dialect, &layout.final_table, &condition, &exchange), victims.to_vec(), told)
         }
     };
-    let field = scene.field().await?;
+    let field = scenario.field().await?;
     field.alter(&sql).await?;
-    let (run_id, ended) = field.run(&scene.request()).await;
+    let (run_id, ended) = field.run(&scenario.request()).await;
     field.over(run_id, ended, Target { victims, part: None, told }, 0).await
 }
 
 /// Somebody put a row of a run that was given up into final.
-async fn failed_row_in_final(scene: &Scene<'_>) -> Strike {
-    let (sample, ..) = alterable(scene)?;
-    let layout = scene.layout(sample);
+pub(super) async fn failed_row_in_final(scenario: &Scenario<'_>) -> Strike {
+    let (sample, ..) = alterable(scenario)?;
+    let layout = scenario.layout(sample);
     if layout.mode != Mode::Append || layout.key.is_empty() {
         return Err(Stop::NotHere("records are not appended by key"));
     }
-    let field = scene.field().await?;
+    let field = scenario.field().await?;
     let given_up = field.stage().await?;
     let names = columns(layout);
     field
@@ -118,23 +134,23 @@ async fn failed_row_in_final(scene: &Scene<'_>) -> Strike {
             "INSERT INTO {} ({names}, last_run_id) SELECT {names}, run_id FROM {} WHERE {}",
             quoted(&layout.final_table),
             quoted(&layout.staging),
-            Scene::is_record(given_up, sample.record_no)
+            Scenario::is_record(given_up, sample.record_no)
         ))
         .await?;
     let coordinator = field.coordinator(fleet::broker());
     coordinator.cancel(given_up, Some("drill")).await.map_err(|error| chain(&error))?;
-    let (run_id, ended) = field.run(&scene.request()).await;
+    let (run_id, ended) = field.run(&scenario.request()).await;
     let told = format!("record {} of a run that was given up stands in final", sample.record_no);
     field.over(run_id, ended, Target::records(told, [sample.record_no]), 1).await
 }
 
 /// An operator wants a run promoted that failed.
-async fn approved_all_the_same(id: &str, scene: &Scene<'_>) -> Strike {
-    let (sample, ..) = alterable(scene)?;
-    let layout = scene.layout(sample);
-    let field = scene.field().await?;
+pub(super) async fn approved_all_the_same(approval: Approval, scenario: &Scenario<'_>) -> Strike {
+    let (sample, ..) = alterable(scenario)?;
+    let layout = scenario.layout(sample);
+    let field = scenario.field().await?;
     let run_id = field.stage().await?;
-    let at = Scene::is_record(run_id, sample.record_no);
+    let at = Scenario::is_record(run_id, sample.record_no);
     field.damage(&format!("DELETE FROM {} WHERE {at}", quoted(&layout.staging))).await?;
     match field.approve(run_id).await {
         Ok(Ending::NotReconciled) => {}
@@ -144,7 +160,7 @@ async fn approved_all_the_same(id: &str, scene: &Scene<'_>) -> Strike {
         format!("record {} is lost, and the run approved", sample.record_no),
         [sample.record_no],
     );
-    if id == "PRM-06" {
+    if approval == Approval::OfForged {
         field
             .damage(&format!(
                 "UPDATE crossfoot_run SET state = 'awaiting-approval' WHERE run_id = '{run_id}'"
@@ -156,17 +172,19 @@ async fn approved_all_the_same(id: &str, scene: &Scene<'_>) -> Strike {
 }
 
 /// The connection is lost in the middle of promotion; the run is resumed.
-async fn cut_off(id: &str, scene: &Scene<'_>) -> Strike {
-    let mut field = scene.field().await?;
-    let (disturbance, there, told) = match id {
-        "PRM-07" => (Disturbance::CutOff, 0, "the connection is lost before the commit"),
-        _ => {
-            (Disturbance::AnswerLost, scene.stand.whole.final_rows, "the connection is lost after the commit")
-        }
+pub(super) async fn cut_off(cut: Cut, scenario: &Scenario<'_>) -> Strike {
+    let mut field = scenario.field().await?;
+    let (disturbance, there, told) = match cut {
+        Cut::BeforeCommit => (Disturbance::CutOff, 0, "the connection is lost before the commit"),
+        Cut::AfterCommit => (
+            Disturbance::AnswerLost,
+            scenario.fixture.whole.final_rows,
+            "the connection is lost after the commit",
+        ),
     };
     let sound = Arc::clone(&field.store);
     field.store = Disturbed::on(Arc::clone(&sound), disturbance);
-    let (run_id, ended) = field.run(&scene.request()).await;
+    let (run_id, ended) = field.run(&scenario.request()).await;
     field.store = sound;
     let run_id = run_id.ok_or_else(|| format!("no run was opened: {ended:?}"))?;
     if ended.is_ok() {
@@ -183,14 +201,14 @@ async fn cut_off(id: &str, scene: &Scene<'_>) -> Strike {
 }
 
 /// A row of an earlier run is in final, and changed when another is promoted.
-async fn earlier_row(scene: &Scene<'_>, mode: Mode) -> Strike {
-    let dialect = scene.dialect();
-    let (sample, at, literal) = alterable(scene)?;
-    let layout = scene.layout(sample);
+pub(super) async fn earlier_row(mode: Mode, scenario: &Scenario<'_>) -> Strike {
+    let dialect = scenario.dialect();
+    let (sample, at, literal) = alterable(scenario)?;
+    let layout = scenario.layout(sample);
     if layout.mode != mode || layout.key.is_empty() {
         return Err(Stop::NotHere("the records' table is not of that mode, or has no key"));
     }
-    let (other, _) = scene
+    let (other, _) = scenario
         .pair(|one, other| {
             one.place == sample.place && one.record_no != sample.record_no && one.place == other.place
         })
@@ -200,14 +218,15 @@ async fn earlier_row(scene: &Scene<'_>, mode: Mode) -> Strike {
         .ok_or(Stop::NotHere("the key cannot be altered"))?;
     let key_column = quoted(&layout.fields[key].name);
     let (table, column) = (quoted(&layout.final_table), quoted(&layout.fields[at].name));
-    let field = scene.field().await?;
+    let field = scenario.field().await?;
     // An earlier run leaves one row, whose key the next run does not have.
-    match field.run(&scene.request()).await {
+    match field.run(&scenario.request()).await {
         (_, Ok(Ending::Promoted)) => {}
         (_, ended) => return Err(Stop::Failed(format!("the undamaged run ended {ended:?}"))),
     }
     let there = key_of(dialect, layout, sample, When::There);
-    let mut emptied: Vec<_> = scene.stand.job.layouts().map(|layout| quoted(&layout.final_table)).collect();
+    let mut emptied: Vec<_> =
+        scenario.fixture.job.layouts().map(|layout| quoted(&layout.final_table)).collect();
     emptied.retain(|name| *name != table);
     let mut sql: String = emptied.iter().map(|name| format!("DELETE FROM {name}; ")).collect();
     sql.push_str(&format!("DELETE FROM {table} WHERE NOT ({there}); "));
@@ -221,7 +240,7 @@ async fn earlier_row(scene: &Scene<'_>, mode: Mode) -> Strike {
     let of_earlier = format!("{key_column} = {}", far(&sample.values[key], &moved));
     let change = format!("UPDATE {table} SET {column} = {literal} WHERE {of_earlier}");
     field.alter(&trigger::after(dialect, &layout.final_table, &condition, &change)).await?;
-    let again = RunRequest { again: true, ..scene.request() };
+    let again = RunRequest { again: true, ..scenario.request() };
     let (run_id, ended) = field.run(&again).await;
     let told = format!("an earlier run's row changes when record {} comes", other.record_no);
     field.over(run_id, ended, Target::told(told), 1).await
@@ -237,9 +256,9 @@ fn far(value: &Owned, moved: &str) -> String {
 }
 
 /// Staging is damaged between its proof and promotion.
-async fn after_proof(scene: &Scene<'_>) -> Strike {
-    let (sample, at, literal) = alterable(scene)?;
-    let layout = scene.layout(sample);
+pub(super) async fn after_proof(scenario: &Scenario<'_>) -> Strike {
+    let (sample, at, literal) = alterable(scenario)?;
+    let layout = scenario.layout(sample);
     let name = layout.fields[at].name.clone();
     let record_no = sample.record_no;
     let sql = format!(
@@ -247,10 +266,10 @@ async fn after_proof(scene: &Scene<'_>) -> Strike {
         quoted(&layout.staging),
         quoted(&name)
     );
-    let mut field = scene.field().await?;
+    let mut field = scenario.field().await?;
     field.store =
-        Disturbed::on(Arc::clone(&field.store), Disturbance::Before(Arc::clone(&field.shadow.hand), sql));
-    let (run_id, ended) = field.run(&scene.request()).await;
+        Disturbed::on(Arc::clone(&field.store), Disturbance::Before(Arc::clone(&field.shadow.client), sql));
+    let (run_id, ended) = field.run(&scenario.request()).await;
     let told = format!("record {record_no}, {name}: altered once staging was proven");
     let victims = vec![Victim { record_no, field: Some(name) }];
     field.over(run_id, ended, Target { victims, part: None, told }, 0).await

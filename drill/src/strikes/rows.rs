@@ -4,8 +4,7 @@ use std::sync::Arc;
 
 use coordinator::open::RunRequest;
 
-use super::unknown;
-use crate::scene::{Field, Scene, Stop, Strike, Target};
+use crate::scenario::{Field, Scenario, Stop, Strike, Target};
 use crate::sql::{columns, quoted};
 use crate::survey::Sample;
 
@@ -15,24 +14,60 @@ const ELSEWHERE: u64 = 900_000_000;
 /// How often a run is staged anew until both writers wrote something.
 const ATTEMPTS: usize = 8;
 
-/// Strikes rows of staging.
-pub(super) async fn strike(id: &str, scene: &Scene<'_>) -> Strike {
-    match id {
-        "CNT-07" | "CNT-08" => return between_runs(id, scene).await,
-        "CNT-13" | "CNT-14" => return rejects(id, scene).await,
-        "HND-05" => return exchanged_workers(scene).await,
-        _ => {}
-    }
+/// What becomes of rows in staging.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Row {
+    /// A row is deleted.
+    Lost,
+    /// A row is inserted again under a number of its own.
+    Doubled,
+    /// A row is deleted, and a copy of another put in its place.
+    Replaced,
+    /// A whole chunk is deleted.
+    ChunkLost,
+    /// A whole chunk is inserted again under another number.
+    ChunkTwice,
+    /// A row is moved to another chunk.
+    Moved,
+    /// Two rows are inserted again.
+    TwoDoubled,
+    /// Two rows exchange their numbers.
+    Exchanged,
+    /// A row is booked on another worker.
+    OtherWorker,
+}
+
+/// What becomes of a row between two runs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum BetweenRuns {
+    /// Another run's row is booked on this one.
+    MixedIn,
+    /// This run's row is booked on another.
+    BookedElsewhere,
+}
+
+/// What becomes of a reject.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Reject {
+    /// It is deleted.
+    Lost,
+    /// It appears in staging all the same.
+    Staged,
+}
+
+/// Damages rows of staging.
+pub(super) async fn altered(row: Row, scenario: &Scenario<'_>) -> Strike {
     // Neither the first nor the last record: some in the middle of the run, of a type that has several.
-    let (one, other) = two(scene)?;
-    if id == "CNT-06" && scene.stand.survey.records <= scene.stand.chunks.records {
+    let (one, other) = two(scenario)?;
+    if row == Row::Moved && scenario.fixture.survey.records <= scenario.fixture.chunks.records {
         return Err(Stop::NotHere("the source is one chunk"));
     }
-    let field = scene.field().await?;
+    let field = scenario.field().await?;
     let run_id = field.stage().await?;
-    let layout = scene.layout(one);
+    let layout = scenario.layout(one);
     let table = quoted(&layout.staging);
-    let (here, there) = (Scene::is_record(run_id, one.record_no), Scene::is_record(run_id, other.record_no));
+    let (here, there) =
+        (Scenario::is_record(run_id, one.record_no), Scenario::is_record(run_id, other.record_no));
     let columns = columns(layout);
     let copy = |of: &str, chunk_no: &str, record_no: u64| {
         format!(
@@ -42,18 +77,18 @@ pub(super) async fn strike(id: &str, scene: &Scene<'_>) -> Strike {
     let chunk_of = |at: &str| format!("(SELECT chunk_no FROM {table} WHERE {at})");
     let (first, second) = (one.record_no, other.record_no);
     let (new, newer) = (ELSEWHERE + first, ELSEWHERE + second);
-    let (sql, target) = match id {
-        "CNT-01" => (
+    let (sql, target) = match row {
+        Row::Lost => (
             format!("DELETE FROM {table} WHERE {here}"),
             Target::records(format!("record {first} is deleted"), [first]),
         ),
-        "CNT-02" => (
+        Row::Doubled => (
             copy(&here, "chunk_no", new),
             Target::records(format!("record {first} is inserted again as {new}"), [new]),
         ),
-        "CNT-03" => {
+        Row::Replaced => {
             // The copy takes the lost one's chunk and number.
-            let chunk_no = field.shadow.hand.number(&chunk_of(&here)).await?;
+            let chunk_no = field.shadow.client.number(&chunk_of(&here)).await?;
             let sql =
                 format!("DELETE FROM {table} WHERE {here}; {}", copy(&there, &chunk_no.to_string(), first));
             (
@@ -61,21 +96,21 @@ pub(super) async fn strike(id: &str, scene: &Scene<'_>) -> Strike {
                 Target::records(format!("record {first} is deleted, a copy of {second} put there"), [first]),
             )
         }
-        "CNT-04" => {
-            let chunk_no = field.shadow.hand.number(&chunk_of(&here)).await?;
+        Row::ChunkLost => {
+            let chunk_no = field.shadow.client.number(&chunk_of(&here)).await?;
             let sql = format!("DELETE FROM {table} WHERE run_id = '{run_id}' AND chunk_no = {chunk_no}");
             (sql, Target::records(format!("chunk {chunk_no} is deleted"), [first]))
         }
-        "CNT-05" => {
-            let chunk_no = field.shadow.hand.number(&chunk_of(&here)).await?;
+        Row::ChunkTwice => {
+            let chunk_no = field.shadow.client.number(&chunk_of(&here)).await?;
             let whole = format!("run_id = '{run_id}' AND chunk_no = {chunk_no}");
             let sql = format!(
                 "INSERT INTO {table} (run_id, chunk_no, record_no, worker_id, {columns}) SELECT run_id, {ELSEWHERE}, record_no, worker_id, {columns} FROM {table} WHERE {whole}"
             );
             (sql, Target::records(format!("chunk {chunk_no} is inserted again as {ELSEWHERE}"), [first]))
         }
-        "CNT-06" => {
-            let chunk_no = field.shadow.hand.number(&chunk_of(&here)).await?;
+        Row::Moved => {
+            let chunk_no = field.shadow.client.number(&chunk_of(&here)).await?;
             let elsewhere = if chunk_no == 0 { 1 } else { 0 };
             (
                 format!("UPDATE {table} SET chunk_no = {elsewhere} WHERE {here}"),
@@ -85,14 +120,14 @@ pub(super) async fn strike(id: &str, scene: &Scene<'_>) -> Strike {
                 ),
             )
         }
-        "CNT-09" => (
+        Row::TwoDoubled => (
             format!("{}; {}", copy(&here, "chunk_no", new), copy(&there, "chunk_no", newer)),
             Target::records(format!("records {first} and {second} are inserted again"), [new, newer]),
         ),
-        "CNT-10" => {
-            let of_first = field.shadow.hand.number(&chunk_of(&here)).await?;
-            let of_second = field.shadow.hand.number(&chunk_of(&there)).await?;
-            let aside = Scene::is_record(run_id, ELSEWHERE);
+        Row::Exchanged => {
+            let of_first = field.shadow.client.number(&chunk_of(&here)).await?;
+            let of_second = field.shadow.client.number(&chunk_of(&there)).await?;
+            let aside = Scenario::is_record(run_id, ELSEWHERE);
             let sql = format!(
                 "UPDATE {table} SET record_no = {ELSEWHERE} WHERE {here};
                  UPDATE {table} SET record_no = {first}, chunk_no = {of_first} WHERE {there};
@@ -106,11 +141,10 @@ pub(super) async fn strike(id: &str, scene: &Scene<'_>) -> Strike {
                 ),
             )
         }
-        "HND-04" => (
+        Row::OtherWorker => (
             format!("UPDATE {table} SET worker_id = worker_id + 1000 WHERE {here}"),
             Target::records(format!("record {first} is booked on another worker"), [first]),
         ),
-        _ => return Err(unknown(id)),
     };
     field.damage(&sql).await?;
     let ended = field.approve(run_id).await;
@@ -118,33 +152,33 @@ pub(super) async fn strike(id: &str, scene: &Scene<'_>) -> Strike {
 }
 
 /// Two records of one type, with different contents.
-fn two<'a>(scene: &'a Scene<'_>) -> Result<(&'a Sample, &'a Sample), Stop> {
-    let is_many = |sample: &Sample| scene.stand.survey.by_type[sample.place] > 1;
-    scene
+fn two<'a>(scenario: &'a Scenario<'_>) -> Result<(&'a Sample, &'a Sample), Stop> {
+    let is_many = |sample: &Sample| scenario.fixture.survey.by_type[sample.place] > 1;
+    scenario
         .pair(|one, other| is_many(one) && one.values != other.values && one.record_no > 1)
-        .or_else(|| scene.pair(|one, other| is_many(one) && one.values != other.values))
+        .or_else(|| scenario.pair(|one, other| is_many(one) && one.values != other.values))
         .ok_or(Stop::NotHere("the source has no two different records of one type"))
 }
 
 /// Rows that change runs.
-async fn between_runs(id: &str, scene: &Scene<'_>) -> Strike {
-    let (one, _) = two(scene)?;
-    let layout = scene.layout(one);
+pub(super) async fn between_runs(what: BetweenRuns, scenario: &Scenario<'_>) -> Strike {
+    let (one, _) = two(scenario)?;
+    let layout = scenario.layout(one);
     let table = quoted(&layout.staging);
-    let field = scene.field().await?;
+    let field = scenario.field().await?;
     let other_run = field.stage().await?;
-    let again = RunRequest { again: true, pause_after_staged: true, ..scene.request() };
+    let again = RunRequest { again: true, pause_after_staged: true, ..scenario.request() };
     let run_id = field.stage_of(&again).await?;
     let number = one.record_no;
-    let (sql, target) = if id == "CNT-07" {
+    let (sql, target) = if what == BetweenRuns::MixedIn {
         let new = ELSEWHERE + number;
-        let at = Scene::is_record(other_run, number);
+        let at = Scenario::is_record(other_run, number);
         (
             format!("UPDATE {table} SET run_id = '{run_id}', record_no = {new} WHERE {at}"),
             Target::records(format!("record {number} of another run is mixed in as {new}"), [new]),
         )
     } else {
-        let at = Scene::is_record(run_id, number);
+        let at = Scenario::is_record(run_id, number);
         (
             format!(
                 "UPDATE {table} SET run_id = '{other_run}', record_no = {} WHERE {at}",
@@ -159,14 +193,15 @@ async fn between_runs(id: &str, scene: &Scene<'_>) -> Strike {
 }
 
 /// Rejects that are lost, or turn up in staging.
-async fn rejects(id: &str, scene: &Scene<'_>) -> Strike {
-    let reject = *scene.stand.survey.rejects.first().ok_or(Stop::NotHere("the source has no rejects"))?;
-    let (one, _) = two(scene)?;
-    let layout = scene.layout(one);
-    let field = scene.field().await?;
+pub(super) async fn rejects(what: Reject, scenario: &Scenario<'_>) -> Strike {
+    let reject =
+        *scenario.fixture.survey.rejects.first().ok_or(Stop::NotHere("the source has no rejects"))?;
+    let (one, _) = two(scenario)?;
+    let layout = scenario.layout(one);
+    let field = scenario.field().await?;
     let run_id = field.stage().await?;
-    let at = Scene::is_record(run_id, reject);
-    let (sql, told) = if id == "CNT-13" {
+    let at = Scenario::is_record(run_id, reject);
+    let (sql, told) = if what == Reject::Lost {
         (format!("DELETE FROM crossfoot_reject WHERE {at}"), format!("reject {reject} is deleted"))
     } else {
         let (table, columns) = (quoted(&layout.staging), columns(layout));
@@ -174,7 +209,7 @@ async fn rejects(id: &str, scene: &Scene<'_>) -> Strike {
             "INSERT INTO {table} (run_id, chunk_no, record_no, worker_id, {columns})
              SELECT run_id, (SELECT chunk_no FROM crossfoot_reject WHERE {at}), {reject}, worker_id, {columns}
              FROM {table} WHERE {}",
-            Scene::is_record(run_id, one.record_no)
+            Scenario::is_record(run_id, one.record_no)
         );
         (sql, format!("reject {reject} is in staging with the values of record {}", one.record_no))
     };
@@ -184,14 +219,14 @@ async fn rejects(id: &str, scene: &Scene<'_>) -> Strike {
 }
 
 /// A row of each of two writers is booked on the other.
-async fn exchanged_workers(scene: &Scene<'_>) -> Strike {
-    let (one, _) = two(scene)?;
-    let table = quoted(&scene.layout(one).staging);
+pub(super) async fn exchanged_workers(scenario: &Scenario<'_>) -> Strike {
+    let (one, _) = two(scenario)?;
+    let table = quoted(&scenario.layout(one).staging);
     for _ in 0..ATTEMPTS {
-        let field = scene.field().await?;
+        let field = scenario.field().await?;
         let run_id = field.stage().await?;
         let of = format!("FROM {table} WHERE run_id = '{run_id}'");
-        let workers = field.shadow.hand.number(&format!("SELECT count(DISTINCT worker_id) {of}")).await?;
+        let workers = field.shadow.client.number(&format!("SELECT count(DISTINCT worker_id) {of}")).await?;
         if workers < 2 {
             // One writer happened to be quicker than the other every time.
             field.shadow.remove().await;
@@ -203,14 +238,14 @@ async fn exchanged_workers(scene: &Scene<'_>) -> Strike {
 }
 
 async fn exchange(field: Field<'_>, run_id: domain::ids::RunId, table: &str, of: &str) -> Strike {
-    let hand = Arc::clone(&field.shadow.hand);
+    let client = Arc::clone(&field.shadow.client);
     let (lowest, highest) = (
-        hand.number(&format!("SELECT min(worker_id) {of}")).await?,
-        hand.number(&format!("SELECT max(worker_id) {of}")).await?,
+        client.number(&format!("SELECT min(worker_id) {of}")).await?,
+        client.number(&format!("SELECT max(worker_id) {of}")).await?,
     );
-    let first = hand.number(&format!("SELECT min(record_no) {of} AND worker_id = {lowest}")).await?;
-    let second = hand.number(&format!("SELECT min(record_no) {of} AND worker_id = {highest}")).await?;
-    let (here, there) = (Scene::is_record(run_id, first), Scene::is_record(run_id, second));
+    let first = client.number(&format!("SELECT min(record_no) {of} AND worker_id = {lowest}")).await?;
+    let second = client.number(&format!("SELECT min(record_no) {of} AND worker_id = {highest}")).await?;
+    let (here, there) = (Scenario::is_record(run_id, first), Scenario::is_record(run_id, second));
     field
         .damage(&format!(
             "UPDATE {table} SET worker_id = {highest} WHERE {here}; UPDATE {table} SET worker_id = {lowest} WHERE {there}"

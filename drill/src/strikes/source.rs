@@ -10,27 +10,53 @@ use domain::declared::Declared;
 use domain::ids::RecordNo;
 use job::chunk::{ChunkDecoder, Start};
 
-use super::unknown;
 use crate::reference;
-use crate::scene::{Field, Scene, Stop, Strike, Target};
+use crate::scenario::{Field, Scenario, Stop, Strike, Target};
 use crate::survey::{Edit, bytes_of, edited};
 
-/// Strikes the source.
-pub(super) async fn strike(id: &str, scene: &Scene<'_>) -> Strike {
-    match id {
-        "SRC-01" => changed_under_the_run(scene).await,
-        "SRC-02" | "SRC-03" | "DCL-05" | "DCL-06" | "DCL-07" => edited_file(id, scene).await,
-        "DCL-01" | "DCL-02" | "DCL-03" => declared(id, scene).await,
-        "DCL-04" => again(scene).await,
-        "DCL-08" | "DCL-09" | "DCL-10" | "DCL-11" | "DCL-13" => controls(id, scene).await,
-        "DCL-12" => gap(scene).await,
-        "DCL-14" => columns_exchanged(scene).await,
-        _ => Err(unknown(id)),
-    }
+/// What becomes of the file.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum FileDamage {
+    /// Every record is removed.
+    Emptied,
+    /// A record cannot be decoded any more.
+    Garbled,
+    /// The last records are missing.
+    EndMissing,
+    /// Two records are exchanged.
+    RecordsExchanged,
+    /// The file ends in the middle of a record.
+    CutInRecord,
 }
 
-fn plain(scene: &Scene<'_>) -> Result<(), Stop> {
-    if scene.stand.survey.is_plain { Ok(()) } else { Err(Stop::NotHere("the source is compressed")) }
+/// What the sender declares wrongly.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Declaration {
+    /// One record more than came.
+    RecordMore,
+    /// A sum that is off by the smallest unit.
+    SumOff,
+    /// The SHA-256 of another file.
+    OtherFile,
+}
+
+/// What is wrong with a header or a trailer.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum ControlDamage {
+    /// The trailer's count.
+    Count,
+    /// The trailer's total.
+    Total,
+    /// The trailer's hash total.
+    HashTotal,
+    /// The header's business day.
+    OtherDay,
+    /// The trailer is missing.
+    NoTrailer,
+}
+
+fn plain(scenario: &Scenario<'_>) -> Result<(), Stop> {
+    if scenario.fixture.survey.is_plain { Ok(()) } else { Err(Stop::NotHere("the source is compressed")) }
 }
 
 fn io(error: &std::io::Error) -> Stop {
@@ -41,17 +67,18 @@ impl Field<'_> {
     /// A copy of the source with these edits.
     fn copy(&self, name: &str, edits: &[Edit]) -> Result<PathBuf, Stop> {
         let path = self.shadow.path(name);
-        edited(&self.scene.stand.source, &path, edits).map_err(|error| io(&error))?;
+        edited(&self.scenario.fixture.source, &path, edits).map_err(|error| io(&error))?;
         Ok(path)
     }
 }
 
-async fn changed_under_the_run(scene: &Scene<'_>) -> Strike {
-    plain(scene)?;
-    let extent = *scene.stand.survey.extents.last().ok_or(Stop::NotHere("the source is empty"))?;
-    let field = scene.field().await?;
+/// A bit of the file is flipped while the run waits for approval.
+pub(super) async fn changed_under_the_run(scenario: &Scenario<'_>) -> Strike {
+    plain(scenario)?;
+    let extent = *scenario.fixture.survey.extents.last().ok_or(Stop::NotHere("the source is empty"))?;
+    let field = scenario.field().await?;
     let path = field.copy("source", &[])?;
-    let request = RunRequest { pause_after_staged: true, ..scene.request_of(path.clone()) };
+    let request = RunRequest { pause_after_staged: true, ..scenario.request_of(path.clone()) };
     let run_id = field.stage_of(&request).await?;
     flip(&path, extent.offset)?;
     let ended = field.approve(run_id).await;
@@ -73,20 +100,20 @@ fn flip(path: &Path, offset: u64) -> Result<(), Stop> {
 }
 
 /// Another file than the one that its sender made.
-async fn edited_file(id: &str, scene: &Scene<'_>) -> Strike {
-    plain(scene)?;
-    let survey = &scene.stand.survey;
-    let source = &scene.stand.source;
+pub(super) async fn edited_file(what: FileDamage, scenario: &Scenario<'_>) -> Strike {
+    plain(scenario)?;
+    let survey = &scenario.fixture.survey;
+    let source = &scenario.fixture.source;
     let last = *survey.extents.last().ok_or(Stop::NotHere("the source is empty"))?;
-    let (edits, told) = match id {
-        "SRC-02" => {
+    let (edits, told) = match what {
+        FileDamage::Emptied => {
             let first = survey.extents[0];
             let end = last.offset + last.bytes;
             let all = Edit { offset: first.offset, removed: end - first.offset, inserted: Vec::new() };
             (vec![all], "every record is removed".to_owned())
         }
-        "SRC-03" => garbled(scene)?,
-        "DCL-05" => {
+        FileDamage::Garbled => garbled(scenario)?,
+        FileDamage::EndMissing => {
             let first = match survey.extents.len().checked_sub(3) {
                 Some(at) if survey.extents.len() as u64 == survey.records => survey.extents[at],
                 _ => last,
@@ -95,7 +122,7 @@ async fn edited_file(id: &str, scene: &Scene<'_>) -> Strike {
             let edit = Edit { offset: first.offset, removed, inserted: Vec::new() };
             (vec![edit], format!("the file ends before record {}", first.record_no))
         }
-        "DCL-06" => {
+        FileDamage::RecordsExchanged => {
             let mut pairs = survey.details.windows(2);
             let read = |extent| bytes_of(source, extent).map_err(|error| io(&error));
             let pair = pairs.find_map(|pair| {
@@ -109,35 +136,38 @@ async fn edited_file(id: &str, scene: &Scene<'_>) -> Strike {
             ];
             (edits, format!("records {} and {} are exchanged", first.record_no, second.record_no))
         }
-        _ => {
+        FileDamage::CutInRecord => {
             let kept = last.bytes / 2;
             let edit = Edit { offset: last.offset + kept, removed: last.bytes - kept, inserted: Vec::new() };
             (vec![edit], format!("the file ends within record {}", last.record_no))
         }
     };
-    let field = scene.field().await?;
+    let field = scenario.field().await?;
     let path = field.copy("source", &edits)?;
-    let is_declared = id.starts_with("DCL");
-    let declared = is_declared.then(|| scene.declared());
-    let request = RunRequest { declared, ..scene.request_of(path) };
+    let is_declared = match what {
+        FileDamage::Emptied | FileDamage::Garbled => false,
+        FileDamage::EndMissing | FileDamage::RecordsExchanged | FileDamage::CutInRecord => true,
+    };
+    let declared = is_declared.then(|| scenario.declared());
+    let request = RunRequest { declared, ..scenario.request_of(path) };
     let (run_id, ended) = field.run(&request).await;
     field.over(run_id, ended, Target::told(told), 0).await
 }
 
 /// A record whose bytes cannot be decoded any more.
-fn garbled(scene: &Scene<'_>) -> Result<(Vec<Edit>, String), Stop> {
-    let stand = scene.stand;
-    let Some(extent) = stand.survey.details.get(1).copied() else {
+fn garbled(scenario: &Scenario<'_>) -> Result<(Vec<Edit>, String), Stop> {
+    let fixture = scenario.fixture;
+    let Some(extent) = fixture.survey.details.get(1).copied() else {
         return Err(Stop::NotHere("no type has several records"));
     };
-    let mut bytes = bytes_of(&stand.source, extent).map_err(|error| io(&error))?;
+    let mut bytes = bytes_of(&fixture.source, extent).map_err(|error| io(&error))?;
     // Framing stays: line ends behind, and whatever a length before the record says.
     let from = bytes.len() / 2;
     let to = bytes.iter().rposition(|byte| !matches!(byte, b'\n' | b'\r')).map_or(from, |at| at + 1);
     let filler = if bytes.ends_with(b"\n") { b'?' } else { 0xff };
     bytes[from..to.max(from)].fill(filler);
-    let mut decoder = ChunkDecoder::new(&stand.job)?;
-    let parents = vec![1; stand.job.records.len()];
+    let mut decoder = ChunkDecoder::new(&fixture.job)?;
+    let parents = vec![1; fixture.job.records.len()];
     let start =
         Start { first_record_no: RecordNo(extent.record_no), offset: extent.offset, parents: &parents };
     let is_rejected = decoder.decode(start, &bytes).is_ok_and(|decoded| decoded.rejects.len() == 1);
@@ -147,67 +177,74 @@ fn garbled(scene: &Scene<'_>) -> Result<(Vec<Edit>, String), Stop> {
     let edit = Edit { offset: extent.offset, removed: extent.bytes, inserted: bytes };
     let told = format!("the second half of record {} is overwritten", extent.record_no);
     // As many as the job allows are no defect: the first too.
-    let limit = stand.job.reject_limit.of(stand.survey.records);
-    if limit > stand.survey.rejects.len() as u64 {
+    let limit = fixture.job.reject_limit.of(fixture.survey.records);
+    if limit > fixture.survey.rejects.len() as u64 {
         return Err(Stop::NotHere("the job allows rejects"));
     }
     Ok((vec![edit], told))
 }
 
 /// The sender says something else than what came.
-async fn declared(id: &str, scene: &Scene<'_>) -> Strike {
-    let mut declared = scene.declared();
-    let told = match id {
-        "DCL-01" => {
+pub(super) async fn declared(what: Declaration, scenario: &Scenario<'_>) -> Strike {
+    let mut declared = scenario.declared();
+    let told = match what {
+        Declaration::RecordMore => {
             declared.records = declared.records.map(|records| records + 1);
             "one record more is declared".to_owned()
         }
-        "DCL-02" => {
+        Declaration::SumOff => {
             let (name, sum) =
                 declared.amounts.iter_mut().next().ok_or(Stop::NotHere("the job sums no amounts"))?;
             let unit = Amount::new(1, sum.scale()).map_err(|error| error.to_string())?;
             *sum = sum.checked_add(unit).map_err(|error| error.to_string())?;
             format!("the declared sum of {name} is a unit more")
         }
-        _ => {
+        Declaration::OtherFile => {
             // Of another file all that is right is what nobody looks at.
             let sha256 = Some(domain::fingerprint::Hash::of(b"another day's file"));
             declared = Declared { sha256, values: declared.values, ..Declared::default() };
             "the SHA-256 of another file is declared".to_owned()
         }
     };
-    let field = scene.field().await?;
-    let request = RunRequest { declared: Some(declared), ..scene.request() };
+    let field = scenario.field().await?;
+    let request = RunRequest { declared: Some(declared), ..scenario.request() };
     let (run_id, ended) = field.run(&request).await;
     field.over(run_id, ended, Target::told(told), 0).await
 }
 
-async fn again(scene: &Scene<'_>) -> Strike {
-    let field = scene.field().await?;
-    match field.run(&scene.request()).await {
+/// The same file is loaded a second time.
+pub(super) async fn again(scenario: &Scenario<'_>) -> Strike {
+    let field = scenario.field().await?;
+    match field.run(&scenario.request()).await {
         (_, Ok(Ending::Promoted)) => {}
         (_, ended) => return Err(Stop::Failed(format!("the undamaged run ended {ended:?}"))),
     }
     let rows = field.final_rows().await?;
-    let (run_id, ended) = field.run(&scene.request()).await;
+    let (run_id, ended) = field.run(&scenario.request()).await;
     field.over(run_id, ended, Target::told("the file is loaded a second time"), rows).await
 }
 
 /// The reference file with headers and trailers, made otherwise.
-async fn controls(id: &str, scene: &Scene<'_>) -> Strike {
-    let made = reference::controls_of(&scene.stand.job.name)
+pub(super) async fn controls(what: ControlDamage, scenario: &Scenario<'_>) -> Strike {
+    let made = reference::controls_of(&scenario.fixture.job.name)
         .ok_or(Stop::NotHere("what its headers and trailers mean is the job's own"))?;
-    let (text, record_no, told) = match id {
-        "DCL-08" => (made.clone().with_count_off(), made.trailer_no(), "the trailer's count is one more"),
-        "DCL-09" => (made.clone().with_total_off(), made.trailer_no(), "the trailer's total is a cent more"),
-        "DCL-10" => (made.clone().with_hash_off(), made.trailer_no(), "the trailer's hash total is one more"),
-        "DCL-11" => (made.of_another_day(), 1, "the header names another day"),
-        _ => (made.without_trailer(), 0, "the trailer is missing"),
+    let (text, record_no, told) = match what {
+        ControlDamage::Count => {
+            (made.clone().with_count_off(), made.trailer_no(), "the trailer's count is one more")
+        }
+        ControlDamage::Total => {
+            (made.clone().with_total_off(), made.trailer_no(), "the trailer's total is a cent more")
+        }
+        ControlDamage::HashTotal => {
+            (made.clone().with_hash_off(), made.trailer_no(), "the trailer's hash total is one more")
+        }
+        ControlDamage::OtherDay => (made.of_another_day(), 1, "the header names another day"),
+        ControlDamage::NoTrailer => (made.without_trailer(), 0, "the trailer is missing"),
     };
-    let field = scene.field().await?;
+    let field = scenario.field().await?;
     let path = field.shadow.path("source");
     std::fs::write(&path, text).map_err(|error| io(&error))?;
-    let (run_id, ended) = field.run(&scene.request_of(path)).await;
+    let (run_id, ended) = field.run(&scenario.request_of(path)).await;
     let target = match record_no {
         0 => Target::told(told),
         record_no => Target::records(told, [record_no]),
@@ -216,30 +253,31 @@ async fn controls(id: &str, scene: &Scene<'_>) -> Strike {
 }
 
 /// The next file but one.
-async fn gap(scene: &Scene<'_>) -> Strike {
-    let made = reference::controls_of(&scene.stand.job.name)
+pub(super) async fn gap(scenario: &Scenario<'_>) -> Strike {
+    let made = reference::controls_of(&scenario.fixture.job.name)
         .ok_or(Stop::NotHere("what its headers and trailers mean is the job's own"))?;
-    let field = scene.field().await?;
-    match field.run(&scene.request()).await {
+    let field = scenario.field().await?;
+    match field.run(&scenario.request()).await {
         (_, Ok(Ending::Promoted)) => {}
         (_, ended) => return Err(Stop::Failed(format!("the undamaged run ended {ended:?}"))),
     }
     let rows = field.final_rows().await?;
     let path = field.shadow.path("source");
     std::fs::write(&path, made.two_files_on()).map_err(|error| io(&error))?;
-    let (run_id, ended) = field.run(&scene.request_of(path)).await;
+    let (run_id, ended) = field.run(&scenario.request_of(path)).await;
     field
         .over(run_id, ended, Target::records("the file's number is two more than the last one's", [1]), rows)
         .await
 }
 
-async fn columns_exchanged(scene: &Scene<'_>) -> Strike {
-    let text = reference::columns_exchanged(&scene.stand.job.name, &scene.stand.source)
+/// Two columns of a file with a header row are exchanged.
+pub(super) async fn columns_exchanged(scenario: &Scenario<'_>) -> Strike {
+    let text = reference::columns_exchanged(&scenario.fixture.job.name, &scenario.fixture.source)
         .ok_or(Stop::NotHere("the source has no header row that names its columns"))?;
-    let field = scene.field().await?;
+    let field = scenario.field().await?;
     let path = field.shadow.path("source");
     std::fs::write(&path, text).map_err(|error| io(&error))?;
-    let request = RunRequest { job: Arc::clone(&scene.stand.job), ..scene.request_of(path) };
+    let request = RunRequest { job: Arc::clone(&scenario.fixture.job), ..scenario.request_of(path) };
     let (run_id, ended) = field.run(&request).await;
     field.over(run_id, ended, Target::told("two columns of the file are exchanged"), 0).await
 }

@@ -3,28 +3,46 @@
 use domain::layout::Layout;
 use domain::value::FieldType;
 
-use super::unknown;
-use crate::scene::{Scene, Stop, Strike, Target, Victim};
+use crate::scenario::{Scenario, Stop, Strike, Target, Victim};
 use crate::sql::{Dialect, quoted};
 use crate::survey::Sample;
 use crate::trigger::{self, When, different, key_of};
 
-/// Strikes how tables are made.
-pub(super) async fn strike(id: &str, scene: &Scene<'_>) -> Strike {
-    match id {
-        "STR-01" => other_order(scene).await,
-        "STR-02" | "STR-03" => narrower(id, scene).await,
-        "STR-04" | "STR-05" => into_staging(id, scene).await,
-        "STR-06" | "STR-07" | "STR-09" | "STR-10" => into_final(id, scene).await,
-        "STR-08" => dropping(scene).await,
-        _ => Err(unknown(id)),
-    }
+/// When a column is made narrower.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Moment {
+    /// Before the run.
+    BeforeRun,
+    /// Between staging and promotion.
+    BeforePromotion,
+}
+
+/// What a trigger does to a row on its way into staging.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum IntoStaging {
+    /// It drops the row.
+    Dropped,
+    /// It alters a value.
+    Altered,
+}
+
+/// What a trigger or a constraint does to a row on its way into final.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum IntoFinal {
+    /// It drops the row.
+    Dropped,
+    /// It alters a value.
+    Altered,
+    /// It refuses the row.
+    Refused,
+    /// It writes a row elsewhere.
+    WrittenElsewhere,
 }
 
 /// A sample and a field of it that can be altered, which is not part of the key.
-pub(super) fn alterable<'a>(scene: &'a Scene<'_>) -> Result<(&'a Sample, usize, String), Stop> {
-    let dialect = scene.dialect();
-    scene
+pub(super) fn alterable<'a>(scenario: &'a Scenario<'_>) -> Result<(&'a Sample, usize, String), Stop> {
+    let dialect = scenario.dialect();
+    scenario
         .find(|_, layout, at, value| {
             let is_key = layout.key.contains(&at) || layout.fields[at].name == "parent_record_no";
             if is_key { None } else { different(dialect, &layout.fields[at].ty, value) }
@@ -44,18 +62,18 @@ fn ddl_of_final(dialect: Dialect, layout: &Layout) -> Option<String> {
     statements.into_iter().next_back()
 }
 
-async fn other_order(scene: &Scene<'_>) -> Strike {
-    let (sample, ..) = alterable(scene)?;
-    let layout = scene.layout(sample);
+pub(super) async fn other_order(scenario: &Scenario<'_>) -> Strike {
+    let (sample, ..) = alterable(scenario)?;
+    let layout = scenario.layout(sample);
     let mut reversed = layout.clone();
     reversed.fields.reverse();
     let last = layout.fields.len() - 1;
     reversed.key = layout.key.iter().map(|at| last - at).collect();
     let made =
-        ddl_of_final(scene.dialect(), &reversed).ok_or_else(|| "no statement makes final".to_owned())?;
-    let field = scene.field().await?;
+        ddl_of_final(scenario.dialect(), &reversed).ok_or_else(|| "no statement makes final".to_owned())?;
+    let field = scenario.field().await?;
     field.alter(&format!("DROP TABLE {}; {made}", quoted(&layout.final_table))).await?;
-    let (run_id, ended) = field.run(&scene.request()).await;
+    let (run_id, ended) = field.run(&scenario.request()).await;
     let target = Target::told(format!("{}: its columns stand the other way round", layout.final_table));
     field.over(run_id, ended, target, 0).await
 }
@@ -88,16 +106,16 @@ fn narrow(dialect: Dialect, layout: &Layout) -> Option<(String, String)> {
     })
 }
 
-async fn narrower(id: &str, scene: &Scene<'_>) -> Strike {
-    let (sample, ..) = alterable(scene)?;
-    let layout = scene.layout(sample);
+pub(super) async fn narrower(moment: Moment, scenario: &Scenario<'_>) -> Strike {
+    let (sample, ..) = alterable(scenario)?;
+    let layout = scenario.layout(sample);
     let (made, told) =
-        narrow(scene.dialect(), layout).ok_or(Stop::NotHere("no column of final can be made narrower"))?;
+        narrow(scenario.dialect(), layout).ok_or(Stop::NotHere("no column of final can be made narrower"))?;
     let sql = format!("DROP TABLE {}; {made}", quoted(&layout.final_table));
-    let field = scene.field().await?;
-    if id == "STR-02" {
+    let field = scenario.field().await?;
+    if moment == Moment::BeforeRun {
         field.alter(&sql).await?;
-        let (run_id, ended) = field.run(&scene.request()).await;
+        let (run_id, ended) = field.run(&scenario.request()).await;
         return field.over(run_id, ended, Target::told(told), 0).await;
     }
     let run_id = field.stage().await?;
@@ -106,40 +124,40 @@ async fn narrower(id: &str, scene: &Scene<'_>) -> Strike {
     field.over(Some(run_id), ended, Target::told(told), 0).await
 }
 
-async fn into_staging(id: &str, scene: &Scene<'_>) -> Strike {
-    let (sample, at, literal) = alterable(scene)?;
-    let layout = scene.layout(sample);
+pub(super) async fn into_staging(what: IntoStaging, scenario: &Scenario<'_>) -> Strike {
+    let (sample, at, literal) = alterable(scenario)?;
+    let layout = scenario.layout(sample);
     let is_it = format!("NEW.record_no = {}", sample.record_no);
-    let (sql, victim, told) = if id == "STR-04" {
-        let sql = trigger::dropping(scene.dialect(), &layout.staging, &is_it);
+    let (sql, victim, told) = if what == IntoStaging::Dropped {
+        let sql = trigger::dropping(scenario.dialect(), &layout.staging, &is_it);
         let lost = Victim { record_no: sample.record_no, field: None };
         (sql, lost, format!("a trigger drops record {}", sample.record_no))
     } else {
         let column = quoted(&layout.fields[at].name);
         let of = "run_id = NEW.run_id AND record_no = NEW.record_no";
-        let sql = trigger::altering(scene.dialect(), &layout.staging, &is_it, (&column, &literal), of);
+        let sql = trigger::altering(scenario.dialect(), &layout.staging, &is_it, (&column, &literal), of);
         (sql, victim(layout, sample, at), format!("a trigger alters {column} of record {}", sample.record_no))
     };
-    let field = scene.field().await?;
+    let field = scenario.field().await?;
     field.alter(&sql).await?;
-    let (run_id, ended) = field.run(&scene.request()).await;
+    let (run_id, ended) = field.run(&scenario.request()).await;
     field.over(run_id, ended, Target { victims: vec![victim], part: Some("chunk".into()), told }, 0).await
 }
 
-async fn into_final(id: &str, scene: &Scene<'_>) -> Strike {
-    let dialect = scene.dialect();
-    let (sample, at, literal) = alterable(scene)?;
-    let layout = scene.layout(sample);
+pub(super) async fn into_final(what: IntoFinal, scenario: &Scenario<'_>) -> Strike {
+    let dialect = scenario.dialect();
+    let (sample, at, literal) = alterable(scenario)?;
+    let layout = scenario.layout(sample);
     let table = &layout.final_table;
     let is_it = key_of(dialect, layout, sample, When::New);
     let record = sample.record_no;
-    let (sql, victims, told) = match id {
-        "STR-06" => (
+    let (sql, victims, told) = match what {
+        IntoFinal::Dropped => (
             trigger::dropping(dialect, table, &is_it),
             vec![Victim { record_no: record, field: None }],
             format!("a trigger drops record {record}"),
         ),
-        "STR-07" => {
+        IntoFinal::Altered => {
             let column = quoted(&layout.fields[at].name);
             let of = key_of(dialect, layout, sample, When::There);
             (
@@ -148,10 +166,10 @@ async fn into_final(id: &str, scene: &Scene<'_>) -> Strike {
                 format!("a trigger alters {column} of record {record}"),
             )
         }
-        "STR-09" => {
+        IntoFinal::Refused => {
             (trigger::refusing(dialect, table, &is_it), Vec::new(), format!("final takes no record {record}"))
         }
-        _ => {
+        IntoFinal::WrittenElsewhere => {
             let sql = format!(
                 "CREATE TABLE drill_elsewhere (n INTEGER); {}",
                 trigger::after(dialect, table, &is_it, "INSERT INTO drill_elsewhere VALUES (1)")
@@ -159,19 +177,19 @@ async fn into_final(id: &str, scene: &Scene<'_>) -> Strike {
             (sql, Vec::new(), format!("a trigger on record {record} writes into another table"))
         }
     };
-    let field = scene.field().await?;
+    let field = scenario.field().await?;
     field.alter(&sql).await?;
-    let (run_id, ended) = field.run(&scene.request()).await;
+    let (run_id, ended) = field.run(&scenario.request()).await;
     field.over(run_id, ended, Target { victims, part: None, told }, 0).await
 }
 
 /// Final drops rows without a word: by a clause of SQLite's, by a rule of PostgreSQL's.
-async fn dropping(scene: &Scene<'_>) -> Strike {
-    let dialect = scene.dialect();
-    let (sample, at, _) = alterable(scene)?;
-    let layout = scene.layout(sample);
+pub(super) async fn dropping(scenario: &Scenario<'_>) -> Strike {
+    let dialect = scenario.dialect();
+    let (sample, at, _) = alterable(scenario)?;
+    let layout = scenario.layout(sample);
     let table = quoted(&layout.final_table);
-    let field = scene.field().await?;
+    let field = scenario.field().await?;
     let sql = match dialect {
         Dialect::Sqlite => {
             let made = ddl_of_final(dialect, layout).ok_or_else(|| "no statement makes final".to_owned())?;
@@ -187,6 +205,6 @@ async fn dropping(scene: &Scene<'_>) -> Strike {
         ),
     };
     field.alter(&sql).await?;
-    let (run_id, ended) = field.run(&scene.request()).await;
+    let (run_id, ended) = field.run(&scenario.request()).await;
     field.over(run_id, ended, Target::told(format!("{} drops rows silently", layout.final_table)), 0).await
 }

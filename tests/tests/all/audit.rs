@@ -2,12 +2,13 @@
 
 use std::sync::Arc;
 
-use coordinator::acting::Acting;
-use coordinator::audit;
-use coordinator::checkpoints::{Checkpoints, read};
+use coordinator::Coordinator;
+use coordinator::context::actor::ActorContext;
+use coordinator::context::checkpoints::{Checkpoints, read};
+use coordinator::evidence::audit;
 use coordinator::open::{OpenError, RunRequest};
 use coordinator::ops::OpsError;
-use coordinator::run::{Coordinator, Drive, Ending};
+use coordinator::run::{Drive, Ending};
 use domain::checkpoint::Noted;
 use domain::event::{Entry, Event, GENESIS};
 use tests::fleet::Bench;
@@ -119,8 +120,9 @@ async fn decisions_without_a_reason_are_refused_where_the_job_asks_for_one() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn every_event_says_who_by_which_command_and_process() {
     let bench = Bench::new().await;
-    let acting = Acting { os_user: Some("root".into()), command: Some("crossfoot run job.toml".into()) };
-    let anna = Coordinator { acting, ..by(&bench, "anna") };
+    let actor_context =
+        ActorContext { os_user: Some("root".into()), command: Some("crossfoot run job.toml".into()) };
+    let anna = Coordinator { actor_context, ..by(&bench, "anna") };
     let run_id = anna.open(&bench.request(&jobs::ledger(), &Ledger::random(64, 10).csv())).await.unwrap();
     bench.drive_with(&anna, run_id, &Drive::default()).await.unwrap();
     anna.purge(run_id, Some("disk")).await.unwrap();

@@ -1,6 +1,6 @@
 //! The evidence log: whole after whatever happened, closed to changes, and telling when someone got round that.
 
-use coordinator::audit;
+use coordinator::evidence::audit;
 use domain::ids::RunId;
 use tests::fleet::Bench;
 use tests::jobs;

@@ -1,7 +1,7 @@
 //! The evidence pack: what is exported is verified with the file alone, and whatever is changed in it is found and named.
 
-use coordinator::pack::keys::{PublicKey, Signer, generate};
-use coordinator::pack::{PackError, Verified, Vouched, check, verify};
+use coordinator::evidence::pack::keys::{PublicKey, Signer, generate};
+use coordinator::evidence::pack::{PackError, Verified, Vouched, check, verify};
 use domain::checkpoint::Head;
 use domain::ids::RunId;
 use domain::pack::Outcome;
@@ -318,7 +318,7 @@ async fn a_run_that_failed_was_cancelled_or_waits_has_a_pack_too_and_one_at_work
         verified.checks.iter().filter(|check| check.outcome == Outcome::NotChecked).collect();
     assert!(not_made.iter().any(|check| check.detail.contains("never reconciled")), "{not_made:#?}");
     // Each export is an event, and the log is whole
-    coordinator::audit::verify(&*bench.store, None).await.unwrap();
+    coordinator::evidence::audit::verify(&*bench.store, None).await.unwrap();
 }
 
 /// The checks of a run against its history compare an amount with a range: passed, and not equal.

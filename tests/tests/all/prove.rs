@@ -2,10 +2,10 @@
 
 use std::sync::Arc;
 
-use coordinator::pack::keys::{PublicKey, Signer, generate};
-use coordinator::pack::proof::{Proven, With, read, text, verify};
-use coordinator::pack::prove::Proved;
-use coordinator::pack::{PackError, Vouched, check};
+use coordinator::evidence::pack::keys::{PublicKey, Signer, generate};
+use coordinator::evidence::pack::proof::{Proven, With, read, text, verify};
+use coordinator::evidence::pack::prove::Proved;
+use coordinator::evidence::pack::{PackError, Vouched, check};
 use domain::ids::{RecordNo, RunId};
 use domain::pack::Outcome;
 use domain::pack::proof::{Became, Proof, RecomputedFrom};
@@ -78,7 +78,7 @@ async fn every_record_of_a_run_accepted_or_rejected_is_proven_by_its_bytes() {
         let refused = proved(&bench, ended.run_id, none, &signer).await;
         assert!(matches!(refused, Err(PackError::NotProvable { .. })), "{refused:?}");
     }
-    coordinator::audit::verify(&*bench.store, None).await.unwrap();
+    coordinator::evidence::audit::verify(&*bench.store, None).await.unwrap();
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -1,6 +1,6 @@
 //! `audit export`: a run's evidence as one signed file.
 
-use coordinator::pack::keys::Signer;
+use coordinator::evidence::pack::keys::Signer;
 use domain::lifecycle::RunState;
 use serde_json::json;
 

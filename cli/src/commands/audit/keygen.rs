@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use coordinator::pack::keys;
+use coordinator::evidence::pack::keys;
 use serde_json::json;
 
 use crate::args::Global;

@@ -3,8 +3,8 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 
-use coordinator::audit::{AuditError, verify as walk};
-use coordinator::checkpoints::read;
+use coordinator::context::checkpoints::read;
+use coordinator::evidence::audit::{AuditError, verify as walk};
 use domain::checkpoint::{Head, Noted};
 use domain::words::plural;
 use serde_json::json;

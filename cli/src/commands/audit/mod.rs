@@ -7,7 +7,7 @@ mod log;
 mod pack;
 mod proof;
 
-use coordinator::pack::proof::is_proof;
+use coordinator::evidence::pack::proof::is_proof;
 use domain::checkpoint::Head;
 
 use crate::args::{Audit, Global};

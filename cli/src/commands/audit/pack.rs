@@ -3,8 +3,8 @@
 use std::path::Path;
 
 use comfy_table::{ContentArrangement, Table, presets};
-use coordinator::pack::keys::PublicKey;
-use coordinator::pack::{Verified, Vouched, verify as check};
+use coordinator::evidence::pack::keys::PublicKey;
+use coordinator::evidence::pack::{Verified, Vouched, verify as check};
 use domain::checkpoint::Head;
 use domain::pack::{Outcome, PartCheck};
 use serde_json::json;

@@ -3,9 +3,9 @@
 use std::path::Path;
 use std::sync::Arc;
 
-use coordinator::pack::keys::PublicKey;
-use coordinator::pack::proof::{Proven, With, read, verify as check};
-use coordinator::pack::{Vouched, verify as check_pack};
+use coordinator::evidence::pack::keys::PublicKey;
+use coordinator::evidence::pack::proof::{Proven, With, read, verify as check};
+use coordinator::evidence::pack::{Vouched, verify as check_pack};
 use domain::checkpoint::Head;
 use domain::pack::Outcome;
 use job::Job;

@@ -1,12 +1,12 @@
 //! A report as one HTML file: no script, nothing fetched, made to be read, printed and kept.
 
-mod drill;
 mod view;
 
 use askama::Template;
 use domain::report::Report;
 
-pub use drill::drill;
+/// The style sheet of every page that crossfoot makes.
+pub const STYLE: &str = include_str!("../../../templates/style.css");
 
 /// The report as one self-contained HTML file.
 ///

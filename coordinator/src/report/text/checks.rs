@@ -2,8 +2,8 @@
 
 use domain::check::{CheckResult, Verdict};
 
-use super::Style;
-use super::table::{Column, Grid, Mark, Tone, facts, sentence};
+use super::style::{Style, Tone};
+use super::table::{Column, Grid, Mark, facts, sentence};
 use crate::report::format::{mark, shortened, side, visible};
 
 /// Where the details of a check begin.

@@ -4,8 +4,8 @@ use domain::counts::WorkerShare;
 use domain::finding::Finding;
 use domain::report::Report;
 
-use super::Style;
-use super::table::{Column, Grid, Mark, Tone, sentence};
+use super::style::{Style, Tone};
+use super::table::{Column, Grid, Mark, sentence};
 use crate::report::format::{self, count, visible};
 
 /// The findings given, of `total` that there are.

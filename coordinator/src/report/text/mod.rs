@@ -1,9 +1,9 @@
 //! A report as text for a terminal: one line a row, figures aligned, nothing wider than the terminal.
 
 mod checks;
-mod drill;
 mod findings;
-mod table;
+pub mod style;
+pub mod table;
 mod trends;
 mod workers;
 
@@ -11,12 +11,10 @@ mod workers;
 mod tests;
 
 pub use checks::checks_table;
-pub use drill::drill;
 pub use findings::findings_table;
+pub use style::Style;
 pub use trends::trends_table;
 pub use workers::workers_table;
-
-use std::fmt::Write as _;
 
 use domain::amount::Amount;
 use domain::check::Stage;
@@ -26,23 +24,8 @@ use domain::report::{Outcome, Report};
 use super::format::{self, amount, count, plural, shortened, time, visible};
 use super::relation::{Relation, Relations};
 use super::verdict;
-use table::{Column, Grid, Mark, Tone};
-
-/// How the text is to look.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Style {
-    /// Whether to colour with escape codes.
-    pub colour: bool,
-    /// The terminal's width in columns; anything below 60 is taken as 60.
-    pub width: u16,
-}
-
-impl Style {
-    /// The columns that may be used.
-    const fn columns(self) -> u16 {
-        if self.width < 60 { 60 } else { self.width }
-    }
-}
+use style::{Tone, section};
+use table::{Column, Grid, Mark};
 
 /// The whole report.
 #[must_use]
@@ -87,11 +70,6 @@ fn verdict_line(report: &Report, style: Style) -> String {
         Outcome::AwaitingApproval | Outcome::Unfinished | Outcome::Cancelled => Tone::Notice,
     };
     format!("{}  {line}\n", style.paint(Tone::Strong, &style.paint(tone, &word)))
-}
-
-fn section(out: &mut String, style: Style, title: &str) {
-    let rule = "─".repeat(usize::from(style.columns()).saturating_sub(title.len() + 1));
-    let _ = writeln!(out, "\n{} {}", style.paint(Tone::Strong, title), style.paint(Tone::Quiet, &rule));
 }
 
 fn header(report: &Report, style: Style) -> String {

@@ -1,8 +1,7 @@
 //! Tables for a terminal: one line a row, columns that give way in a stated order when space is short.
 
+use super::style::{Style, Tone};
 use comfy_table::{CellAlignment, ColumnConstraint, Row, Table, Width, presets};
-
-use super::Style;
 
 /// Blanks before every table line.
 const INDENT: u16 = 2;
@@ -11,41 +10,9 @@ const GAP: u16 = 2;
 /// No column is made narrower than this, whatever happens.
 const WIDTH_MIN: u16 = 4;
 
-/// How something is coloured.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Tone {
-    /// As it should be.
-    Good,
-    /// Not as it should be.
-    Bad,
-    /// To be looked at.
-    Notice,
-    /// Of lesser weight.
-    Quiet,
-    /// Of greater weight.
-    Strong,
-}
-
-impl Style {
-    /// `text` in `tone`, if colour is wanted.
-    pub(super) fn paint(self, tone: Tone, text: &str) -> String {
-        if !self.colour || text.is_empty() {
-            return text.into();
-        }
-        let code = match tone {
-            Tone::Good => "32",
-            Tone::Bad => "31",
-            Tone::Notice => "33",
-            Tone::Quiet => "2",
-            Tone::Strong => "1",
-        };
-        format!("\u{1b}[{code}m{text}\u{1b}[0m")
-    }
-}
-
 /// A column.
 #[derive(Debug, Clone)]
-pub(super) struct Column {
+pub struct Column {
     title: String,
     right: bool,
     shrinks_to: Option<u16>,
@@ -54,23 +21,23 @@ pub(super) struct Column {
 
 impl Column {
     /// A column of text; never shortened, never dropped.
-    pub(super) fn left(title: impl Into<String>) -> Self {
+    pub fn left(title: impl Into<String>) -> Self {
         Self { title: title.into(), right: false, shrinks_to: None, drops: 0 }
     }
 
     /// A column of figures.
-    pub(super) fn right(title: impl Into<String>) -> Self {
+    pub fn right(title: impl Into<String>) -> Self {
         Self { right: true, ..Self::left(title) }
     }
 
     /// May be shortened to `width`.
-    pub(super) fn shrinks_to(mut self, width: u16) -> Self {
+    pub fn shrinks_to(mut self, width: u16) -> Self {
         self.shrinks_to = Some(width);
         self
     }
 
     /// May be left out; the highest `order` goes first.
-    pub(super) fn drops(mut self, order: u8) -> Self {
+    pub fn drops(mut self, order: u8) -> Self {
         self.drops = order;
         self
     }
@@ -78,7 +45,7 @@ impl Column {
 
 /// Which mark of a row is coloured, and how.
 #[derive(Debug, Clone, Copy)]
-pub(super) enum Mark {
+pub enum Mark {
     /// The first such character of the line.
     First(char, Tone),
     /// The last one.
@@ -91,14 +58,14 @@ enum Line {
 }
 
 /// A table in the making.
-pub(super) struct Grid {
+pub struct Grid {
     columns: Vec<Column>,
     lines: Vec<Line>,
 }
 
 impl Grid {
     /// A table with these columns, its titles being its first line unless all are empty.
-    pub(super) fn new(columns: Vec<Column>) -> Self {
+    pub fn new(columns: Vec<Column>) -> Self {
         let titles: Vec<_> = columns.iter().map(|column| column.title.clone()).collect();
         let mut grid = Self { columns, lines: Vec::new() };
         if titles.iter().any(|title| !title.is_empty()) {
@@ -108,32 +75,32 @@ impl Grid {
     }
 
     /// Adds a row.
-    pub(super) fn row(&mut self, cells: Vec<String>) {
+    pub fn row(&mut self, cells: Vec<String>) {
         self.lines.push(Line::Row { cells, tone: None, mark: None });
     }
 
     /// Adds a row with a coloured mark.
-    pub(super) fn marked(&mut self, mark: Mark, cells: Vec<String>) {
+    pub fn marked(&mut self, mark: Mark, cells: Vec<String>) {
         self.lines.push(Line::Row { cells, tone: None, mark: Some(mark) });
     }
 
     /// Adds a row that is coloured as a whole: more titles, or a total.
-    pub(super) fn toned(&mut self, tone: Tone, cells: Vec<String>) {
+    pub fn toned(&mut self, tone: Tone, cells: Vec<String>) {
         self.lines.push(Line::Row { cells, tone: Some(tone), mark: None });
     }
 
     /// Adds lines that stand across the columns.
-    pub(super) fn text(&mut self, lines: impl IntoIterator<Item = String>) {
+    pub fn text(&mut self, lines: impl IntoIterator<Item = String>) {
         self.lines.extend(lines.into_iter().map(Line::Text));
     }
 
     /// Whether the table can be shown without shortening what must not be shortened.
-    pub(super) fn fits(&self, style: Style) -> bool {
+    pub fn fits(&self, style: Style) -> bool {
         self.arrange(style.columns()).1
     }
 
     /// The table's lines, each with its line feed.
-    pub(super) fn render(&self, style: Style) -> String {
+    pub fn render(&self, style: Style) -> String {
         let (widths, _) = self.arrange(style.columns());
         let mut rows = self.table(&widths);
         let mut out = String::new();
@@ -266,7 +233,7 @@ fn push_line(out: &mut String, indent: usize, text: &str) {
 }
 
 /// Names and what they stand for, the latter wrapped and aligned; each line begins with `indent` blanks.
-pub(super) fn facts(style: Style, indent: u16, facts: &[(&str, String)]) -> Vec<String> {
+pub fn facts(style: Style, indent: u16, facts: &[(&str, String)]) -> Vec<String> {
     let mut table = Table::new();
     table.load_preset(presets::NOTHING);
     for (name, value) in facts {
@@ -291,7 +258,7 @@ pub(super) fn facts(style: Style, indent: u16, facts: &[(&str, String)]) -> Vec<
 }
 
 /// A sentence, wrapped.
-pub(super) fn sentence(style: Style, indent: u16, text: &str) -> String {
+pub fn sentence(style: Style, indent: u16, text: &str) -> String {
     let mut table = Table::new();
     table.load_preset(presets::NOTHING).add_row([text]);
     if let Some(column) = table.column_mut(0) {

@@ -4,10 +4,10 @@ use domain::amount::Amount;
 use domain::report::Outcome;
 use domain::trend::grouped;
 
-use super::Style;
-use super::table::{Column, Grid, Mark, Tone, sentence};
+use super::style::{Style, Tone};
+use super::table::{Column, Grid, Mark, sentence};
 use crate::report::format::visible;
-use crate::trends::{Figure, TrendRow};
+use crate::report::trends::{Figure, TrendRow};
 
 /// Eight heights, from a sliver to the whole.
 const BARS: [char; 8] = ['▁', '▂', '▃', '▄', '▅', '▆', '▇', '█'];

@@ -3,8 +3,8 @@
 use domain::counts::{Counts, Role, WorkerShare};
 use domain::report::Report;
 
-use super::Style;
-use super::table::{Column, Grid, Mark, Tone, facts};
+use super::style::{Style, Tone};
+use super::table::{Column, Grid, Mark, facts};
 use crate::report::format::{self, count, megabytes, per_mille, plural, rate, seconds, visible};
 
 /// Cells of the bar that shows a share.
@@ -73,8 +73,8 @@ pub fn workers_table(report: &Report, style: Style) -> String {
     out
 }
 
-/// The columns; in a narrow place some are left out. Where there are several `hosts`, a worker's name does not say which
-/// it is: each host has a `processor-1`.
+/// The columns; in a narrow place some are left out. Where there are several `hosts`, a worker's name does not say
+/// which it is: each host has a `processor-1`.
 fn columns(titles: Vec<String>, hosts: bool) -> Vec<Column> {
     let places = titles.into_iter().enumerate().map(|(place, title)| match place {
         0 => Column::left(title).shrinks_to(12),

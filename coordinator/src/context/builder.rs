@@ -1,0 +1,86 @@
+//! Builds a coordinator from a post and an actor; everything else has a default.
+
+use std::sync::Arc;
+
+use post::Post;
+use tokio::sync::watch;
+use tokio_util::sync::CancellationToken;
+
+use crate::context::actor::ActorContext;
+use crate::context::checkpoints::Checkpoints;
+use crate::context::coordinator::Coordinator;
+use crate::context::notify::Notify;
+use crate::load::collector::ReportCollector;
+use crate::load::window::{Shares, WindowLimits};
+use crate::progress::Snapshot;
+
+/// Builds a [`Coordinator`].
+pub struct CoordinatorBuilder {
+    post: Arc<Post>,
+    actor: String,
+    actor_context: ActorContext,
+    checkpoints: Checkpoints,
+    notify: Notify,
+    window: WindowLimits,
+}
+
+impl CoordinatorBuilder {
+    /// Begins a coordinator on `post`, and on the post's store and clock, run by `actor` (`operator@host`). By default
+    /// it notes the log's head nowhere, notifies nobody, and bounds its window by [`WindowLimits::default`].
+    #[must_use]
+    pub fn new(post: Arc<Post>, actor: impl Into<String>) -> Self {
+        Self {
+            post,
+            actor: actor.into(),
+            actor_context: ActorContext::default(),
+            checkpoints: Checkpoints::default(),
+            notify: Notify::default(),
+            window: WindowLimits::default(),
+        }
+    }
+
+    /// Adds what the log says of the actor beside the name.
+    #[must_use]
+    pub fn actor_context(self, actor_context: ActorContext) -> Self {
+        Self { actor_context, ..self }
+    }
+
+    /// Notes the log's head in these places after every decision.
+    #[must_use]
+    pub fn checkpoints(self, checkpoints: Checkpoints) -> Self {
+        Self { checkpoints, ..self }
+    }
+
+    /// Tells these receivers of verdicts.
+    #[must_use]
+    pub fn notify(self, notify: Notify) -> Self {
+        Self { notify, ..self }
+    }
+
+    /// Bounds the chunks in flight.
+    #[must_use]
+    pub fn window(self, window: WindowLimits) -> Self {
+        Self { window, ..self }
+    }
+
+    /// Builds the coordinator, with a live view that nobody watches yet and a stop signal of its own.
+    #[must_use]
+    pub fn build(self) -> Coordinator {
+        let host = self.actor.rsplit_once('@').map_or("", |(_, host)| host).to_owned();
+        Coordinator {
+            collector: ReportCollector::new(Arc::clone(&self.post)),
+            shares: Shares::default(),
+            store: Arc::clone(self.post.store()),
+            clock: Arc::clone(self.post.clock()),
+            post: self.post,
+            actor: self.actor,
+            actor_context: self.actor_context,
+            checkpoints: Arc::new(self.checkpoints),
+            notify: Arc::new(self.notify),
+            host,
+            window: self.window,
+            watch: watch::channel(Snapshot::default()).0,
+            stop: CancellationToken::new(),
+        }
+    }
+}

@@ -1,0 +1,92 @@
+//! How a coordinator signs its leases, and what tells that the process which signed one is gone.
+//!
+//! A host's name and a process's number are not enough: two containers may have both in common, and a number is given
+//! again. So a signature says of which boot of which kernel it is, in which namespace the number counts, and when the
+//! process started. Only where all of that is this process's own surroundings can it be seen that the other is gone;
+//! otherwise its lease runs out.
+
+use std::path::Path;
+
+/// Where a process's number counts, as far as the system tells.
+#[derive(Debug, PartialEq, Eq)]
+struct Surroundings {
+    boot: String,
+    namespace: String,
+}
+
+impl Surroundings {
+    /// Of this process; none where there is no `/proc`.
+    fn here() -> Option<Self> {
+        let boot = std::fs::read_to_string("/proc/sys/kernel/random/boot_id").ok()?;
+        // A link such as `pid:[4026531836]`.
+        let link = std::fs::read_link("/proc/self/ns/pid").ok()?;
+        let namespace = link.to_str()?.strip_prefix("pid:[")?.strip_suffix(']')?.to_owned();
+        Some(Self { boot: boot.trim().to_owned(), namespace })
+    }
+}
+
+/// When the process with this number started, in ticks since the boot (proc(5), field 22 of `stat`); none if there is
+/// none.
+fn started(pid: &str) -> Option<String> {
+    let stat = std::fs::read_to_string(Path::new("/proc").join(pid).join("stat")).ok()?;
+    // The second field is the command in brackets, in which anything may stand.
+    let (_, rest) = stat.rsplit_once(')')?;
+    rest.split_whitespace().nth(19).map(str::to_owned)
+}
+
+/// This process's signature: no other process signs so.
+pub(crate) fn signed(actor: &str) -> String {
+    let pid = std::process::id().to_string();
+    match Surroundings::here().zip(started(&pid)) {
+        None => format!("{actor} pid {pid}"),
+        Some((here, started)) => {
+            format!(
+                "{actor} pid {pid} (boot {}, pid namespace {}, start {started})",
+                here.boot, here.namespace
+            )
+        }
+    }
+}
+
+/// Whether `owner` was a process beside this one that is no more. Of others nothing is known.
+pub(crate) fn is_dead(owner: &str, host: &str) -> bool {
+    is_gone(owner, host).unwrap_or(false)
+}
+
+fn is_gone(owner: &str, host: &str) -> Option<bool> {
+    let (who, rest) = owner.split_once(" pid ")?;
+    if who.rsplit_once('@')?.1 != host {
+        return None;
+    }
+    let (pid, rest) = rest.split_once(" (boot ")?;
+    let (boot, rest) = rest.split_once(", pid namespace ")?;
+    let (namespace, start) = rest.strip_suffix(')')?.split_once(", start ")?;
+    let here = Surroundings::here()?;
+    if here.boot != boot || here.namespace != namespace || pid.parse::<u32>().is_err() {
+        return None;
+    }
+    Some(started(pid).is_none_or(|now| now != start))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_a_process_beside_this_one_is_known_to_be_gone() {
+        let own = signed("me@vm");
+        assert!(!is_dead(&own, "vm"), "{own}");
+        let pid = format!("pid {} ", std::process::id());
+        // A number that no process has, and this process's number of an earlier process.
+        assert!(is_dead(&own.replace(&pid, "pid 4194999 "), "vm"));
+        let start = own.rsplit_once(", start ").unwrap().0;
+        assert!(is_dead(&format!("{start}, start 1)"), "vm"));
+        // Of another host, another boot, another namespace, or of a signature that does not say: nothing is known.
+        let gone = own.replace(&pid, "pid 4194999 ");
+        assert!(!is_dead(&gone, "elsewhere"));
+        assert!(!is_dead(&gone.replace("boot ", "boot 0"), "vm"));
+        assert!(!is_dead(&gone.replace("namespace ", "namespace 9"), "vm"));
+        assert!(!is_dead("me@vm pid 4194999", "vm"));
+        assert!(!is_dead("", "vm"));
+    }
+}

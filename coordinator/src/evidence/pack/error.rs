@@ -1,0 +1,99 @@
+//! Why a pack was not made, or could not be checked.
+
+use std::path::PathBuf;
+
+use domain::ids::{RecordNo, RunId};
+use domain::lifecycle::RunState;
+use store::StoreError;
+use thiserror::Error;
+
+/// Why a pack was not made, or could not be checked at all. (One that does not hold is no error: see
+/// [`Verified`](super::Verified).)
+#[derive(Debug, Error)]
+pub enum PackError {
+    /// The store failed.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// The run is still at work.
+    #[error(
+        "run {run_id} is {state}: a pack is of a run that is over or waits for approval; `crossfoot resume` goes on with it, `crossfoot cancel` ends it"
+    )]
+    NotOver {
+        /// The run.
+        run_id: RunId,
+        /// Where it stands.
+        state: RunState,
+    },
+    /// Somebody did something with the run meanwhile.
+    #[error("run {run_id} went on while it was exported: export it once more when it is at rest")]
+    WentOn {
+        /// The run.
+        run_id: RunId,
+    },
+    /// The file is there, and is never written over.
+    #[error("{} exists; name another file, or remove it first", path.display())]
+    Exists {
+        /// The file.
+        path: PathBuf,
+    },
+    /// A file could not be read or written.
+    #[error("{}: {error}", path.display())]
+    File {
+        /// The file.
+        path: PathBuf,
+        /// What the system said.
+        error: std::io::Error,
+    },
+    /// The file is not a pack.
+    #[error("{} is not an evidence pack; `crossfoot audit export RUN -o FILE` makes one", path.display())]
+    NotAPack {
+        /// The file.
+        path: PathBuf,
+    },
+    /// The file is not a proof.
+    #[error("{} is not a record's proof: {reason}; `crossfoot prove RUN --record N -o FILE` makes one", path.display())]
+    NotAProof {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        reason: String,
+    },
+    /// A key cannot be used.
+    #[error("{}: {reason}", path.display())]
+    Key {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        reason: String,
+    },
+    /// There is nothing to prove, or no way to.
+    #[error("record {record_no} of run {run_id}: {reason}")]
+    NotProvable {
+        /// The run.
+        run_id: RunId,
+        /// The record.
+        record_no: RecordNo,
+        /// Why.
+        reason: String,
+    },
+    /// What is to be written cannot be put into words: a mistake of ours.
+    #[error("the pack could not be made: {0}")]
+    Unmade(String),
+}
+
+impl PackError {
+    /// Whether it is the command that has to change, rather than the world.
+    #[must_use]
+    pub const fn is_usage(&self) -> bool {
+        match self {
+            Self::Store(error) => error.is_usage(),
+            Self::NotOver { .. }
+            | Self::Exists { .. }
+            | Self::NotAPack { .. }
+            | Self::NotAProof { .. }
+            | Self::Key { .. }
+            | Self::NotProvable { .. } => true,
+            Self::WentOn { .. } | Self::File { .. } | Self::Unmade(_) => false,
+        }
+    }
+}

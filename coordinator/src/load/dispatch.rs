@@ -1,0 +1,90 @@
+//! Handing chunks out: each is booked in the ledger, sealed, and published as the window has room for it.
+
+use std::time::Instant;
+
+use broker::Queue;
+use domain::ids::RunId;
+use domain::lifecycle::ChunkState;
+use store::walk::LedgerWalk;
+use store::{Store, StoreError};
+use tokio::sync::mpsc;
+use wire::Chunk;
+
+use crate::load::error::LoadError;
+use crate::load::loading::Load;
+use crate::load::window::{OnItsWay, Window};
+use crate::source::split::CutChunk;
+
+/// Chunks are booked in the ledger in groups of up to so many, in one transaction.
+const BOOK_MAX: usize = 32;
+
+impl Load<'_> {
+    /// Books each chunk, then hands it out, unless it is committed already.
+    pub(crate) async fn dispatch(
+        &self,
+        mut cuts: mpsc::Receiver<CutChunk>,
+        window: &Window,
+    ) -> Result<(), LoadError> {
+        let mut known = Known::of(self.store, self.fence.run_id).await?;
+        let mut group = Vec::with_capacity(BOOK_MAX);
+        while cuts.recv_many(&mut group, BOOK_MAX).await > 0 {
+            let booked: Vec<_> = group.iter().map(|chunk: &CutChunk| chunk.cut.clone()).collect();
+            self.store.add_chunks(self.fence, &booked).await?;
+            for chunk in group.drain(..) {
+                let position = chunk.disk_position;
+                match known.state(chunk.cut.chunk_no.0).await? {
+                    Some(ChunkState::Committed) => {
+                        self.watch.send_modify(|now| {
+                            now.done += chunk.cut.records;
+                            now.chunks_committed += 1;
+                            now.bytes_read = position;
+                        });
+                        self.committed(chunk.cut.chunk_no.0, chunk.bytes.len()).await?;
+                        continue;
+                    }
+                    // Only an operator puts it back.
+                    Some(ChunkState::SetAside) => continue,
+                    _ => {}
+                }
+                let entry = self.sealed(chunk).await?;
+                window.admit(&entry).await;
+                self.post.publish(Queue::Chunks, entry.body).await?;
+                self.watch.send_modify(|now| now.bytes_read = position);
+            }
+        }
+        Ok(())
+    }
+
+    async fn sealed(&self, chunk: CutChunk) -> Result<OnItsWay, LoadError> {
+        let (run_id, chunk_no, records) =
+            (self.fence.run_id.to_bytes(), chunk.cut.chunk_no.0, chunk.cut.records);
+        let message = Chunk { run_id, chunk_no, recount: false, bytes: chunk.bytes };
+        let body = self.post.sealer(self.fence.epoch).await?.seal(&message).map_err(LoadError::Codec)?;
+        Ok(OnItsWay { chunk_no, body, bytes: message.bytes.len(), records, since: Instant::now() })
+    }
+}
+
+/// What the ledger knew of a run's chunks when it was taken up, walked in step with the splitter.
+struct Known<'a> {
+    walk: Option<LedgerWalk<'a>>,
+    at: Option<(u64, ChunkState)>,
+}
+
+impl<'a> Known<'a> {
+    async fn of(store: &'a dyn Store, run_id: RunId) -> Result<Self, StoreError> {
+        let progress = store.progress(run_id).await?;
+        let is_new = progress.committed == 0 && progress.set_aside == 0;
+        Ok(Self { walk: (!is_new).then(|| LedgerWalk::new(store, run_id)), at: None })
+    }
+
+    async fn state(&mut self, chunk_no: u64) -> Result<Option<ChunkState>, StoreError> {
+        let Some(walk) = &mut self.walk else { return Ok(None) };
+        while self.at.is_none_or(|(at, _)| at < chunk_no) {
+            match walk.next().await? {
+                Some(row) => self.at = Some((row.cut.chunk_no.0, row.state)),
+                None => return Ok(None),
+            }
+        }
+        Ok(self.at.filter(|(at, _)| *at == chunk_no).map(|(_, state)| state))
+    }
+}

@@ -1,0 +1,68 @@
+//! Why loading ended early.
+
+use broker::BrokerError;
+use domain::ids::ChunkNo;
+use post::PostError;
+use store::StoreError;
+use thiserror::Error;
+use wire::CodecError;
+
+use crate::source::split::SplitError;
+
+/// Why loading ended early.
+#[derive(Debug, Error)]
+pub enum LoadError {
+    /// The source could not be cut.
+    #[error(transparent)]
+    Split(#[from] SplitError),
+    /// The store failed.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// The broker failed.
+    #[error(transparent)]
+    Broker(#[from] BrokerError),
+    /// A message could not be made.
+    #[error(transparent)]
+    Codec(CodecError),
+    /// Chunks failed every time they were started.
+    #[error("{}", set_aside_text(*count, *chunk_no, reason))]
+    SetAside {
+        /// How many were set aside.
+        count: u64,
+        /// The first of them.
+        chunk_no: ChunkNo,
+        /// Why it failed the last time.
+        reason: String,
+    },
+    /// The ledger has chunks that are neither committed nor set aside, though none is on its way.
+    #[error(
+        "the ledger has {settled} of {split} chunks as committed or set aside, and none is on its way; resume the run"
+    )]
+    NotSettled {
+        /// How many are.
+        settled: u64,
+        /// Of how many.
+        split: u64,
+    },
+    /// Someone asked for it.
+    #[error("stopped on request")]
+    Stopped,
+    /// The thread that splits was lost.
+    #[error("the splitter ended early: {0}")]
+    SplitterLost(String),
+}
+
+impl From<PostError> for LoadError {
+    fn from(error: PostError) -> Self {
+        match error {
+            PostError::Broker(error) => Self::Broker(error),
+            PostError::Codec(error) => Self::Codec(error),
+            PostError::Store(error) => Self::Store(error),
+        }
+    }
+}
+
+fn set_aside_text(count: u64, chunk_no: ChunkNo, reason: &str) -> String {
+    let others = if count > 1 { format!(", as were {} others", count - 1) } else { String::new() };
+    format!("chunk {chunk_no} failed every time it was started and was set aside{others}: {reason}")
+}

@@ -1,0 +1,140 @@
+//! Following a run's workers: what they report is a reason to look into the ledger, and only what the ledger says is
+//! acted on.
+
+use std::time::{Duration, Instant};
+
+use broker::{BrokerError, Queue};
+use domain::lifecycle::ChunkState;
+use store::model::Reported;
+use wire::seal::unverified;
+use wire::{Chunk, Counts};
+
+use crate::load::collector::{Reports, reported};
+use crate::load::error::LoadError;
+use crate::load::loading::{Load, SILENCE};
+use crate::load::window::{OnItsWay, Window};
+
+/// At least so often the ledger is asked about all chunks on their way, however much is reported.
+const LOOK: Duration = Duration::from_secs(5);
+
+/// After so many times that long it is handed out again even while messages wait: those may be other runs', or made up.
+const LONG_OVERDUE: u32 = 4;
+
+/// What following remembers between two looks.
+struct Looks {
+    all: Instant,
+    overdue: Instant,
+}
+
+impl Load<'_> {
+    /// Follows what the workers say, and lets chunks out of the window. Returns only with an error.
+    pub(crate) async fn follow(&self, window: &Window, reports: &mut Reports) -> LoadError {
+        match self.keep_following(window, reports).await {
+            Ok(()) => LoadError::Broker(BrokerError::Closed),
+            Err(error) => error,
+        }
+    }
+
+    async fn keep_following(&self, window: &Window, reports: &mut Reports) -> Result<(), LoadError> {
+        let mut looks = Looks { all: Instant::now(), overdue: Instant::now() };
+        loop {
+            match tokio::time::timeout(SILENCE, reports.next()).await {
+                Ok(None) => return Ok(()),
+                Ok(Some(group)) if looks.all.elapsed() < LOOK => {
+                    self.settle(window, &self.named(window, &group)).await?;
+                }
+                heard => {
+                    if let Ok(Some(group)) = heard {
+                        self.named(window, &group);
+                    }
+                    looks.all = Instant::now();
+                    self.settle(window, &window.numbers()).await?;
+                }
+            }
+            if looks.overdue.elapsed() >= LOOK.min(self.window.overdue) {
+                looks.overdue = Instant::now();
+                self.hand_out_overdue(window).await?;
+            }
+        }
+    }
+
+    /// The chunks on their way that `group` says something of. The live view believes it; nothing else does.
+    fn named(&self, window: &Window, group: &[Counts]) -> Vec<u64> {
+        group.iter().filter_map(reported).for_each(|report| self.show(&report));
+        let of_chunks = group.iter().filter(|counts| counts.failure.is_some() || counts.role == 1);
+        let mut named: Vec<_> =
+            of_chunks.map(|counts| counts.chunk_no).filter(|chunk_no| window.holds(*chunk_no)).collect();
+        named.sort_unstable();
+        named.dedup();
+        named
+    }
+
+    /// Lets those of `chunks` out of the window that the ledger has as committed or set aside.
+    async fn settle(&self, window: &Window, chunks: &[u64]) -> Result<(), LoadError> {
+        if chunks.is_empty() {
+            return Ok(());
+        }
+        for (chunk_no, state) in self.store.chunk_states(self.fence.run_id, chunks).await? {
+            match state {
+                ChunkState::Split => {}
+                ChunkState::Committed => {
+                    if let Some(OnItsWay { bytes, records, .. }) = window.release(chunk_no) {
+                        self.watch.send_modify(|now| {
+                            now.done += records;
+                            now.chunks_committed += 1;
+                        });
+                        self.committed(chunk_no, bytes).await?;
+                    }
+                }
+                ChunkState::SetAside => {
+                    if window.release(chunk_no).is_some() {
+                        tracing::error!(run_id = %self.fence.run_id, chunk_no, "chunk was set aside");
+                    }
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// What a worker counted, in the live view.
+    pub(crate) fn show(&self, report: &Reported) {
+        self.watch.send_modify(|now| {
+            let (role, id) = (report.role, report.worker.0);
+            match now.workers.iter_mut().find(|worker| (worker.0, worker.1) == (role, id)) {
+                Some(worker) => worker.2 += report.records,
+                None => now.workers.push((role, id, report.records)),
+            }
+        });
+    }
+
+    /// Hands chunks out again that nobody has committed for long. As long as messages wait for workers, a chunk is
+    /// likely among them.
+    async fn hand_out_overdue(&self, window: &Window) -> Result<(), LoadError> {
+        let old = window.older_than(self.window.overdue);
+        if old.is_empty() {
+            return Ok(());
+        }
+        let mut waiting = 0;
+        for queue in [Queue::Chunks, Queue::Batches] {
+            waiting += self.post.broker().depth(queue).await?;
+        }
+        for entry in old {
+            let chunk_no = entry.chunk_no;
+            if waiting > 0 && entry.since.elapsed() < self.window.overdue * LONG_OVERDUE {
+                continue;
+            }
+            tracing::warn!(
+                run_id = %self.fence.run_id,
+                chunk_no,
+                since_s = entry.since.elapsed().as_secs(),
+                "no worker has committed this chunk; it is handed out again"
+            );
+            // Sealed again, because the key may have been replaced since.
+            if let Some(sent) = unverified::<Chunk>(&entry.body) {
+                self.post.send(Queue::Chunks, self.fence.epoch, &sent.message).await?;
+            }
+            window.handed_out(chunk_no);
+        }
+        Ok(())
+    }
+}

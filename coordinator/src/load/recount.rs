@@ -1,0 +1,72 @@
+//! The reports of a run whose chunks are all committed: waited for, and made again where they were lost.
+
+use std::time::Duration;
+
+use broker::{BrokerError, Queue};
+use domain::ids::ChunkNo;
+use wire::Chunk;
+
+use crate::load::collector::{Reports, reported};
+use crate::load::error::LoadError;
+use crate::load::loading::{Load, SILENCE};
+use crate::source::again::SourceAgain;
+
+/// Reports are waited for so long once everything is committed. Chunks whose reports are missing then are counted
+/// again.
+const REPORTS_PATIENCE: Duration = Duration::from_secs(3);
+
+/// The reports of chunks that are counted again are waited for so long. What is missing then is a failed check.
+const RECOUNT_PATIENCE: Duration = Duration::from_secs(15);
+
+/// So many chunks are counted again at most; where more counts are lost, a check fails.
+const RECOUNTED_MAX: u32 = 1000;
+
+impl Load<'_> {
+    /// Reports may be on their way still; without them a worker's share would not agree. Those that do not come were
+    /// lost: their chunks are counted again, from the source's bytes, if it can be read again.
+    pub(crate) async fn await_reports(&self, reports: &mut Reports) -> Result<(), LoadError> {
+        // Those of an earlier coordinator went with a broker that died with it.
+        let are_lost = self.fence.epoch > 1 && !self.post.broker().is_durable();
+        let patience = if are_lost { Duration::ZERO } else { REPORTS_PATIENCE };
+        let missing = self.unreported(reports, patience).await?;
+        if missing.is_empty() || are_lost {
+            return Ok(());
+        }
+        if self.recount(&missing).await? {
+            self.unreported(reports, RECOUNT_PATIENCE).await?;
+        }
+        Ok(())
+    }
+
+    /// The chunks that lack a report, once `patience` is over.
+    async fn unreported(&self, reports: &mut Reports, patience: Duration) -> Result<Vec<ChunkNo>, LoadError> {
+        let until = tokio::time::Instant::now() + patience;
+        loop {
+            let missing = self.store.unreported(self.fence.run_id, RECOUNTED_MAX).await?;
+            if missing.is_empty() || tokio::time::Instant::now() >= until {
+                return Ok(missing);
+            }
+            match tokio::time::timeout(SILENCE, reports.next()).await {
+                Ok(None) => return Err(BrokerError::Closed.into()),
+                Ok(Some(group)) => group.iter().filter_map(reported).for_each(|report| self.show(&report)),
+                Err(_) => {}
+            }
+        }
+    }
+
+    /// Sends the bytes of `chunks` once more, to be counted again. `false`: the source cannot be read again.
+    async fn recount(&self, chunks: &[ChunkNo]) -> Result<bool, LoadError> {
+        let Some(source) = (self.reopen)() else { return Ok(false) };
+        let Ok(mut again) = SourceAgain::open(self.job, &source) else { return Ok(false) };
+        tracing::warn!(run_id = %self.fence.run_id, chunks = chunks.len(), "workers' counts were lost on the bus and are made again");
+        for chunk_no in chunks {
+            let row = self.store.chunks(self.fence.run_id, chunk_no.0, 1).await?.pop();
+            let Some(row) = row.filter(|row| row.cut.chunk_no == *chunk_no) else { continue };
+            let Ok(bytes) = again.bytes(&row) else { return Ok(false) };
+            let run_id = self.fence.run_id.to_bytes();
+            let chunk = Chunk { run_id, chunk_no: chunk_no.0, recount: true, bytes };
+            self.post.send(Queue::Chunks, self.fence.epoch, &chunk).await?;
+        }
+        Ok(true)
+    }
+}

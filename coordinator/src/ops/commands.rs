@@ -1,0 +1,211 @@
+//! What an operator may do with a run.
+
+use std::path::Path;
+
+use domain::approval::{ActorEvent, Refusal};
+use domain::ids::RunId;
+use domain::lifecycle::{RunEvent, RunState};
+use job::Job;
+use serde_json::json;
+use store::model::Run;
+use store::{Claim, StoreError, stored_job};
+use thiserror::Error;
+
+use crate::context::coordinator::Coordinator;
+
+/// Why an operation was refused.
+#[derive(Debug, Error)]
+pub enum OpsError {
+    /// The store failed.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// The job asks for more, or for somebody else.
+    #[error("run {run_id}: {refusal}")]
+    Refused {
+        /// The run.
+        run_id: RunId,
+        /// Why.
+        refusal: Refusal,
+    },
+    /// The run is not in a state for it.
+    #[error("run {run_id} is {state}: {advice}")]
+    WrongState {
+        /// The run.
+        run_id: RunId,
+        /// Where it stands.
+        state: RunState,
+        /// What can be done instead.
+        advice: &'static str,
+    },
+}
+
+impl OpsError {
+    /// Whether it is the command that has to change, rather than the world.
+    #[must_use]
+    pub const fn is_usage(&self) -> bool {
+        match self {
+            Self::Store(error) => error.is_usage(),
+            Self::WrongState { .. } | Self::Refused { .. } => true,
+        }
+    }
+}
+
+impl Coordinator {
+    /// Notes that an operator approves of the run, and why. Promoting it is [`Coordinator::drive`]'s, with
+    /// [`crate::run::Drive::approved`]. A refusal is noted as well.
+    ///
+    /// # Errors
+    /// [`OpsError::WrongState`] unless it waits for approval; [`OpsError::Refused`] when the job asks for four eyes
+    /// and the operator ran it, or for a reason and there is none.
+    pub async fn approve(&self, run_id: RunId, reason: Option<&str>) -> Result<(), OpsError> {
+        let run = self.store.run(run_id).await?;
+        if run.state != RunState::AwaitingApproval {
+            let advice = "only a run that awaits approval can be approved";
+            return Err(OpsError::WrongState { run_id, state: run.state, advice });
+        }
+        let approval = self.job_of(&run).await?.approval;
+        let events = self.actor_events(run_id).await?;
+        let decided = approval.by_others(&self.actor, &events).and_then(|()| approval.reasoned(reason));
+        if let Err(refusal) = decided {
+            return Err(self.refused(run_id, "approval-refused", reason, refusal).await?);
+        }
+        self.store.log(self.entry(run_id, "approved", &json!({ "reason": reason }))).await?;
+        self.checkpoint(run_id, "approved").await;
+        Ok(())
+    }
+
+    /// Notes that the rejects of a run whose job has sensitive fields are about to be written to `file`, in clear.
+    ///
+    /// # Errors
+    /// [`OpsError`] of the database: nothing is to be written then.
+    pub async fn note_raw_rejects(&self, run_id: RunId, file: &Path) -> Result<(), OpsError> {
+        let detail = json!({ "file": file.display().to_string(), "sensitive_fields": "in clear" });
+        self.store.log(self.entry(run_id, "rejects-written", &detail)).await?;
+        self.checkpoint(run_id, "rejects-written").await;
+        Ok(())
+    }
+
+    async fn job_of(&self, run: &Run) -> Result<Job, OpsError> {
+        Ok(stored_job(&*self.store, &run.job_digest).await?)
+    }
+
+    /// Whether the operator says why, where the job asks for that.
+    async fn reasoned(&self, run: &Run, reason: Option<&str>) -> Result<(), OpsError> {
+        let approval = match self.job_of(run).await {
+            Ok(job) => job.approval,
+            // A run whose job this version does not understand can be given up all the same.
+            Err(OpsError::Store(StoreError::Damaged { .. })) => return Ok(()),
+            Err(error) => return Err(error),
+        };
+        approval.reasoned(reason).map_err(|refusal| OpsError::Refused { run_id: run.run_id, refusal })
+    }
+
+    /// Notes that somebody was refused, and why.
+    async fn refused(
+        &self,
+        run_id: RunId,
+        kind: &str,
+        reason: Option<&str>,
+        refusal: Refusal,
+    ) -> Result<OpsError, OpsError> {
+        let detail = json!({ "reason": reason, "refused": refusal.to_string() });
+        self.store.log(self.entry(run_id, kind, &detail)).await?;
+        self.checkpoint(run_id, kind).await;
+        Ok(OpsError::Refused { run_id, refusal })
+    }
+
+    /// What the log says that was done to the run.
+    async fn actor_events(&self, run_id: RunId) -> Result<Vec<ActorEvent>, OpsError> {
+        const PAGE: u32 = 1000;
+        let mut all: Vec<ActorEvent> = Vec::new();
+        loop {
+            let after = all.last().map_or(0, |event| event.seq);
+            let events = self.store.run_events(run_id, after, PAGE).await?;
+            if events.is_empty() {
+                return Ok(all);
+            }
+            all.extend(events.into_iter().map(|event| {
+                let detail: serde_json::Value = serde_json::from_str(&event.entry.detail).unwrap_or_default();
+                let state = detail.get("state").and_then(|state| state.as_str()?.parse().ok());
+                ActorEvent { seq: event.seq, kind: event.entry.kind, actor: event.entry.actor, state }
+            }));
+        }
+    }
+
+    /// Puts the chunks that were set aside back into the flow, their starts forgotten; the log keeps which they were
+    /// and why. Returns how many, and whether the run is the coordinator service's to go on with.
+    ///
+    /// # Errors
+    /// [`OpsError::WrongState`] when it does not load, or nothing was set aside.
+    pub async fn redrive(&self, run_id: RunId, reason: Option<&str>) -> Result<(u64, bool), OpsError> {
+        /// The log names so many chunks; it says how many there were.
+        const NAMED_MAX: u32 = 100;
+        let run = self.store.run(run_id).await?;
+        let wrong = |advice| OpsError::WrongState { run_id, state: run.state, advice };
+        if run.state != RunState::Loading {
+            return Err(wrong("only a run that was stopped while loading has chunks to redrive"));
+        }
+        let aside = self.store.chunks_aside(run_id, NAMED_MAX).await?;
+        if aside.is_empty() {
+            return Err(wrong("none of its chunks was set aside; `crossfoot resume` goes on with it"));
+        }
+        self.reasoned(&run, reason).await?;
+        let fence = self.take_up(run_id, Claim::IfFree).await?;
+        let chunks = self.store.put_back(fence).await?;
+        let named: Vec<_> = aside
+            .iter()
+            .map(|row| json!({ "chunk_no": row.cut.chunk_no, "records": row.cut.records, "was": row.reason }))
+            .collect();
+        let detail = json!({ "reason": reason, "chunks": chunks, "set_aside": named });
+        self.store.log_under(fence, self.entry(run_id, "redriven", &detail)).await?;
+        self.store.park(fence, None).await?;
+        self.store.release(fence, 0).await?;
+        self.checkpoint(run_id, "redriven").await;
+        Ok((chunks, run.submitted))
+    }
+
+    /// Gives a run up. A coordinator at work on it stops at its next sign of life.
+    ///
+    /// # Errors
+    /// [`OpsError::WrongState`] when it is over.
+    pub async fn cancel(&self, run_id: RunId, reason: Option<&str>) -> Result<Run, OpsError> {
+        let run = self.store.run(run_id).await?;
+        if run.state.is_over() {
+            return Err(OpsError::WrongState {
+                run_id,
+                state: run.state,
+                advice: "it is over, and cannot be cancelled",
+            });
+        }
+        self.reasoned(&run, reason).await?;
+        let fence = self.take_up(run_id, Claim::Evict).await?;
+        let note = reason.map_or_else(|| "cancelled".to_owned(), |reason| format!("cancelled: {reason}"));
+        let log = self.entry(run_id, "cancelled", &json!({ "reason": reason }));
+        let run = self.store.step(fence, RunEvent::Cancelled, Some(&note), log).await?;
+        self.store.release(fence, 0).await?;
+        self.checkpoint(run_id, "cancelled").await;
+        Ok(run)
+    }
+
+    /// Removes a finished run's staging rows, rejects and breaches. Ledger, checks and log stay. Returns how
+    /// many rows were removed.
+    ///
+    /// # Errors
+    /// [`OpsError::WrongState`] while it is not over.
+    pub async fn purge(&self, run_id: RunId, reason: Option<&str>) -> Result<u64, OpsError> {
+        let run = self.store.run(run_id).await?;
+        if !run.state.is_over() {
+            let advice = "only a run that is over can be purged; `crossfoot cancel` ends it";
+            return Err(OpsError::WrongState { run_id, state: run.state, advice });
+        }
+        self.reasoned(&run, reason).await?;
+        let job = self.job_of(&run).await?;
+        let fence = self.take_up(run_id, Claim::AfterItsEnd).await?;
+        let log = self.entry(run_id, "purged", &json!({ "reason": reason }));
+        let staging: Vec<_> = job.layouts().map(|layout| layout.staging.clone()).collect();
+        let removed = self.store.purge(fence, &staging, log).await?;
+        self.store.release(fence, 0).await?;
+        self.checkpoint(run_id, "purged").await;
+        Ok(removed)
+    }
+}

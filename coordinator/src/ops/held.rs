@@ -1,0 +1,106 @@
+//! What a run that stands still waits for: chunks that a worker began and has not ended, with who has them and
+//! whether it is still heard of.
+
+use std::time::Duration;
+
+use domain::ids::{ChunkNo, RunId, WorkerId};
+use store::model::WorkerRow;
+use store::{Store, StoreError};
+
+use crate::ops::attendance::ALIVE;
+
+/// So many chunks are named.
+const NAMED_MAX: u32 = 20;
+
+/// A chunk that a worker began is held by it for less than this, unless it is stuck.
+const STUCK: Duration = Duration::from_secs(60);
+
+/// A chunk that waits for a worker, in a sentence, and what to do.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Held {
+    /// The run.
+    pub run_id: RunId,
+    /// The chunk.
+    pub chunk_no: ChunkNo,
+    /// Who has it, and how long that is heard of no more.
+    pub said: String,
+    /// What to do.
+    pub advice: &'static str,
+}
+
+/// The chunks of runs that load, or of one of them, which a worker began that is silent or stuck since.
+///
+/// # Errors
+/// [`StoreError`] of the database.
+pub async fn held(store: &dyn Store, run_id: Option<RunId>) -> Result<Vec<Held>, StoreError> {
+    let begun = store.begun_chunks(run_id, NAMED_MAX).await?;
+    if begun.is_empty() {
+        return Ok(Vec::new());
+    }
+    let workers = store.fleet(None).await?;
+    let of = |worker: WorkerId| workers.iter().find(|row| row.worker_id == worker);
+    let named = begun.into_iter().filter_map(|(run_id, chunk_no, worker)| {
+        let (said, advice) = told(of(worker)?)?;
+        Some(Held { run_id, chunk_no, said, advice })
+    });
+    Ok(named.collect())
+}
+
+/// `None`: the worker is at it, as it should be.
+fn told(worker: &WorkerRow) -> Option<(String, &'static str)> {
+    let who = format!("{} {} on host {} (pid {})", worker.role.name(), worker.name, worker.host, worker.pid);
+    match worker {
+        WorkerRow { stopped_at_ms: Some(_), .. } => None,
+        WorkerRow { silent, .. } if *silent > ALIVE => Some((
+            format!("{who} began it and has been silent for {} s", silent.as_secs()),
+            "stop that process, if it is frozen; the chunk is handed out again meanwhile",
+        )),
+        WorkerRow { in_hand: Some(in_hand), .. } if *in_hand >= STUCK => Some((
+            format!("{who} is alive, and has been at it for {} s", in_hand.as_secs()),
+            "its log says what it waits for: the database, a lock, the broker",
+        )),
+        _ => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use domain::counts::Role;
+
+    use super::*;
+
+    fn worker(silent_s: u64, in_hand_s: Option<u64>, stopped_at_ms: Option<i64>) -> WorkerRow {
+        WorkerRow {
+            worker_id: WorkerId(3),
+            name: "w1".into(),
+            role: Role::Writer,
+            host: "vm".into(),
+            pid: 7,
+            version: "0.1.0".into(),
+            started_at_ms: 0,
+            seen_at_ms: 0,
+            stopped_at_ms,
+            silent: Duration::from_secs(silent_s),
+            in_hand: in_hand_s.map(Duration::from_secs),
+        }
+    }
+
+    #[test]
+    fn who_is_silent_or_stuck_is_named_and_who_works_is_not() {
+        for (row, says) in [
+            (worker(2, Some(3), None), None),
+            (worker(2, None, None), None),
+            (worker(400, None, Some(5)), None),
+            (
+                worker(372, None, None),
+                Some("writer w1 on host vm (pid 7) began it and has been silent for 372 s"),
+            ),
+            (
+                worker(2, Some(90), None),
+                Some("writer w1 on host vm (pid 7) is alive, and has been at it for 90 s"),
+            ),
+        ] {
+            assert_eq!(told(&row).map(|(said, _)| said).as_deref(), says);
+        }
+    }
+}

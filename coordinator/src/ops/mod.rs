@@ -1,0 +1,9 @@
+//! What an operator does with a run and asks about it: the commands, who is missing for it, what it waits for, where it
+//! stands.
+
+pub mod attendance;
+mod commands;
+pub mod held;
+pub mod standing;
+
+pub use commands::OpsError;

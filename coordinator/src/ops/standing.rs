@@ -1,0 +1,64 @@
+//! Where a run stands at this moment, for a message about a command that failed: another operator, or another
+//! coordinator, may have got it to its end meanwhile.
+
+use domain::ids::RunId;
+use domain::lifecycle::RunState;
+use platform::clock::iso;
+use store::{Store, StoreError};
+
+/// How a run stands, and whether it still can be gone on with.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Standing {
+    /// In a sentence without its full stop.
+    pub said: String,
+    /// Whether whoever asks could go on with it.
+    pub is_free: bool,
+}
+
+/// Looks at the run and its log.
+pub async fn standing(store: &dyn Store, run_id: RunId) -> Standing {
+    look(store, run_id).await.unwrap_or_else(|error| Standing {
+        said: format!("where run {run_id} stands cannot be read ({error}); `crossfoot show {run_id}` tells"),
+        is_free: true,
+    })
+}
+
+async fn look(store: &dyn Store, run_id: RunId) -> Result<Standing, StoreError> {
+    let run = store.run(run_id).await?;
+    if run.state.is_over() {
+        let (done, approved) =
+            (last(store, run_id, run.state.name()).await?, last(store, run_id, "approved").await?);
+        let by = done.map_or_else(String::new, |(actor, at)| format!(" by {actor} at {at}"));
+        let approved = match approved {
+            Some((actor, at)) if run.state == RunState::Promoted => format!(", approved by {actor} at {at}"),
+            _ => String::new(),
+        };
+        let rest = if run.state == RunState::Promoted { "" } else { "; nothing of it is in final" };
+        let said = format!("run {run_id} is {}{by}{approved}{rest}", run.state);
+        return Ok(Standing { said, is_free: false });
+    }
+    match store.lease(run_id).await?.filter(|lease| !lease.left.is_zero()) {
+        Some(lease) => Ok(Standing {
+            said: format!(
+                "run {run_id} is {}, and {} is at work on it; `crossfoot show {run_id}` tells what becomes of it",
+                run.state, lease.owner
+            ),
+            is_free: false,
+        }),
+        None => Ok(Standing { said: format!("nothing of run {run_id} is in final"), is_free: true }),
+    }
+}
+
+/// Who did this last, and when.
+async fn last(store: &dyn Store, run_id: RunId, kind: &str) -> Result<Option<(String, String)>, StoreError> {
+    const PAGE: u32 = 1000;
+    let (mut after, mut found) = (0, None);
+    loop {
+        let events = store.run_events(run_id, after, PAGE).await?;
+        let Some(end) = events.last() else { return Ok(found) };
+        after = end.seq;
+        for event in events.into_iter().filter(|event| event.entry.kind == kind) {
+            found = Some((event.entry.actor, iso(event.entry.at_ms)));
+        }
+    }
+}

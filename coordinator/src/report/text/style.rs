@@ -1,0 +1,56 @@
+//! How text for a terminal looks: its width, its colours, the titles of its sections.
+
+use std::fmt::Write as _;
+
+/// How the text is to look.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Style {
+    /// Whether to colour with escape codes.
+    pub colour: bool,
+    /// The terminal's width in columns; anything below 60 is taken as 60.
+    pub width: u16,
+}
+
+impl Style {
+    /// The columns that may be used.
+    pub(super) const fn columns(self) -> u16 {
+        if self.width < 60 { 60 } else { self.width }
+    }
+
+    /// `text` in `tone`, if colour is wanted.
+    #[must_use]
+    pub fn paint(self, tone: Tone, text: &str) -> String {
+        if !self.colour || text.is_empty() {
+            return text.into();
+        }
+        let code = match tone {
+            Tone::Good => "32",
+            Tone::Bad => "31",
+            Tone::Notice => "33",
+            Tone::Quiet => "2",
+            Tone::Strong => "1",
+        };
+        format!("\u{1b}[{code}m{text}\u{1b}[0m")
+    }
+}
+
+/// How something is coloured.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Tone {
+    /// As it should be.
+    Good,
+    /// Not as it should be.
+    Bad,
+    /// To be looked at.
+    Notice,
+    /// Of lesser weight.
+    Quiet,
+    /// Of greater weight.
+    Strong,
+}
+
+/// Begins a section: a title and a rule as wide as the terminal.
+pub fn section(out: &mut String, style: Style, title: &str) {
+    let rule = "─".repeat(usize::from(style.columns()).saturating_sub(title.len() + 1));
+    let _ = writeln!(out, "\n{} {}", style.paint(Tone::Strong, title), style.paint(Tone::Quiet, &rule));
+}

@@ -1,0 +1,128 @@
+//! Driving a run from wherever the ledger says it stands to its verdict.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use domain::ids::RunId;
+use domain::lifecycle::RunState;
+use serde_json::json;
+use store::model::Run;
+use store::{Claim, Fence, StoreError, stored_job};
+
+use crate::context::coordinator::Coordinator;
+use crate::load::LoadError;
+use crate::load::ranges::Ranges;
+use crate::progress::Phase;
+use crate::run::ending::{Drive, Ending};
+use crate::run::error::RunError;
+
+/// How long a run in the foreground waits for a broker or a store that failed to come back.
+const PATIENCE: Duration = Duration::from_secs(600);
+
+/// The pauses between attempts grow from this to [`PAUSE_MAX`].
+const PAUSE_MIN: Duration = Duration::from_millis(500);
+const PAUSE_MAX: Duration = Duration::from_secs(10);
+
+impl Coordinator {
+    /// As [`Coordinator::drive`], and when the broker or the store failed, once more when they are back.
+    ///
+    /// # Errors
+    /// [`RunError`]; the run can be resumed.
+    pub async fn drive_patiently(&self, run_id: RunId, how: &Drive) -> Result<Ending, RunError> {
+        let (mut pause, mut failing_since) = (PAUSE_MIN, None);
+        loop {
+            let began = Instant::now();
+            let error = match Box::pin(self.drive(run_id, how)).await {
+                Err(error) if error.is_transient() && !self.stop.is_cancelled() => error,
+                ended => return ended,
+            };
+            if began.elapsed() > PAUSE_MAX {
+                // It went on for a while: this failure is a new one.
+                (pause, failing_since) = (PAUSE_MIN, None);
+            }
+            let since: Instant = *failing_since.get_or_insert_with(Instant::now);
+            if since.elapsed() > PATIENCE {
+                return Err(error);
+            }
+            tracing::warn!(%run_id, %error, pause_ms = pause.as_millis(), "the run goes on when this has healed");
+            tokio::select! {
+                () = self.stop.cancelled() => return Err(LoadError::Stopped.into()),
+                () = tokio::time::sleep(pause) => {}
+            }
+            pause = (pause * 2).min(PAUSE_MAX);
+        }
+    }
+
+    /// Takes the run up and to its verdict, or as far as it goes.
+    ///
+    /// # Errors
+    /// [`RunError`]; the run can be resumed.
+    pub async fn drive(&self, run_id: RunId, how: &Drive) -> Result<Ending, RunError> {
+        let started = Instant::now();
+        let claim = if how.evict { Claim::Evict } else { Claim::IfFree };
+        let fence = match self.take_up(run_id, claim).await {
+            // Nothing is to be done about it, and nothing is: it stays as it ended, with its last event.
+            Err(StoreError::Over { state, .. }) => {
+                self.watch.send_modify(|now| now.phase = Phase::Over);
+                return Ok(Ending::of_over(state));
+            }
+            taken => taken?,
+        };
+        let run = self.store.run(run_id).await?;
+        let before = run.state;
+        if fence.epoch > 1 {
+            let log = self.entry(run_id, "resumed", &json!({ "epoch": fence.epoch, "state": run.state }));
+            self.store.log_under(fence, log).await?;
+        }
+        let ending = {
+            // Side by side, never one inside the other: while a promotion holds the store, a sign of life waits.
+            tokio::select! {
+                biased;
+                ending = Box::pin(self.work(run, fence, how)) => ending,
+                // Dropped half-way, work leaves whole transactions only: an uncommitted promotion is taken back.
+                () = self.stop.cancelled() => Err(LoadError::Stopped.into()),
+                lost = self.keep_alive(fence) => Err(lost.into()),
+            }
+        };
+        let spent_ms = u64::try_from(started.elapsed().as_millis()).unwrap_or(u64::MAX);
+        match self.store.release(fence, spent_ms).await {
+            Ok(()) | Err(StoreError::Fenced { .. }) => {}
+            Err(error) => return Err(error.into()),
+        }
+        if let Some(verdict) = ending.as_ref().ok().map(|ending| ending.state()).filter(|now| *now != before)
+        {
+            self.checkpoint(run_id, verdict.name()).await;
+        }
+        self.watch.send_modify(|now| now.phase = Phase::Over);
+        ending
+    }
+
+    async fn work(&self, run: Run, fence: Fence, how: &Drive) -> Result<Ending, RunError> {
+        let job = stored_job(&*self.store, &run.job_digest).await.map_err(|error| match error {
+            StoreError::Damaged { what } => RunError::Job(what),
+            error => error.into(),
+        })?;
+        let job = Arc::new(job);
+        let mut run = run;
+        let mut reports = self.collector.listen(run.run_id);
+        // What was read back under an earlier fence is not believed: two passes belong to each.
+        let ranges = Ranges::new(fence.epoch * 2);
+        if run.state == RunState::Loading || run.state == RunState::Staged || how.approved {
+            self.source_is_at_hand(&run, &job, how).await?;
+            self.store.clear_readbacks(fence).await?;
+        }
+        if run.state == RunState::Loading {
+            run = self.load(run, fence, &job, how, &ranges, &mut reports).await?;
+        }
+        match run.state {
+            RunState::Staged => self.settle(run, fence, &job, how, &ranges, &mut reports).await,
+            RunState::AwaitingApproval if how.approved => {
+                self.settle(run, fence, &job, how, &ranges, &mut reports).await
+            }
+            RunState::AwaitingApproval => Ok(Ending::Paused),
+            RunState::Promoted => Ok(Ending::Promoted),
+            RunState::Cancelled => Ok(Ending::Cancelled),
+            RunState::NotReconciled | RunState::Loading => Ok(Ending::NotReconciled),
+        }
+    }
+}

@@ -1,0 +1,51 @@
+//! The nouns of a run's drive: how it is driven, and what it comes to.
+
+use domain::lifecycle::RunState;
+use source::Location;
+
+/// How a run is driven.
+#[derive(Debug, Clone, Default)]
+pub struct Drive {
+    /// The source, if not where the run was begun from.
+    pub source: Option<Location>,
+    /// Whether an operator has approved it.
+    pub approved: bool,
+    /// Whether a coordinator that is known to be gone is to be fenced off.
+    pub evict: bool,
+}
+
+/// What a run has come to, for now.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Ending {
+    /// Reconciled and promoted.
+    Promoted,
+    /// A check failed; nothing is in final.
+    NotReconciled,
+    /// Staging is proven; approval is waited for.
+    Paused,
+    /// Given up by an operator.
+    Cancelled,
+}
+
+impl Ending {
+    /// What a run that is over came to.
+    pub(crate) const fn of_over(state: RunState) -> Self {
+        match state {
+            RunState::Promoted => Self::Promoted,
+            RunState::Cancelled => Self::Cancelled,
+            RunState::AwaitingApproval => Self::Paused,
+            RunState::NotReconciled | RunState::Loading | RunState::Staged => Self::NotReconciled,
+        }
+    }
+
+    /// Where the run stands then.
+    #[must_use]
+    pub const fn state(self) -> RunState {
+        match self {
+            Self::Promoted => RunState::Promoted,
+            Self::NotReconciled => RunState::NotReconciled,
+            Self::Paused => RunState::AwaitingApproval,
+            Self::Cancelled => RunState::Cancelled,
+        }
+    }
+}

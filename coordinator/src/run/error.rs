@@ -1,0 +1,72 @@
+//! Why a run could not be taken to its verdict.
+
+use source::SourceError;
+use store::StoreError;
+use thiserror::Error;
+
+use crate::load::LoadError;
+use crate::source::wanted::{OpenSourceError, SourceWanted};
+use crate::verify::VerifyError;
+
+/// Why a run could not be taken to its verdict. It can be resumed.
+#[derive(Debug, Error)]
+pub enum RunError {
+    /// Loading ended early.
+    #[error(transparent)]
+    Load(#[from] LoadError),
+    /// Verification could not be done.
+    #[error(transparent)]
+    Verify(#[from] VerifyError),
+    /// The store failed, or someone else has the run.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// The source cannot be read.
+    #[error(transparent)]
+    Source(#[from] SourceError),
+    /// The run was begun from a stream, and its bytes must be handed in again.
+    #[error("{}", OpenSourceError::StreamGone)]
+    StreamGone,
+    /// The run waits for its source.
+    #[error(transparent)]
+    SourceWanted(#[from] SourceWanted),
+    /// The job in the store is not understood by this program.
+    #[error("the run's job cannot be used by this version: {0}")]
+    Job(String),
+}
+
+impl From<OpenSourceError> for RunError {
+    fn from(error: OpenSourceError) -> Self {
+        match error {
+            OpenSourceError::Source(error) => Self::Source(error),
+            OpenSourceError::StreamGone => Self::StreamGone,
+        }
+    }
+}
+
+impl RunError {
+    /// Whether it may heal by itself: taken up again later, the run may go on.
+    #[must_use]
+    pub fn is_transient(&self) -> bool {
+        match self {
+            Self::Load(LoadError::Broker(_)) | Self::Verify(VerifyError::Broker(_)) => true,
+            _ => self.store().is_some_and(StoreError::is_transient),
+        }
+    }
+
+    /// What the store said, if it was the store that failed, however deep it lies.
+    #[must_use]
+    pub fn store(&self) -> Option<&StoreError> {
+        match self {
+            Self::Store(error)
+            | Self::Load(LoadError::Store(error))
+            | Self::Verify(VerifyError::Store(error)) => Some(error),
+            _ => None,
+        }
+    }
+
+    /// Whether somebody asked for it.
+    #[must_use]
+    pub const fn is_stop(&self) -> bool {
+        matches!(self, Self::Load(LoadError::Stopped))
+    }
+}

@@ -1,0 +1,189 @@
+//! The stages of a run's drive: loading, and settling what was loaded: reconcile it, then promote it, pause it or
+//! fail it.
+
+use std::sync::Arc;
+
+use domain::check::CheckResult;
+use domain::lifecycle::RunEvent;
+use domain::reconcile::Reconciliation;
+use domain::report::CheckCounts;
+use job::Job;
+use serde_json::json;
+use store::model::Run;
+use store::{Fence, StoreError};
+
+use crate::context::coordinator::Coordinator;
+use crate::load::Load;
+use crate::load::collector::Reports;
+use crate::load::ranges::Ranges;
+use crate::progress::{Phase, stage};
+use crate::promote::{Promote, Promoted};
+use crate::report::summary::Summary;
+use crate::run::ending::{Drive, Ending};
+use crate::run::error::RunError;
+use crate::source::split::ChunkLimits;
+use crate::verify::reconcile::{Reconcile, StagingOutcome, failed_names, given};
+use crate::verify::verifier::Verify;
+
+impl Coordinator {
+    /// Loads the source to its last chunk, unless the ledger has it whole already, and books the run as staged.
+    pub(crate) async fn load(
+        &self,
+        run: Run,
+        fence: Fence,
+        job: &Arc<Job>,
+        how: &Drive,
+        ranges: &Ranges,
+        reports: &mut Reports,
+    ) -> Result<Run, RunError> {
+        self.store.prepare(job).await?;
+        let progress = self.store.progress(run.run_id).await?;
+        let is_loaded = run.split.is_some_and(|split| split.chunks == progress.committed);
+        if !is_loaded {
+            let source = self.open_source(&run, job, how)?;
+            let reopen =
+                || self.open_source(&run, job, how).ok().filter(|source| source.bytes_on_disk().is_some());
+            let load = Load {
+                post: &self.post,
+                store: &*self.store,
+                job,
+                fence,
+                limits: ChunkLimits {
+                    bytes: usize::try_from(run.chunk_bytes).unwrap_or(usize::MAX),
+                    records: run.chunk_records,
+                },
+                window: self.window,
+                shares: &self.shares,
+                verify_source: run.verify_source,
+                reopen: &reopen,
+                ranges,
+                watch: &self.watch,
+                stop: &self.stop,
+            };
+            load.run(source, reports).await?;
+        }
+        stage(run.run_id, "loaded");
+        let progress = self.store.progress(run.run_id).await?;
+        let detail = json!({ "chunks": progress.committed, "records": progress.records });
+        Ok(self
+            .store
+            .step(fence, RunEvent::AllCommitted, None, self.entry(run.run_id, "staged", &detail))
+            .await?)
+    }
+
+    /// Reconciles staging, and promotes if that is in order.
+    pub(crate) async fn settle(
+        &self,
+        run: Run,
+        fence: Fence,
+        job: &Arc<Job>,
+        how: &Drive,
+        ranges: &Ranges,
+        reports: &mut Reports,
+    ) -> Result<Ending, RunError> {
+        let Some(split) = run.split else {
+            return Err(StoreError::Damaged {
+                what: format!("run {} is staged, but its source was not split", run.run_id),
+            }
+            .into());
+        };
+        self.store.clear_findings(fence).await?;
+        self.phase(Phase::ApplyingRules, split.records);
+        let given = given(&*self.store, &run, job).await?;
+        let reconcile = Reconcile {
+            store: &*self.store,
+            clock: &*self.clock,
+            job,
+            run: &run,
+            fence,
+            source_changed: self.source_changed(&run, job, how).await?,
+            // Taken up more than once: what the ledger says of the source has lain there for a while.
+            decode_again: (fence.epoch > 1).then(|| self.open_source(&run, job, how)),
+        };
+        let verify = Verify { post: &self.post, store: &*self.store, job, fence, ranges, reports, given };
+        let outcome = reconcile
+            .staging(verify, &split, |done| {
+                self.watch.send_modify(|now| {
+                    now.phase = Phase::Verifying;
+                    now.done = done;
+                });
+            })
+            .await?;
+        stage(run.run_id, "staging read back and compared");
+        let StagingOutcome { reconciliation, mut summary, differing, footing } = outcome;
+        let Ok(permit) = reconciliation.permit() else {
+            self.pinpoint_staging(&run, fence, job, how, &split, &differing).await?;
+            self.name_footing(&run, fence, &footing).await?;
+            return self.fail(&run, fence, reconciliation.checks().to_vec(), &summary).await;
+        };
+        if (run.pause_after_staged || job.approval.four_eyes) && !how.approved {
+            return self.pause(&run, fence, &reconciliation, &summary).await;
+        }
+        let promote = Promote {
+            store: &*self.store,
+            clock: &*self.clock,
+            job,
+            fence,
+            records: split.records,
+            source: self.open_source(&run, job, how).ok().filter(|source| source.bytes_on_disk().is_some()),
+            progress: &|phase, done| {
+                self.watch.send_modify(|now| {
+                    now.phase = phase;
+                    now.done = done;
+                });
+            },
+        };
+        let checks = reconciliation.checks().to_vec();
+        let log = |checks: &[CheckResult]| self.entry(run.run_id, "promoted", &verdict_detail(checks, None));
+        match promote.run(permit, checks.clone(), &mut summary, log).await? {
+            Promoted::Yes => Ok(Ending::Promoted),
+            Promoted::No { checks: of_final, mut findings } => {
+                findings.keep(&*self.store, fence).await?;
+                if let Some(why) = findings.incomplete {
+                    tracing::warn!(%why, "not every difference in final could be walked down");
+                }
+                self.fail(&run, fence, [checks, of_final].concat(), &summary).await
+            }
+        }
+    }
+
+    async fn pause(
+        &self,
+        run: &Run,
+        fence: Fence,
+        reconciliation: &Reconciliation,
+        summary: &Summary,
+    ) -> Result<Ending, RunError> {
+        let checks = reconciliation.checks();
+        self.store.keep_checks(fence, checks, &summary.to_json()?).await?;
+        let note = "staging is proven; `crossfoot approve RUN` promotes it";
+        let log = self.entry(run.run_id, "paused", &verdict_detail(checks, None));
+        self.store.step(fence, RunEvent::Paused, Some(note), log).await?;
+        Ok(Ending::Paused)
+    }
+
+    async fn fail(
+        &self,
+        run: &Run,
+        fence: Fence,
+        checks: Vec<CheckResult>,
+        summary: &Summary,
+    ) -> Result<Ending, RunError> {
+        self.store.keep_checks(fence, &checks, &summary.to_json()?).await?;
+        let failed = failed_names(&checks);
+        let note = domain::check::faults(&checks);
+        let log = self.entry(run.run_id, "not-reconciled", &verdict_detail(&checks, Some(&failed)));
+        self.store.step(fence, RunEvent::Failed, Some(&note), log).await?;
+        Ok(Ending::NotReconciled)
+    }
+}
+
+/// What the log says of a verdict: how the checks came out, and their digest, so that they cannot be altered unseen.
+fn verdict_detail(checks: &[CheckResult], failed: Option<&[&str]>) -> serde_json::Value {
+    let text = serde_json::to_string(checks).unwrap_or_default();
+    json!({
+        "counts": CheckCounts::of(checks),
+        "checks_sha256": domain::fingerprint::Hash::of(text.as_bytes()),
+        "failed": failed,
+    })
+}

@@ -1,0 +1,303 @@
+//! The splitter: cuts the source into chunks of whole records. Blocking; runs on a thread of its own.
+//!
+//! Where it cuts depends on the bytes and the limits alone, not on how the bytes arrived, so that cutting again
+//! after an interruption gives the same chunks.
+
+use std::io::Read;
+
+use domain::fingerprint::Hash;
+use domain::ids::{ChunkNo, RecordNo};
+use domain::words::plural;
+use format::spec::{Form, FormatSpec};
+use format::{FrameError, Framer, frames, header_names};
+use job::Job;
+use job::select::Selector;
+use source::{Reader, SourceError};
+use store::model::{ChunkCut, SplitTotals};
+use thiserror::Error;
+
+/// No chunk has more records than this, so that even a chunk of nothing but rejects fits a message.
+pub(crate) const RECORDS_MAX: u64 = domain::limits::CHUNK_RECORDS_MAX;
+
+/// How large a chunk becomes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct ChunkLimits {
+    /// About so many bytes; at least one record, whatever its length.
+    pub bytes: usize,
+    /// At most so many records; 0: as many as a chunk may have (50,000).
+    pub records: u64,
+}
+
+/// A chunk with its bytes.
+#[derive(Debug)]
+pub struct CutChunk {
+    /// Where it is and what it hashes to.
+    pub cut: ChunkCut,
+    /// Its bytes.
+    pub bytes: Vec<u8>,
+    /// How many bytes of the source on disk had been read by then, for progress.
+    pub disk_position: u64,
+}
+
+/// Why the source could not be cut.
+#[derive(Debug, Error)]
+pub enum SplitError {
+    /// It could not be read.
+    #[error(transparent)]
+    Source(#[from] SourceError),
+    /// Its records could not be told apart.
+    #[error("record {record_no}, at byte {offset} of the source's content: {error}{}", known(*record_no, error))]
+    Frame {
+        /// The record.
+        record_no: RecordNo,
+        /// Where it begins.
+        offset: u64,
+        /// What is wrong with it.
+        error: FrameError,
+    },
+    /// The header row does not name the job's fields.
+    #[error("the header row is not the job's: {0}")]
+    Header(String),
+    /// The job's formats cannot be used.
+    #[error("{0}")]
+    Job(String),
+    /// Nobody takes the chunks any more.
+    #[error("splitting was stopped")]
+    Stopped,
+}
+
+/// Cuts everything that `reader` yields and hands it to `take`, which says whether to go on.
+///
+/// # Errors
+/// [`SplitError`]; chunks handed over before it are sound.
+pub fn split(
+    reader: Reader,
+    job: &Job,
+    limits: ChunkLimits,
+    take: impl FnMut(CutChunk) -> bool,
+) -> Result<SplitTotals, SplitError> {
+    let spec = &job.format;
+    let selector = job.has_parents().then(|| Selector::new(job)).transpose().map_err(SplitError::Job)?;
+    let framer = Framer::new(spec);
+    let splitter = Splitter {
+        job,
+        framer,
+        // With this much at hand, where a chunk ends does not depend on what has not been read yet.
+        lookahead: limits.bytes + framer.unit_bytes_max(),
+        footer_bytes: spec.outside.footer_bytes,
+        limits,
+        buffer: Buffer { reader, bytes: Vec::new(), start: 0, read: 0, at_end: false },
+        offset: 0,
+        chunk_no: 0,
+        record_no: 1,
+        parents: if selector.is_some() { vec![0; job.records.len()] } else { Vec::new() },
+        selector,
+    };
+    splitter.run(take)
+}
+
+struct Splitter<'a> {
+    job: &'a Job,
+    framer: Framer,
+    lookahead: usize,
+    /// So many bytes at the source's end are no records. Where the end is, is only known when it is reached: as many
+    /// are always held back.
+    footer_bytes: usize,
+    limits: ChunkLimits,
+    buffer: Buffer,
+    offset: u64,
+    chunk_no: u64,
+    record_no: u64,
+    /// Tells record types, where some have parents.
+    selector: Option<Selector>,
+    /// Of each record type the latest record so far.
+    parents: Vec<u64>,
+}
+
+impl Splitter<'_> {
+    fn run(mut self, mut take: impl FnMut(CutChunk) -> bool) -> Result<SplitTotals, SplitError> {
+        let header_bytes = self.skip_preamble()?;
+        loop {
+            self.buffer.fill(self.lookahead + self.footer_bytes)?;
+            let at_hand = self.buffer.at_hand();
+            let at_hand = &at_hand[..at_hand.len().saturating_sub(self.footer_bytes)];
+            if at_hand.is_empty() {
+                break;
+            }
+            let asked = if self.limits.records == 0 { RECORDS_MAX } else { self.limits.records };
+            let records_max = asked.min(RECORDS_MAX);
+            let taken = self.framer.take(at_hand, self.buffer.at_end, records_max, self.limits.bytes);
+            let taken = taken.map_err(|at| SplitError::Frame {
+                record_no: RecordNo(self.record_no + at.records),
+                offset: self.offset + at.offset as u64,
+                error: shown(self.job, at.error),
+            })?;
+            let bytes = at_hand[..taken.bytes].to_vec();
+            let cut = ChunkCut {
+                chunk_no: ChunkNo(self.chunk_no),
+                offset: self.offset,
+                bytes: taken.bytes as u64,
+                first_record_no: RecordNo(self.record_no),
+                records: taken.records,
+                parents: self.parents.clone(),
+                sha256: Hash::of(&bytes),
+                // Splitting decodes nothing.
+                decoded: None,
+            };
+            self.follow_parents(&bytes);
+            self.buffer.start += taken.bytes;
+            self.offset += taken.bytes as u64;
+            self.chunk_no += 1;
+            self.record_no += taken.records;
+            if !take(CutChunk { cut, bytes, disk_position: self.buffer.reader.raw_position() }) {
+                return Err(SplitError::Stopped);
+            }
+        }
+        let raw = self.buffer.reader.finish()?;
+        Ok(SplitTotals {
+            chunks: self.chunk_no,
+            records: self.record_no - 1,
+            // As counted when they were read: that chunks, header and footer make up all of them is for a check to say.
+            bytes: self.buffer.read,
+            header_bytes,
+            bytes_on_disk: raw.bytes,
+            sha256: raw.sha256,
+        })
+    }
+
+    /// Where records have parents, a chunk must know which stand before it.
+    fn follow_parents(&mut self, bytes: &[u8]) {
+        let Some(selector) = &mut self.selector else { return };
+        for (number, frame) in (self.record_no..).zip(frames(&self.framer, bytes)) {
+            let Ok((_, content)) = frame else { return };
+            if let Some(latest) = selector.type_of(content).and_then(|at| self.parents.get_mut(at)) {
+                *latest = number;
+            }
+        }
+    }
+
+    fn skip_preamble(&mut self) -> Result<u64, SplitError> {
+        let outside = self.job.format.outside;
+        self.buffer.fill(self.lookahead + outside.header_bytes + outside.footer_bytes)?;
+        let found = self.framer.preamble(self.buffer.at_hand(), self.buffer.at_end);
+        let header = found.map_err(|error| {
+            let error = shown(self.job, error);
+            SplitError::Frame { record_no: RecordNo(0), offset: 0, error }
+        })?;
+        let header = header.unwrap_or(0);
+        check_header(self.job, &self.buffer.at_hand()[..header])?;
+        self.buffer.start += header;
+        self.offset += header as u64;
+        Ok(header as u64)
+    }
+}
+
+/// What is known besides: where records have one length, a byte too few or too many anywhere moves all that follow
+/// it, so that nothing is said of those before; where each tells its own end, the one before ended where this begins.
+fn known(at_fault: RecordNo, error: &FrameError) -> String {
+    match (error, at_fault.0) {
+        (_, 0) => String::new(),
+        (FrameError::TruncatedRecord { have, want }, number) => {
+            let bytes = (number - 1).saturating_mul(*want as u64).saturating_add(*have as u64);
+            format!(
+                "; {} of records are not a multiple of the record length {want}: bytes are missing, or too many, here or \
+                 anywhere before",
+                plural(bytes, "byte")
+            )
+        }
+        (_, 1) => "; no record stands before it".into(),
+        (_, number) => format!("; record {} ends there", number - 1),
+    }
+}
+
+fn shown(job: &Job, error: FrameError) -> FrameError {
+    if job.is_sensitive() { error.without_contents() } else { error }
+}
+
+/// A column that moved is otherwise seen only when its values do not fit, if at all.
+fn check_header(job: &Job, preamble: &[u8]) -> Result<(), SplitError> {
+    let has_header = |spec: &FormatSpec| matches!(&spec.form, Form::Delimited(form) if form.header);
+    if !has_header(&job.format) || preamble.is_empty() {
+        return Ok(());
+    }
+    let names = header_names(&job.format, preamble).map_err(|error| SplitError::Header(error.to_string()))?;
+    let Some(fields) = job.records.first().map(|record| &record.own.fields) else { return Ok(()) };
+    if names.len() != fields.len() {
+        return Err(SplitError::Header(format!(
+            "it has {} columns, the job has {} fields",
+            names.len(),
+            fields.len()
+        )));
+    }
+    for (at, (name, field)) in names.iter().zip(fields).enumerate() {
+        if plain(name) != plain(&field.name) {
+            let (number, expected) = (at + 1, &field.name);
+            return Err(SplitError::Header(match job.is_sensitive() {
+                // Without a header row, it is a record that stands there.
+                true => format!("column {number} is not called `{expected}`, as the job expects"),
+                false => format!("column {number} is `{name}`, the job expects `{expected}`"),
+            }));
+        }
+    }
+    Ok(())
+}
+
+/// A column's name as an identifier would spell it: `Account No.` and `account_no` are the same.
+fn plain(name: &str) -> String {
+    let mut out = String::with_capacity(name.len());
+    for c in name.trim().chars() {
+        if c.is_alphanumeric() {
+            out.extend(c.to_lowercase());
+        } else if !out.is_empty() && !out.ends_with('_') {
+            out.push('_');
+        }
+    }
+    out.trim_end_matches('_').to_owned()
+}
+
+/// Bytes read and not yet cut.
+struct Buffer {
+    reader: Reader,
+    bytes: Vec<u8>,
+    start: usize,
+    /// How many bytes have come from the reader.
+    read: u64,
+    at_end: bool,
+}
+
+impl Buffer {
+    fn at_hand(&self) -> &[u8] {
+        &self.bytes[self.start..]
+    }
+
+    /// Reads until `want` bytes are at hand, or the source ends.
+    fn fill(&mut self, want: usize) -> Result<(), SplitError> {
+        if self.at_end || self.at_hand().len() >= want {
+            return Ok(());
+        }
+        self.bytes.drain(..self.start);
+        self.start = 0;
+        let mut filled = self.bytes.len();
+        // A little more than is wanted, so that the rest is not moved for every chunk.
+        self.bytes.resize(want + (1 << 20), 0);
+        while filled < self.bytes.len() {
+            match self.reader.read(&mut self.bytes[filled..]) {
+                Ok(0) => {
+                    self.at_end = true;
+                    break;
+                }
+                Ok(read) => {
+                    filled += read;
+                    self.read += read as u64;
+                }
+                Err(error) if error.kind() == std::io::ErrorKind::Interrupted => {}
+                Err(error) => {
+                    self.bytes.truncate(filled);
+                    return Err(self.reader.explain(error).into());
+                }
+            }
+        }
+        self.bytes.truncate(filled);
+        Ok(())
+    }
+}

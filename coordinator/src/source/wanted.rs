@@ -1,0 +1,47 @@
+//! Why a run's source is not at hand.
+
+use source::SourceError;
+use thiserror::Error;
+
+/// Why a run's source could not be opened once more.
+#[derive(Debug, Error)]
+pub enum OpenSourceError {
+    /// It cannot be read.
+    #[error(transparent)]
+    Source(#[from] SourceError),
+    /// The run was begun from a stream, and its bytes must be handed in again.
+    #[error(
+        "the run was begun from standard input: hand the same bytes in again, `crossfoot resume RUN --source FILE`"
+    )]
+    StreamGone,
+}
+
+/// Why a run waits for its source.
+#[derive(Debug, Error)]
+pub enum SourceWanted {
+    /// It is not there, or cannot be read.
+    #[error(
+        "the run's source cannot be read: {error}; put it back, or say where it is: `{command} --source FILE`"
+    )]
+    Away {
+        /// Why.
+        error: SourceError,
+        /// What goes on with the run.
+        command: String,
+    },
+    /// Another file was named.
+    #[error(
+        "{given} is not the run's source: it has {found}, the run's source has {expected}; name the right file: \
+         `{command} --source THE_RIGHT_FILE`"
+    )]
+    Other {
+        /// What was named.
+        given: String,
+        /// What it is.
+        found: String,
+        /// What it should be.
+        expected: String,
+        /// What goes on with the run.
+        command: String,
+    },
+}

@@ -1,0 +1,103 @@
+//! What a drill came to: a document for auditors.
+
+use serde::{Deserialize, Serialize};
+
+use super::outcome::{Evidence, Judgement, Seen};
+use domain::fingerprint::Hash;
+
+/// The version of the document's shape.
+pub const DRILL_VERSION: u32 = 1;
+
+/// One defect, struck.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Struck {
+    /// Its number in the catalogue.
+    pub id: String,
+    /// Where it strikes.
+    pub strikes: String,
+    /// What happens.
+    pub what: String,
+    /// The invariant that it breaks.
+    pub invariant: String,
+    /// What must come of it: one of these.
+    pub must: Vec<String>,
+    /// How closely it must be located, when a check catches it.
+    pub must_locate: String,
+    /// Where it was struck: the drilled job, or a reference job.
+    pub stand: String,
+    /// What was done, without the record's contents.
+    pub told: String,
+    /// How it came out.
+    #[serde(flatten)]
+    pub judgement: Judgement,
+    /// What was seen.
+    pub evidence: Evidence,
+    /// How long the run and its verdict took, in milliseconds.
+    pub elapsed_ms: u64,
+}
+
+/// A job that was run undamaged.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Undamaged {
+    /// The job: the drilled one, or a reference.
+    pub stand: String,
+    /// SHA-256 of its job file.
+    pub job_digest: Hash,
+    /// SHA-256 of its source.
+    pub source_sha256: Option<Hash>,
+    /// Records.
+    pub records: u64,
+    /// Whether it reconciled, straight through and after a pause.
+    pub reconciled: bool,
+    /// Its fingerprint.
+    pub fingerprint: Option<Hash>,
+    /// Why not, if it did not.
+    pub why: String,
+    /// How long the two runs took, in milliseconds.
+    pub elapsed_ms: u64,
+}
+
+/// The document.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct DrillReport {
+    /// [`DRILL_VERSION`].
+    pub drill_version: u32,
+    /// The program's version.
+    pub crossfoot_version: String,
+    /// The drilled job's name.
+    pub job: String,
+    /// SHA-256 of its job file.
+    pub job_digest: Hash,
+    /// Its source.
+    pub source: String,
+    /// The kind of store in which the shadows were.
+    pub store: String,
+    /// Who drilled: `user@host`.
+    pub actor: String,
+    /// When it began, in milliseconds since 1970, UTC.
+    pub began_at_ms: i64,
+    /// How long it took, in milliseconds.
+    pub elapsed_ms: u64,
+    /// The undamaged runs.
+    pub undamaged: Vec<Undamaged>,
+    /// Every defect of the catalogue, struck.
+    pub defects: Vec<Struck>,
+    /// Fields that the job's fingerprint does not cover: damage to them is not seen by it.
+    pub not_covered: Vec<String>,
+}
+
+impl DrillReport {
+    /// Whether every defect was caught, and every undamaged run reconciled.
+    #[must_use]
+    pub fn is_effective(&self) -> bool {
+        !self.defects.is_empty()
+            && self.undamaged.iter().all(|run| run.reconciled)
+            && self.defects.iter().all(|defect| defect.judgement.seen != Seen::Missed)
+    }
+
+    /// How many defects came out so.
+    #[must_use]
+    pub fn count(&self, seen: Seen) -> usize {
+        self.defects.iter().filter(|defect| defect.judgement.seen == seen).count()
+    }
+}

@@ -1,0 +1,267 @@
+//! The shadows of a drill: stores of its own, never the real tables.
+//!
+//! Embedded, each shadow is an SQLite file in a temporary folder. On PostgreSQL it is a schema of its own in the
+//! database, and nothing but that schema is on its connections' search path, so that no name in it can lead to a real
+//! table. Tables that the job's rules refer to are copied in.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::time::Duration;
+
+use domain::rule::Condition;
+use job::Job;
+use postgres::{PostgresSettings, PostgresStore};
+use rusqlite::Connection;
+use sqlite::SqliteStore;
+use sqlx::postgres::{PgPool, PgPoolOptions};
+use sqlx::{AssertSqlSafe, Executor as _, Row as _};
+use store::{Store, StoreError};
+
+use crate::sql::{Dialect, quoted};
+
+/// How long a shadow waits for its own locks.
+const BUSY: Duration = Duration::from_secs(30);
+
+/// Connections of a shadow's store: the fleet is small.
+const CONNECTIONS: u32 = 8;
+
+/// Where shadows are made.
+pub enum ShadowFactory {
+    /// SQLite files. `real`: the real store's file, if there is one, from which tables are copied that rules refer to.
+    Embedded {
+        /// The real store.
+        real: Option<PathBuf>,
+    },
+    /// Schemas in a PostgreSQL database.
+    Postgres(PostgresSettings),
+}
+
+/// A store of its own, and the SQL client that damages it.
+pub(crate) struct Shadow {
+    pub(crate) store: Arc<dyn Store>,
+    pub(crate) client: Arc<SqlClient>,
+    dir: tempfile::TempDir,
+    schema: Option<String>,
+}
+
+static SHADOWS: AtomicU32 = AtomicU32::new(0);
+
+impl ShadowFactory {
+    /// What its SQL is.
+    pub(crate) const fn dialect(&self) -> Dialect {
+        match self {
+            Self::Embedded { .. } => Dialect::Sqlite,
+            Self::Postgres(_) => Dialect::Postgres,
+        }
+    }
+
+    /// The kind of store, for the reader.
+    #[must_use]
+    pub const fn name(&self) -> &'static str {
+        match self {
+            Self::Embedded { .. } => "SQLite",
+            Self::Postgres(_) => "PostgreSQL",
+        }
+    }
+
+    /// A new shadow, with the job's tables in it and those that its rules refer to.
+    ///
+    /// # Errors
+    /// [`StoreError`] when it cannot be made.
+    pub(crate) async fn shadow(&self, job: &Job) -> Result<Shadow, StoreError> {
+        let dir = tempfile::Builder::new()
+            .prefix("crossfoot-drill-")
+            .tempdir()
+            .map_err(|error| failed(format!("a temporary folder: {error}")))?;
+        match self {
+            Self::Embedded { real } => {
+                let path = dir.path().join("shadow.db");
+                let store = SqliteStore::open(&format!("sqlite:{}", path.display())).await?;
+                let client = Arc::new(SqlClient::Sqlite(path));
+                let shadow = Shadow { store: Arc::new(store), client, dir, schema: None };
+                if let Some(real) = real {
+                    shadow.copy_referenced_sqlite(real, job).map_err(failed)?;
+                }
+                shadow.store.prepare(job).await?;
+                Ok(shadow)
+            }
+            Self::Postgres(settings) => {
+                let number = SHADOWS.fetch_add(1, Ordering::Relaxed);
+                let schema = format!("crossfoot_drill_{}_{number}", std::process::id());
+                let open = |url: &str, most: u32| {
+                    PgPoolOptions::new().max_connections(most).acquire_timeout(BUSY).connect_lazy(url)
+                };
+                let refused = |error: sqlx::Error| failed(format!("the shadow's schema: {error}"));
+                let real = open(&login(settings)?, 1).map_err(refused)?;
+                real.execute(AssertSqlSafe(format!("CREATE SCHEMA {}", quoted(&schema)))).await.map_err(|error| {
+                    failed(format!(
+                        "a schema for the drill cannot be made in the database: {error}; grant CREATE on the database, or drill embedded"
+                    ))
+                })?;
+                for table in referenced(job) {
+                    let (real_name, copy) =
+                        (quoted(&table), format!("{}.{}", quoted(&schema), quoted(&table)));
+                    let sql = format!(
+                        "CREATE TABLE {copy} (LIKE {real_name}); INSERT INTO {copy} SELECT * FROM {real_name}"
+                    );
+                    // What is not there, the run itself complains of.
+                    drop(real.execute(AssertSqlSafe(sql)).await);
+                }
+                real.close().await;
+                let separator = if settings.url.reveal().contains('?') { '&' } else { '?' };
+                let url = format!("{}{separator}options=-csearch_path%3D{schema}", login(settings)?);
+                let store = PostgresStore::open(&PostgresSettings {
+                    url: url.as_str().into(),
+                    max_connections: Some(CONNECTIONS),
+                    ..settings.clone()
+                })
+                .await?;
+                let pool = open(&url, 2).map_err(refused)?;
+                let shadow = Shadow {
+                    store: Arc::new(store),
+                    client: Arc::new(SqlClient::Postgres(pool)),
+                    dir,
+                    schema: Some(schema),
+                };
+                shadow.store.prepare(job).await?;
+                Ok(shadow)
+            }
+        }
+    }
+}
+
+/// The URL with user and password in it: the SQL client connects by URL alone.
+fn login(settings: &PostgresSettings) -> Result<String, StoreError> {
+    let bad = || StoreError::BadUrl { url: settings.url.to_string() };
+    let mut url: url::Url = settings.url.reveal().parse().map_err(|_| bad())?;
+    if let Some(username) = &settings.username {
+        url.set_username(username).map_err(|()| bad())?;
+    }
+    let of_file = match &settings.password_file {
+        Some(file) => platform::files::read_small_text(file, platform::files::KEY_BYTES_MAX)
+            .ok()
+            .and_then(|text| text.lines().next().map(str::to_owned)),
+        None => None,
+    };
+    let password = settings.password.as_ref().map(|password| password.reveal().to_owned()).or(of_file);
+    if let Some(password) = password {
+        url.set_password(Some(&password)).map_err(|()| bad())?;
+    }
+    Ok(url.into())
+}
+
+fn failed(reason: String) -> StoreError {
+    StoreError::Database { reason }
+}
+
+/// The tables that the job's rules refer to, other than its own.
+fn referenced(job: &Job) -> Vec<String> {
+    let own: Vec<_> = job.layouts().map(|layout| layout.final_table.clone()).collect();
+    let mut tables: Vec<_> = job
+        .rules
+        .iter()
+        .filter_map(|rule| match &rule.condition {
+            Condition::References { table, .. } if !own.contains(table) => Some(table.clone()),
+            _ => None,
+        })
+        .collect();
+    tables.sort();
+    tables.dedup();
+    tables
+}
+
+impl Shadow {
+    /// The path of a file of its own.
+    pub(crate) fn path(&self, name: &str) -> PathBuf {
+        self.dir.path().join(name)
+    }
+
+    fn copy_referenced_sqlite(&self, real: &Path, job: &Job) -> Result<(), String> {
+        if !real.exists() {
+            return Ok(());
+        }
+        for table in referenced(job) {
+            let attach =
+                format!("ATTACH DATABASE '{}' AS real", real.display().to_string().replace('\'', "''"));
+            let SqlClient::Sqlite(path) = &*self.client else { return Ok(()) };
+            let connection = Connection::open(path).map_err(|error| error.to_string())?;
+            connection.busy_timeout(BUSY).map_err(|error| error.to_string())?;
+            connection.execute_batch(&attach).map_err(|error| error.to_string())?;
+            let made = connection.query_row(
+                "SELECT sql FROM real.sqlite_schema WHERE type = 'table' AND lower(name) = lower(?1)",
+                [&table],
+                |row| row.get::<_, String>(0),
+            );
+            if let Ok(sql) = made {
+                let copy = format!("{sql}; INSERT INTO main.{0} SELECT * FROM real.{0}", quoted(&table));
+                connection.execute_batch(&copy).map_err(|error| format!("table {table}: {error}"))?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Removes it. An SQLite shadow goes with its folder.
+    pub(crate) async fn remove(self) {
+        if let (SqlClient::Postgres(pool), Some(schema)) = (&*self.client, &self.schema) {
+            let sql = format!("DROP SCHEMA IF EXISTS {} CASCADE", quoted(schema));
+            drop(pool.execute(AssertSqlSafe(sql)).await);
+            pool.close().await;
+        }
+    }
+}
+
+/// Who damages a shadow: plain SQL, as somebody with the database's password would.
+pub(crate) enum SqlClient {
+    Sqlite(PathBuf),
+    Postgres(PgPool),
+}
+
+impl SqlClient {
+    /// Runs statements; how many rows the last of them changed, where the database says so.
+    pub(crate) async fn execute(&self, sql: &str) -> Result<u64, String> {
+        match self {
+            Self::Sqlite(path) => {
+                let connection = Connection::open(path).map_err(|error| error.to_string())?;
+                connection.busy_timeout(BUSY).map_err(|error| error.to_string())?;
+                let before = connection.total_changes();
+                connection.execute_batch(sql).map_err(|error| error.to_string())?;
+                Ok(connection.total_changes() - before)
+            }
+            Self::Postgres(pool) => {
+                let done = pool.execute(AssertSqlSafe(sql.to_owned())).await;
+                done.map(|done| done.rows_affected()).map_err(|error| match error {
+                    sqlx::Error::Database(said) => said.message().to_owned(),
+                    other => other.to_string(),
+                })
+            }
+        }
+    }
+
+    /// The first column of the first row, which must be text or NULL.
+    pub(crate) async fn text(&self, sql: &str) -> Result<Option<String>, String> {
+        match self {
+            Self::Sqlite(path) => {
+                let connection = Connection::open(path).map_err(|error| error.to_string())?;
+                connection.busy_timeout(BUSY).map_err(|error| error.to_string())?;
+                match connection.query_row(sql, [], |row| row.get(0)) {
+                    Err(rusqlite::Error::QueryReturnedNoRows) => Ok(None),
+                    found => found.map_err(|error| error.to_string()),
+                }
+            }
+            Self::Postgres(pool) => {
+                let row = pool.fetch_optional(AssertSqlSafe(sql.to_owned())).await;
+                match row.map_err(|error| error.to_string())? {
+                    Some(row) => row.try_get(0).map_err(|error| error.to_string()),
+                    None => Ok(None),
+                }
+            }
+        }
+    }
+
+    /// One number.
+    pub(crate) async fn number(&self, sql: &str) -> Result<u64, String> {
+        let text = self.text(&format!("SELECT CAST(({sql}) AS TEXT)")).await?;
+        text.and_then(|text| text.parse().ok()).ok_or_else(|| format!("no number comes of {sql}"))
+    }
+}
