@@ -29,7 +29,7 @@ use crate::defect::{
     CATALOGUE, DRILL_VERSION, Defect, DrillReport, Evidence, Judgement, Seen, Struck, Undamaged, judge,
 };
 use coordinator::run::Ending;
-use coordinator::source::split::ChunkLimits;
+use coordinator::split::ChunkLimits;
 use domain::check::Stage;
 use futures_util::StreamExt as _;
 use shared::job::Job;

@@ -10,7 +10,7 @@ use shared::format::chunk::ChunkDecoder;
 use shared::job::Job;
 use shared::wire::Batch;
 
-use crate::source::split::CutChunk;
+use crate::split::splitter::CutChunk;
 
 /// Decodes some of the chunks of a source.
 pub(crate) struct Beside {

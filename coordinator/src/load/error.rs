@@ -7,7 +7,7 @@ use shared::store::StoreError;
 use shared::wire::CodecError;
 use thiserror::Error;
 
-use crate::source::split::SplitError;
+use crate::split::splitter::SplitError;
 
 /// Why loading ended early.
 #[derive(Debug, Error)]
