@@ -11,7 +11,7 @@ use coordinator::context::checkpoints::Checkpoints;
 use coordinator::context::notify::Notify;
 use coordinator::load::window::WindowLimits;
 use coordinator::progress::Snapshot;
-use coordinator::source::split::ChunkLimits;
+use coordinator::split::ChunkLimits;
 use coordinator::{Coordinator, CoordinatorBuilder};
 use domain::layout::Layout;
 use domain::report::Outcome;

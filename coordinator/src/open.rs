@@ -15,7 +15,7 @@ use thiserror::Error;
 
 use crate::context::coordinator::Coordinator;
 use crate::progress::Phase;
-use crate::source::split::ChunkLimits;
+use crate::split::splitter::ChunkLimits;
 
 /// What is to be run.
 #[derive(Debug, Clone)]

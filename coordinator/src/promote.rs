@@ -16,7 +16,7 @@ use store::{Fence, Promotion, Store, StoreError};
 
 use crate::progress::{Phase, stage};
 use crate::report::summary::Summary;
-use crate::source::again::SourceAgain;
+use crate::split::again::SourceAgain;
 use crate::verify::findings::FindingSpool;
 use crate::verify::pinpoint::{ByChunk, PinpointError, compare};
 use crate::verify::reconcile::add_final;
@@ -55,7 +55,7 @@ pub struct Promote<'a> {
 }
 
 impl Promote<'_> {
-    /// Promotes under `permit`. `checks` are those of staging; the checks of final are added to them.
+    /// Promotes the run under `permit`. `checks` are those of staging; the checks of final are added to them.
     ///
     /// # Errors
     /// [`VerifyError`] when it could not be done; nothing is promoted then.

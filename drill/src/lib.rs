@@ -26,7 +26,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use coordinator::run::Ending;
-use coordinator::source::split::ChunkLimits;
+use coordinator::split::ChunkLimits;
 use domain::check::Stage;
 use futures_util::StreamExt as _;
 use job::Job;

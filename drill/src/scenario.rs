@@ -10,7 +10,7 @@ use coordinator::Coordinator;
 use coordinator::open::RunRequest;
 use coordinator::report::summary;
 use coordinator::run::{Drive, Ending};
-use coordinator::source::split::ChunkLimits;
+use coordinator::split::ChunkLimits;
 use domain::check::{Stage, Verdict};
 use domain::declared::Declared;
 use domain::fingerprint::Hash;

@@ -7,7 +7,7 @@ use std::io::{BufReader, BufWriter, Read, Write};
 use std::path::Path;
 use std::sync::Arc;
 
-use coordinator::source::declare::declare;
+use coordinator::split::declare::declare;
 use domain::amount::Amount;
 use domain::declared::Declared;
 use domain::layout::Layout;

@@ -21,7 +21,23 @@ async fn drilled(job: &str, source: PathBuf, shadows: ShadowFactory, only: &[&st
     drill.run(&|_| {}).await.unwrap()
 }
 
-const JOB: &str = "[job]\nname = \"small\"\n[source]\nformat = \"delimited\"\n[[record]]\nname = \"posting\"\nkey = [\"id\"]\namounts = [\"amount\"]\nstaging = \"stg_small\"\nfinal = \"small\"\n[[record.field]]\nname = \"id\"\ntype = \"integer\"\n[[record.field]]\nname = \"amount\"\ntype = \"decimal(15,2)\"\n";
+const JOB: &str = r#"[job]
+name = "small"
+[source]
+format = "delimited"
+[[record]]
+name = "posting"
+key = ["id"]
+amounts = ["amount"]
+staging = "stg_small"
+final = "small"
+[[record.field]]
+name = "id"
+type = "integer"
+[[record.field]]
+name = "amount"
+type = "decimal(15,2)"
+"#;
 
 fn source(dir: &tempfile::TempDir) -> PathBuf {
     let path = dir.path().join("source.csv");
@@ -65,7 +81,50 @@ async fn a_hole_in_the_ledger_of_a_source_with_controls_is_a_verdict() {
     let path = dir.path().join("source.csv");
     let details: String = (1..=40).map(|id| format!("D,{id},1.00\n")).collect();
     std::fs::write(&path, format!("{details}T,40,40.00\n")).unwrap();
-    let job = "[job]\nname = \"footed\"\n[source]\nformat = \"delimited\"\n[[record]]\nname = \"detail\"\nwhen = { field = \"kind\", in = [\"D\"] }\nkey = [\"id\"]\namounts = [\"amount\"]\nstaging = \"stg_footed\"\nfinal = \"footed\"\n[[record.field]]\nname = \"kind\"\ntype = \"text(1)\"\n[[record.field]]\nname = \"id\"\ntype = \"integer\"\n[[record.field]]\nname = \"amount\"\ntype = \"decimal(15,2)\"\n[[record]]\nname = \"trailer\"\nrole = \"trailer\"\nwhen = { field = \"kind\", in = [\"T\"] }\nstaging = \"stg_footed_trailers\"\nfinal = \"footed_trailers\"\n[[record.field]]\nname = \"kind\"\ntype = \"text(1)\"\n[[record.field]]\nname = \"records\"\ntype = \"integer\"\n[[record.field]]\nname = \"total\"\ntype = \"decimal(15,2)\"\n[[control]]\nrecord = \"trailer\"\n[[control.total]]\nfield = \"records\"\ncount = \"detail\"\n[[control.total]]\nfield = \"total\"\nsum = \"detail.amount\"\n";
+    let job = r#"[job]
+name = "footed"
+[source]
+format = "delimited"
+[[record]]
+name = "detail"
+when = { field = "kind", in = ["D"] }
+key = ["id"]
+amounts = ["amount"]
+staging = "stg_footed"
+final = "footed"
+[[record.field]]
+name = "kind"
+type = "text(1)"
+[[record.field]]
+name = "id"
+type = "integer"
+[[record.field]]
+name = "amount"
+type = "decimal(15,2)"
+[[record]]
+name = "trailer"
+role = "trailer"
+when = { field = "kind", in = ["T"] }
+staging = "stg_footed_trailers"
+final = "footed_trailers"
+[[record.field]]
+name = "kind"
+type = "text(1)"
+[[record.field]]
+name = "records"
+type = "integer"
+[[record.field]]
+name = "total"
+type = "decimal(15,2)"
+[[control]]
+record = "trailer"
+[[control.total]]
+field = "records"
+count = "detail"
+[[control.total]]
+field = "total"
+sum = "detail.amount"
+"#;
     let report =
         drilled(job, path, ShadowFactory::Embedded { real: None }, &["LED-01", "LED-02", "CNT-01"]).await;
     assert!(report.is_effective(), "{report:#?}");

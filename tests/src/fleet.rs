@@ -10,7 +10,7 @@ use broker::in_process::{Faults, InProcess, Limits};
 use coordinator::open::{OpenError, RunRequest};
 use coordinator::report::summary;
 use coordinator::run::{Drive, Ending, RunError};
-use coordinator::source::split::ChunkLimits;
+use coordinator::split::ChunkLimits;
 use coordinator::{Coordinator, CoordinatorBuilder};
 use domain::check::{CheckResult, Stage, Verdict};
 use domain::finding::Finding;

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use coordinator::open::RunRequest;
-use coordinator::source::split::ChunkLimits;
+use coordinator::split::ChunkLimits;
 use domain::reconcile::VerifySource;
 use job::Job;
 use source::Location;

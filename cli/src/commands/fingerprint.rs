@@ -1,6 +1,6 @@
 //! `fingerprint`: a source's control totals and root, loading nothing. What it prints, `run --declared` takes.
 
-use coordinator::source::declare::{DeclareError, declare};
+use coordinator::split::declare::{DeclareError, declare};
 use platform::causes::chain;
 use source::SourceFile;
 

@@ -4,7 +4,7 @@ use std::fmt::Write;
 use std::sync::Arc;
 
 use comfy_table::Table;
-use coordinator::source::split::{ChunkLimits, SplitError, split};
+use coordinator::split::{ChunkLimits, SplitError, split};
 use domain::constraint::Reason;
 use format::{Framer, frames};
 use job::Job;

@@ -12,7 +12,7 @@ use coordinator::ops::attendance::Watcher;
 use coordinator::ops::standing::{Standing, standing};
 use coordinator::report::{summary, text};
 use coordinator::run::{Drive, Ending, RunError};
-use coordinator::source::split::SplitError;
+use coordinator::split::SplitError;
 use domain::declared::Declared;
 use domain::ids::RunId;
 use domain::lifecycle::RunState;

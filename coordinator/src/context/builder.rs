@@ -14,7 +14,7 @@ use crate::load::collector::ReportCollector;
 use crate::load::window::{Shares, WindowLimits};
 use crate::progress::Snapshot;
 
-/// Builds a [`Coordinator`].
+/// Builds a [`Coordinator`] step by step.
 pub struct CoordinatorBuilder {
     post: Arc<Post>,
     actor: String,

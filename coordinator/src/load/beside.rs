@@ -10,7 +10,7 @@ use job::Job;
 use job::chunk::ChunkDecoder;
 use wire::Batch;
 
-use crate::source::split::CutChunk;
+use crate::split::splitter::CutChunk;
 
 /// Decodes some of the chunks of a source.
 pub(crate) struct Beside {

@@ -13,7 +13,7 @@ use wire::Chunk;
 use crate::load::error::LoadError;
 use crate::load::loading::Load;
 use crate::load::window::{OnItsWay, Window};
-use crate::source::split::CutChunk;
+use crate::split::splitter::CutChunk;
 
 /// Chunks are booked in the ledger in groups of up to so many, in one transaction.
 const BOOK_MAX: usize = 32;

@@ -7,7 +7,7 @@ use store::StoreError;
 use thiserror::Error;
 use wire::CodecError;
 
-use crate::source::split::SplitError;
+use crate::split::splitter::SplitError;
 
 /// Why loading ended early.
 #[derive(Debug, Error)]

@@ -19,7 +19,7 @@ use crate::load::error::LoadError;
 use crate::load::ranges::Ranges;
 use crate::load::window::{Shares, Window, WindowLimits};
 use crate::progress::{Phase, Snapshot};
-use crate::source::split::{ChunkLimits, CutChunk, SplitError, split};
+use crate::split::splitter::{ChunkLimits, CutChunk, SplitError, split};
 
 /// After so long without a word of this run's workers, the ledger is asked what became of the chunks on their way:
 /// another coordinator may have taken the word from the bus.

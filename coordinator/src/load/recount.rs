@@ -9,7 +9,7 @@ use wire::Chunk;
 use crate::load::collector::{Reports, reported};
 use crate::load::error::LoadError;
 use crate::load::loading::{Load, SILENCE};
-use crate::source::again::SourceAgain;
+use crate::split::again::SourceAgain;
 
 /// Reports are waited for so long once everything is committed. Chunks whose reports are missing then are counted
 /// again.
@@ -58,7 +58,11 @@ impl Load<'_> {
     async fn recount(&self, chunks: &[ChunkNo]) -> Result<bool, LoadError> {
         let Some(source) = (self.reopen)() else { return Ok(false) };
         let Ok(mut again) = SourceAgain::open(self.job, &source) else { return Ok(false) };
-        tracing::warn!(run_id = %self.fence.run_id, chunks = chunks.len(), "workers' counts were lost on the bus and are made again");
+        tracing::warn!(
+            run_id = %self.fence.run_id,
+            chunks = chunks.len(),
+            "workers' counts were lost on the bus and are made again"
+        );
         for chunk_no in chunks {
             let row = self.store.chunks(self.fence.run_id, chunk_no.0, 1).await?.pop();
             let Some(row) = row.filter(|row| row.cut.chunk_no == *chunk_no) else { continue };

@@ -8,7 +8,7 @@ use domain::counts::WorkerShare;
 use domain::ids::WorkerId;
 pub use domain::visible::visible;
 
-/// `1234567` as `1,234,567`.
+/// Groups digits by three: `1234567` becomes `1,234,567`.
 #[must_use]
 pub fn count(number: u64) -> String {
     grouped(&number.to_string())
@@ -108,7 +108,7 @@ pub fn megabytes(bytes: u64) -> String {
     ratio(bytes, 1_000_000).unwrap_or_default()
 }
 
-/// Microseconds in seconds.
+/// Shows microseconds as seconds with one decimal.
 #[must_use]
 pub fn seconds(us: u64) -> String {
     ratio(us, 1_000_000).unwrap_or_default()

@@ -16,7 +16,7 @@ use crate::context::coordinator::Coordinator;
 use crate::progress::Phase;
 use crate::run::ending::Drive;
 use crate::run::error::RunError;
-use crate::source::again::{SourceAgain, SourceAgainError};
+use crate::split::again::{SourceAgain, SourceAgainError};
 use crate::verify::findings::FindingSpool;
 use crate::verify::pinpoint::{ByChunk, PinpointError, compare};
 

@@ -5,7 +5,7 @@ use store::StoreError;
 use thiserror::Error;
 
 use crate::load::LoadError;
-use crate::source::wanted::{OpenSourceError, SourceWanted};
+use crate::split::wanted::{OpenSourceError, SourceWanted};
 use crate::verify::VerifyError;
 
 /// Why a run could not be taken to its verdict. It can be resumed.

@@ -16,7 +16,7 @@ use crate::context::coordinator::Coordinator;
 use crate::load::LoadError;
 use crate::run::ending::Drive;
 use crate::run::error::RunError;
-use crate::source::wanted::{OpenSourceError, SourceWanted};
+use crate::split::wanted::{OpenSourceError, SourceWanted};
 
 /// The command that goes on with a run in this state.
 fn command(run_id: RunId, state: RunState) -> String {

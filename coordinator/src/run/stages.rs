@@ -21,7 +21,7 @@ use crate::promote::{Promote, Promoted};
 use crate::report::summary::Summary;
 use crate::run::ending::{Drive, Ending};
 use crate::run::error::RunError;
-use crate::source::split::ChunkLimits;
+use crate::split::splitter::ChunkLimits;
 use crate::verify::reconcile::{Reconcile, StagingOutcome, failed_names, given};
 use crate::verify::verifier::Verify;
 

@@ -16,7 +16,7 @@ pub struct FindingSpool {
 }
 
 impl FindingSpool {
-    /// Keeps a finding.
+    /// Keeps one more finding.
     pub fn push(&mut self, finding: &Finding) {
         if let Err(error) = self.try_push(finding) {
             self.incomplete = Some(format!("findings could not be kept in a temporary file: {error}"));

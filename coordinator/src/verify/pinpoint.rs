@@ -20,8 +20,8 @@ use store::walk::LedgerWalk;
 use store::{Blocks, Store, StoreError};
 use thiserror::Error;
 
-use crate::source::again::{Expected, SourceAgain, SourceAgainError};
-use crate::source::split::RECORDS_MAX;
+use crate::split::again::{Expected, SourceAgain, SourceAgainError};
+use crate::split::splitter::RECORDS_MAX;
 
 /// Why differences could not be walked down.
 #[derive(Debug, Error)]

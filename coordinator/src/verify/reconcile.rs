@@ -27,7 +27,7 @@ use store::{Fence, Store, StoreError};
 use crate::progress::stage;
 use crate::report::summary::Summary;
 use crate::report::trends::{figures, looked_at};
-use crate::source::wanted::OpenSourceError;
+use crate::split::wanted::OpenSourceError;
 use crate::verify::pinpoint::{PinpointError, decode_again};
 use crate::verify::verifier::{Verified, Verify, VerifyError};
 

@@ -202,7 +202,12 @@ impl Verify<'_> {
             }
             if since.elapsed() >= OVERDUE {
                 since = Instant::now();
-                tracing::warn!(%run_id, first, end = range.end, "no worker has read this range back; it is handed out again");
+                tracing::warn!(
+                    %run_id,
+                    first,
+                    end = range.end,
+                    "no worker has read this range back; it is handed out again"
+                );
                 self.hand_out(ranges, range).await?;
             }
         };

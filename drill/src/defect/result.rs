@@ -8,7 +8,7 @@ use domain::fingerprint::Hash;
 /// The version of the document's shape.
 pub const DRILL_VERSION: u32 = 1;
 
-/// One defect, struck.
+/// What came of striking one defect.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Struck {
     /// Its number in the catalogue.
@@ -57,7 +57,7 @@ pub struct Undamaged {
     pub elapsed_ms: u64,
 }
 
-/// The document.
+/// The document that a drill makes.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct DrillReport {
     /// [`DRILL_VERSION`].

@@ -8,7 +8,7 @@ use coordinator::report::text::table::{Column, Grid, Mark, facts, sentence};
 use super::headline::headline;
 use crate::defect::{DrillReport, Group, Seen, Struck};
 
-/// The whole drill.
+/// Shows the whole drill as text.
 #[must_use]
 pub fn text(report: &DrillReport, style: Style) -> String {
     let (word, grounds) = headline(report);

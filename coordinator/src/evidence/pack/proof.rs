@@ -47,7 +47,7 @@ pub struct Proven {
 }
 
 impl Proven {
-    /// Whether nothing failed.
+    /// Returns whether no check failed.
     #[must_use]
     pub fn holds(&self) -> bool {
         self.checks.iter().all(|check| check.outcome != Outcome::Failed)
@@ -69,7 +69,7 @@ pub fn is_proof(path: &Path) -> bool {
     read.is_ok_and(|read| read == 1) && first == *b"{"
 }
 
-/// Reads a proof.
+/// Reads a proof from a file.
 ///
 /// # Errors
 /// [`PackError`] when it cannot be read or is none.
@@ -96,7 +96,7 @@ pub fn text(proof: &Proof) -> Result<Vec<u8>, PackError> {
     json::pretty(proof)
 }
 
-/// Checks a proof.
+/// Checks a proof against what is at hand.
 #[must_use]
 pub fn verify(proof: Proof, with: &With<'_>) -> Proven {
     let mut checks = Vec::new();

@@ -21,7 +21,7 @@ use super::json;
 use super::keys::Signer;
 use super::leaves::{Leaves, raw};
 use crate::context::coordinator::Coordinator;
-use crate::source::again::{SourceAgain, SourceAgainError};
+use crate::split::again::{SourceAgain, SourceAgainError};
 use crate::verify::pinpoint::PinpointError;
 
 /// A proof, and what it is of.
@@ -111,7 +111,11 @@ impl Coordinator {
             signed_by: signer.map(|signer| signer.public().map(|key| key.id())).transpose()?,
         };
         let text = String::from_utf8_lossy(&json::compact(&statement)?).into_owned();
-        let detail = json!({ "record_no": record_no, "fingerprint": statement.fingerprint, "signed_by": statement.signed_by });
+        let detail = json!({
+            "record_no": record_no,
+            "fingerprint": statement.fingerprint,
+            "signed_by": statement.signed_by,
+        });
         self.store.log(self.entry(run_id, "proved", &detail)).await?;
         let proof = Proof {
             format: FORMAT.into(),

@@ -39,7 +39,7 @@ pub struct Verified {
 }
 
 impl Verified {
-    /// Whether nothing failed.
+    /// Returns whether no check failed.
     #[must_use]
     pub fn holds(&self) -> bool {
         self.checks.iter().all(|check| check.outcome != Outcome::Failed)

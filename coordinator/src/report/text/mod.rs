@@ -27,7 +27,7 @@ use super::verdict;
 use style::{Tone, section};
 use table::{Column, Grid, Mark};
 
-/// The whole report.
+/// Shows the whole report as text.
 #[must_use]
 pub fn text(report: &Report, style: Style) -> String {
     let mut out = verdict_line(report, style);

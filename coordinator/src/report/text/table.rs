@@ -10,7 +10,7 @@ const GAP: u16 = 2;
 /// No column is made narrower than this, whatever happens.
 const WIDTH_MIN: u16 = 4;
 
-/// A column.
+/// A column of a table, and how it gives way.
 #[derive(Debug, Clone)]
 pub struct Column {
     title: String,
@@ -74,7 +74,7 @@ impl Grid {
         grid
     }
 
-    /// Adds a row.
+    /// Adds a row of cells.
     pub fn row(&mut self, cells: Vec<String>) {
         self.lines.push(Line::Row { cells, tone: None, mark: None });
     }
@@ -257,7 +257,7 @@ pub fn facts(style: Style, indent: u16, facts: &[(&str, String)]) -> Vec<String>
     table.lines().map(line).collect()
 }
 
-/// A sentence, wrapped.
+/// Wraps a sentence to the terminal.
 pub fn sentence(style: Style, indent: u16, text: &str) -> String {
     let mut table = Table::new();
     table.load_preset(presets::NOTHING).add_row([text]);

@@ -12,7 +12,7 @@ use source::{SourceError, SourceFile};
 use store::model::SplitTotals;
 use thiserror::Error;
 
-use crate::source::split::{ChunkLimits, CutChunk, SplitError, split};
+use crate::split::splitter::{ChunkLimits, CutChunk, SplitError, split};
 
 /// How the source is cut does not matter to the result; this is a size that keeps two threads busy.
 const LIMITS: ChunkLimits = ChunkLimits { bytes: 1 << 20, records: 0 };

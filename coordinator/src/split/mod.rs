@@ -1,0 +1,9 @@
+//! The source: cut into chunks by the [`splitter`], declared as its sender would, and read once more where differences
+//! are walked down.
+
+pub mod again;
+pub mod declare;
+pub mod splitter;
+pub mod wanted;
+
+pub use splitter::{ChunkLimits, SplitError, split};
