@@ -1,4 +1,4 @@
-//! What may be typed.
+//! The command line as clap parses it.
 
 mod audit;
 
@@ -12,7 +12,7 @@ pub(crate) use audit::{Audit, Export, Prove, VerifyArgs};
 /// Loads batch extracts from source to staging to final tables, and proves that what arrived is what was sent.
 ///
 /// Exit codes: 0 reconciled and promoted; 1 not reconciled; 2 the command, job file or configuration is wrong;
-/// 3 not finished: it could not (broker, store, source), was stopped, or waits for approval, and can be resumed.
+/// 3 not finished (broker, store or source failed, run stopped, or approval pending); the run can be resumed.
 #[derive(Debug, Parser)]
 #[command(name = "crossfoot", version, max_term_width = 100)]
 pub(crate) struct Args {
@@ -22,110 +22,110 @@ pub(crate) struct Args {
     pub(crate) command: Command,
 }
 
-/// What every command takes.
+/// The options that every command accepts.
 #[derive(Debug, Clone, ClapArgs)]
 pub(crate) struct Global {
-    /// The store: sqlite:PATH or postgres://USER@HOST/DATABASE [default: sqlite:crossfoot.db, or as configured]
-    #[arg(long, global = true, help_heading = "Options of all commands", value_name = "URL")]
+    /// Store URL: sqlite:PATH or postgres://USER@HOST/DATABASE [default: as configured, else sqlite:crossfoot.db]
+    #[arg(long, global = true, help_heading = "Global options", value_name = "URL")]
     pub(crate) store: Option<ServerUrl>,
-    /// The broker: memory:, amqp://HOST/VHOST or amqps:// [default: memory:, or as configured]
-    #[arg(long, global = true, help_heading = "Options of all commands", value_name = "URL")]
+    /// Broker URL: memory:, amqp://HOST/VHOST or amqps://HOST/VHOST [default: as configured, else memory:]
+    #[arg(long, global = true, help_heading = "Global options", value_name = "URL")]
     pub(crate) broker: Option<ServerUrl>,
-    /// The configuration file [default: crossfoot.toml, if it is there]
-    #[arg(long, global = true, help_heading = "Options of all commands", value_name = "FILE")]
+    /// Configuration file [default: crossfoot.toml, if it exists]
+    #[arg(long, global = true, help_heading = "Global options", value_name = "FILE")]
     pub(crate) config: Option<PathBuf>,
-    /// Who acts, for the evidence log [default: CROSSFOOT_OPERATOR, or the operating system's user]
-    #[arg(long, global = true, help_heading = "Options of all commands", value_name = "NAME")]
+    /// Operator name for the evidence log [default: CROSSFOOT_OPERATOR, else the operating system user]
+    #[arg(long, global = true, help_heading = "Global options", value_name = "NAME")]
     pub(crate) operator: Option<String>,
-    /// Print JSON for machines
-    #[arg(long, global = true, help_heading = "Options of all commands")]
+    /// Print JSON
+    #[arg(long, global = true, help_heading = "Global options")]
     pub(crate) json: bool,
 }
 
-/// How many workers, and how the source is cut.
+/// The number of workers, and the size of the chunks.
 #[derive(Debug, Clone, Default, ClapArgs)]
 pub(crate) struct Fleet {
-    /// Processors in this process [default: one a core]
+    /// Number of processors in this process [default: one per core]
     #[arg(long, value_name = "N")]
     pub(crate) processors: Option<usize>,
-    /// Writers in this process [default: 2]
+    /// Number of writers in this process [default: 2]
     #[arg(long, value_name = "N")]
     pub(crate) writers: Option<usize>,
-    /// Bytes a chunk holds, about [default: 524288]
+    /// Target chunk size in bytes [default: 524288]
     #[arg(long, value_name = "N")]
     pub(crate) chunk_bytes: Option<usize>,
-    /// Records a chunk holds at most [default: as many as the bytes allow]
+    /// Maximum records per chunk [default: limited by the chunk size only]
     #[arg(long, value_name = "N")]
     pub(crate) chunk_records: Option<u64>,
 }
 
-/// The commands.
+/// The subcommands.
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
-    /// Take a generated file through the whole pipeline
+    /// Load a generated file through the whole pipeline
     Demo(Demo),
-    /// Write a job file to start from, from a sample of the source
+    /// Generate a job file from a sample of the source or from a copybook
     Init(Init),
-    /// Check a job file; show its layout, its tables, and records of its source
+    /// Validate a job file; show its layout, its tables, and decoded records
     Check(Check),
     /// Run a job to its verdict
     Run(Run),
-    /// Print a source's control totals and fingerprint as JSON, loading nothing: what a sender ships along
+    /// Print a source's control totals and fingerprint as JSON, without loading it
     Fingerprint(Fingerprint),
     /// List runs
     Runs {
-        /// How many, the newest first
+        /// Maximum number of runs to list, newest first
         #[arg(long, default_value_t = 20, value_name = "N")]
         limit: u32,
     },
-    /// Show a job's runs side by side, and which were far from those before
+    /// Compare a job's runs, and mark those that deviate from earlier ones
     Trends(Trends),
-    /// Show one run: where it stands, and its checks
+    /// Show a run's state, progress, and checks
     Show(RunArg),
-    /// Show each worker's share of a run: as reported, in the ledger, in the tables
+    /// Show each worker's counts for a run: reported, in the ledger, in the tables
     Workers(RunArg),
     /// List a run's rejects with their reasons
     Rejects(Rejects),
-    /// Walk a run's differences down to record, field, both values, and worker
+    /// Trace a run's differences to record, field, both values, and worker
     Explain(Explain),
     /// Print a run's report
     Report(Report),
-    /// Hand a run to the coordinator service
+    /// Submit a run to the coordinator service
     Submit(Submit),
-    /// Serve: take up submitted runs and drive each to its verdict
+    /// Start a coordinator, which drives submitted runs to their verdicts
     Coordinator(Serve),
-    /// Serve: process chunks, or write batches, for whoever runs on this broker and store
+    /// Start workers, which process chunks or write batches for all runs on this broker and store
     Worker(Worker),
-    /// Go on with a run that was interrupted
+    /// Resume an interrupted run
     Resume(Resume),
-    /// Take up again the chunks of a run that were set aside
+    /// Retry the chunks of a run that were set aside
     Redrive(Redrive),
-    /// Promote a run that awaits approval, if its staging is still what it was
+    /// Approve a paused run: verify its staging again and promote it
     Approve(Approve),
-    /// Give a run up; nothing of it reaches final
+    /// Cancel a run; none of its rows reach final
     Cancel(Operate),
-    /// Remove the staging rows and rejects of a run that is over; its ledger, checks and log stay
+    /// Delete a finished run's staging rows and rejects; keep its ledger, checks, and log
     Purge(Operate),
-    /// Test the controls: strike every defect of the catalogue in a shadow of a job, and see it caught
+    /// Test the controls: inject every defect in the catalogue into a copy of a job
     Drill(Drill),
-    /// Prove that one record is in a run's source as it was loaded, for whoever has the record's bytes
+    /// Prove that a run loaded one particular record, without revealing the others
     Prove(Prove),
-    /// The evidence log, and packs of evidence for whoever has neither store nor broker
+    /// Verify the evidence log; export and verify evidence packs
     #[command(subcommand)]
     Audit(Audit),
-    /// Can broker and store be reached, are they as they should be, and what is to be done if not
+    /// Check that broker and store are reachable and configured correctly
     Doctor(Doctor),
-    /// Replace the key that messages are sealed with; the one before stays valid for what is on its way
+    /// Replace the key that seals messages; the previous key stays valid for messages in flight
     ///
-    /// Running processes learn of the new key within 30 seconds, without a restart. A key may be replaced again after
-    /// 60 seconds. Only for deployments whose key is in the store; a key in a file is replaced there.
+    /// Running processes pick up the new key within 30 seconds, without a restart. Wait at least 60 seconds before you
+    /// replace it again. This works only if the key is in the store; if it is in a file, replace the file.
     RotateKey,
 }
 
 /// `doctor`
 #[derive(Debug, ClapArgs)]
 pub(crate) struct Doctor {
-    /// First give the broker's queues to this store, though another store has them; stop the other's processes before
+    /// Take the broker's queues over from another store; first stop the processes of that store
     #[arg(long)]
     pub(crate) take_queues: bool,
 }
@@ -133,9 +133,9 @@ pub(crate) struct Doctor {
 /// `trends`
 #[derive(Debug, ClapArgs)]
 pub(crate) struct Trends {
-    /// The job's name, or its job file
+    /// Job name or job file
     pub(crate) job: String,
-    /// How many runs, the newest first
+    /// Maximum number of runs to list, newest first
     #[arg(long, default_value_t = 20, value_name = "N")]
     pub(crate) limit: u32,
 }
@@ -143,37 +143,37 @@ pub(crate) struct Trends {
 /// `submit`
 #[derive(Debug, ClapArgs)]
 pub(crate) struct Submit {
-    /// The job file
+    /// Job file
     #[arg(value_name = "JOB")]
     pub(crate) job: PathBuf,
-    /// The source, where the coordinator finds it under the same path [default: the job's own]
+    /// Source file, at a path that the coordinator can read too [default: the job's own]
     #[arg(long, value_name = "FILE")]
     pub(crate) source: Option<String>,
-    /// What the sender declares: a JSON file with records, bytes, amounts, sha256 or fingerprint
+    /// JSON file with the sender's declared totals: records, bytes, amounts, sha256 or fingerprint
     #[arg(long, value_name = "FILE")]
     pub(crate) declared: Option<PathBuf>,
-    /// Load bytes that were loaded before
+    /// Load the source even if the same bytes were loaded before
     #[arg(long)]
     pub(crate) again: bool,
-    /// Why it is run, or run again; it goes into the evidence log
+    /// Reason for the run, recorded in the evidence log
     #[arg(long, value_name = "TEXT")]
     pub(crate) reason: Option<String>,
-    /// Stop where a person is to look before anything is promoted
+    /// Pause for review after this stage, before anything is promoted
     #[arg(long, value_enum, value_name = "STAGE")]
     pub(crate) pause_after: Option<PauseAfter>,
-    /// Chunks of the source that the coordinator decodes too: about one in 32, or all (costs one core's decoding)
+    /// How many chunks the coordinator decodes as a cross-check: about one in 32, or all (uses one more core)
     #[arg(long, value_enum, value_name = "HOW", default_value = "sample")]
     pub(crate) verify_source: Verify,
-    /// Wait for the verdict, print the report, and exit as `run` does
+    /// Wait for the verdict, print the report, and exit with the same code as `run`
     #[arg(long)]
     pub(crate) wait: bool,
-    /// End with exit code 3 after so long without any progress of the run, which goes on when it can [default: wait on]
+    /// Stop waiting after this long without progress and exit with code 3; the run continues [default: no limit]
     #[arg(long, value_name = "SECONDS", requires = "wait", value_parser = clap::value_parser!(u64).range(1..))]
     pub(crate) patience: Option<u64>,
-    /// Bytes a chunk holds, about [default: 524288]
+    /// Target chunk size in bytes [default: 524288]
     #[arg(long, value_name = "N")]
     pub(crate) chunk_bytes: Option<usize>,
-    /// Records a chunk holds at most [default: as many as the bytes allow]
+    /// Maximum records per chunk [default: limited by the chunk size only]
     #[arg(long, value_name = "N")]
     pub(crate) chunk_records: Option<u64>,
 }
@@ -181,7 +181,7 @@ pub(crate) struct Submit {
 /// `coordinator`
 #[derive(Debug, ClapArgs)]
 pub(crate) struct Serve {
-    /// How many runs it drives at a time
+    /// Maximum number of concurrent runs
     #[arg(long, default_value_t = 8, value_name = "N", value_parser = clap::value_parser!(u16).range(1..))]
     pub(crate) runs: u16,
 }
@@ -189,26 +189,26 @@ pub(crate) struct Serve {
 /// `worker`
 #[derive(Debug, ClapArgs)]
 pub(crate) struct Worker {
-    /// What it does; both, with a comma between them, in a small fleet
+    /// Role of the workers; separate several with commas
     #[arg(long, value_enum, value_delimiter = ',', required = true, value_name = "ROLE")]
     pub(crate) role: Vec<WorkerRole>,
-    /// How many of each role it has [default: one a core for processors, two writers]
+    /// Number of workers per role [default: one processor per core, two writers]
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=256))]
     pub(crate) slots: Option<u16>,
-    /// Its name, which each slot's number is added to [default: the host's name and the role]
+    /// Worker name, to which role and slot number are added [default: the role]
     #[arg(long, value_name = "NAME")]
     pub(crate) name: Option<String>,
-    /// How long it may take to finish what it has in hand when it is told to stop
+    /// Time to finish work in hand after a stop signal
     #[arg(long, default_value_t = 60, value_name = "SECONDS")]
     pub(crate) drain_seconds: u64,
 }
 
-/// What a worker does.
+/// The role of a worker.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub(crate) enum WorkerRole {
-    /// Turns chunks of bytes into batches of rows
+    /// Decode chunks of bytes into batches of rows
     Processor,
-    /// Commits batches to staging
+    /// Commit batches to staging
     Writer,
 }
 
@@ -217,20 +217,20 @@ pub(crate) enum WorkerRole {
 pub(crate) struct Redrive {
     #[command(flatten)]
     pub(crate) operate: Operate,
-    /// The source, if it is not where the run was begun from; its bytes must be the same
+    /// Source file, if it has moved since the run was opened; its bytes must be identical
     #[arg(long, value_name = "FILE")]
     pub(crate) source: Option<String>,
-    /// End with exit code 3 after so long without any progress; the run can be resumed [default: wait on]
+    /// Stop after this long without progress and exit with code 3; the run can be resumed [default: no limit]
     #[arg(long, value_name = "SECONDS", value_parser = clap::value_parser!(u64).range(1..))]
     pub(crate) patience: Option<u64>,
     #[command(flatten)]
     pub(crate) fleet: Fleet,
 }
 
-/// One run.
+/// An argument that selects a run.
 #[derive(Debug, ClapArgs)]
 pub(crate) struct RunArg {
-    /// The run: its id, the beginning or end of it, or `last`
+    /// Run ID, its first or last characters, or `last`
     #[arg(value_name = "RUN", default_value = "last")]
     pub(crate) run: String,
 }
@@ -238,53 +238,53 @@ pub(crate) struct RunArg {
 /// `demo`
 #[derive(Debug, ClapArgs)]
 pub(crate) struct Demo {
-    /// How many records to generate
+    /// Number of records to generate
     #[arg(long, default_value_t = 1_000_000, value_name = "N")]
     pub(crate) records: u64,
-    /// Where the generated file and the store are put; what an earlier demo left there is replaced
+    /// Directory for the generated file and the store; replaces the files of an earlier demo
     #[arg(long, default_value = "crossfoot-demo", value_name = "DIR")]
     pub(crate) dir: PathBuf,
-    /// Damage staging behind the run's back, to see it found
+    /// Tamper with staging during the run, to show that the checks find it
     #[arg(long, value_enum, value_name = "DAMAGE", num_args = 0..=1, default_missing_value = "all")]
     pub(crate) inject: Option<Damage>,
     #[command(flatten)]
     pub(crate) fleet: Fleet,
 }
 
-/// What `demo --inject` does.
+/// The damage that `demo --inject` does.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub(crate) enum Damage {
-    /// Every one of them
+    /// All of the following
     All,
-    /// A record is lost
+    /// Delete a record
     LostRecord,
-    /// An amount is a cent off
+    /// Add one cent to an amount
     Cent,
-    /// Two records' amounts change places: every total stays right
+    /// Swap the amounts of two records, which leaves every total correct
     SwappedValue,
-    /// A record is doubled
+    /// Duplicate a record
     DoubledRecord,
 }
 
 /// `init`
 #[derive(Debug, ClapArgs)]
 pub(crate) struct Init {
-    /// A delimited file like those to be loaded
+    /// Sample of the delimited files to load
     #[arg(long, value_name = "FILE", required_unless_present = "copybook", conflicts_with = "copybook")]
     pub(crate) sample: Option<PathBuf>,
-    /// The COBOL copybook of the file to be loaded
+    /// COBOL copybook of the files to load
     #[arg(long, value_name = "FILE")]
     pub(crate) copybook: Option<PathBuf>,
-    /// With a copybook: the code page of the file
+    /// Code page of the file
     #[arg(long, value_name = "PAGE", default_value = "cp037", requires = "copybook")]
     pub(crate) encoding: String,
-    /// With a copybook: how the file's records are told apart
+    /// Record framing of the file
     #[arg(long, value_name = "HOW", default_value = "fixed", requires = "copybook")]
     pub(crate) framing: String,
-    /// The copybook is in free format, not in columns 8 to 72
+    /// Read the copybook as free format instead of columns 8 to 72
     #[arg(long, requires = "copybook")]
     pub(crate) free: bool,
-    /// Where to write the job file; of a copybook the tables' DDL too, beside it as .sql [default: standard output]
+    /// Write the job file to FILE; with --copybook, write the DDL to a .sql file next to it [default: standard output]
     #[arg(long, short, value_name = "FILE")]
     pub(crate) output: Option<PathBuf>,
 }
@@ -292,13 +292,13 @@ pub(crate) struct Init {
 /// `check`
 #[derive(Debug, ClapArgs)]
 pub(crate) struct Check {
-    /// The job file
+    /// Job file
     #[arg(value_name = "JOB")]
     pub(crate) job: PathBuf,
-    /// A source to preview [default: the job's own, if it names one]
+    /// Source file to preview [default: the job's own, if it names one]
     #[arg(long, value_name = "FILE")]
     pub(crate) source: Option<String>,
-    /// How many records to preview
+    /// Number of records to preview
     #[arg(long, default_value_t = 5, value_name = "N")]
     pub(crate) records: u64,
 }
@@ -306,40 +306,40 @@ pub(crate) struct Check {
 /// `run`
 #[derive(Debug, ClapArgs)]
 pub(crate) struct Run {
-    /// The job file
+    /// Job file
     #[arg(value_name = "JOB")]
     pub(crate) job: PathBuf,
-    /// The source; `-` is standard input [default: the job's own]
+    /// Source file, or `-` for standard input [default: the job's own]
     #[arg(long, value_name = "FILE")]
     pub(crate) source: Option<String>,
-    /// What the sender declares: a JSON file with records, bytes, amounts, sha256 or fingerprint
+    /// JSON file with the sender's declared totals: records, bytes, amounts, sha256 or fingerprint
     #[arg(long, value_name = "FILE")]
     pub(crate) declared: Option<PathBuf>,
-    /// Load bytes that were loaded before
+    /// Load the source even if the same bytes were loaded before
     #[arg(long)]
     pub(crate) again: bool,
-    /// Why it is run, or run again; it goes into the evidence log
+    /// Reason for the run, recorded in the evidence log
     #[arg(long, value_name = "TEXT")]
     pub(crate) reason: Option<String>,
-    /// Stop where a person is to look before anything is promoted
+    /// Pause for review after this stage, before anything is promoted
     #[arg(long, value_enum, value_name = "STAGE")]
     pub(crate) pause_after: Option<PauseAfter>,
-    /// Chunks of the source that the coordinator decodes too: about one in 32, or all (costs one core's decoding)
+    /// How many chunks the coordinator decodes as a cross-check: about one in 32, or all (uses one more core)
     #[arg(long, value_enum, value_name = "HOW", default_value = "sample")]
     pub(crate) verify_source: Verify,
-    /// End with exit code 3 after so long without any progress; the run can be resumed [default: wait on]
+    /// Stop after this long without progress and exit with code 3; the run can be resumed [default: no limit]
     #[arg(long, value_name = "SECONDS", value_parser = clap::value_parser!(u64).range(1..))]
     pub(crate) patience: Option<u64>,
     #[command(flatten)]
     pub(crate) fleet: Fleet,
 }
 
-/// Of how many chunks the coordinator decodes the source's bytes itself.
+/// How many of the chunks the coordinator decodes itself.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub(crate) enum Verify {
-    /// Of about one chunk in 32, drawn by chance, and of the first
+    /// The first chunk, and about one in 32 at random
     Sample,
-    /// Of every chunk
+    /// Every chunk
     Full,
 }
 
@@ -352,20 +352,20 @@ impl From<Verify> for domain::reconcile::VerifySource {
     }
 }
 
-/// Where a run may pause.
+/// The stage after which a run pauses.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub(crate) enum PauseAfter {
-    /// Staging is loaded and proven; `crossfoot approve` verifies it once more and promotes
+    /// Staging is loaded and verified; `crossfoot approve` verifies it again and promotes it
     Staged,
 }
 
 /// `fingerprint`
 #[derive(Debug, ClapArgs)]
 pub(crate) struct Fingerprint {
-    /// The job file
+    /// Job file
     #[arg(value_name = "JOB")]
     pub(crate) job: PathBuf,
-    /// The source; `-` is standard input [default: the job's own]
+    /// Source file, or `-` for standard input [default: the job's own]
     #[arg(long, value_name = "FILE")]
     pub(crate) source: Option<String>,
 }
@@ -373,36 +373,36 @@ pub(crate) struct Fingerprint {
 /// `drill`
 #[derive(Debug, ClapArgs)]
 pub(crate) struct Drill {
-    /// The job file
+    /// Job file
     #[arg(value_name = "JOB", required_unless_present = "list")]
     pub(crate) job: Option<PathBuf>,
-    /// A source of the job that reconciles, a file; small is enough, a defect takes a whole run [default: the job's own]
+    /// Source file that reconciles; use a small one, as each defect takes a whole run [default: the job's own]
     #[arg(long, value_name = "FILE")]
     pub(crate) source: Option<String>,
-    /// Strike only these, such as AMT-01,CNT-03
+    /// Inject only these defects, such as AMT-01,CNT-03
     #[arg(long, value_delimiter = ',', value_name = "ID")]
     pub(crate) only: Vec<String>,
-    /// List the catalogue, and strike nothing
+    /// List the catalogue without running the drill
     #[arg(long)]
     pub(crate) list: bool,
-    /// The form
-    #[arg(long, value_enum, default_value_t = DrillFormat::Text, value_name = "FORM")]
+    /// Output format
+    #[arg(long, value_enum, default_value_t = DrillFormat::Text, value_name = "FORMAT")]
     pub(crate) format: DrillFormat,
-    /// Where to write it [default: standard output]
+    /// Write to FILE [default: standard output]
     #[arg(long, short, value_name = "FILE")]
     pub(crate) output: Option<PathBuf>,
 }
 
-/// The form of a drill's document.
+/// The format of a drill's document.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub(crate) enum DrillFormat {
-    /// For a terminal
+    /// Plain text for a terminal
     Text,
-    /// For machines
+    /// JSON
     Json,
-    /// One self-contained page
+    /// One self-contained HTML page
     Html,
-    /// For a repository's documentation
+    /// Markdown for a repository's documentation
     Markdown,
 }
 
@@ -411,11 +411,11 @@ pub(crate) enum DrillFormat {
 pub(crate) struct Rejects {
     #[command(flatten)]
     pub(crate) run: RunArg,
-    /// How many to list
+    /// Maximum number of rejects to list
     #[arg(long, default_value_t = 50, value_name = "N")]
     pub(crate) limit: u32,
-    /// Write the rejects to FILE byte for byte, framed as the source's records are: to be mended and sent again.
-    /// Sensitive fields are in clear there, and the run's log says who asked
+    /// Write the rejects to FILE byte for byte, framed like the source, so that they can be corrected and sent again.
+    /// Sensitive fields are not masked; the run's log records who asked
     #[arg(long, value_name = "FILE")]
     pub(crate) raw: Option<PathBuf>,
 }
@@ -425,7 +425,7 @@ pub(crate) struct Rejects {
 pub(crate) struct Explain {
     #[command(flatten)]
     pub(crate) run: RunArg,
-    /// How many to list; 0: all
+    /// Maximum number of differences to list; 0 lists all
     #[arg(long, default_value_t = 100, value_name = "N")]
     pub(crate) limit: u64,
 }
@@ -435,24 +435,24 @@ pub(crate) struct Explain {
 pub(crate) struct Report {
     #[command(flatten)]
     pub(crate) run: RunArg,
-    /// The form
-    #[arg(long, value_enum, default_value_t = Format::Text, value_name = "FORM")]
+    /// Output format
+    #[arg(long, value_enum, default_value_t = Format::Text, value_name = "FORMAT")]
     pub(crate) format: Format,
-    /// Where to write it [default: standard output]
+    /// Write to FILE [default: standard output]
     #[arg(long, short, value_name = "FILE")]
     pub(crate) output: Option<PathBuf>,
 }
 
-/// A report's form.
+/// The format of a report.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub(crate) enum Format {
-    /// For a terminal
+    /// Plain text for a terminal
     Text,
-    /// For machines
+    /// JSON
     Json,
-    /// One self-contained page
+    /// One self-contained HTML page
     Html,
-    /// JUnit XML, a test case for each check: for pipelines
+    /// JUnit XML with one test case per check, for CI pipelines
     Junit,
 }
 
@@ -461,10 +461,10 @@ pub(crate) enum Format {
 pub(crate) struct Resume {
     #[command(flatten)]
     pub(crate) run: RunArg,
-    /// The source, if it is not where the run was begun from; its bytes must be the same
+    /// Source file, if it has moved since the run was opened; its bytes must be identical
     #[arg(long, value_name = "FILE")]
     pub(crate) source: Option<String>,
-    /// End with exit code 3 after so long without any progress; the run can be resumed [default: wait on]
+    /// Stop after this long without progress and exit with code 3; the run can be resumed [default: no limit]
     #[arg(long, value_name = "SECONDS", value_parser = clap::value_parser!(u64).range(1..))]
     pub(crate) patience: Option<u64>,
     #[command(flatten)]
@@ -476,20 +476,20 @@ pub(crate) struct Resume {
 pub(crate) struct Approve {
     #[command(flatten)]
     pub(crate) operate: Operate,
-    /// The source, if it is not where the run was begun from; its bytes must be the same
+    /// Source file, if it has moved since the run was opened; its bytes must be identical
     #[arg(long, value_name = "FILE")]
     pub(crate) source: Option<String>,
-    /// End with exit code 3 after so long without any progress; the run can be resumed [default: wait on]
+    /// Stop after this long without progress and exit with code 3; the run can be resumed [default: no limit]
     #[arg(long, value_name = "SECONDS", value_parser = clap::value_parser!(u64).range(1..))]
     pub(crate) patience: Option<u64>,
 }
 
-/// `cancel`, `purge`, and what `approve` and `redrive` have of them
+/// `cancel` and `purge`; also the options that `approve` and `redrive` share with them
 #[derive(Debug, ClapArgs)]
 pub(crate) struct Operate {
     #[command(flatten)]
     pub(crate) run: RunArg,
-    /// Why; it goes into the evidence log
+    /// Reason, recorded in the evidence log
     #[arg(long, value_name = "TEXT")]
     pub(crate) reason: Option<String>,
 }

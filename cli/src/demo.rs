@@ -104,7 +104,7 @@ struct Totals {
 /// each day adds up to zero.
 pub(crate) fn write_source(path: &Path, records: u64) -> Result<()> {
     let mut out = BufWriter::with_capacity(1 << 20, File::create(path)?);
-    let page = CodePage::by_name("cp037").ok_or_else(|| Error::other("there is no code page cp037"))?;
+    let page = CodePage::by_name("cp037").ok_or_else(|| Error::other("code page cp037 is missing"))?;
     let mut record = Record { page, bytes: Vec::with_capacity(RECORD_BYTES) };
     record.begin("H")?;
     record.text("20241231", 8)?;
@@ -144,8 +144,8 @@ pub(crate) fn write_source(path: &Path, records: u64) -> Result<()> {
         totals.branches += branch;
     }
     record.begin("T")?;
-    let count =
-        u32::try_from(totals.records).map_err(|_| Error::other("a trailer counts 999,999,999 at most"))?;
+    let count = u32::try_from(totals.records)
+        .map_err(|_| Error::other("the trailer can count at most 999,999,999 records"))?;
     record.bytes.extend(count.to_be_bytes());
     record.packed(totals.cents, 17);
     record.packed(totals.turnover, 17);

@@ -1,10 +1,10 @@
-//! `--help`: commands by what they are for, options of all commands apart from a command's own, an example for each.
+//! `--help`: commands in groups, global options apart from a command's own, and an example for each command.
 
 use clap::{Command, CommandFactory};
 
 use crate::args::Args;
 
-/// The commands by what they are for, each with an example.
+/// The commands in groups, each with an example.
 const GROUPS: [(&str, &[(&str, &str)]); 5] = [
     (
         "Load",
@@ -17,7 +17,7 @@ const GROUPS: [(&str, &[(&str, &str)]); 5] = [
         ],
     ),
     (
-        "Look",
+        "Inspect",
         &[
             ("runs", "crossfoot runs --limit 5"),
             ("show", "crossfoot show last"),
@@ -30,7 +30,7 @@ const GROUPS: [(&str, &[(&str, &str)]); 5] = [
         ],
     ),
     (
-        "Act",
+        "Operate",
         &[
             ("resume", "crossfoot resume last --source /archive/postings.csv"),
             ("redrive", "crossfoot redrive last --reason 'the worker was updated'"),
@@ -64,7 +64,7 @@ const GROUPS: [(&str, &[(&str, &str)]); 5] = [
     ),
 ];
 
-/// The command line with its help.
+/// Builds the command line with its help.
 pub(crate) fn command() -> Command {
     let mut command = Args::command();
     let listed = listed(&command);
@@ -72,11 +72,11 @@ pub(crate) fn command() -> Command {
         command = command.mut_subcommand(name, |one| one.after_help(format!("Example:\n  {example}")));
     }
     command.help_template(format!(
-        "{{about-with-newline}}\n{{usage-heading}} {{usage}}\n\n{listed}\nOptions of all commands:\n{{options}}"
+        "{{about-with-newline}}\n{{usage-heading}} {{usage}}\n\n{listed}\nGlobal options:\n{{options}}"
     ))
 }
 
-/// The commands in their groups, a line each.
+/// Lists the commands in their groups, one line each.
 fn listed(command: &Command) -> String {
     let all = GROUPS.iter().flat_map(|(_, commands)| commands.iter());
     let width = all.map(|(name, _)| name.len()).max().unwrap_or(0);
@@ -107,7 +107,7 @@ mod tests {
             assert_eq!(found, 1, "{}", one.get_name());
         }
         for (name, example) in listed {
-            // Quotes are the shell's; a word of an example that has a blank in it is not looked at.
+            // Quotes belong to the shell; a quoted part is one word.
             let words = example.split('\'').enumerate().flat_map(|(at, part)| match at % 2 {
                 0 => part.split_whitespace().collect::<Vec<_>>(),
                 _ => vec![part],
@@ -119,16 +119,16 @@ mod tests {
     }
 
     #[test]
-    fn what_all_commands_take_stands_apart() {
+    fn global_options_have_a_heading_of_their_own() {
         let mut whole = super::command();
         whole.build();
         let run = whole.find_subcommand("run").unwrap();
         let help = run.clone().render_help().to_string();
-        let (own, global) = help.split_once("Options of all commands:").unwrap_or_else(|| panic!("{help}"));
+        let (own, global) = help.split_once("Global options:").unwrap_or_else(|| panic!("{help}"));
         assert!(own.contains("--again") && !own.contains("--store"), "{help}");
         assert!(global.contains("--store") && help.contains("Example:"), "{help}");
         let whole = super::command().render_help().to_string();
-        for says in ["Load:", "Look:", "Act:", "Prove:", "Serve:", "  run ", "--store"] {
+        for says in ["Load:", "Inspect:", "Operate:", "Prove:", "Serve:", "  run ", "--store"] {
             assert!(whole.contains(says), "{whole}");
         }
     }

@@ -37,7 +37,9 @@ fn main() -> ExitCode {
     platform::telemetry::start(level, args.global.json);
     let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
         Ok(runtime) => runtime,
-        Err(error) => return outcome::Failure::unfinished(format!("no threads: {error}")).report(),
+        Err(error) => {
+            return outcome::Failure::unfinished(format!("cannot start the async runtime: {error}")).report();
+        }
     };
     match runtime.block_on(commands::run(args)) {
         Ok(code) => code.into(),

@@ -24,7 +24,7 @@ pub(crate) fn named(typed: Option<&str>) -> Result<(), Failure> {
         let is_plain = !name.chars().any(|c| c.is_control() || c == '\'' || c == '"');
         if name.trim() != name || name.is_empty() || name.chars().count() > NAME_CHARS_MAX || !is_plain {
             return Err(Failure::usage(format!(
-                "`{}` is no operator's name: 1 to {NAME_CHARS_MAX} characters, without quotes and blanks around it",
+                "invalid operator name `{}`: use 1 to {NAME_CHARS_MAX} characters, without quotes or surrounding spaces",
                 name.escape_debug()
             )));
         }

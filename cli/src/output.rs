@@ -22,7 +22,7 @@ pub(crate) fn print_as_it_is(text: &str) -> Result<(), Failure> {
     let end = if text.ends_with('\n') || text.is_empty() { "" } else { "\n" };
     match write!(out, "{text}{end}").and_then(|()| out.flush()) {
         Err(error) if error.kind() != std::io::ErrorKind::BrokenPipe => {
-            Err(Failure::unfinished(format!("standard output cannot be written: {error}")))
+            Err(Failure::unfinished(format!("cannot write to standard output: {error}")))
         }
         _ => Ok(()),
     }
@@ -96,7 +96,9 @@ pub(crate) fn say_usage(error: &clap::Error) {
 pub(crate) fn warn_of_others(path: &Path) {
     if let Some(mode) = platform::files::open_to_others(path) {
         let path = path.display();
-        remark(&format!("others may read {path} (mode {mode}): `chmod 600 {path}` keeps it to yourself"));
+        remark(&format!(
+            "warning: other users can read {path} (mode {mode}); restrict it with `chmod 600 {path}`"
+        ));
     }
 }
 

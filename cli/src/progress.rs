@@ -82,17 +82,20 @@ impl View {
         let rate = rate(now.done, self.began);
         match now.phase {
             _ if is_new => remark(now.phase.name()),
-            Phase::Sealing => remark(&format!("{}: {} of {} bytes", now.phase.name(), now.done, now.of)),
+            Phase::Sealing => {
+                remark(&format!("{}: {} of {} bytes", now.phase.name(), grouped(now.done), grouped(now.of)))
+            }
             Phase::Loading => {
                 let share =
                     of_total(now).map(|share| format!(", {}.{} % of the source", share / 10, share % 10));
                 remark(&format!(
-                    "loading: {} records{}, {rate} records/s",
-                    now.done,
-                    share.unwrap_or_default()
+                    "loading: {} records{}, {} records/s",
+                    grouped(now.done),
+                    share.unwrap_or_default(),
+                    grouped(rate)
                 ));
             }
-            _ => remark(&format!("{}: {} of {}", now.phase.name(), now.done, now.of)),
+            _ => remark(&format!("{}: {} of {}", now.phase.name(), grouped(now.done), grouped(now.of))),
         }
     }
 }

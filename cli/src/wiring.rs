@@ -116,8 +116,8 @@ pub(crate) fn is_embedded(settings: &Settings) -> bool {
 pub(crate) fn require_broker(settings: &Settings) -> Result<(), Failure> {
     if is_embedded(settings) {
         return Err(Failure::usage(
-            "the broker is memory:, which is of one process; workers and coordinators in processes of their own need one \
-             to meet at: `--broker amqp://USER@HOST/VHOST`, or `url` under [broker] in crossfoot.toml",
+            "the in-memory broker (memory:) works only inside one process, so separate workers and coordinators cannot \
+             use it; pass `--broker amqp://USER@HOST/VHOST`, or set `url` under [broker] in crossfoot.toml",
         ));
     }
     Ok(())
@@ -142,7 +142,7 @@ pub(crate) fn require_broker_url(settings: &Settings) -> Result<(), Failure> {
 
 fn not_a_broker(settings: &Settings) -> Failure {
     Failure::usage(format!(
-        "`{}` is not a broker's URL: memory:, amqp://HOST/VHOST or amqps://HOST/VHOST is expected",
+        "invalid broker URL `{}`: expected memory:, amqp://HOST/VHOST or amqps://HOST/VHOST",
         settings.broker.url
     ))
 }
@@ -208,12 +208,12 @@ pub(crate) fn post(
 fn notify(settings: &Settings) -> Result<Notify, Failure> {
     let of = &settings.notify;
     if of.webhook.as_ref().is_some_and(|url| !url.is_of(&["http://", "https://"])) {
-        return Err(Failure::usage("notify.webhook must begin with http:// or https://"));
+        return Err(Failure::usage("invalid notify.webhook: the URL must start with http:// or https://"));
     }
     let outcome = |word: &String| {
         serde_json::from_value::<Outcome>(word.as_str().into()).map_err(|_| {
             Failure::usage(format!(
-                "notify.on: `{word}` is none of reconciled, not-reconciled, awaiting-approval, unfinished, cancelled"
+                "invalid notify.on `{word}`: expected reconciled, not-reconciled, awaiting-approval, unfinished or cancelled"
             ))
         })
     };
@@ -221,7 +221,7 @@ fn notify(settings: &Settings) -> Result<Notify, Failure> {
         None => None,
         Some(path) => {
             let read = read_small_file(path, KEY_BYTES_MAX).map_err(|error| {
-                Failure::usage(format!("notify.webhook_secret_file {}: {error}", path.display()))
+                Failure::usage(format!("cannot read notify.webhook_secret_file {}: {error}", path.display()))
             })?;
             Some(read.trim_ascii_end().to_vec())
         }

@@ -59,7 +59,7 @@ pub(crate) fn check(global: &Global, args: &Check) -> Result<Done, Failure> {
         }))?;
         return Ok(Done::Well);
     }
-    print(&format!("job {} is in order\n", job.name))?;
+    print(&format!("job {} is valid\n", job.name))?;
     for note in &notes {
         print(&format!("note     {note}\n"))?;
     }
@@ -73,7 +73,7 @@ pub(crate) fn check(global: &Global, args: &Check) -> Result<Done, Failure> {
         print(&format!("rule     {} ({} on breach)", rule.name, rule.on_breach.name()))?;
     }
     match preview {
-        None => print("no source was given: `--source FILE` previews its records")?,
+        None => print("no source; pass `--source FILE` to preview its records")?,
         Some(preview) => print(&preview::table(&job, &preview))?,
     }
     Ok(Done::Well)

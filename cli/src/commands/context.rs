@@ -32,7 +32,7 @@ pub(crate) async fn find_run(store: &dyn Store, typed: &str) -> Result<Run, Fail
     }
     if typed == "last" {
         let latest = store.runs(1).await?.pop();
-        return latest.ok_or_else(|| Failure::usage(format!("there are no runs in {}", store.url())));
+        return latest.ok_or_else(|| Failure::usage(format!("no runs in {}", store.url())));
     }
     let wanted = typed.to_ascii_lowercase();
     let matches = |run: &Run| {
@@ -42,9 +42,10 @@ pub(crate) async fn find_run(store: &dyn Store, typed: &str) -> Result<Run, Fail
     let mut found: Vec<_> = store.runs(RUNS_LOOKED_AT).await?.into_iter().filter(matches).collect();
     match (found.pop(), found.is_empty()) {
         (Some(run), true) => Ok(run),
-        (Some(_), false) => {
-            Err(Failure::usage(format!("`{typed}` fits {} runs: give more of the id", found.len() + 1)))
-        }
+        (Some(_), false) => Err(Failure::usage(format!(
+            "`{typed}` matches {} runs; type more characters of the ID",
+            found.len() + 1
+        ))),
         (None, _) => Err(StoreError::NoSuchRun { what: typed.into(), url: store.url() }.into()),
     }
 }
@@ -61,7 +62,7 @@ pub(crate) fn source_of(job: &Job, job_path: &Path, typed: Option<&str>) -> Resu
         (None, Some(own)) => Location::file(job_path.parent().unwrap_or(Path::new(".")).join(own)),
         (None, None) => {
             return Err(Failure::usage(
-                "which source? Give `--source FILE`, or `path` under [source] in the job file",
+                "no source; pass `--source FILE`, or set `path` under [source] in the job file",
             ));
         }
     };
@@ -70,7 +71,7 @@ pub(crate) fn source_of(job: &Job, job_path: &Path, typed: Option<&str>) -> Resu
     match location.path().filter(|path| is_pipe(path)) {
         Some(path) => {
             let path = path.display();
-            Err(Failure::usage(format!("{path} is a pipe: hand it in as `--source - < {path}`")))
+            Err(Failure::usage(format!("{path} is a pipe; pass it as `--source - < {path}`")))
         }
         None => Ok(location),
     }

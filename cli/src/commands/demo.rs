@@ -58,7 +58,7 @@ pub(crate) async fn demo(global: &Global, args: &Demo) -> Result<Done, Failure> 
     let mut ended = start(&global, &settings, &store, Begin::Open(Box::new(request)), None).await?;
     if let Some(damage) = args.inject {
         for done in inject(&database, ended.0, damage, args.records)
-            .map_err(|error| Failure::unfinished(format!("the damage could not be done: {error}")))?
+            .map_err(|error| Failure::unfinished(format!("cannot inject the damage: {error}")))?
         {
             remark(&format!("damage: {done}"));
         }
@@ -67,8 +67,8 @@ pub(crate) async fn demo(global: &Global, args: &Demo) -> Result<Done, Failure> 
     }
     let done = conclude(&global, &*store, ended).await;
     let flag = format!("--store sqlite:{}", database.display());
-    remark(&format!("look closer:  crossfoot report --format html -o report.html {flag}"));
-    remark(&format!("              crossfoot explain {flag}"));
+    remark(&format!("next:  crossfoot report --format html -o report.html {flag}"));
+    remark(&format!("       crossfoot explain {flag}"));
     Ok(done)
 }
 
@@ -83,7 +83,7 @@ fn inject(database: &Path, run_id: RunId, damage: Damage, records: u64) -> rusql
     let mut done = Vec::new();
     if wants(Damage::LostRecord) {
         connection.execute("DELETE FROM stg_postings WHERE run_id = ?1 AND record_no = ?2", (&run, at(2)))?;
-        done.push(format!("record {} is deleted from staging", at(2)));
+        done.push(format!("deleted record {} from staging", at(2)));
     }
     if wants(Damage::Cent) {
         let amount: String = connection.query_row(
@@ -102,7 +102,7 @@ fn inject(database: &Path, run_id: RunId, damage: Damage, records: u64) -> rusql
             "UPDATE stg_postings SET amount = ?3 WHERE run_id = ?1 AND record_no = ?2",
             (&run, at(4), &more),
         )?;
-        done.push(format!("record {}: one cent is added to its amount", at(4)));
+        done.push(format!("added one cent to the amount of record {}", at(4)));
     }
     if wants(Damage::SwappedValue) {
         let amount = |record_no: u64| {
@@ -115,7 +115,7 @@ fn inject(database: &Path, run_id: RunId, damage: Damage, records: u64) -> rusql
         let put = "UPDATE stg_postings SET amount = ?3 WHERE run_id = ?1 AND record_no = ?2";
         connection.execute(put, (&run, one, of_other))?;
         connection.execute(put, (&run, other, of_one))?;
-        done.push(format!("records {one} and {other}: their amounts change places"));
+        done.push(format!("swapped the amounts of records {one} and {other}"));
     }
     if wants(Damage::DoubledRecord) {
         connection.execute(
@@ -124,7 +124,7 @@ fn inject(database: &Path, run_id: RunId, damage: Damage, records: u64) -> rusql
              FROM stg_postings WHERE run_id = ?1 AND record_no = ?2",
             (&run, at(8), records + 3),
         )?;
-        done.push(format!("record {} is in staging a second time", at(8)));
+        done.push(format!("inserted a second copy of record {} into staging", at(8)));
     }
     Ok(done)
 }

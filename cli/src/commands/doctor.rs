@@ -6,6 +6,7 @@ use broker::rabbitmq::{Rabbit, RabbitSettings};
 use coordinator::ops::attendance::{ALIVE, has_service};
 use coordinator::ops::held::{Held, held};
 use domain::counts::Role;
+use domain::words::plural;
 use platform::files::open_to_others;
 use platform::health::{Finding, Verdict};
 use platform::secret::seems_to_hold_a_secret;
@@ -30,7 +31,9 @@ pub(crate) async fn doctor(global: &Global, args: &Doctor) -> Result<Done, Failu
     if args.take_queues {
         wiring::require_broker(&settings)?;
         if identity.is_none() {
-            return Err(Failure::usage("the queues can only be given to a store that can be opened"));
+            return Err(Failure::usage(
+                "cannot open the store, so it cannot take the queues; run `crossfoot doctor` without --take-queues to see why",
+            ));
         }
         Rabbit::take_queues(&of_rabbit).await?;
     }
@@ -47,7 +50,7 @@ pub(crate) async fn doctor(global: &Global, args: &Doctor) -> Result<Done, Failu
 
 async fn of_broker(settings: &Settings, of_rabbit: &RabbitSettings) -> Vec<Finding> {
     if wiring::is_embedded(settings) {
-        let detail = "memory: the fleet is in the process of `crossfoot run`; other processes cannot join it";
+        let detail = "memory: the fleet runs inside `crossfoot run`; other processes cannot join it";
         return vec![Finding::ok("broker", detail)];
     }
     if let Err(failure) = wiring::require_broker_url(settings) {
@@ -58,7 +61,7 @@ async fn of_broker(settings: &Settings, of_rabbit: &RabbitSettings) -> Vec<Findi
         let advice = "remove `authenticate = false` under [broker] in every process";
         all.push(Finding::warn(
             "messages",
-            "not sealed: whoever can publish to the queues is believed",
+            "not sealed: anyone who can publish to the queues is trusted",
             advice,
         ));
     }
@@ -67,7 +70,7 @@ async fn of_broker(settings: &Settings, of_rabbit: &RabbitSettings) -> Vec<Findi
 
 async fn of_store(settings: &Settings) -> Vec<Finding> {
     let is_open =
-        |store: &dyn Store| Finding::ok("store", format!("{} is open, its schema known", store.url()));
+        |store: &dyn Store| Finding::ok("store", format!("{} opens, and its schema is current", store.url()));
     if wiring::is_postgres(settings) {
         let store = match PostgresStore::open(&wiring::postgres_settings(&settings.store)).await {
             Ok(store) => store,
@@ -89,8 +92,12 @@ async fn of_store(settings: &Settings) -> Vec<Finding> {
     all.extend(wiring::sqlite_path(settings).and_then(|path| of_file(&path)));
     all.extend(of_log(&*store).await);
     if !wiring::is_embedded(settings) {
-        let advice = "use postgres:// where workers are on other machines";
-        all.push(Finding::warn("store", "a file: all workers must be on this machine", advice));
+        let advice = "use postgres:// if workers run on other machines";
+        all.push(Finding::warn(
+            "store",
+            "the store is a file, so all workers must run on this machine",
+            advice,
+        ));
         all.extend(of_fleet(&*store).await);
     }
     all
@@ -100,8 +107,8 @@ async fn of_store(settings: &Settings) -> Vec<Finding> {
 fn of_file(path: &Path) -> Option<Finding> {
     let mode = open_to_others(path)?;
     let path = path.display();
-    let advice = format!("chmod 600 {path} {path}-wal {path}-shm, as far as they are there");
-    Some(Finding::warn("store", format!("others than its owner may read {path} (mode {mode})"), &advice))
+    let advice = format!("chmod 600 {path}, and {path}-wal and {path}-shm if they exist");
+    Some(Finding::warn("store", format!("other users can read {path} (mode {mode})"), &advice))
 }
 
 /// Whether the evidence log holds passwords, as earlier versions let some into it.
@@ -135,7 +142,7 @@ async fn of_log(store: &dyn Store) -> Option<Finding> {
                 "{found} {events} {hold} what looks like a password in a URL: {events} {}{more}",
                 named.join(", ")
             ),
-            "change that password: the log can only be appended to, and keeps what it has; packs of those runs hold it too",
+            "change that password; the log is append-only and keeps it, and so do the packs of those runs",
         )
     })
 }
@@ -155,11 +162,11 @@ async fn of_fleet(store: &dyn Store) -> Vec<Finding> {
         Err(error) => vec![Finding::error("fleet", error)],
     };
     let service = match has_service(store).await {
-        Ok(true) => Finding::ok("coordinator", "a coordinator service is alive"),
+        Ok(true) => Finding::ok("coordinator", "a coordinator service is running"),
         Ok(false) => Finding::warn(
             "coordinator",
-            "no coordinator service is alive: runs that are submitted wait",
-            "start one: `crossfoot coordinator`; `crossfoot run` needs none",
+            "no coordinator service is running, so submitted runs wait",
+            "start one with `crossfoot coordinator` (`crossfoot run` does not need one)",
         ),
         Err(error) => Finding::error("coordinator", error),
     };
@@ -172,10 +179,10 @@ async fn of_fleet(store: &dyn Store) -> Vec<Finding> {
         let what = format!("{}s", role.name());
         match alive.len() {
             0 => {
-                let advice = format!("start some: `crossfoot worker --role {}`", role.name());
-                Finding::warn(what, format!("no {} is alive", role.name()), &advice)
+                let advice = format!("start one with `crossfoot worker --role {}`", role.name());
+                Finding::warn(what, format!("no {} is running", role.name()), &advice)
             }
-            count => Finding::ok(what, format!("{count} alive, on {}", hosts.join(", "))),
+            count => Finding::ok(what, format!("{count} running on {}", hosts.join(", "))),
         }
     });
     std::iter::once(service).chain(workers).chain(stuck).collect()
@@ -196,11 +203,11 @@ fn text(all: &[Finding]) -> String {
         }
     }
     let count = |verdict| all.iter().filter(|one| one.verdict == verdict).count();
-    let (warn, bad) = (count(Verdict::Warn), count(Verdict::Bad));
+    let (warn, bad) = (count(Verdict::Warn) as u64, count(Verdict::Bad) as u64);
     out.push_str(&match (warn, bad) {
-        (0, 0) => "everything is as it should be\n".to_owned(),
-        (_, 0) => format!("it works; {warn} to know about\n"),
-        (_, _) => format!("{bad} to mend before anything can run\n"),
+        (0, 0) => "no problems found\n".to_owned(),
+        (_, 0) => format!("{}, no errors\n", plural(warn, "warning")),
+        (_, _) => format!("{} to fix before anything can run\n", plural(bad, "problem")),
     });
     out
 }

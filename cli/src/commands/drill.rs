@@ -25,7 +25,9 @@ pub(crate) async fn drill(global: &Global, args: &Args) -> Result<Done, Failure>
     let job = read_job(job_path)?;
     let location = source_of(&job, job_path, args.source.as_deref())?;
     let Some(source) = location.path().filter(|path| path.is_file()) else {
-        return Err(Failure::usage(format!("{location} is not a file: a drill reads its source many times")));
+        return Err(Failure::usage(format!(
+            "{location} is not a regular file; the drill needs one because it reads the source many times"
+        )));
     };
     let drill = Drill {
         job,
@@ -40,9 +42,8 @@ pub(crate) async fn drill(global: &Global, args: &Args) -> Result<Done, Failure>
         DrillError::Shadow(_) => Failure::unfinished(error.to_string()),
     })?;
     shown.finish();
-    let unmade = |error: &dyn std::fmt::Display| {
-        Failure::unfinished(format!("the document could not be made: {error}"))
-    };
+    let unmade =
+        |error: &dyn std::fmt::Display| Failure::unfinished(format!("cannot render the document: {error}"));
     let json = serde_json::to_string_pretty(&report).map_err(|error| unmade(&error))?;
     note(&settings, &drill.shadows, &report, &json).await?;
     let format = if global.json { DrillFormat::Json } else { args.format };

@@ -49,10 +49,10 @@ pub(crate) async fn explain(global: &Global, args: &Explain) -> Result<Done, Fai
     if global.json {
         print_json(&json!({ "run_id": run.run_id, "findings_total": total, "findings": list }))?;
     } else if shown == 0 {
-        let note = run.note.as_deref().unwrap_or("no difference was found");
+        let note = run.note.as_deref().unwrap_or("no differences found");
         print(&format!("run {} is {}: {}", run.run_id, run.state, visible(note)))?;
     } else if shown < total {
-        print(&format!("{shown} of {total} are shown; `--limit 0` shows all"))?;
+        print(&format!("showing {shown} of {total} differences; `--limit 0` shows all"))?;
     }
     Ok(Done::Well)
 }

@@ -21,7 +21,7 @@ pub(crate) fn fingerprint(args: &Fingerprint) -> Result<Done, Failure> {
     let rejected = declared.rejected.unwrap_or(0);
     if rejected > 0 {
         remark(&format!(
-            "not as the job describes them: {}; amounts include theirs where they can be read",
+            "warning: {} do not match the job file; the totals include their amounts where readable",
             domain::words::plural(rejected, "record")
         ));
     }

@@ -22,7 +22,7 @@ pub(crate) fn init(global: &Global, args: &Init) -> Result<Done, Failure> {
     match (&args.copybook, &args.sample) {
         (Some(copybook), _) => of_copybook(args, copybook, dialect),
         (None, Some(sample)) => of_sample(args, sample, dialect),
-        (None, None) => Err(Failure::usage("give --sample or --copybook")),
+        (None, None) => Err(Failure::usage("pass --sample or --copybook")),
     }
 }
 
@@ -48,7 +48,7 @@ fn of_copybook(args: &Init, path: &Path, dialect: Dialect) -> Result<Done, Failu
         .map_err(|what| wrong(&what))?;
     if made.layouts.len() > 1 {
         remark(&format!(
-            "note: {} record types: say in each `when` by what its records are known, then `crossfoot check` the job",
+            "note: the copybook has {} record types; in each `when`, name the field and values that identify it, then run `crossfoot check`",
             made.layouts.len()
         ));
     }
@@ -60,19 +60,14 @@ fn of_copybook(args: &Init, path: &Path, dialect: Dialect) -> Result<Done, Failu
     match &args.output {
         None => {
             let commented: String = tables.lines().map(|line| format!("# {line}\n")).collect();
-            print(&format!(
-                "{}\n# The tables, as {} makes them:\n{}",
-                made.text,
-                dialect.name(),
-                commented.trim_end()
-            ))?;
+            print(&format!("{}\n# The tables in {}:\n{}", made.text, dialect.name(), commented.trim_end()))?;
         }
         Some(output) => {
             write_new(output, &made.text)?;
             let sql = output.with_extension("sql");
             write_new(&sql, tables.trim_end())?;
             remark(&format!(
-                "written to {} and {}; `crossfoot check {}` shows what it means",
+                "wrote {} and {}; run `crossfoot check {}` to review the job",
                 output.display(),
                 sql.display(),
                 output.display()
@@ -113,7 +108,7 @@ fn of_sample(args: &Init, path: &Path, dialect: Dialect) -> Result<Done, Failure
         Some(output) => {
             write_new(output, &inferred.text)?;
             remark(&format!(
-                "written to {}; `crossfoot check {}` shows what it means",
+                "wrote {}; run `crossfoot check {}` to review the job",
                 output.display(),
                 output.display()
             ));

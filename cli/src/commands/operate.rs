@@ -15,7 +15,7 @@ pub(crate) async fn cancel(global: &Global, args: &Operate) -> Result<Done, Fail
     let run = find_run(&*store, &args.run.run).await?;
     let (coordinator, _watcher) = wiring::coordinator_without_broker(&settings, &store);
     let run = coordinator.cancel(run.run_id, args.reason.as_deref()).await?;
-    let told = format!("run {} is cancelled; nothing of it is in final", run.run_id);
+    let told = format!("cancelled run {}; none of its rows are in final", run.run_id);
     if global.json {
         tell_json(&json!({ "run_id": run.run_id, "state": run.state }), &told);
     } else {
@@ -31,7 +31,7 @@ pub(crate) async fn purge(global: &Global, args: &Operate) -> Result<Done, Failu
     let (coordinator, _watcher) = wiring::coordinator_without_broker(&settings, &store);
     let removed = coordinator.purge(run.run_id, args.reason.as_deref()).await?;
     let told =
-        format!("run {}: {} removed; its ledger, checks and log stay", run.run_id, plural(removed, "row"));
+        format!("run {}: deleted {}; kept its ledger, checks and log", run.run_id, plural(removed, "row"));
     if global.json {
         tell_json(&json!({ "run_id": run.run_id, "rows_removed": removed }), &told);
     } else {

@@ -127,7 +127,7 @@ fn record(job: &Job, selector: &mut Selector, (record_no, offset): (u64, u64), c
 /// What was read, for a person.
 pub(super) fn table(job: &Job, records: &[Shown]) -> String {
     if records.is_empty() {
-        return "the source holds no records".into();
+        return "the source has no records".into();
     }
     let has_places = records.iter().any(|record| record.fields.iter().any(|field| field.place.is_some()));
     let mut out = String::new();

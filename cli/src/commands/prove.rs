@@ -39,7 +39,7 @@ pub(crate) async fn prove(global: &Global, args: &Prove) -> Result<Done, Failure
         (Some(path), Some(record)) => write_private(path, record)?,
         (Some(_), None) => {
             return Err(Failure::usage(
-                "the source is gone, and with it the record's bytes; `--canonical-out` has its canonical form",
+                "the source no longer exists, so the record's bytes are not available; use `--canonical-out` to get its canonical form",
             ));
         }
         (None, _) => {}
@@ -53,11 +53,11 @@ pub(crate) async fn prove(global: &Global, args: &Prove) -> Result<Done, Failure
     }
     if proved.proof.signature.is_none() {
         remark(
-            "it is not signed: it proves something beside a pack of the run only (`audit verify PROOF --pack PACK`)",
+            "note: the proof is not signed; verify it with a pack of the run (`crossfoot audit verify PROOF --pack PACK`)",
         );
     }
     if proved.proof.recomputed_from == RecomputedFrom::Staging {
-        remark("the source is gone: the record's part of the tree was computed from staging as read back");
+        remark("note: the source no longer exists; the record's part of the tree was computed from staging");
     }
     Ok(Done::Well)
 }

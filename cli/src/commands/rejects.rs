@@ -29,7 +29,7 @@ pub(crate) async fn rejects(global: &Global, args: &Rejects) -> Result<Done, Fai
             let (coordinator, _) = wiring::coordinator_without_broker(&settings, &store);
             // Said before it is done: nothing leaves in clear unseen.
             coordinator.note_raw_rejects(run.run_id, path).await?;
-            remark("sensitive fields are in clear in what is written; the run's log says who asked for it");
+            remark("warning: the output holds sensitive fields unmasked; the run's log records this export");
         }
         let written = write_raw(&*store, run.run_id, &job, path).await?;
         remark(&format!("{} written to {}", plural(written, "reject"), path.display()));
@@ -56,7 +56,7 @@ pub(crate) async fn rejects(global: &Global, args: &Rejects) -> Result<Done, Fai
         return Ok(Done::Well);
     }
     if rows.is_empty() {
-        let why = if run.purged { "its rejects were purged" } else { "it has no rejects" };
+        let why = if run.purged { "its rejects have been purged" } else { "no rejects" };
         print(&format!("run {}: {why}", run.run_id))?;
         return Ok(Done::Well);
     }
@@ -73,7 +73,7 @@ pub(crate) async fn rejects(global: &Global, args: &Rejects) -> Result<Done, Fai
         }
     }
     if rows.len() == args.limit as usize {
-        out.push_str("there may be more: --limit N shows N of them\n");
+        out.push_str("there may be more; `--limit N` lists up to N\n");
     }
     print(&out)?;
     Ok(Done::Well)

@@ -14,7 +14,7 @@ pub(crate) async fn report(global: &Global, args: &Report) -> Result<Done, Failu
     let report = summary::report(&*store, run.run_id).await?;
     let format = if global.json { Format::Json } else { args.format };
     let unmade =
-        |error: &dyn std::fmt::Display| Failure::unfinished(format!("the report could not be made: {error}"));
+        |error: &dyn std::fmt::Display| Failure::unfinished(format!("cannot render the report: {error}"));
     let rendered = match format {
         Format::Text => text::text(&report, style()),
         Format::Json => json(&report)?,

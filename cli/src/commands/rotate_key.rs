@@ -13,7 +13,7 @@ pub(crate) async fn rotate_key(global: &Global) -> Result<Done, Failure> {
     let settings = wiring::settings(global, None)?;
     if settings.broker.sealing()?.is_some() {
         return Err(Failure::usage(
-            "the message key is not the store's: replace the file of broker.message_key_file, name the old one in \
+            "the message key is in a file, not in the store; replace the file at broker.message_key_file, name the old one in \
              broker.previous_message_key_file, and restart every process",
         ));
     }
@@ -27,7 +27,7 @@ pub(crate) async fn rotate_key(global: &Global) -> Result<Done, Failure> {
         print_json(&detail)?;
     } else {
         print(&format!(
-            "messages are sealed with key {id} from now on; key {before} stays valid until the next replacement"
+            "messages are now sealed with key {id}; key {before} stays valid until the next rotation"
         ))?;
     }
     Ok(Done::Well)

@@ -56,7 +56,7 @@ pub(crate) async fn resume(global: &Global, args: &Resume) -> Result<Done, Failu
     let store = wiring::store(&settings, false).await?;
     let run = find_run(&*store, &args.run.run).await?;
     if run.state.is_over() || run.state == RunState::AwaitingApproval {
-        remark(&format!("run {} is {}: there is nothing to resume", run.run_id, run.state));
+        remark(&format!("run {} is {}: nothing to resume", run.run_id, run.state));
     }
     let how = Drive { source: args.source.as_deref().map(Location::parse), ..Drive::default() };
     let ended = start(global, &settings, &store, Begin::GoOn(run.run_id, how), args.patience).await?;
@@ -73,7 +73,7 @@ pub(crate) async fn redrive(global: &Global, args: &Redrive) -> Result<Done, Fai
     if is_the_service_s && args.source.is_none() {
         let run_id = run.run_id;
         let told = format!(
-            "run {run_id}: put back: {}; the coordinator service goes on with it",
+            "run {run_id}: requeued {}; the coordinator service continues the run",
             plural(chunks, "chunk")
         );
         if global.json {
@@ -83,7 +83,7 @@ pub(crate) async fn redrive(global: &Global, args: &Redrive) -> Result<Done, Fai
         }
         return Ok(Done::Well);
     }
-    remark(&format!("put back: {}", plural(chunks, "chunk")));
+    remark(&format!("requeued {}", plural(chunks, "chunk")));
     let how = Drive { source: args.source.as_deref().map(Location::parse), ..Drive::default() };
     let ended = start(global, &settings, &store, Begin::GoOn(run.run_id, how), args.patience).await?;
     Ok(conclude(global, &*store, ended).await)
@@ -168,14 +168,16 @@ async fn begin_and_drive(
         RunError::Load(LoadError::Split(
             SplitError::Frame { .. } | SplitError::Header(_) | SplitError::Source(_),
         )) => {
-            format!("a corrected file is a new run; `crossfoot cancel {run_id}` gives this one up")
+            format!(
+                "cancel this run with `crossfoot cancel {run_id}`, and load the corrected file as a new run"
+            )
         }
         // It says itself what to do.
-        RunError::SourceWanted(_) => format!("`crossfoot cancel {run_id}` gives it up"),
+        RunError::SourceWanted(_) => format!("give up with `crossfoot cancel {run_id}`"),
         RunError::Load(LoadError::SetAside { .. }) => format!(
-            "`crossfoot redrive {run_id}` takes what was set aside up again; `crossfoot cancel {run_id}` gives the run up"
+            "retry the chunks with `crossfoot redrive {run_id}`, or give up with `crossfoot cancel {run_id}`"
         ),
-        _ => format!("`crossfoot {verb} {run_id}` goes on with it"),
+        _ => format!("continue with `crossfoot {verb} {run_id}`"),
     };
     let failure = given_up.map_or_else(|| Failure::from(error), Failure::unfinished);
     let separator = if next.is_empty() { "" } else { "; " };
@@ -219,7 +221,7 @@ fn stop_on_signal(coordinator: &Coordinator) -> tokio::task::JoinHandle<()> {
     let stop = coordinator.stop.clone();
     tokio::spawn(async move {
         if signal().await {
-            remark("stopping: what is in hand is finished first; once more to stop at once");
+            remark("stopping: finishing work in hand; press Ctrl-C again to stop immediately");
             stop.cancel();
         }
         if signal().await {
@@ -240,7 +242,7 @@ pub(crate) async fn signal() -> bool {
 /// Prints the report and turns the ending into an exit code, which is the verdict's whatever becomes of the report.
 pub(crate) async fn conclude(global: &Global, store: &dyn Store, (run_id, ending): (RunId, Ending)) -> Done {
     let state = ending.state();
-    let instead = format!("run {run_id} is {state}: `crossfoot report {run_id}` prints its report");
+    let instead = format!("run {run_id} is {state}; print its report with `crossfoot report {run_id}`");
     match summary::report(store, run_id).await {
         Ok(report) if global.json => tell_json(&report, &instead),
         Ok(report) => tell(&text::text(&report, style()), &instead),
@@ -250,7 +252,8 @@ pub(crate) async fn conclude(global: &Global, store: &dyn Store, (run_id, ending
 }
 
 pub(crate) fn read_declared(path: &Path) -> Result<Declared, Failure> {
-    let wrong = |what: String| Failure::usage(format!("declared totals {}: {what}", path.display()));
+    let wrong =
+        |what: String| Failure::usage(format!("cannot read declared totals {}: {what}", path.display()));
     let text = read_small_text(path, TEXT_BYTES_MAX).map_err(|error| wrong(error.to_string()))?;
     serde_json::from_str(&text).map_err(|error| wrong(error.to_string()))
 }

@@ -119,7 +119,7 @@ pub(crate) async fn show(global: &Global, args: &RunArg) -> Result<Done, Failure
     ));
     for held in held(&*store, Some(run.run_id)).await? {
         lines.push_str(&format!(
-            "waits    chunk {}: {}\n         {}\n",
+            "waiting  chunk {}: {}\n         {}\n",
             held.chunk_no,
             visible(&held.said),
             held.advice

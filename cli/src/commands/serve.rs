@@ -57,9 +57,9 @@ pub(crate) async fn worker(global: &Global, args: &Worker) -> Result<Done, Failu
         async move { with.give_signs_of_life().await }
     });
     tasks.close();
-    remark(&format!("{} on {host} serve; SIGTERM or Ctrl-C stops them", plural(count as u64, "worker")));
+    remark(&format!("started {} on {host}; stop with SIGTERM or Ctrl-C", plural(count as u64, "worker")));
     signal().await;
-    remark("stopping: what was started is finished, what was not is returned; once more to stop at once");
+    remark("stopping: finishing work in hand and returning the rest; press Ctrl-C again to stop immediately");
     with.stop.cancel();
     let drained = async {
         tokio::select! {
@@ -74,7 +74,7 @@ pub(crate) async fn worker(global: &Global, args: &Worker) -> Result<Done, Failu
         return Ok(Done::Well);
     }
     Err(Failure::unfinished(
-        "not everything in hand was finished in time; nothing is lost: other workers are given it",
+        "some work was not finished in time; nothing is lost, other workers will pick it up",
     ))
 }
 
@@ -88,7 +88,7 @@ async fn slot_of(with: Surroundings, role: Role, identity: Identity, jobs: Arc<J
             Role::Writer => worker::writer::run(&with, &identity, &jobs).await.map_err(|error| chain(&error)),
         };
         if let Err(error) = ended {
-            tracing::error!(%error, worker = identity.name, "a worker ended, and is started anew");
+            tracing::error!(%error, worker = identity.name, "worker ended; restarting it");
             tokio::select! {
                 () = with.stop.cancelled() => {}
                 () = tokio::time::sleep(RESTART) => {}
@@ -105,7 +105,7 @@ pub(crate) async fn coordinator(global: &Global, args: &Serve) -> Result<Done, F
     let (coordinator, _watcher) = wiring::coordinator(&settings, &store).await?;
     let (stop, post) = (coordinator.stop.clone(), Arc::clone(&coordinator.post));
     let service = Service { coordinator, runs_max: usize::from(args.runs), told: tell };
-    remark("the coordinator serves; SIGTERM or Ctrl-C stops it, and its runs go on where they stopped");
+    remark("coordinator started; stop with SIGTERM or Ctrl-C (its runs continue at the next start)");
     let stopper = tokio::spawn(async move {
         signal().await;
         stop.cancel();

@@ -28,7 +28,7 @@ pub(crate) async fn submit(global: &Global, args: &Submit) -> Result<Done, Failu
     let source = source_of(&job, &args.job, args.source.as_deref())?;
     if source.is_stream() {
         return Err(Failure::usage(
-            "standard input cannot be handed to a coordinator: submit a file that it can read, or use `crossfoot run`",
+            "cannot submit standard input; submit a file that the coordinator can read, or use `crossfoot run`",
         ));
     }
     let request = RunRequest {
@@ -48,7 +48,7 @@ pub(crate) async fn submit(global: &Global, args: &Submit) -> Result<Done, Failu
     let (coordinator, _watcher) = wiring::coordinator_without_broker(&settings, &store);
     let run_id = coordinator.open(&request).await?;
     if args.wait {
-        remark(&format!("run {run_id} is submitted; its verdict is waited for"));
+        remark(&format!("submitted run {run_id}; waiting for its verdict"));
         let watcher = Watcher {
             store: &*store,
             clock: &*coordinator.clock,
@@ -59,12 +59,12 @@ pub(crate) async fn submit(global: &Global, args: &Submit) -> Result<Done, Failu
         let ending = tokio::select! {
             ending = verdict(&*store, run_id) => ending?,
             why = watcher.of_submitted(run_id) => return Err(Failure::unfinished(why).advise(&format!(
-                "no longer waiting; run {run_id} stays submitted: `crossfoot show {run_id}` tells how far it is"
+                "stopped waiting; run {run_id} remains submitted: see `crossfoot show {run_id}` for its progress"
             ))),
         };
         return Ok(conclude(global, &*store, (run_id, ending)).await);
     }
-    let told = format!("run {run_id} is submitted; `crossfoot show {run_id}` tells how far it is");
+    let told = format!("submitted run {run_id}; see `crossfoot show {run_id}` for its progress");
     if global.json {
         tell_json(&json!({ "run_id": run_id, "state": RunState::Loading }), &told);
     } else {
@@ -79,10 +79,10 @@ async fn verdict(store: &dyn Store, run_id: RunId) -> Result<Ending, Failure> {
         match store.run(run_id).await {
             Ok(run) if run.parked => {
                 let why = run.note.unwrap_or_default();
-                return Err(Failure::unfinished(format!("run {run_id} waits for an operator: {why}"))
+                return Err(Failure::unfinished(format!("run {run_id} is waiting for an operator: {why}"))
                     .advise(&format!(
-                        "`crossfoot redrive {run_id}` takes chunks that were set aside up again; \
-                         `crossfoot resume {run_id}` goes on with it; `crossfoot cancel {run_id}` gives it up"
+                        "retry chunks that were set aside with `crossfoot redrive {run_id}`; \
+                         continue with `crossfoot resume {run_id}`; give up with `crossfoot cancel {run_id}`"
                     )));
             }
             Ok(run) => match run.state {
@@ -100,7 +100,7 @@ async fn verdict(store: &dyn Store, run_id: RunId) -> Result<Ending, Failure> {
             told = tokio::signal::ctrl_c() => {
                 drop(told);
                 return Err(Failure::unfinished(format!(
-                    "no longer waiting; run {run_id} goes on: `crossfoot show {run_id}` tells how far it is"
+                    "stopped waiting; run {run_id} continues: see `crossfoot show {run_id}` for its progress"
                 )));
             }
         }

@@ -24,7 +24,7 @@ pub(crate) async fn trends(global: &Global, args: &Trends) -> Result<Done, Failu
     let rows = coordinator::report::trends::trends(&*store, &name, &rules, args.limit).await?;
     if rows.is_empty() {
         return Err(Failure::usage(format!(
-            "there is no run of a job `{name}` in {}; `crossfoot runs` lists them",
+            "no runs of job `{name}` in {}; `crossfoot runs` lists all runs",
             store.url()
         )));
     }

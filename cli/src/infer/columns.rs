@@ -81,9 +81,13 @@ fn typed(rows: &[Row<'_>], names: &[String], null: &str) -> Vec<Typed> {
             let without: Vec<&str> = values.iter().filter(|value| !value.is_empty()).copied().collect();
             if without.len() < values.len() && !without.is_empty() && !types::of(name, &without).is_text() {
                 typed.remark = Some(format!(
-                    "all but empty values are {}, but only {} stands for NULL",
+                    "all values that are not empty are {}, but only {} is read as NULL",
                     types::of(name, &without).ty,
-                    if null.is_empty() { "nothing without quotes".into() } else { format!("`{null}`") }
+                    if null.is_empty() {
+                        "an empty value without quotes".into()
+                    } else {
+                        format!("`{null}`")
+                    }
                 ));
             }
         }
@@ -104,13 +108,13 @@ fn null_text(rows: &[Row<'_>], others: &[Row<'_>], names: &[String]) -> &'static
 fn note_header(header: Header, single: bool, notes: &mut Vec<String>) {
     match header {
         Header::Probably if single => {
-            notes.push("the only row is taken for the columns' names; give a sample with records".into())
+            notes.push("reading the only row as column names; provide a sample with records".into())
         }
-        Header::Probably => notes.push(
-            "the first row is taken for the columns' names: if it is a record, set header = false".into(),
-        ),
+        Header::Probably => {
+            notes.push("reading the first row as column names; if it is a record, set header = false".into())
+        }
         Header::Unclear => notes
-            .push("the first row is taken for a record: if it names the columns, set header = true".into()),
+            .push("reading the first row as a record; if it has the column names, set header = true".into()),
         Header::Yes | Header::No => {}
     }
 }
@@ -123,8 +127,9 @@ fn note_null(null: &str, columns: &[Column], records: &[Row<'_>], notes: &mut Ve
         |at: &usize| records.iter().any(|row| !row.cells[*at].quoted && row.cells[*at].text.is_empty());
     let empties: Vec<&str> =
         (0..columns.len()).filter(has_empty).map(|at| columns[at].name.as_str()).take(5).collect();
-    notes.push(format!("`{null}` is taken for NULL, wherever it stands without quotes"));
+    notes.push(format!("reading `{null}` without quotes as NULL"));
     if !empties.is_empty() {
-        notes.push(format!("empty values, as in {}, are then empty text and not NULL", empties.join(", ")));
+        notes
+            .push(format!("empty values, as in {}, are read as empty text, not as NULL", empties.join(", ")));
     }
 }

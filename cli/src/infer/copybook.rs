@@ -51,7 +51,7 @@ pub(crate) fn from_copybook(
     let blocks = blocks(&copybook)?;
     let name = identifier(name, "job");
     let mut out = format!(
-        "# Written from the copybook {file}. What is yours to say is marked with ->.\n[job]\nname = \"{name}\"\n\n"
+        "# Generated from the copybook {file}. Complete the lines marked with ->.\n[job]\nname = \"{name}\"\n\n"
     );
     let _ = writeln!(out, "[source]\nformat   = \"copybook\"\ncopybook = {}", quoted(file));
     if lies.free {
@@ -63,8 +63,8 @@ pub(crate) fn from_copybook(
         let _ = writeln!(out, "record_bytes = {longest}");
     }
     out.push_str(
-        "\n# Fields that hold no number (spaces, low_values, high_values: reject, null or zero), low-values in text\n\
-         # (text_low_values: reject, null or padding) and the like make a record a reject unless this says otherwise:\n\
+        "\n# A number field without a number (spaces, low_values, high_values: reject, null or zero) or low-values in text\n\
+         # (text_low_values: reject, null or padding) makes the record a reject, unless you change it here:\n\
          # [source.cobol]\n",
     );
     let values = told_apart_by(&copybook);
@@ -73,7 +73,7 @@ pub(crate) fn from_copybook(
         let body = body(&name, block, blocks.len());
         let mut when = String::new();
         if blocks.len() > 1 {
-            when.push_str("# -> by what a record of this type is known:\n");
+            when.push_str("# -> the field and values that identify this record type:\n");
             when.push_str(&format!(
                 "# when = {{ field = \"{}\", in = [] }}",
                 values.as_ref().map_or("...", |(column, _)| column)
@@ -93,7 +93,7 @@ pub(crate) fn from_copybook(
         }
     }
     out.push_str(
-        "\n# What the source says of itself, in a trailer for instance:\n# [declared]\n# records = { from = \"trailer\", field = \"record_count\" }\n",
+        "\n# Totals that the source declares, for example in a trailer:\n# [declared]\n# records = { from = \"trailer\", field = \"record_count\" }\n",
     );
     Ok(FromCopybook { text: out, layouts })
 }
@@ -243,7 +243,7 @@ fn body(job: &str, block: &Block, types: usize) -> String {
         let views: Vec<_> = block.views.iter().map(|view| quoted(view)).collect();
         let _ = writeln!(out, "views   = [{}]", views.join(", "));
     }
-    out.push_str("# -> the fields by which a row is found again: key = [\"...\"]\n");
+    out.push_str("# -> the fields that identify a row: key = [\"...\"]\n");
     if !amounts.is_empty() {
         let _ = writeln!(out, "amounts = [{}]", amounts.join(", "));
     }
@@ -254,7 +254,7 @@ fn body(job: &str, block: &Block, types: usize) -> String {
 /// The columns as comments: to refine one, it is written as a [[record.field]].
 fn columns(block: &Block, layout: &Layout) -> String {
     let mut out = String::from(
-        "# column, type, bytes, picture; refine one by [[record.field]] name = \"...\", type = \"...\"\n",
+        "# column, type, bytes, picture; to change one, add [[record.field]] name = \"...\", type = \"...\"\n",
     );
     let names = layout.fields.iter().map(|field| field.name.len()).max().unwrap_or(0);
     let types = layout.fields.iter().map(|field| field.ty.to_string().len()).max().unwrap_or(0);

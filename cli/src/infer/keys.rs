@@ -2,6 +2,8 @@
 
 use std::collections::HashSet;
 
+use domain::words::plural;
+
 use super::columns::{Column, Columns};
 use super::types::Type;
 
@@ -50,14 +52,19 @@ pub(super) fn find(columns: &Columns<'_>, notes: &mut Vec<String>) -> Option<Key
     notes.push(match &key {
         Some(Key { columns, sure: true }) => {
             format!(
-                "key = {}: it differs in all {records} records of the sample; does it in all others?",
-                columns.join(", ")
+                "key = {}: unique in the sample ({}); check that it is unique in every file",
+                columns.join(", "),
+                plural(records as u64, "record")
             )
         }
         Some(Key { columns, sure: false }) => {
-            format!("no key is set; {} would tell the sample's {records} records apart", columns.join(", "))
+            format!(
+                "no key is set; {} would be unique in the sample ({})",
+                columns.join(", "),
+                plural(records as u64, "record")
+            )
         }
-        None => "no key is set: nothing was found that tells the sample's records apart".into(),
+        None => "no key is set; no column or pair of columns is unique in the sample".into(),
     });
     key
 }

@@ -47,13 +47,13 @@ pub(crate) fn infer(name: &str, sample: &[u8], whole_file: bool) -> Result<Infer
     let (text, encoding) = sample::text(sample, whole_file)?;
     if encoding == sample::Encoding::Latin1 {
         notes.push(
-            "the bytes are not UTF-8 and are taken for latin-1: look for wrong letters in the preview of `check`"
+            "the sample is not UTF-8; assuming latin-1: look for wrong letters in the preview of `crossfoot check`"
                 .into(),
         );
     }
     let found = dialect::find(&text, whole_file).ok_or_else(|| not_delimited(&text))?;
     if found.rows.is_empty() {
-        return Err("no line ends within the sample: there is no whole record to look at".into());
+        return Err("the sample has no line end, so it holds no complete record".into());
     }
     note_odd_rows(&found, &mut notes);
     let columns = Columns::find(&found, &mut notes);
@@ -61,9 +61,7 @@ pub(crate) fn infer(name: &str, sample: &[u8], whole_file: bool) -> Result<Infer
     let text = write::job_file(name, encoding, &found, &columns, &key);
     match job::Job::parse("the inferred job", &text) {
         Ok(_) => Ok(Inferred { text, notes }),
-        Err(error) => {
-            Err(format!("what was inferred is not a job, which is a fault of this program: {error}"))
-        }
+        Err(error) => Err(format!("the generated job file is invalid, which is a bug in crossfoot: {error}")),
     }
 }
 
@@ -75,8 +73,8 @@ fn note_odd_rows(found: &Found<'_>, notes: &mut Vec<String>) {
         let listed: Vec<String> = found.odd_lines.iter().take(LISTED_MAX).map(ToString::to_string).collect();
         let more = if found.odd_lines.len() > LISTED_MAX { ", ..." } else { "" };
         notes.push(format!(
-            "{} of {} rows do not have the {} fields that the others have, or their quotes do not fit together, \
-             and would be rejected (line {}{more})",
+            "{} of {} rows would be rejected, because they do not have {} fields like the others or their quotes \
+             are unbalanced (line {}{more})",
             found.odd_lines.len(),
             found.rows.len() + found.odd_lines.len(),
             found.width,
@@ -84,20 +82,18 @@ fn note_odd_rows(found: &Found<'_>, notes: &mut Vec<String>) {
         ));
     }
     if let Some(line) = found.blank_line {
-        notes.push(format!(
-            "line {line} is empty: every line is a record, and an empty one would be rejected"
-        ));
+        notes.push(format!("line {line} is empty and would be rejected, because every line is a record"));
     }
     if found.trailing_separator {
-        notes.push("every row ends with the separator, which is taken for the row's end and not for one more, empty column".into());
+        notes.push("every row ends with the separator, which is read as the end of the row and not as an extra empty column".into());
     }
 }
 
 fn not_delimited(text: &str) -> String {
     let longest = text.lines().map(str::len).max().unwrap_or(0);
     format!(
-        "no separator (`,` `;` `|` or tab) cuts its lines into the same number of fields, and only delimited \
-         samples can be inferred. A job for fixed positions (the longest line has {longest} bytes) is written by hand:\n\n\
+        "no separator (`,` `;` `|` or tab) splits the lines into equal numbers of fields, and only delimited samples \
+         can be inferred. For fixed positions (the longest line has {longest} bytes), start from this job file:\n\n\
          [job]\nname = \"NAME\"\n\n[source]\nformat = \"fixed\"\n\n[[record]]\nname = \"RECORD\"\n\
          staging = \"stg_NAME\"\nfinal = \"NAME\"\n\n[[record.field]]\nname = \"FIELD\"\ntype = \"text(10)\"\n\
          start = 1   # from 1, in bytes\nwidth = 10\n"

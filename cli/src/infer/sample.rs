@@ -11,13 +11,13 @@ pub(super) enum Encoding {
 
 /// What begins files that hold no plain text, and what to do with them.
 const FOREIGN: [(&[u8], &str); 7] = [
-    (b"\x1f\x8b", "is compressed with gzip: give the unpacked text"),
-    (b"\x28\xb5\x2f\xfd", "is compressed with zstd: give the unpacked text"),
-    (b"PK\x03\x04", "is a zip archive or a spreadsheet: give it as delimited text"),
-    (b"PAR1", "is a Parquet file: give it as delimited text"),
-    (b"%PDF", "is a PDF document: give it as delimited text"),
-    (b"\xff\xfe", "is UTF-16 text: utf-8 and latin-1 are read"),
-    (b"\xfe\xff", "is UTF-16 text: utf-8 and latin-1 are read"),
+    (b"\x1f\x8b", "is compressed with gzip; decompress it first"),
+    (b"\x28\xb5\x2f\xfd", "is compressed with zstd; decompress it first"),
+    (b"PK\x03\x04", "is a zip archive or a spreadsheet; export it as delimited text"),
+    (b"PAR1", "is a Parquet file; export it as delimited text"),
+    (b"%PDF", "is a PDF document; export it as delimited text"),
+    (b"\xff\xfe", "is UTF-16 text; convert it to UTF-8 or latin-1"),
+    (b"\xfe\xff", "is UTF-16 text; convert it to UTF-8 or latin-1"),
 ];
 
 /// Of so many bytes, one may be a control character other than tabs and line ends.
@@ -29,7 +29,7 @@ pub(super) fn text(sample: &[u8], whole_file: bool) -> Result<(Cow<'_, str>, Enc
     }
     let bytes = sample.strip_prefix(b"\xEF\xBB\xBF").unwrap_or(sample);
     if bytes.iter().all(u8::is_ascii_whitespace) {
-        return Err("the sample is empty: there is nothing to infer from".into());
+        return Err("the sample is empty".into());
     }
     let is_control = |byte: &&u8| byte.is_ascii_control() && !matches!(**byte, b'\t' | b'\n' | b'\r' | 0x0c);
     let controls = bytes.iter().filter(is_control).count();
@@ -40,7 +40,7 @@ pub(super) fn text(sample: &[u8], whole_file: bool) -> Result<(Cow<'_, str>, Enc
         ));
     }
     if !bytes.contains(&b'\n') && bytes.iter().filter(|byte| **byte == b'\r').count() > 1 {
-        return Err("the sample's lines end with CR alone: LF and CRLF are read".into());
+        return Err("the sample's lines end with CR only; convert them to LF or CRLF".into());
     }
     match std::str::from_utf8(bytes) {
         Ok(text) => Ok((Cow::Borrowed(text), Encoding::Utf8)),

@@ -79,7 +79,7 @@ const IDENTIFIER_WORDS: [&str; 14] = [
 /// The type of a column called `name` with these `values`, none of them NULL, blanks around them taken off.
 pub(super) fn of(name: &str, values: &[&str]) -> Typed {
     if values.is_empty() {
-        return Typed::with(Type::Text(LENGTH_UNKNOWN), "no value in the sample: its type is a guess");
+        return Typed::with(Type::Text(LENGTH_UNKNOWN), "no values in the sample, so the type is a guess");
     }
     boolean(values).or_else(|| day_or_time(values)).or_else(|| number(name, values)).unwrap_or_else(|| {
         let remark = nearly(values);
@@ -119,11 +119,11 @@ fn day_or_time(values: &[&str]) -> Option<Typed> {
         None => (dates::timestamp(values)?, Type::Timestamp),
     };
     let remark = match &form.or {
-        Some(other) => Some(format!("ambiguous: every value is read by {other} as well, as another day")),
+        Some(other) => Some(format!("ambiguous: every value also matches {other}, as a different date")),
         None if form.text == "%Y%m%d" => {
-            Some("eight digits that are all days: check that they are no numbers".into())
+            Some("eight digits that are all valid dates: check that they are not numbers".into())
         }
-        None if form.text.ends_with('Z') => Some("times in UTC: the Z is read, and no zone is kept".into()),
+        None if form.text.ends_with('Z') => Some("times in UTC: the Z is parsed but not stored".into()),
         None => None,
     };
     Some(Typed { ty: ty(form.text), remark })
@@ -166,22 +166,25 @@ fn number(name: &str, values: &[&str]) -> Option<Typed> {
     let has_point = values.iter().any(|value| value.contains('.'));
     let whole = numbers.iter().map(|number| number.whole).max().unwrap_or(0);
     if numbers.iter().any(|number| number.leading_zero) {
-        return Some(Typed::with(text(values), "digits with leading zeros: an identifier, not a number"));
+        return Some(Typed::with(
+            text(values),
+            "digits with leading zeros: looks like an identifier, not a number",
+        ));
     }
     if !has_point && numbers.iter().any(|number| number.plus) {
-        return Some(Typed::with(text(values), "digits behind a plus sign, which a number would lose"));
+        return Some(Typed::with(text(values), "digits after a plus sign, which a number would drop"));
     }
     if !has_point && name.split('_').any(|word| IDENTIFIER_WORDS.contains(&word)) {
-        return Some(Typed::with(text(values), "digits, but by its name an identifier and not a number"));
+        return Some(Typed::with(text(values), "digits, but the name suggests an identifier, not a number"));
     }
-    let too_long = || Typed::with(text(values), "numbers of more than 38 digits");
+    let too_long = || Typed::with(text(values), "numbers with more than 38 digits");
     if !has_point {
         return Some(if numbers.iter().all(|number| number.fits_i64) {
             Typed::plainly(Type::Integer)
         } else if whole <= DIGITS_MAX {
             Typed::with(
                 Type::Decimal { precision: DIGITS_MAX, scale: 0 },
-                "more digits than an integer holds",
+                "more digits than an integer can hold",
             )
         } else {
             too_long()
@@ -201,9 +204,7 @@ fn number(name: &str, values: &[&str]) -> Option<Typed> {
     Some(if varies {
         Typed::with(
             ty,
-            format!(
-                "up to {seen} digits behind the point in the sample; one with more than {scale} is a reject"
-            ),
+            format!("up to {seen} decimal places in the sample; a value with more than {scale} is a reject"),
         )
     } else {
         Typed::plainly(ty)
@@ -218,16 +219,16 @@ fn nearly(values: &[&str]) -> Option<String> {
     };
     if values.iter().all(|value| numeric(value) && value.contains([',', '%', '$', '€', '£'])) {
         return Some(
-            "looks like numbers with a comma or a sign in them; numbers are read as digits and a point"
+            "looks like numbers with commas or currency signs; only digits and a decimal point are parsed as numbers"
                 .into(),
         );
     }
     if values.iter().all(|value| {
         value.len() > 19 && dates::timestamp(&[&value[..value.floor_char_boundary(19)]]).is_some()
     }) {
-        return Some("looks like timestamps with a time zone; timestamps are read without one".into());
+        return Some("looks like timestamps with a time zone; only timestamps without one are parsed".into());
     }
     let others: Vec<_> = values.iter().filter(|value| !is_number(value)).collect();
     (values.len() >= 10 && others.len() * 10 <= values.len())
-        .then(|| format!("numbers, but for {} of {} values", others.len(), values.len()))
+        .then(|| format!("numbers, except {} of {} values", others.len(), values.len()))
 }

@@ -2,6 +2,8 @@
 
 use std::fmt::Write;
 
+use domain::words::plural;
+
 use super::columns::{Column, Columns};
 use super::dialect::Found;
 use super::keys::Key;
@@ -45,7 +47,7 @@ pub(super) fn job_file(
     let mut out = String::new();
     let table = names::table(name);
     out.push_str(
-        "# Written from a sample, which proves nothing about the rest of the file: check every line.\n\n",
+        "# Generated from a sample, which says nothing about the rest of the file: check every line.\n\n",
     );
     section(&mut out, "[job]", &[("name", quoted(&names::job(name)))]);
     let mut source = vec![
@@ -73,8 +75,8 @@ pub(super) fn job_file(
         field(&mut out, column, key);
     }
     out.push_str(
-        "# What the sender says of the file, checked against what was counted:\n# [declared]\n# records = 0\n\n\
-         # What must hold of every record, as an SQL condition on its fields:\n# [[rule]]\n# name = \"...\"\n\
+        "# Totals that the sender declares, checked against the counts of the run:\n# [declared]\n# records = 0\n\n\
+         # A condition on its fields, as SQL, that every record must meet:\n# [[rule]]\n# name = \"...\"\n\
          # holds = \"...\"\n\n[limits]\nrejects = 0   # a number, or a share such as \"0.1%\"\n",
     );
     out
@@ -95,12 +97,12 @@ fn record(out: &mut String, table: &str, columns: &Columns<'_>, key: &Option<Key
             let mark = if key.sure { "" } else { "# " };
             let _ = writeln!(
                 out,
-                "{mark}key = {}   # differs in each of the sample's {} records",
+                "{mark}key = {}   # unique in the sample ({})",
                 list(key.columns.iter().map(String::as_str)),
-                columns.records.len()
+                plural(columns.records.len() as u64, "record")
             );
         }
-        None => out.push_str("# key = [\"...\"]   # the fields that tell records apart\n"),
+        None => out.push_str("# key = [\"...\"]   # the fields that identify a record\n"),
     }
     let amounts: Vec<&str> = columns
         .columns
@@ -109,7 +111,7 @@ fn record(out: &mut String, table: &str, columns: &Columns<'_>, key: &Option<Key
         .map(|column| column.name.as_str())
         .collect();
     if amounts.is_empty() {
-        out.push_str("# amounts = [\"...\"]   # the numbers whose totals are proven\n");
+        out.push_str("# amounts = [\"...\"]   # the numeric fields to total and prove\n");
     } else {
         let _ = writeln!(out, "amounts = {}", list(amounts.into_iter()));
     }
@@ -144,7 +146,7 @@ fn field(out: &mut String, column: &Column, key: &Option<Key>) {
         None => out.push('\n'),
     }
     if column.padded {
-        out.push_str("trim = \"both\"   # blanks around its values are padding\n");
+        out.push_str("trim = \"both\"   # surrounding spaces are padding\n");
     }
     let in_key = key.as_ref().is_some_and(|key| key.sure && key.columns.contains(&column.name));
     if column.always && !in_key {

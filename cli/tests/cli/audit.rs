@@ -46,7 +46,7 @@ fn four_eyes_are_not_the_same_person_twice() {
 fn an_operator_s_name_is_a_name() {
     let desk = Desk::with(postings(3));
     for name in ["", " anna", "an\"na"] {
-        desk.run(&[&RUN[..], &["--operator", name]].concat()).exits(2).says(&["operator's name"]);
+        desk.run(&[&RUN[..], &["--operator", name]].concat()).exits(2).says(&["invalid operator name"]);
     }
     desk.load().exits(0);
     let mut command = desk.command(&["purge", "--reason", "done"]);
@@ -66,12 +66,12 @@ fn checkpoints_outside_hold_the_log_to_what_it_was() {
     report.prints(&[&format!("Checkpoint  {head}"), "--head CHECKPOINT"]);
     desk.run(&["purge", "--reason", "done"]).exits(0);
     let verify = ["audit", "verify", "--checkpoints", "notes/checkpoints.jsonl"];
-    desk.run(&verify).exits(0).prints(&["intact", "2 checkpoints hold"]);
+    desk.run(&verify).exits(0).prints(&["intact", "2 checkpoints matched"]);
     // Of another store's name there is nothing to hold to, and that is no pass.
     let text = std::fs::read_to_string(desk.path("notes/checkpoints.jsonl")).unwrap();
     desk.put("other.jsonl", text.replace("crossfoot.db", "other.db"));
     let other = ["audit", "verify", "--checkpoints", "other.jsonl"];
-    desk.run(&other).exits(1).says(&["no checkpoint of", "held to nothing"]);
+    desk.run(&other).exits(1).says(&["no checkpoint of", "nothing was compared"]);
     desk.put("damaged.jsonl", text.replace("\"head\":\"", "\"head\":\"x"));
     let damaged = ["audit", "verify", "--checkpoints", "damaged.jsonl"];
     desk.run(&damaged).exits(2).says(&["line 1 of damaged.jsonl is no checkpoint"]);

@@ -53,6 +53,6 @@ fn a_job_that_does_not_reconcile_undamaged_proves_nothing_and_ends_in_1() {
 fn a_defect_or_a_source_that_does_not_exist_is_said() {
     let desk = Desk::with(postings(12));
     desk.run(&drill(&["--only", "CNT-99"])).exits(2).says(&["`CNT-99` is not a defect", "--list"]);
-    desk.run(&["drill", "job.toml", "--source", "-"]).exits(2).says(&["not a file"]);
+    desk.run(&["drill", "job.toml", "--source", "-"]).exits(2).says(&["not a regular file"]);
     desk.run(&["drill"]).exits(2);
 }

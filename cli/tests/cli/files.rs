@@ -37,7 +37,7 @@ fn what_holds_rows_is_for_its_owner_alone() {
     std::fs::set_permissions(desk.path("crossfoot.db"), std::fs::Permissions::from_mode(0o644)).unwrap();
     std::fs::set_permissions(desk.path("raw.csv"), std::fs::Permissions::from_mode(0o644)).unwrap();
     desk.run(&["doctor"]).exits(0).prints(&["0644", "chmod 600"]);
-    desk.run(&["rejects", "--raw", "raw.csv"]).exits(0).says(&["others may read raw.csv", "chmod 600"]);
+    desk.run(&["rejects", "--raw", "raw.csv"]).exits(0).says(&["other users can read raw.csv", "chmod 600"]);
     assert_eq!((mode(&desk, "crossfoot.db"), mode(&desk, "raw.csv")), (0o644, 0o644));
 }
 

@@ -123,8 +123,8 @@ fn a_command_gets_the_verdict_on_its_standard_input_and_is_stopped_when_it_hangs
 fn settings_that_make_no_sense_are_refused_before_anything_is_loaded() {
     let desk = Desk::with(postings(20));
     for (lines, words) in [
-        ("webhook = \"ftp://x\"", "must begin with http"),
-        ("on = [\"sometimes\"]", "`sometimes` is none of"),
+        ("webhook = \"ftp://x\"", "must start with http"),
+        ("on = [\"sometimes\"]", "invalid notify.on `sometimes`"),
         ("webhook_secret_file = \"nowhere\"", "notify.webhook_secret_file nowhere"),
         ("webhok = \"x\"", "webhok"),
     ] {

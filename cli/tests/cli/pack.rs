@@ -32,19 +32,17 @@ fn a_pack_is_verified_on_a_machine_that_has_nothing_else() {
     assert_eq!((&json["verified"], &json["manifest"]["outcome"]), (&true.into(), &"reconciled".into()));
     assert!(!desk.path("crossfoot.db").exists(), "it needs no store, and makes none");
     // Without the key it says what holds, and that nobody vouches for it
-    desk.run(&line[..3]).exits(1).prints(&["NOT VERIFIED", "nobody vouches for it", "--key"]);
+    desk.run(&line[..3]).exits(1).prints(&["NOT VERIFIED", "nothing vouches for it", "--key"]);
     let head = json["manifest"]["log_head"].clone();
     let head = format!("{}:{}", head["seq"], head["hash"].as_str().unwrap());
-    desk.run(&["audit", "verify", "run.tar", "--head", &head])
-        .exits(0)
-        .prints(&["by the head that was noted"]);
+    desk.run(&["audit", "verify", "run.tar", "--head", &head]).exits(0).prints(&["by the noted head"]);
     // One byte
     let mut bytes = std::fs::read(desk.path("run.tar")).unwrap();
     let at = bytes.windows(6).rposition(|window| window == b"\"sums\"").unwrap();
     bytes[at + 9] ^= 1;
     desk.put("run.tar", bytes);
     let ended = desk.run(&line).exits(1);
-    ended.prints(&["NOT VERIFIED  run.tar: chunks.jsonl is not what was written"]);
+    ended.prints(&["NOT VERIFIED  run.tar: chunks.jsonl was modified"]);
     assert_eq!(desk.run(&[&line[..], &["--json"]].concat()).exits(1).json()["verified"], false);
     // What is no pack, or no key
     desk.run(&["audit", "verify", "me.pub", "--key", "me.pub"]).exits(2).says(&["not an evidence pack"]);
@@ -101,7 +99,7 @@ fn a_pack_needs_a_key_or_a_plain_word_and_is_never_written_over() {
     desk.run(&["audit", "export", "-o", "plain.tar", "--unsigned"]).exits(2).says(&["plain.tar exists"]);
     desk.run(&["audit", "verify", "plain.tar"])
         .exits(1)
-        .prints(&["the pack is not signed", "nobody vouches"]);
+        .prints(&["the pack is not signed", "nothing vouches"]);
     desk.run(&["audit", "keygen", "-o", "me"]).exits(0);
     desk.run(&["audit", "keygen", "-o", "me"]).exits(2).says(&["me.key exists"]);
     desk.run(&["audit", "export", "-o", "x.tar", "--key", "me.pub"]).exits(2).says(&["it is the public key"]);
@@ -118,7 +116,7 @@ fn a_record_is_proven_to_somebody_who_has_its_bytes() {
     assert!(!std::fs::read_to_string(desk.path("proof.json")).unwrap().contains(CONTENT));
     let line = ["audit", "verify", "proof.json", "--record", "record.txt", "--job", "job.toml"];
     desk.run(&[&line[..], &["--key", "me.pub"]].concat()).exits(0).prints(&["VERIFIED  record 17 of 100"]);
-    desk.run(&line).exits(1).prints(&["nobody vouches for that root"]);
+    desk.run(&line).exits(1).prints(&["nothing vouches for that root"]);
     let by_pack =
         ["audit", "verify", "proof.json", "--record", "record.txt", "--pack", "run.tar", "--key", "me.pub"];
     desk.run(&by_pack).exits(0).prints(&["the root is the pack's"]);
@@ -126,7 +124,7 @@ fn a_record_is_proven_to_somebody_who_has_its_bytes() {
     desk.run(&by_pack).exits(1).prints(&["NOT VERIFIED", "another leaf"]);
     desk.run(&["audit", "verify", "proof.json", "--key", "me.pub"])
         .exits(1)
-        .prints(&["nothing shows which record"]);
+        .prints(&["cannot tell which record"]);
     made_at.run(&["prove", "--record", "101"]).exits(2).says(&["records 1 to 100"]);
     made_at.run(&["prove", "--record", "17", "-o", "proof.json"]).exits(2).says(&["proof.json exists"]);
     made_at.run(&["audit", "verify"]).exits(0);

@@ -26,7 +26,7 @@ fn a_source_that_is_not_there_is_named_and_no_store_is_made() {
     desk.run(&["run", "job.toml", "--source", "."])
         .exits(2)
         .says(&["is a directory", "name one of the files"]);
-    desk.run(&["run", "job.toml"]).exits(2).says(&["which source?", "--source FILE"]);
+    desk.run(&["run", "job.toml"]).exits(2).says(&["no source", "--source FILE"]);
     assert!(!desk.path("crossfoot.db").exists());
 }
 

@@ -50,7 +50,7 @@ fn a_file_far_smaller_than_those_before_it_is_warned_of_and_loaded() {
     assert_eq!(json["runs"].as_array().unwrap().len(), 5);
     assert_eq!(json["runs"][0]["records"]["is_far"], true, "{json}");
     assert_eq!(json["runs"][4]["records"]["median"], serde_json::Value::Null, "{json}");
-    desk.run(&["trends", "nothing"]).exits(2).says(&["no run of a job `nothing`"]);
+    desk.run(&["trends", "nothing"]).exits(2).says(&["no runs of job `nothing`"]);
 
     // Read as tests, the warning passes and says so.
     let junit = desk.run(&["report", "--format", "junit"]).exits(0);

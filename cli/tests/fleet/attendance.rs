@@ -59,7 +59,7 @@ fn a_run_that_is_submitted_to_nobody_says_so() {
         "no coordinator service is alive: start one with `crossfoot coordinator`",
         "no processor is alive",
         "no progress for 6 s",
-        "stays submitted",
+        "remains submitted",
     ]);
     assert!(!ended.err.contains("in final"), "{ended}");
     let (_coordinator, _workers) = (fleet.coordinator(), fleet.workers());

@@ -30,7 +30,7 @@ fn a_coordinator_an_hour_ahead_that_dies_is_followed_as_soon_as_any_other() {
     let fleet = Fleet::new(servers, postings(RECORDS));
     // GIVEN a coordinator whose host is an hour ahead, at work
     let first = fleet.start_with(&["coordinator"], &ahead);
-    first.until_it_says("the coordinator serves");
+    first.until_it_says("coordinator started");
     let _workers = fleet.workers();
     fleet.run(&["submit", "job.toml", "--source", "in.csv", "--chunk-bytes", "8000"]).exits(0);
     until("chunks are committed", || fleet.committed() > 3);

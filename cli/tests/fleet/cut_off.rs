@@ -76,7 +76,7 @@ fn a_run_whose_flows_to_the_database_are_forgotten_goes_on_over_new_ones() {
     let settings = [("CROSSFOOT__STORE__URL", store.as_str())];
     // All of them, so that whoever comes back first has nobody to wait for.
     let coordinator = fleet.start_with(&["coordinator"], &settings);
-    coordinator.until_it_says("the coordinator serves");
+    coordinator.until_it_says("coordinator started");
     let workers = [("processor", "p1"), ("writer", "w1"), ("writer", "w2")].map(|(role, name)| {
         let going = fleet.start_with(&["worker", "--role", role, "--slots", "1", "--name", name], &settings);
         going.until_it_says("serve");

@@ -124,7 +124,7 @@ fn a_run_whose_writer_is_frozen_is_cancelled_at_once() {
     until("the frozen writer is named", || {
         fleet.run(&["show", "last"]).exits(0).out.contains("has been silent for")
     });
-    fleet.run(&["show", "last"]).prints(&["waits    chunk 3: writer w1 on host", "stop that process"]);
+    fleet.run(&["show", "last"]).prints(&["waiting  chunk 3: writer w1 on host", "stop that process"]);
     fleet.run(&["doctor"]).prints(&["! chunk in hand", "chunk 3 of run", "writer w1"]);
     cancelled(&fleet);
     submitted.end_within(PATIENCE).exits(1);

@@ -105,7 +105,7 @@ fn a_job_runs_across_hosts() {
     const RECORDS: u64 = 20_000;
     let (hosts, desk) = (Hosts::up(), Desk::with(postings(RECORDS)));
     let coordinator = hosts.start("coordinator", &desk, &["coordinator"]);
-    coordinator.until_it_says("the coordinator serves");
+    coordinator.until_it_says("coordinator started");
     let workers: Vec<_> = [("processor", "p1"), ("processor", "p2"), ("writer", "w1"), ("writer", "w2")]
         .iter()
         .map(|(role, host)| {

@@ -85,7 +85,7 @@ fn nothing_comes_of(settings: &[(&str, &str)], named: &str) {
     let Some(servers) = servers() else { return };
     let fleet = Fleet::new(servers, postings(RECORDS));
     let coordinator = fleet.start_with(&["coordinator"], settings);
-    coordinator.until_it_says("the coordinator serves");
+    coordinator.until_it_says("coordinator started");
     // GIVEN chunks that wait, and an intruder who gets at them first
     fleet.run(&["submit", "job.toml", "--source", "in.csv", "--chunk-bytes", "8000"]).exits(0);
     until("chunks are handed out", || fleet.number("SELECT count(*) FROM crossfoot_chunk") > 5);

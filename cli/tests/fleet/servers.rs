@@ -101,13 +101,13 @@ impl Fleet {
 
     pub(crate) fn coordinator(&self) -> Going {
         let going = self.start(&["coordinator"]);
-        going.until_it_says("the coordinator serves");
+        going.until_it_says("coordinator started");
         going
     }
 
     pub(crate) fn worker(&self, role: &str, name: &str) -> Going {
         let going = self.start(&["worker", "--role", role, "--slots", "1", "--name", name]);
-        going.until_it_says("serve");
+        going.until_it_says("started");
         going
     }
 

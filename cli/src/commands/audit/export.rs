@@ -19,8 +19,8 @@ pub(super) async fn export(global: &Global, args: &Export) -> Result<Done, Failu
         (Some(path), false) => Some(Signer::read(path)?),
         (None, false) => {
             return Err(Failure::usage(
-                "which key signs it? Give `--key NAME.key` (`crossfoot audit keygen -o NAME` makes one), `signing_key` \
-                 under [audit] in crossfoot.toml, or `--unsigned`",
+                "no signing key; pass `--key NAME.key` (create one with `crossfoot audit keygen -o NAME`), set `signing_key` \
+                 under [audit] in crossfoot.toml, or pass `--unsigned`",
             ));
         }
     };
@@ -33,13 +33,13 @@ pub(super) async fn export(global: &Global, args: &Export) -> Result<Done, Failu
     let manifest = exported.manifest;
     if global.json {
         let whole = json!({ "pack": output, "bytes": exported.bytes, "manifest": manifest });
-        tell_json(&whole, &format!("the pack {} is written", output.display()));
+        tell_json(&whole, &format!("wrote the pack {}", output.display()));
         return Ok(Done::Well);
     }
     let head = manifest.log_head;
     let signed = match manifest.signed_by {
         Some(key) => format!("signed by key {key}"),
-        None => "NOT signed: nobody vouches for it but who noted the log's head".into(),
+        None => "NOT signed: only a noted log head can vouch for it".into(),
     };
     let told = format!(
         "{}: run {}, {}, {} bytes\n{signed}\nlog head {}:{}",
@@ -52,7 +52,7 @@ pub(super) async fn export(global: &Global, args: &Export) -> Result<Done, Failu
     );
     tell(&told, &told);
     if run.purged && run.state != RunState::Cancelled {
-        remark("the run was purged before: its rejects and findings are not in the pack");
+        remark("note: the run was purged, so the pack does not contain its rejects and findings");
     }
     Ok(Done::Well)
 }

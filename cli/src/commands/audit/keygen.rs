@@ -14,13 +14,13 @@ pub(super) fn keygen(global: &Global, output: &Path) -> Result<Done, Failure> {
     let (private, public, id) = keys::generate(output)?;
     if global.json {
         let whole = json!({ "private": private, "public": public, "key": id });
-        tell_json(&whole, &format!("{} and {} are written", private.display(), public.display()));
+        tell_json(&whole, &format!("wrote {} and {}", private.display(), public.display()));
         return Ok(Done::Well);
     }
     let (private, public) = (private.display(), public.display());
     let told = format!(
-        "{private}  signs packs; keep it to yourself (only you can read it)\n\
-         {public}  verifies them; hand it to whoever is to, on a way that cannot be tampered with\n\
+        "{private}  signs packs; keep it secret (only you can read the file)\n\
+         {public}  verifies packs; give it to verifiers over a channel that cannot be tampered with\n\
          key {id}"
     );
     tell(&told, &told);

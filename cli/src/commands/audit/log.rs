@@ -31,13 +31,13 @@ pub(super) async fn verify(
     if let (Some(path), 0) = (checkpoints, held) {
         let of = if others.is_empty() { "none".into() } else { listed(&others) };
         remark(&format!(
-            "{} has no checkpoint of {name} (of others: {of}): the log is held to nothing",
+            "{} has no checkpoint of {name}, so nothing was compared; checkpoints of other stores: {of}",
             path.display()
         ));
         return Ok(Done::NotReconciled);
     }
     if !others.is_empty() {
-        remark(&format!("note: not compared, as they are of other stores: {}", listed(&others)));
+        remark(&format!("note: skipped checkpoints of other stores: {}", listed(&others)));
     }
     match walk(&*store, kept.into_iter().chain(head)).await {
         Ok((events, head)) if global.json => tell_json(
@@ -50,8 +50,11 @@ pub(super) async fn verify(
             "the evidence log is intact",
         ),
         Ok((events, head)) => {
-            let holds =
-                if checkpoints.is_some() { format!(", {held} checkpoints hold") } else { String::new() };
+            let holds = if checkpoints.is_some() {
+                format!(", {} matched", plural(held as u64, "checkpoint"))
+            } else {
+                String::new()
+            };
             let told = format!(
                 "the evidence log is intact: {}{holds}, head {events}:{head}",
                 plural(events, "event")

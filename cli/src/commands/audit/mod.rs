@@ -32,6 +32,8 @@ pub(crate) async fn audit(global: &Global, args: &Audit) -> Result<Done, Failure
 
 fn parse_head(text: &str) -> Result<Head, Failure> {
     text.parse().map_err(|_| {
-        Failure::usage(format!("`{text}` is not a head: NUMBER:HASH, as `crossfoot audit verify` prints it"))
+        Failure::usage(format!(
+            "invalid head `{text}`: expected NUMBER:HASH, as `crossfoot audit verify` prints it"
+        ))
     })
 }

@@ -48,9 +48,9 @@ fn verdict(path: &Path, verified: &Verified) -> String {
         failed.dedup();
         let changed = verified.changed();
         let what = match &changed[..] {
-            [] => format!("what {} say does not agree", failed.join(", ")),
-            [one] => format!("{one} is not what was written"),
-            several => format!("{} are not what was written", several.join(", ")),
+            [] => format!("inconsistent contents: {}", failed.join(", ")),
+            [one] => format!("{one} was modified"),
+            several => format!("{} were modified", several.join(", ")),
         };
         return format!("NOT VERIFIED  {pack}: {what}; {checks} of {} checks failed", verified.checks.len());
     }
@@ -67,10 +67,10 @@ fn verdict(path: &Path, verified: &Verified) -> String {
     });
     match verified.vouched {
         Vouched::Key(id) => format!("VERIFIED  {pack}, signed by key {id}{of}"),
-        Vouched::Head(seq) => format!("VERIFIED  {pack}, by the head that was noted: event {seq}{of}"),
+        Vouched::Head(seq) => format!("VERIFIED  {pack}, vouched for by the noted head: event {seq}{of}"),
         Vouched::Nobody => format!(
-            "NOT VERIFIED  {pack} agrees with itself, but nobody vouches for it: anybody could have made it.\n\
-             Give `--key NAME.pub` of whoever should have signed it, or `--head` of the export as it was noted.{of}"
+            "NOT VERIFIED  {pack} is consistent, but nothing vouches for it: anyone could have made it.\n\
+             Pass `--key NAME.pub` with the key of the expected signer, or `--head` with the head noted at export.{of}"
         ),
     }
 }

@@ -70,18 +70,20 @@ fn verdict(proven: &Proven) -> String {
     match (failed, proven.is_of_record, proven.vouched) {
         (1.., _, _) => format!("NOT VERIFIED  {what}: {failed} of {} checks failed", proven.checks.len()),
         (0, false, _) => {
-            format!("NOT VERIFIED  {what}: nothing shows which record it is; give its bytes, `--record FILE`")
+            format!(
+                "NOT VERIFIED  {what}: cannot tell which record it is; pass its bytes with `--record FILE`"
+            )
         }
         (0, true, Vouched::Nobody) => format!(
-            "NOT VERIFIED  {what} is under the root, but nobody vouches for that root.\n\
-             Give `--key NAME.pub` of whoever should have signed it, or `--pack PACK` with a key"
+            "NOT VERIFIED  {what} is under the root, but nothing vouches for that root.\n\
+             Pass `--key NAME.pub` with the key of the expected signer, or `--pack PACK` with a key"
         ),
         (0, true, Vouched::Key(id)) => {
-            format!("VERIFIED  {what} ({outcome}), by key {id}\nfingerprint {}", proof.fingerprint)
+            format!("VERIFIED  {what} ({outcome}), signed by key {id}\nfingerprint {}", proof.fingerprint)
         }
         (0, true, Vouched::Head(seq)) => {
             format!(
-                "VERIFIED  {what} ({outcome}), by the head that was noted: event {seq}\nfingerprint {}",
+                "VERIFIED  {what} ({outcome}), vouched for by the noted head: event {seq}\nfingerprint {}",
                 proof.fingerprint
             )
         }
