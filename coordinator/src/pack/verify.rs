@@ -16,6 +16,7 @@ use domain::pack::{
     Listed, Manifest, Outcome, Part, PartCheck, archive, content, manifest, parts_digest, vouched,
 };
 use domain::report::Report;
+use schemars::JsonSchema;
 use serde::Serialize;
 use shared::files::open_regular;
 
@@ -30,7 +31,7 @@ const READ: &str = "can be read";
 const SIGNS: &str = "signs the manifest";
 
 /// Who vouches for a pack that holds.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum Vouched {
     /// Whoever has the private half of the key that was given; its id.

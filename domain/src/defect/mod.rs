@@ -7,6 +7,7 @@ mod result;
 
 use std::fmt;
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::invariants::Invariant;
@@ -16,7 +17,7 @@ pub use outcome::{Evidence, Judgement, Seen, judge};
 pub use result::{DRILL_VERSION, DrillReport, Struck, Undamaged};
 
 /// Where along the flow a defect strikes.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum Strikes {
     /// The source, or what its sender says of it.
@@ -55,7 +56,7 @@ impl Strikes {
 }
 
 /// How closely a defect is located, the loosest first.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum Located {
     /// The run.
