@@ -112,6 +112,12 @@ impl When {
     }
 }
 
+/// The JSON Schema of a job file, made from the types that read it.
+#[must_use]
+pub fn schema() -> schemars::Schema {
+    file::schema()
+}
+
 impl Job {
     /// Reads and checks the job file at `path`.
     ///
