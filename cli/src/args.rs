@@ -115,11 +115,30 @@ pub(crate) enum Command {
     Audit(Audit),
     /// Can broker and store be reached, are they as they should be, and what is to be done if not
     Doctor(Doctor),
+    /// Print the JSON Schema of the job file, of the settings, or of what a command prints with --json
+    Schema(Schema),
     /// Replace the key that messages are sealed with; the one before stays valid for what is on its way
     ///
     /// Running processes learn of the new key within 30 seconds, without a restart. A key may be replaced again after
     /// 60 seconds. Only for deployments whose key is in the store; a key in a file is replaced there.
     RotateKey,
+}
+
+/// `schema`
+#[derive(Debug, ClapArgs)]
+pub(crate) struct Schema {
+    /// The schema: `job`, `settings`, or a name that --list lists
+    #[arg(value_name = "NAME", default_value = "job")]
+    pub(crate) name: String,
+    /// List the schemas
+    #[arg(long)]
+    pub(crate) list: bool,
+    /// Print a reference of every key as Markdown (`job` and `settings`)
+    #[arg(long, conflicts_with = "list")]
+    pub(crate) markdown: bool,
+    /// Where to write it [default: standard output]
+    #[arg(long, short, value_name = "FILE", conflicts_with = "list")]
+    pub(crate) output: Option<PathBuf>,
 }
 
 /// `doctor`

@@ -6,7 +6,6 @@ use std::sync::Arc;
 use comfy_table::Table;
 use coordinator::split::{ChunkLimits, SplitError, split};
 use domain::constraint::Reason;
-use serde_json::json;
 use shared::causes::chain;
 use shared::format::chunk::of_no_type;
 use shared::format::{Framer, Selector, frames};
@@ -15,6 +14,7 @@ use shared::source::SourceFile;
 
 use super::check::new_table;
 use crate::outcome::Failure;
+use crate::printed::{PreviewedField, PreviewedRecord};
 
 /// Longer values and hexadecimal digits are cut to so many characters.
 const CHARS_MAX: usize = 34;
@@ -41,19 +41,20 @@ pub(super) struct Shown {
 }
 
 impl Shown {
-    pub(super) fn json(&self) -> serde_json::Value {
-        let fields = self.fields.iter().map(|field| {
-            let (offset, length) = field.place.unzip();
-            json!({ "name": field.name, "offset": offset, "bytes": length, "hex": field.raw, "value": field.value })
+    /// The record as JSON has it.
+    pub(super) fn printed(self) -> PreviewedRecord {
+        let fields = self.fields.into_iter().map(|field| {
+            let (offset, bytes) = field.place.unzip();
+            PreviewedField { name: field.name, offset, bytes, hex: field.raw, value: field.value }
         });
-        json!({
-            "record_no": self.record_no,
-            "offset": self.offset,
-            "bytes": self.bytes,
-            "record": self.record,
-            "fields": fields.collect::<Vec<_>>(),
-            "rejected": self.reasons,
-        })
+        PreviewedRecord {
+            record_no: self.record_no,
+            offset: self.offset,
+            bytes: self.bytes,
+            record: self.record,
+            fields: fields.collect(),
+            rejected: self.reasons,
+        }
     }
 }
 

@@ -5,7 +5,6 @@ use std::io::Write;
 use domain::ids::RunId;
 use domain::visible::visible;
 use domain::words::plural;
-use serde_json::json;
 use shared::files::create_private;
 use shared::format::{Form, Framer};
 use shared::job::Job;
@@ -15,6 +14,7 @@ use super::context::{find_run, open_store};
 use crate::args::{Global, Rejects};
 use crate::outcome::{Done, Failure};
 use crate::output::{print, print_json, remark, warn_of_others};
+use crate::printed::ListedReject;
 use crate::wiring;
 
 const PAGE: u32 = 500;
@@ -39,17 +39,15 @@ pub(crate) async fn rejects(global: &Global, args: &Rejects) -> Result<Done, Fai
     let rows = store.rejects(run.run_id, 0, args.limit).await?;
     if global.json {
         let list: Vec<_> = rows
-            .iter()
-            .map(|row| {
-                json!({
-                    "record_no": row.record_no,
-                    "chunk_no": row.chunk_no,
-                    "byte_offset": row.offset,
-                    "worker_id": row.worker_id,
-                    // Where a sensitive field lies in it is not known: that is why it is a reject.
-                    "raw_hex": (!job.is_sensitive()).then(|| domain::hex::encode(&row.raw)),
-                    "reasons": row.reasons,
-                })
+            .into_iter()
+            .map(|row| ListedReject {
+                record_no: row.record_no,
+                chunk_no: row.chunk_no,
+                byte_offset: row.offset,
+                worker_id: row.worker_id,
+                // Where a sensitive field lies in it is not known: that is why it is a reject.
+                raw_hex: (!job.is_sensitive()).then(|| domain::hex::encode(&row.raw)),
+                reasons: row.reasons,
             })
             .collect();
         print_json(&list)?;

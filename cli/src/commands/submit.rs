@@ -6,7 +6,6 @@ use coordinator::attendance::Watcher;
 use coordinator::open::RunRequest;
 use domain::ids::RunId;
 use domain::lifecycle::RunState;
-use serde_json::json;
 use shared::store::Store;
 
 use super::context::{read_job, source_of};
@@ -14,6 +13,7 @@ use super::run::{conclude, read_declared};
 use crate::args::{Fleet, Global, Submit};
 use crate::outcome::{Done, Failure};
 use crate::output::{remark, tell, tell_json};
+use crate::printed::RunStands;
 use crate::wiring;
 use coordinator::run::Ending;
 
@@ -66,7 +66,7 @@ pub(crate) async fn submit(global: &Global, args: &Submit) -> Result<Done, Failu
     }
     let told = format!("run {run_id} is submitted; `crossfoot show {run_id}` tells how far it is");
     if global.json {
-        tell_json(&json!({ "run_id": run_id, "state": RunState::Loading }), &told);
+        tell_json(&RunStands { run_id, state: RunState::Loading }, &told);
     } else {
         tell(&told, &told);
     }

@@ -29,6 +29,7 @@ pub use manifest::{Listed, Manifest, Part, parts_digest};
 /// How a comparison came out.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
+#[schemars(rename = "CheckOutcome")]
 pub enum Outcome {
     /// It holds.
     Passed,
