@@ -21,7 +21,8 @@ use crate::wire::{Packing, Sealing};
 pub struct SettingsError(String);
 
 /// The settings of one process, as `crossfoot.toml` has them. A key that is not in this list is an error. The variable
-/// `CROSSFOOT__SECTION__KEY` (such as `CROSSFOOT__STORE__URL`) replaces a key, and a flag of the command line replaces both.
+/// `CROSSFOOT__SECTION__KEY` (such as `CROSSFOOT__STORE__URL`) replaces a key, and a flag of the command line replaces
+/// both.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct Settings {
@@ -91,12 +92,13 @@ impl MaskingSettings {
 #[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct AuditSettings {
-    /// The private key that signs evidence packs and proofs (Ed25519, PKCS#8, PEM), as `crossfoot audit keygen` makes it.
-    /// `--key` replaces it.
+    /// The private key that signs evidence packs and proofs (Ed25519, PKCS#8, PEM), as `crossfoot audit keygen` makes
+    /// it. `--key` replaces it.
     #[schemars(with = "String", extend("examples" = ["/etc/crossfoot/ops.key"]))]
     pub signing_key: Option<PathBuf>,
-    /// A file outside of the store. Each verdict and each act of an operator appends the log's head to it. Keep it where
-    /// those who may write to the database may not. `crossfoot audit verify --checkpoints FILE` checks the log against it.
+    /// A file outside of the store. Each verdict and each act of an operator appends the log's head to it. Keep it
+    /// where those who may write to the database may not. `crossfoot audit verify --checkpoints FILE` checks the log
+    /// against it.
     #[schemars(with = "String", extend("examples" = ["/var/log/crossfoot/checkpoints.jsonl"]))]
     pub checkpoint_file: Option<PathBuf>,
     /// Whether the log's head is also sent to the system's log (RFC 5424).
@@ -111,12 +113,12 @@ pub struct AuditSettings {
 #[derive(Clone, Default, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct NotifySettings {
-    /// The URL (`http://…` or `https://…`) that each verdict is posted to as JSON: outcome, figures, failed checks and the
-    /// log's head, and no records.
+    /// The URL (`http://…` or `https://…`) that each verdict is posted to as JSON: outcome, figures, failed checks and
+    /// the log's head, and no records.
     #[schemars(with = "String", extend("examples" = ["https://ops.example/hooks/crossfoot"]))]
     pub webhook: Option<ServerUrl>,
-    /// A file with the secret that signs the posted body: the header `X-Crossfoot-Signature` is `sha256=` and the body's
-    /// HMAC-SHA256.
+    /// A file with the secret that signs the posted body: the header `X-Crossfoot-Signature` is `sha256=` and the
+    /// body's HMAC-SHA256.
     #[schemars(with = "String", extend("examples" = ["/etc/crossfoot/webhook.secret"]))]
     pub webhook_secret_file: Option<PathBuf>,
     /// For `https`: a PEM file of the certificate authorities to trust instead of the public ones.
@@ -126,8 +128,8 @@ pub struct NotifySettings {
     /// `CROSSFOOT_JOB` as variables.
     #[schemars(extend("examples" = [["./told.sh", "--urgent"]]))]
     pub command: Vec<String>,
-    /// The outcomes that are told: `reconciled`, `not-reconciled`, `awaiting-approval`, `unfinished`, `cancelled`. Without
-    /// this key, all of them.
+    /// The outcomes that are told: `reconciled`, `not-reconciled`, `awaiting-approval`, `unfinished`, `cancelled`.
+    /// Without this key, all of them.
     #[schemars(extend(
         "items" = { "enum": ["reconciled", "not-reconciled", "awaiting-approval", "unfinished", "cancelled"] },
         "examples" = [["not-reconciled", "unfinished"]]
@@ -149,8 +151,8 @@ impl fmt::Debug for NotifySettings {
 #[derive(Clone, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct StoreSettings {
-    /// The store's URL: `sqlite:PATH`, or `postgres://USER@HOST/DATABASE`, whose parameters may say `sslmode`. `--store`
-    /// replaces it.
+    /// The store's URL: `sqlite:PATH`, or `postgres://USER@HOST/DATABASE`, whose parameters may say `sslmode`.
+    /// `--store` replaces it.
     #[schemars(
         with = "String",
         extend(
@@ -174,7 +176,8 @@ pub struct StoreSettings {
 }
 
 impl StoreSettings {
-    /// What the store is called outside of it: its URL without user, password and options, an SQLite file by its whole path.
+    /// What the store is called outside of it: its URL without user, password and options, an SQLite file by its whole
+    /// path.
     #[must_use]
     pub fn name(&self) -> String {
         if let Some(path) = self.url.reveal().strip_prefix("sqlite:") {
@@ -355,8 +358,8 @@ pub struct FleetSettings {
     /// The number of writers of the embedded fleet. 0 means two.
     #[schemars(range(max = 64), extend("default" = 0, "examples" = [2]))]
     pub writers: usize,
-    /// The size of a chunk in bytes, about: a chunk holds whole records, and one at least. At most 2 MiB, so that the rows
-    /// of a chunk fit into a message.
+    /// The size of a chunk in bytes, about: a chunk holds whole records, and one at least. At most 2 MiB, so that the
+    /// rows of a chunk fit into a message.
     #[schemars(range(min = 1, max = 2_097_152), extend("default" = 524_288, "examples" = [1_048_576]))]
     pub chunk_bytes: usize,
     /// The most records of a chunk. 0 means as many as `chunk_bytes` allows (50,000 at most).

@@ -8,8 +8,9 @@ use coordinator::split::{ChunkLimits, SplitError, split};
 use domain::constraint::Reason;
 use shared::causes::chain;
 use shared::format::chunk::of_no_type;
-use shared::format::{Framer, Selector, frames};
+use shared::format::{Form, Framer, Selector, frames};
 use shared::job::Job;
+use shared::job::advice::remark_for;
 use shared::source::SourceFile;
 
 use super::check::new_table;
@@ -130,11 +131,17 @@ pub(super) fn table(job: &Job, records: &[Shown]) -> String {
         return "the source holds no records".into();
     }
     let has_places = records.iter().any(|record| record.fields.iter().any(|field| field.place.is_some()));
+    let form = &job.format.form;
     let mut out = String::new();
     if has_places {
         for record in records {
-            let _ =
-                writeln!(out, "{}\n{}{}", heading(job, record), fields(record).trim_fmt(), verdict(record));
+            let _ = writeln!(
+                out,
+                "{}\n{}{}",
+                heading(job, record),
+                fields(record).trim_fmt(),
+                verdict(form, record)
+            );
         }
     } else {
         let name = |record: &Shown| record.record.clone();
@@ -146,7 +153,7 @@ pub(super) fn table(job: &Job, records: &[Shown]) -> String {
             }
         }
         for record in records.iter().filter(|record| !record.reasons.is_empty()) {
-            let _ = writeln!(out, "{}{}", heading(job, record), verdict(record));
+            let _ = writeln!(out, "{}{}", heading(job, record), verdict(form, record));
         }
     }
     out.trim_end().to_owned()
@@ -160,14 +167,15 @@ fn heading(job: &Job, record: &Shown) -> String {
     format!("record {}{of}, byte {}, {} bytes", record.record_no, record.offset, record.bytes)
 }
 
-fn verdict(record: &Shown) -> String {
+fn verdict(form: &Form, record: &Shown) -> String {
     let mut out = String::new();
     if !record.reasons.is_empty() {
         out.push_str("\nwould be rejected:");
     }
     for reason in &record.reasons {
         let field = reason.field.as_deref().unwrap_or("(the record)");
-        let _ = write!(out, "\n    {field}: {}: {}", reason.code, reason.detail);
+        let keys = remark_for(reason.code, form);
+        let _ = write!(out, "\n    {field}: {}: {}{keys}", reason.code, reason.detail);
     }
     out.push('\n');
     out

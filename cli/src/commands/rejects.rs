@@ -8,6 +8,7 @@ use domain::words::plural;
 use shared::files::create_private;
 use shared::format::{Form, Framer};
 use shared::job::Job;
+use shared::job::advice::remark_for;
 use shared::store::{Store, stored_job};
 
 use super::context::{find_run, open_store};
@@ -67,7 +68,8 @@ pub(crate) async fn rejects(global: &Global, args: &Rejects) -> Result<Done, Fai
         for reason in &row.reasons {
             let field = reason.field.as_deref().unwrap_or("(the record)");
             let (field, detail) = (visible(field), visible(&reason.detail));
-            out.push_str(&format!("    {field}: {}: {detail}\n", reason.code));
+            let keys = remark_for(reason.code, &job.format.form);
+            out.push_str(&format!("    {field}: {}: {detail}{keys}\n", reason.code));
         }
     }
     if rows.len() == args.limit as usize {

@@ -17,15 +17,15 @@ pub(crate) fn schema(global: &Global, args: &Args) -> Result<Done, Failure> {
         return Err(Failure::usage(format!("there is no schema `{}`", args.name))
             .advise(&format!("schemas are: {}", names.join(", "))));
     };
-    let schema = named.schema();
+    let schema = named.schema().map_err(|error| Failure::unfinished(error.to_string()))?;
     let document = match (args.markdown, named.name) {
         (false, _) => format!("{}\n", json(&schema)?),
         (true, "job") => markdown::reference(
             &schema,
             "The job file, key by key",
-            "This page is made by `crossfoot schema job --markdown` from the types that read a job file. `crossfoot schema job` \
-             prints the same as a JSON Schema, for editors ([how](json.md)). `crossfoot check JOB` says what is wrong with a \
-             job file, with the line.",
+            "This page is made by `crossfoot schema job --markdown` from the types that read a job file. `crossfoot \
+             schema job` prints the same as a JSON Schema, for editors ([how](json.md)). `crossfoot check JOB` says what \
+             is wrong with a job file, with the line.",
         ),
         (true, "settings") => markdown::reference(
             &schema,

@@ -14,15 +14,17 @@ struct Section<'a> {
 }
 
 /// The reference of `schema`. `title` and `about` stand at its beginning.
-pub(crate) fn reference(schema: &Value, title: &str, about: &str) -> String {
-    let empty = Map::new();
-    let root = schema.as_object().unwrap_or(&empty);
-    let mut writer = Writer { schema, titles: BTreeMap::new(), sections: Vec::new() };
+pub(crate) fn reference(root: &Map<String, Value>, title: &str, about: &str) -> String {
+    let mut writer = Writer {
+        definitions: root.get("$defs").and_then(Value::as_object),
+        titles: BTreeMap::new(),
+        sections: Vec::new(),
+    };
     writer.collect(&Section { path: String::new(), title: String::new(), definition: root });
-    let mut out = format!("# {title}\n\n{}\n\n{about}\n", text(root, "description"));
-    out.push_str("\n| table | |\n|---|---|\n");
+    let mut out = format!("# {title}\n\n{}\n\n{}\n\n", wrapped(text(root, "description")), wrapped(about));
     for section in &writer.sections {
-        out.push_str(&format!("| {} | {} |\n", link(&section.title), first_sentence(section.definition)));
+        let line = format!("- {}: {}", link(&section.title), first_sentence(section.definition));
+        out.push_str(&format!("{}\n", wrapped(&line).replace('\n', "\n  ")));
     }
     let tables: Vec<_> = properties(root)
         .filter(|(_, key)| writer.child(key).is_none())
@@ -37,7 +39,7 @@ pub(crate) fn reference(schema: &Value, title: &str, about: &str) -> String {
 }
 
 struct Writer<'a> {
-    schema: &'a Value,
+    definitions: Option<&'a Map<String, Value>>,
     /// The title of each definition that has a section, by the definition's name.
     titles: BTreeMap<&'a str, String>,
     sections: Vec<Section<'a>>,
@@ -75,14 +77,18 @@ impl<'a> Writer<'a> {
         }
     }
 
+    fn of(&self, name: &str) -> Option<&'a Value> {
+        self.definitions?.get(name)
+    }
+
     fn definition(&self, name: &str) -> Option<&'a Map<String, Value>> {
-        self.schema["$defs"][name].as_object()
+        self.of(name)?.as_object()
     }
 
     /// The definitions with keys that a key's value may be of.
     fn leads_to(&self, key: &'a Value) -> Vec<(&'a str, Form)> {
         if let Some(of) = reference_of(key) {
-            let Some(definition) = self.schema["$defs"].get(of) else { return Vec::new() };
+            let Some(definition) = self.of(of) else { return Vec::new() };
             if definition.get("properties").is_some() {
                 return vec![(of, Form::Table)];
             }
@@ -107,7 +113,7 @@ impl<'a> Writer<'a> {
 
     fn section(&self, section: &Section<'a>) -> String {
         let definition = section.definition;
-        let mut out = format!("## `{}`\n\n{}\n", section.title, text(definition, "description"));
+        let mut out = format!("## `{}`\n\n{}\n", section.title, wrapped(text(definition, "description")));
         for example in examples(definition) {
             let name = section.path.rsplit('.').next().unwrap_or_default();
             out.push_str(&format!("\n```toml\n{name} = {}\n```\n", toml(example)));
@@ -123,7 +129,8 @@ impl<'a> Writer<'a> {
         let whole = if path.is_empty() { name.to_owned() } else { format!("{path}.{name}") };
         let empty = Map::new();
         let key_map = key.as_object().unwrap_or(&empty);
-        let is_required = within["required"].as_array_or_empty().iter().any(|one| one == name);
+        let required = within.get("required").and_then(Value::as_array);
+        let is_required = required.is_some_and(|required| required.iter().any(|one| one == name));
         let mut facts = vec![if is_required { "required".to_owned() } else { "optional".to_owned() }];
         facts.push(self.type_of(key));
         facts.extend(bounds(key));
@@ -135,8 +142,8 @@ impl<'a> Writer<'a> {
             facts.push(format!("one of {}", values.join(", ")));
         }
         let level = if path.is_empty() { "##" } else { "###" };
-        let mut out =
-            format!("{level} `{whole}`\n\n*{}*\n\n{}\n", facts.join(" · "), text(key_map, "description"));
+        let (facts, text) = (format!("*{}*", facts.join(" · ")), text(key_map, "description"));
+        let mut out = format!("{level} `{whole}`\n\n{}\n\n{}\n", wrapped(&facts), wrapped(text));
         let lines: Vec<_> =
             examples(key_map).map(|example| format!("{} = {}", quoted_key(name), toml(example))).collect();
         if !lines.is_empty() {
@@ -150,7 +157,7 @@ impl<'a> Writer<'a> {
         if let Some(of) = reference_of(key) {
             return match self.titles.get(of) {
                 Some(title) => format!("table {}", link(title)),
-                None => self.schema["$defs"].get(of).map_or_else(String::new, |one| self.type_of(one)),
+                None => self.of(of).map_or_else(String::new, |one| self.type_of(one)),
             };
         }
         if let Some(value) = key.get("const") {
@@ -186,17 +193,6 @@ impl<'a> Writer<'a> {
     }
 }
 
-/// A list's items, or none.
-trait ItemsOrNone {
-    fn as_array_or_empty(&self) -> &[Value];
-}
-
-impl ItemsOrNone for Value {
-    fn as_array_or_empty(&self) -> &[Value] {
-        self.as_array().map_or(&[], Vec::as_slice)
-    }
-}
-
 fn properties(definition: &Map<String, Value>) -> impl Iterator<Item = (&String, &Value)> {
     definition.get("properties").and_then(Value::as_object).into_iter().flatten()
 }
@@ -211,6 +207,37 @@ fn reference_of(key: &Value) -> Option<&str> {
 
 fn text<'a>(definition: &'a Map<String, Value>, key: &str) -> &'a str {
     definition.get(key).and_then(Value::as_str).unwrap_or_default()
+}
+
+/// A text in lines of at most 120 characters. Words that stand in backticks are kept together.
+fn wrapped(text: &str) -> String {
+    const WIDTH: usize = 118;
+    let mut out = String::new();
+    for (at, paragraph) in text.split("\n\n").enumerate() {
+        if at > 0 {
+            out.push_str("\n\n");
+        }
+        let (mut column, mut word, mut is_code) = (0, String::new(), false);
+        for part in paragraph.split(' ') {
+            word.push_str(part);
+            is_code ^= part.matches('`').count() % 2 == 1;
+            if is_code {
+                word.push(' ');
+                continue;
+            }
+            let length = word.chars().count();
+            let gap = match column {
+                0 => "",
+                _ if column + 1 + length > WIDTH => "\n",
+                _ => " ",
+            };
+            column = if gap == " " { column + 1 + length } else { length };
+            out.push_str(gap);
+            out.push_str(&std::mem::take(&mut word));
+        }
+        out.push_str(&word);
+    }
+    out
 }
 
 fn first_sentence(definition: &Map<String, Value>) -> String {

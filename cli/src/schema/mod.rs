@@ -1,9 +1,8 @@
-//! JSON Schemas (draft 2020-12) of what people write and machines read: the job file, the settings, and what each command
-//! prints with `--json`. They are made from the types themselves, so that they cannot disagree with them.
+//! JSON Schemas (draft 2020-12) of what people write and machines read: the job file, the settings, and what each
+//! command prints with `--json`. They are made from the types themselves, so that they cannot disagree with them.
 
 pub(crate) mod markdown;
 
-use coordinator::trends::TrendRow;
 use domain::counts::WorkerShare;
 use domain::declared::Declared;
 use domain::defect::DrillReport;
@@ -43,7 +42,6 @@ pub(crate) const CATALOGUE: &[Named] = &[
     named("rejects", "a run's rejects: `rejects`", of::<Vec<printed::ListedReject>>),
     named("explain", "a run's differences: `explain`", of::<printed::Explained>),
     named("trends", "a job's runs side by side: `trends`", of::<printed::JobTrends>),
-    named("trend-run", "one run among others of its job: part of `trends`", of::<TrendRow>),
     named("check", "a job file as it is understood: `check`", of::<printed::CheckedJob>),
     named("submit", "a run that was submitted: `submit`", of::<printed::RunStands>),
     named("cancel", "a run that was given up: `cancel`", of::<printed::RunStands>),
@@ -96,25 +94,23 @@ impl Named {
     }
 
     /// The schema.
-    pub(crate) fn schema(&self) -> Value {
-        let mut made = (self.make)().to_value();
-        tidy(&mut made);
-        let mut schema = Map::new();
-        let Value::Object(made) = made else { return made };
-        for (key, value) in made {
-            match key.as_str() {
-                "$schema" => {
-                    schema.insert(key, value);
-                    schema.insert("$id".to_owned(), self.id().into());
-                    schema.insert("title".to_owned(), format!("Crossfoot: {}", self.about).into());
-                }
-                "title" => {}
-                _ => {
-                    schema.insert(key, value);
-                }
+    pub(crate) fn schema(&self) -> Result<Map<String, Value>, serde_json::Error> {
+        // Serializing puts the keys into the order in which people expect them.
+        let Value::Object(mut made) = serde_json::to_value((self.make)())? else { return Ok(Map::new()) };
+        let first = ["$schema".to_owned(), "$id".to_owned(), "title".to_owned()];
+        let dialect = made.shift_remove("$schema").unwrap_or_default();
+        let title = format!("Crossfoot: {}", self.about);
+        made.shift_remove("title");
+        let mut schema: Map<_, _> =
+            first.into_iter().zip([dialect, self.id().into(), title.into()]).collect();
+        for (key, mut value) in made {
+            match &mut value {
+                Value::String(text) if key == "description" => *text = paragraphs(text),
+                value => tidy(value),
             }
+            schema.insert(key, value);
         }
-        Value::Object(schema)
+        Ok(schema)
     }
 }
 

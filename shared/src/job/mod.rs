@@ -3,6 +3,7 @@
 //! Read in two steps: [`file`] is what TOML says, [`meaning`] what it means. Everything that can be wrong with
 //! a job is found here, with its line, before anything is opened or written.
 
+pub mod advice;
 mod error;
 mod file;
 mod meaning;

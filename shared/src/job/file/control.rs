@@ -24,9 +24,9 @@ pub(crate) struct DeclaredSection {
     #[serde(default)]
     #[schemars(with = "u64", extend("examples" = [79_214_003_u64]))]
     pub(crate) bytes: Option<u64>,
-    /// The exact sums of amounts, by field (`amounts.amt`), or by record and field in a source with several record types
-    /// (`amounts."entry.amt"`): a number written as text, or the field of a header or trailer that holds it. Rejects
-    /// take part as far as their amounts can be read.
+    /// The exact sums of amounts, by field (`amounts.amt`), or by record and field in a source with several record
+    /// types (`amounts."entry.amt"`): a number written as text, or the field of a header or trailer that holds it.
+    /// Rejects take part as far as their amounts can be read.
     #[serde(default)]
     #[schemars(
         schema_with = "declared_amounts",
@@ -75,8 +75,8 @@ pub(crate) struct FromSection {
     /// The field that holds the number.
     #[schemars(extend("examples" = ["record_count"]))]
     pub(crate) field: String,
-    /// For `records`: the record types that are counted, or `"*"` for every record. The default is all record types with
-    /// the role `detail`.
+    /// For `records`: the record types that are counted, or `"*"` for every record. The default is all record types
+    /// with the role `detail`.
     #[serde(default)]
     #[schemars(schema_with = "name_or_names", extend("examples" = [["entry", "addenda"]]))]
     pub(crate) of: Option<NameOrNames>,
@@ -111,10 +111,10 @@ pub(crate) struct ControlSection {
     #[schemars(with = "String", extend("examples" = ["batch_control"]))]
     pub(crate) record: Spanned<String>,
     /// Which records the declared totals are of. `"file"`: all of the source's; there is one such control record in a
-    /// source. `"preceding"`: those after the control record before it (or from the source's first) up to this one, itself
-    /// included. `"following"`: those from the control record, itself included, to the next one or the source's end.
-    /// `{ from = "batch_header" }`: those from the latest opening record to the control record, both included. Such
-    /// scopes may nest.
+    /// source. `"preceding"`: those after the control record before it (or from the source's first) up to this one,
+    /// itself included. `"following"`: those from the control record, itself included, to the next one or the source's
+    /// end. `{ from = "batch_header" }`: those from the latest opening record to the control record, both included.
+    /// Such scopes may nest.
     #[serde(default)]
     #[schemars(
         with = "CoversSection",
@@ -125,16 +125,16 @@ pub(crate) struct ControlSection {
     #[serde(default)]
     #[schemars(extend("default" = false, "examples" = [true]))]
     pub(crate) optional: bool,
-    /// What follows from a record that the control's totals would count and that no scope of it holds. `fail`: the check
-    /// fails, because nobody declares the record. `ignore`: nothing.
+    /// What follows from a record that the control's totals would count and that no scope of it holds. `fail`: the
+    /// check fails, because nobody declares the record. `ignore`: nothing.
     #[serde(default)]
     #[schemars(
         with = "String",
         extend("default" = "fail", "enum" = ["fail", "ignore"], "examples" = ["ignore"])
     )]
     pub(crate) outside: Option<Spanned<String>>,
-    /// A field of the control record that declares a total, and what it is the total of: exactly one of `count`, `lines`
-    /// and `sum`. A control needs at least one total or value.
+    /// A field of the control record that declares a total, and what it is the total of: exactly one of `count`,
+    /// `lines` and `sum`. A control needs at least one total or value.
     #[serde(default)]
     pub(crate) total: Vec<TotalSection>,
     /// A field of the control record that declares a value that is no total, and what it must be: exactly one of
@@ -172,8 +172,8 @@ pub(crate) struct TotalSection {
     #[serde(default)]
     #[schemars(schema_with = "name_or_names", extend("examples" = [["entry", "addenda"]]))]
     pub(crate) count: Option<Spanned<NameOrNames>>,
-    /// The total is the number of lines on which records stand, continuation lines included: of a record type, of a list
-    /// of them, or `"*"` for every record.
+    /// The total is the number of lines on which records stand, continuation lines included: of a record type, of a
+    /// list of them, or `"*"` for every record.
     #[serde(default)]
     #[schemars(schema_with = "name_or_names", extend("examples" = ["*"]))]
     pub(crate) lines: Option<Spanned<NameOrNames>>,
@@ -216,12 +216,12 @@ pub(crate) struct ValueSection {
     #[schemars(schema_with = "constant", extend("examples" = ["EUR"]))]
     pub(crate) equals: Option<Spanned<toml::Value>>,
     /// It must be the value of this name that comes with the run: from `values` of the file that `--declared` names, or
-    /// of `[declared]`. If there is none, the check is vacuous.
+    /// else of `[declared]`. If no such value comes, the check fails.
     #[serde(default)]
     #[schemars(with = "String", extend("examples" = ["business_date"]))]
     pub(crate) given: Option<Spanned<String>>,
-    /// It must be one more than in the promoted run of this job before. `true`, or `{ first = 1, last = 999 }` if `first`
-    /// follows `last`.
+    /// It must be one more than before: than in the control record before it, or, for the first, than in the promoted
+    /// run of this job before. `true`, or `{ first = 1, last = 999 }` if `first` follows `last`.
     #[serde(default)]
     #[schemars(with = "SequenceSection", extend("examples" = [true, { "first": 1, "last": 999 }]))]
     pub(crate) sequence: Option<Spanned<SequenceSection>>,

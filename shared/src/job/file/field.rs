@@ -14,8 +14,9 @@ use super::values::{constant, constants, width};
 #[serde(deny_unknown_fields)]
 pub(crate) struct FieldSection {
     /// The field's name, which is its column's name in both tables: a letter or `_`, then letters, digits or `_`, at
-    /// most 63. Crossfoot adds `run_id`, `chunk_no`, `record_no`, `worker_id`, `last_run_id` and `last_record_no` itself.
-    /// In format `copybook` this is the name that the copybook's item gets as a column (`CLIENT-ID` is `client_id`).
+    /// most 63. Crossfoot adds `run_id`, `chunk_no`, `record_no`, `worker_id`, `last_run_id` and `last_record_no`
+    /// itself. In format `copybook` this is the name that the copybook's item gets as a column (`CLIENT-ID` is
+    /// `client_id`).
     #[schemars(with = "String", extend("pattern" = "^[A-Za-z_][A-Za-z0-9_]{0,62}$", "examples" = ["amt"]))]
     pub(crate) name: Spanned<String>,
     /// The field's type. Required in formats `delimited` and `fixed`; in format `copybook` the picture implies it.
@@ -23,9 +24,9 @@ pub(crate) struct FieldSection {
     /// `text(n)`: at most n characters. `integer`: 64 bits. `decimal(p,s)`: p digits (at most 38), s of them after the
     /// point. `boolean`. `bytes`: the bytes as they are; in format `delimited` they are written as hexadecimal digits.
     /// `date`, `timestamp`: as `2024-02-29` and `2024-02-29 13:45:00.123456`, or in a form of your own. A form is
-    /// strptime's: `date(%d.%m.%Y)`. A date in a copybook's number is spelt by letters: `date(YYYYMMDD)`, `date(YYMMDD)`,
-    /// `date(YYYYDDD)`, `date(YYDDD)`, `date(CYYMMDD)`, `date(CYYDDD)`, `date(DDMMYYYY)`, `date(DDMMYY)`,
-    /// `date(MMDDYYYY)`, `date(MMDDYY)`, `timestamp(YYYYMMDDHHMMSS)`, `text(HHMMSS)`, `text(HHMMSSHH)`.
+    /// strptime's: `date(%d.%m.%Y)`. A date in a copybook's number is spelt by letters: `date(YYYYMMDD)`,
+    /// `date(YYMMDD)`, `date(YYYYDDD)`, `date(YYDDD)`, `date(CYYMMDD)`, `date(CYYDDD)`, `date(DDMMYYYY)`,
+    /// `date(DDMMYY)`, `date(MMDDYYYY)`, `date(MMDDYY)`, `timestamp(YYYYMMDDHHMMSS)`, `text(HHMMSS)`, `text(HHMMSSHH)`.
     /// `timestamp(db2)` is a timestamp as Db2 unloads it. No type is a float.
     #[serde(default, rename = "type")]
     #[schemars(with = "String", extend("examples" = ["decimal(15,2)", "text(40)", "date(%Y%m%d)"]))]
@@ -60,8 +61,8 @@ pub(crate) struct FieldSection {
     #[serde(default)]
     #[schemars(schema_with = "width", extend("examples" = [10, "rest"]))]
     pub(crate) width: Option<Spanned<WidthSection>>,
-    /// Which blanks around the field's text are padding; it replaces `source.trim`. In format `copybook` it is for text,
-    /// `right` is the default, and means the left end of a field that is JUSTIFIED RIGHT.
+    /// Which blanks around the field's text are padding; it replaces `source.trim`. In format `copybook` it is for
+    /// text, `right` is the default, and means the left end of a field that is JUSTIFIED RIGHT.
     #[serde(default)]
     #[schemars(with = "String", extend("enum" = ["none", "right", "both"], "examples" = ["none"]))]
     pub(crate) trim: Option<Spanned<String>>,
@@ -87,8 +88,8 @@ pub(crate) struct FieldSection {
     #[serde(default)]
     #[schemars(with = "LengthSection", extend("examples" = [7, { "min": 1, "max": 5 }]))]
     pub(crate) length: Option<Spanned<LengthSection>>,
-    /// Type `decimal`, formats `delimited` and `fixed`: where the decimal point is. `written`: in the text. `implied`: it
-    /// is not written, and the last digits are those after the point, as many as the type has.
+    /// Type `decimal`, formats `delimited` and `fixed`: where the decimal point is. `written`: in the text. `implied`:
+    /// it is not written, and the last digits are those after the point, as many as the type has.
     #[serde(default)]
     #[schemars(
         with = "String",
@@ -133,8 +134,8 @@ pub(crate) struct SumOfSection {
     /// Which value of the group is summed.
     #[schemars(range(min = 1, max = 1000), extend("examples" = [2]))]
     pub(crate) amount: usize,
-    /// Further values that follow a group, by what its last value is: so many values, or `{ times = n }`: one value that
-    /// is a number, then n times as many values.
+    /// Further values that follow a group, by what its last value is: so many values, or `{ times = n }`: one value
+    /// that is a number, then n times as many values.
     #[serde(default)]
     #[schemars(extend("examples" = [{ "S": 3, "D": { "times": 2 } }]))]
     pub(crate) extra: BTreeMap<String, ExtraSection>,

@@ -93,9 +93,9 @@ pub(crate) struct RecordSection {
         extend("pattern" = "^[A-Za-z_][A-Za-z0-9_]{0,62}$", "examples" = ["card_transactions"])
     )]
     pub(crate) final_table: Spanned<String>,
-    /// How records get into the final table. `append`: each becomes a new row, and a key that is there already fails the
-    /// run. `upsert`: a record replaces the row with its key; of several records with one key the last counts, and the
-    /// others are accounted for as merged.
+    /// How records get into the final table. `append`: each becomes a new row, and a key that is there already fails
+    /// the run. `upsert`: a record replaces the row with its key; of several records with one key the last counts, and
+    /// the others are accounted for as merged.
     #[serde(default)]
     #[schemars(
         with = "String",

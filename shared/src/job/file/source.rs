@@ -20,9 +20,9 @@ pub(crate) struct SourceSection {
     #[schemars(with = "String", extend("examples" = ["payments.csv"]))]
     pub(crate) path: Option<String>,
     /// The encoding of text: `utf-8`, `latin-1`, or a code page. `delimited` takes `utf-8` and `latin-1`; `fixed` takes
-    /// these and every code page; `copybook` takes code pages only. Code pages: 037, 273, 277, 278, 280, 284, 285, 297,
-    /// 500, 870, 871, 1026, 1047, 1140 to 1149, and `ascii`, written `cp037`, `ibm037` or `ccsid 37`. The default is
-    /// `utf-8`, and `cp037` for `copybook`.
+    /// these and every code page; `copybook` takes `latin-1` and every code page. Code pages: 037, 273, 277, 278, 280,
+    /// 284, 285, 297, 500, 870, 871, 1026, 1047, 1140 to 1149, and `ascii`, written `cp037`, `ibm037` or `ccsid 37`.
+    /// The default is `utf-8`, and `cp037` for `copybook`.
     #[serde(default)]
     #[schemars(with = "String", extend("examples" = ["cp1047", "latin-1"]))]
     pub(crate) encoding: Option<Spanned<String>>,
@@ -71,8 +71,8 @@ pub(crate) struct SourceSection {
     #[serde(default)]
     #[schemars(with = "bool", extend("default" = false, "examples" = [true]))]
     pub(crate) trailing_separator: Option<Spanned<bool>>,
-    /// Format `delimited`: the character that ends a record before its line end, as in BAI2. Blanks may follow it. It is
-    /// no part of a field.
+    /// Format `delimited`: the character that ends a record before its line end, as in BAI2. Blanks may follow it. It
+    /// is no part of a field.
     #[serde(default)]
     #[schemars(with = "String", length(min = 1, max = 1), extend("examples" = ["/"]))]
     pub(crate) terminator: Option<Spanned<String>>,
@@ -81,8 +81,8 @@ pub(crate) struct SourceSection {
     #[serde(default)]
     #[schemars(with = "String", length(min = 1, max = 8), extend("examples" = ["88,"]))]
     pub(crate) continuation: Option<Spanned<String>>,
-    /// Format `fixed` with lines: what a line is that is shorter than its record. `reject`: a reject. `pad`: blanks fill
-    /// it up, but a line that ends within a field that is not text is a reject all the same.
+    /// Format `fixed` with lines: what a line is that is shorter than its record. `reject`: a reject. `pad`: blanks
+    /// fill it up, but a line that ends within a field that is not text is a reject all the same.
     #[serde(default)]
     #[schemars(
         with = "String",
@@ -162,8 +162,8 @@ pub(crate) struct SourceSection {
 #[derive(Debug, Default, Clone, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct CobolSection {
-    /// What a zoned or packed number is that holds nothing but spaces: a reject, NULL, or zero. `BLANK WHEN ZERO` in the
-    /// copybook makes it zero in any case.
+    /// What a zoned or packed number is that holds nothing but spaces: a reject, NULL, or zero. `BLANK WHEN ZERO` in
+    /// the copybook makes it zero in any case.
     #[serde(default)]
     #[schemars(
         with = "String",
@@ -223,8 +223,9 @@ pub(crate) struct CobolSection {
         extend("default" = "translated", "enum" = ["translated", "micro-focus"], "examples" = ["micro-focus"])
     )]
     pub(crate) ascii_signs: Option<String>,
-    /// How large a binary number (COMP, COMP-4, BINARY) may be. `picture`: a number with more digits than the picture is
-    /// a reject, as with TRUNC(STD). `native`: as large as its bytes hold, as with TRUNC(BIN) and as COMP-5 always is.
+    /// How large a binary number (COMP, COMP-4, BINARY) may be. `picture`: a number with more digits than the picture
+    /// is a reject, as with TRUNC(STD). `native`: as large as its bytes hold, as with TRUNC(BIN) and as COMP-5 always
+    /// is.
     #[serde(default)]
     #[schemars(
         with = "String",
@@ -263,8 +264,8 @@ pub(crate) struct CobolSection {
     #[schemars(with = "i16", extend("default" = 1950, "examples" = [1970]))]
     pub(crate) year_window: Option<i16>,
     /// Where fields stand after a table of varying length (OCCURS DEPENDING ON). `shift`: right after its last
-    /// occurrence, as IBM's compilers lay them out. `stay`: after the room for the most occurrences, as Micro Focus lays
-    /// them out with NOODOSLIDE; every record then has the greatest length.
+    /// occurrence, as IBM's compilers lay them out. `stay`: after the room for the most occurrences, as Micro Focus
+    /// lays them out with NOODOSLIDE; every record then has the greatest length.
     #[serde(default)]
     #[schemars(with = "String", extend("default" = "shift", "enum" = ["shift", "stay"], "examples" = ["stay"]))]
     pub(crate) behind_tables: Option<String>,
