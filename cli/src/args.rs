@@ -115,11 +115,30 @@ pub(crate) enum Command {
     Audit(Audit),
     /// Check that broker and store are reachable and configured correctly
     Doctor(Doctor),
+    /// Print the JSON Schema of the job file, of the settings, or of what a command prints with --json
+    Schema(Schema),
     /// Replace the key that seals messages; the previous key stays valid for messages in flight
     ///
     /// Running processes pick up the new key within 30 seconds, without a restart. Wait at least 60 seconds before you
     /// replace it again. This works only if the key is in the store; if it is in a file, replace the file.
     RotateKey,
+}
+
+/// `schema`
+#[derive(Debug, ClapArgs)]
+pub(crate) struct Schema {
+    /// The schema: `job`, `settings`, or a name that --list lists
+    #[arg(value_name = "NAME", default_value = "job")]
+    pub(crate) name: String,
+    /// List the schemas
+    #[arg(long)]
+    pub(crate) list: bool,
+    /// Print a reference of every key as Markdown (`job` and `settings`)
+    #[arg(long, conflicts_with = "list")]
+    pub(crate) markdown: bool,
+    /// Where to write it [default: standard output]
+    #[arg(long, short, value_name = "FILE", conflicts_with = "list")]
+    pub(crate) output: Option<PathBuf>,
 }
 
 /// `doctor`

@@ -10,6 +10,7 @@ const GROUPS: [(&str, &[(&str, &str)]); 5] = [
         "Load",
         &[
             ("init", "crossfoot init --sample postings.csv -o postings.toml"),
+            ("schema", "crossfoot schema job -o job.schema.json"),
             ("check", "crossfoot check postings.toml --source postings.csv"),
             ("run", "crossfoot run postings.toml --source postings.csv"),
             ("submit", "crossfoot submit postings.toml --source /data/postings.csv --wait --patience 600"),

@@ -11,7 +11,9 @@ mod infer;
 mod operator;
 mod outcome;
 mod output;
+mod printed;
 mod progress;
+mod schema;
 mod wiring;
 
 use std::process::ExitCode;

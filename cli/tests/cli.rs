@@ -20,6 +20,7 @@ mod cli {
     mod notified;
     mod pack;
     mod refused;
+    mod schema;
     mod secrets;
     mod streams;
     mod together;

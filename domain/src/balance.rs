@@ -1,11 +1,12 @@
 //! The balance: where every source record went. Each term has a name, and the terms must add up.
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::amount::Amount;
 
 /// Where the records of a run went. `records = staged + rejected`, `staged = promoted + held + merged`.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Balance {
     /// Records in the source.
     pub records: u64,
@@ -37,7 +38,7 @@ impl Balance {
 }
 
 /// One amount field's balance: what came, and where it went.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct AmountBalance {
     /// The amount field.
     pub field: String,

@@ -4,6 +4,7 @@ use std::cmp::Ordering;
 use std::fmt;
 
 use regex::Regex;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::value::{Literal, Value, compare};
@@ -26,7 +27,7 @@ pub enum Constraint {
 }
 
 /// The kind of a reason, by which rejects are grouped.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum ReasonCode {
     /// Too few or too many fields, or a record of the wrong length.
@@ -95,7 +96,7 @@ impl fmt::Display for ReasonCode {
 }
 
 /// One reason why a record was rejected. A record has as many as were found.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Reason {
     /// The field, if it is one field's fault.
     pub field: Option<String>,

@@ -1,11 +1,12 @@
 //! Who did how much: per-worker counts as reported, as in the ledger, and as found in the tables.
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::ids::WorkerId;
 
 /// What a worker does.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum Role {
     /// Turns chunks into batches.
@@ -37,7 +38,7 @@ impl std::str::FromStr for Role {
 }
 
 /// Counts of one worker over some chunks.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Counts {
     /// Chunks finished.
     pub chunks: u64,
@@ -60,7 +61,7 @@ impl Counts {
 }
 
 /// One worker's share of a run, counted in three places (INV-05).
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct WorkerShare {
     /// The worker's number; `None` never, but a number that is in the tables and not in the register has no name.
     pub worker_id: WorkerId,

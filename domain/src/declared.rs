@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::amount::Amount;
@@ -10,7 +11,7 @@ use crate::fingerprint::Hash;
 /// What a sender declares. Everything is optional, but a declaration that declares nothing is refused.
 ///
 /// The same shape is what `crossfoot fingerprint` prints, so that a sender's output is a receiver's input.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Declared {
     /// The job whose layout the amounts and the fingerprint are of; for the reader.

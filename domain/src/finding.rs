@@ -1,5 +1,6 @@
 //! Pinpointing: two levels' versions of the same records, compared down to the field.
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::check::Stage;
@@ -8,7 +9,7 @@ use crate::layout::Layout;
 use crate::record::RawRecord;
 
 /// What is wrong with a record.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum Difference {
     /// It is in the source and not here.
@@ -47,7 +48,7 @@ impl Difference {
 }
 
 /// One record that is not as it should be: where it is, and both values.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Finding {
     /// The level where it was seen.
     pub stage: Stage,

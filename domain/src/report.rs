@@ -1,5 +1,6 @@
 //! The report: one run, its verdict, and everything the verdict rests on.
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::amount::Amount;
@@ -12,7 +13,7 @@ use crate::fingerprint::Hash;
 use crate::lifecycle::RunState;
 
 /// What a run came to.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum Outcome {
     /// Every check passed and final holds the records.
@@ -54,7 +55,7 @@ impl Outcome {
 }
 
 /// How many checks came out how.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct CheckCounts {
     /// Passed.
     pub passed: usize,
@@ -106,7 +107,7 @@ impl CheckCounts {
 }
 
 /// Control totals at one level, for printing.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct LevelTotals {
     /// The level.
     pub stage: Stage,
@@ -119,7 +120,7 @@ pub struct LevelTotals {
 }
 
 /// The source as the run saw it.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct SourceSummary {
     /// Where it is.
     pub location: String,
@@ -132,7 +133,7 @@ pub struct SourceSummary {
 }
 
 /// Rejects of one kind.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct RejectGroup {
     /// The field, if it was one field's fault.
     pub field: Option<String>,
@@ -145,7 +146,7 @@ pub struct RejectGroup {
 }
 
 /// The report of one run.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Report {
     /// The version of this shape.
     pub report_version: u32,

@@ -4,7 +4,6 @@ use comfy_table::Table;
 use coordinator::report::NO_AMOUNTS;
 use domain::layout::Layout;
 use job::chunk::ChunkDecoder;
-use serde_json::json;
 use source::SourceFile;
 use store::masking::random;
 
@@ -13,6 +12,7 @@ use super::preview::{self, Shown};
 use crate::args::{Check, Global};
 use crate::outcome::{Done, Failure};
 use crate::output::{print, print_json};
+use crate::printed::{CheckedField, CheckedJob, CheckedType};
 use crate::wiring;
 
 /// `crossfoot check`.
@@ -40,23 +40,26 @@ pub(crate) fn check(global: &Global, args: &Check) -> Result<Done, Failure> {
     };
     if global.json {
         let types = job.layouts().map(|layout| {
-            let fields = layout.fields.iter().map(
-                |field| json!({ "name": field.name, "type": field.ty.to_string(), "required": field.required, "sensitive": field.sensitive }),
-            );
-            json!({
-                "record": layout.record,
-                "fields": fields.collect::<Vec<_>>(),
-                "ddl": wiring::ddl(dialect, layout),
-            })
+            let fields = layout.fields.iter().map(|field| CheckedField {
+                name: field.name.clone(),
+                ty: field.ty.to_string(),
+                required: field.required,
+                sensitive: field.sensitive,
+            });
+            CheckedType {
+                record: layout.record.clone(),
+                fields: fields.collect(),
+                ddl: wiring::ddl(dialect, layout),
+            }
         });
-        print_json(&json!({
-            "job": job.name,
-            "digest": job.digest,
-            "layout_digest": job.layout_digest(),
-            "types": types.collect::<Vec<_>>(),
-            "notes": notes,
-            "records": preview.as_ref().map(|preview| preview.iter().map(Shown::json).collect::<Vec<_>>()),
-        }))?;
+        print_json(&CheckedJob {
+            job: job.name.clone(),
+            digest: job.digest,
+            layout_digest: job.layout_digest(),
+            types: types.collect(),
+            notes,
+            records: preview.map(|preview| preview.into_iter().map(Shown::printed).collect()),
+        })?;
         return Ok(Done::Well);
     }
     print(&format!("job {} is valid\n", job.name))?;

@@ -16,6 +16,7 @@ use super::context::{read_job, source_of};
 use crate::args::{Drill as Args, DrillFormat, Global};
 use crate::outcome::{Done, Failure};
 use crate::output::{deliver, print, print_json, remark, style, unwritten};
+use crate::printed::ListedDefect;
 use crate::wiring;
 
 /// `crossfoot drill`.
@@ -70,15 +71,13 @@ fn list(global: &Global) -> Result<Done, Failure> {
     if global.json {
         let entries: Vec<_> = CATALOGUE
             .iter()
-            .map(|defect| {
-                json!({
-                    "id": defect.id,
-                    "strikes": defect.strikes,
-                    "what": defect.what,
-                    "invariant": defect.invariant,
-                    "must": defect.caught_by.iter().map(ToString::to_string).collect::<Vec<_>>(),
-                    "must_locate": defect.located,
-                })
+            .map(|defect| ListedDefect {
+                id: defect.id.as_str(),
+                strikes: defect.strikes,
+                what: defect.what,
+                invariant: defect.invariant,
+                must: defect.caught_by.iter().map(ToString::to_string).collect(),
+                must_locate: defect.located,
             })
             .collect();
         print_json(&entries)?;

@@ -5,13 +5,13 @@ use domain::finding::Finding;
 use domain::ids::RunId;
 use domain::visible::visible;
 use job::Job;
-use serde_json::json;
 use store::{Store, stored_job};
 
 use super::context::{find_run, open_store};
 use crate::args::{Explain, Global};
 use crate::outcome::{Done, Failure};
 use crate::output::{print, print_json, style};
+use crate::printed::Explained;
 
 const PAGE: u32 = 500;
 
@@ -47,7 +47,7 @@ pub(crate) async fn explain(global: &Global, args: &Explain) -> Result<Done, Fai
         }
     }
     if global.json {
-        print_json(&json!({ "run_id": run.run_id, "findings_total": total, "findings": list }))?;
+        print_json(&Explained { run_id: run.run_id, findings_total: total, findings: list })?;
     } else if shown == 0 {
         let note = run.note.as_deref().unwrap_or("no differences found");
         print(&format!("run {} is {}: {}", run.run_id, run.state, visible(note)))?;

@@ -17,6 +17,7 @@ mod report;
 mod rotate_key;
 mod run;
 mod runs;
+mod schema;
 mod serve;
 mod submit;
 mod trends;
@@ -52,6 +53,7 @@ pub(crate) async fn run(args: Args) -> Result<Done, Failure> {
         Command::Purge(purge) => operate::purge(global, &purge).await,
         Command::Drill(drill) => Box::pin(drill::drill(global, &drill)).await,
         Command::Prove(prove) => prove::prove(global, &prove).await,
+        Command::Schema(args) => schema::schema(global, &args),
         Command::Audit(audit) => audit::audit(global, &audit).await,
     }
 }

@@ -1,12 +1,12 @@
 //! `cancel` and `purge`.
 
 use domain::words::plural;
-use serde_json::json;
 
 use super::context::{find_run, open_store};
 use crate::args::{Global, Operate};
 use crate::outcome::{Done, Failure};
 use crate::output::{tell, tell_json};
+use crate::printed::{Purged, RunStands};
 use crate::wiring;
 
 /// `crossfoot cancel`.
@@ -17,7 +17,7 @@ pub(crate) async fn cancel(global: &Global, args: &Operate) -> Result<Done, Fail
     let run = coordinator.cancel(run.run_id, args.reason.as_deref()).await?;
     let told = format!("cancelled run {}; none of its rows are in final", run.run_id);
     if global.json {
-        tell_json(&json!({ "run_id": run.run_id, "state": run.state }), &told);
+        tell_json(&RunStands { run_id: run.run_id, state: run.state }, &told);
     } else {
         tell(&told, &told);
     }
@@ -33,7 +33,7 @@ pub(crate) async fn purge(global: &Global, args: &Operate) -> Result<Done, Failu
     let told =
         format!("run {}: deleted {}; kept its ledger, checks and log", run.run_id, plural(removed, "row"));
     if global.json {
-        tell_json(&json!({ "run_id": run.run_id, "rows_removed": removed }), &told);
+        tell_json(&Purged { run_id: run.run_id, rows_removed: removed }, &told);
     } else {
         tell(&told, &told);
     }

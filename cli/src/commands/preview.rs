@@ -6,16 +6,17 @@ use std::sync::Arc;
 use comfy_table::Table;
 use coordinator::split::{ChunkLimits, SplitError, split};
 use domain::constraint::Reason;
-use format::{Framer, frames};
+use format::{Form, Framer, frames};
 use job::Job;
+use job::advice::remark_for;
 use job::chunk::of_no_type;
 use job::select::Selector;
 use platform::causes::chain;
-use serde_json::json;
 use source::SourceFile;
 
 use super::check::new_table;
 use crate::outcome::Failure;
+use crate::printed::{PreviewedField, PreviewedRecord};
 
 /// Longer values and hexadecimal digits are cut to so many characters.
 const CHARS_MAX: usize = 34;
@@ -42,19 +43,20 @@ pub(super) struct Shown {
 }
 
 impl Shown {
-    pub(super) fn json(&self) -> serde_json::Value {
-        let fields = self.fields.iter().map(|field| {
-            let (offset, length) = field.place.unzip();
-            json!({ "name": field.name, "offset": offset, "bytes": length, "hex": field.raw, "value": field.value })
+    /// The record as JSON has it.
+    pub(super) fn printed(self) -> PreviewedRecord {
+        let fields = self.fields.into_iter().map(|field| {
+            let (offset, bytes) = field.place.unzip();
+            PreviewedField { name: field.name, offset, bytes, hex: field.raw, value: field.value }
         });
-        json!({
-            "record_no": self.record_no,
-            "offset": self.offset,
-            "bytes": self.bytes,
-            "record": self.record,
-            "fields": fields.collect::<Vec<_>>(),
-            "rejected": self.reasons,
-        })
+        PreviewedRecord {
+            record_no: self.record_no,
+            offset: self.offset,
+            bytes: self.bytes,
+            record: self.record,
+            fields: fields.collect(),
+            rejected: self.reasons,
+        }
     }
 }
 
@@ -130,11 +132,17 @@ pub(super) fn table(job: &Job, records: &[Shown]) -> String {
         return "the source has no records".into();
     }
     let has_places = records.iter().any(|record| record.fields.iter().any(|field| field.place.is_some()));
+    let form = &job.format.form;
     let mut out = String::new();
     if has_places {
         for record in records {
-            let _ =
-                writeln!(out, "{}\n{}{}", heading(job, record), fields(record).trim_fmt(), verdict(record));
+            let _ = writeln!(
+                out,
+                "{}\n{}{}",
+                heading(job, record),
+                fields(record).trim_fmt(),
+                verdict(form, record)
+            );
         }
     } else {
         let name = |record: &Shown| record.record.clone();
@@ -146,7 +154,7 @@ pub(super) fn table(job: &Job, records: &[Shown]) -> String {
             }
         }
         for record in records.iter().filter(|record| !record.reasons.is_empty()) {
-            let _ = writeln!(out, "{}{}", heading(job, record), verdict(record));
+            let _ = writeln!(out, "{}{}", heading(job, record), verdict(form, record));
         }
     }
     out.trim_end().to_owned()
@@ -160,14 +168,15 @@ fn heading(job: &Job, record: &Shown) -> String {
     format!("record {}{of}, byte {}, {} bytes", record.record_no, record.offset, record.bytes)
 }
 
-fn verdict(record: &Shown) -> String {
+fn verdict(form: &Form, record: &Shown) -> String {
     let mut out = String::new();
     if !record.reasons.is_empty() {
         out.push_str("\nwould be rejected:");
     }
     for reason in &record.reasons {
         let field = reason.field.as_deref().unwrap_or("(the record)");
-        let _ = write!(out, "\n    {field}: {}: {}", reason.code, reason.detail);
+        let keys = remark_for(reason.code, form);
+        let _ = write!(out, "\n    {field}: {}: {}{keys}", reason.code, reason.detail);
     }
     out.push('\n');
     out

@@ -7,14 +7,15 @@ use domain::visible::visible;
 use domain::words::plural;
 use format::{Form, Framer};
 use job::Job;
+use job::advice::remark_for;
 use platform::files::create_private;
-use serde_json::json;
 use store::{Store, stored_job};
 
 use super::context::{find_run, open_store};
 use crate::args::{Global, Rejects};
 use crate::outcome::{Done, Failure};
 use crate::output::{print, print_json, remark, warn_of_others};
+use crate::printed::ListedReject;
 use crate::wiring;
 
 const PAGE: u32 = 500;
@@ -39,17 +40,15 @@ pub(crate) async fn rejects(global: &Global, args: &Rejects) -> Result<Done, Fai
     let rows = store.rejects(run.run_id, 0, args.limit).await?;
     if global.json {
         let list: Vec<_> = rows
-            .iter()
-            .map(|row| {
-                json!({
-                    "record_no": row.record_no,
-                    "chunk_no": row.chunk_no,
-                    "byte_offset": row.offset,
-                    "worker_id": row.worker_id,
-                    // Where a sensitive field lies in it is not known: that is why it is a reject.
-                    "raw_hex": (!job.is_sensitive()).then(|| domain::hex::encode(&row.raw)),
-                    "reasons": row.reasons,
-                })
+            .into_iter()
+            .map(|row| ListedReject {
+                record_no: row.record_no,
+                chunk_no: row.chunk_no,
+                byte_offset: row.offset,
+                worker_id: row.worker_id,
+                // Where a sensitive field lies in it is not known: that is why it is a reject.
+                raw_hex: (!job.is_sensitive()).then(|| domain::hex::encode(&row.raw)),
+                reasons: row.reasons,
             })
             .collect();
         print_json(&list)?;
@@ -69,7 +68,8 @@ pub(crate) async fn rejects(global: &Global, args: &Rejects) -> Result<Done, Fai
         for reason in &row.reasons {
             let field = reason.field.as_deref().unwrap_or("(the record)");
             let (field, detail) = (visible(field), visible(&reason.detail));
-            out.push_str(&format!("    {field}: {}: {detail}\n", reason.code));
+            let keys = remark_for(reason.code, &job.format.form);
+            out.push_str(&format!("    {field}: {}: {detail}{keys}\n", reason.code));
         }
     }
     if rows.len() == args.limit as usize {

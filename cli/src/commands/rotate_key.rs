@@ -6,6 +6,7 @@ use serde_json::json;
 use crate::args::Global;
 use crate::outcome::{Done, Failure};
 use crate::output::{print, print_json};
+use crate::printed::RotatedKey;
 use crate::wiring;
 
 /// `crossfoot rotate-key`.
@@ -21,10 +22,10 @@ pub(crate) async fn rotate_key(global: &Global) -> Result<Done, Failure> {
     let (coordinator, _watcher) = wiring::coordinator_without_broker(&settings, &store);
     let before = store.message_keys().await?.current.id();
     let id = store.rotate_message_key(coordinator.clock.now_ms(), KEY_SETTLED_MS).await?;
-    let detail = json!({ "key": id.to_string(), "before": before.to_string() });
-    store.log(coordinator.entry_of_no_run("message-key-replaced", &detail)).await?;
+    let rotated = RotatedKey { key: id.to_string(), before: before.to_string() };
+    store.log(coordinator.entry_of_no_run("message-key-replaced", &json!(rotated))).await?;
     if global.json {
-        print_json(&detail)?;
+        print_json(&rotated)?;
     } else {
         print(&format!(
             "messages are now sealed with key {id}; key {before} stays valid until the next rotation"

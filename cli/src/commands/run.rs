@@ -26,6 +26,7 @@ use super::context::{find_run, open_store, read_job, source_of};
 use crate::args::{Approve, Global, Redrive, Resume, Run};
 use crate::outcome::{Done, Failure};
 use crate::output::{remark, style, tell, tell_json, unwritten};
+use crate::printed::Redriven;
 use crate::wiring;
 
 /// `crossfoot run`.
@@ -77,7 +78,7 @@ pub(crate) async fn redrive(global: &Global, args: &Redrive) -> Result<Done, Fai
             plural(chunks, "chunk")
         );
         if global.json {
-            tell_json(&serde_json::json!({ "run_id": run_id, "chunks": chunks }), &told);
+            tell_json(&Redriven { run_id, chunks }, &told);
         } else {
             tell(&told, &told);
         }

@@ -3,15 +3,15 @@
 use comfy_table::{CellAlignment, Table};
 use coordinator::ops::held::held;
 use coordinator::report::{summary, text};
-use domain::report::{Outcome, Report};
+use domain::report::Outcome;
 use domain::visible::visible;
 use domain::words::{grouped, plural};
-use serde_json::json;
 
 use super::context::{find_run, open_store};
 use crate::args::{Global, RunArg};
 use crate::outcome::{Done, Failure};
 use crate::output::{print, print_json, style};
+use crate::printed::{ListedRun, RunProgress, ShownRun};
 
 /// `crossfoot runs`.
 pub(crate) async fn runs(global: &Global, limit: u32) -> Result<Done, Failure> {
@@ -20,21 +20,19 @@ pub(crate) async fn runs(global: &Global, limit: u32) -> Result<Done, Failure> {
     if global.json {
         let list: Vec<_> = runs
             .iter()
-            .map(|run| {
-                json!({
-                    "run_id": run.run_id,
-                    "job": run.job,
-                    "state": run.state,
-                    "outcome": Outcome::of(run.state),
-                    "source": run.source,
-                    "records": run.split.map(|split| split.records),
-                    "opened_at_ms": run.opened_at_ms,
-                    "ended_at_ms": run.ended_at_ms,
-                    "elapsed_ms": run.elapsed_ms,
-                    "actor": run.actor,
-                    "purged": run.purged,
-                    "note": run.note,
-                })
+            .map(|run| ListedRun {
+                run_id: run.run_id,
+                job: run.job.clone(),
+                state: run.state,
+                outcome: Outcome::of(run.state),
+                source: run.source.clone(),
+                records: run.split.map(|split| split.records),
+                opened_at_ms: run.opened_at_ms,
+                ended_at_ms: run.ended_at_ms,
+                elapsed_ms: run.elapsed_ms,
+                actor: run.actor.clone(),
+                purged: run.purged,
+                note: run.note.clone(),
             })
             .collect();
         print_json(&list)?;
@@ -68,14 +66,6 @@ pub(crate) async fn runs(global: &Global, limit: u32) -> Result<Done, Failure> {
     Ok(Done::Well)
 }
 
-/// A run as `show --json` prints it: its report, and how far it is.
-#[derive(serde::Serialize)]
-struct Shown {
-    #[serde(flatten)]
-    report: Report,
-    progress: serde_json::Value,
-}
-
 /// `crossfoot show`.
 pub(crate) async fn show(global: &Global, args: &RunArg) -> Result<Done, Failure> {
     let (_, store) = open_store(global).await?;
@@ -83,13 +73,13 @@ pub(crate) async fn show(global: &Global, args: &RunArg) -> Result<Done, Failure
     let report = summary::report(&*store, run.run_id).await?;
     let progress = store.progress(run.run_id).await?;
     if global.json {
-        let progress = json!({
-            "chunks_split": progress.split,
-            "chunks_committed": progress.committed,
-            "chunks_set_aside": progress.set_aside,
-            "records": progress.records,
-        });
-        print_json(&Shown { report, progress })?;
+        let progress = RunProgress {
+            chunks_split: progress.split,
+            chunks_committed: progress.committed,
+            chunks_set_aside: progress.set_aside,
+            records: progress.records,
+        };
+        print_json(&ShownRun { report, progress })?;
         return Ok(Done::Well);
     }
     let mut lines = format!(

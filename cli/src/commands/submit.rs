@@ -7,7 +7,6 @@ use coordinator::ops::attendance::Watcher;
 use coordinator::run::Ending;
 use domain::ids::RunId;
 use domain::lifecycle::RunState;
-use serde_json::json;
 use store::Store;
 
 use super::context::{read_job, source_of};
@@ -15,6 +14,7 @@ use super::run::{conclude, read_declared};
 use crate::args::{Fleet, Global, Submit};
 use crate::outcome::{Done, Failure};
 use crate::output::{remark, tell, tell_json};
+use crate::printed::RunStands;
 use crate::wiring;
 
 /// How often `--wait` looks.
@@ -66,7 +66,7 @@ pub(crate) async fn submit(global: &Global, args: &Submit) -> Result<Done, Failu
     }
     let told = format!("submitted run {run_id}; see `crossfoot show {run_id}` for its progress");
     if global.json {
-        tell_json(&json!({ "run_id": run_id, "state": RunState::Loading }), &told);
+        tell_json(&RunStands { run_id, state: RunState::Loading }, &told);
     } else {
         tell(&told, &told);
     }

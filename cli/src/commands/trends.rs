@@ -4,13 +4,13 @@ use std::path::Path;
 
 use coordinator::report::text;
 use domain::trend::TrendRules;
-use serde_json::json;
 use store::{Store, stored_job};
 
 use super::context::{open_store, read_job};
 use crate::args::{Global, Trends};
 use crate::outcome::{Done, Failure};
 use crate::output::{print, print_json, style};
+use crate::printed::JobTrends;
 
 /// `crossfoot trends`.
 pub(crate) async fn trends(global: &Global, args: &Trends) -> Result<Done, Failure> {
@@ -29,7 +29,7 @@ pub(crate) async fn trends(global: &Global, args: &Trends) -> Result<Done, Failu
         )));
     }
     if global.json {
-        print_json(&json!({ "job": name, "runs": rows }))?;
+        print_json(&JobTrends { job: name, runs: rows })?;
     } else {
         print(&text::trends_table(&name, &rows, style()))?;
     }

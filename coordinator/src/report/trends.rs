@@ -5,6 +5,7 @@ use domain::ids::RunId;
 use domain::lifecycle::RunState;
 use domain::report::Outcome;
 use domain::trend::{Figures, SameWeekday, TrendRules, Usual, comparable, percent, weekday, weekday_name};
+use schemars::JsonSchema;
 use serde::Serialize;
 use store::model::Run;
 use store::{Store, StoreError};
@@ -33,7 +34,7 @@ pub(crate) fn figures(run: &Run, summary: Option<&str>) -> Option<Figures> {
 }
 
 /// One figure of a run, and what was usual.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct Figure {
     /// The run's.
     pub value: Amount,
@@ -46,7 +47,7 @@ pub struct Figure {
 }
 
 /// One run of a job among the others.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct TrendRow {
     /// The run.
     pub run_id: RunId,

@@ -1,5 +1,6 @@
 //! The parts of a pack, and the manifest that lists them.
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::checkpoint::Head;
@@ -61,7 +62,7 @@ parts! {
 }
 
 /// A part as the manifest lists it.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Listed {
     /// Its name.
@@ -81,7 +82,7 @@ pub fn parts_digest(parts: &[Listed]) -> Hash {
 
 /// The manifest of a pack. Everything in it but the version follows from the parts, so that not even an unsigned one can be
 /// changed without contradicting them.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Manifest {
     /// [`FORMAT`].

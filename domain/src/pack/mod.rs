@@ -21,13 +21,15 @@ pub mod manifest;
 pub mod proof;
 pub mod vouched;
 
+use schemars::JsonSchema;
 use serde::Serialize;
 
 pub use manifest::{Listed, Manifest, Part, parts_digest};
 
 /// How a comparison came out.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
+#[schemars(rename = "CheckOutcome")]
 pub enum Outcome {
     /// It holds.
     Passed,
@@ -38,7 +40,7 @@ pub enum Outcome {
 }
 
 /// One thing that was checked of a pack or a proof: where, what, and how it came out.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct PartCheck {
     /// The part of the pack, by its name in the archive; `archive` for what belongs to none.
     pub part: String,

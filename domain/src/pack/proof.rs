@@ -26,6 +26,7 @@
 //!
 //! The path holds the hash of the neighbouring record's leaf: whoever can guess that whole record can confirm it.
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::PartCheck;
@@ -44,7 +45,7 @@ pub const STATEMENT_FORMAT: &str = "crossfoot root statement";
 pub const FORMAT_VERSION: u32 = 1;
 
 /// What a record became.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum Became {
     /// It was accepted: its canonical form is hashed.
@@ -54,7 +55,7 @@ pub enum Became {
 }
 
 /// From what the record's part of the tree was computed again.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum RecomputedFrom {
     /// The source, whose chunk still had the bytes that were loaded.
@@ -64,7 +65,7 @@ pub enum RecomputedFrom {
 }
 
 /// What is signed: the root, and of what it is one.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Statement {
     /// [`STATEMENT_FORMAT`].
@@ -92,7 +93,7 @@ pub struct Statement {
 }
 
 /// The proof of one record. It holds nothing of the record's content.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Proof {
     /// [`FORMAT`].

@@ -1,12 +1,13 @@
 //! From what was seen after a strike to whether the defect was caught as the catalogue demands.
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::catalogue::Defect;
 use super::model::{Catch, Located, matches};
 
 /// What a strike led to.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Evidence {
     /// The names of the checks that failed.
     pub failed_checks: Vec<String>,
@@ -23,7 +24,7 @@ pub struct Evidence {
 }
 
 /// How a defect came out.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum Seen {
     /// A check failed, or the run was refused.
@@ -50,7 +51,7 @@ impl Seen {
 }
 
 /// A judgement of one strike.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Judgement {
     /// How it came out.
     pub seen: Seen,

@@ -1,5 +1,6 @@
 //! What a drill came to: a document for auditors.
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::outcome::{Evidence, Judgement, Seen};
@@ -9,7 +10,7 @@ use domain::fingerprint::Hash;
 pub const DRILL_VERSION: u32 = 1;
 
 /// What came of striking one defect.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Struck {
     /// Its number in the catalogue.
     pub id: String,
@@ -37,7 +38,7 @@ pub struct Struck {
 }
 
 /// A job that was run undamaged.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Undamaged {
     /// The job: the drilled one, or a reference.
     pub stand: String,
@@ -58,7 +59,7 @@ pub struct Undamaged {
 }
 
 /// The document that a drill makes.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct DrillReport {
     /// [`DRILL_VERSION`].
     pub drill_version: u32,

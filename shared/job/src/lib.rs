@@ -3,6 +3,7 @@
 //! Read in two steps: [`file`] is what TOML says, [`meaning`] what it means. Everything that can be wrong with
 //! a job is found here, with its line, before anything is opened or written.
 
+pub mod advice;
 pub mod chunk;
 mod error;
 mod file;
@@ -111,6 +112,12 @@ impl When {
     pub fn holds(&self, value: &Value<'_>) -> bool {
         self.one_of.iter().any(|one| compare(value, &one.value()) == Some(Ordering::Equal))
     }
+}
+
+/// The JSON Schema of a job file, made from the types that read it.
+#[must_use]
+pub fn schema() -> schemars::Schema {
+    file::schema()
 }
 
 impl Job {

@@ -9,6 +9,8 @@ use domain::mask::MaskKey;
 use domain::seal::{Keyring, MessageKey};
 use platform::files::{KEY_BYTES_MAX, TEXT_BYTES_MAX, read_small_file, read_small_text};
 use platform::secret::{Secret, ServerUrl, without_secrets};
+use schemars::generate::SchemaSettings;
+use schemars::{JsonSchema, Schema};
 use serde::Deserialize;
 use thiserror::Error;
 use wire::{Packing, Sealing};
@@ -18,31 +20,36 @@ use wire::{Packing, Sealing};
 #[error("the configuration cannot be used: {0}")]
 pub struct SettingsError(String);
 
-/// Everything that can be set.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
+/// The settings of one process, as `crossfoot.toml` has them. A key that is not in this list is an error. The variable
+/// `CROSSFOOT__SECTION__KEY` (such as `CROSSFOOT__STORE__URL`) replaces a key, and a flag of the command line replaces
+/// both.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct Settings {
-    /// The database.
+    /// The store: the database that holds the ledger, the evidence, and the staging and final tables.
     pub store: StoreSettings,
-    /// The broker.
+    /// The broker: what carries chunks and batches between coordinator and workers.
     pub broker: BrokerSettings,
-    /// The embedded fleet and the window of work.
+    /// The embedded fleet, the size of chunks, and how much work is in flight.
     pub fleet: FleetSettings,
-    /// The key of masks.
+    /// The key of the masks that stand in place of sensitive fields. Without one, the store makes and keeps a key.
     pub masking: MaskingSettings,
-    /// The evidence.
+    /// The key that signs evidence, and where the head of the evidence log is noted outside of the store.
     pub audit: AuditSettings,
-    /// Who is told of verdicts.
+    /// Who is told of verdicts. A receiver that cannot be told is a warning and an event; the verdict stays as it is.
     pub notify: NotifySettings,
 }
 
-/// With which key the content of sensitive fields is masked, if not with the one that the store makes and keeps.
-#[derive(Clone, Default, PartialEq, Eq, Deserialize)]
+/// The key of the masks that stand in place of sensitive fields. Without one, the store makes and keeps a key.
+#[derive(Clone, Default, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct MaskingSettings {
-    /// A file with the key: all of its bytes but a line end behind them, 32 or more.
+    /// A file with the key: 32 bytes or more, without the line end after them. Every process needs the same key.
+    #[schemars(with = "String", extend("examples" = ["/etc/crossfoot/masking.key"]))]
     pub key_file: Option<PathBuf>,
-    /// The key itself, 32 bytes or more; meant for `CROSSFOOT__MASKING__KEY`.
+    /// The key itself, 32 bytes or more. Better given as `CROSSFOOT__MASKING__KEY` than written down. It excludes
+    /// `key_file`.
+    #[schemars(with = "String", extend("examples" = ["a long text that nobody guesses, and nobody else has"]))]
     pub key: Option<Secret>,
 }
 
@@ -81,35 +88,55 @@ impl MaskingSettings {
     }
 }
 
-/// The evidence.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
+/// The key that signs evidence, and where the head of the evidence log is noted outside of the store.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct AuditSettings {
-    /// The private key that signs packs: Ed25519, PKCS#8, PEM.
+    /// The private key that signs evidence packs and proofs (Ed25519, PKCS#8, PEM), as `crossfoot audit keygen` makes
+    /// it. `--key` replaces it.
+    #[schemars(with = "String", extend("examples" = ["/etc/crossfoot/ops.key"]))]
     pub signing_key: Option<PathBuf>,
-    /// A file outside the store to which the log's head is appended at every verdict and every operator's act.
+    /// A file outside of the store. Each verdict and each act of an operator appends the log's head to it. Keep it
+    /// where those who may write to the database may not. `crossfoot audit verify --checkpoints FILE` checks the log
+    /// against it.
+    #[schemars(with = "String", extend("examples" = ["/var/log/crossfoot/checkpoints.jsonl"]))]
     pub checkpoint_file: Option<PathBuf>,
-    /// Whether the same goes to the system's log.
+    /// Whether the log's head is also sent to the system's log (RFC 5424).
+    #[schemars(extend("default" = false, "examples" = [true]))]
     pub syslog: bool,
-    /// The socket of the system's log, if it is not `/dev/log`.
+    /// The socket of the system's log.
+    #[schemars(with = "String", extend("default" = "/dev/log", "examples" = ["/run/systemd/journal/dev-log"]))]
     pub syslog_socket: Option<PathBuf>,
 }
 
 /// Who is told of verdicts.
-#[derive(Clone, Default, PartialEq, Eq, Deserialize)]
+#[derive(Clone, Default, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct NotifySettings {
-    /// Where a verdict is posted to as JSON: `http://…` or `https://…`.
+    /// The URL (`http://…` or `https://…`) that each verdict is posted to as JSON: outcome, figures, failed checks and
+    /// the log's head, and no records.
+    #[schemars(with = "String", extend("examples" = ["https://ops.example/hooks/crossfoot"]))]
     pub webhook: Option<ServerUrl>,
-    /// A file with the secret that the body is signed with (HMAC-SHA256).
+    /// A file with the secret that signs the posted body: the header `X-Crossfoot-Signature` is `sha256=` and the
+    /// body's HMAC-SHA256.
+    #[schemars(with = "String", extend("examples" = ["/etc/crossfoot/webhook.secret"]))]
     pub webhook_secret_file: Option<PathBuf>,
-    /// For `https`: a PEM file of the authorities to trust instead of the public ones.
+    /// For `https`: a PEM file of the certificate authorities to trust instead of the public ones.
+    #[schemars(with = "String", extend("examples" = ["/etc/crossfoot/ca.pem"]))]
     pub ca_file: Option<PathBuf>,
-    /// A program and its arguments; it gets the JSON on standard input.
+    /// A program and its arguments. It gets the JSON on standard input, and `CROSSFOOT_OUTCOME`, `CROSSFOOT_RUN` and
+    /// `CROSSFOOT_JOB` as variables.
+    #[schemars(extend("examples" = [["./told.sh", "--urgent"]]))]
     pub command: Vec<String>,
-    /// `reconciled`, `not-reconciled`, `awaiting-approval`, `unfinished`, `cancelled`; everything, if it is not said.
+    /// The outcomes that are told: `reconciled`, `not-reconciled`, `awaiting-approval`, `unfinished`, `cancelled`.
+    /// Without this key, all of them.
+    #[schemars(extend(
+        "items" = { "enum": ["reconciled", "not-reconciled", "awaiting-approval", "unfinished", "cancelled"] },
+        "examples" = [["not-reconciled", "unfinished"]]
+    ))]
     pub on: Vec<String>,
-    /// How long one try, or the command, may take; 10 when it is not said.
+    /// How long one attempt to post, or the program, may take, in seconds.
+    #[schemars(with = "u64", extend("default" = 10, "examples" = [30]))]
     pub timeout_seconds: Option<u64>,
 }
 
@@ -120,24 +147,37 @@ impl fmt::Debug for NotifySettings {
     }
 }
 
-/// The database.
-#[derive(Clone, PartialEq, Eq, Deserialize)]
+/// The store: the database that holds the ledger, the evidence, and the staging and final tables.
+#[derive(Clone, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct StoreSettings {
-    /// `sqlite:PATH` or `postgres://USER@HOST/DATABASE`.
+    /// The store's URL: `sqlite:PATH`, or `postgres://USER@HOST/DATABASE`, whose parameters may say `sslmode`.
+    /// `--store` replaces it.
+    #[schemars(
+        with = "String",
+        extend(
+            "default" = "sqlite:crossfoot.db",
+            "examples" = ["postgres://crossfoot@db.example/ledger?sslmode=verify-full"]
+        )
+    )]
     pub url: ServerUrl,
-    /// Instead of the URL's user (PostgreSQL).
+    /// PostgreSQL: the user. It replaces the URL's.
+    #[schemars(with = "String", extend("examples" = ["crossfoot"]))]
     pub username: Option<String>,
-    /// Instead of the URL's password (PostgreSQL).
+    /// PostgreSQL: the password. It replaces the URL's. Better given as `CROSSFOOT__STORE__PASSWORD` or in a file.
+    #[schemars(with = "String", extend("examples" = ["secret"]))]
     pub password: Option<Secret>,
-    /// A file with the password (PostgreSQL).
+    /// PostgreSQL: a file with the password.
+    #[schemars(with = "String", extend("examples" = ["/run/secrets/postgres"]))]
     pub password_file: Option<PathBuf>,
-    /// At most so many connections of one process (PostgreSQL).
+    /// PostgreSQL: the most connections of one process. It opens one more, which watches locks.
+    #[schemars(with = "u32", extend("default" = 16, "examples" = [32]))]
     pub max_connections: Option<u32>,
 }
 
 impl StoreSettings {
-    /// What the store is called outside of it: its URL without user, password and options, an SQLite file by its whole path.
+    /// What the store is called outside of it: its URL without user, password and options, an SQLite file by its whole
+    /// path.
     #[must_use]
     pub fn name(&self) -> String {
         if let Some(path) = self.url.reveal().strip_prefix("sqlite:") {
@@ -165,36 +205,54 @@ impl Default for StoreSettings {
     }
 }
 
-/// The broker.
-#[derive(Clone, PartialEq, Eq, Deserialize)]
+/// The broker: what carries chunks and batches between coordinator and workers.
+#[derive(Clone, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct BrokerSettings {
-    /// `memory:`, `amqp://HOST/VHOST` or `amqps://HOST/VHOST`.
+    /// The broker's URL: `memory:`, which works inside one process only, `amqp://HOST/VHOST` or `amqps://HOST/VHOST`
+    /// (RabbitMQ). `--broker` replaces it.
+    #[schemars(
+        with = "String",
+        extend("default" = "memory:", "examples" = ["amqps://mq.example/crossfoot"])
+    )]
     pub url: ServerUrl,
-    /// Instead of the URL's user.
+    /// RabbitMQ: the user. It replaces the URL's.
+    #[schemars(with = "String", extend("examples" = ["crossfoot"]))]
     pub username: Option<String>,
-    /// Instead of the URL's password.
+    /// RabbitMQ: the password. It replaces the URL's. Better given as `CROSSFOOT__BROKER__PASSWORD` or in a file.
+    #[schemars(with = "String", extend("examples" = ["secret"]))]
     pub password: Option<Secret>,
-    /// A file with the password.
+    /// RabbitMQ: a file with the password.
+    #[schemars(with = "String", extend("examples" = ["/run/secrets/rabbitmq"]))]
     pub password_file: Option<PathBuf>,
     /// For `amqps`: a PEM file of certificate authorities to trust besides the system's.
+    #[schemars(with = "String", extend("examples" = ["/etc/crossfoot/ca.pem"]))]
     pub ca_file: Option<PathBuf>,
-    /// Before the name of every queue, so that several fleets can share a virtual host.
+    /// The text before the name of every queue and exchange. Fleets that share a virtual host need different prefixes.
+    #[schemars(extend("default" = "", "examples" = ["payments."]))]
     pub prefix: String,
-    /// Whether chunks and batches are packed on their way.
+    /// Whether chunks and batches are compressed (LZ4) in messages.
+    #[schemars(with = "String", extend(
+        "default" = "auto", "enum" = ["auto", "always", "never"], "examples" = ["always"]
+    ))]
     pub compress: Compress,
-    /// Whether messages are sealed, and refused without a valid seal. Switched off by name only, and in every process.
+    /// Whether messages are sealed (HMAC-SHA-256) and refused without a valid seal. Every process of a fleet needs the
+    /// same value. SECURITY.md says what `false` gives up.
+    #[schemars(extend("default" = true, "examples" = [false]))]
     pub authenticate: bool,
-    /// A file with the key that messages are sealed with: 64 hexadecimal digits. Without one the store's own key is used.
+    /// A file with the key that seals messages: 64 hexadecimal digits. Without one, the store makes and keeps a key.
+    #[schemars(with = "String", extend("examples" = ["/etc/crossfoot/message.key"]))]
     pub message_key_file: Option<PathBuf>,
-    /// A file with the key before that, whose seals are still believed.
+    /// A file with the key before `message_key_file`, whose seals are still accepted.
+    #[schemars(with = "String", extend("examples" = ["/etc/crossfoot/message.key.old"]))]
     pub previous_message_key_file: Option<PathBuf>,
     /// For tests: every message is published twice.
+    #[schemars(skip)]
     pub doubled: bool,
 }
 
-/// Whether chunks and batches are packed on their way.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize)]
+/// Whether chunks and batches are compressed in messages.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum Compress {
     /// Where the broker is on another machine.
@@ -290,23 +348,31 @@ impl fmt::Debug for BrokerSettings {
     }
 }
 
-/// The embedded fleet and the window of work.
-#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+/// The embedded fleet, the size of chunks, and how much work is in flight.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct FleetSettings {
-    /// Processors in this process; 0: one for each core.
+    /// The number of processors of the embedded fleet. 0 means one for each core.
+    #[schemars(range(max = 256), extend("default" = 0, "examples" = [4]))]
     pub processors: usize,
-    /// Writers in this process; 0: two.
+    /// The number of writers of the embedded fleet. 0 means two.
+    #[schemars(range(max = 64), extend("default" = 0, "examples" = [2]))]
     pub writers: usize,
-    /// A chunk holds whole records of about so many bytes (one record at least).
+    /// The size of a chunk in bytes, about: a chunk holds whole records, and one at least. At most 2 MiB, so that the
+    /// rows of a chunk fit into a message.
+    #[schemars(range(min = 1, max = 2_097_152), extend("default" = 524_288, "examples" = [1_048_576]))]
     pub chunk_bytes: usize,
-    /// A chunk holds at most so many records; 0: as many as the bytes allow.
+    /// The most records of a chunk. 0 means as many as `chunk_bytes` allows (50,000 at most).
+    #[schemars(extend("default" = 0, "examples" = [1000]))]
     pub chunk_records: u64,
-    /// At most so many chunks are on their way at a time.
+    /// Maximum chunks in flight.
+    #[schemars(range(min = 1, max = 100_000), extend("default" = 64, "examples" = [128]))]
     pub window_chunks: usize,
-    /// At most so many bytes of chunks are on their way at a time.
+    /// Maximum bytes of chunks in flight.
+    #[schemars(range(min = 1_048_576, max = 1_073_741_824), extend("default" = 16_777_216, "examples" = [33_554_432]))]
     pub window_bytes: usize,
     /// For tests: a processor that starts the chunk with this number dies at once, as if it were killed.
+    #[schemars(skip)]
     pub dies_at_chunk: Option<u64>,
 }
 
@@ -322,6 +388,12 @@ impl Default for FleetSettings {
             dies_at_chunk: None,
         }
     }
+}
+
+/// The JSON Schema of `crossfoot.toml`, made from the types that read it. Keys that are for tests only are left out.
+#[must_use]
+pub fn schema() -> Schema {
+    SchemaSettings::draft2020_12().into_generator().into_root_schema_for::<Settings>()
 }
 
 impl Settings {

@@ -4,13 +4,14 @@ use comfy_table::{CellAlignment, ContentArrangement, Table};
 use domain::event::Event;
 use domain::ids::RunId;
 use domain::visible::visible;
-use serde_json::{Map, Value, json};
+use serde_json::{Map, Value};
 use store::Store;
 
 use crate::args::Global;
 use crate::commands::context::{find_run, open_store};
 use crate::outcome::{Done, Failure};
 use crate::output::{print, print_json, style};
+use crate::printed::LoggedEvent;
 
 /// How many are asked for at a time.
 const PAGE: u32 = 1000;
@@ -30,7 +31,7 @@ pub(super) async fn log(global: &Global, run: Option<&str>, limit: u64) -> Resul
     };
     let events = newest(&*store, run_id, limit).await?;
     if global.json {
-        print_json(&events.iter().map(as_json).collect::<Vec<_>>())?;
+        print_json(&events.iter().map(printed).collect::<Vec<_>>())?;
     } else if events.is_empty() {
         print("the log has no events")?;
     } else {
@@ -70,17 +71,17 @@ fn detail(event: &Event) -> Map<String, Value> {
     }
 }
 
-fn as_json(event: &Event) -> Value {
-    json!({
-        "seq": event.seq,
-        "at": platform::clock::iso(event.entry.at_ms),
-        "run_id": event.entry.run_id,
-        "kind": event.entry.kind,
-        "actor": event.entry.actor,
-        "detail": detail(event),
-        "previous": event.previous,
-        "hash": event.hash,
-    })
+fn printed(event: &Event) -> LoggedEvent {
+    LoggedEvent {
+        seq: event.seq,
+        at: platform::clock::iso(event.entry.at_ms),
+        run_id: event.entry.run_id.clone(),
+        kind: event.entry.kind.clone(),
+        actor: event.entry.actor.clone(),
+        detail: detail(event),
+        previous: event.previous,
+        hash: event.hash,
+    }
 }
 
 fn table(events: &[Event], of_all_runs: bool) -> String {

@@ -2,12 +2,12 @@
 
 use coordinator::evidence::pack::keys::Signer;
 use domain::lifecycle::RunState;
-use serde_json::json;
 
 use crate::args::{Export, Global};
 use crate::commands::context::find_run;
 use crate::outcome::{Done, Failure};
 use crate::output::{remark, tell, tell_json};
+use crate::printed::ExportedPack;
 use crate::wiring;
 
 /// `crossfoot audit export`.
@@ -32,8 +32,8 @@ pub(super) async fn export(global: &Global, args: &Export) -> Result<Done, Failu
     coordinator.checkpoint(run.run_id, "exported").await;
     let manifest = exported.manifest;
     if global.json {
-        let whole = json!({ "pack": output, "bytes": exported.bytes, "manifest": manifest });
-        tell_json(&whole, &format!("wrote the pack {}", output.display()));
+        let instead = format!("wrote the pack {}", output.display());
+        tell_json(&ExportedPack { pack: output, bytes: exported.bytes, manifest }, &instead);
         return Ok(Done::Well);
     }
     let head = manifest.log_head;

@@ -3,18 +3,18 @@
 use std::path::Path;
 
 use coordinator::evidence::pack::keys;
-use serde_json::json;
 
 use crate::args::Global;
 use crate::outcome::{Done, Failure};
 use crate::output::{tell, tell_json};
+use crate::printed::MadeKeys;
 
 /// `crossfoot audit keygen`.
 pub(super) fn keygen(global: &Global, output: &Path) -> Result<Done, Failure> {
     let (private, public, id) = keys::generate(output)?;
     if global.json {
-        let whole = json!({ "private": private, "public": public, "key": id });
-        tell_json(&whole, &format!("wrote {} and {}", private.display(), public.display()));
+        let instead = format!("wrote {} and {}", private.display(), public.display());
+        tell_json(&MadeKeys { private, public, key: id }, &instead);
         return Ok(Done::Well);
     }
     let (private, public) = (private.display(), public.display());

@@ -7,12 +7,12 @@ use coordinator::context::checkpoints::read;
 use coordinator::evidence::audit::{AuditError, verify as walk};
 use domain::checkpoint::{Head, Noted};
 use domain::words::plural;
-use serde_json::json;
 
 use crate::args::Global;
 use crate::commands::context::open_store;
 use crate::outcome::{Done, Failure};
 use crate::output::{remark, tell, tell_json};
+use crate::printed::{HeldCheckpoints, WalkedLog};
 
 /// `crossfoot audit verify`, without a pack.
 pub(super) async fn verify(
@@ -41,12 +41,12 @@ pub(super) async fn verify(
     }
     match walk(&*store, kept.into_iter().chain(head)).await {
         Ok((events, head)) if global.json => tell_json(
-            &json!({
-                "intact": true,
-                "events": events,
-                "head": head,
-                "checkpoints": checkpoints.map(|_| json!({ "held": held, "of_other_stores": others })),
-            }),
+            &WalkedLog::Intact {
+                intact: true,
+                events,
+                head,
+                checkpoints: checkpoints.map(|_| HeldCheckpoints { held, of_other_stores: others }),
+            },
             "the evidence log is intact",
         ),
         Ok((events, head)) => {
@@ -64,7 +64,7 @@ pub(super) async fn verify(
         Err(AuditError::Chain(error)) => {
             let told = format!("the evidence log is NOT intact: {error}");
             if global.json {
-                tell_json(&json!({ "intact": false, "reason": error.to_string() }), &told);
+                tell_json(&WalkedLog::Broken { intact: false, reason: error.to_string() }, &told);
             }
             remark(&told);
             return Ok(Done::NotReconciled);

@@ -7,11 +7,11 @@ use coordinator::evidence::pack::keys::PublicKey;
 use coordinator::evidence::pack::{Verified, Vouched, verify as check};
 use domain::checkpoint::Head;
 use domain::pack::{Outcome, PartCheck};
-use serde_json::json;
 
 use crate::args::{Global, VerifyArgs};
 use crate::outcome::{Done, Failure};
 use crate::output::{style, tell, tell_json};
+use crate::printed::VerifiedPack;
 
 /// `crossfoot audit verify PACK`.
 pub(super) fn verify(
@@ -24,13 +24,13 @@ pub(super) fn verify(
     let verified = check(path, key.as_ref(), noted)?;
     let told = verdict(path, &verified);
     if global.json {
-        let whole = json!({
-            "verified": verified.is_verified(),
-            "holds": verified.holds(),
-            "vouched_by": verified.vouched,
-            "manifest": verified.manifest,
-            "checks": verified.checks,
-        });
+        let whole = VerifiedPack {
+            verified: verified.is_verified(),
+            holds: verified.holds(),
+            vouched_by: verified.vouched,
+            manifest: verified.manifest.as_ref(),
+            checks: &verified.checks,
+        };
         tell_json(&whole, &told);
     } else {
         tell(&format!("{}\n{told}", table(&verified.checks)), &told);

@@ -9,12 +9,12 @@ use coordinator::evidence::pack::{Vouched, verify as check_pack};
 use domain::checkpoint::Head;
 use domain::pack::Outcome;
 use job::Job;
-use serde_json::json;
 
 use super::pack::table;
 use crate::args::{Global, VerifyArgs};
 use crate::outcome::{Done, Failure};
 use crate::output::{tell, tell_json};
+use crate::printed::VerifiedProof;
 
 /// `crossfoot audit verify PROOF`.
 pub(super) fn verify(
@@ -47,14 +47,14 @@ pub(super) fn verify(
     let proven = check(proof, &with);
     let told = verdict(&proven);
     if global.json {
-        let whole = json!({
-            "verified": proven.is_verified(),
-            "holds": proven.holds(),
-            "is_of_record": proven.is_of_record,
-            "vouched_by": proven.vouched,
-            "statement": proven.statement,
-            "checks": proven.checks,
-        });
+        let whole = VerifiedProof {
+            verified: proven.is_verified(),
+            holds: proven.holds(),
+            is_of_record: proven.is_of_record,
+            vouched_by: proven.vouched,
+            statement: proven.statement.as_ref(),
+            checks: &proven.checks,
+        };
         tell_json(&whole, &told);
     } else {
         tell(&format!("{}\n{told}", table(&proven.checks)), &told);

@@ -2,6 +2,7 @@
 
 use domain::fingerprint::Hash;
 use domain::pack::{Manifest, Outcome, Part, PartCheck};
+use schemars::JsonSchema;
 use serde::Serialize;
 
 /// The check that an archive or a part has the form it must have.
@@ -14,7 +15,7 @@ pub(super) const READ: &str = "can be read";
 pub(super) const SIGNS: &str = "signs the manifest";
 
 /// Who vouches for a pack that holds.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum Vouched {
     /// Whoever has the private half of the key that was given; its id.

@@ -1,0 +1,190 @@
+//! `[[record.field]]`: a field of a record type.
+
+use std::collections::BTreeMap;
+
+use schemars::JsonSchema;
+use serde::Deserialize;
+use toml::Spanned;
+
+use super::source::CobolSection;
+use super::values::{constant, constants, width};
+
+/// A field of a record type: where it stands, what type it has, and which values it may have.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct FieldSection {
+    /// The field's name, which is its column's name in both tables: a letter or `_`, then letters, digits or `_`, at
+    /// most 63. Crossfoot adds `run_id`, `chunk_no`, `record_no`, `worker_id`, `last_run_id` and `last_record_no`
+    /// itself. In format `copybook` this is the name that the copybook's item gets as a column (`CLIENT-ID` is
+    /// `client_id`).
+    #[schemars(with = "String", extend("pattern" = "^[A-Za-z_][A-Za-z0-9_]{0,62}$", "examples" = ["amt"]))]
+    pub(crate) name: Spanned<String>,
+    /// The field's type. Required in formats `delimited` and `fixed`; in format `copybook` the picture implies it.
+    ///
+    /// `text(n)`: at most n characters. `integer`: 64 bits. `decimal(p,s)`: p digits (at most 38), s of them after the
+    /// point. `boolean`. `bytes`: the bytes as they are; in format `delimited` they are written as hexadecimal digits.
+    /// `date`, `timestamp`: as `2024-02-29` and `2024-02-29 13:45:00.123456`, or in a form of your own. A form is
+    /// strptime's: `date(%d.%m.%Y)`. A date in a copybook's number is spelt by letters: `date(YYYYMMDD)`,
+    /// `date(YYMMDD)`, `date(YYYYDDD)`, `date(YYDDD)`, `date(CYYMMDD)`, `date(CYYDDD)`, `date(DDMMYYYY)`,
+    /// `date(DDMMYY)`, `date(MMDDYYYY)`, `date(MMDDYY)`, `timestamp(YYYYMMDDHHMMSS)`, `text(HHMMSS)`, `text(HHMMSSHH)`.
+    /// `timestamp(db2)` is a timestamp as Db2 unloads it. No type is a float.
+    #[serde(default, rename = "type")]
+    #[schemars(with = "String", extend("examples" = ["decimal(15,2)", "text(40)", "date(%Y%m%d)"]))]
+    pub(crate) ty: Option<Spanned<String>>,
+    /// Format `copybook`: the name of the column that the copybook's item would get by itself, if `name` renames it.
+    #[serde(default)]
+    #[schemars(with = "String", extend("examples" = ["client_bdate"]))]
+    pub(crate) from: Option<Spanned<String>>,
+    /// Format `copybook`: the code page of this field, if it is not that of the source.
+    #[serde(default)]
+    #[schemars(with = "String", extend("examples" = ["cp1047"]))]
+    pub(crate) encoding: Option<Spanned<String>>,
+    /// Format `copybook`: how this field is written, where that differs from `[source.cobol]`. The keys are the same.
+    #[serde(default)]
+    #[schemars(with = "CobolSection", extend("examples" = [{ "spaces": "zero" }]))]
+    pub(crate) cobol: Option<Spanned<CobolSection>>,
+    /// Whether a record in which the field is NULL is a reject. Fields of the key are always required.
+    #[serde(default)]
+    #[schemars(extend("default" = false, "examples" = [true]))]
+    pub(crate) required: bool,
+    /// Whether the field's content is shown as a mask (a keyed hash) in logs, findings, reject reasons, reports and
+    /// previews. The tables hold it in clear.
+    #[serde(default)]
+    #[schemars(extend("default" = false, "examples" = [true]))]
+    pub(crate) sensitive: bool,
+    /// Format `fixed`: the position of the field's first byte in the record, from 1.
+    #[serde(default)]
+    #[schemars(with = "usize", range(min = 1), extend("examples" = [17]))]
+    pub(crate) start: Option<Spanned<usize>>,
+    /// Format `fixed`: how many bytes the field has. A field of type `bytes` may have `"rest"`: all bytes up to the
+    /// record's end.
+    #[serde(default)]
+    #[schemars(schema_with = "width", extend("examples" = [10, "rest"]))]
+    pub(crate) width: Option<Spanned<WidthSection>>,
+    /// Which blanks around the field's text are padding; it replaces `source.trim`. In format `copybook` it is for
+    /// text, `right` is the default, and means the left end of a field that is JUSTIFIED RIGHT.
+    #[serde(default)]
+    #[schemars(with = "String", extend("enum" = ["none", "right", "both"], "examples" = ["none"]))]
+    pub(crate) trim: Option<Spanned<String>>,
+    /// The least value that the field may have, in the field's type. Exact amounts are written as text. A record with a
+    /// smaller value is a reject; NULL is not compared.
+    #[serde(default)]
+    #[schemars(schema_with = "constant", extend("examples" = ["-10000.00"]))]
+    pub(crate) min: Option<Spanned<toml::Value>>,
+    /// The greatest value that the field may have, in the field's type. A record with a greater value is a reject.
+    #[serde(default)]
+    #[schemars(schema_with = "constant", extend("examples" = ["10000.00"]))]
+    pub(crate) max: Option<Spanned<toml::Value>>,
+    /// The values that the field may have, in the field's type. A record with another value is a reject; NULL is
+    /// allowed unless the field is `required`.
+    #[serde(default)]
+    #[schemars(schema_with = "constants", extend("examples" = [["debit", "credit"]]))]
+    pub(crate) allowed: Option<Spanned<Vec<toml::Value>>>,
+    /// Type `text`: a regular expression that the whole text must match.
+    #[serde(default)]
+    #[schemars(with = "String", extend("examples" = ["P[0-9]{5}"]))]
+    pub(crate) pattern: Option<Spanned<String>>,
+    /// Types `text` and `bytes`: how many characters (or bytes) the value has: exactly so many, or between two bounds.
+    #[serde(default)]
+    #[schemars(with = "LengthSection", extend("examples" = [7, { "min": 1, "max": 5 }]))]
+    pub(crate) length: Option<Spanned<LengthSection>>,
+    /// Type `decimal`, formats `delimited` and `fixed`: where the decimal point is. `written`: in the text. `implied`:
+    /// it is not written, and the last digits are those after the point, as many as the type has.
+    #[serde(default)]
+    #[schemars(
+        with = "String",
+        extend("default" = "written", "enum" = ["written", "implied"], "examples" = ["implied"])
+    )]
+    pub(crate) point: Option<Spanned<String>>,
+    /// Format `delimited` without quotes: whether the field takes all that is left of the record, separators included.
+    /// Only the last written field may.
+    #[serde(default)]
+    #[schemars(with = "bool", extend("default" = false, "examples" = [true]))]
+    pub(crate) rest: Option<Spanned<bool>>,
+    /// Format `delimited`: the field is not written. It is the sum of one value of each group of values that repeat in
+    /// the field that takes the rest of the record. Such fields stand after those that are written.
+    #[serde(default)]
+    #[schemars(with = "SumOfSection")]
+    pub(crate) sum_of: Option<Spanned<SumOfSection>>,
+    /// Type `boolean`: the texts that mean true, exactly as they are written. Give `false` too. The default is `true`,
+    /// `t`, `1`, `yes`, `y` in any case.
+    #[serde(default, rename = "true")]
+    #[schemars(with = "Vec<String>", extend("examples" = [["J"]]))]
+    pub(crate) true_texts: Option<Vec<String>>,
+    /// Type `boolean`: the texts that mean false, exactly as they are written. Give `true` too. The default is `false`,
+    /// `f`, `0`, `no`, `n` in any case.
+    #[serde(default, rename = "false")]
+    #[schemars(with = "Vec<String>", extend("examples" = [["N"]]))]
+    pub(crate) false_texts: Option<Vec<String>>,
+}
+
+/// A sum over groups of values that repeat in one field, as in BAI2's account records. Values are counted from 1.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+#[schemars(extend(
+    "examples" = [{ "rest": "summary", "group": 4, "amount": 2, "extra": { "S": 3, "V": 2, "D": { "times": 2 } } }]
+))]
+pub(crate) struct SumOfSection {
+    /// The field that takes the rest of the record (`rest = true`) and holds the groups.
+    #[schemars(extend("examples" = ["summary"]))]
+    pub(crate) rest: String,
+    /// How many values a group has.
+    #[schemars(range(min = 1, max = 1000), extend("examples" = [4]))]
+    pub(crate) group: usize,
+    /// Which value of the group is summed.
+    #[schemars(range(min = 1, max = 1000), extend("examples" = [2]))]
+    pub(crate) amount: usize,
+    /// Further values that follow a group, by what its last value is: so many values, or `{ times = n }`: one value
+    /// that is a number, then n times as many values.
+    #[serde(default)]
+    #[schemars(extend("examples" = [{ "S": 3, "D": { "times": 2 } }]))]
+    pub(crate) extra: BTreeMap<String, ExtraSection>,
+}
+
+/// So many further values, or one that says how many times so many follow.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(untagged)]
+pub(crate) enum ExtraSection {
+    Values(usize),
+    Times(TimesSection),
+}
+
+/// A value that is a number, and then that many times so many values.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct TimesSection {
+    /// How many values follow for each that the number counts.
+    #[schemars(range(max = 1000), extend("examples" = [2]))]
+    pub(crate) times: usize,
+}
+
+/// `width = 5` or `width = "rest"`.
+#[derive(Debug, Deserialize)]
+#[serde(untagged)]
+pub(crate) enum WidthSection {
+    Bytes(usize),
+    Word(String),
+}
+
+/// `length = 5` or `length = { min = 1, max = 5 }`.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(untagged)]
+pub(crate) enum LengthSection {
+    Exactly(u32),
+    Between(LengthBounds),
+}
+
+/// Bounds of a length.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+#[schemars(extend("examples" = [{ "min": 1, "max": 5 }]))]
+pub(crate) struct LengthBounds {
+    /// The least length.
+    #[serde(default)]
+    #[schemars(with = "u32", extend("examples" = [1]))]
+    pub(crate) min: Option<u32>,
+    /// The greatest length.
+    #[serde(default)]
+    #[schemars(with = "u32", extend("examples" = [5]))]
+    pub(crate) max: Option<u32>,
+}

@@ -1,0 +1,147 @@
+//! `[[record]]`: a record type.
+
+use schemars::JsonSchema;
+use serde::Deserialize;
+use toml::Spanned;
+
+use super::field::FieldSection;
+use super::values::{all_or_names, constants, name_or_names};
+
+/// A record type: how its records are told from others, which fields they have, and into which tables they go.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct RecordSection {
+    /// The record type's name: a letter or `_`, then letters, digits or `_`, at most 63.
+    #[schemars(
+        with = "String",
+        extend("pattern" = "^[A-Za-z_][A-Za-z0-9_]{0,62}$", "examples" = ["transaction"])
+    )]
+    pub(crate) name: Spanned<String>,
+    /// What the record type is for. Details are what the source was sent for; headers and trailers say something of
+    /// them. `[declared]` finds a header or a trailer by its role, and counts details.
+    #[serde(default)]
+    #[schemars(
+        with = "String",
+        extend("default" = "detail", "enum" = ["header", "detail", "trailer"], "examples" = ["trailer"])
+    )]
+    pub(crate) role: Option<Spanned<String>>,
+    /// When a record is of this type: one condition, or a list of conditions that must all hold. Without `when` every
+    /// record is, so only the last record type may lack it.
+    #[serde(default)]
+    #[schemars(with = "WhenSection", extend("examples" = [{ "field": "type_cd", "in": ["01", "03"] }]))]
+    pub(crate) when: Option<Spanned<WhenSection>>,
+    /// The record type, or the list of record types, whose latest record before this one is its parent. The parent's
+    /// record number becomes the column `parent_record_no`. A record without a parent is a reject.
+    #[serde(default)]
+    #[schemars(schema_with = "name_or_names", extend("examples" = ["batch_header"]))]
+    pub(crate) parent: Option<Spanned<NamesOrOne>>,
+    /// Format `copybook`: the name of the record at level 01. Needed if the copybook has several.
+    #[serde(default)]
+    #[schemars(with = "String", extend("examples" = ["CLIENT-RECORD"]))]
+    pub(crate) level_01: Option<Spanned<String>>,
+    /// Format `copybook`: the names of the views (REDEFINES) to take instead of the first definition of their areas.
+    #[serde(default)]
+    #[schemars(extend("examples" = [["CLIENT-ADDRESS"]]))]
+    pub(crate) views: Vec<String>,
+    /// Format `copybook`: the names of items and groups that become no columns.
+    #[serde(default)]
+    #[schemars(extend("examples" = [["RESERVED-AREA"]]))]
+    pub(crate) leave_out: Vec<String>,
+    /// Format `delimited`: what fields are that are missing at the end of a record. `reject`: the record is a reject.
+    /// `null`: the fields are NULL.
+    #[serde(default)]
+    #[schemars(
+        with = "String",
+        extend("default" = "reject", "enum" = ["reject", "null"], "examples" = ["null"])
+    )]
+    pub(crate) missing: Option<Spanned<String>>,
+    /// Format `fixed`, with a framing other than `fixed`: the length of this type's records in bytes. The default is
+    /// `source.record_bytes`, or else as far as the fields reach.
+    #[serde(default)]
+    #[schemars(with = "usize", range(min = 1), extend("examples" = [94]))]
+    pub(crate) record_bytes: Option<Spanned<usize>>,
+    /// Formats `fixed` and `copybook`: `ignore` allows bytes after the record's last field. Without it a record that is
+    /// longer than its fields is a reject.
+    #[serde(default)]
+    #[schemars(with = "String", extend("enum" = ["ignore"], "examples" = ["ignore"]))]
+    pub(crate) rest: Option<Spanned<String>>,
+    /// The fields by which a record is found again. No two records may agree in all of them, and none of them may be
+    /// NULL. `mode = "upsert"` needs a key.
+    #[serde(default)]
+    #[schemars(with = "Vec<String>", extend("examples" = [["id"]]))]
+    pub(crate) key: Vec<Spanned<String>>,
+    /// The decimal and integer fields that are summed at every level: source, staging, final.
+    #[serde(default)]
+    #[schemars(with = "Vec<String>", extend("examples" = [["amt", "fee"]]))]
+    pub(crate) amounts: Vec<Spanned<String>>,
+    /// The fields that the fingerprint covers: `"*"` for all, or a list of names. Damage to a field that is not covered
+    /// is not seen.
+    #[serde(default)]
+    #[schemars(schema_with = "all_or_names", extend("default" = "*", "examples" = ["*", ["id", "amt"]]))]
+    pub(crate) hash: Option<Spanned<NamesOrAll>>,
+    /// The staging table. Crossfoot makes it if it is not there. Each record type has tables of its own; a name that
+    /// begins with `crossfoot_`, `sqlite_` or `pg_` is refused.
+    #[schemars(
+        with = "String",
+        extend("pattern" = "^[A-Za-z_][A-Za-z0-9_]{0,62}$", "examples" = ["stg_card_transactions"])
+    )]
+    pub(crate) staging: Spanned<String>,
+    /// The final table. Crossfoot makes it if it is not there. It holds no record of a run that did not reconcile.
+    #[serde(rename = "final")]
+    #[schemars(
+        with = "String",
+        extend("pattern" = "^[A-Za-z_][A-Za-z0-9_]{0,62}$", "examples" = ["card_transactions"])
+    )]
+    pub(crate) final_table: Spanned<String>,
+    /// How records get into the final table. `append`: each becomes a new row, and a key that is there already fails
+    /// the run. `upsert`: a record replaces the row with its key; of several records with one key the last counts, and
+    /// the others are accounted for as merged.
+    #[serde(default)]
+    #[schemars(
+        with = "String",
+        extend("default" = "append", "enum" = ["append", "upsert"], "examples" = ["upsert"])
+    )]
+    pub(crate) mode: Option<Spanned<String>>,
+    /// A field. In formats `delimited` and `fixed` every field is listed, for `delimited` in the order of the columns.
+    /// In format `copybook` the copybook lists them, and only fields are named of which the job says something.
+    #[serde(default)]
+    pub(crate) field: Vec<FieldSection>,
+}
+
+/// One condition, or several that must all hold.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(untagged)]
+pub(crate) enum WhenSection {
+    One(ConditionSection),
+    All(Vec<ConditionSection>),
+}
+
+/// A condition: the field has one of the values.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+#[schemars(extend("examples" = [{ "field": "type_cd", "in": ["01", "03"] }]))]
+pub(crate) struct ConditionSection {
+    /// The field that tells the record type.
+    #[schemars(extend("examples" = ["type_cd"]))]
+    pub(crate) field: String,
+    /// The values of which the field has one, in the field's type. NULL is none of them.
+    #[serde(rename = "in")]
+    #[schemars(schema_with = "constants", extend("examples" = [["01", "03"]]))]
+    pub(crate) one_of: Vec<toml::Value>,
+}
+
+/// A name or a list of them.
+#[derive(Debug, Deserialize)]
+#[serde(untagged)]
+pub(crate) enum NamesOrOne {
+    One(String),
+    Names(Vec<String>),
+}
+
+/// `"*"` or a list of field names.
+#[derive(Debug, Deserialize)]
+#[serde(untagged)]
+pub(crate) enum NamesOrAll {
+    All(String),
+    Names(Vec<String>),
+}

@@ -1,0 +1,298 @@
+//! `[source]`: how the source is written.
+
+use schemars::JsonSchema;
+use serde::Deserialize;
+use toml::Spanned;
+
+/// How the source is written: its format, its encoding, and where its records begin and end.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct SourceSection {
+    /// How fields lie in a record. `delimited`: between separators. `fixed`: at positions that the job gives.
+    /// `copybook`: as a COBOL copybook lays them out.
+    #[schemars(
+        with = "String",
+        extend("enum" = ["delimited", "fixed", "copybook"], "examples" = ["copybook"])
+    )]
+    pub(crate) format: Spanned<String>,
+    /// The source's path, relative to the job file. `--source` on the command line replaces it.
+    #[serde(default)]
+    #[schemars(with = "String", extend("examples" = ["payments.csv"]))]
+    pub(crate) path: Option<String>,
+    /// The encoding of text: `utf-8`, `latin-1`, or a code page. `delimited` takes `utf-8` and `latin-1`; `fixed` takes
+    /// these and every code page; `copybook` takes `latin-1` and every code page. Code pages: 037, 273, 277, 278, 280,
+    /// 284, 285, 297, 500, 870, 871, 1026, 1047, 1140 to 1149, and `ascii`, written `cp037`, `ibm037` or `ccsid 37`.
+    /// The default is `utf-8`, and `cp037` for `copybook`.
+    #[serde(default)]
+    #[schemars(with = "String", extend("examples" = ["cp1047", "latin-1"]))]
+    pub(crate) encoding: Option<Spanned<String>>,
+    /// How the source is compressed. `auto` looks at its first bytes.
+    #[serde(default)]
+    #[schemars(
+        with = "String",
+        extend("default" = "auto", "enum" = ["auto", "none", "gzip", "zstd"], "examples" = ["gzip"])
+    )]
+    pub(crate) compression: Option<Spanned<String>>,
+    /// How one record ends and the next begins, in formats `fixed` and `copybook`. `fixed`: after `record_bytes` bytes.
+    /// `line`: at a line end. `rdw`: each record follows a record descriptor word of 4 bytes. `bdw`: records with
+    /// descriptor words lie in blocks with block descriptor words. `length-prefix`: each record follows its length in 2
+    /// or 4 bytes. `length-field`: a field of the record holds its length. The default is `line` for `fixed`, and
+    /// `fixed` for `copybook`.
+    #[serde(default)]
+    #[schemars(
+        with = "String",
+        extend("enum" = ["fixed", "line", "rdw", "bdw", "length-prefix", "length-field"], "examples" = ["rdw"])
+    )]
+    pub(crate) framing: Option<Spanned<String>>,
+    /// Format `delimited`: the character between fields, one ASCII character.
+    #[serde(default)]
+    #[schemars(with = "String", length(min = 1, max = 1), extend("default" = ",", "examples" = [";"]))]
+    pub(crate) separator: Option<Spanned<String>>,
+    /// Format `delimited`: the character around fields that hold separators or line ends. `""` switches quotes off.
+    /// Quoted text is never NULL.
+    #[serde(default)]
+    #[schemars(with = "String", length(max = 1), extend("default" = "\"", "examples" = [""]))]
+    pub(crate) quote: Option<Spanned<String>>,
+    /// Format `delimited`: the character that takes away the meaning of a quote inside quotes. A quote that is written
+    /// twice always stands for one quote. The default is none.
+    #[serde(default)]
+    #[schemars(with = "String", length(max = 1), extend("default" = "", "examples" = ["\\"]))]
+    pub(crate) escape: Option<Spanned<String>>,
+    /// Format `delimited`: whether the first row names the columns. The row must name the job's fields in their order,
+    /// and is no record.
+    #[serde(default)]
+    #[schemars(with = "bool", extend("default" = false, "examples" = [true]))]
+    pub(crate) header: Option<Spanned<bool>>,
+    /// Format `delimited`: the unquoted text that stands for NULL.
+    #[serde(default)]
+    #[schemars(with = "String", extend("default" = "", "examples" = ["\\N"]))]
+    pub(crate) null: Option<Spanned<String>>,
+    /// Format `delimited`: whether each row has a separator after its last field, as in `a|b|`.
+    #[serde(default)]
+    #[schemars(with = "bool", extend("default" = false, "examples" = [true]))]
+    pub(crate) trailing_separator: Option<Spanned<bool>>,
+    /// Format `delimited`: the character that ends a record before its line end, as in BAI2. Blanks may follow it. It
+    /// is no part of a field.
+    #[serde(default)]
+    #[schemars(with = "String", length(min = 1, max = 1), extend("examples" = ["/"]))]
+    pub(crate) terminator: Option<Spanned<String>>,
+    /// Format `delimited` without quotes: a line that begins with this text (1 to 8 bytes) goes on with the record
+    /// before it, as BAI2's 88 records do.
+    #[serde(default)]
+    #[schemars(with = "String", length(min = 1, max = 8), extend("examples" = ["88,"]))]
+    pub(crate) continuation: Option<Spanned<String>>,
+    /// Format `fixed` with lines: what a line is that is shorter than its record. `reject`: a reject. `pad`: blanks
+    /// fill it up, but a line that ends within a field that is not text is a reject all the same.
+    #[serde(default)]
+    #[schemars(
+        with = "String",
+        extend("default" = "reject", "enum" = ["reject", "pad"], "examples" = ["pad"])
+    )]
+    pub(crate) short_lines: Option<Spanned<String>>,
+    /// Which blanks around a field's text are padding, in formats `delimited` and `fixed`. `none`: every blank is data.
+    /// `right`: those after the text. `both`: those on either side. The default is `none` for `delimited`; for `fixed`
+    /// it is `right` for text and `both` for other types. A field's own `trim` replaces it.
+    #[serde(default)]
+    #[schemars(with = "String", extend("enum" = ["none", "right", "both"], "examples" = ["both"]))]
+    pub(crate) trim: Option<Spanned<String>>,
+    /// The length of every record in bytes, framing not counted, for framings `fixed` and `line`. The default is as far
+    /// as the fields reach.
+    #[serde(default)]
+    #[schemars(with = "usize", range(min = 1), extend("examples" = [350]))]
+    pub(crate) record_bytes: Option<Spanned<usize>>,
+    /// The longest record that is possible, in bytes, framing included. Past it the framing itself counts as damaged,
+    /// and the run stops.
+    #[serde(default)]
+    #[schemars(
+        with = "usize",
+        range(min = 1, max = 4_194_304),
+        extend("default" = 1_048_576, "examples" = [32760])
+    )]
+    pub(crate) record_bytes_max: Option<Spanned<usize>>,
+    /// Format `copybook`: the copybook's file, relative to the job file.
+    #[serde(default)]
+    #[schemars(with = "String", extend("examples" = ["client.cpy"]))]
+    pub(crate) copybook: Option<Spanned<String>>,
+    /// Format `copybook`: the copybook's reference format. `fixed`: the text is in columns 8 to 72. `free`: it may be
+    /// anywhere.
+    #[serde(default)]
+    #[schemars(with = "String", extend("default" = "fixed", "enum" = ["fixed", "free"], "examples" = ["free"]))]
+    pub(crate) copybook_format: Option<Spanned<String>>,
+    /// Format `copybook`: what the copybook does not say of how fields are written.
+    #[serde(default)]
+    #[schemars(with = "CobolSection")]
+    pub(crate) cobol: Option<Spanned<CobolSection>>,
+    /// The byte order of lengths, for framings `rdw`, `bdw`, `length-prefix`, and `length-field` of kind `binary`.
+    /// `little` turns a whole descriptor word around: two zero bytes, then the length.
+    #[serde(default)]
+    #[schemars(with = "String", extend("default" = "big", "enum" = ["big", "little"], "examples" = ["little"]))]
+    pub(crate) length_endian: Option<Spanned<String>>,
+    /// Whether a length counts the bytes that it is written in. The default is `true` for `rdw` and `bdw`, and `false`
+    /// for `length-prefix`.
+    #[serde(default)]
+    #[schemars(with = "bool", extend("examples" = [false]))]
+    pub(crate) length_includes_header: Option<Spanned<bool>>,
+    /// Framing `length-prefix`: how many bytes the length has.
+    #[serde(default)]
+    #[schemars(with = "usize", extend("default" = 4, "enum" = [2, 4], "examples" = [2]))]
+    pub(crate) prefix_bytes: Option<Spanned<usize>>,
+    /// Framing `length-field`: where in the record its length stands.
+    #[serde(default)]
+    #[schemars(with = "LengthFieldSection")]
+    pub(crate) length_field: Option<Spanned<LengthFieldSection>>,
+    /// Framing `line` in EBCDIC: the byte that ends a line. `lf` is 0x25 (and a carriage return 0x0D before it is
+    /// dropped), `nel` is 0x15. In other encodings a line ends at LF or CRLF, and only `lf` is allowed.
+    #[serde(default)]
+    #[schemars(with = "String", extend("default" = "lf", "enum" = ["lf", "nel"], "examples" = ["nel"]))]
+    pub(crate) line_end: Option<Spanned<String>>,
+    /// How many bytes stand before the first record, for formats `fixed` and `copybook`. They are hashed, and are no
+    /// record. At most 1 MiB.
+    #[serde(default)]
+    #[schemars(with = "usize", range(max = 1_048_576), extend("default" = 0, "examples" = [128]))]
+    pub(crate) file_header_bytes: Option<Spanned<usize>>,
+    /// How many bytes stand after the last record, for formats `fixed` and `copybook`. They are hashed, and are no
+    /// record. At most 1 MiB.
+    #[serde(default)]
+    #[schemars(with = "usize", range(max = 1_048_576), extend("default" = 0, "examples" = [64]))]
+    pub(crate) file_footer_bytes: Option<Spanned<usize>>,
+}
+
+/// What a copybook does not say of how fields are written. `[source.cobol]` is for all fields; the key `cobol` of a
+/// `[[record.field]]` has the same keys, for that field alone.
+#[derive(Debug, Default, Clone, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct CobolSection {
+    /// What a zoned or packed number is that holds nothing but spaces: a reject, NULL, or zero. `BLANK WHEN ZERO` in
+    /// the copybook makes it zero in any case.
+    #[serde(default)]
+    #[schemars(
+        with = "String",
+        extend("default" = "reject", "enum" = ["reject", "null", "zero"], "examples" = ["null"])
+    )]
+    pub(crate) spaces: Option<String>,
+    /// What a zoned or packed number is that holds nothing but low-values (0x00): a reject, NULL, or zero. In binary
+    /// numbers 0x00 is the number zero.
+    #[serde(default)]
+    #[schemars(
+        with = "String",
+        extend("default" = "reject", "enum" = ["reject", "null", "zero"], "examples" = ["null"])
+    )]
+    pub(crate) low_values: Option<String>,
+    /// What a zoned or packed number is that holds nothing but high-values (0xFF): a reject, NULL, or zero.
+    #[serde(default)]
+    #[schemars(
+        with = "String",
+        extend("default" = "reject", "enum" = ["reject", "null", "zero"], "examples" = ["null"])
+    )]
+    pub(crate) high_values: Option<String>,
+    /// What low-values (0x00) in text are. `reject`: a reject, wherever they stand. `null`: text of nothing else is
+    /// NULL, elsewhere they are a reject. `padding`: they are padding like spaces, elsewhere they are a reject.
+    #[serde(default)]
+    #[schemars(
+        with = "String",
+        extend("default" = "reject", "enum" = ["reject", "null", "padding"], "examples" = ["padding"])
+    )]
+    pub(crate) text_low_values: Option<String>,
+    /// What text of nothing but high-values (0xFF) is. `keep` takes the characters that the code page has for them.
+    #[serde(default)]
+    #[schemars(
+        with = "String",
+        extend("default" = "reject", "enum" = ["reject", "null", "keep"], "examples" = ["null"])
+    )]
+    pub(crate) text_high_values: Option<String>,
+    /// What text of nothing but padding is: NULL, or (`keep`) empty text.
+    #[serde(default)]
+    #[schemars(with = "String", extend("default" = "null", "enum" = ["null", "keep"], "examples" = ["keep"]))]
+    pub(crate) empty_text: Option<String>,
+    /// Which sign half bytes are accepted in zoned and packed numbers. `preferred`: C is plus, D is minus, and minus
+    /// zero is a reject, as with NUMPROC(PFD). `usual`: F is plus too, as with NUMPROC(NOPFD). `any`: A, C, E and F are
+    /// plus, B and D are minus, which is what the machine computes with. Unsigned fields have F; with `any` A, C and E
+    /// too.
+    #[serde(default)]
+    #[schemars(
+        with = "String",
+        extend("default" = "usual", "enum" = ["preferred", "usual", "any"], "examples" = ["any"])
+    )]
+    pub(crate) signs: Option<String>,
+    /// How a sign stands over a digit of a zoned number in ASCII. `translated`: as the characters of the EBCDIC bytes:
+    /// `{` and `A` to `I` are +0 to +9, `}` and `J` to `R` are -0 to -9. `micro-focus`: a plain digit is plus, `p` to
+    /// `y` are -0 to -9. Without effect in EBCDIC.
+    #[serde(default)]
+    #[schemars(
+        with = "String",
+        extend("default" = "translated", "enum" = ["translated", "micro-focus"], "examples" = ["micro-focus"])
+    )]
+    pub(crate) ascii_signs: Option<String>,
+    /// How large a binary number (COMP, COMP-4, BINARY) may be. `picture`: a number with more digits than the picture
+    /// is a reject, as with TRUNC(STD). `native`: as large as its bytes hold, as with TRUNC(BIN) and as COMP-5 always
+    /// is.
+    #[serde(default)]
+    #[schemars(
+        with = "String",
+        extend("default" = "picture", "enum" = ["picture", "native"], "examples" = ["native"])
+    )]
+    pub(crate) binary: Option<String>,
+    /// The byte order of COMP-5 and of IEEE floats. COMP is always big-endian.
+    #[serde(default)]
+    #[schemars(with = "String", extend("default" = "big", "enum" = ["big", "little"], "examples" = ["little"]))]
+    pub(crate) native_order: Option<String>,
+    /// How COMP-1 and COMP-2 are written: IBM's hexadecimal form, or IEEE 754. Their columns are text, because a float
+    /// is never an amount.
+    #[serde(default)]
+    #[schemars(
+        with = "String",
+        extend("default" = "hexadecimal", "enum" = ["hexadecimal", "ieee"], "examples" = ["ieee"])
+    )]
+    pub(crate) floats: Option<String>,
+    /// What a date whose digits are all zero is: a reject, or NULL. For types such as `date(YYYYMMDD)`.
+    #[serde(default)]
+    #[schemars(
+        with = "String",
+        extend("default" = "reject", "enum" = ["reject", "null"], "examples" = ["null"])
+    )]
+    pub(crate) date_zeros: Option<String>,
+    /// What a date whose digits are all nine is: a reject, or NULL. For types such as `date(YYYYMMDD)`.
+    #[serde(default)]
+    #[schemars(
+        with = "String",
+        extend("default" = "reject", "enum" = ["reject", "null"], "examples" = ["null"])
+    )]
+    pub(crate) date_nines: Option<String>,
+    /// The first of the hundred years that years of two digits lie in, as COBOL's YEARWINDOW. With 1950, 49 is 2049 and
+    /// 50 is 1950.
+    #[serde(default)]
+    #[schemars(with = "i16", extend("default" = 1950, "examples" = [1970]))]
+    pub(crate) year_window: Option<i16>,
+    /// Where fields stand after a table of varying length (OCCURS DEPENDING ON). `shift`: right after its last
+    /// occurrence, as IBM's compilers lay them out. `stay`: after the room for the most occurrences, as Micro Focus
+    /// lays them out with NOODOSLIDE; every record then has the greatest length.
+    #[serde(default)]
+    #[schemars(with = "String", extend("default" = "shift", "enum" = ["shift", "stay"], "examples" = ["stay"]))]
+    pub(crate) behind_tables: Option<String>,
+    /// Whether the level 88 entries of an item say which values its field may have. An item with a range (THRU) among
+    /// them is not restricted.
+    #[serde(default)]
+    #[schemars(with = "bool", extend("default" = false, "examples" = [true]))]
+    pub(crate) conditions: Option<bool>,
+}
+
+/// Where in the record its length stands.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+#[schemars(extend("examples" = [{ "start": 1, "width": 4, "kind": "text", "adds": 4 }]))]
+pub(crate) struct LengthFieldSection {
+    /// The position of the field's first byte in the record, from 1.
+    #[schemars(range(min = 1, max = 1_048_576), extend("examples" = [1]))]
+    pub(crate) start: usize,
+    /// How many bytes the field has: at most 8 for `binary`, 18 for `text`, 10 for `packed`.
+    #[schemars(range(min = 1, max = 18), extend("examples" = [4]))]
+    pub(crate) width: usize,
+    /// How the length is written. `binary`: an unsigned binary number in `length_endian` order. `text`: digits in the
+    /// source's encoding. `packed`: a packed decimal number (COMP-3).
+    #[schemars(extend("enum" = ["binary", "text", "packed"], "examples" = ["text"]))]
+    pub(crate) kind: String,
+    /// The number of bytes to add to the written length to get the length of the whole record. It may be negative.
+    #[serde(default)]
+    #[schemars(range(min = -1_048_576, max = 1_048_576), extend("default" = 0, "examples" = [4]))]
+    pub(crate) adds: i64,
+}
