@@ -40,7 +40,7 @@ impl Balance {
 /// One amount field's balance: what came, and where it went.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct AmountBalance {
-    /// The amount field.
+    /// The name of the amount field.
     pub field: String,
     /// Sum over the accepted records, from the source's bytes.
     pub source: Amount,

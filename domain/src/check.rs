@@ -16,7 +16,7 @@ pub enum CheckKind {
     Count,
     /// An exact sum.
     AmountTotal,
-    /// A digest.
+    /// A digest of content.
     Hash,
     /// A rule of the job.
     BusinessRule,
@@ -104,9 +104,9 @@ impl fmt::Display for Verdict {
 /// What one check found.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct CheckResult {
-    /// What is compared.
+    /// The kind of thing that the check compares.
     pub kind: CheckKind,
-    /// Where.
+    /// Where along the flow the check looks.
     pub stage: Stage,
     /// The check's name, unique within a run.
     pub name: String,
@@ -114,11 +114,11 @@ pub struct CheckResult {
     pub invariant: Option<Invariant>,
     /// What should have been found.
     pub expected: String,
-    /// What was found.
+    /// What the check found.
     pub actual: String,
     /// Actual less expected for counts and amounts, `differs` for digests; empty when they agree.
     pub discrepancy: String,
-    /// What follows.
+    /// What follows from the check.
     pub verdict: Verdict,
     /// One sentence for a person.
     pub message: String,

@@ -21,7 +21,7 @@ use crate::fingerprint::Hash;
 pub struct Head {
     /// The event's number.
     pub seq: u64,
-    /// Its hash.
+    /// The hash of that event, which covers all events before it.
     pub hash: Hash,
 }
 

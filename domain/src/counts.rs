@@ -40,7 +40,7 @@ impl std::str::FromStr for Role {
 /// Counts of one worker over some chunks.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Counts {
-    /// Chunks finished.
+    /// Chunks that the worker finished.
     pub chunks: u64,
     /// Records read (processor) or received (writer): accepted and rejected.
     pub records: u64,
@@ -69,7 +69,7 @@ pub struct WorkerShare {
     pub name: String,
     /// The host it ran on.
     pub host: String,
-    /// What it did.
+    /// What the worker did.
     pub role: Role,
     /// What it reported on the bus, for the chunks that the ledger credits it with.
     pub reported: Counts,

@@ -38,7 +38,7 @@ pub struct Declared {
     /// The digest of the layout that the fingerprint was made with.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub layout: Option<Hash>,
-    /// The fingerprint.
+    /// The fingerprint of the source's records.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub fingerprint: Option<Hash>,
 }

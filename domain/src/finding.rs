@@ -52,11 +52,11 @@ impl Difference {
 pub struct Finding {
     /// The level where it was seen.
     pub stage: Stage,
-    /// What is wrong.
+    /// What is wrong with the record.
     pub difference: Difference,
-    /// The chunk.
+    /// The chunk that the record is in.
     pub chunk_no: ChunkNo,
-    /// The record.
+    /// The record's place in its source, from 1.
     pub record_no: RecordNo,
     /// Where the record begins in the source (after decompression), if it is in the source.
     pub byte_offset: Option<u64>,

@@ -57,13 +57,13 @@ impl Outcome {
 /// How many checks came out how.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct CheckCounts {
-    /// Passed.
+    /// Checks that passed.
     pub passed: usize,
-    /// Failed.
+    /// Checks that failed.
     pub failed: usize,
-    /// Reported only.
+    /// Checks that did not hold and are reported only.
     pub warned: usize,
-    /// Had nothing to compare.
+    /// Checks that had nothing to compare.
     pub vacuous: usize,
 }
 
@@ -109,26 +109,26 @@ impl CheckCounts {
 /// Control totals at one level, for printing.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct LevelTotals {
-    /// The level.
+    /// The level that the totals are of: source, staging or final.
     pub stage: Stage,
     /// Records at this level.
     pub records: u64,
-    /// The sums, in the order of [`Report::amount_names`].
+    /// The sums of the amounts, in the order of `amount_names` of the report.
     pub sums: Vec<Amount>,
-    /// The fingerprint.
+    /// The fingerprint of the records at this level.
     pub fingerprint: Option<Hash>,
 }
 
 /// The source as the run saw it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct SourceSummary {
-    /// Where it is.
+    /// Where the source is.
     pub location: String,
-    /// Its length on disk, in bytes.
+    /// The length of the source on disk, in bytes.
     pub bytes: u64,
-    /// SHA-256 of it as it is on disk.
+    /// SHA-256 of the source as it is on disk.
     pub sha256: Option<Hash>,
-    /// Chunks it was cut into.
+    /// Chunks that the source was cut into.
     pub chunks: u64,
 }
 
@@ -148,37 +148,37 @@ pub struct RejectGroup {
 /// The report of one run.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Report {
-    /// The version of this shape.
+    /// The version of the shape of this report.
     pub report_version: u32,
-    /// The version of the program that made it.
+    /// The version of the program that made the report.
     pub crossfoot_version: String,
-    /// The run.
+    /// The run's id.
     pub run_id: String,
-    /// The job.
+    /// The job's name.
     pub job: String,
     /// SHA-256 of the job file that ran.
     pub job_digest: Hash,
     /// Where the run is in its life.
     pub state: RunState,
-    /// What it came to.
+    /// What the run came to.
     pub outcome: Outcome,
-    /// Why it stands where it stands, if that needs saying.
+    /// Why the run stands where it stands, if that needs saying.
     pub note: Option<String>,
-    /// The source.
+    /// The source as the run saw it.
     pub source: SourceSummary,
-    /// The staging table.
+    /// The staging table, or several with commas between them.
     pub staging_table: String,
-    /// The final table.
+    /// The final table, or several with commas between them.
     pub final_table: String,
-    /// When it was opened: milliseconds since 1970, UTC.
+    /// When the run was opened: milliseconds since 1970, UTC.
     pub opened_at_ms: i64,
-    /// When it ended, if it has.
+    /// When the run ended, if it has: milliseconds since 1970, UTC.
     pub ended_at_ms: Option<i64>,
     /// Time spent by the coordinator, in milliseconds, pauses and interruptions not counted.
     pub elapsed_ms: u64,
     /// Every check of the last reconciliation.
     pub checks: Vec<CheckResult>,
-    /// How they came out.
+    /// How many checks came out how.
     pub counts: CheckCounts,
     /// Passed of decided, in percent.
     pub success_rate: Amount,
@@ -192,7 +192,7 @@ pub struct Report {
     pub balance: Option<Balance>,
     /// Where the amounts went.
     pub amounts: Vec<AmountBalance>,
-    /// Every worker's share.
+    /// Every worker's share of the run.
     pub workers: Vec<WorkerShare>,
     /// Rejects by field and kind of fault, most frequent first, at most 20 groups.
     pub rejects: Vec<RejectGroup>,

@@ -36,7 +36,7 @@ pub(crate) fn figures(run: &Run, summary: Option<&str>) -> Option<Figures> {
 /// One figure of a run, and what was usual.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct Figure {
-    /// The run's.
+    /// The run's own figure.
     pub value: Amount,
     /// The median of the comparable runs before it, if there were enough.
     pub median: Option<Amount>,
@@ -49,7 +49,7 @@ pub struct Figure {
 /// One run of a job among the others.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct TrendRow {
-    /// The run.
+    /// The run's id.
     pub run_id: RunId,
     /// When it was opened, in milliseconds since 1970.
     pub opened_at_ms: i64,
@@ -61,7 +61,7 @@ pub struct TrendRow {
     pub compared_with: (usize, String),
     /// Records of the source.
     pub records: Option<Figure>,
-    /// Rejects.
+    /// Rejects of the run.
     pub rejects: Option<Figure>,
     /// The sum of each amount over the accepted records, by name.
     pub amounts: Vec<(String, Figure)>,

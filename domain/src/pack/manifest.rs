@@ -65,11 +65,11 @@ parts! {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Listed {
-    /// Its name.
+    /// The name of the part in the archive.
     pub name: String,
-    /// Its length in bytes.
+    /// The length of the part in bytes.
     pub bytes: u64,
-    /// SHA-256 of it.
+    /// SHA-256 of the part.
     pub sha256: Hash,
 }
 
@@ -85,13 +85,13 @@ pub fn parts_digest(parts: &[Listed]) -> Hash {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Manifest {
-    /// [`FORMAT`].
+    /// The text that every manifest begins with: `crossfoot evidence pack`.
     pub format: String,
-    /// [`FORMAT_VERSION`].
+    /// The version of the form.
     pub format_version: u32,
     /// The version of the program that made the pack.
     pub crossfoot_version: String,
-    /// The run.
+    /// The run's id.
     pub run_id: String,
     /// The job's name.
     pub job: String,
@@ -104,7 +104,7 @@ pub struct Manifest {
     pub fingerprint: Option<Hash>,
     /// When the pack was made: milliseconds since 1970, UTC.
     pub exported_at_ms: i64,
-    /// Who made it.
+    /// Who made the pack.
     pub exported_by: String,
     /// The log's head: the event of the export.
     pub log_head: Head,

@@ -31,9 +31,9 @@ pub use manifest::{Listed, Manifest, Part, parts_digest};
 #[serde(rename_all = "kebab-case")]
 #[schemars(rename = "CheckOutcome")]
 pub enum Outcome {
-    /// It holds.
+    /// The comparison holds.
     Passed,
-    /// It does not.
+    /// The comparison does not hold.
     Failed,
     /// It was not made, for the reason given. Never counted as passed.
     NotChecked,

@@ -68,11 +68,11 @@ pub enum RecomputedFrom {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Statement {
-    /// [`STATEMENT_FORMAT`].
+    /// The text that every statement begins with: `crossfoot root statement`.
     pub format: String,
-    /// [`FORMAT_VERSION`].
+    /// The version of the form.
     pub format_version: u32,
-    /// The run.
+    /// The run's id.
     pub run_id: String,
     /// The job's name.
     pub job: String,
@@ -96,20 +96,20 @@ pub struct Statement {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Proof {
-    /// [`FORMAT`].
+    /// The text that every proof begins with: `crossfoot record proof`.
     pub format: String,
-    /// [`FORMAT_VERSION`].
+    /// The version of the form.
     pub format_version: u32,
-    /// The run.
+    /// The run's id.
     pub run_id: String,
     /// SHA-256 of the job file: whoever has the job can make the canonical form of the record's raw bytes.
     pub job_digest: Hash,
-    /// The record.
+    /// The record's place in its source, from 1.
     pub record_no: RecordNo,
     /// For each record type the number of the latest record of it before this one, 0 for none: what the parent of a
     /// record is told by.
     pub parents: Vec<u64>,
-    /// What it became.
+    /// What the record became.
     pub became: Became,
     /// From what its part of the tree was computed again.
     pub recomputed_from: RecomputedFrom,
@@ -121,7 +121,7 @@ pub struct Proof {
     pub tree_size: u64,
     /// The leaf's number, from 0.
     pub leaf_no: u64,
-    /// The leaf.
+    /// The hash of the record's leaf.
     pub leaf: Hash,
     /// The hashes beside the way from the leaf to its tree's root, from the leaf up.
     pub path: Vec<Hash>,

@@ -20,11 +20,11 @@ pub enum Verdict {
 pub struct Finding {
     /// What was looked at, such as `queue crossfoot.chunks`.
     pub what: String,
-    /// How it looks.
+    /// How it is.
     pub verdict: Verdict,
-    /// What was found.
+    /// What was found, in words.
     pub detail: String,
-    /// What to do.
+    /// What to do about it.
     pub advice: Option<String>,
 }
 

@@ -170,7 +170,7 @@ pub struct StoreSettings {
     /// PostgreSQL: a file with the password.
     #[schemars(with = "String", extend("examples" = ["/run/secrets/postgres"]))]
     pub password_file: Option<PathBuf>,
-    /// PostgreSQL: the most connections of one process. It opens one more, which watches locks.
+    /// PostgreSQL: the most connections of one process. It opens one more, which watches statements that take long.
     #[schemars(with = "u32", extend("default" = 16, "examples" = [32]))]
     pub max_connections: Option<u32>,
 }
