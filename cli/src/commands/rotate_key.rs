@@ -1,4 +1,4 @@
-//! `crossfoot rotate-key`: another key for the messages of a deployment.
+//! `crossfoot rotate-key`: replaces the key that seals the messages of a deployment.
 
 use serde_json::json;
 use shared::post::KEY_SETTLED_MS;
@@ -8,13 +8,13 @@ use crate::outcome::{Done, Failure};
 use crate::output::{print, print_json};
 use crate::wiring;
 
-/// `crossfoot rotate-key`.
+/// Runs `crossfoot rotate-key`.
 pub(crate) async fn rotate_key(global: &Global) -> Result<Done, Failure> {
     let settings = wiring::settings(global, None)?;
     if settings.broker.sealing()?.is_some() {
         return Err(Failure::usage(
-            "the message key is in a file, not in the store; replace the file at broker.message_key_file, name the old one in \
-             broker.previous_message_key_file, and restart every process",
+            "the message key is in a file, not in the store; replace the file at broker.message_key_file, name \
+             the old one in broker.previous_message_key_file, and restart every process",
         ));
     }
     let store = wiring::store(&settings, false).await?;
