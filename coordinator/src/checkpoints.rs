@@ -34,7 +34,7 @@ pub struct Checkpoints {
 #[derive(Debug, Error)]
 pub enum CheckpointsError {
     /// It cannot be read.
-    #[error("the checkpoints {} cannot be read: {error}", path.display())]
+    #[error("cannot read the checkpoints {}: {error}", path.display())]
     Unreadable {
         /// The file.
         path: PathBuf,
@@ -42,7 +42,7 @@ pub enum CheckpointsError {
         error: io::Error,
     },
     /// A line is no checkpoint: it was damaged, or the file is another.
-    #[error("line {line} of {} is no checkpoint: {error}", path.display())]
+    #[error("line {line} of {} is not a checkpoint: {error}", path.display())]
     NoCheckpoint {
         /// The file.
         path: PathBuf,
@@ -145,7 +145,7 @@ impl Coordinator {
             Ok(Some(head)) => head,
             Ok(None) => return,
             Err(error) => {
-                tracing::warn!(%run_id, what, %error, "no checkpoint: the log's head could not be read");
+                tracing::warn!(%run_id, what, %error, "no checkpoint: cannot read the log's head");
                 return;
             }
         };
@@ -162,10 +162,10 @@ impl Coordinator {
         let written = tokio::task::spawn_blocking(move || checkpoints.write(&checkpoint)).await;
         let failures = written.unwrap_or_else(|error| vec![error.to_string()]);
         for reason in failures {
-            tracing::warn!(%run_id, what, reason, %head, "the checkpoint could not be written; write its head down");
+            tracing::warn!(%run_id, what, reason, %head, "cannot write the checkpoint; note its head elsewhere");
             let detail = json!({ "what": what, "head": head.to_string(), "reason": reason });
             if let Err(error) = self.store.log(self.entry(run_id, "checkpoint-failed", &detail)).await {
-                tracing::warn!(%run_id, %error, "that could not be logged either");
+                tracing::warn!(%run_id, %error, "cannot log the failure either");
             }
         }
     }

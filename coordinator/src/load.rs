@@ -67,7 +67,7 @@ pub enum LoadError {
     },
     /// The ledger has chunks that are neither committed nor set aside, though none is on its way.
     #[error(
-        "the ledger has {settled} of {split} chunks as committed or set aside, and none is on its way; resume the run"
+        "the ledger has {settled} of {split} chunks as committed or set aside, but none is in flight; resume the run"
     )]
     NotSettled {
         /// How many are.
@@ -176,7 +176,7 @@ impl Load<'_> {
         }
     }
 
-    /// Fails if a chunk was set aside, naming the first.
+    /// Fails if a chunk set aside, naming the first.
     async fn none_set_aside(&self) -> Result<(), LoadError> {
         let count = self.store.progress(self.fence.run_id).await?.set_aside;
         match self.store.chunks_aside(self.fence.run_id, 1).await?.pop() {
@@ -225,7 +225,7 @@ impl Load<'_> {
     async fn recount(&self, chunks: &[ChunkNo]) -> Result<bool, LoadError> {
         let Some(source) = (self.reopen)() else { return Ok(false) };
         let Ok(mut again) = SourceAgain::open(self.job, &source) else { return Ok(false) };
-        tracing::warn!(run_id = %self.fence.run_id, chunks = chunks.len(), "workers' counts were lost on the bus and are made again");
+        tracing::warn!(run_id = %self.fence.run_id, chunks = chunks.len(), "workers' counts were lost on the bus; computing them again");
         for chunk_no in chunks {
             let row = self.store.chunks(self.fence.run_id, chunk_no.0, 1).await?.pop();
             let Some(row) = row.filter(|row| row.cut.chunk_no == *chunk_no) else { continue };

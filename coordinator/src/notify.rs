@@ -11,6 +11,7 @@ use domain::check::Verdict;
 use domain::hex;
 use domain::ids::RunId;
 use domain::report::{Outcome, Report};
+use domain::words::plural;
 use hmac::{Hmac, KeyInit, Mac};
 use serde_json::{Value, json};
 use sha2::Sha256;
@@ -99,7 +100,7 @@ impl Notify {
                 })
                 .collect();
             if certificates.is_empty() {
-                return Err(broken("there is no certificate in it".into()));
+                return Err(broken("it contains no certificate".into()));
             }
             tls = tls.root_certs(RootCerts::from(certificates));
         }
@@ -130,7 +131,7 @@ impl Notify {
         }
         // What is wrong with the request stays wrong; being busy passes.
         let is_final = status.is_client_error() && status != 408 && status != 429;
-        Err(Failed { reason: format!("it answered {status}"), is_final })
+        Err(Failed { reason: format!("it responded with {status}"), is_final })
     }
 
     async fn webhook(self: Arc<Self>, url: ServerUrl, body: String) -> Result<(), String> {
@@ -140,7 +141,11 @@ impl Notify {
             match tried.map_err(|error| error.to_string())? {
                 Ok(()) => return Ok(()),
                 Err(failed) if failed.is_final || attempt == TRIES => {
-                    return Err(format!("{}, at the {attempt}. try", failed.reason));
+                    return Err(format!(
+                        "{}, after {}",
+                        failed.reason,
+                        plural(u64::from(attempt), "attempt")
+                    ));
                 }
                 Err(_) => tokio::time::sleep(PAUSE * attempt).await,
             }
@@ -160,7 +165,7 @@ impl Notify {
             .stdout(Stdio::null())
             .kill_on_drop(true)
             .spawn()
-            .map_err(|error| format!("{program} cannot be started: {error}"))?;
+            .map_err(|error| format!("cannot start {program}: {error}"))?;
         let done = async {
             if let Some(mut stdin) = child.stdin.take() {
                 // A program that does not read it is free not to.
@@ -170,9 +175,9 @@ impl Notify {
         };
         match tokio::time::timeout(self.timeout(), done).await {
             Ok(Ok(status)) if status.success() => Ok(()),
-            Ok(Ok(status)) => Err(format!("{program} ended with {status}")),
+            Ok(Ok(status)) => Err(format!("{program} exited with {status}")),
             Ok(Err(error)) => Err(format!("{program}: {error}")),
-            Err(_) => Err(format!("{program} did not end within {} s", self.timeout().as_secs())),
+            Err(_) => Err(format!("{program} did not exit within {} s", self.timeout().as_secs())),
         }
     }
 }
@@ -206,10 +211,10 @@ impl Coordinator {
 
     /// A hook failed: said, and noted.
     async fn unheard(&self, run_id: RunId, hook: &'static str, reason: &str) {
-        tracing::warn!(%run_id, hook, reason, "nobody could be told of the verdict");
+        tracing::warn!(%run_id, hook, reason, "cannot send the notification of the verdict");
         let detail = json!({ "hook": hook, "reason": reason });
         if let Err(error) = self.store.log(self.entry(run_id, "notification-failed", &detail)).await {
-            tracing::warn!(%run_id, %error, "that is not in the log either");
+            tracing::warn!(%run_id, %error, "cannot log the failure either");
         }
     }
 }

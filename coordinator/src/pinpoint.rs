@@ -32,7 +32,7 @@ pub enum PinpointError {
     #[error(transparent)]
     Source(#[from] SourceError),
     /// The source's bytes are not those that were loaded.
-    #[error("chunk {chunk_no} of the source is not what was loaded: the source was changed since")]
+    #[error("chunk {chunk_no} of the source differs from what was loaded; the source was changed")]
     SourceChanged {
         /// The chunk.
         chunk_no: ChunkNo,

@@ -121,7 +121,7 @@ impl Promote<'_> {
     async fn pinpoint(self, promotion: &mut dyn Promotion) -> FindingSpool {
         let mut spool = FindingSpool::default();
         let Some(source) = self.source else {
-            spool.incomplete = Some("the source cannot be read a second time".into());
+            spool.incomplete = Some("cannot read the source a second time".into());
             return spool;
         };
         let walked = async {
@@ -177,7 +177,7 @@ impl FindingSpool {
     /// Keeps a finding.
     pub fn push(&mut self, finding: &Finding) {
         if let Err(error) = self.try_push(finding) {
-            self.incomplete = Some(format!("findings could not be kept in a temporary file: {error}"));
+            self.incomplete = Some(format!("cannot write findings to a temporary file: {error}"));
         }
     }
 

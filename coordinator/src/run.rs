@@ -94,14 +94,14 @@ pub enum RunError {
     Source(#[from] SourceError),
     /// The run was begun from a stream, and its bytes must be handed in again.
     #[error(
-        "the run was begun from standard input: hand the same bytes in again, `crossfoot resume RUN --source FILE`"
+        "the run was started from standard input; pass the same bytes again with `crossfoot resume RUN --source FILE`"
     )]
     StreamGone,
     /// The run waits for its source.
     #[error(transparent)]
     SourceWanted(#[from] SourceWanted),
     /// The job in the store is not understood by this program.
-    #[error("the run's job cannot be used by this version: {0}")]
+    #[error("this version cannot use the run's job: {0}")]
     Job(String),
 }
 
@@ -230,7 +230,7 @@ impl Coordinator {
             if since.elapsed() > PATIENCE {
                 return Err(error);
             }
-            tracing::warn!(%run_id, %error, pause_ms = pause.as_millis(), "the run goes on when this has healed");
+            tracing::warn!(%run_id, %error, pause_ms = pause.as_millis(), "the run continues when this error clears");
             tokio::select! {
                 () = self.stop.cancelled() => return Err(LoadError::Stopped.into()),
                 () = tokio::time::sleep(pause) => {}
@@ -447,7 +447,7 @@ impl Coordinator {
             Promoted::No { checks: of_final, mut findings } => {
                 findings.keep(&*self.store, fence).await?;
                 if let Some(why) = findings.incomplete {
-                    tracing::warn!(%why, "not every difference in final could be walked down");
+                    tracing::warn!(%why, "cannot trace every difference in final");
                 }
                 self.fail(&run, fence, [checks, of_final].concat(), &summary).await
             }
@@ -471,7 +471,7 @@ impl Coordinator {
     ) -> Result<Ending, RunError> {
         let checks = reconciliation.checks();
         self.store.keep_checks(fence, checks, &text(summary)?).await?;
-        let note = "staging is proven; `crossfoot approve RUN` promotes it";
+        let note = "staging is verified; promote it with `crossfoot approve RUN`";
         let log = self.entry(run.run_id, "paused", &verdict_detail(checks, None));
         self.store.step(fence, RunEvent::Paused, Some(note), log).await?;
         Ok(Ending::Paused)

@@ -20,7 +20,7 @@ use crate::run::{Coordinator, Drive, RunError};
 pub enum SourceWanted {
     /// It is not there, or cannot be read.
     #[error(
-        "the run's source cannot be read: {error}; put it back, or say where it is: `{command} --source FILE`"
+        "cannot read the run's source: {error}; restore it, or pass its new path: `{command} --source FILE`"
     )]
     Away {
         /// Why.
@@ -30,7 +30,7 @@ pub enum SourceWanted {
     },
     /// Another file was named.
     #[error(
-        "{given} is not the run's source: it has {found}, the run's source has {expected}; name the right file: \
+        "{given} is not the run's source: it has {found}, but the run's source has {expected}; pass the right file: \
          `{command} --source THE_RIGHT_FILE`"
     )]
     Other {
@@ -111,7 +111,7 @@ impl Coordinator {
         }
         match self.sha256_of(source).await {
             Ok(now) if now == before => Ok(None),
-            Ok(_) => Ok(Some("its content is not what it was".into())),
+            Ok(_) => Ok(Some("its content changed".into())),
             Err(error) => Err(away(run, error)),
         }
     }
