@@ -28,7 +28,7 @@ pub(super) fn headline(report: &DrillReport) -> (&'static str, String) {
     let word = if report.is_effective() { "EFFECTIVE" } else { "NOT EFFECTIVE" };
     let all = report.defects.len();
     let grounds = match all {
-        0 => "nothing was struck: the undamaged run did not reconcile".to_owned(),
+        0 => "no defects were injected, because the undamaged run did not reconcile".to_owned(),
         _ => format!(
             "{} of {} caught ({} detected, {} withstood, {} prevented) · {reconciled} of {} reconciled · {}",
             all - missed,
@@ -62,7 +62,7 @@ pub fn markdown(report: &DrillReport) -> String {
         }
         let _ = writeln!(
             out,
-            "\n## {title}\n\n| | what happens | breaks | must be caught by | located to at least | came out | by | located to |\n|---|---|---|---|---|---|---|---|"
+            "\n## {title}\n\n| | defect | violates | must be caught by | located at least to | result | caught by | located to |\n|---|---|---|---|---|---|---|---|"
         );
         for one in group {
             let located = one.evidence.located.filter(|_| one.judgement.seen == Seen::Detected);
