@@ -1,4 +1,4 @@
-//! The demo's job and source: postings of a ledger as a mainframe sends them, the same ones each time.
+//! The demo's job and source: ledger postings in mainframe format, identical each time.
 
 use std::fs::File;
 use std::io::{BufWriter, Error, Result, Write};
@@ -9,13 +9,13 @@ use format::codepage::CodePage;
 /// The demo's job file.
 pub(crate) const JOB: &str = include_str!("demo/postings.toml");
 
-/// The copybook that it names.
+/// The copybook that the job file names.
 pub(crate) const COPYBOOK: &str = include_str!("demo/postings.cpy");
 
-/// Bytes of each record.
+/// The length of each record in bytes.
 const RECORD_BYTES: usize = 100;
 
-/// A small generator of the splitmix64 family (Steele, Lea, Flood 2014): the demo is the same everywhere.
+/// A small generator of the splitmix64 family (Steele, Lea, Flood 2014), so that the demo is the same everywhere.
 struct Random(u64);
 
 impl Random {
@@ -55,7 +55,7 @@ impl Record {
         self.text(kind, 1)
     }
 
-    /// Characters of the page, filled up with blanks.
+    /// Appends characters in the code page, padded with spaces.
     fn text(&mut self, text: &str, width: usize) -> Result<()> {
         let end = self.bytes.len() + width;
         self.page.encode_into(text, &mut self.bytes).map_err(|error| Error::other(error.to_string()))?;
@@ -63,12 +63,12 @@ impl Record {
         Ok(())
     }
 
-    /// Zoned decimal without a sign.
+    /// Appends an unsigned zoned decimal.
     fn zoned(&mut self, number: u64, digits: usize) -> Result<()> {
         self.text(&format!("{number:0digits$}"), digits)
     }
 
-    /// Packed decimal: two digits a byte, the last half byte the sign.
+    /// Appends a packed decimal: two digits per byte, with the sign in the last half byte.
     fn packed(&mut self, number: i128, digits: usize) {
         let mut rest = number.unsigned_abs();
         let length = digits / 2 + 1;
@@ -76,7 +76,7 @@ impl Record {
         self.bytes.resize(start + length, 0);
         let mut low = if number < 0 { 0xd } else { 0xc };
         for byte in self.bytes[start..].iter_mut().rev() {
-            // Digits: below ten.
+            // A remainder below ten fits a byte.
             let digit = u8::try_from(rest % 10).unwrap_or(0);
             *byte = (digit << 4) | low;
             low = u8::try_from(rest / 10 % 10).unwrap_or(0);
@@ -84,14 +84,14 @@ impl Record {
         }
     }
 
-    /// The whole record, filled up with blanks.
+    /// Writes the whole record, padded with spaces.
     fn write(&mut self, out: &mut impl Write) -> Result<()> {
         self.bytes.resize(RECORD_BYTES, self.page.space());
         out.write_all(&self.bytes)
     }
 }
 
-/// What the trailer says.
+/// The totals in the trailer.
 #[derive(Default)]
 struct Totals {
     records: u64,
@@ -117,7 +117,7 @@ pub(crate) fn write_source(path: &Path, records: u64) -> Result<()> {
         let is_credit = number % 2 == 1;
         let is_alone = !is_credit && number + 1 == records;
         if !is_credit {
-            // Cents up to a million; a posting that has no partner is of nothing.
+            // Cents, up to a million; a posting without a partner has the amount zero.
             let cents = if is_alone { 0 } else { random.below(100_000_000) };
             last = (cents, 1 + random.below(12), 1 + random.below(28));
         }

@@ -58,7 +58,8 @@ const GROUPS: [(&str, &[(&str, &str)]); 5] = [
             ),
             (
                 "worker",
-                "crossfoot worker --role processor,writer --broker amqp://mq.example --store postgres://db.example/ledger",
+                "crossfoot worker --role processor,writer --broker amqp://mq.example --store \
+                 postgres://db.example/ledger",
             ),
             ("rotate-key", "crossfoot rotate-key --store postgres://db.example/ledger"),
         ],

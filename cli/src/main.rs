@@ -1,7 +1,8 @@
 //! `crossfoot`: loads batch extracts and proves that what arrived is what was sent.
 //!
-//! [`args`] is what was typed, [`operator`] who typed it, [`wiring`] picks the adapters (the only place that does), [`commands`] has a file
-//! for each command, [`outcome`] says how a command ends, [`output`] is the only way to standard output.
+//! [`args`] parses the command line, [`operator`] identifies the user, [`wiring`] chooses the adapters (nothing else
+//! does), [`commands`] has a file per command, [`outcome`] maps results to exit codes, and only [`output`] writes to
+//! standard output.
 
 mod args;
 mod commands;
@@ -25,7 +26,7 @@ fn main() -> ExitCode {
     let args = match parsed {
         Ok(args) => args,
         Err(error) => {
-            // Help and version go to standard output and are no error; clap knows which is which.
+            // Help and version go to standard output and are not errors; clap distinguishes them.
             if !error.use_stderr() {
                 drop(error.print());
                 return ExitCode::SUCCESS;
@@ -34,7 +35,7 @@ fn main() -> ExitCode {
             return ExitCode::from(2);
         }
     };
-    // What a drill's shadows complain of is what was done to them.
+    // The warnings of a drill's shadows are caused by the injected damage.
     let level = if matches!(args.command, args::Command::Drill(_)) { "off" } else { "warn" };
     platform::telemetry::start(level, args.global.json);
     let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {

@@ -1,4 +1,4 @@
-//! Who runs this: what the operating system says, or what the person said. No authentication.
+//! Identifies the operator: the operating system user, or the name that the user gave. This is not authentication.
 
 use std::sync::OnceLock;
 
@@ -7,16 +7,16 @@ use platform::secret::words_without_secrets;
 
 use crate::outcome::Failure;
 
-/// The name that was given, if one was.
+/// The name from the command line or the environment, if any.
 static NAMED: OnceLock<Option<String>> = OnceLock::new();
 
-/// The log keeps so much of a command.
+/// The maximum length of a command in the log.
 const COMMAND_CHARS_MAX: usize = 1000;
 
-/// A name is no longer than this.
+/// The maximum length of a name.
 const NAME_CHARS_MAX: usize = 100;
 
-/// Takes the operator's name, from the command line or `CROSSFOOT_OPERATOR`.
+/// Sets the operator's name from the command line or `CROSSFOOT_OPERATOR`.
 pub(crate) fn named(typed: Option<&str>) -> Result<(), Failure> {
     let variable = std::env::var("CROSSFOOT_OPERATOR").ok().filter(|name| !name.is_empty());
     let name = typed.map(str::to_owned).or(variable);
@@ -24,17 +24,18 @@ pub(crate) fn named(typed: Option<&str>) -> Result<(), Failure> {
         let is_plain = !name.chars().any(|c| c.is_control() || c == '\'' || c == '"');
         if name.trim() != name || name.is_empty() || name.chars().count() > NAME_CHARS_MAX || !is_plain {
             return Err(Failure::usage(format!(
-                "invalid operator name `{}`: use 1 to {NAME_CHARS_MAX} characters, without quotes or surrounding spaces",
+                "invalid operator name `{}`: use 1 to {NAME_CHARS_MAX} characters, without quotes or \
+                 surrounding spaces",
                 name.escape_debug()
             )));
         }
     }
-    // Every command names one operator, however often it looks.
+    // A command has one operator, no matter how often it is set.
     let _ = NAMED.set(name);
     Ok(())
 }
 
-/// The operator, and what else the log is to say.
+/// Returns the operator, and the context for the log.
 pub(crate) fn acting() -> (String, ActorContext) {
     let os_user = os_user();
     let command = Some(command(std::env::args_os().map(|word| word.to_string_lossy().into_owned())));
@@ -44,8 +45,8 @@ pub(crate) fn acting() -> (String, ActorContext) {
     }
 }
 
-/// The user that the kernel says this process is of, by name where the password file has one (of a directory service the
-/// name is not there: then what the environment says, with the number beside it).
+/// Returns the user of this process according to the kernel, by name if the password file has it. For a directory
+/// service it does not; then this is the name from the environment, with the user ID.
 fn os_user() -> String {
     let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
     let passwd = std::fs::read_to_string("/etc/passwd").unwrap_or_default();
@@ -70,7 +71,7 @@ fn user_of(status: &str, passwd: &str, said: Option<String>) -> String {
     })
 }
 
-/// The command as it was typed, but for passwords.
+/// Returns the command as typed, without passwords.
 fn command(args: impl Iterator<Item = String>) -> String {
     let words: Vec<String> =
         words_without_secrets(std::iter::once("crossfoot".to_owned()).chain(args.skip(1)))

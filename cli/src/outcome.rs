@@ -1,4 +1,4 @@
-//! How a command ends: the exit codes, and which error leads to which.
+//! How a command ends: the exit codes, and the errors that lead to each.
 
 use std::io::Write;
 use std::process::ExitCode;
@@ -15,14 +15,14 @@ use settings::SettingsError;
 use source::SourceError;
 use store::StoreError;
 
-/// A command that did what it was asked.
+/// The result of a command that ran to its end.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Done {
-    /// 0: reconciled and promoted, or whatever else was asked for.
+    /// 0: reconciled and promoted, or success for other commands.
     Well,
     /// 1: not reconciled.
     NotReconciled,
-    /// 3: not finished, it can be resumed.
+    /// 3: not finished; the run can be resumed.
     Unfinished,
 }
 
@@ -46,7 +46,7 @@ impl From<Ending> for Done {
     }
 }
 
-/// A command that could not do what it was asked.
+/// The error of a command that failed.
 #[derive(Debug)]
 pub(crate) struct Failure {
     code: u8,
@@ -54,12 +54,12 @@ pub(crate) struct Failure {
 }
 
 impl Failure {
-    /// The command, job file or configuration is wrong.
+    /// Creates a failure with exit code 2: the command, job file or configuration is wrong.
     pub(crate) fn usage(message: impl Into<String>) -> Self {
         Self { code: 2, message: message.into() }
     }
 
-    /// The world did not allow it.
+    /// Creates a failure with exit code 3: the broker, store, source or system prevented it.
     pub(crate) fn unfinished(message: impl Into<String>) -> Self {
         Self { code: 3, message: message.into() }
     }
@@ -71,14 +71,14 @@ impl Failure {
         self
     }
 
-    /// What it says.
+    /// Returns the message.
     pub(crate) fn message(self) -> String {
         self.message
     }
 
     /// Prints it to standard error.
     pub(crate) fn report(self) -> ExitCode {
-        // If standard error is gone too there is nobody left to tell.
+        // If standard error is closed too, no output is possible.
         drop(writeln!(std::io::stderr(), "crossfoot: {}", visible_lines(&self.message)));
         self.code.into()
     }
@@ -114,7 +114,7 @@ impl From<OpsError> for Failure {
 
 impl From<PackError> for Failure {
     fn from(error: PackError) -> Self {
-        // A file that cannot be read is one that was not there or not meant; one that cannot be written is the world's.
+        // A missing file is a usage error; a file that cannot be written is a system error.
         let is_missing =
             matches!(&error, PackError::File { error, .. } if error.kind() == std::io::ErrorKind::NotFound);
         classed(error.is_usage() || is_missing, chain(&error))

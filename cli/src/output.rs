@@ -1,4 +1,4 @@
-//! The only way to standard output. A reader that goes away (`| head`) ends the program quietly.
+//! The only module that writes to standard output. A reader that closes the pipe (`| head`) ends the program quietly.
 
 use std::io::{IsTerminal, Write};
 use std::path::Path;
@@ -10,13 +10,15 @@ use serde::Serialize;
 
 use crate::outcome::Failure;
 
-/// Prints `text`, with a line end if it lacks one, and with nothing in it that a terminal would act on but our own colours.
-/// For what was asked for: where it cannot be written, the command failed.
+/// Prints `text` with a final line end, and escapes everything that a terminal would act on except Crossfoot's own
+/// colours.
+/// Use it for requested output: the command fails if this cannot be written.
 pub(crate) fn print(text: &str) -> Result<(), Failure> {
     print_as_it_is(&if style().colour { visible_coloured(text) } else { visible_lines(text) })
 }
 
-/// As [`print`], of a document in which what a reader would not see is written as its own form has it.
+/// Prints a document like [`print`], but does not escape invisible characters, because the document's format has done
+/// so.
 pub(crate) fn print_as_it_is(text: &str) -> Result<(), Failure> {
     let mut out = std::io::stdout().lock();
     let end = if text.ends_with('\n') || text.is_empty() { "" } else { "\n" };
@@ -28,22 +30,22 @@ pub(crate) fn print_as_it_is(text: &str) -> Result<(), Failure> {
     }
 }
 
-/// Prints what tells of something that is done. It stays done where that cannot be written: standard error says so, with
-/// `instead`, and the exit code stays what it is.
+/// Prints the result of an action. If that fails, the action remains done: standard error gets `instead`, and the exit
+/// code does not change.
 pub(crate) fn tell(text: &str, instead: &str) {
     if let Err(failure) = print(text) {
         unwritten(failure, instead);
     }
 }
 
-/// As [`tell`], in JSON.
+/// Prints the result of an action like [`tell`], as JSON.
 pub(crate) fn tell_json<T: Serialize>(value: &T, instead: &str) {
     if let Err(failure) = print_json(value) {
         unwritten(failure, instead);
     }
 }
 
-/// Says that a document is lost, and what stands all the same.
+/// Reports that output was lost, and the result that holds anyway.
 pub(crate) fn unwritten(failure: Failure, instead: &str) {
     remark(&format!("crossfoot: {}\n  {instead}", failure.message()));
 }
@@ -53,7 +55,7 @@ pub(crate) fn print_json<T: Serialize>(value: &T) -> Result<(), Failure> {
     print_as_it_is(&json(value)?)
 }
 
-/// `value` as JSON, indented, with everything escaped that a reader would not see.
+/// Formats `value` as indented JSON, and escapes invisible characters.
 pub(crate) fn json<T: Serialize>(value: &T) -> Result<String, Failure> {
     let text = serde_json::to_string_pretty(value).map_err(|error| Failure::unfinished(error.to_string()))?;
     Ok(visible_json(&text))
@@ -68,19 +70,19 @@ pub(crate) fn deliver(document: &str, path: Option<&Path>) -> Result<(), Failure
     Ok(())
 }
 
-/// Prints a remark to standard error, so that standard output stays what was asked for.
+/// Prints a remark to standard error, so that standard output contains only what was requested.
 pub(crate) fn remark(text: &str) {
     drop(writeln!(std::io::stderr(), "{}", visible_lines(text)));
 }
 
-/// Says what is wrong with a command line. It quotes words of it, and one of them may be a URL with a password.
+/// Prints a usage error, without passwords: the error quotes words of the command line, which may be URLs.
 pub(crate) fn say_usage(error: &clap::Error) {
     let is_coloured = std::io::stderr().is_terminal() && std::env::var_os("NO_COLOR").is_none();
     let rendered = error.render();
     let mut text = if is_coloured { rendered.ansi().to_string() } else { rendered.to_string() };
     for word in std::env::args_os().skip(1) {
         let word = word.to_string_lossy();
-        // What is quoted may be the word, or what stands behind its `=`.
+        // The error may quote the whole word, or the part after its `=`.
         for quoted in [Some(&*word), word.split_once('=').map(|(_, value)| value)].into_iter().flatten() {
             let shown = without_secrets(quoted);
             if shown != quoted {
@@ -92,7 +94,7 @@ pub(crate) fn say_usage(error: &clap::Error) {
     drop(write!(std::io::stderr(), "{text}"));
 }
 
-/// Says so where others than its owner may read a file that was written in clear: it was there, and kept its mode.
+/// Warns if other users can read an unmasked file: an existing file keeps its mode.
 pub(crate) fn warn_of_others(path: &Path) {
     if let Some(mode) = platform::files::open_to_others(path) {
         let path = path.display();
@@ -102,7 +104,7 @@ pub(crate) fn warn_of_others(path: &Path) {
     }
 }
 
-/// How text is laid out for whoever reads standard output.
+/// Returns the text style for standard output: colours and width.
 pub(crate) fn style() -> Style {
     let is_terminal = std::io::stdout().is_terminal();
     let colour = is_terminal && std::env::var_os("NO_COLOR").is_none();

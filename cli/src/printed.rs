@@ -48,7 +48,7 @@ pub(crate) struct ListedRun {
     pub(crate) note: Option<String>,
 }
 
-/// One run as `show` prints it: its report, and how far it is.
+/// One run as `show` prints it: its report and its progress.
 #[derive(Debug, Serialize, JsonSchema)]
 pub(crate) struct ShownRun {
     #[serde(flatten)]

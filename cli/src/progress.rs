@@ -1,4 +1,4 @@
-//! A run's progress: a bar on a terminal, a line now and then in a pipe.
+//! A run's progress: a bar on a terminal, a line every few seconds in a pipe.
 
 use std::io::IsTerminal;
 use std::time::{Duration, Instant};
@@ -11,10 +11,10 @@ use tokio::task::JoinHandle;
 
 use crate::output::remark;
 
-/// How often a line is written in a pipe.
+/// The interval between lines in a pipe.
 const LINE_EVERY: Duration = Duration::from_secs(5);
 
-/// Shows what happens until the run is over or the handle is aborted.
+/// Shows the progress until the run is over or the handle is aborted.
 pub(crate) fn show(mut watcher: watch::Receiver<Snapshot>, quiet: bool) -> JoinHandle<()> {
     tokio::spawn(async move {
         if quiet {
@@ -53,7 +53,8 @@ struct View {
     began: Instant,
 }
 
-/// How far loading is, in thousandths of the source's bytes: records in all are not known before the end.
+/// Returns the share of the source's bytes that is loaded, per thousand; the number of records is unknown before the
+/// end.
 fn of_total(now: &Snapshot) -> Option<u64> {
     let read = now.bytes_read.min(now.bytes_total);
     (now.bytes_total > 0).then(|| read * 1000 / now.bytes_total)

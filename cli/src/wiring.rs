@@ -1,4 +1,4 @@
-//! Where adapters are picked, from URLs, and where the embedded fleet is started. Nothing else knows which they are.
+//! Chooses the adapters from the URLs and starts the embedded fleet. No other code knows which adapters are used.
 
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -31,7 +31,7 @@ use crate::args::{Fleet, Global};
 use crate::operator;
 use crate::outcome::Failure;
 
-/// The settings, with what the command line says on top.
+/// Reads the settings; the command line overrides them.
 pub(crate) fn settings(global: &Global, fleet: Option<&Fleet>) -> Result<Settings, Failure> {
     operator::named(global.operator.as_deref())?;
     let mut settings = Settings::load(global.config.as_deref())?;
@@ -51,8 +51,8 @@ pub(crate) fn settings(global: &Global, fleet: Option<&Fleet>) -> Result<Setting
     Ok(settings.checked()?)
 }
 
-/// Opens the store; `create` makes an SQLite file where there is none. (A PostgreSQL database must be there; its
-/// ledger is made.)
+/// Opens the store; `create` creates an SQLite file if it does not exist. (A PostgreSQL database must exist; its
+/// ledger is created.)
 pub(crate) async fn store(settings: &Settings, create: bool) -> Result<Arc<dyn Store>, Failure> {
     let of = &settings.store;
     let key = settings.masking.key()?;
@@ -64,7 +64,7 @@ pub(crate) async fn store(settings: &Settings, create: bool) -> Result<Arc<dyn S
     Ok(Arc::new(opened?.with_masking_key(key)))
 }
 
-/// What PostgreSQL is used with.
+/// Returns the settings for PostgreSQL.
 pub(crate) fn postgres_settings(of: &StoreSettings) -> PostgresSettings {
     PostgresSettings {
         url: of.url.clone(),
@@ -75,7 +75,7 @@ pub(crate) fn postgres_settings(of: &StoreSettings) -> PostgresSettings {
     }
 }
 
-/// Where a drill makes its shadows: beside the store that is configured, and never in its tables.
+/// Returns where a drill creates its shadows: next to the configured store, and never in its tables.
 pub(crate) fn shadows(settings: &Settings) -> ShadowFactory {
     if is_postgres(settings) {
         return ShadowFactory::Postgres(postgres_settings(&settings.store));
@@ -83,7 +83,7 @@ pub(crate) fn shadows(settings: &Settings) -> ShadowFactory {
     ShadowFactory::Embedded { real: sqlite_path(settings).filter(|path| path.is_file()) }
 }
 
-/// The file of an embedded store.
+/// Returns the path of an SQLite store.
 pub(crate) fn sqlite_path(settings: &Settings) -> Option<PathBuf> {
     let path = settings.store.url.reveal().strip_prefix("sqlite:")?;
     Some(PathBuf::from(path.strip_prefix("//").unwrap_or(path)))
@@ -94,7 +94,7 @@ pub(crate) fn is_postgres(settings: &Settings) -> bool {
     settings.store.url.is_of(&["postgres:", "postgresql:"])
 }
 
-/// Which database's tables the store has.
+/// Returns the SQL dialect of the store.
 pub(crate) fn dialect(settings: &Settings) -> Dialect {
     if is_postgres(settings) { Dialect::Postgres } else { Dialect::Sqlite }
 }
@@ -107,12 +107,12 @@ pub(crate) fn ddl(dialect: Dialect, layout: &Layout) -> Vec<String> {
     }
 }
 
-/// Whether the fleet is in this process.
+/// Whether the fleet runs in this process.
 pub(crate) fn is_embedded(settings: &Settings) -> bool {
     settings.broker.url.reveal() == "memory:"
 }
 
-/// Fails for a broker that no other process can reach.
+/// Fails if the broker cannot be used by other processes.
 pub(crate) fn require_broker(settings: &Settings) -> Result<(), Failure> {
     if is_embedded(settings) {
         return Err(Failure::usage(
@@ -123,7 +123,7 @@ pub(crate) fn require_broker(settings: &Settings) -> Result<(), Failure> {
     Ok(())
 }
 
-/// What RabbitMQ is used with.
+/// Returns the settings for RabbitMQ.
 pub(crate) fn rabbit_settings(of: &BrokerSettings) -> RabbitSettings {
     RabbitSettings {
         ca_file: of.ca_file.clone(),
@@ -135,7 +135,7 @@ pub(crate) fn rabbit_settings(of: &BrokerSettings) -> RabbitSettings {
     }
 }
 
-/// Fails unless the broker's URL is one of RabbitMQ.
+/// Fails unless the broker's URL is an AMQP URL.
 pub(crate) fn require_broker_url(settings: &Settings) -> Result<(), Failure> {
     if settings.broker.url.is_of(&["amqp://", "amqps://"]) { Ok(()) } else { Err(not_a_broker(settings)) }
 }
@@ -147,7 +147,7 @@ fn not_a_broker(settings: &Settings) -> Failure {
     ))
 }
 
-/// Connects to the broker, whose queues must be those of `store` or of no store yet.
+/// Connects to the broker, whose queues must belong to `store` or to no store yet.
 pub(crate) async fn broker(settings: &Settings, store: &dyn Store) -> Result<Arc<dyn Broker>, Failure> {
     let of = &settings.broker;
     let broker: Arc<dyn Broker> = match of.url.reveal() {
@@ -161,12 +161,12 @@ pub(crate) async fn broker(settings: &Settings, store: &dyn Store) -> Result<Arc
     Ok(if of.doubled { Arc::new(Doubling::new(broker)) } else { broker })
 }
 
-/// Who runs this: `operator@host`.
+/// Returns the actor for the log: `operator@host`.
 pub(crate) fn actor(host: &str) -> String {
     format!("{}@{host}", operator::acting().0)
 }
 
-/// The name of this host.
+/// Returns the name of this host.
 pub(crate) fn host() -> String {
     let kernel = std::fs::read_to_string("/proc/sys/kernel/hostname")
         .or_else(|_| std::fs::read_to_string("/etc/hostname"));
@@ -179,12 +179,12 @@ fn syslog_socket(settings: &Settings) -> PathBuf {
     settings.audit.syslog_socket.clone().unwrap_or_else(|| "/dev/log".into())
 }
 
-/// How the source is cut.
+/// Returns the size limits of chunks.
 pub(crate) fn chunk_limits(fleet: &FleetSettings) -> ChunkLimits {
     ChunkLimits { bytes: fleet.chunk_bytes, records: fleet.chunk_records }
 }
 
-/// A coordinator on `store`, and who watches it.
+/// Creates a coordinator on `store`, and a receiver of its progress.
 pub(crate) async fn coordinator(
     settings: &Settings,
     store: &Arc<dyn Store>,
@@ -194,7 +194,7 @@ pub(crate) async fn coordinator(
     Ok(coordinator_on(post, settings, notify))
 }
 
-/// The post of this process.
+/// Creates the post of this process, which sends and receives sealed messages.
 pub(crate) fn post(
     broker: Arc<dyn Broker>,
     settings: &Settings,
@@ -204,7 +204,7 @@ pub(crate) fn post(
     Ok(Post::new(broker, Arc::clone(store), Arc::new(SystemClock), of, &actor(&host())))
 }
 
-/// Who is told of verdicts.
+/// Creates the notifier for verdicts.
 fn notify(settings: &Settings) -> Result<Notify, Failure> {
     let of = &settings.notify;
     if of.webhook.as_ref().is_some_and(|url| !url.is_of(&["http://", "https://"])) {
@@ -213,7 +213,8 @@ fn notify(settings: &Settings) -> Result<Notify, Failure> {
     let outcome = |word: &String| {
         serde_json::from_value::<Outcome>(word.as_str().into()).map_err(|_| {
             Failure::usage(format!(
-                "invalid notify.on `{word}`: expected reconciled, not-reconciled, awaiting-approval, unfinished or cancelled"
+                "invalid notify.on `{word}`: expected reconciled, not-reconciled, awaiting-approval, unfinished \
+                 or cancelled"
             ))
         })
     };
@@ -236,12 +237,12 @@ fn notify(settings: &Settings) -> Result<Notify, Failure> {
     })
 }
 
-/// A coordinator for what an operator does, which needs no broker.
+/// Creates a coordinator for operator commands, which need no broker.
 pub(crate) fn coordinator_without_broker(
     settings: &Settings,
     store: &Arc<dyn Store>,
 ) -> (Coordinator, watch::Receiver<Snapshot>) {
-    // An operator's act sends nothing, and is no verdict.
+    // An operator's command sends no messages, and is not a verdict.
     let broker = Arc::new(InProcess::new(Limits::default()));
     let clock = Arc::new(SystemClock);
     let post = Post::new(broker, Arc::clone(store), clock, PostSettings::default(), &actor(&host()));
@@ -275,13 +276,13 @@ fn coordinator_on(
     (coordinator, watcher)
 }
 
-/// How many processors a process has, unless it is said.
+/// Returns the default number of processors in a process.
 pub(crate) fn cores() -> usize {
     available_parallelism().map_or(2, std::num::NonZero::get).clamp(2, 64)
 }
 
-/// Starts the workers of this process: processors by the number of cores and two writers, unless the settings say
-/// otherwise. None where the broker is one that workers in processes of their own reach.
+/// Starts the workers of this process: by default one processor per core and two writers. Starts none if the broker
+/// is shared with workers in other processes.
 pub(crate) fn embedded_fleet(settings: &Settings, coordinator: &Coordinator) -> worker::Fleet {
     let or = |set: usize, default: usize| match (is_embedded(settings), set) {
         (false, _) => 0,

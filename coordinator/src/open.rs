@@ -50,11 +50,11 @@ pub enum OpenError {
     #[error(transparent)]
     Store(#[from] StoreError),
     /// A declaration that does not fit the job.
-    #[error("the declared totals cannot be used: {0}")]
+    #[error("invalid declared totals: {0}")]
     Declared(String),
     /// The same bytes are in final already.
     #[error(
-        "run {run_id} loaded the very same bytes (SHA-256 {sha256}) on {when}; nothing was loaded. If they are to be loaded once more, say `--again`"
+        "run {run_id} loaded the same bytes (SHA-256 {sha256}) on {when}; nothing was loaded. Pass `--again` to load them again"
     )]
     LoadedBefore {
         /// The earlier run.
@@ -66,7 +66,7 @@ pub enum OpenError {
     },
     /// The same bytes are on their way.
     #[error(
-        "run {run_id} has the very same bytes in hand and is {state}: `crossfoot resume`, `approve` or `cancel` it first, or say `--again`"
+        "run {run_id} is loading the same bytes and is {state}; `crossfoot resume`, `approve` or `cancel` it first, or pass `--again`"
     )]
     InHand {
         /// The earlier run.
@@ -195,13 +195,13 @@ struct Sealed {
 fn declared_text(declared: &Declared, job: &Job) -> Result<String, OpenError> {
     if declared.is_empty() {
         return Err(OpenError::Declared(
-            "they declare nothing: give records, bytes, amounts, sha256 or fingerprint".into(),
+            "they declare nothing; add records, bytes, amounts, sha256 or fingerprint".into(),
         ));
     }
     let names = job.amount_names();
     if let Some(unknown) = declared.amounts.keys().find(|name| !names.contains(name)) {
         return Err(OpenError::Declared(format!(
-            "`{unknown}` is not among the job's amounts ({})",
+            "`{unknown}` is not one of the job's amounts ({})",
             names.join(", ")
         )));
     }

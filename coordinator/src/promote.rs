@@ -121,7 +121,7 @@ impl Promote<'_> {
     async fn pinpoint(self, promotion: &mut dyn Promotion) -> FindingSpool {
         let mut spool = FindingSpool::default();
         let Some(source) = self.source else {
-            spool.incomplete = Some("the source cannot be read a second time".into());
+            spool.incomplete = Some("cannot read the source a second time".into());
             return spool;
         };
         let walked = async {

@@ -81,11 +81,11 @@ impl Service {
             if claimed.is_none_or(|at| at.elapsed() >= CLAIM) {
                 let held = self.claim(owner).await?.map(|held| held.owner);
                 if held.is_none() && claimed.is_none() {
-                    tracing::info!(%owner, "this coordinator is the service");
+                    tracing::info!(%owner, "this coordinator is active");
                 }
                 if held.is_some() && stands_by != held {
                     let by = held.as_deref().unwrap_or_default();
-                    tracing::info!(service = by, "another coordinator is the service; this one stands by");
+                    tracing::info!(service = by, "another coordinator is active; this one is on standby");
                 }
                 claimed = held.is_none().then(tokio::time::Instant::now);
                 stands_by = held;
@@ -100,11 +100,11 @@ impl Service {
         }
     }
 
-    /// `None`: this coordinator is the service. While the store does not answer, nobody is.
+    /// `None`: this coordinator is active. While the store does not answer, nobody is.
     async fn claim(&self, owner: &str) -> Result<Option<Lease>, StoreError> {
         match self.coordinator.store.claim_service(owner, LEASE).await {
             Err(error) if error.is_transient() => {
-                tracing::warn!(%error, "the store does not answer; the service goes on when it does");
+                tracing::warn!(%error, "the store does not respond; the service continues when it does");
                 Ok(Some(Lease::new("nobody".into(), 0)))
             }
             claimed => claimed,
@@ -148,7 +148,7 @@ impl Service {
         let told = self.told;
         async move {
             let run_id = run.run_id;
-            tracing::info!(%run_id, job = run.job, "run taken up");
+            tracing::info!(%run_id, job = run.job, "run started");
             let ended = Box::pin(coordinator.drive(run_id, &Drive::default())).await;
             let retries = match &ended {
                 Ok(ending) => {
@@ -182,8 +182,8 @@ impl Service {
 const fn ended_as(ending: Ending) -> &'static str {
     match ending {
         Ending::Promoted => "reconciled and promoted",
-        Ending::NotReconciled => "not reconciled; nothing of it is in final",
-        Ending::Paused => "staging is proven; it waits for approval",
+        Ending::NotReconciled => "not reconciled; none of its rows are in final",
+        Ending::Paused => "staging is verified; waiting for approval",
         Ending::Cancelled => "cancelled",
     }
 }
@@ -209,7 +209,7 @@ impl Coordinator {
             // Whoever took it meanwhile, or ended it, has said so himself.
             Err(error) if taken(&error) => true,
             Err(error) => {
-                tracing::error!(%run_id, %error, "a run that cannot go on could not be parked");
+                tracing::error!(%run_id, %error, "cannot park a run that cannot continue");
                 true
             }
         }

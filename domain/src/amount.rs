@@ -28,7 +28,7 @@ pub enum AmountError {
     #[error("more than {DIGITS_MAX} digits")]
     TooManyDigits,
     /// The amount has digits behind the point that the target scale would cut off.
-    #[error("more than {scale} digits behind the decimal point")]
+    #[error("more than {scale} decimal places")]
     WouldRound {
         /// Digits behind the point that there is room for.
         scale: u8,

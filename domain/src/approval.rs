@@ -30,7 +30,7 @@ pub struct ActorEvent {
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
 pub enum Refusal {
     /// The same person ran it.
-    #[error("{who} {did} the run (event {seq}), and the job asks for four eyes: somebody else must approve")]
+    #[error("{who} {did} the run (event {seq}), and the job requires four eyes; another person must approve")]
     SameEyes {
         /// The operator.
         who: String,
@@ -40,7 +40,7 @@ pub enum Refusal {
         seq: u64,
     },
     /// No reason was given.
-    #[error("the job asks for a reason: `--reason TEXT`")]
+    #[error("the job requires a reason; pass `--reason TEXT`")]
     NoReason,
 }
 

@@ -31,17 +31,17 @@ impl fmt::Display for Missing {
     /// Who is missing, and what to start.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let all = [
-            (self.coordinator, "no coordinator service is alive", "crossfoot coordinator"),
-            (self.processors, "no processor is alive", "crossfoot worker --role processor"),
-            (self.writers, "no writer is alive", "crossfoot worker --role writer"),
+            (self.coordinator, "no coordinator service is running", "crossfoot coordinator"),
+            (self.processors, "no processor is running", "crossfoot worker --role processor"),
+            (self.writers, "no writer is running", "crossfoot worker --role writer"),
         ];
         let mut separator = "";
         for (_, what, start) in all.iter().filter(|(is_missing, ..)| *is_missing) {
-            write!(f, "{separator}{what}: start one with `{start}` on the same broker and store")?;
+            write!(f, "{separator}{what}; start one with `{start}` on the same broker and store")?;
             separator = "; ";
         }
         if self.is_nobody() {
-            f.write_str("nobody is missing")?;
+            f.write_str("no process is missing")?;
         }
         Ok(())
     }
@@ -161,9 +161,9 @@ mod tests {
     fn what_is_said_names_what_to_start() {
         let text = Missing { coordinator: true, processors: true, writers: true }.to_string();
         for says in [
-            "no coordinator service is alive: start one with `crossfoot coordinator`",
-            "no processor is alive: start one with `crossfoot worker --role processor`",
-            "no writer is alive: start one with `crossfoot worker --role writer`",
+            "no coordinator service is running; start one with `crossfoot coordinator`",
+            "no processor is running; start one with `crossfoot worker --role processor`",
+            "no writer is running; start one with `crossfoot worker --role writer`",
         ] {
             assert!(text.contains(says), "{text}");
         }

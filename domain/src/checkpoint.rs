@@ -27,7 +27,7 @@ pub struct Head {
 
 /// The text is no `NUMBER:HASH`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
-#[error("not a head of the log, NUMBER:HASH")]
+#[error("not a log head in the form NUMBER:HASH")]
 pub struct NotAHead;
 
 impl fmt::Display for Head {
@@ -203,7 +203,8 @@ mod tests {
         assert_eq!(held(&rewritten, notes.clone()), Err(other.clone()));
         assert_eq!(
             other.to_string(),
-            "event 4 is not the one that line 3 of the checkpoints notes: the log was rewritten from event 3 or 4 on"
+            "event 4 is not the one that line 3 of the checkpoint file names: the log was rewritten from event \
+             3 or 4 on"
         );
         let earlier = ChainError::NotAsNoted { seq: 2, line: Some(1), as_noted: 0 };
         assert_eq!(held(&log(&["x", "b", "c", "d"]), notes), Err(earlier));

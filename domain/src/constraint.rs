@@ -130,7 +130,7 @@ pub fn violations(
                 .any(|one| compare(value, &one.value()) == Some(Ordering::Equal)))
             .then(|| {
                 let count = allowed.len();
-                (ReasonCode::NotAllowed, format!("{} is not among the {count} allowed values", shown()))
+                (ReasonCode::NotAllowed, format!("{} is not one of the {count} allowed values", shown()))
             }),
             Constraint::Pattern(pattern) => match value {
                 Value::Text(text) if !pattern.is_match(text) => {
@@ -141,12 +141,12 @@ pub fn violations(
             Constraint::LengthMin(min) => length(value).filter(|length| length < min).map(|length| {
                 let has = mask
                     .map_or_else(|| format!("{length} characters"), |mask| format!("{mask} is too short"));
-                (ReasonCode::Length, format!("{has}, at least {min} are required"))
+                (ReasonCode::Length, format!("{has}; the minimum is {min}"))
             }),
             Constraint::LengthMax(max) => length(value).filter(|length| length > max).map(|length| {
                 let has =
                     mask.map_or_else(|| format!("{length} characters"), |mask| format!("{mask} is too long"));
-                (ReasonCode::Length, format!("{has}, at most {max} are allowed"))
+                (ReasonCode::Length, format!("{has}; the maximum is {max}"))
             }),
         };
         if let Some((code, detail)) = broken {

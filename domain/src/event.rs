@@ -42,7 +42,7 @@ pub const GENESIS: Hash = Hash([0; 32]);
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
 pub enum ChainError {
     /// A number is missing or comes twice.
-    #[error("event {found} stands where event {expected} should: events were removed, added or reordered")]
+    #[error("found event {found} instead of event {expected}: events were removed, added or reordered")]
     OutOfSequence {
         /// The number that should be here.
         expected: u64,
@@ -50,19 +50,19 @@ pub enum ChainError {
         found: u64,
     },
     /// The event does not follow the one before it.
-    #[error("event {seq} does not follow event {}: one of the two was replaced", seq - 1)]
+    #[error("event {seq} does not follow event {}: one of them was replaced", seq - 1)]
     Unlinked {
         /// The later event.
         seq: u64,
     },
     /// The event's content is not what was hashed.
-    #[error("event {seq} was altered: its content does not give its hash")]
+    #[error("event {seq} was altered: its content does not match its hash")]
     Altered {
         /// The event.
         seq: u64,
     },
     /// The log ends earlier than a head that was noted before.
-    #[error("the log ends at event {last}, but {} notes event {noted}: the end was cut off", note(*line))]
+    #[error("the log ends at event {last}, but {} names event {noted}: the end was cut off", note(*line))]
     CutOff {
         /// The last event there is.
         last: u64,
@@ -73,7 +73,7 @@ pub enum ChainError {
     },
     /// The event is not the one that was noted before.
     #[error(
-        "event {seq} is not the one that {} notes: the log was rewritten from {} on",
+        "event {seq} is not the one that {} names: the log was rewritten from {} on",
         note(*line),
         somewhere(*as_noted + 1, *seq)
     )]
@@ -89,7 +89,7 @@ pub enum ChainError {
 
 /// Where a head was noted.
 fn note(line: Option<u64>) -> String {
-    line.map_or_else(|| "the head that was given".into(), |line| format!("line {line} of the checkpoints"))
+    line.map_or_else(|| "the given head".into(), |line| format!("line {line} of the checkpoint file"))
 }
 
 /// One of the events `first` to `last`.

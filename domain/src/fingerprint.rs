@@ -47,7 +47,7 @@ impl fmt::Debug for Hash {
 
 /// The text is not 64 hexadecimal digits.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
-#[error("not a SHA-256 value: 64 hexadecimal digits are expected")]
+#[error("not a SHA-256 value: expected 64 hexadecimal digits")]
 pub struct NotAHash;
 
 impl FromStr for Hash {
@@ -98,7 +98,7 @@ pub fn node_hash(left: &Hash, right: &Hash) -> Hash {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
 pub enum RangeError {
     /// The second does not begin where the first ends.
-    #[error("a range that ends at leaf {end} cannot be followed by one that begins at {begin}")]
+    #[error("a range that starts at leaf {begin} cannot follow one that ends at {end}")]
     NotAdjacent {
         /// Where the first range ends (the first leaf not in it).
         end: u64,

@@ -35,7 +35,7 @@ const UNREAD: u8 = 254;
 
 /// The bytes are too few for a key.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
-#[error("a masking key has {KEY_BYTES_MIN} bytes or more, this has {0}")]
+#[error("a masking key needs at least {KEY_BYTES_MIN} bytes; this one has {0}")]
 pub struct KeyTooShort(pub usize);
 
 /// The key that masks are made with. It is never printed.
@@ -167,16 +167,16 @@ impl Masks {
     pub fn reason(field: &str, ty: &FieldType, code: ReasonCode, shown: &str) -> Reason {
         let detail = match code {
             ReasonCode::FieldCount => "the record ends before the field does".into(),
-            ReasonCode::Quoting => format!("{shown} goes on behind its closing quote"),
+            ReasonCode::Quoting => format!("{shown} continues after its closing quote"),
             ReasonCode::Encoding => format!("{shown} is not text in the source's encoding"),
-            ReasonCode::Type => format!("{shown} is not of the type {ty}, or not written as the job says"),
+            ReasonCode::Type => format!("{shown} is not a {ty} in the format that the job defines"),
             ReasonCode::TooLong => format!("{shown} does not fit {ty}"),
             ReasonCode::Required => "a value is required".into(),
             ReasonCode::Range
             | ReasonCode::NotAllowed
             | ReasonCode::Pattern
             | ReasonCode::Length
-            | ReasonCode::RecordType => format!("{shown} is not among the values that the job allows"),
+            | ReasonCode::RecordType => format!("{shown} is not one of the allowed values"),
         };
         Reason { field: Some(field.to_owned()), code, detail }
     }

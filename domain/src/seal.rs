@@ -27,7 +27,7 @@ impl fmt::Display for KeyId {
 
 /// The bytes are not a key.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
-#[error("a message key has {KEY_BYTES} bytes, this has {0}")]
+#[error("a message key needs {KEY_BYTES} bytes; this one has {0}")]
 pub struct BadKey(pub usize);
 
 /// A key that messages are sealed with. It is never printed.

@@ -278,7 +278,7 @@ fn check(
         Some(usual) if found >= usize::try_from(rules.runs_min).unwrap_or(usize::MAX) => usual,
         _ => {
             let message = format!(
-                "{found} {called} were promoted before; with fewer than {} nothing is compared",
+                "{found} {called} were promoted before; a comparison needs at least {}",
                 rules.runs_min
             );
             return CheckResult { expected: "too few runs to compare with".into(), message, ..template };
@@ -292,17 +292,18 @@ fn check(
         grouped(usual.median)
     );
     let deviation = usual.deviation(value);
-    let told = deviation.map_or_else(|| "from nothing".to_owned(), percent);
+    let told = deviation.map_or_else(|| "from zero".to_owned(), percent);
     let allowed = percent(share.into()).trim_start_matches('+').to_owned();
     if !usual.is_far(value, share) {
-        let message = format!("{told} against the median of {} {called}; {allowed} is allowed", usual.runs);
+        let message =
+            format!("{told} compared with the median of {} {called}; allowed: {allowed}", usual.runs);
         return CheckResult { expected, verdict: Verdict::Pass, message, ..template };
     }
     let side = if value < usual.least { "below" } else { "above" };
     CheckResult {
         expected,
         message: format!(
-            "{told} against the median of {} {called}, and {side} all of them; {allowed} is allowed",
+            "{told} compared with the median of {} {called}, and {side} all of them; allowed: {allowed}",
             usual.runs
         ),
         discrepancy: told,

@@ -77,7 +77,7 @@ where
         let Some(delivery) = delivery else { return Ok(()) };
         match handle(delivery.body.clone(), delivery.redeliveries).await {
             Handled::Postponed(reason) => {
-                tracing::warn!(queue = queue.name(), %reason, pause_ms = pause.as_millis(), "work is postponed");
+                tracing::warn!(queue = queue.name(), %reason, pause_ms = pause.as_millis(), "work postponed");
                 // Returned after the pause: in the meantime nobody else would fare better.
                 tokio::select! {
                     () = stop.cancelled() => {}
@@ -113,7 +113,7 @@ where
         }
         Handled::Failed { starts, reason } => match RetryPolicy::CHUNK.after(starts) {
             Next::RetryAfterMs(wait_ms) => {
-                tracing::warn!(%reason, starts, wait_ms, "message failed and will be tried again");
+                tracing::warn!(%reason, starts, wait_ms, "message failed; retrying");
                 tokio::time::sleep(Duration::from_millis(wait_ms)).await;
                 delivery.retry_later().await;
             }

@@ -160,7 +160,7 @@ impl Surroundings {
     pub(crate) async fn retire(&self, worker: WorkerId) {
         self.registered.remove(worker);
         if let Err(error) = self.store.retire(&[worker]).await {
-            tracing::debug!(%error, "a worker could not say that it stops");
+            tracing::debug!(%error, "cannot report that a worker stops");
         }
     }
 
@@ -173,7 +173,7 @@ impl Surroundings {
                 _ = beat.tick() => {}
             }
             if let Err(error) = self.store.beat(&self.registered.beats()).await {
-                tracing::warn!(%error, "no sign of life could be given");
+                tracing::warn!(%error, "cannot send the heartbeat");
             }
         }
     }

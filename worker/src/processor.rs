@@ -38,15 +38,13 @@ pub enum ProcessorError {
 #[derive(Debug, Error)]
 pub enum ProcessError {
     /// The bytes are not those that the coordinator split (INV-02).
-    #[error(
-        "chunk {chunk_no}: its bytes do not have the SHA-256 that the ledger booked when they were split"
-    )]
+    #[error("chunk {chunk_no}: its bytes do not match the SHA-256 in the ledger")]
     Altered {
         /// The chunk.
         chunk_no: u64,
     },
     /// It holds more or fewer records than were split.
-    #[error("chunk {chunk_no}: {split} records were split, {decoded} were decoded")]
+    #[error("chunk {chunk_no}: the splitter found {split} records, but {decoded} were decoded")]
     RecordCount {
         /// The chunk.
         chunk_no: u64,
@@ -56,10 +54,10 @@ pub enum ProcessError {
         decoded: u64,
     },
     /// The job's formats cannot be used.
-    #[error("the job cannot be used: {0}")]
+    #[error("invalid job: {0}")]
     Job(String),
     /// The batch does not fit a message.
-    #[error("chunk {chunk_no}: {error}; make chunks smaller")]
+    #[error("chunk {chunk_no}: {error}; use smaller chunks")]
     Batch {
         /// The chunk.
         chunk_no: u64,

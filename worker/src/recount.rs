@@ -63,7 +63,7 @@ pub(crate) async fn recount(with: &Surroundings, jobs: &Jobs, opened: Opened<Chu
         busy_us: 0,
         failure: None,
     };
-    tracing::info!(%run_id, chunk_no = batch.chunk_no, "counts were lost and are made again");
+    tracing::info!(%run_id, chunk_no = batch.chunk_no, "counts were lost; computing them again");
     if let Err(reason) = with.report(attempt, &counts).await {
         return Handled::Postponed(reason);
     }

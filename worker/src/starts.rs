@@ -43,12 +43,13 @@ impl Surroundings {
         match self.store.start_chunk(run, ChunkNo(chunk_no), role, opened.attempt, worker).await {
             Ok(Started::Committed) => Charged::Committed,
             Ok(Started::Closed) => {
-                tracing::info!(run_id = %run, chunk_no, "the run takes no more of this chunk");
+                tracing::info!(run_id = %run, chunk_no, "the run no longer accepts this chunk");
                 Charged::Settle(Handled::Done)
             }
             Ok(Started::Go { starts, .. }) if starts > RetryPolicy::CHUNK.attempts_max => {
                 let reason = format!(
-                    "chunk {chunk_no} was started {} times, and no {} came to its end: it kills them, or they were killed",
+                    "chunk {chunk_no} was started {} times, but no {} finished it: it crashes them, or they \
+                     were killed",
                     starts - 1,
                     role.name()
                 );
@@ -72,13 +73,13 @@ impl Surroundings {
         let (run_id, chunk_no) = (opened.message.run_id(), opened.message.chunk_no());
         if let Err(error) = self.store.set_aside(RunId::from_bytes(run_id), ChunkNo(chunk_no), &reason).await
         {
-            tracing::error!(%error, chunk_no, "a chunk that failed could not be set aside");
+            tracing::error!(%error, chunk_no, "cannot set aside a failed chunk");
             return false;
         }
         let counts = failure(run_id, chunk_no, role, worker, reason);
         if let Err(error) = self.report(opened.attempt, &counts).await {
             // The ledger has it; the coordinator looks there.
-            tracing::warn!(%error, chunk_no, "a failure could not be reported");
+            tracing::warn!(%error, chunk_no, "cannot report a failure");
         }
         true
     }
@@ -120,7 +121,7 @@ impl Start<'_> {
         let run = RunId::from_bytes(self.run_id);
         // Where the store failed, this fails too. One start too many is charged then; the limit has room for it.
         if let Err(error) = self.with.store.forgive_start(run, ChunkNo(self.chunk_no), self.role).await {
-            tracing::debug!(%error, chunk_no = self.chunk_no, "a start could not be forgiven");
+            tracing::debug!(%error, chunk_no = self.chunk_no, "cannot refund a start");
         }
     }
 }

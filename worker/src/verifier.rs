@@ -96,7 +96,7 @@ async fn read_back(with: &Surroundings, jobs: &Jobs, worker: WorkerId, body: Byt
     };
     if let Err(error) = with.report(attempt, &nudge).await {
         // It is for speed only: the coordinator looks into the store.
-        tracing::debug!(%error, "a range that was read back could not be reported");
+        tracing::debug!(%error, "cannot report the range that was read back");
     }
     Handled::Done
 }

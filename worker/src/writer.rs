@@ -88,11 +88,11 @@ async fn write(with: &Surroundings, jobs: &Jobs, worker: WorkerId, body: Bytes) 
         Ok(CommitOutcome::Committed) => {}
         Ok(CommitOutcome::AlreadyThere) => return report_again(with, attempt, counts).await,
         Ok(CommitOutcome::OtherBytes) => {
-            let reason = format!("chunk {chunk_no}: the batch is of other bytes than the ledger booked");
+            let reason = format!("chunk {chunk_no}: the batch was made from other bytes than the ledger has");
             return start.of_other_bytes(reason).await;
         }
         Ok(CommitOutcome::RunClosed) => {
-            tracing::info!(run_id = %RunId::from_bytes(run_id), chunk_no, "the run takes no more batches");
+            tracing::info!(run_id = %RunId::from_bytes(run_id), chunk_no, "the run no longer accepts batches");
             return Handled::Done;
         }
         Err(error) if error.is_transient() => return start.postponed(error.to_string()).await,
@@ -115,7 +115,7 @@ async fn report_again(with: &Surroundings, attempt: u64, mut counts: Counts) -> 
         Err(error) => return Handled::unless_transient(&error),
     };
     let Some(committed) = row.and_then(|row| row.committed) else { return Handled::Done };
-    tracing::debug!(%run_id, chunk_no, "chunk was committed before");
+    tracing::debug!(%run_id, chunk_no, "chunk is already committed");
     counts.worker = committed.writer.0;
     counts.processor = committed.processor.0;
     match with.report(attempt, &counts).await {

@@ -1,4 +1,4 @@
-//! `check`: what a job file means, the tables it needs, and how its source's first records decode.
+//! `check`: validates a job file and shows its layout, its tables, and the first records of its source.
 
 use comfy_table::Table;
 use coordinator::report::NO_AMOUNTS;
@@ -15,7 +15,7 @@ use crate::output::{print, print_json};
 use crate::printed::{CheckedField, CheckedJob, CheckedType};
 use crate::wiring;
 
-/// `crossfoot check`.
+/// Runs `crossfoot check`.
 pub(crate) fn check(global: &Global, args: &Check) -> Result<Done, Failure> {
     let job = read_job(&args.job)?;
     let settings = wiring::settings(global, None)?;
@@ -26,11 +26,11 @@ pub(crate) fn check(global: &Global, args: &Check) -> Result<Done, Failure> {
         notes.push(NO_AMOUNTS.to_owned());
     }
     if job.is_sensitive() {
-        // Without a key of the operator's, masks are of this preview alone: no store is asked for its key.
+        // Without a configured key, masks use a random one for this preview: `check` does not open the store.
         let key = settings.masking.key()?;
         job.masks.give_key(&key.map_or_else(random, Ok)?);
     }
-    // Formats are understood when a decoder is made of them.
+    // Creating a decoder validates the format.
     ChunkDecoder::new(&job).map_err(Failure::usage)?;
     let preview = if args.source.is_some() || job.source_path.is_some() {
         let source = SourceFile::open(source_of(&job, &args.job, args.source.as_deref())?, job.compression)?;

@@ -1,4 +1,4 @@
-//! What several commands need: the store, a run by what was typed, the job and its source.
+//! Helpers that several commands share: the store, a run by its argument, the job and its source.
 
 use std::os::unix::fs::FileTypeExt;
 use std::path::Path;
@@ -15,17 +15,17 @@ use crate::args::Global;
 use crate::outcome::Failure;
 use crate::wiring;
 
-/// Runs among which an abbreviated id is looked for.
+/// The number of runs that are searched for an abbreviated ID.
 const RUNS_LOOKED_AT: u32 = 10_000;
 
-/// The store as configured; it must be there.
+/// Opens the configured store, which must exist.
 pub(crate) async fn open_store(global: &Global) -> Result<(Settings, Arc<dyn Store>), Failure> {
     let settings = wiring::settings(global, None)?;
     let store = wiring::store(&settings, false).await?;
     Ok((settings, store))
 }
 
-/// The run that was meant: its id, the beginning or end of it, or `last`.
+/// Finds a run by its ID, by the start or end of its ID, or by `last`.
 pub(crate) async fn find_run(store: &dyn Store, typed: &str) -> Result<Run, Failure> {
     if let Ok(run_id) = typed.parse::<RunId>() {
         return Ok(store.run(run_id).await?);
@@ -50,12 +50,13 @@ pub(crate) async fn find_run(store: &dyn Store, typed: &str) -> Result<Run, Fail
     }
 }
 
-/// The job file at `path`.
+/// Reads the job file at `path`.
 pub(crate) fn read_job(path: &Path) -> Result<Arc<Job>, Failure> {
     Ok(Arc::new(Job::read(path)?))
 }
 
-/// The source that was typed, or else the job's own, beside the job file if it is a relative path.
+/// Returns the source from the command line, or else the job's own; the job file's folder is the base of a relative
+/// path.
 pub(crate) fn source_of(job: &Job, job_path: &Path, typed: Option<&str>) -> Result<Location, Failure> {
     let location = match (typed, &job.source_path) {
         (Some(typed), _) => Location::parse(typed),
@@ -66,7 +67,7 @@ pub(crate) fn source_of(job: &Job, job_path: &Path, typed: Option<&str>) -> Resu
             ));
         }
     };
-    // A named pipe is looked at more than once, and each time would wait for another writer.
+    // Crossfoot opens the source more than once, and a named pipe would wait for a new writer each time.
     let is_pipe = |path: &Path| path.metadata().is_ok_and(|metadata| metadata.file_type().is_fifo());
     match location.path().filter(|path| is_pipe(path)) {
         Some(path) => {

@@ -1,4 +1,4 @@
-//! `demo`: a generated file through the whole pipeline, embedded; with `--inject`, damaged on the way.
+//! `demo`: loads a generated file through the embedded pipeline; `--inject` damages it on the way.
 
 use std::fs;
 use std::path::Path;
@@ -18,7 +18,7 @@ use crate::outcome::{Done, Failure};
 use crate::output::remark;
 use crate::wiring;
 
-/// `crossfoot demo`.
+/// Runs `crossfoot demo`.
 pub(crate) async fn demo(global: &Global, args: &Demo) -> Result<Done, Failure> {
     let dir = &args.dir;
     let database = dir.join("crossfoot.db");
@@ -72,12 +72,12 @@ pub(crate) async fn demo(global: &Global, args: &Demo) -> Result<Done, Failure> 
     Ok(done)
 }
 
-/// Damages staging with plain SQL, as a hand that should not be there would. Says what it did.
+/// Damages staging with plain SQL, as an intruder would, and returns what it did.
 fn inject(database: &Path, run_id: RunId, damage: Damage, records: u64) -> rusqlite::Result<Vec<String>> {
     let connection = Connection::open(database)?;
     connection.busy_timeout(std::time::Duration::from_secs(30))?;
     let run = run_id.to_string();
-    // Four records far apart; of a very small demo, whichever there are. The first record is the header.
+    // Four records far apart, or any records of a very small demo. The first record is the header.
     let at = |share: u64| (records * share / 10).max(1) + 1;
     let wants = |one: Damage| damage == Damage::All || damage == one;
     let mut done = Vec::new();
@@ -109,7 +109,7 @@ fn inject(database: &Path, run_id: RunId, damage: Damage, records: u64) -> rusql
             let sql = "SELECT amount FROM stg_postings WHERE run_id = ?1 AND record_no = ?2";
             connection.query_row(sql, (&run, record_no), |row| row.get::<_, String>(0))
         };
-        // Two records on, so that it is not the other half of the same pair.
+        // Skips one record, so that the two are not a debit and its own credit.
         let (one, other) = (at(6), at(6) + 2);
         let (of_one, of_other) = (amount(one)?, amount(other)?);
         let put = "UPDATE stg_postings SET amount = ?3 WHERE run_id = ?1 AND record_no = ?2";

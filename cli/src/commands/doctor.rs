@@ -1,4 +1,4 @@
-//! `doctor`: whether a fleet could work here, and what is to be done if not.
+//! `doctor`: checks whether a fleet can run with these settings, and how to fix what prevents it.
 
 use std::path::Path;
 
@@ -19,12 +19,12 @@ use crate::outcome::{Done, Failure};
 use crate::output::{print, print_json};
 use crate::wiring;
 
-/// `crossfoot doctor`.
+/// Runs `crossfoot doctor`.
 pub(crate) async fn doctor(global: &Global, args: &Doctor) -> Result<Done, Failure> {
     let settings = wiring::settings(global, None)?;
     let identity = match wiring::store(&settings, false).await {
         Ok(store) => store.identity().await.ok(),
-        // What is wrong with the store is found below.
+        // Problems with the store are reported below.
         Err(_) => None,
     };
     let of_rabbit = RabbitSettings { store: identity, ..wiring::rabbit_settings(&settings.broker) };
@@ -32,7 +32,8 @@ pub(crate) async fn doctor(global: &Global, args: &Doctor) -> Result<Done, Failu
         wiring::require_broker(&settings)?;
         if identity.is_none() {
             return Err(Failure::usage(
-                "cannot open the store, so it cannot take the queues; run `crossfoot doctor` without --take-queues to see why",
+                "cannot open the store, so it cannot take the queues; run `crossfoot doctor` without \
+                 --take-queues to see why",
             ));
         }
         Rabbit::take_queues(&of_rabbit).await?;
@@ -103,7 +104,7 @@ async fn of_store(settings: &Settings) -> Vec<Finding> {
     all
 }
 
-/// Rows, rejects and the masking key stand in the file.
+/// Warns if other users can read the file, which holds rows, rejects and the masking key.
 fn of_file(path: &Path) -> Option<Finding> {
     let mode = open_to_others(path)?;
     let path = path.display();
@@ -111,9 +112,9 @@ fn of_file(path: &Path) -> Option<Finding> {
     Some(Finding::warn("store", format!("other users can read {path} (mode {mode})"), &advice))
 }
 
-/// Whether the evidence log holds passwords, as earlier versions let some into it.
+/// Searches the evidence log for passwords, because earlier versions recorded some.
 async fn of_log(store: &dyn Store) -> Option<Finding> {
-    /// So many events are named.
+    /// The maximum number of events that the finding lists.
     const NAMED: usize = 5;
     const PAGE: u32 = 1000;
     let (mut after, mut found, mut named) = (0, 0_u64, Vec::new());

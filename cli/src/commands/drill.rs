@@ -19,7 +19,7 @@ use crate::output::{deliver, print, print_json, remark, style, unwritten};
 use crate::printed::ListedDefect;
 use crate::wiring;
 
-/// `crossfoot drill`.
+/// Runs `crossfoot drill`.
 pub(crate) async fn drill(global: &Global, args: &Args) -> Result<Done, Failure> {
     let (Some(job_path), false) = (&args.job, args.list) else { return list(global) };
     let settings = wiring::settings(global, None)?;
@@ -58,7 +58,7 @@ pub(crate) async fn drill(global: &Global, args: &Args) -> Result<Done, Failure>
     let verdict =
         if report.is_effective() { "every defect was caught" } else { "NOT every defect was caught" };
     match (deliver(&rendered, args.output.as_deref()), &args.output) {
-        // A document that was asked for by name and is not there is a failure of its own, unless worse was found.
+        // A missing output file is a failure of its own, unless the drill found something worse.
         (Err(failure), Some(_)) if done == Done::Well => return Err(failure.advise(verdict)),
         (Err(failure), _) => unwritten(failure, verdict),
         (Ok(()), _) => {}
@@ -66,7 +66,7 @@ pub(crate) async fn drill(global: &Global, args: &Args) -> Result<Done, Failure>
     Ok(done)
 }
 
-/// The catalogue.
+/// Prints the catalogue.
 fn list(global: &Global) -> Result<Done, Failure> {
     if global.json {
         let entries: Vec<_> = CATALOGUE
@@ -102,8 +102,8 @@ fn list(global: &Global) -> Result<Done, Failure> {
     Ok(Done::Well)
 }
 
-/// Notes the drill in the evidence log of the store at hand, if there is one: when the controls were tested, by whom, and
-/// the digest of the document.
+/// Records the drill in the evidence log of the configured store, if it exists: when the controls were tested, who
+/// tested them, and the digest of the document.
 async fn note(
     settings: &Settings,
     shadows: &ShadowFactory,
@@ -127,7 +127,7 @@ async fn note(
     Ok(())
 }
 
-/// Progress: a bar on a terminal, a line for what is missed in a pipe.
+/// The progress display: a bar on a terminal, a line per missed defect in a pipe.
 struct Shown {
     bar: Option<ProgressBar>,
     quiet: bool,

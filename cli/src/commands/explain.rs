@@ -1,4 +1,4 @@
-//! `explain`: every difference of a run, down to record, field, both values, and worker.
+//! `explain`: traces every difference of a run to record, field, both values, and worker.
 
 use coordinator::report::{summary, text};
 use domain::finding::Finding;
@@ -15,7 +15,7 @@ use crate::printed::Explained;
 
 const PAGE: u32 = 500;
 
-/// `crossfoot explain`.
+/// Runs `crossfoot explain`.
 pub(crate) async fn explain(global: &Global, args: &Explain) -> Result<Done, Failure> {
     let (_, store) = open_store(global).await?;
     let run = find_run(&*store, &args.run.run).await?;
@@ -24,7 +24,7 @@ pub(crate) async fn explain(global: &Global, args: &Explain) -> Result<Done, Fai
     let mut shown = 0;
     let mut list = Vec::new();
     let total = summary::report(&*store, run.run_id).await?.findings_total;
-    // Page by page, so that a million findings need no more memory than one page.
+    // Pages through the findings, so that a million of them need only the memory of one page.
     let mut from = 0;
     let mut in_findings = true;
     while shown < limit {

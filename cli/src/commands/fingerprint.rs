@@ -1,4 +1,4 @@
-//! `fingerprint`: a source's control totals and root, loading nothing. What it prints, `run --declared` takes.
+//! `fingerprint`: computes a source's control totals and root without loading it; `run --declared` reads the output.
 
 use coordinator::split::declare::{DeclareError, declare};
 use platform::causes::chain;
@@ -9,7 +9,7 @@ use crate::args::Fingerprint;
 use crate::outcome::{Done, Failure};
 use crate::output::{print_json, remark};
 
-/// `crossfoot fingerprint`.
+/// Runs `crossfoot fingerprint`.
 pub(crate) fn fingerprint(args: &Fingerprint) -> Result<Done, Failure> {
     let job = read_job(&args.job)?;
     let source = SourceFile::open(source_of(&job, &args.job, args.source.as_deref())?, job.compression)?;

@@ -1,4 +1,4 @@
-//! `init`: a job file to start from.
+//! `init`: generates a job file from a sample or a copybook.
 
 use std::io::Read;
 use std::path::Path;
@@ -13,10 +13,10 @@ use crate::outcome::{Done, Failure};
 use crate::output::{print, remark};
 use crate::wiring;
 
-/// How much of the sample is looked at: 1 MiB.
+/// The part of the sample that is read: 1 MiB.
 const SAMPLE_BYTES: u64 = 1 << 20;
 
-/// `crossfoot init`.
+/// Runs `crossfoot init`.
 pub(crate) fn init(global: &Global, args: &Init) -> Result<Done, Failure> {
     let dialect = wiring::dialect(&wiring::settings(global, None)?);
     match (&args.copybook, &args.sample) {
@@ -31,7 +31,7 @@ fn of_copybook(args: &Init, path: &Path, dialect: Dialect) -> Result<Done, Failu
     let text = platform::files::read_small_text(path, platform::files::COPYBOOK_BYTES_MAX)
         .map_err(|error| wrong(&error))?;
     let beside = |of: &Path| of.parent().map(Path::to_path_buf).unwrap_or_default();
-    // A job names its copybook relative to itself.
+    // The path of a copybook is relative to the job file.
     let file = match &args.output {
         Some(output) if beside(output) == beside(path) => {
             path.file_name().map(|name| name.to_string_lossy().into_owned())
@@ -48,7 +48,8 @@ fn of_copybook(args: &Init, path: &Path, dialect: Dialect) -> Result<Done, Failu
         .map_err(|what| wrong(&what))?;
     if made.layouts.len() > 1 {
         remark(&format!(
-            "note: the copybook has {} record types; in each `when`, name the field and values that identify it, then run `crossfoot check`",
+            "note: the copybook has {} record types; in each `when`, name the field and values that identify \
+             it, then run `crossfoot check`",
             made.layouts.len()
         ));
     }
@@ -77,7 +78,7 @@ fn of_copybook(args: &Init, path: &Path, dialect: Dialect) -> Result<Done, Failu
     Ok(Done::Well)
 }
 
-/// Never over a file that somebody has worked on.
+/// Writes a new file and never overwrites an existing one.
 fn write_new(path: &Path, text: &str) -> Result<(), Failure> {
     let mut options = std::fs::OpenOptions::new();
     let written = options.write(true).create_new(true).open(path).and_then(|mut file| {
@@ -96,7 +97,7 @@ fn of_sample(args: &Init, path: &Path, dialect: Dialect) -> Result<Done, Failure
     let stem = path.file_name().map_or_else(|| "job".into(), |name| name.to_string_lossy().into_owned());
     let name = stem.split('.').next().unwrap_or("job");
     let inferred = infer(name, &sample, whole_file).map_err(|reason| wrong(&reason))?;
-    // What cannot be read as a job yet, `check` says.
+    // `check` reports problems of a job that does not parse yet.
     if let Ok(job) = Job::parse("job.toml", &inferred.text) {
         dialect.holds(&job).map_err(|what| wrong(&what))?;
     }

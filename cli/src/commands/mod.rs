@@ -1,4 +1,4 @@
-//! One file for each command.
+//! The commands, one file each.
 
 mod audit;
 mod check;
@@ -25,7 +25,7 @@ mod trends;
 use crate::args::{Args, Command};
 use crate::outcome::{Done, Failure};
 
-/// Does what was asked.
+/// Runs the command.
 pub(crate) async fn run(args: Args) -> Result<Done, Failure> {
     let global = &args.global;
     match args.command {

@@ -9,7 +9,7 @@ use crate::output::{tell, tell_json};
 use crate::printed::{Purged, RunStands};
 use crate::wiring;
 
-/// `crossfoot cancel`.
+/// Runs `crossfoot cancel`.
 pub(crate) async fn cancel(global: &Global, args: &Operate) -> Result<Done, Failure> {
     let (settings, store) = open_store(global).await?;
     let run = find_run(&*store, &args.run.run).await?;
@@ -24,7 +24,7 @@ pub(crate) async fn cancel(global: &Global, args: &Operate) -> Result<Done, Fail
     Ok(Done::Well)
 }
 
-/// `crossfoot purge`.
+/// Runs `crossfoot purge`.
 pub(crate) async fn purge(global: &Global, args: &Operate) -> Result<Done, Failure> {
     let (settings, store) = open_store(global).await?;
     let run = find_run(&*store, &args.run.run).await?;

@@ -1,4 +1,4 @@
-//! The first records of a source as the job reads them: where each field is, its bytes, its value, or why it has none.
+//! A preview of a source's first records: the position, bytes and value of each field, or why it has no value.
 
 use std::fmt::Write;
 use std::sync::Arc;
@@ -18,15 +18,15 @@ use super::check::new_table;
 use crate::outcome::Failure;
 use crate::printed::{PreviewedField, PreviewedRecord};
 
-/// Longer values and hexadecimal digits are cut to so many characters.
+/// The length in characters to which values and hexadecimal digits are shortened.
 const CHARS_MAX: usize = 34;
 
 /// One field of a record.
 pub(super) struct ShownField {
     name: String,
-    /// Where it begins in the record and how long it is, in formats in which it has a place.
+    /// Its start and length in the record, for formats with fixed positions.
     place: Option<(usize, usize)>,
-    /// Hexadecimal digits; `None`: they are withheld.
+    /// Its bytes in hexadecimal; `None` if they are withheld.
     raw: Option<String>,
     value: String,
 }
@@ -60,7 +60,7 @@ impl Shown {
     }
 }
 
-/// The first `records` records of `source`.
+/// Decodes the first `records` records of `source`.
 pub(super) fn preview(job: &Arc<Job>, source: &SourceFile, records: u64) -> Result<Vec<Shown>, Failure> {
     let failed = |error: &dyn std::error::Error| Failure::unfinished(chain(error));
     let limits = ChunkLimits { bytes: 1 << 20, records: records.max(1) };
@@ -76,7 +76,7 @@ pub(super) fn preview(job: &Arc<Job>, source: &SourceFile, records: u64) -> Resu
     let mut selector = Selector::new(job).map_err(Failure::usage)?;
     let framer = Framer::new(&job.format);
     let mut shown = Vec::new();
-    // A block of records comes whole, however many were asked for.
+    // The decoder returns whole blocks of records, so this may be more than requested.
     let asked = usize::try_from(records.max(1)).unwrap_or(usize::MAX);
     for (record_no, frame) in (chunk.cut.first_record_no.0..).zip(frames(&framer, &chunk.bytes)).take(asked) {
         let (at, content) = frame.map_err(|error| failed(&error))?;
@@ -104,7 +104,7 @@ fn record(job: &Job, selector: &mut Selector, (record_no, offset): (u64, u64), c
     let places: Vec<_> =
         (0..layout.fields.len()).map(|index| selector.field_place(place, content, index)).collect();
     let Some(decoded) = selector.decode(place, content) else { return shown };
-    // Of a record that is rejected nobody knows whether its fields are where they should be.
+    // The fields of a rejected record may be misaligned.
     let hides_all = masks.are_needed() && !decoded.is_accepted();
     for (index, field) in layout.fields.iter().enumerate() {
         let is_hidden = field.sensitive || hides_all;
@@ -126,7 +126,7 @@ fn record(job: &Job, selector: &mut Selector, (record_no, offset): (u64, u64), c
     shown
 }
 
-/// What was read, for a person.
+/// Formats the preview as text.
 pub(super) fn table(job: &Job, records: &[Shown]) -> String {
     if records.is_empty() {
         return "the source has no records".into();
@@ -182,12 +182,12 @@ fn verdict(form: &Form, record: &Shown) -> String {
     out
 }
 
-/// One record, its fields going down, with their places and bytes.
+/// Formats one record with a row per field, including its position and bytes.
 fn fields(record: &Shown) -> Table {
     let mut table = new_table(["field", "at", "bytes", "hex", "value"].map(String::from).to_vec());
     for field in &record.fields {
         let (at, length) = match field.place {
-            // Positions are counted from 1, as in a copybook's listing and in the job file.
+            // Positions count from 1, as in a copybook listing and in the job file.
             Some((start, length)) => ((start + 1).to_string(), length.to_string()),
             None => (String::new(), String::new()),
         };
@@ -207,7 +207,7 @@ fn fields(record: &Shown) -> Table {
     table
 }
 
-/// Fields going down, records across: any number of fields fits a terminal.
+/// Formats records with a row per field and a column per record, so that any number of fields fits a terminal.
 fn side_by_side(job: &Job, of: &str, records: &[&Shown]) -> String {
     let shown: Vec<_> = records.iter().filter(|record| record.reasons.is_empty()).take(3).collect();
     let Some(first) = shown.first() else { return String::new() };

@@ -1,4 +1,4 @@
-//! `prove`: that one record is in a run's source as it was loaded, for whoever has the record's bytes.
+//! `prove`: proves that one record is part of a run's source as loaded, to anyone who has the record's bytes.
 
 use std::io::Write;
 use std::path::Path;
@@ -16,7 +16,7 @@ use crate::outcome::{Done, Failure};
 use crate::output::{print_as_it_is, remark};
 use crate::wiring;
 
-/// `crossfoot prove`.
+/// Runs `crossfoot prove`.
 pub(crate) async fn prove(global: &Global, args: &Prove) -> Result<Done, Failure> {
     let settings = wiring::settings(global, None)?;
     let key = args.key.as_ref().or(settings.audit.signing_key.as_ref());
@@ -39,7 +39,8 @@ pub(crate) async fn prove(global: &Global, args: &Prove) -> Result<Done, Failure
         (Some(path), Some(record)) => write_private(path, record)?,
         (Some(_), None) => {
             return Err(Failure::usage(
-                "the source no longer exists, so the record's bytes are not available; use `--canonical-out` to get its canonical form",
+                "the source no longer exists, so the record's bytes are not available; use `--canonical-out` to \
+                 get its canonical form",
             ));
         }
         (None, _) => {}
@@ -53,7 +54,8 @@ pub(crate) async fn prove(global: &Global, args: &Prove) -> Result<Done, Failure
     }
     if proved.proof.signature.is_none() {
         remark(
-            "note: the proof is not signed; verify it with a pack of the run (`crossfoot audit verify PROOF --pack PACK`)",
+            "note: the proof is not signed; verify it with a pack of the run (`crossfoot audit verify PROOF \
+             --pack PACK`)",
         );
     }
     if proved.proof.recomputed_from == RecomputedFrom::Staging {
@@ -62,7 +64,7 @@ pub(crate) async fn prove(global: &Global, args: &Prove) -> Result<Done, Failure
     Ok(Done::Well)
 }
 
-/// A record in clear is for its owner's eyes.
+/// Writes an unmasked record to a file that only its owner can read.
 fn write_private(path: &Path, bytes: &[u8]) -> Result<(), Failure> {
     create_new_private(path)
         .and_then(|mut file| file.write_all(bytes))

@@ -1,4 +1,4 @@
-//! `rejects`: which records were not accepted, and every reason why.
+//! `rejects`: lists the records that were not accepted, with every reason.
 
 use std::io::Write;
 
@@ -20,7 +20,7 @@ use crate::wiring;
 
 const PAGE: u32 = 500;
 
-/// `crossfoot rejects`.
+/// Runs `crossfoot rejects`.
 pub(crate) async fn rejects(global: &Global, args: &Rejects) -> Result<Done, Failure> {
     let (settings, store) = open_store(global).await?;
     let run = find_run(&*store, &args.run.run).await?;
@@ -28,7 +28,7 @@ pub(crate) async fn rejects(global: &Global, args: &Rejects) -> Result<Done, Fai
     if let Some(path) = &args.raw {
         if job.is_sensitive() {
             let (coordinator, _) = wiring::coordinator_without_broker(&settings, &store);
-            // Said before it is done: nothing leaves in clear unseen.
+            // Records the export before it happens, so that no unmasked data leaves unnoticed.
             coordinator.note_raw_rejects(run.run_id, path).await?;
             remark("warning: the output holds sensitive fields unmasked; the run's log records this export");
         }
@@ -46,7 +46,7 @@ pub(crate) async fn rejects(global: &Global, args: &Rejects) -> Result<Done, Fai
                 chunk_no: row.chunk_no,
                 byte_offset: row.offset,
                 worker_id: row.worker_id,
-                // Where a sensitive field lies in it is not known: that is why it is a reject.
+                // The position of a sensitive field in a reject is unknown.
                 raw_hex: (!job.is_sensitive()).then(|| domain::hex::encode(&row.raw)),
                 reasons: row.reasons,
             })
@@ -79,7 +79,7 @@ pub(crate) async fn rejects(global: &Global, args: &Rejects) -> Result<Done, Fai
     Ok(Done::Well)
 }
 
-/// Writes the rejects byte for byte, framed as the source has its records, so that they can be mended and sent again.
+/// Writes the rejects byte for byte, framed like the source, so that they can be corrected and sent again.
 async fn write_raw(
     store: &dyn Store,
     run_id: RunId,
@@ -107,7 +107,7 @@ async fn write_raw(
     Ok(written)
 }
 
-/// The row that names the columns, in a format that has one: without it the file could not be loaded.
+/// Returns the header row for formats that have one; without it, the file could not be loaded.
 fn header_row(job: &Job) -> Vec<u8> {
     match (&job.format.form, job.records.first()) {
         (Form::Delimited(form), Some(record)) if form.header => {

@@ -1,4 +1,4 @@
-//! `report`: a run's report as text, JSON or a page.
+//! `report`: renders a run's report as text, JSON, HTML or JUnit.
 
 use coordinator::report::{html, junit, summary, text};
 
@@ -7,7 +7,7 @@ use crate::args::{Format, Global, Report};
 use crate::outcome::{Done, Failure};
 use crate::output::{deliver, json, style};
 
-/// `crossfoot report`.
+/// Runs `crossfoot report`.
 pub(crate) async fn report(global: &Global, args: &Report) -> Result<Done, Failure> {
     let (_, store) = open_store(global).await?;
     let run = find_run(&*store, &args.run.run).await?;

@@ -1,4 +1,4 @@
-//! `crossfoot rotate-key`: another key for the messages of a deployment.
+//! `crossfoot rotate-key`: replaces the key that seals the messages of a deployment.
 
 use post::KEY_SETTLED_MS;
 use serde_json::json;
@@ -9,13 +9,13 @@ use crate::output::{print, print_json};
 use crate::printed::RotatedKey;
 use crate::wiring;
 
-/// `crossfoot rotate-key`.
+/// Runs `crossfoot rotate-key`.
 pub(crate) async fn rotate_key(global: &Global) -> Result<Done, Failure> {
     let settings = wiring::settings(global, None)?;
     if settings.broker.sealing()?.is_some() {
         return Err(Failure::usage(
-            "the message key is in a file, not in the store; replace the file at broker.message_key_file, name the old one in \
-             broker.previous_message_key_file, and restart every process",
+            "the message key is in a file, not in the store; replace the file at broker.message_key_file, name \
+             the old one in broker.previous_message_key_file, and restart every process",
         ));
     }
     let store = wiring::store(&settings, false).await?;

@@ -1,4 +1,4 @@
-//! `run`, `resume` and `approve`: a run to its verdict, with the embedded fleet.
+//! `run`, `resume`, `redrive` and `approve`: drive a run to its verdict.
 
 use std::path::Path;
 use std::sync::Arc;
@@ -29,7 +29,7 @@ use crate::output::{remark, style, tell, tell_json, unwritten};
 use crate::printed::Redriven;
 use crate::wiring;
 
-/// `crossfoot run`.
+/// Runs `crossfoot run`.
 pub(crate) async fn run(global: &Global, args: &Run) -> Result<Done, Failure> {
     let settings = wiring::settings(global, Some(&args.fleet))?;
     let job = read_job(&args.job)?;
@@ -44,14 +44,14 @@ pub(crate) async fn run(global: &Global, args: &Run) -> Result<Done, Failure> {
         submitted: false,
         chunks: wiring::chunk_limits(&settings.fleet),
     };
-    // A source that is not there must not leave an empty store behind.
+    // Checks the source first, so that a missing one does not leave an empty store.
     drop(source::SourceFile::open(request.source.clone(), request.job.compression)?);
     let store = wiring::store(&settings, true).await?;
     let ended = start(global, &settings, &store, Begin::Open(Box::new(request)), args.patience).await?;
     Ok(conclude(global, &*store, ended).await)
 }
 
-/// `crossfoot resume`.
+/// Runs `crossfoot resume`.
 pub(crate) async fn resume(global: &Global, args: &Resume) -> Result<Done, Failure> {
     let settings = wiring::settings(global, Some(&args.fleet))?;
     let store = wiring::store(&settings, false).await?;
@@ -64,7 +64,7 @@ pub(crate) async fn resume(global: &Global, args: &Resume) -> Result<Done, Failu
     Ok(conclude(global, &*store, ended).await)
 }
 
-/// `crossfoot redrive`.
+/// Runs `crossfoot redrive`.
 pub(crate) async fn redrive(global: &Global, args: &Redrive) -> Result<Done, Failure> {
     let settings = wiring::settings(global, Some(&args.fleet))?;
     let store = wiring::store(&settings, false).await?;
@@ -90,7 +90,7 @@ pub(crate) async fn redrive(global: &Global, args: &Redrive) -> Result<Done, Fai
     Ok(conclude(global, &*store, ended).await)
 }
 
-/// `crossfoot approve`.
+/// Runs `crossfoot approve`.
 pub(crate) async fn approve(global: &Global, args: &Approve) -> Result<Done, Failure> {
     let (settings, store) = open_store(global).await?;
     let run = find_run(&*store, &args.operate.run.run).await?;
@@ -100,17 +100,17 @@ pub(crate) async fn approve(global: &Global, args: &Approve) -> Result<Done, Fai
     Ok(conclude(global, &*store, ended).await)
 }
 
-/// How a run is taken up.
+/// How a run starts or continues.
 pub(crate) enum Begin {
-    /// A new one.
+    /// Opens a new run.
     Open(Box<RunRequest>),
-    /// One that is there.
+    /// Continues an existing run.
     GoOn(RunId, Drive),
-    /// One that an operator approves of, why, and where the source is if not where it was.
+    /// Promotes a run that an operator approves: the run, the reason, and the source if it has moved.
     Approve(RunId, Option<String>, Option<Location>),
 }
 
-/// Drives a run as far as it goes, with progress, and stopping on Ctrl-C.
+/// Drives a run as far as possible, shows its progress, and stops on Ctrl-C.
 pub(crate) async fn start(
     global: &Global,
     settings: &Settings,
@@ -124,7 +124,7 @@ pub(crate) async fn start(
     let ended = begin_and_drive(settings, &coordinator, begin, patience).await;
     listener.abort();
     shown.abort();
-    // Wait for the bar to be taken down before anything else is printed.
+    // Waits until the progress bar is cleared before anything else is printed.
     drop(shown.await);
     ended
 }
@@ -160,12 +160,12 @@ async fn begin_and_drive(
         Ok(ending) => return Ok((run_id, ending)),
         Err(error) => error,
     };
-    // Another operator, or another coordinator, may have got it to its end meanwhile.
+    // Another operator or coordinator may have finished the run in the meantime.
     let stands = stands(coordinator, run_id).await;
     let verb = if how.approved { "approve" } else { "resume" };
     let next = match &error {
         _ if !stands.is_free => String::new(),
-        // The same bytes would fail in the same place; a corrected file is another source, and another run.
+        // The same bytes would fail at the same place; a corrected file is a new source and a new run.
         RunError::Load(LoadError::Split(
             SplitError::Frame { .. } | SplitError::Header(_) | SplitError::Source(_),
         )) => {
@@ -173,7 +173,7 @@ async fn begin_and_drive(
                 "cancel this run with `crossfoot cancel {run_id}`, and load the corrected file as a new run"
             )
         }
-        // It says itself what to do.
+        // The error already says what to do.
         RunError::SourceWanted(_) => format!("give up with `crossfoot cancel {run_id}`"),
         RunError::Load(LoadError::SetAside { .. }) => format!(
             "retry the chunks with `crossfoot redrive {run_id}`, or give up with `crossfoot cancel {run_id}`"
@@ -189,7 +189,8 @@ async fn stands(coordinator: &Coordinator, run_id: RunId) -> Standing {
     standing(&*coordinator.store, run_id).await
 }
 
-/// Drives the run while somebody watches whether those are there whom it needs. With why it was given up, if it was.
+/// Drives the run while a watcher checks that the required processes are running. Returns why it stopped waiting, if
+/// it did.
 async fn drive_attended(
     settings: &Settings,
     coordinator: &Coordinator,
@@ -209,7 +210,7 @@ async fn drive_attended(
         ended = &mut drive => (ended, None),
         why = watcher.beside(coordinator.watch.subscribe()) => {
             coordinator.stop.cancel();
-            // It may have come to its end in this very moment.
+            // The run may have finished at this moment.
             let ended = drive.await;
             let is_given_up = ended.is_err();
             (ended, is_given_up.then_some(why))
@@ -217,7 +218,7 @@ async fn drive_attended(
     }
 }
 
-/// The first Ctrl-C (or SIGTERM) finishes what is in hand; the second ends the process at once, which is safe too.
+/// Finishes work in hand at the first Ctrl-C (or SIGTERM), and exits immediately at the second, which is safe too.
 fn stop_on_signal(coordinator: &Coordinator) -> tokio::task::JoinHandle<()> {
     let stop = coordinator.stop.clone();
     tokio::spawn(async move {
@@ -240,7 +241,7 @@ pub(crate) async fn signal() -> bool {
     }
 }
 
-/// Prints the report and turns the ending into an exit code, which is the verdict's whatever becomes of the report.
+/// Prints the report and returns the exit code of the verdict, even if the report cannot be printed.
 pub(crate) async fn conclude(global: &Global, store: &dyn Store, (run_id, ending): (RunId, Ending)) -> Done {
     let state = ending.state();
     let instead = format!("run {run_id} is {state}; print its report with `crossfoot report {run_id}`");

@@ -1,4 +1,4 @@
-//! `runs`, `show` and `workers`.
+//! `runs`, `show` and `workers`: list runs, and show one run or its workers.
 
 use comfy_table::{CellAlignment, Table};
 use coordinator::ops::held::held;
@@ -13,7 +13,7 @@ use crate::outcome::{Done, Failure};
 use crate::output::{print, print_json, style};
 use crate::printed::{ListedRun, RunProgress, ShownRun};
 
-/// `crossfoot runs`.
+/// Runs `crossfoot runs`.
 pub(crate) async fn runs(global: &Global, limit: u32) -> Result<Done, Failure> {
     let (_, store) = open_store(global).await?;
     let runs = store.runs(limit).await?;
@@ -66,7 +66,7 @@ pub(crate) async fn runs(global: &Global, limit: u32) -> Result<Done, Failure> {
     Ok(Done::Well)
 }
 
-/// `crossfoot show`.
+/// Runs `crossfoot show`.
 pub(crate) async fn show(global: &Global, args: &RunArg) -> Result<Done, Failure> {
     let (_, store) = open_store(global).await?;
     let run = find_run(&*store, &args.run).await?;
@@ -122,7 +122,7 @@ pub(crate) async fn show(global: &Global, args: &RunArg) -> Result<Done, Failure
     Ok(Done::Well)
 }
 
-/// `crossfoot workers`.
+/// Runs `crossfoot workers`.
 pub(crate) async fn workers(global: &Global, args: &RunArg) -> Result<Done, Failure> {
     let (_, store) = open_store(global).await?;
     let run = find_run(&*store, &args.run).await?;

@@ -1,4 +1,4 @@
-//! `worker` and `coordinator`: the long-lived processes of a fleet.
+//! `worker` and `coordinator`: the services of a fleet.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -17,10 +17,10 @@ use crate::outcome::{Done, Failure};
 use crate::output::remark;
 use crate::wiring;
 
-/// How long a worker that ended by itself is waited with before it is started anew.
+/// The pause before a worker that ended by itself is restarted.
 const RESTART: Duration = Duration::from_secs(2);
 
-/// `crossfoot worker`.
+/// Runs `crossfoot worker`.
 pub(crate) async fn worker(global: &Global, args: &Worker) -> Result<Done, Failure> {
     let settings = wiring::settings(global, None)?;
     wiring::require_broker(&settings)?;
@@ -78,7 +78,7 @@ pub(crate) async fn worker(global: &Global, args: &Worker) -> Result<Done, Failu
     ))
 }
 
-/// One worker, started anew when it ends by itself.
+/// Runs one worker, and restarts it when it ends by itself.
 async fn slot_of(with: Surroundings, role: Role, identity: Identity, jobs: Arc<Jobs>) {
     while !with.stop.is_cancelled() {
         let ended = match role {
@@ -97,7 +97,7 @@ async fn slot_of(with: Surroundings, role: Role, identity: Identity, jobs: Arc<J
     }
 }
 
-/// `crossfoot coordinator`.
+/// Runs `crossfoot coordinator`.
 pub(crate) async fn coordinator(global: &Global, args: &Serve) -> Result<Done, Failure> {
     let settings = wiring::settings(global, None)?;
     wiring::require_broker(&settings)?;

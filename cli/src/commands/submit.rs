@@ -1,4 +1,4 @@
-//! `submit`: a run for the coordinator service.
+//! `submit`: submits a run to the coordinator service.
 
 use std::time::Duration;
 
@@ -17,10 +17,10 @@ use crate::output::{remark, tell, tell_json};
 use crate::printed::RunStands;
 use crate::wiring;
 
-/// How often `--wait` looks.
+/// The polling interval of `--wait`.
 const LOOK: Duration = Duration::from_millis(300);
 
-/// `crossfoot submit`.
+/// Runs `crossfoot submit`.
 pub(crate) async fn submit(global: &Global, args: &Submit) -> Result<Done, Failure> {
     let cut = Fleet { chunk_bytes: args.chunk_bytes, chunk_records: args.chunk_records, ..Fleet::default() };
     let settings = wiring::settings(global, Some(&cut))?;
@@ -44,7 +44,7 @@ pub(crate) async fn submit(global: &Global, args: &Submit) -> Result<Done, Failu
     };
     drop(source::SourceFile::open(request.source.clone(), request.job.compression)?);
     let store = wiring::store(&settings, true).await?;
-    // Opening a run needs no broker: a coordinator has one.
+    // Opening a run does not need the broker; the coordinator service connects to it.
     let (coordinator, _watcher) = wiring::coordinator_without_broker(&settings, &store);
     let run_id = coordinator.open(&request).await?;
     if args.wait {
@@ -73,7 +73,7 @@ pub(crate) async fn submit(global: &Global, args: &Submit) -> Result<Done, Failu
     Ok(Done::Well)
 }
 
-/// Waits until the run is over, or waits for a person.
+/// Waits until the run is over or needs an operator.
 async fn verdict(store: &dyn Store, run_id: RunId) -> Result<Ending, Failure> {
     loop {
         match store.run(run_id).await {

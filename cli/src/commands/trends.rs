@@ -1,4 +1,4 @@
-//! `trends`: a job's runs side by side.
+//! `trends`: compares a job's runs.
 
 use std::path::Path;
 
@@ -12,7 +12,7 @@ use crate::outcome::{Done, Failure};
 use crate::output::{print, print_json, style};
 use crate::printed::JobTrends;
 
-/// `crossfoot trends`.
+/// Runs `crossfoot trends`.
 pub(crate) async fn trends(global: &Global, args: &Trends) -> Result<Done, Failure> {
     let path = Path::new(&args.job);
     let read = if path.is_file() { Some(read_job(path)?) } else { None };
@@ -36,7 +36,7 @@ pub(crate) async fn trends(global: &Global, args: &Trends) -> Result<Done, Failu
     Ok(Done::Well)
 }
 
-/// What the job said of trends when it ran last.
+/// Returns the trend rules of the job's latest run.
 async fn latest_rules(store: &dyn Store, job: &str) -> Result<TrendRules, Failure> {
     Ok(match store.history(job, None, false, 1).await?.pop() {
         Some((run, _)) => stored_job(store, &run.job_digest).await?.trends,

@@ -1,4 +1,4 @@
-//! The columns: their names, their types, and the text that stands for NULL.
+//! The columns: their names, their types, and the text that means NULL.
 
 use super::dialect::Found;
 use super::header::{self, Header};
@@ -6,19 +6,19 @@ use super::names;
 use super::rows::Row;
 use super::types::{self, Typed};
 
-/// Texts that stand for NULL in exports, the most telling first; empty text is the last resort and the default.
+/// Texts that mean NULL in exports, the most specific first; empty text is the default.
 const NULLS: [&str; 4] = ["\\N", "NULL", "null", ""];
 
-/// One column.
+/// A column of the sample.
 #[derive(Debug)]
 pub(super) struct Column {
     pub(super) name: String,
-    /// What the header calls it.
+    /// Its name in the header.
     pub(super) written: Option<String>,
     pub(super) typed: Typed,
-    /// Blanks around its values are padding.
+    /// Whether the spaces around its values are padding.
     pub(super) padded: bool,
-    /// Every row of the sample has a value.
+    /// Whether every row of the sample has a value.
     pub(super) always: bool,
 }
 
@@ -67,15 +67,15 @@ impl<'f> Columns<'f> {
     }
 }
 
-/// The type of each column in `rows`.
+/// Infers the type of each column in `rows`.
 fn typed(rows: &[Row<'_>], names: &[String], null: &str) -> Vec<Typed> {
     let of = |(at, name): (usize, &String)| {
         let cells = rows.iter().map(|row| &row.cells[at]).filter(|cell| !cell.is_null(null));
-        // Quoted, nothing is not NULL, and a value of no type but text.
+        // A quoted empty value is not NULL, and fits no type except text.
         let values: Vec<&str> = cells.map(|cell| cell.text.trim_matches(' ')).collect();
         let mut typed = types::of(name, &values);
         if typed.is_text() && !values.is_empty() {
-            // In text, blanks count.
+            // In text, spaces are significant.
             let lengths = rows.iter().map(|row| row.cells[at].text.chars().count());
             typed.ty = types::text_of(lengths.max().unwrap_or(0));
             let without: Vec<&str> = values.iter().filter(|value| !value.is_empty()).copied().collect();
@@ -96,7 +96,7 @@ fn typed(rows: &[Row<'_>], names: &[String], null: &str) -> Vec<Typed> {
     names.iter().enumerate().map(of).collect()
 }
 
-/// The text, among those that occur, which leaves the fewest columns as mere text.
+/// Chooses the NULL text that leaves the fewest columns as plain text.
 fn null_text(rows: &[Row<'_>], others: &[Row<'_>], names: &[String]) -> &'static str {
     let occurs =
         |null: &str| rows.iter().flat_map(|row| &row.cells).any(|cell| !cell.quoted && cell.text == null);

@@ -1,5 +1,5 @@
-//! A job file from a copybook: one record block for each record at level 01 and for each view (REDEFINES) of one, every
-//! column with its place, picture and type.
+//! Generates a job file from a copybook: one record block for each level 01 record and each view (REDEFINES) of one,
+//! and each column with its position, picture and type.
 
 use std::fmt::Write;
 
@@ -10,7 +10,7 @@ use job::Job;
 
 use super::write::quoted;
 
-/// What a copybook is made into.
+/// A job file generated from a copybook, and its layouts.
 pub(crate) struct FromCopybook {
     /// The job file.
     pub(crate) text: String,
@@ -18,27 +18,27 @@ pub(crate) struct FromCopybook {
     pub(crate) layouts: Vec<std::sync::Arc<Layout>>,
 }
 
-/// How the file lies that the copybook describes.
+/// The encoding and framing of the file that the copybook describes.
 pub(crate) struct Lies<'a> {
     /// The code page.
     pub(crate) encoding: &'a str,
-    /// How records are told apart.
+    /// The framing of the records.
     pub(crate) framing: &'a str,
     /// Whether the copybook is in free format.
     pub(crate) free: bool,
 }
 
-/// One record block to be.
+/// A record block of the job file.
 struct Block {
-    /// What it is called.
+    /// Its name.
     name: String,
-    /// The record at level 01, if there are several.
+    /// The level 01 record, if the copybook has several.
     level_01: Option<String>,
     views: Vec<String>,
     plan: Plan,
 }
 
-/// The job file for `text`, the copybook in the file `file`; the job is called `name`.
+/// Generates the job file `name` from `text`, the copybook in `file`.
 pub(crate) fn from_copybook(
     name: &str,
     file: &str,
@@ -63,7 +63,8 @@ pub(crate) fn from_copybook(
         let _ = writeln!(out, "record_bytes = {longest}");
     }
     out.push_str(
-        "\n# A number field without a number (spaces, low_values, high_values: reject, null or zero) or low-values in text\n\
+        "\n# A number field without a number (spaces, low_values, high_values: reject, null or zero) or \
+        low-values in text\n\
          # (text_low_values: reject, null or padding) makes the record a reject, unless you change it here:\n\
          # [source.cobol]\n",
     );
@@ -93,12 +94,13 @@ pub(crate) fn from_copybook(
         }
     }
     out.push_str(
-        "\n# Totals that the source declares, for example in a trailer:\n# [declared]\n# records = { from = \"trailer\", field = \"record_count\" }\n",
+        "\n# Totals that the source declares, for example in a trailer:\n# [declared]\n# records = { from = \
+         \"trailer\", field = \"record_count\" }\n",
     );
     Ok(FromCopybook { text: out, layouts })
 }
 
-/// A name as tables and records have it.
+/// Converts a name to an identifier for tables and records.
 fn identifier(name: &str, otherwise: &str) -> String {
     let plain = super::names::plain(name);
     match plain.chars().next() {
@@ -108,7 +110,7 @@ fn identifier(name: &str, otherwise: &str) -> String {
     }
 }
 
-/// A job of one record type, to learn its layout from.
+/// Starts a job with a single record type, to determine its layout.
 fn head(file: &str, text: &str, lies: &Lies<'_>, longest: usize) -> String {
     let format = if lies.free { "free" } else { "fixed" };
     format!(
@@ -167,19 +169,19 @@ fn is_within(copybook: &Copybook, mut id: ItemId, record: ItemId) -> bool {
 }
 
 fn ids(copybook: &Copybook) -> impl Iterator<Item = (ItemId, &Item)> {
-    // Every item is a record or some item's child.
+    // Every item is a record or a child of another item.
     let roots = copybook.records().iter().copied();
     let children = copybook.items().iter().flat_map(|item| item.children.iter().copied());
     roots.chain(children).map(|id| (id, copybook.item(id)))
 }
 
-/// The named views of a record's areas, each with the views that it lies in.
+/// Returns the named views of a record's areas, each with the views around it.
 fn views_of(copybook: &Copybook, record: ItemId) -> Vec<Vec<String>> {
     let view = |(id, item): (ItemId, &Item)| {
         if item.redefines.is_none() || !is_within(copybook, id, record) || id == record {
             return None;
         }
-        // A number seen as characters is no record type of its own: only areas that are groups are.
+        // Only a group can be a record type of its own, not a number redefined as characters.
         item.elementary.is_none().then_some(())?;
         let mut names = vec![item.name.as_deref()?.to_owned()];
         let mut around = item.parent;
@@ -195,7 +197,7 @@ fn views_of(copybook: &Copybook, record: ItemId) -> Vec<Vec<String>> {
     ids(copybook).filter_map(view).collect()
 }
 
-/// The name of the area that the views are other views of.
+/// Returns the name of the area that the views redefine.
 fn first_definition(copybook: &Copybook, record: ItemId) -> Option<String> {
     let redefined = ids(copybook)
         .filter(|(id, item)| item.elementary.is_none() && is_within(copybook, *id, record))
@@ -203,7 +205,7 @@ fn first_definition(copybook: &Copybook, record: ItemId) -> Option<String> {
     copybook.item(redefined).name.as_deref().map(str::to_owned)
 }
 
-/// A field that level 88 entries name values of, in front of the views: what tells them apart as a rule.
+/// Finds a field with level 88 values outside the views, which usually identifies the record type.
 fn told_apart_by(copybook: &Copybook) -> Option<(String, String)> {
     let (_, item) = ids(copybook).find(|(_, item)| {
         item.elementary.is_some() && !item.conditions.is_empty() && item.redefines.is_none()
@@ -251,7 +253,7 @@ fn body(job: &str, block: &Block, types: usize) -> String {
     out
 }
 
-/// The columns as comments: to refine one, it is written as a [[record.field]].
+/// Lists the columns as comments; a [[record.field]] can change one.
 fn columns(block: &Block, layout: &Layout) -> String {
     let mut out = String::from(
         "# column, type, bytes, picture; to change one, add [[record.field]] name = \"...\", type = \"...\"\n",

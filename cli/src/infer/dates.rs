@@ -1,11 +1,11 @@
-//! The forms in which days and times are recognised.
+//! The date and time formats that are recognised.
 
-/// The forms of a day, the likelier first: where two fit all values, the first is taken.
+/// The date formats, the most likely first; if two fit all values, the first wins.
 const DAYS: [&str; 9] = [
     "%Y-%m-%d", "%Y%m%d", "%Y/%m/%d", "%d.%m.%Y", "%d/%m/%Y", "%m/%d/%Y", "%d-%m-%Y", "%m-%d-%Y", "%d-%b-%Y",
 ];
 
-/// What follows the day in a timestamp.
+/// The part of a timestamp format after the date.
 const CLOCKS: [&str; 8] = [
     " %H:%M:%S%.f",
     "T%H:%M:%S%.f",
@@ -17,26 +17,26 @@ const CLOCKS: [&str; 8] = [
     "-%H.%M.%S%.f",
 ];
 
-/// Eight digits are a day only in these years: any number could be meant.
+/// The years in which eight digits count as a date; otherwise they may be any number.
 const COMPACT_YEARS: std::ops::RangeInclusive<u32> = 1900..=2100;
 
 const MONTHS: [&str; 12] =
     ["jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec"];
 
-/// A form that all values have.
+/// A format that all values match.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Form {
     pub(super) text: String,
-    /// Another form that all values have as well, and that reads other days from them.
+    /// Another format that all values match too, but with different dates.
     pub(super) or: Option<String>,
 }
 
-/// The form of a day that all `values` have.
+/// Finds a date format that all `values` match.
 pub(super) fn day(values: &[&str]) -> Option<Form> {
     pick(DAYS.iter().map(|day| (*day).to_owned()), values)
 }
 
-/// The form of a timestamp that all `values` have.
+/// Finds a timestamp format that all `values` match.
 pub(super) fn timestamp(values: &[&str]) -> Option<Form> {
     let forms = DAYS.iter().flat_map(|day| CLOCKS.iter().map(move |clock| format!("{day}{clock}")));
     pick(forms, values)
@@ -49,7 +49,7 @@ fn pick(forms: impl Iterator<Item = String>, values: &[&str]) -> Option<Form> {
     Some(Form { text, or: fitting.next() })
 }
 
-/// Walks a text along a form.
+/// Matches a text against a format.
 struct Walk<'a> {
     rest: &'a [u8],
 }
@@ -77,7 +77,7 @@ impl Walk<'_> {
             .map(|(number, _)| number)
     }
 
-    /// A point and up to nine digits, or nothing. Beyond the microsecond only zeros can be kept.
+    /// Matches a point and up to nine digits, or nothing. Digits after the microseconds must be zero.
     fn fraction(&mut self) -> Option<()> {
         let Some(digits) = self.rest.strip_prefix(b".") else { return Some(()) };
         let count = digits.iter().take_while(|byte| byte.is_ascii_digit()).count();
@@ -87,7 +87,7 @@ impl Walk<'_> {
     }
 }
 
-/// Whether `text` is a day or timestamp of the form.
+/// Whether `text` is a date or timestamp in the format.
 fn reads(form: &str, text: &str) -> bool {
     read(form, text).is_some()
 }

@@ -1,38 +1,38 @@
-//! Which separator and which quoting cut the text into rows of equal width.
+//! Finds the separator and quoting that split the text into rows of equal width.
 
 use std::collections::BTreeMap;
 
 use super::rows::{Cell, Quoting, Row, Rows, cut};
 use super::types::is_number;
 
-/// The separators looked for, the one that is seldom anything else first.
+/// The candidate separators, the least ambiguous first.
 const SEPARATORS: [u8; 4] = *b"\t|;,";
 
-/// At least so many percent of the rows must have the same width.
+/// The minimum percentage of rows that must have the same width.
 const EQUAL_PERCENT_MIN: u64 = 60;
 
-/// A quote that does not close within so many bytes is taken for an ordinary character.
+/// The maximum length of a quoted value in bytes; a longer one means that the quote is an ordinary character.
 const UNCLOSED_BYTES_MAX: usize = 64 << 10;
 
-/// How many rows are looked at to compare separators.
+/// The number of rows used to compare separators.
 const COMPARED_ROWS_MAX: usize = 1000;
 
-/// Rows of equal width, and how they were told apart.
+/// Rows of equal width, and how they were split.
 #[derive(Debug)]
 pub(super) struct Found<'a> {
     pub(super) separator: u8,
     pub(super) quoting: Quoting,
-    /// Each row ends with a separator that opens no further cell.
+    /// Whether each row ends with a separator that does not start another cell.
     pub(super) trailing_separator: bool,
-    /// How many cells the rows have.
+    /// The number of cells per row.
     pub(super) width: usize,
-    /// The rows that have them.
+    /// The rows with that many cells.
     pub(super) rows: Vec<Row<'a>>,
-    /// The lines on which other rows begin, blank ones apart.
+    /// The lines on which other rows start, except blank ones.
     pub(super) odd_lines: Vec<usize>,
-    /// A line with nothing on it.
+    /// The first blank line.
     pub(super) blank_line: Option<usize>,
-    /// The first row is not among the odd ones.
+    /// Whether the first row has the common width.
     pub(super) first_is_whole: bool,
 }
 
@@ -41,20 +41,20 @@ struct Candidate<'a> {
     quoting: Quoting,
     cut: Rows<'a>,
     width: usize,
-    /// Of a thousand rows, how many have that width.
+    /// The share of rows with that width, per thousand.
     equal: u64,
-    /// Of a thousand cells, how many hold no other separator.
+    /// The share of cells without another separator, per thousand.
     simple: u64,
 }
 
-/// `None` when no separator serves.
+/// Returns `None` if no separator fits.
 pub(super) fn find(text: &str, whole_file: bool) -> Option<Found<'_>> {
     let mut best: Option<Candidate<'_>> = None;
     for separator in SEPARATORS {
         let quotings = [Quoting::Doubled, Quoting::Backslash, Quoting::Off];
         let candidates =
             quotings.into_iter().filter_map(|quoting| weigh(text, separator, quoting, whole_file));
-        // The first of equals: quotes are understood as usual unless something else explains more rows.
+        // The first of equals wins: quotes have their usual meaning unless another rule explains more rows.
         let Some(candidate) = candidates.reduce(|a, b| if b.equal > a.equal { b } else { a }) else {
             continue;
         };
@@ -98,7 +98,7 @@ fn weigh(text: &str, separator: u8, quoting: Quoting, whole_file: bool) -> Optio
     })
 }
 
-/// `1,5` is one number, not two cells; `a;b` may well be two.
+/// Whether the cell can only be one value: `1,5` is one number, but `a;b` may be two cells.
 fn is_simple(cell: &Cell<'_>) -> bool {
     cell.quoted
         || !cell.text.bytes().any(|byte| SEPARATORS.contains(&byte))

@@ -1,9 +1,9 @@
-//! Whether the first row names the columns.
+//! Decides whether the first row contains the column names.
 
 use super::rows::Row;
 use super::types::{self, Typed};
 
-/// Words that name columns in files whose values are all text.
+/// Words that are column names in files whose values are all text.
 const USUAL_WORDS: [&str; 20] = [
     "id",
     "name",
@@ -27,16 +27,16 @@ const USUAL_WORDS: [&str; 20] = [
     "comment",
 ];
 
-/// What is thought of the first row, and how sure that is.
+/// Whether the first row is a header, and how certain that is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Header {
-    /// It differs in type from what follows.
+    /// A header: its types differ from the other rows.
     Yes,
-    /// Its cells read like names, and nothing contradicts.
+    /// Probably a header: its cells look like names.
     Probably,
-    /// It could be data.
+    /// Possibly data.
     Unclear,
-    /// It is data.
+    /// Data.
     No,
 }
 
@@ -46,11 +46,11 @@ impl Header {
     }
 }
 
-/// `typed` are the types of the columns without the first row, for which NULL is `null`.
+/// Judges the first row; `typed` are the column types without it, and `null` is the NULL text.
 pub(super) fn judge(rows: &[Row<'_>], typed: &[Typed], null: &str) -> Header {
     let Some((first, others)) = rows.split_first() else { return Header::No };
     let cells: Vec<&str> = first.cells.iter().map(|cell| cell.text.trim()).collect();
-    // A name is not NULL; no name at all is what exporters write over an index.
+    // A name is not NULL; exporters leave the name of an index column empty.
     if cells.iter().all(|cell| cell.is_empty())
         || cells.iter().any(|cell| !cell.is_empty() && !may_name(cell))
     {
@@ -83,7 +83,7 @@ pub(super) fn judge(rows: &[Row<'_>], typed: &[Typed], null: &str) -> Header {
     }
 }
 
-/// A number, a day or a truth value names nothing.
+/// Whether the text can be a name: it is not a number, a date or a boolean.
 fn may_name(cell: &str) -> bool {
     !types::is_number(cell) && types::of("", &[cell]).ty.to_string().starts_with("text") && cell.len() <= 200
 }

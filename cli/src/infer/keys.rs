@@ -1,4 +1,4 @@
-//! What tells records apart.
+//! Finds the columns that identify a record.
 
 use std::collections::HashSet;
 
@@ -7,20 +7,20 @@ use domain::words::plural;
 use super::columns::{Column, Columns};
 use super::types::Type;
 
-/// With fewer records, that values differ says little.
+/// The minimum number of records at which unique values suggest a key.
 const RECORDS_MIN: usize = 20;
 
-/// How many columns are tried in pairs.
+/// The number of columns that are tried in pairs.
 const PAIRED_MAX: usize = 6;
 
-/// Last words of a name that say that its values identify something.
+/// Last words of a name that suggest an identifier.
 const KEY_WORDS: [&str; 8] = ["id", "key", "no", "nr", "number", "ref", "uuid", "guid"];
 
-/// What the job file says of the key.
+/// The key that the job file proposes.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct Key {
     pub(super) columns: Vec<String>,
-    /// Well enough supported not to be a mere suggestion.
+    /// Whether the sample supports it well enough to set it.
     pub(super) sure: bool,
 }
 
@@ -34,7 +34,7 @@ pub(super) fn find(columns: &Columns<'_>, notes: &mut Vec<String>) -> Option<Key
         let sure = records >= RECORDS_MIN && is_named_key(&columns.columns[at].name);
         Some((vec![at], sure))
     } else if records > 1 {
-        // A named column first, so that order and line come before line and quantity.
+        // Columns with a key-like name first, so that (order, line) is tried before (line, quantity).
         let mut first: Vec<usize> = eligible.iter().filter(named).copied().collect();
         first.extend(eligible.iter().filter(|at| !named(at)));
         first.truncate(PAIRED_MAX);

@@ -1,14 +1,14 @@
-//! From a sample of a delimited file to a job file to start from.
+//! Infers a job file from a sample of a delimited file.
 //!
 //! ```text
 //! bytes ─ sample ─► text ─ dialect ─► rows ─┬─ header: does the first row name the columns
 //!                                           ├─ types, dates, names: what a column holds and is called
-//!                                           ├─ keys: what tells records apart
+//!                                           ├─ keys: which columns identify a record
 //!                                           └─ write: the job file
 //! ```
 //!
-//! A sample proves nothing about the rest of the file. What is inferred errs on the safe side (text rather than a
-//! number that would lose its zeros), and whatever was a choice is said, in the file and in the notes.
+//! A sample proves nothing about the rest of the file. The inference errs on the safe side (text rather than a
+//! number that would lose its zeros), and reports each choice in the file and in the notes.
 
 mod columns;
 pub(crate) mod copybook;
@@ -28,20 +28,20 @@ mod tests;
 use columns::Columns;
 use dialect::Found;
 
-/// A job file to start from.
+/// An inferred job file.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Inferred {
     /// The job file.
     pub(crate) text: String,
-    /// What a person should check, a sentence each.
+    /// Points that the user should check, one sentence each.
     pub(crate) notes: Vec<String>,
 }
 
-/// Infers a job called `name` from `sample`, the first bytes of a file or (`whole_file`) all of them. Unless it is
-/// the whole file, its last line is taken to be cut off.
+/// Infers the job `name` from `sample`, the first bytes of a file or (`whole_file`) all of them. Unless it is
+/// the whole file, its last line is assumed to be incomplete.
 ///
 /// # Errors
-/// A sentence for the person who gave the sample: why nothing can be inferred from it.
+/// Returns a sentence for the user that says why nothing can be inferred.
 pub(crate) fn infer(name: &str, sample: &[u8], whole_file: bool) -> Result<Inferred, String> {
     let mut notes = Vec::new();
     let (text, encoding) = sample::text(sample, whole_file)?;
@@ -65,7 +65,7 @@ pub(crate) fn infer(name: &str, sample: &[u8], whole_file: bool) -> Result<Infer
     }
 }
 
-/// How many line numbers a note lists.
+/// The maximum number of line numbers in a note.
 const LISTED_MAX: usize = 3;
 
 fn note_odd_rows(found: &Found<'_>, notes: &mut Vec<String>) {
@@ -85,7 +85,11 @@ fn note_odd_rows(found: &Found<'_>, notes: &mut Vec<String>) {
         notes.push(format!("line {line} is empty and would be rejected, because every line is a record"));
     }
     if found.trailing_separator {
-        notes.push("every row ends with the separator, which is read as the end of the row and not as an extra empty column".into());
+        notes.push(
+            "every row ends with the separator, which is read as the end of the row and not as an extra \
+         empty column"
+                .into(),
+        );
     }
 }
 

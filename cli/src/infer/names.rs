@@ -1,14 +1,14 @@
-//! Names: what a header calls a column, made into what a database can.
+//! Converts the names in a header to names that a database accepts.
 
 use std::collections::HashSet;
 
 /// Columns that Crossfoot adds to staging and final.
 const RESERVED: [&str; 6] = ["run_id", "chunk_no", "record_no", "worker_id", "last_run_id", "last_record_no"];
 
-/// `PostgreSQL` cuts longer names.
+/// The length to which `PostgreSQL` truncates names.
 const BYTES_MAX: usize = 63;
 
-/// Letters that have an everyday spelling in ASCII.
+/// Letters with a common ASCII spelling.
 const SPELLINGS: [(&str, &str); 13] = [
     ("äæ", "ae"),
     ("öœø", "oe"),
@@ -25,7 +25,7 @@ const SPELLINGS: [(&str, &str); 13] = [
     ("žźż", "z"),
 ];
 
-/// The words of a name, lower-case, joined by underscores: `Order Date`, `orderDate` and `ORDER-DATE` are
+/// Joins the words of a name in lower case with underscores: `Order Date`, `orderDate` and `ORDER-DATE` are
 /// `order_date`. Empty when the name has neither letter nor digit.
 pub(super) fn plain(name: &str) -> String {
     let mut out = String::new();
@@ -51,7 +51,7 @@ pub(super) fn plain(name: &str) -> String {
     out
 }
 
-/// An identifier of at most `bytes_max` bytes; `otherwise` when the name gives none.
+/// Converts a name to an identifier of at most `bytes_max` bytes, or returns `otherwise` if that is empty.
 pub(super) fn identifier(name: &str, otherwise: &str, bytes_max: usize) -> String {
     let mut out = plain(name);
     if out.is_empty() {
@@ -64,21 +64,21 @@ pub(super) fn identifier(name: &str, otherwise: &str, bytes_max: usize) -> Strin
     out
 }
 
-/// A table's name that leaves room for `stg_` before it and does not belong to Crossfoot or a database.
+/// Converts a name to a table name with room for the prefix `stg_` that is not reserved.
 pub(super) fn table(name: &str) -> String {
     let name = identifier(name, "records", BYTES_MAX - "stg_t_".len());
     let is_taken = ["crossfoot_", "sqlite_", "pg_"].iter().any(|start| name.starts_with(start));
     if is_taken { format!("t_{name}") } else { name }
 }
 
-/// A job's name: letters, digits, `-`, `_` and `.`.
+/// Converts a name to a job name: letters, digits, `-`, `_` and `.`.
 pub(super) fn job(name: &str) -> String {
     let plain = |c: char| if c.is_ascii_alphanumeric() || "-_.".contains(c) { c } else { '-' };
     let name: String = name.chars().map(plain).take(100).collect();
     if name.is_empty() { "job".into() } else { name }
 }
 
-/// The columns' names: one for each of `header`, distinct, none reserved.
+/// Returns a distinct, unreserved column name for each cell of `header`.
 pub(super) fn columns(header: &[&str]) -> Vec<String> {
     let mut taken: HashSet<String> = RESERVED.iter().map(|name| (*name).to_owned()).collect();
     let name = |(at, written): (usize, &&str)| {

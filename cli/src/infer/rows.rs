@@ -1,41 +1,41 @@
-//! Text cut into rows and cells, as a dialect says. The same rules as the loader's: a quote opens at the start of a
-//! cell only, and lines end at LF or CRLF outside quotes.
+//! Splits text into rows and cells with the rules of the loader: a quote opens only at the start of a
+//! cell, and lines end at LF or CRLF outside quotes.
 
 use std::borrow::Cow;
 
-/// What quotes do.
+/// How quotes work.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Quoting {
     /// A quote inside quotes is written twice.
     Doubled,
-    /// A quote inside quotes is written behind a backslash.
+    /// A quote inside quotes is escaped with a backslash.
     Backslash,
     /// Quotes are ordinary characters.
     Off,
 }
 
-/// One cell.
+/// A cell of a row.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Cell<'a> {
     pub(super) text: Cow<'a, str>,
-    /// It stood in quotes, and so is never NULL.
+    /// Whether it was quoted, and so cannot be NULL.
     pub(super) quoted: bool,
 }
 
 impl Cell<'_> {
-    /// Whether the decoder would take it for NULL, blanks being padding.
+    /// Whether the decoder would read it as NULL, ignoring surrounding spaces.
     pub(super) fn is_null(&self, null: &str) -> bool {
         !self.quoted && (self.text == null || self.text.trim_matches(' ') == null)
     }
 }
 
-/// One row.
+/// A row of the sample.
 #[derive(Debug)]
 pub(super) struct Row<'a> {
     pub(super) cells: Vec<Cell<'a>>,
-    /// The line it begins on, from 1.
+    /// The line it starts on, counted from 1.
     pub(super) line: usize,
-    /// Something stands behind a closing quote.
+    /// Whether there is text after a closing quote.
     pub(super) misquoted: bool,
 }
 
@@ -45,13 +45,13 @@ impl Row<'_> {
     }
 }
 
-/// The whole rows of a text.
+/// The complete rows of a text.
 #[derive(Debug)]
 pub(super) struct Rows<'a> {
     pub(super) rows: Vec<Row<'a>>,
-    /// Bytes at the end that make no row: cut off, or behind a quote that does not close.
+    /// The number of bytes at the end that are not a complete row.
     pub(super) rest: usize,
-    /// The rest is behind a quote.
+    /// Whether the rest follows an unclosed quote.
     pub(super) unclosed: bool,
 }
 
@@ -101,7 +101,7 @@ pub(super) fn cut<'a>(text: &'a str, separator: u8, quoting: Quoting, whole_file
     out
 }
 
-/// The position of the closing quote.
+/// Finds the closing quote.
 fn closing(bytes: &[u8], mut at: usize, quoting: Quoting) -> Option<usize> {
     loop {
         match (*bytes.get(at)?, bytes.get(at + 1)) {

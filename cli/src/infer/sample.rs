@@ -1,15 +1,15 @@
-//! The sample's bytes as text, or why they are none.
+//! Decodes the sample's bytes as text, or says why it cannot.
 
 use std::borrow::Cow;
 
-/// How bytes become text.
+/// The encoding of the sample.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Encoding {
     Utf8,
     Latin1,
 }
 
-/// What begins files that hold no plain text, and what to do with them.
+/// The first bytes of files that are not plain text, and what to do with them.
 const FOREIGN: [(&[u8], &str); 7] = [
     (b"\x1f\x8b", "is compressed with gzip; decompress it first"),
     (b"\x28\xb5\x2f\xfd", "is compressed with zstd; decompress it first"),
@@ -20,7 +20,7 @@ const FOREIGN: [(&[u8], &str); 7] = [
     (b"\xfe\xff", "is UTF-16 text; convert it to UTF-8 or latin-1"),
 ];
 
-/// Of so many bytes, one may be a control character other than tabs and line ends.
+/// The number of bytes per allowed control character other than tabs and line ends.
 const BYTES_PER_CONTROL_MIN: usize = 100;
 
 pub(super) fn text(sample: &[u8], whole_file: bool) -> Result<(Cow<'_, str>, Encoding), String> {
@@ -44,7 +44,7 @@ pub(super) fn text(sample: &[u8], whole_file: bool) -> Result<(Cow<'_, str>, Enc
     }
     match std::str::from_utf8(bytes) {
         Ok(text) => Ok((Cow::Borrowed(text), Encoding::Utf8)),
-        // The cut went through a character; what is before it is good.
+        // The sample ends within a character; the text before it is valid.
         Err(error) if !whole_file && error.error_len().is_none() => {
             let text = std::str::from_utf8(&bytes[..error.valid_up_to()]).unwrap_or_default();
             Ok((Cow::Borrowed(text), Encoding::Utf8))

@@ -1,10 +1,10 @@
-//! The type of a column, from its values, with room for those that the sample does not show.
+//! Infers the type of a column from its values, with room for values that are not in the sample.
 
 use std::fmt;
 
 use super::dates::{self, Form};
 
-/// A type as the job file names it.
+/// A type in the notation of the job file.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Type {
     Text(usize),
@@ -28,7 +28,7 @@ impl fmt::Display for Type {
     }
 }
 
-/// A type, and what a person should know of how it was found.
+/// A type, and a remark for the user about how it was found.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Typed {
     pub(super) ty: Type,
@@ -49,16 +49,16 @@ impl Typed {
     }
 }
 
-/// The most digits that a decimal has.
+/// The maximum number of digits in a decimal.
 const DIGITS_MAX: usize = 38;
 
-/// The lengths that text gets: the first with half as much room again as the sample needs.
+/// The lengths for text columns; the first that exceeds the sample's longest value by half is used.
 const LENGTHS: [usize; 12] = [10, 20, 40, 60, 100, 200, 400, 1000, 2000, 4000, 10_000, 100_000];
 
-/// The length of text of which the sample shows nothing.
+/// The length of a text column without values in the sample.
 const LENGTH_UNKNOWN: usize = 200;
 
-/// Words of a name that say that digits are no number.
+/// Words in a name that mean that digits are not a number.
 const IDENTIFIER_WORDS: [&str; 14] = [
     "zip",
     "zipcode",
@@ -76,7 +76,7 @@ const IDENTIFIER_WORDS: [&str; 14] = [
     "ean",
 ];
 
-/// The type of a column called `name` with these `values`, none of them NULL, blanks around them taken off.
+/// Infers the type of the column `name` from its `values`, without NULLs and surrounding spaces.
 pub(super) fn of(name: &str, values: &[&str]) -> Typed {
     if values.is_empty() {
         return Typed::with(Type::Text(LENGTH_UNKNOWN), "no values in the sample, so the type is a guess");
@@ -91,7 +91,7 @@ fn text(values: &[&str]) -> Type {
     text_of(values.iter().map(|value| value.chars().count()).max().unwrap_or(0))
 }
 
-/// Text whose longest value in the sample has this many characters.
+/// Returns the text type for a longest value of this many characters.
 pub(super) fn text_of(longest: usize) -> Type {
     let wanted = longest + longest / 2;
     Type::Text(
@@ -99,7 +99,8 @@ pub(super) fn text_of(longest: usize) -> Type {
     )
 }
 
-/// Words count in any case. Letters alone are flags only if both were seen: `Y` may have company other than `N`.
+/// Recognises booleans in any case. Single letters count only if both occur, because `Y` may appear with letters
+/// other than `N`.
 fn boolean(values: &[&str]) -> Option<Typed> {
     for (yes, no, both) in [("true", "false", false), ("t", "f", true), ("yes", "no", true), ("y", "n", true)]
     {
@@ -129,11 +130,11 @@ fn day_or_time(values: &[&str]) -> Option<Typed> {
     Some(Typed { ty: ty(form.text), remark })
 }
 
-/// A number as the loader reads it.
+/// A number in the loader's notation.
 struct Number {
-    /// Digits before the point, leading zeros not counted.
+    /// The number of digits before the point, without leading zeros.
     whole: usize,
-    /// Digits behind it.
+    /// The number of digits after the point.
     scale: usize,
     leading_zero: bool,
     plus: bool,
@@ -156,7 +157,7 @@ fn read(text: &str) -> Option<Number> {
     })
 }
 
-/// Whether the text is a number as the loader reads it.
+/// Whether the loader reads the text as a number.
 pub(super) fn is_number(text: &str) -> bool {
     read(text).is_some()
 }
@@ -192,7 +193,7 @@ fn number(name: &str, values: &[&str]) -> Option<Typed> {
     }
     let seen = numbers.iter().map(|number| number.scale).max().unwrap_or(0);
     let varies = numbers.iter().any(|number| number.scale != seen);
-    // Where trailing zeros are left out, one digit seen does not say that there is never a second.
+    // If trailing zeros are omitted, values with one decimal place do not rule out a second.
     let scale = if varies { seen.max(2) } else { seen };
     let scale = if whole + scale > DIGITS_MAX { seen } else { scale };
     let wanted = whole + scale;
@@ -211,7 +212,7 @@ fn number(name: &str, values: &[&str]) -> Option<Typed> {
     })
 }
 
-/// Text that looks as if it meant something else.
+/// Returns a remark for text that looks like another type.
 fn nearly(values: &[&str]) -> Option<String> {
     let numeric = |value: &str| {
         value.bytes().any(|byte| byte.is_ascii_digit())

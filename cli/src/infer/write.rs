@@ -1,4 +1,4 @@
-//! The job file: TOML with the reasons beside it. Values of the sample are not repeated in it.
+//! Writes the job file: TOML with reasons in comments, and without values of the sample.
 
 use std::fmt::Write;
 
@@ -12,7 +12,7 @@ use super::rows::Quoting;
 use super::sample::Encoding;
 use super::types::Type;
 
-/// Words of a name that say that adding its values up means nothing.
+/// Words in a name that mean that a sum of its values is meaningless.
 const NO_AMOUNT_WORDS: [&str; 14] = [
     "rate",
     "pct",
@@ -30,11 +30,11 @@ const NO_AMOUNT_WORDS: [&str; 14] = [
     "score",
 ];
 
-/// Words of a name that say that its whole numbers are an amount.
+/// Words in a name that mean that its integers are an amount.
 const AMOUNT_WORDS: [&str; 10] =
     ["amount", "amt", "total", "sum", "balance", "price", "cents", "quantity", "qty", "cost"];
 
-/// How many characters of a header's name a comment repeats.
+/// The number of characters of a header name that a comment quotes.
 const WRITTEN_CHARS_MAX: usize = 60;
 
 pub(super) fn job_file(
@@ -159,7 +159,7 @@ fn list<'a>(names: impl Iterator<Item = &'a str>) -> String {
     format!("[{}]", names.map(quoted).collect::<Vec<_>>().join(", "))
 }
 
-/// A TOML string.
+/// Quotes a TOML string.
 pub(super) fn quoted(text: &str) -> String {
     let mut out = String::from("\"");
     for c in text.chars() {

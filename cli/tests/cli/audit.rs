@@ -13,7 +13,7 @@ fn four_eyes_are_not_the_same_person_twice() {
     );
     let as_anna = |line: &[&str]| desk.run(&[line, &["--operator", "anna"]].concat());
     as_anna(&RUN).exits(3).prints(&["AWAITING APPROVAL"]);
-    as_anna(&["approve", "--reason", "fine"]).exits(2).says(&["anna@", "opened the run", "somebody else"]);
+    as_anna(&["approve", "--reason", "fine"]).exits(2).says(&["anna@", "opened the run", "another person"]);
     desk.run(&["approve", "--operator", "ben"]).exits(2).says(&["--reason"]);
     assert_eq!(desk.final_rows(), 0);
     desk.run(&["approve", "--operator", "ben", "--reason", "compared"]).exits(0);
@@ -82,13 +82,13 @@ fn checkpoints_outside_hold_the_log_to_what_it_was() {
         )
         .unwrap();
     desk.run(&["audit", "verify"]).exits(0);
-    desk.run(&verify).exits(1).says(&["NOT intact", "line 2 of the checkpoints", "the end was cut off"]);
+    desk.run(&verify).exits(1).says(&["NOT intact", "line 2 of the checkpoint file", "the end was cut off"]);
 }
 
 #[test]
 fn a_checkpoint_that_cannot_be_written_is_a_warning() {
     let desk = Desk::with(postings(5));
     desk.put("crossfoot.toml", "[audit]\ncheckpoint_file = \"not/there\"\n");
-    desk.load().exits(0).says(&["checkpoint could not be written", "not/there"]).prints(&["RECONCILED"]);
+    desk.load().exits(0).says(&["cannot write the checkpoint", "not/there"]).prints(&["RECONCILED"]);
     desk.run(&["audit", "log"]).exits(0).prints(&["checkpoint-failed"]);
 }

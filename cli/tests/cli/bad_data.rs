@@ -9,7 +9,7 @@ const GOOD: &str = "1,2024-02-29,10.00,IBAN-DE-4711";
 /// Loads `bytes`, and returns the rejects.
 fn rejects_of(bytes: impl AsRef<[u8]>) -> (Desk, Vec<Value>) {
     let desk = Desk::with(bytes);
-    desk.load().exits(1).prints(&["NOT RECONCILED", "nothing of this run is in final"]);
+    desk.load().exits(1).prints(&["NOT RECONCILED", "none of this run's rows are in final"]);
     assert_eq!(desk.final_rows(), 0);
     let rejects = desk.run(&["rejects", "--json"]).exits(0).json();
     (desk, rejects.as_array().unwrap().clone())
@@ -19,9 +19,9 @@ fn rejects_of(bytes: impl AsRef<[u8]>) -> (Desk, Vec<Value>) {
 fn a_reject_names_record_byte_offset_field_and_reason() {
     let digits = format!("2,2024-02-29,{},IBAN-DE-4711", "9".repeat(40));
     for (row, field, code, detail) in [
-        ("2,2024-02-29,1.00", None, "field-count", "3 fields, 4 are expected"),
-        ("2,2024-02-29,1.00,IBAN-DE-4711,x", None, "field-count", "5 fields, 4 are expected"),
-        ("", None, "field-count", "4 are expected"),
+        ("2,2024-02-29,1.00", None, "field-count", "3 fields; expected 4"),
+        ("2,2024-02-29,1.00,IBAN-DE-4711,x", None, "field-count", "5 fields; expected 4"),
+        ("", None, "field-count", "expected 4"),
         (&digits, Some("amount"), "too-long", "more than 38 digits"),
         // 2 to the 128th, and one more: what a sum that wraps would take for 1.
         (
@@ -78,7 +78,7 @@ fn an_empty_source_is_a_finding_and_not_a_success() {
     for bytes in [Vec::new(), csv(&[])] {
         let (desk, rejects) = rejects_of(bytes);
         assert!(rejects.is_empty());
-        desk.run(&["report"]).exits(0).prints(&["the source holds records", "declare it"]);
+        desk.run(&["report"]).exits(0).prints(&["the source holds records", "if this is correct, set"]);
     }
     // Unless it is declared to be empty.
     let desk = Desk::with(csv(&[]));

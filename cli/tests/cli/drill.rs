@@ -46,7 +46,7 @@ fn a_job_that_does_not_reconcile_undamaged_proves_nothing_and_ends_in_1() {
     // The second posting has no such day, and no reject is allowed.
     let desk = Desk::with(csv(&["1,2024-02-28,10.00,a", "2,2024-02-30,-10.00,b"]));
     let ended = desk.run(&drill(&["--only", "CNT-01"])).exits(1);
-    ended.prints(&["NOT EFFECTIVE  nothing was struck", "rejects within the limit"]);
+    ended.prints(&["NOT EFFECTIVE  no defects were injected", "rejects within the limit"]);
 }
 
 #[test]

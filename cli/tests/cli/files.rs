@@ -178,14 +178,14 @@ fn an_approver_who_is_late_is_told_who_was_first() {
     let ended = desk.run(&["approve", "--operator", "ben"]);
     assert_ne!(ended.code, Some(0));
     let ended = ended.says(&["is promoted", "approved by anna@"]);
-    assert!(!ended.err.contains("nothing of run"), "{ended}");
+    assert!(!ended.err.contains("none of the rows of run"), "{ended}");
     // Two at once: whichever loses is told no untruth.
     let desk = paused();
     let both = ["anna", "ben"].map(|who| desk.start(&["approve", "--operator", who]));
     let ended = both.map(super::desk::Going::end);
     assert!(ended.iter().any(|one| one.code == Some(0)), "{ended:?}");
     for loser in ended.iter().filter(|one| one.code != Some(0)) {
-        assert!(!loser.err.contains("nothing of run"), "{loser}");
+        assert!(!loser.err.contains("none of the rows of run"), "{loser}");
     }
     assert_eq!(desk.final_rows(), 20);
 }

@@ -428,7 +428,7 @@ balance = { sum = "hours", by = ["salary", "photo", "team"], to = "0.00" }
     // Without its header row the first record stands in its place.
     watched.desk.put("headless.csv", sound().replacen(HEADER, "", 1));
     let (code, _, err) = watched.run(&["run", "job.toml", "--source", "headless.csv"]);
-    assert!(code != Some(0) && err.contains("is not called `ssn`"), "{err}");
+    assert!(code != Some(0) && err.contains("is not `ssn`"), "{err}");
     watched.run(&["check", "job.toml", "--source", "headless.csv"]);
     watched.ask_everything();
 }

@@ -93,7 +93,7 @@ fn a_webhook_that_refuses_is_a_warning_and_an_event_and_no_other_verdict() {
     let (url, receiver) = listener(&["403 Forbidden"]);
     let desk = Desk::with(postings(20));
     desk.put("crossfoot.toml", format!("[notify]\nwebhook = \"{url}\"\n"));
-    desk.run(&RUN).exits(0).says(&["nobody could be told of the verdict", "403"]);
+    desk.run(&RUN).exits(0).says(&["cannot send the notification of the verdict", "403"]);
     heard(&receiver);
     assert_eq!(desk.number("SELECT count(*) FROM crossfoot_event WHERE kind = 'notification-failed'"), 1);
     desk.run(&["audit", "verify"]).exits(0);
@@ -116,7 +116,7 @@ fn a_command_gets_the_verdict_on_its_standard_input_and_is_stopped_when_it_hangs
     desk.run(&["approve"]).exits(0);
     assert_eq!(read("word"), "reconciled of postings\n");
     desk.put("crossfoot.toml", "[notify]\ncommand = [\"sleep\", \"600\"]\ntimeout_seconds = 1\n");
-    desk.run(&[&RUN[..], &["--again"]].concat()).says(&["sleep did not end within 1 s"]);
+    desk.run(&[&RUN[..], &["--again"]].concat()).says(&["sleep did not exit within 1 s"]);
 }
 
 #[test]

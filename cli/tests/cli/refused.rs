@@ -25,7 +25,7 @@ fn a_source_that_is_not_there_is_named_and_no_store_is_made() {
     desk.run(&line).exits(2).says(&["nowhere.csv does not exist", "check the path"]);
     desk.run(&["run", "job.toml", "--source", "."])
         .exits(2)
-        .says(&["is a directory", "name one of the files"]);
+        .says(&["is a directory", "choose one of the files"]);
     desk.run(&["run", "job.toml"]).exits(2).says(&["no source", "--source FILE"]);
     assert!(!desk.path("crossfoot.db").exists());
 }
@@ -50,14 +50,14 @@ fn a_job_file_that_is_no_toml_is_shown_with_its_line() {
 #[test]
 fn a_type_that_does_not_exist_is_shown_with_those_that_do() {
     let ended = run_changed("\"decimal(15,2)\"", "\"money\"");
-    ended.says(&["line 26, column 8", "`money` is not a type", "types are:", "decimal(p,s)"]);
+    ended.says(&["line 26, column 8", "unknown type `money`", "types:", "decimal(p,s)"]);
     run_changed("decimal(15,2)", "decimal(39,2)").says(&["line 26, column 8", "1 to 38"]);
 }
 
 #[test]
 fn a_rule_that_does_not_parse_is_shown_with_its_place() {
     let ended = run_changed("abs(amount) <= 1000.00", "abs(amount <= 1000.00");
-    ended.says(&["line 35, column 9", "does not parse", "^^^^"]);
+    ended.says(&["line 35, column 9", "invalid syntax", "^^^^"]);
 }
 
 #[test]
@@ -81,7 +81,7 @@ fn a_table_with_other_columns_is_told_apart_column_by_column() {
         "table postings",
         "column booked_on TEXT is missing",
         "column text TEXT is missing",
-        "primary key is none; the job needs (id)",
+        "primary key is none, but the job needs (id)",
         "change the job or the table",
     ]);
     assert_eq!(desk.final_rows(), 0);
@@ -127,10 +127,10 @@ fn a_store_or_broker_that_is_not_one_or_not_there_is_refused_without_its_passwor
     let desk = desk();
     for (flag, url, code, advice) in [
         ("--store", "mysql://anna:geheim@db/x", 2, "sqlite:PATH"),
-        ("--store", "postgres://anna:geheim@nowhere.invalid/x", 3, "cannot be opened"),
+        ("--store", "postgres://anna:geheim@nowhere.invalid/x", 3, "cannot open"),
         ("--store", "sqlite:", 2, "sqlite:PATH"),
         ("--broker", "kafka://anna:geheim@mq", 2, "memory:"),
-        ("--broker", "amqp://anna:geheim@nowhere.invalid", 3, "cannot be reached"),
+        ("--broker", "amqp://anna:geheim@nowhere.invalid", 3, "cannot reach"),
     ] {
         let ended = desk.run(&[&RUN[..], &[flag, url]].concat()).exits(code).says(&[advice]);
         for secret in ["geheim", "heim@"] {
@@ -157,7 +157,7 @@ fn the_same_bytes_are_not_loaded_twice_unless_that_is_asked_for() {
     desk.put("renamed.csv", std::fs::read(desk.path("in.csv")).unwrap());
     let renamed = ["run", "job.toml", "--source", "renamed.csv"];
     for line in [&RUN, &renamed] {
-        desk.run(line).exits(2).says(&["the very same bytes", "nothing was loaded", "--again"]);
+        desk.run(line).exits(2).says(&["loaded the same bytes", "nothing was loaded", "--again"]);
     }
     desk.run(&[&RUN[..], &["--again"]].concat()).exits(0);
     assert_eq!(desk.final_rows(), 2);
@@ -167,7 +167,7 @@ fn the_same_bytes_are_not_loaded_twice_unless_that_is_asked_for() {
 fn the_same_bytes_are_not_taken_up_while_another_run_has_them() {
     let desk = desk();
     desk.run(&[&RUN[..], &["--pause-after", "staged"]].concat()).exits(3);
-    desk.load().exits(2).says(&["has the very same bytes in hand", "awaiting-approval", "cancel"]);
+    desk.load().exits(2).says(&["is loading the same bytes", "awaiting-approval", "cancel"]);
     desk.run(&["cancel", "--reason", "a mistake"]).exits(0).prints(&["cancelled"]);
     desk.load().exits(0);
 }
@@ -180,7 +180,7 @@ fn declared_totals_that_cannot_be_used_are_refused() {
     for (text, says) in [
         ("{}", "they declare nothing"),
         ("{\"record\": 2}", "record"),
-        ("{\"amounts\": {\"fee\": \"1.00\"}}", "`fee` is not among the job's amounts (amount)"),
+        ("{\"amounts\": {\"fee\": \"1.00\"}}", "`fee` is not one of the job's amounts (amount)"),
         ("records: 2", "declared.json"),
     ] {
         desk.put("declared.json", text);
@@ -207,7 +207,7 @@ fn a_run_at_work_is_neither_purged_nor_approved_nor_taken_up_and_is_not_disturbe
     desk.run(&["purge"]).exits(2).says(&["is loading", "crossfoot cancel"]);
     desk.run(&["approve"]).exits(2).says(&["is loading"]);
     // Whoever has it is named: what is to be done is to wait, and that is no fault of the command.
-    desk.run(&["resume"]).exits(3).says(&["in the hands of", "pid"]);
+    desk.run(&["resume"]).exits(3).says(&["is being driven by", "pid"]);
     going.end().exits(0);
     assert_eq!(desk.final_rows(), 20_000);
 }

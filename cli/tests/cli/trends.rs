@@ -44,7 +44,7 @@ fn a_file_far_smaller_than_those_before_it_is_warned_of_and_loaded() {
     assert_eq!(trend(&report, "trend of amount").unwrap()["verdict"], "warn");
     assert_eq!(trend(&report, "trend of rejects").unwrap()["verdict"], "pass");
 
-    desk.run(&["trends", "postings"]).exits(0).prints(&["-60.2 %", "1,020", "far from 4 "]);
+    desk.run(&["trends", "postings"]).exits(0).prints(&["-60.2 %", "1,020", "deviates from 4 "]);
     desk.run(&["trends", "job.toml", "--limit", "1"]).exits(0).prints(&["-60.2 %"]);
     let json = desk.run(&["trends", "postings", "--json"]).exits(0).json();
     assert_eq!(json["runs"].as_array().unwrap().len(), 5);
@@ -64,7 +64,7 @@ fn a_job_may_say_that_a_breach_fails_the_run() {
     let desk = history(&[UPSERT, ("[limits]", trends)], &[100, 101, 102]);
     desk.put("in.csv", postings(20));
     desk.load().exits(1).prints(&["NOT RECONCILED", "trend of records"]);
-    assert_eq!(desk.final_rows(), 102, "nothing of it is in final");
+    assert_eq!(desk.final_rows(), 102, "none of its rows are in final");
     let junit = desk.run(&["report", "--format", "junit"]).exits(0);
     assert!(junit.out.contains("failures=\"1\"") && junit.out.contains("<failure type=\"count\""), "{junit}");
     // A run that failed is no history.
@@ -89,9 +89,9 @@ fn what_a_job_says_of_trends_is_understood_or_refused() {
     for (section, says) in [
         ("[trends]\nrecord = \"40%\"\n", "unknown field `record`"),
         ("[trends]\n", "compares nothing"),
-        ("[trends]\nrecords = \"40\"\n", "a share is written"),
-        ("[trends]\nrecords = \"0%\"\n", "a share is written"),
-        ("[trends]\namounts = { fee = \"1%\" }\n", "there is no amount `fee`"),
+        ("[trends]\nrecords = \"40\"\n", "invalid share"),
+        ("[trends]\nrecords = \"0%\"\n", "invalid share"),
+        ("[trends]\namounts = { fee = \"1%\" }\n", "no amount is named `fee`"),
         ("[trends]\nrecords = \"40%\"\nruns = 3\n", "`runs_min` 1 to `runs`"),
         ("[trends]\nrecords = \"40%\"\nsame_weekday = \"monday\"\n", "same_weekday"),
         ("[trends]\nrecords = \"40%\"\non_breach = \"hold\"\n", "warn or fail"),

@@ -34,7 +34,7 @@ fn stuck(bytes: &[u8]) -> Ended {
 fn a_gzip_file_that_is_cut_short_says_where_it_ends() {
     let packed = gzip(&postings(2000));
     let half = packed.len() / 2;
-    stuck(&packed[..half]).says(&["in.csv", "cut short", &format!("at byte {half}"), "have it sent again"]);
+    stuck(&packed[..half]).says(&["in.csv", "truncated", &format!("at byte {half}"), "ask the sender for a"]);
 }
 
 #[test]
@@ -42,11 +42,11 @@ fn a_damaged_gzip_file_says_where_the_damage_was_noticed() {
     let mut packed = gzip(&postings(2000));
     let checksum = packed.len() - 6;
     packed[checksum] ^= 0xff;
-    stuck(&packed).says(&["in.csv", "is damaged", "byte", "checksum", "have it sent again"]);
+    stuck(&packed).says(&["in.csv", "is corrupt", "byte", "checksum", "ask the sender for a"]);
     let mut trailing = gzip(&postings(20));
     let end = trailing.len();
     trailing.extend_from_slice(b"and a line of text\n");
-    stuck(&trailing).says(&["something else", &format!("from byte {end}")]);
+    stuck(&trailing).says(&["extra bytes after", &format!("at byte {end}")]);
 }
 
 #[test]
@@ -74,7 +74,7 @@ fn a_file_of_fixed_records_with_bytes_left_over_says_how_many() {
          [[record.field]]\nname = \"id\"\ntype = \"integer\"\nstart = 1\nwidth = 4\n\
          [[record.field]]\nname = \"amount\"\ntype = \"decimal(5,2)\"\nstart = 5\nwidth = 5\n",
     );
-    desk.load().exits(3).says(&["record 2, at byte 9", "7 bytes are left at the end, a record has 9"]);
+    desk.load().exits(3).says(&["record 2, at byte 9", "7 bytes are left at the end, but a record has 9"]);
     assert_eq!(desk.final_rows(), 0);
 }
 
@@ -83,7 +83,7 @@ fn a_store_that_cannot_be_made_says_why_and_what_to_check() {
     let desk = Desk::with(postings(3));
     for url in ["sqlite:in.csv/x.db", "sqlite:nowhere/x.db", "sqlite:.", "sqlite:in.csv"] {
         let ended = desk.run(&[&RUN[..], &["--store", url]].concat()).exits(3);
-        ended.says(&[url, "cannot be opened", "--store"]);
+        ended.says(&[url, "cannot open", "--store"]);
     }
     assert_eq!(std::fs::read(desk.path("in.csv")).unwrap(), postings(3), "the source is as it was");
     desk.run(&["runs"]).exits(3).says(&["crossfoot.db", "no such file", "--store"]);
@@ -183,7 +183,7 @@ fn a_disk_that_may_not_be_written_to_is_named() {
     let Some(disk) = SmallDisk::mount(desk.path("disk"), 10_000) else { return };
     disk.remount("ro");
     let line = [&RUN[..], &["--store", "sqlite:disk/crossfoot.db"]].concat();
-    desk.run(&line).exits(3).says(&["disk/crossfoot.db", "cannot be opened", "--store"]);
+    desk.run(&line).exits(3).says(&["disk/crossfoot.db", "cannot open", "--store"]);
     disk.remount("rw");
     desk.run(&line).exits(0);
 }

@@ -18,11 +18,11 @@ fn a_run_without_workers_says_whom_to_start_and_goes_on_when_they_come() {
     let fleet = Fleet::new(servers, postings(2000));
     let began = Instant::now();
     let going = fleet.start(&RUN);
-    going.until_it_says("no processor is alive: start one with `crossfoot worker --role processor`");
-    going.until_it_says("no writer is alive: start one with `crossfoot worker --role writer`");
+    going.until_it_says("no processor is running; start one with `crossfoot worker --role processor`");
+    going.until_it_says("no writer is running; start one with `crossfoot worker --role writer`");
     assert!(began.elapsed() < SOON, "{:?}", began.elapsed());
     let _processor = fleet.worker("processor", "p1");
-    going.until_it_says("the run waits: no writer is alive");
+    going.until_it_says("the run is waiting: no writer is running");
     let _writer = fleet.worker("writer", "w1");
     going.end_within(crate::fleet::servers::PATIENCE).exits(0).prints(&["RECONCILED"]);
     fleet.is_sound(2000);
@@ -34,15 +34,20 @@ fn patience_ends_with_what_is_missing_and_the_run_can_be_resumed() {
     let fleet = Fleet::new(servers, postings(2000));
     let impatient = ["--patience", "5"];
     let ended = fleet.start(&[&RUN[..], &impatient].concat()).end_within(SOON).exits(3);
-    ended.says(&["no progress for 5 s", "no processor is alive", "no writer is alive", "crossfoot resume"]);
+    ended.says(&[
+        "no progress for 5 s",
+        "no processor is running",
+        "no writer is running",
+        "crossfoot resume",
+    ]);
     let ended = fleet.start(&[&["resume"], &impatient[..]].concat()).end_within(SOON).exits(3);
     ended.says(&["no progress for 5 s"]);
     fleet.run(&["show"]).exits(0).prints(&["(loading)"]);
     fleet.run(&["doctor"]).exits(0).prints(&[
-        "no coordinator service is alive",
+        "no coordinator service is running",
         "crossfoot coordinator",
-        "no processor is alive",
-        "no writer is alive",
+        "no processor is running",
+        "no writer is running",
     ]);
     let _workers = fleet.workers();
     fleet.run(&["resume", "--patience", "100"]).exits(0).prints(&["RECONCILED"]);
@@ -56,8 +61,8 @@ fn a_run_that_is_submitted_to_nobody_says_so() {
     let line = ["submit", "job.toml", "--source", "in.csv", "--wait", "--patience", "6"];
     let ended = fleet.start(&line).end_within(SOON).exits(3);
     let ended = ended.says(&[
-        "no coordinator service is alive: start one with `crossfoot coordinator`",
-        "no processor is alive",
+        "no coordinator service is running; start one with `crossfoot coordinator`",
+        "no processor is running",
         "no progress for 6 s",
         "remains submitted",
     ]);

@@ -124,7 +124,9 @@ fn a_run_whose_writer_is_frozen_is_cancelled_at_once() {
     until("the frozen writer is named", || {
         fleet.run(&["show", "last"]).exits(0).out.contains("has been silent for")
     });
-    fleet.run(&["show", "last"]).prints(&["waiting  chunk 3: writer w1 on host", "stop that process"]);
+    fleet
+        .run(&["show", "last"])
+        .prints(&["waiting  chunk 3: writer w1 on host", "if that process is frozen, stop it"]);
     fleet.run(&["doctor"]).prints(&["! chunk in hand", "chunk 3 of run", "writer w1"]);
     cancelled(&fleet);
     submitted.end_within(PATIENCE).exits(1);
@@ -225,7 +227,7 @@ fn whoever_holds_what_a_run_waits_for_is_named() {
     until("final is there", || fleet.number("SELECT (to_regclass('postings') IS NOT NULL)::int") == 1);
     let somebody = holding(&fleet, "LOCK TABLE postings IN ROW EXCLUSIVE MODE");
     let _workers = fleet.workers();
-    coordinator.until_it_says("promoting: waits for a lock");
+    coordinator.until_it_says("promoting: waiting for a lock");
     coordinator.until_it_says("application somebody");
     // Another job's tables are its own.
     fleet.desk.put_job(

@@ -121,12 +121,12 @@ fn nothing_comes_of(settings: &[(&str, &str)], named: &str) {
 
 #[test]
 fn an_intruder_on_the_bus_changes_no_row_no_count_and_no_verdict() {
-    nothing_comes_of(&[], "seal is wrong");
+    nothing_comes_of(&[], "seal is invalid");
 }
 
 #[test]
 fn without_seals_the_ledger_still_refuses_bytes_that_it_did_not_book() {
-    nothing_comes_of(&[("CROSSFOOT__BROKER__AUTHENTICATE", "false")], "SHA-256 that the ledger booked");
+    nothing_comes_of(&[("CROSSFOOT__BROKER__AUTHENTICATE", "false")], "SHA-256 in the ledger");
 }
 
 #[test]

@@ -24,7 +24,7 @@ fn servers_that_do_not_let_us_in_are_named_with_the_reason() {
     let cases = [
         (format!("amqp://{user}:wrong-secret@{host}/%2f"), "password"),
         (format!("amqp://{credentials}@{host}/nowhere"), "virtual host"),
-        ("amqp://guest:guest@127.0.0.1:1/%2f".into(), "cannot be reached"),
+        ("amqp://guest:guest@127.0.0.1:1/%2f".into(), "cannot reach"),
     ];
     for (url, words) in cases {
         let ended = fleet
@@ -54,5 +54,5 @@ fn servers_that_do_not_let_us_in_are_named_with_the_reason() {
         ended.exits(3).says(&[words]);
     }
     let bad = [("CROSSFOOT__BROKER__URL", "amqp://guest:guest@127.0.0.1:1/%2f")];
-    fleet.start_with(&["doctor"], &bad).end().exits(3).prints(&["✗", "cannot be reached"]);
+    fleet.start_with(&["doctor"], &bad).end().exits(3).prints(&["✗", "cannot reach"]);
 }

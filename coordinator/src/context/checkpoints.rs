@@ -29,7 +29,7 @@ pub struct Checkpoints {
 #[derive(Debug, Error)]
 pub enum CheckpointsError {
     /// It cannot be read.
-    #[error("the checkpoints {} cannot be read: {error}", path.display())]
+    #[error("cannot read the checkpoints {}: {error}", path.display())]
     Unreadable {
         /// The file.
         path: PathBuf,
@@ -37,7 +37,7 @@ pub enum CheckpointsError {
         error: io::Error,
     },
     /// A line is no checkpoint: it was damaged, or the file is another.
-    #[error("line {line} of {} is no checkpoint: {error}", path.display())]
+    #[error("line {line} of {} is not a checkpoint: {error}", path.display())]
     NoCheckpoint {
         /// The file.
         path: PathBuf,

@@ -96,7 +96,7 @@ impl Coordinator {
             Ok(Some(head)) => head,
             Ok(None) => return,
             Err(error) => {
-                tracing::warn!(%run_id, what, %error, "no checkpoint: the log's head could not be read");
+                tracing::warn!(%run_id, what, %error, "no checkpoint: cannot read the log's head");
                 return;
             }
         };
@@ -113,10 +113,10 @@ impl Coordinator {
         let written = tokio::task::spawn_blocking(move || checkpoints.write(&checkpoint)).await;
         let failures = written.unwrap_or_else(|error| vec![error.to_string()]);
         for reason in failures {
-            tracing::warn!(%run_id, what, reason, %head, "the checkpoint could not be written; write its head down");
+            tracing::warn!(%run_id, what, reason, %head, "cannot write the checkpoint; note its head elsewhere");
             let detail = json!({ "what": what, "head": head.to_string(), "reason": reason });
             if let Err(error) = self.store.log(self.entry(run_id, "checkpoint-failed", &detail)).await {
-                tracing::warn!(%run_id, %error, "that could not be logged either");
+                tracing::warn!(%run_id, %error, "cannot log the failure either");
             }
         }
     }

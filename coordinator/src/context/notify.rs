@@ -10,6 +10,7 @@ use std::time::Duration;
 use domain::hex;
 use domain::ids::RunId;
 use domain::report::Outcome;
+use domain::words::plural;
 use hmac::{Hmac, KeyInit, Mac};
 use platform::files::{KEY_BYTES_MAX, read_small_file};
 use platform::secret::ServerUrl;
@@ -94,7 +95,7 @@ impl Notify {
                 })
                 .collect();
             if certificates.is_empty() {
-                return Err(broken("there is no certificate in it".into()));
+                return Err(broken("it contains no certificate".into()));
             }
             tls = tls.root_certs(RootCerts::from(certificates));
         }
@@ -125,7 +126,7 @@ impl Notify {
         }
         // What is wrong with the request stays wrong; being busy passes.
         let is_final = status.is_client_error() && status != 408 && status != 429;
-        Err(Failed { reason: format!("it answered {status}"), is_final })
+        Err(Failed { reason: format!("it responded with {status}"), is_final })
     }
 
     /// Posts `body` to `url`, and tries again while that may help.
@@ -136,7 +137,11 @@ impl Notify {
             match tried.map_err(|error| error.to_string())? {
                 Ok(()) => return Ok(()),
                 Err(failed) if failed.is_final || attempt == TRIES => {
-                    return Err(format!("{}, at the {attempt}. try", failed.reason));
+                    return Err(format!(
+                        "{}, after {}",
+                        failed.reason,
+                        plural(u64::from(attempt), "attempt")
+                    ));
                 }
                 Err(_) => tokio::time::sleep(PAUSE * attempt).await,
             }
@@ -163,7 +168,7 @@ impl Notify {
             .stdout(Stdio::null())
             .kill_on_drop(true)
             .spawn()
-            .map_err(|error| format!("{program} cannot be started: {error}"))?;
+            .map_err(|error| format!("cannot start {program}: {error}"))?;
         let done = async {
             if let Some(mut stdin) = child.stdin.take() {
                 // A program that does not read it is free not to.
@@ -173,9 +178,9 @@ impl Notify {
         };
         match tokio::time::timeout(self.timeout(), done).await {
             Ok(Ok(status)) if status.success() => Ok(()),
-            Ok(Ok(status)) => Err(format!("{program} ended with {status}")),
+            Ok(Ok(status)) => Err(format!("{program} exited with {status}")),
             Ok(Err(error)) => Err(format!("{program}: {error}")),
-            Err(_) => Err(format!("{program} did not end within {} s", self.timeout().as_secs())),
+            Err(_) => Err(format!("{program} did not exit within {} s", self.timeout().as_secs())),
         }
     }
 }

@@ -27,7 +27,7 @@ impl Beside {
     /// Why the job's formats cannot be used, or why no chance could be had.
     pub(crate) fn new(job: &Arc<Job>, verify: VerifySource) -> Result<Self, String> {
         let mut secret = [0; 16];
-        getrandom::fill(&mut secret).map_err(|error| format!("no random sample can be drawn: {error}"))?;
+        getrandom::fill(&mut secret).map_err(|error| format!("cannot draw a random sample: {error}"))?;
         Ok(Self { verify, secret, decoder: ChunkDecoder::new(job)? })
     }
 

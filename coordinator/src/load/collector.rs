@@ -113,7 +113,7 @@ impl ReportCollector {
                 Err(Unread::Refused(error)) => self.refuse(delivery, error.to_string()).await,
                 // Dropped, it returns to its queue.
                 Err(Unread::Store(error)) => {
-                    tracing::warn!(%error, "a report could not be read and will come again");
+                    tracing::warn!(%error, "cannot read a report; it will be redelivered");
                     tokio::time::sleep(STORE_PAUSE).await;
                 }
             }
@@ -122,7 +122,7 @@ impl ReportCollector {
             match self.keep(run_id, &counts).await {
                 Ok(()) => {}
                 Err(error) if error.is_transient() => {
-                    tracing::warn!(%run_id, %error, "reports could not be kept and will come again");
+                    tracing::warn!(%run_id, %error, "cannot store reports; they will be redelivered");
                     // Dropped, the deliveries return to their queue.
                     drop(deliveries);
                     tokio::time::sleep(STORE_PAUSE).await;

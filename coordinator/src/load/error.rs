@@ -36,7 +36,7 @@ pub enum LoadError {
     },
     /// The ledger has chunks that are neither committed nor set aside, though none is on its way.
     #[error(
-        "the ledger has {settled} of {split} chunks as committed or set aside, and none is on its way; resume the run"
+        "the ledger has {settled} of {split} chunks as committed or set aside, but none is in flight; resume the run"
     )]
     NotSettled {
         /// How many are.

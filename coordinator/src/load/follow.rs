@@ -88,7 +88,7 @@ impl Load<'_> {
                 }
                 ChunkState::SetAside => {
                     if window.release(chunk_no).is_some() {
-                        tracing::error!(run_id = %self.fence.run_id, chunk_no, "chunk was set aside");
+                        tracing::error!(run_id = %self.fence.run_id, chunk_no, "chunk set aside");
                     }
                 }
             }
@@ -127,7 +127,7 @@ impl Load<'_> {
                 run_id = %self.fence.run_id,
                 chunk_no,
                 since_s = entry.since.elapsed().as_secs(),
-                "no worker has committed this chunk; it is handed out again"
+                "no worker has committed this chunk; handing it out again"
             );
             // Sealed again, because the key may have been replaced since.
             if let Some(sent) = unverified::<Chunk>(&entry.body) {

@@ -103,7 +103,7 @@ impl Load<'_> {
         }
     }
 
-    /// Fails if a chunk was set aside, naming the first.
+    /// Fails if a chunk set aside, naming the first.
     async fn none_set_aside(&self) -> Result<(), LoadError> {
         let count = self.store.progress(self.fence.run_id).await?.set_aside;
         match self.store.chunks_aside(self.fence.run_id, 1).await?.pop() {

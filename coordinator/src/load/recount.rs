@@ -61,7 +61,7 @@ impl Load<'_> {
         tracing::warn!(
             run_id = %self.fence.run_id,
             chunks = chunks.len(),
-            "workers' counts were lost on the bus and are made again"
+            "workers' counts were lost on the bus; computing them again"
         );
         for chunk_no in chunks {
             let row = self.store.chunks(self.fence.run_id, chunk_no.0, 1).await?.pop();

@@ -107,12 +107,12 @@ impl Watcher<'_> {
             }
             match attendance.look(self.clock.now_ms(), last) {
                 Advice::Nothing => {}
-                Advice::Say(missing) => (self.tell)(&format!("the run waits: {missing}")),
-                Advice::Complete => (self.tell)("the run goes on: everybody it needs is there"),
+                Advice::Say(missing) => (self.tell)(&format!("the run is waiting: {missing}")),
+                Advice::Complete => (self.tell)("the run continues: all required processes are running"),
                 Advice::GiveUp(missing) => {
                     let seconds = self.patience.map_or(0, |patience| patience.as_secs());
                     let who = match missing.is_nobody() {
-                        true => "workers are alive: check that they use the same broker and that it answers"
+                        true => "workers are running; check that they use the same broker, and that the broker responds"
                             .to_owned(),
                         false => missing.to_string(),
                     };

@@ -60,7 +60,7 @@ impl Coordinator {
     pub async fn approve(&self, run_id: RunId, reason: Option<&str>) -> Result<(), OpsError> {
         let run = self.store.run(run_id).await?;
         if run.state != RunState::AwaitingApproval {
-            let advice = "only a run that awaits approval can be approved";
+            let advice = "only a run that is awaiting approval can be approved";
             return Err(OpsError::WrongState { run_id, state: run.state, advice });
         }
         let approval = self.job_of(&run).await?.approval;
@@ -143,11 +143,11 @@ impl Coordinator {
         let run = self.store.run(run_id).await?;
         let wrong = |advice| OpsError::WrongState { run_id, state: run.state, advice };
         if run.state != RunState::Loading {
-            return Err(wrong("only a run that was stopped while loading has chunks to redrive"));
+            return Err(wrong("only a run that stopped while loading has chunks to redrive"));
         }
         let aside = self.store.chunks_aside(run_id, NAMED_MAX).await?;
         if aside.is_empty() {
-            return Err(wrong("none of its chunks was set aside; `crossfoot resume` goes on with it"));
+            return Err(wrong("none of its chunks was set aside; continue with `crossfoot resume`"));
         }
         self.reasoned(&run, reason).await?;
         let fence = self.take_up(run_id, Claim::IfFree).await?;
@@ -174,7 +174,7 @@ impl Coordinator {
             return Err(OpsError::WrongState {
                 run_id,
                 state: run.state,
-                advice: "it is over, and cannot be cancelled",
+                advice: "a run that is over cannot be cancelled",
             });
         }
         self.reasoned(&run, reason).await?;
@@ -195,7 +195,7 @@ impl Coordinator {
     pub async fn purge(&self, run_id: RunId, reason: Option<&str>) -> Result<u64, OpsError> {
         let run = self.store.run(run_id).await?;
         if !run.state.is_over() {
-            let advice = "only a run that is over can be purged; `crossfoot cancel` ends it";
+            let advice = "only a run that is over can be purged; end it with `crossfoot cancel`";
             return Err(OpsError::WrongState { run_id, state: run.state, advice });
         }
         self.reasoned(&run, reason).await?;

@@ -52,12 +52,12 @@ fn told(worker: &WorkerRow) -> Option<(String, &'static str)> {
     match worker {
         WorkerRow { stopped_at_ms: Some(_), .. } => None,
         WorkerRow { silent, .. } if *silent > ALIVE => Some((
-            format!("{who} began it and has been silent for {} s", silent.as_secs()),
-            "stop that process, if it is frozen; the chunk is handed out again meanwhile",
+            format!("{who} started it and has been silent for {} s", silent.as_secs()),
+            "if that process is frozen, stop it; the chunk is being handed out again",
         )),
         WorkerRow { in_hand: Some(in_hand), .. } if *in_hand >= STUCK => Some((
-            format!("{who} is alive, and has been at it for {} s", in_hand.as_secs()),
-            "its log says what it waits for: the database, a lock, the broker",
+            format!("{who} is running and has been working on it for {} s", in_hand.as_secs()),
+            "check its log to see what it is waiting for: the database, a lock, or the broker",
         )),
         _ => None,
     }
@@ -93,11 +93,11 @@ mod tests {
             (worker(400, None, Some(5)), None),
             (
                 worker(372, None, None),
-                Some("writer w1 on host vm (pid 7) began it and has been silent for 372 s"),
+                Some("writer w1 on host vm (pid 7) started it and has been silent for 372 s"),
             ),
             (
                 worker(2, Some(90), None),
-                Some("writer w1 on host vm (pid 7) is alive, and has been at it for 90 s"),
+                Some("writer w1 on host vm (pid 7) is running and has been working on it for 90 s"),
             ),
         ] {
             assert_eq!(told(&row).map(|(said, _)| said).as_deref(), says);

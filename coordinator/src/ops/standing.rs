@@ -18,7 +18,7 @@ pub struct Standing {
 /// Looks at the run and its log.
 pub async fn standing(store: &dyn Store, run_id: RunId) -> Standing {
     look(store, run_id).await.unwrap_or_else(|error| Standing {
-        said: format!("where run {run_id} stands cannot be read ({error}); `crossfoot show {run_id}` tells"),
+        said: format!("cannot read the state of run {run_id} ({error}); see `crossfoot show {run_id}`"),
         is_free: true,
     })
 }
@@ -33,19 +33,21 @@ async fn look(store: &dyn Store, run_id: RunId) -> Result<Standing, StoreError> 
             Some((actor, at)) if run.state == RunState::Promoted => format!(", approved by {actor} at {at}"),
             _ => String::new(),
         };
-        let rest = if run.state == RunState::Promoted { "" } else { "; nothing of it is in final" };
+        let rest = if run.state == RunState::Promoted { "" } else { "; none of its rows are in final" };
         let said = format!("run {run_id} is {}{by}{approved}{rest}", run.state);
         return Ok(Standing { said, is_free: false });
     }
     match store.lease(run_id).await?.filter(|lease| !lease.left.is_zero()) {
         Some(lease) => Ok(Standing {
             said: format!(
-                "run {run_id} is {}, and {} is at work on it; `crossfoot show {run_id}` tells what becomes of it",
+                "run {run_id} is {}, and {} is working on it; see `crossfoot show {run_id}` for its progress",
                 run.state, lease.owner
             ),
             is_free: false,
         }),
-        None => Ok(Standing { said: format!("nothing of run {run_id} is in final"), is_free: true }),
+        None => {
+            Ok(Standing { said: format!("none of the rows of run {run_id} are in final"), is_free: true })
+        }
     }
 }
 

@@ -364,7 +364,7 @@ fn checks(root: Hash) -> Vec<CheckResult> {
             Inv::FingerprintsEqual,
             "fingerprint, source to staging",
             root,
-            "every record of every chunk is as the source has it",
+            "every record of every chunk equals the source's",
         ),
         agree,
         writers,

@@ -32,7 +32,7 @@ impl Relation {
         match self {
             Self::Unknown => "not compared",
             Self::Equal => "equal",
-            Self::Accounted => "differs as the balance accounts for",
+            Self::Accounted => "differs by exactly what the balance accounts for",
             Self::Differs => "differs",
         }
     }

@@ -9,7 +9,7 @@ use super::format::{count, duration, plural};
 fn checks(report: &Report) -> String {
     let counts = &report.counts;
     match (counts.decided(), counts.failed) {
-        (0, _) => "no check was made".into(),
+        (0, _) => "no checks yet".into(),
         (decided, 0) => format!("{} of {} passed", number(counts.passed), plural(wide(decided), "check")),
         (decided, failed) => format!("{} of {} failed", number(failed), plural(wide(decided), "check")),
     }
@@ -45,16 +45,16 @@ pub(super) fn grounds(report: &Report) -> Vec<String> {
 }
 
 /// What is said of a job that names no amount, in a check and in a report.
-pub const NO_AMOUNTS: &str = "no amounts are declared: counts and contents are proven, sums are not";
+pub const NO_AMOUNTS: &str = "no amounts are declared, so counts and contents are proven, but not sums";
 
 /// What the verdict means for the final table.
 pub(super) const fn consequence(outcome: Outcome) -> &'static str {
     match outcome {
-        Outcome::Reconciled => "final holds the records of this run, as read back and proven",
-        Outcome::NotReconciled => "nothing of this run is in final",
-        Outcome::AwaitingApproval => "staging is proven; nothing is in final before somebody approves",
-        Outcome::Unfinished => "not finished; nothing of this run is in final, and it can be resumed",
-        Outcome::Cancelled => "given up by an operator; nothing of this run is in final",
+        Outcome::Reconciled => "final contains the records of this run, read back and verified",
+        Outcome::NotReconciled => "none of this run's rows are in final",
+        Outcome::AwaitingApproval => "staging is verified; nothing is promoted until someone approves",
+        Outcome::Unfinished => "not finished; none of this run's rows are in final; the run can be resumed",
+        Outcome::Cancelled => "cancelled by an operator; none of this run's rows are in final",
     }
 }
 

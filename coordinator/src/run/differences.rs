@@ -49,7 +49,7 @@ impl Coordinator {
                 .into()),
             };
             if let Err(error) = walked {
-                tracing::warn!(run_id = %run.run_id, %error, "differences could not be walked down to records");
+                tracing::warn!(run_id = %run.run_id, %error, "cannot trace the differences to records");
             }
         }
         self.strays(run, job, split, &mut spool).await?;

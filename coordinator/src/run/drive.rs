@@ -44,7 +44,7 @@ impl Coordinator {
             if since.elapsed() > PATIENCE {
                 return Err(error);
             }
-            tracing::warn!(%run_id, %error, pause_ms = pause.as_millis(), "the run goes on when this has healed");
+            tracing::warn!(%run_id, %error, pause_ms = pause.as_millis(), "the run continues when this error clears");
             tokio::select! {
                 () = self.stop.cancelled() => return Err(LoadError::Stopped.into()),
                 () = tokio::time::sleep(pause) => {}

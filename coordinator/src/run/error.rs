@@ -30,7 +30,7 @@ pub enum RunError {
     #[error(transparent)]
     SourceWanted(#[from] SourceWanted),
     /// The job in the store is not understood by this program.
-    #[error("the run's job cannot be used by this version: {0}")]
+    #[error("this version cannot use the run's job: {0}")]
     Job(String),
 }
 

@@ -39,10 +39,10 @@ impl Coordinator {
 
     /// A hook failed: said, and noted.
     async fn unheard(&self, run_id: RunId, hook: &'static str, reason: &str) {
-        tracing::warn!(%run_id, hook, reason, "nobody could be told of the verdict");
+        tracing::warn!(%run_id, hook, reason, "cannot send the notification of the verdict");
         let detail = json!({ "hook": hook, "reason": reason });
         if let Err(error) = self.store.log(self.entry(run_id, "notification-failed", &detail)).await {
-            tracing::warn!(%run_id, %error, "that is not in the log either");
+            tracing::warn!(%run_id, %error, "cannot log the failure either");
         }
     }
 }

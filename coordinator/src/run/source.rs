@@ -104,7 +104,7 @@ impl Coordinator {
         }
         match self.sha256_of(source).await {
             Ok(now) if now == before => Ok(None),
-            Ok(_) => Ok(Some("its content is not what it was".into())),
+            Ok(_) => Ok(Some("its content changed".into())),
             Err(error) => Err(away(run, error)),
         }
     }

@@ -140,7 +140,7 @@ impl Coordinator {
             Promoted::No { checks: of_final, mut findings } => {
                 findings.keep(&*self.store, fence).await?;
                 if let Some(why) = findings.incomplete {
-                    tracing::warn!(%why, "not every difference in final could be walked down");
+                    tracing::warn!(%why, "cannot trace every difference in final");
                 }
                 self.fail(&run, fence, [checks, of_final].concat(), &summary).await
             }
@@ -156,7 +156,7 @@ impl Coordinator {
     ) -> Result<Ending, RunError> {
         let checks = reconciliation.checks();
         self.store.keep_checks(fence, checks, &summary.to_json()?).await?;
-        let note = "staging is proven; `crossfoot approve RUN` promotes it";
+        let note = "staging is verified; promote it with `crossfoot approve RUN`";
         let log = self.entry(run.run_id, "paused", &verdict_detail(checks, None));
         self.store.step(fence, RunEvent::Paused, Some(note), log).await?;
         Ok(Ending::Paused)

@@ -19,7 +19,7 @@ pub enum SourceAgainError {
     #[error(transparent)]
     Source(#[from] SourceError),
     /// Its bytes are not those that were loaded.
-    #[error("chunk {chunk_no} of the source is not what was loaded: the source was changed since")]
+    #[error("chunk {chunk_no} of the source differs from what was loaded; the source was changed")]
     SourceChanged {
         /// The chunk.
         chunk_no: ChunkNo,

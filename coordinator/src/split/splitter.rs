@@ -56,7 +56,7 @@ pub enum SplitError {
         error: FrameError,
     },
     /// The header row does not name the job's fields.
-    #[error("the header row is not the job's: {0}")]
+    #[error("the header row does not match the job: {0}")]
     Header(String),
     /// The job's formats cannot be used.
     #[error("{0}")]
@@ -200,12 +200,12 @@ fn known(at_fault: RecordNo, error: &FrameError) -> String {
         (FrameError::TruncatedRecord { have, want }, number) => {
             let bytes = (number - 1).saturating_mul(*want as u64).saturating_add(*have as u64);
             format!(
-                "; {} of records are not a multiple of the record length {want}: bytes are missing, or too many, here or \
-                 anywhere before",
+                "; {} of records are not a multiple of the record length {want}: there are missing or extra bytes here or \
+                 earlier",
                 plural(bytes, "byte")
             )
         }
-        (_, 1) => "; no record stands before it".into(),
+        (_, 1) => "; no record precedes it".into(),
         (_, number) => format!("; record {} ends there", number - 1),
     }
 }
@@ -224,7 +224,7 @@ fn check_header(job: &Job, preamble: &[u8]) -> Result<(), SplitError> {
     let Some(fields) = job.records.first().map(|record| &record.own.fields) else { return Ok(()) };
     if names.len() != fields.len() {
         return Err(SplitError::Header(format!(
-            "it has {} columns, the job has {} fields",
+            "it has {} columns, but the job has {} fields",
             names.len(),
             fields.len()
         )));
@@ -234,8 +234,8 @@ fn check_header(job: &Job, preamble: &[u8]) -> Result<(), SplitError> {
             let (number, expected) = (at + 1, &field.name);
             return Err(SplitError::Header(match job.is_sensitive() {
                 // Without a header row, it is a record that stands there.
-                true => format!("column {number} is not called `{expected}`, as the job expects"),
-                false => format!("column {number} is `{name}`, the job expects `{expected}`"),
+                true => format!("the name of column {number} is not `{expected}`, as the job expects"),
+                false => format!("column {number} is `{name}`, but the job expects `{expected}`"),
             }));
         }
     }

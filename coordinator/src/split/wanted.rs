@@ -21,7 +21,7 @@ pub enum OpenSourceError {
 pub enum SourceWanted {
     /// It is not there, or cannot be read.
     #[error(
-        "the run's source cannot be read: {error}; put it back, or say where it is: `{command} --source FILE`"
+        "cannot read the run's source: {error}; restore it, or pass its new path: `{command} --source FILE`"
     )]
     Away {
         /// Why.
@@ -31,7 +31,7 @@ pub enum SourceWanted {
     },
     /// Another file was named.
     #[error(
-        "{given} is not the run's source: it has {found}, the run's source has {expected}; name the right file: \
+        "{given} is not the run's source: it has {found}, but the run's source has {expected}; pass the right file: \
          `{command} --source THE_RIGHT_FILE`"
     )]
     Other {

@@ -19,7 +19,7 @@ impl FindingSpool {
     /// Keeps one more finding.
     pub fn push(&mut self, finding: &Finding) {
         if let Err(error) = self.try_push(finding) {
-            self.incomplete = Some(format!("findings could not be kept in a temporary file: {error}"));
+            self.incomplete = Some(format!("cannot write findings to a temporary file: {error}"));
         }
     }
 

@@ -50,10 +50,10 @@ pub enum VerifyError {
     #[error(transparent)]
     Broker(#[from] BrokerError),
     /// A range could not be handed out.
-    #[error("a range of chunks could not be handed out to be read back: {0}")]
+    #[error("cannot hand out a range of chunks to read back: {0}")]
     HandOut(CodecError),
     /// A range could not be read back.
-    #[error("the chunks from {first} on could not be read back: {reason}")]
+    #[error("cannot read back the chunks from {first} on: {reason}")]
     ReadBack {
         /// The first chunk of the range.
         first: u64,
@@ -206,7 +206,7 @@ impl Verify<'_> {
                     %run_id,
                     first,
                     end = range.end,
-                    "no worker has read this range back; it is handed out again"
+                    "no worker has read this range back; handing it out again"
                 );
                 self.hand_out(ranges, range).await?;
             }

@@ -57,11 +57,11 @@ impl Footing {
         let at = bytes.len().checked_sub(SEAL_BYTES).ok_or(damaged("it is too short"))?;
         let (content, written) = bytes.split_at(at);
         if seal(plan, content) != *written {
-            return Err(damaged("it is damaged, or was made by another job"));
+            return Err(damaged("it is damaged, or belongs to another job"));
         }
         let mut input = Input(content);
         if input.byte()? != VERSION {
-            return Err(damaged("it is of another version"));
+            return Err(damaged("it has another version"));
         }
         let (first, records, count) = (input.number()?, input.number()?, input.number()?);
         // Pushed one by one: a wrong count finds no bytes before it costs memory.
@@ -70,7 +70,7 @@ impl Footing {
         for _ in 0..count {
             let record = input.place()?;
             let of_type = plan.types.get(record).filter(|one| one.is_event);
-            let of_type = of_type.ok_or(damaged("it has an event of no control"))?;
+            let of_type = of_type.ok_or(damaged("it has an event without a control"))?;
             last = last.checked_add(input.number()?).ok_or(FootingError::Overflow)?;
             let (before, own) = (input.sparse(plan)?, input.sparse(plan)?);
             let said = of_type.declares.iter().map(|_| input.said()).collect::<Result<_, _>>()?;

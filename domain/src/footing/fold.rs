@@ -137,7 +137,15 @@ impl Fold {
                 Cover::From(_) => {
                     if let Some(opened) = self.states[at].open {
                         let opener = &plan.layouts[control.record].record;
-                        self.fault(at, control, opened, format!("the scope opened at record {opened} is not closed by a {opener} before the source ends"));
+                        self.fault(
+                            at,
+                            control,
+                            opened,
+                            format!(
+                                "the scope opened at record {opened} is not \
+                         closed by a {opener} before the end of the source"
+                            ),
+                        );
                     }
                 }
                 Cover::Preceding => {
@@ -179,7 +187,7 @@ impl Fold {
                 control,
                 open,
                 format!(
-                    "the scope opened at record {open} is not closed when record {record_no} opens the next"
+                    "the scope opened at record {open} is still open when record {record_no} opens the next"
                 ),
             );
         }
@@ -201,7 +209,7 @@ impl Fold {
                     at,
                     control,
                     record_no,
-                    format!("record {record_no} declares totals of the file a second time"),
+                    format!("record {record_no} declares the totals of the file again"),
                 );
             }
             Cover::File => state.pending = Some((record_no, said.to_vec())),
@@ -279,7 +287,7 @@ impl Fold {
             state.faults += 1;
             state.first_fault.get_or_insert_with(|| {
                 let are = if most == 1 { "record is" } else { "records are" };
-                format!("{most} {are} in no scope: nothing is declared of them")
+                format!("{most} {are} outside every scope, so no totals are declared for them")
             });
         }
     }

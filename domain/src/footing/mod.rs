@@ -39,7 +39,7 @@ use crate::ids::RecordNo;
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
 pub enum FootingError {
     /// Records did not come in order.
-    #[error("record {got} was given where record {want} was due: records are counted in order and each once")]
+    #[error("got record {got}, expected record {want}: records are counted once and in order")]
     Order {
         /// The record that was due.
         want: RecordNo,
@@ -47,9 +47,9 @@ pub enum FootingError {
         got: RecordNo,
     },
     /// The bytes are not a footing of this plan.
-    #[error("the stored footing cannot be read: {0}; the chunk has to be decoded again")]
+    #[error("cannot read the stored footing: {0}; decode the chunk again")]
     Damaged(&'static str),
     /// More than a counter holds: only damaged footings have so much.
-    #[error("a counter of the footing overflows; the chunk has to be decoded again")]
+    #[error("a counter of the footing overflows; decode the chunk again")]
     Overflow,
 }

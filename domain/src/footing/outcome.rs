@@ -113,9 +113,9 @@ impl Outcome {
         let (verdict, message) = match (&state.first_fault, state.seen) {
             (Some(fault), _) => (Verdict::Fail, fault.clone()),
             (None, 0) if is_missing => {
-                (Verdict::Fail, format!("no {record}: the file is partial, or is not what the job describes"))
+                (Verdict::Fail, format!("no {record}: the file is incomplete, or does not match the job"))
             }
-            (None, 0) => (Verdict::Vacuous, format!("there is no {record}, and none is required")),
+            (None, 0) => (Verdict::Vacuous, format!("there is no {record}; it is optional")),
             (None, _) => (Verdict::Pass, "every scope that begins ends with its control".into()),
         };
         let discrepancy = match (verdict, state.faults) {
@@ -146,7 +146,7 @@ fn undeclared(control: &Control, name: String, kind: CheckKind, at_ms: i64) -> C
         stage: Stage::Declared,
         name,
         invariant: Some(Invariant::DeclaredMet),
-        expected: "nothing is declared".into(),
+        expected: "nothing declared".into(),
         actual: "nothing to compare".into(),
         discrepancy: if control.optional { String::new() } else { "not declared".into() },
         verdict,
@@ -237,12 +237,10 @@ fn demand_check(
     };
     let (verdict, message) = match &demanded.first_miss {
         Some(miss) => (Verdict::Fail, format!("first, expected against declared: {}", told(miss))),
-        None if demanded.met == 0 => {
-            (Verdict::Vacuous, "there is no run before it to compare with".to_owned())
-        }
+        None if demanded.met == 0 => (Verdict::Vacuous, "there is no earlier run to compare with".to_owned()),
         None => (
             Verdict::Pass,
-            format!("{field} is {suffix}, {} of {}", demanded.met + demanded.unknown, state.seen),
+            format!("{field} is {suffix}: {} of {}", demanded.met + demanded.unknown, state.seen),
         ),
     };
     CheckResult {

@@ -238,7 +238,7 @@ impl FootingPlan {
             return refuse("there is no such record type");
         };
         if self.controls.iter().any(|other| other.name == control.name) {
-            return refuse("another control has this name");
+            return refuse("another control has the same name");
         }
         let fields = layout.fields.len();
         let declared = control.totals.iter().map(|total| total.field);
@@ -253,14 +253,16 @@ impl FootingPlan {
             |fields: &[usize]| fields.iter().enumerate().any(|(at, field)| fields[..at].contains(field));
         let (totals, demands) = declared.split_at(control.totals.len());
         if twice(totals) || twice(demands) {
-            return refuse("a field declares one total, and has one value");
+            return refuse("a field can declare only one total and has only one value");
         }
         if let Cover::From(openers) = &control.cover {
             if openers.is_empty() || openers.iter().any(|at| *at >= self.types.len()) {
                 return refuse("there is no such opening record type");
             }
             if openers.contains(&control.record) {
-                return refuse("a record cannot open its own scope; let it cover what precedes or follows");
+                return refuse(
+                    "a record cannot open its own scope; use covers = \"preceding\" or \"following\"",
+                );
             }
             openers.iter().for_each(|at| self.types[*at].is_event = true);
         }
@@ -268,10 +270,10 @@ impl FootingPlan {
         for total in &control.totals {
             let is_hash = total.last_digits.is_some_and(|digits| digits == 0 || digits > DIGITS_MAX);
             if is_hash || total.blocks_of == Some(0) || total.scale > DIGITS_MAX {
-                return refuse("digits are 1 to 38, and blocks hold at least 1");
+                return refuse("digits must be 1 to 38, and a block must hold at least 1");
             }
             if total.blocks_of.is_some() && matches!(total.measure.what, What::Sum { .. }) {
-                return refuse("blocks are of records or lines");
+                return refuse("blocks apply only to records or lines");
             }
             match self.keep(&total.measure) {
                 Ok(place) => places.push(place),
@@ -297,14 +299,14 @@ impl FootingPlan {
                     Some(FieldType::Integer) => {}
                     _ => return Err("only decimal and integer fields can be summed"),
                 },
-                (What::Sum { .. }, None) => return Err("a sum is of a field"),
+                (What::Sum { .. }, None) => return Err("a sum needs a field"),
                 (_, None) => {}
-                (_, Some(_)) => return Err("what is counted has no field"),
+                (_, Some(_)) => return Err("a count cannot have a field"),
             }
         }
         match &measure.parts {
             Some(parts) if parts.is_empty() => return Err("it measures nothing"),
-            None if matches!(measure.what, What::Sum { .. }) => return Err("a sum is of a field"),
+            None if matches!(measure.what, What::Sum { .. }) => return Err("a sum needs a field"),
             _ => {}
         }
         if let Some(place) = self.kept.iter().position(|kept| same(&kept.measure, measure)) {

@@ -120,7 +120,7 @@ impl Tally {
             _ if measured.unreadable > 0 => {
                 let n = measured.unreadable;
                 let records = if n == 1 { "record" } else { "records" };
-                Some(format!("{n} {records} could not be read, so that the total is not known"))
+                Some(format!("{n} {records} could not be read, so the total is unknown"))
             }
             _ => None,
         };
@@ -136,12 +136,12 @@ impl Tally {
 fn declared(total: &Total, said: &Said) -> Result<Amount, &'static str> {
     let written = match said {
         Said::Number(written) => *written,
-        Said::Nothing => return Err("nothing is declared"),
-        Said::Unreadable => return Err("what is declared could not be read"),
-        Said::Text(text) => text.trim().parse().map_err(|_| "what is declared is no number")?,
+        Said::Nothing => return Err("nothing declared"),
+        Said::Unreadable => return Err("the declared value could not be read"),
+        Said::Text(text) => text.trim().parse().map_err(|_| "the declared value is not a number")?,
     };
     let scale = written.scale().saturating_add(total.scale);
-    Amount::new(written.mantissa(), scale).map_err(|_| "what is declared does not fit 38 digits")
+    Amount::new(written.mantissa(), scale).map_err(|_| "the declared value does not fit 38 digits")
 }
 
 fn computed(
@@ -223,7 +223,7 @@ impl Demanded {
                     )
                 }
                 None => {
-                    why = Some(format!("no value `{value}` was given; declare it under values"));
+                    why = Some(format!("no value `{value}` is declared; add it under values"));
                     ("not given".to_owned(), false)
                 }
             },
@@ -246,11 +246,11 @@ impl Demanded {
                     }
                     (Some(Ok(before)), declared) => {
                         let next = if *last == Some(before) { Some(*first) } else { before.checked_add(1) };
-                        why = Some(format!("the one before was {before}"));
+                        why = Some(format!("the previous one was {before}"));
                         (next.map_or("none".into(), |n| n.to_string()), next.is_some() && next == declared)
                     }
                     (Some(Err(_)), _) => {
-                        why = Some("the number of the run before cannot be read".into());
+                        why = Some("the number of the previous run cannot be read".into());
                         ("not known".into(), false)
                     }
                     (None, None) => ("a number".into(), false),

@@ -128,15 +128,15 @@ impl ChunkWalk {
             (totals.begin, totals.end) = (line.offset, line.offset);
         }
         let gap = if number != totals.chunks {
-            Some(format!("chunk {number} stands where chunk {} should", totals.chunks))
+            Some(format!("found chunk {number} instead of chunk {}", totals.chunks))
         } else if line.offset != totals.end {
             Some(format!(
-                "chunk {number} begins at byte {}, the one before it ends at {}",
+                "chunk {number} starts at byte {}, but the previous one ends at {}",
                 line.offset, totals.end
             ))
         } else if line.first_record_no.0 != self.next_record {
             let (first, next) = (line.first_record_no, self.next_record);
-            Some(format!("chunk {number} begins with record {first}, and record {next} is due"))
+            Some(format!("chunk {number} starts with record {first}, but record {next} is next"))
         } else {
             None
         };
@@ -241,11 +241,11 @@ impl RejectWalk {
         if line.raw.as_ref().is_some_and(|raw| raw.len() as u64 != line.raw_bytes.saturating_mul(2)) {
             let _ = self
                 .disorder
-                .get_or_insert_with(|| format!("record {record} has not as many bytes as it says"));
+                .get_or_insert_with(|| format!("record {record} does not have the length that it declares"));
         }
         if line.reasons.is_empty() {
             let _ =
-                self.disorder.get_or_insert_with(|| format!("record {record} was rejected for no reason"));
+                self.disorder.get_or_insert_with(|| format!("record {record} was rejected without a reason"));
         }
         self.last = record;
         self.rejects += 1;

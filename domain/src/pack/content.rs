@@ -17,12 +17,12 @@ pub(super) fn same<T: PartialEq + std::fmt::Debug>(
     expected: &T,
     actual: &T,
 ) -> Result<(), String> {
-    if expected == actual { Ok(()) } else { Err(format!("{what}: {expected:?} expected, {actual:?} found")) }
+    if expected == actual { Ok(()) } else { Err(format!("{what}: expected {expected:?}, found {actual:?}")) }
 }
 
 /// As [`same`], of what is too much to be shown.
 fn alike<T: PartialEq>(kind: &str, name: &str, one: &T, other: &T) -> Result<(), String> {
-    if one == other { Ok(()) } else { Err(format!("{kind} `{name}` is not the same in both")) }
+    if one == other { Ok(()) } else { Err(format!("{kind} `{name}` differs")) }
 }
 
 /// All of `results` must hold; the first that does not says why.
@@ -114,7 +114,7 @@ pub fn checks(checks: &[CheckResult]) -> PartCheck {
         };
         if agree { Ok(()) } else { says("though its two sides differ") }
     });
-    let said = format!("{}, each verdict as its two sides say", counted(checks.len(), "check"));
+    let said = format!("{}; each verdict follows from its two sides", counted(checks.len(), "check"));
     PartCheck::of(name(Part::Checks), "verdicts follow from expected and actual", result.map(|()| said))
 }
 
@@ -199,7 +199,7 @@ pub fn chunks(totals: &ChunkTotals, run: &RunFacts, report: &Report) -> Vec<Part
             "{} records in = {} accepted + {} rejected",
             totals.records_in, totals.accepted, totals.rejected
         )),
-        n => Err(format!("in {n} chunks records in are not accepted + rejected")),
+        n => Err(format!("in {n} chunks, records in ≠ accepted + rejected")),
     };
     let source = report.levels.iter().find(|level| level.stage == Stage::Source);
     let mut out = vec![
@@ -371,7 +371,7 @@ pub fn rejects(rejects: &RejectTotals, chunks: &ChunkTotals, run: &RunFacts, rep
         Some(why) => Err(why.clone()),
         None if rejects.by_chunk == chunks.rejects => Ok(counted(rejects.rejects, "reject")),
         None => Err(format!(
-            "{} rejects, and the chunks say {} or have them elsewhere",
+            "{} rejects, but the chunks have {} or have them elsewhere",
             rejects.rejects, chunks.rejected
         )),
     };
@@ -395,7 +395,7 @@ pub fn workers(workers: &[WorkerShare], chunks: &ChunkTotals, versions: &Version
     });
     if let (Ok(()), Some(((role, worker), _))) = (&result, credited.iter().next()) {
         result =
-            Err(format!("chunks are credited to {} {worker}, who is not among the workers", role.name()));
+            Err(format!("chunks are credited to {} {worker}, which is not among the workers", role.name()));
     }
     let known = |worker: &WorkerShare| {
         versions.workers.iter().any(|one| one.worker_id == worker.worker_id && one.name == worker.name)
@@ -405,6 +405,6 @@ pub fn workers(workers: &[WorkerShare], chunks: &ChunkTotals, versions: &Version
     {
         result = Err(format!("{} is not in {}", stranger.name, Part::Versions.name()));
     }
-    let said = format!("{}, each with the chunks it is credited with", counted(workers.len(), "worker"));
+    let said = format!("{}; each has the chunks it is credited with", counted(workers.len(), "worker"));
     PartCheck::of(name(Part::Workers), "shares are those of the chunks", result.map(|()| said))
 }

@@ -114,7 +114,7 @@ impl LifeWalk {
             None => match seq.checked_sub(1) {
                 Some(before) => ChainWalk::behind(before, previous),
                 None => {
-                    self.broken("event 0: the log's events are numbered from 1");
+                    self.broken("event 0: events are numbered from 1");
                     ChainWalk::default()
                 }
             },
@@ -141,7 +141,10 @@ impl LifeWalk {
                 self.broken(format!("event {}: {why}", event.seq));
             }
             (LogLine::Link(link), _) if self.life.own == 0 => {
-                self.broken(format!("event {} is not the run's, and the segment begins with it", link.seq));
+                self.broken(format!(
+                    "event {} does not belong to the run, but the segment starts with it",
+                    link.seq
+                ));
             }
             (LogLine::Link(_), _) => {}
         }
@@ -150,7 +153,7 @@ impl LifeWalk {
     fn event(&mut self, event: &Event, detail: Detail) {
         let entry = &event.entry;
         if self.run_id.is_some() && entry.run_id != self.run_id {
-            self.broken(format!("event {} is not the run's", event.seq));
+            self.broken(format!("event {} does not belong to the run", event.seq));
             return;
         }
         let noted = Noted {
@@ -167,7 +170,7 @@ impl LifeWalk {
                 self.life.opened = Some(noted);
                 return;
             }
-            "opened" => self.broken(format!("event {} opens the run once more", event.seq)),
+            "opened" => self.broken(format!("event {} opens the run again", event.seq)),
             "purged" => self.life.purged = true,
             EXPORTED => self.life.exported = Some(noted.clone()),
             _ => {}
@@ -176,7 +179,7 @@ impl LifeWalk {
         match self.life.state.map(|state| state.after(step)) {
             Some(Ok(state)) => self.life.state = Some(state),
             Some(Err(error)) => self.broken(format!("event {}: {error}", event.seq)),
-            None => self.broken(format!("event {}: the run was not opened before it", event.seq)),
+            None => self.broken(format!("event {}: the run was not open", event.seq)),
         }
         if noted.detail.checks_sha256.is_some() {
             self.life.verdict = Some(noted);
@@ -187,7 +190,7 @@ impl LifeWalk {
     #[must_use]
     pub fn finish(mut self) -> Life {
         if self.life.opened.is_none() {
-            self.broken("it does not begin with the opening of the run");
+            self.broken("it does not start with the opening of the run");
         }
         self.life
     }

@@ -166,7 +166,7 @@ pub fn follows(proof: &Proof, statement: &Statement) -> Vec<PartCheck> {
         (Some(led), Some(root)) if led == root => {
             Ok(format!("{} hashes lead from the leaf to {root}", proof.path.len()))
         }
-        (Some(led), Some(root)) => Err(format!("it leads to {led}, the tree's root is {root}")),
+        (Some(led), Some(root)) => Err(format!("it leads to {led}, but the tree's root is {root}")),
         _ => Err(format!("a tree of {} leaves has no such path", proof.tree_size)),
     };
     let numbered = match proof.record_no.0.checked_sub(1) == Some(proof.leaf_no)
@@ -180,7 +180,7 @@ pub fn follows(proof: &Proof, statement: &Statement) -> Vec<PartCheck> {
     };
     let of_all = match fingerprint(&proof.roots) {
         root if root == proof.fingerprint => Ok(format!("{} trees give {root}", proof.roots.len())),
-        root => Err(format!("the roots give {root}, and {} is stated", proof.fingerprint)),
+        root => Err(format!("the roots give {root}, but the statement has {}", proof.fingerprint)),
     };
     let is_about = statement.format == STATEMENT_FORMAT
         && statement.format_version == FORMAT_VERSION
@@ -192,7 +192,7 @@ pub fn follows(proof: &Proof, statement: &Statement) -> Vec<PartCheck> {
         true => {
             Ok(format!("run {} of job {}: {} records", statement.run_id, statement.job, statement.records))
         }
-        false => Err("it is about another run, job, number of records or root than the proof".into()),
+        false => Err("its run, job, number of records or root differs from the proof".into()),
     };
     vec![
         PartCheck::of(PROOF, "numbers fit each other", numbered),

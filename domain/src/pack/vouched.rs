@@ -44,24 +44,25 @@ pub fn log(life: &Life, run: &RunFacts, report: &Report, checks_sha256: Hash) ->
     let failed: Vec<_> = failed.iter().map(|check| check.name.clone()).collect();
     let noted = match &life.verdict {
         Some(verdict) if verdict.detail.checks_sha256 != Some(checks_sha256) => Err(format!(
-            "event {} ({}) noted SHA-256 {}, these have {checks_sha256}",
+            "event {} ({}) recorded SHA-256 {}, but these have {checks_sha256}",
             verdict.seq,
             verdict.kind,
             or_none(verdict.detail.checks_sha256)
         )),
         Some(verdict) => {
             let of_log = verdict.detail.failed.clone().unwrap_or_default();
-            let said = format!("SHA-256 {checks_sha256}, noted by event {} ({})", verdict.seq, verdict.kind);
+            let said =
+                format!("SHA-256 {checks_sha256}, recorded by event {} ({})", verdict.seq, verdict.kind);
             same("failed checks", &of_log, &failed).map(|()| said)
         }
-        None if report.checks.is_empty() => Ok("no verdict was reached, and there are no checks".into()),
-        None => Err("there are checks, and no event of the log notes them".into()),
+        None if report.checks.is_empty() => Ok("there is no verdict, and there are no checks".into()),
+        None => Err("there are checks, but no event of the log records them".into()),
     };
-    let head = report.log_head.map_or(Err("the report notes no head of the log".into()), |(seq, hash)| {
+    let head = report.log_head.map_or(Err("the report names no log head".into()), |(seq, hash)| {
         if life.found.iter().any(|found| (found.seq, found.hash) == (seq, hash)) {
             Ok(format!("event {seq} is in it"))
         } else {
-            Err(format!("the report notes {seq}:{hash}, which is not in the log"))
+            Err(format!("the report names {seq}:{hash}, which is not in the log"))
         }
     });
     vec![
@@ -79,12 +80,12 @@ pub fn export(life: &Life, before_the_log: &[Listed]) -> PartCheck {
     let result = match &life.exported {
         None => Err("the last event is not the export of the pack".into()),
         Some(noted) if noted.detail.parts_sha256 == Some(digest) => Ok(format!(
-            "event {} notes the {} parts before the log: {digest}",
+            "event {} records the {} parts before the log: {digest}",
             noted.seq,
             before_the_log.len()
         )),
         Some(noted) => Err(format!(
-            "event {} noted parts with digest {}, these have {digest}",
+            "event {} recorded parts with digest {}, but these have {digest}",
             noted.seq,
             or_none(noted.detail.parts_sha256)
         )),

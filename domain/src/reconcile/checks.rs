@@ -20,17 +20,19 @@ pub(super) fn source_checks(evidence: &StagingEvidence, at_ms: i64, checks: &mut
             subject(Inv::RecordsAccounted, "the source holds records"),
             1,
             0,
-            "the source is empty; if that is right, declare it: `records = 0` under [declared]",
+            "the source is empty; if this is correct, set `records = 0` under [declared]",
             at_ms,
         );
         empty.expected = "at least 1".into();
         checks.push(empty);
     }
     let message = match source.first_gap {
-        None => format!(
-            "the source is covered from its first byte to its last by {}",
-            plural(source.chunks, "chunk")
-        ),
+        None => {
+            format!(
+                "the source is covered by {}, from its first to its last byte",
+                plural(source.chunks, "chunk")
+            )
+        }
         Some(at) => format!("the chunks have a gap or an overlap at byte {at}"),
     };
     let mut tiled = check::count(
@@ -50,7 +52,7 @@ pub(super) fn source_checks(evidence: &StagingEvidence, at_ms: i64, checks: &mut
                 subject(Inv::SourceUnchanged, "source unchanged during the run"),
                 before.unwrap_or(source.sha256_split),
                 source.sha256_split,
-                format!("the source changed while it was read: {changed}; start again when it is at rest"),
+                format!("the source changed while it was read: {changed}; run the job again when the file is complete"),
                 at_ms,
             );
             result.verdict = Verdict::Fail;
@@ -71,15 +73,15 @@ pub(super) fn source_checks(evidence: &StagingEvidence, at_ms: i64, checks: &mut
                 subject(Inv::SourceUnchanged, "source unchanged during the run"),
                 source.sha256_split,
                 source.sha256_split,
-                "a stream is read once: there was nothing to compare its bytes with",
+                "a stream can be read only once, so there is nothing to compare its bytes with",
                 at_ms,
             );
             result.verdict = Verdict::Vacuous;
             if source.stream_interrupted {
                 result.verdict = Verdict::Warn;
                 result.message =
-                    "the stream was interrupted before its end, and handed in again: nothing but \
-                                  declared totals can prove that this was all of it"
+                    "the stream was interrupted before its end and passed in again; only \
+                                  declared totals can prove that it is complete"
                         .into();
             }
             result
@@ -90,9 +92,7 @@ pub(super) fn source_checks(evidence: &StagingEvidence, at_ms: i64, checks: &mut
             subject(Inv::FinalBalances, "these bytes were not loaded before"),
             0,
             evidence.loaded_before.len() as u64,
-            format!(
-                "run {earlier} brought the same bytes into final; `--again` insists on loading them once more"
-            ),
+            format!("run {earlier} promoted the same bytes; pass `--again` to load them again"),
             at_ms,
         );
         if evidence.again {
@@ -160,7 +160,7 @@ pub(super) fn staging_checks(evidence: &StagingEvidence, at_ms: i64, checks: &mu
         subject(Inv::StagedOnce, "chunks as committed".into()),
         0,
         staging.chunks_differing,
-        "chunks whose rows or rejects are not as committed: what they hold, or on which worker they are booked",
+        "chunks whose rows or rejects differ from what was committed, in content or in worker",
         at_ms,
     ));
     let balance = evidence.balance();
@@ -193,7 +193,7 @@ pub(super) fn staging_checks(evidence: &StagingEvidence, at_ms: i64, checks: &mu
         fingerprint(&ledger.accepted),
         fingerprint(&staging.totals),
         match staging.chunks_differing {
-            0 => "every record of every chunk is as the source has it".into(),
+            0 => "every record of every chunk equals the source's".into(),
             1 => "1 chunk differs".into(),
             n => format!("{n} chunks differ"),
         },
@@ -235,7 +235,7 @@ pub(super) fn by_type_checks(
             Subject::new(stage, Invariant::FingerprintsEqual, format!("fingerprint of {name}, {from}")),
             root(expected),
             root(found),
-            format!("every record of type {name} is as the source has it, and no other is"),
+            format!("every record of type {name} equals the source's, and there are no others"),
             at_ms,
         ));
     }
@@ -246,7 +246,7 @@ pub(super) fn decoded_beside(evidence: &StagingEvidence, at_ms: i64) -> CheckRes
     let beside = &evidence.decoded_beside;
     let of = evidence.ledger.chunks;
     let message = format!(
-        "{} of {of} chunks ({} records) were decoded a second time, by the coordinator; chunks of which processors decoded something else",
+        "the coordinator decoded {} of {of} chunks ({} records) again; chunks that processors decoded differently",
         beside.chunks, beside.records
     );
     let subject = Subject::new(Stage::Source, Invariant::FingerprintsEqual, "chunks decoded twice");
@@ -264,7 +264,7 @@ pub(super) fn messages_refused(evidence: &StagingEvidence, at_ms: i64) -> Option
     }
     let subject = Subject::new(Stage::Staging, Invariant::BytesProcessed, "messages refused");
     let message =
-        "messages of this run that were not believed; `crossfoot audit log RUN` names them (message-refused)";
+        "messages for this run that were refused; `crossfoot audit log RUN` lists them (message-refused)";
     let mut check = check::count(subject, 0, evidence.refused_messages, message, at_ms);
     check.verdict = Verdict::Warn;
     Some(check)
@@ -277,7 +277,7 @@ pub(super) fn source_again_checks(evidence: &StagingEvidence, at_ms: i64, checks
     match &evidence.source_again {
         DecodedTwice::NotNeeded => {}
         DecodedTwice::Gone => {
-            let message = "the run was begun from a stream, whose bytes are gone";
+            let message = "the run was started from a stream, which cannot be read again";
             let mut check = check::hash(subject(), &ledger, &ledger, message, at_ms);
             check.verdict = Verdict::Vacuous;
             checks.push(check);
@@ -287,20 +287,20 @@ pub(super) fn source_again_checks(evidence: &StagingEvidence, at_ms: i64, checks
         }
         DecodedTwice::Decoded { fingerprint, chunks_differing, rules_differing } => {
             let again = fingerprint.map_or_else(|| "incomplete".into(), |root| root.to_string());
-            let message = "fingerprint of the source, decoded anew = fingerprint in the ledger";
+            let message = "fingerprint of the source, decoded again = fingerprint in the ledger";
             checks.push(check::hash(subject(), again, ledger, message, at_ms));
             checks.push(check::count(
                 Subject::new(Stage::Source, Invariant::AmountsEqual, "chunks, source decoded again"),
                 0,
                 *chunks_differing,
-                "chunks of which the ledger has other counts, sums or content than the source",
+                "chunks whose counts, sums or content in the ledger differ from the source",
                 at_ms,
             ));
             checks.push(check::count(
                 Subject::new(Stage::Rules, Invariant::RecordsAccounted, "breaches, source decoded again"),
                 0,
                 *rules_differing,
-                "row rules of which other records are kept as breaches than break them",
+                "row rules whose recorded breaches differ from the records that break them",
                 at_ms,
             ));
         }
@@ -334,7 +334,7 @@ pub(super) fn workers_agree(role: Role, workers: &[WorkerShare], at_ms: i64) -> 
         )
     } else if unreported > 0 {
         format!(
-            "for every {}; {} committed just before a process died, and the report of it with the process",
+            "for every {}; {} committed just before a process died, and its report was lost",
             role.name(),
             plural(unreported, "chunk")
         )

@@ -54,7 +54,7 @@ pub(super) fn declared_checks(
                 subject,
                 amount,
                 "not summed",
-                format!("{name} is not an amount field of the job"),
+                format!("{name} is not one of the job's amount fields"),
                 at_ms,
             ),
         });
@@ -83,7 +83,8 @@ pub(super) fn declared_checks(
                 subject("declared fingerprint".into()),
                 declared_root,
                 fingerprint(&ledger.accepted),
-                "the declared fingerprint was made with another layout (other hashed fields or types): it cannot be compared",
+                "the declared fingerprint was computed with another layout (hashed fields or types), so it \
+cannot be compared",
                 at_ms,
             );
             result.verdict = Verdict::Fail;
@@ -96,7 +97,7 @@ pub(super) fn declared_checks(
 /// The controls of the source cannot be held against anything: the ledger does not have all its chunks, or not as they were.
 pub(super) fn unfooted(fault: &FootingError, at_ms: i64) -> CheckResult {
     let subject = Subject::new(Stage::Declared, Invariant::DeclaredMet, "controls of the source");
-    let message = format!("what the source's records declare cannot be put together: {fault}");
+    let message = format!("cannot combine the totals that the source's records declare: {fault}");
     check::hash(subject, "every chunk in its order", "not every chunk, or altered", message, at_ms)
 }
 
@@ -115,9 +116,9 @@ pub(super) fn rejects_within_limit(evidence: &StagingEvidence, at_ms: i64) -> Ch
         message: match (within, rejected) {
             (true, 0) => "no record was rejected".into(),
             (true, n) => {
-                format!("rejected and kept: {}; `rejects` under [limits] allows them", plural(n, "record"))
+                format!("rejected and kept: {}; within `rejects` under [limits]", plural(n, "record"))
             }
-            (false, _) => "more records were rejected than `rejects` under [limits] allows".into(),
+            (false, _) => "more rejects than `rejects` under [limits] allows".into(),
         },
         at_ms,
     }
@@ -141,7 +142,7 @@ pub(super) fn key_checks(evidence: &StagingEvidence, at_ms: i64, checks: &mut Ve
             subject("key is not yet in final"),
             0,
             key.already_in_final,
-            format!("records whose key ({}) an earlier run brought into final", key.fields),
+            format!("records whose key ({}) an earlier run promoted", key.fields),
             at_ms,
         ));
     }
@@ -165,10 +166,10 @@ pub(super) fn rule_check(rule: &RuleEvidence, at_ms: i64) -> CheckResult {
         discrepancy: if breached == 0 { String::new() } else { format!("+{breached}") },
         verdict,
         message: match verdict {
-            Verdict::Vacuous => format!("{}: there was nothing to apply it to", rule.demands),
+            Verdict::Vacuous => format!("{}: there was no record to apply it to", rule.demands),
             _ => match (breached, rule.on_breach) {
                 (1.., OnBreach::Hold) => {
-                    format!("{}: the records that break it are held back from final", rule.demands)
+                    format!("{}: records that break it are held back from final", rule.demands)
                 }
                 _ => rule.demands.clone(),
             },

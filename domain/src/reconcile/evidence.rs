@@ -129,7 +129,7 @@ impl FromStr for VerifySource {
         [Self::Sample, Self::Full]
             .into_iter()
             .find(|one| one.name() == text)
-            .ok_or_else(|| format!("`{text}` is neither `sample` nor `full`"))
+            .ok_or_else(|| format!("invalid value `{text}`: expected `sample` or `full`"))
     }
 }
 

@@ -93,7 +93,7 @@ pub fn reconcile_staging(evidence: &StagingEvidence, at_ms: i64) -> Reconciliati
             Subject::new(Stage::Rules, Invariant::RecordsAccounted, "breaches kept"),
             0,
             evidence.rules_differing,
-            "rules of which more or fewer breaches are kept than were counted",
+            "rules whose recorded breaches differ from the count",
             at_ms,
         ));
     }
@@ -127,7 +127,7 @@ pub fn reconcile_final(
             subject(Inv::FinalBalances, "rows changed by the promotion".into()),
             expected.records,
             found.rows_changed,
-            "rows that were to be promoted = rows that changed in any table, triggers included",
+            "rows to promote = rows changed in any table, including by triggers",
             at_ms,
         ),
     ];
@@ -145,7 +145,7 @@ pub fn reconcile_final(
         subject(Inv::FingerprintsEqual, "fingerprint, staging to final".into()),
         permit.fingerprint(),
         fingerprint(&found.totals),
-        "every promoted record is in final as the source has it",
+        "every promoted record in final equals the source's",
         at_ms,
     ));
     checks

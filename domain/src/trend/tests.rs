@@ -39,7 +39,7 @@ fn a_figure_far_from_its_history_is_warned_of() {
         (&["100", "100", "100", "100"], "1", 10, Vacuous, ""),
         (&[], "1", 10, Vacuous, ""),
         (&["0", "0", "0", "0", "0"], "0", 10, Pass, ""),
-        (&["0", "0", "0", "0", "0"], "1", 10, Warn, "from nothing"),
+        (&["0", "0", "0", "0", "0"], "1", 10, Warn, "from zero"),
         (&["-100", "-100", "-100", "-100", "-100"], "-150.00", 40, Warn, "-50.0 %"),
         (&["0.01", "0.01", "0.01", "0.01", "0.01"], "0.02", 99, Warn, "+100.0 %"),
     ];
@@ -74,7 +74,7 @@ fn the_history_is_told_with_its_figures() {
     assert_eq!((checks[0].actual.as_str(), checks[0].discrepancy.as_str()), ("25,340", "-40.2 %"));
     assert_eq!(
         checks[0].message,
-        "-40.2 % against the median of 6 Mondays, and below all of them; 40.0 % is allowed"
+        "-40.2 % compared with the median of 6 Mondays, and below all of them; allowed: 40.0 %"
     );
     assert_eq!(checks[0].verdict, Verdict::Warn);
     let failing = TrendEvidence { rules: TrendRules { fails: true, ..evidence.rules.clone() }, ..evidence };

@@ -82,19 +82,19 @@ catalogue! {
 // Counts.
 Counts {
     "CNT-01" Cnt01 Staging, "a record is lost from staging", StagedOnce, [check "staging rows"], Record;
-    "CNT-02" Cnt02 Staging, "a record is doubled in staging", StagedOnce, [check "staging rows"], Record;
-    "CNT-03" Cnt03 Staging, "a record is lost and another doubled in its place: the count is right", FingerprintsEqual, [check "fingerprint, source to staging"], Record;
+    "CNT-02" Cnt02 Staging, "a record is duplicated in staging", StagedOnce, [check "staging rows"], Record;
+    "CNT-03" Cnt03 Staging, "a record is lost and another duplicated in its place: the count is right", FingerprintsEqual, [check "fingerprint, source to staging"], Record;
     "CNT-04" Cnt04 Staging, "a whole chunk is lost from staging", StagedOnce, [check "staging rows"], Record;
     "CNT-05" Cnt05 Staging, "a chunk is written twice, the second time under another number", StagedOnce, [check "rows outside any chunk"], Record;
     "CNT-06" Cnt06 Staging, "a record is moved to another chunk", StagedOnce, [check "chunks as committed"], Record;
     "CNT-07" Cnt07 Staging, "a row of another run is mixed into this one", StagedOnce, [check "staging rows"], Record;
-    "CNT-08" Cnt08 Staging, "a row of this run is booked on another", StagedOnce, [check "staging rows"], Record;
-    "CNT-09" Cnt09 Staging, "two records are doubled each, so that pairs cancel out", StagedOnce, [check "staging rows"], Record;
-    "CNT-10" Cnt10 Staging, "two records exchange their places", FingerprintsEqual, [check "fingerprint, source to staging"], Record;
-    "CNT-11" Cnt11 Fleet, "a row is lost between processor and writer, the counts are not", StagedOnce, [check "staging rows", refused "set aside"], Part;
-    "CNT-12" Cnt12 Fleet, "a processor loses a record, and counts, sums and digest agree without it", RecordsAccounted, [check "records decoded"], Run;
+    "CNT-08" Cnt08 Staging, "a row of this run is assigned to another run", StagedOnce, [check "staging rows"], Record;
+    "CNT-09" Cnt09 Staging, "two records are duplicated, so that the pairs cancel out", StagedOnce, [check "staging rows"], Record;
+    "CNT-10" Cnt10 Staging, "two records swap places", FingerprintsEqual, [check "fingerprint, source to staging"], Record;
+    "CNT-11" Cnt11 Fleet, "a row is lost between processor and writer, but the counts are not", StagedOnce, [check "staging rows", refused "set aside"], Part;
+    "CNT-12" Cnt12 Fleet, "a processor loses a record, and its counts, sums and digest are consistent without it", RecordsAccounted, [check "records decoded"], Run;
     "CNT-13" Cnt13 Staging, "a reject is lost", RecordsAccounted, [check "rejects kept"], Record;
-    "CNT-14" Cnt14 Staging, "a rejected record appears in staging all the same", StagedOnce, [check "staging rows"], Record;
+    "CNT-14" Cnt14 Staging, "a rejected record appears in staging anyway", StagedOnce, [check "staging rows"], Record;
 }
 
 // Amounts.
@@ -109,8 +109,8 @@ Amounts {
     "AMT-08" Amt08 Staging, "zero becomes negative zero", FingerprintsEqual, [check "fingerprint, source to staging", prevented], Field;
     "AMT-09" Amt09 Staging, "an amount becomes NULL", AmountsEqual, [check "sum of *, source to staging"], Field;
     "AMT-10" Amt10 Staging, "an amount gets another scale: 1.50 becomes 1.500", FingerprintsEqual, [check "fingerprint, source to staging", prevented], Field;
-    "AMT-11" Amt11 Staging, "the amounts of two records are exchanged", FingerprintsEqual, [check "fingerprint, source to staging"], Field;
-    "AMT-12" Amt12 Staging, "an amount went through a float", AmountsEqual, [check "sum of *, source to staging"], Field;
+    "AMT-11" Amt11 Staging, "the amounts of two records are swapped", FingerprintsEqual, [check "fingerprint, source to staging"], Field;
+    "AMT-12" Amt12 Staging, "an amount is converted to a float and back", AmountsEqual, [check "sum of *, source to staging"], Field;
 }
 
 // Content.
@@ -118,21 +118,21 @@ Content {
     "CON-01" Con01 Staging, "NULL becomes empty text", FingerprintsEqual, [check "fingerprint, source to staging"], Field;
     "CON-02" Con02 Staging, "empty text becomes NULL", FingerprintsEqual, [check "fingerprint, source to staging"], Field;
     "CON-03" Con03 Staging, "NULL becomes the text 'null'", FingerprintsEqual, [check "fingerprint, source to staging"], Field;
-    "CON-04" Con04 Staging, "a blank is added at a text's end", FingerprintsEqual, [check "fingerprint, source to staging"], Field;
+    "CON-04" Con04 Staging, "a space is added at the end of a text", FingerprintsEqual, [check "fingerprint, source to staging"], Field;
     "CON-05" Con05 Staging, "a character moves from one field to the next: '12', '3' becomes '1', '23'", FingerprintsEqual, [check "fingerprint, source to staging"], Field;
     "CON-06" Con06 Staging, "a separator moves between fields: 'a|b', 'c' becomes 'a', 'b|c'", FingerprintsEqual, [check "fingerprint, source to staging"], Field;
     "CON-07" Con07 Staging, "a composed character becomes a decomposed one: the text looks the same", FingerprintsEqual, [check "fingerprint, source to staging"], Field;
     "CON-08" Con08 Staging, "text is decoded in the wrong encoding: 'é' becomes 'Ã©'", FingerprintsEqual, [check "fingerprint, source to staging"], Field;
     "CON-09" Con09 Staging, "the case of a letter changes", FingerprintsEqual, [check "fingerprint, source to staging"], Field;
     "CON-10" Con10 Staging, "the last character of a text is cut off", FingerprintsEqual, [check "fingerprint, source to staging"], Field;
-    "CON-11" Con11 Staging, "a blank becomes a no-break space", FingerprintsEqual, [check "fingerprint, source to staging"], Field;
+    "CON-11" Con11 Staging, "a space becomes a no-break space", FingerprintsEqual, [check "fingerprint, source to staging"], Field;
     "CON-12" Con12 Staging, "a date is shifted by a day, as a time zone does", FingerprintsEqual, [check "fingerprint, source to staging"], Field;
     "CON-13" Con13 Staging, "a timestamp is shifted by an hour", FingerprintsEqual, [check "fingerprint, source to staging"], Field;
     "CON-14" Con14 Staging, "a timestamp is truncated to seconds", FingerprintsEqual, [check "fingerprint, source to staging"], Field;
     "CON-15" Con15 Staging, "a boolean is inverted", FingerprintsEqual, [check "fingerprint, source to staging"], Field;
     "CON-16" Con16 Staging, "an integer is off by one", FingerprintsEqual, [check "fingerprint, source to staging"], Field;
-    "CON-17" Con17 Staging, "one bit of a field of bytes is flipped", FingerprintsEqual, [check "fingerprint, source to staging"], Field;
-    "CON-18" Con18 Staging, "the texts of two records are exchanged", FingerprintsEqual, [check "fingerprint, source to staging"], Field;
+    "CON-17" Con17 Staging, "one bit of a bytes field is flipped", FingerprintsEqual, [check "fingerprint, source to staging"], Field;
+    "CON-18" Con18 Staging, "the texts of two records are swapped", FingerprintsEqual, [check "fingerprint, source to staging"], Field;
     "CON-19" Con19 Staging, "leading zeros of a text are dropped", FingerprintsEqual, [check "fingerprint, source to staging"], Field;
     "CON-20" Con20 Staging, "the bytes of a reject are altered", StagedOnce, [check "chunks as committed"], Record;
     "CON-21" Con21 Staging, "a value becomes NULL", FingerprintsEqual, [check "fingerprint, source to staging"], Field;
@@ -140,15 +140,15 @@ Content {
 
 // Structure.
 Structure {
-    "STR-01" Str01 Tables, "the columns of final stand in another order", FinalBalances, [withstood], Run;
-    "STR-02" Str02 Tables, "a column of final is made narrower before the run", FinalBalances, [refused "is not as the job needs it"], Run;
-    "STR-03" Str03 Tables, "a column of final is made narrower between staging and promotion", FinalBalances, [refused "is not as the job needs it"], Run;
+    "STR-01" Str01 Tables, "the columns of final are in another order", FinalBalances, [withstood], Run;
+    "STR-02" Str02 Tables, "a column of final is made narrower before the run", FinalBalances, [refused "does not match the job"], Run;
+    "STR-03" Str03 Tables, "a column of final is made narrower between staging and promotion", FinalBalances, [refused "does not match the job"], Run;
     "STR-04" Str04 Tables, "a trigger drops a row on its way into staging", StagedOnce, [check "staging rows", refused "set aside"], Part;
     "STR-05" Str05 Tables, "a trigger alters a value on its way into staging", FingerprintsEqual, [check "fingerprint, source to staging"], Field;
     "STR-06" Str06 Tables, "a trigger drops a row on its way into final", FinalBalances, [check "final rows"], Record;
     "STR-07" Str07 Tables, "a trigger alters a value on its way into final", FingerprintsEqual, [check "fingerprint, staging to final"], Field;
-    "STR-08" Str08 Tables, "final is made anew with a clause or a rule that drops rows silently", FinalBalances, [check "final rows", refused "ON CONFLICT"], Run;
-    "STR-09" Str09 Tables, "a constraint of final refuses a row", FinalBalances, [check "rows taken by final"], Run;
+    "STR-08" Str08 Tables, "final is recreated with a clause or a rule that silently drops rows", FinalBalances, [check "final rows", refused "ON CONFLICT"], Run;
+    "STR-09" Str09 Tables, "a constraint of final rejects a row", FinalBalances, [check "rows taken by final"], Run;
     "STR-10" Str10 Tables, "a trigger on final writes a row elsewhere", FinalBalances, [check "rows changed by the promotion"], Run;
 }
 
@@ -157,40 +157,40 @@ Hands {
     "HND-01" Hnd01 Fleet, "a writer reports one record more than it wrote", WorkersAgree, [check "writers agree"], Part;
     "HND-02" Hnd02 Fleet, "a writer reports one record less than it wrote", WorkersAgree, [check "writers agree"], Part;
     "HND-03" Hnd03 Fleet, "a processor reports one record more than it decoded", WorkersAgree, [check "processors agree"], Part;
-    "HND-04" Hnd04 Staging, "a row is booked on another worker", WorkersAgree, [check "writers agree"], Record;
-    "HND-05" Hnd05 Staging, "two workers exchange a row each: their counts are right", WorkersAgree, [check "chunks as committed"], Record;
+    "HND-04" Hnd04 Staging, "a row is assigned to another worker", WorkersAgree, [check "writers agree"], Record;
+    "HND-05" Hnd05 Staging, "two workers swap a row each: their counts are right", WorkersAgree, [check "chunks as committed"], Record;
     "HND-06" Hnd06 Fleet, "a worker's counts are lost on the bus", WorkersAgree, [check "writers agree"], Part;
     "HND-07" Hnd07 Fleet, "every message, counts too, is delivered twice", StagedOnce, [withstood], Run;
     "HND-08" Hnd08 Fleet, "counts come under another worker's number", WorkersAgree, [check "writers agree"], Part;
     "HND-09" Hnd09 Fleet, "a value is altered between processor and writer", FingerprintsEqual, [check "fingerprint, source to staging"], Field;
-    "HND-10" Hnd10 Fleet, "a processor decodes a value wrongly, and its counts, sums and digest agree with that", DeclaredMet, [check "declared fingerprint"], Run;
+    "HND-10" Hnd10 Fleet, "a processor decodes a value wrongly, and its counts, sums and digest are consistent with it", DeclaredMet, [check "declared fingerprint"], Run;
     "HND-11" Hnd11 Fleet, "the same in a run without declared totals, before an operator approves it", FingerprintsEqual, [check "fingerprint, source decoded again", check "chunks decoded twice"], Part;
     "HND-12" Hnd12 Fleet, "a chunk's bytes are altered on the way to the processor", BytesProcessed, [refused "set aside"], Part;
-    "HND-13" Hnd13 Fleet, "a chunk comes shorter than it was split", BytesProcessed, [refused "set aside"], Part;
-    "HND-14" Hnd14 Fleet, "the same in a run of which every chunk is decoded twice", FingerprintsEqual, [check "chunks decoded twice"], Part;
+    "HND-13" Hnd13 Fleet, "a chunk arrives shorter than it was split", BytesProcessed, [refused "set aside"], Part;
+    "HND-14" Hnd14 Fleet, "the same in a run whose chunks are all decoded twice", FingerprintsEqual, [check "chunks decoded twice"], Part;
 }
 
 // The bus: every right on the broker, none in the store.
 Bus {
-    "BUS-01" Bus01 Bus, "a chunk is altered on its queue at equal length, its checksums made to fit", BytesProcessed, [withstood], Run;
+    "BUS-01" Bus01 Bus, "a chunk is altered on its queue without changing its length, and its checksums are adjusted", BytesProcessed, [withstood], Run;
     "BUS-02" Bus02 Bus, "a batch is altered on its queue: an amount and its sum", StagedOnce, [withstood], Run;
     "BUS-03" Bus03 Bus, "a forged chunk overtakes the genuine one", BytesProcessed, [withstood], Run;
     "BUS-04" Bus04 Bus, "a forged batch overtakes the genuine one", StagedOnce, [withstood], Run;
-    "BUS-05" Bus05 Bus, "a writer's counts are made up before the chunk is committed", WorkersAgree, [withstood], Run;
-    "BUS-06" Bus06 Bus, "a processor's counts are made up", WorkersAgree, [withstood], Run;
-    "BUS-07" Bus07 Bus, "a chunk's failure is made up", ChunksTileSource, [withstood], Run;
-    "BUS-08" Bus08 Bus, "hundreds of failures are made up, for every chunk on its way", ChunksTileSource, [withstood], Run;
-    "BUS-09" Bus09 Bus, "a range to read back is made up with a shorter end", FingerprintsEqual, [withstood], Run;
+    "BUS-05" Bus05 Bus, "a writer's counts are forged before the chunk is committed", WorkersAgree, [withstood], Run;
+    "BUS-06" Bus06 Bus, "a processor's counts are forged", WorkersAgree, [withstood], Run;
+    "BUS-07" Bus07 Bus, "a chunk's failure is forged", ChunksTileSource, [withstood], Run;
+    "BUS-08" Bus08 Bus, "hundreds of failures are forged, for every chunk in flight", ChunksTileSource, [withstood], Run;
+    "BUS-09" Bus09 Bus, "a range to read back is forged with a smaller end", FingerprintsEqual, [withstood], Run;
     "BUS-10" Bus10 Bus, "a range of a run that does not exist", StagedOnce, [withstood], Run;
-    "BUS-11" Bus11 Bus, "a chunk with a number that no source reaches", StagedOnce, [withstood], Run;
+    "BUS-11" Bus11 Bus, "a chunk with an impossibly large number", StagedOnce, [withstood], Run;
     "BUS-12" Bus12 Bus, "every message of an earlier run is sent again", StagedOnce, [withstood], Run;
-    "BUS-13" Bus13 Bus, "a message of another store comes to these queues", StagedOnce, [withstood], Run;
-    "BUS-14" Bus14 Bus, "a chunk is altered and sealed with a key that is not valid any more", BytesProcessed, [withstood], Run;
-    "BUS-15" Bus15 Bus, "a chunk is altered and comes without a seal", BytesProcessed, [withstood], Run;
-    "BUS-16" Bus16 Bus, "a worker's counts are taken off the bus", WorkersAgree, [withstood], Run;
-    "BUS-17" Bus17 Bus, "a chunk is taken off its queue", StagedOnce, [withstood], Run;
-    "BUS-18" Bus18 Bus, "a batch is taken off its queue", StagedOnce, [withstood], Run;
-    "BUS-19" Bus19 Bus, "garbage comes to every queue", StagedOnce, [withstood], Run;
+    "BUS-13" Bus13 Bus, "a message of another store arrives in these queues", StagedOnce, [withstood], Run;
+    "BUS-14" Bus14 Bus, "a chunk is altered and sealed with a key that is no longer valid", BytesProcessed, [withstood], Run;
+    "BUS-15" Bus15 Bus, "a chunk is altered and arrives without a seal", BytesProcessed, [withstood], Run;
+    "BUS-16" Bus16 Bus, "a worker's counts are removed from the bus", WorkersAgree, [withstood], Run;
+    "BUS-17" Bus17 Bus, "a chunk is removed from its queue", StagedOnce, [withstood], Run;
+    "BUS-18" Bus18 Bus, "a batch is removed from its queue", StagedOnce, [withstood], Run;
+    "BUS-19" Bus19 Bus, "garbage arrives in every queue", StagedOnce, [withstood], Run;
     "BUS-20" Bus20 Bus, "a genuine message is moved to another queue", StagedOnce, [withstood], Run;
 }
 
@@ -198,69 +198,69 @@ Bus {
 Ledger {
     "LED-01" Led01 Ledger, "a chunk's entry is deleted, and its rows with it", ChunksTileSource, [check "chunks tile the source"], Run;
     "LED-02" Led02 Ledger, "a chunk's offset is altered: a gap and an overlap", ChunksTileSource, [check "chunks tile the source"], Run;
-    "LED-03" Led03 Ledger, "the ledger's sums are altered to fit a damaged staging", AmountsEqual, [check "chunks, source decoded again"], Record;
-    "LED-04" Led04 Ledger, "the ledger books a chunk on another writer", WorkersAgree, [check "chunks as committed"], Record;
+    "LED-03" Led03 Ledger, "the ledger's sums are altered to match a damaged staging", AmountsEqual, [check "chunks, source decoded again"], Record;
+    "LED-04" Led04 Ledger, "the ledger assigns a chunk to another writer", WorkersAgree, [check "chunks as committed"], Record;
     "LED-05" Led05 Ledger, "a chunk's number of accepted records is altered", RecordsAccounted, [check "records accepted or rejected"], Part;
     "LED-06" Led06 Ledger, "the job's text is altered in the store", PermitFirst, [refused "was altered"], Run;
     "LED-07" Led07 Ledger, "a breach is deleted, so that a held record would be promoted", RecordsAccounted, [check "breaches kept"], Run;
-    "LED-08" Led08 Ledger, "a breach is put on another record: the number is right", RecordsAccounted, [check "breaches, source decoded again"], Run;
+    "LED-08" Led08 Ledger, "a breach is moved to another record: the number is right", RecordsAccounted, [check "breaches, source decoded again"], Run;
 }
 
 // The source.
 Source {
     "SRC-01" Src01 Source, "a byte of the source changes between opening and promotion", SourceUnchanged, [check "source unchanged during the run"], Run;
     "SRC-02" Src02 Source, "the source is empty", RecordsAccounted, [check "the source holds records"], Run;
-    "SRC-03" Src03 Source, "a record cannot be decoded, and the job allows none such", RecordsAccounted, [check "rejects within the limit"], Run;
+    "SRC-03" Src03 Source, "a record cannot be decoded, and the job allows no rejects", RecordsAccounted, [check "rejects within the limit"], Run;
 }
 
 // What is declared.
 Declared {
-    "DCL-01" Dcl01 Source, "the sender declares one record more than came", DeclaredMet, [check "declared records"], Run;
+    "DCL-01" Dcl01 Source, "the sender declares one record too many", DeclaredMet, [check "declared records"], Run;
     "DCL-02" Dcl02 Source, "the sender's total is off by the smallest unit", DeclaredMet, [check "declared sum of *"], Run;
     "DCL-03" Dcl03 Source, "another day's file: not the bytes that were declared", DeclaredMet, [check "declared SHA-256"], Run;
-    "DCL-04" Dcl04 Source, "the same file again", FinalBalances, [refused "loaded the very same bytes"], Run;
-    "DCL-05" Dcl05 Source, "the last records are missing, the end is plausible", DeclaredMet, [check "declared records"], Run;
-    "DCL-06" Dcl06 Source, "two records of the file are exchanged: every total is right", DeclaredMet, [check "declared fingerprint"], Run;
+    "DCL-04" Dcl04 Source, "the same file again", FinalBalances, [refused "loaded the same bytes"], Run;
+    "DCL-05" Dcl05 Source, "the last records are missing, but the end is plausible", DeclaredMet, [check "declared records"], Run;
+    "DCL-06" Dcl06 Source, "two records of the file are swapped: every total is right", DeclaredMet, [check "declared fingerprint"], Run;
     "DCL-07" Dcl07 Source, "the file ends in the middle of a record", DeclaredMet, [check "declared bytes", refused "record"], Run;
     "DCL-08" Dcl08 Source, "the trailer's count is off by one", DeclaredMet, [check "control *trailer: *"], Record;
     "DCL-09" Dcl09 Source, "the trailer's total is off by a cent", DeclaredMet, [check "control *trailer: *"], Record;
     "DCL-10" Dcl10 Source, "the trailer's hash total is wrong", DeclaredMet, [check "control *trailer: *"], Record;
     "DCL-11" Dcl11 Source, "the header names another business day", DeclaredMet, [check "control *header: * as expected"], Record;
-    "DCL-12" Dcl12 Source, "a file is missing: the sequence number does not follow", DeclaredMet, [check "control *header: * in sequence"], Record;
+    "DCL-12" Dcl12 Source, "a file is missing: the sequence number has a gap", DeclaredMet, [check "control *header: * in sequence"], Record;
     "DCL-13" Dcl13 Source, "the trailer is missing", DeclaredMet, [check "control *trailer"], Run;
-    "DCL-14" Dcl14 Source, "two columns of the file are exchanged", DeclaredMet, [refused "header row"], Run;
+    "DCL-14" Dcl14 Source, "two columns of the file are swapped", DeclaredMet, [refused "header row"], Run;
 }
 
 // Promotion.
 Promotion {
     "PRM-01" Prm01 Final, "a row is missing in final", FinalBalances, [check "final rows"], Record;
     "PRM-02" Prm02 Final, "a value is changed in final", FingerprintsEqual, [check "fingerprint, staging to final"], Field;
-    "PRM-03" Prm03 Final, "two values are exchanged in final: the total is right", FingerprintsEqual, [check "fingerprint, staging to final"], Field;
-    "PRM-04" Prm04 Final, "a row of a run that failed stands in final", FinalBalances, [check "*key is not yet in final"], Record;
-    "PRM-05" Prm05 Final, "an operator approves a run that was not reconciled", PermitFirst, [refused "approve"], Run;
-    "PRM-06" Prm06 Final, "the ledger is made to say that a failed run awaits approval", PermitFirst, [check "staging rows"], Record;
-    "PRM-07" Prm07 Final, "promotion is cut off half-way, and the run is resumed", FinalBalances, [withstood], Run;
-    "PRM-08" Prm08 Final, "promotion is committed and the answer is lost, and the run is resumed", FinalBalances, [withstood], Run;
+    "PRM-03" Prm03 Final, "two values are swapped in final: the total is right", FingerprintsEqual, [check "fingerprint, staging to final"], Field;
+    "PRM-04" Prm04 Final, "a row of a failed run is in final", FinalBalances, [check "*key is not yet in final"], Record;
+    "PRM-05" Prm05 Final, "an operator approves a run that did not reconcile", PermitFirst, [refused "approve"], Run;
+    "PRM-06" Prm06 Final, "the ledger is altered to say that a failed run awaits approval", PermitFirst, [check "staging rows"], Record;
+    "PRM-07" Prm07 Final, "promotion is interrupted half-way, and the run is resumed", FinalBalances, [withstood], Run;
+    "PRM-08" Prm08 Final, "promotion is committed but the reply is lost, and the run is resumed", FinalBalances, [withstood], Run;
     "PRM-09" Prm09 Final, "an upsert hits the row of another key", FinalBalances, [check "rows changed by the promotion"], Run;
-    "PRM-10" Prm10 Final, "an earlier run's row is changed in passing", FinalBalances, [check "rows changed by the promotion"], Run;
-    "PRM-11" Prm11 Final, "staging is damaged after it was proven, before it is promoted", FingerprintsEqual, [check "fingerprint, staging to final"], Field;
+    "PRM-10" Prm10 Final, "an earlier run's row is changed as a side effect", FinalBalances, [check "rows changed by the promotion"], Run;
+    "PRM-11" Prm11 Final, "staging is damaged after verification, before promotion", FingerprintsEqual, [check "fingerprint, staging to final"], Field;
 }
 
 // The log, and what is exported from it.
 Log {
     "LOG-01" Log01 Evidence, "an event is removed", LogChained, [refused "events were removed"], Part;
-    "LOG-02" Log02 Evidence, "two events are exchanged", LogChained, [refused "event"], Part;
+    "LOG-02" Log02 Evidence, "two events are swapped", LogChained, [refused "event"], Part;
     "LOG-03" Log03 Evidence, "an event is rewritten", LogChained, [refused "was altered"], Part;
-    "LOG-04" Log04 Evidence, "an event is rewritten, and its hash with it", LogChained, [refused "does not follow"], Part;
+    "LOG-04" Log04 Evidence, "an event is rewritten together with its hash", LogChained, [refused "does not follow"], Part;
     "LOG-05" Log05 Evidence, "the last events are cut off", LogChained, [refused "the end was cut off"], Part;
-    "LOG-06" Log06 Evidence, "an event is rewritten, and all that follow are chained anew", LogChained, [refused "the log was rewritten"], Part;
+    "LOG-06" Log06 Evidence, "an event is rewritten, and all later hashes are recomputed", LogChained, [refused "the log was rewritten"], Part;
     "LOG-07" Log07 Evidence, "an event is updated with SQL", LogChained, [prevented], Part;
     "LOG-08" Log08 Evidence, "an event is deleted with SQL", LogChained, [prevented], Part;
     "LOG-09" Log09 Evidence, "the report in a signed pack is altered", LogChained, [refused "report.json"], Part;
     "LOG-10" Log10 Evidence, "a chunk's totals in a signed pack are altered", LogChained, [refused "chunks.jsonl"], Part;
     "LOG-11" Log11 Evidence, "an event in a signed pack is altered", LogChained, [refused "log.jsonl"], Part;
     "LOG-12" Log12 Evidence, "the end of a signed pack is cut off", LogChained, [refused "archive"], Part;
-    "LOG-13" Log13 Evidence, "a pack is signed by somebody else", LogChained, [refused "manifest.sig"], Part;
+    "LOG-13" Log13 Evidence, "a pack is signed by someone else", LogChained, [refused "manifest.sig"], Part;
 }
 }
 

@@ -82,12 +82,12 @@ pub fn judge(defect: &Defect, evidence: &Evidence) -> Judgement {
         Catch::Withstood => evidence.is_whole.then(|| wanted.to_string()),
     };
     let Some((wanted, by)) = defect.caught_by.iter().find_map(|wanted| Some((wanted, fits(wanted)?))) else {
-        return missed(anything(), "not caught as the catalogue demands");
+        return missed(anything(), "not caught as the catalogue requires");
     };
     let seen = match wanted {
         Catch::Check(_) if evidence.located.is_none_or(|located| located < defect.located) => {
             let found = evidence.located.map_or("nothing", Located::name);
-            return missed(by, &format!("located to {found}; {} is demanded", defect.located));
+            return missed(by, &format!("located to {found}; {} is required", defect.located));
         }
         Catch::Check(_) | Catch::Refused(_) => Seen::Detected,
         Catch::Prevented => Seen::Prevented,

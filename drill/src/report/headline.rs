@@ -11,7 +11,7 @@ pub(super) fn headline(report: &DrillReport) -> (&'static str, String) {
     let word = if report.is_effective() { "EFFECTIVE" } else { "NOT EFFECTIVE" };
     let all = report.defects.len();
     let grounds = match all {
-        0 => "nothing was struck: the undamaged run did not reconcile".to_owned(),
+        0 => "no defects were injected, because the undamaged run did not reconcile".to_owned(),
         _ => format!(
             "{} of {} caught ({} detected, {} withstood, {} prevented) · {reconciled} of {} reconciled · {}",
             all - missed,

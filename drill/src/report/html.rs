@@ -101,7 +101,7 @@ pub fn html(report: &DrillReport) -> Result<String, askama::Error> {
         ("Took", duration(report.elapsed_ms)),
     ];
     if !report.not_covered.is_empty() {
-        facts.push(("Fields outside the fingerprint, by the job's choice", report.not_covered.join(", ")));
+        facts.push(("Fields that the job excludes from the fingerprint", report.not_covered.join(", ")));
     }
     Page {
         style: STYLE.trim_end(),

@@ -28,7 +28,7 @@ pub fn markdown(report: &DrillReport) -> String {
         }
         let _ = writeln!(
             out,
-            "\n## {title}\n\n| | what happens | breaks | must be caught by | located to at least | came out | by | located to |\n|---|---|---|---|---|---|---|---|"
+            "\n## {title}\n\n| | defect | violates | must be caught by | located at least to | result | caught by | located to |\n|---|---|---|---|---|---|---|---|"
         );
         for one in struck {
             let located = one.evidence.located.filter(|_| one.judgement.seen == Seen::Detected);

@@ -23,7 +23,7 @@ pub fn text(report: &DrillReport, style: Style) -> String {
     if !report.not_covered.is_empty() {
         lines.push((
             "not covered",
-            format!("by the job's own choice of `hash`: {}", report.not_covered.join(", ")),
+            format!("excluded by `hash` in the job: {}", report.not_covered.join(", ")),
         ));
     }
     for line in facts(style, 2, &lines) {
@@ -74,7 +74,7 @@ fn struck(group: &[&Struck], style: Style) -> String {
     let mut grid = Grid::new(vec![
         Column::left(""),
         Column::left(""),
-        Column::left("what happens").shrinks_to(30),
+        Column::left("defect").shrinks_to(30),
         Column::left("caught by").shrinks_to(24),
         Column::left("located"),
         Column::left("in").shrinks_to(9).drops(1),
@@ -101,8 +101,8 @@ fn struck(group: &[&Struck], style: Style) -> String {
         grid.marked(Mark::First(sign, tone), cells);
         if one.judgement.seen == Seen::Missed {
             let lines = [
-                ("struck", visible(&one.told)),
-                ("demanded", format!("{}, located to {}", one.must.join(" or "), one.must_locate)),
+                ("injected", visible(&one.told)),
+                ("required", format!("{}, located to {}", one.must.join(" or "), one.must_locate)),
                 ("missed", visible(&one.judgement.why)),
             ];
             grid.text(facts(style, 12, &lines));

@@ -67,7 +67,7 @@ pub enum BrokerError {
     #[error("the broker is closed")]
     Closed,
     /// The message is larger than a queue may ever hold.
-    #[error("a message of {bytes} bytes is larger than the broker's limit of {limit} bytes")]
+    #[error("a message of {bytes} bytes exceeds the broker's limit of {limit} bytes")]
     TooLarge {
         /// The message's size.
         bytes: usize,
@@ -81,12 +81,10 @@ pub enum BrokerError {
         reason: String,
     },
     /// The settings cannot be used.
-    #[error("the broker's settings cannot be used: {0}")]
+    #[error("invalid broker settings: {0}")]
     Settings(String),
     /// Nobody answers there, or not as a broker does.
-    #[error(
-        "the broker {url} cannot be reached: {reason}; check host, port and network, and that it is running"
-    )]
+    #[error("cannot reach the broker {url}: {reason}; check host, port and network, and that it is running")]
     Unreachable {
         /// Where, without secrets.
         url: String,
@@ -95,8 +93,8 @@ pub enum BrokerError {
     },
     /// No trusted encryption.
     #[error(
-        "no trusted TLS connection to the broker {url}: {reason}; check the port, the name in the server's \
-             certificate, and that the CA file holds the authority that signed it"
+        "cannot establish a trusted TLS connection to the broker {url}: {reason}; check the port, the server name in its \
+             certificate, and that the CA file contains the CA that signed it"
     )]
     Tls {
         /// Where, without secrets.
@@ -105,7 +103,7 @@ pub enum BrokerError {
         reason: String,
     },
     /// User or password are wrong.
-    #[error("the broker {url} refused the login of user {user:?}: check the user name and the password")]
+    #[error("the broker {url} rejected the login of user {user:?}; check user name and password")]
     LoginRefused {
         /// Where, without secrets.
         url: String,
@@ -114,7 +112,7 @@ pub enum BrokerError {
     },
     /// The virtual host does not exist.
     #[error(
-        "the broker {url} has no virtual host {vhost:?}: create it (rabbitmqctl add_vhost), or correct the URL"
+        "the broker {url} has no virtual host {vhost:?}; create it (rabbitmqctl add_vhost) or correct the URL"
     )]
     NoSuchVhost {
         /// Where, without secrets.
@@ -124,7 +122,7 @@ pub enum BrokerError {
     },
     /// The user may not do this.
     #[error(
-        "the broker {url} does not permit user {user:?} what is needed: {reason}; grant it configure, write and \
+        "user {user:?} lacks permissions on the broker {url}: {reason}; grant configure, write and \
              read on the virtual host (rabbitmqctl set_permissions)"
     )]
     Forbidden {
@@ -137,8 +135,8 @@ pub enum BrokerError {
     },
     /// A queue or exchange of that name is of another kind.
     #[error(
-        "{name} exists in the broker with other arguments: {reason}; set the broker's limits as they were when it \
-         was made, or, once it is empty, delete it (rabbitmqctl delete_queue {name}) and start again"
+        "{name} already exists in the broker with different arguments: {reason}; restore the limits it was created \
+         with, or, once it is empty, delete it (rabbitmqctl delete_queue {name}) and restart"
     )]
     Differs {
         /// The queue or exchange.
@@ -148,9 +146,9 @@ pub enum BrokerError {
     },
     /// The queues carry the messages of another store.
     #[error(
-        "the queues `{prefix}crossfoot.*` of the broker {url} are those of another store{}; this store is {own}. Give \
-         each store a `prefix` under [broker] or a virtual host of its own; if the other store is gone for good, \
-         `crossfoot doctor --take-queues` gives its queues to this one",
+        "the queues `{prefix}crossfoot.*` of the broker {url} belong to another store{}; this store is {own}. Give \
+         each store its own `prefix` under [broker] or virtual host; if the other store no longer exists, \
+         take the queues over with `crossfoot doctor --take-queues`",
         found.map_or_else(String::new, |found| format!(", {found}"))
     )]
     OtherStore {
@@ -164,7 +162,7 @@ pub enum BrokerError {
         found: Option<StoreId>,
     },
     /// The broker answered with another error.
-    #[error("the broker {url} refused: {reason}")]
+    #[error("the broker {url} rejected the request: {reason}")]
     Refused {
         /// Where, without secrets.
         url: String,

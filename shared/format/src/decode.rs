@@ -139,7 +139,7 @@ impl Decoder {
         let is_copybook = matches!(spec.form, Form::Copybook(_));
         if spec.fields.len() != layout.fields.len() && !is_copybook {
             return Err(format!(
-                "the format describes {} fields, the layout {}",
+                "the format has {} fields, but the layout has {}",
                 spec.fields.len(),
                 layout.fields.len()
             ));
@@ -358,7 +358,7 @@ impl Decoder {
                     let least = if cutter.is_open { " at least" } else { "" };
                     return Err(Fault::new(
                         ReasonCode::FieldCount,
-                        format!("the record has {have} {}, {want} are expected{least}", plural(have, "byte")),
+                        format!("the record has {have} {}; expected{least} {want}", plural(have, "byte")),
                     ));
                 }
                 cutter.cut(have, &mut self.pieces);
@@ -414,7 +414,7 @@ impl Shape {
 
 #[cold]
 fn count_fault(found: usize, expected: usize) -> Fault {
-    Fault::new(ReasonCode::FieldCount, format!("{found} {}, {expected} are expected", plural(found, "field")))
+    Fault::new(ReasonCode::FieldCount, format!("{found} {}; expected {expected}", plural(found, "field")))
 }
 
 fn plural(count: usize, what: &str) -> String {

@@ -35,7 +35,7 @@ impl Cutter {
             };
             let Some(end) = start.checked_add(length).filter(|end| *end <= form.record_bytes) else {
                 return Err(format!(
-                    "field `{}` reaches past the record's {} bytes",
+                    "field `{}` extends beyond the record's {} bytes",
                     field.name, form.record_bytes
                 ));
             };

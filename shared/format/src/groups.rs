@@ -20,7 +20,10 @@ pub(super) fn sum(
     let mut sum = Amount::zero(0);
     let mut count = 0_usize;
     let not_whole = |count: usize| {
-        Fault::new(ReasonCode::FieldCount, format!("group {} of the repeated values is not whole", count + 1))
+        Fault::new(
+            ReasonCode::FieldCount,
+            format!("group {} of the repeated values is incomplete", count + 1),
+        )
     };
     // No text at all is no group, and not a group of one empty value.
     while let Some(first) = values.next().filter(|_| !text.is_empty()) {

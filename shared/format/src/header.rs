@@ -14,7 +14,7 @@ pub enum HeaderError {
     #[error("the source has no header row")]
     Missing,
     /// Its quotes are at fault.
-    #[error("the header row's quotes do not fit together, at column {column}")]
+    #[error("the header row has unbalanced quotes at column {column}")]
     Quoting {
         /// The column, from 1.
         column: usize,

@@ -54,7 +54,7 @@ impl Reader {
                     Some(mantissa_end) => {
                         Self::Decimal { precision, scale, mantissa_end, implied_point: form.implied_point }
                     }
-                    None => return Err(format!("{ty} is not a type that 38 digits hold")),
+                    None => return Err(format!("{ty} does not fit 38 digits")),
                 }
             }
             FieldType::Date => Self::Date(pattern("%Y-%m-%d")?),
@@ -73,7 +73,7 @@ impl Reader {
             }
             Self::Decimal { precision, scale, mantissa_end, .. } => {
                 if memchr(b'.', text).is_some() {
-                    return Err(not_a(text, "has a decimal point, where its place is given"));
+                    return Err(not_a(text, "has a decimal point, although its position is fixed"));
                 }
                 let whole = read_decimal(text, *precision, 0, *mantissa_end)?;
                 let amount = Amount::new(whole.mantissa(), *scale);
@@ -83,7 +83,7 @@ impl Reader {
             Self::Timestamp(pattern) => pattern.timestamp(text).map(Value::Timestamp),
             Self::Boolean { truths } => match truth(text, truths.as_ref()) {
                 Some(truth) => Ok(Value::Boolean(truth)),
-                None => Err(not_a(text, "is neither true nor false")),
+                None => Err(not_a(text, "is not a boolean")),
             },
             Self::Bytes => Err(not_a(text, "is not an even number of hexadecimal digits")),
         }
@@ -127,7 +127,7 @@ fn read_text(bytes: &[u8], chars_max: u32) -> Result<&str, Fault> {
     if let Some(at) = memchr(0, bytes) {
         return Err(Fault::new(
             ReasonCode::Encoding,
-            format!("a NUL character at byte {at} of the field, which no text column can hold"),
+            format!("a NUL character at byte {at} of the field, which a text column cannot hold"),
         ));
     }
     let chars_max = chars_max as usize;
@@ -135,7 +135,7 @@ fn read_text(bytes: &[u8], chars_max: u32) -> Result<&str, Fault> {
     if bytes.len() > chars_max {
         let chars = text.chars().count();
         if chars > chars_max {
-            return Err(too_long(bytes, format_args!("{chars} characters, at most {chars_max} fit")));
+            return Err(too_long(bytes, format_args!("{chars} characters; the maximum is {chars_max}")));
         }
     }
     Ok(text)
@@ -160,7 +160,7 @@ fn read_integer(text: &[u8]) -> Result<i64, Fault> {
     let below = digits.iter().try_fold(0_i64, |sum, digit| sum.checked_mul(10)?.checked_sub(value(digit)));
     below
         .and_then(|below| if negative { Some(below) } else { below.checked_neg() })
-        .ok_or_else(|| too_long(text, "more digits than a 64-bit integer holds"))
+        .ok_or_else(|| too_long(text, "more digits than a 64-bit integer can hold"))
 }
 
 fn read_decimal(text: &[u8], precision: u8, scale: u8, mantissa_end: i128) -> Result<Amount, Fault> {

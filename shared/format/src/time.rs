@@ -34,7 +34,8 @@ impl Pattern {
         let has = |names: &[u8]| directives.iter().find(|(name, _)| names.contains(name));
         if let Some((name, _)) = has(b"zZQs") {
             return Err(format!(
-                "the form `{form}` has a time zone or an instant (%{}), but dates and timestamps have no zone here",
+                "the format `{form}` has a time zone or an instant (%{}), but dates and timestamps are stored \
+                 without a zone",
                 char::from(*name)
             ));
         }
@@ -78,12 +79,12 @@ impl Pattern {
             Some(at) => at,
             None => self
                 .read_slowly(text)
-                .ok_or_else(|| not_a(text, &format!("is not a {what} of the form {}", self.form)))?,
+                .ok_or_else(|| not_a(text, &format!("is not a {what} in the format {}", self.form)))?,
         };
         if at.subsec_nanosecond() % 1000 != 0 {
             return Err(Fault::new(
                 ReasonCode::TooLong,
-                format!("{} has more than 6 digits behind the seconds", quoted(text)),
+                format!("{} has more than 6 fractional digits in the seconds", quoted(text)),
             ));
         }
         Ok(at)
@@ -132,18 +133,18 @@ fn check_round_trip(form: &str) -> Result<(), String> {
     let written = datetime(2024, 11, 23, 13, 45, 56, 123_456_000);
     let text = BrokenDownTime::from(written)
         .to_string(form)
-        .map_err(|error| format!("the form `{form}` cannot be used: {error}"))?;
+        .map_err(|error| format!("invalid format `{form}`: {error}"))?;
     let parts = BrokenDownTime::parse(form, &text)
-        .map_err(|error| format!("the form `{form}` cannot be read: {error}"))?;
+        .map_err(|error| format!("cannot parse with the format `{form}`: {error}"))?;
     if parts.year().is_none() && parts.iso_week_year().is_none() {
-        return Err(format!("the form `{form}` lacks the year"));
+        return Err(format!("the format `{form}` lacks the year"));
     }
     let Ok(date) = parts.to_date() else {
-        return Err(format!("the form `{form}` lacks the month or the day"));
+        return Err(format!("the format `{form}` lacks the month or the day"));
     };
     if date != written.date() {
         return Err(format!(
-            "the form `{form}` is ambiguous: {} written in it reads as {date}",
+            "the format `{form}` is ambiguous: {} written in it is read as {date}",
             written.date()
         ));
     }
@@ -153,8 +154,8 @@ fn check_round_trip(form: &str) -> Result<(), String> {
         || parts.subsec_nanosecond().is_some();
     match parts.to_time() {
         Ok(time) if !has_time || time.hour() == written.hour() => Ok(()),
-        Ok(_) => Err(format!("the form `{form}` does not tell morning from afternoon: %I needs %p")),
-        Err(error) => Err(format!("the form `{form}` has an incomplete time: {error}")),
+        Ok(_) => Err(format!("the format `{form}` does not distinguish morning from afternoon: %I needs %p")),
+        Err(error) => Err(format!("the format `{form}` has an incomplete time: {error}")),
     }
 }
 

@@ -25,7 +25,7 @@ use crate::select::Selector;
 #[derive(Debug, Error)]
 pub enum ChunkError {
     /// Its records cannot be told apart, though the splitter could.
-    #[error("the record at byte {offset} of the source's content cannot be framed: {error}")]
+    #[error("cannot find the end of the record at byte {offset} of the source's content: {error}")]
     Frame {
         /// Where.
         offset: u64,
@@ -312,7 +312,7 @@ impl<'a> Decoding<'a> {
     ) -> Result<(), TotalsError> {
         self.add_rejected(at, decoded)?;
         let parent = self.shares.get(parent).map_or("", |share| share.layout.record.as_str());
-        let detail = format!("no `{parent}` record stands before it");
+        let detail = format!("no `{parent}` record precedes it");
         self.keep(place, content, &[Reason { field: None, code: ReasonCode::RecordType, detail }]);
         Ok(())
     }
@@ -369,7 +369,7 @@ impl<'a> Decoding<'a> {
 /// The reason against a record whose type cannot be told.
 #[must_use]
 pub fn of_no_type() -> Reason {
-    let detail = "the record is of none of the job's record types".into();
+    let detail = "the record matches none of the job's record types".into();
     Reason { field: None, code: ReasonCode::RecordType, detail }
 }
 

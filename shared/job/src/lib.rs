@@ -131,7 +131,7 @@ impl Job {
             file: file.clone(),
             place: None,
             message: format!("cannot be read: {error}"),
-            advice: Some("`crossfoot init --sample FILE` writes a job file to start from".into()),
+            advice: Some("`crossfoot init --sample FILE` generates a job file".into()),
         })?;
         Self::parse(&file, &meaning::whole(&file, text, path.parent())?)
     }

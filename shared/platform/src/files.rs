@@ -59,7 +59,7 @@ pub fn read_small_file(path: &Path, bytes_max: u64) -> io::Result<Vec<u8>> {
     let file = open_regular(path)?;
     let too_long = |bytes: u64| {
         let said = format!(
-            "it has {} or more; at most {} are read of a file of this kind",
+            "it has {} or more; files of this kind are limited to {}",
             plural(bytes, "byte"),
             grouped(bytes_max)
         );
@@ -82,7 +82,7 @@ pub fn read_small_file(path: &Path, bytes_max: u64) -> io::Result<Vec<u8>> {
 pub fn read_small_text(path: &Path, bytes_max: u64) -> io::Result<String> {
     String::from_utf8(read_small_file(path, bytes_max)?).map_err(|error| {
         let at = error.utf8_error().valid_up_to();
-        io::Error::new(io::ErrorKind::InvalidData, format!("it is not a UTF-8 text (byte {at})"))
+        io::Error::new(io::ErrorKind::InvalidData, format!("it is not valid UTF-8 (byte {at})"))
     })
 }
 
@@ -126,7 +126,7 @@ mod tests {
         assert!(Command::new("mkfifo").arg(path("pipe")).status().unwrap().success());
         assert_eq!(read_small_text(&path("small"), 3).unwrap(), "abc");
         for (name, bound, says) in [
-            ("small", 2, "at most 2 are read"),
+            ("small", 2, "limited to 2"),
             ("huge", TEXT_BYTES_MAX, "it has 10,737,418,240 bytes"),
             ("pipe", 10, "a named pipe, not a regular file"),
             (".", 10, "a directory, not a regular file"),

@@ -95,7 +95,7 @@ fn of(text: &str) -> Option<EnvFilter> {
 fn report_panic(panic: &PanicHookInfo<'_>) {
     let message =
         panic.payload().downcast_ref::<&'static str>().copied().unwrap_or("(its message is withheld)");
-    let place = panic.location().map_or_else(|| "an unknown place".to_owned(), ToString::to_string);
+    let place = panic.location().map_or_else(|| "an unknown location".to_owned(), ToString::to_string);
     let thread = std::thread::current();
     let thread = thread.name().unwrap_or("unnamed");
     tracing::error!(place, thread, "panic: {message}");

@@ -265,7 +265,7 @@ impl Post {
             detail: detail.to_string(),
         };
         if let Err(error) = self.store.log(entry).await {
-            tracing::error!(%error, "a refused message could not be named in the evidence log");
+            tracing::error!(%error, "cannot record a refused message in the evidence log");
         }
     }
 

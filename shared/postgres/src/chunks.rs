@@ -74,7 +74,8 @@ async fn insert_chunks(
     match other {
         None => Ok(()),
         Some(row) => Err(damaged(format!(
-            "chunk {} of run {}, at byte {}, was cut from other bytes before: the source is not the one the run began with",
+            "chunk {} of run {}, at byte {}, was made from different bytes before; the source is not the one \
+             the run started with",
             unsigned(&row, "chunk_no")?,
             fence.run_id,
             unsigned(&row, "offset_bytes")?,

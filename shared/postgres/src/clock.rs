@@ -44,7 +44,8 @@ pub(crate) fn warn_of(skew_ms: i64) {
     if skew_ms.abs() > SKEW_MAX_MS {
         tracing::warn!(
             skew_ms,
-            "this host's clock differs from the database server's; leases follow the server's, times of runs and events this host's"
+            "this host's clock differs from the database server's; leases use the server's, times of runs and \
+             events use this host's"
         );
     }
 }

@@ -102,7 +102,7 @@ const PARAMETERS: [&str; 19] = [
     "options",
     "options[…]",
 ];
-const UNKNOWN: &str = "its URL has a parameter that is not known; these are: ";
+const UNKNOWN: &str = "its URL has an unknown parameter; supported parameters: ";
 
 /// Where the database is, and who comes.
 #[derive(Clone, Default)]
@@ -198,14 +198,14 @@ impl PostgresStore {
                 MigrateError::VersionMissing(found) => StoreError::Newer { found, known: SCHEMA_VERSION },
                 MigrateError::VersionTooNew(found, known) => StoreError::Newer { found, known },
                 MigrateError::Execute(error) | MigrateError::ExecuteMigration(error, _) => {
-                    unreachable(format!("its ledger cannot be made: {}", why(&error)))
+                    unreachable(format!("cannot create its ledger: {}", why(&error)))
                 }
                 other => unreachable(other.to_string()),
             })?;
             Ok(skew_ms)
         });
         let skew_ms = looked.await.unwrap_or_else(|_| {
-            Err(unreachable(format!("its ledger could not be looked at within {} s", MIGRATE.as_secs())))
+            Err(unreachable(format!("cannot read its ledger within {} s", MIGRATE.as_secs())))
         })?;
         drop(timeout(ROLLBACK, first.close()).await);
         clock::warn_of(skew_ms);
@@ -331,7 +331,7 @@ fn options(settings: &PostgresSettings, url: &str) -> Result<PgConnectOptions, S
     if let Some(file) = &settings.password_file {
         let text = read_small_text(file, KEY_BYTES_MAX).map_err(|error| StoreError::Unreachable {
             url: url.to_owned(),
-            reason: format!("the password's file {} cannot be read: {error}", file.display()),
+            reason: format!("cannot read the password file {}: {error}", file.display()),
         })?;
         options = options.password(text.lines().next().unwrap_or_default());
     }
@@ -358,17 +358,17 @@ fn why(error: &sqlx::Error) -> String {
             "nothing listens there (connection refused)".into()
         }
         sqlx::Error::Io(error) if error.to_string().contains("lookup") => {
-            format!("its host is not found ({error})")
+            format!("host not found ({error})")
         }
         // What rustls has against a server's certificate comes wrapped into an error of reading.
         sqlx::Error::Io(error) if error.get_ref().is_some_and(|inner| inner.is::<rustls::Error>()) => {
             format!(
-                "no TLS connection: {error}; its certificate must be signed by the authority of `sslrootcert`, or else one that \
-             this system trusts, and name the host"
+                "cannot establish a TLS connection: {error}; its certificate must be signed by the CA in \
+                 `sslrootcert`, or by one that this system trusts, and must match the host name"
             )
         }
         sqlx::Error::Tls(error) => {
-            let mut said = format!("no TLS connection: {error}");
+            let mut said = format!("cannot establish a TLS connection: {error}");
             let mut cause = error.source();
             while let Some(error) = cause {
                 said = format!("{said}: {error}");
@@ -392,17 +392,19 @@ async fn fits(connection: &mut PgConnection) -> Result<(), String> {
     let text = |column| row.try_get::<String, _>(column).map_err(|error| error.to_string());
     let version: i32 = row.try_get("version").map_err(|error| error.to_string())?;
     if version < 130_000 {
-        return Err(format!("its server has version {}; 13 or later is needed", version / 10_000));
+        return Err(format!("its server has version {}; use 13 or later", version / 10_000));
     }
     let encoding = text("encoding")?;
     if encoding != "UTF8" {
         return Err(format!(
-            "the database's encoding is {encoding}; use one made with `CREATE DATABASE … ENCODING 'UTF8' TEMPLATE template0`"
+            "the database's encoding is {encoding}; create one with `CREATE DATABASE … ENCODING 'UTF8' TEMPLATE \
+             template0`"
         ));
     }
     if text("counts")? != "on" {
         return Err(
-            "track_counts is off on the server; set it on: what triggers change in a promotion is counted with it"
+            "track_counts is off on the server; turn it on, because promotion uses it to count the rows that \
+             triggers change"
                 .into(),
         );
     }

@@ -511,7 +511,7 @@ fn breach_from(row: &PgRow, rules: &[String], keys: &[String]) -> Result<Finding
     };
     let actual = match rule_no {
         -1 => Some("an earlier record of the run has this key".to_owned()),
-        -2 => Some("an earlier run brought this key into final".to_owned()),
+        -2 => Some("an earlier run promoted this key".to_owned()),
         _ => None,
     };
     // A number that no worker has is shown as one that no worker has.

@@ -55,13 +55,14 @@ fn clock_of(skew_ms: i64) -> Finding {
     if skew_ms.abs() <= SKEW_MAX_MS {
         return Finding::ok(
             what,
-            format!("this host's agrees with the database server's to {SKEW_MAX_MS} ms"),
+            format!("this host's clock is within {SKEW_MAX_MS} ms of the database server's"),
         );
     }
     let (by_ms, way) = (skew_ms.unsigned_abs(), if skew_ms > 0 { "ahead of" } else { "behind" });
     let detail =
-        format!("this host's is {}.{} s {way} the database server's", by_ms / 1000, by_ms % 1000 / 100);
-    let advice = "set both by NTP: leases follow the server's clock, times of runs and events this host's";
+        format!("this host's clock is {}.{} s {way} the database server's", by_ms / 1000, by_ms % 1000 / 100);
+    let advice =
+        "synchronize both with NTP; leases use the server's clock, times of runs and events use this host's";
     Finding::warn(what, detail, advice)
 }
 
@@ -95,17 +96,18 @@ impl Facts {
         if self.fsync && self.full_page_writes {
             return Finding::ok(what, detail);
         }
-        let advice = "switch both on: what was acknowledged must survive a crash of the server";
+        let advice = "turn both on, so that acknowledged data survives a server crash";
         Finding::new(what, Verdict::Bad, detail, Some(advice))
     }
 
     fn permissions(&self) -> Finding {
         let (what, user, schema) = ("database permissions", &self.user, &self.schema);
         if self.may_create {
-            return Finding::ok(what, format!("user {user} may create tables in schema {schema}"));
+            return Finding::ok(what, format!("user {user} can create tables in schema {schema}"));
         }
-        let detail = format!("user {user} may not create tables in schema {schema}");
-        let advice = "GRANT CREATE ON SCHEMA to the user: staging has a partition for each run";
+        let detail = format!("user {user} cannot create tables in schema {schema}");
+        let advice =
+            "grant CREATE on the schema to the user; Crossfoot creates a staging partition for each run";
         Finding::new(what, Verdict::Bad, detail, Some(advice))
     }
 
@@ -115,7 +117,8 @@ impl Facts {
         if self.connections_max.saturating_sub(self.connections) >= FREE_MIN {
             return Finding::ok(what, detail);
         }
-        let advice = "each process of the fleet takes up to 16: raise max_connections, or lower [store] max_connections";
+        let advice = "each process of the fleet uses up to 16; raise max_connections on the server, or lower \
+         max_connections under [store]";
         Finding::warn(what, detail, advice)
     }
 }

@@ -197,7 +197,7 @@ pub(crate) async fn read_in_order(
     drop(pieces);
     connection.execute(PLANS_AS_BEFORE).await?;
     if !agree || tuples.end().is_err() || !watch.elsewhere(pairing.is_complete(rows)).await {
-        tracing::debug!(%run_id, table = layout.final_table, "final is not stored in the order of its key");
+        tracing::debug!(%run_id, table = layout.final_table, "final is not stored in key order");
         return Ok(false);
     }
     let mut found = pairing.found;
@@ -263,7 +263,7 @@ impl Pairing {
         for (end, key_end, number) in &rows.ends {
             let Some(place) = self.next(&rows.keys[key_start..*key_end], *number).await else { return false };
             if let Err(error) = self.found.push(place, &rows.fields[start..*end]) {
-                tracing::info!(%error, "no temporary file to order records in; the server orders them");
+                tracing::info!(%error, "cannot create a temporary file to order records; the server orders them");
                 return false;
             }
             (start, key_start) = (*end, *key_end);

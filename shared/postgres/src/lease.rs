@@ -37,7 +37,7 @@ async fn is_free(
         .bind(millis(lasts)?)
         .fetch_optional(connection)
         .await?
-        .ok_or_else(|| damaged(format!("there is no run {run_id} to take up")))?;
+        .ok_or_else(|| damaged(format!("there is no run {run_id} to take over")))?;
     let state: RunState = parsed(&row, "state")?;
     if state.is_over() && claim != Claim::AfterItsEnd {
         return Err(StoreError::Over { run_id, state });
@@ -94,14 +94,14 @@ async fn end_promotion(connection: &mut PgConnection, run_id: RunId) -> Result<(
         if let Err(error) = ended {
             return Err(StoreError::Blocked {
                 what: format!(
-                    "run {run_id} is being promoted by a session that cannot be ended ({})",
+                    "run {run_id} is being promoted by a session that could not be ended ({})",
                     StoreError::from(error)
                 ),
                 waited_s: 0,
                 by: format!("pid {pid} (user {user}, application {application})"),
             });
         }
-        tracing::warn!(%run_id, pid, user, application, "the promotion of the run's former owner was ended");
+        tracing::warn!(%run_id, pid, user, application, "ended the promotion of the run's former owner");
     }
     Ok(())
 }

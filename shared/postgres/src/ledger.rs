@@ -22,7 +22,7 @@ pub(crate) fn damaged(what: impl Into<String>) -> StoreError {
 
 /// A count for the database, which has signed integers only.
 pub(crate) fn signed(count: u64) -> Result<i64, StoreError> {
-    i64::try_from(count).map_err(|_| damaged(format!("{count} is more than any source has")))
+    i64::try_from(count).map_err(|_| damaged(format!("{count} is impossibly large")))
 }
 
 /// Where a page begins: one beyond everything is empty.
@@ -282,7 +282,7 @@ impl PostgresStore {
         // Its rules and limits decide: a text that was altered must not.
         if Hash::of(text.as_bytes()) != *digest {
             return Err(damaged(format!(
-                "the text of job {digest} was altered: it does not give its digest"
+                "the text of job {digest} was altered: it does not match its digest"
             )));
         }
         Ok(text)

@@ -305,10 +305,10 @@ async fn a_server_that_another_authority_vouches_for_is_refused() {
     }
     let own = own().await;
     let refused = [
-        ("sslmode=verify-full&sslrootcert={other}", "no TLS connection"),
-        ("sslmode=verify-ca&sslrootcert={other}", "no TLS connection"),
+        ("sslmode=verify-full&sslrootcert={other}", "cannot establish a TLS connection"),
+        ("sslmode=verify-ca&sslrootcert={other}", "cannot establish a TLS connection"),
         // Nobody in the system's own list signed a test's certificate.
-        ("sslmode=verify-full", "no TLS connection"),
+        ("sslmode=verify-full", "cannot establish a TLS connection"),
         ("sslmode=verify-full&sslrootcert=/nowhere/ca.pem", "/nowhere/ca.pem"),
     ];
     for (parameters, said) in refused {

@@ -123,7 +123,7 @@ async fn summarize(connection: &mut PgConnection, layout: &Layout, run_id: RunId
     .await;
     if let Err(error) = done {
         // Only the table's owner may. Everything is read all the same, but more slowly.
-        tracing::debug!(%run_id, %error, "the index over a run's chunks could not be brought up to date");
+        tracing::debug!(%run_id, %error, "cannot update the index over a run's chunks");
     }
 }
 

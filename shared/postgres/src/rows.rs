@@ -47,7 +47,7 @@ pub(crate) fn encode(layout: &Layout, of: Rows<'_>, writer: WorkerId) -> Result<
         let row = row.map_err(|error| damaged(format!("chunk {}: {error}", batch.chunk_no)))?;
         if last.is_some_and(|last| row.record_no <= last) {
             return Err(damaged(format!(
-                "chunk {}: record {} comes behind a later one",
+                "chunk {}: record {} follows a later one",
                 batch.chunk_no, row.record_no
             )));
         }
@@ -68,7 +68,7 @@ pub(crate) fn encode(layout: &Layout, of: Rows<'_>, writer: WorkerId) -> Result<
                     Fault::Malformed => damaged(format!("{place}: no field of the job can have this value")),
                     Fault::Nul => StoreError::Unstorable {
                         what: format!(
-                            "{place}: the text holds a NUL character (U+0000), which PostgreSQL's text cannot"
+                            "{place}: the text contains a NUL character (U+0000), which PostgreSQL cannot store"
                         ),
                     },
                 }
@@ -77,7 +77,7 @@ pub(crate) fn encode(layout: &Layout, of: Rows<'_>, writer: WorkerId) -> Result<
         rows += 1;
     }
     if rows != accepted {
-        let what = format!("chunk {}: the batch says {accepted} rows and holds {rows}", batch.chunk_no);
+        let what = format!("chunk {}: the batch declares {accepted} rows but has {rows}", batch.chunk_no);
         return Err(damaged(what));
     }
     out.extend_from_slice(&(-1_i16).to_be_bytes());
@@ -387,5 +387,5 @@ fn end_of(bytes: &[u8], mut at: usize, columns: usize) -> Option<usize> {
 }
 
 fn out_of_step() -> StoreError {
-    StoreError::Database { reason: "what the server sent is not what COPY promises".into() }
+    StoreError::Database { reason: "the server sent an invalid COPY stream".into() }
 }

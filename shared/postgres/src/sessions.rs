@@ -74,7 +74,7 @@ impl std::fmt::Display for Blocker {
             write!(f, ", {state}")?;
         }
         if let Some(open_ms) = self.open_ms {
-            write!(f, ", its transaction open for {} s", open_ms / 1000)?;
+            write!(f, ", transaction open for {} s", open_ms / 1000)?;
         }
         f.write_str(")")
     }
@@ -82,7 +82,7 @@ impl std::fmt::Display for Blocker {
 
 pub(crate) fn names(blockers: &[Blocker]) -> String {
     if blockers.is_empty() {
-        return "a session that is not to be seen any more".into();
+        return "a session that is no longer visible".into();
     }
     blockers.iter().map(ToString::to_string).collect::<Vec<_>>().join(" and ")
 }
@@ -128,9 +128,9 @@ impl Watcher {
             .await;
         match ended {
             Ok(_) => {
-                tracing::warn!(session = %blocker, "{why}; its session was ended and its transaction taken back")
+                tracing::warn!(session = %blocker, "{why}; ended its session and rolled back its transaction")
             }
-            Err(error) => tracing::warn!(session = %blocker, %error, "{why}; its session could not be ended"),
+            Err(error) => tracing::warn!(session = %blocker, %error, "{why}; cannot end its session"),
         }
     }
 }

@@ -196,7 +196,7 @@ async fn copy_rows(
     for piece in ready.rows[place].chunks(COPY_BYTES) {
         if let Err(error) = copy.send(piece).await {
             // The connection is lost, and this cannot succeed either; the first error says why.
-            let _ = copy.abort("the rows could not be sent").await;
+            let _ = copy.abort("cannot send the rows").await;
             return Err(error.into());
         }
         watch.heard();

@@ -134,7 +134,7 @@ pub(crate) async fn check_final(connection: &mut PgConnection, layout: &Layout) 
     if check(connection, &table).await? {
         return Ok(());
     }
-    let differences = vec!["it is not there".into()];
+    let differences = vec!["it does not exist".into()];
     Err(StoreError::TableDiffers { table: table.name, differences })
 }
 
@@ -235,7 +235,7 @@ async fn check(connection: &mut PgConnection, table: &Table) -> Result<bool, Sto
         differences.push("it is not a table".into());
     }
     if persistence != "p" {
-        differences.push("it is unlogged or temporary: what is in it does not survive a crash".into());
+        differences.push("it is unlogged or temporary, so its content does not survive a crash".into());
     }
     if table.key.is_empty() && partitioned != "LIST (run_id)" {
         differences.push("it is not partitioned by LIST (run_id)".into());
@@ -244,7 +244,7 @@ async fn check(connection: &mut PgConnection, table: &Table) -> Result<bool, Sto
     compare_columns(table, &found, &key, &mut differences);
     if !table.key.is_empty() && key != table.key {
         let shown = if key.is_empty() { "none".into() } else { format!("({})", key.join(", ")) };
-        differences.push(format!("primary key is {shown}; the job needs ({})", table.key.join(", ")));
+        differences.push(format!("primary key is {shown}, but the job needs ({})", table.key.join(", ")));
     }
     if differences.is_empty() {
         Ok(true)
@@ -261,21 +261,22 @@ fn compare_columns(table: &Table, found: &[Found], key: &[String], differences: 
         };
         // Without a bound `varchar` is another name of `text`; with one it would cut blanks off.
         if there.ty != column.ty && !(column.ty == "text" && there.ty == "character varying") {
-            differences.push(format!("column {} is {}; the job needs {}", column.name, there.ty, column.ty));
+            differences
+                .push(format!("column {} is {}, but the job needs {}", column.name, there.ty, column.ty));
         } else if !there.bytewise {
             differences.push(format!(
-                "column {} has a collation to which different texts are equal; the job needs COLLATE \"C\"",
+                "column {} has a collation that treats different texts as equal; the job needs COLLATE \"C\"",
                 column.name
             ));
         }
         if there.generated {
-            differences.push(format!("column {} is generated; the job fills it", column.name));
+            differences.push(format!("column {} is generated, but the job writes it", column.name));
         }
         if there.not_null && !column.not_null && !key.contains(&there.name) {
             differences.push(format!("column {} is NOT NULL, but the job does not require it", column.name));
         }
         if column.not_null && !there.not_null && table.key.is_empty() {
-            differences.push(format!("column {} may be NULL; it must not", column.name));
+            differences.push(format!("column {} must be NOT NULL", column.name));
         }
     }
     for there in found {
@@ -296,20 +297,21 @@ pub(crate) async fn equalities<'a>(
     let found = found_columns(connection, table).await?;
     if found.is_empty() {
         return Err(StoreError::NoSuchTable {
-            what: format!("a rule refers to table {table}, which is not in the store"),
+            what: format!("a rule references table {table}, which does not exist in the store"),
         });
     }
     columns
         .map(|(column, field, ty)| {
             let Some(there) = found.iter().find(|there| there.name == column) else {
                 return Err(StoreError::NoSuchTable {
-                    what: format!("a rule refers to column {column} of table {table}, which has none such"),
+                    what: format!("a rule references column {column} of table {table}, which does not exist"),
                 });
             };
             if !compares(&there.ty, ty) {
                 return Err(StoreError::NoSuchTable {
                     what: format!(
-                        "a rule refers to column {column} of table {table}, which is {}; the field is {ty}, stored as {}",
+                        "a rule references column {column} of table {table}, which is {}, but the field is \
+                         {ty}, stored as {}",
                         there.ty,
                         column_type(ty)
                     ),

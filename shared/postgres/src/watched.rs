@@ -126,7 +126,7 @@ impl Watch {
         match error {
             StoreError::Interrupted { reason } if reason.contains("55P03") => {
                 let blockers = self.course.blockers.lock().unwrap_or_else(PoisonError::into_inner).clone();
-                let by = blockers.unwrap_or_else(|| "a session that was not to be seen".into());
+                let by = blockers.unwrap_or_else(|| "a session that was not visible".into());
                 StoreError::Interrupted { reason: format!("{reason}: the lock is held by {by}") }
             }
             error => error,
@@ -138,7 +138,7 @@ impl Watch {
         match error {
             StoreError::Interrupted { reason } if reason.contains("55P03") => {
                 let blockers = self.course.blockers.lock().unwrap_or_else(PoisonError::into_inner).clone();
-                let by = blockers.unwrap_or_else(|| "a session that was not to be seen".into());
+                let by = blockers.unwrap_or_else(|| "a session that was not visible".into());
                 StoreError::Blocked { what: what.into(), waited_s: waited.as_secs(), by }
             }
             error => error,
@@ -177,7 +177,7 @@ impl Watch {
                     gone += 1;
                     if gone >= 3 {
                         return Lost(format!(
-                            "{what}: the server has no session {} any more, and {silent} s went by without a word",
+                            "{what}: the server no longer has session {}, and has been silent for {silent} s",
                             self.pid
                         ));
                     }
@@ -185,20 +185,20 @@ impl Watch {
                 }
                 Ok(Seen::Idle(idle)) if idle >= SILENT => {
                     return Lost(format!(
-                        "{what}: the server has been idle for {} s in session {}, but no answer came through",
+                        "{what}: the server has been idle for {} s in session {}, but no answer arrived",
                         idle.as_secs(),
                         self.pid
                     ));
                 }
                 Ok(Seen::Idle(_)) => None,
-                Ok(Seen::OnClient) => Some("the server waits for data that do not come through"),
-                Err(_) => Some("the server cannot be reached"),
+                Ok(Seen::OnClient) => Some("the server waits for data that does not arrive"),
+                Err(_) => Some("cannot reach the server"),
             };
             blocked = None;
             match odd_one {
                 None => (odd, gone) = (None, 0),
                 Some(why) if since(&mut odd) >= SILENT => {
-                    return Lost(format!("{what}: nothing came or went for {silent} s: {why}"));
+                    return Lost(format!("{what}: no data in either direction for {silent} s: {why}"));
                 }
                 Some(_) => {}
             }
@@ -210,12 +210,12 @@ impl Watch {
         let waits = began.since.elapsed();
         if began.warned.map_or(waits >= WARN_AFTER, |at| at.elapsed() >= WARN_EVERY) {
             began.warned = Some(Instant::now());
-            tracing::warn!(waited_s = waits.as_secs(), held_by = who, "{what}: waits for a lock");
+            tracing::warn!(waited_s = waits.as_secs(), held_by = who, "{what}: waiting for a lock");
         }
         *self.course.blockers.lock().unwrap_or_else(PoisonError::into_inner) = Some(who);
         let ended = self.course.of_a_run_that_ended.load(Ordering::Relaxed);
         for blocker in by.iter().filter(|blocker| blocker.is_stuck(ended)) {
-            let why = format!("{what}: waits for a process that is frozen or cut off in a transaction");
+            let why = format!("{what}: waiting for a process that is frozen or cut off in a transaction");
             self.watcher.end(blocker, &why).await;
         }
     }
@@ -240,7 +240,8 @@ mod tests {
         let mut began = Blocked { since: Instant::now(), warned: None };
         watch.blocked("promoting", &mut began, &[blocker("psql", "idle in transaction")]).await;
         let timed_out = || StoreError::Interrupted { reason: "x (SQLSTATE 55P03)".into() };
-        let who = "pid 7 (user loader, application psql, local or unknown address, idle in transaction, its transaction open for 75 s)";
+        let who = "pid 7 (user loader, application psql, local or unknown address, idle in transaction, \
+         transaction open for 75 s)";
         let told = watch.told(timed_out());
         assert!(told.is_transient() && told.to_string().contains(who), "{told}");
         let over = watch.blocked_error("the promotion", Duration::from_secs(600), timed_out());

@@ -17,7 +17,7 @@ use wire::{Packing, Sealing};
 
 /// The settings are not usable.
 #[derive(Debug, PartialEq, Eq, Error)]
-#[error("the configuration cannot be used: {0}")]
+#[error("invalid configuration: {0}")]
 pub struct SettingsError(String);
 
 /// The settings of one process, as `crossfoot.toml` has them. A key that is not in this list is an error. The variable
@@ -68,7 +68,9 @@ impl MaskingSettings {
         let (bytes, from) = match (&self.key, &self.key_file) {
             (None, None) => return Ok(None),
             (Some(_), Some(_)) => {
-                return Err(SettingsError("masking.key and masking.key_file: one of them".into()));
+                return Err(SettingsError(
+                    "masking.key and masking.key_file are both set; set only one".into(),
+                ));
             }
             (Some(key), None) => (key.reveal().as_bytes().to_vec(), "masking.key".to_owned()),
             (None, Some(path)) => {
@@ -279,12 +281,12 @@ impl BrokerSettings {
             (true, Some(current), previous) => Ok(Some(Sealing::Keys(Keyring { current, previous }))),
             (true, None, None) => Ok(None),
             (true, None, Some(_)) => Err(SettingsError(
-                "broker.previous_message_key_file is set, and broker.message_key_file is not: set both"
-                    .into(),
+                "broker.previous_message_key_file is set without broker.message_key_file; set both".into(),
             )),
             (false, None, None) => Ok(Some(Sealing::Off)),
             (false, _, _) => Err(SettingsError(
-                "broker.authenticate is false, and a message key is set: remove one of the two".into(),
+                "broker.authenticate is false, but a message key is set; remove one of the two settings"
+                    .into(),
             )),
         }
     }
@@ -306,7 +308,7 @@ fn message_key(name: &str, path: &Path) -> Result<MessageKey, SettingsError> {
     let text = std::fs::read_to_string(path).map_err(|error| bad(error.to_string()))?;
     let bytes = domain::hex::decode(text.trim()).unwrap_or_default();
     MessageKey::new(&bytes).map_err(|_| {
-        bad("a message key is 64 hexadecimal digits (make one with `openssl rand -hex 32`)".into())
+        bad("a message key has 64 hexadecimal digits; create one with `openssl rand -hex 32`".into())
     })
 }
 
@@ -441,7 +443,7 @@ impl Settings {
         ];
         for (name, value, min, max) in bounds {
             if !(min..=max).contains(&value) {
-                return Err(SettingsError(format!("{name} is {value}; it may be {min} to {max}")));
+                return Err(SettingsError(format!("{name} is {value}; allowed values are {min} to {max}")));
             }
         }
         Ok(self)
@@ -519,9 +521,9 @@ mod tests {
         let named = format!("[masking]\nkey_file = {:?}\n", file.path().display().to_string());
         assert_eq!(of(&named), Ok(Some(key)), "a line end is no part of it");
         for (text, says) in [
-            ("[masking]\nkey = \"short\"\n".to_owned(), "masking.key: a masking key has 32 bytes"),
+            ("[masking]\nkey = \"short\"\n".to_owned(), "masking.key: a masking key needs at least 32 bytes"),
             ("[masking]\nkey_file = \"/nowhere\"\n".to_owned(), "/nowhere"),
-            (format!("{named}key = \"{long}\"\n"), "one of them"),
+            (format!("{named}key = \"{long}\"\n"), "set only one"),
         ] {
             let error = of(&text).unwrap_err().to_string();
             assert!(error.contains(says) && !error.contains("kkkk"), "{error}");

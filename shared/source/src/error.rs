@@ -10,7 +10,7 @@ use super::Location;
 #[derive(Debug, Error)]
 pub enum SourceError {
     /// Nothing is there.
-    #[error("{location} does not exist: check the path, and that its file system is mounted")]
+    #[error("{location} does not exist; check the path, and that its file system is mounted")]
     NotFound {
         /// The source.
         location: Location,
@@ -22,7 +22,7 @@ pub enum SourceError {
         location: Location,
     },
     /// The operating system refuses to open it.
-    #[error("{location} cannot be opened: check who may read it")]
+    #[error("cannot open {location}; check its permissions")]
     NotReadable {
         /// The source.
         location: Location,
@@ -31,9 +31,7 @@ pub enum SourceError {
         error: io::Error,
     },
     /// Reading failed in the middle.
-    #[error(
-        "reading {location} failed at byte {offset}: check the disk or the network below it, then try again"
-    )]
+    #[error("cannot read {location} at byte {offset}; check the disk or the network, then try again")]
     Read {
         /// The source.
         location: Location,
@@ -44,15 +42,13 @@ pub enum SourceError {
         error: io::Error,
     },
     /// It can be read once only, as it comes.
-    #[error("{location} cannot be read a second time: save it to a file first")]
+    #[error("cannot read {location} a second time; save it to a file first")]
     NotRepeatable {
         /// The source.
         location: Location,
     },
     /// It is not compressed in the way that was asked for.
-    #[error(
-        "{location} is not compressed with {expected}: correct the compression of the source, or leave it out"
-    )]
+    #[error("{location} is not compressed with {expected}; correct or remove `compression` under [source]")]
     NotCompressed {
         /// The source.
         location: Location,
@@ -61,8 +57,8 @@ pub enum SourceError {
     },
     /// The compressed data ends in the middle.
     #[error(
-        "{location} is cut short: its compressed data ends at byte {compressed_offset} in the middle, after \
-         {content_offset} bytes of content; have it sent again"
+        "{location} is truncated: its compressed data ends prematurely at byte {compressed_offset}, after \
+         {content_offset} bytes of content; ask the sender for a new copy"
     )]
     Truncated {
         /// The source.
@@ -74,8 +70,8 @@ pub enum SourceError {
     },
     /// The compressed data is damaged.
     #[error(
-        "{location} is damaged: its compressed data is wrong before byte {compressed_offset}, after \
-         {content_offset} bytes of content ({detail}); have it sent again"
+        "{location} is corrupt: its compressed data is invalid before byte {compressed_offset}, after \
+         {content_offset} bytes of content ({detail}); ask the sender for a new copy"
     )]
     Corrupt {
         /// The source.
@@ -89,8 +85,8 @@ pub enum SourceError {
     },
     /// Something that is not compressed follows the compressed data.
     #[error(
-        "{location} has something else behind its compressed data, from byte {compressed_offset} on, after \
-         {content_offset} bytes of content; have it sent again without it"
+        "{location} has extra bytes after its compressed data, starting at byte {compressed_offset}, after \
+         {content_offset} bytes of content; ask the sender for a file without them"
     )]
     TrailingBytes {
         /// The source.
@@ -101,7 +97,7 @@ pub enum SourceError {
         content_offset: u64,
     },
     /// The caller asked to stop.
-    #[error("reading {location} was stopped")]
+    #[error("stopped reading {location}")]
     Stopped {
         /// The source.
         location: Location,

@@ -103,13 +103,15 @@ impl SourceFile {
     pub fn changed_since(&self, before: &Identity) -> Option<String> {
         let now = match fs::metadata(self.location.path()?) {
             Ok(metadata) => Identity::of(&metadata),
-            Err(error) if error.kind() == io::ErrorKind::NotFound => return Some("it is gone".into()),
-            Err(error) => return Some(format!("it cannot be examined any more: {error}")),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {
+                return Some("it no longer exists".into());
+            }
+            Err(error) => return Some(format!("it can no longer be accessed: {error}")),
         };
         if (now.device, now.inode) != (before.device, before.inode) {
             Some("it was replaced by another file".into())
         } else if now.length != before.length {
-            Some(format!("its length went from {} to {} bytes", before.length, now.length))
+            Some(format!("its length changed from {} to {} bytes", before.length, now.length))
         } else if now.modified_ns != before.modified_ns {
             Some("its modification time changed".into())
         } else {

@@ -205,7 +205,7 @@ impl Read for Reader {
 }
 
 fn failed_before(location: Location, offset: u64) -> SourceError {
-    SourceError::Read { location, offset, error: io::Error::other("an earlier read of it failed") }
+    SourceError::Read { location, offset, error: io::Error::other("an earlier read failed") }
 }
 
 fn describe(location: Location, raw: &mut RawStream, content_offset: u64, fault: Fault) -> SourceError {

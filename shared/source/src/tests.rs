@@ -219,7 +219,7 @@ fn a_source_that_is_not_compressed_as_asked_is_refused_at_once() {
     let error = reader(b"plain text", Compression::Gzip).err().unwrap();
     assert_eq!(
         error.to_string(),
-        "standard input is not compressed with gzip: correct the compression of the source, or leave it out"
+        "standard input is not compressed with gzip; correct or remove `compression` under [source]"
     );
     assert!(matches!(reader(&gzip(b"x"), Compression::Zstd), Err(SourceError::NotCompressed { .. })));
 }
@@ -280,7 +280,7 @@ fn what_cannot_be_opened_is_refused_with_advice() {
     let missing = directory.path().join("missing.txt");
     assert_eq!(
         open(&missing).to_string(),
-        format!("{} does not exist: check the path, and that its file system is mounted", missing.display())
+        format!("{} does not exist; check the path, and that its file system is mounted", missing.display())
     );
     assert!(matches!(open(directory.path()), SourceError::IsDirectory { .. }));
     // A file in the place of a directory: an error whoever asks, unlike missing permissions.
@@ -302,7 +302,7 @@ fn a_change_of_the_file_is_noticed_and_named() {
     assert_eq!(source.changed_since(&before).unwrap(), "its modification time changed");
 
     fs::File::options().append(true).open(&path).unwrap().write_all(b"ab").unwrap();
-    assert_eq!(source.changed_since(&before).unwrap(), "its length went from 10 to 12 bytes");
+    assert_eq!(source.changed_since(&before).unwrap(), "its length changed from 10 to 12 bytes");
 
     let other = path.with_extension("new");
     fs::write(&other, b"0123456789").unwrap();
@@ -310,7 +310,7 @@ fn a_change_of_the_file_is_noticed_and_named() {
     assert_eq!(source.changed_since(&before).unwrap(), "it was replaced by another file");
 
     fs::remove_file(&path).unwrap();
-    assert_eq!(source.changed_since(&before).unwrap(), "it is gone");
+    assert_eq!(source.changed_since(&before).unwrap(), "it no longer exists");
 }
 
 #[test]
@@ -318,7 +318,7 @@ fn standard_input_has_no_length_no_identity_and_no_second_reading() {
     let source = SourceFile::open(Location::stdin(), Compression::Auto).unwrap();
     assert_eq!((source.bytes_on_disk(), source.identity()), (None, None));
     let error = source.sha256(STILL, &|_| ()).unwrap_err();
-    assert_eq!(error.to_string(), "standard input cannot be read a second time: save it to a file first");
+    assert_eq!(error.to_string(), "cannot read standard input a second time; save it to a file first");
 }
 
 proptest! {

@@ -194,12 +194,12 @@ impl SqliteStore {
         .unwrap_or_default();
         let owners: Vec<String> = owners.iter().filter_map(|row| row.try_get(0).ok()).collect();
         let by = if owners.is_empty() {
-            "no run in it is in hand".into()
+            "no run is active".into()
         } else {
-            format!("its runs are in the hands of {}", owners.join("; "))
+            format!("its runs are being driven by {}", owners.join("; "))
         };
         format!(
-            "{reason}: another process has written to {} for more than {} s ({by}); wait for it or stop it",
+            "{reason}: another process has been writing to {} for more than {} s ({by}); wait for it or stop it",
             self.path.display(),
             busy.as_secs()
         )

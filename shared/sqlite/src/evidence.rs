@@ -267,7 +267,7 @@ impl SqliteStore {
                 };
                 let actual = match rule_no {
                     -1 => Some("an earlier record of the run has this key".to_owned()),
-                    -2 => Some("an earlier run brought this key into final".to_owned()),
+                    -2 => Some("an earlier run promoted this key".to_owned()),
                     _ => None,
                 };
                 Ok(Finding {

@@ -47,7 +47,7 @@ fn take_up(
             |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)),
         )
         .optional()?
-        .ok_or_else(|| damaged(format!("there is no run {run_id} to take up")))?;
+        .ok_or_else(|| damaged(format!("there is no run {run_id} to take over")))?;
     let state: RunState = state.parse().map_err(|_| damaged(format!("state is `{state}`")))?;
     if state.is_over() && claim != Claim::AfterItsEnd {
         return Err(StoreError::Over { run_id, state });

@@ -249,7 +249,7 @@ impl SqliteStore {
         // Its rules and limits decide: a text that was altered must not.
         if Hash::of(text.as_bytes()) != *digest {
             return Err(damaged(format!(
-                "the text of job {digest} was altered: it does not give its digest"
+                "the text of job {digest} was altered: it does not match its digest"
             )));
         }
         Ok(text)
@@ -280,7 +280,8 @@ impl SqliteStore {
                 ];
                 if insert.execute(booked)? == 0 && same.query_row(values, |row| row.get::<_, u64>(0))? == 0 {
                     return Err(damaged(format!(
-                        "chunk {} of run {run_id}, at byte {}, was cut from other bytes before: the source is not the one the run began with",
+                        "chunk {} of run {run_id}, at byte {}, was made from different bytes before; the source \
+                         is not the one the run started with",
                         cut.chunk_no, cut.offset
                     )));
                 }

@@ -53,7 +53,7 @@ impl SqliteStore {
             }
         });
         spawned.map_err(|error| StoreError::Database {
-            reason: format!("no thread for the promotion: {error}"),
+            reason: format!("cannot start the promotion thread: {error}"),
         })?;
         match is_ready.await.map_err(|_| lost())? {
             Err(StoreError::Interrupted { reason }) => {
@@ -154,7 +154,7 @@ fn insert(transaction: &Transaction<'_>, fence: Fence, job: &Job) -> Result<u64,
 fn refusal(error: &rusqlite::Error, job: &Job) -> String {
     match error.sqlite_error() {
         Some(of) if job.is_sensitive() && of.extended_code == rusqlite::ffi::SQLITE_CONSTRAINT_TRIGGER => {
-            "a trigger refused it; its words are withheld, as they may quote the row".into()
+            "a trigger rejected it; its message is withheld because it may quote the row".into()
         }
         _ => error.to_string(),
     }

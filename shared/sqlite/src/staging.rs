@@ -161,7 +161,7 @@ fn insert_rows(
         rows_seen += 1;
     }
     if rows_seen != accepted {
-        let what = format!("chunk {chunk_no}: the batch says {accepted} rows and holds {rows_seen}");
+        let what = format!("chunk {chunk_no}: the batch declares {accepted} rows but has {rows_seen}");
         return Err(StoreError::Damaged { what });
     }
     Ok(())

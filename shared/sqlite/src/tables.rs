@@ -149,7 +149,7 @@ fn check(connection: &Connection, table: &Table) -> Result<(), StoreError> {
     if declares_conflict_handling(connection, &table.name)? {
         // A REPLACE deletes other rows, and SQLite does not even count them as changed.
         differences
-            .push("it is declared with an ON CONFLICT clause, which may drop or delete rows silently".into());
+            .push("it is declared with an ON CONFLICT clause, which can silently drop or delete rows".into());
     }
     for column in &table.columns {
         let Some(there) = found.iter().find(|there| there.name.eq_ignore_ascii_case(&column.name)) else {
@@ -158,7 +158,7 @@ fn check(connection: &Connection, table: &Table) -> Result<(), StoreError> {
         };
         if affinity(&there.ty) != column.ty {
             differences.push(format!(
-                "column {} is declared {}, which stores {}; the job needs {}",
+                "column {} is declared as {}, which stores {}, but the job needs {}",
                 column.name,
                 if there.ty.is_empty() { "without a type" } else { &there.ty },
                 affinity(&there.ty),
@@ -180,7 +180,7 @@ fn check(connection: &Connection, table: &Table) -> Result<(), StoreError> {
     let wanted: Vec<_> = table.key.iter().map(|name| name.to_ascii_lowercase()).collect();
     if key != wanted {
         let shown = if key.is_empty() { "none".into() } else { format!("({})", key.join(", ")) };
-        differences.push(format!("primary key is {shown}; the job needs ({})", table.key.join(", ")));
+        differences.push(format!("primary key is {shown}, but the job needs ({})", table.key.join(", ")));
     }
     if differences.is_empty() {
         Ok(())
@@ -213,19 +213,20 @@ pub(crate) fn require<'a>(
     let found = found_columns(connection, table)?;
     if found.is_empty() {
         return Err(StoreError::NoSuchTable {
-            what: format!("a rule refers to table {table}, which is not in the store"),
+            what: format!("a rule references table {table}, which does not exist in the store"),
         });
     }
     for (column, ty) in columns {
         let Some(there) = found.iter().find(|there| there.name.eq_ignore_ascii_case(column)) else {
             return Err(StoreError::NoSuchTable {
-                what: format!("a rule refers to column {column} of table {table}, which has none such"),
+                what: format!("a rule references column {column} of table {table}, which does not exist"),
             });
         };
         if affinity(&there.ty) != column_type(ty) {
             return Err(StoreError::NoSuchTable {
                 what: format!(
-                    "a rule refers to column {column} of table {table}, which stores {}; the field is {ty}, stored as {}",
+                    "a rule references column {column} of table {table}, which stores {}, but the field is \
+                     {ty}, stored as {}",
                     affinity(&there.ty),
                     column_type(ty)
                 ),

@@ -171,7 +171,7 @@ async fn an_operator_is_told_of_a_process_that_does_not_stop_writing() {
     assert!(began.elapsed() < Duration::from_secs(5), "{:?}", began.elapsed());
     let text = told.to_string();
     assert!(told.is_transient(), "{text}");
-    assert!(text.contains("store.db") && text.contains("in the hands of coordinator"), "{text}");
+    assert!(text.contains("store.db") && text.contains("are being driven by coordinator"), "{text}");
     frozen.execute_batch("ROLLBACK").unwrap();
     store.take_up(loading.run_id, "operator", LASTS, Claim::Evict).await.unwrap();
 }

@@ -61,8 +61,8 @@ impl Dialect {
             let (fields, max) = (layout.fields.len(), self.columns_max() - OWN_COLUMNS);
             if fields > max {
                 return Err(format!(
-                    "record {} has {}; a table in {} holds {} of them and {OWN_COLUMNS} columns of \
-                     Crossfoot's own: split the record, or leave fields out",
+                    "record {} has {}; a table in {} can have {} of them and {OWN_COLUMNS} columns of \
+                     Crossfoot's own; split the record, or omit fields",
                     layout.record,
                     plural(fields as u64, "field"),
                     self.name(),
@@ -73,7 +73,7 @@ impl Dialect {
                 let bytes = row_bytes(layout, |field| field.required && bytes_of(&field.ty).1);
                 if bytes > ROW_BYTES_MAX {
                     return Err(format!(
-                        "record {}: a row of its required fields alone takes {}; PostgreSQL stores {} in a row: split \
+                        "record {}: its required fields alone need {}, but a PostgreSQL row can hold {}; split \
                          the record",
                         layout.record,
                         plural(bytes as u64, "byte"),
@@ -88,8 +88,8 @@ impl Dialect {
                 let same = |other: &&&String| other != &one && partition_head(other) == partition_head(one);
                 if let Some(other) = tables[..at].iter().find(same) {
                     return Err(format!(
-                        "the staging tables {other} and {one} begin with the same {} letters, by which PostgreSQL's \
-                         partitions of a run are named: give one of them another name",
+                        "the staging tables {other} and {one} start with the same {} letters, which name PostgreSQL's \
+                         partitions of a run; rename one of them",
                         partition_head(one).len()
                     ));
                 }
@@ -109,8 +109,8 @@ impl Dialect {
                 let bytes = row_bytes(layout, |_| true);
                 (bytes > ROW_BYTES_MAX).then(|| {
                     format!(
-                        "record {}: with all of its fields filled, a row may take up to {}; PostgreSQL stores {} in \
-                         a row, and a record that needs more stops the run",
+                        "record {}: a row can need up to {}, but a PostgreSQL row can hold {}; \
+                         a record that needs more stops the run",
                         layout.record,
                         plural(bytes as u64, "byte"),
                         grouped(ROW_BYTES_MAX as u64)
@@ -167,11 +167,9 @@ mod tests {
         for (dialect, max) in [(Dialect::Sqlite, 1996), (Dialect::Postgres, 1596_usize)] {
             assert_eq!(dialect.holds(&job(max, "text(1)", false)), Ok(()), "{dialect:?}");
             let refused = dialect.holds(&job(max + 1, "text(1)", false)).unwrap_err();
-            for says in [
-                "record r",
-                &plural(max as u64 + 1, "field"),
-                &format!("holds {} of them", grouped(max as u64)),
-            ] {
+            for says in
+                ["record r", &plural(max as u64 + 1, "field"), &format!("can have {}", grouped(max as u64))]
+            {
                 assert!(refused.contains(says), "{refused}");
             }
         }

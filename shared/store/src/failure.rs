@@ -79,7 +79,7 @@ fn said(error: &dyn DatabaseError) -> String {
                 "23P01" => "an exclusion constraint",
                 _ => "a constraint",
             };
-            format!("{kind} of table {table}, {constraint}, does not hold (SQLSTATE {code})")
+            format!("{kind} of table {table} is violated: {constraint} (SQLSTATE {code})")
         }
         _ if code == "23502" => format!(
             "column {} of table {} must not be NULL (SQLSTATE {code})",
@@ -87,10 +87,10 @@ fn said(error: &dyn DatabaseError) -> String {
             postgres.table().unwrap_or("?")
         ),
         _ if code.starts_with("22") => {
-            format!("a value does not suit its column (SQLSTATE {code}); the server's log says more")
+            format!("a value does not fit its column (SQLSTATE {code}); see the server's log")
         }
         _ if code == "P0001" => {
-            format!("a trigger refused it (SQLSTATE {code}); the server's log has its words")
+            format!("a trigger rejected it (SQLSTATE {code}); see the server's log")
         }
         _ => format!("{} (SQLSTATE {code})", postgres.message()),
     }

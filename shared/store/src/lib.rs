@@ -58,7 +58,7 @@ use model::{
 pub enum StoreError {
     /// It cannot be opened.
     #[error(
-        "the store {url} cannot be opened: {reason}; check what is given with `--store` or in the configuration, and who may write there"
+        "cannot open the store {url}: {reason}; check `--store` or the configuration, and write permissions"
     )]
     Unreachable {
         /// The store's URL, without secrets.
@@ -67,7 +67,7 @@ pub enum StoreError {
         reason: String,
     },
     /// It answers, but cannot hold what it would be given.
-    #[error("the store {url} will not do: {reason}")]
+    #[error("the store {url} is not suitable: {reason}")]
     Unfit {
         /// The store's URL, without secrets.
         url: String,
@@ -75,14 +75,15 @@ pub enum StoreError {
         reason: String,
     },
     /// The URL is not one of a store.
-    #[error("`{url}` is not a store's URL: sqlite:PATH or postgres://USER@HOST/DATABASE is expected")]
+    #[error("invalid store URL `{url}`: expected sqlite:PATH or postgres://USER@HOST/DATABASE")]
     BadUrl {
         /// What was given.
         url: String,
     },
     /// It was written by a newer program.
     #[error(
-        "the store was written by a newer crossfoot (schema {found}, this one knows {known}); use that one"
+        "the store was written by a newer crossfoot (schema {found}; this version supports {known}); use the \
+         newer version"
     )]
     Newer {
         /// The schema's version.
@@ -91,7 +92,7 @@ pub enum StoreError {
         known: i64,
     },
     /// A table is there, and is not the job's.
-    #[error("table {table} is not as the job needs it:\n  {}\nchange the job or the table, or name another table", differences.join("\n  "))]
+    #[error("table {table} does not match the job:\n  {}\nchange the job or the table, or use another table", differences.join("\n  "))]
     TableDiffers {
         /// The table.
         table: String,
@@ -111,7 +112,7 @@ pub enum StoreError {
         what: String,
     },
     /// There is no such run.
-    #[error("there is no run {what} in {url}; `crossfoot runs` lists them")]
+    #[error("there is no run {what} in {url}; `crossfoot runs` lists all runs")]
     NoSuchRun {
         /// What was asked for.
         what: String,
@@ -120,20 +121,22 @@ pub enum StoreError {
     },
     /// Another run was opened on the same bytes between looking and opening.
     #[error(
-        "run {run_id} took the very same bytes up just now; nothing was loaded. If they are to be loaded once more, say `--again`"
+        "run {run_id} has just started to load the same bytes; nothing was loaded. Pass `--again` to load them again"
     )]
     TakenMeanwhile {
         /// The other run.
         run_id: String,
     },
     /// Someone else has taken the run up.
-    #[error("run {run_id} was taken over by another coordinator, cancelled or finished; this one stops")]
+    #[error(
+        "run {run_id} was taken over by another coordinator, cancelled or finished; this coordinator stops"
+    )]
     Fenced {
         /// The run.
         run_id: RunId,
     },
     /// The run is over: nobody takes it up, parks it, or adds to its events.
-    #[error("run {run_id} is over ({state}); `crossfoot show {run_id}` says how it ended")]
+    #[error("run {run_id} is over ({state}); see `crossfoot show {run_id}`")]
     Over {
         /// The run.
         run_id: RunId,
@@ -142,7 +145,8 @@ pub enum StoreError {
     },
     /// Somebody else holds a lock on what has to be changed, and did not let go of it in time.
     #[error(
-        "{what}: waited {waited_s} s for a lock that is held: {by}; end that session or wait for it, then `crossfoot resume`"
+        "{what}: waited {waited_s} s for a lock held by another session: {by}; end that session or wait for it, \
+         then run `crossfoot resume`"
     )]
     Blocked {
         /// What had to wait.
@@ -153,7 +157,7 @@ pub enum StoreError {
         by: String,
     },
     /// Someone else is at work on it.
-    #[error("run {run_id} is in the hands of {owner}; wait for it, stop it, or cancel the run")]
+    #[error("run {run_id} is being driven by {owner}; wait for it, stop it, or cancel the run")]
     LeaseHeld {
         /// The run.
         run_id: RunId,
@@ -164,20 +168,22 @@ pub enum StoreError {
     #[error(transparent)]
     Step(#[from] IllegalStep),
     /// Final refused a row: its key, or another of its constraints.
-    #[error("the final table refused a row: {reason}")]
+    #[error("the final table rejected a row: {reason}")]
     FinalRefused {
         /// What the database said.
         reason: String,
     },
     /// Another run of the job brought the very same bytes into final since this one was reconciled.
-    #[error("run {run_id} brought the very same bytes into final meanwhile")]
+    #[error("run {run_id} has promoted the same bytes in the meantime")]
     LoadedMeanwhile {
         /// That run.
         run_id: RunId,
     },
     /// The operator's masking key is not the one that masks were made with before.
     #[error(
-        "the masking key is not the one that the masks in {url} were made with: give the same with `key_file` under [masking] (or none, if there was none) in every process; to go on with another, delete the row of crossfoot_masking: masks made before cannot be compared with new ones then"
+        "the masking key differs from the one used in {url}; set the same `key_file` under [masking] (or none, \
+         if there was none) in every process. To switch keys, delete the row of crossfoot_masking; old masks \
+         can then no longer be compared with new ones"
     )]
     OtherKey {
         /// The store.
@@ -185,7 +191,8 @@ pub enum StoreError {
     },
     /// The message key was replaced just now.
     #[error(
-        "the message key was replaced {age_s} s ago, and not every process may know it yet: wait until it is {settled_s} s old"
+        "the message key was replaced {age_s} s ago, and some processes may not know it yet; wait until it is \
+         {settled_s} s old"
     )]
     KeyTooYoung {
         /// How long ago, in seconds.
@@ -195,22 +202,23 @@ pub enum StoreError {
     },
     /// No room is left.
     #[error(
-        "the disk that holds the store, or its temporary files, is full: free some space, then `crossfoot resume`"
+        "the disk of the store or of its temporary files is full; free some space, then run `crossfoot resume`"
     )]
     Full,
     /// A query's shared memory has no room: a container has 64 MB of it unless told.
     #[error(
-        "the database server ran out of shared memory (/dev/shm) for a query: give it more (for a container, `shm_size: 2gb`) or set max_parallel_workers_per_gather = 0 there, then `crossfoot resume`"
+        "the database server ran out of shared memory (/dev/shm) for a query; give it more (for a container, \
+         `shm_size: 2gb`) or set max_parallel_workers_per_gather = 0 on the server, then run `crossfoot resume`"
     )]
     SharedMemory,
     /// A record holds what the database has no place for. It is never stored as something else.
-    #[error("{what}; keep it out of the source, load the field as bytes, or choose another store")]
+    #[error("{what}; remove it from the source, load the field as bytes, or use another store")]
     Unstorable {
         /// What, and where, without the record's contents.
         what: String,
     },
     /// The connection was lost, or the database had to give up for the moment. What was under way may be done again.
-    #[error("the store could not go on: {reason}; this may pass, and what was under way can be done again")]
+    #[error("the store is temporarily unavailable: {reason}; retry the command")]
     Interrupted {
         /// What happened.
         reason: String,

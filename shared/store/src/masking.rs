@@ -43,7 +43,7 @@ impl Kept {
 /// [`StoreError::Database`] when the system has no randomness to give.
 pub fn random() -> Result<MaskKey, StoreError> {
     let failed = |error: &dyn std::fmt::Display| StoreError::Database {
-        reason: format!("a masking key cannot be made: {error}"),
+        reason: format!("cannot create a masking key: {error}"),
     };
     let mut bytes = [0; KEY_BYTES_MIN];
     getrandom::fill(&mut bytes).map_err(|error| failed(&error))?;

@@ -7,7 +7,7 @@ use domain::seal::{KEY_BYTES, Keyring, MessageKey};
 use super::StoreError;
 
 fn no_randomness(what: &str, error: &impl std::fmt::Display) -> StoreError {
-    StoreError::Database { reason: format!("{what} cannot be made: {error}") }
+    StoreError::Database { reason: format!("cannot create {what}: {error}") }
 }
 
 /// A key that nobody knows.
@@ -28,6 +28,6 @@ pub fn random_identity() -> Result<StoreId, StoreError> {
 pub fn ring(kept: &[Vec<u8>]) -> Result<Keyring, StoreError> {
     let damaged = |what: String| StoreError::Damaged { what: format!("the message keys: {what}") };
     let mut keys = kept.iter().map(|key| MessageKey::new(key).map_err(|error| damaged(error.to_string())));
-    let current = keys.next().ok_or_else(|| damaged("there is none".into()))??;
+    let current = keys.next().ok_or_else(|| damaged("there is no key".into()))??;
     Ok(Keyring { current, previous: keys.next().transpose()? })
 }

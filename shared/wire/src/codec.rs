@@ -68,7 +68,7 @@ pub trait Message: bincode::Encode + bincode::Decode<()> {
 /// Refuses numbers above 2^63 - 1: the stores count in signed integers, and no source has so many of anything.
 fn counts(fields: &[(&str, u64)]) -> Result<(), String> {
     match fields.iter().find(|(_, value)| i64::try_from(*value).is_err()) {
-        Some((name, value)) => Err(format!("{name} is {value}, more than any source has")),
+        Some((name, value)) => Err(format!("{name} is {value}, which is impossibly large")),
         None => Ok(()),
     }
 }
@@ -111,7 +111,7 @@ impl Message for Counts {
             ("bytes", self.bytes),
             ("busy_us", self.busy_us),
         ])?;
-        if self.role > 2 { Err(format!("role {} is none that is known", self.role)) } else { Ok(()) }
+        if self.role > 2 { Err(format!("unknown role {}", self.role)) } else { Ok(()) }
     }
 }
 
@@ -121,7 +121,7 @@ impl Message for Range {
     fn plausible(&self) -> Result<(), String> {
         counts(&[("pass", self.pass), ("first", self.first), ("end", self.end)])?;
         if self.first >= self.end {
-            return Err(format!("a range from chunk {} to {} holds no chunk", self.first, self.end));
+            return Err(format!("a range from chunk {} to {} is empty", self.first, self.end));
         }
         Ok(())
     }
@@ -135,7 +135,7 @@ impl Message for RangeFound {
 #[derive(Debug, Error)]
 pub enum CodecError {
     /// It would not pass the broker.
-    #[error("a message of {bytes} bytes is larger than the limit of {limit} bytes: make the chunks smaller")]
+    #[error("a message of {bytes} bytes exceeds the limit of {limit} bytes; use smaller chunks")]
     TooLarge {
         /// Its size, envelope included.
         bytes: usize,
@@ -143,30 +143,31 @@ pub enum CodecError {
         limit: usize,
     },
     /// bincode refused to encode it.
-    #[error("the message could not be encoded: {0}")]
+    #[error("cannot encode the message: {0}")]
     Encode(String),
     /// There is not even an envelope.
-    #[error("{bytes} bytes are too few for a message: its envelope alone takes {ENVELOPE_BYTES}")]
+    #[error("{bytes} bytes are too few for a message; its envelope alone has {ENVELOPE_BYTES}")]
     TooShort {
         /// How many there are.
         bytes: usize,
     },
     /// It does not begin with `CXFT`.
-    #[error("not a message of Crossfoot: it begins with {found:02x?} instead of CXFT")]
+    #[error("not a Crossfoot message: it starts with {found:02x?} instead of CXFT")]
     ForeignMagic {
         /// What it begins with.
         found: [u8; 4],
     },
     /// Another version of Crossfoot wrote it.
     #[error(
-        "a message of version {found}, and only {VERSION} and {VERSION_PACKED} are known here: run one release everywhere"
+        "a message of version {found}, but only {VERSION} and {VERSION_PACKED} are supported; run the same \
+         release everywhere"
     )]
     UnknownVersion {
         /// The version in the envelope.
         found: u8,
     },
     /// A message, but not of the kind that belongs into this queue.
-    #[error("a message of kind {found} where kind {expected} was expected")]
+    #[error("a message of kind {found} instead of {expected}")]
     OtherKind {
         /// The kind in the envelope.
         found: u8,
@@ -174,7 +175,7 @@ pub enum CodecError {
         expected: u8,
     },
     /// It is cut short, or something follows it.
-    #[error("the message says that its body has {declared} bytes, but {found} came")]
+    #[error("the message declares a body of {declared} bytes, but has {found}")]
     LengthMismatch {
         /// What the envelope says.
         declared: usize,
@@ -182,7 +183,7 @@ pub enum CodecError {
         found: usize,
     },
     /// Its bytes were changed on the way.
-    #[error("the message was damaged: its body's checksum is {found:08x} instead of {declared:08x}")]
+    #[error("the message is corrupt: its body's checksum is {found:08x} instead of {declared:08x}")]
     ChecksumMismatch {
         /// What the envelope says.
         declared: u32,
@@ -193,7 +194,7 @@ pub enum CodecError {
     #[error("the body of the message is malformed: {0}")]
     Malformed(String),
     /// The body spells a message that nobody sends.
-    #[error("the message cannot be right: {0}")]
+    #[error("the message is implausible: {0}")]
     Implausible(String),
 }
 
@@ -269,7 +270,7 @@ fn packed(body: &[u8]) -> Option<Vec<u8>> {
 }
 
 fn unpacked(body: &[u8]) -> Result<Vec<u8>, CodecError> {
-    let malformed = |what: String| CodecError::Malformed(format!("its packing is broken: {what}"));
+    let malformed = |what: String| CodecError::Malformed(format!("its compressed body is invalid: {what}"));
     let Some((length, block)) = body.split_first_chunk::<4>() else {
         return Err(malformed("it has no length".into()));
     };

@@ -230,7 +230,7 @@ fn what_follows_a_message_is_refused() {
 #[test]
 fn a_message_of_another_kind_is_refused_by_name() {
     let error = decode::<Batch>(&encode(&chunk()).unwrap()).unwrap_err();
-    assert_eq!(error.to_string(), "a message of kind 1 where kind 2 was expected");
+    assert_eq!(error.to_string(), "a message of kind 1 instead of 2");
 }
 
 #[test]

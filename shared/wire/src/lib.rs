@@ -214,7 +214,7 @@ impl From<&ControlTotals> for FoundTotals {
 
 /// What came as found makes no sense.
 #[derive(Debug, Error)]
-#[error("what a worker read back makes no sense: {0}")]
+#[error("invalid read-back result from a worker: {0}")]
 pub struct BadFound(pub String);
 
 impl TryFrom<FoundTotals> for ControlTotals {
@@ -223,7 +223,7 @@ impl TryFrom<FoundTotals> for ControlTotals {
     fn try_from(wire: FoundTotals) -> Result<Self, BadFound> {
         let tree = Forest::from_bytes(&wire.tree).map_err(|error: RangeError| BadFound(error.to_string()))?;
         let records = wire.by_type.iter().try_fold(0_u64, |sum, of_type| sum.checked_add(*of_type));
-        let records = records.ok_or_else(|| BadFound("more records than there can be".into()))?;
+        let records = records.ok_or_else(|| BadFound("more records than are possible".into()))?;
         Ok(Self { records, by_type: wire.by_type, sums: sums(wire.sums)?, tree })
     }
 }

@@ -76,20 +76,22 @@ pub struct Opened<M> {
 pub enum OpenError {
     /// It has no seal.
     #[error(
-        "the message is not sealed: a process that seals nothing, or somebody with access to the broker, sent it"
+        "the message is not sealed; its sender has `authenticate = false`, or is someone else with access to the broker"
     )]
     Unsealed,
     /// Its key is not one of ours.
     #[error(
-        "the message is sealed with key {0}, which is not valid here: it is older than the last two keys, or of another deployment"
+        "the message is sealed with key {0}, which is not valid: it is older than the last two keys, or belongs \
+         to another deployment"
     )]
     UnknownKey(KeyId),
     /// The seal is not the key's.
-    #[error("the message's seal is wrong: it was altered, or made without the key")]
+    #[error("the message's seal is invalid: the message was altered, or sealed without the key")]
     WrongSeal,
     /// It is of another store.
     #[error(
-        "the message is of store {found}, and this is {own}: two stores share these queues; give each a prefix or a virtual host of its own"
+        "the message belongs to store {found}, but this is {own}: two stores share these queues; give each its \
+         own prefix or virtual host"
     )]
     ForeignStore {
         /// The store it names.
@@ -98,11 +100,11 @@ pub enum OpenError {
         own: StoreId,
     },
     /// Its address names another run than the message itself.
-    #[error("the message's address names another run than the message")]
+    #[error("the message's address names a different run than its body")]
     OtherRun,
     /// Another version of Crossfoot sealed it.
     #[error(
-        "the message's seal has version {0}, and only {VERSION} is known here: run one release everywhere"
+        "the message's seal has version {0}, but only {VERSION} is supported; run the same release everywhere"
     )]
     UnknownVersion(u8),
     /// What was sealed is not the message that was expected.

@@ -54,7 +54,7 @@ fn a_message_without_a_valid_seal_is_refused_by_name() {
     assert!(refusal(&plain, &ours).contains("not sealed"));
     assert!(refusal(&sealed(&Sealing::Off), &ours).contains("not sealed"));
     assert!(refusal(&sealed(&keys(2, None)), &ours).contains(&format!("key {}", key(2).id())));
-    assert!(refusal(b"hello, world", &ours).contains("not a message of Crossfoot"));
+    assert!(refusal(b"hello, world", &ours).contains("not a Crossfoot message"));
     assert!(refusal(b"CX", &ours).contains("too few"));
     let mut other = sealed(&ours);
     other[4] = 2;
@@ -91,12 +91,12 @@ fn a_seal_is_of_its_address_too() {
     for place in [21, 44] {
         let mut moved = sealed(&ours);
         moved[place] ^= 1;
-        assert!(refusal(&moved, &ours).contains("seal is wrong"));
+        assert!(refusal(&moved, &ours).contains("seal is invalid"));
     }
     // Without seals the run still has to be the message's own.
     let mut moved = sealed(&Sealing::Off);
     moved[21] ^= 1;
-    assert!(refusal(&moved, &Sealing::Off).contains("another run"));
+    assert!(refusal(&moved, &Sealing::Off).contains("a different run"));
 }
 
 #[test]
@@ -110,7 +110,7 @@ fn what_cannot_be_right_is_refused_when_it_is_read() {
         refused(&Range { first: beyond, end: u64::MAX, ..range() }).contains("first is 9223372036854775808")
     );
     assert!(refused(&Range { pass: u64::MAX, ..range() }).contains("pass"));
-    assert!(refused(&Range { first: 5, end: 5, ..range() }).contains("holds no chunk"));
+    assert!(refused(&Range { first: 5, end: 5, ..range() }).contains("is empty"));
     let chunk = Chunk { run_id: [1; 16], chunk_no: beyond, recount: false, bytes: Vec::new() };
     let bytes = seal(&chunk, STORE, 7, &Sealing::Off, Packing::Plain).unwrap();
     assert!(open::<Chunk>(&bytes, STORE, &Sealing::Off).unwrap_err().to_string().contains("chunk_no"));

@@ -54,9 +54,9 @@ async fn a_run_that_asks_for_four_eyes_is_approved_by_somebody_else_with_a_reaso
 
     for (who, reason, says) in [
         (&anna, Some("looks right"), "anna@here opened the run (event 1)"),
-        (&by(&bench, "Anna"), Some("looks right"), "somebody else must approve"),
-        (&ben, None, "asks for a reason"),
-        (&ben, Some(" "), "asks for a reason"),
+        (&by(&bench, "Anna"), Some("looks right"), "another person must approve"),
+        (&ben, None, "requires a reason"),
+        (&ben, Some(" "), "requires a reason"),
     ] {
         let refused = who.approve(run_id, reason).await.unwrap_err();
         assert!(refused.is_usage() && matches!(refused, OpsError::Refused { .. }), "{refused:?}");

@@ -297,7 +297,7 @@ async fn tables_that_are_there_must_be_the_jobs() {
         ("id INTEGER PRIMARY KEY, account TEXT, amount TEXT", "column last_run_id TEXT is missing"),
         (
             "id INTEGER PRIMARY KEY, account TEXT, amount NUMERIC, last_run_id TEXT",
-            "column amount is declared NUMERIC, which stores NUMERIC; the job needs TEXT",
+            "column amount is declared NUMERIC, which stores NUMERIC, but the job needs TEXT",
         ),
         (
             "id INTEGER PRIMARY KEY, account TEXT NOT NULL, amount TEXT, last_run_id TEXT",
@@ -305,7 +305,7 @@ async fn tables_that_are_there_must_be_the_jobs() {
         ),
         (
             "id INTEGER, account TEXT, amount TEXT, last_run_id TEXT",
-            "primary key is none; the job needs (id)",
+            "primary key is none, but the job needs (id)",
         ),
         (
             "id INTEGER PRIMARY KEY, account TEXT, amount TEXT, last_run_id TEXT, note TEXT",

@@ -71,8 +71,8 @@ async fn whoever_drops_the_triggers_is_given_away_by_the_chain() {
         ("UPDATE crossfoot_event SET run_id = NULL WHERE seq = 2", "event 2 was altered"),
         ("UPDATE crossfoot_event SET hash = previous WHERE seq = 4", "event 4 was altered"),
         ("UPDATE crossfoot_event SET previous = hash WHERE seq = 4", "event 4 does not follow event 3"),
-        ("DELETE FROM crossfoot_event WHERE seq = 4", "event 5 stands where event 4 should"),
-        ("DELETE FROM crossfoot_event WHERE seq = 1", "event 2 stands where event 1 should"),
+        ("DELETE FROM crossfoot_event WHERE seq = 4", "found event 5 instead of event 4"),
+        ("DELETE FROM crossfoot_event WHERE seq = 1", "found event 2 instead of event 1"),
         (
             "DELETE FROM crossfoot_event WHERE seq = 4; UPDATE crossfoot_event SET seq = seq - 1 WHERE seq > 4",
             "event 4 does not follow event 3",

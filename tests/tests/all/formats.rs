@@ -79,7 +79,7 @@ async fn a_header_row_is_no_record_and_must_name_the_fields() {
     let bench = Bench::new().await;
     let run_id = bench.open(&bench.request(&job, b"b,a\n1,x\n")).await.unwrap();
     let error = bench.drive_with(&bench.coordinator(), run_id, &Default::default()).await.unwrap_err();
-    assert!(error.to_string().contains("header row is not the job's"), "{error}");
+    assert!(error.to_string().contains("header row does not match the job"), "{error}");
     assert_eq!(bench.final_rows(), 0);
 }
 

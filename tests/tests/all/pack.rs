@@ -137,7 +137,7 @@ async fn a_pack_that_is_cut_short_or_goes_on_is_not_whole() {
         assert!(!verified.is_verified());
     }
     for more in [&[0][..], &[0; 512], &[0; 1024], b"x"] {
-        assert_fails(&[&whole[..], more].concat(), &keys, "archive", "something follows its end");
+        assert_fails(&[&whole[..], more].concat(), &keys, "archive", "extra data after its end");
     }
     // Parts that are left out, doubled, swapped or added
     let parts = Parts::of(&whole);
@@ -163,13 +163,13 @@ async fn nobody_vouches_for_a_pack_without_a_key_or_by_another() {
     let (bench, keys, other) = (Bench::new().await, keys(), keys());
     let run_id = bench.load(&jobs::ledger(), &Ledger::random(73, 5).csv()).await.promoted().run_id;
     let bytes = exported(&bench, run_id, &keys).await;
-    assert_fails(&bytes, &other, "manifest.sig", "and not the one given");
+    assert_fails(&bytes, &other, "manifest.sig", "not the given key");
     let anyway = check(&bytes[..], None, None).unwrap();
     assert!(anyway.holds() && !anyway.is_verified() && anyway.vouched == Vouched::Nobody);
     // Signed by somebody else who puts his own key's name into it: not the key that was asked for
     let forged = Parts::of(&bytes)
         .signed_again(&other.signer, |manifest| manifest.signed_by = Some(other.public.id()));
-    assert_fails(&forged, &keys, "manifest.sig", "and not the one given");
+    assert_fails(&forged, &keys, "manifest.sig", "not the given key");
     assert_fails(&forged, &other, "manifest.json", "signed by");
     // A signature that was taken away
     let mut parts = Parts::of(&bytes);
@@ -215,7 +215,7 @@ async fn what_is_altered_and_signed_again_contradicts_itself() {
     };
     let more = parts().with("chunks.jsonl", &format!("\"{of_chunk}\""), &format!("\"{}\"", cent(&of_chunk)));
     assert_fails(&signed(more.clone()), &keys, "chunks.jsonl", "add up to the report's");
-    assert_fails(&signed(more.clone()), &keys, "log.jsonl", "noted parts with digest");
+    assert_fails(&signed(more.clone()), &keys, "log.jsonl", "recorded parts with digest");
 
     // The report's totals with it, on every level
     let mut all = more;
@@ -226,7 +226,12 @@ async fn what_is_altered_and_signed_again_contradicts_itself() {
             &format!("\"sums\": [\n        \"{}\"", cent(sum)),
         );
     }
-    assert_fails(&signed(all.clone()), &keys, "report.html", "differs from what the report's JSON gives");
+    assert_fails(
+        &signed(all.clone()),
+        &keys,
+        "report.html",
+        "differs from the page made from the report's JSON",
+    );
     assert_fails(&signed(all.clone()), &keys, "checks.json", "the totals are");
 
     // And the checks too: but the log noted others
@@ -234,7 +239,7 @@ async fn what_is_altered_and_signed_again_contradicts_itself() {
     let text = String::from_utf8(checks.part("checks.json").clone()).unwrap();
     *checks.part("checks.json") =
         text.replace(&format!("\"{sum}\""), &format!("\"{}\"", cent(sum))).into_bytes();
-    assert_fails(&signed(checks.clone()), &keys, "checks.json", "noted SHA-256");
+    assert_fails(&signed(checks.clone()), &keys, "checks.json", "recorded SHA-256");
 
     // And the log's event: but the chain breaks
     let text = String::from_utf8(checks.part("checks.json").clone()).unwrap();
@@ -256,7 +261,7 @@ async fn what_is_altered_and_signed_again_contradicts_itself() {
             "outcome",
         ),
         ("run.json", "\"purged\": false", "\"purged\": true", "log.jsonl", "purged"),
-        ("run.json", "\"again\": false", "\"again\": true", "log.jsonl", "noted parts with digest"),
+        ("run.json", "\"again\": false", "\"again\": true", "log.jsonl", "recorded parts with digest"),
         ("job.toml", "rejects = 1", "rejects = 9", "job.toml", "is the job that ran"),
         ("workers.json", "\"busy_us\": ", "\"busy_us\": 1", "report.json", "workers"),
         ("rejects.jsonl", "\"chunk_no\":2", "\"chunk_no\":1", "rejects.jsonl", "as many as the chunks say"),
@@ -268,11 +273,17 @@ async fn what_is_altered_and_signed_again_contradicts_itself() {
             "chunks.jsonl",
             "trees merge",
         ),
-        ("checks.json", "\"verdict\":\"pass\"", "\"verdict\":\"warn\"", "checks.json", "noted SHA-256"),
+        ("checks.json", "\"verdict\":\"pass\"", "\"verdict\":\"warn\"", "checks.json", "recorded SHA-256"),
         ("log.jsonl", "\"kind\":\"staged\"", "\"kind\":\"stared\"", "log.jsonl", "was altered"),
         ("report.html", "</title>", " </title>", "report.html", "shows the report"),
         ("versions.json", "\"name\": \"", "\"name\": \"x", "workers.json", "is not in versions.json"),
-        ("chunks.jsonl", "{\"chunk_no\"", "{ \"chunk_no\"", "chunks.jsonl", "not in the form"),
+        (
+            "chunks.jsonl",
+            "{\"chunk_no\"",
+            "{ \"chunk_no\"",
+            "chunks.jsonl",
+            "differs from what crossfoot writes",
+        ),
         ("run.json", "{\n", "{\n  \"more\": 1,\n", "run.json", "unknown field"),
     ] {
         assert_fails(&signed(parts().with(part, this, that)), &keys, told_of, told);

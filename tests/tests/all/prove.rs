@@ -160,7 +160,10 @@ async fn where_the_source_is_gone_staging_gives_the_leaf_if_it_is_what_was_loade
     // Nor does staging that was tampered with prove anything
     bench.execute("UPDATE stg_ledger SET text = 'x' WHERE record_no = 14");
     let refused = proved(&bench, run_id, 13, &signer).await.unwrap_err().to_string();
-    assert!(refused.contains("staging is not what was loaded") && refused.contains("--source"), "{refused}");
+    assert!(
+        refused.contains("staging differs from what was loaded") && refused.contains("--source"),
+        "{refused}"
+    );
     bench.coordinator().purge(run_id, None).await.unwrap();
     let refused = proved(&bench, run_id, 13, &signer).await.unwrap_err().to_string();
     assert!(refused.contains("staging was purged"), "{refused}");

@@ -13,16 +13,16 @@ use crate::outcome::{Done, Failure};
 use crate::output::{print, print_json, style};
 use crate::printed::LoggedEvent;
 
-/// How many are asked for at a time.
+/// The number of events read per query.
 const PAGE: u32 = 1000;
 
-/// What is said in columns of its own, or to nobody's use.
+/// Detail keys that have a column of their own, or that no reader needs.
 const QUIET: [&str; 4] = ["process", "os_user", "job_digest", "checks_sha256"];
 
-/// What is said first.
+/// Detail keys that are shown first.
 const FIRST: [&str; 3] = ["reason", "refused", "command"];
 
-/// `crossfoot audit log`.
+/// Runs `crossfoot audit log`.
 pub(super) async fn log(global: &Global, run: Option<&str>, limit: u64) -> Result<Done, Failure> {
     let (_, store) = open_store(global).await?;
     let run_id = match run {
@@ -40,7 +40,7 @@ pub(super) async fn log(global: &Global, run: Option<&str>, limit: u64) -> Resul
     Ok(Done::Well)
 }
 
-/// The newest `limit` events, or all of them.
+/// Reads the newest `limit` events, or all events.
 async fn newest(store: &dyn Store, run_id: Option<RunId>, limit: u64) -> Result<Vec<Event>, Failure> {
     let mut after = match (run_id, limit, store.log_head().await?) {
         // Numbers have no gaps.
@@ -99,7 +99,7 @@ fn table(events: &[Event], of_all_runs: bool) -> String {
     let mut last_process = None;
     for event in events {
         let mut detail = detail(event);
-        // A command is told once, where it begins to act.
+        // Shows a command once, at its first event.
         let process = detail.get("process").map(|process| (event.entry.actor.clone(), process.clone()));
         if process.is_some() && process == last_process {
             detail.remove("command");
@@ -120,7 +120,7 @@ fn table(events: &[Event], of_all_runs: bool) -> String {
             visible(&event.entry.kind),
         ];
         if of_all_runs {
-            // The end of an id is what tells runs of one moment apart, and is enough to name one.
+            // The end of an ID distinguishes runs of the same moment, and is enough to select one.
             let id = event.entry.run_id.as_deref().unwrap_or("-");
             row.push(visible(&id[id.len().saturating_sub(8)..]));
         }
@@ -133,7 +133,7 @@ fn table(events: &[Event], of_all_runs: bool) -> String {
     table.to_string().lines().map(|line| format!("{}\n", line.trim_end())).collect()
 }
 
-/// The rest of what an event says, for a person.
+/// Formats the rest of an event's detail for a reader.
 fn said(detail: &Map<String, Value>) -> String {
     let is_first = |key: &str| FIRST.contains(&key);
     let first = FIRST.iter().filter_map(|key| Some((*key, detail.get(*key)?)));
@@ -156,7 +156,7 @@ fn plain(value: &Value) -> String {
     }
 }
 
-/// `2024-02-29 13:45:00`; the milliseconds are in the JSON.
+/// Formats a time as `2024-02-29 13:45:00`; the JSON has the milliseconds.
 fn seconds(at_ms: i64) -> String {
     platform::clock::iso(at_ms).chars().take(19).map(|c| if c == 'T' { ' ' } else { c }).collect()
 }

@@ -10,7 +10,7 @@ use crate::output::{remark, tell, tell_json};
 use crate::printed::ExportedPack;
 use crate::wiring;
 
-/// `crossfoot audit export`.
+/// Runs `crossfoot audit export`.
 pub(super) async fn export(global: &Global, args: &Export) -> Result<Done, Failure> {
     let settings = wiring::settings(global, None)?;
     let path = args.key.as_ref().or(settings.audit.signing_key.as_ref());
@@ -19,8 +19,8 @@ pub(super) async fn export(global: &Global, args: &Export) -> Result<Done, Failu
         (Some(path), false) => Some(Signer::read(path)?),
         (None, false) => {
             return Err(Failure::usage(
-                "no signing key; pass `--key NAME.key` (create one with `crossfoot audit keygen -o NAME`), set `signing_key` \
-                 under [audit] in crossfoot.toml, or pass `--unsigned`",
+                "no signing key; pass `--key NAME.key` (create one with `crossfoot audit keygen -o NAME`), set \
+                 `signing_key` under [audit] in crossfoot.toml, or pass `--unsigned`",
             ));
         }
     };

@@ -1,4 +1,4 @@
-//! `audit keygen`: a pair of keys that sign and verify packs.
+//! `audit keygen`: generates a key pair that signs and verifies packs.
 
 use std::path::Path;
 
@@ -9,7 +9,7 @@ use crate::outcome::{Done, Failure};
 use crate::output::{tell, tell_json};
 use crate::printed::MadeKeys;
 
-/// `crossfoot audit keygen`.
+/// Runs `crossfoot audit keygen`.
 pub(super) fn keygen(global: &Global, output: &Path) -> Result<Done, Failure> {
     let (private, public, id) = keys::generate(output)?;
     if global.json {

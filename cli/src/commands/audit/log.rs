@@ -1,4 +1,4 @@
-//! `audit verify`: the evidence log, from its first event to its last.
+//! `audit verify`: verifies the evidence log from its first event to its last.
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -14,7 +14,7 @@ use crate::outcome::{Done, Failure};
 use crate::output::{remark, tell, tell_json};
 use crate::printed::{HeldCheckpoints, WalkedLog};
 
-/// `crossfoot audit verify`, without a pack.
+/// Runs `crossfoot audit verify`, without a pack.
 pub(super) async fn verify(
     global: &Global,
     head: Option<Head>,
@@ -74,7 +74,7 @@ pub(super) async fn verify(
     Ok(Done::Well)
 }
 
-/// What a checkpoint file notes of the store called `name`; and how many lines it has of which others.
+/// Reads the checkpoints of the store `name` from a file, and counts the lines of other stores.
 fn of_store(path: &Path, name: &str) -> Result<(Vec<Noted>, BTreeMap<String, u64>), Failure> {
     let (mut kept, mut others) = (Vec::new(), BTreeMap::<String, u64>::new());
     for line in read(path).map_err(|error| Failure::usage(error.to_string()))? {

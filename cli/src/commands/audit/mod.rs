@@ -1,4 +1,4 @@
-//! `audit`: the evidence log and what was noted of it, packs of evidence, and the keys that sign them.
+//! `audit`: the evidence log and its checkpoints, evidence packs, and the keys that sign them.
 
 mod events;
 mod export;
@@ -13,7 +13,7 @@ use domain::checkpoint::Head;
 use crate::args::{Audit, Global};
 use crate::outcome::{Done, Failure};
 
-/// `crossfoot audit`.
+/// Runs `crossfoot audit`.
 pub(crate) async fn audit(global: &Global, args: &Audit) -> Result<Done, Failure> {
     match args {
         Audit::Verify(verify) => {

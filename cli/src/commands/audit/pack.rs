@@ -1,4 +1,4 @@
-//! `audit verify PACK`: a pack of evidence, checked with neither store nor broker.
+//! `audit verify PACK`: verifies an evidence pack without store or broker.
 
 use std::path::Path;
 
@@ -13,7 +13,7 @@ use crate::outcome::{Done, Failure};
 use crate::output::{style, tell, tell_json};
 use crate::printed::VerifiedPack;
 
-/// `crossfoot audit verify PACK`.
+/// Runs `crossfoot audit verify PACK`.
 pub(super) fn verify(
     global: &Global,
     args: &VerifyArgs,
@@ -38,7 +38,7 @@ pub(super) fn verify(
     Ok(if verified.is_verified() { Done::Well } else { Done::NotReconciled })
 }
 
-/// What it comes to, in a few lines.
+/// Formats the verdict in a few lines.
 fn verdict(path: &Path, verified: &Verified) -> String {
     let pack = path.display();
     let failed = verified.checks.iter().filter(|check| check.outcome == Outcome::Failed);
@@ -75,7 +75,7 @@ fn verdict(path: &Path, verified: &Verified) -> String {
     }
 }
 
-/// Checks with their outcomes, for a person.
+/// Formats checks and their outcomes as a table.
 pub(super) fn table(checks: &[PartCheck]) -> String {
     let mut table = Table::new();
     table
@@ -85,7 +85,7 @@ pub(super) fn table(checks: &[PartCheck]) -> String {
     table.set_header(["part", "", "checked", "found"]);
     let mut last = "";
     for check in checks {
-        // A part is named once, on the first line about it.
+        // Names each part once, on its first line.
         let part = if check.part == last { "" } else { &*check.part };
         last = &check.part;
         let mark = match check.outcome {
@@ -98,7 +98,7 @@ pub(super) fn table(checks: &[PartCheck]) -> String {
     table.trim_fmt()
 }
 
-/// A text with its digests cut short: in full they are in the JSON.
+/// Shortens the digests in a text; the JSON has them in full.
 fn shortened(text: &str) -> String {
     const SHOWN: usize = 16;
     let words = text.split_inclusive(|character: char| !character.is_ascii_alphanumeric());

@@ -1,4 +1,4 @@
-//! `audit verify PROOF`: a record's proof, checked with neither store nor broker.
+//! `audit verify PROOF`: verifies the proof of a record without store or broker.
 
 use std::path::Path;
 use std::sync::Arc;
@@ -16,7 +16,7 @@ use crate::outcome::{Done, Failure};
 use crate::output::{tell, tell_json};
 use crate::printed::VerifiedProof;
 
-/// `crossfoot audit verify PROOF`.
+/// Runs `crossfoot audit verify PROOF`.
 pub(super) fn verify(
     global: &Global,
     args: &VerifyArgs,

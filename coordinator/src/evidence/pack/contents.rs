@@ -80,7 +80,7 @@ impl Contents {
         if self.lines(archive, Part::Log, |line: LogLine| {
             let detail = match &line {
                 LogLine::Event(event) => serde_json::from_str::<Detail>(&event.entry.detail)
-                    .map_err(|error| format!("its detail cannot be understood: {error}")),
+                    .map_err(|error| format!("its detail cannot be parsed: {error}")),
                 LogLine::Link(_) => Ok(Detail::default()),
             };
             life.take(&line, detail);
@@ -146,7 +146,7 @@ impl Contents {
     /// Every part against the manifest.
     pub(super) fn listing(&self) -> Vec<PartCheck> {
         let Some(manifest) = &self.manifest else {
-            let why = "the manifest could not be read";
+            let why = "cannot read the manifest";
             return self.listed.iter().map(|part| PartCheck::not_made(&*part.name, LISTED, why)).collect();
         };
         let confirmed = self.is_confirmed_by_the_log(manifest);
@@ -162,12 +162,14 @@ impl Contents {
                     PartCheck::not_made(
                         name,
                         LISTED,
-                        format!("{said}: the log confirms it, the manifest does not"),
+                        format!("{said}: matches the log, but not the manifest"),
                     )
                 }
                 Some(listed) if listed.name == found.name => {
-                    let why =
-                        format!("{said}; the manifest has {} bytes, SHA-256 {}", listed.bytes, listed.sha256);
+                    let why = format!(
+                        "{said}; but the manifest has {} bytes, SHA-256 {}",
+                        listed.bytes, listed.sha256
+                    );
                     PartCheck::of(name, LISTED, Err(why))
                 }
                 _ => PartCheck::of(name, LISTED, Err("the manifest does not list it here".into())),
@@ -212,9 +214,9 @@ impl Contents {
                 let id = key.id();
                 let why = match signed_by {
                     Some(other) if other != id => {
-                        format!("it names key {other}, and not the one given, {id}")
+                        format!("it names key {other}, not the given key {id}")
                     }
-                    _ => format!("it is not a signature of this manifest by key {id}"),
+                    _ => format!("it is not a signature of this manifest with key {id}"),
                 };
                 (checked(Err(why)), Vouched::Nobody)
             }
@@ -226,7 +228,7 @@ impl Contents {
             }
             (None, Some(_)) => {
                 let by = signed_by.map_or_else(|| "nobody".into(), |id| id.to_string());
-                let why = format!("no key was given; the pack says that key {by} signed it");
+                let why = format!("no key was given; the pack names key {by} as its signer");
                 (PartCheck::not_made(part, check, why), Vouched::Nobody)
             }
             (None, None) => (PartCheck::not_made(part, check, "the pack is not signed"), Vouched::Nobody),
@@ -241,7 +243,8 @@ impl Contents {
         let is_last = life.head == Some(noted);
         checks.push(match found {
             Some(found) if *found == noted => {
-                let last = if is_last { ": it is the export's own, and vouches for the pack" } else { "" };
+                let last =
+                    if is_last { ": it is the head of the export, and vouches for the pack" } else { "" };
                 PartCheck::of(part, check, Ok(format!("event {}{last}", noted.seq)))
             }
             Some(found) => {
@@ -301,7 +304,7 @@ impl Contents {
             let result = match known {
                 true => Ok(format!("{} {}", found.format, found.format_version)),
                 false => {
-                    Err(format!("`{} {}` is not known to this version", found.format, found.format_version))
+                    Err(format!("this version does not know `{} {}`", found.format, found.format_version))
                 }
             };
             out.push(PartCheck::of(Part::Manifest.name(), "is of a known form", result));
@@ -315,7 +318,7 @@ impl Contents {
         let before: Vec<_> = self.manifest.iter().flat_map(|manifest| &manifest.parts).cloned().collect();
         let before = &before[..before.len().min(self.before_the_log().len())];
         if compared.outcome == Outcome::Failed && noted == Some(parts_digest(before)) {
-            let why = "it notes the parts as the manifest lists them; see which of them is otherwise";
+            let why = "it records the parts as the manifest lists them; see which part differs";
             return PartCheck::not_made(compared.part, compared.check, why);
         }
         compared
@@ -329,18 +332,17 @@ impl Contents {
         let (part, check) = (Part::Page.name(), "shows the report");
         if !self.is_own_version() {
             let (theirs, own) = (&report.crossfoot_version, env!("CARGO_PKG_VERSION"));
-            let why =
-                format!("it was made by crossfoot {theirs}, this is {own}: not compared, but its hash is");
+            let why = format!("made by crossfoot {theirs}, but this is {own}: compared only by its hash");
             return PartCheck::not_made(part, check, why);
         }
         let result = match html::html(report) {
             Err(error) => Err(error.to_string()),
             Ok(page) if page.as_bytes() == self.page => {
-                Ok("it is what the report's JSON gives, byte for byte".into())
+                Ok("identical to the page made from the report's JSON".into())
             }
             Ok(page) => {
                 let at = page.bytes().zip(&self.page).take_while(|(one, other)| one == *other).count();
-                Err(format!("it differs from what the report's JSON gives, from byte {at} on"))
+                Err(format!("differs from the page made from the report's JSON, starting at byte {at}"))
             }
         };
         PartCheck::of(part, check, result)

@@ -16,7 +16,7 @@ pub enum PackError {
     Store(#[from] StoreError),
     /// The run is still at work.
     #[error(
-        "run {run_id} is {state}: a pack is of a run that is over or waits for approval; `crossfoot resume` goes on with it, `crossfoot cancel` ends it"
+        "run {run_id} is {state}; only a run that is over or awaits approval can be exported. Continue it with `crossfoot resume`, or end it with `crossfoot cancel`"
     )]
     NotOver {
         /// The run.
@@ -25,13 +25,13 @@ pub enum PackError {
         state: RunState,
     },
     /// Somebody did something with the run meanwhile.
-    #[error("run {run_id} went on while it was exported: export it once more when it is at rest")]
+    #[error("run {run_id} changed during the export; export it again when it is idle")]
     WentOn {
         /// The run.
         run_id: RunId,
     },
     /// The file is there, and is never written over.
-    #[error("{} exists; name another file, or remove it first", path.display())]
+    #[error("{} already exists; choose another file, or remove it first", path.display())]
     Exists {
         /// The file.
         path: PathBuf,
@@ -45,13 +45,13 @@ pub enum PackError {
         error: std::io::Error,
     },
     /// The file is not a pack.
-    #[error("{} is not an evidence pack; `crossfoot audit export RUN -o FILE` makes one", path.display())]
+    #[error("{} is not an evidence pack; create one with `crossfoot audit export RUN -o FILE`", path.display())]
     NotAPack {
         /// The file.
         path: PathBuf,
     },
     /// The file is not a proof.
-    #[error("{} is not a record's proof: {reason}; `crossfoot prove RUN --record N -o FILE` makes one", path.display())]
+    #[error("{} is not a proof of a record: {reason}; create one with `crossfoot prove RUN --record N -o FILE`", path.display())]
     NotAProof {
         /// The file.
         path: PathBuf,
@@ -77,7 +77,7 @@ pub enum PackError {
         reason: String,
     },
     /// What is to be written cannot be put into words: a mistake of ours.
-    #[error("the pack could not be made: {0}")]
+    #[error("cannot create the pack: {0}")]
     Unmade(String),
 }
 

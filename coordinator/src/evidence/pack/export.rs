@@ -232,7 +232,7 @@ impl Export<'_> {
             let rows = self.store.rejects(run_id, after, PAGE).await?;
             let Some(last) = rows.last() else { break };
             if last.record_no.0 <= after {
-                let what = format!("the rejects of run {run_id} are not in the order of their chunks");
+                let what = format!("the rejects of run {run_id} are not in chunk order");
                 return Err(StoreError::Damaged { what }.into());
             }
             after = last.record_no.0;

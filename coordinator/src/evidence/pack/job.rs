@@ -15,14 +15,14 @@ pub(super) fn of_job(text: &[u8], run: &RunFacts, report: Option<&Report>) -> Pa
         return PartCheck::of(
             part,
             check,
-            Err(format!("its SHA-256 is {digest}, the run's job has {}", run.job_digest)),
+            Err(format!("its SHA-256 is {digest}, but the run's job has {}", run.job_digest)),
         );
     }
     let job = std::str::from_utf8(text).map_err(|error| error.to_string());
     let job = job.and_then(|text| Job::parse(part, text).map_err(|error| error.to_string()));
     let result = match job {
         // A later version may understand it otherwise, or not at all; the digest is what counts.
-        Err(_) => Ok(format!("SHA-256 {digest}; this version does not understand it")),
+        Err(_) => Ok(format!("SHA-256 {digest}; this version cannot read it")),
         Ok(job) => {
             let footer =
                 run.split.is_none_or(|split| split.footer_bytes == job.format.outside.footer_bytes as u64);
@@ -34,7 +34,7 @@ pub(super) fn of_job(text: &[u8], run: &RunFacts, report: Option<&Report>) -> Pa
                 && names
             {
                 true => Ok(format!("SHA-256 {digest}, of record types {}", run.types.join(", "))),
-                false => Err("name, record types, amounts or layout are not those of the run".into()),
+                false => Err("name, record types, amounts or layout differ from the run".into()),
             }
         }
     };

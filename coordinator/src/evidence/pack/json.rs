@@ -36,11 +36,11 @@ pub(super) fn parse<T: DeserializeOwned + Serialize>(
     form: fn(&T) -> Result<Vec<u8>, PackError>,
     is_strict: bool,
 ) -> Result<T, String> {
-    let value: T = serde_json::from_slice(bytes).map_err(|error| format!("cannot be understood: {error}"))?;
+    let value: T = serde_json::from_slice(bytes).map_err(|error| format!("cannot be parsed: {error}"))?;
     let again = form(&value).map_err(|error| error.to_string())?;
     if is_strict && again != bytes {
         let at = again.iter().zip(bytes).take_while(|(one, other)| one == other).count();
-        return Err(format!("is not in the form that crossfoot writes, from byte {at} on"));
+        return Err(format!("differs from what crossfoot writes, starting at byte {at}"));
     }
     Ok(value)
 }

@@ -48,11 +48,11 @@ impl Signer {
         SigningKey::from_pkcs8_pem(&pem).map(Self).map_err(|_| {
             let public = pem.contains("PUBLIC KEY");
             let advice = if public {
-                "it is the public key, and the private one is needed"
+                "it is the public key; use the private one"
             } else {
                 "not an Ed25519 private key (PKCS#8, PEM)"
             };
-            bad(path, format!("{advice}; `crossfoot audit keygen` makes one"))
+            bad(path, format!("{advice}; create one with `crossfoot audit keygen`"))
         })
     }
 
@@ -82,7 +82,10 @@ impl PublicKey {
         let key = VerifyingKey::from_public_key_pem(&pem)
             .or_else(|_| SigningKey::from_pkcs8_pem(&pem).map(|key| key.verifying_key()))
             .map_err(|_| {
-                bad(path, "not an Ed25519 public key (SPKI, PEM); `crossfoot audit keygen` makes a pair")
+                bad(
+                    path,
+                    "not an Ed25519 public key (SPKI, PEM); create a pair with `crossfoot audit keygen`",
+                )
             })?;
         Ok(Self { key, id: id_of(path, &key)? })
     }
@@ -118,7 +121,8 @@ pub fn generate(name: &Path) -> Result<(PathBuf, PathBuf, Hash), PackError> {
         return Err(PackError::Exists { path: path.clone() });
     }
     let mut seed = [0; 32];
-    getrandom::fill(&mut seed).map_err(|error| bad(&private, format!("no random numbers: {error}")))?;
+    getrandom::fill(&mut seed)
+        .map_err(|error| bad(&private, format!("cannot get random numbers: {error}")))?;
     let key = SigningKey::from_bytes(&seed);
     let unmade = |error: &dyn std::fmt::Display| bad(&private, error.to_string());
     // Without the public half: that is the form of RFC 8410 that every OpenSSL reads.

@@ -81,7 +81,7 @@ pub fn read(path: &Path) -> Result<Proof, PackError> {
     let proof = proof.map_err(unread)?;
     if proof.format != FORMAT || proof.format_version != FORMAT_VERSION {
         return Err(unread(format!(
-            "`{} {}` is not known to this version",
+            "this version does not know `{} {}`",
             proof.format, proof.format_version
         )));
     }
@@ -108,7 +108,7 @@ pub fn verify(proof: Proof, with: &With<'_>) -> Proven {
             Some(statement)
         }
         Err(error) => {
-            let why = format!("it cannot be understood: {error}");
+            let why = format!("it cannot be parsed: {error}");
             checks.push(PartCheck::of(PROOF, "the statement is about this root", Err(why)));
             None
         }
@@ -129,12 +129,12 @@ fn of_record(proof: &Proof, with: &With<'_>, checks: &mut Vec<PartCheck>) -> boo
         },
         (None, Some(record), Some(job)) => decoded(proof, job, record),
         (None, Some(_), None) => {
-            let why = "which job decodes the record? Give `--job JOB`, or `--pack PACK`, which has it";
+            let why = "no job to decode the record; pass `--job JOB`, or `--pack PACK`, which contains it";
             checks.push(PartCheck::not_made(PROOF, check, why));
             return false;
         }
         (None, None, _) => {
-            let why = "no record was given: nothing shows which it is of";
+            let why = "no record was given, so the proof cannot be tied to one";
             checks.push(PartCheck::not_made(PROOF, check, why));
             return false;
         }
@@ -148,7 +148,7 @@ fn of_record(proof: &Proof, with: &With<'_>, checks: &mut Vec<PartCheck>) -> boo
 fn decoded(proof: &Proof, job: &Arc<Job>, record: &[u8]) -> Result<String, String> {
     if job.digest != proof.job_digest {
         return Err(format!(
-            "the job is not the run's: SHA-256 {}, and {} is meant",
+            "the job differs from the run's: SHA-256 {}, expected {}",
             job.digest, proof.job_digest
         ));
     }
@@ -159,10 +159,10 @@ fn decoded(proof: &Proof, job: &Arc<Job>, record: &[u8]) -> Result<String, Strin
     for bytes in [&framed[..], record] {
         match content(proof, job, bytes) {
             Ok(content) if leaf(&content) == proof.leaf => {
-                return Ok(format!("{} bytes, decoded as the job says", record.len()));
+                return Ok(format!("{} bytes, decoded with the job", record.len()));
             }
             Ok(_) => {
-                seen = Some("it gives another leaf: it is not the record, or not with these bytes".to_owned())
+                seen = Some("it gives another leaf: this is not the record, or its bytes differ".to_owned())
             }
             Err(why) => seen = seen.or(Some(why)),
         }
@@ -174,12 +174,12 @@ fn content(proof: &Proof, job: &Arc<Job>, bytes: &[u8]) -> Result<Vec<u8>, Strin
     let start = Start { first_record_no: proof.record_no, offset: 0, parents: &proof.parents };
     let chunk = ChunkDecoder::new(job)?.decode(start, bytes).map_err(|error| error.to_string())?;
     if chunk.records() != 1 {
-        return Err(format!("the bytes are {} records", chunk.records()));
+        return Err(format!("the bytes contain {} records", chunk.records()));
     }
     let leaves = Leaves::decoded(job, &chunk).map_err(|error| error.to_string())?;
     let (tree, content, became) = leaves.of(RecordNo(proof.record_no.0)).ok_or("it has no leaf")?;
     if (tree, became) != (proof.tree, proof.became) {
-        return Err("it is of another record type, or became something else".into());
+        return Err("it has another record type, or became something else".into());
     }
     Ok(content.to_vec())
 }
@@ -199,7 +199,7 @@ fn signature(
             checks.push(PartCheck::not_made(
                 PROOF,
                 check,
-                format!("no key was given; it says that key {by} signed it"),
+                format!("no key was given; it names key {by} as its signer"),
             ));
             return Vouched::Nobody;
         }
@@ -211,7 +211,7 @@ fn signature(
             true if statement.is_some_and(|statement| statement.format == STATEMENT_FORMAT) => {
                 Ok(format!("Ed25519, by key {}", key.id()))
             }
-            _ => Err(format!("it is not a signature of this statement by key {}", key.id())),
+            _ => Err(format!("it is not a signature of this statement with key {}", key.id())),
         },
     };
     let vouched = match (&result, key) {
@@ -231,8 +231,8 @@ fn of_pack(proof: &Proof, pack: Option<&Verified>, checks: &mut Vec<PartCheck>) 
             && manifest.fingerprint == Some(proof.fingerprint)
     });
     let result = match (pack.holds(), is_same) {
-        (false, _) => Err("the pack does not hold: `crossfoot audit verify PACK` says what of it".into()),
-        (true, false) => Err("run, job or fingerprint are not those of the pack".into()),
+        (false, _) => Err("the pack is not valid; see `crossfoot audit verify PACK`".into()),
+        (true, false) => Err("run, job or fingerprint differ from the pack".into()),
         (true, true) => Ok(format!("run {}, fingerprint {}", proof.run_id, proof.fingerprint)),
     };
     let vouched = if result.is_ok() { pack.vouched } else { Vouched::Nobody };

@@ -63,12 +63,12 @@ impl Coordinator {
         let records = match run.split {
             Some(split) if (1..=split.records).contains(&record_no.0) => split.records,
             Some(split) => return Err(not(format!("the source has records 1 to {}", split.records))),
-            None => return Err(not("the source was never read to its end".into())),
+            None => return Err(not("the source was never read completely".into())),
         };
         let row = self
             .chunk_of(run_id, record_no)
             .await?
-            .ok_or_else(|| not("no chunk of the ledger holds it".into()))?;
+            .ok_or_else(|| not("no chunk in the ledger contains it".into()))?;
         let chunk = self.taken_apart(&run, &job, row, record_no, source).await?;
         let (tree, canonical, became) = chunk
             .leaves
@@ -95,7 +95,7 @@ impl Coordinator {
                 path.take(of_tree).map_err(unfit)?;
             }
         }
-        let path = path.finish().map_err(|error| not(format!("the ledger is not whole: {error}")))?;
+        let path = path.finish().map_err(|error| not(format!("the ledger is incomplete: {error}")))?;
         let roots: Vec<_> = whole.trees().iter().filter_map(|tree| tree.root()).collect();
         let statement = Statement {
             format: STATEMENT_FORMAT.into(),
@@ -175,7 +175,7 @@ impl Coordinator {
                 return if chunk.is_what_was_loaded() {
                     Ok(chunk)
                 } else {
-                    Err(not("the source's bytes do not give what the ledger has of their chunk".into()))
+                    Err(not("the source's bytes do not match their chunk in the ledger".into()))
                 };
             }
             Err(why) if is_named => return Err(not(why)),
@@ -183,18 +183,18 @@ impl Coordinator {
         };
         let gone = |what: &str| {
             not(format!(
-                "the source is gone ({why}), and {what}; name the source's copy with `--source FILE`"
+                "the source is not available ({why}), and {what}; pass a copy of the source with `--source FILE`"
             ))
         };
         if run.purged {
             return Err(gone("staging was purged"));
         }
         if job.has_parents() {
-            return Err(gone("staging does not tell which records stand before its chunk"));
+            return Err(gone("staging does not show which records precede its chunk"));
         }
         let leaves = Leaves::read_back(&*self.store, run.run_id, job, row.cut.chunk_no.0).await?;
         let chunk = Chunk { row, leaves, record: None, parents: Vec::new(), from: RecomputedFrom::Staging };
-        if chunk.is_what_was_loaded() { Ok(chunk) } else { Err(gone("staging is not what was loaded")) }
+        if chunk.is_what_was_loaded() { Ok(chunk) } else { Err(gone("staging differs from what was loaded")) }
     }
 }
 
@@ -222,6 +222,6 @@ fn from_source(
     let decoded = decoder.decode(row.cut.start(), &bytes).map_err(|error| bad(error.to_string()))?;
     let leaves = Leaves::decoded(job, &decoded)?;
     let (record, parents) =
-        raw(job, &row.cut, &bytes, record_no).ok_or_else(|| bad("the record cannot be framed".into()))?;
+        raw(job, &row.cut, &bytes, record_no).ok_or_else(|| bad("cannot frame the record".into()))?;
     Ok((leaves, record, parents))
 }

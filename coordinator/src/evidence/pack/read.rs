@@ -84,11 +84,11 @@ impl<R: Read> Archive<R> {
         let block = self.block(name)?;
         let bytes = match archive::read(&block) {
             Some((found, bytes)) if found == name => bytes,
-            Some((found, _)) => return Err(form(format!("`{found}` stands where it should"))),
+            Some((found, _)) => return Err(form(format!("found `{found}` in its place"))),
             None if block == [0; archive::BLOCK] => {
                 return Err(form("it is missing: the archive ends before it".into()));
             }
-            None => return Err(form("its header is not as crossfoot writes it".into())),
+            None => return Err(form("its header differs from what crossfoot writes".into())),
         };
         let mut content = Content { input: &mut self.input, left: bytes, hasher: Sha256::new() };
         let taken = {
@@ -113,12 +113,12 @@ impl<R: Read> Archive<R> {
         self.position += read as u64;
         if read < padding {
             return Err(form(format!(
-                "the archive ends at byte {}, within the padding behind it",
+                "the archive ends at byte {}, within the padding after it",
                 self.position
             )));
         }
         if zeros[..padding].iter().any(|byte| *byte != 0) {
-            self.defects.push((name, "the padding behind it is not zero".into()));
+            self.defects.push((name, "the padding after it is not zero".into()));
         }
         Ok(Listed { name: name.into(), bytes, sha256: Hash(hasher.finalize().into()) })
     }
@@ -139,7 +139,10 @@ impl<R: Read> Archive<R> {
         }
         match fill(&mut self.input, &mut [0]).map_err(Stop::Io)? {
             0 => Ok(()),
-            _ => Err(Stop::Form(ARCHIVE, format!("something follows its end at byte {}", self.position))),
+            _ => Err(Stop::Form(
+                ARCHIVE,
+                format!("there is extra data after its end at byte {}", self.position),
+            )),
         }
     }
 }

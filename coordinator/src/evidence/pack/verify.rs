@@ -45,14 +45,14 @@ pub fn check(input: impl Read, key: Option<&PublicKey>, noted: Option<Head>) -> 
     let defects = archive.defects.into_iter().chain(stopped.clone());
     let defects: Vec<_> = defects.map(|(part, what)| PartCheck::of(part, FORM, Err(what))).collect();
     if defects.is_empty() {
-        checks.push(PartCheck::of(ARCHIVE, FORM, Ok("headers, padding and end are as they must be".into())));
+        checks.push(PartCheck::of(ARCHIVE, FORM, Ok("headers, padding and end are valid".into())));
     }
     checks.extend(defects);
     checks.append(&mut contents.unread);
     if let Some((part, _)) = stopped {
         let rest = Part::ALL.iter().skip(contents.listed.len());
         let rest = rest.filter(|rest| rest.name() != part && **rest != Part::Signature);
-        checks.extend(rest.map(|rest| PartCheck::not_made(rest.name(), FORM, "it was not reached")));
+        checks.extend(rest.map(|rest| PartCheck::not_made(rest.name(), FORM, "not reached")));
     }
     checks.extend(contents.listing());
     let (signature, vouched) = contents.signature(key);

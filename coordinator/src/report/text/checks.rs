@@ -15,7 +15,7 @@ const NAME_SHORT: usize = 34;
 #[must_use]
 pub fn checks_table(checks: &[CheckResult], style: Style) -> String {
     if checks.is_empty() {
-        return sentence(style, 2, "No check has been made yet.");
+        return sentence(style, 2, "No checks have run yet.");
     }
     let mut grid = Grid::new(vec![
         Column::left(""),

@@ -29,7 +29,7 @@ fn render(
     style: Style,
 ) -> String {
     if findings.is_empty() && total == 0 {
-        return sentence(style, 2, "No finding: every record that was compared is as it should be.");
+        return sentence(style, 2, "No findings: every compared record matches.");
     }
     let mut grid = Grid::new(vec![
         Column::left("stage").drops(3),

@@ -91,7 +91,7 @@ fn workers_have_a_total_for_each_role_and_disagreement_is_told() {
     assert_eq!(good.matches("total").count(), 2);
     assert_eq!((good.matches('✓').count(), good.matches('✗').count()), (6, 0));
     let bad = workers_table(&fixture::failed(), PLAIN).split_whitespace().collect::<Vec<_>>().join(" ");
-    assert!(bad.contains("the tables hold 486,840 of 486,842 due"), "{bad}");
+    assert!(bad.contains("the tables have 486,840 of 486,842 due"), "{bad}");
     assert!(bad.contains("worker 1 (processor-a): the report of 1 chunk was lost"), "{bad}");
 }
 
@@ -113,7 +113,7 @@ fn findings_say_how_many_more_there_are() {
     let shown = text(&report, PLAIN);
     assert!(shown.contains(&format!("1,203 more: crossfoot explain {}", report.run_id)));
     assert!(findings_table(&report.findings, 4, PLAIN).ends_with("4\n"), "no more, no line");
-    assert!(findings_table(&[], 0, PLAIN).contains("No finding"));
+    assert!(findings_table(&[], 0, PLAIN).contains("No findings"));
 }
 
 #[test]
@@ -130,7 +130,7 @@ fn what_is_not_known_yet_is_said_or_left_out() {
     report.log_head = None;
     report.source.sha256 = None;
     let shown = text(&report, PLAIN);
-    assert!(shown.starts_with("UNFINISHED  no check was made"), "{shown}");
+    assert!(shown.starts_with("UNFINISHED  no checks yet"), "{shown}");
     assert!(shown.contains("crossfoot resume") && shown.contains("not known"), "{shown}");
 }
 

@@ -16,7 +16,7 @@ const BARS: [char; 8] = ['▁', '▂', '▃', '▄', '▅', '▆', '▇', '█']
 #[must_use]
 pub fn trends_table(job: &str, rows: &[TrendRow], style: Style) -> String {
     if rows.is_empty() {
-        return sentence(style, 0, &format!("No run of {} yet.", visible(job)));
+        return sentence(style, 0, &format!("No runs of {} yet.", visible(job)));
     }
     let names: Vec<&str> = rows
         .iter()
@@ -27,7 +27,7 @@ pub fn trends_table(job: &str, rows: &[TrendRow], style: Style) -> String {
         Column::left(""),
         Column::left("run").drops(5),
         Column::left("opened (UTC)"),
-        Column::left("came to").drops(1),
+        Column::left("outcome").drops(1),
         Column::left(""),
         Column::right("records"),
         Column::right("± median"),
@@ -74,8 +74,12 @@ pub fn trends_table(job: &str, rows: &[TrendRow], style: Style) -> String {
     let mut out = grid.render(style);
     for row in rows {
         if let Some(what) = far(row) {
-            let line =
-                format!("! {}: {what} far from {} {}", when(row), row.compared_with.0, row.compared_with.1);
+            let line = format!(
+                "! {}: {what} deviates from {} {}",
+                when(row),
+                row.compared_with.0,
+                row.compared_with.1
+            );
             out.push_str(&style.paint(Tone::Notice, sentence(style, 2, &line).trim_end()));
             out.push('\n');
         }
@@ -93,7 +97,7 @@ fn far(row: &TrendRow) -> Option<String> {
     let amounts = row.amounts.iter().map(|(name, figure)| (name.as_str(), Some(figure)));
     let far = single.into_iter().chain(amounts).filter_map(|(name, figure)| {
         let figure = figure.filter(|figure| figure.is_far)?;
-        let deviation = figure.deviation.as_deref().unwrap_or("from nothing");
+        let deviation = figure.deviation.as_deref().unwrap_or("from zero");
         Some(format!("{} {deviation}", visible(name)))
     });
     let far = far.collect::<Vec<_>>().join(", ");
@@ -173,7 +177,7 @@ mod tests {
             out.contains("✓  5b6f2a80d7e3  Mon 2024-01-01 00:00  reconciled  █   42,310    +0.1 %"),
             "{out}"
         );
-        assert!(out.contains("records -40.2 % far from 6 Mondays"), "{out}");
+        assert!(out.contains("records -40.2 % deviates from 6 Mondays"), "{out}");
         assert!(out.contains("1,234.50") && out.contains("2.5") && out.contains("16,924"), "{out}");
         let narrow = trends_table("j", &rows, Style { width: 60, colour: false });
         assert!(narrow.lines().all(|line| line.chars().count() <= 60), "{narrow}");
@@ -181,6 +185,6 @@ mod tests {
 
     #[test]
     fn a_job_that_never_ran_has_no_table() {
-        assert!(trends_table("j", &[], Style { width: 80, colour: false }).starts_with("No run of j yet"));
+        assert!(trends_table("j", &[], Style { width: 80, colour: false }).starts_with("No runs of j yet"));
     }
 }

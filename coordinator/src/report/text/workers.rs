@@ -173,7 +173,7 @@ fn note(worker: &WorkerShare) -> Option<(&'static str, String)> {
             )
         };
         let text = format!(
-            "worker {id} ({name}): reported {}; the ledger has {}; the tables hold {} of {} due",
+            "worker {id} ({name}): reported {}; the ledger has {}; the tables have {} of {} due",
             told(&worker.reported),
             told(&worker.ledger),
             count(worker.table),
@@ -183,11 +183,6 @@ fn note(worker: &WorkerShare) -> Option<(&'static str, String)> {
     }
     (worker.unreported_chunks > 0).then(|| {
         let chunks = plural(worker.unreported_chunks, "chunk");
-        (
-            "!",
-            format!(
-                "worker {id} ({name}): the report of {chunks} was lost with the process that waited for it"
-            ),
-        )
+        ("!", format!("worker {id} ({name}): the report of {chunks} was lost when its process died"))
     })
 }

@@ -46,8 +46,8 @@ fn whatever_is_wrong_fails_by_name() {
         (
             |r| drop(r.pop()),
             &[
-                "control file [fail]: 1 trailer / 0 trailer: no trailer: the file is partial",
-                "file: records [fail]: nothing is declared",
+                "control file [fail]: 1 trailer / 0 trailer: no trailer: the file is incomplete",
+                "file: records [fail]: nothing declared",
                 "file: total",
                 "file: hash",
                 "file: blocks",
@@ -56,7 +56,7 @@ fn whatever_is_wrong_fails_by_name() {
         (
             |r| r.push(rec(TRAILER, ["9", "7.75", "60", "3"])),
             &[
-                "control file [fail]: 1 trailer / 2 trailer: record 10 declares totals of the file a second time",
+                "control file [fail]: 1 trailer / 2 trailer: record 10 declares the totals of the file again",
                 "file: records [fail]: 9 / 10",
             ],
         ),
@@ -67,7 +67,8 @@ fn whatever_is_wrong_fails_by_name() {
                 r[7] = rec(TRAILER, ["8", "7.75", "60", "2"]);
             },
             &[
-                "control batch [fail]: 2 closing / 1 closing: the scope opened at record 2 is not closed when record 5 opens the next",
+                "control batch [fail]: 2 closing / 1 closing: the scope opened at record 2 is still open when \
+                 record 5 opens the next",
             ],
         ),
         (
@@ -88,7 +89,7 @@ fn whatever_is_wrong_fails_by_name() {
         (
             |r| r.swap(0, 2),
             &[
-                "control batch [fail]: 2 closing / 2 closing: 1 record is in no scope",
+                "control batch [fail]: 2 closing / 2 closing: 1 record is outside every scope",
                 "batch: entries",
                 "batch: cents",
             ],
@@ -138,9 +139,8 @@ fn whatever_is_wrong_fails_by_name() {
         // So is a declaration.
         (
             |r| r[8].broken = Some(1),
-            &[
-                "file: total [fail]: not known / 7.75: first, declared against computed: record 9: not known against 7.75 (what is declared could not be read)",
-            ],
+            &["file: total [fail]: not known / 7.75: first, declared against computed: record 9: not known \
+                 against 7.75 (the declared value could not be read)"],
         ),
         // Lines and records are not the same.
         (|r| r[3].lines = 5, &["file: blocks [fail]: 3 / 4"]),

@@ -34,7 +34,7 @@ impl Typing<'_> {
                 }
                 self.call("substring", expr, arguments)
             }
-            Expr::Substring { .. } => self.refuse(expr, "substring takes a start"),
+            Expr::Substring { .. } => self.refuse(expr, "substring needs a start"),
             Expr::Trim { expr: text, trim_where, trim_what, trim_characters: None } => {
                 let mut arguments = vec![self.operand(text)?];
                 if let Some(what) = trim_what {
@@ -64,16 +64,16 @@ impl Typing<'_> {
 
     fn function(&mut self, expr: &Expr, function: &Written) -> Typed {
         let [part] = function.name.0.as_slice() else {
-            return self.refuse(expr, format!("the function {} is not evaluated here", function.name));
+            return self.refuse(expr, format!("the function {} is not supported in rules", function.name));
         };
         let Some(written) = part.as_ident() else {
-            return self.refuse(expr, format!("the function {} is not evaluated here", function.name));
+            return self.refuse(expr, format!("the function {} is not supported in rules", function.name));
         };
         let name = written.value.to_lowercase();
         if function.over.is_some() {
             return self.refuse(
                 expr,
-                format!("the window function {name} is not evaluated here: a rule sees one record"),
+                format!("the window function {name} is not supported in rules: a rule sees one record"),
             );
         }
         if let Some(why) = unwanted(&name) {
@@ -85,7 +85,7 @@ impl Typing<'_> {
             {
                 &list.args
             }
-            _ => return self.refuse(expr, format!("this form of {name} is not evaluated here")),
+            _ => return self.refuse(expr, format!("this form of {name} is not supported in rules")),
         };
         if function.filter.is_some()
             || function.null_treatment.is_some()
@@ -93,7 +93,7 @@ impl Typing<'_> {
             || function.uses_odbc_syntax
             || !matches!(function.parameters, FunctionArguments::None)
         {
-            return self.refuse(expr, format!("this form of {name} is not evaluated here"));
+            return self.refuse(expr, format!("this form of {name} is not supported in rules"));
         }
         let mut operands = Vec::with_capacity(arguments.len());
         for argument in arguments {
@@ -101,7 +101,7 @@ impl Typing<'_> {
                 FunctionArg::Unnamed(FunctionArgExpr::Expr(argument)) => {
                     operands.push(self.operand(argument)?);
                 }
-                _ => return self.refuse(expr, format!("{name} takes neither * nor named arguments")),
+                _ => return self.refuse(expr, format!("{name} accepts neither * nor named arguments")),
             }
         }
         match name.as_str() {
@@ -171,10 +171,10 @@ impl Typing<'_> {
                 self.signature(name, expr, &arguments, &[Text, Text], 2)?;
                 (Function::Position, Integer)
             }
-            "position" => return self.refuse(expr, "position is written position(what IN text)"),
-            "concat" => return self.refuse(expr, "the function concat is not evaluated here: use ||"),
+            "position" => return self.refuse(expr, "write it as position(what IN text)"),
+            "concat" => return self.refuse(expr, "the function concat is not supported in rules: use ||"),
             _ => {
-                let message = format!("the function {name} is not evaluated here; known are {KNOWN}");
+                let message = format!("the function {name} is not supported in rules; known are {KNOWN}");
                 return self.refuse(expr, message);
             }
         };
@@ -189,7 +189,7 @@ impl Typing<'_> {
         if let Some(Operand { scalar: Scalar::Literal(literal), expr, .. }) = arguments.get(1)
             && !matches!(literal.value(), crate::value::Value::Text(what) if what.chars().count() == 1)
         {
-            return self.refuse(expr, "trim takes off one character, not several or none");
+            return self.refuse(expr, "trim removes exactly one character");
         }
         let place = names::place(expr);
         let arguments = arguments.into_iter().map(|argument| argument.scalar).collect();
@@ -208,7 +208,7 @@ impl Typing<'_> {
                 return self.refuse(
                     expr,
                     format!(
-                        "extract({other} FROM ...) is not evaluated here; known are year, month, day, hour, \
+                        "extract({other} FROM ...) is not supported in rules; known are year, month, day, hour, \
                          minute, second"
                     ),
                 );
@@ -245,9 +245,10 @@ impl Typing<'_> {
                 let (scalar, place) = (Box::new(operand.scalar), names::place(from));
                 Ok((Scalar::Cast { scalar, precision, scale, place }, Kind::Decimal))
             }
-            _ => {
-                self.refuse(from, format!("{to} has no room here: 1 to {DIGITS_MAX} digits, no fewer behind"))
-            }
+            _ => self.refuse(
+                from,
+                format!("{to} is too small: use 1 to {DIGITS_MAX} digits, and at least the same scale"),
+            ),
         }
     }
 
@@ -309,7 +310,10 @@ impl Typing<'_> {
                 None => {
                     let first = arguments.iter().find(|first| first.kind.with(argument.kind).is_none());
                     return Err(self.comparable(first.unwrap_or(argument), argument).err().unwrap_or_else(
-                        || names::place(expr).error(format!("the arguments of {name} do not go together")),
+                        || {
+                            names::place(expr)
+                                .error(format!("the arguments of {name} have incompatible types"))
+                        },
                     ));
                 }
             };
@@ -323,14 +327,14 @@ fn unwanted(name: &str) -> Option<String> {
     Some(match name {
         "count" | "sum" | "avg" | "min" | "max" | "every" | "bool_and" | "bool_or" | "string_agg"
         | "array_agg" | "stddev" | "variance" => {
-            format!("the aggregate {name} is not evaluated here: a rule sees one record")
+            format!("the aggregate {name} is not supported in rules: a rule sees one record")
         }
         "round" | "trunc" | "truncate" | "sqrt" | "power" | "exp" | "ln" | "log" => {
-            format!("the function {name} is not evaluated here: its result is not exact")
+            format!("the function {name} is not supported in rules: its result is not exact")
         }
         "now" | "current_date" | "current_time" | "current_timestamp" | "localtime" | "localtimestamp"
         | "random" => {
-            format!("{name} is not evaluated here: a rule must come out the same on every run")
+            format!("{name} is not supported in rules: a rule must give the same result on every run")
         }
         _ => return None,
     })
@@ -357,18 +361,18 @@ fn refusal(expr: &Expr) -> String {
         Expr::Cast { .. } | Expr::Convert { .. } => {
             ("this conversion is", "only CAST of an integer to DECIMAL is exact")
         }
-        Expr::UnaryOp { op, .. } => return format!("the operator {op} is not evaluated here"),
+        Expr::UnaryOp { op, .. } => return format!("the operator {op} is not supported in rules"),
         Expr::Array(_) | Expr::CompoundFieldAccess { .. } | Expr::InUnnest { .. } => {
-            return "arrays are not evaluated here".into();
+            return "arrays are not supported in rules".into();
         }
-        Expr::Overlay { .. } => return "the function overlay is not evaluated here".into(),
-        Expr::Trim { .. } => return "this form of trim is not evaluated here".into(),
-        Expr::IsNormalized { .. } => return "IS NORMALIZED is not evaluated here".into(),
-        Expr::Wildcard(_) | Expr::QualifiedWildcard(..) => return "* is not evaluated here".into(),
-        Expr::MatchAgainst { .. } => return "MATCH is not evaluated here".into(),
-        Expr::MemberOf(_) => return "MEMBER OF is not evaluated here".into(),
-        Expr::JsonAccess { .. } => return "JSON access is not evaluated here".into(),
-        _ => return "this kind of expression is not evaluated here".into(),
+        Expr::Overlay { .. } => return "the function overlay is not supported in rules".into(),
+        Expr::Trim { .. } => return "this form of trim is not supported in rules".into(),
+        Expr::IsNormalized { .. } => return "IS NORMALIZED is not supported in rules".into(),
+        Expr::Wildcard(_) | Expr::QualifiedWildcard(..) => return "* is not supported in rules".into(),
+        Expr::MatchAgainst { .. } => return "MATCH is not supported in rules".into(),
+        Expr::MemberOf(_) => return "MEMBER OF is not supported in rules".into(),
+        Expr::JsonAccess { .. } => return "JSON access is not supported in rules".into(),
+        _ => return "this kind of expression is not supported in rules".into(),
     };
-    format!("{what} not evaluated here: {instead}")
+    format!("{what} not supported in rules: {instead}")
 }

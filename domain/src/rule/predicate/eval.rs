@@ -48,7 +48,7 @@ pub(super) fn order(a: &Value<'_>, b: &Value<'_>) -> Result<Option<Ordering>, Pr
 
 /// The typing rules this out for values that come from the layout the predicate was parsed against.
 pub(super) fn foreign() -> PredicateError {
-    Place::default().error("a value is not of the type that its field has in the layout")
+    Place::default().error("a value does not have the type of its field in the layout")
 }
 
 impl Comparison {
@@ -199,7 +199,7 @@ impl Scalar {
                 Some(value) => Datum::Plain(*value),
                 None => {
                     let message =
-                        format!("field {} is read, but the record has {} values", at + 1, row.len());
+                        format!("the rule reads field {}, but the record has {} values", at + 1, row.len());
                     return Err(Place::default().error(message));
                 }
             },
@@ -293,7 +293,7 @@ impl Operator {
             Self::Subtract => ("-", a.checked_sub(b)),
             Self::Multiply => ("*", a.checked_mul(b)),
             Self::Remainder if b.is_zero() => {
-                return Err(place.error(format!("{a} % {b}: there is no remainder by zero")));
+                return Err(place.error(format!("{a} % {b}: the divisor is zero")));
             }
             Self::Remainder => ("%", remainder(a, b)),
         };

@@ -66,7 +66,7 @@ pub(super) fn call<'a>(
         Function::Left | Function::Right => {
             let wanted = whole(required(&second)?)?;
             if wanted < 0 {
-                return Err(place.error(format!("{wanted} characters cannot be taken")));
+                return Err(place.error(format!("cannot take {wanted} characters")));
             }
             let text = text(&value)?;
             let range = if function == Function::Left {
@@ -210,7 +210,7 @@ fn one_character(what: &Datum<'_>, place: Place) -> Result<char, PredicateError>
     let mut chars = text(&value)?.chars();
     match (chars.next(), chars.next()) {
         (Some(one), None) => Ok(one),
-        _ => Err(place.error(format!("trim takes off one character, not {value}"))),
+        _ => Err(place.error(format!("trim removes exactly one character, not {value}"))),
     }
 }
 

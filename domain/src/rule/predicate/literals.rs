@@ -15,20 +15,20 @@ pub(super) fn plain(value: &Written, place: Place) -> Result<(Scalar, Kind), Pre
         Written::Boolean(truth) => (Scalar::Literal(Literal::Boolean(*truth)), Kind::Boolean),
         Written::Null => (Scalar::Null, Kind::Null),
         Written::Placeholder(name) => {
-            return Err(place.error(format!("the placeholder {name} is not evaluated here")));
+            return Err(place.error(format!("the placeholder {name} is not supported in rules")));
         }
         Written::HexStringLiteral(_) => {
-            return Err(place.error("hexadecimal literals are not evaluated here"));
+            return Err(place.error("hexadecimal literals are not supported in rules"));
         }
         other => {
-            return Err(place.error(format!("the literal {other} is not read here: write '...' for text")));
+            return Err(place.error(format!("the literal {other} is not supported; write '...' for text")));
         }
     })
 }
 
 fn number(text: &str, place: Place) -> Result<(Scalar, Kind), PredicateError> {
     if text.contains(['e', 'E']) {
-        return Err(place.error(format!("the exponent in {text} is not read here: write the number out")));
+        return Err(place.error(format!("the exponent in {text} is not supported; write the number out")));
     }
     let amount: Amount = text.parse().map_err(|e| place.error(format!("the number {text}: {e}")))?;
     Ok(match i64::try_from(amount.mantissa()) {
@@ -54,11 +54,11 @@ pub(super) fn typed(typed: &TypedString, place: Place) -> Result<(Scalar, Kind),
                 Some(at) => Ok((Scalar::Literal(Literal::Timestamp(at)), Kind::Timestamp)),
                 None => Err(place.error(format!(
                     "'{text}' is not a timestamp: write TIMESTAMP 'YYYY-MM-DD HH:MM:SS' with at most six \
-                     digits behind the seconds"
+                     fractional digits in the seconds"
                 ))),
             }
         }
-        other => Err(place.error(format!("literals of type {other} are not evaluated here"))),
+        other => Err(place.error(format!("literals of type {other} are not supported in rules"))),
     }
 }
 

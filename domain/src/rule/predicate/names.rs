@@ -24,7 +24,7 @@ pub(super) fn field(name: &Ident, layout: &Layout) -> Result<usize, PredicateErr
     match (found.next(), found.next()) {
         (Some((at, _)), None) => Ok(at),
         (Some((_, one)), Some((_, other))) => Err(Place::from(name.span.start).error(format!(
-            "{} could be {} or {}: write the name as in the layout, in double quotes",
+            "{} could be {} or {}; write the name as in the layout, in double quotes",
             name.value, one.name, other.name
         ))),
         _ => Err(unknown(name, layout)),
@@ -52,10 +52,10 @@ fn unknown(name: &Ident, layout: &Layout) -> PredicateError {
         let all = listed(&mut layout.fields.iter().map(|field| field.name.as_str()));
         message += &format!("; it has {all}{more}");
     } else {
-        message += &format!("; near it are {}", listed(&mut near.iter().map(|(_, field)| *field)));
+        message += &format!("; similar names: {}", listed(&mut near.iter().map(|(_, field)| *field)));
     }
     if name.quote_style.is_some() {
-        message += "; text is written in single quotes";
+        message += "; write text in single quotes";
     }
     Place::from(name.span.start).error(message)
 }
@@ -217,14 +217,14 @@ pub(super) fn advice(one: (&Expr, Kind), other: (&Expr, Kind)) -> String {
 pub(super) fn refused_operator(operator: &BinaryOperator) -> String {
     match operator {
         BinaryOperator::Divide | BinaryOperator::MyIntegerDivide | BinaryOperator::DuckIntegerDivide => {
-            "division is not evaluated here, as its result may not be exact: multiply the other side instead"
+            "division is not supported in rules, because its result may not be exact; multiply the other side instead"
                 .into()
         }
-        other => format!("the operator {other} is not evaluated here"),
+        other => format!("the operator {other} is not supported in rules"),
     }
 }
 
 /// Why a CAST is refused.
 pub(super) fn refused_cast(from: &str, to: &DataType) -> String {
-    format!("CAST of {from} to {to} is not evaluated here: only an integer to DECIMAL is exact")
+    format!("CAST of {from} to {to} is not supported in rules: only an integer to DECIMAL is exact")
 }

@@ -105,12 +105,12 @@ impl Dialect for RuleDialect {
 pub(super) fn expression(text: &str) -> Result<Expr, PredicateError> {
     if text.len() > TEXT_BYTES_MAX {
         return Err(Place::default()
-            .error(format!("the predicate has {} bytes; at most {TEXT_BYTES_MAX} are taken", text.len())));
+            .error(format!("the predicate has {} bytes; the maximum is {TEXT_BYTES_MAX}", text.len())));
     }
     let dialect = RuleDialect;
     let tokens = Tokenizer::new(&dialect, text)
         .tokenize_with_location()
-        .map_err(|e| Place::from(e.location).error(format!("does not parse: {}", e.message)))?;
+        .map_err(|e| Place::from(e.location).error(format!("invalid syntax: {}", e.message)))?;
     let end = examine(&tokens)?;
     let mut parser =
         Parser::new(&dialect).with_recursion_limit(NESTING_MAX).with_tokens_with_locations(tokens);
@@ -119,9 +119,9 @@ pub(super) fn expression(text: &str) -> Result<Expr, PredicateError> {
     match rest.token {
         Token::EOF => Ok(expr),
         Token::Comma | Token::SemiColon => {
-            Err(Place::from(rest.span.start).error("a predicate is one expression; another one follows it"))
+            Err(Place::from(rest.span.start).error("a predicate must be a single expression"))
         }
-        token => Err(Place::from(rest.span.start).error(format!("{token} does not belong to the predicate"))),
+        token => Err(Place::from(rest.span.start).error(format!("unexpected {token}"))),
     }
 }
 
@@ -143,16 +143,16 @@ fn examine(tokens: &[TokenWithSpan]) -> Result<Place, PredicateError> {
             Token::RParen => positions_open -= usize::from(open.pop() == Some(true)),
             // A sign of a literal in a list.
             Token::Minus | Token::Plus if matches!(before, Some(Token::Comma | Token::LParen)) => {}
-            Token::DoubleEq => return Err(place.error("== is not an operator of SQL: write =")),
+            Token::DoubleEq => return Err(place.error("== is not an SQL operator; write =")),
             Token::Word(word) if word.keyword == Keyword::SELECT || word.keyword == Keyword::VALUES => {
                 if matches!(before, None | Some(Token::LParen)) {
-                    return Err(place.error("subqueries are not evaluated here: a rule sees one record"));
+                    return Err(place.error("subqueries are not supported in rules: a rule sees one record"));
                 }
                 operators += 1;
             }
             // Types nest without a bound in sqlparser, and none of these is evaluated.
             Token::Lt | Token::LBracket if is_word(before, Keyword::ARRAY) => {
-                return Err(place.error("arrays are not evaluated here"));
+                return Err(place.error("arrays are not supported in rules"));
             }
             _ => operators += 1,
         }
@@ -165,7 +165,7 @@ fn examine(tokens: &[TokenWithSpan]) -> Result<Place, PredicateError> {
             return Err(place.error(format!("position is nested more than {POSITION_NESTING_MAX} deep")));
         }
         if *token == Token::LParen && is_word(before, Keyword::TABLE) {
-            return Err(place.error("TABLE is not evaluated here"));
+            return Err(place.error("TABLE is not supported in rules"));
         }
         before = Some(token);
         end = Place::from(span.end);
@@ -203,5 +203,5 @@ fn translate(error: ParserError, end: Place) -> PredicateError {
         .replacen("Expected: ", "expected ", 1)
         .replace("found: EOF", "found the end")
         .replace("found: ", "found ");
-    place.error(format!("does not parse: {message}"))
+    place.error(format!("invalid syntax: {message}"))
 }

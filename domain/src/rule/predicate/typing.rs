@@ -53,7 +53,7 @@ impl Typing<'_> {
 
     fn no_condition<T>(&self, expr: &Expr, kind: Kind) -> Result<T, PredicateError> {
         let it = names::described(expr, kind, self.layout);
-        self.refuse(expr, format!("{it} is not a condition: it is not true or false"))
+        self.refuse(expr, format!("{it} is not a condition, because it is not true or false"))
     }
 
     pub(super) fn operand<'e>(&mut self, expr: &'e Expr) -> Result<Operand<'e>, PredicateError> {
@@ -126,7 +126,10 @@ impl Typing<'_> {
     }
 
     fn foreign_field<T>(&self, expr: &Expr) -> Result<T, PredicateError> {
-        self.refuse(expr, format!("{expr} is not a field of {}: only its own are seen", self.layout.record))
+        self.refuse(
+            expr,
+            format!("{expr} is not a field of {}; a rule sees only its own record", self.layout.record),
+        )
     }
 
     pub(super) fn refuse<T>(&self, expr: &Expr, message: impl Into<String>) -> Result<T, PredicateError> {
@@ -232,14 +235,12 @@ impl Typing<'_> {
             (a, b) if a.is_number() && b.is_number() => a.with(b).unwrap_or(Kind::Decimal),
             (Kind::Date | Kind::Timestamp, _) | (_, Kind::Date | Kind::Timestamp) => {
                 return Err(place.error(format!(
-                    "{}: of dates and times only the days between two dates are computed, as date - date",
+                    "{}: the only date arithmetic is date - date, which gives days",
                     self.mismatch(verb, &left, &right)
                 )));
             }
             (Kind::Text, _) | (_, Kind::Text) if operator == Operator::Add => {
-                return Err(
-                    place.error(format!("{}: text is joined by ||", self.mismatch(verb, &left, &right)))
-                );
+                return Err(place.error(format!("{}: join text with ||", self.mismatch(verb, &left, &right))));
             }
             _ => return Err(self.mismatch(verb, &left, &right)),
         };
@@ -251,7 +252,7 @@ impl Typing<'_> {
         let operand = self.operand(expr)?;
         if !operand.kind.is_number() {
             let it = names::described(expr, operand.kind, self.layout);
-            return Err(names::place(expr).error(format!("{it} is not a number, and takes no sign")));
+            return Err(names::place(expr).error(format!("{it} is not a number, so it cannot have a sign")));
         }
         let scalar = match operand.scalar {
             scalar if !negative => scalar,
@@ -389,7 +390,5 @@ fn listed(items: Vec<Scalar>) -> List {
 }
 
 pub(super) fn bad_escape(pattern: &str) -> String {
-    format!(
-        "in the pattern '{pattern}' the escape character stands before something other than %, _ or itself"
-    )
+    format!("in the pattern '{pattern}' the escape character precedes something other than %, _ or itself")
 }

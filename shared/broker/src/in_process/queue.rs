@@ -228,7 +228,7 @@ impl QueueState {
             self.insert(message);
         }
         let confirmation = if self.dice.happens(self.faults.lose_confirm) {
-            Err(BrokerError::Unconfirmed { reason: "the confirmation was lost (a fault on request)".into() })
+            Err(BrokerError::Unconfirmed { reason: "the confirmation was lost (injected fault)".into() })
         } else {
             Ok(())
         };

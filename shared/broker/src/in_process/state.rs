@@ -140,7 +140,7 @@ impl State {
                 bytes = oldest.body.len(),
                 max,
                 reason,
-                "too many dead letters: the oldest is discarded"
+                "too many dead letters; discarding the oldest"
             );
         }
     }

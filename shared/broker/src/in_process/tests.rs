@@ -56,7 +56,7 @@ async fn a_queue_is_bounded_in_bytes_and_a_large_message_is_not_overtaken() {
 async fn a_message_larger_than_a_queue_is_refused() {
     let broker = InProcess::new(Limits { bytes: 10, ..Limits::default() });
     let error = broker.publish(Queue::Chunks, Bytes::from(vec![0; 11])).await.unwrap_err();
-    assert_eq!(error.to_string(), "a message of 11 bytes is larger than the broker's limit of 10 bytes");
+    assert_eq!(error.to_string(), "a message of 11 bytes exceeds the broker's limit of 10 bytes");
 }
 
 #[tokio::test]

@@ -134,7 +134,7 @@ pub(super) async fn dial(
             let waited = settings.connect_timeout.as_secs_f32();
             let reason = match progress.stage() {
                 Stage::Reaching => format!("no connection within {waited} s"),
-                _ => format!("it accepts connections, but does not answer within {waited} s"),
+                _ => format!("it accepts connections but did not answer within {waited} s"),
             };
             Err(BrokerError::Unreachable { url: target.url.clone(), reason })
         }
@@ -158,12 +158,12 @@ pub(super) async fn greeting(settings: &RabbitSettings, target: &Target) -> Resu
         stream.read_exact(&mut head).await?;
         let length = u32::from_be_bytes([head[3], head[4], head[5], head[6]]) as usize;
         if head[0] != 1 || length > 1 << 17 {
-            return Err(io::Error::other("the answer is not AMQP 0-9-1"));
+            return Err(io::Error::other("the server does not speak AMQP 0-9-1"));
         }
         let mut frame = vec![0; length];
         stream.read_exact(&mut frame).await?;
-        let product = property(&frame, "product").unwrap_or_else(|| "a broker of unknown make".into());
-        let version = property(&frame, "version").unwrap_or_else(|| "of unknown version".into());
+        let product = property(&frame, "product").unwrap_or_else(|| "unknown broker".into());
+        let version = property(&frame, "version").unwrap_or_else(|| "unknown version".into());
         Ok::<_, io::Error>(format!("{product} {version}"))
     };
     let outcome = timeout(settings.connect_timeout, Box::pin(talk)).await;

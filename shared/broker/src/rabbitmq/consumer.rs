@@ -58,7 +58,7 @@ impl Open {
             Ok(Ok(())) => true,
             Ok(Err(_)) => false,
             Err(_) => {
-                self.session.fail("settling a message takes too long");
+                self.session.fail("settling a message is taking too long");
                 false
             }
         }
@@ -89,7 +89,7 @@ impl Open {
             close.as_mut().now_or_never()
         };
         if first.is_none() && timeout(self.answer_timeout, close).await.is_err() {
-            self.session.fail("closing a channel takes too long");
+            self.session.fail("closing a channel is taking too long");
         }
     }
 }
@@ -155,7 +155,7 @@ impl Pump {
                         return;
                     }
                     let queue = self.queue.name();
-                    tracing::warn!(queue, "consuming was interrupted; the channel is opened again");
+                    tracing::warn!(queue, "consumer interrupted; reopening the channel");
                 }
                 Err(error @ (BrokerError::Forbidden { .. } | BrokerError::Differs { .. }))
                     if begun.is_some() =>
@@ -166,7 +166,7 @@ impl Pump {
                     return;
                 }
                 Err(error) => {
-                    tracing::warn!(queue = self.queue.name(), %error, "cannot consume; trying again");
+                    tracing::warn!(queue = self.queue.name(), %error, "cannot consume; retrying");
                     // What the broker refuses to this consumer is no reason to interrupt the others.
                     if matches!(error, BrokerError::Unreachable { .. }) {
                         session.fail(error.to_string());

@@ -33,7 +33,7 @@ pub(super) async fn diagnose(settings: &RabbitSettings) -> Vec<Finding> {
     };
     findings.push(version);
     let what =
-        format!("logged in as {:?} to virtual host {:?} of {}", target.username, target.vhost, target.url);
+        format!("connected as {:?} to virtual host {:?} of {}", target.username, target.vhost, target.url);
     findings.push(Finding::new("broker connection", Verdict::Ok, what, None));
     findings.extend(whose(settings, &target, &dialed).await);
     for queue in Queue::ALL {
@@ -55,10 +55,15 @@ fn of_version(text: String) -> Finding {
             Finding::new("broker version", Verdict::Ok, text, None)
         }
         (Some(_), Some(_)) if is_known => {
-            let advice = "upgrade to RabbitMQ 3.10 or later: earlier ones can lose dead letters";
+            let advice = "upgrade to RabbitMQ 3.10 or later; older versions can lose dead letters";
             Finding::new("broker version", Verdict::Bad, text, Some(advice))
         }
-        _ => Finding::new("broker version", Verdict::Warn, text, Some("only RabbitMQ is known to work")),
+        _ => Finding::new(
+            "broker version",
+            Verdict::Warn,
+            text,
+            Some("use RabbitMQ; other brokers are not tested"),
+        ),
     }
 }
 
@@ -75,8 +80,8 @@ async fn whose(settings: &RabbitSettings, target: &Target, dialed: &Dialed) -> O
         Ok::<_, BrokerError>(true)
     };
     Some(match bound.await {
-        Ok(true) => Finding::ok(WHAT, format!("this one, {own}")),
-        Ok(false) => Finding::ok(WHAT, "none yet; the first process to start makes them its store's"),
+        Ok(true) => Finding::ok(WHAT, format!("this store, {own}")),
+        Ok(false) => Finding::ok(WHAT, "none yet; the first process to start binds the queues to its store"),
         Err(error) => Finding::error(WHAT, &error),
     })
 }
@@ -94,26 +99,27 @@ async fn look_at(settings: &RabbitSettings, target: &Target, dialed: &Dialed, qu
     };
     match looked.await {
         Ok(None) => {
-            Finding::new(what, Verdict::Ok, "does not exist yet; it is made at the first start", None)
+            Finding::new(what, Verdict::Ok, "does not exist yet; the first process to start creates it", None)
         }
         Ok(Some((messages, _))) if queue == Queue::DeadLetters && messages > 0 => {
-            let advice = "look at their reasons (header x-crossfoot-reason), redrive what failed, then purge the queue";
+            let advice = "check their reasons (header x-crossfoot-reason), redrive the failed chunks, then \
+             purge the queue";
             Finding::new(what, Verdict::Warn, format!("{messages} dead letters"), Some(advice))
         }
         Ok(Some((messages, 0))) if messages > 0 && queue != Queue::DeadLetters => {
             let advice =
-                "start who consumes it: processors for chunks, writers for batches, a coordinator for counts";
+                "start a consumer: processors for chunks, writers for batches, a coordinator for counts";
             Finding::new(
                 what,
                 Verdict::Warn,
-                format!("{messages} messages wait, and nobody consumes"),
+                format!("{messages} messages are waiting, and the queue has no consumer"),
                 Some(advice),
             )
         }
         Ok(Some((messages, consumers))) => Finding::new(
             what,
             Verdict::Ok,
-            format!("as expected; {messages} messages wait, {consumers} consumers"),
+            format!("ok; messages waiting: {messages}, consumers: {consumers}"),
             None,
         ),
         Err(error) => Finding::error(what, &error),
@@ -154,19 +160,20 @@ async fn try_out(settings: &RabbitSettings, target: &Target, dialed: &mut Dialed
     let finding = tokio::select! {
         confirmed = sent => match confirmed {
             Ok(Confirmation::Ack(None)) => {
-                Finding::new(what, Verdict::Ok, "permitted, and a trial message was confirmed", None)
+                Finding::new(what, Verdict::Ok, "permitted; a test message was confirmed", None)
             }
-            Ok(_) => Finding::new(what, Verdict::Bad, "a trial message was not accepted", Some("see the broker's log")),
+            Ok(_) => Finding::new(what, Verdict::Bad, "a test message was not accepted", Some("check the broker's log")),
             Err(error) => Finding::error(what, explain(target, Stage::Working, &error)),
         },
         reason = blocked => {
-            let advice = "the broker is short of memory or disk and takes no messages: make room (rabbitmqctl status)";
-            Finding::new(what, Verdict::Bad, format!("the broker blocks publishers: {reason}"), Some(advice))
+            let advice = "the broker is low on memory or disk and accepts no messages; free some (see \
+             rabbitmqctl status)";
+            Finding::new(what, Verdict::Bad, format!("the broker is blocking publishers: {reason}"), Some(advice))
         }
         () = tokio::time::sleep(TRIAL) => {
-            let advice = "look for alarms (rabbitmq-diagnostics alarms), and at the broker's log";
+            let advice = "check for alarms (rabbitmq-diagnostics alarms), and check the broker's log";
             let waited = TRIAL.as_secs();
-            Finding::new(what, Verdict::Bad, format!("a trial message was not confirmed within {waited} s"), Some(advice))
+            Finding::new(what, Verdict::Bad, format!("a test message was not confirmed within {waited} s"), Some(advice))
         }
     };
     // Whatever happens, it goes with the connection.

@@ -50,7 +50,7 @@ pub(super) fn explain(target: &Target, stage: Stage, error: &lapin::Error) -> Br
         (_, Some((ACCESS_REFUSED | NOT_ALLOWED, reason))) => BrokerError::Forbidden { url, user, reason },
         (_, Some((code, reason))) => BrokerError::Refused { url, reason: format!("{code} {reason}") },
         (Stage::Greeting, None) => {
-            let reason = format!("it does not answer as an AMQP broker ({})", cause(error));
+            let reason = format!("it does not respond like an AMQP broker ({})", cause(error));
             BrokerError::Unreachable { url, reason }
         }
         (Stage::Working, None) => BrokerError::Unreachable { url, reason: cause(error) },

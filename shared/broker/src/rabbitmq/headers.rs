@@ -101,9 +101,9 @@ fn broker_death(table: &FieldTable) -> Option<Death> {
     let queue = text(newest, "queue").unwrap_or_else(|| "its queue".into());
     let reason = match text(newest, "reason").as_deref() {
         Some("delivery_limit") => format!("returned to {queue} more often than its delivery limit allows"),
-        Some("rejected") => format!("refused by a consumer of {queue}, without a reason"),
-        Some(other) => format!("put aside by the broker from {queue}: {other}"),
-        None => format!("put aside by the broker from {queue}"),
+        Some("rejected") => format!("rejected by a consumer of {queue} without a reason"),
+        Some(other) => format!("moved from {queue} to the dead letters by the broker: {other}"),
+        None => format!("moved from {queue} to the dead letters by the broker"),
     };
     let at = match newest.inner().get("time") {
         Some(AMQPValue::Timestamp(seconds)) => {

@@ -87,11 +87,11 @@ impl Session {
             };
             match event {
                 Some(Event::ConnectionBlocked(reason)) => {
-                    tracing::warn!(reason, "the broker blocks publishers; publishing waits");
+                    tracing::warn!(reason, "the broker is blocking publishers; publishing waits");
                     self.blocked.send_replace(Some(reason));
                 }
                 Some(Event::ConnectionUnblocked) => {
-                    tracing::info!("the broker lets publishers go on");
+                    tracing::info!("the broker no longer blocks publishers");
                     self.blocked.send_replace(None);
                 }
                 // Of a channel alone, and whoever consumes on it opens another; the others need not be interrupted.
@@ -197,11 +197,7 @@ impl Link {
                 opened = self.open_again(&mut backoff) => Some(opened),
             };
             if let Some((session, _)) = &current {
-                tracing::info!(
-                    role = self.role.name(),
-                    url = self.target.url,
-                    "connected to the broker again"
-                );
+                tracing::info!(role = self.role.name(), url = self.target.url, "reconnected to the broker");
                 self.state.send_replace(State::Up(Arc::clone(session)));
             }
         }
@@ -211,12 +207,12 @@ impl Link {
 
     fn lose(&self, session: Arc<Session>, why: String) {
         let (role, url) = (self.role.name(), &self.target.url);
-        tracing::warn!(role, url, why, "the connection to the broker is lost; connecting again");
+        tracing::warn!(role, url, why, "lost the connection to the broker; reconnecting");
         self.state.send_replace(State::Down(why.clone()));
         session.fail(why);
         session.socket.cut();
         if self.role == Role::Publish && self.blocked.send_replace(None).is_some() {
-            tracing::info!("the connection that the broker blocked is gone");
+            tracing::info!("the connection that the broker blocked has ended");
         }
     }
 
@@ -226,7 +222,7 @@ impl Link {
             match Box::pin(self.open()).await {
                 Ok(opened) => return opened,
                 Err(error) => {
-                    tracing::warn!(role = self.role.name(), %error, "not connected to the broker; trying again");
+                    tracing::warn!(role = self.role.name(), %error, "cannot connect to the broker; retrying");
                     self.state.send_replace(State::Down(error.to_string()));
                 }
             }
@@ -259,9 +255,7 @@ impl Link {
         let Some(by) = by else { return settled.await };
         match timeout_at(by, settled).await {
             Ok(outcome) => outcome,
-            Err(_) => Err(BrokerError::Unconfirmed {
-                reason: format!("there is no connection: {}", self.trouble()),
-            }),
+            Err(_) => Err(BrokerError::Unconfirmed { reason: format!("not connected: {}", self.trouble()) }),
         }
     }
 

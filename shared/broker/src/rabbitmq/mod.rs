@@ -146,7 +146,7 @@ impl Broker for Rabbit {
             Ok(Some((messages, _))) => Ok(messages as usize),
             // Somebody deleted it; it is declared again with the next session.
             Ok(None) => {
-                session.fail(format!("the queue {} does not exist any more", link.settings.name(queue)));
+                session.fail(format!("the queue {} no longer exists", link.settings.name(queue)));
                 Ok(0)
             }
             Err(_) if link.closing().is_cancelled() => Err(BrokerError::Closed),

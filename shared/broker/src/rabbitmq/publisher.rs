@@ -152,12 +152,12 @@ impl Publisher {
                 Outcome::Stored => return Ok(()),
                 Outcome::Full => {
                     if room_by.is_some_and(|by| Instant::now() >= by) {
-                        return Err(unconfirmed("there is no room in the queue".into()));
+                        return Err(unconfirmed("the queue is full".into()));
                     }
                     if !waits {
                         tracing::debug!(
                             queue = to.queue().name(),
-                            "the queue is full; publishing waits for room"
+                            "the queue is full; publishing waits for space"
                         );
                         waits = true;
                     }
@@ -204,7 +204,9 @@ impl Publisher {
 
     async fn attempt(&self, session: &Session, to: To, body: &[u8], properties: BasicProperties) -> Outcome {
         let settings = &*self.link.settings;
-        let Some(lanes) = &session.lanes else { return Outcome::NotSent("it is not for publishing".into()) };
+        let Some(lanes) = &session.lanes else {
+            return Outcome::NotSent("this connection is not for publishing".into());
+        };
         let lane = lanes.lane(to.queue());
         if !lane.channel.status().connected() {
             return Outcome::NotSent("the channel was closed".into());
@@ -226,12 +228,11 @@ impl Publisher {
                 Ok(Ok(Confirmation::Nack(_))) => Outcome::Full,
                 Ok(Ok(Confirmation::Ack(Some(returned)))) => {
                     let (code, text) = (returned.reply_code, &returned.reply_text);
-                    Outcome::Unknown(format!(
-                        "{} does not exist any more: {code} {text}",
-                        settings.name(to.queue())
-                    ))
+                    Outcome::Unknown(format!("{} no longer exists: {code} {text}", settings.name(to.queue())))
                 }
-                Ok(Ok(Confirmation::NotRequested)) => Outcome::Unknown("the channel does not confirm".into()),
+                Ok(Ok(Confirmation::NotRequested)) => {
+                    Outcome::Unknown("the channel is not in confirm mode".into())
+                }
                 Ok(Err(error)) => Outcome::Unknown(error.to_string()),
                 // A broker that blocks will confirm once it goes on.
                 Err(_) if session.blocked.borrow().is_some() => match self.let_through(session).await {

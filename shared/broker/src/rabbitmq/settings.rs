@@ -88,18 +88,18 @@ impl RabbitSettings {
             ("blocked_timeout", self.blocked_timeout),
         ];
         if let Some((name, _)) = durations.iter().find(|(_, duration)| duration.is_zero()) {
-            return wrong(format!("{name} is zero; nothing could ever be done within it"));
+            return wrong(format!("{name} must be greater than zero"));
         }
         if self.messages_max == 0 || self.dead_letters_max == 0 {
             return wrong(
-                "a queue that holds no message is of no use; set messages_max and dead_letters_max".into(),
+                "a queue must hold at least one message; set messages_max and dead_letters_max".into(),
             );
         }
         if self.bytes_max < MESSAGE_BYTES_MAX as u64
             || i64::try_from(self.bytes_max).map_or(true, |max| max > i64::MAX / 2)
         {
             return wrong(format!(
-                "bytes_max is {}; one message may have {MESSAGE_BYTES_MAX}",
+                "bytes_max is {}, but one message can have {MESSAGE_BYTES_MAX}",
                 self.bytes_max
             ));
         }
@@ -108,10 +108,10 @@ impl RabbitSettings {
             || self.prefix.starts_with("amq.")
             || self.prefix.chars().any(char::is_control)
         {
-            return wrong("the prefix has at most 200 bytes, and does not begin with 'amq.'".into());
+            return wrong("the prefix must have at most 200 bytes and must not begin with 'amq.'".into());
         }
         if self.password.is_some() && self.password_file.is_some() {
-            return wrong("password and password_file are both set; set one".into());
+            return wrong("password and password_file are both set; set only one".into());
         }
         let mut target = parse(&self.url)?;
         if let Some(username) = &self.username {
@@ -128,7 +128,7 @@ impl RabbitSettings {
             let pem = read_small_text(path, KEY_BYTES_MAX)
                 .map_err(|error| BrokerError::Settings(format!("ca_file {}: {error}", path.display())))?;
             if !pem.contains("-----BEGIN CERTIFICATE-----") {
-                return wrong(format!("ca_file {} holds no PEM certificate", path.display()));
+                return wrong(format!("ca_file {} contains no PEM certificate", path.display()));
             }
             target.ca = Some(pem);
         }
@@ -193,25 +193,25 @@ pub fn refused(settings: &RabbitSettings) -> Option<String> {
 // lapin's own parser takes an IPv6 address for `localhost`, and `amqp://host/` for a virtual host without a name.
 fn parse(given: &ServerUrl) -> Result<Target, BrokerError> {
     let shown = given.to_string();
-    let wrong = |reason: &str| BrokerError::Settings(format!("the URL {shown}: {reason}"));
+    let wrong = |reason: &str| BrokerError::Settings(format!("invalid URL {shown}: {reason}"));
     let url = Url::parse(given.reveal()).map_err(|error| wrong(&error.to_string()))?;
     let (tls, port) = match url.scheme() {
         "amqp" => (false, 5672),
         "amqps" => (true, 5671),
-        _ => return Err(wrong("it begins with neither amqp:// nor amqps://")),
+        _ => return Err(wrong("it must begin with amqp:// or amqps://")),
     };
     if url.query().is_some() || url.fragment().is_some() {
-        return Err(wrong("parameters are not known here; set them beside the URL"));
+        return Err(wrong("URL parameters are not supported; use the settings under [broker] instead"));
     }
     let decode = |text: &str| match percent_decode_str(text).decode_utf8() {
         Ok(decoded) => Ok(decoded.into_owned()),
-        Err(_) => Err(wrong("what is percent-encoded is not UTF-8")),
+        Err(_) => Err(wrong("its percent-encoded part is not UTF-8")),
     };
-    let host = url.host_str().filter(|host| !host.is_empty()).ok_or_else(|| wrong("it names no host"))?;
+    let host = url.host_str().filter(|host| !host.is_empty()).ok_or_else(|| wrong("it has no host"))?;
     let host = decode(host.trim_start_matches('[').trim_end_matches(']'))?;
     let vhost = match url.path().strip_prefix('/').unwrap_or_default() {
         "" => "/".into(),
-        path if path.contains('/') => return Err(wrong("a '/' in the virtual host's name is written %2f")),
+        path if path.contains('/') => return Err(wrong("write a '/' in the virtual host's name as %2f")),
         path => decode(path)?,
     };
     let (username, password) = match (url.username(), url.password()) {

@@ -89,7 +89,8 @@ impl Parcel {
         match self.publisher.publish(grave, &self.body, headers.properties(), None).await {
             Ok(()) => self.open.ack(self.tag).await,
             Err(error) => {
-                tracing::warn!(queue = self.queue.name(), %error, "a dead letter was not put aside and comes again");
+                tracing::warn!(queue = self.queue.name(), %error, "a dead letter could not be moved and will be \
+                 redelivered");
                 self.open.give_back(self.tag);
                 false
             }

@@ -153,5 +153,5 @@ impl FieldDecoder {
 
 #[cold]
 fn wrong_length(have: usize, want: usize) -> Reject {
-    Reject::new(ReasonCode::FieldCount, format!("the field has {have} bytes, {want} are expected"))
+    Reject::new(ReasonCode::FieldCount, format!("the field has {have} bytes; expected {want}"))
 }

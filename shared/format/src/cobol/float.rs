@@ -39,7 +39,7 @@ impl Floats {
     pub(super) fn new(form: FloatForm, spec: &FieldSpec) -> Result<Self, String> {
         let FieldType::Text { chars_max } = spec.column else {
             return Err(format!(
-                "a floating-point number is never an amount: make its column text, not {}",
+                "a floating-point number cannot be an amount; make its column text instead of {}",
                 spec.column
             ));
         };
@@ -58,7 +58,7 @@ impl Floats {
         let shortest = shortest.ok_or_else(|| {
             Reject::new(
                 ReasonCode::Type,
-                format!("{} is a floating-point number without a value", quoted(bytes)),
+                format!("{} is a floating-point value that is not a number", quoted(bytes)),
             )
         })?;
         text(out, self.chars_max, |out| shortest.write(out))

@@ -148,27 +148,31 @@ impl Moments {
     ) -> Result<Self, String> {
         let name = form.name();
         if digits.scale != 0 {
-            return Err(format!("{name} is spelt by whole numbers, not by a picture with V or P"));
+            return Err(format!("{name} needs a picture of whole numbers, without V or P"));
         }
         if digits.digits < form.digits() {
-            return Err(format!("{name} has {} digits, the picture only {}", form.digits(), digits.digits));
+            return Err(format!(
+                "{name} has {} digits, but the picture has only {}",
+                form.digits(),
+                digits.digits
+            ));
         }
         if form.window_start().is_some_and(|start| !(1..=9900).contains(&start)) {
-            return Err(format!("{name}: the hundred years must begin in the years 1 to 9900"));
+            return Err(format!("{name}: the century window must start in a year from 1 to 9900"));
         }
         let chars = form.digits() + 2 + u8::from(form == MomentForm::HhMmSsHh);
         match (form, column) {
             (MomentForm::HhMmSs | MomentForm::HhMmSsHh, FieldType::Text { chars_max })
                 if *chars_max >= u32::from(chars) => {}
             (MomentForm::HhMmSs | MomentForm::HhMmSsHh, _) => {
-                return Err(format!("{name} becomes a text of {chars} characters, not a {column}"));
+                return Err(format!("{name} is read as text of {chars} characters, not as {column}"));
             }
             (MomentForm::YyyyMmDdHhMmSs, FieldType::Timestamp) => {}
             (MomentForm::YyyyMmDdHhMmSs, _) => {
-                return Err(format!("{name} becomes a timestamp, not a {column}"));
+                return Err(format!("{name} is read as a timestamp, not as {column}"));
             }
             (_, FieldType::Date) => {}
-            _ => return Err(format!("{name} becomes a date, not a {column}")),
+            _ => return Err(format!("{name} is read as a date, not as {column}")),
         }
         // Both powers fit: a picture has 38 digits at most.
         let nines_of = |digits: u8| 10_i128.checked_pow(digits.into()).map_or(i128::MAX, |end| end - 1);
@@ -219,7 +223,7 @@ impl Moments {
         let width = usize::from(self.form.digits());
         Reject::new(
             ReasonCode::Type,
-            format!("{number:0width$} is not a {what} of the form {}", self.form.name()),
+            format!("{number:0width$} is not a {what} in the format {}", self.form.name()),
         )
     }
 }
@@ -255,10 +259,10 @@ impl Db2Timestamps {
     /// Fails, with a sentence for the layout's author, on a column that is no timestamp.
     pub(super) fn new(fills: Fills, spec: &FieldSpec) -> Result<Self, String> {
         if spec.column != FieldType::Timestamp {
-            return Err(format!("a Db2 timestamp becomes a timestamp, not a {}", spec.column));
+            return Err(format!("a Db2 timestamp is read as a timestamp, not as {}", spec.column));
         }
         if [fills.spaces, fills.low_values, fills.high_values].contains(&Fill::Zero) {
-            return Err("a timestamp cannot be zero: say `null` or `reject`".to_owned());
+            return Err("a timestamp cannot be zero; use `null` or `reject`".to_owned());
         }
         Ok(Self { page: spec.page, blanks: Blanks::new(fills, spec.page.space()) })
     }
@@ -267,16 +271,16 @@ impl Db2Timestamps {
     pub(super) fn put(&self, bytes: &[u8], out: &mut Vec<u8>) -> Result<FieldValue, Reject> {
         let at = match self.blanks.of(bytes) {
             Some((Fill::Null, _)) => return Ok(null(out)),
-            Some((_, what)) => Err(format!("nothing but {what}, where a timestamp is expected")),
+            Some((_, what)) => Err(format!("only {what} where a timestamp is expected")),
             None => self.read(bytes).ok_or_else(|| {
-                format!("{} is not a timestamp of the form YYYY-MM-DD-HH.MM.SS.nnnnnn", self.shown(bytes))
+                format!("{} is not a timestamp in the format YYYY-MM-DD-HH.MM.SS.nnnnnn", self.shown(bytes))
             }),
         };
         let (at, is_exact) = at.map_err(|detail| Reject::new(ReasonCode::Type, detail))?;
         if !is_exact {
             return Err(Reject::new(
                 ReasonCode::TooLong,
-                format!("{} has more than 6 digits behind the seconds", self.shown(bytes)),
+                format!("{} has more than 6 fractional digits in the seconds", self.shown(bytes)),
             ));
         }
         record::put(out, &Value::Timestamp(at));

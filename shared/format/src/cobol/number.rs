@@ -68,12 +68,12 @@ impl Numbers {
     /// Fails, with a sentence for the layout's author, on a picture that cannot be.
     pub(super) fn new(form: &NumberForm, spec: &FieldSpec) -> Result<Self, String> {
         if !(1..=DIGITS_MAX).contains(&form.digits) {
-            return Err(format!("a picture of {} digits: 1 to {DIGITS_MAX} can be held", form.digits));
+            return Err(format!("a picture of {} digits; 1 to {DIGITS_MAX} are supported", form.digits));
         }
         let zeros = u8::try_from(-i16::from(form.scale)).unwrap_or(0);
         if form.scale > DIGITS_MAX.cast_signed() || form.digits.saturating_add(zeros) > DIGITS_MAX {
             return Err(format!(
-                "{} digits with a scale of {}: more than {DIGITS_MAX} digits cannot be held",
+                "{} digits with a scale of {}; at most {DIGITS_MAX} digits are supported",
                 form.digits, form.scale
             ));
         }
@@ -136,7 +136,7 @@ impl Numbers {
             Some((Fill::Null, _)) => Ok(None),
             Some((Fill::Zero, _)) => Ok(Some(0)),
             Some((Fill::Reject, what)) => {
-                Err(Reject::new(ReasonCode::Type, format!("nothing but {what}, where a number is expected")))
+                Err(Reject::new(ReasonCode::Type, format!("only {what} where a number is expected")))
             }
             None => Err(self.expected.reject(bytes, wrong)),
         }
@@ -146,13 +146,13 @@ impl Numbers {
 /// A binary field must have room for its picture.
 fn check_binary(form: &NumberForm, bytes: usize, signed: bool, end: Option<i128>) -> Result<(), String> {
     if !(1..=16).contains(&bytes) {
-        return Err(format!("a binary number of {bytes} bytes: 1 to 16 can be read"));
+        return Err(format!("a binary number of {bytes} bytes; 1 to 16 are supported"));
     }
     let bits = 8 * bytes - usize::from(signed);
     let largest = if bits >= 127 { i128::MAX } else { (1 << bits) - 1 };
     match end {
         Some(end) if end - 1 > largest => {
-            Err(format!("{bytes} bytes do not hold every binary number of {} digits", form.digits))
+            Err(format!("{bytes} bytes cannot hold every binary number of {} digits", form.digits))
         }
         _ => Ok(()),
     }
@@ -164,14 +164,14 @@ impl Expected {
         let all = quoted(bytes);
         let byte = |at: usize| bytes.get(at).copied().unwrap_or(0);
         let detail = match wrong {
-            Wrong::Digit(at) => format!("{all}: byte {at} (x'{:02x}') is no digit", byte(at)),
+            Wrong::Digit(at) => format!("{all}: byte {at} (x'{:02x}') is not a digit", byte(at)),
             Wrong::Sign(at) => {
-                format!("{all}: byte {at} (x'{:02x}') has no accepted sign, {}", byte(at), self.signs())
+                format!("{all}: byte {at} (x'{:02x}') has an invalid sign, {}", byte(at), self.signs())
             }
             Wrong::Unused => {
-                format!("{all}: the first half byte is not zero, though no digit of the picture is there")
+                format!("{all}: the first half byte is not zero, although the picture has no digit there")
             }
-            Wrong::NegativeZero => format!("{all}: minus zero, which NUMPROC(PFD) does not have"),
+            Wrong::NegativeZero => format!("{all}: minus zero, which NUMPROC(PFD) does not allow"),
             Wrong::TooLarge => {
                 let most = match self.usage {
                     Usage::Binary { range: BinaryRange::Native, .. } => DIGITS_MAX,

@@ -47,19 +47,17 @@ impl Output {
             FieldType::Integer if behind == 0 => factor(0)
                 .map(|factor| Self::Integer { factor })
                 .ok_or_else(|| "more digits than a number can have".to_owned()),
-            FieldType::Integer => {
-                Err(format!("an integer column would lose the {behind} digits behind the point"))
-            }
+            FieldType::Integer => Err(format!("an integer column would lose {behind} decimal places")),
             FieldType::Decimal { precision, scale } => {
                 let end =
                     10_i128.checked_pow(precision.into()).filter(|_| (1..=DIGITS_MAX).contains(&precision));
                 let (Some(end), true) = (end, scale <= precision) else {
-                    return Err(format!("{column} is not a type that {DIGITS_MAX} digits hold"));
+                    return Err(format!("{column} does not fit {DIGITS_MAX} digits"));
                 };
                 if scale < behind {
-                    return Err(format!("{column} would lose digits of the {behind} behind the point"));
+                    return Err(format!("{column} would lose some of the {behind} decimal places"));
                 }
-                let factor = factor(scale).ok_or_else(|| format!("{column} has no room for the picture"))?;
+                let factor = factor(scale).ok_or_else(|| format!("{column} is too small for the picture"))?;
                 Ok(Self::Decimal { factor, scale, precision, end })
             }
             FieldType::Text { chars_max } => {
@@ -73,12 +71,12 @@ impl Output {
                 })
             }
             FieldType::Date | FieldType::Timestamp => {
-                Err(format!("a {column} column takes a number whose digits spell one; say which form"))
+                Err(format!("a {column} column needs a date format for the number's digits; name it"))
             }
             FieldType::Boolean => {
-                Err("a boolean column takes text, not a number: read the field as text".to_owned())
+                Err("a boolean column needs text, not a number; read the field as text".to_owned())
             }
-            FieldType::Bytes => Err("a column of bytes takes the field as it is".to_owned()),
+            FieldType::Bytes => Err("a bytes column takes the field unchanged".to_owned()),
         }
     }
 
@@ -88,7 +86,7 @@ impl Output {
             Self::Integer { factor } => {
                 let value = times(integer, factor).and_then(|value| i64::try_from(value).ok());
                 let value = value.ok_or_else(|| {
-                    Reject::new(ReasonCode::TooLong, format!("{integer} is more than a 64-bit integer holds"))
+                    Reject::new(ReasonCode::TooLong, format!("{integer} does not fit a 64-bit integer"))
                 })?;
                 record::put(out, &Value::Integer(value));
                 Ok(FieldValue::Integer(value))
@@ -148,7 +146,7 @@ pub(super) fn text(
 
 #[cold]
 pub(super) fn too_long(chars: usize, chars_max: u32) -> Reject {
-    Reject::new(ReasonCode::TooLong, format!("{chars} characters, at most {chars_max} fit"))
+    Reject::new(ReasonCode::TooLong, format!("{chars} characters; the maximum is {chars_max}"))
 }
 
 /// Appends the beginning of a field of text whose length is not known yet; returns where its content begins.

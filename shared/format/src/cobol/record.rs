@@ -89,7 +89,7 @@ impl RecordDecoder {
         let end = self.extent.offset(self.plan.end);
         if self.rest == Rest::AsLaidOut && record.len() > end && record.len() != self.plan.length_max {
             let (have, want) = (record.len(), end);
-            let detail = format!("the record has {have} bytes, its layout ends at {want}");
+            let detail = format!("the record has {have} bytes, but its layout ends at {want}");
             return Err(Reject::new(ReasonCode::FieldCount, detail));
         }
         Ok(())
@@ -126,7 +126,7 @@ impl RecordDecoder {
 
 #[cold]
 fn short(have: usize, want: usize, field: &str) -> Reject {
-    Reject::new(ReasonCode::FieldCount, format!("the record has {have} bytes, `{field}` reaches to {want}"))
+    Reject::new(ReasonCode::FieldCount, format!("the record has {have} bytes, but `{field}` ends at {want}"))
 }
 
 #[cold]
@@ -139,7 +139,7 @@ fn occurrences(plan: &Plan, error: ExtentError<Reject>) -> Reject {
         ExtentError::OutOfBounds { table, count } => {
             let table = &plan.tables[table];
             let detail =
-                format!("{} occurs {count} times, {} to {} are possible", table.path, table.min, table.max);
+                format!("{} occurs {count} times; allowed are {} to {}", table.path, table.min, table.max);
             Reject { code: ReasonCode::Range, detail }
         }
     }

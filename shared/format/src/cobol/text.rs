@@ -148,7 +148,7 @@ impl Texts {
             (0xFF, _, HighValues::Reject) => "high-values (x'ff')",
             _ => return None,
         };
-        Some(Err(Reject::new(ReasonCode::Encoding, format!("nothing but {what}, where text is expected"))))
+        Some(Err(Reject::new(ReasonCode::Encoding, format!("only {what} where text is expected"))))
     }
 
     fn decode(&self, text: &[u8], out: &mut Vec<u8>) -> Result<(), Reject> {
@@ -162,7 +162,10 @@ impl Texts {
 fn nul(bytes: &[u8]) -> Reject {
     Reject::new(
         ReasonCode::Encoding,
-        format!("{}: a low-value (x'00') among the characters, which no text column can hold", quoted(bytes)),
+        format!(
+            "{}: a low-value (x'00') among the characters, which a text column cannot hold",
+            quoted(bytes)
+        ),
     )
 }
 

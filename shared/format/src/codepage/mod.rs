@@ -46,7 +46,7 @@ pub struct CodePage {
 
 /// A byte stands for no character of the page.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
-#[error("byte {at} (x'{byte:02x}') is no character of the code page")]
+#[error("byte {at} (x'{byte:02x}') is not a character of the code page")]
 pub struct Undecodable {
     /// Where it is, from 0.
     pub at: usize,
@@ -56,7 +56,7 @@ pub struct Undecodable {
 
 /// A character that the page lacks.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
-#[error("the code page has no character U+{:04X}", u32::from(*.0))]
+#[error("the code page does not have the character U+{:04X}", u32::from(*.0))]
 pub struct Unencodable(pub char);
 
 /// Every code page known here.

@@ -31,7 +31,7 @@ pub(super) fn elementary(
         (Some((_, at)), Some(_)) => {
             return Err(Fault::new(
                 at.clone(),
-                format!("{} is {} and so has no picture", shown(label), usage.word()),
+                format!("{} is {}, so it cannot have a picture", shown(label), usage.word()),
             ));
         }
         (None, None) => {
@@ -113,7 +113,7 @@ fn disagreement(picture: &Picture, usage: Usage) -> Option<String> {
     let numeric = picture.category == Category::Numeric;
     match usage {
         Usage::Display => matches!(picture.category, Category::National | Category::Dbcs)
-            .then(|| "which holds one byte a character".to_owned()),
+            .then(|| "which has one byte per character".to_owned()),
         Usage::Binary | Usage::NativeBinary if !numeric => Some("which is for numbers".to_owned()),
         Usage::Binary | Usage::NativeBinary => (picture.digits > BINARY_DIGITS_MAX)
             .then(|| format!("which holds at most {BINARY_DIGITS_MAX} digits here")),

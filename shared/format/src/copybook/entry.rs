@@ -156,8 +156,11 @@ pub(super) fn statement(cursor: &mut Cursor<'_>, symbols: Symbols) -> Checked<Op
     let at = token.at.clone();
     let level = match &token.kind {
         Kind::Word(word) if OTHER_TEXT.contains(&word.as_str()) => {
-            return Err(Fault::new(at, format!("found {}, which is not supported in a copybook", shown(word)))
-                .advise("a copybook here holds data description entries only; put the text that it stands for in its place"));
+            return Err(Fault::new(
+                at,
+                format!("found {}, which is not supported in copybooks", shown(word)),
+            )
+            .advise("only data description entries are supported; replace it with the text it stands for"));
         }
         Kind::Word(word) if word.len() <= 2 && word.bytes().all(|byte| byte.is_ascii_digit()) => {
             word.parse::<u8>().unwrap_or(0)
@@ -184,7 +187,7 @@ fn data_name(cursor: &mut Cursor<'_>, what: &str) -> Checked<Named> {
         && !word.ends_with('-');
     if !is_name {
         return Err(Fault::new(at, format!("found {}, expected {what}", shown(&word))).advise(
-            "names consist of letters, digits and hyphens, with a letter among them and no hyphen at an end",
+            "a name has letters, digits and hyphens, at least one letter, and no hyphen at either end",
         ));
     }
     if word.len() > NAME_CHARS_MAX {
@@ -373,12 +376,12 @@ fn unknown(word: &str, at: Range<usize>) -> Fault {
         return Fault::new(at, format!("the clause {} is not supported", shown(word)));
     }
     if OTHER_TEXT.contains(&word) {
-        return Fault::new(at, format!("found {}, which is not supported in a copybook", shown(word)));
+        return Fault::new(at, format!("found {}, which is not supported in copybooks", shown(word)));
     }
     let fault =
         Fault::new(at, format!("found {}, expected a clause or the period that ends the entry", shown(word)));
     if word.bytes().all(|byte| byte.is_ascii_digit()) {
-        return fault.advise("the entry before may lack its period, or it stands past column 72");
+        return fault.advise("the previous entry may lack its period, or the period is after column 72");
     }
     fault
 }

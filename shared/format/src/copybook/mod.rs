@@ -129,8 +129,9 @@ fn read(text: &str, options: ParseOptions) -> Checked<Tree> {
         tree.add(statement)?;
     }
     if tree.items.is_empty() {
-        return Err(Fault::new(0..0, "the copybook describes no item").advise(
-            "in fixed format code stands in columns 8 to 72; ask for the free format if it does not",
+        return Err(Fault::new(0..0, "the copybook has no data items").advise(
+            "fixed format reads columns 8 to 72; for other layouts, set copybook_format = \"free\" (for \
+             `crossfoot init`: --free)",
         ));
     }
     tree.complete()?;

@@ -51,10 +51,7 @@ pub(super) fn occurs(cursor: &mut Cursor<'_>, at: Range<usize>) -> Checked<Occur
         // Without the lower bound it is 1 ("OCCURS DEPENDING ON clause", Language Reference).
         (None, Some(_)) => (1, first),
         (Some(_), None) => {
-            return Err(Fault::new(
-                at,
-                "found OCCURS ... TO without DEPENDING ON, which says how often it occurs",
-            ));
+            return Err(Fault::new(at, "found OCCURS ... TO without DEPENDING ON"));
         }
     };
     if max == 0 || min > max {

@@ -66,7 +66,7 @@ impl Placer<'_> {
                 return Err(Fault::new(
                     item.at.clone(),
                     format!(
-                        "{} occurs, varies in length and holds SYNCHRONIZED items, so that their place is uncertain",
+                        "{} is a table of varying length with SYNCHRONIZED items, so their position is uncertain",
                         shown(item.label())
                     ),
                 ));
@@ -81,7 +81,7 @@ impl Placer<'_> {
             return Err(Fault::new(
                 item.at.clone(),
                 format!(
-                    "{} reaches past the {RECORD_BYTES_MAX} bytes that a record may have",
+                    "{} extends beyond the record limit of {RECORD_BYTES_MAX} bytes",
                     shown(item.label())
                 ),
             ));
@@ -98,7 +98,7 @@ impl Placer<'_> {
                 return Err(Fault::new(
                     item.at.clone(),
                     format!(
-                        "{} is SYNCHRONIZED behind a table of varying length, where its place is uncertain",
+                        "{} is SYNCHRONIZED after a table of varying length, so its position is uncertain",
                         shown(item.label())
                     ),
                 ));
@@ -131,7 +131,7 @@ impl Placer<'_> {
                         shown(self.items[object.index()].label())
                     ),
                 )
-                .advise("compilers differ here; lengthen the redefined item by a FILLER if it is as long as that"));
+                .advise("compilers differ here; if the redefined item is that long, add a FILLER to it"));
             }
         }
         Ok(end - start)

@@ -81,7 +81,7 @@ impl Joiner {
                     ),
                 )
                 .advise(
-                    "if the lines are not in fixed format (code in columns 8 to 72), ask for the free format",
+                    "if the lines are not in fixed format (code in columns 8 to 72), set copybook_format = \"free\"",
                 ));
             }
         }
@@ -98,7 +98,7 @@ impl Joiner {
                     column + 1
                 ),
             )
-            .advise("break the line, or ask for the free format"));
+            .advise("break the line, or set copybook_format = \"free\""));
         }
         let code = &line[code_from..code_to];
         if code.trim().is_empty() {
@@ -133,7 +133,7 @@ impl Joiner {
                 shown(text)
             ),
         )
-        .advise("code is expected in columns 8 to 72; if it is not there, ask for the free format"))
+        .advise("fixed format reads columns 8 to 72; for other layouts, set copybook_format = \"free\""))
     }
 
     fn line(&mut self, code: &str, start: usize) {
@@ -167,7 +167,7 @@ impl Joiner {
             return Err(Fault::new(
                 start + blanks..start + code.len(),
                 format!(
-                    "found {}, expected `{quote}`, with which a continued literal goes on",
+                    "found {}, expected `{quote}` at the start of a continued literal",
                     shown(code.trim())
                 ),
             ));
@@ -199,6 +199,6 @@ impl Joiner {
 }
 
 fn tab(at: usize) -> Fault {
-    Fault::new(at..at + 1, "found a tab, with which the columns of the fixed format are uncertain")
-        .advise("replace tabs by blanks, or ask for the free format")
+    Fault::new(at..at + 1, "found a tab, which makes the columns of the fixed format uncertain")
+        .advise("replace tabs with spaces, or set copybook_format = \"free\"")
 }

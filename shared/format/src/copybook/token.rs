@@ -173,10 +173,10 @@ impl Lexer<'_> {
                 None | Some('\n') => {
                     return Err(Fault::new(
                         self.at(from, self.next),
-                        format!("the literal that begins here is not closed by `{quote}` on its line"),
+                        format!("the literal that starts here is not closed by `{quote}` on its line"),
                     )
                     .advise(
-                        "close it, or continue it in fixed format with `-` in column 7 of the next line",
+                        "close it, or continue it with `-` in column 7 of the next line (fixed format)",
                     ));
                 }
                 Some(c) => text.push(c),
@@ -206,19 +206,16 @@ fn check(text: &str, at: &Range<usize>) -> Checked<()> {
     if text.contains(':') || text.contains("==") {
         return Err(Fault::new(
             at.clone(),
-            format!(
-                "found {}, a placeholder that COPY ... REPLACING would fill, which is not supported",
-                shown(text)
-            ),
+            format!("found {}, a placeholder for COPY ... REPLACING, which is not supported", shown(text)),
         )
-        .advise("put the replaced text into the copybook"));
+        .advise("replace it in the copybook"));
     }
     if text.starts_with(">>") {
         return Err(Fault::new(
             at.clone(),
             format!("found the compiler directive {}, which is not supported", shown(text)),
         )
-        .advise("remove it; the reference format is an option of its own"));
+        .advise("remove it; set the reference format with copybook_format"));
     }
     Ok(())
 }

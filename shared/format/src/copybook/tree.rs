@@ -38,7 +38,7 @@ impl Tree {
             Statement::Entry(entry) => self.entry(*entry),
             Statement::Condition(condition, at) => {
                 let Some(item) = self.items.len().checked_sub(1) else {
-                    return Err(Fault::new(at, "found a level 88 entry, and no item before it"));
+                    return Err(Fault::new(at, "found a level 88 entry without an item before it"));
                 };
                 self.values += condition.values.len();
                 if self.values > CONDITION_VALUES_MAX {
@@ -67,9 +67,9 @@ impl Tree {
         } else if is_record && self.items.first().is_some_and(|first| first.level == 0) {
             return Err(Fault::new(
                 at,
-                format!("found level {:02} after items that belong to no record", entry.level),
+                format!("found level {:02} after items without a record", entry.level),
             )
-            .advise("put an 01 entry before the first item"));
+            .advise("add an 01 entry before the first item"));
         }
         while let Some(open) = self.open.last()
             && (is_record || self.items[open.index()].level >= entry.level)
@@ -80,7 +80,7 @@ impl Tree {
         if !is_record && parent.is_none() {
             return Err(Fault::new(
                 at,
-                format!("found level {:02}, and no 01 entry that it could belong to", entry.level),
+                format!("found level {:02} without an 01 entry it could belong to", entry.level),
             ));
         }
         let id = ItemId(u32::try_from(self.items.len()).unwrap_or(u32::MAX));
@@ -90,7 +90,7 @@ impl Tree {
                 return Err(Fault::new(
                     at,
                     format!(
-                        "found level {:02} below {}, which has the picture {} and so is no group",
+                        "found level {:02} below {}, which has the picture {} and is therefore not a group",
                         entry.level,
                         shown(self.items[parent.index()].label()),
                         shown(&picture.text)
@@ -145,10 +145,10 @@ impl Tree {
         let nearest = first.map(|first| self.items[first.index()].label().to_owned());
         let Some(first) = first.filter(|_| named) else {
             let expected = nearest.map_or_else(
-                || "but no item at its level is before it in its group".to_owned(),
+                || "but no item at its level precedes it in its group".to_owned(),
                 |nearest| {
                     format!(
-                        "expected {}, the item before it at its level, or another view of that",
+                        "expected {}, the previous item at its level, or another view of it",
                         shown(&nearest)
                     )
                 },
@@ -171,7 +171,7 @@ impl Tree {
                 at.clone(),
                 format!("{} has an OCCURS clause and cannot be redefined", shown(object.label())),
             )
-            .advise("redefine a group that holds the table"));
+            .advise("redefine a group that contains the table"));
         }
         Ok(first)
     }
@@ -197,20 +197,17 @@ impl Tree {
         let here: Vec<ItemId> = found.iter().filter(|id| self.record_of(**id) == record).copied().collect();
         match here[..] {
             [id] if id < before => Ok(id),
-            [_] => Err(Fault::new(
-                at.clone(),
-                format!("{} is not defined before it is referred to", shown(name)),
-            )),
+            [_] => Err(Fault::new(at.clone(), format!("{} is referenced before it is defined", shown(name)))),
             [] if found.is_empty() => {
-                Err(Fault::new(at.clone(), format!("no item of the record is called {}", shown(name))))
+                Err(Fault::new(at.clone(), format!("the record has no item {}", shown(name))))
             }
             [] => Err(Fault::new(at.clone(), format!("{} is an item of another record", shown(name)))
-                .advise("what a record does not hold cannot be read from it")),
+                .advise("DEPENDING ON must name an item of the same record")),
             _ => Err(Fault::new(
                 at.clone(),
-                format!("{} items of the record are called {}", here.len(), shown(name)),
+                format!("the record has {} items named {}", here.len(), shown(name)),
             )
-            .advise("say which with OF and the name of its group")),
+            .advise("qualify it with OF and the name of its group")),
         }
     }
 
@@ -224,7 +221,7 @@ impl Tree {
 
     fn rename(&mut self, (name, at): Named, from: &Reference, through: Option<&Reference>) -> Checked<()> {
         let Some(record) = self.records.last().copied() else {
-            return Err(Fault::new(at, "found a level 66 entry, and no record before it"));
+            return Err(Fault::new(at, "found a level 66 entry without a record before it"));
         };
         let after = ItemId(u32::MAX);
         let from_item = self.find(from, record, after)?;
@@ -346,7 +343,7 @@ impl Tree {
         if !whole || self.entries[count.index()].blank_when_zero.is_some() {
             return Err(Fault::new(
                 at.clone(),
-                format!("{} is no whole number, which DEPENDING ON asks for", shown(name)),
+                format!("{} is not a whole number, which DEPENDING ON requires", shown(name)),
             ));
         }
         let mut groups = Vec::new();
@@ -361,7 +358,7 @@ impl Tree {
                 return Err(Fault::new(
                     at.clone(),
                     format!(
-                        "{} occurs many times itself, so that no one of them says how often the table does",
+                        "{} is itself part of a table, so it cannot give the number of occurrences",
                         shown(name)
                     ),
                 ));
@@ -385,12 +382,12 @@ impl Tree {
                     return Err(Fault::new(
                         table.at.clone(),
                         format!(
-                            "{} occurs a varying number of times in {}, which is one of several views of an area",
+                            "{} has a varying number of occurrences in {}, which is one of several views of an area",
                             shown(table.label()),
                             shown(item.label())
                         ),
                     )
-                    .advise("give each view an 01 entry of its own, without REDEFINES"));
+                    .advise("give each view its own 01 entry without REDEFINES"));
                 }
                 up = item.parent;
             }
@@ -398,7 +395,7 @@ impl Tree {
                 return Err(Fault::new(
                     table.at.clone(),
                     format!(
-                        "{} redefines an area and occurs a varying number of times",
+                        "{} redefines an area and has a varying number of occurrences",
                         shown(table.label())
                     ),
                 ));

@@ -44,11 +44,11 @@ impl FieldReader {
             State::Absent => Ok(Value::Null),
             State::Undecodable => Err(Fault::new(
                 ReasonCode::Encoding,
-                "a byte of the field is no character of the source's encoding",
+                "a byte of the field is not a character of the source's encoding",
             )),
             State::Misquoted => Err(Fault::new(
                 ReasonCode::Quoting,
-                format!("{} goes on behind its closing quote", quoted(bytes)),
+                format!("{} continues after its closing quote", quoted(bytes)),
             )),
             State::Plain | State::Quoted if self.is_null(piece, bytes, shape) => Ok(Value::Null),
             State::Plain | State::Quoted => self.reader.read(trimmed(bytes, self.trim)),

@@ -41,7 +41,7 @@ impl LaidOut {
         if let Err(mut reject) = record.locate(content) {
             // Where the sensitive fields are is not known. What is said of lengths quotes nothing.
             if layout.masks.are_needed() && reject.code != ReasonCode::FieldCount {
-                reject.detail = "the record's numbers of occurrences are not those of its layout".into();
+                reject.detail = "the record's numbers of occurrences do not match its layout".into();
             }
             reasons.push(Reason { field: None, code: reject.code, detail: reject.detail });
             values.resize(layout.fields.len(), Value::Null);

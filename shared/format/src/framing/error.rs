@@ -13,7 +13,7 @@ pub enum FrameError {
         max: usize,
     },
     /// The source ends within a record of fixed length.
-    #[error("{} left at the end, a record has {want}", are(*have))]
+    #[error("{} left at the end, but a record has {want}", are(*have))]
     TruncatedRecord {
         /// Bytes that are there.
         have: usize,
@@ -27,7 +27,7 @@ pub enum FrameError {
         opened_at: usize,
     },
     /// The bytes end within those that say how long the record is.
-    #[error("{} left, the record's length is not told by fewer than {want}", are(*have))]
+    #[error("{} left, but the length of the record takes {want}", are(*have))]
     TruncatedLength {
         /// Bytes that are there.
         have: usize,
@@ -38,7 +38,7 @@ pub enum FrameError {
     #[error("the length is 0")]
     ZeroLength,
     /// A length too small for what it must count.
-    #[error("the length is {length}, less than the {least} bytes that it must count at least")]
+    #[error("the length is {length}, but it must be at least {least}")]
     LengthTooSmall {
         /// The length found.
         length: u64,
@@ -46,9 +46,7 @@ pub enum FrameError {
         least: usize,
     },
     /// A length past the limit.
-    #[error(
-        "the length makes {length} bytes with its header, more than the {max} that may be (`record_bytes_max`)"
-    )]
+    #[error("the record has {length} bytes with its header, more than `record_bytes_max` ({max})")]
     LengthTooLarge {
         /// The record's or block's length, header included.
         length: u64,
@@ -56,7 +54,7 @@ pub enum FrameError {
         max: usize,
     },
     /// A length that reaches past the end of the source.
-    #[error("the length makes {length} bytes with its header, {have} are left")]
+    #[error("the record should have {length} bytes with its header, but only {have} are left")]
     PastEnd {
         /// The record's or block's length, header included.
         length: usize,
@@ -64,7 +62,7 @@ pub enum FrameError {
         have: usize,
     },
     /// A record that reaches past the end of its block.
-    #[error("the length makes {length} bytes with its header, {have} are left in the block")]
+    #[error("the record should have {length} bytes with its header, but only {have} are left in the block")]
     PastBlock {
         /// The record's length, header included.
         length: usize,
@@ -73,8 +71,8 @@ pub enum FrameError {
     },
     /// A segment of a record that lies in several blocks.
     #[error(
-        "a segment of a spanned record (segment control x'{control:02x}' where x'00' is expected): spanned records \
-         are not read"
+        "a segment of a spanned record (segment control x'{control:02x}', expected x'00'): spanned records \
+         are not supported"
     )]
     Spanned {
         /// The third byte of its descriptor.
@@ -82,14 +80,14 @@ pub enum FrameError {
     },
     /// A descriptor whose other half is not zero.
     #[error(
-        "the record or block descriptor has x'{found:04x}' where x'0000' is expected; are the endianness and framing right?"
+        "the record or block descriptor has x'{found:04x}' where x'0000' is expected; check endianness and framing"
     )]
     NotZero {
         /// What it has.
         found: u16,
     },
     /// A length field that holds no number.
-    #[error("the length field, at byte {at} of the record, holds no length of that kind")]
+    #[error("the length field, at byte {at} of the record, does not contain a valid length")]
     NoNumber {
         /// The first byte at fault, from the record's first.
         at: usize,
@@ -101,7 +99,7 @@ pub enum FrameError {
         max: u64,
     },
     /// A source that is shorter than what is to be skipped of it.
-    #[error("the source has {have} bytes, its header and footer alone have {want}")]
+    #[error("the source has {have} bytes, but its header and footer alone have {want}")]
     TooShort {
         /// Bytes that are there.
         have: usize,
@@ -110,7 +108,7 @@ pub enum FrameError {
     },
     /// A length or descriptor that cannot be, in a job whose records are not quoted.
     #[error(
-        "the bytes that should say how long the record is do not; they are withheld, as the job has sensitive fields"
+        "the length of the record is invalid; its bytes are withheld because the job has sensitive fields"
     )]
     Withheld,
 }
@@ -152,12 +150,12 @@ pub struct FrameErrorAt {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
 pub enum UnframeableError {
     /// It is longer than its length can say.
-    #[error("{bytes} bytes are more than the length before a record can say")]
+    #[error("{bytes} bytes are more than a record's length prefix can hold")]
     TooLong {
         /// Its length.
         bytes: usize,
     },
     /// It is empty, and the framing knows no empty records.
-    #[error("a record of no bytes has no place in this framing")]
+    #[error("an empty record cannot be written in this framing")]
     Empty,
 }

@@ -131,16 +131,16 @@ fn the_text_for_null_is_null_only_without_quotes() {
 fn the_number_of_fields_is_the_only_reason_when_it_is_wrong() {
     let trailing = || Delimited { trailing_separator: true, ..csv() };
     let table: &[(Delimited, usize, &str, Result<usize, &str>)] = &[
-        (csv(), 2, "x", Err("1 field, 2 are expected")),
-        (csv(), 2, "1,2,x", Err("3 fields, 2 are expected")),
-        (csv(), 2, "", Err("1 field, 2 are expected")),
+        (csv(), 2, "x", Err("1 field; expected 2")),
+        (csv(), 2, "1,2,x", Err("3 fields; expected 2")),
+        (csv(), 2, "", Err("1 field; expected 2")),
         (csv(), 1, "", Ok(1)),
         (csv(), 2, "\"1,2\",3", Ok(2)),
         (csv(), 2, "1,", Ok(2)),
         (trailing(), 2, "1,2,", Ok(2)),
         (trailing(), 2, "1,,", Ok(2)),
         (trailing(), 2, "1,2", Err("the record does not end with the separator, as every record should")),
-        (trailing(), 2, "1,2,3,", Err("3 fields, 2 are expected")),
+        (trailing(), 2, "1,2,3,", Err("3 fields; expected 2")),
         (trailing(), 1, "", Err("the record does not end with the separator, as every record should")),
     ];
     for (form, count, record, expected) in table {
@@ -181,10 +181,10 @@ fn reasons_quote_forty_characters_at_most() {
     let constraints = vec![Constraint::OneOf(vec![Literal::Text("x".into())])];
     let table = [
         (field("f", FieldType::Integer), format!("{quoted} is not an integer")),
-        (field("f", TEXT), format!("{quoted} has 50 characters, at most 5 fit")),
+        (field("f", TEXT), format!("{quoted} has 50 characters; the maximum is 5")),
         (
             Field { constraints, ..field("f", FieldType::Text { chars_max: 99 }) },
-            format!("{quoted} is not among the 1 allowed values"),
+            format!("{quoted} is not one of the 1 allowed values"),
         ),
     ];
     for (field, expected) in table {
@@ -221,8 +221,8 @@ fn fixed_fields_are_cut_at_their_positions_and_padding_is_null() {
         (b"ab   1.5\x00  \xC3\xA9", Ok(["'ab'", "1.50", "x'0020'", "' é'"])),
         (b" b           ", Ok(["' b'", "NULL", "x'2020'", "'   '"])),
         (b"            -", Ok(["NULL", "NULL", "x'2020'", "'  -'"])),
-        (b"ab", Err((ReasonCode::FieldCount, "the record has 2 bytes, 13 are expected"))),
-        (b"ab   1.5      ", Err((ReasonCode::FieldCount, "the record has 14 bytes, 13 are expected"))),
+        (b"ab", Err((ReasonCode::FieldCount, "the record has 2 bytes; expected 13"))),
+        (b"ab   1.5      ", Err((ReasonCode::FieldCount, "the record has 14 bytes; expected 13"))),
         (b"ab   1.5   a\xC3", Err((ReasonCode::Encoding, "not valid UTF-8 at byte 2 of the field"))),
     ];
     for (record, expected) in table {
@@ -239,13 +239,13 @@ fn a_decoder_is_refused_in_a_sentence() {
     let date = FieldForm { pattern: Some("%Y".into()), ..plain() };
     let far = FieldForm { span: Some((3, 2)), ..plain() };
     let table = [
-        (delimited(csv(), 2), TEXT, "the format describes 2 fields, the layout 1"),
+        (delimited(csv(), 2), TEXT, "the format has 2 fields, but the layout has 1"),
         (fixed(FixedFraming::Line, 4, vec![plain()]), TEXT, "field `f` has no position in the record"),
-        (fixed(FixedFraming::Line, 4, vec![far]), TEXT, "field `f` reaches past the record's 4 bytes"),
+        (fixed(FixedFraming::Line, 4, vec![far]), TEXT, "field `f` extends beyond the record's 4 bytes"),
         (
             FormatSpec { fields: vec![date], ..delimited(csv(), 1) },
             FieldType::Date,
-            "field `f`: the form `%Y` lacks the month or the day",
+            "field `f`: the format `%Y` lacks the month or the day",
         ),
     ];
     for (spec, ty, expected) in table {

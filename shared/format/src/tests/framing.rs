@@ -15,7 +15,7 @@ fn contents(spec: &FormatSpec, bytes: &[u8]) -> Result<Vec<String>, FrameErrorAt
 #[test]
 fn lines_end_where_a_line_feed_stands_outside_quotes() {
     let table: &[(&str, &str, &[&str])] = &[
-        ("no bytes", "", &[]),
+        ("an empty record", "", &[]),
         ("LF", "a,b\nc,d\n", &["a,b", "c,d"]),
         ("CRLF", "a,b\r\nc,d\r\n", &["a,b", "c,d"]),
         ("both", "a\r\nb\nc\r\n", &["a", "b", "c"]),

@@ -32,7 +32,7 @@ fn a_length_before_each_record_tells_where_it_ends() {
     let including = |prefix| Prefix { includes_itself: true, ..prefix };
     let (two, four) = (plain_prefix(PrefixForm::Two), plain_prefix(PrefixForm::Four));
     let table: &[(&str, Prefix, &[u8], &[&[u8]])] = &[
-        ("no bytes", rdw(), b"", &[]),
+        ("an empty record", rdw(), b"", &[]),
         ("IBM's", rdw(), b"\0\x07\0\0abc\0\x05\0\0d", &[b"abc", b"d"]),
         ("an empty record", rdw(), b"\0\x04\0\0\0\x05\0\0d", &[b"", b"d"]),
         ("a line feed is data", rdw(), b"\0\x06\0\0a\n", &[b"a\n"]),
@@ -64,49 +64,50 @@ fn a_broken_length_is_an_error_that_says_what_was_found() {
             b"\0\x03\0\0",
             0,
             FrameError::LengthTooSmall { length: 3, least: 4 },
-            "the length is 3, less than the 4 bytes that it must count at least",
+            "the length is 3, but it must be at least 4",
         ),
         (
             rdw(),
             b"\0\x33\0\0",
             0,
             FrameError::LengthTooLarge { length: 51, max: 50 },
-            "the length makes 51 bytes with its header, more than the 50 that may be (`record_bytes_max`)",
+            "the record has 51 bytes with its header, more than `record_bytes_max` (50)",
         ),
         (
             rdw(),
             b"\0\x05\0\0a\0\x09\0\0ab",
             1,
             FrameError::PastEnd { length: 9, have: 6 },
-            "the length makes 9 bytes with its header, 6 are left",
+            "the record should have 9 bytes with its header, but only 6 are left",
         ),
         (
             rdw(),
             b"\0\x05\0\0a\0\x09\0",
             1,
             FrameError::TruncatedLength { have: 3, want: 4 },
-            "3 bytes are left, the record's length is not told by fewer than 4",
+            "3 bytes are left, but the length of the record takes 4",
         ),
         (
             rdw(),
             b"\0\x05\x01\0a",
             0,
             FrameError::Spanned { control: 1 },
-            "a segment of a spanned record (segment control x'01' where x'00' is expected): spanned records are not read",
+            "a segment of a spanned record (segment control x'01', expected x'00'): spanned records are \
+             not supported",
         ),
         (
             little,
             b"\0\x05\0\0a",
             0,
             FrameError::NotZero { found: 0x0500 },
-            "the record or block descriptor has x'0500' where x'0000' is expected; are the endianness and framing right?",
+            "the record or block descriptor has x'0500' where x'0000' is expected; check endianness and framing",
         ),
         (
             four,
             b"\xFF\xFF\xFF\xFF",
             0,
             FrameError::LengthTooLarge { length: (1 << 32) + 3, max: 50 },
-            "the length makes 4294967299 bytes with its header, more than the 50 that may be (`record_bytes_max`)",
+            "the record has 4294967299 bytes with its header, more than `record_bytes_max` (50)",
         ),
     ];
     for (prefix, bytes, records, error, text) in table {

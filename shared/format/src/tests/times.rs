@@ -63,21 +63,21 @@ fn dates_and_timestamps_are_read_by_their_form() {
 #[test]
 fn forms_that_cannot_say_the_day_are_refused_in_a_sentence() {
     let table = [
-        ("%Y-%m-%d %H:%M:%S %z", "the form `%Y-%m-%d %H:%M:%S %z` has a time zone or an instant (%z)"),
+        ("%Y-%m-%d %H:%M:%S %z", "the format `%Y-%m-%d %H:%M:%S %z` has a time zone or an instant (%z)"),
         ("%Y-%m-%d %:z", "has a time zone or an instant (%z)"),
         ("%Y-%m-%d %Z", "has a time zone or an instant (%Z)"),
         ("%Y-%m-%d %Q", "has a time zone or an instant (%Q)"),
         ("%s", "has a time zone or an instant (%s)"),
-        ("%d.%m.", "the form `%d.%m.` lacks the year"),
+        ("%d.%m.", "the format `%d.%m.` lacks the year"),
         ("%Y-%m", "lacks the month or the day"),
         ("%Y %d", "lacks the month or the day"),
         ("yyyy-mm-dd", "lacks the year"),
         ("", "lacks the year"),
         ("%Y-%m-%d %I:%M", "%I needs %p"),
         ("%Y-%m-%d %M:%S", "incomplete time"),
-        ("%Y-%m-%d %", "cannot be used"),
-        ("%Y-%m-%d %!", "cannot be used"),
-        ("%c", "the form `%c` cannot be read"),
+        ("%Y-%m-%d %", "invalid format `"),
+        ("%Y-%m-%d %!", "invalid format"),
+        ("%c", "cannot parse with the format `%c`"),
     ];
     for (form, expected) in table {
         let error = Pattern::new(form).unwrap_err();

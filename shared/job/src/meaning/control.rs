@@ -54,8 +54,8 @@ pub(super) fn footing(
             let at = section.name.as_ref().unwrap_or(&section.record).span();
             return fault_advised(
                 at,
-                format!("two controls are called `{}`", control.name),
-                "give each a `name` of its own",
+                format!("two controls have the name `{}`", control.name),
+                "give each control a unique `name`",
             );
         }
         controls.push(control);
@@ -100,7 +100,7 @@ fn push_short(controls: &mut Vec<Control>, own: usize, short: &Short, records: &
         }
         Some(name) => {
             if from.of.is_some() {
-                return fault(at, "`of` is for records; an amount is of its own record");
+                return fault(at, "`of` applies to records; an amount belongs to its own record");
             }
             let (record, field) = summed_of(name, at.clone(), records)?;
             (What::Sum { absolute: false }, Some(vec![(record, Some(field))]))
@@ -116,8 +116,8 @@ fn push_short(controls: &mut Vec<Control>, own: usize, short: &Short, records: &
     if controls.iter().any(|control| control.name == *name) {
         return fault_advised(
             at,
-            format!("there is a [[control]] called `{name}` already"),
-            "write this total as a [[control.total]] of it",
+            format!("a [[control]] named `{name}` already exists"),
+            "declare this total as a [[control.total]] of it",
         );
     }
     controls.push(Control {
@@ -137,7 +137,7 @@ fn control(section: &ControlSection, records: &[RecordType]) -> Checked<Control>
     let name = name_of(section);
     if name.is_empty() || name.chars().count() > 100 || name.chars().any(char::is_control) {
         let at = section.name.as_ref().unwrap_or(&section.record).span();
-        return fault(at, "a control's name is 1 to 100 characters");
+        return fault(at, "the name of a control must have 1 to 100 characters");
     }
     let cover = match &section.covers {
         None => Cover::File,
@@ -149,8 +149,8 @@ fn control(section: &ControlSection, records: &[RecordType]) -> Checked<Control>
                 other => {
                     return fault_advised(
                         spanned.span(),
-                        format!("covers `{other}`: file, preceding or following"),
-                        format!("from an opening record on: {{ from = \"{other}\" }}"),
+                        format!("invalid covers `{other}`: expected file, preceding or following"),
+                        format!("to start at an opening record, write {{ from = \"{other}\" }}"),
                     );
                 }
             },
@@ -166,7 +166,9 @@ fn control(section: &ControlSection, records: &[RecordType]) -> Checked<Control>
         Some(spanned) => match spanned.get_ref().as_str() {
             "fail" => Outside::Fails,
             "ignore" => Outside::Ignored,
-            other => return fault(spanned.span(), format!("outside `{other}`: fail or ignore")),
+            other => {
+                return fault(spanned.span(), format!("invalid outside `{other}`: expected fail or ignore"));
+            }
         },
     };
     let layout = &records[record].layout;
@@ -174,7 +176,7 @@ fn control(section: &ControlSection, records: &[RecordType]) -> Checked<Control>
         return fault_advised(
             section.record.span(),
             format!("control `{name}` declares nothing"),
-            "give it a [[control.total]] or a [[control.value]]",
+            "add a [[control.total]] or a [[control.value]]",
         );
     }
     Ok(Control {
@@ -194,7 +196,7 @@ fn total(section: &TotalSection, layout: &Layout, records: &[RecordType]) -> Che
         layout.fields[field].ty,
         FieldType::Decimal { .. } | FieldType::Integer | FieldType::Text { .. }
     ) {
-        return fault(section.field.span(), format!("`{}` is no number", section.field.get_ref()));
+        return fault(section.field.span(), format!("`{}` is not a number", section.field.get_ref()));
     }
     let absolute = section.absolute.as_ref().is_some_and(|spanned| *spanned.get_ref());
     let (what, of) = match (&section.count, &section.lines, &section.sum) {
@@ -204,23 +206,23 @@ fn total(section: &TotalSection, layout: &Layout, records: &[RecordType]) -> Che
         _ => {
             return fault_advised(
                 section.field.span(),
-                format!("total `{}` must say what it is of", section.field.get_ref()),
-                "give exactly one of: count, lines, sum",
+                format!("total `{}` does not define what it totals", section.field.get_ref()),
+                "set exactly one of count, lines, sum",
             );
         }
     };
     let is_sum = matches!(what, What::Sum { .. });
     if let Some(spanned) = section.absolute.as_ref().filter(|_| !is_sum) {
-        return fault(spanned.span(), "`absolute` is for a sum");
+        return fault(spanned.span(), "`absolute` applies only to a sum");
     }
     if let Some(spanned) = section.blocks_of.as_ref().filter(|one| is_sum || *one.get_ref() == 0) {
-        return fault(spanned.span(), "`blocks_of` is for a count or lines, and at least 1");
+        return fault(spanned.span(), "`blocks_of` applies only to count or lines, and must be at least 1");
     }
     if let Some(spanned) = section.last_digits.as_ref().filter(|one| !(1..=38).contains(one.get_ref())) {
-        return fault(spanned.span(), "`last_digits` is 1 to 38");
+        return fault(spanned.span(), "`last_digits` must be 1 to 38");
     }
     if let Some(spanned) = section.scale.as_ref().filter(|one| *one.get_ref() > 38) {
-        return fault(spanned.span(), "`scale` is 0 to 38");
+        return fault(spanned.span(), "`scale` must be 0 to 38");
     }
     let at = of.span();
     let parts = if is_sum {
@@ -248,11 +250,11 @@ fn demand(section: &ValueSection, layout: &Layout) -> Checked<Demand> {
         (None, Some(given), None) => Wanted::Given(given.get_ref().clone()),
         (None, None, Some(sequence)) => match sequence.get_ref() {
             SequenceSection::On(true) => Wanted::Sequence { first: 1, last: None },
-            SequenceSection::On(false) => return fault(sequence.span(), "leave it out to check nothing"),
+            SequenceSection::On(false) => return fault(sequence.span(), "omit it to check nothing"),
             SequenceSection::Wraps(bounds) => {
                 let first = bounds.first.unwrap_or(1);
                 if first > bounds.last {
-                    return fault(sequence.span(), "`first` is behind `last`");
+                    return fault(sequence.span(), "`first` is greater than `last`");
                 }
                 Wanted::Sequence { first, last: Some(bounds.last) }
             }
@@ -260,8 +262,8 @@ fn demand(section: &ValueSection, layout: &Layout) -> Checked<Demand> {
         _ => {
             return fault_advised(
                 section.field.span(),
-                format!("value `{}` must say what it must be", section.field.get_ref()),
-                "give exactly one of: equals, given, sequence",
+                format!("value `{}` does not define its expected value", section.field.get_ref()),
+                "set exactly one of equals, given, sequence",
             );
         }
     };
@@ -280,7 +282,7 @@ fn measure(
 ) -> Checked<Measure> {
     let Some(parts) = parts else {
         return match only {
-            Some(only) => fault(only.span(), "a `where` is of named records, and `*` is all of them"),
+            Some(only) => fault(only.span(), "`where` needs named records, but `*` means all records"),
             None => Ok(Measure { what, parts: None }),
         };
     };
@@ -288,7 +290,7 @@ fn measure(
     for (record, field) in parts {
         let layout = &records[record].layout;
         if understood.iter().any(|part| part.record == record && part.field == field) {
-            return fault(at, format!("`{}` is named twice", layout.record));
+            return fault(at, format!("`{}` is listed twice", layout.record));
         }
         let only = match only {
             None => None,
@@ -296,7 +298,7 @@ fn measure(
                 Ok(predicate) => Some(predicate),
                 Err(error) => {
                     let of = &layout.record;
-                    return fault(only.span(), format!("the condition cannot be used on `{of}`: {error}"));
+                    return fault(only.span(), format!("invalid condition for `{of}`: {error}"));
                 }
             },
         };
@@ -319,7 +321,7 @@ fn parts(of: &NameOrNames, at: Range<usize>, records: &[RecordType]) -> Checked<
         return Ok(None);
     }
     if names.is_empty() {
-        return fault(at, "no record is named");
+        return fault(at, "no record is listed");
     }
     let parts = names.into_iter().map(|name| place(name, at.clone(), records).map(|record| (record, None)));
     parts.collect::<Checked<_>>().map(Some)
@@ -331,7 +333,7 @@ fn place(name: &str, at: Range<usize>, records: &[RecordType]) -> Checked<usize>
         Fault {
             span: Some(at),
             message: format!("there is no record `{name}`"),
-            advice: Some(format!("records are: {}", names.join(", "))),
+            advice: Some(format!("records: {}", names.join(", "))),
         }
     })
 }
@@ -359,7 +361,7 @@ fn declaring(name: &str, at: Range<usize>, records: &[RecordType]) -> Checked<us
             format!("no record has the role `{name}`"),
             format!("give the record that declares it `role = \"{name}\"`, or name the record"),
         ),
-        _ => fault(at, format!("several records have the role `{name}`: name the one that is meant")),
+        _ => fault(at, format!("several records have the role `{name}`; name one of them")),
     }
 }
 
@@ -367,7 +369,7 @@ fn details(records: &[RecordType], at: Range<usize>) -> Checked<Vec<usize>> {
     let details = records.iter().enumerate().filter(|(_, record)| record.role == RecordRole::Detail);
     let details: Vec<_> = details.map(|(place, _)| place).collect();
     if details.is_empty() {
-        return fault(at, "no record has the role `detail`: say with `of` which are counted");
+        return fault(at, "no record has the role `detail`; list the records to count in `of`");
     }
     Ok(details)
 }
@@ -385,7 +387,7 @@ fn summed_of(name: &str, at: Range<usize>, records: &[RecordType]) -> Checked<(u
             _ => {
                 return fault_advised(
                     at,
-                    format!("`{name}` must say of which record it is"),
+                    format!("`{name}` does not name its record"),
                     format!("write \"RECORD.{name}\""),
                 );
             }

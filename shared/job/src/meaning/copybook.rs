@@ -49,18 +49,18 @@ pub(super) fn described(
         ("trim", source.trim.as_ref().map(Spanned::span)),
     ] {
         if let Some(at) = at {
-            return fault(at, format!("`{key}` says nothing of the copybook format: see `[source.cobol]`"));
+            return fault(at, format!("`{key}` does not apply to the copybook format; see `[source.cobol]`"));
         }
     }
     let Some(name) = &source.copybook else {
         return fault_advised(
             source.format.span(),
             "format `copybook` needs a copybook",
-            "name its file: copybook = \"customer.cpy\"",
+            "set its file, such as copybook = \"customer.cpy\"",
         );
     };
     let Some(text) = copybooks.get(name.get_ref()) else {
-        return fault(name.span(), format!("the copybook `{}` is not at hand", name.get_ref()));
+        return fault(name.span(), format!("cannot find the copybook `{}`", name.get_ref()));
     };
     let format = match source.copybook_format.as_ref().map(|spanned| (spanned.get_ref().as_str(), spanned)) {
         None | Some(("fixed", _)) => ReferenceFormat::Fixed,
@@ -68,7 +68,7 @@ pub(super) fn described(
         Some((other, spanned)) => {
             return fault(
                 spanned.span(),
-                format!("copybook_format `{other}`: fixed (columns 8 to 72) or free"),
+                format!("invalid copybook_format `{other}`: expected fixed (columns 8 to 72) or free"),
             );
         }
     };
@@ -91,8 +91,8 @@ fn page(name: &str, at: Range<usize>) -> Checked<&'static CodePage> {
             let names: Vec<_> = CodePage::all().map(CodePage::name).collect();
             fault_advised(
                 at,
-                format!("`{name}` is not a code page that a copybook's fields are read in"),
-                format!("pages are: {}", names.join(", ")),
+                format!("`{name}` is not a code page for copybooks"),
+                format!("code pages: {}", names.join(", ")),
             )
         }
     }
@@ -123,7 +123,7 @@ pub(super) fn record(
         let (field, spec) = column(item, own, described, &policy)?;
         if !names.insert(field.name.to_ascii_lowercase()) {
             let at = own.map_or(section.name.span(), |own| own.name.span());
-            return fault(at, format!("two fields are called `{}`", field.name));
+            return fault(at, format!("two fields have the name `{}`", field.name));
         }
         fields.push(field);
         specs.push(spec);
@@ -132,7 +132,7 @@ pub(super) fn record(
     if let Some(at) = section.record_bytes.as_ref().map(Spanned::span) {
         return fault(
             at,
-            "the copybook says how long a record is; `record_bytes` of the source is for what is behind it",
+            "the copybook defines the record length; `record_bytes` under [source] is for bytes after it",
         );
     }
     let rest = if ignores_rest(section)? || cut_by_length { Rest::Anything } else { Rest::AsLaidOut };
@@ -149,15 +149,15 @@ fn by_column<'a>(section: &'a RecordSection, plan: &Plan) -> Checked<BTreeMap<&'
             return Err(Fault {
                 span: Some(from.span()),
                 message: format!("the copybook has no column `{}` in this record", from.get_ref()),
-                advice: Some(format!("columns are: {}", columns.join(", "))),
+                advice: Some(format!("columns: {}", columns.join(", "))),
             });
         }
         let start = own.start.as_ref().map(Spanned::span);
         if let Some(at) = start.or(own.width.as_ref().map(Spanned::span)) {
-            return fault(at, "the copybook says where a field is");
+            return fault(at, "the copybook defines the position of the field");
         }
         if sections.insert(from.get_ref().as_str(), own).is_some() {
-            return fault(from.span(), format!("two fields are made of the column `{}`", from.get_ref()));
+            return fault(from.span(), format!("two fields use the column `{}`", from.get_ref()));
         }
     }
     Ok(sections)
@@ -223,7 +223,10 @@ fn as_written(own: &FieldSection, ty: &FieldType, kind: &mut Kind) -> Checked<()
         }
         _ if trim.is_some() || truths.is_some() => {
             let at = own.trim.as_ref().map_or(own.name.span(), Spanned::span);
-            return fault(at, "`trim`, `true` and `false` are for text, and the copybook has a number here");
+            return fault(
+                at,
+                "`trim`, `true` and `false` apply only to text, but the field is a number in the copybook",
+            );
         }
         _ => {}
     }
@@ -233,10 +236,10 @@ fn as_written(own: &FieldSection, ty: &FieldType, kind: &mut Kind) -> Checked<()
 /// Refuses what says nothing of a record that a copybook lays out.
 fn refuse_foreign(section: &RecordSection) -> Checked<()> {
     if let Some(at) = section.missing.as_ref().map(Spanned::span) {
-        return fault(at, "`missing` is for the delimited format");
+        return fault(at, "`missing` applies only to the delimited format");
     }
     if let Some(at) = section.field.iter().find_map(|field| field.point.as_ref()).map(Spanned::span) {
-        return fault(at, "the copybook's picture says where the point is");
+        return fault(at, "the copybook's picture defines the decimal point");
     }
     repeated::refused(section)
 }
@@ -288,7 +291,7 @@ fn number(item: &plan::Field, policy: &Policy, described: &Described) -> Checked
         other => {
             return fault(
                 described.at.clone(),
-                format!("{}: no number is held as {}", item.path, other.word()),
+                format!("{}: {} is not a number format", item.path, other.word()),
             );
         }
     };
@@ -368,7 +371,7 @@ fn as_given(
         Kind::Text(form) => Ok((Kind::Text(TextForm { pattern, ..form }), ty)),
         _ if pattern.is_some() => fault_advised(
             given.span(),
-            format!("{} is a number: the digits of a date are named by letters", item.path),
+            format!("{} is a number; give the date format in letters", item.path),
             "date(YYYYMMDD), date(YYMMDD), date(YYYYDDD), date(YYDDD), date(CYYMMDD), date(CYYDDD), \
              date(DDMMYYYY), date(DDMMYY), date(MMDDYYYY), date(MMDDYY), timestamp(YYYYMMDDHHMMSS)",
         ),

@@ -40,7 +40,12 @@ pub(super) fn declared(
             toml::Value::String(text) => text.clone(),
             toml::Value::Integer(integer) => integer.to_string(),
             toml::Value::Datetime(datetime) => datetime.to_string(),
-            other => return fault(value.span(), format!("`{other}`: a value is text, an integer or a date")),
+            other => {
+                return fault(
+                    value.span(),
+                    format!("invalid value `{other}`: expected text, an integer or a date"),
+                );
+            }
         };
         declared.values.insert(name.clone(), text);
     }
@@ -57,7 +62,7 @@ pub(super) fn declared(
             span: None,
             message: "[declared] declares nothing".into(),
             advice: Some(
-                "give records, bytes, amounts.FIELD, values.NAME, sha256 or fingerprint, or leave the section out"
+                "set records, bytes, amounts.FIELD, values.NAME, sha256 or fingerprint, or remove the section"
                     .into(),
             ),
         }),
@@ -67,10 +72,14 @@ pub(super) fn declared(
 }
 
 fn count(spanned: &Spanned<toml::Value>) -> Checked<u64> {
-    let advice = "such as 3, or { from = \"trailer\", field = \"record_count\" }";
+    let advice = "write a number such as 3, or { from = \"trailer\", field = \"record_count\" }";
     match spanned.get_ref() {
         toml::Value::Integer(count) if *count >= 0 => Ok(count.unsigned_abs()),
-        other => fault_advised(spanned.span(), format!("`{other}`: records is a number from 0 on"), advice),
+        other => fault_advised(
+            spanned.span(),
+            format!("invalid records `{other}`: expected a number of at least 0"),
+            advice,
+        ),
     }
 }
 
@@ -81,7 +90,7 @@ fn from(spanned: &Spanned<toml::Value>) -> Checked<Option<FromSection>> {
         Err(error) => fault_advised(
             spanned.span(),
             error.message().trim().to_owned(),
-            "write { from = RECORD, field = FIELD }, and of, where or scale if they are needed",
+            "write { from = RECORD, field = FIELD }, with of, where or scale if needed",
         ),
     }
 }
@@ -97,8 +106,8 @@ pub(super) fn summed(name: &str, at: Range<usize>, records: &[RecordType]) -> Ch
         (None, _) => {
             return fault_advised(
                 at,
-                format!("`{name}` must say of which record it is"),
-                format!("write amounts.\"RECORD.{name}\""),
+                format!("`{name}` does not name its record"),
+                format!("write it as amounts.\"RECORD.{name}\""),
             );
         }
     };

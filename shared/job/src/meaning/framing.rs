@@ -32,7 +32,7 @@ pub(super) fn framing(
     };
     const FRAMINGS: [&str; 6] = ["fixed", "line", "rdw", "bdw", "length-prefix", "length-field"];
     if !FRAMINGS.contains(&name) {
-        return fault(at, format!("framing `{name}`: {}", FRAMINGS.join(", ")));
+        return fault(at, format!("invalid framing `{name}`: expected {}", FRAMINGS.join(", ")));
     }
     let binary_field = source.length_field.as_ref().is_some_and(|field| field.get_ref().kind == "binary");
     let keys: [Key<'_>; 6] = [
@@ -47,7 +47,7 @@ pub(super) fn framing(
         if let Some(key_at) = key_at.filter(|_| !framings.contains(&name)) {
             return fault(
                 key_at,
-                format!("`{key}` says nothing of framing `{name}`: it is for {}", framings.join(", ")),
+                format!("`{key}` does not apply to framing `{name}`, only to {}", framings.join(", ")),
             );
         }
     }
@@ -56,7 +56,9 @@ pub(super) fn framing(
         Some(spanned) => match spanned.get_ref().as_str() {
             "big" => Ok(ByteOrder::BigEndian),
             "little" => Ok(ByteOrder::LittleEndian),
-            other => fault(spanned.span(), format!("length_endian `{other}`: big or little")),
+            other => {
+                fault(spanned.span(), format!("invalid length_endian `{other}`: expected big or little"))
+            }
         },
     };
     let prefix = |form, includes_itself| {
@@ -74,11 +76,11 @@ pub(super) fn framing(
                 return fault_advised(
                     at,
                     "framing `length-field` needs a `length_field`",
-                    "say where the length is: length_field = { start = 1, width = 4, kind = \"text\" }",
+                    "set it, such as length_field = { start = 1, width = 4, kind = \"text\" }",
                 );
             };
             if let Some(at) = span(&source.length_endian).filter(|_| !binary_field) {
-                return fault(at, "`length_endian` says nothing of a length field that is not binary");
+                return fault(at, "`length_endian` applies only to a binary length field");
             }
             FixedFraming::Field(length_field(field.get_ref(), field.span(), order()?, page)?)
         }
@@ -94,7 +96,9 @@ fn prefix_form(source: &SourceSection) -> Checked<PrefixForm> {
     match source.prefix_bytes.as_ref().map(|spanned| (*spanned.get_ref(), spanned)) {
         None | Some((4, _)) => Ok(PrefixForm::Four),
         Some((2, _)) => Ok(PrefixForm::Two),
-        Some((other, spanned)) => fault(spanned.span(), format!("prefix_bytes {other}: 2 or 4")),
+        Some((other, spanned)) => {
+            fault(spanned.span(), format!("invalid prefix_bytes {other}: expected 2 or 4"))
+        }
     }
 }
 
@@ -107,9 +111,11 @@ fn line(source: &SourceSection, page: Option<&CodePage>) -> Checked<FixedFraming
         None | Some(("lf", _)) => Ok(FixedFraming::Line),
         Some(("nel", _)) if is_ebcdic => Ok(FixedFraming::LineEnd { end: 0x15, drops_return: false }),
         Some(("nel", spanned)) => {
-            fault(spanned.span(), "line_end `nel` is for EBCDIC sources: see `encoding`")
+            fault(spanned.span(), "line_end `nel` applies only to EBCDIC sources; see `encoding`")
         }
-        Some((other, spanned)) => fault(spanned.span(), format!("line_end `{other}`: lf or nel")),
+        Some((other, spanned)) => {
+            fault(spanned.span(), format!("invalid line_end `{other}`: expected lf or nel"))
+        }
     }
 }
 
@@ -124,19 +130,24 @@ fn length_field(
         "binary" => (LengthKind::Binary(order), 8),
         "text" => (LengthKind::Digits(zero), 18),
         "packed" => (LengthKind::Packed, 10),
-        other => return fault(at, format!("length_field kind `{other}`: binary, text or packed")),
+        other => {
+            return fault(
+                at,
+                format!("invalid length_field kind `{other}`: expected binary, text or packed"),
+            );
+        }
     };
     if section.start == 0 || section.start > OUTSIDE_BYTES_MAX {
         return fault(
             at,
-            "a length field's `start` counts from 1, and is within the first MiB of the record",
+            "the `start` of a length field counts from 1 and must be within the first MiB of the record",
         );
     }
     if section.width == 0 || section.width > width_max {
-        return fault(at, format!("a {} length field has 1 to {width_max} bytes", section.kind));
+        return fault(at, format!("a {} length field must have 1 to {width_max} bytes", section.kind));
     }
     if section.adds.unsigned_abs() > OUTSIDE_BYTES_MAX as u64 {
-        return fault(at, "`adds` is what makes the record's bytes of the number: 1 MiB at most");
+        return fault(at, "`adds` must be at most 1 MiB");
     }
     Ok(LengthField { start: section.start - 1, width: section.width, kind, adds: section.adds })
 }
@@ -146,7 +157,7 @@ pub(super) fn outside(source: &SourceSection) -> Checked<Outside> {
     let bytes = |spanned: Option<&Spanned<usize>>| match spanned {
         None => Ok(0),
         Some(spanned) if *spanned.get_ref() <= OUTSIDE_BYTES_MAX => Ok(*spanned.get_ref()),
-        Some(spanned) => fault(spanned.span(), "a file header or footer has 1 MiB at most"),
+        Some(spanned) => fault(spanned.span(), "a file header or footer can have at most 1 MiB"),
     };
     Ok(Outside {
         header_bytes: bytes(source.file_header_bytes.as_ref())?,
@@ -169,7 +180,7 @@ pub(super) fn refuse_framing(source: &SourceSection) -> Checked<()> {
     ];
     for (key, at) in keys {
         if let Some(at) = at {
-            return fault(at, format!("`{key}` is not for the delimited format"));
+            return fault(at, format!("`{key}` does not apply to the delimited format"));
         }
     }
     Ok(())

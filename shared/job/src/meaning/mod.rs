@@ -84,14 +84,14 @@ pub(super) fn whole(file: &str, text: String, beside: Option<&Path>) -> Result<S
         file: file.into(),
         place: Some(Place::of(&text, name.span())),
         message,
-        advice: Some("a copybook is named relative to the job file".into()),
+        advice: Some("the path of a copybook is relative to the job file".into()),
     };
     if !raw.copybooks.is_empty() {
-        return Err(refuse(format!("[copybooks] has no `{}`", name.get_ref())));
+        return Err(refuse(format!("[copybooks] does not contain `{}`", name.get_ref())));
     }
     let shown = path.display();
     let copybook = read_small_text(&path, COPYBOOK_BYTES_MAX)
-        .map_err(|error| refuse(format!("the copybook {shown} cannot be read: {error}")))?;
+        .map_err(|error| refuse(format!("cannot read the copybook {shown}: {error}")))?;
     let quote = |text: &str| toml::Value::String(text.to_owned()).to_string();
     let gap = if text.ends_with('\n') { "\n" } else { "\n\n" };
     Ok(format!("{text}{gap}[copybooks]\n{} = {}\n", quote(name.get_ref()), quote(&copybook)))
@@ -101,7 +101,10 @@ fn understand(raw: JobFile, text: &str) -> Checked<Job> {
     let name = raw.job.name.get_ref();
     let plain = |c: char| c.is_ascii_alphanumeric() || "-_.".contains(c);
     if name.is_empty() || name.len() > 100 || !name.chars().all(plain) {
-        return fault(raw.job.name.span(), "a job's name is 1 to 100 letters, digits, `-`, `_` or `.`");
+        return fault(
+            raw.job.name.span(),
+            "the name of a job must have 1 to 100 letters, digits, `-`, `_` or `.`",
+        );
     }
     let (format, records, masks) = record_types(name, &raw.record, &raw.source, &raw.copybooks)?;
     let compression = compression(raw.source.compression.as_ref())?;
@@ -139,7 +142,7 @@ fn identifier(name: &Spanned<String>, what: &str) -> Checked<String> {
         return fault(
             name.span(),
             format!(
-                "`{text}` cannot be a {what}'s name: a letter or `_`, then letters, digits or `_`, 63 at most"
+                "invalid {what} name `{text}`: use a letter or `_`, then letters, digits or `_`, at most 63 characters"
             ),
         );
     }
@@ -152,7 +155,7 @@ fn table(name: &Spanned<String>) -> Checked<String> {
     if lower.starts_with("crossfoot_") || lower.starts_with("sqlite_") || lower.starts_with("pg_") {
         return fault(
             name.span(),
-            format!("`{text}`: names that begin so belong to Crossfoot or the database"),
+            format!("invalid name `{text}`: this prefix is reserved for Crossfoot or the database"),
         );
     }
     Ok(text)
@@ -170,11 +173,11 @@ fn fields_of(record: &RecordSection, source: &SourceSection) -> Checked<(Vec<Fie
         if RESERVED.contains(&lower.as_str()) {
             return fault(
                 section.name.span(),
-                format!("`{name}` is a column that Crossfoot adds itself; call the field otherwise"),
+                format!("`{name}` is a column that Crossfoot adds; rename the field"),
             );
         }
         if !names.insert(lower) {
-            return fault(section.name.span(), format!("two fields are called `{name}`"));
+            return fault(section.name.span(), format!("two fields have the name `{name}`"));
         }
         let Some(ty) = &section.ty else {
             return fault(section.name.span(), format!("field `{name}` needs a `type`"));
@@ -203,7 +206,7 @@ fn layout(record: &RecordSection, mut fields: Vec<Field>) -> Checked<Layout> {
     for name in &record.key {
         let at = find(name.get_ref(), name.span())?;
         if key.contains(&at) {
-            return fault(name.span(), format!("`{}` is in the key twice", name.get_ref()));
+            return fault(name.span(), format!("`{}` is listed twice in the key", name.get_ref()));
         }
         key.push(at);
     }
@@ -218,7 +221,7 @@ fn layout(record: &RecordSection, mut fields: Vec<Field>) -> Checked<Layout> {
             );
         }
         if amounts.contains(&at) {
-            return fault(name.span(), format!("`{}` is among the amounts twice", name.get_ref()));
+            return fault(name.span(), format!("`{}` is listed twice in the amounts", name.get_ref()));
         }
         amounts.push(at);
     }
@@ -229,7 +232,7 @@ fn layout(record: &RecordSection, mut fields: Vec<Field>) -> Checked<Layout> {
             NamesOrAll::All(other) => {
                 return fault(
                     spanned.span(),
-                    format!("`{other}`: write \"*\" for all fields, or a list of names"),
+                    format!("invalid hash `{other}`: expected \"*\" for all fields, or a list of names"),
                 );
             }
             NamesOrAll::Names(names) => {
@@ -240,7 +243,7 @@ fn layout(record: &RecordSection, mut fields: Vec<Field>) -> Checked<Layout> {
     hashed.sort_unstable();
     hashed.dedup();
     if hashed.is_empty() {
-        return fault(record.name.span(), "no field is hashed: content could not be proven");
+        return fault(record.name.span(), "no field is hashed, so the content could not be proven");
     }
     for at in &key {
         fields[*at].required = true;
@@ -260,7 +263,7 @@ fn unknown_field(name: &str, fields: &[Field], at: Range<usize>) -> Fault {
     Fault {
         span: Some(at),
         message: format!("there is no field `{name}`"),
-        advice: Some(format!("fields are: {}", names.join(", "))),
+        advice: Some(format!("fields: {}", names.join(", "))),
     }
 }
 
@@ -269,10 +272,10 @@ fn mode(record: &RecordSection, layout: &Layout) -> Checked<Mode> {
     match spanned.get_ref().as_str() {
         "append" => Ok(Mode::Append),
         "upsert" if layout.key.is_empty() => {
-            fault(spanned.span(), "upsert needs a `key`: the fields by which a row is found again")
+            fault(spanned.span(), "upsert needs a `key`: the fields that identify a row")
         }
         "upsert" => Ok(Mode::Upsert),
-        other => fault(spanned.span(), format!("mode `{other}`: append or upsert")),
+        other => fault(spanned.span(), format!("invalid mode `{other}`: expected append or upsert")),
     }
 }
 
@@ -292,11 +295,14 @@ fn reject_limit(spanned: Option<&Spanned<toml::Value>>) -> Checked<RejectLimit> 
             Some(share) => Ok(RejectLimit::PerMillion(share)),
             None => fault(
                 spanned.span(),
-                format!("`{text}`: a share is written \"0.1%\", with at most four digits behind the point"),
+                format!(
+                    "invalid share `{text}`: expected a form such as \"0.1%\", with at most four decimal places"
+                ),
             ),
         },
-        other => {
-            fault(spanned.span(), format!("`{other}`: rejects is a number, or a share such as \"0.1%\""))
-        }
+        other => fault(
+            spanned.span(),
+            format!("invalid rejects `{other}`: expected a number, or a share such as \"0.1%\""),
+        ),
     }
 }

@@ -42,7 +42,7 @@ fn choice<T: Copy>(
         Some((_, choice)) => Ok(*choice),
         None => {
             let words: Vec<_> = of.iter().map(|(word, _)| *word).collect();
-            fault(at.clone(), format!("{key} `{given}`: {}", words.join(" or ")))
+            fault(at.clone(), format!("invalid {key} `{given}`: expected {}", words.join(" or ")))
         }
     }
 }

@@ -25,7 +25,9 @@ pub(super) fn trim(spanned: Option<&Spanned<String>>) -> Checked<Option<Trim>> {
         "none" => Trim::None,
         "right" => Trim::Right,
         "both" => Trim::Both,
-        other => return fault(spanned.span(), format!("trim `{other}`: none, right or both")),
+        other => {
+            return fault(spanned.span(), format!("invalid trim `{other}`: expected none, right or both"));
+        }
     }))
 }
 
@@ -45,13 +47,14 @@ pub(super) fn field_form(
                     return fault(
                         width.span(),
                         format!(
-                            "width `{word}`: a number of bytes, or \"rest\" for bytes up to the record's end"
+                            "invalid width `{word}`: expected a number of bytes, or \"rest\" for all bytes up \
+                             to the end of the record"
                         ),
                     );
                 }
             };
             if *start.get_ref() == 0 || bytes == 0 {
-                return fault(start.span(), "positions count from 1, and a width is at least 1");
+                return fault(start.span(), "positions start at 1, and a width must be at least 1");
             }
             Some((start.get_ref() - 1, bytes))
         }
@@ -65,7 +68,7 @@ pub(super) fn field_form(
         (start, width, false) => {
             let at = start.as_ref().map(Spanned::span).or(width.as_ref().map(Spanned::span));
             let at = at.unwrap_or(section.name.span());
-            return fault(at, "`start` and `width` are for the fixed format");
+            return fault(at, "`start` and `width` apply only to the fixed format");
         }
     };
     let truths = truths(section, ty)?;
@@ -80,9 +83,17 @@ pub(super) fn field_form(
             ("written", _) => false,
             ("implied", FieldType::Decimal { .. }) => true,
             ("implied", _) => {
-                return fault(spanned.span(), format!("`point` is for decimals, and the field is {ty}"));
+                return fault(
+                    spanned.span(),
+                    format!("`point` applies only to decimals, but the field is {ty}"),
+                );
             }
-            (other, _) => return fault(spanned.span(), format!("point `{other}`: written or implied")),
+            (other, _) => {
+                return fault(
+                    spanned.span(),
+                    format!("invalid point `{other}`: expected written or implied"),
+                );
+            }
         },
     };
     let rest = section.rest.as_ref().is_some_and(|spanned| *spanned.get_ref());
@@ -95,14 +106,15 @@ pub(super) fn truths(section: &FieldSection, ty: &FieldType) -> Checked<Option<(
         (None, None) => Ok(None),
         (Some(yes), Some(no)) if matches!(ty, FieldType::Boolean) => {
             if let Some(both) = yes.iter().find(|text| no.contains(text)) {
-                return fault(section.name.span(), format!("`{both}` stands for true and for false"));
+                return fault(section.name.span(), format!("`{both}` means both true and false"));
             }
             Ok(Some((yes.clone(), no.clone())))
         }
-        (Some(_), Some(_)) => {
-            fault(section.name.span(), format!("`true` and `false` are for booleans, and the field is {ty}"))
-        }
-        _ => fault(section.name.span(), "give the texts for both `true` and `false`"),
+        (Some(_), Some(_)) => fault(
+            section.name.span(),
+            format!("`true` and `false` apply only to booleans, but the field is {ty}"),
+        ),
+        _ => fault(section.name.span(), "set both `true` and `false`"),
     }
 }
 
@@ -134,8 +146,8 @@ pub(super) fn format(
                     let pages: Vec<_> = CodePage::all().map(CodePage::name).collect();
                     return fault_advised(
                         spanned.span(),
-                        format!("encoding `{other}` is not known"),
-                        format!("encodings are: utf-8, latin-1, {}", pages.join(", ")),
+                        format!("unknown encoding `{other}`"),
+                        format!("encodings: utf-8, latin-1, {}", pages.join(", ")),
                     );
                 }
             },
@@ -147,7 +159,7 @@ pub(super) fn format(
         ("cobol", source.cobol.as_ref().map(Spanned::span)),
     ] {
         if let Some(at) = at {
-            return fault(at, format!("`{key}` is for the copybook format"));
+            return fault(at, format!("`{key}` applies only to the copybook format"));
         }
     }
     let record_bytes_max = record_bytes_max(source)?;
@@ -160,7 +172,10 @@ pub(super) fn format(
             fixed(source, record, &fields, reach, encoding)?
         }
         other => {
-            return fault(source.format.span(), format!("format `{other}`: delimited, fixed or copybook"));
+            return fault(
+                source.format.span(),
+                format!("invalid format `{other}`: expected delimited, fixed or copybook"),
+            );
         }
     };
     let outside = outside(source)?;
@@ -172,7 +187,7 @@ fn record_bytes_max(source: &SourceSection) -> Checked<usize> {
         None => Ok(RECORD_BYTES_MAX),
         // A record travels in one message, and no message is above 16 MiB.
         Some(spanned) if (1..=4 << 20).contains(spanned.get_ref()) => Ok(*spanned.get_ref()),
-        Some(spanned) => fault(spanned.span(), "record_bytes_max is 1 to 4194304 (4 MiB)"),
+        Some(spanned) => fault(spanned.span(), "record_bytes_max must be 1 to 4194304 (4 MiB)"),
     }
 }
 
@@ -193,7 +208,7 @@ pub(super) fn copybook_format(
     let needed = record.plan.taken_min;
     if framing == FixedFraming::Length && record_bytes < needed {
         let at = source.record_bytes.as_ref().map_or(source.format.span(), Spanned::span);
-        return fault(at, format!("a record has {record_bytes} bytes, the copybook needs {needed}"));
+        return fault(at, format!("a record has {record_bytes} bytes, but the copybook needs {needed}"));
     }
     Ok(FormatSpec {
         form: Form::Copybook(Copybook { framing, record_bytes, record }),
@@ -207,7 +222,7 @@ pub(super) fn copybook_format(
 pub(super) fn one_byte(spanned: &Spanned<String>, what: &str) -> Checked<u8> {
     match spanned.get_ref().as_bytes() {
         [byte] if byte.is_ascii() && *byte != b'\n' && *byte != b'\r' => Ok(*byte),
-        _ => fault(spanned.span(), format!("a {what} is one ASCII character, not a line end")),
+        _ => fault(spanned.span(), format!("the {what} must be one ASCII character other than a line end")),
     }
 }
 
@@ -228,20 +243,20 @@ fn delimited(source: &SourceSection, record: &RecordSection, encoding: Encoding)
         ("rest", record.rest.as_ref().map(Spanned::span)),
     ] {
         if let Some(at) = is_there {
-            return fault(at, format!("`{key}` is for the fixed format"));
+            return fault(at, format!("`{key}` applies only to the fixed format"));
         }
     }
     if let (Encoding::Page(page), Some(spanned)) = (encoding, &source.encoding) {
         return fault(
             spanned.span(),
-            format!("the delimited format is read as utf-8 or latin-1, not as {}", page.name()),
+            format!("the delimited format supports utf-8 and latin-1, not {}", page.name()),
         );
     }
     let separator = source.separator.as_ref().map_or(Ok(b','), |spanned| one_byte(spanned, "separator"))?;
     let quote = optional_byte(source.quote.as_ref(), Some(b'"'), "quote")?;
     let escape = optional_byte(source.escape.as_ref(), None, "escape")?;
     if quote == Some(separator) || escape == Some(separator) {
-        return fault(source.format.span(), "separator, quote and escape must differ");
+        return fault(source.format.span(), "separator, quote and escape must be different");
     }
     Ok(Delimited {
         separator,
@@ -271,7 +286,7 @@ pub(super) fn refuse_delimited(source: &SourceSection) -> Checked<()> {
     ];
     for (key, at) in foreign {
         if let Some(at) = at {
-            return fault(at, format!("`{key}` is for the delimited format"));
+            return fault(at, format!("`{key}` applies only to the delimited format"));
         }
     }
     Ok(())
@@ -282,7 +297,9 @@ pub(super) fn ignores_rest(record: &RecordSection) -> Checked<bool> {
     match &record.rest {
         None => Ok(false),
         Some(spanned) if spanned.get_ref() == "ignore" => Ok(true),
-        Some(spanned) => fault(spanned.span(), format!("rest `{}`: ignore", spanned.get_ref())),
+        Some(spanned) => {
+            fault(spanned.span(), format!("invalid rest `{}`: expected ignore", spanned.get_ref()))
+        }
     }
 }
 
@@ -305,13 +322,13 @@ fn fixed(
 ) -> Checked<Form> {
     refuse_delimited(source)?;
     if let Some(at) = record.missing.as_ref().map(Spanned::span) {
-        return fault(at, "`missing` is for the delimited format");
+        return fault(at, "`missing` applies only to the delimited format");
     }
     let page = if let Encoding::Page(page) = encoding { Some(page) } else { None };
     let framing = framing(source, FixedFraming::Line, page)?;
     let own = record.record_bytes.as_ref();
     if let Some(own) = own.filter(|_| framing == FixedFraming::Length) {
-        return fault(own.span(), "with framing `fixed` all records are of one length: source.record_bytes");
+        return fault(own.span(), "framing `fixed` needs the record length: set source.record_bytes");
     }
     let is_open = ignores_rest(record)?;
     // Lengths that the source tells may differ from type to type; lines are expected to be of one length.
@@ -329,7 +346,7 @@ fn fixed(
     let needed = if framing == FixedFraming::Length { longest } else { own_reach };
     if record_bytes < needed {
         let at = given.map_or(source.format.span(), Spanned::span);
-        return fault(at, format!("a record has {record_bytes} bytes, but a field reaches to byte {needed}"));
+        return fault(at, format!("a record has {record_bytes} bytes, but a field ends at byte {needed}"));
     }
     for (section, form) in record.field.iter().zip(fields) {
         let overlapped = record.field.iter().zip(fields).find(|(other, other_form)| {
@@ -351,8 +368,13 @@ fn fixed(
         Some(spanned) => match (spanned.get_ref().as_str(), framing) {
             ("reject", _) => false,
             ("pad", FixedFraming::Line | FixedFraming::LineEnd { .. }) => true,
-            ("pad", _) => return fault(spanned.span(), "`short_lines` is for lines"),
-            (other, _) => return fault(spanned.span(), format!("short_lines `{other}`: reject or pad")),
+            ("pad", _) => return fault(spanned.span(), "`short_lines` applies only to framing `line`"),
+            (other, _) => {
+                return fault(
+                    spanned.span(),
+                    format!("invalid short_lines `{other}`: expected reject or pad"),
+                );
+            }
         },
     };
     Ok(Form::Fixed(Fixed { framing, record_bytes, pads, is_open: is_open || has_rest }))
@@ -365,6 +387,11 @@ pub(super) fn compression(spanned: Option<&Spanned<String>>) -> Checked<Compress
         "none" => Compression::None,
         "gzip" => Compression::Gzip,
         "zstd" => Compression::Zstd,
-        other => return fault(spanned.span(), format!("compression `{other}`: auto, none, gzip or zstd")),
+        other => {
+            return fault(
+                spanned.span(),
+                format!("invalid compression `{other}`: expected auto, none, gzip or zstd"),
+            );
+        }
     })
 }

@@ -61,7 +61,7 @@ pub(super) fn record_types(
         let (fields, form) = match &described {
             None => {
                 if let Some(own) = section.field.iter().find_map(|field| field.from.as_ref()) {
-                    return fault(own.span(), "`from` is for the copybook format");
+                    return fault(own.span(), "`from` applies only to the copybook format");
                 }
                 let (fields, forms) = fields_of(section, source)?;
                 (fields, Written::Here(forms))
@@ -114,11 +114,11 @@ pub(super) fn record_types(
         return fault_advised(
             after.name.span(),
             format!(
-                "no record is ever `{}`: every record is `{}`",
+                "no record can be `{}`, because every record is `{}`",
                 after.name.get_ref(),
                 records[open].layout.record
             ),
-            "give each record type but the last a `when`",
+            "add a `when` to each record type except the last",
         );
     }
     match records.first() {
@@ -137,9 +137,7 @@ fn parents(section: &RecordSection, sections: &[RecordSection]) -> Checked<Vec<u
     {
         return fault(
             field.name.span(),
-            format!(
-                "`{PARENT}` is the column that holds the parent's record number; call the field otherwise"
-            ),
+            format!("`{PARENT}` is reserved for the parent's record number; rename the field"),
         );
     }
     let names = match parent.get_ref() {
@@ -164,7 +162,7 @@ fn tell_apart(understood: &[(&RecordSection, Layout, Written)]) -> Checked<()> {
     for (at, (section, layout, _)) in understood.iter().enumerate() {
         for (other_section, other, _) in &understood[..at] {
             if other.record == layout.record {
-                return fault(section.name.span(), format!("two records are called `{}`", layout.record));
+                return fault(section.name.span(), format!("two records have the name `{}`", layout.record));
             }
             for (table, span) in
                 [(&layout.staging, section.staging.span()), (&layout.final_table, section.final_table.span())]
@@ -173,7 +171,10 @@ fn tell_apart(understood: &[(&RecordSection, Layout, Written)]) -> Checked<()> {
                 if of_other.iter().any(|name| name.eq_ignore_ascii_case(table)) {
                     return fault(
                         span,
-                        format!("table `{table}` is record `{}`'s already", other_section.name.get_ref()),
+                        format!(
+                            "table `{table}` is already used by record `{}`",
+                            other_section.name.get_ref()
+                        ),
                     );
                 }
             }
@@ -188,7 +189,12 @@ fn role(spanned: Option<&Spanned<String>>) -> Checked<RecordRole> {
         "header" => RecordRole::Header,
         "detail" => RecordRole::Detail,
         "trailer" => RecordRole::Trailer,
-        other => return fault(spanned.span(), format!("role `{other}`: header, detail or trailer")),
+        other => {
+            return fault(
+                spanned.span(),
+                format!("invalid role `{other}`: expected header, detail or trailer"),
+            );
+        }
     })
 }
 
@@ -200,7 +206,7 @@ fn when(section: &RecordSection, layout: &Layout) -> Checked<Vec<When>> {
         WhenSection::All(all) => all.iter().collect(),
     };
     if conditions.is_empty() {
-        return fault(at, "an empty `when` tells nothing; leave it out if every record is of this type");
+        return fault(at, "an empty `when` matches nothing; omit it if every record has this type");
     }
     conditions
         .into_iter()

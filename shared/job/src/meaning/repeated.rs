@@ -38,7 +38,7 @@ pub(super) fn refused(record: &RecordSection) -> Checked<()> {
             ("sum_of", field.sum_of.as_ref().map(Spanned::span)),
         ];
         if let Some((key, Some(at))) = keys.into_iter().find(|(_, at)| at.is_some()) {
-            return fault(at, format!("`{key}` is for the delimited format"));
+            return fault(at, format!("`{key}` applies only to the delimited format"));
         }
     }
     Ok(())
@@ -54,14 +54,14 @@ pub(super) fn delimited(
     if let Some(spanned) = &source.terminator {
         let terminator = one_byte(spanned, "terminator")?;
         if terminator == form.separator || terminator == b' ' {
-            return fault(spanned.span(), "a terminator is neither the separator nor a blank");
+            return fault(spanned.span(), "a terminator cannot be the separator or a space");
         }
         form.terminator = Some(terminator);
     }
     if let Some(spanned) = &source.continuation {
         form.continuation = Continuation::new(spanned.get_ref().as_bytes());
         if form.continuation.is_none() {
-            return fault(spanned.span(), "a continuation begins with 1 to 8 bytes, such as \"88,\"");
+            return fault(spanned.span(), "a continuation must start with 1 to 8 bytes, such as \"88,\"");
         }
         without_quotes(&form, spanned, "continuation")?;
     }
@@ -69,10 +69,12 @@ pub(super) fn delimited(
         form.missing_is_null = match spanned.get_ref().as_str() {
             "null" => true,
             "reject" => false,
-            other => return fault(spanned.span(), format!("missing `{other}`: null or reject")),
+            other => {
+                return fault(spanned.span(), format!("invalid missing `{other}`: expected null or reject"));
+            }
         };
         if form.trailing_separator && form.missing_is_null {
-            return fault(spanned.span(), "with `trailing_separator` no field is missing");
+            return fault(spanned.span(), "with `trailing_separator`, no field can be missing");
         }
     }
     let written = record.field.iter().take_while(|field| field.sum_of.is_none()).count();
@@ -80,16 +82,13 @@ pub(super) fn delimited(
         if let Some(spanned) = field.rest.as_ref().filter(|spanned| *spanned.get_ref()) {
             without_quotes(&form, spanned, "rest")?;
             if at + 1 != written {
-                return fault(spanned.span(), "only the last field that is written takes the rest");
+                return fault(spanned.span(), "only the last field in the record can take the rest");
             }
         }
         match &field.sum_of {
             Some(sum_of) => fields[at].sum_of = Some(group_sum(sum_of, record, written)?),
             None if at >= written => {
-                return fault(
-                    field.name.span(),
-                    "fields that are summed stand behind those that are written",
-                );
+                return fault(field.name.span(), "summed fields must follow the fields in the record");
             }
             None => {}
         }
@@ -99,12 +98,12 @@ pub(super) fn delimited(
             };
             let (ty, _) = field_type(named)?;
             if !matches!(ty, FieldType::Decimal { .. } | FieldType::Integer) {
-                return fault(named.span(), format!("a sum is decimal or integer, not {ty}"));
+                return fault(named.span(), format!("a sum must be decimal or integer, not {ty}"));
             }
         }
     }
     if written == 0 {
-        return fault(record.name.span(), "no field of the record is written");
+        return fault(record.name.span(), "the record has no fields of its own");
     }
     Ok(Form::Delimited(form))
 }
@@ -114,8 +113,8 @@ fn without_quotes<T>(form: &Delimited, spanned: &Spanned<T>, key: &str) -> Check
         None => Ok(()),
         Some(_) => fault_advised(
             spanned.span(),
-            format!("`{key}` is for sources without quotes"),
-            "write quote = \"\" under [source]",
+            format!("`{key}` applies only to sources without quotes"),
+            "set quote = \"\" under [source]",
         ),
     }
 }
@@ -130,7 +129,7 @@ fn group_sum(spanned: &Spanned<SumOfSection>, record: &RecordSection, written: u
         return fault(at, format!("`{}` is not a field that takes the rest of the record", section.rest));
     };
     if !(1..=GROUP_MAX).contains(&section.group) || !(1..=section.group).contains(&section.amount) {
-        return fault(at, "values are counted from 1, and the amount is one of the group's");
+        return fault(at, "values count from 1, and the amount must be in the group");
     }
     let mut extra = Vec::new();
     for (variant, further) in &section.extra {

@@ -20,7 +20,7 @@ pub(super) fn rules(sections: &[RuleSection], records: &[RecordType]) -> Checked
             if !names.insert(section.name.get_ref().as_str()) {
                 return fault(
                     section.name.span(),
-                    format!("two rules are called `{}`", section.name.get_ref()),
+                    format!("two rules have the name `{}`", section.name.get_ref()),
                 );
             }
             rule(section, records)
@@ -37,7 +37,7 @@ fn rule(section: &RuleSection, records: &[RecordType]) -> Checked<Rule> {
                 return fault_advised(
                     of.span(),
                     format!("there is no record `{}`", of.get_ref()),
-                    format!("records are: {}", names()),
+                    format!("records: {}", names()),
                 );
             }
         },
@@ -45,8 +45,8 @@ fn rule(section: &RuleSection, records: &[RecordType]) -> Checked<Rule> {
         None => {
             return fault_advised(
                 section.name.span(),
-                format!("rule `{}` must say of which `record` it is", section.name.get_ref()),
-                format!("records are: {}", names()),
+                format!("rule `{}` needs a `record`", section.name.get_ref()),
+                format!("records: {}", names()),
             );
         }
     };
@@ -56,14 +56,14 @@ fn rule(section: &RuleSection, records: &[RecordType]) -> Checked<Rule> {
     };
     let find_all = |names: &[String], at: Range<usize>| {
         if names.is_empty() {
-            return fault(at, "no field is named");
+            return fault(at, "no field is listed");
         }
         names.iter().map(|name| find(name, at.clone())).collect::<Checked<Vec<_>>>()
     };
     let condition = match (&section.holds, &section.unique, &section.references, &section.balance) {
         (Some(holds), None, None, None) => match Predicate::parse(holds.get_ref(), layout) {
             Ok(predicate) => Condition::Row(predicate),
-            Err(error) => return fault(holds.span(), format!("the rule cannot be used: {error}")),
+            Err(error) => return fault(holds.span(), format!("invalid rule: {error}")),
         },
         (None, Some(unique), None, None) => {
             Condition::Unique { fields: find_all(unique.get_ref(), unique.span())? }
@@ -72,7 +72,7 @@ fn rule(section: &RuleSection, records: &[RecordType]) -> Checked<Rule> {
             let (at, section) = (references.span(), references.get_ref());
             let named = |name: &String, what| identifier(&Spanned::new(at.clone(), name.clone()), what);
             if section.fields.len() != section.columns.len() {
-                return fault(at, "there must be as many `columns` as `fields`");
+                return fault(at, "`columns` and `fields` must have the same number of entries");
             }
             Condition::References {
                 fields: find_all(&section.fields, at.clone())?,
@@ -96,8 +96,8 @@ fn rule(section: &RuleSection, records: &[RecordType]) -> Checked<Rule> {
         _ => {
             return fault_advised(
                 section.name.span(),
-                format!("rule `{}` must say one thing that holds", section.name.get_ref()),
-                "give exactly one of: holds, unique, references, balance",
+                format!("rule `{}` needs exactly one condition", section.name.get_ref()),
+                "set exactly one of holds, unique, references, balance",
             );
         }
     };
@@ -107,7 +107,12 @@ fn rule(section: &RuleSection, records: &[RecordType]) -> Checked<Rule> {
             "fail" => OnBreach::Fail,
             "hold" => OnBreach::Hold,
             "warn" => OnBreach::Warn,
-            other => return fault(spanned.span(), format!("on_breach `{other}`: fail, hold or warn")),
+            other => {
+                return fault(
+                    spanned.span(),
+                    format!("invalid on_breach `{other}`: expected fail, hold or warn"),
+                );
+            }
         },
     };
     Ok(Rule { name: section.name.get_ref().clone(), record, condition, on_breach })

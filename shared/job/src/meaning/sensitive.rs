@@ -29,8 +29,8 @@ pub(super) fn masks<'a>(
                         .map_or(section.name.span(), |one| one.name.span());
                     return fault_advised(
                         span,
-                        format!("`{}` has content of `{}`, which is sensitive", other.name, field.name),
-                        "mark both: what one hides the other would show",
+                        format!("`{}` contains data of `{}`, which is sensitive", other.name, field.name),
+                        "mark both as sensitive; otherwise one shows what the other hides",
                     );
                 }
             }
@@ -53,7 +53,7 @@ pub(super) fn numbers(plan: Option<&FootingPlan>, records: &[RecordType]) -> Che
                 return Err(Fault {
                     span: None,
                     message: format!(
-                        "control `{}`: `{}` is a sequence number, which the next run is compared with, and cannot be sensitive",
+                        "control `{}`: `{}` is a sequence number that the next run compares, so it cannot be sensitive",
                         control.name, field.name
                     ),
                     advice: None,

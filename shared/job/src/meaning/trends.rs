@@ -48,8 +48,8 @@ pub(super) fn trends(
                     if !names.contains(name) {
                         return fault_advised(
                             amounts.span(),
-                            format!("there is no amount `{name}`"),
-                            format!("amounts are: {}", names.join(", ")),
+                            format!("no amount is named `{name}`"),
+                            format!("amounts: {}", names.join(", ")),
                         );
                     }
                     rules.amount.insert(name.clone(), parts(share, amounts.span())?);
@@ -57,22 +57,19 @@ pub(super) fn trends(
             }
         }
         if names.is_empty() {
-            return fault(amounts.span(), "no record has `amounts`: there is nothing to compare");
+            return fault(amounts.span(), "no record has `amounts`, so there is nothing to compare");
         }
     }
     let compares = [rules.records, rules.rejects, rules.amounts, rules.duration];
     if compares.iter().all(Option::is_none) && rules.amount.is_empty() {
-        return fault(
-            spanned.span(),
-            "[trends] compares nothing: give records, rejects, amounts or duration",
-        );
+        return fault(spanned.span(), "[trends] compares nothing; set records, rejects, amounts or duration");
     }
     if rules.runs == 0 || rules.runs > RUNS_MAX || rules.runs_min == 0 || rules.runs_min > rules.runs {
         let at = section.runs.as_ref().or(section.runs_min.as_ref()).map_or(spanned.span(), Spanned::span);
         return fault(
             at,
             format!(
-                "`runs` is 1 to {RUNS_MAX}, `runs_min` 1 to `runs` ({} and {})",
+                "`runs` must be 1 to {RUNS_MAX}, and `runs_min` 1 to `runs`; they are {} and {}",
                 rules.runs, rules.runs_min
             ),
         );
@@ -82,14 +79,21 @@ pub(super) fn trends(
             toml::Value::Boolean(true) => SameWeekday::Always,
             toml::Value::Boolean(false) => SameWeekday::Never,
             toml::Value::String(word) if word == "auto" => SameWeekday::Auto,
-            other => return fault(given.span(), format!("same_weekday `{other}`: true, false or \"auto\"")),
+            other => {
+                return fault(
+                    given.span(),
+                    format!("invalid same_weekday `{other}`: expected true, false or \"auto\""),
+                );
+            }
         };
     }
     if let Some(given) = &section.on_breach {
         rules.fails = match given.get_ref().as_str() {
             "warn" => false,
             "fail" => true,
-            other => return fault(given.span(), format!("on_breach `{other}`: warn or fail")),
+            other => {
+                return fault(given.span(), format!("invalid on_breach `{other}`: expected warn or fail"));
+            }
         };
     }
     Ok(rules)
@@ -101,7 +105,8 @@ fn parts(text: &str, at: Range<usize>) -> Checked<u32> {
         None => fault(
             at,
             format!(
-                "`{text}`: a share is written \"40%\", above 0 and at most 4000%, with at most four digits behind the point"
+                "invalid share `{text}`: expected a form such as \"40%\", above 0 and at most 4000%, with at \
+                 most four decimal places"
             ),
         ),
     }

@@ -16,20 +16,29 @@ pub(super) fn field_type(spanned: &Spanned<String>) -> Checked<(FieldType, Optio
         None => (text, None),
         Some((name, rest)) => match rest.strip_suffix(')') {
             Some(argument) => (name.trim(), Some(argument)),
-            None => return fault(spanned.span(), format!("`{text}`: the parenthesis is not closed")),
+            None => {
+                return fault(
+                    spanned.span(),
+                    format!("invalid type `{text}`: the parenthesis is not closed"),
+                );
+            }
         },
     };
     let refuse = |message: String| {
         fault_advised(
             spanned.span(),
             message,
-            "types are: text(n), integer, decimal(p,s), date, date(form), timestamp, timestamp(form), boolean, bytes",
+            "types: text(n), integer, decimal(p,s), date, date(form), timestamp, timestamp(form), boolean, bytes",
         )
     };
     Ok(match (name, argument) {
         ("text", Some(argument)) => match argument.trim().parse() {
             Ok(chars_max) if chars_max > 0 => (FieldType::Text { chars_max }, None),
-            _ => return refuse(format!("`{text}`: text takes its greatest length, such as text(40)")),
+            _ => {
+                return refuse(format!(
+                    "invalid type `{text}`: text needs its maximum length, such as text(40)"
+                ));
+            }
         },
         ("integer", None) => (FieldType::Integer, None),
         ("decimal", Some(argument)) => {
@@ -41,7 +50,7 @@ pub(super) fn field_type(spanned: &Spanned<String>) -> Checked<(FieldType, Optio
                 [Some(precision @ 1..=38)] => (FieldType::Decimal { precision, scale: 0 }, None),
                 _ => {
                     return refuse(format!(
-                        "`{text}`: decimal takes digits in all (1 to 38) and digits behind the point, such as decimal(15,2)"
+                        "invalid type `{text}`: decimal needs precision (1 to 38) and scale, such as decimal(15,2)"
                     ));
                 }
             }
@@ -50,20 +59,20 @@ pub(super) fn field_type(spanned: &Spanned<String>) -> Checked<(FieldType, Optio
         ("timestamp", form) => (FieldType::Timestamp, form.map(Into::into)),
         ("boolean", None) => (FieldType::Boolean, None),
         ("bytes", None) => (FieldType::Bytes, None),
-        _ => return refuse(format!("`{text}` is not a type")),
+        _ => return refuse(format!("unknown type `{text}`")),
     })
 }
 
 pub(super) fn literal(ty: &FieldType, value: &toml::Value, at: Range<usize>) -> Checked<Literal> {
     let wrong = |expected: &str| {
-        fault(at.clone(), format!("`{value}` is not {expected}, as the field's type {ty} asks"))
+        fault(at.clone(), format!("`{value}` is not {expected}, as the type {ty} of the field requires"))
     };
     Ok(match (ty, value) {
         (_, toml::Value::Float(_)) => {
             return fault_advised(
                 at,
-                format!("`{value}` would be read as a float"),
-                format!("write it as text, exactly: \"{value}\""),
+                format!("`{value}` would be parsed as a float"),
+                format!("write it as text: \"{value}\""),
             );
         }
         (FieldType::Text { .. }, toml::Value::String(text)) => Literal::Text(text.clone()),
@@ -93,7 +102,7 @@ pub(super) fn literal(ty: &FieldType, value: &toml::Value, at: Range<usize>) -> 
 pub(super) fn amount(value: &toml::Value, at: Range<usize>) -> Checked<Amount> {
     match literal(&FieldType::Decimal { precision: DIGITS_MAX, scale: 0 }, value, at.clone())? {
         Literal::Decimal(amount) => Ok(amount),
-        _ => fault(at, "an exact amount is expected"),
+        _ => fault(at, "expected an exact amount"),
     }
 }
 
@@ -107,26 +116,29 @@ pub(super) fn constraints(section: &FieldSection, ty: &FieldType) -> Checked<Vec
     }
     if let Some(allowed) = &section.allowed {
         if allowed.get_ref().is_empty() {
-            return fault(allowed.span(), "an empty list allows nothing");
+            return fault(allowed.span(), "an empty list would allow no value");
         }
         let literals = allowed.get_ref().iter().map(|value| literal(ty, value, allowed.span()));
         constraints.push(Constraint::OneOf(literals.collect::<Checked<_>>()?));
     }
     if let Some(pattern) = &section.pattern {
         if !matches!(ty, FieldType::Text { .. }) {
-            return fault(pattern.span(), format!("a pattern is for text, and the field is {ty}"));
+            return fault(pattern.span(), format!("`pattern` applies only to text, but the field is {ty}"));
         }
         // Anchored: the whole text must match.
         match regex::Regex::new(&format!("^(?:{})$", pattern.get_ref())) {
             Ok(regex) => constraints.push(Constraint::Pattern(regex)),
             Err(error) => {
-                return fault(pattern.span(), format!("the pattern is not a regular expression: {error}"));
+                return fault(pattern.span(), format!("invalid regular expression: {error}"));
             }
         }
     }
     if let Some(length) = &section.length {
         if !matches!(ty, FieldType::Text { .. } | FieldType::Bytes) {
-            return fault(length.span(), format!("a length is for text and bytes, and the field is {ty}"));
+            return fault(
+                length.span(),
+                format!("`length` applies only to text and bytes, but the field is {ty}"),
+            );
         }
         let (min, max) = match length.get_ref() {
             LengthSection::Exactly(length) => (Some(*length), Some(*length)),

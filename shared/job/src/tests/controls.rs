@@ -101,19 +101,19 @@ fn each_fault_of_a_control_is_named_with_its_line() {
         ("{ from = \"opening\" }", "{ from = \"closing\" }", "line 49", "cannot open its own scope"),
         ("field = \"entries\"\ncount", "field = \"entry\"\ncount", "line 53", "there is no field `entry`"),
         ("count = [\"entry\"]", "count = [\"entrie\"]", "line 54", "there is no record `entrie`"),
-        ("count = [\"entry\"]", "count = []", "line 54", "no record is named"),
-        ("count = [\"entry\"]", "count = [\"entry\", \"entry\"]", "line 54", "named twice"),
+        ("count = [\"entry\"]", "count = []", "line 54", "no record is listed"),
+        ("count = [\"entry\"]", "count = [\"entry\", \"entry\"]", "line 54", "listed twice"),
         ("count = [\"entry\"]", "cuont = [\"entry\"]", "line 54", "unknown field `cuont`"),
-        ("count = [\"entry\"]", "count = \"*\"\nwhere = \"code = '6'\"", "line 55", "`*` is all of them"),
+        ("count = [\"entry\"]", "count = \"*\"\nwhere = \"code = '6'\"", "line 55", "`*` means all records"),
         ("count = [\"entry\"]", "count = \"*\"\nlines = \"*\"", "line 53", "exactly one of"),
         ("count = [\"entry\"]", "count = \"*\"\nblocks_of = 0", "line 55", "at least 1"),
-        ("count = [\"entry\"]", "count = \"*\"\nabsolute = true", "line 55", "is for a sum"),
+        ("count = [\"entry\"]", "count = \"*\"\nabsolute = true", "line 55", "applies only to a sum"),
         ("sum = \"entry.amt\"", "sum = \"entry.code\"", "line 57", "only decimal and integer"),
         ("sum = \"entry.amt\"", "sum = \"entry.amt\"\nlast_digits = 39", "line 58", "1 to 38"),
-        ("where = \"amt > 0\"", "where = \"amt > 'x'\"", "line 59", "cannot be used on `entry`"),
-        ("field = \"cents\"", "field = \"entries\"", "line 49", "a field declares one total"),
+        ("where = \"amt > 0\"", "where = \"amt > 'x'\"", "line 59", "invalid condition for `entry`"),
+        ("field = \"cents\"", "field = \"entries\"", "line 49", "a field can declare only one total"),
         ("where = \"amt > 0\"", &value(""), "line 61", "exactly one of"),
-        ("where = \"amt > 0\"", &value("sequence = false"), "line 62", "leave it out"),
+        ("where = \"amt > 0\"", &value("sequence = false"), "line 62", "omit it"),
         ("where = \"amt > 0\"", &value("sequence = { first = 9, last = 1 }"), "line 62", "behind"),
         ("where = \"amt > 0\"", &value("equals = \"x\""), "line 62", "is not a value"),
         ("name = \"batch\"", "name = \"batch\"\noutside = \"warn\"", "line 50", "fail or ignore"),
@@ -128,10 +128,10 @@ fn each_fault_of_a_control_is_named_with_its_line() {
     let table = [
         ("records = { from = \"footer\", field = \"entries\" }", "there is no record `footer`"),
         ("records = { from = \"trailer\", fields = \"entries\" }", "unknown field"),
-        ("records = -1", "from 0 on"),
-        ("amounts.amt = \"1.00\"", "of which record"),
+        ("records = -1", "of at least 0"),
+        ("amounts.amt = \"1.00\"", "does not name its record"),
         ("amounts.\"closing.cents\" = \"1.00\"", "is not among the record's `amounts`"),
-        ("values.day = 1.5", "a value is text"),
+        ("values.day = 1.5", "expected text"),
     ];
     for (line, fragment) in table {
         let message = message(&format!("{BATCHES}\n[declared]\n{line}\n"));
@@ -192,18 +192,23 @@ fn what_a_source_says_of_lines_and_groups_is_understood_or_refused_with_its_line
     assert_eq!(fields[2].sum_of, Some(GroupSum { of: 1, group: 4, amount: 1, extra }));
     let table = [
         ("quote = \"\"\n", "\n", "line 8", "without quotes"),
-        ("terminator = \"/\"", "terminator = \",\"", "line 7", "neither the separator nor a blank"),
+        ("terminator = \"/\"", "terminator = \",\"", "line 7", "cannot be the separator or a space"),
         ("continuation = \"88,\"", "continuation = \"\"", "line 8", "1 to 8 bytes"),
         ("continuation = \"88,\"", "continuation = \"123456789\"", "line 8", "1 to 8 bytes"),
-        ("continuation = \"88,\"", "short_lines = \"pad\"", "line 8", "for the fixed format"),
+        ("continuation = \"88,\"", "short_lines = \"pad\"", "line 8", "only to the fixed format"),
         ("missing = \"null\"", "missing = \"nil\"", "line 12", "null or reject"),
         ("type = \"text(2)\"", "type = \"text(2)\"\nrest = true", "line 18", "only the last field"),
         ("point = \"implied\"", "point = \"comma\"", "line 25", "written or implied"),
-        ("type = \"text(2)\"", "type = \"text(2)\"\npoint = \"implied\"", "line 18", "is for decimals"),
-        ("decimal(18,2)", "text(9)", "line 25", "is for decimals"),
+        (
+            "type = \"text(2)\"",
+            "type = \"text(2)\"\npoint = \"implied\"",
+            "line 18",
+            "applies only to decimals",
+        ),
+        ("decimal(18,2)", "text(9)", "line 25", "applies only to decimals"),
         ("rest = \"summary\"", "rest = \"code\"", "line 26", "not a field that takes the rest"),
-        ("amount = 2", "amount = 5", "line 26", "counted from 1"),
-        ("group = 4", "group = 0", "line 26", "counted from 1"),
+        ("amount = 2", "amount = 5", "line 26", "count from 1"),
+        ("group = 4", "group = 0", "line 26", "count from 1"),
         ("times = 2", "times = 1001", "line 26", "at most 1000"),
         ("sum_of =", "sumof =", "line 26", "unknown field `sumof`"),
     ];
@@ -214,15 +219,20 @@ fn what_a_source_says_of_lines_and_groups_is_understood_or_refused_with_its_line
         assert!(message.contains(line) && message.contains(fragment), "{to}: {message}");
     }
     let behind = format!("{LINES}[[record.field]]\nname = \"more\"\ntype = \"text(1)\"\n");
-    assert!(message(&behind).contains("stand behind those that are written"), "{}", message(&behind));
+    assert!(message(&behind).contains("must follow the fields in the record"), "{}", message(&behind));
     let fixed = "[job]\nname = \"f\"\n[source]\nformat = \"fixed\"\nshort_lines = \"pad\"\n[[record]]\nname = \"r\"\nstaging = \"s\"\nfinal = \"f\"\n[[record.field]]\nname = \"a\"\ntype = \"text(2)\"\nstart = 1\nwidth = 2\n";
     assert_eq!(message(fixed), "accepted");
     let table = [
         ("short_lines = \"pad\"", "short_lines = \"fill\"", "line 5", "reject or pad"),
-        ("short_lines = \"pad\"", "short_lines = \"pad\"\nframing = \"fixed\"", "line 5", "is for lines"),
-        ("short_lines = \"pad\"", "terminator = \"/\"", "line 5", "for the delimited format"),
-        ("name = \"r\"", "name = \"r\"\nmissing = \"null\"", "line 8", "for the delimited format"),
-        ("width = 2", "width = 2\nrest = true", "line 15", "for the delimited format"),
+        (
+            "short_lines = \"pad\"",
+            "short_lines = \"pad\"\nframing = \"fixed\"",
+            "line 5",
+            "applies only to framing `line`",
+        ),
+        ("short_lines = \"pad\"", "terminator = \"/\"", "line 5", "only to the delimited format"),
+        ("name = \"r\"", "name = \"r\"\nmissing = \"null\"", "line 8", "only to the delimited format"),
+        ("width = 2", "width = 2\nrest = true", "line 15", "only to the delimited format"),
     ];
     for (from, to, line, fragment) in table {
         let message = message(&fixed.replacen(from, to, 1));

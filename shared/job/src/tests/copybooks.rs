@@ -52,26 +52,30 @@ fn keys_of_other_formats_are_refused_and_not_ignored() {
     let of_field =
         |line: &str| message(&GOOD.replacen("true = [\"Y\"]", &format!("{line}\ntrue = [\"Y\"]"), 1));
     for (line, says) in [
-        ("rest = true", "`rest` is for the delimited format"),
-        ("sum_of = { rest = \"x\", group = 2, amount = 1 }", "`sum_of` is for the delimited format"),
-        ("point = \"implied\"", "the copybook's picture says where the point is"),
-        ("start = 3", "the copybook says where a field is"),
+        ("rest = true", "`rest` applies only to the delimited format"),
+        ("sum_of = { rest = \"x\", group = 2, amount = 1 }", "`sum_of` applies only to the delimited format"),
+        ("point = \"implied\"", "the copybook's picture defines the decimal point"),
+        ("start = 3", "the copybook defines the position of the field"),
     ] {
         let said = of_field(line);
         assert!(said.contains("line 16") && said.contains(says), "{line}: {said}");
     }
     let said = message(&GOOD.replacen("staging", "missing = \"null\"\nstaging", 1));
-    assert!(said.contains("`missing` is for the delimited format"), "{said}");
+    assert!(said.contains("`missing` applies only to the delimited format"), "{said}");
 }
 
 #[test]
 fn texts_for_true_and_false_are_held_to_the_same_as_elsewhere() {
     for (from, to, says) in [
-        ("false = [\"N\"]", "", "give the texts for both `true` and `false`"),
-        ("false = [\"N\"]", "false = [\"Y\"]", "`Y` stands for true and for false"),
-        ("type = \"boolean\"", "type = \"text(1)\"", "`true` and `false` are for booleans"),
-        ("name = \"is_open\"", "name = \"balance\"", "the copybook has a number here"),
-        ("type = \"boolean\"", "type = \"boolean\"\ntrim = \"left\"", "trim `left`: none, right or both"),
+        ("false = [\"N\"]", "", "set both `true` and `false`"),
+        ("false = [\"N\"]", "false = [\"Y\"]", "`Y` means both true and false"),
+        ("type = \"boolean\"", "type = \"text(1)\"", "`true` and `false` apply only to booleans"),
+        ("name = \"is_open\"", "name = \"balance\"", "the field is a number in the copybook"),
+        (
+            "type = \"boolean\"",
+            "type = \"boolean\"\ntrim = \"left\"",
+            "invalid trim `left`: expected none, right or both",
+        ),
     ] {
         let said = message(&GOOD.replacen(from, to, 1));
         assert!(said.contains(says), "{to}: {said}");
@@ -83,6 +87,6 @@ fn texts_for_true_and_false_are_held_to_the_same_as_elsewhere() {
     assert!(job.is_ok(), "{job:?}");
     assert!(
         message(&GOOD.replace("[[record.field]]", "rest = \"keep\"\n[[record.field]]"))
-            .contains("rest `keep`: ignore")
+            .contains("invalid rest `keep`: expected ignore")
     );
 }

@@ -145,7 +145,7 @@ fn numbers_are_exact() {
         ("amt % 0.25 = 0.05", "amt=1.30", T),
         ("mod(qty, 2) = 0", "qty=4", T),
         ("amt % 0.01 = 0", "amt=1.30", T),
-        ("qty % 0 = 1", "qty=7", fails("no remainder by zero")),
+        ("qty % 0 = 1", "qty=7", fails("the divisor is zero")),
         ("qty % 0 = 1", "", U),
         ("amt + NULL = 1", "amt=1.00", U),
         ("sign(amt) = -1", "amt=-0.01", T),
@@ -289,11 +289,11 @@ fn what_is_not_needed_is_not_evaluated() {
     check(&[
         // predicate                                    record                        comes out as
         ("qty <> 0 AND 10 % qty = 1", "qty=0", F),
-        ("10 % qty = 1 AND qty <> 0", "qty=0", fails("remainder by zero")),
+        ("10 % qty = 1 AND qty <> 0", "qty=0", fails("the divisor is zero")),
         ("qty = 0 OR 10 % qty = 1", "qty=0", T),
-        ("NULL AND 10 % qty = 1", "qty=0", fails("remainder by zero")),
+        ("NULL AND 10 % qty = 1", "qty=0", fails("the divisor is zero")),
         ("5 IN (5, 10 % qty)", "qty=0", T),
-        ("5 IN (10 % qty, 5)", "qty=0", fails("remainder by zero")),
+        ("5 IN (10 % qty, 5)", "qty=0", fails("the divisor is zero")),
         ("5 BETWEEN 6 AND 10 % qty", "qty=0", F),
         ("coalesce(id, 10 % qty) = 1", "qty=0; id=1", T),
     ]);
@@ -303,7 +303,7 @@ fn what_is_not_needed_is_not_evaluated() {
 fn evaluation_errors_say_where() {
     let e = evaluated("id > 0\n AND qty % 0 = 1", "id=1; qty=7").unwrap_err();
     assert_eq!((e.line, e.column), (Some(2), Some(6)));
-    assert_eq!(e.to_string(), "7 % 0: there is no remainder by zero");
+    assert_eq!(e.to_string(), "7 % 0: the divisor is zero");
 }
 
 #[test]
@@ -312,7 +312,7 @@ fn values_of_another_layout_are_an_error() {
     assert!(predicate.evaluate(&[]).unwrap_err().message.contains("0 values"));
     let mut values = record(&layout(), "qty=2");
     values[6] = Value::Integer(1);
-    assert!(predicate.evaluate(&values).unwrap_err().message.contains("not of the type"));
+    assert!(predicate.evaluate(&values).unwrap_err().message.contains("does not have the type"));
 }
 
 #[test]

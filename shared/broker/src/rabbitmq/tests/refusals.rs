@@ -62,7 +62,7 @@ async fn a_server_that_says_nothing_is_given_up() {
         tokio::io::copy(&mut stream, &mut sink).await
     };
     let (error, _) = tokio::join!(refusal(settings), async { soon(silent).await });
-    assert!(error.to_string().contains("does not answer within 0.2 s"), "{error}");
+    assert!(error.to_string().contains("did not answer within 0.2 s"), "{error}");
 }
 
 #[tokio::test]

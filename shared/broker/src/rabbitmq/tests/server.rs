@@ -123,7 +123,7 @@ async fn a_server_is_trusted_found_again_after_a_restart_and_waited_for_while_it
     assert!(reason.contains("memory"), "{reason}");
     let findings = Rabbit::diagnose(&server.settings()).await;
     let last = findings.last().unwrap();
-    assert!(last.verdict == Verdict::Bad && last.detail.contains("blocks publishers"), "{findings:#?}");
+    assert!(last.verdict == Verdict::Bad && last.detail.contains("blocking publishers"), "{findings:#?}");
     assert!(!publishing.is_finished());
     // Consuming goes on meanwhile.
     assert_eq!(broker.depth(Queue::Batches).await.unwrap(), 0);

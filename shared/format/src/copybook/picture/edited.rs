@@ -85,45 +85,47 @@ fn read(body: &[Run]) -> std::result::Result<Read, &'static str> {
                     return Err("`P` and a printed decimal point exclude each other");
                 }
             }
-            Symbol::P if right_scale > 0 => return Err("`P` stands in a row at one end of the digits"),
+            Symbol::P if right_scale > 0 => {
+                return Err("`P` must be consecutive and at one end of the digits");
+            }
             Symbol::P if digits_so_far == 0 => left_scale += count,
             Symbol::P if side == 0 && left_scale == 0 => right_scale += count,
-            Symbol::P => return Err("`P` stands in a row at one end of the digits"),
-            _ if right_scale > 0 => return Err("`P` stands in a row at one end of the digits"),
+            Symbol::P => return Err("`P` must be consecutive and at one end of the digits"),
+            _ if right_scale > 0 => return Err("`P` must be consecutive and at one end of the digits"),
             Symbol::Nine => nines[side] = nines[side].saturating_add(count),
             Symbol::Z | Symbol::Star | Symbol::Plus | Symbol::Minus | Symbol::Currency => {
                 if *suppressing.get_or_insert(symbol) != symbol {
                     return Err("only one of `Z`, `*` and a floating sign can replace leading zeros");
                 }
                 if nines[0] + nines[1] > 0 {
-                    return Err("positions that replace leading zeros stand before every `9`");
+                    return Err("positions that replace leading zeros must precede every `9`");
                 }
                 suppressed[side] = suppressed[side].saturating_add(count);
             }
-            _ => return Err("a fixed sign or currency sign stands at the end of the picture"),
+            _ => return Err("a fixed sign or currency sign must be at an end of the picture"),
         }
     }
     if points > 1 {
         return Err("it has more than one decimal point");
     }
     if suppressed[1] > 0 && nines[0] + nines[1] > 0 {
-        return Err("if a digit behind the point is suppressed, all digits are");
+        return Err("if a digit after the decimal point is suppressed, all digits must be");
     }
     let floats = matches!(suppressing, Some(Symbol::Plus | Symbol::Minus | Symbol::Currency));
     if floats && (suppressed[0] == 0 || suppressed[0] + suppressed[1] < 2) {
-        return Err("a floating sign stands at least twice and begins before the decimal point");
+        return Err("a floating sign must occur at least twice and start before the decimal point");
     }
     let digits = [suppressed, nines].iter().flatten().fold(0_usize, |sum, count| sum.saturating_add(*count));
     // The first floating position holds the sign itself.
     let digits = if floats { digits - 1 } else { digits };
     let scale = if left_scale > 0 {
         if side == 1 && point_moves && suppressed[0] + nines[0] > 0 {
-            return Err("`P` says where the decimal point is, which `V` contradicts");
+            return Err("`P` already defines the decimal point, so `V` is not allowed");
         }
         Scale::Right(left_scale.saturating_add(digits))
     } else if right_scale > 0 {
         if side == 1 && point_moves {
-            return Err("`P` says where the decimal point is, which `V` contradicts");
+            return Err("`P` already defines the decimal point, so `V` is not allowed");
         }
         Scale::Left(right_scale)
     } else {

@@ -167,7 +167,7 @@ fn runs_of(text: &str, symbols: Symbols) -> Result<Vec<Run>> {
             c => {
                 let found = shown(&c.to_string());
                 return Err(fail(format!(
-                    "found {found}, which is not a symbol of pictures, in {}",
+                    "found {found}, which is not a picture symbol, in {}",
                     shown(text)
                 )));
             }
@@ -255,7 +255,7 @@ fn number(text: &str, runs: &[Run]) -> Result<Picture> {
         body => (false, body),
     };
     if body.iter().any(|run| run.symbol == Symbol::S) {
-        return wrong(format!("{}: `S` stands once, at the left end", shown(text)));
+        return wrong(format!("{}: `S` must occur only once, at the left end", shown(text)));
     }
     let of: Vec<_> = body.iter().map(|run| (run.symbol, run.count)).collect();
     use Symbol::{Nine, P, V};

@@ -65,12 +65,9 @@ pub(super) fn names(copybook: &Copybook, fields: &[Field], reserved: &[String]) 
             let item = copybook.item(clashing[clashing.len() - 1]);
             return Err(Fault::new(
                 item.at.clone(),
-                format!(
-                    "the column of {} would have the name of another or a reserved one",
-                    shown(item.label())
-                ),
+                format!("the column name of {} is already used or reserved", shown(item.label())),
             )
-            .advise("leave one of them out, or rename it in the copybook"));
+            .advise("omit one of them, or rename it in the copybook"));
         }
     }
 }
@@ -104,7 +101,7 @@ fn checked_lengths(copybook: &Copybook, fields: &[Field], names: Vec<String>) ->
                 item.at.clone(),
                 format!("the column name {} is longer than {COLUMN_CHARS_MAX} characters", shown(name)),
             )
-            .advise("leave the item out, or rename it in the copybook"));
+            .advise("omit the item, or rename it in the copybook"));
         }
     }
     Ok(names)

@@ -182,7 +182,7 @@ impl Copybook {
                     [record] => Ok(*record),
                     _ => Err(self.refuse(
                         Fault::new(at, format!("the copybook has {} records", records.len()))
-                            .advise(format!("name one of {}", names())),
+                            .advise(format!("choose one of {}", names())),
                     )),
                 }
             }
@@ -194,7 +194,7 @@ impl Copybook {
                 match (found.next(), found.next()) {
                     (Some(record), None) => Ok(*record),
                     (None, _) => Err(self.refuse(
-                        Fault::new(at, format!("no record is called {}", shown(name)))
+                        Fault::new(at, format!("there is no record {}", shown(name)))
                             .advise(format!("it has {}", names())),
                     )),
                     (Some(_), Some(second)) => Err(self.refuse(Fault::new(

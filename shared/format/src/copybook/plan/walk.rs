@@ -47,15 +47,15 @@ pub(super) fn walk(copybook: &Copybook, record: ItemId, options: &PlanOptions) -
         let item = copybook.item(*view);
         return Err(Fault::new(
             item.at.clone(),
-            format!("the view {} is inside another that is not taken", shown(item.label())),
+            format!("the view {} is inside another view that is not selected", shown(item.label())),
         )
-        .advise("name the view around it too"));
+        .advise("name the outer view too"));
     }
     let Walker { mut plan, ends, .. } = walker;
     if plan.fields.is_empty() {
         return Err(Fault::new(
             copybook.item(record).at.clone(),
-            "the record has no item that could become a column",
+            "no item of the record can become a column",
         ));
     }
     let least = Extent::with(&plan, |table| table.min);
@@ -99,10 +99,7 @@ fn left_out(copybook: &Copybook, record: ItemId, names: &[String]) -> Checked<Ha
         all.extend(called(copybook, record, name));
         if all.len() == before && called(copybook, record, name).next().is_none() {
             let at = copybook.item(record).at.clone();
-            return Err(Fault::new(
-                at,
-                format!("{} is to be left out, but no item of the record is called that", shown(name)),
-            ));
+            return Err(Fault::new(at, format!("cannot omit {}: the record has no such item", shown(name))));
         }
     }
     Ok(all)
@@ -139,7 +136,7 @@ impl Views {
                     at,
                     format!("{what} of an area in the record {is} called {}", shown(name)),
                 )
-                .advise("a view is an item with REDEFINES, or one that such an item redefines"));
+                .advise("a view is an item with REDEFINES, or an item that another one redefines"));
             };
             let area = copybook.item(view).redefines.unwrap_or(view);
             if let Some(other) = views.taken.insert(area, view)
@@ -148,7 +145,7 @@ impl Views {
                 return Err(Fault::new(
                     copybook.item(view).at.clone(),
                     format!(
-                        "{} and {} are views of the same area, of which one can be taken",
+                        "{} and {} are views of the same area; select only one",
                         shown(copybook.item(other).label()),
                         shown(copybook.item(view).label())
                     ),
@@ -244,7 +241,7 @@ impl Walker<'_> {
         let Some(count) = self.count_of.get(&key).copied() else {
             return Err(Fault::new(
                 item.at.clone(),
-                format!("what {} depends on is not before it", shown(item.label())),
+                format!("the item that {} depends on does not precede it", shown(item.label())),
             ));
         };
         let (min, max) = (occurs.min, occurs.max);
@@ -364,12 +361,12 @@ impl Walker<'_> {
                 return Err(Fault::new(
                     item.at.clone(),
                     format!(
-                        "{} would be column {}, more than a table has",
+                        "{} would be column {}, which exceeds the limit of a table",
                         shown(&field.path),
                         FIELDS_MAX + 1
                     ),
                 )
-                .advise("leave items out, or read part of the record as one field"));
+                .advise("omit items, or read part of the record as one field"));
             }
             self.plan.fields.push(field);
         }
@@ -388,7 +385,7 @@ fn readable(item: &Item, elementary: &Elementary) -> Checked<()> {
     };
     Err(Fault::new(
         item.at.clone(),
-        format!("{} is {what}, of which no column can be made", shown(item.label())),
+        format!("{} is {what}, which cannot become a column", shown(item.label())),
     )
-    .advise("name it among the items to leave out"))
+    .advise("add it to the items to omit"))
 }

@@ -46,7 +46,7 @@ fn names_that_cannot_be_told_apart_or_are_too_long_are_refused() {
     let same = "01 R. 05 A PIC X. 05 A PIC X.";
     assert!(
         refused(same, &PlanOptions::default())
-            .contains("line 1, column 22: the column of `A` would have the name of another")
+            .contains("line 1, column 22: the column name of `A` is already used or reserved")
     );
     let long = format!("01 R. 05 {} PIC X OCCURS 2.", "A".repeat(62));
     assert!(refused(&long, &PlanOptions::default()).contains("is longer than 63 characters"));
@@ -62,11 +62,8 @@ fn views_are_chosen_by_name() {
     assert_eq!(taken(&[]).unwrap(), ["k 0 1", "a1 1 4", "a2 5 4"]);
     assert_eq!(taken(&["A", "A3"]).unwrap(), ["k 0 1", "a1 1 4", "a3 5 3"]);
     assert_eq!(taken(&["b"]).unwrap(), ["k 0 1", "b1 1 2"]);
-    assert_eq!(taken(&["B", "A3"]).unwrap_err(), "the view `A3` is inside another that is not taken");
-    assert_eq!(
-        taken(&["A", "B"]).unwrap_err(),
-        "`A` and `B` are views of the same area, of which one can be taken"
-    );
+    assert_eq!(taken(&["B", "A3"]).unwrap_err(), "the view `A3` is inside another view that is not selected");
+    assert_eq!(taken(&["A", "B"]).unwrap_err(), "`A` and `B` are views of the same area; select only one");
     assert_eq!(taken(&["K"]).unwrap_err(), "no view of an area in the record is called `K`");
     let twice = "01 R. 05 G. 10 A PIC X. 10 V REDEFINES A PIC X. 05 H. 10 A PIC X. 10 V REDEFINES A PIC X.";
     let options = PlanOptions { views: names(&["V"]), ..PlanOptions::default() };
@@ -81,9 +78,9 @@ fn the_record_is_the_only_one_or_is_named() {
     assert_eq!(columns(&free(text).unwrap().plan(&of("K")).unwrap()), ["k 0 1"]);
     assert!(
         refused(text, &PlanOptions::default())
-            .contains("the copybook has 2 records; name one of `K`, `A`, `B`")
+            .contains("the copybook has 2 records; choose one of `K`, `A`, `B`")
     );
-    assert!(refused(text, &of("C")).contains("no record is called `C`; it has `K`, `A`, `B`"));
+    assert!(refused(text, &of("C")).contains("there is no record `C`; it has `K`, `A`, `B`"));
     assert!(refused("01 A PIC X. 01 A PIC X.", &of("A")).contains("two records are called `A`"));
     assert_eq!(columns(&plan("77 K PIC 9. 01 A. 05 X PIC X.").unwrap()), ["x 0 1"]);
 }
@@ -102,17 +99,21 @@ fn what_no_decoder_reads_is_refused_unless_left_out() {
     for (clauses, message) in table {
         let text = format!("01 R. 05 A {clauses}. 05 B PIC X.");
         let said = refused(&text, &PlanOptions::default());
-        assert!(said.contains(message) && said.contains("name it among the items to leave out"), "{said}");
+        assert!(said.contains(message) && said.contains("add it to the items to omit"), "{said}");
         let options = PlanOptions { leave_out: names(&["a"]), ..PlanOptions::default() };
         assert_eq!(free(&text).unwrap().plan(&options).unwrap().fields.len(), 1);
     }
     let options = PlanOptions { leave_out: names(&["C"]), ..PlanOptions::default() };
-    assert!(refused("01 R. 05 A PIC X.", &options).contains("`C` is to be left out, but no item"));
+    assert!(refused("01 R. 05 A PIC X.", &options).contains("cannot omit `C`: the record has no such item"));
     assert!(
-        refused("01 R. 05 PIC X.", &PlanOptions::default()).contains("no item that could become a column")
+        refused("01 R. 05 PIC X.", &PlanOptions::default())
+            .contains("no item of the record can become a column")
     );
     let many = format!("01 R. 05 A PIC X OCCURS {}.", FIELDS_MAX + 1);
-    assert!(refused(&many, &PlanOptions::default()).contains("would be column 1601, more than a table has"));
+    assert!(
+        refused(&many, &PlanOptions::default())
+            .contains("would be column 1601, which exceeds the limit of a table")
+    );
 }
 
 /// Where each column is, `-` for one that is not there, and the record's length.

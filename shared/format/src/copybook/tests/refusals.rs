@@ -11,7 +11,7 @@ fn a_refusal_names_file_line_and_column_and_shows_the_place() {
     assert_eq!(
         error.to_string(),
         "copybook test.cpy, line 2, column 6: found `Ä`, expected a name, FILLER, a clause or the period that ends \
-         the entry; names consist of letters, digits and hyphens, with a letter among them and no hyphen at an end"
+         the entry; a name has letters, digits and hyphens, at least one letter, and no hyphen at either end"
     );
     assert_eq!((error.span.offset(), error.span.len()), (11, 2));
     assert!(error.source_code().is_some() && error.help().is_some() && error.labels().is_some());
@@ -24,11 +24,11 @@ fn what_is_wrong_in_free_text_is_said_with_its_place() {
     #[rustfmt::skip]
     let table: &[(&str, usize, &str)] = &[
         // text                                            column  message
-        ("",                                                    1, "the copybook describes no item"),
-        ("*> nothing",                                          1, "the copybook describes no item"),
+        ("",                                                    1, "the copybook has no data items"),
+        ("*> nothing",                                          1, "the copybook has no data items"),
         ("01 R",                                                5, "found the end of the copybook, expected a clause or the period"),
         ("01 R. 05 A PIC X",                                   17, "found the end of the copybook"),
-        ("01 R. 05 A PIC X 05 B PIC X.",                       18, "found `05`, expected a clause or the period that ends the entry; the entry before may lack its period"),
+        ("01 R. 05 A PIC X 05 B PIC X.",                       18, "found `05`, expected a clause or the period that ends the entry; the previous entry may lack its period"),
         ("01 R. A PIC X.",                                      7, "found `A`, expected a level number"),
         ("01 R. 005 A PIC X.",                                  7, "found `005`, expected a level number"),
         ("01 R. 50 A PIC X.",                                   7, "found level 50, expected 01 to 49, 66, 77 or 88"),
@@ -36,9 +36,11 @@ fn what_is_wrong_in_free_text_is_said_with_its_place() {
         ("78 R PIC X.",                                         1, "found level 78"),
         ("01 R. 05 A.",                                        10, "`A` has neither a picture nor items below it"),
         ("01 R.",                                               4, "`R` has neither a picture nor items below it"),
-        ("01 R. 05 A PIC X. 10 B PIC X.",                      22, "found level 10 below `A`, which has the picture `X` and so is no group"),
-        ("01 R. 05 A PIC X. 77 K PIC X. 05 C PIC X.",          34, "found level 05, and no 01 entry that it could belong to"),
-        ("05 A PIC X. 01 R. 05 B PIC X.",                      16, "found level 01 after items that belong to no record"),
+        ("01 R. 05 A PIC X. 10 B PIC X.",                      22, "found level 10 below `A`, which has the \
+         picture `X` and is therefore not a group"),
+        ("01 R. 05 A PIC X. 77 K PIC X. 05 C PIC X.",          34, "found level 05 without an 01 entry it could \
+         belong to"),
+        ("05 A PIC X. 01 R. 05 B PIC X.",                      16, "found level 01 after items without a record"),
         ("01 R. 05 -A PIC X.",                                 10, "found `-A`, expected a name"),
         ("01 R. 05 A- PIC X.",                                 10, "found `A-`, expected a name"),
         ("01 R. 05 123 PIC X.",                                10, "found `123`, expected a name"),
@@ -46,7 +48,7 @@ fn what_is_wrong_in_free_text_is_said_with_its_place() {
         ("01 R. 05 A PIC.",                                    15, "found a period, expected a picture"),
         ("01 R. 05 A PIC IS.",                                 18, "found a period, expected a picture"),
         ("01 R. 05 A PIC 9(5. 05 B PIC X.",                    16, "expected a count"),
-        ("01 R. 05 A PIC X9Q.",                                18, "found `Q`, which is not a symbol of pictures"),
+        ("01 R. 05 A PIC X9Q.",                                18, "found `Q`, which is not a picture symbol"),
         ("01 R. 05 A PIC X (5).",                              18, "found `(`, expected a clause or the period"),
         ("01 R. 05 A PIC X PIC X.",                            18, "found a second PICTURE clause"),
         ("01 R. 05 A PIC 9 COMP COMP-3.",                      23, "found a second USAGE clause"),
@@ -64,9 +66,9 @@ fn what_is_wrong_in_free_text_is_said_with_its_place() {
         ("01 R. 05 A PIC 9(38) COMP-5.",                       22, "`A` is COMP-5, which holds at most 18 digits here"),
         ("01 R. 05 A PIC X NATIONAL.",                         18, "`A` is NATIONAL, which is for `N` and numbers"),
         ("01 R. 05 A PIC X DISPLAY-1.",                        18, "`A` is DISPLAY-1, which is for `G` and `N`"),
-        ("01 R. 05 A PIC N DISPLAY.",                          18, "`A` is DISPLAY, which holds one byte a character"),
-        ("01 R. 05 A PIC 9 COMP-1.",                           16, "`A` is COMP-1 and so has no picture"),
-        ("01 R. 05 A PIC 9 POINTER.",                          16, "`A` is POINTER and so has no picture"),
+        ("01 R. 05 A PIC N DISPLAY.",                          18, "`A` is DISPLAY, which has one byte per character"),
+        ("01 R. 05 A PIC 9 COMP-1.",                           16, "`A` is COMP-1, so it cannot have a picture"),
+        ("01 R. 05 A PIC 9 POINTER.",                          16, "`A` is POINTER, so it cannot have a picture"),
         ("01 R. 05 G COMP-3. 10 A PIC 9 COMP.",                31, "`A` is COMP, but its group is COMP-3"),
         ("01 R. 05 G COMP. 10 A PIC X.",                       21, "`A` is COMP, which is for numbers"),
         ("01 R. 05 A PIC 9 SIGN LEADING.",                     18, "`A` has a SIGN clause, which is for numbers of usage DISPLAY"),
@@ -86,20 +88,20 @@ fn what_is_wrong_in_free_text_is_said_with_its_place() {
         ("01 R. 05 A PIC X VALUE X'0G'.",                      24, "expected an even number of hexadecimal digits"),
         ("01 R. 05 A PIC N VALUE N'0G'.",                      24, "found a literal with the prefix `N`"),
         ("01 R. 05 A PIC X VALUE Q'0G'.",                      24, "found `Q` right before a quote"),
-        ("01 R. 05 A PIC X VALUE 'A.",                         24, "the literal that begins here is not closed by `'`"),
+        ("01 R. 05 A PIC X VALUE 'A.",                         24, "the literal that starts here is not closed by `'`"),
         ("01 R. 05 A PIC X VALUE 'A'B.",                       27, "found `B` right after a literal"),
         ("01 R. 05 A PIC X VALUE ALL 5.",                      28, "found `5`, expected characters in quotes after ALL"),
-        ("88 V VALUE 1.",                                       4, "found a level 88 entry, and no item before it"),
+        ("88 V VALUE 1.",                                       4, "found a level 88 entry without an item before it"),
         ("01 R. 05 A PIC X. 88 V.",                            23, "found a period, expected VALUE"),
         ("01 R. 05 A PIC X. 88 V VALUE 1 THRU.",               36, "found a period, expected a value"),
         ("01 R. 05 A PIC X. 66 B RENAMES A. 88 V VALUE 1.",    38, "under one of level 66"),
-        ("66 B RENAMES A.",                                     4, "found a level 66 entry, and no record before it"),
-        ("01 R. 05 A PIC X. 66 B RENAMES C.",                  32, "no item of the record is called `C`"),
+        ("66 B RENAMES A.",                                     4, "found a level 66 entry without a record before it"),
+        ("01 R. 05 A PIC X. 66 B RENAMES C.",                  32, "the record has no item `C`"),
         ("01 R. 05 A PIC X. 05 B PIC X. 66 C RENAMES B THRU A.", 34, "`C` renames a range that ends before it begins"),
         // REDEFINES
         ("01 R. 05 A PIC X. 05 B REDEFINES C PIC X.",          34, "found REDEFINES `C`, expected `A`, the item before it at its level"),
         ("01 R. 05 A PIC X. 05 C PIC X. 05 B REDEFINES A PIC X.", 46, "found REDEFINES `A`, expected `C`"),
-        ("01 R. 05 B REDEFINES R PIC X.",                      22, "found REDEFINES `R`, but no item at its level is before it"),
+        ("01 R. 05 B REDEFINES R PIC X.",                      22, "found REDEFINES `R`, but no item at its level precedes it"),
         ("01 R. 10 A PIC X. 05 B REDEFINES A PIC X.",          34, "found level 05, expected 10, the level of `A`"),
         ("01 R. 05 A PIC X OCCURS 2. 05 B REDEFINES A PIC X.", 43, "`A` has an OCCURS clause and cannot be redefined"),
         ("01 R. 05 A PIC X(3). 05 B REDEFINES A PIC X(4).",    25, "`B` has 4 bytes, more than the 3 of `A`, which it redefines below level 01"),
@@ -113,28 +115,31 @@ fn what_is_wrong_in_free_text_is_said_with_its_place() {
         ("01 R. 05 N PIC 9. 05 A PIC X OCCURS 5 TO 2 DEPENDING N.", 30, "an item cannot occur 5 to 2 times"),
         ("01 R. 05 N PIC 9. 05 A PIC X OCCURS 1 TO UNBOUNDED DEPENDING N.", 42, "UNBOUNDED is not supported"),
         ("01 R. 05 A PIC X OCCURS 9999999.",                   25, "found `9999999`, expected a number up to 1048576"),
-        ("01 R. 05 A PIC X OCCURS 1 TO 5 DEPENDING ON N.",     45, "no item of the record is called `N`"),
+        ("01 R. 05 A PIC X OCCURS 1 TO 5 DEPENDING ON N.",     45, "the record has no item `N`"),
         ("01 S. 05 N PIC 9. 01 R. 05 A PIC X OCCURS 1 TO 5 DEPENDING ON N.", 63, "`N` is an item of another record"),
-        ("01 R. 05 A PIC X OCCURS 1 TO 5 DEPENDING ON N. 05 N PIC 9.", 45, "`N` is not defined before it is referred to"),
-        ("01 R. 05 N PIC X. 05 A PIC X OCCURS 1 TO 5 DEPENDING ON N.", 57, "`N` is no whole number"),
-        ("01 R. 05 N PIC 9V9. 05 A PIC X OCCURS 1 TO 5 DEPENDING ON N.", 59, "`N` is no whole number"),
-        ("01 R. 05 N OCCURS 2 PIC 9. 05 A PIC X OCCURS 1 TO 5 DEPENDING ON N.", 66, "`N` occurs many times itself"),
-        ("01 R. 05 G. 10 N PIC 9. 05 H. 10 N PIC 9. 05 A PIC X OCCURS 1 TO 5 DEPENDING ON N.", 81, "2 items of the record are called `N`; say which with OF"),
-        ("01 R. 05 N PIC 9. 05 A PIC X(9). 05 B REDEFINES A. 10 C PIC X OCCURS 1 TO 5 DEPENDING N.", 55, "`C` occurs a varying number of times in `B`, which is one of several views"),
-        ("01 R. 05 N PIC 9. 05 B. 10 C PIC X OCCURS 1 TO 5 DEPENDING N. 05 A REDEFINES B PIC X.", 28, "`C` occurs a varying number of times in `B`"),
-        ("01 R. 05 N PIC 9. 05 B PIC X OCCURS 1 TO 5 DEPENDING N. 05 A COMP-1 SYNC.", 60, "`A` is SYNCHRONIZED behind a table of varying length"),
-        ("01 R. 05 N PIC 9. 05 G OCCURS 2. 10 A COMP-1 SYNC. 10 B PIC X OCCURS 1 TO 5 DEPENDING N.", 22, "`G` occurs, varies in length and holds SYNCHRONIZED items"),
-        ("01 R. 05 A PIC X(1000) OCCURS 1049.",                10, "`A` reaches past the 1048576 bytes that a record may have"),
-        ("01 R. 05 A OCCURS 1048576. 10 B OCCURS 1048576. 15 C PIC X(1048576).", 31, "`B` reaches past the 1048576 bytes"),
+        ("01 R. 05 A PIC X OCCURS 1 TO 5 DEPENDING ON N. 05 N PIC 9.", 45, "`N` is referenced before it is defined"),
+        ("01 R. 05 N PIC X. 05 A PIC X OCCURS 1 TO 5 DEPENDING ON N.", 57, "`N` is not a whole number"),
+        ("01 R. 05 N PIC 9V9. 05 A PIC X OCCURS 1 TO 5 DEPENDING ON N.", 59, "`N` is not a whole number"),
+        ("01 R. 05 N OCCURS 2 PIC 9. 05 A PIC X OCCURS 1 TO 5 DEPENDING ON N.", 66, "`N` is itself part of a table"),
+        ("01 R. 05 G. 10 N PIC 9. 05 H. 10 N PIC 9. 05 A PIC X OCCURS 1 TO 5 DEPENDING ON N.", 81, "the record \
+         has 2 items named `N`; qualify it with OF"),
+        ("01 R. 05 N PIC 9. 05 A PIC X(9). 05 B REDEFINES A. 10 C PIC X OCCURS 1 TO 5 DEPENDING N.", 55, "`C` has a varying number of occurrences in `B`, which is one of several views"),
+        ("01 R. 05 N PIC 9. 05 B. 10 C PIC X OCCURS 1 TO 5 DEPENDING N. 05 A REDEFINES B PIC X.", 28, "`C` has a varying number of occurrences in `B`"),
+        ("01 R. 05 N PIC 9. 05 B PIC X OCCURS 1 TO 5 DEPENDING N. 05 A COMP-1 SYNC.", 60, "`A` is SYNCHRONIZED after a table of varying length"),
+        ("01 R. 05 N PIC 9. 05 G OCCURS 2. 10 A COMP-1 SYNC. 10 B PIC X OCCURS 1 TO 5 DEPENDING N.", 22, "`G` is a table of varying length with SYNCHRONIZED items"),
+        ("01 R. 05 A PIC X(1000) OCCURS 1049.",                10, "`A` extends beyond the record limit of \
+         1048576 bytes"),
+        ("01 R. 05 A OCCURS 1048576. 10 B OCCURS 1048576. 15 C PIC X(1048576).", 31, "`B` extends beyond the \
+         record limit of 1048576 bytes"),
         // Text that is not for copybooks
-        ("COPY OTHER.",                                         1, "found `COPY`, which is not supported in a copybook"),
+        ("COPY OTHER.",                                         1, "found `COPY`, which is not supported in copybooks"),
         ("01 R. COPY OTHER REPLACING A BY B.",                  7, "found `COPY`"),
         ("01 R. 05 A COPY OTHER.",                             12, "found `COPY`"),
         ("EXEC SQL INCLUDE X END-EXEC.",                        1, "found `EXEC`"),
         ("DATA DIVISION.",                                      1, "found `DATA`"),
         ("WORKING-STORAGE SECTION.",                            1, "found `WORKING-STORAGE`"),
         ("FD FILE-A.",                                          1, "found `FD`"),
-        ("01 :TAG:-REC. 05 A PIC X.",                           4, "found `:TAG:-REC`, a placeholder that COPY ... REPLACING would fill"),
+        ("01 :TAG:-REC. 05 A PIC X.",                           4, "found `:TAG:-REC`, a placeholder for COPY ... REPLACING"),
         ("01 ==A==. 05 A PIC X.",                               4, "found `==A==`, a placeholder"),
         (">>SOURCE FREE",                                       1, "found the compiler directive `>>SOURCE`"),
     ];
@@ -160,7 +165,8 @@ fn what_is_wrong_with_the_columns_is_said_with_its_place() {
         ("\t01 R.\n",                                       1, "found a tab"),
         ("       01 R.\tX\n",                              13, "found a tab"),
         ("      -    X\n",                                  7, "found `-` in column 7, and no line before it"),
-        ("       01 R. 88 A VALUE 'X\n      -   Y'.\n",    11, "found `Y'.`, expected `'`, with which a continued literal goes on"),
+        ("       01 R. 88 A VALUE 'X\n      -   Y'.\n",    11, "found `Y'.`, expected `'` at the start of a \
+         continued literal"),
         ("       01 R. 88 A VALUE 'X\n           Y'.\n",   25, "is not closed by `'` on its line"),
     ];
     for (text, column, message) in table {
