@@ -8,6 +8,7 @@ mod args;
 mod commands;
 mod demo;
 mod help;
+mod hooks;
 mod infer;
 mod operator;
 mod outcome;

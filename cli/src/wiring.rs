@@ -17,7 +17,7 @@ use domain::layout::Layout;
 use domain::report::Outcome;
 use drill::ShadowFactory;
 use platform::clock::SystemClock;
-use platform::files::{KEY_BYTES_MAX, read_small_file};
+use platform::secret::secret_bytes;
 use post::{Post, PostSettings};
 use postgres::{PostgresSettings, PostgresStore};
 use settings::{BrokerSettings, FleetSettings, Settings, StoreSettings};
@@ -28,6 +28,7 @@ use tokio::sync::watch;
 use worker::Surroundings;
 
 use crate::args::{Fleet, Global};
+use crate::hooks;
 use crate::operator;
 use crate::outcome::Failure;
 
@@ -158,7 +159,7 @@ pub(crate) async fn broker(settings: &Settings, store: &dyn Store) -> Result<Arc
         }
         _ => return Err(not_a_broker(settings)),
     };
-    Ok(if of.doubled { Arc::new(Doubling::new(broker)) } else { broker })
+    Ok(if hooks::doubles_messages() { Arc::new(Doubling::new(broker)) } else { broker })
 }
 
 /// Returns the actor for the log: `operator@host`.
@@ -221,10 +222,10 @@ fn notify(settings: &Settings) -> Result<Notify, Failure> {
     let secret = match &of.webhook_secret_file {
         None => None,
         Some(path) => {
-            let read = read_small_file(path, KEY_BYTES_MAX).map_err(|error| {
+            let read = secret_bytes(path).map_err(|error| {
                 Failure::usage(format!("cannot read notify.webhook_secret_file {}: {error}", path.display()))
             })?;
-            Some(read.trim_ascii_end().to_vec())
+            Some(read)
         }
     };
     Ok(Notify {
@@ -291,7 +292,7 @@ pub(crate) fn embedded_fleet(settings: &Settings, coordinator: &Coordinator) -> 
     };
     let (processors, writers) = (or(settings.fleet.processors, cores()), or(settings.fleet.writers, 2));
     let with = Surroundings {
-        dies_at_chunk: settings.fleet.dies_at_chunk,
+        dies_at_chunk: hooks::dies_at_chunk(),
         ..Surroundings::new(Arc::clone(&coordinator.post))
     };
     worker::Fleet::start(with, &coordinator.host, processors, writers)

@@ -9,6 +9,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use domain::ids::RunId;
+use platform::backoff::Backoff;
 use serde_json::json;
 use store::model::Run;
 use store::{Claim, Lease, StoreError};
@@ -43,10 +44,10 @@ pub struct Service {
 }
 
 /// What the service knows of a run between its drives.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone)]
 struct Memory {
     is_driven: bool,
-    pause: Duration,
+    backoff: Backoff,
     not_before: tokio::time::Instant,
 }
 
@@ -126,7 +127,7 @@ impl Service {
             let now = tokio::time::Instant::now();
             let memory = known.entry(run.run_id).or_insert(Memory {
                 is_driven: false,
-                pause: PAUSE_MIN,
+                backoff: Backoff::new(PAUSE_MIN, PAUSE_MAX),
                 not_before: now,
             });
             if memory.is_driven || now < memory.not_before {
@@ -169,8 +170,7 @@ impl Service {
             if retries {
                 if let Some(memory) = known.get_mut(&run_id) {
                     memory.is_driven = false;
-                    memory.not_before = tokio::time::Instant::now() + memory.pause;
-                    memory.pause = (memory.pause * 2).min(PAUSE_MAX);
+                    memory.not_before = tokio::time::Instant::now() + memory.backoff.next_wait();
                 }
             } else {
                 known.remove(&run_id);

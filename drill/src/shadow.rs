@@ -138,12 +138,9 @@ fn login(settings: &PostgresSettings) -> Result<String, StoreError> {
     if let Some(username) = &settings.username {
         url.set_username(username).map_err(|()| bad())?;
     }
-    let of_file = match &settings.password_file {
-        Some(file) => platform::files::read_small_text(file, platform::files::KEY_BYTES_MAX)
-            .ok()
-            .and_then(|text| text.lines().next().map(str::to_owned)),
-        None => None,
-    };
+    let of_file =
+        settings.password_file.as_ref().and_then(|file| platform::secret::Secret::from_file(file).ok());
+    let of_file = of_file.map(|secret| secret.reveal().to_owned());
     let password = settings.password.as_ref().map(|password| password.reveal().to_owned()).or(of_file);
     if let Some(password) = password {
         url.set_password(Some(&password)).map_err(|()| bad())?;

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use broker::{BrokerError, Delivery, Queue};
 use domain::retry::{Next, RetryPolicy};
+use platform::backoff::Backoff;
 use post::Post;
 use store::StoreError;
 use tokio_util::sync::CancellationToken;
@@ -67,7 +68,7 @@ where
     GF: Future<Output = bool> + Send,
 {
     let mut consumer = post.broker().consume(queue, prefetch).await?;
-    let mut pause = PAUSE_MIN;
+    let mut backoff = Backoff::new(PAUSE_MIN, PAUSE_MAX);
     loop {
         let delivery = tokio::select! {
             biased;
@@ -77,13 +78,13 @@ where
         let Some(delivery) = delivery else { return Ok(()) };
         match handle(delivery.body.clone(), delivery.redeliveries).await {
             Handled::Postponed(reason) => {
+                let pause = backoff.next_wait();
                 tracing::warn!(queue = queue.name(), %reason, pause_ms = pause.as_millis(), "work postponed");
                 // Returned after the pause: in the meantime nobody else would fare better.
                 tokio::select! {
                     () = stop.cancelled() => {}
                     () = tokio::time::sleep(pause) => {}
                 }
-                pause = (pause * 2).min(PAUSE_MAX);
                 delivery.retry_later().await;
             }
             Handled::Refused(reason) => {
@@ -91,7 +92,7 @@ where
                 delivery.dead_letter(reason).await;
             }
             outcome => {
-                pause = PAUSE_MIN;
+                backoff.reset();
                 settle(delivery, outcome, &give_up).await;
             }
         }

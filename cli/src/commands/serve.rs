@@ -15,7 +15,7 @@ use super::run::signal;
 use crate::args::{Global, Serve, Worker, WorkerRole};
 use crate::outcome::{Done, Failure};
 use crate::output::remark;
-use crate::wiring;
+use crate::{hooks, wiring};
 
 /// The pause before a worker that ended by itself is restarted.
 const RESTART: Duration = Duration::from_secs(2);
@@ -27,7 +27,7 @@ pub(crate) async fn worker(global: &Global, args: &Worker) -> Result<Done, Failu
     let store = wiring::store(&settings, true).await?;
     let broker = wiring::broker(&settings, &*store).await?;
     let with = Surroundings {
-        dies_at_chunk: settings.fleet.dies_at_chunk,
+        dies_at_chunk: hooks::dies_at_chunk(),
         ..Surroundings::new(wiring::post(broker, &settings, &store)?)
     };
     let host = wiring::host();

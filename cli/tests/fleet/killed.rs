@@ -33,7 +33,7 @@ fn a_chunk_that_kills_its_workers_is_set_aside_and_its_neighbours_are_not_charge
     let Some(servers) = servers() else { return };
     let fleet = Fleet::new(servers, postings(5000));
     let (_coordinator, _writer) = (fleet.coordinator(), fleet.worker("writer", "w1"));
-    let dies = [("CROSSFOOT__FLEET__DIES_AT_CHUNK", "3")];
+    let dies = [("CROSSFOOT_TEST_DIES_AT_CHUNK", "3")];
     let mortal = || {
         let going = fleet.start_with(&["worker", "--role", "processor", "--slots", "1"], &dies);
         going.until_it_says("serve");

@@ -40,7 +40,7 @@ fn a_run_in_the_foreground_has_its_work_done_by_the_fleet() {
 fn messages_that_all_come_twice_change_nothing() {
     let Some(servers) = servers() else { return };
     let fleet = Fleet::new(servers, postings(RECORDS));
-    let twice = [("CROSSFOOT__BROKER__DOUBLED", "true")];
+    let twice = [("CROSSFOOT_TEST_DOUBLES_MESSAGES", "true")];
     let workers: Vec<_> = [("processor", "p1"), ("processor", "p2"), ("writer", "w1"), ("writer", "w2")]
         .iter()
         .map(|(role, name)| {

@@ -5,6 +5,7 @@ use std::time::{Duration, Instant};
 
 use domain::ids::RunId;
 use domain::lifecycle::RunState;
+use platform::backoff::Backoff;
 use serde_json::json;
 use store::model::Run;
 use store::{Claim, Fence, StoreError, stored_job};
@@ -29,7 +30,7 @@ impl Coordinator {
     /// # Errors
     /// [`RunError`]; the run can be resumed.
     pub async fn drive_patiently(&self, run_id: RunId, how: &Drive) -> Result<Ending, RunError> {
-        let (mut pause, mut failing_since) = (PAUSE_MIN, None);
+        let (mut backoff, mut failing_since) = (Backoff::new(PAUSE_MIN, PAUSE_MAX), None);
         loop {
             let began = Instant::now();
             let error = match Box::pin(self.drive(run_id, how)).await {
@@ -38,18 +39,19 @@ impl Coordinator {
             };
             if began.elapsed() > PAUSE_MAX {
                 // It went on for a while: this failure is a new one.
-                (pause, failing_since) = (PAUSE_MIN, None);
+                backoff.reset();
+                failing_since = None;
             }
             let since: Instant = *failing_since.get_or_insert_with(Instant::now);
             if since.elapsed() > PATIENCE {
                 return Err(error);
             }
+            let pause = backoff.next_wait();
             tracing::warn!(%run_id, %error, pause_ms = pause.as_millis(), "the run continues when this error clears");
             tokio::select! {
                 () = self.stop.cancelled() => return Err(LoadError::Stopped.into()),
                 () = tokio::time::sleep(pause) => {}
             }
-            pause = (pause * 2).min(PAUSE_MAX);
         }
     }
 

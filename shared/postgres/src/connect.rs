@@ -9,7 +9,6 @@ use std::time::Duration;
 use domain::ids::RunId;
 use domain::mask::MaskKey;
 use futures_util::future::BoxFuture;
-use platform::files::{KEY_BYTES_MAX, read_small_text};
 use platform::secret::{Secret, ServerUrl};
 use sqlx::error::BoxDynError;
 use sqlx::migrate::{MigrateError, Migration, MigrationType, Migrator};
@@ -329,11 +328,11 @@ fn options(settings: &PostgresSettings, url: &str) -> Result<PgConnectOptions, S
         options = options.username(username);
     }
     if let Some(file) = &settings.password_file {
-        let text = read_small_text(file, KEY_BYTES_MAX).map_err(|error| StoreError::Unreachable {
+        let text = Secret::from_file(file).map_err(|error| StoreError::Unreachable {
             url: url.to_owned(),
             reason: format!("cannot read the password file {}: {error}", file.display()),
         })?;
-        options = options.password(text.lines().next().unwrap_or_default());
+        options = options.password(text.reveal());
     }
     if let Some(password) = &settings.password {
         options = options.password(password.reveal());

@@ -1,14 +1,15 @@
 //! Settings: defaults, then `crossfoot.toml`, then `CROSSFOOT__SECTION__KEY` variables, then the command line.
 
 use std::fmt;
+use std::net::Ipv4Addr;
 use std::path::{Path, PathBuf};
 
 use config::{Config, Environment, File, FileFormat};
 use domain::limits::CHUNK_BYTES_MAX;
 use domain::mask::MaskKey;
 use domain::seal::{Keyring, MessageKey};
-use platform::files::{KEY_BYTES_MAX, TEXT_BYTES_MAX, read_small_file, read_small_text};
-use platform::secret::{Secret, ServerUrl, without_secrets};
+use platform::files::{TEXT_BYTES_MAX, read_small_text};
+use platform::secret::{Secret, ServerUrl, secret_bytes, without_secrets};
 use schemars::generate::SchemaSettings;
 use schemars::{JsonSchema, Schema};
 use serde::Deserialize;
@@ -77,15 +78,10 @@ impl MaskingSettings {
                 let unread = |error: std::io::Error| {
                     SettingsError(format!("masking.key_file {}: {error}", path.display()))
                 };
-                (
-                    read_small_file(path, KEY_BYTES_MAX).map_err(unread)?,
-                    format!("masking.key_file {}", path.display()),
-                )
+                (secret_bytes(path).map_err(unread)?, format!("masking.key_file {}", path.display()))
             }
         };
-        let bytes = bytes.strip_suffix(b"\n").unwrap_or(&bytes);
-        let bytes = bytes.strip_suffix(b"\r").unwrap_or(bytes);
-        let key = MaskKey::new(bytes).map_err(|error| SettingsError(format!("{from}: {error}")))?;
+        let key = MaskKey::new(&bytes).map_err(|error| SettingsError(format!("{from}: {error}")))?;
         Ok(Some(key))
     }
 }
@@ -248,9 +244,6 @@ pub struct BrokerSettings {
     /// A file with the key before `message_key_file`, whose seals are still accepted.
     #[schemars(with = "String", extend("examples" = ["/etc/crossfoot/message.key.old"]))]
     pub previous_message_key_file: Option<PathBuf>,
-    /// For tests: every message is published twice.
-    #[schemars(skip)]
-    pub doubled: bool,
 }
 
 /// Whether chunks and batches are compressed in messages.
@@ -305,8 +298,8 @@ impl BrokerSettings {
 
 fn message_key(name: &str, path: &Path) -> Result<MessageKey, SettingsError> {
     let bad = |what: String| SettingsError(format!("{name} {}: {what}", path.display()));
-    let text = std::fs::read_to_string(path).map_err(|error| bad(error.to_string()))?;
-    let bytes = domain::hex::decode(text.trim()).unwrap_or_default();
+    let text = Secret::from_file(path).map_err(|error| bad(error.to_string()))?;
+    let bytes = domain::hex::decode(text.reveal().trim()).unwrap_or_default();
     MessageKey::new(&bytes).map_err(|_| {
         bad("a message key has 64 hexadecimal digits; create one with `openssl rand -hex 32`".into())
     })
@@ -314,10 +307,16 @@ fn message_key(name: &str, path: &Path) -> Result<MessageKey, SettingsError> {
 
 /// Whether a URL's host is this machine.
 fn is_here(url: &str) -> bool {
-    let authority = url.split_once("://").map_or(url, |(_, rest)| rest);
-    let host = authority.rsplit_once('@').map_or(authority, |(_, host)| host);
-    let host = host.split(['/', '?']).next().unwrap_or_default();
-    ["localhost", "127.", "[::1]"].iter().any(|here| host.starts_with(here))
+    match url::Url::parse(url).ok().and_then(|url| url.host().map(|host| host.to_owned())) {
+        Some(url::Host::Ipv4(address)) => address.is_loopback(),
+        Some(url::Host::Ipv6(address)) => address.is_loopback(),
+        // In a URL of a scheme that it does not know, the parser takes an address for a name.
+        Some(url::Host::Domain(name)) => {
+            name.eq_ignore_ascii_case("localhost")
+                || name.parse::<Ipv4Addr>().is_ok_and(|address| address.is_loopback())
+        }
+        None => false,
+    }
 }
 
 impl Default for BrokerSettings {
@@ -333,7 +332,6 @@ impl Default for BrokerSettings {
             authenticate: true,
             message_key_file: None,
             previous_message_key_file: None,
-            doubled: false,
         }
     }
 }
@@ -373,9 +371,6 @@ pub struct FleetSettings {
     /// Maximum bytes of chunks in flight.
     #[schemars(range(min = 1_048_576, max = 1_073_741_824), extend("default" = 16_777_216, "examples" = [33_554_432]))]
     pub window_bytes: usize,
-    /// For tests: a processor that starts the chunk with this number dies at once, as if it were killed.
-    #[schemars(skip)]
-    pub dies_at_chunk: Option<u64>,
 }
 
 impl Default for FleetSettings {
@@ -387,12 +382,11 @@ impl Default for FleetSettings {
             chunk_records: 0,
             window_chunks: 64,
             window_bytes: 16 << 20,
-            dies_at_chunk: None,
         }
     }
 }
 
-/// The JSON Schema of `crossfoot.toml`, made from the types that read it. Keys that are for tests only are left out.
+/// The JSON Schema of `crossfoot.toml`, made from the types that read it.
 #[must_use]
 pub fn schema() -> Schema {
     SchemaSettings::draft2020_12().into_generator().into_root_schema_for::<Settings>()
@@ -469,6 +463,8 @@ mod tests {
             ("memory:", Packing::Plain),
             ("amqp://guest:guest@127.0.0.1:5672/%2f", Packing::Plain),
             ("amqp://localhost", Packing::Plain),
+            ("amqp://localhost.example:5672/v", Packing::Lz4),
+            ("amqp://127.0.0.1.example/v", Packing::Lz4),
             ("amqps://[::1]:5671/v", Packing::Plain),
             ("amqp://mq.example:5672/v", Packing::Lz4),
             ("amqps://anna:p@127.0.0.1@10.0.0.7/v", Packing::Lz4),

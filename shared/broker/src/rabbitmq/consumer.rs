@@ -9,10 +9,10 @@ use futures_util::{FutureExt, StreamExt};
 use lapin::Channel;
 use lapin::options::{BasicAckOptions, BasicConsumeOptions, BasicQosOptions, BasicRejectOptions};
 use lapin::types::FieldTable;
+use platform::backoff::Backoff;
 use tokio::sync::{mpsc, oneshot};
 use tokio::time::timeout;
 
-use super::backoff::Backoff;
 use super::errors::{Stage, explain};
 use super::headers::Headers;
 use super::link::{Link, Session};
@@ -176,7 +176,7 @@ impl Pump {
             tokio::select! {
                 () = sender.closed() => return,
                 () = self.link.closing().cancelled() => return,
-                () = tokio::time::sleep(backoff.next()) => {}
+                () = tokio::time::sleep(backoff.next_wait()) => {}
             }
         }
     }

@@ -7,11 +7,11 @@ use std::time::Duration;
 use futures_util::StreamExt;
 use futures_util::stream::BoxStream;
 use lapin::{Connection, Event};
+use platform::backoff::Backoff;
 use tokio::sync::watch;
 use tokio::time::{Instant, timeout, timeout_at};
 use tokio_util::sync::CancellationToken;
 
-use super::backoff::Backoff;
 use super::connection::{Socket, dial};
 use super::publisher::Lanes;
 use super::settings::{RabbitSettings, Target};
@@ -218,7 +218,7 @@ impl Link {
 
     async fn open_again(&self, backoff: &mut Backoff) -> (Arc<Session>, BoxStream<'static, Event>) {
         loop {
-            tokio::time::sleep(backoff.next()).await;
+            tokio::time::sleep(backoff.next_wait()).await;
             match Box::pin(self.open()).await {
                 Ok(opened) => return opened,
                 Err(error) => {

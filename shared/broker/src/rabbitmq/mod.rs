@@ -20,7 +20,6 @@
 //! - **A blocked broker** (out of memory or disk) makes publishing wait for
 //!   [`blocked_timeout`](RabbitSettings::blocked_timeout); [`Rabbit::blocked`] tells why.
 
-mod backoff;
 mod connection;
 mod consumer;
 mod diagnose;

@@ -8,9 +8,9 @@ use std::time::Duration;
 
 use lapin::options::{BasicPublishOptions, ConfirmSelectOptions};
 use lapin::{BasicProperties, Channel, Confirmation, Connection};
+use platform::backoff::Backoff;
 use tokio::time::{Instant, timeout};
 
-use super::backoff::Backoff;
 use super::errors::{Stage, explain};
 use super::link::{Link, Session};
 use super::settings::{RabbitSettings, Target};
@@ -162,7 +162,7 @@ impl Publisher {
                         waits = true;
                     }
                     drop(session);
-                    self.pause(backoff.next()).await?;
+                    self.pause(backoff.next_wait()).await?;
                     connected_by = Instant::now() + settings.reconnect_timeout;
                 }
                 Outcome::Unknown(reason) => {

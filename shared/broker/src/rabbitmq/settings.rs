@@ -177,8 +177,8 @@ impl Target {
     /// The password as it is now.
     pub(super) fn credentials(&self) -> Result<String, BrokerError> {
         let Some(path) = &self.password_file else { return Ok(self.password.clone()) };
-        match read_small_text(path, KEY_BYTES_MAX) {
-            Ok(text) => Ok(text.trim_end_matches(['\r', '\n']).to_owned()),
+        match Secret::from_file(path) {
+            Ok(password) => Ok(password.reveal().to_owned()),
             Err(error) => Err(BrokerError::Settings(format!("password_file {}: {error}", path.display()))),
         }
     }

@@ -67,6 +67,30 @@ fn a_secret_that_was_kept_is_recognised_and_one_that_was_hidden_is_not() {
     }
 }
 
+#[test]
+fn a_secret_is_the_only_line_of_its_file() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("secret");
+    let table: [(&[u8], Result<&str, &str>); 8] = [
+        (b"geheim", Ok("geheim")),
+        (b"geheim\n", Ok("geheim")),
+        (b"geheim\r\n", Ok("geheim")),
+        (b" geheim ", Ok(" geheim ")),
+        (b"", Err("empty")),
+        (b"\n", Err("empty")),
+        (b"geheim\nsecond\n", Err("more than one line")),
+        (b"\xff", Err("UTF-8")),
+    ];
+    for (content, expected) in table {
+        std::fs::write(&path, content).unwrap();
+        match (Secret::from_file(&path), expected) {
+            (Ok(secret), Ok(expected)) => assert_eq!(secret.reveal(), expected),
+            (Err(error), Err(why)) => assert!(error.to_string().contains(why), "{error}"),
+            (read, _) => panic!("{content:?}: {read:?}"),
+        }
+    }
+}
+
 proptest! {
     #[test]
     fn showing_twice_shows_no_more(text in "[a-z:/@?=&#. ]{0,40}") {
