@@ -89,7 +89,7 @@ pub struct Verified {
     pub to_promote: ControlTotals,
     /// What the coordinator decoded itself, against what was committed.
     pub decoded_beside: DecodedBeside,
-    /// Chunks that differ, for pinpointing; at most [`DIFFERING_MAX`].
+    /// Chunks that differ, for pinpointing; at most `DIFFERING_MAX`.
     pub differing: Vec<u64>,
     /// Bytes that the chunks cover, and the first place where they do not follow each other.
     pub tiled: (u64, Option<u64>),

@@ -1,4 +1,4 @@
-//! The evidence pack: written by [`export`], checked by [`verify`] with neither store nor broker.
+//! The evidence pack: written by [`export`], checked by [`mod@verify`] with neither store nor broker.
 //!
 //! What is in it and what must hold of it is in [`domain::pack`].
 
