@@ -37,7 +37,7 @@ impl fmt::Display for Missing {
         ];
         let mut separator = "";
         for (_, what, start) in all.iter().filter(|(is_missing, ..)| *is_missing) {
-            write!(f, "{separator}{what}; start one with `{start}` on the same broker and store")?;
+            write!(f, "{separator}{what}: start one with `{start}` on the same broker and store")?;
             separator = "; ";
         }
         if self.is_nobody() {
@@ -161,9 +161,9 @@ mod tests {
     fn what_is_said_names_what_to_start() {
         let text = Missing { coordinator: true, processors: true, writers: true }.to_string();
         for says in [
-            "no coordinator service is running; start one with `crossfoot coordinator`",
-            "no processor is running; start one with `crossfoot worker --role processor`",
-            "no writer is running; start one with `crossfoot worker --role writer`",
+            "no coordinator service is running: start one with `crossfoot coordinator`",
+            "no processor is running: start one with `crossfoot worker --role processor`",
+            "no writer is running: start one with `crossfoot worker --role writer`",
         ] {
             assert!(text.contains(says), "{text}");
         }

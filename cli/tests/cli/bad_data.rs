@@ -30,7 +30,7 @@ fn a_reject_names_record_byte_offset_field_and_reason() {
             "too-long",
             "more than 38 digits",
         ),
-        ("2,2024-02-29,1.001,IBAN-DE-4711", Some("amount"), "too-long", "more than 2 digits"),
+        ("2,2024-02-29,1.001,IBAN-DE-4711", Some("amount"), "too-long", "more than 2 decimal places"),
         ("2,2024-02-29,1e3,IBAN-DE-4711", Some("amount"), "type", "1e3"),
         ("2,2024-02-29,,IBAN-DE-4711", Some("amount"), "required", ""),
         ("2,2024-02-30,1.00,IBAN-DE-4711", Some("booked_on"), "type", "2024-02-30"),

@@ -25,7 +25,7 @@ fn a_source_that_is_not_there_is_named_and_no_store_is_made() {
     desk.run(&line).exits(2).says(&["nowhere.csv does not exist", "check the path"]);
     desk.run(&["run", "job.toml", "--source", "."])
         .exits(2)
-        .says(&["is a directory", "choose one of the files"]);
+        .says(&["is a directory", "name one of the files"]);
     desk.run(&["run", "job.toml"]).exits(2).says(&["no source", "--source FILE"]);
     assert!(!desk.path("crossfoot.db").exists());
 }
@@ -216,7 +216,7 @@ fn a_run_at_work_is_neither_purged_nor_approved_nor_taken_up_and_is_not_disturbe
 fn only_a_run_that_awaits_approval_is_approved_and_only_one_that_goes_on_is_cancelled() {
     let desk = desk();
     desk.load().exits(0);
-    desk.run(&["approve"]).exits(2).says(&["is promoted", "awaits approval"]);
+    desk.run(&["approve"]).exits(2).says(&["is promoted", "awaiting approval"]);
     desk.run(&["cancel"]).exits(2).says(&["is promoted", "cannot be cancelled"]);
     assert_eq!(desk.final_rows(), 2);
 }

@@ -27,7 +27,7 @@ fn stuck(bytes: &[u8]) -> Ended {
     desk.run(&["resume"]).exits(3);
     desk.run(&["cancel"]).exits(0);
     desk.run(&["audit", "verify"]).exits(0);
-    ended.says(&["is in final", "load the corrected file as a new run", "crossfoot cancel"])
+    ended.says(&["are in final", "load the corrected file as a new run", "crossfoot cancel"])
 }
 
 #[test]

@@ -18,8 +18,8 @@ fn a_run_without_workers_says_whom_to_start_and_goes_on_when_they_come() {
     let fleet = Fleet::new(servers, postings(2000));
     let began = Instant::now();
     let going = fleet.start(&RUN);
-    going.until_it_says("no processor is running; start one with `crossfoot worker --role processor`");
-    going.until_it_says("no writer is running; start one with `crossfoot worker --role writer`");
+    going.until_it_says("no processor is running: start one with `crossfoot worker --role processor`");
+    going.until_it_says("no writer is running: start one with `crossfoot worker --role writer`");
     assert!(began.elapsed() < SOON, "{:?}", began.elapsed());
     let _processor = fleet.worker("processor", "p1");
     going.until_it_says("the run is waiting: no writer is running");
@@ -61,7 +61,7 @@ fn a_run_that_is_submitted_to_nobody_says_so() {
     let line = ["submit", "job.toml", "--source", "in.csv", "--wait", "--patience", "6"];
     let ended = fleet.start(&line).end_within(SOON).exits(3);
     let ended = ended.says(&[
-        "no coordinator service is running; start one with `crossfoot coordinator`",
+        "no coordinator service is running: start one with `crossfoot coordinator`",
         "no processor is running",
         "no progress for 6 s",
         "remains submitted",

@@ -55,7 +55,7 @@ fn a_worker_an_hour_behind_is_alive_and_the_difference_is_named() {
     worker.until_it_says("differs from the database server's");
     worker.until_it_says("serve");
     fleet.run(&["run", "job.toml", "--source", "in.csv"]).exits(0);
-    fleet.run(&["doctor"]).prints(&["processors", "1 alive"]);
+    fleet.run(&["doctor"]).prints(&["processors", "1 running"]);
     fleet
         .start_with(&["doctor"], &behind)
         .end_within(crate::fleet::servers::PATIENCE)

@@ -114,7 +114,7 @@ fn each_fault_of_a_control_is_named_with_its_line() {
         ("field = \"cents\"", "field = \"entries\"", "line 49", "a field can declare only one total"),
         ("where = \"amt > 0\"", &value(""), "line 61", "exactly one of"),
         ("where = \"amt > 0\"", &value("sequence = false"), "line 62", "omit it"),
-        ("where = \"amt > 0\"", &value("sequence = { first = 9, last = 1 }"), "line 62", "behind"),
+        ("where = \"amt > 0\"", &value("sequence = { first = 9, last = 1 }"), "line 62", "greater than"),
         ("where = \"amt > 0\"", &value("equals = \"x\""), "line 62", "is not a value"),
         ("name = \"batch\"", "name = \"batch\"\noutside = \"warn\"", "line 50", "fail or ignore"),
         ("name = \"batch\"", "name = \"\"", "line 49", "1 to 100"),

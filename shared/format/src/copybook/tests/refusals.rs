@@ -99,7 +99,7 @@ fn what_is_wrong_in_free_text_is_said_with_its_place() {
         ("01 R. 05 A PIC X. 66 B RENAMES C.",                  32, "the record has no item `C`"),
         ("01 R. 05 A PIC X. 05 B PIC X. 66 C RENAMES B THRU A.", 34, "`C` renames a range that ends before it begins"),
         // REDEFINES
-        ("01 R. 05 A PIC X. 05 B REDEFINES C PIC X.",          34, "found REDEFINES `C`, expected `A`, the item before it at its level"),
+        ("01 R. 05 A PIC X. 05 B REDEFINES C PIC X.",          34, "found REDEFINES `C`, expected `A`, the previous item at its level"),
         ("01 R. 05 A PIC X. 05 C PIC X. 05 B REDEFINES A PIC X.", 46, "found REDEFINES `A`, expected `C`"),
         ("01 R. 05 B REDEFINES R PIC X.",                      22, "found REDEFINES `R`, but no item at its level precedes it"),
         ("01 R. 10 A PIC X. 05 B REDEFINES A PIC X.",          34, "found level 05, expected 10, the level of `A`"),
