@@ -25,8 +25,8 @@ pub struct Held<'a> {
 }
 
 impl Held<'_> {
-    /// Whether it still lasts, where the longest lease is of `lasts_ms`. One that would last longer than any does was made
-    /// by a clock that has been set back since.
+    /// Whether it still lasts, where the longest lease is of `lasts_ms`. One that would last longer than any does
+    /// was made by a clock that has been set back since.
     #[must_use]
     pub const fn lasts(&self, lasts_ms: i64) -> bool {
         0 < self.left_ms && self.left_ms <= lasts_ms

@@ -14,8 +14,9 @@ pub enum Start {
     Closed,
 }
 
-/// Whether `role` may begin work on a chunk. `attempt` is the run's attempt that the message was sent in, `epoch` the present
-/// one: a processor does not begin what an earlier attempt sent, because the present one sends it again; a batch stays good.
+/// Whether `role` may begin work on a chunk. `attempt` is the run's attempt that the message was sent in, `epoch`
+/// the present one: a processor does not begin what an earlier attempt sent, because the present one sends it
+/// again; a batch stays good.
 #[must_use]
 pub fn may_start(chunk: ChunkState, run: RunState, role: Role, attempt: u64, epoch: u64) -> Start {
     match (chunk, run) {
