@@ -49,7 +49,7 @@ fn words(text: &str) -> String {
     text.replace('\0', "\\0")
 }
 
-/// A statement with its parameters. All that is spliced into its text are names that are quoted, and words of ours.
+/// A statement with its parameters. Its text holds only our own words and quoted names.
 fn statement(sql: &str, params: Vec<Param>) -> Result<Query<'static, Postgres, PgArguments>, StoreError> {
     let mut query = sqlx::query(AssertSqlSafe(sql.to_owned()));
     for param in params {
@@ -98,7 +98,7 @@ impl Rows {
     }
 }
 
-/// Where the ledger's statements run: on a connection, in whichever transaction it has open.
+/// A connection as the ledger uses it, with whichever transaction it has open.
 pub(crate) struct Ledger<'c>(pub(crate) &'c mut PgConnection);
 
 #[async_trait]
@@ -117,7 +117,7 @@ impl Connection for Ledger<'_> {
         Ok(statement(sql, params)?.execute(&mut *self.0).await?.rows_affected())
     }
 
-    /// All rows travel as arrays, in one statement.
+    /// Sends all rows as arrays, in one statement.
     async fn insert(&mut self, rows: Insert) -> Result<u64, StoreError> {
         let (begin, end) = rows.around();
         let same: String = (1..=rows.same.len()).map(|at| format!("${at}, ")).collect();

@@ -2,7 +2,7 @@
 //!
 //! Statements go through `rusqlite`, on a blocking thread: measured over 1,000,000 rows of six columns it reads
 //! back in 0.3 s where `sqlx` takes 3.4 s, and a closure on a blocking thread cannot be cancelled half-way. Only
-//! the migrations are `sqlx`, which keeps book of them in the same way for every database.
+//! the migrations use `sqlx`, which records them the same way in every database.
 
 use std::ops::Deref;
 use std::path::{Path, PathBuf};
@@ -42,7 +42,7 @@ const MIGRATIONS: [(i64, &str, &str); 6] = [
 ];
 const SCHEMA_VERSION: i64 = MIGRATIONS[MIGRATIONS.len() - 1].0;
 
-/// Connections that read, at most so many at a time: each has a cache of its own.
+/// Maximum read-only connections in use: each has its own page cache.
 const READERS: usize = 4;
 
 /// An embedded store: one SQLite file.
@@ -55,7 +55,7 @@ pub struct SqliteStore {
     pub(crate) masking: Arc<Masking>,
 }
 
-/// Connections that only read.
+/// The read-only connections of a store.
 struct Readers {
     places: Semaphore,
     idle: Mutex<Vec<Connection>>,
@@ -164,7 +164,7 @@ impl SqliteStore {
         }
     }
 
-    /// Runs `read` on a connection that only reads, beside whoever writes.
+    /// Runs `read` on a read-only connection. Does not wait for writers.
     pub(crate) async fn reading<T, F>(&self, read: F) -> Result<T, StoreError>
     where
         T: Send + 'static,
@@ -183,7 +183,7 @@ impl SqliteStore {
             };
             let done = read(&connection)?;
             let mut idle = idle();
-            // Whoever stopped waiting gave up his place, and his connection came back all the same.
+            // A caller that stopped waiting freed its place early, so there may be one connection too many.
             if idle.len() < READERS {
                 idle.push(connection);
             }
@@ -212,14 +212,14 @@ impl SqliteStore {
     }
 }
 
-/// A transaction under way on a connection that writes. Dropped before it is committed, it is taken back.
+/// A write transaction. Rolls back when it is dropped without a commit.
 pub(crate) struct Writing<'c> {
     connection: &'c mut Connection,
     is_open: bool,
 }
 
 impl<'c> Writing<'c> {
-    /// Begins one, once no other process writes.
+    /// Begins a write transaction. Waits while another process writes.
     pub(crate) fn begin(connection: &'c mut Connection) -> Result<Self, StoreError> {
         connection.execute_batch("BEGIN IMMEDIATE")?;
         Ok(Self { connection, is_open: true })
@@ -247,7 +247,7 @@ impl Deref for Writing<'_> {
 
 impl Drop for Writing<'_> {
     fn drop(&mut self) {
-        // SQLite has taken it back itself after some errors.
+        // SQLite itself rolls back after some errors.
         if self.is_open && !self.connection.is_autocommit() {
             let _ = self.connection.execute_batch("ROLLBACK");
         }

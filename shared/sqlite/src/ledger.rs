@@ -1,7 +1,7 @@
 //! The ledger's statements on SQLite.
 //!
-//! Nobody else writes while a transaction does, and so its locks are there already. Nothing is waited for in a
-//! statement either: what is asynchronous elsewhere is done here when it is asked for, on a thread that may block.
+//! Only one transaction writes at a time, so it needs no further locks. No statement waits for a server either: what is
+//! asynchronous elsewhere completes at once here, on a thread that may block.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -78,7 +78,7 @@ fn value_from(value: ValueRef<'_>) -> Result<Value, StoreError> {
     })
 }
 
-/// Gives each row that a query finds to `step`.
+/// Passes each row that a query finds to `step`.
 fn for_each(
     connection: &Raw,
     sql: &str,
@@ -112,7 +112,7 @@ fn execute(connection: &Raw, sql: &str, params: &[Param]) -> Result<u64, StoreEr
     Ok(statement.raw_execute()? as u64)
 }
 
-/// Inserts rows, one by one: there is no way to a server that would have to be saved.
+/// Inserts rows one by one: there is no round trip to save.
 pub(crate) fn insert(connection: &Raw, rows: &Insert) -> Result<u64, StoreError> {
     let (begin, end) = rows.around();
     let values = places(rows.same.len() + rows.each.len());
@@ -155,12 +155,12 @@ impl Connection for Writing<'_> {
     }
 
     async fn end_promotion(&mut self, _: RunId) -> Result<(), StoreError> {
-        // It writes, and so it is over: this transaction could not have begun otherwise.
+        // A promotion writes. This transaction could not have begun while one was under way.
         Ok(())
     }
 }
 
-/// What `work` comes to. Nothing in it is waited for: see [`self`].
+/// Runs `work` to its end. It never has to wait: see [`self`].
 pub(crate) fn now<T>(work: impl Future<Output = Result<T, StoreError>>) -> Result<T, StoreError> {
     work.now_or_never().unwrap_or_else(|| {
         Err(StoreError::Database { reason: "a change of the ledger waits for something".into() })

@@ -37,7 +37,7 @@ pub struct Syntax {
     pub numbers_of_2: &'static str,
 }
 
-/// What a transaction may have to itself until its end, where the database's own locks do not see to it.
+/// A lock that a transaction holds until its end, where the database's own locks do not suffice.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Lock<'a> {
     /// Opening a run of this job: looking for one on the same bytes, and inserting.
@@ -148,7 +148,7 @@ pub trait Database: Clone + Send + Sync + 'static {
     /// The masking key, as far as this process knows it.
     fn masking(&self) -> &Masking;
 
-    /// Runs a query on a connection of its own, and folds the rows as they come. Reading waits for nobody who writes.
+    /// Runs a query on its own connection, and folds the rows as they come. Reading does not wait for writers.
     ///
     /// # Errors
     /// [`StoreError`] of the database, or of `step`.
@@ -163,7 +163,7 @@ pub trait Database: Clone + Send + Sync + 'static {
         T: Send + 'static,
         F: FnMut(&mut T, Row) -> Result<(), StoreError> + Send + 'static;
 
-    /// Runs `work` in one transaction. Once begun it runs to its end, whoever stops waiting for it.
+    /// Runs `work` in one transaction. Once begun it runs to its end, even if the caller stops waiting.
     ///
     /// # Errors
     /// [`StoreError`] of the database, or of `work`; everything is taken back then.
@@ -223,7 +223,7 @@ pub trait Database: Clone + Send + Sync + 'static {
     }
 }
 
-/// `$1, $2, …`, so many.
+/// The list `$1, $2, …` of `count` parameters.
 #[must_use]
 pub fn places(count: usize) -> String {
     let mut places = String::new();

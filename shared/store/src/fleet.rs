@@ -76,7 +76,13 @@ fn worker_from(row: &Row) -> Result<WorkerRow, StoreError> {
     })
 }
 
-async fn touch<D: Database>(database: &D, workers: Vec<Heartbeat>, is_last: bool) -> Result<(), StoreError> {
+async fn touch<D: Database>(
+    database: &D,
+    mut workers: Vec<Heartbeat>,
+    is_last: bool,
+) -> Result<(), StoreError> {
+    // In one order: two who touch the same rows never wait for each other in a circle.
+    workers.sort_by_key(|beat| beat.worker);
     let now_ms = D::SYNTAX.now_ms;
     database
         .write(Change::IN_PASSING, move |connection| {

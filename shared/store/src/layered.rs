@@ -38,7 +38,7 @@ use crate::runs::{Runs, ambassador_impl_Runs};
 use crate::staging::{Staging, ambassador_impl_Staging};
 use crate::{Blocks, Fence, Lease, Progress, Store, StoreError};
 
-/// A store whose promotions are another's. No method is forwarded by hand: the traits say what there is.
+/// A store with replaced promotions. `ambassador` derives the forwarding of every other trait.
 #[derive(Delegate)]
 #[delegate(Identity, target = "below", automatic_where_clause = "false")]
 #[delegate(Runs, target = "below", automatic_where_clause = "false")]

@@ -143,10 +143,15 @@ async fn take_service(
     // Of two who try at once, one waits for the other's row and then sees it.
     let vacant = "INSERT INTO crossfoot_service (one, lease_owner, lease_until_ms) VALUES (1, $1, 0)
                   ON CONFLICT DO NOTHING";
-    connection.execute(vacant, params![&owner]).await?;
     let sql =
         format!("SELECT lease_owner, lease_until_ms - {now_ms} AS left_ms FROM crossfoot_service {lock_all}");
-    let lease = lease_from(&connection.fetch_one(&sql, params![]).await?)?;
+    let lease = loop {
+        connection.execute(vacant, params![&owner]).await?;
+        // A holder that leaves between the two statements takes the row along: it is made once more.
+        if let Some(row) = connection.fetch_first(&sql, params![]).await? {
+            break lease_from(&row)?;
+        }
+    };
     if !may_serve(&owner, held(lease.as_ref()), lasts_ms) {
         return Ok(lease.map(|(owner, left_ms)| Lease::new(owner, left_ms)));
     }

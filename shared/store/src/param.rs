@@ -231,7 +231,7 @@ pub fn too_large(count: u64) -> StoreError {
     damaged(format!("{count} is more than any source has"))
 }
 
-/// Rows to insert, column by column: an adapter sends them in whichever way is the cheapest.
+/// Rows to insert, column by column. Each adapter sends them in its cheapest way.
 #[derive(Debug, Clone)]
 pub struct Insert {
     /// The table that the rows go into.
@@ -240,7 +240,7 @@ pub struct Insert {
     pub same: Vec<(&'static str, Param)>,
     /// Columns that have a value for each row.
     pub each: Vec<(&'static str, Column)>,
-    /// Whether a row whose key is there already is passed over, instead of failing.
+    /// Whether a row whose key exists already is skipped instead of failing.
     pub passes_over: bool,
 }
 
@@ -265,7 +265,7 @@ impl Insert {
         self
     }
 
-    /// A row whose key is there already is passed over.
+    /// Skips rows whose key exists already.
     #[must_use]
     pub fn pass_over(self) -> Self {
         Self { passes_over: true, ..self }
