@@ -6,7 +6,7 @@
 //! Read in this order: the nouns ([`ids`], [`amount`], [`value`], [`layout`], [`record`], [`mask`]), what is measured
 //! of them ([`fingerprint`], [`totals`], [`counts`], [`balance`]), what is declared or demanded
 //! ([`declared`], [`footing`], [`constraint`], [`rule`]), what is decided ([`reconcile`], [`check`], [`permit`],
-//! [`lifecycle`], [`retry`], [`approval`]), and what is left behind ([`finding`], [`event`], [`checkpoint`], [`report`],
+//! [`lifecycle`], [`lease`], [`start`], [`retry`], [`approval`]), and what is left behind ([`finding`], [`event`], [`checkpoint`], [`report`],
 //! [`pack`]).
 
 #![deny(clippy::float_arithmetic)]
@@ -30,6 +30,7 @@ pub mod ids;
 pub mod inclusion;
 pub mod invariants;
 pub mod layout;
+pub mod lease;
 pub mod lifecycle;
 pub mod limits;
 pub mod mask;
@@ -41,6 +42,7 @@ pub mod report;
 pub mod retry;
 pub mod rule;
 pub mod seal;
+pub mod start;
 pub mod totals;
 pub mod trend;
 pub mod value;

@@ -44,7 +44,7 @@ pub struct DecodedAgain {
     pub fingerprint: Option<Hash>,
     /// Chunks of which the ledger says something else.
     pub differing: Vec<u64>,
-    /// For each row rule: SHA-256 over the records that break it, as [`store::Store::breach_digests`] has it.
+    /// For each row rule: SHA-256 over the records that break it, as [`store::Evidence::breach_digests`] has it.
     pub breaches: Vec<Hash>,
 }
 

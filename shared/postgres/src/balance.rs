@@ -4,45 +4,33 @@
 //! page at a time.
 
 use domain::amount::Amount;
-use domain::check::Stage;
-use domain::finding::{Difference, Finding};
-use domain::ids::{ChunkNo, RecordNo, RunId};
+use domain::ids::RunId;
 use domain::layout::{Field, Layout};
-use domain::rule::{OnBreach, Rule, RuleOutcome};
+use domain::rule::{OnBreach, RuleOutcome};
 use domain::value::{FieldType, Value};
 use sqlx::postgres::PgConnection;
-use sqlx::{AssertSqlSafe, Executor as _, Row as _};
-use store::StoreError;
+use sqlx::{AssertSqlSafe, Executor as _};
+use store::database::Connection as _;
+use store::evidence::put_findings;
+use store::names::quoted;
+use store::rules::{Balance, names};
+use store::{StoreError, params};
 
 use super::connect::Id;
-use super::evidence::put_findings;
-use super::ledger::unsigned;
-use super::rules::{names, unexcluded};
-use super::tables::quoted;
+use super::ledger::Ledger;
 
 /// Groups that do not balance are fetched in pages of so many.
 const PAGE: i64 = 1000;
 
-/// What must balance.
-pub(crate) struct Balance<'a> {
-    /// The summed field.
-    pub(crate) sum: usize,
-    /// The fields that make a group.
-    pub(crate) by: &'a [usize],
-    /// What the sum must be.
-    pub(crate) to: Amount,
-}
-
 pub(crate) async fn apply(
     connection: &mut PgConnection,
     run_id: RunId,
-    layout: &Layout,
-    (rule_no, rule): (i64, &Rule),
-    terms: &Balance<'_>,
+    balance: &Balance<'_>,
+    unexcluded: &str,
 ) -> Result<RuleOutcome, StoreError> {
-    let unexcluded = unexcluded(connection, run_id).await?;
+    let layout = balance.layout;
     let staging = quoted(&layout.staging);
-    let columns: Vec<_> = names(layout, terms.by).map(|name| format!("s.{}", quoted(name))).collect();
+    let columns: Vec<_> = names(layout, balance.by).map(|name| format!("s.{}", quoted(name))).collect();
     // NULL is a group of its own, as for SQL's GROUP BY. A NaN is more than any amount, and so never balances.
     let keys: String =
         columns.iter().enumerate().map(|(at, column)| format!(", {column} AS k{at}")).collect();
@@ -55,22 +43,20 @@ pub(crate) async fn apply(
          SELECT row_number() OVER (ORDER BY {first}) AS nth, {first}[1] AS chunk_no, {first}[2] AS record_no,
                 coalesce(sum(s.{sum}::numeric), 0) AS total, count(*) AS records{keys}
          FROM {staging} s WHERE s.run_id = '{run_id}'{unexcluded}{group}",
-        sum = quoted(&layout.fields[terms.sum].name),
+        sum = quoted(&layout.fields[balance.sum].name),
     )))
     .execute(&mut *connection)
     .await?;
-    let row = sqlx::query(AssertSqlSafe(format!(
+    let sql = format!(
         "SELECT count(*) FILTER (WHERE chunk_no IS NOT NULL) AS examined,
                 count(*) FILTER (WHERE chunk_no IS NOT NULL AND total <> {to}) AS breached FROM crossfoot_groups",
-        to = terms.to,
-    )))
-    .fetch_one(&mut *connection)
-    .await?;
-    let outcome =
-        RuleOutcome { examined: unsigned(&row, "examined")?, breached: unsigned(&row, "breached")? };
+        to = balance.to,
+    );
+    let row = Ledger(connection).fetch_one(&sql, params![]).await?;
+    let outcome = RuleOutcome { examined: row.get("examined")?, breached: row.get("breached")? };
     if outcome.breached > 0 {
-        keep(connection, run_id, layout, rule, terms).await?;
-        if rule.on_breach == OnBreach::Hold {
+        keep(connection, run_id, balance).await?;
+        if balance.rule.on_breach == OnBreach::Hold {
             // Summed once more and not joined: NULL is a group too, and a join that knows that compares every record
             // with every group.
             let by = if columns.is_empty() {
@@ -84,11 +70,11 @@ pub(crate) async fn apply(
                    (SELECT s.chunk_no, s.record_no, coalesce(sum(s.{sum}::numeric) OVER ({by}), 0) AS total
                     FROM {staging} s WHERE s.run_id = $1{unexcluded}) n
                  WHERE n.total <> {to} ON CONFLICT DO NOTHING",
-                sum = quoted(&layout.fields[terms.sum].name),
-                to = terms.to,
+                sum = quoted(&layout.fields[balance.sum].name),
+                to = balance.to,
             )))
             .bind(Id(run_id))
-            .bind(rule_no)
+            .bind(balance.rule_no)
             .execute(&mut *connection)
             .await?;
         }
@@ -98,33 +84,25 @@ pub(crate) async fn apply(
 }
 
 /// One finding for each group that does not balance; its records are named by what they have in common.
-async fn keep(
-    connection: &mut PgConnection,
-    run_id: RunId,
-    layout: &Layout,
-    rule: &Rule,
-    terms: &Balance<'_>,
-) -> Result<(), StoreError> {
-    let keys: String = (0..terms.by.len()).map(|at| format!(", k{at}::text AS k{at}")).collect();
+async fn keep(connection: &mut PgConnection, run_id: RunId, balance: &Balance<'_>) -> Result<(), StoreError> {
+    let (mut ledger, layout) = (Ledger(connection), balance.layout);
+    let keys: String = (0..balance.by.len()).map(|at| format!(", k{at}::text AS k{at}")).collect();
     let mut after = 0_i64;
     loop {
-        let rows = sqlx::query(AssertSqlSafe(format!(
+        let sql = format!(
             "SELECT nth, chunk_no, record_no, total::text AS total, records{keys} FROM crossfoot_groups
              WHERE total <> {to} AND nth > $1 ORDER BY nth LIMIT $2",
-            to = terms.to,
-        )))
-        .bind(after)
-        .bind(PAGE)
-        .fetch_all(&mut *connection)
-        .await?;
+            to = balance.to,
+        );
+        let rows = ledger.fetch(&sql, params![after, PAGE]).await?;
         let Some(last) = rows.last() else { return Ok(()) };
-        after = last.try_get("nth")?;
+        after = last.get("nth")?;
         let mut findings = Vec::with_capacity(rows.len());
         for row in &rows {
             let mut key = Vec::new();
-            for (at, field) in terms.by.iter().enumerate() {
+            for (at, field) in balance.by.iter().enumerate() {
                 let field = &layout.fields[*field];
-                let value: Option<String> = row.try_get(format!("k{at}").as_str())?;
+                let value: Option<String> = row.get(&format!("k{at}"))?;
                 let value = match value {
                     None => "NULL".to_owned(),
                     Some(value) if field.sensitive => mask(layout, field, &value),
@@ -132,27 +110,17 @@ async fn keep(
                 };
                 key.push(format!("{} {value}", field.name));
             }
-            let of = if key.is_empty() { String::new() } else { format!(" for {}", key.join(", ")) };
-            let total: String = row.try_get("total")?;
+            let total: String = row.get("total")?;
             let total = match total.parse() {
-                Ok(amount) => layout.shown_total(terms.sum, amount, unsigned(row, "records")?),
+                Ok(amount) => layout.shown_total(balance.sum, amount, row.get("records")?),
                 // Not a number, or of too many digits.
-                Err(_) if layout.fields[terms.sum].sensitive => "no exact sum".into(),
+                Err(_) if layout.fields[balance.sum].sensitive => "no exact sum".into(),
                 Err(_) => total,
             };
-            findings.push(Finding {
-                stage: Stage::Rules,
-                difference: Difference::Rule,
-                chunk_no: ChunkNo(unsigned(row, "chunk_no")?),
-                record_no: RecordNo(unsigned(row, "record_no")?),
-                byte_offset: None,
-                field: Some(rule.name.clone()),
-                expected: Some(terms.to.to_string()),
-                actual: Some(format!("{total}{of}")),
-                worker_id: None,
-            });
+            let first = (row.get("chunk_no")?, row.get("record_no")?);
+            findings.push(balance.finding(first, &total, &key));
         }
-        put_findings(connection, run_id, &findings).await?;
+        put_findings(&mut ledger, run_id, &findings).await?;
     }
 }
 

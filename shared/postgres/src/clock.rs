@@ -1,24 +1,15 @@
 //! One clock decides about leases and heartbeats: the server's. Hosts' own clocks differ, and jump.
 
-use std::time::Duration;
-
 use platform::clock::{Clock as _, SystemClock};
 use sqlx::Row as _;
 use sqlx::postgres::PgConnection;
 use store::StoreError;
-
-use super::ledger::damaged;
 
 /// Now, by the server, in milliseconds since 1970; also within a transaction that has been open for a while.
 pub(crate) const NOW_MS: &str = "(extract(epoch FROM clock_timestamp()) * 1000)::bigint";
 
 /// Beyond this a difference is said.
 pub(crate) const SKEW_MAX_MS: i64 = 2000;
-
-/// A duration as the database adds it.
-pub(crate) fn millis(duration: Duration) -> Result<i64, StoreError> {
-    i64::try_from(duration.as_millis()).map_err(|_| damaged(format!("a lease of {duration:?}")))
-}
 
 /// By how much this host's clock is ahead of the server's. The time that the question took is no part of it.
 pub(crate) async fn skew_ms(connection: &mut PgConnection) -> Result<i64, StoreError> {

@@ -16,8 +16,7 @@ use sqlx::postgres::types::Oid;
 use sqlx::postgres::{PgArgumentBuffer, PgConnectOptions, PgConnection, PgTypeInfo, PgValueRef, Postgres};
 use sqlx::{Connection as _, Decode, Encode, Executor as _, Row as _, Type};
 use store::StoreError;
-use store::masking::Kept;
-use tokio::sync::OnceCell;
+use store::masking::Masking;
 use tokio::time::timeout;
 use url::Url;
 
@@ -145,14 +144,7 @@ pub struct PostgresStore {
     pub(crate) pool: Pool,
     /// By how much this host's clock was ahead of the server's when the store was opened.
     pub(crate) skew_ms: i64,
-    masking: Arc<Masking>,
-}
-
-/// The operator's masking key, and the one that is used, once it is known.
-#[derive(Default)]
-struct Masking {
-    configured: Option<MaskKey>,
-    agreed: OnceCell<MaskKey>,
+    pub(crate) masking: Arc<Masking>,
 }
 
 /// A run's id as PostgreSQL's `uuid`.
@@ -215,46 +207,20 @@ impl PostgresStore {
     /// With the operator's masking key, if one was set.
     #[must_use]
     pub fn with_masking_key(self, configured: Option<MaskKey>) -> Self {
-        Self { masking: Arc::new(Masking { configured, ..Masking::default() }), ..self }
-    }
-
-    /// The key that masks are made with: asked for once.
-    pub(crate) async fn agreed_masking_key(&self) -> Result<MaskKey, StoreError> {
-        let Masking { configured, agreed } = &*self.masking;
-        let agree = async {
-            let first = Kept::first(configured.as_ref())?;
-            let kept = self.write(move |connection| {
-                Box::pin(async move {
-                    sqlx::query(
-                        "INSERT INTO crossfoot_masking (one, key, key_check) VALUES (1, $1, $2) ON CONFLICT DO NOTHING",
-                    )
-                    .bind(first.key)
-                    .bind(first.check)
-                    .execute(&mut *connection)
-                    .await?;
-                    // A statement of its own: it sees whoever came first.
-                    let row = sqlx::query("SELECT key, key_check FROM crossfoot_masking")
-                        .fetch_one(connection)
-                        .await?;
-                    Ok(Kept { key: row.try_get("key")?, check: row.try_get("key_check")? })
-                })
-            });
-            kept.await?.agreed(configured.as_ref(), &self.url)
-        };
-        agreed.get_or_try_init(|| agree).await.cloned()
+        Self { masking: Arc::new(Masking::of(configured)), ..self }
     }
 
     /// Runs `change` in one transaction. Once begun it runs to its end, whoever stops waiting for it.
-    pub(crate) async fn write<T, F>(&self, change: F) -> Result<T, StoreError>
+    pub(crate) async fn change<T, F>(&self, change: F) -> Result<T, StoreError>
     where
         T: Send + 'static,
         F: for<'c> FnOnce(&'c mut PgConnection) -> BoxFuture<'c, Result<T, StoreError>> + Send + 'static,
     {
-        self.write_watched("a change of the ledger", |connection, _| change(connection)).await
+        self.change_watched("a change of the ledger", |connection, _| change(connection)).await
     }
 
-    /// As [`PostgresStore::write`], and `change` tells its watch how it goes. `what` names it in the log.
-    pub(crate) async fn write_watched<T, F>(&self, what: &'static str, change: F) -> Result<T, StoreError>
+    /// As [`PostgresStore::change`], and `change` tells its watch how it goes. `what` names it in the log.
+    pub(crate) async fn change_watched<T, F>(&self, what: &'static str, change: F) -> Result<T, StoreError>
     where
         T: Send + 'static,
         F: for<'c> FnOnce(&'c mut PgConnection, Watch) -> BoxFuture<'c, Result<T, StoreError>>

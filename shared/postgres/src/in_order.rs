@@ -17,12 +17,12 @@ use sqlx::postgres::PgConnection;
 use store::StoreError;
 use store::by_record::{ByRecord, Place};
 use store::model::Block;
+use store::rules::order;
 use tokio::sync::mpsc;
 
 use super::connect::PostgresStore;
 use super::read_back::{AT_LEISURE, Ended};
 use super::rows::{Columns, Tuples, read_field};
-use super::rules::order;
 use super::tables::{columns, quoted};
 use super::watched::Watch;
 

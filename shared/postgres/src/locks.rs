@@ -1,6 +1,7 @@
 //! Locks that last as long as a transaction, by which sessions of all processes keep out of each other's way.
 
 use domain::ids::RunId;
+use sqlx::Row as _;
 use sqlx::postgres::PgConnection;
 use store::StoreError;
 
@@ -26,8 +27,8 @@ pub(crate) enum Lock {
 }
 
 impl Lock {
-    /// The lock's two numbers. The first ones are ours (`CF` and a digit); runs that share a second one by chance wait
-    /// for each other, no more.
+    /// The lock's two numbers. The first ones are ours (`CF` and a digit); runs that share a second one by chance
+    /// wait for each other, no more.
     pub(crate) fn key(self, job: &str) -> (i32, i32) {
         let of_run = |run_id: RunId| {
             let bytes = run_id.to_bytes();
@@ -70,5 +71,38 @@ pub(crate) async fn share(connection: &mut PgConnection, lock: Lock) -> Result<(
         .bind(object)
         .execute(connection)
         .await?;
+    Ok(())
+}
+
+/// Ends the session that promotes the run, wherever it stands: what it did is taken back, unless it was committed.
+pub(crate) async fn end_promotion(connection: &mut PgConnection, run_id: RunId) -> Result<(), StoreError> {
+    let (class, object) = Lock::Driver(run_id).key("");
+    let sessions = sqlx::query(
+        "SELECT l.pid, coalesce(a.usename::text, 'unknown') AS user_name, coalesce(a.application_name, 'unknown') AS application
+         FROM pg_locks l LEFT JOIN pg_stat_activity a ON a.pid = l.pid
+         WHERE l.locktype = 'advisory' AND l.objsubid = 2 AND l.pid <> pg_backend_pid()
+         AND l.database = (SELECT oid FROM pg_database WHERE datname = current_database())
+         AND l.classid::bigint = $1::bigint AND l.objid::bigint = $2::bigint & 4294967295",
+    )
+    .bind(class)
+    .bind(object)
+    .fetch_all(&mut *connection)
+    .await?;
+    for row in sessions {
+        let pid: i32 = row.try_get("pid")?;
+        let (user, application): (String, String) = (row.try_get("user_name")?, row.try_get("application")?);
+        let ended = sqlx::query("SELECT pg_terminate_backend($1)").bind(pid).execute(&mut *connection).await;
+        if let Err(error) = ended {
+            return Err(StoreError::Blocked {
+                what: format!(
+                    "run {run_id} is being promoted by a session that could not be ended ({})",
+                    StoreError::from(error)
+                ),
+                waited_s: 0,
+                by: format!("pid {pid} (user {user}, application {application})"),
+            });
+        }
+        tracing::warn!(%run_id, pid, user, application, "ended the promotion of the run's former owner");
+    }
     Ok(())
 }

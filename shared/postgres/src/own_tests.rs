@@ -12,7 +12,7 @@ use proptest::test_runner::TestRunner;
 use sqlx::postgres::PgConnection;
 use sqlx::{AssertSqlSafe, Connection as _, Executor as _, Row as _};
 use store::model::CommitOutcome;
-use store::{Store as _, StoreError};
+use store::{Log as _, StoreError};
 
 use super::connect::{PostgresSettings, PostgresStore};
 use super::tests::{available, make, own, own_with};

@@ -6,32 +6,32 @@
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use domain::check::CheckResult;
-use domain::event::Entry as LogEntry;
 use domain::ids::RunId;
-use domain::layout::{Layout, Mode};
-use domain::lifecycle::RunEvent;
+use domain::layout::Layout;
+use domain::permit::Permit;
 use job::Job;
 use sqlx::postgres::PgConnection;
 use sqlx::{AssertSqlSafe, Executor as _, Row as _};
+use store::database::Connection as _;
 use store::failure::refused;
 use store::model::{Block, ChunkRange};
-use store::{Blocks, Fence, Promotion, StoreError};
+use store::names::quoted;
+use store::promotion::{Ask, Asked, Outcome, Promotion, Promotions, insert_statement};
+use store::rules::unexcluded;
+use store::runs::{hold_fence, loaded_once};
+use store::{Fence, StoreError, params};
 use tokio::sync::{mpsc, oneshot};
 use tokio::time::{Instant, timeout};
 
 use super::connect::{APPLICATION, Id, Lock, PROMOTING, PostgresStore, ROLLBACK, lock, lock_for};
-use super::evidence::{append, put_checks};
 use super::in_order::{StagedKeys, read_in_order};
-use super::ledger::{hold_fence, step_run};
+use super::ledger::Ledger;
 use super::pool::Session;
 use super::read_back::{Ended, Kind, Stored, read_back, read_whole_final};
-use super::rules::{join_final_by_index, order, unexcluded};
+use super::rules::join_final_by_index;
 use super::staging::analyze;
-use super::tables::{check_final, columns, quoted};
+use super::tables::check_final;
 use super::watched::Watch;
-
-type Reply<T> = oneshot::Sender<Result<T, StoreError>>;
 
 /// Sorting a run by final's key happens in memory up to this.
 const PLANS: &str = "SET LOCAL work_mem = '256MB'; SET LOCAL maintenance_work_mem = '256MB'";
@@ -41,30 +41,23 @@ const PLANS: &str = "SET LOCAL work_mem = '256MB'; SET LOCAL maintenance_work_me
 /// one that takes its run up, and at the latest by this.
 const WAITS: &str = "SET LOCAL lock_timeout = '10min'; SET LOCAL idle_in_transaction_session_timeout = '1h'";
 
-/// What the task that holds the transaction is asked to do.
-enum Ask {
-    Insert(Reply<u64>),
-    Read { place: usize, sender: mpsc::Sender<Result<Block, StoreError>> },
-    Commit { checks: Vec<CheckResult>, summary: String, log: LogEntry, reply: Reply<()> },
-    Rollback(Reply<()>),
-}
-
-struct PostgresPromotion {
-    asks: mpsc::Sender<Ask>,
-}
-
 fn lost() -> StoreError {
     StoreError::Interrupted { reason: "the promotion's connection ended early".into() }
 }
 
-impl PostgresStore {
-    pub(crate) async fn open_promotion(
+#[async_trait]
+impl Promotions for PostgresStore {
+    async fn begin_promotion(
         &self,
         fence: Fence,
+        permit: &Permit,
         job: &Arc<Job>,
     ) -> Result<Box<dyn Promotion>, StoreError> {
+        if permit.run_id() != fence.run_id {
+            return Err(StoreError::Fenced { run_id: fence.run_id });
+        }
         let (store, job) = (self.clone(), Arc::clone(job));
-        let (asks, mut inbox) = mpsc::channel(1);
+        let (asked, mut inbox) = Asked::new(lost);
         let (ready, is_ready) = oneshot::channel();
         // A task of its own: whoever drops the promotion cuts nothing off half-way, but has it rolled back.
         tokio::spawn(async move {
@@ -77,9 +70,11 @@ impl PostgresStore {
             }
         });
         is_ready.await.map_err(|_| lost())??;
-        Ok(Box::new(PostgresPromotion { asks }))
+        Ok(Box::new(asked))
     }
+}
 
+impl PostgresStore {
     async fn begin_promoting(&self, fence: Fence, job: &Job) -> Result<(Session, Watch), StoreError> {
         let (mut session, watch) = self.begin().await?;
         let began = Instant::now();
@@ -114,7 +109,7 @@ async fn begin(connection: &mut PgConnection, fence: Fence, of: &Job) -> Result<
         let table = quoted(&layout.final_table);
         connection.execute(AssertSqlSafe(format!("LOCK TABLE {table} IN SHARE ROW EXCLUSIVE MODE"))).await?;
     }
-    hold_fence(connection, fence).await?;
+    hold_fence(&mut Ledger(connection), fence).await?;
     for layout in layouts {
         // Once more, now that nobody can change it.
         check_final(connection, layout).await?;
@@ -165,9 +160,8 @@ async fn serve(
                     return;
                 }
             }
-            Ask::Commit { checks, summary, log, reply } => {
-                let finished =
-                    watch.over("promoting", finish(&mut session, fence, &checks, &summary, log)).await;
+            Ask::Commit(outcome, reply) => {
+                let finished = watch.over("promoting", finish(&mut session, fence, outcome)).await;
                 let done = match finished {
                     Ok(()) => match watch.over("promoting", session.execute("COMMIT")).await {
                         // Not handed back: see `leave`.
@@ -193,13 +187,7 @@ async fn serve(
     leave(session).await;
 }
 
-async fn finish(
-    connection: &mut PgConnection,
-    fence: Fence,
-    checks: &[CheckResult],
-    summary: &str,
-    log: LogEntry,
-) -> Result<(), StoreError> {
+async fn finish(connection: &mut PgConnection, fence: Fence, outcome: Outcome) -> Result<(), StoreError> {
     // From here on it is a transaction of the ledger like others, in which nobody rests.
     let like_others = format!(
         "SET LOCAL application_name = '{APPLICATION}'; SET LOCAL lock_timeout = '30s';
@@ -207,10 +195,7 @@ async fn finish(
     );
     connection.execute(AssertSqlSafe(like_others)).await?;
     // The fence is compared once more, in the transaction that commits.
-    step_run(connection, fence, RunEvent::Promoted, None, log.at_ms).await?;
-    put_checks(connection, fence.run_id, checks, summary).await?;
-    append(connection, log).await?;
-    Ok(())
+    outcome.put(&mut Ledger(connection), fence).await
 }
 
 /// Reads what belongs to each staged record from final's table, in whichever way is the cheapest. All of them read
@@ -285,8 +270,8 @@ impl Appended {
             "SELECT count(*) AS n FROM {} WHERE ctid >= '({page},0)' AND last_run_id = $1",
             quoted(&layout.final_table)
         );
-        let row = sqlx::query(AssertSqlSafe(sql)).bind(Id(run_id)).fetch_one(connection).await?;
-        Ok((super::ledger::unsigned(&row, "n")? == self.rows).then_some(page))
+        let rows: u64 = Ledger(connection).fetch_one(&sql, params![run_id]).await?.get("n")?;
+        Ok((rows == self.rows).then_some(page))
     }
 }
 
@@ -300,11 +285,12 @@ async fn insert(
     connection.execute(PLANS).await?;
     // Cancelling and promoting exclude each other from here on.
     lock(connection, Lock::State(fence.run_id)).await?;
-    loaded_once(connection, fence.run_id).await?;
+    loaded_once(&mut Ledger(connection), fence.run_id).await?;
     for layout in job.layouts() {
         analyze(connection, layout, fence.run_id).await?;
     }
-    let condition = unexcluded(connection, fence.run_id).await?;
+    let condition = unexcluded(&mut Ledger(connection), fence.run_id).await?;
+    let run = format!("'{}'", fence.run_id);
     let before = changes(connection).await?;
     let mut inserted = Vec::new();
     for layout in job.layouts() {
@@ -313,7 +299,7 @@ async fn insert(
         let is_paired = inserted.is_empty() && appended.page.is_some() && condition.is_empty();
         let keys =
             (is_paired && store.has_connections_to_spare()).then(|| store.sort_keys(fence.run_id, layout));
-        let done = sqlx::query(AssertSqlSafe(statement(layout, fence.run_id, &condition)))
+        let done = sqlx::query(AssertSqlSafe(insert_statement(layout, &run, &condition)))
             .execute(&mut *connection)
             .await
             .map_err(refused)?;
@@ -325,99 +311,9 @@ async fn insert(
     Ok((changes(connection).await?.saturating_sub(before), inserted))
 }
 
-/// Two runs on the same bytes may be reconciled at the same time. Promotions of a job come one after the other, so the
-/// second one sees the first.
-async fn loaded_once(connection: &mut PgConnection, run_id: RunId) -> Result<(), StoreError> {
-    let earlier = sqlx::query(
-        "SELECT o.run_id FROM crossfoot_run r JOIN crossfoot_run o
-           ON o.job = r.job AND o.split_sha256 = r.split_sha256 AND o.run_id <> r.run_id AND o.state = 'promoted'
-         WHERE r.run_id = $1 AND NOT r.again AND r.split_records > 0 LIMIT 1",
-    )
-    .bind(Id(run_id))
-    .fetch_optional(connection)
-    .await?;
-    match earlier {
-        None => Ok(()),
-        Some(row) => {
-            let Id(run_id) = row.try_get("run_id")?;
-            Err(StoreError::LoadedMeanwhile { run_id })
-        }
-    }
-}
-
 /// Rows of any user table that this transaction changed so far, triggers included: the server's own count.
 async fn changes(connection: &mut PgConnection) -> Result<u64, StoreError> {
-    let row = sqlx::query(
-        "SELECT coalesce(sum(n_tup_ins + n_tup_upd + n_tup_del), 0)::bigint AS n FROM pg_stat_xact_user_tables",
-    )
-    .fetch_one(connection)
-    .await?;
-    super::ledger::unsigned(&row, "n")
-}
-
-/// In the order of final's key: inserting in key order was measured at half the time of arrival order.
-fn statement(layout: &Layout, run_id: RunId, condition: &str) -> String {
-    let names = || layout.fields.iter().map(|field| field.name.as_str());
-    let (mut into, mut from) = (columns("", names()), columns("s.", names()));
-    into.push_str(", last_run_id");
-    from.push_str(", s.run_id");
-    let key: Vec<_> = layout.key.iter().map(|at| layout.fields[*at].name.as_str()).collect();
-    if key.is_empty() {
-        into.push_str(", last_record_no");
-        from.push_str(", s.record_no");
-    }
-    let order = order(layout);
-    let conflict = match layout.mode {
-        Mode::Append => String::new(),
-        Mode::Upsert => {
-            let others = names()
-                .filter(|name| !key.contains(name))
-                .map(|name| format!("{0} = excluded.{0}", quoted(name)));
-            let set: Vec<_> = others.chain(["last_run_id = excluded.last_run_id".to_owned()]).collect();
-            format!(" ON CONFLICT ({}) DO UPDATE SET {}", columns("", key.iter().copied()), set.join(", "))
-        }
-    };
-    format!(
-        "INSERT INTO {} ({into}) SELECT {from} FROM {} s WHERE s.run_id = '{run_id}'{condition} ORDER BY {order}{conflict}",
-        quoted(&layout.final_table),
-        quoted(&layout.staging),
-    )
-}
-
-impl PostgresPromotion {
-    async fn ask<T: Send>(&self, ask: impl FnOnce(Reply<T>) -> Ask + Send) -> Result<T, StoreError> {
-        let (reply, answer) = oneshot::channel();
-        self.asks.send(ask(reply)).await.map_err(|_| lost())?;
-        answer.await.map_err(|_| lost())?
-    }
-}
-
-#[async_trait]
-impl Promotion for PostgresPromotion {
-    async fn insert(&mut self) -> Result<u64, StoreError> {
-        self.ask(Ask::Insert).await
-    }
-
-    async fn read_final(&mut self, place: usize) -> Blocks {
-        let (sender, receiver) = mpsc::channel(4);
-        let ask = Ask::Read { place, sender };
-        if let Err(mpsc::error::SendError(Ask::Read { sender, .. })) = self.asks.send(ask).await {
-            let _ = sender.send(Err(lost())).await;
-        }
-        receiver
-    }
-
-    async fn commit(
-        self: Box<Self>,
-        checks: &[CheckResult],
-        summary: &str,
-        log: LogEntry,
-    ) -> Result<(), StoreError> {
-        let (checks, summary) = (checks.to_vec(), summary.to_owned());
-        self.ask(|reply| Ask::Commit { checks, summary, log, reply }).await
-    }
-
-    async fn rollback(self: Box<Self>) -> Result<(), StoreError> {
-        self.ask(Ask::Rollback).await
-    }
+    let sql = "SELECT CAST(coalesce(sum(n_tup_ins + n_tup_upd + n_tup_del), 0) AS bigint) AS n
+               FROM pg_stat_xact_user_tables";
+    Ledger(connection).fetch_one(sql, params![]).await?.get("n")
 }

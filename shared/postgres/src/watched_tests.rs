@@ -7,7 +7,7 @@ use std::time::Duration;
 use conformance::{APPEND, Database as _, LASTS, Loading, entry, job, row};
 use sqlx::postgres::PgConnection;
 use sqlx::{Connection as _, Executor as _, Row as _};
-use store::{Claim, Store as _, StoreError};
+use store::{Claim, Log as _, StoreError};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::watch;
@@ -97,7 +97,7 @@ async fn what_is_under_way_on_a_flow_that_was_forgotten_ends_and_can_be_done_aga
     let firewall = Firewall::before(own.settings().url.reveal()).await;
     let store = PostgresStore::open(&firewall.settings(&own.settings())).await.unwrap();
     let (begun, is_begun) = tokio::sync::oneshot::channel();
-    let writing = store.write(move |connection| {
+    let writing = store.change(move |connection| {
         Box::pin(async move {
             connection.execute("CREATE TABLE half (n bigint)").await?;
             let _ = begun.send(());
@@ -227,7 +227,7 @@ async fn a_lock_that_was_not_to_be_had_in_time_is_told_with_who_holds_it() {
     own.execute("CREATE TABLE somebodys (n bigint)").await.unwrap();
     let mut somebody = PgConnection::connect(own.settings().url.reveal()).await.unwrap();
     somebody.execute("SET application_name = 'somebody'; BEGIN; LOCK TABLE somebodys").await.unwrap();
-    let waiting = store.write(|connection| {
+    let waiting = store.change(|connection| {
         Box::pin(async move {
             connection.execute("SET LOCAL lock_timeout = '2s'; SELECT * FROM somebodys").await?;
             Ok(())

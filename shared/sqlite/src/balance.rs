@@ -4,29 +4,19 @@
 //! only one group is in memory at a time.
 
 use domain::amount::Amount;
-use domain::check::Stage;
-use domain::finding::{Difference, Finding};
-use domain::ids::{ChunkNo, RecordNo, RunId};
+use domain::finding::Finding;
+use domain::ids::RunId;
 use domain::layout::{Field, Layout};
 use domain::record;
-use domain::rule::{OnBreach, Rule, RuleOutcome};
+use domain::rule::{OnBreach, RuleOutcome};
 use rusqlite::types::{Value, ValueRef};
-use rusqlite::{Row, Transaction, params_from_iter};
+use rusqlite::{Connection, Row, params_from_iter};
 use store::StoreError;
+use store::evidence::{NEXT_FINDING, finding_rows};
+use store::names::quoted;
+use store::rules::{Balance, names};
 
-use super::evidence::put_findings;
-use super::rules::{names, unexcluded};
-use super::tables::quoted;
-
-/// What must balance.
-pub(crate) struct Balance<'a> {
-    /// The summed field.
-    pub(crate) sum: usize,
-    /// The fields that make a group.
-    pub(crate) by: &'a [usize],
-    /// What the sum must be.
-    pub(crate) to: Amount,
-}
+use super::ledger::{fetch, insert};
 
 /// One group being summed.
 struct Group {
@@ -38,36 +28,27 @@ struct Group {
 }
 
 pub(crate) fn apply(
-    transaction: &Transaction<'_>,
+    connection: &Connection,
     run_id: RunId,
-    layout: &Layout,
-    (rule_no, rule): (i64, &Rule),
-    terms: &Balance<'_>,
+    balance: &Balance<'_>,
+    unexcluded: &str,
 ) -> Result<RuleOutcome, StoreError> {
-    let columns: Vec<_> = names(layout, terms.by).map(|name| format!("s.{}", quoted(name))).collect();
+    let layout = balance.layout;
+    let columns: Vec<_> = names(layout, balance.by).map(|name| format!("s.{}", quoted(name))).collect();
     let order = columns.iter().map(|column| format!("{column}, ")).collect::<String>();
     let by = columns.iter().map(|column| format!(", {column}")).collect::<String>();
-    let mut statement = transaction.prepare(&format!(
-        "SELECT s.{}, s.chunk_no, s.record_no{by} FROM {} s WHERE s.run_id = ?1 AND {} ORDER BY {order}s.chunk_no, s.record_no",
-        quoted(&layout.fields[terms.sum].name),
+    let mut statement = connection.prepare(&format!(
+        "SELECT s.{}, s.chunk_no, s.record_no{by} FROM {} s WHERE s.run_id = ?1{unexcluded}
+         ORDER BY {order}s.chunk_no, s.record_no",
+        quoted(&layout.fields[balance.sum].name),
         quoted(&layout.staging),
-        unexcluded("s"),
     ))?;
-    let mut closing = Closing {
-        transaction,
-        run_id,
-        layout,
-        rule,
-        rule_no,
-        terms,
-        columns,
-        outcome: RuleOutcome::default(),
-    };
+    let mut closing = Closing { connection, run_id, balance, columns, outcome: RuleOutcome::default() };
     let mut current: Option<Group> = None;
     let id = run_id.to_string();
     let mut rows = statement.query([&id])?;
     while let Some(row) = rows.next()? {
-        let key = (0..terms.by.len()).map(|at| row.get(at + 3)).collect::<Result<Vec<Value>, _>>()?;
+        let key = (0..balance.by.len()).map(|at| row.get(at + 3)).collect::<Result<Vec<Value>, _>>()?;
         if current.as_ref().is_none_or(|group| group.key != key) {
             closing.close(current.take())?;
             let first = (row.get(1)?, row.get(2)?);
@@ -93,12 +74,9 @@ fn amount(row: &Row<'_>) -> Result<Option<Amount>, StoreError> {
 }
 
 struct Closing<'a> {
-    transaction: &'a Transaction<'a>,
+    connection: &'a Connection,
     run_id: RunId,
-    layout: &'a Layout,
-    rule: &'a Rule,
-    rule_no: i64,
-    terms: &'a Balance<'a>,
+    balance: &'a Balance<'a>,
     columns: Vec<String>,
     outcome: RuleOutcome,
 }
@@ -107,12 +85,16 @@ impl Closing<'_> {
     fn close(&mut self, group: Option<Group>) -> Result<(), StoreError> {
         let Some(group) = group else { return Ok(()) };
         self.outcome.examined += 1;
-        if group.total == Some(self.terms.to) {
+        if group.total == Some(self.balance.to) {
             return Ok(());
         }
         self.outcome.breached += 1;
-        put_findings(self.transaction, self.run_id, &[self.finding(&group)])?;
-        if self.rule.on_breach == OnBreach::Hold {
+        let next = match fetch(self.connection, NEXT_FINDING, &[self.run_id.into()])?.first() {
+            Some(row) => row.get("next")?,
+            None => 0,
+        };
+        insert(self.connection, &finding_rows(self.run_id, next, &[self.finding(&group)])?)?;
+        if self.balance.rule.on_breach == OnBreach::Hold {
             self.hold(group.key)?;
         }
         Ok(())
@@ -120,28 +102,17 @@ impl Closing<'_> {
 
     /// One finding for the group; its records are named by what they have in common.
     fn finding(&self, group: &Group) -> Finding {
-        let key = self.terms.by.iter().zip(&group.key).map(|(at, value)| {
-            let field = &self.layout.fields[*at];
-            let shown = if field.sensitive { mask(self.layout, field, value) } else { text(value) };
+        let layout = self.balance.layout;
+        let key = self.balance.by.iter().zip(&group.key).map(|(at, value)| {
+            let field = &layout.fields[*at];
+            let shown = if field.sensitive { mask(layout, field, value) } else { text(value) };
             format!("{} {shown}", field.name)
         });
-        let key = key.collect::<Vec<_>>().join(", ");
         let total = group.total.map_or_else(
             || "no exact sum".to_owned(),
-            |total| self.layout.shown_total(self.terms.sum, total, group.records),
+            |total| layout.shown_total(self.balance.sum, total, group.records),
         );
-        let of = if key.is_empty() { String::new() } else { format!(" for {key}") };
-        Finding {
-            stage: Stage::Rules,
-            difference: Difference::Rule,
-            chunk_no: ChunkNo(group.first.0),
-            record_no: RecordNo(group.first.1),
-            byte_offset: None,
-            field: Some(self.rule.name.clone()),
-            expected: Some(self.terms.to.to_string()),
-            actual: Some(format!("{total}{of}")),
-            worker_id: None,
-        }
+        self.balance.finding(group.first, &total, &key.collect::<Vec<_>>())
     }
 
     fn hold(&self, key: Vec<Value>) -> Result<(), StoreError> {
@@ -150,12 +121,12 @@ impl Closing<'_> {
         let sql = format!(
             "INSERT INTO crossfoot_breach (run_id, rule_no, chunk_no, record_no)
              SELECT ?1, ?2, s.chunk_no, s.record_no FROM {} s WHERE s.run_id = ?1{}",
-            quoted(&self.layout.staging),
+            quoted(&self.balance.layout.staging),
             matches.collect::<String>(),
         );
-        let mut values = vec![Value::Text(self.run_id.to_string()), Value::Integer(self.rule_no)];
+        let mut values = vec![Value::Text(self.run_id.to_string()), Value::Integer(self.balance.rule_no)];
         values.extend(key);
-        self.transaction.prepare_cached(&sql)?.execute(params_from_iter(values))?;
+        self.connection.prepare_cached(&sql)?.execute(params_from_iter(values))?;
         Ok(())
     }
 }

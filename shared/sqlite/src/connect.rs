@@ -1,9 +1,10 @@
 //! Opening the database, and the one place through which everything is written.
 //!
-//! Two drivers share the file. Rows in bulk and every transaction go through `rusqlite`, on a blocking thread:
-//! measured over 1,000,000 rows of six columns it reads back in 0.3 s where `sqlx` takes 3.4 s, and a closure
-//! on a blocking thread cannot be cancelled half-way. The ledger's readers and the migrations are `sqlx`.
+//! Statements go through `rusqlite`, on a blocking thread: measured over 1,000,000 rows of six columns it reads
+//! back in 0.3 s where `sqlx` takes 3.4 s, and a closure on a blocking thread cannot be cancelled half-way. Only
+//! the migrations use `sqlx`, which records them the same way in every database.
 
+use std::ops::Deref;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
@@ -11,15 +12,14 @@ use std::time::Duration;
 use domain::mask::MaskKey;
 use platform::files::create_new_private;
 use platform::secret::ServerUrl;
-use rusqlite::{Connection, OpenFlags, Transaction, TransactionBehavior, params};
+use rusqlite::{Connection, OpenFlags};
 use sqlx::migrate::{MigrateError, Migration, MigrationType, Migrator};
-use sqlx::sqlite::{
-    SqliteConnectOptions, SqliteJournalMode, SqlitePool, SqlitePoolOptions, SqliteSynchronous,
-};
-use sqlx::{Connection as _, Row as _, SqliteConnection};
+use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqliteSynchronous};
+use sqlx::{Connection as _, SqliteConnection};
 use store::StoreError;
-use store::masking::Kept;
-use tokio::sync::{Mutex as AsyncMutex, OnceCell, OwnedMutexGuard};
+use store::database::Database as _;
+use store::masking::Masking;
+use tokio::sync::{Mutex as AsyncMutex, OwnedMutexGuard, Semaphore};
 use tokio::time::Instant;
 
 /// How long a statement waits for another process to finish writing.
@@ -42,21 +42,23 @@ const MIGRATIONS: [(i64, &str, &str); 6] = [
 ];
 const SCHEMA_VERSION: i64 = MIGRATIONS[MIGRATIONS.len() - 1].0;
 
+/// Maximum read-only connections in use: each has its own page cache.
+const READERS: usize = 4;
+
 /// An embedded store: one SQLite file.
 #[derive(Clone)]
 pub struct SqliteStore {
     pub(crate) path: PathBuf,
-    pub(crate) pool: SqlitePool,
+    readers: Arc<Readers>,
     writer: Arc<Mutex<Connection>>,
     turn: Arc<AsyncMutex<()>>,
-    masking: Arc<Masking>,
+    pub(crate) masking: Arc<Masking>,
 }
 
-/// The operator's masking key, and the one that is used, once it is known.
-#[derive(Default)]
-struct Masking {
-    configured: Option<MaskKey>,
-    agreed: OnceCell<MaskKey>,
+/// The read-only connections of a store.
+struct Readers {
+    places: Semaphore,
+    idle: Mutex<Vec<Connection>>,
 }
 
 impl SqliteStore {
@@ -89,8 +91,9 @@ impl SqliteStore {
             return Err(unreachable("it is a directory".into()));
         }
         if create {
-            // Rows, rejects and the masking key stand in it: nobody but its owner reads them. SQLite gives its -wal and -shm
-            // the mode of the file. Why it cannot be made, SQLite says itself; one that is there keeps its mode.
+            // Rows, rejects and the masking key stand in it: nobody but its owner reads them. SQLite gives its -wal
+            // and -shm the mode of the file. Why it cannot be made, SQLite says itself; one that is there keeps its
+            // mode.
             drop(create_new_private(&path));
         }
         let options = SqliteConnectOptions::new()
@@ -109,37 +112,15 @@ impl SqliteStore {
             MigrateError::Execute(error) => unreachable(reason(&error)),
             other => unreachable(other.to_string()),
         })?;
-        let pool = SqlitePoolOptions::new()
-            .max_connections(4)
-            .connect_lazy_with(options.read_only(true).create_if_missing(false));
         let writer = Arc::new(Mutex::new(read_write(&path)?));
-        Ok(Self { path, pool, writer, turn: Arc::default(), masking: Arc::default() })
+        let readers = Arc::new(Readers { places: Semaphore::new(READERS), idle: Mutex::default() });
+        Ok(Self { path, readers, writer, turn: Arc::default(), masking: Arc::default() })
     }
 
     /// With the operator's masking key, if one was set.
     #[must_use]
     pub fn with_masking_key(self, configured: Option<MaskKey>) -> Self {
-        Self { masking: Arc::new(Masking { configured, ..Masking::default() }), ..self }
-    }
-
-    /// The key that masks are made with: asked for once.
-    pub(crate) async fn agreed_masking_key(&self) -> Result<MaskKey, StoreError> {
-        let Masking { configured, agreed } = &*self.masking;
-        let agree = async {
-            let first = Kept::first(configured.as_ref())?;
-            let kept = self.write(move |transaction| {
-                transaction.execute(
-                    "INSERT INTO crossfoot_masking (one, key, key_check) VALUES (1, ?1, ?2) ON CONFLICT DO NOTHING",
-                    params![first.key, first.check],
-                )?;
-                let kept = transaction.query_row("SELECT key, key_check FROM crossfoot_masking", [], |row| {
-                    Ok(Kept { key: row.get(0)?, check: row.get(1)? })
-                })?;
-                Ok(kept)
-            });
-            kept.await?.agreed(configured.as_ref(), &format!("sqlite:{}", self.path.display()))
-        };
-        agreed.get_or_try_init(|| agree).await.cloned()
+        Self { masking: Arc::new(Masking::of(configured)), ..self }
     }
 
     /// Waits for the turn to write. SQLite has one writer; queueing here is fair, and its own waiting is not.
@@ -148,19 +129,19 @@ impl SqliteStore {
     }
 
     /// Runs `change` in one transaction. Once begun it runs to its end, whoever stops waiting for it.
-    pub(crate) async fn write<T, F>(&self, change: F) -> Result<T, StoreError>
+    pub(crate) async fn change<T, F>(&self, change: F) -> Result<T, StoreError>
     where
         T: Send + 'static,
-        F: FnOnce(&Transaction<'_>) -> Result<T, StoreError> + Send + 'static,
+        F: FnOnce(&mut Writing<'_>) -> Result<T, StoreError> + Send + 'static,
     {
-        self.write_within(BUSY, change).await
+        self.change_within(BUSY, change).await
     }
 
-    /// As [`SqliteStore::write`], and waits no longer than this for another process that writes.
-    pub(crate) async fn write_within<T, F>(&self, busy: Duration, change: F) -> Result<T, StoreError>
+    /// As [`SqliteStore::change`], and waits no longer than this for another process that writes.
+    pub(crate) async fn change_within<T, F>(&self, busy: Duration, change: F) -> Result<T, StoreError>
     where
         T: Send + 'static,
-        F: FnOnce(&Transaction<'_>) -> Result<T, StoreError> + Send + 'static,
+        F: FnOnce(&mut Writing<'_>) -> Result<T, StoreError> + Send + 'static,
     {
         let turn = self.turn().await;
         let writer = Arc::clone(&self.writer);
@@ -169,9 +150,9 @@ impl SqliteStore {
             // A panic in an earlier change was rolled back with its transaction; the connection is sound.
             let mut connection = writer.lock().unwrap_or_else(PoisonError::into_inner);
             connection.busy_timeout(busy)?;
-            let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
-            let done = change(&transaction)?;
-            transaction.commit()?;
+            let mut writing = Writing::begin(&mut connection)?;
+            let done = change(&mut writing)?;
+            writing.commit()?;
             Ok(done)
         })
         .await;
@@ -183,16 +164,41 @@ impl SqliteStore {
         }
     }
 
+    /// Runs `read` on a read-only connection. Does not wait for writers.
+    pub(crate) async fn reading<T, F>(&self, read: F) -> Result<T, StoreError>
+    where
+        T: Send + 'static,
+        F: FnOnce(&Connection) -> Result<T, StoreError> + Send + 'static,
+    {
+        let (readers, path) = (Arc::clone(&self.readers), self.path.clone());
+        let closed = |_| StoreError::Database { reason: "the store is closed".into() };
+        let _place = self.readers.places.acquire().await.map_err(closed)?;
+        blocking(move || {
+            let idle = || readers.idle.lock().unwrap_or_else(PoisonError::into_inner);
+            // A statement of its own: the list is not locked while the connection is in use.
+            let next = idle().pop();
+            let connection = match next {
+                Some(connection) => connection,
+                None => read_only(&path)?,
+            };
+            let done = read(&connection)?;
+            let mut idle = idle();
+            // A caller that stopped waiting freed its place early, so there may be one connection too many.
+            if idle.len() < READERS {
+                idle.push(connection);
+            }
+            Ok(done)
+        })
+        .await
+    }
+
     /// Which file is locked, for how long it was waited, and who has runs of it in hand: nobody else can end another
     /// process's transaction. Reading goes on beside whoever writes.
     pub(crate) async fn locked(&self, reason: &str, busy: Duration) -> String {
-        let owners = sqlx::query(
-            "SELECT DISTINCT lease_owner FROM crossfoot_run WHERE lease_owner IS NOT NULL ORDER BY 1 LIMIT 5",
-        )
-        .fetch_all(&self.pool)
-        .await
-        .unwrap_or_default();
-        let owners: Vec<String> = owners.iter().filter_map(|row| row.try_get(0).ok()).collect();
+        let sql =
+            "SELECT DISTINCT lease_owner FROM crossfoot_run WHERE lease_owner IS NOT NULL ORDER BY 1 LIMIT 5";
+        let owners = self.fetch(sql, Vec::new()).await.unwrap_or_default();
+        let owners: Vec<String> = owners.iter().filter_map(|row| row.get("lease_owner").ok()).collect();
         let by = if owners.is_empty() {
             "no run is active".into()
         } else {
@@ -203,6 +209,48 @@ impl SqliteStore {
             self.path.display(),
             busy.as_secs()
         )
+    }
+}
+
+/// A write transaction. Rolls back when it is dropped without a commit.
+pub(crate) struct Writing<'c> {
+    connection: &'c mut Connection,
+    is_open: bool,
+}
+
+impl<'c> Writing<'c> {
+    /// Begins a write transaction. Waits while another process writes.
+    pub(crate) fn begin(connection: &'c mut Connection) -> Result<Self, StoreError> {
+        connection.execute_batch("BEGIN IMMEDIATE")?;
+        Ok(Self { connection, is_open: true })
+    }
+
+    pub(crate) fn commit(mut self) -> Result<(), StoreError> {
+        self.connection.execute_batch("COMMIT")?;
+        self.is_open = false;
+        Ok(())
+    }
+
+    pub(crate) fn rollback(mut self) -> Result<(), StoreError> {
+        self.is_open = false;
+        Ok(self.connection.execute_batch("ROLLBACK")?)
+    }
+}
+
+impl Deref for Writing<'_> {
+    type Target = Connection;
+
+    fn deref(&self) -> &Connection {
+        self.connection
+    }
+}
+
+impl Drop for Writing<'_> {
+    fn drop(&mut self) {
+        // SQLite itself rolls back after some errors.
+        if self.is_open && !self.connection.is_autocommit() {
+            let _ = self.connection.execute_batch("ROLLBACK");
+        }
     }
 }
 
@@ -299,7 +347,7 @@ fn connection(path: &Path, flags: OpenFlags) -> Result<Connection, StoreError> {
     connection.busy_timeout(BUSY)?;
     connection.pragma_update(None, "cache_size", -CACHE_KIB)?;
     // A job may have any number of statements at hand; what is not used again is finalised.
-    connection.set_prepared_statement_cache_capacity(32);
+    connection.set_prepared_statement_cache_capacity(64);
     Ok(connection)
 }
 

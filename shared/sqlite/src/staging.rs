@@ -2,33 +2,46 @@
 
 use std::sync::Arc;
 
+use async_trait::async_trait;
 use domain::ids::{RecordNo, RunId, WorkerId};
 use domain::layout::Layout;
 use domain::record;
 use job::Job;
-use rusqlite::{Connection, OptionalExtension, Row, Rows, Transaction, params};
+use rusqlite::{Connection, Row, Rows, params};
+use store::bounds::Dialect;
 use store::by_type::check_types;
 use store::model::{Block, ChunkRange, CommitOutcome, Entry, EntryKind, Exclusion};
+use store::names::{columns, quoted};
+use store::staging::{Booking, Staging, stands_against};
 use store::{Blocks, StoreError};
 use tokio::sync::mpsc;
-use wire::{Batch, WireAmount};
+use wire::Batch;
 
-use super::connect::{SqliteStore, blocking, read_only};
-use super::rows;
-use super::tables::{columns, quoted};
+use super::connect::{SqliteStore, Writing, blocking, read_only};
+use super::ledger::now;
+use super::{rows, tables};
 
-impl SqliteStore {
-    pub(crate) async fn commit_batch(
+#[async_trait]
+impl Staging for SqliteStore {
+    async fn prepare(&self, job: &Job) -> Result<(), StoreError> {
+        Dialect::Sqlite.holds(job).map_err(|what| StoreError::TooWide { what })?;
+        let job = job.clone();
+        self.change(move |writing| job.layouts().try_for_each(|layout| tables::prepare(writing, layout)))
+            .await
+    }
+
+    async fn commit(
         &self,
         job: &Arc<Job>,
         batch: Batch,
         writer: WorkerId,
     ) -> Result<CommitOutcome, StoreError> {
-        let job = Arc::clone(job);
-        self.write(move |transaction| commit(transaction, &job, &batch, writer)).await
+        check_types(&batch, job)?;
+        let (job, booking) = (Arc::clone(job), Booking::of(&batch, writer)?);
+        self.change(move |writing| commit(writing, &job, &batch, booking, writer)).await
     }
 
-    pub(crate) fn stream_staging(&self, run_id: RunId, layout: &Arc<Layout>, range: ChunkRange) -> Blocks {
+    async fn read_staging(&self, run_id: RunId, layout: &Arc<Layout>, range: ChunkRange) -> Blocks {
         let (path, layout) = (self.path.clone(), Arc::clone(layout));
         stream(move |sender| {
             let connection = read_only(&path)?;
@@ -56,84 +69,26 @@ pub(crate) fn stream(
     receiver
 }
 
-fn amounts_json(amounts: &[WireAmount]) -> Result<String, StoreError> {
-    let amounts: Result<Vec<domain::amount::Amount>, _> =
-        amounts.iter().map(|amount| (*amount).try_into()).collect();
-    let amounts =
-        amounts.map_err(|error| StoreError::Damaged { what: format!("a sum in a batch: {error}") })?;
-    serde_json::to_string(&amounts).map_err(|error| StoreError::Damaged { what: error.to_string() })
-}
-
 fn commit(
-    transaction: &Transaction<'_>,
+    writing: &mut Writing<'_>,
     job: &Job,
     batch: &Batch,
+    booking: Booking,
     writer: WorkerId,
 ) -> Result<CommitOutcome, StoreError> {
-    check_types(batch, job)?;
+    if let Some(outcome) = now(stands_against(writing, batch, ""))? {
+        return Ok(outcome);
+    }
+    now(booking.put(writing))?;
     let run_id = RunId::from_bytes(batch.run_id).to_string();
-    let found: Option<(String, String, Vec<u8>, u64, u64)> = transaction
-        .prepare_cached(
-            "SELECT c.state, r.state, c.sha256, c.bytes, c.first_record_no
-             FROM crossfoot_chunk c JOIN crossfoot_run r ON r.run_id = c.run_id
-             WHERE c.run_id = ?1 AND c.chunk_no = ?2",
-        )?
-        .query_row(params![run_id, batch.chunk_no], |row| {
-            Ok((row.get(0)?, row.get(1)?, row.get(2)?, row.get(3)?, row.get(4)?))
-        })
-        .optional()?;
-    let Some((chunk, run, sha256, bytes, first_record_no)) = found else {
-        return Ok(CommitOutcome::RunClosed);
-    };
-    match (chunk.as_str(), run.as_str()) {
-        ("committed", _) => return Ok(CommitOutcome::AlreadyThere),
-        (_, "loading") => {}
-        _ => return Ok(CommitOutcome::RunClosed),
-    }
-    if sha256 != batch.sha256 || bytes != batch.bytes_in || first_record_no != batch.first_record_no {
-        return Ok(CommitOutcome::OtherBytes);
-    }
-    let json = |error: serde_json::Error| StoreError::Damaged { what: error.to_string() };
-    let rules = serde_json::to_string(&batch.rules).map_err(json)?;
-    let by_type = serde_json::to_string(&batch.by_type).map_err(json)?;
-    transaction
-        .prepare_cached(
-            "UPDATE crossfoot_chunk SET state = 'committed', processor_id = ?3, writer_id = ?4, bytes_in = ?5, records_in = ?6,
-             accepted = ?7, rejected = ?8, sums = ?9, rejected_sums = ?10, tree = ?11, rules = ?12, by_type = ?13, footing = ?14, content = ?15, reason = NULL
-             WHERE run_id = ?1 AND chunk_no = ?2",
-        )?
-        .execute(params![
-            run_id,
-            batch.chunk_no,
-            batch.processor,
-            writer.0,
-            batch.bytes_in,
-            batch.records_in,
-            batch.accepted,
-            batch.rejects.len() as u64,
-            amounts_json(&batch.sums)?,
-            amounts_json(&batch.rejected_sums)?,
-            batch.tree,
-            rules,
-            by_type,
-            batch.footing,
-            batch.content().0.as_slice(),
-        ])?;
     for ((layout, rows), accepted) in job.layouts().zip(&batch.rows).zip(&batch.by_type) {
-        insert_rows(transaction, layout, &run_id, (batch.chunk_no, rows, *accepted), writer)?;
-    }
-    insert_rejects(transaction, &run_id, batch)?;
-    let mut breach = transaction.prepare_cached(
-        "INSERT INTO crossfoot_breach (run_id, rule_no, chunk_no, record_no) VALUES (?1, ?2, ?3, ?4)",
-    )?;
-    for (record_no, rule_no) in &batch.breaches {
-        breach.execute(params![run_id, rule_no, batch.chunk_no, record_no])?;
+        insert_rows(writing, layout, &run_id, (batch.chunk_no, rows, *accepted), writer)?;
     }
     Ok(CommitOutcome::Committed)
 }
 
 fn insert_rows(
-    transaction: &Transaction<'_>,
+    connection: &Connection,
     layout: &Layout,
     run_id: &str,
     (chunk_no, rows, accepted): (u64, &[u8], u64),
@@ -146,7 +101,7 @@ fn insert_rows(
         columns("", layout.fields.iter().map(|field| field.name.as_str())),
         places.join(", ")
     );
-    let mut insert = transaction.prepare_cached(&sql)?;
+    let mut insert = connection.prepare_cached(&sql)?;
     let mut rows_seen = 0;
     for row in record::records(rows, layout.fields.len()) {
         let row = row.map_err(|error| StoreError::Damaged { what: format!("chunk {chunk_no}: {error}") })?;
@@ -163,29 +118,6 @@ fn insert_rows(
     if rows_seen != accepted {
         let what = format!("chunk {chunk_no}: the batch declares {accepted} rows but has {rows_seen}");
         return Err(StoreError::Damaged { what });
-    }
-    Ok(())
-}
-
-fn insert_rejects(transaction: &Transaction<'_>, run_id: &str, batch: &Batch) -> Result<(), StoreError> {
-    let mut reject = transaction.prepare_cached(
-        "INSERT INTO crossfoot_reject (run_id, chunk_no, record_no, offset_bytes, worker_id, raw) VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
-    )?;
-    let mut reason = transaction.prepare_cached(
-        "INSERT INTO crossfoot_reject_reason (run_id, record_no, reason_no, field, code, detail) VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
-    )?;
-    for one in &batch.rejects {
-        reject.execute(params![
-            run_id,
-            batch.chunk_no,
-            one.record_no,
-            one.offset,
-            batch.processor,
-            one.raw
-        ])?;
-        for (number, (field, code, detail)) in one.reasons.iter().enumerate() {
-            reason.execute(params![run_id, one.record_no, number as u64, field, code, detail])?;
-        }
     }
     Ok(())
 }
@@ -218,7 +150,8 @@ fn select(kind: Kind, layout: &Layout) -> String {
                 format!("{} AND f.last_run_id = s.run_id", equal.join(" AND "))
             };
             format!(
-                "SELECT s.chunk_no, s.record_no, s.worker_id, f.last_run_id IS NOT NULL, {} FROM {staging} s LEFT JOIN {} f ON {on} WHERE {bounds}",
+                "SELECT s.chunk_no, s.record_no, s.worker_id, f.last_run_id IS NOT NULL, {}
+                 FROM {staging} s LEFT JOIN {} f ON {on} WHERE {bounds}",
                 columns("f.", names()),
                 quoted(&layout.final_table),
             )

@@ -5,7 +5,7 @@ use std::time::Duration;
 use async_trait::async_trait;
 use conformance::{APPEND, Database, LASTS, Loading, Subject, entry, job, row, store_conformance};
 use domain::record::{self, Tag};
-use store::{Claim, Store, StoreError};
+use store::{Claim, Identity as _, Runs as _, Store, StoreError};
 use tempfile::TempDir;
 
 use super::connect::{SqliteStore, blocking, read_write};
@@ -174,4 +174,24 @@ async fn an_operator_is_told_of_a_process_that_does_not_stop_writing() {
     assert!(text.contains("store.db") && text.contains("are being driven by coordinator"), "{text}");
     frozen.execute_batch("ROLLBACK").unwrap();
     store.take_up(loading.run_id, "operator", LASTS, Claim::Evict).await.unwrap();
+}
+
+/// What was agreed on before is read beside whoever writes, and takes no turn to write.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn keys_and_identity_wait_for_nobody_who_writes() {
+    let directory = TempDir::new().unwrap();
+    let file = File { path: directory.path().join("store.db"), _directory: directory };
+    let store = file.open().await.unwrap();
+    let (keys, identity) = (store.message_keys().await.unwrap(), store.identity().await.unwrap());
+    let masking = store.masking_key().await.unwrap();
+    let writes = read_write(&file.path).unwrap();
+    writes.execute_batch("BEGIN IMMEDIATE").unwrap();
+    let other = SqliteStore::open_existing(&file.url()).await.unwrap();
+    let asked = async {
+        assert_eq!(other.message_keys().await.unwrap().current.id(), keys.current.id());
+        assert_eq!(other.identity().await.unwrap(), identity);
+        assert_eq!(other.masking_key().await.unwrap(), masking);
+    };
+    tokio::time::timeout(Duration::from_secs(10), asked).await.expect("it waits for whoever writes");
+    writes.execute_batch("ROLLBACK").unwrap();
 }

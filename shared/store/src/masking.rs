@@ -2,19 +2,53 @@
 
 use domain::mask::{KEY_BYTES_MIN, KeyTooShort, MaskKey};
 
-use super::StoreError;
+use tokio::sync::OnceCell;
+
+use crate::StoreError;
+use crate::row::Row;
 
 /// What the store keeps of its key.
-pub struct Kept {
+pub(crate) struct Kept {
     /// The key itself, if the store made it; an operator's own is not kept.
-    pub key: Option<Vec<u8>>,
+    pub(crate) key: Option<Vec<u8>>,
     /// By what it is recognised.
-    pub check: Vec<u8>,
+    pub(crate) check: Vec<u8>,
+}
+
+/// The operator's masking key, and the one that is used, once this process knows it.
+#[derive(Default)]
+pub struct Masking {
+    configured: Option<MaskKey>,
+    agreed: OnceCell<MaskKey>,
+}
+
+impl Masking {
+    /// With the operator's key, if one was set.
+    #[must_use]
+    pub fn of(configured: Option<MaskKey>) -> Self {
+        Self { configured, agreed: OnceCell::new() }
+    }
+
+    pub(crate) const fn configured(&self) -> Option<&MaskKey> {
+        self.configured.as_ref()
+    }
+
+    /// The key that is used: `agree` asks the store for it, once.
+    pub(crate) async fn agreed(
+        &self,
+        agree: impl Future<Output = Result<MaskKey, StoreError>>,
+    ) -> Result<MaskKey, StoreError> {
+        self.agreed.get_or_try_init(|| agree).await.cloned()
+    }
 }
 
 impl Kept {
+    pub(crate) fn from_row(row: &Row) -> Result<Self, StoreError> {
+        Ok(Self { key: row.get("key")?, check: row.get("key_check")? })
+    }
+
     /// What is to be kept if nothing is kept yet.
-    pub fn first(configured: Option<&MaskKey>) -> Result<Self, StoreError> {
+    pub(crate) fn first(configured: Option<&MaskKey>) -> Result<Self, StoreError> {
         match configured {
             Some(key) => Ok(Self { key: None, check: key.check().0.to_vec() }),
             None => {
@@ -25,7 +59,7 @@ impl Kept {
     }
 
     /// The key to be used, by what is kept and what the operator set.
-    pub fn agreed(self, configured: Option<&MaskKey>, url: &str) -> Result<MaskKey, StoreError> {
+    pub(crate) fn agreed(self, configured: Option<&MaskKey>, url: &str) -> Result<MaskKey, StoreError> {
         let other = || StoreError::OtherKey { url: url.into() };
         let damaged = |_: KeyTooShort| StoreError::Damaged { what: "the masking key is too short".into() };
         let key = match (configured, &self.key) {

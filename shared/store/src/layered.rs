@@ -1,0 +1,65 @@
+//! A store on top of another, for tests and drills: what is not replaced goes through to the one below.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use ambassador::Delegate;
+use domain::check::CheckResult;
+use domain::counts::{Role, WorkerShare};
+use domain::event::{Entry as LogEntry, Event};
+use domain::finding::Finding;
+use domain::fingerprint::Hash;
+use domain::ids::{ChunkNo, RunId, StoreId, WorkerId};
+use domain::layout::Layout;
+use domain::lease::Claim;
+use domain::lifecycle::{ChunkState, RunEvent};
+use domain::mask::MaskKey;
+use domain::permit::Permit;
+use domain::report::RejectGroup;
+use domain::rule::RuleOutcome;
+use domain::seal::{KeyId, Keyring};
+use job::Job;
+use wire::Batch;
+
+use crate::chunks::{Chunks, ambassador_impl_Chunks};
+use crate::evidence::{Evidence, ambassador_impl_Evidence};
+use crate::fleet::{Fleet, ambassador_impl_Fleet};
+use crate::identity::{Identity, ambassador_impl_Identity};
+use crate::leases::{Leases, ambassador_impl_Leases};
+use crate::log::{Log, ambassador_impl_Log};
+use crate::model::{
+    ChunkCut, ChunkRange, ChunkRow, CommitOutcome, Heartbeat, KeyCounts, NewRun, NewWorker, RejectRow,
+    Reported, Run, SplitTotals, Started, WorkerRow,
+};
+use crate::promotion::{Promotion, Promotions, ambassador_impl_Promotions};
+use crate::readbacks::{Readbacks, ambassador_impl_Readbacks};
+use crate::rules::{Rules, ambassador_impl_Rules};
+use crate::runs::{Runs, ambassador_impl_Runs};
+use crate::staging::{Staging, ambassador_impl_Staging};
+use crate::{Blocks, Fence, Lease, Progress, Store, StoreError};
+
+/// A store with replaced promotions. `ambassador` derives the forwarding of every other trait.
+#[derive(Delegate)]
+#[delegate(Identity, target = "below", automatic_where_clause = "false")]
+#[delegate(Runs, target = "below", automatic_where_clause = "false")]
+#[delegate(Leases, target = "below", automatic_where_clause = "false")]
+#[delegate(Chunks, target = "below", automatic_where_clause = "false")]
+#[delegate(Fleet, target = "below", automatic_where_clause = "false")]
+#[delegate(Readbacks, target = "below", automatic_where_clause = "false")]
+#[delegate(Staging, target = "below", automatic_where_clause = "false")]
+#[delegate(Rules, target = "below", automatic_where_clause = "false")]
+#[delegate(Evidence, target = "below", automatic_where_clause = "false")]
+#[delegate(Log, target = "below", automatic_where_clause = "false")]
+#[delegate(Promotions, target = "promotions")]
+#[expect(clippy::duplicated_attributes, reason = "the options of each trait that goes through are the same")]
+pub struct WithPromotions<P: Promotions> {
+    below: Arc<dyn Store>,
+    promotions: P,
+}
+
+impl<P: Promotions> WithPromotions<P> {
+    /// The store `below`, but for its promotions.
+    pub fn new(below: Arc<dyn Store>, promotions: P) -> Self {
+        Self { below, promotions }
+    }
+}

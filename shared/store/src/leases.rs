@@ -1,0 +1,251 @@
+//! Who drives a run, and who is the coordinator service. The database's clock decides when a lease ends.
+
+use std::time::Duration;
+
+use ambassador::delegatable_trait;
+use async_trait::async_trait;
+use domain::ids::RunId;
+use domain::lease::{Claim, Held, Refused, may_serve, may_take_up};
+use domain::lifecycle::RunState;
+
+use crate::database::{Change, Connection, Database};
+use crate::model::Run;
+use crate::param::Param;
+use crate::row::Row;
+use crate::runs::{hold_fence, run_from};
+use crate::{Fence, Lease, StoreError, damaged, params};
+
+/// Leases: on runs, and on the place of the coordinator service.
+#[async_trait]
+#[delegatable_trait]
+pub trait Leases: Send + Sync {
+    /// Who has the run in hand.
+    ///
+    /// # Errors
+    /// [`StoreError`] of the database.
+    async fn lease(&self, run_id: RunId) -> Result<Option<Lease>, StoreError>;
+    /// Takes the run up for `owner`, for so long unless it is renewed. A promotion that the owner before has under
+    /// way is ended where the database can do that, and waited for otherwise; never for long.
+    ///
+    /// A lease that would still last longer than `lasts` was made by a clock that has been set back since: it is
+    /// over.
+    ///
+    /// # Errors
+    /// [`StoreError::LeaseHeld`]; [`StoreError::Over`] unless it is taken up for after its end;
+    /// [`StoreError::Interrupted`], with who is in the way, when somebody holds its row.
+    async fn take_up(
+        &self,
+        run_id: RunId,
+        owner: &str,
+        lasts: Duration,
+        claim: Claim,
+    ) -> Result<Fence, StoreError>;
+    /// Keeps the run for so long from now on.
+    ///
+    /// # Errors
+    /// [`StoreError::Fenced`].
+    async fn renew(&self, fence: Fence, lasts: Duration) -> Result<(), StoreError>;
+    /// Lets the run go, and books the time spent on it.
+    ///
+    /// # Errors
+    /// [`StoreError::Fenced`].
+    async fn release(&self, fence: Fence, spent_ms: u64) -> Result<(), StoreError>;
+    /// Submitted runs that nobody has in hand and that are not parked, the oldest first: those that load, and
+    /// those that are staged. `lasts`: how long the longest lease is.
+    ///
+    /// # Errors
+    /// [`StoreError`] of the database.
+    async fn waiting_runs(&self, lasts: Duration, limit: u32) -> Result<Vec<Run>, StoreError>;
+    /// Takes or renews the place of *the* coordinator service for so long, unless another holds it. `None`: it is
+    /// `owner`'s; otherwise who holds it.
+    ///
+    /// # Errors
+    /// [`StoreError`] of the database.
+    async fn claim_service(&self, owner: &str, lasts: Duration) -> Result<Option<Lease>, StoreError>;
+    /// Who has the place of the coordinator service, or had it last; its time may be over.
+    ///
+    /// # Errors
+    /// [`StoreError`] of the database.
+    async fn service(&self) -> Result<Option<Lease>, StoreError>;
+    /// Lets the place of the coordinator service go, if `owner` has it.
+    ///
+    /// # Errors
+    /// [`StoreError`] of the database.
+    async fn leave_service(&self, owner: &str) -> Result<(), StoreError>;
+}
+
+/// A duration as the database adds it to its time.
+pub(crate) fn millis(duration: Duration) -> Result<i64, StoreError> {
+    i64::try_from(duration.as_millis()).map_err(|_| damaged(format!("a lease of {duration:?}")))
+}
+
+/// The lease in the columns `lease_owner` and `left_ms`, if there is one.
+fn lease_from(row: &Row) -> Result<Option<(String, i64)>, StoreError> {
+    let (owner, left_ms): (Option<String>, Option<i64>) = (row.get("lease_owner")?, row.get("left_ms")?);
+    Ok(owner.zip(left_ms))
+}
+
+fn held(lease: Option<&(String, i64)>) -> Option<Held<'_>> {
+    lease.map(|(owner, left_ms)| Held { owner, left_ms: *left_ms })
+}
+
+/// Fails if the run is over, or another owner's lease lasts. `lock`: how its row is locked.
+async fn is_free(
+    connection: &mut dyn Connection,
+    run_id: RunId,
+    lasts_ms: i64,
+    claim: Claim,
+    lock: &str,
+) -> Result<(), StoreError> {
+    let now_ms = connection.syntax().now_ms;
+    let sql = format!(
+        "SELECT state, lease_owner, lease_until_ms - {now_ms} AS left_ms FROM crossfoot_run WHERE run_id = $1 {lock}"
+    );
+    let row = connection.fetch_first(&sql, params![run_id]).await?;
+    let row = row.ok_or_else(|| damaged(format!("there is no run {run_id} to take over")))?;
+    let (state, lease): (RunState, _) = (row.parsed("state")?, lease_from(&row)?);
+    match may_take_up(state, held(lease.as_ref()), claim, lasts_ms) {
+        Ok(()) => Ok(()),
+        Err(Refused::Over) => Err(StoreError::Over { run_id, state }),
+        Err(Refused::Held) => {
+            let owner = lease.map(|(owner, _)| owner).unwrap_or_default();
+            Err(StoreError::LeaseHeld { run_id, owner })
+        }
+    }
+}
+
+async fn take_up(
+    connection: &mut dyn Connection,
+    run_id: RunId,
+    owner: String,
+    lasts_ms: i64,
+    claim: Claim,
+) -> Result<Fence, StoreError> {
+    let (now_ms, lock_all) = (connection.syntax().now_ms, connection.syntax().lock_all);
+    // Before anything is locked: a living owner's promotion is nobody's to end.
+    is_free(connection, run_id, lasts_ms, claim, "").await?;
+    connection.end_promotion(run_id).await?;
+    is_free(connection, run_id, lasts_ms, claim, lock_all).await?;
+    let sql = format!(
+        "UPDATE crossfoot_run SET interrupted = interrupted OR (epoch > 0 AND state = 'loading'), epoch = epoch + 1,
+         lease_owner = $2, lease_until_ms = {now_ms} + $3 WHERE run_id = $1 RETURNING epoch"
+    );
+    let row = connection.fetch_one(&sql, params![run_id, owner, lasts_ms]).await?;
+    Ok(Fence { run_id, epoch: row.get("epoch")? })
+}
+
+async fn take_service(
+    connection: &mut dyn Connection,
+    owner: String,
+    lasts_ms: i64,
+) -> Result<Option<Lease>, StoreError> {
+    let (now_ms, lock_all) = (connection.syntax().now_ms, connection.syntax().lock_all);
+    // Of two who try at once, one waits for the other's row and then sees it.
+    let vacant = "INSERT INTO crossfoot_service (one, lease_owner, lease_until_ms) VALUES (1, $1, 0)
+                  ON CONFLICT DO NOTHING";
+    let sql =
+        format!("SELECT lease_owner, lease_until_ms - {now_ms} AS left_ms FROM crossfoot_service {lock_all}");
+    let lease = loop {
+        connection.execute(vacant, params![&owner]).await?;
+        // A holder that leaves between the two statements takes the row along: it is made once more.
+        if let Some(row) = connection.fetch_first(&sql, params![]).await? {
+            break lease_from(&row)?;
+        }
+    };
+    if !may_serve(&owner, held(lease.as_ref()), lasts_ms) {
+        return Ok(lease.map(|(owner, left_ms)| Lease::new(owner, left_ms)));
+    }
+    let sql = format!("UPDATE crossfoot_service SET lease_owner = $1, lease_until_ms = {now_ms} + $2");
+    connection.execute(&sql, params![owner, lasts_ms]).await?;
+    Ok(None)
+}
+
+#[async_trait]
+impl<D: Database> Leases for D {
+    async fn lease(&self, run_id: RunId) -> Result<Option<Lease>, StoreError> {
+        let now_ms = D::SYNTAX.now_ms;
+        let sql = format!(
+            "SELECT lease_owner, lease_until_ms - {now_ms} AS left_ms FROM crossfoot_run WHERE run_id = $1"
+        );
+        let Some(row) = self.fetch_first(&sql, params![run_id]).await? else { return Ok(None) };
+        Ok(lease_from(&row)?.map(|(owner, left_ms)| Lease::new(owner, left_ms)))
+    }
+
+    async fn take_up(
+        &self,
+        run_id: RunId,
+        owner: &str,
+        lasts: Duration,
+        claim: Claim,
+    ) -> Result<Fence, StoreError> {
+        let (owner, lasts_ms) = (owner.to_owned(), millis(lasts)?);
+        self.write(Change::prompt("taking the run up"), move |connection| {
+            Box::pin(take_up(connection, run_id, owner, lasts_ms, claim))
+        })
+        .await
+    }
+
+    async fn renew(&self, fence: Fence, lasts: Duration) -> Result<(), StoreError> {
+        let lasts_ms = millis(lasts)?;
+        self.write(Change::LEDGER, move |connection| {
+            Box::pin(async move {
+                hold_fence(connection, fence).await?;
+                let now_ms = connection.syntax().now_ms;
+                let sql =
+                    format!("UPDATE crossfoot_run SET lease_until_ms = {now_ms} + $2 WHERE run_id = $1");
+                connection.execute(&sql, params![fence.run_id, lasts_ms]).await?;
+                Ok(())
+            })
+        })
+        .await
+    }
+
+    async fn release(&self, fence: Fence, spent_ms: u64) -> Result<(), StoreError> {
+        self.write(Change::LEDGER, move |connection| {
+            Box::pin(async move {
+                hold_fence(connection, fence).await?;
+                let sql = "UPDATE crossfoot_run SET lease_owner = NULL, lease_until_ms = NULL,
+                           elapsed_ms = elapsed_ms + $2 WHERE run_id = $1";
+                connection.execute(sql, params![fence.run_id, spent_ms]).await?;
+                Ok(())
+            })
+        })
+        .await
+    }
+
+    async fn waiting_runs(&self, lasts: Duration, limit: u32) -> Result<Vec<Run>, StoreError> {
+        let now_ms = D::SYNTAX.now_ms;
+        let sql = format!(
+            "SELECT * FROM crossfoot_run WHERE submitted AND NOT parked AND state IN ('loading', 'staged')
+             AND (lease_until_ms IS NULL OR lease_until_ms <= {now_ms} OR lease_until_ms > {now_ms} + $1)
+             ORDER BY run_id LIMIT $2"
+        );
+        let rows = self.fetch(&sql, params![millis(lasts)?, limit]).await?;
+        rows.iter().map(run_from).collect()
+    }
+
+    async fn claim_service(&self, owner: &str, lasts: Duration) -> Result<Option<Lease>, StoreError> {
+        let (owner, lasts_ms) = (owner.to_owned(), millis(lasts)?);
+        self.write(Change::LEDGER, move |connection| Box::pin(take_service(connection, owner, lasts_ms)))
+            .await
+    }
+
+    async fn service(&self) -> Result<Option<Lease>, StoreError> {
+        let now_ms = D::SYNTAX.now_ms;
+        let sql = format!("SELECT lease_owner, lease_until_ms - {now_ms} AS left_ms FROM crossfoot_service");
+        let Some(row) = self.fetch_first(&sql, params![]).await? else { return Ok(None) };
+        Ok(lease_from(&row)?.map(|(owner, left_ms)| Lease::new(owner, left_ms)))
+    }
+
+    async fn leave_service(&self, owner: &str) -> Result<(), StoreError> {
+        let owner = Param::from(owner);
+        self.write(Change::LEDGER, move |connection| {
+            Box::pin(async move {
+                let sql = "DELETE FROM crossfoot_service WHERE lease_owner = $1";
+                connection.execute(sql, vec![owner]).await?;
+                Ok(())
+            })
+        })
+        .await
+    }
+}

@@ -1,0 +1,359 @@
+//! Runs in the ledger: opened, found, taken from step to step.
+
+use ambassador::delegatable_trait;
+use async_trait::async_trait;
+use domain::event::Entry as LogEntry;
+use domain::fingerprint::Hash;
+use domain::ids::RunId;
+use domain::lifecycle::{IllegalStep, RunEvent, RunState};
+
+use crate::database::{Change, Connection, Database, Lock};
+use crate::model::{NewRun, Run, SplitTotals};
+use crate::param::Param;
+use crate::row::Row;
+use crate::{Fence, StoreError, damaged, log, params};
+
+/// Runs, and the jobs they are of.
+#[async_trait]
+#[delegatable_trait]
+pub trait Runs: Send + Sync {
+    /// Opens a run.
+    ///
+    /// # Errors
+    /// [`StoreError::TakenMeanwhile`]; [`StoreError`] of the database.
+    async fn open_run(&self, new: &NewRun) -> Result<Run, StoreError>;
+    /// One run.
+    ///
+    /// # Errors
+    /// [`StoreError::NoSuchRun`].
+    async fn run(&self, run_id: RunId) -> Result<Run, StoreError>;
+    /// The latest runs, the newest first.
+    ///
+    /// # Errors
+    /// [`StoreError`] of the database.
+    async fn runs(&self, limit: u32) -> Result<Vec<Run>, StoreError>;
+    /// The runs of `job` on bytes with this SHA-256, the newest first.
+    ///
+    /// # Errors
+    /// [`StoreError`] of the database.
+    async fn runs_with_source(&self, job: &str, sha256: &Hash) -> Result<Vec<Run>, StoreError>;
+    /// The latest promoted run of the same job that was opened before this one.
+    ///
+    /// # Errors
+    /// [`StoreError`] of the database.
+    async fn promoted_before(&self, run_id: RunId) -> Result<Option<Run>, StoreError>;
+    /// The latest runs of `job`, the newest first, `limit` at most, each with the summary that its last
+    /// reconciliation left. `before`: only those opened before this run; `promoted`: only those in final.
+    ///
+    /// # Errors
+    /// [`StoreError`] of the database.
+    async fn history(
+        &self,
+        job: &str,
+        before: Option<RunId>,
+        promoted: bool,
+        limit: u32,
+    ) -> Result<Vec<(Run, Option<String>)>, StoreError>;
+    /// The text of the job file with this digest.
+    ///
+    /// # Errors
+    /// [`StoreError::Damaged`] when it is not there.
+    async fn job_text(&self, digest: &Hash) -> Result<String, StoreError>;
+    /// Books that the source's end was reached.
+    ///
+    /// # Errors
+    /// [`StoreError::Fenced`].
+    async fn finish_split(&self, fence: Fence, totals: &SplitTotals) -> Result<(), StoreError>;
+    /// Takes the run a step further in its life, with the log's entry for it. The step to *promoted* is not taken
+    /// here: only [`crate::Promotion::commit`] takes it.
+    ///
+    /// # Errors
+    /// [`StoreError::Step`] when the table has no such step, [`StoreError::Fenced`].
+    async fn step(
+        &self,
+        fence: Fence,
+        event: RunEvent,
+        note: Option<&str>,
+        log: LogEntry,
+    ) -> Result<Run, StoreError>;
+    /// Leaves a submitted run to an operator, with the reason (`Some`), or to the service again (`None`).
+    ///
+    /// # Errors
+    /// [`StoreError::Fenced`]; [`StoreError::Over`].
+    async fn park(&self, fence: Fence, why: Option<&str>) -> Result<(), StoreError>;
+}
+
+pub(crate) fn run_from(row: &Row) -> Result<Run, StoreError> {
+    let split = match row.get("split_chunks")? {
+        None => None,
+        Some(chunks) => Some(SplitTotals {
+            chunks,
+            records: row.get("split_records")?,
+            bytes: row.get("split_bytes")?,
+            header_bytes: row.get("split_header_bytes")?,
+            bytes_on_disk: row.get("split_disk_bytes")?,
+            sha256: row.parsed("split_sha256")?,
+        }),
+    };
+    Ok(Run {
+        run_id: row.parsed("run_id")?,
+        job: row.get("job")?,
+        job_digest: row.parsed("job_digest")?,
+        state: row.parsed("state")?,
+        source: row.get("source")?,
+        source_bytes: row.get("source_bytes")?,
+        source_sha256: row.optional_parsed("source_sha256")?,
+        split_sha256: split.map(|split| split.sha256),
+        declared: row.get("declared")?,
+        chunk_bytes: row.get("chunk_bytes")?,
+        chunk_records: row.get("chunk_records")?,
+        again: row.get("again")?,
+        pause_after_staged: row.get("pause_after_staged")?,
+        verify_source: row.parsed("verify_source")?,
+        submitted: row.get("submitted")?,
+        parked: row.get("parked")?,
+        actor: row.get("actor")?,
+        opened_at_ms: row.get("opened_at_ms")?,
+        ended_at_ms: row.get("ended_at_ms")?,
+        elapsed_ms: row.get("elapsed_ms")?,
+        epoch: row.get("epoch")?,
+        interrupted: row.get("interrupted")?,
+        purged: row.get("purged")?,
+        note: row.get("note")?,
+        split,
+    })
+}
+
+/// Fails unless `fence` is the run's newest; it stays so until the transaction ends. That waits for nobody but one
+/// who takes the run up, and keeps him waiting, while leases are renewed and other changes go on beside it.
+///
+/// # Errors
+/// [`StoreError::Fenced`].
+pub async fn hold_fence(connection: &mut dyn Connection, fence: Fence) -> Result<(), StoreError> {
+    let share_key = connection.syntax().share_key;
+    let sql = format!("SELECT epoch FROM crossfoot_run WHERE run_id = $1 {share_key}");
+    match connection.fetch_first(&sql, params![fence.run_id]).await? {
+        Some(row) if row.get::<u64>("epoch")? == fence.epoch => Ok(()),
+        _ => Err(StoreError::Fenced { run_id: fence.run_id }),
+    }
+}
+
+/// The run's state, which nobody else changes until the transaction ends.
+async fn locked_state(connection: &mut dyn Connection, run_id: RunId) -> Result<RunState, StoreError> {
+    let lock_row = connection.syntax().lock_row;
+    let sql = format!("SELECT state FROM crossfoot_run WHERE run_id = $1 {lock_row}");
+    connection.fetch_one(&sql, params![run_id]).await?.parsed("state")
+}
+
+/// Takes the run one legal step further, once the batches that are being committed are.
+///
+/// # Errors
+/// [`StoreError::Step`], [`StoreError::Fenced`].
+pub async fn step_run(
+    connection: &mut dyn Connection,
+    fence: Fence,
+    event: RunEvent,
+    note: Option<&str>,
+    at_ms: i64,
+) -> Result<(), StoreError> {
+    connection.lock(Lock::State(fence.run_id)).await?;
+    hold_fence(connection, fence).await?;
+    let to = locked_state(connection, fence.run_id).await?.after(event)?;
+    let sql = "UPDATE crossfoot_run SET state = $2, note = $3, ended_at_ms = $4 WHERE run_id = $1";
+    let ended_at_ms = to.is_over().then_some(at_ms);
+    connection.execute(sql, params![fence.run_id, to.name(), Param::words(note), ended_at_ms]).await?;
+    Ok(())
+}
+
+/// Whoever opens runs looks for the same bytes first; two who look at the same time see nothing.
+async fn not_taken(connection: &mut dyn Connection, new: &NewRun) -> Result<(), StoreError> {
+    let (Some(sha256), false) = (new.source_sha256, new.again) else { return Ok(()) };
+    connection.lock(Lock::Opening(&new.job)).await?;
+    let sql = "SELECT run_id FROM crossfoot_run WHERE job = $1 AND (source_sha256 = $2 OR split_sha256 = $2)
+               AND (state IN ($3, $4, $5) OR (state = $6 AND split_records > 0)) LIMIT 1";
+    let states = [RunState::Loading, RunState::Staged, RunState::AwaitingApproval, RunState::Promoted];
+    let mut values = params![&new.job, sha256.to_string()];
+    values.extend(states.map(|state| Param::from(state.name())));
+    match connection.fetch_first(sql, values).await? {
+        None => Ok(()),
+        Some(row) => Err(StoreError::TakenMeanwhile { run_id: row.get("run_id")? }),
+    }
+}
+
+async fn insert_run(connection: &mut dyn Connection, new: NewRun) -> Result<(), StoreError> {
+    not_taken(connection, &new).await?;
+    let job =
+        "INSERT INTO crossfoot_job (digest, name, body) VALUES ($1, $2, $3) ON CONFLICT (digest) DO NOTHING";
+    connection.execute(job, params![new.job_digest.to_string(), &new.job, &new.job_text]).await?;
+    let run = "INSERT INTO crossfoot_run (run_id, job, job_digest, state, source, source_bytes, source_sha256, declared,
+               chunk_bytes, chunk_records, again, pause_after_staged, submitted, actor, opened_at_ms, verify_source)
+               VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16)";
+    let values = params![
+        new.run_id,
+        &new.job,
+        new.job_digest.to_string(),
+        RunState::Loading.name(),
+        &new.source,
+        new.source_bytes,
+        new.source_sha256.map(|hash| hash.to_string()),
+        &new.declared,
+        new.chunk_bytes,
+        new.chunk_records,
+        new.again,
+        new.pause_after_staged,
+        new.submitted,
+        &new.actor,
+        new.now_ms,
+        new.verify_source.name(),
+    ];
+    connection.execute(run, values).await?;
+    log::append(connection, new.opened()).await?;
+    Ok(())
+}
+
+/// Fails when another run on the same bytes is in final. Two runs may be reconciled at the same time; promotions of
+/// a job come one after the other, so the second one sees the first.
+///
+/// # Errors
+/// [`StoreError::LoadedMeanwhile`].
+pub async fn loaded_once(connection: &mut dyn Connection, run_id: RunId) -> Result<(), StoreError> {
+    let sql = "SELECT o.run_id FROM crossfoot_run r JOIN crossfoot_run o
+                 ON o.job = r.job AND o.split_sha256 = r.split_sha256 AND o.run_id <> r.run_id AND o.state = 'promoted'
+               WHERE r.run_id = $1 AND NOT r.again AND r.split_records > 0 LIMIT 1";
+    match connection.fetch_first(sql, params![run_id]).await? {
+        None => Ok(()),
+        Some(row) => Err(StoreError::LoadedMeanwhile { run_id: row.parsed("run_id")? }),
+    }
+}
+
+async fn set_parked(
+    connection: &mut dyn Connection,
+    fence: Fence,
+    why: Option<String>,
+) -> Result<(), StoreError> {
+    hold_fence(connection, fence).await?;
+    let state = locked_state(connection, fence.run_id).await?;
+    if state.is_over() {
+        return Err(StoreError::Over { run_id: fence.run_id, state });
+    }
+    let sql = "UPDATE crossfoot_run SET parked = $2, note = $3 WHERE run_id = $1";
+    connection.execute(sql, params![fence.run_id, why.is_some(), Param::words(why.as_deref())]).await?;
+    Ok(())
+}
+
+#[async_trait]
+impl<D: Database> Runs for D {
+    async fn open_run(&self, new: &NewRun) -> Result<Run, StoreError> {
+        let (run_id, new) = (new.run_id, new.clone());
+        self.write(Change::LEDGER, move |connection| Box::pin(insert_run(connection, new))).await?;
+        self.run(run_id).await
+    }
+
+    async fn run(&self, run_id: RunId) -> Result<Run, StoreError> {
+        match self.fetch_first("SELECT * FROM crossfoot_run WHERE run_id = $1", params![run_id]).await? {
+            Some(row) => run_from(&row),
+            None => Err(StoreError::NoSuchRun { what: run_id.to_string(), url: self.shown_url() }),
+        }
+    }
+
+    async fn runs(&self, limit: u32) -> Result<Vec<Run>, StoreError> {
+        let sql = "SELECT * FROM crossfoot_run ORDER BY run_id DESC LIMIT $1";
+        self.fetch(sql, params![limit]).await?.iter().map(run_from).collect()
+    }
+
+    async fn runs_with_source(&self, job: &str, sha256: &Hash) -> Result<Vec<Run>, StoreError> {
+        let sql = "SELECT * FROM crossfoot_run WHERE job = $1 AND (split_sha256 = $2 OR source_sha256 = $2)
+                   ORDER BY run_id DESC";
+        self.fetch(sql, params![job, sha256.to_string()]).await?.iter().map(run_from).collect()
+    }
+
+    async fn promoted_before(&self, run_id: RunId) -> Result<Option<Run>, StoreError> {
+        // Run ids rise with the time at which runs are opened.
+        let sql = "SELECT o.* FROM crossfoot_run r
+                   JOIN crossfoot_run o ON o.job = r.job AND o.run_id < r.run_id AND o.state = 'promoted'
+                   WHERE r.run_id = $1 ORDER BY o.run_id DESC LIMIT 1";
+        self.fetch_first(sql, params![run_id]).await?.as_ref().map(run_from).transpose()
+    }
+
+    async fn history(
+        &self,
+        job: &str,
+        before: Option<RunId>,
+        promoted: bool,
+        limit: u32,
+    ) -> Result<Vec<(Run, Option<String>)>, StoreError> {
+        let sql = "SELECT * FROM crossfoot_run WHERE job = $1 AND ($2 IS NULL OR run_id < $2)
+                   AND (NOT $3 OR state = 'promoted') ORDER BY run_id DESC LIMIT $4";
+        let rows = self.fetch(sql, params![job, before, promoted, limit]).await?;
+        rows.iter().map(|row| Ok((run_from(row)?, row.get("summary")?))).collect()
+    }
+
+    async fn job_text(&self, digest: &Hash) -> Result<String, StoreError> {
+        let sql = "SELECT body FROM crossfoot_job WHERE digest = $1";
+        let Some(row) = self.fetch_first(sql, params![digest.to_string()]).await? else {
+            return Err(damaged(format!("job {digest} is not in the store")));
+        };
+        let text: String = row.get("body")?;
+        // Its rules and limits decide: a text that was altered must not.
+        if Hash::of(text.as_bytes()) != *digest {
+            return Err(damaged(format!(
+                "the text of job {digest} was altered: it does not match its digest"
+            )));
+        }
+        Ok(text)
+    }
+
+    async fn finish_split(&self, fence: Fence, totals: &SplitTotals) -> Result<(), StoreError> {
+        let totals = *totals;
+        self.write(Change::LEDGER, move |connection| {
+            Box::pin(async move {
+                hold_fence(connection, fence).await?;
+                let sql = "UPDATE crossfoot_run SET split_chunks = $2, split_records = $3, split_bytes = $4,
+                           split_header_bytes = $5, split_disk_bytes = $6, split_sha256 = $7 WHERE run_id = $1";
+                let values = params![
+                    fence.run_id,
+                    totals.chunks,
+                    totals.records,
+                    totals.bytes,
+                    totals.header_bytes,
+                    totals.bytes_on_disk,
+                    totals.sha256.to_string(),
+                ];
+                connection.execute(sql, values).await?;
+                Ok(())
+            })
+        })
+        .await
+    }
+
+    async fn step(
+        &self,
+        fence: Fence,
+        event: RunEvent,
+        note: Option<&str>,
+        log: LogEntry,
+    ) -> Result<Run, StoreError> {
+        if event == RunEvent::Promoted {
+            // Only a promotion takes this step, and a promotion takes a permit (INV-09).
+            let from = self.run(fence.run_id).await?.state;
+            return Err(IllegalStep { from, event }.into());
+        }
+        let what = "a step of the run";
+        let change = if event == RunEvent::Cancelled { Change::prompt(what) } else { Change::named(what) };
+        let note = note.map(str::to_owned);
+        self.write(change, move |connection| {
+            Box::pin(async move {
+                step_run(connection, fence, event, note.as_deref(), log.at_ms).await?;
+                log::append(connection, log).await?;
+                Ok(())
+            })
+        })
+        .await?;
+        self.run(fence.run_id).await
+    }
+
+    async fn park(&self, fence: Fence, why: Option<&str>) -> Result<(), StoreError> {
+        let why = why.map(str::to_owned);
+        self.write(Change::LEDGER, move |connection| Box::pin(set_parked(connection, fence, why))).await
+    }
+}
