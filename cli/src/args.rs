@@ -1,6 +1,7 @@
 //! The command line as clap parses it.
 
 mod audit;
+mod fleet;
 
 use std::path::PathBuf;
 
@@ -8,6 +9,7 @@ use clap::{Args as ClapArgs, Parser, Subcommand, ValueEnum};
 use platform::secret::ServerUrl;
 
 pub(crate) use audit::{Audit, Export, Prove, VerifyArgs};
+pub(crate) use fleet::{Doctor, Redrive, Serve, Submit, Worker, WorkerRole};
 
 /// Loads batch extracts from source to staging to final tables, and proves that what arrived is what was sent.
 ///
@@ -141,14 +143,6 @@ pub(crate) struct Schema {
     pub(crate) output: Option<PathBuf>,
 }
 
-/// `doctor`
-#[derive(Debug, ClapArgs)]
-pub(crate) struct Doctor {
-    /// Take the broker's queues over from another store; first stop the processes of that store
-    #[arg(long)]
-    pub(crate) take_queues: bool,
-}
-
 /// `trends`
 #[derive(Debug, ClapArgs)]
 pub(crate) struct Trends {
@@ -157,93 +151,6 @@ pub(crate) struct Trends {
     /// Maximum number of runs to list, newest first
     #[arg(long, default_value_t = 20, value_name = "N")]
     pub(crate) limit: u32,
-}
-
-/// `submit`
-#[derive(Debug, ClapArgs)]
-pub(crate) struct Submit {
-    /// Job file
-    #[arg(value_name = "JOB")]
-    pub(crate) job: PathBuf,
-    /// Source file, at a path that the coordinator can read too [default: the job's own]
-    #[arg(long, value_name = "FILE")]
-    pub(crate) source: Option<String>,
-    /// JSON file with the sender's declared totals: records, bytes, amounts, sha256 or fingerprint
-    #[arg(long, value_name = "FILE")]
-    pub(crate) declared: Option<PathBuf>,
-    /// Load the source even if the same bytes were loaded before
-    #[arg(long)]
-    pub(crate) again: bool,
-    /// Reason for the run, recorded in the evidence log
-    #[arg(long, value_name = "TEXT")]
-    pub(crate) reason: Option<String>,
-    /// Pause for review after this stage, before anything is promoted
-    #[arg(long, value_enum, value_name = "STAGE")]
-    pub(crate) pause_after: Option<PauseAfter>,
-    /// How many chunks the coordinator decodes as a cross-check: about one in 32, or all (uses one more core)
-    #[arg(long, value_enum, value_name = "HOW", default_value = "sample")]
-    pub(crate) verify_source: Verify,
-    /// Wait for the verdict, print the report, and exit with the same code as `run`
-    #[arg(long)]
-    pub(crate) wait: bool,
-    /// Stop waiting after this long without progress and exit with code 3; the run continues [default: no limit]
-    #[arg(long, value_name = "SECONDS", requires = "wait", value_parser = clap::value_parser!(u64).range(1..))]
-    pub(crate) patience: Option<u64>,
-    /// Target chunk size in bytes [default: 524288]
-    #[arg(long, value_name = "N")]
-    pub(crate) chunk_bytes: Option<usize>,
-    /// Maximum records per chunk [default: limited by the chunk size only]
-    #[arg(long, value_name = "N")]
-    pub(crate) chunk_records: Option<u64>,
-}
-
-/// `coordinator`
-#[derive(Debug, ClapArgs)]
-pub(crate) struct Serve {
-    /// Maximum number of concurrent runs
-    #[arg(long, default_value_t = 8, value_name = "N", value_parser = clap::value_parser!(u16).range(1..))]
-    pub(crate) runs: u16,
-}
-
-/// `worker`
-#[derive(Debug, ClapArgs)]
-pub(crate) struct Worker {
-    /// Role of the workers; separate several with commas
-    #[arg(long, value_enum, value_delimiter = ',', required = true, value_name = "ROLE")]
-    pub(crate) role: Vec<WorkerRole>,
-    /// Number of workers per role [default: one processor per core, two writers]
-    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=256))]
-    pub(crate) slots: Option<u16>,
-    /// Worker name, to which role and slot number are added [default: the role]
-    #[arg(long, value_name = "NAME")]
-    pub(crate) name: Option<String>,
-    /// Time to finish work in hand after a stop signal
-    #[arg(long, default_value_t = 60, value_name = "SECONDS")]
-    pub(crate) drain_seconds: u64,
-}
-
-/// The role of a worker.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-pub(crate) enum WorkerRole {
-    /// Decode chunks of bytes into batches of rows
-    Processor,
-    /// Commit batches to staging
-    Writer,
-}
-
-/// `redrive`
-#[derive(Debug, ClapArgs)]
-pub(crate) struct Redrive {
-    #[command(flatten)]
-    pub(crate) operate: Operate,
-    /// Source file, if it has moved since the run was opened; its bytes must be identical
-    #[arg(long, value_name = "FILE")]
-    pub(crate) source: Option<String>,
-    /// Stop after this long without progress and exit with code 3; the run can be resumed [default: no limit]
-    #[arg(long, value_name = "SECONDS", value_parser = clap::value_parser!(u64).range(1..))]
-    pub(crate) patience: Option<u64>,
-    #[command(flatten)]
-    pub(crate) fleet: Fleet,
 }
 
 /// An argument that selects a run.

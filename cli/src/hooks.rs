@@ -1,4 +1,5 @@
-//! Faults that tests ask for by environment variables. Builds without debug assertions, as released ones are, have none.
+//! Faults that tests ask for by environment variables. Builds without debug assertions, as released ones are, have
+//! none.
 
 /// The chunk at which a processor of this process dies as if it were killed (`CROSSFOOT_TEST_DIES_AT_CHUNK`).
 pub(crate) fn dies_at_chunk() -> Option<u64> {

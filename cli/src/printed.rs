@@ -190,12 +190,12 @@ pub(crate) struct RunStands {
     pub(crate) state: RunState,
 }
 
-/// A run of which chunks were put back for the coordinator service.
+/// A run whose chunks were requeued for the coordinator service.
 #[derive(Debug, Serialize, JsonSchema)]
 pub(crate) struct Redriven {
     /// The run's id.
     pub(crate) run_id: RunId,
-    /// How many chunks were put back.
+    /// How many chunks were requeued.
     pub(crate) chunks: u64,
 }
 
@@ -313,7 +313,7 @@ pub(crate) struct MadeKeys {
 /// What came of checking a pack of evidence.
 #[derive(Debug, Serialize, JsonSchema)]
 pub(crate) struct VerifiedPack<'a> {
-    /// Whether everything holds and somebody vouches for it.
+    /// Whether everything holds and someone vouches for it.
     pub(crate) verified: bool,
     /// Whether nothing failed.
     pub(crate) holds: bool,
@@ -328,7 +328,7 @@ pub(crate) struct VerifiedPack<'a> {
 /// What came of checking the proof of one record.
 #[derive(Debug, Serialize, JsonSchema)]
 pub(crate) struct VerifiedProof<'a> {
-    /// Whether everything holds, the record is the one that was given, and somebody vouches for the root.
+    /// Whether everything holds, the record is the one that was given, and someone vouches for the root.
     pub(crate) verified: bool,
     /// Whether nothing failed.
     pub(crate) holds: bool,

@@ -2,7 +2,8 @@
 
 use std::fmt;
 
-/// So long somebody may be missing, and nothing happen, before it is said: workers that were just started are on their way.
+/// So long somebody may be missing, and nothing happen, before it is said: workers that were just started are on
+/// their way.
 const GRACE_MS: i64 = 3_000;
 
 /// How long it is until the same is said again.

@@ -133,7 +133,8 @@ impl HeldTo {
     /// When the log is at its end, event `last`.
     ///
     /// # Errors
-    /// [`ChainError::CutOff`] when a later one was noted, [`ChainError::NotAsNoted`] when a number was that there never is.
+    /// [`ChainError::CutOff`] when a later one was noted, [`ChainError::NotAsNoted`] when a number was that there
+    /// never is.
     pub fn end(self, last: u64) -> Result<(), ChainError> {
         match self.noted.into_iter().next_back() {
             None => Ok(()),

@@ -50,7 +50,8 @@ impl PathBuilder {
             if (begin, end) == (self.leaf, self.leaf + 1) {
                 continue;
             }
-            // A perfect subtree is a node of the whole tree: it lies within one of those beside the way, or holds the leaf.
+            // A perfect subtree is a node of the whole tree: it lies within one of those beside the way, or holds the
+            // leaf.
             let at = self.beside.partition_point(|(_, until)| *until <= begin);
             // Behind the leaf's own place `partition_point` has gone past it: ranges do not overlap.
             let within = self.beside.get_mut(at).filter(|(_, until)| end <= *until);

@@ -10,7 +10,8 @@
 //! | the value's tag, as in a canonical record; 254 for bytes that gave no value | 1 |
 //! | its content, as in a canonical record | the rest |
 //!
-//! So equal values of one field have equal masks, in any record and at any level, and the same value in another field or
+//! So equal values of one field have equal masks, in any record and at any level, and the same value in another field
+//! or
 //! job has another. NULL is shown as `NULL`: that a value is missing is what an audit must see, and it is no content.
 //! Empty text is content, and has a mask.
 

@@ -1,6 +1,7 @@
 //! Text from outside (file names, reasons, operators, messages of databases, values of fields) made safe to show.
 //!
-//! A terminal acts on control characters: it can be made to hide lines, to move over what was printed, to retitle its window.
+//! A terminal acts on control characters: it can be made to hide lines, to move over what was printed, to retitle its
+//! window.
 //! Bidirectional controls make a line read other than it is, and a line end begins a line that looks like ours. What a
 //! reader would not see is written out instead.
 
@@ -65,7 +66,8 @@ pub fn visible_coloured(text: &str) -> String {
     out + &visible_lines(rest)
 }
 
-/// A JSON text with everything in its strings written as `\uXXXX` that a reader would not see. Line ends and blanks between
+/// A JSON text with everything in its strings written as `\uXXXX` that a reader would not see. Line ends and blanks
+/// between
 /// values stay.
 #[must_use]
 pub fn visible_json(text: &str) -> String {

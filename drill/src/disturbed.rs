@@ -1,4 +1,5 @@
-//! A store whose promotions are disturbed: cut off before they are committed, committed with the answer lost, or preceded
+//! A store whose promotions are disturbed: cut off before they are committed, committed with the answer lost, or
+//! preceded
 //! by a hand in the tables. Everything else goes through.
 
 use std::sync::Arc;

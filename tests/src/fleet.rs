@@ -105,7 +105,8 @@ impl Bench {
         Self { store: Arc::new(store), setup, clock: Arc::new(SystemClock), dir }
     }
 
-    /// This fleet on a store that is there already; of what is in it, the tables that are asked for by SQL are not known.
+    /// This fleet on a store that is there already; of what is in it, the tables that are asked for by SQL are not
+    /// known.
     ///
     /// # Panics
     /// When no temporary directory can be made.

@@ -1,7 +1,8 @@
 //! The harness of the tests across crates: an embedded fleet, sources and jobs to give it, and an independent
 //! computation of what must come out.
 //!
-//! [`fleet`] boots and drives, [`generated`] makes jobs at random, [`ledger`] makes sources whose every record is known, [`jobs`] makes job files,
+//! [`fleet`] boots and drives, [`generated`] makes jobs at random, [`ledger`] makes sources whose every record is
+//! known, [`jobs`] makes job files,
 //! [`peers`] finds files that others made, [`fuzz`] is what must hold of any bytes, [`late`] is a broker that delivers
 //! some counts late, [`pack`] takes evidence packs apart, [`proof`] computes control totals and fingerprint from the
 //! documented form alone, without the product's code.

@@ -36,7 +36,8 @@ pub enum Handled {
 }
 
 impl Handled {
-    /// What the store's failure makes of a message: postponed if it may pass, refused if it will be the same every time.
+    /// What the store's failure makes of a message: postponed if it may pass, refused if it will be the same every
+    /// time.
     #[must_use]
     pub fn unless_transient(error: &StoreError) -> Self {
         if error.is_transient() {

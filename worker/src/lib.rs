@@ -1,6 +1,7 @@
 //! The stateless workers: a processor turns chunks into batches, a writer commits them.
 //!
-//! Both read ranges of staging back besides ([`verifier`]). All are a [`consume`] loop around one function. A processor is deterministic: the same chunk gives the same
+//! Both read ranges of staging back besides ([`verifier`]). All are a [`consume`] loop around one function. A
+//! processor is deterministic: the same chunk gives the same
 //! batch, byte for byte. A message is settled after its effect is durable, never before: a chunk after the
 //! broker confirmed its batch, a batch after the commit.
 

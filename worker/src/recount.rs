@@ -1,4 +1,5 @@
-//! Counting a committed chunk again, because its workers' counts were lost on the bus: the coordinator sends its bytes once
+//! Counting a committed chunk again, because its workers' counts were lost on the bus: the coordinator sends its
+//! bytes once
 //! more and asks for it. Nothing is committed by it, and what is counted is held against the ledger as ever.
 
 use std::sync::Arc;

@@ -91,7 +91,8 @@ impl Start<'_> {
         Handled::Failed { starts: self.starts, reason }
     }
 
-    /// The message holds other bytes than the ledger booked. Where messages are sealed that is a fault of our own, charged
+    /// The message holds other bytes than the ledger booked. Where messages are sealed that is a fault of our own,
+    /// charged
     /// to the chunk; where they are not, somebody made it up, and the chunk itself is handed out again.
     pub(crate) async fn of_other_bytes(self, reason: String) -> Handled {
         match self.with.post.is_sealed().await {

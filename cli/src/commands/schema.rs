@@ -24,8 +24,8 @@ pub(crate) fn schema(global: &Global, args: &Args) -> Result<Done, Failure> {
             &schema,
             "The job file, key by key",
             "This page is made by `crossfoot schema job --markdown` from the types that read a job file. `crossfoot \
-             schema job` prints the same as a JSON Schema, for editors ([how](json.md)). `crossfoot check JOB` says what \
-             is wrong with a job file, with the line.",
+             schema job` prints the same as a JSON Schema, for editors ([how](json.md)). `crossfoot check JOB` reports \
+             what is wrong with a job file, with the line.",
         ),
         (true, "settings") => markdown::reference(
             &schema,

@@ -209,7 +209,7 @@ fn text<'a>(definition: &'a Map<String, Value>, key: &str) -> &'a str {
     definition.get(key).and_then(Value::as_str).unwrap_or_default()
 }
 
-/// A text in lines of at most 120 characters. Words that stand in backticks are kept together.
+/// A text in lines of at most 120 characters. Words between backticks are kept together.
 fn wrapped(text: &str) -> String {
     const WIDTH: usize = 118;
     let mut out = String::new();
@@ -292,7 +292,7 @@ fn bounds(key: &Value) -> Option<String> {
     }
 }
 
-/// A JSON value as TOML writes it behind a key.
+/// A JSON value as TOML writes it after a key.
 pub(crate) fn toml(value: &Value) -> String {
     match value {
         Value::Array(items) => format!("[{}]", items.iter().map(toml).collect::<Vec<_>>().join(", ")),

@@ -37,7 +37,7 @@ pub(crate) const CATALOGUE: &[Named] = &[
     ),
     named("report", "a run's report: `run`, `resume`, `approve`, `report`, `submit --wait`", of::<Report>),
     named("runs", "the list of runs: `runs`", of::<Vec<printed::ListedRun>>),
-    named("show", "one run, and how far it is: `show`", of::<printed::ShownRun>),
+    named("show", "one run and its progress: `show`", of::<printed::ShownRun>),
     named("workers", "each worker's share of a run: `workers`", of::<Vec<WorkerShare>>),
     named("rejects", "a run's rejects: `rejects`", of::<Vec<printed::ListedReject>>),
     named("explain", "a run's differences: `explain`", of::<printed::Explained>),
@@ -47,7 +47,7 @@ pub(crate) const CATALOGUE: &[Named] = &[
     named("cancel", "a run that was given up: `cancel`", of::<printed::RunStands>),
     named(
         "redrive",
-        "chunks that were put back for the coordinator service: `redrive`",
+        "chunks that were requeued for the coordinator service: `redrive`",
         of::<printed::Redriven>,
     ),
     named("purge", "a run whose staging rows were removed: `purge`", of::<printed::Purged>),

@@ -1,5 +1,6 @@
 //! Sensitive fields: whatever is wrong with data, and whatever a user asks, nothing shows them in clear. Jobs of every
-//! format hold values that cannot be mistaken; everything that every command prints, logs and keeps is searched for them.
+//! format hold values that cannot be mistaken; everything that every command prints, logs and keeps is searched for
+//! them.
 
 use serde_json::Value;
 

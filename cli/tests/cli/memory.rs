@@ -44,7 +44,8 @@ fn peak_of(megabytes: usize, record_bytes: usize) -> u64 {
     let desk = Desk::new();
     desk.put_job("job.toml", &[("text(40)", "text(4000)")]);
     let records = write_source(&desk, megabytes, record_bytes);
-    // The allocator keeps a heap for each thread that was ever busy, and a small load does not fill them all: two heaps, so
+    // The allocator keeps a heap for each thread that was ever busy, and a small load does not fill them all: two
+    // heaps, so
     // that what is compared is what the program holds.
     let mut command = desk.command(&["run", "job.toml", "--source", "in.csv"]);
     command.env("MALLOC_ARENA_MAX", "2");

@@ -4,7 +4,8 @@ use std::process::Command;
 
 use super::desk::{CONTENT, Desk, postings};
 
-/// A desk with a run, its pack, a proof of its record 17 with the record, and the key; and an empty one with these files.
+/// A desk with a run, its pack, a proof of its record 17 with the record, and the key; and an empty one with these
+/// files.
 fn two_desks() -> (Desk, Desk) {
     let desk = Desk::with(postings(100));
     desk.run(&["run", "job.toml", "--source", "in.csv", "--chunk-records", "9"]).exits(0);

@@ -317,6 +317,7 @@ fn the_values_that_the_schema_lists_are_those_that_the_parser_takes() {
                 continue;
             }
             let listed = message.rsplit_once(": ").map(|(_, listed)| listed.replace(" or ", ", ")).unwrap();
+            let listed = listed.trim_start_matches("expected ");
             let listed: BTreeSet<_> =
                 listed.lines().next().unwrap().split(", ").map(without_remark).collect();
             assert!(

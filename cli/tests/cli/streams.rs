@@ -1,10 +1,12 @@
-//! Standard output and standard error that are full, closed, or gone: the work goes on, and its verdict's exit code stands.
+//! Standard output and standard error that are full, closed, or gone: the work goes on, and its verdict's exit code
+//! stands.
 
 use std::process::{Command, Stdio};
 
 use super::desk::{Desk, postings};
 
-/// Runs `line` in the desk's directory by a shell, with `redirected` after it; the exit code, and what was heard all the same.
+/// Runs `line` in the desk's directory by a shell, with `redirected` after it; the exit code, and what was heard all
+/// the same.
 fn by_shell(desk: &Desk, line: &str, redirected: &str) -> (Option<i32>, String, String) {
     let script = format!("exec \"$0\" {line} {redirected}");
     let mut command = Command::new("/bin/sh");

@@ -1,4 +1,5 @@
-//! Nobody there to do the work: said within seconds, with what to start, and no longer waited for than the caller wants.
+//! Nobody there to do the work: said within seconds, with what to start, and no longer waited for than the caller
+//! wants.
 
 use std::fs::OpenOptions;
 use std::process::Stdio;

@@ -1,4 +1,5 @@
-//! Hosts whose clocks are wrong. The clock is shifted under a process by libfaketime; the tests say so where it is missing.
+//! Hosts whose clocks are wrong. The clock is shifted under a process by libfaketime; the tests say so where it is
+//! missing.
 
 use std::io::Write;
 use std::time::{Duration, Instant};

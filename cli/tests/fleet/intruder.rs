@@ -31,7 +31,8 @@ fn forged<M: Travels>(genuine: &Bytes, message: &M) -> Bytes {
     [&genuine[..COVER_BYTES], &codec::encode(message).unwrap()].concat().into()
 }
 
-/// Takes every chunk out of its queue, moves 300,000 in each from one place to another at equal length, and puts it back;
+/// Takes every chunk out of its queue, moves 300,000 in each from one place to another at equal length, and puts it
+/// back;
 /// and adds a message of every kind that nobody sent. Returns how many chunks there were.
 async fn embezzle(fleet: &Fleet) -> u64 {
     let broker = intruder(fleet).await;

@@ -1,4 +1,5 @@
-//! A run's life as the pack's segment of the log tells it: the chain walked, the steps taken, what verdict and export note.
+//! A run's life as the pack's segment of the log tells it: the chain walked, the steps taken, what verdict and export
+//! note.
 
 use serde::Deserialize;
 

@@ -175,7 +175,8 @@ pub struct CommittedLine {
     pub trees: Vec<TreeLine>,
 }
 
-/// The leaves `begin..end` of a tree, as the roots of the largest aligned perfect subtrees that tile them, left to right.
+/// The leaves `begin..end` of a tree, as the roots of the largest aligned perfect subtrees that tile them, left to
+/// right.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct TreeLine {

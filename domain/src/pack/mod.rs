@@ -1,6 +1,7 @@
 //! The evidence pack: one file that carries a run's evidence to somebody who has neither database nor broker.
 //!
-//! The file is a tar of the parts in [`Part::ALL`], in that order, in the one form that [`archive`] writes. Nothing else
+//! The file is a tar of the parts in [`Part::ALL`], in that order, in the one form that [`archive`] writes. Nothing
+//! else
 //! may be in it, not even a byte of padding that is not zero, so that whatever changes in it is found and has a place.
 //!
 //! What vouches for what:
@@ -10,7 +11,8 @@
 //! - the manifest lists every part but itself and its signature, with length and SHA-256, and the log's head;
 //! - the signature is Ed25519 over the manifest's bytes.
 //!
-//! And what is in the parts must follow from each other: see [`content`] and [`vouched`]. Pure: reading files is the coordinator's.
+//! And what is in the parts must follow from each other: see [`content`] and [`vouched`]. Pure: reading files is the
+//! coordinator's.
 
 pub mod archive;
 pub mod chunks;

@@ -94,7 +94,8 @@ cannot be compared",
     }
 }
 
-/// The controls of the source cannot be held against anything: the ledger does not have all its chunks, or not as they were.
+/// The controls of the source cannot be held against anything: the ledger does not have all its chunks, or not as
+/// they were.
 pub(super) fn unfooted(fault: &FootingError, at_ms: i64) -> CheckResult {
     let subject = Subject::new(Stage::Declared, Invariant::DeclaredMet, "controls of the source");
     let message = format!("cannot combine the totals that the source's records declare: {fault}");

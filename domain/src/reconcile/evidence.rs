@@ -133,7 +133,8 @@ impl FromStr for VerifySource {
     }
 }
 
-/// Chunks that the coordinator decoded from the source's bytes as it split them, held against what was committed of them.
+/// Chunks that the coordinator decoded from the source's bytes as it split them, held against what was committed of
+/// them.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct DecodedBeside {
     /// How many chunks.

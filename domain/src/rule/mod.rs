@@ -36,7 +36,8 @@ impl OnBreach {
 pub enum Condition {
     /// A predicate over one record. Unknown (NULL) is not a pass.
     Row(Predicate),
-    /// No two records of the run agree in all of these fields (by index). Records with a NULL among them are not compared.
+    /// No two records of the run agree in all of these fields (by index). Records with a NULL among them are not
+    /// compared.
     Unique {
         /// Field indexes.
         fields: Vec<usize>,

@@ -207,7 +207,8 @@ impl Job {
         ControlTotals::of_types(begin, self.layouts().map(|layout| &**layout))
     }
 
-    /// A digest of every hashed field's name and type, type by type. Fingerprints can only be compared when it is equal.
+    /// A digest of every hashed field's name and type, type by type. Fingerprints can only be compared when it is
+    /// equal.
     #[must_use]
     pub fn layout_digest(&self) -> Hash {
         if let [only] = &self.records[..] {

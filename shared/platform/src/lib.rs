@@ -1,4 +1,5 @@
-//! What every process needs around it: [`backoff`], [`clock`], [`secret`]s, [`files`] beside the source, [`telemetry`], an error with its
+//! What every process needs around it: [`backoff`], [`clock`], [`secret`]s, [`files`] beside the source,
+//! [`telemetry`], an error with its
 //! [`causes`], and [`health`], which is what a look at a server found.
 
 pub mod backoff;

@@ -1,6 +1,7 @@
 //! What must never be printed: passwords, and URLs that may hold one.
 //!
-//! A URL is typed by hand, and often wrongly: with a letter too few in its scheme, with a password that should have been
+//! A URL is typed by hand, and often wrongly: with a letter too few in its scheme, with a password that should have
+//! been
 //! percent-encoded. So what is shown of one is not what a parser makes of it, but what cannot be part of a password
 //! however the text is read; where that is not clear, nothing is shown.
 
@@ -109,7 +110,8 @@ impl ServerUrl {
         schemes.iter().any(|scheme| self.0.starts_with(scheme))
     }
 
-    /// Where the server is: the URL without user, password and parameters. Nothing but the scheme when that is not clear.
+    /// Where the server is: the URL without user, password and parameters. Nothing but the scheme when that is not
+    /// clear.
     #[must_use]
     pub fn place(&self) -> String {
         let shown = self.to_string();
@@ -154,7 +156,8 @@ impl fmt::Debug for ServerUrl {
     }
 }
 
-/// A word of a command line, or another text that is kept or printed, without what may be a secret in it: user, password
+/// A word of a command line, or another text that is kept or printed, without what may be a secret in it: user,
+/// password
 /// and parameters of a URL; the value of a key whose name says that it is secret.
 #[must_use]
 pub fn without_secrets(text: &str) -> String {
@@ -170,7 +173,8 @@ pub fn without_secrets(text: &str) -> String {
     }
 }
 
-/// The words of a command line without what may be a secret: as [`without_secrets`], and a word after a flag whose name says
+/// The words of a command line without what may be a secret: as [`without_secrets`], and a word after a flag whose
+/// name says
 /// that a secret follows.
 pub fn words_without_secrets(words: impl Iterator<Item = String>) -> impl Iterator<Item = String> {
     let mut is_secret = false;
@@ -181,7 +185,8 @@ pub fn words_without_secrets(words: impl Iterator<Item = String>) -> impl Iterat
     })
 }
 
-/// Whether `text` seems to hold a URL with a password in it, or a password under its name: one that should not be there.
+/// Whether `text` seems to hold a URL with a password in it, or a password under its name: one that should not be
+/// there.
 #[must_use]
 pub fn seems_to_hold_a_secret(text: &str) -> bool {
     let words = text.split(|c: char| c.is_whitespace() || "\"'`,;".contains(c));
@@ -270,7 +275,8 @@ fn of_url(text: &str, scheme: usize) -> String {
     format!("{before}://{user}{address}{parameters}")
 }
 
-/// Whether what stands after `://` begins as a host and its port, and not as a user and a password whose `@` is missing.
+/// Whether what stands after `://` begins as a host and its port, and not as a user and a password whose `@` is
+/// missing.
 fn is_address(address: &str, before: &str) -> bool {
     if before.ends_with("sqlite") || before.ends_with("memory") {
         return true;

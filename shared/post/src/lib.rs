@@ -1,4 +1,5 @@
-//! The post: sends messages sealed, reads only those that are sealed for this store, and names in the evidence log what it
+//! The post: sends messages sealed, reads only those that are sealed for this store, and names in the evidence log
+//! what it
 //! refuses. Coordinator and workers touch the broker's messages by way of it alone.
 
 use std::sync::{Arc, Mutex, PoisonError};
@@ -239,7 +240,8 @@ impl Post {
         true
     }
 
-    /// Names a refused message in the evidence log, on the run that it claims to be of if the store has that run. Of many
+    /// Names a refused message in the evidence log, on the run that it claims to be of if the store has that run. Of
+    /// many
     /// refusals the first are named one by one, and the others counted.
     pub async fn note_refused(&self, queue: Queue, body: &Bytes, reason: &str) {
         tracing::error!(queue = queue.name(), bytes = body.len(), %reason, "message refused");

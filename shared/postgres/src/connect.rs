@@ -24,6 +24,7 @@ pub(crate) use super::locks::{Lock, lock, lock_for, share};
 
 use super::clock;
 use super::pool::{Pool, Session, connect};
+use super::sessions::APPLICATION;
 use super::watched::Watch;
 
 /// Every version of the schema, in order. What was released is never changed: a new version is added.
@@ -44,40 +45,12 @@ pub(crate) const ROLLBACK: Duration = Duration::from_secs(5);
 /// Connections of one process, unless it is said otherwise.
 const CONNECTIONS: u32 = 16;
 
-/// By which name the server knows our sessions (`application_name`).
-pub(crate) const APPLICATION: &str = "crossfoot";
-/// And those that promote: they alone may be idle in a transaction for a while.
-pub(crate) const PROMOTING: &str = "crossfoot promotion";
-
 /// What every transaction begins with, whatever the server's defaults are. What is acknowledged must be durable
 /// and the locks below suppose that each statement sees what was committed before it.
 pub(crate) const BEGIN: &str = "BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE";
 
-/// What every connection is told first. A policy that hides rows must fail a query, not shorten its answer; a
-/// client that is gone must not keep its locks; a commit is durable, whatever the server's default. Compiling a query
-/// costs more than it saves where each is run once and does next to nothing with a row: 0.3 s to look up 100,000 keys.
-///
-/// Nobody waits for a lock without an end, and a process that is frozen in a transaction loses it. A statement may take as
-/// long as it takes, whatever the server's or the role's default says: [`super::watched`] sees to it that it is worked on.
-/// The first statement's answer is the session's number.
-pub(crate) const SESSION: &str = "
-    SELECT pg_backend_pid() AS pid;
-    SET row_security = off;
-    SET lock_timeout = '30s';
-    SET idle_in_transaction_session_timeout = '30s';
-    SET statement_timeout = 0;
-    SET datestyle = 'ISO, YMD';
-    SET timezone = 'UTC';
-    SET jit = off;
-    SET tcp_keepalives_idle = 30;
-    SET tcp_keepalives_interval = 10;
-    SET tcp_keepalives_count = 3;
-    SELECT set_config('synchronous_commit', 'on', false) WHERE current_setting('synchronous_commit') = 'off';
-    SELECT set_config('client_connection_check_interval', '2s', false), set_config('idle_session_timeout', '0', false)
-    WHERE current_setting('server_version_num')::int >= 140000;
-    SELECT set_config('transaction_timeout', '0', false) WHERE current_setting('server_version_num')::int >= 170000";
-
-/// The parameters that a URL may have. The driver passes over any other, and logs its value, which may be a password under a
+/// The parameters that a URL may have. The driver passes over any other, and logs its value, which may be a password
+/// under a
 /// mistyped name.
 const PARAMETERS: [&str; 19] = [
     "sslmode",

@@ -37,7 +37,8 @@ impl PostgresStore {
     async fn facts(&self) -> Result<Facts, StoreError> {
         let row = sqlx::query(
             "SELECT current_setting('server_version') AS version,
-                    current_setting('fsync')::bool AS fsync, current_setting('full_page_writes')::bool AS full_page_writes,
+                    current_setting('fsync')::bool AS fsync,
+                    current_setting('full_page_writes')::bool AS full_page_writes,
                     current_user::text AS user_name, coalesce(current_schema()::text, '') AS schema_name,
                     coalesce(has_schema_privilege(current_schema(), 'CREATE'), false) AS may_create,
                     (SELECT count(*) FROM pg_stat_activity WHERE backend_type = 'client backend') AS connections,

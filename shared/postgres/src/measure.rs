@@ -1,7 +1,8 @@
 //! How long 1,000,000 rows of six columns take, through the store's own contract. Not a test: it prints, and is run by
 //! `cargo test -p shared --profile bench -- --ignored measure --nocapture`.
 //!
-//! Beside it the bare figures (ARCHITECTURE's yardstick, two cores): binary COPY over two connections 1.2 s, promotion in
+//! Beside it the bare figures (ARCHITECTURE's yardstick, two cores): binary COPY over two connections 1.2 s,
+//! promotion in
 //! key order 2.7 s, staging read back 0.9 s, final joined with staging 1.9 s.
 
 use std::sync::Arc;

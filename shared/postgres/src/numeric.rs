@@ -1,7 +1,8 @@
 //! Decimals between their plain form (`-12.50`) and PostgreSQL's binary NUMERIC.
 //!
 //! The form (`numeric_send` in the server's source): number of digits, weight of the first, sign and display scale, two
-//! bytes each and big-endian, then the digits to base 10,000, two bytes each; neither leading nor trailing digits are 0.
+//! bytes each and big-endian, then the digits to base 10,000, two bytes each; neither leading nor trailing digits are
+//! 0.
 
 const NEGATIVE: u16 = 0x4000;
 const NAN: u16 = 0xc000;

@@ -1,7 +1,8 @@
 //! The store's connections.
 //!
 //! A pool of our own, because of what it must know and must never do. It knows the server's number of each session, by
-//! which [`super::watched`] asks what becomes of it. And it takes a connection back only from one who says that nothing is
+//! which [`super::watched`] asks what becomes of it. And it takes a connection back only from one who says that
+//! nothing is
 //! under way on it: whatever is given up half-way, timed out or dropped closes its connection, and the next one is new.
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -17,7 +18,7 @@ use sqlx::{Connection as _, Either, Execute, Executor, Row as _, SqlStr};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::time::{Instant, sleep, timeout, timeout_at};
 
-use super::connect::SESSION;
+use super::sessions::SESSION;
 use super::sessions::Watcher;
 use super::watched::Watch;
 

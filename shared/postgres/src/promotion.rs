@@ -1,6 +1,7 @@
 //! Promotion: insert, read back and commit in one transaction, on a task and a connection of its own.
 //!
-//! Final is locked against other writers, and readers see nothing of it before the commit. Nothing else waits: chunks of
+//! Final is locked against other writers, and readers see nothing of it before the commit. Nothing else waits: chunks
+//! of
 //! other runs are committed, leases are renewed, workers give signs of life meanwhile.
 
 use std::sync::Arc;
@@ -23,12 +24,13 @@ use store::{Fence, StoreError, params};
 use tokio::sync::{mpsc, oneshot};
 use tokio::time::{Instant, timeout};
 
-use super::connect::{APPLICATION, Id, Lock, PROMOTING, PostgresStore, ROLLBACK, lock, lock_for};
+use super::connect::{Id, Lock, PostgresStore, ROLLBACK, lock, lock_for};
 use super::in_order::{StagedKeys, read_in_order};
 use super::ledger::Ledger;
 use super::pool::Session;
 use super::read_back::{Ended, Kind, Stored, read_back, read_whole_final};
 use super::rules::join_final_by_index;
+use super::sessions::{APPLICATION, PROMOTING};
 use super::staging::analyze;
 use super::tables::check_final;
 use super::watched::Watch;
@@ -37,7 +39,8 @@ use super::watched::Watch;
 const PLANS: &str = "SET LOCAL work_mem = '256MB'; SET LOCAL maintenance_work_mem = '256MB'";
 
 /// An earlier promotion takes its time; a session that forgot about its lock must not stop this one for ever. Rows are
-/// compared, and differences walked down, between two statements; a process that is frozen meanwhile is ended by the next
+/// compared, and differences walked down, between two statements; a process that is frozen meanwhile is ended by the
+/// next
 /// one that takes its run up, and at the latest by this.
 const WAITS: &str = "SET LOCAL lock_timeout = '10min'; SET LOCAL idle_in_transaction_session_timeout = '1h'";
 
@@ -117,7 +120,8 @@ async fn begin(connection: &mut PgConnection, fence: Fence, of: &Job) -> Result<
     Ok(())
 }
 
-/// Takes the transaction back, and the session with it: somebody who takes the run up may be about to end it, and whoever
+/// Takes the transaction back, and the session with it: somebody who takes the run up may be about to end it, and
+/// whoever
 /// used it next would be struck instead.
 async fn leave(mut session: Session) {
     // When this fails too the connection is closed, and the transaction ends with it.

@@ -1,14 +1,20 @@
-//! No statement is waited for in silence: while one is under way, another connection looks every few seconds at what the
+//! No statement is waited for in silence: while one is under way, another connection looks every few seconds at what
+//! the
 //! server makes of it.
 //!
-//! Two things are found so. *A connection that is dead without a word*: a firewall that drops a flow, a server that ended
-//! the session while nothing reached us. The server then has no such session, or sits idle in it, or waits for us while we
-//! wait for it; or it cannot be reached at all. After [`SILENT`] the operation ends with an error that may pass, and the
+//! Two things are found so. *A connection that is dead without a word*: a firewall that drops a flow, a server that
+//! ended
+//! the session while nothing reached us. The server then has no such session, or sits idle in it, or waits for us
+//! while we
+//! wait for it; or it cannot be reached at all. After [`SILENT`] the operation ends with an error that may pass, and
+//! the
 //! connection is discarded. A statement that the server works on may take as long as it takes.
 //!
-//! *A lock that somebody else holds*: the log says who, after [`WARN_AFTER`] and then every [`WARN_EVERY`], and an error for
+//! *A lock that somebody else holds*: the log says who, after [`WARN_AFTER`] and then every [`WARN_EVERY`], and an
+//! error for
 //! a lock that was not to be had in time says so too. A session of this program that sits idle in a transaction of the
-//! ledger belongs to a process that is frozen or cut off (each such transaction is a matter of milliseconds). It is ended:
+//! ledger belongs to a process that is frozen or cut off (each such transaction is a matter of milliseconds). It is
+//! ended:
 //! its transaction is taken back, and its process, should it wake up, does its work again.
 
 use std::sync::Arc;

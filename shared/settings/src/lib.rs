@@ -1,20 +1,21 @@
 //! Settings: defaults, then `crossfoot.toml`, then `CROSSFOOT__SECTION__KEY` variables, then the command line.
 
+mod broker;
+
 use std::fmt;
-use std::net::Ipv4Addr;
 use std::path::{Path, PathBuf};
 
 use config::{Config, Environment, File, FileFormat};
 use domain::limits::CHUNK_BYTES_MAX;
 use domain::mask::MaskKey;
-use domain::seal::{Keyring, MessageKey};
 use platform::files::{TEXT_BYTES_MAX, read_small_text};
 use platform::secret::{Secret, ServerUrl, secret_bytes, without_secrets};
 use schemars::generate::SchemaSettings;
 use schemars::{JsonSchema, Schema};
 use serde::Deserialize;
 use thiserror::Error;
-use wire::{Packing, Sealing};
+
+pub use broker::{BrokerSettings, Compress};
 
 /// The settings are not usable.
 #[derive(Debug, PartialEq, Eq, Error)]
@@ -33,7 +34,7 @@ pub struct Settings {
     pub broker: BrokerSettings,
     /// The embedded fleet, the size of chunks, and how much work is in flight.
     pub fleet: FleetSettings,
-    /// The key of the masks that stand in place of sensitive fields. Without one, the store makes and keeps a key.
+    /// The key of the masks that replace sensitive fields. Without one, the store makes and keeps a key.
     pub masking: MaskingSettings,
     /// The key that signs evidence, and where the head of the evidence log is noted outside of the store.
     pub audit: AuditSettings,
@@ -41,7 +42,7 @@ pub struct Settings {
     pub notify: NotifySettings,
 }
 
-/// The key of the masks that stand in place of sensitive fields. Without one, the store makes and keeps a key.
+/// The key of the masks that replace sensitive fields. Without one, the store makes and keeps a key.
 #[derive(Clone, Default, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct MaskingSettings {
@@ -50,7 +51,7 @@ pub struct MaskingSettings {
     pub key_file: Option<PathBuf>,
     /// The key itself, 32 bytes or more. Better given as `CROSSFOOT__MASKING__KEY` than written down. It excludes
     /// `key_file`.
-    #[schemars(with = "String", extend("examples" = ["a long text that nobody guesses, and nobody else has"]))]
+    #[schemars(with = "String", extend("examples" = ["a long text that no one can guess and no one else has"]))]
     pub key: Option<Secret>,
 }
 
@@ -202,149 +203,9 @@ impl Default for StoreSettings {
         }
     }
 }
-
-/// The broker: what carries chunks and batches between coordinator and workers.
-#[derive(Clone, PartialEq, Eq, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields, default)]
-pub struct BrokerSettings {
-    /// The broker's URL: `memory:`, which works inside one process only, `amqp://HOST/VHOST` or `amqps://HOST/VHOST`
-    /// (RabbitMQ). `--broker` replaces it.
-    #[schemars(
-        with = "String",
-        extend("default" = "memory:", "examples" = ["amqps://mq.example/crossfoot"])
-    )]
-    pub url: ServerUrl,
-    /// RabbitMQ: the user. It replaces the URL's.
-    #[schemars(with = "String", extend("examples" = ["crossfoot"]))]
-    pub username: Option<String>,
-    /// RabbitMQ: the password. It replaces the URL's. Better given as `CROSSFOOT__BROKER__PASSWORD` or in a file.
-    #[schemars(with = "String", extend("examples" = ["secret"]))]
-    pub password: Option<Secret>,
-    /// RabbitMQ: a file with the password.
-    #[schemars(with = "String", extend("examples" = ["/run/secrets/rabbitmq"]))]
-    pub password_file: Option<PathBuf>,
-    /// For `amqps`: a PEM file of certificate authorities to trust besides the system's.
-    #[schemars(with = "String", extend("examples" = ["/etc/crossfoot/ca.pem"]))]
-    pub ca_file: Option<PathBuf>,
-    /// The text before the name of every queue and exchange. Fleets that share a virtual host need different prefixes.
-    #[schemars(extend("default" = "", "examples" = ["payments."]))]
-    pub prefix: String,
-    /// Whether chunks and batches are compressed (LZ4) in messages.
-    #[schemars(with = "String", extend(
-        "default" = "auto", "enum" = ["auto", "always", "never"], "examples" = ["always"]
-    ))]
-    pub compress: Compress,
-    /// Whether messages are sealed (HMAC-SHA-256) and refused without a valid seal. Every process of a fleet needs the
-    /// same value. SECURITY.md says what `false` gives up.
-    #[schemars(extend("default" = true, "examples" = [false]))]
-    pub authenticate: bool,
-    /// A file with the key that seals messages: 64 hexadecimal digits. Without one, the store makes and keeps a key.
-    #[schemars(with = "String", extend("examples" = ["/etc/crossfoot/message.key"]))]
-    pub message_key_file: Option<PathBuf>,
-    /// A file with the key before `message_key_file`, whose seals are still accepted.
-    #[schemars(with = "String", extend("examples" = ["/etc/crossfoot/message.key.old"]))]
-    pub previous_message_key_file: Option<PathBuf>,
-}
-
-/// Whether chunks and batches are compressed in messages.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize, JsonSchema)]
-#[serde(rename_all = "lowercase")]
-pub enum Compress {
-    /// Where the broker is on another machine.
-    #[default]
-    Auto,
-    /// Wherever it makes them smaller.
-    Always,
-    /// Nowhere.
-    Never,
-}
-
-impl BrokerSettings {
-    /// The operator's keys, or that nothing is sealed; `None`: the store's keys.
-    ///
-    /// # Errors
-    /// [`SettingsError`] when a key cannot be read, or the settings contradict each other.
-    pub fn sealing(&self) -> Result<Option<Sealing>, SettingsError> {
-        let key = |name: &str, path: &Option<PathBuf>| {
-            path.as_ref().map(|path| message_key(name, path)).transpose()
-        };
-        let current = key("broker.message_key_file", &self.message_key_file)?;
-        let previous = key("broker.previous_message_key_file", &self.previous_message_key_file)?;
-        match (self.authenticate, current, previous) {
-            (true, Some(current), previous) => Ok(Some(Sealing::Keys(Keyring { current, previous }))),
-            (true, None, None) => Ok(None),
-            (true, None, Some(_)) => Err(SettingsError(
-                "broker.previous_message_key_file is set without broker.message_key_file; set both".into(),
-            )),
-            (false, None, None) => Ok(Some(Sealing::Off)),
-            (false, _, _) => Err(SettingsError(
-                "broker.authenticate is false, but a message key is set; remove one of the two settings"
-                    .into(),
-            )),
-        }
-    }
-
-    /// Whether bodies are packed, by the setting and by where the broker is.
-    #[must_use]
-    pub fn packing(&self) -> Packing {
-        let is_packed = match self.compress {
-            Compress::Always => true,
-            Compress::Never => false,
-            Compress::Auto => self.url.is_of(&["amqp"]) && !is_here(self.url.reveal()),
-        };
-        if is_packed { Packing::Lz4 } else { Packing::Plain }
-    }
-}
-
-fn message_key(name: &str, path: &Path) -> Result<MessageKey, SettingsError> {
-    let bad = |what: String| SettingsError(format!("{name} {}: {what}", path.display()));
-    let text = Secret::from_file(path).map_err(|error| bad(error.to_string()))?;
-    let bytes = domain::hex::decode(text.reveal().trim()).unwrap_or_default();
-    MessageKey::new(&bytes).map_err(|_| {
-        bad("a message key has 64 hexadecimal digits; create one with `openssl rand -hex 32`".into())
-    })
-}
-
-/// Whether a URL's host is this machine.
-fn is_here(url: &str) -> bool {
-    match url::Url::parse(url).ok().and_then(|url| url.host().map(|host| host.to_owned())) {
-        Some(url::Host::Ipv4(address)) => address.is_loopback(),
-        Some(url::Host::Ipv6(address)) => address.is_loopback(),
-        // In a URL of a scheme that it does not know, the parser takes an address for a name.
-        Some(url::Host::Domain(name)) => {
-            name.eq_ignore_ascii_case("localhost")
-                || name.parse::<Ipv4Addr>().is_ok_and(|address| address.is_loopback())
-        }
-        None => false,
-    }
-}
-
-impl Default for BrokerSettings {
-    fn default() -> Self {
-        Self {
-            url: "memory:".into(),
-            username: None,
-            password: None,
-            password_file: None,
-            ca_file: None,
-            prefix: String::new(),
-            compress: Compress::Auto,
-            authenticate: true,
-            message_key_file: None,
-            previous_message_key_file: None,
-        }
-    }
-}
-
 impl fmt::Debug for StoreSettings {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("StoreSettings").field("url", &self.url).finish_non_exhaustive()
-    }
-}
-
-impl fmt::Debug for BrokerSettings {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("BrokerSettings").field("url", &self.url).finish_non_exhaustive()
     }
 }
 
@@ -445,114 +306,4 @@ impl Settings {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn load(text: &str) -> Result<Settings, SettingsError> {
-        let file = tempfile::NamedTempFile::new().unwrap();
-        std::fs::write(file.path(), text).unwrap();
-        Settings::load(Some(file.path()))
-    }
-
-    #[test]
-    fn messages_are_packed_for_a_broker_on_another_machine() {
-        let packing = |url: &str, compress| {
-            BrokerSettings { url: url.into(), compress, ..BrokerSettings::default() }.packing()
-        };
-        for (url, auto) in [
-            ("memory:", Packing::Plain),
-            ("amqp://guest:guest@127.0.0.1:5672/%2f", Packing::Plain),
-            ("amqp://localhost", Packing::Plain),
-            ("amqp://localhost.example:5672/v", Packing::Lz4),
-            ("amqp://127.0.0.1.example/v", Packing::Lz4),
-            ("amqps://[::1]:5671/v", Packing::Plain),
-            ("amqp://mq.example:5672/v", Packing::Lz4),
-            ("amqps://anna:p@127.0.0.1@10.0.0.7/v", Packing::Lz4),
-        ] {
-            assert_eq!(packing(url, Compress::Auto), auto, "{url}");
-            assert_eq!(packing(url, Compress::Always), Packing::Lz4);
-            assert_eq!(packing(url, Compress::Never), Packing::Plain);
-        }
-        assert!(load("[broker]\ncompress = \"always\"\n").is_ok());
-        assert!(load("[broker]\ncompress = \"sometimes\"\n").is_err());
-    }
-
-    #[test]
-    fn message_keys_come_from_files_or_from_the_store_or_are_switched_off_by_name() {
-        let folder = tempfile::tempdir().unwrap();
-        let file = |name: &str, text: &str| {
-            std::fs::write(folder.path().join(name), text).unwrap();
-            format!("{:?}", folder.path().join(name).display().to_string())
-        };
-        let (one, two) = (file("one", &format!("{}\n", "ab".repeat(32))), file("two", &"cd".repeat(32)));
-        let of =
-            |text: &str| load(&format!("[broker]\n{text}")).and_then(|settings| settings.broker.sealing());
-        assert_eq!(of(""), Ok(None));
-        assert_eq!(of("authenticate = false\n"), Ok(Some(Sealing::Off)));
-        let (current, previous) =
-            (MessageKey::new(&[0xab; 32]).unwrap(), Some(MessageKey::new(&[0xcd; 32]).unwrap()));
-        let both = format!("message_key_file = {one}\nprevious_message_key_file = {two}\n");
-        assert_eq!(of(&both), Ok(Some(Sealing::Keys(Keyring { current, previous }))));
-        let short = file("short", "abcd");
-        for (text, says) in [
-            (format!("message_key_file = {short}\n"), "64 hexadecimal digits"),
-            ("message_key_file = \"/nowhere\"\n".to_owned(), "broker.message_key_file /nowhere"),
-            (format!("previous_message_key_file = {two}\n"), "set both"),
-            (format!("authenticate = false\nmessage_key_file = {one}\n"), "remove one"),
-        ] {
-            let error = of(&text).unwrap_err().to_string();
-            assert!(error.contains(says) && !error.contains("abab"), "{error}");
-        }
-    }
-
-    #[test]
-    fn a_masking_key_is_read_whole_and_never_printed() {
-        let of = |text: &str| load(text).and_then(|settings| settings.masking.key());
-        let long = "k".repeat(32);
-        assert_eq!(of(""), Ok(None));
-        let key = MaskKey::new(long.as_bytes()).unwrap();
-        assert_eq!(of(&format!("[masking]\nkey = \"{long}\"\n")), Ok(Some(key.clone())));
-        let file = tempfile::NamedTempFile::new().unwrap();
-        std::fs::write(file.path(), format!("{long}\r\n")).unwrap();
-        let named = format!("[masking]\nkey_file = {:?}\n", file.path().display().to_string());
-        assert_eq!(of(&named), Ok(Some(key)), "a line end is no part of it");
-        for (text, says) in [
-            ("[masking]\nkey = \"short\"\n".to_owned(), "masking.key: a masking key needs at least 32 bytes"),
-            ("[masking]\nkey_file = \"/nowhere\"\n".to_owned(), "/nowhere"),
-            (format!("{named}key = \"{long}\"\n"), "set only one"),
-        ] {
-            let error = of(&text).unwrap_err().to_string();
-            assert!(error.contains(says) && !error.contains("kkkk"), "{error}");
-        }
-        let shown = format!("{:?}", load(&format!("[masking]\nkey = \"{long}\"\n")).unwrap());
-        assert!(!shown.contains("kkkk"), "{shown}");
-    }
-
-    #[test]
-    fn a_store_has_one_name_whoever_opens_it() {
-        let name = |url: &str| StoreSettings { url: url.into(), ..StoreSettings::default() }.name();
-        for url in [
-            "postgres://db.example:5432/ledger",
-            "postgresql://anna@db.example:5432/ledger",
-            "postgres://ben:p@ss/word@db.example:5432/ledger?sslmode=verify-full",
-        ] {
-            assert_eq!(name(url), "postgres://db.example:5432/ledger", "{url}");
-        }
-        let folder = tempfile::tempdir().unwrap();
-        let path = folder.path().canonicalize().unwrap().join("x.db");
-        std::fs::write(&path, "").unwrap();
-        let whole = format!("sqlite:{}", path.display());
-        assert_eq!(name(&whole), whole);
-        let folder = folder.path().display();
-        assert_eq!(name(&format!("sqlite://{folder}/./x.db")), whole);
-    }
-
-    #[test]
-    fn what_is_not_set_has_its_default_and_what_is_unknown_is_refused() {
-        let settings = load("[store]\nurl = \"sqlite:x.db\"\n[fleet]\nchunk_bytes = 1000\n").unwrap();
-        assert_eq!((settings.store.url.reveal(), settings.fleet.chunk_bytes), ("sqlite:x.db", 1000));
-        assert_eq!(settings.fleet.window_chunks, FleetSettings::default().window_chunks);
-        assert!(load("[fleet]\nchunk_byte = 1\n").unwrap_err().to_string().contains("chunk_byte"));
-        assert!(load("[fleet]\nchunk_bytes = 0\n").unwrap_err().to_string().contains("fleet.chunk_bytes"));
-    }
-}
+mod tests;

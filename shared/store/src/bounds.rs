@@ -36,7 +36,8 @@ impl Dialect {
         }
     }
 
-    /// The most columns that a table has: SQLite's `SQLITE_MAX_COLUMN` as it is built in, PostgreSQL's `MaxHeapAttributeNumber`.
+    /// The most columns that a table has: SQLite's `SQLITE_MAX_COLUMN` as it is built in, PostgreSQL's
+    /// `MaxHeapAttributeNumber`.
     const fn columns_max(self) -> usize {
         match self {
             Self::Sqlite => 2000,

@@ -4,7 +4,8 @@
 //!
 //! - [`Staging::commit`] is one transaction: the chunk's ledger entry, its staging rows, rejects and breaches. A
 //!   second commit of the chunk changes nothing and says [`AlreadyThere`](model::CommitOutcome::AlreadyThere). A commit
-//!   into a run that no longer loads changes nothing and says [`RunClosed`](model::CommitOutcome::RunClosed). A batch of
+//!   into a run that no longer loads changes nothing and says [`RunClosed`](model::CommitOutcome::RunClosed). A batch
+//!   of
 //!   other bytes than those that the ledger booked changes nothing and says
 //!   [`OtherBytes`](model::CommitOutcome::OtherBytes): the ledger decides, not the message.
 //! - **Fencing**: whoever takes a run up gets a [`Fence`]; every change to a run by an older one fails with
@@ -282,7 +283,8 @@ pub struct Fence {
 
 /// Who has a run in hand, or the place of the coordinator service.
 ///
-/// When a lease ends is for the database's clock to say, and never for a host's: hosts' clocks differ and jump. (SQLite has
+/// When a lease ends is for the database's clock to say, and never for a host's: hosts' clocks differ and jump.
+/// (SQLite has
 /// the clock of the one host on which all its processes are.)
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Lease {

@@ -12,7 +12,7 @@ use crate::row::Row;
 use crate::runs::hold_fence;
 use crate::{Fence, StoreError, params};
 
-/// The evidence log.
+/// The evidence log, appended to and read.
 #[async_trait]
 #[delegatable_trait]
 pub trait Log: Send + Sync {

@@ -246,7 +246,7 @@ pub struct WorkerRow {
     pub in_hand: Option<Duration>,
 }
 
-/// A worker's heartbeat.
+/// One heartbeat of a worker.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Heartbeat {
     /// The worker.

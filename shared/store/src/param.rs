@@ -245,7 +245,7 @@ pub struct Insert {
 }
 
 impl Insert {
-    /// Rows for `table`.
+    /// Begins rows for `table`.
     #[must_use]
     pub const fn into(table: &'static str) -> Self {
         Self { table, same: Vec::new(), each: Vec::new(), passes_over: false }

@@ -1,4 +1,5 @@
-//! How messages travel: addressed, and sealed with a key of the deployment, so that access to the broker is not enough to
+//! How messages travel: addressed, and sealed with a key of the deployment, so that access to the broker is not
+//! enough to
 //! make one.
 //!
 //! | offset | bytes | what |
@@ -214,7 +215,8 @@ pub fn open<M: Travels>(bytes: &[u8], own: StoreId, sealing: &Sealing) -> Result
     Ok(Opened { message, attempt: said.attempt })
 }
 
-/// The message that `bytes` carry, whatever its seal and its store: for looking at what travels, never for acting on it.
+/// The message that `bytes` carry, whatever its seal and its store: for looking at what travels, never for acting on
+/// it.
 #[must_use]
 pub fn unverified<M: Travels>(bytes: &[u8]) -> Option<Opened<M>> {
     let (said, body) = cover(bytes).ok()?;

@@ -81,7 +81,8 @@ pub fn decoder(data: &[u8]) {
     wherever_it_is_cut(job, &mut decoder, bytes, &framed, &chunk);
 }
 
-/// Whether every record of `data`, as [`decoder`] takes it, is accepted: seeds that are rejected at the door tell nothing.
+/// Whether every record of `data`, as [`decoder`] takes it, is accepted: seeds that are rejected at the door tell
+/// nothing.
 ///
 /// # Errors
 /// The reasons against them.
@@ -166,7 +167,8 @@ fn shown(job: &Job, framed: &[(usize, &[u8])]) {
     }
 }
 
-/// The same comes out however the records are cut into chunks, except that an orphan's parent may be in the chunk before.
+/// The same comes out however the records are cut into chunks, except that an orphan's parent may be in the chunk
+/// before.
 fn wherever_it_is_cut(
     job: &Job,
     decoder: &mut ChunkDecoder,

@@ -1,4 +1,5 @@
-//! Rejects, rules, keys, declared totals, and bytes that were loaded before: what becomes of the records, and what is said.
+//! Rejects, rules, keys, declared totals, and bytes that were loaded before: what becomes of the records, and what is
+//! said.
 
 use coordinator::open::{OpenError, RunRequest};
 use coordinator::run::Ending;

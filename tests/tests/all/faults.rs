@@ -118,7 +118,8 @@ async fn a_run_that_is_stopped_anywhere_goes_on_to_the_same_fingerprint() {
         let ended = Ended { run_id, ending, report: bench.report(run_id).await }.promoted();
         assert_eq!(ended.level(Stage::Final).2, fingerprint, "seed {seed}, stopped {stops} times");
         assert_eq!((bench.final_rows(), bench.number("SELECT count(*) FROM stg_ledger")), (300, 300));
-        // A stop that comes while the promotion is committed is too late: the next coordinator finds the run over, and does
+        // A stop that comes while the promotion is committed is too late: the next coordinator finds the run over,
+        // and does
         // not take it up.
         let epoch = bench.number("SELECT epoch FROM crossfoot_run");
         assert!(epoch == stops + 1 || epoch == stops, "seed {seed}: epoch {epoch}, stopped {stops} times");

@@ -1,4 +1,5 @@
-//! The evidence pack: what is exported is verified with the file alone, and whatever is changed in it is found and named.
+//! The evidence pack: what is exported is verified with the file alone, and whatever is changed in it is found and
+//! named.
 
 use coordinator::evidence::pack::keys::{PublicKey, Signer, generate};
 use coordinator::evidence::pack::{PackError, Verified, Vouched, check, verify};

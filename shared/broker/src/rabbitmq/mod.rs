@@ -1,4 +1,5 @@
-//! The broker RabbitMQ, from 3.10 to 4.x: the contract of [`super`] kept with quorum queues, confirms and acknowledgements.
+//! The broker RabbitMQ, from 3.10 to 4.x: the contract of [`super`] kept with quorum queues, confirms and
+//! acknowledgements.
 //!
 //! What the contract leaves open, and what this adapter adds:
 //! - **Connecting** for the first time fails at once, with the reason and what to do about it. From then on a

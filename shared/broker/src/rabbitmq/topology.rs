@@ -87,8 +87,10 @@ fn store_exchange(settings: &RabbitSettings) -> String {
 
 /// Binds the queues to the store, or finds that they are another's.
 ///
-/// RabbitMQ keeps nothing of ours beside a queue, and compares few of a queue's arguments. Of an exchange it compares the
-/// alternate exchange, whose name may be any (`rabbit_exchange:assert_equivalence`): it holds the store's identity. Whoever
+/// RabbitMQ keeps nothing of ours beside a queue, and compares few of a queue's arguments. Of an exchange it compares
+/// the
+/// alternate exchange, whose name may be any (`rabbit_exchange:assert_equivalence`): it holds the store's identity.
+/// Whoever
 /// declares it first wins, and everyone else is told the name that is there.
 pub(super) async fn bind_to_store(
     settings: &RabbitSettings,

@@ -27,7 +27,8 @@ pub(super) fn reason(field: &Field, fault: Fault) -> Reason {
     Reason { field: Some(field.name.clone()), code: fault.code, detail: fault.detail }
 }
 
-/// A reason of a job with sensitive fields; `None` in any other. No field's content is quoted, sensitive or not: what is
+/// A reason of a job with sensitive fields; `None` in any other. No field's content is quoted, sensitive or not: what
+/// is
 /// wrong with the record may be that its fields are not where they should be.
 #[cold]
 pub(super) fn masked<'a>(

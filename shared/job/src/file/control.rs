@@ -121,12 +121,12 @@ pub(crate) struct ControlSection {
         extend("default" = "file", "examples" = [{ "from": "batch_header" }, "preceding"])
     )]
     pub(crate) covers: Option<Spanned<CoversSection>>,
-    /// Whether a source without such a record is in order. Otherwise its absence is a failed check.
+    /// Whether a source without such a record is valid. Otherwise its absence is a failed check.
     #[serde(default)]
     #[schemars(extend("default" = false, "examples" = [true]))]
     pub(crate) optional: bool,
     /// What follows from a record that the control's totals would count and that no scope of it holds. `fail`: the
-    /// check fails, because nobody declares the record. `ignore`: nothing.
+    /// check fails, because no declaration covers the record. `ignore`: nothing.
     #[serde(default)]
     #[schemars(
         with = "String",
@@ -193,11 +193,12 @@ pub(crate) struct TotalSection {
     #[serde(default)]
     #[schemars(with = "u8", range(max = 38), extend("default" = 0, "examples" = [2]))]
     pub(crate) scale: Option<Spanned<u8>>,
-    /// Only so many digits of the total are declared, counted from the right: a hash total.
+    /// The number of digits of the total that are declared, counted from the right: a hash total.
     #[serde(default)]
     #[schemars(with = "u8", range(min = 1, max = 38), extend("examples" = [10]))]
     pub(crate) last_digits: Option<Spanned<u8>>,
-    /// For `count` and `lines`: the declared number counts blocks of so many records or lines. A block that is not full
+    /// For `count` and `lines`: the declared number counts blocks of this many records or lines. A block that is not
+    /// full
     /// counts too.
     #[serde(default)]
     #[schemars(with = "u32", range(min = 1), extend("examples" = [10]))]

@@ -48,7 +48,7 @@ pub(crate) struct FieldSection {
     #[schemars(extend("default" = false, "examples" = [true]))]
     pub(crate) required: bool,
     /// Whether the field's content is shown as a mask (a keyed hash) in logs, findings, reject reasons, reports and
-    /// previews. The tables hold it in clear.
+    /// previews. The tables hold it unmasked.
     #[serde(default)]
     #[schemars(extend("default" = false, "examples" = [true]))]
     pub(crate) sensitive: bool,
@@ -84,7 +84,8 @@ pub(crate) struct FieldSection {
     #[serde(default)]
     #[schemars(with = "String", extend("examples" = ["P[0-9]{5}"]))]
     pub(crate) pattern: Option<Spanned<String>>,
-    /// Types `text` and `bytes`: how many characters (or bytes) the value has: exactly so many, or between two bounds.
+    /// Types `text` and `bytes`: how many characters (or bytes) the value has: exactly that number, or between two
+    /// bounds.
     #[serde(default)]
     #[schemars(with = "LengthSection", extend("examples" = [7, { "min": 1, "max": 5 }]))]
     pub(crate) length: Option<Spanned<LengthSection>>,
@@ -134,14 +135,14 @@ pub(crate) struct SumOfSection {
     /// Which value of the group is summed.
     #[schemars(range(min = 1, max = 1000), extend("examples" = [2]))]
     pub(crate) amount: usize,
-    /// Further values that follow a group, by what its last value is: so many values, or `{ times = n }`: one value
+    /// Further values that follow a group, by what its last value is: a number of values, or `{ times = n }`: one value
     /// that is a number, then n times as many values.
     #[serde(default)]
     #[schemars(extend("examples" = [{ "S": 3, "D": { "times": 2 } }]))]
     pub(crate) extra: BTreeMap<String, ExtraSection>,
 }
 
-/// So many further values, or one that says how many times so many follow.
+/// A number of further values, or a value that says how many times that number follows.
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(untagged)]
 pub(crate) enum ExtraSection {
@@ -149,7 +150,7 @@ pub(crate) enum ExtraSection {
     Times(TimesSection),
 }
 
-/// A value that is a number, and then that many times so many values.
+/// A value that is a number, followed by that many times a group of values.
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct TimesSection {

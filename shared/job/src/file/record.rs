@@ -103,7 +103,7 @@ pub(crate) struct RecordSection {
     )]
     pub(crate) mode: Option<Spanned<String>>,
     /// A field. In formats `delimited` and `fixed` every field is listed, for `delimited` in the order of the columns.
-    /// In format `copybook` the copybook lists them, and only fields are named of which the job says something.
+    /// In format `copybook` the copybook lists them, and the job names only the fields that it adds something to.
     #[serde(default)]
     pub(crate) field: Vec<FieldSection>,
 }
@@ -124,7 +124,7 @@ pub(crate) struct ConditionSection {
     /// The field that tells the record type.
     #[schemars(extend("examples" = ["type_cd"]))]
     pub(crate) field: String,
-    /// The values of which the field has one, in the field's type. NULL is none of them.
+    /// The values that the field may have, in the field's type. NULL is none of them.
     #[serde(rename = "in")]
     #[schemars(schema_with = "constants", extend("examples" = [["01", "03"]]))]
     pub(crate) one_of: Vec<toml::Value>,

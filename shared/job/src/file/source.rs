@@ -8,7 +8,7 @@ use toml::Spanned;
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct SourceSection {
-    /// How fields lie in a record. `delimited`: between separators. `fixed`: at positions that the job gives.
+    /// How fields are arranged in a record. `delimited`: between separators. `fixed`: at positions that the job gives.
     /// `copybook`: as a COBOL copybook lays them out.
     #[schemars(
         with = "String",
@@ -35,7 +35,7 @@ pub(crate) struct SourceSection {
     pub(crate) compression: Option<Spanned<String>>,
     /// How one record ends and the next begins, in formats `fixed` and `copybook`. `fixed`: after `record_bytes` bytes.
     /// `line`: at a line end. `rdw`: each record follows a record descriptor word of 4 bytes. `bdw`: records with
-    /// descriptor words lie in blocks with block descriptor words. `length-prefix`: each record follows its length in 2
+    /// descriptor words are in blocks with block descriptor words. `length-prefix`: each record follows its length in 2
     /// or 4 bytes. `length-field`: a field of the record holds its length. The default is `line` for `fixed`, and
     /// `fixed` for `copybook`.
     #[serde(default)]
@@ -76,13 +76,13 @@ pub(crate) struct SourceSection {
     #[serde(default)]
     #[schemars(with = "String", length(min = 1, max = 1), extend("examples" = ["/"]))]
     pub(crate) terminator: Option<Spanned<String>>,
-    /// Format `delimited` without quotes: a line that begins with this text (1 to 8 bytes) goes on with the record
+    /// Format `delimited` without quotes: a line that begins with this text (1 to 8 bytes) continues the record
     /// before it, as BAI2's 88 records do.
     #[serde(default)]
     #[schemars(with = "String", length(min = 1, max = 8), extend("examples" = ["88,"]))]
     pub(crate) continuation: Option<Spanned<String>>,
     /// Format `fixed` with lines: what a line is that is shorter than its record. `reject`: a reject. `pad`: blanks
-    /// fill it up, but a line that ends within a field that is not text is a reject all the same.
+    /// fill it up, but a line that ends within a field that is not text is a reject anyway.
     #[serde(default)]
     #[schemars(
         with = "String",
@@ -145,7 +145,7 @@ pub(crate) struct SourceSection {
     #[serde(default)]
     #[schemars(with = "String", extend("default" = "lf", "enum" = ["lf", "nel"], "examples" = ["nel"]))]
     pub(crate) line_end: Option<Spanned<String>>,
-    /// How many bytes stand before the first record, for formats `fixed` and `copybook`. They are hashed, and are no
+    /// How many bytes precede the first record, for formats `fixed` and `copybook`. They are hashed, and are no
     /// record. At most 1 MiB.
     #[serde(default)]
     #[schemars(with = "usize", range(max = 1_048_576), extend("default" = 0, "examples" = [128]))]
@@ -258,7 +258,8 @@ pub(crate) struct CobolSection {
         extend("default" = "reject", "enum" = ["reject", "null"], "examples" = ["null"])
     )]
     pub(crate) date_nines: Option<String>,
-    /// The first of the hundred years that years of two digits lie in, as COBOL's YEARWINDOW. With 1950, 49 is 2049 and
+    /// The first of the hundred years that years of two digits belong to, as in COBOL's YEARWINDOW. With 1950, 49 is
+    /// 2049 and
     /// 50 is 1950.
     #[serde(default)]
     #[schemars(with = "i16", extend("default" = 1950, "examples" = [1970]))]

@@ -9,7 +9,8 @@ use super::{Checked, Fault, fault_advised};
 use crate::RecordType;
 use crate::file::RecordSection;
 
-/// How the job shows sensitive fields. A field that is summed over groups of another has that one's content; that fields
+/// How the job shows sensitive fields. A field that is summed over groups of another has that one's content; that
+/// fields
 /// share bytes is refused anyway.
 pub(super) fn masks<'a>(
     job: &str,

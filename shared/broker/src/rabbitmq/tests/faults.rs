@@ -42,7 +42,8 @@ async fn publisher_and_consumer_survive_a_cut() {
     let mut consumer = broker.consume(Queue::Chunks, 2).await.unwrap();
     for n in 0..10 {
         publish(&broker, Queue::Chunks, n).await;
-        // What was sent, and lost on its way, in the moment of the cut: a publication that is not confirmed is published
+        // What was sent, and lost on its way, in the moment of the cut: a publication that is not confirmed is
+        // published
         // again, an acknowledgement makes its message come again. Both are known already.
         loop {
             let delivery = next(&mut consumer).await;

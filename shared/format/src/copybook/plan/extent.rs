@@ -31,7 +31,8 @@ pub enum ExtentError<E> {
 }
 
 impl Plan {
-    /// Finds the extent of one record. `read` reads the whole number that one of [`Plan::counts`], told by its place among
+    /// Finds the extent of one record. `read` reads the whole number that one of [`Plan::counts`], told by its place
+    /// among
     /// them, holds at an offset of the record (it must check that the record reaches that far).
     ///
     /// # Errors
