@@ -74,7 +74,7 @@ fn checkpoints_outside_hold_the_log_to_what_it_was() {
     desk.run(&other).exits(1).says(&["no checkpoint of", "nothing was compared"]);
     desk.put("damaged.jsonl", text.replace("\"head\":\"", "\"head\":\"x"));
     let damaged = ["audit", "verify", "--checkpoints", "damaged.jsonl"];
-    desk.run(&damaged).exits(2).says(&["line 1 of damaged.jsonl is no checkpoint"]);
+    desk.run(&damaged).exits(2).says(&["line 1 of damaged.jsonl is not a checkpoint"]);
     // WHEN the purge is made to vanish
     desk.sql()
         .execute_batch(

@@ -104,7 +104,7 @@ fn a_pack_needs_a_key_or_a_plain_word_and_is_never_written_over() {
         .exits(1)
         .prints(&["the pack is not signed", "nothing vouches"]);
     desk.run(&["audit", "keygen", "-o", "me"]).exits(0);
-    desk.run(&["audit", "keygen", "-o", "me"]).exits(2).says(&["me.key exists"]);
+    desk.run(&["audit", "keygen", "-o", "me"]).exits(2).says(&["me.key already exists"]);
     desk.run(&["audit", "export", "-o", "x.tar", "--key", "me.pub"]).exits(2).says(&["it is the public key"]);
     assert!(!desk.path("x.tar").exists());
     let left: Vec<_> =

@@ -54,7 +54,7 @@ fn a_worker_an_hour_behind_is_alive_and_the_difference_is_named() {
     let fleet = Fleet::new(servers, postings(500));
     let worker = fleet.start_with(&["worker", "--role", "processor,writer", "--slots", "1"], &behind);
     worker.until_it_says("differs from the database server's");
-    worker.until_it_says("serve");
+    worker.until_it_says("started");
     fleet.run(&["run", "job.toml", "--source", "in.csv"]).exits(0);
     fleet.run(&["doctor"]).prints(&["processors", "1 running"]);
     fleet

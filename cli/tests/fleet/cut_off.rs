@@ -79,7 +79,7 @@ fn a_run_whose_flows_to_the_database_are_forgotten_goes_on_over_new_ones() {
     coordinator.until_it_says("coordinator started");
     let workers = [("processor", "p1"), ("writer", "w1"), ("writer", "w2")].map(|(role, name)| {
         let going = fleet.start_with(&["worker", "--role", role, "--slots", "1", "--name", name], &settings);
-        going.until_it_says("serve");
+        going.until_it_says("started");
         going
     });
     let submitted =

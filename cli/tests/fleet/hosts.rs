@@ -111,7 +111,7 @@ fn a_job_runs_across_hosts() {
         .map(|(role, host)| {
             let line = ["worker", "--role", role, "--slots", "1", "--name", host];
             let worker = hosts.start(host, &desk, &line);
-            worker.until_it_says("serve");
+            worker.until_it_says("started");
             worker
         })
         .collect();

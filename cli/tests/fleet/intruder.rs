@@ -96,7 +96,7 @@ fn nothing_comes_of(settings: &[(&str, &str)], named: &str) {
         .iter()
         .map(|role| {
             let going = fleet.start_with(&["worker", "--role", role, "--slots", "1"], settings);
-            going.until_it_says("serve");
+            going.until_it_says("started");
             going
         })
         .collect();

@@ -36,7 +36,7 @@ fn a_chunk_that_kills_its_workers_is_set_aside_and_its_neighbours_are_not_charge
     let dies = [("CROSSFOOT_TEST_DIES_AT_CHUNK", "3")];
     let mortal = || {
         let going = fleet.start_with(&["worker", "--role", "processor", "--slots", "1"], &dies);
-        going.until_it_says("serve");
+        going.until_it_says("started");
         going
     };
     let submitted =

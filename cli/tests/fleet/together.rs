@@ -46,7 +46,7 @@ fn messages_that_all_come_twice_change_nothing() {
         .map(|(role, name)| {
             let line = ["worker", "--role", role, "--slots", "1", "--name", name];
             let going = fleet.start_with(&line, &twice);
-            going.until_it_says("serve");
+            going.until_it_says("started");
             going
         })
         .collect();

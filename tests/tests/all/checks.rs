@@ -298,7 +298,7 @@ async fn tables_that_are_there_must_be_the_jobs() {
         ("id INTEGER PRIMARY KEY, account TEXT, amount TEXT", "column last_run_id TEXT is missing"),
         (
             "id INTEGER PRIMARY KEY, account TEXT, amount NUMERIC, last_run_id TEXT",
-            "column amount is declared NUMERIC, which stores NUMERIC, but the job needs TEXT",
+            "column amount is declared as NUMERIC, which stores NUMERIC, but the job needs TEXT",
         ),
         (
             "id INTEGER PRIMARY KEY, account TEXT NOT NULL, amount TEXT, last_run_id TEXT",
