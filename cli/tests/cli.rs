@@ -18,6 +18,7 @@ mod cli {
     mod masked_mainframe;
     mod memory;
     mod notified;
+    mod older;
     mod pack;
     mod refused;
     mod schema;
