@@ -8,6 +8,7 @@ use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
+use domain::event_kind::EventKind;
 use domain::ids::RunId;
 use platform::backoff::Backoff;
 use serde_json::json;
@@ -219,7 +220,7 @@ impl Coordinator {
     async fn park(&self, run_id: RunId, why: &str) -> Result<(), StoreError> {
         let fence = self.take_up(run_id, Claim::IfFree).await?;
         self.store.park(fence, Some(why)).await?;
-        self.store.log_under(fence, self.entry(run_id, "parked", &json!({ "reason": why }))).await?;
+        self.store.log_under(fence, self.entry(run_id, EventKind::Parked, &json!({ "reason": why }))).await?;
         self.store.release(fence, 0).await
     }
 }

@@ -2,6 +2,7 @@
 
 use thiserror::Error;
 
+use crate::event_kind::EventKind;
 use crate::lifecycle::RunState;
 
 /// What a job asks of whoever decides about its runs.
@@ -80,11 +81,11 @@ impl Approval {
 
 /// What of running a run an event tells.
 fn ran(event: &ActorEvent) -> Option<&'static str> {
-    match event.kind.as_str() {
-        "opened" => Some("opened"),
-        "redriven" => Some("redrove"),
+    match EventKind::of(&event.kind)? {
+        EventKind::Opened => Some("opened"),
+        EventKind::Redriven => Some("redrove"),
         // An approval that was interrupted is resumed by whoever approved; that is not running it.
-        "resumed" if event.state != Some(RunState::AwaitingApproval) => Some("resumed"),
+        EventKind::Resumed if event.state != Some(RunState::AwaitingApproval) => Some("resumed"),
         _ => None,
     }
 }

@@ -22,6 +22,7 @@ pub mod constraint;
 pub mod counts;
 pub mod declared;
 pub mod event;
+pub mod event_kind;
 pub mod finding;
 pub mod fingerprint;
 pub mod footing;

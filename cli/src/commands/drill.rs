@@ -3,6 +3,7 @@
 use std::io::IsTerminal;
 use std::sync::Mutex;
 
+use domain::event_kind::EventKind;
 use domain::fingerprint::Hash;
 use domain::visible::{visible_coloured, visible_json};
 use drill::defect::{CATALOGUE, DrillReport, Seen};
@@ -123,7 +124,7 @@ async fn note(
         "document_sha256": Hash::of(json.as_bytes()),
     });
     let (coordinator, _watcher) = wiring::coordinator_without_broker(settings, &store);
-    store.log(coordinator.entry_of_no_run("drilled", &detail)).await?;
+    store.log(coordinator.entry_of_no_run(EventKind::Drilled, &detail)).await?;
     Ok(())
 }
 

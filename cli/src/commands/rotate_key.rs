@@ -1,5 +1,6 @@
 //! `crossfoot rotate-key`: replaces the key that seals the messages of a deployment.
 
+use domain::event_kind::EventKind;
 use post::KEY_SETTLED_MS;
 use serde_json::json;
 
@@ -23,7 +24,7 @@ pub(crate) async fn rotate_key(global: &Global) -> Result<Done, Failure> {
     let before = store.message_keys().await?.current.id();
     let id = store.rotate_message_key(coordinator.clock.now_ms(), KEY_SETTLED_MS).await?;
     let rotated = RotatedKey { key: id.to_string(), before: before.to_string() };
-    store.log(coordinator.entry_of_no_run("message-key-replaced", &json!(rotated))).await?;
+    store.log(coordinator.entry_of_no_run(EventKind::MessageKeyReplaced, &json!(rotated))).await?;
     if global.json {
         print_json(&rotated)?;
     } else {

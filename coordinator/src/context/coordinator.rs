@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use domain::checkpoint::{Checkpoint, Head};
 use domain::event::Entry as LogEntry;
+use domain::event_kind::EventKind;
 use domain::ids::RunId;
 use platform::clock::Clock;
 use post::Post;
@@ -58,13 +59,13 @@ impl Coordinator {
         uuid::Uuid::new_v7(at).into()
     }
 
-    pub(crate) fn entry(&self, run_id: RunId, kind: &str, detail: &serde_json::Value) -> LogEntry {
+    pub(crate) fn entry(&self, run_id: RunId, kind: EventKind, detail: &serde_json::Value) -> LogEntry {
         LogEntry { run_id: Some(run_id.to_string()), ..self.entry_of_no_run(kind, detail) }
     }
 
     /// An event of the store itself, with who acts and by which command.
     #[must_use]
-    pub fn entry_of_no_run(&self, kind: &str, detail: &serde_json::Value) -> LogEntry {
+    pub fn entry_of_no_run(&self, kind: EventKind, detail: &serde_json::Value) -> LogEntry {
         let mut whole = self.actor_context.detail();
         if let Some(detail) = detail.as_object() {
             whole.extend(detail.clone());
@@ -115,7 +116,8 @@ impl Coordinator {
         for reason in failures {
             tracing::warn!(%run_id, what, reason, %head, "cannot write the checkpoint; note its head elsewhere");
             let detail = json!({ "what": what, "head": head.to_string(), "reason": reason });
-            if let Err(error) = self.store.log(self.entry(run_id, "checkpoint-failed", &detail)).await {
+            if let Err(error) = self.store.log(self.entry(run_id, EventKind::CheckpointFailed, &detail)).await
+            {
                 tracing::warn!(%run_id, %error, "cannot log the failure either");
             }
         }

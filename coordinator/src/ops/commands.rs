@@ -3,6 +3,7 @@
 use std::path::Path;
 
 use domain::approval::{ActorEvent, Refusal};
+use domain::event_kind::EventKind;
 use domain::ids::RunId;
 use domain::lifecycle::{RunEvent, RunState};
 use job::Job;
@@ -67,10 +68,10 @@ impl Coordinator {
         let events = self.actor_events(run_id).await?;
         let decided = approval.by_others(&self.actor, &events).and_then(|()| approval.reasoned(reason));
         if let Err(refusal) = decided {
-            return Err(self.refused(run_id, "approval-refused", reason, refusal).await?);
+            return Err(self.refused(run_id, EventKind::ApprovalRefused, reason, refusal).await?);
         }
-        self.store.log(self.entry(run_id, "approved", &json!({ "reason": reason }))).await?;
-        self.checkpoint(run_id, "approved").await;
+        self.store.log(self.entry(run_id, EventKind::Approved, &json!({ "reason": reason }))).await?;
+        self.checkpoint(run_id, EventKind::Approved.name()).await;
         Ok(())
     }
 
@@ -80,8 +81,8 @@ impl Coordinator {
     /// [`OpsError`] of the database: nothing is to be written then.
     pub async fn note_raw_rejects(&self, run_id: RunId, file: &Path) -> Result<(), OpsError> {
         let detail = json!({ "file": file.display().to_string(), "sensitive_fields": "in clear" });
-        self.store.log(self.entry(run_id, "rejects-written", &detail)).await?;
-        self.checkpoint(run_id, "rejects-written").await;
+        self.store.log(self.entry(run_id, EventKind::RejectsWritten, &detail)).await?;
+        self.checkpoint(run_id, EventKind::RejectsWritten.name()).await;
         Ok(())
     }
 
@@ -104,13 +105,13 @@ impl Coordinator {
     async fn refused(
         &self,
         run_id: RunId,
-        kind: &str,
+        kind: EventKind,
         reason: Option<&str>,
         refusal: Refusal,
     ) -> Result<OpsError, OpsError> {
         let detail = json!({ "reason": reason, "refused": refusal.to_string() });
         self.store.log(self.entry(run_id, kind, &detail)).await?;
-        self.checkpoint(run_id, kind).await;
+        self.checkpoint(run_id, kind.name()).await;
         Ok(OpsError::Refused { run_id, refusal })
     }
 
@@ -157,10 +158,10 @@ impl Coordinator {
             .map(|row| json!({ "chunk_no": row.cut.chunk_no, "records": row.cut.records, "was": row.reason }))
             .collect();
         let detail = json!({ "reason": reason, "chunks": chunks, "set_aside": named });
-        self.store.log_under(fence, self.entry(run_id, "redriven", &detail)).await?;
+        self.store.log_under(fence, self.entry(run_id, EventKind::Redriven, &detail)).await?;
         self.store.park(fence, None).await?;
         self.store.release(fence, 0).await?;
-        self.checkpoint(run_id, "redriven").await;
+        self.checkpoint(run_id, EventKind::Redriven.name()).await;
         Ok((chunks, run.submitted))
     }
 
@@ -180,10 +181,10 @@ impl Coordinator {
         self.reasoned(&run, reason).await?;
         let fence = self.take_up(run_id, Claim::Evict).await?;
         let note = reason.map_or_else(|| "cancelled".to_owned(), |reason| format!("cancelled: {reason}"));
-        let log = self.entry(run_id, "cancelled", &json!({ "reason": reason }));
+        let log = self.entry(run_id, EventKind::Cancelled, &json!({ "reason": reason }));
         let run = self.store.step(fence, RunEvent::Cancelled, Some(&note), log).await?;
         self.store.release(fence, 0).await?;
-        self.checkpoint(run_id, "cancelled").await;
+        self.checkpoint(run_id, EventKind::Cancelled.name()).await;
         Ok(run)
     }
 
@@ -201,11 +202,11 @@ impl Coordinator {
         self.reasoned(&run, reason).await?;
         let job = self.job_of(&run).await?;
         let fence = self.take_up(run_id, Claim::AfterItsEnd).await?;
-        let log = self.entry(run_id, "purged", &json!({ "reason": reason }));
+        let log = self.entry(run_id, EventKind::Purged, &json!({ "reason": reason }));
         let staging: Vec<_> = job.layouts().map(|layout| layout.staging.clone()).collect();
         let removed = self.store.purge(fence, &staging, log).await?;
         self.store.release(fence, 0).await?;
-        self.checkpoint(run_id, "purged").await;
+        self.checkpoint(run_id, EventKind::Purged.name()).await;
         Ok(removed)
     }
 }

@@ -1,6 +1,7 @@
 //! Where a run stands at this moment, for a message about a command that failed: another operator, or another
 //! coordinator, may have got it to its end meanwhile.
 
+use domain::event_kind::EventKind;
 use domain::ids::RunId;
 use domain::lifecycle::RunState;
 use platform::clock::iso;
@@ -26,8 +27,10 @@ pub async fn standing(store: &dyn Store, run_id: RunId) -> Standing {
 async fn look(store: &dyn Store, run_id: RunId) -> Result<Standing, StoreError> {
     let run = store.run(run_id).await?;
     if run.state.is_over() {
-        let (done, approved) =
-            (last(store, run_id, run.state.name()).await?, last(store, run_id, "approved").await?);
+        let (done, approved) = (
+            last(store, run_id, run.state.name()).await?,
+            last(store, run_id, EventKind::Approved.name()).await?,
+        );
         let by = done.map_or_else(String::new, |(actor, at)| format!(" by {actor} at {at}"));
         let approved = match approved {
             Some((actor, at)) if run.state == RunState::Promoted => format!(", approved by {actor} at {at}"),

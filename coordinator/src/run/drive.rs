@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use domain::event_kind::EventKind;
 use domain::ids::RunId;
 use domain::lifecycle::RunState;
 use platform::backoff::Backoff;
@@ -73,7 +74,8 @@ impl Coordinator {
         let run = self.store.run(run_id).await?;
         let before = run.state;
         if fence.epoch > 1 {
-            let log = self.entry(run_id, "resumed", &json!({ "epoch": fence.epoch, "state": run.state }));
+            let log =
+                self.entry(run_id, EventKind::Resumed, &json!({ "epoch": fence.epoch, "state": run.state }));
             self.store.log_under(fence, log).await?;
         }
         let ending = {

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use domain::check::Verdict;
+use domain::event_kind::EventKind;
 use domain::ids::RunId;
 use domain::report::{Outcome, Report};
 use serde_json::{Value, json};
@@ -41,7 +42,7 @@ impl Coordinator {
     async fn unheard(&self, run_id: RunId, hook: &'static str, reason: &str) {
         tracing::warn!(%run_id, hook, reason, "cannot send the notification of the verdict");
         let detail = json!({ "hook": hook, "reason": reason });
-        if let Err(error) = self.store.log(self.entry(run_id, "notification-failed", &detail)).await {
+        if let Err(error) = self.store.log(self.entry(run_id, EventKind::NotificationFailed, &detail)).await {
             tracing::warn!(%run_id, %error, "cannot log the failure either");
         }
     }

@@ -4,6 +4,7 @@
 use std::sync::Arc;
 
 use domain::check::CheckResult;
+use domain::event_kind::EventKind;
 use domain::lifecycle::RunEvent;
 use domain::reconcile::Reconciliation;
 use domain::report::CheckCounts;
@@ -67,7 +68,7 @@ impl Coordinator {
         let detail = json!({ "chunks": progress.committed, "records": progress.records });
         Ok(self
             .store
-            .step(fence, RunEvent::AllCommitted, None, self.entry(run.run_id, "staged", &detail))
+            .step(fence, RunEvent::AllCommitted, None, self.entry(run.run_id, EventKind::Staged, &detail))
             .await?)
     }
 
@@ -134,7 +135,9 @@ impl Coordinator {
             },
         };
         let checks = reconciliation.checks().to_vec();
-        let log = |checks: &[CheckResult]| self.entry(run.run_id, "promoted", &verdict_detail(checks, None));
+        let log = |checks: &[CheckResult]| {
+            self.entry(run.run_id, EventKind::Promoted, &verdict_detail(checks, None))
+        };
         match promote.run(permit, checks.clone(), &mut summary, log).await? {
             Promoted::Yes => Ok(Ending::Promoted),
             Promoted::No { checks: of_final, mut findings } => {
@@ -157,7 +160,7 @@ impl Coordinator {
         let checks = reconciliation.checks();
         self.store.keep_checks(fence, checks, &summary.to_json()?).await?;
         let note = "staging is verified; promote it with `crossfoot approve RUN`";
-        let log = self.entry(run.run_id, "paused", &verdict_detail(checks, None));
+        let log = self.entry(run.run_id, EventKind::Paused, &verdict_detail(checks, None));
         self.store.step(fence, RunEvent::Paused, Some(note), log).await?;
         Ok(Ending::Paused)
     }
@@ -172,7 +175,7 @@ impl Coordinator {
         self.store.keep_checks(fence, &checks, &summary.to_json()?).await?;
         let failed = failed_names(&checks);
         let note = domain::check::faults(&checks);
-        let log = self.entry(run.run_id, "not-reconciled", &verdict_detail(&checks, Some(&failed)));
+        let log = self.entry(run.run_id, EventKind::NotReconciled, &verdict_detail(&checks, Some(&failed)));
         self.store.step(fence, RunEvent::Failed, Some(&note), log).await?;
         Ok(Ending::NotReconciled)
     }

@@ -6,6 +6,7 @@ use domain::balance::AmountBalance;
 use domain::check::{CheckResult, Stage};
 use domain::counts::WorkerShare;
 use domain::declared::Declared;
+use domain::event_kind::EventKind;
 use domain::footing::{FootingFinding, Given, Outcome};
 use domain::ids::RunId;
 use domain::layout::{Layout, Mode};
@@ -19,7 +20,6 @@ use domain::totals::ControlTotals;
 use domain::trend::{Figures, TrendEvidence};
 use job::Job;
 use platform::clock::Clock;
-use post::REFUSED;
 use source::SourceFile;
 use store::model::{Run, SplitTotals, TypeKeys};
 use store::{Fence, Store, StoreError};
@@ -145,7 +145,7 @@ impl Reconcile<'_> {
             let events = self.store.run_events(self.run.run_id, after, PAGE).await?;
             let Some(last) = events.last() else { return Ok(refused) };
             after = last.seq;
-            for event in events.iter().filter(|event| event.entry.kind == REFUSED) {
+            for event in events.iter().filter(|event| event.entry.kind == EventKind::MessageRefused.name()) {
                 let detail: serde_json::Value = serde_json::from_str(&event.entry.detail).unwrap_or_default();
                 refused += 1 + detail["refused_since_the_last_entry"].as_u64().unwrap_or(0);
             }

@@ -6,8 +6,9 @@ use serde::Deserialize;
 use super::lines::LogLine;
 use crate::checkpoint::Head;
 use crate::event::{ChainWalk, Event};
+use crate::event_kind::EventKind;
 use crate::fingerprint::Hash;
-use crate::lifecycle::{RunEvent, RunState};
+use crate::lifecycle::RunState;
 
 /// What the details of events say that a pack is held against. Everything else in them is for the reader.
 #[derive(Debug, Clone, Default, Deserialize)]
@@ -28,9 +29,6 @@ pub struct Detail {
     /// `exported`: the key that signs, as the manifest has it.
     pub signed_by: Option<Hash>,
 }
-
-/// The kind of the event that an export is.
-pub const EXPORTED: &str = "exported";
 
 /// An event of the run and what its detail says.
 #[derive(Debug, Clone)]
@@ -79,18 +77,6 @@ pub struct LifeWalk {
     asked: Vec<u64>,
     chain: Option<ChainWalk>,
     life: Life,
-}
-
-/// The step of a run's life that an event of this kind is.
-fn step(kind: &str) -> Option<RunEvent> {
-    Some(match kind {
-        "staged" => RunEvent::AllCommitted,
-        "paused" => RunEvent::Paused,
-        "not-reconciled" => RunEvent::Failed,
-        "promoted" => RunEvent::Promoted,
-        "cancelled" => RunEvent::Cancelled,
-        _ => return None,
-    })
 }
 
 impl LifeWalk {
@@ -165,18 +151,19 @@ impl LifeWalk {
             detail,
         };
         self.life.own += 1;
-        match entry.kind.as_str() {
-            "opened" if self.life.own == 1 => {
+        let kind = EventKind::of(&entry.kind);
+        match kind {
+            Some(EventKind::Opened) if self.life.own == 1 => {
                 self.life.state = Some(RunState::Loading);
                 self.life.opened = Some(noted);
                 return;
             }
-            "opened" => self.broken(format!("event {} opens the run again", event.seq)),
-            "purged" => self.life.purged = true,
-            EXPORTED => self.life.exported = Some(noted.clone()),
+            Some(EventKind::Opened) => self.broken(format!("event {} opens the run again", event.seq)),
+            Some(EventKind::Purged) => self.life.purged = true,
+            Some(EventKind::Exported) => self.life.exported = Some(noted.clone()),
             _ => {}
         }
-        let Some(step) = step(&entry.kind) else { return };
+        let Some(step) = kind.and_then(EventKind::step) else { return };
         match self.life.state.map(|state| state.after(step)) {
             Some(Ok(state)) => self.life.state = Some(state),
             Some(Err(error)) => self.broken(format!("event {}: {error}", event.seq)),

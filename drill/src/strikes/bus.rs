@@ -9,6 +9,7 @@ use broker::Queue;
 use bytes::Bytes;
 use coordinator::open::RunRequest;
 use coordinator::run::Ending;
+use domain::event_kind::EventKind;
 use domain::ids::{RunId, StoreId};
 use domain::reconcile::VerifySource;
 use domain::seal::{KEY_BYTES, Keyring, MessageKey};
@@ -326,7 +327,7 @@ async fn over(
 /// Fails unless the log names a refused message.
 async fn is_named(field: &Field<'_>, run_id: Option<RunId>) -> Result<(), Stop> {
     let events = field.store.events(0, 10_000).await.map_err(|error| Stop::Failed(error.to_string()))?;
-    let is_named = events.iter().any(|event| event.entry.kind == "message-refused");
+    let is_named = events.iter().any(|event| event.entry.kind == EventKind::MessageRefused.name());
     match run_id {
         Some(_) if !is_named => {
             Err(Stop::Failed("a refused message is not named in the evidence log".into()))

@@ -8,6 +8,7 @@ use std::time::{Duration, Instant};
 use broker::{Broker, BrokerError, Queue, publish_until_confirmed};
 use bytes::Bytes;
 use domain::event::Entry as LogEntry;
+use domain::event_kind::EventKind;
 use domain::fingerprint::Hash;
 use domain::ids::{RunId, StoreId};
 use domain::seal::KeyId;
@@ -28,9 +29,6 @@ const KEYS_PAUSE: Duration = Duration::from_secs(1);
 
 /// A key may be replaced when it is so old, in milliseconds: by then every living process has asked for it.
 pub const KEY_SETTLED_MS: i64 = 2 * 30 * 1000;
-
-/// The kind of event that names a refused message.
-pub const REFUSED: &str = "message-refused";
 
 /// So many refusals of a process are named one by one in the evidence log.
 const NAMED_MAX: u32 = 20;
@@ -262,7 +260,7 @@ impl Post {
         let entry = LogEntry {
             run_id: run_id.map(|run_id| run_id.to_string()),
             at_ms: self.clock.now_ms(),
-            kind: REFUSED.into(),
+            kind: EventKind::MessageRefused.into(),
             actor: self.actor.clone(),
             detail: detail.to_string(),
         };

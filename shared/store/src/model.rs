@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use domain::event::Entry as LogEntry;
+use domain::event_kind::EventKind;
 use domain::fingerprint::Hash;
 use domain::forest::Forest;
 use domain::ids::{ChunkNo, RecordNo, RunId, WorkerId};
@@ -71,7 +72,7 @@ impl NewRun {
         LogEntry {
             run_id: Some(self.run_id.to_string()),
             at_ms: self.now_ms,
-            kind: "opened".into(),
+            kind: EventKind::Opened.into(),
             actor: self.actor.clone(),
             detail: detail.to_string(),
         }

@@ -1,6 +1,7 @@
 //! `audit export`: a run's evidence as one signed file.
 
 use coordinator::evidence::pack::keys::Signer;
+use domain::event_kind::EventKind;
 use domain::lifecycle::RunState;
 
 use crate::args::{Export, Global};
@@ -29,7 +30,7 @@ pub(super) async fn export(global: &Global, args: &Export) -> Result<Done, Failu
     let output = args.output.clone().unwrap_or_else(|| format!("{}.pack.tar", run.run_id).into());
     let (coordinator, _) = wiring::coordinator_without_broker(&settings, &store);
     let exported = coordinator.export(run.run_id, &output, signer.as_ref()).await?;
-    coordinator.checkpoint(run.run_id, "exported").await;
+    coordinator.checkpoint(run.run_id, EventKind::Exported.name()).await;
     let manifest = exported.manifest;
     if global.json {
         let instead = format!("wrote the pack {}", output.display());

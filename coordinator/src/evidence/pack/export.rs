@@ -7,10 +7,10 @@ use std::path::Path;
 use domain::checkpoint::Head;
 use domain::counts::WorkerShare;
 use domain::event::Event;
+use domain::event_kind::EventKind;
 use domain::ids::RunId;
 use domain::lifecycle::RunState;
 use domain::pack::chunks::{ChunkTotals, ChunkWalk};
-use domain::pack::life::EXPORTED;
 use domain::pack::lines::{
     ChunkLine, CommittedLine, Link, LogLine, RejectLine, RunFacts, SplitFacts, TreeLine, Versions,
     WorkerVersion,
@@ -82,7 +82,7 @@ impl Coordinator {
             "signed_by": signed_by,
             "version": env!("CARGO_PKG_VERSION"),
         });
-        let exported = self.store.log(self.entry(run_id, EXPORTED, &detail)).await?;
+        let exported = self.store.log(self.entry(run_id, EventKind::Exported, &detail)).await?;
         self.put_log(&run, &exported, &mut writer, path).await?;
         let manifest = Manifest {
             format: manifest::FORMAT.into(),

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use domain::event_kind::EventKind;
 use domain::forest::Forest;
 use domain::ids::{RecordNo, RunId};
 use domain::inclusion::PathBuilder;
@@ -116,7 +117,7 @@ impl Coordinator {
             "fingerprint": statement.fingerprint,
             "signed_by": statement.signed_by,
         });
-        self.store.log(self.entry(run_id, "proved", &detail)).await?;
+        self.store.log(self.entry(run_id, EventKind::Proved, &detail)).await?;
         let proof = Proof {
             format: FORMAT.into(),
             format_version: FORMAT_VERSION,

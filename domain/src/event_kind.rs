@@ -1,0 +1,120 @@
+//! The kinds of event that the evidence log holds.
+//!
+//! Four-eyes approval, the walk over a pack's log and the checks of a run decide by them. What is written is a
+//! [`EventKind`]; what is read may come from another version, so [`EventKind::of`] knows that a name may be none of these.
+
+use std::fmt;
+
+use crate::lifecycle::RunEvent;
+
+macro_rules! event_kinds {
+    ($($(#[$doc:meta])* $kind:ident = $name:literal),* $(,)?) => {
+        /// What happened, as the evidence log names it.
+        #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+        pub enum EventKind { $($(#[$doc])* $kind,)* }
+
+        impl EventKind {
+            /// Every kind that is written.
+            pub const ALL: &'static [Self] = &[$(Self::$kind,)*];
+
+            /// The name of the kind in the log.
+            #[must_use]
+            pub const fn name(self) -> &'static str {
+                match self { $(Self::$kind => $name,)* }
+            }
+        }
+    };
+}
+
+event_kinds! {
+    /// A run was opened.
+    Opened = "opened",
+    /// A coordinator acquired a run that was open already.
+    Resumed = "resumed",
+    /// The coordinator service set a run aside until an operator resumes it.
+    Parked = "parked",
+    /// Every chunk of a run is committed, and staging is proven.
+    Staged = "staged",
+    /// A run waits for approval.
+    Paused = "paused",
+    /// A run was approved.
+    Approved = "approved",
+    /// An approval was refused, with the reason.
+    ApprovalRefused = "approval-refused",
+    /// Chunks that were set aside were requeued.
+    Redriven = "redriven",
+    /// A run was promoted: its rows are in final.
+    Promoted = "promoted",
+    /// A run ended with failed checks.
+    NotReconciled = "not-reconciled",
+    /// A run was given up.
+    Cancelled = "cancelled",
+    /// The rows of a run were removed from staging.
+    Purged = "purged",
+    /// Rejects were written to a file as they came.
+    RejectsWritten = "rejects-written",
+    /// A run's evidence was exported as a pack.
+    Exported = "exported",
+    /// The proof of one record was made.
+    Proved = "proved",
+    /// A job was drilled.
+    Drilled = "drilled",
+    /// The key that seals messages was replaced.
+    MessageKeyReplaced = "message-key-replaced",
+    /// A message was refused.
+    MessageRefused = "message-refused",
+    /// A webhook or command could not be told of a verdict.
+    NotificationFailed = "notification-failed",
+    /// The log's head could not be noted outside the store.
+    CheckpointFailed = "checkpoint-failed",
+}
+
+impl EventKind {
+    /// The kind with this name; `None` if this version writes no such events.
+    #[must_use]
+    pub fn of(name: &str) -> Option<Self> {
+        Self::ALL.iter().copied().find(|kind| kind.name() == name)
+    }
+
+    /// The step of a run's life that an event of this kind stands for.
+    #[must_use]
+    pub const fn step(self) -> Option<RunEvent> {
+        Some(match self {
+            Self::Staged => RunEvent::AllCommitted,
+            Self::Paused => RunEvent::Paused,
+            Self::NotReconciled => RunEvent::Failed,
+            Self::Promoted => RunEvent::Promoted,
+            Self::Cancelled => RunEvent::Cancelled,
+            _ => return None,
+        })
+    }
+}
+
+impl fmt::Display for EventKind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.name())
+    }
+}
+
+impl From<EventKind> for String {
+    fn from(kind: EventKind) -> Self {
+        kind.name().to_owned()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::HashSet;
+
+    use super::*;
+
+    #[test]
+    fn each_kind_has_a_name_of_its_own_by_which_it_is_found() {
+        let names: HashSet<_> = EventKind::ALL.iter().map(|kind| kind.name()).collect();
+        assert_eq!(names.len(), EventKind::ALL.len());
+        for kind in EventKind::ALL {
+            assert_eq!(EventKind::of(kind.name()), Some(*kind));
+        }
+        assert_eq!(EventKind::of("a kind of a later version"), None);
+    }
+}
