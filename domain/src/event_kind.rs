@@ -1,7 +1,8 @@
 //! The kinds of event that the evidence log holds.
 //!
 //! Four-eyes approval, the walk over a pack's log and the checks of a run decide by them. What is written is a
-//! [`EventKind`]; what is read may come from another version, so [`EventKind::of`] knows that a name may be none of these.
+//! [`EventKind`]; what is read may come from another version, so [`EventKind::of`] knows that a name may be none of
+//! these.
 
 use std::fmt;
 
