@@ -10,6 +10,8 @@
 mod docs;
 #[path = "tidy/edges.rs"]
 mod edges;
+#[path = "tidy/paths.rs"]
+mod paths;
 #[path = "tidy/text.rs"]
 mod text;
 #[path = "tidy/tree.rs"]
@@ -58,6 +60,12 @@ fn the_first_sentence_of_a_public_item_says_what_it_is() {
         "a doc comment whose first sentence has fewer than four words or no end",
         &docs::empty_words(&Tree::read()),
     );
+}
+
+#[test]
+fn documents_name_files_that_are_there() {
+    holds("paths in documents that lead nowhere", &paths::missing());
+    assert_eq!(paths::each("a/{b,c}/{d,e}.rs"), ["a/b/d.rs", "a/b/e.rs", "a/c/d.rs", "a/c/e.rs"]);
 }
 
 /// A rule that finds nothing anywhere is no rule: each is shown what it must find.
