@@ -17,7 +17,7 @@ use domain::layout::Layout;
 use domain::report::Outcome;
 use drill::ShadowFactory;
 use platform::clock::SystemClock;
-use platform::secret::secret_bytes;
+use platform::files::{KEY_BYTES_MAX, read_small_file};
 use post::{Post, PostSettings};
 use postgres::{PostgresSettings, PostgresStore};
 use settings::{BrokerSettings, FleetSettings, Settings, StoreSettings};
@@ -222,10 +222,10 @@ fn notify(settings: &Settings) -> Result<Notify, Failure> {
     let secret = match &of.webhook_secret_file {
         None => None,
         Some(path) => {
-            let read = secret_bytes(path).map_err(|error| {
+            let read = read_small_file(path, KEY_BYTES_MAX).map_err(|error| {
                 Failure::usage(format!("cannot read notify.webhook_secret_file {}: {error}", path.display()))
             })?;
-            Some(read)
+            Some(read.trim_ascii_end().to_vec())
         }
     };
     Ok(Notify {

@@ -10,7 +10,7 @@ use std::{fmt, io};
 
 use serde::Deserialize;
 
-use crate::files::{KEY_BYTES_MAX, read_small_file};
+use crate::files::{KEY_BYTES_MAX, read_small_text};
 
 /// What stands in place of what is not shown.
 const HIDDEN: &str = "***";
@@ -44,34 +44,21 @@ impl Secret {
         &self.0
     }
 
-    /// Reads a secret that is the only line of a file. One line end after it is not part of it.
+    /// Reads a secret that is the only line of a file. Line ends after it are not part of it.
     ///
     /// # Errors
-    /// As [`read_small_file`]; also when the file is empty, has a second line or is not UTF-8 text.
+    /// As [`read_small_text`]; also when the file is empty or has a second line.
     pub fn from_file(path: &Path) -> io::Result<Self> {
         let invalid = |what: &str| io::Error::new(io::ErrorKind::InvalidData, what);
-        let text = String::from_utf8(secret_bytes(path)?).map_err(|_| invalid("it is not UTF-8 text"))?;
-        match text.lines().count() {
-            0 => Err(invalid("it is empty")),
-            1 => Ok(Self(text)),
-            _ => Err(invalid("it has more than one line; a secret is the only line of its file")),
+        let text = read_small_text(path, KEY_BYTES_MAX)?;
+        match text.trim_end_matches(['\r', '\n']) {
+            "" => Err(invalid("it is empty")),
+            line if line.contains('\n') => {
+                Err(invalid("it has more than one line; a secret is the only line of its file"))
+            }
+            line => Ok(Self(line.to_owned())),
         }
     }
-}
-
-/// Reads a secret of any bytes: the whole file, without one line end at its end.
-///
-/// # Errors
-/// As [`read_small_file`].
-pub fn secret_bytes(path: &Path) -> io::Result<Vec<u8>> {
-    let mut bytes = read_small_file(path, KEY_BYTES_MAX)?;
-    if bytes.ends_with(b"\n") {
-        bytes.pop();
-        if bytes.ends_with(b"\r") {
-            bytes.pop();
-        }
-    }
-    Ok(bytes)
 }
 
 impl From<&str> for Secret {

@@ -8,8 +8,8 @@ use std::path::{Path, PathBuf};
 use config::{Config, Environment, File, FileFormat};
 use domain::limits::CHUNK_BYTES_MAX;
 use domain::mask::MaskKey;
-use platform::files::{TEXT_BYTES_MAX, read_small_text};
-use platform::secret::{Secret, ServerUrl, secret_bytes, without_secrets};
+use platform::files::{KEY_BYTES_MAX, TEXT_BYTES_MAX, read_small_file, read_small_text};
+use platform::secret::{Secret, ServerUrl, without_secrets};
 use schemars::generate::SchemaSettings;
 use schemars::{JsonSchema, Schema};
 use serde::Deserialize;
@@ -79,10 +79,15 @@ impl MaskingSettings {
                 let unread = |error: std::io::Error| {
                     SettingsError(format!("masking.key_file {}: {error}", path.display()))
                 };
-                (secret_bytes(path).map_err(unread)?, format!("masking.key_file {}", path.display()))
+                (
+                    read_small_file(path, KEY_BYTES_MAX).map_err(unread)?,
+                    format!("masking.key_file {}", path.display()),
+                )
             }
         };
-        let key = MaskKey::new(&bytes).map_err(|error| SettingsError(format!("{from}: {error}")))?;
+        let bytes = bytes.strip_suffix(b"\n").unwrap_or(&bytes);
+        let bytes = bytes.strip_suffix(b"\r").unwrap_or(bytes);
+        let key = MaskKey::new(bytes).map_err(|error| SettingsError(format!("{from}: {error}")))?;
         Ok(Some(key))
     }
 }

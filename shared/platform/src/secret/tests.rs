@@ -71,10 +71,11 @@ fn a_secret_that_was_kept_is_recognised_and_one_that_was_hidden_is_not() {
 fn a_secret_is_the_only_line_of_its_file() {
     let dir = tempfile::tempdir().unwrap();
     let path = dir.path().join("secret");
-    let table: [(&[u8], Result<&str, &str>); 8] = [
+    let table: [(&[u8], Result<&str, &str>); 9] = [
         (b"geheim", Ok("geheim")),
         (b"geheim\n", Ok("geheim")),
         (b"geheim\r\n", Ok("geheim")),
+        (b"geheim\n\r\n", Ok("geheim")),
         (b" geheim ", Ok(" geheim ")),
         (b"", Err("empty")),
         (b"\n", Err("empty")),
