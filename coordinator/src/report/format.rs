@@ -7,11 +7,12 @@ use domain::check::{CheckKind, CheckResult, Verdict};
 use domain::counts::WorkerShare;
 use domain::ids::WorkerId;
 pub use domain::visible::visible;
+use domain::words;
 
 /// Groups digits by three: `1234567` becomes `1,234,567`.
 #[must_use]
 pub fn count(number: u64) -> String {
-    grouped(&number.to_string())
+    words::grouped(number)
 }
 
 /// An exact amount with its integer digits grouped.
@@ -30,14 +31,7 @@ pub fn grouped(text: &str) -> String {
     if sign.len() > 1 || whole.is_empty() || !digits(whole) || !digits(fraction) {
         return text.into();
     }
-    let mut out = String::from(sign);
-    for (place, digit) in whole.chars().enumerate() {
-        if place > 0 && (whole.len() - place).is_multiple_of(3) {
-            out.push(',');
-        }
-        out.push(digit);
-    }
-    out + &unsigned[whole.len()..]
+    format!("{sign}{}{}", words::grouped_digits(whole), &unsigned[whole.len()..])
 }
 
 /// One side of a check, with its numbers grouped.

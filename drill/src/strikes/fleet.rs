@@ -174,7 +174,7 @@ fn forge(job: &Job, batch: &Batch, record_no: u64, what: &Row<'_>) -> Option<Bat
     forged.records_in = totals.records + batch.rejects.len() as u64;
     forged.accepted = totals.records;
     forged.by_type = totals.by_type.clone();
-    forged.sums = totals.sums.0.iter().map(|sum| (*sum).into()).collect();
+    forged.sums = wire::wire_sums(&totals.sums);
     forged.tree = totals.tree.to_bytes();
     drop(accepted);
     forged.rows = vec![rows];

@@ -283,7 +283,7 @@ impl Loading {
             records_in: cut.records,
             accepted: totals.records,
             by_type: totals.by_type.clone(),
-            sums: totals.sums.0.iter().map(|sum| (*sum).into()).collect(),
+            sums: wire::wire_sums(&totals.sums),
             rejected_sums: vec![WireAmount(0, 2); layout.amounts.len()],
             tree: totals.tree.to_bytes(),
             rows: vec![rows],

@@ -6,7 +6,7 @@ use job::chunk::ChunkCut;
 use job::chunk::{DecodedChunk, RejectedRecord};
 use sha2::{Digest, Sha256};
 
-use super::{Batch, Reject, RunBytes, WireAmount};
+use super::{Batch, Reject, RunBytes, WireAmount, wire_sums};
 
 impl Batch {
     /// What `processor` sends for the chunk `cut` that decoded to `decoded`.
@@ -22,8 +22,8 @@ impl Batch {
             records_in: decoded.records(),
             accepted: decoded.accepted.records,
             by_type: decoded.accepted.by_type,
-            sums: decoded.accepted.sums.0.iter().map(|sum| (*sum).into()).collect(),
-            rejected_sums: decoded.rejected_sums.0.iter().map(|sum| (*sum).into()).collect(),
+            sums: wire_sums(&decoded.accepted.sums),
+            rejected_sums: wire_sums(&decoded.rejected_sums),
             tree: decoded.accepted.tree.to_bytes(),
             rows: decoded.rows,
             rejects: decoded.rejects.into_iter().map(reject).collect(),
