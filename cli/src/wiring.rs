@@ -6,7 +6,7 @@ use std::thread::available_parallelism;
 
 use broker::in_process::{InProcess, Limits};
 use broker::rabbitmq::{Rabbit, RabbitSettings};
-use broker::{Broker, Doubling};
+use broker::{Broker, DuplicatingBroker};
 use coordinator::context::checkpoints::Checkpoints;
 use coordinator::context::notify::Notify;
 use coordinator::load::window::WindowLimits;
@@ -25,7 +25,7 @@ use sqlite::SqliteStore;
 use store::Store;
 use store::bounds::Dialect;
 use tokio::sync::watch;
-use worker::Surroundings;
+use worker::WorkerContext;
 
 use crate::args::{Fleet, Global};
 use crate::hooks;
@@ -159,7 +159,7 @@ pub(crate) async fn broker(settings: &Settings, store: &dyn Store) -> Result<Arc
         }
         _ => return Err(not_a_broker(settings)),
     };
-    Ok(if hooks::doubles_messages() { Arc::new(Doubling::new(broker)) } else { broker })
+    Ok(if hooks::doubles_messages() { Arc::new(DuplicatingBroker::new(broker)) } else { broker })
 }
 
 /// Returns the actor for the log: `operator@host`.
@@ -201,7 +201,7 @@ pub(crate) fn post(
     settings: &Settings,
     store: &Arc<dyn Store>,
 ) -> Result<Arc<Post>, Failure> {
-    let of = PostSettings { sealing: settings.broker.sealing()?, packing: settings.broker.packing() };
+    let of = PostSettings { sealing: settings.broker.sealing()?, compression: settings.broker.compression() };
     Ok(Post::new(broker, Arc::clone(store), Arc::new(SystemClock), of, &actor(&host())))
 }
 
@@ -291,9 +291,9 @@ pub(crate) fn embedded_fleet(settings: &Settings, coordinator: &Coordinator) -> 
         (true, set) => set,
     };
     let (processors, writers) = (or(settings.fleet.processors, cores()), or(settings.fleet.writers, 2));
-    let with = Surroundings {
+    let with = WorkerContext {
         dies_at_chunk: hooks::dies_at_chunk(),
-        ..Surroundings::new(Arc::clone(&coordinator.post))
+        ..WorkerContext::new(Arc::clone(&coordinator.post))
     };
     worker::Fleet::start(with, &coordinator.host, processors, writers)
 }

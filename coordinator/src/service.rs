@@ -218,7 +218,7 @@ impl Coordinator {
 
     /// Leaves a run to an operator.
     async fn park(&self, run_id: RunId, why: &str) -> Result<(), StoreError> {
-        let fence = self.take_up(run_id, Claim::IfFree).await?;
+        let fence = self.acquire_lease(run_id, Claim::IfFree).await?;
         self.store.park(fence, Some(why)).await?;
         self.store.log_under(fence, self.entry(run_id, EventKind::Parked, &json!({ "reason": why }))).await?;
         self.store.release(fence, 0).await

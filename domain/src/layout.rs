@@ -37,14 +37,14 @@ pub enum Mode {
 
 /// Where a record type stands among those of its source.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Among {
+pub struct RecordTypeSlot {
     /// Its place, from 0.
     pub place: usize,
     /// How many there are.
     pub types: usize,
 }
 
-impl Among {
+impl RecordTypeSlot {
     /// The only record type there is.
     pub const ALONE: Self = Self { place: 0, types: 1 };
 
@@ -67,7 +67,7 @@ pub struct Layout {
     /// The record type's name.
     pub record: String,
     /// Where it stands among the source's record types.
-    pub among: Among,
+    pub among: RecordTypeSlot,
     /// Its fields in source order.
     pub fields: Vec<Field>,
     /// Indexes of the key fields; empty when rows are identified by run and record number.

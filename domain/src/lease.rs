@@ -46,7 +46,7 @@ pub enum Refused {
 ///
 /// # Errors
 /// [`Refused`], and why.
-pub fn may_take_up(
+pub fn may_acquire(
     state: RunState,
     held: Option<Held<'_>>,
     claim: Claim,
@@ -98,7 +98,7 @@ mod tests {
             (Promoted, held(1), AfterItsEnd, Err(Refused::Held)),
         ];
         for (state, held, claim, expected) in table {
-            let found = may_take_up(state, held, claim, LASTS_MS);
+            let found = may_acquire(state, held, claim, LASTS_MS);
             assert_eq!(found, expected, "{state} {held:?} {claim:?}");
         }
     }

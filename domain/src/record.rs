@@ -79,10 +79,10 @@ impl Tag {
 
 /// The bytes are not those of a canonical record.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
-#[error("the bytes at {at} do not encode a record of this layout")]
+#[error("the bytes at {offset} do not encode a record of this layout")]
 pub struct RecordError {
     /// Offset in the block of records.
-    pub at: usize,
+    pub offset: usize,
 }
 
 /// Begins a record in `out`.
@@ -293,7 +293,7 @@ pub fn records(block: &[u8], fields: usize) -> impl Iterator<Item = Result<RawRe
         if broken || start == block.len() {
             return None;
         }
-        let fail = RecordError { at: start };
+        let fail = RecordError { offset: start };
         let Some(number) = block.get(start..start + 8).and_then(|n| n.try_into().ok()) else {
             broken = true;
             return Some(Err(fail));
@@ -388,7 +388,7 @@ mod tests {
         block.extend(encode(&[Value::Text("def")]));
         assert_eq!(records(&block, 1).filter(Result::is_ok).count(), 2);
         let cut = &block[..block.len() - 1];
-        assert_eq!(records(cut, 1).last().unwrap().unwrap_err(), RecordError { at: 16 });
+        assert_eq!(records(cut, 1).last().unwrap().unwrap_err(), RecordError { offset: 16 });
     }
 
     proptest! {

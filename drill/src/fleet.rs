@@ -11,7 +11,7 @@ use coordinator::{Coordinator, CoordinatorBuilder};
 use platform::clock::SystemClock;
 use post::{Post, PostSettings};
 use store::Store;
-use worker::{Fleet, Surroundings};
+use worker::{Fleet, WorkerContext};
 
 /// Processors and writers each: two, so that one can be told from the other.
 const WORKERS: usize = 2;
@@ -32,7 +32,7 @@ pub(crate) fn coordinator(store: &Arc<dyn Store>, broker: Arc<dyn Broker>, actor
 
 /// The workers of one drive, on the coordinator's broker and store.
 pub(crate) fn workers(coordinator: &Coordinator) -> Fleet {
-    let with = Surroundings::new(Arc::clone(&coordinator.post));
+    let with = WorkerContext::new(Arc::clone(&coordinator.post));
     Fleet::start(with, &coordinator.host, WORKERS, WORKERS)
 }
 

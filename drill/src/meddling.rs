@@ -8,7 +8,7 @@ use broker::{Broker, Queue};
 use bytes::Bytes;
 use store::Store;
 use wire::seal::{seal, unverified};
-use wire::{Batch, Chunk, Counts, Opened, Packing, Sealing, Travels};
+use wire::{Batch, BodyCompression, Chunk, Counts, Opened, Sealing, Travels};
 
 use crate::intercept::{Intercepted, Interceptor, Messages};
 
@@ -54,7 +54,7 @@ impl Meddler {
         let (Ok(own), Ok(keys)) = (self.store.identity().await, self.store.message_keys().await) else {
             return Some(body);
         };
-        Some(seal(&*message, own, attempt, &Sealing::Keys(keys), Packing::Plain).unwrap_or(body))
+        Some(seal(&*message, own, attempt, &Sealing::Keys(keys), BodyCompression::Plain).unwrap_or(body))
     }
 }
 

@@ -23,8 +23,8 @@ use post::{Post, PostSettings};
 use source::Location;
 use sqlite::SqliteStore;
 use store::Store;
-use wire::Packing;
-use worker::{Fleet, Surroundings};
+use wire::BodyCompression;
+use worker::{Fleet, WorkerContext};
 
 use crate::jobs::JobText;
 
@@ -188,7 +188,7 @@ impl Bench {
     #[must_use]
     pub fn coordinator_on(&self, between: impl FnOnce(Arc<dyn Broker>) -> Arc<dyn Broker>) -> Coordinator {
         let broker = between(Arc::new(InProcess::with_faults(Limits::default(), self.setup.faults)));
-        let of = PostSettings { packing: Packing::Lz4, ..PostSettings::default() };
+        let of = PostSettings { compression: BodyCompression::Lz4, ..PostSettings::default() };
         let post = Post::new(broker, Arc::clone(&self.store), Arc::clone(&self.clock), of, "tester@here");
         CoordinatorBuilder::new(post, "tester@here").build()
     }
@@ -311,6 +311,6 @@ impl Ended {
 
 /// Starts the workers of one drive on the coordinator's broker and store.
 fn workers(setup: &Setup, coordinator: &Coordinator) -> Fleet {
-    let with = Surroundings::new(Arc::clone(&coordinator.post));
+    let with = WorkerContext::new(Arc::clone(&coordinator.post));
     Fleet::start(with, "here", setup.processors, setup.writers)
 }

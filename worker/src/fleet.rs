@@ -5,18 +5,18 @@ use std::sync::Arc;
 use domain::counts::Role;
 use tokio_util::task::TaskTracker;
 
-use crate::{Identity, Jobs, Surroundings};
+use crate::{Identity, Jobs, WorkerContext};
 
 /// Workers that live in one process.
 pub struct Fleet {
     tasks: TaskTracker,
-    with: Surroundings,
+    with: WorkerContext,
 }
 
 impl Fleet {
     /// Starts them, named `processor-1` and so on.
     #[must_use]
-    pub fn start(with: Surroundings, host: &str, processors: usize, writers: usize) -> Self {
+    pub fn start(with: WorkerContext, host: &str, processors: usize, writers: usize) -> Self {
         let (jobs, tasks) = (Arc::new(Jobs::default()), TaskTracker::new());
         for (role, count) in [(Role::Processor, processors), (Role::Writer, writers)] {
             for number in 1..=count {

@@ -39,7 +39,7 @@ pub const BEAT: Duration = Duration::from_secs(5);
 
 /// What a worker works with.
 #[derive(Clone)]
-pub struct Surroundings {
+pub struct WorkerContext {
     /// Where messages come from and go to, sealed.
     pub post: Arc<Post>,
     /// Where rows and the ledger are.
@@ -56,7 +56,7 @@ pub struct Surroundings {
     pub dies_at_chunk: Option<u64>,
 }
 
-impl Surroundings {
+impl WorkerContext {
     /// Those of a process that begins; nobody is registered yet.
     #[must_use]
     pub fn new(post: Arc<Post>) -> Self {
@@ -138,7 +138,7 @@ pub struct Identity {
     pub host: String,
 }
 
-impl Surroundings {
+impl WorkerContext {
     /// Registers a worker with the store.
     ///
     /// # Errors
@@ -173,7 +173,7 @@ impl Surroundings {
                 () = self.stop.cancelled() => return,
                 _ = beat.tick() => {}
             }
-            if let Err(error) = self.store.beat(&self.registered.beats()).await {
+            if let Err(error) = self.store.heartbeat(&self.registered.beats()).await {
                 tracing::warn!(%error, "cannot send the heartbeat");
             }
         }

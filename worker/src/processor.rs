@@ -18,7 +18,7 @@ use wire::{Batch, Chunk, CodecError, Counts};
 use crate::consume::{Handled, consume};
 use crate::jobs::Unavailable;
 use crate::starts::Charged;
-use crate::{Identity, Jobs, Surroundings, recount, verifier};
+use crate::{Identity, Jobs, WorkerContext, recount, verifier};
 
 /// A processor's number for its role in messages.
 const ROLE: u8 = 0;
@@ -78,7 +78,7 @@ pub enum ProcessError {
 ///
 /// # Errors
 /// [`ProcessorError`] when it cannot begin.
-pub async fn run(with: &Surroundings, identity: &Identity, jobs: &Jobs) -> Result<(), ProcessorError> {
+pub async fn run(with: &WorkerContext, identity: &Identity, jobs: &Jobs) -> Result<(), ProcessorError> {
     let worker = with.register(Role::Processor, identity).await?;
     let give_up = |body: Bytes, reason: String| async move {
         match with.read::<Chunk>(&body).await {
@@ -94,7 +94,7 @@ pub async fn run(with: &Surroundings, identity: &Identity, jobs: &Jobs) -> Resul
     Ok(())
 }
 
-async fn handle(with: &Surroundings, jobs: &Jobs, worker: WorkerId, body: Bytes) -> Handled {
+async fn handle(with: &WorkerContext, jobs: &Jobs, worker: WorkerId, body: Bytes) -> Handled {
     let started = Instant::now();
     let _in_hand = with.registered.in_hand(worker);
     let opened = match with.read::<Chunk>(&body).await {

@@ -13,9 +13,9 @@ use wire::{Batch, Chunk, Counts, Opened};
 use crate::consume::Handled;
 use crate::jobs::Unavailable;
 use crate::processor::process;
-use crate::{Jobs, Surroundings};
+use crate::{Jobs, WorkerContext};
 
-async fn committed(with: &Surroundings, chunk: &Chunk) -> Result<Option<(ChunkRow, Committed)>, StoreError> {
+async fn committed(with: &WorkerContext, chunk: &Chunk) -> Result<Option<(ChunkRow, Committed)>, StoreError> {
     let run_id = RunId::from_bytes(chunk.run_id);
     let row = with.store.chunks(run_id, chunk.chunk_no, 1).await?.pop();
     let row = row.filter(|row| row.cut.chunk_no.0 == chunk.chunk_no);
@@ -24,7 +24,7 @@ async fn committed(with: &Surroundings, chunk: &Chunk) -> Result<Option<(ChunkRo
 
 /// Decodes the chunk again, reports in the name of the processor that the ledger has, and hands the batch on, so that a
 /// writer reports in the name of the one that committed it. A report that did come stands.
-pub(crate) async fn recount(with: &Surroundings, jobs: &Jobs, opened: Opened<Chunk>) -> Handled {
+pub(crate) async fn recount(with: &WorkerContext, jobs: &Jobs, opened: Opened<Chunk>) -> Handled {
     let Opened { message: chunk, attempt } = opened;
     let run_id = RunId::from_bytes(chunk.run_id);
     let (row, committed) = match committed(with, &chunk).await {

@@ -7,11 +7,11 @@ use store::model::{Started, Task};
 use wire::{Opened, RunBytes, Travels};
 
 use crate::consume::Handled;
-use crate::{Surroundings, failure};
+use crate::{WorkerContext, failure};
 
 /// A start that was charged.
 pub(crate) struct Start<'a> {
-    with: &'a Surroundings,
+    with: &'a WorkerContext,
     run_id: RunBytes,
     chunk_no: u64,
     role: Role,
@@ -30,7 +30,7 @@ pub(crate) enum Charged<'a> {
     Settle(Handled),
 }
 
-impl Surroundings {
+impl WorkerContext {
     /// Charges a start of a chunk, and fetches what the ledger says of it.
     pub(crate) async fn start<M: Travels>(
         &self,

@@ -12,7 +12,7 @@ use wire::{Counts, Range, RangeFound, codec};
 
 use crate::consume::{Handled, consume};
 use crate::jobs::Unavailable;
-use crate::{Jobs, Surroundings};
+use crate::{Jobs, WorkerContext};
 
 /// Ranges of the same first chunk that are looked at: there is one, unless somebody makes them up.
 const RANGES_MAX: u32 = 8;
@@ -24,14 +24,14 @@ const ROLE: u8 = 2;
 ///
 /// # Errors
 /// [`BrokerError`] when it cannot begin.
-pub async fn run(with: &Surroundings, worker: WorkerId, jobs: &Jobs) -> Result<(), BrokerError> {
+pub async fn run(with: &WorkerContext, worker: WorkerId, jobs: &Jobs) -> Result<(), BrokerError> {
     let handle = |body: Bytes, _| read_back(with, jobs, worker, body);
     // Nothing of a range is its own fault: it is postponed, or found impossible.
     let give_up = |_: Bytes, _: String| async { true };
     consume(&with.post, Queue::Ranges, 1, &with.stop, handle, give_up).await
 }
 
-async fn read_back(with: &Surroundings, jobs: &Jobs, worker: WorkerId, body: Bytes) -> Handled {
+async fn read_back(with: &WorkerContext, jobs: &Jobs, worker: WorkerId, body: Bytes) -> Handled {
     let started = Instant::now();
     let (range, attempt) = match with.read::<Range>(&body).await {
         Ok(opened) => (opened.message, opened.attempt),

@@ -13,7 +13,7 @@ use wire::{Batch, Counts};
 use crate::consume::{Handled, consume};
 use crate::jobs::Unavailable;
 use crate::starts::Charged;
-use crate::{Identity, Jobs, Surroundings, verifier};
+use crate::{Identity, Jobs, WorkerContext, verifier};
 
 /// A writer's number for its role in messages.
 const ROLE: u8 = 1;
@@ -33,7 +33,7 @@ pub enum WriterError {
 ///
 /// # Errors
 /// [`WriterError`] when it cannot begin.
-pub async fn run(with: &Surroundings, identity: &Identity, jobs: &Jobs) -> Result<(), WriterError> {
+pub async fn run(with: &WorkerContext, identity: &Identity, jobs: &Jobs) -> Result<(), WriterError> {
     let worker = with.register(Role::Writer, identity).await?;
     let give_up = |body: Bytes, reason: String| async move {
         match with.read::<Batch>(&body).await {
@@ -49,7 +49,7 @@ pub async fn run(with: &Surroundings, identity: &Identity, jobs: &Jobs) -> Resul
     Ok(())
 }
 
-async fn write(with: &Surroundings, jobs: &Jobs, worker: WorkerId, body: Bytes) -> Handled {
+async fn write(with: &WorkerContext, jobs: &Jobs, worker: WorkerId, body: Bytes) -> Handled {
     let started = Instant::now();
     let _in_hand = with.registered.in_hand(worker);
     let size = body.len() as u64;
@@ -108,7 +108,7 @@ async fn write(with: &Surroundings, jobs: &Jobs, worker: WorkerId, body: Bytes) 
 
 /// A chunk was committed before, and its writer may have died before it could report. What it must have counted is
 /// counted from the batch and reported in its name; if it did report, that stands.
-async fn report_again(with: &Surroundings, attempt: u64, mut counts: Counts) -> Handled {
+async fn report_again(with: &WorkerContext, attempt: u64, mut counts: Counts) -> Handled {
     let (run_id, chunk_no) = (RunId::from_bytes(counts.run_id), counts.chunk_no);
     let row = match with.store.chunks(run_id, chunk_no, 1).await {
         Ok(mut rows) => rows.pop().filter(|row| row.cut.chunk_no.0 == chunk_no),

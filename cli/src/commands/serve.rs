@@ -9,7 +9,7 @@ use domain::ids::RunId;
 use domain::words::plural;
 use platform::causes::chain;
 use tokio_util::task::TaskTracker;
-use worker::{Identity, Jobs, Surroundings};
+use worker::{Identity, Jobs, WorkerContext};
 
 use super::run::signal;
 use crate::args::{Global, Serve, Worker, WorkerRole};
@@ -26,9 +26,9 @@ pub(crate) async fn worker(global: &Global, args: &Worker) -> Result<Done, Failu
     wiring::require_broker(&settings)?;
     let store = wiring::store(&settings, true).await?;
     let broker = wiring::broker(&settings, &*store).await?;
-    let with = Surroundings {
+    let with = WorkerContext {
         dies_at_chunk: hooks::dies_at_chunk(),
-        ..Surroundings::new(wiring::post(broker, &settings, &store)?)
+        ..WorkerContext::new(wiring::post(broker, &settings, &store)?)
     };
     let host = wiring::host();
     let (jobs, tasks) = (Arc::new(Jobs::default()), TaskTracker::new());
@@ -79,7 +79,7 @@ pub(crate) async fn worker(global: &Global, args: &Worker) -> Result<Done, Failu
 }
 
 /// Runs one worker, and restarts it when it ends by itself.
-async fn slot_of(with: Surroundings, role: Role, identity: Identity, jobs: Arc<Jobs>) {
+async fn slot_of(with: WorkerContext, role: Role, identity: Identity, jobs: Arc<Jobs>) {
     while !with.stop.is_cancelled() {
         let ended = match role {
             Role::Processor => {

@@ -15,13 +15,13 @@ const HEARTBEAT: Duration = Duration::from_secs(5);
 
 impl Coordinator {
     /// Takes the run up, unless a living coordinator has it.
-    pub(crate) async fn take_up(&self, run_id: RunId, claim: Claim) -> Result<Fence, StoreError> {
+    pub(crate) async fn acquire_lease(&self, run_id: RunId, claim: Claim) -> Result<Fence, StoreError> {
         let owner = self.owner();
         let held = self.store.lease(run_id).await?;
         // Its own lease is left over from a drive that the store failed.
         let is_free = held.is_some_and(|held| held.owner == owner || is_dead(&held.owner, &self.host));
         let claim = if is_free && claim == Claim::IfFree { Claim::Evict } else { claim };
-        self.store.take_up(run_id, &owner, LEASE, claim).await
+        self.store.acquire_lease(run_id, &owner, LEASE, claim).await
     }
 
     /// This coordinator as it signs its leases: no other process signs so.

@@ -2,19 +2,19 @@
 //!
 //! A host's name and a process's number are not enough: two containers may have both in common, and a number is given
 //! again. So a signature says of which boot of which kernel it is, in which namespace the number counts, and when the
-//! process started. Only where all of that is this process's own surroundings can it be seen that the other is gone;
+//! process started. Only where all of that is this process's own boot and namespace can it be seen that the other is gone;
 //! otherwise its lease runs out.
 
 use std::path::Path;
 
-/// Where a process's number counts, as far as the system tells.
+/// The boot and the process namespace in which a process number counts.
 #[derive(Debug, PartialEq, Eq)]
-struct Surroundings {
+struct PidNamespace {
     boot: String,
     namespace: String,
 }
 
-impl Surroundings {
+impl PidNamespace {
     /// Of this process; none where there is no `/proc`.
     fn here() -> Option<Self> {
         let boot = std::fs::read_to_string("/proc/sys/kernel/random/boot_id").ok()?;
@@ -37,7 +37,7 @@ fn started(pid: &str) -> Option<String> {
 /// This process's signature: no other process signs so.
 pub(crate) fn signed(actor: &str) -> String {
     let pid = std::process::id().to_string();
-    match Surroundings::here().zip(started(&pid)) {
+    match PidNamespace::here().zip(started(&pid)) {
         None => format!("{actor} pid {pid}"),
         Some((here, started)) => {
             format!(
@@ -61,7 +61,7 @@ fn is_gone(owner: &str, host: &str) -> Option<bool> {
     let (pid, rest) = rest.split_once(" (boot ")?;
     let (boot, rest) = rest.split_once(", pid namespace ")?;
     let (namespace, start) = rest.strip_suffix(')')?.split_once(", start ")?;
-    let here = Surroundings::here()?;
+    let here = PidNamespace::here()?;
     if here.boot != boot || here.namespace != namespace || pid.parse::<u32>().is_err() {
         return None;
     }

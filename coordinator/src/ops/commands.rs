@@ -151,8 +151,8 @@ impl Coordinator {
             return Err(wrong("none of its chunks was set aside; continue with `crossfoot resume`"));
         }
         self.reasoned(&run, reason).await?;
-        let fence = self.take_up(run_id, Claim::IfFree).await?;
-        let chunks = self.store.put_back(fence).await?;
+        let fence = self.acquire_lease(run_id, Claim::IfFree).await?;
+        let chunks = self.store.requeue(fence).await?;
         let named: Vec<_> = aside
             .iter()
             .map(|row| json!({ "chunk_no": row.cut.chunk_no, "records": row.cut.records, "was": row.reason }))
@@ -179,7 +179,7 @@ impl Coordinator {
             });
         }
         self.reasoned(&run, reason).await?;
-        let fence = self.take_up(run_id, Claim::Evict).await?;
+        let fence = self.acquire_lease(run_id, Claim::Evict).await?;
         let note = reason.map_or_else(|| "cancelled".to_owned(), |reason| format!("cancelled: {reason}"));
         let log = self.entry(run_id, EventKind::Cancelled, &json!({ "reason": reason }));
         let run = self.store.step(fence, RunEvent::Cancelled, Some(&note), log).await?;
@@ -201,7 +201,7 @@ impl Coordinator {
         }
         self.reasoned(&run, reason).await?;
         let job = self.job_of(&run).await?;
-        let fence = self.take_up(run_id, Claim::AfterItsEnd).await?;
+        let fence = self.acquire_lease(run_id, Claim::AfterItsEnd).await?;
         let log = self.entry(run_id, EventKind::Purged, &json!({ "reason": reason }));
         let staging: Vec<_> = job.layouts().map(|layout| layout.staging.clone()).collect();
         let removed = self.store.purge(fence, &staging, log).await?;

@@ -63,7 +63,7 @@ impl Coordinator {
     pub async fn drive(&self, run_id: RunId, how: &Drive) -> Result<Ending, RunError> {
         let started = Instant::now();
         let claim = if how.evict { Claim::Evict } else { Claim::IfFree };
-        let fence = match self.take_up(run_id, claim).await {
+        let fence = match self.acquire_lease(run_id, claim).await {
             // Nothing is to be done about it, and nothing is: it stays as it ended, with its last event.
             Err(StoreError::Over { state, .. }) => {
                 self.watch.send_modify(|now| now.phase = Phase::Over);

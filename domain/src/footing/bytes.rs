@@ -6,7 +6,7 @@
 use sha2::{Digest, Sha256};
 
 use super::FootingError;
-use super::footer::{Event, Footing, SAID_BYTES_MAX, Said};
+use super::builder::{DeclaredValue, Event, Footing, SAID_BYTES_MAX};
 use super::measured::{Measured, Sparse, Wide};
 use super::plan::FootingPlan;
 use crate::amount::Amount;
@@ -124,15 +124,15 @@ fn put_sparse(out: &mut Vec<u8>, sparse: &Sparse) {
     }
 }
 
-fn put_said(out: &mut Vec<u8>, said: &Said) {
+fn put_said(out: &mut Vec<u8>, said: &DeclaredValue) {
     match said {
-        Said::Nothing => out.push(NOTHING),
-        Said::Unreadable => out.push(UNREADABLE),
-        Said::Number(amount) => {
+        DeclaredValue::Nothing => out.push(NOTHING),
+        DeclaredValue::Unreadable => out.push(UNREADABLE),
+        DeclaredValue::Number(amount) => {
             out.extend([NUMBER, amount.scale()]);
             put_signed(out, amount.mantissa());
         }
-        Said::Text(text) => {
+        DeclaredValue::Text(text) => {
             out.push(TEXT);
             put(out, text.len() as u128);
             out.extend_from_slice(text.as_bytes());
@@ -199,14 +199,14 @@ impl Input<'_> {
         Ok(sparse)
     }
 
-    fn said(&mut self) -> Result<Said, FootingError> {
+    fn said(&mut self) -> Result<DeclaredValue, FootingError> {
         Ok(match self.byte()? {
-            NOTHING => Said::Nothing,
-            UNREADABLE => Said::Unreadable,
+            NOTHING => DeclaredValue::Nothing,
+            UNREADABLE => DeclaredValue::Unreadable,
             NUMBER => {
                 let scale = self.byte()?;
                 let amount = Amount::new(self.signed()?, scale);
-                Said::Number(amount.map_err(|_| FootingError::Damaged("an amount is too long"))?)
+                DeclaredValue::Number(amount.map_err(|_| FootingError::Damaged("an amount is too long"))?)
             }
             TEXT => {
                 let length = self.place()?;
@@ -214,7 +214,7 @@ impl Input<'_> {
                 let text = text.and_then(|text| std::str::from_utf8(text).ok());
                 let text = text.ok_or(FootingError::Damaged("a text is not as it should be"))?.to_owned();
                 self.0 = &self.0[length..];
-                Said::Text(text)
+                DeclaredValue::Text(text)
             }
             _ => return Err(FootingError::Damaged("a value is of no kind")),
         })

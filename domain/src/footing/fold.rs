@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use super::FootingError;
-use super::footer::{Footing, Said};
+use super::builder::{DeclaredValue, Footing};
 use super::measured::{Measured, Sparse};
 use super::outcome::{FootingFinding, Outcome};
 use super::plan::{Control, Cover, FootingPlan, Outside};
@@ -37,7 +37,7 @@ pub(super) struct State {
     /// Records that no scope holds, total by total.
     outside: Vec<u64>,
     /// A declaration that is compared later: at the source's end, or when the next one comes.
-    pending: Option<(RecordNo, Vec<Said>)>,
+    pending: Option<(RecordNo, Vec<DeclaredValue>)>,
     pub(super) tallies: Vec<Tally>,
     pub(super) demanded: Vec<Demanded>,
     /// What is wrong with its scopes: how many things, and the first in words.
@@ -198,7 +198,7 @@ impl Fold {
         &mut self,
         at: usize,
         control: &Control,
-        (record_no, said): (RecordNo, &[Said]),
+        (record_no, said): (RecordNo, &[DeclaredValue]),
     ) -> Result<(), FootingError> {
         let state = &mut self.states[at];
         state.seen += 1;
@@ -251,11 +251,11 @@ impl Fold {
         at: usize,
         control: &Control,
         record_no: RecordNo,
-        said: &[Said],
+        said: &[DeclaredValue],
     ) -> Result<(), FootingError> {
         let plan = Arc::clone(&self.plan);
         for (place, total) in control.totals.iter().enumerate() {
-            let said = said.get(self.said_at(control, total.field)).unwrap_or(&Said::Unreadable);
+            let said = said.get(self.said_at(control, total.field)).unwrap_or(&DeclaredValue::Unreadable);
             let state = &mut self.states[at];
             let measured = std::mem::take(&mut state.within[place]);
             let kept = &plan.kept[plan.places[at][place]];

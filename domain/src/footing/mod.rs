@@ -5,7 +5,7 @@
 //! sums its children's declared values is a sum like any other.
 //!
 //! ```text
-//! records of a chunk ─ Footer ─► Footing ─ bytes ─► … ─ Fold, in chunk order ─► Outcome ─► checks, findings
+//! records of a chunk ─ FootingBuilder ─► Footing ─ bytes ─► … ─ Fold, in chunk order ─► Outcome ─► checks, findings
 //! ```
 //!
 //! A processor sees one chunk and knows nothing of what stands before it, so it evaluates nothing: its [`Footing`]
@@ -13,9 +13,9 @@
 //! through the footings in order, in memory that does not grow with the source. How the source was cut makes no
 //! difference to what comes out.
 
+mod builder;
 mod bytes;
 mod fold;
-mod footer;
 mod measured;
 mod outcome;
 mod plan;
@@ -25,8 +25,8 @@ mod tests;
 
 use thiserror::Error;
 
+pub use builder::{Footing, FootingBuilder};
 pub use fold::{Fold, Given};
-pub use footer::{Footer, Footing};
 pub use outcome::{FootingFinding, Outcome};
 pub use plan::{
     Control, Cover, Demand, Expected, FootingPlan, Measure, Outside, Part, PlanError, Total, Wanted, What,

@@ -1,6 +1,6 @@
 //! One declared value over all controls of its kind: how often it was right, and the first time it was not.
 
-use super::footer::Said;
+use super::builder::DeclaredValue;
 use super::measured::Measured;
 use super::plan::{Demand, Expected, Kept, Total, Wanted, What};
 use super::{FootingError, Given};
@@ -102,7 +102,7 @@ impl Tally {
         &mut self,
         total: &Total,
         kept: &Kept,
-        (record_no, said): (RecordNo, &Said),
+        (record_no, said): (RecordNo, &DeclaredValue),
         measured: &Measured,
         shows: Shows<'_>,
     ) -> Result<Option<Miss>, FootingError> {
@@ -133,12 +133,12 @@ impl Tally {
     }
 }
 
-fn declared(total: &Total, said: &Said) -> Result<Amount, &'static str> {
+fn declared(total: &Total, said: &DeclaredValue) -> Result<Amount, &'static str> {
     let written = match said {
-        Said::Number(written) => *written,
-        Said::Nothing => return Err("nothing declared"),
-        Said::Unreadable => return Err("the declared value could not be read"),
-        Said::Text(text) => text.trim().parse().map_err(|_| "the declared value is not a number")?,
+        DeclaredValue::Number(written) => *written,
+        DeclaredValue::Nothing => return Err("nothing declared"),
+        DeclaredValue::Unreadable => return Err("the declared value could not be read"),
+        DeclaredValue::Text(text) => text.trim().parse().map_err(|_| "the declared value is not a number")?,
     };
     let scale = written.scale().saturating_add(total.scale);
     Amount::new(written.mantissa(), scale).map_err(|_| "the declared value does not fit 38 digits")
@@ -187,22 +187,22 @@ impl Demanded {
         demand: &Demand,
         name: &str,
         given: &Given,
-        (record_no, said): (RecordNo, &Said),
+        (record_no, said): (RecordNo, &DeclaredValue),
         shows: Shows<'_>,
     ) -> Option<Miss> {
         let actual = match said {
-            Said::Nothing => "nothing".to_owned(),
-            Said::Unreadable => "not readable".to_owned(),
-            Said::Number(amount) => shows.amount(*amount),
-            Said::Text(text) => shows.text(text),
+            DeclaredValue::Nothing => "nothing".to_owned(),
+            DeclaredValue::Unreadable => "not readable".to_owned(),
+            DeclaredValue::Number(amount) => shows.amount(*amount),
+            DeclaredValue::Text(text) => shows.text(text),
         };
         let mut why = None;
         let (expected, is_met) = match &demand.wanted {
             Wanted::Equals(Expected(literal)) => {
                 let value = literal.value();
                 let is_met = match (said, value.as_amount()) {
-                    (Said::Number(declared), Some(wanted)) => *declared == wanted,
-                    (Said::Text(text), None) => *text == plain(&value),
+                    (DeclaredValue::Number(declared), Some(wanted)) => *declared == wanted,
+                    (DeclaredValue::Text(text), None) => *text == plain(&value),
                     _ => false,
                 };
                 (value.as_amount().map_or_else(|| shows.text(&plain(&value)), |n| shows.amount(n)), is_met)
@@ -210,11 +210,14 @@ impl Demanded {
             Wanted::Given(value) => match given.values.get(value) {
                 Some(wanted) => {
                     let is_met = match said {
-                        Said::Number(declared) => wanted.parse::<Amount>().is_ok_and(|n| n == *declared),
-                        Said::Text(text) => text == wanted,
-                        Said::Nothing | Said::Unreadable => false,
+                        DeclaredValue::Number(declared) => {
+                            wanted.parse::<Amount>().is_ok_and(|n| n == *declared)
+                        }
+                        DeclaredValue::Text(text) => text == wanted,
+                        DeclaredValue::Nothing | DeclaredValue::Unreadable => false,
                     };
-                    let number = wanted.parse::<Amount>().ok().filter(|_| matches!(said, Said::Number(_)));
+                    let number =
+                        wanted.parse::<Amount>().ok().filter(|_| matches!(said, DeclaredValue::Number(_)));
                     (
                         number
                             .filter(|_| shows.is_masked())
@@ -229,9 +232,9 @@ impl Demanded {
             },
             Wanted::Sequence { first, last } => {
                 let declared = match said {
-                    Said::Number(amount) => whole(*amount),
-                    Said::Text(text) => text.trim().parse().ok().and_then(whole),
-                    Said::Nothing | Said::Unreadable => None,
+                    DeclaredValue::Number(amount) => whole(*amount),
+                    DeclaredValue::Text(text) => text.trim().parse().ok().and_then(whole),
+                    DeclaredValue::Nothing | DeclaredValue::Unreadable => None,
                 };
                 let before = match (self.number, given.previous.get(name)) {
                     (Some(number), _) => Some(number.to_string()),

@@ -3,7 +3,7 @@ use crate::counts::{Counts, WorkerShare};
 use crate::declared::Declared;
 use crate::fingerprint::Hash;
 use crate::ids::{RecordNo, WorkerId};
-use crate::layout::{Among, Field, Layout, Mode};
+use crate::layout::{Field, Layout, Mode, RecordTypeSlot};
 use crate::record;
 use crate::rule::{OnBreach, RuleOutcome};
 use crate::totals::Sums;
@@ -13,7 +13,7 @@ fn layout() -> Layout {
     let ty = FieldType::Decimal { precision: 15, scale: 2 };
     Layout {
         record: "r".into(),
-        among: Among::ALONE,
+        among: RecordTypeSlot::ALONE,
         fields: vec![Field {
             name: "amt".into(),
             ty,

@@ -14,7 +14,7 @@ use domain::ids::{RunId, StoreId};
 use domain::reconcile::VerifySource;
 use domain::seal::{KEY_BYTES, Keyring, MessageKey};
 use wire::seal::{COVER_BYTES, Travels, seal, unverified};
-use wire::{Batch, Chunk, Counts, Packing, Range, Sealing, WireAmount, codec};
+use wire::{Batch, BodyCompression, Chunk, Counts, Range, Sealing, WireAmount, codec};
 
 use crate::fleet::broker;
 use crate::intercept::{Intercepted, Messages};
@@ -251,7 +251,7 @@ pub(super) async fn strike(intrusion: Intrusion, scenario: &Scenario<'_>) -> Str
             let key = key.map_err(|error| Stop::Failed(error.to_string()))?;
             let hand = beside(move |_, chunk| {
                 let sealing = Sealing::Keys(Keyring { current: key.clone(), previous: None });
-                let foreign = seal(&altered(chunk), other, 1, &sealing, Packing::Plain);
+                let foreign = seal(&altered(chunk), other, 1, &sealing, BodyCompression::Plain);
                 foreign.ok().map(|body| (Queue::Chunks, body)).into_iter().collect()
             });
             over(scenario, hand, "a message of another store comes to these queues", true).await
@@ -368,7 +368,7 @@ async fn retired_key(scenario: &Scenario<'_>) -> Strike {
         field.store.rotate_message_key(1, 0).await.map_err(failed)?;
     }
     let hand = once::<Chunk>(Queue::Chunks, How::Ahead, move |_, chunk| {
-        seal(&altered(chunk), own, 1, &Sealing::Keys(old.clone()), Packing::Plain).ok()
+        seal(&altered(chunk), own, 1, &Sealing::Keys(old.clone()), BodyCompression::Plain).ok()
     });
     let (run_id, ended) = field.run_on(&scenario.request(), Intercepted::on(broker(), hand)).await;
     is_named(&field, run_id).await?;

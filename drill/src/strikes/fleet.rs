@@ -2,7 +2,7 @@
 
 use std::sync::{Arc, Mutex, PoisonError};
 
-use broker::Doubling;
+use broker::DuplicatingBroker;
 use coordinator::open::RunRequest;
 use coordinator::run::Ending;
 use domain::ids::RecordNo;
@@ -280,7 +280,7 @@ pub(super) async fn counts(lie: Lie, scenario: &Scenario<'_>) -> Strike {
 /// At-least-once delivery, taken at its word.
 pub(super) async fn doubled(scenario: &Scenario<'_>) -> Strike {
     let field = scenario.field().await?;
-    let (run_id, ended) = field.run_on(&scenario.request(), Arc::new(Doubling::new(broker()))).await;
+    let (run_id, ended) = field.run_on(&scenario.request(), Arc::new(DuplicatingBroker::new(broker()))).await;
     field.over(run_id, ended, Target::told("every message is delivered twice"), 0).await
 }
 

@@ -17,7 +17,7 @@
 
 #[cfg(test)]
 pub(crate) mod conformance;
-mod doubling;
+mod duplicating;
 pub mod in_process;
 pub mod rabbitmq;
 
@@ -26,7 +26,7 @@ use bytes::Bytes;
 use domain::ids::StoreId;
 use thiserror::Error;
 
-pub use doubling::Doubling;
+pub use duplicating::DuplicatingBroker;
 
 /// The fixed set of queues.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]

@@ -253,7 +253,7 @@ pub(crate) async fn a_chunk_that_was_set_aside_may_still_be_committed(make: &imp
     assert_eq!(loading.commit(loading.batch(&cuts[0], &chunks[0])).await.unwrap(), CommitOutcome::Committed);
     // What is committed is not set aside any more, and stays committed.
     store.set_aside(loading.run_id, ChunkNo(0), "too late").await.unwrap();
-    assert_eq!(store.put_back(fence).await.unwrap(), 1);
+    assert_eq!(store.requeue(fence).await.unwrap(), 1);
     let found: Vec<_> = store
         .chunks(loading.run_id, 0, 10)
         .await

@@ -32,7 +32,7 @@ pub(crate) async fn a_lease_is_held_until_its_time_is_over(make: &impl AsyncFn()
     let loading = Loading::begin(&subject.store, &job, 1).await;
     let (store, run_id) = (subject.again().await, loading.run_id);
     assert_eq!(holder(&*store, run_id).await.as_deref(), Some("coordinator"));
-    match store.take_up(run_id, "other", LASTS, Claim::IfFree).await {
+    match store.acquire_lease(run_id, "other", LASTS, Claim::IfFree).await {
         Err(StoreError::LeaseHeld { owner, .. }) => assert_eq!(owner, "coordinator"),
         taken => panic!("{taken:?}"),
     }
@@ -40,9 +40,9 @@ pub(crate) async fn a_lease_is_held_until_its_time_is_over(make: &impl AsyncFn()
     subject.execute("UPDATE crossfoot_run SET lease_until_ms = 1").await;
     assert_eq!(store.lease(run_id).await.unwrap().unwrap().left, Duration::ZERO);
     loading.store.renew(loading.fence, LASTS).await.unwrap();
-    assert!(store.take_up(run_id, "other", LASTS, Claim::IfFree).await.is_err(), "it was renewed");
+    assert!(store.acquire_lease(run_id, "other", LASTS, Claim::IfFree).await.is_err(), "it was renewed");
     subject.execute("UPDATE crossfoot_run SET lease_until_ms = 1").await;
-    let taken = store.take_up(run_id, "other", LASTS, Claim::IfFree).await.unwrap();
+    let taken = store.acquire_lease(run_id, "other", LASTS, Claim::IfFree).await.unwrap();
     assert_eq!((taken.run_id, taken.epoch), (run_id, loading.fence.epoch + 1));
     assert_eq!(holder(&*store, run_id).await.as_deref(), Some("other"));
     assert_eq!(store.run(run_id).await.unwrap().epoch, taken.epoch);
@@ -53,7 +53,7 @@ pub(crate) async fn a_lease_that_a_wrong_clock_made_is_not_for_ever(make: &impl 
     let loading = Loading::begin(&subject.store, &job(APPEND, ""), 1).await;
     let run = NewRun { submitted: true, ..new_run(&loading.job, 2) };
     let run_id = subject.store.open_run(&run).await.unwrap().run_id;
-    subject.store.take_up(run_id, "ahead", LASTS, Claim::IfFree).await.unwrap();
+    subject.store.acquire_lease(run_id, "ahead", LASTS, Claim::IfFree).await.unwrap();
     subject.store.claim_service("ahead", LASTS).await.unwrap();
     assert!(subject.store.waiting_runs(LASTS, 9).await.unwrap().is_empty());
     // Its clock was an hour ahead.
@@ -61,7 +61,7 @@ pub(crate) async fn a_lease_that_a_wrong_clock_made_is_not_for_ever(make: &impl 
     subject.execute("UPDATE crossfoot_service SET lease_until_ms = lease_until_ms + 3600000").await;
     let waiting = subject.store.waiting_runs(LASTS, 9).await.unwrap();
     assert_eq!(waiting.iter().map(|run| run.run_id).collect::<Vec<_>>(), [run_id]);
-    subject.store.take_up(run_id, "other", LASTS, Claim::IfFree).await.unwrap();
+    subject.store.acquire_lease(run_id, "other", LASTS, Claim::IfFree).await.unwrap();
     assert_eq!(subject.store.claim_service("other", LASTS).await.unwrap(), None);
     assert_eq!(holder(&*subject.store, run_id).await.as_deref(), Some("other"));
 }
@@ -78,7 +78,7 @@ pub(crate) async fn a_run_that_is_over_is_taken_up_for_its_remains_only(make: &i
         assert!(over, "{result:?}");
     };
     for claim in [Claim::IfFree, Claim::Evict] {
-        is_over(store.take_up(run_id, "late", LASTS, claim).await.map(drop));
+        is_over(store.acquire_lease(run_id, "late", LASTS, claim).await.map(drop));
     }
     is_over(store.park(loading.fence, Some("late")).await);
     let run = store.run(run_id).await.unwrap();
@@ -86,7 +86,7 @@ pub(crate) async fn a_run_that_is_over_is_taken_up_for_its_remains_only(make: &i
         (run.note.as_deref(), run.parked, run.epoch),
         (Some("wrong file"), false, loading.fence.epoch)
     );
-    let fence = store.take_up(run_id, "purge", LASTS, Claim::AfterItsEnd).await.unwrap();
+    let fence = store.acquire_lease(run_id, "purge", LASTS, Claim::AfterItsEnd).await.unwrap();
     // The former driver says nothing after that.
     let before = store.log_head().await.unwrap();
     is_fenced(
@@ -103,7 +103,7 @@ pub(crate) async fn whoever_evicts_takes_a_lease_that_is_held(make: &impl AsyncF
     let loading = Loading::begin(&subject.store, &job(APPEND, ""), 1).await;
     let (store, run_id) = (&loading.store, loading.run_id);
     assert!(!store.run(run_id).await.unwrap().interrupted);
-    let taken = store.take_up(run_id, "operator", LASTS, Claim::Evict).await.unwrap();
+    let taken = store.acquire_lease(run_id, "operator", LASTS, Claim::Evict).await.unwrap();
     assert_eq!(holder(&**store, run_id).await.as_deref(), Some("operator"));
     assert!(store.run(run_id).await.unwrap().interrupted, "loading was taken up more than once");
     is_fenced(store.renew(loading.fence, LASTS).await, loading.fence, "renewing");
@@ -116,7 +116,7 @@ pub(crate) async fn a_lease_that_was_let_go_is_free_and_the_time_is_booked(make:
     let (store, run_id) = (&loading.store, loading.run_id);
     store.release(loading.fence, 1200).await.unwrap();
     assert_eq!(store.lease(run_id).await.unwrap(), None);
-    let taken = store.take_up(run_id, "next", LASTS, Claim::IfFree).await.unwrap();
+    let taken = store.acquire_lease(run_id, "next", LASTS, Claim::IfFree).await.unwrap();
     is_fenced(store.release(loading.fence, 5000).await, loading.fence, "letting go");
     store.release(taken, 34).await.unwrap();
     assert_eq!(store.run(run_id).await.unwrap().elapsed_ms, 1234);
@@ -124,7 +124,7 @@ pub(crate) async fn a_lease_that_was_let_go_is_free_and_the_time_is_booked(make:
 
 pub(crate) async fn nobody_takes_up_a_run_that_is_not_there(make: &impl AsyncFn() -> Subject) {
     let subject = make().await;
-    assert!(subject.store.take_up(run_id(9), "x", LASTS, Claim::Evict).await.is_err());
+    assert!(subject.store.acquire_lease(run_id(9), "x", LASTS, Claim::Evict).await.is_err());
     assert_eq!(subject.store.lease(run_id(9)).await.unwrap(), None);
 }
 
@@ -137,7 +137,7 @@ pub(crate) async fn an_older_fence_changes_nothing(make: &impl AsyncFn() -> Subj
     old.store.add_chunks(old.fence, std::slice::from_ref(&third)).await.unwrap();
     old.store.keep_checks(old.fence, &[], "{\"kept\":1}").await.unwrap();
     let permit = old.permit().await;
-    let new = subject.store.take_up(old.run_id, "new", LASTS, Claim::Evict).await.unwrap();
+    let new = subject.store.acquire_lease(old.run_id, "new", LASTS, Claim::Evict).await.unwrap();
 
     let state = async || {
         let store = &old.store;
@@ -156,7 +156,7 @@ pub(crate) async fn an_older_fence_changes_nothing(make: &impl AsyncFn() -> Subj
         is_fenced(store.add_chunks(fence, &[cut(3, 4, 1)]).await, fence, "adding chunks");
         is_fenced(store.add_chunks(fence, &chunks).await, fence, "adding the same chunks");
         is_fenced(store.finish_split(fence, &split_totals(&[])).await, fence, "finishing the split");
-        is_fenced(store.put_back(fence).await, fence, "putting back");
+        is_fenced(store.requeue(fence).await, fence, "putting back");
         is_fenced(store.park(fence, Some("late")).await, fence, "parking");
         is_fenced(store.log_under(fence, log()).await, fence, "logging");
         is_fenced(store.clear_readbacks(fence).await, fence, "clearing readbacks");

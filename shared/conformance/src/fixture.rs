@@ -236,7 +236,7 @@ impl Loading {
         use domain::counts::Role;
         store.prepare(job).await.unwrap();
         let run = store.open_run(&new_run(job, number)).await.unwrap();
-        let fence = store.take_up(run.run_id, "coordinator", LASTS, Claim::IfFree).await.unwrap();
+        let fence = store.acquire_lease(run.run_id, "coordinator", LASTS, Claim::IfFree).await.unwrap();
         let processor = store.register_worker(&new_worker(Role::Processor, "p")).await.unwrap();
         let writer = store.register_worker(&new_worker(Role::Writer, "w")).await.unwrap();
         Self { store: Arc::clone(store), job: Arc::clone(job), run_id: run.run_id, fence, processor, writer }

@@ -50,7 +50,7 @@ pub(crate) async fn starts_are_charged_by_chunk_and_role(make: &impl AsyncFn() -
     let aside: Vec<_> = store.chunks_aside(run, 9).await.unwrap();
     assert_eq!(aside.iter().map(|row| row.cut.chunk_no).collect::<Vec<_>>(), [ChunkNo(0)]);
     assert_eq!(aside[0].reason.as_deref(), Some("it failed three times"));
-    assert_eq!(store.put_back(loading.fence).await.unwrap(), 1);
+    assert_eq!(store.requeue(loading.fence).await.unwrap(), 1);
     assert!(store.chunks_aside(run, 9).await.unwrap().is_empty());
     assert_eq!(start(0, Role::Processor).await, go(0, 1), "put back, it begins again");
 
@@ -127,11 +127,11 @@ pub(crate) async fn the_fleet_is_who_gave_a_sign_of_life(make: &impl AsyncFn() -
     let silent = store.fleet(None).await.unwrap()[0].silent;
     assert!(silent >= Duration::from_secs(120) && silent < Duration::from_secs(180), "{silent:?}");
     let busy = Heartbeat { worker: second, in_hand: Some(Duration::from_secs(400)) };
-    store.beat(&[busy]).await.unwrap();
+    store.heartbeat(&[busy]).await.unwrap();
     let fleet = store.fleet(Some(LASTS)).await.unwrap();
     assert_eq!(fleet.iter().map(|worker| worker.worker_id).collect::<Vec<_>>(), [second]);
     assert_eq!((fleet[0].stopped_at_ms, fleet[0].in_hand), (None, busy.in_hand));
-    store.beat(&Heartbeat::idle(&[second])).await.unwrap();
+    store.heartbeat(&Heartbeat::idle(&[second])).await.unwrap();
     assert_eq!(store.fleet(Some(LASTS)).await.unwrap()[0].in_hand, None, "it waits for a message");
     store.retire(&[second]).await.unwrap();
     let fleet = store.fleet(Some(LASTS)).await.unwrap();
@@ -177,7 +177,7 @@ pub(crate) async fn submitted_runs_wait_until_somebody_takes_them_up(make: &impl
     };
     assert_eq!(waiting().await, [run_id(2), run_id(3)], "the oldest first; 1 was not submitted");
     assert_eq!(store.waiting_runs(LASTS, 1).await.unwrap().len(), 1);
-    let fence = store.take_up(run_id(2), "coordinator", LASTS, Claim::IfFree).await.unwrap();
+    let fence = store.acquire_lease(run_id(2), "coordinator", LASTS, Claim::IfFree).await.unwrap();
     assert_eq!(waiting().await, [run_id(3)]);
     subject.execute("UPDATE crossfoot_run SET lease_until_ms = 1 WHERE lease_until_ms IS NOT NULL").await;
     assert_eq!(waiting().await, [run_id(2), run_id(3)], "its coordinator's time is over");

@@ -132,7 +132,8 @@ pub(crate) async fn nobody_else_writes_while_a_promotion_is_under_way(make: &imp
     let mut promotion = begin(&loading).await;
     promotion.insert().await.unwrap();
     let (store, run_id) = (subject.again().await, loading.run_id);
-    let evict = tokio::spawn(async move { store.take_up(run_id, "operator", LASTS, Claim::Evict).await });
+    let evict =
+        tokio::spawn(async move { store.acquire_lease(run_id, "operator", LASTS, Claim::Evict).await });
     tokio::task::yield_now().await;
     // Whoever evicts comes before the commit, where the promotion can be ended, or after it: nothing is done by half.
     let committed = promotion.commit(&[], "{}", entry(Some(run_id), "promoted")).await.is_ok();
@@ -202,7 +203,7 @@ pub(crate) async fn the_same_bytes_are_promoted_once(make: &impl AsyncFn() -> Su
     // The third insists on it.
     let again = NewRun { again: true, ..new_run(&job, 3) };
     let run_id = store.open_run(&again).await.unwrap().run_id;
-    let fence = store.take_up(run_id, "coordinator", LASTS, Claim::IfFree).await.unwrap();
+    let fence = store.acquire_lease(run_id, "coordinator", LASTS, Claim::IfFree).await.unwrap();
     let third = Loading { run_id, fence, ..first.clone() };
     let mut split = None;
     for loading in [&first, &second, &third] {

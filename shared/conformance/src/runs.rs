@@ -61,7 +61,7 @@ pub(crate) async fn bytes_that_a_run_has_in_hand_are_not_taken_twice(make: &impl
     ] {
         subject.store.open_run(&new).await.unwrap();
     }
-    let fence = subject.store.take_up(run_id(4), "c", LASTS, Claim::IfFree).await.unwrap();
+    let fence = subject.store.acquire_lease(run_id(4), "c", LASTS, Claim::IfFree).await.unwrap();
     let cancelled = fixture::entry(None, "cancelled");
     subject.store.step(fence, RunEvent::Cancelled, None, cancelled).await.unwrap();
     first.step(RunEvent::Failed).await;
@@ -112,7 +112,7 @@ pub(crate) async fn runs_are_found_by_the_bytes_they_loaded(make: &impl AsyncFn(
         store.open_run(&new).await.unwrap();
     }
     // A stream's digest is known once it was split.
-    let fence = store.take_up(run_id(2), "c", LASTS, Claim::IfFree).await.unwrap();
+    let fence = store.acquire_lease(run_id(2), "c", LASTS, Claim::IfFree).await.unwrap();
     store.finish_split(fence, &split).await.unwrap();
     let found = async |job: &str, sha256| -> Vec<u8> {
         let runs = store.runs_with_source(job, &sha256).await.unwrap();

@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use domain::constraint::{Reason, ReasonCode};
 use domain::fingerprint::Hash;
-use domain::footing::{Footer, FootingError};
+use domain::footing::{FootingBuilder, FootingError};
 use domain::ids::{ChunkNo, RecordNo};
 use domain::layout::Layout;
 use domain::record;
@@ -151,7 +151,7 @@ impl ChunkDecoder {
         latest.resize(job.records.len(), 0);
         let (mut record_no, offset) = (start.first_record_no, start.offset);
         let counts_lines = job.footing.as_ref().is_some_and(|plan| plan.counts_lines());
-        let mut footer = job.footing.as_ref().map(|plan| Footer::new(plan, record_no));
+        let mut footer = job.footing.as_ref().map(|plan| FootingBuilder::new(plan, record_no));
         for frame in frames(&self.framer, bytes) {
             let (at, content) = frame.map_err(|at| ChunkError::Frame {
                 offset: offset + at.offset as u64,

@@ -10,7 +10,7 @@ use std::io::{Read, Write};
 use std::path::{Path, PathBuf};
 
 use domain::check::{CheckResult, Verdict};
-use domain::footing::{Fold, Footer, Footing, Given};
+use domain::footing::{Fold, Footing, FootingBuilder, Given};
 use domain::ids::RecordNo;
 use format::{Framer, codepage::CodePage, lines};
 use job::Job;
@@ -58,10 +58,10 @@ fn footed<'a>(
     let plan = job.footing.as_ref().unwrap();
     let mut selector = Selector::new(job).unwrap();
     let mut fold = Fold::new(plan, Given::default());
-    let mut footer = Footer::new(plan, RecordNo(1));
+    let mut footer = FootingBuilder::new(plan, RecordNo(1));
     let mut rejected = 0;
     let mut no = 0;
-    let pass = |footer: Footer, fold: &mut Fold| {
+    let pass = |footer: FootingBuilder, fold: &mut Fold| {
         let bytes = footer.finish().unwrap().to_bytes(plan);
         fold.chunk(&Footing::from_bytes(plan, &bytes).unwrap()).unwrap();
     };
@@ -83,7 +83,7 @@ fn footed<'a>(
             }
         }
         if left == 0 {
-            let next_footer = Footer::new(plan, RecordNo(no + 1));
+            let next_footer = FootingBuilder::new(plan, RecordNo(no + 1));
             pass(std::mem::replace(&mut footer, next_footer), &mut fold);
             left = next(&mut seed) % 50;
         } else {

@@ -18,7 +18,7 @@ use store::{Store, StoreError};
 use thiserror::Error;
 use tokio::sync::OnceCell;
 use wire::seal::{claimed_run, open, seal};
-use wire::{CodecError, OpenError, Opened, Packing, Sealing, Travels};
+use wire::{BodyCompression, CodecError, OpenError, Opened, Sealing, Travels};
 
 /// The store's keys are asked for again after so long, so that a process learns of a new key before it may be replaced.
 const KEYS_FRESH: Duration = Duration::from_secs(30);
@@ -61,13 +61,13 @@ pub enum Unread {
     Store(#[from] StoreError),
 }
 
-/// How messages are sealed and packed.
+/// How messages are sealed and compressed.
 #[derive(Debug, Clone, Default)]
 pub struct PostSettings {
     /// The operator's keys, or that nothing is sealed; `None`: the store's keys.
     pub sealing: Option<Sealing>,
-    /// Whether bodies are packed.
-    pub packing: Packing,
+    /// Whether bodies are compressed.
+    pub compression: BodyCompression,
 }
 
 struct Fetched {
@@ -88,7 +88,7 @@ pub struct Sealer {
     own: StoreId,
     attempt: u64,
     sealing: Sealing,
-    packing: Packing,
+    compression: BodyCompression,
 }
 
 impl Sealer {
@@ -97,7 +97,7 @@ impl Sealer {
     /// # Errors
     /// [`CodecError`] when it is too large.
     pub fn seal<M: Travels>(&self, message: &M) -> Result<Bytes, CodecError> {
-        seal(message, self.own, self.attempt, &self.sealing, self.packing)
+        seal(message, self.own, self.attempt, &self.sealing, self.compression)
     }
 }
 
@@ -193,7 +193,7 @@ impl Post {
     /// [`StoreError`] of the database.
     pub async fn sealer(&self, attempt: u64) -> Result<Sealer, StoreError> {
         let (own, sealing) = (self.own().await?, self.sealing(KEYS_FRESH).await?);
-        Ok(Sealer { own, attempt, sealing, packing: self.settings.packing })
+        Ok(Sealer { own, attempt, sealing, compression: self.settings.compression })
     }
 
     /// Seals `message` as of `attempt` at its run, and publishes it until the broker confirms it.

@@ -187,12 +187,12 @@ async fn whoever_takes_a_run_up_ends_its_promotion_and_not_another_ones() {
         promoting.store.begin_promotion(promoting.fence, &permit, &promoting.job).await.unwrap();
     promotion.insert().await.unwrap();
     let other = Loading::begin(&subject.store, &job, 2).await;
-    other.store.take_up(other.run_id, "other", LASTS, Claim::Evict).await.unwrap();
+    other.store.acquire_lease(other.run_id, "other", LASTS, Claim::Evict).await.unwrap();
     // A living owner keeps its promotion.
-    let held = subject.store.take_up(promoting.run_id, "other", LASTS, Claim::IfFree).await;
+    let held = subject.store.acquire_lease(promoting.run_id, "other", LASTS, Claim::IfFree).await;
     assert!(matches!(held, Err(StoreError::LeaseHeld { .. })), "{held:?}");
     let began = Instant::now();
-    subject.store.take_up(promoting.run_id, "operator", LASTS, Claim::Evict).await.unwrap();
+    subject.store.acquire_lease(promoting.run_id, "operator", LASTS, Claim::Evict).await.unwrap();
     assert!(began.elapsed() < Duration::from_secs(4), "{:?}", began.elapsed());
     let late = promotion.commit(&[], "{}", entry(Some(promoting.run_id), "promoted")).await;
     assert!(late.is_err(), "an older fence commits nothing");

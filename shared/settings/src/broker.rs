@@ -8,7 +8,7 @@ use domain::seal::{Keyring, MessageKey};
 use platform::secret::{Secret, ServerUrl};
 use schemars::JsonSchema;
 use serde::Deserialize;
-use wire::{Packing, Sealing};
+use wire::{BodyCompression, Sealing};
 
 use super::SettingsError;
 
@@ -93,15 +93,15 @@ impl BrokerSettings {
         }
     }
 
-    /// Whether bodies are packed, by the setting and by where the broker is.
+    /// Whether bodies are compressed, by the setting and by where the broker is.
     #[must_use]
-    pub fn packing(&self) -> Packing {
-        let is_packed = match self.compress {
+    pub fn compression(&self) -> BodyCompression {
+        let is_compressed = match self.compress {
             Compress::Always => true,
             Compress::Never => false,
             Compress::Auto => self.url.is_of(&["amqp"]) && !is_here(self.url.reveal()),
         };
-        if is_packed { Packing::Lz4 } else { Packing::Plain }
+        if is_compressed { BodyCompression::Lz4 } else { BodyCompression::Plain }
     }
 }
 

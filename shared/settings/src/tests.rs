@@ -1,5 +1,5 @@
 use domain::seal::{Keyring, MessageKey};
-use wire::{Packing, Sealing};
+use wire::{BodyCompression, Sealing};
 
 use super::*;
 
@@ -10,23 +10,23 @@ fn load(text: &str) -> Result<Settings, SettingsError> {
 }
 
 #[test]
-fn messages_are_packed_for_a_broker_on_another_machine() {
-    let packing = |url: &str, compress| {
-        BrokerSettings { url: url.into(), compress, ..BrokerSettings::default() }.packing()
+fn messages_are_compressed_for_a_broker_on_another_machine() {
+    let compression = |url: &str, compress| {
+        BrokerSettings { url: url.into(), compress, ..BrokerSettings::default() }.compression()
     };
     for (url, auto) in [
-        ("memory:", Packing::Plain),
-        ("amqp://guest:guest@127.0.0.1:5672/%2f", Packing::Plain),
-        ("amqp://localhost", Packing::Plain),
-        ("amqp://localhost.example:5672/v", Packing::Lz4),
-        ("amqp://127.0.0.1.example/v", Packing::Lz4),
-        ("amqps://[::1]:5671/v", Packing::Plain),
-        ("amqp://mq.example:5672/v", Packing::Lz4),
-        ("amqps://anna:p@127.0.0.1@10.0.0.7/v", Packing::Lz4),
+        ("memory:", BodyCompression::Plain),
+        ("amqp://guest:guest@127.0.0.1:5672/%2f", BodyCompression::Plain),
+        ("amqp://localhost", BodyCompression::Plain),
+        ("amqp://localhost.example:5672/v", BodyCompression::Lz4),
+        ("amqp://127.0.0.1.example/v", BodyCompression::Lz4),
+        ("amqps://[::1]:5671/v", BodyCompression::Plain),
+        ("amqp://mq.example:5672/v", BodyCompression::Lz4),
+        ("amqps://anna:p@127.0.0.1@10.0.0.7/v", BodyCompression::Lz4),
     ] {
-        assert_eq!(packing(url, Compress::Auto), auto, "{url}");
-        assert_eq!(packing(url, Compress::Always), Packing::Lz4);
-        assert_eq!(packing(url, Compress::Never), Packing::Plain);
+        assert_eq!(compression(url, Compress::Auto), auto, "{url}");
+        assert_eq!(compression(url, Compress::Always), BodyCompression::Lz4);
+        assert_eq!(compression(url, Compress::Never), BodyCompression::Plain);
     }
     assert!(load("[broker]\ncompress = \"always\"\n").is_ok());
     assert!(load("[broker]\ncompress = \"sometimes\"\n").is_err());

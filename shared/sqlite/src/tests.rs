@@ -167,13 +167,13 @@ async fn an_operator_is_told_of_a_process_that_does_not_stop_writing() {
     let frozen = read_write(&file.path).unwrap();
     frozen.execute_batch("BEGIN IMMEDIATE").unwrap();
     let began = std::time::Instant::now();
-    let told = store.take_up(loading.run_id, "operator", LASTS, Claim::Evict).await.unwrap_err();
+    let told = store.acquire_lease(loading.run_id, "operator", LASTS, Claim::Evict).await.unwrap_err();
     assert!(began.elapsed() < Duration::from_secs(5), "{:?}", began.elapsed());
     let text = told.to_string();
     assert!(told.is_transient(), "{text}");
     assert!(text.contains("store.db") && text.contains("are being driven by coordinator"), "{text}");
     frozen.execute_batch("ROLLBACK").unwrap();
-    store.take_up(loading.run_id, "operator", LASTS, Claim::Evict).await.unwrap();
+    store.acquire_lease(loading.run_id, "operator", LASTS, Claim::Evict).await.unwrap();
 }
 
 /// What was agreed on before is read beside whoever writes, and takes no turn to write.

@@ -82,7 +82,7 @@ pub trait Chunks: Send + Sync {
     ///
     /// # Errors
     /// [`StoreError::Fenced`].
-    async fn put_back(&self, fence: Fence) -> Result<u64, StoreError>;
+    async fn requeue(&self, fence: Fence) -> Result<u64, StoreError>;
     /// Chunks that were set aside, in order, `limit` at most.
     ///
     /// # Errors
@@ -319,7 +319,7 @@ impl<D: Database> Chunks for D {
         .await
     }
 
-    async fn put_back(&self, fence: Fence) -> Result<u64, StoreError> {
+    async fn requeue(&self, fence: Fence) -> Result<u64, StoreError> {
         self.write(Change::LEDGER, move |connection| {
             Box::pin(async move {
                 hold_fence(connection, fence).await?;

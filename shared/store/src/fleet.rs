@@ -30,7 +30,7 @@ pub trait Fleet: Send + Sync {
     ///
     /// # Errors
     /// [`StoreError`] of the database.
-    async fn beat(&self, workers: &[Heartbeat]) -> Result<(), StoreError>;
+    async fn heartbeat(&self, workers: &[Heartbeat]) -> Result<(), StoreError>;
     /// `workers` stop, and say so.
     ///
     /// # Errors
@@ -180,7 +180,7 @@ impl<D: Database> Fleet for D {
         .await
     }
 
-    async fn beat(&self, workers: &[Heartbeat]) -> Result<(), StoreError> {
+    async fn heartbeat(&self, workers: &[Heartbeat]) -> Result<(), StoreError> {
         touch(self, workers.to_vec(), false).await
     }
 

@@ -5,7 +5,7 @@ use std::time::Duration;
 use ambassador::delegatable_trait;
 use async_trait::async_trait;
 use domain::ids::RunId;
-use domain::lease::{Claim, Held, Refused, may_serve, may_take_up};
+use domain::lease::{Claim, Held, Refused, may_acquire, may_serve};
 use domain::lifecycle::RunState;
 
 use crate::database::{Change, Connection, Database};
@@ -24,16 +24,16 @@ pub trait Leases: Send + Sync {
     /// # Errors
     /// [`StoreError`] of the database.
     async fn lease(&self, run_id: RunId) -> Result<Option<Lease>, StoreError>;
-    /// Takes the run up for `owner`, for so long unless it is renewed. A promotion that the owner before has under
+    /// Acquires the lease of the run for `owner`, until `lasts` has passed without a renewal. A promotion that the owner before has under
     /// way is ended where the database can do that, and waited for otherwise; never for long.
     ///
     /// A lease that would still last longer than `lasts` was made by a clock that has been set back since: it is
     /// over.
     ///
     /// # Errors
-    /// [`StoreError::LeaseHeld`]; [`StoreError::Over`] unless it is taken up for after its end;
+    /// [`StoreError::LeaseHeld`]; [`StoreError::Over`] when the run has ended;
     /// [`StoreError::Interrupted`], with who is in the way, when somebody holds its row.
-    async fn take_up(
+    async fn acquire_lease(
         &self,
         run_id: RunId,
         owner: &str,
@@ -104,7 +104,7 @@ async fn is_free(
     let row = connection.fetch_first(&sql, params![run_id]).await?;
     let row = row.ok_or_else(|| damaged(format!("there is no run {run_id} to take over")))?;
     let (state, lease): (RunState, _) = (row.parsed("state")?, lease_from(&row)?);
-    match may_take_up(state, held(lease.as_ref()), claim, lasts_ms) {
+    match may_acquire(state, held(lease.as_ref()), claim, lasts_ms) {
         Ok(()) => Ok(()),
         Err(Refused::Over) => Err(StoreError::Over { run_id, state }),
         Err(Refused::Held) => {
@@ -114,7 +114,7 @@ async fn is_free(
     }
 }
 
-async fn take_up(
+async fn acquire_lease(
     connection: &mut dyn Connection,
     run_id: RunId,
     owner: String,
@@ -171,7 +171,7 @@ impl<D: Database> Leases for D {
         Ok(lease_from(&row)?.map(|(owner, left_ms)| Lease::new(owner, left_ms)))
     }
 
-    async fn take_up(
+    async fn acquire_lease(
         &self,
         run_id: RunId,
         owner: &str,
@@ -180,7 +180,7 @@ impl<D: Database> Leases for D {
     ) -> Result<Fence, StoreError> {
         let (owner, lasts_ms) = (owner.to_owned(), millis(lasts)?);
         self.write(Change::prompt("taking the run up"), move |connection| {
-            Box::pin(take_up(connection, run_id, owner, lasts_ms, claim))
+            Box::pin(acquire_lease(connection, run_id, owner, lasts_ms, claim))
         })
         .await
     }

@@ -14,7 +14,7 @@ use std::time::{Duration, Instant};
 use domain::ids::StoreId;
 use domain::seal::{KEY_BYTES, Keyring, MessageKey};
 use wire::seal::{open, seal};
-use wire::{Chunk, Packing, Sealing};
+use wire::{BodyCompression, Chunk, Sealing};
 
 const ROUNDS: usize = 200;
 const STORE: StoreId = StoreId::from_bytes([9; 16]);
@@ -25,7 +25,7 @@ fn time(chunk: &Chunk, sealing: &Sealing) -> Duration {
     for _ in 0..5 {
         let began = Instant::now();
         for _ in 0..ROUNDS {
-            let bytes = seal(black_box(chunk), STORE, 1, sealing, Packing::Plain).unwrap();
+            let bytes = seal(black_box(chunk), STORE, 1, sealing, BodyCompression::Plain).unwrap();
             black_box(open::<Chunk>(&bytes, STORE, sealing).unwrap());
         }
         best = best.min(began.elapsed());

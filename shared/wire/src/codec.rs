@@ -3,7 +3,7 @@
 //! | offset | bytes | what |
 //! |---|---|---|
 //! | 0 | 4 | magic `CXFT` |
-//! | 4 | 1 | version: 3, or 4 where the body is packed |
+//! | 4 | 1 | version: 3, or 4 where the body is compressed |
 //! | 5 | 1 | kind ([`Message::KIND`]) |
 //! | 6 | 4 | length of the body in bytes, big-endian |
 //! | 10 | 4 | CRC-32 of the bytes before it and of the body, big-endian |
@@ -25,17 +25,17 @@ pub const ENVELOPE_BYTES: usize = 14;
 
 const MAGIC: [u8; 4] = *b"CXFT";
 const VERSION: u8 = 3;
-const VERSION_PACKED: u8 = 4;
+const VERSION_COMPRESSED: u8 = 4;
 
-/// Smaller bodies are not worth packing.
+/// Smaller bodies are not worth compression.
 const PACKED_BYTES_MIN: usize = 1 << 10;
 
-/// Whether bodies are packed.
+/// Whether bodies are compressed.
 ///
-/// LZ4 packs and unpacks several hundred MB/s on one core: less than a loopback interface carries, and more than most
+/// LZ4 compresses and decompresses several hundred MB/s on one core: less than a loopback interface carries, and more than most
 /// networks do.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub enum Packing {
+pub enum BodyCompression {
     /// Never.
     #[default]
     Plain,
@@ -159,7 +159,7 @@ pub enum CodecError {
     },
     /// Another version of Crossfoot wrote it.
     #[error(
-        "a message of version {found}, but only {VERSION} and {VERSION_PACKED} are supported; run the same \
+        "a message of version {found}, but only {VERSION} and {VERSION_COMPRESSED} are supported; run the same \
          release everywhere"
     )]
     UnknownVersion {
@@ -203,26 +203,26 @@ pub enum CodecError {
 /// # Errors
 /// [`CodecError::TooLarge`] above [`MESSAGE_BYTES_MAX`]; [`CodecError::Encode`] for what bincode cannot spell.
 pub fn encode<M: Message>(message: &M) -> Result<Bytes, CodecError> {
-    encode_packed(message, Packing::Plain)
+    encode_compressed(message, BodyCompression::Plain)
 }
 
-/// As [`encode`], with the body packed where that is asked for and pays. A message that is too large is so before it
-/// is packed: whoever unpacks it needs the room.
+/// As [`encode`], with the body compressed where that is asked for and pays. A message that is too large is so before it
+/// is compressed: whoever decompresses it needs the room.
 ///
 /// # Errors
 /// As [`encode`].
-pub fn encode_packed<M: Message>(message: &M, packing: Packing) -> Result<Bytes, CodecError> {
-    Ok(encode_after(0, message, packing)?.into())
+pub fn encode_compressed<M: Message>(message: &M, compression: BodyCompression) -> Result<Bytes, CodecError> {
+    Ok(encode_after(0, message, compression)?.into())
 }
 
-/// As [`encode_packed`], with `room` zero bytes in front, for what is put before the message.
+/// As [`encode_compressed`], with `room` zero bytes in front, for what is put before the message.
 ///
 /// # Errors
 /// As [`encode`].
 pub(super) fn encode_after<M: Message>(
     room: usize,
     message: &M,
-    packing: Packing,
+    compression: BodyCompression,
 ) -> Result<Vec<u8>, CodecError> {
     let start = room + ENVELOPE_BYTES;
     let mut bytes = vec![0; start];
@@ -232,12 +232,12 @@ pub(super) fn encode_after<M: Message>(
         return Err(CodecError::TooLarge { bytes: bytes.len(), limit: MESSAGE_BYTES_MAX });
     }
     let mut version = VERSION;
-    if packing == Packing::Lz4
-        && let Some(packed) = packed(&bytes[start..])
+    if compression == BodyCompression::Lz4
+        && let Some(compressed) = compressed(&bytes[start..])
     {
         bytes.truncate(start);
-        bytes.extend_from_slice(&packed);
-        version = VERSION_PACKED;
+        bytes.extend_from_slice(&compressed);
+        version = VERSION_COMPRESSED;
     }
     let (envelope, body) = bytes[room..].split_at_mut(ENVELOPE_BYTES);
     let length = u32::try_from(body.len())
@@ -259,8 +259,8 @@ fn checksum(head: &[u8], body: &[u8]) -> u32 {
     hasher.finalize()
 }
 
-/// The body packed behind its length, if that saves a tenth or more.
-fn packed(body: &[u8]) -> Option<Vec<u8>> {
+/// The body compressed behind its length, if that saves a tenth or more.
+fn compressed(body: &[u8]) -> Option<Vec<u8>> {
     if body.len() < PACKED_BYTES_MIN {
         return None;
     }
@@ -269,7 +269,7 @@ fn packed(body: &[u8]) -> Option<Vec<u8>> {
     (out.len() * 10 <= body.len() * 9).then_some(out)
 }
 
-fn unpacked(body: &[u8]) -> Result<Vec<u8>, CodecError> {
+fn decompressed(body: &[u8]) -> Result<Vec<u8>, CodecError> {
     let malformed = |what: String| CodecError::Malformed(format!("its compressed body is invalid: {what}"));
     let Some((length, block)) = body.split_first_chunk::<4>() else {
         return Err(malformed("it has no length".into()));
@@ -302,7 +302,7 @@ pub fn decode<M: Message>(bytes: &[u8]) -> Result<M, CodecError> {
     if [m0, m1, m2, m3] != MAGIC {
         return Err(CodecError::ForeignMagic { found: [m0, m1, m2, m3] });
     }
-    if version != VERSION && version != VERSION_PACKED {
+    if version != VERSION && version != VERSION_COMPRESSED {
         return Err(CodecError::UnknownVersion { found: version });
     }
     if kind != M::KIND {
@@ -317,7 +317,7 @@ pub fn decode<M: Message>(bytes: &[u8]) -> Result<M, CodecError> {
     if declared != found {
         return Err(CodecError::ChecksumMismatch { declared, found });
     }
-    let whole = if version == VERSION_PACKED { Some(unpacked(body)?) } else { None };
+    let whole = if version == VERSION_COMPRESSED { Some(decompressed(body)?) } else { None };
     let body = whole.as_deref().unwrap_or(body);
     let (message, consumed) =
         decode_body::<M>(body).map_err(|error| CodecError::Malformed(error.to_string()))?;

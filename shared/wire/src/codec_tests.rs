@@ -145,26 +145,30 @@ fn large_batch() -> Batch {
 }
 
 #[test]
-fn a_large_body_is_packed_on_request_and_comes_back() {
+fn a_large_body_is_compressed_on_request_and_comes_back() {
     let plain = encode(&large_batch()).unwrap();
-    let packed = encode_packed(&large_batch(), Packing::Lz4).unwrap();
-    assert!(packed.len() * 5 < plain.len(), "{} of {} bytes", packed.len(), plain.len());
-    assert_eq!((plain[4], packed[4]), (3, 4));
-    assert_eq!(decode::<Batch>(&packed).unwrap(), large_batch());
+    let compressed = encode_compressed(&large_batch(), BodyCompression::Lz4).unwrap();
+    assert!(compressed.len() * 5 < plain.len(), "{} of {} bytes", compressed.len(), plain.len());
+    assert_eq!((plain[4], compressed[4]), (3, 4));
+    assert_eq!(decode::<Batch>(&compressed).unwrap(), large_batch());
     assert_eq!(
-        encode_packed(&batch(), Packing::Lz4).unwrap(),
+        encode_compressed(&batch(), BodyCompression::Lz4).unwrap(),
         encode(&batch()).unwrap(),
         "small ones are not"
     );
     let noise: Vec<u8> =
         (0..100_000_u32).flat_map(|n| crc32fast::hash(&n.to_be_bytes()).to_be_bytes()).collect();
     let noise = Chunk { bytes: noise, ..chunk() };
-    assert_eq!(encode_packed(&noise, Packing::Lz4).unwrap()[4], 3, "what does not become smaller is not");
+    assert_eq!(
+        encode_compressed(&noise, BodyCompression::Lz4).unwrap()[4],
+        3,
+        "what does not become smaller is not"
+    );
 }
 
 #[test]
-fn a_packed_message_that_was_damaged_is_refused() {
-    let bytes = encode_packed(&large_batch(), Packing::Lz4).unwrap();
+fn a_compressed_message_that_was_damaged_is_refused() {
+    let bytes = encode_compressed(&large_batch(), BodyCompression::Lz4).unwrap();
     for bit in 0..bytes.len() * 8 {
         let mut flipped = bytes.to_vec();
         flipped[bit / 8] ^= 1 << (bit % 8);
@@ -174,13 +178,13 @@ fn a_packed_message_that_was_damaged_is_refused() {
         assert!(decode::<Batch>(&bytes[..length]).is_err(), "{length}");
     }
     // In a right envelope: a length that lies, and a block that is none.
-    let sealed_packed = |body: &[u8]| {
+    let sealed_compressed = |body: &[u8]| {
         let mut bytes = sealed(Batch::KIND, body);
         bytes[4] = 2;
         bytes
     };
     for body in [&b""[..], b"\x00\x00", b"\xff\xff\xff\xffabc", b"\x00\x00\x01\x00abc", b"\x00\x00\x00\x00"] {
-        assert!(decode::<Batch>(&sealed_packed(body)).is_err(), "{body:?}");
+        assert!(decode::<Batch>(&sealed_compressed(body)).is_err(), "{body:?}");
     }
 }
 
@@ -375,9 +379,9 @@ proptest! {
     }
 
     #[test]
-    fn a_packed_batch_goes_there_and_back(batch in any_batch()) {
-        let packed = encode_packed(&batch, Packing::Lz4).unwrap();
-        prop_assert_eq!(decode::<Batch>(&packed).unwrap(), batch);
+    fn a_compressed_batch_goes_there_and_back(batch in any_batch()) {
+        let compressed = encode_compressed(&batch, BodyCompression::Lz4).unwrap();
+        prop_assert_eq!(decode::<Batch>(&compressed).unwrap(), batch);
     }
 
     #[test]

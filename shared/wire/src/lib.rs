@@ -3,9 +3,9 @@
 //! | version | since | what changed |
 //! |---|---|---|
 //! | 1 | 0.1.0 | first |
-//! | 2 | 0.1.0 | as 1, with the body packed by LZ4 |
+//! | 2 | 0.1.0 | as 1, with the body compressed by LZ4 |
 //! | 3 | 0.1.0 | as 1; chunks, batches and ranges leave out what the ledger says of them |
-//! | 4 | 0.1.0 | as 3, with the body packed by LZ4 |
+//! | 4 | 0.1.0 | as 3, with the body compressed by LZ4 |
 //!
 //! On a broker every message travels sealed ([`seal`]).
 
@@ -20,7 +20,7 @@ use domain::forest::Forest;
 use domain::totals::{ControlTotals, Sums};
 use thiserror::Error;
 
-pub use codec::{CodecError, Message, Packing};
+pub use codec::{BodyCompression, CodecError, Message};
 pub use seal::{OpenError, Opened, Sealing, Travels};
 
 /// A 16-byte run id.

@@ -18,7 +18,7 @@ use domain::ids::StoreId;
 use domain::seal::{KeyId, Keyring, SEAL_BYTES};
 use thiserror::Error;
 
-use super::codec::{self, CodecError, Message, Packing};
+use super::codec::{self, BodyCompression, CodecError, Message};
 use super::{Batch, Chunk, Counts, Range, RunBytes};
 
 const MAGIC: [u8; 4] = *b"CXFS";
@@ -122,9 +122,9 @@ pub fn seal<M: Travels>(
     store: StoreId,
     attempt: u64,
     sealing: &Sealing,
-    packing: Packing,
+    compression: BodyCompression,
 ) -> Result<Bytes, CodecError> {
-    let mut bytes = codec::encode_after(COVER_BYTES, message, packing)?;
+    let mut bytes = codec::encode_after(COVER_BYTES, message, compression)?;
     let (cover, body) = bytes.split_at_mut(COVER_BYTES);
     cover[..4].copy_from_slice(&MAGIC);
     cover[4] = VERSION;

@@ -17,7 +17,7 @@ fn range() -> Range {
 }
 
 fn sealed(sealing: &Sealing) -> Vec<u8> {
-    seal(&range(), STORE, 7, sealing, Packing::Plain).unwrap().to_vec()
+    seal(&range(), STORE, 7, sealing, BodyCompression::Plain).unwrap().to_vec()
 }
 
 fn refusal(bytes: &[u8], sealing: &Sealing) -> String {
@@ -37,9 +37,9 @@ fn the_bytes_of_a_sealed_message_are_those_of_version_1() {
 
 #[test]
 fn a_sealed_message_goes_there_and_back_by_either_valid_key() {
-    for packing in [Packing::Plain, Packing::Lz4] {
+    for compression in [BodyCompression::Plain, BodyCompression::Lz4] {
         let chunk = Chunk { run_id: [1; 16], chunk_no: 3, recount: false, bytes: vec![7; 5000] };
-        let bytes = seal(&chunk, STORE, 7, &keys(3, None), packing).unwrap();
+        let bytes = seal(&chunk, STORE, 7, &keys(3, None), compression).unwrap();
         for sealing in [keys(3, None), keys(4, Some(3)), Sealing::Off] {
             let opened = open::<Chunk>(&bytes, STORE, &sealing).unwrap();
             assert_eq!((&opened.message, opened.attempt), (&chunk, 7));
@@ -65,7 +65,7 @@ fn a_message_without_a_valid_seal_is_refused_by_name() {
 fn a_message_of_another_store_is_refused_whatever_its_seal() {
     for sealing in [keys(4, None), Sealing::Off] {
         let other = StoreId::from_bytes([8; 16]);
-        let bytes = seal(&range(), other, 7, &sealing, Packing::Plain).unwrap();
+        let bytes = seal(&range(), other, 7, &sealing, BodyCompression::Plain).unwrap();
         let said = refusal(&bytes, &sealing);
         assert!(said.contains(&other.to_string()) && said.contains(&STORE.to_string()), "{said}");
     }
@@ -103,7 +103,7 @@ fn a_seal_is_of_its_address_too() {
 fn what_cannot_be_right_is_refused_when_it_is_read() {
     let beyond = (i64::MAX as u64) + 1;
     let refused = |message: &Range| {
-        let bytes = seal(message, STORE, 7, &Sealing::Off, Packing::Plain).unwrap();
+        let bytes = seal(message, STORE, 7, &Sealing::Off, BodyCompression::Plain).unwrap();
         refusal(&bytes, &Sealing::Off)
     };
     assert!(
@@ -112,8 +112,8 @@ fn what_cannot_be_right_is_refused_when_it_is_read() {
     assert!(refused(&Range { pass: u64::MAX, ..range() }).contains("pass"));
     assert!(refused(&Range { first: 5, end: 5, ..range() }).contains("is empty"));
     let chunk = Chunk { run_id: [1; 16], chunk_no: beyond, recount: false, bytes: Vec::new() };
-    let bytes = seal(&chunk, STORE, 7, &Sealing::Off, Packing::Plain).unwrap();
+    let bytes = seal(&chunk, STORE, 7, &Sealing::Off, BodyCompression::Plain).unwrap();
     assert!(open::<Chunk>(&bytes, STORE, &Sealing::Off).unwrap_err().to_string().contains("chunk_no"));
-    let bytes = seal(&range(), STORE, u64::MAX, &Sealing::Off, Packing::Plain).unwrap();
+    let bytes = seal(&range(), STORE, u64::MAX, &Sealing::Off, BodyCompression::Plain).unwrap();
     assert!(refusal(&bytes, &Sealing::Off).contains("attempt"));
 }

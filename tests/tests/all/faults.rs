@@ -205,7 +205,7 @@ async fn a_run_in_the_hands_of_a_living_coordinator_is_not_taken_up_until_its_le
     let ledger = Ledger::random(9, 10);
     let run_id = bench.open(&bench.request(&jobs::ledger(), &ledger.csv())).await.unwrap();
     let lasts = Duration::from_secs(3);
-    bench.store.take_up(run_id, "someone@elsewhere pid 1", lasts, Claim::IfFree).await.unwrap();
+    bench.store.acquire_lease(run_id, "someone@elsewhere pid 1", lasts, Claim::IfFree).await.unwrap();
     // WHEN this one tries before and after the lease has run out
     let early = bench.drive_with(&bench.coordinator(), run_id, &Drive::default()).await.unwrap_err();
     assert!(early.to_string().contains("someone@elsewhere"), "{early}");

@@ -9,7 +9,7 @@ use std::sync::Arc;
 use super::*;
 use crate::amount::Amount;
 use crate::check::{CheckResult, Verdict};
-use crate::layout::{Among, Field, Layout, Mode};
+use crate::layout::{Field, Layout, Mode, RecordTypeSlot};
 use crate::rule::Predicate;
 use crate::value::{FieldType, Literal, Value};
 
@@ -49,7 +49,7 @@ pub(super) fn layouts() -> Vec<Arc<Layout>> {
             .collect();
         Arc::new(Layout {
             record: record.into(),
-            among: Among::ALONE,
+            among: RecordTypeSlot::ALONE,
             hashed: (0..fields.len()).collect(),
             fields,
             key: vec![],
@@ -131,7 +131,7 @@ pub(super) fn plan(controls: Vec<Control>) -> Arc<FootingPlan> {
 
 /// The footing of the records from `from` on, which go by way of bytes.
 pub(super) fn footing(plan: &Arc<FootingPlan>, records: &[Rec], from: u64) -> Footing {
-    let mut footer = Footer::new(plan, RecordNo(from));
+    let mut footer = FootingBuilder::new(plan, RecordNo(from));
     for (at, rec) in records.iter().enumerate() {
         let mut values: Vec<_> = rec.values.iter().map(Literal::value).collect();
         if let Some(broken) = rec.broken {

@@ -340,7 +340,7 @@ fn findings_are_bounded_and_counted() {
 #[test]
 fn records_and_chunks_that_are_not_the_next_are_refused() {
     let plan = plan(batches());
-    let mut footer = Footer::new(&plan, RecordNo(5));
+    let mut footer = FootingBuilder::new(&plan, RecordNo(5));
     assert!(matches!(footer.record(None, RecordNo(6), 1, &[], |_| true), Err(FootingError::Order { .. })));
     let mut fold = Fold::new(&plan, Given::default());
     fold.chunk(&footing(&plan, &good()[..3], 1)).unwrap();

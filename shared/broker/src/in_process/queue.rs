@@ -142,15 +142,15 @@ impl QueueState {
     }
 
     /// Lets a message wait in its old place.
-    pub(super) fn put_back(&mut self, message: Message) {
+    pub(super) fn requeue(&mut self, message: Message) {
         self.waiting_bytes += message.body.len();
         self.insert(message);
     }
 
-    /// As [`Self::put_back`], for a delivery that nobody saw.
+    /// As [`Self::requeue`], for a delivery that nobody saw.
     pub(super) fn put_back_unseen(&mut self, mut message: Message) {
         message.deliveries -= 1;
-        self.put_back(message);
+        self.requeue(message);
     }
 
     /// Lets a message wait behind all others.

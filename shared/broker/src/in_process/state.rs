@@ -72,7 +72,7 @@ impl State {
 
     pub(super) fn close_consumer(&mut self, queue: Queue, consumer: u64) {
         for message in self.queue(queue).close_consumer(consumer) {
-            self.returned(queue, message, QueueState::put_back);
+            self.returned(queue, message, QueueState::requeue);
         }
         self.queue(queue).pump();
     }
@@ -80,7 +80,7 @@ impl State {
     /// A delivery was dropped unsettled.
     pub(super) fn return_delivery(&mut self, queue: Queue, tag: u64) {
         if let Some(message) = self.queue(queue).take_back(tag) {
-            self.returned(queue, message, QueueState::put_back);
+            self.returned(queue, message, QueueState::requeue);
             self.queue(queue).pump();
         }
     }

@@ -15,9 +15,9 @@ use tokio::time::timeout;
 
 use super::errors::{Stage, explain};
 use super::headers::Headers;
-use super::link::{Link, Session};
 use super::publisher::Publisher;
 use super::settle::Held;
+use super::supervisor::{ConnectionSupervisor, Session};
 use super::topology;
 use crate::{BrokerError, Consumer, Delivery, Queue};
 
@@ -102,7 +102,7 @@ struct Arrived {
 
 /// What a consumer's task works with.
 pub(super) struct Pump {
-    pub(super) link: Arc<Link>,
+    pub(super) supervisor: Arc<ConnectionSupervisor>,
     pub(super) publisher: Publisher,
     pub(super) queue: Queue,
     pub(super) prefetch: usize,
@@ -114,18 +114,18 @@ impl Pump {
     /// # Errors
     /// [`BrokerError`] when the broker does not let us; a lost connection is waited for instead.
     pub(super) async fn start(self) -> Result<Box<dyn Consumer>, BrokerError> {
-        if self.link.closing().is_cancelled() {
+        if self.supervisor.closing().is_cancelled() {
             return Err(BrokerError::Closed);
         }
         let (sender, arrivals) = mpsc::channel(self.prefetch.clamp(1, usize::from(PREFETCH_MAX)));
         let consumer = RabbitConsumer {
             arrivals,
-            link: Arc::clone(&self.link),
+            supervisor: Arc::clone(&self.supervisor),
             publisher: self.publisher.clone(),
             queue: self.queue,
         };
         let (begun, beginning) = oneshot::channel();
-        let patience = self.link.settings.reconnect_timeout;
+        let patience = self.supervisor.settings.reconnect_timeout;
         tokio::spawn(self.run(sender, begun));
         match timeout(patience, beginning).await {
             Ok(Ok(outcome)) => outcome?,
@@ -142,7 +142,7 @@ impl Pump {
         loop {
             let session = tokio::select! {
                 () = sender.closed() => return,
-                session = self.link.session(None) => session,
+                session = self.supervisor.session(None) => session,
             };
             let Ok(session) = session else { return };
             match self.open(&session).await {
@@ -175,14 +175,14 @@ impl Pump {
             }
             tokio::select! {
                 () = sender.closed() => return,
-                () = self.link.closing().cancelled() => return,
+                () = self.supervisor.closing().cancelled() => return,
                 () = tokio::time::sleep(backoff.next_wait()) => {}
             }
         }
     }
 
     async fn open(&self, session: &Arc<Session>) -> Result<(Arc<Open>, lapin::Consumer), BrokerError> {
-        let (settings, target) = (&*self.link.settings, &*self.link.target);
+        let (settings, target) = (&*self.supervisor.settings, &*self.supervisor.target);
         let channel = topology::open_channel(settings, target, &session.connection).await?;
         // It may have been deleted meanwhile, and its messages' last refuge with it.
         topology::declare_queue(settings, target, &channel, Queue::DeadLetters).await?;
@@ -221,7 +221,7 @@ impl Pump {
                     return Break(());
                 }
                 // What is in hand can be settled: the channel goes when the last of it does.
-                () = self.link.closing().cancelled() => return Break(()),
+                () = self.supervisor.closing().cancelled() => return Break(()),
                 () = open.session.failed().cancelled() => return Continue(()),
                 delivery = stream.next() => delivery,
             };
@@ -232,7 +232,7 @@ impl Pump {
             };
             let arrived = Arrived { open: Arc::clone(open), delivery };
             let passed = tokio::select! {
-                () = self.link.closing().cancelled() => return Break(()),
+                () = self.supervisor.closing().cancelled() => return Break(()),
                 passed = sender.send(arrived) => passed,
             };
             if passed.is_err() {
@@ -246,7 +246,7 @@ impl Pump {
 /// The end of it that is held by whoever consumes.
 struct RabbitConsumer {
     arrivals: mpsc::Receiver<Arrived>,
-    link: Arc<Link>,
+    supervisor: Arc<ConnectionSupervisor>,
     publisher: Publisher,
     queue: Queue,
 }
@@ -257,7 +257,7 @@ impl Consumer for RabbitConsumer {
         loop {
             let arrived = tokio::select! {
                 biased;
-                () = self.link.closing().cancelled() => return None,
+                () = self.supervisor.closing().cancelled() => return None,
                 arrived = self.arrivals.recv() => arrived?,
             };
             let Arrived { open, delivery } = arrived;

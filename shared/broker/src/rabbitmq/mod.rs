@@ -26,10 +26,10 @@ mod consumer;
 mod diagnose;
 mod errors;
 mod headers;
-mod link;
 mod publisher;
 mod settings;
 mod settle;
+mod supervisor;
 #[cfg(test)]
 mod tests;
 mod topology;
@@ -48,16 +48,16 @@ pub use settings::refused;
 use super::{Broker, BrokerError, Consumer, Queue};
 use consumer::Pump;
 use headers::Headers;
-use link::{Link, Role};
 use publisher::{Publisher, To};
+use supervisor::{ConnectionSupervisor, Role};
 
 /// No message is larger: RabbitMQ 4 refuses more, unless told otherwise.
 pub const MESSAGE_BYTES_MAX: usize = 16 << 20;
 
 /// A broker that is a RabbitMQ server.
 pub struct Rabbit {
-    publishing: Arc<Link>,
-    consuming: Arc<Link>,
+    publishing: Arc<ConnectionSupervisor>,
+    consuming: Arc<ConnectionSupervisor>,
     publisher: Publisher,
 }
 
@@ -69,8 +69,9 @@ impl Rabbit {
     pub async fn connect(settings: RabbitSettings) -> Result<Self, BrokerError> {
         let target = Arc::new(settings.target()?);
         let settings = Arc::new(settings);
-        let publishing = Link::start(Arc::clone(&settings), Arc::clone(&target), Role::Publish).await?;
-        let consuming = match Link::start(settings, target, Role::Consume).await {
+        let publishing =
+            ConnectionSupervisor::start(Arc::clone(&settings), Arc::clone(&target), Role::Publish).await?;
+        let consuming = match ConnectionSupervisor::start(settings, target, Role::Consume).await {
             Ok(consuming) => consuming,
             Err(error) => {
                 publishing.close().await;
@@ -129,27 +130,28 @@ impl Broker for Rabbit {
     }
 
     async fn consume(&self, queue: Queue, prefetch: usize) -> Result<Box<dyn Consumer>, BrokerError> {
-        let (link, publisher) = (Arc::clone(&self.consuming), self.publisher.clone());
-        Pump { link, publisher, queue, prefetch }.start().await
+        let (supervisor, publisher) = (Arc::clone(&self.consuming), self.publisher.clone());
+        Pump { supervisor, publisher, queue, prefetch }.start().await
     }
 
     async fn depth(&self, queue: Queue) -> Result<usize, BrokerError> {
         // Not where messages are published: a broker that blocks publishers does not answer there.
-        let link = &self.consuming;
-        let by = Instant::now() + link.settings.reconnect_timeout;
-        let session = link.session(Some(by)).await?;
+        let supervisor = &self.consuming;
+        let by = Instant::now() + supervisor.settings.reconnect_timeout;
+        let session = supervisor.session(Some(by)).await?;
         let looked = async {
-            let channel = topology::open_channel(&link.settings, &link.target, &session.connection).await?;
-            topology::look_at(&link.settings, &link.target, &channel, queue).await
+            let channel =
+                topology::open_channel(&supervisor.settings, &supervisor.target, &session.connection).await?;
+            topology::look_at(&supervisor.settings, &supervisor.target, &channel, queue).await
         };
         match looked.await {
             Ok(Some((messages, _))) => Ok(messages as usize),
             // Somebody deleted it; it is declared again with the next session.
             Ok(None) => {
-                session.fail(format!("the queue {} no longer exists", link.settings.name(queue)));
+                session.fail(format!("the queue {} no longer exists", supervisor.settings.name(queue)));
                 Ok(0)
             }
-            Err(_) if link.closing().is_cancelled() => Err(BrokerError::Closed),
+            Err(_) if supervisor.closing().is_cancelled() => Err(BrokerError::Closed),
             Err(error) => Err(error),
         }
     }

@@ -12,8 +12,8 @@ use platform::backoff::Backoff;
 use tokio::time::{Instant, timeout};
 
 use super::errors::{Stage, explain};
-use super::link::{Link, Session};
 use super::settings::{RabbitSettings, Target};
+use super::supervisor::{ConnectionSupervisor, Session};
 use super::topology::{self, counts_exchange};
 use crate::{BrokerError, Queue};
 
@@ -25,40 +25,40 @@ const ROOM: (Duration, Duration) = (Duration::from_millis(5), Duration::from_mil
 /// lapin matches a returned message to any of the confirmations that came together. With a channel of its own, what
 /// is mistaken for one another was meant for the same queue; and a queue that a message was returned from was deleted,
 /// with all that was published to it before.
-pub(super) struct Lanes([Lane; Queue::ALL.len()]);
+pub(super) struct PublishChannels([PublishChannel; Queue::ALL.len()]);
 
-struct Lane {
+struct PublishChannel {
     channel: Channel,
     /// Held while a message gets its number and its place in line: lapin does one after the other, and a message
     /// that overtook another in between would be given that one's confirmation.
     turn: Mutex<()>,
 }
 
-impl Lanes {
+impl PublishChannels {
     pub(super) async fn open(
         settings: &RabbitSettings,
         target: &Target,
         connection: &Connection,
     ) -> Result<Self, BrokerError> {
-        let mut lanes = Vec::with_capacity(Queue::ALL.len());
+        let mut channels = Vec::with_capacity(Queue::ALL.len());
         for _ in Queue::ALL {
             let channel = topology::open_channel(settings, target, connection).await?;
             let selected = channel.confirm_select(ConfirmSelectOptions::default());
             topology::within(settings, target, selected)
                 .await?
                 .map_err(|error| explain(target, Stage::Working, &error))?;
-            lanes.push(Lane { channel, turn: Mutex::new(()) });
+            channels.push(PublishChannel { channel, turn: Mutex::new(()) });
         }
-        let lanes = lanes.try_into().ok();
-        lanes.map(Self).ok_or(BrokerError::Closed)
+        let channels = channels.try_into().ok();
+        channels.map(Self).ok_or(BrokerError::Closed)
     }
 
-    fn lane(&self, queue: Queue) -> &Lane {
+    fn channel(&self, queue: Queue) -> &PublishChannel {
         &self.0[queue as usize]
     }
 }
 
-impl Lane {
+impl PublishChannel {
     async fn publish(
         &self,
         exchange: &str,
@@ -112,17 +112,17 @@ enum Outcome {
 /// Publishes messages, on whatever session there is.
 #[derive(Clone)]
 pub(super) struct Publisher {
-    link: Arc<Link>,
+    supervisor: Arc<ConnectionSupervisor>,
 }
 
 impl Publisher {
-    pub(super) const fn new(link: Arc<Link>) -> Self {
-        Self { link }
+    pub(super) const fn new(supervisor: Arc<ConnectionSupervisor>) -> Self {
+        Self { supervisor }
     }
 
     /// How often a message may be returned.
     pub(super) fn delivery_limit(&self) -> u32 {
-        self.link.settings.delivery_limit
+        self.supervisor.settings.delivery_limit
     }
 
     /// Publishes until the broker has stored it. For a full queue it waits as long as `room` says, or for ever.
@@ -136,13 +136,13 @@ impl Publisher {
         properties: BasicProperties,
         room: Option<Duration>,
     ) -> Result<(), BrokerError> {
-        let settings = &self.link.settings;
+        let settings = &self.supervisor.settings;
         let mut backoff = Backoff::new(ROOM.0, ROOM.1);
         let mut connected_by = Instant::now() + settings.reconnect_timeout;
         let room_by = room.map(|room| Instant::now() + room);
         let mut waits = false;
         loop {
-            let session = self.link.session(Some(connected_by)).await?;
+            let session = self.supervisor.session(Some(connected_by)).await?;
             let was_blocked = session.blocked.borrow().is_some();
             self.let_through(&session).await?;
             if was_blocked {
@@ -167,7 +167,7 @@ impl Publisher {
                 }
                 Outcome::Unknown(reason) => {
                     session.fail(reason.clone());
-                    return if self.link.closing().is_cancelled() {
+                    return if self.supervisor.closing().is_cancelled() {
                         Err(BrokerError::Closed)
                     } else {
                         Err(unconfirmed(reason))
@@ -180,17 +180,17 @@ impl Publisher {
 
     async fn pause(&self, wait: Duration) -> Result<(), BrokerError> {
         tokio::select! {
-            () = self.link.closing().cancelled() => Err(BrokerError::Closed),
+            () = self.supervisor.closing().cancelled() => Err(BrokerError::Closed),
             () = tokio::time::sleep(wait) => Ok(()),
         }
     }
 
     /// Waits while the broker blocks publishers.
     async fn let_through(&self, session: &Session) -> Result<(), BrokerError> {
-        let patience = self.link.settings.blocked_timeout;
+        let patience = self.supervisor.settings.blocked_timeout;
         let mut blocked = session.blocked.subscribe();
         tokio::select! {
-            () = self.link.closing().cancelled() => Err(BrokerError::Closed),
+            () = self.supervisor.closing().cancelled() => Err(BrokerError::Closed),
             () = session.failed().cancelled() => Ok(()),
             free = timeout(patience, blocked.wait_for(Option::is_none)) => match free {
                 Ok(_) => Ok(()),
@@ -203,25 +203,25 @@ impl Publisher {
     }
 
     async fn attempt(&self, session: &Session, to: To, body: &[u8], properties: BasicProperties) -> Outcome {
-        let settings = &*self.link.settings;
-        let Some(lanes) = &session.lanes else {
+        let settings = &*self.supervisor.settings;
+        let Some(channels) = &session.channels else {
             return Outcome::NotSent("this connection is not for publishing".into());
         };
-        let lane = lanes.lane(to.queue());
-        if !lane.channel.status().connected() {
+        let channel = channels.channel(to.queue());
+        if !channel.channel.status().connected() {
             return Outcome::NotSent("the channel was closed".into());
         }
         let (exchange, key) = match to {
             To::Everyone(Queue::Counts) => (counts_exchange(settings), String::new()),
             To::Everyone(queue) | To::Only(queue) => (String::new(), settings.name(queue)),
         };
-        let mut confirmation = Box::pin(lane.publish(&exchange, &key, body, properties));
+        let mut confirmation = Box::pin(channel.publish(&exchange, &key, body, properties));
         loop {
             let patience = timeout(settings.confirm_timeout, confirmation.as_mut());
             let answer = tokio::select! {
                 answer = patience => answer,
                 () = session.failed().cancelled() => return Outcome::Unknown("the connection was lost".into()),
-                () = self.link.closing().cancelled() => return Outcome::Unknown("closed meanwhile".into()),
+                () = self.supervisor.closing().cancelled() => return Outcome::Unknown("closed meanwhile".into()),
             };
             return match answer {
                 Ok(Ok(Confirmation::Ack(None))) => Outcome::Stored,

@@ -46,10 +46,10 @@ pub struct CodePage {
 
 /// A byte stands for no character of the page.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
-#[error("byte {at} (x'{byte:02x}') is not a character of the code page")]
+#[error("byte {index} (x'{byte:02x}') is not a character of the code page")]
 pub struct Undecodable {
     /// Where it is, from 0.
-    pub at: usize,
+    pub index: usize,
     /// What it is.
     pub byte: u8,
 }
@@ -235,7 +235,7 @@ impl CodePage {
                     continue;
                 }
                 match &self.utf8[usize::from(byte)] {
-                    (_, 0) => return Err(Undecodable { at: start + at, byte }),
+                    (_, 0) => return Err(Undecodable { index: start + at, byte }),
                     (char, length) => out.extend_from_slice(&char[..usize::from(*length)]),
                 }
             }

@@ -191,7 +191,7 @@ fn a_page_is_found_by_any_of_its_names() {
 fn what_a_page_lacks_is_an_error_that_says_where() {
     let mut out = Vec::new();
     let text = b"abcdefghijklmnopqrst\xC4x";
-    assert_eq!(page("ascii").decode_into(text, &mut out), Err(Undecodable { at: 20, byte: 0xC4 }));
+    assert_eq!(page("ascii").decode_into(text, &mut out), Err(Undecodable { index: 20, byte: 0xC4 }));
     assert_eq!(out, b"abcdefghijklmnopqrst");
     assert_eq!(page("037").encode_into("1 €", &mut out), Err(Unencodable('€')));
 }

@@ -35,13 +35,13 @@ impl<'a> Cursor<'a> {
     }
 
     /// Where the next token stands.
-    pub(super) fn at(&self) -> Range<usize> {
-        self.peek().map_or(self.text_length..self.text_length, |token| token.at.clone())
+    pub(super) fn span(&self) -> Range<usize> {
+        self.peek().map_or(self.text_length..self.text_length, |token| token.span.clone())
     }
 
     /// Where the last token ends.
     pub(super) fn end(&self) -> usize {
-        self.next.checked_sub(1).and_then(|last| self.tokens.get(last)).map_or(0, |token| token.at.end)
+        self.next.checked_sub(1).and_then(|last| self.tokens.get(last)).map_or(0, |token| token.span.end)
     }
 
     pub(super) fn take(&mut self, word: &str) -> bool {
@@ -58,7 +58,7 @@ impl<'a> Cursor<'a> {
 
     pub(super) fn unexpected(&self, expected: &str) -> Fault {
         let found = self.peek().map_or_else(|| "the end of the copybook".to_owned(), Token::shown);
-        Fault::new(self.at(), format!("found {found}, expected {expected}"))
+        Fault::new(self.span(), format!("found {found}, expected {expected}"))
     }
 
     pub(super) fn expect(&mut self, word: &str) -> Checked<()> {
@@ -107,7 +107,10 @@ impl<'a> Cursor<'a> {
                 None
             };
             if values.len() == CONDITION_VALUES_MAX {
-                return Err(Fault::new(self.at(), format!("found more than {CONDITION_VALUES_MAX} values")));
+                return Err(Fault::new(
+                    self.span(),
+                    format!("found more than {CONDITION_VALUES_MAX} values"),
+                ));
             }
             values.push(Values { from, through });
             if !self.peek().is_some_and(|token| begins_literal(token, decimal_comma)) {

@@ -20,7 +20,7 @@ pub(super) fn elementary(
         Some(Category::Dbcs) => Usage::Dbcs,
         _ => Usage::Display,
     });
-    let at = entry.usage.as_ref().map_or(entry.at.clone(), |(_, at)| at.clone());
+    let span = entry.usage.as_ref().map_or(entry.span.clone(), |(_, span)| span.clone());
     let without_picture = match usage {
         Usage::Float | Usage::Double => Some(Category::FloatingPoint),
         Usage::Index | Usage::Pointer => Some(Category::Address),
@@ -28,22 +28,22 @@ pub(super) fn elementary(
     };
     let category = match (&entry.picture, without_picture) {
         (None, Some(category)) => category,
-        (Some((_, at)), Some(_)) => {
+        (Some((_, span)), Some(_)) => {
             return Err(Fault::new(
-                at.clone(),
+                span.clone(),
                 format!("{} is {}, so it cannot have a picture", shown(label), usage.word()),
             ));
         }
         (None, None) => {
             return Err(Fault::new(
-                entry.at.clone(),
+                entry.span.clone(),
                 format!("{} has neither a picture nor items below it", shown(label)),
             ));
         }
         (Some((picture, _)), None) => {
             if let Some(what) = disagreement(picture, usage) {
                 return Err(Fault::new(
-                    at,
+                    span,
                     format!(
                         "{} is {}, {what}, but its picture is {}",
                         shown(label),
@@ -58,18 +58,18 @@ pub(super) fn elementary(
     let picture = entry.picture.as_ref().map(|(picture, _)| picture.clone());
     let signed = picture.as_ref().is_some_and(|picture| picture.signed && category == Category::Numeric);
     let in_characters = matches!(usage, Usage::Display | Usage::National);
-    if let Some((_, at)) = &entry.sign
+    if let Some((_, span)) = &entry.sign
         && !(signed && in_characters)
     {
         return Err(Fault::new(
-            at.clone(),
+            span.clone(),
             format!(
                 "{} has a SIGN clause, which is for numbers of usage DISPLAY with `S` in their picture",
                 shown(label)
             ),
         ));
     }
-    if let Some(at) = &entry.blank_when_zero {
+    if let Some(span) = &entry.blank_when_zero {
         let text = picture.as_ref().map_or("", |picture| &picture.text);
         let fits = match category {
             Category::Numeric => !signed && in_characters,
@@ -78,7 +78,7 @@ pub(super) fn elementary(
         };
         if !fits {
             return Err(Fault::new(
-                at.clone(),
+                span.clone(),
                 format!(
                     "{} has BLANK WHEN ZERO, which is for numbers in characters without `S` and `*`",
                     shown(label)
@@ -86,14 +86,14 @@ pub(super) fn elementary(
             ));
         }
     }
-    if let Some(at) = &entry.justified
+    if let Some(span) = &entry.justified
         && !matches!(
             category,
             Category::Alphabetic | Category::Alphanumeric | Category::Dbcs | Category::National
         )
     {
         return Err(Fault::new(
-            at.clone(),
+            span.clone(),
             format!("{} is JUSTIFIED, which is for text that is not edited", shown(label)),
         ));
     }

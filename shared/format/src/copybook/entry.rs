@@ -26,7 +26,7 @@ pub(super) struct Reference {
 pub(super) struct Entry {
     pub(super) level: u8,
     pub(super) name: Option<String>,
-    pub(super) at: Range<usize>,
+    pub(super) span: Range<usize>,
     pub(super) redefines: Option<Named>,
     pub(super) picture: Option<(Picture, Range<usize>)>,
     pub(super) usage: Option<(Usage, Range<usize>)>,
@@ -39,11 +39,11 @@ pub(super) struct Entry {
 
 impl Entry {
     /// The entry of a record that is not written.
-    pub(super) const fn implied(at: Range<usize>) -> Self {
+    pub(super) const fn implied(span: Range<usize>) -> Self {
         Self {
             level: 0,
             name: None,
-            at,
+            span,
             redefines: None,
             picture: None,
             usage: None,
@@ -153,11 +153,11 @@ pub(super) fn statement(cursor: &mut Cursor<'_>, symbols: Symbols) -> Checked<Op
         cursor.take_period();
     }
     let Some(token) = cursor.peek() else { return Ok(None) };
-    let at = token.at.clone();
+    let span = token.span.clone();
     let level = match &token.kind {
         Kind::Word(word) if OTHER_TEXT.contains(&word.as_str()) => {
             return Err(Fault::new(
-                at,
+                span,
                 format!("found {}, which is not supported in copybooks", shown(word)),
             )
             .advise("only data description entries are supported; replace it with the text it stands for"));
@@ -169,10 +169,12 @@ pub(super) fn statement(cursor: &mut Cursor<'_>, symbols: Symbols) -> Checked<Op
     };
     cursor.advance();
     match level {
-        1..=49 | 77 => entry(cursor, level, at, symbols).map(|entry| Some(Statement::Entry(Box::new(entry)))),
+        1..=49 | 77 => {
+            entry(cursor, level, span, symbols).map(|entry| Some(Statement::Entry(Box::new(entry))))
+        }
         66 => renames(cursor).map(Some),
         88 => condition(cursor, symbols).map(Some),
-        _ => Err(Fault::new(at, format!("found level {level:02}, expected 01 to 49, 66, 77 or 88"))),
+        _ => Err(Fault::new(span, format!("found level {level:02}, expected 01 to 49, 66, 77 or 88"))),
     }
 }
 
@@ -180,24 +182,24 @@ pub(super) fn statement(cursor: &mut Cursor<'_>, symbols: Symbols) -> Checked<Op
 /// Language Reference).
 fn data_name(cursor: &mut Cursor<'_>, what: &str) -> Checked<Named> {
     let Some(word) = cursor.word().map(str::to_owned) else { return Err(cursor.unexpected(what)) };
-    let at = cursor.at();
+    let span = cursor.span();
     let is_name = word.chars().all(|c| c.is_ascii_alphanumeric() || c == '-' || c == '_')
         && word.chars().any(|c| c.is_ascii_alphabetic())
         && !word.starts_with(['-', '_'])
         && !word.ends_with('-');
     if !is_name {
-        return Err(Fault::new(at, format!("found {}, expected {what}", shown(&word))).advise(
+        return Err(Fault::new(span, format!("found {}, expected {what}", shown(&word))).advise(
             "a name has letters, digits and hyphens, at least one letter, and no hyphen at either end",
         ));
     }
     if word.len() > NAME_CHARS_MAX {
         return Err(Fault::new(
-            at,
+            span,
             format!("the name {} is longer than {NAME_CHARS_MAX} characters", shown(&word)),
         ));
     }
     cursor.advance();
-    Ok((word, at))
+    Ok((word, span))
 }
 
 pub(super) fn reference(cursor: &mut Cursor<'_>, what: &str) -> Checked<Reference> {
@@ -223,7 +225,7 @@ fn renames(cursor: &mut Cursor<'_>) -> Checked<Statement> {
 }
 
 fn condition(cursor: &mut Cursor<'_>, symbols: Symbols) -> Checked<Statement> {
-    let (name, at) = data_name(cursor, "a condition's name")?;
+    let (name, span) = data_name(cursor, "a condition's name")?;
     if !(cursor.take("VALUE") || cursor.take("VALUES")) {
         return Err(cursor.unexpected("VALUE"));
     }
@@ -237,30 +239,30 @@ fn condition(cursor: &mut Cursor<'_>, symbols: Symbols) -> Checked<Statement> {
         cursor.literal(symbols.decimal_comma)?;
     }
     cursor.period()?;
-    Ok(Statement::Condition(Condition { name, values }, at))
+    Ok(Statement::Condition(Condition { name, values }, span))
 }
 
-fn entry(cursor: &mut Cursor<'_>, level: u8, at: Range<usize>, symbols: Symbols) -> Checked<Entry> {
-    let mut entry = Entry { level, ..Entry::implied(at) };
+fn entry(cursor: &mut Cursor<'_>, level: u8, span: Range<usize>, symbols: Symbols) -> Checked<Entry> {
+    let mut entry = Entry { level, ..Entry::implied(span) };
     if cursor.take("FILLER") {
-        entry.at = entry.at.start..cursor.end();
+        entry.span = entry.span.start..cursor.end();
     } else if cursor.word().is_some_and(|word| {
         let is_usage = word != "INDEX" && word != "OBJECT" && usage_of(word).is_some();
         !CLAUSES.contains(&word) && !is_usage
     }) {
-        let (name, at) = data_name(cursor, "a name, FILLER, a clause or the period that ends the entry")?;
+        let (name, span) = data_name(cursor, "a name, FILLER, a clause or the period that ends the entry")?;
         entry.name = Some(name);
-        entry.at = at;
+        entry.span = span;
     }
     let mut seen: Vec<&'static str> = Vec::new();
     while !cursor.take_period() {
         let Some(word) = cursor.word().map(str::to_owned) else {
             return Err(cursor.unexpected("a clause or the period that ends the entry"));
         };
-        let at = cursor.at();
+        let span = cursor.span();
         let kind = clause(cursor, &mut entry, &word, symbols)?;
         if seen.contains(&kind) {
-            return Err(Fault::new(at, format!("found a second {kind} clause in one entry")));
+            return Err(Fault::new(span, format!("found a second {kind} clause in one entry")));
         }
         seen.push(kind);
     }
@@ -269,7 +271,7 @@ fn entry(cursor: &mut Cursor<'_>, level: u8, at: Range<usize>, symbols: Symbols)
 
 /// Takes one clause and tells its kind.
 fn clause(cursor: &mut Cursor<'_>, entry: &mut Entry, word: &str, symbols: Symbols) -> Checked<&'static str> {
-    let at = cursor.at();
+    let span = cursor.span();
     cursor.advance();
     Ok(match word {
         "REDEFINES" => {
@@ -281,17 +283,17 @@ fn clause(cursor: &mut Cursor<'_>, entry: &mut Entry, word: &str, symbols: Symbo
             let Some(Kind::Picture(text)) = cursor.peek().map(|token| &token.kind) else {
                 return Err(cursor.unexpected("a picture"));
             };
-            let at = cursor.at();
+            let span = cursor.span();
             let picture = picture_of(text, symbols).map_err(|error| {
-                let start = (at.start + error.at).min(at.end);
-                Fault::new(start..at.end, error.message)
+                let start = (span.start + error.at).min(span.end);
+                Fault::new(start..span.end, error.message)
             })?;
-            entry.picture = Some((picture, at));
+            entry.picture = Some((picture, span));
             cursor.advance();
             "PICTURE"
         }
         "OCCURS" => {
-            entry.occurs = Some(occurs(cursor, at)?);
+            entry.occurs = Some(occurs(cursor, span)?);
             "OCCURS"
         }
         "SIGN" | "LEADING" | "TRAILING" => {
@@ -308,13 +310,13 @@ fn clause(cursor: &mut Cursor<'_>, entry: &mut Entry, word: &str, symbols: Symbo
             if separate {
                 let _ = cursor.take("CHARACTER");
             }
-            entry.sign = Some((SignPlace { leading: word == "LEADING", separate }, at));
+            entry.sign = Some((SignPlace { leading: word == "LEADING", separate }, span));
             "SIGN"
         }
         "SYNC" | "SYNCHRONIZED" => {
             // LEFT and RIGHT are checked by the compiler and change nothing.
             let _ = cursor.take("LEFT") || cursor.take("RIGHT");
-            entry.synchronized = Some(at);
+            entry.synchronized = Some(span);
             "SYNCHRONIZED"
         }
         "BLANK" => {
@@ -322,12 +324,12 @@ fn clause(cursor: &mut Cursor<'_>, entry: &mut Entry, word: &str, symbols: Symbo
             if !["ZERO", "ZEROS", "ZEROES"].iter().any(|zero| cursor.take(zero)) {
                 return Err(cursor.unexpected("ZERO"));
             }
-            entry.blank_when_zero = Some(at);
+            entry.blank_when_zero = Some(span);
             "BLANK WHEN ZERO"
         }
         "JUST" | "JUSTIFIED" => {
             let _ = cursor.take("RIGHT");
-            entry.justified = Some(at);
+            entry.justified = Some(span);
             "JUSTIFIED"
         }
         "VALUE" | "VALUES" => {
@@ -347,39 +349,44 @@ fn clause(cursor: &mut Cursor<'_>, entry: &mut Entry, word: &str, symbols: Symbo
         "GLOBAL" => "GLOBAL",
         "VOLATILE" => "VOLATILE",
         word => {
-            let (word, at) = if word == "USAGE" {
+            let (word, span) = if word == "USAGE" {
                 let _ = cursor.take("IS");
                 let Some(word) = cursor.word().map(str::to_owned) else {
                     return Err(cursor.unexpected("a usage"));
                 };
-                let at = cursor.at();
+                let span = cursor.span();
                 cursor.advance();
-                (word, at)
+                (word, span)
             } else {
-                (word.to_owned(), at)
+                (word.to_owned(), span)
             };
             match usage_of(&word) {
-                Some(Ok(usage)) => entry.usage = Some((usage, at)),
+                Some(Ok(usage)) => entry.usage = Some((usage, span)),
                 Some(Err(what)) => {
-                    return Err(Fault::new(at, format!("usage {} ({what}) is not supported", shown(&word))));
+                    return Err(Fault::new(
+                        span,
+                        format!("usage {} ({what}) is not supported", shown(&word)),
+                    ));
                 }
-                None => return Err(unknown(&word, at)),
+                None => return Err(unknown(&word, span)),
             }
             "USAGE"
         }
     })
 }
 
-fn unknown(word: &str, at: Range<usize>) -> Fault {
+fn unknown(word: &str, span: Range<usize>) -> Fault {
     let known = ["TYPE", "TYPEDEF", "LIKE", "DYNAMIC", "GROUP-USAGE", "DATE", "ANY", "THREAD-LOCAL"];
     if known.contains(&word) {
-        return Fault::new(at, format!("the clause {} is not supported", shown(word)));
+        return Fault::new(span, format!("the clause {} is not supported", shown(word)));
     }
     if OTHER_TEXT.contains(&word) {
-        return Fault::new(at, format!("found {}, which is not supported in copybooks", shown(word)));
+        return Fault::new(span, format!("found {}, which is not supported in copybooks", shown(word)));
     }
-    let fault =
-        Fault::new(at, format!("found {}, expected a clause or the period that ends the entry", shown(word)));
+    let fault = Fault::new(
+        span,
+        format!("found {}, expected a clause or the period that ends the entry", shown(word)),
+    );
     if word.bytes().all(|byte| byte.is_ascii_digit()) {
         return fault.advise("the previous entry may lack its period, or the period is after column 72");
     }

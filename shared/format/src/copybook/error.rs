@@ -34,14 +34,14 @@ fn tail(advice: Option<&str>) -> String {
 /// A fault at bytes `at` of the text, not yet put in relation to it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Fault {
-    pub(super) at: Range<usize>,
+    pub(super) span: Range<usize>,
     pub(super) message: String,
     pub(super) advice: Option<String>,
 }
 
 impl Fault {
-    pub(super) fn new(at: Range<usize>, message: impl Into<String>) -> Self {
-        Self { at, message: message.into(), advice: None }
+    pub(super) fn new(span: Range<usize>, message: impl Into<String>) -> Self {
+        Self { span, message: message.into(), advice: None }
     }
 
     pub(super) fn advise(mut self, advice: impl Into<String>) -> Self {
@@ -57,8 +57,8 @@ impl CopybookError {
     /// Puts `fault` into its place in `text`.
     pub(super) fn place(fault: Fault, text: &Arc<NamedSource<String>>) -> Self {
         let source = text.inner();
-        let start = floor_boundary(source, fault.at.start);
-        let end = floor_boundary(source, fault.at.end.max(start));
+        let start = floor_boundary(source, fault.span.start);
+        let end = floor_boundary(source, fault.span.end.max(start));
         let line_start = source[..start].rfind('\n').map_or(0, |at| at + 1);
         Self {
             line: source[..start].matches('\n').count() + 1,

@@ -116,7 +116,7 @@ pub struct Item {
     /// The name in capitals; none for FILLER.
     pub name: Option<Arc<str>>,
     /// The bytes of the copybook at which it is named.
-    pub at: Range<usize>,
+    pub span: Range<usize>,
     /// The group that it belongs to.
     pub parent: Option<ItemId>,
     /// The items of a group.
@@ -149,11 +149,11 @@ impl Item {
     }
 
     /// A record that is not written: what belongs to no record is put below it.
-    pub(super) fn implied(at: Range<usize>) -> Self {
+    pub(super) fn implied(span: Range<usize>) -> Self {
         Self {
             level: 0,
             name: None,
-            at,
+            span,
             parent: None,
             children: Vec::new(),
             redefines: None,

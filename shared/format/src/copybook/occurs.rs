@@ -11,10 +11,10 @@ pub(super) struct OccursClause {
     pub(super) min: usize,
     pub(super) max: usize,
     pub(super) depending: Option<Reference>,
-    pub(super) at: Range<usize>,
+    pub(super) span: Range<usize>,
 }
 
-pub(super) fn occurs(cursor: &mut Cursor<'_>, at: Range<usize>) -> Checked<OccursClause> {
+pub(super) fn occurs(cursor: &mut Cursor<'_>, span: Range<usize>) -> Checked<OccursClause> {
     let first = cursor.integer("the number of occurrences")?;
     let second = if cursor.take("TO") {
         if cursor.word() == Some("UNBOUNDED") {
@@ -44,20 +44,20 @@ pub(super) fn occurs(cursor: &mut Cursor<'_>, at: Range<usize>) -> Checked<Occur
             break;
         }
     }
-    let at = at.start..cursor.end();
+    let span = span.start..cursor.end();
     let (min, max) = match (second, &depending) {
         (Some(max), Some(_)) => (first, max),
         (None, None) => (first, first),
         // Without the lower bound it is 1 ("OCCURS DEPENDING ON clause", Language Reference).
         (None, Some(_)) => (1, first),
         (Some(_), None) => {
-            return Err(Fault::new(at, "found OCCURS ... TO without DEPENDING ON"));
+            return Err(Fault::new(span, "found OCCURS ... TO without DEPENDING ON"));
         }
     };
     if max == 0 || min > max {
-        return Err(Fault::new(at, format!("an item cannot occur {min} to {max} times")));
+        return Err(Fault::new(span, format!("an item cannot occur {min} to {max} times")));
     }
-    Ok(OccursClause { min, max, depending, at })
+    Ok(OccursClause { min, max, depending, span })
 }
 
 /// One or more names, up to the next clause.

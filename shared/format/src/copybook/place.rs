@@ -64,7 +64,7 @@ impl Placer<'_> {
             if boundary > 1 && self.varying > varying {
                 let item = &self.items[index];
                 return Err(Fault::new(
-                    item.at.clone(),
+                    item.span.clone(),
                     format!(
                         "{} is a table of varying length with SYNCHRONIZED items, so their position is uncertain",
                         shown(item.label())
@@ -79,7 +79,7 @@ impl Placer<'_> {
         let item = &self.items[index];
         if offset.saturating_add(total) > RECORD_BYTES_MAX {
             return Err(Fault::new(
-                item.at.clone(),
+                item.span.clone(),
                 format!(
                     "{} extends beyond the record limit of {RECORD_BYTES_MAX} bytes",
                     shown(item.label())
@@ -96,7 +96,7 @@ impl Placer<'_> {
             let item = &self.items[child.index()];
             if boundary > 1 && self.varying > 0 {
                 return Err(Fault::new(
-                    item.at.clone(),
+                    item.span.clone(),
                     format!(
                         "{} is SYNCHRONIZED after a table of varying length, so its position is uncertain",
                         shown(item.label())
@@ -104,15 +104,15 @@ impl Placer<'_> {
                 ));
             }
             let Some(object) = item.redefines else {
-                let at = end.next_multiple_of(boundary);
-                end = at + self.item(child, at)?;
+                let span = end.next_multiple_of(boundary);
+                end = span + self.item(child, span)?;
                 continue;
             };
             let (area, length) =
                 (self.items[object.index()].offset, self.items[object.index()].length_in_all());
             if area % boundary != 0 {
                 return Err(Fault::new(
-                    item.at.clone(),
+                    item.span.clone(),
                     format!(
                         "{} needs a boundary of {boundary} bytes, and {}, which it redefines, is at offset {area}",
                         shown(item.label()),
@@ -124,7 +124,7 @@ impl Placer<'_> {
             if view > length {
                 let item = &self.items[child.index()];
                 return Err(Fault::new(
-                    item.at.clone(),
+                    item.span.clone(),
                     format!(
                         "{} has {view} bytes, more than the {length} of {}, which it redefines below level 01",
                         shown(item.label()),

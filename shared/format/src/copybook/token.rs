@@ -9,7 +9,7 @@ use super::source::Code;
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Token {
     pub(super) kind: Kind,
-    pub(super) at: Range<usize>,
+    pub(super) span: Range<usize>,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -63,7 +63,7 @@ impl Lexer<'_> {
     }
 
     /// The bytes of the characters from `from` up to the next one.
-    fn at(&self, from: usize, to: usize) -> Range<usize> {
+    fn span(&self, from: usize, to: usize) -> Range<usize> {
         let start = self.code.get(from).map_or(0, |(_, at)| *at);
         let end =
             to.checked_sub(1).and_then(|last| self.code.get(last)).map_or(start, |(c, at)| at + c.len_utf8());
@@ -71,8 +71,8 @@ impl Lexer<'_> {
     }
 
     fn push(&mut self, kind: Kind, from: usize, to: usize) {
-        let at = self.at(from, to);
-        self.tokens.push(Token { kind, at });
+        let span = self.span(from, to);
+        self.tokens.push(Token { kind, span });
     }
 
     /// Takes one token; false at the end.
@@ -99,7 +99,7 @@ impl Lexer<'_> {
                     let prefix = self.text(from, self.next);
                     if !PREFIXES.contains(&prefix.as_str()) {
                         return Err(Fault::new(
-                            self.at(from, self.next),
+                            self.span(from, self.next),
                             format!(
                                 "found {} right before a quote, expected a blank between them",
                                 shown(&prefix)
@@ -137,16 +137,16 @@ impl Lexer<'_> {
         }
         if to > from {
             let text = self.text(from, to);
-            let at = self.at(from, to);
+            let span = self.span(from, to);
             if self.picture && text != "IS" {
                 self.picture = false;
-                self.tokens.push(Token { kind: Kind::Picture(text), at });
+                self.tokens.push(Token { kind: Kind::Picture(text), span });
             } else {
                 if !self.picture {
-                    check(&text, &at)?;
+                    check(&text, &span)?;
                 }
                 self.picture = self.picture || matches!(text.as_str(), "PIC" | "PICTURE");
-                self.tokens.push(Token { kind: Kind::Word(text), at });
+                self.tokens.push(Token { kind: Kind::Word(text), span });
             }
         }
         if period {
@@ -172,7 +172,7 @@ impl Lexer<'_> {
                 }
                 None | Some('\n') => {
                     return Err(Fault::new(
-                        self.at(from, self.next),
+                        self.span(from, self.next),
                         format!("the literal that starts here is not closed by `{quote}` on its line"),
                     )
                     .advise(
@@ -189,7 +189,7 @@ impl Lexer<'_> {
             && !matches!(c, '.' | ',' | ';' | ')')
         {
             return Err(Fault::new(
-                self.at(self.next, self.next + 1),
+                self.span(self.next, self.next + 1),
                 format!("found {} right after a literal, expected a blank", shown(&c.to_string())),
             ));
         }

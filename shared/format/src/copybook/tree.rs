@@ -32,18 +32,18 @@ impl Tree {
         let after_renames =
             std::mem::replace(&mut self.renamed, matches!(statement, Statement::Renames { .. }));
         match statement {
-            Statement::Condition(_, at) if after_renames => {
-                Err(Fault::new(at, "found a level 88 entry under one of level 66, which is not supported"))
+            Statement::Condition(_, span) if after_renames => {
+                Err(Fault::new(span, "found a level 88 entry under one of level 66, which is not supported"))
             }
             Statement::Entry(entry) => self.entry(*entry),
-            Statement::Condition(condition, at) => {
+            Statement::Condition(condition, span) => {
                 let Some(item) = self.items.len().checked_sub(1) else {
-                    return Err(Fault::new(at, "found a level 88 entry without an item before it"));
+                    return Err(Fault::new(span, "found a level 88 entry without an item before it"));
                 };
                 self.values += condition.values.len();
                 if self.values > CONDITION_VALUES_MAX {
                     return Err(Fault::new(
-                        at,
+                        span,
                         format!("the copybook has more than {CONDITION_VALUES_MAX} values"),
                     ));
                 }
@@ -55,18 +55,18 @@ impl Tree {
     }
 
     fn entry(&mut self, entry: Entry) -> Checked<()> {
-        let at = entry.at.clone();
+        let span = entry.span.clone();
         if self.items.len() == ITEMS_MAX {
-            return Err(Fault::new(at, format!("the copybook has more than {ITEMS_MAX} items")));
+            return Err(Fault::new(span, format!("the copybook has more than {ITEMS_MAX} items")));
         }
         let is_record = matches!(entry.level, 1 | 77);
         // A copybook may hold what stands below a record's own 01: then the first item's level is that of all.
         if self.items.is_empty() && !is_record {
-            self.push(Item::implied(at.clone()), Entry::implied(at.clone()));
+            self.push(Item::implied(span.clone()), Entry::implied(span.clone()));
             self.open.push(ItemId(0));
         } else if is_record && self.items.first().is_some_and(|first| first.level == 0) {
             return Err(Fault::new(
-                at,
+                span,
                 format!("found level {:02} after items without a record", entry.level),
             )
             .advise("add an 01 entry before the first item"));
@@ -79,7 +79,7 @@ impl Tree {
         let parent = self.open.last().copied();
         if !is_record && parent.is_none() {
             return Err(Fault::new(
-                at,
+                span,
                 format!("found level {:02} without an 01 entry it could belong to", entry.level),
             ));
         }
@@ -88,7 +88,7 @@ impl Tree {
             let group = &self.entries[parent.index()];
             if let Some((picture, _)) = &group.picture {
                 return Err(Fault::new(
-                    at,
+                    span,
                     format!(
                         "found level {:02} below {}, which has the picture {} and is therefore not a group",
                         entry.level,
@@ -105,7 +105,7 @@ impl Tree {
         if let Some(name) = &name {
             self.by_name.entry(Arc::clone(name)).or_default().push(id);
         }
-        let item = Item { level: entry.level, name, parent, ..Item::implied(at) };
+        let item = Item { level: entry.level, name, parent, ..Item::implied(span) };
         self.push(item, entry);
         if let Some(named) = self.entries[id.index()].redefines.clone() {
             let object = self.redefined(id, &named)?;
@@ -133,7 +133,7 @@ impl Tree {
 
     /// The first definition of the area that `id` redefines. Between the two stand only other views of it
     /// ("REDEFINES clause", Language Reference).
-    fn redefined(&self, id: ItemId, (name, at): &Named) -> Checked<ItemId> {
+    fn redefined(&self, id: ItemId, (name, span): &Named) -> Checked<ItemId> {
         let level = self.items[id.index()].level;
         let mut views = self.siblings(id).iter().rev().skip(1).copied();
         let mut named = false;
@@ -153,12 +153,12 @@ impl Tree {
                     )
                 },
             );
-            return Err(Fault::new(at.clone(), format!("found REDEFINES {}, {expected}", shown(name))));
+            return Err(Fault::new(span.clone(), format!("found REDEFINES {}, {expected}", shown(name))));
         };
         let object = &self.items[first.index()];
         if object.level != level {
             return Err(Fault::new(
-                at.clone(),
+                span.clone(),
                 format!(
                     "found level {level:02}, expected {:02}, the level of {}",
                     object.level,
@@ -168,7 +168,7 @@ impl Tree {
         }
         if self.entries[first.index()].occurs.is_some() {
             return Err(Fault::new(
-                at.clone(),
+                span.clone(),
                 format!("{} has an OCCURS clause and cannot be redefined", shown(object.label())),
             )
             .advise("redefine a group that contains the table"));
@@ -178,7 +178,7 @@ impl Tree {
 
     /// The item of `record` that is meant.
     fn find(&self, reference: &Reference, record: ItemId, before: ItemId) -> Checked<ItemId> {
-        let (name, at) = &reference.name;
+        let (name, span) = &reference.name;
         let all = self.by_name.get(name.as_str()).map_or(&[][..], Vec::as_slice);
         let matches = |id: &&ItemId| {
             let mut groups = reference.of.iter();
@@ -197,14 +197,16 @@ impl Tree {
         let here: Vec<ItemId> = found.iter().filter(|id| self.record_of(**id) == record).copied().collect();
         match here[..] {
             [id] if id < before => Ok(id),
-            [_] => Err(Fault::new(at.clone(), format!("{} is referenced before it is defined", shown(name)))),
-            [] if found.is_empty() => {
-                Err(Fault::new(at.clone(), format!("the record has no item {}", shown(name))))
+            [_] => {
+                Err(Fault::new(span.clone(), format!("{} is referenced before it is defined", shown(name))))
             }
-            [] => Err(Fault::new(at.clone(), format!("{} is an item of another record", shown(name)))
+            [] if found.is_empty() => {
+                Err(Fault::new(span.clone(), format!("the record has no item {}", shown(name))))
+            }
+            [] => Err(Fault::new(span.clone(), format!("{} is an item of another record", shown(name)))
                 .advise("DEPENDING ON must name an item of the same record")),
             _ => Err(Fault::new(
-                at.clone(),
+                span.clone(),
                 format!("the record has {} items named {}", here.len(), shown(name)),
             )
             .advise("qualify it with OF and the name of its group")),
@@ -219,21 +221,21 @@ impl Tree {
         id
     }
 
-    fn rename(&mut self, (name, at): Named, from: &Reference, through: Option<&Reference>) -> Checked<()> {
+    fn rename(&mut self, (name, span): Named, from: &Reference, through: Option<&Reference>) -> Checked<()> {
         let Some(record) = self.records.last().copied() else {
-            return Err(Fault::new(at, "found a level 66 entry without a record before it"));
+            return Err(Fault::new(span, "found a level 66 entry without a record before it"));
         };
         let after = ItemId(u32::MAX);
         let from_item = self.find(from, record, after)?;
         let through = through.map_or(Ok(from_item), |through| self.find(through, record, after))?;
         if through < from_item {
             return Err(Fault::new(
-                at,
+                span,
                 format!("{} renames a range that ends before it begins", shown(&name)),
             ));
         }
         if self.renames.len() == ITEMS_MAX {
-            return Err(Fault::new(at, format!("the copybook has more than {ITEMS_MAX} level 66 entries")));
+            return Err(Fault::new(span, format!("the copybook has more than {ITEMS_MAX} level 66 entries")));
         }
         self.renames.push(Renames { name, record, from: from_item, through });
         Ok(())
@@ -249,9 +251,9 @@ impl Tree {
             let parent = item.parent.map(ItemId::index);
             let inherited = parent.and_then(|parent| usages[parent]);
             let usage = match (&entry.usage, inherited) {
-                (Some((usage, at)), Some(group)) if *usage != group => {
+                (Some((usage, span)), Some(group)) if *usage != group => {
                     return Err(Fault::new(
-                        at.clone(),
+                        span.clone(),
                         format!(
                             "{} is {}, but its group is {}",
                             shown(item.label()),
@@ -296,10 +298,10 @@ impl Tree {
             // Allowed for elementary items and for groups of level 01 ("SYNCHRONIZED clause", Language Reference).
             (if item.parent.is_none() { &None } else { &entry.synchronized }, "SYNCHRONIZED"),
         ];
-        for (at, clause) in clauses {
-            if let Some(at) = at {
+        for (span, clause) in clauses {
+            if let Some(span) = span {
                 return Err(Fault::new(
-                    at.clone(),
+                    span.clone(),
                     format!(
                         "found {clause} on the group {}, expected it on an elementary item",
                         shown(item.label())
@@ -316,7 +318,7 @@ impl Tree {
         let label = self.items[index].label();
         if self.items[index].parent.is_none() {
             return Err(Fault::new(
-                clause.at.clone(),
+                clause.span.clone(),
                 format!("{} is a record, which cannot have OCCURS", shown(label)),
             ));
         }
@@ -333,7 +335,7 @@ impl Tree {
     }
 
     /// The number of occurrences is a whole number that stands before its table, once for each table.
-    fn check_count(&self, count: ItemId, table: ItemId, (name, at): &Named) -> Checked<()> {
+    fn check_count(&self, count: ItemId, table: ItemId, (name, span): &Named) -> Checked<()> {
         use super::picture::Category::Numeric;
         let whole = self.items[count.index()]
             .elementary
@@ -342,7 +344,7 @@ impl Tree {
             .is_some_and(|of| of.picture.as_ref().is_some_and(|picture| picture.scale == 0));
         if !whole || self.entries[count.index()].blank_when_zero.is_some() {
             return Err(Fault::new(
-                at.clone(),
+                span.clone(),
                 format!("{} is not a whole number, which DEPENDING ON requires", shown(name)),
             ));
         }
@@ -356,7 +358,7 @@ impl Tree {
         while let Some(id) = up {
             if self.entries[id.index()].occurs.is_some() && !groups.contains(&id) {
                 return Err(Fault::new(
-                    at.clone(),
+                    span.clone(),
                     format!(
                         "{} is itself part of a table, so it cannot give the number of occurrences",
                         shown(name)
@@ -380,7 +382,7 @@ impl Tree {
                 let item = &self.items[group.index()];
                 if is_view[group.index()] {
                     return Err(Fault::new(
-                        table.at.clone(),
+                        table.span.clone(),
                         format!(
                             "{} has a varying number of occurrences in {}, which is one of several views of an area",
                             shown(table.label()),
@@ -393,7 +395,7 @@ impl Tree {
             }
             if table.redefines.is_some() {
                 return Err(Fault::new(
-                    table.at.clone(),
+                    table.span.clone(),
                     format!(
                         "{} redefines an area and has a varying number of occurrences",
                         shown(table.label())

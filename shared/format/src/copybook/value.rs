@@ -99,7 +99,7 @@ pub(super) fn literal_of(token: &Token, decimal_comma: bool) -> Checked<Option<L
                 Some(bytes) => Literal::Bytes(bytes),
                 None => {
                     return Err(Fault::new(
-                        token.at.clone(),
+                        token.span.clone(),
                         format!("found {}, expected an even number of hexadecimal digits", token.shown()),
                     ));
                 }
@@ -108,7 +108,7 @@ pub(super) fn literal_of(token: &Token, decimal_comma: bool) -> Checked<Option<L
             "Z" => Literal::Text(format!("{text}\0")),
             prefix => {
                 return Err(Fault::new(
-                    token.at.clone(),
+                    token.span.clone(),
                     format!("found a literal with the prefix {}, which is not supported here", shown(prefix)),
                 ));
             }

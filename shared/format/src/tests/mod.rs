@@ -11,7 +11,7 @@ mod times;
 
 use std::sync::Arc;
 
-use domain::layout::{Among, Field, Layout, Mode};
+use domain::layout::{Field, Layout, Mode, RecordTypeSlot};
 use domain::value::FieldType;
 
 use super::{Delimited, Encoding, FieldForm, Fixed, FixedFraming, Form, FormatSpec, Outside, Trim};
@@ -23,7 +23,7 @@ pub(super) fn field(name: &str, ty: FieldType) -> Field {
 pub(super) fn layout(fields: Vec<Field>) -> Arc<Layout> {
     Arc::new(Layout {
         record: "test".into(),
-        among: Among::ALONE,
+        among: RecordTypeSlot::ALONE,
         hashed: (0..fields.len()).collect(),
         fields,
         key: Vec::new(),

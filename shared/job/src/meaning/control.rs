@@ -35,7 +35,7 @@ use crate::{RecordRole, RecordType};
 
 /// A total that `[declared]` takes from a record.
 pub(super) struct Short {
-    pub(super) at: Range<usize>,
+    pub(super) span: Range<usize>,
     pub(super) from: FromSection,
     /// The amount that it is the sum of; `None`: it is the number of records.
     pub(super) summed: Option<String>,
@@ -51,9 +51,9 @@ pub(super) fn footing(
     for section in sections {
         let control = control(section, records)?;
         if controls.iter().any(|other: &Control| other.name == control.name) {
-            let at = section.name.as_ref().unwrap_or(&section.record).span();
+            let span = section.name.as_ref().unwrap_or(&section.record).span();
             return fault_advised(
-                at,
+                span,
                 format!("two controls have the name `{}`", control.name),
                 "give each control a unique `name`",
             );
@@ -84,29 +84,29 @@ fn name_of(section: &ControlSection) -> &str {
 
 /// Adds the total to the control of its record, which is new if it is the first.
 fn push_short(controls: &mut Vec<Control>, own: usize, short: &Short, records: &[RecordType]) -> Checked<()> {
-    let (at, from) = (short.at.clone(), &short.from);
-    let record = declaring(&from.from, at.clone(), records)?;
-    let field = find(&from.field, &records[record].layout, at.clone())?;
-    let only = from.only.as_ref().map(|text| Spanned::new(at.clone(), text.clone()));
+    let (span, from) = (short.span.clone(), &short.from);
+    let record = declaring(&from.from, span.clone(), records)?;
+    let field = find(&from.field, &records[record].layout, span.clone())?;
+    let only = from.only.as_ref().map(|text| Spanned::new(span.clone(), text.clone()));
     let (what, parts) = match &short.summed {
         None => {
             let parts = match &from.of {
-                Some(names) => parts(names, at.clone(), records)?,
+                Some(names) => parts(names, span.clone(), records)?,
                 None => {
-                    Some(details(records, at.clone())?.into_iter().map(|record| (record, None)).collect())
+                    Some(details(records, span.clone())?.into_iter().map(|record| (record, None)).collect())
                 }
             };
             (What::Records, parts)
         }
         Some(name) => {
             if from.of.is_some() {
-                return fault(at, "`of` applies to records; an amount belongs to its own record");
+                return fault(span, "`of` applies to records; an amount belongs to its own record");
             }
-            let (record, field) = summed_of(name, at.clone(), records)?;
+            let (record, field) = summed_of(name, span.clone(), records)?;
             (What::Sum { absolute: false }, Some(vec![(record, Some(field))]))
         }
     };
-    let measure = measure(what, parts, only.as_ref(), records, at.clone())?;
+    let measure = measure(what, parts, only.as_ref(), records, span.clone())?;
     let total = Total { field, measure, scale: from.scale, last_digits: None, blocks_of: None };
     let name = &records[record].layout.record;
     if let Some(known) = controls[own..].iter_mut().find(|control| control.record == record) {
@@ -115,7 +115,7 @@ fn push_short(controls: &mut Vec<Control>, own: usize, short: &Short, records: &
     }
     if controls.iter().any(|control| control.name == *name) {
         return fault_advised(
-            at,
+            span,
             format!("a [[control]] named `{name}` already exists"),
             "declare this total as a [[control.total]] of it",
         );
@@ -136,8 +136,8 @@ fn control(section: &ControlSection, records: &[RecordType]) -> Checked<Control>
     let record = place(section.record.get_ref(), section.record.span(), records)?;
     let name = name_of(section);
     if name.is_empty() || name.chars().count() > 100 || name.chars().any(char::is_control) {
-        let at = section.name.as_ref().unwrap_or(&section.record).span();
-        return fault(at, "the name of a control must have 1 to 100 characters");
+        let span = section.name.as_ref().unwrap_or(&section.record).span();
+        return fault(span, "the name of a control must have 1 to 100 characters");
     }
     let cover = match &section.covers {
         None => Cover::File,
@@ -224,18 +224,18 @@ fn total(section: &TotalSection, layout: &Layout, records: &[RecordType]) -> Che
     if let Some(spanned) = section.scale.as_ref().filter(|one| *one.get_ref() > 38) {
         return fault(spanned.span(), "`scale` must be 0 to 38");
     }
-    let at = of.span();
+    let span = of.span();
     let parts = if is_sum {
         let fields = names(of.get_ref())
             .into_iter()
-            .map(|name| summed_of(name, at.clone(), records).map(|(record, field)| (record, Some(field))));
+            .map(|name| summed_of(name, span.clone(), records).map(|(record, field)| (record, Some(field))));
         Some(fields.collect::<Checked<Vec<_>>>()?)
     } else {
-        parts(of.get_ref(), at.clone(), records)?
+        parts(of.get_ref(), span.clone(), records)?
     };
     Ok(Total {
         field,
-        measure: measure(what, parts, section.only.as_ref(), records, at)?,
+        measure: measure(what, parts, section.only.as_ref(), records, span)?,
         scale: section.scale.as_ref().map_or(0, |spanned| *spanned.get_ref()),
         last_digits: section.last_digits.as_ref().map(|spanned| *spanned.get_ref()),
         blocks_of: section.blocks_of.as_ref().map(|spanned| *spanned.get_ref()),
@@ -278,7 +278,7 @@ fn measure(
     parts: Parts,
     only: Option<&Spanned<String>>,
     records: &[RecordType],
-    at: Range<usize>,
+    span: Range<usize>,
 ) -> Checked<Measure> {
     let Some(parts) = parts else {
         return match only {
@@ -290,7 +290,7 @@ fn measure(
     for (record, field) in parts {
         let layout = &records[record].layout;
         if understood.iter().any(|part| part.record == record && part.field == field) {
-            return fault(at, format!("`{}` is listed twice", layout.record));
+            return fault(span, format!("`{}` is listed twice", layout.record));
         }
         let only = match only {
             None => None,
@@ -315,23 +315,23 @@ fn names(names: &NameOrNames) -> Vec<&str> {
 }
 
 /// `"*"`, or record types.
-fn parts(of: &NameOrNames, at: Range<usize>, records: &[RecordType]) -> Checked<Parts> {
+fn parts(of: &NameOrNames, span: Range<usize>, records: &[RecordType]) -> Checked<Parts> {
     let names = names(of);
     if names == ["*"] {
         return Ok(None);
     }
     if names.is_empty() {
-        return fault(at, "no record is listed");
+        return fault(span, "no record is listed");
     }
-    let parts = names.into_iter().map(|name| place(name, at.clone(), records).map(|record| (record, None)));
+    let parts = names.into_iter().map(|name| place(name, span.clone(), records).map(|record| (record, None)));
     parts.collect::<Checked<_>>().map(Some)
 }
 
-fn place(name: &str, at: Range<usize>, records: &[RecordType]) -> Checked<usize> {
+fn place(name: &str, span: Range<usize>, records: &[RecordType]) -> Checked<usize> {
     records.iter().position(|record| record.layout.record == name).ok_or_else(|| {
         let names: Vec<_> = records.iter().map(|record| record.layout.record.as_str()).collect();
         Fault {
-            span: Some(at),
+            span: Some(span),
             message: format!("there is no record `{name}`"),
             advice: Some(format!("records: {}", names.join(", "))),
         }
@@ -339,14 +339,14 @@ fn place(name: &str, at: Range<usize>, records: &[RecordType]) -> Checked<usize>
 }
 
 /// A record type by its name, or by a role that it alone has.
-fn declaring(name: &str, at: Range<usize>, records: &[RecordType]) -> Checked<usize> {
+fn declaring(name: &str, span: Range<usize>, records: &[RecordType]) -> Checked<usize> {
     let role = match name {
         "header" => RecordRole::Header,
         "trailer" => RecordRole::Trailer,
-        _ => return place(name, at, records),
+        _ => return place(name, span, records),
     };
     if records.iter().any(|record| record.layout.record == name) {
-        return place(name, at, records);
+        return place(name, span, records);
     }
     let of_role: Vec<_> = records
         .iter()
@@ -357,36 +357,36 @@ fn declaring(name: &str, at: Range<usize>, records: &[RecordType]) -> Checked<us
     match of_role[..] {
         [only] => Ok(only),
         [] => fault_advised(
-            at,
+            span,
             format!("no record has the role `{name}`"),
             format!("give the record that declares it `role = \"{name}\"`, or name the record"),
         ),
-        _ => fault(at, format!("several records have the role `{name}`; name one of them")),
+        _ => fault(span, format!("several records have the role `{name}`; name one of them")),
     }
 }
 
-fn details(records: &[RecordType], at: Range<usize>) -> Checked<Vec<usize>> {
+fn details(records: &[RecordType], span: Range<usize>) -> Checked<Vec<usize>> {
     let details = records.iter().enumerate().filter(|(_, record)| record.role == RecordRole::Detail);
     let details: Vec<_> = details.map(|(place, _)| place).collect();
     if details.is_empty() {
-        return fault(at, "no record has the role `detail`; list the records to count in `of`");
+        return fault(span, "no record has the role `detail`; list the records to count in `of`");
     }
     Ok(details)
 }
 
-fn find(name: &str, layout: &Layout, at: Range<usize>) -> Checked<usize> {
-    layout.index_of(name).ok_or_else(|| unknown_field(name, &layout.fields, at))
+fn find(name: &str, layout: &Layout, span: Range<usize>) -> Checked<usize> {
+    layout.index_of(name).ok_or_else(|| unknown_field(name, &layout.fields, span))
 }
 
 /// `record.field`, or the field of the one detail record.
-fn summed_of(name: &str, at: Range<usize>, records: &[RecordType]) -> Checked<(usize, usize)> {
+fn summed_of(name: &str, span: Range<usize>, records: &[RecordType]) -> Checked<(usize, usize)> {
     let (record, field) = match name.split_once('.') {
-        Some((record, field)) => (place(record, at.clone(), records)?, field),
-        None => match details(records, at.clone())?[..] {
+        Some((record, field)) => (place(record, span.clone(), records)?, field),
+        None => match details(records, span.clone())?[..] {
             [only] => (only, name),
             _ => {
                 return fault_advised(
-                    at,
+                    span,
                     format!("`{name}` does not name its record"),
                     format!("write \"RECORD.{name}\""),
                 );
@@ -394,9 +394,9 @@ fn summed_of(name: &str, at: Range<usize>, records: &[RecordType]) -> Checked<(u
         },
     };
     let layout = &records[record].layout;
-    let field = find(field, layout, at.clone())?;
+    let field = find(field, layout, span.clone())?;
     match layout.fields[field].ty {
         FieldType::Decimal { .. } | FieldType::Integer => Ok((record, field)),
-        ty => fault(at, format!("`{name}` is {ty}; only decimal and integer fields can be summed")),
+        ty => fault(span, format!("`{name}` is {ty}; only decimal and integer fields can be summed")),
     }
 }

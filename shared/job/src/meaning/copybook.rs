@@ -28,7 +28,7 @@ pub(super) struct Described {
     copybook: Copybook,
     page: &'static CodePage,
     cobol: CobolSection,
-    at: Range<usize>,
+    span: Range<usize>,
 }
 
 impl Described {
@@ -44,12 +44,15 @@ pub(super) fn described(
     copybooks: &BTreeMap<String, Spanned<String>>,
 ) -> Checked<Described> {
     refuse_delimited(source)?;
-    for (key, at) in [
+    for (key, span) in [
         ("short_lines", source.short_lines.as_ref().map(Spanned::span)),
         ("trim", source.trim.as_ref().map(Spanned::span)),
     ] {
-        if let Some(at) = at {
-            return fault(at, format!("`{key}` does not apply to the copybook format; see `[source.cobol]`"));
+        if let Some(span) = span {
+            return fault(
+                span,
+                format!("`{key}` does not apply to the copybook format; see `[source.cobol]`"),
+            );
         }
     }
     let Some(name) = &source.copybook else {
@@ -80,17 +83,17 @@ pub(super) fn described(
         Some(spanned) => page(spanned.get_ref(), spanned.span())?,
     };
     let cobol = source.cobol.as_ref().map(|spanned| spanned.get_ref().clone()).unwrap_or_default();
-    let at = source.cobol.as_ref().map_or(source.format.span(), Spanned::span);
-    Ok(Described { copybook, page, cobol, at })
+    let span = source.cobol.as_ref().map_or(source.format.span(), Spanned::span);
+    Ok(Described { copybook, page, cobol, span })
 }
 
-fn page(name: &str, at: Range<usize>) -> Checked<&'static CodePage> {
+fn page(name: &str, span: Range<usize>) -> Checked<&'static CodePage> {
     match CodePage::by_name(name) {
         Some(page) => Ok(page),
         None => {
             let names: Vec<_> = CodePage::all().map(CodePage::name).collect();
             fault_advised(
-                at,
+                span,
                 format!("`{name}` is not a code page for copybooks"),
                 format!("code pages: {}", names.join(", ")),
             )
@@ -105,7 +108,7 @@ pub(super) fn record(
     cut_by_length: bool,
 ) -> Checked<(Vec<Field>, RecordSpec)> {
     refuse_foreign(section)?;
-    let policy = Policy::of(&described.cobol, described.at.clone())?;
+    let policy = Policy::of(&described.cobol, described.span.clone())?;
     let options = PlanOptions {
         record: section.level_01.as_ref().map(|name| name.get_ref().clone()),
         views: section.views.clone(),
@@ -122,16 +125,16 @@ pub(super) fn record(
         let own = sections.remove(item.column.as_str());
         let (field, spec) = column(item, own, described, &policy)?;
         if !names.insert(field.name.to_ascii_lowercase()) {
-            let at = own.map_or(section.name.span(), |own| own.name.span());
-            return fault(at, format!("two fields have the name `{}`", field.name));
+            let span = own.map_or(section.name.span(), |own| own.name.span());
+            return fault(span, format!("two fields have the name `{}`", field.name));
         }
         fields.push(field);
         specs.push(spec);
     }
     let counts = plan.counts.iter().map(|item| count(item, described, &policy)).collect::<Checked<_>>()?;
-    if let Some(at) = section.record_bytes.as_ref().map(Spanned::span) {
+    if let Some(span) = section.record_bytes.as_ref().map(Spanned::span) {
         return fault(
-            at,
+            span,
             "the copybook defines the record length; `record_bytes` under [source] is for bytes after it",
         );
     }
@@ -153,8 +156,8 @@ fn by_column<'a>(section: &'a RecordSection, plan: &Plan) -> Checked<BTreeMap<&'
             });
         }
         let start = own.start.as_ref().map(Spanned::span);
-        if let Some(at) = start.or(own.width.as_ref().map(Spanned::span)) {
-            return fault(at, "the copybook defines the position of the field");
+        if let Some(span) = start.or(own.width.as_ref().map(Spanned::span)) {
+            return fault(span, "the copybook defines the position of the field");
         }
         if sections.insert(from.get_ref().as_str(), own).is_some() {
             return fault(from.span(), format!("two fields use the column `{}`", from.get_ref()));
@@ -207,8 +210,8 @@ fn column(
     let spec = FieldSpec { kind, bytes: item.length, page, column: ty };
     // Refused here, with a place, rather than when the first record is decoded.
     if let Err(error) = format::cobol::FieldDecoder::new(&spec) {
-        let at = own.map_or(described.at.clone(), |own| own.name.span());
-        return fault(at, format!("field `{}` ({}): {error}", field.name, item.path));
+        let span = own.map_or(described.span.clone(), |own| own.name.span());
+        return fault(span, format!("field `{}` ({}): {error}", field.name, item.path));
     }
     Ok((field, spec))
 }
@@ -222,9 +225,9 @@ fn as_written(own: &FieldSection, ty: &FieldType, kind: &mut Kind) -> Checked<()
             form.truths = truths;
         }
         _ if trim.is_some() || truths.is_some() => {
-            let at = own.trim.as_ref().map_or(own.name.span(), Spanned::span);
+            let span = own.trim.as_ref().map_or(own.name.span(), Spanned::span);
             return fault(
-                at,
+                span,
                 "`trim`, `true` and `false` apply only to text, but the field is a number in the copybook",
             );
         }
@@ -235,11 +238,11 @@ fn as_written(own: &FieldSection, ty: &FieldType, kind: &mut Kind) -> Checked<()
 
 /// Refuses what says nothing of a record that a copybook lays out.
 fn refuse_foreign(section: &RecordSection) -> Checked<()> {
-    if let Some(at) = section.missing.as_ref().map(Spanned::span) {
-        return fault(at, "`missing` applies only to the delimited format");
+    if let Some(span) = section.missing.as_ref().map(Spanned::span) {
+        return fault(span, "`missing` applies only to the delimited format");
     }
-    if let Some(at) = section.field.iter().find_map(|field| field.point.as_ref()).map(Spanned::span) {
-        return fault(at, "the copybook's picture defines the decimal point");
+    if let Some(span) = section.field.iter().find_map(|field| field.point.as_ref()).map(Spanned::span) {
+        return fault(span, "the copybook's picture defines the decimal point");
     }
     repeated::refused(section)
 }
@@ -290,13 +293,13 @@ fn number(item: &plan::Field, policy: &Policy, described: &Described) -> Checked
         }
         other => {
             return fault(
-                described.at.clone(),
+                described.span.clone(),
                 format!("{}: {} is not a number format", item.path, other.word()),
             );
         }
     };
     let scale = i8::try_from(item.scale)
-        .or_else(|_| fault(described.at.clone(), format!("{}: a scale of {}", item.path, item.scale)))?;
+        .or_else(|_| fault(described.span.clone(), format!("{}: a scale of {}", item.path, item.scale)))?;
     let form = NumberForm::new(usage, item.digits, scale);
     Ok(NumberForm { signs: policy.signs, fills: policy.fills, blank_when_zero: item.blank_when_zero, ..form })
 }

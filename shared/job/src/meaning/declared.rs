@@ -22,13 +22,13 @@ pub(super) fn declared(
     let mut short = Vec::new();
     if let Some(spanned) = &section.records {
         match from(spanned)? {
-            Some(from) => short.push(Short { at: spanned.span(), from, summed: None }),
+            Some(from) => short.push(Short { span: spanned.span(), from, summed: None }),
             None => declared.records = Some(count(spanned)?),
         }
     }
     for (name, value) in &section.amounts {
         match from(value)? {
-            Some(from) => short.push(Short { at: value.span(), from, summed: Some(name.clone()) }),
+            Some(from) => short.push(Short { span: value.span(), from, summed: Some(name.clone()) }),
             None => {
                 summed(name, value.span(), records)?;
                 declared.amounts.insert(name.clone(), amount(value.get_ref(), value.span())?);
@@ -96,7 +96,7 @@ fn from(spanned: &Spanned<toml::Value>) -> Checked<Option<FromSection>> {
 }
 
 /// An amount's record type and field: `field` if the source has one record type, `record.field` if it has several.
-pub(super) fn summed(name: &str, at: Range<usize>, records: &[RecordType]) -> Checked<(usize, usize)> {
+pub(super) fn summed(name: &str, span: Range<usize>, records: &[RecordType]) -> Checked<(usize, usize)> {
     let found = match (name.split_once('.'), records) {
         (Some((record, field)), _) => records
             .iter()
@@ -105,7 +105,7 @@ pub(super) fn summed(name: &str, at: Range<usize>, records: &[RecordType]) -> Ch
         (None, [only]) => only.layout.index_of(name).map(|field| (0, field)),
         (None, _) => {
             return fault_advised(
-                at,
+                span,
                 format!("`{name}` does not name its record"),
                 format!("write it as amounts.\"RECORD.{name}\""),
             );
@@ -113,6 +113,6 @@ pub(super) fn summed(name: &str, at: Range<usize>, records: &[RecordType]) -> Ch
     };
     match found {
         Some((record, field)) if records[record].layout.amounts.contains(&field) => Ok((record, field)),
-        _ => fault(at, format!("`{name}` is not among the record's `amounts`")),
+        _ => fault(span, format!("`{name}` is not among the record's `amounts`")),
     }
 }

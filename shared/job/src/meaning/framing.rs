@@ -23,7 +23,7 @@ pub(super) fn framing(
     absent: FixedFraming,
     page: Option<&CodePage>,
 ) -> Checked<FixedFraming> {
-    let (name, at) = match &source.framing {
+    let (name, span) = match &source.framing {
         Some(spanned) => (spanned.get_ref().as_str(), spanned.span()),
         None => {
             let name = if absent == FixedFraming::Length { "fixed" } else { "line" };
@@ -32,16 +32,16 @@ pub(super) fn framing(
     };
     const FRAMINGS: [&str; 6] = ["fixed", "line", "rdw", "bdw", "length-prefix", "length-field"];
     if !FRAMINGS.contains(&name) {
-        return fault(at, format!("invalid framing `{name}`: expected {}", FRAMINGS.join(", ")));
+        return fault(span, format!("invalid framing `{name}`: expected {}", FRAMINGS.join(", ")));
     }
     let binary_field = source.length_field.as_ref().is_some_and(|field| field.get_ref().kind == "binary");
     let keys: [Key<'_>; 6] = [
-        ("length_endian", span(&source.length_endian), &FRAMINGS[2..]),
-        ("length_includes_header", span(&source.length_includes_header), &FRAMINGS[2..5]),
-        ("prefix_bytes", span(&source.prefix_bytes), &FRAMINGS[4..5]),
-        ("length_field", span(&source.length_field), &FRAMINGS[5..]),
-        ("line_end", span(&source.line_end), &FRAMINGS[1..2]),
-        ("record_bytes", span(&source.record_bytes), &FRAMINGS[..2]),
+        ("length_endian", span_of(&source.length_endian), &FRAMINGS[2..]),
+        ("length_includes_header", span_of(&source.length_includes_header), &FRAMINGS[2..5]),
+        ("prefix_bytes", span_of(&source.prefix_bytes), &FRAMINGS[4..5]),
+        ("length_field", span_of(&source.length_field), &FRAMINGS[5..]),
+        ("line_end", span_of(&source.line_end), &FRAMINGS[1..2]),
+        ("record_bytes", span_of(&source.record_bytes), &FRAMINGS[..2]),
     ];
     for (key, key_at, framings) in keys {
         if let Some(key_at) = key_at.filter(|_| !framings.contains(&name)) {
@@ -74,13 +74,13 @@ pub(super) fn framing(
         "length-field" => {
             let Some(field) = &source.length_field else {
                 return fault_advised(
-                    at,
+                    span,
                     "framing `length-field` needs a `length_field`",
                     "set it, such as length_field = { start = 1, width = 4, kind = \"text\" }",
                 );
             };
-            if let Some(at) = span(&source.length_endian).filter(|_| !binary_field) {
-                return fault(at, "`length_endian` applies only to a binary length field");
+            if let Some(span) = span_of(&source.length_endian).filter(|_| !binary_field) {
+                return fault(span, "`length_endian` applies only to a binary length field");
             }
             FixedFraming::Field(length_field(field.get_ref(), field.span(), order()?, page)?)
         }
@@ -88,7 +88,7 @@ pub(super) fn framing(
     })
 }
 
-fn span<T>(spanned: &Option<Spanned<T>>) -> Option<Range<usize>> {
+fn span_of<T>(spanned: &Option<Spanned<T>>) -> Option<Range<usize>> {
     spanned.as_ref().map(Spanned::span)
 }
 
@@ -121,7 +121,7 @@ fn line(source: &SourceSection, page: Option<&CodePage>) -> Checked<FixedFraming
 
 fn length_field(
     section: &LengthFieldSection,
-    at: Range<usize>,
+    span: Range<usize>,
     order: ByteOrder,
     page: Option<&CodePage>,
 ) -> Checked<LengthField> {
@@ -132,22 +132,22 @@ fn length_field(
         "packed" => (LengthKind::Packed, 10),
         other => {
             return fault(
-                at,
+                span,
                 format!("invalid length_field kind `{other}`: expected binary, text or packed"),
             );
         }
     };
     if section.start == 0 || section.start > OUTSIDE_BYTES_MAX {
         return fault(
-            at,
+            span,
             "the `start` of a length field counts from 1 and must be within the first MiB of the record",
         );
     }
     if section.width == 0 || section.width > width_max {
-        return fault(at, format!("a {} length field must have 1 to {width_max} bytes", section.kind));
+        return fault(span, format!("a {} length field must have 1 to {width_max} bytes", section.kind));
     }
     if section.adds.unsigned_abs() > OUTSIDE_BYTES_MAX as u64 {
-        return fault(at, "`adds` must be at most 1 MiB");
+        return fault(span, "`adds` must be at most 1 MiB");
     }
     Ok(LengthField { start: section.start - 1, width: section.width, kind, adds: section.adds })
 }
@@ -168,19 +168,19 @@ pub(super) fn outside(source: &SourceSection) -> Checked<Outside> {
 /// Refuses the framing keys where records are lines of fields.
 pub(super) fn refuse_framing(source: &SourceSection) -> Checked<()> {
     let keys = [
-        ("framing", span(&source.framing)),
-        ("record_bytes", span(&source.record_bytes)),
-        ("length_endian", span(&source.length_endian)),
-        ("length_includes_header", span(&source.length_includes_header)),
-        ("prefix_bytes", span(&source.prefix_bytes)),
-        ("length_field", span(&source.length_field)),
-        ("line_end", span(&source.line_end)),
-        ("file_header_bytes", span(&source.file_header_bytes)),
-        ("file_footer_bytes", span(&source.file_footer_bytes)),
+        ("framing", span_of(&source.framing)),
+        ("record_bytes", span_of(&source.record_bytes)),
+        ("length_endian", span_of(&source.length_endian)),
+        ("length_includes_header", span_of(&source.length_includes_header)),
+        ("prefix_bytes", span_of(&source.prefix_bytes)),
+        ("length_field", span_of(&source.length_field)),
+        ("line_end", span_of(&source.line_end)),
+        ("file_header_bytes", span_of(&source.file_header_bytes)),
+        ("file_footer_bytes", span_of(&source.file_footer_bytes)),
     ];
-    for (key, at) in keys {
-        if let Some(at) = at {
-            return fault(at, format!("`{key}` does not apply to the delimited format"));
+    for (key, span) in keys {
+        if let Some(span) = span {
+            return fault(span, format!("`{key}` does not apply to the delimited format"));
         }
     }
     Ok(())

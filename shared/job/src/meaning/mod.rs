@@ -19,7 +19,7 @@ use std::path::Path;
 
 use domain::approval::Approval;
 use domain::fingerprint::Hash;
-use domain::layout::{Among, Field, Layout, Mode};
+use domain::layout::{Field, Layout, Mode, RecordTypeSlot};
 use domain::mask::Masks;
 use domain::reconcile::RejectLimit;
 use domain::value::FieldType;
@@ -49,12 +49,12 @@ struct Fault {
 
 type Checked<T> = Result<T, Fault>;
 
-fn fault<T>(at: Range<usize>, message: impl Into<String>) -> Checked<T> {
-    Err(Fault { span: Some(at), message: message.into(), advice: None })
+fn fault<T>(span: Range<usize>, message: impl Into<String>) -> Checked<T> {
+    Err(Fault { span: Some(span), message: message.into(), advice: None })
 }
 
-fn fault_advised<T>(at: Range<usize>, message: impl Into<String>, advice: impl Into<String>) -> Checked<T> {
-    Err(Fault { span: Some(at), message: message.into(), advice: Some(advice.into()) })
+fn fault_advised<T>(span: Range<usize>, message: impl Into<String>, advice: impl Into<String>) -> Checked<T> {
+    Err(Fault { span: Some(span), message: message.into(), advice: Some(advice.into()) })
 }
 
 pub(super) fn parse(file: &str, text: &str) -> Result<Job, JobError> {
@@ -196,34 +196,34 @@ fn layout(record: &RecordSection, mut fields: Vec<Field>) -> Checked<Layout> {
     if fields.is_empty() {
         return fault(record.name.span(), "the record has no fields");
     }
-    let find = |name: &str, at: Range<usize>| {
+    let find = |name: &str, span: Range<usize>| {
         fields
             .iter()
             .position(|field: &Field| field.name == name)
-            .ok_or_else(|| unknown_field(name, &fields, at))
+            .ok_or_else(|| unknown_field(name, &fields, span))
     };
     let mut key = Vec::new();
     for name in &record.key {
-        let at = find(name.get_ref(), name.span())?;
-        if key.contains(&at) {
+        let span = find(name.get_ref(), name.span())?;
+        if key.contains(&span) {
             return fault(name.span(), format!("`{}` is listed twice in the key", name.get_ref()));
         }
-        key.push(at);
+        key.push(span);
     }
     let mut amounts = Vec::new();
     for name in &record.amounts {
-        let at = find(name.get_ref(), name.span())?;
-        if !matches!(fields[at].ty, FieldType::Decimal { .. } | FieldType::Integer) {
-            let ty = fields[at].ty;
+        let span = find(name.get_ref(), name.span())?;
+        if !matches!(fields[span].ty, FieldType::Decimal { .. } | FieldType::Integer) {
+            let ty = fields[span].ty;
             return fault(
                 name.span(),
                 format!("`{}` is {ty}; only decimal and integer fields can be summed", name.get_ref()),
             );
         }
-        if amounts.contains(&at) {
+        if amounts.contains(&span) {
             return fault(name.span(), format!("`{}` is listed twice in the amounts", name.get_ref()));
         }
-        amounts.push(at);
+        amounts.push(span);
     }
     let mut hashed: Vec<usize> = match &record.hash {
         None => (0..fields.len()).collect(),
@@ -245,23 +245,23 @@ fn layout(record: &RecordSection, mut fields: Vec<Field>) -> Checked<Layout> {
     if hashed.is_empty() {
         return fault(record.name.span(), "no field is hashed, so the content could not be proven");
     }
-    for at in &key {
-        fields[*at].required = true;
+    for span in &key {
+        fields[*span].required = true;
     }
     let (staging, final_table) = (table(&record.staging)?, table(&record.final_table)?);
     if staging.eq_ignore_ascii_case(&final_table) {
         return fault(record.final_table.span(), "staging and final are the same table");
     }
     let record = identifier(&record.name, "record")?;
-    let among = Among::ALONE;
+    let among = RecordTypeSlot::ALONE;
     let (mode, masks) = (Mode::Append, Masks::default());
     Ok(Layout { record, among, fields, key, amounts, hashed, mode, staging, final_table, masks })
 }
 
-fn unknown_field(name: &str, fields: &[Field], at: Range<usize>) -> Fault {
+fn unknown_field(name: &str, fields: &[Field], span: Range<usize>) -> Fault {
     let names: Vec<_> = fields.iter().map(|field| field.name.as_str()).collect();
     Fault {
-        span: Some(at),
+        span: Some(span),
         message: format!("there is no field `{name}`"),
         advice: Some(format!("fields: {}", names.join(", "))),
     }

@@ -35,21 +35,21 @@ fn choice<T: Copy>(
     key: &str,
     otherwise: T,
     of: &[(&str, T)],
-    at: &Range<usize>,
+    span: &Range<usize>,
 ) -> Checked<T> {
     let Some(given) = given else { return Ok(otherwise) };
     match of.iter().find(|(word, _)| word == given) {
         Some((_, choice)) => Ok(*choice),
         None => {
             let words: Vec<_> = of.iter().map(|(word, _)| *word).collect();
-            fault(at.clone(), format!("invalid {key} `{given}`: expected {}", words.join(" or ")))
+            fault(span.clone(), format!("invalid {key} `{given}`: expected {}", words.join(" or ")))
         }
     }
 }
 
 impl Policy {
     /// What `[source.cobol]` says, and what is usual where it says nothing.
-    pub(super) fn of(section: &CobolSection, at: Range<usize>) -> Checked<Self> {
+    pub(super) fn of(section: &CobolSection, span: Range<usize>) -> Checked<Self> {
         let usual = Self {
             fills: Fills::default(),
             low_values: LowValues::Reject,
@@ -66,14 +66,14 @@ impl Policy {
             following: Following::Shift,
             conditions: false,
         };
-        usual.with(section, &at)
+        usual.with(section, &span)
     }
 
     /// This policy, but for what `section` says.
-    pub(super) fn with(&self, section: &CobolSection, at: &Range<usize>) -> Checked<Self> {
+    pub(super) fn with(&self, section: &CobolSection, span: &Range<usize>) -> Checked<Self> {
         let fills = [("reject", Fill::Reject), ("null", Fill::Null), ("zero", Fill::Zero)];
         let dates = [("reject", OnDate::Reject), ("null", OnDate::Null)];
-        let fill = |given, key, otherwise| choice(given, key, otherwise, &fills, at);
+        let fill = |given, key, otherwise| choice(given, key, otherwise, &fills, span);
         Ok(Self {
             fills: Fills {
                 spaces: fill(section.spaces.as_ref(), "spaces", self.fills.spaces)?,
@@ -85,66 +85,66 @@ impl Policy {
                 "text_low_values",
                 self.low_values,
                 &[("reject", LowValues::Reject), ("null", LowValues::Null), ("padding", LowValues::Padding)],
-                at,
+                span,
             )?,
             high_values: choice(
                 section.text_high_values.as_ref(),
                 "text_high_values",
                 self.high_values,
                 &[("reject", HighValues::Reject), ("null", HighValues::Null), ("keep", HighValues::Keep)],
-                at,
+                span,
             )?,
             empty: choice(
                 section.empty_text.as_ref(),
                 "empty_text",
                 self.empty,
                 &[("null", Empty::Null), ("keep", Empty::Keep)],
-                at,
+                span,
             )?,
             signs: choice(
                 section.signs.as_ref(),
                 "signs",
                 self.signs,
                 &[("preferred", SignRule::Preferred), ("usual", SignRule::Usual), ("any", SignRule::Any)],
-                at,
+                span,
             )?,
             ascii_signs: choice(
                 section.ascii_signs.as_ref(),
                 "ascii_signs",
                 self.ascii_signs,
                 &[("translated", AsciiSigns::Translated), ("micro-focus", AsciiSigns::MicroFocus)],
-                at,
+                span,
             )?,
             range: choice(
                 section.binary.as_ref(),
                 "binary",
                 self.range,
                 &[("picture", BinaryRange::Picture), ("native", BinaryRange::Native)],
-                at,
+                span,
             )?,
             order: choice(
                 section.native_order.as_ref(),
                 "native_order",
                 self.order,
                 &[("big", ByteOrder::BigEndian), ("little", ByteOrder::LittleEndian)],
-                at,
+                span,
             )?,
             ieee: choice(
                 section.floats.as_ref(),
                 "floats",
                 self.ieee,
                 &[("hexadecimal", false), ("ieee", true)],
-                at,
+                span,
             )?,
-            zeros: choice(section.date_zeros.as_ref(), "date_zeros", self.zeros, &dates, at)?,
-            nines: choice(section.date_nines.as_ref(), "date_nines", self.nines, &dates, at)?,
+            zeros: choice(section.date_zeros.as_ref(), "date_zeros", self.zeros, &dates, span)?,
+            nines: choice(section.date_nines.as_ref(), "date_nines", self.nines, &dates, span)?,
             window_start: section.year_window.unwrap_or(self.window_start),
             following: choice(
                 section.behind_tables.as_ref(),
                 "behind_tables",
                 self.following,
                 &[("shift", Following::Shift), ("stay", Following::Stay)],
-                at,
+                span,
             )?,
             conditions: section.conditions.unwrap_or(self.conditions),
         })

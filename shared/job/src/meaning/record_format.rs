@@ -66,9 +66,9 @@ pub(super) fn field_form(
             );
         }
         (start, width, false) => {
-            let at = start.as_ref().map(Spanned::span).or(width.as_ref().map(Spanned::span));
-            let at = at.unwrap_or(section.name.span());
-            return fault(at, "`start` and `width` apply only to the fixed format");
+            let span = start.as_ref().map(Spanned::span).or(width.as_ref().map(Spanned::span));
+            let span = span.unwrap_or(section.name.span());
+            return fault(span, "`start` and `width` apply only to the fixed format");
         }
     };
     let truths = truths(section, ty)?;
@@ -153,13 +153,13 @@ pub(super) fn format(
             },
         },
     };
-    for (key, at) in [
+    for (key, span) in [
         ("copybook", source.copybook.as_ref().map(Spanned::span)),
         ("copybook_format", source.copybook_format.as_ref().map(Spanned::span)),
         ("cobol", source.cobol.as_ref().map(Spanned::span)),
     ] {
-        if let Some(at) = at {
-            return fault(at, format!("`{key}` applies only to the copybook format"));
+        if let Some(span) = span {
+            return fault(span, format!("`{key}` applies only to the copybook format"));
         }
     }
     let record_bytes_max = record_bytes_max(source)?;
@@ -207,8 +207,8 @@ pub(super) fn copybook_format(
     let record_bytes = source.record_bytes.as_ref().map_or(longest, |spanned| *spanned.get_ref());
     let needed = record.plan.taken_min;
     if framing == FixedFraming::Length && record_bytes < needed {
-        let at = source.record_bytes.as_ref().map_or(source.format.span(), Spanned::span);
-        return fault(at, format!("a record has {record_bytes} bytes, but the copybook needs {needed}"));
+        let span = source.record_bytes.as_ref().map_or(source.format.span(), Spanned::span);
+        return fault(span, format!("a record has {record_bytes} bytes, but the copybook needs {needed}"));
     }
     Ok(FormatSpec {
         form: Form::Copybook(Copybook { framing, record_bytes, record }),
@@ -242,8 +242,8 @@ fn delimited(source: &SourceSection, record: &RecordSection, encoding: Encoding)
         ("record_bytes", record.record_bytes.as_ref().map(Spanned::span)),
         ("rest", record.rest.as_ref().map(Spanned::span)),
     ] {
-        if let Some(at) = is_there {
-            return fault(at, format!("`{key}` applies only to the fixed format"));
+        if let Some(span) = is_there {
+            return fault(span, format!("`{key}` applies only to the fixed format"));
         }
     }
     if let (Encoding::Page(page), Some(spanned)) = (encoding, &source.encoding) {
@@ -284,9 +284,9 @@ pub(super) fn refuse_delimited(source: &SourceSection) -> Checked<()> {
         ("terminator", source.terminator.as_ref().map(Spanned::span)),
         ("continuation", source.continuation.as_ref().map(Spanned::span)),
     ];
-    for (key, at) in foreign {
-        if let Some(at) = at {
-            return fault(at, format!("`{key}` applies only to the delimited format"));
+    for (key, span) in foreign {
+        if let Some(span) = span {
+            return fault(span, format!("`{key}` applies only to the delimited format"));
         }
     }
     Ok(())
@@ -321,8 +321,8 @@ fn fixed(
     encoding: Encoding,
 ) -> Checked<Form> {
     refuse_delimited(source)?;
-    if let Some(at) = record.missing.as_ref().map(Spanned::span) {
-        return fault(at, "`missing` applies only to the delimited format");
+    if let Some(span) = record.missing.as_ref().map(Spanned::span) {
+        return fault(span, "`missing` applies only to the delimited format");
     }
     let page = if let Encoding::Page(page) = encoding { Some(page) } else { None };
     let framing = framing(source, FixedFraming::Line, page)?;
@@ -345,8 +345,8 @@ fn fixed(
     };
     let needed = if framing == FixedFraming::Length { longest } else { own_reach };
     if record_bytes < needed {
-        let at = given.map_or(source.format.span(), Spanned::span);
-        return fault(at, format!("a record has {record_bytes} bytes, but a field ends at byte {needed}"));
+        let span = given.map_or(source.format.span(), Spanned::span);
+        return fault(span, format!("a record has {record_bytes} bytes, but a field ends at byte {needed}"));
     }
     for (section, form) in record.field.iter().zip(fields) {
         let overlapped = record.field.iter().zip(fields).find(|(other, other_form)| {

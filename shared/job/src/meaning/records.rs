@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use domain::layout::{Among, Field, Layout};
+use domain::layout::{Field, Layout, RecordTypeSlot};
 use domain::mask::Masks;
 use domain::value::FieldType;
 use format::cobol::RecordSpec;
@@ -82,7 +82,7 @@ pub(super) fn record_types(
     let mut records = Vec::new();
     let types = understood.len();
     for (place, (section, mut layout, form)) in understood.into_iter().enumerate() {
-        layout.among = Among { place, types };
+        layout.among = RecordTypeSlot { place, types };
         layout.masks = masks.clone();
         let own = Arc::new(layout.clone());
         let parents = parents(section, sections)?;
@@ -159,8 +159,8 @@ fn parents(section: &RecordSection, sections: &[RecordSection]) -> Checked<Vec<u
 
 /// Names and tables are each one type's alone.
 fn tell_apart(understood: &[(&RecordSection, Layout, Written)]) -> Checked<()> {
-    for (at, (section, layout, _)) in understood.iter().enumerate() {
-        for (other_section, other, _) in &understood[..at] {
+    for (span, (section, layout, _)) in understood.iter().enumerate() {
+        for (other_section, other, _) in &understood[..span] {
             if other.record == layout.record {
                 return fault(section.name.span(), format!("two records have the name `{}`", layout.record));
             }
@@ -200,25 +200,25 @@ fn role(spanned: Option<&Spanned<String>>) -> Checked<RecordRole> {
 
 fn when(section: &RecordSection, layout: &Layout) -> Checked<Vec<When>> {
     let Some(spanned) = &section.when else { return Ok(Vec::new()) };
-    let at = spanned.span();
+    let span = spanned.span();
     let conditions: Vec<&ConditionSection> = match spanned.get_ref() {
         WhenSection::One(one) => vec![one],
         WhenSection::All(all) => all.iter().collect(),
     };
     if conditions.is_empty() {
-        return fault(at, "an empty `when` matches nothing; omit it if every record has this type");
+        return fault(span, "an empty `when` matches nothing; omit it if every record has this type");
     }
     conditions
         .into_iter()
         .map(|condition| {
             let field = layout
                 .index_of(&condition.field)
-                .ok_or_else(|| unknown_field(&condition.field, &layout.fields, at.clone()))?;
+                .ok_or_else(|| unknown_field(&condition.field, &layout.fields, span.clone()))?;
             if condition.one_of.is_empty() {
-                return fault(at.clone(), "an empty list matches nothing");
+                return fault(span.clone(), "an empty list matches nothing");
             }
             let ty = &layout.fields[field].ty;
-            let one_of = condition.one_of.iter().map(|value| literal(ty, value, at.clone()));
+            let one_of = condition.one_of.iter().map(|value| literal(ty, value, span.clone()));
             Ok(When { field, one_of: one_of.collect::<Checked<_>>()? })
         })
         .collect()

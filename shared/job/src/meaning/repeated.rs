@@ -37,8 +37,8 @@ pub(super) fn refused(record: &RecordSection) -> Checked<()> {
             ("rest", field.rest.as_ref().map(Spanned::span)),
             ("sum_of", field.sum_of.as_ref().map(Spanned::span)),
         ];
-        if let Some((key, Some(at))) = keys.into_iter().find(|(_, at)| at.is_some()) {
-            return fault(at, format!("`{key}` applies only to the delimited format"));
+        if let Some((key, Some(span))) = keys.into_iter().find(|(_, span)| span.is_some()) {
+            return fault(span, format!("`{key}` applies only to the delimited format"));
         }
     }
     Ok(())
@@ -78,16 +78,16 @@ pub(super) fn delimited(
         }
     }
     let written = record.field.iter().take_while(|field| field.sum_of.is_none()).count();
-    for (at, field) in record.field.iter().enumerate() {
+    for (span, field) in record.field.iter().enumerate() {
         if let Some(spanned) = field.rest.as_ref().filter(|spanned| *spanned.get_ref()) {
             without_quotes(&form, spanned, "rest")?;
-            if at + 1 != written {
+            if span + 1 != written {
                 return fault(spanned.span(), "only the last field in the record can take the rest");
             }
         }
         match &field.sum_of {
-            Some(sum_of) => fields[at].sum_of = Some(group_sum(sum_of, record, written)?),
-            None if at >= written => {
+            Some(sum_of) => fields[span].sum_of = Some(group_sum(sum_of, record, written)?),
+            None if span >= written => {
                 return fault(field.name.span(), "summed fields must follow the fields in the record");
             }
             None => {}
@@ -120,16 +120,16 @@ fn without_quotes<T>(form: &Delimited, spanned: &Spanned<T>, key: &str) -> Check
 }
 
 fn group_sum(spanned: &Spanned<SumOfSection>, record: &RecordSection, written: usize) -> Checked<GroupSum> {
-    let (at, section) = (spanned.span(), spanned.get_ref());
+    let (span, section) = (spanned.span(), spanned.get_ref());
     let rest = |field: &&crate::file::FieldSection| {
         *field.name.get_ref() == section.rest && field.rest.as_ref().is_some_and(|rest| *rest.get_ref())
     };
     let of = written.checked_sub(1).filter(|last| record.field.get(*last).as_ref().is_some_and(rest));
     let Some(of) = of else {
-        return fault(at, format!("`{}` is not a field that takes the rest of the record", section.rest));
+        return fault(span, format!("`{}` is not a field that takes the rest of the record", section.rest));
     };
     if !(1..=GROUP_MAX).contains(&section.group) || !(1..=section.group).contains(&section.amount) {
-        return fault(at, "values count from 1, and the amount must be in the group");
+        return fault(span, "values count from 1, and the amount must be in the group");
     }
     let mut extra = Vec::new();
     for (variant, further) in &section.extra {
@@ -138,7 +138,7 @@ fn group_sum(spanned: &Spanned<SumOfSection>, record: &RecordSection, written: u
             ExtraSection::Times(section) => Extra::Times(section.times),
         };
         if matches!(further, Extra::Values(n) | Extra::Times(n) if n > GROUP_MAX) {
-            return fault(at, format!("`{variant}`: at most {GROUP_MAX} values"));
+            return fault(span, format!("`{variant}`: at most {GROUP_MAX} values"));
         }
         extra.push((variant.clone(), further));
     }

@@ -51,14 +51,14 @@ fn rule(section: &RuleSection, records: &[RecordType]) -> Checked<Rule> {
         }
     };
     let layout = &*records[record].layout;
-    let find = |name: &String, at: Range<usize>| {
-        layout.index_of(name).ok_or_else(|| unknown_field(name, &layout.fields, at))
+    let find = |name: &String, span: Range<usize>| {
+        layout.index_of(name).ok_or_else(|| unknown_field(name, &layout.fields, span))
     };
-    let find_all = |names: &[String], at: Range<usize>| {
+    let find_all = |names: &[String], span: Range<usize>| {
         if names.is_empty() {
-            return fault(at, "no field is listed");
+            return fault(span, "no field is listed");
         }
-        names.iter().map(|name| find(name, at.clone())).collect::<Checked<Vec<_>>>()
+        names.iter().map(|name| find(name, span.clone())).collect::<Checked<Vec<_>>>()
     };
     let condition = match (&section.holds, &section.unique, &section.references, &section.balance) {
         (Some(holds), None, None, None) => match Predicate::parse(holds.get_ref(), layout) {
@@ -69,28 +69,28 @@ fn rule(section: &RuleSection, records: &[RecordType]) -> Checked<Rule> {
             Condition::Unique { fields: find_all(unique.get_ref(), unique.span())? }
         }
         (None, None, Some(references), None) => {
-            let (at, section) = (references.span(), references.get_ref());
-            let named = |name: &String, what| identifier(&Spanned::new(at.clone(), name.clone()), what);
+            let (span, section) = (references.span(), references.get_ref());
+            let named = |name: &String, what| identifier(&Spanned::new(span.clone(), name.clone()), what);
             if section.fields.len() != section.columns.len() {
-                return fault(at, "`columns` and `fields` must have the same number of entries");
+                return fault(span, "`columns` and `fields` must have the same number of entries");
             }
             Condition::References {
-                fields: find_all(&section.fields, at.clone())?,
+                fields: find_all(&section.fields, span.clone())?,
                 table: named(&section.table, "table")?,
                 columns: section.columns.iter().map(|name| named(name, "column")).collect::<Checked<_>>()?,
             }
         }
         (None, None, None, Some(balance)) => {
-            let (at, section) = (balance.span(), balance.get_ref());
-            let sum = find(&section.sum, at.clone())?;
+            let (span, section) = (balance.span(), balance.get_ref());
+            let sum = find(&section.sum, span.clone())?;
             if !matches!(layout.fields[sum].ty, FieldType::Decimal { .. } | FieldType::Integer) {
                 return fault(
-                    at,
+                    span,
                     format!("`{}` is {} and cannot be summed", section.sum, layout.fields[sum].ty),
                 );
             }
-            let to = amount(&section.to, at.clone())?;
-            let by = section.by.iter().map(|name| find(name, at.clone())).collect::<Checked<_>>()?;
+            let to = amount(&section.to, span.clone())?;
+            let by = section.by.iter().map(|name| find(name, span.clone())).collect::<Checked<_>>()?;
             Condition::Balance { sum, by, to }
         }
         _ => {

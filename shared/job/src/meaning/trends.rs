@@ -65,9 +65,9 @@ pub(super) fn trends(
         return fault(spanned.span(), "[trends] compares nothing; set records, rejects, amounts or duration");
     }
     if rules.runs == 0 || rules.runs > RUNS_MAX || rules.runs_min == 0 || rules.runs_min > rules.runs {
-        let at = section.runs.as_ref().or(section.runs_min.as_ref()).map_or(spanned.span(), Spanned::span);
+        let span = section.runs.as_ref().or(section.runs_min.as_ref()).map_or(spanned.span(), Spanned::span);
         return fault(
-            at,
+            span,
             format!(
                 "`runs` must be 1 to {RUNS_MAX}, and `runs_min` 1 to `runs`; they are {} and {}",
                 rules.runs, rules.runs_min
@@ -99,11 +99,11 @@ pub(super) fn trends(
     Ok(rules)
 }
 
-fn parts(text: &str, at: Range<usize>) -> Checked<u32> {
+fn parts(text: &str, span: Range<usize>) -> Checked<u32> {
     match share(text).filter(|parts| *parts > 0) {
         Some(parts) => Ok(parts),
         None => fault(
-            at,
+            span,
             format!(
                 "invalid share `{text}`: expected a form such as \"40%\", above 0 and at most 4000%, with at \
                  most four decimal places"

@@ -63,14 +63,14 @@ pub(super) fn field_type(spanned: &Spanned<String>) -> Checked<(FieldType, Optio
     })
 }
 
-pub(super) fn literal(ty: &FieldType, value: &toml::Value, at: Range<usize>) -> Checked<Literal> {
+pub(super) fn literal(ty: &FieldType, value: &toml::Value, span: Range<usize>) -> Checked<Literal> {
     let wrong = |expected: &str| {
-        fault(at.clone(), format!("`{value}` is not {expected}, as the type {ty} of the field requires"))
+        fault(span.clone(), format!("`{value}` is not {expected}, as the type {ty} of the field requires"))
     };
     Ok(match (ty, value) {
         (_, toml::Value::Float(_)) => {
             return fault_advised(
-                at,
+                span,
                 format!("`{value}` would be parsed as a float"),
                 format!("write it as text: \"{value}\""),
             );
@@ -91,7 +91,7 @@ pub(super) fn literal(ty: &FieldType, value: &toml::Value, at: Range<usize>) -> 
             Err(_) => return wrong("a date such as 2024-02-29"),
         },
         (FieldType::Timestamp, toml::Value::String(text)) => match text.parse() {
-            Ok(at) => Literal::Timestamp(at),
+            Ok(span) => Literal::Timestamp(span),
             Err(_) => return wrong("a timestamp such as \"2024-02-29 13:45:00\""),
         },
         (FieldType::Boolean, toml::Value::Boolean(truth)) => Literal::Boolean(*truth),
@@ -99,10 +99,10 @@ pub(super) fn literal(ty: &FieldType, value: &toml::Value, at: Range<usize>) -> 
     })
 }
 
-pub(super) fn amount(value: &toml::Value, at: Range<usize>) -> Checked<Amount> {
-    match literal(&FieldType::Decimal { precision: DIGITS_MAX, scale: 0 }, value, at.clone())? {
+pub(super) fn amount(value: &toml::Value, span: Range<usize>) -> Checked<Amount> {
+    match literal(&FieldType::Decimal { precision: DIGITS_MAX, scale: 0 }, value, span.clone())? {
         Literal::Decimal(amount) => Ok(amount),
-        _ => fault(at, "expected an exact amount"),
+        _ => fault(span, "expected an exact amount"),
     }
 }
 

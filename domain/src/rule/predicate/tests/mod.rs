@@ -5,7 +5,7 @@ mod refusals;
 mod table;
 
 use super::{Predicate, PredicateError, Truth};
-use crate::layout::{Among, Field, Layout, Mode};
+use crate::layout::{Field, Layout, Mode, RecordTypeSlot};
 use crate::value::{FieldType, Value};
 
 fn layout() -> Layout {
@@ -29,7 +29,7 @@ fn layout() -> Layout {
     ];
     Layout {
         record: "transaction".into(),
-        among: Among::ALONE,
+        among: RecordTypeSlot::ALONE,
         fields: fields
             .into_iter()
             .map(|(name, ty)| Field {

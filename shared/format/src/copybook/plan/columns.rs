@@ -64,7 +64,7 @@ pub(super) fn names(copybook: &Copybook, fields: &[Field], reserved: &[String]) 
         if !qualified {
             let item = copybook.item(clashing[clashing.len() - 1]);
             return Err(Fault::new(
-                item.at.clone(),
+                item.span.clone(),
                 format!("the column name of {} is already used or reserved", shown(item.label())),
             )
             .advise("omit one of them, or rename it in the copybook"));
@@ -98,7 +98,7 @@ fn checked_lengths(copybook: &Copybook, fields: &[Field], names: Vec<String>) ->
         if name.len() > COLUMN_CHARS_MAX {
             let item = copybook.item(field.item);
             return Err(Fault::new(
-                item.at.clone(),
+                item.span.clone(),
                 format!("the column name {} is longer than {COLUMN_CHARS_MAX} characters", shown(name)),
             )
             .advise("omit the item, or rename it in the copybook"));

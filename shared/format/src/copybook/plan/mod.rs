@@ -173,7 +173,7 @@ impl Copybook {
             let names: Vec<_> = self.records.iter().map(|record| shown(self.item(*record).label())).collect();
             names.join(", ")
         };
-        let at = self.records.first().map_or(0..0, |record| self.item(*record).at.clone());
+        let at = self.records.first().map_or(0..0, |record| self.item(*record).span.clone());
         match &options.record {
             None => {
                 let records: Vec<_> =
@@ -198,7 +198,7 @@ impl Copybook {
                             .advise(format!("it has {}", names())),
                     )),
                     (Some(_), Some(second)) => Err(self.refuse(Fault::new(
-                        self.item(*second).at.clone(),
+                        self.item(*second).span.clone(),
                         format!("two records are called {}", shown(name)),
                     ))),
                 }

@@ -46,7 +46,7 @@ pub(super) fn walk(copybook: &Copybook, record: ItemId, options: &PlanOptions) -
     if let Some(view) = walker.views.named.iter().find(|view| !walker.views.seen.contains(view)) {
         let item = copybook.item(*view);
         return Err(Fault::new(
-            item.at.clone(),
+            item.span.clone(),
             format!("the view {} is inside another view that is not selected", shown(item.label())),
         )
         .advise("name the outer view too"));
@@ -54,7 +54,7 @@ pub(super) fn walk(copybook: &Copybook, record: ItemId, options: &PlanOptions) -
     let Walker { mut plan, ends, .. } = walker;
     if plan.fields.is_empty() {
         return Err(Fault::new(
-            copybook.item(record).at.clone(),
+            copybook.item(record).span.clone(),
             "no item of the record can become a column",
         ));
     }
@@ -98,8 +98,11 @@ fn left_out(copybook: &Copybook, record: ItemId, names: &[String]) -> Checked<Ha
         let before = all.len();
         all.extend(called(copybook, record, name));
         if all.len() == before && called(copybook, record, name).next().is_none() {
-            let at = copybook.item(record).at.clone();
-            return Err(Fault::new(at, format!("cannot omit {}: the record has no such item", shown(name))));
+            let span = copybook.item(record).span.clone();
+            return Err(Fault::new(
+                span,
+                format!("cannot omit {}: the record has no such item", shown(name)),
+            ));
         }
     }
     Ok(all)
@@ -125,7 +128,7 @@ impl Views {
         }
         let mut views = Self { of, taken: HashMap::new(), named: Vec::new(), seen: HashSet::new() };
         for name in names {
-            let at = copybook.item(record).at.clone();
+            let span = copybook.item(record).span.clone();
             let is_view = |id: &ItemId| copybook.item(*id).redefines.is_some() || views.of.contains_key(id);
             let found: Vec<ItemId> = called(copybook, record, name).filter(is_view).collect();
             let [view] = found[..] else {
@@ -133,7 +136,7 @@ impl Views {
                     if found.is_empty() { "no view".to_owned() } else { format!("{} views", found.len()) };
                 let is = if found.is_empty() { "is" } else { "are" };
                 return Err(Fault::new(
-                    at,
+                    span,
                     format!("{what} of an area in the record {is} called {}", shown(name)),
                 )
                 .advise("a view is an item with REDEFINES, or an item that another one redefines"));
@@ -143,7 +146,7 @@ impl Views {
                 && other != view
             {
                 return Err(Fault::new(
-                    copybook.item(view).at.clone(),
+                    copybook.item(view).span.clone(),
                     format!(
                         "{} and {} are views of the same area; select only one",
                         shown(copybook.item(other).label()),
@@ -231,7 +234,7 @@ impl Walker<'_> {
         let index = self.plan.tables.len();
         if index == TABLES_MAX {
             return Err(Fault::new(
-                item.at.clone(),
+                item.span.clone(),
                 format!("the record has more than {TABLES_MAX} tables of varying length"),
             ));
         }
@@ -240,7 +243,7 @@ impl Walker<'_> {
         let key = (count, self.occurrences.get(..around).unwrap_or_default().to_vec());
         let Some(count) = self.count_of.get(&key).copied() else {
             return Err(Fault::new(
-                item.at.clone(),
+                item.span.clone(),
                 format!("the item that {} depends on does not precede it", shown(item.label())),
             ));
         };
@@ -359,7 +362,7 @@ impl Walker<'_> {
             readable(item, elementary)?;
             if self.plan.fields.len() == FIELDS_MAX {
                 return Err(Fault::new(
-                    item.at.clone(),
+                    item.span.clone(),
                     format!(
                         "{} would be column {}, which exceeds the limit of a table",
                         shown(&field.path),
@@ -384,7 +387,7 @@ fn readable(item: &Item, elementary: &Elementary) -> Checked<()> {
         _ => return Ok(()),
     };
     Err(Fault::new(
-        item.at.clone(),
+        item.span.clone(),
         format!("{} is {what}, which cannot become a column", shown(item.label())),
     )
     .advise("add it to the items to omit"))

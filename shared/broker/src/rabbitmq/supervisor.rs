@@ -13,7 +13,7 @@ use tokio::time::{Instant, timeout, timeout_at};
 use tokio_util::sync::CancellationToken;
 
 use super::connection::{Socket, dial};
-use super::publisher::Lanes;
+use super::publisher::PublishChannels;
 use super::settings::{RabbitSettings, Target};
 use super::topology;
 use crate::BrokerError;
@@ -47,7 +47,7 @@ impl Role {
 pub(super) struct Session {
     pub(super) connection: Connection,
     /// Only where messages are published.
-    pub(super) lanes: Option<Lanes>,
+    pub(super) channels: Option<PublishChannels>,
     socket: Socket,
     failed: CancellationToken,
     failure: Mutex<Option<String>>,
@@ -96,7 +96,7 @@ impl Session {
                 }
                 // Of a channel alone, and whoever consumes on it opens another; the others need not be interrupted.
                 Some(Event::Error(error))
-                    if self.lanes.is_none()
+                    if self.channels.is_none()
                         && error.is_amqp_soft_error()
                         && self.connection.status().connected() => {}
                 Some(Event::Error(error)) => return error.to_string(),
@@ -117,7 +117,7 @@ pub(super) enum State {
 }
 
 /// Hands out sessions.
-pub(super) struct Link {
+pub(super) struct ConnectionSupervisor {
     pub(super) settings: Arc<RabbitSettings>,
     pub(super) target: Arc<Target>,
     role: Role,
@@ -127,7 +127,7 @@ pub(super) struct Link {
     blocked: watch::Sender<Option<String>>,
 }
 
-impl Link {
+impl ConnectionSupervisor {
     /// Connects for the first time, and has the connection supervised from then on.
     pub(super) async fn start(
         settings: Arc<RabbitSettings>,
@@ -135,7 +135,7 @@ impl Link {
         role: Role,
     ) -> Result<Arc<Self>, BrokerError> {
         let down = State::Down("not connected yet".into());
-        let link = Arc::new(Self {
+        let supervisor = Arc::new(Self {
             settings,
             target,
             role,
@@ -143,10 +143,10 @@ impl Link {
             closing: CancellationToken::new(),
             blocked: watch::Sender::new(None),
         });
-        let (session, events) = Box::pin(link.open()).await?;
-        link.state.send_replace(State::Up(Arc::clone(&session)));
-        tokio::spawn(Arc::clone(&link).supervise(session, events));
-        Ok(link)
+        let (session, events) = Box::pin(supervisor.open()).await?;
+        supervisor.state.send_replace(State::Up(Arc::clone(&session)));
+        tokio::spawn(Arc::clone(&supervisor).supervise(session, events));
+        Ok(supervisor)
     }
 
     async fn open(&self) -> Result<(Arc<Session>, BoxStream<'static, Event>), BrokerError> {
@@ -156,12 +156,12 @@ impl Link {
             let channel = topology::open_channel(settings, target, &dialed.connection).await?;
             topology::declare(settings, target, &channel).await?;
             match self.role {
-                Role::Publish => Ok(Some(Lanes::open(settings, target, &dialed.connection).await?)),
+                Role::Publish => Ok(Some(PublishChannels::open(settings, target, &dialed.connection).await?)),
                 Role::Consume => Ok(None),
             }
         };
-        let lanes = match built.await {
-            Ok(lanes) => lanes,
+        let channels = match built.await {
+            Ok(channels) => channels,
             Err(error) => {
                 self.say_goodbye(&dialed.connection, &dialed.socket).await;
                 return Err(error);
@@ -169,7 +169,7 @@ impl Link {
         };
         let session = Session {
             connection: dialed.connection,
-            lanes,
+            channels,
             socket: dialed.socket,
             failed: CancellationToken::new(),
             failure: Mutex::new(None),

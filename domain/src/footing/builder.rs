@@ -15,7 +15,7 @@ pub(super) const SAID_BYTES_MAX: usize = 256;
 
 /// What a control's field says.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) enum Said {
+pub(super) enum DeclaredValue {
     /// Nothing: NULL.
     Nothing,
     /// It could not be decoded, or is too long to be compared.
@@ -26,7 +26,7 @@ pub(super) enum Said {
     Text(String),
 }
 
-impl Said {
+impl DeclaredValue {
     fn of(value: &Value<'_>, is_decoded: bool) -> Self {
         match value {
             _ if !is_decoded => Self::Unreadable,
@@ -53,7 +53,7 @@ pub(super) struct Event {
     /// What is measured of itself: it may belong to the scope that ends, or to the one that begins.
     pub(super) own: Sparse,
     /// What it declares, in the order of the plan's fields.
-    pub(super) said: Vec<Said>,
+    pub(super) said: Vec<DeclaredValue>,
 }
 
 /// What a chunk has to say: measures and events, in record order. Its size is bounded by the chunk's.
@@ -84,7 +84,7 @@ impl Footing {
 
 /// Makes one chunk's [`Footing`].
 #[derive(Debug, Clone)]
-pub struct Footer {
+pub struct FootingBuilder {
     plan: Arc<FootingPlan>,
     first: RecordNo,
     next: RecordNo,
@@ -94,7 +94,7 @@ pub struct Footer {
     events: Vec<Event>,
 }
 
-impl Footer {
+impl FootingBuilder {
     /// For the chunk whose first record is `first`.
     #[must_use]
     pub fn new(plan: &Arc<FootingPlan>, first: RecordNo) -> Self {
@@ -140,7 +140,9 @@ impl Footer {
         if let Some(before) = before {
             let own = flushed(plan, since, all)?;
             let said = of_type.declares.iter().map(|field| {
-                values.get(*field).map_or(Said::Unreadable, |value| Said::of(value, is_decoded(*field)))
+                values
+                    .get(*field)
+                    .map_or(DeclaredValue::Unreadable, |value| DeclaredValue::of(value, is_decoded(*field)))
             });
             let said = said.collect();
             events.push(Event { record: at, record_no, before, own, said });

@@ -8,11 +8,11 @@ use bytes::Bytes;
 use super::{Broker, BrokerError, Consumer, Queue};
 
 /// Publishes every message twice. For tests: whoever runs on it and comes to the same result absorbs duplicates.
-pub struct Doubling {
+pub struct DuplicatingBroker {
     inner: Arc<dyn Broker>,
 }
 
-impl Doubling {
+impl DuplicatingBroker {
     /// On top of `inner`.
     #[must_use]
     pub fn new(inner: Arc<dyn Broker>) -> Self {
@@ -21,7 +21,7 @@ impl Doubling {
 }
 
 #[async_trait]
-impl Broker for Doubling {
+impl Broker for DuplicatingBroker {
     async fn publish(&self, queue: Queue, body: Bytes) -> Result<(), BrokerError> {
         self.inner.publish(queue, body.clone()).await?;
         self.inner.publish(queue, body).await
@@ -47,7 +47,7 @@ mod tests {
 
     #[tokio::test]
     async fn every_message_comes_twice() {
-        let broker = Doubling::new(Arc::new(InProcess::new(Limits::default())));
+        let broker = DuplicatingBroker::new(Arc::new(InProcess::new(Limits::default())));
         broker.publish(Queue::Batches, Bytes::from_static(b"a")).await.unwrap();
         assert_eq!(broker.depth(Queue::Batches).await.unwrap(), 2);
         let mut consumer = broker.consume(Queue::Batches, 2).await.unwrap();
