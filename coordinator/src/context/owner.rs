@@ -2,8 +2,8 @@
 //!
 //! A host's name and a process's number are not enough: two containers may have both in common, and a number is given
 //! again. So a signature says of which boot of which kernel it is, in which namespace the number counts, and when the
-//! process started. Only where all of that is this process's own boot and namespace can it be seen that the other is gone;
-//! otherwise its lease runs out.
+//! process started. Only where boot and namespace are this process's own can it be seen that the other is gone; otherwise
+//! its lease runs out.
 
 use std::path::Path;
 

@@ -96,7 +96,7 @@ impl MaskingSettings {
 #[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct AuditSettings {
-    /// The private key that signs evidence compresses and proofs (Ed25519, PKCS#8, PEM), as `crossfoot audit keygen` makes
+    /// The private key that signs evidence packs and proofs (Ed25519, PKCS#8, PEM), as `crossfoot audit keygen` makes
     /// it. `--key` replaces it.
     #[schemars(with = "String", extend("examples" = ["/etc/crossfoot/ops.key"]))]
     pub signing_key: Option<PathBuf>,

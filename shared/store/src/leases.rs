@@ -24,8 +24,8 @@ pub trait Leases: Send + Sync {
     /// # Errors
     /// [`StoreError`] of the database.
     async fn lease(&self, run_id: RunId) -> Result<Option<Lease>, StoreError>;
-    /// Acquires the lease of the run for `owner`, until `lasts` has passed without a renewal. A promotion that the owner before has under
-    /// way is ended where the database can do that, and waited for otherwise; never for long.
+    /// Acquires the lease of the run for `owner`, until `lasts` has passed without a renewal. Ends a promotion that
+    /// the previous owner has under way where the database can do that, and waits for it otherwise; never for long.
     ///
     /// A lease that would still last longer than `lasts` was made by a clock that has been set back since: it is
     /// over.

@@ -32,8 +32,8 @@ const PACKED_BYTES_MIN: usize = 1 << 10;
 
 /// Whether bodies are compressed.
 ///
-/// LZ4 compresses and decompresses several hundred MB/s on one core: less than a loopback interface carries, and more than most
-/// networks do.
+/// LZ4 compresses and decompresses several hundred MB/s on one core: less than a loopback interface carries, and more
+/// than most networks do.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub enum BodyCompression {
     /// Never.
@@ -206,8 +206,8 @@ pub fn encode<M: Message>(message: &M) -> Result<Bytes, CodecError> {
     encode_compressed(message, BodyCompression::Plain)
 }
 
-/// As [`encode`], with the body compressed where that is asked for and pays. A message that is too large is so before it
-/// is compressed: whoever decompresses it needs the room.
+/// As [`encode`], with the body compressed where that is asked for and pays. The size limit holds for the message
+/// before compression, because the receiver needs room for all of it.
 ///
 /// # Errors
 /// As [`encode`].
@@ -259,7 +259,7 @@ fn checksum(head: &[u8], body: &[u8]) -> u32 {
     hasher.finalize()
 }
 
-/// The body compressed behind its length, if that saves a tenth or more.
+/// The body compressed, after its length, if that saves a tenth or more.
 fn compressed(body: &[u8]) -> Option<Vec<u8>> {
     if body.len() < PACKED_BYTES_MIN {
         return None;
