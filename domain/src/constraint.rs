@@ -52,6 +52,8 @@ pub enum ReasonCode {
     Length,
     /// Of none of the job's record types.
     RecordType,
+    /// Bytes that belong to no field hold something where padding is expected.
+    Padding,
 }
 
 impl ReasonCode {
@@ -68,6 +70,7 @@ impl ReasonCode {
         Self::Pattern,
         Self::Length,
         Self::RecordType,
+        Self::Padding,
     ];
 
     /// The code as it is stored and printed.
@@ -85,6 +88,7 @@ impl ReasonCode {
             Self::Pattern => "pattern",
             Self::Length => "length",
             Self::RecordType => "record-type",
+            Self::Padding => "padding",
         }
     }
 }

@@ -22,6 +22,7 @@ use super::fault::Fault;
 use super::fixed::Cutter;
 use super::groups;
 use super::lines::{Lines, Whole};
+use super::padding;
 use super::spec::{Encoding, Form, FormatSpec};
 use super::text::{Reader, latin1_to_utf8};
 
@@ -237,6 +238,11 @@ impl Decoder {
             values.resize(fields.len(), Value::Null);
             decoded.resize(fields.len(), false);
             return Decoded { values, canonical: None, decoded, reasons, home };
+        }
+        if let Shape::Fixed(cutter) = &*shape
+            && let Some(detail) = cutter.objection(record)
+        {
+            reasons.push(Reason { field: None, code: padding::CODE, detail });
         }
         for ((field, form), piece) in layout.fields.iter().zip(fields.iter()).zip(pieces.iter()) {
             let value = match (&form.sum_of, shape.as_between()) {

@@ -4,7 +4,8 @@ use domain::layout::Layout;
 use domain::value::FieldType;
 
 use super::delimited::{Piece, State};
-use super::spec::{Fixed, FormatSpec, REST};
+use super::padding::Padding;
+use super::spec::{Encoding, Fixed, FormatSpec, REST};
 
 /// Cuts records at the fields' positions.
 #[derive(Debug, Clone)]
@@ -13,6 +14,11 @@ pub(super) struct Cutter {
     pub(super) record_bytes: usize,
     /// Whether a record may be longer.
     pub(super) is_open: bool,
+    /// What may stand after the last field.
+    padding: Padding,
+    /// Where the last field ends; all of the record where a field takes the rest.
+    reach: usize,
+    space: u8,
     pieces: Vec<Piece>,
     /// The fields that take the rest of the record.
     rests: Vec<usize>,
@@ -42,7 +48,27 @@ impl Cutter {
             let state = if field.ty == FieldType::Bytes { State::Raw } else { State::Plain };
             pieces.push(Piece::of_record(start, end, state));
         }
-        Ok(Self { record_bytes: form.record_bytes, is_open: form.is_open, pieces, rests })
+        let is_open = form.padding.is_open() || !rests.is_empty();
+        let reach = match rests.is_empty() {
+            true => pieces.iter().map(|piece| piece.end).max().unwrap_or(0),
+            false => usize::MAX,
+        };
+        let space = if let Encoding::Page(page) = spec.encoding { page.space() } else { b' ' };
+        Ok(Self {
+            record_bytes: form.record_bytes,
+            is_open,
+            padding: form.padding,
+            reach,
+            space,
+            pieces,
+            rests,
+        })
+    }
+
+    /// Why the bytes after the last field are no padding; `None` when they are.
+    pub(super) fn objection(&self, record: &[u8]) -> Option<String> {
+        let after = (self.reach, record.len());
+        self.padding.objection(record, after, self.space, || "after the record's last field".to_owned())
     }
 
     /// Where a field of a record of this length is, and how long it is; `None` where the record ends before it does.

@@ -20,6 +20,7 @@ pub mod framing;
 mod groups;
 mod header;
 mod lines;
+mod padding;
 mod quoting;
 pub mod spec;
 mod text;
@@ -32,6 +33,7 @@ pub use decode::{Decoded, Decoder};
 pub use framing::{Frame, FrameError, FrameErrorAt, Framer, Frames, Taken, UnframeableError, frames};
 pub use header::{HeaderError, header_names};
 pub use lines::lines;
+pub use padding::Padding;
 pub use spec::{
     Copybook, Delimited, Encoding, FieldForm, Fixed, FixedFraming, Form, FormatSpec, LengthField, LengthKind,
     Outside, Prefix, PrefixForm, REST, Trim,

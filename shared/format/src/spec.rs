@@ -1,5 +1,6 @@
 //! How records lie in the source's bytes: the nouns that framing and decoding share.
 
+use crate::padding::Padding;
 use std::sync::Arc;
 
 use super::cobol::{ByteOrder, RecordSpec};
@@ -98,8 +99,8 @@ pub struct Fixed {
     pub record_bytes: usize,
     /// Whether a shorter line stands for one that blanks fill up; otherwise the record is a reject.
     pub pads: bool,
-    /// Whether it may be longer: what is behind is ignored, or is the rest that a field takes.
-    pub is_open: bool,
+    /// What may stand after the last field, unless a field takes all the rest.
+    pub padding: Padding,
 }
 
 /// Fields as a COBOL copybook lays them out.

@@ -10,9 +10,9 @@ pub const fn keys_for(code: ReasonCode, form: &Form) -> &'static [&'static str] 
     match (code, form) {
         (ReasonCode::FieldCount, Form::Delimited(_)) => &["record.missing", "source.separator"],
         (ReasonCode::FieldCount, Form::Fixed(_)) => {
-            &["record.rest", "source.record_bytes", "source.short_lines"]
+            &["record.padding", "source.record_bytes", "source.short_lines"]
         }
-        (ReasonCode::FieldCount, Form::Copybook(_)) => &["record.rest", "source.record_bytes"],
+        (ReasonCode::FieldCount, Form::Copybook(_)) => &["record.padding", "source.record_bytes"],
         (ReasonCode::Quoting, Form::Delimited(_)) => &["source.quote", "source.escape"],
         (ReasonCode::Quoting, _) => &[],
         (ReasonCode::Encoding, Form::Copybook(_)) => &["source.encoding", "source.cobol"],
@@ -27,6 +27,9 @@ pub const fn keys_for(code: ReasonCode, form: &Form) -> &'static [&'static str] 
         (ReasonCode::Pattern, _) => &["record.field.pattern"],
         (ReasonCode::Length, _) => &["record.field.length"],
         (ReasonCode::RecordType, _) => &["record.when", "record.parent"],
+        (ReasonCode::Padding, Form::Delimited(_)) => &[],
+        (ReasonCode::Padding, Form::Fixed(_)) => &["record.padding"],
+        (ReasonCode::Padding, Form::Copybook(_)) => &["record.padding", "source.cobol"],
     }
 }
 

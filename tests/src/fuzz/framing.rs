@@ -46,8 +46,12 @@ fn spec(kind: u8, record_bytes_max: usize, more: u8) -> FormatSpec {
         6..=8 => FixedFraming::Field(length_field(kind % 11, order(1), more)),
         kind => return delimited(kind == 9, record_bytes_max, more),
     };
-    let form =
-        Form::Fixed(Fixed { framing, record_bytes: 1 + usize::from(more), pads: false, is_open: false });
+    let form = Form::Fixed(Fixed {
+        framing,
+        record_bytes: 1 + usize::from(more),
+        pads: false,
+        padding: format::Padding::LaidOut,
+    });
     let outside = Outside { header_bytes: usize::from(more & 16), footer_bytes: usize::from(more & 8) };
     FormatSpec { form, encoding: Encoding::Latin1, record_bytes_max, outside, fields: vec![] }
 }

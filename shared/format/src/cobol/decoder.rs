@@ -7,11 +7,12 @@ use domain::value::{FieldType, Value};
 use jiff::civil::{Date, DateTime};
 
 use super::Reject;
+use super::edited::EditedNumbers;
 use super::float::Floats;
 use super::moment::{Db2Timestamps, Moments};
 use super::number::Numbers;
 use super::output::Output;
-use super::spec::{FieldSpec, Kind};
+use super::spec::{FieldSpec, Kind, NumberForm, SignPlace, Usage};
 use super::text::{Texts, null};
 
 /// Decodes one field of each record.
@@ -26,6 +27,7 @@ enum Reader {
     Raw,
     Text(Texts),
     Number(Numbers, Output),
+    Edited(EditedNumbers, Output),
     Moment(Numbers, Moments),
     Db2Timestamp(Db2Timestamps),
     Float(Floats),
@@ -100,6 +102,11 @@ impl FieldDecoder {
             _ if spec.column == FieldType::Bytes => Reader::Raw,
             Kind::Text(form) => Reader::Text(Texts::new(form, spec)?),
             Kind::Number(form) => Reader::Number(Numbers::new(form, spec)?, Output::new(form, &spec.column)?),
+            Kind::Edited(form) => {
+                // The digits of an edited number are written as zoned ones are.
+                let digits = NumberForm::new(Usage::Zoned(SignPlace::Unsigned), form.digits, form.scale);
+                Reader::Edited(EditedNumbers::new(form, spec)?, Output::new(&digits, &spec.column)?)
+            }
             Kind::Moment { form, digits, zeros, nines } => {
                 let moments = Moments::new(*form, digits, *zeros, *nines, &spec.column)?;
                 Reader::Moment(Numbers::new(digits, spec)?, moments)
@@ -124,6 +131,11 @@ impl FieldDecoder {
         if bytes.len() != self.bytes {
             return Err(wrong_length(bytes.len(), self.bytes));
         }
+        self.decode_part(bytes, out)
+    }
+
+    /// As [`Self::decode`], of the part of a field that is data.
+    pub(crate) fn decode_part(&self, bytes: &[u8], out: &mut Vec<u8>) -> Result<FieldValue, Reject> {
         let start = out.len();
         let decoded = match &self.reader {
             Reader::Raw => {
@@ -132,6 +144,11 @@ impl FieldDecoder {
             }
             Reader::Text(texts) => texts.put(bytes, out),
             Reader::Number(numbers, output) => match numbers.read(bytes) {
+                Ok(Some(integer)) => output.put(integer, out),
+                Ok(None) => Ok(null(out)),
+                Err(reject) => Err(reject),
+            },
+            Reader::Edited(numbers, output) => match numbers.read(bytes, out) {
                 Ok(Some(integer)) => output.put(integer, out),
                 Ok(None) => Ok(null(out)),
                 Err(reject) => Err(reject),

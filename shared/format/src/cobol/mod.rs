@@ -12,6 +12,7 @@
 
 mod binary;
 mod decoder;
+mod edited;
 mod float;
 mod hexfloat;
 mod moment;
@@ -25,10 +26,10 @@ mod text;
 mod zoned;
 
 pub use decoder::{FieldDecoder, FieldValue};
-pub use record::{RecordSpec, Rest};
+pub use record::{LengthSpec, RecordSpec};
 pub use spec::{
-    AsciiSigns, BinaryRange, ByteOrder, Empty, FieldSpec, Fill, Fills, FloatForm, HighValues, Kind,
-    LowValues, MomentForm, NumberForm, OnDate, SignPlace, SignRule, TextForm, Usage,
+    AsciiSigns, BinaryRange, ByteOrder, EditedForm, Empty, FieldSpec, Fill, Fills, FloatForm, HighValues,
+    Kind, LowValues, MomentForm, NumberForm, OnDate, SignPlace, SignRule, TextForm, Usage,
 };
 
 #[cfg(test)]

@@ -9,6 +9,7 @@ use super::{FieldDecoder, FieldSpec, FieldValue, Reject};
 use crate::codepage::CodePage;
 use crate::copybook::plan::extent::ExtentError;
 use crate::copybook::plan::{Extent, Field, Plan};
+use crate::padding::{self, Padding};
 
 /// How one record type's fields lie in a record.
 #[derive(Debug, Clone)]
@@ -19,17 +20,28 @@ pub struct RecordSpec {
     pub fields: Vec<FieldSpec>,
     /// How each of [`Plan::counts`] is read.
     pub counts: Vec<FieldSpec>,
-    /// What may stand behind the last field.
-    pub rest: Rest,
+    /// For each of [`Plan::fields`], the number that says how many of its bytes are data; the rest of them is not read.
+    pub lengths: Vec<Option<LengthSpec>>,
+    /// What may stand in bytes that the copybook gives to nobody.
+    pub padding: Padding,
+    /// The source's space: 0x40 in EBCDIC.
+    pub space: u8,
 }
 
-/// What may stand behind a record's last field.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Rest {
-    /// What the copybook says: `FILLER`, or nothing.
-    AsLaidOut,
-    /// Anything: records are cut by their length, which the job says, or the job leaves the rest out.
-    Anything,
+/// A number that says how many bytes of a text are data.
+#[derive(Debug, Clone)]
+pub struct LengthSpec {
+    /// Where it is.
+    pub field: Arc<Field>,
+    /// How it is read.
+    pub spec: FieldSpec,
+}
+
+/// The length before a text that is being read.
+#[derive(Debug, Clone)]
+struct Length {
+    field: Arc<Field>,
+    decoder: FieldDecoder,
 }
 
 /// Decodes records of one type. What it needs for that is kept from record to record.
@@ -38,7 +50,9 @@ pub(crate) struct RecordDecoder {
     plan: Arc<Plan>,
     fields: Vec<FieldDecoder>,
     counts: Vec<FieldDecoder>,
-    rest: Rest,
+    lengths: Vec<Option<Length>>,
+    padding: Padding,
+    space: u8,
     extent: Extent,
     number: Vec<u8>,
 }
@@ -54,11 +68,19 @@ impl RecordDecoder {
             };
             pairs.map(decoder).collect::<Result<Vec<_>, _>>()
         };
+        let length = |of: &LengthSpec| {
+            let decoder = FieldDecoder::new(&of.spec)
+                .map_err(|error| format!("the length {}: {error}", of.field.path))?;
+            Ok(Length { field: Arc::clone(&of.field), decoder })
+        };
+        let lengths = spec.lengths.iter().map(|of| of.as_ref().map(length).transpose());
         Ok(Self {
+            lengths: lengths.collect::<Result<_, String>>()?,
             fields: decoders(&spec.fields, &spec.plan.fields)?,
             counts: decoders(&spec.counts, &spec.plan.counts)?,
             plan: Arc::clone(&spec.plan),
-            rest: spec.rest,
+            padding: spec.padding,
+            space: spec.space,
             extent: Extent::default(),
             number: Vec::new(),
         })
@@ -87,12 +109,32 @@ impl RecordDecoder {
             plan.extent(extent, read).map_err(|error| occurrences(plan, error))?;
         }
         let end = self.extent.offset(self.plan.end);
-        if self.rest == Rest::AsLaidOut && record.len() > end && record.len() != self.plan.length_max {
+        if record.len() > end && !self.padding.is_open() && record.len() != self.plan.length_max {
             let (have, want) = (record.len(), end);
             let detail = format!("the record has {have} bytes, but its layout ends at {want}");
             return Err(Reject::new(ReasonCode::FieldCount, detail));
         }
         Ok(())
+    }
+
+    /// What is wrong with the bytes of a located record that belong to no item: those after its last item, and with
+    /// [`Following::Stay`](crate::copybook::plan::Following) the room of occurrences that are not there.
+    pub(crate) fn padding(&self, record: &[u8]) -> Option<Reject> {
+        let Self { plan, extent, padding, space, .. } = self;
+        let rooms = plan.tables.iter().zip(extent.counts()).filter(|(table, count)| {
+            plan.closing.is_empty() && **count < table.max && extent.holds(table.within)
+        });
+        let in_rooms = rooms.filter_map(|(table, count)| {
+            let start = extent.offset(table.offset);
+            let room = (start + count * table.stride, start + table.max * table.stride);
+            padding.objection(record, room, *space, || {
+                format!("after the {count} occurrences of {} that its count covers", table.path)
+            })
+        });
+        let after = (extent.offset(plan.end), record.len());
+        let at_end =
+            || padding.objection(record, after, *space, || "after the record's last item".to_owned());
+        in_rooms.into_iter().next().or_else(at_end).map(|detail| Reject::new(padding::CODE, detail))
     }
 
     /// Decodes the field at `index` of a record that was located; see [`FieldDecoder::decode`].
@@ -108,10 +150,33 @@ impl RecordDecoder {
             return Ok(FieldValue::Null);
         }
         let start = self.extent.offset(field.offset);
-        match record.get(start..start + field.length) {
+        let length = match self.lengths.get(index) {
+            Some(Some(length)) => self.length(length, field, record)?,
+            _ => field.length,
+        };
+        match record.get(start..start + length) {
+            Some(bytes) if length < field.length => decoder.decode_part(bytes, out),
             Some(bytes) => decoder.decode(bytes, out),
-            None => Err(short(record.len(), start + field.length, &field.column)),
+            None => Err(short(record.len(), start + length, &field.column)),
         }
+    }
+
+    /// How many bytes of `text` its length says are data.
+    fn length(&self, length: &Length, text: &Field, record: &[u8]) -> Result<usize, Reject> {
+        let of = &length.field;
+        let start = self.extent.offset(of.offset);
+        let Some(bytes) = record.get(start..start + of.length) else {
+            return Err(short(record.len(), start + of.length, &of.path));
+        };
+        let mut number = Vec::new();
+        let value = length.decoder.decode(bytes, &mut number)?.as_amount();
+        let value = value.and_then(|amount| amount.rescale(0).ok()).map(|amount| amount.mantissa());
+        let length = value.and_then(|value| usize::try_from(value).ok());
+        length.filter(|length| *length <= text.length).ok_or_else(|| {
+            let value = value.map_or("missing".to_owned(), |value| value.to_string());
+            let detail = format!("{} is {value}; the text has 0 to {} characters", of.path, text.length);
+            Reject::new(ReasonCode::Range, detail)
+        })
     }
 
     /// Where the field at `index` of a record that was located is; `None` where it is in an occurrence that is not
@@ -149,7 +214,13 @@ fn occurrences(plan: &Plan, error: ExtentError<Reject>) -> Reject {
 impl PartialEq for RecordSpec {
     fn eq(&self, other: &Self) -> bool {
         let pages = |spec: &Self| spec.fields.iter().map(|field| field.page).collect::<Vec<&CodePage>>();
-        self.plan == other.plan && self.rest == other.rest && pages(self) == pages(other)
+        let lengths = |spec: &Self| {
+            spec.lengths.iter().map(|of| of.as_ref().map(|of| Arc::clone(&of.field))).collect::<Vec<_>>()
+        };
+        self.plan == other.plan
+            && lengths(self) == lengths(other)
+            && self.padding == other.padding
+            && pages(self) == pages(other)
     }
 }
 

@@ -1,8 +1,11 @@
 //! What is to be known about a field to decode it: the nouns. Field names and positions are the record's affair.
 
+use std::sync::Arc;
+
 use domain::value::FieldType;
 
 use crate::codepage::CodePage;
+use crate::copybook::Edit;
 use crate::field::Trim;
 
 /// How one field is written.
@@ -21,10 +24,12 @@ pub struct FieldSpec {
 /// How a field's bytes are to be read.
 #[derive(Debug, Clone)]
 pub enum Kind {
-    /// Characters: pictures of X, A, and edited ones (`Z,ZZ9.99-`), which are text like any other.
+    /// Characters: pictures of X and A; edited ones (`Z,ZZ9.99-`) too, as printed, unless they are to be numbers.
     Text(TextForm),
     /// A decimal number.
     Number(NumberForm),
+    /// A number as an edited picture prints it (`Z,ZZ9.99-`), as the number that it is.
+    Edited(EditedForm),
     /// A number whose digits spell a date or a time.
     Moment {
         /// What the digits spell.
@@ -108,6 +113,23 @@ pub enum HighValues {
     Null,
     /// The characters that the page says.
     Keep,
+}
+
+/// How a number is read that an edited picture prints.
+#[derive(Debug, Clone)]
+pub struct EditedForm {
+    /// What it prints, position by position.
+    pub edits: Arc<[Edit]>,
+    /// The picture, for what a reject says.
+    pub picture: Arc<str>,
+    /// How many digits it prints.
+    pub digits: u8,
+    /// How many of them are behind the decimal point, printed or implied; as [`NumberForm::scale`].
+    pub scale: i8,
+    /// What a field that holds no number at all is.
+    pub fills: Fills,
+    /// BLANK WHEN ZERO: spaces are zero, whatever `fills` says.
+    pub blank_when_zero: bool,
 }
 
 /// How a decimal number is read.

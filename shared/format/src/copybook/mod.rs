@@ -33,7 +33,7 @@ use miette::NamedSource;
 
 pub use error::CopybookError;
 pub use item::{Elementary, Item, ItemId, Occurs, Renames, SignPlace, Usage};
-pub use picture::{Category, Picture};
+pub use picture::{Category, Edit, Picture};
 pub use source::ReferenceFormat;
 pub use value::{Condition, Figurative, Literal, Values};
 

@@ -48,6 +48,9 @@ impl LaidOut {
             decoded.resize(layout.fields.len(), false);
             return Decoded { values, canonical: None, decoded, reasons, home };
         }
+        if let Some(reject) = record.padding(content) {
+            reasons.push(Reason { field: None, code: reject.code, detail: reject.detail });
+        }
         found.clear();
         for (index, field) in layout.fields.iter().enumerate() {
             match record.decode(index, content, scratch) {

@@ -73,7 +73,7 @@ pub(super) fn delimited(form: Delimited, fields: usize) -> FormatSpec {
 
 pub(super) fn fixed(framing: FixedFraming, record_bytes: usize, fields: Vec<FieldForm>) -> FormatSpec {
     FormatSpec {
-        form: Form::Fixed(Fixed { framing, record_bytes, pads: false, is_open: false }),
+        form: Form::Fixed(Fixed { framing, record_bytes, pads: false, padding: crate::Padding::LaidOut }),
         encoding: Encoding::Utf8,
         record_bytes_max: 1 << 20,
         outside: Outside::default(),

@@ -60,8 +60,14 @@ pub(crate) struct RecordSection {
     #[serde(default)]
     #[schemars(with = "usize", range(min = 1), extend("examples" = [94]))]
     pub(crate) record_bytes: Option<Spanned<usize>>,
-    /// Formats `fixed` and `copybook`: `ignore` allows bytes after the record's last field. Without it a record that is
-    /// longer than its fields is a reject.
+    /// Formats `fixed` and `copybook`: what bytes may hold that belong to no field: those after the record's last
+    /// field, and the room of occurrences that a count does not cover. By default they must be spaces or low-values
+    /// (0x00), and a record may be longer than its fields only where its layout or `source.record_bytes` has that
+    /// room; anything else is a reject. `blank`: spaces and low-values, however long the record is. `any`: anything.
+    #[serde(default)]
+    #[schemars(with = "String", extend("enum" = ["blank", "any"], "examples" = ["any"]))]
+    pub(crate) padding: Option<Spanned<String>>,
+    /// The older spelling of `padding = "any"`.
     #[serde(default)]
     #[schemars(with = "String", extend("enum" = ["ignore"], "examples" = ["ignore"]))]
     pub(crate) rest: Option<Spanned<String>>,

@@ -125,7 +125,7 @@ pub(crate) struct SourceSection {
     /// The byte order of lengths, for framings `rdw`, `bdw`, `length-prefix`, and `length-field` of kind `binary`.
     /// `little` turns a whole descriptor word around: two zero bytes, then the length.
     #[serde(default)]
-    #[schemars(with = "String", extend("default" = "big", "enum" = ["big", "little"], "examples" = ["little"]))]
+    #[schemars(with = "String", extend("enum" = ["big", "little"], "examples" = ["little"]))]
     pub(crate) length_endian: Option<Spanned<String>>,
     /// Whether a length counts the bytes that it is written in. The default is `true` for `rdw` and `bdw`, and `false`
     /// for `length-prefix`.
@@ -232,16 +232,25 @@ pub(crate) struct CobolSection {
         extend("default" = "picture", "enum" = ["picture", "native"], "examples" = ["native"])
     )]
     pub(crate) binary: Option<String>,
-    /// The byte order of COMP-5 and of IEEE floats. COMP is always big-endian.
-    #[serde(default)]
-    #[schemars(with = "String", extend("default" = "big", "enum" = ["big", "little"], "examples" = ["little"]))]
-    pub(crate) native_order: Option<String>,
-    /// How COMP-1 and COMP-2 are written: IBM's hexadecimal form, or IEEE 754. Their columns are text, because a float
-    /// is never an amount.
+    /// What a group of a binary number and a text is, both of level 49. `varchar`: a Db2 VARCHAR: the text is as long as
+    /// the number says, trailing blanks are part of it, and an empty one is empty, not NULL. `plain`: two fields.
     #[serde(default)]
     #[schemars(
         with = "String",
-        extend("default" = "hexadecimal", "enum" = ["hexadecimal", "ieee"], "examples" = ["ieee"])
+        extend("default" = "varchar", "enum" = ["varchar", "plain"], "examples" = ["plain"])
+    )]
+    pub(crate) level_49: Option<String>,
+    /// The byte order of COMP-5 and of IEEE floats. COMP is always big-endian. The default is `big` for EBCDIC; an ASCII
+    /// source with such a field must say which.
+    #[serde(default)]
+    #[schemars(with = "String", extend("default" = "big", "enum" = ["big", "little"], "examples" = ["little"]))]
+    pub(crate) native_order: Option<String>,
+    /// How COMP-1 and COMP-2 are written: IBM's hexadecimal form, or IEEE 754. The default is `hexadecimal` for EBCDIC;
+    /// an ASCII source with such a field must say which. Their columns are text, because a float is never an amount.
+    #[serde(default)]
+    #[schemars(
+        with = "String",
+        extend("enum" = ["hexadecimal", "ieee"], "examples" = ["ieee"])
     )]
     pub(crate) floats: Option<String>,
     /// What a date whose digits are all zero is: a reject, or NULL. For types such as `date(YYYYMMDD)`.

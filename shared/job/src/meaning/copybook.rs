@@ -8,16 +8,17 @@ use domain::constraint::Constraint;
 use domain::layout::Field;
 use domain::value::{FieldType, Literal};
 use format::cobol::{
-    BinaryRange, ByteOrder, FieldSpec, FloatForm, Kind, MomentForm, NumberForm, RecordSpec, Rest, SignPlace,
-    TextForm, Usage,
+    BinaryRange, ByteOrder, EditedForm, Empty, FieldSpec, FloatForm, Kind, LengthSpec, MomentForm,
+    NumberForm, RecordSpec, SignPlace, TextForm, Usage,
 };
 use format::codepage::CodePage;
 use format::copybook::plan::{self, Plan, PlanOptions};
 use format::copybook::{self, Category, Copybook, ParseOptions, ReferenceFormat};
+use format::{Padding, Trim};
 use toml::Spanned;
 
 use super::policy::Policy;
-use super::record_format::{ignores_rest, refuse_delimited, trim, truths};
+use super::record_format::{padding, refuse_delimited, trim, truths};
 use super::repeated;
 use super::types::{constraints, field_type};
 use super::{Checked, Fault, RESERVED, fault, fault_advised, identifier};
@@ -121,9 +122,12 @@ pub(super) fn record(
     })?;
     let mut sections = by_column(section, &plan)?;
     let (mut fields, mut specs, mut names) = (Vec::new(), Vec::new(), HashSet::new());
+    let mut lengths = Vec::new();
     for item in &plan.fields {
         let own = sections.remove(item.column.as_str());
-        let (field, spec) = column(item, own, described, &policy)?;
+        let length = length(item, own, &plan, described, &policy)?;
+        let (field, spec) = column(item, own, length.is_some(), described, &policy)?;
+        lengths.push(length);
         if !names.insert(field.name.to_ascii_lowercase()) {
             let span = own.map_or(section.name.span(), |own| own.name.span());
             return fault(span, format!("two fields have the name `{}`", field.name));
@@ -138,8 +142,13 @@ pub(super) fn record(
             "the copybook defines the record length; `record_bytes` under [source] is for bytes after it",
         );
     }
-    let rest = if ignores_rest(section)? || cut_by_length { Rest::Anything } else { Rest::AsLaidOut };
-    Ok((fields, RecordSpec { plan: Arc::new(plan), fields: specs, counts, rest }))
+    let padding = match padding(section)? {
+        // The job says how long the records are, which need not be what this type's layout says.
+        Padding::LaidOut if cut_by_length => Padding::Blank,
+        padding => padding,
+    };
+    let space = described.page.space();
+    Ok((fields, RecordSpec { plan: Arc::new(plan), fields: specs, counts, lengths, padding, space }))
 }
 
 /// The job's own words on columns, by the column's name in the copybook.
@@ -170,6 +179,7 @@ fn by_column<'a>(section: &'a RecordSection, plan: &Plan) -> Checked<BTreeMap<&'
 fn column(
     item: &plan::Field,
     own: Option<&FieldSection>,
+    has_length: bool,
     described: &Described,
     policy: &Policy,
 ) -> Checked<(Field, FieldSpec)> {
@@ -182,6 +192,12 @@ fn column(
         None => described.page,
     };
     let (mut kind, implied) = usual(item, &policy, described)?;
+    if let Kind::Text(form) = &mut kind
+        && has_length
+    {
+        // All that the length counts is data.
+        (form.trim, form.empty) = (Trim::None, Empty::Keep);
+    }
     let mut ty = implied;
     let name = match own {
         Some(own) => identifier(&own.name, "field")?,
@@ -257,7 +273,11 @@ fn usual(item: &plan::Field, policy: &Policy, described: &Described) -> Checked<
             (Kind::Number(form), ty)
         }
         Category::FloatingPoint => {
-            let form = if policy.ieee { FloatForm::Ieee(policy.order) } else { FloatForm::Hexadecimal };
+            let form = if is_ieee(item, policy, described)? {
+                FloatForm::Ieee(order(item, policy, described)?)
+            } else {
+                FloatForm::Hexadecimal
+            };
             // -1.7976931348623157e+308 is the longest.
             (Kind::Float(form), FieldType::Text { chars_max: 24 })
         }
@@ -289,7 +309,8 @@ fn number(item: &plan::Field, policy: &Policy, described: &Described) -> Checked
             Usage::Binary { signed: item.signed, order: ByteOrder::BigEndian, range: policy.range }
         }
         copybook::Usage::NativeBinary => {
-            Usage::Binary { signed: item.signed, order: policy.order, range: BinaryRange::Native }
+            let order = order(item, policy, described)?;
+            Usage::Binary { signed: item.signed, order, range: BinaryRange::Native }
         }
         other => {
             return fault(
@@ -302,6 +323,33 @@ fn number(item: &plan::Field, policy: &Policy, described: &Described) -> Checked
         .or_else(|_| fault(described.span.clone(), format!("{}: a scale of {}", item.path, item.scale)))?;
     let form = NumberForm::new(usage, item.digits, scale);
     Ok(NumberForm { signs: policy.signs, fills: policy.fills, blank_when_zero: item.blank_when_zero, ..form })
+}
+
+/// The byte order of a native number. Mainframes have one; where the characters are ASCII, the machine may have had
+/// either, and both read as numbers.
+fn order(item: &plan::Field, policy: &Policy, described: &Described) -> Checked<ByteOrder> {
+    match policy.order {
+        Some(order) => Ok(order),
+        None if described.page.is_ebcdic() => Ok(ByteOrder::BigEndian),
+        None => fault_advised(
+            described.span.clone(),
+            format!("{} is a native number in an ASCII source: its byte order is not known", item.path),
+            "set native_order = \"little\" (Intel and ARM machines) or \"big\" under [source.cobol]",
+        ),
+    }
+}
+
+/// Whether a float is written as IEEE 754 says; see [`order`].
+fn is_ieee(item: &plan::Field, policy: &Policy, described: &Described) -> Checked<bool> {
+    match policy.ieee {
+        Some(ieee) => Ok(ieee),
+        None if described.page.is_ebcdic() => Ok(false),
+        None => fault_advised(
+            described.span.clone(),
+            format!("{} is a float in an ASCII source: its form is not known", item.path),
+            "set floats = \"ieee\" (all but mainframes) or \"hexadecimal\" (IBM mainframes) under [source.cobol]",
+        ),
+    }
 }
 
 /// The type of a number's column: an integer where 64 bits hold whatever the picture does, else a decimal.
@@ -324,7 +372,40 @@ fn implied(form: &NumberForm, item: &plan::Field) -> FieldType {
     FieldType::Decimal { precision: precision.clamp(1, 38), scale: behind.min(38) }
 }
 
-/// The field of an item that holds a number of occurrences.
+/// The number that says how many of a text's characters are data.
+fn length(
+    item: &plan::Field,
+    own: Option<&FieldSection>,
+    plan: &Plan,
+    described: &Described,
+    policy: &Policy,
+) -> Checked<Option<LengthSpec>> {
+    let named = own.and_then(|own| own.length_from.as_ref());
+    let field = match (named, &item.length_of) {
+        (Some(name), _) => {
+            let Some(field) = plan.fields.iter().find(|field| field.column == *name.get_ref()) else {
+                return fault(name.span(), format!("the copybook has no column `{}`", name.get_ref()));
+            };
+            let is_before = field.within == item.within && field.offset.after <= item.offset.after;
+            if field.category != Category::Numeric || field.scale > 0 || !is_before {
+                return fault(
+                    name.span(),
+                    format!("`{}` is not a whole number in the same part of the record", name.get_ref()),
+                );
+            }
+            if item.category != Category::Alphanumeric {
+                return fault(name.span(), format!("{} is not a text (PIC X)", item.path));
+            }
+            Arc::new(field.clone())
+        }
+        (None, Some(field)) if policy.varchar => Arc::clone(field),
+        _ => return Ok(None),
+    };
+    let spec = count(&field, described, policy)?;
+    Ok(Some(LengthSpec { field, spec }))
+}
+
+/// The field of an item that holds a number of occurrences, or of characters.
 fn count(item: &plan::Field, described: &Described, policy: &Policy) -> Checked<FieldSpec> {
     let form = number(item, policy, described)?;
     let column = FieldType::Decimal { precision: 38, scale: form.scale.max(0).unsigned_abs() };
@@ -370,6 +451,11 @@ fn as_given(
         return Ok((Kind::Db2Timestamp(policy.fills), FieldType::Timestamp));
     }
     let (ty, pattern) = field_type(given)?;
+    if item.category == Category::NumericEdited
+        && matches!(ty, FieldType::Integer | FieldType::Decimal { .. })
+    {
+        return Ok((Kind::Edited(edited(item, policy, given)?), ty));
+    }
     match kind {
         Kind::Text(form) => Ok((Kind::Text(TextForm { pattern, ..form }), ty)),
         _ if pattern.is_some() => fault_advised(
@@ -380,6 +466,20 @@ fn as_given(
         ),
         other => Ok((other, ty)),
     }
+}
+
+/// An edited picture read as the number that it prints.
+fn edited(item: &plan::Field, policy: &Policy, given: &Spanned<String>) -> Checked<EditedForm> {
+    let scale = i8::try_from(item.scale)
+        .or_else(|_| fault(given.span(), format!("{}: a scale of {}", item.path, item.scale)))?;
+    Ok(EditedForm {
+        edits: Arc::clone(&item.edits),
+        picture: item.picture.clone().unwrap_or_default(),
+        digits: item.digits,
+        scale,
+        fills: policy.fills,
+        blank_when_zero: item.blank_when_zero,
+    })
 }
 
 fn moment(letters: &str, window_start: i16) -> Option<MomentForm> {

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use domain::value::FieldType;
+use format::Padding;
 use format::cobol::RecordSpec;
 use format::codepage::CodePage;
 use format::spec::{
@@ -292,14 +293,20 @@ pub(super) fn refuse_delimited(source: &SourceSection) -> Checked<()> {
     Ok(())
 }
 
-/// Whether anything may stand behind a record's last field.
-pub(super) fn ignores_rest(record: &RecordSection) -> Checked<bool> {
-    match &record.rest {
-        None => Ok(false),
-        Some(spanned) if spanned.get_ref() == "ignore" => Ok(true),
-        Some(spanned) => {
-            fault(spanned.span(), format!("invalid rest `{}`: expected ignore", spanned.get_ref()))
+/// What may stand in a record's bytes that belong to no field. `rest = "ignore"` is how 0.1.0 wrote `padding = "any"`.
+pub(super) fn padding(record: &RecordSection) -> Checked<Padding> {
+    match (&record.padding, &record.rest) {
+        (None, None) => Ok(Padding::LaidOut),
+        (Some(_), Some(rest)) => fault(rest.span(), "`rest` and `padding` say the same; keep `padding`"),
+        (None, Some(rest)) if rest.get_ref() == "ignore" => Ok(Padding::Any),
+        (None, Some(rest)) => {
+            fault(rest.span(), format!("invalid rest `{}`: expected ignore", rest.get_ref()))
         }
+        (Some(spanned), None) => match spanned.get_ref().as_str() {
+            "blank" => Ok(Padding::Blank),
+            "any" => Ok(Padding::Any),
+            other => fault(spanned.span(), format!("invalid padding `{other}`: expected blank or any")),
+        },
     }
 }
 
@@ -330,13 +337,13 @@ fn fixed(
     if let Some(own) = own.filter(|_| framing == FixedFraming::Length) {
         return fault(own.span(), "framing `fixed` needs the record length: set source.record_bytes");
     }
-    let is_open = ignores_rest(record)?;
+    let padding = padding(record)?;
     // Lengths that the source tells may differ from type to type; lines are expected to be of one length.
     let is_cut_alike =
         matches!(framing, FixedFraming::Length | FixedFraming::Line | FixedFraming::LineEnd { .. });
     let has_rest = fields.iter().any(|form| matches!(form.span, Some((_, REST))));
     let own_reach = self::reach(fields);
-    let reach = if is_cut_alike && !has_rest && !is_open { longest } else { own_reach };
+    let reach = if is_cut_alike && !has_rest && !padding.is_open() { longest } else { own_reach };
     let given = own.or(source.record_bytes.as_ref());
     let record_bytes = match given {
         Some(given) => *given.get_ref(),
@@ -377,7 +384,7 @@ fn fixed(
             }
         },
     };
-    Ok(Form::Fixed(Fixed { framing, record_bytes, pads, is_open: is_open || has_rest }))
+    Ok(Form::Fixed(Fixed { framing, record_bytes, pads, padding }))
 }
 
 pub(super) fn compression(spanned: Option<&Spanned<String>>) -> Checked<Compression> {

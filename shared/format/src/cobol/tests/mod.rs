@@ -1,5 +1,6 @@
 //! Fields as their users see them: tables of pictures, bytes and values, and properties that hold for all of them.
 
+mod edited;
 mod peers;
 mod properties;
 mod table;

@@ -1,12 +1,12 @@
 //! Numbers as printed: zero suppression, floating signs and currency, insertions.
 
-use super::{Category, Picture, Result, Run, Scale, Symbol, chars, shown, sized, wrong};
+use super::{Category, Edit, Picture, Result, Run, Scale, Symbol, Symbols, chars, shown, sized, wrong};
 
 /// What a numeric-edited picture describes.
 ///
 /// The order of symbols is that of the Language Reference's precedence table: a fixed sign, then a fixed currency
 /// sign, then suppressed or floating positions, then nines, and a fixed sign at the end; insertions anywhere between.
-pub(super) fn edited(text: &str, runs: &[Run]) -> Result<Picture> {
+pub(super) fn edited(text: &str, runs: &[Run], symbols: Symbols) -> Result<Picture> {
     let refuse = |what: &str| wrong(format!("{}: {what}", shown(text)));
     let count = |symbol| runs.iter().filter(|run| run.symbol == symbol).map(|run| run.count).sum::<usize>();
     if count(Symbol::S) > 0 {
@@ -57,7 +57,33 @@ pub(super) fn edited(text: &str, runs: &[Run]) -> Result<Picture> {
         scale,
         signed,
         chars: chars(runs),
+        edits: runs.iter().flat_map(|run| edits(*run, count(run.symbol), symbols)).collect(),
     })
+}
+
+/// What the positions of a run print, of which the picture has so many symbols in all.
+fn edits(run: Run, in_all: usize, symbols: Symbols) -> impl Iterator<Item = Edit> {
+    let (point, comma) = if symbols.decimal_comma { (',', '.') } else { ('.', ',') };
+    let sign = |c| if in_all > 1 { Edit::Floating(c) } else { Edit::Sign(c) };
+    let edit = match run.symbol {
+        Symbol::Nine => Some(Edit::Digit),
+        Symbol::Z => Some(Edit::Suppressed),
+        Symbol::Star => Some(Edit::Star),
+        Symbol::Plus => Some(sign('+')),
+        Symbol::Minus => Some(sign('-')),
+        Symbol::Currency if in_all > 1 => Some(Edit::Floating(symbols.currency)),
+        Symbol::Currency => Some(Edit::Currency(symbols.currency)),
+        Symbol::Blank => Some(Edit::Insertion(' ')),
+        Symbol::Zero => Some(Edit::Insertion('0')),
+        Symbol::Slash => Some(Edit::Insertion('/')),
+        Symbol::Comma => Some(Edit::Insertion(comma)),
+        Symbol::Point => Some(Edit::Point(point)),
+        Symbol::V => Some(Edit::ImpliedPoint),
+        Symbol::Credit => Some(Edit::Credit),
+        Symbol::Debit => Some(Edit::Debit),
+        Symbol::X | Symbol::A | Symbol::N | Symbol::G | Symbol::S | Symbol::P => None,
+    };
+    edit.into_iter().flat_map(move |edit| std::iter::repeat_n(edit, run.count))
 }
 
 struct Read {

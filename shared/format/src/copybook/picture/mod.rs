@@ -5,6 +5,8 @@
 
 mod edited;
 
+use std::sync::Arc;
+
 use super::error::shown;
 use super::limits::{DIGITS_MAX, PICTURE_CHARS_MAX, RECORD_BYTES_MAX};
 
@@ -47,6 +49,47 @@ pub struct Picture {
     pub signed: bool,
     /// Character positions. A separate sign is not counted.
     pub chars: usize,
+    /// Position by position, what an edited number prints; empty for all else.
+    pub edits: Arc<[Edit]>,
+}
+
+/// What an edited number prints in one position.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Edit {
+    /// `9`: a digit.
+    Digit,
+    /// `Z`: a digit, or a blank for a leading zero.
+    Suppressed,
+    /// `*`: a digit, or `*` for a leading zero.
+    Star,
+    /// `+`, `-` or a currency sign more than once: a digit, the sign before the first digit, or a blank.
+    Floating(char),
+    /// `+` or `-` once.
+    Sign(char),
+    /// A currency sign once.
+    Currency(char),
+    /// `B` (a blank), `0`, `/` or the comma, printed as it is among digits.
+    Insertion(char),
+    /// The decimal point.
+    Point(char),
+    /// `V`: the decimal point, which takes no position.
+    ImpliedPoint,
+    /// `CR` for a negative number, else two blanks.
+    Credit,
+    /// `DB` for a negative number, else two blanks.
+    Debit,
+}
+
+impl Edit {
+    /// How many characters it takes.
+    #[must_use]
+    pub const fn chars(self) -> usize {
+        match self {
+            Self::ImpliedPoint => 0,
+            Self::Credit | Self::Debit => 2,
+            _ => 1,
+        }
+    }
 }
 
 /// Which characters stand for what in pictures.
@@ -116,7 +159,7 @@ pub(super) fn picture_of(text: &str, symbols: Symbols) -> Result<Picture> {
     } else if runs.iter().all(|run| matches!(run.symbol, Symbol::Nine | Symbol::S | Symbol::V | Symbol::P)) {
         number(text, &runs)
     } else {
-        edited::edited(text, &runs)
+        edited::edited(text, &runs, symbols)
     }?;
     let positions = usize::from(picture.digits) + picture.scale.unsigned_abs() as usize;
     if picture.scale < 0 && positions > DIGITS_MAX || picture.scale.unsigned_abs() as usize > DIGITS_MAX {
@@ -231,7 +274,15 @@ fn characters(text: &str, runs: &[Run]) -> Result<Picture> {
     } else {
         Category::Alphanumeric
     };
-    Ok(Picture { text: text.to_owned(), category, digits: 0, scale: 0, signed: false, chars: chars(runs) })
+    Ok(Picture {
+        text: text.to_owned(),
+        category,
+        digits: 0,
+        scale: 0,
+        signed: false,
+        chars: chars(runs),
+        edits: Arc::default(),
+    })
 }
 
 fn wide(text: &str, runs: &[Run]) -> Result<Picture> {
@@ -246,7 +297,15 @@ fn wide(text: &str, runs: &[Run]) -> Result<Picture> {
         return wrong(format!("{} mixes double-byte characters with other symbols", shown(text)));
     }
     let category = if national { Category::National } else { Category::Dbcs };
-    Ok(Picture { text: text.to_owned(), category, digits: 0, scale: 0, signed: false, chars: chars(runs) })
+    Ok(Picture {
+        text: text.to_owned(),
+        category,
+        digits: 0,
+        scale: 0,
+        signed: false,
+        chars: chars(runs),
+        edits: Arc::default(),
+    })
 }
 
 fn number(text: &str, runs: &[Run]) -> Result<Picture> {
@@ -280,6 +339,7 @@ fn number(text: &str, runs: &[Run]) -> Result<Picture> {
         scale,
         signed,
         chars: digits.into(),
+        edits: Arc::default(),
     })
 }
 

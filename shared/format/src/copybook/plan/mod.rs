@@ -18,7 +18,7 @@ use std::sync::Arc;
 
 use super::error::{CopybookError, Fault, shown};
 use super::item::{ItemId, SignPlace, Usage};
-use super::picture::Category;
+use super::picture::{Category, Edit};
 use super::value::Condition;
 use super::{Copybook, Item};
 
@@ -87,6 +87,8 @@ pub struct Field {
     pub usage: Usage,
     /// Its picture in capitals; COMP-1 and COMP-2 have none.
     pub picture: Option<Arc<str>>,
+    /// What an edited number prints, position by position; empty for others.
+    pub edits: Arc<[Edit]>,
     /// Digit positions of a number, 0 for others.
     pub digits: u8,
     /// Digits behind the decimal point; see [`super::Picture::scale`].
@@ -105,6 +107,9 @@ pub struct Field {
     pub occurrences: Vec<usize>,
     /// The innermost occurrence of a table of varying length that it is in.
     pub within: Option<Within>,
+    /// The number before it that says how many of its characters are data: in a group of two items of level 49, which
+    /// is how Db2's precompiler declares a VARCHAR.
+    pub length_of: Option<Arc<Field>>,
 }
 
 /// A table of varying length: each occurrence of one, where it is inside another table.
@@ -114,6 +119,8 @@ pub struct Table {
     pub path: String,
     /// The item.
     pub item: ItemId,
+    /// Where its first occurrence begins.
+    pub offset: Offset,
     /// It occurs at least so often.
     pub min: usize,
     /// And at most so often.

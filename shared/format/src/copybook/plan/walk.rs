@@ -249,7 +249,16 @@ impl Walker<'_> {
         };
         let (min, max) = (occurs.min, occurs.max);
         let path = self.path(id);
-        self.plan.tables.push(Table { path, item: id, min, max, stride: 0, count, within: self.within });
+        self.plan.tables.push(Table {
+            path,
+            item: id,
+            offset: at,
+            min,
+            max,
+            stride: 0,
+            count,
+            within: self.within,
+        });
         let end = self.times(id, max, at, Some(index))?;
         self.plan.tables[index].stride = (end.base - at.base) / max;
         Ok(match self.following {
@@ -327,14 +336,10 @@ impl Walker<'_> {
         path
     }
 
-    fn elementary(&mut self, id: ItemId, item: &Item, elementary: &Elementary, at: Offset) -> Checked<()> {
-        let is_count = self.needed.contains(&id);
-        let is_column = !self.hidden && item.name.is_some();
-        if !is_count && !is_column {
-            return Ok(());
-        }
+    /// How an elementary item lies in the record; its column is named later.
+    fn field(&self, id: ItemId, item: &Item, elementary: &Elementary, at: Offset) -> Field {
         let picture = elementary.picture.as_ref();
-        let field = Field {
+        Field {
             column: String::new(),
             path: self.path(id),
             item: id,
@@ -343,6 +348,7 @@ impl Walker<'_> {
             category: elementary.category,
             usage: elementary.usage,
             picture: picture.map(|picture| Arc::from(picture.text.as_str())),
+            edits: picture.map(|picture| Arc::clone(&picture.edits)).unwrap_or_default(),
             digits: picture.map_or(0, |picture| picture.digits),
             scale: picture.map_or(0, |picture| picture.scale),
             signed: elementary.category == Category::FloatingPoint
@@ -353,6 +359,37 @@ impl Walker<'_> {
             conditions: Arc::clone(&item.conditions),
             occurrences: self.occurrences.clone(),
             within: self.within,
+            length_of: None,
+        }
+    }
+
+    /// The length before the text of a Db2 VARCHAR: a group of a binary number of two bytes and a text, both of level
+    /// 49, the highest there is, which nothing else uses for a pair.
+    fn varchar(&self, id: ItemId, item: &Item, elementary: &Elementary, at: Offset) -> Option<Field> {
+        let group = self.copybook.item(item.parent?);
+        let [length, text] = group.children[..] else { return None };
+        let of = self.copybook.item(length);
+        let number = of.elementary.as_ref()?;
+        let is_text = text == id && item.level == 49 && elementary.category == Category::Alphanumeric;
+        let is_length = of.level == 49
+            && of.length == 2
+            && number.category == Category::Numeric
+            && matches!(number.usage, Usage::Binary | Usage::NativeBinary);
+        let stand_alone = [of, item].iter().all(|item| item.occurs.is_none() && item.redefines.is_none());
+        let before = at.base.checked_sub(of.length)?;
+        let at = Offset { base: before, ..at };
+        (is_text && is_length && stand_alone).then(|| self.field(length, of, number, at))
+    }
+
+    fn elementary(&mut self, id: ItemId, item: &Item, elementary: &Elementary, at: Offset) -> Checked<()> {
+        let is_count = self.needed.contains(&id);
+        let is_column = !self.hidden && item.name.is_some();
+        if !is_count && !is_column {
+            return Ok(());
+        }
+        let field = Field {
+            length_of: self.varchar(id, item, elementary, at).map(Arc::new),
+            ..self.field(id, item, elementary, at)
         };
         if is_count {
             self.count_of.insert((id, self.occurrences.clone()), self.plan.counts.len());

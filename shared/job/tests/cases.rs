@@ -1,0 +1,164 @@
+//! Small inputs for which a tool of this kind is likely to load wrong data, each with the right values. Each stands for
+//! a kind.
+//!
+//! `CROSSFOOT_PEER_DATA` names the folder above `cases`. Without it the tests say so and pass, unless
+//! `CROSSFOOT_INSIST` is set.
+
+#![allow(clippy::unwrap_used, reason = "tests stop at the first surprise")]
+
+use std::io::Write;
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use domain::ids::RecordNo;
+use domain::record::records;
+use job::Job;
+use job::chunk::{ChunkDecoder, Start};
+
+fn case(name: &str) -> Option<Vec<u8>> {
+    let folder = std::env::var_os("CROSSFOOT_PEER_DATA").map(PathBuf::from).filter(|path| path.is_dir());
+    let Some(folder) = folder else {
+        assert!(
+            std::env::var_os("CROSSFOOT_INSIST").is_none(),
+            "CROSSFOOT_PEER_DATA must name a folder here"
+        );
+        drop(std::io::stderr().write_all(b"SKIPPED: CROSSFOOT_PEER_DATA names no folder\n"));
+        return None;
+    };
+    let path = folder.join("cases").join(name);
+    Some(std::fs::read(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display())))
+}
+
+/// What a job makes of a file: one line a record, its values or why it is a reject.
+fn read(job: &str, source: &[u8]) -> Vec<String> {
+    let job = Arc::new(Job::parse("job.toml", job).unwrap_or_else(|error| panic!("{error}")));
+    let mut decoder = ChunkDecoder::new(&job).unwrap();
+    let start = Start { first_record_no: RecordNo(1), offset: 0, parents: &[] };
+    let decoded = decoder.decode(start, source).unwrap();
+    let mut lines = Vec::new();
+    for (record, rows) in job.records.iter().zip(&decoded.rows) {
+        for raw in records(rows, record.layout.fields.len()) {
+            let raw = raw.unwrap();
+            let fields = raw.fields().zip(&record.layout.fields);
+            let values: Vec<_> = fields.map(|(field, of)| field.value(&of.ty).unwrap().to_string()).collect();
+            lines.push((raw.record_no.0, values.join(" · ")));
+        }
+    }
+    for reject in decoded.rejects {
+        let reasons: Vec<_> =
+            reject.reasons.iter().map(|reason| format!("{}: {}", reason.code, reason.detail)).collect();
+        lines.push((reject.record_no.0, format!("REJECT {}", reasons.join("; "))));
+    }
+    lines.sort();
+    lines.into_iter().map(|(_, line)| line).collect()
+}
+
+/// A job for records that a copybook lays out.
+fn laid_out(copybook: &str, source: &str, record: &str) -> String {
+    let text = String::from_utf8(case(copybook).unwrap()).unwrap();
+    format!(
+        "[job]\nname = \"case\"\n[source]\nformat = \"copybook\"\ncopybook = \"c\"\n{source}\n[[record]]\n\
+         name = \"r\"\nstaging = \"s\"\nfinal = \"f\"\n{record}\n[copybooks]\nc = '''\n{text}'''\n"
+    )
+}
+
+#[test]
+fn bytes_after_a_table_that_its_count_does_not_cover_are_a_reject() {
+    let Some(full) = case("odo-full.vb") else { return };
+    let job = laid_out("odo-last.cpy", "framing = \"rdw\"", "");
+    let first = "'01' · 2 · 1.00 · 2.00 · NULL · NULL · NULL";
+    let behind =
+        |bytes: &str| format!("REJECT field-count: the record has {bytes} bytes, but its layout ends at");
+    assert_eq!(
+        read(&job, &full),
+        [
+            first,
+            "REJECT padding: 16 bytes after the record's last item, from offset 7, belong to no field and are not \
+             blank; the first is at offset 9"
+        ]
+    );
+    assert_eq!(read(&job, &case("odo-beyond.vb").unwrap()), [first, &format!("{} 7", behind("51"))]);
+    let last = case("odo-last.vb").unwrap();
+    assert_eq!(read(&job, &last), [first, &format!("{} 7", behind("15")), &format!("{} 3", behind("7"))]);
+    // The job may say that they are nothing.
+    let job = laid_out("odo-last.cpy", "framing = \"rdw\"", "padding = \"any\"");
+    assert_eq!(read(&job, &full)[1], "'02' · 1 · 1.00 · NULL · NULL · NULL · NULL");
+}
+
+#[test]
+fn a_table_amid_a_record_is_right_in_one_setting_only_and_a_reject_in_the_others() {
+    if case("odo-mid.cpy").is_none() {
+        return;
+    }
+    let right = ["'01' · 2 · 'AA' · 'BB' · NULL · 1.00", "'02' · 0 · NULL · NULL · NULL · -2.00"];
+    for (file, following, is_right) in [
+        ("odo-mid-shift.vb", "shift", true),
+        ("odo-mid-shift.vb", "stay", false),
+        ("odo-mid-pad.vb", "shift", true),
+        ("odo-mid-pad.vb", "stay", false),
+        ("odo-mid-max.vb", "stay", true),
+        ("odo-mid-max.vb", "shift", false),
+    ] {
+        let source = format!("framing = \"rdw\"\ncobol = {{ behind_tables = \"{following}\" }}");
+        let lines = read(&laid_out("odo-mid.cpy", &source, ""), &case(file).unwrap());
+        assert_eq!(lines[..2] == right, is_right, "{file} {following} {lines:#?}");
+        assert_eq!(lines[2], "'03' · 3 · 'CC' · 'DD' · 'EE' · 3.00", "{file} {following}");
+        assert!(is_right || lines[..2].iter().all(|line| line.starts_with("REJECT")), "{lines:#?}");
+    }
+}
+
+#[test]
+fn what_follows_nested_tables_is_a_reject() {
+    let Some(nested) = case("odo-nested.rdw") else { return };
+    let job = laid_out("odo-nested.cpy", "framing = \"rdw\"\nencoding = \"ascii\"", "");
+    let lines = [read(&job, &nested), read(&job, &case("odo-nested-max.rdw").unwrap())].concat();
+    assert_eq!(lines[2], "1 · 1 · 'A' · NULL · NULL · NULL · NULL · NULL · NULL");
+    let rejects: Vec<_> = lines.iter().filter(|line| line.starts_with("REJECT")).collect();
+    assert_eq!(rejects.len(), 4, "{lines:#?}");
+}
+
+#[test]
+fn a_varchar_is_as_long_as_its_length_says() {
+    if case("varchar.cpy").is_none() {
+        return;
+    }
+    let values = ["'01' · 5 · 'HELLO'", "'02' · 0 · ''", "'03' · 20 · 'HELLO WORLD 12345678'"];
+    for (file, framing, expected) in [
+        ("varchar.fb", "fixed", &values[..]),
+        ("varchar.vb", "rdw", &values[..]),
+        ("varchar-slack.fb", "fixed", &["'01' · 5 · 'HELLO'", "'02' · 2 · 'HI'"][..]),
+    ] {
+        let job = laid_out("varchar.cpy", &format!("framing = \"{framing}\""), "");
+        assert_eq!(read(&job, &case(file).unwrap()), expected, "{file}");
+    }
+    let plain = "framing = \"fixed\"\ncobol = { level_49 = \"plain\" }";
+    let lines = read(&laid_out("varchar.cpy", plain, ""), &case("varchar-slack.fb").unwrap());
+    assert_eq!(lines[0], "'01' · 5 · 'HELLOXXXXXXXXXXXXXXX'");
+    let named = "[[record.field]]\nname = \"col8_text\"\nlength_from = \"col8_len\"";
+    let lines = read(&laid_out("varchar.cpy", plain, named), &case("varchar-slack.fb").unwrap());
+    assert_eq!(lines, ["'01' · 5 · 'HELLO'", "'02' · 2 · 'HI'"]);
+}
+
+#[test]
+fn an_implied_point_counts_in_an_edited_picture() {
+    let Some(source) = case("edited-point.txt") else { return };
+    let field = "[[record.field]]\nname = \"amt\"\ntype = \"decimal(10,2)\"";
+    let job = laid_out("edited-point.cpy", "framing = \"line\"\nencoding = \"ascii\"", field);
+    assert_eq!(read(&job, &source), ["1 · 123.45", "2 · -1.50"]);
+}
+
+#[test]
+fn an_ascii_source_says_the_order_of_bytes_and_the_kind_of_float() {
+    let Some(source) = case("native.fb") else { return };
+    let refused = |cobol: &str| {
+        let source = format!("framing = \"fixed\"\nencoding = \"ascii\"\n{cobol}");
+        Job::parse("job.toml", &laid_out("native.cpy", &source, "")).unwrap_err().to_string()
+    };
+    let error = refused("");
+    assert!(error.contains("native number in an ASCII source") && error.contains("native_order"), "{error}");
+    let error = refused("cobol = { native_order = \"little\" }");
+    assert!(error.contains("float in an ASCII source") && error.contains("floats"), "{error}");
+    let cobol = "cobol = { native_order = \"little\", floats = \"ieee\" }";
+    let job = laid_out("native.cpy", &format!("framing = \"fixed\"\nencoding = \"ascii\"\n{cobol}"), "");
+    assert_eq!(read(&job, &source), ["1 · 1 · '1.5' · 123.45", "2 · 2 · '-0.1' · 5.00"]);
+}
