@@ -13,18 +13,19 @@ use domain::value::{FieldType, Value};
 
 use self::field::{FieldReader, trimmed};
 use self::laid_out::{LaidOut, Room};
-use self::pieces::{merge, move_to_scratch, of_page};
+use self::pieces::{merge, move_to_scratch, of_charset, of_page};
 use self::reasons::{judge, masked, reason};
 use super::cobol::record::RecordDecoder;
 use super::codepage::CodePage;
 use super::delimited::{Piece, Place, SplitError, Splitter, State};
+use super::encoding::Charset;
 use super::fault::Fault;
 use super::fixed::Cutter;
 use super::groups;
 use super::lines::{Lines, Whole};
 use super::padding;
 use super::spec::{Encoding, Form, FormatSpec};
-use super::text::{Reader, latin1_to_utf8};
+use super::text::Reader;
 
 #[derive(Debug, Clone)]
 enum Shape {
@@ -56,7 +57,7 @@ pub struct Decoder {
     /// A record whose lines had to be joined or filled up.
     joined: Vec<u8>,
     fields: Vec<FieldReader>,
-    is_latin1: bool,
+    charset: Option<Charset>,
     page: Option<&'static CodePage>,
     /// The fields written as hexadecimal digits.
     hexadecimal: Vec<usize>,
@@ -171,7 +172,7 @@ impl Decoder {
             }
         };
         Ok(Self {
-            is_latin1: spec.encoding == Encoding::Latin1,
+            charset: Charset::of(spec.encoding),
             page: if let Encoding::Page(page) = spec.encoding { Some(page) } else { None },
             hexadecimal,
             pieces: Vec::with_capacity(fields.len() + 1),
@@ -318,11 +319,8 @@ impl Decoder {
         if piece.place == Place::Record && piece.end > record.len() {
             return None;
         }
-        if self.is_latin1 && piece.state != State::Raw && !piece.bytes(record, &self.scratch).is_ascii() {
-            move_to_scratch(&mut piece, record, &mut self.scratch, |bytes, out| {
-                latin1_to_utf8(bytes, out);
-                true
-            });
+        if let Some(charset) = self.charset {
+            of_charset(&mut piece, charset, record, &mut self.scratch);
         }
         if let Some(page) = self.page {
             of_page(&mut piece, page, record, &mut self.scratch);
@@ -377,14 +375,9 @@ impl Decoder {
 
     /// Rewrites, into the scratch, the fields whose bytes do not stand for themselves.
     fn rewrite(&mut self, record: &[u8]) {
-        if self.is_latin1 {
+        if let Some(charset) = self.charset {
             for piece in &mut self.pieces {
-                if piece.state != State::Raw && !piece.bytes(record, &self.scratch).is_ascii() {
-                    move_to_scratch(piece, record, &mut self.scratch, |bytes, out| {
-                        latin1_to_utf8(bytes, out);
-                        true
-                    });
-                }
+                of_charset(piece, charset, record, &mut self.scratch);
             }
         }
         if let Some(page) = self.page {

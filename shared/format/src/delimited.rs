@@ -2,6 +2,7 @@
 
 use memchr::{memchr, memchr_iter};
 
+use super::escaping::Escaping;
 use super::quoting::Quoting;
 use super::spec::Delimited;
 
@@ -23,8 +24,12 @@ pub(super) enum State {
     Quoted,
     /// Text behind the closing quote: no telling what was meant.
     Misquoted,
+    /// Text with an escape that stands for nothing known.
+    Misescaped,
     /// Bytes that are no text in the source's encoding.
     Undecodable,
+    /// Text with a C1 control character, which says that it is of another encoding.
+    Control,
     /// Bytes, to be taken as they are.
     Raw,
     /// Nothing was written.
@@ -67,6 +72,9 @@ pub(super) enum SplitError {
 pub(super) struct Splitter {
     separator: u8,
     quoting: Option<Quoting>,
+    escaping: Option<Escaping>,
+    /// What stands for NULL, escapes and all.
+    null: Vec<u8>,
     trailing_separator: bool,
 }
 
@@ -75,6 +83,8 @@ impl Splitter {
         Self {
             separator: form.separator,
             quoting: Quoting::of(form),
+            escaping: Escaping::of(form),
+            null: form.null.as_bytes().to_vec(),
             trailing_separator: form.trailing_separator,
         }
     }
@@ -86,6 +96,9 @@ impl Splitter {
         scratch: &mut Vec<u8>,
         pieces: &mut Vec<Piece>,
     ) -> Result<(), SplitError> {
+        if let Some(escaping) = self.escaping.filter(|escaping| escaping.is_in(record)) {
+            return self.split_escaped(record, escaping, scratch, pieces);
+        }
         let record = match record.split_last() {
             Some((last, rest)) if self.trailing_separator && *last == self.separator => rest,
             _ if self.trailing_separator => return Err(SplitError::TrailingSeparator),
@@ -103,6 +116,42 @@ impl Splitter {
                 }
                 pieces.push(Piece::of_record(start, record.len(), State::Plain));
                 Ok(())
+            }
+        }
+    }
+
+    fn split_escaped(
+        &self,
+        record: &[u8],
+        escaping: Escaping,
+        scratch: &mut Vec<u8>,
+        pieces: &mut Vec<Piece>,
+    ) -> Result<(), SplitError> {
+        let mut start = 0;
+        loop {
+            let end = escaping.field_end(record, start);
+            let (field, place) = (&record[start..end.unwrap_or(record.len())], scratch.len());
+            let piece = if field == self.null || !escaping.is_in(field) {
+                Piece::of_record(start, start + field.len(), State::Plain)
+            } else if escaping.unescape(field, scratch) {
+                // Text that was escaped never stands for NULL.
+                Piece { start: place, end: scratch.len(), place: Place::Scratch, state: State::Quoted }
+            } else {
+                scratch.truncate(place);
+                Piece::of_record(start, start + field.len(), State::Misescaped)
+            };
+            match end {
+                Some(end) => {
+                    pieces.push(piece);
+                    start = end + 1;
+                }
+                // After the separator that ends every record, nothing follows.
+                None if self.trailing_separator && field.is_empty() && start > 0 => return Ok(()),
+                None if self.trailing_separator => return Err(SplitError::TrailingSeparator),
+                None => {
+                    pieces.push(piece);
+                    return Ok(());
+                }
             }
         }
     }

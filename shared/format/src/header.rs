@@ -3,9 +3,9 @@
 use thiserror::Error;
 
 use super::delimited::{Piece, SplitError, Splitter, State};
+use super::encoding::Charset;
 use super::framing::BYTE_ORDER_MARK;
 use super::spec::{Encoding, Form, FormatSpec};
-use super::text::latin1_to_utf8;
 
 /// Why the header row names no columns.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
@@ -20,7 +20,7 @@ pub enum HeaderError {
         column: usize,
     },
     /// A name is not text in the source's encoding.
-    #[error("the header row is not valid UTF-8, at column {column}")]
+    #[error("the header row is not text in the source's encoding, at column {column}")]
     Encoding {
         /// The column, from 1.
         column: usize,
@@ -42,7 +42,7 @@ pub fn header_names(spec: &FormatSpec, preamble: &[u8]) -> Result<Vec<String>, H
     }
     let row = match spec.encoding {
         Encoding::Utf8 => preamble.strip_prefix(BYTE_ORDER_MARK).unwrap_or(preamble),
-        Encoding::Latin1 | Encoding::Page(_) => preamble,
+        _ => preamble,
     };
     if row.is_empty() {
         return Err(HeaderError::Missing);
@@ -61,9 +61,10 @@ pub fn header_names(spec: &FormatSpec, preamble: &[u8]) -> Result<Vec<String>, H
         let bytes = piece.bytes(row, &scratch);
         match spec.encoding {
             Encoding::Utf8 => String::from_utf8(bytes.to_vec()),
-            Encoding::Latin1 => {
+            encoding @ (Encoding::Latin1 { .. } | Encoding::Foreign { .. }) => {
                 let mut out = Vec::new();
-                latin1_to_utf8(bytes, &mut out);
+                let decoded = Charset::of(encoding).map_or(Ok(()), |charset| charset.append(bytes, &mut out));
+                decoded.map_err(|_| HeaderError::Encoding { column })?;
                 String::from_utf8(out)
             }
             Encoding::Page(page) => {

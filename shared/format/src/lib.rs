@@ -13,6 +13,8 @@ pub mod codepage;
 pub mod copybook;
 pub mod decode;
 mod delimited;
+mod encoding;
+mod escaping;
 mod fault;
 mod field;
 mod fixed;

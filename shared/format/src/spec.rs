@@ -191,7 +191,17 @@ pub enum Encoding {
     /// UTF-8; a byte-order mark at the very start is skipped.
     Utf8,
     /// ISO 8859-1: each byte is the character of that number.
-    Latin1,
+    Latin1 {
+        /// Whether C1 control characters (0x80 to 0x9F) are text; otherwise they are a reject.
+        keeps_controls: bool,
+    },
+    /// Another encoding that has ASCII in it.
+    Foreign {
+        /// Which.
+        encoding: &'static encoding_rs::Encoding,
+        /// Whether C1 control characters are text; otherwise they are a reject.
+        keeps_controls: bool,
+    },
     /// A code page.
     Page(&'static CodePage),
 }

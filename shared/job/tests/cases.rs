@@ -162,3 +162,84 @@ fn an_ascii_source_says_the_order_of_bytes_and_the_kind_of_float() {
     let job = laid_out("native.cpy", &format!("framing = \"fixed\"\nencoding = \"ascii\"\n{cobol}"), "");
     assert_eq!(read(&job, &source), ["1 · 1 · '1.5' · 123.45", "2 · 2 · '-0.1' · 5.00"]);
 }
+
+/// A job for records between separators.
+fn delimited(source: &str, fields: &[(&str, &str)]) -> String {
+    let fields: Vec<_> = fields
+        .iter()
+        .map(|(name, ty)| format!("[[record.field]]\nname = \"{name}\"\ntype = \"{ty}\"\n"))
+        .collect();
+    format!(
+        "[job]\nname = \"case\"\n[source]\nformat = \"delimited\"\n{source}\n[[record]]\nname = \"r\"\n\
+         staging = \"s\"\nfinal = \"f\"\n{}",
+        fields.concat()
+    )
+}
+
+#[test]
+fn an_escape_works_without_quotes_as_copy_and_mysqldump_write_it() {
+    let Some(source) = case("backslash.txt") else { return };
+    let fields = [("id", "integer"), ("text", "text(40)"), ("amt", "decimal(10,2)")];
+    let job = delimited("separator = \"|\"\nquote = \"\"\nescape = \"\\\\\"\nnull = \"\\\\N\"", &fields);
+    let expected = [
+        "1 · 'text with | pipe' · 10.00",
+        "2 · 'two\\nlines' · 20.50",
+        "3 · 'back\\\\slash' · -1.00",
+        "4 · 'ends in backslash\\\\' · 2.00",
+        "5 · 'say \\\"hi\\\"' · 0.00",
+    ];
+    assert_eq!(read(&job, &source), expected);
+    // A line end that is escaped, NULL, the text that only looks like it, an escape that nobody writes.
+    let more = b"6|a\\\nb|1\n7|\\N|\\N\n8|\\\\N|2\n9|\\q|3\n10|x\\";
+    let lines = read(&job, more);
+    assert_eq!(lines[..3], ["6 · 'a\\nb' · 1.00", "7 · NULL · NULL", "8 · '\\\\N' · 2.00"]);
+    assert!(lines[3].starts_with("REJECT quoting: '\\\\q' holds an escape"), "{}", lines[3]);
+    assert!(lines[4].starts_with("REJECT"), "{}", lines[4]);
+}
+
+#[test]
+fn a_file_of_another_encoding_is_not_taken_for_latin_1() {
+    let Some(source) = case("cp1252.csv") else { return };
+    let lines: Vec<_> = source.split(|byte| *byte == b'\n').collect();
+    let columns = lines[0].split(|byte| *byte == b',').count();
+    let names: Vec<_> = (0..columns).map(|at| format!("c{at}")).collect();
+    let fields: Vec<_> = names.iter().map(|name| (name.as_str(), "text(60)")).collect();
+    let job = |encoding: &str| delimited(&format!("encoding = \"{encoding}\"\nheader = false"), &fields);
+    let right = read(&job("windows-1252"), &source);
+    assert!(right.iter().any(|line| line.contains("Café 5 € – ok")), "{right:#?}");
+    let wrong = read(&job("latin-1"), &source);
+    assert!(
+        wrong.iter().any(|line| line.starts_with("REJECT encoding: byte") && line.contains("windows-1252")),
+        "{wrong:#?}"
+    );
+    let kept = job("latin-1").replace("header = false", "control_characters = \"keep\"");
+    assert!(read(&kept, &source).iter().all(|line| !line.starts_with("REJECT")));
+}
+
+#[test]
+fn text_of_many_encodings_is_read_and_a_separator_that_may_be_half_a_character_is_refused() {
+    let fields = [("id", "integer"), ("text", "text(20)")];
+    for (encoding, bytes, text) in [
+        ("windows-1250", &b"1,\x8a\xe8\n"[..], "Šč"),
+        ("iso-8859-15", b"1,\xa4\n", "€"),
+        ("koi8-r", b"1,\xd0\xd2\n", "пр"),
+        ("shift_jis", b"1,\x83\x5c\x95\x5c\n", "ソ表"),
+        ("gb18030", b"1,\xd6\xd0\x81\x30\x84\x36\n", "中¥"),
+        ("big5", b"1,\xa4\xa4\n", "中"),
+        ("euc-kr", b"1,\xc7\xd1\n", "한"),
+    ] {
+        let job = delimited(&format!("encoding = \"{encoding}\""), &fields);
+        assert_eq!(read(&job, bytes), [format!("1 · '{text}'")], "{encoding}");
+    }
+    let job = delimited("encoding = \"shift_jis\"", &fields);
+    assert!(read(&job, b"1,\x83\n")[0].starts_with("REJECT encoding"));
+    for (source, what) in [
+        ("encoding = \"shift_jis\"\nseparator = \"|\"", "second byte of a character"),
+        ("encoding = \"utf-16le\"", "does not contain ASCII"),
+        ("encoding = \"utf-8\"\ncontrol_characters = \"keep\"", "does not apply"),
+        ("encoding = \"klingon\"", "unknown encoding"),
+    ] {
+        let error = Job::parse("job.toml", &delimited(source, &fields)).unwrap_err().to_string();
+        assert!(error.contains(what), "{error}");
+    }
+}

@@ -53,7 +53,13 @@ fn spec(kind: u8, record_bytes_max: usize, more: u8) -> FormatSpec {
         padding: format::Padding::LaidOut,
     });
     let outside = Outside { header_bytes: usize::from(more & 16), footer_bytes: usize::from(more & 8) };
-    FormatSpec { form, encoding: Encoding::Latin1, record_bytes_max, outside, fields: vec![] }
+    FormatSpec {
+        form,
+        encoding: Encoding::Latin1 { keeps_controls: true },
+        record_bytes_max,
+        outside,
+        fields: vec![],
+    }
 }
 
 fn length_field(kind: u8, order: ByteOrder, more: u8) -> LengthField {
@@ -80,7 +86,7 @@ fn delimited(is_quoted: bool, record_bytes_max: usize, more: u8) -> FormatSpec {
         continuation,
         missing_is_null: false,
     });
-    let encoding = if more & 8 == 0 { Encoding::Utf8 } else { Encoding::Latin1 };
+    let encoding = if more & 8 == 0 { Encoding::Utf8 } else { Encoding::Latin1 { keeps_controls: true } };
     FormatSpec { form, encoding, record_bytes_max, outside: Outside::default(), fields: vec![] }
 }
 

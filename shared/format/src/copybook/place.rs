@@ -104,8 +104,8 @@ impl Placer<'_> {
                 ));
             }
             let Some(object) = item.redefines else {
-                let span = end.next_multiple_of(boundary);
-                end = span + self.item(child, span)?;
+                let offset = end.next_multiple_of(boundary);
+                end = offset + self.item(child, offset)?;
                 continue;
             };
             let (area, length) =

@@ -46,6 +46,11 @@ impl FieldReader {
                 ReasonCode::Encoding,
                 "a byte of the field is not a character of the source's encoding",
             )),
+            State::Control => Err(control(bytes)),
+            State::Misescaped => Err(Fault::new(
+                ReasonCode::Quoting,
+                format!("{} holds an escape that stands for nothing known", quoted(bytes)),
+            )),
             State::Misquoted => Err(Fault::new(
                 ReasonCode::Quoting,
                 format!("{} continues after its closing quote", quoted(bytes)),
@@ -54,6 +59,19 @@ impl FieldReader {
             State::Plain | State::Quoted => self.reader.read(trimmed(bytes, self.trim)),
         }
     }
+}
+
+#[cold]
+fn control(bytes: &[u8]) -> Fault {
+    let found = bytes.iter().position(|byte| (0x80..0xA0).contains(byte)).unwrap_or(0);
+    Fault::new(
+        ReasonCode::Encoding,
+        format!(
+            "byte {found} of the field (x'{:02x}') is a control character in the source's encoding; in windows-1252 \
+             and its kin it is a letter or a sign: set `encoding` to what the file is, or `control_characters` to keep",
+            bytes.get(found).copied().unwrap_or_default()
+        ),
+    )
 }
 
 /// Only spaces are blanks: a tab or a no-break space is data.

@@ -2,6 +2,7 @@
 
 use crate::codepage::CodePage;
 use crate::delimited::{Piece, Place, State};
+use crate::encoding::{Charset, NoText};
 
 /// Makes one field of all from the one at `rest` on.
 pub(super) fn merge(pieces: &mut Vec<Piece>, rest: usize) {
@@ -24,6 +25,23 @@ pub(super) fn of_page(piece: &mut Piece, page: &CodePage, record: &[u8], scratch
             scratch.truncate(start);
             piece.state = State::Undecodable;
         }
+    }
+}
+
+/// Replaces a piece that is text by its UTF-8, unless it is ASCII.
+pub(super) fn of_charset(piece: &mut Piece, charset: Charset, record: &[u8], scratch: &mut Vec<u8>) {
+    if !matches!(piece.state, State::Plain | State::Quoted) || piece.bytes(record, scratch).is_ascii() {
+        return;
+    }
+    let mut failed = None;
+    move_to_scratch(piece, record, scratch, |bytes, out| {
+        failed = charset.append(bytes, out).err();
+        failed.is_none()
+    });
+    match failed {
+        None => {}
+        Some(NoText::Undecodable) => piece.state = State::Undecodable,
+        Some(NoText::Control) => piece.state = State::Control,
     }
 }
 

@@ -7,6 +7,7 @@ use std::iter::FusedIterator;
 
 use memchr::{memchr, memchr2};
 
+use super::escaping::Escaping;
 use super::quoting::Quoting;
 use super::spec::{Continuation, Encoding, FixedFraming, Form, FormatSpec, LengthField, Outside, Prefix};
 
@@ -41,6 +42,8 @@ enum Ends {
     Line { end: u8, drops_return: bool },
     /// By a line feed that is not within quotes.
     QuotedLine { separator: u8, quoting: Quoting },
+    /// By a line feed that is not escaped.
+    EscapedLine(Escaping),
     /// By a line feed behind which no line goes on with the record.
     Continued(Continuation),
     /// After so many bytes.
@@ -85,7 +88,7 @@ impl Framer {
                 match (form.continuation, Quoting::of(form)) {
                     (Some(continuation), _) => Ends::Continued(continuation),
                     (None, Some(quoting)) => Ends::QuotedLine { separator: form.separator, quoting },
-                    (None, None) => LINE,
+                    (None, None) => Escaping::of(form).map_or(LINE, Ends::EscapedLine),
                 },
                 form.header,
             ),
@@ -149,6 +152,7 @@ impl Framer {
             Ends::Blocks(prefix) => return self.in_block(prefix, block_left, bytes, at_end),
             Ends::Continued(continuation) => return self.continued(bytes, continuation, at_end),
             Ends::Line { end, drops_return } => (memchr(end, within), drops_return, None),
+            Ends::EscapedLine(escaping) => (escaping.line_end(within), true, None),
             Ends::QuotedLine { separator, quoting } => {
                 let (line_feed, open_quote) = quoted_line(within, separator, quoting);
                 (line_feed, true, open_quote)

@@ -195,7 +195,7 @@ fn reasons_quote_forty_characters_at_most() {
 
 #[test]
 fn latin_1_is_understood() {
-    let spec = FormatSpec { encoding: Encoding::Latin1, ..delimited(csv(), 3) };
+    let spec = FormatSpec { encoding: Encoding::Latin1 { keeps_controls: true }, ..delimited(csv(), 3) };
     let fields = vec![field("a", TEXT), field("b", TEXT), field("c", FieldType::Integer)];
     assert_eq!(
         values(&spec, fields.clone(), b"\xE4\xF6\xFC\xDF\xE9,\"\xA3\"\"\",1").unwrap(),

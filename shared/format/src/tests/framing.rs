@@ -130,7 +130,7 @@ fn take_stops_at_either_limit_and_takes_at_least_one() {
 #[test]
 fn the_preamble_is_the_mark_and_the_header_row() {
     let header = || delimited(Delimited { header: true, ..csv() }, 2);
-    let latin1 = |spec| FormatSpec { encoding: Encoding::Latin1, ..spec };
+    let latin1 = |spec| FormatSpec { encoding: Encoding::Latin1 { keeps_controls: true }, ..spec };
     let table: &[(&str, FormatSpec, &[u8], bool, Option<usize>)] = &[
         ("nothing", delimited(csv(), 2), b"a,b\n", false, Some(0)),
         ("a mark", delimited(csv(), 2), b"\xEF\xBB\xBFa,b\n", false, Some(3)),
@@ -157,7 +157,7 @@ fn the_header_row_gives_the_column_names() {
     let header = |trailing_separator| {
         delimited(Delimited { header: true, separator: b'|', trailing_separator, ..csv() }, 2)
     };
-    let latin1 = FormatSpec { encoding: Encoding::Latin1, ..header(false) };
+    let latin1 = FormatSpec { encoding: Encoding::Latin1 { keeps_controls: true }, ..header(false) };
     let names = |names: &[&str]| Ok(names.iter().map(|name| (*name).to_owned()).collect::<Vec<_>>());
     let table: &[(FormatSpec, &[u8], Result<Vec<String>, HeaderError>)] = &[
         (header(false), b"\xEF\xBB\xBFx|\"y \"\"z\"\"\"\r\n", names(&["x", "y \"z\""])),

@@ -99,7 +99,8 @@ fn specs() -> impl Strategy<Value = FormatSpec> {
     (prop_oneof![delimited, continued, fixed, padded], 1_usize..40, any::<bool>(), trims).prop_map(
         |(mut spec, record_bytes_max, is_latin1, trim)| {
             spec.record_bytes_max = record_bytes_max;
-            spec.encoding = if is_latin1 { Encoding::Latin1 } else { Encoding::Utf8 };
+            spec.encoding =
+                if is_latin1 { Encoding::Latin1 { keeps_controls: true } } else { Encoding::Utf8 };
             spec.fields.iter_mut().for_each(|form| form.trim = trim);
             spec
         },

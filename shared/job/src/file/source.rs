@@ -19,13 +19,23 @@ pub(crate) struct SourceSection {
     #[serde(default)]
     #[schemars(with = "String", extend("examples" = ["payments.csv"]))]
     pub(crate) path: Option<String>,
-    /// The encoding of text: `utf-8`, `latin-1`, or a code page. `delimited` takes `utf-8` and `latin-1`; `fixed` takes
-    /// these and every code page; `copybook` takes `latin-1` and every code page. Code pages: 037, 273, 277, 278, 280,
+    /// The encoding of text: `utf-8`, `latin-1`, another encoding that has ASCII in it, or a code page. `delimited` and
+    /// `fixed` take `utf-8`, `latin-1`, `windows-1250` to `windows-1258`, `iso-8859-2` to `iso-8859-16`, `koi8-r`,
+    /// `shift_jis`, `euc-jp`, `gbk`, `gb18030`, `big5` and `euc-kr`; `fixed` takes every code page too; `copybook` takes
+    /// `latin-1` and every code page. Code pages: 037, 273, 277, 278, 280,
     /// 284, 285, 297, 500, 870, 871, 1026, 1047, 1140 to 1149, and `ascii`, written `cp037`, `ibm037` or `ccsid 37`.
     /// The default is `utf-8`, and `cp037` for `copybook`.
     #[serde(default)]
     #[schemars(with = "String", extend("examples" = ["cp1047", "latin-1"]))]
     pub(crate) encoding: Option<Spanned<String>>,
+    /// Formats `delimited` and `fixed`, in encodings other than UTF-8 and code pages: what a C1 control character (in
+    /// `latin-1` the bytes 0x80 to 0x9F) is: a reject, because it says that the file is of another encoding, or text.
+    #[serde(default)]
+    #[schemars(
+        with = "String",
+        extend("default" = "reject", "enum" = ["reject", "keep"], "examples" = ["keep"])
+    )]
+    pub(crate) control_characters: Option<Spanned<String>>,
     /// How the source is compressed. `auto` looks at its first bytes.
     #[serde(default)]
     #[schemars(
@@ -53,8 +63,10 @@ pub(crate) struct SourceSection {
     #[serde(default)]
     #[schemars(with = "String", length(max = 1), extend("default" = "\"", "examples" = [""]))]
     pub(crate) quote: Option<Spanned<String>>,
-    /// Format `delimited`: the character that takes away the meaning of a quote inside quotes. A quote that is written
-    /// twice always stands for one quote. The default is none.
+    /// Format `delimited`: the character that takes away the meaning of the one after it. With quotes, of a quote inside
+    /// quotes; a quote that is written twice always stands for one quote. With `quote = ""`, of the separator, a line
+    /// end or itself; `\\` then also spells `\n`, `\t`, `\r`, `\b`, `\f`, `\v`, `\0` and `\Z`, as COPY and mysqldump
+    /// write them, and any other letter after it is a reject. `null = "\\N"` goes with it. The default is none.
     #[serde(default)]
     #[schemars(with = "String", length(max = 1), extend("default" = "", "examples" = ["\\"]))]
     pub(crate) escape: Option<Spanned<String>>,

@@ -3,6 +3,7 @@
 mod control;
 mod copybook;
 mod declared;
+mod encoding;
 mod framing;
 mod policy;
 mod record_format;
@@ -204,26 +205,26 @@ fn layout(record: &RecordSection, mut fields: Vec<Field>) -> Checked<Layout> {
     };
     let mut key = Vec::new();
     for name in &record.key {
-        let span = find(name.get_ref(), name.span())?;
-        if key.contains(&span) {
+        let index = find(name.get_ref(), name.span())?;
+        if key.contains(&index) {
             return fault(name.span(), format!("`{}` is listed twice in the key", name.get_ref()));
         }
-        key.push(span);
+        key.push(index);
     }
     let mut amounts = Vec::new();
     for name in &record.amounts {
-        let span = find(name.get_ref(), name.span())?;
-        if !matches!(fields[span].ty, FieldType::Decimal { .. } | FieldType::Integer) {
-            let ty = fields[span].ty;
+        let index = find(name.get_ref(), name.span())?;
+        if !matches!(fields[index].ty, FieldType::Decimal { .. } | FieldType::Integer) {
+            let ty = fields[index].ty;
             return fault(
                 name.span(),
                 format!("`{}` is {ty}; only decimal and integer fields can be summed", name.get_ref()),
             );
         }
-        if amounts.contains(&span) {
+        if amounts.contains(&index) {
             return fault(name.span(), format!("`{}` is listed twice in the amounts", name.get_ref()));
         }
-        amounts.push(span);
+        amounts.push(index);
     }
     let mut hashed: Vec<usize> = match &record.hash {
         None => (0..fields.len()).collect(),

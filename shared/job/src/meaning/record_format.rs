@@ -13,7 +13,7 @@ use source::Compression;
 use toml::Spanned;
 
 use super::framing::{framing, outside, refuse_framing};
-use super::{Checked, fault, fault_advised, repeated};
+use super::{Checked, encoding, fault, repeated};
 use crate::file::{FieldSection, RecordSection, SourceSection, WidthSection};
 
 /// No record is longer than this unless the job says so: 1 MiB.
@@ -136,24 +136,7 @@ pub(super) fn format(
     mut fields: Vec<FieldForm>,
     reach: usize,
 ) -> Checked<FormatSpec> {
-    let encoding = match &source.encoding {
-        None => Encoding::Utf8,
-        Some(spanned) => match spanned.get_ref().to_ascii_lowercase().as_str() {
-            "utf-8" | "utf8" => Encoding::Utf8,
-            "latin-1" | "latin1" | "iso-8859-1" => Encoding::Latin1,
-            other => match CodePage::by_name(other) {
-                Some(page) => Encoding::Page(page),
-                None => {
-                    let pages: Vec<_> = CodePage::all().map(CodePage::name).collect();
-                    return fault_advised(
-                        spanned.span(),
-                        format!("unknown encoding `{other}`"),
-                        format!("encodings: utf-8, latin-1, {}", pages.join(", ")),
-                    );
-                }
-            },
-        },
-    };
+    let encoding = encoding::of(source)?;
     for (key, span) in [
         ("copybook", source.copybook.as_ref().map(Spanned::span)),
         ("copybook_format", source.copybook_format.as_ref().map(Spanned::span)),
@@ -250,7 +233,7 @@ fn delimited(source: &SourceSection, record: &RecordSection, encoding: Encoding)
     if let (Encoding::Page(page), Some(spanned)) = (encoding, &source.encoding) {
         return fault(
             spanned.span(),
-            format!("the delimited format supports utf-8 and latin-1, not {}", page.name()),
+            format!("the delimited format supports encodings that have ASCII in them, not {}", page.name()),
         );
     }
     let separator = source.separator.as_ref().map_or(Ok(b','), |spanned| one_byte(spanned, "separator"))?;
@@ -258,6 +241,10 @@ fn delimited(source: &SourceSection, record: &RecordSection, encoding: Encoding)
     let escape = optional_byte(source.escape.as_ref(), None, "escape")?;
     if quote == Some(separator) || escape == Some(separator) {
         return fault(source.format.span(), "separator, quote and escape must be different");
+    }
+    let marks = [("separator", Some(separator)), ("quote", quote), ("escape", escape)];
+    for (what, mark) in marks.into_iter().filter_map(|(what, mark)| Some((what, mark?))) {
+        encoding::tells_apart(encoding, what, mark, source)?;
     }
     Ok(Delimited {
         separator,

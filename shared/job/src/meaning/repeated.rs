@@ -56,6 +56,7 @@ pub(super) fn delimited(
         if terminator == form.separator || terminator == b' ' {
             return fault(spanned.span(), "a terminator cannot be the separator or a space");
         }
+        without_escapes(&form, spanned, "terminator")?;
         form.terminator = Some(terminator);
     }
     if let Some(spanned) = &source.continuation {
@@ -64,6 +65,7 @@ pub(super) fn delimited(
             return fault(spanned.span(), "a continuation must start with 1 to 8 bytes, such as \"88,\"");
         }
         without_quotes(&form, spanned, "continuation")?;
+        without_escapes(&form, spanned, "continuation")?;
     }
     if let Some(spanned) = &record.missing {
         form.missing_is_null = match spanned.get_ref().as_str() {
@@ -78,16 +80,17 @@ pub(super) fn delimited(
         }
     }
     let written = record.field.iter().take_while(|field| field.sum_of.is_none()).count();
-    for (span, field) in record.field.iter().enumerate() {
+    for (index, field) in record.field.iter().enumerate() {
         if let Some(spanned) = field.rest.as_ref().filter(|spanned| *spanned.get_ref()) {
             without_quotes(&form, spanned, "rest")?;
-            if span + 1 != written {
+            without_escapes(&form, spanned, "rest")?;
+            if index + 1 != written {
                 return fault(spanned.span(), "only the last field in the record can take the rest");
             }
         }
         match &field.sum_of {
-            Some(sum_of) => fields[span].sum_of = Some(group_sum(sum_of, record, written)?),
-            None if span >= written => {
+            Some(sum_of) => fields[index].sum_of = Some(group_sum(sum_of, record, written)?),
+            None if index >= written => {
                 return fault(field.name.span(), "summed fields must follow the fields in the record");
             }
             None => {}
@@ -116,6 +119,15 @@ fn without_quotes<T>(form: &Delimited, spanned: &Spanned<T>, key: &str) -> Check
             format!("`{key}` applies only to sources without quotes"),
             "set quote = \"\" under [source]",
         ),
+    }
+}
+
+fn without_escapes<T>(form: &Delimited, spanned: &Spanned<T>, key: &str) -> Checked<()> {
+    match form.escape {
+        Some(_) if form.quote.is_none() => {
+            fault(spanned.span(), format!("`{key}` does not go with an `escape` outside quotes"))
+        }
+        _ => Ok(()),
     }
 }
 

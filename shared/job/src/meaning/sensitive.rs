@@ -19,10 +19,10 @@ pub(super) fn masks<'a>(
     let mut any = false;
     for (section, layout, forms) in types {
         any |= layout.fields.iter().any(|field| field.sensitive);
-        for (span, field) in layout.fields.iter().enumerate().filter(|(_, field)| field.sensitive) {
+        for (index, field) in layout.fields.iter().enumerate().filter(|(_, field)| field.sensitive) {
             for (of, other) in layout.fields.iter().enumerate().filter(|(_, other)| !other.sensitive) {
-                let (Some(own), Some(form)) = (forms.get(span), forms.get(of)) else { continue };
-                if sums(own, of) || sums(form, span) {
+                let (Some(own), Some(form)) = (forms.get(index), forms.get(of)) else { continue };
+                if sums(own, of) || sums(form, index) {
                     let span = section
                         .field
                         .iter()

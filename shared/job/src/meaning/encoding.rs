@@ -1,0 +1,91 @@
+//! `source.encoding`: what a file's characters are written in.
+
+use format::codepage::CodePage;
+use format::spec::Encoding;
+use toml::Spanned;
+
+use super::{Checked, fault, fault_advised};
+use crate::file::SourceSection;
+
+/// The encoding of a delimited or fixed source. Names are those of the WHATWG Encoding Standard, which maps some of
+/// them to supersets that browsers take for them; only `latin-1` stays what ISO 8859-1 is.
+pub(super) fn of(source: &SourceSection) -> Checked<Encoding> {
+    let keeps_controls = match &source.control_characters {
+        None => false,
+        Some(spanned) => match spanned.get_ref().as_str() {
+            "reject" => false,
+            "keep" => true,
+            other => {
+                return fault(
+                    spanned.span(),
+                    format!("invalid control_characters `{other}`: expected reject or keep"),
+                );
+            }
+        },
+    };
+    let encoding = match &source.encoding {
+        None => Encoding::Utf8,
+        Some(spanned) => named(spanned, keeps_controls)?,
+    };
+    match (&source.control_characters, encoding) {
+        (Some(spanned), Encoding::Utf8 | Encoding::Page(_)) => {
+            fault(spanned.span(), "`control_characters` does not apply to this encoding")
+        }
+        _ => Ok(encoding),
+    }
+}
+
+fn named(spanned: &Spanned<String>, keeps_controls: bool) -> Checked<Encoding> {
+    let name = spanned.get_ref().to_ascii_lowercase();
+    match name.as_str() {
+        "utf-8" | "utf8" => return Ok(Encoding::Utf8),
+        "latin-1" | "latin1" | "iso-8859-1" => return Ok(Encoding::Latin1 { keeps_controls }),
+        _ => {}
+    }
+    if let Some(page) = CodePage::by_name(&name) {
+        return Ok(Encoding::Page(page));
+    }
+    match encoding_rs::Encoding::for_label(name.as_bytes()) {
+        Some(encoding) if encoding.is_ascii_compatible() => {
+            Ok(Encoding::Foreign { encoding, keeps_controls })
+        }
+        Some(encoding) => fault_advised(
+            spanned.span(),
+            format!(
+                "{} does not contain ASCII, so that lines and separators cannot be found",
+                encoding.name()
+            ),
+            "convert the file to UTF-8 first: iconv -f UTF-16 -t UTF-8",
+        ),
+        None => {
+            let pages: Vec<_> = CodePage::all().map(CodePage::name).collect();
+            fault_advised(
+                spanned.span(),
+                format!("unknown encoding `{name}`"),
+                format!(
+                    "encodings: utf-8, latin-1, windows-1250 to windows-1258, iso-8859-2 to iso-8859-16, koi8-r, \
+                     shift_jis, euc-jp, gbk, gb18030, big5, euc-kr, {}",
+                    pages.join(", ")
+                ),
+            )
+        }
+    }
+}
+
+/// Refuses a separator, quote or escape that could be the second byte of a character: in the encodings of East Asia
+/// these are the digits and all from `@` on.
+pub(super) fn tells_apart(encoding: Encoding, what: &str, mark: u8, source: &SourceSection) -> Checked<()> {
+    let Encoding::Foreign { encoding, .. } = encoding else { return Ok(()) };
+    if encoding.is_single_byte() || mark < b'0' || (b':'..=b'?').contains(&mark) {
+        return Ok(());
+    }
+    let span = source.encoding.as_ref().map_or(source.format.span(), Spanned::span);
+    fault(
+        span,
+        format!(
+            "the {what} `{}` can be the second byte of a character in {}, so that fields cannot be told apart",
+            char::from(mark),
+            encoding.name()
+        ),
+    )
+}
