@@ -7,7 +7,7 @@ use job::Job;
 use store::bounds::Dialect;
 
 use crate::args::{Global, Init};
-use crate::infer::copybook::{Lies, from_copybook};
+use crate::infer::copybook::{SourceForm, from_copybook};
 use crate::infer::infer;
 use crate::outcome::{Done, Failure};
 use crate::output::{print, remark};
@@ -41,11 +41,14 @@ fn of_copybook(args: &Init, path: &Path, dialect: Dialect) -> Result<Done, Failu
     };
     let file = file.unwrap_or_else(|| path.to_string_lossy().into_owned());
     let name = path.file_stem().map_or_else(|| "job".into(), |name| name.to_string_lossy().into_owned());
-    let lies = Lies { encoding: &args.encoding, framing: &args.framing, free: args.free };
-    let made = from_copybook(&name, &file, &text, &lies).map_err(|reason| wrong(&reason))?;
+    let form = SourceForm { encoding: &args.encoding, framing: &args.framing, free: args.free };
+    let made = from_copybook(&name, &file, &text, &form).map_err(|reason| wrong(&reason))?;
     dialect
         .holds_all(&made.layouts.iter().map(|layout| &**layout).collect::<Vec<_>>())
         .map_err(|what| wrong(&what))?;
+    for note in &made.notes {
+        remark(&format!("note: {note}"));
+    }
     if made.layouts.len() > 1 {
         remark(&format!(
             "note: the copybook has {} record types; in each `when`, name the field and values that identify \

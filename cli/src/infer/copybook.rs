@@ -4,8 +4,9 @@
 use std::fmt::Write;
 
 use domain::layout::Layout;
-use format::copybook::plan::{Plan, PlanOptions};
-use format::copybook::{Category, Copybook, Item, ItemId, ParseOptions, ReferenceFormat};
+use format::codepage::CodePage;
+use format::copybook::plan::{Field, Plan, PlanOptions};
+use format::copybook::{Category, Copybook, Item, ItemId, ParseOptions, ReferenceFormat, Usage};
 use job::Job;
 
 use super::write::quoted;
@@ -16,10 +17,12 @@ pub(crate) struct FromCopybook {
     pub(crate) text: String,
     /// Each record type's layout, in the order of its block.
     pub(crate) layouts: Vec<std::sync::Arc<Layout>>,
+    /// What the job's author may want to look at, a sentence each.
+    pub(crate) notes: Vec<String>,
 }
 
 /// The encoding and framing of the file that the copybook describes.
-pub(crate) struct Lies<'a> {
+pub(crate) struct SourceForm<'a> {
     /// The code page.
     pub(crate) encoding: &'a str,
     /// The framing of the records.
@@ -43,9 +46,9 @@ pub(crate) fn from_copybook(
     name: &str,
     file: &str,
     text: &str,
-    lies: &Lies<'_>,
+    form: &SourceForm<'_>,
 ) -> Result<FromCopybook, String> {
-    let format = if lies.free { ReferenceFormat::Free } else { ReferenceFormat::Fixed };
+    let format = if form.free { ReferenceFormat::Free } else { ReferenceFormat::Fixed };
     let copybook = Copybook::parse(file, text, ParseOptions { format, ..ParseOptions::default() })
         .map_err(|error| error.to_string())?;
     let blocks = blocks(&copybook)?;
@@ -54,20 +57,25 @@ pub(crate) fn from_copybook(
         "# Generated from the copybook {file}. Complete the lines marked with ->.\n[job]\nname = \"{name}\"\n\n"
     );
     let _ = writeln!(out, "[source]\nformat   = \"copybook\"\ncopybook = {}", quoted(file));
-    if lies.free {
+    if form.free {
         out.push_str("copybook_format = \"free\"\n");
     }
-    let _ = writeln!(out, "encoding = {}\nframing  = {}", quoted(lies.encoding), quoted(lies.framing));
+    let _ = writeln!(out, "encoding = {}\nframing  = {}", quoted(form.encoding), quoted(form.framing));
     let longest = blocks.iter().map(|block| block.plan.length_max).max().unwrap_or(0);
-    if lies.framing == "fixed" {
+    if form.framing == "fixed" {
         let _ = writeln!(out, "record_bytes = {longest}");
     }
     out.push_str(
         "\n# A number field without a number (spaces, low_values, high_values: reject, null or zero) or \
         low-values in text\n\
-         # (text_low_values: reject, null or padding) makes the record a reject, unless you change it here:\n\
-         # [source.cobol]\n",
+         # (text_low_values: reject, null or padding) makes the record a reject, unless you change it here:\n",
     );
+    let native = native(&blocks, form);
+    if native.is_empty() {
+        out.push_str("# [source.cobol]\n");
+    } else {
+        let _ = writeln!(out, "[source.cobol]\n{}", native.join("\n"));
+    }
     let values = told_apart_by(&copybook);
     let mut layouts = Vec::new();
     for block in &blocks {
@@ -84,7 +92,7 @@ pub(crate) fn from_copybook(
             }
             when.push('\n');
         }
-        let alone = format!("{}{}", head(file, text, lies, longest), body.replace("@when@", ""));
+        let alone = format!("{}{}", head(file, text, form, longest, &native), body.replace("@when@", ""));
         let job = Job::parse(file, &alone).map_err(|error| error.to_string())?;
         out.push('\n');
         out.push_str(&body.replace("@when@", &when));
@@ -97,7 +105,7 @@ pub(crate) fn from_copybook(
         "\n# Totals that the source declares, for example in a trailer:\n# [declared]\n# records = { from = \
          \"trailer\", field = \"record_count\" }\n",
     );
-    Ok(FromCopybook { text: out, layouts })
+    Ok(FromCopybook { text: out, layouts, notes: copybook.notes().to_vec() })
 }
 
 /// Converts a name to an identifier for tables and records.
@@ -111,15 +119,34 @@ fn identifier(name: &str, otherwise: &str) -> String {
 }
 
 /// Starts a job with a single record type, to determine its layout.
-fn head(file: &str, text: &str, lies: &Lies<'_>, longest: usize) -> String {
-    let format = if lies.free { "free" } else { "fixed" };
+fn head(file: &str, text: &str, form: &SourceForm<'_>, longest: usize, native: &[&str]) -> String {
+    let format = if form.free { "free" } else { "fixed" };
     format!(
         "[job]\nname = \"job\"\n[copybooks]\n{file} = {}\n[source]\nformat = \"copybook\"\ncopybook = {file}\n\
-         copybook_format = \"{format}\"\nencoding = {}\nrecord_bytes = {longest}\n",
+         copybook_format = \"{format}\"\nencoding = {}\nrecord_bytes = {longest}\n[source.cobol]\n{}\n",
         quoted(text),
-        quoted(lies.encoding),
+        quoted(form.encoding),
+        native.join("\n"),
         file = quoted(file),
     )
+}
+
+/// What an ASCII source must say of native numbers and floats, which no copybook says.
+fn native(blocks: &[Block], form: &SourceForm<'_>) -> Vec<&'static str> {
+    let is_ebcdic = CodePage::by_name(form.encoding).is_some_and(CodePage::is_ebcdic);
+    let has = |is: fn(&Field) -> bool| blocks.iter().any(|block| block.plan.fields.iter().any(is));
+    let has_float = has(|field| field.category == Category::FloatingPoint);
+    let has_native = has_float || has(|field| field.usage == Usage::NativeBinary);
+    let mut lines = Vec::new();
+    if has_native && !is_ebcdic {
+        lines.push("native_order = \"little\"   # -> of COMP-5 and floats: little (Intel, ARM) or big");
+    }
+    if has_float && !is_ebcdic {
+        lines.push(
+            "floats = \"ieee\"           # -> of COMP-1 and COMP-2: ieee, or hexadecimal (IBM mainframes)",
+        );
+    }
+    lines
 }
 
 fn blocks(copybook: &Copybook) -> Result<Vec<Block>, String> {

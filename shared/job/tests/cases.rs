@@ -55,10 +55,10 @@ fn read(job: &str, source: &[u8]) -> Vec<String> {
 
 /// A job for records that a copybook lays out.
 fn laid_out(copybook: &str, source: &str, record: &str) -> String {
-    let text = String::from_utf8(case(copybook).unwrap()).unwrap();
+    let text = String::from_utf8(case(copybook).unwrap()).unwrap().replace('\u{1a}', "\\u001A");
     format!(
         "[job]\nname = \"case\"\n[source]\nformat = \"copybook\"\ncopybook = \"c\"\n{source}\n[[record]]\n\
-         name = \"r\"\nstaging = \"s\"\nfinal = \"f\"\n{record}\n[copybooks]\nc = '''\n{text}'''\n"
+         name = \"r\"\nstaging = \"s\"\nfinal = \"f\"\n{record}\n[copybooks]\nc = \"\"\"\n{text}\"\"\"\n"
     )
 }
 
@@ -161,6 +161,21 @@ fn an_ascii_source_says_the_order_of_bytes_and_the_kind_of_float() {
     let cobol = "cobol = { native_order = \"little\", floats = \"ieee\" }";
     let job = laid_out("native.cpy", &format!("framing = \"fixed\"\nencoding = \"ascii\"\n{cobol}"), "");
     assert_eq!(read(&job, &source), ["1 · 1 · '1.5' · 123.45", "2 · 2 · '-0.1' · 5.00"]);
+}
+
+#[test]
+fn a_copybook_is_read_as_ibm_compilers_read_it() {
+    if case("longer.cpy").is_none() {
+        return;
+    }
+    let read = |copybook: &str, record: &str, source: &[u8]| {
+        read(&laid_out(copybook, "framing = \"line\"\nencoding = \"ascii\"", record), source)
+    };
+    // The area is as long as its longest view.
+    assert_eq!(read("longer.cpy", "views = [\"B\"]", b"abcde\n"), ["'abcde'"]);
+    assert_eq!(read("longer.cpy", "padding = \"any\"", b"abcde\n"), ["'abc'"]);
+    assert_eq!(read("tab.cpy", "", b"abc\n"), ["'abc'"]);
+    assert_eq!(read("ctrlz.cpy", "", b"abc\n"), ["'abc'"]);
 }
 
 /// A job for records between separators.

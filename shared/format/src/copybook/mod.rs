@@ -66,6 +66,7 @@ pub struct Copybook {
     items: Vec<Item>,
     records: Vec<ItemId>,
     renames: Vec<Renames>,
+    notes: Vec<String>,
 }
 
 impl Copybook {
@@ -74,9 +75,16 @@ impl Copybook {
     /// # Errors
     /// The first thing in it that is wrong, or that is not supported here.
     pub fn parse(name: &str, text: &str, options: ParseOptions) -> Result<Self, CopybookError> {
-        let source = Arc::new(NamedSource::new(name, text.to_owned()).with_language("COBOL"));
-        let tree = read(text, options).map_err(|fault| CopybookError::place(fault, &source))?;
-        Ok(Self { text: source, items: tree.items, records: tree.records, renames: tree.renames })
+        let text = source::text_of(text, options.format);
+        let source = Arc::new(NamedSource::new(name, text.to_string()).with_language("COBOL"));
+        let (tree, notes) = read(&text, options).map_err(|fault| CopybookError::place(fault, &source))?;
+        Ok(Self { text: source, items: tree.items, records: tree.records, renames: tree.renames, notes })
+    }
+
+    /// What its author may want to look at, a sentence each: what compilers take with a warning.
+    #[must_use]
+    pub fn notes(&self) -> &[String] {
+        &self.notes
     }
 
     /// Its records: entries of level 01 and 77. Items without a record are put together in one without a name, of
@@ -112,7 +120,7 @@ impl Copybook {
     }
 }
 
-fn read(text: &str, options: ParseOptions) -> Checked<Tree> {
+fn read(text: &str, options: ParseOptions) -> Checked<(Tree, Vec<String>)> {
     if text.len() > limits::TEXT_BYTES_MAX {
         return Err(Fault::new(
             0..0,
@@ -135,6 +143,6 @@ fn read(text: &str, options: ParseOptions) -> Checked<Tree> {
         ));
     }
     tree.complete()?;
-    place::place(&mut tree.items, &tree.records)?;
-    Ok(tree)
+    let notes = place::place(&mut tree.items, &tree.records)?;
+    Ok((tree, notes))
 }

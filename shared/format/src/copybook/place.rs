@@ -14,14 +14,17 @@ use super::error::{Checked, Fault, shown};
 use super::item::{Item, ItemId};
 use super::limits::RECORD_BYTES_MAX;
 
-/// Puts offset and length into every item.
-pub(super) fn place(items: &mut [Item], records: &[ItemId]) -> Checked<()> {
+/// Puts offset and length into every item; returns what compilers would warn of.
+pub(super) fn place(items: &mut [Item], records: &[ItemId]) -> Checked<Vec<String>> {
     let boundaries = boundaries(items);
+    let mut notes = Vec::new();
     // At level 01 a view may be longer than what it redefines: both are records of their own length.
     for record in records {
-        Placer { items, boundaries: &boundaries, varying: 0 }.item(*record, 0)?;
+        let mut placer = Placer { items, boundaries: &boundaries, varying: 0, notes: Vec::new() };
+        placer.item(*record, 0)?;
+        notes.append(&mut placer.notes);
     }
-    Ok(())
+    Ok(notes)
 }
 
 /// Of each item the greatest boundary in it, and that of the first elementary item in it.
@@ -46,6 +49,7 @@ struct Placer<'a> {
     boundaries: &'a [(usize, usize)],
     /// How many tables of varying length were passed.
     varying: usize,
+    notes: Vec<String>,
 }
 
 impl Placer<'_> {
@@ -122,16 +126,25 @@ impl Placer<'_> {
             }
             let view = self.item(child, area)?;
             if view > length {
-                let item = &self.items[child.index()];
-                return Err(Fault::new(
-                    item.span.clone(),
-                    format!(
-                        "{} has {view} bytes, more than the {length} of {}, which it redefines below level 01",
-                        shown(item.label()),
-                        shown(self.items[object.index()].label())
-                    ),
-                )
-                .advise("compilers differ here; if the redefined item is that long, add a FILLER to it"));
+                if self.varying > 0 {
+                    return Err(Fault::new(
+                        self.items[child.index()].span.clone(),
+                        format!(
+                            "{} is longer than {}, which it redefines after a table of varying length, so what \
+                             follows is in an uncertain position",
+                            shown(self.items[child.index()].label()),
+                            shown(self.items[object.index()].label())
+                        ),
+                    ));
+                }
+                // As IBM's compilers do: the area is as long as its longest view.
+                self.notes.push(format!(
+                    "{} has {view} bytes, more than the {length} of {}, which it redefines: the area has as many bytes \
+                     as its longest view",
+                    shown(self.items[child.index()].label()),
+                    shown(self.items[object.index()].label())
+                ));
+                end = end.max(area + view);
             }
         }
         Ok(end - start)

@@ -1,5 +1,7 @@
 //! The reference format: which characters of a copybook's lines are code.
 
+use std::borrow::Cow;
+
 use super::error::{Checked, Fault, shown};
 
 /// How the lines of a copybook are laid out.
@@ -21,6 +23,37 @@ const LINE_END: usize = 80;
 
 /// A character of code and the byte it stands at. A line's end is a `\n`.
 pub(super) type Code = Vec<(char, usize)>;
+
+/// The distance between tab stops.
+const TAB_STOP: usize = 8;
+
+/// The text as its columns are counted: up to the end-of-file character of CP/M and DOS (x'1A') if nothing but blanks
+/// and more of these follow it, and with tabs as blanks up to the next tab stop where columns count.
+pub(super) fn text_of(text: &str, format: ReferenceFormat) -> Cow<'_, str> {
+    let is_end = |c: char| c == '\u{1a}' || c.is_whitespace();
+    let text = match text.trim_end_matches(is_end) {
+        kept if text[kept.len()..].contains('\u{1a}') => &text[..kept.len()],
+        _ => text,
+    };
+    if format == ReferenceFormat::Free || !text.contains('\t') {
+        return Cow::Borrowed(text);
+    }
+    let (mut expanded, mut column) = (String::with_capacity(text.len() + 64), 0);
+    for c in text.chars() {
+        let blanks = if c == '\t' { TAB_STOP - column % TAB_STOP } else { 0 };
+        expanded.extend(std::iter::repeat_n(' ', blanks));
+        match c {
+            '\t' => column += blanks,
+            '\n' => column = 0,
+            '\u{feff}' => {}
+            _ => column += 1,
+        }
+        if c != '\t' {
+            expanded.push(c);
+        }
+    }
+    Cow::Owned(expanded)
+}
 
 /// The code of `text`, lines joined where they are continued.
 pub(super) fn code_of(text: &str, format: ReferenceFormat) -> Checked<Code> {
@@ -70,8 +103,6 @@ impl Joiner {
             // A debugging line is a comment unless a program asks for it, and a copybook is no program.
             '*' | '/' | 'D' | 'd' => return Ok(()),
             ' ' | '-' => {}
-            '\t' => return Err(tab(start + at)),
-            _ if numbering.contains('\t') => return Err(tab(start + numbering.find('\t').unwrap_or(0))),
             other => {
                 return Err(Fault::new(
                     start + at..start + at + other.len_utf8(),
@@ -84,9 +115,6 @@ impl Joiner {
                     "if the lines are not in fixed format (code in columns 8 to 72), set copybook_format = \"free\"",
                 ));
             }
-        }
-        if let Some(at) = line[..code_to].find('\t') {
-            return Err(tab(start + at));
         }
         if let Some((column, (at, _))) =
             columns.find(|(column, (_, c))| *column >= LINE_END && !c.is_whitespace())
@@ -113,9 +141,6 @@ impl Joiner {
 
     /// A line that ends before column 7.
     fn short(line: &str, start: usize) -> Checked<()> {
-        if let Some(at) = line.find('\t') {
-            return Err(tab(start + at));
-        }
         Self::only_numbering(line, start)
     }
 
@@ -196,9 +221,4 @@ impl Joiner {
             before = c;
         }
     }
-}
-
-fn tab(at: usize) -> Fault {
-    Fault::new(at..at + 1, "found a tab, which makes the columns of the fixed format uncertain")
-        .advise("replace tabs with spaces, or set copybook_format = \"free\"")
 }
