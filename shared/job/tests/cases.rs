@@ -164,6 +164,20 @@ fn an_ascii_source_says_the_order_of_bytes_and_the_kind_of_float() {
 }
 
 #[test]
+fn spaces_in_binary_fields_are_what_the_job_says() {
+    let Some(source) = case("comp-spaces.fb") else { return };
+    let read = |cobol: &str| read(&laid_out("comp-spaces.cpy", cobol, ""), &source);
+    for binary in ["picture", "native"] {
+        let lines = read(&format!("cobol = {{ binary = \"{binary}\", spaces = \"null\" }}"));
+        assert_eq!(lines[..2], ["'01' · 1234 · 7", "'02' · NULL · NULL"]);
+        let larger = if binary == "native" { "'03' · NULL · 12345" } else { "REJECT too-long: x'3039'" };
+        assert!(lines[2].starts_with(larger), "{lines:#?}");
+    }
+    let lines = read("");
+    assert!(lines[1].contains("only spaces where a number is expected"), "{lines:#?}");
+}
+
+#[test]
 fn a_copybook_is_read_as_ibm_compilers_read_it() {
     if case("longer.cpy").is_none() {
         return;

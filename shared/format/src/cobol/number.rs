@@ -26,6 +26,8 @@ enum Digits {
 pub(super) struct Numbers {
     digits: Digits,
     blanks: Blanks,
+    /// Whether spaces are what the job says, although they are a number too: in a binary field that may hold any.
+    spaces_decide: bool,
     /// For what a reject says.
     expected: Expected,
 }
@@ -106,6 +108,7 @@ impl Numbers {
         let fills =
             if form.blank_when_zero { Fills { spaces: Fill::Zero, ..form.fills } } else { form.fills };
         Ok(Self {
+            spaces_decide: matches!(digits, Digits::Binary { end: None, .. }) && fills.spaces != Fill::Reject,
             digits,
             blanks: Blanks::new(fills, spec.page.space()),
             expected: Expected { usage: form.usage, rule: form.signs, digits: form.digits },
@@ -114,6 +117,11 @@ impl Numbers {
 
     /// The integer that the digits are; `None`: NULL.
     pub(super) fn read(&self, bytes: &[u8]) -> Result<Option<i128>, Reject> {
+        if self.spaces_decide
+            && let Some((Fill::Null | Fill::Zero, "spaces")) = self.blanks.of(bytes)
+        {
+            return self.blank_or(bytes, Wrong::TooLarge);
+        }
         let read = match &self.digits {
             Digits::Zoned(zoned) => zoned.read(bytes),
             Digits::Packed(packed) => packed.read(bytes),
@@ -128,11 +136,12 @@ impl Numbers {
         }
     }
 
-    /// A field without digits is what its fills say. Any that has them was read before coming here.
+    /// A field without digits is what its fills say. Any that has them was read before coming here. Of a binary field,
+    /// only spaces can be more than its picture holds.
     #[cold]
     fn blank_or(&self, bytes: &[u8], wrong: Wrong) -> Result<Option<i128>, Reject> {
-        let may_be_blank = !matches!(self.digits, Digits::Binary { .. });
-        match self.blanks.of(bytes).filter(|_| may_be_blank) {
+        let is_binary = matches!(self.digits, Digits::Binary { .. });
+        match self.blanks.of(bytes).filter(|(_, what)| !is_binary || *what == "spaces") {
             Some((Fill::Null, _)) => Ok(None),
             Some((Fill::Zero, _)) => Ok(Some(0)),
             Some((Fill::Reject, what)) => {

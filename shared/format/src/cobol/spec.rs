@@ -152,8 +152,9 @@ pub struct NumberForm {
     pub scale: i8,
     /// Which signs are accepted.
     pub signs: SignRule,
-    /// What a field that holds no number at all is. Of no effect on binary fields, where any bytes are a number;
-    /// nor on low-values and spaces in COMP-6, which are the numbers 0 and 4040….
+    /// What a field that holds no number at all is. In binary fields only spaces count, which a field that may hold any
+    /// number is taken to hold only if they are a reject here. Of no effect on low-values and spaces in COMP-6, which
+    /// are the numbers 0 and 4040….
     pub fills: Fills,
     /// BLANK WHEN ZERO: spaces are zero, whatever `fills` says.
     pub blank_when_zero: bool,

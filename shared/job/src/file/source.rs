@@ -174,8 +174,9 @@ pub(crate) struct SourceSection {
 #[derive(Debug, Default, Clone, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct CobolSection {
-    /// What a zoned or packed number is that holds nothing but spaces: a reject, NULL, or zero. `BLANK WHEN ZERO` in
-    /// the copybook makes it zero in any case.
+    /// What a number is that holds nothing but spaces: a reject, NULL, or zero. `BLANK WHEN ZERO` in the copybook makes
+    /// it zero in any case. In a binary number that may be as large as its bytes hold (COMP-5, `binary = "native"`),
+    /// spaces are a number too: without this key they are read as that number, with it as the key says.
     #[serde(default)]
     #[schemars(
         with = "String",
