@@ -223,7 +223,9 @@ impl Bench {
     /// When it cannot be taken to an ending.
     pub async fn drive(&self, run_id: RunId, how: &Drive) -> Ended {
         let ending = self.drive_with(&self.coordinator(), run_id, how).await.unwrap();
-        Ended { run_id, ending, report: self.report(run_id).await }
+        let report = self.report(run_id).await;
+        crate::report::assert_consistent(&report);
+        Ended { run_id, ending, report }
     }
 
     /// Opens a run and drives it as far as it goes.

@@ -4,7 +4,8 @@
 //! [`fleet`] boots and drives, [`generated`] makes jobs at random, [`ledger`] makes sources whose every record is
 //! known, [`jobs`] makes job files,
 //! [`peers`] finds files that others made, [`fuzz`] is what must hold of any bytes, [`late`] is a broker that delivers
-//! some counts late, [`pack`] takes evidence packs apart, [`proof`] computes control totals and fingerprint from the
+//! some counts late, [`pack`] takes evidence packs apart, [`report`] holds a
+//! run's reports to its verdict, [`proof`] computes control totals and fingerprint from the
 //! documented form alone, without the product's code.
 
 #![allow(
@@ -22,3 +23,4 @@ pub mod ledger;
 pub mod pack;
 pub mod peers;
 pub mod proof;
+pub mod report;

@@ -1,7 +1,9 @@
 //! How two neighbouring levels stand to each other, quantity by quantity.
 
-use domain::check::{CheckKind, Stage, Verdict};
+use domain::check::{CheckKind, CheckResult, Stage, Verdict};
 use domain::report::{LevelTotals, Report};
+
+use super::format::{count, shortened};
 
 /// What one level says of a quantity, next to what the level before it says.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -84,12 +86,13 @@ impl Relations {
             .collect();
         let fingerprint = match (before.fingerprint, after.fingerprint) {
             (Some(left), Some(right)) => {
-                // Fingerprints of different records cannot be compared here; the check on this level was made
-                // against the fingerprint of the records that were due.
-                let failed = report.checks.iter().any(|check| {
-                    (check.stage, check.kind, check.verdict) == (after.stage, CheckKind::Hash, Verdict::Fail)
-                });
-                Relation::when(left == right, records == Relation::Accounted && !failed)
+                // The fingerprint before covers records that are not due after: rejects, which staging's has as
+                // source and staging were compared, and records held or merged. What decides is the check, which
+                // compares with the fingerprint of the records that were due.
+                let accounts = records == Relation::Accounted || leaves_out(report, after.stage);
+                let is_due = fingerprint_check(report, after.stage)
+                    .is_some_and(|check| check.verdict == Verdict::Pass && check.actual == right.to_string());
+                Relation::when(left == right, accounts && is_due)
             }
             _ => Relation::Unknown,
         };
@@ -100,6 +103,44 @@ impl Relations {
     pub(super) fn overall(&self) -> Relation {
         self.sums.iter().copied().fold(self.records.max(self.fingerprint), Relation::max)
     }
+}
+
+/// What final was compared with, where that is not the fingerprint shown for staging: the fingerprint of the records
+/// due in final, and which records these are.
+pub(super) fn due_in_final(report: &Report) -> Option<String> {
+    let [.., before, after] = &report.levels[..] else { return None };
+    let relation = Relations::between(report, before, after).fingerprint;
+    if after.stage != Stage::Final || relation == Relation::Equal {
+        return None;
+    }
+    let (check, balance) = (fingerprint_check(report, Stage::Final)?, report.balance?);
+    let left_out: Vec<_> =
+        [(balance.rejected, "rejected"), (balance.held, "held back"), (balance.merged, "merged")]
+            .into_iter()
+            .filter(|(number, _)| *number > 0)
+            .map(|(number, what)| format!("{} {what}", count(number)))
+            .collect();
+    let of = match left_out.is_empty() {
+        true => "the records due in final".to_owned(),
+        false => format!("the records due in final (all but {})", left_out.join(", ")),
+    };
+    let sign = if relation == Relation::Accounted { "=" } else { "≠" };
+    let [expected, actual] = [&check.expected, &check.actual].map(|hash| shortened(hash));
+    Some(format!("final was compared with the fingerprint of {of}: {expected} {sign} {actual}"))
+}
+
+fn fingerprint_check(report: &Report, stage: Stage) -> Option<&CheckResult> {
+    // That of the level; those of single record types have the type's name in theirs.
+    report.checks.iter().find(|check| {
+        (check.stage, check.kind) == (stage, CheckKind::Hash) && check.name.starts_with("fingerprint, ")
+    })
+}
+
+/// Whether some of the records before a level are not due in it.
+fn leaves_out(report: &Report, stage: Stage) -> bool {
+    report.balance.is_some_and(|balance| {
+        stage == Stage::Final && (balance.rejected > 0 || balance.held > 0 || balance.merged > 0)
+    })
 }
 
 fn records_accounted(report: &Report, before: &LevelTotals, after: &LevelTotals) -> bool {
@@ -113,6 +154,8 @@ fn records_accounted(report: &Report, before: &LevelTotals, after: &LevelTotals)
 
 #[cfg(test)]
 mod tests {
+    use domain::balance::Balance;
+
     use super::*;
     use crate::report::fixture;
 
@@ -134,5 +177,21 @@ mod tests {
         assert_eq!(between(&held, 0).overall(), Relation::Accounted);
         assert_eq!(between(&held, 1).overall(), Relation::Accounted);
         assert_eq!(between(&held, 1).fingerprint, Relation::Accounted);
+        assert!(due_in_final(&held).unwrap().contains("(all but 12 rejected, 3 held back, 40 merged): "));
+        assert_eq!(due_in_final(&good), None);
+
+        // Rejects alone: as many records in final as in staging, of which the fingerprint covers the rejects too.
+        let mut rejects = held;
+        rejects.balance = rejects.balance.map(|balance| Balance { held: 0, merged: 0, ..balance });
+        rejects.levels[2].records = rejects.levels[1].records;
+        let sums = rejects.levels[1].sums.clone();
+        rejects.levels[2].sums = sums;
+        rejects.amounts[0].to_promote = rejects.amounts[0].staging;
+        assert_eq!(between(&rejects, 1).records, Relation::Equal);
+        assert_eq!(between(&rejects, 1).overall(), Relation::Accounted);
+        let of_final =
+            |check: &&mut CheckResult| check.stage == Stage::Final && check.kind == CheckKind::Hash;
+        rejects.checks.iter_mut().find(of_final).unwrap().verdict = Verdict::Fail;
+        assert_eq!(between(&rejects, 1).overall(), Relation::Differs);
     }
 }

@@ -199,7 +199,7 @@ pub fn chunks(totals: &ChunkTotals, run: &RunFacts, report: &Report) -> Vec<Part
             "{} records in = {} accepted + {} rejected",
             totals.records_in, totals.accepted, totals.rejected
         )),
-        n => Err(format!("in {n} chunks, records in ≠ accepted + rejected")),
+        n => Err(format!("in {n} chunks, records in differ from accepted + rejected")),
     };
     let source = report.levels.iter().find(|level| level.stage == Stage::Source);
     let mut out = vec![

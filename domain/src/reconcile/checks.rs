@@ -125,7 +125,7 @@ pub(super) fn source_checks(evidence: &StagingEvidence, at_ms: i64, checks: &mut
         subject(Inv::RecordsAccounted, "records accepted or rejected"),
         0,
         ledger.chunks_unbalanced,
-        "chunks in which records in ≠ accepted + rejected",
+        "chunks in which records in differ from accepted + rejected",
         at_ms,
     ));
 }

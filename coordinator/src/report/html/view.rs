@@ -8,7 +8,7 @@ use domain::report::{Outcome, Report};
 use crate::report::format::{
     self, amount, count, is_hash, mark, megabytes, per_mille, plural, rate, seconds, side, time, visible,
 };
-use crate::report::relation::{Relation, Relations};
+use crate::report::relation::{Relation, Relations, due_in_final};
 use crate::report::verdict;
 
 /// The page.
@@ -26,6 +26,8 @@ pub(super) struct Page {
     facts: Vec<(&'static str, Value)>,
     levels: Vec<Level>,
     accounted: bool,
+    /// What final was compared with, where that needs saying.
+    due_in_final: Option<String>,
     final_read: bool,
     balance: Option<Balance>,
     amounts: Vec<Amounts>,
@@ -173,6 +175,7 @@ impl Page {
             next_step: verdict::next_step(report),
             facts: facts(report),
             accounted: levels.iter().any(|level| level.relation.is_some_and(|(sign, ..)| sign == "→")),
+            due_in_final: due_in_final(report),
             final_read: report.levels.iter().any(|level| level.stage == Stage::Final),
             levels,
             balance: balance(report),

@@ -22,7 +22,7 @@ use domain::checkpoint::Head;
 use domain::report::{Outcome, Report};
 
 use super::format::{self, amount, count, plural, shortened, time, visible};
-use super::relation::{Relation, Relations};
+use super::relation::{Relation, Relations, due_in_final};
 use super::verdict;
 use style::{Tone, section};
 use table::{Column, Grid, Mark};
@@ -157,6 +157,7 @@ fn levels(report: &Report, style: Style) -> String {
         let legend = "→ differs by the rejected, held or merged records in the balance";
         out.push_str(&quiet(style, legend));
     }
+    out.extend(due_in_final(report).map(|due| quiet(style, &due)));
     if !report.levels.iter().any(|level| level.stage == Stage::Final) {
         out.push_str(&quiet(style, "final was not read, because none of this run's rows are in it"));
     }
