@@ -45,11 +45,11 @@ pub(crate) struct Inferred {
 pub(crate) fn infer(name: &str, sample: &[u8], whole_file: bool) -> Result<Inferred, String> {
     let mut notes = Vec::new();
     let (text, encoding) = sample::text(sample, whole_file)?;
-    if encoding == sample::Encoding::Latin1 {
-        notes.push(
-            "the sample is not UTF-8; assuming latin-1: look for wrong letters in the preview of `crossfoot check`"
-                .into(),
-        );
+    if encoding != sample::Encoding::Utf8 {
+        let assumed = if encoding == sample::Encoding::Latin1 { "latin-1" } else { "windows-1252" };
+        notes.push(format!(
+            "the sample is not UTF-8; assuming {assumed}: look for wrong letters in the preview of `crossfoot check`"
+        ));
     }
     let found = dialect::find(&text, whole_file).ok_or_else(|| not_delimited(&text))?;
     if found.rows.is_empty() {

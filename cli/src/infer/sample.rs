@@ -7,6 +7,8 @@ use std::borrow::Cow;
 pub(super) enum Encoding {
     Utf8,
     Latin1,
+    /// Bytes that are control characters in Latin-1 are letters and signs in it.
+    Windows1252,
 }
 
 /// The first bytes of files that are not plain text, and what to do with them.
@@ -16,8 +18,8 @@ const FOREIGN: [(&[u8], &str); 7] = [
     (b"PK\x03\x04", "is a zip archive or a spreadsheet; export it as delimited text"),
     (b"PAR1", "is a Parquet file; export it as delimited text"),
     (b"%PDF", "is a PDF document; export it as delimited text"),
-    (b"\xff\xfe", "is UTF-16 text; convert it to UTF-8 or latin-1"),
-    (b"\xfe\xff", "is UTF-16 text; convert it to UTF-8 or latin-1"),
+    (b"\xff\xfe", "is UTF-16 text; convert it to UTF-8"),
+    (b"\xfe\xff", "is UTF-16 text; convert it to UTF-8"),
 ];
 
 /// The number of bytes per allowed control character other than tabs and line ends.
@@ -48,6 +50,10 @@ pub(super) fn text(sample: &[u8], whole_file: bool) -> Result<(Cow<'_, str>, Enc
         Err(error) if !whole_file && error.error_len().is_none() => {
             let text = std::str::from_utf8(&bytes[..error.valid_up_to()]).unwrap_or_default();
             Ok((Cow::Borrowed(text), Encoding::Utf8))
+        }
+        Err(_) if sample.iter().any(|byte| (0x80..0xA0).contains(byte)) => {
+            let text = encoding_rs::WINDOWS_1252.decode_without_bom_handling(sample).0;
+            Ok((Cow::Owned(text.into_owned()), Encoding::Windows1252))
         }
         Err(_) => {
             let text = sample.iter().map(|byte| char::from(*byte)).collect();

@@ -34,9 +34,6 @@ const NO_AMOUNT_WORDS: [&str; 14] = [
 const AMOUNT_WORDS: [&str; 10] =
     ["amount", "amt", "total", "sum", "balance", "price", "cents", "quantity", "qty", "cost"];
 
-/// The number of characters of a header name that a comment quotes.
-const WRITTEN_CHARS_MAX: usize = 60;
-
 pub(super) fn job_file(
     name: &str,
     encoding: Encoding,
@@ -63,8 +60,10 @@ pub(super) fn job_file(
     if found.trailing_separator {
         source.push(("trailing_separator", "true".into()));
     }
-    if encoding == Encoding::Latin1 {
-        source.push(("encoding", quoted("latin-1")));
+    match encoding {
+        Encoding::Utf8 => {}
+        Encoding::Latin1 => source.push(("encoding", quoted("latin-1"))),
+        Encoding::Windows1252 => source.push(("encoding", quoted("windows-1252"))),
     }
     if !columns.null.is_empty() {
         source.push(("null", quoted(columns.null)));
@@ -130,13 +129,11 @@ fn is_amount(column: &Column) -> bool {
 
 fn field(out: &mut String, column: &Column, key: &Option<Key>) {
     out.push_str("[[record.field]]\n");
-    let _ = write!(out, "name = {}", quoted(&column.name));
-    match &column.written {
-        Some(written) if !written.eq_ignore_ascii_case(&column.name) => {
-            let shown: String = written.chars().take(WRITTEN_CHARS_MAX).collect();
-            let _ = writeln!(out, "   # in the header: {}", shown.escape_debug());
-        }
-        _ => out.push('\n'),
+    let _ = writeln!(out, "name = {}", quoted(&column.name));
+    if let Some(written) = &column.written
+        && !written.trim().eq_ignore_ascii_case(&column.name)
+    {
+        let _ = writeln!(out, "from = {}   # as the header has it", quoted(written.trim()));
     }
     let _ = write!(out, "type = {}", quoted(&column.typed.ty.to_string()));
     match &column.typed.remark {

@@ -230,8 +230,13 @@ fn check_header(job: &Job, preamble: &[u8]) -> Result<(), SplitError> {
         )));
     }
     for (at, (name, field)) in names.iter().zip(fields).enumerate() {
-        if plain(name) != plain(&field.name) {
-            let (number, expected) = (at + 1, &field.name);
+        let from = job.format.fields.get(at).and_then(|form| form.header.as_ref());
+        let is_expected = match from {
+            Some(from) => name.trim() == from.trim(),
+            None => plain(name) == plain(&field.name),
+        };
+        if !is_expected {
+            let (number, expected) = (at + 1, from.unwrap_or(&field.name));
             return Err(SplitError::Header(match job.is_sensitive() {
                 // Without a header row, it is a record that stands there.
                 true => format!("the name of column {number} is not `{expected}`, as the job expects"),

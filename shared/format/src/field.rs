@@ -1,5 +1,7 @@
 //! How one field is written, whatever the form of its record.
 
+use super::numbers::NumberFormat;
+
 /// The length of a field that takes all of the record from its first byte on.
 pub const REST: usize = usize::MAX;
 
@@ -28,6 +30,10 @@ pub struct FieldForm {
     pub truths: Option<(Vec<String>, Vec<String>)>,
     /// Decimals: the digits behind the point are the last ones, and the point is not written.
     pub implied_point: bool,
+    /// Numbers: how they are written, if not as SQL writes them.
+    pub numbers: Option<NumberFormat>,
+    /// Delimited form: the name of its column in the header row, exactly, if that is not the field's own.
+    pub header: Option<String>,
     /// Delimited form: all that is left of the record, separators included.
     pub rest: bool,
     /// Delimited form: the field is not written at all, but summed over groups of values in another.

@@ -22,6 +22,7 @@ pub mod framing;
 mod groups;
 mod header;
 mod lines;
+mod numbers;
 mod padding;
 mod quoting;
 pub mod spec;
@@ -35,6 +36,7 @@ pub use decode::{Decoded, Decoder};
 pub use framing::{Frame, FrameError, FrameErrorAt, Framer, Frames, Taken, UnframeableError, frames};
 pub use header::{HeaderError, header_names};
 pub use lines::lines;
+pub use numbers::NumberFormat;
 pub use padding::Padding;
 pub use spec::{
     Copybook, Delimited, Encoding, FieldForm, Fixed, FixedFraming, Form, FormatSpec, LengthField, LengthKind,

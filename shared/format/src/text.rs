@@ -7,6 +7,7 @@ use memchr::memchr;
 
 use super::fault::{Fault, bad_utf8, not_a, quoted};
 use super::field::FieldForm;
+use super::numbers::NumberFormat;
 use super::time::Pattern;
 
 const TRUE_TEXTS: [&str; 5] = ["true", "t", "1", "yes", "y"];
@@ -26,12 +27,15 @@ pub(super) enum Reader {
     Text {
         chars_max: u32,
     },
-    Integer,
+    Integer {
+        numbers: Option<NumberFormat>,
+    },
     Decimal {
         precision: u8,
         scale: u8,
         mantissa_end: i128,
         implied_point: bool,
+        numbers: Option<NumberFormat>,
     },
     Date(Pattern),
     Timestamp(Pattern),
@@ -47,13 +51,17 @@ impl Reader {
         let pattern = |default: &str| Pattern::new(form.pattern.as_deref().unwrap_or(default));
         Ok(match *ty {
             FieldType::Text { chars_max } => Self::Text { chars_max },
-            FieldType::Integer => Self::Integer,
+            FieldType::Integer => Self::Integer { numbers: form.numbers.clone() },
             FieldType::Decimal { precision, scale } => {
                 let mantissa_end = 10_i128.checked_pow(precision.into());
                 match mantissa_end.filter(|_| scale <= precision) {
-                    Some(mantissa_end) => {
-                        Self::Decimal { precision, scale, mantissa_end, implied_point: form.implied_point }
-                    }
+                    Some(mantissa_end) => Self::Decimal {
+                        precision,
+                        scale,
+                        mantissa_end,
+                        implied_point: form.implied_point,
+                        numbers: form.numbers.clone(),
+                    },
                     None => return Err(format!("{ty} does not fit 38 digits")),
                 }
             }
@@ -67,9 +75,24 @@ impl Reader {
     pub(super) fn read<'a>(&self, text: &'a [u8]) -> Result<Value<'a>, Fault> {
         match self {
             Self::Text { chars_max } => read_text(text, *chars_max).map(Value::Text),
-            Self::Integer => read_integer(text).map(Value::Integer),
-            Self::Decimal { precision, scale, mantissa_end, implied_point: false } => {
-                read_decimal(text, *precision, *scale, *mantissa_end).map(Value::Decimal)
+            Self::Integer { numbers: None } => read_integer(text).map(Value::Integer),
+            Self::Integer { numbers: Some(format) } => {
+                let plain = plain(text, format)?;
+                // Decimal places of zeros are those of an integer.
+                let whole =
+                    plain.split_once('.').filter(|(_, places)| places.bytes().all(|byte| byte == b'0'));
+                read_integer(whole.map_or(plain.as_str(), |(whole, _)| whole).as_bytes())
+                    .map(Value::Integer)
+                    .map_err(|_| not_a(text, "is not an integer"))
+            }
+            Self::Decimal { precision, scale, mantissa_end, implied_point: false, numbers } => {
+                match numbers {
+                    None => read_decimal(text, *precision, *scale, *mantissa_end).map(Value::Decimal),
+                    Some(format) => {
+                        let plain = plain(text, format)?;
+                        read_decimal(plain.as_bytes(), *precision, *scale, *mantissa_end).map(Value::Decimal)
+                    }
+                }
             }
             Self::Decimal { precision, scale, mantissa_end, .. } => {
                 if memchr(b'.', text).is_some() {
@@ -94,7 +117,7 @@ impl Reader {
     /// An amount that was computed, held to the type as if it had been read.
     pub(super) fn fits(&self, amount: Amount) -> Result<Value<'static>, Fault> {
         match self {
-            Self::Integer => {
+            Self::Integer { .. } => {
                 match amount.rescale(0).ok().and_then(|whole| whole.mantissa().try_into().ok()) {
                     Some(integer) => Ok(Value::Integer(integer)),
                     None => Err(Fault::new(
@@ -115,6 +138,12 @@ impl Reader {
             _ => Err(Fault::new(ReasonCode::Type, "a sum is a number")),
         }
     }
+}
+
+/// The number as SQL writes it.
+fn plain(text: &[u8], format: &NumberFormat) -> Result<String, Fault> {
+    let characters = std::str::from_utf8(text).map_err(|error| bad_utf8(&error))?;
+    format.plain(characters).ok_or_else(|| not_a(text, "is not a number as `numbers` says it is written"))
 }
 
 #[cold]

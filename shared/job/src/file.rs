@@ -23,7 +23,7 @@ pub(super) use control::{
 pub(super) use field::{ExtraSection, FieldSection, LengthSection, SumOfSection, WidthSection};
 pub(super) use record::{ConditionSection, NamesOrAll, NamesOrOne, RecordSection, WhenSection};
 pub(super) use rule::{AmountsSection, RuleSection, TrendsSection};
-pub(super) use source::{CobolSection, LengthFieldSection, SourceSection};
+pub(super) use source::{CobolSection, LengthFieldSection, NumbersSection, SourceSection};
 
 /// A job file says what to load and what must hold. It is TOML. A key that is not in this list is an error.
 #[derive(Debug, Deserialize, JsonSchema)]

@@ -272,3 +272,31 @@ fn text_of_many_encodings_is_read_and_a_separator_that_may_be_half_a_character_i
         assert!(error.contains(what), "{error}");
     }
 }
+
+#[test]
+fn numbers_are_read_in_the_notation_that_the_job_states() {
+    let Some(us) = case("amounts-us.csv") else { return };
+    let us_format = "header = true\ntrim = \"both\"\nnumbers = { grouping = \",\", currencies = [\"$\"], \
+                     trailing_sign = true, parentheses = true, negative = [\"CR\"], exponent = true }";
+    let lines = read(&delimited(us_format, &[("id", "integer"), ("amt", "decimal(38,2)")]), &us[7..]);
+    let right = [
+        "1234.56", "1234.56", "-250.00", "-250.00", "-250.00", "1500.00", "12.00", "0.50", "12.00", "7.00",
+        "0.00", "0.01",
+    ];
+    for (at, amount) in right.iter().enumerate() {
+        assert_eq!(lines[at], format!("{} · {amount}", at + 1));
+    }
+    assert!(lines[12].starts_with("REJECT"), "40 digits: {}", lines[12]);
+    let whole = read(&delimited(us_format, &[("id", "integer"), ("amt", "decimal(38,0)")]), &us[7..]);
+    assert!(whole.contains(&format!("13 · {}", "9".repeat(38))), "{whole:#?}");
+    // As SQL writes them, which is the default, most of these are none.
+    let strict = read(&delimited("", &[("id", "integer"), ("amt", "decimal(38,2)")]), &us[7..]);
+    assert!(strict.iter().filter(|line| line.starts_with("REJECT")).count() >= 7, "{strict:#?}");
+
+    let eu = case("amounts-eu.csv").unwrap();
+    let after_header = eu.iter().position(|byte| *byte == b'\n').unwrap() + 1;
+    let fields = [("id", "integer"), ("betrag", "decimal(15,2)")];
+    let format = "separator = \";\"\nnumbers = { decimal = \",\", grouping = \".\" }";
+    let lines = read(&delimited(format, &fields), &eu[after_header..]);
+    assert_eq!(lines, ["1 · 1234.56", "2 · -0.05", "3 · 12.00", "4 · 1000.00"]);
+}

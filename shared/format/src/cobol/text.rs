@@ -79,6 +79,8 @@ impl Texts {
                     pattern: form.pattern.clone(),
                     truths: form.truths.clone(),
                     implied_point: false,
+                    numbers: None,
+                    header: None,
                     rest: false,
                     sum_of: None,
                 };

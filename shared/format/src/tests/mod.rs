@@ -42,6 +42,8 @@ pub(super) fn plain() -> FieldForm {
         pattern: None,
         truths: None,
         implied_point: false,
+        numbers: None,
+        header: None,
         rest: false,
         sum_of: None,
     }

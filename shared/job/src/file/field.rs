@@ -6,7 +6,7 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 use toml::Spanned;
 
-use super::source::CobolSection;
+use super::source::{CobolSection, NumbersSection};
 use super::values::{constant, constants, width};
 
 /// A field of a record type: where it stands, what type it has, and which values it may have.
@@ -31,7 +31,9 @@ pub(crate) struct FieldSection {
     #[serde(default, rename = "type")]
     #[schemars(with = "String", extend("examples" = ["decimal(15,2)", "text(40)", "date(%Y%m%d)"]))]
     pub(crate) ty: Option<Spanned<String>>,
-    /// Format `copybook`: the name of the column that the copybook's item would get by itself, if `name` renames it.
+    /// Where the field comes from, if `name` renames it. Format `delimited`: the name of its column in the header row,
+    /// exactly as it is written. Format `copybook`: the name of the column that the copybook's item would get by
+    /// itself.
     #[serde(default)]
     #[schemars(with = "String", extend("examples" = ["client_bdate"]))]
     pub(crate) from: Option<Spanned<String>>,
@@ -102,6 +104,11 @@ pub(crate) struct FieldSection {
         extend("default" = "written", "enum" = ["written", "implied"], "examples" = ["implied"])
     )]
     pub(crate) point: Option<Spanned<String>>,
+    /// Types `decimal` and `integer`, formats `delimited` and `fixed`: how the number is written; it replaces
+    /// `source.numbers`.
+    #[serde(default)]
+    #[schemars(with = "NumbersSection")]
+    pub(crate) numbers: Option<Spanned<NumbersSection>>,
     /// Format `delimited` without quotes: whether the field takes all that is left of the record, separators included.
     /// Only the last written field may.
     #[serde(default)]

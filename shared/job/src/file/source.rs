@@ -75,6 +75,11 @@ pub(crate) struct SourceSection {
     #[serde(default)]
     #[schemars(with = "bool", extend("default" = false, "examples" = [true]))]
     pub(crate) header: Option<Spanned<bool>>,
+    /// Formats `delimited` and `fixed`: how numbers are written. Without it they are written as SQL writes them
+    /// (`-1234.56`); anything else is a reject.
+    #[serde(default)]
+    #[schemars(with = "NumbersSection")]
+    pub(crate) numbers: Option<Spanned<NumbersSection>>,
     /// Format `delimited`: the unquoted text that stands for NULL.
     #[serde(default)]
     #[schemars(with = "String", extend("default" = "", "examples" = ["\\N"]))]
@@ -167,6 +172,46 @@ pub(crate) struct SourceSection {
     #[serde(default)]
     #[schemars(with = "usize", range(max = 1_048_576), extend("default" = 0, "examples" = [64]))]
     pub(crate) file_footer_bytes: Option<Spanned<usize>>,
+}
+
+/// How numbers are written. What is not written so is a reject.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+#[schemars(extend("examples" = [{ "decimal": ",", "grouping": "." }]))]
+pub(crate) struct NumbersSection {
+    /// The mark before the decimal places, one character.
+    #[serde(default)]
+    #[schemars(with = "String", extend("default" = ".", "examples" = [","]))]
+    pub(crate) decimal: Option<String>,
+    /// The mark between groups of three digits, one character. A number may be written without it, but not with some
+    /// of it. The default is none.
+    #[serde(default)]
+    #[schemars(with = "String", extend("examples" = ["."]))]
+    pub(crate) grouping: Option<String>,
+    /// The currency signs that may stand before or after a number.
+    #[serde(default)]
+    #[schemars(extend("examples" = [["$", "USD"]]))]
+    pub(crate) currencies: Vec<String>,
+    /// Whether a sign may stand after the number, `250.00-`.
+    #[serde(default)]
+    #[schemars(extend("default" = false, "examples" = [true]))]
+    pub(crate) trailing_sign: bool,
+    /// Whether a number in parentheses is negative, `(250.00)`.
+    #[serde(default)]
+    #[schemars(extend("default" = false, "examples" = [true]))]
+    pub(crate) parentheses: bool,
+    /// The texts after a number that make it negative.
+    #[serde(default)]
+    #[schemars(extend("examples" = [["CR"]]))]
+    pub(crate) negative: Vec<String>,
+    /// The texts after a number that say that it is not negative.
+    #[serde(default)]
+    #[schemars(extend("examples" = [["DB"]]))]
+    pub(crate) positive: Vec<String>,
+    /// Whether a number may have a power of ten, `1.5E3`.
+    #[serde(default)]
+    #[schemars(extend("default" = false, "examples" = [true]))]
+    pub(crate) exponent: bool,
 }
 
 /// What a copybook does not say of how fields are written. `[source.cobol]` is for all fields; the key `cobol` of a

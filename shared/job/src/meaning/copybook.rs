@@ -48,6 +48,8 @@ pub(super) fn described(
     for (key, span) in [
         ("short_lines", source.short_lines.as_ref().map(Spanned::span)),
         ("trim", source.trim.as_ref().map(Spanned::span)),
+        ("numbers", source.numbers.as_ref().map(Spanned::span)),
+        ("control_characters", source.control_characters.as_ref().map(Spanned::span)),
     ] {
         if let Some(span) = span {
             return fault(
@@ -259,6 +261,9 @@ fn refuse_foreign(section: &RecordSection) -> Checked<()> {
     }
     if let Some(span) = section.field.iter().find_map(|field| field.point.as_ref()).map(Spanned::span) {
         return fault(span, "the copybook's picture defines the decimal point");
+    }
+    if let Some(span) = section.field.iter().find_map(|field| field.numbers.as_ref()).map(Spanned::span) {
+        return fault(span, "the copybook's picture defines how numbers are written");
     }
     repeated::refused(section)
 }

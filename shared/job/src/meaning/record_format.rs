@@ -13,7 +13,7 @@ use source::Compression;
 use toml::Spanned;
 
 use super::framing::{framing, outside, refuse_framing};
-use super::{Checked, encoding, fault, repeated};
+use super::{Checked, encoding, fault, numbers, repeated};
 use crate::file::{FieldSection, RecordSection, SourceSection, WidthSection};
 
 /// No record is longer than this unless the job says so: 1 MiB.
@@ -72,6 +72,9 @@ pub(super) fn field_form(
             return fault(span, "`start` and `width` apply only to the fixed format");
         }
     };
+    if let Some(of) = &section.length_from {
+        return fault(of.span(), "`length_from` applies only to the copybook format");
+    }
     let truths = truths(section, ty)?;
     let default = if is_fixed { Trim::Right } else { Trim::None };
     let trim = match trim(section.trim.as_ref())? {
@@ -97,8 +100,27 @@ pub(super) fn field_form(
             }
         },
     };
+    let numbers = numbers::of(section, source, ty)?;
+    if let (Some(_), true, Some(spanned)) = (&numbers, implied_point, &section.point) {
+        return fault(
+            spanned.span(),
+            "an implied point does not go with `numbers`, which says how it is written",
+        );
+    }
+    let header = match &section.from {
+        Some(from) if is_fixed => {
+            return fault(from.span(), "`from` applies only to the delimited and copybook formats");
+        }
+        Some(from) if source.header.as_ref().is_none_or(|header| !*header.get_ref()) => {
+            return fault(
+                from.span(),
+                "`from` names a column of the header row; set header = true under [source]",
+            );
+        }
+        from => from.as_ref().map(|from| from.get_ref().clone()),
+    };
     let rest = section.rest.as_ref().is_some_and(|spanned| *spanned.get_ref());
-    Ok(FieldForm { span, trim, pattern, truths, implied_point, rest, sum_of: None })
+    Ok(FieldForm { span, trim, pattern, truths, implied_point, numbers, header, rest, sum_of: None })
 }
 
 /// The texts for true and for false, if they are said.
@@ -225,6 +247,7 @@ fn delimited(source: &SourceSection, record: &RecordSection, encoding: Encoding)
         ("short_lines", source.short_lines.as_ref().map(Spanned::span)),
         ("record_bytes", record.record_bytes.as_ref().map(Spanned::span)),
         ("rest", record.rest.as_ref().map(Spanned::span)),
+        ("padding", record.padding.as_ref().map(Spanned::span)),
     ] {
         if let Some(span) = is_there {
             return fault(span, format!("`{key}` applies only to the fixed format"));

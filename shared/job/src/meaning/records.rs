@@ -60,9 +60,6 @@ pub(super) fn record_types(
     for section in sections {
         let (fields, form) = match &described {
             None => {
-                if let Some(own) = section.field.iter().find_map(|field| field.from.as_ref()) {
-                    return fault(own.span(), "`from` applies only to the copybook format");
-                }
                 let (fields, forms) = fields_of(section, source)?;
                 (fields, Written::Here(forms))
             }
