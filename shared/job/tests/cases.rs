@@ -300,3 +300,28 @@ fn numbers_are_read_in_the_notation_that_the_job_states() {
     let lines = read(&delimited(format, &fields), &eu[after_header..]);
     assert_eq!(lines, ["1 · 1234.56", "2 · -0.05", "3 · 12.00", "4 · 1000.00"]);
 }
+
+#[test]
+fn an_offset_is_never_dropped_and_local_times_stay_as_they_are_written() {
+    let Some(source) = case("offsets.csv") else { return };
+    let local = |third: &str| {
+        delimited("", &[("id", "integer"), ("a", "timestamp"), ("b", "timestamp"), ("c", third)])
+    };
+    for format in ["timestamp(%Y-%m-%d %H:%M:%S %z)", "timestamp(%Y-%m-%dT%H:%M:%S%Q)", "date(%Y)", "date(%y"]
+    {
+        let error = Job::parse("job.toml", &local(format)).unwrap_err().to_string();
+        assert!(error.contains("line "), "a job file that is wrong says where: {error}");
+    }
+    let lines = read(&local("text(30)"), &source);
+    assert_eq!(
+        lines[0],
+        "1 · 2020-09-15 14:49:00.000000 · 2024-03-31 02:30:00.000000 · '2026-07-27 00:30:00 -0400'"
+    );
+    assert_eq!(
+        lines[2],
+        "3 · 0001-01-01 00:00:00.000000 · 9999-12-31 23:59:59.000000 · '2026-07-27T00:30:00Z'"
+    );
+    assert!(lines[3].starts_with("REJECT type"), "a 60th second is not the 59th: {}", lines[3]);
+    let lines = read(&local("timestamp"), &source);
+    assert!(lines[..3].iter().all(|line| line.starts_with("REJECT type")), "{lines:#?}");
+}

@@ -184,9 +184,14 @@ fn fields_of(record: &RecordSection, source: &SourceSection) -> Checked<(Vec<Fie
         let Some(ty) = &section.ty else {
             return fault(section.name.span(), format!("field `{name}` needs a `type`"));
         };
-        let (ty, pattern) = field_type(ty)?;
+        let (span, (ty, pattern)) = (ty.span(), field_type(ty)?);
         let constraints = constraints(section, &ty)?;
-        forms.push(field_form(section, &ty, pattern, source, is_fixed)?);
+        let form = field_form(section, &ty, pattern, source, is_fixed)?;
+        // Refused here, with a place, rather than when the first record is decoded.
+        if let Err(error) = form.check(&ty) {
+            return fault(span, format!("field `{name}`: {error}"));
+        }
+        forms.push(form);
         let (required, sensitive) = (section.required, section.sensitive);
         fields.push(Field { name, ty, required, sensitive, constraints });
     }
