@@ -1,9 +1,6 @@
 //! How one field is written, whatever the form of its record.
 
-use domain::value::FieldType;
-
 use super::numbers::NumberFormat;
-use super::text::Reader;
 
 /// The length of a field that takes all of the record from its first byte on.
 pub const REST: usize = usize::MAX;
@@ -41,16 +38,6 @@ pub struct FieldForm {
     pub rest: bool,
     /// Delimited form: the field is not written at all, but summed over groups of values in another.
     pub sum_of: Option<GroupSum>,
-}
-
-impl FieldForm {
-    /// Whether values of `ty` can be read as the form says.
-    ///
-    /// # Errors
-    /// A sentence for the job's author: a date format without a year, with a time zone, and the like.
-    pub fn check(&self, ty: &FieldType) -> Result<(), String> {
-        Reader::new(ty, self).map(drop)
-    }
 }
 
 /// A sum over groups of values that repeat within one field: BAI2's amounts in an account record.

@@ -21,6 +21,16 @@ pub(super) fn latin1_to_utf8(text: &[u8], out: &mut Vec<u8>) {
     }
 }
 
+impl FieldForm {
+    /// Whether values of `ty` can be read as the form says.
+    ///
+    /// # Errors
+    /// A sentence for the job's author: a date format without a year, with a time zone, and the like.
+    pub fn check(&self, ty: &FieldType) -> Result<(), String> {
+        Reader::new(ty, self).map(drop)
+    }
+}
+
 /// Reads the text of one field.
 #[derive(Debug, Clone)]
 pub(super) enum Reader {

@@ -179,7 +179,7 @@ pub(crate) struct SourceSection {
 #[serde(deny_unknown_fields)]
 #[schemars(extend("examples" = [{ "decimal": ",", "grouping": "." }]))]
 pub(crate) struct NumbersSection {
-    /// The mark before the decimal places, one character.
+    /// The character that decimal places follow.
     #[serde(default)]
     #[schemars(with = "String", extend("default" = ".", "examples" = [","]))]
     pub(crate) decimal: Option<String>,
@@ -188,7 +188,7 @@ pub(crate) struct NumbersSection {
     #[serde(default)]
     #[schemars(with = "String", extend("examples" = ["."]))]
     pub(crate) grouping: Option<String>,
-    /// The currency signs that may stand before or after a number.
+    /// The currency signs that a number may have in front or at its end.
     #[serde(default)]
     #[schemars(extend("examples" = [["$", "USD"]]))]
     pub(crate) currencies: Vec<String>,

@@ -5,6 +5,7 @@ mod copybook;
 mod declared;
 mod encoding;
 mod framing;
+mod item;
 mod numbers;
 mod policy;
 mod record_format;
