@@ -22,12 +22,12 @@ use bytes::Bytes;
 use domain::counts::Role;
 use domain::ids::WorkerId;
 use platform::clock::Clock;
-use post::{Post, Unread};
+use post::{Post, PostError, Unread};
 use store::Store;
 use store::model::{Heartbeat, NewWorker};
 use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
-use wire::{Counts, Opened, RunBytes, Travels};
+use wire::{Opened, Travels, WorkerReport};
 
 pub use fleet::Fleet;
 pub use jobs::Jobs;
@@ -75,6 +75,11 @@ impl WorkerContext {
 /// Room for as many ranges being read back as there are cores: each has a connection and its buffers.
 fn reading() -> Arc<Semaphore> {
     Arc::new(Semaphore::new(std::thread::available_parallelism().map_or(1, std::num::NonZero::get)))
+}
+
+/// A time as reports state it.
+pub(crate) fn micros(time: Duration) -> u64 {
+    u64::try_from(time.as_micros()).unwrap_or(u64::MAX)
 }
 
 /// The workers of a process, each with since when it has had a message in hand, if it has one.
@@ -180,8 +185,8 @@ impl WorkerContext {
     }
 
     /// Tells the coordinator what was counted for a chunk, or that it failed.
-    pub(crate) async fn report(&self, attempt: u64, counts: &Counts) -> Result<(), String> {
-        self.post.send(Queue::Counts, attempt, counts).await.map_err(|error| error.to_string())
+    pub(crate) async fn report(&self, attempt: u64, report: &WorkerReport) -> Result<(), PostError> {
+        self.post.send(Queue::Counts, attempt, report).await
     }
 
     /// Reads a message, or says what becomes of it.
@@ -190,22 +195,5 @@ impl WorkerContext {
             Unread::Refused(error) => Handled::Refused(error.to_string()),
             Unread::Store(error) => Handled::unless_transient(&error),
         })
-    }
-}
-
-/// Counts that say nothing but why a chunk failed.
-pub(crate) fn failure(run_id: RunBytes, chunk_no: u64, role: u8, worker: WorkerId, reason: String) -> Counts {
-    Counts {
-        run_id,
-        chunk_no,
-        role,
-        worker: worker.0,
-        processor: worker.0,
-        records: 0,
-        accepted: 0,
-        rejected: 0,
-        bytes: 0,
-        busy_us: 0,
-        failure: Some(reason),
     }
 }

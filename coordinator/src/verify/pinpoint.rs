@@ -66,12 +66,12 @@ pub async fn decode_again(
     let mut hashers = vec![Sha256::new(); places.len()];
     while let Some(row) = ledger.next().await? {
         let decoded = again.chunk(&row)?.decoded;
-        for (record_no, place) in &decoded.breaches {
+        for breach in &decoded.breaches {
             if let Some(hasher) =
-                places.iter().position(|one| one == place).and_then(|at| hashers.get_mut(at))
+                places.iter().position(|one| *one == breach.rule).and_then(|at| hashers.get_mut(at))
             {
                 hasher.update(row.cut.chunk_no.0.to_be_bytes());
-                hasher.update(record_no.0.to_be_bytes());
+                hasher.update(breach.record_no.0.to_be_bytes());
             }
         }
         let chunk = &decoded.accepted;

@@ -21,7 +21,7 @@ use store::model::{
     ChunkCut, ChunkRange, CommitOutcome, EntryKind, Exclusion, NewRun, NewWorker, SplitTotals,
 };
 use store::{Blocks, Claim, Fence, Store, StoreError};
-use wire::{Batch, Reject, WireAmount};
+use wire::{Batch, Reject, RejectReason, WireAmount};
 
 use super::NOW_MS;
 
@@ -260,9 +260,14 @@ impl Loading {
                 }
                 Record::Reject(raw) => {
                     totals.reject(RecordNo(record_no), raw);
+                    let reason = |field: Option<&str>, code: &str, detail: &str| RejectReason {
+                        field: field.map(Into::into),
+                        code: code.into(),
+                        detail: detail.into(),
+                    };
                     let reasons = vec![
-                        (Some("amt".into()), "type".into(), "'x' is not a decimal".into()),
-                        (None, "field-count".into(), "4 fields instead of 3".into()),
+                        reason(Some("amt"), "type", "'x' is not a decimal"),
+                        reason(None, "field-count", "4 fields instead of 3"),
                     ];
                     rejects.push(Reject {
                         record_no,

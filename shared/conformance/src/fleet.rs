@@ -5,7 +5,7 @@ use std::time::Duration;
 use domain::counts::Role;
 use domain::ids::{ChunkNo, WorkerId};
 use domain::lifecycle::{ChunkState, RunEvent};
-use store::model::{ChunkRange, Heartbeat, NewRun, Reported, Started, Task};
+use store::model::{ChunkCounts, ChunkRange, Heartbeat, NewRun, Reported, Started, Task};
 use store::{Claim, Lease};
 
 use super::fixture::{APPEND, LASTS, Loading, cuts, entry, job, new_run, new_worker, row, run_id};
@@ -95,11 +95,7 @@ pub(crate) async fn unreported_chunks_are_those_that_lack_either_report(make: &i
         chunk_no: ChunkNo(chunk_no),
         role,
         worker,
-        records: 1,
-        accepted: 1,
-        rejected: 0,
-        bytes: 10,
-        busy_us: 5,
+        counts: ChunkCounts { records: 1, accepted: 1, rejected: 0, bytes: 10, busy_us: 5 },
     };
     let (p, w) = (loading.processor, loading.writer);
     store.keep_reports(run, &[report(0, Role::Processor, p), report(1, Role::Writer, w)]).await.unwrap();

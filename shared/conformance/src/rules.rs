@@ -6,6 +6,7 @@ use domain::rule::RuleOutcome;
 use domain::value::Value;
 use store::StoreError;
 use store::model::{Exclusion, KeyCounts};
+use wire::{Breach, RuleCounts};
 
 use super::Subject;
 use super::fixture::{APPEND, KEYLESS, Loading, NULL, Record, UPSERT, job, row};
@@ -190,10 +191,11 @@ pub(crate) async fn row_rules_count_as_the_processors_counted(make: &impl AsyncF
     let chunks = [vec![row(1, "a", "-1.00"), row(2, "b", "1.00")], vec![row(3, "c", "-2.00")]];
     let cuts = super::fixture::cuts(&chunks);
     loading.store.add_chunks(loading.fence, &cuts).await.unwrap();
-    let counted = [((2, 1), vec![(1, 1)]), ((1, 1), vec![(3, 1)])];
-    for ((cut, records), (counts, broken)) in cuts.iter().zip(&chunks).zip(counted) {
+    let counted = [((2, 1), 1), ((1, 1), 3)];
+    for ((cut, records), ((examined, breached), record_no)) in cuts.iter().zip(&chunks).zip(counted) {
         let mut batch = loading.batch(cut, records);
-        (batch.rules, batch.breaches) = (vec![counts], broken);
+        (batch.rules, batch.breaches) =
+            (vec![RuleCounts { examined, breached }], vec![Breach { record_no, rule: 1 }]);
         loading.commit(batch).await.unwrap();
     }
     let (outcomes, counts) = apply(&loading).await;
@@ -293,7 +295,8 @@ pub(crate) async fn rules_applied_again_say_the_same(make: &impl AsyncFn() -> Su
     let cuts = super::fixture::cuts(std::slice::from_ref(&records));
     loading.store.add_chunks(loading.fence, &cuts).await.unwrap();
     let mut batch = loading.batch(&cuts[0], &records);
-    (batch.rules, batch.breaches) = (vec![(5, 1)], vec![(3, 0)]);
+    (batch.rules, batch.breaches) =
+        (vec![RuleCounts { examined: 5, breached: 1 }], vec![Breach { record_no: 3, rule: 0 }]);
     loading.commit(batch).await.unwrap();
     let state = async || {
         let (outcomes, counts) = apply(&loading).await;

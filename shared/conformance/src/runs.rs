@@ -4,7 +4,7 @@ use domain::counts::{Counts, Role};
 use domain::fingerprint::Hash;
 use domain::ids::{ChunkNo, RunId, WorkerId};
 use domain::lifecycle::{RunEvent, RunState};
-use store::model::{NewRun, Reported};
+use store::model::{ChunkCounts, NewRun, Reported};
 use store::{Claim, Store, StoreError};
 
 use super::Subject;
@@ -198,16 +198,11 @@ pub(crate) async fn a_table_that_differs_is_refused_and_nothing_is_changed(make:
 }
 
 fn report(chunk_no: u64, role: Role, worker: WorkerId, accepted: u64, rejected: u64) -> Reported {
-    let records = accepted + rejected;
     Reported {
         chunk_no: ChunkNo(chunk_no),
         role,
         worker,
-        records,
-        accepted,
-        rejected,
-        bytes: 100,
-        busy_us: 7,
+        counts: ChunkCounts { records: accepted + rejected, accepted, rejected, bytes: 100, busy_us: 7 },
     }
 }
 

@@ -9,10 +9,12 @@ use domain::forest::Forest;
 use domain::ids::{ChunkNo, RecordNo, RunId, WorkerId};
 use domain::lifecycle::{ChunkState, RunState};
 use domain::reconcile::VerifySource;
+use domain::rule::RuleOutcome;
 use domain::totals::Sums;
 
 pub use crate::block::{Block, ChunkRange, Entry, EntryKind, Exclusion};
 pub use job::chunk::ChunkCut;
+pub use wire::ChunkCounts;
 
 /// A run about to be opened.
 #[derive(Debug, Clone)]
@@ -189,8 +191,8 @@ pub struct Committed {
     pub tree: Forest,
     /// What it adds to the declared totals.
     pub footing: Vec<u8>,
-    /// For each row rule: examined and breached.
-    pub rules: Vec<(u64, u64)>,
+    /// What came of each row rule.
+    pub rules: Vec<RuleOutcome>,
     /// The digest of all that was committed ([`wire::Batch::content`]).
     pub content: Option<Hash>,
 }
@@ -313,16 +315,8 @@ pub struct Reported {
     pub role: domain::counts::Role,
     /// The worker.
     pub worker: WorkerId,
-    /// Records in.
-    pub records: u64,
-    /// Accepted or written.
-    pub accepted: u64,
-    /// Rejected or kept.
-    pub rejected: u64,
-    /// Bytes worked through.
-    pub bytes: u64,
-    /// Time spent, in microseconds.
-    pub busy_us: u64,
+    /// What it counted.
+    pub counts: ChunkCounts,
 }
 
 /// What is known of the key of one record type before promotion.

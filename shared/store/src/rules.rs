@@ -200,11 +200,11 @@ async fn row_outcomes(
     let sql = "SELECT rules FROM crossfoot_chunk WHERE run_id = $1 AND state = 'committed'";
     for row in connection.fetch(sql, params![run_id]).await? {
         let text: String = row.get("rules")?;
-        let counts: Vec<(u64, u64)> = serde_json::from_str(&text)
+        let counted: Vec<RuleOutcome> = serde_json::from_str(&text)
             .map_err(|error| damaged(format!("a chunk's rule counts: {error}")))?;
-        for (place, (examined, breached)) in places.iter().zip(counts) {
-            outcomes[*place].examined += examined;
-            outcomes[*place].breached += breached;
+        for (place, of_chunk) in places.iter().zip(counted) {
+            outcomes[*place].examined += of_chunk.examined;
+            outcomes[*place].breached += of_chunk.breached;
         }
     }
     let mut differing = 0;
