@@ -349,10 +349,10 @@ impl<'a> Field<'a> {
         }
         let run_id: RunId = report.run_id.parse().map_err(|_| "a run's id is not one".to_owned())?;
         let store = &self.store;
-        let (mut findings, _) = store.findings(run_id, 0, u32::MAX).await.map_err(|error| chain(&error))?;
-        let (breaches, _) =
+        let mut findings = store.findings(run_id, 0, u32::MAX).await.map_err(|error| chain(&error))?.findings;
+        let breaches =
             store.breaches(run_id, self.job(), 0, u32::MAX).await.map_err(|error| chain(&error))?;
-        findings.extend(breaches);
+        findings.extend(breaches.findings);
         let of_victim = |victim: &Victim| {
             let of_record = findings.iter().filter(|finding| finding.record_no.0 == victim.record_no);
             of_record

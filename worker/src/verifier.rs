@@ -45,7 +45,7 @@ async fn read_back(with: &WorkerContext, jobs: &Jobs, worker: WorkerId, body: By
         return Handled::Done;
     }
     match with.store.readbacks(run_id, range.pass, range.first, RANGES_MAX).await {
-        Ok(found) if found.iter().any(|(range, _)| *range == chunks) => return Handled::Done,
+        Ok(found) if found.iter().any(|found| found.range == chunks) => return Handled::Done,
         Ok(_) => {}
         Err(error) => return Handled::unless_transient(&error),
     }

@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use broker::{BrokerError, Queue};
 use domain::lifecycle::ChunkState;
-use store::model::Reported;
+use store::model::{ChunkStanding, Reported};
 use wire::seal::unverified;
 use wire::{Chunk, Work, WorkerReport};
 
@@ -76,7 +76,7 @@ impl Load<'_> {
         if chunks.is_empty() {
             return Ok(());
         }
-        for (chunk_no, state) in self.store.chunk_states(self.fence.run_id, chunks).await? {
+        for ChunkStanding { chunk_no, state } in self.store.chunk_states(self.fence.run_id, chunks).await? {
             match state {
                 ChunkState::Split => {}
                 ChunkState::Committed => {

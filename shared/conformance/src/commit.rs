@@ -8,7 +8,7 @@ use domain::ids::ChunkNo;
 use domain::lifecycle::{ChunkState, RunEvent};
 use domain::rule::RuleOutcome;
 use store::StoreError;
-use store::model::{ChunkCut, CommitOutcome};
+use store::model::{ChunkCut, CommitOutcome, FindingPage};
 use wire::{Batch, Breach, RuleCounts};
 
 use super::fixture::{APPEND, Loading, Record, UPSERT, canonical, cut, cuts, job, new_worker, row, run_id};
@@ -50,7 +50,8 @@ pub(crate) async fn a_commit_books_the_chunk_its_rows_its_rejects_and_its_breach
         (sent.tree, &vec![RuleOutcome { examined: 2, breached: 1 }])
     );
     assert_eq!(loading.staging().await.len(), 3);
-    let (breaches, total) = loading.store.breaches(loading.run_id, &loading.job, 0, 10).await.unwrap();
+    let FindingPage { findings: breaches, total } =
+        loading.store.breaches(loading.run_id, &loading.job, 0, 10).await.unwrap();
     assert_eq!((breaches.len(), total, breaches[0].record_no.0), (1, 1, 3));
     assert_eq!(breaches[0].field.as_deref(), Some("positive"));
     let progress = loading.store.progress(loading.run_id).await.unwrap();

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use domain::amount::Amount;
+use domain::check::CheckResult;
 use domain::event::Entry as LogEntry;
 use domain::fingerprint::Hash;
 use domain::ids::{ChunkNo, RecordNo, RunId, WorkerId};
@@ -18,7 +19,7 @@ use domain::totals::{ControlTotals, Sums};
 use domain::value::Value;
 use job::Job;
 use store::model::{
-    ChunkCut, ChunkRange, CommitOutcome, EntryKind, Exclusion, NewRun, NewWorker, SplitTotals,
+    ChunkCut, ChunkRange, CommitOutcome, EntryKind, Exclusion, KeptChecks, NewRun, NewWorker, SplitTotals,
 };
 use store::{Blocks, Claim, Fence, Store, StoreError};
 use wire::{Batch, Reject, RejectReason, WireAmount};
@@ -425,4 +426,9 @@ fn permit(run_id: RunId, layout: &Layout, found: &[Found]) -> Permit {
     };
     let reconciliation = reconcile_staging(&evidence, NOW_MS);
     reconciliation.permit().unwrap_or_else(|error| panic!("{error}: {:#?}", reconciliation.checks()))
+}
+
+/// What a store keeps of checks and the summary beside them.
+pub(crate) fn kept_checks(checks: Vec<CheckResult>, summary: &str) -> KeptChecks {
+    KeptChecks { checks, summary: Some(summary.into()) }
 }

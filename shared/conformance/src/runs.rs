@@ -320,7 +320,7 @@ pub(crate) async fn the_history_of_a_job_has_its_runs_with_their_summaries(make:
     runs[1].step(RunEvent::Cancelled).await;
     let of = async |name: &str, before: Option<RunId>, promoted, limit| {
         let history = store.history(name, before, promoted, limit).await.unwrap();
-        history.into_iter().map(|(run, summary)| (run.run_id, summary)).collect::<Vec<_>>()
+        history.into_iter().map(|past| (past.run.run_id, past.summary)).collect::<Vec<_>>()
     };
     let entry = |at: usize| (runs[at].run_id, Some(format!("{{\"n\":{}}}", at + 1)));
     assert_eq!(of(&job.name, None, false, 9).await, [entry(2), entry(1), entry(0)], "the newest first");

@@ -15,7 +15,7 @@ use store::Store;
 use store::model::{ChunkCut, ChunkRange, EntryKind};
 
 use super::error::PackError;
-use crate::verify::pinpoint::ByChunk;
+use crate::verify::pinpoint::{ByChunk, EntryBytes};
 
 /// A chunk's leaves that have content: of each record type's tree by record number.
 #[derive(Debug, Default)]
@@ -62,7 +62,7 @@ impl Leaves {
         for layout in job.layouts() {
             let mut tree = HashMap::new();
             let blocks = store.read_staging(run_id, layout, range).await;
-            for (entry, bytes) in ByChunk::new(blocks).up_to(chunk_no).await? {
+            for EntryBytes { entry, bytes } in ByChunk::new(blocks).up_to(chunk_no).await? {
                 match entry.kind {
                     EntryKind::Row => accepted(layout, &bytes, &mut tree).map_err(unread)?,
                     EntryKind::Reject if layout.among.has_rejects() => {
