@@ -5,8 +5,9 @@ use std::fmt::Write;
 
 use domain::layout::Layout;
 use format::copybook::plan::{Plan, PlanOptions};
-use format::copybook::{Category, Copybook, Item, ItemId, ParseOptions, ReferenceFormat};
-use job::Job;
+use format::copybook::{Category, Copybook, CopybookError, Item, ItemId, ParseOptions, ReferenceFormat};
+use job::{Job, JobError};
+use thiserror::Error;
 
 use super::write::quoted;
 
@@ -38,16 +39,26 @@ struct Block {
     plan: Plan,
 }
 
+/// Why no job file can be generated from a copybook.
+#[derive(Debug, Error)]
+pub(crate) enum CopybookJobError {
+    /// It cannot be understood.
+    #[error(transparent)]
+    Copybook(#[from] CopybookError),
+    /// What was generated is no job.
+    #[error(transparent)]
+    Job(#[from] JobError),
+}
+
 /// Generates the job file `name` from `text`, the copybook in `file`.
 pub(crate) fn from_copybook(
     name: &str,
     file: &str,
     text: &str,
     lies: &Lies<'_>,
-) -> Result<FromCopybook, String> {
+) -> Result<FromCopybook, CopybookJobError> {
     let format = if lies.free { ReferenceFormat::Free } else { ReferenceFormat::Fixed };
-    let copybook = Copybook::parse(file, text, ParseOptions { format, ..ParseOptions::default() })
-        .map_err(|error| error.to_string())?;
+    let copybook = Copybook::parse(file, text, ParseOptions { format, ..ParseOptions::default() })?;
     let blocks = blocks(&copybook)?;
     let name = identifier(name, "job");
     let mut out = format!(
@@ -85,7 +96,7 @@ pub(crate) fn from_copybook(
             when.push('\n');
         }
         let alone = format!("{}{}", head(file, text, lies, longest), body.replace("@when@", ""));
-        let job = Job::parse(file, &alone).map_err(|error| error.to_string())?;
+        let job = Job::parse(file, &alone)?;
         out.push('\n');
         out.push_str(&body.replace("@when@", &when));
         for record in job.records {
@@ -122,7 +133,7 @@ fn head(file: &str, text: &str, lies: &Lies<'_>, longest: usize) -> String {
     )
 }
 
-fn blocks(copybook: &Copybook) -> Result<Vec<Block>, String> {
+fn blocks(copybook: &Copybook) -> Result<Vec<Block>, CopybookError> {
     let records: Vec<ItemId> =
         copybook.records().iter().copied().filter(|id| copybook.item(*id).level != 77).collect();
     let mut blocks: Vec<Block> = Vec::new();
@@ -137,7 +148,7 @@ fn blocks(copybook: &Copybook) -> Result<Vec<Block>, String> {
                 views: views.clone(),
                 ..PlanOptions::default()
             };
-            let plan = copybook.plan(&options).map_err(|error| error.to_string())?;
+            let plan = copybook.plan(&options)?;
             let label = match views.last() {
                 Some(view) => view.clone(),
                 None if single || records.len() > 1 => {

@@ -106,8 +106,8 @@ impl Contents {
     ) -> Option<T> {
         match json::parse(bytes, form, is_strict) {
             Ok(value) => Some(value),
-            Err(why) => {
-                self.unread.push(PartCheck::of(part.name(), READ, Err(why)));
+            Err(error) => {
+                self.unread.push(PartCheck::of(part.name(), READ, Err(error.to_string())));
                 None
             }
         }
@@ -138,8 +138,8 @@ impl Contents {
             Ok(())
         })?;
         self.listed.push(listed);
-        let Err(why) = result else { return Ok(true) };
-        self.unread.push(PartCheck::of(part.name(), READ, Err(why)));
+        let Err(error) = result else { return Ok(true) };
+        self.unread.push(PartCheck::of(part.name(), READ, Err(error.to_string())));
         Ok(false)
     }
 

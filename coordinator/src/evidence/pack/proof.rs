@@ -78,7 +78,7 @@ pub fn read(path: &Path) -> Result<Proof, PackError> {
         .map_err(|error| PackError::File { path: path.into(), error })?;
     let proof: Result<Proof, _> = json::parse(&bytes, json::pretty, false);
     let unread = |reason: String| PackError::NotAProof { path: PathBuf::from(path), reason };
-    let proof = proof.map_err(unread)?;
+    let proof = proof.map_err(|error| unread(error.to_string()))?;
     if proof.format != FORMAT || proof.format_version != FORMAT_VERSION {
         return Err(unread(format!(
             "this version does not know `{} {}`",

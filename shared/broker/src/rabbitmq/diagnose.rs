@@ -25,7 +25,7 @@ pub(super) async fn diagnose(settings: &RabbitSettings) -> Vec<Finding> {
     };
     let version = match greeting(settings, &target).await {
         Ok(text) => of_version(text),
-        Err(reason) => Finding::new("broker version", Verdict::Warn, format!("not known: {reason}"), None),
+        Err(error) => Finding::new("broker version", Verdict::Warn, format!("not known: {error}"), None),
     };
     let mut dialed = match dial(settings, &target, "doctor").await {
         Ok(dialed) => dialed,
