@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use sha2::{Digest, Sha256};
 
+use super::Contradiction;
 use super::lines::{ChunkLine, CommittedLine, RejectLine, SplitFacts, TreeLine};
 use crate::counts::{Counts, Role};
 use crate::fingerprint::Hash;
@@ -51,9 +52,9 @@ pub struct ChunkTotals {
     /// Chunks in which records in are not accepted and rejected together.
     pub unbalanced: u64,
     /// Sums over the accepted; an error where they do not fit.
-    pub sums: Result<Sums, String>,
+    pub sums: Result<Sums, Contradiction>,
     /// The trees of the committed chunks, joined; an error that names the first that does not follow.
-    pub trees: Result<Option<Forest>, String>,
+    pub trees: Result<Option<Forest>, Contradiction>,
     /// The first place where chunks do not follow each other, in words.
     pub gap: Option<String>,
     /// What the ledger credits each worker with.
@@ -170,9 +171,9 @@ impl ChunkWalk {
             if sums.0.is_empty() {
                 sums.0.clone_from(&of.sums);
             } else if sums.0.len() != of.sums.len() {
-                totals.sums = Err(format!("chunk {number} has {} sums", of.sums.len()));
+                totals.sums = Err(format!("chunk {number} has {} sums", of.sums.len()).into());
             } else if let Err(error) = sums.merge(&Sums(of.sums.clone())) {
-                totals.sums = Err(format!("chunk {number}: {error}"));
+                totals.sums = Err(format!("chunk {number}: {error}").into());
             }
         }
         let joined = match (&mut totals.trees, TreeLine::forest(&of.trees)) {
@@ -187,7 +188,7 @@ impl ChunkWalk {
             }
         };
         if let Some(error) = joined {
-            totals.trees = Err(error);
+            totals.trees = Err(error.into());
         }
         for (role, worker, accepted) in
             [(Role::Processor, of.processor, of.accepted), (Role::Writer, of.writer, of.accepted)]
