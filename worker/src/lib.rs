@@ -86,8 +86,13 @@ pub(crate) fn micros(time: Duration) -> u64 {
 #[derive(Debug, Clone, Default)]
 pub struct Registered(Arc<Mutex<Vec<AtWork>>>);
 
-/// A worker, and since when it has had a message in hand.
-type AtWork = (WorkerId, Option<Instant>);
+/// A worker of the process.
+#[derive(Debug)]
+struct AtWork {
+    worker: WorkerId,
+    /// Since when it has had a message in hand, if it has one.
+    since: Option<Instant>,
+}
 
 impl Registered {
     fn all(&self) -> MutexGuard<'_, Vec<AtWork>> {
@@ -97,24 +102,22 @@ impl Registered {
     /// Heartbeats of those that have not stopped.
     #[must_use]
     pub fn beats(&self) -> Vec<Heartbeat> {
-        let beat = |(worker, since): &AtWork| Heartbeat {
-            worker: *worker,
-            in_hand: since.map(|since| since.elapsed()),
-        };
+        let beat =
+            |one: &AtWork| Heartbeat { worker: one.worker, in_hand: one.since.map(|since| since.elapsed()) };
         self.all().iter().map(beat).collect()
     }
 
     fn add(&self, worker: WorkerId) {
-        self.all().push((worker, None));
+        self.all().push(AtWork { worker, since: None });
     }
 
     fn remove(&self, worker: WorkerId) {
-        self.all().retain(|(one, _)| *one != worker);
+        self.all().retain(|one| one.worker != worker);
     }
 
     fn set(&self, worker: WorkerId, since: Option<Instant>) {
-        if let Some(one) = self.all().iter_mut().find(|(one, _)| *one == worker) {
-            one.1 = since;
+        if let Some(one) = self.all().iter_mut().find(|one| one.worker == worker) {
+            one.since = since;
         }
     }
 

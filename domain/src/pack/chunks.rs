@@ -220,12 +220,19 @@ pub struct RejectTotals {
     pub by_chunk: Hash,
 }
 
+/// The chunk of the latest reject, and how many it has so far.
+#[derive(Debug, Clone, Copy)]
+struct RejectedIn {
+    chunk_no: u64,
+    rejects: u64,
+}
+
 /// Takes a pack's rejects, one after the other.
 #[derive(Debug, Default)]
 pub struct RejectWalk {
     rejects: u64,
     last: u64,
-    chunk: Option<(u64, u64)>,
+    chunk: Option<RejectedIn>,
     disorder: Option<String>,
     by_chunk: RejectsByChunk,
 }
@@ -234,7 +241,7 @@ impl RejectWalk {
     /// Takes the next reject.
     pub fn take(&mut self, line: &RejectLine) {
         let (record, chunk) = (line.record_no.0, line.chunk_no.0);
-        if record <= self.last || self.chunk.is_some_and(|(last, _)| chunk < last) {
+        if record <= self.last || self.chunk.is_some_and(|last| chunk < last.chunk_no) {
             let _ = self
                 .disorder
                 .get_or_insert_with(|| format!("record {record} of chunk {chunk} is out of order"));
@@ -251,10 +258,10 @@ impl RejectWalk {
         self.last = record;
         self.rejects += 1;
         match &mut self.chunk {
-            Some((at, count)) if *at == chunk => *count += 1,
+            Some(open) if open.chunk_no == chunk => open.rejects += 1,
             open => {
-                if let Some((at, count)) = open.replace((chunk, 1)) {
-                    self.by_chunk.add(at, count);
+                if let Some(done) = open.replace(RejectedIn { chunk_no: chunk, rejects: 1 }) {
+                    self.by_chunk.add(done.chunk_no, done.rejects);
                 }
             }
         }
@@ -263,8 +270,8 @@ impl RejectWalk {
     /// What they come to.
     #[must_use]
     pub fn finish(mut self) -> RejectTotals {
-        if let Some((at, count)) = self.chunk {
-            self.by_chunk.add(at, count);
+        if let Some(last) = self.chunk {
+            self.by_chunk.add(last.chunk_no, last.rejects);
         }
         RejectTotals { rejects: self.rejects, disorder: self.disorder, by_chunk: self.by_chunk.finish() }
     }

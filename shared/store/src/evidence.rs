@@ -13,7 +13,7 @@ use domain::rule::Condition;
 use job::Job;
 use sha2::{Digest as _, Sha256};
 
-use crate::by_type::staged;
+use crate::by_type::{StagedSql, staged};
 use crate::database::{Change, Connection, Database};
 use crate::model::{FindingPage, KeptChecks, RejectRow};
 use crate::names::quoted;
@@ -298,9 +298,9 @@ impl<D: Database> Evidence for D {
         let rules: Vec<_> = job.rules.iter().map(|rule| rule.name.clone()).collect();
         let keys: Vec<_> = job.layouts().map(|layout| layout.key_names()).collect();
         let but_balances = but_balances(job);
-        let (worker, at, joins) = staged(job, quoted, "$1");
+        let StagedSql { worker, place, joins } = staged(job, quoted, "$1");
         let sql = format!(
-            "SELECT b.rule_no, b.chunk_no, b.record_no, {worker} AS worker_id, {at} AS place FROM (
+            "SELECT b.rule_no, b.chunk_no, b.record_no, {worker} AS worker_id, {place} AS place FROM (
                  SELECT * FROM crossfoot_breach WHERE run_id = $1{but_balances}
                  ORDER BY rule_no, chunk_no, record_no LIMIT $3 OFFSET $2) b{joins}
              ORDER BY b.rule_no, b.chunk_no, b.record_no"
