@@ -223,8 +223,10 @@ impl Drill {
                 .map(|check| check.name.as_str())
                 .collect();
             if !matches!(ended, Ok(Ending::Promoted)) {
-                let why = ended
-                    .map_or_else(|error| error.to_string(), |_| format!("failed: {}", failed.join(", ")));
+                let why = ended.map_or_else(
+                    |error| platform::causes::chain(&error),
+                    |_| format!("failed: {}", failed.join(", ")),
+                );
                 field.shadow.remove().await;
                 return Err(Stop::Failed(why));
             }
