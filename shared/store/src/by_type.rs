@@ -15,8 +15,8 @@ pub struct StagedSql {
     pub joins: String,
 }
 
-/// What a query on `crossfoot_breach b` says of the breach's staged record. `quoted` quotes an identifier as the database does, `run` is the query's parameter for the
-/// run.
+/// What a query on `crossfoot_breach b` says of the breach's staged record. `quoted` quotes an identifier as the
+/// database does, `run` is the query's parameter for the run.
 pub fn staged(job: &Job, quoted: impl Fn(&str) -> String, run: &str) -> StagedSql {
     let workers: Vec<_> = (0..job.records.len()).map(|at| format!("s{at}.worker_id")).collect();
     let worker = match &workers[..] {
