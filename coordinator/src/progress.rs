@@ -1,7 +1,7 @@
 //! How far a run is, for whoever watches it live. The ledger is the truth; this is the view.
 
 use domain::counts::Role;
-use domain::ids::RunId;
+use domain::ids::{RunId, WorkerId};
 
 /// What a run is doing.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -60,8 +60,19 @@ pub struct Snapshot {
     pub bytes_total: u64,
     /// Chunks committed.
     pub chunks_committed: u64,
-    /// Each worker's records so far, by role and number.
-    pub workers: Vec<(Role, u32, u64)>,
+    /// The workers that have reported so far.
+    pub workers: Vec<AtWork>,
+}
+
+/// A worker, and how far it has got.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct AtWork {
+    /// What it does.
+    pub role: Role,
+    /// Its number.
+    pub id: WorkerId,
+    /// Its records so far.
+    pub records: u64,
 }
 
 /// Says in the log that a stage is done: the times between these lines are the run's time by stage.

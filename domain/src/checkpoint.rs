@@ -5,45 +5,12 @@
 //! is sound by itself. It is not the log that somebody else took a note of.
 
 use std::collections::BTreeMap;
-use std::fmt;
-use std::str::FromStr;
 
-use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
-use thiserror::Error;
 
 use crate::event::{ChainError, Event};
-use crate::fingerprint::Hash;
 
-/// An event's number and hash, which stands for it and all before it. Written as `NUMBER:HASH`.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-pub struct Head {
-    /// The event's number.
-    pub seq: u64,
-    /// The hash of that event, which covers all events before it.
-    pub hash: Hash,
-}
-
-/// The text is no `NUMBER:HASH`.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
-#[error("not a log head in the form NUMBER:HASH")]
-pub struct NotAHead;
-
-impl fmt::Display for Head {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}:{}", self.seq, self.hash)
-    }
-}
-
-impl FromStr for Head {
-    type Err = NotAHead;
-
-    fn from_str(text: &str) -> Result<Self, NotAHead> {
-        let (seq, hash) = text.split_once(':').ok_or(NotAHead)?;
-        Ok(Self { seq: seq.parse().map_err(|_| NotAHead)?, hash: hash.parse().map_err(|_| NotAHead)? })
-    }
-}
+pub use crate::event::{Head, NotAHead};
 
 /// A line of a checkpoint file: what the log's head was when something was decided.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -89,9 +56,9 @@ pub struct Noted {
     pub head: Head,
 }
 
-impl From<(u64, Hash)> for Noted {
-    fn from((seq, hash): (u64, Hash)) -> Self {
-        Self { line: None, head: Head { seq, hash } }
+impl From<Head> for Noted {
+    fn from(head: Head) -> Self {
+        Self { line: None, head }
     }
 }
 
@@ -155,6 +122,7 @@ impl HeldTo {
 mod tests {
     use super::*;
     use crate::event::{Entry, GENESIS};
+    use crate::fingerprint::Hash;
 
     fn log(details: &[&str]) -> Vec<Event> {
         let mut events: Vec<Event> = Vec::new();

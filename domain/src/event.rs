@@ -1,5 +1,9 @@
 //! The evidence log: each event's hash covers its whole content and the hash before it.
 
+use std::fmt;
+use std::str::FromStr;
+
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 use thiserror::Error;
@@ -125,6 +129,36 @@ impl Event {
     }
 }
 
+/// An event's number and hash, which stands for it and all before it. Written as `NUMBER:HASH`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Head {
+    /// The event's number.
+    pub seq: u64,
+    /// The hash of that event, which covers all events before it.
+    pub hash: Hash,
+}
+
+/// The text is no `NUMBER:HASH`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
+#[error("not a log head in the form NUMBER:HASH")]
+pub struct NotAHead;
+
+impl fmt::Display for Head {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}:{}", self.seq, self.hash)
+    }
+}
+
+impl FromStr for Head {
+    type Err = NotAHead;
+
+    fn from_str(text: &str) -> Result<Self, NotAHead> {
+        let (seq, hash) = text.split_once(':').ok_or(NotAHead)?;
+        Ok(Self { seq: seq.parse().map_err(|_| NotAHead)?, hash: hash.parse().map_err(|_| NotAHead)? })
+    }
+}
+
 /// Walks a log event by event, holding only its head.
 ///
 /// From its first event, or from one in the middle: then what stands before it is taken on trust.
@@ -179,8 +213,8 @@ impl ChainWalk {
 
     /// How many events were walked, and the hash of the last.
     #[must_use]
-    pub const fn head(&self) -> (u64, Hash) {
-        (self.seq, self.head)
+    pub const fn head(&self) -> Head {
+        Head { seq: self.seq, hash: self.head }
     }
 }
 

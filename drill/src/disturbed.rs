@@ -87,7 +87,7 @@ impl Promotions for Disturbed {
     ) -> Result<Box<dyn Promotion>, StoreError> {
         let is_first = !self.is_done.swap(true, Ordering::SeqCst);
         if let (Disturbance::Before(client, sql), true) = (&self.disturbance, is_first) {
-            client.execute(sql).await.map_err(|reason| StoreError::Damaged { what: reason })?;
+            client.execute(sql).await.map_err(|error| StoreError::Damaged { what: error.to_string() })?;
         }
         let inner = self.inner.begin_promotion(fence, permit, job).await?;
         Ok(match (&self.disturbance, is_first) {

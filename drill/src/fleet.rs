@@ -1,5 +1,6 @@
 //! The fleet of a shadow: a coordinator and workers in this process, on a broker that may be meddled with.
 
+use std::fmt;
 use std::future::Future;
 use std::sync::Arc;
 use std::time::Duration;
@@ -7,10 +8,15 @@ use std::time::Duration;
 use broker::Broker;
 use broker::in_process::{InProcess, Limits};
 use coordinator::load::window::WindowLimits;
+use coordinator::open::OpenError;
+use coordinator::ops::OpsError;
+use coordinator::run::{Ending, RunError};
 use coordinator::{Coordinator, CoordinatorBuilder};
+use platform::causes::chain;
 use platform::clock::SystemClock;
 use post::{Post, PostSettings};
 use store::Store;
+use thiserror::Error;
 use worker::{Fleet, WorkerContext};
 
 /// Processors and writers each: two, so that one can be told from the other.
@@ -36,7 +42,47 @@ pub(crate) fn workers(coordinator: &Coordinator) -> Fleet {
     Fleet::start(with, &coordinator.host, WORKERS, WORKERS)
 }
 
+/// What was waited for did not end in time.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
+#[error("no end within {} s", .0.as_secs())]
+pub(crate) struct NoEnd(Duration);
+
 /// Waits for `work`, at most `patience`.
-pub(crate) async fn within<T>(patience: Duration, work: impl Future<Output = T>) -> Result<T, String> {
-    tokio::time::timeout(patience, work).await.map_err(|_| format!("no end within {} s", patience.as_secs()))
+pub(crate) async fn within<T>(patience: Duration, work: impl Future<Output = T>) -> Result<T, NoEnd> {
+    tokio::time::timeout(patience, work).await.map_err(|_| NoEnd(patience))
 }
+
+/// Why a run in the shadow did not come to an ending.
+#[derive(Error)]
+pub(crate) enum Refusal {
+    /// It took too long.
+    #[error(transparent)]
+    NoEnd(#[from] NoEnd),
+    /// It was not opened.
+    #[error(transparent)]
+    Open(#[from] OpenError),
+    /// It was not driven on.
+    #[error(transparent)]
+    Run(#[from] RunError),
+    /// It was not approved.
+    #[error(transparent)]
+    Ops(#[from] OpsError),
+    /// Its promotion, cut off, is neither done nor undone.
+    #[error("final holds {rows} rows after the cut, and not {there}")]
+    HalfDone {
+        /// What final holds.
+        rows: u64,
+        /// What it must hold.
+        there: u64,
+    },
+}
+
+impl fmt::Debug for Refusal {
+    /// The words, quoted: they stand in the results.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Debug::fmt(&chain(self), f)
+    }
+}
+
+/// How a drive in the shadow ended.
+pub(crate) type Ended = Result<Ending, Refusal>;

@@ -172,7 +172,9 @@ impl Drill {
         let survey = {
             let (job, source) = (Arc::clone(&job), source.clone());
             let looked = tokio::task::spawn_blocking(move || survey::survey(&job, &source)).await;
-            looked.map_err(|error| DrillError::Source(error.to_string()))?.map_err(DrillError::Source)?
+            looked
+                .map_err(|error| DrillError::Source(error.to_string()))?
+                .map_err(|error| DrillError::Source(error.to_string()))?
         };
         let chunks = ChunkLimits { bytes: 1 << 19, records: (survey.records / CHUNKS).max(1) };
         let mut fixture = Fixture { name: name.into(), job, source, survey, chunks, whole: Whole::default() };
@@ -221,7 +223,10 @@ impl Drill {
                 .map(|check| check.name.as_str())
                 .collect();
             if !matches!(ended, Ok(Ending::Promoted)) {
-                let why = ended.map_or_else(|error| error, |_| format!("failed: {}", failed.join(", ")));
+                let why = ended.map_or_else(
+                    |error| platform::causes::chain(&error),
+                    |_| format!("failed: {}", failed.join(", ")),
+                );
                 field.shadow.remove().await;
                 return Err(Stop::Failed(why));
             }

@@ -8,7 +8,7 @@ use broker::{Broker, Queue};
 use bytes::Bytes;
 use store::Store;
 use wire::seal::{seal, unverified};
-use wire::{Batch, BodyCompression, Chunk, Counts, Opened, Sealing, Travels};
+use wire::{Batch, BodyCompression, Chunk, Opened, Sealing, Travels, WorkerReport};
 
 use crate::intercept::{Intercepted, Interceptor, Messages};
 
@@ -28,7 +28,7 @@ type Hand<M> = Box<dyn Fn(&M) -> Fate<M> + Send + Sync>;
 pub(crate) enum Meddling {
     Chunks(Hand<Chunk>),
     Batches(Hand<Batch>),
-    Counts(Hand<Counts>),
+    Counts(Hand<WorkerReport>),
 }
 
 /// Alters messages and seals them again.

@@ -24,8 +24,8 @@ use source::Location;
 use store::Store;
 
 use crate::defect::{Evidence, Located};
-use crate::fleet::{self, within};
-use crate::shadow::{Shadow, ShadowFactory};
+use crate::fleet::{self, Ended, Refusal, within};
+use crate::shadow::{Shadow, ShadowFactory, SqlError};
 use crate::sql::{Dialect, quoted};
 use crate::survey::{Owned, Sample, Survey};
 
@@ -41,6 +41,12 @@ pub(crate) enum Stop {
 impl From<String> for Stop {
     fn from(reason: String) -> Self {
         Self::Failed(reason)
+    }
+}
+
+impl From<SqlError> for Stop {
+    fn from(error: SqlError) -> Self {
+        Self::Failed(error.to_string())
     }
 }
 
@@ -118,9 +124,6 @@ pub(crate) struct Field<'a> {
     pub(crate) shadow: Shadow,
     pub(crate) store: Arc<dyn Store>,
 }
-
-/// How a drive in the shadow ended: an ending, or words.
-pub(crate) type Ended = Result<Ending, String>;
 
 /// Who works in the shadow.
 pub(crate) const OPERATOR: &str = "drill@shadow";
@@ -216,9 +219,9 @@ impl<'a> Field<'a> {
     }
 
     /// Opens a run.
-    pub(crate) async fn open(&self, request: &RunRequest) -> Result<RunId, String> {
+    pub(crate) async fn open(&self, request: &RunRequest) -> Result<RunId, Refusal> {
         let coordinator = self.coordinator(fleet::broker());
-        within(self.scenario.patience, coordinator.open(request)).await?.map_err(|error| chain(&error))
+        Ok(within(self.scenario.patience, coordinator.open(request)).await??)
     }
 
     /// Drives a run on `broker` as far as it goes.
@@ -227,8 +230,9 @@ impl<'a> Field<'a> {
         let workers = fleet::workers(&coordinator);
         let ended = within(self.scenario.patience, Box::pin(coordinator.drive(run_id, how))).await;
         let stopped = within(self.scenario.patience, workers.stop()).await;
-        let ended = ended?.map_err(|error| chain(&error));
-        stopped.and(ended)
+        let ended = ended?;
+        stopped?;
+        Ok(ended?)
     }
 
     /// Opens a run and drives it on `broker`.
@@ -267,7 +271,7 @@ impl<'a> Field<'a> {
     /// An operator approves, and the run is driven to its end.
     pub(crate) async fn approve(&self, run_id: RunId) -> Ended {
         let coordinator = self.coordinator(fleet::broker());
-        coordinator.approve(run_id, Some("drill")).await.map_err(|error| chain(&error))?;
+        coordinator.approve(run_id, Some("drill")).await?;
         self.drive(run_id, &Drive { approved: true, ..Drive::default() }, fleet::broker()).await
     }
 
@@ -287,7 +291,7 @@ impl<'a> Field<'a> {
     }
 
     /// Rows in all final tables, of any run.
-    pub(crate) async fn final_rows(&self) -> Result<u64, String> {
+    pub(crate) async fn final_rows(&self) -> Result<u64, SqlError> {
         let mut rows = 0;
         for layout in self.job().layouts() {
             let sql = format!("SELECT count(*) FROM {}", quoted(&layout.final_table));
@@ -304,7 +308,8 @@ impl<'a> Field<'a> {
         target: &Target,
         rows_before: u64,
     ) -> Result<Evidence, Stop> {
-        let mut evidence = Evidence { refusal: ended.as_ref().err().cloned(), ..Evidence::default() };
+        let mut evidence =
+            Evidence { refusal: ended.as_ref().err().map(|refusal| chain(refusal)), ..Evidence::default() };
         let final_rows = self.final_rows().await?;
         let is_promoted = matches!(ended, Ok(Ending::Promoted));
         if !is_promoted {
@@ -349,10 +354,10 @@ impl<'a> Field<'a> {
         }
         let run_id: RunId = report.run_id.parse().map_err(|_| "a run's id is not one".to_owned())?;
         let store = &self.store;
-        let (mut findings, _) = store.findings(run_id, 0, u32::MAX).await.map_err(|error| chain(&error))?;
-        let (breaches, _) =
+        let mut findings = store.findings(run_id, 0, u32::MAX).await.map_err(|error| chain(&error))?.findings;
+        let breaches =
             store.breaches(run_id, self.job(), 0, u32::MAX).await.map_err(|error| chain(&error))?;
-        findings.extend(breaches);
+        findings.extend(breaches.findings);
         let of_victim = |victim: &Victim| {
             let of_record = findings.iter().filter(|finding| finding.record_no.0 == victim.record_no);
             of_record
@@ -370,9 +375,10 @@ impl<'a> Field<'a> {
         if let (Some(located), false) = (of_victims, target.victims.is_empty()) {
             return Ok(Some(located));
         }
+        let refusal = ended.as_ref().err().map(|refusal| chain(refusal));
         let is_named = target.part.as_ref().is_some_and(|part| {
             let words = failed.iter().map(|check| check.message.as_str());
-            let told = words.chain(ended.as_ref().err().map(String::as_str));
+            let told = words.chain(refusal.as_deref());
             told.chain(report.note.as_deref()).any(|text| names(text, part))
                 || findings.iter().any(|finding| names(&format!("chunk {}", finding.chunk_no), part))
         });

@@ -17,6 +17,7 @@ use sqlite::SqliteStore;
 use sqlx::postgres::{PgPool, PgPoolOptions};
 use sqlx::{AssertSqlSafe, Executor as _, Row as _};
 use store::{Store, StoreError};
+use thiserror::Error;
 
 use crate::sql::{Dialect, quoted};
 
@@ -81,7 +82,7 @@ impl ShadowFactory {
                 let client = Arc::new(SqlClient::Sqlite(path));
                 let shadow = Shadow { store: Arc::new(store), client, dir, schema: None };
                 if let Some(real) = real {
-                    shadow.copy_referenced_sqlite(real, job).map_err(failed)?;
+                    shadow.copy_referenced_sqlite(real, job).map_err(|error| failed(error.to_string()))?;
                 }
                 shadow.store.prepare(job).await?;
                 Ok(shadow)
@@ -174,7 +175,7 @@ impl Shadow {
         self.dir.path().join(name)
     }
 
-    fn copy_referenced_sqlite(&self, real: &Path, job: &Job) -> Result<(), String> {
+    fn copy_referenced_sqlite(&self, real: &Path, job: &Job) -> Result<(), SqlError> {
         if !real.exists() {
             return Ok(());
         }
@@ -182,9 +183,9 @@ impl Shadow {
             let attach =
                 format!("ATTACH DATABASE '{}' AS real", real.display().to_string().replace('\'', "''"));
             let SqlClient::Sqlite(path) = &*self.client else { return Ok(()) };
-            let connection = Connection::open(path).map_err(|error| error.to_string())?;
-            connection.busy_timeout(BUSY).map_err(|error| error.to_string())?;
-            connection.execute_batch(&attach).map_err(|error| error.to_string())?;
+            let connection = Connection::open(path)?;
+            connection.busy_timeout(BUSY)?;
+            connection.execute_batch(&attach)?;
             let made = connection.query_row(
                 "SELECT sql FROM real.sqlite_schema WHERE type = 'table' AND lower(name) = lower(?1)",
                 [&table],
@@ -192,7 +193,7 @@ impl Shadow {
             );
             if let Ok(sql) = made {
                 let copy = format!("{sql}; INSERT INTO main.{0} SELECT * FROM real.{0}", quoted(&table));
-                connection.execute_batch(&copy).map_err(|error| format!("table {table}: {error}"))?;
+                connection.execute_batch(&copy).map_err(|error| SqlError::Copy { table, error })?;
             }
         }
         Ok(())
@@ -208,6 +209,31 @@ impl Shadow {
     }
 }
 
+/// Why a statement was not done.
+#[derive(Debug, Error)]
+pub(crate) enum SqlError {
+    /// SQLite says so.
+    #[error(transparent)]
+    Sqlite(#[from] rusqlite::Error),
+    /// PostgreSQL refuses it, in its words.
+    #[error("{0}")]
+    Refused(String),
+    /// PostgreSQL could not be asked, or its answer not be read.
+    #[error(transparent)]
+    Postgres(#[from] sqlx::Error),
+    /// A table that the job's rules refer to was not copied.
+    #[error("table {table}: {error}")]
+    Copy {
+        /// The table.
+        table: String,
+        /// What SQLite said.
+        error: rusqlite::Error,
+    },
+    /// A query was to give a number.
+    #[error("no number comes of {0}")]
+    NoNumber(String),
+}
+
 /// Who damages a shadow: plain SQL, as somebody with the database's password would.
 pub(crate) enum SqlClient {
     Sqlite(PathBuf),
@@ -216,40 +242,40 @@ pub(crate) enum SqlClient {
 
 impl SqlClient {
     /// Runs statements; how many rows the last of them changed, where the database says so.
-    pub(crate) async fn execute(&self, sql: &str) -> Result<u64, String> {
+    pub(crate) async fn execute(&self, sql: &str) -> Result<u64, SqlError> {
         match self {
             Self::Sqlite(path) => {
-                let connection = Connection::open(path).map_err(|error| error.to_string())?;
-                connection.busy_timeout(BUSY).map_err(|error| error.to_string())?;
+                let connection = Connection::open(path)?;
+                connection.busy_timeout(BUSY)?;
                 let before = connection.total_changes();
-                connection.execute_batch(sql).map_err(|error| error.to_string())?;
+                connection.execute_batch(sql)?;
                 Ok(connection.total_changes() - before)
             }
             Self::Postgres(pool) => {
                 let done = pool.execute(AssertSqlSafe(sql.to_owned())).await;
                 done.map(|done| done.rows_affected()).map_err(|error| match error {
-                    sqlx::Error::Database(said) => said.message().to_owned(),
-                    other => other.to_string(),
+                    sqlx::Error::Database(said) => SqlError::Refused(said.message().to_owned()),
+                    other => other.into(),
                 })
             }
         }
     }
 
     /// The first column of the first row, which must be text or NULL.
-    pub(crate) async fn text(&self, sql: &str) -> Result<Option<String>, String> {
+    pub(crate) async fn text(&self, sql: &str) -> Result<Option<String>, SqlError> {
         match self {
             Self::Sqlite(path) => {
-                let connection = Connection::open(path).map_err(|error| error.to_string())?;
-                connection.busy_timeout(BUSY).map_err(|error| error.to_string())?;
+                let connection = Connection::open(path)?;
+                connection.busy_timeout(BUSY)?;
                 match connection.query_row(sql, [], |row| row.get(0)) {
                     Err(rusqlite::Error::QueryReturnedNoRows) => Ok(None),
-                    found => found.map_err(|error| error.to_string()),
+                    found => Ok(found?),
                 }
             }
             Self::Postgres(pool) => {
                 let row = pool.fetch_optional(AssertSqlSafe(sql.to_owned())).await;
-                match row.map_err(|error| error.to_string())? {
-                    Some(row) => row.try_get(0).map_err(|error| error.to_string()),
+                match row? {
+                    Some(row) => Ok(row.try_get(0)?),
                     None => Ok(None),
                 }
             }
@@ -257,8 +283,8 @@ impl SqlClient {
     }
 
     /// One number.
-    pub(crate) async fn number(&self, sql: &str) -> Result<u64, String> {
+    pub(crate) async fn number(&self, sql: &str) -> Result<u64, SqlError> {
         let text = self.text(&format!("SELECT CAST(({sql}) AS TEXT)")).await?;
-        text.and_then(|text| text.parse().ok()).ok_or_else(|| format!("no number comes of {sql}"))
+        text.and_then(|text| text.parse().ok()).ok_or_else(|| SqlError::NoNumber(sql.into()))
     }
 }

@@ -7,17 +7,18 @@ use std::io::{BufReader, BufWriter, Read, Write};
 use std::path::Path;
 use std::sync::Arc;
 
-use coordinator::split::declare::declare;
+use coordinator::split::declare::{DeclareError, declare};
 use domain::amount::Amount;
 use domain::declared::Declared;
 use domain::layout::Layout;
-use domain::record::records;
+use domain::record::{RecordError, records};
 use domain::value::Value;
 use format::{Framer, frames};
 use jiff::civil::{Date, DateTime};
 use job::Job;
 use platform::causes::chain;
-use source::SourceFile;
+use source::{SourceError, SourceFile};
+use thiserror::Error;
 
 /// A value that owns its content.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -127,13 +128,29 @@ const EXTENTS: usize = 64;
 /// Samples in all.
 const SAMPLES_MAX: usize = 4000;
 
+/// Why a source cannot be surveyed.
+#[derive(Debug, Error)]
+pub(crate) enum SurveyError {
+    /// It cannot be opened.
+    #[error(transparent)]
+    Open(#[from] SourceError),
+    /// It cannot be read to its end.
+    #[error("{}", chain(.0))]
+    Declare(#[from] DeclareError),
+    /// A record's canonical form cannot be read.
+    #[error(transparent)]
+    Record(#[from] RecordError),
+    /// A record's canonical form is not of its layout.
+    #[error("a value is not of its field's type")]
+    Value,
+}
+
 /// Reads the whole source once.
 ///
 /// # Errors
-/// What is wrong with it, in words.
-pub(crate) fn survey(job: &Arc<Job>, path: &Path) -> Result<Survey, String> {
-    let source =
-        SourceFile::open(source::Location::file(path), job.compression).map_err(|error| error.to_string())?;
+/// [`SurveyError`] says what is wrong with it.
+pub(crate) fn survey(job: &Arc<Job>, path: &Path) -> Result<Survey, SurveyError> {
+    let source = SourceFile::open(source::Location::file(path), job.compression)?;
     let framer = Framer::new(&job.format);
     let mut kept = Kept { by_type: vec![0; job.records.len()], ..Kept::default() };
     let mut fault = None;
@@ -152,7 +169,7 @@ pub(crate) fn survey(job: &Arc<Job>, path: &Path) -> Result<Survey, String> {
     if let Some(fault) = fault {
         return Err(fault);
     }
-    let (mut declared, split) = surveyed.map_err(|error| chain(&error))?;
+    let (mut declared, split) = surveyed?;
     declared.values = job.declared.as_ref().map(|declared| declared.values.clone()).unwrap_or_default();
     let details = kept.details();
     let mut extents = kept.first;
@@ -181,15 +198,15 @@ struct Kept {
 }
 
 impl Kept {
-    fn look(&mut self, place: usize, layout: &Layout, rows: &[u8]) -> Result<(), String> {
+    fn look(&mut self, place: usize, layout: &Layout, rows: &[u8]) -> Result<(), SurveyError> {
         for record in records(rows, layout.fields.len()) {
             if self.samples.len() >= SAMPLES_MAX {
                 return Ok(());
             }
-            let record = record.map_err(|error| error.to_string())?;
+            let record = record?;
             let mut values = Vec::with_capacity(layout.fields.len());
             for (field, raw) in layout.fields.iter().zip(record.fields()) {
-                let value = raw.value(&field.ty).ok_or("a value is not of its field's type")?;
+                let value = raw.value(&field.ty).ok_or(SurveyError::Value)?;
                 values.push(Owned::of(&value));
             }
             let mut wanted = false;

@@ -262,7 +262,7 @@ impl Bench {
 
     /// All findings of a run.
     pub async fn findings(&self, run_id: RunId) -> Vec<Finding> {
-        self.store.findings(run_id, 0, u32::MAX).await.unwrap().0
+        self.store.findings(run_id, 0, u32::MAX).await.unwrap().findings
     }
 }
 

@@ -5,8 +5,8 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use broker::{Broker, BrokerError, Consumer, Queue};
 use bytes::Bytes;
-use wire::Counts;
 use wire::seal::unverified;
+use wire::{Work, WorkerReport};
 
 /// How often others get their turn after the writer was heard, so that whoever acts upon it can.
 const TURNS: usize = 200;
@@ -28,12 +28,12 @@ impl LateProcessorCounts {
 #[async_trait]
 impl Broker for LateProcessorCounts {
     async fn publish(&self, queue: Queue, body: Bytes) -> Result<(), BrokerError> {
-        let counts = if queue == Queue::Counts {
-            unverified::<Counts>(&body).map(|opened| opened.message)
+        let report = if queue == Queue::Counts {
+            unverified::<WorkerReport>(&body).map(|opened| opened.message)
         } else {
             None
         };
-        if let Some(Counts { role: 0, chunk_no, .. }) = counts {
+        if let Some(WorkerReport { work: Work::Processed(_), chunk_no, .. }) = report {
             let (inner, is_written) = (Arc::clone(&self.inner), Arc::clone(&self.is_written));
             tokio::spawn(async move {
                 while !is_written(chunk_no) {

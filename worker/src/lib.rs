@@ -22,12 +22,12 @@ use bytes::Bytes;
 use domain::counts::Role;
 use domain::ids::WorkerId;
 use platform::clock::Clock;
-use post::{Post, Unread};
+use post::{Post, PostError, Unread};
 use store::Store;
 use store::model::{Heartbeat, NewWorker};
 use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
-use wire::{Counts, Opened, RunBytes, Travels};
+use wire::{Opened, Travels, WorkerReport};
 
 pub use fleet::Fleet;
 pub use jobs::Jobs;
@@ -77,12 +77,22 @@ fn reading() -> Arc<Semaphore> {
     Arc::new(Semaphore::new(std::thread::available_parallelism().map_or(1, std::num::NonZero::get)))
 }
 
+/// A time as reports state it.
+pub(crate) fn micros(time: Duration) -> u64 {
+    u64::try_from(time.as_micros()).unwrap_or(u64::MAX)
+}
+
 /// The workers of a process, each with since when it has had a message in hand, if it has one.
 #[derive(Debug, Clone, Default)]
 pub struct Registered(Arc<Mutex<Vec<AtWork>>>);
 
-/// A worker, and since when it has had a message in hand.
-type AtWork = (WorkerId, Option<Instant>);
+/// A worker of the process.
+#[derive(Debug)]
+struct AtWork {
+    worker: WorkerId,
+    /// Since when it has had a message in hand, if it has one.
+    since: Option<Instant>,
+}
 
 impl Registered {
     fn all(&self) -> MutexGuard<'_, Vec<AtWork>> {
@@ -92,24 +102,22 @@ impl Registered {
     /// Heartbeats of those that have not stopped.
     #[must_use]
     pub fn beats(&self) -> Vec<Heartbeat> {
-        let beat = |(worker, since): &AtWork| Heartbeat {
-            worker: *worker,
-            in_hand: since.map(|since| since.elapsed()),
-        };
+        let beat =
+            |one: &AtWork| Heartbeat { worker: one.worker, in_hand: one.since.map(|since| since.elapsed()) };
         self.all().iter().map(beat).collect()
     }
 
     fn add(&self, worker: WorkerId) {
-        self.all().push((worker, None));
+        self.all().push(AtWork { worker, since: None });
     }
 
     fn remove(&self, worker: WorkerId) {
-        self.all().retain(|(one, _)| *one != worker);
+        self.all().retain(|one| one.worker != worker);
     }
 
     fn set(&self, worker: WorkerId, since: Option<Instant>) {
-        if let Some(one) = self.all().iter_mut().find(|(one, _)| *one == worker) {
-            one.1 = since;
+        if let Some(one) = self.all().iter_mut().find(|one| one.worker == worker) {
+            one.since = since;
         }
     }
 
@@ -180,8 +188,8 @@ impl WorkerContext {
     }
 
     /// Tells the coordinator what was counted for a chunk, or that it failed.
-    pub(crate) async fn report(&self, attempt: u64, counts: &Counts) -> Result<(), String> {
-        self.post.send(Queue::Counts, attempt, counts).await.map_err(|error| error.to_string())
+    pub(crate) async fn report(&self, attempt: u64, report: &WorkerReport) -> Result<(), PostError> {
+        self.post.send(Queue::Counts, attempt, report).await
     }
 
     /// Reads a message, or says what becomes of it.
@@ -190,22 +198,5 @@ impl WorkerContext {
             Unread::Refused(error) => Handled::Refused(error.to_string()),
             Unread::Store(error) => Handled::unless_transient(&error),
         })
-    }
-}
-
-/// Counts that say nothing but why a chunk failed.
-pub(crate) fn failure(run_id: RunBytes, chunk_no: u64, role: u8, worker: WorkerId, reason: String) -> Counts {
-    Counts {
-        run_id,
-        chunk_no,
-        role,
-        worker: worker.0,
-        processor: worker.0,
-        records: 0,
-        accepted: 0,
-        rejected: 0,
-        bytes: 0,
-        busy_us: 0,
-        failure: Some(reason),
     }
 }

@@ -13,15 +13,12 @@ use job::chunk::ChunkCut;
 use job::chunk::{ChunkDecoder, ChunkError};
 use store::StoreError;
 use thiserror::Error;
-use wire::{Batch, Chunk, CodecError, Counts};
+use wire::{Batch, Chunk, ChunkCounts, CodecError, Work, WorkerReport};
 
 use crate::consume::{Handled, consume};
 use crate::jobs::Unavailable;
 use crate::starts::Charged;
-use crate::{Identity, Jobs, WorkerContext, recount, verifier};
-
-/// A processor's number for its role in messages.
-const ROLE: u8 = 0;
+use crate::{Identity, Jobs, WorkerContext, micros, recount, verifier};
 
 /// Why a processor ended before it was told to.
 #[derive(Debug, Error)]
@@ -82,7 +79,7 @@ pub async fn run(with: &WorkerContext, identity: &Identity, jobs: &Jobs) -> Resu
     let worker = with.register(Role::Processor, identity).await?;
     let give_up = |body: Bytes, reason: String| async move {
         match with.read::<Chunk>(&body).await {
-            Ok(chunk) => with.give_up(&chunk, ROLE, worker, reason).await,
+            Ok(chunk) => with.give_up(&chunk, Role::Processor, worker, reason).await,
             Err(_) => true,
         }
     };
@@ -127,12 +124,12 @@ async fn handle(with: &WorkerContext, jobs: &Jobs, worker: WorkerId, body: Bytes
     // Decoding is work for a core, not for the runtime's threads. A panic in it fails this chunk alone.
     let processed = tokio::task::spawn_blocking(move || {
         let batch = process(&job, &cut, &chunk, worker)?;
-        let counts = (batch.records_in, batch.accepted, batch.rejects.len() as u64);
+        let counts = batch.counts();
         let body =
             sealer.seal(&batch).map_err(|error| ProcessError::Batch { chunk_no: chunk.chunk_no, error })?;
         Ok::<_, ProcessError>((counts, body))
     });
-    let ((records, accepted, rejected), batch) = match processed.await {
+    let (counts, batch) = match processed.await {
         Ok(Ok(processed)) => processed,
         Ok(Err(error @ ProcessError::Altered { .. })) => {
             return start.of_other_bytes(error.to_string()).await;
@@ -143,23 +140,11 @@ async fn handle(with: &WorkerContext, jobs: &Jobs, worker: WorkerId, body: Bytes
             return start.failed(format!("chunk {chunk_no}: the processor failed: {why}"));
         }
     };
-    let counts = Counts {
-        run_id,
-        chunk_no,
-        role: ROLE,
-        worker: worker.0,
-        processor: worker.0,
-        records,
-        accepted,
-        rejected,
-        bytes,
-        busy_us: u64::try_from(started.elapsed().as_micros()).unwrap_or(u64::MAX),
-        failure: None,
-    };
+    let work = Work::Processed(ChunkCounts { bytes, busy_us: micros(started.elapsed()), ..counts });
     // Reported first: a batch whose confirmations are lost may be committed all the same, and its processor's share
     // would lack it. The report of a batch that is never committed counts for nothing.
-    if let Err(reason) = with.report(attempt, &counts).await {
-        return start.postponed(reason).await;
+    if let Err(error) = with.report(attempt, &WorkerReport { run_id, chunk_no, worker, work }).await {
+        return start.postponed(error.to_string()).await;
     }
     match with.post.publish(Queue::Batches, batch).await {
         Ok(()) => start.done().await,

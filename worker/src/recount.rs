@@ -5,10 +5,10 @@
 use std::sync::Arc;
 
 use broker::Queue;
-use domain::ids::RunId;
+use domain::ids::{RunId, WorkerId};
 use store::StoreError;
 use store::model::{ChunkRow, Committed};
-use wire::{Batch, Chunk, Counts, Opened};
+use wire::{Batch, Chunk, Opened, Work, WorkerReport};
 
 use crate::consume::Handled;
 use crate::jobs::Unavailable;
@@ -50,23 +50,16 @@ pub(crate) async fn recount(with: &WorkerContext, jobs: &Jobs, opened: Opened<Ch
         Ok(Err(error)) => return Handled::Refused(error.to_string()),
         Err(error) => return Handled::Refused(platform::telemetry::ended(&error).into()),
     };
-    let counts = Counts {
+    let report = WorkerReport {
         run_id: batch.run_id,
         chunk_no: batch.chunk_no,
-        role: 0,
-        worker: batch.processor,
-        processor: batch.processor,
-        records: batch.records_in,
-        accepted: batch.accepted,
-        rejected: batch.rejects.len() as u64,
-        bytes: batch.bytes_in,
+        worker: WorkerId(batch.processor),
         // Its own time is lost with its report; another's is not booked on it.
-        busy_us: 0,
-        failure: None,
+        work: Work::Processed(batch.counts()),
     };
     tracing::info!(%run_id, chunk_no = batch.chunk_no, "counts were lost; computing them again");
-    if let Err(reason) = with.report(attempt, &counts).await {
-        return Handled::Postponed(reason);
+    if let Err(error) = with.report(attempt, &report).await {
+        return Handled::Postponed(error.to_string());
     }
     match with.post.send(Queue::Batches, attempt, &batch).await {
         Ok(()) => Handled::Done,

@@ -4,10 +4,10 @@ use domain::counts::Role;
 use domain::ids::{ChunkNo, RunId, WorkerId};
 use domain::retry::RetryPolicy;
 use store::model::{Started, Task};
-use wire::{Opened, RunBytes, Travels};
+use wire::{Opened, RunBytes, Travels, Work, WorkerReport};
 
+use crate::WorkerContext;
 use crate::consume::Handled;
-use crate::{WorkerContext, failure};
 
 /// A start that was charged.
 pub(crate) struct Start<'a> {
@@ -66,7 +66,7 @@ impl WorkerContext {
     pub(crate) async fn give_up<M: Travels>(
         &self,
         opened: &Opened<M>,
-        role: u8,
+        role: Role,
         worker: WorkerId,
         reason: String,
     ) -> bool {
@@ -76,8 +76,8 @@ impl WorkerContext {
             tracing::error!(%error, chunk_no, "cannot set aside a failed chunk");
             return false;
         }
-        let counts = failure(run_id, chunk_no, role, worker, reason);
-        if let Err(error) = self.report(opened.attempt, &counts).await {
+        let report = WorkerReport { run_id, chunk_no, worker, work: Work::Failed { role, reason } };
+        if let Err(error) = self.report(opened.attempt, &report).await {
             // The ledger has it; the coordinator looks there.
             tracing::warn!(%error, chunk_no, "cannot report a failure");
         }

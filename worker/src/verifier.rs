@@ -8,17 +8,14 @@ use bytes::Bytes;
 use domain::ids::{RunId, WorkerId};
 use store::model::ChunkRange;
 use store::readback::{ReadBackError, read_range};
-use wire::{Counts, Range, RangeFound, codec};
+use wire::{Range, RangeFound, Work, WorkerReport, codec};
 
 use crate::consume::{Handled, consume};
 use crate::jobs::Unavailable;
-use crate::{Jobs, WorkerContext};
+use crate::{Jobs, WorkerContext, micros};
 
 /// Ranges of the same first chunk that are looked at: there is one, unless somebody makes them up.
 const RANGES_MAX: u32 = 8;
-
-/// The number in messages that says: a range was read back.
-const ROLE: u8 = 2;
 
 /// Works until told to stop.
 ///
@@ -48,7 +45,7 @@ async fn read_back(with: &WorkerContext, jobs: &Jobs, worker: WorkerId, body: By
         return Handled::Done;
     }
     match with.store.readbacks(run_id, range.pass, range.first, RANGES_MAX).await {
-        Ok(found) if found.iter().any(|(range, _)| *range == chunks) => return Handled::Done,
+        Ok(found) if found.iter().any(|found| found.range == chunks) => return Handled::Done,
         Ok(_) => {}
         Err(error) => return Handled::unless_transient(&error),
     }
@@ -81,19 +78,8 @@ async fn read_back(with: &WorkerContext, jobs: &Jobs, worker: WorkerId, body: By
     if let Err(error) = with.store.keep_readback(run_id, range.pass, chunks, &body).await {
         return Handled::unless_transient(&error);
     }
-    let nudge = Counts {
-        run_id: range.run_id,
-        chunk_no: range.first,
-        role: ROLE,
-        worker: worker.0,
-        processor: worker.0,
-        records,
-        accepted: records,
-        rejected: 0,
-        bytes: 0,
-        busy_us: u64::try_from(started.elapsed().as_micros()).unwrap_or(u64::MAX),
-        failure: None,
-    };
+    let work = Work::ReadBack { records, busy_us: micros(started.elapsed()) };
+    let nudge = WorkerReport { run_id: range.run_id, chunk_no: range.first, worker, work };
     if let Err(error) = with.report(attempt, &nudge).await {
         // It is for speed only: the coordinator looks into the store.
         tracing::debug!(%error, "cannot report the range that was read back");

@@ -8,15 +8,12 @@ use domain::counts::Role;
 use domain::ids::{RunId, WorkerId};
 use store::StoreError;
 use store::model::CommitOutcome;
-use wire::{Batch, Counts};
+use wire::{Batch, ChunkCounts, RunBytes, Work, WorkerReport};
 
 use crate::consume::{Handled, consume};
 use crate::jobs::Unavailable;
 use crate::starts::Charged;
-use crate::{Identity, Jobs, WorkerContext, verifier};
-
-/// A writer's number for its role in messages.
-const ROLE: u8 = 1;
+use crate::{Identity, Jobs, WorkerContext, micros, verifier};
 
 /// Why a writer ended before it was told to.
 #[derive(Debug, thiserror::Error)]
@@ -37,7 +34,7 @@ pub async fn run(with: &WorkerContext, identity: &Identity, jobs: &Jobs) -> Resu
     let worker = with.register(Role::Writer, identity).await?;
     let give_up = |body: Bytes, reason: String| async move {
         match with.read::<Batch>(&body).await {
-            Ok(batch) => with.give_up(&batch, ROLE, worker, reason).await,
+            Ok(batch) => with.give_up(&batch, Role::Writer, worker, reason).await,
             Err(_) => true,
         }
     };
@@ -61,22 +58,11 @@ async fn write(with: &WorkerContext, jobs: &Jobs, worker: WorkerId, body: Bytes)
     let attempt = opened.attempt;
     let batch = &opened.message;
     let (run_id, chunk_no) = (batch.run_id, batch.chunk_no);
-    let mut counts = Counts {
-        run_id,
-        chunk_no,
-        role: ROLE,
-        worker: worker.0,
-        processor: batch.processor,
-        records: batch.records_in,
-        accepted: batch.accepted,
-        rejected: batch.rejects.len() as u64,
-        bytes: size,
-        busy_us: 0,
-        failure: None,
-    };
+    let processor = WorkerId(batch.processor);
+    let mut counts = ChunkCounts { bytes: size, ..batch.counts() };
     let start = match with.start(&opened, Role::Writer, worker).await {
         Charged::Go(start) => start,
-        Charged::Committed => return report_again(with, attempt, counts).await,
+        Charged::Committed => return report_again(with, attempt, run_id, chunk_no, counts).await,
         Charged::Settle(handled) => return handled,
     };
     let job = match jobs.get(&*with.store, &start.task.job_digest).await {
@@ -86,7 +72,9 @@ async fn write(with: &WorkerContext, jobs: &Jobs, worker: WorkerId, body: Bytes)
     };
     match with.store.commit(&job, opened.message, worker).await {
         Ok(CommitOutcome::Committed) => {}
-        Ok(CommitOutcome::AlreadyThere) => return report_again(with, attempt, counts).await,
+        Ok(CommitOutcome::AlreadyThere) => {
+            return report_again(with, attempt, run_id, chunk_no, counts).await;
+        }
         Ok(CommitOutcome::OtherBytes) => {
             let reason = format!("chunk {chunk_no}: the batch was made from other bytes than the ledger has");
             return start.of_other_bytes(reason).await;
@@ -98,28 +86,34 @@ async fn write(with: &WorkerContext, jobs: &Jobs, worker: WorkerId, body: Bytes)
         Err(error) if error.is_transient() => return start.postponed(error.to_string()).await,
         Err(error) => return start.failed(error.to_string()),
     }
-    counts.busy_us = u64::try_from(started.elapsed().as_micros()).unwrap_or(u64::MAX);
-    match with.report(attempt, &counts).await {
+    counts.busy_us = micros(started.elapsed());
+    let work = Work::Written { processor, counts };
+    match with.report(attempt, &WorkerReport { run_id, chunk_no, worker, work }).await {
         Ok(()) => Handled::Done,
         // Committed, but unreported: whoever gets the batch next reports it.
-        Err(reason) => Handled::Postponed(reason),
+        Err(error) => Handled::Postponed(error.to_string()),
     }
 }
 
 /// A chunk was committed before, and its writer may have died before it could report. What it must have counted is
 /// counted from the batch and reported in its name; if it did report, that stands.
-async fn report_again(with: &WorkerContext, attempt: u64, mut counts: Counts) -> Handled {
-    let (run_id, chunk_no) = (RunId::from_bytes(counts.run_id), counts.chunk_no);
-    let row = match with.store.chunks(run_id, chunk_no, 1).await {
+async fn report_again(
+    with: &WorkerContext,
+    attempt: u64,
+    run_id: RunBytes,
+    chunk_no: u64,
+    counts: ChunkCounts,
+) -> Handled {
+    let run = RunId::from_bytes(run_id);
+    let row = match with.store.chunks(run, chunk_no, 1).await {
         Ok(mut rows) => rows.pop().filter(|row| row.cut.chunk_no.0 == chunk_no),
         Err(error) => return Handled::unless_transient(&error),
     };
     let Some(committed) = row.and_then(|row| row.committed) else { return Handled::Done };
-    tracing::debug!(%run_id, chunk_no, "chunk is already committed");
-    counts.worker = committed.writer.0;
-    counts.processor = committed.processor.0;
-    match with.report(attempt, &counts).await {
+    tracing::debug!(run_id = %run, chunk_no, "chunk is already committed");
+    let work = Work::Written { processor: committed.processor, counts };
+    match with.report(attempt, &WorkerReport { run_id, chunk_no, worker: committed.writer, work }).await {
         Ok(()) => Handled::Done,
-        Err(reason) => Handled::Postponed(reason),
+        Err(error) => Handled::Postponed(error.to_string()),
     }
 }

@@ -20,7 +20,7 @@ pub(crate) fn check(global: &Global, args: &Check) -> Result<Done, Failure> {
     let job = read_job(&args.job)?;
     let settings = wiring::settings(global, None)?;
     let dialect = wiring::dialect(&settings);
-    dialect.holds(&job).map_err(Failure::usage)?;
+    dialect.holds(&job).map_err(|error| Failure::usage(error.to_string()))?;
     let mut notes = dialect.may_not_hold(&job);
     if job.amount_names().is_empty() {
         notes.push(NO_AMOUNTS.to_owned());

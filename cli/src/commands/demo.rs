@@ -57,13 +57,13 @@ pub(crate) async fn demo(global: &Global, args: &Demo) -> Result<Done, Failure> 
     };
     let mut ended = start(&global, &settings, &store, Begin::Open(Box::new(request)), None).await?;
     if let Some(damage) = args.inject {
-        for done in inject(&database, ended.0, damage, args.records)
+        for done in inject(&database, ended.run_id, damage, args.records)
             .map_err(|error| Failure::unfinished(format!("cannot inject the damage: {error}")))?
         {
             remark(&format!("damage: {done}"));
         }
         let reason = Some("demo --inject".to_owned());
-        ended = start(&global, &settings, &store, Begin::Approve(ended.0, reason, None), None).await?;
+        ended = start(&global, &settings, &store, Begin::Approve(ended.run_id, reason, None), None).await?;
     }
     let done = conclude(&global, &*store, ended).await;
     let flag = format!("--store sqlite:{}", database.display());

@@ -65,8 +65,8 @@ async fn page(
     from: u64,
 ) -> Result<Vec<Finding>, Failure> {
     if in_findings {
-        Ok(store.findings(run_id, from, PAGE).await?.0)
+        Ok(store.findings(run_id, from, PAGE).await?.findings)
     } else {
-        Ok(store.breaches(run_id, job, from, PAGE).await?.0)
+        Ok(store.breaches(run_id, job, from, PAGE).await?.findings)
     }
 }

@@ -42,10 +42,10 @@ fn of_copybook(args: &Init, path: &Path, dialect: Dialect) -> Result<Done, Failu
     let file = file.unwrap_or_else(|| path.to_string_lossy().into_owned());
     let name = path.file_stem().map_or_else(|| "job".into(), |name| name.to_string_lossy().into_owned());
     let form = SourceForm { encoding: &args.encoding, framing: &args.framing, free: args.free };
-    let made = from_copybook(&name, &file, &text, &form).map_err(|reason| wrong(&reason))?;
+    let made = from_copybook(&name, &file, &text, &form).map_err(|error| wrong(&error))?;
     dialect
         .holds_all(&made.layouts.iter().map(|layout| &**layout).collect::<Vec<_>>())
-        .map_err(|what| wrong(&what))?;
+        .map_err(|error| wrong(&error))?;
     for note in &made.notes {
         remark(&format!("note: {note}"));
     }
@@ -99,10 +99,10 @@ fn of_sample(args: &Init, path: &Path, dialect: Dialect) -> Result<Done, Failure
     let whole_file = (sample.len() as u64) < SAMPLE_BYTES;
     let stem = path.file_name().map_or_else(|| "job".into(), |name| name.to_string_lossy().into_owned());
     let name = stem.split('.').next().unwrap_or("job");
-    let inferred = infer(name, &sample, whole_file).map_err(|reason| wrong(&reason))?;
+    let inferred = infer(name, &sample, whole_file).map_err(|error| wrong(&error))?;
     // `check` reports problems of a job that does not parse yet.
     if let Ok(job) = Job::parse("job.toml", &inferred.text) {
-        dialect.holds(&job).map_err(|what| wrong(&what))?;
+        dialect.holds(&job).map_err(|error| wrong(&error))?;
     }
     for note in &inferred.notes {
         remark(&format!("note: {note}"));

@@ -7,9 +7,9 @@ use std::time::Duration;
 use coordinator::Coordinator;
 use coordinator::load::LoadError;
 use coordinator::open::RunRequest;
-use coordinator::ops::OpsError;
 use coordinator::ops::attendance::Watcher;
 use coordinator::ops::standing::{Standing, standing};
+use coordinator::ops::{OpsError, Requeued};
 use coordinator::report::{summary, text};
 use coordinator::run::{Drive, Ending, RunError};
 use coordinator::split::SplitError;
@@ -70,8 +70,9 @@ pub(crate) async fn redrive(global: &Global, args: &Redrive) -> Result<Done, Fai
     let store = wiring::store(&settings, false).await?;
     let run = find_run(&*store, &args.operate.run.run).await?;
     let (coordinator, _watcher) = wiring::coordinator_without_broker(&settings, &store);
-    let (chunks, is_the_service_s) = coordinator.redrive(run.run_id, args.operate.reason.as_deref()).await?;
-    if is_the_service_s && args.source.is_none() {
+    let Requeued { chunks, is_submitted } =
+        coordinator.redrive(run.run_id, args.operate.reason.as_deref()).await?;
+    if is_submitted && args.source.is_none() {
         let run_id = run.run_id;
         let told = format!(
             "run {run_id}: requeued {}; the coordinator service continues the run",
@@ -110,6 +111,14 @@ pub(crate) enum Begin {
     Approve(RunId, Option<String>, Option<Location>),
 }
 
+/// A run, and how far it was driven.
+pub(crate) struct Ended {
+    /// The run.
+    pub(crate) run_id: RunId,
+    /// How driving it ended.
+    pub(crate) ending: Ending,
+}
+
 /// Drives a run as far as possible, shows its progress, and stops on Ctrl-C.
 pub(crate) async fn start(
     global: &Global,
@@ -117,7 +126,7 @@ pub(crate) async fn start(
     store: &Arc<dyn Store>,
     begin: Begin,
     patience: Option<u64>,
-) -> Result<(RunId, Ending), Failure> {
+) -> Result<Ended, Failure> {
     let (coordinator, watcher) = wiring::coordinator(settings, store).await?;
     let shown = crate::progress::show(watcher, global.json);
     let listener = stop_on_signal(&coordinator);
@@ -134,7 +143,7 @@ async fn begin_and_drive(
     coordinator: &Coordinator,
     begin: Begin,
     patience: Option<u64>,
-) -> Result<(RunId, Ending), Failure> {
+) -> Result<Ended, Failure> {
     let (run_id, how) = match begin {
         Begin::Open(request) => (coordinator.open(&request).await?, Drive::default()),
         Begin::GoOn(run_id, how) => (run_id, how),
@@ -157,7 +166,7 @@ async fn begin_and_drive(
     let why = given_up.clone().or_else(|| ended.as_ref().err().map(ToString::to_string));
     coordinator.notify(run_id, why.as_deref()).await;
     let error = match ended {
-        Ok(ending) => return Ok((run_id, ending)),
+        Ok(ending) => return Ok(Ended { run_id, ending }),
         Err(error) => error,
     };
     // Another operator or coordinator may have finished the run in the meantime.
@@ -242,7 +251,8 @@ pub(crate) async fn signal() -> bool {
 }
 
 /// Prints the report and returns the exit code of the verdict, even if the report cannot be printed.
-pub(crate) async fn conclude(global: &Global, store: &dyn Store, (run_id, ending): (RunId, Ending)) -> Done {
+pub(crate) async fn conclude(global: &Global, store: &dyn Store, ended: Ended) -> Done {
+    let Ended { run_id, ending } = ended;
     let state = ending.state();
     let instead = format!("run {run_id} is {state}; print its report with `crossfoot report {run_id}`");
     match summary::report(store, run_id).await {

@@ -12,6 +12,7 @@ use store::Store;
 use super::context::{read_job, source_of};
 use super::run::{conclude, read_declared};
 use crate::args::{Fleet, Global, Submit};
+use crate::commands::run::Ended;
 use crate::outcome::{Done, Failure};
 use crate::output::{remark, tell, tell_json};
 use crate::printed::RunStands;
@@ -62,7 +63,7 @@ pub(crate) async fn submit(global: &Global, args: &Submit) -> Result<Done, Failu
                 "stopped waiting; run {run_id} remains submitted: see `crossfoot show {run_id}` for its progress"
             ))),
         };
-        return Ok(conclude(global, &*store, (run_id, ending)).await);
+        return Ok(conclude(global, &*store, Ended { run_id, ending }).await);
     }
     let told = format!("submitted run {run_id}; see `crossfoot show {run_id}` for its progress");
     if global.json {

@@ -39,7 +39,7 @@ pub(crate) async fn trends(global: &Global, args: &Trends) -> Result<Done, Failu
 /// Returns the trend rules of the job's latest run.
 async fn latest_rules(store: &dyn Store, job: &str) -> Result<TrendRules, Failure> {
     Ok(match store.history(job, None, false, 1).await?.pop() {
-        Some((run, _)) => stored_job(store, &run.job_digest).await?.trends,
+        Some(latest) => stored_job(store, &latest.run.job_digest).await?.trends,
         None => TrendRules::default(),
     })
 }

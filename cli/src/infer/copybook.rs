@@ -6,8 +6,11 @@ use std::fmt::Write;
 use domain::layout::Layout;
 use format::codepage::CodePage;
 use format::copybook::plan::{Field, Plan, PlanOptions};
-use format::copybook::{Category, Copybook, Item, ItemId, ParseOptions, ReferenceFormat, Usage};
-use job::Job;
+use format::copybook::{
+    Category, Copybook, CopybookError, Item, ItemId, ParseOptions, ReferenceFormat, Usage,
+};
+use job::{Job, JobError};
+use thiserror::Error;
 
 use super::write::quoted;
 
@@ -41,16 +44,26 @@ struct Block {
     plan: Plan,
 }
 
+/// Why no job file can be generated from a copybook.
+#[derive(Debug, Error)]
+pub(crate) enum CopybookJobError {
+    /// It cannot be understood.
+    #[error(transparent)]
+    Copybook(#[from] CopybookError),
+    /// What was generated is no job.
+    #[error(transparent)]
+    Job(#[from] JobError),
+}
+
 /// Generates the job file `name` from `text`, the copybook in `file`.
 pub(crate) fn from_copybook(
     name: &str,
     file: &str,
     text: &str,
     form: &SourceForm<'_>,
-) -> Result<FromCopybook, String> {
+) -> Result<FromCopybook, CopybookJobError> {
     let format = if form.free { ReferenceFormat::Free } else { ReferenceFormat::Fixed };
-    let copybook = Copybook::parse(file, text, ParseOptions { format, ..ParseOptions::default() })
-        .map_err(|error| error.to_string())?;
+    let copybook = Copybook::parse(file, text, ParseOptions { format, ..ParseOptions::default() })?;
     let blocks = blocks(&copybook)?;
     let name = identifier(name, "job");
     let mut out = format!(
@@ -93,7 +106,7 @@ pub(crate) fn from_copybook(
             when.push('\n');
         }
         let alone = format!("{}{}", head(file, text, form, longest, &native), body.replace("@when@", ""));
-        let job = Job::parse(file, &alone).map_err(|error| error.to_string())?;
+        let job = Job::parse(file, &alone)?;
         out.push('\n');
         out.push_str(&body.replace("@when@", &when));
         for record in job.records {
@@ -149,7 +162,7 @@ fn native(blocks: &[Block], form: &SourceForm<'_>) -> Vec<&'static str> {
     lines
 }
 
-fn blocks(copybook: &Copybook) -> Result<Vec<Block>, String> {
+fn blocks(copybook: &Copybook) -> Result<Vec<Block>, CopybookError> {
     let records: Vec<ItemId> =
         copybook.records().iter().copied().filter(|id| copybook.item(*id).level != 77).collect();
     let mut blocks: Vec<Block> = Vec::new();
@@ -164,7 +177,7 @@ fn blocks(copybook: &Copybook) -> Result<Vec<Block>, String> {
                 views: views.clone(),
                 ..PlanOptions::default()
             };
-            let plan = copybook.plan(&options).map_err(|error| error.to_string())?;
+            let plan = copybook.plan(&options)?;
             let label = match views.last() {
                 Some(view) => view.clone(),
                 None if single || records.len() > 1 => {

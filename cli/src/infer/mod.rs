@@ -27,6 +27,7 @@ mod tests;
 
 use columns::Columns;
 use dialect::Found;
+use thiserror::Error;
 
 /// An inferred job file.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -37,12 +38,46 @@ pub(crate) struct Inferred {
     pub(crate) notes: Vec<String>,
 }
 
+/// Why nothing can be inferred from a sample.
+#[derive(Debug, Error)]
+pub(crate) enum InferError {
+    /// It is something else than delimited text.
+    #[error("the sample {0}")]
+    Foreign(&'static str),
+    /// There is nothing in it.
+    #[error("the sample is empty")]
+    Empty,
+    /// It is not text.
+    #[error("the sample is not plain text: {controls} of its {bytes} bytes are control characters")]
+    NotText {
+        /// How many control characters it has.
+        controls: usize,
+        /// How long it is.
+        bytes: usize,
+    },
+    /// Its lines end in a way that no job can name.
+    #[error("the sample's lines end with CR only; convert them to LF or CRLF")]
+    CrOnly,
+    /// Nothing separates its fields.
+    #[error("{}", not_delimited(*longest))]
+    NotDelimited {
+        /// The length of its longest line in bytes.
+        longest: usize,
+    },
+    /// It holds no whole record.
+    #[error("the sample has no line end, so it holds no complete record")]
+    NoLineEnd,
+    /// What was inferred is no job.
+    #[error("the generated job file is invalid, which is a bug in crossfoot: {0}")]
+    Invalid(job::JobError),
+}
+
 /// Infers the job `name` from `sample`, the first bytes of a file or (`whole_file`) all of them. Unless it is
 /// the whole file, its last line is assumed to be incomplete.
 ///
 /// # Errors
-/// Returns a sentence for the user that says why nothing can be inferred.
-pub(crate) fn infer(name: &str, sample: &[u8], whole_file: bool) -> Result<Inferred, String> {
+/// [`InferError`] says why nothing can be inferred.
+pub(crate) fn infer(name: &str, sample: &[u8], whole_file: bool) -> Result<Inferred, InferError> {
     let mut notes = Vec::new();
     let (text, encoding) = sample::text(sample, whole_file)?;
     if encoding != sample::Encoding::Utf8 {
@@ -51,9 +86,11 @@ pub(crate) fn infer(name: &str, sample: &[u8], whole_file: bool) -> Result<Infer
             "the sample is not UTF-8; assuming {assumed}: look for wrong letters in the preview of `crossfoot check`"
         ));
     }
-    let found = dialect::find(&text, whole_file).ok_or_else(|| not_delimited(&text))?;
+    let longest = || text.lines().map(str::len).max().unwrap_or(0);
+    let found =
+        dialect::find(&text, whole_file).ok_or_else(|| InferError::NotDelimited { longest: longest() })?;
     if found.rows.is_empty() {
-        return Err("the sample has no line end, so it holds no complete record".into());
+        return Err(InferError::NoLineEnd);
     }
     note_odd_rows(&found, &mut notes);
     let columns = Columns::find(&found, &mut notes);
@@ -61,7 +98,7 @@ pub(crate) fn infer(name: &str, sample: &[u8], whole_file: bool) -> Result<Infer
     let text = write::job_file(name, encoding, &found, &columns, &key);
     match job::Job::parse("the inferred job", &text) {
         Ok(_) => Ok(Inferred { text, notes }),
-        Err(error) => Err(format!("the generated job file is invalid, which is a bug in crossfoot: {error}")),
+        Err(error) => Err(InferError::Invalid(error)),
     }
 }
 
@@ -93,8 +130,7 @@ fn note_odd_rows(found: &Found<'_>, notes: &mut Vec<String>) {
     }
 }
 
-fn not_delimited(text: &str) -> String {
-    let longest = text.lines().map(str::len).max().unwrap_or(0);
+fn not_delimited(longest: usize) -> String {
     format!(
         "no separator (`,` `;` `|` or tab) splits the lines into equal numbers of fields, and only delimited samples \
          can be inferred. For fixed positions (the longest line has {longest} bytes), start from this job file:\n\n\

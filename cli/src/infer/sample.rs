@@ -2,6 +2,8 @@
 
 use std::borrow::Cow;
 
+use super::InferError;
+
 /// The encoding of the sample.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Encoding {
@@ -25,24 +27,21 @@ const FOREIGN: [(&[u8], &str); 7] = [
 /// The number of bytes per allowed control character other than tabs and line ends.
 const BYTES_PER_CONTROL_MIN: usize = 100;
 
-pub(super) fn text(sample: &[u8], whole_file: bool) -> Result<(Cow<'_, str>, Encoding), String> {
+pub(super) fn text(sample: &[u8], whole_file: bool) -> Result<(Cow<'_, str>, Encoding), InferError> {
     if let Some((_, what)) = FOREIGN.iter().find(|(start, _)| sample.starts_with(start)) {
-        return Err(format!("the sample {what}"));
+        return Err(InferError::Foreign(what));
     }
     let bytes = sample.strip_prefix(b"\xEF\xBB\xBF").unwrap_or(sample);
     if bytes.iter().all(u8::is_ascii_whitespace) {
-        return Err("the sample is empty".into());
+        return Err(InferError::Empty);
     }
     let is_control = |byte: &&u8| byte.is_ascii_control() && !matches!(**byte, b'\t' | b'\n' | b'\r' | 0x0c);
     let controls = bytes.iter().filter(is_control).count();
     if bytes.contains(&0) || controls * BYTES_PER_CONTROL_MIN > bytes.len() {
-        return Err(format!(
-            "the sample is not plain text: {controls} of its {} bytes are control characters",
-            bytes.len()
-        ));
+        return Err(InferError::NotText { controls, bytes: bytes.len() });
     }
     if !bytes.contains(&b'\n') && bytes.iter().filter(|byte| **byte == b'\r').count() > 1 {
-        return Err("the sample's lines end with CR only; convert them to LF or CRLF".into());
+        return Err(InferError::CrOnly);
     }
     match std::str::from_utf8(bytes) {
         Ok(text) => Ok((Cow::Borrowed(text), Encoding::Utf8)),

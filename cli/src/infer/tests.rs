@@ -189,7 +189,7 @@ fn what_is_no_delimited_text_is_refused_with_the_reason() {
         (b"a,b", false, "no separator"),
     ];
     for (sample, whole, fragment) in table {
-        let error = infer("sample", sample, *whole).unwrap_err();
+        let error = infer("sample", sample, *whole).unwrap_err().to_string();
         assert!(error.contains(fragment), "{error}");
     }
 }

@@ -5,8 +5,10 @@ use std::time::Duration;
 use broker::rabbitmq::{Rabbit, RabbitSettings};
 use broker::{Broker, Queue};
 use bytes::Bytes;
+use domain::counts::Role;
+use domain::ids::WorkerId;
 use wire::seal::{COVER_BYTES, Travels, unverified};
-use wire::{Chunk, Counts, Range, codec};
+use wire::{Chunk, ChunkCounts, Range, Work, WorkerReport, codec};
 
 use crate::desk::postings;
 use crate::fleet::servers::{Fleet, PATIENCE, servers, until};
@@ -52,24 +54,16 @@ async fn embezzle(fleet: &Fleet) -> u64 {
         broker.publish(Queue::Chunks, body).await.unwrap();
     }
     let (body, chunk) = genuine.expect("chunks waited");
-    let failed = Counts {
-        run_id: chunk.run_id,
-        chunk_no: 0,
-        role: 1,
-        worker: 1,
-        processor: 1,
-        records: 0,
-        accepted: 0,
-        rejected: 0,
-        bytes: 0,
-        busy_us: 0,
-        failure: Some("made up".into()),
-    };
+    let worker = WorkerId(1);
+    let counts = ChunkCounts { records: 1, accepted: 1, ..ChunkCounts::default() };
     for chunk_no in 0..taken {
-        let failed = Counts { chunk_no, ..failed.clone() };
-        broker.publish(Queue::Counts, forged(&body, &failed)).await.unwrap();
-        let written = Counts { records: 1, accepted: 1, failure: None, ..failed };
-        broker.publish(Queue::Counts, forged(&body, &written)).await.unwrap();
+        for work in [
+            Work::Failed { role: Role::Writer, reason: "made up".into() },
+            Work::Written { processor: worker, counts },
+        ] {
+            let report = WorkerReport { run_id: chunk.run_id, chunk_no, worker, work };
+            broker.publish(Queue::Counts, forged(&body, &report)).await.unwrap();
+        }
     }
     let poison = Chunk { chunk_no: u64::MAX, ..chunk.clone() };
     broker.publish(Queue::Chunks, forged(&body, &poison)).await.unwrap();

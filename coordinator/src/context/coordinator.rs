@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use domain::checkpoint::{Checkpoint, Head};
+use domain::checkpoint::Checkpoint;
 use domain::event::Entry as LogEntry;
 use domain::event_kind::EventKind;
 use domain::ids::RunId;
@@ -93,7 +93,7 @@ impl Coordinator {
         if self.checkpoints.is_off() {
             return;
         }
-        let (seq, hash) = match self.store.log_head().await {
+        let head = match self.store.log_head().await {
             Ok(Some(head)) => head,
             Ok(None) => return,
             Err(error) => {
@@ -101,7 +101,6 @@ impl Coordinator {
                 return;
             }
         };
-        let head = Head { seq, hash };
         let checkpoint = Checkpoint {
             at: platform::clock::iso(self.clock.now_ms()),
             store: self.checkpoints.store.clone(),

@@ -3,7 +3,7 @@
 
 use std::fmt;
 use std::path::PathBuf;
-use std::process::Stdio;
+use std::process::{ExitStatus, Stdio};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -15,6 +15,7 @@ use hmac::{Hmac, KeyInit, Mac};
 use platform::files::{KEY_BYTES_MAX, read_small_file};
 use platform::secret::ServerUrl;
 use sha2::Sha256;
+use thiserror::Error;
 use tokio::io::AsyncWriteExt as _;
 use tokio::process::Command;
 use ureq::tls::{Certificate, PemItem, RootCerts, TlsConfig, parse_pem};
@@ -53,6 +54,54 @@ impl fmt::Debug for Notify {
         // A webhook's URL is a secret where its path holds a token, as those of chat services do.
         f.debug_struct("Notify").field("on", &self.on).finish_non_exhaustive()
     }
+}
+
+/// Why nobody was told.
+#[derive(Debug, Error)]
+pub(crate) enum NotifyError {
+    /// No try reached the webhook.
+    #[error("{reason}, after {}", plural(u64::from(*attempts), "attempt"))]
+    Webhook {
+        /// Why the last one failed.
+        reason: String,
+        /// How many there were.
+        attempts: u32,
+    },
+    /// A try ended by a mistake of ours.
+    #[error(transparent)]
+    Task(#[from] tokio::task::JoinError),
+    /// The command did not start.
+    #[error("cannot start {program}: {error}")]
+    Start {
+        /// The command.
+        program: String,
+        /// What the system said.
+        error: std::io::Error,
+    },
+    /// The command says that it failed.
+    #[error("{program} exited with {status}")]
+    Exit {
+        /// The command.
+        program: String,
+        /// What it ended with.
+        status: ExitStatus,
+    },
+    /// The command could not be waited for.
+    #[error("{program}: {error}")]
+    Wait {
+        /// The command.
+        program: String,
+        /// What the system said.
+        error: std::io::Error,
+    },
+    /// The command took too long.
+    #[error("{program} did not exit within {limit_s} s")]
+    Late {
+        /// The command.
+        program: String,
+        /// How long it may take.
+        limit_s: u64,
+    },
 }
 
 /// Why a try failed, and whether another may succeed.
@@ -130,18 +179,14 @@ impl Notify {
     }
 
     /// Posts `body` to `url`, and tries again while that may help.
-    pub(crate) async fn webhook(self: Arc<Self>, url: ServerUrl, body: String) -> Result<(), String> {
+    pub(crate) async fn webhook(self: Arc<Self>, url: ServerUrl, body: String) -> Result<(), NotifyError> {
         for attempt in 1.. {
             let (notify, url, body) = (Arc::clone(&self), url.clone(), body.clone());
             let tried = tokio::task::spawn_blocking(move || notify.post(url.reveal(), &body)).await;
-            match tried.map_err(|error| error.to_string())? {
+            match tried? {
                 Ok(()) => return Ok(()),
                 Err(failed) if failed.is_final || attempt == TRIES => {
-                    return Err(format!(
-                        "{}, after {}",
-                        failed.reason,
-                        plural(u64::from(attempt), "attempt")
-                    ));
+                    return Err(NotifyError::Webhook { reason: failed.reason, attempts: attempt });
                 }
                 Err(_) => tokio::time::sleep(PAUSE * attempt).await,
             }
@@ -156,8 +201,9 @@ impl Notify {
         outcome: &str,
         job: &str,
         body: &str,
-    ) -> Result<(), String> {
+    ) -> Result<(), NotifyError> {
         let Some((program, arguments)) = self.command.split_first() else { return Ok(()) };
+        let name = || program.clone();
         let mut child = Command::new(program)
             .args(arguments)
             .env("CROSSFOOT_RUN", run_id.to_string())
@@ -168,7 +214,7 @@ impl Notify {
             .stdout(Stdio::null())
             .kill_on_drop(true)
             .spawn()
-            .map_err(|error| format!("cannot start {program}: {error}"))?;
+            .map_err(|error| NotifyError::Start { program: name(), error })?;
         let done = async {
             if let Some(mut stdin) = child.stdin.take() {
                 // A program that does not read it is free not to.
@@ -178,9 +224,9 @@ impl Notify {
         };
         match tokio::time::timeout(self.timeout(), done).await {
             Ok(Ok(status)) if status.success() => Ok(()),
-            Ok(Ok(status)) => Err(format!("{program} exited with {status}")),
-            Ok(Err(error)) => Err(format!("{program}: {error}")),
-            Err(_) => Err(format!("{program} did not exit within {} s", self.timeout().as_secs())),
+            Ok(Ok(status)) => Err(NotifyError::Exit { program: name(), status }),
+            Ok(Err(error)) => Err(NotifyError::Wait { program: name(), error }),
+            Err(_) => Err(NotifyError::Late { program: name(), limit_s: self.timeout().as_secs() }),
         }
     }
 }

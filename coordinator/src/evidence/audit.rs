@@ -1,8 +1,7 @@
 //! The evidence log, walked from its first event to its last.
 
 use domain::checkpoint::{HeldTo, Noted};
-use domain::event::{ChainError, ChainWalk};
-use domain::fingerprint::Hash;
+use domain::event::{ChainError, ChainWalk, Head};
 use store::{Store, StoreError};
 use thiserror::Error;
 
@@ -25,13 +24,10 @@ pub enum AuditError {
 ///
 /// # Errors
 /// [`AuditError`] saying which event is at fault.
-pub async fn verify(
-    store: &dyn Store,
-    noted: impl IntoIterator<Item = Noted>,
-) -> Result<(u64, Hash), AuditError> {
+pub async fn verify(store: &dyn Store, noted: impl IntoIterator<Item = Noted>) -> Result<Head, AuditError> {
     let (mut walk, mut held) = (ChainWalk::default(), HeldTo::new(noted));
     loop {
-        let events = store.events(walk.head().0, PAGE).await?;
+        let events = store.events(walk.head().seq, PAGE).await?;
         if events.is_empty() {
             break;
         }
@@ -40,7 +36,7 @@ pub async fn verify(
             held.step(event)?;
         }
     }
-    held.end(walk.head().0)?;
+    held.end(walk.head().seq)?;
     Ok(walk.head())
 }
 
@@ -48,6 +44,6 @@ pub async fn verify(
 ///
 /// # Errors
 /// [`StoreError`] of the database.
-pub async fn head(store: &dyn Store) -> Result<Option<(u64, Hash)>, StoreError> {
+pub async fn head(store: &dyn Store) -> Result<Option<Head>, StoreError> {
     store.log_head().await
 }

@@ -10,7 +10,7 @@ use job::Job;
 use job::chunk::ChunkDecoder;
 use wire::Batch;
 
-use crate::split::splitter::CutChunk;
+use crate::split::splitter::{CutChunk, SplitError};
 
 /// Decodes some of the chunks of a source.
 pub(crate) struct Beside {
@@ -24,11 +24,11 @@ impl Beside {
     /// What decodes the chunks of `job` that `verify` asks for.
     ///
     /// # Errors
-    /// Why the job's formats cannot be used, or why no chance could be had.
-    pub(crate) fn new(job: &Arc<Job>, verify: VerifySource) -> Result<Self, String> {
+    /// [`SplitError`] when the job's formats cannot be used, or no chance could be had.
+    pub(crate) fn new(job: &Arc<Job>, verify: VerifySource) -> Result<Self, SplitError> {
         let mut secret = [0; 16];
-        getrandom::fill(&mut secret).map_err(|error| format!("cannot draw a random sample: {error}"))?;
-        Ok(Self { verify, secret, decoder: ChunkDecoder::new(job)? })
+        getrandom::fill(&mut secret).map_err(SplitError::Sample)?;
+        Ok(Self { verify, secret, decoder: ChunkDecoder::new(job).map_err(SplitError::Job)? })
     }
 
     /// Whether this chunk is decoded here.

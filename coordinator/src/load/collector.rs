@@ -10,13 +10,13 @@ use std::time::Duration;
 
 use broker::{Delivery, Queue};
 use domain::counts::Role;
-use domain::ids::{ChunkNo, RunId, WorkerId};
+use domain::ids::{ChunkNo, RunId};
 use post::{Post, Unread};
 use store::StoreError;
 use store::model::Reported;
 use tokio::sync::mpsc;
 use tokio_util::sync::{CancellationToken, DropGuard};
-use wire::{Counts, Opened};
+use wire::{Opened, Work, WorkerReport};
 
 /// Reports are kept in groups of up to so many.
 const REPORTS_MAX: usize = 128;
@@ -35,7 +35,7 @@ pub struct ReportCollector {
 
 #[derive(Default)]
 struct Inner {
-    drivers: HashMap<RunId, mpsc::Sender<Vec<Counts>>>,
+    drivers: HashMap<RunId, mpsc::Sender<Vec<WorkerReport>>>,
     /// Dropping it ends the task that takes reports from the bus.
     pump: Option<DropGuard>,
 }
@@ -43,7 +43,7 @@ struct Inner {
 /// What is reported of one run, as long as it is driven.
 pub struct Reports {
     collector: Arc<ReportCollector>,
-    groups: mpsc::Receiver<Vec<Counts>>,
+    groups: mpsc::Receiver<Vec<WorkerReport>>,
 }
 
 impl ReportCollector {
@@ -102,12 +102,12 @@ impl ReportCollector {
     }
 
     async fn take(&self, deliveries: Vec<Delivery>) {
-        let mut by_run: HashMap<RunId, (Vec<Counts>, Vec<Delivery>)> = HashMap::new();
+        let mut by_run: HashMap<RunId, (Vec<WorkerReport>, Vec<Delivery>)> = HashMap::new();
         for delivery in deliveries {
-            match self.post.read::<Counts>(&delivery.body).await {
-                Ok(Opened { message: counts, .. }) => {
-                    let of_run = by_run.entry(RunId::from_bytes(counts.run_id)).or_default();
-                    of_run.0.push(counts);
+            match self.post.read::<WorkerReport>(&delivery.body).await {
+                Ok(Opened { message: report, .. }) => {
+                    let of_run = by_run.entry(RunId::from_bytes(report.run_id)).or_default();
+                    of_run.0.push(report);
                     of_run.1.push(delivery);
                 }
                 Err(Unread::Refused(error)) => self.refuse(delivery, error.to_string()).await,
@@ -118,8 +118,8 @@ impl ReportCollector {
                 }
             }
         }
-        for (run_id, (counts, deliveries)) in by_run {
-            match self.keep(run_id, &counts).await {
+        for (run_id, (reports, deliveries)) in by_run {
+            match self.keep(run_id, &reports).await {
                 Ok(()) => {}
                 Err(error) if error.is_transient() => {
                     tracing::warn!(%run_id, %error, "cannot store reports; they will be redelivered");
@@ -142,7 +142,7 @@ impl ReportCollector {
             let driver = self.inner().drivers.get(&run_id).cloned();
             if let Some(driver) = driver {
                 // A driver that does not keep up looks into the ledger.
-                let _ = driver.try_send(counts);
+                let _ = driver.try_send(reports);
             }
         }
     }
@@ -152,15 +152,15 @@ impl ReportCollector {
         delivery.dead_letter(reason).await;
     }
 
-    async fn keep(&self, run_id: RunId, counts: &[Counts]) -> Result<(), StoreError> {
-        let reports: Vec<_> = counts.iter().filter_map(reported).collect();
+    async fn keep(&self, run_id: RunId, reports: &[WorkerReport]) -> Result<(), StoreError> {
+        let reports: Vec<_> = reports.iter().filter_map(reported).collect();
         if reports.is_empty() { Ok(()) } else { self.post.store().keep_reports(run_id, &reports).await }
     }
 }
 
 impl Reports {
     /// The next group; `None` once the broker is closed.
-    pub async fn next(&mut self) -> Option<Vec<Counts>> {
+    pub async fn next(&mut self) -> Option<Vec<WorkerReport>> {
         self.groups.recv().await
     }
 }
@@ -177,23 +177,13 @@ impl Drop for Reports {
     }
 }
 
-/// What the ledger keeps of a message; nothing of a failure, nor of a range that was read back.
+/// What the ledger keeps of a report; nothing of a failure, nor of a range that was read back.
 #[must_use]
-pub fn reported(counts: &Counts) -> Option<Reported> {
-    let role = match counts.role {
-        _ if counts.failure.is_some() => return None,
-        0 => Role::Processor,
-        1 => Role::Writer,
-        _ => return None,
+pub fn reported(report: &WorkerReport) -> Option<Reported> {
+    let (role, counts) = match report.work {
+        Work::Processed(counts) => (Role::Processor, counts),
+        Work::Written { counts, .. } => (Role::Writer, counts),
+        Work::Failed { .. } | Work::ReadBack { .. } => return None,
     };
-    Some(Reported {
-        chunk_no: ChunkNo(counts.chunk_no),
-        role,
-        worker: WorkerId(counts.worker),
-        records: counts.records,
-        accepted: counts.accepted,
-        rejected: counts.rejected,
-        bytes: counts.bytes,
-        busy_us: counts.busy_us,
-    })
+    Some(Reported { chunk_no: ChunkNo(report.chunk_no), role, worker: report.worker, counts })
 }

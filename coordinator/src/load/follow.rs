@@ -5,14 +5,15 @@ use std::time::{Duration, Instant};
 
 use broker::{BrokerError, Queue};
 use domain::lifecycle::ChunkState;
-use store::model::Reported;
+use store::model::{ChunkStanding, Reported};
 use wire::seal::unverified;
-use wire::{Chunk, Counts};
+use wire::{Chunk, Work, WorkerReport};
 
 use crate::load::collector::{Reports, reported};
 use crate::load::error::LoadError;
 use crate::load::loading::{Load, SILENCE};
 use crate::load::window::{OnItsWay, Window};
+use crate::progress::AtWork;
 
 /// At least so often the ledger is asked about all chunks on their way, however much is reported.
 const LOOK: Duration = Duration::from_secs(5);
@@ -59,11 +60,12 @@ impl Load<'_> {
     }
 
     /// The chunks on their way that `group` says something of. The live view believes it; nothing else does.
-    fn named(&self, window: &Window, group: &[Counts]) -> Vec<u64> {
+    fn named(&self, window: &Window, group: &[WorkerReport]) -> Vec<u64> {
         group.iter().filter_map(reported).for_each(|report| self.show(&report));
-        let of_chunks = group.iter().filter(|counts| counts.failure.is_some() || counts.role == 1);
+        let of_chunks =
+            group.iter().filter(|report| matches!(report.work, Work::Failed { .. } | Work::Written { .. }));
         let mut named: Vec<_> =
-            of_chunks.map(|counts| counts.chunk_no).filter(|chunk_no| window.holds(*chunk_no)).collect();
+            of_chunks.map(|report| report.chunk_no).filter(|chunk_no| window.holds(*chunk_no)).collect();
         named.sort_unstable();
         named.dedup();
         named
@@ -74,7 +76,7 @@ impl Load<'_> {
         if chunks.is_empty() {
             return Ok(());
         }
-        for (chunk_no, state) in self.store.chunk_states(self.fence.run_id, chunks).await? {
+        for ChunkStanding { chunk_no, state } in self.store.chunk_states(self.fence.run_id, chunks).await? {
             match state {
                 ChunkState::Split => {}
                 ChunkState::Committed => {
@@ -99,10 +101,10 @@ impl Load<'_> {
     /// What a worker counted, in the live view.
     pub(crate) fn show(&self, report: &Reported) {
         self.watch.send_modify(|now| {
-            let (role, id) = (report.role, report.worker.0);
-            match now.workers.iter_mut().find(|worker| (worker.0, worker.1) == (role, id)) {
-                Some(worker) => worker.2 += report.records,
-                None => now.workers.push((role, id, report.records)),
+            let (role, id, records) = (report.role, report.worker, report.counts.records);
+            match now.workers.iter_mut().find(|worker| (worker.role, worker.id) == (role, id)) {
+                Some(worker) => worker.records += records,
+                None => now.workers.push(AtWork { role, id, records }),
             }
         });
     }

@@ -124,7 +124,7 @@ impl Load<'_> {
         let (job, limits, verify) = (Arc::clone(self.job), self.limits, self.verify_source);
         tokio::task::spawn_blocking(move || {
             let reader = source.reader()?;
-            let mut beside = Beside::new(&job, verify).map_err(SplitError::Job)?;
+            let mut beside = Beside::new(&job, verify)?;
             split(reader, &job, limits, |mut cut| {
                 cut.cut.decoded = beside.content(&cut);
                 sender.blocking_send(cut).is_ok()

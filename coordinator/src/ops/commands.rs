@@ -14,6 +14,15 @@ use thiserror::Error;
 
 use crate::context::coordinator::Coordinator;
 
+/// Chunks that were put back into the flow.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Requeued {
+    /// How many.
+    pub chunks: u64,
+    /// Whether the run is the coordinator service's to go on with.
+    pub is_submitted: bool,
+}
+
 /// Why an operation was refused.
 #[derive(Debug, Error)]
 pub enum OpsError {
@@ -134,11 +143,11 @@ impl Coordinator {
     }
 
     /// Puts the chunks that were set aside back into the flow, their starts forgotten; the log keeps which they were
-    /// and why. Returns how many, and whether the run is the coordinator service's to go on with.
+    /// and why.
     ///
     /// # Errors
     /// [`OpsError::WrongState`] when it does not load, or nothing was set aside.
-    pub async fn redrive(&self, run_id: RunId, reason: Option<&str>) -> Result<(u64, bool), OpsError> {
+    pub async fn redrive(&self, run_id: RunId, reason: Option<&str>) -> Result<Requeued, OpsError> {
         /// The log names so many chunks; it says how many there were.
         const NAMED_MAX: u32 = 100;
         let run = self.store.run(run_id).await?;
@@ -162,7 +171,7 @@ impl Coordinator {
         self.store.park(fence, None).await?;
         self.store.release(fence, 0).await?;
         self.checkpoint(run_id, EventKind::Redriven.name()).await;
-        Ok((chunks, run.submitted))
+        Ok(Requeued { chunks, is_submitted: run.submitted })
     }
 
     /// Gives a run up. A coordinator at work on it stops at its next sign of life.

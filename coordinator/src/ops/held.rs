@@ -4,7 +4,7 @@
 use std::time::Duration;
 
 use domain::ids::{ChunkNo, RunId, WorkerId};
-use store::model::WorkerRow;
+use store::model::{BegunChunk, WorkerRow};
 use store::{Store, StoreError};
 
 use crate::ops::attendance::ALIVE;
@@ -39,7 +39,7 @@ pub async fn held(store: &dyn Store, run_id: Option<RunId>) -> Result<Vec<Held>,
     }
     let workers = store.fleet(None).await?;
     let of = |worker: WorkerId| workers.iter().find(|row| row.worker_id == worker);
-    let named = begun.into_iter().filter_map(|(run_id, chunk_no, worker)| {
+    let named = begun.into_iter().filter_map(|BegunChunk { run_id, chunk_no, worker }| {
         let (said, advice) = told(of(worker)?)?;
         Some(Held { run_id, chunk_no, said, advice })
     });

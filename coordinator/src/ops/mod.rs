@@ -6,4 +6,4 @@ mod commands;
 pub mod held;
 pub mod standing;
 
-pub use commands::OpsError;
+pub use commands::{OpsError, Requeued};

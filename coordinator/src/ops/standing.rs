@@ -31,9 +31,11 @@ async fn look(store: &dyn Store, run_id: RunId) -> Result<Standing, StoreError> 
             last(store, run_id, run.state.name()).await?,
             last(store, run_id, EventKind::Approved.name()).await?,
         );
-        let by = done.map_or_else(String::new, |(actor, at)| format!(" by {actor} at {at}"));
+        let by = done.map_or_else(String::new, |Deed { actor, at }| format!(" by {actor} at {at}"));
         let approved = match approved {
-            Some((actor, at)) if run.state == RunState::Promoted => format!(", approved by {actor} at {at}"),
+            Some(Deed { actor, at }) if run.state == RunState::Promoted => {
+                format!(", approved by {actor} at {at}")
+            }
             _ => String::new(),
         };
         let rest = if run.state == RunState::Promoted { "" } else { "; none of its rows are in final" };
@@ -54,8 +56,14 @@ async fn look(store: &dyn Store, run_id: RunId) -> Result<Standing, StoreError> 
     }
 }
 
+/// Who did something, and when.
+struct Deed {
+    actor: String,
+    at: String,
+}
+
 /// Who did this last, and when.
-async fn last(store: &dyn Store, run_id: RunId, kind: &str) -> Result<Option<(String, String)>, StoreError> {
+async fn last(store: &dyn Store, run_id: RunId, kind: &str) -> Result<Option<Deed>, StoreError> {
     const PAGE: u32 = 1000;
     let (mut after, mut found) = (0, None);
     loop {
@@ -63,7 +71,7 @@ async fn last(store: &dyn Store, run_id: RunId, kind: &str) -> Result<Option<(St
         let Some(end) = events.last() else { return Ok(found) };
         after = end.seq;
         for event in events.into_iter().filter(|event| event.entry.kind == kind) {
-            found = Some((event.entry.actor, iso(event.entry.at_ms)));
+            found = Some(Deed { actor: event.entry.actor, at: iso(event.entry.at_ms) });
         }
     }
 }

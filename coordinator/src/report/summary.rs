@@ -9,7 +9,7 @@ use domain::layout::Layout;
 use domain::report::{CheckCounts, LevelTotals, Outcome, RejectGroup, Report, SourceSummary};
 use job::Job;
 use serde::{Deserialize, Serialize};
-use store::model::Run;
+use store::model::{FindingPage, KeptChecks, Run};
 use store::{Store, StoreError, stored_job};
 
 /// The version of the report's shape.
@@ -54,7 +54,7 @@ pub async fn report(store: &dyn Store, run_id: RunId) -> Result<Report, StoreErr
     let run = store.run(run_id).await?;
     let damaged = |what: String| StoreError::Damaged { what };
     let job = stored_job(store, &run.job_digest).await?;
-    let (checks, summary) = store.checks(run_id).await?;
+    let KeptChecks { checks, summary } = store.checks(run_id).await?;
     let summary: Option<Summary> = summary
         .map(|text| serde_json::from_str(&text))
         .transpose()
@@ -63,14 +63,15 @@ pub async fn report(store: &dyn Store, run_id: RunId) -> Result<Report, StoreErr
         Some(summary) => summary.workers.clone(),
         None => store.worker_shares(run_id, &job).await?,
     };
-    let (mut findings, mut findings_total) = store.findings(run_id, 0, FINDINGS_SHOWN).await?;
+    let FindingPage { mut findings, total: mut findings_total } =
+        store.findings(run_id, 0, FINDINGS_SHOWN).await?;
     if !run.purged {
-        let (breaches, breaches_total) = store.breaches(run_id, &job, 0, FINDINGS_SHOWN).await?;
-        findings_total += breaches_total;
+        let breaches = store.breaches(run_id, &job, 0, FINDINGS_SHOWN).await?;
+        findings_total += breaches.total;
         let room = FINDINGS_SHOWN as usize - findings.len();
-        findings.extend(breaches.into_iter().take(room));
+        findings.extend(breaches.findings.into_iter().take(room));
     }
-    let events = store.log_head().await?;
+    let head = store.log_head().await?;
     let counts = CheckCounts::of(&checks);
     Ok(Report {
         report_version: REPORT_VERSION,
@@ -99,7 +100,7 @@ pub async fn report(store: &dyn Store, run_id: RunId) -> Result<Report, StoreErr
         rejects: summary.map(|summary| summary.rejects).unwrap_or_default(),
         findings,
         findings_total,
-        log_head: events,
+        log_head: head.map(|head| (head.seq, head.hash)),
     })
 }
 

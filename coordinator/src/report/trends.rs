@@ -7,7 +7,7 @@ use domain::report::Outcome;
 use domain::trend::{Figures, SameWeekday, TrendRules, Usual, comparable, percent, weekday, weekday_name};
 use schemars::JsonSchema;
 use serde::Serialize;
-use store::model::Run;
+use store::model::{PastRun, Run};
 use store::{Store, StoreError};
 
 use crate::report::summary::Summary;
@@ -91,14 +91,10 @@ struct Past {
     elapsed_ms: u64,
 }
 
-fn row(
-    (run, summary): &(Run, Option<String>),
-    before: &[(Run, Option<String>)],
-    rules: &TrendRules,
-) -> TrendRow {
-    let promoted = before.iter().filter(|(run, _)| run.state == RunState::Promoted);
+fn row(PastRun { run, summary }: &PastRun, before: &[PastRun], rules: &TrendRules) -> TrendRow {
+    let promoted = before.iter().filter(|past| past.run.state == RunState::Promoted);
     let past: Vec<_> = promoted
-        .filter_map(|(run, summary)| {
+        .filter_map(|PastRun { run, summary }| {
             let figures = figures(run, summary.as_deref())?;
             Some(Past { figures, elapsed_ms: run.elapsed_ms })
         })

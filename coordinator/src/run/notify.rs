@@ -29,12 +29,12 @@ impl Coordinator {
         let word = word(outcome);
         let body = told(&report, &word, why);
         if let Some(url) = &notify.webhook
-            && let Err(reason) = Arc::clone(notify).webhook(url.clone(), body.clone()).await
+            && let Err(error) = Arc::clone(notify).webhook(url.clone(), body.clone()).await
         {
-            self.unheard(run_id, "webhook", &reason).await;
+            self.unheard(run_id, "webhook", &error.to_string()).await;
         }
-        if let Err(reason) = notify.command(run_id, &word, &report.job, &body).await {
-            self.unheard(run_id, "command", &reason).await;
+        if let Err(error) = notify.command(run_id, &word, &report.job, &body).await {
+            self.unheard(run_id, "command", &error.to_string()).await;
         }
     }
 

@@ -61,6 +61,9 @@ pub enum SplitError {
     /// The job's formats cannot be used.
     #[error("{0}")]
     Job(String),
+    /// No chunks could be drawn for decoding beside the processors.
+    #[error("cannot draw a random sample: {0}")]
+    Sample(getrandom::Error),
     /// Nobody takes the chunks any more.
     #[error("splitting was stopped")]
     Stopped,

@@ -66,12 +66,12 @@ pub async fn decode_again(
     let mut hashers = vec![Sha256::new(); places.len()];
     while let Some(row) = ledger.next().await? {
         let decoded = again.chunk(&row)?.decoded;
-        for (record_no, place) in &decoded.breaches {
+        for breach in &decoded.breaches {
             if let Some(hasher) =
-                places.iter().position(|one| one == place).and_then(|at| hashers.get_mut(at))
+                places.iter().position(|one| *one == breach.rule).and_then(|at| hashers.get_mut(at))
             {
                 hasher.update(row.cut.chunk_no.0.to_be_bytes());
-                hasher.update(record_no.0.to_be_bytes());
+                hasher.update(breach.record_no.0.to_be_bytes());
             }
         }
         let chunk = &decoded.accepted;
@@ -105,7 +105,7 @@ pub fn compare(
     stage: Stage,
     row: &ChunkRow,
     expected: &Expected,
-    actual: &[(Entry, Vec<u8>)],
+    actual: &[EntryBytes],
     found: &mut impl FnMut(Finding),
 ) -> Result<(), PinpointError> {
     let fields = layout.fields.len();
@@ -163,7 +163,7 @@ pub fn compare(
             });
         }
     };
-    for (entry, bytes) in actual {
+    for EntryBytes { entry, bytes } in actual {
         if entry.kind == EntryKind::Reject && !layout.among.has_rejects() {
             continue;
         }
@@ -271,10 +271,19 @@ fn extra(layout: &Layout, record: &RawRecord<'_>, rows: &HashMap<u64, RawRecord<
     }
 }
 
+/// An entry of a read-back, with its bytes.
+#[derive(Debug)]
+pub struct EntryBytes {
+    /// What it is, and where it is booked.
+    pub entry: Entry,
+    /// Its bytes.
+    pub bytes: Vec<u8>,
+}
+
 /// Groups what is read back by chunk.
 pub struct ByChunk {
     blocks: Blocks,
-    waiting: std::collections::VecDeque<(Entry, Vec<u8>)>,
+    waiting: std::collections::VecDeque<EntryBytes>,
 }
 
 impl ByChunk {
@@ -288,10 +297,10 @@ impl ByChunk {
     ///
     /// # Errors
     /// [`StoreError`] of the database.
-    pub async fn up_to(&mut self, chunk_no: u64) -> Result<Vec<(Entry, Vec<u8>)>, StoreError> {
+    pub async fn up_to(&mut self, chunk_no: u64) -> Result<Vec<EntryBytes>, StoreError> {
         let mut taken = Vec::new();
         loop {
-            while self.waiting.front().is_some_and(|(entry, _)| entry.chunk_no <= chunk_no) {
+            while self.waiting.front().is_some_and(|one| one.entry.chunk_no <= chunk_no) {
                 taken.extend(self.waiting.pop_front());
             }
             if !self.waiting.is_empty() {
@@ -299,7 +308,9 @@ impl ByChunk {
             }
             let Some(block) = self.blocks.recv().await else { return Ok(taken) };
             let block = block?;
-            self.waiting.extend(block.iter().map(|(entry, bytes)| (*entry, bytes.to_vec())));
+            self.waiting.extend(
+                block.iter().map(|(entry, bytes)| EntryBytes { entry: *entry, bytes: bytes.to_vec() }),
+            );
         }
     }
 }

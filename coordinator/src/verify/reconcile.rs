@@ -21,7 +21,7 @@ use domain::trend::{Figures, TrendEvidence};
 use job::Job;
 use platform::clock::Clock;
 use source::SourceFile;
-use store::model::{Run, SplitTotals, TypeKeys};
+use store::model::{RulesApplied, Run, SplitTotals, TypeKeys};
 use store::{Fence, Store, StoreError};
 
 use crate::progress::stage;
@@ -74,7 +74,7 @@ impl Reconcile<'_> {
         progress: impl Fn(u64),
     ) -> Result<StagingOutcome, VerifyError> {
         let to_decode = self.decode_again.take();
-        let (outcomes, keys) = self.store.apply_rules(self.fence, self.job).await?;
+        let RulesApplied { outcomes, keys } = self.store.apply_rules(self.fence, self.job).await?;
         stage(self.run.run_id, "rules applied");
         let excludes = keys.held + keys.merged > 0;
         let verified = verify.staging(split.header_bytes, excludes, progress).await?;
@@ -191,9 +191,9 @@ impl Reconcile<'_> {
             chunks: split.chunks,
             records: split.records,
             bytes: split.bytes,
-            bytes_tiled: verified.tiled.0 + footer_bytes,
+            bytes_tiled: verified.bytes_tiled + footer_bytes,
             header_bytes: split.header_bytes + footer_bytes,
-            first_gap: verified.tiled.1,
+            first_gap: verified.first_gap,
             sha256_before: self.run.source_sha256,
             sha256_split: split.sha256,
             stream_interrupted: self.run.source_sha256.is_none() && self.run.interrupted,
@@ -226,7 +226,7 @@ impl Reconcile<'_> {
         let rules = self.job.trends.clone();
         let limit = looked_at(&rules);
         let history = self.store.history(&self.run.job, Some(self.run.run_id), true, limit).await?;
-        let history = history.iter().filter_map(|(run, summary)| figures(run, summary.as_deref()));
+        let history = history.iter().filter_map(|past| figures(&past.run, past.summary.as_deref()));
         Ok(TrendEvidence { rules, now, history: history.collect() })
     }
 
@@ -259,7 +259,7 @@ pub(crate) async fn given(store: &dyn Store, run: &Run, job: &Job) -> Result<Giv
     let mut given = Given { values, ..Given::default() };
     if plan.has_sequences()
         && let Some(before) = store.promoted_before(run.run_id).await?
-        && let (_, Some(text)) = store.checks(before.run_id).await?
+        && let Some(text) = store.checks(before.run_id).await?.summary
     {
         let summary: Summary = serde_json::from_str(&text).map_err(|error| StoreError::Damaged {
             what: format!("summary of run {}: {error}", before.run_id),

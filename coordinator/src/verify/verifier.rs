@@ -18,7 +18,7 @@ use domain::record;
 use domain::totals::{ControlTotals, TotalsError};
 use job::Job;
 use post::{Post, PostError};
-use store::model::{ChunkRange, ChunkRow, EntryKind};
+use store::model::{ChunkRange, ChunkRow, EntryKind, Readback};
 use store::readback::{ChunkFound, Found};
 use store::walk::LedgerWalk;
 use store::{Blocks, Fence, Store, StoreError};
@@ -91,8 +91,10 @@ pub struct Verified {
     pub decoded_beside: DecodedBeside,
     /// Chunks that differ, for pinpointing; at most `DIFFERING_MAX`.
     pub differing: Vec<u64>,
-    /// Bytes that the chunks cover, and the first place where they do not follow each other.
-    pub tiled: (u64, Option<u64>),
+    /// Bytes that the chunks cover, the source's header among them.
+    pub bytes_tiled: u64,
+    /// The first place where chunks do not follow each other.
+    pub first_gap: Option<u64>,
     /// What came of the totals that the source's own records declare; why they could not be put together, if the ledger
     /// does not hold them whole.
     pub footing: Option<Result<Outcome, FootingError>>,
@@ -183,7 +185,7 @@ impl Verify<'_> {
         &mut self,
         ranges: &Ranges,
         range: ChunkRange,
-        at_hand: &mut VecDeque<(ChunkRange, Vec<u8>)>,
+        at_hand: &mut VecDeque<Readback>,
     ) -> Result<Found, VerifyError> {
         let (first, run_id) = (range.first, self.fence.run_id);
         let mut since = Instant::now();
@@ -192,8 +194,8 @@ impl Verify<'_> {
                 *at_hand = self.store.readbacks(run_id, ranges.pass, first, RANGES_MAX).await?.into();
             }
             // A range of another end than was handed out is none of ours.
-            let place = at_hand.iter().position(|(of, _)| *of == range);
-            if let Some((_, body)) = place.and_then(|place| at_hand.drain(..=place).next_back()) {
+            let place = at_hand.iter().position(|one| one.range == range);
+            if let Some(Readback { body, .. }) = place.and_then(|place| at_hand.drain(..=place).next_back()) {
                 break body;
             }
             at_hand.clear();
@@ -248,7 +250,8 @@ impl<'a> Comparison<'a> {
             to_promote: totals(),
             decoded_beside: DecodedBeside::default(),
             differing: Vec::new(),
-            tiled: (header_bytes, None),
+            bytes_tiled: header_bytes,
+            first_gap: None,
             footing: None,
         };
         let fold = job.footing.as_ref().map(|plan| Ok(Fold::new(plan, given.clone())));
@@ -273,11 +276,11 @@ impl<'a> Comparison<'a> {
     /// Compares one chunk of the ledger with what was found of it.
     fn compare(&mut self, row: &ChunkRow, found: Option<&ChunkFound>) -> Result<(), VerifyError> {
         let cut = &row.cut;
-        if cut.offset != self.offset && self.out.tiled.1.is_none() {
-            self.out.tiled.1 = Some(self.offset);
+        if cut.offset != self.offset {
+            self.out.first_gap.get_or_insert(self.offset);
         }
         self.offset = cut.offset + cut.bytes;
-        self.out.tiled.0 += cut.bytes;
+        self.out.bytes_tiled += cut.bytes;
         let ledger = &mut self.out.ledger;
         let mut differs = found.is_none_or(|found| found.is_irregular);
         if let (ChunkState::Committed, Some(committed)) = (row.state, &row.committed) {

@@ -82,6 +82,13 @@ impl Footing {
     }
 }
 
+/// Records, and the lines that they stand on.
+#[derive(Debug, Clone, Copy, Default)]
+struct Passed {
+    records: u64,
+    lines: u64,
+}
+
 /// Makes one chunk's [`Footing`].
 #[derive(Debug, Clone)]
 pub struct FootingBuilder {
@@ -89,8 +96,8 @@ pub struct FootingBuilder {
     first: RecordNo,
     next: RecordNo,
     since: Vec<Measured>,
-    /// Records and lines since the last event, for the measures over all records.
-    all: (u64, u64),
+    /// What came since the last event, for the measures over all records.
+    all: Passed,
     events: Vec<Event>,
 }
 
@@ -103,7 +110,7 @@ impl FootingBuilder {
             plan: Arc::clone(plan),
             first,
             next: first,
-            all: (0, 0),
+            all: Passed::default(),
             events: Vec::new(),
         }
     }
@@ -129,10 +136,10 @@ impl FootingBuilder {
         let Self { plan, since, all, events, .. } = self;
         let Some((at, of_type)) = record.and_then(|at| plan.types.get(at).map(|of_type| (at, of_type)))
         else {
-            return count(all, lines);
+            return all.count(lines);
         };
         let before = if of_type.is_event { Some(flushed(plan, since, all)?) } else { None };
-        count(all, lines)?;
+        all.count(lines)?;
         for (place, part) in &of_type.parts {
             let kept = &plan.kept[*place];
             add(&mut since[*place], kept.measure.what, kept.scale, part, lines, values, &is_decoded)?;
@@ -161,15 +168,17 @@ impl FootingBuilder {
     }
 }
 
-fn count(all: &mut (u64, u64), lines: u64) -> Result<(), FootingError> {
-    all.0 += 1;
-    all.1 = all.1.checked_add(lines).ok_or(FootingError::Overflow)?;
-    Ok(())
+impl Passed {
+    fn count(&mut self, lines: u64) -> Result<(), FootingError> {
+        self.records += 1;
+        self.lines = self.lines.checked_add(lines).ok_or(FootingError::Overflow)?;
+        Ok(())
+    }
 }
 
 /// What was measured since the last call.
-fn flushed(plan: &FootingPlan, since: &mut [Measured], all: &mut (u64, u64)) -> Result<Sparse, FootingError> {
-    let (records, lines) = std::mem::take(all);
+fn flushed(plan: &FootingPlan, since: &mut [Measured], all: &mut Passed) -> Result<Sparse, FootingError> {
+    let Passed { records, lines } = std::mem::take(all);
     for place in &plan.of_all {
         let mut sum = Wide::default();
         if plan.kept[*place].measure.what == What::Lines {

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use sha2::{Digest, Sha256};
 
+use super::Contradiction;
 use super::lines::{ChunkLine, CommittedLine, RejectLine, SplitFacts, TreeLine};
 use crate::counts::{Counts, Role};
 use crate::fingerprint::Hash;
@@ -51,9 +52,9 @@ pub struct ChunkTotals {
     /// Chunks in which records in are not accepted and rejected together.
     pub unbalanced: u64,
     /// Sums over the accepted; an error where they do not fit.
-    pub sums: Result<Sums, String>,
+    pub sums: Result<Sums, Contradiction>,
     /// The trees of the committed chunks, joined; an error that names the first that does not follow.
-    pub trees: Result<Option<Forest>, String>,
+    pub trees: Result<Option<Forest>, Contradiction>,
     /// The first place where chunks do not follow each other, in words.
     pub gap: Option<String>,
     /// What the ledger credits each worker with.
@@ -170,9 +171,9 @@ impl ChunkWalk {
             if sums.0.is_empty() {
                 sums.0.clone_from(&of.sums);
             } else if sums.0.len() != of.sums.len() {
-                totals.sums = Err(format!("chunk {number} has {} sums", of.sums.len()));
+                totals.sums = Err(format!("chunk {number} has {} sums", of.sums.len()).into());
             } else if let Err(error) = sums.merge(&Sums(of.sums.clone())) {
-                totals.sums = Err(format!("chunk {number}: {error}"));
+                totals.sums = Err(format!("chunk {number}: {error}").into());
             }
         }
         let joined = match (&mut totals.trees, TreeLine::forest(&of.trees)) {
@@ -187,7 +188,7 @@ impl ChunkWalk {
             }
         };
         if let Some(error) = joined {
-            totals.trees = Err(error);
+            totals.trees = Err(error.into());
         }
         for (role, worker, accepted) in
             [(Role::Processor, of.processor, of.accepted), (Role::Writer, of.writer, of.accepted)]
@@ -219,12 +220,19 @@ pub struct RejectTotals {
     pub by_chunk: Hash,
 }
 
+/// The chunk of the latest reject, and how many it has so far.
+#[derive(Debug, Clone, Copy)]
+struct RejectedIn {
+    chunk_no: u64,
+    rejects: u64,
+}
+
 /// Takes a pack's rejects, one after the other.
 #[derive(Debug, Default)]
 pub struct RejectWalk {
     rejects: u64,
     last: u64,
-    chunk: Option<(u64, u64)>,
+    chunk: Option<RejectedIn>,
     disorder: Option<String>,
     by_chunk: RejectsByChunk,
 }
@@ -233,7 +241,7 @@ impl RejectWalk {
     /// Takes the next reject.
     pub fn take(&mut self, line: &RejectLine) {
         let (record, chunk) = (line.record_no.0, line.chunk_no.0);
-        if record <= self.last || self.chunk.is_some_and(|(last, _)| chunk < last) {
+        if record <= self.last || self.chunk.is_some_and(|last| chunk < last.chunk_no) {
             let _ = self
                 .disorder
                 .get_or_insert_with(|| format!("record {record} of chunk {chunk} is out of order"));
@@ -250,10 +258,10 @@ impl RejectWalk {
         self.last = record;
         self.rejects += 1;
         match &mut self.chunk {
-            Some((at, count)) if *at == chunk => *count += 1,
+            Some(open) if open.chunk_no == chunk => open.rejects += 1,
             open => {
-                if let Some((at, count)) = open.replace((chunk, 1)) {
-                    self.by_chunk.add(at, count);
+                if let Some(done) = open.replace(RejectedIn { chunk_no: chunk, rejects: 1 }) {
+                    self.by_chunk.add(done.chunk_no, done.rejects);
                 }
             }
         }
@@ -262,8 +270,8 @@ impl RejectWalk {
     /// What they come to.
     #[must_use]
     pub fn finish(mut self) -> RejectTotals {
-        if let Some((at, count)) = self.chunk {
-            self.by_chunk.add(at, count);
+        if let Some(last) = self.chunk {
+            self.by_chunk.add(last.chunk_no, last.rejects);
         }
         RejectTotals { rejects: self.rejects, disorder: self.disorder, by_chunk: self.by_chunk.finish() }
     }

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use super::chunks::{ChunkTotals, RejectTotals};
 use super::lines::{RunFacts, Versions};
-use super::{Part, PartCheck};
+use super::{Contradiction, Judged, Part, PartCheck};
 use crate::amount::Amount;
 use crate::check::{CheckKind, CheckResult, Stage, Verdict};
 use crate::counts::WorkerShare;
@@ -16,21 +16,25 @@ pub(super) fn same<T: PartialEq + std::fmt::Debug>(
     what: &str,
     expected: &T,
     actual: &T,
-) -> Result<(), String> {
-    if expected == actual { Ok(()) } else { Err(format!("{what}: expected {expected:?}, found {actual:?}")) }
+) -> Result<(), Contradiction> {
+    if expected == actual {
+        Ok(())
+    } else {
+        Err(format!("{what}: expected {expected:?}, found {actual:?}").into())
+    }
 }
 
 /// As [`same`], of what is too much to be shown.
-fn alike<T: PartialEq>(kind: &str, name: &str, one: &T, other: &T) -> Result<(), String> {
-    if one == other { Ok(()) } else { Err(format!("{kind} `{name}` differs")) }
+fn alike<T: PartialEq>(kind: &str, name: &str, one: &T, other: &T) -> Result<(), Contradiction> {
+    if one == other { Ok(()) } else { Err(format!("{kind} `{name}` differs").into()) }
 }
 
 /// All of `results` must hold; the first that does not says why.
 pub(super) fn all(
     holds: impl Into<String>,
-    results: impl IntoIterator<Item = Result<(), String>>,
-) -> Result<String, String> {
-    results.into_iter().collect::<Result<(), String>>().map(|()| holds.into())
+    results: impl IntoIterator<Item = Result<(), Contradiction>>,
+) -> Judged {
+    results.into_iter().collect::<Result<(), Contradiction>>().map(|()| holds.into())
 }
 
 /// `1 chunk`, `2 chunks`.
@@ -74,7 +78,7 @@ pub fn report(report: &Report, checks: &[CheckResult], workers: &[WorkerShare]) 
             same("outcome", &Outcome::of(report.state), &report.outcome),
             match report.outcome {
                 Outcome::Reconciled | Outcome::AwaitingApproval if counts.failed > 0 || checks.is_empty() => {
-                    Err(format!("{} although {} checks failed", report.outcome.name(), counts.failed))
+                    Err(format!("{} although {} checks failed", report.outcome.name(), counts.failed).into())
                 }
                 Outcome::NotReconciled if counts.failed == 0 => {
                     Err("not reconciled although no check failed".into())
@@ -93,7 +97,7 @@ pub fn report(report: &Report, checks: &[CheckResult], workers: &[WorkerShare]) 
 #[must_use]
 pub fn checks(checks: &[CheckResult]) -> PartCheck {
     let result = checks.iter().try_for_each(|check| {
-        let says = |why: &str| Err(format!("`{}` is {}, {why}", check.name, check.verdict));
+        let says = |why: &str| Err(format!("`{}` is {}, {why}", check.name, check.verdict).into());
         if check.verdict != Verdict::Pass {
             return Ok(());
         }
@@ -164,7 +168,7 @@ pub fn chunks(totals: &ChunkTotals, run: &RunFacts, report: &Report) -> Vec<Part
         .filter(|check| check.verdict == Verdict::Fail)
         .map(|check| check.name.as_str())
         .collect();
-    let judged = |check: &str, result: Result<String, String>| match result {
+    let judged = |check: &str, result: Judged| match result {
         Err(why) if !failed.is_empty() => {
             PartCheck::not_made(part, check, format!("{why}; failed checks: {}", failed.join(", ")))
         }
@@ -192,14 +196,14 @@ pub fn chunks(totals: &ChunkTotals, run: &RunFacts, report: &Report) -> Vec<Part
             counted(totals.bytes, "byte"),
             counted(totals.records, "record")
         ),
-        [totals.gap.clone().map_or(Ok(()), Err), covered],
+        [totals.gap.clone().map_or(Ok(()), |gap| Err(gap.into())), covered],
     );
     let balanced = match totals.unbalanced {
         0 => Ok(format!(
             "{} records in = {} accepted + {} rejected",
             totals.records_in, totals.accepted, totals.rejected
         )),
-        n => Err(format!("in {n} chunks, records in differ from accepted + rejected")),
+        n => Err(format!("in {n} chunks, records in differ from accepted + rejected").into()),
     };
     let source = report.levels.iter().find(|level| level.stage == Stage::Source);
     let mut out = vec![
@@ -229,7 +233,7 @@ pub fn chunks(totals: &ChunkTotals, run: &RunFacts, report: &Report) -> Vec<Part
         (Err(why), _, _) => Err(why.clone()),
         (_, Some(root), Some(of_report)) => same("fingerprint", &root, &of_report).map(|()| root.to_string()),
         (_, root, of_report) => {
-            Err(format!("of the chunks {}, in the report {}", or_none(root), or_none(of_report)))
+            Err(format!("of the chunks {}, in the report {}", or_none(root), or_none(of_report)).into())
         }
     };
     out.push(judged("trees merge to the fingerprint", merged));
@@ -312,7 +316,8 @@ pub fn checks_are_of_the_totals(
                 check.actual,
                 shown(expected),
                 shown(actual)
-            ));
+            )
+            .into());
         }
         Ok(())
     });
@@ -364,16 +369,17 @@ pub fn rejects(rejects: &RejectTotals, chunks: &ChunkTotals, run: &RunFacts, rep
                 let were = chunks.rejected;
                 PartCheck::not_made(part, check, format!("the run was purged: its {were} rejects are gone"))
             }
-            n => PartCheck::of(part, check, Err(format!("{n} rejects of a run that was purged"))),
+            n => PartCheck::of(part, check, Err(format!("{n} rejects of a run that was purged").into())),
         };
     }
     let result = match &rejects.disorder {
-        Some(why) => Err(why.clone()),
+        Some(why) => Err(why.clone().into()),
         None if rejects.by_chunk == chunks.rejects => Ok(counted(rejects.rejects, "reject")),
         None => Err(format!(
             "{} rejects, but the chunks have {} or have them elsewhere",
             rejects.rejects, chunks.rejected
-        )),
+        )
+        .into()),
     };
     match result {
         Err(why) if report.counts.failed > 0 => PartCheck::not_made(
@@ -395,7 +401,8 @@ pub fn workers(workers: &[WorkerShare], chunks: &ChunkTotals, versions: &Version
     });
     if let (Ok(()), Some(((role, worker), _))) = (&result, credited.iter().next()) {
         result =
-            Err(format!("chunks are credited to {} {worker}, which is not among the workers", role.name()));
+            Err(format!("chunks are credited to {} {worker}, which is not among the workers", role.name())
+                .into());
     }
     let known = |worker: &WorkerShare| {
         versions.workers.iter().any(|one| one.worker_id == worker.worker_id && one.name == worker.name)
@@ -403,7 +410,7 @@ pub fn workers(workers: &[WorkerShare], chunks: &ChunkTotals, versions: &Version
     if let (Ok(()), Some(stranger)) =
         (&result, workers.iter().find(|w| w.name != "not registered" && !known(w)))
     {
-        result = Err(format!("{} is not in {}", stranger.name, Part::Versions.name()));
+        result = Err(format!("{} is not in {}", stranger.name, Part::Versions.name()).into());
     }
     let said = format!("{}; each has the chunks it is credited with", counted(workers.len(), "worker"));
     PartCheck::of(name(Part::Workers), "shares are those of the chunks", result.map(|()| said))

@@ -3,6 +3,7 @@
 
 use serde::Deserialize;
 
+use super::Contradiction;
 use super::lines::LogLine;
 use crate::checkpoint::Head;
 use crate::event::{ChainWalk, Event};
@@ -91,7 +92,7 @@ impl LifeWalk {
     }
 
     /// Takes the next line; `detail` is what the event's detail says, or why that cannot be told.
-    pub fn take(&mut self, line: &LogLine, detail: Result<Detail, String>) {
+    pub fn take(&mut self, line: &LogLine, detail: Result<Detail, Contradiction>) {
         let (seq, previous, hash) = match line {
             LogLine::Event(event) => (event.seq, event.previous, event.hash),
             LogLine::Link(link) => (link.seq, link.previous, link.hash),

@@ -11,6 +11,7 @@ use crate::fingerprint::{Hash, RangeError, TreeRange};
 use crate::forest::Forest;
 use crate::ids::{ChunkNo, RecordNo, WorkerId};
 use crate::lifecycle::{ChunkState, RunState};
+use crate::rule::RuleOutcome;
 
 /// `run.json`: the run as the ledger has it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -165,9 +166,9 @@ pub struct CommittedLine {
     pub sums: Vec<Amount>,
     /// Sums over the rejects, as far as they could be read.
     pub rejected_sums: Vec<Amount>,
-    /// For each row rule: records examined and records that broke it.
+    /// What came of each row rule.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub rules: Vec<(u64, u64)>,
+    pub rules: Vec<RuleOutcome>,
     /// What it adds to the totals that headers and trailers declare, in hexadecimal.
     #[serde(default, skip_serializing_if = "String::is_empty")]
     pub footing: String,

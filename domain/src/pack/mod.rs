@@ -25,6 +25,7 @@ pub mod vouched;
 
 use schemars::JsonSchema;
 use serde::Serialize;
+use thiserror::Error;
 
 pub use manifest::{Listed, Manifest, Part, parts_digest};
 
@@ -40,6 +41,20 @@ pub enum Outcome {
     /// It was not made, for the reason given. Never counted as passed.
     NotChecked,
 }
+
+/// Why something in a pack or a proof is not as it must be, in words.
+#[derive(Debug, Clone, PartialEq, Eq, Error)]
+#[error("{0}")]
+pub struct Contradiction(String);
+
+impl<T: Into<String>> From<T> for Contradiction {
+    fn from(why: T) -> Self {
+        Self(why.into())
+    }
+}
+
+/// What a comparison came to: what holds, in words, or why it does not.
+pub type Judged = Result<String, Contradiction>;
 
 /// One thing that was checked of a pack or a proof: where, what, and how it came out.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
@@ -57,10 +72,10 @@ pub struct PartCheck {
 impl PartCheck {
     /// A check that came out as `result` says.
     #[must_use]
-    pub fn of(part: impl Into<String>, check: impl Into<String>, result: Result<String, String>) -> Self {
+    pub fn of(part: impl Into<String>, check: impl Into<String>, result: Judged) -> Self {
         let (outcome, detail) = match result {
             Ok(detail) => (Outcome::Passed, detail),
-            Err(detail) => (Outcome::Failed, detail),
+            Err(Contradiction(why)) => (Outcome::Failed, why),
         };
         Self { part: part.into(), check: check.into(), outcome, detail }
     }

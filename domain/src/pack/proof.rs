@@ -166,8 +166,8 @@ pub fn follows(proof: &Proof, statement: &Statement) -> Vec<PartCheck> {
         (Some(led), Some(root)) if led == root => {
             Ok(format!("{} hashes lead from the leaf to {root}", proof.path.len()))
         }
-        (Some(led), Some(root)) => Err(format!("it leads to {led}, but the tree's root is {root}")),
-        _ => Err(format!("a tree of {} leaves has no such path", proof.tree_size)),
+        (Some(led), Some(root)) => Err(format!("it leads to {led}, but the tree's root is {root}").into()),
+        _ => Err(format!("a tree of {} leaves has no such path", proof.tree_size).into()),
     };
     let numbered = match proof.record_no.0.checked_sub(1) == Some(proof.leaf_no)
         && proof.types.len() == proof.roots.len()
@@ -176,11 +176,12 @@ pub fn follows(proof: &Proof, statement: &Statement) -> Vec<PartCheck> {
         false => Err(format!(
             "record {} is not leaf {}, or a record type has no root",
             proof.record_no, proof.leaf_no
-        )),
+        )
+        .into()),
     };
     let of_all = match fingerprint(&proof.roots) {
         root if root == proof.fingerprint => Ok(format!("{} trees give {root}", proof.roots.len())),
-        root => Err(format!("the roots give {root}, but the statement has {}", proof.fingerprint)),
+        root => Err(format!("the roots give {root}, but the statement has {}", proof.fingerprint).into()),
     };
     let is_about = statement.format == STATEMENT_FORMAT
         && statement.format_version == FORMAT_VERSION

@@ -14,7 +14,7 @@ use crate::report::Report;
 pub fn log(life: &Life, run: &RunFacts, report: &Report, checks_sha256: Hash) -> Vec<PartCheck> {
     let part = name(Part::Log);
     let chain = match (&life.broken, life.head) {
-        (Some(why), _) => Err(why.clone()),
+        (Some(why), _) => Err(why.clone().into()),
         (None, Some(head)) => {
             Ok(format!("{} events, {} of the run, head {}:{}", life.events, life.own, head.seq, head.hash))
         }
@@ -48,7 +48,8 @@ pub fn log(life: &Life, run: &RunFacts, report: &Report, checks_sha256: Hash) ->
             verdict.seq,
             verdict.kind,
             or_none(verdict.detail.checks_sha256)
-        )),
+        )
+        .into()),
         Some(verdict) => {
             let of_log = verdict.detail.failed.clone().unwrap_or_default();
             let said =
@@ -62,7 +63,7 @@ pub fn log(life: &Life, run: &RunFacts, report: &Report, checks_sha256: Hash) ->
         if life.found.iter().any(|found| (found.seq, found.hash) == (seq, hash)) {
             Ok(format!("event {seq} is in it"))
         } else {
-            Err(format!("the report names {seq}:{hash}, which is not in the log"))
+            Err(format!("the report names {seq}:{hash}, which is not in the log").into())
         }
     });
     vec![
@@ -88,7 +89,8 @@ pub fn export(life: &Life, before_the_log: &[Listed]) -> PartCheck {
             "event {} recorded parts with digest {}, but these have {digest}",
             noted.seq,
             or_none(noted.detail.parts_sha256)
-        )),
+        )
+        .into()),
     };
     PartCheck::of(name(Part::Log), "its last event is this export", result)
 }

@@ -3,6 +3,7 @@
 use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
+use thiserror::Error;
 
 use crate::balance::Balance;
 use crate::counts::WorkerShare;
@@ -122,14 +123,19 @@ impl VerifySource {
     }
 }
 
-impl FromStr for VerifySource {
-    type Err = String;
+/// A word that says of no chunks that they are decoded.
+#[derive(Debug, Clone, PartialEq, Eq, Error)]
+#[error("invalid value `{0}`: expected `sample` or `full`")]
+pub struct UnknownVerifySource(String);
 
-    fn from_str(text: &str) -> Result<Self, String> {
+impl FromStr for VerifySource {
+    type Err = UnknownVerifySource;
+
+    fn from_str(text: &str) -> Result<Self, UnknownVerifySource> {
         [Self::Sample, Self::Full]
             .into_iter()
             .find(|one| one.name() == text)
-            .ok_or_else(|| format!("invalid value `{text}`: expected `sample` or `full`"))
+            .ok_or_else(|| UnknownVerifySource(text.into()))
     }
 }
 

@@ -75,11 +75,24 @@ pub struct Rule {
     pub on_breach: OnBreach,
 }
 
-/// What came of a rule over a whole run.
+/// What came of a rule, over a chunk or over a whole run. It is stored as a pair.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(from = "(u64, u64)", into = "(u64, u64)")]
 pub struct RuleOutcome {
     /// Records (balance: groups) it was applied to.
     pub examined: u64,
     /// Of these, how many broke it.
     pub breached: u64,
+}
+
+impl From<(u64, u64)> for RuleOutcome {
+    fn from((examined, breached): (u64, u64)) -> Self {
+        Self { examined, breached }
+    }
+}
+
+impl From<RuleOutcome> for (u64, u64) {
+    fn from(outcome: RuleOutcome) -> Self {
+        (outcome.examined, outcome.breached)
+    }
 }

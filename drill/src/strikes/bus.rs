@@ -9,12 +9,15 @@ use broker::Queue;
 use bytes::Bytes;
 use coordinator::open::RunRequest;
 use coordinator::run::Ending;
+use domain::counts::Role;
 use domain::event_kind::EventKind;
-use domain::ids::{RunId, StoreId};
+use domain::ids::{RunId, StoreId, WorkerId};
 use domain::reconcile::VerifySource;
 use domain::seal::{KEY_BYTES, Keyring, MessageKey};
 use wire::seal::{COVER_BYTES, Travels, seal, unverified};
-use wire::{Batch, BodyCompression, Chunk, Counts, Range, Sealing, WireAmount, codec};
+use wire::{
+    Batch, BodyCompression, Chunk, ChunkCounts, Range, Sealing, WireAmount, Work, WorkerReport, codec,
+};
 
 use crate::fleet::broker;
 use crate::intercept::{Intercepted, Messages};
@@ -109,35 +112,25 @@ fn taken(queue: Queue, nth: usize) -> impl Fn(Queue, Bytes) -> Messages {
     }
 }
 
-/// Counts that say what is asked.
-fn counts(chunk: &Chunk, role: u8, failure: Option<&str>) -> Counts {
-    Counts {
-        run_id: chunk.run_id,
-        chunk_no: chunk.chunk_no,
-        role,
-        worker: 1,
-        processor: 1,
-        records: 7,
-        accepted: 7,
-        rejected: 0,
-        bytes: 70,
-        busy_us: 1,
-        failure: failure.map(Into::into),
-    }
+/// The report of worker 1 that it did `work` on `chunk_no`.
+fn report(chunk: &Chunk, chunk_no: u64, work: Work) -> WorkerReport {
+    WorkerReport { run_id: chunk.run_id, chunk_no, worker: WorkerId(1), work }
 }
 
-/// Adds counts of a worker of `role` that nobody counted.
-fn made_up_counts(role: u8) -> impl Fn(Queue, Bytes) -> Messages {
+/// Adds counts that nobody counted, reported as `work`.
+fn made_up_counts(work: fn(ChunkCounts) -> Work) -> impl Fn(Queue, Bytes) -> Messages {
+    let counts = ChunkCounts { records: 7, accepted: 7, rejected: 0, bytes: 70, busy_us: 1 };
     beside(move |body, chunk| {
-        forged(body, &counts(chunk, role, None)).map(|body| (Queue::Counts, body)).into_iter().collect()
+        let made_up = report(chunk, chunk.chunk_no, work(counts));
+        forged(body, &made_up).map(|body| (Queue::Counts, body)).into_iter().collect()
     })
 }
 
 /// Adds failures of `many` chunks.
 fn made_up_failures(many: u64) -> impl Fn(Queue, Bytes) -> Messages {
     beside(move |body, chunk| {
-        let of = |number| Chunk { chunk_no: number % many, ..chunk.clone() };
-        let failures = (0..many).map(|number| counts(&of(number), 1, Some("it failed")));
+        let failed = || Work::Failed { role: Role::Writer, reason: "it failed".into() };
+        let failures = (0..many).map(|chunk_no| report(chunk, chunk_no, failed()));
         failures.filter_map(|one| Some((Queue::Counts, forged(body, &one)?))).collect()
     })
 }
@@ -212,10 +205,11 @@ pub(super) async fn strike(intrusion: Intrusion, scenario: &Scenario<'_>) -> Str
         }
         Intrusion::WriterCounts => {
             let told = "a writer's counts are made up, before the chunk was decoded";
-            over(scenario, made_up_counts(1), told, true).await
+            let written = |counts| Work::Written { processor: WorkerId(1), counts };
+            over(scenario, made_up_counts(written), told, true).await
         }
         Intrusion::ProcessorCounts => {
-            over(scenario, made_up_counts(0), "a processor's counts are made up", true).await
+            over(scenario, made_up_counts(Work::Processed), "a processor's counts are made up", true).await
         }
         Intrusion::Failure => {
             over(scenario, made_up_failures(1), "the failure of a chunk is made up", true).await

@@ -10,7 +10,7 @@ use domain::layout::Layout;
 use domain::record::{self, records};
 use domain::value::{FieldType, Value};
 use job::Job;
-use wire::Batch;
+use wire::{Batch, Work, WorkerReport};
 
 use crate::fleet::broker;
 use crate::meddling::{Fate, Meddler, Meddling};
@@ -233,7 +233,6 @@ pub(super) async fn forged(forgery: Forgery, scenario: &Scenario<'_>) -> Strike 
 
 /// What a worker says of itself is not what it did.
 pub(super) async fn counts(lie: Lie, scenario: &Scenario<'_>) -> Strike {
-    let role = u8::from(lie != Lie::ProcessorMore);
     let worker = Arc::new(Mutex::new(None));
     let seen = Arc::clone(&worker);
     let told = match lie {
@@ -243,16 +242,21 @@ pub(super) async fn counts(lie: Lie, scenario: &Scenario<'_>) -> Strike {
         Lie::Lost => "a writer's counts are lost",
         Lie::OtherWorker => "a writer's counts come under another worker's number",
     };
-    let hand = Box::new(move |counts: &wire::Counts| {
-        if counts.role != role || counts.accepted == 0 || counts.failure.is_some() {
+    let hand = Box::new(move |report: &WorkerReport| {
+        let mut report = report.clone();
+        let by = report.worker;
+        let (processor, counts) = match &mut report.work {
+            Work::Processed(counts) if lie == Lie::ProcessorMore => (by, counts),
+            Work::Written { processor, counts } if lie != Lie::ProcessorMore => (*processor, counts),
+            _ => return Fate::Pass,
+        };
+        if counts.accepted == 0 {
             return Fate::Pass;
         }
         let mut struck = seen.lock().unwrap_or_else(PoisonError::into_inner);
-        let (chunk_no, number) = *struck.get_or_insert((counts.chunk_no, counts.worker));
-        if (chunk_no, number) != (counts.chunk_no, counts.worker) {
+        if *struck.get_or_insert((report.chunk_no, by)) != (report.chunk_no, by) {
             return Fate::Pass;
         }
-        let mut counts = counts.clone();
         match lie {
             Lie::WriterMore | Lie::ProcessorMore => {
                 counts.records += 1;
@@ -263,9 +267,9 @@ pub(super) async fn counts(lie: Lie, scenario: &Scenario<'_>) -> Strike {
                 counts.accepted -= 1;
             }
             Lie::Lost => return Fate::Lost,
-            Lie::OtherWorker => counts.worker = counts.processor,
+            Lie::OtherWorker => report.worker = processor,
         }
-        Fate::Instead(Box::new(counts))
+        Fate::Instead(Box::new(report))
     });
     let field = scenario.field().await?;
     let meddled = Meddler::on(broker(), &field.store, Meddling::Counts(hand));

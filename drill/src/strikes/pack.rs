@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use coordinator::evidence::pack::keys::{PublicKey, Signer, generate};
+use coordinator::evidence::pack::keys::{KeyPair, PublicKey, Signer, generate};
 use coordinator::evidence::pack::{Verified, verify};
 use coordinator::run::Ending;
 use platform::causes::chain;
@@ -75,7 +75,7 @@ pub(super) async fn strike(damage: PackDamage, scenario: &Scenario<'_>) -> Strik
 }
 
 fn keys(name: &Path) -> Result<(Signer, PublicKey), Stop> {
-    let (private, public, _) = generate(name).map_err(|error| chain(&error))?;
+    let KeyPair { private, public, .. } = generate(name).map_err(|error| chain(&error))?;
     let signer = Signer::read(&private).map_err(|error| chain(&error))?;
     Ok((signer, PublicKey::read(&public).map_err(|error| chain(&error))?))
 }

@@ -9,7 +9,7 @@ use platform::causes::chain;
 
 use super::tables::alterable;
 use crate::disturbed::{Disturbance, Disturbed};
-use crate::fleet;
+use crate::fleet::{self, Refusal};
 use crate::scenario::{Scenario, Stop, Strike, Target, Victim};
 use crate::sql::{Dialect, columns, quoted};
 use crate::survey::Owned;
@@ -193,7 +193,7 @@ pub(super) async fn cut_off(cut: Cut, scenario: &Scenario<'_>) -> Strike {
     let rows = field.final_rows().await?;
     if rows != there {
         // Half of it is in final, or what was committed is not.
-        let ended = Err(format!("final holds {rows} rows after the cut, and not {there}"));
+        let ended = Err(Refusal::HalfDone { rows, there });
         return field.over(Some(run_id), ended, Target::told(told), 0).await;
     }
     let ended = field.drive(run_id, &Drive::default(), fleet::broker()).await;

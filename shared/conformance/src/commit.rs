@@ -6,9 +6,10 @@ use std::sync::Arc;
 use domain::fingerprint::Hash;
 use domain::ids::ChunkNo;
 use domain::lifecycle::{ChunkState, RunEvent};
+use domain::rule::RuleOutcome;
 use store::StoreError;
-use store::model::{ChunkCut, CommitOutcome};
-use wire::Batch;
+use store::model::{ChunkCut, CommitOutcome, FindingPage};
+use wire::{Batch, Breach, RuleCounts};
 
 use super::fixture::{APPEND, Loading, Record, UPSERT, canonical, cut, cuts, job, new_worker, row, run_id};
 use super::{Subject, soon};
@@ -32,7 +33,8 @@ pub(crate) async fn a_commit_books_the_chunk_its_rows_its_rejects_and_its_breach
     let cut = cut(0, 1, 3);
     loading.store.add_chunks(loading.fence, std::slice::from_ref(&cut)).await.unwrap();
     let mut batch = loading.batch(&cut, &records);
-    (batch.rules, batch.breaches) = (vec![(2, 1)], vec![(3, 0)]);
+    (batch.rules, batch.breaches) =
+        (vec![RuleCounts { examined: 2, breached: 1 }], vec![Breach { record_no: 3, rule: 0 }]);
     let sent = batch.clone();
     assert_eq!(loading.commit(batch).await.unwrap(), CommitOutcome::Committed);
 
@@ -43,9 +45,13 @@ pub(crate) async fn a_commit_books_the_chunk_its_rows_its_rejects_and_its_breach
     assert_eq!((committed.bytes_in, committed.records_in), (30, 3));
     assert_eq!((committed.accepted, committed.rejected), (2, 1));
     assert_eq!(committed.sums.0, ["0.50".parse().unwrap()]);
-    assert_eq!((committed.tree.to_bytes(), &committed.rules), (sent.tree, &vec![(2, 1)]));
+    assert_eq!(
+        (committed.tree.to_bytes(), &committed.rules),
+        (sent.tree, &vec![RuleOutcome { examined: 2, breached: 1 }])
+    );
     assert_eq!(loading.staging().await.len(), 3);
-    let (breaches, total) = loading.store.breaches(loading.run_id, &loading.job, 0, 10).await.unwrap();
+    let FindingPage { findings: breaches, total } =
+        loading.store.breaches(loading.run_id, &loading.job, 0, 10).await.unwrap();
     assert_eq!((breaches.len(), total, breaches[0].record_no.0), (1, 1, 3));
     assert_eq!(breaches[0].field.as_deref(), Some("positive"));
     let progress = loading.store.progress(loading.run_id).await.unwrap();
@@ -144,7 +150,7 @@ pub(crate) async fn a_commit_that_fails_leaves_nothing(make: &impl AsyncFn() -> 
     let mut a_reject_twice = good.clone();
     a_reject_twice.rejects.push(good.rejects[0].clone());
     let mut a_breach_twice = good.clone();
-    a_breach_twice.breaches = vec![(1, 0), (1, 0)];
+    a_breach_twice.breaches = vec![Breach { record_no: 1, rule: 0 }; 2];
     for (what, bad) in [
         ("more rows than said", more_rows_than_said),
         ("fewer rows than said", fewer_rows_than_said),

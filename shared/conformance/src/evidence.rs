@@ -4,15 +4,15 @@ use std::sync::Arc;
 
 use domain::check::{self, CheckResult, Stage};
 use domain::constraint::ReasonCode;
-use domain::event::{ChainWalk, GENESIS};
+use domain::event::{ChainWalk, GENESIS, Head};
 use domain::finding::{Difference, Finding};
 use domain::ids::{ChunkNo, RecordNo, WorkerId};
 use domain::invariants::Invariant;
 use domain::lifecycle::RunEvent;
-use store::model::NewRun;
+use store::model::{FindingPage, KeptChecks, NewRun};
 use store::{Store, StoreError};
 
-use super::fixture::{APPEND, KEYLESS, Loading, Record, entry, job, new_run, row, run_id};
+use super::fixture::{APPEND, KEYLESS, Loading, Record, entry, job, kept_checks, new_run, row, run_id};
 use super::{NOW_MS, Subject, soon};
 
 /// The whole log, each event linked to the one before it.
@@ -23,7 +23,7 @@ async fn walk(store: &dyn Store) -> Vec<domain::event::Event> {
         walk.step(event).unwrap();
     }
     let head = store.log_head().await.unwrap();
-    assert_eq!(head.unwrap_or((0, GENESIS)), walk.head());
+    assert_eq!(head.unwrap_or(Head { seq: 0, hash: GENESIS }), walk.head());
     events
 }
 
@@ -127,16 +127,16 @@ pub(crate) async fn checks_are_those_of_the_last_reconciliation(make: &impl Asyn
     let loading = Loading::begin(&subject.store, &job(APPEND, ""), 1).await;
     let other = Loading::begin(&subject.store, &job(APPEND, ""), 2).await;
     let store = &loading.store;
-    assert_eq!(store.checks(loading.run_id).await.unwrap(), (Vec::new(), None));
+    assert_eq!(store.checks(loading.run_id).await.unwrap(), KeptChecks::default());
     let (first, second) = (checks(&["z", "a", "m"]), checks(&["b", "c"]));
     store.keep_checks(loading.fence, &first, "{\"n\":1}").await.unwrap();
     store.keep_checks(other.fence, &second, "{\"other\":1}").await.unwrap();
-    assert_eq!(store.checks(loading.run_id).await.unwrap(), (first, Some("{\"n\":1}".into())));
+    assert_eq!(store.checks(loading.run_id).await.unwrap(), kept_checks(first, "{\"n\":1}"));
     store.keep_checks(loading.fence, &second, "{\"n\": 2}").await.unwrap();
-    assert_eq!(store.checks(loading.run_id).await.unwrap(), (second.clone(), Some("{\"n\": 2}".into())));
+    assert_eq!(store.checks(loading.run_id).await.unwrap(), kept_checks(second.clone(), "{\"n\": 2}"));
     store.keep_checks(loading.fence, &[], "").await.unwrap();
-    assert_eq!(store.checks(loading.run_id).await.unwrap(), (Vec::new(), Some(String::new())));
-    assert_eq!(store.checks(other.run_id).await.unwrap(), (second, Some("{\"other\":1}".into())));
+    assert_eq!(store.checks(loading.run_id).await.unwrap(), kept_checks(Vec::new(), ""));
+    assert_eq!(store.checks(other.run_id).await.unwrap(), kept_checks(second, "{\"other\":1}"));
 }
 
 fn finding(number: u64) -> Finding {
@@ -158,7 +158,7 @@ pub(crate) async fn findings_are_paged_and_counted(make: &impl AsyncFn() -> Subj
     let loading = Loading::begin(&subject.store, &job(APPEND, ""), 1).await;
     let other = Loading::begin(&subject.store, &job(APPEND, ""), 2).await;
     let (store, run_id) = (&loading.store, loading.run_id);
-    assert_eq!(store.findings(run_id, 0, 10).await.unwrap(), (Vec::new(), 0));
+    assert_eq!(store.findings(run_id, 0, 10).await.unwrap(), FindingPage::default());
     // In the order of keeping, whatever the records' order.
     let all: Vec<_> = (0..25).rev().map(finding).collect();
     store.keep_findings(loading.fence, &all[..7]).await.unwrap();
@@ -166,13 +166,16 @@ pub(crate) async fn findings_are_paged_and_counted(make: &impl AsyncFn() -> Subj
     store.keep_findings(loading.fence, &all[7..]).await.unwrap();
     for (from, to) in [(0, 10), (10, 20), (20, 25), (25, 25)] {
         let page = store.findings(run_id, from as u64, 10).await.unwrap();
-        assert_eq!(page, (all[from..to].to_vec(), 25));
+        assert_eq!(page, FindingPage { findings: all[from..to].to_vec(), total: 25 });
     }
     store.clear_findings(loading.fence).await.unwrap();
-    assert_eq!(store.findings(run_id, 0, 10).await.unwrap(), (Vec::new(), 0));
-    assert_eq!(store.findings(other.run_id, 0, 10).await.unwrap().1, 2);
+    assert_eq!(store.findings(run_id, 0, 10).await.unwrap(), FindingPage::default());
+    assert_eq!(store.findings(other.run_id, 0, 10).await.unwrap().total, 2);
     store.keep_findings(loading.fence, &all[..1]).await.unwrap();
-    assert_eq!(store.findings(run_id, 0, 10).await.unwrap(), (all[..1].to_vec(), 1));
+    assert_eq!(
+        store.findings(run_id, 0, 10).await.unwrap(),
+        FindingPage { findings: all[..1].to_vec(), total: 1 }
+    );
 }
 
 pub(crate) async fn breaches_are_paged_and_counted(make: &impl AsyncFn() -> Subject) {
@@ -185,9 +188,9 @@ pub(crate) async fn breaches_are_paged_and_counted(make: &impl AsyncFn() -> Subj
     let page = async |from| loading.store.breaches(loading.run_id, &loading.job, from, 12).await.unwrap();
     let mut found = Vec::new();
     for (from, length) in [(0, 12), (12, 12), (24, 6), (30, 0)] {
-        let (part, total) = page(from).await;
-        assert_eq!((part.len(), total), (length, 30));
-        found.extend(part);
+        let part = page(from).await;
+        assert_eq!((part.findings.len(), part.total), (length, 30));
+        found.extend(part.findings);
     }
     let of = |difference| {
         found.iter().filter(|one| one.difference == difference).map(|one| one.record_no.0).collect()
@@ -291,7 +294,7 @@ pub(crate) async fn purging_removes_the_rows_of_one_run_and_no_evidence(make: &i
     assert!(removed >= 25, "12 rows and 13 rejects at least: {removed}");
     let (staging, breaches, findings, rejects, groups) = rows(&purged).await;
     assert_eq!(
-        (staging, breaches.1, findings.1, rejects, groups),
+        (staging, breaches.total, findings.total, rejects, groups),
         (Vec::new(), 0, 0, Vec::new(), Vec::new())
     );
     assert_eq!((rows(&other).await, evidence(&other).await, evidence(&purged).await), kept);

@@ -214,7 +214,7 @@ pub(crate) async fn every_legal_step_is_taken_and_logged(make: &impl AsyncFn() -
     for (number, (from, event, to)) in (1..).zip(steps) {
         let loading = reach(&subject, *from, number).await;
         let store = &loading.store;
-        let (last, _) = store.log_head().await.unwrap().unwrap();
+        let last = store.log_head().await.unwrap().unwrap().seq;
         let mut log = entry(Some(loading.run_id), event.name());
         log.at_ms += 77;
         let run = store.step(loading.fence, *event, Some("because"), log.clone()).await.unwrap();

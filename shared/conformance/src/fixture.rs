@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use domain::amount::Amount;
+use domain::check::CheckResult;
 use domain::event::Entry as LogEntry;
 use domain::fingerprint::Hash;
 use domain::ids::{ChunkNo, RecordNo, RunId, WorkerId};
@@ -18,10 +19,10 @@ use domain::totals::{ControlTotals, Sums};
 use domain::value::Value;
 use job::Job;
 use store::model::{
-    ChunkCut, ChunkRange, CommitOutcome, EntryKind, Exclusion, NewRun, NewWorker, SplitTotals,
+    ChunkCut, ChunkRange, CommitOutcome, EntryKind, Exclusion, KeptChecks, NewRun, NewWorker, SplitTotals,
 };
 use store::{Blocks, Claim, Fence, Store, StoreError};
-use wire::{Batch, Reject, WireAmount};
+use wire::{Batch, Reject, RejectReason, WireAmount};
 
 use super::NOW_MS;
 
@@ -260,9 +261,14 @@ impl Loading {
                 }
                 Record::Reject(raw) => {
                     totals.reject(RecordNo(record_no), raw);
+                    let reason = |field: Option<&str>, code: &str, detail: &str| RejectReason {
+                        field: field.map(Into::into),
+                        code: code.into(),
+                        detail: detail.into(),
+                    };
                     let reasons = vec![
-                        (Some("amt".into()), "type".into(), "'x' is not a decimal".into()),
-                        (None, "field-count".into(), "4 fields instead of 3".into()),
+                        reason(Some("amt"), "type", "'x' is not a decimal"),
+                        reason(None, "field-count", "4 fields instead of 3"),
                     ];
                     rejects.push(Reject {
                         record_no,
@@ -420,4 +426,9 @@ fn permit(run_id: RunId, layout: &Layout, found: &[Found]) -> Permit {
     };
     let reconciliation = reconcile_staging(&evidence, NOW_MS);
     reconciliation.permit().unwrap_or_else(|error| panic!("{error}: {:#?}", reconciliation.checks()))
+}
+
+/// What a store keeps of checks and the summary beside them.
+pub(crate) fn kept_checks(checks: Vec<CheckResult>, summary: &str) -> KeptChecks {
+    KeptChecks { checks, summary: Some(summary.into()) }
 }

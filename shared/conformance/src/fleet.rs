@@ -5,7 +5,9 @@ use std::time::Duration;
 use domain::counts::Role;
 use domain::ids::{ChunkNo, WorkerId};
 use domain::lifecycle::{ChunkState, RunEvent};
-use store::model::{ChunkRange, Heartbeat, NewRun, Reported, Started, Task};
+use store::model::{
+    BegunChunk, ChunkCounts, ChunkRange, ChunkStanding, Heartbeat, NewRun, Readback, Reported, Started, Task,
+};
 use store::{Claim, Lease};
 
 use super::fixture::{APPEND, LASTS, Loading, cuts, entry, job, new_run, new_worker, row, run_id};
@@ -35,7 +37,11 @@ pub(crate) async fn starts_are_charged_by_chunk_and_role(make: &impl AsyncFn() -
     let earlier = store.start_chunk(run, ChunkNo(1), Role::Writer, attempt - 1, loading.processor);
     assert_eq!(earlier.await.unwrap(), go(1, 1), "a batch stays good");
     let begun = store.begun_chunks(None, 9).await.unwrap();
-    assert_eq!(begun, [0, 1].map(|no| (run, ChunkNo(no), loading.processor)), "none of them is ended");
+    assert_eq!(
+        begun,
+        [0, 1].map(|no| BegunChunk { run_id: run, chunk_no: ChunkNo(no), worker: loading.processor }),
+        "none of them is ended"
+    );
     assert_eq!(store.begun_chunks(Some(run_id(9)), 9).await.unwrap(), [], "of another run");
     store.forgive_start(run, ChunkNo(0), Role::Processor).await.unwrap();
     assert_eq!(start(0, Role::Processor).await, go(0, 3), "a start was forgiven");
@@ -73,8 +79,10 @@ pub(crate) async fn states_are_of_the_chunks_that_are_asked_for(make: &impl Asyn
     store.set_aside(run, ChunkNo(2), "it failed").await.unwrap();
     let states = async |asked: &[u64]| store.chunk_states(run, asked).await.unwrap();
     assert_eq!(states(&[]).await, []);
-    assert_eq!(states(&[1, 0, 7, u64::MAX]).await, [(0, ChunkState::Split), (1, ChunkState::Committed)]);
-    assert_eq!(states(&[2]).await, [(2, ChunkState::SetAside)]);
+    let is = |chunk_no, state| ChunkStanding { chunk_no, state };
+    let expected = [is(0, ChunkState::Split), is(1, ChunkState::Committed)];
+    assert_eq!(states(&[1, 0, 7, u64::MAX]).await, expected);
+    assert_eq!(states(&[2]).await, [is(2, ChunkState::SetAside)]);
     assert_eq!(store.chunk_states(run_id(9), &[0, 1]).await.unwrap(), [], "of another run");
 }
 
@@ -95,11 +103,7 @@ pub(crate) async fn unreported_chunks_are_those_that_lack_either_report(make: &i
         chunk_no: ChunkNo(chunk_no),
         role,
         worker,
-        records: 1,
-        accepted: 1,
-        rejected: 0,
-        bytes: 10,
-        busy_us: 5,
+        counts: ChunkCounts { records: 1, accepted: 1, rejected: 0, bytes: 10, busy_us: 5 },
     };
     let (p, w) = (loading.processor, loading.writer);
     store.keep_reports(run, &[report(0, Role::Processor, p), report(1, Role::Writer, w)]).await.unwrap();
@@ -207,7 +211,7 @@ pub(crate) async fn what_was_read_back_is_kept_by_pass_and_the_first_stands(
         let found = store.readbacks(run, pass, from, limit).await.unwrap();
         found
             .into_iter()
-            .map(|(range, body)| (range.first, range.end, String::from_utf8(body).unwrap()))
+            .map(|Readback { range, body }| (range.first, range.end, String::from_utf8(body).unwrap()))
             .collect::<Vec<_>>()
     };
     assert_eq!(

@@ -7,8 +7,8 @@ use store::model::{EntryKind, Exclusion, NewRun};
 use store::{Claim, Promotion, Store, StoreError};
 
 use super::fixture::{
-    APPEND, Found, KEYLESS, LASTS, Loading, NULL, Record, UPSERT, canonical, collect, entry, job, new_run,
-    row,
+    APPEND, Found, KEYLESS, LASTS, Loading, NULL, Record, UPSERT, canonical, collect, entry, job,
+    kept_checks, new_run, row,
 };
 use super::{NOW_MS, Subject, soon};
 
@@ -44,7 +44,7 @@ pub(crate) async fn a_promotion_makes_rows_visible_with_their_run(make: &impl As
     let subject = make().await;
     let loading = staged(&subject).await;
     let (store, run_id) = (&loading.store, loading.run_id);
-    let (last, _) = store.log_head().await.unwrap().unwrap();
+    let last = store.log_head().await.unwrap().unwrap().seq;
     let mut promotion = begin(&loading).await;
     assert_eq!(promotion.insert().await.unwrap(), 3);
     let found = read(&mut promotion).await;
@@ -69,7 +69,7 @@ pub(crate) async fn a_promotion_makes_rows_visible_with_their_run(make: &impl As
     assert_eq!(subject.count(&of_run).await, 3);
     let run = store.run(run_id).await.unwrap();
     assert_eq!((run.state, run.ended_at_ms), (RunState::Promoted, Some(NOW_MS + 5)));
-    assert_eq!(store.checks(run_id).await.unwrap(), (checks.to_vec(), Some("{\"final\":3}".into())));
+    assert_eq!(store.checks(run_id).await.unwrap(), kept_checks(checks.to_vec(), "{\"final\":3}"));
     let events = store.events(last, 10).await.unwrap();
     assert_eq!(events.iter().map(|event| &event.entry).collect::<Vec<_>>(), [&log]);
     assert_eq!(loading.staging().await.len(), 5, "staging stays");
@@ -167,7 +167,7 @@ pub(crate) async fn a_run_that_cannot_become_promoted_is_not(make: &impl AsyncFn
         writes(&*subject.again().await).await;
         assert_eq!(subject.final_rows().await, 0);
         assert_eq!(loading.store.run(loading.run_id).await.unwrap(), before.0);
-        let (last, _) = before.1.unwrap();
+        let last = before.1.unwrap().seq;
         let kinds: Vec<_> =
             loading.store.events(last, 10).await.unwrap().into_iter().map(|event| event.entry.kind).collect();
         assert_eq!(kinds, ["written"]);

@@ -5,7 +5,8 @@ use domain::fingerprint::Hash;
 use domain::rule::RuleOutcome;
 use domain::value::Value;
 use store::StoreError;
-use store::model::{Exclusion, KeyCounts};
+use store::model::{Exclusion, FindingPage, KeyCounts, RulesApplied};
+use wire::{Breach, RuleCounts};
 
 use super::Subject;
 use super::fixture::{APPEND, KEYLESS, Loading, NULL, Record, UPSERT, job, row};
@@ -16,7 +17,8 @@ const fn outcome(examined: u64, breached: u64) -> RuleOutcome {
 
 async fn apply(loading: &Loading) -> (Vec<RuleOutcome>, KeyCounts) {
     loading.store.clear_findings(loading.fence).await.unwrap();
-    let (outcomes, mut counts) = loading.store.apply_rules(loading.fence, &loading.job).await.unwrap();
+    let RulesApplied { outcomes, keys: mut counts } =
+        loading.store.apply_rules(loading.fence, &loading.job).await.unwrap();
     let by_type = std::mem::take(&mut counts.by_type);
     let sums = by_type.iter().fold((0, 0), |sum, of| (sum.0 + of.duplicates, sum.1 + of.already_in_final));
     assert_eq!((by_type.len(), sums), (1, (counts.duplicates, counts.already_in_final)));
@@ -31,7 +33,8 @@ async fn excluded(loading: &Loading, why: Exclusion) -> Vec<u64> {
 
 /// What breaks a rule: its name or the key, and the record.
 async fn breaches(loading: &Loading) -> Vec<(String, u64)> {
-    let (found, total) = loading.store.breaches(loading.run_id, &loading.job, 0, 100).await.unwrap();
+    let FindingPage { findings: found, total } =
+        loading.store.breaches(loading.run_id, &loading.job, 0, 100).await.unwrap();
     assert_eq!(found.len() as u64, total);
     found.into_iter().map(|one| (one.field.unwrap_or_default(), one.record_no.0)).collect()
 }
@@ -103,7 +106,7 @@ pub(crate) async fn a_balance_is_exact_where_floats_are_not(make: &impl AsyncFn(
     loading.load(&[groups()]).await;
     // a, b, c, d, A, the empty one and NULL; c and d are a cent short.
     assert_eq!(apply(&loading).await.0, [outcome(7, 2)]);
-    let (findings, total) = loading.store.findings(loading.run_id, 0, 10).await.unwrap();
+    let FindingPage { findings, total } = loading.store.findings(loading.run_id, 0, 10).await.unwrap();
     assert_eq!((findings.len(), total), (2, 2));
     for (finding, record_no, group) in [(&findings[0], 4, "c"), (&findings[1], 8, "d")] {
         assert_eq!((finding.difference, finding.record_no.0), (Difference::Rule, record_no));
@@ -127,7 +130,7 @@ pub(crate) async fn sensitive_groups_are_named_by_the_masks_of_their_values(
     let loading = Loading::begin(&subject.store, &job, 1).await;
     loading.load(&[super::reading::edges()]).await;
     assert_eq!(apply(&loading).await.0, [outcome(6, 6)]);
-    let (findings, _) = loading.store.findings(loading.run_id, 0, 10).await.unwrap();
+    let findings = loading.store.findings(loading.run_id, 0, 10).await.unwrap().findings;
     let records = super::reading::edges();
     for finding in &findings {
         let record = &records[usize::try_from(finding.record_no.0).unwrap() - 1];
@@ -190,10 +193,11 @@ pub(crate) async fn row_rules_count_as_the_processors_counted(make: &impl AsyncF
     let chunks = [vec![row(1, "a", "-1.00"), row(2, "b", "1.00")], vec![row(3, "c", "-2.00")]];
     let cuts = super::fixture::cuts(&chunks);
     loading.store.add_chunks(loading.fence, &cuts).await.unwrap();
-    let counted = [((2, 1), vec![(1, 1)]), ((1, 1), vec![(3, 1)])];
-    for ((cut, records), (counts, broken)) in cuts.iter().zip(&chunks).zip(counted) {
+    let counted = [((2, 1), 1), ((1, 1), 3)];
+    for ((cut, records), ((examined, breached), record_no)) in cuts.iter().zip(&chunks).zip(counted) {
         let mut batch = loading.batch(cut, records);
-        (batch.rules, batch.breaches) = (vec![counts], broken);
+        (batch.rules, batch.breaches) =
+            (vec![RuleCounts { examined, breached }], vec![Breach { record_no, rule: 1 }]);
         loading.commit(batch).await.unwrap();
     }
     let (outcomes, counts) = apply(&loading).await;
@@ -254,7 +258,7 @@ pub(crate) async fn appending_names_keys_that_are_in_final_already(make: &impl A
     let mut found = breaches(&later).await;
     found.sort();
     assert_eq!(found, named("id", &[2, 3]));
-    let (all, _) = later.store.breaches(later.run_id, &job, 0, 10).await.unwrap();
+    let all = later.store.breaches(later.run_id, &job, 0, 10).await.unwrap().findings;
     assert!(all.iter().all(|one| one.difference == Difference::DuplicateKey));
     assert!(all.iter().all(|one| one.worker_id == Some(later.writer)));
 }
@@ -293,7 +297,8 @@ pub(crate) async fn rules_applied_again_say_the_same(make: &impl AsyncFn() -> Su
     let cuts = super::fixture::cuts(std::slice::from_ref(&records));
     loading.store.add_chunks(loading.fence, &cuts).await.unwrap();
     let mut batch = loading.batch(&cuts[0], &records);
-    (batch.rules, batch.breaches) = (vec![(5, 1)], vec![(3, 0)]);
+    (batch.rules, batch.breaches) =
+        (vec![RuleCounts { examined: 5, breached: 1 }], vec![Breach { record_no: 3, rule: 0 }]);
     loading.commit(batch).await.unwrap();
     let state = async || {
         let (outcomes, counts) = apply(&loading).await;

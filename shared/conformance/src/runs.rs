@@ -4,7 +4,7 @@ use domain::counts::{Counts, Role};
 use domain::fingerprint::Hash;
 use domain::ids::{ChunkNo, RunId, WorkerId};
 use domain::lifecycle::{RunEvent, RunState};
-use store::model::{NewRun, Reported};
+use store::model::{ChunkCounts, NewRun, Reported};
 use store::{Claim, Store, StoreError};
 
 use super::Subject;
@@ -198,16 +198,11 @@ pub(crate) async fn a_table_that_differs_is_refused_and_nothing_is_changed(make:
 }
 
 fn report(chunk_no: u64, role: Role, worker: WorkerId, accepted: u64, rejected: u64) -> Reported {
-    let records = accepted + rejected;
     Reported {
         chunk_no: ChunkNo(chunk_no),
         role,
         worker,
-        records,
-        accepted,
-        rejected,
-        bytes: 100,
-        busy_us: 7,
+        counts: ChunkCounts { records: accepted + rejected, accepted, rejected, bytes: 100, busy_us: 7 },
     }
 }
 
@@ -325,7 +320,7 @@ pub(crate) async fn the_history_of_a_job_has_its_runs_with_their_summaries(make:
     runs[1].step(RunEvent::Cancelled).await;
     let of = async |name: &str, before: Option<RunId>, promoted, limit| {
         let history = store.history(name, before, promoted, limit).await.unwrap();
-        history.into_iter().map(|(run, summary)| (run.run_id, summary)).collect::<Vec<_>>()
+        history.into_iter().map(|past| (past.run.run_id, past.summary)).collect::<Vec<_>>()
     };
     let entry = |at: usize| (runs[at].run_id, Some(format!("{{\"n\":{}}}", at + 1)));
     assert_eq!(of(&job.name, None, false, 9).await, [entry(2), entry(1), entry(0)], "the newest first");

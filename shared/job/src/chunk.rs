@@ -11,7 +11,7 @@ use domain::footing::{FootingBuilder, FootingError};
 use domain::ids::{ChunkNo, RecordNo};
 use domain::layout::Layout;
 use domain::record;
-use domain::rule::{Condition, Predicate, Truth};
+use domain::rule::{Condition, Predicate, RuleOutcome, Truth};
 use domain::totals::{ControlTotals, Sums, TotalsError};
 use domain::value::Value;
 use format::lines;
@@ -82,10 +82,10 @@ pub struct DecodedChunk {
     pub rejected_sums: Sums,
     /// The rejects, in record order.
     pub rejects: Vec<RejectedRecord>,
-    /// For each row rule, in the job's order: records examined and records that broke it.
-    pub rules: Vec<(u64, u64)>,
-    /// Records that broke a row rule, with the rule's place among all rules.
-    pub breaches: Vec<(RecordNo, usize)>,
+    /// What came of each row rule, in the job's order.
+    pub rules: Vec<RuleOutcome>,
+    /// Records that broke a row rule.
+    pub breaches: Vec<Breach>,
     /// What it adds to the declared totals, as it is stored; empty if the source's records declare none.
     pub footing: Vec<u8>,
 }
@@ -96,6 +96,15 @@ impl DecodedChunk {
     pub fn records(&self) -> u64 {
         self.accepted.records + self.rejects.len() as u64
     }
+}
+
+/// A record that broke a row rule.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Breach {
+    /// Its number.
+    pub record_no: RecordNo,
+    /// The rule's place among all rules of the job.
+    pub rule: usize,
 }
 
 /// A record that was not accepted.
@@ -218,8 +227,8 @@ struct Decoding<'a> {
     shares: Vec<Share<'a>>,
     rejects: Vec<RejectedRecord>,
     reason_bytes: usize,
-    rules: Vec<(u64, u64)>,
-    breaches: Vec<(RecordNo, usize)>,
+    rules: Vec<RuleOutcome>,
+    breaches: Vec<Breach>,
 }
 
 impl<'a> Decoding<'a> {
@@ -248,7 +257,7 @@ impl<'a> Decoding<'a> {
             shares: shares.collect(),
             rejects: Vec::new(),
             reason_bytes: 0,
-            rules: vec![(0, 0); row_rules.len()],
+            rules: vec![RuleOutcome::default(); row_rules.len()],
             breaches: Vec::new(),
         }
     }
@@ -278,12 +287,12 @@ impl<'a> Decoding<'a> {
         }
         share.totals.accept_decoded(share.layout, decoded.values(), &share.rows[start..])?;
         for (number, (place, predicate)) in &share.rules {
-            let counts = &mut self.rules[*number];
-            counts.0 += 1;
+            let outcome = &mut self.rules[*number];
+            outcome.examined += 1;
             // Neither NULL nor a value too large to compute with is a pass.
             if predicate.evaluate(decoded.values()) != Ok(Truth::True) {
-                counts.1 += 1;
-                self.breaches.push((record_no, *place));
+                outcome.breached += 1;
+                self.breaches.push(Breach { record_no, rule: *place });
             }
         }
         Ok(())

@@ -4,7 +4,7 @@
 //! page at a time.
 
 use domain::amount::Amount;
-use domain::ids::RunId;
+use domain::ids::{ChunkNo, RecordNo, RunId};
 use domain::layout::{Field, Layout};
 use domain::rule::{OnBreach, RuleOutcome};
 use domain::value::{FieldType, Value};
@@ -117,7 +117,7 @@ async fn keep(connection: &mut PgConnection, run_id: RunId, balance: &Balance<'_
                 Err(_) if layout.fields[balance.sum].sensitive => "no exact sum".into(),
                 Err(_) => total,
             };
-            let first = (row.get("chunk_no")?, row.get("record_no")?);
+            let first = (ChunkNo(row.get("chunk_no")?), RecordNo(row.get("record_no")?));
             findings.push(balance.finding(first, &total, &key));
         }
         put_findings(&mut ledger, run_id, &findings).await?;

@@ -17,6 +17,7 @@ use sqlx::postgres::{PgArgumentBuffer, PgConnectOptions, PgConnection, PgTypeInf
 use sqlx::{Connection as _, Decode, Encode, Executor as _, Row as _, Type};
 use store::StoreError;
 use store::masking::Masking;
+use thiserror::Error;
 use tokio::time::timeout;
 use url::Url;
 
@@ -156,7 +157,8 @@ impl PostgresStore {
         // The pool itself would go on trying a server that refuses, and say in the end that time is up.
         let (mut first, _) = connect(&options).await.map_err(|error| unreachable(why(&error)))?;
         let looked = timeout(MIGRATE, async {
-            fits(&mut first).await.map_err(|reason| StoreError::Unfit { url: url.clone(), reason })?;
+            let unfit = |error: Unfit| StoreError::Unfit { url: url.clone(), reason: error.to_string() };
+            fits(&mut first).await.map_err(unfit)?;
             let skew_ms = clock::skew_ms(&mut first).await?;
             migrate(&mut first).await.map_err(|error| match error {
                 MigrateError::VersionMissing(found) => StoreError::Newer { found, known: SCHEMA_VERSION },
@@ -318,33 +320,45 @@ fn why(error: &sqlx::Error) -> String {
     }
 }
 
+/// Why a server is not suitable.
+#[derive(Debug, Error)]
+enum Unfit {
+    /// It could not be asked.
+    #[error("{}", why(.0))]
+    Unasked(#[from] sqlx::Error),
+    /// It is too old.
+    #[error("its server has version {0}; use 13 or later")]
+    Version(i32),
+    /// It cannot keep every text.
+    #[error(
+        "the database's encoding is {0}; create one with `CREATE DATABASE … ENCODING 'UTF8' TEMPLATE template0`"
+    )]
+    Encoding(String),
+    /// It does not count changed rows.
+    #[error(
+        "track_counts is off on the server; turn it on, because promotion uses it to count the rows that triggers \
+         change"
+    )]
+    Uncounted,
+}
+
 /// Whether the server can keep what it is given, and count what a promotion changes.
-async fn fits(connection: &mut PgConnection) -> Result<(), String> {
+async fn fits(connection: &mut PgConnection) -> Result<(), Unfit> {
     let row = sqlx::query(
         "SELECT current_setting('server_encoding') AS encoding, current_setting('track_counts') AS counts,
          current_setting('server_version_num')::int AS version",
     )
     .fetch_one(connection)
-    .await
-    .map_err(|error| why(&error))?;
-    let text = |column| row.try_get::<String, _>(column).map_err(|error| error.to_string());
-    let version: i32 = row.try_get("version").map_err(|error| error.to_string())?;
+    .await?;
+    let (version, encoding): (i32, String) = (row.try_get("version")?, row.try_get("encoding")?);
     if version < 130_000 {
-        return Err(format!("its server has version {}; use 13 or later", version / 10_000));
+        return Err(Unfit::Version(version / 10_000));
     }
-    let encoding = text("encoding")?;
     if encoding != "UTF8" {
-        return Err(format!(
-            "the database's encoding is {encoding}; create one with `CREATE DATABASE … ENCODING 'UTF8' TEMPLATE \
-             template0`"
-        ));
+        return Err(Unfit::Encoding(encoding));
     }
-    if text("counts")? != "on" {
-        return Err(
-            "track_counts is off on the server; turn it on, because promotion uses it to count the rows that \
-             triggers change"
-                .into(),
-        );
+    if row.try_get::<String, _>("counts")? != "on" {
+        return Err(Unfit::Uncounted);
     }
     Ok(())
 }

@@ -1,7 +1,7 @@
 //! A final table that is large beside the run: nothing of it is read as a whole, and what is read is what is stored.
 
 use conformance::{APPEND, KEYLESS, Loading, Record, Subject, UPSERT, canonical, collect, entry, job, row};
-use store::model::EntryKind;
+use store::model::{EntryKind, FindingPage};
 
 use super::tests::{available, make};
 
@@ -128,9 +128,10 @@ async fn keys_that_a_large_final_has_already_are_found_one_by_one() {
     let (_subject, loading) = large(APPEND, &[]).await;
     let held = [40_000, HELD, 1, 0, HELD + 1].map(|id| row(id, "new", "1.00"));
     loading.load(&[held[..2].to_vec(), held[2..].to_vec()]).await;
-    let (_, counts) = loading.store.apply_rules(loading.fence, &loading.job).await.unwrap();
+    let counts = loading.store.apply_rules(loading.fence, &loading.job).await.unwrap().keys;
     assert_eq!((counts.already_in_final, counts.duplicates), (2, 0));
-    let (found, all) = loading.store.breaches(loading.run_id, &loading.job, 0, 10).await.unwrap();
+    let FindingPage { findings: found, total: all } =
+        loading.store.breaches(loading.run_id, &loading.job, 0, 10).await.unwrap();
     assert_eq!(all, 2);
     let records: Vec<_> = found.iter().map(|one| one.record_no.0).collect();
     assert_eq!(records, [2, 3], "{found:?}");

@@ -7,7 +7,7 @@ use domain::rule::RuleOutcome;
 use job::Job;
 use sqlx::postgres::PgConnection;
 use sqlx::{Executor as _, Row as _};
-use store::model::KeyCounts;
+use store::model::RulesApplied;
 use store::rules::{Balance, Compared, Rules, RulesConnection, apply, order};
 use store::{Fence, StoreError};
 
@@ -22,11 +22,7 @@ const PLANS: &str = "SET LOCAL work_mem = '128MB'";
 
 #[async_trait]
 impl Rules for PostgresStore {
-    async fn apply_rules(
-        &self,
-        fence: Fence,
-        job: &Job,
-    ) -> Result<(Vec<RuleOutcome>, KeyCounts), StoreError> {
+    async fn apply_rules(&self, fence: Fence, job: &Job) -> Result<RulesApplied, StoreError> {
         let job = job.clone();
         self.change(move |connection| {
             Box::pin(async move { apply(&mut Ledger(connection), fence, &job).await })

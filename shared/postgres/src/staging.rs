@@ -51,7 +51,7 @@ enum Tried {
 #[async_trait]
 impl Staging for PostgresStore {
     async fn prepare(&self, job: &Job) -> Result<(), StoreError> {
-        Dialect::Postgres.holds(job).map_err(|what| StoreError::TooWide { what })?;
+        Dialect::Postgres.holds(job)?;
         let job = job.clone();
         self.change(move |connection| {
             Box::pin(async move {

@@ -5,7 +5,7 @@
 
 use domain::amount::Amount;
 use domain::finding::Finding;
-use domain::ids::RunId;
+use domain::ids::{ChunkNo, RecordNo, RunId};
 use domain::layout::{Field, Layout};
 use domain::record;
 use domain::rule::{OnBreach, RuleOutcome};
@@ -24,7 +24,7 @@ struct Group {
     /// `None` when it cannot be formed: a value that is no amount, or too many digits. Such a group is not balanced.
     total: Option<Amount>,
     records: u64,
-    first: (u64, u64),
+    first: (ChunkNo, RecordNo),
 }
 
 pub(crate) fn apply(
@@ -51,7 +51,7 @@ pub(crate) fn apply(
         let key = (0..balance.by.len()).map(|at| row.get(at + 3)).collect::<Result<Vec<Value>, _>>()?;
         if current.as_ref().is_none_or(|group| group.key != key) {
             closing.close(current.take())?;
-            let first = (row.get(1)?, row.get(2)?);
+            let first = (ChunkNo(row.get(1)?), RecordNo(row.get(2)?));
             current = Some(Group { key, total: Some(Amount::zero(0)), records: 0, first });
         }
         if let Some(group) = &mut current {

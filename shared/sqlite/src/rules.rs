@@ -5,7 +5,7 @@ use domain::ids::RunId;
 use domain::layout::Layout;
 use domain::rule::RuleOutcome;
 use job::Job;
-use store::model::KeyCounts;
+use store::model::RulesApplied;
 use store::names::quoted;
 use store::rules::{Balance, Compared, Rules, RulesConnection, apply, names};
 use store::{Fence, StoreError};
@@ -17,11 +17,7 @@ use super::tables::require;
 
 #[async_trait]
 impl Rules for SqliteStore {
-    async fn apply_rules(
-        &self,
-        fence: Fence,
-        job: &Job,
-    ) -> Result<(Vec<RuleOutcome>, KeyCounts), StoreError> {
+    async fn apply_rules(&self, fence: Fence, job: &Job) -> Result<RulesApplied, StoreError> {
         let job = job.clone();
         self.change(move |writing| now(apply(writing, fence, &job))).await
     }

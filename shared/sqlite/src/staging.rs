@@ -24,7 +24,7 @@ use super::{rows, tables};
 #[async_trait]
 impl Staging for SqliteStore {
     async fn prepare(&self, job: &Job) -> Result<(), StoreError> {
-        Dialect::Sqlite.holds(job).map_err(|what| StoreError::TooWide { what })?;
+        Dialect::Sqlite.holds(job)?;
         let job = job.clone();
         self.change(move |writing| job.layouts().try_for_each(|layout| tables::prepare(writing, layout)))
             .await

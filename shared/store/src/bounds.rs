@@ -4,6 +4,7 @@ use domain::layout::Layout;
 use domain::value::FieldType;
 use domain::words::{grouped, plural};
 use job::Job;
+use thiserror::Error;
 
 use super::names::partition_head;
 
@@ -25,6 +26,50 @@ const ROW_BYTES_MAX: usize = 8160;
 /// What a long value leaves in its row at most when it is stored elsewhere: what is shorter than that stays where it is
 /// (`TOAST_POINTER_SIZE`, aligned).
 const LONG_VALUE_BYTES: usize = 24;
+
+/// What a database's tables cannot hold.
+#[derive(Debug, Clone, PartialEq, Eq, Error)]
+pub enum TooWide {
+    /// A table has fewer columns than a record has fields.
+    #[error(
+        "record {record} has {}; a table in {} can have {} of them and {OWN_COLUMNS} columns of Crossfoot's own; \
+         split the record, or omit fields",
+        plural(*fields as u64, "field"), dialect.name(), grouped(*max as u64)
+    )]
+    Fields {
+        /// The record.
+        record: String,
+        /// How many fields it has.
+        fields: usize,
+        /// The database.
+        dialect: Dialect,
+        /// How many it may have.
+        max: usize,
+    },
+    /// No row is as long.
+    #[error(
+        "record {record}: its required fields alone need {}, but a PostgreSQL row can hold {}; split the record",
+        plural(*bytes as u64, "byte"), grouped(ROW_BYTES_MAX as u64)
+    )]
+    Row {
+        /// The record.
+        record: String,
+        /// What it needs at the least.
+        bytes: usize,
+    },
+    /// Two tables' partitions would have one name.
+    #[error(
+        "the staging tables {other} and {one} start with the same {} letters, which name PostgreSQL's partitions of \
+         a run; rename one of them",
+        partition_head(one).len()
+    )]
+    SameHead {
+        /// A table.
+        one: String,
+        /// The table that the job names before it.
+        other: String,
+    },
+}
 
 impl Dialect {
     /// As its makers call it.
@@ -48,38 +93,25 @@ impl Dialect {
     /// Whether the job's tables can be made and filled; otherwise why not, and what to do.
     ///
     /// # Errors
-    /// What is too much: record, count and limit.
-    pub fn holds(self, job: &Job) -> Result<(), String> {
+    /// [`TooWide`]: record, count and limit.
+    pub fn holds(self, job: &Job) -> Result<(), TooWide> {
         self.holds_all(&job.layouts().map(|layout| &**layout).collect::<Vec<_>>())
     }
 
     /// As [`Dialect::holds`], of a job that is not written yet.
     ///
     /// # Errors
-    /// What is too much: record, count and limit.
-    pub fn holds_all(self, layouts: &[&Layout]) -> Result<(), String> {
+    /// [`TooWide`]: record, count and limit.
+    pub fn holds_all(self, layouts: &[&Layout]) -> Result<(), TooWide> {
         for layout in layouts {
             let (fields, max) = (layout.fields.len(), self.columns_max() - OWN_COLUMNS);
             if fields > max {
-                return Err(format!(
-                    "record {} has {}; a table in {} can have {} of them and {OWN_COLUMNS} columns of \
-                     Crossfoot's own; split the record, or omit fields",
-                    layout.record,
-                    plural(fields as u64, "field"),
-                    self.name(),
-                    grouped(max as u64)
-                ));
+                return Err(TooWide::Fields { record: layout.record.clone(), fields, dialect: self, max });
             }
             if self == Self::Postgres {
                 let bytes = row_bytes(layout, |field| field.required && bytes_of(&field.ty).1);
                 if bytes > ROW_BYTES_MAX {
-                    return Err(format!(
-                        "record {}: its required fields alone need {}, but a PostgreSQL row can hold {}; split \
-                         the record",
-                        layout.record,
-                        plural(bytes as u64, "byte"),
-                        grouped(ROW_BYTES_MAX as u64)
-                    ));
+                    return Err(TooWide::Row { record: layout.record.clone(), bytes });
                 }
             }
         }
@@ -88,11 +120,7 @@ impl Dialect {
             for (at, one) in tables.iter().enumerate() {
                 let same = |other: &&&String| other != &one && partition_head(other) == partition_head(one);
                 if let Some(other) = tables[..at].iter().find(same) {
-                    return Err(format!(
-                        "the staging tables {other} and {one} start with the same {} letters, which name PostgreSQL's \
-                         partitions of a run; rename one of them",
-                        partition_head(one).len()
-                    ));
+                    return Err(TooWide::SameHead { one: (*one).clone(), other: (*other).clone() });
                 }
             }
         }
@@ -167,7 +195,7 @@ mod tests {
     fn more_columns_than_a_table_has_are_refused_with_record_count_and_limit() {
         for (dialect, max) in [(Dialect::Sqlite, 1996), (Dialect::Postgres, 1596_usize)] {
             assert_eq!(dialect.holds(&job(max, "text(1)", false)), Ok(()), "{dialect:?}");
-            let refused = dialect.holds(&job(max + 1, "text(1)", false)).unwrap_err();
+            let refused = dialect.holds(&job(max + 1, "text(1)", false)).unwrap_err().to_string();
             for says in
                 ["record r", &plural(max as u64 + 1, "field"), &format!("can have {}", grouped(max as u64))]
             {
@@ -179,7 +207,7 @@ mod tests {
     #[test]
     fn a_row_that_never_fits_a_page_is_refused_and_one_that_may_not_is_told() {
         let wide = job(1100, "integer", true);
-        assert!(Dialect::Postgres.holds(&wide).unwrap_err().contains("8,160"));
+        assert!(Dialect::Postgres.holds(&wide).unwrap_err().to_string().contains("8,160"));
         assert_eq!(Dialect::Sqlite.holds(&wide), Ok(()));
         let sparse = job(1100, "integer", false);
         assert_eq!(Dialect::Postgres.holds(&sparse), Ok(()));
@@ -201,7 +229,7 @@ mod tests {
         };
         let job = |other: &str| Job::parse("two.toml", &text(other)).unwrap();
         let same = job("stg_customers_of_the_bank_in_2024_b");
-        assert!(Dialect::Postgres.holds(&same).unwrap_err().contains("same 30 letters"));
+        assert!(Dialect::Postgres.holds(&same).unwrap_err().to_string().contains("same 30 letters"));
         assert_eq!(Dialect::Sqlite.holds(&same), Ok(()));
         assert_eq!(Dialect::Postgres.holds(&job("stg_b")), Ok(()));
     }

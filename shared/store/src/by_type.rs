@@ -5,10 +5,19 @@ use wire::Batch;
 
 use super::StoreError;
 
-/// For a query on `crossfoot_breach b`: the worker of the breach's staged record, the place of its record type, and
-/// the joins that both need. `quoted` quotes an identifier as the database does, `run` is the query's parameter for the
-/// run.
-pub fn staged(job: &Job, quoted: impl Fn(&str) -> String, run: &str) -> (String, String, String) {
+/// Parts of a query on `crossfoot_breach b`.
+pub struct StagedSql {
+    /// The worker of the breach's staged record.
+    pub worker: String,
+    /// The place of its record type.
+    pub place: String,
+    /// The joins that both need.
+    pub joins: String,
+}
+
+/// What a query on `crossfoot_breach b` says of the breach's staged record. `quoted` quotes an identifier as the
+/// database does, `run` is the query's parameter for the run.
+pub fn staged(job: &Job, quoted: impl Fn(&str) -> String, run: &str) -> StagedSql {
     let workers: Vec<_> = (0..job.records.len()).map(|at| format!("s{at}.worker_id")).collect();
     let worker = match &workers[..] {
         [only] => only.clone(),
@@ -25,7 +34,7 @@ pub fn staged(job: &Job, quoted: impl Fn(&str) -> String, run: &str) -> (String,
             quoted(&layout.staging)
         )
     });
-    (worker, place, joins.collect())
+    StagedSql { worker, place, joins: joins.collect() }
 }
 
 /// Whether `batch` is one of the job's record types, and its counts add up.

@@ -10,7 +10,7 @@ use domain::start::{Start, may_start};
 use domain::totals::Sums;
 
 use crate::database::{Change, Connection, Database, Lock};
-use crate::model::{ChunkCut, ChunkRow, Committed, Started, Task};
+use crate::model::{BegunChunk, ChunkCut, ChunkRow, ChunkStanding, Committed, Started, Task};
 use crate::param::{Column, Insert, Param};
 use crate::row::Row;
 use crate::runs::hold_fence;
@@ -40,8 +40,7 @@ pub trait Chunks: Send + Sync {
     ///
     /// # Errors
     /// [`StoreError`] of the database.
-    async fn chunk_states(&self, run_id: RunId, chunks: &[u64])
-    -> Result<Vec<(u64, ChunkState)>, StoreError>;
+    async fn chunk_states(&self, run_id: RunId, chunks: &[u64]) -> Result<Vec<ChunkStanding>, StoreError>;
     /// Charges a start: whoever begins to work on a chunk says so first, so that a chunk which kills its workers is
     /// known by its starts. A chunk that merely waits in a worker is not started. What the work is, is handed out
     /// of the ledger. `attempt` is the run's attempt that the message was sent in: a processor does not begin what
@@ -62,11 +61,7 @@ pub trait Chunks: Send + Sync {
     ///
     /// # Errors
     /// [`StoreError`] of the database.
-    async fn begun_chunks(
-        &self,
-        run_id: Option<RunId>,
-        limit: u32,
-    ) -> Result<Vec<(RunId, ChunkNo, WorkerId)>, StoreError>;
+    async fn begun_chunks(&self, run_id: Option<RunId>, limit: u32) -> Result<Vec<BegunChunk>, StoreError>;
     /// Takes a charge back: what failed was not the chunk's fault (the broker, the store, a worker told to stop).
     ///
     /// # Errors
@@ -242,11 +237,7 @@ impl<D: Database> Chunks for D {
         })
     }
 
-    async fn chunk_states(
-        &self,
-        run_id: RunId,
-        chunks: &[u64],
-    ) -> Result<Vec<(u64, ChunkState)>, StoreError> {
+    async fn chunk_states(&self, run_id: RunId, chunks: &[u64]) -> Result<Vec<ChunkStanding>, StoreError> {
         let numbers = D::SYNTAX.numbers_of_2;
         let sql = format!(
             "SELECT chunk_no, state FROM crossfoot_chunk WHERE run_id = $1 AND chunk_no IN ({numbers})
@@ -256,7 +247,9 @@ impl<D: Database> Chunks for D {
         let chunks: Vec<_> =
             chunks.iter().map(|chunk_no| i64::try_from(*chunk_no).unwrap_or(i64::MAX)).collect();
         let rows = self.fetch(&sql, params![run_id, crate::json(&chunks)?]).await?;
-        rows.iter().map(|row| Ok((row.get("chunk_no")?, row.parsed("state")?))).collect()
+        let standing =
+            |row: &Row| Ok(ChunkStanding { chunk_no: row.get("chunk_no")?, state: row.parsed("state")? });
+        rows.iter().map(standing).collect()
     }
 
     async fn start_chunk(
@@ -273,18 +266,18 @@ impl<D: Database> Chunks for D {
         .await
     }
 
-    async fn begun_chunks(
-        &self,
-        run_id: Option<RunId>,
-        limit: u32,
-    ) -> Result<Vec<(RunId, ChunkNo, WorkerId)>, StoreError> {
+    async fn begun_chunks(&self, run_id: Option<RunId>, limit: u32) -> Result<Vec<BegunChunk>, StoreError> {
         let sql = "SELECT c.run_id, c.chunk_no, c.started_by
                    FROM crossfoot_run r JOIN crossfoot_chunk c ON c.run_id = r.run_id
                    WHERE r.state = 'loading' AND ($1 IS NULL OR r.run_id = $1) AND c.state = 'split'
                    AND c.started_by IS NOT NULL AND c.processor_starts + c.writer_starts > 0
                    ORDER BY c.run_id, c.chunk_no LIMIT $2";
         let begun = |row: &Row| {
-            Ok((row.parsed("run_id")?, ChunkNo(row.get("chunk_no")?), WorkerId(row.get("started_by")?)))
+            Ok(BegunChunk {
+                run_id: row.parsed("run_id")?,
+                chunk_no: ChunkNo(row.get("chunk_no")?),
+                worker: WorkerId(row.get("started_by")?),
+            })
         };
         self.fetch(sql, params![run_id, limit]).await?.iter().map(begun).collect()
     }

@@ -13,9 +13,9 @@ use domain::rule::Condition;
 use job::Job;
 use sha2::{Digest as _, Sha256};
 
-use crate::by_type::staged;
+use crate::by_type::{StagedSql, staged};
 use crate::database::{Change, Connection, Database};
-use crate::model::RejectRow;
+use crate::model::{FindingPage, KeptChecks, RejectRow};
 use crate::names::quoted;
 use crate::param::{Column, Insert, Param};
 use crate::row::Row;
@@ -41,7 +41,7 @@ pub trait Evidence: Send + Sync {
     ///
     /// # Errors
     /// [`StoreError`] of the database.
-    async fn checks(&self, run_id: RunId) -> Result<(Vec<CheckResult>, Option<String>), StoreError>;
+    async fn checks(&self, run_id: RunId) -> Result<KeptChecks, StoreError>;
     /// Forgets the findings of an earlier reconciliation.
     ///
     /// # Errors
@@ -56,8 +56,7 @@ pub trait Evidence: Send + Sync {
     ///
     /// # Errors
     /// [`StoreError`] of the database.
-    async fn findings(&self, run_id: RunId, from: u64, limit: u32)
-    -> Result<(Vec<Finding>, u64), StoreError>;
+    async fn findings(&self, run_id: RunId, from: u64, limit: u32) -> Result<FindingPage, StoreError>;
     /// Records that break rules or share a key, as findings, from the `from`th on, `limit` at most, and how many
     /// there are. Groups that do not balance are among [`Evidence::findings`].
     ///
@@ -69,7 +68,7 @@ pub trait Evidence: Send + Sync {
         job: &Job,
         from: u64,
         limit: u32,
-    ) -> Result<(Vec<Finding>, u64), StoreError>;
+    ) -> Result<FindingPage, StoreError>;
     /// For each of `rules`, by their places in the job: SHA-256 over the records kept as its breaches, as chunk and
     /// record number (8 bytes each, big-endian), in that order.
     ///
@@ -248,7 +247,7 @@ impl<D: Database> Evidence for D {
         .await
     }
 
-    async fn checks(&self, run_id: RunId) -> Result<(Vec<CheckResult>, Option<String>), StoreError> {
+    async fn checks(&self, run_id: RunId) -> Result<KeptChecks, StoreError> {
         // One statement, one snapshot: the checks and the summary are of the same reconciliation.
         let sql =
             "SELECT r.summary, c.body FROM crossfoot_run r LEFT JOIN crossfoot_check c ON c.run_id = r.run_id
@@ -261,7 +260,7 @@ impl<D: Database> Evidence for D {
                 checks.push(row.json("body", "a check")?);
             }
         }
-        Ok((checks, summary))
+        Ok(KeptChecks { checks, summary })
     }
 
     async fn clear_findings(&self, fence: Fence) -> Result<(), StoreError> {
@@ -279,18 +278,14 @@ impl<D: Database> Evidence for D {
         .await
     }
 
-    async fn findings(
-        &self,
-        run_id: RunId,
-        from: u64,
-        limit: u32,
-    ) -> Result<(Vec<Finding>, u64), StoreError> {
+    async fn findings(&self, run_id: RunId, from: u64, limit: u32) -> Result<FindingPage, StoreError> {
         let sql = "SELECT body FROM crossfoot_finding WHERE run_id = $1 AND finding_no >= $2
                    ORDER BY finding_no LIMIT $3";
         let rows = self.fetch(sql, params![run_id, Param::place(from), limit]).await?;
         let findings = rows.iter().map(|row| row.json("body", "a finding")).collect::<Result<_, _>>()?;
         let sql = "SELECT count(*) AS n FROM crossfoot_finding WHERE run_id = $1";
-        Ok((findings, self.fetch_one(sql, params![run_id]).await?.get("n")?))
+        let total = self.fetch_one(sql, params![run_id]).await?.get("n")?;
+        Ok(FindingPage { findings, total })
     }
 
     async fn breaches(
@@ -299,13 +294,13 @@ impl<D: Database> Evidence for D {
         job: &Job,
         from: u64,
         limit: u32,
-    ) -> Result<(Vec<Finding>, u64), StoreError> {
+    ) -> Result<FindingPage, StoreError> {
         let rules: Vec<_> = job.rules.iter().map(|rule| rule.name.clone()).collect();
         let keys: Vec<_> = job.layouts().map(|layout| layout.key_names()).collect();
         let but_balances = but_balances(job);
-        let (worker, at, joins) = staged(job, quoted, "$1");
+        let StagedSql { worker, place, joins } = staged(job, quoted, "$1");
         let sql = format!(
-            "SELECT b.rule_no, b.chunk_no, b.record_no, {worker} AS worker_id, {at} AS place FROM (
+            "SELECT b.rule_no, b.chunk_no, b.record_no, {worker} AS worker_id, {place} AS place FROM (
                  SELECT * FROM crossfoot_breach WHERE run_id = $1{but_balances}
                  ORDER BY rule_no, chunk_no, record_no LIMIT $3 OFFSET $2) b{joins}
              ORDER BY b.rule_no, b.chunk_no, b.record_no"
@@ -313,7 +308,8 @@ impl<D: Database> Evidence for D {
         let rows = self.fetch(&sql, params![run_id, Param::place(from), limit]).await?;
         let findings = rows.iter().map(|row| breach_from(row, &rules, &keys)).collect::<Result<_, _>>()?;
         let sql = format!("SELECT count(*) AS n FROM crossfoot_breach WHERE run_id = $1{but_balances}");
-        Ok((findings, self.fetch_one(&sql, params![run_id]).await?.get("n")?))
+        let total = self.fetch_one(&sql, params![run_id]).await?.get("n")?;
+        Ok(FindingPage { findings, total })
     }
 
     async fn breach_digests(&self, run_id: RunId, rules: &[usize]) -> Result<Vec<Hash>, StoreError> {

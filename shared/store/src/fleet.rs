@@ -205,11 +205,11 @@ impl<D: Database> Fleet for D {
             .each("chunk_no", Column::counts(reports, |report| report.chunk_no.0)?)
             .each("role", Column::texts(reports, |report| report.role.name().to_owned()))
             .each("worker_id", Column::counts(reports, |report| report.worker.0.into())?)
-            .each("records", Column::counts(reports, |report| report.records)?)
-            .each("accepted", Column::counts(reports, |report| report.accepted)?)
-            .each("rejected", Column::counts(reports, |report| report.rejected)?)
-            .each("bytes", Column::counts(reports, |report| report.bytes)?)
-            .each("busy_us", Column::counts(reports, |report| report.busy_us)?)
+            .each("records", Column::counts(reports, |report| report.counts.records)?)
+            .each("accepted", Column::counts(reports, |report| report.counts.accepted)?)
+            .each("rejected", Column::counts(reports, |report| report.counts.rejected)?)
+            .each("bytes", Column::counts(reports, |report| report.counts.bytes)?)
+            .each("busy_us", Column::counts(reports, |report| report.counts.busy_us)?)
             .pass_over();
         self.write(Change::LEDGER, move |connection| {
             Box::pin(async move { connection.insert(rows).await.map(drop) })

@@ -6,17 +6,16 @@ use std::time::Duration;
 use ambassador::Delegate;
 use domain::check::CheckResult;
 use domain::counts::{Role, WorkerShare};
-use domain::event::{Entry as LogEntry, Event};
+use domain::event::{Entry as LogEntry, Event, Head};
 use domain::finding::Finding;
 use domain::fingerprint::Hash;
 use domain::ids::{ChunkNo, RunId, StoreId, WorkerId};
 use domain::layout::Layout;
 use domain::lease::Claim;
-use domain::lifecycle::{ChunkState, RunEvent};
+use domain::lifecycle::RunEvent;
 use domain::mask::MaskKey;
 use domain::permit::Permit;
 use domain::report::RejectGroup;
-use domain::rule::RuleOutcome;
 use domain::seal::{KeyId, Keyring};
 use job::Job;
 use wire::Batch;
@@ -28,8 +27,9 @@ use crate::identity::{Identity, ambassador_impl_Identity};
 use crate::leases::{Leases, ambassador_impl_Leases};
 use crate::log::{Log, ambassador_impl_Log};
 use crate::model::{
-    ChunkCut, ChunkRange, ChunkRow, CommitOutcome, Heartbeat, KeyCounts, NewRun, NewWorker, RejectRow,
-    Reported, Run, SplitTotals, Started, WorkerRow,
+    BegunChunk, ChunkCut, ChunkRange, ChunkRow, ChunkStanding, CommitOutcome, FindingPage, Heartbeat,
+    KeptChecks, NewRun, NewWorker, PastRun, Readback, RejectRow, Reported, RulesApplied, Run, SplitTotals,
+    Started, WorkerRow,
 };
 use crate::promotion::{Promotion, Promotions, ambassador_impl_Promotions};
 use crate::readbacks::{Readbacks, ambassador_impl_Readbacks};

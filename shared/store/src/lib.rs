@@ -115,11 +115,8 @@ pub enum StoreError {
         differences: Vec<String>,
     },
     /// Its tables cannot hold what the job brings.
-    #[error("{what}")]
-    TooWide {
-        /// What is too much, in words.
-        what: String,
-    },
+    #[error(transparent)]
+    TooWide(#[from] bounds::TooWide),
     /// A rule names a table or column that is not there.
     #[error("{what}")]
     NoSuchTable {
@@ -260,7 +257,7 @@ impl StoreError {
             self,
             Self::BadUrl { .. }
                 | Self::TableDiffers { .. }
-                | Self::TooWide { .. }
+                | Self::TooWide(_)
                 | Self::NoSuchTable { .. }
                 | Self::NoSuchRun { .. }
                 | Self::TakenMeanwhile { .. }

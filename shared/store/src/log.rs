@@ -2,8 +2,7 @@
 
 use ambassador::delegatable_trait;
 use async_trait::async_trait;
-use domain::event::{Entry as LogEntry, Event, GENESIS};
-use domain::fingerprint::Hash;
+use domain::event::{Entry as LogEntry, Event, GENESIS, Head};
 use domain::ids::RunId;
 
 use crate::database::{Change, Connection, Database, Lock};
@@ -46,7 +45,7 @@ pub trait Log: Send + Sync {
     ///
     /// # Errors
     /// [`StoreError`] of the database.
-    async fn log_head(&self) -> Result<Option<(u64, Hash)>, StoreError>;
+    async fn log_head(&self) -> Result<Option<Head>, StoreError>;
 }
 
 fn event_from(row: &Row) -> Result<Event, StoreError> {
@@ -125,8 +124,10 @@ impl<D: Database> Log for D {
         rows.iter().map(event_from).collect()
     }
 
-    async fn log_head(&self) -> Result<Option<(u64, Hash)>, StoreError> {
+    async fn log_head(&self) -> Result<Option<Head>, StoreError> {
         let last = self.fetch_first(LAST, params![]).await?;
-        last.as_ref().map(|row| event_from(row).map(|event| (event.seq, event.hash))).transpose()
+        last.as_ref()
+            .map(|row| event_from(row).map(|event| Head { seq: event.seq, hash: event.hash }))
+            .transpose()
     }
 }

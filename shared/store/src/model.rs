@@ -2,17 +2,21 @@
 
 use std::time::Duration;
 
+use domain::check::CheckResult;
 use domain::event::Entry as LogEntry;
 use domain::event_kind::EventKind;
+use domain::finding::Finding;
 use domain::fingerprint::Hash;
 use domain::forest::Forest;
 use domain::ids::{ChunkNo, RecordNo, RunId, WorkerId};
 use domain::lifecycle::{ChunkState, RunState};
 use domain::reconcile::VerifySource;
+use domain::rule::RuleOutcome;
 use domain::totals::Sums;
 
 pub use crate::block::{Block, ChunkRange, Entry, EntryKind, Exclusion};
 pub use job::chunk::ChunkCut;
+pub use wire::ChunkCounts;
 
 /// A run about to be opened.
 #[derive(Debug, Clone)]
@@ -189,8 +193,8 @@ pub struct Committed {
     pub tree: Forest,
     /// What it adds to the declared totals.
     pub footing: Vec<u8>,
-    /// For each row rule: examined and breached.
-    pub rules: Vec<(u64, u64)>,
+    /// What came of each row rule.
+    pub rules: Vec<RuleOutcome>,
     /// The digest of all that was committed ([`wire::Batch::content`]).
     pub content: Option<Hash>,
 }
@@ -313,16 +317,73 @@ pub struct Reported {
     pub role: domain::counts::Role,
     /// The worker.
     pub worker: WorkerId,
-    /// Records in.
-    pub records: u64,
-    /// Accepted or written.
-    pub accepted: u64,
-    /// Rejected or kept.
-    pub rejected: u64,
-    /// Bytes worked through.
-    pub bytes: u64,
-    /// Time spent, in microseconds.
-    pub busy_us: u64,
+    /// What it counted.
+    pub counts: ChunkCounts,
+}
+
+/// A chunk, and where it is in its life.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct ChunkStanding {
+    /// Its number.
+    pub chunk_no: u64,
+    /// Where it is in its life.
+    pub state: ChunkState,
+}
+
+/// A chunk that a worker began and has neither ended nor given back.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct BegunChunk {
+    /// Its run.
+    pub run_id: RunId,
+    /// Its number.
+    pub chunk_no: ChunkNo,
+    /// The worker that began it last.
+    pub worker: WorkerId,
+}
+
+/// A run, with what its last reconciliation left.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PastRun {
+    /// The run.
+    pub run: Run,
+    /// The summary, if it was reconciled.
+    pub summary: Option<String>,
+}
+
+/// What a worker found in a range of chunks.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Readback {
+    /// The range.
+    pub range: ChunkRange,
+    /// The encoded [`wire::RangeFound`].
+    pub body: Vec<u8>,
+}
+
+/// What a run's last reconciliation left.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct KeptChecks {
+    /// The checks.
+    pub checks: Vec<CheckResult>,
+    /// The summary, if the run was reconciled.
+    pub summary: Option<String>,
+}
+
+/// Some of a run's findings.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct FindingPage {
+    /// Those that were asked for.
+    pub findings: Vec<Finding>,
+    /// How many there are in all.
+    pub total: u64,
+}
+
+/// What came of a run's rules.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RulesApplied {
+    /// What came of each rule, in the job's order.
+    pub outcomes: Vec<RuleOutcome>,
+    /// What is known of the keys.
+    pub keys: KeyCounts,
 }
 
 /// What is known of the key of one record type before promotion.

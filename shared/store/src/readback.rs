@@ -6,7 +6,7 @@
 
 use std::sync::Arc;
 
-use domain::ids::{RecordNo, RunId};
+use domain::ids::{RecordNo, RunId, WorkerId};
 use domain::layout::Layout;
 use domain::limits::CHUNK_RECORDS_MAX;
 use domain::record::{self, RawRecord};
@@ -141,11 +141,18 @@ async fn read_type(
     Ok(reading.finish())
 }
 
+/// On whom a chunk is booked.
+#[derive(Clone, Copy)]
+struct Workers {
+    writer: WorkerId,
+    processor: WorkerId,
+}
+
 /// One chunk being read.
 struct OpenChunk {
     found: ChunkFound,
-    /// The writer and the processor, if it is committed.
-    workers: Option<(u32, u32)>,
+    /// Who must have its rows and rejects, if it is committed.
+    workers: Option<Workers>,
     /// The next record that is expected.
     next: u64,
     end: u64,
@@ -177,7 +184,7 @@ impl<'a> Reading<'a> {
             next: first.0,
             // A ledger that claims more than a chunk can have is damaged, and must not be walked to its end.
             end: first.0.saturating_add(row.cut.records.min(CHUNK_RECORDS_MAX)),
-            workers: row.committed.as_ref().map(|committed| (committed.writer.0, committed.processor.0)),
+            workers: row.committed.as_ref().map(|of| Workers { writer: of.writer, processor: of.processor }),
             found: ChunkFound {
                 chunk_no: row.cut.chunk_no.0,
                 totals: ControlTotals::starting_at(first.leaf(), self.layout),
@@ -203,8 +210,8 @@ impl<'a> Reading<'a> {
             }
             return Ok(());
         };
-        let worker = if is_row { workers.0 } else { workers.1 };
-        chunk.found.is_irregular |= worker != entry.worker_id;
+        let worker = if is_row { workers.writer } else { workers.processor };
+        chunk.found.is_irregular |= worker.0 != entry.worker_id;
         chunk.found.rejects += u64::from(!is_row);
         if entry.record_no < chunk.next || entry.record_no >= chunk.end {
             chunk.found.is_irregular = true;

@@ -5,7 +5,7 @@ use async_trait::async_trait;
 use domain::ids::RunId;
 
 use crate::database::{Change, Database};
-use crate::model::ChunkRange;
+use crate::model::{ChunkRange, Readback};
 use crate::param::Param;
 use crate::runs::hold_fence;
 use crate::{Fence, StoreError, params};
@@ -37,7 +37,7 @@ pub trait Readbacks: Send + Sync {
         pass: u64,
         from: u64,
         limit: u32,
-    ) -> Result<Vec<(ChunkRange, Vec<u8>)>, StoreError>;
+    ) -> Result<Vec<Readback>, StoreError>;
     /// Forgets what was found in every pass.
     ///
     /// # Errors
@@ -73,14 +73,14 @@ impl<D: Database> Readbacks for D {
         pass: u64,
         from: u64,
         limit: u32,
-    ) -> Result<Vec<(ChunkRange, Vec<u8>)>, StoreError> {
+    ) -> Result<Vec<Readback>, StoreError> {
         let sql = "SELECT first_chunk, end_chunk, body FROM crossfoot_readback
                    WHERE run_id = $1 AND pass = $2 AND first_chunk >= $3 ORDER BY first_chunk, end_chunk LIMIT $4";
         let values = params![run_id, Param::place(pass), Param::place(from), limit];
         let mut all = Vec::new();
         for row in self.fetch(sql, values).await? {
             let range = ChunkRange { first: row.get("first_chunk")?, end: row.get("end_chunk")? };
-            all.push((range, row.get("body")?));
+            all.push(Readback { range, body: row.get("body")? });
         }
         Ok(all)
     }

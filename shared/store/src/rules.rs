@@ -12,7 +12,7 @@ use domain::value::FieldType;
 use job::Job;
 
 use crate::database::Connection;
-use crate::model::KeyCounts;
+use crate::model::{KeyCounts, RulesApplied};
 use crate::names::{columns, quoted};
 use crate::runs::hold_fence;
 use crate::{Fence, StoreError, damaged, params};
@@ -31,8 +31,7 @@ pub trait Rules: Send + Sync {
     ///
     /// # Errors
     /// [`StoreError`] of the database.
-    async fn apply_rules(&self, fence: Fence, job: &Job)
-    -> Result<(Vec<RuleOutcome>, KeyCounts), StoreError>;
+    async fn apply_rules(&self, fence: Fence, job: &Job) -> Result<RulesApplied, StoreError>;
 }
 
 /// What must balance: the terms of a balance rule.
@@ -56,13 +55,13 @@ impl Balance<'_> {
     /// The finding for a group that does not balance: its first chunk and record, its total, and its key, each
     /// value with its field's name.
     #[must_use]
-    pub fn finding(&self, first: (u64, u64), total: &str, key: &[String]) -> Finding {
+    pub fn finding(&self, first: (ChunkNo, RecordNo), total: &str, key: &[String]) -> Finding {
         let of = if key.is_empty() { String::new() } else { format!(" for {}", key.join(", ")) };
         Finding {
             stage: Stage::Rules,
             difference: Difference::Rule,
-            chunk_no: ChunkNo(first.0),
-            record_no: RecordNo(first.1),
+            chunk_no: first.0,
+            record_no: first.1,
             byte_offset: None,
             field: Some(self.rule.name.clone()),
             expected: Some(self.to.to_string()),
@@ -121,7 +120,7 @@ pub async fn apply(
     connection: &mut dyn RulesConnection,
     fence: Fence,
     job: &Job,
-) -> Result<(Vec<RuleOutcome>, KeyCounts), StoreError> {
+) -> Result<RulesApplied, StoreError> {
     hold_fence(connection, fence).await?;
     let run_id = fence.run_id;
     connection.before_rules(run_id, job).await?;
@@ -147,17 +146,17 @@ pub async fn apply(
         }
     }
     hold(connection, run_id, job).await?;
-    let mut counts = KeyCounts::default();
+    let mut keys = KeyCounts::default();
     for layout in job.layouts() {
-        counts.add(match layout.mode {
+        keys.add(match layout.mode {
             Mode::Append => append_keys(connection, run_id, layout).await?,
             Mode::Upsert => merge_keys(connection, run_id, layout).await?,
         });
     }
-    counts.rules_differing = rules_differing;
+    keys.rules_differing = rules_differing;
     let held = "SELECT count(*) AS n FROM crossfoot_exclusion WHERE run_id = $1 AND kind = 'held'";
-    counts.held = count(connection, held, run_id).await?;
-    Ok((outcomes, counts))
+    keys.held = count(connection, held, run_id).await?;
+    Ok(RulesApplied { outcomes, keys })
 }
 
 /// Keeps the breaches of rules that hold records back out of final.
@@ -200,11 +199,11 @@ async fn row_outcomes(
     let sql = "SELECT rules FROM crossfoot_chunk WHERE run_id = $1 AND state = 'committed'";
     for row in connection.fetch(sql, params![run_id]).await? {
         let text: String = row.get("rules")?;
-        let counts: Vec<(u64, u64)> = serde_json::from_str(&text)
+        let counted: Vec<RuleOutcome> = serde_json::from_str(&text)
             .map_err(|error| damaged(format!("a chunk's rule counts: {error}")))?;
-        for (place, (examined, breached)) in places.iter().zip(counts) {
-            outcomes[*place].examined += examined;
-            outcomes[*place].breached += breached;
+        for (place, of_chunk) in places.iter().zip(counted) {
+            outcomes[*place].examined += of_chunk.examined;
+            outcomes[*place].breached += of_chunk.breached;
         }
     }
     let mut differing = 0;

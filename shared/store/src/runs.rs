@@ -8,7 +8,7 @@ use domain::ids::RunId;
 use domain::lifecycle::{IllegalStep, RunEvent, RunState};
 
 use crate::database::{Change, Connection, Database, Lock};
-use crate::model::{NewRun, Run, SplitTotals};
+use crate::model::{NewRun, PastRun, Run, SplitTotals};
 use crate::param::Param;
 use crate::row::Row;
 use crate::{Fence, StoreError, damaged, log, params};
@@ -53,7 +53,7 @@ pub trait Runs: Send + Sync {
         before: Option<RunId>,
         promoted: bool,
         limit: u32,
-    ) -> Result<Vec<(Run, Option<String>)>, StoreError>;
+    ) -> Result<Vec<PastRun>, StoreError>;
     /// The text of the job file with this digest.
     ///
     /// # Errors
@@ -281,11 +281,11 @@ impl<D: Database> Runs for D {
         before: Option<RunId>,
         promoted: bool,
         limit: u32,
-    ) -> Result<Vec<(Run, Option<String>)>, StoreError> {
+    ) -> Result<Vec<PastRun>, StoreError> {
         let sql = "SELECT * FROM crossfoot_run WHERE job = $1 AND ($2 IS NULL OR run_id < $2)
                    AND (NOT $3 OR state = 'promoted') ORDER BY run_id DESC LIMIT $4";
         let rows = self.fetch(sql, params![job, before, promoted, limit]).await?;
-        rows.iter().map(|row| Ok((run_from(row)?, row.get("summary")?))).collect()
+        rows.iter().map(|row| Ok(PastRun { run: run_from(row)?, summary: row.get("summary")? })).collect()
     }
 
     async fn job_text(&self, digest: &Hash) -> Result<String, StoreError> {

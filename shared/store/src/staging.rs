@@ -7,6 +7,7 @@ use async_trait::async_trait;
 use domain::amount::Amount;
 use domain::ids::{RunId, WorkerId};
 use domain::layout::Layout;
+use domain::rule::RuleOutcome;
 use domain::start::{Objection, may_commit};
 use job::Job;
 use wire::{Batch, Reject, WireAmount};
@@ -103,9 +104,9 @@ fn reject_rows(batch: &Batch) -> Result<[Insert; 2], StoreError> {
         .same("run_id", run_id)
         .each("record_no", Column::counts(&numbers, |number| *number)?)
         .each("reason_no", Column::Integers(places.collect()))
-        .each("field", Column::Texts(all().map(|(field, _, _)| field.clone()).collect()))
-        .each("code", Column::Texts(all().map(|(_, code, _)| Some(code.clone())).collect()))
-        .each("detail", Column::Words(all().map(|(_, _, detail)| detail.clone()).collect()));
+        .each("field", Column::Texts(all().map(|reason| reason.field.clone()).collect()))
+        .each("code", Column::Texts(all().map(|reason| Some(reason.code.clone())).collect()))
+        .each("detail", Column::Words(all().map(|reason| reason.detail.clone()).collect()));
     Ok([rejects, reasons])
 }
 
@@ -116,6 +117,7 @@ impl Booking {
     /// [`StoreError::Damaged`] when the batch holds what no ledger can.
     pub fn of(batch: &Batch, writer: WorkerId) -> Result<Self, StoreError> {
         let run_id = RunId::from_bytes(batch.run_id);
+        let rules: Vec<RuleOutcome> = batch.rules.iter().copied().map(Into::into).collect();
         let book = params![
             run_id,
             batch.chunk_no,
@@ -128,7 +130,7 @@ impl Booking {
             amounts(&batch.sums)?,
             amounts(&batch.rejected_sums)?,
             batch.tree.as_slice(),
-            crate::json(&batch.rules)?,
+            crate::json(&rules)?,
             crate::json(&batch.by_type)?,
             batch.footing.as_slice(),
             batch.content().0.as_slice(),
@@ -136,8 +138,8 @@ impl Booking {
         let breaches = Insert::into("crossfoot_breach")
             .same("run_id", run_id)
             .same("chunk_no", batch.chunk_no)
-            .each("rule_no", Column::counts(&batch.breaches, |(_, rule_no)| u64::from(*rule_no))?)
-            .each("record_no", Column::counts(&batch.breaches, |(record_no, _)| *record_no)?);
+            .each("rule_no", Column::counts(&batch.breaches, |breach| breach.rule.into())?)
+            .each("record_no", Column::counts(&batch.breaches, |breach| breach.record_no)?);
         let [rejects, reasons] = reject_rows(batch)?;
         Ok(Self { book, rows: vec![rejects, reasons, breaches] })
     }

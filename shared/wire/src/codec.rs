@@ -15,7 +15,7 @@
 use bytes::Bytes;
 use thiserror::Error;
 
-use super::{Batch, Chunk, Counts, Range, RangeFound};
+use super::{Batch, Chunk, Range, RangeFound};
 
 /// The largest message, envelope included, in bytes: what RabbitMQ 4.x accepts by default.
 pub const MESSAGE_BYTES_MAX: usize = 16 << 20;
@@ -52,83 +52,105 @@ const SMALL_BODY_BYTES_MAX: usize = 64 << 10;
 const MEDIUM_BODY_BYTES_MAX: usize = 1 << 20;
 
 /// A message that the codec knows.
-pub trait Message: bincode::Encode + bincode::Decode<()> {
+pub trait Message: bincode::Encode + Sized {
     /// Its kind in the envelope; a number that was used once is never used again.
     const KIND: u8;
 
-    /// What cannot be right about it, whatever the ledger says: a number that no source reaches.
+    /// What a body decodes to: the message itself, or the numbers that spell it.
+    type Body: bincode::Decode<()>;
+
+    /// The message that `body` spells.
     ///
     /// # Errors
-    /// The field, and what is wrong with it.
-    fn plausible(&self) -> Result<(), String> {
-        Ok(())
-    }
+    /// [`Implausible`] when it cannot be right, whatever the ledger says.
+    fn from_body(body: Self::Body) -> Result<Self, Implausible>;
+}
+
+/// Why nobody can have sent what a message says.
+#[derive(Debug, Error)]
+pub enum Implausible {
+    /// No source reaches the number.
+    #[error("{field} is {value}, which is impossibly large")]
+    TooLarge {
+        /// The field it is in.
+        field: &'static str,
+        /// The number.
+        value: u64,
+    },
+    /// No worker has the role.
+    #[error("unknown role {0}")]
+    UnknownRole(u8),
+    /// No run was taken up as often.
+    #[error("attempt {0}")]
+    Attempt(u64),
+    /// A range holds no chunk.
+    #[error("a range from chunk {first} to {end} is empty")]
+    EmptyRange {
+        /// Its first chunk.
+        first: u64,
+        /// The first chunk that is not in it.
+        end: u64,
+    },
 }
 
 /// Refuses numbers above 2^63 - 1: the stores count in signed integers, and no source has so many of anything.
-fn counts(fields: &[(&str, u64)]) -> Result<(), String> {
+pub(crate) fn counts(fields: &[(&'static str, u64)]) -> Result<(), Implausible> {
     match fields.iter().find(|(_, value)| i64::try_from(*value).is_err()) {
-        Some((name, value)) => Err(format!("{name} is {value}, which is impossibly large")),
+        Some(&(field, value)) => Err(Implausible::TooLarge { field, value }),
         None => Ok(()),
     }
 }
 
 impl Message for Chunk {
     const KIND: u8 = 1;
+    type Body = Self;
 
-    fn plausible(&self) -> Result<(), String> {
-        counts(&[("chunk_no", self.chunk_no)])
+    fn from_body(body: Self) -> Result<Self, Implausible> {
+        counts(&[("chunk_no", body.chunk_no)])?;
+        Ok(body)
     }
 }
 
 impl Message for Batch {
     const KIND: u8 = 2;
+    type Body = Self;
 
-    fn plausible(&self) -> Result<(), String> {
+    fn from_body(body: Self) -> Result<Self, Implausible> {
         counts(&[
-            ("chunk_no", self.chunk_no),
-            ("first_record_no", self.first_record_no),
-            ("bytes_in", self.bytes_in),
-            ("records_in", self.records_in),
-            ("accepted", self.accepted),
+            ("chunk_no", body.chunk_no),
+            ("first_record_no", body.first_record_no),
+            ("bytes_in", body.bytes_in),
+            ("records_in", body.records_in),
+            ("accepted", body.accepted),
         ])?;
-        for reject in &self.rejects {
+        for reject in &body.rejects {
             counts(&[("record_no", reject.record_no), ("offset", reject.offset)])?;
         }
-        self.breaches.iter().try_for_each(|(record_no, _)| counts(&[("record_no", *record_no)]))
-    }
-}
-
-impl Message for Counts {
-    const KIND: u8 = 3;
-
-    fn plausible(&self) -> Result<(), String> {
-        counts(&[
-            ("chunk_no", self.chunk_no),
-            ("records", self.records),
-            ("accepted", self.accepted),
-            ("rejected", self.rejected),
-            ("bytes", self.bytes),
-            ("busy_us", self.busy_us),
-        ])?;
-        if self.role > 2 { Err(format!("unknown role {}", self.role)) } else { Ok(()) }
+        body.breaches.iter().try_for_each(|breach| counts(&[("record_no", breach.record_no)]))?;
+        Ok(body)
     }
 }
 
 impl Message for Range {
     const KIND: u8 = 4;
+    type Body = Self;
 
-    fn plausible(&self) -> Result<(), String> {
-        counts(&[("pass", self.pass), ("first", self.first), ("end", self.end)])?;
-        if self.first >= self.end {
-            return Err(format!("a range from chunk {} to {} is empty", self.first, self.end));
+    fn from_body(body: Self) -> Result<Self, Implausible> {
+        counts(&[("pass", body.pass), ("first", body.first), ("end", body.end)])?;
+        if body.first >= body.end {
+            return Err(Implausible::EmptyRange { first: body.first, end: body.end });
         }
-        Ok(())
+        Ok(body)
     }
 }
 
 impl Message for RangeFound {
     const KIND: u8 = 5;
+    type Body = Self;
+
+    fn from_body(body: Self) -> Result<Self, Implausible> {
+        Ok(body)
+    }
 }
 
 /// Why a message could not be encoded, or bytes are not the message that was expected.
@@ -195,7 +217,7 @@ pub enum CodecError {
     Malformed(String),
     /// The body spells a message that nobody sends.
     #[error("the message is implausible: {0}")]
-    Implausible(String),
+    Implausible(Implausible),
 }
 
 /// The bytes of `message`, envelope included.
@@ -319,18 +341,17 @@ pub fn decode<M: Message>(bytes: &[u8]) -> Result<M, CodecError> {
     }
     let whole = if version == VERSION_COMPRESSED { Some(decompressed(body)?) } else { None };
     let body = whole.as_deref().unwrap_or(body);
-    let (message, consumed) =
-        decode_body::<M>(body).map_err(|error| CodecError::Malformed(error.to_string()))?;
+    let (decoded, consumed) =
+        decode_body::<M::Body>(body).map_err(|error| CodecError::Malformed(error.to_string()))?;
     if consumed != body.len() {
         let spare = body.len() - consumed;
         return Err(CodecError::Malformed(format!("{spare} bytes are left over")));
     }
-    message.plausible().map_err(CodecError::Implausible)?;
-    Ok(message)
+    M::from_body(decoded).map_err(CodecError::Implausible)
 }
 
 /// bincode takes its limit as a constant, hence the steps.
-fn decode_body<M: Message>(body: &[u8]) -> Result<(M, usize), bincode::error::DecodeError> {
+fn decode_body<B: bincode::Decode<()>>(body: &[u8]) -> Result<(B, usize), bincode::error::DecodeError> {
     let config = bincode::config::standard();
     if body.len() <= SMALL_BODY_BYTES_MAX {
         bincode::decode_from_slice(body, config.with_limit::<{ SMALL_BODY_BYTES_MAX * CHARGE_PER_BYTE }>())

@@ -1,8 +1,13 @@
+use domain::counts::Role;
 use domain::hex;
+use domain::ids::WorkerId;
 use proptest::prelude::*;
 
-use super::super::{FoundChunk, FoundTotals, Reject, WireAmount};
 use super::*;
+use crate::{
+    Breach, ChunkCounts, FoundChunk, FoundTotals, Reject, RejectReason, RuleCounts, WireAmount, Work,
+    WorkerReport,
+};
 
 fn chunk() -> Chunk {
     Chunk { run_id: [1; 16], chunk_no: 3, recount: true, bytes: b"00001;12.50\n".to_vec() }
@@ -28,31 +33,26 @@ fn batch() -> Batch {
             offset: 12,
             raw: b"x".to_vec(),
             reasons: vec![
-                (Some("amount".into()), "not_a_number".into(), "x".into()),
-                (None, "a".into(), "b".into()),
+                RejectReason {
+                    field: Some("amount".into()),
+                    code: "not_a_number".into(),
+                    detail: "x".into(),
+                },
+                RejectReason { field: None, code: "a".into(), detail: "b".into() },
             ],
         }],
-        rules: vec![(3, 1)],
+        rules: vec![RuleCounts { examined: 3, breached: 1 }],
         footing: vec![5, 6],
-        breaches: vec![(301, 0)],
+        breaches: vec![Breach { record_no: 301, rule: 0 }],
     }
 }
 
-fn counts() -> Counts {
-    Counts {
-        run_id: [1; 16],
-        chunk_no: 3,
-        role: 1,
-        worker: 7,
-        processor: 6,
-        records: 3,
-        accepted: 2,
-        rejected: 1,
-        bytes: 1000,
-        busy_us: 251,
-        failure: Some("no".into()),
-    }
+/// A report of worker 7.
+fn report(work: Work) -> WorkerReport {
+    WorkerReport { run_id: [1; 16], chunk_no: 3, worker: WorkerId(7), work }
 }
+
+const COUNTS: ChunkCounts = ChunkCounts { records: 3, accepted: 2, rejected: 1, bytes: 1000, busy_us: 251 };
 
 fn range() -> Range {
     Range { run_id: [1; 16], pass: 4, first: 512, end: 1024 }
@@ -100,10 +100,32 @@ fn the_bytes_of_each_message_are_those_of_version_3() {
          ff2602090901010801fb2d010c0178020106616d6f756e740c6e6f745f615f6e756d6265720178000161016201030102\
          050601fb2d0100"
     );
-    assert_eq!(
-        golden(encode(&counts()).unwrap()),
-        "43584654030300000021a67d14a20101010101010101010101010101010103010706030201fbe803fbfb0001026e6f"
-    );
+}
+
+#[test]
+fn the_bytes_of_reports_are_those_of_version_3() {
+    let head = "0101010101010101010101010101010103";
+    let failed = |role| Work::Failed { role, reason: "no".into() };
+    for (work, body) in [
+        (Work::Processed(COUNTS), "000707030201fbe803fbfb0000"),
+        (Work::Written { processor: WorkerId(6), counts: COUNTS }, "010706030201fbe803fbfb0000"),
+        (failed(Role::Processor), "000707000000000001026e6f"),
+        (failed(Role::Writer), "010707000000000001026e6f"),
+        (Work::ReadBack { records: 3, busy_us: 251 }, "02070703030000fbfb0000"),
+    ] {
+        let (report, body) = (report(work), format!("{head}{body}"));
+        let bytes = encode(&report).unwrap();
+        assert_eq!(hex::encode(&bytes[ENVELOPE_BYTES..]), body);
+        assert_eq!(bytes, sealed(WorkerReport::KIND, &hex::decode(&body).unwrap()));
+        assert_eq!(decode::<WorkerReport>(&bytes).unwrap(), report);
+    }
+    // Whatever counts stand beside a failure, it is one.
+    let bytes =
+        "43584654030300000021a67d14a20101010101010101010101010101010103010706030201fbe803fbfb0001026e6f";
+    assert_eq!(decode::<WorkerReport>(&hex::decode(bytes).unwrap()).unwrap(), report(failed(Role::Writer)));
+    let body = hex::decode(&format!("{head}030707030201fbe803fbfb0000")).unwrap();
+    let error = decode::<WorkerReport>(&sealed(WorkerReport::KIND, &body)).unwrap_err();
+    assert_eq!(error.to_string(), "the message is implausible: unknown role 3");
 }
 
 #[test]
@@ -274,14 +296,14 @@ fn a_message_above_the_limit_is_refused_on_both_sides() {
 #[test]
 fn whatever_can_be_encoded_can_be_decoded() {
     // The elements that take most memory for their bytes, at the upper end of each step of the limit.
-    let empty = || (None, String::new(), String::new());
+    let empty = || RejectReason { field: None, code: String::new(), detail: String::new() };
     for reasons in [10, 21_000, 349_000, 400_000] {
         let reject = Reject { record_no: 0, offset: 0, raw: Vec::new(), reasons: vec![empty(); reasons] };
         let full = Batch { rejects: vec![reject], ..batch() };
         assert_eq!(decode::<Batch>(&encode(&full).unwrap()).unwrap(), full);
     }
     for elements in [32_000, 523_000] {
-        let full = Batch { breaches: vec![(0, 0); elements], ..batch() };
+        let full = Batch { breaches: vec![Breach { record_no: 0, rule: 0 }; elements], ..batch() };
         assert_eq!(decode::<Batch>(&encode(&full).unwrap()).unwrap(), full);
         let full = Batch { sums: vec![WireAmount(0, 0); elements], ..batch() };
         assert_eq!(decode::<Batch>(&encode(&full).unwrap()).unwrap(), full);
@@ -303,7 +325,8 @@ fn any_number() -> impl Strategy<Value = u64> {
 }
 
 fn any_reject() -> impl Strategy<Value = Reject> {
-    let reason = (any::<Option<String>>(), any::<String>(), any::<String>());
+    let reason = (any::<Option<String>>(), any::<String>(), any::<String>())
+        .prop_map(|(field, code, detail)| RejectReason { field, code, detail });
     (any_number(), any_number(), bytes_up_to(40), proptest::collection::vec(reason, 0..3))
         .prop_map(|(record_no, offset, raw, reasons)| Reject { record_no, offset, raw, reasons })
 }
@@ -312,8 +335,11 @@ fn any_batch() -> impl Strategy<Value = Batch> {
     let sums = || proptest::collection::vec((any::<i128>(), any::<u8>()), 0..4);
     let bytes = || bytes_up_to(100);
     let rejects = proptest::collection::vec(any_reject(), 0..4);
-    let rules = any::<Vec<(u64, u64)>>();
-    let breaches = proptest::collection::vec((any_number(), any::<u32>()), 0..4);
+    let rule =
+        (any::<u64>(), any::<u64>()).prop_map(|(examined, breached)| RuleCounts { examined, breached });
+    let rules = proptest::collection::vec(rule, 0..100);
+    let breach = (any_number(), any::<u32>()).prop_map(|(record_no, rule)| Breach { record_no, rule });
+    let breaches = proptest::collection::vec(breach, 0..4);
     (
         proptest::array::uniform5(any_number()),
         any::<u32>(),
@@ -348,23 +374,23 @@ fn any_batch() -> impl Strategy<Value = Batch> {
         })
 }
 
-fn any_counts() -> impl Strategy<Value = Counts> {
-    let numbers = proptest::array::uniform6(any_number());
-    (any::<[u8; 16]>(), numbers, 0..3_u8, any::<u32>(), any::<Option<String>>()).prop_map(
-        |(run_id, [chunk_no, records, accepted, rejected, bytes, busy_us], role, worker, failure)| Counts {
-            run_id,
-            chunk_no,
-            role,
-            worker,
-            processor: worker,
-            records,
-            accepted,
-            rejected,
-            bytes,
-            busy_us,
-            failure,
-        },
-    )
+fn any_report() -> impl Strategy<Value = WorkerReport> {
+    let counts = || {
+        proptest::array::uniform5(any_number()).prop_map(|[records, accepted, rejected, bytes, busy_us]| {
+            ChunkCounts { records, accepted, rejected, bytes, busy_us }
+        })
+    };
+    let role = any::<bool>().prop_map(|writes| if writes { Role::Writer } else { Role::Processor });
+    let work = prop_oneof![
+        counts().prop_map(Work::Processed),
+        (any::<u32>(), counts())
+            .prop_map(|(processor, counts)| Work::Written { processor: WorkerId(processor), counts }),
+        (role, any::<String>()).prop_map(|(role, reason)| Work::Failed { role, reason }),
+        (any_number(), any_number()).prop_map(|(records, busy_us)| Work::ReadBack { records, busy_us }),
+    ];
+    (any::<[u8; 16]>(), any_number(), any::<u32>(), work).prop_map(|(run_id, chunk_no, worker, work)| {
+        WorkerReport { run_id, chunk_no, worker: WorkerId(worker), work }
+    })
 }
 
 proptest! {
@@ -385,8 +411,8 @@ proptest! {
     }
 
     #[test]
-    fn counts_go_there_and_back(counts in any_counts()) {
-        prop_assert_eq!(decode::<Counts>(&encode(&counts).unwrap()).unwrap(), counts);
+    fn a_report_goes_there_and_back(report in any_report()) {
+        prop_assert_eq!(decode::<WorkerReport>(&encode(&report).unwrap()).unwrap(), report);
     }
 
     #[test]
@@ -407,7 +433,7 @@ proptest! {
             2 => drop(decode::<Batch>(&bytes)),
             4 => drop(decode::<Range>(&bytes)),
             5 => drop(decode::<RangeFound>(&bytes)),
-            _ => drop(decode::<Counts>(&bytes)),
+            _ => drop(decode::<WorkerReport>(&bytes)),
         }
     }
 }

@@ -6,7 +6,7 @@ use job::chunk::ChunkCut;
 use job::chunk::{DecodedChunk, RejectedRecord};
 use sha2::{Digest, Sha256};
 
-use super::{Batch, Reject, RunBytes, WireAmount, wire_sums};
+use super::{Batch, Breach, ChunkCounts, Reject, RejectReason, RunBytes, WireAmount, wire_sums};
 
 impl Batch {
     /// What `processor` sends for the chunk `cut` that decoded to `decoded`.
@@ -27,14 +27,29 @@ impl Batch {
             tree: decoded.accepted.tree.to_bytes(),
             rows: decoded.rows,
             rejects: decoded.rejects.into_iter().map(reject).collect(),
-            rules: decoded.rules,
+            rules: decoded.rules.into_iter().map(Into::into).collect(),
             footing: decoded.footing,
             // A job has far fewer than 2^32 rules.
             breaches: decoded
                 .breaches
                 .iter()
-                .map(|(record_no, place)| (record_no.0, u32::try_from(*place).unwrap_or(u32::MAX)))
+                .map(|breach| Breach {
+                    record_no: breach.record_no.0,
+                    rule: u32::try_from(breach.rule).unwrap_or(u32::MAX),
+                })
                 .collect(),
+        }
+    }
+
+    /// What a processor counted for the chunk, the time it spent left out.
+    #[must_use]
+    pub fn counts(&self) -> ChunkCounts {
+        ChunkCounts {
+            records: self.records_in,
+            accepted: self.accepted,
+            rejected: self.rejects.len() as u64,
+            bytes: self.bytes_in,
+            busy_us: 0,
         }
     }
 
@@ -68,22 +83,22 @@ impl Batch {
         // The tree's leaves are the records in canonical form and the rejects' bytes.
         part(&self.tree);
         part(&self.footing);
-        for (examined, breached) in &self.rules {
-            part(&number(*examined));
-            part(&number(*breached));
+        for rule in &self.rules {
+            part(&number(rule.examined));
+            part(&number(rule.breached));
         }
-        for (record_no, rule) in &self.breaches {
-            part(&number(*record_no));
-            part(&rule.to_be_bytes());
+        for breach in &self.breaches {
+            part(&number(breach.record_no));
+            part(&breach.rule.to_be_bytes());
         }
         for reject in &self.rejects {
             part(&number(reject.record_no));
             part(&number(reject.offset));
             part(&number(reject.reasons.len() as u64));
-            for (field, code, detail) in &reject.reasons {
-                part(field.as_deref().unwrap_or_default().as_bytes());
-                part(code.as_bytes());
-                part(detail.as_bytes());
+            for reason in &reject.reasons {
+                part(reason.field.as_deref().unwrap_or_default().as_bytes());
+                part(reason.code.as_bytes());
+                part(reason.detail.as_bytes());
             }
         }
         Hash(hasher.finalize().into())
@@ -91,8 +106,11 @@ impl Batch {
 }
 
 fn reject(record: RejectedRecord) -> Reject {
-    let reasons =
-        record.reasons.into_iter().map(|reason| (reason.field, reason.code.name().to_owned(), reason.detail));
+    let reasons = record.reasons.into_iter().map(|reason| RejectReason {
+        field: reason.field,
+        code: reason.code.name().to_owned(),
+        detail: reason.detail,
+    });
     Reject {
         record_no: record.record_no.0,
         offset: record.offset,

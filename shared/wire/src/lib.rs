@@ -11,16 +11,19 @@
 
 pub mod codec;
 mod content;
+mod report;
 pub mod seal;
 
 use bincode::{Decode, Encode};
 use domain::amount::{Amount, AmountError};
 use domain::fingerprint::RangeError;
 use domain::forest::Forest;
+use domain::rule::RuleOutcome;
 use domain::totals::{ControlTotals, Sums};
 use thiserror::Error;
 
-pub use codec::{BodyCompression, CodecError, Message};
+pub use codec::{BodyCompression, CodecError, Implausible, Message};
+pub use report::{ChunkCounts, Work, WorkerReport};
 pub use seal::{OpenError, Opened, Sealing, Travels};
 
 /// A 16-byte run id.
@@ -73,12 +76,42 @@ pub struct Batch {
     pub rows: Vec<Vec<u8>>,
     /// The rejects, in record order.
     pub rejects: Vec<Reject>,
-    /// For each row rule of the job, in order: records examined and records that broke it.
-    pub rules: Vec<(u64, u64)>,
+    /// What each row rule of the job came to, in order.
+    pub rules: Vec<RuleCounts>,
     /// What the chunk adds to the declared totals (`domain::footing`); empty in a job whose records declare none.
     pub footing: Vec<u8>,
-    /// Records that broke a row rule: record number and the rule's place among the job's rules.
-    pub breaches: Vec<(u64, u32)>,
+    /// Records that broke a row rule.
+    pub breaches: Vec<Breach>,
+}
+
+/// What a row rule came to in one chunk.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Encode, Decode)]
+pub struct RuleCounts {
+    /// Records it was applied to.
+    pub examined: u64,
+    /// Of these, how many broke it.
+    pub breached: u64,
+}
+
+impl From<RuleOutcome> for RuleCounts {
+    fn from(outcome: RuleOutcome) -> Self {
+        Self { examined: outcome.examined, breached: outcome.breached }
+    }
+}
+
+impl From<RuleCounts> for RuleOutcome {
+    fn from(counts: RuleCounts) -> Self {
+        Self { examined: counts.examined, breached: counts.breached }
+    }
+}
+
+/// A record that broke a row rule.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Encode, Decode)]
+pub struct Breach {
+    /// Its number.
+    pub record_no: u64,
+    /// The rule's place among the job's rules.
+    pub rule: u32,
 }
 
 /// A record that could not be accepted: kept whole, with every reason.
@@ -90,35 +123,19 @@ pub struct Reject {
     pub offset: u64,
     /// Its bytes, without framing.
     pub raw: Vec<u8>,
-    /// Field (if it is one field's fault), code, detail.
-    pub reasons: Vec<(Option<String>, String, String)>,
+    /// Every reason against it.
+    pub reasons: Vec<RejectReason>,
 }
 
-/// Worker to coordinator: one chunk's counts, or that it could not be done.
+/// A reason against a record.
 #[derive(Debug, Clone, PartialEq, Eq, Encode, Decode)]
-pub struct Counts {
-    /// The run.
-    pub run_id: RunBytes,
-    /// The chunk.
-    pub chunk_no: u64,
-    /// 0 processor, 1 writer; 2: a range of chunks was read back, and `chunk_no` is its first.
-    pub role: u8,
-    /// The worker.
-    pub worker: u32,
-    /// The processor of the batch: a processor's own number, or for a writer that of whose batch it committed.
-    pub processor: u32,
-    /// Records in.
-    pub records: u64,
-    /// Accepted (processor) or written to staging (writer).
-    pub accepted: u64,
-    /// Rejected (processor) or kept as rejects (writer).
-    pub rejected: u64,
-    /// Bytes worked through.
-    pub bytes: u64,
-    /// Time spent, in microseconds.
-    pub busy_us: u64,
-    /// Why the chunk failed, if it did; the counts are then 0.
-    pub failure: Option<String>,
+pub struct RejectReason {
+    /// The field, if it is one field's fault.
+    pub field: Option<String>,
+    /// The code's name.
+    pub code: String,
+    /// What is wrong, in words.
+    pub detail: String,
 }
 
 /// Coordinator to workers: a range of committed chunks to read back from staging.

@@ -18,8 +18,8 @@ use domain::ids::StoreId;
 use domain::seal::{KeyId, Keyring, SEAL_BYTES};
 use thiserror::Error;
 
-use super::codec::{self, BodyCompression, CodecError, Message};
-use super::{Batch, Chunk, Counts, Range, RunBytes};
+use super::codec::{self, BodyCompression, CodecError, Implausible, Message};
+use super::{Batch, Chunk, Range, RunBytes, WorkerReport};
 
 const MAGIC: [u8; 4] = *b"CXFS";
 const VERSION: u8 = 1;
@@ -52,7 +52,7 @@ macro_rules! travels {
     };
 }
 
-travels!(Chunk, chunk_no; Batch, chunk_no; Counts, chunk_no; Range, first);
+travels!(Chunk, chunk_no; Batch, chunk_no; WorkerReport, chunk_no; Range, first);
 
 /// Whether messages are sealed, and with what.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -210,7 +210,7 @@ pub fn open<M: Travels>(bytes: &[u8], own: StoreId, sealing: &Sealing) -> Result
         return Err(OpenError::OtherRun);
     }
     if i64::try_from(said.attempt).is_err() {
-        return Err(CodecError::Implausible(format!("attempt {}", said.attempt)).into());
+        return Err(CodecError::Implausible(Implausible::Attempt(said.attempt)).into());
     }
     Ok(Opened { message, attempt: said.attempt })
 }

@@ -1,6 +1,7 @@
 //! The evidence log: whole after whatever happened, closed to changes, and telling when someone got round that.
 
 use coordinator::evidence::audit;
+use domain::event::Head;
 use domain::ids::RunId;
 use tests::fleet::Bench;
 use tests::jobs;
@@ -25,8 +26,8 @@ async fn lived_in() -> (Bench, Vec<RunId>) {
 async fn the_log_tells_each_runs_life_and_is_whole() {
     let (bench, runs) = lived_in().await;
     let events = bench.store.events(0, 1000).await.unwrap();
-    let (last, head) = audit::verify(&*bench.store, None).await.unwrap();
-    assert_eq!((last, head), (events.len() as u64, events.last().unwrap().hash));
+    let head = audit::verify(&*bench.store, None).await.unwrap();
+    assert_eq!((head.seq, head.hash), (events.len() as u64, events.last().unwrap().hash));
     let life = |run: &RunId| -> Vec<String> {
         let of_run = events.iter().filter(|event| event.entry.run_id == Some(run.to_string()));
         of_run.map(|event| event.entry.kind.clone()).collect()
@@ -36,7 +37,7 @@ async fn the_log_tells_each_runs_life_and_is_whole() {
     assert_eq!(life(&runs[2]), ["opened", "staged", "paused", "approved", "resumed", "promoted"]);
     assert_eq!(life(&runs[3]), ["opened", "staged", "paused", "cancelled", "purged"]);
     // AND a head that was noted earlier is still in it
-    let noted = (events[3].seq, events[3].hash);
+    let noted = Head { seq: events[3].seq, hash: events[3].hash };
     audit::verify(&*bench.store, Some(noted.into())).await.unwrap();
 }
 

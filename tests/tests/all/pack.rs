@@ -1,7 +1,7 @@
 //! The evidence pack: what is exported is verified with the file alone, and whatever is changed in it is found and
 //! named.
 
-use coordinator::evidence::pack::keys::{PublicKey, Signer, generate};
+use coordinator::evidence::pack::keys::{KeyPair, PublicKey, Signer, generate};
 use coordinator::evidence::pack::{PackError, Verified, Vouched, check, verify};
 use domain::checkpoint::Head;
 use domain::ids::RunId;
@@ -19,7 +19,7 @@ struct Keys {
 
 fn keys() -> Keys {
     let dir = tempfile::tempdir().unwrap();
-    let (private, public, _) = generate(&dir.path().join("auditor")).unwrap();
+    let KeyPair { private, public, .. } = generate(&dir.path().join("auditor")).unwrap();
     Keys { signer: Signer::read(&private).unwrap(), public: PublicKey::read(&public).unwrap(), _dir: dir }
 }
 

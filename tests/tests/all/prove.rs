@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use coordinator::evidence::pack::keys::{PublicKey, Signer, generate};
+use coordinator::evidence::pack::keys::{KeyPair, PublicKey, Signer, generate};
 use coordinator::evidence::pack::proof::{Proven, With, read, text, verify};
 use coordinator::evidence::pack::prove::Proved;
 use coordinator::evidence::pack::{PackError, Vouched, check};
@@ -16,7 +16,7 @@ use tests::ledger::Ledger;
 
 fn keys() -> (Signer, PublicKey) {
     let dir = tempfile::tempdir().unwrap();
-    let (private, public, _) = generate(&dir.path().join("auditor")).unwrap();
+    let KeyPair { private, public, .. } = generate(&dir.path().join("auditor")).unwrap();
     (Signer::read(&private).unwrap(), PublicKey::read(&public).unwrap())
 }
 

@@ -44,7 +44,7 @@ pub(super) async fn log(global: &Global, run: Option<&str>, limit: u64) -> Resul
 async fn newest(store: &dyn Store, run_id: Option<RunId>, limit: u64) -> Result<Vec<Event>, Failure> {
     let mut after = match (run_id, limit, store.log_head().await?) {
         // Numbers have no gaps.
-        (None, 1.., Some((last, _))) => last.saturating_sub(limit),
+        (None, 1.., Some(head)) => head.seq.saturating_sub(limit),
         _ => 0,
     };
     let mut events: Vec<Event> = Vec::new();

@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use coordinator::evidence::pack::keys;
+use coordinator::evidence::pack::keys::{self, KeyPair};
 
 use crate::args::Global;
 use crate::outcome::{Done, Failure};
@@ -11,7 +11,7 @@ use crate::printed::MadeKeys;
 
 /// Runs `crossfoot audit keygen`.
 pub(super) fn keygen(global: &Global, output: &Path) -> Result<Done, Failure> {
-    let (private, public, id) = keys::generate(output)?;
+    let KeyPair { private, public, id } = keys::generate(output)?;
     if global.json {
         let instead = format!("wrote {} and {}", private.display(), public.display());
         tell_json(&MadeKeys { private, public, key: id }, &instead);

@@ -40,7 +40,7 @@ pub(super) async fn verify(
         remark(&format!("note: skipped checkpoints of other stores: {}", listed(&others)));
     }
     match walk(&*store, kept.into_iter().chain(head)).await {
-        Ok((events, head)) if global.json => tell_json(
+        Ok(Head { seq: events, hash: head }) if global.json => tell_json(
             &WalkedLog::Intact {
                 intact: true,
                 events,
@@ -49,7 +49,7 @@ pub(super) async fn verify(
             },
             "the evidence log is intact",
         ),
-        Ok((events, head)) => {
+        Ok(Head { seq: events, hash: head }) => {
             let holds = if checkpoints.is_some() {
                 format!(", {} matched", plural(held as u64, "checkpoint"))
             } else {

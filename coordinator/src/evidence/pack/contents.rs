@@ -80,7 +80,7 @@ impl Contents {
         if self.lines(archive, Part::Log, |line: LogLine| {
             let detail = match &line {
                 LogLine::Event(event) => serde_json::from_str::<Detail>(&event.entry.detail)
-                    .map_err(|error| format!("its detail cannot be parsed: {error}")),
+                    .map_err(|error| format!("its detail cannot be parsed: {error}").into()),
                 LogLine::Link(_) => Ok(Detail::default()),
             };
             life.take(&line, detail);
@@ -106,8 +106,8 @@ impl Contents {
     ) -> Option<T> {
         match json::parse(bytes, form, is_strict) {
             Ok(value) => Some(value),
-            Err(why) => {
-                self.unread.push(PartCheck::of(part.name(), READ, Err(why)));
+            Err(error) => {
+                self.unread.push(PartCheck::of(part.name(), READ, Err(error.to_string().into())));
                 None
             }
         }
@@ -138,8 +138,8 @@ impl Contents {
             Ok(())
         })?;
         self.listed.push(listed);
-        let Err(why) = result else { return Ok(true) };
-        self.unread.push(PartCheck::of(part.name(), READ, Err(why)));
+        let Err(error) = result else { return Ok(true) };
+        self.unread.push(PartCheck::of(part.name(), READ, Err(error.to_string().into())));
         Ok(false)
     }
 
@@ -170,7 +170,7 @@ impl Contents {
                         "{said}; but the manifest has {} bytes, SHA-256 {}",
                         listed.bytes, listed.sha256
                     );
-                    PartCheck::of(name, LISTED, Err(why))
+                    PartCheck::of(name, LISTED, Err(why.into()))
                 }
                 _ => PartCheck::of(name, LISTED, Err("the manifest does not list it here".into())),
             });
@@ -180,7 +180,7 @@ impl Contents {
             let parts =
                 if wrong.is_empty() { format!("{extra} parts that are not there") } else { wrong.join(", ") };
             let why = format!("lists {parts} otherwise than they are");
-            checks.push(PartCheck::of(Part::Manifest.name(), LISTED, Err(why)));
+            checks.push(PartCheck::of(Part::Manifest.name(), LISTED, Err(why.into())));
         }
         checks
     }
@@ -218,7 +218,7 @@ impl Contents {
                     }
                     _ => format!("it is not a signature of this manifest with key {id}"),
                 };
-                (checked(Err(why)), Vouched::Nobody)
+                (checked(Err(why.into())), Vouched::Nobody)
             }
             (Some(key), Some(_)) if signed_by != Some(key.id()) => {
                 (checked(Err("the manifest does not name the key that signed it".into())), Vouched::Nobody)
@@ -248,7 +248,7 @@ impl Contents {
                 PartCheck::of(part, check, Ok(format!("event {}{last}", noted.seq)))
             }
             Some(found) => {
-                PartCheck::of(part, check, Err(format!("event {} has hash {}", found.seq, found.hash)))
+                PartCheck::of(part, check, Err(format!("event {} has hash {}", found.seq, found.hash).into()))
             }
             None => PartCheck::not_made(
                 part,
@@ -304,7 +304,8 @@ impl Contents {
             let result = match known {
                 true => Ok(format!("{} {}", found.format, found.format_version)),
                 false => {
-                    Err(format!("this version does not know `{} {}`", found.format, found.format_version))
+                    Err(format!("this version does not know `{} {}`", found.format, found.format_version)
+                        .into())
                 }
             };
             out.push(PartCheck::of(Part::Manifest.name(), "is of a known form", result));
@@ -336,13 +337,14 @@ impl Contents {
             return PartCheck::not_made(part, check, why);
         }
         let result = match html::html(report) {
-            Err(error) => Err(error.to_string()),
+            Err(error) => Err(error.to_string().into()),
             Ok(page) if page.as_bytes() == self.page => {
                 Ok("identical to the page made from the report's JSON".into())
             }
             Ok(page) => {
                 let at = page.bytes().zip(&self.page).take_while(|(one, other)| one == *other).count();
-                Err(format!("differs from the page made from the report's JSON, starting at byte {at}"))
+                Err(format!("differs from the page made from the report's JSON, starting at byte {at}")
+                    .into())
             }
         };
         PartCheck::of(part, check, result)

@@ -15,7 +15,7 @@ pub(super) fn of_job(text: &[u8], run: &RunFacts, report: Option<&Report>) -> Pa
         return PartCheck::of(
             part,
             check,
-            Err(format!("its SHA-256 is {digest}, but the run's job has {}", run.job_digest)),
+            Err(format!("its SHA-256 is {digest}, but the run's job has {}", run.job_digest).into()),
         );
     }
     let job = std::str::from_utf8(text).map_err(|error| error.to_string());

@@ -5,6 +5,7 @@ use std::io::{BufRead, Read};
 
 use serde::Serialize;
 use serde::de::DeserializeOwned;
+use thiserror::Error;
 
 use super::error::PackError;
 
@@ -30,27 +31,52 @@ pub(super) fn line<T: Serialize>(value: &T) -> Result<Vec<u8>, PackError> {
     Ok(text)
 }
 
+/// Why bytes are not a value in its form.
+#[derive(Debug, Error)]
+pub(super) enum NotInForm {
+    /// They spell no such value.
+    #[error("cannot be parsed: {0}")]
+    Unparsed(serde_json::Error),
+    /// Its form cannot be made.
+    #[error("{0}")]
+    Unmade(PackError),
+    /// They spell it in another way.
+    #[error("differs from what crossfoot writes, starting at byte {at}")]
+    Differs {
+        /// The first byte that differs.
+        at: usize,
+    },
+}
+
+/// A line that is not in the form that crossfoot writes.
+#[derive(Debug, Error)]
+#[error("line {number} {error}")]
+pub(super) struct BadLine {
+    number: u64,
+    error: NotInForm,
+}
+
 /// The value that `bytes` are, if they are what `form` makes of it. Where they are not quite, `is_strict` decides.
 pub(super) fn parse<T: DeserializeOwned + Serialize>(
     bytes: &[u8],
     form: fn(&T) -> Result<Vec<u8>, PackError>,
     is_strict: bool,
-) -> Result<T, String> {
-    let value: T = serde_json::from_slice(bytes).map_err(|error| format!("cannot be parsed: {error}"))?;
-    let again = form(&value).map_err(|error| error.to_string())?;
+) -> Result<T, NotInForm> {
+    let value: T = serde_json::from_slice(bytes).map_err(NotInForm::Unparsed)?;
+    let again = form(&value).map_err(NotInForm::Unmade)?;
     if is_strict && again != bytes {
         let at = again.iter().zip(bytes).take_while(|(one, other)| one == other).count();
-        return Err(format!("differs from what crossfoot writes, starting at byte {at}"));
+        return Err(NotInForm::Differs { at });
     }
     Ok(value)
 }
 
 /// Hands each line to `take`, to the end or to the first that is not in the form that crossfoot writes. Returns how
-/// many there were, or in words which is not.
+/// many there were, or which is not.
 pub(super) fn lines<T: DeserializeOwned + Serialize>(
     input: &mut dyn BufRead,
     mut take: impl FnMut(T),
-) -> std::io::Result<Result<u64, String>> {
+) -> std::io::Result<Result<u64, BadLine>> {
     let (mut number, mut text) = (0, Vec::new());
     loop {
         text.clear();
@@ -60,7 +86,7 @@ pub(super) fn lines<T: DeserializeOwned + Serialize>(
         number += 1;
         match parse(&text, line, true) {
             Ok(value) => take(value),
-            Err(why) => return Ok(Err(format!("line {number} {why}"))),
+            Err(error) => return Ok(Err(BadLine { number, error })),
         }
     }
 }

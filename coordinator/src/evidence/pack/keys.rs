@@ -106,11 +106,22 @@ impl PublicKey {
     }
 }
 
-/// Makes a pair: `NAME.key`, readable by its owner only, and `NAME.pub`. Returns both paths and the key's id.
+/// A key pair that was made.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct KeyPair {
+    /// The file of the private key.
+    pub private: PathBuf,
+    /// The file of the public key.
+    pub public: PathBuf,
+    /// The key's id.
+    pub id: Hash,
+}
+
+/// Makes a pair: `NAME.key`, readable by its owner only, and `NAME.pub`.
 ///
 /// # Errors
 /// [`PackError::Exists`] when one of them is there: a key is never written over.
-pub fn generate(name: &Path) -> Result<(PathBuf, PathBuf, Hash), PackError> {
+pub fn generate(name: &Path) -> Result<KeyPair, PackError> {
     let with = |extension: &str| {
         let mut path = name.as_os_str().to_owned();
         path.push(extension);
@@ -134,7 +145,7 @@ pub fn generate(name: &Path) -> Result<(PathBuf, PathBuf, Hash), PackError> {
     write_new(&private, 0o600, secret.as_bytes())?;
     write_new(&public, 0o644, shown.as_bytes())?;
     let id = id_of(&public, &verifying)?;
-    Ok((private, public, id))
+    Ok(KeyPair { private, public, id })
 }
 
 fn write_new(path: &Path, mode: u32, bytes: &[u8]) -> Result<(), PackError> {
@@ -154,14 +165,14 @@ mod tests {
     #[test]
     fn a_pair_signs_and_verifies_is_private_and_is_never_written_over() {
         let dir = tempfile::tempdir().unwrap();
-        let (private, public, id) = generate(&dir.path().join("auditor")).unwrap();
+        let KeyPair { private, public, id } = generate(&dir.path().join("auditor")).unwrap();
         assert_eq!(std::fs::metadata(&private).unwrap().permissions().mode() & 0o777, 0o600);
         let (signer, key) = (Signer::read(&private).unwrap(), PublicKey::read(&public).unwrap());
         assert_eq!((signer.public().unwrap().id(), key.id()), (id, id));
         let signature = signer.sign(b"text");
         assert!(key.has_signed(b"text", &signature));
         assert!(!key.has_signed(b"text.", &signature) && !key.has_signed(b"text", &signature[..63]));
-        let (_, other, _) = generate(&dir.path().join("other")).unwrap();
+        let other = generate(&dir.path().join("other")).unwrap().public;
         assert!(!PublicKey::read(&other).unwrap().has_signed(b"text", &signature));
         assert!(matches!(generate(&dir.path().join("auditor")), Err(PackError::Exists { .. })));
         let refused = Signer::read(&public).err().unwrap().to_string();

@@ -15,7 +15,7 @@ use store::Store;
 use store::model::{ChunkCut, ChunkRange, EntryKind};
 
 use super::error::PackError;
-use crate::verify::pinpoint::ByChunk;
+use crate::verify::pinpoint::{ByChunk, EntryBytes};
 
 /// A chunk's leaves that have content: of each record type's tree by record number.
 #[derive(Debug, Default)]
@@ -62,7 +62,7 @@ impl Leaves {
         for layout in job.layouts() {
             let mut tree = HashMap::new();
             let blocks = store.read_staging(run_id, layout, range).await;
-            for (entry, bytes) in ByChunk::new(blocks).up_to(chunk_no).await? {
+            for EntryBytes { entry, bytes } in ByChunk::new(blocks).up_to(chunk_no).await? {
                 match entry.kind {
                     EntryKind::Row => accepted(layout, &bytes, &mut tree).map_err(unread)?,
                     EntryKind::Reject if layout.among.has_rejects() => {
@@ -107,21 +107,23 @@ impl Leaves {
     }
 }
 
-/// The content of a record in the bytes of its chunk, without what frames it, and the latest records of each type
-/// before it where records have parents.
-pub(super) fn raw(
-    job: &Job,
-    cut: &ChunkCut,
-    bytes: &[u8],
-    record_no: RecordNo,
-) -> Option<(Vec<u8>, Vec<u64>)> {
+/// A record as it is in the source.
+pub(super) struct RawRecord {
+    /// Its bytes, without what frames them.
+    pub(super) content: Vec<u8>,
+    /// The latest records of each type before it, where records have parents.
+    pub(super) parents: Vec<u64>,
+}
+
+/// A record, found in the bytes of its chunk.
+pub(super) fn raw(job: &Job, cut: &ChunkCut, bytes: &[u8], record_no: RecordNo) -> Option<RawRecord> {
     let mut selector = if job.has_parents() { Some(Selector::new(job).ok()?) } else { None };
     let mut parents = cut.parents.clone();
     let framer = Framer::new(&job.format);
     for (number, frame) in (cut.first_record_no.0..).zip(frames(&framer, bytes)) {
         let (_, content) = frame.ok()?;
         if number == record_no.0 {
-            return Some((content.to_vec(), parents));
+            return Some(RawRecord { content: content.to_vec(), parents });
         }
         if let Some(at) = selector.as_mut().and_then(|selector| selector.type_of(content))
             && let Some(latest) = parents.get_mut(at)

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use domain::ids::RecordNo;
 use domain::pack::proof::{FORMAT, FORMAT_VERSION, PROOF, Proof, STATEMENT_FORMAT, Statement, follows, leaf};
-use domain::pack::{Outcome, PartCheck};
+use domain::pack::{Contradiction, Judged, Outcome, PartCheck};
 use format::Framer;
 use job::Job;
 use job::chunk::{ChunkDecoder, Start};
@@ -78,7 +78,7 @@ pub fn read(path: &Path) -> Result<Proof, PackError> {
         .map_err(|error| PackError::File { path: path.into(), error })?;
     let proof: Result<Proof, _> = json::parse(&bytes, json::pretty, false);
     let unread = |reason: String| PackError::NotAProof { path: PathBuf::from(path), reason };
-    let proof = proof.map_err(unread)?;
+    let proof = proof.map_err(|error| unread(error.to_string()))?;
     if proof.format != FORMAT || proof.format_version != FORMAT_VERSION {
         return Err(unread(format!(
             "this version does not know `{} {}`",
@@ -109,7 +109,7 @@ pub fn verify(proof: Proof, with: &With<'_>) -> Proven {
         }
         Err(error) => {
             let why = format!("it cannot be parsed: {error}");
-            checks.push(PartCheck::of(PROOF, "the statement is about this root", Err(why)));
+            checks.push(PartCheck::of(PROOF, "the statement is about this root", Err(why.into())));
             None
         }
     };
@@ -145,12 +145,13 @@ fn of_record(proof: &Proof, with: &With<'_>, checks: &mut Vec<PartCheck>) -> boo
 }
 
 /// Decodes the record as the job does, and compares its leaf.
-fn decoded(proof: &Proof, job: &Arc<Job>, record: &[u8]) -> Result<String, String> {
+fn decoded(proof: &Proof, job: &Arc<Job>, record: &[u8]) -> Judged {
     if job.digest != proof.job_digest {
         return Err(format!(
             "the job differs from the run's: SHA-256 {}, expected {}",
             job.digest, proof.job_digest
-        ));
+        )
+        .into());
     }
     let mut framed = Vec::new();
     Framer::new(&job.format).write(record, &mut framed).map_err(|error| error.to_string())?;
@@ -161,20 +162,18 @@ fn decoded(proof: &Proof, job: &Arc<Job>, record: &[u8]) -> Result<String, Strin
             Ok(content) if leaf(&content) == proof.leaf => {
                 return Ok(format!("{} bytes, decoded with the job", record.len()));
             }
-            Ok(_) => {
-                seen = Some("it gives another leaf: this is not the record, or its bytes differ".to_owned())
-            }
+            Ok(_) => seen = Some("it gives another leaf: this is not the record, or its bytes differ".into()),
             Err(why) => seen = seen.or(Some(why)),
         }
     }
-    Err(seen.unwrap_or_default())
+    Err(seen.unwrap_or_else(|| "".into()))
 }
 
-fn content(proof: &Proof, job: &Arc<Job>, bytes: &[u8]) -> Result<Vec<u8>, String> {
+fn content(proof: &Proof, job: &Arc<Job>, bytes: &[u8]) -> Result<Vec<u8>, Contradiction> {
     let start = Start { first_record_no: proof.record_no, offset: 0, parents: &proof.parents };
     let chunk = ChunkDecoder::new(job)?.decode(start, bytes).map_err(|error| error.to_string())?;
     if chunk.records() != 1 {
-        return Err(format!("the bytes contain {} records", chunk.records()));
+        return Err(format!("the bytes contain {} records", chunk.records()).into());
     }
     let leaves = Leaves::decoded(job, &chunk).map_err(|error| error.to_string())?;
     let (tree, content, became) = leaves.of(RecordNo(proof.record_no.0)).ok_or("it has no leaf")?;
@@ -211,7 +210,7 @@ fn signature(
             true if statement.is_some_and(|statement| statement.format == STATEMENT_FORMAT) => {
                 Ok(format!("Ed25519, by key {}", key.id()))
             }
-            _ => Err(format!("it is not a signature of this statement with key {}", key.id())),
+            _ => Err(format!("it is not a signature of this statement with key {}", key.id()).into()),
         },
     };
     let vouched = match (&result, key) {

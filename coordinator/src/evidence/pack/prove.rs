@@ -20,7 +20,7 @@ use store::walk::LedgerWalk;
 use super::error::PackError;
 use super::json;
 use super::keys::Signer;
-use super::leaves::{Leaves, raw};
+use super::leaves::{Leaves, RawRecord, raw};
 use crate::context::coordinator::Coordinator;
 use crate::split::again::{SourceAgain, SourceAgainError};
 use crate::verify::pinpoint::PinpointError;
@@ -169,10 +169,9 @@ impl Coordinator {
             false => from_source(job, &row, record_no, location).map_err(|error| error.to_string()),
         };
         let why = match from_source {
-            Ok(leaves) => {
-                let (leaves, record, parents) = leaves;
+            Ok((leaves, RawRecord { content, parents })) => {
                 let chunk =
-                    Chunk { row, leaves, record: Some(record), parents, from: RecomputedFrom::Source };
+                    Chunk { row, leaves, record: Some(content), parents, from: RecomputedFrom::Source };
                 return if chunk.is_what_was_loaded() {
                     Ok(chunk)
                 } else {
@@ -215,14 +214,14 @@ fn from_source(
     row: &ChunkRow,
     record_no: RecordNo,
     location: Location,
-) -> Result<(Leaves, Vec<u8>, Vec<u64>), PinpointError> {
+) -> Result<(Leaves, RawRecord), PinpointError> {
     let source = SourceFile::open(location, job.compression).map_err(SourceAgainError::from)?;
     let bytes = SourceAgain::open(job, &source)?.bytes(row)?;
     let mut decoder = SourceAgain::decoder(job)?;
     let bad = |reason: String| SourceAgainError::Decode { chunk_no: row.cut.chunk_no, reason };
     let decoded = decoder.decode(row.cut.start(), &bytes).map_err(|error| bad(error.to_string()))?;
     let leaves = Leaves::decoded(job, &decoded)?;
-    let (record, parents) =
+    let record =
         raw(job, &row.cut, &bytes, record_no).ok_or_else(|| bad("cannot frame the record".into()))?;
-    Ok((leaves, record, parents))
+    Ok((leaves, record))
 }

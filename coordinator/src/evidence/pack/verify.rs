@@ -43,7 +43,7 @@ pub fn check(input: impl Read, key: Option<&PublicKey>, noted: Option<Head>) -> 
     };
     let mut checks = Vec::new();
     let defects = archive.defects.into_iter().chain(stopped.clone());
-    let defects: Vec<_> = defects.map(|(part, what)| PartCheck::of(part, FORM, Err(what))).collect();
+    let defects: Vec<_> = defects.map(|(part, what)| PartCheck::of(part, FORM, Err(what.into()))).collect();
     if defects.is_empty() {
         checks.push(PartCheck::of(ARCHIVE, FORM, Ok("headers, padding and end are valid".into())));
     }

@@ -145,7 +145,7 @@ pub(super) async fn dial(
 ///
 /// lapin keeps this to itself. A connection begins with the server's `connection.start` (AMQP 0-9-1, 1.4.2.1), and
 /// that with its properties, a field table: a name with a byte for its length, `S`, four bytes for the value's.
-pub(super) async fn greeting(settings: &RabbitSettings, target: &Target) -> Result<String, String> {
+pub(super) async fn greeting(settings: &RabbitSettings, target: &Target) -> io::Result<String> {
     use futures_util::{AsyncReadExt, AsyncWriteExt};
     install_tls();
     let (socket, progress) = (Socket::default(), Progress::new());
@@ -168,11 +168,7 @@ pub(super) async fn greeting(settings: &RabbitSettings, target: &Target) -> Resu
     };
     let outcome = timeout(settings.connect_timeout, Box::pin(talk)).await;
     socket.cut();
-    match outcome {
-        Ok(Ok(text)) => Ok(text),
-        Ok(Err(error)) => Err(error.to_string()),
-        Err(_) => Err("no answer in time".into()),
-    }
+    outcome.unwrap_or_else(|_| Err(io::Error::new(io::ErrorKind::TimedOut, "no answer in time")))
 }
 
 fn property(frame: &[u8], name: &str) -> Option<String> {

@@ -11,7 +11,7 @@ use platform::health::{Finding, Verdict};
 use super::connection::{Dialed, dial, greeting};
 use super::errors::{Stage, explain};
 use super::settings::{RabbitSettings, Target};
-use super::topology;
+use super::topology::{self, QueueCounts};
 use crate::{BrokerError, Queue};
 
 /// How long a trial message may take to be confirmed.
@@ -25,7 +25,7 @@ pub(super) async fn diagnose(settings: &RabbitSettings) -> Vec<Finding> {
     };
     let version = match greeting(settings, &target).await {
         Ok(text) => of_version(text),
-        Err(reason) => Finding::new("broker version", Verdict::Warn, format!("not known: {reason}"), None),
+        Err(error) => Finding::new("broker version", Verdict::Warn, format!("not known: {error}"), None),
     };
     let mut dialed = match dial(settings, &target, "doctor").await {
         Ok(dialed) => dialed,
@@ -101,12 +101,12 @@ async fn look_at(settings: &RabbitSettings, target: &Target, dialed: &Dialed, qu
         Ok(None) => {
             Finding::new(what, Verdict::Ok, "does not exist yet; the first process to start creates it", None)
         }
-        Ok(Some((messages, _))) if queue == Queue::DeadLetters && messages > 0 => {
+        Ok(Some(QueueCounts { messages, .. })) if queue == Queue::DeadLetters && messages > 0 => {
             let advice = "check their reasons (header x-crossfoot-reason), redrive the failed chunks, then \
              purge the queue";
             Finding::new(what, Verdict::Warn, format!("{messages} dead letters"), Some(advice))
         }
-        Ok(Some((messages, 0))) if messages > 0 && queue != Queue::DeadLetters => {
+        Ok(Some(QueueCounts { messages, consumers: 0 })) if messages > 0 && queue != Queue::DeadLetters => {
             let advice =
                 "start a consumer: processors for chunks, writers for batches, a coordinator for counts";
             Finding::new(
@@ -116,7 +116,7 @@ async fn look_at(settings: &RabbitSettings, target: &Target, dialed: &Dialed, qu
                 Some(advice),
             )
         }
-        Ok(Some((messages, consumers))) => Finding::new(
+        Ok(Some(QueueCounts { messages, consumers })) => Finding::new(
             what,
             Verdict::Ok,
             format!("ok; messages waiting: {messages}, consumers: {consumers}"),

@@ -145,7 +145,7 @@ impl Broker for Rabbit {
             topology::look_at(&supervisor.settings, &supervisor.target, &channel, queue).await
         };
         match looked.await {
-            Ok(Some((messages, _))) => Ok(messages as usize),
+            Ok(Some(found)) => Ok(found.messages as usize),
             // Somebody deleted it; it is declared again with the next session.
             Ok(None) => {
                 session.fail(format!("the queue {} no longer exists", supervisor.settings.name(queue)));

@@ -178,6 +178,15 @@ pub(super) async fn declare_queue(
     }
 }
 
+/// A queue as the broker has it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct QueueCounts {
+    /// Messages that wait.
+    pub(super) messages: u32,
+    /// Consumers.
+    pub(super) consumers: u32,
+}
+
 /// How many messages wait in a queue and how many consumers it has; `None` if it does not exist, and then, as after any
 /// error, `channel` is of no use.
 pub(super) async fn look_at(
@@ -185,12 +194,14 @@ pub(super) async fn look_at(
     target: &Target,
     channel: &Channel,
     queue: Queue,
-) -> Result<Option<(u32, u32)>, BrokerError> {
+) -> Result<Option<QueueCounts>, BrokerError> {
     let name = settings.name(queue);
     let passive = QueueDeclareOptions { passive: true, durable: true, ..QueueDeclareOptions::default() };
     let looked = channel.queue_declare(name.clone().into(), passive, FieldTable::default());
     match within(settings, target, looked).await? {
-        Ok(found) => Ok(Some((found.message_count(), found.consumer_count()))),
+        Ok(found) => {
+            Ok(Some(QueueCounts { messages: found.message_count(), consumers: found.consumer_count() }))
+        }
         Err(error) if super::errors::is_not_found(&error) => Ok(None),
         Err(error) => Err(explain_declaration(target, &name, &error)),
     }
