@@ -171,22 +171,21 @@ macro_rules! with_every_case {
 #[macro_export]
 macro_rules! store_conformance {
     ($make:path) => {
-        $crate::store_conformance!($make, $crate::always);
+        $crate::store_conformance!($make, cfg(test));
     };
-    ($make:path, $available:path) => {
-        $crate::with_every_case! { $crate::declare_cases: $make, $available: }
+    ($make:path, $attribute:meta) => {
+        $crate::with_every_case! { $crate::declare_cases: $make, $attribute: }
     };
 }
 
 #[doc(hidden)]
 #[macro_export]
 macro_rules! declare_cases {
-    ($make:path, $available:path : $($name:ident)+) => { $(
+    ($make:path, $attribute:meta : $($name:ident)+) => { $(
         #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+        #[$attribute]
         async fn $name() {
-            if $available() {
-                $crate::cases::$name(&$make).await;
-            }
+            $crate::cases::$name(&$make).await;
         }
     )+ };
 }
@@ -203,11 +202,6 @@ macro_rules! wrap_cases {
 #[doc(hidden)]
 pub mod cases {
     crate::with_every_case! { wrap_cases: }
-}
-
-/// Where an adapter needs no server.
-pub const fn always() -> bool {
-    true
 }
 
 async fn soon<T>(future: impl Future<Output = T>) -> T {
