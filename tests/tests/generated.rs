@@ -8,6 +8,7 @@ use std::sync::Arc;
 use coordinator::open::RunRequest;
 use coordinator::run::Ending;
 use domain::check::{Stage, Verdict};
+use fastrand::Rng;
 use futures_util::StreamExt as _;
 use postgres::{PostgresSettings, PostgresStore};
 use sqlx::postgres::{PgPool, PgPoolOptions};
@@ -15,7 +16,6 @@ use sqlx::{AssertSqlSafe, Executor as _, Row as _};
 use store::Store;
 use tests::fleet::Bench;
 use tests::generated::Generated;
-use tests::ledger::Random;
 use tests::proof;
 
 /// Undamaged runs: no false alarm among so many.
@@ -124,21 +124,21 @@ impl Hand {
 }
 
 /// `text` with one of its bytes changed, so that it still is text.
-fn one_byte_other(text: &str, random: &mut Random) -> String {
+fn one_byte_other(text: &str, random: &mut Rng) -> String {
     let mut bytes = text.as_bytes().to_vec();
-    match (bytes.is_empty(), random.below(8)) {
+    match (bytes.is_empty(), random.u64(..8)) {
         (true, _) | (_, 0) => bytes.push(b' '),
         (_, 1) => drop(bytes.pop()),
         _ => {
-            let at = usize::try_from(random.below(bytes.len() as u64)).unwrap();
-            bytes[at] = random.one_of(b"0123456789 -.,azAZ'\"\\t");
+            let at = random.usize(..bytes.len());
+            bytes[at] = *random.choice(b"0123456789 -.,azAZ'\"\\t").unwrap();
         }
     }
     String::from_utf8_lossy(&bytes).into_owned()
 }
 
 async fn damaged(bench: Bench, hand: &Hand, job: &Generated, seed: u64) -> bool {
-    let random = &mut Random::new(seed);
+    let random = &mut Rng::with_seed(seed);
     // GIVEN a proven staging
     let request = RunRequest { pause_after_staged: true, ..bench.request_of("source", &job.job, &job.bytes) };
     let ended = bench.run(&request).await;
@@ -147,19 +147,19 @@ async fn damaged(bench: Bench, hand: &Hand, job: &Generated, seed: u64) -> bool 
     // WHEN a byte of a random row is changed, as far as the database takes that
     let rows = job.records.max(1);
     let own = ["chunk_no", "record_no", "worker_id"];
-    let column = match random.below(6) {
-        0 => own[usize::try_from(random.below(3)).unwrap()].to_owned(),
-        _ => job.columns[usize::try_from(random.below(job.columns.len() as u64)).unwrap()].clone(),
+    let column = match random.u64(..6) {
+        0 => own[random.usize(..3)].to_owned(),
+        _ => job.columns[random.usize(..job.columns.len())].clone(),
     };
     let (table, of_run) = (&job.staging, format!("run_id = '{run_id}'"));
-    let record_no = 1 + random.below(rows);
+    let record_no = 1 + random.u64(..rows);
     let at = format!("{of_run} AND record_no = {record_no}");
     let count = hand.text(&bench, &format!("SELECT CAST(count(*) AS TEXT) FROM {table} WHERE {at}")).await;
     if count.as_deref() != Some("1") {
         return false;
     }
     let before = hand.text(&bench, &format!("SELECT {} FROM {table} WHERE {at}", hand.plain(&column))).await;
-    let other = match (before, random.below(10)) {
+    let other = match (before, random.u64(..10)) {
         (Some(_), 0) => "NULL".to_owned(),
         (before, _) => {
             format!("'{}'", one_byte_other(&before.unwrap_or_default(), random).replace('\'', "''"))

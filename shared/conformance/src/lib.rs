@@ -204,6 +204,20 @@ pub mod cases {
     crate::with_every_case! { wrap_cases: }
 }
 
+/// Looks again and again until `is_so`; a wait that does not end fails the test.
+///
+/// # Panics
+/// When it is not so within a minute.
+pub async fn until(mut is_so: impl AsyncFnMut() -> bool) {
+    let looks = async {
+        while !is_so().await {
+            // Each look is a query, most of them over a connection of its own.
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+    };
+    soon(looks).await;
+}
+
 async fn soon<T>(future: impl Future<Output = T>) -> T {
     timeout(PATIENCE, future).await.expect("the store does not answer")
 }

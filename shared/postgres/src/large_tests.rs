@@ -1,6 +1,8 @@
 //! A final table that is large beside the run: nothing of it is read as a whole, and what is read is what is stored.
 
-use conformance::{APPEND, KEYLESS, Loading, Record, Subject, UPSERT, canonical, collect, entry, job, row};
+use conformance::{
+    APPEND, KEYLESS, Loading, Record, Subject, UPSERT, canonical, collect, entry, job, row, until,
+};
 use store::model::EntryKind;
 
 use super::tests::make;
@@ -44,9 +46,7 @@ async fn large(key: &str, changes: &[&str]) -> (Subject, Loading) {
          SELECT n, 'old', n, '00000000-0000-0000-0000-000000000000'{number} FROM generate_series(1, {HELD}) n"
     );
     for sql in [fill.as_str()].iter().chain(changes) {
-        while *sql == VACUUM && subject.database.count(SNAPSHOTS).await.unwrap() > 0 {
-            tokio::time::sleep(std::time::Duration::from_millis(10)).await;
-        }
+        until(async || *sql != VACUUM || subject.database.count(SNAPSHOTS).await.unwrap() == 0).await;
         subject.database.execute(sql).await.unwrap();
     }
     (subject, loading)

@@ -128,10 +128,7 @@ async fn a_server_that_cannot_be_reached_any_more_is_not_waited_for() {
         async { sqlx::query("SELECT pg_sleep(600)").fetch_all(&store.pool).await.map_err(StoreError::from) };
     let cut = async {
         let asleep = "SELECT count(*) FROM pg_stat_activity WHERE wait_event = 'PgSleep' AND datname = current_database()";
-        while own.count(asleep).await.unwrap() == 0 {
-            // Each look is a connection of its own.
-            tokio::time::sleep(Duration::from_millis(100)).await;
-        }
+        conformance::until(async || own.count(asleep).await.unwrap() > 0).await;
         firewall.passes.send_replace(Passes::Nothing);
     };
     tokio::join!(is_lost(reading), cut);

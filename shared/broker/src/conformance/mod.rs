@@ -92,7 +92,7 @@ fn number(body: &[u8]) -> u64 {
     u64::from_be_bytes(body.try_into().unwrap())
 }
 
-async fn soon<T>(future: impl Future<Output = T>) -> T {
+pub(crate) async fn soon<T>(future: impl Future<Output = T>) -> T {
     timeout(PATIENCE, future).await.expect("the broker does not answer")
 }
 

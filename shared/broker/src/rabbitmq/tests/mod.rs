@@ -13,12 +13,9 @@ use platform::health::Verdict;
 
 use super::*;
 use crate::Delivery;
-use crate::conformance::{Subject, Wish, broker_conformance};
+use crate::conformance::{Subject, Wish, broker_conformance, soon};
 
 const QUIET: Duration = Duration::from_millis(300);
-
-/// Whatever a broker does, it does within this time.
-const PATIENCE: Duration = Duration::from_secs(60);
 
 fn url() -> String {
     std::env::var("CROSSFOOT_TEST_AMQP").expect("CROSSFOOT_TEST_AMQP is the URL of a RabbitMQ")
@@ -55,10 +52,6 @@ impl Drop for Cleanup {
         let done = std::thread::spawn(delete).join();
         assert!(done.is_ok() || std::thread::panicking(), "the queues were not deleted");
     }
-}
-
-async fn soon<T>(future: impl Future<Output = T>) -> T {
-    tokio::time::timeout(PATIENCE, future).await.expect("the broker does not answer")
 }
 
 async fn next(consumer: &mut Box<dyn Consumer>) -> Delivery {
