@@ -1,5 +1,6 @@
-//! JSON Schemas (draft 2020-12) of what people write and machines read: the job file, the settings, what a
-//! webhook is told, and what each command prints with `--json`. They are made from the types themselves, so that they cannot disagree with them.
+//! JSON Schemas (draft 2020-12) of what people write and machines read: the job file, the settings, what a webhook is
+//! told, and what each command prints with `--json`. They are made from the types themselves, so that they cannot
+//! disagree with them.
 
 pub(crate) mod markdown;
 

@@ -1,9 +1,9 @@
 //! How a coordinator signs its leases, and what tells that the process which signed one is gone.
 //!
 //! A host's name and a process's number are not enough: two containers may have both in common, and a number is given
-//! again. So a signature says of which boot of which kernel it is, in which namespace the number counts, and when the
-//! process started. Only where boot and namespace are this process's own can it be seen that the other is gone; otherwise
-//! its lease runs out.
+//! again. So a signature names the boot of the kernel, the namespace in which the number counts, and when the process
+//! started. Only where boot and namespace are this process's own can it tell that the other is gone; otherwise the
+//! other's lease runs out.
 
 use std::path::Path;
 
