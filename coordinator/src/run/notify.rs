@@ -9,7 +9,7 @@ use domain::ids::RunId;
 use domain::report::{CheckCounts, Outcome, Report};
 use schemars::JsonSchema;
 use serde::Serialize;
-use serde_json::{Value, json};
+use serde_json::json;
 
 use crate::context::coordinator::Coordinator;
 use crate::report::summary;
@@ -79,16 +79,14 @@ impl Coordinator {
         if !notify.is_asked_for(outcome) {
             return;
         }
-        let body = match serde_json::to_string(&Notification::of(&report, outcome, why)) {
-            Ok(body) => body,
-            Err(error) => return self.unheard(run_id, "both", &error.to_string()).await,
-        };
+        let told = json!(Notification::of(&report, outcome, why));
+        let (body, word) = (told.to_string(), told["outcome"].as_str().unwrap_or_default());
         if let Some(url) = &notify.webhook
             && let Err(reason) = Arc::clone(notify).webhook(url.clone(), body.clone()).await
         {
             self.unheard(run_id, "webhook", &reason).await;
         }
-        if let Err(reason) = notify.command(run_id, &word(outcome), &report.job, &body).await {
+        if let Err(reason) = notify.command(run_id, word, &report.job, &body).await {
             self.unheard(run_id, "command", &reason).await;
         }
     }
@@ -101,10 +99,4 @@ impl Coordinator {
             tracing::warn!(%run_id, %error, "cannot log the failure either");
         }
     }
-}
-
-/// The outcome as machines read it.
-fn word(outcome: Outcome) -> String {
-    let value = serde_json::to_value(outcome).ok();
-    value.as_ref().and_then(Value::as_str).unwrap_or_else(|| outcome.name()).to_owned()
 }

@@ -100,7 +100,7 @@ async fn main() {
         batches.push(loading.batch(&cut, &records));
         cuts.push(cut);
     }
-    let bytes: usize = batches.iter().map(|batch| batch.rows.len()).sum();
+    let bytes: usize = batches.iter().flat_map(|batch| &batch.rows).map(|rows| rows.len()).sum();
     loading.store.add_chunks(loading.fence, &cuts).await.unwrap();
     let began = Instant::now();
     let second = batches.split_off(batches.len() / 2);
