@@ -53,6 +53,13 @@ pub(crate) struct Fleet {
     /// Number of writers in this process [default: 2]
     #[arg(long, value_name = "N")]
     pub(crate) writers: Option<usize>,
+    #[command(flatten)]
+    pub(crate) chunks: Chunks,
+}
+
+/// The size of the chunks.
+#[derive(Debug, Clone, Default, ClapArgs)]
+pub(crate) struct Chunks {
     /// Target chunk size in bytes [default: 524288]
     #[arg(long, value_name = "N")]
     pub(crate) chunk_bytes: Option<usize>,
@@ -238,6 +245,18 @@ pub(crate) struct Run {
     /// Source file, or `-` for standard input [default: the job's own]
     #[arg(long, value_name = "FILE")]
     pub(crate) source: Option<String>,
+    #[command(flatten)]
+    pub(crate) opening: Opening,
+    /// Stop after this long without progress and exit with code 3; the run can be resumed [default: no limit]
+    #[arg(long, value_name = "SECONDS", value_parser = clap::value_parser!(u64).range(1..))]
+    pub(crate) patience: Option<u64>,
+    #[command(flatten)]
+    pub(crate) fleet: Fleet,
+}
+
+/// How `run` and `submit` open a run.
+#[derive(Debug, ClapArgs)]
+pub(crate) struct Opening {
     /// JSON file with the sender's declared totals: records, bytes, amounts, sha256 or fingerprint
     #[arg(long, value_name = "FILE")]
     pub(crate) declared: Option<PathBuf>,
@@ -253,11 +272,6 @@ pub(crate) struct Run {
     /// How many chunks the coordinator decodes as a cross-check: about one in 32, or all (uses one more core)
     #[arg(long, value_enum, value_name = "HOW", default_value = "sample")]
     pub(crate) verify_source: Verify,
-    /// Stop after this long without progress and exit with code 3; the run can be resumed [default: no limit]
-    #[arg(long, value_name = "SECONDS", value_parser = clap::value_parser!(u64).range(1..))]
-    pub(crate) patience: Option<u64>,
-    #[command(flatten)]
-    pub(crate) fleet: Fleet,
 }
 
 /// How many of the chunks the coordinator decodes itself.

@@ -46,8 +46,8 @@ pub(crate) fn settings(global: &Global, fleet: Option<&Fleet>) -> Result<Setting
         let of = &mut settings.fleet;
         of.processors = fleet.processors.unwrap_or(of.processors);
         of.writers = fleet.writers.unwrap_or(of.writers);
-        of.chunk_bytes = fleet.chunk_bytes.unwrap_or(of.chunk_bytes);
-        of.chunk_records = fleet.chunk_records.unwrap_or(of.chunk_records);
+        of.chunk_bytes = fleet.chunks.chunk_bytes.unwrap_or(of.chunk_bytes);
+        of.chunk_records = fleet.chunks.chunk_records.unwrap_or(of.chunk_records);
     }
     Ok(settings.checked()?)
 }

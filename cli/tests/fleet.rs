@@ -1,8 +1,8 @@
 //! The fleet as its users run it: coordinator, processors and writers in processes of their own, on RabbitMQ and
 //! PostgreSQL; killed, restarted, doubled, poisoned.
 //!
-//! `CROSSFOOT_TEST_AMQP` and `CROSSFOOT_TEST_POSTGRES` say where the servers are (`./test` sets them). Without them the
-//! tests say so and pass, unless `CROSSFOOT_INSIST` is set. Tests that restart servers start their own.
+//! `CROSSFOOT_TEST_AMQP` and `CROSSFOOT_TEST_POSTGRES` say where the servers are (`./test` sets them and runs
+//! these tests, which are ignored otherwise). Tests that restart servers start their own.
 
 #![allow(
     clippy::unwrap_used,

@@ -15,12 +15,8 @@ pub fn encode(bytes: &[u8]) -> String {
 /// The bytes that `text` spells in hexadecimal digits of either case; `None` when it spells none.
 #[must_use]
 pub fn decode(text: &str) -> Option<Vec<u8>> {
-    let digits = text.as_bytes();
-    if !digits.len().is_multiple_of(2) {
-        return None;
-    }
-    let mut out = Vec::with_capacity(digits.len() / 2);
-    decode_into(digits, &mut out).then_some(out)
+    let mut out = Vec::with_capacity(text.len() / 2);
+    decode_into(text.as_bytes(), &mut out).then_some(out)
 }
 
 /// Appends to `out` the bytes that `digits` spell; false (with `out` in an unspecified state) when they spell none.

@@ -2,9 +2,9 @@
 
 use broker::in_process::Faults;
 use domain::rule::OnBreach;
+use fastrand::Rng;
 
 use crate::fleet::Setup;
-use crate::ledger::Random;
 use crate::proof::{Cell, Leaf, plain};
 
 /// A job with a source that it loads, and the fleet that does.
@@ -43,13 +43,13 @@ enum Kind {
 }
 
 impl Kind {
-    fn random(random: &mut Random) -> Self {
-        match random.below(9) {
-            0 | 1 => Self::Text(1 + random.below(60)),
+    fn random(random: &mut Rng) -> Self {
+        match random.u64(..9) {
+            0 | 1 => Self::Text(1 + random.u64(..60)),
             2 => Self::Integer,
             3 | 4 => {
-                let precision = 1 + random.below(38);
-                let scale = random.below(precision.min(10) + 1);
+                let precision = 1 + random.u64(..38);
+                let scale = random.u64(..=precision.min(10));
                 Self::Decimal(u32::try_from(precision).unwrap(), u32::try_from(scale).unwrap())
             }
             5 => Self::Date,
@@ -72,8 +72,8 @@ impl Kind {
     }
 
     /// A value, and how it is written in the source.
-    fn value(self, random: &mut Random) -> (Cell, String) {
-        if random.below(6) == 0 {
+    fn value(self, random: &mut Rng) -> (Cell, String) {
+        if random.u64(..6) == 0 {
             return (Cell::Null, String::new());
         }
         match self {
@@ -83,13 +83,13 @@ impl Kind {
                 (Cell::Text(text), quoted)
             }
             Self::Integer => {
-                let integer = random.next().cast_signed() >> random.below(64);
+                let integer = random.u64(..).cast_signed() >> random.u64(..64);
                 (Cell::Integer(integer), integer.to_string())
             }
             Self::Decimal(precision, scale) => {
-                let digits = u32::try_from(1 + random.below(u64::from(precision))).unwrap();
-                let wide = (i128::from(random.next()) << 64 | i128::from(random.next())) & i128::MAX;
-                let mantissa = (wide % 10_i128.pow(digits)) * if random.below(2) == 0 { 1 } else { -1 };
+                let digits = u32::try_from(1 + random.u64(..u64::from(precision))).unwrap();
+                let wide = (i128::from(random.u64(..)) << 64 | i128::from(random.u64(..))) & i128::MAX;
+                let mantissa = (wide % 10_i128.pow(digits)) * if random.bool() { 1 } else { -1 };
                 (Cell::Decimal(mantissa, scale), plain(mantissa, scale))
             }
             Self::Date => {
@@ -100,19 +100,19 @@ impl Kind {
                 let at = format!(
                     "{} {:02}:{:02}:{:02}.{:06}",
                     date(random),
-                    random.below(24),
-                    random.below(60),
-                    random.below(60),
-                    random.below(1_000_000)
+                    random.u64(..24),
+                    random.u64(..60),
+                    random.u64(..60),
+                    random.u64(..1_000_000)
                 );
                 (Cell::Timestamp(at.clone()), at)
             }
             Self::Boolean => {
-                let truth = random.below(2) == 0;
+                let truth = random.bool();
                 (Cell::Boolean(truth), truth.to_string())
             }
             Self::Bytes => {
-                let bytes: Vec<_> = (0..1 + random.below(12)).map(|_| (random.next() & 0xff) as u8).collect();
+                let bytes: Vec<_> = (0..1 + random.u64(..12)).map(|_| random.u8(..)).collect();
                 let hex = crate::proof::hex(&bytes);
                 (Cell::Bytes(bytes), hex)
             }
@@ -120,20 +120,20 @@ impl Kind {
     }
 }
 
-fn date(random: &mut Random) -> String {
-    format!("{:04}-{:02}-{:02}", 1900 + random.below(200), 1 + random.below(12), 1 + random.below(28))
+fn date(random: &mut Rng) -> String {
+    format!("{:04}-{:02}-{:02}", 1900 + random.u64(..200), 1 + random.u64(..12), 1 + random.u64(..28))
 }
 
 /// Letters, separators, quotes, line ends, blanks at both ends, marks that combine, and what looks like NULL.
-fn text(random: &mut Random, chars: u64) -> String {
+fn text(random: &mut Rng, chars: u64) -> String {
     const LETTERS: [char; 24] = [
         'a', 'B', 'z', '0', '7', ' ', ' ', ',', '"', '\n', '\r', '|', ';', '\\', '\'', 'é', 'Ü', 'ß', '€',
         '\u{301}', '漢', '😀', '\t', '%',
     ];
-    if random.below(12) == 0 && chars >= 4 {
+    if random.u64(..12) == 0 && chars >= 4 {
         return "NULL".into();
     }
-    (0..random.below(chars + 1)).map(|_| random.one_of(&LETTERS)).collect()
+    (0..random.u64(..=chars)).map(|_| *random.choice(&LETTERS).unwrap()).collect()
 }
 
 impl Generated {
@@ -143,17 +143,17 @@ impl Generated {
     /// Never: the numbers are small.
     #[must_use]
     pub fn of(seed: u64) -> Self {
-        let random = &mut Random::new(seed);
-        let kinds: Vec<_> = (0..random.below(9)).map(|_| Kind::random(random)).collect();
-        let records = [0, 1, 2, 40, 150, 400][usize::try_from(random.below(6)).unwrap()] + random.below(40);
-        let has_trailer = records > 0 && random.below(4) == 0;
-        let has_key = random.below(4) > 0;
-        let has_rule = records > 0 && random.below(3) == 0;
-        let header = !has_trailer && random.below(2) == 0;
-        let mode = if has_key && random.below(3) == 0 { "upsert" } else { "append" };
+        let random = &mut Rng::with_seed(seed);
+        let kinds: Vec<_> = (0..random.u64(..9)).map(|_| Kind::random(random)).collect();
+        let records = [0, 1, 2, 40, 150, 400][random.usize(..6)] + random.u64(..40);
+        let has_trailer = records > 0 && random.u64(..4) == 0;
+        let has_key = random.u64(..4) > 0;
+        let has_rule = records > 0 && random.u64(..3) == 0;
+        let header = !has_trailer && random.bool();
+        let mode = if has_key && random.u64(..3) == 0 { "upsert" } else { "append" };
         let name = |at: usize| format!("f{at}");
         let summed: Vec<_> = (0..kinds.len())
-            .filter(|at| matches!(kinds[*at], Kind::Integer | Kind::Decimal(..)) && random.below(2) == 0)
+            .filter(|at| matches!(kinds[*at], Kind::Integer | Kind::Decimal(..)) && random.bool())
             .map(|at| format!("\"{}\"", name(at)))
             .collect();
         let (staging, final_table) = (format!("stg_generated_{seed}"), format!("generated_{seed}"));
@@ -191,7 +191,7 @@ impl Generated {
         if records == 0 {
             job.push_str("[declared]\nrecords = 0\n");
         }
-        let line_end = if random.below(2) == 0 { "\n" } else { "\r\n" };
+        let line_end = if random.bool() { "\n" } else { "\r\n" };
         let mut lines = Vec::new();
         if header {
             lines.push((0..kinds.len()).fold("id".to_owned(), |line, at| format!("{line},{}", name(at))));
@@ -217,19 +217,19 @@ impl Generated {
             leaves.clear();
         }
         let mut bytes = lines.join(line_end).into_bytes();
-        if !lines.is_empty() && random.below(3) > 0 {
+        if !lines.is_empty() && random.u64(..3) > 0 {
             bytes.extend_from_slice(line_end.as_bytes());
         }
-        let faults = match random.below(3) {
+        let faults = match random.u64(..3) {
             0 => Faults { seed, duplicate: 100, redeliver: 100, reorder: 200, delay: 100, lose_confirm: 50 },
             _ => Faults::default(),
         };
-        let small = |random: &mut Random, most: u64| usize::try_from(1 + random.below(most)).unwrap();
+        let small = |random: &mut Rng, most: usize| random.usize(1..=most);
         let setup = Setup {
             processors: small(random, 3),
             writers: small(random, 3),
-            chunk_bytes: 256 << random.below(8),
-            chunk_records: random.below(60),
+            chunk_bytes: 256 << random.u64(..8),
+            chunk_records: random.u64(..60),
             faults,
         };
         let mut columns = vec!["id".to_owned()];

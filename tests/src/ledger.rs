@@ -1,37 +1,8 @@
 //! Random ledgers: sources whose every record is known as it is meant, not only as it is written.
 
+use fastrand::Rng;
+
 use crate::proof::{Cell, Leaf, plain};
-
-/// A small generator of the splitmix64 family (Steele, Lea, Flood 2014): a seed gives the same ledger everywhere.
-#[derive(Debug, Clone)]
-pub struct Random(u64);
-
-impl Random {
-    /// A sequence that begins at `seed`.
-    #[must_use]
-    pub const fn new(seed: u64) -> Self {
-        Self(seed)
-    }
-
-    /// The next number.
-    pub const fn next(&mut self) -> u64 {
-        self.0 = self.0.wrapping_add(0x9E37_79B9_7F4A_7C15);
-        let mut z = self.0;
-        z = (z ^ (z >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
-        z = (z ^ (z >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
-        z ^ (z >> 31)
-    }
-
-    /// A number from 0 to `bound - 1`.
-    pub const fn below(&mut self, bound: u64) -> u64 {
-        self.next() % bound
-    }
-
-    /// One of `choices`.
-    pub fn one_of<T: Copy>(&mut self, choices: &[T]) -> T {
-        choices[usize::try_from(self.below(choices.len() as u64)).unwrap()]
-    }
-}
 
 /// One posting as it is meant. The job of [`crate::jobs::ledger`] has these fields in this order.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -68,18 +39,18 @@ const TEXTS: [&str; 10] = [
 
 impl Posting {
     /// A posting with this number and everything else at random.
-    pub fn random(id: i64, random: &mut Random) -> Self {
-        let maybe = |random: &mut Random| random.below(4) > 0;
-        let day = format!("2024-{:02}-{:02}", 1 + random.below(12), 1 + random.below(28));
+    pub fn random(id: i64, random: &mut Rng) -> Self {
+        let maybe = |random: &mut Rng| random.u64(..4) > 0;
+        let day = format!("2024-{:02}-{:02}", 1 + random.u64(..12), 1 + random.u64(..28));
         Self {
             id,
-            account: format!("DE{:05}", random.below(50_000)),
-            cents: i128::from(random.below(200_000_001)) - 100_000_000,
-            quantity: maybe(random).then(|| random.below(2_000_000).cast_signed() - 1_000_000),
-            text: maybe(random).then(|| random.one_of(&TEXTS).into()),
-            checked: maybe(random).then(|| random.below(2) == 1),
-            booked_at: maybe(random).then(|| format!("{day} 0{}:5{}:07", random.below(10), random.below(10))),
-            token: maybe(random).then(|| random.next().to_be_bytes().to_vec()),
+            account: format!("DE{:05}", random.u64(..50_000)),
+            cents: i128::from(random.u64(..200_000_001)) - 100_000_000,
+            quantity: maybe(random).then(|| random.u64(..2_000_000).cast_signed() - 1_000_000),
+            text: maybe(random).then(|| (*random.choice(&TEXTS).unwrap()).into()),
+            checked: maybe(random).then(|| random.bool()),
+            booked_at: maybe(random).then(|| format!("{day} 0{}:5{}:07", random.u64(..10), random.u64(..10))),
+            token: maybe(random).then(|| random.u64(..).to_be_bytes().to_vec()),
             booked_on: day,
         }
     }
@@ -127,7 +98,7 @@ impl Ledger {
     /// `records` random postings, numbered from 1.
     #[must_use]
     pub fn random(seed: u64, records: usize) -> Self {
-        let mut random = Random::new(seed);
+        let mut random = Rng::with_seed(seed);
         Self((1..).take(records).map(|id| Posting::random(id, &mut random)).collect())
     }
 

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use clap::{Args as ClapArgs, ValueEnum};
 
-use super::{Fleet, Operate, PauseAfter, Verify};
+use super::{Chunks, Fleet, Opening, Operate};
 
 /// `doctor`
 #[derive(Debug, ClapArgs)]
@@ -23,33 +23,16 @@ pub(crate) struct Submit {
     /// Source file, at a path that the coordinator can read too [default: the job's own]
     #[arg(long, value_name = "FILE")]
     pub(crate) source: Option<String>,
-    /// JSON file with the sender's declared totals: records, bytes, amounts, sha256 or fingerprint
-    #[arg(long, value_name = "FILE")]
-    pub(crate) declared: Option<PathBuf>,
-    /// Load the source even if the same bytes were loaded before
-    #[arg(long)]
-    pub(crate) again: bool,
-    /// Reason for the run, recorded in the evidence log
-    #[arg(long, value_name = "TEXT")]
-    pub(crate) reason: Option<String>,
-    /// Pause for review after this stage, before anything is promoted
-    #[arg(long, value_enum, value_name = "STAGE")]
-    pub(crate) pause_after: Option<PauseAfter>,
-    /// How many chunks the coordinator decodes as a cross-check: about one in 32, or all (uses one more core)
-    #[arg(long, value_enum, value_name = "HOW", default_value = "sample")]
-    pub(crate) verify_source: Verify,
+    #[command(flatten)]
+    pub(crate) opening: Opening,
     /// Wait for the verdict, print the report, and exit with the same code as `run`
     #[arg(long)]
     pub(crate) wait: bool,
     /// Stop waiting after this long without progress and exit with code 3; the run continues [default: no limit]
     #[arg(long, value_name = "SECONDS", requires = "wait", value_parser = clap::value_parser!(u64).range(1..))]
     pub(crate) patience: Option<u64>,
-    /// Target chunk size in bytes [default: 524288]
-    #[arg(long, value_name = "N")]
-    pub(crate) chunk_bytes: Option<usize>,
-    /// Maximum records per chunk [default: limited by the chunk size only]
-    #[arg(long, value_name = "N")]
-    pub(crate) chunk_records: Option<u64>,
+    #[command(flatten)]
+    pub(crate) chunks: Chunks,
 }
 
 /// `coordinator`

@@ -17,13 +17,14 @@ use domain::declared::Declared;
 use domain::ids::RunId;
 use domain::lifecycle::RunState;
 use domain::words::plural;
+use job::Job;
 use platform::files::{TEXT_BYTES_MAX, read_small_text};
 use settings::Settings;
 use source::Location;
 use store::Store;
 
 use super::context::{find_run, open_store, read_job, source_of};
-use crate::args::{Approve, Global, Redrive, Resume, Run};
+use crate::args::{Approve, Global, Opening, Redrive, Resume, Run};
 use crate::outcome::{Done, Failure};
 use crate::output::{remark, style, tell, tell_json, unwritten};
 use crate::printed::Redriven;
@@ -33,22 +34,33 @@ use crate::wiring;
 pub(crate) async fn run(global: &Global, args: &Run) -> Result<Done, Failure> {
     let settings = wiring::settings(global, Some(&args.fleet))?;
     let job = read_job(&args.job)?;
-    let request = RunRequest {
-        source: source_of(&job, &args.job, args.source.as_deref())?,
-        job,
-        declared: args.declared.as_deref().map(read_declared).transpose()?,
-        again: args.again,
-        reason: args.reason.clone(),
-        pause_after_staged: args.pause_after.is_some(),
-        verify_source: args.verify_source.into(),
-        submitted: false,
-        chunks: wiring::chunk_limits(&settings.fleet),
-    };
+    let source = source_of(&job, &args.job, args.source.as_deref())?;
+    let request = request(&args.opening, job, source, &settings)?;
     // Checks the source first, so that a missing one does not leave an empty store.
     drop(source::SourceFile::open(request.source.clone(), request.job.compression)?);
     let store = wiring::store(&settings, true).await?;
     let ended = start(global, &settings, &store, Begin::Open(Box::new(request)), args.patience).await?;
     Ok(conclude(global, &*store, ended).await)
+}
+
+/// The run of `job` on `source` that the arguments ask for, in the foreground.
+pub(super) fn request(
+    opening: &Opening,
+    job: Arc<Job>,
+    source: Location,
+    settings: &Settings,
+) -> Result<RunRequest, Failure> {
+    Ok(RunRequest {
+        job,
+        source,
+        declared: opening.declared.as_deref().map(read_declared).transpose()?,
+        again: opening.again,
+        reason: opening.reason.clone(),
+        pause_after_staged: opening.pause_after.is_some(),
+        verify_source: opening.verify_source.into(),
+        submitted: false,
+        chunks: wiring::chunk_limits(&settings.fleet),
+    })
 }
 
 /// Runs `crossfoot resume`.
@@ -263,7 +275,7 @@ pub(crate) async fn conclude(global: &Global, store: &dyn Store, ended: Ended) -
     ending.into()
 }
 
-pub(crate) fn read_declared(path: &Path) -> Result<Declared, Failure> {
+fn read_declared(path: &Path) -> Result<Declared, Failure> {
     let wrong =
         |what: String| Failure::usage(format!("cannot read declared totals {}: {what}", path.display()));
     let text = read_small_text(path, TEXT_BYTES_MAX).map_err(|error| wrong(error.to_string()))?;

@@ -10,7 +10,7 @@ use domain::lifecycle::RunState;
 use store::Store;
 
 use super::context::{read_job, source_of};
-use super::run::{conclude, read_declared};
+use super::run::{conclude, request};
 use crate::args::{Fleet, Global, Submit};
 use crate::commands::run::Ended;
 use crate::outcome::{Done, Failure};
@@ -23,8 +23,8 @@ const LOOK: Duration = Duration::from_millis(300);
 
 /// Runs `crossfoot submit`.
 pub(crate) async fn submit(global: &Global, args: &Submit) -> Result<Done, Failure> {
-    let cut = Fleet { chunk_bytes: args.chunk_bytes, chunk_records: args.chunk_records, ..Fleet::default() };
-    let settings = wiring::settings(global, Some(&cut))?;
+    let fleet = Fleet { chunks: args.chunks.clone(), ..Fleet::default() };
+    let settings = wiring::settings(global, Some(&fleet))?;
     let job = read_job(&args.job)?;
     let source = source_of(&job, &args.job, args.source.as_deref())?;
     if source.is_stream() {
@@ -32,17 +32,7 @@ pub(crate) async fn submit(global: &Global, args: &Submit) -> Result<Done, Failu
             "cannot submit standard input; submit a file that the coordinator can read, or use `crossfoot run`",
         ));
     }
-    let request = RunRequest {
-        source,
-        job,
-        declared: args.declared.as_deref().map(read_declared).transpose()?,
-        again: args.again,
-        reason: args.reason.clone(),
-        pause_after_staged: args.pause_after.is_some(),
-        verify_source: args.verify_source.into(),
-        submitted: true,
-        chunks: wiring::chunk_limits(&settings.fleet),
-    };
+    let request = RunRequest { submitted: true, ..request(&args.opening, job, source, &settings)? };
     drop(source::SourceFile::open(request.source.clone(), request.job.compression)?);
     let store = wiring::store(&settings, true).await?;
     // Opening a run does not need the broker; the coordinator service connects to it.

@@ -3,7 +3,7 @@
 use super::dialect::Found;
 use super::header::{self, Header};
 use super::names;
-use super::rows::Row;
+use super::rows::{Row, is_null};
 use super::types::{self, Typed};
 
 /// Texts that mean NULL in exports, the most specific first; empty text is the default.
@@ -55,7 +55,7 @@ impl<'f> Columns<'f> {
             let cells = || records.iter().map(|row| &row.cells[at]);
             let padded = !typed.is_text() && cells().any(|cell| cell.text.trim_matches(' ') != cell.text);
             let always =
-                !records.is_empty() && !cells().any(|cell| cell.is_null(null) || cell.text.is_empty());
+                !records.is_empty() && !cells().any(|cell| is_null(cell, null) || cell.text.is_empty());
             if let Some(remark) = &typed.remark {
                 notes.push(format!("{name} is {}: {remark}", typed.ty));
             }
@@ -70,7 +70,7 @@ impl<'f> Columns<'f> {
 /// Infers the type of each column in `rows`.
 fn typed(rows: &[Row<'_>], names: &[String], null: &str) -> Vec<Typed> {
     let of = |(at, name): (usize, &String)| {
-        let cells = rows.iter().map(|row| &row.cells[at]).filter(|cell| !cell.is_null(null));
+        let cells = rows.iter().map(|row| &row.cells[at]).filter(|cell| !is_null(cell, null));
         // A quoted empty value is not NULL, and fits no type except text.
         let values: Vec<&str> = cells.map(|cell| cell.text.trim_matches(' ')).collect();
         let mut typed = types::of(name, &values);

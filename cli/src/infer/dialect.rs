@@ -2,7 +2,9 @@
 
 use std::collections::BTreeMap;
 
-use super::rows::{Cell, Quoting, Row, Rows, cut};
+use format::Cell;
+
+use super::rows::{Quoting, Row, Rows, cut};
 use super::types::is_number;
 
 /// The candidate separators, the least ambiguous first.

@@ -1,6 +1,6 @@
 //! Decides whether the first row contains the column names.
 
-use super::rows::Row;
+use super::rows::{Row, is_null};
 use super::types::{self, Typed};
 
 /// Words that are column names in files whose values are all text.
@@ -59,7 +59,7 @@ pub(super) fn judge(rows: &[Row<'_>], typed: &[Typed], null: &str) -> Header {
     let mut differs = false;
     for (at, typed) in typed.iter().enumerate() {
         let cell = cells.get(at).copied().unwrap_or_default();
-        if typed.is_text() || cell.is_empty() || first.cells[at].is_null(null) {
+        if typed.is_text() || cell.is_empty() || is_null(&first.cells[at], null) {
             continue;
         }
         if types::of("", &[cell]).ty == typed.ty {

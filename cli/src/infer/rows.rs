@@ -1,7 +1,7 @@
-//! Splits text into rows and cells with the rules of the loader: a quote opens only at the start of a
-//! cell, and lines end at LF or CRLF outside quotes.
+//! Splits text into rows and cells, as the loader does.
 
-use std::borrow::Cow;
+use format::spec::{Delimited, Encoding, Form, FormatSpec, Outside};
+use format::{Cell, Frame, Framer, cells};
 
 /// How quotes work.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -14,19 +14,26 @@ pub(super) enum Quoting {
     Off,
 }
 
-/// A cell of a row.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Cell<'a> {
-    pub(super) text: Cow<'a, str>,
-    /// Whether it was quoted, and so cannot be NULL.
-    pub(super) quoted: bool,
+impl Quoting {
+    /// The form of rows whose cells are quoted like this.
+    fn form(self, separator: u8) -> Delimited {
+        Delimited {
+            separator,
+            quote: (self != Self::Off).then_some(b'"'),
+            escape: (self == Self::Backslash).then_some(b'\\'),
+            header: false,
+            null: String::new(),
+            trailing_separator: false,
+            terminator: None,
+            continuation: None,
+            missing_is_null: false,
+        }
+    }
 }
 
-impl Cell<'_> {
-    /// Whether the decoder would read it as NULL, ignoring surrounding spaces.
-    pub(super) fn is_null(&self, null: &str) -> bool {
-        !self.quoted && (self.text == null || self.text.trim_matches(' ') == null)
-    }
+/// Whether the decoder would read the cell as NULL, ignoring surrounding spaces.
+pub(super) fn is_null(cell: &Cell<'_>, null: &str) -> bool {
+    !cell.quoted && (cell.text == null || cell.text.trim_matches(' ') == null)
 }
 
 /// A row of the sample.
@@ -55,78 +62,30 @@ pub(super) struct Rows<'a> {
     pub(super) unclosed: bool,
 }
 
-const QUOTE: u8 = b'"';
-
 pub(super) fn cut<'a>(text: &'a str, separator: u8, quoting: Quoting, whole_file: bool) -> Rows<'a> {
-    let bytes = text.as_bytes();
+    let form = quoting.form(separator);
+    let framer = Framer::new(&FormatSpec {
+        form: Form::Delimited(form.clone()),
+        encoding: Encoding::Utf8,
+        record_bytes_max: usize::MAX,
+        outside: Outside::default(),
+        fields: Vec::new(),
+    });
     let mut out = Rows { rows: Vec::new(), rest: 0, unclosed: false };
-    let (mut at, mut line) = (0, 1);
-    while at < bytes.len() {
-        let row_start = at;
-        let mut row = Row { cells: Vec::new(), line, misquoted: false };
-        loop {
-            let mut cell = None;
-            if quoting != Quoting::Off && bytes.get(at) == Some(&QUOTE) {
-                let Some(end) = closing(bytes, at + 1, quoting) else {
-                    out.rest = bytes.len() - row_start;
-                    out.unclosed = true;
-                    return out;
-                };
-                line += bytes[at..end].iter().filter(|byte| **byte == b'\n').count();
-                cell = Some(Cell { text: unescaped(&text[at + 1..end], quoting), quoted: true });
-                at = end + 1;
-            }
-            let start = at;
-            while at < bytes.len() && bytes[at] != separator && bytes[at] != b'\n' {
-                at += 1;
-            }
-            let is_end = bytes.get(at) != Some(&separator);
-            let plain = &text[start..at];
-            let plain = if is_end { plain.strip_suffix('\r').unwrap_or(plain) } else { plain };
-            row.misquoted |= cell.is_some() && !plain.is_empty();
-            row.cells.push(cell.unwrap_or(Cell { text: Cow::Borrowed(plain), quoted: false }));
-            if is_end {
-                break;
-            }
-            at += 1;
-        }
-        if at == bytes.len() && !whole_file {
-            out.rest = at - row_start;
+    let (mut left, mut line) = (text, 1);
+    while !left.is_empty() {
+        let framed = framer.next(left.as_bytes(), true).ok().flatten();
+        let row = framed.and_then(|frame| Some((frame, cells(&form, &left[frame.start..frame.end])?)));
+        let is_whole = |frame: &Frame| whole_file || left[..frame.total].ends_with('\n');
+        let Some((frame, cells)) = row.filter(|(frame, _)| is_whole(frame)) else {
+            out.rest = left.len();
+            out.unclosed = framed.is_none();
             return out;
-        }
-        out.rows.push(row);
-        at += 1;
-        line += 1;
+        };
+        out.rows.push(Row { line, misquoted: cells.iter().any(|cell| cell.misquoted), cells });
+        let (row, rest) = left.split_at(frame.total);
+        line += row.matches('\n').count();
+        left = rest;
     }
     out
-}
-
-/// Finds the closing quote.
-fn closing(bytes: &[u8], mut at: usize, quoting: Quoting) -> Option<usize> {
-    loop {
-        match (*bytes.get(at)?, bytes.get(at + 1)) {
-            (QUOTE, Some(&QUOTE)) => at += 2,
-            (QUOTE, _) => return Some(at),
-            (b'\\', Some(b'"' | b'\\')) if quoting == Quoting::Backslash => at += 2,
-            _ => at += 1,
-        }
-    }
-}
-
-fn unescaped(content: &str, quoting: Quoting) -> Cow<'_, str> {
-    let backslash = quoting == Quoting::Backslash && content.contains('\\');
-    if !backslash && !content.contains('"') {
-        return Cow::Borrowed(content);
-    }
-    let mut out = String::with_capacity(content.len());
-    let mut chars = content.chars().peekable();
-    while let Some(c) = chars.next() {
-        let is_pair = match (c, chars.peek()) {
-            ('"', Some('"')) => true,
-            ('\\', Some('"' | '\\')) => backslash,
-            _ => false,
-        };
-        out.push(if is_pair { chars.next().unwrap_or(c) } else { c });
-    }
-    Cow::Owned(out)
 }

@@ -207,18 +207,6 @@ fn a_sample_may_be_cut_off_anywhere() {
     }
 }
 
-/// Random numbers without a crate: the tests must not need what the program does not.
-struct Dice(u64);
-
-impl Dice {
-    fn below(&mut self, end: usize) -> usize {
-        self.0 ^= self.0 << 13;
-        self.0 ^= self.0 >> 7;
-        self.0 ^= self.0 << 17;
-        usize::try_from(self.0 >> 33).unwrap() % end
-    }
-}
-
 const WORDS: [&str; 36] = [
     "",
     "",
@@ -263,22 +251,22 @@ const WORDS: [&str; 36] = [
 fn whatever_a_table_holds_its_job_is_accepted_and_reads_it() {
     let mut read = 0;
     for seed in 1..=1500 {
-        let mut dice = Dice(0x9E37_79B9_7F4A_7C15_u64.wrapping_mul(seed));
-        let (width, height) = (2 + dice.below(6), 1 + dice.below(12));
-        let separator = [",", ";", "|", "\t"][dice.below(4)];
-        let line_end = ["\n", "\r\n"][dice.below(2)];
+        let mut dice = fastrand::Rng::with_seed(seed);
+        let (width, height) = (2 + dice.usize(..6), 1 + dice.usize(..12));
+        let separator = [",", ";", "|", "\t"][dice.usize(..4)];
+        let line_end = ["\n", "\r\n"][dice.usize(..2)];
         // Columns of one kind, and columns of all kinds.
         let homes: Vec<Option<usize>> =
-            (0..width).map(|_| (dice.below(3) > 0).then(|| dice.below(WORDS.len()))).collect();
-        let always_quoted = dice.below(4) == 0;
+            (0..width).map(|_| (dice.usize(..3) > 0).then(|| dice.usize(..WORDS.len()))).collect();
+        let always_quoted = dice.usize(..4) == 0;
         let mut sample = String::new();
         for _ in 0..height {
             let mut cells = Vec::new();
             for home in &homes {
                 let word =
-                    WORDS[home.filter(|_| dice.below(8) > 0).unwrap_or_else(|| dice.below(WORDS.len()))];
+                    WORDS[home.filter(|_| dice.usize(..8) > 0).unwrap_or_else(|| dice.usize(..WORDS.len()))];
                 let special = word.contains(['"', '\n', ',', ';', '|', '\t']);
-                let quote = always_quoted || special || dice.below(10) == 0;
+                let quote = always_quoted || special || dice.usize(..10) == 0;
                 cells.push(if quote {
                     format!("\"{}\"", word.replace('"', "\"\""))
                 } else {

@@ -1,8 +1,10 @@
-//! JSON Schemas (draft 2020-12) of what people write and machines read: the job file, the settings, and what each
-//! command prints with `--json`. They are made from the types themselves, so that they cannot disagree with them.
+//! JSON Schemas (draft 2020-12) of what people write and machines read: the job file, the settings, what a webhook is
+//! told, and what each command prints with `--json`. They are made from the types themselves, so that they cannot
+//! disagree with them.
 
 pub(crate) mod markdown;
 
+use coordinator::run::Notification;
 use domain::counts::WorkerShare;
 use domain::declared::Declared;
 use domain::pack::proof::Proof;
@@ -36,6 +38,7 @@ pub(crate) const CATALOGUE: &[Named] = &[
         of_both::<Declared>,
     ),
     named("report", "a run's report: `run`, `resume`, `approve`, `report`, `submit --wait`", of::<Report>),
+    named("webhook", "what a webhook or a command is told of a run: `[notify]`", of::<Notification<'_>>),
     named("runs", "the list of runs: `runs`", of::<Vec<printed::ListedRun>>),
     named("show", "one run and its progress: `show`", of::<printed::ShownRun>),
     named("workers", "each worker's share of a run: `workers`", of::<Vec<WorkerShare>>),

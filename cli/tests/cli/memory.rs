@@ -55,7 +55,7 @@ fn peak_of(megabytes: usize, record_bytes: usize) -> u64 {
 }
 
 /// Loads a small and a large source; even the small one is larger than the window of work and the database's caches.
-fn stays_flat(small_mb: usize, large_mb: usize, record_bytes: usize) {
+pub(crate) fn stays_flat(small_mb: usize, large_mb: usize, record_bytes: usize) {
     let (small, large) = (peak_of(small_mb, record_bytes), peak_of(large_mb, record_bytes));
     let figures = format!("peak memory: {small} KiB for {small_mb} MB, {large} KiB for {large_mb} MB");
     eprintln!("{figures}");
@@ -68,10 +68,4 @@ fn stays_flat(small_mb: usize, large_mb: usize, record_bytes: usize) {
 #[cfg_attr(not(target_os = "linux"), ignore = "needs /proc")]
 fn a_source_four_times_as_large_needs_no_more_memory() {
     stays_flat(40, 160, 2000);
-}
-
-#[test]
-#[ignore = "minutes"]
-fn a_source_of_a_gigabyte_of_short_records_needs_no_more_memory() {
-    stays_flat(100, 1000, 80);
 }

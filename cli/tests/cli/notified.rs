@@ -68,6 +68,8 @@ fn a_verdict_is_posted_signed_and_without_any_record() {
         (&"reconciled".into(), &"postings".into(), &20.into())
     );
     assert_eq!(told["failed"], Value::Array(Vec::new()));
+    let schema = desk.run(&["schema", "webhook"]).exits(0).json();
+    jsonschema::validate(&schema, &told).unwrap();
     let signature = Notify::signature(b"a long secret", body.as_bytes()).unwrap();
     assert!(headers.contains(&format!("x-crossfoot-signature: {signature}")), "{headers}");
     assert!(headers.starts_with("post /hook "), "{headers}");

@@ -42,8 +42,10 @@ fn a_store_in_a_file_is_migrated_and_its_run_is_promoted() {
 }
 
 #[test]
+#[ignore = "needs PostgreSQL: run ./test"]
 fn a_store_on_postgresql_is_migrated_and_its_run_is_promoted() {
-    let Ok(server) = std::env::var("CROSSFOOT_TEST_POSTGRES") else { return };
+    let server =
+        std::env::var("CROSSFOOT_TEST_POSTGRES").expect("CROSSFOOT_TEST_POSTGRES says where a server is");
     let desk = Desk::new();
     let name = format!("crossfoot_older_{}", std::process::id());
     let psql = |url: &str, arguments: &[&str]| {

@@ -137,8 +137,10 @@ fn a_record_is_proven_to_somebody_who_has_its_bytes() {
 }
 
 #[test]
+#[ignore = "needs PostgreSQL: run ./test"]
 fn a_pack_of_a_run_on_postgresql_is_verified_too() {
-    let Ok(server) = std::env::var("CROSSFOOT_TEST_POSTGRES") else { return };
+    let server =
+        std::env::var("CROSSFOOT_TEST_POSTGRES").expect("CROSSFOOT_TEST_POSTGRES says where a server is");
     let desk = Desk::with(postings(100));
     let name = format!("crossfoot_pack_{}", std::process::id());
     let made = Command::new("psql").args([&server, "-qc", &format!("CREATE DATABASE {name}")]).status();

@@ -14,8 +14,9 @@ const RUN: [&str; 4] = ["run", "job.toml", "--source", "in.csv"];
 const SOON: Duration = Duration::from_secs(20);
 
 #[test]
+#[ignore = "needs RabbitMQ and PostgreSQL: run ./test"]
 fn a_run_without_workers_says_whom_to_start_and_goes_on_when_they_come() {
-    let Some(servers) = servers() else { return };
+    let servers = servers();
     let fleet = Fleet::new(servers, postings(2000));
     let began = Instant::now();
     let going = fleet.start(&RUN);
@@ -30,9 +31,9 @@ fn a_run_without_workers_says_whom_to_start_and_goes_on_when_they_come() {
 }
 
 #[test]
+#[ignore = "needs RabbitMQ and PostgreSQL: run ./test"]
 fn patience_ends_with_what_is_missing_and_the_run_can_be_resumed() {
-    let Some(servers) = servers() else { return };
-    let fleet = Fleet::new(servers, postings(2000));
+    let fleet = Fleet::new(servers(), postings(2000));
     let impatient = ["--patience", "5"];
     let ended = fleet.start(&[&RUN[..], &impatient].concat()).end_within(SOON).exits(3);
     ended.says(&[
@@ -56,8 +57,9 @@ fn patience_ends_with_what_is_missing_and_the_run_can_be_resumed() {
 }
 
 #[test]
+#[ignore = "needs RabbitMQ and PostgreSQL: run ./test"]
 fn a_run_that_is_submitted_to_nobody_says_so() {
-    let Some(servers) = servers() else { return };
+    let servers = servers();
     let fleet = Fleet::new(servers, postings(2000));
     let line = ["submit", "job.toml", "--source", "in.csv", "--wait", "--patience", "6"];
     let ended = fleet.start(&line).end_within(SOON).exits(3);
@@ -77,9 +79,9 @@ fn a_run_that_is_submitted_to_nobody_says_so() {
 }
 
 #[test]
+#[ignore = "needs RabbitMQ and PostgreSQL: run ./test"]
 fn a_worker_whose_log_cannot_be_written_works_on() {
-    let Some(servers) = servers() else { return };
-    let fleet = Fleet::new(servers, postings(2000));
+    let fleet = Fleet::new(servers(), postings(2000));
     // It has much to say, and nowhere to say it.
     let settings = [("CROSSFOOT_LOG", "trace")];
     let mut workers: Vec<_> = ["processor", "writer"]

@@ -67,10 +67,10 @@ fn behind(firewall: &Firewall, store: &str) -> String {
 }
 
 #[test]
+#[ignore = "needs RabbitMQ and PostgreSQL: run ./test"]
 fn a_run_whose_flows_to_the_database_are_forgotten_goes_on_over_new_ones() {
     const RECORDS: u64 = 40_000;
-    let Some(servers) = servers() else { return };
-    let fleet = Fleet::new(servers, postings(RECORDS));
+    let fleet = Fleet::new(servers(), postings(RECORDS));
     let firewall = Firewall::before(address(&fleet.store()));
     let store = behind(&firewall, &fleet.store());
     let settings = [("CROSSFOOT__STORE__URL", store.as_str())];

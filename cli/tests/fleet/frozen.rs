@@ -84,9 +84,9 @@ fn stays_cancelled(fleet: &Fleet) {
 }
 
 #[test]
+#[ignore = "needs RabbitMQ and PostgreSQL: run ./test"]
 fn a_writer_that_is_frozen_with_its_chunk_locked_is_in_nobodys_way() {
-    let Some(servers) = servers() else { return };
-    let fleet = Fleet::new(servers, postings(RECORDS));
+    let fleet = Fleet::new(servers(), postings(RECORDS));
     let _coordinator = fleet.coordinator();
     let (_p1, _p2) = (fleet.worker("processor", "p1"), fleet.worker("processor", "p2"));
     gated(
@@ -108,9 +108,9 @@ fn a_writer_that_is_frozen_with_its_chunk_locked_is_in_nobodys_way() {
 }
 
 #[test]
+#[ignore = "needs RabbitMQ and PostgreSQL: run ./test"]
 fn a_run_whose_writer_is_frozen_is_cancelled_at_once() {
-    let Some(servers) = servers() else { return };
-    let fleet = Fleet::new(servers, postings(RECORDS));
+    let fleet = Fleet::new(servers(), postings(RECORDS));
     let _coordinator = fleet.coordinator();
     let _p1 = fleet.worker("processor", "p1");
     gated(
@@ -136,9 +136,9 @@ fn a_run_whose_writer_is_frozen_is_cancelled_at_once() {
 }
 
 #[test]
+#[ignore = "needs RabbitMQ and PostgreSQL: run ./test"]
 fn a_writer_that_is_frozen_while_it_sends_rows_is_in_nobodys_way() {
-    let Some(servers) = servers() else { return };
-    let fleet = Fleet::new(servers, postings(RECORDS));
+    let fleet = Fleet::new(servers(), postings(RECORDS));
     let _coordinator = fleet.coordinator();
     let submitted = submitted(&fleet);
     gated(
@@ -165,9 +165,9 @@ fn a_writer_that_is_frozen_while_it_sends_rows_is_in_nobodys_way() {
 }
 
 #[test]
+#[ignore = "needs RabbitMQ and PostgreSQL: run ./test"]
 fn a_run_whose_coordinator_is_frozen_in_its_promotion_is_cancelled_at_once() {
-    let Some(servers) = servers() else { return };
-    let fleet = Fleet::new(servers, postings(RECORDS));
+    let fleet = Fleet::new(servers(), postings(RECORDS));
     let coordinator = fleet.coordinator();
     let submitted = submitted(&fleet);
     gated(&fleet, "postings", "INSERT ON postings FOR EACH STATEMENT EXECUTE FUNCTION gate()");
@@ -183,9 +183,9 @@ fn a_run_whose_coordinator_is_frozen_in_its_promotion_is_cancelled_at_once() {
 }
 
 #[test]
+#[ignore = "needs RabbitMQ and PostgreSQL: run ./test"]
 fn another_coordinator_takes_over_from_one_that_is_frozen_in_its_promotion() {
-    let Some(servers) = servers() else { return };
-    let fleet = Fleet::new(servers, postings(RECORDS));
+    let fleet = Fleet::new(servers(), postings(RECORDS));
     let coordinator = fleet.coordinator();
     let submitted = submitted(&fleet);
     gated(&fleet, "postings", "INSERT ON postings FOR EACH STATEMENT EXECUTE FUNCTION gate()");
@@ -220,9 +220,9 @@ fn let_go(fleet: &Fleet, somebody: Going) {
 }
 
 #[test]
+#[ignore = "needs RabbitMQ and PostgreSQL: run ./test"]
 fn whoever_holds_what_a_run_waits_for_is_named() {
-    let Some(servers) = servers() else { return };
-    let fleet = Fleet::new(servers, postings(2000));
+    let fleet = Fleet::new(servers(), postings(2000));
     let coordinator = fleet.coordinator();
     let submitted = submitted(&fleet);
     until("final is there", || fleet.number("SELECT (to_regclass('postings') IS NOT NULL)::int") == 1);
@@ -246,9 +246,9 @@ fn whoever_holds_what_a_run_waits_for_is_named() {
 }
 
 #[test]
+#[ignore = "needs RabbitMQ and PostgreSQL: run ./test"]
 fn an_operator_is_told_who_holds_the_runs_row() {
-    let Some(servers) = servers() else { return };
-    let fleet = Fleet::new(servers, postings(200));
+    let fleet = Fleet::new(servers(), postings(200));
     // Nobody works on it.
     fleet.run(&["submit", "job.toml", "--source", "in.csv"]).exits(0);
     let somebody = holding(&fleet, "SELECT 1 FROM crossfoot_run FOR UPDATE");

@@ -6,9 +6,9 @@ use crate::fleet::servers::{Fleet, PATIENCE, servers, until};
 const RECORDS: u64 = 40_000;
 
 #[test]
+#[ignore = "needs RabbitMQ and PostgreSQL: run ./test"]
 fn a_processor_a_writer_and_the_coordinator_are_killed_and_the_run_reconciles() {
-    let Some(servers) = servers() else { return };
-    let fleet = Fleet::new(servers, postings(RECORDS));
+    let fleet = Fleet::new(servers(), postings(RECORDS));
     let mut coordinator = fleet.coordinator();
     let mut workers = fleet.workers();
     let submit = ["submit", "job.toml", "--source", "in.csv", "--chunk-bytes", "10000", "--wait"];
@@ -29,9 +29,9 @@ fn a_processor_a_writer_and_the_coordinator_are_killed_and_the_run_reconciles() 
 }
 
 #[test]
+#[ignore = "needs RabbitMQ and PostgreSQL: run ./test"]
 fn a_chunk_that_kills_its_workers_is_set_aside_and_its_neighbours_are_not_charged() {
-    let Some(servers) = servers() else { return };
-    let fleet = Fleet::new(servers, postings(5000));
+    let fleet = Fleet::new(servers(), postings(5000));
     let (_coordinator, _writer) = (fleet.coordinator(), fleet.worker("writer", "w1"));
     let dies = [("CROSSFOOT_TEST_DIES_AT_CHUNK", "3")];
     let mortal = || {

@@ -1,6 +1,5 @@
 //! A fleet on servers: a database and queues of its own, processes that do not outlive the test.
 
-use std::io::Write;
 use std::process::Command;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::{Duration, Instant};
@@ -19,18 +18,10 @@ pub(crate) struct Servers {
     pub(crate) postgres: String,
 }
 
-/// The servers, or nothing, said aloud.
-pub(crate) fn servers() -> Option<Servers> {
-    let of = |name: &str| std::env::var(name).ok().filter(|url| !url.is_empty());
-    let servers = of("CROSSFOOT_TEST_AMQP").zip(of("CROSSFOOT_TEST_POSTGRES"));
-    if servers.is_none() {
-        assert!(
-            std::env::var_os("CROSSFOOT_INSIST").is_none(),
-            "CROSSFOOT_TEST_AMQP and CROSSFOOT_TEST_POSTGRES must say where servers are"
-        );
-        drop(std::io::stderr().write_all(b"SKIPPED: no RabbitMQ and PostgreSQL to run a fleet on\n"));
-    }
-    servers.map(|(amqp, postgres)| Servers { amqp, postgres })
+/// The servers that `./test` set up.
+pub(crate) fn servers() -> Servers {
+    let of = |name: &str| std::env::var(name).unwrap_or_else(|_| panic!("{name} must say where a server is"));
+    Servers { amqp: of("CROSSFOOT_TEST_AMQP"), postgres: of("CROSSFOOT_TEST_POSTGRES") }
 }
 
 /// Waits until `is_so`, and fails the test if it does not come to that.

@@ -4,8 +4,9 @@ use crate::desk::postings;
 use crate::fleet::servers::{Fleet, servers, until};
 
 #[test]
+#[ignore = "needs RabbitMQ and PostgreSQL: run ./test"]
 fn a_small_run_is_not_kept_waiting_by_a_large_one_and_neither_counts_the_others_chunks() {
-    let Some(servers) = servers() else { return };
+    let servers = servers();
     let fleet = Fleet::new(servers, postings(40_000));
     fleet.desk.put_job(
         "small.toml",
@@ -41,8 +42,9 @@ fn a_small_run_is_not_kept_waiting_by_a_large_one_and_neither_counts_the_others_
 }
 
 #[test]
+#[ignore = "needs RabbitMQ and PostgreSQL: run ./test"]
 fn a_second_coordinator_stands_by_and_takes_over() {
-    let Some(servers) = servers() else { return };
+    let servers = servers();
     let fleet = Fleet::new(servers, postings(20_000));
     let first = fleet.coordinator();
     until("the first is the service", || fleet.number("SELECT count(*) FROM crossfoot_service") == 1);

@@ -6,9 +6,9 @@ use crate::fleet::servers::{Fleet, servers};
 const RECORDS: u64 = 30_000;
 
 #[test]
+#[ignore = "needs RabbitMQ and PostgreSQL: run ./test"]
 fn a_fleet_of_processes_loads_what_one_process_loads() {
-    let Some(servers) = servers() else { return };
-    let fleet = Fleet::new(servers, postings(RECORDS));
+    let fleet = Fleet::new(servers(), postings(RECORDS));
     let (_coordinator, _workers) = (fleet.coordinator(), fleet.workers());
     let submitted =
         fleet.run(&["submit", "job.toml", "--source", "in.csv", "--chunk-bytes", "40000", "--wait"]).exits(0);
@@ -20,9 +20,9 @@ fn a_fleet_of_processes_loads_what_one_process_loads() {
 }
 
 #[test]
+#[ignore = "needs RabbitMQ and PostgreSQL: run ./test"]
 fn a_run_in_the_foreground_has_its_work_done_by_the_fleet() {
-    let Some(servers) = servers() else { return };
-    let fleet = Fleet::new(servers, postings(5000));
+    let fleet = Fleet::new(servers(), postings(5000));
     let worker = fleet.start(&["worker", "--role", "processor,writer", "--slots", "2"]);
     worker.until_it_says("4 workers");
     fleet
@@ -37,8 +37,9 @@ fn a_run_in_the_foreground_has_its_work_done_by_the_fleet() {
 }
 
 #[test]
+#[ignore = "needs RabbitMQ and PostgreSQL: run ./test"]
 fn messages_that_all_come_twice_change_nothing() {
-    let Some(servers) = servers() else { return };
+    let servers = servers();
     let fleet = Fleet::new(servers, postings(RECORDS));
     let twice = [("CROSSFOOT_TEST_DOUBLES_MESSAGES", "true")];
     let workers: Vec<_> = [("processor", "p1"), ("processor", "p2"), ("writer", "w1"), ("writer", "w2")]

@@ -10,3 +10,4 @@ mod stages;
 
 pub use ending::{Drive, Ending};
 pub use error::RunError;
+pub use notify::Notification;

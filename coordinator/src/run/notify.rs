@@ -4,12 +4,65 @@ use std::sync::Arc;
 
 use domain::check::Verdict;
 use domain::event_kind::EventKind;
+use domain::fingerprint::Hash;
 use domain::ids::RunId;
-use domain::report::{Outcome, Report};
-use serde_json::{Value, json};
+use domain::report::{CheckCounts, Outcome, Report};
+use schemars::JsonSchema;
+use serde::Serialize;
+use serde_json::json;
 
 use crate::context::coordinator::Coordinator;
 use crate::report::summary;
+
+/// What a webhook or a command is told of a run: figures and names, no content of any record.
+#[derive(Debug, Serialize, JsonSchema)]
+pub struct Notification<'a> {
+    /// The version of Crossfoot that came to the verdict.
+    crossfoot: &'static str,
+    /// The run's id.
+    run_id: &'a str,
+    /// The name of the run's job.
+    job: &'a str,
+    /// What the run came to.
+    outcome: Outcome,
+    /// Records at the last level that was totalled.
+    records: Option<u64>,
+    /// The fingerprint at that level.
+    fingerprint: Option<Hash>,
+    /// How many checks came to each verdict.
+    checks: CheckCounts,
+    /// The names of the checks that failed.
+    failed: Vec<&'a str>,
+    /// What kept the run from its end, if something did.
+    why: Option<&'a str>,
+    /// When the run was opened: milliseconds since 1970, UTC.
+    opened_at_ms: i64,
+    /// Time spent by coordinators, in milliseconds.
+    elapsed_ms: u64,
+    /// The head of the evidence log when the run ended: `EVENT:HASH`.
+    log_head: Option<String>,
+}
+
+impl<'a> Notification<'a> {
+    fn of(report: &'a Report, outcome: Outcome, why: Option<&'a str>) -> Self {
+        let failed = report.checks.iter().filter(|check| check.verdict == Verdict::Fail);
+        let level = report.levels.last();
+        Self {
+            crossfoot: env!("CARGO_PKG_VERSION"),
+            run_id: &report.run_id,
+            job: &report.job,
+            outcome,
+            records: level.map(|level| level.records),
+            fingerprint: level.and_then(|level| level.fingerprint),
+            checks: report.counts,
+            failed: failed.map(|check| check.name.as_str()).collect(),
+            why,
+            opened_at_ms: report.opened_at_ms,
+            elapsed_ms: report.elapsed_ms,
+            log_head: report.log_head.map(|(seq, hash)| format!("{seq}:{hash}")),
+        }
+    }
+}
 
 impl Coordinator {
     /// Tells others what a run has come to. `why`: what kept it from its end, if something did.
@@ -26,14 +79,14 @@ impl Coordinator {
         if !notify.is_asked_for(outcome) {
             return;
         }
-        let word = word(outcome);
-        let body = told(&report, &word, why);
+        let told = json!(Notification::of(&report, outcome, why));
+        let (body, word) = (told.to_string(), told["outcome"].as_str().unwrap_or_default());
         if let Some(url) = &notify.webhook
             && let Err(error) = Arc::clone(notify).webhook(url.clone(), body.clone()).await
         {
             self.unheard(run_id, "webhook", &error.to_string()).await;
         }
-        if let Err(error) = notify.command(run_id, &word, &report.job, &body).await {
+        if let Err(error) = notify.command(run_id, word, &report.job, &body).await {
             self.unheard(run_id, "command", &error.to_string()).await;
         }
     }
@@ -46,32 +99,4 @@ impl Coordinator {
             tracing::warn!(%run_id, %error, "cannot log the failure either");
         }
     }
-}
-
-/// The outcome as machines read it.
-fn word(outcome: Outcome) -> String {
-    let value = serde_json::to_value(outcome).ok();
-    value.as_ref().and_then(Value::as_str).unwrap_or_else(|| outcome.name()).to_owned()
-}
-
-/// What is told: figures and names, no content of any record.
-fn told(report: &Report, outcome: &str, why: Option<&str>) -> String {
-    let failed = report.checks.iter().filter(|check| check.verdict == Verdict::Fail);
-    let failed: Vec<_> = failed.map(|check| check.name.as_str()).collect();
-    let level = report.levels.last();
-    json!({
-        "crossfoot": env!("CARGO_PKG_VERSION"),
-        "run_id": report.run_id,
-        "job": report.job,
-        "outcome": outcome,
-        "records": level.map(|level| level.records),
-        "fingerprint": level.and_then(|level| level.fingerprint),
-        "checks": report.counts,
-        "failed": failed,
-        "why": why,
-        "opened_at_ms": report.opened_at_ms,
-        "elapsed_ms": report.elapsed_ms,
-        "log_head": report.log_head.map(|(seq, hash)| format!("{seq}:{hash}")),
-    })
-    .to_string()
 }

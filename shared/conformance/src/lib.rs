@@ -171,22 +171,21 @@ macro_rules! with_every_case {
 #[macro_export]
 macro_rules! store_conformance {
     ($make:path) => {
-        $crate::store_conformance!($make, $crate::always);
+        $crate::store_conformance!($make, cfg(test));
     };
-    ($make:path, $available:path) => {
-        $crate::with_every_case! { $crate::declare_cases: $make, $available: }
+    ($make:path, $attribute:meta) => {
+        $crate::with_every_case! { $crate::declare_cases: $make, $attribute: }
     };
 }
 
 #[doc(hidden)]
 #[macro_export]
 macro_rules! declare_cases {
-    ($make:path, $available:path : $($name:ident)+) => { $(
+    ($make:path, $attribute:meta : $($name:ident)+) => { $(
         #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+        #[$attribute]
         async fn $name() {
-            if $available() {
-                $crate::cases::$name(&$make).await;
-            }
+            $crate::cases::$name(&$make).await;
         }
     )+ };
 }
@@ -205,9 +204,18 @@ pub mod cases {
     crate::with_every_case! { wrap_cases: }
 }
 
-/// Where an adapter needs no server.
-pub const fn always() -> bool {
-    true
+/// Looks again and again until `is_so`; a wait that does not end fails the test.
+///
+/// # Panics
+/// When it is not so within a minute.
+pub async fn until(mut is_so: impl AsyncFnMut() -> bool) {
+    let looks = async {
+        while !is_so().await {
+            // Each look is a query, most of them over a connection of its own.
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+    };
+    soon(looks).await;
 }
 
 async fn soon<T>(future: impl Future<Output = T>) -> T {

@@ -8,6 +8,7 @@
 //! Framing never looks into a field's content beyond its quotes, and decoding never looks past its record: so the
 //! splitter and a processor find the same records, however the bytes were cut into blocks and chunks.
 
+mod cells;
 pub mod cobol;
 pub mod codepage;
 pub mod copybook;
@@ -32,6 +33,7 @@ mod time;
 #[cfg(test)]
 mod tests;
 
+pub use cells::{Cell, cells};
 pub use decode::{Decoded, Decoder};
 pub use framing::{Frame, FrameError, FrameErrorAt, Framer, Frames, Taken, UnframeableError, frames};
 pub use header::{HeaderError, header_names};

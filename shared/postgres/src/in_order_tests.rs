@@ -7,7 +7,7 @@ use tokio::sync::mpsc;
 
 use super::connect::PostgresStore;
 use super::in_order::read_in_order;
-use super::tests::{available, own};
+use super::tests::own;
 
 /// What is done to final behind the run's back, or nothing; and whether rows and keys go together then.
 const CASES: [(&str, Option<&str>, bool); 9] = [
@@ -28,10 +28,8 @@ const CASES: [(&str, Option<&str>, bool); 9] = [
 ];
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+#[ignore = "needs PostgreSQL: run ./test"]
 async fn rows_are_paired_with_the_keys_in_whose_order_they_are_stored_or_not_at_all() {
-    if !available() {
-        return;
-    }
     for (nth, (key, change, agrees)) in CASES.into_iter().enumerate() {
         let own = own().await;
         let store = PostgresStore::open(&own.settings()).await.unwrap();

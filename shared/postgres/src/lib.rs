@@ -14,8 +14,6 @@ mod in_order_tests;
 mod large_tests;
 mod ledger;
 mod locks;
-#[cfg(test)]
-mod measure;
 mod numeric;
 #[cfg(test)]
 mod own_tests;

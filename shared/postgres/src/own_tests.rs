@@ -1,7 +1,5 @@
 //! What only PostgreSQL has to answer for: its types, its locks, its triggers, its way of refusing a connection.
 
-use std::io::Write as _;
-
 use conformance::{APPEND, Database as _, LASTS, Loading, entry, job, row};
 use domain::amount::Amount;
 use domain::ids::ChunkNo;
@@ -15,14 +13,12 @@ use store::model::CommitOutcome;
 use store::{Log as _, StoreError};
 
 use super::connect::{PostgresSettings, PostgresStore};
-use super::tests::{available, make, own, own_with};
+use super::tests::{make, own, own_with};
 use super::{numeric, rows};
 
 #[tokio::test]
+#[ignore = "needs PostgreSQL: run ./test"]
 async fn the_server_reads_and_writes_the_decimals_that_we_do() {
-    if !available() {
-        return;
-    }
     let own = own().await;
     let mut connection = PgConnection::connect(own.settings().url.reveal()).await.unwrap();
     let mut runner = TestRunner::deterministic();
@@ -48,10 +44,8 @@ async fn the_server_reads_and_writes_the_decimals_that_we_do() {
 }
 
 #[tokio::test]
+#[ignore = "needs PostgreSQL: run ./test"]
 async fn the_server_reads_and_writes_the_days_and_times_that_we_do() {
-    if !available() {
-        return;
-    }
     let own = own().await;
     let mut connection = PgConnection::connect(own.settings().url.reveal()).await.unwrap();
     // Every 13th day of all years that a date may have, and a time of that day.
@@ -115,10 +109,8 @@ fn values_that_no_field_can_have_are_foreign() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+#[ignore = "needs PostgreSQL: run ./test"]
 async fn a_nul_in_a_text_is_refused_by_name_and_nothing_is_stored() {
-    if !available() {
-        return;
-    }
     let subject = make().await;
     let loading = Loading::begin(&subject.store, &job(APPEND, ""), 1).await;
     let good = loading.load(&[vec![row(1, "a", "1.00")]]).await;
@@ -132,10 +124,8 @@ async fn a_nul_in_a_text_is_refused_by_name_and_nothing_is_stored() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+#[ignore = "needs PostgreSQL: run ./test"]
 async fn only_writers_of_that_final_table_wait_for_a_promotion() {
-    if !available() {
-        return;
-    }
     let subject = make().await;
     let job = job(APPEND, "");
     let promoted = Loading::begin(&subject.store, &job, 1).await;
@@ -178,10 +168,8 @@ async fn only_writers_of_that_final_table_wait_for_a_promotion() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+#[ignore = "needs PostgreSQL: run ./test"]
 async fn processes_that_open_a_new_database_together_all_succeed() {
-    if !available() {
-        return;
-    }
     let own = own().await;
     let openers: Vec<_> = (0..6)
         .map(|_| {
@@ -195,10 +183,8 @@ async fn processes_that_open_a_new_database_together_all_succeed() {
 }
 
 #[tokio::test]
+#[ignore = "needs PostgreSQL: run ./test"]
 async fn a_server_that_cannot_be_used_says_why_and_no_secret() {
-    if !available() {
-        return;
-    }
     let own = own().await;
     let good = own.settings();
     let url = |change: &dyn Fn(&mut url::Url)| {
@@ -229,10 +215,8 @@ async fn a_server_that_cannot_be_used_says_why_and_no_secret() {
 }
 
 #[tokio::test]
+#[ignore = "needs PostgreSQL: run ./test"]
 async fn a_database_of_another_encoding_is_refused_with_what_to_do() {
-    if !available() {
-        return;
-    }
     let own = own_with("ENCODING 'SQL_ASCII' LC_COLLATE 'C' LC_CTYPE 'C' TEMPLATE template0").await;
     let error = PostgresStore::open(&own.settings()).await.map(drop).unwrap_err();
     assert!(matches!(error, StoreError::Unfit { .. }), "{error:?}");
@@ -241,10 +225,8 @@ async fn a_database_of_another_encoding_is_refused_with_what_to_do() {
 
 /// Both have the same SQLSTATE. A parallel hash join in a container with the usual 64 MB of /dev/shm says the first.
 #[tokio::test]
+#[ignore = "needs PostgreSQL: run ./test"]
 async fn shared_memory_that_is_full_is_not_taken_for_a_disk_that_is() {
-    if !available() {
-        return;
-    }
     let own = own().await;
     let mut connection = PgConnection::connect(own.settings().url.reveal()).await.unwrap();
     for (message, memory) in [
@@ -263,30 +245,24 @@ async fn shared_memory_that_is_full_is_not_taken_for_a_disk_that_is() {
 }
 
 /// The settings of a server that speaks TLS, with `parameters` in the URL, and two authorities: its own, and another.
-fn encrypted(own: &super::tests::Own, parameters: &str) -> Option<PostgresSettings> {
-    let of = |name: &str| std::env::var(name).ok().filter(|file| !file.is_empty());
-    let authorities = of("CROSSFOOT_TEST_CA").zip(of("CROSSFOOT_TEST_OTHER_CA"));
-    if authorities.is_none() {
-        assert!(std::env::var_os("CROSSFOOT_INSIST").is_none(), "CROSSFOOT_TEST_CA names no authority");
-        drop(std::io::stderr().write_all(b"SKIPPED: CROSSFOOT_TEST_CA names no authority\n"));
-    }
-    let (ca, other) = authorities?;
-    let parameters = parameters.replace("{other}", &other).replace("{ca}", &ca);
+fn encrypted(own: &super::tests::Own, parameters: &str) -> PostgresSettings {
+    let of = |name: &str| std::env::var(name).unwrap_or_else(|_| panic!("{name} names no authority"));
+    let parameters = parameters
+        .replace("{other}", &of("CROSSFOOT_TEST_OTHER_CA"))
+        .replace("{ca}", &of("CROSSFOOT_TEST_CA"));
     let mut settings = own.settings();
     settings.url = format!("{}?{parameters}", settings.url.reveal()).into();
-    Some(settings)
+    settings
 }
 
 #[tokio::test]
+#[ignore = "needs PostgreSQL: run ./test"]
 async fn a_server_that_its_authority_vouches_for_is_spoken_to_in_tls() {
-    if !available() {
-        return;
-    }
     let own = own().await;
     for parameters in
         ["sslmode=verify-full&sslrootcert={ca}", "sslmode=verify-ca&sslrootcert={ca}", "sslmode=require"]
     {
-        let Some(settings) = encrypted(&own, parameters) else { return };
+        let settings = encrypted(&own, parameters);
         let store =
             PostgresStore::open(&settings).await.unwrap_or_else(|error| panic!("{parameters}: {error}"));
         let row = sqlx::query("SELECT ssl, version FROM pg_stat_ssl WHERE pid = pg_backend_pid()")
@@ -299,10 +275,8 @@ async fn a_server_that_its_authority_vouches_for_is_spoken_to_in_tls() {
 }
 
 #[tokio::test]
+#[ignore = "needs PostgreSQL: run ./test"]
 async fn a_server_that_another_authority_vouches_for_is_refused() {
-    if !available() {
-        return;
-    }
     let own = own().await;
     let refused = [
         ("sslmode=verify-full&sslrootcert={other}", "cannot establish a TLS connection"),
@@ -312,7 +286,7 @@ async fn a_server_that_another_authority_vouches_for_is_refused() {
         ("sslmode=verify-full&sslrootcert=/nowhere/ca.pem", "/nowhere/ca.pem"),
     ];
     for (parameters, said) in refused {
-        let Some(settings) = encrypted(&own, parameters) else { return };
+        let settings = encrypted(&own, parameters);
         let error = PostgresStore::open(&settings).await.map(drop).unwrap_err();
         assert!(matches!(&error, StoreError::Unreachable { .. }), "{parameters}: {error:?}");
         let text = error.to_string();
@@ -345,10 +319,8 @@ async fn a_server_without_tls_is_refused_where_tls_is_required() {
 }
 
 #[tokio::test]
+#[ignore = "needs PostgreSQL: run ./test"]
 async fn nobody_is_permitted_to_change_the_log_its_owner_included() {
-    if !available() {
-        return;
-    }
     let own = own().await;
     let owner = format!("cf_owner_{}_{}", std::process::id(), own.name());
     for sql in [

@@ -14,7 +14,7 @@ use tokio::sync::watch;
 use tokio::time::{Instant, timeout};
 
 use super::connect::{Lock, PostgresSettings, PostgresStore, lock};
-use super::tests::{available, make, own};
+use super::tests::{make, own};
 
 /// A dead connection is known for one within this.
 const KNOWN: Duration = Duration::from_secs(75);
@@ -89,10 +89,8 @@ async fn is_lost<T>(work: impl Future<Output = Result<T, StoreError>>) {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+#[ignore = "needs PostgreSQL: run ./test"]
 async fn what_is_under_way_on_a_flow_that_was_forgotten_ends_and_can_be_done_again() {
-    if !available() {
-        return;
-    }
     let own = own().await;
     let firewall = Firewall::before(own.settings().url.reveal()).await;
     let store = PostgresStore::open(&firewall.settings(&own.settings())).await.unwrap();
@@ -121,10 +119,8 @@ async fn what_is_under_way_on_a_flow_that_was_forgotten_ends_and_can_be_done_aga
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+#[ignore = "needs PostgreSQL: run ./test"]
 async fn a_server_that_cannot_be_reached_any_more_is_not_waited_for() {
-    if !available() {
-        return;
-    }
     let own = own().await;
     let firewall = Firewall::before(own.settings().url.reveal()).await;
     let store = PostgresStore::open(&firewall.settings(&own.settings())).await.unwrap();
@@ -132,20 +128,15 @@ async fn a_server_that_cannot_be_reached_any_more_is_not_waited_for() {
         async { sqlx::query("SELECT pg_sleep(600)").fetch_all(&store.pool).await.map_err(StoreError::from) };
     let cut = async {
         let asleep = "SELECT count(*) FROM pg_stat_activity WHERE wait_event = 'PgSleep' AND datname = current_database()";
-        while own.count(asleep).await.unwrap() == 0 {
-            // Each look is a connection of its own.
-            tokio::time::sleep(Duration::from_millis(100)).await;
-        }
+        conformance::until(async || own.count(asleep).await.unwrap() > 0).await;
         firewall.passes.send_replace(Passes::Nothing);
     };
     tokio::join!(is_lost(reading), cut);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+#[ignore = "needs PostgreSQL: run ./test"]
 async fn a_long_statement_is_waited_for_as_long_as_the_server_works_on_it() {
-    if !available() {
-        return;
-    }
     let own = own().await;
     let store = PostgresStore::open(&own.settings()).await.unwrap();
     // Longer than whatever is silent though nothing is done; and whatever the server's default says.
@@ -156,10 +147,8 @@ async fn a_long_statement_is_waited_for_as_long_as_the_server_works_on_it() {
 }
 
 #[tokio::test]
+#[ignore = "needs PostgreSQL: run ./test"]
 async fn what_the_server_cancelled_or_timed_out_may_be_done_again() {
-    if !available() {
-        return;
-    }
     let own = own().await;
     for (sql, code) in [
         ("SET statement_timeout = '10ms'; SELECT pg_sleep(9)", "57014"),
@@ -175,10 +164,8 @@ async fn what_the_server_cancelled_or_timed_out_may_be_done_again() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+#[ignore = "needs PostgreSQL: run ./test"]
 async fn whoever_takes_a_run_up_ends_its_promotion_and_not_another_ones() {
-    if !available() {
-        return;
-    }
     let subject = make().await;
     let job = job(APPEND, "");
     let promoting = Loading::begin(&subject.store, &job, 1).await;
@@ -200,10 +187,8 @@ async fn whoever_takes_a_run_up_ends_its_promotion_and_not_another_ones() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+#[ignore = "needs PostgreSQL: run ./test"]
 async fn a_session_that_rests_in_a_transaction_of_the_ledger_is_ended_by_who_waits_for_it() {
-    if !available() {
-        return;
-    }
     let own = own().await;
     let (frozen, store) = (
         PostgresStore::open(&own.settings()).await.unwrap(),
@@ -218,10 +203,8 @@ async fn a_session_that_rests_in_a_transaction_of_the_ledger_is_ended_by_who_wai
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+#[ignore = "needs PostgreSQL: run ./test"]
 async fn a_lock_that_was_not_to_be_had_in_time_is_told_with_who_holds_it() {
-    if !available() {
-        return;
-    }
     let own = own().await;
     let store = PostgresStore::open(&own.settings()).await.unwrap();
     own.execute("CREATE TABLE somebodys (n bigint)").await.unwrap();

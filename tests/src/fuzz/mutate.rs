@@ -2,6 +2,8 @@
 
 use std::path::Path;
 
+use fastrand::Rng;
+
 /// What the formats are written in: the words of copybooks, and bytes that mean something in records.
 const TOKENS: [&[u8]; 62] = [
     b" OCCURS 3 TIMES ",
@@ -110,60 +112,38 @@ impl Mutations {
     /// The case of this number: a seed with one to eight damages.
     #[must_use]
     pub fn case(&self, number: u64) -> Vec<u8> {
-        let mut dice = Dice(number.wrapping_mul(0xD134_2543_DE82_EF95));
-        let mut bytes = dice.one_of(&self.seeds).1.clone();
-        for _ in 0..=dice.below(8) {
-            let at = dice.below(bytes.len() + 1);
-            let end = (at + 1 + dice.below(40)).min(bytes.len());
+        let mut dice = Rng::with_seed(number);
+        let mut bytes = dice.choice(&self.seeds).unwrap().1.clone();
+        for _ in 0..=dice.usize(..8) {
+            let at = dice.usize(..=bytes.len());
+            let end = (at + 1 + dice.usize(..40)).min(bytes.len());
             let at = at.min(end);
-            match dice.below(9) {
-                0 if at < bytes.len() => bytes[at] ^= 1 << dice.below(8),
-                1 if at < bytes.len() => bytes[at] = dice.below(256) as u8,
+            match dice.usize(..9) {
+                0 if at < bytes.len() => bytes[at] ^= 1 << dice.usize(..8),
+                1 if at < bytes.len() => bytes[at] = dice.u8(..),
                 2 => drop(bytes.drain(at..end)),
                 // The same again, where it is or as often as a table may be nested.
                 3 => {
-                    let piece = bytes[at..end].repeat(1 + dice.below(60));
+                    let piece = bytes[at..end].repeat(1 + dice.usize(..60));
                     drop(bytes.splice(at..at, piece));
                 }
                 4 => bytes.truncate(at),
                 5 => {
-                    let word = *dice.one_of(&TOKENS);
+                    let word = *dice.choice(&TOKENS).unwrap();
                     let end = (at + word.len()).min(bytes.len());
                     drop(bytes.splice(at..end, word.iter().copied()));
                 }
                 // A part of another seed.
                 6 => {
-                    let other = &dice.one_of(&self.seeds).1;
-                    let from = dice.below(other.len() + 1);
-                    let to = (from + dice.below(200)).min(other.len());
+                    let other = &dice.choice(&self.seeds).unwrap().1;
+                    let from = dice.usize(..=other.len());
+                    let to = (from + dice.usize(..200)).min(other.len());
                     drop(bytes.splice(at..end, other[from..to].iter().copied()));
                 }
-                _ => drop(bytes.splice(at..at, dice.one_of(&TOKENS).iter().copied())),
+                _ => drop(bytes.splice(at..at, dice.choice(&TOKENS).unwrap().iter().copied())),
             }
             bytes.truncate(CASE_BYTES_MAX);
         }
         bytes
-    }
-}
-
-/// Numbers that follow from the first: SplitMix64 (Steele, Lea, Flood: Fast splittable pseudorandom number generators).
-struct Dice(u64);
-
-impl Dice {
-    fn next(&mut self) -> u64 {
-        self.0 = self.0.wrapping_add(0x9E37_79B9_7F4A_7C15);
-        let mut z = self.0;
-        z = (z ^ (z >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
-        z = (z ^ (z >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
-        z ^ (z >> 31)
-    }
-
-    /// A number below `end`, or 0.
-    fn below(&mut self, end: usize) -> usize {
-        (self.next() % end.max(1) as u64) as usize
-    }
-
-    fn one_of<'a, T>(&mut self, of: &'a [T]) -> &'a T {
-        &of[self.below(of.len())]
     }
 }

@@ -10,16 +10,17 @@ use coordinator::run::{Drive, Ending, RunError};
 use coordinator::verify::VerifyError;
 use domain::check::{Stage, Verdict};
 use domain::lifecycle::RunState;
+use fastrand::Rng;
 use store::{Claim, StoreError};
 use tests::fleet::{Bench, Ended, Setup, within};
 use tests::jobs;
 use tests::late::LateProcessorCounts;
-use tests::ledger::{Ledger, Random};
+use tests::ledger::Ledger;
 use tests::proof;
 
 fn faults(seed: u64) -> Faults {
-    let mut random = Random::new(seed);
-    let mut often = || u32::try_from(random.below(400)).unwrap();
+    let mut random = Rng::with_seed(seed);
+    let mut often = || random.u32(..400);
     Faults {
         seed,
         duplicate: often(),
@@ -36,11 +37,11 @@ async fn whatever_the_broker_does_to_messages_every_record_arrives_once() {
     let ledger = Ledger::random(3, 120);
     let fingerprint = proof::fingerprint(&ledger.leaves());
     for seed in 0..40 {
-        let mut random = Random::new(seed);
+        let mut random = Rng::with_seed(seed);
         let setup = Setup {
-            processors: 1 + usize::try_from(random.below(3)).unwrap(),
-            writers: 1 + usize::try_from(random.below(3)).unwrap(),
-            chunk_records: 1 + random.below(12),
+            processors: 1 + random.usize(..3),
+            writers: 1 + random.usize(..3),
+            chunk_records: 1 + random.u64(..12),
             faults: faults(seed),
             ..Setup::default()
         };
@@ -91,12 +92,12 @@ async fn a_run_that_is_stopped_anywhere_goes_on_to_the_same_fingerprint() {
         let bench = Bench::with(Setup { chunk_records: 5, faults: faults(seed), ..Setup::default() }).await;
         let run_id = bench.open(&bench.request(&jobs::ledger(), &ledger.csv())).await.unwrap();
         // GIVEN a coordinator that is stopped when so many signs of progress were seen
-        let mut random = Random::new(seed);
+        let mut random = Rng::with_seed(seed);
         let mut stops = 0;
         let ending = loop {
             let coordinator = bench.coordinator();
             let mut watcher = coordinator.watch.subscribe();
-            let (stop, signs) = (coordinator.stop.clone(), random.below(120) + 5);
+            let (stop, signs) = (coordinator.stop.clone(), random.u64(..120) + 5);
             let stopper = tokio::spawn(async move {
                 for _ in 0..signs {
                     if watcher.changed().await.is_err() {
@@ -209,9 +210,12 @@ async fn a_run_in_the_hands_of_a_living_coordinator_is_not_taken_up_until_its_le
     // WHEN this one tries before and after the lease has run out
     let early = bench.drive_with(&bench.coordinator(), run_id, &Drive::default()).await.unwrap_err();
     assert!(early.to_string().contains("someone@elsewhere"), "{early}");
-    while bench.store.lease(run_id).await.unwrap().is_some_and(|lease| !lease.left.is_zero()) {
-        tokio::task::yield_now().await;
-    }
+    within("the lease runs out", async {
+        while bench.store.lease(run_id).await.unwrap().is_some_and(|lease| !lease.left.is_zero()) {
+            tokio::task::yield_now().await;
+        }
+    })
+    .await;
     // THEN only the second time it may
     bench.drive(run_id, &Drive::default()).await.promoted();
 }

@@ -18,30 +18,22 @@ pub struct Faults {
     pub lose_confirm: u32,
 }
 
-/// splitmix64 (Steele, Lea, Flood 2014): small, and good enough to choose faults by.
+/// What chooses the occasions.
 #[derive(Debug)]
-pub(super) struct Dice(u64);
+pub(super) struct Dice(fastrand::Rng);
 
 impl Dice {
-    pub(super) const fn new(seed: u64) -> Self {
-        Self(seed)
-    }
-
-    fn next(&mut self) -> u64 {
-        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let mut mixed = self.0;
-        mixed = (mixed ^ (mixed >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        mixed ^ (mixed >> 31)
+    pub(super) fn new(seed: u64) -> Self {
+        Self(fastrand::Rng::with_seed(seed))
     }
 
     /// Whether the fault happens this time.
     pub(super) fn happens(&mut self, per_mille: u32) -> bool {
-        self.next() % 1000 < u64::from(per_mille)
+        self.0.u32(..1000) < per_mille
     }
 
     /// A number from 1 to `max`.
     pub(super) fn up_to(&mut self, max: u8) -> u8 {
-        (self.next() % u64::from(max.max(1))) as u8 + 1
+        self.0.u8(1..=max.max(1))
     }
 }

@@ -32,10 +32,8 @@ pub(super) async fn publish(broker: &Rabbit, queue: Queue, number: u64) -> u32 {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+#[ignore = "needs RabbitMQ: run ./test"]
 async fn publisher_and_consumer_survive_a_cut() {
-    if !server_is_there() {
-        return;
-    }
     let (settings, proxy) = (settings(), Proxy::start().await);
     let _cleanup = Cleanup(settings.clone());
     let broker = behind(&proxy, &settings).await;
@@ -60,10 +58,8 @@ async fn publisher_and_consumer_survive_a_cut() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+#[ignore = "needs RabbitMQ: run ./test"]
 async fn a_delivery_whose_channel_is_gone_is_not_settled_and_comes_again() {
-    if !server_is_there() {
-        return;
-    }
     let (settings, proxy) = (settings(), Proxy::start().await);
     let _cleanup = Cleanup(settings.clone());
     let broker = behind(&proxy, &settings).await;
@@ -85,10 +81,8 @@ async fn a_delivery_whose_channel_is_gone_is_not_settled_and_comes_again() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+#[ignore = "needs RabbitMQ: run ./test"]
 async fn a_lost_confirmation_is_unknown_and_the_message_is_there() {
-    if !server_is_there() {
-        return;
-    }
     let (settings, proxy) = (settings(), Proxy::start().await);
     let _cleanup = Cleanup(settings.clone());
     let broker = behind(&proxy, &settings).await;
@@ -107,10 +101,8 @@ async fn a_lost_confirmation_is_unknown_and_the_message_is_there() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+#[ignore = "needs RabbitMQ: run ./test"]
 async fn publishing_waits_for_the_connection_but_not_for_ever() {
-    if !server_is_there() {
-        return;
-    }
     let (settings, proxy) = (settings(), Proxy::start().await);
     let _cleanup = Cleanup(settings.clone());
     let settings = RabbitSettings { reconnect_timeout: Duration::from_secs(1), ..settings };
@@ -128,10 +120,8 @@ async fn publishing_waits_for_the_connection_but_not_for_ever() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+#[ignore = "needs RabbitMQ: run ./test"]
 async fn closing_does_not_wait_for_a_stalled_server() {
-    if !server_is_there() {
-        return;
-    }
     let (settings, proxy) = (settings(), Proxy::start().await);
     let _cleanup = Cleanup(settings.clone());
     let broker = Arc::new(behind(&proxy, &settings).await);
@@ -149,10 +139,8 @@ async fn closing_does_not_wait_for_a_stalled_server() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+#[ignore = "needs RabbitMQ: run ./test"]
 async fn a_queue_that_was_deleted_is_made_again_and_nothing_is_confirmed_in_between() {
-    if !server_is_there() {
-        return;
-    }
     let settings = settings();
     let _cleanup = Cleanup(settings.clone());
     let broker = Rabbit::connect(settings.clone()).await.unwrap();
@@ -243,12 +231,11 @@ proptest! {
     // Each takes seconds, on a real server.
     #![proptest_config(ProptestConfig { cases: 4, max_shrink_iters: 0, ..ProptestConfig::default() })]
     #[test]
+    #[ignore = "needs RabbitMQ: run ./test"]
     fn every_message_is_done_at_least_once_wherever_the_link_is_cut(
         cuts_after in prop::collection::vec(0..40_u8, 1..8),
     ) {
-        if server_is_there() {
-            let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap();
-            runtime.block_on(at_least_once(cuts_after, 200));
-        }
+        let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap();
+        runtime.block_on(at_least_once(cuts_after, 200));
     }
 }

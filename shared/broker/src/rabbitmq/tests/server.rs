@@ -89,10 +89,8 @@ async fn missing_permissions_are_told(server: &Arc<Server>) {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+#[ignore = "needs RabbitMQ: run ./test"]
 async fn a_server_is_trusted_found_again_after_a_restart_and_waited_for_while_it_blocks() {
-    if !server_is_there() {
-        return;
-    }
     let server = Arc::new(tokio::task::spawn_blocking(Server::start).await.unwrap());
     tls_is_trusted_by_the_authority_that_is_named(&server).await;
     missing_permissions_are_told(&server).await;
