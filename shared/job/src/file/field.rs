@@ -37,8 +37,8 @@ pub(crate) struct FieldSection {
     #[serde(default)]
     #[schemars(with = "String", extend("examples" = ["client_bdate"]))]
     pub(crate) from: Option<Spanned<String>>,
-    /// Format `copybook`: the column whose number says how many of this text's characters are data; what follows them in
-    /// the field is not read. A pair of level 49, as Db2's precompiler declares a VARCHAR, needs no such key.
+    /// Format `copybook`: the column whose number says how many of this text's characters are data; what follows them
+    /// in the field is not read. A pair of level 49, as Db2's precompiler declares a VARCHAR, needs no such key.
     #[serde(default)]
     #[schemars(with = "String", extend("examples" = ["note_len"]))]
     pub(crate) length_from: Option<Spanned<String>>,

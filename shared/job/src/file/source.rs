@@ -21,10 +21,10 @@ pub(crate) struct SourceSection {
     pub(crate) path: Option<String>,
     /// The encoding of text: `utf-8`, `latin-1`, another encoding that has ASCII in it, or a code page. `delimited` and
     /// `fixed` take `utf-8`, `latin-1`, `windows-1250` to `windows-1258`, `iso-8859-2` to `iso-8859-16`, `koi8-r`,
-    /// `shift_jis`, `euc-jp`, `gbk`, `gb18030`, `big5` and `euc-kr`; `fixed` takes every code page too; `copybook` takes
-    /// `latin-1` and every code page. Code pages: 037, 273, 277, 278, 280,
-    /// 284, 285, 297, 500, 870, 871, 1026, 1047, 1140 to 1149, and `ascii`, written `cp037`, `ibm037` or `ccsid 37`.
-    /// The default is `utf-8`, and `cp037` for `copybook`.
+    /// `shift_jis`, `euc-jp`, `gbk`, `gb18030`, `big5` and `euc-kr`; `fixed` takes every code page too; `copybook`
+    /// takes `latin-1` and every code page. Code pages: 037, 273, 277, 278, 280, 284, 285, 297, 500, 870, 871, 1026,
+    /// 1047, 1140 to 1149, and `ascii`, written `cp037`, `ibm037` or `ccsid 37`. The default is `utf-8`, and `cp037`
+    /// for `copybook`.
     #[serde(default)]
     #[schemars(with = "String", extend("examples" = ["cp1047", "latin-1"]))]
     pub(crate) encoding: Option<Spanned<String>>,
@@ -63,10 +63,11 @@ pub(crate) struct SourceSection {
     #[serde(default)]
     #[schemars(with = "String", length(max = 1), extend("default" = "\"", "examples" = [""]))]
     pub(crate) quote: Option<Spanned<String>>,
-    /// Format `delimited`: the character that takes away the meaning of the one after it. With quotes, of a quote inside
-    /// quotes; a quote that is written twice always stands for one quote. With `quote = ""`, of the separator, a line
-    /// end or itself; `\\` then also spells `\n`, `\t`, `\r`, `\b`, `\f`, `\v`, `\0` and `\Z`, as COPY and mysqldump
-    /// write them, and any other letter after it is a reject. `null = "\\N"` goes with it. The default is none.
+    /// Format `delimited`: the character that takes away the meaning of the one after it. With quotes, of a quote
+    /// inside quotes; a quote that is written twice always stands for one quote. With `quote = ""`, of the separator, a
+    /// line end or itself; `\\` then also spells `\n`, `\t`, `\r`, `\b`, `\f`, `\v`, `\0` and `\Z`, as COPY and
+    /// mysqldump write them, and any other letter after it is a reject. `null = "\\N"` goes with it. The default is
+    /// none.
     #[serde(default)]
     #[schemars(with = "String", length(max = 1), extend("default" = "", "examples" = ["\\"]))]
     pub(crate) escape: Option<Spanned<String>>,
@@ -290,16 +291,16 @@ pub(crate) struct CobolSection {
         extend("default" = "picture", "enum" = ["picture", "native"], "examples" = ["native"])
     )]
     pub(crate) binary: Option<String>,
-    /// What a group of a binary number and a text is, both of level 49. `varchar`: a Db2 VARCHAR: the text is as long as
-    /// the number says, trailing blanks are part of it, and an empty one is empty, not NULL. `plain`: two fields.
+    /// What a group of a binary number and a text is, both of level 49. `varchar`: a Db2 VARCHAR: the text is as long
+    /// as the number says, trailing blanks are part of it, and an empty one is empty, not NULL. `plain`: two fields.
     #[serde(default)]
     #[schemars(
         with = "String",
         extend("default" = "varchar", "enum" = ["varchar", "plain"], "examples" = ["plain"])
     )]
     pub(crate) level_49: Option<String>,
-    /// The byte order of COMP-5 and of IEEE floats. COMP is always big-endian. The default is `big` for EBCDIC; an ASCII
-    /// source with such a field must say which.
+    /// The byte order of COMP-5 and of IEEE floats. COMP is always big-endian. The default is `big` for EBCDIC; an
+    /// ASCII source with such a field must say which.
     #[serde(default)]
     #[schemars(with = "String", extend("default" = "big", "enum" = ["big", "little"], "examples" = ["little"]))]
     pub(crate) native_order: Option<String>,
