@@ -8,12 +8,15 @@ use coordinator::evidence::pack::PackError;
 use coordinator::open::OpenError;
 use coordinator::ops::OpsError;
 use coordinator::run::{Ending, RunError};
+use domain::report::Outcome;
 use domain::visible::visible_lines;
 use job::JobError;
 use platform::causes::chain;
 use settings::SettingsError;
 use source::SourceError;
 use store::StoreError;
+
+use crate::args::VerdictExit;
 
 /// The result of a command that ran to its end.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -24,6 +27,18 @@ pub(crate) enum Done {
     NotReconciled,
     /// 3: not finished; the run can be resumed.
     Unfinished,
+}
+
+impl Done {
+    /// How a command ends that shows a run with this outcome.
+    pub(crate) const fn of(outcome: Outcome, VerdictExit { exit_code }: VerdictExit) -> Self {
+        match outcome {
+            _ if !exit_code => Self::Well,
+            Outcome::Reconciled => Self::Well,
+            Outcome::NotReconciled => Self::NotReconciled,
+            Outcome::AwaitingApproval | Outcome::Unfinished | Outcome::Cancelled => Self::Unfinished,
+        }
+    }
 }
 
 impl From<Done> for ExitCode {

@@ -16,6 +16,7 @@ use thiserror::Error;
 use crate::context::coordinator::Coordinator;
 use crate::progress::Phase;
 use crate::split::splitter::ChunkLimits;
+use crate::split::{SplitError, check_header_row};
 
 /// What is to be run.
 #[derive(Debug, Clone)]
@@ -74,6 +75,9 @@ pub enum OpenError {
         /// Where it stands.
         state: RunState,
     },
+    /// The header row is not the job's.
+    #[error("{0}; no run was opened")]
+    Header(SplitError),
     /// The job asks for more.
     #[error(transparent)]
     Refused(#[from] Refusal),
@@ -91,6 +95,7 @@ impl OpenError {
             | Self::Declared(_)
             | Self::LoadedBefore { .. }
             | Self::InHand { .. }
+            | Self::Header(_)
             | Self::Refused(_) => true,
             Self::Store(error) => error.is_usage(),
             Self::Stopped => false,
@@ -111,7 +116,7 @@ impl Coordinator {
         let declared = request.declared.as_ref().map(|declared| declared_text(declared, job)).transpose()?;
         self.store.prepare(job).await?;
         let source = SourceFile::open(request.source.clone(), job.compression)?;
-        let sealed = self.seal(source).await?;
+        let sealed = self.seal(source, Arc::clone(job)).await?;
         if let (Some(sha256), false) = (&sealed.sha256, request.again) {
             for run in self.store.runs_with_source(&job.name, sha256).await? {
                 match run.state {
@@ -159,7 +164,7 @@ impl Coordinator {
     }
 
     /// Hashes the source's bytes, so that a change under the run is seen, and a second load of them refused.
-    async fn seal(&self, source: SourceFile) -> Result<Sealed, OpenError> {
+    async fn seal(&self, source: SourceFile, job: Arc<Job>) -> Result<Sealed, OpenError> {
         let bytes = source.bytes_on_disk();
         self.watch.send_modify(|now| {
             now.phase = Phase::Sealing;
@@ -168,7 +173,10 @@ impl Coordinator {
         let (watch, stop) = (self.watch.clone(), self.stop.clone());
         let hashed = tokio::task::spawn_blocking(move || {
             let location = source.location().to_argument();
-            // A stream can be read once only: its bytes are hashed as they are split.
+            // A stream can be read once only: its header is checked, and its bytes are hashed, as they are split.
+            if bytes.is_some() {
+                check_header_row(source.reader()?, &job).map_err(OpenError::Header)?;
+            }
             let sha256 = match bytes {
                 None => None,
                 Some(_) => Some(
@@ -176,13 +184,13 @@ impl Coordinator {
                         .sha256(&|| stop.is_cancelled(), &|done| watch.send_modify(|now| now.done = done))?,
                 ),
             };
-            Ok::<_, SourceError>(Sealed { location, bytes, sha256 })
+            Ok::<_, OpenError>(Sealed { location, bytes, sha256 })
         });
         let sealed = hashed.await.map_err(|_| OpenError::Stopped)?;
         if self.stop.is_cancelled() {
             return Err(OpenError::Stopped);
         }
-        Ok(sealed?)
+        sealed
     }
 }
 

@@ -5,11 +5,12 @@ use std::path::Path;
 use std::sync::Arc;
 
 use domain::ids::RunId;
+use domain::visible::visible;
 use job::Job;
 use settings::Settings;
 use source::Location;
 use store::model::Run;
-use store::{Store, StoreError};
+use store::{RunFilter, Store, StoreError};
 
 use crate::args::Global;
 use crate::outcome::Failure;
@@ -17,6 +18,9 @@ use crate::wiring;
 
 /// The number of runs that are searched for an abbreviated ID.
 const RUNS_LOOKED_AT: u32 = 10_000;
+
+/// The number of runs that a message lists.
+const RUNS_SHOWN: usize = 10;
 
 /// Opens the configured store, which must exist.
 pub(crate) async fn open_store(global: &Global) -> Result<(Settings, Arc<dyn Store>), Failure> {
@@ -31,7 +35,7 @@ pub(crate) async fn find_run(store: &dyn Store, typed: &str) -> Result<Run, Fail
         return Ok(store.run(run_id).await?);
     }
     if typed == "last" {
-        let latest = store.runs(1).await?.pop();
+        let latest = store.runs(&RunFilter::default(), 1).await?.pop();
         return latest.ok_or_else(|| Failure::usage(format!("no runs in {}", store.url())));
     }
     let wanted = typed.to_ascii_lowercase();
@@ -39,7 +43,8 @@ pub(crate) async fn find_run(store: &dyn Store, typed: &str) -> Result<Run, Fail
         let id = run.run_id.to_string();
         wanted.len() >= 4 && (id.starts_with(&wanted) || id.ends_with(&wanted))
     };
-    let mut found: Vec<_> = store.runs(RUNS_LOOKED_AT).await?.into_iter().filter(matches).collect();
+    let mut found: Vec<_> =
+        store.runs(&RunFilter::default(), RUNS_LOOKED_AT).await?.into_iter().filter(matches).collect();
     match (found.pop(), found.is_empty()) {
         (Some(run), true) => Ok(run),
         (Some(_), false) => Err(Failure::usage(format!(
@@ -47,6 +52,33 @@ pub(crate) async fn find_run(store: &dyn Store, typed: &str) -> Result<Run, Fail
             found.len() + 1
         ))),
         (None, _) => Err(StoreError::NoSuchRun { what: typed.into(), url: store.url() }.into()),
+    }
+}
+
+/// Finds the run that an operator acts on. Without a name it must be the only one that `fits`: the latest run may be
+/// another job's.
+pub(crate) async fn find_target(
+    store: &dyn Store,
+    typed: Option<&str>,
+    command: &str,
+    fits: fn(&Run) -> bool,
+) -> Result<Run, Failure> {
+    if let Some(typed) = typed {
+        return find_run(store, typed).await;
+    }
+    let mut fitting: Vec<_> =
+        store.runs(&RunFilter::default(), RUNS_LOOKED_AT).await?.into_iter().filter(fits).collect();
+    match fitting.len() {
+        // The command itself says what is wrong with the latest.
+        0 => find_run(store, "last").await,
+        1 => Ok(fitting.remove(0)),
+        many => {
+            let shown = |run: &Run| format!("\n  {} {} ({})", run.run_id, visible(&run.job), run.state);
+            let list: String = fitting.iter().take(RUNS_SHOWN).map(shown).collect();
+            let more = if many > RUNS_SHOWN { "\n  ..." } else { "" };
+            let what = format!("`{command}` could mean {many} runs; name one: crossfoot {command} RUN");
+            Err(Failure::usage(format!("{what}{list}{more}")))
+        }
     }
 }
 

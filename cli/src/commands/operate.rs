@@ -2,7 +2,7 @@
 
 use domain::words::plural;
 
-use super::context::{find_run, open_store};
+use super::context::{find_target, open_store};
 use crate::args::{Global, Operate};
 use crate::outcome::{Done, Failure};
 use crate::output::{tell, tell_json};
@@ -12,7 +12,7 @@ use crate::wiring;
 /// Runs `crossfoot cancel`.
 pub(crate) async fn cancel(global: &Global, args: &Operate) -> Result<Done, Failure> {
     let (settings, store) = open_store(global).await?;
-    let run = find_run(&*store, &args.run.run).await?;
+    let run = find_target(&*store, args.run.run.as_deref(), "cancel", |run| !run.state.is_over()).await?;
     let (coordinator, _watcher) = wiring::coordinator_without_broker(&settings, &store);
     let run = coordinator.cancel(run.run_id, args.reason.as_deref()).await?;
     let told = format!("cancelled run {}; none of its rows are in final", run.run_id);
@@ -27,7 +27,8 @@ pub(crate) async fn cancel(global: &Global, args: &Operate) -> Result<Done, Fail
 /// Runs `crossfoot purge`.
 pub(crate) async fn purge(global: &Global, args: &Operate) -> Result<Done, Failure> {
     let (settings, store) = open_store(global).await?;
-    let run = find_run(&*store, &args.run.run).await?;
+    let fits = |run: &store::model::Run| run.state.is_over() && !run.purged;
+    let run = find_target(&*store, args.run.run.as_deref(), "purge", fits).await?;
     let (coordinator, _watcher) = wiring::coordinator_without_broker(&settings, &store);
     let removed = coordinator.purge(run.run_id, args.reason.as_deref()).await?;
     let told =

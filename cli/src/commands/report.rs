@@ -22,5 +22,5 @@ pub(crate) async fn report(global: &Global, args: &Report) -> Result<Done, Failu
         Format::Html => html::html(&report).map_err(|error| unmade(&error))?,
     };
     deliver(&rendered, args.output.as_deref())?;
-    Ok(Done::Well)
+    Ok(Done::of(report.outcome, args.verdict))
 }

@@ -23,7 +23,7 @@ use settings::Settings;
 use source::Location;
 use store::Store;
 
-use super::context::{find_run, open_store, read_job, source_of};
+use super::context::{find_run, find_target, open_store, read_job, source_of};
 use crate::args::{Approve, Global, Opening, Redrive, Resume, Run};
 use crate::outcome::{Done, Failure};
 use crate::output::{remark, style, tell, tell_json, unwritten};
@@ -80,7 +80,8 @@ pub(crate) async fn resume(global: &Global, args: &Resume) -> Result<Done, Failu
 pub(crate) async fn redrive(global: &Global, args: &Redrive) -> Result<Done, Failure> {
     let settings = wiring::settings(global, Some(&args.fleet))?;
     let store = wiring::store(&settings, false).await?;
-    let run = find_run(&*store, &args.operate.run.run).await?;
+    let target = args.operate.run.run.as_deref();
+    let run = find_target(&*store, target, "redrive", |run| run.state == RunState::Loading).await?;
     let (coordinator, _watcher) = wiring::coordinator_without_broker(&settings, &store);
     let Requeued { chunks, is_submitted } =
         coordinator.redrive(run.run_id, args.operate.reason.as_deref()).await?;
@@ -106,7 +107,9 @@ pub(crate) async fn redrive(global: &Global, args: &Redrive) -> Result<Done, Fai
 /// Runs `crossfoot approve`.
 pub(crate) async fn approve(global: &Global, args: &Approve) -> Result<Done, Failure> {
     let (settings, store) = open_store(global).await?;
-    let run = find_run(&*store, &args.operate.run.run).await?;
+    let target = args.operate.run.run.as_deref();
+    let fits = |run: &store::model::Run| run.state == RunState::AwaitingApproval;
+    let run = find_target(&*store, target, "approve", fits).await?;
     let source = args.source.as_deref().map(Location::parse);
     let begin = Begin::Approve(run.run_id, args.operate.reason.clone(), source);
     let ended = start(global, &settings, &store, begin, args.patience).await?;

@@ -3,20 +3,29 @@
 use comfy_table::{CellAlignment, Table};
 use coordinator::ops::held::held;
 use coordinator::report::{summary, text};
+use domain::lifecycle::RunState;
 use domain::report::Outcome;
 use domain::visible::visible;
 use domain::words::{grouped, plural};
 
+use store::RunFilter;
+
 use super::context::{find_run, open_store};
-use crate::args::{Global, RunArg};
+use crate::args::{Global, RunArg, Runs, Show};
 use crate::outcome::{Done, Failure};
 use crate::output::{print, print_json, style};
 use crate::printed::{ListedRun, RunProgress, ShownRun};
 
 /// Runs `crossfoot runs`.
-pub(crate) async fn runs(global: &Global, limit: u32) -> Result<Done, Failure> {
+pub(crate) async fn runs(global: &Global, args: &Runs) -> Result<Done, Failure> {
     let (_, store) = open_store(global).await?;
-    let runs = store.runs(limit).await?;
+    let is_asked_for = |state: &RunState| args.outcome.is_some_and(|outcome| outcome == Outcome::of(*state));
+    let filter = RunFilter {
+        job: args.job.clone(),
+        states: RunState::ALL.iter().copied().filter(is_asked_for).collect(),
+        opened_since_ms: args.since.unwrap_or(0),
+    };
+    let runs = store.runs(&filter, args.limit).await?;
     if global.json {
         let list: Vec<_> = runs
             .iter()
@@ -39,7 +48,8 @@ pub(crate) async fn runs(global: &Global, limit: u32) -> Result<Done, Failure> {
         return Ok(Done::Well);
     }
     if runs.is_empty() {
-        print(&format!("no runs in {}", store.url()))?;
+        let such = if filter == RunFilter::default() { "no runs" } else { "no such runs" };
+        print(&format!("{such} in {}", store.url()))?;
         return Ok(Done::Well);
     }
     let mut table = Table::new();
@@ -62,14 +72,20 @@ pub(crate) async fn runs(global: &Global, limit: u32) -> Result<Done, Failure> {
             column.set_cell_alignment(CellAlignment::Right);
         }
     }
-    print(&table.trim_fmt())?;
+    let mut shown = table.trim_fmt();
+    for run in &runs {
+        if let Some(note) = &run.note {
+            shown.push_str(&format!("\n\n run {}:\n   {}", run.run_id, visible(note)));
+        }
+    }
+    print(&shown)?;
     Ok(Done::Well)
 }
 
 /// Runs `crossfoot show`.
-pub(crate) async fn show(global: &Global, args: &RunArg) -> Result<Done, Failure> {
+pub(crate) async fn show(global: &Global, args: &Show) -> Result<Done, Failure> {
     let (_, store) = open_store(global).await?;
-    let run = find_run(&*store, &args.run).await?;
+    let run = find_run(&*store, &args.run.run).await?;
     let report = summary::report(&*store, run.run_id).await?;
     let progress = store.progress(run.run_id).await?;
     if global.json {
@@ -79,8 +95,9 @@ pub(crate) async fn show(global: &Global, args: &RunArg) -> Result<Done, Failure
             chunks_set_aside: progress.set_aside,
             records: progress.records,
         };
+        let done = Done::of(report.outcome, args.verdict);
         print_json(&ShownRun { report, progress })?;
-        return Ok(Done::Well);
+        return Ok(done);
     }
     let mut lines = format!(
         "run      {}\njob      {} ({})\nsource   {}\noutcome  {} ({})\n",
@@ -119,7 +136,7 @@ pub(crate) async fn show(global: &Global, args: &RunArg) -> Result<Done, Failure
     if !report.checks.is_empty() {
         print(&text::checks_table(&report.checks, style()))?;
     }
-    Ok(Done::Well)
+    Ok(Done::of(report.outcome, args.verdict))
 }
 
 /// Runs `crossfoot workers`.

@@ -73,6 +73,9 @@ impl Coordinator {
         };
         let run = self.store.run(run_id).await?;
         let before = run.state;
+        if run.note.is_some() && !run.parked {
+            self.store.note(fence, None).await?;
+        }
         if fence.epoch > 1 {
             let log =
                 self.entry(run_id, EventKind::Resumed, &json!({ "epoch": fence.epoch, "state": run.state }));
@@ -88,6 +91,16 @@ impl Coordinator {
                 lost = self.keep_alive(fence) => Err(lost.into()),
             }
         };
+        match &ending {
+            // Whoever stopped it knows why; whoever took the lease keeps reasons of its own.
+            Err(RunError::Load(LoadError::Stopped) | RunError::Store(StoreError::Fenced { .. })) => {}
+            Err(error) => {
+                if let Err(unkept) = self.store.note(fence, Some(&error.to_string())).await {
+                    tracing::debug!(%run_id, error = %unkept, "the reason of a failure was not kept");
+                }
+            }
+            Ok(_) => {}
+        }
         let spent_ms = u64::try_from(started.elapsed().as_millis()).unwrap_or(u64::MAX);
         match self.store.release(fence, spent_ms).await {
             Ok(()) | Err(StoreError::Fenced { .. }) => {}

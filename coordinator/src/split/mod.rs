@@ -6,4 +6,4 @@ pub mod declare;
 pub mod splitter;
 pub mod wanted;
 
-pub use splitter::{ChunkLimits, SplitError, split};
+pub use splitter::{ChunkLimits, SplitError, check_header_row, split};

@@ -99,6 +99,22 @@ pub fn split(
     splitter.run(take)
 }
 
+/// Whether the header row that `reader` begins with, if the job has one, names the job's columns. What else may be wrong
+/// with the source is for splitting to say.
+///
+/// # Errors
+/// [`SplitError::Header`].
+pub fn check_header_row(reader: Reader, job: &Job) -> Result<(), SplitError> {
+    let framer = Framer::new(&job.format);
+    let mut buffer = Buffer { reader, bytes: Vec::new(), start: 0, read: 0, at_end: false };
+    let outside = job.format.outside;
+    let found = buffer.fill(framer.unit_bytes_max() + outside.header_bytes + outside.footer_bytes);
+    match found.map(|()| framer.preamble(buffer.at_hand(), buffer.at_end)) {
+        Ok(Ok(Some(header))) => check_header(job, &buffer.at_hand()[..header]),
+        _ => Ok(()),
+    }
+}
+
 struct Splitter<'a> {
     job: &'a Job,
     framer: Framer,

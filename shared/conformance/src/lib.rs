@@ -108,6 +108,8 @@ macro_rules! with_every_case {
             the_split_is_kept_with_the_run
             a_run_that_is_not_there_is_named
             runs_come_newest_first
+            runs_are_listed_by_job_state_and_time
+            a_run_keeps_why_it_stands_where_it_stands
             runs_are_found_by_the_bytes_they_loaded
             a_jobs_text_is_found_by_its_digest
             the_history_of_a_job_has_its_runs_with_their_summaries

@@ -5,11 +5,11 @@ use domain::fingerprint::Hash;
 use domain::ids::{ChunkNo, RunId, WorkerId};
 use domain::lifecycle::{RunEvent, RunState};
 use store::model::{ChunkCounts, NewRun, Reported};
-use store::{Claim, Store, StoreError};
+use store::{Claim, RunFilter, Store, StoreError};
 
 use super::Subject;
 use super::fixture::{
-    APPEND, KEYLESS, LASTS, Loading, Record, job, new_run, new_worker, row, run_id, split_totals,
+    APPEND, KEYLESS, LASTS, Loading, Record, entry, job, new_run, new_worker, row, run_id, split_totals,
 };
 use super::{NOW_MS, fixture};
 
@@ -88,15 +88,66 @@ pub(crate) async fn a_run_that_is_not_there_is_named(make: &impl AsyncFn() -> Su
 pub(crate) async fn runs_come_newest_first(make: &impl AsyncFn() -> Subject) {
     let subject = make().await;
     let (store, job) = (&subject.store, job(APPEND, ""));
-    assert_eq!(store.runs(10).await.unwrap(), []);
+    assert_eq!(store.runs(&RunFilter::default(), 10).await.unwrap(), []);
     for number in [3, 1, 5, 2, 4] {
         store.open_run(&new_run(&job, number)).await.unwrap();
     }
     let numbers = async |limit| -> Vec<u8> {
-        store.runs(limit).await.unwrap().iter().map(|run| run.run_id.to_bytes()[0]).collect()
+        store
+            .runs(&RunFilter::default(), limit)
+            .await
+            .unwrap()
+            .iter()
+            .map(|run| run.run_id.to_bytes()[0])
+            .collect()
     };
     assert_eq!(numbers(10).await, [5, 4, 3, 2, 1]);
     assert_eq!(numbers(2).await, [5, 4]);
+}
+
+pub(crate) async fn runs_are_listed_by_job_state_and_time(make: &impl AsyncFn() -> Subject) {
+    let subject = make().await;
+    let (store, job) = (&subject.store, job(APPEND, ""));
+    for number in 1..=4 {
+        let mut new = new_run(&job, number);
+        new.now_ms = i64::from(number) * 1000;
+        if number == 2 {
+            new.job = "another's 100%".into();
+        }
+        store.open_run(&new).await.unwrap();
+    }
+    let fence = store.acquire_lease(run_id(3), "c", LASTS, Claim::IfFree).await.unwrap();
+    store.step(fence, RunEvent::Cancelled, None, entry(Some(run_id(3)), "cancelled")).await.unwrap();
+    let found = async |filter: RunFilter| -> Vec<u8> {
+        let runs = store.runs(&filter, 10).await.unwrap();
+        runs.iter().map(|run| run.run_id.to_bytes()[0]).collect()
+    };
+    let all = RunFilter::default;
+    assert_eq!(found(RunFilter { job: Some(job.name.clone()), ..all() }).await, [4, 3, 1]);
+    assert_eq!(found(RunFilter { job: Some("another's 100%".into()), ..all() }).await, [2]);
+    assert!(found(RunFilter { job: Some("anothers".into()), ..all() }).await.is_empty());
+    assert_eq!(found(RunFilter { states: vec![RunState::Cancelled], ..all() }).await, [3]);
+    let both = vec![RunState::Cancelled, RunState::Loading];
+    assert_eq!(found(RunFilter { states: both, opened_since_ms: 2000, ..all() }).await, [4, 3, 2]);
+}
+
+pub(crate) async fn a_run_keeps_why_it_stands_where_it_stands(make: &impl AsyncFn() -> Subject) {
+    let subject = make().await;
+    let (store, job) = (&subject.store, job(APPEND, ""));
+    store.open_run(&new_run(&job, 1)).await.unwrap();
+    let fence = store.acquire_lease(run_id(1), "c", LASTS, Claim::IfFree).await.unwrap();
+    let note = async || store.run(run_id(1)).await.unwrap().note;
+    store.note(fence, Some("record 7 is too long")).await.unwrap();
+    assert_eq!(note().await.as_deref(), Some("record 7 is too long"));
+    store.note(fence, None).await.unwrap();
+    assert_eq!(note().await, None);
+    // What an operator has to decide stays.
+    store.park(fence, Some("chunk 3 failed three times")).await.unwrap();
+    store.note(fence, None).await.unwrap();
+    assert_eq!(note().await.as_deref(), Some("chunk 3 failed three times"));
+    store.acquire_lease(run_id(1), "d", LASTS, Claim::Evict).await.unwrap();
+    let fenced = store.note(fence, Some("late")).await.unwrap_err();
+    assert!(matches!(fenced, StoreError::Fenced { .. }), "{fenced}");
 }
 
 pub(crate) async fn runs_are_found_by_the_bytes_they_loaded(make: &impl AsyncFn() -> Subject) {

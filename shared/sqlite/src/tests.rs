@@ -152,7 +152,7 @@ async fn a_new_store_is_made_by_eight_at_once() {
             })
             .collect();
         for one in opening {
-            one.await.unwrap().unwrap().runs(1).await.unwrap();
+            one.await.unwrap().unwrap().runs(&Default::default(), 1).await.unwrap();
         }
     }
 }

@@ -63,7 +63,7 @@ pub use log::Log;
 pub use promotion::{Promotion, Promotions};
 pub use readbacks::Readbacks;
 pub use rules::Rules;
-pub use runs::Runs;
+pub use runs::{RunFilter, Runs};
 pub use staging::Staging;
 
 use model::Block;

@@ -13,6 +13,17 @@ use crate::param::Param;
 use crate::row::Row;
 use crate::{Fence, StoreError, damaged, log, params};
 
+/// Which runs a list shows; by default all.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct RunFilter {
+    /// The name of the runs' job; `None` for any.
+    pub job: Option<String>,
+    /// The states that runs may be in; empty for any.
+    pub states: Vec<RunState>,
+    /// When the oldest run was opened: milliseconds since 1970, UTC; 0 for any.
+    pub opened_since_ms: i64,
+}
+
 /// Runs, and the jobs they are of.
 #[async_trait]
 #[delegatable_trait]
@@ -27,11 +38,11 @@ pub trait Runs: Send + Sync {
     /// # Errors
     /// [`StoreError::NoSuchRun`].
     async fn run(&self, run_id: RunId) -> Result<Run, StoreError>;
-    /// The latest runs, the newest first.
+    /// The latest runs that `filter` lets through, the newest first.
     ///
     /// # Errors
     /// [`StoreError`] of the database.
-    async fn runs(&self, limit: u32) -> Result<Vec<Run>, StoreError>;
+    async fn runs(&self, filter: &RunFilter, limit: u32) -> Result<Vec<Run>, StoreError>;
     /// The runs of `job` on bytes with this SHA-256, the newest first.
     ///
     /// # Errors
@@ -54,6 +65,11 @@ pub trait Runs: Send + Sync {
         promoted: bool,
         limit: u32,
     ) -> Result<Vec<PastRun>, StoreError>;
+    /// Keeps why the run stands where it stands, or that there is nothing to say; a parked run keeps its reason.
+    ///
+    /// # Errors
+    /// [`StoreError::Fenced`].
+    async fn note(&self, fence: Fence, why: Option<&str>) -> Result<(), StoreError>;
     /// The text of the job file with this digest.
     ///
     /// # Errors
@@ -256,9 +272,14 @@ impl<D: Database> Runs for D {
         }
     }
 
-    async fn runs(&self, limit: u32) -> Result<Vec<Run>, StoreError> {
-        let sql = "SELECT * FROM crossfoot_run ORDER BY run_id DESC LIMIT $1";
-        self.fetch(sql, params![limit]).await?.iter().map(run_from).collect()
+    async fn runs(&self, filter: &RunFilter, limit: u32) -> Result<Vec<Run>, StoreError> {
+        let sql = "SELECT * FROM crossfoot_run
+                   WHERE ($1 IS NULL OR job = $1) AND opened_at_ms >= $2
+                   AND ($3 = '' OR $3 LIKE '%,' || state || ',%')
+                   ORDER BY run_id DESC LIMIT $4";
+        let states: String = filter.states.iter().map(|state| format!(",{},", state.name())).collect();
+        let params = params![&filter.job, filter.opened_since_ms, states, limit];
+        self.fetch(sql, params).await?.iter().map(run_from).collect()
     }
 
     async fn runs_with_source(&self, job: &str, sha256: &Hash) -> Result<Vec<Run>, StoreError> {
@@ -350,6 +371,18 @@ impl<D: Database> Runs for D {
         })
         .await?;
         self.run(fence.run_id).await
+    }
+
+    async fn note(&self, fence: Fence, why: Option<&str>) -> Result<(), StoreError> {
+        let why = why.map(str::to_owned);
+        let sql = "UPDATE crossfoot_run SET note = $2 WHERE run_id = $1 AND NOT parked";
+        self.write(Change::LEDGER, move |connection| {
+            Box::pin(async move {
+                hold_fence(connection, fence).await?;
+                connection.execute(sql, params![fence.run_id, why]).await.map(drop)
+            })
+        })
+        .await
     }
 
     async fn park(&self, fence: Fence, why: Option<&str>) -> Result<(), StoreError> {

@@ -25,7 +25,7 @@ pub fn copybook(data: &[u8]) {
             let options = ParseOptions { format, decimal_comma, ..ParseOptions::default() };
             match Copybook::parse("any.cpy", &text, options) {
                 Ok(copybook) => planned(&copybook, data),
-                Err(error) => has_a_place(&error, &text),
+                Err(error) => has_a_place(&error),
             }
         }
     }
@@ -81,7 +81,8 @@ fn lies_within_the_record(plan: &Plan, data: &[u8]) {
     }
 }
 
-fn has_a_place(error: &CopybookError, text: &str) {
+fn has_a_place(error: &CopybookError) {
+    let text = error.text();
     assert!(error.span.offset() + error.span.len() <= text.len());
     assert!(text.is_char_boundary(error.span.offset()));
     assert!(error.line <= text.lines().count() + 1, "line {} is not there", error.line);

@@ -77,9 +77,10 @@ async fn a_header_row_is_no_record_and_must_name_the_fields() {
     let job = jobs::of(&TWO_TEXTS).source("header = true");
     loads(&job, b"a,b\n1,x\n", &accepted(&[&[Some("1"), Some("x")]]), "a, b", &["'1' 'x'"]).await;
     let bench = Bench::new().await;
-    let run_id = bench.open(&bench.request(&job, b"b,a\n1,x\n")).await.unwrap();
-    let error = bench.drive_with(&bench.coordinator(), run_id, &Default::default()).await.unwrap_err();
+    let error = bench.open(&bench.request(&job, b"b,a\n1,x\n")).await.unwrap_err();
     assert!(error.to_string().contains("header row does not match the job"), "{error}");
+    assert!(error.is_usage());
+    assert_eq!(bench.store.runs(&Default::default(), 10).await.unwrap(), [], "no run is left open");
     assert_eq!(bench.final_rows(), 0);
 }
 

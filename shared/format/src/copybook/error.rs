@@ -27,6 +27,14 @@ pub struct CopybookError {
     source_text: Arc<NamedSource<String>>,
 }
 
+impl CopybookError {
+    /// The text that [`Self::span`] is a part of: the copybook with its tabs replaced by blanks.
+    #[must_use]
+    pub fn text(&self) -> &str {
+        self.source_text.inner()
+    }
+}
+
 fn tail(advice: Option<&str>) -> String {
     advice.map(|advice| format!("; {advice}")).unwrap_or_default()
 }
