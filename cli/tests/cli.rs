@@ -19,6 +19,7 @@ mod cli {
     mod memory;
     mod notified;
     mod older;
+    mod operator;
     mod own_sample;
     mod pack;
     mod refused;

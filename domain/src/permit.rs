@@ -1,14 +1,16 @@
-//! The permit: the value that promotion needs and only a reconciled run can make (INV-09).
+//! The permit: the value that promotion needs and that only a reconciliation without a failed check makes (INV-09).
 
 use crate::fingerprint::Hash;
 use crate::ids::RunId;
 use crate::totals::ControlTotals;
 
-/// Leave to promote one run, once.
+/// Leave to promote one run.
 ///
-/// There is no public constructor and no `Clone`: [`crate::reconcile::Reconciliation::permit`] makes one out
-/// of a run whose every check passed, and promotion consumes it. It carries what final must turn out to be,
-/// so that what is promoted is what was reconciled.
+/// There is no public constructor and no `Clone`: [`crate::reconcile::Reconciliation::permit`] makes one, where no
+/// check failed (a warning is no failure, and a check with nothing to compare neither). It carries what final must turn
+/// out to be, so that what is promoted is what was reconciled: the coordinator reads final back inside the promoting
+/// transaction and commits only what equals it. It guards against code that forgets to reconcile, not against evidence
+/// that is made up; that a run is promoted once is the doing of the run's state, not of the permit.
 #[derive(Debug)]
 pub struct Permit {
     run_id: RunId,

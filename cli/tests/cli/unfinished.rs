@@ -59,12 +59,6 @@ fn a_quote_that_does_not_close_and_a_record_that_does_not_end_are_named_by_byte(
 }
 
 #[test]
-fn a_header_row_that_names_other_columns_says_which() {
-    let swapped = b"id,amount,booked_on,text\n1,10.00,2024-02-29,a\n";
-    stuck(swapped).says(&["header row", "column 2 is `amount`", "expects `booked_on`"]);
-}
-
-#[test]
 fn a_file_of_fixed_records_with_bytes_left_over_says_how_many() {
     let desk = Desk::with("0001 100002 2500");
     desk.put(

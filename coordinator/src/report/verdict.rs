@@ -1,6 +1,6 @@
 //! The verdict in one line, for every rendering.
 
-use domain::check::Stage;
+use domain::check::{Stage, Verdict};
 use domain::report::{Outcome, Report};
 
 use super::format::{count, duration, plural};
@@ -58,11 +58,19 @@ pub(super) const fn consequence(outcome: Outcome) -> &'static str {
     }
 }
 
+/// Whether nothing failed but the limit of rejects.
+fn only_rejects(report: &Report) -> bool {
+    let mut failed = report.checks.iter().filter(|check| check.verdict == Verdict::Fail).peekable();
+    failed.peek().is_some() && failed.all(|check| check.name == "rejects within the limit")
+}
+
 /// The command that goes on from here, if there is one.
 pub(super) fn next_step(report: &Report) -> Option<String> {
     let verb = match report.outcome {
         Outcome::AwaitingApproval => "approve",
         Outcome::Unfinished => "resume",
+        // Too many rejects differ from nothing: they are to be read.
+        Outcome::NotReconciled if only_rejects(report) => "rejects",
         Outcome::NotReconciled => "explain",
         Outcome::Reconciled | Outcome::Cancelled => return None,
     };

@@ -34,7 +34,7 @@ use crate::verify::verifier::{Verified, Verify, VerifyError};
 /// What came of reconciling staging.
 #[derive(Debug)]
 pub struct StagingOutcome {
-    /// The checks, and the permit if they allow it.
+    /// The checks; [`Reconciliation::permit`] makes a permit of them, if none failed.
     pub reconciliation: Reconciliation,
     /// Everything the report shows.
     pub summary: Summary,

@@ -2,18 +2,31 @@
 //!
 //! # The contract that every adapter keeps
 //!
-//! - **Publishing** is confirmed: [`Broker::publish`] returns once the broker answers for the message. An error
-//!   means *unknown*: the message may have arrived. Publish again; consumers absorb duplicates.
-//! - **Back-pressure**: a queue holds a bounded number of messages and bytes. Publishing to a full queue waits.
+//! - **Publishing** is confirmed: [`Broker::publish`] returns once the broker answers for the message.
+//!   [`BrokerError::Unconfirmed`] means *unknown*: the message may have arrived; publish it again, because consumers
+//!   absorb duplicates. After any other error it is certain that nothing arrived.
+//! - **Size**: a message of 16 MiB is carried.
+//! - **Back-pressure**: a queue holds a bounded number of messages and bytes. Publishing to a full queue waits; only
+//!   dead letters never make anyone wait: beyond their bound the oldest is dropped.
+//! - **Durability**: where [`Broker::is_durable`] says so, a confirmed message outlives a restart of the broker.
+//!   Otherwise the ledger hands out again what is lost, as it does with a queue that somebody purged.
 //! - **Delivery is at least once.** A message may come twice, and after a redelivery out of order. Without
 //!   faults and with one consumer, messages come in the order in which they were published.
 //! - **Settlement**: each delivery is settled exactly once: [`Delivery::done`], [`Delivery::retry_later`] or
-//!   [`Delivery::dead_letter`]. One that is dropped unsettled comes again, to any consumer of the queue.
+//!   [`Delivery::dead_letter`]. One that is dropped unsettled, or whose process died, comes again, to any consumer of
+//!   the queue; `retry_later` puts it after what waits there, without a pause.
 //! - **Prefetch**: a consumer holds at most as many unsettled deliveries as it asked for.
-//! - **Attempts**: a message that was returned more often than the delivery limit goes to the dead letters.
+//! - **Attempts**: a message that was returned more often than the delivery limit goes to the dead letters. The limit
+//!   is far above the three starts after which a worker gives a chunk up.
 //! - **Shutdown**: after [`Broker::close`] publishing fails, and consumers end once they were told.
 //! - **Cancel safety**: dropping a pending `publish` leaves its outcome unknown; dropping a pending
 //!   [`Consumer::next`] loses nothing.
+//!
+//! [`Broker::depth`] may lag behind; what is decided by it only hands a chunk out again, which is harmless.
+//!
+//! An adapter is a module of this package and is held to this by `conformance` (`broker_conformance!`), which covers
+//! all of it but unconfirmed and dropped publishing, the bound in bytes and durability: these each adapter tests by
+//! itself.
 
 #[cfg(test)]
 pub(crate) mod conformance;
