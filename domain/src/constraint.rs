@@ -28,8 +28,8 @@ pub enum Constraint {
 
 macro_rules! reason_codes {
     ($($(#[$doc:meta])* $name:ident = $text:literal;)*) => {
-        /// The kind of a reason, by which rejects are grouped. Its name is in ledgers and packs: none is ever changed or
-        /// taken away.
+        /// The kind of a reason, by which rejects are grouped. Its name is in ledgers and packs: none is ever changed
+        /// or taken away.
         #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema)]
         pub enum ReasonCode {
             $($(#[$doc])* #[serde(rename = $text)] $name,)*

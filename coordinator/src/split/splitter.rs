@@ -99,8 +99,8 @@ pub fn split(
     splitter.run(take)
 }
 
-/// Whether the header row that `reader` begins with, if the job has one, names the job's columns. What else may be wrong
-/// with the source is for splitting to say.
+/// Whether the header row that `reader` begins with, if the job has one, names the job's columns. What else may be
+/// wrong with the source is for splitting to say.
 ///
 /// # Errors
 /// [`SplitError::Header`].
