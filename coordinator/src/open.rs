@@ -20,7 +20,7 @@ use crate::split::splitter::ChunkLimits;
 /// What is to be run.
 #[derive(Debug, Clone)]
 pub struct RunRequest {
-    /// The job.
+    /// The job that the run executes.
     pub job: Arc<Job>,
     /// Where the source is.
     pub source: Location,
@@ -57,9 +57,9 @@ pub enum OpenError {
         "run {run_id} loaded the same bytes (SHA-256 {sha256}) on {when}; nothing was loaded. Pass `--again` to load them again"
     )]
     LoadedBefore {
-        /// The earlier run.
+        /// The run that loaded the same bytes.
         run_id: RunId,
-        /// The bytes.
+        /// SHA-256 of the source, the same in both runs.
         sha256: domain::fingerprint::Hash,
         /// When it was opened.
         when: String,
@@ -69,9 +69,9 @@ pub enum OpenError {
         "run {run_id} is loading the same bytes and is {state}; `crossfoot resume`, `approve` or `cancel` it first, or pass `--again`"
     )]
     InHand {
-        /// The earlier run.
+        /// The unfinished run that has the same bytes.
         run_id: RunId,
-        /// Where it stands.
+        /// The state that the unfinished run is in.
         state: RunState,
     },
     /// The job asks for more.

@@ -40,9 +40,9 @@ pub enum Promoted {
 pub struct Promote<'a> {
     /// The ledger and the tables.
     pub store: &'a dyn Store,
-    /// The time.
+    /// The clock that the times of checks are taken from.
     pub clock: &'a dyn Clock,
-    /// The job.
+    /// The job that the run executes.
     pub job: &'a Arc<Job>,
     /// The right to change the run.
     pub fence: Fence,

@@ -36,7 +36,7 @@ const PAUSE_MAX: Duration = Duration::from_secs(60);
 
 /// A coordinator that drives what is submitted.
 pub struct Service {
-    /// What drives.
+    /// The coordinator that drives each submitted run.
     pub coordinator: Coordinator,
     /// At most so many runs at a time.
     pub runs_max: usize,

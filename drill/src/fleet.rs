@@ -70,7 +70,7 @@ pub(crate) enum Refusal {
     /// Its promotion, cut off, is neither done nor undone.
     #[error("final holds {rows} rows after the cut, and not {there}")]
     HalfDone {
-        /// What final holds.
+        /// How many of the run's rows final holds.
         rows: u64,
         /// What it must hold.
         there: u64,

@@ -133,7 +133,7 @@ impl Scenario<'_> {
         self.shadows.dialect()
     }
 
-    /// A fresh shadow.
+    /// Makes a fresh shadow for one defect, with the fixture's job in it.
     pub(crate) async fn field(&self) -> Result<Field<'_>, Stop> {
         let shadow = self.shadows.shadow(&self.fixture.job).await.map_err(|error| error.to_string())?;
         let store = Arc::clone(&shadow.store);
@@ -218,7 +218,7 @@ impl<'a> Field<'a> {
         fleet::coordinator(&self.store, broker, OPERATOR)
     }
 
-    /// Opens a run.
+    /// Opens a run on an in-process broker, within the scenario's time limit.
     pub(crate) async fn open(&self, request: &RunRequest) -> Result<RunId, Refusal> {
         let coordinator = self.coordinator(fleet::broker());
         Ok(within(self.scenario.patience, coordinator.open(request)).await??)

@@ -47,7 +47,7 @@ impl Owned {
         }
     }
 
-    /// The value, borrowed.
+    /// The value with its text and bytes borrowed.
     pub(crate) fn value(&self) -> Value<'_> {
         match self {
             Self::Null => Value::Null,
@@ -84,7 +84,7 @@ impl Owned {
 pub(crate) struct Sample {
     /// The place of its type among the job's.
     pub(crate) place: usize,
-    /// Its number.
+    /// The record's number in the source.
     pub(crate) record_no: u64,
     /// Its values, field by field.
     pub(crate) values: Vec<Owned>,
@@ -103,7 +103,7 @@ pub(crate) struct Extent {
 pub(crate) struct Survey {
     /// What its sender would declare.
     pub(crate) declared: Declared,
-    /// Records.
+    /// How many records the source has.
     pub(crate) records: u64,
     /// Accepted records, by type.
     pub(crate) by_type: Vec<u64>,
@@ -125,7 +125,7 @@ const REJECTS: usize = 8;
 const SAMPLES_EACH: usize = 2;
 /// Extents of the first records that are kept.
 const EXTENTS: usize = 64;
-/// Samples in all.
+/// How many samples are kept in all.
 const SAMPLES_MAX: usize = 4000;
 
 /// Why a source cannot be surveyed.

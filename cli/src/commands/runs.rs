@@ -13,7 +13,7 @@ use crate::outcome::{Done, Failure};
 use crate::output::{print, print_json, style};
 use crate::printed::{ListedRun, RunProgress, ShownRun};
 
-/// Runs `crossfoot runs`.
+/// Runs `crossfoot runs`: lists at most `limit` runs, newest first.
 pub(crate) async fn runs(global: &Global, limit: u32) -> Result<Done, Failure> {
     let (_, store) = open_store(global).await?;
     let runs = store.runs(limit).await?;
@@ -66,7 +66,7 @@ pub(crate) async fn runs(global: &Global, limit: u32) -> Result<Done, Failure> {
     Ok(Done::Well)
 }
 
-/// Runs `crossfoot show`.
+/// Runs `crossfoot show`: prints a run's state, progress and checks.
 pub(crate) async fn show(global: &Global, args: &RunArg) -> Result<Done, Failure> {
     let (_, store) = open_store(global).await?;
     let run = find_run(&*store, &args.run).await?;
@@ -122,7 +122,7 @@ pub(crate) async fn show(global: &Global, args: &RunArg) -> Result<Done, Failure
     Ok(Done::Well)
 }
 
-/// Runs `crossfoot workers`.
+/// Runs `crossfoot workers`: prints each worker's counts for a run.
 pub(crate) async fn workers(global: &Global, args: &RunArg) -> Result<Done, Failure> {
     let (_, store) = open_store(global).await?;
     let run = find_run(&*store, &args.run).await?;

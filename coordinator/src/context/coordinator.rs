@@ -27,7 +27,7 @@ pub struct Coordinator {
     pub post: Arc<Post>,
     /// The ledger and the tables.
     pub store: Arc<dyn Store>,
-    /// The time.
+    /// The clock that all times and durations are taken from.
     pub clock: Arc<dyn Clock>,
     /// Who runs it: `operator@host`.
     pub actor: String,
@@ -45,7 +45,7 @@ pub struct Coordinator {
     pub collector: Arc<ReportCollector>,
     /// Who is told of verdicts.
     pub notify: Arc<Notify>,
-    /// Who watches.
+    /// Where the live view of the run in progress is published.
     pub watch: watch::Sender<Snapshot>,
     /// Told when to stop.
     pub stop: CancellationToken,

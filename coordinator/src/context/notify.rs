@@ -73,7 +73,7 @@ pub(crate) enum NotifyError {
     /// The command did not start.
     #[error("cannot start {program}: {error}")]
     Start {
-        /// The command.
+        /// The command that could not be started.
         program: String,
         /// What the system said.
         error: std::io::Error,
@@ -81,7 +81,7 @@ pub(crate) enum NotifyError {
     /// The command says that it failed.
     #[error("{program} exited with {status}")]
     Exit {
-        /// The command.
+        /// The command that ran and failed.
         program: String,
         /// What it ended with.
         status: ExitStatus,
@@ -89,7 +89,7 @@ pub(crate) enum NotifyError {
     /// The command could not be waited for.
     #[error("{program}: {error}")]
     Wait {
-        /// The command.
+        /// The command that was being waited for.
         program: String,
         /// What the system said.
         error: std::io::Error,
@@ -97,7 +97,7 @@ pub(crate) enum NotifyError {
     /// The command took too long.
     #[error("{program} did not exit within {limit_s} s")]
     Late {
-        /// The command.
+        /// The command that ran into its time limit.
         program: String,
         /// How long it may take.
         limit_s: u64,
@@ -128,7 +128,7 @@ impl Notify {
         Some(format!("sha256={}", hex::encode(&mac.finalize().into_bytes())))
     }
 
-    /// One try.
+    /// Sends `body` to `url` once; retries are up to the caller.
     fn post(&self, url: &str, body: &str) -> Result<(), Failed> {
         let mut tls = TlsConfig::builder();
         if let Some(path) = &self.ca_file {

@@ -15,10 +15,10 @@ pub enum LoadError {
     /// The source could not be cut.
     #[error(transparent)]
     Split(#[from] SplitError),
-    /// The store failed.
+    /// The store failed while chunks were loaded.
     #[error(transparent)]
     Store(#[from] StoreError),
-    /// The broker failed.
+    /// The broker failed while chunks were sent or counts received.
     #[error(transparent)]
     Broker(#[from] BrokerError),
     /// A message could not be made.
@@ -39,9 +39,9 @@ pub enum LoadError {
         "the ledger has {settled} of {split} chunks as committed or set aside, but none is in flight; resume the run"
     )]
     NotSettled {
-        /// How many are.
+        /// How many chunks are committed or set aside.
         settled: u64,
-        /// Of how many.
+        /// How many chunks the source was split into.
         split: u64,
     },
     /// Someone asked for it.

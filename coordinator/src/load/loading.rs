@@ -29,9 +29,9 @@ pub(crate) const SILENCE: Duration = Duration::from_millis(500);
 pub struct Load<'a> {
     /// Where chunks go, sealed.
     pub post: &'a Post,
-    /// The ledger.
+    /// The store: the run's ledger and its tables.
     pub store: &'a dyn Store,
-    /// The job.
+    /// The job that the run executes.
     pub job: &'a Arc<Job>,
     /// The right to change the run.
     pub fence: Fence,
@@ -39,7 +39,7 @@ pub struct Load<'a> {
     pub limits: ChunkLimits,
     /// How much may be on its way.
     pub window: WindowLimits,
-    /// Who shares it.
+    /// The runs that share the window, each with an equal part of it.
     pub shares: &'a Shares,
     /// Of how many chunks the source's bytes are decoded here too.
     pub verify_source: VerifySource,
@@ -47,7 +47,7 @@ pub struct Load<'a> {
     pub reopen: &'a (dyn Fn() -> Option<SourceFile> + Sync),
     /// What is handed out to be read back.
     pub ranges: &'a Ranges,
-    /// Who watches.
+    /// Where the live view of the run is published.
     pub watch: &'a watch::Sender<Snapshot>,
     /// Told when to stop.
     pub stop: &'a CancellationToken,

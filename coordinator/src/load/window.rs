@@ -13,7 +13,7 @@ use tokio::sync::Notify;
 /// How much may be on its way at a time.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct WindowLimits {
-    /// Chunks.
+    /// Chunks that may be in flight at a time, over all runs that share the window.
     pub chunks_max: usize,
     /// Bytes of the source. One chunk may exceed it alone.
     pub bytes_max: usize,
@@ -63,7 +63,7 @@ impl Drop for Share {
 /// A chunk on its way, kept as it is sent, so that it can be handed out again.
 #[derive(Debug, Clone)]
 pub struct OnItsWay {
-    /// Its number.
+    /// The chunk's number within its run.
     pub chunk_no: u64,
     /// The sealed message; shared with a broker in this process.
     pub body: Bytes,

@@ -23,7 +23,7 @@ pub const ALIVE: Duration = Duration::from_secs(16);
 pub struct Watcher<'a> {
     /// Where workers and coordinators are registered.
     pub store: &'a dyn Store,
-    /// The time.
+    /// The clock that waiting is timed by.
     pub clock: &'a dyn Clock,
     /// Whether workers of other processes are needed.
     pub needs_workers: bool,

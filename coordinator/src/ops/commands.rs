@@ -17,7 +17,7 @@ use crate::context::coordinator::Coordinator;
 /// Chunks that were put back into the flow.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Requeued {
-    /// How many.
+    /// How many chunks were requeued.
     pub chunks: u64,
     /// Whether the run is the coordinator service's to go on with.
     pub is_submitted: bool,
@@ -26,23 +26,23 @@ pub struct Requeued {
 /// Why an operation was refused.
 #[derive(Debug, Error)]
 pub enum OpsError {
-    /// The store failed.
+    /// The store failed during the operation.
     #[error(transparent)]
     Store(#[from] StoreError),
     /// The job asks for more, or for somebody else.
     #[error("run {run_id}: {refusal}")]
     Refused {
-        /// The run.
+        /// The run that the operation was asked for.
         run_id: RunId,
-        /// Why.
+        /// Why the job's approval rules refuse it.
         refusal: Refusal,
     },
     /// The run is not in a state for it.
     #[error("run {run_id} is {state}: {advice}")]
     WrongState {
-        /// The run.
+        /// The run that the operation was asked for.
         run_id: RunId,
-        /// Where it stands.
+        /// The state of the run, which does not allow the operation.
         state: RunState,
         /// What can be done instead.
         advice: &'static str,

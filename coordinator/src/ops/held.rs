@@ -18,13 +18,13 @@ const STUCK: Duration = Duration::from_secs(60);
 /// A chunk that waits for a worker, in a sentence, and what to do.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Held {
-    /// The run.
+    /// The run that the chunk belongs to.
     pub run_id: RunId,
-    /// The chunk.
+    /// The chunk's number within its run.
     pub chunk_no: ChunkNo,
     /// Who has it, and how long that is heard of no more.
     pub said: String,
-    /// What to do.
+    /// What an operator can do about it, in words.
     pub advice: &'static str,
 }
 

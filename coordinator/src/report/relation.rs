@@ -10,7 +10,7 @@ use super::format::{count, shortened};
 pub(super) enum Relation {
     /// There is nothing to compare.
     Unknown,
-    /// The same.
+    /// Both levels have the same value.
     Equal,
     /// Not the same, by exactly what the balance names: rejected, held, merged.
     Accounted,
@@ -51,11 +51,11 @@ impl Relation {
 /// How `after` stands to `before`, the level before it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Relations {
-    /// Records.
+    /// How the numbers of records compare.
     pub(super) records: Relation,
     /// Sums, in the order of [`Report::amount_names`].
     pub(super) sums: Vec<Relation>,
-    /// Fingerprints.
+    /// How the content fingerprints compare.
     pub(super) fingerprint: Relation,
 }
 

@@ -27,7 +27,7 @@ pub struct Summary {
     pub balance: Balance,
     /// Where the amounts went.
     pub amounts: Vec<AmountBalance>,
-    /// Every worker's share.
+    /// What each worker did for the run, in three counts.
     pub workers: Vec<WorkerShare>,
     /// Rejects by field and kind of fault.
     pub rejects: Vec<RejectGroup>,

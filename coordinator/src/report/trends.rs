@@ -49,7 +49,7 @@ pub struct Figure {
 /// One run of a job among the others.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct TrendRow {
-    /// The run's id.
+    /// The id of the run in this row.
     pub run_id: RunId,
     /// When it was opened, in milliseconds since 1970.
     pub opened_at_ms: i64,

@@ -17,7 +17,7 @@ pub struct Drive {
 /// What a run has come to, for now.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Ending {
-    /// Reconciled and promoted.
+    /// The run reconciled and was promoted; its rows are in final.
     Promoted,
     /// A check failed; nothing is in final.
     NotReconciled,

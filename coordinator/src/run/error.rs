@@ -11,7 +11,7 @@ use crate::verify::VerifyError;
 /// Why a run could not be taken to its verdict. It can be resumed.
 #[derive(Debug, Error)]
 pub enum RunError {
-    /// Loading ended early.
+    /// Loading ended before every chunk was settled.
     #[error(transparent)]
     Load(#[from] LoadError),
     /// Verification could not be done.

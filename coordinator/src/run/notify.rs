@@ -19,7 +19,7 @@ use crate::report::summary;
 pub struct Notification<'a> {
     /// The version of Crossfoot that came to the verdict.
     crossfoot: &'static str,
-    /// The run's id.
+    /// The id of the run that came to a verdict.
     run_id: &'a str,
     /// The name of the run's job.
     job: &'a str,

@@ -21,15 +21,15 @@ pub enum SourceAgainError {
     /// Its bytes are not those that were loaded.
     #[error("chunk {chunk_no} of the source differs from what was loaded; the source was changed")]
     SourceChanged {
-        /// The chunk.
+        /// The chunk whose bytes differ.
         chunk_no: ChunkNo,
     },
     /// A chunk could not be decoded again.
     #[error("chunk {chunk_no}: {reason}")]
     Decode {
-        /// The chunk.
+        /// The chunk that could not be decoded.
         chunk_no: ChunkNo,
-        /// Why.
+        /// Why decoding failed, in words.
         reason: String,
     },
 }

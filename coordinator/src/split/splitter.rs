@@ -33,7 +33,7 @@ pub struct ChunkLimits {
 pub struct CutChunk {
     /// Where it is and what it hashes to.
     pub cut: ChunkCut,
-    /// Its bytes.
+    /// The chunk's bytes, whole records with their framing.
     pub bytes: Vec<u8>,
     /// How many bytes of the source on disk had been read by then, for progress.
     pub disk_position: u64,
@@ -48,9 +48,9 @@ pub enum SplitError {
     /// Its records could not be told apart.
     #[error("record {record_no}, at byte {offset} of the source's content: {error}{}", known(*record_no, error))]
     Frame {
-        /// The record.
+        /// The number of the record that cannot be framed; 0 for the source's header.
         record_no: RecordNo,
-        /// Where it begins.
+        /// Where the record begins in the source's content, in bytes from 0.
         offset: u64,
         /// What is wrong with it.
         error: FrameError,

@@ -38,7 +38,7 @@ pub struct StagingOutcome {
     pub reconciliation: Reconciliation,
     /// Everything the report shows.
     pub summary: Summary,
-    /// Chunks that differ.
+    /// The numbers of the chunks that differ, in order, without duplicates.
     pub differing: Vec<u64>,
     /// What the source declares of itself and is not so.
     pub footing: Vec<FootingFinding>,
@@ -48,11 +48,11 @@ pub struct StagingOutcome {
 pub struct Reconcile<'a> {
     /// The ledger and the tables.
     pub store: &'a dyn Store,
-    /// The time.
+    /// The clock that the times of checks are taken from.
     pub clock: &'a dyn Clock,
-    /// The job.
+    /// The job that the run executes.
     pub job: &'a Arc<Job>,
-    /// The run.
+    /// The run to reconcile, as the ledger has it.
     pub run: &'a Run,
     /// The right to change it.
     pub fence: Fence,

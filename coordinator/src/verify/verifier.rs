@@ -43,10 +43,10 @@ const RANGES_MAX: u32 = 8;
 /// Why verification could not be done.
 #[derive(Debug, Error)]
 pub enum VerifyError {
-    /// The store failed.
+    /// The store failed while the run was verified.
     #[error(transparent)]
     Store(#[from] StoreError),
-    /// The broker failed.
+    /// The broker failed while ranges were handed out.
     #[error(transparent)]
     Broker(#[from] BrokerError),
     /// A range could not be handed out.
@@ -57,7 +57,7 @@ pub enum VerifyError {
     ReadBack {
         /// The first chunk of the range.
         first: u64,
-        /// Why.
+        /// Why the range could not be read back, in words.
         reason: String,
     },
     /// A sum does not fit.
@@ -81,9 +81,9 @@ impl From<PostError> for VerifyError {
 /// What the ledger and staging hold of a run.
 #[derive(Debug)]
 pub struct Verified {
-    /// The ledger's side.
+    /// What the ledger holds of the run.
     pub ledger: LedgerEvidence,
-    /// Staging's side.
+    /// What was read back from the staging tables.
     pub staging: ReadBack,
     /// What final must turn out to hold.
     pub to_promote: ControlTotals,
@@ -106,13 +106,13 @@ pub struct Verify<'a> {
     pub post: &'a Post,
     /// The ledger, and what was found.
     pub store: &'a dyn Store,
-    /// The job.
+    /// The job that the run executes.
     pub job: &'a Arc<Job>,
     /// The right to change the run.
     pub fence: Fence,
     /// What was handed out while loading, and is handed out now.
     pub ranges: &'a Ranges,
-    /// What workers say.
+    /// What workers report of this run, as it arrives.
     pub reports: &'a mut Reports,
     /// What declared values are compared with.
     pub given: Given,

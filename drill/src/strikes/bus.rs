@@ -60,7 +60,7 @@ fn embezzled(batch: &Batch) -> Batch {
 enum How {
     /// In place of the genuine message.
     InPlace,
-    /// Before it.
+    /// Ahead of the genuine message, which follows.
     Ahead,
 }
 
@@ -180,7 +180,7 @@ pub(super) enum Intrusion {
     OtherQueue,
 }
 
-/// Strikes the bus.
+/// Strikes the broker's queues of a fresh shadow with `intrusion`.
 pub(super) async fn strike(intrusion: Intrusion, scenario: &Scenario<'_>) -> Strike {
     let beyond = i64::MAX as u64 + 1;
     match intrusion {

@@ -20,7 +20,7 @@ use crate::survey::{Owned, Sample};
 /// What becomes of a row between processor and writer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum InBatch {
-    /// It is lost.
+    /// The row is left out of the batch.
     Lost,
     /// A value of it is altered.
     Altered,

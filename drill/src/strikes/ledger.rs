@@ -24,7 +24,7 @@ pub(super) enum Entry {
 /// What becomes of a breach.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Breach {
-    /// It is deleted.
+    /// The breach is deleted from the ledger.
     Deleted,
     /// It is put on another record.
     Moved,

@@ -29,7 +29,7 @@ pub(super) enum PackDamage {
     OtherKey,
 }
 
-/// Strikes a pack.
+/// Exports a pack from a fresh shadow, damages it, and verifies it.
 pub(super) async fn strike(damage: PackDamage, scenario: &Scenario<'_>) -> Strike {
     let field = scenario.field().await?;
     let run_id = match field.run(&scenario.request()).await {

@@ -38,7 +38,7 @@ pub(super) enum Approval {
 /// Where a promotion is cut off.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Cut {
-    /// Before the commit.
+    /// Before the commit, so that nothing was committed.
     BeforeCommit,
     /// After the commit, before its answer.
     AfterCommit,

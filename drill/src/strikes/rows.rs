@@ -49,7 +49,7 @@ pub(super) enum BetweenRuns {
 /// What becomes of a reject.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Reject {
-    /// It is deleted.
+    /// The reject is deleted from its table.
     Lost,
     /// It appears in staging all the same.
     Staged,

@@ -43,9 +43,9 @@ pub(super) enum Declaration {
 /// What is wrong with a header or a trailer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum ControlDamage {
-    /// The trailer's count.
+    /// The trailer's count is one too many.
     Count,
-    /// The trailer's total.
+    /// The trailer's total is a cent too high.
     Total,
     /// The trailer's hash total.
     HashTotal,

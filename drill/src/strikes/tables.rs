@@ -11,7 +11,7 @@ use crate::trigger::{self, When, different, key_of};
 /// When a column is made narrower.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Moment {
-    /// Before the run.
+    /// Before the run is opened.
     BeforeRun,
     /// Between staging and promotion.
     BeforePromotion,

@@ -74,9 +74,9 @@ type = "decimal(38,2)"
 /// A record of a chunk.
 #[derive(Debug, Clone)]
 pub enum Record<'a> {
-    /// Accepted.
+    /// An accepted record, with its row's values in column order.
     Row(Vec<Value<'a>>),
-    /// Rejected: its bytes.
+    /// A rejected record, with its bytes as in the source.
     Reject(&'a [u8]),
 }
 

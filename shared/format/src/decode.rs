@@ -34,7 +34,7 @@ enum Shape {
     Copybook(LaidOut),
 }
 
-/// Fields between separators.
+/// How to decode a record whose fields stand between separators.
 #[derive(Debug, Clone)]
 struct Between {
     splitter: Splitter,

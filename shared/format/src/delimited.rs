@@ -9,7 +9,7 @@ use super::spec::Delimited;
 /// Where a field's bytes are.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Place {
-    /// In the record.
+    /// In the record, byte for byte.
     Record,
     /// In the decoder's scratch: they had to be rewritten.
     Scratch,
@@ -32,7 +32,7 @@ pub(super) enum State {
     Control,
     /// Bytes, to be taken as they are.
     Raw,
-    /// Nothing was written.
+    /// Nothing was written: the field is missing from the record, or is computed.
     Absent,
 }
 

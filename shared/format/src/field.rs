@@ -56,7 +56,7 @@ pub struct GroupSum {
 /// Values that a group has beyond the usual.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Extra {
-    /// So many.
+    /// This many values follow.
     Values(usize),
     /// One that says how many times so many follow.
     Times(usize),

@@ -14,7 +14,7 @@ pub fn lines(content: &[u8]) -> u64 {
 /// What has to be done to a record before its fields are cut.
 #[derive(Debug, Clone)]
 pub(super) enum Lines {
-    /// Nothing.
+    /// Nothing: the fields are cut from the record as it is.
     AsTheyAre,
     /// Blanks fill it up to so many bytes.
     Padded(usize),

@@ -18,7 +18,7 @@ pub struct NumberFormat {
     pub parentheses: bool,
     /// The texts after a number that make it negative, such as `CR`; and those that say that it is not.
     pub negative: Vec<String>,
-    /// See `negative`.
+    /// The texts after a number that say that it is not negative.
     pub positive: Vec<String>,
     /// Whether a number may have a power of ten, `1.5E3`.
     pub exponent: bool,

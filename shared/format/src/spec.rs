@@ -36,7 +36,7 @@ pub struct Outside {
 pub enum Form {
     /// Fields between separators, records on lines.
     Delimited(Delimited),
-    /// Fields at positions.
+    /// Fields at fixed positions of the record.
     Fixed(Fixed),
     /// Fields as a COBOL copybook lays them out.
     Copybook(Copybook),
@@ -139,7 +139,7 @@ pub enum FixedFraming {
 /// A length before a record, or before a block of records.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Prefix {
-    /// Its form.
+    /// How the length is stored: its width and layout.
     pub form: PrefixForm,
     /// Which byte of it comes first.
     pub order: ByteOrder,
@@ -197,11 +197,11 @@ pub enum Encoding {
     },
     /// Another encoding that has ASCII in it.
     Foreign {
-        /// Which.
+        /// The encoding, as `encoding_rs` names it.
         encoding: &'static encoding_rs::Encoding,
         /// Whether C1 control characters are text; otherwise they are a reject.
         keeps_controls: bool,
     },
-    /// A code page.
+    /// A code page of one byte a character, such as an EBCDIC page.
     Page(&'static CodePage),
 }

@@ -20,7 +20,7 @@ pub enum Verdict {
 pub struct Finding {
     /// What was looked at, such as `queue crossfoot.chunks`.
     pub what: String,
-    /// How it is.
+    /// Whether it is well, needs attention, or prevents work.
     pub verdict: Verdict,
     /// What was found, in words.
     pub detail: String,

@@ -53,7 +53,7 @@ pub(crate) enum Kind {
 /// Where in final the rows of a run are.
 #[derive(Clone, Copy)]
 pub(crate) enum Stored {
-    /// Nobody knows.
+    /// Anywhere: the whole table has to be searched.
     Anywhere,
     /// From this page of the table on.
     FromPage(i64),
@@ -63,7 +63,7 @@ pub(crate) enum Stored {
 pub(crate) enum Ended {
     /// Nobody listens any more.
     Unheard,
-    /// An error.
+    /// The database or the reader failed.
     Failed(StoreError),
 }
 

@@ -67,7 +67,7 @@ pub(crate) enum Seen {
     OnClient,
     /// It waits for a lock that these hold.
     Blocked(Vec<Blocker>),
-    /// It works.
+    /// It is executing a statement and waits for nothing.
     AtWork,
 }
 

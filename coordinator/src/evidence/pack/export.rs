@@ -37,9 +37,9 @@ const PAGE: u32 = 500;
 /// A pack that was written.
 #[derive(Debug, Clone)]
 pub struct Exported {
-    /// Its manifest.
+    /// The manifest, as it was written into the pack.
     pub manifest: Manifest,
-    /// Its length.
+    /// The length of the pack's file, in bytes.
     pub bytes: u64,
 }
 

@@ -113,7 +113,7 @@ pub struct KeyPair {
     pub private: PathBuf,
     /// The file of the public key.
     pub public: PathBuf,
-    /// The key's id.
+    /// SHA-256 of the public key (SPKI, DER), which identifies the pair.
     pub id: Hash,
 }
 

@@ -36,7 +36,7 @@ pub struct With<'a> {
 pub struct Proven {
     /// Everything that was checked.
     pub checks: Vec<PartCheck>,
-    /// The proof.
+    /// The proof as it was read from its file.
     pub proof: Proof,
     /// The statement in it, if it could be read.
     pub statement: Option<Statement>,

@@ -34,7 +34,7 @@ impl Writer {
         Ok(())
     }
 
-    /// Begins a part.
+    /// Begins a part: reserves its header, which is written when the part's length is known.
     pub(super) fn open(&mut self, part: Part) -> std::io::Result<Open<'_>> {
         let begin = self.position;
         self.put(&[0; archive::BLOCK])?;

@@ -43,9 +43,9 @@ pub enum Tone {
     Bad,
     /// To be looked at.
     Notice,
-    /// Of lesser weight.
+    /// Printed dim: of lesser weight.
     Quiet,
-    /// Of greater weight.
+    /// Printed bold: of greater weight.
     Strong,
 }
 

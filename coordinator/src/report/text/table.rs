@@ -48,7 +48,7 @@ impl Column {
 pub enum Mark {
     /// The first such character of the line.
     First(char, Tone),
-    /// The last one.
+    /// The last such character of the line.
     Last(char, Tone),
 }
 

@@ -161,7 +161,7 @@ impl fmt::Debug for RabbitSettings {
 /// Settings understood: what is needed to connect.
 #[derive(Clone)]
 pub(super) struct Target {
-    /// For messages.
+    /// The URL as it is shown in messages and the log: without the password.
     pub(super) url: String,
     pub(super) tls: bool,
     pub(super) host: String,

@@ -107,7 +107,7 @@ impl Session {
     }
 }
 
-/// How it stands.
+/// Whether the role has a connection to work with.
 #[derive(Clone)]
 pub(super) enum State {
     /// Connecting again, because of this.
@@ -116,7 +116,7 @@ pub(super) enum State {
     Closed,
 }
 
-/// Hands out sessions.
+/// Keeps one role connected, and hands out its session.
 pub(super) struct ConnectionSupervisor {
     pub(super) settings: Arc<RabbitSettings>,
     pub(super) target: Arc<Target>,

@@ -181,9 +181,9 @@ pub(super) async fn declare_queue(
 /// A queue as the broker has it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct QueueCounts {
-    /// Messages that wait.
+    /// Messages that are ready for delivery; those being worked on do not count.
     pub(super) messages: u32,
-    /// Consumers.
+    /// Consumers that are registered on the queue.
     pub(super) consumers: u32,
 }
 
@@ -218,7 +218,7 @@ pub(super) async fn within<T>(
     timeout(settings.confirm_timeout, answer).await.map_err(late)
 }
 
-/// Opens a channel.
+/// Opens a channel of `connection`, within the time for confirms.
 pub(super) async fn open_channel(
     settings: &RabbitSettings,
     target: &Target,

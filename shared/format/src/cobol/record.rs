@@ -14,7 +14,7 @@ use crate::padding::{self, Padding};
 /// How one record type's fields lie in a record.
 #[derive(Debug, Clone)]
 pub struct RecordSpec {
-    /// Where they are.
+    /// Where each field is in the record.
     pub plan: Arc<Plan>,
     /// How each of [`Plan::fields`] is read.
     pub fields: Vec<FieldSpec>,
@@ -31,7 +31,7 @@ pub struct RecordSpec {
 /// A number that says how many bytes of a text are data.
 #[derive(Debug, Clone)]
 pub struct LengthSpec {
-    /// Where it is.
+    /// The field that holds the number.
     pub field: Arc<Field>,
     /// How it is read.
     pub spec: FieldSpec,

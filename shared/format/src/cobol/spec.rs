@@ -26,7 +26,7 @@ pub struct FieldSpec {
 pub enum Kind {
     /// Characters: pictures of X and A; edited ones (`Z,ZZ9.99-`) too, as printed, unless they are to be numbers.
     Text(TextForm),
-    /// A decimal number.
+    /// A number in zoned, packed or binary form.
     Number(NumberForm),
     /// A number as an edited picture prints it (`Z,ZZ9.99-`), as the number that it is.
     Edited(EditedForm),
@@ -87,9 +87,9 @@ impl Default for TextForm {
 /// What text that is nothing but padding is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Empty {
-    /// NULL.
+    /// The text is NULL.
     Null,
-    /// Empty text.
+    /// The text is empty, not NULL.
     Keep,
 }
 
@@ -107,9 +107,9 @@ pub enum LowValues {
 /// What text of nothing but high-values (0xFF) is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum HighValues {
-    /// A reject.
+    /// The record is a reject.
     Reject,
-    /// NULL.
+    /// The field is NULL.
     Null,
     /// The characters that the page says.
     Keep,
@@ -163,11 +163,11 @@ pub struct NumberForm {
 /// What fields are that hold none of their digits, because nobody moved a number there.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Fills {
-    /// Nothing but spaces.
+    /// For a field that holds nothing but spaces.
     pub spaces: Fill,
-    /// Nothing but 0x00.
+    /// For a field of low-values: nothing but 0x00.
     pub low_values: Fill,
-    /// Nothing but 0xFF.
+    /// For a field of high-values: nothing but 0xFF.
     pub high_values: Fill,
 }
 
@@ -177,9 +177,9 @@ pub enum Fill {
     /// The record is a reject.
     #[default]
     Reject,
-    /// NULL.
+    /// The field is NULL.
     Null,
-    /// Zero.
+    /// The number is zero.
     Zero,
 }
 
@@ -253,9 +253,9 @@ pub enum AsciiSigns {
 /// is `+` or `-` by every rule.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum SignRule {
-    /// NUMPROC(PFD).
+    /// The preferred signs, NUMPROC(PFD): C, D and, unsigned, F.
     Preferred,
-    /// NUMPROC(NOPFD) and NUMPROC(MIG).
+    /// What the numeric class test passes under NUMPROC(NOPFD) and NUMPROC(MIG).
     #[default]
     Usual,
     /// Whatever the machine takes for a sign.
@@ -294,27 +294,27 @@ pub enum FloatForm {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[allow(missing_docs, reason = "`window_start` is explained above, the letters are the digits")]
 pub enum MomentForm {
-    /// `20240229`
+    /// Year, month and day: `20240229`.
     YyyyMmDd,
-    /// `240229`
+    /// Year without its century, month and day: `240229`.
     YyMmDd { window_start: i16 },
     /// `2024060`: the day of the year.
     YyyyDdd,
-    /// `24060`
+    /// Year without its century, and day of the year: `24060`.
     YyDdd { window_start: i16 },
     /// `1240229`: the first digit counts centuries, 0 being 1900 to 1999.
     CyyMmDd,
-    /// `124060`
+    /// Century digit, year, and day of the year: `124060`.
     CyyDdd,
-    /// `29022024`
+    /// Day, month and year: `29022024`.
     DdMmYyyy,
-    /// `290224`
+    /// Day, month, and year without its century: `290224`.
     DdMmYy { window_start: i16 },
-    /// `02292024`
+    /// Month, day and year: `02292024`.
     MmDdYyyy,
-    /// `022924`
+    /// Month, day, and year without its century: `022924`.
     MmDdYy { window_start: i16 },
-    /// `20240229235959`: a timestamp.
+    /// A timestamp to the second: `20240229235959`.
     YyyyMmDdHhMmSs,
     /// `235959`. There is no column type for a time of day: it becomes the text `23:59:59`.
     HhMmSs,
@@ -328,7 +328,7 @@ pub enum OnDate {
     /// The record is a reject.
     #[default]
     Reject,
-    /// NULL.
+    /// The field is NULL.
     Null,
 }
 

@@ -40,7 +40,7 @@ pub enum FrameError {
     /// A length too small for what it must count.
     #[error("the length is {length}, but it must be at least {least}")]
     LengthTooSmall {
-        /// The length found.
+        /// The length that was found.
         length: u64,
         /// The smallest that it can be.
         least: usize,
@@ -83,7 +83,7 @@ pub enum FrameError {
         "the record or block descriptor has x'{found:04x}' where x'0000' is expected; check endianness and framing"
     )]
     NotZero {
-        /// What it has.
+        /// The value found in that half.
         found: u16,
     },
     /// A length field that holds no number.
@@ -152,7 +152,7 @@ pub enum UnframeableError {
     /// It is longer than its length can say.
     #[error("{bytes} bytes are more than a record's length prefix can hold")]
     TooLong {
-        /// Its length.
+        /// The record's length in bytes.
         bytes: usize,
     },
     /// It is empty, and the framing knows no empty records.

@@ -13,7 +13,7 @@ use super::spec::{Continuation, Encoding, FixedFraming, Form, FormatSpec, Length
 
 pub use error::{FrameError, FrameErrorAt, UnframeableError};
 
-/// UTF-8's byte-order mark.
+/// The byte-order mark in UTF-8, which may precede the first record.
 pub(super) const BYTE_ORDER_MARK: &[u8] = b"\xEF\xBB\xBF";
 
 /// The extent of one record, from the start of the bytes that were given.
@@ -21,7 +21,7 @@ pub(super) const BYTE_ORDER_MARK: &[u8] = b"\xEF\xBB\xBF";
 pub struct Frame {
     /// The record's content is `bytes[start..end]`: neither a length before it nor the line end is part of it.
     pub start: usize,
-    /// See `start`.
+    /// Where the content ends: the place after its last byte.
     pub end: usize,
     /// The next record begins at `bytes[total..]`.
     pub total: usize,
@@ -30,7 +30,7 @@ pub struct Frame {
 /// How much of a buffer is whole records.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Taken {
-    /// How many records.
+    /// How many records are whole.
     pub records: u64,
     /// Their length together, framing included.
     pub bytes: usize,

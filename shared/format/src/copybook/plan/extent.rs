@@ -18,14 +18,14 @@ pub enum ExtentError<E> {
     Unread {
         /// The table, an index of [`Plan::tables`].
         table: usize,
-        /// Why.
+        /// Why the field could not be read.
         error: E,
     },
     /// The number is not between the table's bounds.
     OutOfBounds {
         /// The table, an index of [`Plan::tables`].
         table: usize,
-        /// The number.
+        /// The number that the field holds.
         count: i128,
     },
 }

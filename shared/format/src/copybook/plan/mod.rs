@@ -71,15 +71,15 @@ pub struct Within {
 /// A column, and how its value lies in the record.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Field {
-    /// The column's name.
+    /// The column's name, unique within the record.
     pub column: String,
     /// The item's name with those of its groups, and its occurrence: `RECORD.GROUP.ITEM(2)`.
     pub path: String,
-    /// The item.
+    /// The copybook's item that the column is made of.
     pub item: ItemId,
-    /// Where it begins.
+    /// Where the field begins in the record.
     pub offset: Offset,
-    /// Its bytes.
+    /// The field's length in bytes.
     pub length: usize,
     /// The kind of data.
     pub category: Category,
@@ -117,7 +117,7 @@ pub struct Field {
 pub struct Table {
     /// The item's name with those of its groups, and its occurrence.
     pub path: String,
-    /// The item.
+    /// The copybook's item that occurs.
     pub item: ItemId,
     /// Where its first occurrence begins.
     pub offset: Offset,
