@@ -28,7 +28,7 @@ pub(crate) struct ListedRun {
     pub(crate) job: String,
     /// Where the run is in its life.
     pub(crate) state: RunState,
-    /// What the run came to.
+    /// The outcome of the run.
     pub(crate) outcome: Outcome,
     /// Where the source is.
     pub(crate) source: String,
@@ -44,7 +44,7 @@ pub(crate) struct ListedRun {
     pub(crate) actor: String,
     /// Whether the run's staging rows and rejects were removed.
     pub(crate) purged: bool,
-    /// Why the run stands where it stands, if that needs saying.
+    /// Why the run is in this state, if that needs saying.
     pub(crate) note: Option<String>,
 }
 
@@ -228,7 +228,7 @@ pub(crate) struct ListedDefect {
     pub(crate) what: &'static str,
     /// The invariant that the defect breaks.
     pub(crate) invariant: Invariant,
-    /// What must come of the defect: one of these checks or refusals.
+    /// What must catch the defect: one of these checks or refusals.
     pub(crate) must: Vec<String>,
     /// How closely the defect must be located when a check catches it.
     pub(crate) must_locate: Located,
@@ -310,12 +310,12 @@ pub(crate) struct MadeKeys {
     pub(crate) key: Hash,
 }
 
-/// What came of checking a pack of evidence.
+/// The result of checking a pack of evidence.
 #[derive(Debug, Serialize, JsonSchema)]
 pub(crate) struct VerifiedPack<'a> {
     /// Whether everything holds and someone vouches for it.
     pub(crate) verified: bool,
-    /// Whether no check failed, whoever vouches for it.
+    /// Whether no check failed, regardless of who vouches for it.
     pub(crate) holds: bool,
     /// Who vouches for the pack.
     pub(crate) vouched_by: Vouched,
@@ -325,18 +325,18 @@ pub(crate) struct VerifiedPack<'a> {
     pub(crate) checks: &'a [PartCheck],
 }
 
-/// What came of checking the proof of one record.
+/// The result of checking the proof of one record.
 #[derive(Debug, Serialize, JsonSchema)]
 pub(crate) struct VerifiedProof<'a> {
     /// Whether everything holds, the record is the one that was given, and someone vouches for the root.
     pub(crate) verified: bool,
-    /// Whether no check failed, whoever vouches for it.
+    /// Whether no check failed, regardless of who vouches for it.
     pub(crate) holds: bool,
     /// Whether something that was given shows which record it is.
     pub(crate) is_of_record: bool,
     /// Who vouches for the root.
     pub(crate) vouched_by: Vouched,
-    /// The statement that is signed; null if there is none.
+    /// The statement that is signed; null if there is none or it cannot be read.
     pub(crate) statement: Option<&'a Statement>,
     /// Everything that was checked.
     pub(crate) checks: &'a [PartCheck],

@@ -64,7 +64,7 @@ pub enum OpenError {
         /// When it was opened.
         when: String,
     },
-    /// The same bytes are on their way.
+    /// The same bytes are being loaded by a run that is not over.
     #[error(
         "run {run_id} is loading the same bytes and is {state}; `crossfoot resume`, `approve` or `cancel` it first, or pass `--again`"
     )]

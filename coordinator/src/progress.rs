@@ -1,4 +1,4 @@
-//! How far a run is, for whoever watches it live. The ledger is the truth; this is the view.
+//! How far a run is, for live display. The ledger is the truth; this is the view.
 
 use domain::counts::Role;
 use domain::ids::{RunId, WorkerId};

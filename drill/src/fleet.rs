@@ -52,7 +52,7 @@ pub(crate) async fn within<T>(patience: Duration, work: impl Future<Output = T>)
     tokio::time::timeout(patience, work).await.map_err(|_| NoEnd(patience))
 }
 
-/// Why a run in the shadow did not come to an ending.
+/// Why a run in the shadow did not end as intended.
 #[derive(Error)]
 pub(crate) enum Refusal {
     /// It took too long.
@@ -78,7 +78,7 @@ pub(crate) enum Refusal {
 }
 
 impl fmt::Debug for Refusal {
-    /// The words, quoted: they stand in the results.
+    /// The error's text, quoted: it is part of the results.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         fmt::Debug::fmt(&chain(self), f)
     }

@@ -46,7 +46,7 @@ const PATIENCE_TIMES: u32 = 20;
 /// Strikes at a time. Each has a shadow of its own.
 const SIDE_BY_SIDE: usize = 4;
 
-/// A source is cut into about so many chunks, so that there are several to damage.
+/// About how many chunks a source is cut into, so that there are several to damage.
 const CHUNKS: u64 = 8;
 
 /// What is to be drilled.

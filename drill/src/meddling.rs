@@ -18,7 +18,7 @@ pub(crate) enum Fate<M> {
     Pass,
     /// This goes on in its place.
     Instead(Box<M>),
-    /// It is lost, and its sender is told that it arrived.
+    /// It is lost, though its sender gets a confirm.
     Lost,
 }
 

@@ -234,7 +234,7 @@ pub(crate) enum SqlError {
     NoNumber(String),
 }
 
-/// Who damages a shadow: plain SQL, as somebody with the database's password would.
+/// Damages a shadow with plain SQL, as someone with the database's password would.
 pub(crate) enum SqlClient {
     Sqlite(PathBuf),
     Postgres(PgPool),

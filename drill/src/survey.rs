@@ -254,7 +254,7 @@ impl Kept {
     }
 }
 
-/// A change of a file: so many bytes at an offset are replaced.
+/// A change of a file: the bytes at an offset are replaced.
 #[derive(Debug, Clone)]
 pub(crate) struct Edit {
     pub(crate) offset: u64,
@@ -265,7 +265,7 @@ pub(crate) struct Edit {
 /// Copies `from` to `to` with `edits`, which are in order of offset and do not overlap.
 ///
 /// # Errors
-/// Of the file system, or when an edit lies behind the end.
+/// Of the file system, or when an edit lies beyond the end.
 pub(crate) fn edited(from: &Path, to: &Path, edits: &[Edit]) -> std::io::Result<()> {
     let mut reader = BufReader::new(File::open(from)?);
     let mut out = BufWriter::new(File::create(to)?);

@@ -1,4 +1,4 @@
-//! Notes of the log's head, kept where whoever can write to the database cannot: a file, the system's log.
+//! Notes of the log's head, kept where a writer of the database cannot reach: a file, the system's log.
 
 use std::fs::OpenOptions;
 use std::io::{self, Write};

@@ -20,7 +20,7 @@ use tokio::io::AsyncWriteExt as _;
 use tokio::process::Command;
 use ureq::tls::{Certificate, PemItem, RootCerts, TlsConfig, parse_pem};
 
-/// A webhook is tried so often.
+/// How often a webhook is tried before it is given up.
 const TRIES: u32 = 3;
 
 /// The pause before the second try; before the third it is twice as long.
@@ -32,7 +32,7 @@ const TIMEOUT: Duration = Duration::from_secs(10);
 /// The header that signs the body: `sha256=` and the HMAC-SHA256 of it, in hexadecimal digits.
 const SIGNATURE: &str = "X-Crossfoot-Signature";
 
-/// Who is told, and of what.
+/// Who is notified, and of which outcomes.
 #[derive(Clone, Default)]
 pub struct Notify {
     /// Where the verdict is posted to as JSON.
@@ -43,7 +43,7 @@ pub struct Notify {
     pub ca_file: Option<PathBuf>,
     /// A program and its arguments; it gets the JSON on standard input.
     pub command: Vec<String>,
-    /// What is told; empty: everything.
+    /// The outcomes to notify of; empty for all.
     pub on: Vec<Outcome>,
     /// How long one try may take; 10 s when it is not said.
     pub timeout: Option<Duration>,
@@ -56,7 +56,7 @@ impl fmt::Debug for Notify {
     }
 }
 
-/// Why nobody was told.
+/// Why a notification was not delivered.
 #[derive(Debug, Error)]
 pub(crate) enum NotifyError {
     /// No try reached the webhook.
@@ -67,7 +67,7 @@ pub(crate) enum NotifyError {
         /// How many there were.
         attempts: u32,
     },
-    /// A try ended by a mistake of ours.
+    /// A try panicked or was cancelled, which is a bug.
     #[error(transparent)]
     Task(#[from] tokio::task::JoinError),
     /// The command did not start.
@@ -111,7 +111,7 @@ struct Failed {
 }
 
 impl Notify {
-    /// Whether `outcome` is told.
+    /// Whether the settings ask for a notification of `outcome`.
     pub(crate) fn is_asked_for(&self, outcome: Outcome) -> bool {
         self.on.is_empty() || self.on.contains(&outcome)
     }

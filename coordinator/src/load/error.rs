@@ -34,7 +34,7 @@ pub enum LoadError {
         /// Why it failed the last time.
         reason: String,
     },
-    /// The ledger has chunks that are neither committed nor set aside, though none is on its way.
+    /// The ledger has chunks that are neither committed nor set aside, though none is in flight.
     #[error(
         "the ledger has {settled} of {split} chunks as committed or set aside, but none is in flight; resume the run"
     )]

@@ -37,19 +37,19 @@ pub struct Load<'a> {
     pub fence: Fence,
     /// How large a chunk becomes.
     pub limits: ChunkLimits,
-    /// How much may be on its way.
+    /// How much may be in flight, over all runs of the coordinator.
     pub window: WindowLimits,
     /// The runs that share the window, each with an equal part of it.
     pub shares: &'a Shares,
     /// Of how many chunks the source's bytes are decoded here too.
     pub verify_source: VerifySource,
-    /// Opens the source once more; `None` when it can be read only once.
+    /// Opens the source again; `None` when it can be read only once.
     pub reopen: &'a (dyn Fn() -> Option<SourceFile> + Sync),
     /// What is handed out to be read back.
     pub ranges: &'a Ranges,
     /// Where the live view of the run is published.
     pub watch: &'a watch::Sender<Snapshot>,
-    /// Told when to stop.
+    /// Cancelled when loading must stop.
     pub stop: &'a CancellationToken,
 }
 

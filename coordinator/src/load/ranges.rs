@@ -12,10 +12,10 @@ use store::Fence;
 use store::model::ChunkRange;
 use wire::Range;
 
-/// A range is closed at so many chunks, so that what is found of it fits a message by far.
+/// How many chunks at most a range has, so that what is found of it fits a message by far.
 const CHUNKS_MAX: u64 = 512;
 
-/// A range is closed at so many bytes of chunks: enough to be worth its round trip, little enough to share.
+/// At how many bytes of chunks a range is closed: enough to be worth its round trip, little enough to share.
 const BYTES_MIN: usize = 4 << 20;
 
 /// The ranges of one pass of verification.

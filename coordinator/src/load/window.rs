@@ -10,14 +10,14 @@ use std::time::{Duration, Instant};
 use bytes::Bytes;
 use tokio::sync::Notify;
 
-/// How much may be on its way at a time.
+/// How much may be in flight at a time.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct WindowLimits {
     /// Chunks that may be in flight at a time, over all runs that share the window.
     pub chunks_max: usize,
     /// Bytes of the source. One chunk may exceed it alone.
     pub bytes_max: usize,
-    /// A chunk that is on its way for so long, while no message waits in the broker, is lost and is handed out again.
+    /// A chunk in flight for longer than this, while no message waits in the broker, is lost and is handed out again.
     pub overdue: Duration,
 }
 
@@ -60,7 +60,7 @@ impl Drop for Share {
     }
 }
 
-/// A chunk on its way, kept as it is sent, so that it can be handed out again.
+/// A chunk in flight, kept as it is sent, so that it can be handed out again.
 #[derive(Debug, Clone)]
 pub struct OnItsWay {
     /// The chunk's number within its run.
@@ -75,7 +75,7 @@ pub struct OnItsWay {
     pub since: Instant,
 }
 
-/// The chunks that are on their way.
+/// The chunks that are in flight.
 #[derive(Debug)]
 pub struct Window {
     limits: WindowLimits,

@@ -1,11 +1,11 @@
-//! How two neighbouring levels stand to each other, quantity by quantity.
+//! How two neighbouring levels compare, quantity by quantity.
 
 use domain::check::{CheckKind, CheckResult, Stage, Verdict};
 use domain::report::{LevelTotals, Report};
 
 use super::format::{count, shortened};
 
-/// What one level says of a quantity, next to what the level before it says.
+/// How one level's value of a quantity compares with the level before it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum Relation {
     /// There is nothing to compare.
@@ -48,7 +48,7 @@ impl Relation {
     }
 }
 
-/// How `after` stands to `before`, the level before it.
+/// How `after` compares with `before`, the level before it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Relations {
     /// How the numbers of records compare.

@@ -40,7 +40,7 @@ impl Summary {
     /// The summary as the store keeps it.
     ///
     /// # Errors
-    /// [`StoreError::Damaged`], which would be a mistake of ours.
+    /// [`StoreError::Damaged`], which would be a bug.
     pub fn to_json(&self) -> Result<String, StoreError> {
         serde_json::to_string(self).map_err(|error| StoreError::Damaged { what: error.to_string() })
     }

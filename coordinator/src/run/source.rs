@@ -53,7 +53,7 @@ impl Coordinator {
         Ok(SourceFile::open(location, job.compression)?)
     }
 
-    /// Refuses to go on where the source is not at hand, or where another one was named than the run was opened on.
+    /// Refuses to continue if the source is missing, or if another one was named than the run was opened on.
     ///
     /// # Errors
     /// [`RunError::SourceWanted`]: nothing of the run has changed.

@@ -22,9 +22,9 @@ pub(crate) const RECORDS_MAX: u64 = domain::limits::CHUNK_RECORDS_MAX;
 /// How large a chunk becomes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct ChunkLimits {
-    /// About so many bytes; at least one record, whatever its length.
+    /// The size in bytes to cut at; a chunk has at least one record, whatever its length.
     pub bytes: usize,
-    /// At most so many records; 0: as many as a chunk may have (50,000).
+    /// The most records of a chunk; 0: as many as a chunk may have (50,000).
     pub records: u64,
 }
 
@@ -61,10 +61,10 @@ pub enum SplitError {
     /// The job's formats cannot be used.
     #[error("{0}")]
     Job(String),
-    /// No chunks could be drawn for decoding beside the processors.
+    /// The random numbers that choose chunks to decode are not available.
     #[error("cannot draw a random sample: {0}")]
     Sample(getrandom::Error),
-    /// Nobody takes the chunks any more.
+    /// The receiver of the chunks is gone.
     #[error("splitting was stopped")]
     Stopped,
 }
@@ -168,7 +168,7 @@ impl Splitter<'_> {
         })
     }
 
-    /// Where records have parents, a chunk must know which stand before it.
+    /// Where records have parents, a chunk must know which records precede it.
     fn follow_parents(&mut self, bytes: &[u8]) {
         let Some(selector) = &mut self.selector else { return };
         for (number, frame) in (self.record_no..).zip(frames(&self.framer, bytes)) {
@@ -278,7 +278,7 @@ impl Buffer {
         &self.bytes[self.start..]
     }
 
-    /// Reads until `want` bytes are at hand, or the source ends.
+    /// Reads until `want` bytes are buffered, or the source ends.
     fn fill(&mut self, want: usize) -> Result<(), SplitError> {
         if self.at_end || self.at_hand().len() >= want {
             return Ok(());

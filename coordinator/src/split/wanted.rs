@@ -1,9 +1,9 @@
-//! Why a run's source is not at hand.
+//! Why a run's source is not available.
 
 use source::SourceError;
 use thiserror::Error;
 
-/// Why a run's source could not be opened once more.
+/// Why a run's source could not be opened again.
 #[derive(Debug, Error)]
 pub enum OpenSourceError {
     /// It cannot be read.

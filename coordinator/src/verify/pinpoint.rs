@@ -1,6 +1,6 @@
 //! Pinpointing: a chunk that differs is walked down to record and field, with both values and the worker.
 //!
-//! What should be there is decoded once more from the source's own bytes; what is there comes from the table.
+//! What should be there is decoded again from the source's own bytes; what is there comes from the table.
 //! One chunk is in memory at a time.
 
 use std::collections::HashMap;
@@ -37,7 +37,7 @@ pub enum PinpointError {
     Record(#[from] record::RecordError),
 }
 
-/// The source of a run decoded once more, chunk by chunk.
+/// The source of a run decoded again, chunk by chunk.
 #[derive(Debug)]
 pub struct DecodedAgain {
     /// The root of the fingerprint over what was decoded; `None` if that is nothing.

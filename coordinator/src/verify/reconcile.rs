@@ -31,7 +31,7 @@ use crate::split::wanted::OpenSourceError;
 use crate::verify::pinpoint::{PinpointError, decode_again};
 use crate::verify::verifier::{Verified, Verify, VerifyError};
 
-/// What came of reconciling staging.
+/// The result of reconciling staging.
 #[derive(Debug)]
 pub struct StagingOutcome {
     /// The checks, and the permit if they allow it.
@@ -40,7 +40,7 @@ pub struct StagingOutcome {
     pub summary: Summary,
     /// The numbers of the chunks that differ, in order, without duplicates.
     pub differing: Vec<u64>,
-    /// What the source declares of itself and is not so.
+    /// Totals that the source declares of itself and that are wrong.
     pub footing: Vec<FootingFinding>,
 }
 
@@ -240,7 +240,7 @@ impl Reconcile<'_> {
     }
 }
 
-/// What the sender declared: beside the job, or in it.
+/// What the sender declared, in a file of its own or in the job.
 pub(crate) fn declared(run: &Run, job: &Job) -> Result<Option<Declared>, StoreError> {
     match &run.declared {
         Some(text) => serde_json::from_str(text)

@@ -1,7 +1,7 @@
 //! The verifier: what workers read back from staging, compared chunk by chunk with what the ledger says; and final,
 //! read back by the connection that promotes.
 //!
-//! It trusts neither: the table's rows were counted, summed and hashed anew, and the ledger's figures come
+//! It trusts neither: the table's rows were counted, summed and hashed again, and the ledger's figures come
 //! from the source's bytes by way of the processors.
 
 use std::collections::VecDeque;
@@ -31,10 +31,10 @@ use crate::load::ranges::Ranges;
 /// How many differing chunks are remembered for pinpointing in detail. What lies beyond is counted.
 const DIFFERING_MAX: usize = 100_000;
 
-/// After so long without a word, the store is asked whether a range was read back.
+/// After this long without a report, the store is asked whether a range was read back.
 const SILENCE: Duration = Duration::from_millis(250);
 
-/// After so long, a range that was not read back is handed out again.
+/// After this long, a range that was not read back is handed out again.
 const OVERDUE: Duration = Duration::from_secs(30);
 
 /// How many ranges are fetched at a time.

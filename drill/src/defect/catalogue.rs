@@ -17,7 +17,7 @@ pub struct Defect {
     pub what: &'static str,
     /// The invariant that it breaks.
     pub invariant: Invariant,
-    /// What must come of it: one of these.
+    /// What must catch the defect: one of these.
     pub caught_by: &'static [Catch],
     /// How closely it must be located, when a check catches it.
     pub located: Located,

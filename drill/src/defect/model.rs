@@ -89,11 +89,11 @@ impl Group {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum Strikes {
-    /// The source, or what its sender says of it.
+    /// The source, or what its sender declares.
     Source,
     /// Messages between coordinator and workers, or the workers themselves.
     Fleet,
-    /// The broker's queues, by somebody who may do everything there and nothing in the store.
+    /// The broker's queues, by someone with every permission there and none in the store.
     Bus,
     /// The staging tables and the rejects.
     Staging,
@@ -157,7 +157,7 @@ impl fmt::Display for Located {
     }
 }
 
-/// What must come of a defect.
+/// What must catch a defect.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Catch {
     /// A check of this name fails; `*` stands for any text.

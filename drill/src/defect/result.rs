@@ -1,4 +1,4 @@
-//! What a drill came to: a document for auditors.
+//! The result of a drill: a document for auditors.
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -9,7 +9,7 @@ use domain::fingerprint::Hash;
 /// The version of the document's shape.
 pub const DRILL_VERSION: u32 = 1;
 
-/// What came of striking one defect.
+/// The result of injecting one defect.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Struck {
     /// Its number in the catalogue.
@@ -20,7 +20,7 @@ pub struct Struck {
     pub what: String,
     /// The invariant that it breaks.
     pub invariant: String,
-    /// What must come of it: one of these.
+    /// What must catch the defect: one of these checks or refusals.
     pub must: Vec<String>,
     /// How closely it must be located, when a check catches it.
     pub must_locate: String,

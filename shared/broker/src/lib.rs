@@ -83,7 +83,7 @@ pub enum BrokerError {
     /// The settings cannot be used.
     #[error("invalid broker settings: {0}")]
     Settings(String),
-    /// Nobody answers there, or not as a broker does.
+    /// Nothing answers at the address, or what answers is no broker.
     #[error("cannot reach the broker {url}: {reason}; check host, port and network, and that it is running")]
     Unreachable {
         /// The broker's URL, without its password.
@@ -154,7 +154,7 @@ pub enum BrokerError {
     OtherStore {
         /// The broker's URL, without its password.
         url: String,
-        /// What stands before the queues' names.
+        /// The prefix of the queues' names.
         prefix: String,
         /// The store that this process works on.
         own: StoreId,
@@ -237,7 +237,7 @@ pub trait Consumer: Send {
     async fn next(&mut self) -> Option<Delivery>;
 }
 
-/// A message in hand. Dropping it unsettled returns it to its queue.
+/// A message to settle. Dropping it unsettled returns it to its queue.
 pub struct Delivery {
     /// The message's body, exactly as it was published.
     pub body: Bytes,
@@ -260,9 +260,9 @@ pub trait Settle: Send {
 pub enum Settlement {
     /// Its effect is durable; forget it.
     Done,
-    /// Return it to the queue, behind what waits there.
+    /// Return it to the end of the queue.
     RetryLater,
-    /// Put it aside, with the reason.
+    /// Make it a dead letter, with the reason.
     DeadLetter(String),
 }
 
@@ -280,7 +280,7 @@ impl Delivery {
         }
     }
 
-    /// The effect is durable. `false`: it will be delivered again all the same.
+    /// The effect is durable. `false`: it will be delivered again nevertheless.
     pub async fn done(self) -> bool {
         self.settle(Settlement::Done).await
     }

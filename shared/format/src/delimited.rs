@@ -22,7 +22,7 @@ pub(super) enum State {
     Plain,
     /// Text from between quotes, which never stands for NULL.
     Quoted,
-    /// Text behind the closing quote: no telling what was meant.
+    /// Text after the closing quote: its meaning is unclear.
     Misquoted,
     /// Text with an escape that stands for nothing known.
     Misescaped,

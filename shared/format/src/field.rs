@@ -28,7 +28,7 @@ pub struct FieldForm {
     pub pattern: Option<String>,
     /// Booleans: the texts for true and for false.
     pub truths: Option<(Vec<String>, Vec<String>)>,
-    /// Decimals: the digits behind the point are the last ones, and the point is not written.
+    /// Decimals: the digits after the point are the last ones, and the point is not written.
     pub implied_point: bool,
     /// Numbers: how they are written, if not as SQL writes them.
     pub numbers: Option<NumberFormat>,
@@ -58,6 +58,6 @@ pub struct GroupSum {
 pub enum Extra {
     /// This many values follow.
     Values(usize),
-    /// One that says how many times so many follow.
+    /// A value that says how many times this many values follow.
     Times(usize),
 }

@@ -1,4 +1,4 @@
-//! Numbers as people write them: grouped, with a decimal comma, a sign behind, in parentheses, with a currency sign.
+//! Numbers as people write them: grouped, with a decimal comma, a trailing sign, in parentheses, with a currency sign.
 //! What is not written as the job says is no number.
 
 use domain::amount::DIGITS_MAX;

@@ -25,9 +25,9 @@ pub struct FormatSpec {
 /// Bytes of the source that are no records. They are hashed, and counted among the bytes that tile it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Outside {
-    /// So many before the first record.
+    /// How many bytes precede the first record.
     pub header_bytes: usize,
-    /// So many behind the last.
+    /// How many bytes follow the last record.
     pub footer_bytes: usize,
 }
 

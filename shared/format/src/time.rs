@@ -109,7 +109,7 @@ impl Pattern {
     }
 }
 
-/// The directives of a form, each with its letter and the position behind it.
+/// The directives of a form, each with its letter and the position after it.
 fn directives(form: &str) -> Vec<(u8, usize)> {
     let bytes = form.as_bytes();
     let mut found = Vec::new();

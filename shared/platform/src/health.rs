@@ -7,9 +7,9 @@ use serde::Serialize;
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum Verdict {
-    /// As it should be.
+    /// It works as it should.
     Ok,
-    /// It works, but somebody should know.
+    /// It works, but someone should know about it.
     Warn,
     /// A run would fail.
     Bad,
@@ -39,12 +39,12 @@ impl Finding {
         Self { what: what.into(), verdict, detail: detail.into(), advice: advice.map(Into::into) }
     }
 
-    /// It is as it should be.
+    /// A finding that is as it should be.
     pub fn ok(what: impl Into<String>, detail: impl Into<String>) -> Self {
         Self::new(what, Verdict::Ok, detail, None)
     }
 
-    /// It works, but somebody should know, and may do this about it.
+    /// A finding that works but needs attention, with advice.
     pub fn warn(what: impl Into<String>, detail: impl Into<String>, advice: &str) -> Self {
         Self::new(what, Verdict::Warn, detail, Some(advice))
     }

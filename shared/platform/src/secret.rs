@@ -12,7 +12,7 @@ use serde::Deserialize;
 
 use crate::files::{KEY_BYTES_MAX, read_small_text};
 
-/// What stands in place of what is not shown.
+/// The text that replaces a secret.
 const HIDDEN: &str = "***";
 
 /// Parameters of a URL that say nothing secret, whatever their value.

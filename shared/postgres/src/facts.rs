@@ -1,4 +1,4 @@
-//! What the server says of itself, for a person who has to make it work.
+//! Facts about the server, for the person who has to make it work.
 
 use platform::health::{Finding, Verdict};
 use sqlx::Row as _;

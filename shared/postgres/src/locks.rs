@@ -74,7 +74,7 @@ pub(crate) async fn share(connection: &mut PgConnection, lock: Lock) -> Result<(
     Ok(())
 }
 
-/// Ends the session that promotes the run, wherever it stands: what it did is taken back, unless it was committed.
+/// Ends the session that promotes the run, at any step: what it did is rolled back, unless it was committed.
 pub(crate) async fn end_promotion(connection: &mut PgConnection, run_id: RunId) -> Result<(), StoreError> {
     let (class, object) = Lock::Driver(run_id).key("");
     let sessions = sqlx::query(

@@ -2,7 +2,7 @@
 //!
 //! Final is locked against other writers, and readers see nothing of it before the commit. Nothing else waits: chunks
 //! of
-//! other runs are committed, leases are renewed, workers give signs of life meanwhile.
+//! other runs are committed, leases are renewed, workers send heartbeats meanwhile.
 
 use std::sync::Arc;
 

@@ -23,7 +23,7 @@ use super::rules::by_key;
 use super::tables::{columns, partition, quoted};
 use super::watched::Watch;
 
-/// A window has about so many bytes of the source.
+/// About how many bytes of the source a window has.
 const WINDOW_BYTES: i64 = 16 << 20;
 
 /// Rows are found by the index on their chunk, or they would all be read for each window; a window is sorted in memory.
@@ -61,7 +61,7 @@ pub(crate) enum Stored {
 
 /// Why reading ended before its end.
 pub(crate) enum Ended {
-    /// Nobody listens any more.
+    /// The receiver is gone.
     Unheard,
     /// The database or the reader failed.
     Failed(StoreError),
@@ -195,7 +195,7 @@ const HEAD_COLUMNS: usize = 6;
 
 /// The SELECT of a window, but for the window.
 struct Statement {
-    /// Before the window and behind it.
+    /// The statement's text before the bounds of the window, and after them.
     rows: (String, String),
     rejects: Option<String>,
 }

@@ -46,7 +46,7 @@ const LOOK_MAX: Duration = Duration::from_secs(10);
 /// How long an answer may take on a connection that was good before.
 const ANSWER: Duration = Duration::from_secs(4);
 
-/// A session of this program that is idle in a transaction of the ledger for so long is ended when others wait for it.
+/// How long a session of this program may idle in a transaction of the ledger while others wait; then it is ended.
 const IDLE_MAX_MS: i64 = 2000;
 
 /// Looks at sessions through a connection of its own, made when it is first needed.
@@ -61,7 +61,7 @@ pub(crate) struct Watcher {
 pub(crate) enum Seen {
     /// There is no such session.
     Gone,
-    /// It has nothing to do, for so long.
+    /// It is idle, for this long.
     Idle(Duration),
     /// It waits for us to read or to send.
     OnClient,

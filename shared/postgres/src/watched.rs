@@ -78,7 +78,7 @@ pub(crate) struct Watch {
 struct Course {
     /// Counts what came from the server, or was taken by it.
     pieces: AtomicU64,
-    /// Whether somebody else than the server is waited for.
+    /// Whether the wait is for someone other than the server.
     is_elsewhere: AtomicBool,
     /// Who held the lock that was waited for last.
     blockers: StdMutex<Option<String>>,
@@ -127,7 +127,7 @@ impl Watch {
         }
     }
 
-    /// An error for a lock that was not to be had in time, with who held it.
+    /// An error for a lock that was not granted in time, with who held it.
     pub(crate) fn told(&self, error: StoreError) -> StoreError {
         match error {
             StoreError::Interrupted { reason } if reason.contains("55P03") => {
@@ -151,7 +151,7 @@ impl Watch {
         }
     }
 
-    /// Looks on, and returns only when the connection is of no use any more.
+    /// Watches the connection, and returns only when it cannot be used any more.
     async fn until_lost(&self, what: &str) -> Lost {
         let mut pauses = FIRST_LOOKS.into_iter();
         let mut pieces = self.course.pieces.load(Ordering::Relaxed);

@@ -128,7 +128,7 @@ impl SqliteStore {
         Arc::clone(&self.turn).lock_owned().await
     }
 
-    /// Runs `change` in one transaction. Once begun it runs to its end, whoever stops waiting for it.
+    /// Runs `change` in one transaction. Once begun it runs to its end, even if its caller stops waiting.
     pub(crate) async fn change<T, F>(&self, change: F) -> Result<T, StoreError>
     where
         T: Send + 'static,

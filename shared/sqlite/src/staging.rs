@@ -282,7 +282,7 @@ struct Out<'a> {
 }
 
 impl Out<'_> {
-    /// `false` when nobody listens any more.
+    /// `false` when the receiver is gone.
     fn push(
         &mut self,
         kind: EntryKind,

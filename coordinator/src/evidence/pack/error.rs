@@ -24,7 +24,7 @@ pub enum PackError {
         /// The state of the run, in which it cannot be exported.
         state: RunState,
     },
-    /// Somebody did something with the run meanwhile.
+    /// The run changed while it was exported.
     #[error("run {run_id} changed during the export; export it again when it is idle")]
     WentOn {
         /// The run that was being exported.
@@ -76,7 +76,7 @@ pub enum PackError {
         /// Why the record cannot be proven, in words.
         reason: String,
     },
-    /// What is to be written cannot be put into words: a mistake of ours.
+    /// The evidence cannot be serialized, which is a bug.
     #[error("cannot create the pack: {0}")]
     Unmade(String),
 }

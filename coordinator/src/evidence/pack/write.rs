@@ -41,7 +41,7 @@ impl Writer {
         Ok(Open { writer: self, part, begin, hasher: Sha256::new() })
     }
 
-    /// Writes a part that is at hand.
+    /// Writes a part whose bytes are in memory.
     pub(super) fn part(&mut self, part: Part, content: &[u8]) -> std::io::Result<()> {
         let mut open = self.open(part)?;
         open.write(content)?;

@@ -37,11 +37,11 @@ impl Style {
 /// How something is coloured.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Tone {
-    /// As it should be.
+    /// Green: everything is right.
     Good,
-    /// Not as it should be.
+    /// Red: something is wrong.
     Bad,
-    /// To be looked at.
+    /// Yellow: someone should look at it.
     Notice,
     /// Printed dim: of lesser weight.
     Quiet,

@@ -89,7 +89,7 @@ impl Grid {
         self.lines.push(Line::Row { cells, tone: Some(tone), mark: None });
     }
 
-    /// Adds lines that stand across the columns.
+    /// Adds lines that span all columns.
     pub fn text(&mut self, lines: impl IntoIterator<Item = String>) {
         self.lines.extend(lines.into_iter().map(Line::Text));
     }

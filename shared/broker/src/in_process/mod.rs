@@ -35,13 +35,13 @@ use super::{Broker, BrokerError, Consumer, Delivery, Queue, Settle, Settlement};
 /// How much the broker holds.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Limits {
-    /// At most so many messages wait in a queue.
+    /// The most messages that wait in a queue.
     pub messages: usize,
-    /// At most so many bytes of messages wait in a queue; no message may be larger.
+    /// The most bytes of messages that wait in a queue; no message may be larger.
     pub bytes: usize,
     /// A message that was returned more often goes to the dead letters.
     pub delivery_limit: u32,
-    /// At most so many dead letters are kept.
+    /// The most dead letters that are kept.
     pub dead_letters: usize,
 }
 
@@ -157,7 +157,7 @@ impl Drop for Asked<'_> {
     }
 }
 
-/// A delivery in somebody's hand.
+/// A delivery that its consumer has not settled.
 struct Held {
     shared: Arc<Shared>,
     queue: Queue,

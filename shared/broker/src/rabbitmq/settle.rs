@@ -16,7 +16,7 @@ use crate::{Queue, Settle, Settlement};
 /// make room, so that waiting for ever would be a deadlock.
 const ROOM_TO_RETURN: Duration = Duration::from_secs(1);
 
-/// A delivery in somebody's hand.
+/// A delivery that its consumer has not settled.
 pub(super) struct Held(Option<Parcel>);
 
 struct Parcel {

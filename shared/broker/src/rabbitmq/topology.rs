@@ -55,7 +55,7 @@ pub(super) fn counts_exchange(settings: &RabbitSettings) -> String {
     format!("{}{COUNTS_EXCHANGE}", settings.prefix)
 }
 
-/// Declares everything. `channel` is of no use after an error.
+/// Declares everything. `channel` cannot be used after an error.
 pub(super) async fn declare(
     settings: &RabbitSettings,
     target: &Target,
@@ -118,7 +118,7 @@ pub(super) async fn bind_to_store(
     }
 }
 
-/// Whether the queues are bound to any store. After `false`, `channel` is of no use.
+/// Whether the queues are bound to any store. After `false`, `channel` cannot be used.
 pub(super) async fn is_bound(
     settings: &RabbitSettings,
     target: &Target,
@@ -139,7 +139,7 @@ pub(super) async fn is_bound(
     }
 }
 
-/// What stands before the store's identity. Short, because the broker's words are cut at 255 bytes.
+/// The prefix of the store's identity. Short, because the broker's words are cut at 255 bytes.
 fn bound_to(settings: &RabbitSettings) -> String {
     format!("{}cf.", settings.prefix)
 }
@@ -162,7 +162,7 @@ pub(super) async fn release_store(
     within(settings, target, deleted).await?.map_err(|error| explain_declaration(target, &exchange, &error))
 }
 
-/// Declares one queue; nothing happens if it is there as it should be.
+/// Declares one queue; does nothing if it exists with the same arguments.
 pub(super) async fn declare_queue(
     settings: &RabbitSettings,
     target: &Target,

@@ -42,7 +42,7 @@ pub enum FieldValue {
     Text {
         /// The place of its first byte in the buffer.
         start: usize,
-        /// The byte behind its last.
+        /// The place after its last byte.
         end: usize,
     },
     /// An integer, for integer columns.
@@ -59,7 +59,7 @@ pub enum FieldValue {
     Bytes {
         /// The place of the first byte in the buffer.
         start: usize,
-        /// The one behind the last.
+        /// The place after the last byte.
         end: usize,
     },
 }

@@ -22,7 +22,7 @@ pub struct RecordSpec {
     pub counts: Vec<FieldSpec>,
     /// For each of [`Plan::fields`], the number that says how many of its bytes are data; the rest of them is not read.
     pub lengths: Vec<Option<LengthSpec>>,
-    /// What may stand in bytes that the copybook gives to nobody.
+    /// What may be in bytes that the copybook assigns to no field.
     pub padding: Padding,
     /// The source's space: 0x40 in EBCDIC.
     pub space: u8,

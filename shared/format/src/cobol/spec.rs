@@ -41,7 +41,7 @@ pub enum Kind {
         /// What a date of nines (as many as the form or the picture has) is.
         nines: OnDate,
     },
-    /// A timestamp as Db2 unloads it, `2022-06-10-19.27.53.000000`, with 0 to 12 digits behind the seconds.
+    /// A timestamp as Db2 unloads it, `2022-06-10-19.27.53.000000`, with 0 to 12 digits after the seconds.
     /// Digits past the sixth must be zeros, because a timestamp is exact to the microsecond.
     Db2Timestamp(Fills),
     /// A floating-point number (COMP-1 of 4 bytes, COMP-2 of 8). Its column must be text: a float is never an
@@ -124,7 +124,7 @@ pub struct EditedForm {
     pub picture: Arc<str>,
     /// How many digits it prints.
     pub digits: u8,
-    /// How many of them are behind the decimal point, printed or implied; as [`NumberForm::scale`].
+    /// How many of them are after the decimal point, printed or implied; as [`NumberForm::scale`].
     pub scale: i8,
     /// What a field that holds no number at all is.
     pub fills: Fills,

@@ -44,9 +44,9 @@ enum Ends {
     QuotedLine { separator: u8, quoting: Quoting },
     /// By a line feed that is not escaped.
     EscapedLine(Escaping),
-    /// By a line feed behind which no line goes on with the record.
+    /// By a line feed after which no line continues the record.
     Continued(Continuation),
-    /// After so many bytes.
+    /// After this many bytes.
     Length(usize),
     /// Where the length before it says.
     Prefix(Prefix),

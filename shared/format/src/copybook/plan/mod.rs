@@ -91,7 +91,7 @@ pub struct Field {
     pub edits: Arc<[Edit]>,
     /// Digit positions of a number, 0 for others.
     pub digits: u8,
-    /// Digits behind the decimal point; see [`super::Picture::scale`].
+    /// Digits after the decimal point; see [`super::Picture::scale`].
     pub scale: i16,
     /// Whether it has a sign.
     pub signed: bool,
@@ -121,9 +121,9 @@ pub struct Table {
     pub item: ItemId,
     /// Where its first occurrence begins.
     pub offset: Offset,
-    /// It occurs at least so often.
+    /// The least number of occurrences.
     pub min: usize,
-    /// And at most so often.
+    /// The largest number of occurrences.
     pub max: usize,
     /// The bytes of one occurrence, tables of varying length in it taken as empty, or as full with
     /// [`Following::Stay`].
