@@ -19,7 +19,7 @@ use store::Store;
 use thiserror::Error;
 use worker::{Fleet, WorkerContext};
 
-/// Processors and writers each: two, so that one can be told from the other.
+/// Processors and writers each: two, so that a defect of one shows beside the other.
 const WORKERS: usize = 2;
 
 /// The broker of a shadow.

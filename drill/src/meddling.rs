@@ -1,4 +1,4 @@
-//! Messages altered, lost or sent under another name on their way, and sealed again with the store's own keys: the
+//! Messages altered, lost or sent under another name in flight, and sealed again with the store's own keys: the
 //! part of a worker that errs or lies.
 
 use std::sync::Arc;

@@ -55,7 +55,7 @@ pub(crate) struct Worker {
     /// Worker name, to which role and slot number are added [default: the role]
     #[arg(long, value_name = "NAME")]
     pub(crate) name: Option<String>,
-    /// Time to finish work in hand after a stop signal
+    /// Time to finish work in progress after a stop signal
     #[arg(long, default_value_t = 60, value_name = "SECONDS")]
     pub(crate) drain_seconds: u64,
 }

@@ -239,7 +239,7 @@ async fn drive_attended(
     }
 }
 
-/// Finishes work in hand at the first Ctrl-C (or SIGTERM), and exits immediately at the second, which is safe too.
+/// Finishes work in progress at the first Ctrl-C (or SIGTERM), and exits immediately at the second, which is safe too.
 fn stop_on_signal(coordinator: &Coordinator) -> tokio::task::JoinHandle<()> {
     let stop = coordinator.stop.clone();
     tokio::spawn(async move {

@@ -21,7 +21,7 @@ use wire::{Opened, Work, WorkerReport};
 /// The most reports that are stored in one group.
 const REPORTS_MAX: usize = 128;
 
-/// So many groups may wait for a run's driver; what comes beyond, it finds in the ledger.
+/// How many groups may wait for a run's driver; it finds further ones in the ledger.
 const GROUPS_MAX: usize = 256;
 
 /// How long the collector waits after the store failed it.

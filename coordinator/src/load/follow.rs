@@ -18,7 +18,7 @@ use crate::progress::AtWork;
 /// How often at least the ledger is asked about all chunks in flight, however much is reported.
 const LOOK: Duration = Duration::from_secs(5);
 
-/// After so many times that long it is handed out again even while messages wait: those may be other runs', or made up.
+/// After this many times that long it is handed out again even while messages wait: those may be other runs' or forged.
 const LONG_OVERDUE: u32 = 4;
 
 /// What following remembers between two looks.

@@ -21,8 +21,8 @@ use crate::load::window::{Shares, Window, WindowLimits};
 use crate::progress::{Phase, Snapshot};
 use crate::split::splitter::{ChunkLimits, CutChunk, SplitError, split};
 
-/// After so long without a word of this run's workers, the ledger is asked what became of the chunks on their way:
-/// another coordinator may have taken the word from the bus.
+/// After this long without a report of this run's workers, the ledger is asked about the chunks in flight:
+/// another coordinator may have taken the report from the bus.
 pub(crate) const SILENCE: Duration = Duration::from_millis(500);
 
 /// What loading works with.

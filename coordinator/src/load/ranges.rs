@@ -1,7 +1,7 @@
 //! Ranges of committed chunks, handed out to be read back while loading goes on.
 //!
 //! A range is closed when the chunks up to its end are committed without a gap and are enough for a worker's while.
-//! The last one has no end: whatever staging holds behind the source's last chunk is found by it.
+//! The last one has no end: whatever staging holds after the source's last chunk is found by it.
 
 use std::collections::BTreeMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};

@@ -11,7 +11,7 @@ use crate::load::error::LoadError;
 use crate::load::loading::{Load, SILENCE};
 use crate::split::again::SourceAgain;
 
-/// Reports are waited for so long once everything is committed. Chunks whose reports are missing then are counted
+/// How long reports are waited for once everything is committed. Chunks whose reports are missing then are counted
 /// again.
 const REPORTS_PATIENCE: Duration = Duration::from_secs(3);
 
@@ -22,7 +22,7 @@ const RECOUNT_PATIENCE: Duration = Duration::from_secs(15);
 const RECOUNTED_MAX: u32 = 1000;
 
 impl Load<'_> {
-    /// Reports may be on their way still; without them a worker's share would not agree. Those that do not come were
+    /// Reports may still be in flight; without them a worker's share would not agree. Those that do not come were
     /// lost: their chunks are counted again, from the source's bytes, if it can be read again.
     pub(crate) async fn await_reports(&self, reports: &mut Reports) -> Result<(), LoadError> {
         // Those of an earlier coordinator went with a broker that died with it.

@@ -33,7 +33,7 @@ impl Default for WindowLimits {
 }
 
 /// How many runs share the window of a coordinator: each has an equal part of it, so that a large run cannot keep a
-/// small one waiting behind all of its chunks.
+/// small one waiting for all of its chunks.
 #[derive(Debug, Clone, Default)]
 pub struct Shares(Arc<AtomicUsize>);
 

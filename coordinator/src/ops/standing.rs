@@ -1,4 +1,4 @@
-//! Where a run stands at this moment, for a message about a command that failed: another operator, or another
+//! The state of a run at this moment, for a message about a command that failed: another operator, or another
 //! coordinator, may have got it to its end meanwhile.
 
 use domain::event_kind::EventKind;

@@ -1,4 +1,4 @@
-//! What a reconciliation leaves behind for the report, beside its checks; and the report made of it.
+//! What a reconciliation leaves for the report, besides its checks; and the report made of it.
 
 use std::collections::BTreeMap;
 

@@ -1,4 +1,4 @@
-//! Whether the source at hand is the one that the run was opened on: before anything is done with it, and once more
+//! Whether the available source is the one that the run was opened on: before anything is done with it, and again
 //! before a verdict.
 //!
 //! A file that is not there, or another one that was named by mistake, proves nothing about what was loaded: the run

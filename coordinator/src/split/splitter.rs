@@ -45,7 +45,7 @@ pub enum SplitError {
     /// It could not be read.
     #[error(transparent)]
     Source(#[from] SourceError),
-    /// Its records could not be told apart.
+    /// Its records could not be separated.
     #[error("record {record_no}, at byte {offset} of the source's content: {error}{}", known(*record_no, error))]
     Frame {
         /// The number of the record that cannot be framed; 0 for the source's header.
@@ -103,7 +103,7 @@ struct Splitter<'a> {
     job: &'a Job,
     framer: Framer,
     lookahead: usize,
-    /// So many bytes at the source's end are no records. Where the end is, is only known when it is reached: as many
+    /// How many bytes at the source's end are no records. Where the end is, is only known when it is reached: as many
     /// are always held back.
     footer_bytes: usize,
     limits: ChunkLimits,

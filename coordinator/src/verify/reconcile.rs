@@ -213,7 +213,7 @@ impl Reconcile<'_> {
         Ok(shares)
     }
 
-    /// The run beside those before it. The same bytes loaded once more would only be compared with themselves, and
+    /// The run compared with those before it. The same bytes loaded again would only be compared with themselves, and
     /// are not told apart: whoever insists on them knows.
     async fn trends(&self, split: &SplitTotals, verified: &Verified) -> Result<TrendEvidence, StoreError> {
         let sums = verified.ledger.accepted.sums.0.iter().copied();

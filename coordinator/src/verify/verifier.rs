@@ -95,7 +95,7 @@ pub struct Verified {
     pub bytes_tiled: u64,
     /// The first place where chunks do not follow each other.
     pub first_gap: Option<u64>,
-    /// What came of the totals that the source's own records declare; why they could not be put together, if the ledger
+    /// The result for the totals that the source's records declare; why they could not be put together, if the ledger
     /// does not hold them whole.
     pub footing: Option<Result<Outcome, FootingError>>,
 }
@@ -121,7 +121,7 @@ pub struct Verify<'a> {
 impl Verify<'_> {
     /// Has staging read back by the workers and compares it with the ledger, once the rules are applied. `excludes`:
     /// whether they keep records out of final. What was read back while the run was loading does not know of these,
-    /// so that it is read once more then.
+    /// so that it is read again then.
     ///
     /// # Errors
     /// [`VerifyError`] when it could not be done; a difference is not an error.

@@ -1,4 +1,4 @@
-//! What is said of a defect: where it strikes, what must come of it, how closely it must be located.
+//! What a defect is: where it strikes, what must catch it, how closely it must be located.
 
 use std::fmt;
 

@@ -89,7 +89,7 @@ fn said(found: &Verified) -> String {
     parts.join(", ")
 }
 
-/// Where a digit stands in the middle of a part.
+/// The position of a digit near the middle of a part.
 fn digit_of(bytes: &[u8], part: &str) -> Option<usize> {
     let header = bytes
         .chunks(BLOCK)

@@ -34,7 +34,7 @@ enum Shape {
     Copybook(LaidOut),
 }
 
-/// How to decode a record whose fields stand between separators.
+/// How to decode a record whose fields are between separators.
 #[derive(Debug, Clone)]
 struct Between {
     splitter: Splitter,

@@ -10,9 +10,9 @@ pub struct NumberFormat {
     pub decimal: char,
     /// The character between groups of three digits, which may be left out of a number altogether.
     pub grouping: Option<char>,
-    /// The currency signs that may stand before or after the number.
+    /// The currency signs that may precede or follow the number.
     pub currencies: Vec<String>,
-    /// Whether a sign may stand after the number.
+    /// Whether a sign may follow the number.
     pub trailing_sign: bool,
     /// Whether a number in parentheses is negative.
     pub parentheses: bool,

@@ -10,7 +10,7 @@ pub use super::field::{Extra, FieldForm, GroupSum, REST, Trim};
 /// Everything about the source's form that the layout (names, types, constraints) does not say.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct FormatSpec {
-    /// How records and fields are told apart.
+    /// How records and fields are separated.
     pub form: Form,
     /// How bytes become text.
     pub encoding: Encoding,
@@ -31,7 +31,7 @@ pub struct Outside {
     pub footer_bytes: usize,
 }
 
-/// How records and fields are told apart.
+/// How records and fields are separated.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Form {
     /// Fields between separators, records on lines.
@@ -99,7 +99,7 @@ pub struct Fixed {
     pub record_bytes: usize,
     /// Whether a shorter line stands for one that blanks fill up; otherwise the record is a reject.
     pub pads: bool,
-    /// What may stand after the last field, unless a field takes all the rest.
+    /// What may follow the last field, unless a field takes all the rest.
     pub padding: Padding,
 }
 
@@ -128,7 +128,7 @@ pub enum FixedFraming {
     },
     /// By its length alone.
     Length,
-    /// By a length that stands before it.
+    /// By a length that precedes it.
     Prefix(Prefix),
     /// In blocks: a descriptor before each block says how long that is, one before each record how long this is.
     Blocks(Prefix),

@@ -246,7 +246,7 @@ impl Rows {
     }
 }
 
-/// Rows and keys on their way to each other.
+/// Rows and keys that are being paired.
 struct Pairing {
     keys: StagedKeys,
     group: Keys,

@@ -22,7 +22,7 @@ pub(crate) enum Lock {
     Log,
     /// The state of a run: commits share it, steps have it to themselves.
     State(RunId),
-    /// Promoting a run: by this, whoever takes the run up finds the session to be ended.
+    /// Promoting a run: by this, a coordinator that acquires the run finds the session to end.
     Driver(RunId),
 }
 

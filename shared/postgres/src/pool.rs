@@ -169,7 +169,7 @@ impl Pool {
     }
 }
 
-/// Makes a connection, tells it what each is told first, and learns its number.
+/// Makes a connection, sends it its first settings, and learns its number.
 pub(crate) async fn connect(options: &PgConnectOptions) -> Result<(PgConnection, i32), sqlx::Error> {
     let connected = timeout(CONNECT, async {
         let mut connection = PgConnection::connect_with(options).await?;

@@ -30,7 +30,7 @@ const WINDOW_BYTES: i64 = 16 << 20;
 const PLANS: &str =
     "SET LOCAL enable_seqscan = off; SET LOCAL enable_nestloop = on; SET LOCAL work_mem = '64MB'";
 
-/// Whoever reads takes his time with what is read, also with the last of it, when the server has nothing left to do.
+/// The reader may be slow with what is read, also with the last of it, when the server has nothing left to do.
 pub(crate) const AT_LEISURE: &str = "SET LOCAL idle_in_transaction_session_timeout = '10min'";
 
 /// Final is read as a whole where it is little more than the run: one pass over it, joined by hash and sorted by the

@@ -14,7 +14,7 @@ pub(crate) const APPLICATION: &str = "crossfoot";
 /// And those that promote: they alone may be idle in a transaction for a while.
 pub(crate) const PROMOTING: &str = "crossfoot promotion";
 
-/// What every connection is told first. A policy that hides rows must fail a query, not shorten its answer; a
+/// The settings that every connection gets first. A policy that hides rows must fail a query, not shorten its answer; a
 /// client that is gone must not keep its locks; a commit is durable, whatever the server's default. Compiling a query
 /// costs more than it saves where each is run once and does next to nothing with a row: 0.3 s to look up 100,000 keys.
 ///
@@ -126,7 +126,7 @@ impl Watcher {
         self.ask(move |connection| Box::pin(seen(connection, pid))).await
     }
 
-    /// Asks on the connection there is, and once more on a new one if that one is dead. A look that is given up
+    /// Asks on the connection there is, and again on a new one if that one is dead. A look that is given up
     /// leaves no
     /// connection in an unknown state.
     async fn ask<T>(

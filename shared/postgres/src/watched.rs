@@ -10,7 +10,7 @@
 //! the
 //! connection is discarded. A statement that the server works on may take as long as it takes.
 //!
-//! *A lock that somebody else holds*: the log says who, after [`WARN_AFTER`] and then every [`WARN_EVERY`], and an
+//! *A lock that someone else holds*: the log says who, after [`WARN_AFTER`] and then every [`WARN_EVERY`], and an
 //! error for
 //! a lock that was not to be had in time says so too. A session of this program that sits idle in a transaction of the
 //! ledger belongs to a process that is frozen or cut off (each such transaction is a matter of milliseconds). It is
@@ -100,7 +100,7 @@ impl Watch {
         self.course.of_a_run_that_ended.store(true, Ordering::Relaxed);
     }
 
-    /// Waits for somebody else than the server, who may take as long as he likes.
+    /// Waits for someone other than the server, without a limit.
     pub(crate) async fn elsewhere<T>(&self, waiting: impl Future<Output = T>) -> T {
         self.course.is_elsewhere.store(true, Ordering::Relaxed);
         let done = waiting.await;
@@ -139,7 +139,7 @@ impl Watch {
         }
     }
 
-    /// As [`Watch::told`], for a wait that was long enough: somebody has to look after it.
+    /// As [`Watch::told`], for a wait that was long enough: someone has to look into it.
     pub(crate) fn blocked_error(&self, what: &str, waited: Duration, error: StoreError) -> StoreError {
         match error {
             StoreError::Interrupted { reason } if reason.contains("55P03") => {

@@ -46,7 +46,7 @@ pub struct RabbitSettings {
     pub messages_max: u32,
     /// About how many bytes wait in a queue before publishing waits.
     pub bytes_max: u64,
-    /// At most so many dead letters are kept, and twice `bytes_max` of them; beyond, the oldest are discarded.
+    /// How many dead letters are kept at most, and twice `bytes_max` of them; beyond, the oldest are discarded.
     pub dead_letters_max: u32,
 }
 

@@ -276,7 +276,7 @@ impl ConnectionSupervisor {
         self.blocked.subscribe()
     }
 
-    /// Ends it for everybody. Where messages are consumed, the connection lasts until what is in hand is settled.
+    /// Ends it for everybody. Where messages are consumed, the connection lasts until all deliveries are settled.
     pub(super) async fn close(&self) {
         let session = match &*self.state.borrow() {
             State::Up(session) => Some(Arc::clone(session)),

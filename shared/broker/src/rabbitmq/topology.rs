@@ -87,11 +87,9 @@ fn store_exchange(settings: &RabbitSettings) -> String {
 
 /// Binds the queues to the store, or finds that they are another's.
 ///
-/// RabbitMQ keeps nothing of ours beside a queue, and compares few of a queue's arguments. Of an exchange it compares
-/// the
+/// RabbitMQ keeps nothing of ours with a queue, and compares few of a queue's arguments. Of an exchange it compares the
 /// alternate exchange, whose name may be any (`rabbit_exchange:assert_equivalence`): it holds the store's identity.
-/// Whoever
-/// declares it first wins, and everyone else is told the name that is there.
+/// The first declaration wins, and every other one gets an error with the name that is there.
 pub(super) async fn bind_to_store(
     settings: &RabbitSettings,
     target: &Target,
@@ -188,7 +186,7 @@ pub(super) struct QueueCounts {
 }
 
 /// How many messages wait in a queue and how many consumers it has; `None` if it does not exist, and then, as after any
-/// error, `channel` is of no use.
+/// error, `channel` cannot be used.
 pub(super) async fn look_at(
     settings: &RabbitSettings,
     target: &Target,

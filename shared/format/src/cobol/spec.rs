@@ -148,7 +148,7 @@ pub struct NumberForm {
     pub usage: Usage,
     /// How many digits are stored: the picture's 9s, without its Ps. 1 to 38.
     pub digits: u8,
-    /// How many digits are behind the decimal point; below zero, how many zeros are to be added in front of it.
+    /// How many digits are after the decimal point; below zero, how many zeros are to be added in front of it.
     pub scale: i8,
     /// Which signs are accepted.
     pub signs: SignRule,
@@ -218,7 +218,7 @@ pub enum SignPlace {
     Trailing(AsciiSigns),
     /// In the zone of the first digit, or as [`AsciiSigns`] says.
     Leading(AsciiSigns),
-    /// SIGN TRAILING SEPARATE: a `+` or `-` behind the digits.
+    /// SIGN TRAILING SEPARATE: a `+` or `-` after the digits.
     TrailingSeparate,
     /// SIGN LEADING SEPARATE: a `+` or `-` before the digits.
     LeadingSeparate,

@@ -38,7 +38,7 @@ pub struct Taken {
 
 #[derive(Debug, Clone, Copy)]
 enum Ends {
-    /// By this byte, wherever it stands, and the carriage return before it if that is dropped.
+    /// By this byte, wherever it is, and the carriage return before it if that is dropped.
     Line { end: u8, drops_return: bool },
     /// By a line feed that is not within quotes.
     QuotedLine { separator: u8, quoting: Quoting },
@@ -104,7 +104,7 @@ impl Framer {
         }
     }
 
-    /// Bytes that must be at hand to take at least one record, or one block of them.
+    /// How many bytes are needed to take at least one record, or one block of them.
     #[must_use]
     pub fn unit_bytes_max(&self) -> usize {
         match self.ends {
@@ -225,7 +225,7 @@ impl Framer {
         Ok(())
     }
 
-    /// Where a record ends is known when the line behind it is seen. What has to be seen of that line counts towards
+    /// Where a record ends is known when the line after it is seen. What has to be seen of that line counts towards
     /// the limit, so that the same records are too long however the bytes come in.
     fn continued(
         &self,
@@ -268,7 +268,7 @@ impl Framer {
         }
     }
 
-    /// Length of what stands before the first record: a byte-order mark, the bytes that the job says are a file
+    /// Length of what precedes the first record: a byte-order mark, the bytes that the job says are a file
     /// header, the header row. `bytes` are the source's first. Validates nothing; `None` as in [`Self::next`], but
     /// never with `at_end`.
     ///

@@ -42,7 +42,7 @@ pub struct Picture {
     pub category: Category,
     /// Digit positions (numbers only), `P` not counted.
     pub digits: u8,
-    /// Where the decimal point is: so many digits to the left of the number's end. With `P` it lies outside the
+    /// Where the decimal point is: this many digits to the left of the number's end. With `P` it lies outside the
     /// digits: negative for `P` on the right (`99P` holds tens, scale -1), greater than `digits` for `P` on the left.
     pub scale: i16,
     /// Whether a sign is part of it: `S`, or `+`, `-`, `CR`, `DB` in an edited one.
@@ -343,7 +343,7 @@ fn number(text: &str, runs: &[Run]) -> Result<Picture> {
     })
 }
 
-/// How many digits lie behind the decimal point, or how many zeros are implied before it.
+/// How many digits are after the decimal point, or how many zeros are implied before it.
 #[derive(Debug, Clone, Copy)]
 enum Scale {
     Right(usize),

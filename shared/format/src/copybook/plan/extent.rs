@@ -7,7 +7,7 @@ use super::{Offset, Plan, Table, Within};
 pub struct Extent {
     /// How often each of [`Plan::tables`] occurs; 0 for a table in an occurrence that is not there.
     counts: Vec<usize>,
-    /// By how much the first so many of [`Plan::closing`] move what follows.
+    /// By how much the first entries of [`Plan::closing`] move what follows, by the number of entries.
     moves: Vec<usize>,
 }
 

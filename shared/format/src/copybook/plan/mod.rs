@@ -24,13 +24,13 @@ use super::{Copybook, Item};
 
 pub use extent::Extent;
 
-/// Where items stand that follow a table of varying length.
+/// Where items are that follow a table of varying length.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum Following {
-    /// Right behind its last occurrence, as IBM compilers lay them out (and Micro Focus with ODOSLIDE).
+    /// Right after its last occurrence, as IBM compilers lay them out (and Micro Focus with ODOSLIDE).
     #[default]
     Shift,
-    /// Behind the room for the most occurrences, however many there are (Micro Focus with NOODOSLIDE). Every record
+    /// After the room for the most occurrences, however many there are (Micro Focus with NOODOSLIDE). Every record
     /// then has the greatest length.
     Stay,
 }
@@ -46,7 +46,7 @@ pub struct PlanOptions {
     pub leave_out: Vec<String>,
     /// Column names that are taken already: an item that would get one is qualified by its group.
     pub reserved: Vec<String>,
-    /// Where items stand that follow a table of varying length.
+    /// Where items are that follow a table of varying length.
     pub following: Following,
 }
 
@@ -55,7 +55,7 @@ pub struct PlanOptions {
 pub struct Offset {
     /// From the record's start, as if those tables were empty.
     pub base: usize,
-    /// It moves by the length of the first so many of [`Plan::closing`].
+    /// How many entries of [`Plan::closing`], from the first, move it by their lengths.
     pub after: usize,
 }
 
