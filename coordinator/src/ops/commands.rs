@@ -174,7 +174,7 @@ impl Coordinator {
         Ok(Requeued { chunks, is_submitted: run.submitted })
     }
 
-    /// Cancels a run. A coordinator that drives it stops at its next heartbeat.
+    /// Cancels a run that is not over. A coordinator that drives it stops at its next heartbeat.
     ///
     /// # Errors
     /// [`OpsError::WrongState`] when it is over.

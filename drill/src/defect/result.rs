@@ -79,7 +79,7 @@ pub struct DrillReport {
     pub began_at_ms: i64,
     /// How long it took, in milliseconds.
     pub elapsed_ms: u64,
-    /// The runs without a defect, one for each job that was used.
+    /// How each job that was used ran without a defect.
     pub undamaged: Vec<Undamaged>,
     /// Every defect of the catalogue, struck.
     pub defects: Vec<Struck>,
