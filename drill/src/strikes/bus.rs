@@ -152,7 +152,7 @@ pub(super) enum Intrusion {
     ProcessorCounts,
     /// A chunk's failure is made up.
     Failure,
-    /// Hundreds of failures are made up.
+    /// Hundreds of failures are forged.
     Failures,
     /// A range to read back has a shorter end.
     ShorterRange,

@@ -25,7 +25,7 @@ pub(super) enum Statement {
 pub(super) enum LogEdit {
     /// An event is removed.
     Removed,
-    /// Two events are exchanged.
+    /// Two events are swapped.
     Exchanged,
     /// An event is rewritten.
     Rewritten,

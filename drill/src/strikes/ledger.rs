@@ -11,9 +11,9 @@ use crate::survey::{Owned, Sample};
 pub(super) enum Entry {
     /// A chunk is deleted, and its rows with it.
     Deleted,
-    /// A chunk begins a byte later.
+    /// A chunk begins one byte later.
     Shifted,
-    /// A chunk is booked on another writer.
+    /// A chunk is attributed to another writer.
     OtherWriter,
     /// A chunk has one accepted record more.
     MoreAccepted,

@@ -22,7 +22,7 @@ pub(super) enum InFinal {
     RowLost,
     /// A value is changed.
     ValueChanged,
-    /// Two values are exchanged.
+    /// Two values are swapped.
     ValuesExchanged,
 }
 

@@ -31,9 +31,9 @@ pub(super) enum Row {
     Moved,
     /// Two rows are inserted again.
     TwoDoubled,
-    /// Two rows exchange their numbers.
+    /// The numbers of two rows are swapped.
     Exchanged,
-    /// A row is booked on another worker.
+    /// A row is attributed to another worker.
     OtherWorker,
 }
 

@@ -23,7 +23,7 @@ pub(super) enum FileDamage {
     Garbled,
     /// The last records are missing.
     EndMissing,
-    /// Two records are exchanged.
+    /// Two records are swapped.
     RecordsExchanged,
     /// The file ends in the middle of a record.
     CutInRecord,
@@ -275,7 +275,7 @@ pub(super) async fn gap(scenario: &Scenario<'_>) -> Strike {
         .await
 }
 
-/// Two columns of a file with a header row are exchanged.
+/// Two columns of a file with a header row are swapped.
 pub(super) async fn columns_exchanged(scenario: &Scenario<'_>) -> Strike {
     let text = reference::columns_exchanged(&scenario.fixture.job.name, &scenario.fixture.source)
         .ok_or(Stop::NotHere("the source has no header row that names its columns"))?;

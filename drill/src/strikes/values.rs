@@ -40,7 +40,7 @@ pub(super) enum Damage {
     AmountNull,
     /// It gets another scale.
     OtherScale,
-    /// The amounts of two records are exchanged.
+    /// The amounts of two records are swapped.
     AmountsExchanged,
     /// It goes through a float.
     ThroughFloat,
@@ -78,7 +78,7 @@ pub(super) enum Damage {
     IntegerOff,
     /// One bit of a field of bytes is flipped.
     BitFlipped,
-    /// The texts of two records are exchanged.
+    /// The texts of two records are swapped.
     TextsExchanged,
     /// Leading zeros are dropped.
     ZerosDropped,
@@ -345,7 +345,7 @@ fn same_field<'a>(
         })
 }
 
-/// The values of a field of two records are exchanged.
+/// The values of a field of two records are swapped.
 fn exchanged(
     scenario: &Scenario<'_>,
     what: &str,
