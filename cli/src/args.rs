@@ -41,7 +41,7 @@ pub(crate) struct Global {
     /// Operator name for the evidence log [default: CROSSFOOT_OPERATOR, else the operating system user]
     #[arg(long, global = true, help_heading = "Global options", value_name = "NAME")]
     pub(crate) operator: Option<String>,
-    /// Print JSON
+    /// Print JSON instead of text
     #[arg(long, global = true, help_heading = "Global options")]
     pub(crate) json: bool,
 }
@@ -70,7 +70,7 @@ pub(crate) struct Chunks {
     pub(crate) chunk_records: Option<u64>,
 }
 
-/// The subcommands.
+/// The subcommands of `crossfoot`, each with its arguments.
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
     /// Load a generated file through the whole pipeline
@@ -83,7 +83,7 @@ pub(crate) enum Command {
     Run(Run),
     /// Print a source's control totals and fingerprint as JSON, without loading it
     Fingerprint(Fingerprint),
-    /// List runs
+    /// List runs, newest first
     Runs(Runs),
     /// Compare a job's runs, and mark those that deviate from earlier ones
     Trends(Trends),
@@ -131,13 +131,13 @@ pub(crate) enum Command {
     RotateKey,
 }
 
-/// `schema`
+/// The arguments of `crossfoot schema`.
 #[derive(Debug, ClapArgs)]
 pub(crate) struct Schema {
     /// The schema: `job`, `settings`, or a name that --list lists
     #[arg(value_name = "NAME", default_value = "job")]
     pub(crate) name: String,
-    /// List the schemas
+    /// List the schemas by name, with what each describes
     #[arg(long)]
     pub(crate) list: bool,
     /// Print a reference of every key as Markdown (`job` and `settings`)
@@ -148,7 +148,7 @@ pub(crate) struct Schema {
     pub(crate) output: Option<PathBuf>,
 }
 
-/// `trends`
+/// The arguments of `crossfoot trends`.
 #[derive(Debug, ClapArgs)]
 pub(crate) struct Trends {
     /// Job name or job file
@@ -158,7 +158,7 @@ pub(crate) struct Trends {
     pub(crate) limit: u32,
 }
 
-/// `demo`
+/// The arguments of `crossfoot demo`.
 #[derive(Debug, ClapArgs)]
 pub(crate) struct Demo {
     /// Number of records to generate
@@ -179,17 +179,17 @@ pub(crate) struct Demo {
 pub(crate) enum Damage {
     /// All of the following
     All,
-    /// Delete a record
+    /// Delete a record from staging
     LostRecord,
     /// Add one cent to an amount
     Cent,
     /// Swap the amounts of two records, which leaves every total correct
     SwappedValue,
-    /// Duplicate a record
+    /// Duplicate a record in staging
     DoubledRecord,
 }
 
-/// `init`
+/// The arguments of `crossfoot init`.
 #[derive(Debug, ClapArgs)]
 pub(crate) struct Init {
     /// Sample of the delimited files to load
@@ -212,10 +212,10 @@ pub(crate) struct Init {
     pub(crate) output: Option<PathBuf>,
 }
 
-/// `check`
+/// The arguments of `crossfoot check`.
 #[derive(Debug, ClapArgs)]
 pub(crate) struct Check {
-    /// Job file
+    /// Job file to validate (TOML)
     #[arg(value_name = "JOB")]
     pub(crate) job: PathBuf,
     /// Source file to preview [default: the job's own, if it names one]
@@ -226,10 +226,10 @@ pub(crate) struct Check {
     pub(crate) records: u64,
 }
 
-/// `run`
+/// The arguments of `crossfoot run`.
 #[derive(Debug, ClapArgs)]
 pub(crate) struct Run {
-    /// Job file
+    /// Job file to run (TOML)
     #[arg(value_name = "JOB")]
     pub(crate) job: PathBuf,
     /// Source file, or `-` for standard input [default: the job's own]
@@ -269,7 +269,7 @@ pub(crate) struct Opening {
 pub(crate) enum Verify {
     /// The first chunk, and about one in 32 at random
     Sample,
-    /// Every chunk
+    /// Every chunk of the source
     Full,
 }
 
@@ -289,10 +289,10 @@ pub(crate) enum PauseAfter {
     Staged,
 }
 
-/// `fingerprint`
+/// The arguments of `crossfoot fingerprint`.
 #[derive(Debug, ClapArgs)]
 pub(crate) struct Fingerprint {
-    /// Job file
+    /// Job file that describes the source (TOML)
     #[arg(value_name = "JOB")]
     pub(crate) job: PathBuf,
     /// Source file, or `-` for standard input [default: the job's own]
@@ -300,10 +300,10 @@ pub(crate) struct Fingerprint {
     pub(crate) source: Option<String>,
 }
 
-/// `drill`
+/// The arguments of `crossfoot drill`.
 #[derive(Debug, ClapArgs)]
 pub(crate) struct Drill {
-    /// Job file
+    /// Job file to test the controls of (TOML)
     #[arg(value_name = "JOB", required_unless_present = "list")]
     pub(crate) job: Option<PathBuf>,
     /// Source file that reconciles; use a small one, as each defect takes a whole run [default: the job's own]
@@ -315,7 +315,7 @@ pub(crate) struct Drill {
     /// List the catalogue without running the drill
     #[arg(long)]
     pub(crate) list: bool,
-    /// Output format
+    /// Format of the drill's result
     #[arg(long, value_enum, default_value_t = DrillFormat::Text, value_name = "FORMAT")]
     pub(crate) format: DrillFormat,
     /// Write to FILE [default: standard output]
@@ -328,7 +328,7 @@ pub(crate) struct Drill {
 pub(crate) enum DrillFormat {
     /// Plain text for a terminal
     Text,
-    /// JSON
+    /// JSON, as with --json
     Json,
     /// One self-contained HTML page
     Html,
@@ -336,7 +336,7 @@ pub(crate) enum DrillFormat {
     Markdown,
 }
 
-/// `rejects`
+/// The arguments of `crossfoot rejects`.
 #[derive(Debug, ClapArgs)]
 pub(crate) struct Rejects {
     #[command(flatten)]
@@ -350,7 +350,7 @@ pub(crate) struct Rejects {
     pub(crate) raw: Option<PathBuf>,
 }
 
-/// `explain`
+/// The arguments of `crossfoot explain`.
 #[derive(Debug, ClapArgs)]
 pub(crate) struct Explain {
     #[command(flatten)]
@@ -360,14 +360,14 @@ pub(crate) struct Explain {
     pub(crate) limit: u64,
 }
 
-/// `report`
+/// The arguments of `crossfoot report`.
 #[derive(Debug, ClapArgs)]
 pub(crate) struct Report {
     #[command(flatten)]
     pub(crate) run: RunArg,
     #[command(flatten)]
     pub(crate) verdict: VerdictExit,
-    /// Output format
+    /// Format of the report
     #[arg(long, value_enum, default_value_t = Format::Text, value_name = "FORMAT")]
     pub(crate) format: Format,
     /// Write to FILE [default: standard output]
@@ -380,7 +380,7 @@ pub(crate) struct Report {
 pub(crate) enum Format {
     /// Plain text for a terminal
     Text,
-    /// JSON
+    /// JSON, as with --json
     Json,
     /// One self-contained HTML page
     Html,
@@ -388,7 +388,7 @@ pub(crate) enum Format {
     Junit,
 }
 
-/// `resume`
+/// The arguments of `crossfoot resume`.
 #[derive(Debug, ClapArgs)]
 pub(crate) struct Resume {
     #[command(flatten)]
@@ -403,7 +403,7 @@ pub(crate) struct Resume {
     pub(crate) fleet: Fleet,
 }
 
-/// `approve`
+/// The arguments of `crossfoot approve`.
 #[derive(Debug, ClapArgs)]
 pub(crate) struct Approve {
     #[command(flatten)]

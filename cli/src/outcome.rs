@@ -23,7 +23,7 @@ use crate::args::VerdictExit;
 pub(crate) enum Done {
     /// 0: reconciled and promoted, or success for other commands.
     Well,
-    /// 1: not reconciled.
+    /// 1: not reconciled; a check failed.
     NotReconciled,
     /// 3: not finished; the run can be resumed.
     Unfinished,
@@ -86,7 +86,7 @@ impl Failure {
         self
     }
 
-    /// Returns the message.
+    /// Returns the message, with the advice that was added.
     pub(crate) fn message(self) -> String {
         self.message
     }

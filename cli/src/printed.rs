@@ -22,13 +22,13 @@ use serde::Serialize;
 /// One run in the list of `runs`.
 #[derive(Debug, Serialize, JsonSchema)]
 pub(crate) struct ListedRun {
-    /// The run's id.
+    /// The id of the run, which other commands take.
     pub(crate) run_id: RunId,
     /// The name of the run's job.
     pub(crate) job: String,
     /// Where the run is in its life.
     pub(crate) state: RunState,
-    /// What the run came to.
+    /// The outcome of the run.
     pub(crate) outcome: Outcome,
     /// Where the source is.
     pub(crate) source: String,
@@ -44,7 +44,7 @@ pub(crate) struct ListedRun {
     pub(crate) actor: String,
     /// Whether the run's staging rows and rejects were removed.
     pub(crate) purged: bool,
-    /// Why the run stands where it stands, if that needs saying.
+    /// Why the run is in this state, if that needs saying.
     pub(crate) note: Option<String>,
 }
 
@@ -90,7 +90,7 @@ pub(crate) struct ListedReject {
 /// The differences of a run, as `explain` prints them.
 #[derive(Debug, Serialize, JsonSchema)]
 pub(crate) struct Explained {
-    /// The run's id.
+    /// The id of the run, which other commands take.
     pub(crate) run_id: RunId,
     /// How many findings there are.
     pub(crate) findings_total: u64,
@@ -101,7 +101,7 @@ pub(crate) struct Explained {
 /// A job's runs side by side.
 #[derive(Debug, Serialize, JsonSchema)]
 pub(crate) struct JobTrends {
-    /// The job's name.
+    /// The name of the job whose runs are compared.
     pub(crate) job: String,
     /// The runs, the newest first.
     pub(crate) runs: Vec<TrendRow>,
@@ -110,13 +110,13 @@ pub(crate) struct JobTrends {
 /// A job file as `check` understands it.
 #[derive(Debug, Serialize, JsonSchema)]
 pub(crate) struct CheckedJob {
-    /// The job's name.
+    /// The job's name, as the job file has it.
     pub(crate) job: String,
     /// SHA-256 of the job file with its copybook.
     pub(crate) digest: Hash,
     /// The digest of the hashed fields' names and types. Fingerprints of different layouts cannot be compared.
     pub(crate) layout_digest: Hash,
-    /// The record types.
+    /// The record types, in the order of the job file.
     pub(crate) types: Vec<CheckedType>,
     /// What the author of the job should know.
     pub(crate) notes: Vec<String>,
@@ -138,7 +138,7 @@ pub(crate) struct CheckedType {
 /// One field of a record type.
 #[derive(Debug, Serialize, JsonSchema)]
 pub(crate) struct CheckedField {
-    /// The field's name.
+    /// The field's name, which is its column's too.
     pub(crate) name: String,
     /// The field's type, as a job file writes it.
     #[serde(rename = "type")]
@@ -160,7 +160,7 @@ pub(crate) struct PreviewedRecord {
     pub(crate) bytes: usize,
     /// The record type; null if the record is of none.
     pub(crate) record: Option<String>,
-    /// The record's fields.
+    /// The record's fields, in the order of the layout.
     pub(crate) fields: Vec<PreviewedField>,
     /// Why the record would be rejected; empty if it would not.
     pub(crate) rejected: Vec<Reason>,
@@ -169,7 +169,7 @@ pub(crate) struct PreviewedRecord {
 /// One field of a record as the job reads it.
 #[derive(Debug, Serialize, JsonSchema)]
 pub(crate) struct PreviewedField {
-    /// The field's name.
+    /// The field's name, which is its column's too.
     pub(crate) name: String,
     /// Where the field begins in the record, from 0, in formats in which it has a place.
     pub(crate) offset: Option<usize>,
@@ -184,7 +184,7 @@ pub(crate) struct PreviewedField {
 /// A run, and the state that a command left it in.
 #[derive(Debug, Serialize, JsonSchema)]
 pub(crate) struct RunStands {
-    /// The run's id.
+    /// The id of the run, which other commands take.
     pub(crate) run_id: RunId,
     /// Where the run is in its life.
     pub(crate) state: RunState,
@@ -193,7 +193,7 @@ pub(crate) struct RunStands {
 /// A run whose chunks were requeued for the coordinator service.
 #[derive(Debug, Serialize, JsonSchema)]
 pub(crate) struct Redriven {
-    /// The run's id.
+    /// The id of the run, which other commands take.
     pub(crate) run_id: RunId,
     /// How many chunks were requeued.
     pub(crate) chunks: u64,
@@ -202,7 +202,7 @@ pub(crate) struct Redriven {
 /// A run whose staging rows and rejects were removed.
 #[derive(Debug, Serialize, JsonSchema)]
 pub(crate) struct Purged {
-    /// The run's id.
+    /// The id of the run, which other commands take.
     pub(crate) run_id: RunId,
     /// How many rows were removed.
     pub(crate) rows_removed: u64,
@@ -224,11 +224,11 @@ pub(crate) struct ListedDefect {
     pub(crate) id: &'static str,
     /// Where along the flow the defect strikes.
     pub(crate) strikes: Strikes,
-    /// What happens.
+    /// What the defect does, in a sentence.
     pub(crate) what: &'static str,
     /// The invariant that the defect breaks.
     pub(crate) invariant: Invariant,
-    /// What must come of the defect: one of these checks or refusals.
+    /// What must catch the defect: one of these checks or refusals.
     pub(crate) must: Vec<String>,
     /// How closely the defect must be located when a check catches it.
     pub(crate) must_locate: Located,
@@ -291,11 +291,11 @@ pub(crate) struct HeldCheckpoints {
 /// A pack of evidence that was written.
 #[derive(Debug, Serialize, JsonSchema)]
 pub(crate) struct ExportedPack {
-    /// The pack's path.
+    /// The path of the file that the pack was written to.
     pub(crate) pack: PathBuf,
     /// The pack's length in bytes.
     pub(crate) bytes: u64,
-    /// The pack's manifest.
+    /// The pack's manifest, as it was written.
     pub(crate) manifest: Manifest,
 }
 
@@ -310,12 +310,12 @@ pub(crate) struct MadeKeys {
     pub(crate) key: Hash,
 }
 
-/// What came of checking a pack of evidence.
+/// The result of checking a pack of evidence.
 #[derive(Debug, Serialize, JsonSchema)]
 pub(crate) struct VerifiedPack<'a> {
     /// Whether everything holds and someone vouches for it.
     pub(crate) verified: bool,
-    /// Whether nothing failed.
+    /// Whether no check failed, regardless of who vouches for it.
     pub(crate) holds: bool,
     /// Who vouches for the pack.
     pub(crate) vouched_by: Vouched,
@@ -325,18 +325,18 @@ pub(crate) struct VerifiedPack<'a> {
     pub(crate) checks: &'a [PartCheck],
 }
 
-/// What came of checking the proof of one record.
+/// The result of checking the proof of one record.
 #[derive(Debug, Serialize, JsonSchema)]
 pub(crate) struct VerifiedProof<'a> {
     /// Whether everything holds, the record is the one that was given, and someone vouches for the root.
     pub(crate) verified: bool,
-    /// Whether nothing failed.
+    /// Whether no check failed, regardless of who vouches for it.
     pub(crate) holds: bool,
     /// Whether something that was given shows which record it is.
     pub(crate) is_of_record: bool,
     /// Who vouches for the root.
     pub(crate) vouched_by: Vouched,
-    /// The statement that is signed; null if there is none.
+    /// The statement that is signed; null if there is none or it cannot be read.
     pub(crate) statement: Option<&'a Statement>,
     /// Everything that was checked.
     pub(crate) checks: &'a [PartCheck],

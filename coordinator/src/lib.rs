@@ -7,7 +7,7 @@
 //! |---|---|
 //! | [`context`] | what every step works with: the [`Coordinator`], who acts, leases, checkpoints, who is notified |
 //! | [`open`] | opens a run: the tables fit, the source is there, its bytes were not loaded before |
-//! | [`mod@split`] | cuts the source into chunks; reads it once more where that is needed |
+//! | [`mod@split`] | cuts the source into chunks; reads it again where that is needed |
 //! | [`load`] | hands chunks out, follows what workers report, has ranges of committed chunks read back |
 //! | [`verify`] | compares what was read back, reconciles it, walks down what differs |
 //! | [`promote`] | brings a reconciled run's rows into final, and reads final back before they become visible |

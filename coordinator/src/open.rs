@@ -21,7 +21,7 @@ use crate::split::{SplitError, check_header_row};
 /// What is to be run.
 #[derive(Debug, Clone)]
 pub struct RunRequest {
-    /// The job.
+    /// The job that the run executes.
     pub job: Arc<Job>,
     /// Where the source is.
     pub source: Location,
@@ -58,21 +58,21 @@ pub enum OpenError {
         "run {run_id} loaded the same bytes (SHA-256 {sha256}) on {when}; nothing was loaded. Pass `--again` to load them again"
     )]
     LoadedBefore {
-        /// The earlier run.
+        /// The run that loaded the same bytes.
         run_id: RunId,
-        /// The bytes.
+        /// SHA-256 of the source, the same in both runs.
         sha256: domain::fingerprint::Hash,
         /// When it was opened.
         when: String,
     },
-    /// The same bytes are on their way.
+    /// The same bytes are being loaded by a run that is not over.
     #[error(
         "run {run_id} is loading the same bytes and is {state}; `crossfoot resume`, `approve` or `cancel` it first, or pass `--again`"
     )]
     InHand {
-        /// The earlier run.
+        /// The unfinished run that has the same bytes.
         run_id: RunId,
-        /// Where it stands.
+        /// The state that the unfinished run is in.
         state: RunState,
     },
     /// The header row is not the job's.

@@ -1,4 +1,4 @@
-//! How far a run is, for whoever watches it live. The ledger is the truth; this is the view.
+//! How far a run is, for live display. The ledger is the truth; this is the view.
 
 use domain::counts::Role;
 use domain::ids::{RunId, WorkerId};
@@ -6,7 +6,7 @@ use domain::ids::{RunId, WorkerId};
 /// What a run is doing.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum Phase {
-    /// Nothing yet.
+    /// Nothing has begun yet; the initial value.
     #[default]
     Starting,
     /// The source's bytes are hashed before anything is loaded.
@@ -23,7 +23,7 @@ pub enum Phase {
     VerifyingFinal,
     /// Differences are walked down to records and fields.
     Pinpointing,
-    /// Over.
+    /// Driving the run has ended, with a verdict or without.
     Over,
 }
 
@@ -58,7 +58,7 @@ pub struct Snapshot {
     pub bytes_read: u64,
     /// Bytes of the source on disk; 0 for a stream.
     pub bytes_total: u64,
-    /// Chunks committed.
+    /// Chunks whose rows are committed to staging.
     pub chunks_committed: u64,
     /// The workers that have reported so far.
     pub workers: Vec<AtWork>,
@@ -67,9 +67,9 @@ pub struct Snapshot {
 /// A worker, and how far it has got.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct AtWork {
-    /// What it does.
+    /// The worker's role: processor or writer.
     pub role: Role,
-    /// Its number.
+    /// The worker's id in the ledger.
     pub id: WorkerId,
     /// Its records so far.
     pub records: u64,

@@ -22,7 +22,7 @@ use crate::verify::pinpoint::{ByChunk, PinpointError, compare};
 use crate::verify::reconcile::add_final;
 use crate::verify::verifier::{VerifyError, verify_final};
 
-/// What came of a promotion.
+/// The result of a promotion.
 #[derive(Debug)]
 pub enum Promoted {
     /// Final is right, and visible.
@@ -40,9 +40,9 @@ pub enum Promoted {
 pub struct Promote<'a> {
     /// The ledger and the tables.
     pub store: &'a dyn Store,
-    /// The time.
+    /// The clock that the times of checks are taken from.
     pub clock: &'a dyn Clock,
-    /// The job.
+    /// The job that the run executes.
     pub job: &'a Arc<Job>,
     /// The right to change the run.
     pub fence: Fence,
@@ -50,7 +50,7 @@ pub struct Promote<'a> {
     pub records: u64,
     /// The source, to decode again what differs.
     pub source: Option<SourceFile>,
-    /// Told of each phase and how far it is.
+    /// Called with each phase and how far it is.
     pub progress: &'a (dyn Fn(Phase, u64) + Send + Sync),
 }
 

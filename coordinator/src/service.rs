@@ -1,4 +1,4 @@
-//! The coordinator as a service: takes up submitted runs, several at a time, and drives each to its verdict.
+//! The coordinator as a service: acquires submitted runs, several at a time, and drives each to its verdict.
 //!
 //! Of several coordinators one is the service; the others stand by, and the next of them takes over when its lease
 //! ends. That keeps them out of each other's way, no more: each run has a lease and a fence of its own, and it is
@@ -36,11 +36,11 @@ const PAUSE_MAX: Duration = Duration::from_secs(60);
 
 /// A coordinator that drives what is submitted.
 pub struct Service {
-    /// What drives.
+    /// The coordinator that drives each submitted run.
     pub coordinator: Coordinator,
-    /// At most so many runs at a time.
+    /// How many runs are driven at a time, at most.
     pub runs_max: usize,
-    /// Told how each run ended, or why it did not.
+    /// Called with how each run ended, or why it did not.
     pub told: fn(RunId, &str),
 }
 
@@ -59,7 +59,7 @@ fn lock(memories: &Memories) -> MutexGuard<'_, HashMap<RunId, Memory>> {
 }
 
 impl Service {
-    /// Serves until the coordinator is told to stop; then lets go of its runs and of its place.
+    /// Serves until the coordinator must stop; then releases its runs and its lease on the service.
     ///
     /// # Errors
     /// [`StoreError`] that does not heal by itself.
@@ -102,7 +102,7 @@ impl Service {
         }
     }
 
-    /// `None`: this coordinator is active. While the store does not answer, nobody is.
+    /// `None`: this coordinator is active. While the store does not answer, none is.
     async fn claim(&self, owner: &str) -> Result<Option<Lease>, StoreError> {
         match self.coordinator.store.claim_service(owner, LEASE).await {
             Err(error) if error.is_transient() => {
@@ -190,7 +190,7 @@ const fn ended_as(ending: Ending) -> &'static str {
 }
 
 impl Coordinator {
-    /// What is done about a run that could not be driven to its verdict: `true` leaves it to be taken up again.
+    /// What is done about a run that could not be driven to its verdict: `true` leaves it to be acquired again.
     async fn after_failure(&self, run_id: RunId, error: &RunError) -> bool {
         if error.is_stop() || error.is_transient() {
             return true;

@@ -19,7 +19,7 @@ use store::Store;
 use thiserror::Error;
 use worker::{Fleet, WorkerContext};
 
-/// Processors and writers each: two, so that one can be told from the other.
+/// Processors and writers each: two, so that a defect of one shows beside the other.
 const WORKERS: usize = 2;
 
 /// The broker of a shadow.
@@ -52,7 +52,7 @@ pub(crate) async fn within<T>(patience: Duration, work: impl Future<Output = T>)
     tokio::time::timeout(patience, work).await.map_err(|_| NoEnd(patience))
 }
 
-/// Why a run in the shadow did not come to an ending.
+/// Why a run in the shadow did not end as intended.
 #[derive(Error)]
 pub(crate) enum Refusal {
     /// It took too long.
@@ -70,7 +70,7 @@ pub(crate) enum Refusal {
     /// Its promotion, cut off, is neither done nor undone.
     #[error("final holds {rows} rows after the cut, and not {there}")]
     HalfDone {
-        /// What final holds.
+        /// How many of the run's rows final holds.
         rows: u64,
         /// What it must hold.
         there: u64,
@@ -78,7 +78,7 @@ pub(crate) enum Refusal {
 }
 
 impl fmt::Debug for Refusal {
-    /// The words, quoted: they stand in the results.
+    /// The error's text, quoted: it is part of the results.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         fmt::Debug::fmt(&chain(self), f)
     }

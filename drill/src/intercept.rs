@@ -9,7 +9,7 @@ use bytes::Bytes;
 /// Messages, each with the queue that it goes to.
 pub(crate) type Messages = Vec<(Queue, Bytes)>;
 
-/// Replaces messages on their way into a broker.
+/// Replaces messages before they enter a broker.
 #[async_trait]
 pub(crate) trait Interceptor: Send + Sync {
     /// Returns what the broker gets in place of `body`. An empty answer loses the message; its sender is told that it

@@ -46,18 +46,18 @@ const PATIENCE_TIMES: u32 = 20;
 /// Strikes at a time. Each has a shadow of its own.
 const SIDE_BY_SIDE: usize = 4;
 
-/// A source is cut into about so many chunks, so that there are several to damage.
+/// About how many chunks a source is cut into, so that there are several to damage.
 const CHUNKS: u64 = 8;
 
 /// What is to be drilled.
 pub struct Drill {
-    /// The job.
+    /// The job whose controls are tested.
     pub job: Arc<Job>,
     /// Its source, a file. It must reconcile.
     pub source: PathBuf,
     /// Where shadows are made.
     pub shadows: ShadowFactory,
-    /// Who drills: `user@host`.
+    /// Who runs the drill: `user@host`.
     pub actor: String,
     /// The defects to strike; empty: all.
     pub only: Vec<String>,
@@ -72,7 +72,7 @@ pub enum DrillError {
     /// A defect that the catalogue does not have.
     #[error("`{0}` is not a defect of the catalogue: AMT-01 is one; `crossfoot drill --list` shows all")]
     Unknown(String),
-    /// The shadow's store.
+    /// The store of a shadow cannot be made.
     #[error("no shadow can be made: {0}")]
     Shadow(String),
 }
@@ -80,9 +80,9 @@ pub enum DrillError {
 /// How far a drill is.
 #[derive(Debug, Clone, Copy)]
 pub struct Progress<'a> {
-    /// Strikes made.
+    /// How many defects were injected so far.
     pub done: usize,
-    /// Strikes in all.
+    /// How many defects are to be injected.
     pub of: usize,
     /// What is struck now, or was just.
     pub now: &'a str,

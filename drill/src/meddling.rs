@@ -1,4 +1,4 @@
-//! Messages altered, lost or sent under another name on their way, and sealed again with the store's own keys: the
+//! Messages altered, lost or sent under another name in flight, and sealed again with the store's own keys: the
 //! part of a worker that errs or lies.
 
 use std::sync::Arc;
@@ -18,7 +18,7 @@ pub(crate) enum Fate<M> {
     Pass,
     /// This goes on in its place.
     Instead(Box<M>),
-    /// It is lost, and its sender is told that it arrived.
+    /// It is lost, though its sender gets a confirm.
     Lost,
 }
 

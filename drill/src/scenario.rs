@@ -50,7 +50,7 @@ impl From<SqlError> for Stop {
     }
 }
 
-/// A job with a source that reconciles when nobody damages it.
+/// A job with a source that reconciles when it is not damaged.
 pub(crate) struct Fixture {
     /// What it is called in the results.
     pub(crate) name: String,
@@ -58,7 +58,7 @@ pub(crate) struct Fixture {
     pub(crate) source: PathBuf,
     pub(crate) survey: Survey,
     pub(crate) chunks: ChunkLimits,
-    /// What the undamaged run came to.
+    /// The result of the undamaged run.
     pub(crate) whole: Whole,
 }
 
@@ -133,7 +133,7 @@ impl Scenario<'_> {
         self.shadows.dialect()
     }
 
-    /// A fresh shadow.
+    /// Makes a fresh shadow for one defect, with the fixture's job in it.
     pub(crate) async fn field(&self) -> Result<Field<'_>, Stop> {
         let shadow = self.shadows.shadow(&self.fixture.job).await.map_err(|error| error.to_string())?;
         let store = Arc::clone(&shadow.store);
@@ -218,7 +218,7 @@ impl<'a> Field<'a> {
         fleet::coordinator(&self.store, broker, OPERATOR)
     }
 
-    /// Opens a run.
+    /// Opens a run on an in-process broker, within the scenario's time limit.
     pub(crate) async fn open(&self, request: &RunRequest) -> Result<RunId, Refusal> {
         let coordinator = self.coordinator(fleet::broker());
         Ok(within(self.scenario.patience, coordinator.open(request)).await??)
@@ -300,7 +300,7 @@ impl<'a> Field<'a> {
         Ok(rows)
     }
 
-    /// What came of the strike. `rows_before`: what final held before it, rightly.
+    /// The result of the strike. `rows_before`: the rows that final rightly held before it.
     pub(crate) async fn evidence(
         &self,
         run_id: Option<RunId>,
@@ -385,7 +385,7 @@ impl<'a> Field<'a> {
         Ok(Some(if is_named { Located::Part } else { Located::Run }))
     }
 
-    /// The strike is over; what came of it.
+    /// The strike is over; this is its result.
     pub(crate) async fn over(
         self,
         run_id: Option<RunId>,

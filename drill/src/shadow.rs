@@ -31,7 +31,7 @@ const CONNECTIONS: u32 = 8;
 pub enum ShadowFactory {
     /// SQLite files. `real`: the real store's file, if there is one, from which tables are copied that rules refer to.
     Embedded {
-        /// The real store.
+        /// The file of the real store; `None` if there is none.
         real: Option<PathBuf>,
     },
     /// Schemas in a PostgreSQL database.
@@ -212,7 +212,7 @@ impl Shadow {
 /// Why a statement was not done.
 #[derive(Debug, Error)]
 pub(crate) enum SqlError {
-    /// SQLite says so.
+    /// SQLite rejected the statement, or could not be asked.
     #[error(transparent)]
     Sqlite(#[from] rusqlite::Error),
     /// PostgreSQL refuses it, in its words.
@@ -224,9 +224,9 @@ pub(crate) enum SqlError {
     /// A table that the job's rules refer to was not copied.
     #[error("table {table}: {error}")]
     Copy {
-        /// The table.
+        /// The table that was to be copied.
         table: String,
-        /// What SQLite said.
+        /// What SQLite said when the table was copied.
         error: rusqlite::Error,
     },
     /// A query was to give a number.
@@ -234,7 +234,7 @@ pub(crate) enum SqlError {
     NoNumber(String),
 }
 
-/// Who damages a shadow: plain SQL, as somebody with the database's password would.
+/// Damages a shadow with plain SQL, as someone with the database's password would.
 pub(crate) enum SqlClient {
     Sqlite(PathBuf),
     Postgres(PgPool),
@@ -282,7 +282,7 @@ impl SqlClient {
         }
     }
 
-    /// One number.
+    /// The whole number that the query gives.
     pub(crate) async fn number(&self, sql: &str) -> Result<u64, SqlError> {
         let text = self.text(&format!("SELECT CAST(({sql}) AS TEXT)")).await?;
         text.and_then(|text| text.parse().ok()).ok_or_else(|| SqlError::NoNumber(sql.into()))

@@ -47,7 +47,7 @@ impl Owned {
         }
     }
 
-    /// The value, borrowed.
+    /// The value with its text and bytes borrowed.
     pub(crate) fn value(&self) -> Value<'_> {
         match self {
             Self::Null => Value::Null,
@@ -84,7 +84,7 @@ impl Owned {
 pub(crate) struct Sample {
     /// The place of its type among the job's.
     pub(crate) place: usize,
-    /// Its number.
+    /// The record's number in the source.
     pub(crate) record_no: u64,
     /// Its values, field by field.
     pub(crate) values: Vec<Owned>,
@@ -103,7 +103,7 @@ pub(crate) struct Extent {
 pub(crate) struct Survey {
     /// What its sender would declare.
     pub(crate) declared: Declared,
-    /// Records.
+    /// How many records the source has.
     pub(crate) records: u64,
     /// Accepted records, by type.
     pub(crate) by_type: Vec<u64>,
@@ -125,7 +125,7 @@ const REJECTS: usize = 8;
 const SAMPLES_EACH: usize = 2;
 /// Extents of the first records that are kept.
 const EXTENTS: usize = 64;
-/// Samples in all.
+/// How many samples are kept in all.
 const SAMPLES_MAX: usize = 4000;
 
 /// Why a source cannot be surveyed.
@@ -254,7 +254,7 @@ impl Kept {
     }
 }
 
-/// A change of a file: so many bytes at an offset are replaced.
+/// A change of a file: the bytes at an offset are replaced.
 #[derive(Debug, Clone)]
 pub(crate) struct Edit {
     pub(crate) offset: u64,
@@ -265,7 +265,7 @@ pub(crate) struct Edit {
 /// Copies `from` to `to` with `edits`, which are in order of offset and do not overlap.
 ///
 /// # Errors
-/// Of the file system, or when an edit lies behind the end.
+/// Of the file system, or when an edit lies beyond the end.
 pub(crate) fn edited(from: &Path, to: &Path, edits: &[Edit]) -> std::io::Result<()> {
     let mut reader = BufReader::new(File::open(from)?);
     let mut out = BufWriter::new(File::create(to)?);

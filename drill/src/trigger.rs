@@ -56,7 +56,7 @@ fn function(body: &str) -> String {
     )
 }
 
-/// Rows for which `condition` holds are not inserted, and nobody is told.
+/// Silently drops rows for which `condition` holds.
 pub(crate) fn dropping(dialect: Dialect, table: &str, condition: &str) -> String {
     let table = quoted(table);
     match dialect {

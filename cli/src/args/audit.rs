@@ -6,7 +6,7 @@ use clap::{Args as ClapArgs, Subcommand};
 
 use super::RunArg;
 
-/// `audit`
+/// The subcommands of `crossfoot audit`.
 #[derive(Debug, Subcommand)]
 pub(crate) enum Audit {
     /// Verify the evidence log, an evidence pack, or a record's proof
@@ -35,7 +35,7 @@ pub(crate) enum Audit {
     },
 }
 
-/// `audit verify`
+/// The arguments of `crossfoot audit verify`.
 #[derive(Debug, ClapArgs)]
 pub(crate) struct VerifyArgs {
     /// Pack or proof to verify [default: the store's log]
@@ -65,7 +65,7 @@ pub(crate) struct VerifyArgs {
     pub(crate) checkpoints: Option<PathBuf>,
 }
 
-/// `prove`
+/// The arguments of `crossfoot prove`.
 #[derive(Debug, ClapArgs)]
 pub(crate) struct Prove {
     #[command(flatten)]
@@ -90,7 +90,7 @@ pub(crate) struct Prove {
     pub(crate) canonical_out: Option<PathBuf>,
 }
 
-/// `audit export`
+/// The arguments of `crossfoot audit export`.
 #[derive(Debug, ClapArgs)]
 pub(crate) struct Export {
     #[command(flatten)]

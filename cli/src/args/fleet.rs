@@ -6,7 +6,7 @@ use clap::{Args as ClapArgs, ValueEnum};
 
 use super::{Chunks, Fleet, Opening, Operate};
 
-/// `doctor`
+/// The arguments of `crossfoot doctor`.
 #[derive(Debug, ClapArgs)]
 pub(crate) struct Doctor {
     /// Take the broker's queues over from another store; first stop the processes of that store
@@ -14,10 +14,10 @@ pub(crate) struct Doctor {
     pub(crate) take_queues: bool,
 }
 
-/// `submit`
+/// The arguments of `crossfoot submit`.
 #[derive(Debug, ClapArgs)]
 pub(crate) struct Submit {
-    /// Job file
+    /// Job file to submit (TOML)
     #[arg(value_name = "JOB")]
     pub(crate) job: PathBuf,
     /// Source file, at a path that the coordinator can read too [default: the job's own]
@@ -35,7 +35,7 @@ pub(crate) struct Submit {
     pub(crate) chunks: Chunks,
 }
 
-/// `coordinator`
+/// The arguments of `crossfoot coordinator`.
 #[derive(Debug, ClapArgs)]
 pub(crate) struct Serve {
     /// Maximum number of concurrent runs
@@ -43,7 +43,7 @@ pub(crate) struct Serve {
     pub(crate) runs: u16,
 }
 
-/// `worker`
+/// The arguments of `crossfoot worker`.
 #[derive(Debug, ClapArgs)]
 pub(crate) struct Worker {
     /// Role of the workers; separate several with commas
@@ -55,7 +55,7 @@ pub(crate) struct Worker {
     /// Worker name, to which role and slot number are added [default: the role]
     #[arg(long, value_name = "NAME")]
     pub(crate) name: Option<String>,
-    /// Time to finish work in hand after a stop signal
+    /// Time to finish work in progress after a stop signal
     #[arg(long, default_value_t = 60, value_name = "SECONDS")]
     pub(crate) drain_seconds: u64,
 }
@@ -69,7 +69,7 @@ pub(crate) enum WorkerRole {
     Writer,
 }
 
-/// `redrive`
+/// The arguments of `crossfoot redrive`.
 #[derive(Debug, ClapArgs)]
 pub(crate) struct Redrive {
     #[command(flatten)]

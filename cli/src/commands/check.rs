@@ -15,7 +15,7 @@ use crate::output::{print, print_json};
 use crate::printed::{CheckedField, CheckedJob, CheckedType};
 use crate::wiring;
 
-/// Runs `crossfoot check`.
+/// Runs `crossfoot check`: validates the job file and previews its source.
 pub(crate) fn check(global: &Global, args: &Check) -> Result<Done, Failure> {
     let job = read_job(&args.job)?;
     let settings = wiring::settings(global, None)?;

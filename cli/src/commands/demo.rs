@@ -18,7 +18,7 @@ use crate::outcome::{Done, Failure};
 use crate::output::remark;
 use crate::wiring;
 
-/// Runs `crossfoot demo`.
+/// Runs `crossfoot demo`: generates a source, loads it, and damages staging if `--inject` is given.
 pub(crate) async fn demo(global: &Global, args: &Demo) -> Result<Done, Failure> {
     let dir = &args.dir;
     let database = dir.join("crossfoot.db");

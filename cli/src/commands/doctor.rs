@@ -19,7 +19,7 @@ use crate::outcome::{Done, Failure};
 use crate::output::{print, print_json};
 use crate::wiring;
 
-/// Runs `crossfoot doctor`.
+/// Runs `crossfoot doctor`: reports on broker and store, with a remedy for each problem.
 pub(crate) async fn doctor(global: &Global, args: &Doctor) -> Result<Done, Failure> {
     let settings = wiring::settings(global, None)?;
     let identity = match wiring::store(&settings, false).await {

@@ -20,7 +20,7 @@ use crate::output::{deliver, print, print_json, remark, style, unwritten};
 use crate::printed::ListedDefect;
 use crate::wiring;
 
-/// Runs `crossfoot drill`.
+/// Runs `crossfoot drill`: injects the defects and reports which were caught.
 pub(crate) async fn drill(global: &Global, args: &Args) -> Result<Done, Failure> {
     let (Some(job_path), false) = (&args.job, args.list) else { return list(global) };
     let settings = wiring::settings(global, None)?;
@@ -67,7 +67,7 @@ pub(crate) async fn drill(global: &Global, args: &Args) -> Result<Done, Failure>
     Ok(done)
 }
 
-/// Prints the catalogue.
+/// Prints the catalogue of defects, as text or JSON.
 fn list(global: &Global) -> Result<Done, Failure> {
     if global.json {
         let entries: Vec<_> = CATALOGUE

@@ -15,7 +15,7 @@ use crate::printed::Explained;
 
 const PAGE: u32 = 500;
 
-/// Runs `crossfoot explain`.
+/// Runs `crossfoot explain`: prints the run's findings, page by page, up to the limit.
 pub(crate) async fn explain(global: &Global, args: &Explain) -> Result<Done, Failure> {
     let (_, store) = open_store(global).await?;
     let run = find_run(&*store, &args.run.run).await?;

@@ -9,7 +9,7 @@ use crate::args::Fingerprint;
 use crate::outcome::{Done, Failure};
 use crate::output::{print_json, remark};
 
-/// Runs `crossfoot fingerprint`.
+/// Runs `crossfoot fingerprint`: prints the source's totals and root as JSON.
 pub(crate) fn fingerprint(args: &Fingerprint) -> Result<Done, Failure> {
     let job = read_job(&args.job)?;
     let source = SourceFile::open(source_of(&job, &args.job, args.source.as_deref())?, job.compression)?;

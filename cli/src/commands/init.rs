@@ -16,7 +16,7 @@ use crate::wiring;
 /// The part of the sample that is read: 1 MiB.
 const SAMPLE_BYTES: u64 = 1 << 20;
 
-/// Runs `crossfoot init`.
+/// Runs `crossfoot init`: writes a job file made from a sample or a copybook.
 pub(crate) fn init(global: &Global, args: &Init) -> Result<Done, Failure> {
     let dialect = wiring::dialect(&wiring::settings(global, None)?);
     match (&args.copybook, &args.sample) {

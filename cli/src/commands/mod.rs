@@ -25,7 +25,7 @@ mod trends;
 use crate::args::{Args, Command};
 use crate::outcome::{Done, Failure};
 
-/// Runs the command.
+/// Runs the subcommand that the arguments name.
 pub(crate) async fn run(args: Args) -> Result<Done, Failure> {
     let global = &args.global;
     match args.command {

@@ -9,7 +9,7 @@ use crate::output::{tell, tell_json};
 use crate::printed::{Purged, RunStands};
 use crate::wiring;
 
-/// Runs `crossfoot cancel`.
+/// Runs `crossfoot cancel`: ends a run that is not over; its rows stay out of final.
 pub(crate) async fn cancel(global: &Global, args: &Operate) -> Result<Done, Failure> {
     let (settings, store) = open_store(global).await?;
     let run = find_target(&*store, args.run.run.as_deref(), "cancel", |run| !run.state.is_over()).await?;
@@ -24,7 +24,7 @@ pub(crate) async fn cancel(global: &Global, args: &Operate) -> Result<Done, Fail
     Ok(Done::Well)
 }
 
-/// Runs `crossfoot purge`.
+/// Runs `crossfoot purge`: deletes a finished run's staging rows and rejects.
 pub(crate) async fn purge(global: &Global, args: &Operate) -> Result<Done, Failure> {
     let (settings, store) = open_store(global).await?;
     let fits = |run: &store::model::Run| run.state.is_over() && !run.purged;

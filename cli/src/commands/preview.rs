@@ -31,7 +31,7 @@ pub(super) struct ShownField {
     value: String,
 }
 
-/// One record.
+/// One record of the preview, with its fields.
 pub(super) struct Shown {
     record_no: u64,
     /// In the source's content.

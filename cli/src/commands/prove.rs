@@ -16,7 +16,7 @@ use crate::outcome::{Done, Failure};
 use crate::output::{print_as_it_is, remark};
 use crate::wiring;
 
-/// Runs `crossfoot prove`.
+/// Runs `crossfoot prove`: writes the proof of one record, signed if a key is given.
 pub(crate) async fn prove(global: &Global, args: &Prove) -> Result<Done, Failure> {
     let settings = wiring::settings(global, None)?;
     let key = args.key.as_ref().or(settings.audit.signing_key.as_ref());

@@ -20,7 +20,7 @@ use crate::wiring;
 
 const PAGE: u32 = 500;
 
-/// Runs `crossfoot rejects`.
+/// Runs `crossfoot rejects`: lists the run's rejects, or writes their bytes to a file.
 pub(crate) async fn rejects(global: &Global, args: &Rejects) -> Result<Done, Failure> {
     let (settings, store) = open_store(global).await?;
     let run = find_run(&*store, &args.run.run).await?;

@@ -7,7 +7,7 @@ use crate::args::{Format, Global, Report};
 use crate::outcome::{Done, Failure};
 use crate::output::{deliver, json, style};
 
-/// Runs `crossfoot report`.
+/// Runs `crossfoot report`: renders the run's report in the format asked for.
 pub(crate) async fn report(global: &Global, args: &Report) -> Result<Done, Failure> {
     let (_, store) = open_store(global).await?;
     let run = find_run(&*store, &args.run.run).await?;

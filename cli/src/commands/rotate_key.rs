@@ -10,7 +10,7 @@ use crate::output::{print, print_json};
 use crate::printed::RotatedKey;
 use crate::wiring;
 
-/// Runs `crossfoot rotate-key`.
+/// Runs `crossfoot rotate-key`: stores a new message key; fails if the key is in a file.
 pub(crate) async fn rotate_key(global: &Global) -> Result<Done, Failure> {
     let settings = wiring::settings(global, None)?;
     if settings.broker.sealing()?.is_some() {

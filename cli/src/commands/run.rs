@@ -30,7 +30,7 @@ use crate::output::{remark, style, tell, tell_json, unwritten};
 use crate::printed::Redriven;
 use crate::wiring;
 
-/// Runs `crossfoot run`.
+/// Runs `crossfoot run`: opens a run of the job and drives it to its verdict.
 pub(crate) async fn run(global: &Global, args: &Run) -> Result<Done, Failure> {
     let settings = wiring::settings(global, Some(&args.fleet))?;
     let job = read_job(&args.job)?;
@@ -63,7 +63,7 @@ pub(super) fn request(
     })
 }
 
-/// Runs `crossfoot resume`.
+/// Runs `crossfoot resume`: drives an interrupted run on to its verdict.
 pub(crate) async fn resume(global: &Global, args: &Resume) -> Result<Done, Failure> {
     let settings = wiring::settings(global, Some(&args.fleet))?;
     let store = wiring::store(&settings, false).await?;
@@ -76,7 +76,7 @@ pub(crate) async fn resume(global: &Global, args: &Resume) -> Result<Done, Failu
     Ok(conclude(global, &*store, ended).await)
 }
 
-/// Runs `crossfoot redrive`.
+/// Runs `crossfoot redrive`: requeues the chunks that were set aside, and drives the run on.
 pub(crate) async fn redrive(global: &Global, args: &Redrive) -> Result<Done, Failure> {
     let settings = wiring::settings(global, Some(&args.fleet))?;
     let store = wiring::store(&settings, false).await?;
@@ -104,7 +104,7 @@ pub(crate) async fn redrive(global: &Global, args: &Redrive) -> Result<Done, Fai
     Ok(conclude(global, &*store, ended).await)
 }
 
-/// Runs `crossfoot approve`.
+/// Runs `crossfoot approve`: verifies a paused run's staging again and promotes it.
 pub(crate) async fn approve(global: &Global, args: &Approve) -> Result<Done, Failure> {
     let (settings, store) = open_store(global).await?;
     let target = args.operate.run.run.as_deref();
@@ -128,7 +128,7 @@ pub(crate) enum Begin {
 
 /// A run, and how far it was driven.
 pub(crate) struct Ended {
-    /// The run.
+    /// The run that was driven.
     pub(crate) run_id: RunId,
     /// How driving it ended.
     pub(crate) ending: Ending,
@@ -242,7 +242,7 @@ async fn drive_attended(
     }
 }
 
-/// Finishes work in hand at the first Ctrl-C (or SIGTERM), and exits immediately at the second, which is safe too.
+/// Finishes work in progress at the first Ctrl-C (or SIGTERM), and exits immediately at the second, which is safe too.
 fn stop_on_signal(coordinator: &Coordinator) -> tokio::task::JoinHandle<()> {
     let stop = coordinator.stop.clone();
     tokio::spawn(async move {

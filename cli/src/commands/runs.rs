@@ -16,7 +16,7 @@ use crate::outcome::{Done, Failure};
 use crate::output::{print, print_json, style};
 use crate::printed::{ListedRun, RunProgress, ShownRun};
 
-/// Runs `crossfoot runs`.
+/// Runs `crossfoot runs`: lists runs, newest first.
 pub(crate) async fn runs(global: &Global, args: &Runs) -> Result<Done, Failure> {
     let (_, store) = open_store(global).await?;
     let is_asked_for = |state: &RunState| args.outcome.is_some_and(|outcome| outcome == Outcome::of(*state));
@@ -82,7 +82,7 @@ pub(crate) async fn runs(global: &Global, args: &Runs) -> Result<Done, Failure> 
     Ok(Done::Well)
 }
 
-/// Runs `crossfoot show`.
+/// Runs `crossfoot show`: prints a run's state, progress and checks.
 pub(crate) async fn show(global: &Global, args: &Show) -> Result<Done, Failure> {
     let (_, store) = open_store(global).await?;
     let run = find_run(&*store, &args.run.run).await?;
@@ -139,7 +139,7 @@ pub(crate) async fn show(global: &Global, args: &Show) -> Result<Done, Failure> 
     Ok(Done::of(report.outcome, args.verdict))
 }
 
-/// Runs `crossfoot workers`.
+/// Runs `crossfoot workers`: prints each worker's counts for a run.
 pub(crate) async fn workers(global: &Global, args: &RunArg) -> Result<Done, Failure> {
     let (_, store) = open_store(global).await?;
     let run = find_run(&*store, &args.run).await?;

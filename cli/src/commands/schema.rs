@@ -6,7 +6,7 @@ use crate::output::{deliver, json, print, print_json};
 use crate::printed::ListedSchema;
 use crate::schema::{CATALOGUE, markdown};
 
-/// `crossfoot schema`.
+/// Runs `crossfoot schema`: prints one schema, its reference in Markdown, or the list.
 pub(crate) fn schema(global: &Global, args: &Args) -> Result<Done, Failure> {
     if args.list {
         list(global)?;

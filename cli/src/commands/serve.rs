@@ -20,7 +20,7 @@ use crate::{hooks, wiring};
 /// The pause before a worker that ended by itself is restarted.
 const RESTART: Duration = Duration::from_secs(2);
 
-/// Runs `crossfoot worker`.
+/// Runs `crossfoot worker`: works for all runs on this broker and store until it is stopped.
 pub(crate) async fn worker(global: &Global, args: &Worker) -> Result<Done, Failure> {
     let settings = wiring::settings(global, None)?;
     wiring::require_broker(&settings)?;
@@ -97,7 +97,7 @@ async fn slot_of(with: WorkerContext, role: Role, identity: Identity, jobs: Arc<
     }
 }
 
-/// Runs `crossfoot coordinator`.
+/// Runs `crossfoot coordinator`: drives submitted runs until it is stopped.
 pub(crate) async fn coordinator(global: &Global, args: &Serve) -> Result<Done, Failure> {
     let settings = wiring::settings(global, None)?;
     wiring::require_broker(&settings)?;

@@ -21,7 +21,7 @@ use crate::wiring;
 /// The polling interval of `--wait`.
 const LOOK: Duration = Duration::from_millis(300);
 
-/// Runs `crossfoot submit`.
+/// Runs `crossfoot submit`: opens a run for the coordinator service; waits for it on request.
 pub(crate) async fn submit(global: &Global, args: &Submit) -> Result<Done, Failure> {
     let fleet = Fleet { chunks: args.chunks.clone(), ..Fleet::default() };
     let settings = wiring::settings(global, Some(&fleet))?;

@@ -12,7 +12,7 @@ use crate::outcome::{Done, Failure};
 use crate::output::{print, print_json, style};
 use crate::printed::JobTrends;
 
-/// Runs `crossfoot trends`.
+/// Runs `crossfoot trends`: compares the job's runs, newest first.
 pub(crate) async fn trends(global: &Global, args: &Trends) -> Result<Done, Failure> {
     let path = Path::new(&args.job);
     let read = if path.is_file() { Some(read_job(path)?) } else { None };

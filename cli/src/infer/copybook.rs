@@ -16,7 +16,7 @@ use super::write::quoted;
 
 /// A job file generated from a copybook, and its layouts.
 pub(crate) struct FromCopybook {
-    /// The job file.
+    /// The text of the job file, in TOML.
     pub(crate) text: String,
     /// Each record type's layout, in the order of its block.
     pub(crate) layouts: Vec<std::sync::Arc<Layout>>,
@@ -26,7 +26,7 @@ pub(crate) struct FromCopybook {
 
 /// The encoding and framing of the file that the copybook describes.
 pub(crate) struct SourceForm<'a> {
-    /// The code page.
+    /// The code page of the source's text, as the job file names it.
     pub(crate) encoding: &'a str,
     /// The framing of the records.
     pub(crate) framing: &'a str,
@@ -36,7 +36,7 @@ pub(crate) struct SourceForm<'a> {
 
 /// A record block of the job file.
 struct Block {
-    /// Its name.
+    /// The name of the record type.
     name: String,
     /// The level 01 record, if the copybook has several.
     level_01: Option<String>,

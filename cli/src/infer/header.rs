@@ -34,9 +34,9 @@ pub(super) enum Header {
     Yes,
     /// Probably a header: its cells look like names.
     Probably,
-    /// Possibly data.
+    /// Possibly data: nothing tells the first row from the others.
     Unclear,
-    /// Data.
+    /// Data: it has a value where a name would be, or repeats a cell.
     No,
 }
 

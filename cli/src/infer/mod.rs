@@ -32,7 +32,7 @@ use thiserror::Error;
 /// An inferred job file.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Inferred {
-    /// The job file.
+    /// The text of the job file, in TOML.
     pub(crate) text: String,
     /// Points that the user should check, one sentence each.
     pub(crate) notes: Vec<String>,

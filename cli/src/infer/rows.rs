@@ -3,7 +3,7 @@
 use format::spec::{Delimited, Encoding, Form, FormatSpec, Outside};
 use format::{Cell, Frame, Framer, cells};
 
-/// How quotes work.
+/// How quotes and escapes work in a delimited file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Quoting {
     /// A quote inside quotes is written twice.

@@ -13,7 +13,7 @@ struct Section<'a> {
     definition: &'a Map<String, Value>,
 }
 
-/// The reference of `schema`. `title` and `about` stand at its beginning.
+/// The reference of `schema`. `title` and `about` are at its beginning.
 pub(crate) fn reference(root: &Map<String, Value>, title: &str, about: &str) -> String {
     let mut writer = Writer {
         definitions: root.get("$defs").and_then(Value::as_object),

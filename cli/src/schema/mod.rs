@@ -17,18 +17,18 @@ use serde_json::{Map, Value};
 
 use crate::printed;
 
-/// One schema.
+/// A schema of the catalogue: its name, its version, and how it is made.
 pub(crate) struct Named {
     /// Its name on the command line.
     pub(crate) name: &'static str,
     /// The version of the shape that it describes. A change that breaks a reader makes the next one.
     version: u32,
-    /// What it describes.
+    /// What the schema describes, in a few words.
     pub(crate) about: &'static str,
     make: fn() -> Schema,
 }
 
-/// Every schema.
+/// Every schema that `crossfoot schema` can print.
 pub(crate) const CATALOGUE: &[Named] = &[
     named("job", "the job file", job::schema),
     named("settings", "the settings: crossfoot.toml", settings::schema),
@@ -96,7 +96,7 @@ impl Named {
         format!("crossfoot:{}/{}", self.name, self.version)
     }
 
-    /// The schema.
+    /// The schema as JSON, its identifying keys first.
     pub(crate) fn schema(&self) -> Result<Map<String, Value>, serde_json::Error> {
         // Serializing puts the keys into the order in which people expect them.
         let Value::Object(mut made) = serde_json::to_value((self.make)())? else { return Ok(Map::new()) };

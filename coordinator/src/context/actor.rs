@@ -1,10 +1,10 @@
-//! Who acts, and by which command: what every event of the log says beside the operator's name.
+//! Who acts, and by which command: what every event of the log holds besides the operator's name.
 
 use serde_json::{Map, Value};
 
-/// Beside the operator's name, which is [`crate::Coordinator::actor`].
+/// Besides the operator's name, which is [`crate::Coordinator::actor`].
 ///
-/// The name is what the operating system says of whoever ran the command, or what that person said (`--operator`); it
+/// The name is the operating system's for the user who ran the command, or the one given with `--operator`; it
 /// is no authentication. What the system says is kept in either case.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct ActorContext {

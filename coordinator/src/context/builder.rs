@@ -39,7 +39,7 @@ impl CoordinatorBuilder {
         }
     }
 
-    /// Adds what the log says of the actor beside the name.
+    /// Adds what the log holds of the actor besides the name.
     #[must_use]
     pub fn actor_context(self, actor_context: ActorContext) -> Self {
         Self { actor_context, ..self }

@@ -1,4 +1,4 @@
-//! Notes of the log's head, kept where whoever can write to the database cannot: a file, the system's log.
+//! Notes of the log's head, kept where a writer of the database cannot reach: a file, the system's log.
 
 use std::fs::OpenOptions;
 use std::io::{self, Write};
@@ -31,19 +31,19 @@ pub enum CheckpointsError {
     /// It cannot be read.
     #[error("cannot read the checkpoints {}: {error}", path.display())]
     Unreadable {
-        /// The file.
+        /// The checkpoint file that could not be read.
         path: PathBuf,
-        /// Why.
+        /// What the system said when the file was read.
         error: io::Error,
     },
     /// A line is no checkpoint: it was damaged, or the file is another.
     #[error("line {line} of {} is not a checkpoint: {error}", path.display())]
     NoCheckpoint {
-        /// The file.
+        /// The checkpoint file with the bad line.
         path: PathBuf,
         /// The line, from 1.
         line: u64,
-        /// Why.
+        /// Why the line cannot be parsed as a checkpoint.
         error: serde_json::Error,
     },
 }
@@ -51,7 +51,7 @@ pub enum CheckpointsError {
 /// A line of a checkpoint file that says of which store it is.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Line {
-    /// The store.
+    /// The name of the store that the checkpoint is of.
     pub store: String,
     /// The head, and the line's number.
     pub noted: Noted,

@@ -27,27 +27,27 @@ pub struct Coordinator {
     pub post: Arc<Post>,
     /// The ledger and the tables.
     pub store: Arc<dyn Store>,
-    /// The time.
+    /// The clock that all times and durations are taken from.
     pub clock: Arc<dyn Clock>,
     /// Who runs it: `operator@host`.
     pub actor: String,
-    /// What else the log says of whoever runs it.
+    /// What else the log records about the person or process that runs it.
     pub actor_context: ActorContext,
     /// Where the log's head is noted outside of the store.
     pub checkpoints: Arc<Checkpoints>,
     /// The host, for telling whether another coordinator of this machine is alive.
     pub host: String,
-    /// How much may be on its way.
+    /// How much may be in flight, over all runs.
     pub window: WindowLimits,
     /// Who shares it: every run that this coordinator drives.
     pub shares: Shares,
     /// What its runs' workers report.
     pub collector: Arc<ReportCollector>,
-    /// Who is told of verdicts.
+    /// Who is notified of verdicts, and how.
     pub notify: Arc<Notify>,
-    /// Who watches.
+    /// Where the live view of the run in progress is published.
     pub watch: watch::Sender<Snapshot>,
-    /// Told when to stop.
+    /// Cancelled when the coordinator must stop.
     pub stop: CancellationToken,
 }
 

@@ -1,4 +1,4 @@
-//! The lease on a run: taken up, renewed, and taken over from a coordinator that is known to be gone.
+//! The lease on a run: acquired, renewed, and taken over from a coordinator that is known to be gone.
 
 use std::time::Duration;
 
@@ -8,9 +8,9 @@ use store::{Claim, Fence, StoreError};
 use crate::context::coordinator::Coordinator;
 use crate::context::owner::{is_dead, signed};
 
-/// A run belongs to its coordinator for so long after each sign of life, by the database's clock.
+/// How long a run belongs to its coordinator after each heartbeat, by the database's clock.
 pub(crate) const LEASE: Duration = Duration::from_secs(20);
-/// How often the coordinator gives a sign of life.
+/// How often the coordinator sends a heartbeat.
 const HEARTBEAT: Duration = Duration::from_secs(5);
 
 impl Coordinator {
@@ -29,7 +29,7 @@ impl Coordinator {
         signed(&self.actor)
     }
 
-    /// Gives signs of life until someone else has the run. Returns only with that, or the store's, error.
+    /// Sends heartbeats until someone else has the run. Returns only with that error, or the store's.
     pub(crate) async fn keep_alive(&self, fence: Fence) -> StoreError {
         let mut beat = tokio::time::interval(HEARTBEAT);
         loop {

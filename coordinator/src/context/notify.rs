@@ -20,7 +20,7 @@ use tokio::io::AsyncWriteExt as _;
 use tokio::process::Command;
 use ureq::tls::{Certificate, PemItem, RootCerts, TlsConfig, parse_pem};
 
-/// A webhook is tried so often.
+/// How often a webhook is tried before it is given up.
 const TRIES: u32 = 3;
 
 /// The pause before the second try; before the third it is twice as long.
@@ -32,7 +32,7 @@ const TIMEOUT: Duration = Duration::from_secs(10);
 /// The header that signs the body: `sha256=` and the HMAC-SHA256 of it, in hexadecimal digits.
 const SIGNATURE: &str = "X-Crossfoot-Signature";
 
-/// Who is told, and of what.
+/// Who is notified, and of which outcomes.
 #[derive(Clone, Default)]
 pub struct Notify {
     /// Where the verdict is posted to as JSON.
@@ -43,7 +43,7 @@ pub struct Notify {
     pub ca_file: Option<PathBuf>,
     /// A program and its arguments; it gets the JSON on standard input.
     pub command: Vec<String>,
-    /// What is told; empty: everything.
+    /// The outcomes to notify of; empty for all.
     pub on: Vec<Outcome>,
     /// How long one try may take; 10 s when it is not said.
     pub timeout: Option<Duration>,
@@ -56,7 +56,7 @@ impl fmt::Debug for Notify {
     }
 }
 
-/// Why nobody was told.
+/// Why a notification was not delivered.
 #[derive(Debug, Error)]
 pub(crate) enum NotifyError {
     /// No try reached the webhook.
@@ -67,13 +67,13 @@ pub(crate) enum NotifyError {
         /// How many there were.
         attempts: u32,
     },
-    /// A try ended by a mistake of ours.
+    /// A try panicked or was cancelled, which is a bug.
     #[error(transparent)]
     Task(#[from] tokio::task::JoinError),
     /// The command did not start.
     #[error("cannot start {program}: {error}")]
     Start {
-        /// The command.
+        /// The command that could not be started.
         program: String,
         /// What the system said.
         error: std::io::Error,
@@ -81,7 +81,7 @@ pub(crate) enum NotifyError {
     /// The command says that it failed.
     #[error("{program} exited with {status}")]
     Exit {
-        /// The command.
+        /// The command that ran and failed.
         program: String,
         /// What it ended with.
         status: ExitStatus,
@@ -89,7 +89,7 @@ pub(crate) enum NotifyError {
     /// The command could not be waited for.
     #[error("{program}: {error}")]
     Wait {
-        /// The command.
+        /// The command that was being waited for.
         program: String,
         /// What the system said.
         error: std::io::Error,
@@ -97,7 +97,7 @@ pub(crate) enum NotifyError {
     /// The command took too long.
     #[error("{program} did not exit within {limit_s} s")]
     Late {
-        /// The command.
+        /// The command that ran into its time limit.
         program: String,
         /// How long it may take.
         limit_s: u64,
@@ -111,7 +111,7 @@ struct Failed {
 }
 
 impl Notify {
-    /// Whether `outcome` is told.
+    /// Whether the settings ask for a notification of `outcome`.
     pub(crate) fn is_asked_for(&self, outcome: Outcome) -> bool {
         self.on.is_empty() || self.on.contains(&outcome)
     }
@@ -128,7 +128,7 @@ impl Notify {
         Some(format!("sha256={}", hex::encode(&mac.finalize().into_bytes())))
     }
 
-    /// One try.
+    /// Sends `body` to `url` once; retries are up to the caller.
     fn post(&self, url: &str, body: &str) -> Result<(), Failed> {
         let mut tls = TlsConfig::builder();
         if let Some(path) = &self.ca_file {

@@ -48,7 +48,7 @@ pub(crate) fn signed(actor: &str) -> String {
     }
 }
 
-/// Whether `owner` was a process beside this one that is no more. Of others nothing is known.
+/// Whether `owner` was a process on this host that has ended. Nothing is known of processes elsewhere.
 pub(crate) fn is_dead(owner: &str, host: &str) -> bool {
     is_gone(owner, host).unwrap_or(false)
 }

@@ -40,7 +40,7 @@ pub async fn verify(store: &dyn Store, noted: impl IntoIterator<Item = Noted>) -
     Ok(walk.head())
 }
 
-/// The log's head as it stands, without walking it; `None` when the log is empty.
+/// The log's current head, without walking the log; `None` when the log is empty.
 ///
 /// # Errors
 /// [`StoreError`] of the database.

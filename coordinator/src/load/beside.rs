@@ -15,7 +15,7 @@ use crate::split::splitter::{CutChunk, SplitError};
 /// Decodes some of the chunks of a source.
 pub(crate) struct Beside {
     verify: VerifySource,
-    /// Nobody else knows which chunks are drawn: a secret of this drive.
+    /// Decides which chunks are drawn; random, and known to no other process.
     secret: [u8; 16],
     decoder: ChunkDecoder,
 }

@@ -1,4 +1,4 @@
-//! The collector: what workers report is taken from the bus, kept in the ledger, and handed to whoever drives the run.
+//! The collector: takes workers' reports from the bus, stores them in the ledger, and passes them to the run's driver.
 //!
 //! A coordinator has one, however many runs it drives. Several coordinators share the queue of counts, so that a
 //! report may come to one that does not drive the run: it keeps it all the same, and the run's own coordinator finds
@@ -18,10 +18,10 @@ use tokio::sync::mpsc;
 use tokio_util::sync::{CancellationToken, DropGuard};
 use wire::{Opened, Work, WorkerReport};
 
-/// Reports are kept in groups of up to so many.
+/// The most reports that are stored in one group.
 const REPORTS_MAX: usize = 128;
 
-/// So many groups may wait for a run's driver; what comes beyond, it finds in the ledger.
+/// How many groups may wait for a run's driver; it finds further ones in the ledger.
 const GROUPS_MAX: usize = 256;
 
 /// How long the collector waits after the store failed it.
@@ -57,7 +57,7 @@ impl ReportCollector {
         self.inner.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// What is reported of `run_id` from now on. Reports are taken from the bus as long as somebody listens.
+    /// Subscribes to reports of `run_id`. Reports are taken from the bus as long as someone subscribes.
     #[must_use]
     pub fn listen(self: &Arc<Self>, run_id: RunId) -> Reports {
         let (sender, groups) = mpsc::channel(GROUPS_MAX);

@@ -15,7 +15,7 @@ use crate::load::loading::Load;
 use crate::load::window::{OnItsWay, Window};
 use crate::split::splitter::CutChunk;
 
-/// Chunks are booked in the ledger in groups of up to so many, in one transaction.
+/// How many chunks at most are recorded in the ledger in one transaction.
 const BOOK_MAX: usize = 32;
 
 impl Load<'_> {
@@ -64,7 +64,7 @@ impl Load<'_> {
     }
 }
 
-/// What the ledger knew of a run's chunks when it was taken up, walked in step with the splitter.
+/// What the ledger knew of a run's chunks when it was acquired, walked in step with the splitter.
 struct Known<'a> {
     walk: Option<LedgerWalk<'a>>,
     at: Option<(u64, ChunkState)>,

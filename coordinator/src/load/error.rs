@@ -15,10 +15,10 @@ pub enum LoadError {
     /// The source could not be cut.
     #[error(transparent)]
     Split(#[from] SplitError),
-    /// The store failed.
+    /// The store failed while chunks were loaded.
     #[error(transparent)]
     Store(#[from] StoreError),
-    /// The broker failed.
+    /// The broker failed while chunks were sent or counts received.
     #[error(transparent)]
     Broker(#[from] BrokerError),
     /// A message could not be made.
@@ -34,14 +34,14 @@ pub enum LoadError {
         /// Why it failed the last time.
         reason: String,
     },
-    /// The ledger has chunks that are neither committed nor set aside, though none is on its way.
+    /// The ledger has chunks that are neither committed nor set aside, though none is in flight.
     #[error(
         "the ledger has {settled} of {split} chunks as committed or set aside, but none is in flight; resume the run"
     )]
     NotSettled {
-        /// How many are.
+        /// How many chunks are committed or set aside.
         settled: u64,
-        /// Of how many.
+        /// How many chunks the source was split into.
         split: u64,
     },
     /// Someone asked for it.

@@ -15,10 +15,10 @@ use crate::load::loading::{Load, SILENCE};
 use crate::load::window::{OnItsWay, Window};
 use crate::progress::AtWork;
 
-/// At least so often the ledger is asked about all chunks on their way, however much is reported.
+/// How often at least the ledger is asked about all chunks in flight, however much is reported.
 const LOOK: Duration = Duration::from_secs(5);
 
-/// After so many times that long it is handed out again even while messages wait: those may be other runs', or made up.
+/// After this many times that long it is handed out again even while messages wait: those may be other runs' or forged.
 const LONG_OVERDUE: u32 = 4;
 
 /// What following remembers between two looks.
@@ -59,7 +59,7 @@ impl Load<'_> {
         }
     }
 
-    /// The chunks on their way that `group` says something of. The live view believes it; nothing else does.
+    /// The chunks in flight that `group` reports on. The live view believes it; nothing else does.
     fn named(&self, window: &Window, group: &[WorkerReport]) -> Vec<u64> {
         group.iter().filter_map(reported).for_each(|report| self.show(&report));
         let of_chunks =

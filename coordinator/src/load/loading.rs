@@ -21,35 +21,35 @@ use crate::load::window::{Shares, Window, WindowLimits};
 use crate::progress::{Phase, Snapshot};
 use crate::split::splitter::{ChunkLimits, CutChunk, SplitError, split};
 
-/// After so long without a word of this run's workers, the ledger is asked what became of the chunks on their way:
-/// another coordinator may have taken the word from the bus.
+/// After this long without a report of this run's workers, the ledger is asked about the chunks in flight:
+/// another coordinator may have taken the report from the bus.
 pub(crate) const SILENCE: Duration = Duration::from_millis(500);
 
 /// What loading works with.
 pub struct Load<'a> {
     /// Where chunks go, sealed.
     pub post: &'a Post,
-    /// The ledger.
+    /// The store: the run's ledger and its tables.
     pub store: &'a dyn Store,
-    /// The job.
+    /// The job that the run executes.
     pub job: &'a Arc<Job>,
     /// The right to change the run.
     pub fence: Fence,
     /// How large a chunk becomes.
     pub limits: ChunkLimits,
-    /// How much may be on its way.
+    /// How much may be in flight, over all runs of the coordinator.
     pub window: WindowLimits,
-    /// Who shares it.
+    /// The runs that share the window, each with an equal part of it.
     pub shares: &'a Shares,
     /// Of how many chunks the source's bytes are decoded here too.
     pub verify_source: VerifySource,
-    /// Opens the source once more; `None` when it can be read only once.
+    /// Opens the source again; `None` when it can be read only once.
     pub reopen: &'a (dyn Fn() -> Option<SourceFile> + Sync),
     /// What is handed out to be read back.
     pub ranges: &'a Ranges,
-    /// Who watches.
+    /// Where the live view of the run is published.
     pub watch: &'a watch::Sender<Snapshot>,
-    /// Told when to stop.
+    /// Cancelled when loading must stop.
     pub stop: &'a CancellationToken,
 }
 

@@ -1,7 +1,7 @@
 //! Ranges of committed chunks, handed out to be read back while loading goes on.
 //!
 //! A range is closed when the chunks up to its end are committed without a gap and are enough for a worker's while.
-//! The last one has no end: whatever staging holds behind the source's last chunk is found by it.
+//! The last one has no end: whatever staging holds after the source's last chunk is found by it.
 
 use std::collections::BTreeMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -12,10 +12,10 @@ use store::Fence;
 use store::model::ChunkRange;
 use wire::Range;
 
-/// A range is closed at so many chunks, so that what is found of it fits a message by far.
+/// How many chunks at most a range has, so that what is found of it fits a message by far.
 const CHUNKS_MAX: u64 = 512;
 
-/// A range is closed at so many bytes of chunks: enough to be worth its round trip, little enough to share.
+/// At how many bytes of chunks a range is closed: enough to be worth its round trip, little enough to share.
 const BYTES_MIN: usize = 4 << 20;
 
 /// The ranges of one pass of verification.

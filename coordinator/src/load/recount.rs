@@ -11,18 +11,18 @@ use crate::load::error::LoadError;
 use crate::load::loading::{Load, SILENCE};
 use crate::split::again::SourceAgain;
 
-/// Reports are waited for so long once everything is committed. Chunks whose reports are missing then are counted
+/// How long reports are waited for once everything is committed. Chunks whose reports are missing then are counted
 /// again.
 const REPORTS_PATIENCE: Duration = Duration::from_secs(3);
 
-/// The reports of chunks that are counted again are waited for so long. What is missing then is a failed check.
+/// How long the reports of recounted chunks are waited for. What is missing after that is a failed check.
 const RECOUNT_PATIENCE: Duration = Duration::from_secs(15);
 
-/// So many chunks are counted again at most; where more counts are lost, a check fails.
+/// How many chunks at most are recounted; where more counts are lost, a check fails.
 const RECOUNTED_MAX: u32 = 1000;
 
 impl Load<'_> {
-    /// Reports may be on their way still; without them a worker's share would not agree. Those that do not come were
+    /// Reports may still be in flight; without them a worker's share would not agree. Those that do not come were
     /// lost: their chunks are counted again, from the source's bytes, if it can be read again.
     pub(crate) async fn await_reports(&self, reports: &mut Reports) -> Result<(), LoadError> {
         // Those of an earlier coordinator went with a broker that died with it.
@@ -54,7 +54,7 @@ impl Load<'_> {
         }
     }
 
-    /// Sends the bytes of `chunks` once more, to be counted again. `false`: the source cannot be read again.
+    /// Sends the bytes of `chunks` again, to be recounted. `false`: the source cannot be read again.
     async fn recount(&self, chunks: &[ChunkNo]) -> Result<bool, LoadError> {
         let Some(source) = (self.reopen)() else { return Ok(false) };
         let Ok(mut again) = SourceAgain::open(self.job, &source) else { return Ok(false) };

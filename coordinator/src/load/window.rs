@@ -10,14 +10,14 @@ use std::time::{Duration, Instant};
 use bytes::Bytes;
 use tokio::sync::Notify;
 
-/// How much may be on its way at a time.
+/// How much may be in flight at a time.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct WindowLimits {
-    /// Chunks.
+    /// Chunks that may be in flight at a time, over all runs that share the window.
     pub chunks_max: usize,
     /// Bytes of the source. One chunk may exceed it alone.
     pub bytes_max: usize,
-    /// A chunk that is on its way for so long, while no message waits in the broker, is lost and is handed out again.
+    /// A chunk in flight for longer than this, while no message waits in the broker, is lost and is handed out again.
     pub overdue: Duration,
 }
 
@@ -33,7 +33,7 @@ impl Default for WindowLimits {
 }
 
 /// How many runs share the window of a coordinator: each has an equal part of it, so that a large run cannot keep a
-/// small one waiting behind all of its chunks.
+/// small one waiting for all of its chunks.
 #[derive(Debug, Clone, Default)]
 pub struct Shares(Arc<AtomicUsize>);
 
@@ -60,10 +60,10 @@ impl Drop for Share {
     }
 }
 
-/// A chunk on its way, kept as it is sent, so that it can be handed out again.
+/// A chunk in flight, kept as it is sent, so that it can be handed out again.
 #[derive(Debug, Clone)]
 pub struct OnItsWay {
-    /// Its number.
+    /// The chunk's number within its run.
     pub chunk_no: u64,
     /// The sealed message; shared with a broker in this process.
     pub body: Bytes,
@@ -75,7 +75,7 @@ pub struct OnItsWay {
     pub since: Instant,
 }
 
-/// The chunks that are on their way.
+/// The chunks that are in flight.
 #[derive(Debug)]
 pub struct Window {
     limits: WindowLimits,

@@ -16,20 +16,20 @@ use crate::progress::{Phase, Snapshot};
 /// How often the fleet is looked at.
 const EVERY: Duration = Duration::from_secs(1);
 
-/// A worker that gave no heartbeat for so long is not counted; they give one every five seconds.
+/// A worker whose last heartbeat is older than this is not counted; workers send one every five seconds.
 pub const ALIVE: Duration = Duration::from_secs(16);
 
-/// What is watched, and who is told.
+/// What is watched, and who is notified.
 pub struct Watcher<'a> {
     /// Where workers and coordinators are registered.
     pub store: &'a dyn Store,
-    /// The time.
+    /// The clock that waiting is timed by.
     pub clock: &'a dyn Clock,
     /// Whether workers of other processes are needed.
     pub needs_workers: bool,
     /// How long a run may make no progress.
     pub patience: Option<Duration>,
-    /// Is told who is missing.
+    /// Called with a sentence on what is missing.
     pub tell: fn(&str),
 }
 

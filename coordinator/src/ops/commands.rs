@@ -14,10 +14,10 @@ use thiserror::Error;
 
 use crate::context::coordinator::Coordinator;
 
-/// Chunks that were put back into the flow.
+/// Chunks that were set aside and are requeued.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Requeued {
-    /// How many.
+    /// How many chunks were requeued.
     pub chunks: u64,
     /// Whether the run is the coordinator service's to go on with.
     pub is_submitted: bool,
@@ -26,23 +26,23 @@ pub struct Requeued {
 /// Why an operation was refused.
 #[derive(Debug, Error)]
 pub enum OpsError {
-    /// The store failed.
+    /// The store failed during the operation.
     #[error(transparent)]
     Store(#[from] StoreError),
-    /// The job asks for more, or for somebody else.
+    /// The job requires more, or another person.
     #[error("run {run_id}: {refusal}")]
     Refused {
-        /// The run.
+        /// The run that the operation was asked for.
         run_id: RunId,
-        /// Why.
+        /// Why the job's approval rules refuse it.
         refusal: Refusal,
     },
     /// The run is not in a state for it.
     #[error("run {run_id} is {state}: {advice}")]
     WrongState {
-        /// The run.
+        /// The run that the operation was asked for.
         run_id: RunId,
-        /// Where it stands.
+        /// The state of the run, which does not allow the operation.
         state: RunState,
         /// What can be done instead.
         advice: &'static str,
@@ -66,7 +66,7 @@ impl Coordinator {
     ///
     /// # Errors
     /// [`OpsError::WrongState`] unless it waits for approval; [`OpsError::Refused`] when the job asks for four eyes
-    /// and the operator ran it, or for a reason and there is none.
+    /// and the operator ran it, or for a reason and none was given.
     pub async fn approve(&self, run_id: RunId, reason: Option<&str>) -> Result<(), OpsError> {
         let run = self.store.run(run_id).await?;
         if run.state != RunState::AwaitingApproval {
@@ -110,7 +110,7 @@ impl Coordinator {
         approval.reasoned(reason).map_err(|refusal| OpsError::Refused { run_id: run.run_id, refusal })
     }
 
-    /// Notes that somebody was refused, and why.
+    /// Logs that someone was refused, and why.
     async fn refused(
         &self,
         run_id: RunId,
@@ -148,7 +148,7 @@ impl Coordinator {
     /// # Errors
     /// [`OpsError::WrongState`] when it does not load, or nothing was set aside.
     pub async fn redrive(&self, run_id: RunId, reason: Option<&str>) -> Result<Requeued, OpsError> {
-        /// The log names so many chunks; it says how many there were.
+        /// How many chunks the log names at most; it says how many there were.
         const NAMED_MAX: u32 = 100;
         let run = self.store.run(run_id).await?;
         let wrong = |advice| OpsError::WrongState { run_id, state: run.state, advice };
@@ -174,7 +174,7 @@ impl Coordinator {
         Ok(Requeued { chunks, is_submitted: run.submitted })
     }
 
-    /// Gives a run up. A coordinator at work on it stops at its next sign of life.
+    /// Cancels a run that is not over. A coordinator that drives it stops at its next heartbeat.
     ///
     /// # Errors
     /// [`OpsError::WrongState`] when it is over.

@@ -9,7 +9,7 @@ use store::{Store, StoreError};
 
 use crate::ops::attendance::ALIVE;
 
-/// So many chunks are named.
+/// How many chunks are named at most.
 const NAMED_MAX: u32 = 20;
 
 /// A chunk that a worker began is held by it for less than this, unless it is stuck.
@@ -18,13 +18,13 @@ const STUCK: Duration = Duration::from_secs(60);
 /// A chunk that waits for a worker, in a sentence, and what to do.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Held {
-    /// The run.
+    /// The run that the chunk belongs to.
     pub run_id: RunId,
-    /// The chunk.
+    /// The chunk's number within its run.
     pub chunk_no: ChunkNo,
-    /// Who has it, and how long that is heard of no more.
+    /// Which worker has it, and for how long that worker has been silent or busy with it.
     pub said: String,
-    /// What to do.
+    /// What an operator can do about it, in words.
     pub advice: &'static str,
 }
 
@@ -46,7 +46,7 @@ pub async fn held(store: &dyn Store, run_id: Option<RunId>) -> Result<Vec<Held>,
     Ok(named.collect())
 }
 
-/// `None`: the worker is at it, as it should be.
+/// `None`: the worker makes progress or has stopped properly.
 fn told(worker: &WorkerRow) -> Option<(String, &'static str)> {
     let who = format!("{} {} on host {} (pid {})", worker.role.name(), worker.name, worker.host, worker.pid);
     match worker {

@@ -1,4 +1,4 @@
-//! Where a run stands at this moment, for a message about a command that failed: another operator, or another
+//! The state of a run at this moment, for a message about a command that failed: another operator, or another
 //! coordinator, may have got it to its end meanwhile.
 
 use domain::event_kind::EventKind;
@@ -7,12 +7,12 @@ use domain::lifecycle::RunState;
 use platform::clock::iso;
 use store::{Store, StoreError};
 
-/// How a run stands, and whether it still can be gone on with.
+/// The state of a run, and whether it can still be continued.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Standing {
     /// In a sentence without its full stop.
     pub said: String,
-    /// Whether whoever asks could go on with it.
+    /// Whether the caller could continue it.
     pub is_free: bool,
 }
 

@@ -182,7 +182,7 @@ mod tests {
     }
 
     mod jiff_free {
-        /// `YYYY-MM-DDTHH:MM:SS`.
+        /// A date and time without a zone, `YYYY-MM-DDTHH:MM:SS`, as JUnit XML has it.
         pub(super) struct Civil;
 
         impl std::str::FromStr for Civil {

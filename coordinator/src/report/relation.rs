@@ -1,16 +1,16 @@
-//! How two neighbouring levels stand to each other, quantity by quantity.
+//! How two neighbouring levels compare, quantity by quantity.
 
 use domain::check::{CheckKind, CheckResult, Stage, Verdict};
 use domain::report::{LevelTotals, Report};
 
 use super::format::{count, shortened};
 
-/// What one level says of a quantity, next to what the level before it says.
+/// How one level's value of a quantity compares with the level before it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum Relation {
     /// There is nothing to compare.
     Unknown,
-    /// The same.
+    /// Both levels have the same value.
     Equal,
     /// Not the same, by exactly what the balance names: rejected, held, merged.
     Accounted,
@@ -48,14 +48,14 @@ impl Relation {
     }
 }
 
-/// How `after` stands to `before`, the level before it.
+/// How `after` compares with `before`, the level before it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Relations {
-    /// Records.
+    /// How the numbers of records compare.
     pub(super) records: Relation,
     /// Sums, in the order of [`Report::amount_names`].
     pub(super) sums: Vec<Relation>,
-    /// Fingerprints.
+    /// How the content fingerprints compare.
     pub(super) fingerprint: Relation,
 }
 

@@ -1,4 +1,4 @@
-//! What a reconciliation leaves behind for the report, beside its checks; and the report made of it.
+//! What a reconciliation leaves for the report, besides its checks; and the report made of it.
 
 use std::collections::BTreeMap;
 
@@ -27,7 +27,7 @@ pub struct Summary {
     pub balance: Balance,
     /// Where the amounts went.
     pub amounts: Vec<AmountBalance>,
-    /// Every worker's share.
+    /// What each worker did for the run, in three counts.
     pub workers: Vec<WorkerShare>,
     /// Rejects by field and kind of fault.
     pub rejects: Vec<RejectGroup>,
@@ -40,7 +40,7 @@ impl Summary {
     /// The summary as the store keeps it.
     ///
     /// # Errors
-    /// [`StoreError::Damaged`], which would be a mistake of ours.
+    /// [`StoreError::Damaged`], which would be a bug.
     pub fn to_json(&self) -> Result<String, StoreError> {
         serde_json::to_string(self).map_err(|error| StoreError::Damaged { what: error.to_string() })
     }

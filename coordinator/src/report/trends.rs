@@ -49,13 +49,13 @@ pub struct Figure {
 /// One run of a job among the others.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct TrendRow {
-    /// The run's id.
+    /// The id of the run in this row.
     pub run_id: RunId,
     /// When it was opened, in milliseconds since 1970.
     pub opened_at_ms: i64,
     /// The weekday, in UTC.
     pub weekday: &'static str,
-    /// What it came to.
+    /// The outcome of the run.
     pub outcome: Outcome,
     /// How many runs it is compared with, and what they are called.
     pub compared_with: (usize, String),
@@ -71,7 +71,7 @@ pub struct TrendRow {
     pub records_per_second: Option<u64>,
 }
 
-/// The latest `limit` runs of `job`, the newest first, each beside the promoted runs before it.
+/// The latest `limit` runs of `job`, newest first, each compared with the promoted runs before it.
 ///
 /// # Errors
 /// [`StoreError`] of the database.

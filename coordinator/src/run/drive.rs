@@ -1,4 +1,4 @@
-//! Driving a run from wherever the ledger says it stands to its verdict.
+//! Drives a run to its verdict, from the state that the ledger has.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -26,7 +26,7 @@ const PAUSE_MIN: Duration = Duration::from_millis(500);
 const PAUSE_MAX: Duration = Duration::from_secs(10);
 
 impl Coordinator {
-    /// As [`Coordinator::drive`], and when the broker or the store failed, once more when they are back.
+    /// As [`Coordinator::drive`]; if the broker or the store fails, drives again when they are back.
     ///
     /// # Errors
     /// [`RunError`]; the run can be resumed.

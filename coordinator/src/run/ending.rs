@@ -14,10 +14,10 @@ pub struct Drive {
     pub evict: bool,
 }
 
-/// What a run has come to, for now.
+/// How driving a run ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Ending {
-    /// Reconciled and promoted.
+    /// The run reconciled and was promoted; its rows are in final.
     Promoted,
     /// A check failed; nothing is in final.
     NotReconciled,
@@ -28,7 +28,7 @@ pub enum Ending {
 }
 
 impl Ending {
-    /// What a run that is over came to.
+    /// The outcome of a run that is over.
     pub(crate) const fn of_over(state: RunState) -> Self {
         match state {
             RunState::Promoted => Self::Promoted,
@@ -38,7 +38,7 @@ impl Ending {
         }
     }
 
-    /// Where the run stands then.
+    /// The state that the run is in then.
     #[must_use]
     pub const fn state(self) -> RunState {
         match self {

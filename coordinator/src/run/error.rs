@@ -11,7 +11,7 @@ use crate::verify::VerifyError;
 /// Why a run could not be taken to its verdict. It can be resumed.
 #[derive(Debug, Error)]
 pub enum RunError {
-    /// Loading ended early.
+    /// Loading ended before every chunk was settled.
     #[error(transparent)]
     Load(#[from] LoadError),
     /// Verification could not be done.
@@ -44,7 +44,7 @@ impl From<OpenSourceError> for RunError {
 }
 
 impl RunError {
-    /// Whether it may heal by itself: taken up again later, the run may go on.
+    /// Whether the cause may go away by itself, so that the run may succeed when it is resumed.
     #[must_use]
     pub fn is_transient(&self) -> bool {
         match self {
@@ -64,7 +64,7 @@ impl RunError {
         }
     }
 
-    /// Whether somebody asked for it.
+    /// Whether someone asked for the stop.
     #[must_use]
     pub const fn is_stop(&self) -> bool {
         matches!(self, Self::Load(LoadError::Stopped))

@@ -1,4 +1,4 @@
-//! A run, driven from wherever the ledger says it stands to its verdict.
+//! A run, driven to its verdict from the state that the ledger has.
 
 mod differences;
 mod drive;

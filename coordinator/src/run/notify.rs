@@ -1,4 +1,4 @@
-//! Telling others what a run has come to.
+//! Notifies others of a run's outcome.
 
 use std::sync::Arc;
 
@@ -14,22 +14,22 @@ use serde_json::json;
 use crate::context::coordinator::Coordinator;
 use crate::report::summary;
 
-/// What a webhook or a command is told of a run: figures and names, no content of any record.
+/// What a webhook or a command receives about a run: figures and names, no content of any record.
 #[derive(Debug, Serialize, JsonSchema)]
 pub struct Notification<'a> {
-    /// The version of Crossfoot that came to the verdict.
+    /// The version of Crossfoot that reached the verdict.
     crossfoot: &'static str,
-    /// The run's id.
+    /// The id of the run that reached a verdict.
     run_id: &'a str,
     /// The name of the run's job.
     job: &'a str,
-    /// What the run came to.
+    /// The outcome of the run.
     outcome: Outcome,
     /// Records at the last level that was totalled.
     records: Option<u64>,
     /// The fingerprint at that level.
     fingerprint: Option<Hash>,
-    /// How many checks came to each verdict.
+    /// How many checks had each verdict.
     checks: CheckCounts,
     /// The names of the checks that failed.
     failed: Vec<&'a str>,
@@ -65,7 +65,7 @@ impl<'a> Notification<'a> {
 }
 
 impl Coordinator {
-    /// Tells others what a run has come to. `why`: what kept it from its end, if something did.
+    /// Notifies others of a run's outcome. `why`: what kept it from its end, if something did.
     pub async fn notify(&self, run_id: RunId, why: Option<&str>) {
         let notify = &self.notify;
         if notify.webhook.is_none() && notify.command.is_empty() {

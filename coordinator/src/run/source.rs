@@ -1,4 +1,4 @@
-//! Whether the source at hand is the one that the run was opened on: before anything is done with it, and once more
+//! Whether the available source is the one that the run was opened on: before anything is done with it, and again
 //! before a verdict.
 //!
 //! A file that is not there, or another one that was named by mistake, proves nothing about what was loaded: the run
@@ -53,7 +53,7 @@ impl Coordinator {
         Ok(SourceFile::open(location, job.compression)?)
     }
 
-    /// Refuses to go on where the source is not at hand, or where another one was named than the run was opened on.
+    /// Refuses to continue if the source is missing, or if another one was named than the run was opened on.
     ///
     /// # Errors
     /// [`RunError::SourceWanted`]: nothing of the run has changed.

@@ -181,7 +181,7 @@ impl Coordinator {
     }
 }
 
-/// What the log says of a verdict: how the checks came out, and their digest, so that they cannot be altered unseen.
+/// What the log says of a verdict: the checks' results, and their digest, so that altering them is noticed.
 fn verdict_detail(checks: &[CheckResult], failed: Option<&[&str]>) -> serde_json::Value {
     let text = serde_json::to_string(checks).unwrap_or_default();
     json!({

@@ -1,4 +1,4 @@
-//! The source read once more, chunk by chunk, and held to the bytes that were loaded.
+//! Reads the source again, chunk by chunk, and compares it with the bytes that were loaded.
 
 use std::io::Read;
 use std::sync::Arc;
@@ -12,7 +12,7 @@ use source::{Reader, SourceError, SourceFile};
 use store::model::ChunkRow;
 use thiserror::Error;
 
-/// Why the source could not be read once more.
+/// Why the source could not be read again.
 #[derive(Debug, Error)]
 pub enum SourceAgainError {
     /// It cannot be read again.
@@ -21,15 +21,15 @@ pub enum SourceAgainError {
     /// Its bytes are not those that were loaded.
     #[error("chunk {chunk_no} of the source differs from what was loaded; the source was changed")]
     SourceChanged {
-        /// The chunk.
+        /// The chunk whose bytes differ.
         chunk_no: ChunkNo,
     },
     /// A chunk could not be decoded again.
     #[error("chunk {chunk_no}: {reason}")]
     Decode {
-        /// The chunk.
+        /// The chunk that could not be decoded.
         chunk_no: ChunkNo,
-        /// Why.
+        /// Why decoding failed, in words.
         reason: String,
     },
 }
@@ -59,7 +59,7 @@ impl SourceAgain {
         ChunkDecoder::new(job).map_err(|reason| SourceAgainError::Decode { chunk_no: ChunkNo(0), reason })
     }
 
-    /// Opens the source anew.
+    /// Opens the source again, at its beginning.
     ///
     /// # Errors
     /// [`SourceAgainError`] when it cannot be read a second time.
@@ -68,7 +68,7 @@ impl SourceAgain {
         Ok(Self { job: Arc::clone(job), reader: source.reader()?, position: 0, decoder })
     }
 
-    /// The bytes of a chunk that lies behind all those asked for before.
+    /// The bytes of a chunk that lies after all those asked for before.
     ///
     /// # Errors
     /// [`SourceAgainError::SourceChanged`] when they are not those that were loaded.
@@ -87,7 +87,7 @@ impl SourceAgain {
         Ok(bytes)
     }
 
-    /// Reads and decodes a chunk that lies behind all those asked for before.
+    /// Reads and decodes a chunk that lies after all those asked for before.
     ///
     /// # Errors
     /// [`SourceAgainError::SourceChanged`] when its bytes are not those that were loaded.

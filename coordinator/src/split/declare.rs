@@ -26,7 +26,7 @@ pub enum DeclareError {
     /// The job's formats cannot be used.
     #[error("{0}")]
     Job(String),
-    /// The source's records cannot be told apart.
+    /// The source's records cannot be separated.
     #[error(transparent)]
     Split(#[from] SplitError),
     /// A chunk cannot be decoded.

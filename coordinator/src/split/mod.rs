@@ -1,4 +1,4 @@
-//! The source: cut into chunks by the [`splitter`], declared as its sender would, and read once more where differences
+//! The source: cut into chunks by the [`splitter`], declared as its sender would, and read again where differences
 //! are walked down.
 
 pub mod again;

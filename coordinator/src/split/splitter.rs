@@ -22,9 +22,9 @@ pub(crate) const RECORDS_MAX: u64 = domain::limits::CHUNK_RECORDS_MAX;
 /// How large a chunk becomes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct ChunkLimits {
-    /// About so many bytes; at least one record, whatever its length.
+    /// The size in bytes to cut at; a chunk has at least one record, whatever its length.
     pub bytes: usize,
-    /// At most so many records; 0: as many as a chunk may have (50,000).
+    /// The most records of a chunk; 0: as many as a chunk may have (50,000).
     pub records: u64,
 }
 
@@ -33,7 +33,7 @@ pub struct ChunkLimits {
 pub struct CutChunk {
     /// Where it is and what it hashes to.
     pub cut: ChunkCut,
-    /// Its bytes.
+    /// The chunk's bytes, whole records with their framing.
     pub bytes: Vec<u8>,
     /// How many bytes of the source on disk had been read by then, for progress.
     pub disk_position: u64,
@@ -45,12 +45,12 @@ pub enum SplitError {
     /// It could not be read.
     #[error(transparent)]
     Source(#[from] SourceError),
-    /// Its records could not be told apart.
+    /// Its records could not be separated.
     #[error("record {record_no}, at byte {offset} of the source's content: {error}{}", known(*record_no, error))]
     Frame {
-        /// The record.
+        /// The number of the record that cannot be framed; 0 for the source's header.
         record_no: RecordNo,
-        /// Where it begins.
+        /// Where the record begins in the source's content, in bytes from 0.
         offset: u64,
         /// What is wrong with it.
         error: FrameError,
@@ -61,10 +61,10 @@ pub enum SplitError {
     /// The job's formats cannot be used.
     #[error("{0}")]
     Job(String),
-    /// No chunks could be drawn for decoding beside the processors.
+    /// The random numbers that choose chunks to decode are not available.
     #[error("cannot draw a random sample: {0}")]
     Sample(getrandom::Error),
-    /// Nobody takes the chunks any more.
+    /// The receiver of the chunks is gone.
     #[error("splitting was stopped")]
     Stopped,
 }
@@ -119,7 +119,7 @@ struct Splitter<'a> {
     job: &'a Job,
     framer: Framer,
     lookahead: usize,
-    /// So many bytes at the source's end are no records. Where the end is, is only known when it is reached: as many
+    /// How many bytes at the source's end are no records. Where the end is, is only known when it is reached: as many
     /// are always held back.
     footer_bytes: usize,
     limits: ChunkLimits,
@@ -184,7 +184,7 @@ impl Splitter<'_> {
         })
     }
 
-    /// Where records have parents, a chunk must know which stand before it.
+    /// Where records have parents, a chunk must know which records precede it.
     fn follow_parents(&mut self, bytes: &[u8]) {
         let Some(selector) = &mut self.selector else { return };
         for (number, frame) in (self.record_no..).zip(frames(&self.framer, bytes)) {
@@ -294,7 +294,7 @@ impl Buffer {
         &self.bytes[self.start..]
     }
 
-    /// Reads until `want` bytes are at hand, or the source ends.
+    /// Reads until `want` bytes are buffered, or the source ends.
     fn fill(&mut self, want: usize) -> Result<(), SplitError> {
         if self.at_end || self.at_hand().len() >= want {
             return Ok(());

@@ -1,9 +1,9 @@
-//! Why a run's source is not at hand.
+//! Why a run's source is not available.
 
 use source::SourceError;
 use thiserror::Error;
 
-/// Why a run's source could not be opened once more.
+/// Why a run's source could not be opened again.
 #[derive(Debug, Error)]
 pub enum OpenSourceError {
     /// It cannot be read.
@@ -24,7 +24,7 @@ pub enum SourceWanted {
         "cannot read the run's source: {error}; restore it, or pass its new path: `{command} --source FILE`"
     )]
     Away {
-        /// Why.
+        /// Why the source could not be opened.
         error: SourceError,
         /// What goes on with the run.
         command: String,
@@ -35,9 +35,9 @@ pub enum SourceWanted {
          `{command} --source THE_RIGHT_FILE`"
     )]
     Other {
-        /// What was named.
+        /// The source that the user named instead.
         given: String,
-        /// What it is.
+        /// What identifies the named source, in words: its size or SHA-256.
         found: String,
         /// What it should be.
         expected: String,

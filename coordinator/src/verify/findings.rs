@@ -1,11 +1,11 @@
-//! Findings on their way into the store.
+//! Findings that are collected before they are stored.
 
 use std::io::{BufRead, BufReader, Seek, Write};
 
 use domain::finding::Finding;
 use store::{Fence, Store, StoreError};
 
-/// Findings on their way into the store, in a temporary file: as many as there are, in little memory.
+/// Findings to be stored, collected in a temporary file: any number of them, in little memory.
 #[derive(Debug, Default)]
 pub struct FindingSpool {
     file: Option<std::fs::File>,

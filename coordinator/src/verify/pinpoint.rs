@@ -1,6 +1,6 @@
 //! Pinpointing: a chunk that differs is walked down to record and field, with both values and the worker.
 //!
-//! What should be there is decoded once more from the source's own bytes; what is there comes from the table.
+//! What should be there is decoded again from the source's own bytes; what is there comes from the table.
 //! One chunk is in memory at a time.
 
 use std::collections::HashMap;
@@ -29,7 +29,7 @@ pub enum PinpointError {
     /// The source cannot be read again, or is not what was loaded.
     #[error(transparent)]
     Source(#[from] SourceAgainError),
-    /// The store failed.
+    /// The store failed while rows were read back.
     #[error(transparent)]
     Store(#[from] StoreError),
     /// What was read back could not be understood.
@@ -37,10 +37,10 @@ pub enum PinpointError {
     Record(#[from] record::RecordError),
 }
 
-/// The source of a run decoded once more, chunk by chunk.
+/// The source of a run decoded again, chunk by chunk.
 #[derive(Debug)]
 pub struct DecodedAgain {
-    /// The fingerprint.
+    /// The root of the fingerprint over what was decoded; `None` if that is nothing.
     pub fingerprint: Option<Hash>,
     /// Chunks of which the ledger says something else.
     pub differing: Vec<u64>,
@@ -276,7 +276,7 @@ fn extra(layout: &Layout, record: &RawRecord<'_>, rows: &HashMap<u64, RawRecord<
 pub struct EntryBytes {
     /// What it is, and where it is booked.
     pub entry: Entry,
-    /// Its bytes.
+    /// The entry's bytes, as they were read back.
     pub bytes: Vec<u8>,
 }
 

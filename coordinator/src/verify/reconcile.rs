@@ -31,16 +31,16 @@ use crate::split::wanted::OpenSourceError;
 use crate::verify::pinpoint::{PinpointError, decode_again};
 use crate::verify::verifier::{Verified, Verify, VerifyError};
 
-/// What came of reconciling staging.
+/// The result of reconciling staging.
 #[derive(Debug)]
 pub struct StagingOutcome {
     /// The checks; [`Reconciliation::permit`] makes a permit of them, if none failed.
     pub reconciliation: Reconciliation,
     /// Everything the report shows.
     pub summary: Summary,
-    /// Chunks that differ.
+    /// The numbers of the chunks that differ, in order, without duplicates.
     pub differing: Vec<u64>,
-    /// What the source declares of itself and is not so.
+    /// Totals that the source declares of itself and that are wrong.
     pub footing: Vec<FootingFinding>,
 }
 
@@ -48,11 +48,11 @@ pub struct StagingOutcome {
 pub struct Reconcile<'a> {
     /// The ledger and the tables.
     pub store: &'a dyn Store,
-    /// The time.
+    /// The clock that the times of checks are taken from.
     pub clock: &'a dyn Clock,
-    /// The job.
+    /// The job that the run executes.
     pub job: &'a Arc<Job>,
-    /// The run.
+    /// The run to reconcile, as the ledger has it.
     pub run: &'a Run,
     /// The right to change it.
     pub fence: Fence,
@@ -213,7 +213,7 @@ impl Reconcile<'_> {
         Ok(shares)
     }
 
-    /// The run beside those before it. The same bytes loaded once more would only be compared with themselves, and
+    /// The run compared with those before it. The same bytes loaded again would only be compared with themselves, and
     /// are not told apart: whoever insists on them knows.
     async fn trends(&self, split: &SplitTotals, verified: &Verified) -> Result<TrendEvidence, StoreError> {
         let sums = verified.ledger.accepted.sums.0.iter().copied();
@@ -240,7 +240,7 @@ impl Reconcile<'_> {
     }
 }
 
-/// What the sender declared: beside the job, or in it.
+/// What the sender declared, in a file of its own or in the job.
 pub(crate) fn declared(run: &Run, job: &Job) -> Result<Option<Declared>, StoreError> {
     match &run.declared {
         Some(text) => serde_json::from_str(text)

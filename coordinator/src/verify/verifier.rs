@@ -1,7 +1,7 @@
 //! The verifier: what workers read back from staging, compared chunk by chunk with what the ledger says; and final,
 //! read back by the connection that promotes.
 //!
-//! It trusts neither: the table's rows were counted, summed and hashed anew, and the ledger's figures come
+//! It trusts neither: the table's rows were counted, summed and hashed again, and the ledger's figures come
 //! from the source's bytes by way of the processors.
 
 use std::collections::VecDeque;
@@ -31,10 +31,10 @@ use crate::load::ranges::Ranges;
 /// How many differing chunks are remembered for pinpointing in detail. What lies beyond is counted.
 const DIFFERING_MAX: usize = 100_000;
 
-/// After so long without a word, the store is asked whether a range was read back.
+/// After this long without a report, the store is asked whether a range was read back.
 const SILENCE: Duration = Duration::from_millis(250);
 
-/// After so long, a range that was not read back is handed out again.
+/// After this long, a range that was not read back is handed out again.
 const OVERDUE: Duration = Duration::from_secs(30);
 
 /// How many ranges are fetched at a time.
@@ -43,10 +43,10 @@ const RANGES_MAX: u32 = 8;
 /// Why verification could not be done.
 #[derive(Debug, Error)]
 pub enum VerifyError {
-    /// The store failed.
+    /// The store failed while the run was verified.
     #[error(transparent)]
     Store(#[from] StoreError),
-    /// The broker failed.
+    /// The broker failed while ranges were handed out.
     #[error(transparent)]
     Broker(#[from] BrokerError),
     /// A range could not be handed out.
@@ -57,7 +57,7 @@ pub enum VerifyError {
     ReadBack {
         /// The first chunk of the range.
         first: u64,
-        /// Why.
+        /// Why the range could not be read back, in words.
         reason: String,
     },
     /// A sum does not fit.
@@ -81,9 +81,9 @@ impl From<PostError> for VerifyError {
 /// What the ledger and staging hold of a run.
 #[derive(Debug)]
 pub struct Verified {
-    /// The ledger's side.
+    /// What the ledger holds of the run.
     pub ledger: LedgerEvidence,
-    /// Staging's side.
+    /// What was read back from the staging tables.
     pub staging: ReadBack,
     /// What final must turn out to hold.
     pub to_promote: ControlTotals,
@@ -95,7 +95,7 @@ pub struct Verified {
     pub bytes_tiled: u64,
     /// The first place where chunks do not follow each other.
     pub first_gap: Option<u64>,
-    /// What came of the totals that the source's own records declare; why they could not be put together, if the ledger
+    /// The result for the totals that the source's records declare; why they could not be put together, if the ledger
     /// does not hold them whole.
     pub footing: Option<Result<Outcome, FootingError>>,
 }
@@ -106,13 +106,13 @@ pub struct Verify<'a> {
     pub post: &'a Post,
     /// The ledger, and what was found.
     pub store: &'a dyn Store,
-    /// The job.
+    /// The job that the run executes.
     pub job: &'a Arc<Job>,
     /// The right to change the run.
     pub fence: Fence,
     /// What was handed out while loading, and is handed out now.
     pub ranges: &'a Ranges,
-    /// What workers say.
+    /// What workers report of this run, as it arrives.
     pub reports: &'a mut Reports,
     /// What declared values are compared with.
     pub given: Given,
@@ -121,7 +121,7 @@ pub struct Verify<'a> {
 impl Verify<'_> {
     /// Has staging read back by the workers and compares it with the ledger, once the rules are applied. `excludes`:
     /// whether they keep records out of final. What was read back while the run was loading does not know of these,
-    /// so that it is read once more then.
+    /// so that it is read again then.
     ///
     /// # Errors
     /// [`VerifyError`] when it could not be done; a difference is not an error.

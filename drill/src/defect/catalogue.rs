@@ -9,15 +9,15 @@ use super::model::{Catch, Group, Located, Strikes};
 /// One defect of the catalogue.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 pub struct Defect {
-    /// Its number.
+    /// The defect's number: its group and a number within it.
     pub id: DefectId,
-    /// Where it strikes.
+    /// Where along the flow the defect strikes.
     pub strikes: Strikes,
-    /// What happens.
+    /// What the defect does, in a sentence.
     pub what: &'static str,
     /// The invariant that it breaks.
     pub invariant: Invariant,
-    /// What must come of it: one of these.
+    /// What must catch the defect: one of these.
     pub caught_by: &'static [Catch],
     /// How closely it must be located, when a check catches it.
     pub located: Located,

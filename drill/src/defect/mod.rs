@@ -1,5 +1,5 @@
 //! The catalogue of defects: what may go wrong between a source and its final table, which check must catch it, and how
-//! closely it must be located. `crossfoot drill` strikes each of them and holds the controls to what stands here.
+//! closely it must be located. `crossfoot drill` injects each of them and holds the controls to what is defined here.
 
 mod catalogue;
 mod model;

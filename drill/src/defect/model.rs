@@ -1,4 +1,4 @@
-//! What is said of a defect: where it strikes, what must come of it, how closely it must be located.
+//! What a defect is: where it strikes, what must catch it, how closely it must be located.
 
 use std::fmt;
 
@@ -10,23 +10,23 @@ use serde::{Deserialize, Serialize};
 pub enum Group {
     /// Records lost, doubled, moved.
     Counts,
-    /// Amounts changed.
+    /// Amounts were changed in rows, batches or sums.
     Amounts,
-    /// Values changed.
+    /// Values other than amounts were changed.
     Content,
-    /// Tables made otherwise.
+    /// Tables were made differently: columns, triggers, constraints.
     Structure,
     /// Workers and their messages.
     Hands,
-    /// The broker's queues.
+    /// Messages in the broker's queues were forged, altered or taken away.
     Bus,
-    /// The ledger altered.
+    /// The ledger was altered in the database.
     Ledger,
-    /// The source changed.
+    /// The source was changed, is empty, or holds records that cannot be decoded.
     Source,
     /// What the sender declares.
     Declared,
-    /// Promotion, and final.
+    /// Promotion was disturbed, or final was damaged.
     Promotion,
     /// The evidence log, and packs.
     Log,
@@ -89,15 +89,15 @@ impl Group {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum Strikes {
-    /// The source, or what its sender says of it.
+    /// The source, or what its sender declares.
     Source,
     /// Messages between coordinator and workers, or the workers themselves.
     Fleet,
-    /// The broker's queues, by somebody who may do everything there and nothing in the store.
+    /// The broker's queues, by someone with every permission there and none in the store.
     Bus,
     /// The staging tables and the rejects.
     Staging,
-    /// The ledger.
+    /// The ledger's tables in the database.
     Ledger,
     /// How the tables are made: columns, triggers, constraints.
     Tables,
@@ -128,11 +128,11 @@ impl Strikes {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum Located {
-    /// The run.
+    /// The run that the defect is in.
     Run,
     /// The chunk, the worker, the event of the log or the part of the pack.
     Part,
-    /// The record.
+    /// The record that the defect is in.
     Record,
     /// The record and the field.
     Field,
@@ -157,7 +157,7 @@ impl fmt::Display for Located {
     }
 }
 
-/// What must come of a defect.
+/// What must catch a defect.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Catch {
     /// A check of this name fails; `*` stands for any text.

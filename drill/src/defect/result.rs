@@ -1,4 +1,4 @@
-//! What a drill came to: a document for auditors.
+//! The result of a drill: a document for auditors.
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -9,18 +9,18 @@ use domain::fingerprint::Hash;
 /// The version of the document's shape.
 pub const DRILL_VERSION: u32 = 1;
 
-/// What came of striking one defect.
+/// The result of injecting one defect.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Struck {
     /// Its number in the catalogue.
     pub id: String,
-    /// Where it strikes.
+    /// Where along the flow the defect strikes.
     pub strikes: String,
-    /// What happens.
+    /// What the defect does, in a sentence.
     pub what: String,
     /// The invariant that it breaks.
     pub invariant: String,
-    /// What must come of it: one of these.
+    /// What must catch the defect: one of these checks or refusals.
     pub must: Vec<String>,
     /// How closely it must be located, when a check catches it.
     pub must_locate: String,
@@ -31,7 +31,7 @@ pub struct Struck {
     /// How it came out.
     #[serde(flatten)]
     pub judgement: Judgement,
-    /// What was seen.
+    /// What was observed of the run after the defect was injected.
     pub evidence: Evidence,
     /// How long the run and its verdict took, in milliseconds.
     pub elapsed_ms: u64,
@@ -46,11 +46,11 @@ pub struct Undamaged {
     pub job_digest: Hash,
     /// SHA-256 of its source.
     pub source_sha256: Option<Hash>,
-    /// Records.
+    /// How many records the source has.
     pub records: u64,
     /// Whether it reconciled, straight through and after a pause.
     pub reconciled: bool,
-    /// Its fingerprint.
+    /// The root of the run's fingerprint; null if there is none.
     pub fingerprint: Option<Hash>,
     /// Why not, if it did not.
     pub why: String,
@@ -61,25 +61,25 @@ pub struct Undamaged {
 /// The document that a drill makes.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct DrillReport {
-    /// [`DRILL_VERSION`].
+    /// The version of this document's shape.
     pub drill_version: u32,
-    /// The program's version.
+    /// The version of Crossfoot that drilled.
     pub crossfoot_version: String,
     /// The drilled job's name.
     pub job: String,
     /// SHA-256 of its job file.
     pub job_digest: Hash,
-    /// Its source.
+    /// The path of the drilled job's source.
     pub source: String,
     /// The kind of store in which the shadows were.
     pub store: String,
-    /// Who drilled: `user@host`.
+    /// Who ran the drill: `user@host`.
     pub actor: String,
     /// When it began, in milliseconds since 1970, UTC.
     pub began_at_ms: i64,
     /// How long it took, in milliseconds.
     pub elapsed_ms: u64,
-    /// The undamaged runs.
+    /// How each job that was used ran without a defect.
     pub undamaged: Vec<Undamaged>,
     /// Every defect of the catalogue, struck.
     pub defects: Vec<Struck>,

@@ -7,7 +7,7 @@ use coordinator::report::format::{time, visible};
 use super::headline::headline;
 use crate::defect::{DrillReport, Group, Located, Seen};
 
-/// As Markdown: the table that stands in a project's documentation.
+/// As Markdown: the tables for a project's documentation.
 #[must_use]
 pub fn markdown(report: &DrillReport) -> String {
     let (word, grounds) = headline(report);

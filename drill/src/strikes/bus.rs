@@ -1,4 +1,4 @@
-//! Somebody who may do everything on the broker and nothing in the store: messages forged, altered in place, sent
+//! Someone who may do everything on the broker and nothing in the store: messages forged, altered in place, sent
 //! again, and taken away. Nothing of it may change a row, a count or a verdict; what is refused is named in the
 //! evidence log.
 
@@ -55,12 +55,12 @@ fn embezzled(batch: &Batch) -> Batch {
     batch
 }
 
-/// What the hand does with messages it has forged or kept.
+/// Where a forged or recorded message is placed.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum How {
     /// In place of the genuine message.
     InPlace,
-    /// Before it.
+    /// Ahead of the genuine message, which follows.
     Ahead,
 }
 
@@ -117,7 +117,7 @@ fn report(chunk: &Chunk, chunk_no: u64, work: Work) -> WorkerReport {
     WorkerReport { run_id: chunk.run_id, chunk_no, worker: WorkerId(1), work }
 }
 
-/// Adds counts that nobody counted, reported as `work`.
+/// Adds invented counts, reported as `work`.
 fn made_up_counts(work: fn(ChunkCounts) -> Work) -> impl Fn(Queue, Bytes) -> Messages {
     let counts = ChunkCounts { records: 7, accepted: 7, rejected: 0, bytes: 70, busy_us: 1 };
     beside(move |body, chunk| {
@@ -152,7 +152,7 @@ pub(super) enum Intrusion {
     ProcessorCounts,
     /// A chunk's failure is made up.
     Failure,
-    /// Hundreds of failures are made up.
+    /// Hundreds of failures are forged.
     Failures,
     /// A range to read back has a shorter end.
     ShorterRange,
@@ -180,19 +180,19 @@ pub(super) enum Intrusion {
     OtherQueue,
 }
 
-/// Strikes the bus.
+/// Strikes the broker's queues of a fresh shadow with `intrusion`.
 pub(super) async fn strike(intrusion: Intrusion, scenario: &Scenario<'_>) -> Strike {
     let beyond = i64::MAX as u64 + 1;
     match intrusion {
         Intrusion::ChunkAltered => {
             let hand =
                 once::<Chunk>(Queue::Chunks, How::InPlace, |body, chunk| forged(body, &altered(chunk)));
-            over(scenario, hand, "a chunk is altered on the queue, at equal length", true).await
+            over(scenario, hand, "a chunk is altered in its queue, at equal length", true).await
         }
         Intrusion::BatchAltered => {
             let hand =
                 once::<Batch>(Queue::Batches, How::InPlace, |body, batch| forged(body, &embezzled(batch)));
-            over(scenario, hand, "a batch is altered on the queue", true).await
+            over(scenario, hand, "a batch is altered in its queue", true).await
         }
         Intrusion::ChunkForged => {
             let hand = once::<Chunk>(Queue::Chunks, How::Ahead, |body, chunk| forged(body, &altered(chunk)));
@@ -204,18 +204,18 @@ pub(super) async fn strike(intrusion: Intrusion, scenario: &Scenario<'_>) -> Str
             over(scenario, hand, "a forged batch overtakes the genuine one", true).await
         }
         Intrusion::WriterCounts => {
-            let told = "a writer's counts are made up, before the chunk was decoded";
+            let told = "a writer's counts are forged before the chunk is decoded";
             let written = |counts| Work::Written { processor: WorkerId(1), counts };
             over(scenario, made_up_counts(written), told, true).await
         }
         Intrusion::ProcessorCounts => {
-            over(scenario, made_up_counts(Work::Processed), "a processor's counts are made up", true).await
+            over(scenario, made_up_counts(Work::Processed), "a processor's counts are forged", true).await
         }
         Intrusion::Failure => {
-            over(scenario, made_up_failures(1), "the failure of a chunk is made up", true).await
+            over(scenario, made_up_failures(1), "a failure of a chunk is forged", true).await
         }
         Intrusion::Failures => {
-            let told = format!("{FAILURES} failures are made up");
+            let told = format!("{FAILURES} failures are forged");
             over(scenario, made_up_failures(FAILURES), told, true).await
         }
         Intrusion::ShorterRange => {
@@ -223,21 +223,21 @@ pub(super) async fn strike(intrusion: Intrusion, scenario: &Scenario<'_>) -> Str
             let hand = once::<Range>(Queue::Ranges, How::Ahead, |body, range| {
                 forged(body, &Range { end: range.first + 1, ..range.clone() })
             });
-            over(scenario, hand, "a range with a shorter end is made up", true).await
+            over(scenario, hand, "a range that ends too early is forged", true).await
         }
         Intrusion::UnknownRun => {
             let hand = beside(|body, chunk| {
                 let range = Range { run_id: [0x5a; 16], pass: 2, first: chunk.chunk_no, end: 9 };
                 forged(body, &range).map(|body| (Queue::Ranges, body)).into_iter().collect()
             });
-            over(scenario, hand, "a range of a run that does not exist is made up", true).await
+            over(scenario, hand, "a range of a run that does not exist is forged", true).await
         }
         Intrusion::UnreachableChunk => {
             let hand = beside(move |body, chunk| {
                 let poison = Chunk { chunk_no: beyond, ..chunk.clone() };
                 forged(body, &poison).map(|body| (Queue::Chunks, body)).into_iter().collect()
             });
-            over(scenario, hand, "a chunk has a number that no source reaches", true).await
+            over(scenario, hand, "a chunk carries a number that no source reaches", true).await
         }
         Intrusion::Replay => replayed(scenario).await,
         Intrusion::OtherStore => {
@@ -248,23 +248,23 @@ pub(super) async fn strike(intrusion: Intrusion, scenario: &Scenario<'_>) -> Str
                 let foreign = seal(&altered(chunk), other, 1, &sealing, BodyCompression::Plain);
                 foreign.ok().map(|body| (Queue::Chunks, body)).into_iter().collect()
             });
-            over(scenario, hand, "a message of another store comes to these queues", true).await
+            over(scenario, hand, "a message of another store arrives in these queues", true).await
         }
         Intrusion::RetiredKey => retired_key(scenario).await,
         Intrusion::NoSeal => {
             let hand =
                 once::<Chunk>(Queue::Chunks, How::Ahead, |_, chunk| codec::encode(&altered(chunk)).ok());
-            over(scenario, hand, "a chunk comes without a seal", true).await
+            over(scenario, hand, "a chunk arrives without a seal", true).await
         }
         Intrusion::CountsTaken => {
             let hand = taken(Queue::Counts, 0);
-            over(scenario, hand, "the first counts are taken off the bus", false).await
+            over(scenario, hand, "the first counts are removed from the bus", false).await
         }
         Intrusion::ChunkTaken => {
-            over(scenario, taken(Queue::Chunks, 0), "a chunk is taken off its queue", false).await
+            over(scenario, taken(Queue::Chunks, 0), "a chunk is removed from its queue", false).await
         }
         Intrusion::BatchTaken => {
-            over(scenario, taken(Queue::Batches, 0), "a batch is taken off its queue", false).await
+            over(scenario, taken(Queue::Batches, 0), "a batch is removed from its queue", false).await
         }
         Intrusion::Garbage => {
             let hand = beside(|_, _| {
@@ -273,7 +273,7 @@ pub(super) async fn strike(intrusion: Intrusion, scenario: &Scenario<'_>) -> Str
                     .map(|queue| (queue, garbage()))
                     .into()
             });
-            over(scenario, hand, "garbage comes to every queue", true).await
+            over(scenario, hand, "garbage arrives in every queue", true).await
         }
         Intrusion::OtherQueue => {
             // The genuine batch, seal and all, in the queue of chunks.
@@ -330,7 +330,7 @@ async fn is_named(field: &Field<'_>, run_id: Option<RunId>) -> Result<(), Stop> 
     }
 }
 
-/// Every message of an earlier run, seals and all, comes once more while the next one is loaded.
+/// Sends every message of an earlier run again, with its seal, while the next one is loaded.
 async fn replayed(scenario: &Scenario<'_>) -> Strike {
     let field = scenario.field().await?;
     let kept: Arc<Mutex<Messages>> = Arc::default();
@@ -342,7 +342,7 @@ async fn replayed(scenario: &Scenario<'_>) -> Strike {
     let request = RunRequest { pause_after_staged: true, ..scenario.request() };
     let (Some(earlier), Ok(Ending::Paused)) = field.run_on(&request, Intercepted::on(broker(), keep)).await
     else {
-        return Err(Stop::Failed("the earlier run did not come to its pause".into()));
+        return Err(Stop::Failed("the earlier run did not reach its pause".into()));
     };
     let coordinator = field.coordinator(broker());
     coordinator.cancel(earlier, Some("drill")).await.map_err(|error| Stop::Failed(error.to_string()))?;

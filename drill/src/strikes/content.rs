@@ -6,8 +6,8 @@ use crate::sql::{Dialect, quoted};
 
 /// Changes a value, or two, in staging.
 pub(super) async fn altered(damage: Damage, scenario: &Scenario<'_>) -> Strike {
-    let (changes, told) =
-        changes(damage, scenario).ok_or(Stop::NotHere("no field of the source holds what it strikes"))?;
+    let (changes, told) = changes(damage, scenario)
+        .ok_or(Stop::NotHere("no field of the source holds a value that this defect can change"))?;
     let layout = |change: &Change| &scenario.fixture.job.records[change.place].layout;
     let field = scenario.field().await?;
     let run_id = field.stage().await?;
@@ -20,7 +20,7 @@ pub(super) async fn altered(damage: Damage, scenario: &Scenario<'_>) -> Strike {
         let before = field.shadow.client.text(&stored).await?;
         let sql = format!("UPDATE {table} SET {column} = {} WHERE {at}", change.literal);
         if let Err(error) = field.shadow.client.execute(&sql).await {
-            return field.prevented(format!("the column takes no such value: {error}"), told).await;
+            return field.prevented(format!("the column does not accept the value: {error}"), told).await;
         }
         is_changed |= field.shadow.client.text(&stored).await? != before;
         let name = layout.fields[change.field].name.clone();
@@ -28,7 +28,7 @@ pub(super) async fn altered(damage: Damage, scenario: &Scenario<'_>) -> Strike {
     }
     if !is_changed {
         return field
-            .prevented("the column's type has no such value: it stores what was there".into(), told)
+            .prevented("the column's type has no such value; the stored value did not change".into(), told)
             .await;
     }
     let ended = field.approve(run_id).await;
@@ -49,6 +49,6 @@ pub(super) async fn reject_altered(scenario: &Scenario<'_>) -> Strike {
         format!("UPDATE crossfoot_reject SET raw = {more} WHERE {}", Scenario::is_record(run_id, reject));
     field.damage(&sql).await?;
     let ended = field.approve(run_id).await;
-    let target = Target::records(format!("reject {reject}: a byte is added"), [reject]);
+    let target = Target::records(format!("reject {reject}: a byte is appended"), [reject]);
     field.over(Some(run_id), ended, target, 0).await
 }

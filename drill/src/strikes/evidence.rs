@@ -1,4 +1,4 @@
-//! The evidence log, edited by somebody who may do anything to the database.
+//! The evidence log, edited by someone who may do anything to the database.
 
 use coordinator::evidence::audit::{AuditError, verify};
 use coordinator::run::Ending;
@@ -25,7 +25,7 @@ pub(super) enum Statement {
 pub(super) enum LogEdit {
     /// An event is removed.
     Removed,
-    /// Two events are exchanged.
+    /// Two events are swapped.
     Exchanged,
     /// An event is rewritten.
     Rewritten,
@@ -67,7 +67,7 @@ pub(super) async fn by_sql(statement: Statement, scenario: &Scenario<'_>) -> Str
     };
     let told = format!("event {}", last.seq);
     match field.shadow.client.execute(&sql).await {
-        Err(refusal) => field.prevented(format!("the database refuses: {refusal}"), told).await,
+        Err(refusal) => field.prevented(format!("the database rejects it: {refusal}"), told).await,
         Ok(_) => {
             field.shadow.remove().await;
             Ok(Struck { evidence: Evidence::default(), told })
@@ -94,7 +94,7 @@ pub(super) async fn edited(edit: LogEdit, scenario: &Scenario<'_>) -> Strike {
                 "UPDATE crossfoot_event SET seq = 900000 WHERE seq = {one}; UPDATE crossfoot_event SET seq = {one} WHERE seq = {other};
                  UPDATE crossfoot_event SET seq = {other} WHERE seq = 900000"
             );
-            (sql, format!("events {one} and {other} are exchanged"), None)
+            (sql, format!("events {one} and {other} are swapped"), None)
         }
         LogEdit::Rewritten => (
             format!("UPDATE crossfoot_event SET actor = 'nobody' WHERE seq = {}", before_last.seq),
@@ -103,18 +103,19 @@ pub(super) async fn edited(edit: LogEdit, scenario: &Scenario<'_>) -> Strike {
         ),
         LogEdit::Rehashed => (
             rewritten(scenario.dialect(), before_last, before_last.previous).0,
-            format!("event {} is rewritten, and its hash with it", before_last.seq),
+            format!("event {} and its hash are rewritten", before_last.seq),
             None,
         ),
         LogEdit::CutOff => (
             format!("DELETE FROM crossfoot_event WHERE seq = {}", last.seq),
-            format!("event {} is cut off", last.seq),
+            format!("event {}, the last one, is removed", last.seq),
             Some(noted),
         ),
         LogEdit::Rechained => {
             let (first, head) = rewritten(scenario.dialect(), before_last, before_last.previous);
             let (second, _) = rewritten(scenario.dialect(), last, head);
-            let told = format!("event {} is rewritten, and what follows is chained to it", before_last.seq);
+            let told =
+                format!("event {} is rewritten, and the events after it are chained to it", before_last.seq);
             (format!("{first}; {second}"), told, Some(noted))
         }
     };

@@ -20,7 +20,7 @@ use crate::survey::{Owned, Sample};
 /// What becomes of a row between processor and writer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum InBatch {
-    /// It is lost.
+    /// The row is left out of the batch.
     Lost,
     /// A value of it is altered.
     Altered,
@@ -54,7 +54,7 @@ pub(super) enum Lie {
     OtherWorker,
 }
 
-/// What becomes of a chunk on its way.
+/// What happens to a chunk in flight.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum InTransit {
     /// A bit of it is flipped.
@@ -78,7 +78,7 @@ fn text_of<'a>(scenario: &'a Scenario<'_>) -> Result<(&'a Sample, usize), Stop> 
             }
         })
         .map(|(sample, at, ())| (sample, at))
-        .ok_or(Stop::NotHere("no record holds a text that is not its key"))
+        .ok_or(Stop::NotHere("no record has a text field outside its key"))
 }
 
 /// The record as it is, but for one field.
@@ -119,7 +119,7 @@ fn rows_with(rows: &[u8], layout: &Layout, record_no: u64, what: &Row<'_>) -> Op
     is_there.then_some(out)
 }
 
-/// A row is lost or altered behind the processor: the counts say otherwise.
+/// Loses or alters a row after the processor: the counts say otherwise.
 pub(super) async fn row_altered(what: InBatch, scenario: &Scenario<'_>) -> Strike {
     let (sample, at) = text_of(scenario)?;
     let layout = scenario.layout(sample).clone();
@@ -145,7 +145,7 @@ pub(super) async fn row_altered(what: InBatch, scenario: &Scenario<'_>) -> Strik
     let meddled = Meddler::on(broker(), &field.store, Meddling::Batches(hand));
     let (run_id, ended) = field.run_on(&scenario.request(), meddled).await;
     let (told, victim) = if is_lost {
-        (format!("record {record_no} is taken out of its batch"), Victim { record_no, field: None })
+        (format!("record {record_no} is removed from its batch"), Victim { record_no, field: None })
     } else {
         let told = format!("record {record_no}, {name}: altered in its batch");
         (told, Victim { record_no, field: Some(name) })
@@ -184,7 +184,7 @@ fn forge(job: &Job, batch: &Batch, record_no: u64, what: &Row<'_>) -> Option<Bat
 /// A processor that is wrong throughout: nothing in what it hands on contradicts anything else.
 pub(super) async fn forged(forgery: Forgery, scenario: &Scenario<'_>) -> Strike {
     if scenario.fixture.job.has_types() {
-        return Err(Stop::NotHere("records of several types"));
+        return Err(Stop::NotHere("the job has records of several types"));
     }
     let (sample, at) = text_of(scenario)?;
     let (job, record_no, is_lost) =
@@ -209,7 +209,7 @@ pub(super) async fn forged(forgery: Forgery, scenario: &Scenario<'_>) -> Strike 
     let meddled = Meddler::on(broker(), &field.store, Meddling::Batches(hand));
     let what = if is_lost { "is lost" } else { "is read wrongly" };
     let mut target =
-        Target::told(format!("record {record_no} {what}, and everything its processor says agrees"));
+        Target::told(format!("record {record_no} {what}, and everything its processor reports agrees"));
     let (run_id, ended) = match forgery {
         Forgery::Declared => {
             let request = RunRequest { declared: Some(scenario.declared()), ..scenario.request() };
@@ -231,16 +231,16 @@ pub(super) async fn forged(forgery: Forgery, scenario: &Scenario<'_>) -> Strike 
     field.over(run_id, ended, target, 0).await
 }
 
-/// What a worker says of itself is not what it did.
+/// Makes a worker report what it did not do.
 pub(super) async fn counts(lie: Lie, scenario: &Scenario<'_>) -> Strike {
     let worker = Arc::new(Mutex::new(None));
     let seen = Arc::clone(&worker);
     let told = match lie {
-        Lie::WriterMore => "a writer reports a record too many",
-        Lie::WriterLess => "a writer reports a record too few",
-        Lie::ProcessorMore => "a processor reports a record too many",
+        Lie::WriterMore => "a writer reports one record too many",
+        Lie::WriterLess => "a writer reports one record too few",
+        Lie::ProcessorMore => "a processor reports one record too many",
         Lie::Lost => "a writer's counts are lost",
-        Lie::OtherWorker => "a writer's counts come under another worker's number",
+        Lie::OtherWorker => "a writer's counts are reported under another worker's number",
     };
     let hand = Box::new(move |report: &WorkerReport| {
         let mut report = report.clone();
@@ -310,9 +310,9 @@ pub(super) async fn chunk_altered(what: InTransit, scenario: &Scenario<'_>) -> S
     let meddled = Meddler::on(broker(), &field.store, Meddling::Chunks(hand));
     let (run_id, ended) = field.run_on(&scenario.request(), meddled).await;
     let told = if is_byte {
-        format!("a bit of chunk {wanted} is flipped on its way")
+        format!("a bit of chunk {wanted} is flipped in flight")
     } else {
-        format!("chunk {wanted} comes a byte shorter than it was split")
+        format!("chunk {wanted} arrives one byte shorter than it was split")
     };
     field.over(run_id, ended, Target::told(told).part(format!("chunk {wanted}")), 0).await
 }

@@ -1,4 +1,4 @@
-//! The ledger altered behind the coordinator's back.
+//! The ledger, altered in the database without the coordinator.
 
 use domain::amount::Amount;
 
@@ -11,9 +11,9 @@ use crate::survey::{Owned, Sample};
 pub(super) enum Entry {
     /// A chunk is deleted, and its rows with it.
     Deleted,
-    /// A chunk begins a byte later.
+    /// A chunk begins one byte later.
     Shifted,
-    /// A chunk is booked on another writer.
+    /// A chunk is attributed to another writer.
     OtherWriter,
     /// A chunk has one accepted record more.
     MoreAccepted,
@@ -24,7 +24,7 @@ pub(super) enum Entry {
 /// What becomes of a breach.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Breach {
-    /// It is deleted.
+    /// The breach is deleted from the ledger.
     Deleted,
     /// It is put on another record.
     Moved,
@@ -37,7 +37,7 @@ fn sample<'a>(scenario: &'a Scenario<'_>) -> Result<&'a Sample, Stop> {
         .clone()
         .nth(1)
         .or_else(|| of_many.clone().next())
-        .ok_or(Stop::NotHere("no type has several records"))
+        .ok_or(Stop::NotHere("no record type has several records"))
 }
 
 /// Damages the ledger while a run waits for approval.
@@ -59,13 +59,13 @@ pub(super) async fn entry(what: Entry, scenario: &Scenario<'_>) -> Strike {
             (sql, format!("chunk {chunk_no} and its rows are deleted"))
         }
         Entry::Shifted => {
-            (set("offset_bytes = offset_bytes + 1"), format!("chunk {chunk_no} begins a byte later"))
+            (set("offset_bytes = offset_bytes + 1"), format!("chunk {chunk_no} begins one byte later"))
         }
         Entry::OtherWriter => {
-            (set("writer_id = writer_id + 1000"), format!("chunk {chunk_no} is booked on another writer"))
+            (set("writer_id = writer_id + 1000"), format!("chunk {chunk_no} is attributed to another writer"))
         }
         Entry::MoreAccepted => {
-            (set("accepted = accepted + 1"), format!("chunk {chunk_no}: one more accepted"))
+            (set("accepted = accepted + 1"), format!("chunk {chunk_no}: its accepted count is one too high"))
         }
         Entry::JobAltered => {
             ("UPDATE crossfoot_job SET body = body || ' '".into(), "the job's text is altered".into())
@@ -124,7 +124,10 @@ pub(super) async fn sums_that_fit(scenario: &Scenario<'_>) -> Strike {
     );
     field.damage(&sql).await?;
     let ended = field.approve(run_id).await;
-    let told = format!("record {} and the sum of chunk {chunk_no}: a unit more each", sample.record_no);
+    let told = format!(
+        "record {} and the sum of chunk {chunk_no}: one unit of the last digit is added to each",
+        sample.record_no
+    );
     field.over(Some(run_id), ended, Target::records(told, [sample.record_no]), 0).await
 }
 
@@ -156,7 +159,7 @@ pub(super) async fn breaches(what: Breach, scenario: &Scenario<'_>) -> Strike {
         let chunk_no = format!("(SELECT chunk_no FROM {table} WHERE {})", Scenario::is_record(run_id, other));
         (
             format!("UPDATE crossfoot_breach SET record_no = {other}, chunk_no = {chunk_no} WHERE {at}"),
-            format!("the breach of record {record_no} is put on record {other}"),
+            format!("the breach of record {record_no} is moved to record {other}"),
         )
     };
     field.damage(&sql).await?;

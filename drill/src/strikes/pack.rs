@@ -29,7 +29,7 @@ pub(super) enum PackDamage {
     OtherKey,
 }
 
-/// Strikes a pack.
+/// Exports a pack from a fresh shadow, damages it, and verifies it.
 pub(super) async fn strike(damage: PackDamage, scenario: &Scenario<'_>) -> Strike {
     let field = scenario.field().await?;
     let run_id = match field.run(&scenario.request()).await {
@@ -53,11 +53,11 @@ pub(super) async fn strike(damage: PackDamage, scenario: &Scenario<'_>) -> Strik
         PackDamage::Log => altered("log.jsonl"),
         PackDamage::CutOff => {
             bytes.truncate(bytes.len().saturating_sub(BLOCK));
-            (None, "the pack's last block is cut off".to_owned())
+            (None, "the pack's last block is removed".to_owned())
         }
         PackDamage::OtherKey => {
             held_against = keys(&field.shadow.path("other"))?.1;
-            (None, "the pack is held against another's key".to_owned())
+            (None, "the pack is verified with someone else's key".to_owned())
         }
     };
     if let Some(part) = part {
@@ -65,7 +65,7 @@ pub(super) async fn strike(damage: PackDamage, scenario: &Scenario<'_>) -> Strik
             .ok_or_else(|| format!("the pack has no part {part} with a digit in it"))?;
         // A digit becomes another, so that what is there still reads as it should.
         bytes[at] = if bytes[at] == b'9' { b'8' } else { bytes[at] + 1 };
-        told = format!("byte {at} of the pack, in {part}, is another digit");
+        told = format!("byte {at} of the pack, in {part}, is changed to another digit");
     }
     std::fs::write(&path, bytes).map_err(|error| error.to_string())?;
     let found = verify(&path, Some(&held_against), None).map_err(|error| chain(&error))?;
@@ -89,7 +89,7 @@ fn said(found: &Verified) -> String {
     parts.join(", ")
 }
 
-/// Where a digit stands in the middle of a part.
+/// The position of a digit near the middle of a part.
 fn digit_of(bytes: &[u8], part: &str) -> Option<usize> {
     let header = bytes
         .chunks(BLOCK)

@@ -22,11 +22,11 @@ pub(super) enum InFinal {
     RowLost,
     /// A value is changed.
     ValueChanged,
-    /// Two values are exchanged.
+    /// Two values are swapped.
     ValuesExchanged,
 }
 
-/// How a failed run is approved all the same.
+/// How a failed run is approved in spite of its failure.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Approval {
     /// An operator approves a run that is not reconciled.
@@ -38,7 +38,7 @@ pub(super) enum Approval {
 /// Where a promotion is cut off.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Cut {
-    /// Before the commit.
+    /// Before the commit, so that nothing was committed.
     BeforeCommit,
     /// After the commit, before its answer.
     AfterCommit,
@@ -58,7 +58,7 @@ pub(super) async fn in_window(what: InFinal, scenario: &Scenario<'_>) -> Strike 
         InFinal::RowLost => (
             trigger::after(dialect, &layout.final_table, &new, &format!("DELETE FROM {table} WHERE {there}")),
             vec![Victim { record_no: record, field: None }],
-            format!("record {record} is deleted from final as soon as it is there"),
+            format!("record {record} is deleted from final as soon as it is inserted"),
         ),
         InFinal::ValueChanged => (
             trigger::after(
@@ -68,7 +68,7 @@ pub(super) async fn in_window(what: InFinal, scenario: &Scenario<'_>) -> Strike 
                 &format!("UPDATE {table} SET {column} = {literal} WHERE {there}"),
             ),
             vec![Victim { record_no: record, field: Some(name) }],
-            format!("{column} of record {record} is changed as soon as it is there"),
+            format!("{column} of record {record} is changed as soon as it is inserted"),
         ),
         InFinal::ValuesExchanged => {
             let value = |of: &crate::survey::Sample| of.values[at].clone();
@@ -106,10 +106,8 @@ pub(super) async fn in_window(what: InFinal, scenario: &Scenario<'_>) -> Strike 
             };
             let victims =
                 [one, other].map(|of| Victim { record_no: of.record_no, field: Some(name.clone()) });
-            let told = format!(
-                "{column} of records {} and {} are exchanged in final",
-                one.record_no, other.record_no
-            );
+            let told =
+                format!("{column} of records {} and {} is swapped in final", one.record_no, other.record_no);
             (trigger::after(dialect, &layout.final_table, &condition, &exchange), victims.to_vec(), told)
         }
     };
@@ -119,12 +117,12 @@ pub(super) async fn in_window(what: InFinal, scenario: &Scenario<'_>) -> Strike 
     field.over(run_id, ended, Target { victims, part: None, told }, 0).await
 }
 
-/// Somebody put a row of a run that was given up into final.
+/// Puts a row of a run that was cancelled into final.
 pub(super) async fn failed_row_in_final(scenario: &Scenario<'_>) -> Strike {
     let (sample, ..) = alterable(scenario)?;
     let layout = scenario.layout(sample);
     if layout.mode != Mode::Append || layout.key.is_empty() {
-        return Err(Stop::NotHere("records are not appended by key"));
+        return Err(Stop::NotHere("the table has no key, or its mode is not `append`"));
     }
     let field = scenario.field().await?;
     let given_up = field.stage().await?;
@@ -140,7 +138,7 @@ pub(super) async fn failed_row_in_final(scenario: &Scenario<'_>) -> Strike {
     let coordinator = field.coordinator(fleet::broker());
     coordinator.cancel(given_up, Some("drill")).await.map_err(|error| chain(&error))?;
     let (run_id, ended) = field.run(&scenario.request()).await;
-    let told = format!("record {} of a run that was given up stands in final", sample.record_no);
+    let told = format!("record {} of a cancelled run is in final", sample.record_no);
     field.over(run_id, ended, Target::records(told, [sample.record_no]), 1).await
 }
 
@@ -157,7 +155,7 @@ pub(super) async fn approved_all_the_same(approval: Approval, scenario: &Scenari
         ended => return Err(Stop::Failed(format!("a run with a lost record ended {ended:?}"))),
     }
     let target = Target::records(
-        format!("record {} is lost, and the run approved", sample.record_no),
+        format!("record {} is lost, and the run is approved", sample.record_no),
         [sample.record_no],
     );
     if approval == Approval::OfForged {
@@ -206,7 +204,7 @@ pub(super) async fn earlier_row(mode: Mode, scenario: &Scenario<'_>) -> Strike {
     let (sample, at, literal) = alterable(scenario)?;
     let layout = scenario.layout(sample);
     if layout.mode != mode || layout.key.is_empty() {
-        return Err(Stop::NotHere("the records' table is not of that mode, or has no key"));
+        return Err(Stop::NotHere("the table's mode is another, or it has no key"));
     }
     let (other, _) = scenario
         .pair(|one, other| {
@@ -242,7 +240,7 @@ pub(super) async fn earlier_row(mode: Mode, scenario: &Scenario<'_>) -> Strike {
     field.alter(&trigger::after(dialect, &layout.final_table, &condition, &change)).await?;
     let again = RunRequest { again: true, ..scenario.request() };
     let (run_id, ended) = field.run(&again).await;
-    let told = format!("an earlier run's row changes when record {} comes", other.record_no);
+    let told = format!("an earlier run's row changes when record {} is promoted", other.record_no);
     field.over(run_id, ended, Target::told(told), 1).await
 }
 
@@ -270,7 +268,7 @@ pub(super) async fn after_proof(scenario: &Scenario<'_>) -> Strike {
     field.store =
         Disturbed::on(Arc::clone(&field.store), Disturbance::Before(Arc::clone(&field.shadow.client), sql));
     let (run_id, ended) = field.run(&scenario.request()).await;
-    let told = format!("record {record_no}, {name}: altered once staging was proven");
+    let told = format!("record {record_no}, {name}: altered after staging was proven");
     let victims = vec![Victim { record_no, field: Some(name) }];
     field.over(run_id, ended, Target { victims, part: None, told }, 0).await
 }

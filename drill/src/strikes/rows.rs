@@ -11,7 +11,7 @@ use crate::survey::Sample;
 /// A number that no record and no chunk has.
 const ELSEWHERE: u64 = 900_000_000;
 
-/// How often a run is staged anew until both writers wrote something.
+/// How often a run is staged again until both writers wrote something.
 const ATTEMPTS: usize = 8;
 
 /// What becomes of rows in staging.
@@ -31,9 +31,9 @@ pub(super) enum Row {
     Moved,
     /// Two rows are inserted again.
     TwoDoubled,
-    /// Two rows exchange their numbers.
+    /// The numbers of two rows are swapped.
     Exchanged,
-    /// A row is booked on another worker.
+    /// A row is attributed to another worker.
     OtherWorker,
 }
 
@@ -49,9 +49,9 @@ pub(super) enum BetweenRuns {
 /// What becomes of a reject.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Reject {
-    /// It is deleted.
+    /// The reject is deleted from its table.
     Lost,
-    /// It appears in staging all the same.
+    /// It appears in staging in spite of being a reject.
     Staged,
 }
 
@@ -93,7 +93,7 @@ pub(super) async fn altered(row: Row, scenario: &Scenario<'_>) -> Strike {
                 format!("DELETE FROM {table} WHERE {here}; {}", copy(&there, &chunk_no.to_string(), first));
             (
                 sql,
-                Target::records(format!("record {first} is deleted, a copy of {second} put there"), [first]),
+                Target::records(format!("record {first} is replaced by a copy of record {second}"), [first]),
             )
         }
         Row::ChunkLost => {
@@ -136,14 +136,14 @@ pub(super) async fn altered(row: Row, scenario: &Scenario<'_>) -> Strike {
             (
                 sql,
                 Target::records(
-                    format!("records {first} and {second} exchange their numbers"),
+                    format!("the numbers of records {first} and {second} are swapped"),
                     [first, second],
                 ),
             )
         }
         Row::OtherWorker => (
             format!("UPDATE {table} SET worker_id = worker_id + 1000 WHERE {here}"),
-            Target::records(format!("record {first} is booked on another worker"), [first]),
+            Target::records(format!("record {first} is attributed to another worker"), [first]),
         ),
     };
     field.damage(&sql).await?;
@@ -175,7 +175,7 @@ pub(super) async fn between_runs(what: BetweenRuns, scenario: &Scenario<'_>) -> 
         let at = Scenario::is_record(other_run, number);
         (
             format!("UPDATE {table} SET run_id = '{run_id}', record_no = {new} WHERE {at}"),
-            Target::records(format!("record {number} of another run is mixed in as {new}"), [new]),
+            Target::records(format!("record {number} of another run is moved into this run as {new}"), [new]),
         )
     } else {
         let at = Scenario::is_record(run_id, number);
@@ -184,7 +184,7 @@ pub(super) async fn between_runs(what: BetweenRuns, scenario: &Scenario<'_>) -> 
                 "UPDATE {table} SET run_id = '{other_run}', record_no = {} WHERE {at}",
                 ELSEWHERE + number
             ),
-            Target::records(format!("record {number} is booked on another run"), [number]),
+            Target::records(format!("record {number} is moved to another run"), [number]),
         )
     };
     field.damage(&sql).await?;
@@ -234,7 +234,7 @@ pub(super) async fn exchanged_workers(scenario: &Scenario<'_>) -> Strike {
         }
         return exchange(field, run_id, &table, &of).await;
     }
-    Err(Stop::NotHere("one writer alone wrote every chunk"))
+    Err(Stop::NotHere("a single writer wrote every chunk"))
 }
 
 async fn exchange(field: Field<'_>, run_id: domain::ids::RunId, table: &str, of: &str) -> Strike {
@@ -252,6 +252,6 @@ async fn exchange(field: Field<'_>, run_id: domain::ids::RunId, table: &str, of:
         ))
         .await?;
     let ended = field.approve(run_id).await;
-    let told = format!("records {first} and {second}: writers {lowest} and {highest} are exchanged");
+    let told = format!("records {first} and {second}: writers {lowest} and {highest} are swapped");
     field.over(Some(run_id), ended, Target::records(told, [first, second]), 0).await
 }

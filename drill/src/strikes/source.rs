@@ -23,7 +23,7 @@ pub(super) enum FileDamage {
     Garbled,
     /// The last records are missing.
     EndMissing,
-    /// Two records are exchanged.
+    /// Two records are swapped.
     RecordsExchanged,
     /// The file ends in the middle of a record.
     CutInRecord,
@@ -43,9 +43,9 @@ pub(super) enum Declaration {
 /// What is wrong with a header or a trailer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum ControlDamage {
-    /// The trailer's count.
+    /// The trailer's count is one too many.
     Count,
-    /// The trailer's total.
+    /// The trailer's total is a cent too high.
     Total,
     /// The trailer's hash total.
     HashTotal,
@@ -60,7 +60,7 @@ fn plain(scenario: &Scenario<'_>) -> Result<(), Stop> {
 }
 
 fn io(error: &std::io::Error) -> Stop {
-    Stop::Failed(format!("a copy of the source: {error}"))
+    Stop::Failed(format!("cannot copy the source: {error}"))
 }
 
 impl Field<'_> {
@@ -134,7 +134,7 @@ pub(super) async fn edited_file(what: FileDamage, scenario: &Scenario<'_>) -> St
                 Edit { offset: first.offset, removed: first.bytes, inserted: other },
                 Edit { offset: second.offset, removed: second.bytes, inserted: one },
             ];
-            (edits, format!("records {} and {} are exchanged", first.record_no, second.record_no))
+            (edits, format!("records {} and {} are swapped", first.record_no, second.record_no))
         }
         FileDamage::CutInRecord => {
             let kept = last.bytes / 2;
@@ -158,7 +158,7 @@ pub(super) async fn edited_file(what: FileDamage, scenario: &Scenario<'_>) -> St
 fn garbled(scenario: &Scenario<'_>) -> Result<(Vec<Edit>, String), Stop> {
     let fixture = scenario.fixture;
     let Some(extent) = fixture.survey.details.get(1).copied() else {
-        return Err(Stop::NotHere("no type has several records"));
+        return Err(Stop::NotHere("no record type has several records"));
     };
     let mut bytes = bytes_of(&fixture.source, extent).map_err(|error| io(&error))?;
     // Framing stays: line ends behind, and whatever a length before the record says.
@@ -172,7 +172,7 @@ fn garbled(scenario: &Scenario<'_>) -> Result<(Vec<Edit>, String), Stop> {
         Start { first_record_no: RecordNo(extent.record_no), offset: extent.offset, parents: &parents };
     let is_rejected = decoder.decode(start, &bytes).is_ok_and(|decoded| decoded.rejects.len() == 1);
     if !is_rejected {
-        return Err(Stop::NotHere("a garbled record would still be one"));
+        return Err(Stop::NotHere("a garbled record would still be valid"));
     }
     let edit = Edit { offset: extent.offset, removed: extent.bytes, inserted: bytes };
     let told = format!("the second half of record {} is overwritten", extent.record_no);
@@ -190,14 +190,14 @@ pub(super) async fn declared(what: Declaration, scenario: &Scenario<'_>) -> Stri
     let told = match what {
         Declaration::RecordMore => {
             declared.records = declared.records.map(|records| records + 1);
-            "one record more is declared".to_owned()
+            "the declared number of records is one too high".to_owned()
         }
         Declaration::SumOff => {
             let (name, sum) =
                 declared.amounts.iter_mut().next().ok_or(Stop::NotHere("the job sums no amounts"))?;
             let unit = Amount::new(1, sum.scale()).map_err(|error| error.to_string())?;
             *sum = sum.checked_add(unit).map_err(|error| error.to_string())?;
-            format!("the declared sum of {name} is a unit more")
+            format!("the declared sum of {name} is one unit too high")
         }
         Declaration::OtherFile => {
             // Of another file all that is right is what nobody looks at.
@@ -224,19 +224,19 @@ pub(super) async fn again(scenario: &Scenario<'_>) -> Strike {
     field.over(run_id, ended, Target::told("the file is loaded a second time"), rows).await
 }
 
-/// The reference file with headers and trailers, made otherwise.
+/// Changes the headers or trailers of the reference file.
 pub(super) async fn controls(what: ControlDamage, scenario: &Scenario<'_>) -> Strike {
     let made = reference::controls_of(&scenario.fixture.job.name)
-        .ok_or(Stop::NotHere("what its headers and trailers mean is the job's own"))?;
+        .ok_or(Stop::NotHere("only the job knows what its headers and trailers mean"))?;
     let (text, record_no, told) = match what {
         ControlDamage::Count => {
-            (made.clone().with_count_off(), made.trailer_no(), "the trailer's count is one more")
+            (made.clone().with_count_off(), made.trailer_no(), "the trailer's count is one too high")
         }
         ControlDamage::Total => {
-            (made.clone().with_total_off(), made.trailer_no(), "the trailer's total is a cent more")
+            (made.clone().with_total_off(), made.trailer_no(), "the trailer's total is one cent too high")
         }
         ControlDamage::HashTotal => {
-            (made.clone().with_hash_off(), made.trailer_no(), "the trailer's hash total is one more")
+            (made.clone().with_hash_off(), made.trailer_no(), "the trailer's hash total is one too high")
         }
         ControlDamage::OtherDay => (made.of_another_day(), 1, "the header names another day"),
         ControlDamage::NoTrailer => (made.without_trailer(), 0, "the trailer is missing"),
@@ -255,7 +255,7 @@ pub(super) async fn controls(what: ControlDamage, scenario: &Scenario<'_>) -> St
 /// The next file but one.
 pub(super) async fn gap(scenario: &Scenario<'_>) -> Strike {
     let made = reference::controls_of(&scenario.fixture.job.name)
-        .ok_or(Stop::NotHere("what its headers and trailers mean is the job's own"))?;
+        .ok_or(Stop::NotHere("only the job knows what its headers and trailers mean"))?;
     let field = scenario.field().await?;
     match field.run(&scenario.request()).await {
         (_, Ok(Ending::Promoted)) => {}
@@ -266,11 +266,16 @@ pub(super) async fn gap(scenario: &Scenario<'_>) -> Strike {
     std::fs::write(&path, made.two_files_on()).map_err(|error| io(&error))?;
     let (run_id, ended) = field.run(&scenario.request_of(path)).await;
     field
-        .over(run_id, ended, Target::records("the file's number is two more than the last one's", [1]), rows)
+        .over(
+            run_id,
+            ended,
+            Target::records("the file's sequence number is two above the previous one", [1]),
+            rows,
+        )
         .await
 }
 
-/// Two columns of a file with a header row are exchanged.
+/// Two columns of a file with a header row are swapped.
 pub(super) async fn columns_exchanged(scenario: &Scenario<'_>) -> Strike {
     let text = reference::columns_exchanged(&scenario.fixture.job.name, &scenario.fixture.source)
         .ok_or(Stop::NotHere("the source has no header row that names its columns"))?;
@@ -279,5 +284,5 @@ pub(super) async fn columns_exchanged(scenario: &Scenario<'_>) -> Strike {
     std::fs::write(&path, text).map_err(|error| io(&error))?;
     let request = RunRequest { job: Arc::clone(&scenario.fixture.job), ..scenario.request_of(path) };
     let (run_id, ended) = field.run(&request).await;
-    field.over(run_id, ended, Target::told("two columns of the file are exchanged"), 0).await
+    field.over(run_id, ended, Target::told("two columns of the file are swapped"), 0).await
 }

@@ -1,4 +1,4 @@
-//! Tables made otherwise: columns in another order or narrower, triggers, constraints, rules.
+//! Tables made differently: columns in another order or narrower, triggers, constraints, rules.
 
 use domain::layout::Layout;
 use domain::value::FieldType;
@@ -11,13 +11,13 @@ use crate::trigger::{self, When, different, key_of};
 /// When a column is made narrower.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Moment {
-    /// Before the run.
+    /// Before the run is opened.
     BeforeRun,
     /// Between staging and promotion.
     BeforePromotion,
 }
 
-/// What a trigger does to a row on its way into staging.
+/// What a trigger does to a row before it enters staging.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum IntoStaging {
     /// It drops the row.
@@ -26,7 +26,7 @@ pub(super) enum IntoStaging {
     Altered,
 }
 
-/// What a trigger or a constraint does to a row on its way into final.
+/// What a trigger or a constraint does to a row before it enters final.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum IntoFinal {
     /// It drops the row.
@@ -47,7 +47,7 @@ pub(super) fn alterable<'a>(scenario: &'a Scenario<'_>) -> Result<(&'a Sample, u
             let is_key = layout.key.contains(&at) || layout.fields[at].name == "parent_record_no";
             if is_key { None } else { different(dialect, &layout.fields[at].ty, value) }
         })
-        .ok_or(Stop::NotHere("no field of the source can be altered"))
+        .ok_or(Stop::NotHere("the source has no field that can be altered"))
 }
 
 fn victim(layout: &Layout, sample: &Sample, field: usize) -> Victim {
@@ -69,12 +69,12 @@ pub(super) async fn other_order(scenario: &Scenario<'_>) -> Strike {
     reversed.fields.reverse();
     let last = layout.fields.len() - 1;
     reversed.key = layout.key.iter().map(|at| last - at).collect();
-    let made =
-        ddl_of_final(scenario.dialect(), &reversed).ok_or_else(|| "no statement makes final".to_owned())?;
+    let made = ddl_of_final(scenario.dialect(), &reversed)
+        .ok_or_else(|| "no statement creates the final table".to_owned())?;
     let field = scenario.field().await?;
     field.alter(&format!("DROP TABLE {}; {made}", quoted(&layout.final_table))).await?;
     let (run_id, ended) = field.run(&scenario.request()).await;
-    let target = Target::told(format!("{}: its columns stand the other way round", layout.final_table));
+    let target = Target::told(format!("{}: its columns are in reverse order", layout.final_table));
     field.over(run_id, ended, target, 0).await
 }
 
@@ -102,7 +102,10 @@ fn narrow(dialect: Dialect, layout: &Layout) -> Option<(String, String)> {
                 _ => line.to_owned(),
             })
             .collect();
-        Some((lines.join("\n"), format!("{}: {} becomes {less}", layout.final_table, field.name)))
+        Some((
+            lines.join("\n"),
+            format!("{}: column {} is narrowed to {less}", layout.final_table, field.name),
+        ))
     })
 }
 
@@ -166,9 +169,11 @@ pub(super) async fn into_final(what: IntoFinal, scenario: &Scenario<'_>) -> Stri
                 format!("a trigger alters {column} of record {record}"),
             )
         }
-        IntoFinal::Refused => {
-            (trigger::refusing(dialect, table, &is_it), Vec::new(), format!("final takes no record {record}"))
-        }
+        IntoFinal::Refused => (
+            trigger::refusing(dialect, table, &is_it),
+            Vec::new(),
+            format!("a trigger rejects record {record} in final"),
+        ),
         IntoFinal::WrittenElsewhere => {
             let sql = format!(
                 "CREATE TABLE drill_elsewhere (n INTEGER); {}",
@@ -192,7 +197,8 @@ pub(super) async fn dropping(scenario: &Scenario<'_>) -> Strike {
     let field = scenario.field().await?;
     let sql = match dialect {
         Dialect::Sqlite => {
-            let made = ddl_of_final(dialect, layout).ok_or_else(|| "no statement makes final".to_owned())?;
+            let made = ddl_of_final(dialect, layout)
+                .ok_or_else(|| "no statement creates the final table".to_owned())?;
             let unique = format!(
                 "    UNIQUE ({}) ON CONFLICT IGNORE,\n    PRIMARY KEY",
                 quoted(&layout.fields[at].name)

@@ -40,7 +40,7 @@ pub(super) enum Damage {
     AmountNull,
     /// It gets another scale.
     OtherScale,
-    /// The amounts of two records are exchanged.
+    /// The amounts of two records are swapped.
     AmountsExchanged,
     /// It goes through a float.
     ThroughFloat,
@@ -78,7 +78,7 @@ pub(super) enum Damage {
     IntegerOff,
     /// One bit of a field of bytes is flipped.
     BitFlipped,
-    /// The texts of two records are exchanged.
+    /// The texts of two records are swapped.
     TextsExchanged,
     /// Leading zeros are dropped.
     ZerosDropped,
@@ -163,7 +163,7 @@ fn value(
     })
 }
 
-/// The changes that do `damage`, and what is told of them; `None` when no field of the source holds what they need.
+/// The changes that do `damage`, and their description; `None` when no field of the source holds what they need.
 pub(super) fn changes(damage: Damage, scenario: &Scenario<'_>) -> Option<(Vec<Change>, String)> {
     let dialect = scenario.dialect();
     match damage {
@@ -173,7 +173,7 @@ pub(super) fn changes(damage: Damage, scenario: &Scenario<'_>) -> Option<(Vec<Ch
         Damage::SignFlipped => amount(scenario, "its sign is flipped", |old, _| (old != 0).then(|| -old)),
         Damage::DigitsTransposed => amount(scenario, "two digits are transposed", |old, _| transposed(old)),
         Damage::ErrorsCancel => cancelling(scenario),
-        Damage::PointShifted => amount(scenario, "its point is shifted", |old, _| {
+        Damage::PointShifted => amount(scenario, "its decimal point is shifted", |old, _| {
             old.checked_mul(10).filter(|_| old.unsigned_abs() < 10_u128.pow(12)).or(Some(old / 10))
         }),
         Damage::CentInTenBillion => cent_in_ten_billion(scenario),
@@ -190,24 +190,26 @@ pub(super) fn changes(damage: Damage, scenario: &Scenario<'_>) -> Option<(Vec<Ch
             number(layout, at, value).filter(|(old, ..)| !old.is_zero()).map(|_| "NULL".to_owned())
         }),
         Damage::OtherScale => {
-            one(scenario, "it gets one more digit behind the point, a zero", |layout, at, value| {
+            one(scenario, "a zero is appended after its decimal places", |layout, at, value| {
                 let (old, _, scale) = number(layout, at, value)?;
                 (scale > 0 && !old.is_zero()).then(|| format!("'{old}0'"))
             })
         }
         Damage::AmountsExchanged => {
-            exchanged(scenario, "the amounts are exchanged", |layout, at| layout.amounts.contains(&at))
+            exchanged(scenario, "the amounts are swapped", |layout, at| layout.amounts.contains(&at))
         }
-        Damage::ThroughFloat => amount(scenario, "it went through a double-precision float", |old, _| {
-            // What a comparison tool does with it; the exact value is known, so that the harm shows.
-            #[allow(
-                clippy::cast_precision_loss,
-                clippy::cast_possible_truncation,
-                reason = "the defect itself"
-            )]
-            let through = old as f64 as i128;
-            Some(through)
-        }),
+        Damage::ThroughFloat => {
+            amount(scenario, "it is converted to a double-precision float and back", |old, _| {
+                // What a comparison tool does with it; the exact value is known, so that the harm shows.
+                #[allow(
+                    clippy::cast_precision_loss,
+                    clippy::cast_possible_truncation,
+                    reason = "the defect itself"
+                )]
+                let through = old as f64 as i128;
+                Some(through)
+            })
+        }
         Damage::NullEmpty => value(scenario, "NULL becomes empty text", |layout, at, old| {
             let is_text = matches!(layout.fields[at].ty, FieldType::Text { .. });
             (is_text && *old == Owned::Null).then(|| Owned::Text(String::new()))
@@ -215,7 +217,7 @@ pub(super) fn changes(damage: Damage, scenario: &Scenario<'_>) -> Option<(Vec<Ch
         Damage::EmptyNull => value(scenario, "empty text becomes NULL", |_, _, old| {
             (*old == Owned::Text(String::new())).then_some(Owned::Null)
         }),
-        Damage::NullText => value(scenario, "NULL becomes the text null", |layout, at, old| {
+        Damage::NullText => value(scenario, "NULL becomes the text `null`", |layout, at, old| {
             let is_text = matches!(layout.fields[at].ty, FieldType::Text { .. });
             (is_text && *old == Owned::Null).then(|| Owned::Text("null".into()))
         }),
@@ -276,7 +278,7 @@ pub(super) fn changes(damage: Damage, scenario: &Scenario<'_>) -> Option<(Vec<Ch
             }
             _ => None,
         }),
-        Damage::TextsExchanged => exchanged(scenario, "the texts are exchanged", |layout, at| {
+        Damage::TextsExchanged => exchanged(scenario, "the texts are swapped", |layout, at| {
             matches!(layout.fields[at].ty, FieldType::Text { .. }) && layout.hashed.contains(&at)
         }),
         Damage::ZerosDropped => texts(scenario, "leading zeros are dropped", |old| {
@@ -311,7 +313,7 @@ fn cancelling(scenario: &Scenario<'_>) -> Option<(Vec<Change>, String)> {
         Some(Change { place: sample.place, record_no: sample.record_no, field, literal })
     };
     let told = format!(
-        "records {} and {}, {}: a unit more and a unit less",
+        "records {} and {}, {}: one unit is moved from the second to the first",
         one.record_no,
         other_one.record_no,
         name(layout, field)
@@ -343,7 +345,7 @@ fn same_field<'a>(
         })
 }
 
-/// The values of a field of two records are exchanged.
+/// The values of a field of two records are swapped.
 fn exchanged(
     scenario: &Scenario<'_>,
     what: &str,
@@ -395,7 +397,7 @@ fn moved(
     Some((vec![change(field, &first), change(field + 1, &second)], told))
 }
 
-/// One amount among those that come to more than ten billion is off by a cent.
+/// Changes one amount, of a sum of more than ten billion, by a cent.
 fn cent_in_ten_billion(scenario: &Scenario<'_>) -> Option<(Vec<Change>, String)> {
     let dialect = scenario.dialect();
     let (job, declared) = (&scenario.fixture.job, &scenario.fixture.survey.declared);

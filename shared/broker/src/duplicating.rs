@@ -7,7 +7,7 @@ use bytes::Bytes;
 
 use super::{Broker, BrokerError, Consumer, Queue};
 
-/// Publishes every message twice. For tests: whoever runs on it and comes to the same result absorbs duplicates.
+/// Publishes every message twice. For tests: code that reaches the same result on it absorbs duplicates.
 pub struct DuplicatingBroker {
     inner: Arc<dyn Broker>,
 }

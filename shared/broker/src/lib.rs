@@ -44,9 +44,9 @@ pub use duplicating::DuplicatingBroker;
 /// The fixed set of queues.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Queue {
-    /// Coordinator to processors.
+    /// Coordinator to processors: chunks of the source's bytes.
     Chunks,
-    /// Processors to writers.
+    /// Processors to writers: batches of decoded rows.
     Batches,
     /// Coordinator to workers: ranges of committed chunks to read back and digest.
     Ranges,
@@ -82,45 +82,45 @@ pub enum BrokerError {
     /// The message is larger than a queue may ever hold.
     #[error("a message of {bytes} bytes exceeds the broker's limit of {limit} bytes")]
     TooLarge {
-        /// The message's size.
+        /// The size of the refused message, in bytes.
         bytes: usize,
-        /// The limit.
+        /// The most bytes that a message may have.
         limit: usize,
     },
     /// Whether the message arrived is not known; publish it again.
     #[error("the broker did not confirm the message: {reason}")]
     Unconfirmed {
-        /// What happened instead.
+        /// What happened instead of a confirm, in words.
         reason: String,
     },
     /// The settings cannot be used.
     #[error("invalid broker settings: {0}")]
     Settings(String),
-    /// Nobody answers there, or not as a broker does.
+    /// Nothing answers at the address, or what answers is no broker.
     #[error("cannot reach the broker {url}: {reason}; check host, port and network, and that it is running")]
     Unreachable {
-        /// Where, without secrets.
+        /// The broker's URL, without its password.
         url: String,
-        /// What happened.
+        /// What happened when it was connected to, in words.
         reason: String,
     },
-    /// No trusted encryption.
+    /// TLS with a trusted certificate could not be established.
     #[error(
         "cannot establish a trusted TLS connection to the broker {url}: {reason}; check the port, the server name in its \
              certificate, and that the CA file contains the CA that signed it"
     )]
     Tls {
-        /// Where, without secrets.
+        /// The broker's URL, without its password.
         url: String,
-        /// What happened.
+        /// Why the connection is not trusted, in words.
         reason: String,
     },
     /// User or password are wrong.
     #[error("the broker {url} rejected the login of user {user:?}; check user name and password")]
     LoginRefused {
-        /// Where, without secrets.
+        /// The broker's URL, without its password.
         url: String,
-        /// Who wanted in.
+        /// The user whose login was rejected.
         user: String,
     },
     /// The virtual host does not exist.
@@ -128,9 +128,9 @@ pub enum BrokerError {
         "the broker {url} has no virtual host {vhost:?}; create it (rabbitmqctl add_vhost) or correct the URL"
     )]
     NoSuchVhost {
-        /// Where, without secrets.
+        /// The broker's URL, without its password.
         url: String,
-        /// Its name.
+        /// The name of the virtual host that is missing.
         vhost: String,
     },
     /// The user may not do this.
@@ -139,9 +139,9 @@ pub enum BrokerError {
              read on the virtual host (rabbitmqctl set_permissions)"
     )]
     Forbidden {
-        /// Where, without secrets.
+        /// The broker's URL, without its password.
         url: String,
-        /// Who was refused.
+        /// The user who lacks the permission.
         user: String,
         /// What the broker says.
         reason: String,
@@ -165,9 +165,9 @@ pub enum BrokerError {
         found.map_or_else(String::new, |found| format!(", {found}"))
     )]
     OtherStore {
-        /// Where, without secrets.
+        /// The broker's URL, without its password.
         url: String,
-        /// What stands before the queues' names.
+        /// The prefix of the queues' names.
         prefix: String,
         /// The store that this process works on.
         own: StoreId,
@@ -177,7 +177,7 @@ pub enum BrokerError {
     /// The broker answered with another error.
     #[error("the broker {url} rejected the request: {reason}")]
     Refused {
-        /// Where, without secrets.
+        /// The broker's URL, without its password.
         url: String,
         /// What the broker says.
         reason: String,
@@ -250,9 +250,9 @@ pub trait Consumer: Send {
     async fn next(&mut self) -> Option<Delivery>;
 }
 
-/// A message in hand. Dropping it unsettled returns it to its queue.
+/// A message to settle. Dropping it unsettled returns it to its queue.
 pub struct Delivery {
-    /// What was published.
+    /// The message's body, exactly as it was published.
     pub body: Bytes,
     /// How often it was delivered before.
     pub redeliveries: u32,
@@ -273,9 +273,9 @@ pub trait Settle: Send {
 pub enum Settlement {
     /// Its effect is durable; forget it.
     Done,
-    /// Return it to the queue, behind what waits there.
+    /// Return it to the end of the queue.
     RetryLater,
-    /// Put it aside, with the reason.
+    /// Make it a dead letter, with the reason.
     DeadLetter(String),
 }
 
@@ -293,7 +293,7 @@ impl Delivery {
         }
     }
 
-    /// The effect is durable. `false`: it will be delivered again all the same.
+    /// The effect is durable. `false`: it will be delivered again nevertheless.
     pub async fn done(self) -> bool {
         self.settle(Settlement::Done).await
     }

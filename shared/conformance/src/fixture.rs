@@ -74,9 +74,9 @@ type = "decimal(38,2)"
 /// A record of a chunk.
 #[derive(Debug, Clone)]
 pub enum Record<'a> {
-    /// Accepted.
+    /// An accepted record, with its row's values in column order.
     Row(Vec<Value<'a>>),
-    /// Rejected: its bytes.
+    /// A rejected record, with its bytes as in the source.
     Reject(&'a [u8]),
 }
 
@@ -220,7 +220,7 @@ pub async fn collect(mut blocks: Blocks) -> Result<Vec<Found>, StoreError> {
     Ok(found)
 }
 
-/// A run that was taken up, and the workers that work on it.
+/// A run that was acquired, and the workers that work on it.
 #[derive(Clone)]
 pub struct Loading {
     pub store: Arc<dyn Store>,
@@ -428,7 +428,7 @@ fn permit(run_id: RunId, layout: &Layout, found: &[Found]) -> Permit {
     reconciliation.permit().unwrap_or_else(|error| panic!("{error}: {:#?}", reconciliation.checks()))
 }
 
-/// What a store keeps of checks and the summary beside them.
+/// What a store keeps of checks, and the summary.
 pub(crate) fn kept_checks(checks: Vec<CheckResult>, summary: &str) -> KeptChecks {
     KeptChecks { checks, summary: Some(summary.into()) }
 }

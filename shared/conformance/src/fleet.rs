@@ -1,4 +1,4 @@
-//! Starts that are charged, signs of life, the coordinator service, and what workers read back.
+//! Starts that are charged, heartbeats, the coordinator service, and what workers read back.
 
 use std::time::Duration;
 

@@ -53,7 +53,7 @@ pub trait Database: Send + Sync {
     async fn execute(&self, sql: &str) -> Result<(), String>;
     /// The number that a query finds.
     async fn count(&self, sql: &str) -> Result<u64, String>;
-    /// Opens the same database once more, as another process does.
+    /// Opens the same database again, as another process does.
     async fn open(&self) -> Result<Arc<dyn Store>, StoreError>;
 }
 
@@ -209,7 +209,7 @@ pub mod cases {
 /// Looks again and again until `is_so`; a wait that does not end fails the test.
 ///
 /// # Panics
-/// When it is not so within a minute.
+/// When the condition does not hold within a minute.
 pub async fn until(mut is_so: impl AsyncFnMut() -> bool) {
     let looks = async {
         while !is_so().await {

@@ -12,7 +12,7 @@ pub struct Cell<'a> {
     pub text: Cow<'a, str>,
     /// Whether it is quoted, and so never stands for NULL.
     pub quoted: bool,
-    /// Whether text follows the closing quote, so that nobody can tell what was meant.
+    /// Whether text follows the closing quote, so that the meaning is unclear.
     pub misquoted: bool,
 }
 

@@ -34,7 +34,7 @@ enum Shape {
     Copybook(LaidOut),
 }
 
-/// Fields between separators.
+/// How to decode a record whose fields are between separators.
 #[derive(Debug, Clone)]
 struct Between {
     splitter: Splitter,
@@ -93,7 +93,7 @@ impl<'a> Decoded<'a> {
         self.canonical
     }
 
-    /// Adds a value that does not come from the record's bytes: a field behind those of the decoder's layout.
+    /// Adds a value that does not come from the record's bytes: a field after those of the decoder's layout.
     pub fn push(&mut self, value: Value<'a>) {
         self.values.push(value);
     }

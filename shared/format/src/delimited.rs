@@ -9,7 +9,7 @@ use super::spec::Delimited;
 /// Where a field's bytes are.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Place {
-    /// In the record.
+    /// In the record, byte for byte.
     Record,
     /// In the decoder's scratch: they had to be rewritten.
     Scratch,
@@ -22,7 +22,7 @@ pub(super) enum State {
     Plain,
     /// Text from between quotes, which never stands for NULL.
     Quoted,
-    /// Text behind the closing quote: no telling what was meant.
+    /// Text after the closing quote: its meaning is unclear.
     Misquoted,
     /// Text with an escape that stands for nothing known.
     Misescaped,
@@ -32,7 +32,7 @@ pub(super) enum State {
     Control,
     /// Bytes, to be taken as they are.
     Raw,
-    /// Nothing was written.
+    /// Nothing was written: the field is missing from the record, or is computed.
     Absent,
 }
 

@@ -14,7 +14,7 @@ pub(super) struct Charset {
 /// Why bytes are no text.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum NoText {
-    /// They encode nothing.
+    /// They are not valid in the encoding.
     Undecodable,
     /// They encode a C1 control character (U+0080 to U+009F), which no text has: in truth, the file is of an encoding
     /// that has a letter or sign there.

@@ -28,7 +28,7 @@ pub struct FieldForm {
     pub pattern: Option<String>,
     /// Booleans: the texts for true and for false.
     pub truths: Option<(Vec<String>, Vec<String>)>,
-    /// Decimals: the digits behind the point are the last ones, and the point is not written.
+    /// Decimals: the digits after the point are the last ones, and the point is not written.
     pub implied_point: bool,
     /// Numbers: how they are written, if not as SQL writes them.
     pub numbers: Option<NumberFormat>,
@@ -56,8 +56,8 @@ pub struct GroupSum {
 /// Values that a group has beyond the usual.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Extra {
-    /// So many.
+    /// This many values follow.
     Values(usize),
-    /// One that says how many times so many follow.
+    /// A value that says how many times this many values follow.
     Times(usize),
 }

@@ -14,7 +14,7 @@ pub(super) struct Cutter {
     pub(super) record_bytes: usize,
     /// Whether a record may be longer.
     pub(super) is_open: bool,
-    /// What may stand after the last field.
+    /// What may follow the last field.
     padding: Padding,
     /// Where the last field ends; all of the record where a field takes the rest.
     reach: usize,

@@ -5,7 +5,7 @@ use memchr::{memchr, memchr_iter};
 
 use super::spec::{Continuation, Form};
 
-/// On how many lines a record stands; `content` is what framing gave.
+/// On how many lines a record is; `content` is what framing gave.
 #[must_use]
 pub fn lines(content: &[u8]) -> u64 {
     1 + memchr_iter(b'\n', content).count() as u64
@@ -14,9 +14,9 @@ pub fn lines(content: &[u8]) -> u64 {
 /// What has to be done to a record before its fields are cut.
 #[derive(Debug, Clone)]
 pub(super) enum Lines {
-    /// Nothing.
+    /// Nothing: the fields are cut from the record as it is.
     AsTheyAre,
-    /// Blanks fill it up to so many bytes.
+    /// Blanks fill it up to this many bytes.
     Padded(usize),
     /// Terminators are taken off, and the lines joined.
     Joined { separator: u8, terminator: Option<u8>, continuation: Option<Continuation> },
@@ -25,9 +25,9 @@ pub(super) enum Lines {
 /// Where a record's text is.
 #[derive(Debug, Clone, Copy)]
 pub(super) enum Whole {
-    /// It is the record's first so many bytes.
+    /// It is this many bytes at the record's start.
     Start(usize),
-    /// It had to be written anew.
+    /// It had to be rewritten.
     Rewritten,
 }
 
@@ -82,7 +82,7 @@ impl Lines {
     }
 }
 
-/// The line's length without its terminator and the blanks behind it; `None` when it has none.
+/// The line's length without its terminator and the blanks after it; `None` when it has none.
 fn ended(line: &[u8], terminator: Option<u8>) -> Option<usize> {
     let last = line.iter().rposition(|byte| *byte != b' ')?;
     (Some(line[last]) == terminator).then_some(last)

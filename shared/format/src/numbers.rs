@@ -1,4 +1,4 @@
-//! Numbers as people write them: grouped, with a decimal comma, a sign behind, in parentheses, with a currency sign.
+//! Numbers as people write them: grouped, with a decimal comma, a trailing sign, in parentheses, with a currency sign.
 //! What is not written as the job says is no number.
 
 use domain::amount::DIGITS_MAX;
@@ -10,15 +10,15 @@ pub struct NumberFormat {
     pub decimal: char,
     /// The character between groups of three digits, which may be left out of a number altogether.
     pub grouping: Option<char>,
-    /// The currency signs that may stand before or after the number.
+    /// The currency signs that may precede or follow the number.
     pub currencies: Vec<String>,
-    /// Whether a sign may stand after the number.
+    /// Whether a sign may follow the number.
     pub trailing_sign: bool,
     /// Whether a number in parentheses is negative.
     pub parentheses: bool,
     /// The texts after a number that make it negative, such as `CR`; and those that say that it is not.
     pub negative: Vec<String>,
-    /// See `negative`.
+    /// The texts after a number that say that it is not negative.
     pub positive: Vec<String>,
     /// Whether a number may have a power of ten, `1.5E3`.
     pub exponent: bool,

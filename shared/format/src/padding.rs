@@ -1,9 +1,9 @@
 //! Bytes of a record that its layout gives to nobody: after the last field, or in the room of occurrences that a count
-//! does not cover. What stands there is checked, because dropping it unseen could drop data.
+//! does not cover. What is there is checked, because dropping it unseen could drop data.
 
 use domain::constraint::ReasonCode;
 
-/// What may stand in bytes that the layout gives to nobody.
+/// What may be in bytes that the layout assigns to no field.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum Padding {
     /// Spaces and low-values (0x00), and only where the layout itself has room: a record may not be longer.

@@ -19,7 +19,7 @@ pub(super) struct Quoting {
 pub(super) struct Closing {
     /// Position of the closing quote.
     pub(super) at: usize,
-    /// Whether doubled or escaped bytes stand before it.
+    /// Whether doubled or escaped bytes precede it.
     pub(super) escaped: bool,
 }
 
@@ -32,7 +32,7 @@ impl Quoting {
     }
 
     /// The closing quote of the field whose content begins at `from`; `None` when it does not close in `bytes`.
-    /// A quote that is the last of `bytes` closes: whoever expects more bytes has to ask again.
+    /// A quote that is the last of `bytes` closes: a caller that expects more bytes has to ask again.
     pub(super) fn closing(self, bytes: &[u8], from: usize) -> Option<Closing> {
         let mut at = from;
         let mut escaped = false;

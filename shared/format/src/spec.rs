@@ -10,7 +10,7 @@ pub use super::field::{Extra, FieldForm, GroupSum, REST, Trim};
 /// Everything about the source's form that the layout (names, types, constraints) does not say.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct FormatSpec {
-    /// How records and fields are told apart.
+    /// How records and fields are separated.
     pub form: Form,
     /// How bytes become text.
     pub encoding: Encoding,
@@ -25,18 +25,18 @@ pub struct FormatSpec {
 /// Bytes of the source that are no records. They are hashed, and counted among the bytes that tile it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Outside {
-    /// So many before the first record.
+    /// How many bytes precede the first record.
     pub header_bytes: usize,
-    /// So many behind the last.
+    /// How many bytes follow the last record.
     pub footer_bytes: usize,
 }
 
-/// How records and fields are told apart.
+/// How records and fields are separated.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Form {
     /// Fields between separators, records on lines.
     Delimited(Delimited),
-    /// Fields at positions.
+    /// Fields at fixed positions of the record.
     Fixed(Fixed),
     /// Fields as a COBOL copybook lays them out.
     Copybook(Copybook),
@@ -99,7 +99,7 @@ pub struct Fixed {
     pub record_bytes: usize,
     /// Whether a shorter line stands for one that blanks fill up; otherwise the record is a reject.
     pub pads: bool,
-    /// What may stand after the last field, unless a field takes all the rest.
+    /// What may follow the last field, unless a field takes all the rest.
     pub padding: Padding,
 }
 
@@ -128,7 +128,7 @@ pub enum FixedFraming {
     },
     /// By its length alone.
     Length,
-    /// By a length that stands before it.
+    /// By a length that precedes it.
     Prefix(Prefix),
     /// In blocks: a descriptor before each block says how long that is, one before each record how long this is.
     Blocks(Prefix),
@@ -139,7 +139,7 @@ pub enum FixedFraming {
 /// A length before a record, or before a block of records.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Prefix {
-    /// Its form.
+    /// How the length is stored: its width and layout.
     pub form: PrefixForm,
     /// Which byte of it comes first.
     pub order: ByteOrder,
@@ -197,11 +197,11 @@ pub enum Encoding {
     },
     /// Another encoding that has ASCII in it.
     Foreign {
-        /// Which.
+        /// The encoding, as `encoding_rs` names it.
         encoding: &'static encoding_rs::Encoding,
         /// Whether C1 control characters are text; otherwise they are a reject.
         keeps_controls: bool,
     },
-    /// A code page.
+    /// A code page of one byte a character, such as an EBCDIC page.
     Page(&'static CodePage),
 }

@@ -9,9 +9,9 @@ use super::fault::{Fault, not_a, quoted};
 /// The forms that are read without walking the form: four to ten times as fast.
 #[derive(Debug, Clone, Copy)]
 enum Quick {
-    /// `2024-02-29`
+    /// `2024-02-29`: four digits, two and two, with dashes.
     Dashed,
-    /// `20240229`
+    /// `20240229`: eight digits without separators.
     Compact,
     /// `2024-02-29 23:59:59`, with this byte in the middle, and perhaps a fraction.
     Stamp { between: u8, fraction: bool },
@@ -109,7 +109,7 @@ impl Pattern {
     }
 }
 
-/// The directives of a form, each with its letter and the position behind it.
+/// The directives of a form, each with its letter and the position after it.
 fn directives(form: &str) -> Vec<(u8, usize)> {
     let bytes = form.as_bytes();
     let mut found = Vec::new();

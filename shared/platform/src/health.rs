@@ -7,9 +7,9 @@ use serde::Serialize;
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum Verdict {
-    /// As it should be.
+    /// It works as it should.
     Ok,
-    /// It works, but somebody should know.
+    /// It works, but someone should know about it.
     Warn,
     /// A run would fail.
     Bad,
@@ -20,7 +20,7 @@ pub enum Verdict {
 pub struct Finding {
     /// What was looked at, such as `queue crossfoot.chunks`.
     pub what: String,
-    /// How it is.
+    /// Whether it is well, needs attention, or prevents work.
     pub verdict: Verdict,
     /// What was found, in words.
     pub detail: String,
@@ -39,12 +39,12 @@ impl Finding {
         Self { what: what.into(), verdict, detail: detail.into(), advice: advice.map(Into::into) }
     }
 
-    /// It is as it should be.
+    /// A finding that is as it should be.
     pub fn ok(what: impl Into<String>, detail: impl Into<String>) -> Self {
         Self::new(what, Verdict::Ok, detail, None)
     }
 
-    /// It works, but somebody should know, and may do this about it.
+    /// A finding that works but needs attention, with advice.
     pub fn warn(what: impl Into<String>, detail: impl Into<String>, advice: &str) -> Self {
         Self::new(what, Verdict::Warn, detail, Some(advice))
     }

@@ -12,7 +12,7 @@ use serde::Deserialize;
 
 use crate::files::{KEY_BYTES_MAX, read_small_text};
 
-/// What stands in place of what is not shown.
+/// The text that replaces a secret.
 const HIDDEN: &str = "***";
 
 /// Parameters of a URL that say nothing secret, whatever their value.
@@ -199,7 +199,7 @@ fn is_scheme(text: &str) -> bool {
     (1..=12).contains(&text.len()) && text.chars().all(is_letter)
 }
 
-/// What stands before `at`, but for the scheme of an embedded store, whose path may have any character.
+/// What precedes `at`, but for the scheme of an embedded store, whose path may have any character.
 fn after_scheme(text: &str, at: usize) -> &str {
     let before = &text[..at];
     let value = before.rsplit_once("=sqlite:").map_or(before, |(_, path)| path);

@@ -19,7 +19,7 @@ use store::{StoreError, params};
 use super::connect::Id;
 use super::ledger::Ledger;
 
-/// Groups that do not balance are fetched in pages of so many.
+/// How many groups that do not balance are fetched in a page.
 const PAGE: i64 = 1000;
 
 pub(crate) async fn apply(

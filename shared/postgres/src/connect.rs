@@ -39,7 +39,7 @@ const MIGRATIONS: [(i64, &str, &str); 6] = [
 ];
 const SCHEMA_VERSION: i64 = MIGRATIONS[MIGRATIONS.len() - 1].0;
 
-/// How long it may take to look at the server, and to make or update the ledger: another process may be at it.
+/// How long looking at the server, and making or updating the ledger, may take: another process may be doing it.
 const MIGRATE: Duration = Duration::from_secs(300);
 /// How long taking a failed transaction back may take, before the connection is closed instead.
 pub(crate) const ROLLBACK: Duration = Duration::from_secs(5);
@@ -87,7 +87,7 @@ pub struct PostgresSettings {
     pub password: Option<Secret>,
     /// A file whose first line is the password.
     pub password_file: Option<PathBuf>,
-    /// At most so many connections; 16 when it is not said.
+    /// The most connections; 16 by default.
     pub max_connections: Option<u32>,
 }
 
@@ -185,7 +185,7 @@ impl PostgresStore {
         Self { masking: Arc::new(Masking::of(configured)), ..self }
     }
 
-    /// Runs `change` in one transaction. Once begun it runs to its end, whoever stops waiting for it.
+    /// Runs `change` in one transaction. Once begun it runs to its end, even if its caller stops waiting.
     pub(crate) async fn change<T, F>(&self, change: F) -> Result<T, StoreError>
     where
         T: Send + 'static,
@@ -237,7 +237,7 @@ pub(crate) async fn take_back(mut session: Session) {
     }
 }
 
-/// Runs `work` as a task of its own, which nobody cancels by not waiting any longer.
+/// Runs `work` as a task of its own, which is not cancelled when its caller stops waiting.
 pub(crate) async fn to_its_end<T: Send + 'static>(
     work: impl Future<Output = Result<T, StoreError>> + Send + 'static,
 ) -> Result<T, StoreError> {
@@ -287,7 +287,7 @@ pub fn refused(settings: &PostgresSettings) -> Option<String> {
     options(settings, &settings.url.to_string()).err().map(|error| error.to_string())
 }
 
-/// Why there is no connection, for whoever has to do something about it.
+/// Why there is no connection, for the person who has to fix it.
 fn why(error: &sqlx::Error) -> String {
     match error {
         sqlx::Error::Database(database) => match database.code() {

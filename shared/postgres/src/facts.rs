@@ -1,4 +1,4 @@
-//! What the server says of itself, for a person who has to make it work.
+//! Facts about the server, for the person who has to make it work.
 
 use platform::health::{Finding, Verdict};
 use sqlx::Row as _;
@@ -8,7 +8,7 @@ use store::StoreError;
 use super::clock::SKEW_MAX_MS;
 use super::connect::PostgresStore;
 
-/// A process of the fleet takes at most so many connections, unless it is said otherwise; with fewer left, one more
+/// A process of the fleet takes at most this many connections by default; with fewer left, one more
 /// may not find room.
 const FREE_MIN: i64 = 20;
 
@@ -26,7 +26,7 @@ struct Facts {
 
 impl PostgresStore {
     /// Looks at everything on the server on which the proof rests, or without which a run would fail. What opening the
-    /// store checks is not looked at once more.
+    /// store checks is not looked at again.
     pub async fn diagnose(&self) -> Vec<Finding> {
         match self.facts().await {
             Ok(facts) => facts.findings().into_iter().chain([clock_of(self.skew_ms)]).collect(),

@@ -26,7 +26,7 @@ use super::rows::{Columns, Tuples, read_field};
 use super::tables::{columns, quoted};
 use super::watched::Watch;
 
-/// Keys are handed over in groups of so many bytes, or so many keys.
+/// How many bytes, or how many keys, are handed over in one group.
 const GROUP_BYTES: usize = 256 << 10;
 const GROUP_KEYS: usize = 4096;
 
@@ -54,7 +54,7 @@ struct Keys {
     bytes: Vec<u8>,
 }
 
-/// The staged keys of a run on their way. The server begins to sort at once; dropping them ends that.
+/// The staged keys of a run, as they arrive. The server begins to sort at once; dropping them ends that.
 pub(crate) struct StagedKeys(mpsc::Receiver<Result<Keys, StoreError>>);
 
 impl PostgresStore {
@@ -142,7 +142,7 @@ impl Keys {
 }
 
 impl StagedKeys {
-    /// The next group that is not empty; none behind the last.
+    /// The next group that is not empty; `None` after the last.
     async fn next(&mut self) -> Result<Option<Keys>, StoreError> {
         while let Some(group) = self.0.recv().await {
             let group = group?;
@@ -246,7 +246,7 @@ impl Rows {
     }
 }
 
-/// Rows and keys on their way to each other.
+/// Rows and keys that are being paired.
 struct Pairing {
     keys: StagedKeys,
     group: Keys,

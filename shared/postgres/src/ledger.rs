@@ -22,7 +22,7 @@ use super::locks::{self, end_promotion};
 /// the way.
 const PROMPTLY: &str = "SET LOCAL lock_timeout = '3500ms'";
 
-/// What is charged and what is a sign of life must outlive a worker, not a crash of the server: nobody waits for the
+/// What is charged and what is a heartbeat must outlive a worker, not a crash of the server: nobody waits for the
 /// disk, and what is acknowledged as data is not among it.
 const IN_PASSING: &str = "SET LOCAL synchronous_commit = off";
 

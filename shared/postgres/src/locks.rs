@@ -22,7 +22,7 @@ pub(crate) enum Lock {
     Log,
     /// The state of a run: commits share it, steps have it to themselves.
     State(RunId),
-    /// Promoting a run: by this, whoever takes the run up finds the session to be ended.
+    /// Promoting a run: by this, a coordinator that acquires the run finds the session to end.
     Driver(RunId),
 }
 
@@ -74,7 +74,7 @@ pub(crate) async fn share(connection: &mut PgConnection, lock: Lock) -> Result<(
     Ok(())
 }
 
-/// Ends the session that promotes the run, wherever it stands: what it did is taken back, unless it was committed.
+/// Ends the session that promotes the run, at any step: what it did is rolled back, unless it was committed.
 pub(crate) async fn end_promotion(connection: &mut PgConnection, run_id: RunId) -> Result<(), StoreError> {
     let (class, object) = Lock::Driver(run_id).key("");
     let sessions = sqlx::query(

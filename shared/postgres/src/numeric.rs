@@ -12,7 +12,7 @@ const MINUS_INFINITE: u16 = 0xf000;
 /// Digits in a digit to base 10,000.
 const GROUP: usize = 4;
 
-/// Appends the binary form of `text`, with as many digits behind the point as it has. `None`: it is no decimal.
+/// Appends the binary form of `text`, with as many digits after the point as it has. `None`: it is no decimal.
 pub(crate) fn encode(text: &[u8], out: &mut Vec<u8>) -> Option<()> {
     let (negative, text) = match text {
         [b'-', rest @ ..] => (true, rest),
@@ -68,7 +68,7 @@ pub(crate) fn encode(text: &[u8], out: &mut Vec<u8>) -> Option<()> {
 pub(crate) enum Decoded {
     /// A number; its plain form was appended.
     Number {
-        /// Digits behind the point.
+        /// Digits after the point.
         scale: u16,
     },
     /// No number: how it is called.

@@ -34,13 +34,13 @@ const FRESH: Duration = Duration::from_secs(1);
 /// How long it may take to answer.
 const PING: Duration = Duration::from_secs(5);
 
-/// What was not used for so long is closed rather than used: it may have been forgotten on the way.
+/// A connection unused for this long is closed rather than used: the network may have forgotten it.
 const IDLE_MAX: Duration = Duration::from_secs(600);
 
 /// A server that is just starting is tried again after this.
 const AGAIN: Duration = Duration::from_millis(200);
 
-/// Connections, at most so many.
+/// The most connections that are open.
 #[derive(Debug, Clone)]
 pub(crate) struct Pool {
     inner: Arc<Inner>,
@@ -126,7 +126,7 @@ impl Pool {
     /// A connection that answered just now, or a new one.
     ///
     /// # Errors
-    /// [`sqlx::Error::PoolTimedOut`] when none was free in time; otherwise why there is none.
+    /// [`sqlx::Error::PoolTimedOut`] when none was free in time; otherwise why there is no connection.
     pub(crate) fn acquire(&self) -> BoxFuture<'static, Result<Session, sqlx::Error>> {
         Box::pin(Self::acquired(Arc::clone(&self.inner)))
     }
@@ -169,7 +169,7 @@ impl Pool {
     }
 }
 
-/// Makes a connection, tells it what each is told first, and learns its number.
+/// Makes a connection, sends it its first settings, and learns its number.
 pub(crate) async fn connect(options: &PgConnectOptions) -> Result<(PgConnection, i32), sqlx::Error> {
     let connected = timeout(CONNECT, async {
         let mut connection = PgConnection::connect_with(options).await?;
@@ -193,7 +193,7 @@ fn is_starting(error: &sqlx::Error) -> bool {
 }
 
 /// A single query on whichever connection is free. Its rows are gathered first: they are pages, counts and single rows.
-/// Whoever reads without a limit takes a [`Session`].
+/// A reader without a time limit takes a [`Session`].
 impl<'p> Executor<'p> for &Pool {
     type Database = Postgres;
 

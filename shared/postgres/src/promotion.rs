@@ -2,7 +2,7 @@
 //!
 //! Final is locked against other writers, and readers see nothing of it before the commit. Nothing else waits: chunks
 //! of
-//! other runs are committed, leases are renewed, workers give signs of life meanwhile.
+//! other runs are committed, leases are renewed, workers send heartbeats meanwhile.
 
 use std::sync::Arc;
 
@@ -120,9 +120,8 @@ async fn begin(connection: &mut PgConnection, fence: Fence, of: &Job) -> Result<
     Ok(())
 }
 
-/// Takes the transaction back, and the session with it: somebody who takes the run up may be about to end it, and
-/// whoever
-/// used it next would be struck instead.
+/// Rolls the transaction back, and closes its session: a coordinator that acquires the run may be about to end the
+/// session, and would hit the next user of the connection instead.
 async fn leave(mut session: Session) {
     // When this fails too the connection is closed, and the transaction ends with it.
     drop(timeout(ROLLBACK, session.execute("ROLLBACK")).await);
@@ -261,7 +260,7 @@ impl Appended {
         Ok(Self { page, rows: 0 })
     }
 
-    /// The page behind which all rows of the run are, if they are: those that found room between older rows, or took
+    /// The page after which all rows of the run are, if they are: those that found room between older rows, or took
     /// an older row's place, are not.
     async fn all_from(
         self,

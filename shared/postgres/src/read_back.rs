@@ -23,14 +23,14 @@ use super::rules::by_key;
 use super::tables::{columns, partition, quoted};
 use super::watched::Watch;
 
-/// A window has about so many bytes of the source.
+/// About how many bytes of the source a window has.
 const WINDOW_BYTES: i64 = 16 << 20;
 
 /// Rows are found by the index on their chunk, or they would all be read for each window; a window is sorted in memory.
 const PLANS: &str =
     "SET LOCAL enable_seqscan = off; SET LOCAL enable_nestloop = on; SET LOCAL work_mem = '64MB'";
 
-/// Whoever reads takes his time with what is read, also with the last of it, when the server has nothing left to do.
+/// The reader may be slow with what is read, also with the last of it, when the server has nothing left to do.
 pub(crate) const AT_LEISURE: &str = "SET LOCAL idle_in_transaction_session_timeout = '10min'";
 
 /// Final is read as a whole where it is little more than the run: one pass over it, joined by hash and sorted by the
@@ -53,7 +53,7 @@ pub(crate) enum Kind {
 /// Where in final the rows of a run are.
 #[derive(Clone, Copy)]
 pub(crate) enum Stored {
-    /// Nobody knows.
+    /// Anywhere: the whole table has to be searched.
     Anywhere,
     /// From this page of the table on.
     FromPage(i64),
@@ -61,9 +61,9 @@ pub(crate) enum Stored {
 
 /// Why reading ended before its end.
 pub(crate) enum Ended {
-    /// Nobody listens any more.
+    /// The receiver is gone.
     Unheard,
-    /// An error.
+    /// The database or the reader failed.
     Failed(StoreError),
 }
 
@@ -195,7 +195,7 @@ const HEAD_COLUMNS: usize = 6;
 
 /// The SELECT of a window, but for the window.
 struct Statement {
-    /// Before the window and behind it.
+    /// The statement's text before the bounds of the window, and after them.
     rows: (String, String),
     rejects: Option<String>,
 }

@@ -154,7 +154,7 @@ fn days(text: &[u8]) -> Option<i64> {
     (date(days)? == text).then_some(days)
 }
 
-/// `YYYY-MM-DD` of the day so many days from 2000-01-01; `None` outside of the years 0 to 9999.
+/// `YYYY-MM-DD` of the day that is `days` after 2000-01-01; `None` outside of the years 0 to 9999.
 fn date(days: i64) -> Option<[u8; 10]> {
     let days = days + EPOCH_DAYS + 719_468;
     let era = days.div_euclid(146_097);

@@ -75,7 +75,7 @@ impl RulesConnection for Ledger<'_> {
     }
 }
 
-/// A final table of at most so many times the size of the run's rows may be read as a whole to be joined with them.
+/// A final table of at most this many times the size of the run's rows may be read as a whole to be joined with them.
 const WHOLE_FINAL: i64 = 2;
 
 /// Leaves the planner no way to read the whole of a final table that is large beside the run, so that what a run

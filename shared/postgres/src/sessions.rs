@@ -14,7 +14,7 @@ pub(crate) const APPLICATION: &str = "crossfoot";
 /// And those that promote: they alone may be idle in a transaction for a while.
 pub(crate) const PROMOTING: &str = "crossfoot promotion";
 
-/// What every connection is told first. A policy that hides rows must fail a query, not shorten its answer; a
+/// The settings that every connection gets first. A policy that hides rows must fail a query, not shorten its answer; a
 /// client that is gone must not keep its locks; a commit is durable, whatever the server's default. Compiling a query
 /// costs more than it saves where each is run once and does next to nothing with a row: 0.3 s to look up 100,000 keys.
 ///
@@ -46,7 +46,7 @@ const LOOK_MAX: Duration = Duration::from_secs(10);
 /// How long an answer may take on a connection that was good before.
 const ANSWER: Duration = Duration::from_secs(4);
 
-/// A session of this program that is idle in a transaction of the ledger for so long is ended when others wait for it.
+/// How long a session of this program may idle in a transaction of the ledger while others wait; then it is ended.
 const IDLE_MAX_MS: i64 = 2000;
 
 /// Looks at sessions through a connection of its own, made when it is first needed.
@@ -61,13 +61,13 @@ pub(crate) struct Watcher {
 pub(crate) enum Seen {
     /// There is no such session.
     Gone,
-    /// It has nothing to do, for so long.
+    /// It is idle, for this long.
     Idle(Duration),
     /// It waits for us to read or to send.
     OnClient,
     /// It waits for a lock that these hold.
     Blocked(Vec<Blocker>),
-    /// It works.
+    /// It is executing a statement and waits for nothing.
     AtWork,
 }
 
@@ -126,7 +126,7 @@ impl Watcher {
         self.ask(move |connection| Box::pin(seen(connection, pid))).await
     }
 
-    /// Asks on the connection there is, and once more on a new one if that one is dead. A look that is given up
+    /// Asks on the connection there is, and again on a new one if that one is dead. A look that is given up
     /// leaves no
     /// connection in an unknown state.
     async fn ask<T>(

@@ -41,7 +41,7 @@ struct Ready {
     rows: Vec<Vec<u8>>,
 }
 
-/// What came of trying to commit.
+/// The result of trying to commit.
 enum Tried {
     Done(CommitOutcome),
     /// The run has no partition yet.

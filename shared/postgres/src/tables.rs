@@ -128,7 +128,7 @@ pub(crate) async fn prepare(connection: &mut PgConnection, layouts: &[&Layout]) 
     Ok(())
 }
 
-/// Compares the final table as it is now: it may have been made anew since the run was prepared.
+/// Compares the final table as it is now: it may have been recreated since the run was prepared.
 pub(crate) async fn check_final(connection: &mut PgConnection, layout: &Layout) -> Result<(), StoreError> {
     let table = final_table(layout);
     if check(connection, &table).await? {

@@ -10,7 +10,7 @@
 //! the
 //! connection is discarded. A statement that the server works on may take as long as it takes.
 //!
-//! *A lock that somebody else holds*: the log says who, after [`WARN_AFTER`] and then every [`WARN_EVERY`], and an
+//! *A lock that someone else holds*: the log says who, after [`WARN_AFTER`] and then every [`WARN_EVERY`], and an
 //! error for
 //! a lock that was not to be had in time says so too. A session of this program that sits idle in a transaction of the
 //! ledger belongs to a process that is frozen or cut off (each such transaction is a matter of milliseconds). It is
@@ -78,7 +78,7 @@ pub(crate) struct Watch {
 struct Course {
     /// Counts what came from the server, or was taken by it.
     pieces: AtomicU64,
-    /// Whether somebody else than the server is waited for.
+    /// Whether the wait is for someone other than the server.
     is_elsewhere: AtomicBool,
     /// Who held the lock that was waited for last.
     blockers: StdMutex<Option<String>>,
@@ -100,7 +100,7 @@ impl Watch {
         self.course.of_a_run_that_ended.store(true, Ordering::Relaxed);
     }
 
-    /// Waits for somebody else than the server, who may take as long as he likes.
+    /// Waits for someone other than the server, without a limit.
     pub(crate) async fn elsewhere<T>(&self, waiting: impl Future<Output = T>) -> T {
         self.course.is_elsewhere.store(true, Ordering::Relaxed);
         let done = waiting.await;
@@ -127,7 +127,7 @@ impl Watch {
         }
     }
 
-    /// An error for a lock that was not to be had in time, with who held it.
+    /// An error for a lock that was not granted in time, with who held it.
     pub(crate) fn told(&self, error: StoreError) -> StoreError {
         match error {
             StoreError::Interrupted { reason } if reason.contains("55P03") => {
@@ -139,7 +139,7 @@ impl Watch {
         }
     }
 
-    /// As [`Watch::told`], for a wait that was long enough: somebody has to look after it.
+    /// As [`Watch::told`], for a wait that was long enough: someone has to look into it.
     pub(crate) fn blocked_error(&self, what: &str, waited: Duration, error: StoreError) -> StoreError {
         match error {
             StoreError::Interrupted { reason } if reason.contains("55P03") => {
@@ -151,7 +151,7 @@ impl Watch {
         }
     }
 
-    /// Looks on, and returns only when the connection is of no use any more.
+    /// Watches the connection, and returns only when it cannot be used any more.
     async fn until_lost(&self, what: &str) -> Lost {
         let mut pauses = FIRST_LOOKS.into_iter();
         let mut pieces = self.course.pieces.load(Ordering::Relaxed);

@@ -64,7 +64,7 @@ pub enum Compress {
     Auto,
     /// Wherever it makes them smaller.
     Always,
-    /// Nowhere.
+    /// Never, wherever the broker is.
     Never,
 }
 

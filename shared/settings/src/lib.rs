@@ -38,7 +38,7 @@ pub struct Settings {
     pub masking: MaskingSettings,
     /// The key that signs evidence, and where the head of the evidence log is noted outside of the store.
     pub audit: AuditSettings,
-    /// Who is told of verdicts. A receiver that cannot be told is a warning and an event; the verdict stays as it is.
+    /// Who is notified of verdicts. A receiver that cannot be reached is a warning and an event; the verdict stays.
     pub notify: NotifySettings,
 }
 
@@ -113,7 +113,7 @@ pub struct AuditSettings {
     pub syslog_socket: Option<PathBuf>,
 }
 
-/// Who is told of verdicts.
+/// Who is notified of verdicts.
 #[derive(Clone, Default, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct NotifySettings {
@@ -132,7 +132,7 @@ pub struct NotifySettings {
     /// `CROSSFOOT_JOB` as variables.
     #[schemars(extend("examples" = [["./told.sh", "--urgent"]]))]
     pub command: Vec<String>,
-    /// The outcomes that are told: `reconciled`, `not-reconciled`, `awaiting-approval`, `unfinished`, `cancelled`.
+    /// The outcomes to notify of: `reconciled`, `not-reconciled`, `awaiting-approval`, `unfinished`, `cancelled`.
     /// Without this key, all of them.
     #[schemars(extend(
         "items" = { "enum": ["reconciled", "not-reconciled", "awaiting-approval", "unfinished", "cancelled"] },

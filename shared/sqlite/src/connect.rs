@@ -128,7 +128,7 @@ impl SqliteStore {
         Arc::clone(&self.turn).lock_owned().await
     }
 
-    /// Runs `change` in one transaction. Once begun it runs to its end, whoever stops waiting for it.
+    /// Runs `change` in one transaction. Once begun it runs to its end, even if its caller stops waiting.
     pub(crate) async fn change<T, F>(&self, change: F) -> Result<T, StoreError>
     where
         T: Send + 'static,
@@ -192,7 +192,7 @@ impl SqliteStore {
         .await
     }
 
-    /// Which file is locked, for how long it was waited, and who has runs of it in hand: nobody else can end another
+    /// Which file is locked, for how long it was waited, and who drives runs in it: nobody else can end another
     /// process's transaction. Reading goes on beside whoever writes.
     pub(crate) async fn locked(&self, reason: &str, busy: Duration) -> String {
         let sql =

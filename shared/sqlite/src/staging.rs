@@ -184,7 +184,7 @@ impl<'statement, T> Alongside<'statement, T> {
         Ok(())
     }
 
-    /// The next one, if it stands before `at` (before the end, if there is no `at`).
+    /// The next one, if it is before `at` (before the end, if there is no `at`).
     fn take_before(&mut self, at: Option<At>) -> Result<Option<(At, T)>, StoreError> {
         if self.next.as_ref().is_none_or(|(next, _)| at.is_some_and(|at| *next >= at)) {
             return Ok(None);
@@ -282,7 +282,7 @@ struct Out<'a> {
 }
 
 impl Out<'_> {
-    /// `false` when nobody listens any more.
+    /// `false` when the receiver is gone.
     fn push(
         &mut self,
         kind: EntryKind,

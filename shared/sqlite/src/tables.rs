@@ -102,7 +102,7 @@ pub(crate) fn prepare(connection: &Connection, layout: &Layout) -> Result<(), St
     Ok(())
 }
 
-/// Compares the final table as it is now: it may have been made anew since the run was prepared.
+/// Compares the final table as it is now: it may have been recreated since the run was prepared.
 pub(crate) fn check_final(connection: &Connection, layout: &Layout) -> Result<(), StoreError> {
     check(connection, &final_table(layout))
 }

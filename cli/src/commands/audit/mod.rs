@@ -13,7 +13,7 @@ use domain::checkpoint::Head;
 use crate::args::{Audit, Global};
 use crate::outcome::{Done, Failure};
 
-/// Runs `crossfoot audit`.
+/// Runs `crossfoot audit`: verifies, exports or shows, as its subcommand says.
 pub(crate) async fn audit(global: &Global, args: &Audit) -> Result<Done, Failure> {
     match args {
         Audit::Verify(verify) => {

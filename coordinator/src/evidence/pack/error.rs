@@ -11,7 +11,7 @@ use thiserror::Error;
 /// [`Verified`](super::Verified).)
 #[derive(Debug, Error)]
 pub enum PackError {
-    /// The store failed.
+    /// The store failed while evidence was fetched from it.
     #[error(transparent)]
     Store(#[from] StoreError),
     /// The run is still at work.
@@ -19,27 +19,27 @@ pub enum PackError {
         "run {run_id} is {state}; only a run that is over or awaits approval can be exported. Continue it with `crossfoot resume`, or end it with `crossfoot cancel`"
     )]
     NotOver {
-        /// The run.
+        /// The run that was to be exported.
         run_id: RunId,
-        /// Where it stands.
+        /// The state of the run, in which it cannot be exported.
         state: RunState,
     },
-    /// Somebody did something with the run meanwhile.
+    /// The run changed while it was exported.
     #[error("run {run_id} changed during the export; export it again when it is idle")]
     WentOn {
-        /// The run.
+        /// The run that was being exported.
         run_id: RunId,
     },
     /// The file is there, and is never written over.
     #[error("{} already exists; choose another file, or remove it first", path.display())]
     Exists {
-        /// The file.
+        /// The path of the file that exists already.
         path: PathBuf,
     },
     /// A file could not be read or written.
     #[error("{}: {error}", path.display())]
     File {
-        /// The file.
+        /// The path of the file that could not be read or written.
         path: PathBuf,
         /// What the system said.
         error: std::io::Error,
@@ -47,36 +47,36 @@ pub enum PackError {
     /// The file is not a pack.
     #[error("{} is not an evidence pack; create one with `crossfoot audit export RUN -o FILE`", path.display())]
     NotAPack {
-        /// The file.
+        /// The path of the file that was given as a pack.
         path: PathBuf,
     },
     /// The file is not a proof.
     #[error("{} is not a proof of a record: {reason}; create one with `crossfoot prove RUN --record N -o FILE`", path.display())]
     NotAProof {
-        /// The file.
+        /// The path of the file that was given as a proof.
         path: PathBuf,
-        /// Why.
+        /// Why the file cannot be read as a proof, in words.
         reason: String,
     },
     /// A key cannot be used.
     #[error("{}: {reason}", path.display())]
     Key {
-        /// The file.
+        /// The path of the key's file.
         path: PathBuf,
-        /// Why.
+        /// Why the key cannot be used, in words.
         reason: String,
     },
     /// There is nothing to prove, or no way to.
     #[error("record {record_no} of run {run_id}: {reason}")]
     NotProvable {
-        /// The run.
+        /// The run whose record was to be proven.
         run_id: RunId,
-        /// The record.
+        /// The number of the record within its run.
         record_no: RecordNo,
-        /// Why.
+        /// Why the record cannot be proven, in words.
         reason: String,
     },
-    /// What is to be written cannot be put into words: a mistake of ours.
+    /// The evidence cannot be serialized, which is a bug.
     #[error("cannot create the pack: {0}")]
     Unmade(String),
 }

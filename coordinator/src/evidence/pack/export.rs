@@ -31,15 +31,15 @@ use super::write::Writer;
 use crate::context::coordinator::Coordinator;
 use crate::report::{html, summary};
 
-/// Rejects and events are fetched so many at a time.
+/// How many rejects or events are fetched at a time.
 const PAGE: u32 = 500;
 
 /// A pack that was written.
 #[derive(Debug, Clone)]
 pub struct Exported {
-    /// Its manifest.
+    /// The manifest, as it was written into the pack.
     pub manifest: Manifest,
-    /// Its length.
+    /// The length of the pack's file, in bytes.
     pub bytes: u64,
 }
 
@@ -169,7 +169,7 @@ impl Export<'_> {
         self.writer.part(part, content).map_err(file)
     }
 
-    /// Every part that stands before the log.
+    /// Writes every part that precedes the log.
     async fn before_the_log(mut self) -> Result<(Report, ChunkTotals, RunFacts), PackError> {
         let job = stored_job(self.store, &self.run.job_digest).await?;
         let report = summary::report(self.store, self.run.run_id).await?;

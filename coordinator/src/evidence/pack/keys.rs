@@ -42,7 +42,7 @@ impl Signer {
     /// Reads a private key.
     ///
     /// # Errors
-    /// [`PackError::Key`] when it is not there or is none.
+    /// [`PackError::Key`] when the file does not exist or holds no such key.
     pub fn read(path: &Path) -> Result<Self, PackError> {
         let pem = read(path)?;
         SigningKey::from_pkcs8_pem(&pem).map(Self).map_err(|_| {
@@ -65,7 +65,7 @@ impl Signer {
     /// The key that tells whether its signatures are right.
     ///
     /// # Errors
-    /// [`PackError::Key`], which would be a mistake of ours.
+    /// [`PackError::Key`], which would be a bug.
     pub fn public(&self) -> Result<PublicKey, PackError> {
         let key = self.0.verifying_key();
         Ok(PublicKey { key, id: id_of(Path::new("the public key"), &key)? })
@@ -76,7 +76,7 @@ impl PublicKey {
     /// Reads a public key; of a private one, its public half.
     ///
     /// # Errors
-    /// [`PackError::Key`] when it is not there or is none.
+    /// [`PackError::Key`] when the file does not exist or holds no such key.
     pub fn read(path: &Path) -> Result<Self, PackError> {
         let pem = read(path)?;
         let key = VerifyingKey::from_public_key_pem(&pem)
@@ -113,7 +113,7 @@ pub struct KeyPair {
     pub private: PathBuf,
     /// The file of the public key.
     pub public: PathBuf,
-    /// The key's id.
+    /// SHA-256 of the public key (SPKI, DER), which identifies the pair.
     pub id: Hash,
 }
 

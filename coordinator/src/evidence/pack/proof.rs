@@ -1,4 +1,4 @@
-//! Checking a proof: the record's bytes to the leaf, the leaf to the root, the root to whoever vouches for it.
+//! Checking a proof: the record's bytes to the leaf, the leaf to the root, the root to the party that vouches for it.
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -19,7 +19,7 @@ use super::verified::{Verified, Vouched};
 /// What a proof is checked with.
 #[derive(Default)]
 pub struct With<'a> {
-    /// The key of whoever should have signed the statement.
+    /// The public key of the party that should have signed the statement.
     pub key: Option<&'a PublicKey>,
     /// The record's bytes as the source has them.
     pub record: Option<Vec<u8>>,
@@ -31,12 +31,12 @@ pub struct With<'a> {
     pub pack: Option<Verified>,
 }
 
-/// What came of checking a proof.
+/// The result of checking a proof.
 #[derive(Debug, Clone)]
 pub struct Proven {
     /// Everything that was checked.
     pub checks: Vec<PartCheck>,
-    /// The proof.
+    /// The proof as it was read from its file.
     pub proof: Proof,
     /// The statement in it, if it could be read.
     pub statement: Option<Statement>,
@@ -53,7 +53,7 @@ impl Proven {
         self.checks.iter().all(|check| check.outcome != Outcome::Failed)
     }
 
-    /// Whether it holds, is of the record that was given, and somebody vouches for it.
+    /// Whether it holds, is of the record that was given, and someone vouches for it.
     #[must_use]
     pub fn is_verified(&self) -> bool {
         self.holds() && self.is_of_record && self.vouched != Vouched::Nobody
@@ -72,7 +72,7 @@ pub fn is_proof(path: &Path) -> bool {
 /// Reads a proof from a file.
 ///
 /// # Errors
-/// [`PackError`] when it cannot be read or is none.
+/// [`PackError`] when the file cannot be read or is no proof.
 pub fn read(path: &Path) -> Result<Proof, PackError> {
     let bytes = platform::files::read_small_file(path, platform::files::TEXT_BYTES_MAX)
         .map_err(|error| PackError::File { path: path.into(), error })?;
@@ -91,12 +91,12 @@ pub fn read(path: &Path) -> Result<Proof, PackError> {
 /// The file of a proof.
 ///
 /// # Errors
-/// [`PackError`], which would be a mistake of ours.
+/// [`PackError`], which would be a bug.
 pub fn text(proof: &Proof) -> Result<Vec<u8>, PackError> {
     json::pretty(proof)
 }
 
-/// Checks a proof against what is at hand.
+/// Checks a proof against the record, key and head that are given.
 #[must_use]
 pub fn verify(proof: Proof, with: &With<'_>) -> Proven {
     let mut checks = Vec::new();

@@ -6,7 +6,7 @@ use domain::fingerprint::Hash;
 use domain::pack::{Listed, Part, archive};
 use sha2::{Digest, Sha256};
 
-/// A part that is kept in memory while it is checked may be so long; those that grow with the run are not kept.
+/// The most bytes of a part that is held in memory while it is checked; parts that grow with the run are not held.
 const HELD_MAX: u64 = 256 << 20;
 
 /// Why an archive could not be read on.
@@ -130,7 +130,7 @@ impl<R: Read> Archive<R> {
         Ok((listed, bytes))
     }
 
-    /// The end: two blocks of zeros, and nothing behind them.
+    /// The end of the archive: two blocks of zeros, and nothing after them.
     pub(super) fn end(&mut self) -> Result<(), Stop> {
         for _ in 0..archive::END / archive::BLOCK {
             if self.block(ARCHIVE)? != [0; archive::BLOCK] {

@@ -1,4 +1,4 @@
-//! What came of checking a pack.
+//! The result of checking a pack.
 
 use domain::fingerprint::Hash;
 use domain::pack::{Manifest, Outcome, Part, PartCheck};
@@ -18,15 +18,15 @@ pub(super) const SIGNS: &str = "signs the manifest";
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum Vouched {
-    /// Whoever has the private half of the key that was given; its id.
+    /// The holder of the private half of the key that was given, by its id.
     Key(Hash),
-    /// Whoever noted the head of the log that was given: it is the export's.
+    /// The holder of the noted head of the log that was given: it is the export's.
     Head(u64),
-    /// Nobody: the pack agrees with itself, and may have been made by anybody.
+    /// Nobody: the pack agrees with itself, and anyone may have made it.
     Nobody,
 }
 
-/// What came of checking a pack.
+/// The result of checking a pack.
 #[derive(Debug, Clone)]
 pub struct Verified {
     /// Everything that was checked, in the order of the parts.
@@ -65,7 +65,7 @@ impl Verified {
         parts
     }
 
-    /// Whether it holds and somebody vouches for it.
+    /// Whether it holds and someone vouches for it.
     #[must_use]
     pub fn is_verified(&self) -> bool {
         self.holds() && self.vouched != Vouched::Nobody

@@ -15,7 +15,7 @@ use super::keys::PublicKey;
 use super::read::{ARCHIVE, Archive, Stop};
 use super::verified::{FORM, Verified, Vouched};
 
-/// Checks the pack at `path` with the key of whoever should have signed it, and a head of the log that was noted.
+/// Checks the pack at `path` with the key of its expected signer, and with a head of the log that was noted.
 ///
 /// # Errors
 /// [`PackError`] when the file cannot be read or is no pack at all. A pack that does not hold is no error.

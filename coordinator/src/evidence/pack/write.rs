@@ -34,14 +34,14 @@ impl Writer {
         Ok(())
     }
 
-    /// Begins a part.
+    /// Begins a part: reserves its header, which is written when the part's length is known.
     pub(super) fn open(&mut self, part: Part) -> std::io::Result<Open<'_>> {
         let begin = self.position;
         self.put(&[0; archive::BLOCK])?;
         Ok(Open { writer: self, part, begin, hasher: Sha256::new() })
     }
 
-    /// Writes a part that is at hand.
+    /// Writes a part whose bytes are in memory.
     pub(super) fn part(&mut self, part: Part, content: &[u8]) -> std::io::Result<()> {
         let mut open = self.open(part)?;
         open.write(content)?;

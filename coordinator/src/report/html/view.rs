@@ -11,7 +11,7 @@ use crate::report::format::{
 use crate::report::relation::{Relation, Relations, due_in_final};
 use crate::report::verdict;
 
-/// The page.
+/// The report as one HTML page, each value already formatted.
 #[derive(Template)]
 #[template(path = "report.html")]
 pub(super) struct Page {

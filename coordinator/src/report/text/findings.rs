@@ -1,4 +1,4 @@
-//! The findings: record by record what is not as it should be.
+//! The findings: what is wrong, record by record.
 
 use domain::counts::WorkerShare;
 use domain::finding::Finding;

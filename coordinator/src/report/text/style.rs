@@ -37,15 +37,15 @@ impl Style {
 /// How something is coloured.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Tone {
-    /// As it should be.
+    /// Green: everything is right.
     Good,
-    /// Not as it should be.
+    /// Red: something is wrong.
     Bad,
-    /// To be looked at.
+    /// Yellow: someone should look at it.
     Notice,
-    /// Of lesser weight.
+    /// Printed dim: of lesser weight.
     Quiet,
-    /// Of greater weight.
+    /// Printed bold: of greater weight.
     Strong,
 }
 

@@ -48,7 +48,7 @@ impl Column {
 pub enum Mark {
     /// The first such character of the line.
     First(char, Tone),
-    /// The last one.
+    /// The last such character of the line.
     Last(char, Tone),
 }
 
@@ -89,7 +89,7 @@ impl Grid {
         self.lines.push(Line::Row { cells, tone: Some(tone), mark: None });
     }
 
-    /// Adds lines that stand across the columns.
+    /// Adds lines that span all columns.
     pub fn text(&mut self, lines: impl IntoIterator<Item = String>) {
         self.lines.extend(lines.into_iter().map(Line::Text));
     }

@@ -1,4 +1,4 @@
-//! The part of the contract that shows when several consumers and producers are at it.
+//! The part of the contract that shows when several consumers and producers work at once.
 
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicUsize, Ordering};

@@ -35,9 +35,9 @@ impl Default for Wish {
 pub(crate) struct Subject {
     /// The broker, its queues empty.
     pub(crate) broker: Arc<dyn Broker>,
-    /// By so many messages a queue may exceed its bound before publishing waits; `None`: it has no bound.
+    /// By how many messages a queue may exceed its bound before publishing waits; `None`: it has no bound.
     pub(crate) bound_slack: Option<usize>,
-    /// When nothing came for so long, nothing comes.
+    /// When nothing arrived for this long, nothing will.
     pub(crate) quiet: Duration,
     /// Dropped after the test, and so cleans up.
     pub(crate) _cleanup: Option<Box<dyn Send + Sync>>,

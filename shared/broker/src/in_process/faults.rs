@@ -14,7 +14,7 @@ pub struct Faults {
     pub reorder: u32,
     /// A message is held back until a few others were delivered, or nothing else waits.
     pub delay: u32,
-    /// A message arrives, but its publisher is told [`Unconfirmed`](crate::BrokerError::Unconfirmed).
+    /// A message arrives, but its publisher gets [`Unconfirmed`](crate::BrokerError::Unconfirmed).
     pub lose_confirm: u32,
 }
 

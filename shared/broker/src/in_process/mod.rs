@@ -6,12 +6,12 @@
 //!   messages are taken back even when that exceeds the bounds: none is lost for lack of room.
 //! - Publishers of a full queue, and consumers of an empty one, are served in the order in which they came.
 //! - A delivery that was dropped takes its old place in the queue. One that comes back through
-//!   [`super::Delivery::retry_later`] goes behind.
+//!   [`super::Delivery::retry_later`] goes to the end.
 //! - Dropping a consumer returns everything it holds; settling such a delivery afterwards says `false`.
 //! - **Dead letters never make anyone wait.** Beyond [`Limits::dead_letters`] the oldest is discarded, with a warning
 //!   in the log and counted by [`InProcess::dead_letters_discarded`]: a run must come to its end, and the ledger has
-//!   each failed chunk all the same. There is no limit to how often a dead letter is delivered.
-//! - [`super::Broker::close`] ends consumers at once, whatever still waits. Deliveries in hand can still be settled.
+//!   each failed chunk nevertheless. There is no limit to how often a dead letter is delivered.
+//! - [`super::Broker::close`] ends consumers at once, whatever still waits. Unsettled deliveries can still be settled.
 //! - Dropping the broker closes it.
 
 mod faults;
@@ -35,13 +35,13 @@ use super::{Broker, BrokerError, Consumer, Delivery, Queue, Settle, Settlement};
 /// How much the broker holds.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Limits {
-    /// At most so many messages wait in a queue.
+    /// The most messages that wait in a queue.
     pub messages: usize,
-    /// At most so many bytes of messages wait in a queue; no message may be larger.
+    /// The most bytes of messages that wait in a queue; no message may be larger.
     pub bytes: usize,
     /// A message that was returned more often goes to the dead letters.
     pub delivery_limit: u32,
-    /// At most so many dead letters are kept.
+    /// The most dead letters that are kept.
     pub dead_letters: usize,
 }
 
@@ -157,7 +157,7 @@ impl Drop for Asked<'_> {
     }
 }
 
-/// A delivery in somebody's hand.
+/// A delivery that its consumer has not settled.
 struct Held {
     shared: Arc<Shared>,
     queue: Queue,

@@ -147,13 +147,13 @@ impl QueueState {
         self.insert(message);
     }
 
-    /// As [`Self::requeue`], for a delivery that nobody saw.
+    /// As [`Self::requeue`], for a delivery that no consumer saw.
     pub(super) fn put_back_unseen(&mut self, mut message: Message) {
         message.deliveries -= 1;
         self.requeue(message);
     }
 
-    /// Lets a message wait behind all others.
+    /// Appends a message at the end of the queue.
     pub(super) fn put_last(&mut self, mut message: Message) {
         message.place = self.new_place();
         self.waiting_bytes += message.body.len();

@@ -85,7 +85,7 @@ impl State {
         }
     }
 
-    /// A delivery was on its way to a consumer that no longer waited for it.
+    /// A delivery was being passed to a consumer that no longer waited for it.
     pub(super) fn undo_delivery(&mut self, queue: Queue, tag: u64) {
         if let Some(message) = self.queue(queue).take_back(tag) {
             self.queue(queue).put_back_unseen(message);

@@ -15,7 +15,7 @@ use super::errors::{Stage, explain};
 use super::settings::{RabbitSettings, Target};
 use crate::BrokerError;
 
-/// Seconds between two signs of life; a connection that is silent for twice as long is given up, by either side.
+/// Seconds between two heartbeats; either side gives up a connection that is silent for twice as long.
 const HEARTBEAT: u16 = 10;
 
 /// A connection fresh from its handshake.
@@ -141,7 +141,7 @@ pub(super) async fn dial(
     }
 }
 
-/// What the server says of itself before anyone logs in, as `RabbitMQ 3.10.8`.
+/// The server's product and version, from before the login, such as `RabbitMQ 3.10.8`.
 ///
 /// lapin keeps this to itself. A connection begins with the server's `connection.start` (AMQP 0-9-1, 1.4.2.1), and
 /// that with its properties, a field table: a name with a byte for its length, `S`, four bytes for the value's.

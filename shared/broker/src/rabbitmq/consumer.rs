@@ -21,7 +21,7 @@ use super::supervisor::{ConnectionSupervisor, Session};
 use super::topology;
 use crate::{BrokerError, Consumer, Delivery, Queue};
 
-/// Between two attempts to open a channel on a connection that stands.
+/// The pause between two attempts to open a channel on a working connection.
 const REOPEN: (Duration, Duration) = (Duration::from_millis(50), Duration::from_secs(5));
 
 /// As many unsettled messages as a consumer of a quorum queue may ask for.
@@ -94,7 +94,7 @@ impl Open {
     }
 }
 
-/// A delivery on its way to [`Consumer::next`].
+/// A delivery before it reaches [`Consumer::next`].
 struct Arrived {
     open: Arc<Open>,
     delivery: lapin::message::Delivery,
@@ -206,7 +206,7 @@ impl Pump {
         Ok((Arc::new(open), stream))
     }
 
-    /// Passes deliveries on until the channel ends; breaks when nobody wants them any more.
+    /// Passes deliveries on until the channel ends; breaks when the consumer is gone.
     async fn pass_on(
         &self,
         open: &Arc<Open>,
@@ -243,7 +243,7 @@ impl Pump {
     }
 }
 
-/// The end of it that is held by whoever consumes.
+/// The end of it that the consumer holds.
 struct RabbitConsumer {
     arrivals: mpsc::Receiver<Arrived>,
     supervisor: Arc<ConnectionSupervisor>,

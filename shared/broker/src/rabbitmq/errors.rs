@@ -8,13 +8,13 @@ use crate::BrokerError;
 /// Where in its life a connection failed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Stage {
-    /// Name and address.
+    /// Resolving the name and connecting to the address.
     Reaching,
-    /// TLS.
+    /// The TLS handshake, certificate included.
     Encrypting,
     /// The AMQP handshake: version, login, virtual host.
     Greeting,
-    /// After the handshake.
+    /// After the AMQP handshake, at work.
     Working,
 }
 

@@ -1,4 +1,4 @@
-//! What a message carries beside its body.
+//! What a message carries besides its body.
 
 use lapin::BasicProperties;
 use lapin::types::{AMQPValue, FieldTable};

@@ -14,7 +14,7 @@
 //! - **The delivery limit** counts what was returned, by whatever death of a consumer; the broker carries it out, or
 //!   this adapter where a message was published again in between.
 //! - **Dead letters** are kept with reason, queue and time in headers. Beyond their bound the oldest are discarded.
-//! - [`super::Broker::close`] ends consumers at once. Deliveries in hand can still be done with; what else is asked for
+//! - [`super::Broker::close`] ends consumers at once. Unsettled deliveries can still be settled; what else is asked for
 //!   them is not granted, and they come again.
 //! - **Settling** says `true` once the broker was told. AMQP does not confirm that, so that a connection lost in this
 //!   very moment makes the message come again.
@@ -51,7 +51,7 @@ use headers::Headers;
 use publisher::{Publisher, To};
 use supervisor::{ConnectionSupervisor, Role};
 
-/// No message is larger: RabbitMQ 4 refuses more, unless told otherwise.
+/// No message is larger: RabbitMQ 4 refuses more, unless it is configured otherwise.
 pub const MESSAGE_BYTES_MAX: usize = 16 << 20;
 
 /// A broker that is a RabbitMQ server.
@@ -106,7 +106,7 @@ impl Rabbit {
         taken
     }
 
-    /// Looks at everything that could keep a fleet from working, and leaves nothing behind.
+    /// Checks everything that could keep a fleet from working, and leaves the broker as it was.
     pub async fn diagnose(settings: &RabbitSettings) -> Vec<Finding> {
         Box::pin(diagnose::diagnose(settings)).await
     }

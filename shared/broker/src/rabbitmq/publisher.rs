@@ -84,9 +84,9 @@ impl PublishChannel {
 /// Where a message goes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum To {
-    /// Whoever listens to the queue's messages: for counts, everybody.
+    /// Everyone who listens to the queue's messages, which is for counts.
     Everyone(Queue),
-    /// The queue and nobody else: what comes back was seen by others already.
+    /// The queue alone: others saw the message already.
     Only(Queue),
 }
 
@@ -103,9 +103,9 @@ enum Outcome {
     Stored,
     /// Not stored: there is no room.
     Full,
-    /// Not known; the session is of no use any more.
+    /// Not known; the session cannot be used any more.
     Unknown(String),
-    /// Certainly not sent; the session is of no use any more.
+    /// Certainly not sent; the session cannot be used any more.
     NotSent(String),
 }
 

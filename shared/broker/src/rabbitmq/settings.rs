@@ -42,11 +42,11 @@ pub struct RabbitSettings {
     /// A message that was returned more often goes to the dead letters. Generous, because the death of a worker also
     /// returns what it had merely prefetched; the ledger charges each start.
     pub delivery_limit: u32,
-    /// About so many messages wait in a queue before publishing does.
+    /// About how many messages wait in a queue before publishing waits.
     pub messages_max: u32,
-    /// About so many bytes wait in a queue before publishing does.
+    /// About how many bytes wait in a queue before publishing waits.
     pub bytes_max: u64,
-    /// At most so many dead letters are kept, and twice `bytes_max` of them; beyond, the oldest are discarded.
+    /// How many dead letters are kept at most, and twice `bytes_max` of them; beyond, the oldest are discarded.
     pub dead_letters_max: u32,
 }
 
@@ -161,7 +161,7 @@ impl fmt::Debug for RabbitSettings {
 /// Settings understood: what is needed to connect.
 #[derive(Clone)]
 pub(super) struct Target {
-    /// For messages.
+    /// The URL as it is shown in messages and the log: without the password.
     pub(super) url: String,
     pub(super) tls: bool,
     pub(super) host: String,

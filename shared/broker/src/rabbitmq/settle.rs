@@ -12,11 +12,11 @@ use super::headers::{Death, Headers};
 use super::publisher::{Publisher, To};
 use crate::{Queue, Settle, Settlement};
 
-/// A message that returns to a full queue waits for room for so long. Whoever returns it may be the only one who could
+/// A message that returns to a full queue waits this long for room. Its consumer may be the only one who could
 /// make room, so that waiting for ever would be a deadlock.
 const ROOM_TO_RETURN: Duration = Duration::from_secs(1);
 
-/// A delivery in somebody's hand.
+/// A delivery that its consumer has not settled.
 pub(super) struct Held(Option<Parcel>);
 
 struct Parcel {

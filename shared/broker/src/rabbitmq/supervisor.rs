@@ -1,4 +1,4 @@
-//! The supervisor of one role: it owns the connection and what is built on it, and builds all of it anew after any
+//! The supervisor of one role: it owns the connection and what is built on it, and rebuilds all of it after any
 //! error. lapin's own recovery is not used: what it restores is not what was lost.
 
 use std::sync::{Arc, Mutex, PoisonError};
@@ -24,7 +24,7 @@ const RECONNECT: (Duration, Duration) = (Duration::from_millis(50), Duration::fr
 /// A connection that ended without a word is noticed within that time.
 const LOOK: Duration = Duration::from_secs(1);
 
-/// How long closing waits for the broker's goodbye.
+/// How long closing waits for the broker to confirm it.
 const GOODBYE: Duration = Duration::from_secs(2);
 
 /// What a connection is for. The broker may stop reading from a connection that publishes; consuming must go on.
@@ -56,7 +56,7 @@ pub(super) struct Session {
 }
 
 impl Session {
-    /// Tells the supervisor that this session is of no use any more, and why.
+    /// Tells the supervisor that this session cannot be used any more, and why.
     pub(super) fn fail(&self, why: impl Into<String>) {
         let mut failure = self.failure.lock().unwrap_or_else(PoisonError::into_inner);
         failure.get_or_insert_with(|| why.into());
@@ -74,7 +74,7 @@ impl Session {
         failure.clone().unwrap_or_else(|| "the connection ended".into())
     }
 
-    /// Returns when the session came to its end, with the reason.
+    /// Returns when the session has ended, with the reason.
     async fn watch(&self, mut events: BoxStream<'static, Event>) -> String {
         loop {
             let event = tokio::select! {
@@ -107,7 +107,7 @@ impl Session {
     }
 }
 
-/// How it stands.
+/// Whether the role has a connection to work with.
 #[derive(Clone)]
 pub(super) enum State {
     /// Connecting again, because of this.
@@ -116,7 +116,7 @@ pub(super) enum State {
     Closed,
 }
 
-/// Hands out sessions.
+/// Keeps one role connected, and hands out its session.
 pub(super) struct ConnectionSupervisor {
     pub(super) settings: Arc<RabbitSettings>,
     pub(super) target: Arc<Target>,
@@ -276,7 +276,7 @@ impl ConnectionSupervisor {
         self.blocked.subscribe()
     }
 
-    /// Ends it for everybody. Where messages are consumed, the connection lasts until what is in hand is settled.
+    /// Ends it for everybody. Where messages are consumed, the connection lasts until all deliveries are settled.
     pub(super) async fn close(&self) {
         let session = match &*self.state.borrow() {
             State::Up(session) => Some(Arc::clone(session)),

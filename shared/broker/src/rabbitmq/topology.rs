@@ -55,7 +55,7 @@ pub(super) fn counts_exchange(settings: &RabbitSettings) -> String {
     format!("{}{COUNTS_EXCHANGE}", settings.prefix)
 }
 
-/// Declares everything. `channel` is of no use after an error.
+/// Declares everything. `channel` cannot be used after an error.
 pub(super) async fn declare(
     settings: &RabbitSettings,
     target: &Target,
@@ -87,11 +87,9 @@ fn store_exchange(settings: &RabbitSettings) -> String {
 
 /// Binds the queues to the store, or finds that they are another's.
 ///
-/// RabbitMQ keeps nothing of ours beside a queue, and compares few of a queue's arguments. Of an exchange it compares
-/// the
+/// RabbitMQ keeps nothing of ours with a queue, and compares few of a queue's arguments. Of an exchange it compares the
 /// alternate exchange, whose name may be any (`rabbit_exchange:assert_equivalence`): it holds the store's identity.
-/// Whoever
-/// declares it first wins, and everyone else is told the name that is there.
+/// The first declaration wins, and every other one gets an error with the name that is there.
 pub(super) async fn bind_to_store(
     settings: &RabbitSettings,
     target: &Target,
@@ -118,7 +116,7 @@ pub(super) async fn bind_to_store(
     }
 }
 
-/// Whether the queues are bound to any store. After `false`, `channel` is of no use.
+/// Whether the queues are bound to any store. After `false`, `channel` cannot be used.
 pub(super) async fn is_bound(
     settings: &RabbitSettings,
     target: &Target,
@@ -139,7 +137,7 @@ pub(super) async fn is_bound(
     }
 }
 
-/// What stands before the store's identity. Short, because the broker's words are cut at 255 bytes.
+/// The prefix of the store's identity. Short, because the broker's words are cut at 255 bytes.
 fn bound_to(settings: &RabbitSettings) -> String {
     format!("{}cf.", settings.prefix)
 }
@@ -162,7 +160,7 @@ pub(super) async fn release_store(
     within(settings, target, deleted).await?.map_err(|error| explain_declaration(target, &exchange, &error))
 }
 
-/// Declares one queue; nothing happens if it is there as it should be.
+/// Declares one queue; does nothing if it exists with the same arguments.
 pub(super) async fn declare_queue(
     settings: &RabbitSettings,
     target: &Target,
@@ -181,14 +179,14 @@ pub(super) async fn declare_queue(
 /// A queue as the broker has it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct QueueCounts {
-    /// Messages that wait.
+    /// Messages that are ready for delivery; those being worked on do not count.
     pub(super) messages: u32,
-    /// Consumers.
+    /// Consumers that are registered on the queue.
     pub(super) consumers: u32,
 }
 
 /// How many messages wait in a queue and how many consumers it has; `None` if it does not exist, and then, as after any
-/// error, `channel` is of no use.
+/// error, `channel` cannot be used.
 pub(super) async fn look_at(
     settings: &RabbitSettings,
     target: &Target,
@@ -218,7 +216,7 @@ pub(super) async fn within<T>(
     timeout(settings.confirm_timeout, answer).await.map_err(late)
 }
 
-/// Opens a channel.
+/// Opens a channel of `connection`, within the time for confirms.
 pub(super) async fn open_channel(
     settings: &RabbitSettings,
     target: &Target,

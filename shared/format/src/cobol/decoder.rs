@@ -36,30 +36,30 @@ enum Reader {
 /// The value that a field was decoded to. Text and bytes are in the buffer that it was written to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum FieldValue {
-    /// No value.
+    /// The field has no value: NULL.
     Null,
     /// Text, at these places of the buffer.
     Text {
-        /// Its first byte.
+        /// The place of its first byte in the buffer.
         start: usize,
-        /// The byte behind its last.
+        /// The place after its last byte.
         end: usize,
     },
-    /// Integer.
+    /// An integer, for integer columns.
     Integer(i64),
     /// Exact decimal, at the column's scale.
     Decimal(Amount),
-    /// Date.
+    /// A calendar date without a time.
     Date(Date),
-    /// Timestamp.
+    /// A date with a time of day, without a zone.
     Timestamp(DateTime),
-    /// Boolean.
+    /// A truth value, for boolean columns.
     Boolean(bool),
     /// Bytes, at these places of the buffer.
     Bytes {
-        /// The first.
+        /// The place of the first byte in the buffer.
         start: usize,
-        /// The one behind the last.
+        /// The place after the last byte.
         end: usize,
     },
 }

@@ -21,7 +21,7 @@ pub(super) struct EditedNumbers {
     edits: Arc<[Edit]>,
     picture: Arc<str>,
     blanks: Blanks,
-    /// What stands in place of a suppressed zero.
+    /// The character printed for a suppressed zero.
     fill: Option<char>,
     /// The sign or currency sign that floats.
     floating: Option<char>,
@@ -32,13 +32,13 @@ pub(super) struct EditedNumbers {
 struct Reading {
     magnitude: i128,
     negative: bool,
-    /// Whether a digit stands already.
+    /// Whether a digit was printed already.
     started: bool,
     /// Whether the decimal point was passed.
     behind_point: bool,
-    /// Whether stars stand behind the point, as only in zero.
+    /// Whether stars follow the point, as only in zero.
     is_zero: bool,
-    /// Whether the floating sign stands already.
+    /// Whether the floating sign was printed already.
     floated: bool,
     /// How many positions of the floating sign were passed.
     floats: usize,

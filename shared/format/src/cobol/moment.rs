@@ -250,7 +250,7 @@ pub(super) struct Db2Timestamps {
     blanks: Blanks,
 }
 
-/// `2022-06-10-19.27.53`
+/// The length of a timestamp without a fraction: `2022-06-10-19.27.53`.
 const TO_THE_SECOND: usize = 19;
 /// A point and 12 digits: `TIMESTAMP(12)`.
 const FRACTION_MAX: usize = 13;

@@ -19,7 +19,7 @@ pub(super) enum Output {
     Decimal {
         /// How many of the column's units the last stored digit is.
         factor: i128,
-        /// The column's digits behind the point, and in all.
+        /// The column's digits after the point, and in all.
         scale: u8,
         precision: u8,
         /// The first magnitude that does not fit.

@@ -14,7 +14,7 @@ use crate::padding::{self, Padding};
 /// How one record type's fields lie in a record.
 #[derive(Debug, Clone)]
 pub struct RecordSpec {
-    /// Where they are.
+    /// Where each field is in the record.
     pub plan: Arc<Plan>,
     /// How each of [`Plan::fields`] is read.
     pub fields: Vec<FieldSpec>,
@@ -22,7 +22,7 @@ pub struct RecordSpec {
     pub counts: Vec<FieldSpec>,
     /// For each of [`Plan::fields`], the number that says how many of its bytes are data; the rest of them is not read.
     pub lengths: Vec<Option<LengthSpec>>,
-    /// What may stand in bytes that the copybook gives to nobody.
+    /// What may be in bytes that the copybook assigns to no field.
     pub padding: Padding,
     /// The source's space: 0x40 in EBCDIC.
     pub space: u8,
@@ -31,7 +31,7 @@ pub struct RecordSpec {
 /// A number that says how many bytes of a text are data.
 #[derive(Debug, Clone)]
 pub struct LengthSpec {
-    /// Where it is.
+    /// The field that holds the number.
     pub field: Arc<Field>,
     /// How it is read.
     pub spec: FieldSpec,

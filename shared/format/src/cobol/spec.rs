@@ -26,7 +26,7 @@ pub struct FieldSpec {
 pub enum Kind {
     /// Characters: pictures of X and A; edited ones (`Z,ZZ9.99-`) too, as printed, unless they are to be numbers.
     Text(TextForm),
-    /// A decimal number.
+    /// A number in zoned, packed or binary form.
     Number(NumberForm),
     /// A number as an edited picture prints it (`Z,ZZ9.99-`), as the number that it is.
     Edited(EditedForm),
@@ -41,7 +41,7 @@ pub enum Kind {
         /// What a date of nines (as many as the form or the picture has) is.
         nines: OnDate,
     },
-    /// A timestamp as Db2 unloads it, `2022-06-10-19.27.53.000000`, with 0 to 12 digits behind the seconds.
+    /// A timestamp as Db2 unloads it, `2022-06-10-19.27.53.000000`, with 0 to 12 digits after the seconds.
     /// Digits past the sixth must be zeros, because a timestamp is exact to the microsecond.
     Db2Timestamp(Fills),
     /// A floating-point number (COMP-1 of 4 bytes, COMP-2 of 8). Its column must be text: a float is never an
@@ -87,9 +87,9 @@ impl Default for TextForm {
 /// What text that is nothing but padding is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Empty {
-    /// NULL.
+    /// The text is NULL.
     Null,
-    /// Empty text.
+    /// The text is empty, not NULL.
     Keep,
 }
 
@@ -107,9 +107,9 @@ pub enum LowValues {
 /// What text of nothing but high-values (0xFF) is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum HighValues {
-    /// A reject.
+    /// The record is a reject.
     Reject,
-    /// NULL.
+    /// The field is NULL.
     Null,
     /// The characters that the page says.
     Keep,
@@ -124,7 +124,7 @@ pub struct EditedForm {
     pub picture: Arc<str>,
     /// How many digits it prints.
     pub digits: u8,
-    /// How many of them are behind the decimal point, printed or implied; as [`NumberForm::scale`].
+    /// How many of them are after the decimal point, printed or implied; as [`NumberForm::scale`].
     pub scale: i8,
     /// What a field that holds no number at all is.
     pub fills: Fills,
@@ -148,7 +148,7 @@ pub struct NumberForm {
     pub usage: Usage,
     /// How many digits are stored: the picture's 9s, without its Ps. 1 to 38.
     pub digits: u8,
-    /// How many digits are behind the decimal point; below zero, how many zeros are to be added in front of it.
+    /// How many digits are after the decimal point; below zero, how many zeros are to be added in front of it.
     pub scale: i8,
     /// Which signs are accepted.
     pub signs: SignRule,
@@ -163,11 +163,11 @@ pub struct NumberForm {
 /// What fields are that hold none of their digits, because nobody moved a number there.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Fills {
-    /// Nothing but spaces.
+    /// For a field that holds nothing but spaces.
     pub spaces: Fill,
-    /// Nothing but 0x00.
+    /// For a field of low-values: nothing but 0x00.
     pub low_values: Fill,
-    /// Nothing but 0xFF.
+    /// For a field of high-values: nothing but 0xFF.
     pub high_values: Fill,
 }
 
@@ -177,9 +177,9 @@ pub enum Fill {
     /// The record is a reject.
     #[default]
     Reject,
-    /// NULL.
+    /// The field is NULL.
     Null,
-    /// Zero.
+    /// The number is zero.
     Zero,
 }
 
@@ -218,7 +218,7 @@ pub enum SignPlace {
     Trailing(AsciiSigns),
     /// In the zone of the first digit, or as [`AsciiSigns`] says.
     Leading(AsciiSigns),
-    /// SIGN TRAILING SEPARATE: a `+` or `-` behind the digits.
+    /// SIGN TRAILING SEPARATE: a `+` or `-` after the digits.
     TrailingSeparate,
     /// SIGN LEADING SEPARATE: a `+` or `-` before the digits.
     LeadingSeparate,
@@ -253,9 +253,9 @@ pub enum AsciiSigns {
 /// is `+` or `-` by every rule.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum SignRule {
-    /// NUMPROC(PFD).
+    /// The preferred signs, NUMPROC(PFD): C, D and, unsigned, F.
     Preferred,
-    /// NUMPROC(NOPFD) and NUMPROC(MIG).
+    /// What the numeric class test passes under NUMPROC(NOPFD) and NUMPROC(MIG).
     #[default]
     Usual,
     /// Whatever the machine takes for a sign.
@@ -294,27 +294,27 @@ pub enum FloatForm {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[allow(missing_docs, reason = "`window_start` is explained above, the letters are the digits")]
 pub enum MomentForm {
-    /// `20240229`
+    /// Year, month and day: `20240229`.
     YyyyMmDd,
-    /// `240229`
+    /// Year without its century, month and day: `240229`.
     YyMmDd { window_start: i16 },
     /// `2024060`: the day of the year.
     YyyyDdd,
-    /// `24060`
+    /// Year without its century, and day of the year: `24060`.
     YyDdd { window_start: i16 },
     /// `1240229`: the first digit counts centuries, 0 being 1900 to 1999.
     CyyMmDd,
-    /// `124060`
+    /// Century digit, year, and day of the year: `124060`.
     CyyDdd,
-    /// `29022024`
+    /// Day, month and year: `29022024`.
     DdMmYyyy,
-    /// `290224`
+    /// Day, month, and year without its century: `290224`.
     DdMmYy { window_start: i16 },
-    /// `02292024`
+    /// Month, day and year: `02292024`.
     MmDdYyyy,
-    /// `022924`
+    /// Month, day, and year without its century: `022924`.
     MmDdYy { window_start: i16 },
-    /// `20240229235959`: a timestamp.
+    /// A timestamp to the second: `20240229235959`.
     YyyyMmDdHhMmSs,
     /// `235959`. There is no column type for a time of day: it becomes the text `23:59:59`.
     HhMmSs,
@@ -328,7 +328,7 @@ pub enum OnDate {
     /// The record is a reject.
     #[default]
     Reject,
-    /// NULL.
+    /// The field is NULL.
     Null,
 }
 

@@ -171,7 +171,7 @@ fn nul(bytes: &[u8]) -> Reject {
     )
 }
 
-/// Appends NULL.
+/// Appends NULL to the record's canonical form in `out`.
 pub(super) fn null(out: &mut Vec<u8>) -> FieldValue {
     record::put(out, &Value::Null);
     FieldValue::Null

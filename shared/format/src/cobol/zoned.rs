@@ -3,7 +3,7 @@
 use super::signs::{Sign, Signs, overpunched};
 use super::spec::{AsciiSigns, SignPlace};
 
-/// Up to so many digits fit a 64-bit integer, which is several times faster than one of 128 bits.
+/// Up to this many digits fit a 64-bit integer, which is several times faster than one of 128 bits.
 pub(super) const SHORT_DIGITS_MAX: usize = 18;
 
 /// What is wrong with a field's bytes, and where.

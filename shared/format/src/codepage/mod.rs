@@ -50,7 +50,7 @@ pub struct CodePage {
 pub struct Undecodable {
     /// Where it is, from 0.
     pub index: usize,
-    /// What it is.
+    /// The byte that stands for no character.
     pub byte: u8,
 }
 

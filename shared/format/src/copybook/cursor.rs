@@ -34,7 +34,7 @@ impl<'a> Cursor<'a> {
         self.next += 1;
     }
 
-    /// Where the next token stands.
+    /// The position of the next token.
     pub(super) fn span(&self) -> Range<usize> {
         self.peek().map_or(self.text_length..self.text_length, |token| token.span.clone())
     }

@@ -56,7 +56,7 @@ impl Entry {
     }
 }
 
-/// What stands between two periods.
+/// The tokens between two periods.
 #[derive(Debug, Clone)]
 pub(super) enum Statement {
     Entry(Box<Entry>),

@@ -16,7 +16,7 @@ pub struct CopybookError {
     /// What to do about it, if that is not obvious.
     #[help]
     pub advice: Option<String>,
-    /// From 1.
+    /// The line of the copybook, from 1.
     pub line: usize,
     /// From 1, in characters.
     pub column: usize,

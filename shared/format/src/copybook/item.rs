@@ -39,7 +39,7 @@ pub enum Usage {
     Dbcs,
     /// INDEX: a table index.
     Index,
-    /// POINTER: an address.
+    /// POINTER: an address in the program's memory.
     Pointer,
 }
 
@@ -100,7 +100,7 @@ pub struct Elementary {
 /// How often an item occurs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Occurs {
-    /// At least.
+    /// The least number of occurrences.
     pub min: usize,
     /// At most; as often as that where nothing is depended on.
     pub max: usize,
@@ -111,7 +111,7 @@ pub struct Occurs {
 /// A data description entry of level 01 to 49, or 77.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Item {
-    /// The level number.
+    /// The level number: 1 to 49, or 77.
     pub level: u8,
     /// The name in capitals; none for FILLER.
     pub name: Option<Arc<str>>,
@@ -178,7 +178,7 @@ pub struct Renames {
     pub name: String,
     /// The record whose items it renames.
     pub record: ItemId,
-    /// The first item.
+    /// The first item of the range.
     pub from: ItemId,
     /// The last item; the first again, where it renames one.
     pub through: ItemId,

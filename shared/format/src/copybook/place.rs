@@ -3,12 +3,12 @@
 //! "Slack bytes within records" of the IBM Enterprise COBOL for z/OS Language Reference:
 //!
 //! - A synchronized item begins at a multiple of its boundary, counted from the record's start, which is on a
-//!   doubleword. Where a group begins with such an item, the slack bytes stand before the group.
+//!   doubleword. Where a group begins with such an item, the slack bytes precede the group.
 //! - A group that occurs and holds synchronized items is lengthened to a multiple of the greatest boundary among
 //!   them, so that every occurrence is aligned alike.
 //! - A view of a redefined area begins where the area does, so that the area must lie on the view's boundary.
 //!
-//! Behind a table of varying length no boundary can be told beforehand: a synchronized item there is refused.
+//! After a table of varying length no boundary is known beforehand: a synchronized item there is refused.
 
 use super::error::{Checked, Fault, shown};
 use super::item::{Item, ItemId};

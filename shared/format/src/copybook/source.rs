@@ -21,7 +21,7 @@ const CODE_END: usize = 72;
 /// The last column of a line in the fixed format: that of a punched card.
 const LINE_END: usize = 80;
 
-/// A character of code and the byte it stands at. A line's end is a `\n`.
+/// A character of code and the byte it is at. A line's end is a `\n`.
 pub(super) type Code = Vec<(char, usize)>;
 
 /// The distance between tab stops.

@@ -5,7 +5,7 @@ use std::ops::Range;
 use super::error::{Checked, Fault, shown};
 use super::source::Code;
 
-/// One token and the bytes it stands at.
+/// One token and the bytes it is at.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Token {
     pub(super) kind: Kind,

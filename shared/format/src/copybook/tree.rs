@@ -334,7 +334,7 @@ impl Tree {
         Ok(())
     }
 
-    /// The number of occurrences is a whole number that stands before its table, once for each table.
+    /// The number of occurrences is a whole number that precedes its table, once for each table.
     fn check_count(&self, count: ItemId, table: ItemId, (name, span): &Named) -> Checked<()> {
         use super::picture::Category::Numeric;
         let whole = self.items[count.index()]

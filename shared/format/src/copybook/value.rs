@@ -6,13 +6,13 @@ use super::token::{Kind, Token};
 /// A value as a copybook writes it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Literal {
-    /// Characters in quotes.
+    /// Characters in quotes, without the quotes.
     Text(String),
     /// Bytes in hexadecimal: `X'0D'`.
     Bytes(Vec<u8>),
     /// A number: an optional sign, digits, and at most one point, whatever DECIMAL-POINT says.
     Number(String),
-    /// A figurative constant.
+    /// A figurative constant, such as ZERO or SPACES.
     Figurative(Figurative),
     /// `ALL 'ab'`: the characters over and over, to the item's length.
     All(String),
@@ -23,11 +23,11 @@ pub enum Literal {
 pub enum Figurative {
     /// ZERO: the number, or the character.
     Zero,
-    /// SPACE.
+    /// SPACE: the blank of the encoding.
     Space,
-    /// HIGH-VALUE: X'FF'.
+    /// HIGH-VALUE: the byte X'FF'.
     High,
-    /// LOW-VALUE: X'00'.
+    /// LOW-VALUE: the byte X'00'.
     Low,
     /// QUOTE: the quotation mark.
     Quote,
@@ -49,7 +49,7 @@ pub struct Values {
 pub struct Condition {
     /// The name in capitals.
     pub name: String,
-    /// The values.
+    /// The values and ranges that the name stands for.
     pub values: Vec<Values>,
 }
 

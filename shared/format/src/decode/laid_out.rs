@@ -9,7 +9,7 @@ use super::{Decoded, emptied};
 use crate::cobol::FieldValue;
 use crate::cobol::record::RecordDecoder;
 
-/// A record's decoder, and what it found in the record at hand.
+/// A record's decoder, and what it found in the current record.
 #[derive(Debug, Clone)]
 pub(super) struct LaidOut {
     pub(super) record: RecordDecoder,

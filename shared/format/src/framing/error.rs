@@ -1,8 +1,8 @@
-//! Why no record can be told from the bytes.
+//! Why the end of a record cannot be found.
 
 use thiserror::Error;
 
-/// Why no record could be told from the bytes. What comes behind it cannot be told either, so that this is the
+/// Why the end of a record was not found. What comes after it cannot be separated either, so that this is the
 /// source's fault and not a reject.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
 pub enum FrameError {
@@ -40,7 +40,7 @@ pub enum FrameError {
     /// A length too small for what it must count.
     #[error("the length is {length}, but it must be at least {least}")]
     LengthTooSmall {
-        /// The length found.
+        /// The length that was found.
         length: u64,
         /// The smallest that it can be.
         least: usize,
@@ -83,7 +83,7 @@ pub enum FrameError {
         "the record or block descriptor has x'{found:04x}' where x'0000' is expected; check endianness and framing"
     )]
     NotZero {
-        /// What it has.
+        /// The value found in that half.
         found: u16,
     },
     /// A length field that holds no number.
@@ -129,7 +129,7 @@ impl FrameError {
     }
 }
 
-/// So many bytes, and their verb.
+/// A number of bytes in words, with its verb.
 fn are(bytes: usize) -> String {
     if bytes == 1 { "1 byte is".into() } else { format!("{bytes} bytes are") }
 }
@@ -140,7 +140,7 @@ fn are(bytes: usize) -> String {
 pub struct FrameErrorAt {
     /// Where the record begins in the bytes that were given.
     pub offset: usize,
-    /// How many whole records stand before it in those bytes.
+    /// How many whole records precede it in those bytes.
     pub records: u64,
     /// What is wrong with it.
     pub error: FrameError,
@@ -152,7 +152,7 @@ pub enum UnframeableError {
     /// It is longer than its length can say.
     #[error("{bytes} bytes are more than a record's length prefix can hold")]
     TooLong {
-        /// Its length.
+        /// The record's length in bytes.
         bytes: usize,
     },
     /// It is empty, and the framing knows no empty records.

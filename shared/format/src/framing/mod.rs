@@ -13,7 +13,7 @@ use super::spec::{Continuation, Encoding, FixedFraming, Form, FormatSpec, Length
 
 pub use error::{FrameError, FrameErrorAt, UnframeableError};
 
-/// UTF-8's byte-order mark.
+/// The byte-order mark in UTF-8, which may precede the first record.
 pub(super) const BYTE_ORDER_MARK: &[u8] = b"\xEF\xBB\xBF";
 
 /// The extent of one record, from the start of the bytes that were given.
@@ -21,7 +21,7 @@ pub(super) const BYTE_ORDER_MARK: &[u8] = b"\xEF\xBB\xBF";
 pub struct Frame {
     /// The record's content is `bytes[start..end]`: neither a length before it nor the line end is part of it.
     pub start: usize,
-    /// See `start`.
+    /// Where the content ends: the place after its last byte.
     pub end: usize,
     /// The next record begins at `bytes[total..]`.
     pub total: usize,
@@ -30,7 +30,7 @@ pub struct Frame {
 /// How much of a buffer is whole records.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Taken {
-    /// How many records.
+    /// How many records are whole.
     pub records: u64,
     /// Their length together, framing included.
     pub bytes: usize,
@@ -38,15 +38,15 @@ pub struct Taken {
 
 #[derive(Debug, Clone, Copy)]
 enum Ends {
-    /// By this byte, wherever it stands, and the carriage return before it if that is dropped.
+    /// By this byte, wherever it is, and the carriage return before it if that is dropped.
     Line { end: u8, drops_return: bool },
     /// By a line feed that is not within quotes.
     QuotedLine { separator: u8, quoting: Quoting },
     /// By a line feed that is not escaped.
     EscapedLine(Escaping),
-    /// By a line feed behind which no line goes on with the record.
+    /// By a line feed after which no line continues the record.
     Continued(Continuation),
-    /// After so many bytes.
+    /// After this many bytes.
     Length(usize),
     /// Where the length before it says.
     Prefix(Prefix),
@@ -104,7 +104,7 @@ impl Framer {
         }
     }
 
-    /// Bytes that must be at hand to take at least one record, or one block of them.
+    /// How many bytes are needed to take at least one record, or one block of them.
     #[must_use]
     pub fn unit_bytes_max(&self) -> usize {
         match self.ends {
@@ -225,7 +225,7 @@ impl Framer {
         Ok(())
     }
 
-    /// Where a record ends is known when the line behind it is seen. What has to be seen of that line counts towards
+    /// Where a record ends is known when the line after it is seen. What has to be seen of that line counts towards
     /// the limit, so that the same records are too long however the bytes come in.
     fn continued(
         &self,
@@ -268,7 +268,7 @@ impl Framer {
         }
     }
 
-    /// Length of what stands before the first record: a byte-order mark, the bytes that the job says are a file
+    /// Length of what precedes the first record: a byte-order mark, the bytes that the job says are a file
     /// header, the header row. `bytes` are the source's first. Validates nothing; `None` as in [`Self::next`], but
     /// never with `at_end`.
     ///

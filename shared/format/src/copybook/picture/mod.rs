@@ -13,9 +13,9 @@ use super::limits::{DIGITS_MAX, PICTURE_CHARS_MAX, RECORD_BYTES_MAX};
 /// What kind of data an item holds.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Category {
-    /// Letters and blanks.
+    /// Letters and blanks: a picture of A alone.
     Alphabetic,
-    /// Any characters.
+    /// Any characters: a picture of X, or of X, A and 9 mixed.
     Alphanumeric,
     /// Characters among which others (`B`, `0`, `/`) were inserted.
     AlphanumericEdited,
@@ -23,9 +23,9 @@ pub enum Category {
     Numeric,
     /// A number as printed.
     NumericEdited,
-    /// Double-byte characters.
+    /// Double-byte characters (DBCS), two bytes each.
     Dbcs,
-    /// UTF-16 characters.
+    /// UTF-16 characters, two bytes each.
     National,
     /// Internal floating point: COMP-1 and COMP-2, which have no picture.
     FloatingPoint,
@@ -42,7 +42,7 @@ pub struct Picture {
     pub category: Category,
     /// Digit positions (numbers only), `P` not counted.
     pub digits: u8,
-    /// Where the decimal point is: so many digits to the left of the number's end. With `P` it lies outside the
+    /// Where the decimal point is: this many digits to the left of the number's end. With `P` it lies outside the
     /// digits: negative for `P` on the right (`99P` holds tens, scale -1), greater than `digits` for `P` on the left.
     pub scale: i16,
     /// Whether a sign is part of it: `S`, or `+`, `-`, `CR`, `DB` in an edited one.
@@ -56,7 +56,7 @@ pub struct Picture {
 /// What an edited number prints in one position.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Edit {
-    /// `9`: a digit.
+    /// `9`: a digit, zero or not.
     Digit,
     /// `Z`: a digit, or a blank for a leading zero.
     Suppressed,
@@ -70,7 +70,7 @@ pub enum Edit {
     Currency(char),
     /// `B` (a blank), `0`, `/` or the comma, printed as it is among digits.
     Insertion(char),
-    /// The decimal point.
+    /// The decimal point, as the character that prints it.
     Point(char),
     /// `V`: the decimal point, which takes no position.
     ImpliedPoint,
@@ -343,7 +343,7 @@ fn number(text: &str, runs: &[Run]) -> Result<Picture> {
     })
 }
 
-/// How many digits lie behind the decimal point, or how many zeros are implied before it.
+/// How many digits are after the decimal point, or how many zeros are implied before it.
 #[derive(Debug, Clone, Copy)]
 enum Scale {
     Right(usize),

@@ -1,6 +1,6 @@
 //! The names of columns.
 //!
-//! 1. An item's name in small letters with `_` for `-`: `ACCT-ID` is `acct_id`. Before a digit stands an `_`.
+//! 1. An item's name in small letters with `_` for `-`: `ACCT-ID` is `acct_id`. An `_` precedes a digit.
 //! 2. Items that would share a name are qualified, all of them, by the nearest named group around each, then by the
 //!    next, until they differ: `SHIP.ADDR` and `BILL.ADDR` are `ship_addr` and `bill_addr`. The record's own name
 //!    comes last. An item whose name is reserved is qualified in the same way.

@@ -7,7 +7,7 @@ use super::{Offset, Plan, Table, Within};
 pub struct Extent {
     /// How often each of [`Plan::tables`] occurs; 0 for a table in an occurrence that is not there.
     counts: Vec<usize>,
-    /// By how much the first so many of [`Plan::closing`] move what follows.
+    /// By how much the first entries of [`Plan::closing`] move what follows, by the number of entries.
     moves: Vec<usize>,
 }
 
@@ -18,14 +18,14 @@ pub enum ExtentError<E> {
     Unread {
         /// The table, an index of [`Plan::tables`].
         table: usize,
-        /// Why.
+        /// Why the field could not be read.
         error: E,
     },
     /// The number is not between the table's bounds.
     OutOfBounds {
         /// The table, an index of [`Plan::tables`].
         table: usize,
-        /// The number.
+        /// The number that the field holds.
         count: i128,
     },
 }

@@ -24,13 +24,13 @@ use super::{Copybook, Item};
 
 pub use extent::Extent;
 
-/// Where items stand that follow a table of varying length.
+/// Where items are that follow a table of varying length.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum Following {
-    /// Right behind its last occurrence, as IBM compilers lay them out (and Micro Focus with ODOSLIDE).
+    /// Right after its last occurrence, as IBM compilers lay them out (and Micro Focus with ODOSLIDE).
     #[default]
     Shift,
-    /// Behind the room for the most occurrences, however many there are (Micro Focus with NOODOSLIDE). Every record
+    /// After the room for the most occurrences, however many there are (Micro Focus with NOODOSLIDE). Every record
     /// then has the greatest length.
     Stay,
 }
@@ -46,7 +46,7 @@ pub struct PlanOptions {
     pub leave_out: Vec<String>,
     /// Column names that are taken already: an item that would get one is qualified by its group.
     pub reserved: Vec<String>,
-    /// Where items stand that follow a table of varying length.
+    /// Where items are that follow a table of varying length.
     pub following: Following,
 }
 
@@ -55,7 +55,7 @@ pub struct PlanOptions {
 pub struct Offset {
     /// From the record's start, as if those tables were empty.
     pub base: usize,
-    /// It moves by the length of the first so many of [`Plan::closing`].
+    /// How many entries of [`Plan::closing`], from the first, move it by their lengths.
     pub after: usize,
 }
 
@@ -71,15 +71,15 @@ pub struct Within {
 /// A column, and how its value lies in the record.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Field {
-    /// The column's name.
+    /// The column's name, unique within the record.
     pub column: String,
     /// The item's name with those of its groups, and its occurrence: `RECORD.GROUP.ITEM(2)`.
     pub path: String,
-    /// The item.
+    /// The copybook's item that the column is made of.
     pub item: ItemId,
-    /// Where it begins.
+    /// Where the field begins in the record.
     pub offset: Offset,
-    /// Its bytes.
+    /// The field's length in bytes.
     pub length: usize,
     /// The kind of data.
     pub category: Category,
@@ -91,7 +91,7 @@ pub struct Field {
     pub edits: Arc<[Edit]>,
     /// Digit positions of a number, 0 for others.
     pub digits: u8,
-    /// Digits behind the decimal point; see [`super::Picture::scale`].
+    /// Digits after the decimal point; see [`super::Picture::scale`].
     pub scale: i16,
     /// Whether it has a sign.
     pub signed: bool,
@@ -117,13 +117,13 @@ pub struct Field {
 pub struct Table {
     /// The item's name with those of its groups, and its occurrence.
     pub path: String,
-    /// The item.
+    /// The copybook's item that occurs.
     pub item: ItemId,
     /// Where its first occurrence begins.
     pub offset: Offset,
-    /// It occurs at least so often.
+    /// The least number of occurrences.
     pub min: usize,
-    /// And at most so often.
+    /// The largest number of occurrences.
     pub max: usize,
     /// The bytes of one occurrence, tables of varying length in it taken as empty, or as full with
     /// [`Following::Stay`].

@@ -281,7 +281,7 @@ impl Walker<'_> {
         tables
     }
 
-    /// One occurrence.
+    /// Walks one occurrence of an item, and returns the offset after it.
     fn once(&mut self, id: ItemId, at: Offset) -> Checked<Offset> {
         let copybook = self.copybook;
         let item = copybook.item(id);
