@@ -16,7 +16,7 @@ pub enum Difference {
     Missing,
     /// It is here and not in the source, or here more often than once.
     Extra,
-    /// A field differs.
+    /// A field's value differs from the source's.
     Field,
     /// It is booked on a worker that did not write it.
     Worker,
@@ -64,7 +64,7 @@ pub struct Finding {
     pub field: Option<String>,
     /// What the source says.
     pub expected: Option<String>,
-    /// What was found.
+    /// What was found instead, masked if the field is sensitive; `None` if the finding has no such value.
     pub actual: Option<String>,
     /// Who wrote the row.
     pub worker_id: Option<WorkerId>,

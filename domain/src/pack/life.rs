@@ -15,7 +15,7 @@ use crate::lifecycle::RunState;
 #[derive(Debug, Clone, Default, Deserialize)]
 #[serde(default)]
 pub struct Detail {
-    /// `opened`: the job.
+    /// In `opened`: the name of the job.
     pub job: Option<String>,
     /// `opened`: SHA-256 of the job file.
     pub job_digest: Option<Hash>,
@@ -34,32 +34,32 @@ pub struct Detail {
 /// An event of the run and what its detail says.
 #[derive(Debug, Clone)]
 pub struct Noted {
-    /// The event's number.
+    /// The event's number in the evidence log, from 1.
     pub seq: u64,
-    /// When: milliseconds since 1970, UTC.
+    /// When it happened: milliseconds since 1970, UTC.
     pub at_ms: i64,
-    /// Who.
+    /// Who acted, as the event names them: `operator@host`.
     pub actor: String,
-    /// What happened.
+    /// The event's kind by its name in the log, such as `opened`.
     pub kind: String,
-    /// What it says.
+    /// What the event's detail says, as far as a pack is checked against it.
     pub detail: Detail,
 }
 
-/// What the segment tells.
+/// What the segment of the log says about the run.
 #[derive(Debug, Clone, Default)]
 pub struct Life {
-    /// Its events.
+    /// How many events the segment has, the run's and others.
     pub events: u64,
-    /// Of these, the run's.
+    /// How many of these events are the run's own.
     pub own: u64,
-    /// Where it ends.
+    /// The number and hash of the segment's last event; `None` if it has no events.
     pub head: Option<Head>,
     /// The first thing that is wrong with it, in words.
     pub broken: Option<String>,
     /// Where the run is in its life, by its events.
     pub state: Option<RunState>,
-    /// How it was opened.
+    /// The event that opened the run; `None` if the segment has none.
     pub opened: Option<Noted>,
     /// The last verdict: the reconciliation that the checks are of.
     pub verdict: Option<Noted>,
@@ -91,7 +91,7 @@ impl LifeWalk {
         let _ = self.life.broken.get_or_insert_with(|| why.into());
     }
 
-    /// Takes the next line; `detail` is what the event's detail says, or why that cannot be told.
+    /// Takes the next line; `detail` is what the event's detail says, or why it cannot be read.
     pub fn take(&mut self, line: &LogLine, detail: Result<Detail, Contradiction>) {
         let (seq, previous, hash) = match line {
             LogLine::Event(event) => (event.seq, event.previous, event.hash),
@@ -175,7 +175,7 @@ impl LifeWalk {
         }
     }
 
-    /// What the events tell of the run.
+    /// Ends the walk and returns what the events say about the run.
     #[must_use]
     pub fn finish(mut self) -> Life {
         if self.life.opened.is_none() {

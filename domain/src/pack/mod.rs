@@ -38,7 +38,7 @@ pub enum Outcome {
     Passed,
     /// The comparison does not hold.
     Failed,
-    /// It was not made, for the reason given. Never counted as passed.
+    /// The comparison was not made, for the reason given. It never counts as passed.
     NotChecked,
 }
 
@@ -61,7 +61,7 @@ pub type Judged = Result<String, Contradiction>;
 pub struct PartCheck {
     /// The part of the pack, by its name in the archive; `archive` for what belongs to none.
     pub part: String,
-    /// What was checked.
+    /// What was checked, in words.
     pub check: String,
     /// How it came out.
     pub outcome: Outcome,

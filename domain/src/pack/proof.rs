@@ -1,6 +1,6 @@
-//! The proof that one record is in a run's source as loaded: for whoever has the record's bytes and trusts the root.
+//! The proof that one record is in a run's source as loaded: for anyone who has the record's bytes and trusts the root.
 //!
-//! The arithmetic, for whoever wants to do it by hand (`||` is concatenation, `H` is SHA-256):
+//! The arithmetic, for anyone who wants to do it by hand (`||` is concatenation, `H` is SHA-256):
 //!
 //! 1. The *leaf's content* is one byte, 1 for an accepted record or 2 for a reject; then the record's number (8 bytes,
 //!    big-endian); then, of an accepted record, each hashed field as in [`crate::record`], of a reject its raw bytes.
@@ -24,7 +24,7 @@
 //!    bytes each.
 //! 4. `statement` is a JSON text that names run, job, records and fingerprint; `signature` is Ed25519 over its bytes.
 //!
-//! The path holds the hash of the neighbouring record's leaf: whoever can guess that whole record can confirm it.
+//! The path holds the hash of the neighbouring record's leaf: anyone who can guess that whole record can confirm it.
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -72,9 +72,9 @@ pub struct Statement {
     pub format: String,
     /// The version of the form.
     pub format_version: u32,
-    /// The run's id.
+    /// The run's id, a UUID.
     pub run_id: String,
-    /// The job's name.
+    /// The name of the job that the run executed.
     pub job: String,
     /// SHA-256 of the job file.
     pub job_digest: Hash,
@@ -100,9 +100,9 @@ pub struct Proof {
     pub format: String,
     /// The version of the form.
     pub format_version: u32,
-    /// The run's id.
+    /// The run's id, a UUID.
     pub run_id: String,
-    /// SHA-256 of the job file: whoever has the job can make the canonical form of the record's raw bytes.
+    /// SHA-256 of the job file: anyone who has the job can make the canonical form of the record's raw bytes.
     pub job_digest: Hash,
     /// The record's place in its source, from 1.
     pub record_no: RecordNo,

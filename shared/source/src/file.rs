@@ -48,7 +48,7 @@ pub struct SourceFile {
 #[derive(Debug)]
 enum Stream {
     Stdin,
-    /// A regular file.
+    /// A regular file, which can be read again.
     File(Arc<File>),
     /// A pipe or a device: it has no length, and what was read is gone.
     Pipe(File),

@@ -165,7 +165,7 @@ pub async fn step_run(
     Ok(())
 }
 
-/// Whoever opens runs looks for the same bytes first; two who look at the same time see nothing.
+/// A process that opens a run first looks for the same bytes; two that look at the same time find nothing.
 async fn not_taken(connection: &mut dyn Connection, new: &NewRun) -> Result<(), StoreError> {
     let (Some(sha256), false) = (new.source_sha256, new.again) else { return Ok(()) };
     connection.lock(Lock::Opening(&new.job)).await?;

@@ -7,7 +7,7 @@ use toml::Spanned;
 use super::field::FieldSection;
 use super::values::{all_or_names, constants, name_or_names};
 
-/// A record type: how its records are told from others, which fields they have, and into which tables they go.
+/// A record type: how its records are distinguished from others, which fields they have, and into which tables they go.
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct RecordSection {
