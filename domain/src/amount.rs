@@ -238,7 +238,7 @@ impl Amount {
         Ok(Self { mantissa: i128::from(if negative { -mantissa } else { mantissa }), scale })
     }
 
-    /// Appends the plain form to `out`: a minus sign if below zero, digits, and `scale` digits behind a point.
+    /// Appends the plain form to `out`: a minus sign if below zero, digits, and `scale` digits after a point.
     pub fn write_to(self, out: &mut Vec<u8>) {
         // Right-aligned digits, already padded with the zeros that a small mantissa lacks.
         let mut digits = [b'0'; 40];
@@ -282,7 +282,7 @@ impl Amount {
 const PIECE_DIGITS: usize = 19;
 const PIECE: u128 = 10_000_000_000_000_000_000;
 
-/// Tells text that is no number at all from a number that is too long.
+/// Returns `error` for a number that is too long, and another error for text that is not a number.
 fn well_formed_or(digits: &[u8], error: AmountError) -> AmountError {
     let points = digits.iter().filter(|byte| **byte == b'.').count();
     if points <= 1 && digits.iter().all(|byte| byte.is_ascii_digit() || *byte == b'.') {

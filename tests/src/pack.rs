@@ -1,4 +1,4 @@
-//! A pack taken apart and put together again, as somebody would who wants to pass off another one.
+//! A pack taken apart and put together again, as a forger would do it.
 
 use domain::fingerprint::Hash;
 use domain::pack::{Listed, Manifest, archive};

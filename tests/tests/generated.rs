@@ -114,7 +114,7 @@ impl Hand {
         }
     }
 
-    /// What a column holds, as text that tells any two values apart.
+    /// What a column holds, as text that differs for any two values.
     fn shown(&self, column: &str) -> String {
         match self {
             Self::Sqlite => format!("quote({column})"),

@@ -187,7 +187,7 @@ impl WorkerContext {
         }
     }
 
-    /// Tells the coordinator what was counted for a chunk, or that it failed.
+    /// Reports to the coordinator what was counted for a chunk, or that it failed.
     pub(crate) async fn report(&self, attempt: u64, report: &WorkerReport) -> Result<(), PostError> {
         self.post.send(Queue::Counts, attempt, report).await
     }

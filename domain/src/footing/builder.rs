@@ -115,9 +115,9 @@ impl FootingBuilder {
         }
     }
 
-    /// Takes the next record in. `record` is the place of its type, `None` if it is of none; `lines` on how many
-    /// lines it stands (1, if [`FootingPlan::counts_lines`] does not ask); `values` are its values in layout order,
-    /// and `is_decoded` tells which of them could be read. Rejects are taken in like any other: they were sent.
+    /// Adds the next record. `record` is the place of its type, `None` if it has none; `lines` is how many lines it has
+    /// (1, unless [`FootingPlan::counts_lines`] asks); `values` are its values in layout order, and `is_decoded` says
+    /// which of them could be read. Rejects are added like other records: they were sent.
     ///
     /// # Errors
     /// [`FootingError::Order`] if it is not the next; [`FootingError::Overflow`] past 2^64 lines.

@@ -1,5 +1,4 @@
-//! A run's life as the pack's segment of the log tells it: the chain walked, the steps taken, what verdict and export
-//! note.
+//! A run's life as the pack's segment of the log records it: the chain, the steps, and what verdict and export note.
 
 use serde::Deserialize;
 
@@ -11,7 +10,7 @@ use crate::event_kind::EventKind;
 use crate::fingerprint::Hash;
 use crate::lifecycle::RunState;
 
-/// What the details of events say that a pack is held against. Everything else in them is for the reader.
+/// The details of events that a pack is checked against. Everything else in them is for the reader.
 #[derive(Debug, Clone, Default, Deserialize)]
 #[serde(default)]
 pub struct Detail {

@@ -1,4 +1,4 @@
-//! The evidence pack: one file that carries a run's evidence to somebody who has neither database nor broker.
+//! The evidence pack: one file that carries a run's evidence to a person who has neither database nor broker.
 //!
 //! The file is a tar of the parts in [`Part::ALL`], in that order, in the one form that [`archive`] writes. Nothing
 //! else
@@ -34,7 +34,7 @@ pub use manifest::{Listed, Manifest, Part, parts_digest};
 #[serde(rename_all = "kebab-case")]
 #[schemars(rename = "CheckOutcome")]
 pub enum Outcome {
-    /// The comparison holds.
+    /// The comparison was made, and it holds.
     Passed,
     /// The comparison does not hold.
     Failed,

@@ -60,7 +60,7 @@ pub enum Became {
 pub enum RecomputedFrom {
     /// The source, whose chunk still had the bytes that were loaded.
     Source,
-    /// Staging and rejects as they were read back: the source was gone.
+    /// Staging and rejects as they were read back, because the source no longer existed.
     Staging,
 }
 
@@ -106,8 +106,8 @@ pub struct Proof {
     pub job_digest: Hash,
     /// The record's place in its source, from 1.
     pub record_no: RecordNo,
-    /// For each record type the number of the latest record of it before this one, 0 for none: what the parent of a
-    /// record is told by.
+    /// For each record type the number of the latest record of it before this one, 0 for none: they identify the
+    /// record's parent.
     pub parents: Vec<u64>,
     /// What the record became.
     pub became: Became,
@@ -154,7 +154,7 @@ pub fn fingerprint(roots: &[Hash]) -> Hash {
     }
 }
 
-/// The part that checks of a proof are booked on.
+/// The name that checks of a proof give as their part.
 pub const PROOF: &str = "proof";
 
 /// Leaf to path, path to root, roots to fingerprint, and the statement about it.

@@ -139,8 +139,7 @@ impl FromStr for VerifySource {
     }
 }
 
-/// Chunks that the coordinator decoded from the source's bytes as it split them, held against what was committed of
-/// them.
+/// Chunks that the coordinator decoded from the source's bytes as it split them, compared with what was committed.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct DecodedBeside {
     /// How many chunks the coordinator decoded itself.
@@ -237,7 +236,7 @@ pub struct StagingEvidence {
     pub reject_limit: RejectLimit,
     /// Rules of which more or fewer breaches are kept than the processors counted.
     pub rules_differing: u64,
-    /// Earlier runs of the job that brought the very same bytes into final.
+    /// Earlier runs of the job that promoted the same bytes.
     pub loaded_before: Vec<RunId>,
     /// Whether the operator insisted on loading them again.
     pub again: bool,

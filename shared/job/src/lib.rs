@@ -144,7 +144,7 @@ impl Job {
         meaning::parse(file, text)
     }
 
-    /// The job without what it asks of an approver: for a shadow, which nobody decides about.
+    /// The job without what it requires of an approver: for a drill's shadow, which no person approves.
     ///
     /// # Errors
     /// [`JobError`], which would be a mistake of ours.

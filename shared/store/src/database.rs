@@ -25,7 +25,7 @@ pub type Work<'c, T> = Pin<Box<dyn Future<Output = Result<T, StoreError>> + Send
 pub struct Syntax {
     /// Now, by the database's clock, in milliseconds since 1970. It moves on within a transaction.
     pub now_ms: &'static str,
-    /// Locks the row that a query finds, shared: its key stays as it is, and other changes go on beside it.
+    /// Locks the row that a query finds, shared: its key stays as it is, while other changes continue.
     pub share_key: &'static str,
     /// Locks the row that a query finds against every change of it, but not against [`Syntax::share_key`].
     pub lock_row: &'static str,

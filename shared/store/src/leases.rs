@@ -32,7 +32,7 @@ pub trait Leases: Send + Sync {
     ///
     /// # Errors
     /// [`StoreError::LeaseHeld`]; [`StoreError::Over`] when the run has ended;
-    /// [`StoreError::Interrupted`], with who is in the way, when somebody holds its row.
+    /// [`StoreError::Interrupted`], with the blocking session, when another one locks the run's row.
     async fn acquire_lease(
         &self,
         run_id: RunId,

@@ -6,7 +6,7 @@
 //!   second commit of the chunk changes nothing and says [`AlreadyThere`](model::CommitOutcome::AlreadyThere). A commit
 //!   into a run that no longer loads changes nothing and says [`RunClosed`](model::CommitOutcome::RunClosed). A batch
 //!   of
-//!   other bytes than those that the ledger booked changes nothing and says
+//!   other bytes than those that the ledger has changes nothing and says
 //!   [`OtherBytes`](model::CommitOutcome::OtherBytes): the ledger decides, not the message.
 //! - **Fencing**: acquiring a run's lease gives a [`Fence`]; every change to a run under an older one fails with
 //!   [`StoreError::Fenced`].
@@ -185,7 +185,7 @@ pub enum StoreError {
         /// What the database said.
         reason: String,
     },
-    /// Another run of the job brought the very same bytes into final since this one was reconciled.
+    /// Another run of the job promoted the same bytes after this one was reconciled.
     #[error("run {run_id} has promoted the same bytes in the meantime")]
     LoadedMeanwhile {
         /// The run that promoted the same bytes.

@@ -65,7 +65,7 @@ fn event_from(row: &Row) -> Result<Event, StoreError> {
 
 const LAST: &str = "SELECT * FROM crossfoot_event ORDER BY seq DESC LIMIT 1";
 
-/// Appends to the log, in the transaction of what it documents. Until that ends nobody else appends: call it last.
+/// Appends to the log, in the transaction of what it documents. Other appends wait until that ends: call it last.
 ///
 /// # Errors
 /// [`StoreError`] of the database.

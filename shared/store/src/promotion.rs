@@ -63,7 +63,7 @@ pub trait Promotion: Send {
     /// Rolls the transaction back.
     ///
     /// # Errors
-    /// [`StoreError`] of the database; nothing is promoted all the same.
+    /// [`StoreError`] of the database; nothing is promoted in that case either.
     async fn rollback(self: Box<Self>) -> Result<(), StoreError>;
 }
 

@@ -141,7 +141,7 @@ async fn read_type(
     Ok(reading.finish())
 }
 
-/// On whom a chunk is booked.
+/// The workers that the ledger credits with a chunk.
 #[derive(Clone, Copy)]
 struct Workers {
     writer: WorkerId,

@@ -215,7 +215,7 @@ pub enum CodecError {
     /// The body is whole, but does not spell the message.
     #[error("the body of the message is malformed: {0}")]
     Malformed(String),
-    /// The body spells a message that nobody sends.
+    /// The body decodes to a message that no process sends.
     #[error("the message is implausible: {0}")]
     Implausible(Implausible),
 }

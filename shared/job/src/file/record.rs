@@ -127,7 +127,7 @@ pub(crate) enum WhenSection {
 #[serde(deny_unknown_fields)]
 #[schemars(extend("examples" = [{ "field": "type_cd", "in": ["01", "03"] }]))]
 pub(crate) struct ConditionSection {
-    /// The field that tells the record type.
+    /// The field that determines the record type.
     #[schemars(extend("examples" = ["type_cd"]))]
     pub(crate) field: String,
     /// The values that the field may have, in the field's type. NULL is none of them.
