@@ -133,7 +133,7 @@ impl Event {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Head {
-    /// The event's number in the log, from 1; 0 if the log has no events.
+    /// The event's number in the log, from 1; 0 stands for a log without events.
     pub seq: u64,
     /// The hash of that event, which covers all events before it.
     pub hash: Hash,

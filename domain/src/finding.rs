@@ -64,7 +64,7 @@ pub struct Finding {
     pub field: Option<String>,
     /// What the source says.
     pub expected: Option<String>,
-    /// What was found instead, masked if the field is sensitive; `None` if the finding has no such value.
+    /// What was found instead, masked if the field is sensitive; nothing if there is no such value.
     pub actual: Option<String>,
     /// Who wrote the row.
     pub worker_id: Option<WorkerId>,

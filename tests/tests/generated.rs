@@ -18,10 +18,10 @@ use tests::fleet::Bench;
 use tests::generated::Generated;
 use tests::proof;
 
-/// Undamaged runs on an embedded store: none of them may raise a false alarm.
+/// How many undamaged runs, on an embedded store; none of them may raise a false alarm.
 const EMBEDDED: u64 = 160;
 const ON_POSTGRES: u64 = 40;
-/// Runs with damage to a row, on an embedded store.
+/// How many runs get damage to a row, on an embedded store.
 const DAMAGED: u64 = 80;
 const DAMAGED_ON_POSTGRES: u64 = 30;
 /// Runs at a time: they wait for the disk more than for a core.

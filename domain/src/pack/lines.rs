@@ -27,7 +27,7 @@ pub struct RunFacts {
     pub types: Vec<String>,
     /// The digest of the hashed fields' names and types.
     pub layout_digest: Hash,
-    /// The state that it had when the pack was made.
+    /// The state of the run when the pack was made.
     pub state: RunState,
     /// Where the source is.
     pub source: String,
@@ -121,20 +121,20 @@ pub struct WorkerVersion {
 pub struct ChunkLine {
     /// The chunk's number in its source, from 0.
     pub chunk_no: ChunkNo,
-    /// The offset in the source's content at which it begins, in bytes.
+    /// The chunk's offset in the source's content, in bytes.
     pub offset: u64,
     /// The chunk's length in the content, in bytes.
     pub bytes: u64,
     /// The number of the chunk's first record, from 1.
     pub first_record_no: RecordNo,
-    /// How many records it has.
+    /// How many records the chunk has, rejects included.
     pub records: u64,
     /// For each record type the latest record of it before the chunk, in a job whose records have parents.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub parents: Vec<u64>,
-    /// SHA-256 of its bytes.
+    /// SHA-256 of the chunk's bytes.
     pub sha256: Hash,
-    /// The state that it had when the pack was made.
+    /// The state of the chunk when the pack was made.
     pub state: ChunkState,
     /// Why the chunk was set aside; `None` if it was not.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -169,10 +169,10 @@ pub struct CommittedLine {
     /// What came of each row rule.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub rules: Vec<RuleOutcome>,
-    /// What it adds to the totals that headers and trailers declare, in hexadecimal.
+    /// What the chunk adds to the totals that headers and trailers declare, in hexadecimal; empty if none are declared.
     #[serde(default, skip_serializing_if = "String::is_empty")]
     pub footing: String,
-    /// Its leaves of each record type's tree.
+    /// The chunk's leaves in each record type's tree.
     pub trees: Vec<TreeLine>,
 }
 
@@ -221,14 +221,14 @@ pub struct RejectLine {
     pub record_no: RecordNo,
     /// The number of the chunk that the record is in, from 0.
     pub chunk_no: ChunkNo,
-    /// The offset in the source's content at which it begins, in bytes.
+    /// The record's offset in the source's content, in bytes.
     pub offset: u64,
     /// The processor that rejected the record.
     pub worker_id: WorkerId,
     /// Its bytes, in hexadecimal; absent where the job's sensitive fields forbid it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub raw: Option<String>,
-    /// How many bytes it has.
+    /// The record's length without framing, in bytes.
     pub raw_bytes: u64,
     /// Every reason that was found.
     pub reasons: Vec<Reason>,

@@ -36,8 +36,8 @@ impl Identity {
     }
 }
 
-/// An open source. The file stays open, so that digest and readers see the same file even when another one is moved to
-/// its path; [`SourceFile::changed_since`] reports that.
+/// A source that was opened. The file stays open, so that digest and readers see the same file even when another one is
+/// moved to its path; [`SourceFile::changed_since`] reports that.
 #[derive(Debug)]
 pub struct SourceFile {
     location: Location,

@@ -92,7 +92,7 @@ pub struct Run {
     pub job: String,
     /// The job file's digest; the text is fetched by it.
     pub job_digest: Hash,
-    /// The step of its life that it has reached; see [`domain::lifecycle`].
+    /// The run's state; [`domain::lifecycle::RUN_STEPS`] lists the legal steps between states.
     pub state: RunState,
     /// Where the source is.
     pub source: String,
@@ -160,7 +160,7 @@ pub struct SplitTotals {
 pub struct ChunkRow {
     /// The chunk as the splitter cut it.
     pub cut: ChunkCut,
-    /// The step of its life that it has reached; see [`domain::lifecycle`].
+    /// The chunk's state: split, committed or set aside.
     pub state: ChunkState,
     /// What was committed of the chunk; `None` if it is not committed.
     pub committed: Option<Committed>,
@@ -189,9 +189,9 @@ pub struct Committed {
     pub sums: Sums,
     /// Sums over the rejects, as far as they could be read.
     pub rejected_sums: Sums,
-    /// Its part of the fingerprint.
+    /// The chunk's part of the fingerprint, one tree for each record type.
     pub tree: Forest,
-    /// What it adds to the declared totals.
+    /// What the chunk adds to the declared totals, encoded; empty in a job whose records declare none.
     pub footing: Vec<u8>,
     /// What came of each row rule.
     pub rules: Vec<RuleOutcome>,
@@ -326,7 +326,7 @@ pub struct Reported {
 pub struct ChunkStanding {
     /// The chunk's number in its run, from 0.
     pub chunk_no: u64,
-    /// The step of its life that it has reached; see [`domain::lifecycle`].
+    /// The chunk's state: split, committed or set aside.
     pub state: ChunkState,
 }
 
@@ -430,7 +430,7 @@ pub struct RejectRow {
     pub chunk_no: ChunkNo,
     /// The record's number in its source, from 1.
     pub record_no: RecordNo,
-    /// Where it begins in the content.
+    /// The record's offset in the source's content, in bytes.
     pub offset: u64,
     /// The processor that rejected the record.
     pub worker_id: WorkerId,
