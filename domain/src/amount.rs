@@ -27,10 +27,10 @@ pub enum AmountError {
     /// More digits than can be held exactly.
     #[error("more than {DIGITS_MAX} digits")]
     TooManyDigits,
-    /// The amount has digits behind the point that the target scale would cut off.
+    /// The amount has digits after the point that the target scale would cut off.
     #[error("more than {scale} decimal places")]
     WouldRound {
-        /// Digits behind the point that there is room for.
+        /// Digits after the point that the target scale has room for.
         scale: u8,
     },
 }
@@ -79,7 +79,7 @@ impl Amount {
         Ok(Self { mantissa, scale })
     }
 
-    /// Nothing, printed with `scale` digits behind the point (38 at most).
+    /// Zero, printed with `scale` digits after the point (38 at most).
     #[must_use]
     pub const fn zero(scale: u8) -> Self {
         Self { mantissa: 0, scale: if scale > DIGITS_MAX { DIGITS_MAX } else { scale } }
@@ -91,7 +91,7 @@ impl Amount {
         self.mantissa
     }
 
-    /// Digits behind the decimal point.
+    /// Digits after the decimal point, 0 to 38.
     #[must_use]
     pub const fn scale(self) -> u8 {
         self.scale
@@ -114,7 +114,7 @@ impl Amount {
         digits
     }
 
-    /// The same amount with `scale` digits behind the point.
+    /// The same amount with `scale` digits after the point.
     ///
     /// # Errors
     /// [`AmountError::WouldRound`] when digits other than zero would be cut off, [`AmountError::TooManyDigits`]
@@ -158,7 +158,7 @@ impl Amount {
     /// The exact product; its scale is the sum of the two.
     ///
     /// # Errors
-    /// [`AmountError::TooManyDigits`] past 38 digits or 38 digits behind the point.
+    /// [`AmountError::TooManyDigits`] past 38 digits or 38 digits after the point.
     pub fn checked_mul(self, other: Self) -> Result<Self, AmountError> {
         let mantissa = self.mantissa.checked_mul(other.mantissa).ok_or(AmountError::TooManyDigits)?;
         Self::new(mantissa, self.scale + other.scale)
@@ -238,7 +238,7 @@ impl Amount {
         Ok(Self { mantissa: i128::from(if negative { -mantissa } else { mantissa }), scale })
     }
 
-    /// Appends the plain form to `out`: a minus sign if below zero, digits, and `scale` digits behind a point.
+    /// Appends the plain form to `out`: a minus sign if below zero, digits, and `scale` digits after a point.
     pub fn write_to(self, out: &mut Vec<u8>) {
         // Right-aligned digits, already padded with the zeros that a small mantissa lacks.
         let mut digits = [b'0'; 40];
@@ -282,7 +282,7 @@ impl Amount {
 const PIECE_DIGITS: usize = 19;
 const PIECE: u128 = 10_000_000_000_000_000_000;
 
-/// Tells text that is no number at all from a number that is too long.
+/// Returns `error` for a number that is too long, and another error for text that is not a number.
 fn well_formed_or(digits: &[u8], error: AmountError) -> AmountError {
     let points = digits.iter().filter(|byte| **byte == b'.').count();
     if points <= 1 && digits.iter().all(|byte| byte.is_ascii_digit() || *byte == b'.') {

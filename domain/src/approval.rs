@@ -5,35 +5,35 @@ use thiserror::Error;
 use crate::event_kind::EventKind;
 use crate::lifecycle::RunState;
 
-/// What a job asks of whoever decides about its runs.
+/// What a job requires of the people who decide about its runs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Approval {
     /// Each run waits for approval once staging is proven, by another operator than those who ran it.
     pub four_eyes: bool,
-    /// Whoever approves, redrives, cancels or purges a run, or loads bytes again, must say why.
+    /// Anyone who approves, redrives, cancels or purges a run, or loads bytes again, must give a reason.
     pub require_reason: bool,
 }
 
-/// What the log says that somebody did to a run.
+/// An event of a run in the log: who did what.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ActorEvent {
-    /// The event's number.
+    /// The event's number in the evidence log, from 1.
     pub seq: u64,
-    /// Its kind.
+    /// The event's kind by its name in the log, such as `opened`; a newer version may have written others.
     pub kind: String,
     /// Who did it: `operator@host`.
     pub actor: String,
-    /// Where the run stood, if the event says so.
+    /// The run's state at the event; `None` if the event does not say.
     pub state: Option<RunState>,
 }
 
-/// Why somebody may not decide.
+/// Why a decision about a run is refused.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
 pub enum Refusal {
-    /// The same person ran it.
+    /// The person who decides also ran the run.
     #[error("{who} {did} the run (event {seq}), and the job requires four eyes; another person must approve")]
     SameEyes {
-        /// The operator.
+        /// The operator who ran the run, as the event names them: `operator@host`.
         who: String,
         /// What they did: `opened`, `resumed` or `redrove`.
         did: &'static str,
@@ -79,7 +79,7 @@ impl Approval {
     }
 }
 
-/// What of running a run an event tells.
+/// The verb for an event that counts as running the run; `None` for every other event.
 fn ran(event: &ActorEvent) -> Option<&'static str> {
     match EventKind::of(&event.kind)? {
         EventKind::Opened => Some("opened"),

@@ -1,18 +1,18 @@
-//! Whether those are there whom a run needs: when to say that somebody is missing, and when to stop waiting.
+//! Whether the processes that a run needs are running: when to say that one is missing, and when to stop waiting.
 
 use std::fmt;
 
-/// So long somebody may be missing, and nothing happen, before it is said: workers that were just started are on
-/// their way.
+/// Milliseconds without progress before a missing process is reported: workers that were just started need time to
+/// register.
 const GRACE_MS: i64 = 3_000;
 
-/// How long it is until the same is said again.
+/// Milliseconds until the same message is repeated.
 const AGAIN_MS: i64 = 30_000;
 
-/// Who a run waits for.
+/// The processes that a run waits for.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Missing {
-    /// No coordinator service takes the run up.
+    /// No coordinator service is running that could acquire the run.
     pub coordinator: bool,
     /// No processor is alive.
     pub processors: bool,
@@ -21,7 +21,7 @@ pub struct Missing {
 }
 
 impl Missing {
-    /// Whether everybody is there.
+    /// Whether no process is missing.
     #[must_use]
     pub const fn is_nobody(self) -> bool {
         !(self.coordinator || self.processors || self.writers)
@@ -29,7 +29,7 @@ impl Missing {
 }
 
 impl fmt::Display for Missing {
-    /// Who is missing, and what to start.
+    /// Names the missing processes and the commands that start them.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let all = [
             (self.coordinator, "no coordinator service is running", "crossfoot coordinator"),
@@ -48,25 +48,25 @@ impl fmt::Display for Missing {
     }
 }
 
-/// What is seen of a run and its fleet in one look.
+/// What one look at a run and its fleet finds.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Look {
-    /// Who is missing.
+    /// The processes that the run needs and that are not running.
     pub missing: Missing,
     /// A number that changes whenever the run has got further.
     pub progress: u64,
-    /// Whether the run is at work on something that shows no progress, and needs nobody else: rules, a promotion.
+    /// Whether the run works on something that shows no progress and needs no worker: rules, a promotion.
     pub is_busy: bool,
 }
 
 /// What follows from a look.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Advice {
-    /// Go on.
+    /// Nothing needs saying; the run continues.
     Nothing,
-    /// Say who is missing.
+    /// Report which processes are missing.
     Say(Missing),
-    /// Say that those who were missing are there.
+    /// Report that no process is missing any more.
     Complete,
     /// There was no progress for as long as the caller waits.
     GiveUp(Missing),
@@ -82,7 +82,7 @@ pub struct Attendance {
 }
 
 impl Attendance {
-    /// Begins to watch who is there. `patience_ms`: how long it may go on without any progress.
+    /// Begins to watch a run at `now_ms`. `patience_ms` limits the time without progress; `None` waits without limit.
     #[must_use]
     pub const fn new(now_ms: i64, patience_ms: Option<i64>) -> Self {
         Self { patience_ms, progress: 0, moved_at_ms: now_ms, said: None }

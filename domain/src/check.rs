@@ -14,7 +14,7 @@ use crate::invariants::Invariant;
 pub enum CheckKind {
     /// A number of things.
     Count,
-    /// An exact sum.
+    /// An exact sum of one amount field.
     AmountTotal,
     /// A digest of content.
     Hash,
@@ -45,9 +45,9 @@ pub enum Stage {
     Declared,
     /// The staging table as read back.
     Staging,
-    /// Counts per worker.
+    /// The counts of each worker: as reported, in the ledger, in the tables.
     Workers,
-    /// The job's rules.
+    /// The row rules and set rules of the job.
     Rules,
     /// The final table as read back.
     Final,
@@ -157,9 +157,9 @@ pub fn faults(checks: &[CheckResult]) -> String {
 /// Where a check belongs: everything about it that is known before the comparison.
 #[derive(Debug, Clone)]
 pub struct Subject {
-    /// Where it looks.
+    /// Where along the flow the check looks.
     pub stage: Stage,
-    /// Its name.
+    /// The check's name, unique within a run.
     pub name: String,
     /// The invariant it stands for.
     pub invariant: Option<Invariant>,

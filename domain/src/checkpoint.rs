@@ -1,8 +1,8 @@
 //! Heads of the evidence log that were noted outside of it, and holding the log to them.
 //!
-//! The chain of hashes shows that an event was altered, as long as what follows it was not written anew. Whoever may
-//! write to the database can cut the log's end off, or alter an event and chain all that follow once more: such a log
-//! is sound by itself. It is not the log that somebody else took a note of.
+//! The chain of hashes shows that an event was altered, unless everything after it was rewritten too. Anyone who may
+//! write to the database can cut off the log's end, or alter an event and chain all later events again: such a log is
+//! consistent in itself, but it does not contain the heads that were noted elsewhere.
 
 use std::collections::BTreeMap;
 
@@ -16,14 +16,14 @@ pub use crate::event::{Head, NotAHead};
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Checkpoint {
-    /// When, UTC: `2024-02-29T13:45:00.123Z`.
+    /// When the head was noted, in UTC: `2024-02-29T13:45:00.123Z`.
     pub at: String,
-    /// Which store's log it is, as configuration names it: whoever alters a database does not alter that.
+    /// The store whose log it is, as configuration names it: altering the database does not alter this name.
     pub store: String,
-    /// The head, as a person may copy it.
+    /// The head of the log at that time, as `NUMBER:HASH`.
     #[serde(with = "written")]
     pub head: Head,
-    /// The run that it was about.
+    /// The run that the decision was about; `None` if it was about no run.
     pub run: Option<String>,
     /// What was decided or done: `promoted`, `approved` and so on.
     pub what: String,
@@ -50,9 +50,9 @@ mod written {
 /// A head that was noted, and where.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Noted {
-    /// The line of the checkpoint file, from 1; `None`: it was given by itself.
+    /// The line of the checkpoint file, from 1; `None` for a head that was given by itself.
     pub line: Option<u64>,
-    /// The head.
+    /// The head of the log that was noted.
     pub head: Head,
 }
 
@@ -71,7 +71,7 @@ pub struct HeldTo {
 }
 
 impl HeldTo {
-    /// Of all these, each must be in the log.
+    /// Prepares the comparison with `noted`: each of these heads must be in the log.
     pub fn new(noted: impl IntoIterator<Item = Noted>) -> Self {
         let mut by_event = BTreeMap::<u64, Vec<Noted>>::new();
         for one in noted {
@@ -80,7 +80,7 @@ impl HeldTo {
         Self { noted: by_event, last_as_noted: 0 }
     }
 
-    /// Takes the log's next event.
+    /// Compares the log's next event with the heads noted under its number.
     ///
     /// # Errors
     /// [`ChainError::NotAsNoted`] when another one was noted under its number.
@@ -97,7 +97,7 @@ impl HeldTo {
         }
     }
 
-    /// When the log is at its end, event `last`.
+    /// Ends the comparison; `last` is the number of the log's last event.
     ///
     /// # Errors
     /// [`ChainError::CutOff`] when a later one was noted, [`ChainError::NotAsNoted`] when a number was that there

@@ -12,17 +12,17 @@ use crate::value::{Literal, Value, compare};
 /// What a field's value must satisfy beyond its type. NULL satisfies all of them; `required` is what forbids it.
 #[derive(Debug, Clone)]
 pub enum Constraint {
-    /// Not below.
+    /// The value is this one or above it.
     Min(Literal),
-    /// Not above.
+    /// The value is this one or below it.
     Max(Literal),
-    /// One of these.
+    /// The value equals one of these.
     OneOf(Vec<Literal>),
-    /// The whole text matches.
+    /// The whole text matches this regular expression.
     Pattern(Regex),
-    /// At least so many characters (bytes, for a field of bytes).
+    /// The least length in characters (in bytes, for a field of bytes).
     LengthMin(u32),
-    /// At most so many.
+    /// The greatest length in characters (in bytes, for a field of bytes).
     LengthMax(u32),
 }
 
@@ -51,7 +51,7 @@ macro_rules! reason_codes {
 reason_codes! {
     /// Too few or too many fields, or a record of the wrong length.
     FieldCount = "field-count";
-    /// Quotes that do not close, or text behind a closing quote.
+    /// Quotes that do not close, or text after a closing quote.
     Quoting = "quoting";
     /// The bytes are not text in the source's encoding.
     Encoding = "encoding";
@@ -92,8 +92,8 @@ pub struct Reason {
     pub detail: String,
 }
 
-/// Appends to `reasons` every constraint that `value` breaks. `mask` is shown in place of the value, if it is there;
-/// then the value's length is not told either.
+/// Appends to `reasons` every constraint that `value` breaks. If there is a `mask`, it is shown in place of the value,
+/// and the value's length is left out.
 pub fn violations(
     field: &str,
     constraints: &[Constraint],

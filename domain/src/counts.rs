@@ -11,7 +11,7 @@ use crate::ids::WorkerId;
 pub enum Role {
     /// Turns chunks into batches.
     Processor,
-    /// Commits batches.
+    /// Commits batches to staging and to the ledger.
     Writer,
 }
 

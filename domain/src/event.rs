@@ -10,36 +10,36 @@ use thiserror::Error;
 
 use crate::fingerprint::Hash;
 
-/// What is logged, before it has its place.
+/// An event's content, before it has a number in the log.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Entry {
     /// The run it belongs to; `None` for events of the store itself.
     pub run_id: Option<String>,
-    /// When: milliseconds since 1970, UTC.
+    /// When it happened: milliseconds since 1970, UTC.
     pub at_ms: i64,
     /// What happened: `opened`, `resumed`, `check`, `approved`, `promoted` and so on.
     pub kind: String,
     /// Who did it: operating-system user, host and process.
     pub actor: String,
-    /// What there is to say about it, as a JSON text.
+    /// The event's details, as a JSON text.
     pub detail: String,
 }
 
-/// An event in its place.
+/// An event with its number and its place in the hash chain.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Event {
-    /// Its place, from 1, without gaps.
+    /// The event's number in the log, from 1, without gaps.
     pub seq: u64,
-    /// What happened.
+    /// What is logged about the event: its run, time, kind, actor and detail.
     #[serde(flatten)]
     pub entry: Entry,
     /// The hash of the event before it; of the first, [`GENESIS`].
     pub previous: Hash,
-    /// The hash of all of this.
+    /// SHA-256 over the number, the entry and `previous`.
     pub hash: Hash,
 }
 
-/// What the first event's `previous` is.
+/// The `previous` of the log's first event: 32 zero bytes.
 pub const GENESIS: Hash = Hash([0; 32]);
 
 /// Why a log is not what was written.
@@ -56,13 +56,13 @@ pub enum ChainError {
     /// The event does not follow the one before it.
     #[error("event {seq} does not follow event {}: one of them was replaced", seq - 1)]
     Unlinked {
-        /// The later event.
+        /// The number of the later of the two events.
         seq: u64,
     },
     /// The event's content is not what was hashed.
     #[error("event {seq} was altered: its content does not match its hash")]
     Altered {
-        /// The event.
+        /// The number of the altered event.
         seq: u64,
     },
     /// The log ends earlier than a head that was noted before.
@@ -82,7 +82,7 @@ pub enum ChainError {
         somewhere(*as_noted + 1, *seq)
     )]
     NotAsNoted {
-        /// The event.
+        /// The number of the replaced event.
         seq: u64,
         /// The line of the checkpoint file that notes another.
         line: Option<u64>,
@@ -121,7 +121,7 @@ fn hash(seq: u64, entry: &Entry, previous: &Hash) -> Hash {
 }
 
 impl Event {
-    /// Gives `entry` its place behind the event that has number `seq - 1` and hash `previous`.
+    /// Chains `entry` as event `seq` to the event before it, which has number `seq - 1` and hash `previous`.
     #[must_use]
     pub fn seal(seq: u64, entry: Entry, previous: Hash) -> Self {
         let hash = hash(seq, &entry, &previous);
@@ -133,7 +133,7 @@ impl Event {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Head {
-    /// The event's number.
+    /// The event's number in the log, from 1; 0 stands for a log without events.
     pub seq: u64,
     /// The hash of that event, which covers all events before it.
     pub hash: Hash,
@@ -175,13 +175,13 @@ impl Default for ChainWalk {
 }
 
 impl ChainWalk {
-    /// Begins behind the event that has this number and hash.
+    /// Begins after the event that has this number and hash.
     #[must_use]
     pub const fn behind(seq: u64, head: Hash) -> Self {
         Self { seq, head }
     }
 
-    /// Takes the place of an event whose content is not at hand: whatever follows it is still bound to it.
+    /// Takes the next event's number and hashes without its content: later events are still chained to it.
     ///
     /// # Errors
     /// [`ChainError`] saying what is wrong with it.

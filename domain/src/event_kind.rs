@@ -64,7 +64,7 @@ event_kinds! {
     MessageKeyReplaced = "message-key-replaced",
     /// A message was refused.
     MessageRefused = "message-refused",
-    /// A webhook or command could not be told of a verdict.
+    /// A verdict could not be sent to a webhook or command.
     NotificationFailed = "notification-failed",
     /// The log's head could not be noted outside the store.
     CheckpointFailed = "checkpoint-failed",

@@ -12,13 +12,13 @@ use crate::record::RawRecord;
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum Difference {
-    /// It is in the source and not here.
+    /// The record is in the source and not at this level.
     Missing,
-    /// It is here and not in the source, or here more often than once.
+    /// The record is at this level and not in the source, or more than once at this level.
     Extra,
-    /// A field differs.
+    /// A field's value differs from the source's.
     Field,
-    /// It is booked on a worker that did not write it.
+    /// The row is recorded under a worker that did not write it.
     Worker,
     /// A reject's kept bytes are not the source's.
     RawBytes,
@@ -64,7 +64,7 @@ pub struct Finding {
     pub field: Option<String>,
     /// What the source says.
     pub expected: Option<String>,
-    /// What was found.
+    /// What was found instead, masked if the field is sensitive; nothing if there is no such value.
     pub actual: Option<String>,
     /// Who wrote the row.
     pub worker_id: Option<WorkerId>,

@@ -170,7 +170,7 @@ impl TreeRange {
         &self.nodes
     }
 
-    /// The subtrees that tile the range, left to right: first leaf, first leaf behind it, root.
+    /// The subtrees that tile the range, left to right: first leaf, first leaf after it, root.
     pub fn tiles(&self) -> impl Iterator<Item = (u64, u64, Hash)> + '_ {
         let mut begin = self.begin;
         self.nodes.iter().zip(&self.levels).map(move |(root, level)| {
@@ -293,7 +293,7 @@ impl TreeRange {
         }
     }
 
-    /// As [`TreeRange::from_bytes`], of bytes that may go on behind it.
+    /// As [`TreeRange::from_bytes`], for bytes that others may follow; those are returned too.
     ///
     /// # Errors
     /// [`RangeError::Malformed`] when there are too few of them.

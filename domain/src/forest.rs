@@ -24,7 +24,7 @@ impl Forest {
         Self(vec![TreeRange::starting_at(begin)])
     }
 
-    /// Trees of so many types without leaves, the next one being number `begin`; one tree at least.
+    /// One tree without leaves for each of `types` record types, at least one; the next leaf will be number `begin`.
     #[must_use]
     pub fn of_types(begin: u64, types: usize) -> Self {
         Self(vec![TreeRange::starting_at(begin); types.max(1)])
@@ -95,7 +95,7 @@ impl Forest {
         Some(Hash::of(&bytes))
     }
 
-    /// The trees as bytes, one after the other: each tells its own length.
+    /// The trees as bytes, one after the other: each states its own length.
     #[must_use]
     pub fn to_bytes(&self) -> Vec<u8> {
         self.0.iter().flat_map(TreeRange::to_bytes).collect()

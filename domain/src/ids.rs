@@ -46,9 +46,8 @@ impl FromStr for RunId {
     }
 }
 
-/// The identity of one store, made when the store is. Every message names it, so that a message of another store is
-/// told
-/// from one of our own. A copy of a database has the identity of the original.
+/// The identity of one store, made when the store is. Every message names it, so that messages of another store are
+/// recognized. A copy of a database has the identity of the original.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct StoreId(Uuid);

@@ -122,7 +122,7 @@ mod tests {
         range
     }
 
-    /// The path of `leaf`, with the leaves before and behind its chunk in chunks of `chunk`.
+    /// The path of `leaf`, with the leaves before and after its chunk in chunks of `chunk`.
     fn path(leaf: u64, size: u64, chunk: u64) -> Vec<Hash> {
         let mut builder = PathBuilder::new(leaf, size).unwrap();
         let mut begin = 0;

@@ -15,7 +15,7 @@ use crate::value::{FieldType, Value};
 pub struct Field {
     /// The field's name, which is also its column's.
     pub name: String,
-    /// What it holds.
+    /// The type of the field's values.
     pub ty: FieldType,
     /// Whether NULL makes the record a reject. Key fields always are.
     pub required: bool,

@@ -1,48 +1,48 @@
-//! Who may take a lease: the one on a run, and the one on the place of the coordinator service.
+//! Who may acquire a lease: the one on a run, and the one on the role of the coordinator service.
 //!
 //! When a lease ends is for the database's clock to say; what follows is decided here.
 
 use crate::lifecycle::RunState;
 
-/// On what grounds a run is taken up.
+/// On what grounds a coordinator acquires a run's lease.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Claim {
-    /// If nobody has it in hand.
+    /// Only if no coordinator holds the lease.
     IfFree,
-    /// Whoever has it: the owner is known to be dead, or is to be fenced off.
+    /// Regardless of the holder: it is known to be dead, or must be fenced off.
     Evict,
-    /// If nobody has it in hand, and although the run may be over: to remove what it left.
+    /// Only if no coordinator holds the lease, but even if the run is over: to remove what the run left.
     AfterItsEnd,
 }
 
-/// A lease as the database has it.
+/// A lease as it is stored in the database.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Held<'a> {
-    /// Who holds it.
+    /// The coordinator that holds the lease: `user@host pid N`, with what distinguishes processes of one number.
     pub owner: &'a str,
-    /// How long it still lasts, by the database's clock; 0 or less once it is over.
+    /// Milliseconds until the lease ends, by the database's clock; 0 or less once it has ended.
     pub left_ms: i64,
 }
 
 impl Held<'_> {
-    /// Whether it still lasts, where the longest lease is of `lasts_ms`. One that would last longer than any does
-    /// was made by a clock that has been set back since.
+    /// Whether the lease still holds, where the longest lease lasts `lasts_ms`. A lease with more time left was made by
+    /// a clock that has been set back since.
     #[must_use]
     pub const fn lasts(&self, lasts_ms: i64) -> bool {
         0 < self.left_ms && self.left_ms <= lasts_ms
     }
 }
 
-/// Why a lease is not given.
+/// Why a lease is refused.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Refused {
     /// The run is over.
     Over,
-    /// Its holder's time is not over.
+    /// Another holder's lease has not ended.
     Held,
 }
 
-/// Whether a run in `state` may be taken up.
+/// Whether a coordinator may acquire the lease of a run in `state`.
 ///
 /// # Errors
 /// [`Refused`], and why.
@@ -61,7 +61,7 @@ pub fn may_acquire(
     }
 }
 
-/// Whether `owner` may take the place of the coordinator service, or keep it.
+/// Whether `owner` may become the coordinator service, or remain it.
 #[must_use]
 pub fn may_serve(owner: &str, held: Option<Held<'_>>, lasts_ms: i64) -> bool {
     held.is_none_or(|held| held.owner == owner || !held.lasts(lasts_ms))

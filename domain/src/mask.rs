@@ -1,5 +1,5 @@
 //! Masks: how the content of sensitive fields is shown. A mask is a keyed hash, so that two sides can be compared and
-//! nobody without the key can try values out.
+//! no one without the key can try values out.
 //!
 //! `masked:` and the first 16 hexadecimal digits of HMAC-SHA256 under the store's key over
 //!
@@ -28,7 +28,7 @@ use crate::hex;
 use crate::record::{self, RawField, Tag};
 use crate::value::{FieldType, Value};
 
-/// A key has at least so many bytes: as many as the hash that it keys.
+/// The least length of a key, in bytes: that of the hash that it keys.
 pub const KEY_BYTES_MIN: usize = 32;
 
 /// What stands in place of a tag before bytes that gave no value.
@@ -61,13 +61,13 @@ impl MaskKey {
         Ok(Self(bytes.into()))
     }
 
-    /// The key itself, for whoever keeps it.
+    /// The key's bytes, for the store that keeps them.
     #[must_use]
     pub fn bytes(&self) -> &[u8] {
         &self.0
     }
 
-    /// By what a key is told from another without being known.
+    /// A digest that distinguishes the key from others without revealing it.
     #[must_use]
     pub fn check(&self) -> Hash {
         Hash(self.of(&[b"crossfoot masking key 1"]))

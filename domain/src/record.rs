@@ -160,7 +160,7 @@ fn date_text(date: Date) -> [u8; 10] {
     out
 }
 
-/// `YYYY-MM-DD HH:MM:SS.ffffff`.
+/// Formats a timestamp as `YYYY-MM-DD HH:MM:SS.ffffff`, 26 ASCII bytes.
 fn timestamp_text(at: DateTime) -> [u8; 26] {
     let mut out = *b"0000-00-00 00:00:00.000000";
     out[..10].copy_from_slice(&date_text(at.date()));
@@ -182,7 +182,7 @@ fn timestamp_text(at: DateTime) -> [u8; 26] {
 pub struct RawField<'a> {
     /// What the content is.
     pub tag: Tag,
-    /// The content.
+    /// The content's bytes, encoded as the tag says; empty for NULL.
     pub content: &'a [u8],
 }
 
@@ -232,7 +232,7 @@ impl<'a> RawField<'a> {
 /// One record in a block: its number, its fields, and the bytes that hold both.
 #[derive(Debug, Clone, Copy)]
 pub struct RawRecord<'a> {
-    /// Its number.
+    /// The record's number in its source, from 1.
     pub record_no: RecordNo,
     bytes: &'a [u8],
     fields: usize,

@@ -57,9 +57,9 @@ impl Outcome {
 /// How many checks came out how.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct CheckCounts {
-    /// Checks that passed.
+    /// How many checks passed.
     pub passed: usize,
-    /// Checks that failed.
+    /// How many checks failed.
     pub failed: usize,
     /// Checks that did not hold and are reported only.
     pub warned: usize,
@@ -152,9 +152,9 @@ pub struct Report {
     pub report_version: u32,
     /// The version of the program that made the report.
     pub crossfoot_version: String,
-    /// The run's id.
+    /// The run's id, a UUID.
     pub run_id: String,
-    /// The job's name.
+    /// The name of the job that the run executed.
     pub job: String,
     /// SHA-256 of the job file that ran.
     pub job_digest: Hash,

@@ -14,7 +14,7 @@ pub struct RetryPolicy {
 /// What to do after a failed attempt.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Next {
-    /// Try again after so many milliseconds.
+    /// Try again after this number of milliseconds.
     RetryAfterMs(u64),
     /// Give up: set aside with its reason.
     GiveUp,

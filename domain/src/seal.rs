@@ -17,7 +17,7 @@ pub const KEY_BYTES: usize = 32;
 /// The length of a seal, in bytes.
 pub const SEAL_BYTES: usize = 32;
 
-/// The number that names a key in a message; it tells nothing of the key.
+/// The number that names a key in a message; it reveals nothing of the key.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct KeyId(pub u32);
 
@@ -87,9 +87,10 @@ impl MessageKey {
 /// The keys of a deployment: the one that seals, and the one before it, which is still believed.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Keyring {
-    /// Seals, and verifies.
+    /// The key that seals new messages and verifies those that arrive.
     pub current: MessageKey,
-    /// Verifies only: messages that were on their way when the key was replaced.
+    /// The key before it, which only verifies messages that were on their way when the key was replaced; `None` if
+    /// there was none.
     pub previous: Option<MessageKey>,
 }
 

@@ -3,7 +3,7 @@
 use crate::counts::Role;
 use crate::lifecycle::{ChunkState, RunState};
 
-/// What whoever wants to begin work on a chunk is told.
+/// The answer to a worker that asks whether it may begin work on a chunk.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Start {
     /// Begin: a start is charged.
@@ -33,11 +33,11 @@ pub enum Objection {
     AlreadyThere,
     /// The run takes no more batches.
     RunClosed,
-    /// The batch is of other bytes than the ledger booked.
+    /// The batch was made from other bytes than the ledger has.
     OtherBytes,
 }
 
-/// Whether a batch may be committed. A chunk that was set aside may: its work was done all the same.
+/// Whether a batch may be committed. The batch of a chunk that was set aside may: its work was done anyway.
 ///
 /// # Errors
 /// [`Objection`], and which.

@@ -153,7 +153,7 @@ impl ControlTotals {
         Ok(())
     }
 
-    /// Counts, sums and hashes one record whose values are at hand; `canonical` is their canonical form.
+    /// Counts, sums and hashes one record that is already decoded; `canonical` is its canonical form.
     ///
     /// # Errors
     /// [`TotalsError::Overflow`] past 38 digits.

@@ -11,18 +11,18 @@ use std::collections::BTreeMap;
 use crate::amount::Amount;
 use crate::check::{CheckKind, CheckResult, Stage, Verdict};
 
-/// The longest history that is looked at.
+/// The greatest number of earlier runs that a run is compared with.
 pub const RUNS_MAX: u32 = 200;
 
 /// Which runs are comparable.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub enum SameWeekday {
-    /// Those of the same weekday, if there are enough of them; else all.
+    /// Runs of the same weekday if there are at least `runs_min` of them, otherwise runs of every weekday.
     #[default]
     Auto,
-    /// Those of the same weekday only.
+    /// Only runs of the same weekday, in UTC.
     Always,
-    /// All.
+    /// Runs of every weekday.
     Never,
 }
 
@@ -31,19 +31,20 @@ pub enum SameWeekday {
 pub struct TrendRules {
     /// Whether the job says anything of it. If not, a run that is far off is warned of, and nothing is said otherwise.
     pub is_declared: bool,
-    /// Records of the source: parts in a million of the median.
+    /// Records of the source: parts in a million of the median; `None` compares none.
     pub records: Option<u32>,
-    /// Rejects.
+    /// Rejects: parts in a million of the median; `None` compares none.
     pub rejects: Option<u32>,
-    /// Every amount that has no share of its own.
+    /// The share of every amount that has none of its own; `None` compares no such amount.
     pub amounts: Option<u32>,
-    /// Amounts, by name.
+    /// The share of each named amount, in parts in a million of the median.
     pub amount: BTreeMap<String, u32>,
-    /// Time spent; it is known only when the run is over, and is looked at by whoever looks back.
+    /// Time spent, in parts in a million of the median. It is known only when the run is over, so only later looks at
+    /// the history compare it.
     pub duration: Option<u32>,
-    /// So many earlier promoted runs are looked at.
+    /// How many earlier promoted runs are compared, at most.
     pub runs: u32,
-    /// With fewer comparable runs nothing is compared.
+    /// The least number of comparable runs; with fewer, nothing is compared.
     pub runs_min: u32,
     /// Which runs are comparable.
     pub same_weekday: SameWeekday,
@@ -76,7 +77,7 @@ pub struct Figures {
     pub at_ms: i64,
     /// Records of the source.
     pub records: u64,
-    /// Rejects.
+    /// How many of the source's records were rejected.
     pub rejects: u64,
     /// The sum of each amount over the accepted records, by name.
     pub amounts: Vec<(String, Amount)>,
@@ -87,9 +88,9 @@ pub struct Figures {
 pub struct TrendEvidence {
     /// What the job allows.
     pub rules: TrendRules,
-    /// The run.
+    /// The figures of the run that is compared.
     pub now: Figures,
-    /// The runs before it.
+    /// The figures of the promoted runs before it, the newest first.
     pub history: Vec<Figures>,
 }
 
@@ -110,18 +111,18 @@ pub fn weekday_name(day: usize) -> &'static str {
 /// What the comparable runs had of one figure.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Usual {
-    /// The least.
+    /// The least value of the comparable runs.
     pub least: Amount,
-    /// The most.
+    /// The greatest value of the comparable runs.
     pub most: Amount,
     /// The middle one; of an even number, half the sum of the two in the middle.
     pub median: Amount,
-    /// How many runs.
+    /// How many runs the values come from.
     pub runs: usize,
 }
 
 impl Usual {
-    /// Of these values; `None` of none.
+    /// Summarizes `values`; `None` if there are none.
     #[must_use]
     pub fn of(mut values: Vec<Amount>) -> Option<Self> {
         values.sort_unstable();
@@ -148,7 +149,8 @@ impl Usual {
         if under == 0 { None } else { Some(over * 1_000_000 / under) }
     }
 
-    /// Whether `value` is further from the median than `share` parts in a million, and outside of what was there.
+    /// Whether `value` is further from the median than `share` parts in a million, and outside the range of the
+    /// comparable runs.
     #[must_use]
     pub fn is_far(&self, value: Amount, share: u32) -> bool {
         let is_outside = value < self.least || value > self.most;

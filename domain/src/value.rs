@@ -14,25 +14,25 @@ use crate::hex;
 pub enum FieldType {
     /// Up to `chars_max` Unicode scalar values.
     Text {
-        /// The most characters it may hold.
+        /// The greatest length, in Unicode scalar values.
         chars_max: u32,
     },
     /// A 64-bit signed integer.
     Integer,
-    /// An exact decimal of up to `precision` digits, `scale` of them behind the point.
+    /// An exact decimal of up to `precision` digits, `scale` of them after the point.
     Decimal {
         /// Digits in all, 1 to 38.
         precision: u8,
-        /// Digits behind the point, at most `precision`.
+        /// Digits after the point, at most `precision`.
         scale: u8,
     },
     /// A day of the Gregorian calendar.
     Date,
     /// A day and a time without a zone, exact to the microsecond.
     Timestamp,
-    /// True or false.
+    /// A boolean: true or false.
     Boolean,
-    /// Uninterpreted bytes.
+    /// A string of uninterpreted bytes.
     Bytes,
 }
 
@@ -55,19 +55,19 @@ impl fmt::Display for FieldType {
 pub enum Value<'a> {
     /// No value; distinct from empty text.
     Null,
-    /// Text.
+    /// Text, a string of Unicode scalar values.
     Text(&'a str),
-    /// Integer.
+    /// A 64-bit signed integer.
     Integer(i64),
     /// Exact decimal, at the field's scale.
     Decimal(Amount),
-    /// Date.
+    /// A day of the Gregorian calendar.
     Date(Date),
-    /// Timestamp without zone.
+    /// A day and a time without a zone, to the microsecond.
     Timestamp(DateTime),
-    /// Boolean.
+    /// A boolean: true or false.
     Boolean(bool),
-    /// Bytes.
+    /// A string of uninterpreted bytes.
     Bytes(&'a [u8]),
 }
 
@@ -109,17 +109,17 @@ impl fmt::Display for Value<'_> {
 /// A value that owns its content: what a job file states.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Literal {
-    /// Text.
+    /// Text, a string of Unicode scalar values.
     Text(String),
-    /// Integer.
+    /// A 64-bit signed integer.
     Integer(i64),
-    /// Exact decimal.
+    /// An exact decimal number.
     Decimal(Amount),
-    /// Date.
+    /// A day of the Gregorian calendar.
     Date(Date),
-    /// Timestamp without zone.
+    /// A day and a time without a zone, to the microsecond.
     Timestamp(DateTime),
-    /// Boolean.
+    /// A boolean: true or false.
     Boolean(bool),
 }
 

@@ -45,13 +45,13 @@ pub async fn within<T>(what: &str, work: impl Future<Output = T>) -> T {
 /// How a fleet is made up.
 #[derive(Debug, Clone, Copy)]
 pub struct Setup {
-    /// Processors.
+    /// How many processors run.
     pub processors: usize,
-    /// Writers.
+    /// How many writers run.
     pub writers: usize,
-    /// At most so many bytes a chunk.
+    /// The greatest length of a chunk, in bytes.
     pub chunk_bytes: usize,
-    /// At most so many records a chunk; 0: no bound.
+    /// The greatest number of records in a chunk; 0 sets no limit.
     pub chunk_records: u64,
     /// How the broker misbehaves.
     pub faults: Faults,
@@ -71,11 +71,11 @@ impl Default for Setup {
 
 /// A store in a directory of its own, and what it takes to run jobs on it.
 pub struct Bench {
-    /// The store.
+    /// The store that the fleet works on.
     pub store: Arc<dyn Store>,
     /// The fleet that each drive gets.
     pub setup: Setup,
-    /// What the coordinator goes by.
+    /// The clock that the coordinator uses.
     pub clock: Arc<dyn Clock>,
     dir: tempfile::TempDir,
 }
@@ -83,11 +83,11 @@ pub struct Bench {
 /// How a drive ended, and what is reported of the run.
 #[derive(Debug)]
 pub struct Ended {
-    /// The run.
+    /// The id of the run that was driven.
     pub run_id: RunId,
     /// What it came to.
     pub ending: Ending,
-    /// Its report.
+    /// The report of the run.
     pub report: Report,
 }
 

@@ -10,11 +10,11 @@ use crate::proof::{Cell, Leaf, plain};
 /// A job with a source that it loads, and the fleet that does.
 #[derive(Debug, Clone)]
 pub struct Generated {
-    /// The job file.
+    /// The job file, as TOML text.
     pub job: String,
-    /// The source.
+    /// The source's bytes, as the job describes them.
     pub bytes: Vec<u8>,
-    /// The fleet.
+    /// The fleet and the cut that load the source.
     pub setup: Setup,
     /// What each record comes to; empty where the source has several record types.
     pub leaves: Vec<Leaf>,

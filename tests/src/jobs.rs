@@ -18,7 +18,7 @@ const LEDGER_FIELDS: [(&str, &str, &str); 9] = [
 pub struct JobText {
     /// Lines of `[source]`, beside the format.
     pub source: String,
-    /// `delimited` or `fixed`.
+    /// The source's format: `delimited` or `fixed`.
     pub format: &'static str,
     /// Lines of `[[record]]`, beside name and tables.
     pub record: String,
@@ -76,7 +76,7 @@ impl JobText {
         self
     }
 
-    /// The job file.
+    /// Puts the parts together to the text of a job file.
     #[must_use]
     pub fn text(&self) -> String {
         let Self { source, format, record, fields, rest } = self;

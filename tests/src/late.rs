@@ -8,7 +8,7 @@ use bytes::Bytes;
 use wire::seal::unverified;
 use wire::{Work, WorkerReport};
 
-/// How often others get their turn after the writer was heard, so that whoever acts upon it can.
+/// How often other tasks get a turn after the writer's report, so that those which act on it can.
 const TURNS: usize = 200;
 
 /// Everything is delivered in the end, as the contract demands.

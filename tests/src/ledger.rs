@@ -108,7 +108,7 @@ impl Ledger {
         self.0.iter().map(|posting| posting.csv() + line_end).collect::<String>().into_bytes()
     }
 
-    /// As CSV.
+    /// The postings as CSV, one per line, without a header row.
     #[must_use]
     pub fn csv(&self) -> Vec<u8> {
         self.csv_with("\n")

@@ -1,4 +1,4 @@
-//! A pack taken apart and put together again, as somebody would who wants to pass off another one.
+//! A pack taken apart and put together again, as a forger would do it.
 
 use domain::fingerprint::Hash;
 use domain::pack::{Listed, Manifest, archive};
@@ -71,7 +71,7 @@ impl Parts {
         serde_json::from_slice(self.part("manifest.json")).unwrap()
     }
 
-    /// Lists the parts anew, lets `change` change the manifest, signs it, and puts everything together.
+    /// Lists the parts again, lets `change` change the manifest, signs it, and puts everything together.
     ///
     /// # Panics
     /// When it cannot.
@@ -94,7 +94,7 @@ impl Parts {
         self.bytes()
     }
 
-    /// The archive.
+    /// The archive's bytes: each part with its header, padded to whole blocks.
     #[must_use]
     pub fn bytes(&self) -> Vec<u8> {
         let mut out = Vec::new();

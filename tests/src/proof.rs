@@ -39,7 +39,7 @@ impl Cell {
     }
 }
 
-/// `mantissa` with `scale` digits behind the point.
+/// `mantissa` with `scale` digits after the point.
 #[must_use]
 pub fn plain(mantissa: i128, scale: u32) -> String {
     let sign = if mantissa < 0 { "-" } else { "" };
@@ -53,15 +53,15 @@ pub fn plain(mantissa: i128, scale: u32) -> String {
 /// What a source record comes to at one level.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Leaf {
-    /// Its values.
+    /// An accepted record: its values, in layout order.
     Accepted(Vec<Cell>),
-    /// Its bytes, without framing.
+    /// A reject: its bytes, without framing.
     Rejected(Vec<u8>),
-    /// It is not at this level.
+    /// The record is not at this level.
     Absent,
 }
 
-/// Lower-case hexadecimal digits.
+/// The bytes as lower-case hexadecimal digits, two for each.
 #[must_use]
 pub fn hex(bytes: &[u8]) -> String {
     bytes.iter().map(|byte| format!("{byte:02x}")).collect()

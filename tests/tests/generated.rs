@@ -18,10 +18,10 @@ use tests::fleet::Bench;
 use tests::generated::Generated;
 use tests::proof;
 
-/// Undamaged runs: no false alarm among so many.
+/// How many undamaged runs, on an embedded store; none of them may raise a false alarm.
 const EMBEDDED: u64 = 160;
 const ON_POSTGRES: u64 = 40;
-/// Damaged ones.
+/// How many runs get damage to a row, on an embedded store.
 const DAMAGED: u64 = 80;
 const DAMAGED_ON_POSTGRES: u64 = 30;
 /// Runs at a time: they wait for the disk more than for a core.
@@ -114,7 +114,7 @@ impl Hand {
         }
     }
 
-    /// What a column holds, as text that tells any two values apart.
+    /// What a column holds, as text that differs for any two values.
     fn shown(&self, column: &str) -> String {
         match self {
             Self::Sqlite => format!("quote({column})"),
@@ -195,7 +195,7 @@ async fn damaged(bench: Bench, hand: &Hand, job: &Generated, seed: u64) -> bool 
     is_damaged
 }
 
-/// At least so many of the damages must have been taken by the database, or the test proves little.
+/// The least number of damages that the database must have accepted, or the test proves little.
 fn proves_enough(damages: &[bool], of: u64) {
     let done = damages.iter().filter(|done| **done).count() as u64;
     assert!(done * 3 >= of, "only {done} of {of} damages could be done");

@@ -10,7 +10,7 @@ use post::Post;
 use store::StoreError;
 use tokio_util::sync::CancellationToken;
 
-/// How long a worker waits before it takes up again what the broker or the store kept it from, at most.
+/// The longest wait before a worker retries work that the broker or the store prevented.
 const PAUSE_MAX: Duration = Duration::from_secs(5);
 
 /// The first such wait; it doubles with each that follows.
@@ -21,23 +21,22 @@ const PAUSE_MIN: Duration = Duration::from_millis(100);
 pub enum Handled {
     /// Its effect is durable, or there is nothing to do.
     Done,
-    /// It failed by its own fault at its `starts`th start, and may go well another time.
+    /// The message itself failed; a later start may succeed.
     Failed {
-        /// How often it was started, the first time being 1.
+        /// How often the chunk was started, this time included, from 1.
         starts: u32,
-        /// Why.
+        /// Why it failed, in words for the log and the dead letter.
         reason: String,
     },
-    /// The broker or the store failed, not the message: as often as it takes.
+    /// The broker or the store failed, not the message: it is retried without limit, for the reason given.
     Postponed(String),
-    /// It is not to be believed, or can never be handled: not sealed, not one of ours, or of bytes that the ledger does
-    /// not know. It goes to the dead letters, and is named in the evidence log.
+    /// The message is not genuine, or can never be handled: not sealed, of another store, or of bytes that the ledger
+    /// does not have. It becomes a dead letter, and the evidence log names it.
     Refused(String),
 }
 
 impl Handled {
-    /// What the store's failure makes of a message: postponed if it may pass, refused if it will be the same every
-    /// time.
+    /// The outcome for a message after the store failed: postponed if the failure is transient, otherwise refused.
     #[must_use]
     pub fn unless_transient(error: &StoreError) -> Self {
         if error.is_transient() {
@@ -48,9 +47,9 @@ impl Handled {
     }
 }
 
-/// Consumes `queue` until told to stop, one delivery at a time.
+/// Consumes `queue` until `stop` is cancelled, one delivery at a time.
 ///
-/// `handle` gets the body; `give_up` is told when a message failed for the last time.
+/// `handle` gets the body; `give_up` is called when a message failed for the last time.
 ///
 /// # Errors
 /// [`BrokerError`] when consuming cannot begin.

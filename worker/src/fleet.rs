@@ -41,7 +41,7 @@ impl Fleet {
         Self { tasks, with }
     }
 
-    /// Lets them finish what they have in hand, and closes the broker.
+    /// Stops the workers, which finish their current messages, and closes the broker.
     pub async fn stop(self) {
         self.with.stop.cancel();
         self.with.post.broker().close().await;

@@ -8,10 +8,10 @@ use job::Job;
 use store::{Store, stored_job};
 use tokio::sync::Mutex;
 
-/// A fleet has few jobs at a time; when there are more, all are fetched anew.
+/// The most jobs that are kept. A fleet has few jobs at a time; when there are more, all are fetched again.
 const JOBS_MAX: usize = 64;
 
-/// Why a job is not at hand, in words.
+/// Why a job is not available, in words.
 #[derive(Debug)]
 pub enum Unavailable {
     /// The store cannot be asked now.
@@ -20,7 +20,7 @@ pub enum Unavailable {
     Job(String),
 }
 
-/// The jobs that this process has met.
+/// The jobs that this process has fetched, by their digests.
 #[derive(Default)]
 pub struct Jobs(Mutex<HashMap<[u8; 32], Arc<Job>>>);
 

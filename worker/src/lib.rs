@@ -34,30 +34,30 @@ pub use jobs::Jobs;
 
 use consume::Handled;
 
-/// How often workers give a sign of life.
+/// The interval between two heartbeats of a worker.
 pub const BEAT: Duration = Duration::from_secs(5);
 
 /// What a worker works with.
 #[derive(Clone)]
 pub struct WorkerContext {
-    /// Where messages come from and go to, sealed.
+    /// Sends and receives sealed messages over the broker.
     pub post: Arc<Post>,
-    /// Where rows and the ledger are.
+    /// The store with the ledger and the job's tables.
     pub store: Arc<dyn Store>,
-    /// The time.
+    /// The clock that workers take their times from.
     pub clock: Arc<dyn Clock>,
-    /// Told when to finish what is in hand and stop.
+    /// Cancelled when workers must finish their current message and stop.
     pub stop: CancellationToken,
-    /// Who is registered, for signs of life.
+    /// The registered workers of this process, for heartbeats.
     pub registered: Registered,
     /// How many ranges this process reads back at a time: as many as it has cores, whatever its slots.
     pub reading: Arc<Semaphore>,
-    /// For tests: the chunk at which a processor dies.
+    /// For tests: the number of the chunk at which a processor dies; `None` outside of tests.
     pub dies_at_chunk: Option<u64>,
 }
 
 impl WorkerContext {
-    /// Those of a process that begins; nobody is registered yet.
+    /// The context of a process that starts: no worker is registered yet.
     #[must_use]
     pub fn new(post: Arc<Post>) -> Self {
         Self {
@@ -82,7 +82,7 @@ pub(crate) fn micros(time: Duration) -> u64 {
     u64::try_from(time.as_micros()).unwrap_or(u64::MAX)
 }
 
-/// The workers of a process, each with since when it has had a message in hand, if it has one.
+/// The registered workers of a process, each with the time at which it received its current message.
 #[derive(Debug, Clone, Default)]
 pub struct Registered(Arc<Mutex<Vec<AtWork>>>);
 
@@ -90,7 +90,7 @@ pub struct Registered(Arc<Mutex<Vec<AtWork>>>);
 #[derive(Debug)]
 struct AtWork {
     worker: WorkerId,
-    /// Since when it has had a message in hand, if it has one.
+    /// When the worker received its current message; `None` if it waits for one.
     since: Option<Instant>,
 }
 
@@ -99,7 +99,7 @@ impl Registered {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Heartbeats of those that have not stopped.
+    /// A heartbeat for each worker that has not stopped.
     #[must_use]
     pub fn beats(&self) -> Vec<Heartbeat> {
         let beat =
@@ -121,14 +121,14 @@ impl Registered {
         }
     }
 
-    /// `worker` has a message in hand until what is returned is dropped.
+    /// Marks `worker` as working on a message until the returned guard is dropped.
     pub(crate) fn in_hand(&self, worker: WorkerId) -> InHand {
         self.set(worker, Some(Instant::now()));
         InHand(self.clone(), worker)
     }
 }
 
-/// A message in a worker's hand.
+/// Marks a worker as working on a message, until it is dropped.
 pub(crate) struct InHand(Registered, WorkerId);
 
 impl Drop for InHand {
@@ -140,7 +140,7 @@ impl Drop for InHand {
 /// Who a worker is.
 #[derive(Debug, Clone)]
 pub struct Identity {
-    /// Its name, such as `processor-1`.
+    /// The worker's name, such as `processor-1`.
     pub name: String,
     /// The host it runs on.
     pub host: String,
@@ -165,7 +165,7 @@ impl WorkerContext {
         Ok(worker)
     }
 
-    /// A worker stops. That the store learns of it is a courtesy: without a sign of life it is gone as well.
+    /// Removes a worker that stops and informs the store, as a courtesy: without heartbeats it would count as gone too.
     pub(crate) async fn retire(&self, worker: WorkerId) {
         self.registered.remove(worker);
         if let Err(error) = self.store.retire(&[worker]).await {
@@ -173,7 +173,7 @@ impl WorkerContext {
         }
     }
 
-    /// Gives signs of life for the workers of this process until told to stop.
+    /// Sends heartbeats for the workers of this process until `stop` is cancelled.
     pub async fn give_signs_of_life(&self) {
         let mut beat = tokio::time::interval(BEAT);
         loop {
@@ -187,12 +187,12 @@ impl WorkerContext {
         }
     }
 
-    /// Tells the coordinator what was counted for a chunk, or that it failed.
+    /// Reports to the coordinator what was counted for a chunk, or that it failed.
     pub(crate) async fn report(&self, attempt: u64, report: &WorkerReport) -> Result<(), PostError> {
         self.post.send(Queue::Counts, attempt, report).await
     }
 
-    /// Reads a message, or says what becomes of it.
+    /// Reads a message; an error is the outcome for its delivery.
     pub(crate) async fn read<M: Travels>(&self, body: &Bytes) -> Result<Opened<M>, Handled> {
         self.post.read(body).await.map_err(|error| match error {
             Unread::Refused(error) => Handled::Refused(error.to_string()),

@@ -20,13 +20,13 @@ use crate::jobs::Unavailable;
 use crate::starts::Charged;
 use crate::{Identity, Jobs, WorkerContext, micros, recount, verifier};
 
-/// Why a processor ended before it was told to.
+/// Why a processor ended although no one stopped it.
 #[derive(Debug, Error)]
 pub enum ProcessorError {
-    /// It could not register.
+    /// The processor could not register with the store.
     #[error(transparent)]
     Store(#[from] StoreError),
-    /// It could not consume.
+    /// The processor could not consume from the broker.
     #[error(transparent)]
     Broker(#[from] BrokerError),
 }
@@ -37,17 +37,17 @@ pub enum ProcessError {
     /// The bytes are not those that the coordinator split (INV-02).
     #[error("chunk {chunk_no}: its bytes do not match the SHA-256 in the ledger")]
     Altered {
-        /// The chunk.
+        /// The number of the altered chunk.
         chunk_no: u64,
     },
-    /// It holds more or fewer records than were split.
+    /// The chunk holds more or fewer records than the splitter counted.
     #[error("chunk {chunk_no}: the splitter found {split} records, but {decoded} were decoded")]
     RecordCount {
-        /// The chunk.
+        /// The number of the chunk.
         chunk_no: u64,
-        /// As the splitter counted.
+        /// Records that the splitter counted.
         split: u64,
-        /// As decoded.
+        /// Records that the processor decoded.
         decoded: u64,
     },
     /// The job's formats cannot be used.
@@ -56,22 +56,22 @@ pub enum ProcessError {
     /// The batch does not fit a message.
     #[error("chunk {chunk_no}: {error}; use smaller chunks")]
     Batch {
-        /// The chunk.
+        /// The number of the chunk.
         chunk_no: u64,
-        /// Why.
+        /// Why the batch cannot be encoded.
         error: CodecError,
     },
     /// The chunk as such cannot be decoded.
     #[error("chunk {chunk_no}: {error}")]
     Chunk {
-        /// The chunk.
+        /// The number of the chunk.
         chunk_no: u64,
-        /// Why.
+        /// Why the chunk cannot be decoded.
         error: ChunkError,
     },
 }
 
-/// Works until told to stop.
+/// Runs a processor until the context's `stop` is cancelled.
 ///
 /// # Errors
 /// [`ProcessorError`] when it cannot begin.

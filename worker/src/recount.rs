@@ -1,6 +1,5 @@
-//! Counting a committed chunk again, because its workers' counts were lost on the bus: the coordinator sends its
-//! bytes once
-//! more and asks for it. Nothing is committed by it, and what is counted is held against the ledger as ever.
+//! Counting a committed chunk again, because its workers' counts were lost on the bus: the coordinator sends its bytes
+//! again and asks for the counts. Nothing is committed, and the counts are compared with the ledger as usual.
 
 use std::sync::Arc;
 

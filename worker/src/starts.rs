@@ -22,11 +22,11 @@ pub(crate) struct Start<'a> {
 
 /// What charging a start comes to.
 pub(crate) enum Charged<'a> {
-    /// Go on.
+    /// The work may begin; the start was charged.
     Go(Start<'a>),
     /// The chunk is committed.
     Committed,
-    /// There is nothing to do, or it is to be settled as said.
+    /// The work must not begin; the delivery is settled with this outcome.
     Settle(Handled),
 }
 
@@ -62,7 +62,8 @@ impl WorkerContext {
         }
     }
 
-    /// Sets a chunk aside in the ledger, and says so on the bus. `false`: the ledger does not know of it yet.
+    /// Sets a chunk aside in the ledger and reports that to the coordinator. Returns `false` if the ledger could not be
+    /// changed.
     pub(crate) async fn give_up<M: Travels>(
         &self,
         opened: &Opened<M>,
@@ -86,14 +87,13 @@ impl WorkerContext {
 }
 
 impl Start<'_> {
-    /// The chunk failed by its own fault.
+    /// Ends the start as a failure of the chunk itself, which stays charged.
     pub(crate) fn failed(self, reason: String) -> Handled {
         Handled::Failed { starts: self.starts, reason }
     }
 
-    /// The message holds other bytes than the ledger booked. Where messages are sealed that is a fault of our own,
-    /// charged
-    /// to the chunk; where they are not, somebody made it up, and the chunk itself is handed out again.
+    /// Ends the start of a message with other bytes than the ledger has. If messages are sealed, the fault is in the
+    /// fleet and the chunk is charged; if not, the message may be forged: it is refused, and the charge is revoked.
     pub(crate) async fn of_other_bytes(self, reason: String) -> Handled {
         match self.with.post.is_sealed().await {
             Ok(true) => self.failed(reason),

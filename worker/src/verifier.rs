@@ -14,10 +14,10 @@ use crate::consume::{Handled, consume};
 use crate::jobs::Unavailable;
 use crate::{Jobs, WorkerContext, micros};
 
-/// Ranges of the same first chunk that are looked at: there is one, unless somebody makes them up.
+/// The most ranges with the same first chunk that are compared: there is only one, unless someone forges ranges.
 const RANGES_MAX: u32 = 8;
 
-/// Works until told to stop.
+/// Reads ranges back until the context's `stop` is cancelled.
 ///
 /// # Errors
 /// [`BrokerError`] when it cannot begin.

@@ -15,18 +15,18 @@ use crate::jobs::Unavailable;
 use crate::starts::Charged;
 use crate::{Identity, Jobs, WorkerContext, micros, verifier};
 
-/// Why a writer ended before it was told to.
+/// Why a writer ended although no one stopped it.
 #[derive(Debug, thiserror::Error)]
 pub enum WriterError {
-    /// It could not register.
+    /// The writer could not register with the store.
     #[error(transparent)]
     Store(#[from] StoreError),
-    /// It could not consume.
+    /// The writer could not consume from the broker.
     #[error(transparent)]
     Broker(#[from] BrokerError),
 }
 
-/// Works until told to stop.
+/// Runs a writer until the context's `stop` is cancelled.
 ///
 /// # Errors
 /// [`WriterError`] when it cannot begin.

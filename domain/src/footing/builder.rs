@@ -16,11 +16,11 @@ pub(super) const SAID_BYTES_MAX: usize = 256;
 /// What a control's field says.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum DeclaredValue {
-    /// Nothing: NULL.
+    /// The field holds NULL: nothing is declared.
     Nothing,
     /// It could not be decoded, or is too long to be compared.
     Unreadable,
-    /// A number.
+    /// A number, exact: from an integer or decimal field.
     Number(Amount),
     /// Text, or another value as it is written.
     Text(String),
@@ -44,9 +44,9 @@ impl DeclaredValue {
 /// A record that opens a scope or declares something.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Event {
-    /// Its type.
+    /// The record's type, by its place among the job's record types.
     pub(super) record: usize,
-    /// Its number.
+    /// The record's number in its source, from 1.
     pub(super) record_no: RecordNo,
     /// What was measured since the event before it, itself left out.
     pub(super) before: Sparse,
@@ -56,12 +56,12 @@ pub(super) struct Event {
     pub(super) said: Vec<DeclaredValue>,
 }
 
-/// What a chunk has to say: measures and events, in record order. Its size is bounded by the chunk's.
+/// The measures and events of one chunk, in record order. Its size is bounded by the chunk's.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Footing {
-    /// The first record's number.
+    /// The number of the chunk's first record, from 1.
     pub(super) first: RecordNo,
-    /// How many records.
+    /// How many records the chunk has, rejects included.
     pub(super) records: u64,
     pub(super) events: Vec<Event>,
     /// What was measured since the last event.
@@ -75,7 +75,7 @@ impl Footing {
         self.first
     }
 
-    /// How many records it is of.
+    /// How many records the chunk has, rejects included.
     #[must_use]
     pub const fn records(&self) -> u64 {
         self.records
@@ -96,13 +96,13 @@ pub struct FootingBuilder {
     first: RecordNo,
     next: RecordNo,
     since: Vec<Measured>,
-    /// What came since the last event, for the measures over all records.
+    /// Records and lines since the last event, for the measures over all records.
     all: Passed,
     events: Vec<Event>,
 }
 
 impl FootingBuilder {
-    /// For the chunk whose first record is `first`.
+    /// Begins a chunk whose first record has number `first`.
     #[must_use]
     pub fn new(plan: &Arc<FootingPlan>, first: RecordNo) -> Self {
         Self {
@@ -115,9 +115,9 @@ impl FootingBuilder {
         }
     }
 
-    /// Takes the next record in. `record` is the place of its type, `None` if it is of none; `lines` on how many
-    /// lines it stands (1, if [`FootingPlan::counts_lines`] does not ask); `values` are its values in layout order,
-    /// and `is_decoded` tells which of them could be read. Rejects are taken in like any other: they were sent.
+    /// Adds the next record. `record` is the place of its type, `None` if it has none; `lines` is how many lines it has
+    /// (1, unless [`FootingPlan::counts_lines`] asks); `values` are its values in layout order, and `is_decoded` says
+    /// which of them could be read. Rejects are added like other records: they were sent.
     ///
     /// # Errors
     /// [`FootingError::Order`] if it is not the next; [`FootingError::Overflow`] past 2^64 lines.

@@ -11,7 +11,7 @@ use super::plan::{Control, Cover, FootingPlan, Outside};
 use super::tally::{Demanded, Miss, Shows, Tally};
 use crate::ids::RecordNo;
 
-/// So many findings are kept; the others are counted.
+/// The greatest number of findings that are kept; later ones are only counted.
 pub(super) const FINDINGS_MAX: usize = 100;
 
 /// What a run is given to compare declared values with.
@@ -26,11 +26,11 @@ pub struct Given {
 /// What is known of one control.
 #[derive(Debug, Clone, Default)]
 pub(super) struct State {
-    /// How many of its records there were.
+    /// How many records of the control's type there were.
     pub(super) seen: u64,
-    /// Scopes opened.
+    /// How many scopes were opened for the control so far.
     pub(super) opened: u64,
-    /// Where the open scope begins.
+    /// The record that opened the current scope; `None` if none is open.
     open: Option<RecordNo>,
     /// What was measured in the open scope, total by total.
     within: Vec<Measured>,
@@ -59,7 +59,7 @@ pub struct Fold {
 }
 
 impl Fold {
-    /// Nothing yet; the next record is the source's first.
+    /// Begins at the source's first record.
     #[must_use]
     pub fn new(plan: &Arc<FootingPlan>, given: Given) -> Self {
         let mut users = vec![Vec::new(); plan.kept.len()];

@@ -44,7 +44,7 @@ impl Wide {
 pub(super) struct Measured {
     /// Records that take part.
     pub(super) records: u64,
-    /// Of these, the ones of which it cannot be told whether or with how much: a field could not be decoded.
+    /// Of these, records whose part in the measure is unknown, because a field could not be decoded.
     pub(super) unreadable: u64,
     /// The sum: of a field, or of lines. Not used when records are counted.
     pub(super) sum: Wide,

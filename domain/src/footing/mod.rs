@@ -1,4 +1,4 @@
-//! Footing: what header and trailer records say of the source, held against what was counted.
+//! Footing: comparing what header and trailer records say of the source with what was counted.
 //!
 //! A *control* is a record type that declares totals of a *scope*: the whole source, or the records from an
 //! opening record up to the control itself. Scopes nest (file > batch, file > group > account), and a control that

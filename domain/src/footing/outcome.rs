@@ -15,7 +15,7 @@ use crate::invariants::Invariant;
 /// A control that is not met: where, and both values.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct FootingFinding {
-    /// The control's name.
+    /// The name of the control that is not met.
     pub control: String,
     /// The record that declares; of a scope that does not close, the record that opens it.
     pub record_no: RecordNo,

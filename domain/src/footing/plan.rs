@@ -13,11 +13,11 @@ use crate::value::{FieldType, Literal};
 /// A record type that declares something of a scope.
 #[derive(Debug, Clone)]
 pub struct Control {
-    /// Its name, in checks and findings.
+    /// The control's name, as checks and findings show it.
     pub name: String,
-    /// The record type that declares.
+    /// The record type that declares, by its place among the job's record types.
     pub record: usize,
-    /// What it covers.
+    /// The records that the control's totals are of.
     pub cover: Cover,
     /// Whether a source may do without it.
     pub optional: bool,
@@ -36,7 +36,7 @@ pub enum Cover {
     File,
     /// Those from the latest record of one of these types to the control, both included.
     From(Vec<usize>),
-    /// Those behind the control before it (or from the source's first) to the control, itself included.
+    /// Those after the previous control (or from the source's first) to this control, itself included.
     Preceding,
     /// Those from the control, itself included, to the next one or the source's end.
     Following,
@@ -45,7 +45,7 @@ pub enum Cover {
 /// What follows from a record that is measured and that no scope holds.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Outside {
-    /// The control fails: nobody vouches for the record.
+    /// The control fails: no total covers the record.
     Fails,
     /// Nothing: such records are expected.
     Ignored,
@@ -56,13 +56,13 @@ pub enum Outside {
 pub struct Total {
     /// The declaring field, by its place in the control's layout.
     pub field: usize,
-    /// What is measured.
+    /// What is counted or summed for the total.
     pub measure: Measure,
-    /// So many digits of the declared number stand behind a point that is not written.
+    /// How many digits of the declared number follow an implied decimal point.
     pub scale: u8,
-    /// A hash total: only so many digits, from the right, are declared.
+    /// For a hash total, how many digits are declared, counted from the right; `None` if all are.
     pub last_digits: Option<u8>,
-    /// What is declared are blocks of so many; one that is not full counts.
+    /// The size of a block, if blocks are declared instead of records or lines; a partly filled block counts as one.
     pub blocks_of: Option<u32>,
 }
 
@@ -78,13 +78,13 @@ pub struct Measure {
 /// What is counted or summed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum What {
-    /// Records.
+    /// The records themselves are counted.
     Records,
-    /// The lines on which they stand.
+    /// The lines that the records consist of.
     Lines,
-    /// A field of them.
+    /// The values of one field are summed.
     Sum {
-        /// Whether signs are left off.
+        /// Whether absolute values are summed.
         absolute: bool,
     },
 }
@@ -92,35 +92,35 @@ pub enum What {
 /// A record type's part in a measure.
 #[derive(Debug, Clone)]
 pub struct Part {
-    /// The record type.
+    /// The record type, by its place among the job's record types.
     pub record: usize,
-    /// The field that is summed.
+    /// The summed field, by its place in the record type's layout; `None` when records or lines are counted.
     pub field: Option<usize>,
-    /// Which of its records take part. Unknown is not.
+    /// The condition under which a record takes part; unknown (NULL) does not. `None`: every record does.
     pub only: Option<Predicate>,
 }
 
-/// A declared value that is no total.
+/// A declared value that is not a total.
 #[derive(Debug, Clone)]
 pub struct Demand {
-    /// The declaring field.
+    /// The declaring field, by its place in the control's layout.
     pub field: usize,
-    /// What it must be.
+    /// What the declared value must be.
     pub wanted: Wanted,
 }
 
 /// What a declared value must be.
 #[derive(Debug, Clone)]
 pub enum Wanted {
-    /// This value.
+    /// The declared value equals this one.
     Equals(Expected),
     /// The value of this name that comes with the run.
     Given(String),
     /// One more than in the run before; `last` is followed by `first`.
     Sequence {
-        /// What follows `last`.
+        /// The number that follows `last`.
         first: i64,
-        /// The greatest number, if they begin anew.
+        /// The greatest number, if numbering starts again after it; `None` if numbers only grow.
         last: Option<i64>,
     },
 }
@@ -133,9 +133,9 @@ pub struct Expected(pub Literal);
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
 #[error("control `{control}`: {message}")]
 pub struct PlanError {
-    /// The control.
+    /// The name of the control that cannot be used.
     pub control: String,
-    /// What is wrong.
+    /// What is wrong, in words for the author of the job.
     pub message: String,
 }
 
@@ -143,7 +143,7 @@ pub struct PlanError {
 #[derive(Debug, Clone)]
 pub(super) struct Kept {
     pub(super) measure: Measure,
-    /// Digits behind the point of its sum.
+    /// Digits after the point of its sum.
     pub(super) scale: u8,
 }
 

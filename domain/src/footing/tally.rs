@@ -56,7 +56,7 @@ impl std::fmt::Display for Sum {
     }
 }
 
-/// How what a field declares is shown: masked if the field is sensitive, and what it is held against likewise.
+/// How what a field declares is shown: masked if the field is sensitive, like the value it is compared with.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Shows<'a>(Option<(&'a Masks, &'a str)>);
 

@@ -54,7 +54,7 @@ pub fn header(name: &str, size: u64) -> [u8; BLOCK] {
     block
 }
 
-/// The name and size that a header tells, if it is one of the form that [`header`] writes.
+/// The name and size that a header states, if it has the form that [`header`] writes.
 #[must_use]
 pub fn read(block: &[u8; BLOCK]) -> Option<(&str, u64)> {
     let end = block[..100].iter().position(|byte| *byte == 0)?;

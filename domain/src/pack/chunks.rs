@@ -33,11 +33,11 @@ impl RejectsByChunk {
 /// What a pack's chunks come to.
 #[derive(Debug, Clone)]
 pub struct ChunkTotals {
-    /// Chunks.
+    /// How many chunks the pack has.
     pub chunks: u64,
-    /// Their bytes.
+    /// The sum of the chunks' lengths, in bytes.
     pub bytes: u64,
-    /// Their records, as they were cut.
+    /// The records of all chunks, as the splitter counted them.
     pub records: u64,
     /// Chunks that were committed.
     pub committed: u64,
@@ -45,9 +45,9 @@ pub struct ChunkTotals {
     pub bytes_in: u64,
     /// Records that were decoded.
     pub records_in: u64,
-    /// Accepted.
+    /// Records that were accepted, over the committed chunks.
     pub accepted: u64,
-    /// Rejected.
+    /// Records that were rejected, over the committed chunks.
     pub rejected: u64,
     /// Chunks in which records in are not accepted and rejected together.
     pub unbalanced: u64,
@@ -61,9 +61,9 @@ pub struct ChunkTotals {
     pub workers: BTreeMap<(Role, WorkerId), Counts>,
     /// Digest of how many rejects each chunk has.
     pub rejects: Hash,
-    /// Where the content behind the last chunk begins.
+    /// The offset in the content at which the last chunk ends, in bytes.
     pub end: u64,
-    /// The first chunk's offset.
+    /// The offset in the content at which the first chunk begins, in bytes.
     pub begin: u64,
 }
 
@@ -121,7 +121,7 @@ impl Default for ChunkWalk {
 }
 
 impl ChunkWalk {
-    /// Takes the next chunk.
+    /// Adds the next chunk to the totals.
     pub fn take(&mut self, line: &ChunkLine) {
         let totals = &mut self.totals;
         let number = line.chunk_no.0;
@@ -202,7 +202,7 @@ impl ChunkWalk {
         }
     }
 
-    /// What they come to.
+    /// Ends the walk and returns the totals.
     #[must_use]
     pub fn finish(self) -> ChunkTotals {
         ChunkTotals { rejects: self.rejects.finish(), ..self.totals }
@@ -212,7 +212,7 @@ impl ChunkWalk {
 /// What a pack's rejects come to.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct RejectTotals {
-    /// Rejects.
+    /// How many rejects the pack has.
     pub rejects: u64,
     /// The first that does not follow the one before it, in words.
     pub disorder: Option<String>,
@@ -238,7 +238,7 @@ pub struct RejectWalk {
 }
 
 impl RejectWalk {
-    /// Takes the next reject.
+    /// Adds the next reject to the totals.
     pub fn take(&mut self, line: &RejectLine) {
         let (record, chunk) = (line.record_no.0, line.chunk_no.0);
         if record <= self.last || self.chunk.is_some_and(|last| chunk < last.chunk_no) {
@@ -267,7 +267,7 @@ impl RejectWalk {
         }
     }
 
-    /// What they come to.
+    /// Ends the walk and returns the totals.
     #[must_use]
     pub fn finish(mut self) -> RejectTotals {
         if let Some(last) = self.chunk {

@@ -1,5 +1,4 @@
-//! A run's life as the pack's segment of the log tells it: the chain walked, the steps taken, what verdict and export
-//! note.
+//! A run's life as the pack's segment of the log records it: the chain, the steps, and what verdict and export note.
 
 use serde::Deserialize;
 
@@ -11,11 +10,11 @@ use crate::event_kind::EventKind;
 use crate::fingerprint::Hash;
 use crate::lifecycle::RunState;
 
-/// What the details of events say that a pack is held against. Everything else in them is for the reader.
+/// The details of events that a pack is checked against. Everything else in them is for the reader.
 #[derive(Debug, Clone, Default, Deserialize)]
 #[serde(default)]
 pub struct Detail {
-    /// `opened`: the job.
+    /// In `opened`: the name of the job.
     pub job: Option<String>,
     /// `opened`: SHA-256 of the job file.
     pub job_digest: Option<Hash>,
@@ -34,32 +33,32 @@ pub struct Detail {
 /// An event of the run and what its detail says.
 #[derive(Debug, Clone)]
 pub struct Noted {
-    /// The event's number.
+    /// The event's number in the evidence log, from 1.
     pub seq: u64,
-    /// When: milliseconds since 1970, UTC.
+    /// When it happened: milliseconds since 1970, UTC.
     pub at_ms: i64,
-    /// Who.
+    /// Who acted, as the event names them: `operator@host`.
     pub actor: String,
-    /// What happened.
+    /// The event's kind by its name in the log, such as `opened`.
     pub kind: String,
-    /// What it says.
+    /// What the event's detail says, as far as a pack is checked against it.
     pub detail: Detail,
 }
 
-/// What the segment tells.
+/// What the segment of the log says about the run.
 #[derive(Debug, Clone, Default)]
 pub struct Life {
-    /// Its events.
+    /// How many events the segment has, the run's and others.
     pub events: u64,
-    /// Of these, the run's.
+    /// How many of these events are the run's own.
     pub own: u64,
-    /// Where it ends.
+    /// The number and hash of the segment's last event; `None` if it has no events.
     pub head: Option<Head>,
     /// The first thing that is wrong with it, in words.
     pub broken: Option<String>,
     /// Where the run is in its life, by its events.
     pub state: Option<RunState>,
-    /// How it was opened.
+    /// The event that opened the run; `None` if the segment has none.
     pub opened: Option<Noted>,
     /// The last verdict: the reconciliation that the checks are of.
     pub verdict: Option<Noted>,
@@ -91,7 +90,7 @@ impl LifeWalk {
         let _ = self.life.broken.get_or_insert_with(|| why.into());
     }
 
-    /// Takes the next line; `detail` is what the event's detail says, or why that cannot be told.
+    /// Takes the next line; `detail` is what the event's detail says, or why it cannot be read.
     pub fn take(&mut self, line: &LogLine, detail: Result<Detail, Contradiction>) {
         let (seq, previous, hash) = match line {
             LogLine::Event(event) => (event.seq, event.previous, event.hash),
@@ -175,7 +174,7 @@ impl LifeWalk {
         }
     }
 
-    /// What the events tell of the run.
+    /// Ends the walk and returns what the events say about the run.
     #[must_use]
     pub fn finish(mut self) -> Life {
         if self.life.opened.is_none() {

@@ -17,9 +17,9 @@ use crate::rule::RuleOutcome;
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct RunFacts {
-    /// Its id.
+    /// The run's id, a UUID.
     pub run_id: String,
-    /// The job's name.
+    /// The name of the job that the run executed.
     pub job: String,
     /// SHA-256 of the job file.
     pub job_digest: Hash,
@@ -27,39 +27,39 @@ pub struct RunFacts {
     pub types: Vec<String>,
     /// The digest of the hashed fields' names and types.
     pub layout_digest: Hash,
-    /// Where it is in its life.
+    /// The state of the run when the pack was made.
     pub state: RunState,
     /// Where the source is.
     pub source: String,
-    /// Its length on disk before the run, if it had one.
+    /// The length of the source on disk before the run, in bytes; `None` for a stream.
     pub source_bytes: Option<u64>,
-    /// SHA-256 of it on disk before the run.
+    /// SHA-256 of the source on disk before the run; `None` for a stream.
     pub source_sha256: Option<Hash>,
     /// What the splitter found, once it came to the source's end.
     pub split: Option<SplitFacts>,
     /// What the sender declared beside the job file.
     pub declared: Option<Declared>,
-    /// How the source was cut: bytes a chunk.
+    /// The greatest length of a chunk, in bytes.
     pub chunk_bytes: u64,
-    /// Records a chunk; 0: no bound.
+    /// The greatest number of records in a chunk; 0 sets no limit.
     pub chunk_records: u64,
-    /// Whether loading the same bytes again was insisted on.
+    /// Whether the operator asked to load the same bytes again (`--again`).
     pub again: bool,
-    /// Whether it waited for approval.
+    /// Whether the run waits for approval once staging is proven.
     pub pause_after_staged: bool,
     /// Whether it was left to the coordinator service.
     pub submitted: bool,
-    /// Who opened it.
+    /// The operator who opened the run: `operator@host`.
     pub opened_by: String,
-    /// When: milliseconds since 1970, UTC.
+    /// When the run was opened: milliseconds since 1970, UTC.
     pub opened_at_ms: i64,
-    /// When it ended.
+    /// When the run ended: milliseconds since 1970, UTC; `None` while it is not over.
     pub ended_at_ms: Option<i64>,
-    /// Whether loading was taken up more than once.
+    /// Whether a coordinator acquired the run again while it was loading.
     pub interrupted: bool,
     /// Whether its staging rows, rejects and findings were removed before the export.
     pub purged: bool,
-    /// Why it stands where it stands.
+    /// Why the run is in its state, in words; `None` if that needs no words.
     pub note: Option<String>,
 }
 
@@ -67,35 +67,35 @@ pub struct RunFacts {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct SplitFacts {
-    /// Chunks.
+    /// Chunks that the source was cut into.
     pub chunks: u64,
-    /// Records.
+    /// Records that the splitter counted.
     pub records: u64,
     /// Bytes of content, after decompression.
     pub bytes: u64,
-    /// Of these, before the first chunk.
+    /// Of these bytes, those before the first chunk.
     pub header_bytes: u64,
-    /// Of these, behind the last chunk.
+    /// Of these bytes, those after the last chunk.
     pub footer_bytes: u64,
-    /// Bytes on disk.
+    /// The length of the source on disk, in bytes.
     pub bytes_on_disk: u64,
     /// SHA-256 of the bytes on disk.
     pub sha256: Hash,
 }
 
-/// `versions.json`: which programs had a hand in it.
+/// `versions.json`: the programs that took part in the run.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Versions {
     /// The program that made the pack.
     pub crossfoot: String,
-    /// The pack's form.
+    /// The version of the pack's form ([`super::manifest::FORMAT_VERSION`]).
     pub pack_format: u32,
-    /// The report's shape.
+    /// The version of the report's shape.
     pub report_version: u32,
     /// The kind of store: `sqlite` or `postgres`.
     pub store: String,
-    /// The workers that had a hand in it, as they registered.
+    /// The workers that took part in the run, as they registered.
     pub workers: Vec<WorkerVersion>,
 }
 
@@ -103,15 +103,15 @@ pub struct Versions {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct WorkerVersion {
-    /// Its number.
+    /// The worker's number in the store's register.
     pub worker_id: WorkerId,
-    /// Its name.
+    /// The worker's name, such as `processor-1`.
     pub name: String,
-    /// What it did.
+    /// What the worker does: decode chunks or write batches.
     pub role: Role,
     /// The host it ran on.
     pub host: String,
-    /// The program's version.
+    /// The version of the program that the worker ran.
     pub version: String,
 }
 
@@ -119,27 +119,27 @@ pub struct WorkerVersion {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct ChunkLine {
-    /// Its number, from 0.
+    /// The chunk's number in its source, from 0.
     pub chunk_no: ChunkNo,
-    /// Where it begins in the content.
+    /// The chunk's offset in the source's content, in bytes.
     pub offset: u64,
-    /// Its length.
+    /// The chunk's length in the content, in bytes.
     pub bytes: u64,
-    /// Its first record.
+    /// The number of the chunk's first record, from 1.
     pub first_record_no: RecordNo,
-    /// How many records it has.
+    /// How many records the chunk has, rejects included.
     pub records: u64,
     /// For each record type the latest record of it before the chunk, in a job whose records have parents.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub parents: Vec<u64>,
-    /// SHA-256 of its bytes.
+    /// SHA-256 of the chunk's bytes.
     pub sha256: Hash,
-    /// Where it is in its life.
+    /// The state of the chunk when the pack was made.
     pub state: ChunkState,
-    /// Why it was set aside, if it was.
+    /// Why the chunk was set aside; `None` if it was not.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub reason: Option<String>,
-    /// What was committed, if it was.
+    /// What was committed of the chunk; `None` if it is not committed.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub committed: Option<CommittedLine>,
 }
@@ -148,19 +148,19 @@ pub struct ChunkLine {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct CommittedLine {
-    /// Who decoded it.
+    /// The processor that decoded the chunk.
     pub processor: WorkerId,
-    /// Who wrote it.
+    /// The writer that committed the chunk's batch.
     pub writer: WorkerId,
     /// Bytes that were decoded.
     pub bytes_in: u64,
     /// Records that were decoded.
     pub records_in: u64,
-    /// Accepted.
+    /// Records that were accepted.
     pub accepted: u64,
     /// Of these, those of each record type.
     pub by_type: Vec<u64>,
-    /// Rejected.
+    /// Records that were rejected.
     pub rejected: u64,
     /// Sums over the accepted, in the order of the report's `amount_names`.
     pub sums: Vec<Amount>,
@@ -169,10 +169,10 @@ pub struct CommittedLine {
     /// What came of each row rule.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub rules: Vec<RuleOutcome>,
-    /// What it adds to the totals that headers and trailers declare, in hexadecimal.
+    /// What the chunk adds to the totals that headers and trailers declare, in hexadecimal; empty if none are declared.
     #[serde(default, skip_serializing_if = "String::is_empty")]
     pub footing: String,
-    /// Its leaves of each record type's tree.
+    /// The chunk's leaves in each record type's tree.
     pub trees: Vec<TreeLine>,
 }
 
@@ -185,7 +185,7 @@ pub struct TreeLine {
     pub begin: u64,
     /// The first leaf that is not in it.
     pub end: u64,
-    /// The subtrees' roots.
+    /// The roots of the subtrees, left to right.
     pub roots: Vec<Hash>,
 }
 
@@ -217,18 +217,18 @@ impl TreeLine {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct RejectLine {
-    /// The record.
+    /// The record's number in its source, from 1.
     pub record_no: RecordNo,
-    /// The chunk.
+    /// The number of the chunk that the record is in, from 0.
     pub chunk_no: ChunkNo,
-    /// Where it begins in the content.
+    /// The record's offset in the source's content, in bytes.
     pub offset: u64,
-    /// Who rejected it.
+    /// The processor that rejected the record.
     pub worker_id: WorkerId,
     /// Its bytes, in hexadecimal; absent where the job's sensitive fields forbid it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub raw: Option<String>,
-    /// How many bytes it has.
+    /// The record's length without framing, in bytes.
     pub raw_bytes: u64,
     /// Every reason that was found.
     pub reasons: Vec<Reason>,
@@ -248,10 +248,10 @@ pub enum LogLine {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Link {
-    /// Its number.
+    /// The event's number in the evidence log, from 1.
     pub seq: u64,
     /// The hash of the event before it.
     pub previous: Hash,
-    /// Its hash.
+    /// The event's own hash.
     pub hash: Hash,
 }

@@ -37,17 +37,17 @@ macro_rules! parts {
 parts! {
     /// The job file that ran, as text.
     Job = "job.toml",
-    /// Which programs had a hand in it.
+    /// The programs that took part in the run, with their versions.
     Versions = "versions.json",
     /// The run as the ledger has it, and what the splitter found.
     Run = "run.json",
-    /// The report.
+    /// The run's report, as JSON.
     Report = "report.json",
     /// The report as a page.
     Page = "report.html",
     /// The checks of the last reconciliation; their SHA-256 is in the log.
     Checks = "checks.json",
-    /// Every worker's share.
+    /// Every worker's counts: as reported, in the ledger, in the tables.
     Workers = "workers.json",
     /// Every chunk: where it was cut, who did it, its counts and sums, and its part of the fingerprint.
     Chunks = "chunks.jsonl",
@@ -55,7 +55,7 @@ parts! {
     Rejects = "rejects.jsonl",
     /// The evidence log from the run's first event to the export.
     Log = "log.jsonl",
-    /// The manifest.
+    /// The list of all parts with their SHA-256, and what the pack is of.
     Manifest = "manifest.json",
     /// The manifest's signature: 64 bytes, Ed25519.
     Signature = "manifest.sig",
@@ -92,9 +92,9 @@ pub struct Manifest {
     pub format_version: u32,
     /// The version of the program that made the pack.
     pub crossfoot_version: String,
-    /// The run's id.
+    /// The run's id, a UUID.
     pub run_id: String,
-    /// The job's name.
+    /// The name of the job that the run executed.
     pub job: String,
     /// SHA-256 of the job file.
     pub job_digest: Hash,

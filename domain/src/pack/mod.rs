@@ -1,4 +1,4 @@
-//! The evidence pack: one file that carries a run's evidence to somebody who has neither database nor broker.
+//! The evidence pack: one file that carries a run's evidence to a person who has neither database nor broker.
 //!
 //! The file is a tar of the parts in [`Part::ALL`], in that order, in the one form that [`archive`] writes. Nothing
 //! else
@@ -34,11 +34,11 @@ pub use manifest::{Listed, Manifest, Part, parts_digest};
 #[serde(rename_all = "kebab-case")]
 #[schemars(rename = "CheckOutcome")]
 pub enum Outcome {
-    /// The comparison holds.
+    /// The comparison was made, and it holds.
     Passed,
     /// The comparison does not hold.
     Failed,
-    /// It was not made, for the reason given. Never counted as passed.
+    /// The comparison was not made, for the reason given. It never counts as passed.
     NotChecked,
 }
 
@@ -61,7 +61,7 @@ pub type Judged = Result<String, Contradiction>;
 pub struct PartCheck {
     /// The part of the pack, by its name in the archive; `archive` for what belongs to none.
     pub part: String,
-    /// What was checked.
+    /// What was checked, in words.
     pub check: String,
     /// How it came out.
     pub outcome: Outcome,

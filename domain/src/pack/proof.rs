@@ -1,6 +1,6 @@
-//! The proof that one record is in a run's source as loaded: for whoever has the record's bytes and trusts the root.
+//! The proof that one record is in a run's source as loaded: for anyone who has the record's bytes and trusts the root.
 //!
-//! The arithmetic, for whoever wants to do it by hand (`||` is concatenation, `H` is SHA-256):
+//! The arithmetic, for anyone who wants to do it by hand (`||` is concatenation, `H` is SHA-256):
 //!
 //! 1. The *leaf's content* is one byte, 1 for an accepted record or 2 for a reject; then the record's number (8 bytes,
 //!    big-endian); then, of an accepted record, each hashed field as in [`crate::record`], of a reject its raw bytes.
@@ -24,7 +24,7 @@
 //!    bytes each.
 //! 4. `statement` is a JSON text that names run, job, records and fingerprint; `signature` is Ed25519 over its bytes.
 //!
-//! The path holds the hash of the neighbouring record's leaf: whoever can guess that whole record can confirm it.
+//! The path holds the hash of the neighbouring record's leaf: anyone who can guess that whole record can confirm it.
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -60,7 +60,7 @@ pub enum Became {
 pub enum RecomputedFrom {
     /// The source, whose chunk still had the bytes that were loaded.
     Source,
-    /// Staging and rejects as they were read back: the source was gone.
+    /// Staging and rejects as they were read back, because the source no longer existed.
     Staging,
 }
 
@@ -72,9 +72,9 @@ pub struct Statement {
     pub format: String,
     /// The version of the form.
     pub format_version: u32,
-    /// The run's id.
+    /// The run's id, a UUID.
     pub run_id: String,
-    /// The job's name.
+    /// The name of the job that the run executed.
     pub job: String,
     /// SHA-256 of the job file.
     pub job_digest: Hash,
@@ -100,14 +100,14 @@ pub struct Proof {
     pub format: String,
     /// The version of the form.
     pub format_version: u32,
-    /// The run's id.
+    /// The run's id, a UUID.
     pub run_id: String,
-    /// SHA-256 of the job file: whoever has the job can make the canonical form of the record's raw bytes.
+    /// SHA-256 of the job file: anyone who has the job can make the canonical form of the record's raw bytes.
     pub job_digest: Hash,
     /// The record's place in its source, from 1.
     pub record_no: RecordNo,
-    /// For each record type the number of the latest record of it before this one, 0 for none: what the parent of a
-    /// record is told by.
+    /// For each record type the number of the latest record of it before this one, 0 for none: they identify the
+    /// record's parent.
     pub parents: Vec<u64>,
     /// What the record became.
     pub became: Became,
@@ -154,7 +154,7 @@ pub fn fingerprint(roots: &[Hash]) -> Hash {
     }
 }
 
-/// The part that checks of a proof are booked on.
+/// The name that checks of a proof give as their part.
 pub const PROOF: &str = "proof";
 
 /// Leaf to path, path to root, roots to fingerprint, and the statement about it.

@@ -201,9 +201,7 @@ pub(super) fn staging_checks(evidence: &StagingEvidence, at_ms: i64, checks: &mu
     ));
 }
 
-/// A run that was interrupted or paused is held against the source itself once more, not against what the ledger
-/// remembers of it.
-/// Where there are several record types: each one's rows and fingerprint, expected and found.
+/// For a job with several record types, checks each type's rows and fingerprint; with one type, it adds no check.
 pub(super) fn by_type_checks(
     stage: Stage,
     types: &[String],
@@ -241,7 +239,7 @@ pub(super) fn by_type_checks(
     }
 }
 
-/// The processors' word for what the source holds, held against the coordinator's own decoding.
+/// Compares what processors decoded with the coordinator's own decoding.
 pub(super) fn decoded_beside(evidence: &StagingEvidence, at_ms: i64) -> CheckResult {
     let beside = &evidence.decoded_beside;
     let of = evidence.ledger.chunks;
@@ -257,7 +255,7 @@ pub(super) fn decoded_beside(evidence: &StagingEvidence, at_ms: i64) -> CheckRes
     check
 }
 
-/// Nothing was believed that such a message says; that somebody sends them is for a person to look into.
+/// Warns of refused messages. They changed nothing, but a person should find out who sends them.
 pub(super) fn messages_refused(evidence: &StagingEvidence, at_ms: i64) -> Option<CheckResult> {
     if evidence.refused_messages == 0 {
         return None;
@@ -270,6 +268,7 @@ pub(super) fn messages_refused(evidence: &StagingEvidence, at_ms: i64) -> Option
     Some(check)
 }
 
+/// Compares a run that was interrupted or paused with the source itself again, not with what the ledger says of it.
 pub(super) fn source_again_checks(evidence: &StagingEvidence, at_ms: i64, checks: &mut Vec<CheckResult>) {
     let subject =
         || Subject::new(Stage::Source, Invariant::FingerprintsEqual, "fingerprint, source decoded again");

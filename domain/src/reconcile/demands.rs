@@ -1,4 +1,4 @@
-//! The checks of what somebody demanded: declared totals, the limit of rejects, keys, and the job's rules.
+//! The checks of what the sender and the job require: declared totals, the limit of rejects, keys, and rules.
 
 use super::checks::{fingerprint, sum};
 use super::evidence::{RuleEvidence, StagingEvidence};
@@ -94,8 +94,7 @@ cannot be compared",
     }
 }
 
-/// The controls of the source cannot be held against anything: the ledger does not have all its chunks, or not as
-/// they were.
+/// Fails the source's controls, which cannot be compared: the ledger lacks chunks, or has them altered.
 pub(super) fn unfooted(fault: &FootingError, at_ms: i64) -> CheckResult {
     let subject = Subject::new(Stage::Declared, Invariant::DeclaredMet, "controls of the source");
     let message = format!("cannot combine the totals that the source's records declare: {fault}");

@@ -18,9 +18,9 @@ use crate::trend::TrendEvidence;
 /// How many rejects a run may have.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum RejectLimit {
-    /// So many.
+    /// A fixed number of records.
     Count(u64),
-    /// So many of a million records.
+    /// A share of all records, in parts in a million, rounded down.
     PerMillion(u32),
 }
 
@@ -40,7 +40,7 @@ impl RejectLimit {
 /// What the coordinator saw of the source.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct SourceEvidence {
-    /// Chunks split.
+    /// Chunks that the splitter cut the source into.
     pub chunks: u64,
     /// Records framed by the splitter.
     pub records: u64,
@@ -48,7 +48,7 @@ pub struct SourceEvidence {
     pub bytes: u64,
     /// Bytes that the chunks, the header and the footer cover, from the chunks' offsets and lengths in the ledger.
     pub bytes_tiled: u64,
-    /// Of these, the bytes before the first chunk and behind the last: a header row, a file header or footer.
+    /// Of these, the bytes before the first chunk and after the last: a header row, a file header or footer.
     pub header_bytes: u64,
     /// The first place where a chunk does not begin where the one before it ends.
     pub first_gap: Option<u64>,
@@ -56,26 +56,26 @@ pub struct SourceEvidence {
     pub sha256_before: Option<Hash>,
     /// The same, taken of the bytes that were split.
     pub sha256_split: Hash,
-    /// Whether it is a stream of which nobody saw the end before it was interrupted.
+    /// Whether the source is a stream that was interrupted before its end was read.
     pub stream_interrupted: bool,
     /// What changed about the file between opening it and now, in words; `None` if nothing did.
     pub changed: Option<String>,
-    /// Its length on disk.
+    /// The length of the source on disk, in bytes.
     pub bytes_on_disk: u64,
 }
 
 /// What the ledger says was decoded and committed.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct LedgerEvidence {
-    /// Chunks committed.
+    /// Chunks whose batches are committed.
     pub chunks: u64,
     /// Bytes the processors were handed and hashed.
     pub bytes: u64,
-    /// Chunks whose records in are not accepted + rejected.
+    /// Chunks whose decoded records are not all accounted for as accepted or rejected.
     pub chunks_unbalanced: u64,
-    /// Records in.
+    /// Records that were decoded, over all committed chunks: accepted and rejected.
     pub records: u64,
-    /// Rejected.
+    /// Records that were rejected, over all committed chunks.
     pub rejected: u64,
     /// Accepted, summed and hashed by the processors from the source's bytes.
     pub accepted: ControlTotals,
@@ -88,7 +88,7 @@ pub struct LedgerEvidence {
 pub struct ReadBack {
     /// Rows, sums and content.
     pub totals: ControlTotals,
-    /// Rejects kept.
+    /// Rejects that are kept in the store, as read back.
     pub rejects: u64,
     /// Rows that belong to no committed chunk.
     pub stray_rows: u64,
@@ -110,7 +110,7 @@ pub enum VerifySource {
 }
 
 impl VerifySource {
-    /// A sample holds about one chunk of so many.
+    /// A sample holds about one chunk in this number.
     pub const ONE_IN: u64 = 32;
 
     /// The word in settings and in the ledger.
@@ -139,15 +139,14 @@ impl FromStr for VerifySource {
     }
 }
 
-/// Chunks that the coordinator decoded from the source's bytes as it split them, held against what was committed of
-/// them.
+/// Chunks that the coordinator decoded from the source's bytes as it split them, compared with what was committed.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct DecodedBeside {
-    /// How many chunks.
+    /// How many chunks the coordinator decoded itself.
     pub chunks: u64,
-    /// The records in them.
+    /// How many records those chunks have.
     pub records: u64,
-    /// Of how many something else was committed.
+    /// How many of those chunks were committed with other content.
     pub differing: u64,
 }
 
@@ -157,15 +156,15 @@ pub struct DecodedBeside {
 /// interrupted or paused does not rely on them alone.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum DecodedTwice {
-    /// The run went through in one go.
+    /// The run was neither interrupted nor paused.
     NotNeeded,
-    /// The source is a stream, and gone.
+    /// The source is a stream and cannot be read again.
     Gone,
     /// It could not be decoded again, for this reason.
     Failed(String),
-    /// It was.
+    /// The source was decoded a second time, to its end.
     Decoded {
-        /// The fingerprint.
+        /// The fingerprint of the second decoding; `None` if their tree does not begin at the first record.
         fingerprint: Option<Hash>,
         /// Chunks of which the ledger has other counts, sums or content.
         chunks_differing: u64,
@@ -177,9 +176,9 @@ pub enum DecodedTwice {
 /// A rule with what came of it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct RuleEvidence {
-    /// The rule's name.
+    /// The rule's name in the job file.
     pub name: String,
-    /// What it demands, in the job's words.
+    /// What the rule requires, in the job's words.
     pub demands: String,
     /// What follows a breach.
     pub on_breach: OnBreach,
@@ -203,7 +202,7 @@ pub struct KeyEvidence {
 /// All that is known once staging has been read back.
 #[derive(Debug, Clone)]
 pub struct StagingEvidence {
-    /// The run.
+    /// The run that is reconciled.
     pub run_id: RunId,
     /// The record types' names.
     pub types: Vec<String>,
@@ -211,7 +210,7 @@ pub struct StagingEvidence {
     pub amount_names: Vec<String>,
     /// The digest of the layout.
     pub layout: Hash,
-    /// The source.
+    /// What the coordinator saw of the source.
     pub source: SourceEvidence,
     /// The source, decoded a second time.
     pub source_again: DecodedTwice,
@@ -219,17 +218,17 @@ pub struct StagingEvidence {
     pub decoded_beside: DecodedBeside,
     /// Messages that claimed to be of this run and were refused, by the evidence log.
     pub refused_messages: u64,
-    /// The ledger.
+    /// What the ledger says was decoded and committed.
     pub ledger: LedgerEvidence,
-    /// Staging.
+    /// What was read back from the staging tables.
     pub staging: ReadBack,
-    /// The workers.
+    /// The share of every worker that took part in the run.
     pub workers: Vec<WorkerShare>,
     /// What the sender declared.
     pub declared: Option<Declared>,
     /// What came of the totals that the source's own records declare; why not, if the ledger does not hold them whole.
     pub footing: Option<Result<Outcome, FootingError>>,
-    /// The rules.
+    /// The outcome of each rule, in the job's order.
     pub rules: Vec<RuleEvidence>,
     /// The key of each record type.
     pub keys: Vec<KeyEvidence>,
@@ -237,7 +236,7 @@ pub struct StagingEvidence {
     pub reject_limit: RejectLimit,
     /// Rules of which more or fewer breaches are kept than the processors counted.
     pub rules_differing: u64,
-    /// Earlier runs of the job that brought the very same bytes into final.
+    /// Earlier runs of the job that promoted the same bytes.
     pub loaded_before: Vec<RunId>,
     /// Whether the operator insisted on loading them again.
     pub again: bool,

@@ -38,14 +38,14 @@ pub struct Reconciliation {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("{failed} of {checks} checks failed")]
 pub struct NotReconciled {
-    /// Checks that failed.
+    /// How many checks failed.
     pub failed: usize,
-    /// Checks made.
+    /// How many checks were made.
     pub checks: usize,
 }
 
 impl Reconciliation {
-    /// Every check that was made.
+    /// Every check that was made, in the order in which they were made.
     #[must_use]
     pub fn checks(&self) -> &[CheckResult] {
         &self.checks

@@ -15,7 +15,7 @@ pub enum OnBreach {
     Fail,
     /// The record stays in staging and out of final, accounted for as held.
     Hold,
-    /// It is reported.
+    /// The run reports the breaches as a warning and can still be promoted.
     Warn,
 }
 
@@ -39,16 +39,16 @@ pub enum Condition {
     /// No two records of the run agree in all of these fields (by index). Records with a NULL among them are not
     /// compared.
     Unique {
-        /// Field indexes.
+        /// The fields by their places in the layout.
         fields: Vec<usize>,
     },
     /// Each record's fields are found together in another table. Records with a NULL among them are not looked up.
     References {
-        /// Field indexes.
+        /// The fields by their places in the layout.
         fields: Vec<usize>,
         /// The table that is looked up.
         table: String,
-        /// Its columns, one for each field.
+        /// The columns of that table, one for each field.
         columns: Vec<String>,
     },
     /// In each group of records the sum of one field is a given amount.
@@ -65,13 +65,13 @@ pub enum Condition {
 /// A rule of a job.
 #[derive(Debug, Clone)]
 pub struct Rule {
-    /// Its name.
+    /// The rule's name, unique within the job.
     pub name: String,
     /// The place, among the job's record types, of the one whose records it is about.
     pub record: usize,
-    /// What must hold.
+    /// What must hold of the records.
     pub condition: Condition,
-    /// What follows if it does not.
+    /// What follows when a record or group breaks the rule.
     pub on_breach: OnBreach,
 }
 

@@ -33,7 +33,7 @@ pub const fn keys_for(code: ReasonCode, form: &Form) -> &'static [&'static str] 
     }
 }
 
-/// The same, as a remark behind a reason; empty where there are no keys.
+/// The same, as a remark after a reason; empty where there are no keys.
 #[must_use]
 pub fn remark_for(code: ReasonCode, form: &Form) -> String {
     match keys_for(code, form) {

@@ -24,18 +24,18 @@ use crate::select::Selector;
 /// Why a chunk cannot be decoded at all. (A record that cannot is a reject, and no error.)
 #[derive(Debug, Error)]
 pub enum ChunkError {
-    /// Its records cannot be told apart, though the splitter could.
+    /// The end of a record cannot be found, although the splitter found it.
     #[error("cannot find the end of the record at byte {offset} of the source's content: {error}")]
     Frame {
-        /// Where.
+        /// The record's offset in the source's content, in bytes.
         offset: u64,
-        /// Why.
+        /// Why the record's end cannot be found.
         error: FrameError,
     },
     /// A sum does not fit.
     #[error(transparent)]
     Totals(#[from] TotalsError),
-    /// What its records declare could not be taken in.
+    /// What the chunk's records declare could not be processed.
     #[error(transparent)]
     Footing(#[from] FootingError),
 }
@@ -43,13 +43,13 @@ pub enum ChunkError {
 /// A chunk as it was cut.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ChunkCut {
-    /// Its number.
+    /// The chunk's number in its source, from 0.
     pub chunk_no: ChunkNo,
-    /// Where it begins in the content.
+    /// The chunk's offset in the source's content, in bytes.
     pub offset: u64,
-    /// Its length.
+    /// The chunk's length in the content, in bytes.
     pub bytes: u64,
-    /// Its first record.
+    /// The number of the chunk's first record, from 1.
     pub first_record_no: RecordNo,
     /// How many records it has.
     pub records: u64,
@@ -64,7 +64,7 @@ pub struct ChunkCut {
 }
 
 impl ChunkCut {
-    /// Where its decoding begins.
+    /// The state in which decoding of the chunk begins.
     #[must_use]
     pub fn start(&self) -> Start<'_> {
         Start { first_record_no: self.first_record_no, offset: self.offset, parents: &self.parents }
@@ -101,7 +101,7 @@ impl DecodedChunk {
 /// A record that broke a row rule.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Breach {
-    /// Its number.
+    /// The record's number in its source, from 1.
     pub record_no: RecordNo,
     /// The rule's place among all rules of the job.
     pub rule: usize,
@@ -110,20 +110,20 @@ pub struct Breach {
 /// A record that was not accepted.
 #[derive(Debug)]
 pub struct RejectedRecord {
-    /// Its number.
+    /// The record's number in its source, from 1.
     pub record_no: RecordNo,
     /// Where it begins in the source's content.
     pub offset: u64,
     /// Its bytes, without framing.
     pub raw: Vec<u8>,
-    /// Every reason found.
+    /// Every reason that was found against the record.
     pub reasons: Vec<Reason>,
 }
 
 /// Where a chunk begins.
 #[derive(Debug, Clone, Copy)]
 pub struct Start<'a> {
-    /// The number of its first record.
+    /// The number of the chunk's first record, from 1.
     pub first_record_no: RecordNo,
     /// Its place in the source's content, in bytes.
     pub offset: u64,
@@ -375,14 +375,14 @@ impl<'a> Decoding<'a> {
     }
 }
 
-/// The reason against a record whose type cannot be told.
+/// The reason against a record whose type cannot be determined.
 #[must_use]
 pub fn of_no_type() -> Reason {
     let detail = "the record matches none of the job's record types".into();
     Reason { field: None, code: ReasonCode::RecordType, detail }
 }
 
-/// Reasons of one chunk's rejects are kept in full up to so many bytes: 4 MiB. A chunk travels in one message.
+/// The size up to which the reasons of one chunk's rejects are kept in full: 4 MiB. A chunk travels in one message.
 const REASON_BYTES_MAX: usize = 4 << 20;
 
 /// Every reason, as long as there is room; then the first of each record, and how many more it has.

@@ -8,11 +8,11 @@ use thiserror::Error;
 /// A job file that cannot be used. `Display` names file, line and column, shows the line, and gives advice.
 #[derive(Debug, Error)]
 pub struct JobError {
-    /// The file's name.
+    /// The job file's name, as it was given.
     pub file: String,
     /// Line and column, from 1, and the line's text, where one place is at fault.
     pub place: Option<Place>,
-    /// What is wrong.
+    /// What is wrong with the job file, in words.
     pub message: String,
     /// What to do about it, if that is not obvious.
     pub advice: Option<String>,
@@ -21,13 +21,13 @@ pub struct JobError {
 /// A place in the file.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Place {
-    /// From 1.
+    /// The line in the file, from 1.
     pub line: usize,
-    /// From 1, in characters.
+    /// The column in the line, in characters from 1.
     pub column: usize,
     /// How many characters are at fault.
     pub width: usize,
-    /// The line.
+    /// The text of the whole line.
     pub text: String,
 }
 

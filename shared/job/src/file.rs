@@ -34,8 +34,8 @@ pub(super) struct JobFile {
     pub(super) job: JobSection,
     /// How the source is written: its format, its encoding, and where its records begin and end.
     pub(super) source: SourceSection,
-    /// A record type: how its records are told from others, which fields they have, and into which tables they go. A
-    /// source with several record types has one `[[record]]` for each. A record is of the first type whose `when`
+    /// A record type: how its records are distinguished from others, which fields they have, and into which tables they
+    /// go. A source with several record types has one `[[record]]` for each. A record is of the first type whose `when`
     /// holds.
     pub(super) record: Vec<RecordSection>,
     /// What the sender declares of the source. Each value is a check (INV-10). A file that is named by `--declared`

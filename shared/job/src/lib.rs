@@ -36,7 +36,7 @@ pub use error::{JobError, Place};
 /// A job, understood and checked.
 #[derive(Debug, Clone)]
 pub struct Job {
-    /// Its name: one job's runs are compared with each other.
+    /// The job's name. Runs of jobs with one name are compared with each other.
     pub name: String,
     /// What it is for.
     pub description: Option<String>,
@@ -58,18 +58,18 @@ pub struct Job {
     pub declared: Option<Declared>,
     /// What the source's own header and trailer records declare of it.
     pub footing: Option<Arc<FootingPlan>>,
-    /// What must hold.
+    /// The row rules and set rules, in the job's order.
     pub rules: Vec<Rule>,
     /// How far a run's figures may be from those of the runs before it.
     pub trends: TrendRules,
     /// How many rejects are allowed.
     pub reject_limit: RejectLimit,
-    /// What is asked of whoever decides about its runs.
+    /// What the job requires of the people who decide about its runs.
     pub approval: Approval,
 }
 
-/// A kind of record: how it is told from the others, how its fields are written, what it consists of and where it
-/// goes. Its place among the job's record types is its number in messages, the ledger and rules.
+/// A kind of record: how it is distinguished from the others, how its fields are written, what it consists of and where
+/// it goes. Its place among the job's record types is its number in messages, the ledger and rules.
 #[derive(Debug, Clone)]
 pub struct RecordType {
     /// What it consists of and where it goes; where it has a parent, the parent's record number is the last field.
@@ -102,7 +102,7 @@ pub enum RecordRole {
 pub struct When {
     /// The field's place in the type's layout.
     pub field: usize,
-    /// The values.
+    /// The values that the field may have; one of them is enough.
     pub one_of: Vec<Literal>,
 }
 
@@ -144,7 +144,7 @@ impl Job {
         meaning::parse(file, text)
     }
 
-    /// The job without what it asks of an approver: for a shadow, which nobody decides about.
+    /// The job without what it requires of an approver: for a drill's shadow, which no person approves.
     ///
     /// # Errors
     /// [`JobError`], which would be a mistake of ours.

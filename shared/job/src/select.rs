@@ -13,7 +13,7 @@ struct Typed {
     when: Vec<When>,
 }
 
-/// Tells each record's type, and decodes it.
+/// Determines each record's type, and decodes the record.
 #[derive(Debug, Clone)]
 pub struct Selector {
     types: Vec<Typed>,

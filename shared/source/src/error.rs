@@ -9,50 +9,50 @@ use super::Location;
 /// A source that cannot be read to its end. Offsets are in bytes from the beginning.
 #[derive(Debug, Error)]
 pub enum SourceError {
-    /// Nothing is there.
+    /// There is no file at the location.
     #[error("{location} does not exist; check the path, and that its file system is mounted")]
     NotFound {
-        /// The source.
+        /// The source that does not exist.
         location: Location,
     },
-    /// It is a directory.
+    /// The location is a directory.
     #[error("{location} is a directory: name one of the files in it")]
     IsDirectory {
-        /// The source.
+        /// The source that is a directory.
         location: Location,
     },
     /// The operating system refuses to open it.
     #[error("cannot open {location}; check its permissions")]
     NotReadable {
-        /// The source.
+        /// The source that could not be opened.
         location: Location,
-        /// Why.
+        /// What the operating system said.
         #[source]
         error: io::Error,
     },
     /// Reading failed in the middle.
     #[error("cannot read {location} at byte {offset}; check the disk or the network, then try again")]
     Read {
-        /// The source.
+        /// The source that could not be read.
         location: Location,
-        /// Where, in raw bytes.
+        /// The offset at which reading failed, in raw bytes.
         offset: u64,
-        /// Why.
+        /// What the operating system said.
         #[source]
         error: io::Error,
     },
-    /// It can be read once only, as it comes.
+    /// The source is a stream and cannot be read a second time.
     #[error("cannot read {location} a second time; save it to a file first")]
     NotRepeatable {
-        /// The source.
+        /// The source, which is a stream.
         location: Location,
     },
-    /// It is not compressed in the way that was asked for.
+    /// The source is not compressed in the way that the job names.
     #[error("{location} is not compressed with {expected}; correct or remove `compression` under [source]")]
     NotCompressed {
-        /// The source.
+        /// The source that is not compressed as expected.
         location: Location,
-        /// `gzip` or `zstd`.
+        /// The compression that the job names: `gzip` or `zstd`.
         expected: &'static str,
     },
     /// The compressed data ends in the middle.
@@ -61,11 +61,11 @@ pub enum SourceError {
          {content_offset} bytes of content; ask the sender for a new copy"
     )]
     Truncated {
-        /// The source.
+        /// The source that ends too early.
         location: Location,
-        /// How many raw bytes there are.
+        /// The offset at which the compressed data ends, in raw bytes.
         compressed_offset: u64,
-        /// How many bytes of content they came to.
+        /// How many bytes of content were decompressed before the end.
         content_offset: u64,
     },
     /// The compressed data is damaged.
@@ -74,11 +74,11 @@ pub enum SourceError {
          {content_offset} bytes of content ({detail}); ask the sender for a new copy"
     )]
     Corrupt {
-        /// The source.
+        /// The source with the damaged data.
         location: Location,
-        /// Where it was noticed, in raw bytes; the damage lies before.
+        /// The offset at which the damage was noticed, in raw bytes; the damage is before it.
         compressed_offset: u64,
-        /// How many bytes of content were read before.
+        /// How many bytes of content were decompressed before it.
         content_offset: u64,
         /// What the decompressor said.
         detail: String,
@@ -89,23 +89,23 @@ pub enum SourceError {
          {content_offset} bytes of content; ask the sender for a file without them"
     )]
     TrailingBytes {
-        /// The source.
+        /// The source that other bytes follow.
         location: Location,
         /// Where the compressed data ends, in raw bytes.
         compressed_offset: u64,
-        /// How many bytes of content it came to.
+        /// How many bytes of content the compressed data has.
         content_offset: u64,
     },
     /// The caller asked to stop.
     #[error("stopped reading {location}")]
     Stopped {
-        /// The source.
+        /// The source whose reading was stopped.
         location: Location,
     },
 }
 
 impl SourceError {
-    /// The error that [`Reader`](super::Reader) passed through [`io::Read`]; the given one back if it is none.
+    /// The error that [`Reader`](super::Reader) passed through [`io::Read`]; any other error is returned unchanged.
     ///
     /// # Errors
     /// `error`, when it did not come from a `Reader`.

@@ -12,7 +12,7 @@ use super::{Compression, Location, Reader, SourceError};
 
 const BLOCK_BYTES: usize = 1 << 20;
 
-/// What tells whether a file is still the one that was read.
+/// What identifies a file, to find out whether it is still the one that was read.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Identity {
     /// The device that holds it.
@@ -36,8 +36,8 @@ impl Identity {
     }
 }
 
-/// A source that is open. The file stays open, so that digest and readers see the same file even when another one is
-/// moved to its path meanwhile; [`SourceFile::changed_since`] tells.
+/// A source that was opened. The file stays open, so that digest and readers see the same file even when another one is
+/// moved to its path; [`SourceFile::changed_since`] reports that.
 #[derive(Debug)]
 pub struct SourceFile {
     location: Location,
@@ -48,9 +48,9 @@ pub struct SourceFile {
 #[derive(Debug)]
 enum Stream {
     Stdin,
-    /// A regular file.
+    /// A regular file, which can be read again.
     File(Arc<File>),
-    /// A pipe or a device: it has no length, and what was read is gone.
+    /// A pipe or a device: it has no length, and can be read only once.
     Pipe(File),
 }
 
@@ -119,8 +119,8 @@ impl SourceFile {
         }
     }
 
-    /// SHA-256 of the bytes on disk. Between blocks of 1 MiB, `stop` is asked whether to give up, and `progress` is
-    /// told how many bytes are done.
+    /// SHA-256 of the bytes on disk. Between blocks of 1 MiB, `stop` says whether to give up, and `progress` receives
+    /// the number of bytes done.
     ///
     /// # Errors
     /// [`SourceError::NotRepeatable`] for what is no regular file, [`SourceError::Stopped`], [`SourceError::Read`].
@@ -148,8 +148,8 @@ impl SourceFile {
         }
     }
 
-    /// A reader of the content. Of a regular file there may be several readers, each from the beginning; standard input
-    /// and pipes go on where the one before left off, so take one only.
+    /// A reader of the content. A regular file may have several readers, each from the beginning; on standard input and
+    /// pipes, a second reader would continue where the first stopped, so take only one.
     ///
     /// # Errors
     /// When the first bytes cannot be read, or are not compressed in the way that was asked for.

@@ -10,9 +10,9 @@ const BUFFER_BYTES: usize = 256 << 10;
 /// All of a source's bytes as they are on disk.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct RawTotals {
-    /// SHA-256 of them.
+    /// SHA-256 over all of the raw bytes.
     pub sha256: Hash,
-    /// How many there are.
+    /// How many raw bytes there are.
     pub bytes: u64,
 }
 

@@ -100,7 +100,7 @@ impl Reader {
         }
     }
 
-    /// What the first bytes say, held against what was asked for.
+    /// Compares what the first bytes say with the compression that was asked for.
     fn begin(raw: &mut RawStream, wanted: Compression) -> Result<Compression, Fault> {
         if wanted == Compression::None {
             return Ok(Compression::None);
@@ -151,8 +151,8 @@ impl Reader {
         })
     }
 
-    /// Digest and length of the raw bytes. What was not read yet is read, decompressed and thrown away: a source
-    /// that is damaged behind the part that was used is damaged all the same.
+    /// Digest and length of the raw bytes. What was not read yet is read, decompressed and dropped: damage after the
+    /// part that was used is found too.
     ///
     /// # Errors
     /// As reading to the end has them; also after an earlier error.
@@ -238,7 +238,7 @@ fn begins_zstd(head: &[u8]) -> bool {
         || (head.len() >= 4 && head[0] & 0xf0 == 0x50 && head[1..4] == ZSTD_SKIPPABLE_TAIL)
 }
 
-/// Reads within one member, and goes on to the next where one ends.
+/// Reads within one member, and continues with the next where one ends.
 fn read_gzip(decoder: &mut GzDecoder<RawStream>, out: &mut [u8]) -> Result<usize, Fault> {
     loop {
         match decoder.read(out) {

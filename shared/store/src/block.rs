@@ -3,13 +3,13 @@
 /// Why a staged record is not promoted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Exclusion {
-    /// A rule holds it back.
+    /// A rule of the job holds it back.
     Held,
     /// A later record has its key.
     Merged,
 }
 
-/// What an entry of a read-back is.
+/// The kind of an entry in a read-back.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum EntryKind {
     /// A row; its bytes are the canonical record.
@@ -23,15 +23,15 @@ pub enum EntryKind {
 /// One entry of a read-back: where it lies in the block's bytes, and what it is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Entry {
-    /// What it is.
+    /// Whether the entry is a row, a reject, or an absence.
     pub kind: EntryKind,
-    /// The chunk it is booked on.
+    /// The number of the chunk that the table records it under.
     pub chunk_no: u64,
-    /// The record it is booked on.
+    /// The record number that the table records it under.
     pub record_no: u64,
-    /// The worker it is booked on.
+    /// The number of the worker that the table records it under.
     pub worker_id: u32,
-    /// Whether it is kept out of final.
+    /// Why it is kept out of final; `None` if it is not.
     pub excluded: Option<Exclusion>,
     /// The end of its bytes in the block; they begin where the entry before it ends.
     pub end: usize,
@@ -40,14 +40,14 @@ pub struct Entry {
 /// A part of a read-back, ordered by chunk and record.
 #[derive(Debug, Default)]
 pub struct Block {
-    /// What there is.
+    /// The block's entries, ordered by chunk and record.
     pub entries: Vec<Entry>,
     /// The entries' bytes, one after the other.
     pub bytes: Vec<u8>,
 }
 
 impl Block {
-    /// Whether it is to be handed over: it holds 256 KiB, or 4096 entries.
+    /// Whether the block must be handed over: it holds 256 KiB or 4,096 entries.
     #[must_use]
     pub const fn is_full(&self) -> bool {
         self.bytes.len() >= 256 << 10 || self.entries.len() >= 4096
@@ -67,9 +67,9 @@ impl Block {
 /// Chunks from `first` up to and without `end`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct ChunkRange {
-    /// The first chunk.
+    /// The number of the first chunk in the range, from 0.
     pub first: u64,
-    /// The first chunk that is not read.
+    /// The number of the first chunk after the range.
     pub end: u64,
 }
 

@@ -11,9 +11,9 @@ use super::names::partition_head;
 /// A database that a store is in.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Dialect {
-    /// An embedded store.
+    /// SQLite, the database of an embedded store.
     Sqlite,
-    /// A PostgreSQL database.
+    /// PostgreSQL, the database of a store on a server.
     Postgres,
 }
 
@@ -37,24 +37,24 @@ pub enum TooWide {
         plural(*fields as u64, "field"), dialect.name(), grouped(*max as u64)
     )]
     Fields {
-        /// The record.
+        /// The name of the record type.
         record: String,
         /// How many fields it has.
         fields: usize,
-        /// The database.
+        /// The database whose limit is exceeded.
         dialect: Dialect,
-        /// How many it may have.
+        /// The greatest number of fields that it may have.
         max: usize,
     },
-    /// No row is as long.
+    /// The required fields of a record need more bytes than a row can hold.
     #[error(
         "record {record}: its required fields alone need {}, but a PostgreSQL row can hold {}; split the record",
         plural(*bytes as u64, "byte"), grouped(ROW_BYTES_MAX as u64)
     )]
     Row {
-        /// The record.
+        /// The name of the record type.
         record: String,
-        /// What it needs at the least.
+        /// The bytes that its required fields need at least.
         bytes: usize,
     },
     /// Two tables' partitions would have one name.
@@ -64,7 +64,7 @@ pub enum TooWide {
         partition_head(one).len()
     )]
     SameHead {
-        /// A table.
+        /// The name of a staging table.
         one: String,
         /// The table that the job names before it.
         other: String,
@@ -72,7 +72,7 @@ pub enum TooWide {
 }
 
 impl Dialect {
-    /// As its makers call it.
+    /// The database's name as its makers write it.
     #[must_use]
     pub const fn name(self) -> &'static str {
         match self {
@@ -127,7 +127,7 @@ impl Dialect {
         Ok(())
     }
 
-    /// What may become too much, though it need not: for whoever looks at the job before it runs.
+    /// What may exceed a row, depending on the records: shown when a job is checked before it runs.
     #[must_use]
     pub fn may_not_hold(self, job: &Job) -> Vec<String> {
         if self == Self::Sqlite {

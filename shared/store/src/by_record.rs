@@ -9,10 +9,10 @@ use domain::record;
 
 use super::model::{Block, Entry, EntryKind};
 
-/// Rows wait in memory up to this, then they go to the file: 16 MiB.
+/// The most bytes of rows that wait in memory before they are written to the file: 16 MiB.
 const WAITING_BYTES: usize = 16 << 20;
 
-/// A bucket is for so many records at least; a longer run has at most so many buckets.
+/// The least number of records that a bucket is for; the next constant is the greatest number of buckets.
 const BUCKET_RECORDS: u64 = 16 << 10;
 const BUCKETS: u64 = 4096;
 
@@ -26,11 +26,11 @@ pub struct Place {
     pub chunk_no: u64,
     /// Its number in the source.
     pub record_no: u64,
-    /// Who wrote it.
+    /// The number of the worker that wrote the row.
     pub worker_id: u32,
 }
 
-/// Takes rows in any order and gives them back by their records' numbers.
+/// Takes rows in any order and returns them in the order of their records' numbers.
 ///
 /// Records fall into buckets by their numbers. A bucket is sorted in memory once its turn has come.
 pub struct ByRecord {
@@ -51,7 +51,7 @@ struct Bucket {
 }
 
 impl ByRecord {
-    /// For a run of about so many records.
+    /// Begins for a run of about `records` records.
     pub fn new(records: u64) -> Self {
         Self::with(WAITING_BYTES, BUCKET_RECORDS.max(records.div_ceil(BUCKETS)))
     }
@@ -100,7 +100,7 @@ impl ByRecord {
         Ok(())
     }
 
-    /// The next rows in order; none behind the last.
+    /// The next rows in order; none after the last.
     ///
     /// # Errors
     /// The temporary file's.

@@ -1,4 +1,4 @@
-//! Chunks in the ledger: booked as they are cut, started, set aside, put back.
+//! Chunks in the ledger: recorded as they are cut, started, set aside, requeued.
 
 use ambassador::delegatable_trait;
 use async_trait::async_trait;
@@ -20,7 +20,7 @@ use crate::{Fence, Progress, StoreError, damaged, params};
 #[async_trait]
 #[delegatable_trait]
 pub trait Chunks: Send + Sync {
-    /// Books chunks as cut. One that is there already must be the same.
+    /// Records chunks as they were cut. A chunk that the ledger already has must be the same.
     ///
     /// # Errors
     /// [`StoreError::Damaged`] when a chunk of that number was cut otherwise, [`StoreError::Fenced`].
@@ -30,7 +30,7 @@ pub trait Chunks: Send + Sync {
     /// # Errors
     /// [`StoreError`] of the database.
     async fn chunks(&self, run_id: RunId, from: u64, limit: u32) -> Result<Vec<ChunkRow>, StoreError>;
-    /// How far the run's chunks are.
+    /// Counts the run's chunks: split, committed, set aside.
     ///
     /// # Errors
     /// [`StoreError`] of the database.
@@ -41,10 +41,10 @@ pub trait Chunks: Send + Sync {
     /// # Errors
     /// [`StoreError`] of the database.
     async fn chunk_states(&self, run_id: RunId, chunks: &[u64]) -> Result<Vec<ChunkStanding>, StoreError>;
-    /// Charges a start: whoever begins to work on a chunk says so first, so that a chunk which kills its workers is
-    /// known by its starts. A chunk that merely waits in a worker is not started. What the work is, is handed out
-    /// of the ledger. `attempt` is the run's attempt that the message was sent in: a processor does not begin what
-    /// an earlier attempt sent, because the present one sends it again; a batch stays good.
+    /// Charges a start: a worker does this before it begins a chunk, so that a chunk which kills its workers is known
+    /// by its starts. A chunk that merely waits in a worker is not started. The answer describes the work as the ledger
+    /// has it. `attempt` is the run's attempt that the message was sent in: a processor does not begin what an earlier
+    /// attempt sent, because the present one sends it again; a batch of an earlier attempt remains valid.
     ///
     /// # Errors
     /// [`StoreError`] of the database; the start may have been charged.
@@ -56,24 +56,24 @@ pub trait Chunks: Send + Sync {
         attempt: u64,
         worker: WorkerId,
     ) -> Result<Started, StoreError>;
-    /// Chunks of runs that load, or of one run, which a worker began and has neither ended nor given back, in order,
+    /// Chunks that a worker began and has neither finished nor requeued, of all loading runs or of one run, in order,
     /// `limit` at most: each with the worker that began it last.
     ///
     /// # Errors
     /// [`StoreError`] of the database.
     async fn begun_chunks(&self, run_id: Option<RunId>, limit: u32) -> Result<Vec<BegunChunk>, StoreError>;
-    /// Takes a charge back: what failed was not the chunk's fault (the broker, the store, a worker told to stop).
+    /// Revokes a charge when the chunk was not at fault: the broker or the store failed, or the worker was stopped.
     ///
     /// # Errors
     /// [`StoreError`] of the database.
     async fn forgive_start(&self, run_id: RunId, chunk_no: ChunkNo, role: Role) -> Result<(), StoreError>;
-    /// Takes a chunk that keeps failing out of the flow, unless it is committed or its run loads no more.
-    /// Whoever gives up may say so: it is the worker that knows, and its coordinator may be gone.
+    /// Sets a chunk that keeps failing aside, unless it is committed or its run no longer loads. The worker that gives
+    /// up calls this itself, because its coordinator may no longer exist.
     ///
     /// # Errors
     /// [`StoreError`] of the database.
     async fn set_aside(&self, run_id: RunId, chunk_no: ChunkNo, reason: &str) -> Result<(), StoreError>;
-    /// Puts the chunks that were set aside back into the flow, their starts forgotten.
+    /// Requeues the chunks that were set aside and resets their starts. Returns how many there were.
     ///
     /// # Errors
     /// [`StoreError::Fenced`].

@@ -1,4 +1,4 @@
-//! What a database must offer for the ledger to be kept in it.
+//! What a database must offer to hold the ledger.
 //!
 //! The ledger itself is written once, over [`Database`] and [`Connection`]. An adapter supplies transactions, the
 //! words in which its SQL differs ([`Syntax`]), and, by implementing [`crate::Staging`], [`crate::Rules`] and
@@ -25,7 +25,7 @@ pub type Work<'c, T> = Pin<Box<dyn Future<Output = Result<T, StoreError>> + Send
 pub struct Syntax {
     /// Now, by the database's clock, in milliseconds since 1970. It moves on within a transaction.
     pub now_ms: &'static str,
-    /// Locks the row that a query finds, shared: its key stays as it is, and other changes go on beside it.
+    /// Locks the row that a query finds, shared: its key stays as it is, while other changes continue.
     pub share_key: &'static str,
     /// Locks the row that a query finds against every change of it, but not against [`Syntax::share_key`].
     pub lock_row: &'static str,
@@ -53,7 +53,7 @@ pub enum Lock<'a> {
 /// A transaction under way, or whatever a statement runs on.
 #[async_trait]
 pub trait Connection: Send {
-    /// The database's words.
+    /// The words in which the database's SQL differs from others'.
     fn syntax(&self) -> &'static Syntax;
     /// The rows that a query finds.
     ///
@@ -110,16 +110,16 @@ fn found_nothing() -> StoreError {
 /// How a change of the ledger is made.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Change {
-    /// What is done, for the log.
+    /// What is changed, in words for the log.
     pub what: &'static str,
-    /// Whether an operator waits for it: it does not wait for a lock for long.
+    /// Whether an operator waits for the change: it then waits only briefly for a lock.
     pub is_prompt: bool,
-    /// Whether it may be lost when the server crashes: nobody waits for the disk then.
+    /// Whether a crash of the server may lose the change: it is then committed without waiting for the disk.
     pub is_in_passing: bool,
 }
 
 impl Change {
-    /// A change like most.
+    /// An ordinary change of the ledger: durable, and not prompt.
     pub const LEDGER: Self = Self { what: "a change of the ledger", is_prompt: false, is_in_passing: false };
     /// What must outlive a worker, but not a crash of the server: starts, heartbeats, what was read back.
     pub const IN_PASSING: Self = Self { is_in_passing: true, ..Self::LEDGER };
@@ -139,7 +139,7 @@ impl Change {
 
 /// A database that a ledger is kept in.
 pub trait Database: Clone + Send + Sync + 'static {
-    /// The database's words.
+    /// The words in which the database's SQL differs from others'.
     const SYNTAX: &'static Syntax;
 
     /// The store's URL, without secrets.

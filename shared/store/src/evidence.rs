@@ -75,7 +75,7 @@ pub trait Evidence: Send + Sync {
     /// # Errors
     /// [`StoreError`] of the database.
     async fn breach_digests(&self, run_id: RunId, rules: &[usize]) -> Result<Vec<Hash>, StoreError>;
-    /// Rejects behind record `after`, in order, `limit` at most.
+    /// Rejects after record `after`, in order, `limit` at most.
     ///
     /// # Errors
     /// [`StoreError`] of the database.

@@ -1,4 +1,4 @@
-//! What the databases' own errors mean to whoever uses a store.
+//! What the databases' own errors mean to the callers of a store.
 //!
 //! Errors are logged, and records stay out of logs: PostgreSQL's DETAIL and the messages of its data exceptions carry
 //! values, and so neither is repeated. The server's own log has them.

@@ -1,4 +1,4 @@
-//! Workers: who they are, that they live, and what they reported.
+//! Workers: their register, their heartbeats, and what they reported.
 
 use std::time::Duration;
 
@@ -21,28 +21,27 @@ use crate::{StoreError, params};
 #[async_trait]
 #[delegatable_trait]
 pub trait Fleet: Send + Sync {
-    /// Registers a worker.
+    /// Registers a worker and returns its new number.
     ///
     /// # Errors
     /// [`StoreError`] of the database.
     async fn register_worker(&self, worker: &NewWorker) -> Result<WorkerId, StoreError>;
-    /// A sign of life of `workers`.
+    /// Stores a heartbeat of each of `workers`, at the database's time.
     ///
     /// # Errors
     /// [`StoreError`] of the database.
     async fn heartbeat(&self, workers: &[Heartbeat]) -> Result<(), StoreError>;
-    /// `workers` stop, and say so.
+    /// Records that `workers` stop.
     ///
     /// # Errors
     /// [`StoreError`] of the database.
     async fn retire(&self, workers: &[WorkerId]) -> Result<(), StoreError>;
-    /// Workers whose last heartbeat is no older than `within`, by number; all that ever registered, if it is not
-    /// said.
+    /// Workers whose last heartbeat is no older than `within`, by number; `None` lists all that ever registered.
     ///
     /// # Errors
     /// [`StoreError`] of the database.
     async fn fleet(&self, within: Option<Duration>) -> Result<Vec<WorkerRow>, StoreError>;
-    /// Keeps what workers reported. The same report again changes nothing.
+    /// Stores what workers reported. Storing the same report again changes nothing.
     ///
     /// # Errors
     /// [`StoreError`] of the database.

@@ -34,8 +34,8 @@ pub trait Identity: Send + Sync {
     /// [`StoreError::KeyTooYoung`] unless the current key was made at least `settled_ms` ago: processes that do not
     /// know it yet seal with the one that would stop being valid.
     async fn rotate_message_key(&self, now_ms: i64, settled_ms: i64) -> Result<KeyId, StoreError>;
-    /// The key of masks: the operator's if one was set, else one that is made at the first call and kept. Every
-    /// process on this store gets the same, whoever comes first.
+    /// The key of masks: the operator's if one was set, otherwise one that the first call makes and stores. Every
+    /// process on this store gets the same key.
     ///
     /// # Errors
     /// [`StoreError::OtherKey`] when masks were made with another key before.

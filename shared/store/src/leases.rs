@@ -1,4 +1,4 @@
-//! Who drives a run, and who is the coordinator service. The database's clock decides when a lease ends.
+//! The leases of runs and of the coordinator service. The database's clock decides when a lease ends.
 
 use std::time::Duration;
 
@@ -15,11 +15,11 @@ use crate::row::Row;
 use crate::runs::{hold_fence, run_from};
 use crate::{Fence, Lease, StoreError, damaged, params};
 
-/// Leases: on runs, and on the place of the coordinator service.
+/// The leases on runs and on the role of the coordinator service.
 #[async_trait]
 #[delegatable_trait]
 pub trait Leases: Send + Sync {
-    /// Who has the run in hand.
+    /// The lease on the run; `None` if no coordinator holds one. It may have ended.
     ///
     /// # Errors
     /// [`StoreError`] of the database.
@@ -32,7 +32,7 @@ pub trait Leases: Send + Sync {
     ///
     /// # Errors
     /// [`StoreError::LeaseHeld`]; [`StoreError::Over`] when the run has ended;
-    /// [`StoreError::Interrupted`], with who is in the way, when somebody holds its row.
+    /// [`StoreError::Interrupted`], with the blocking session, when another one locks the run's row.
     async fn acquire_lease(
         &self,
         run_id: RunId,
@@ -40,34 +40,34 @@ pub trait Leases: Send + Sync {
         lasts: Duration,
         claim: Claim,
     ) -> Result<Fence, StoreError>;
-    /// Keeps the run for so long from now on.
+    /// Renews the run's lease, to end `lasts` from now.
     ///
     /// # Errors
     /// [`StoreError::Fenced`].
     async fn renew(&self, fence: Fence, lasts: Duration) -> Result<(), StoreError>;
-    /// Lets the run go, and books the time spent on it.
+    /// Releases the run's lease and adds `spent_ms` to the run's time.
     ///
     /// # Errors
     /// [`StoreError::Fenced`].
     async fn release(&self, fence: Fence, spent_ms: u64) -> Result<(), StoreError>;
-    /// Submitted runs that nobody has in hand and that are not parked, the oldest first: those that load, and
-    /// those that are staged. `lasts`: how long the longest lease is.
+    /// Submitted runs that no coordinator holds and that are not parked, the oldest first: those that load, and those
+    /// that are staged. `lasts` is the length of the longest lease.
     ///
     /// # Errors
     /// [`StoreError`] of the database.
     async fn waiting_runs(&self, lasts: Duration, limit: u32) -> Result<Vec<Run>, StoreError>;
-    /// Takes or renews the place of *the* coordinator service for so long, unless another holds it. `None`: it is
-    /// `owner`'s; otherwise who holds it.
+    /// Acquires or renews the lease of *the* coordinator service for `lasts`, unless another process holds it. Returns
+    /// `None` when `owner` holds it, otherwise the other's lease.
     ///
     /// # Errors
     /// [`StoreError`] of the database.
     async fn claim_service(&self, owner: &str, lasts: Duration) -> Result<Option<Lease>, StoreError>;
-    /// Who has the place of the coordinator service, or had it last; its time may be over.
+    /// The lease of the coordinator service, which may have ended; `None` if there never was one.
     ///
     /// # Errors
     /// [`StoreError`] of the database.
     async fn service(&self) -> Result<Option<Lease>, StoreError>;
-    /// Lets the place of the coordinator service go, if `owner` has it.
+    /// Releases the lease of the coordinator service, if `owner` holds it.
     ///
     /// # Errors
     /// [`StoreError`] of the database.

@@ -6,9 +6,9 @@
 //!   second commit of the chunk changes nothing and says [`AlreadyThere`](model::CommitOutcome::AlreadyThere). A commit
 //!   into a run that no longer loads changes nothing and says [`RunClosed`](model::CommitOutcome::RunClosed). A batch
 //!   of
-//!   other bytes than those that the ledger booked changes nothing and says
+//!   other bytes than those that the ledger has changes nothing and says
 //!   [`OtherBytes`](model::CommitOutcome::OtherBytes): the ledger decides, not the message.
-//! - **Fencing**: whoever takes a run up gets a [`Fence`]; every change to a run by an older one fails with
+//! - **Fencing**: acquiring a run's lease gives a [`Fence`]; every change to a run under an older one fails with
 //!   [`StoreError::Fenced`].
 //! - **Reading back** gives what is in the tables *now*, ordered by chunk, record and kind, in blocks of bounded
 //!   size, and never trusts the ledger for it. Dropping the receiver ends it.
@@ -68,10 +68,10 @@ pub use staging::Staging;
 
 use model::Block;
 
-/// Why the store did not do what it was asked.
+/// Why a store could not do what it was asked to do.
 #[derive(Debug, Error)]
 pub enum StoreError {
-    /// It cannot be opened.
+    /// The store cannot be opened.
     #[error(
         "cannot open the store {url}: {reason}; check `--store` or the configuration, and write permissions"
     )]
@@ -81,7 +81,7 @@ pub enum StoreError {
         /// What the database said.
         reason: String,
     },
-    /// It answers, but cannot hold what it would be given.
+    /// The database answers, but does not meet the requirements of a store.
     #[error("the store {url} is not suitable: {reason}")]
     Unfit {
         /// The store's URL, without secrets.
@@ -92,24 +92,24 @@ pub enum StoreError {
     /// The URL is not one of a store.
     #[error("invalid store URL `{url}`: expected sqlite:PATH or postgres://USER@HOST/DATABASE")]
     BadUrl {
-        /// What was given.
+        /// The URL that was given.
         url: String,
     },
-    /// It was written by a newer program.
+    /// The store was written by a newer version of the program.
     #[error(
         "the store was written by a newer crossfoot (schema {found}; this version supports {known}); use the \
          newer version"
     )]
     Newer {
-        /// The schema's version.
+        /// The version of the schema in the store.
         found: i64,
         /// The newest version this program knows.
         known: i64,
     },
-    /// A table is there, and is not the job's.
+    /// A table exists, but its columns do not match the job.
     #[error("table {table} does not match the job:\n  {}\nchange the job or the table, or use another table", differences.join("\n  "))]
     TableDiffers {
-        /// The table.
+        /// The name of the table that differs.
         table: String,
         /// Each difference, in words.
         differences: Vec<String>,
@@ -128,7 +128,7 @@ pub enum StoreError {
     NoSuchRun {
         /// What was asked for.
         what: String,
-        /// Where.
+        /// The store that was searched: its URL, without secrets.
         url: String,
     },
     /// Another run was opened on the same bytes between looking and opening.
@@ -136,26 +136,26 @@ pub enum StoreError {
         "run {run_id} has just started to load the same bytes; nothing was loaded. Pass `--again` to load them again"
     )]
     TakenMeanwhile {
-        /// The other run.
+        /// The id of the other run.
         run_id: String,
     },
-    /// Someone else has taken the run up.
+    /// Another coordinator acquired the run, or the run was cancelled or finished.
     #[error(
         "run {run_id} was taken over by another coordinator, cancelled or finished; this coordinator stops"
     )]
     Fenced {
-        /// The run.
+        /// The run that this coordinator may no longer change.
         run_id: RunId,
     },
-    /// The run is over: nobody takes it up, parks it, or adds to its events.
+    /// The run is over: it cannot be acquired, parked, or given further events.
     #[error("run {run_id} is over ({state}); see `crossfoot show {run_id}`")]
     Over {
-        /// The run.
+        /// The run that is over.
         run_id: RunId,
-        /// How it ended.
+        /// The state that the run ended in.
         state: RunState,
     },
-    /// Somebody else holds a lock on what has to be changed, and did not let go of it in time.
+    /// Another session holds a lock on what must be changed, and did not release it in time.
     #[error(
         "{what}: waited {waited_s} s for a lock held by another session: {by}; end that session or wait for it, \
          then run `crossfoot resume`"
@@ -163,17 +163,17 @@ pub enum StoreError {
     Blocked {
         /// What had to wait.
         what: String,
-        /// For how long it waited.
+        /// How long it waited, in seconds.
         waited_s: u64,
-        /// Who holds it, as far as the database says.
+        /// The session that holds the lock, as far as the database says.
         by: String,
     },
-    /// Someone else is at work on it.
+    /// Another coordinator holds the run's lease.
     #[error("run {run_id} is being driven by {owner}; wait for it, stop it, or cancel the run")]
     LeaseHeld {
-        /// The run.
+        /// The run whose lease is held.
         run_id: RunId,
-        /// Who.
+        /// The holder of the lease: `user@host pid N`, with what distinguishes processes of one number.
         owner: String,
     },
     /// The step is not in the table of legal steps.
@@ -185,10 +185,10 @@ pub enum StoreError {
         /// What the database said.
         reason: String,
     },
-    /// Another run of the job brought the very same bytes into final since this one was reconciled.
+    /// Another run of the job promoted the same bytes after this one was reconciled.
     #[error("run {run_id} has promoted the same bytes in the meantime")]
     LoadedMeanwhile {
-        /// That run.
+        /// The run that promoted the same bytes.
         run_id: RunId,
     },
     /// The operator's masking key is not the one that masks were made with before.
@@ -198,7 +198,7 @@ pub enum StoreError {
          can then no longer be compared with new ones"
     )]
     OtherKey {
-        /// The store.
+        /// The store's URL, without secrets.
         url: String,
     },
     /// The message key was replaced just now.
@@ -207,9 +207,9 @@ pub enum StoreError {
          {settled_s} s old"
     )]
     KeyTooYoung {
-        /// How long ago, in seconds.
+        /// The age of the current key, in seconds.
         age_s: i64,
-        /// How old it must be, in seconds.
+        /// The least age at which the key may be replaced, in seconds.
         settled_s: i64,
     },
     /// No room is left.
@@ -217,7 +217,7 @@ pub enum StoreError {
         "the disk of the store or of its temporary files is full; free some space, then run `crossfoot resume`"
     )]
     Full,
-    /// A query's shared memory has no room: a container has 64 MB of it unless told.
+    /// A query's shared memory has no room: a container has 64 MB of it by default.
     #[error(
         "the database server ran out of shared memory (/dev/shm) for a query; give it more (for a container, \
          `shm_size: 2gb`) or set max_parallel_workers_per_gather = 0 on the server, then run `crossfoot resume`"
@@ -226,25 +226,25 @@ pub enum StoreError {
     /// A record holds what the database has no place for. It is never stored as something else.
     #[error("{what}; remove it from the source, load the field as bytes, or use another store")]
     Unstorable {
-        /// What, and where, without the record's contents.
+        /// What cannot be stored, and where, without the record's contents.
         what: String,
     },
     /// The connection was lost, or the database had to give up for the moment. What was under way may be done again.
     #[error("the store is temporarily unavailable: {reason}; retry the command")]
     Interrupted {
-        /// What happened.
+        /// What happened, in the database's or driver's words.
         reason: String,
     },
     /// What is in the ledger does not make sense.
     #[error("the ledger is damaged: {what}")]
     Damaged {
-        /// What, and where.
+        /// What is damaged, and where, in words.
         what: String,
     },
     /// Anything else that the database says.
     #[error("the store failed: {reason}")]
     Database {
-        /// What it said.
+        /// What the database said.
         reason: String,
     },
 }
@@ -269,46 +269,46 @@ impl StoreError {
     }
 }
 
-/// The right to change a run, until someone else takes it up.
+/// The right to change a run, until another coordinator acquires its lease.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Fence {
-    /// The run.
+    /// The run that may be changed.
     pub run_id: RunId,
-    /// The number of times it had been taken up by then.
+    /// How many times the run's lease had been acquired by then, this time included.
     pub epoch: u64,
 }
 
-/// Who has a run in hand, or the place of the coordinator service.
+/// The lease on a run, or on the role of the coordinator service: who holds it, and for how long.
 ///
 /// When a lease ends is for the database's clock to say, and never for a host's: hosts' clocks differ and jump.
 /// (SQLite has
 /// the clock of the one host on which all its processes are.)
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Lease {
-    /// Who, as `user@host pid N`, with what tells processes of one number apart.
+    /// The holder, as `user@host pid N`, with what distinguishes processes of one number.
     pub owner: String,
-    /// How long it still lasts, unless it is renewed; nothing once it is over.
+    /// How long the lease still lasts, unless it is renewed; zero once it has ended.
     pub left: Duration,
 }
 
 impl Lease {
-    /// A lease of `owner` that lasts for so many milliseconds more; over, if it is none.
+    /// A lease of `owner` that ends `left_ms` milliseconds from now; at or below 0 it has ended.
     #[must_use]
     pub fn new(owner: String, left_ms: i64) -> Self {
         Self { owner, left: Duration::from_millis(u64::try_from(left_ms).unwrap_or(0)) }
     }
 }
 
-/// How far a run's chunks are.
+/// How many chunks of a run are split, committed and set aside.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Progress {
     /// Chunks in the ledger.
     pub split: u64,
-    /// Of these, committed.
+    /// Chunks that are committed to staging.
     pub committed: u64,
-    /// Of these, set aside.
+    /// Chunks that failed repeatedly and were set aside.
     pub set_aside: u64,
-    /// Records in the committed ones.
+    /// Records in the committed chunks.
     pub records: u64,
 }
 

@@ -26,7 +26,7 @@ pub trait Log: Send + Sync {
     /// # Errors
     /// [`StoreError::Fenced`].
     async fn log_under(&self, fence: Fence, entry: LogEntry) -> Result<Event, StoreError>;
-    /// The log's events behind number `after`, in order, `limit` at most.
+    /// The log's events after number `after`, in order, `limit` at most.
     ///
     /// # Errors
     /// [`StoreError`] of the database.
@@ -36,7 +36,7 @@ pub trait Log: Send + Sync {
     /// # Errors
     /// [`StoreError`] of the database.
     async fn first_event(&self, run_id: RunId) -> Result<Option<u64>, StoreError>;
-    /// The run's own events behind number `after`, in order, `limit` at most.
+    /// The run's own events after number `after`, in order, `limit` at most.
     ///
     /// # Errors
     /// [`StoreError`] of the database.
@@ -65,7 +65,7 @@ fn event_from(row: &Row) -> Result<Event, StoreError> {
 
 const LAST: &str = "SELECT * FROM crossfoot_event ORDER BY seq DESC LIMIT 1";
 
-/// Appends to the log, in the transaction of what it documents. Until that ends nobody else appends: call it last.
+/// Appends to the log, in the transaction of what it documents. Other appends wait until that ends: call it last.
 ///
 /// # Errors
 /// [`StoreError`] of the database.

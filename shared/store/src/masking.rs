@@ -71,7 +71,7 @@ impl Kept {
     }
 }
 
-/// A key that nobody knows.
+/// A new random key from the operating system.
 ///
 /// # Errors
 /// [`StoreError::Database`] when the system has no randomness to give.

@@ -11,7 +11,7 @@ fn no_randomness(what: &str, error: &impl std::fmt::Display) -> StoreError {
     StoreError::Database { reason: format!("cannot create {what}: {error}") }
 }
 
-/// A key that nobody knows.
+/// A new random key from the operating system.
 pub(crate) fn random() -> Result<MessageKey, StoreError> {
     let mut bytes = [0; KEY_BYTES];
     getrandom::fill(&mut bytes).map_err(|error| no_randomness("a message key", &error))?;

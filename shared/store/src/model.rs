@@ -21,44 +21,44 @@ pub use wire::ChunkCounts;
 /// A run about to be opened.
 #[derive(Debug, Clone)]
 pub struct NewRun {
-    /// Its id.
+    /// The id that the run will have.
     pub run_id: RunId,
-    /// The job's name.
+    /// The name of the job that the run executes.
     pub job: String,
     /// The job file's text.
     pub job_text: String,
-    /// Its digest.
+    /// SHA-256 of the job file's text.
     pub job_digest: Hash,
     /// Where the source is; `-` is standard input.
     pub source: String,
-    /// Its length on disk, if it has one.
+    /// The length of the source on disk, in bytes; `None` for a stream.
     pub source_bytes: Option<u64>,
-    /// SHA-256 of it as it lies on disk, if it could be taken before the run.
+    /// SHA-256 of the source on disk, taken before the run; `None` for a stream.
     pub source_sha256: Option<Hash>,
-    /// What the sender declared, as JSON, when it came from beside the job file.
+    /// What the sender declared, as JSON; `None` unless it came from outside the job file.
     pub declared: Option<String>,
-    /// How the source is cut.
+    /// The greatest length of a chunk, in bytes.
     pub chunk_bytes: u64,
-    /// At most so many records a chunk; 0: no bound.
+    /// The greatest number of records in a chunk; 0 sets no limit.
     pub chunk_records: u64,
     /// Whether the operator insisted on loading bytes that were loaded before.
     pub again: bool,
     /// Whether the run waits for approval once staging is proven.
     pub pause_after_staged: bool,
-    /// Of how many chunks the coordinator decodes the source's bytes itself.
+    /// Which chunks the coordinator decodes itself from the source's bytes.
     pub verify_source: VerifySource,
-    /// Whether it is left to the coordinator service, instead of being driven by whoever opens it.
+    /// Whether the coordinator service drives the run, instead of the process that opens it.
     pub submitted: bool,
-    /// Who opened it.
+    /// The operator who opens the run: `operator@host`.
     pub actor: String,
     /// What else the log says of its opening: the reason, the command, the process.
     pub detail: serde_json::Map<String, serde_json::Value>,
-    /// When, in milliseconds since 1970.
+    /// When the run is opened, in milliseconds since 1970.
     pub now_ms: i64,
 }
 
 impl NewRun {
-    /// The log's entry for its opening.
+    /// The `opened` event for the evidence log.
     #[must_use]
     pub fn opened(&self) -> LogEntry {
         let mut detail = serde_json::json!({
@@ -86,70 +86,70 @@ impl NewRun {
 /// A run as the ledger has it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Run {
-    /// Its id.
+    /// The run's id, which also orders runs by their opening.
     pub run_id: RunId,
-    /// The job's name.
+    /// The name of the job that the run executes.
     pub job: String,
     /// The job file's digest; the text is fetched by it.
     pub job_digest: Hash,
-    /// Where it is in its life.
+    /// The run's state; [`domain::lifecycle::RUN_STEPS`] lists the legal steps between states.
     pub state: RunState,
     /// Where the source is.
     pub source: String,
-    /// Its length on disk.
+    /// The length of the source on disk, in bytes; `None` for a stream.
     pub source_bytes: Option<u64>,
-    /// SHA-256 of it before the run.
+    /// SHA-256 of the source before the run; `None` for a stream.
     pub source_sha256: Option<Hash>,
     /// SHA-256 of the bytes that were split; known once the last chunk was cut.
     pub split_sha256: Option<Hash>,
     /// What the sender declared, as JSON.
     pub declared: Option<String>,
-    /// How the source is cut.
+    /// The greatest length of a chunk, in bytes.
     pub chunk_bytes: u64,
-    /// At most so many records a chunk; 0: no bound.
+    /// The greatest number of records in a chunk; 0 sets no limit.
     pub chunk_records: u64,
-    /// Whether loading the same bytes again was insisted on.
+    /// Whether the operator asked to load the same bytes again (`--again`).
     pub again: bool,
     /// Whether it waits for approval once staging is proven.
     pub pause_after_staged: bool,
-    /// Of how many chunks the coordinator decodes the source's bytes itself.
+    /// Which chunks the coordinator decodes itself from the source's bytes.
     pub verify_source: VerifySource,
-    /// Whether it is left to the coordinator service.
+    /// Whether the coordinator service drives the run.
     pub submitted: bool,
-    /// Whether the coordinator service leaves it alone until an operator takes it up; why is in `note`.
+    /// Whether the coordinator service leaves the run alone until an operator resumes it; `note` says why.
     pub parked: bool,
-    /// Who opened it.
+    /// The operator who opened the run: `operator@host`.
     pub actor: String,
-    /// When it was opened.
+    /// When the run was opened, in milliseconds since 1970.
     pub opened_at_ms: i64,
-    /// When it ended.
+    /// When the run ended, in milliseconds since 1970; `None` while it is not over.
     pub ended_at_ms: Option<i64>,
-    /// Time its coordinators spent on it.
+    /// Time that coordinators spent on the run, in milliseconds.
     pub elapsed_ms: u64,
-    /// How often it was taken up; each coordinator that takes it up is fenced by the next.
+    /// How many times the run's lease was acquired; each acquisition fences the coordinators before it.
     pub epoch: u64,
-    /// Whether loading was taken up more than once.
+    /// Whether a coordinator acquired the run again while it was loading.
     pub interrupted: bool,
     /// Whether its staging rows were removed.
     pub purged: bool,
-    /// Why it stands where it stands.
+    /// Why the run is in its state, in words; `None` if that needs no words.
     pub note: Option<String>,
-    /// What the splitter found, once it came to the end.
+    /// What the splitter found; `None` until it reached the source's end.
     pub split: Option<SplitTotals>,
 }
 
 /// What the splitter found at the source's end.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct SplitTotals {
-    /// Chunks.
+    /// Chunks that the source was cut into.
     pub chunks: u64,
-    /// Records.
+    /// Records that the splitter counted.
     pub records: u64,
     /// Bytes of content, after decompression.
     pub bytes: u64,
     /// Bytes before the first chunk.
     pub header_bytes: u64,
-    /// Bytes on disk.
+    /// The length of the source on disk, in bytes.
     pub bytes_on_disk: u64,
     /// SHA-256 of the bytes on disk.
     pub sha256: Hash,
@@ -158,40 +158,40 @@ pub struct SplitTotals {
 /// A chunk in the ledger: as it was cut, and what came of it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ChunkRow {
-    /// As it was cut.
+    /// The chunk as the splitter cut it.
     pub cut: ChunkCut,
-    /// Where it is in its life.
+    /// The chunk's state: split, committed or set aside.
     pub state: ChunkState,
-    /// What was committed, if it was.
+    /// What was committed of the chunk; `None` if it is not committed.
     pub committed: Option<Committed>,
-    /// Why it was set aside, if it was.
+    /// Why the chunk was set aside; `None` if it was not.
     pub reason: Option<String>,
 }
 
 /// What a chunk's processor counted and its writer committed.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Committed {
-    /// Who decoded it.
+    /// The processor that decoded the chunk.
     pub processor: WorkerId,
-    /// Who wrote it.
+    /// The writer that committed the chunk's batch.
     pub writer: WorkerId,
     /// Bytes that were decoded.
     pub bytes_in: u64,
     /// Records that were decoded.
     pub records_in: u64,
-    /// Accepted.
+    /// Records that were accepted.
     pub accepted: u64,
     /// Of these, those of each record type.
     pub by_type: Vec<u64>,
-    /// Rejected.
+    /// Records that were rejected.
     pub rejected: u64,
     /// Sums over the accepted.
     pub sums: Sums,
     /// Sums over the rejects, as far as they could be read.
     pub rejected_sums: Sums,
-    /// Its part of the fingerprint.
+    /// The chunk's part of the fingerprint, one tree for each record type.
     pub tree: Forest,
-    /// What it adds to the declared totals.
+    /// What the chunk adds to the declared totals, encoded; empty in a job whose records declare none.
     pub footing: Vec<u8>,
     /// What came of each row rule.
     pub rules: Vec<RuleOutcome>,
@@ -199,19 +199,19 @@ pub struct Committed {
     pub content: Option<Hash>,
 }
 
-/// What whoever starts work on a chunk is told.
+/// The answer to a worker that starts work on a chunk.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Started {
-    /// Go on. It is the chunk's `starts`th start in this role, counted from 1.
+    /// The work may begin; the start is charged.
     Go {
-        /// How often it was started, this time included.
+        /// How often the chunk was started in this role, this time included.
         starts: u32,
-        /// What the work is, by the ledger.
+        /// What the ledger says of the work.
         task: Box<Task>,
     },
-    /// It is committed: there is nothing to do.
+    /// The chunk is committed: there is nothing to do.
     Committed,
-    /// It was set aside, or its run loads no more: there is nothing to do.
+    /// The chunk was set aside, or its run no longer loads: there is nothing to do.
     Closed,
 }
 
@@ -227,47 +227,47 @@ pub struct Task {
 /// A worker in the register.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct WorkerRow {
-    /// Its number.
+    /// The worker's number, unique in the store.
     pub worker_id: WorkerId,
-    /// Its name.
+    /// The worker's name, such as `processor-1`.
     pub name: String,
-    /// What it does.
+    /// What the worker does: decode chunks or write batches.
     pub role: domain::counts::Role,
     /// The host it runs on.
     pub host: String,
-    /// Its process.
+    /// The id of the worker's process on its host.
     pub pid: u32,
-    /// The program's version.
+    /// The version of the program that the worker runs.
     pub version: String,
     /// When it started, in milliseconds since 1970, by its host's clock.
     pub started_at_ms: i64,
-    /// Its last heartbeat, by the database's clock.
+    /// When its last heartbeat came, in milliseconds since 1970, by the database's clock.
     pub seen_at_ms: i64,
-    /// When it said that it stops, if it did, by the database's clock.
+    /// When the worker reported that it stops, by the database's clock; `None` if it did not.
     pub stopped_at_ms: Option<i64>,
-    /// How long ago its last heartbeat was.
+    /// How long ago its last heartbeat was, by the database's clock.
     pub silent: Duration,
-    /// How long it has worked on the message that it has in hand, by its last heartbeat; `None`: it waited for one.
+    /// How long it had worked on its current message at its last heartbeat; `None` if it waited for one.
     pub in_hand: Option<Duration>,
 }
 
 /// One heartbeat of a worker.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Heartbeat {
-    /// The worker.
+    /// The worker that lives.
     pub worker: WorkerId,
-    /// How long it has worked on the message that it has in hand; `None`: it waits for one.
+    /// How long it has worked on its current message; `None` if it waits for one.
     pub in_hand: Option<Duration>,
 }
 
 impl Heartbeat {
-    /// Heartbeats of workers that have nothing in hand.
+    /// Heartbeats of workers that wait for a message.
     #[must_use]
     pub fn idle(workers: &[WorkerId]) -> Vec<Self> {
         workers.iter().map(|worker| Self { worker: *worker, in_hand: None }).collect()
     }
 
-    /// How long it has worked, in milliseconds.
+    /// How long it has worked on its current message, in milliseconds.
     pub fn in_hand_ms(&self) -> Option<i64> {
         self.in_hand.map(|since| i64::try_from(since.as_millis()).unwrap_or(i64::MAX))
     }
@@ -281,61 +281,61 @@ pub fn counted(millis: i64) -> Duration {
 /// What became of a batch.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum CommitOutcome {
-    /// It is committed now.
+    /// The batch is committed now.
     Committed,
-    /// It was committed before, by this or another writer: nothing was done.
+    /// The chunk was committed before, by this or another writer: nothing was done.
     AlreadyThere,
     /// The run takes no more batches (it was cancelled, or has moved on): nothing was done.
     RunClosed,
-    /// The batch is of other bytes than the ledger booked for the chunk: nothing was done.
+    /// The batch was made from other bytes than the ledger has for the chunk: nothing was done.
     OtherBytes,
 }
 
 /// A worker about to be registered.
 #[derive(Debug, Clone)]
 pub struct NewWorker {
-    /// Its name.
+    /// The worker's name, such as `processor-1`.
     pub name: String,
-    /// `processor` or `writer`.
+    /// What the worker does: decode chunks or write batches.
     pub role: domain::counts::Role,
     /// The host it runs on.
     pub host: String,
-    /// Its process.
+    /// The id of the worker's process on its host.
     pub pid: u32,
-    /// The program's version.
+    /// The version of the program that the worker runs.
     pub version: String,
-    /// When it started.
+    /// When the worker started, in milliseconds since 1970, by its host's clock.
     pub now_ms: i64,
 }
 
 /// A chunk's counts as a worker reported them.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Reported {
-    /// The chunk.
+    /// The number of the chunk that was counted.
     pub chunk_no: ChunkNo,
     /// The role it was counted in.
     pub role: domain::counts::Role,
-    /// The worker.
+    /// The worker in whose name the counts are.
     pub worker: WorkerId,
-    /// What it counted.
+    /// The counts that the worker reported.
     pub counts: ChunkCounts,
 }
 
-/// A chunk, and where it is in its life.
+/// A chunk and the state that it is in.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct ChunkStanding {
-    /// Its number.
+    /// The chunk's number in its run, from 0.
     pub chunk_no: u64,
-    /// Where it is in its life.
+    /// The chunk's state: split, committed or set aside.
     pub state: ChunkState,
 }
 
-/// A chunk that a worker began and has neither ended nor given back.
+/// A chunk that a worker began and has neither finished nor requeued.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct BegunChunk {
-    /// Its run.
+    /// The run that the chunk belongs to.
     pub run_id: RunId,
-    /// Its number.
+    /// The chunk's number in its run, from 0.
     pub chunk_no: ChunkNo,
     /// The worker that began it last.
     pub worker: WorkerId,
@@ -344,36 +344,36 @@ pub struct BegunChunk {
 /// A run, with what its last reconciliation left.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct PastRun {
-    /// The run.
+    /// The run as the ledger has it.
     pub run: Run,
-    /// The summary, if it was reconciled.
+    /// The summary of the last reconciliation, as JSON; `None` if there was none.
     pub summary: Option<String>,
 }
 
 /// What a worker found in a range of chunks.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Readback {
-    /// The range.
+    /// The chunks that were read back.
     pub range: ChunkRange,
-    /// The encoded [`wire::RangeFound`].
+    /// What was found: an encoded [`wire::RangeFound`].
     pub body: Vec<u8>,
 }
 
 /// What a run's last reconciliation left.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct KeptChecks {
-    /// The checks.
+    /// The checks of the last reconciliation; none if there was no reconciliation.
     pub checks: Vec<CheckResult>,
-    /// The summary, if the run was reconciled.
+    /// The summary of the last reconciliation, as JSON; `None` if there was none.
     pub summary: Option<String>,
 }
 
 /// Some of a run's findings.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct FindingPage {
-    /// Those that were asked for.
+    /// The findings on this page.
     pub findings: Vec<Finding>,
-    /// How many there are in all.
+    /// How many findings the run has in all.
     pub total: u64,
 }
 
@@ -413,7 +413,7 @@ pub struct KeyCounts {
 }
 
 impl KeyCounts {
-    /// Adds those of the next record type.
+    /// Adds the counts of the next record type.
     pub fn add(&mut self, next: Self) {
         let of_type = TypeKeys { duplicates: next.duplicates, already_in_final: next.already_in_final };
         self.by_type.push(of_type);
@@ -426,15 +426,15 @@ impl KeyCounts {
 /// A kept reject, for showing.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct RejectRow {
-    /// The chunk.
+    /// The number of the chunk that the record is in, from 0.
     pub chunk_no: ChunkNo,
-    /// The record.
+    /// The record's number in its source, from 1.
     pub record_no: RecordNo,
-    /// Where it begins in the content.
+    /// The record's offset in the source's content, in bytes.
     pub offset: u64,
-    /// Who rejected it.
+    /// The processor that rejected the record.
     pub worker_id: WorkerId,
-    /// Its bytes.
+    /// The record's bytes, without framing.
     pub raw: Vec<u8>,
     /// Why: every reason that was found.
     pub reasons: Vec<domain::constraint::Reason>,

@@ -8,17 +8,17 @@ use crate::{StoreError, damaged};
 /// One parameter of a statement: `$1` and so on. Each kind has a NULL of its own, because PostgreSQL wants the type.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Param {
-    /// A number.
+    /// A signed 64-bit integer; `None` is NULL.
     Integer(Option<i64>),
     /// A count that no database can keep. Binding it fails.
     TooLarge(u64),
-    /// A truth value.
+    /// A boolean, which is never NULL here.
     Boolean(bool),
-    /// Text that is kept as it is.
+    /// Text that is stored unchanged; `None` is NULL.
     Text(Option<String>),
     /// Words for people. A database whose text has no NUL shows it as `\0`.
     Words(Option<String>),
-    /// Bytes.
+    /// A string of bytes; `None` is NULL.
     Bytes(Option<Vec<u8>>),
     /// An identifier; text where the database has no UUIDs.
     Id(Option<Uuid>),
@@ -31,7 +31,7 @@ impl Param {
         Self::Words(text.map(str::to_owned))
     }
 
-    /// Where a page begins: a place beyond everything is empty.
+    /// The number at which a page begins; one beyond the last row gives an empty page.
     #[must_use]
     pub fn place(from: u64) -> Self {
         Self::Integer(Some(i64::try_from(from).unwrap_or(i64::MAX)))
@@ -167,13 +167,13 @@ impl From<WorkerId> for Param {
 /// One column of the rows that an [`Insert`] brings.
 #[derive(Debug, Clone)]
 pub enum Column {
-    /// Numbers.
+    /// Signed 64-bit integers, one for each row.
     Integers(Vec<i64>),
-    /// Text that is kept as it is.
+    /// Text that is stored unchanged; `None` is NULL.
     Texts(Vec<Option<String>>),
     /// Words for people, as [`Param::Words`].
     Words(Vec<String>),
-    /// Bytes.
+    /// Strings of bytes, one for each row; `None` is NULL.
     Bytes(Vec<Option<Vec<u8>>>),
 }
 

@@ -25,7 +25,7 @@ use crate::{Blocks, Fence, StoreError};
 #[async_trait]
 #[delegatable_trait]
 pub trait Promotions: Send + Sync {
-    /// Begins the promotion of a reconciled run. Nobody else writes to final until it is over.
+    /// Begins the promotion of a reconciled run. No other session writes to final until it is over.
     ///
     /// # Errors
     /// [`StoreError::Fenced`]; [`StoreError::TableDiffers`] when final is no longer the job's.
@@ -37,7 +37,7 @@ pub trait Promotions: Send + Sync {
     ) -> Result<Box<dyn Promotion>, StoreError>;
 }
 
-/// A promotion under way: one transaction, invisible to everyone else until it is committed.
+/// A promotion under way: one transaction, invisible to other sessions until it is committed.
 #[async_trait]
 pub trait Promotion: Send {
     /// Brings the staged rows that are not excluded into final, for every record type. Returns how many rows of any
@@ -50,7 +50,7 @@ pub trait Promotion: Send {
     /// Reads back from the final table of the record type at `place` what belongs to each of its staged records, in
     /// record order: rows and absences.
     async fn read_final(&mut self, place: usize) -> Blocks;
-    /// Makes it visible, with the run's last step, its checks and the log's entry.
+    /// Commits the transaction with the run's last step, its checks and its log entry.
     ///
     /// # Errors
     /// [`StoreError`] of the database; nothing is promoted then, or its outcome is unknown if the connection was lost.
@@ -60,29 +60,29 @@ pub trait Promotion: Send {
         summary: &str,
         log: LogEntry,
     ) -> Result<(), StoreError>;
-    /// Takes everything back.
+    /// Rolls the transaction back.
     ///
     /// # Errors
-    /// [`StoreError`] of the database; nothing is promoted all the same.
+    /// [`StoreError`] of the database; nothing is promoted in that case either.
     async fn rollback(self: Box<Self>) -> Result<(), StoreError>;
 }
 
 /// Where the answer to an [`Ask`] goes.
 pub type Reply<T> = oneshot::Sender<Result<T, StoreError>>;
 
-/// What the run is promoted with: its checks, its summary, the log's entry.
+/// What is stored when a run is promoted: its checks, its summary, its log entry.
 #[derive(Debug)]
 pub struct Outcome {
-    /// The checks.
+    /// The checks of the run, final's included.
     pub checks: Vec<CheckResult>,
     /// The summary, as JSON.
     pub summary: String,
-    /// The log's entry.
+    /// The `promoted` event for the evidence log.
     pub log: LogEntry,
 }
 
 impl Outcome {
-    /// Books it: the run's last step, its checks, the log's entry. The fence is compared once more.
+    /// Stores the run's last step, its checks and its log entry. The fence is compared again.
     ///
     /// # Errors
     /// [`StoreError::Fenced`], [`StoreError::Step`].
@@ -96,30 +96,31 @@ impl Outcome {
 
 /// What the task or thread that holds the transaction is asked to do.
 pub enum Ask {
-    /// Bring the rows into final.
+    /// Insert the rows into final; the answer is how many rows of any table changed.
     Insert(Reply<u64>),
     /// Read final back, for the record type at `place`.
     Read {
         /// The record type's place in the job.
         place: usize,
-        /// Where what is read goes.
+        /// The channel that receives the blocks that are read.
         sender: mpsc::Sender<Result<Block, StoreError>>,
     },
-    /// Commit.
+    /// Commit the transaction with the run's last step, its checks and its log entry.
     Commit(Outcome, Reply<()>),
-    /// Take everything back.
+    /// Roll the transaction back: nothing is promoted.
     Rollback(Reply<()>),
 }
 
-/// A promotion whose transaction is held elsewhere: it is asked for everything. Dropped, whoever holds the
-/// transaction finds nobody asking any more, and takes it back.
+/// A promotion whose transaction another task or thread holds: every step is requested from it. When this is dropped,
+/// the holder receives no more requests and rolls the transaction back.
 pub struct Asked {
     asks: mpsc::Sender<Ask>,
     lost: fn() -> StoreError,
 }
 
 impl Asked {
-    /// A promotion, and where whoever holds its transaction is asked. `lost`: what it means when he is gone.
+    /// A promotion, and the channel on which the transaction's holder receives requests. `lost` makes the error for a
+    /// holder that no longer exists.
     #[must_use]
     pub fn new(lost: fn() -> StoreError) -> (Self, mpsc::Receiver<Ask>) {
         let (asks, inbox) = mpsc::channel(1);

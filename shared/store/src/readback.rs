@@ -1,8 +1,8 @@
 //! A range of chunks read back from staging: what a worker finds, chunk by chunk.
 //!
-//! The rows are counted, summed and hashed anew. What they are held against is the ledger's, and is compared by
-//! the coordinator; here only the places of records are judged: whether each is there once, in a chunk that was
-//! committed, under the number of the worker that the ledger credits with it.
+//! The rows are counted, summed and hashed again. The coordinator compares the results with the ledger; here only the
+//! places of records are judged: whether each is there once, in a chunk that was committed, under the number of the
+//! worker that the ledger credits with it.
 
 use std::sync::Arc;
 
@@ -22,7 +22,7 @@ use crate::{Store, StoreError};
 /// Why a range could not be read back.
 #[derive(Debug, Error)]
 pub enum ReadBackError {
-    /// The store failed.
+    /// The store failed while it was read.
     #[error(transparent)]
     Store(#[from] StoreError),
     /// A sum does not fit.
@@ -39,26 +39,26 @@ pub enum ReadBackError {
 /// What was found of one chunk.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ChunkFound {
-    /// The chunk.
+    /// The chunk's number in its run, from 0.
     pub chunk_no: u64,
-    /// Its rows.
+    /// Count, sums and fingerprint of the chunk's staging rows.
     pub totals: ControlTotals,
-    /// Those of them that are promoted; `None`: all.
+    /// Totals of the rows that will be promoted; `None` if all of them will.
     pub promoted: Option<ControlTotals>,
-    /// Its rejects.
+    /// How many rejects of the chunk are in the store.
     pub rejects: u64,
-    /// Whether a record is missing, comes twice, is out of place or booked on another worker.
+    /// Whether a record is missing, comes twice, is out of place or recorded under another worker.
     pub is_irregular: bool,
 }
 
 /// What was found of a range.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Found {
-    /// Chunks in the ledger, in order.
+    /// What was found of each chunk in the ledger, in order.
     pub chunks: Vec<ChunkFound>,
     /// Rows that belong to no committed chunk.
     pub stray_rows: u64,
-    /// Their sums.
+    /// The sums over the stray rows.
     pub stray_sums: Sums,
 }
 
@@ -141,7 +141,7 @@ async fn read_type(
     Ok(reading.finish())
 }
 
-/// On whom a chunk is booked.
+/// The workers that the ledger credits with a chunk.
 #[derive(Clone, Copy)]
 struct Workers {
     writer: WorkerId,

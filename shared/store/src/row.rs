@@ -14,15 +14,15 @@ use crate::{StoreError, damaged};
 /// One value of a row. An identifier that the database keeps as a UUID is its text.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Value {
-    /// No value.
+    /// The column is NULL in this row.
     Null,
     /// A number; a boolean too, where the database has none.
     Integer(i64),
-    /// A truth value.
+    /// A boolean, where the database has the type.
     Boolean(bool),
-    /// Text.
+    /// Text, or an identifier as text.
     Text(String),
-    /// Bytes.
+    /// A string of bytes.
     Bytes(Vec<u8>),
 }
 

@@ -26,8 +26,8 @@ pub const IN_FINAL: i64 = -2;
 #[async_trait]
 #[delegatable_trait]
 pub trait Rules: Send + Sync {
-    /// Applies the set rules and finds out what will not be promoted, anew.
-    /// The outcomes are of all rules, in the job's order; row rules' as kept by the writers.
+    /// Applies the set rules and determines what will not be promoted; earlier results are replaced. The outcomes are
+    /// those of all rules, in the job's order; those of row rules are as the writers stored them.
     ///
     /// # Errors
     /// [`StoreError`] of the database.
@@ -39,13 +39,13 @@ pub trait Rules: Send + Sync {
 pub struct Balance<'a> {
     /// The rule's place in the job.
     pub rule_no: i64,
-    /// The rule.
+    /// The balance rule with these terms.
     pub rule: &'a Rule,
     /// The layout of its record type.
     pub layout: &'a Layout,
-    /// The summed field.
+    /// The summed field, by its place in the layout.
     pub sum: usize,
-    /// The fields that make a group.
+    /// The fields that make a group, by their places in the layout.
     pub by: &'a [usize],
     /// What the sum must be.
     pub to: Amount,
@@ -112,7 +112,7 @@ pub trait RulesConnection: Connection {
     async fn balance(&mut self, run_id: RunId, balance: Balance<'_>) -> Result<RuleOutcome, StoreError>;
 }
 
-/// Finds out anew what breaks the set rules, what is held, merged, or cannot be promoted.
+/// Determines again what breaks the set rules, and what is held, merged, or cannot be promoted.
 ///
 /// # Errors
 /// [`StoreError::Fenced`]; [`StoreError::NoSuchTable`] when a rule refers to what is not there.
@@ -175,7 +175,7 @@ async fn count(connection: &mut dyn Connection, sql: &str, run_id: RunId) -> Res
     connection.fetch_one(sql, params![run_id]).await?.get("n")
 }
 
-/// What an earlier reconciliation found by SQL is found anew; what processors found stays.
+/// Deletes what an earlier reconciliation found by SQL; what processors found stays.
 async fn forget(connection: &mut dyn Connection, run_id: RunId, job: &Job) -> Result<(), StoreError> {
     connection.execute("DELETE FROM crossfoot_exclusion WHERE run_id = $1", params![run_id]).await?;
     for rule_no in job.set_rules().map(|(rule_no, _)| rule_no as i64).chain([DUPLICATE, IN_FINAL]) {

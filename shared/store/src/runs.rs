@@ -75,7 +75,7 @@ pub trait Runs: Send + Sync {
     /// # Errors
     /// [`StoreError::Damaged`] when it is not there.
     async fn job_text(&self, digest: &Hash) -> Result<String, StoreError>;
-    /// Books that the source's end was reached.
+    /// Records that the splitter reached the source's end, with its totals.
     ///
     /// # Errors
     /// [`StoreError::Fenced`].
@@ -140,8 +140,8 @@ pub(crate) fn run_from(row: &Row) -> Result<Run, StoreError> {
     })
 }
 
-/// Fails unless `fence` is the run's newest; it stays so until the transaction ends. That waits for nobody but one
-/// who takes the run up, and keeps him waiting, while leases are renewed and other changes go on beside it.
+/// Fails unless `fence` is the run's newest; it stays so until the transaction ends. This waits only for a coordinator
+/// that acquires the run, and makes it wait; renewals of the lease and other changes continue.
 ///
 /// # Errors
 /// [`StoreError::Fenced`].
@@ -154,7 +154,7 @@ pub async fn hold_fence(connection: &mut dyn Connection, fence: Fence) -> Result
     }
 }
 
-/// The run's state, which nobody else changes until the transaction ends.
+/// The run's state, which no other session changes until the transaction ends.
 async fn locked_state(connection: &mut dyn Connection, run_id: RunId) -> Result<RunState, StoreError> {
     let lock_row = connection.syntax().lock_row;
     let sql = format!("SELECT state FROM crossfoot_run WHERE run_id = $1 {lock_row}");
@@ -181,7 +181,7 @@ pub async fn step_run(
     Ok(())
 }
 
-/// Whoever opens runs looks for the same bytes first; two who look at the same time see nothing.
+/// A process that opens a run first looks for the same bytes; two that look at the same time find nothing.
 async fn not_taken(connection: &mut dyn Connection, new: &NewRun) -> Result<(), StoreError> {
     let (Some(sha256), false) = (new.source_sha256, new.again) else { return Ok(()) };
     connection.lock(Lock::Opening(&new.job)).await?;

@@ -144,7 +144,7 @@ impl Booking {
         Ok(Self { book, rows: vec![rejects, reasons, breaches] })
     }
 
-    /// Books the chunk as committed, and keeps its rejects and breaches.
+    /// Records the chunk as committed, and stores its rejects and breaches.
     ///
     /// # Errors
     /// [`StoreError`] of the database.

@@ -27,7 +27,7 @@ const MAGIC: [u8; 4] = *b"CXFT";
 const VERSION: u8 = 3;
 const VERSION_COMPRESSED: u8 = 4;
 
-/// Smaller bodies are not worth compression.
+/// The least size of a body that is compressed, in bytes.
 const PACKED_BYTES_MIN: usize = 1 << 10;
 
 /// Whether bodies are compressed.
@@ -36,10 +36,10 @@ const PACKED_BYTES_MIN: usize = 1 << 10;
 /// than most networks do.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub enum BodyCompression {
-    /// Never.
+    /// Bodies are sent as they are encoded.
     #[default]
     Plain,
-    /// By LZ4, where that saves a tenth or more.
+    /// Bodies are compressed by LZ4, where that saves a tenth or more.
     Lz4,
 }
 
@@ -53,7 +53,7 @@ const MEDIUM_BODY_BYTES_MAX: usize = 1 << 20;
 
 /// A message that the codec knows.
 pub trait Message: bincode::Encode + Sized {
-    /// Its kind in the envelope; a number that was used once is never used again.
+    /// The kind of the message in its envelope. A number that was used once is never used again.
     const KIND: u8;
 
     /// What a body decodes to: the message itself, or the numbers that spell it.
@@ -66,34 +66,34 @@ pub trait Message: bincode::Encode + Sized {
     fn from_body(body: Self::Body) -> Result<Self, Implausible>;
 }
 
-/// Why nobody can have sent what a message says.
+/// Why a message cannot be genuine: no process sends such content.
 #[derive(Debug, Error)]
 pub enum Implausible {
-    /// No source reaches the number.
+    /// The number is larger than any source allows.
     #[error("{field} is {value}, which is impossibly large")]
     TooLarge {
-        /// The field it is in.
+        /// The name of the field with the number.
         field: &'static str,
-        /// The number.
+        /// The number that is too large.
         value: u64,
     },
     /// No worker has the role.
     #[error("unknown role {0}")]
     UnknownRole(u8),
-    /// No run was taken up as often.
+    /// The attempt is higher than any run can reach.
     #[error("attempt {0}")]
     Attempt(u64),
     /// A range holds no chunk.
     #[error("a range from chunk {first} to {end} is empty")]
     EmptyRange {
-        /// Its first chunk.
+        /// The number of its first chunk.
         first: u64,
         /// The first chunk that is not in it.
         end: u64,
     },
 }
 
-/// Refuses numbers above 2^63 - 1: the stores count in signed integers, and no source has so many of anything.
+/// Refuses numbers above 2^63 - 1: the stores count in signed integers, and no source has that many of anything.
 pub(crate) fn counts(fields: &[(&'static str, u64)]) -> Result<(), Implausible> {
     match fields.iter().find(|(_, value)| i64::try_from(*value).is_err()) {
         Some(&(field, value)) => Err(Implausible::TooLarge { field, value }),
@@ -156,27 +156,27 @@ impl Message for RangeFound {
 /// Why a message could not be encoded, or bytes are not the message that was expected.
 #[derive(Debug, Error)]
 pub enum CodecError {
-    /// It would not pass the broker.
+    /// The message is too large for the broker.
     #[error("a message of {bytes} bytes exceeds the limit of {limit} bytes; use smaller chunks")]
     TooLarge {
-        /// Its size, envelope included.
+        /// The size of the message in bytes, envelope included.
         bytes: usize,
-        /// [`MESSAGE_BYTES_MAX`].
+        /// The greatest size that is allowed: [`MESSAGE_BYTES_MAX`].
         limit: usize,
     },
     /// bincode refused to encode it.
     #[error("cannot encode the message: {0}")]
     Encode(String),
-    /// There is not even an envelope.
+    /// There are too few bytes for an envelope.
     #[error("{bytes} bytes are too few for a message; its envelope alone has {ENVELOPE_BYTES}")]
     TooShort {
-        /// How many there are.
+        /// How many bytes there are.
         bytes: usize,
     },
-    /// It does not begin with `CXFT`.
+    /// The bytes do not begin with `CXFT`.
     #[error("not a Crossfoot message: it starts with {found:02x?} instead of CXFT")]
     ForeignMagic {
-        /// What it begins with.
+        /// The first four bytes.
         found: [u8; 4],
     },
     /// Another version of Crossfoot wrote it.
@@ -188,7 +188,7 @@ pub enum CodecError {
         /// The version in the envelope.
         found: u8,
     },
-    /// A message, but not of the kind that belongs into this queue.
+    /// The message is not of the kind that belongs in this queue.
     #[error("a message of kind {found} instead of {expected}")]
     OtherKind {
         /// The kind in the envelope.
@@ -196,15 +196,15 @@ pub enum CodecError {
         /// The kind that was asked for.
         expected: u8,
     },
-    /// It is cut short, or something follows it.
+    /// The message is cut short, or other bytes follow it.
     #[error("the message declares a body of {declared} bytes, but has {found}")]
     LengthMismatch {
         /// What the envelope says.
         declared: usize,
-        /// What there is.
+        /// How many bytes follow the envelope.
         found: usize,
     },
-    /// Its bytes were changed on the way.
+    /// The body's bytes were changed on the way.
     #[error("the message is corrupt: its body's checksum is {found:08x} instead of {declared:08x}")]
     ChecksumMismatch {
         /// What the envelope says.
@@ -215,7 +215,7 @@ pub enum CodecError {
     /// The body is whole, but does not spell the message.
     #[error("the body of the message is malformed: {0}")]
     Malformed(String),
-    /// The body spells a message that nobody sends.
+    /// The body decodes to a message that no process sends.
     #[error("the message is implausible: {0}")]
     Implausible(Implausible),
 }

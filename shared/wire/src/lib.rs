@@ -31,15 +31,15 @@ pub type RunBytes = [u8; 16];
 
 /// Coordinator to processor: the bytes of a contiguous range of whole records.
 ///
-/// Everything else that is known of the chunk (where it begins, how many records it has, what its bytes hash to, which
-/// job it is of) stands in the ledger, and a processor takes it from there: what travels decides nothing.
+/// Everything else about the chunk (where it begins, how many records it has, the SHA-256 of its bytes, its job) is in
+/// the ledger, and a processor reads it there: the message decides nothing.
 #[derive(Debug, Clone, PartialEq, Eq, Encode, Decode)]
 pub struct Chunk {
-    /// The run.
+    /// The run that the chunk belongs to.
     pub run_id: RunBytes,
-    /// The chunk's number.
+    /// The chunk's number in its run, from 0.
     pub chunk_no: u64,
-    /// Whether the chunk is committed and only its workers' counts are missing: it is decoded again for them.
+    /// Whether the chunk is already committed and is decoded again only because its workers' counts were lost.
     pub recount: bool,
     /// The records, framing included.
     pub bytes: Vec<u8>,
@@ -48,21 +48,21 @@ pub struct Chunk {
 /// Processor to writer: a chunk decoded.
 #[derive(Debug, Clone, PartialEq, Eq, Encode, Decode)]
 pub struct Batch {
-    /// The run.
+    /// The run that the chunk belongs to.
     pub run_id: RunBytes,
-    /// The chunk's number.
+    /// The chunk's number in its run, from 0.
     pub chunk_no: u64,
     /// SHA-256 of the bytes that were decoded. A batch of other bytes than the ledger's is not committed.
     pub sha256: [u8; 32],
-    /// The number of its first record.
+    /// The number of the chunk's first record, from 1.
     pub first_record_no: u64,
-    /// The processor.
+    /// The number of the processor that decoded the chunk.
     pub processor: u32,
-    /// Bytes of the chunk.
+    /// The length of the chunk, in bytes.
     pub bytes_in: u64,
-    /// Records of the chunk: accepted and rejected.
+    /// How many records the chunk has: accepted and rejected.
     pub records_in: u64,
-    /// Accepted records.
+    /// How many records were accepted.
     pub accepted: u64,
     /// Of these, those of each record type.
     pub by_type: Vec<u64>,
@@ -76,7 +76,7 @@ pub struct Batch {
     pub rows: Vec<Vec<u8>>,
     /// The rejects, in record order.
     pub rejects: Vec<Reject>,
-    /// What each row rule of the job came to, in order.
+    /// The outcome of each row rule, in the job's order.
     pub rules: Vec<RuleCounts>,
     /// What the chunk adds to the declared totals (`domain::footing`); empty in a job whose records declare none.
     pub footing: Vec<u8>,
@@ -84,7 +84,7 @@ pub struct Batch {
     pub breaches: Vec<Breach>,
 }
 
-/// What a row rule came to in one chunk.
+/// The outcome of a row rule in one chunk.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Encode, Decode)]
 pub struct RuleCounts {
     /// Records it was applied to.
@@ -108,7 +108,7 @@ impl From<RuleCounts> for RuleOutcome {
 /// A record that broke a row rule.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Encode, Decode)]
 pub struct Breach {
-    /// Its number.
+    /// The record's number in its source, from 1.
     pub record_no: u64,
     /// The rule's place among the job's rules.
     pub rule: u32,
@@ -117,22 +117,22 @@ pub struct Breach {
 /// A record that could not be accepted: kept whole, with every reason.
 #[derive(Debug, Clone, PartialEq, Eq, Encode, Decode)]
 pub struct Reject {
-    /// Its number.
+    /// The record's number in its source, from 1.
     pub record_no: u64,
     /// Where it begins in the source's content, in bytes.
     pub offset: u64,
     /// Its bytes, without framing.
     pub raw: Vec<u8>,
-    /// Every reason against it.
+    /// Every reason that was found against the record.
     pub reasons: Vec<RejectReason>,
 }
 
-/// A reason against a record.
+/// One reason why a record was rejected.
 #[derive(Debug, Clone, PartialEq, Eq, Encode, Decode)]
 pub struct RejectReason {
-    /// The field, if it is one field's fault.
+    /// The name of the field at fault; `None` if the fault is not one field's.
     pub field: Option<String>,
-    /// The code's name.
+    /// The name of the reason's code, such as `too-long`; see [`domain::constraint::ReasonCode`].
     pub code: String,
     /// What is wrong, in words.
     pub detail: String,
@@ -141,41 +141,41 @@ pub struct RejectReason {
 /// Coordinator to workers: a range of committed chunks to read back from staging.
 #[derive(Debug, Clone, PartialEq, Eq, Encode, Decode)]
 pub struct Range {
-    /// The run.
+    /// The run that the chunks belong to.
     pub run_id: RunBytes,
-    /// The pass of verification it belongs to; what is found is kept under it.
+    /// The pass of verification that asks for the range; the result is stored under it.
     pub pass: u64,
-    /// The first chunk.
+    /// The number of the range's first chunk.
     pub first: u64,
-    /// The first chunk that is not read.
+    /// The number of the first chunk after the range.
     pub end: u64,
 }
 
 /// What a worker found in a [`Range`]. It is kept in the store, where the coordinator fetches it.
 #[derive(Debug, Clone, PartialEq, Eq, Encode, Decode)]
 pub struct RangeFound {
-    /// Chunks of the ledger, in order.
+    /// What was found of each chunk in the ledger, in order.
     pub chunks: Vec<FoundChunk>,
     /// Rows that belong to no committed chunk.
     pub stray_rows: u64,
-    /// Their sums.
+    /// The sums over the stray rows, type by type.
     pub stray_sums: Vec<WireAmount>,
-    /// Why the range could not be read back, if it could not; the rest is then empty.
+    /// Why the range could not be read back, and the rest is empty; `None` if it was read back.
     pub failure: Option<String>,
 }
 
 /// What was found of one chunk.
 #[derive(Debug, Clone, PartialEq, Eq, Encode, Decode)]
 pub struct FoundChunk {
-    /// Its number.
+    /// The chunk's number in its run, from 0.
     pub chunk_no: u64,
-    /// Its rows.
+    /// Count, sums and fingerprint of the chunk's staging rows.
     pub totals: FoundTotals,
-    /// Those of them that are promoted, if that is not all.
+    /// Totals of the rows that will be promoted; `None` if all of them will.
     pub promoted: Option<FoundTotals>,
-    /// Its rejects.
+    /// How many rejects of the chunk are in the store.
     pub rejects: u64,
-    /// Whether a record is missing, comes twice, is out of place or booked on another worker.
+    /// Whether a record is missing, comes twice, is out of place or recorded under another worker.
     pub is_irregular: bool,
 }
 
@@ -186,7 +186,7 @@ pub struct FoundTotals {
     pub by_type: Vec<u64>,
     /// The sum of each amount, type by type.
     pub sums: Vec<WireAmount>,
-    /// Their part of the fingerprint (`Forest::to_bytes`).
+    /// The rows' part of the fingerprint (`Forest::to_bytes`).
     pub tree: Vec<u8>,
 }
 
@@ -229,7 +229,7 @@ impl From<&ControlTotals> for FoundTotals {
     }
 }
 
-/// What came as found makes no sense.
+/// A read-back result from a worker is invalid, for this reason.
 #[derive(Debug, Error)]
 #[error("invalid read-back result from a worker: {0}")]
 pub struct BadFound(pub String);

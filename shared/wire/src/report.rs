@@ -12,13 +12,13 @@ use crate::codec::{Implausible, Message, counts};
 /// Worker to coordinator: what came of a chunk, or that a range of chunks was read back.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct WorkerReport {
-    /// The run.
+    /// The run that the report is about.
     pub run_id: RunBytes,
-    /// The chunk; of a range, the first.
+    /// The number of the chunk; for a range, of its first chunk.
     pub chunk_no: u64,
-    /// The worker that reports, or in whose name another one does.
+    /// The worker that did the work, even if another one reports it.
     pub worker: WorkerId,
-    /// What it did.
+    /// What the worker did, or failed to do.
     pub work: Work,
 }
 
@@ -31,19 +31,19 @@ pub enum Work {
     Written {
         /// The processor of the batch.
         processor: WorkerId,
-        /// What was written.
+        /// The counts of the batch that was committed.
         counts: ChunkCounts,
     },
-    /// The chunk could not be done.
+    /// The worker gave the chunk up.
     Failed {
-        /// As what the worker gave it up.
+        /// The role in which the worker gave the chunk up.
         role: Role,
-        /// Why.
+        /// Why the chunk failed, in words for the log.
         reason: String,
     },
     /// The range that begins with the chunk was read back from staging.
     ReadBack {
-        /// Records read.
+        /// How many records were read back.
         records: u64,
         /// Time spent, in microseconds.
         busy_us: u64,
@@ -53,13 +53,13 @@ pub enum Work {
 /// What a worker counted for one chunk.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct ChunkCounts {
-    /// Records in.
+    /// Records that were decoded or received: accepted and rejected.
     pub records: u64,
     /// Accepted (processor) or written to staging (writer).
     pub accepted: u64,
     /// Rejected (processor) or kept as rejects (writer).
     pub rejected: u64,
-    /// Bytes worked through.
+    /// Bytes that the worker processed: the chunk's or the batch's.
     pub bytes: u64,
     /// Time spent, in microseconds.
     pub busy_us: u64,
@@ -76,7 +76,7 @@ pub struct RawReport {
     chunk_no: u64,
     role: u8,
     worker: u32,
-    /// The worker's own number, or for a writer that of whose batch it committed.
+    /// The worker's own number; for a writer, the number of the processor whose batch it committed.
     processor: u32,
     records: u64,
     accepted: u64,

@@ -63,24 +63,24 @@ pub enum Sealing {
     Off,
 }
 
-/// A message as it came.
+/// A message as it was received, after its seal was checked.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Opened<M> {
-    /// The message.
+    /// The message itself, decoded and checked.
     pub message: M,
     /// The attempt at its run in which it was sent.
     pub attempt: u64,
 }
 
-/// Why bytes from a broker are not believed.
+/// Why a message from the broker is refused.
 #[derive(Debug, Error)]
 pub enum OpenError {
-    /// It has no seal.
+    /// The message has no seal.
     #[error(
         "the message is not sealed; its sender has `authenticate = false`, or is someone else with access to the broker"
     )]
     Unsealed,
-    /// Its key is not one of ours.
+    /// The seal names a key that is neither the current one nor the one before it.
     #[error(
         "the message is sealed with key {0}, which is not valid: it is older than the last two keys, or belongs \
          to another deployment"
@@ -89,7 +89,7 @@ pub enum OpenError {
     /// The seal is not the key's.
     #[error("the message's seal is invalid: the message was altered, or sealed without the key")]
     WrongSeal,
-    /// It is of another store.
+    /// The message belongs to another store.
     #[error(
         "the message belongs to store {found}, but this is {own}: two stores share these queues; give each its \
          own prefix or virtual host"

@@ -14,7 +14,7 @@ pub(crate) struct Tree {
 }
 
 impl Tree {
-    /// The files that are there.
+    /// Reads every Rust file and every `Cargo.toml` of the workspace.
     pub(crate) fn read() -> Self {
         let (mut files, mut manifests) = (Vec::new(), Vec::new());
         for package in PACKAGES.map(str::to_owned).into_iter().chain(shared()) {
@@ -27,7 +27,7 @@ impl Tree {
         Self { files, manifests }
     }
 
-    /// These files.
+    /// Makes a tree of the given files, each a path and its text.
     pub(crate) fn of(files: Vec<(String, String)>, manifests: Vec<(String, String)>) -> Self {
         Self { files, manifests }
     }

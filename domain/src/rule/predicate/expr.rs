@@ -79,7 +79,7 @@ pub(super) enum Comparison {
     GreaterOrEqual,
 }
 
-/// A condition.
+/// An expression that is true, false or unknown.
 #[derive(Debug)]
 pub(super) enum Test {
     /// A boolean field, literal or result.
@@ -177,14 +177,14 @@ pub(super) enum Scalar {
         later: Box<Scalar>,
         earlier: Box<Scalar>,
     },
-    /// `||`, flat.
+    /// Concatenation (`||`) of several values, flat instead of nested.
     Concat(Vec<Scalar>),
     Call {
         function: Function,
         arguments: Vec<Scalar>,
         place: Place,
     },
-    /// An integer as a decimal of so many digits.
+    /// An integer as a decimal of a given precision and scale.
     Cast {
         scalar: Box<Scalar>,
         precision: u8,

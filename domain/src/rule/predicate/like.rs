@@ -2,7 +2,7 @@
 
 use std::str::Chars;
 
-/// A compiled pattern.
+/// A compiled LIKE pattern: its pieces, from left to right.
 #[derive(Debug)]
 pub(super) struct Pattern {
     pieces: Vec<Piece>,
@@ -10,7 +10,7 @@ pub(super) struct Pattern {
 
 #[derive(Debug, PartialEq, Eq)]
 enum Piece {
-    /// This character.
+    /// Exactly this one character.
     Char(char),
     /// `_`: any one character.
     One,

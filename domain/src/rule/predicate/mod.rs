@@ -47,11 +47,11 @@ use expr::Test;
 /// The three truth values of SQL.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Truth {
-    /// It holds.
+    /// The predicate holds for the record.
     True,
-    /// It does not hold.
+    /// The predicate does not hold for the record.
     False,
-    /// NULL took part.
+    /// Neither true nor false: a NULL decided it.
     Unknown,
 }
 
@@ -77,7 +77,7 @@ impl std::ops::Not for Truth {
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
 #[error("{message}")]
 pub struct PredicateError {
-    /// What is wrong.
+    /// What is wrong, in words for the author of the job.
     pub message: String,
     /// Line in the predicate's text, from 1, where known.
     pub line: Option<u64>,

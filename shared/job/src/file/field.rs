@@ -192,11 +192,11 @@ pub(crate) enum LengthSection {
 #[serde(deny_unknown_fields)]
 #[schemars(extend("examples" = [{ "min": 1, "max": 5 }]))]
 pub(crate) struct LengthBounds {
-    /// The least length.
+    /// The least length allowed; if it is absent, there is no minimum.
     #[serde(default)]
     #[schemars(with = "u32", extend("examples" = [1]))]
     pub(crate) min: Option<u32>,
-    /// The greatest length.
+    /// The greatest length allowed; if it is absent, there is no maximum.
     #[serde(default)]
     #[schemars(with = "u32", extend("examples" = [5]))]
     pub(crate) max: Option<u32>,

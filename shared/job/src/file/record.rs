@@ -7,7 +7,7 @@ use toml::Spanned;
 use super::field::FieldSection;
 use super::values::{all_or_names, constants, name_or_names};
 
-/// A record type: how its records are told from others, which fields they have, and into which tables they go.
+/// A record type: how its records are distinguished from others, which fields they have, and into which tables they go.
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct RecordSection {
@@ -127,7 +127,7 @@ pub(crate) enum WhenSection {
 #[serde(deny_unknown_fields)]
 #[schemars(extend("examples" = [{ "field": "type_cd", "in": ["01", "03"] }]))]
 pub(crate) struct ConditionSection {
-    /// The field that tells the record type.
+    /// The field that determines the record type.
     #[schemars(extend("examples" = ["type_cd"]))]
     pub(crate) field: String,
     /// The values that the field may have, in the field's type. NULL is none of them.

@@ -12,7 +12,7 @@ pub(super) fn constant(_: &mut SchemaGenerator) -> Schema {
     json_schema!({ "type": ["string", "integer", "boolean"] })
 }
 
-/// An exact amount.
+/// An exact amount, written as text or as an integer.
 pub(super) fn amount(_: &mut SchemaGenerator) -> Schema {
     json_schema!({ "type": ["string", "integer"] })
 }

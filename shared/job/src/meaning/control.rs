@@ -1,4 +1,4 @@
-//! Controls: what a source's own records declare of it, and what that is held against.
+//! Controls: what a source's own records declare of it, and what that is compared with.
 //!
 //! ```toml
 //! [[control]]

@@ -1,4 +1,4 @@
-//! How a source's records are told apart: the framing keys of `[source]`.
+//! How a source is cut into records: the framing keys of `[source]`.
 
 use std::ops::Range;
 

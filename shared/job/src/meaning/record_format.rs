@@ -197,7 +197,7 @@ fn record_bytes_max(source: &SourceSection) -> Checked<usize> {
     }
 }
 
-/// Whether a copybook's records are told apart by their length alone.
+/// Whether only their length separates a copybook's records.
 pub(super) fn is_cut_by_length(source: &SourceSection) -> bool {
     source.framing.as_ref().is_none_or(|framing| framing.get_ref() == "fixed")
 }

@@ -1,4 +1,4 @@
-//! The record types of a source: each one's fields, and how it is told from the others.
+//! The record types of a source: each one's fields, and how it is distinguished from the others.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -19,11 +19,11 @@ use super::{Checked, Fault, fault, fault_advised, fields_of, layout, mode, unkno
 use crate::file::{ConditionSection, NamesOrOne, RecordSection, SourceSection, WhenSection};
 use crate::{RecordRole, RecordType, When};
 
-/// Where it is said how a record type's fields are written.
+/// Where the description of a record type's fields comes from.
 enum Written {
-    /// In the job.
+    /// The job describes every field itself.
     Here(Vec<FieldForm>),
-    /// In a copybook.
+    /// A copybook describes the record; its text is in this code page.
     Copybook(Arc<RecordSpec>, &'static CodePage),
 }
 

@@ -1,4 +1,4 @@
-//! Fields marked `sensitive`, and what would show them in clear all the same.
+//! Fields marked `sensitive`, and what would show them unmasked anyway.
 
 use domain::footing::{FootingPlan, Wanted};
 use domain::layout::Layout;
