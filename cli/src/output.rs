@@ -11,8 +11,7 @@ use serde::Serialize;
 use crate::outcome::Failure;
 
 /// Prints `text` with a final line end, and escapes everything that a terminal would act on except Crossfoot's own
-/// colours.
-/// Use it for requested output: the command fails if this cannot be written.
+/// colours. Use it for requested output: the command fails if this cannot be written.
 pub(crate) fn print(text: &str) -> Result<(), Failure> {
     print_as_it_is(&if style().colour { visible_coloured(text) } else { visible_lines(text) })
 }

@@ -125,8 +125,7 @@ pub enum LeafKind {
 }
 
 /// The roots of perfect subtrees, by level, in which no record is of the tree's type. The leaf's content is the one
-/// byte
-/// of [`LeafKind::Other`].
+/// byte of [`LeafKind::Other`].
 static OTHERS: LazyLock<[Hash; 64]> = LazyLock::new(|| {
     let mut roots = [Hash::of(&[0, LeafKind::Other as u8]); 64];
     for level in 1..roots.len() {
@@ -180,8 +179,7 @@ impl TreeRange {
     }
 
     /// The hash of these leaves as a tree of their own, if they begin where a subtree of their number does: at a
-    /// multiple
-    /// of the least power of two that is not less than it. `None` of no leaves.
+    /// multiple of the least power of two that is not less than it. `None` of no leaves.
     #[must_use]
     pub fn by_itself(&self) -> Option<Hash> {
         let mut nodes = self.nodes.iter().rev();

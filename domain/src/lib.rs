@@ -4,11 +4,10 @@
 //! out. That is what lets each rule be tested by a table that an accountant could read.
 //!
 //! Read in this order: the nouns ([`ids`], [`amount`], [`value`], [`layout`], [`record`], [`mask`]), what is measured
-//! of them ([`fingerprint`], [`totals`], [`counts`], [`balance`]), what is declared or demanded
-//! ([`declared`], [`footing`], [`constraint`], [`rule`]), what is decided ([`reconcile`], [`check`], [`permit`],
-//! [`lifecycle`], [`lease`], [`start`], [`retry`], [`approval`]), and what is left behind ([`finding`], [`event`],
-//! [`checkpoint`], [`report`],
-//! [`pack`]).
+//! of them ([`fingerprint`], [`totals`], [`counts`], [`balance`]), what is declared or demanded ([`declared`],
+//! [`footing`], [`constraint`], [`rule`]), what is decided ([`reconcile`], [`check`], [`permit`], [`lifecycle`],
+//! [`lease`], [`start`], [`retry`], [`approval`]), and what is left behind ([`finding`], [`event`], [`checkpoint`],
+//! [`report`], [`pack`]).
 
 #![deny(clippy::float_arithmetic)]
 

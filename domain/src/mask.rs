@@ -11,9 +11,8 @@
 //! | its content, as in a canonical record | the rest |
 //!
 //! So equal values of one field have equal masks, in any record and at any level, and the same value in another field
-//! or
-//! job has another. NULL is shown as `NULL`: that a value is missing is what an audit must see, and it is no content.
-//! Empty text is content, and has a mask.
+//! or job has another. NULL is shown as `NULL`: that a value is missing is what an audit must see, and it is no
+//! content. Empty text is content, and has a mask.
 
 use std::fmt;
 use std::sync::{Arc, OnceLock};

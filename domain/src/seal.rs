@@ -1,6 +1,5 @@
 //! The seal of a message: HMAC-SHA-256 (RFC 2104) with a key of the deployment. Access to the broker is not enough to
-//! make
-//! one; the keys are in the store, or in a file that every process of the deployment reads.
+//! make one; the keys are in the store, or in a file that every process of the deployment reads.
 //!
 //! Two keys are valid at a time, so that a key can be replaced while messages sealed with the one before are on their
 //! way.

@@ -1,6 +1,5 @@
 //! Trends: a run's figures beside those of its job's earlier runs. A file that is 40 % smaller than every Monday's so
-//! far
-//! foots with itself; only its history says that something is missing.
+//! far foots with itself; only its history says that something is missing.
 //!
 //! A figure is *far off* when it is further from the median of the comparable runs than the job allows, **and** outside
 //! of everything that they had: what was there before is not far off. The median does not follow a single odd run.

@@ -1,9 +1,8 @@
 //! Text from outside (file names, reasons, operators, messages of databases, values of fields) made safe to show.
 //!
 //! A terminal acts on control characters: it can be made to hide lines, to move over what was printed, to retitle its
-//! window.
-//! Bidirectional controls make a line read other than it is, and a line end begins a line that looks like ours. What a
-//! reader would not see is written out instead.
+//! window. Bidirectional controls make a line read other than it is, and a line end begins a line that looks like
+//! ours. What a reader would not see is written out instead.
 
 use std::fmt::Write as _;
 
@@ -67,8 +66,7 @@ pub fn visible_coloured(text: &str) -> String {
 }
 
 /// A JSON text with everything in its strings written as `\uXXXX` that a reader would not see. Line ends and blanks
-/// between
-/// values stay.
+/// between values stay.
 #[must_use]
 pub fn visible_json(text: &str) -> String {
     if !text.chars().any(|c| is_unseen(c) && !c.is_ascii_whitespace()) {

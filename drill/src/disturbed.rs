@@ -1,6 +1,5 @@
 //! A store whose promotions are disturbed: cut off before they are committed, committed with the answer lost, or
-//! preceded
-//! by a hand in the tables. Everything else goes through.
+//! preceded by a hand in the tables. Everything else goes through.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};

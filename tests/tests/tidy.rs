@@ -1,6 +1,5 @@
 //! The house rules that no compiler checks: which package may use which, no circles between modules, files and lines
-//! of a
-//! size to read, plain words, doc comments that say something.
+//! of a size to read, plain words, doc comments that say something.
 //!
 //! Each rule is a function from the tree to the places that break it, so that all of them are seen at once.
 

@@ -1,6 +1,5 @@
 //! Files beside the source: who may read what is made, how much is read of what was named, and names that would act
-//! on a
-//! terminal.
+//! on a terminal.
 
 use std::os::unix::fs::PermissionsExt;
 use std::process::Command;

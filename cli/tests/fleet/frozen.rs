@@ -1,6 +1,5 @@
 //! Processes that live and do nothing: stopped (SIGSTOP) at the worst moments, each with its connections open. Nobody
-//! waits
-//! for them, an operator least of all.
+//! waits for them, an operator least of all.
 //!
 //! A trigger holds one session at the moment that is wanted, until the process behind it is stopped.
 

@@ -34,8 +34,7 @@ fn forged<M: Travels>(genuine: &Bytes, message: &M) -> Bytes {
 }
 
 /// Takes every chunk out of its queue, moves 300,000 in each from one place to another at equal length, and puts it
-/// back;
-/// and adds a message of every kind that nobody sent. Returns how many chunks there were.
+/// back; and adds a message of every kind that nobody sent. Returns how many chunks there were.
 async fn embezzle(fleet: &Fleet) -> u64 {
     let broker = intruder(fleet).await;
     let mut consumer = broker.consume(Queue::Chunks, 500).await.unwrap();

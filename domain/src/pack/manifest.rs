@@ -81,8 +81,7 @@ pub fn parts_digest(parts: &[Listed]) -> Hash {
 }
 
 /// The manifest of a pack. Everything in it but the version follows from the parts, so that not even an unsigned one
-/// can be
-/// changed without contradicting them.
+/// can be changed without contradicting them.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Manifest {

@@ -1,8 +1,8 @@
 //! The evidence pack: one file that carries a run's evidence to a person who has neither database nor broker.
 //!
 //! The file is a tar of the parts in [`Part::ALL`], in that order, in the one form that [`archive`] writes. Nothing
-//! else
-//! may be in it, not even a byte of padding that is not zero, so that whatever changes in it is found and has a place.
+//! else may be in it, not even a byte of padding that is not zero, so that whatever changes in it is found and has a
+//! place.
 //!
 //! What vouches for what:
 //!

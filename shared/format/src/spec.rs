@@ -151,9 +151,8 @@ pub struct Prefix {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum PrefixForm {
     /// A record or block descriptor word (IBM, z/OS DFSMS Using Data Sets, "Variable-Length Record Formats"): four
-    /// bytes,
-    /// of which the first two are the length and the others zero. Least significant byte first, all four are turned
-    /// around: two zeros, then the length.
+    /// bytes, of which the first two are the length and the others zero. Least significant byte first, all four are
+    /// turned around: two zeros, then the length.
     Descriptor,
     /// Two bytes, all of them the length.
     Two,

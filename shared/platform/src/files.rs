@@ -1,8 +1,7 @@
 //! Files beside the source: small ones that are read whole, and ones that only their owner may read.
 //!
 //! A job file, a copybook or a key is a regular file of a few kilobytes. What is none (a device, a pipe that nobody
-//! writes
-//! into, a file of gigabytes that was named by mistake) must neither fill the memory nor be waited for.
+//! writes into, a file of gigabytes that was named by mistake) must neither fill the memory nor be waited for.
 
 use std::fs::{File, OpenOptions};
 use std::io::{self, Read};
@@ -88,8 +87,7 @@ pub fn read_small_text(path: &Path, bytes_max: u64) -> io::Result<String> {
 }
 
 /// Makes a file that only its owner may read, whatever the process's file mode mask; one that is there is emptied,
-/// and keeps
-/// its mode.
+/// and keeps its mode.
 ///
 /// # Errors
 /// As the system says.

@@ -1,9 +1,8 @@
 //! What must never be printed: passwords, and URLs that may hold one.
 //!
 //! A URL is typed by hand, and often wrongly: with a letter too few in its scheme, with a password that should have
-//! been
-//! percent-encoded. So what is shown of one is not what a parser makes of it, but what cannot be part of a password
-//! however the text is read; where that is not clear, nothing is shown.
+//! been percent-encoded. So what is shown of one is not what a parser makes of it, but what cannot be part of a
+//! password however the text is read; where that is not clear, nothing is shown.
 
 use std::path::Path;
 use std::{fmt, io};
@@ -144,8 +143,7 @@ impl fmt::Debug for ServerUrl {
 }
 
 /// A word of a command line, or another text that is kept or printed, without what may be a secret in it: user,
-/// password
-/// and parameters of a URL; the value of a key whose name says that it is secret.
+/// password and parameters of a URL; the value of a key whose name says that it is secret.
 #[must_use]
 pub fn without_secrets(text: &str) -> String {
     match (text.find("://"), secret_value(text)) {
@@ -161,8 +159,7 @@ pub fn without_secrets(text: &str) -> String {
 }
 
 /// The words of a command line without what may be a secret: as [`without_secrets`], and a word after a flag whose
-/// name says
-/// that a secret follows.
+/// name says that a secret follows.
 pub fn words_without_secrets(words: impl Iterator<Item = String>) -> impl Iterator<Item = String> {
     let mut is_secret = false;
     words.map(move |word| {

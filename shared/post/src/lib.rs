@@ -1,6 +1,5 @@
 //! The post: sends messages sealed, reads only those that are sealed for this store, and names in the evidence log
-//! what it
-//! refuses. Coordinator and workers touch the broker's messages by way of it alone.
+//! what it refuses. Coordinator and workers touch the broker's messages by way of it alone.
 
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
@@ -239,8 +238,7 @@ impl Post {
     }
 
     /// Names a refused message in the evidence log, on the run that it claims to be of if the store has that run. Of
-    /// many
-    /// refusals the first are named one by one, and the others counted.
+    /// many refusals the first are named one by one, and the others counted.
     pub async fn note_refused(&self, queue: Queue, body: &Bytes, reason: &str) {
         tracing::error!(queue = queue.name(), bytes = body.len(), %reason, "message refused");
         let Some(unnamed) = self.to_be_named() else { return };

@@ -51,8 +51,7 @@ const CONNECTIONS: u32 = 16;
 pub(crate) const BEGIN: &str = "BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE";
 
 /// The parameters that a URL may have. The driver passes over any other, and logs its value, which may be a password
-/// under a
-/// mistyped name.
+/// under a mistyped name.
 const PARAMETERS: [&str; 19] = [
     "sslmode",
     "ssl-mode",

@@ -1,9 +1,9 @@
 //! The store's connections.
 //!
-//! A pool of our own, because of what it must know and must never do. It knows the server's number of each session, by
-//! which [`super::watched`] asks what becomes of it. And it takes a connection back only from one who says that
-//! nothing is
-//! under way on it: whatever is given up half-way, timed out or dropped closes its connection, and the next one is new.
+//! A pool of our own, because of what it must know and must never do. It knows the server's number of each session,
+//! by which [`super::watched`] asks what becomes of it. And it takes a connection back only from one who says that
+//! nothing is under way on it: whatever is given up half-way, timed out or dropped closes its connection, and the
+//! next one is new.
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;

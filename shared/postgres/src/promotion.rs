@@ -1,8 +1,7 @@
 //! Promotion: insert, read back and commit in one transaction, on a task and a connection of its own.
 //!
 //! Final is locked against other writers, and readers see nothing of it before the commit. Nothing else waits: chunks
-//! of
-//! other runs are committed, leases are renewed, workers send heartbeats meanwhile.
+//! of other runs are committed, leases are renewed, workers send heartbeats meanwhile.
 
 use std::sync::Arc;
 
@@ -38,10 +37,9 @@ use super::watched::Watch;
 /// Sorting a run by final's key happens in memory up to this.
 const PLANS: &str = "SET LOCAL work_mem = '256MB'; SET LOCAL maintenance_work_mem = '256MB'";
 
-/// An earlier promotion takes its time; a session that forgot about its lock must not stop this one for ever. Rows are
-/// compared, and differences walked down, between two statements; a process that is frozen meanwhile is ended by the
-/// next
-/// one that takes its run up, and at the latest by this.
+/// An earlier promotion takes its time; a session that forgot about its lock must not stop this one for ever. Rows
+/// are compared, and differences walked down, between two statements; a process that is frozen meanwhile is ended by
+/// the next one that takes its run up, and at the latest by this.
 const WAITS: &str = "SET LOCAL lock_timeout = '10min'; SET LOCAL idle_in_transaction_session_timeout = '1h'";
 
 fn lost() -> StoreError {

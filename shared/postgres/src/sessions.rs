@@ -19,10 +19,8 @@ pub(crate) const PROMOTING: &str = "crossfoot promotion";
 /// costs more than it saves where each is run once and does next to nothing with a row: 0.3 s to look up 100,000 keys.
 ///
 /// Nobody waits for a lock without an end, and a process that is frozen in a transaction loses it. A statement may
-/// take as
-/// long as it takes, whatever the server's or the role's default says: [`super::watched`] sees to it that it is
-/// worked on.
-/// The first statement's answer is the session's number.
+/// take as long as it takes, whatever the server's or the role's default says: [`super::watched`] sees to it that it
+/// is worked on. The first statement's answer is the session's number.
 pub(crate) const SESSION: &str = "
     SELECT pg_backend_pid() AS pid;
     SET row_security = off;
@@ -126,8 +124,7 @@ impl Watcher {
         self.ask(move |connection| Box::pin(seen(connection, pid))).await
     }
 
-    /// Asks on the connection there is, and again on a new one if that one is dead. A look that is given up
-    /// leaves no
+    /// Asks on the connection there is, and again on a new one if that one is dead. A look that is given up leaves no
     /// connection in an unknown state.
     async fn ask<T>(
         &self,
@@ -219,10 +216,8 @@ fn blocker_from(row: &PgRow) -> Result<Blocker, sqlx::Error> {
 
 impl Blocker {
     /// Whether it is a process of this program that is frozen or cut off in a transaction which is never left open:
-    /// idle in
-    /// one of the ledger's, which a promotion is not. `of_a_run_that_ended`: what is waited for belongs to a run that
-    /// is
-    /// over; whoever still sends or reads its rows has no business there.
+    /// idle in one of the ledger's, which a promotion is not. `of_a_run_that_ended`: what is waited for belongs to a
+    /// run that is over; whoever still sends or reads its rows has no business there.
     pub(crate) fn is_stuck(&self, of_a_run_that_ended: bool) -> bool {
         let application = self.application.as_deref().unwrap_or_default();
         if !self.is_ours || !(application == APPLICATION || application == PROMOTING) {

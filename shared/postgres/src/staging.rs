@@ -1,9 +1,8 @@
 //! A chunk's way into staging.
 //!
 //! Rows are sent first, while nothing is locked: a process that is frozen in the middle of it is in nobody's way, and
-//! the
-//! server cannot end it by a time-out either, since it takes a COPY for work. Only what follows, a few statements of
-//! milliseconds, has the chunk and the run's state to itself. There it turns out whether the rows may stay.
+//! the server cannot end it by a time-out either, since it takes a COPY for work. Only what follows, a few statements
+//! of milliseconds, has the chunk and the run's state to itself. There it turns out whether the rows may stay.
 
 use std::sync::Arc;
 

@@ -1,14 +1,10 @@
 //! No statement is waited for in silence: while one is under way, another connection looks every few seconds at what
-//! the
-//! server makes of it.
+//! the server makes of it.
 //!
 //! Two things are found so. *A connection that is dead without a word*: a firewall that drops a flow, a server that
-//! ended
-//! the session while nothing reached us. The server then has no such session, or sits idle in it, or waits for us
-//! while we
-//! wait for it; or it cannot be reached at all. After [`SILENT`] the operation ends with an error that may pass, and
-//! the
-//! connection is discarded. A statement that the server works on may take as long as it takes.
+//! ended the session while nothing reached us. The server then has no such session, or sits idle in it, or waits for
+//! us while we wait for it; or it cannot be reached at all. After [`SILENT`] the operation ends with an error that
+//! may pass, and the connection is discarded. A statement that the server works on may take as long as it takes.
 //!
 //! *A lock that someone else holds*: the log says who, after [`WARN_AFTER`] and then every [`WARN_EVERY`], and an
 //! error for

@@ -281,8 +281,7 @@ pub struct Fence {
 /// The lease on a run, or on the role of the coordinator service: who holds it, and for how long.
 ///
 /// When a lease ends is for the database's clock to say, and never for a host's: hosts' clocks differ and jump.
-/// (SQLite has
-/// the clock of the one host on which all its processes are.)
+/// (SQLite has the clock of the one host on which all its processes are.)
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Lease {
     /// The holder, as `user@host pid N`, with what distinguishes processes of one number.

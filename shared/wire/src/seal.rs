@@ -1,6 +1,5 @@
 //! How messages travel: addressed, and sealed with a key of the deployment, so that access to the broker is not
-//! enough to
-//! make one.
+//! enough to make one.
 //!
 //! | offset | bytes | what |
 //! |---|---|---|

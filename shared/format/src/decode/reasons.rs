@@ -28,8 +28,7 @@ pub(super) fn reason(field: &Field, fault: Fault) -> Reason {
 }
 
 /// A reason of a job with sensitive fields; `None` in any other. No field's content is quoted, sensitive or not: what
-/// is
-/// wrong with the record may be that its fields are not where they should be.
+/// is wrong with the record may be that its fields are not where they should be.
 #[cold]
 pub(super) fn masked<'a>(
     masks: &Masks,

@@ -198,8 +198,7 @@ pub(crate) struct TotalSection {
     #[schemars(with = "u8", range(min = 1, max = 38), extend("examples" = [10]))]
     pub(crate) last_digits: Option<Spanned<u8>>,
     /// For `count` and `lines`: the declared number counts blocks of this many records or lines. A block that is not
-    /// full
-    /// counts too.
+    /// full counts too.
     #[serde(default)]
     #[schemars(with = "u32", range(min = 1), extend("examples" = [10]))]
     pub(crate) blocks_of: Option<Spanned<u32>>,

@@ -10,8 +10,7 @@ use crate::RecordType;
 use crate::file::RecordSection;
 
 /// How the job shows sensitive fields. A field that is summed over groups of another has that one's content; that
-/// fields
-/// share bytes is refused anyway.
+/// fields share bytes is refused anyway.
 pub(super) fn masks<'a>(
     job: &str,
     types: impl Iterator<Item = (&'a RecordSection, &'a Layout, &'a [FieldForm])>,

@@ -32,8 +32,7 @@ pub enum ExtentError<E> {
 
 impl Plan {
     /// Finds the extent of one record. `read` reads the whole number that one of [`Plan::counts`], told by its place
-    /// among
-    /// them, holds at an offset of the record (it must check that the record reaches that far).
+    /// among them, holds at an offset of the record (it must check that the record reaches that far).
     ///
     /// # Errors
     /// The first number that cannot be read or is out of its table's bounds.
