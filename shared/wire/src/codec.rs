@@ -149,6 +149,13 @@ impl Message for RangeFound {
     type Body = Self;
 
     fn from_body(body: Self) -> Result<Self, Implausible> {
+        counts(&[("stray_rows", body.stray_rows)])?;
+        for chunk in &body.chunks {
+            counts(&[("chunk_no", chunk.chunk_no), ("rejects", chunk.rejects)])?;
+            for totals in std::iter::once(&chunk.totals).chain(&chunk.promoted) {
+                totals.by_type.iter().try_for_each(|rows| counts(&[("by_type", *rows)]))?;
+            }
+        }
         Ok(body)
     }
 }

@@ -74,6 +74,13 @@ fn range_found() -> RangeFound {
     }
 }
 
+#[test]
+fn impossible_counts_of_what_was_read_back_are_refused() {
+    let mut found = range_found();
+    found.chunks[0].totals.by_type[0] = u64::MAX;
+    assert!(decode::<RangeFound>(&encode(&found).unwrap()).is_err());
+}
+
 /// `body` in an envelope that is right for it: what a hostile or broken peer can send.
 fn sealed(kind: u8, body: &[u8]) -> Vec<u8> {
     let mut bytes = b"CXFT\x03".to_vec();
