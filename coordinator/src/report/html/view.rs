@@ -175,7 +175,8 @@ impl Page {
             next_step: verdict::next_step(report),
             facts: facts(report),
             accounted: levels.iter().any(|level| level.relation.is_some_and(|(sign, ..)| sign == "→")),
-            due_in_final: due_in_final(report),
+            // A sentence of its own here, a line among others in the text.
+            due_in_final: due_in_final(report).map(|due| due.replacen("final", "Final", 1)),
             final_read: report.levels.iter().any(|level| level.stage == Stage::Final),
             levels,
             balance: balance(report),
