@@ -21,6 +21,13 @@ pub fn assert_consistent(report: &Report) {
         Outcome::NotReconciled => assert!(failed > 0 && !report.all_passed),
         _ => {}
     }
+    for text in &shown {
+        let verdict = text.lines().next().unwrap();
+        assert!(
+            text.lines().rev().take(2).any(|line| line == verdict),
+            "the verdict is not at the end:\n{text}"
+        );
+    }
     for (what, text, says_difference) in [
         ("text, 80 columns", &shown[0], ["≠", "✗"]),
         ("text, 160 columns", &shown[1], ["≠", "✗"]),

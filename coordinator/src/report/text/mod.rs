@@ -27,7 +27,7 @@ use super::verdict;
 use style::{Tone, section};
 use table::{Column, Grid, Mark};
 
-/// Shows the whole report as text.
+/// Shows the whole report as text, the verdict as its first line and again at its end.
 #[must_use]
 pub fn text(report: &Report, style: Style) -> String {
     let mut out = verdict_line(report, style);
@@ -50,6 +50,12 @@ pub fn text(report: &Report, style: Style) -> String {
     }
     section(&mut out, style, "Evidence");
     out.push_str(&evidence(report, style));
+    // A terminal shows the end of what was printed: the verdict stands there too, and what to do next.
+    out.push('\n');
+    out.push_str(&verdict_line(report, style));
+    if let Some(command) = verdict::next_step(report) {
+        out.push_str(&format!("Next: {command}\n"));
+    }
     out
 }
 
