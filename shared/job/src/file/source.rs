@@ -20,11 +20,11 @@ pub(crate) struct SourceSection {
     #[schemars(with = "String", extend("examples" = ["payments.csv"]))]
     pub(crate) path: Option<String>,
     /// The encoding of text: `utf-8`, `latin-1`, another encoding that has ASCII in it, or a code page. `delimited` and
-    /// `fixed` take `utf-8`, `latin-1`, `windows-1250` to `windows-1258`, `iso-8859-2` to `iso-8859-16`, `koi8-r`,
-    /// `shift_jis`, `euc-jp`, `gbk`, `gb18030`, `big5` and `euc-kr`; `fixed` takes every code page too; `copybook`
-    /// takes `latin-1` and every code page. Code pages: 037, 273, 277, 278, 280, 284, 285, 297, 500, 870, 871, 1026,
-    /// 1047, 1140 to 1149, and `ascii`, written `cp037`, `ibm037` or `ccsid 37`. The default is `utf-8`, and `cp037`
-    /// for `copybook`.
+    /// `fixed` take `utf-8`, `latin-1`, `windows-1250` to `windows-1258`, `iso-8859-2` to `iso-8859-16` (not 9, 11 and
+    /// 12), `koi8-r`, `shift_jis`, `euc-jp`, `gbk`, `gb18030`, `big5` and `euc-kr`; `fixed` takes every code page too;
+    /// `copybook` takes `latin-1` and every code page. Code pages: 037, 273, 277, 278, 280, 284, 285, 297, 500, 870,
+    /// 871, 1026, 1047, 1140 to 1149, and `ascii`, written `cp037`, `ibm037` or `ccsid 37`. The default is `utf-8`, and
+    /// `cp037` for `copybook`.
     #[serde(default)]
     #[schemars(with = "String", extend("examples" = ["cp1047", "latin-1"]))]
     pub(crate) encoding: Option<Spanned<String>>,

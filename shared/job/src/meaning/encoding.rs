@@ -7,8 +7,8 @@ use toml::Spanned;
 use super::{Checked, fault, fault_advised};
 use crate::file::SourceSection;
 
-/// The encoding of a delimited or fixed source. Names are those of the WHATWG Encoding Standard, which maps some of
-/// them to supersets that browsers take for them; only `latin-1` stays what ISO 8859-1 is.
+/// The encoding of a delimited or fixed source. Names are those of the WHATWG Encoding Standard; but where it takes a
+/// name for a Windows code page that has letters in place of control characters, that code page must be named.
 pub(super) fn of(source: &SourceSection) -> Checked<Encoding> {
     let keeps_controls = match &source.control_characters {
         None => false,
@@ -46,6 +46,14 @@ fn named(spanned: &Spanned<String>, keeps_controls: bool) -> Checked<Encoding> {
         return Ok(Encoding::Page(page));
     }
     match encoding_rs::Encoding::for_label(name.as_bytes()) {
+        Some(encoding) if is_another(&name, encoding) => fault(
+            spanned.span(),
+            format!(
+                "`{name}` is read as {0} here, which has letters where it has control characters; set \
+                 encoding = \"{0}\" if that is what the file is",
+                encoding.name()
+            ),
+        ),
         Some(encoding) if encoding.is_ascii_compatible() => {
             Ok(Encoding::Foreign { encoding, keeps_controls })
         }
@@ -63,13 +71,18 @@ fn named(spanned: &Spanned<String>, keeps_controls: bool) -> Checked<Encoding> {
                 spanned.span(),
                 format!("unknown encoding `{name}`"),
                 format!(
-                    "encodings: utf-8, latin-1, windows-1250 to windows-1258, iso-8859-2 to iso-8859-16, koi8-r, \
+                    "encodings: utf-8, latin-1, windows-1250 to windows-1258, iso-8859-2 to iso-8859-16 (not 9, 11 and 12), koi8-r, \
                      shift_jis, euc-jp, gbk, gb18030, big5, euc-kr, {}",
                     pages.join(", ")
                 ),
             )
         }
     }
+}
+
+/// Whether a name stands for a Windows code page that it does not mean, such as `us-ascii` for windows-1252.
+fn is_another(name: &str, encoding: &'static encoding_rs::Encoding) -> bool {
+    encoding.name().strip_prefix("windows-").is_some_and(|number| !name.contains(number))
 }
 
 /// Refuses a separator, quote or escape that could be the second byte of a character: in the encodings of East Asia
