@@ -267,7 +267,8 @@ fn text_of_many_encodings_is_read_and_a_separator_that_may_be_half_a_character_i
         ("encoding = \"utf-16le\"", "does not contain ASCII"),
         ("encoding = \"utf-8\"\ncontrol_characters = \"keep\"", "does not apply"),
         ("encoding = \"klingon\"", "unknown encoding"),
-        ("encoding = \"us-ascii\"", "windows-1252"),
+        ("encoding = \"us-ascii\"", "leave `encoding` out"),
+        ("encoding = \"cp037\"", "does not take the code page"),
         ("encoding = \"iso-8859-9\"", "windows-1254"),
     ] {
         let error = Job::parse("job.toml", &delimited(source, &fields)).unwrap_err().to_string();

@@ -13,7 +13,7 @@ use source::Compression;
 use toml::Spanned;
 
 use super::framing::{framing, outside, refuse_framing};
-use super::{Checked, encoding, fault, numbers, repeated};
+use super::{Checked, encoding, fault, fault_advised, numbers, repeated};
 use crate::file::{FieldSection, RecordSection, SourceSection, WidthSection};
 
 /// No record is longer than this unless the job says so: 1 MiB.
@@ -254,9 +254,15 @@ fn delimited(source: &SourceSection, record: &RecordSection, encoding: Encoding)
         }
     }
     if let (Encoding::Page(page), Some(spanned)) = (encoding, &source.encoding) {
-        return fault(
+        let advice = if page.is_ebcdic() {
+            "code pages go with format = \"fixed\" and format = \"copybook\""
+        } else {
+            "ASCII is a part of utf-8, the default: leave `encoding` out"
+        };
+        return fault_advised(
             spanned.span(),
-            format!("the delimited format supports encodings that have ASCII in them, not {}", page.name()),
+            format!("the delimited format does not take the code page {}", page.name()),
+            advice,
         );
     }
     let separator = source.separator.as_ref().map_or(Ok(b','), |spanned| one_byte(spanned, "separator"))?;
