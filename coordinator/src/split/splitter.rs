@@ -8,7 +8,7 @@ use std::io::Read;
 use domain::fingerprint::Hash;
 use domain::ids::{ChunkNo, RecordNo};
 use domain::words::plural;
-use format::spec::{Form, FormatSpec};
+use format::spec::Form;
 use format::{FrameError, Framer, frames, header_names};
 use job::Job;
 use job::select::Selector;
@@ -79,24 +79,7 @@ pub fn split(
     limits: ChunkLimits,
     take: impl FnMut(CutChunk) -> bool,
 ) -> Result<SplitTotals, SplitError> {
-    let spec = &job.format;
-    let selector = job.has_parents().then(|| Selector::new(job)).transpose().map_err(SplitError::Job)?;
-    let framer = Framer::new(spec);
-    let splitter = Splitter {
-        job,
-        framer,
-        // With this much at hand, where a chunk ends does not depend on what has not been read yet.
-        lookahead: limits.bytes + framer.unit_bytes_max(),
-        footer_bytes: spec.outside.footer_bytes,
-        limits,
-        buffer: Buffer { reader, bytes: Vec::new(), start: 0, read: 0, at_end: false },
-        offset: 0,
-        chunk_no: 0,
-        record_no: 1,
-        parents: if selector.is_some() { vec![0; job.records.len()] } else { Vec::new() },
-        selector,
-    };
-    splitter.run(take)
+    Splitter::new(reader, job, limits)?.run(take)
 }
 
 /// Whether the header row that `reader` begins with, if the job has one, names the job's columns. What else may be
@@ -105,12 +88,12 @@ pub fn split(
 /// # Errors
 /// [`SplitError::Header`].
 pub fn check_header_row(reader: Reader, job: &Job) -> Result<(), SplitError> {
-    let framer = Framer::new(&job.format);
-    let mut buffer = Buffer { reader, bytes: Vec::new(), start: 0, read: 0, at_end: false };
-    let outside = job.format.outside;
-    let found = buffer.fill(framer.unit_bytes_max() + outside.header_bytes + outside.footer_bytes);
-    match found.map(|()| framer.preamble(buffer.at_hand(), buffer.at_end)) {
-        Ok(Ok(Some(header))) => check_header(job, &buffer.at_hand()[..header]),
+    if !has_header(job) {
+        return Ok(());
+    }
+    let limits = ChunkLimits { bytes: 0, records: 0 };
+    match Splitter::new(reader, job, limits).and_then(|mut splitter| splitter.skip_preamble()) {
+        Err(error @ SplitError::Header(_)) => Err(error),
         _ => Ok(()),
     }
 }
@@ -133,7 +116,27 @@ struct Splitter<'a> {
     parents: Vec<u64>,
 }
 
-impl Splitter<'_> {
+impl<'a> Splitter<'a> {
+    fn new(reader: Reader, job: &'a Job, limits: ChunkLimits) -> Result<Self, SplitError> {
+        let spec = &job.format;
+        let selector = job.has_parents().then(|| Selector::new(job)).transpose().map_err(SplitError::Job)?;
+        let framer = Framer::new(spec);
+        Ok(Self {
+            job,
+            framer,
+            // With this much at hand, where a chunk ends does not depend on what has not been read yet.
+            lookahead: limits.bytes + framer.unit_bytes_max(),
+            footer_bytes: spec.outside.footer_bytes,
+            limits,
+            buffer: Buffer { reader, bytes: Vec::new(), start: 0, read: 0, at_end: false },
+            offset: 0,
+            chunk_no: 0,
+            record_no: 1,
+            parents: if selector.is_some() { vec![0; job.records.len()] } else { Vec::new() },
+            selector,
+        })
+    }
+
     fn run(mut self, mut take: impl FnMut(CutChunk) -> bool) -> Result<SplitTotals, SplitError> {
         let header_bytes = self.skip_preamble()?;
         loop {
@@ -233,10 +236,13 @@ fn shown(job: &Job, error: FrameError) -> FrameError {
     if job.is_sensitive() { error.without_contents() } else { error }
 }
 
+fn has_header(job: &Job) -> bool {
+    matches!(&job.format.form, Form::Delimited(form) if form.header)
+}
+
 /// A column that moved is otherwise seen only when its values do not fit, if at all.
 fn check_header(job: &Job, preamble: &[u8]) -> Result<(), SplitError> {
-    let has_header = |spec: &FormatSpec| matches!(&spec.form, Form::Delimited(form) if form.header);
-    if !has_header(&job.format) || preamble.is_empty() {
+    if !has_header(job) || preamble.is_empty() {
         return Ok(());
     }
     let names = header_names(&job.format, preamble).map_err(|error| SplitError::Header(error.to_string()))?;

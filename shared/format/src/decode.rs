@@ -23,7 +23,6 @@ use super::fault::Fault;
 use super::fixed::Cutter;
 use super::groups;
 use super::lines::{Lines, Whole};
-use super::padding;
 use super::spec::{Encoding, Form, FormatSpec};
 use super::text::Reader;
 
@@ -241,9 +240,9 @@ impl Decoder {
             return Decoded { values, canonical: None, decoded, reasons, home };
         }
         if let Shape::Fixed(cutter) = &*shape
-            && let Some(detail) = cutter.objection(record)
+            && let Some(Fault { code, detail }) = cutter.objection(record)
         {
-            reasons.push(Reason { field: None, code: padding::CODE, detail });
+            reasons.push(Reason { field: None, code, detail });
         }
         for ((field, form), piece) in layout.fields.iter().zip(fields.iter()).zip(pieces.iter()) {
             let value = match (&form.sum_of, shape.as_between()) {

@@ -4,6 +4,7 @@ use domain::layout::Layout;
 use domain::value::FieldType;
 
 use super::delimited::{Piece, State};
+use super::fault::Fault;
 use super::padding::Padding;
 use super::spec::{Encoding, Fixed, FormatSpec, REST};
 
@@ -66,7 +67,7 @@ impl Cutter {
     }
 
     /// Why the bytes after the last field are no padding; `None` when they are.
-    pub(super) fn objection(&self, record: &[u8]) -> Option<String> {
+    pub(super) fn objection(&self, record: &[u8]) -> Option<Fault> {
         let after = (self.reach, record.len());
         self.padding.objection(record, after, self.space, || "after the record's last field".to_owned())
     }

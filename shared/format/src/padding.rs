@@ -3,6 +3,8 @@
 
 use domain::constraint::ReasonCode;
 
+use super::fault::Fault;
+
 /// What may be in bytes that the layout assigns to no field.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum Padding {
@@ -28,7 +30,7 @@ impl Padding {
         (start, end): (usize, usize),
         space: u8,
         place: impl FnOnce() -> String,
-    ) -> Option<String> {
+    ) -> Option<Fault> {
         if self == Self::Any {
             return None;
         }
@@ -39,15 +41,15 @@ impl Padding {
 }
 
 #[cold]
-fn objection(length: usize, start: usize, first: usize, place: String) -> String {
+fn objection(length: usize, start: usize, first: usize, place: String) -> Fault {
     let (bytes, belong, are) =
         if length == 1 { ("byte", "belongs", "is") } else { ("bytes", "belong", "are") };
-    format!(
-        "{length} {bytes} {place}, from offset {start}, {belong} to no field and {are} not blank; the first is at \
-         offset {}",
-        start + first
+    Fault::new(
+        ReasonCode::Padding,
+        format!(
+            "{length} {bytes} {place}, from offset {start}, {belong} to no field and {are} not blank; the first is \
+             at offset {}",
+            start + first
+        ),
     )
 }
-
-/// The code of a record whose padding holds something.
-pub(crate) const CODE: ReasonCode = ReasonCode::Padding;

@@ -12,7 +12,7 @@ use super::float::Floats;
 use super::moment::{Db2Timestamps, Moments};
 use super::number::Numbers;
 use super::output::Output;
-use super::spec::{FieldSpec, Kind, NumberForm, SignPlace, Usage};
+use super::spec::{FieldSpec, Kind};
 use super::text::{Texts, null};
 
 /// Decodes one field of each record.
@@ -101,12 +101,13 @@ impl FieldDecoder {
         let reader = match &spec.kind {
             _ if spec.column == FieldType::Bytes => Reader::Raw,
             Kind::Text(form) => Reader::Text(Texts::new(form, spec)?),
-            Kind::Number(form) => Reader::Number(Numbers::new(form, spec)?, Output::new(form, &spec.column)?),
-            Kind::Edited(form) => {
-                // The digits of an edited number are written as zoned ones are.
-                let digits = NumberForm::new(Usage::Zoned(SignPlace::Unsigned), form.digits, form.scale);
-                Reader::Edited(EditedNumbers::new(form, spec)?, Output::new(&digits, &spec.column)?)
+            Kind::Number(form) => {
+                Reader::Number(Numbers::new(form, spec)?, Output::new(form.digits, form.scale, &spec.column)?)
             }
+            Kind::Edited(form) => Reader::Edited(
+                EditedNumbers::new(form, spec)?,
+                Output::new(form.digits, form.scale, &spec.column)?,
+            ),
             Kind::Moment { form, digits, zeros, nines } => {
                 let moments = Moments::new(*form, digits, *zeros, *nines, &spec.column)?;
                 Reader::Moment(Numbers::new(digits, spec)?, moments)
@@ -143,21 +144,15 @@ impl FieldDecoder {
                 Ok(FieldValue::Bytes { start: out.len() - bytes.len(), end: out.len() })
             }
             Reader::Text(texts) => texts.put(bytes, out),
-            Reader::Number(numbers, output) => match numbers.read(bytes) {
-                Ok(Some(integer)) => output.put(integer, out),
-                Ok(None) => Ok(null(out)),
-                Err(reject) => Err(reject),
-            },
-            Reader::Edited(numbers, output) => match numbers.read(bytes, out) {
-                Ok(Some(integer)) => output.put(integer, out),
-                Ok(None) => Ok(null(out)),
-                Err(reject) => Err(reject),
-            },
-            Reader::Moment(numbers, moments) => match numbers.read(bytes) {
-                Ok(Some(integer)) => moments.put(integer, out),
-                Ok(None) => Ok(null(out)),
-                Err(reject) => Err(reject),
-            },
+            Reader::Number(numbers, output) => {
+                numbers.read(bytes).and_then(|read| put(read, out, |integer, out| output.put(integer, out)))
+            }
+            Reader::Edited(numbers, output) => numbers
+                .read(bytes, out)
+                .and_then(|read| put(read, out, |integer, out| output.put(integer, out))),
+            Reader::Moment(numbers, moments) => {
+                numbers.read(bytes).and_then(|read| put(read, out, |integer, out| moments.put(integer, out)))
+            }
             Reader::Db2Timestamp(timestamps) => timestamps.put(bytes, out),
             Reader::Float(floats) => floats.put(bytes, out),
         };
@@ -165,6 +160,18 @@ impl FieldDecoder {
             out.truncate(start);
         }
         decoded
+    }
+}
+
+/// Appends what `write` makes of the integer that was read, or NULL.
+fn put(
+    read: Option<i128>,
+    out: &mut Vec<u8>,
+    write: impl FnOnce(i128, &mut Vec<u8>) -> Result<FieldValue, Reject>,
+) -> Result<FieldValue, Reject> {
+    match read {
+        Some(integer) => write(integer, out),
+        None => Ok(null(out)),
     }
 }
 

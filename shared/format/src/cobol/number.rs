@@ -51,6 +51,11 @@ impl Blanks {
         Self { fills, space }
     }
 
+    /// Whether the field holds nothing but spaces.
+    fn are_spaces(&self, bytes: &[u8]) -> bool {
+        bytes.iter().all(|byte| *byte == self.space)
+    }
+
     /// What fills the field, if it is one byte over and over, with its name.
     pub(super) fn of(&self, bytes: &[u8]) -> Option<(Fill, &'static str)> {
         let (first, rest) = bytes.split_first()?;
@@ -117,9 +122,7 @@ impl Numbers {
 
     /// The integer that the digits are; `None`: NULL.
     pub(super) fn read(&self, bytes: &[u8]) -> Result<Option<i128>, Reject> {
-        if self.spaces_decide
-            && let Some((Fill::Null | Fill::Zero, "spaces")) = self.blanks.of(bytes)
-        {
+        if self.spaces_decide && self.blanks.are_spaces(bytes) {
             return self.blank_or(bytes, Wrong::TooLarge);
         }
         let read = match &self.digits {
@@ -141,7 +144,7 @@ impl Numbers {
     #[cold]
     fn blank_or(&self, bytes: &[u8], wrong: Wrong) -> Result<Option<i128>, Reject> {
         let is_binary = matches!(self.digits, Digits::Binary { .. });
-        match self.blanks.of(bytes).filter(|(_, what)| !is_binary || *what == "spaces") {
+        match self.blanks.of(bytes).filter(|_| !is_binary || self.blanks.are_spaces(bytes)) {
             Some((Fill::Null, _)) => Ok(None),
             Some((Fill::Zero, _)) => Ok(Some(0)),
             Some((Fill::Reject, what)) => {

@@ -7,7 +7,6 @@ use domain::value::{FieldType, Value};
 
 use super::Reject;
 use super::decoder::FieldValue;
-use super::spec::NumberForm;
 
 /// What the numbers of one field become.
 #[derive(Debug, Clone, Copy)]
@@ -37,10 +36,10 @@ pub(super) enum Output {
 
 impl Output {
     /// Fails, with a sentence for the layout's author, where a column cannot hold what the picture may.
-    pub(super) fn new(form: &NumberForm, column: &FieldType) -> Result<Self, String> {
-        let behind = u8::try_from(form.scale).unwrap_or(0);
+    pub(super) fn new(digits: u8, picture_scale: i8, column: &FieldType) -> Result<Self, String> {
+        let behind = u8::try_from(picture_scale).unwrap_or(0);
         let factor = |behind: u8| {
-            let exponent = i16::from(behind) - i16::from(form.scale);
+            let exponent = i16::from(behind) - i16::from(picture_scale);
             u32::try_from(exponent).ok().and_then(|exponent| 10_i128.checked_pow(exponent))
         };
         match *column {
@@ -62,7 +61,7 @@ impl Output {
             }
             FieldType::Text { chars_max } => {
                 let factor = factor(behind).ok_or_else(|| "more digits than a number can have".to_owned())?;
-                let whole = i16::from(form.digits) - i16::from(form.scale);
+                let whole = i16::from(digits) - i16::from(picture_scale);
                 Ok(Self::Text {
                     factor,
                     scale: behind,

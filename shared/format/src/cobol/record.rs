@@ -9,7 +9,8 @@ use super::{FieldDecoder, FieldSpec, FieldValue, Reject};
 use crate::codepage::CodePage;
 use crate::copybook::plan::extent::ExtentError;
 use crate::copybook::plan::{Extent, Field, Plan};
-use crate::padding::{self, Padding};
+use crate::fault::Fault;
+use crate::padding::Padding;
 
 /// How one record type's fields lie in a record.
 #[derive(Debug, Clone)]
@@ -99,11 +100,8 @@ impl RecordDecoder {
             let Some(bytes) = record.get(offset..offset + field.length) else {
                 return Err(short(record.len(), offset + field.length, &field.column));
             };
-            number.clear();
-            match counter.decode(bytes, number)?.as_amount().and_then(|amount| amount.rescale(0).ok()) {
-                Some(count) => Ok(count.mantissa()),
-                None => Err(Reject::new(ReasonCode::Type, "the number of occurrences is missing")),
-            }
+            let missing = || Reject::new(ReasonCode::Type, "the number of occurrences is missing");
+            whole(counter, bytes, number)?.ok_or_else(missing)
         };
         if !plan.tables.is_empty() {
             plan.extent(extent, read).map_err(|error| occurrences(plan, error))?;
@@ -119,7 +117,7 @@ impl RecordDecoder {
 
     /// What is wrong with the bytes of a located record that belong to no item: those after its last item, and with
     /// [`Following::Stay`](crate::copybook::plan::Following) the room of occurrences that are not there.
-    pub(crate) fn padding(&self, record: &[u8]) -> Option<Reject> {
+    pub(crate) fn padding(&self, record: &[u8]) -> Option<Fault> {
         let Self { plan, extent, padding, space, .. } = self;
         let rooms = plan.tables.iter().zip(extent.counts()).filter(|(table, count)| {
             plan.closing.is_empty() && **count < table.max && extent.holds(table.within)
@@ -134,7 +132,7 @@ impl RecordDecoder {
         let after = (extent.offset(plan.end), record.len());
         let at_end =
             || padding.objection(record, after, *space, || "after the record's last item".to_owned());
-        in_rooms.into_iter().next().or_else(at_end).map(|detail| Reject::new(padding::CODE, detail))
+        in_rooms.into_iter().next().or_else(at_end)
     }
 
     /// Decodes the field at `index` of a record that was located; see [`FieldDecoder::decode`].
@@ -151,7 +149,7 @@ impl RecordDecoder {
         }
         let start = self.extent.offset(field.offset);
         let length = match self.lengths.get(index) {
-            Some(Some(length)) => self.length(length, field, record)?,
+            Some(Some(length)) => self.length(length, field, record, out)?,
             _ => field.length,
         };
         match record.get(start..start + length) {
@@ -161,16 +159,20 @@ impl RecordDecoder {
         }
     }
 
-    /// How many bytes of `text` its length says are data.
-    fn length(&self, length: &Length, text: &Field, record: &[u8]) -> Result<usize, Reject> {
+    /// How many bytes of `text` its length says are data. `scratch` is left as it was.
+    fn length(
+        &self,
+        length: &Length,
+        text: &Field,
+        record: &[u8],
+        scratch: &mut Vec<u8>,
+    ) -> Result<usize, Reject> {
         let of = &length.field;
         let start = self.extent.offset(of.offset);
         let Some(bytes) = record.get(start..start + of.length) else {
             return Err(short(record.len(), start + of.length, &of.path));
         };
-        let mut number = Vec::new();
-        let value = length.decoder.decode(bytes, &mut number)?.as_amount();
-        let value = value.and_then(|amount| amount.rescale(0).ok()).map(|amount| amount.mantissa());
+        let value = whole(&length.decoder, bytes, scratch)?;
         let length = value.and_then(|value| usize::try_from(value).ok());
         length.filter(|length| *length <= text.length).ok_or_else(|| {
             let value = value.map_or("missing".to_owned(), |value| value.to_string());
@@ -187,6 +189,14 @@ impl RecordDecoder {
         (self.extent.holds(field.within) && start + field.length <= record.len())
             .then_some((start, field.length))
     }
+}
+
+/// The whole number that a field holds; `None` if it holds none. `scratch` is left as it was.
+fn whole(decoder: &FieldDecoder, bytes: &[u8], scratch: &mut Vec<u8>) -> Result<Option<i128>, Reject> {
+    let start = scratch.len();
+    let amount = decoder.decode(bytes, scratch)?.as_amount();
+    scratch.truncate(start);
+    Ok(amount.and_then(|amount| amount.rescale(0).ok()).map(|amount| amount.mantissa()))
 }
 
 #[cold]

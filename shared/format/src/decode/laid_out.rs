@@ -8,6 +8,7 @@ use super::reasons::{judge, masked};
 use super::{Decoded, emptied};
 use crate::cobol::FieldValue;
 use crate::cobol::record::RecordDecoder;
+use crate::fault::Fault;
 
 /// A record's decoder, and what it found in the current record.
 #[derive(Debug, Clone)]
@@ -48,8 +49,8 @@ impl LaidOut {
             decoded.resize(layout.fields.len(), false);
             return Decoded { values, canonical: None, decoded, reasons, home };
         }
-        if let Some(reject) = record.padding(content) {
-            reasons.push(Reason { field: None, code: reject.code, detail: reject.detail });
+        if let Some(Fault { code, detail }) = record.padding(content) {
+            reasons.push(Reason { field: None, code, detail });
         }
         found.clear();
         for (index, field) in layout.fields.iter().enumerate() {

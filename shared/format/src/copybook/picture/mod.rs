@@ -274,7 +274,12 @@ fn characters(text: &str, runs: &[Run]) -> Result<Picture> {
     } else {
         Category::Alphanumeric
     };
-    Ok(Picture {
+    Ok(no_number(text, category, runs))
+}
+
+/// A picture of anything but a number.
+fn no_number(text: &str, category: Category, runs: &[Run]) -> Picture {
+    Picture {
         text: text.to_owned(),
         category,
         digits: 0,
@@ -282,7 +287,7 @@ fn characters(text: &str, runs: &[Run]) -> Result<Picture> {
         signed: false,
         chars: chars(runs),
         edits: Arc::default(),
-    })
+    }
 }
 
 fn wide(text: &str, runs: &[Run]) -> Result<Picture> {
@@ -297,15 +302,7 @@ fn wide(text: &str, runs: &[Run]) -> Result<Picture> {
         return wrong(format!("{} mixes double-byte characters with other symbols", shown(text)));
     }
     let category = if national { Category::National } else { Category::Dbcs };
-    Ok(Picture {
-        text: text.to_owned(),
-        category,
-        digits: 0,
-        scale: 0,
-        signed: false,
-        chars: chars(runs),
-        edits: Arc::default(),
-    })
+    Ok(no_number(text, category, runs))
 }
 
 fn number(text: &str, runs: &[Run]) -> Result<Picture> {
