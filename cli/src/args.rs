@@ -367,6 +367,9 @@ pub(crate) struct Report {
     pub(crate) run: RunArg,
     #[command(flatten)]
     pub(crate) verdict: VerdictExit,
+    /// List the checks that passed, too (always done in a file or a pipe, and in the other formats)
+    #[arg(long)]
+    pub(crate) all: bool,
     /// Format of the report
     #[arg(long, value_enum, default_value_t = Format::Text, value_name = "FORMAT")]
     pub(crate) format: Format,

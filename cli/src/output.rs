@@ -103,13 +103,13 @@ pub(crate) fn warn_of_others(path: &Path) {
     }
 }
 
-/// Returns the text style for standard output: colours and width.
+/// Returns the text style for standard output: colours, width, and on a terminal only the checks that need a look.
 pub(crate) fn style() -> Style {
     let is_terminal = std::io::stdout().is_terminal();
     let colour = is_terminal && std::env::var_os("NO_COLOR").is_none();
     let columns = std::env::var("COLUMNS").ok().and_then(|columns| columns.parse().ok());
     let width = if is_terminal { indicatif_width().or(columns) } else { columns };
-    Style { colour, width: width.unwrap_or(100).clamp(60, 140) }
+    Style { colour, width: width.unwrap_or(100).clamp(60, 140), lists_passed: !is_terminal }
 }
 
 fn indicatif_width() -> Option<u16> {

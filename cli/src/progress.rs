@@ -53,11 +53,11 @@ struct View {
     began: Instant,
 }
 
-/// Returns the share of the source's bytes that is loaded, per thousand; the number of records is unknown before the
-/// end.
+/// Returns the share of the source's bytes whose chunks are committed, per thousand: of the same chunks as the number
+/// of records beside it. How many records there are is unknown before the end.
 fn of_total(now: &Snapshot) -> Option<u64> {
-    let read = now.bytes_read.min(now.bytes_total);
-    (now.bytes_total > 0).then(|| read * 1000 / now.bytes_total)
+    let loaded = now.bytes_loaded.min(now.bytes_total);
+    (loaded.saturating_mul(1000)).checked_div(now.bytes_total)
 }
 
 impl View {
@@ -117,14 +117,14 @@ fn draw(bar: &ProgressBar, now: &Snapshot, is_new: bool, began: Instant) {
     if is_one_step {
         if is_new {
             bar.reset();
-            bar.set_style(style("{msg:<24} {spinner}  {elapsed}"));
+            bar.set_style(style("{msg} {spinner}  {elapsed}"));
             bar.set_message(now.phase.name());
         }
         return;
     }
     if is_new {
         bar.reset();
-        bar.set_style(style("{msg:<24} {bar:36.cyan/dim} {percent:>3} %  {prefix}  {eta} left"));
+        bar.set_style(style("{msg} {wide_bar:.cyan/dim} {percent:>3} %  {prefix}  {eta} left"));
         bar.set_message(now.phase.name());
     }
     match now.phase {
@@ -134,7 +134,7 @@ fn draw(bar: &ProgressBar, now: &Snapshot, is_new: bool, began: Instant) {
                     bar.set_length(1000);
                     bar.set_position(share);
                 }
-                None => bar.set_style(style("{msg:<24} {spinner} {prefix}")),
+                None => bar.set_style(style("{msg} {spinner} {prefix}")),
             }
             bar.set_prefix(format!("{} records  {}/s", grouped(now.done), grouped(rate(now.done, began))));
         }

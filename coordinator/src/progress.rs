@@ -56,6 +56,9 @@ pub struct Snapshot {
     pub of: u64,
     /// Bytes of the source on disk that were split.
     pub bytes_read: u64,
+    /// Bytes of the source on disk whose chunks are committed to staging: the same chunks that `done` counts the
+    /// records of.
+    pub bytes_loaded: u64,
     /// Bytes of the source on disk; 0 for a stream.
     pub bytes_total: u64,
     /// Chunks whose rows are committed to staging.

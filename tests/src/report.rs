@@ -12,7 +12,7 @@ use domain::report::{Outcome, Report};
 pub fn assert_consistent(report: &Report) {
     let failed = report.checks.iter().filter(|check| check.verdict == Verdict::Fail).count();
     let (page, document) = (html(report).unwrap(), junit(report));
-    let shown = [80, 160].map(|width| text(report, Style { colour: false, width }));
+    let shown = [80, 160].map(|width| text(report, Style::plain(width)));
     match report.outcome {
         Outcome::Reconciled => {
             let warned = report.checks.iter().any(|check| check.verdict == Verdict::Warn);

@@ -52,6 +52,9 @@ fn since(text: &str) -> Result<i64, String> {
 pub(crate) struct Show {
     #[command(flatten)]
     pub(crate) run: RunArg,
+    /// List the checks that passed, too (always done in a file or a pipe)
+    #[arg(long)]
+    pub(crate) all: bool,
     #[command(flatten)]
     pub(crate) verdict: VerdictExit,
 }

@@ -3,6 +3,7 @@
 use std::io::IsTerminal;
 use std::sync::Mutex;
 
+use coordinator::report::text::table::sentence;
 use domain::event_kind::EventKind;
 use domain::fingerprint::Hash;
 use domain::visible::{visible_coloured, visible_json};
@@ -84,21 +85,16 @@ fn list(global: &Global) -> Result<Done, Failure> {
         print_json(&entries)?;
         return Ok(Done::Well);
     }
-    let lines: Vec<_> = CATALOGUE
-        .iter()
-        .map(|defect| {
-            let must: Vec<_> = defect.caught_by.iter().map(ToString::to_string).collect();
-            format!(
-                "{}  {:8}  {}  {}\n                  {}, located to {}",
-                defect.id,
-                defect.strikes.name(),
-                defect.invariant,
-                defect.what,
-                must.join(" or "),
-                defect.located
-            )
-        })
-        .collect();
+    let style = style();
+    let mut lines = Vec::new();
+    for defect in CATALOGUE {
+        let must: Vec<_> = defect.caught_by.iter().map(ToString::to_string).collect();
+        lines.push(format!("{}  {:8}  {}", defect.id, defect.strikes.name(), defect.invariant));
+        for text in [defect.what.to_owned(), format!("{}, located to {}", must.join(" or "), defect.located)]
+        {
+            lines.extend(sentence(style, 8, &text).lines().map(String::from));
+        }
+    }
     print(&lines.join("\n"))?;
     Ok(Done::Well)
 }

@@ -1,7 +1,9 @@
 //! `runs`, `show` and `workers`: list runs, and show one run or its workers.
 
-use comfy_table::{CellAlignment, Table};
 use coordinator::ops::held::held;
+use coordinator::report::format::time_to_second;
+use coordinator::report::text::Style;
+use coordinator::report::text::table::{Column, Grid, facts, sentence};
 use coordinator::report::{summary, text};
 use domain::lifecycle::RunState;
 use domain::report::Outcome;
@@ -52,33 +54,34 @@ pub(crate) async fn runs(global: &Global, args: &Runs) -> Result<Done, Failure> 
         print(&format!("{such} in {}", store.url()))?;
         return Ok(Done::Well);
     }
-    let mut table = Table::new();
-    table
-        .load_preset("     ──            ")
-        .set_header(["run", "job", "outcome", "records", "opened", "seconds"]);
+    let style = style();
+    let is_wide = style.width >= 100;
+    let mut table = Grid::new(vec![
+        Column::left("run"),
+        Column::left("job").shrinks_to(8),
+        Column::left("outcome"),
+        Column::right("records"),
+        Column::left("opened (UTC)").drops(2),
+        Column::right("seconds").drops(1),
+    ]);
     for run in &runs {
         let outcome = Outcome::of(run.state).name();
-        table.add_row([
-            run.run_id.to_string(),
+        let id = run.run_id.to_string();
+        table.row(vec![
+            // The end of an ID is enough to select a run.
+            if is_wide { id } else { id[id.len().saturating_sub(12)..].to_owned() },
             visible(&run.job),
             if run.purged { format!("{outcome}, purged") } else { outcome.into() },
             run.split.map_or_else(|| "-".into(), |split| grouped(split.records)),
-            platform::clock::iso(run.opened_at_ms),
+            time_to_second(run.opened_at_ms).replace(" UTC", ""),
             format!("{}.{}", run.elapsed_ms / 1000, run.elapsed_ms % 1000 / 100),
         ]);
+        let note = run.note.iter().flat_map(|note| {
+            sentence(style, 4, &visible(note)).lines().map(String::from).collect::<Vec<_>>()
+        });
+        table.text(note);
     }
-    for column in [3, 5] {
-        if let Some(column) = table.column_mut(column) {
-            column.set_cell_alignment(CellAlignment::Right);
-        }
-    }
-    let mut shown = table.trim_fmt();
-    for run in &runs {
-        if let Some(note) = &run.note {
-            shown.push_str(&format!("\n\n run {}:\n   {}", run.run_id, visible(note)));
-        }
-    }
-    print(&shown)?;
+    print(&table.render(style))?;
     Ok(Done::Well)
 }
 
@@ -99,42 +102,36 @@ pub(crate) async fn show(global: &Global, args: &Show) -> Result<Done, Failure> 
         print_json(&ShownRun { report, progress })?;
         return Ok(done);
     }
-    let mut lines = format!(
-        "run      {}\njob      {} ({})\nsource   {}\noutcome  {} ({})\n",
-        run.run_id,
-        visible(&run.job),
-        run.job_digest,
-        visible(&run.source),
-        report.outcome.name(),
-        run.state
-    );
-    if let Some(note) = &run.note {
-        lines.push_str(&format!("note     {}\n", visible(note)));
-    }
-    lines.push_str(&format!(
-        "opened   {} by {}\n",
-        platform::clock::iso(run.opened_at_ms),
-        visible(&run.actor)
-    ));
-    lines.push_str(&format!(
-        "chunks   {} of {} committed, {} set aside; {}\n",
-        grouped(progress.committed),
-        run.split
-            .map_or_else(|| format!("{} so far", grouped(progress.split)), |split| grouped(split.chunks)),
-        grouped(progress.set_aside),
-        plural(progress.records, "record")
-    ));
+    let chunks = run
+        .split
+        .map_or_else(|| format!("{} so far", grouped(progress.split)), |split| grouped(split.chunks));
+    let mut known = vec![
+        ("run", run.run_id.to_string()),
+        ("job", visible(&run.job)),
+        ("", run.job_digest.to_string()),
+        ("source", visible(&run.source)),
+        ("outcome", format!("{} ({})", report.outcome.name(), run.state)),
+        ("opened", format!("{} by {}", time_to_second(run.opened_at_ms), visible(&run.actor))),
+        (
+            "chunks",
+            format!(
+                "{} of {chunks} committed, {} set aside; {}",
+                grouped(progress.committed),
+                grouped(progress.set_aside),
+                plural(progress.records, "record")
+            ),
+        ),
+    ];
+    known.extend(run.note.iter().map(|note| ("note", visible(note))));
     for held in held(&*store, Some(run.run_id)).await? {
-        lines.push_str(&format!(
-            "waiting  chunk {}: {}\n         {}\n",
-            held.chunk_no,
-            visible(&held.said),
-            held.advice
-        ));
+        known.push(("waiting", format!("chunk {}: {}", held.chunk_no, visible(&held.said))));
+        known.push(("", held.advice.to_owned()));
     }
-    print(&lines)?;
+    let style = style();
+    print(&(facts(style, 0, &known).join("\n") + "\n"))?;
     if !report.checks.is_empty() {
-        print(&text::checks_table(&report.checks, style()))?;
+        let style = Style { lists_passed: style.lists_passed || args.all, ..style };
+        print(&text::checks_table(&report.checks, style))?;
     }
     Ok(Done::of(report.outcome, args.verdict))
 }

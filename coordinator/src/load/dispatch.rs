@@ -27,17 +27,21 @@ impl Load<'_> {
     ) -> Result<(), LoadError> {
         let mut known = Known::of(self.store, self.fence.run_id).await?;
         let mut group = Vec::with_capacity(BOOK_MAX);
+        let mut last_position = 0;
         while cuts.recv_many(&mut group, BOOK_MAX).await > 0 {
             let booked: Vec<_> = group.iter().map(|chunk: &CutChunk| chunk.cut.clone()).collect();
             self.store.add_chunks(self.fence, &booked).await?;
             for chunk in group.drain(..) {
                 let position = chunk.disk_position;
+                let disk_bytes = position.saturating_sub(last_position);
+                last_position = position;
                 match known.state(chunk.cut.chunk_no.0).await? {
                     Some(ChunkState::Committed) => {
                         self.watch.send_modify(|now| {
                             now.done += chunk.cut.records;
                             now.chunks_committed += 1;
                             now.bytes_read = position;
+                            now.bytes_loaded += disk_bytes;
                         });
                         self.committed(chunk.cut.chunk_no.0, chunk.bytes.len()).await?;
                         continue;
@@ -46,7 +50,7 @@ impl Load<'_> {
                     Some(ChunkState::SetAside) => continue,
                     _ => {}
                 }
-                let entry = self.sealed(chunk).await?;
+                let entry = self.sealed(chunk, disk_bytes).await?;
                 window.admit(&entry).await;
                 self.post.publish(Queue::Chunks, entry.body).await?;
                 self.watch.send_modify(|now| now.bytes_read = position);
@@ -55,12 +59,19 @@ impl Load<'_> {
         Ok(())
     }
 
-    async fn sealed(&self, chunk: CutChunk) -> Result<OnItsWay, LoadError> {
+    async fn sealed(&self, chunk: CutChunk, disk_bytes: u64) -> Result<OnItsWay, LoadError> {
         let (run_id, chunk_no, records) =
             (self.fence.run_id.to_bytes(), chunk.cut.chunk_no.0, chunk.cut.records);
         let message = Chunk { run_id, chunk_no, recount: false, bytes: chunk.bytes };
         let body = self.post.sealer(self.fence.epoch).await?.seal(&message).map_err(LoadError::Codec)?;
-        Ok(OnItsWay { chunk_no, body, bytes: message.bytes.len(), records, since: Instant::now() })
+        Ok(OnItsWay {
+            chunk_no,
+            body,
+            bytes: message.bytes.len(),
+            disk_bytes,
+            records,
+            since: Instant::now(),
+        })
     }
 }
 

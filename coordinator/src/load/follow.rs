@@ -80,9 +80,10 @@ impl Load<'_> {
             match state {
                 ChunkState::Split => {}
                 ChunkState::Committed => {
-                    if let Some(OnItsWay { bytes, records, .. }) = window.release(chunk_no) {
+                    if let Some(OnItsWay { bytes, disk_bytes, records, .. }) = window.release(chunk_no) {
                         self.watch.send_modify(|now| {
                             now.done += records;
+                            now.bytes_loaded += disk_bytes;
                             now.chunks_committed += 1;
                         });
                         self.committed(chunk_no, bytes).await?;

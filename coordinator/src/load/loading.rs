@@ -61,7 +61,7 @@ impl Load<'_> {
     pub async fn run(&self, source: SourceFile, reports: &mut Reports) -> Result<SplitTotals, LoadError> {
         self.watch.send_modify(|now| {
             now.phase = Phase::Loading;
-            now.done = 0;
+            (now.done, now.bytes_loaded) = (0, 0);
             now.bytes_total = source.bytes_on_disk().unwrap_or(0);
         });
         let window = Window::new(self.window, self.shares);

@@ -69,6 +69,8 @@ pub struct OnItsWay {
     pub body: Bytes,
     /// How many bytes of the source it holds.
     pub bytes: usize,
+    /// How far reading it moved on in the file on disk, which may be compressed.
+    pub disk_bytes: u64,
     /// How many records it has.
     pub records: u64,
     /// When it was handed out last.
@@ -181,7 +183,7 @@ mod tests {
 
     fn chunk(chunk_no: u64, bytes: &'static [u8], records: u64) -> OnItsWay {
         let body = Bytes::from_static(bytes);
-        OnItsWay { chunk_no, body, bytes: bytes.len(), records, since: Instant::now() }
+        OnItsWay { chunk_no, body, bytes: bytes.len(), disk_bytes: 0, records, since: Instant::now() }
     }
 
     #[test]

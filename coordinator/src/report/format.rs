@@ -57,7 +57,33 @@ pub fn is_hash(text: &str) -> bool {
 /// The first 16 digits of a SHA-256 value and an ellipsis; any other text as it is.
 #[must_use]
 pub fn shortened(text: &str) -> String {
-    if is_hash(text) { format!("{}…", &text[..16]) } else { text.into() }
+    shortened_to(16, text)
+}
+
+/// The first `digits` digits of a SHA-256 value and an ellipsis; any other text as it is.
+#[must_use]
+pub fn shortened_to(digits: usize, text: &str) -> String {
+    match text.get(..digits) {
+        Some(first) if is_hash(text) => format!("{first}…"),
+        _ => text.into(),
+    }
+}
+
+/// Two long texts from shortly before the place where they differ; short ones, and equal ones, as they are.
+#[must_use]
+pub fn differing(expected: &str, actual: &str) -> (String, String) {
+    /// A text of up to so many characters is shown from its beginning.
+    const SHORT: usize = 20;
+    /// Characters that are shown before the first that differs.
+    const BEFORE: usize = 6;
+    let same = expected.chars().zip(actual.chars()).take_while(|(left, right)| left == right).count();
+    let skipped = same.saturating_sub(BEFORE);
+    let is_long = expected.chars().count().max(actual.chars().count()) > SHORT;
+    if expected == actual || !is_long || skipped < 2 {
+        return (expected.into(), actual.into());
+    }
+    let from = |text: &str| "…".chars().chain(text.chars().skip(skipped)).collect();
+    (from(expected), from(actual))
 }
 
 /// Milliseconds since 1970 as `2026-11-23T21:46:47.123Z`.
@@ -76,6 +102,14 @@ pub fn time(at_ms: i64) -> String {
     let year = year_of_era + era * 400 + i64::from(month <= 2);
     let (hours, minutes, seconds) = (ms / 3_600_000, ms / 60_000 % 60, ms / 1_000 % 60);
     format!("{year:04}-{month:02}-{day:02}T{hours:02}:{minutes:02}:{seconds:02}.{:03}Z", ms % 1_000)
+}
+
+/// Milliseconds since 1970 as `2026-11-23 21:46:47 UTC`.
+#[must_use]
+pub fn time_to_second(at_ms: i64) -> String {
+    let time = time(at_ms);
+    let to_second = time.split_once('.').map_or(&*time, |(to_second, _)| to_second);
+    format!("{} UTC", to_second.replace('T', " "))
 }
 
 /// A span of time: `3.2 s`, `4 min 05 s`, `2 h 03 min`.
@@ -180,6 +214,30 @@ mod tests {
         ];
         for (text, expected) in table {
             assert_eq!(grouped(text), expected);
+        }
+    }
+
+    #[test]
+    fn of_two_long_values_the_part_that_differs_is_shown() {
+        let table = [
+            ("12345678901234567890.123456", "12345678901234567890.123457", "….123456", "….123457"),
+            ("12.34", "12.35", "12.34", "12.35"),
+            (
+                "the same long text, twice",
+                "the same long text, twice",
+                "the same long text, twice",
+                "the same long text, twice",
+            ),
+            (
+                "other beginnings of long texts",
+                "Other beginnings of long texts",
+                "other beginnings of long texts",
+                "Other beginnings of long texts",
+            ),
+            ("a text that ends too early", "a text that ends", "…t ends too early", "…t ends"),
+        ];
+        for (expected, actual, left, right) in table {
+            assert_eq!(differing(expected, actual), (left.to_owned(), right.to_owned()));
         }
     }
 

@@ -1,6 +1,6 @@
 //! `audit log`: who did what, and when.
 
-use comfy_table::{CellAlignment, ContentArrangement, Table};
+use coordinator::report::text::table::{Column, Grid, sentence};
 use domain::event::Event;
 use domain::ids::RunId;
 use domain::visible::visible;
@@ -12,6 +12,9 @@ use crate::commands::context::{find_run, open_store};
 use crate::outcome::{Done, Failure};
 use crate::output::{print, print_json, style};
 use crate::printed::LoggedEvent;
+
+/// Where an event's detail begins, below its time.
+const DETAIL_INDENT: u16 = 9;
 
 /// The number of events read per query.
 const PAGE: u32 = 1000;
@@ -85,17 +88,16 @@ fn printed(event: &Event) -> LoggedEvent {
 }
 
 fn table(events: &[Event], of_all_runs: bool) -> String {
-    let mut table = Table::new();
-    table
-        .load_preset("     ──            ")
-        .set_content_arrangement(ContentArrangement::Dynamic)
-        .set_width(style().width);
-    let mut header = vec!["event", "time (UTC)", "who", "what"];
+    let mut columns = vec![
+        Column::right("event"),
+        Column::left("time (UTC)"),
+        Column::left("what"),
+        Column::left("who").shrinks_to(12),
+    ];
     if of_all_runs {
-        header.push("run");
+        columns.push(Column::left("run"));
     }
-    header.push("detail");
-    table.set_header(header);
+    let mut table = Grid::new(columns);
     let mut last_process = None;
     for event in events {
         let mut detail = detail(event);
@@ -116,21 +118,19 @@ fn table(events: &[Event], of_all_runs: bool) -> String {
         let mut row = vec![
             event.seq.to_string(),
             seconds(event.entry.at_ms),
-            visible(&who),
             visible(&event.entry.kind),
+            visible(&who),
         ];
         if of_all_runs {
             // The end of an ID distinguishes runs of the same moment, and is enough to select one.
             let id = event.entry.run_id.as_deref().unwrap_or("-");
             row.push(visible(&id[id.len().saturating_sub(8)..]));
         }
-        row.push(visible(&said(&detail)));
-        table.add_row(row);
+        table.row(row);
+        let said = sentence(style(), DETAIL_INDENT, &visible(&said(&detail)));
+        table.text(said.lines().map(String::from));
     }
-    if let Some(column) = table.column_mut(0) {
-        column.set_cell_alignment(CellAlignment::Right);
-    }
-    table.to_string().lines().map(|line| format!("{}\n", line.trim_end())).collect()
+    table.render(style())
 }
 
 /// Formats the rest of an event's detail for a reader.

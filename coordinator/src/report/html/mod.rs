@@ -41,6 +41,29 @@ mod tests {
         assert!(page.contains(&format!("crossfoot explain {}", report.run_id)));
     }
 
+    /// A reader at night looks at the top of the page.
+    #[test]
+    fn what_failed_stands_before_what_is_right() {
+        let page = html(&fixture::failed()).unwrap();
+        let order = ["id=\"failed\"", "id=\"findings\"", "id=\"levels\"", "id=\"checks\"", "id=\"workers\""];
+        let places = order.map(|id| page.find(id).unwrap());
+        assert!(places.is_sorted(), "{places:?}");
+        assert!(!html(&fixture::reconciled()).unwrap().contains("id=\"failed\""));
+    }
+
+    /// A tooltip cannot be printed.
+    #[test]
+    fn every_invariant_that_is_named_is_explained() {
+        let report = fixture::failed();
+        let page = html(&report).unwrap();
+        let list = &page[page.find("id=\"invariants\"").unwrap()..];
+        for invariant in report.checks.iter().filter_map(|check| check.invariant) {
+            let line = format!("<dt>{}</dt><dd>{}</dd>", invariant.number(), invariant.text());
+            let line = line.replace('\'', "&#39;");
+            assert!(list.contains(&line), "{line}");
+        }
+    }
+
     #[test]
     fn nothing_hostile_becomes_markup() {
         let page = html(&fixture::hostile()).unwrap();

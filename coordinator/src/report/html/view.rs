@@ -1,12 +1,15 @@
 //! What the page shows, ready to be written down: the template only places it.
 
+use std::collections::BTreeMap;
+
 use askama::Template;
 use domain::check::{CheckResult, Stage, Verdict};
 use domain::counts::{Role, WorkerShare};
 use domain::report::{Outcome, Report};
 
 use crate::report::format::{
-    self, amount, count, is_hash, mark, megabytes, per_mille, plural, rate, seconds, side, time, visible,
+    self, amount, count, is_hash, mark, megabytes, per_mille, plural, rate, seconds, side, time,
+    time_to_second, visible,
 };
 use crate::report::relation::{Relation, Relations, due_in_final};
 use crate::report::verdict;
@@ -23,6 +26,8 @@ pub(super) struct Page {
     consequence: &'static str,
     note: Option<String>,
     next_step: Option<String>,
+    /// The checks that failed or warned, each with its level.
+    failed: Vec<(&'static str, Check)>,
     facts: Vec<(&'static str, Value)>,
     levels: Vec<Level>,
     accounted: bool,
@@ -43,7 +48,10 @@ pub(super) struct Page {
     report_version: u32,
     job_digest: Value,
     log_head: Option<(String, Value)>,
+    /// The invariants that checks name: number and text.
+    invariants: Vec<(&'static str, &'static str)>,
     as_of: String,
+    as_of_exact: String,
 }
 
 /// A text, or a digest in groups between which a line may break.
@@ -173,6 +181,7 @@ impl Page {
             consequence: verdict::consequence(report.outcome),
             note: report.note.as_deref().map(visible),
             next_step: verdict::next_step(report),
+            failed: failed(&report.checks),
             facts: facts(report),
             accounted: levels.iter().any(|level| level.relation.is_some_and(|(sign, ..)| sign == "→")),
             // A sentence of its own here, a line among others in the text.
@@ -193,7 +202,9 @@ impl Page {
             report_version: report.report_version,
             job_digest: Value::of(&report.job_digest.to_string()),
             log_head: report.log_head.map(|(event, hash)| (count(event), Value::of(&hash.to_string()))),
-            as_of: time(as_of),
+            invariants: invariants(&report.checks),
+            as_of: time_to_second(as_of),
+            as_of_exact: time(as_of),
         }
     }
 }
@@ -210,8 +221,8 @@ fn facts(report: &Report) -> Vec<(&'static str, Value)> {
         ("Source SHA-256", text(&source.sha256.map_or_else(|| "not known".into(), |hash| hash.to_string()))),
         ("Staging table", text(&report.staging_table)),
         ("Final table", text(&report.final_table)),
-        ("Opened", text(&time(report.opened_at_ms))),
-        ("Ended", text(&report.ended_at_ms.map_or_else(|| "not yet".into(), time))),
+        ("Opened", text(&time_to_second(report.opened_at_ms))),
+        ("Ended", text(&report.ended_at_ms.map_or_else(|| "not yet".into(), time_to_second))),
         ("Checks passed", text(&format!("{} % of those that compared something", report.success_rate))),
     ];
     known.into_iter().chain(amounts).collect()
@@ -302,9 +313,24 @@ fn checks(checks: &[CheckResult]) -> Vec<Checks> {
     stages.into_iter().map(of_stage).collect()
 }
 
+fn failed(checks: &[CheckResult]) -> Vec<(&'static str, Check)> {
+    let failed = checks.iter().filter(|check| matches!(check.verdict, Verdict::Fail | Verdict::Warn));
+    failed.map(|failed| (failed.stage.name(), check(failed))).collect()
+}
+
+fn invariants(checks: &[CheckResult]) -> Vec<(&'static str, &'static str)> {
+    let named: BTreeMap<_, _> = checks
+        .iter()
+        .filter_map(|check| check.invariant)
+        .map(|invariant| (invariant.number(), invariant.text()))
+        .collect();
+    named.into_iter().collect()
+}
+
 fn check(check: &CheckResult) -> Check {
     let at = time(check.at_ms);
-    let (date, clock) = at.split_once('T').unwrap_or((&at, ""));
+    let to_second = time_to_second(check.at_ms);
+    let (date, clock) = to_second.split_once(' ').unwrap_or((&to_second, ""));
     Check {
         class: check.verdict.name(),
         mark: mark(check.verdict),
@@ -396,18 +422,23 @@ fn rejects(report: &Report) -> Vec<[String; 5]> {
 
 fn findings(report: &Report) -> Vec<Finding> {
     let or_none = |text: &Option<String>| text.as_deref().map_or_else(|| NOTHING.into(), visible);
-    let findings = report.findings.iter().map(|finding| Finding {
-        stage: finding.stage.name(),
-        what: finding.difference.name(),
-        places: [
-            count(finding.record_no.0),
-            count(finding.chunk_no.0),
-            finding.byte_offset.map_or_else(|| NOTHING.into(), count),
-        ],
-        field: or_none(&finding.field),
-        expected: or_none(&finding.expected),
-        actual: or_none(&finding.actual),
-        worker: finding.worker_id.map_or_else(|| NOTHING.into(), |id| format::worker(id, &report.workers)),
+    let findings = report.findings.iter().map(|finding| {
+        let (expected, actual) = format::differing(&or_none(&finding.expected), &or_none(&finding.actual));
+        Finding {
+            stage: finding.stage.name(),
+            what: finding.difference.name(),
+            places: [
+                count(finding.record_no.0),
+                count(finding.chunk_no.0),
+                finding.byte_offset.map_or_else(|| NOTHING.into(), count),
+            ],
+            field: or_none(&finding.field),
+            expected,
+            actual,
+            worker: finding
+                .worker_id
+                .map_or_else(|| NOTHING.into(), |id| format::worker(id, &report.workers)),
+        }
     });
     findings.collect()
 }

@@ -6,7 +6,10 @@ use domain::report::Report;
 
 use super::style::{Style, Tone};
 use super::table::{Column, Grid, Mark, sentence};
-use crate::report::format::{self, count, visible};
+use crate::report::format::{self, count, differing, plural, visible};
+
+/// From so many equal findings in a row on, they are one line.
+const GROUPED_MIN: usize = 3;
 
 /// The findings given, of `total` that there are.
 #[must_use]
@@ -42,20 +45,21 @@ fn render(
         Column::left("actual").shrinks_to(12),
         Column::left("worker").shrinks_to(9).drops(1),
     ]);
-    let or_none = |text: Option<String>| text.unwrap_or_else(|| "–".into());
-    for finding in findings {
+    for group in grouped(findings) {
+        let first = &group[0];
+        let (expected, actual) = values(first);
         grid.marked(
             Mark::First('✗', Tone::Bad),
             vec![
-                finding.stage.name().into(),
-                finding.difference.name().into(),
-                count(finding.record_no.0),
-                count(finding.chunk_no.0),
-                or_none(finding.byte_offset.map(count)),
-                or_none(finding.field.as_deref().map(visible)),
-                or_none(finding.expected.as_deref().map(visible)),
-                or_none(finding.actual.as_deref().map(visible)),
-                or_none(finding.worker_id.map(|id| format::worker(id, workers))),
+                first.stage.name().into(),
+                first.difference.name().into(),
+                records(group),
+                count(first.chunk_no.0),
+                or_none(first.byte_offset.map(count)),
+                or_none(first.field.as_deref().map(visible)),
+                expected,
+                actual,
+                or_none(first.worker_id.map(|id| format::worker(id, workers))),
             ],
         );
     }
@@ -69,4 +73,40 @@ fn render(
         out.push('\n');
     }
     out
+}
+
+fn or_none(text: Option<String>) -> String {
+    text.unwrap_or_else(|| "–".into())
+}
+
+/// The findings in runs that say the same of several records, or one by one where such a run is short.
+fn grouped(findings: &[Finding]) -> Vec<&[Finding]> {
+    let same = |left: &Finding, right: &Finding| {
+        let said =
+            |finding: &Finding| (finding.stage, finding.difference, finding.chunk_no, finding.worker_id);
+        said(left) == said(right)
+            && left.field == right.field
+            && (&left.expected, &left.actual) == (&right.expected, &right.actual)
+    };
+    let by_size =
+        |run| if <[Finding]>::len(run) < GROUPED_MIN { run.chunks(1) } else { run.chunks(run.len()) };
+    findings.chunk_by(same).flat_map(by_size).collect()
+}
+
+/// The record of a single finding; the first, the last and the number of a group's.
+fn records(group: &[Finding]) -> String {
+    match group {
+        [first, .., last] => {
+            let number = plural(u64::try_from(group.len()).unwrap_or(u64::MAX), "record");
+            format!("{}–{} ({number})", count(first.record_no.0), count(last.record_no.0))
+        }
+        [only] => count(only.record_no.0),
+        [] => String::new(),
+    }
+}
+
+/// What was expected and what was found, from where they differ if they are long.
+fn values(finding: &Finding) -> (String, String) {
+    let shown = |text: &Option<String>| or_none(text.as_deref().map(visible));
+    differing(&shown(&finding.expected), &shown(&finding.actual))
 }

@@ -21,11 +21,11 @@ use domain::check::Stage;
 use domain::checkpoint::Head;
 use domain::report::{Outcome, Report};
 
-use super::format::{self, amount, count, plural, shortened, time, visible};
+use super::format::{self, amount, count, plural, time_to_second, visible};
 use super::relation::{Relation, Relations, due_in_final};
 use super::verdict;
 use style::{Tone, section};
-use table::{Column, Grid, Mark};
+use table::{Column, Grid, Mark, shortened};
 
 /// Shows the whole report as text, the verdict as its first line and again at its end.
 #[must_use]
@@ -50,12 +50,12 @@ pub fn text(report: &Report, style: Style) -> String {
     }
     section(&mut out, style, "Evidence");
     out.push_str(&evidence(report, style));
-    // A terminal shows the end of what was printed: the verdict stands there too, and what to do next.
+    // A terminal shows the end of what was printed: what to do next stands there too, and the verdict last.
     out.push('\n');
-    out.push_str(&verdict_line(report, style));
     if let Some(command) = verdict::next_step(report) {
         out.push_str(&format!("Next: {command}\n"));
     }
+    out.push_str(&verdict_line(report, style));
     out
 }
 
@@ -80,10 +80,13 @@ fn verdict_line(report: &Report, style: Style) -> String {
 
 fn header(report: &Report, style: Style) -> String {
     let source = &report.source;
-    let sha256 = source.sha256.map_or_else(|| "not known".into(), |hash| shortened(&hash.to_string()));
+    let sha256 = source.sha256.map_or_else(|| "not known".into(), |hash| shortened(&hash.to_string(), style));
     let mut facts = vec![
         ("Run", visible(&report.run_id)),
-        ("Job", format!("{} (sha256 {})", visible(&report.job), shortened(&report.job_digest.to_string()))),
+        (
+            "Job",
+            format!("{} (sha256 {})", visible(&report.job), shortened(&report.job_digest.to_string(), style)),
+        ),
         ("Source", visible(&source.location)),
         (
             "",
@@ -94,8 +97,8 @@ fn header(report: &Report, style: Style) -> String {
             ),
         ),
         ("Tables", format!("{} → {}", visible(&report.staging_table), visible(&report.final_table))),
-        ("Opened", time(report.opened_at_ms)),
-        ("Ended", report.ended_at_ms.map_or_else(|| "not yet".into(), time)),
+        ("Opened", time_to_second(report.opened_at_ms)),
+        ("Ended", report.ended_at_ms.map_or_else(|| "not yet".into(), time_to_second)),
         ("Result", verdict::consequence(report.outcome).into()),
     ];
     facts.extend(report.amount_names.is_empty().then(|| ("Amounts", verdict::NO_AMOUNTS.into())));
@@ -114,7 +117,7 @@ fn levels(report: &Report, style: Style) -> String {
     }
     let relations: Vec<_> =
         report.levels.windows(2).map(|pair| Relations::between(report, &pair[0], &pair[1])).collect();
-    let mut columns = vec![Column::left("").shrinks_to(8)];
+    let mut columns = vec![Column::left("")];
     for (place, level) in report.levels.iter().enumerate() {
         if place > 0 {
             columns.push(Column::left(""));
@@ -122,21 +125,18 @@ fn levels(report: &Report, style: Style) -> String {
         columns.push(Column::right(level.stage.name()));
     }
     let mut grid = Grid::new(columns);
-    let mut stacked = Grid::new(vec![
-        Column::left("").shrinks_to(8),
-        Column::left(""),
-        Column::left(""),
-        Column::right(""),
-    ]);
+    // Where that is too wide: a name, and each level in a row below it.
+    let mut stacked =
+        Grid::new(vec![Column::left(""), Column::left(""), Column::left(""), Column::right("")]);
     let mut add = |name: String, values: Vec<String>, signs: Vec<Relation>| {
-        let mut cells = vec![name.clone()];
+        stacked.text(table::sentence(style, 2, &name).lines().map(String::from));
+        let mut cells = vec![name];
         for (place, value) in values.into_iter().enumerate() {
             let sign = place.checked_sub(1).map(|before| signs[before]);
             cells.extend(sign.map(|sign| sign.sign().to_owned()));
-            let label = if place == 0 { name.clone() } else { String::new() };
             let stage = report.levels[place].stage.name().to_owned();
             let sign = sign.map_or("", Relation::sign).to_owned();
-            stacked.marked(Mark::First('≠', Tone::Bad), vec![label, stage, sign, value.clone()]);
+            stacked.marked(Mark::First('≠', Tone::Bad), vec![String::new(), stage, sign, value.clone()]);
             cells.push(value);
         }
         grid.marked(Mark::First('≠', Tone::Bad), cells);
@@ -155,7 +155,7 @@ fn levels(report: &Report, style: Style) -> String {
     }
     add(
         "fingerprint".into(),
-        values(&|level| level.fingerprint.map(|hash| shortened(&hash.to_string()))),
+        values(&|level| level.fingerprint.map(|hash| shortened(&hash.to_string(), style))),
         signs(&|relations| relations.fingerprint),
     );
     let mut out = if grid.fits(style) { grid.render(style) } else { stacked.render(style) };
@@ -221,16 +221,24 @@ fn balance(report: &Report, style: Style) -> String {
     out
 }
 
-/// The amounts' balance: fields side by side as long as they fit, the rest below.
+/// The amounts' balance: fields side by side as long as they fit, the rest below; a field of a long name by itself.
 fn amounts(report: &Report, style: Style) -> String {
+    /// A name of up to so many characters, about an amount's width, is the title of a column.
+    const TITLE_MAX: usize = 20;
     let terms = AmountTerm::of(report);
+    let name = |place: usize| visible(&report.amounts[place].field);
+    let is_long = |place: usize| name(place).chars().count() > TITLE_MAX;
     let grid = |from: usize, to: usize| {
         let label = Column::left("");
         // A field alone may take the label's room: an amount is never shortened.
         let mut columns = vec![if to - from == 1 { label.shrinks_to(12) } else { label }];
-        columns
-            .extend(report.amounts[from..to].iter().map(|balance| Column::right(short_name(&balance.field))));
+        let title = |place| if is_long(place) { String::new() } else { name(place) };
+        columns.extend((from..to).map(|place| Column::right(title(place))));
         let mut grid = Grid::new(columns);
+        if is_long(from) {
+            let title = table::sentence(style, 2, &name(from));
+            grid.text(title.lines().map(|line| style.paint(Tone::Quiet, line)));
+        }
         for term in &terms {
             let cells = std::iter::once(term.name.to_owned()).chain(term.values[from..to].iter().cloned());
             match term.tone {
@@ -244,7 +252,7 @@ fn amounts(report: &Report, style: Style) -> String {
     let mut from = 0;
     while from < report.amounts.len() {
         let mut to = from + 1;
-        while to < report.amounts.len() && grid(from, to + 1).fits(style) {
+        while !is_long(from) && to < report.amounts.len() && !is_long(to) && grid(from, to + 1).fits(style) {
             to += 1;
         }
         if from > 0 {
@@ -254,16 +262,6 @@ fn amounts(report: &Report, style: Style) -> String {
         from = to;
     }
     out
-}
-
-/// A field's name as a title: not wider than an amount usually is.
-fn short_name(name: &str) -> String {
-    const CHARACTERS_MAX: usize = 16;
-    let name = visible(name);
-    match name.char_indices().nth(CHARACTERS_MAX) {
-        Some((end, _)) => format!("{}…", &name[..end]),
-        None => name,
-    }
 }
 
 struct AmountTerm {

@@ -9,9 +9,17 @@ pub struct Style {
     pub colour: bool,
     /// The terminal's width in columns; anything below 60 is taken as 60.
     pub width: u16,
+    /// Whether checks that passed are listed one by one, or only counted.
+    pub lists_passed: bool,
 }
 
 impl Style {
+    /// Plain text of `width` columns with everything in it: as it goes into a file.
+    #[must_use]
+    pub const fn plain(width: u16) -> Self {
+        Self { colour: false, width, lists_passed: true }
+    }
+
     /// The columns that may be used.
     pub(super) const fn columns(self) -> u16 {
         if self.width < 60 { 60 } else { self.width }

@@ -1,6 +1,7 @@
 //! Tables for a terminal: one line a row, columns that give way in a stated order when space is short.
 
 use super::style::{Style, Tone};
+use crate::report::format::shortened_to;
 use comfy_table::{CellAlignment, ColumnConstraint, Row, Table, Width, presets};
 
 /// Blanks before every table line.
@@ -271,4 +272,38 @@ pub fn sentence(style: Style, indent: u16, text: &str) -> String {
         push_line(&mut out, indent.into(), line.trim_end());
     }
     out
+}
+
+/// A text at the left and a value at the right of what the terminal has after `indent` columns: in one line if both fit,
+/// else the text wrapped between words and the value in a line of its own. A SHA-256 value is shortened.
+pub fn spread(style: Style, indent: u16, text: &str, value: &str) -> Vec<String> {
+    let value = shortened(value, style);
+    let mut lines: Vec<_> =
+        sentence(style, indent, text).lines().map(|line| line.trim_start().to_owned()).collect();
+    let room = style.columns().saturating_sub(indent);
+    let blanks = |used: u16| " ".repeat(room.saturating_sub(used).into());
+    match lines.last_mut() {
+        Some(last) if width(last) + GAP + width(&value) <= room => {
+            let blanks = blanks(width(last) + width(&value));
+            last.push_str(&blanks);
+            last.push_str(&value);
+        }
+        _ => lines.extend(sentence(style, indent, &value).lines().map(|line| {
+            let line = line.trim_start();
+            blanks(width(line)) + line
+        })),
+    }
+    lines.iter().map(|line| line.trim_end().to_owned()).collect()
+}
+
+/// A SHA-256 value by as many of its first digits as the terminal has room for beside others; other texts as they are.
+pub fn shortened(text: &str, style: Style) -> String {
+    shortened_to(if style.columns() < 100 { 12 } else { 16 }, text)
+}
+
+/// How many columns of a terminal the text takes.
+fn width(text: &str) -> u16 {
+    let mut table = Table::new();
+    table.add_row([text]);
+    table.column_max_content_widths().first().copied().unwrap_or(0)
 }

@@ -1,10 +1,13 @@
 use comfy_table::Table;
+use domain::check::Verdict;
+use domain::finding::Finding;
+use domain::ids::RecordNo;
 use domain::report::Report;
 
 use super::{Style, checks_table, findings_table, text, workers_table};
 use crate::report::fixture;
 
-const PLAIN: Style = Style { colour: false, width: 100 };
+const PLAIN: Style = Style::plain(100);
 
 fn display_width(line: &str) -> u16 {
     let mut table = Table::new();
@@ -19,6 +22,58 @@ fn reports() -> [(&'static str, Report); 4] {
         ("held", fixture::held()),
         ("hostile", fixture::hostile()),
     ]
+}
+
+/// A terminal shows the end of a report.
+#[test]
+fn the_verdict_is_the_last_line_too_and_the_next_step_stands_above_it() {
+    for (name, report) in reports() {
+        let shown = text(&report, PLAIN);
+        let lines: Vec<_> = shown.lines().collect();
+        assert_eq!(lines.first(), lines.last(), "{name}");
+    }
+    let shown = text(&fixture::failed(), PLAIN);
+    assert!(shown.lines().rev().nth(1).unwrap().starts_with("Next: crossfoot explain "), "{shown}");
+}
+
+#[test]
+fn checks_that_passed_are_only_counted_on_a_terminal() {
+    let brief = Style { lists_passed: false, ..PLAIN };
+    let report = fixture::failed();
+    let shown = checks_table(&report.checks, brief);
+    for check in &report.checks {
+        let is_listed = shown.contains(&format!("  {}", check.name));
+        assert_eq!(is_listed, check.verdict != Verdict::Pass, "{}\n{shown}", check.name);
+    }
+    assert!(shown.contains("source    ✓  7 of 7 passed"), "{shown}");
+    assert!(shown.contains("staging   ✓  2 of 5 passed") && shown.contains("report --all"), "{shown}");
+}
+
+#[test]
+fn names_of_checks_are_whole_in_a_narrow_terminal() {
+    for (_, report) in reports() {
+        let shown = checks_table(&report.checks, Style::plain(60)).split_whitespace().collect::<String>();
+        for check in &report.checks {
+            let name = domain::visible::visible(&check.name).split_whitespace().collect::<String>();
+            assert!(shown.contains(&name), "{name}\n{shown}");
+        }
+    }
+}
+
+#[test]
+fn equal_findings_are_one_line() {
+    let mut report = fixture::failed();
+    let missing = report.findings[0].clone();
+    report.findings =
+        (0..20).map(|at| Finding { record_no: RecordNo(100 + at), ..missing.clone() }).collect();
+    let shown = findings_table(&report.findings, 20, Style::plain(80));
+    assert_eq!(shown.lines().count(), 2, "{shown}");
+    assert!(shown.contains("100–119 (20 records)"), "{shown}");
+    report.findings[7].field = Some("other".into());
+    let shown = findings_table(&report.findings, 20, PLAIN);
+    assert!(shown.contains("100–106 (7 records)") && shown.contains("108–119 (12 records)"), "{shown}");
+    let two = findings_table(&report.findings[..2], 2, PLAIN);
+    assert!(two.contains(" 100 ") && two.contains(" 101 "), "{two}");
 }
 
 #[test]
@@ -38,7 +93,7 @@ fn the_verdict_is_the_first_line() {
 fn no_line_is_wider_than_the_terminal_and_none_ends_in_blanks() {
     for (name, report) in reports() {
         for width in [60, 80, 100, 120, 200] {
-            for line in text(&report, Style { colour: false, width }).lines() {
+            for line in text(&report, Style::plain(width)).lines() {
                 assert!(display_width(line) <= width, "{name} at {width}: {line}");
                 assert_eq!(line.trim_end(), line, "{name} at {width}");
             }
@@ -64,7 +119,7 @@ fn escape_codes_come_with_colour_only_and_change_nothing_else() {
 fn every_check_appears_and_what_failed_says_everything() {
     let report = fixture::failed();
     for width in [80, 100, 120] {
-        let shown = checks_table(&report.checks, Style { colour: false, width });
+        let shown = checks_table(&report.checks, Style::plain(width));
         for check in &report.checks {
             assert!(shown.contains(&check.name), "{} at {width}", check.name);
         }
@@ -79,7 +134,7 @@ fn every_check_appears_and_what_failed_says_everything() {
 #[test]
 fn amounts_are_never_shortened() {
     for width in [80, 100, 120] {
-        let shown = text(&fixture::hostile(), Style { colour: false, width });
+        let shown = text(&fixture::hostile(), Style::plain(width));
         let longest = shown.matches("-12,345,678,901,234,567,890,123,456,789,012,345,678").count();
         assert_eq!(longest, 3, "at source, at staging, and in the amounts, at {width}");
     }
@@ -98,7 +153,7 @@ fn workers_have_a_total_for_each_role_and_disagreement_is_told() {
 /// Every process counts its workers from one: in a fleet only the host tells `processor-1` from `processor-1`.
 #[test]
 fn workers_of_several_hosts_are_told_apart_in_a_narrow_place_too() {
-    let narrow = Style { colour: false, width: 80 };
+    let narrow = Style::plain(80);
     let mut report = fixture::reconciled();
     assert!(!workers_table(&report, narrow).contains("batch-07"), "one host needs no column");
     report.workers[1].host = "batch-08".into();
@@ -140,6 +195,6 @@ fn what_is_not_known_yet_is_said_or_left_out() {
 fn show() {
     let width = std::env::var("COLUMNS").ok().and_then(|width| width.parse().ok()).unwrap_or(100);
     for (_, report) in reports() {
-        println!("{}\n\n", text(&report, Style { colour: true, width }));
+        println!("{}\n\n", text(&report, Style { colour: true, ..Style::plain(width) }));
     }
 }

@@ -168,7 +168,7 @@ mod tests {
     #[test]
     fn a_run_far_from_its_history_stands_out() {
         let rows = [row(7, "25340", Some("-40.2 %"), true), row(0, "42310", Some("+0.1 %"), false)];
-        let out = trends_table("j", &rows, Style { width: 160, colour: false });
+        let out = trends_table("j", &rows, Style::plain(160));
         assert!(
             out.contains("!  5b6f2a80d7e3  Mon 2024-01-08 00:00  reconciled  ▅   25,340   -40.2 %"),
             "{out}"
@@ -179,12 +179,12 @@ mod tests {
         );
         assert!(out.contains("records -40.2 % deviates from 6 Mondays"), "{out}");
         assert!(out.contains("1,234.50") && out.contains("2.5") && out.contains("16,924"), "{out}");
-        let narrow = trends_table("j", &rows, Style { width: 60, colour: false });
+        let narrow = trends_table("j", &rows, Style::plain(60));
         assert!(narrow.lines().all(|line| line.chars().count() <= 60), "{narrow}");
     }
 
     #[test]
     fn a_job_that_never_ran_has_no_table() {
-        assert!(trends_table("j", &[], Style { width: 80, colour: false }).starts_with("No runs of j yet"));
+        assert!(trends_table("j", &[], Style::plain(80)).starts_with("No runs of j yet"));
     }
 }
