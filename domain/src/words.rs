@@ -25,6 +25,16 @@ pub fn plural(number: u64, noun: &str) -> String {
     format!("{} {noun}{}", grouped(number), if number == 1 { "" } else { "s" })
 }
 
+/// `1 chunk`, `1200 chunks`: as a check's side has it, which programs read, too.
+#[must_use]
+pub fn counted(number: impl TryInto<u64>, noun: &str) -> String {
+    match number.try_into() {
+        Ok(1) => format!("1 {noun}"),
+        Ok(number) => format!("{number} {noun}s"),
+        Err(_) => format!("countless {noun}s"),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

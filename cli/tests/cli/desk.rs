@@ -322,10 +322,14 @@ impl Ended {
         self
     }
 
-    /// Standard output has each of these in it.
+    /// Standard output has each of these in it, wherever its lines are wrapped.
     pub(crate) fn prints(self, words: &[&str]) -> Self {
+        let unwrapped = self.out.split_whitespace().collect::<Vec<_>>().join(" ");
         for word in words {
-            assert!(self.out.contains(word), "standard output does not say `{word}`: {self}");
+            assert!(
+                self.out.contains(word) || unwrapped.contains(word),
+                "standard output does not say `{word}`: {self}"
+            );
         }
         self
     }

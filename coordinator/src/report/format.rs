@@ -8,6 +8,7 @@ use domain::counts::WorkerShare;
 use domain::ids::WorkerId;
 pub use domain::visible::visible;
 use domain::words;
+pub use domain::words::plural;
 
 /// Groups digits by three: `1234567` becomes `1,234,567`.
 #[must_use]
@@ -165,12 +166,6 @@ pub fn share(part: u64, whole: u64) -> String {
         1_000 if part < whole => "> 99.9 %".into(),
         thousandths => format!("{}.{} %", thousandths / 10, thousandths % 10),
     }
-}
-
-/// `1 chunk`, `2 chunks`.
-#[must_use]
-pub fn plural(number: u64, noun: &str) -> String {
-    format!("{} {noun}{}", count(number), if number == 1 { "" } else { "s" })
 }
 
 /// The mark that stands for a verdict, so that colour is never its only sign.

@@ -1,9 +1,9 @@
 //! The verdict in one line, for every rendering.
 
-use domain::check::{Stage, Verdict};
+use domain::check::{CheckResult, Stage, Verdict};
 use domain::report::{Outcome, Report};
 
-use super::format::{count, duration, plural};
+use super::format::{count, duration, plural, shortened, side, visible};
 
 /// How many checks came out how: `34 of 34 checks passed`.
 fn checks(report: &Report) -> String {
@@ -44,6 +44,25 @@ pub(super) fn grounds(report: &Report) -> Vec<String> {
     parts
 }
 
+/// What failed, each in a sentence with its figures: the first few, and how many more there are.
+pub(super) fn failures(report: &Report) -> Vec<String> {
+    /// The others stand among the checks.
+    const SHOWN: usize = 3;
+    let failed = report.checks.iter().filter(|check| check.verdict == Verdict::Fail);
+    let sentence = |check: &CheckResult| {
+        let shown = |text: &str| shortened(&side(check, text));
+        let discrepancy =
+            Some(shown(&check.discrepancy)).filter(|text| !text.is_empty() && text != "differs");
+        let discrepancy = discrepancy.map_or_else(String::new, |text| format!(" ({text})"));
+        let (actual, expected) = (shown(&check.actual), shown(&check.expected));
+        format!("{}: {actual} instead of {expected}{discrepancy}", visible(&check.name))
+    };
+    let mut sentences: Vec<_> = failed.clone().take(SHOWN).map(sentence).collect();
+    let more = failed.count().saturating_sub(SHOWN);
+    sentences.extend((more > 0).then(|| format!("and {more} more, listed below")));
+    sentences
+}
+
 /// What is said of a job that names no amount, in a check and in a report.
 pub const NO_AMOUNTS: &str = "no amounts are declared, so counts and contents are proven, but not sums";
 
@@ -74,5 +93,5 @@ pub(super) fn next_step(report: &Report) -> Option<String> {
         Outcome::NotReconciled => "explain",
         Outcome::Reconciled | Outcome::Cancelled => return None,
     };
-    Some(format!("crossfoot {verb} {}", super::format::visible(&report.run_id)))
+    Some(format!("crossfoot {verb} {}", visible(&report.run_id)))
 }

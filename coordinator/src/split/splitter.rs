@@ -7,7 +7,7 @@ use std::io::Read;
 
 use domain::fingerprint::Hash;
 use domain::ids::{ChunkNo, RecordNo};
-use domain::words::plural;
+use domain::words::{counted, plural};
 use format::spec::Form;
 use format::{FrameError, Framer, frames, header_names};
 use job::Job;
@@ -249,9 +249,9 @@ fn check_header(job: &Job, preamble: &[u8]) -> Result<(), SplitError> {
     let Some(fields) = job.records.first().map(|record| &record.own.fields) else { return Ok(()) };
     if names.len() != fields.len() {
         return Err(SplitError::Header(format!(
-            "it has {} columns, but the job has {} fields",
-            names.len(),
-            fields.len()
+            "it has {}, but the job has {}",
+            counted(names.len(), "column"),
+            counted(fields.len(), "field")
         )));
     }
     for (at, (name, field)) in names.iter().zip(fields).enumerate() {

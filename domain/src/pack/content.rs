@@ -10,6 +10,7 @@ use crate::check::{CheckKind, CheckResult, Stage, Verdict};
 use crate::counts::WorkerShare;
 use crate::fingerprint::Hash;
 use crate::report::{CheckCounts, LevelTotals, Outcome, Report};
+use crate::words::counted;
 
 /// `actual` must be `expected`.
 pub(super) fn same<T: PartialEq + std::fmt::Debug>(
@@ -35,15 +36,6 @@ pub(super) fn all(
     results: impl IntoIterator<Item = Result<(), Contradiction>>,
 ) -> Judged {
     results.into_iter().collect::<Result<(), Contradiction>>().map(|()| holds.into())
-}
-
-/// `1 chunk`, `2 chunks`.
-fn counted(number: impl TryInto<u64>, what: &str) -> String {
-    match number.try_into() {
-        Ok(1) => format!("1 {what}"),
-        Ok(number) => format!("{number} {what}s"),
-        Err(_) => format!("countless {what}s"),
-    }
 }
 
 pub(super) fn name(part: Part) -> &'static str {
@@ -78,7 +70,12 @@ pub fn report(report: &Report, checks: &[CheckResult], workers: &[WorkerShare]) 
             same("outcome", &Outcome::of(report.state), &report.outcome),
             match report.outcome {
                 Outcome::Reconciled | Outcome::AwaitingApproval if counts.failed > 0 || checks.is_empty() => {
-                    Err(format!("{} although {} checks failed", report.outcome.name(), counts.failed).into())
+                    Err(format!(
+                        "{} although {} failed",
+                        report.outcome.name(),
+                        counted(counts.failed, "check")
+                    )
+                    .into())
                 }
                 Outcome::NotReconciled if counts.failed == 0 => {
                     Err("not reconciled although no check failed".into())
@@ -170,7 +167,7 @@ pub fn chunks(totals: &ChunkTotals, run: &RunFacts, report: &Report) -> Vec<Part
         .collect();
     let judged = |check: &str, result: Judged| match result {
         Err(why) if !failed.is_empty() => {
-            PartCheck::not_made(part, check, format!("{why}; failed checks: {}", failed.join(", ")))
+            PartCheck::not_made(part, check, format!("{why}; failed checks: {}", failed.join("; ")))
         }
         result => PartCheck::of(part, check, result),
     };
@@ -200,10 +197,12 @@ pub fn chunks(totals: &ChunkTotals, run: &RunFacts, report: &Report) -> Vec<Part
     );
     let balanced = match totals.unbalanced {
         0 => Ok(format!(
-            "{} records in = {} accepted + {} rejected",
-            totals.records_in, totals.accepted, totals.rejected
+            "{} in = {} accepted + {} rejected",
+            counted(totals.records_in, "record"),
+            totals.accepted,
+            totals.rejected
         )),
-        n => Err(format!("in {n} chunks, records in differ from accepted + rejected").into()),
+        n => Err(format!("in {}, records in differ from accepted + rejected", counted(n, "chunk")).into()),
     };
     let source = report.levels.iter().find(|level| level.stage == Stage::Source);
     let mut out = vec![
@@ -352,8 +351,12 @@ pub fn balance(report: &Report) -> PartCheck {
         _ => Ok(()),
     };
     let said = format!(
-        "{} records = {} staged + {} rejected; {} held, {} merged",
-        balance.records, balance.staged, balance.rejected, balance.held, balance.merged
+        "{} = {} staged + {} rejected; {} held, {} merged",
+        counted(balance.records, "record"),
+        balance.staged,
+        balance.rejected,
+        balance.held,
+        balance.merged
     );
     let result = all(said, [records(Stage::Staging, balance.staged), amounts, fingerprints, to_final]);
     PartCheck::of(part, check, result)
@@ -367,17 +370,26 @@ pub fn rejects(rejects: &RejectTotals, chunks: &ChunkTotals, run: &RunFacts, rep
         return match rejects.rejects {
             0 => {
                 let were = chunks.rejected;
-                PartCheck::not_made(part, check, format!("the run was purged: its {were} rejects are gone"))
+                PartCheck::not_made(
+                    part,
+                    check,
+                    format!("the run was purged, and with it {}", counted(were, "reject")),
+                )
             }
-            n => PartCheck::of(part, check, Err(format!("{n} rejects of a run that was purged").into())),
+            n => PartCheck::of(
+                part,
+                check,
+                Err(format!("{} of a run that was purged", counted(n, "reject")).into()),
+            ),
         };
     }
     let result = match &rejects.disorder {
         Some(why) => Err(why.clone().into()),
         None if rejects.by_chunk == chunks.rejects => Ok(counted(rejects.rejects, "reject")),
         None => Err(format!(
-            "{} rejects, but the chunks have {} or have them elsewhere",
-            rejects.rejects, chunks.rejected
+            "{}, but the chunks have {} or have them elsewhere",
+            counted(rejects.rejects, "reject"),
+            chunks.rejected
         )
         .into()),
     };
@@ -385,7 +397,7 @@ pub fn rejects(rejects: &RejectTotals, chunks: &ChunkTotals, run: &RunFacts, rep
         Err(why) if report.counts.failed > 0 => PartCheck::not_made(
             part,
             check,
-            format!("{why}; {} checks of the run failed", report.counts.failed),
+            format!("{why}; {} of the run failed", counted(report.counts.failed, "check")),
         ),
         result => PartCheck::of(part, check, result),
     }

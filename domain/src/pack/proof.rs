@@ -34,6 +34,7 @@ use crate::fingerprint::Hash;
 use crate::ids::RecordNo;
 use crate::inclusion;
 use crate::report::Outcome;
+use crate::words::counted;
 
 /// What stands at the head of a proof.
 pub const FORMAT: &str = "crossfoot record proof";
@@ -190,9 +191,12 @@ pub fn follows(proof: &Proof, statement: &Statement) -> Vec<PartCheck> {
         && statement.records == proof.tree_size
         && statement.fingerprint == proof.fingerprint;
     let stated = match is_about {
-        true => {
-            Ok(format!("run {} of job {}: {} records", statement.run_id, statement.job, statement.records))
-        }
+        true => Ok(format!(
+            "run {} of job {}: {}",
+            statement.run_id,
+            statement.job,
+            counted(statement.records, "record")
+        )),
         false => Err("its run, job, number of records or root differs from the proof".into()),
     };
     vec![

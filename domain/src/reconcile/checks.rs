@@ -5,7 +5,7 @@ use crate::check::{self, CheckKind, CheckResult, Stage, Subject, Verdict};
 use crate::counts::{Role, WorkerShare};
 use crate::invariants::Invariant;
 use crate::totals::{ControlTotals, Sums};
-use crate::words::plural;
+use crate::words::{counted, grouped, plural};
 
 use super::evidence::{DecodedTwice, StagingEvidence};
 
@@ -244,8 +244,10 @@ pub(super) fn decoded_beside(evidence: &StagingEvidence, at_ms: i64) -> CheckRes
     let beside = &evidence.decoded_beside;
     let of = evidence.ledger.chunks;
     let message = format!(
-        "the coordinator decoded {} of {of} chunks ({} records) again; chunks that processors decoded differently",
-        beside.chunks, beside.records
+        "the coordinator decoded {} of {} ({}) again; chunks that processors decoded differently",
+        beside.chunks,
+        counted(of, "chunk"),
+        counted(beside.records, "record")
     );
     let subject = Subject::new(Stage::Source, Invariant::FingerprintsEqual, "chunks decoded twice");
     let mut check = check::count(subject, 0, beside.differing, message, at_ms);
@@ -319,17 +321,22 @@ pub(super) fn workers_agree(role: Role, workers: &[WorkerShare], at_ms: i64) -> 
     let disagreeing: Vec<_> = of_role().filter(|worker| !worker.agrees()).collect();
     let total = |count: fn(&WorkerShare) -> u64| of_role().map(count).sum::<u64>();
     let unreported = total(|worker| worker.unreported_chunks);
+    let unit = match role {
+        Role::Processor => "reject",
+        Role::Writer => "row",
+    };
     let message = if let Some(first) = disagreeing.first() {
         format!(
-            "worker {} ({}): reported {} + {}, ledger {} + {}, table {} of {}",
+            "worker {} ({}) reported {} accepted and {} rejected, the ledger has {} and {}, and the tables hold {} \
+             of its {}",
             first.worker_id,
             first.name,
-            first.reported.accepted,
-            first.reported.rejected,
-            first.ledger.accepted,
-            first.ledger.rejected,
-            first.table,
-            first.table_expected(),
+            grouped(first.reported.accepted),
+            grouped(first.reported.rejected),
+            grouped(first.ledger.accepted),
+            grouped(first.ledger.rejected),
+            grouped(first.table),
+            plural(first.table_expected(), unit),
         )
     } else if unreported > 0 {
         format!(
@@ -341,22 +348,19 @@ pub(super) fn workers_agree(role: Role, workers: &[WorkerShare], at_ms: i64) -> 
         format!("reported = ledger = table, for every {}", role.name())
     };
     let table = total(WorkerShare::table_expected);
-    let unit = match role {
-        Role::Processor => "rejects",
-        Role::Writer => "rows",
-    };
     let seen = total(|worker| worker.table);
+    let sides =
+        |records: u64, found: u64| format!("{}, {}", counted(records, "record"), counted(found, unit));
     CheckResult {
         kind: CheckKind::Count,
         stage: Stage::Workers,
         name: format!("{}s agree", role.name()),
         invariant: Some(Invariant::WorkersAgree),
-        expected: format!("{} records, {table} {unit}", total(|worker| worker.ledger.records)),
-        actual: format!("{} records, {seen} {unit}", total(|worker| worker.reported.records)),
+        expected: sides(total(|worker| worker.ledger.records), table),
+        actual: sides(total(|worker| worker.reported.records), seen),
         discrepancy: match disagreeing.len() {
             0 => String::new(),
-            1 => "1 worker".into(),
-            n => format!("{n} workers"),
+            n => counted(n, "worker"),
         },
         verdict: match (disagreeing.is_empty(), of_role().next().is_some()) {
             (true, true) => Verdict::Pass,

@@ -10,6 +10,7 @@ use std::sync::Arc;
 use domain::constraint::{Reason, ReasonCode};
 use domain::layout::Layout;
 use domain::value::{FieldType, Value};
+use domain::words::counted;
 
 use self::field::{FieldReader, trimmed};
 use self::laid_out::{LaidOut, Room};
@@ -361,7 +362,7 @@ impl Decoder {
                     let least = if cutter.is_open { " at least" } else { "" };
                     return Err(Fault::new(
                         ReasonCode::FieldCount,
-                        format!("the record has {have} {}; expected{least} {want}", plural(have, "byte")),
+                        format!("the record has {}; expected{least} {want}", counted(have, "byte")),
                     ));
                 }
                 cutter.cut(have, &mut self.pieces);
@@ -412,9 +413,5 @@ impl Shape {
 
 #[cold]
 fn count_fault(found: usize, expected: usize) -> Fault {
-    Fault::new(ReasonCode::FieldCount, format!("{found} {}; expected {expected}", plural(found, "field")))
-}
-
-fn plural(count: usize, what: &str) -> String {
-    if count == 1 { what.to_owned() } else { format!("{what}s") }
+    Fault::new(ReasonCode::FieldCount, format!("{}; expected {expected}", counted(found, "field")))
 }

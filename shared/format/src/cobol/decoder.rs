@@ -4,6 +4,7 @@ use domain::amount::Amount;
 use domain::constraint::ReasonCode;
 use domain::record::{self, Tag};
 use domain::value::{FieldType, Value};
+use domain::words::counted;
 use jiff::civil::{Date, DateTime};
 
 use super::Reject;
@@ -177,5 +178,5 @@ fn put(
 
 #[cold]
 fn wrong_length(have: usize, want: usize) -> Reject {
-    Reject::new(ReasonCode::FieldCount, format!("the field has {have} bytes; expected {want}"))
+    Reject::new(ReasonCode::FieldCount, format!("the field has {}; expected {want}", counted(have, "byte")))
 }

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use domain::constraint::ReasonCode;
 use domain::record::{self, Tag};
+use domain::words::counted;
 
 use super::{FieldDecoder, FieldSpec, FieldValue, Reject};
 use crate::codepage::CodePage;
@@ -109,7 +110,7 @@ impl RecordDecoder {
         let end = self.extent.offset(self.plan.end);
         if record.len() > end && !self.padding.is_open() && record.len() != self.plan.length_max {
             let (have, want) = (record.len(), end);
-            let detail = format!("the record has {have} bytes, but its layout ends at {want}");
+            let detail = format!("the record has {}, but its layout ends at {want}", counted(have, "byte"));
             return Err(Reject::new(ReasonCode::FieldCount, detail));
         }
         Ok(())
@@ -201,7 +202,10 @@ fn whole(decoder: &FieldDecoder, bytes: &[u8], scratch: &mut Vec<u8>) -> Result<
 
 #[cold]
 fn short(have: usize, want: usize, field: &str) -> Reject {
-    Reject::new(ReasonCode::FieldCount, format!("the record has {have} bytes, but `{field}` ends at {want}"))
+    Reject::new(
+        ReasonCode::FieldCount,
+        format!("the record has {}, but `{field}` ends at {want}", counted(have, "byte")),
+    )
 }
 
 #[cold]
