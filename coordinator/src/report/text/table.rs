@@ -274,8 +274,8 @@ pub fn sentence(style: Style, indent: u16, text: &str) -> String {
     out
 }
 
-/// A text at the left and a value at the right of what the terminal has after `indent` columns: in one line if both fit,
-/// else the text wrapped between words and the value in a line of its own. A SHA-256 value is shortened.
+/// A text at the left and a value at the right of what the terminal has after `indent` columns: in one line if both
+/// fit, else the text wrapped between words and the value in a line of its own. A SHA-256 value is shortened.
 pub fn spread(style: Style, indent: u16, text: &str, value: &str) -> Vec<String> {
     let value = shortened(value, style);
     let mut lines: Vec<_> =
