@@ -64,6 +64,11 @@ pub(crate) async fn runs(global: &Global, args: &Runs) -> Result<Done, Failure> 
         Column::left("opened (UTC)").drops(2),
         Column::right("seconds").drops(1),
     ]);
+    // Only runs that load can wait for a worker.
+    let waiting = match runs.iter().any(|run| run.state == RunState::Loading) {
+        true => held(&*store, None).await?,
+        false => Vec::new(),
+    };
     for run in &runs {
         let outcome = Outcome::of(run.state).name();
         let id = run.run_id.to_string();
@@ -76,10 +81,12 @@ pub(crate) async fn runs(global: &Global, args: &Runs) -> Result<Done, Failure> 
             time_to_second(run.opened_at_ms).replace(" UTC", ""),
             format!("{}.{}", run.elapsed_ms / 1000, run.elapsed_ms % 1000 / 100),
         ]);
-        let note = run.note.iter().flat_map(|note| {
-            sentence(style, 4, &visible(note)).lines().map(String::from).collect::<Vec<_>>()
+        let held = waiting.iter().filter(|held| held.run_id == run.run_id).map(|held| {
+            format!("waiting for chunk {}: {}; {}", held.chunk_no, visible(&held.said), held.advice)
         });
-        table.text(note);
+        for said in run.note.iter().map(|note| visible(note)).chain(held) {
+            table.text(sentence(style, 4, &said).lines().map(String::from));
+        }
     }
     print(&table.render(style))?;
     Ok(Done::Well)

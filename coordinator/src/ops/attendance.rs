@@ -11,13 +11,18 @@ use platform::clock::Clock;
 use store::{Store, StoreError};
 use tokio::sync::watch;
 
+pub use crate::ops::held::ALIVE;
+use crate::ops::held::{Held, held};
 use crate::progress::{Phase, Snapshot};
 
 /// How often the fleet is looked at.
 const EVERY: Duration = Duration::from_secs(1);
 
-/// A worker whose last heartbeat is older than this is not counted; workers send one every five seconds.
-pub const ALIVE: Duration = Duration::from_secs(16);
+/// After this long without progress it is said which chunks are waited for and who holds them; then again after as long.
+const STANDSTILL_MS: i64 = 30_000;
+
+/// How many such chunks are named at a time.
+const HELD_NAMED: usize = 3;
 
 /// What is watched, and who is notified.
 pub struct Watcher<'a> {
@@ -58,7 +63,7 @@ pub async fn has_service(store: &dyn Store) -> Result<bool, StoreError> {
 impl Watcher<'_> {
     /// Watches a run that this process drives. Returns, with the reason, when the caller's patience is over.
     pub async fn beside(&self, mut view: watch::Receiver<Snapshot>) -> String {
-        self.until_given_up(async || {
+        self.until_given_up(None, async || {
             let now = view.borrow_and_update().clone();
             let waits = matches!(now.phase, Phase::Loading | Phase::Verifying);
             let missing = match self.needs_workers && waits {
@@ -75,7 +80,7 @@ impl Watcher<'_> {
 
     /// Watches a run that a coordinator service is to drive.
     pub async fn of_submitted(&self, run_id: RunId) -> String {
-        self.until_given_up(async || {
+        self.until_given_up(Some(run_id), async || {
             let (run, progress) = (self.store.run(run_id).await?, self.store.progress(run_id).await?);
             let is_driven = self.store.lease(run_id).await?.is_some_and(|lease| !lease.left.is_zero());
             let mut missing = match run.state {
@@ -92,18 +97,42 @@ impl Watcher<'_> {
         .await
     }
 
-    async fn until_given_up(&self, mut look: impl AsyncFnMut() -> Result<Look, StoreError>) -> String {
+    /// Names the chunks that a silent or stuck worker holds: of `run_id`, or of any run of the store.
+    async fn name_held(&self, run_id: Option<RunId>) {
+        // A store that does not answer is complained of by whoever needs it.
+        for Held { run_id, chunk_no, said, advice } in
+            held(self.store, run_id).await.unwrap_or_default().into_iter().take(HELD_NAMED)
+        {
+            (self.tell)(&format!(
+                "the run is waiting for chunk {chunk_no} of run {run_id}: {said}; {advice}"
+            ));
+        }
+    }
+
+    async fn until_given_up(
+        &self,
+        run_id: Option<RunId>,
+        mut look: impl AsyncFnMut() -> Result<Look, StoreError>,
+    ) -> String {
         let patience_ms =
             self.patience.map(|patience| i64::try_from(patience.as_millis()).unwrap_or(i64::MAX));
         let mut attendance = Attendance::new(self.clock.now_ms(), patience_ms);
         let mut last = Look::default();
+        let mut still_since_ms = self.clock.now_ms();
         let mut every = tokio::time::interval(EVERY);
         every.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
         loop {
             every.tick().await;
             // A store that does not answer shows no progress, and is complained of by whoever needs it.
             if let Ok(seen) = look().await {
+                if seen.progress != last.progress || seen.is_busy {
+                    still_since_ms = self.clock.now_ms();
+                }
                 last = seen;
+            }
+            if self.clock.now_ms().saturating_sub(still_since_ms) >= STANDSTILL_MS {
+                still_since_ms = self.clock.now_ms();
+                self.name_held(run_id).await;
             }
             match attendance.look(self.clock.now_ms(), last) {
                 Advice::Nothing => {}

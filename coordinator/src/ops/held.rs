@@ -7,7 +7,8 @@ use domain::ids::{ChunkNo, RunId, WorkerId};
 use store::model::{BegunChunk, WorkerRow};
 use store::{Store, StoreError};
 
-use crate::ops::attendance::ALIVE;
+/// A worker whose last heartbeat is older than this is not counted; workers send one every five seconds.
+pub const ALIVE: Duration = Duration::from_secs(16);
 
 /// How many chunks are named at most.
 const NAMED_MAX: u32 = 20;
