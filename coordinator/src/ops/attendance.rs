@@ -18,7 +18,8 @@ use crate::progress::{Phase, Snapshot};
 /// How often the fleet is looked at.
 const EVERY: Duration = Duration::from_secs(1);
 
-/// After this long without progress it is said which chunks are waited for and who holds them; then again after as long.
+/// After this long without progress it is said which chunks are waited for and who holds them; then again after as
+/// long.
 const STANDSTILL_MS: i64 = 30_000;
 
 /// How many such chunks are named at a time.
