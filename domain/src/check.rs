@@ -127,16 +127,35 @@ pub struct CheckResult {
 }
 
 impl CheckResult {
-    /// What a check that failed found, with its figures.
+    /// What a check that failed found, with its figures. Its name says what should be so: never what is said here.
     #[must_use]
     pub fn fault(&self) -> String {
         let is_digest = |text: &str| text.len() == 64 && text.bytes().all(|byte| byte.is_ascii_hexdigit());
-        let Self { name, expected, actual, discrepancy, .. } = self;
+        let Self { name, expected, actual, discrepancy, message, .. } = self;
+        let (of, what) = match name.rsplit_once(": ") {
+            Some((record, what)) => (format!("{record}: "), what),
+            None => (String::new(), &**name),
+        };
+        let number = |text: &str| text.parse().map_or_else(|_| text.to_owned(), crate::words::grouped);
+        let [wanted, found] = [expected, actual].map(|side| number(side));
+        match what {
+            "the source holds records" => return "the source is empty".into(),
+            "source unchanged during the run" => return "the source changed during the run".into(),
+            "key is unique" => return format!("{of}records that repeat the key of an earlier one: {found}"),
+            "key is not yet in final" => return format!("{of}keys that are already in final: {found}"),
+            "every chunk was committed" => return format!("{found} of {wanted} chunks were committed"),
+            "chunks tile the source" => {
+                return format!("the chunks cover {found} of {wanted} bytes of the source; {message}");
+            }
+            "rejects within the limit" => return format!("rejected records: {found}; allowed: {wanted}"),
+            "processors agree" | "writers agree" => return format!("counts do not agree: {message}"),
+            _ => {}
+        }
         match self.kind {
             CheckKind::BusinessRule => format!("rule `{name}`: broken by {actual}"),
             _ if is_digest(expected) && expected == actual => format!("{name}: {discrepancy}"),
             _ if is_digest(expected) && is_digest(actual) => format!("{name}: the digests differ"),
-            _ => format!("{name}: expected {expected}, found {actual}"),
+            _ => format!("{name}: expected {wanted}, found {found}"),
         }
     }
 }
@@ -284,5 +303,30 @@ mod tests {
         assert_eq!(count(subject(), 3, 2, "", 0).discrepancy, "-1");
         assert_eq!(count(subject(), 3, 2, "", 0).fault(), "sum: expected 3, found 2");
         assert_eq!(hash(subject(), "a", "b", "", 0).verdict, Verdict::Fail);
+    }
+
+    /// "Failed: key is not yet in final" would say the opposite of what was found.
+    #[test]
+    fn a_check_that_failed_says_what_is_wrong_and_not_what_should_be_so() {
+        let table = [
+            ("the source holds records", 1, 0, "the source is empty"),
+            (
+                "posting: key is not yet in final",
+                0,
+                400_000,
+                "posting: keys that are already in final: 400,000",
+            ),
+            ("key is unique", 0, 2, "records that repeat the key of an earlier one: 2"),
+            ("every chunk was committed", 1_000, 999, "999 of 1,000 chunks were committed"),
+            ("chunks tile the source", 10, 9, "the chunks cover 9 of 10 bytes of the source; why"),
+            ("rejects within the limit", 3, 5, "rejected records: 5; allowed: 3"),
+            ("writers agree", 1, 2, "counts do not agree: why"),
+            ("staging rows", 1_000_000, 999_999, "staging rows: expected 1,000,000, found 999,999"),
+            ("control trailer: record_count", 5, 4, "control trailer: record_count: expected 5, found 4"),
+        ];
+        for (name, expected, actual, said) in table {
+            let subject = Subject::new(Stage::Source, Invariant::RecordsAccounted, name);
+            assert_eq!(count(subject, expected, actual, "why", 0).fault(), said);
+        }
     }
 }

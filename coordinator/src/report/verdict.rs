@@ -1,9 +1,9 @@
 //! The verdict in one line, for every rendering.
 
-use domain::check::{CheckResult, Stage, Verdict};
+use domain::check::{Stage, Verdict, faults};
 use domain::report::{Outcome, Report};
 
-use super::format::{count, duration, plural, shortened, side, visible};
+use super::format::{count, duration, plural, visible};
 
 /// How many checks came out how: `34 of 34 checks passed`.
 fn checks(report: &Report) -> String {
@@ -48,19 +48,17 @@ pub(super) fn grounds(report: &Report) -> Vec<String> {
 pub(super) fn failures(report: &Report) -> Vec<String> {
     /// The others stand among the checks.
     const SHOWN: usize = 3;
-    let failed = report.checks.iter().filter(|check| check.verdict == Verdict::Fail);
-    let sentence = |check: &CheckResult| {
-        let shown = |text: &str| shortened(&side(check, text));
-        let discrepancy =
-            Some(shown(&check.discrepancy)).filter(|text| !text.is_empty() && text != "differs");
-        let discrepancy = discrepancy.map_or_else(String::new, |text| format!(" ({text})"));
-        let (actual, expected) = (shown(&check.actual), shown(&check.expected));
-        format!("{}: {actual} instead of {expected}{discrepancy}", visible(&check.name))
-    };
-    let mut sentences: Vec<_> = failed.clone().take(SHOWN).map(sentence).collect();
-    let more = failed.count().saturating_sub(SHOWN);
-    sentences.extend((more > 0).then(|| format!("and {more} more, listed below")));
-    sentences
+    let failed: Vec<_> = report.checks.iter().filter(|check| check.verdict == Verdict::Fail).collect();
+    let more = failed.len().saturating_sub(SHOWN);
+    let sentences = failed.iter().take(SHOWN).map(|check| visible(&check.fault()));
+    sentences.chain((more > 0).then(|| format!("and {more} more, listed below"))).collect()
+}
+
+/// What is said of the run besides its checks.
+pub(super) fn note(report: &Report) -> Option<String> {
+    // A run that failed keeps what failed as its note, which the report says line by line.
+    let note = report.note.as_ref().filter(|note| **note != faults(&report.checks));
+    note.map(|note| visible(note))
 }
 
 /// What is said of a job that names no amount, in a check and in a report.

@@ -24,6 +24,7 @@ pub(super) struct Page {
     mark: char,
     grounds: Vec<String>,
     consequence: &'static str,
+    failures: Vec<String>,
     note: Option<String>,
     next_step: Option<String>,
     /// The checks that failed or warned, each with its level.
@@ -179,7 +180,8 @@ impl Page {
             mark,
             grounds: verdict::grounds(report),
             consequence: verdict::consequence(report.outcome),
-            note: report.note.as_deref().map(visible),
+            failures: verdict::failures(report),
+            note: verdict::note(report),
             next_step: verdict::next_step(report),
             failed: failed(&report.checks),
             facts: facts(report),

@@ -104,7 +104,7 @@ fn header(report: &Report, style: Style) -> String {
     facts.extend(report.amount_names.is_empty().then(|| ("Amounts", verdict::NO_AMOUNTS.into())));
     let failures = verdict::failures(report).into_iter().enumerate();
     facts.extend(failures.map(|(place, failure)| (if place == 0 { "Failed" } else { "" }, failure)));
-    facts.extend(report.note.as_ref().map(|note| ("Note", visible(note))));
+    facts.extend(verdict::note(report).map(|note| ("Note", note)));
     facts.extend(verdict::next_step(report).map(|command| ("Next", command)));
     lines(table::facts(style, 0, &facts))
 }
