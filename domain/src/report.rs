@@ -145,6 +145,32 @@ pub struct RejectGroup {
     pub first_record_no: u64,
 }
 
+/// The head of the evidence log: its last event.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(untagged)]
+pub enum LogHead {
+    /// The event's number and its hash.
+    Named {
+        /// The number of the event, from 1.
+        seq: u64,
+        /// The hash of the event, which covers all events before it.
+        hash: Hash,
+    },
+    /// The same as a pair, as reports of version 1 have it: packs that 0.1.0 wrote contain one, byte for byte.
+    #[schemars(skip)]
+    Pair(u64, Hash),
+}
+
+impl LogHead {
+    /// The event's number and its hash.
+    #[must_use]
+    pub const fn parts(self) -> (u64, Hash) {
+        match self {
+            Self::Named { seq, hash } | Self::Pair(seq, hash) => (seq, hash),
+        }
+    }
+}
+
 /// The report of one run.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Report {
@@ -201,5 +227,5 @@ pub struct Report {
     /// How many findings there are.
     pub findings_total: u64,
     /// The evidence log's head when the report was made: event number and hash.
-    pub log_head: Option<(u64, Hash)>,
+    pub log_head: Option<LogHead>,
 }

@@ -6,14 +6,14 @@ use domain::balance::{AmountBalance, Balance};
 use domain::counts::WorkerShare;
 use domain::ids::RunId;
 use domain::layout::Layout;
-use domain::report::{CheckCounts, LevelTotals, Outcome, RejectGroup, Report, SourceSummary};
+use domain::report::{CheckCounts, LevelTotals, LogHead, Outcome, RejectGroup, Report, SourceSummary};
 use job::Job;
 use serde::{Deserialize, Serialize};
 use store::model::{FindingPage, KeptChecks, Run};
 use store::{Store, StoreError, stored_job};
 
 /// The version of the report's shape.
-const REPORT_VERSION: u32 = 1;
+pub const REPORT_VERSION: u32 = 2;
 
 /// Findings that a report shows; `crossfoot explain` shows all.
 const FINDINGS_SHOWN: u32 = 20;
@@ -100,7 +100,7 @@ pub async fn report(store: &dyn Store, run_id: RunId) -> Result<Report, StoreErr
         rejects: summary.map(|summary| summary.rejects).unwrap_or_default(),
         findings,
         findings_total,
-        log_head: head.map(|head| (head.seq, head.hash)),
+        log_head: head.map(|head| LogHead::Named { seq: head.seq, hash: head.hash }),
     })
 }
 

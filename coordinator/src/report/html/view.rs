@@ -3,7 +3,7 @@
 use askama::Template;
 use domain::check::{CheckResult, Stage, Verdict};
 use domain::counts::{Role, WorkerShare};
-use domain::report::{Outcome, Report};
+use domain::report::{LogHead, Outcome, Report};
 
 use crate::report::format::{
     self, amount, count, is_hash, mark, megabytes, per_mille, plural, rate, seconds, side, time, visible,
@@ -192,7 +192,10 @@ impl Page {
             version: visible(&report.crossfoot_version),
             report_version: report.report_version,
             job_digest: Value::of(&report.job_digest.to_string()),
-            log_head: report.log_head.map(|(event, hash)| (count(event), Value::of(&hash.to_string()))),
+            log_head: report
+                .log_head
+                .map(LogHead::parts)
+                .map(|(event, hash)| (count(event), Value::of(&hash.to_string()))),
             as_of: time(as_of),
         }
     }

@@ -19,7 +19,7 @@ pub use workers::workers_table;
 use domain::amount::Amount;
 use domain::check::Stage;
 use domain::checkpoint::Head;
-use domain::report::{Outcome, Report};
+use domain::report::{LogHead, Outcome, Report};
 
 use super::format::{self, amount, count, plural, shortened, time, visible};
 use super::relation::{Relation, Relations, due_in_final};
@@ -347,7 +347,7 @@ fn evidence(report: &Report, style: Style) -> String {
         "Made by",
         format!("crossfoot {}, report version {}", visible(&report.crossfoot_version), report.report_version),
     )];
-    if let Some((event, hash)) = report.log_head {
+    if let Some((event, hash)) = report.log_head.map(LogHead::parts) {
         // As it is written down, to be held to the log later.
         facts.push(("Checkpoint", Head { seq: event, hash }.to_string()));
         facts.push(("Verify", "crossfoot audit verify --head CHECKPOINT".into()));
