@@ -424,4 +424,7 @@ pub(crate) struct Operate {
     /// Reason, recorded in the evidence log
     #[arg(long, value_name = "TEXT")]
     pub(crate) reason: Option<String>,
+    /// Act without asking; a script that does not name the run by its ID must pass it
+    #[arg(long, short)]
+    pub(crate) yes: bool,
 }

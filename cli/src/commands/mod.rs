@@ -20,6 +20,7 @@ mod runs;
 mod schema;
 mod serve;
 mod submit;
+mod target;
 mod trends;
 
 use crate::args::{Args, Command};

@@ -3,6 +3,7 @@
 
 use domain::event_kind::EventKind;
 use domain::ids::RunId;
+use domain::lease::Holder;
 use domain::lifecycle::RunState;
 use platform::clock::iso;
 use store::{Store, StoreError};
@@ -46,7 +47,8 @@ async fn look(store: &dyn Store, run_id: RunId) -> Result<Standing, StoreError> 
         Some(lease) => Ok(Standing {
             said: format!(
                 "run {run_id} is {}, and {} is working on it; see `crossfoot show {run_id}` for its progress",
-                run.state, lease.owner
+                run.state,
+                Holder::of(&lease.owner)
             ),
             is_free: false,
         }),
