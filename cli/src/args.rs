@@ -120,6 +120,8 @@ pub(crate) enum Command {
     /// Verify the evidence log; export and verify evidence packs
     #[command(subcommand)]
     Audit(Audit),
+    /// List the coordinators and workers that are alive, and what each holds
+    Fleet,
     /// Check that broker and store are reachable and configured correctly
     Doctor(Doctor),
     /// Print the JSON Schema of the job file, of the settings, or of what a command prints with --json

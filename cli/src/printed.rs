@@ -2,6 +2,7 @@
 //! listed in [`crate::schema`]: a key that is printed is a promise.
 
 pub(crate) mod failed;
+pub(crate) mod fleet;
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;

@@ -190,6 +190,9 @@ pub struct Report {
     pub outcome: Outcome,
     /// Why the run stands where it stands, if that needs saying.
     pub note: Option<String>,
+    /// The process that drives the run at this moment, in words; absent if none does.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub driven_by: Option<String>,
     /// The source as the run saw it.
     pub source: SourceSummary,
     /// The staging table, or several with commas between them.

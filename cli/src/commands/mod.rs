@@ -8,6 +8,7 @@ mod doctor;
 mod drill;
 mod explain;
 mod fingerprint;
+mod fleet;
 mod init;
 mod operate;
 mod preview;
@@ -46,6 +47,7 @@ pub(crate) async fn run(args: Args) -> Result<Done, Failure> {
         Command::Coordinator(args) => Box::pin(serve::coordinator(global, &args)).await,
         Command::Worker(args) => serve::worker(global, &args).await,
         Command::Redrive(args) => Box::pin(run::redrive(global, &args)).await,
+        Command::Fleet => fleet::fleet(global).await,
         Command::Doctor(args) => doctor::doctor(global, &args).await,
         Command::RotateKey => rotate_key::rotate_key(global).await,
         Command::Resume(resume) => Box::pin(run::resume(global, &resume)).await,

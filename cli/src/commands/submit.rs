@@ -40,6 +40,12 @@ pub(crate) async fn submit(global: &Global, args: &Submit) -> Result<Done, Failu
     // Opening a run does not need the broker; the coordinator service connects to it.
     let (coordinator, _watcher) = wiring::coordinator_without_broker(&settings, &store);
     let run_id = coordinator.open(&request).await?;
+    if wiring::is_embedded(&settings) {
+        remark(
+            "warning: the broker is memory:, which no coordinator service can use; set `url` under [broker], or load \
+             the source with `crossfoot run`",
+        );
+    }
     if args.wait {
         remark(&format!("submitted run {run_id}; waiting for its verdict"));
         return await_verdict(global, &store, &*coordinator.clock, run_id, args.patience).await;

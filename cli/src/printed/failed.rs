@@ -8,6 +8,7 @@ use coordinator::open::OpenError;
 use coordinator::ops::OpsError;
 use coordinator::run::RunError;
 use coordinator::split::SplitError;
+use domain::lease::Holder;
 use job::JobError;
 use schemars::JsonSchema;
 use serde::Serialize;
@@ -93,9 +94,37 @@ pub(crate) struct ErrorPlace {
     /// The URL of the store or the broker, without its password.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) url: Option<String>,
-    /// The process that drives the run: `user@host pid N`.
+    /// The process that drives the run.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub(crate) held_by: Option<String>,
+    pub(crate) held_by: Option<HeldBy>,
+}
+
+/// A process that drives a run.
+#[derive(Debug, Clone, Serialize, JsonSchema)]
+pub(crate) struct HeldBy {
+    /// The operator whose process it is: `user@host`.
+    pub(crate) actor: String,
+    /// The host that it runs on; null if it did not say.
+    pub(crate) host: Option<String>,
+    /// The number of the process on its host; null if it did not say.
+    pub(crate) pid: Option<u32>,
+    /// The version of Crossfoot that it runs; null if it did not say.
+    pub(crate) version: Option<String>,
+    /// When it started to coordinate, UTC: `2024-02-29T13:45:00.123Z`; null if it did not say.
+    pub(crate) since: Option<String>,
+}
+
+impl HeldBy {
+    fn of(owner: &str) -> Self {
+        let holder = Holder::of(owner);
+        Self {
+            actor: holder.actor.to_owned(),
+            host: holder.host.map(str::to_owned),
+            pid: holder.pid,
+            version: holder.version.map(str::to_owned),
+            since: holder.since.map(str::to_owned),
+        }
+    }
 }
 
 impl ErrorPlace {
@@ -135,8 +164,10 @@ impl ErrorPlace {
         match error {
             OpenError::Source(error) => self.add_source(error),
             OpenError::Store(error) => self.add_store(error),
-            OpenError::LoadedBefore { run_id, .. } | OpenError::InHand { run_id, .. } => {
-                self.run_id = Some(run_id.to_string());
+            OpenError::LoadedBefore { run_id, .. } => self.run_id = Some(run_id.to_string()),
+            OpenError::InHand { run_id, driven_by, .. } => {
+                (self.run_id, self.held_by) =
+                    (Some(run_id.to_string()), driven_by.as_deref().map(HeldBy::of));
             }
             OpenError::Header(error) => self.add_split(error),
             OpenError::Declared(_) | OpenError::Refused(_) | OpenError::Stopped => {}
@@ -197,7 +228,7 @@ impl ErrorPlace {
             StoreError::TableDiffers { table, .. } => self.table = Some(table.clone()),
             StoreError::TakenMeanwhile { run_id } => self.run_id = Some(run_id.clone()),
             StoreError::LeaseHeld { run_id, owner } => {
-                (self.run_id, self.held_by) = (Some(run_id.to_string()), Some(owner.clone()));
+                (self.run_id, self.held_by) = (Some(run_id.to_string()), Some(HeldBy::of(owner)));
             }
             StoreError::Fenced { run_id }
             | StoreError::Over { run_id, .. }
@@ -229,6 +260,9 @@ pub(crate) fn hint(error: &(dyn Error + 'static)) -> Option<String> {
     let store = match (error.downcast_ref::<OpenError>(), error.downcast_ref::<OpsError>()) {
         (Some(OpenError::LoadedBefore { .. }), _) => {
             return Some("pass `--again` to load the same bytes again".into());
+        }
+        (Some(OpenError::InHand { run_id, driven_by: Some(_), .. }), _) => {
+            return Some(format!("wait for that process; see `crossfoot show {run_id}`"));
         }
         (Some(OpenError::InHand { run_id, .. }), _) => {
             return Some(format!("see `crossfoot show {run_id}`; resume, approve or cancel it first"));

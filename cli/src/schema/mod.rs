@@ -58,6 +58,7 @@ pub(crate) const CATALOGUE: &[Named] = &[
         of::<printed::Redriven>,
     ),
     named("purge", "a run whose staging rows were removed: `purge`", of::<printed::Purged>),
+    named("fleet", "the processes of a fleet: `fleet`", of::<printed::fleet::ListedFleet>),
     named("error", "a command that failed: one line on standard error, the last", of::<FailedCommand>),
     named("doctor", "what is found of broker and store: `doctor`", of::<Vec<Finding>>),
     named("drill", "a drill's document: `drill`", of::<DrillReport>),

@@ -8,6 +8,7 @@
 use std::path::Path;
 use std::sync::OnceLock;
 
+use domain::lease::Holder;
 use platform::clock::{Clock, SystemClock, iso};
 
 /// When this process first signed. Its signature must stay the same.
@@ -56,6 +57,11 @@ pub(crate) fn signed(actor: &str) -> String {
 /// Whether `owner` was a process on this host that has ended. Nothing is known of processes elsewhere.
 pub(crate) fn is_dead(owner: &str, host: &str) -> bool {
     is_gone(owner, host).unwrap_or(false)
+}
+
+/// Whether `owner` was a process of this boot and namespace that has ended, whatever its host calls itself.
+pub(crate) fn is_dead_here(owner: &str) -> bool {
+    Holder::of(owner).host.is_some_and(|host| is_dead(owner, host))
 }
 
 fn is_gone(owner: &str, host: &str) -> Option<bool> {

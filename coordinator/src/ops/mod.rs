@@ -4,6 +4,7 @@
 pub mod attendance;
 mod commands;
 pub mod held;
+pub mod roster;
 pub mod standing;
 
 pub use commands::{OpsError, Requeued};

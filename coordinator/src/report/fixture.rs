@@ -43,6 +43,7 @@ pub(super) fn reconciled() -> Report {
         state: RunState::Promoted,
         outcome: Outcome::Reconciled,
         note: None,
+        driven_by: None,
         source: SourceSummary {
             location: "/data/in/2026-11-23/dalytran.ebc".into(),
             bytes: 79_123_456,

@@ -6,11 +6,14 @@ use domain::balance::{AmountBalance, Balance};
 use domain::counts::WorkerShare;
 use domain::ids::RunId;
 use domain::layout::Layout;
+use domain::lease::Holder;
 use domain::report::{CheckCounts, LevelTotals, LogHead, Outcome, RejectGroup, Report, SourceSummary};
 use job::Job;
 use serde::{Deserialize, Serialize};
 use store::model::{FindingPage, KeptChecks, Run};
 use store::{Store, StoreError, stored_job};
+
+use crate::ops::standing::driver;
 
 /// The version of the report's shape.
 pub const REPORT_VERSION: u32 = 2;
@@ -72,6 +75,7 @@ pub async fn report(store: &dyn Store, run_id: RunId) -> Result<Report, StoreErr
         findings.extend(breaches.findings.into_iter().take(room));
     }
     let head = store.log_head().await?;
+    let driven_by = driver(store, &run).await?.map(|owner| Holder::of(&owner).to_string());
     let counts = CheckCounts::of(&checks);
     Ok(Report {
         report_version: REPORT_VERSION,
@@ -81,7 +85,11 @@ pub async fn report(store: &dyn Store, run_id: RunId) -> Result<Report, StoreErr
         job_digest: run.job_digest,
         state: run.state,
         outcome: Outcome::of(run.state),
-        note: run.note.clone(),
+        note: match &driven_by {
+            Some(by) => Some(format!("{by} is driving the run")),
+            None => run.note.clone(),
+        },
+        driven_by,
         source: source(&run),
         staging_table: names(&job, |layout| &layout.staging),
         final_table: names(&job, |layout| &layout.final_table),

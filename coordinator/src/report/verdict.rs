@@ -48,8 +48,11 @@ pub(super) fn grounds(report: &Report) -> Vec<String> {
 pub const NO_AMOUNTS: &str = "no amounts are declared, so counts and contents are proven, but not sums";
 
 /// What the verdict means for the final table.
-pub(super) const fn consequence(outcome: Outcome) -> &'static str {
-    match outcome {
+pub(super) const fn consequence(report: &Report) -> &'static str {
+    match report.outcome {
+        Outcome::Unfinished if report.driven_by.is_some() => {
+            "not finished; another process is driving the run, and none of its rows are in final yet"
+        }
         Outcome::Reconciled => "final contains the records of this run, read back and verified",
         Outcome::NotReconciled => "none of this run's rows are in final",
         Outcome::AwaitingApproval => "staging is verified; nothing is promoted until someone approves",
@@ -68,6 +71,8 @@ fn only_rejects(report: &Report) -> bool {
 pub(super) fn next_step(report: &Report) -> Option<String> {
     let verb = match report.outcome {
         Outcome::AwaitingApproval => "approve",
+        // Resuming would be refused while another process drives the run.
+        Outcome::Unfinished if report.driven_by.is_some() => "show",
         Outcome::Unfinished => "resume",
         // Too many rejects differ from nothing: they are to be read.
         Outcome::NotReconciled if only_rejects(report) => "rejects",

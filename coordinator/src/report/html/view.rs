@@ -170,7 +170,7 @@ impl Page {
             class,
             mark,
             grounds: verdict::grounds(report),
-            consequence: verdict::consequence(report.outcome),
+            consequence: verdict::consequence(report),
             note: report.note.as_deref().map(visible),
             next_step: verdict::next_step(report),
             facts: facts(report),

@@ -96,7 +96,7 @@ fn header(report: &Report, style: Style) -> String {
         ("Tables", format!("{} → {}", visible(&report.staging_table), visible(&report.final_table))),
         ("Opened", time(report.opened_at_ms)),
         ("Ended", report.ended_at_ms.map_or_else(|| "not yet".into(), time)),
-        ("Result", verdict::consequence(report.outcome).into()),
+        ("Result", verdict::consequence(report).into()),
     ];
     facts.extend(report.amount_names.is_empty().then(|| ("Amounts", verdict::NO_AMOUNTS.into())));
     facts.extend(report.note.as_ref().map(|note| ("Note", visible(note))));
