@@ -36,6 +36,7 @@ const GROUPS: [(&str, &[(&str, &str)]); 5] = [
         &[
             ("resume", "crossfoot resume last --source /archive/postings.csv"),
             ("redrive", "crossfoot redrive 01a21d31 --wait --reason 'the worker was updated'"),
+            ("dead-letters", "crossfoot dead-letters list"),
             ("approve", "crossfoot approve 01a21d31 --reason 'totals agree with the sender'"),
             ("cancel", "crossfoot cancel --last --job postings --reason 'wrong file'"),
             ("purge", "crossfoot purge --last --job postings --yes"),

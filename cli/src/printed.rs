@@ -1,6 +1,7 @@
 //! What commands print with `--json`, where it is not a type of another package. Each type has a JSON Schema, which is
 //! listed in [`crate::schema`]: a key that is printed is a promise.
 
+pub(crate) mod dead_letters;
 pub(crate) mod failed;
 pub(crate) mod fleet;
 

@@ -3,6 +3,7 @@
 mod audit;
 mod check;
 mod context;
+mod dead_letters;
 mod demo;
 mod doctor;
 mod drill;
@@ -47,6 +48,7 @@ pub(crate) async fn run(args: Args) -> Result<Done, Failure> {
         Command::Coordinator(args) => Box::pin(serve::coordinator(global, &args)).await,
         Command::Worker(args) => serve::worker(global, &args).await,
         Command::Redrive(args) => Box::pin(run::redrive(global, &args)).await,
+        Command::DeadLetters(args) => Box::pin(dead_letters::dead_letters(global, &args)).await,
         Command::Fleet => fleet::fleet(global).await,
         Command::Doctor(args) => doctor::doctor(global, &args).await,
         Command::RotateKey => rotate_key::rotate_key(global).await,

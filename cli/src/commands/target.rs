@@ -115,9 +115,12 @@ async fn find(store: &dyn Store, arg: &TargetArg, act: &Act) -> Result<Found, Fa
 /// What an operator needs to know of a run before acting on it.
 async fn summary(store: &dyn Store, run: &Run) -> Result<String, Failure> {
     let progress = store.progress(run.run_id).await?;
-    let of = run.split.map_or_else(|| "so far".into(), |split| format!("of {}", grouped(split.chunks)));
+    let chunks = match run.split {
+        Some(split) => format!("{} of {}", grouped(progress.committed), plural(split.chunks, "chunk")),
+        None => format!("{} of {} so far", grouped(progress.committed), plural(progress.split, "chunk")),
+    };
     let mut lines = format!(
-        "  run     {}\n  job     {}\n  source  {}\n  state   {}, opened {} by {}\n  counts  {} {of} committed, \
+        "  run     {}\n  job     {}\n  source  {}\n  state   {}, opened {} by {}\n  counts  {chunks} committed, \
          {} set aside; {}",
         run.run_id,
         visible(&run.job),
@@ -125,7 +128,6 @@ async fn summary(store: &dyn Store, run: &Run) -> Result<String, Failure> {
         run.state,
         platform::clock::iso(run.opened_at_ms),
         visible(&run.actor),
-        plural(progress.committed, "chunk"),
         grouped(progress.set_aside),
         plural(progress.records, "record"),
     );

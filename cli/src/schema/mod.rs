@@ -4,6 +4,7 @@
 
 pub(crate) mod markdown;
 
+use coordinator::ops::dead_letters::DeadLetter;
 use coordinator::report::summary::REPORT_VERSION;
 use coordinator::run::Notification;
 use domain::counts::WorkerShare;
@@ -59,6 +60,13 @@ pub(crate) const CATALOGUE: &[Named] = &[
     ),
     named("purge", "a run whose staging rows were removed: `purge`", of::<printed::Purged>),
     named("fleet", "the processes of a fleet: `fleet`", of::<printed::fleet::ListedFleet>),
+    named("dead-letters", "dead letters: `dead-letters list`", of::<printed::dead_letters::ListedLetters>),
+    named("dead-letter", "one dead letter: `dead-letters show`", of::<DeadLetter>),
+    named(
+        "dead-letters-settled",
+        "what became of dead letters: `dead-letters replay`, `dead-letters clear`",
+        of::<printed::dead_letters::SettledLetters>,
+    ),
     named("error", "a command that failed: one line on standard error, the last", of::<FailedCommand>),
     named("doctor", "what is found of broker and store: `doctor`", of::<Vec<Finding>>),
     named("drill", "a drill's document: `drill`", of::<DrillReport>),

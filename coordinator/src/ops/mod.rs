@@ -3,6 +3,7 @@
 
 pub mod attendance;
 mod commands;
+pub mod dead_letters;
 pub mod held;
 pub mod roster;
 pub mod standing;
