@@ -5,6 +5,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::amount::Amount;
 use crate::balance::{AmountBalance, Balance};
+use crate::cause::LeadingCause;
 use crate::check::{CheckResult, Stage, Verdict};
 use crate::constraint::ReasonCode;
 use crate::counts::WorkerShare;
@@ -143,6 +144,22 @@ pub struct RejectGroup {
     pub records: u64,
     /// The first of them.
     pub first_record_no: u64,
+    /// What was said against the records; absent if it differs from record to record.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub detail: Option<String>,
+    /// What was said most often, if it differs from record to record and is counted: values that are of no record
+    /// type. At most three.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub examples: Vec<RejectExample>,
+}
+
+/// What was said against some records of a group.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct RejectExample {
+    /// What was said.
+    pub detail: String,
+    /// Against how many records.
+    pub records: u64,
 }
 
 /// The head of the evidence log: its last event.
@@ -225,6 +242,9 @@ pub struct Report {
     pub workers: Vec<WorkerShare>,
     /// Rejects by field and kind of fault, most frequent first, at most 20 groups.
     pub rejects: Vec<RejectGroup>,
+    /// The cause for which more than half of the records were rejected; absent if there is none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub leading_cause: Option<LeadingCause>,
     /// The first findings; all of them are printed by `crossfoot explain`.
     pub findings: Vec<Finding>,
     /// How many findings there are.

@@ -44,6 +44,7 @@ pub(super) fn reconciled() -> Report {
         outcome: Outcome::Reconciled,
         note: None,
         driven_by: None,
+        leading_cause: None,
         source: SourceSummary {
             location: "/data/in/2026-11-23/dalytran.ebc".into(),
             bytes: 79_123_456,
@@ -141,6 +142,8 @@ pub(super) fn failed() -> Report {
     report.workers[0].reported.records -= 13_157;
     report.workers[0].reported.accepted -= 13_157;
     let group = |field: Option<&str>, code, records, first_record_no| RejectGroup {
+        detail: None,
+        examples: Vec::new(),
         field: field.map(String::from),
         code,
         records,

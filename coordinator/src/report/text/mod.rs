@@ -331,6 +331,9 @@ fn rejects(report: &Report, style: Style) -> String {
         ]);
     }
     let mut out = grid.render(style);
+    for detail in verdict::reject_details(report) {
+        out.push_str(&table::sentence(style, 2, &detail));
+    }
     if let Some(rejected) = rejected {
         let kept = format!(
             "{} kept whole: crossfoot rejects {}",
