@@ -1,6 +1,7 @@
 //! The command line as clap parses it.
 
 mod audit;
+mod dead_letters;
 mod fleet;
 mod runs;
 
@@ -10,6 +11,7 @@ use clap::{Args as ClapArgs, Parser, Subcommand, ValueEnum};
 use platform::secret::ServerUrl;
 
 pub(crate) use audit::{Audit, Export, Prove, VerifyArgs};
+pub(crate) use dead_letters::{DeadLetters, Letters};
 pub(crate) use fleet::{Doctor, Redrive, Serve, Submit, Worker, WorkerRole};
 pub(crate) use runs::{RunArg, Runs, Show, TargetArg, VerdictExit};
 
@@ -107,6 +109,9 @@ pub(crate) enum Command {
     Resume(Resume),
     /// Retry the chunks of a run that were set aside
     Redrive(Redrive),
+    /// List, show, replay, or clear dead letters: messages that could not be handled
+    #[command(subcommand)]
+    DeadLetters(DeadLetters),
     /// Approve a paused run: verify its staging again and promote it
     Approve(Approve),
     /// Cancel a run; none of its rows reach final
@@ -120,6 +125,8 @@ pub(crate) enum Command {
     /// Verify the evidence log; export and verify evidence packs
     #[command(subcommand)]
     Audit(Audit),
+    /// List the coordinators and workers that are alive, and what each holds
+    Fleet,
     /// Check that broker and store are reachable and configured correctly
     Doctor(Doctor),
     /// Print the JSON Schema of the job file, of the settings, or of what a command prints with --json
@@ -427,4 +434,7 @@ pub(crate) struct Operate {
     /// Reason, recorded in the evidence log
     #[arg(long, value_name = "TEXT")]
     pub(crate) reason: Option<String>,
+    /// Act without asking; a script that does not name the run by its ID must pass it
+    #[arg(long, short)]
+    pub(crate) yes: bool,
 }

@@ -27,6 +27,7 @@ const GROUPS: [(&str, &[(&str, &str)]); 5] = [
             ("rejects", "crossfoot rejects last --raw rejects.csv"),
             ("workers", "crossfoot workers last"),
             ("trends", "crossfoot trends postings"),
+            ("fleet", "crossfoot fleet --store postgres://crossfoot@db.example/ledger"),
             ("doctor", "crossfoot doctor --store postgres://crossfoot@db.example/ledger"),
         ],
     ),
@@ -34,10 +35,11 @@ const GROUPS: [(&str, &[(&str, &str)]); 5] = [
         "Operate",
         &[
             ("resume", "crossfoot resume last --source /archive/postings.csv"),
-            ("redrive", "crossfoot redrive last --reason 'the worker was updated'"),
-            ("approve", "crossfoot approve last --reason 'totals agree with the sender'"),
-            ("cancel", "crossfoot cancel last --reason 'wrong file'"),
-            ("purge", "crossfoot purge last"),
+            ("redrive", "crossfoot redrive 01a21d31 --wait --reason 'the worker was updated'"),
+            ("dead-letters", "crossfoot dead-letters list"),
+            ("approve", "crossfoot approve 01a21d31 --reason 'totals agree with the sender'"),
+            ("cancel", "crossfoot cancel --last --job postings --reason 'wrong file'"),
+            ("purge", "crossfoot purge --last --job postings --yes"),
         ],
     ),
     (

@@ -32,21 +32,30 @@ fn main() -> ExitCode {
                 drop(error.print());
                 return ExitCode::SUCCESS;
             }
+            // The arguments are not parsed, so the option is looked for as it is written.
+            if std::env::args_os().skip(1).take_while(|word| word != "--").any(|word| word == "--json") {
+                return outcome::report_usage(&error);
+            }
             output::say_usage(&error);
             return ExitCode::from(2);
         }
     };
     // The warnings of a drill's shadows are caused by the injected damage.
     let level = if matches!(args.command, args::Command::Drill(_)) { "off" } else { "warn" };
-    platform::telemetry::start(level, args.global.json);
+    let is_json = args.global.json;
+    if is_json {
+        output::remark_in_json();
+    }
+    platform::telemetry::start(level, is_json);
     let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
         Ok(runtime) => runtime,
         Err(error) => {
-            return outcome::Failure::unfinished(format!("cannot start the async runtime: {error}")).report();
+            return outcome::Failure::unfinished(format!("cannot start the async runtime: {error}"))
+                .report(is_json);
         }
     };
     match runtime.block_on(commands::run(args)) {
         Ok(code) => code.into(),
-        Err(failure) => failure.report(),
+        Err(failure) => failure.report(is_json),
     }
 }

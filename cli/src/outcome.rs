@@ -5,11 +5,13 @@ use std::process::ExitCode;
 
 use broker::BrokerError;
 use coordinator::evidence::pack::PackError;
+use coordinator::load::LoadError;
 use coordinator::open::OpenError;
 use coordinator::ops::OpsError;
 use coordinator::run::{Ending, RunError};
+use domain::ids::RunId;
 use domain::report::Outcome;
-use domain::visible::visible_lines;
+use domain::visible::{visible_json, visible_lines};
 use job::JobError;
 use platform::causes::chain;
 use settings::SettingsError;
@@ -17,6 +19,8 @@ use source::SourceError;
 use store::StoreError;
 
 use crate::args::VerdictExit;
+use crate::output::usage_text;
+use crate::printed::failed::{ErrorKind, ErrorPlace, FailedCommand, FailedError, hint};
 
 /// The result of a command that ran to its end.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -65,65 +69,149 @@ impl From<Ending> for Done {
 #[derive(Debug)]
 pub(crate) struct Failure {
     code: u8,
+    kind: ErrorKind,
     message: String,
+    /// What to do next, in lines of their own.
+    advice: Vec<String>,
+    /// What to do next, where the message says it already and a machine wants it apart.
+    hint: Option<String>,
+    place: Box<ErrorPlace>,
 }
 
 impl Failure {
+    fn new(code: u8, kind: ErrorKind, message: String) -> Self {
+        Self { code, kind, message, advice: Vec::new(), hint: None, place: Box::default() }
+    }
+
     /// Creates a failure with exit code 2: the command, job file or configuration is wrong.
     pub(crate) fn usage(message: impl Into<String>) -> Self {
-        Self { code: 2, message: message.into() }
+        Self::new(2, ErrorKind::Command, message.into())
     }
 
     /// Creates a failure with exit code 3: the broker, store, source or system prevented it.
     pub(crate) fn unfinished(message: impl Into<String>) -> Self {
-        Self { code: 3, message: message.into() }
+        Self::new(3, ErrorKind::Unfinished, message.into())
     }
 
     /// Adds what to do next.
     pub(crate) fn advise(mut self, advice: &str) -> Self {
-        self.message.push_str("\n  ");
-        self.message.push_str(advice);
+        self.advice.push(advice.to_owned());
+        self
+    }
+
+    /// Sets what kind of failure it is, for machines.
+    pub(crate) const fn of_kind(mut self, kind: ErrorKind) -> Self {
+        self.kind = kind;
+        self
+    }
+
+    /// Sets the run that failed, unless a closer place is known.
+    pub(crate) fn of_run(mut self, run_id: RunId) -> Self {
+        self.place.run_id.get_or_insert_with(|| run_id.to_string());
+        self
+    }
+
+    fn at(mut self, place: ErrorPlace) -> Self {
+        *self.place = place;
+        self
+    }
+
+    fn hint(mut self, hint: Option<String>) -> Self {
+        self.hint = hint;
         self
     }
 
     /// Returns the message, with the advice that was added.
     pub(crate) fn message(self) -> String {
-        self.message
+        self.advice.iter().fold(self.message, |message, advice| format!("{message}\n  {advice}"))
     }
 
-    /// Prints it to standard error.
-    pub(crate) fn report(self) -> ExitCode {
+    /// Prints it to standard error: as text, or with `--json` as one line of JSON.
+    pub(crate) fn report(self, is_json: bool) -> ExitCode {
+        let code = self.code.into();
+        let line = if is_json { self.json() } else { None };
+        let line = line.unwrap_or_else(|| format!("crossfoot: {}", visible_lines(&self.message())));
         // If standard error is closed too, no output is possible.
-        drop(writeln!(std::io::stderr(), "crossfoot: {}", visible_lines(&self.message)));
-        self.code.into()
+        drop(writeln!(std::io::stderr(), "{line}"));
+        code
     }
 }
 
-fn classed(is_usage: bool, message: String) -> Failure {
-    if is_usage { Failure::usage(message) } else { Failure::unfinished(message) }
+impl Failure {
+    fn json(&self) -> Option<String> {
+        let next = if self.advice.is_empty() { self.hint.clone() } else { Some(self.advice.join("\n")) };
+        let error = FailedError {
+            code: self.code,
+            kind: self.kind,
+            message: self.message.clone(),
+            place: (*self.place).clone(),
+            next,
+        };
+        serde_json::to_string(&FailedCommand { error }).ok().map(|line| visible_json(&line))
+    }
+}
+
+/// Reports a command line that cannot be parsed, as JSON.
+pub(crate) fn report_usage(error: &clap::Error) -> ExitCode {
+    let text = usage_text(error, false);
+    // The first paragraph says what is wrong; usage and tips follow.
+    let (what, rest) = text.split_once("\n\n").unwrap_or((&text, ""));
+    let message = what.strip_prefix("error: ").unwrap_or(what).trim();
+    let failure = Failure::usage(message);
+    let rest = rest.trim();
+    let failure = if rest.is_empty() { failure } else { failure.advise(rest) };
+    failure.report(true)
+}
+
+fn classed(is_usage: bool, kind: ErrorKind, error: &(dyn std::error::Error + 'static)) -> Failure {
+    Failure::new(if is_usage { 2 } else { 3 }, kind, chain(error)).at(ErrorPlace::of(error)).hint(hint(error))
 }
 
 impl From<StoreError> for Failure {
     fn from(error: StoreError) -> Self {
-        classed(error.is_usage(), chain(&error))
+        classed(error.is_usage(), of_store(&error), &error)
+    }
+}
+
+/// Runs are in the store: an error about one is not of the store.
+const fn of_store(error: &StoreError) -> ErrorKind {
+    match error {
+        StoreError::NoSuchRun { .. }
+        | StoreError::TakenMeanwhile { .. }
+        | StoreError::Fenced { .. }
+        | StoreError::Over { .. }
+        | StoreError::LeaseHeld { .. }
+        | StoreError::Step(_)
+        | StoreError::LoadedMeanwhile { .. } => ErrorKind::Run,
+        _ => ErrorKind::Store,
     }
 }
 
 impl From<BrokerError> for Failure {
     fn from(error: BrokerError) -> Self {
-        classed(error.is_usage(), chain(&error))
+        classed(error.is_usage(), ErrorKind::Broker, &error)
     }
 }
 
 impl From<OpenError> for Failure {
     fn from(error: OpenError) -> Self {
-        classed(error.is_usage(), chain(&error))
+        let kind = match &error {
+            OpenError::Source(_) | OpenError::Header(_) => ErrorKind::Source,
+            OpenError::Store(error) => of_store(error),
+            OpenError::Declared(_) => ErrorKind::Command,
+            OpenError::LoadedBefore { .. }
+            | OpenError::InHand { .. }
+            | OpenError::Refused(_)
+            | OpenError::Stopped => ErrorKind::Run,
+        };
+        classed(error.is_usage(), kind, &error)
     }
 }
 
 impl From<OpsError> for Failure {
     fn from(error: OpsError) -> Self {
-        classed(error.is_usage(), chain(&error))
+        let kind = if let OpsError::Store(error) = &error { of_store(error) } else { ErrorKind::Run };
+        classed(error.is_usage(), kind, &error)
     }
 }
 
@@ -132,7 +220,7 @@ impl From<PackError> for Failure {
         // A missing file is a usage error; a file that cannot be written is a system error.
         let is_missing =
             matches!(&error, PackError::File { error, .. } if error.kind() == std::io::ErrorKind::NotFound);
-        classed(error.is_usage() || is_missing, chain(&error))
+        classed(error.is_usage() || is_missing, ErrorKind::Evidence, &error)
     }
 }
 
@@ -143,24 +231,33 @@ impl From<RunError> for Failure {
             RunError::StreamGone => true,
             _ => false,
         };
-        classed(is_usage, chain(&error))
+        let kind = match &error {
+            RunError::Load(LoadError::Split(_) | LoadError::SplitterLost(_))
+            | RunError::Source(_)
+            | RunError::StreamGone
+            | RunError::SourceWanted(_) => ErrorKind::Source,
+            RunError::Load(LoadError::Broker(_)) => ErrorKind::Broker,
+            RunError::Job(_) => ErrorKind::Job,
+            other => other.store().map_or(ErrorKind::Run, of_store),
+        };
+        classed(is_usage, kind, &error)
     }
 }
 
 impl From<JobError> for Failure {
     fn from(error: JobError) -> Self {
-        Self::usage(error.to_string())
+        classed(true, ErrorKind::Job, &error)
     }
 }
 
 impl From<SettingsError> for Failure {
     fn from(error: SettingsError) -> Self {
-        Self::usage(error.to_string())
+        classed(true, ErrorKind::Settings, &error)
     }
 }
 
 impl From<SourceError> for Failure {
     fn from(error: SourceError) -> Self {
-        Self::usage(chain(&error))
+        classed(true, ErrorKind::Source, &error)
     }
 }

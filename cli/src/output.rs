@@ -2,6 +2,7 @@
 
 use std::io::{IsTerminal, Write};
 use std::path::Path;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use coordinator::report::text::Style;
 use domain::visible::{visible_coloured, visible_json, visible_lines};
@@ -69,14 +70,33 @@ pub(crate) fn deliver(document: &str, path: Option<&Path>) -> Result<(), Failure
     Ok(())
 }
 
-/// Prints a remark to standard error, so that standard output contains only what was requested.
-pub(crate) fn remark(text: &str) {
-    drop(writeln!(std::io::stderr(), "{}", visible_lines(text)));
+/// Whether remarks are lines of JSON.
+static REMARKS_IN_JSON: AtomicBool = AtomicBool::new(false);
+
+/// Makes remarks lines of JSON, so that with `--json` each line of standard error is an object.
+pub(crate) fn remark_in_json() {
+    REMARKS_IN_JSON.store(true, Ordering::Relaxed);
 }
 
-/// Prints a usage error, without passwords: the error quotes words of the command line, which may be URLs.
+/// Prints a remark to standard error, so that standard output contains only what was requested.
+pub(crate) fn remark(text: &str) {
+    let line = match REMARKS_IN_JSON.load(Ordering::Relaxed) {
+        true => visible_json(&serde_json::json!({ "remark": text }).to_string()),
+        false => visible_lines(text),
+    };
+    drop(writeln!(std::io::stderr(), "{line}"));
+}
+
+/// Prints a usage error, without passwords.
 pub(crate) fn say_usage(error: &clap::Error) {
     let is_coloured = std::io::stderr().is_terminal() && std::env::var_os("NO_COLOR").is_none();
+    let text = usage_text(error, is_coloured);
+    let text = if is_coloured { visible_coloured(&text) } else { visible_lines(&text) };
+    drop(write!(std::io::stderr(), "{text}"));
+}
+
+/// Returns the text of a usage error, without passwords: the error quotes words of the command line, which may be URLs.
+pub(crate) fn usage_text(error: &clap::Error, is_coloured: bool) -> String {
     let rendered = error.render();
     let mut text = if is_coloured { rendered.ansi().to_string() } else { rendered.to_string() };
     for word in std::env::args_os().skip(1) {
@@ -89,8 +109,7 @@ pub(crate) fn say_usage(error: &clap::Error) {
             }
         }
     }
-    let text = if is_coloured { visible_coloured(&text) } else { visible_lines(&text) };
-    drop(write!(std::io::stderr(), "{text}"));
+    text
 }
 
 /// Warns if other users can read an unmasked file: an existing file keeps its mode.

@@ -1,6 +1,10 @@
 //! What commands print with `--json`, where it is not a type of another package. Each type has a JSON Schema, which is
 //! listed in [`crate::schema`]: a key that is printed is a promise.
 
+pub(crate) mod dead_letters;
+pub(crate) mod failed;
+pub(crate) mod fleet;
+
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 
@@ -98,9 +102,14 @@ pub(crate) struct Explained {
     pub(crate) findings: Vec<Finding>,
 }
 
+/// The version of the shape of [`JobTrends`].
+pub(crate) const TRENDS_VERSION: u32 = 2;
+
 /// A job's runs side by side.
 #[derive(Debug, Serialize, JsonSchema)]
 pub(crate) struct JobTrends {
+    /// The version of the shape of this document.
+    pub(crate) trends_version: u32,
     /// The name of the job whose runs are compared.
     pub(crate) job: String,
     /// The runs, the newest first.

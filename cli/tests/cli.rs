@@ -8,6 +8,7 @@
 )]
 
 mod cli {
+    mod acts;
     mod audit;
     mod bad_data;
     mod desk;

@@ -19,6 +19,7 @@ mod fleet {
     mod attendance;
     mod clocks;
     mod cut_off;
+    mod dead_letters;
     mod frozen;
     mod hosts;
     mod intruder;

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use domain::approval::Refusal;
 use domain::declared::Declared;
 use domain::ids::RunId;
+use domain::lease::Holder;
 use domain::lifecycle::RunState;
 use domain::reconcile::VerifySource;
 use job::Job;
@@ -14,6 +15,7 @@ use store::model::NewRun;
 use thiserror::Error;
 
 use crate::context::coordinator::Coordinator;
+use crate::ops::standing::driver;
 use crate::progress::Phase;
 use crate::split::splitter::ChunkLimits;
 use crate::split::{SplitError, check_header_row};
@@ -66,14 +68,14 @@ pub enum OpenError {
         when: String,
     },
     /// The same bytes are being loaded by a run that is not over.
-    #[error(
-        "run {run_id} is loading the same bytes and is {state}; `crossfoot resume`, `approve` or `cancel` it first, or pass `--again`"
-    )]
+    #[error("{}", in_hand_text(*run_id, *state, driven_by.as_deref()))]
     InHand {
         /// The unfinished run that has the same bytes.
         run_id: RunId,
         /// The state that the unfinished run is in.
         state: RunState,
+        /// The signature of the process that drives the run, if one does.
+        driven_by: Option<String>,
     },
     /// The header row is not the job's.
     #[error("{0}; no run was opened")]
@@ -126,7 +128,8 @@ impl Coordinator {
                         return Err(OpenError::LoadedBefore { run_id: run.run_id, sha256: *sha256, when });
                     }
                     state @ (RunState::Loading | RunState::Staged | RunState::AwaitingApproval) => {
-                        return Err(OpenError::InHand { run_id: run.run_id, state });
+                        let driven_by = driver(&*self.store, &run).await?;
+                        return Err(OpenError::InHand { run_id: run.run_id, state, driven_by });
                     }
                     _ => {}
                 }
@@ -191,6 +194,18 @@ impl Coordinator {
             return Err(OpenError::Stopped);
         }
         sealed
+    }
+}
+
+/// What is said of an unfinished run that has the same bytes. One that a process drives cannot be resumed.
+fn in_hand_text(run_id: RunId, state: RunState, driven_by: Option<&str>) -> String {
+    let what = format!("run {run_id} is loading the same bytes and is {state}");
+    match driven_by.map(Holder::of) {
+        Some(holder) => format!(
+            "{what}, driven by {holder}; wait for that process (`crossfoot show {run_id}` shows its progress), cancel \
+             the run, or pass `--again`"
+        ),
+        None => format!("{what}; `crossfoot resume`, `approve` or `cancel` it first, or pass `--again`"),
     }
 }
 

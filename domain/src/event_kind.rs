@@ -64,6 +64,12 @@ event_kinds! {
     MessageKeyReplaced = "message-key-replaced",
     /// A message was refused.
     MessageRefused = "message-refused",
+    /// A dead letter was written to a file as it is.
+    DeadLetterWritten = "dead-letter-written",
+    /// Dead letters were published again to the queues that they come from.
+    DeadLettersReplayed = "dead-letters-replayed",
+    /// Dead letters were removed.
+    DeadLettersCleared = "dead-letters-cleared",
     /// A verdict could not be sent to a webhook or command.
     NotificationFailed = "notification-failed",
     /// The log's head could not be noted outside the store.

@@ -2,6 +2,8 @@
 //!
 //! When a lease ends is for the database's clock to say; what follows is decided here.
 
+use std::fmt;
+
 use crate::lifecycle::RunState;
 
 /// On what grounds a coordinator acquires a run's lease.
@@ -30,6 +32,55 @@ impl Held<'_> {
     #[must_use]
     pub const fn lasts(&self, lasts_ms: i64) -> bool {
         0 < self.left_ms && self.left_ms <= lasts_ms
+    }
+}
+
+/// The process that holds a lease, as far as its signature says:
+/// `user@host pid N (crossfoot VERSION since TIME, boot …)`. Signatures of 0.1.0 have neither version nor time.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Holder<'a> {
+    /// The operator whose process it is: `user@host`.
+    pub actor: &'a str,
+    /// The host that the process runs on.
+    pub host: Option<&'a str>,
+    /// The process's number on its host.
+    pub pid: Option<u32>,
+    /// The version of Crossfoot that the process runs.
+    pub version: Option<&'a str>,
+    /// When the process started to coordinate, UTC: `2024-02-29T13:45:00.123Z`.
+    pub since: Option<&'a str>,
+}
+
+impl<'a> Holder<'a> {
+    /// Reads a signature. What it does not say is `None`.
+    #[must_use]
+    pub fn of(owner: &'a str) -> Self {
+        // The first ` pid ` is the process's own; the next is of `pid namespace`.
+        let (actor, rest) = owner.split_once(" pid ").unwrap_or((owner, ""));
+        let (pid, about) = rest.split_once(" (").unwrap_or((rest, ""));
+        let own = about.strip_prefix("crossfoot ").and_then(|about| about.split_once(" since "));
+        let since = own.and_then(|(_, rest)| rest.split([',', ')']).next());
+        Self {
+            actor,
+            host: actor.rsplit_once('@').map(|(_, host)| host),
+            pid: pid.parse().ok(),
+            version: own.map(|(version, _)| version),
+            since,
+        }
+    }
+}
+
+impl fmt::Display for Holder<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.actor.rsplit_once('@') {
+            Some((user, host)) => write!(f, "{user} on host {host}")?,
+            None => f.write_str(self.actor)?,
+        }
+        let pid = self.pid.map(|pid| format!("pid {pid}"));
+        let version = self.version.map(|version| format!("crossfoot {version}"));
+        let since = self.since.map(|since| format!("since {since}"));
+        let about: Vec<_> = [pid, version, since].into_iter().flatten().collect();
+        if about.is_empty() { Ok(()) } else { write!(f, " ({})", about.join(", ")) }
     }
 }
 
@@ -101,6 +152,24 @@ mod tests {
             let found = may_acquire(state, held, claim, LASTS_MS);
             assert_eq!(found, expected, "{state} {held:?} {claim:?}");
         }
+    }
+
+    #[test]
+    fn a_signature_names_its_process_and_an_older_one_says_less() {
+        let own = "anna@vm pid 7 (crossfoot 0.2.0 since 2026-11-27T13:00:00.000Z, boot b, pid namespace 4, start 9)";
+        let holder = Holder::of(own);
+        assert_eq!((holder.host, holder.pid, holder.version), (Some("vm"), Some(7), Some("0.2.0")));
+        assert_eq!(
+            holder.to_string(),
+            "anna on host vm (pid 7, crossfoot 0.2.0, since 2026-11-27T13:00:00.000Z)"
+        );
+        let without_proc = Holder::of("anna@vm pid 7 (crossfoot 0.2.0 since 2026-11-27T13:00:00.000Z)");
+        assert_eq!(without_proc, holder);
+        let older = "anna@vm pid 7 (boot b, pid namespace 4, start 9)";
+        assert_eq!(Holder::of(older).to_string(), "anna on host vm (pid 7)");
+        assert_eq!(Holder::of("anna@vm pid 7").to_string(), "anna on host vm (pid 7)");
+        assert_eq!(Holder::of("a").to_string(), "a");
+        assert_eq!(Holder::of("").to_string(), "");
     }
 
     #[test]

@@ -5,6 +5,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::amount::Amount;
 use crate::balance::{AmountBalance, Balance};
+use crate::cause::LeadingCause;
 use crate::check::{CheckResult, Stage, Verdict};
 use crate::constraint::ReasonCode;
 use crate::counts::WorkerShare;
@@ -143,6 +144,48 @@ pub struct RejectGroup {
     pub records: u64,
     /// The first of them.
     pub first_record_no: u64,
+    /// What was said against the records; absent if it differs from record to record.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub detail: Option<String>,
+    /// What was said most often, if it differs from record to record and is counted: values that are of no record
+    /// type. At most three.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub examples: Vec<RejectExample>,
+}
+
+/// What was said against some records of a group.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct RejectExample {
+    /// What was said.
+    pub detail: String,
+    /// Against how many records.
+    pub records: u64,
+}
+
+/// The head of the evidence log: its last event.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(untagged)]
+pub enum LogHead {
+    /// The event's number and its hash.
+    Named {
+        /// The number of the event, from 1.
+        seq: u64,
+        /// The hash of the event, which covers all events before it.
+        hash: Hash,
+    },
+    /// The same as a pair, as reports of version 1 have it: packs that 0.1.0 wrote contain one, byte for byte.
+    #[schemars(skip)]
+    Pair(u64, Hash),
+}
+
+impl LogHead {
+    /// The event's number and its hash.
+    #[must_use]
+    pub const fn parts(self) -> (u64, Hash) {
+        match self {
+            Self::Named { seq, hash } | Self::Pair(seq, hash) => (seq, hash),
+        }
+    }
 }
 
 /// The report of one run.
@@ -164,6 +207,9 @@ pub struct Report {
     pub outcome: Outcome,
     /// Why the run stands where it stands, if that needs saying.
     pub note: Option<String>,
+    /// The process that drives the run at this moment, in words; absent if none does.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub driven_by: Option<String>,
     /// The source as the run saw it.
     pub source: SourceSummary,
     /// The staging table, or several with commas between them.
@@ -196,10 +242,13 @@ pub struct Report {
     pub workers: Vec<WorkerShare>,
     /// Rejects by field and kind of fault, most frequent first, at most 20 groups.
     pub rejects: Vec<RejectGroup>,
+    /// The cause for which more than half of the records were rejected; absent if there is none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub leading_cause: Option<LeadingCause>,
     /// The first findings; all of them are printed by `crossfoot explain`.
     pub findings: Vec<Finding>,
     /// How many findings there are.
     pub findings_total: u64,
     /// The evidence log's head when the report was made: event number and hash.
-    pub log_head: Option<(u64, Hash)>,
+    pub log_head: Option<LogHead>,
 }

@@ -1,14 +1,17 @@
 //! What the reports of one run say, held against its verdict and against each other.
 
+use coordinator::report::format;
 use coordinator::report::html::html;
 use coordinator::report::junit::junit;
 use coordinator::report::text::{Style, text};
 use domain::check::Verdict;
 use domain::report::{Outcome, Report};
+use serde_json::Value;
 
 /// # Panics
-/// When the text, the HTML page or the JUnit document of a run contradicts its verdict: a sign of difference beside
-/// a run that reconciled, none beside one that did not, other counts of failures.
+/// When the text, the HTML page, the JUnit document or the JSON of a run contradicts its verdict: a sign of difference
+/// beside a run that reconciled, none beside one that did not, other counts of failures; or when the JSON has other
+/// figures than the others.
 pub fn assert_consistent(report: &Report) {
     let failed = report.checks.iter().filter(|check| check.verdict == Verdict::Fail).count();
     let (page, document) = (html(report).unwrap(), junit(report));
@@ -38,4 +41,59 @@ pub fn assert_consistent(report: &Report) {
         assert_eq!(says, failed > 0, "{what} of a run with {failed} failed checks:\n{text}");
     }
     assert!(document.contains(&format!("failures=\"{failed}\"")), "{document}");
+    let json = serde_json::to_value(report).unwrap();
+    assert_eq!(&serde_json::from_value::<Report>(json.clone()).unwrap(), report, "{json:#}");
+    hold_json(&json, &[("text", &shown[1]), ("HTML", &page)], &document);
+}
+
+/// Reads the JSON as a machine does, without the types that it was made from, and holds it to the other renderings.
+fn hold_json(json: &Value, people: &[(&str, &String)], junit: &str) {
+    let list = |value: &Value| value.as_array().cloned().unwrap_or_default();
+    let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
+    let (outcome, checks) = (text(&json["outcome"]), list(&json["checks"]));
+    let word = outcome.replace('-', " ");
+    for (what, rendered) in people {
+        assert!(rendered.to_lowercase().contains(&word), "{what} does not say {word}:\n{rendered}");
+    }
+    assert!(junit.contains(&format!("name=\"outcome\" value=\"{word}\"")), "{junit}");
+    // The counts are those of the checks that stand beside them.
+    let of = |verdict: &str| checks.iter().filter(|check| check["verdict"] == verdict).count();
+    for (key, verdict) in [("passed", "pass"), ("failed", "fail"), ("warned", "warn"), ("vacuous", "vacuous")]
+    {
+        assert_eq!(json["counts"][key], of(verdict), "{key}: {json:#}");
+    }
+    let all_passed = of("pass") > 0 && of("fail") + of("warn") == 0;
+    assert_eq!(json["all_passed"], all_passed, "{json:#}");
+    assert!(outcome != "reconciled" || of("fail") == 0, "{json:#}");
+    assert!(outcome != "not-reconciled" || of("fail") > 0, "{json:#}");
+    for check in &checks {
+        let differs = !text(&check["discrepancy"]).is_empty();
+        assert!(check["verdict"] != "pass" || !differs, "passed, but differs: {check:#}");
+    }
+    assert_eq!(
+        junit.matches("<testcase classname=\"").count() - junit.matches("classname=\"run\"").count(),
+        checks.len()
+    );
+    // The control totals, figure by figure.
+    for level in list(&json["levels"]) {
+        let records = level["records"].as_u64().unwrap();
+        let mut figures = vec![format::count(records)];
+        figures.extend(list(&level["sums"]).iter().map(|sum| format::grouped(&text(sum))));
+        figures.extend(level["fingerprint"].as_str().map(|root| root[..16].to_owned()));
+        for (what, rendered) in people {
+            for figure in &figures {
+                assert!(rendered.contains(figure), "{what} lacks {figure} of {level:#}:\n{rendered}");
+            }
+        }
+    }
+    if let Some(head) = json["log_head"].as_object() {
+        let head = format!("{}:{}", head["seq"], text(&head["hash"]));
+        assert!(junit.contains(&head), "JUnit lacks the log's head {head}:\n{junit}");
+        for (what, rendered) in people {
+            assert!(
+                rendered.contains(&text(&json["log_head"]["hash"])[..16]),
+                "{what} lacks {head}:\n{rendered}"
+            );
+        }
+    }
 }

@@ -77,6 +77,10 @@ pub(crate) struct Redrive {
     /// Source file, if it has moved since the run was opened; its bytes must be identical
     #[arg(long, value_name = "FILE")]
     pub(crate) source: Option<String>,
+    /// Wait for the verdict, print the report, and exit with the same code as `run`, even if the coordinator service
+    /// continues the run
+    #[arg(long)]
+    pub(crate) wait: bool,
     /// Stop after this long without progress and exit with code 3; the run can be resumed [default: no limit]
     #[arg(long, value_name = "SECONDS", value_parser = clap::value_parser!(u64).range(1..))]
     pub(crate) patience: Option<u64>,

@@ -73,6 +73,12 @@ pub(crate) struct TargetArg {
     /// Run ID, its first or last characters, or `last` [default: the only run that the command applies to]
     #[arg(value_name = "RUN")]
     pub(crate) run: Option<String>,
+    /// Act on the latest run of the job that --job names
+    #[arg(long, requires = "job", conflicts_with = "run")]
+    pub(crate) last: bool,
+    /// Job name, for --last
+    #[arg(long, value_name = "JOB", requires = "last")]
+    pub(crate) job: Option<String>,
 }
 
 /// An argument that selects a run.

@@ -5,7 +5,6 @@ use std::path::Path;
 use std::sync::Arc;
 
 use domain::ids::RunId;
-use domain::visible::visible;
 use job::Job;
 use settings::Settings;
 use source::Location;
@@ -17,10 +16,7 @@ use crate::outcome::Failure;
 use crate::wiring;
 
 /// The number of runs that are searched for an abbreviated ID.
-const RUNS_LOOKED_AT: u32 = 10_000;
-
-/// The number of runs that a message lists.
-const RUNS_SHOWN: usize = 10;
+pub(super) const RUNS_LOOKED_AT: u32 = 10_000;
 
 /// Opens the configured store, which must exist.
 pub(crate) async fn open_store(global: &Global) -> Result<(Settings, Arc<dyn Store>), Failure> {
@@ -52,33 +48,6 @@ pub(crate) async fn find_run(store: &dyn Store, typed: &str) -> Result<Run, Fail
             found.len() + 1
         ))),
         (None, _) => Err(StoreError::NoSuchRun { what: typed.into(), url: store.url() }.into()),
-    }
-}
-
-/// Finds the run that an operator acts on. Without a name it must be the only one that `fits`: the latest run may be
-/// another job's.
-pub(crate) async fn find_target(
-    store: &dyn Store,
-    typed: Option<&str>,
-    command: &str,
-    fits: fn(&Run) -> bool,
-) -> Result<Run, Failure> {
-    if let Some(typed) = typed {
-        return find_run(store, typed).await;
-    }
-    let mut fitting: Vec<_> =
-        store.runs(&RunFilter::default(), RUNS_LOOKED_AT).await?.into_iter().filter(fits).collect();
-    match fitting.len() {
-        // The command itself says what is wrong with the latest.
-        0 => find_run(store, "last").await,
-        1 => Ok(fitting.remove(0)),
-        many => {
-            let shown = |run: &Run| format!("\n  {} {} ({})", run.run_id, visible(&run.job), run.state);
-            let list: String = fitting.iter().take(RUNS_SHOWN).map(shown).collect();
-            let more = if many > RUNS_SHOWN { "\n  ..." } else { "" };
-            let what = format!("`{command}` could mean {many} runs; name one: crossfoot {command} RUN");
-            Err(Failure::usage(format!("{what}{list}{more}")))
-        }
     }
 }
 

@@ -3,11 +3,13 @@
 mod audit;
 mod check;
 mod context;
+mod dead_letters;
 mod demo;
 mod doctor;
 mod drill;
 mod explain;
 mod fingerprint;
+mod fleet;
 mod init;
 mod operate;
 mod preview;
@@ -20,6 +22,7 @@ mod runs;
 mod schema;
 mod serve;
 mod submit;
+mod target;
 mod trends;
 
 use crate::args::{Args, Command};
@@ -45,6 +48,8 @@ pub(crate) async fn run(args: Args) -> Result<Done, Failure> {
         Command::Coordinator(args) => Box::pin(serve::coordinator(global, &args)).await,
         Command::Worker(args) => serve::worker(global, &args).await,
         Command::Redrive(args) => Box::pin(run::redrive(global, &args)).await,
+        Command::DeadLetters(args) => Box::pin(dead_letters::dead_letters(global, &args)).await,
+        Command::Fleet => fleet::fleet(global).await,
         Command::Doctor(args) => doctor::doctor(global, &args).await,
         Command::RotateKey => rotate_key::rotate_key(global).await,
         Command::Resume(resume) => Box::pin(run::resume(global, &resume)).await,

@@ -2,7 +2,8 @@
 
 use domain::words::plural;
 
-use super::context::{find_target, open_store};
+use super::context::open_store;
+use super::target::{Act, target};
 use crate::args::{Global, Operate};
 use crate::outcome::{Done, Failure};
 use crate::output::{tell, tell_json};
@@ -12,7 +13,12 @@ use crate::wiring;
 /// Runs `crossfoot cancel`: ends a run that is not over; its rows stay out of final.
 pub(crate) async fn cancel(global: &Global, args: &Operate) -> Result<Done, Failure> {
     let (settings, store) = open_store(global).await?;
-    let run = find_target(&*store, args.run.run.as_deref(), "cancel", |run| !run.state.is_over()).await?;
+    let act = Act {
+        command: "cancel",
+        does: "ends the run; none of its rows reach final, and it cannot be resumed",
+        fits: |run| !run.state.is_over(),
+    };
+    let run = target(global, &*store, args, &act).await?;
     let (coordinator, _watcher) = wiring::coordinator_without_broker(&settings, &store);
     let run = coordinator.cancel(run.run_id, args.reason.as_deref()).await?;
     let told = format!("cancelled run {}; none of its rows are in final", run.run_id);
@@ -27,8 +33,12 @@ pub(crate) async fn cancel(global: &Global, args: &Operate) -> Result<Done, Fail
 /// Runs `crossfoot purge`: deletes a finished run's staging rows and rejects.
 pub(crate) async fn purge(global: &Global, args: &Operate) -> Result<Done, Failure> {
     let (settings, store) = open_store(global).await?;
-    let fits = |run: &store::model::Run| run.state.is_over() && !run.purged;
-    let run = find_target(&*store, args.run.run.as_deref(), "purge", fits).await?;
+    let act = Act {
+        command: "purge",
+        does: "deletes the run's staging rows and rejects; its ledger, checks and log stay",
+        fits: |run| run.state.is_over() && !run.purged,
+    };
+    let run = target(global, &*store, args, &act).await?;
     let (coordinator, _watcher) = wiring::coordinator_without_broker(&settings, &store);
     let removed = coordinator.purge(run.run_id, args.reason.as_deref()).await?;
     let told =

@@ -9,7 +9,6 @@ use domain::constraint::Reason;
 use format::{Form, Framer, frames};
 use job::Job;
 use job::advice::remark_for;
-use job::chunk::of_no_type;
 use job::select::Selector;
 use platform::causes::chain;
 use source::SourceFile;
@@ -95,7 +94,7 @@ fn record(job: &Job, selector: &mut Selector, (record_no, offset): (u64, u64), c
         reasons: Vec::new(),
     };
     let Some(place) = selector.type_of(content) else {
-        shown.reasons.push(of_no_type());
+        shown.reasons.push(selector.of_no_type(job, content));
         return shown;
     };
     let layout = &job.records[place].own;

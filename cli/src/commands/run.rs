@@ -23,7 +23,9 @@ use settings::Settings;
 use source::Location;
 use store::Store;
 
-use super::context::{find_run, find_target, open_store, read_job, source_of};
+use super::context::{find_run, open_store, read_job, source_of};
+use super::submit::await_verdict;
+use super::target::{Act, target};
 use crate::args::{Approve, Global, Opening, Redrive, Resume, Run};
 use crate::outcome::{Done, Failure};
 use crate::output::{remark, style, tell, tell_json, unwritten};
@@ -80,13 +82,22 @@ pub(crate) async fn resume(global: &Global, args: &Resume) -> Result<Done, Failu
 pub(crate) async fn redrive(global: &Global, args: &Redrive) -> Result<Done, Failure> {
     let settings = wiring::settings(global, Some(&args.fleet))?;
     let store = wiring::store(&settings, false).await?;
-    let target = args.operate.run.run.as_deref();
-    let run = find_target(&*store, target, "redrive", |run| run.state == RunState::Loading).await?;
+    let act = Act {
+        command: "redrive",
+        does: "requeues the chunks that were set aside, with their starts forgotten, and continues the run",
+        fits: |run| run.state == RunState::Loading,
+    };
+    let run = target(global, &*store, &args.operate, &act).await?;
     let (coordinator, _watcher) = wiring::coordinator_without_broker(&settings, &store);
     let Requeued { chunks, is_submitted } =
         coordinator.redrive(run.run_id, args.operate.reason.as_deref()).await?;
     if is_submitted && args.source.is_none() {
         let run_id = run.run_id;
+        if args.wait {
+            let chunks = plural(chunks, "chunk");
+            remark(&format!("requeued {chunks}; waiting for the verdict of run {run_id}"));
+            return await_verdict(global, &store, &*coordinator.clock, run_id, args.patience).await;
+        }
         let told = format!(
             "run {run_id}: requeued {}; the coordinator service continues the run",
             plural(chunks, "chunk")
@@ -107,9 +118,12 @@ pub(crate) async fn redrive(global: &Global, args: &Redrive) -> Result<Done, Fai
 /// Runs `crossfoot approve`: verifies a paused run's staging again and promotes it.
 pub(crate) async fn approve(global: &Global, args: &Approve) -> Result<Done, Failure> {
     let (settings, store) = open_store(global).await?;
-    let target = args.operate.run.run.as_deref();
-    let fits = |run: &store::model::Run| run.state == RunState::AwaitingApproval;
-    let run = find_target(&*store, target, "approve", fits).await?;
+    let act = Act {
+        command: "approve",
+        does: "verifies staging again and promotes the run's rows to final",
+        fits: |run| run.state == RunState::AwaitingApproval,
+    };
+    let run = target(global, &*store, &args.operate, &act).await?;
     let source = args.source.as_deref().map(Location::parse);
     let begin = Begin::Approve(run.run_id, args.operate.reason.clone(), source);
     let ended = start(global, &settings, &store, begin, args.patience).await?;

@@ -1,12 +1,14 @@
 //! `submit`: submits a run to the coordinator service.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use coordinator::open::RunRequest;
-use coordinator::ops::attendance::Watcher;
+use coordinator::ops::attendance::{Watcher, has_service};
 use coordinator::run::Ending;
 use domain::ids::RunId;
 use domain::lifecycle::RunState;
+use platform::clock::Clock;
 use store::Store;
 
 use super::context::{read_job, source_of};
@@ -38,22 +40,22 @@ pub(crate) async fn submit(global: &Global, args: &Submit) -> Result<Done, Failu
     // Opening a run does not need the broker; the coordinator service connects to it.
     let (coordinator, _watcher) = wiring::coordinator_without_broker(&settings, &store);
     let run_id = coordinator.open(&request).await?;
+    if wiring::is_embedded(&settings) {
+        remark(
+            "warning: the broker is memory:, which no coordinator service can use; set `url` under [broker], or load \
+             the source with `crossfoot run`",
+        );
+    }
     if args.wait {
         remark(&format!("submitted run {run_id}; waiting for its verdict"));
-        let watcher = Watcher {
-            store: &*store,
-            clock: &*coordinator.clock,
-            needs_workers: true,
-            patience: args.patience.map(Duration::from_secs),
-            tell: remark,
-        };
-        let ending = tokio::select! {
-            ending = verdict(&*store, run_id) => ending?,
-            why = watcher.of_submitted(run_id) => return Err(Failure::unfinished(why).advise(&format!(
-                "stopped waiting; run {run_id} remains submitted: see `crossfoot show {run_id}` for its progress"
-            ))),
-        };
-        return Ok(conclude(global, &*store, Ended { run_id, ending }).await);
+        return await_verdict(global, &store, &*coordinator.clock, run_id, args.patience).await;
+    }
+    // Not the command's failure: the run is submitted, and whoever starts a coordinator has it driven.
+    if let Ok(false) = has_service(&*store).await {
+        remark(
+            "warning: no coordinator service is running, so the run waits; start one with `crossfoot coordinator` \
+             on the same broker and store",
+        );
     }
     let told = format!("submitted run {run_id}; see `crossfoot show {run_id}` for its progress");
     if global.json {
@@ -62,6 +64,31 @@ pub(crate) async fn submit(global: &Global, args: &Submit) -> Result<Done, Failu
         tell(&told, &told);
     }
     Ok(Done::Well)
+}
+
+/// Waits until the coordinator service has driven the run to its verdict, prints the report, and ends as the run did.
+/// Says meanwhile which processes are missing.
+pub(super) async fn await_verdict(
+    global: &Global,
+    store: &Arc<dyn Store>,
+    clock: &dyn Clock,
+    run_id: RunId,
+    patience: Option<u64>,
+) -> Result<Done, Failure> {
+    let watcher = Watcher {
+        store: &**store,
+        clock,
+        needs_workers: true,
+        patience: patience.map(Duration::from_secs),
+        tell: remark,
+    };
+    let ending = tokio::select! {
+        ending = verdict(&**store, run_id) => ending?,
+        why = watcher.of_submitted(run_id) => return Err(Failure::unfinished(why).of_run(run_id).advise(&format!(
+            "stopped waiting; run {run_id} remains submitted: see `crossfoot show {run_id}` for its progress"
+        ))),
+    };
+    Ok(conclude(global, &**store, Ended { run_id, ending }).await)
 }
 
 /// Waits until the run is over or needs an operator.

@@ -10,7 +10,7 @@ use super::context::{open_store, read_job};
 use crate::args::{Global, Trends};
 use crate::outcome::{Done, Failure};
 use crate::output::{print, print_json, style};
-use crate::printed::JobTrends;
+use crate::printed::{JobTrends, TRENDS_VERSION};
 
 /// Runs `crossfoot trends`: compares the job's runs, newest first.
 pub(crate) async fn trends(global: &Global, args: &Trends) -> Result<Done, Failure> {
@@ -29,7 +29,7 @@ pub(crate) async fn trends(global: &Global, args: &Trends) -> Result<Done, Failu
         )));
     }
     if global.json {
-        print_json(&JobTrends { job: name, runs: rows })?;
+        print_json(&JobTrends { trends_version: TRENDS_VERSION, job: name, runs: rows })?;
     } else {
         print(&text::trends_table(&name, &rows, style()))?;
     }

@@ -4,6 +4,8 @@
 
 pub(crate) mod markdown;
 
+use coordinator::ops::dead_letters::DeadLetter;
+use coordinator::report::summary::REPORT_VERSION;
 use coordinator::run::Notification;
 use domain::counts::WorkerShare;
 use domain::declared::Declared;
@@ -16,6 +18,7 @@ use schemars::{JsonSchema, Schema};
 use serde_json::{Map, Value};
 
 use crate::printed;
+use crate::printed::failed::FailedCommand;
 
 /// A schema of the catalogue: its name, its version, and how it is made.
 pub(crate) struct Named {
@@ -37,14 +40,16 @@ pub(crate) const CATALOGUE: &[Named] = &[
         "what a sender declares: printed by `fingerprint`, read by `run --declared`",
         of_both::<Declared>,
     ),
-    named("report", "a run's report: `run`, `resume`, `approve`, `report`, `submit --wait`", of::<Report>),
+    named("report", "a run's report: `run`, `resume`, `approve`, `report`, `submit --wait`", of::<Report>)
+        .of_version(REPORT_VERSION),
     named("webhook", "what a webhook or a command is told of a run: `[notify]`", of::<Notification<'_>>),
     named("runs", "the list of runs: `runs`", of::<Vec<printed::ListedRun>>),
-    named("show", "one run and its progress: `show`", of::<printed::ShownRun>),
+    named("show", "one run and its progress: `show`", of::<printed::ShownRun>).of_version(REPORT_VERSION),
     named("workers", "each worker's share of a run: `workers`", of::<Vec<WorkerShare>>),
     named("rejects", "a run's rejects: `rejects`", of::<Vec<printed::ListedReject>>),
     named("explain", "a run's differences: `explain`", of::<printed::Explained>),
-    named("trends", "a job's runs side by side: `trends`", of::<printed::JobTrends>),
+    named("trends", "a job's runs side by side: `trends`", of::<printed::JobTrends>)
+        .of_version(printed::TRENDS_VERSION),
     named("check", "a job file as it is understood: `check`", of::<printed::CheckedJob>),
     named("submit", "a run that was submitted: `submit`", of::<printed::RunStands>),
     named("cancel", "a run that was given up: `cancel`", of::<printed::RunStands>),
@@ -54,6 +59,15 @@ pub(crate) const CATALOGUE: &[Named] = &[
         of::<printed::Redriven>,
     ),
     named("purge", "a run whose staging rows were removed: `purge`", of::<printed::Purged>),
+    named("fleet", "the processes of a fleet: `fleet`", of::<printed::fleet::ListedFleet>),
+    named("dead-letters", "dead letters: `dead-letters list`", of::<printed::dead_letters::ListedLetters>),
+    named("dead-letter", "one dead letter: `dead-letters show`", of::<DeadLetter>),
+    named(
+        "dead-letters-settled",
+        "what became of dead letters: `dead-letters replay`, `dead-letters clear`",
+        of::<printed::dead_letters::SettledLetters>,
+    ),
+    named("error", "a command that failed: one line on standard error, the last", of::<FailedCommand>),
     named("doctor", "what is found of broker and store: `doctor`", of::<Vec<Finding>>),
     named("drill", "a drill's document: `drill`", of::<DrillReport>),
     named("drill-list", "the catalogue of defects: `drill --list`", of::<Vec<printed::ListedDefect>>),
@@ -78,6 +92,13 @@ pub(crate) const CATALOGUE: &[Named] = &[
 
 const fn named(name: &'static str, about: &'static str, make: fn() -> Schema) -> Named {
     Named { name, version: 1, about, make }
+}
+
+impl Named {
+    /// A later version of the shape.
+    const fn of_version(self, version: u32) -> Self {
+        Self { version, ..self }
+    }
 }
 
 /// The schema of what is printed.

@@ -13,10 +13,14 @@ fn four_eyes_are_not_the_same_person_twice() {
     );
     let as_anna = |line: &[&str]| desk.run(&[line, &["--operator", "anna"]].concat());
     as_anna(&RUN).exits(3).prints(&["AWAITING APPROVAL"]);
-    as_anna(&["approve", "--reason", "fine"]).exits(2).says(&["anna@", "opened the run", "another person"]);
-    desk.run(&["approve", "--operator", "ben"]).exits(2).says(&["--reason"]);
+    as_anna(&["approve", "--yes", "--reason", "fine"]).exits(2).says(&[
+        "anna@",
+        "opened the run",
+        "another person",
+    ]);
+    desk.run(&["approve", "--yes", "--operator", "ben"]).exits(2).says(&["--reason"]);
     assert_eq!(desk.final_rows(), 0);
-    desk.run(&["approve", "--operator", "ben", "--reason", "compared"]).exits(0);
+    desk.run(&["approve", "--yes", "--operator", "ben", "--reason", "compared"]).exits(0);
     assert_eq!(desk.final_rows(), 20);
     let log = desk.run(&["audit", "log", "last"]).exits(0);
     log.prints(&["approval-refused", "anna@", "ben@", "reason: compared", "crossfoot approve"]);
@@ -49,7 +53,7 @@ fn an_operator_s_name_is_a_name() {
         desk.run(&[&RUN[..], &["--operator", name]].concat()).exits(2).says(&["invalid operator name"]);
     }
     desk.load().exits(0);
-    let mut command = desk.command(&["purge", "--reason", "done"]);
+    let mut command = desk.command(&["purge", "--yes", "--reason", "done"]);
     command.env("CROSSFOOT_OPERATOR", "cleo");
     assert!(command.output().unwrap().status.success());
     desk.run(&["audit", "log"]).exits(0).prints(&["cleo@", "purged", "reason: done"]);
@@ -64,7 +68,7 @@ fn checkpoints_outside_hold_the_log_to_what_it_was() {
     let noted = desk.run(&["audit", "verify", "--json"]).exits(0).json();
     let head = format!("{}:{}", noted["events"], noted["head"].as_str().unwrap());
     report.prints(&[&format!("Checkpoint  {head}"), "--head CHECKPOINT"]);
-    desk.run(&["purge", "--reason", "done"]).exits(0);
+    desk.run(&["purge", "--yes", "--reason", "done"]).exits(0);
     let verify = ["audit", "verify", "--checkpoints", "notes/checkpoints.jsonl"];
     desk.run(&verify).exits(0).prints(&["intact", "2 checkpoints matched"]);
     // Of another store's name there is nothing to hold to, and that is no pass.

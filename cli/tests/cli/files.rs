@@ -138,16 +138,16 @@ fn a_source_that_is_away_is_waited_for() {
     let digit = same_length.iter().rposition(u8::is_ascii_digit).unwrap();
     same_length[digit] ^= 1;
     desk.put("same-length.csv", same_length);
-    desk.run(&["approve"]).exits(3).says(&["does not exist", "crossfoot approve", "--source FILE"]);
-    desk.run(&["approve", "--source", "other.csv"]).exits(3).says(&[
+    desk.run(&["approve", "--yes"]).exits(3).says(&["does not exist", "crossfoot approve", "--source FILE"]);
+    desk.run(&["approve", "--yes", "--source", "other.csv"]).exits(3).says(&[
         "other.csv is not the run's source",
         "bytes",
         "--source THE_RIGHT_FILE",
     ]);
-    desk.run(&["approve", "--source", "same-length.csv"]).exits(3).says(&["SHA-256"]);
+    desk.run(&["approve", "--yes", "--source", "same-length.csv"]).exits(3).says(&["SHA-256"]);
     desk.run(&["show"]).exits(0).prints(&["awaiting-approval"]);
     assert_eq!(desk.final_rows(), 0);
-    desk.run(&["approve", "--source", "archived.csv"]).exits(0).prints(&["RECONCILED"]);
+    desk.run(&["approve", "--yes", "--source", "archived.csv"]).exits(0).prints(&["RECONCILED"]);
     assert_eq!(desk.final_rows(), 20);
 }
 
@@ -174,14 +174,14 @@ fn a_wrong_source_for_resume_leaves_the_run_as_it_is() {
 #[test]
 fn an_approver_who_is_late_is_told_who_was_first() {
     let desk = paused();
-    desk.run(&["approve", "--operator", "anna"]).exits(0);
-    let ended = desk.run(&["approve", "--operator", "ben"]);
+    desk.run(&["approve", "--yes", "--operator", "anna"]).exits(0);
+    let ended = desk.run(&["approve", "--yes", "--operator", "ben"]);
     assert_ne!(ended.code, Some(0));
     let ended = ended.says(&["is promoted", "approved by anna@"]);
     assert!(!ended.err.contains("none of the rows of run"), "{ended}");
     // Two at once: whichever loses is told no untruth.
     let desk = paused();
-    let both = ["anna", "ben"].map(|who| desk.start(&["approve", "--operator", who]));
+    let both = ["anna", "ben"].map(|who| desk.start(&["approve", "--yes", "--operator", who]));
     let ended = both.map(super::desk::Going::end);
     assert!(ended.iter().any(|one| one.code == Some(0)), "{ended:?}");
     for loser in ended.iter().filter(|one| one.code != Some(0)) {

@@ -144,7 +144,7 @@ impl Watched {
         let (code, out, err) = self.run(&run);
         assert_eq!(code, Some(3), "{out}\n{err}");
         self.desk.sql().execute_batch(damage).unwrap_or_else(|error| panic!("{damage}: {error}"));
-        let (code, out, _) = self.run(&["approve"]);
+        let (code, out, _) = self.run(&["approve", "--yes"]);
         assert_eq!(code, Some(1), "{damage}: {out}");
         self.ask_everything();
         self.json(&["explain", "--limit", "0"])["findings"].take()

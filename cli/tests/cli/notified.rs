@@ -115,7 +115,7 @@ fn a_command_gets_the_verdict_on_its_standard_input_and_is_stopped_when_it_hangs
     assert_eq!(read("word"), "awaiting-approval of postings\n");
     let told: Value = serde_json::from_str(&read("told.json")).unwrap();
     assert_eq!(told["outcome"], "awaiting-approval");
-    desk.run(&["approve"]).exits(0);
+    desk.run(&["approve", "--yes"]).exits(0);
     assert_eq!(read("word"), "reconciled of postings\n");
     desk.put("crossfoot.toml", "[notify]\ncommand = [\"sleep\", \"600\"]\ntimeout_seconds = 1\n");
     desk.run(&[&RUN[..], &["--again"]].concat()).says(&["sleep did not exit within 1 s"]);

@@ -27,7 +27,8 @@ fn continues(desk: &Desk, store: &[&str]) {
     on(&["audit", "verify"]).exits(0);
     on(&["runs"]).exits(0).prints(&["reconciled", "awaiting approval"]);
     on(&["rejects"]).exits(0);
-    let line = ["approve", "last", "--source", "second.csv", "--operator", "bert", "--reason", "as agreed"];
+    let line =
+        ["approve", "--yes", "last", "--source", "second.csv", "--operator", "bert", "--reason", "as agreed"];
     on(&line).exits(0).prints(&["RECONCILED"]);
     on(&["audit", "verify"]).exits(0);
     on(&["report", "last"]).exits(0).prints(&["RECONCILED"]);

@@ -46,9 +46,11 @@ fn no_command_acts_on_one_of_several_runs_unless_it_is_named() {
         "postings (not-reconciled)",
         "postings (promoted)",
     ]);
-    desk.run(&["purge", "last"]).exits(0);
-    // One is left that can be purged, so that there is no doubt which.
-    desk.run(&["purge"]).exits(0);
+    desk.run(&["purge", "last"]).exits(2).says(&["--yes"]);
+    desk.run(&["purge", "last", "--yes"]).exits(0);
+    // One is left that can be purged, so that there is no doubt which; a script says so all the same.
+    desk.run(&["purge"]).exits(2).says(&["--yes"]);
+    desk.run(&["purge", "--yes"]).exits(0);
 }
 
 #[test]

@@ -168,7 +168,7 @@ fn the_same_bytes_are_not_taken_up_while_another_run_has_them() {
     let desk = desk();
     desk.run(&[&RUN[..], &["--pause-after", "staged"]].concat()).exits(3);
     desk.load().exits(2).says(&["is loading the same bytes", "awaiting-approval", "cancel"]);
-    desk.run(&["cancel", "--reason", "a mistake"]).exits(0).prints(&["cancelled"]);
+    desk.run(&["cancel", "--yes", "--reason", "a mistake"]).exits(0).prints(&["cancelled"]);
     desk.load().exits(0);
 }
 
@@ -195,8 +195,8 @@ fn a_run_that_is_not_over_is_not_purged() {
     desk.run(&[&RUN[..], &["--pause-after", "staged"]].concat()).exits(3);
     desk.run(&["purge"]).exits(2).says(&["awaiting-approval", "crossfoot cancel"]);
     assert_eq!(desk.number("SELECT count(*) FROM stg_postings"), 2);
-    desk.run(&["approve"]).exits(0);
-    desk.run(&["purge"]).exits(0);
+    desk.run(&["approve", "--yes"]).exits(0);
+    desk.run(&["purge", "--yes"]).exits(0);
 }
 
 #[test]

@@ -53,7 +53,7 @@ fn the_log_and_a_pack_keep_a_command_without_its_passwords() {
     let broker = format!("--broker=amqp://u:{SECRET}@h");
     let reason = format!("as PGPASSWORD={SECRET} said");
     desk.load().exits(0);
-    desk.run(&["purge", "last", &broker, "--reason", &reason]).exits(0);
+    desk.run(&["purge", "--yes", "last", &broker, "--reason", &reason]).exits(0);
     desk.run(&["audit", "export", "last", "--unsigned", "-o", "p.tar", &broker]).exits(0);
     let commands = "SELECT group_concat(json_extract(detail, '$.command'), ' ') FROM crossfoot_event";
     let commands: String = desk.sql().query_row(commands, [], |row| row.get(0)).unwrap();

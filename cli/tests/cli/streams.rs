@@ -56,7 +56,7 @@ fn a_report_that_cannot_be_written_changes_no_verdict() {
         let (code, ..) = by_shell(&desk, "report", ">/dev/full");
         assert_eq!(code, Some(3));
         // What was done stays done.
-        let (code, _, err) = by_shell(&desk, "purge last", ">/dev/full");
+        let (code, _, err) = by_shell(&desk, "purge last --yes", ">/dev/full");
         assert_eq!((code, err.contains("deleted ")), (Some(0), true), "{err}");
         let (code, ..) = by_shell(&desk, "audit verify", ">/dev/full");
         assert_eq!(code, Some(0));

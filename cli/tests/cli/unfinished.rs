@@ -25,7 +25,7 @@ fn stuck(bytes: &[u8]) -> Ended {
     assert_eq!(desk.final_rows(), 0);
     desk.run(&["show"]).exits(0).prints(&["unfinished"]);
     desk.run(&["resume"]).exits(3);
-    desk.run(&["cancel"]).exits(0);
+    desk.run(&["cancel", "--yes"]).exits(0);
     desk.run(&["audit", "verify"]).exits(0);
     ended.says(&["are in final", "load the corrected file as a new run", "crossfoot cancel"])
 }
@@ -93,7 +93,7 @@ fn a_run_that_pauses_is_promoted_once_it_is_approved() {
     desk.run(&["resume"]).exits(3).says(&["awaiting-approval", "nothing to resume"]);
     assert_eq!(desk.final_rows(), 0);
     let levels = desk.report()["levels"].clone();
-    desk.run(&["approve", "--reason", "looked at"]).exits(0).prints(&["RECONCILED"]);
+    desk.run(&["approve", "--yes", "--reason", "looked at"]).exits(0).prints(&["RECONCILED"]);
     assert_eq!(desk.final_rows(), 50);
     assert_eq!(desk.report()["levels"][1], levels[1]);
     let reasons =

@@ -123,7 +123,7 @@ fn a_source_that_changes_before_approval_is_found_by_inv_12() {
     ] {
         let desk = paused();
         desk.put("in.csv", changed);
-        desk.run(&["approve"]).exits(1).prints(&[
+        desk.run(&["approve", "--yes"]).exits(1).prints(&[
             "NOT RECONCILED",
             "INV-12",
             "source unchanged during the run",
@@ -137,7 +137,12 @@ fn a_source_that_changes_before_approval_is_found_by_inv_12() {
 fn staging_that_changes_before_approval_is_walked_down_to_the_field() {
     let desk = paused();
     desk.sql().execute_batch("UPDATE stg_postings SET amount = '10.01' WHERE record_no = 1").unwrap();
-    desk.run(&["approve"]).exits(1).prints(&["NOT RECONCILED", "INV-06", "INV-07", "crossfoot explain"]);
+    desk.run(&["approve", "--yes"]).exits(1).prints(&[
+        "NOT RECONCILED",
+        "INV-06",
+        "INV-07",
+        "crossfoot explain",
+    ]);
     assert_eq!(desk.final_rows(), 0);
     let found = desk.run(&["explain", "--json"]).exits(0).json();
     let first = &found["findings"][0];

@@ -166,7 +166,7 @@ fn a_head_that_was_noted_is_still_in_the_log_later() {
 fn a_purged_run_can_still_be_shown_and_reported() {
     let desk = loaded();
     let before = desk.report();
-    desk.run(&["purge", "--reason", "kept long enough"])
+    desk.run(&["purge", "--yes", "--reason", "kept long enough"])
         .exits(0)
         .prints(&["deleted 2 rows", "kept its ledger"]);
     assert_eq!(desk.number("SELECT count(*) FROM stg_postings"), 0);

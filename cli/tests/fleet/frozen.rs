@@ -61,7 +61,7 @@ fn submitted(fleet: &Fleet) -> Going {
 /// Cancels the run, and says how long that took.
 fn cancelled(fleet: &Fleet) {
     let began = Instant::now();
-    fleet.run(&["cancel", "--reason", "it is stuck"]).exits(0).prints(&["cancelled"]);
+    fleet.run(&["cancel", "--yes", "--reason", "it is stuck"]).exits(0).prints(&["cancelled"]);
     assert!(began.elapsed() < ANSWERED, "cancelling took {:?}", began.elapsed());
 }
 
@@ -158,7 +158,7 @@ fn a_writer_that_is_frozen_while_it_sends_rows_is_in_nobodys_way() {
     fleet.is_sound(RECORDS);
     // What it had sent is not among the rows, and its partition can be dropped under its hands.
     let began = Instant::now();
-    fleet.run(&["purge", "--reason", "tidying"]).exits(0);
+    fleet.run(&["purge", "--yes", "--reason", "tidying"]).exits(0);
     assert!(began.elapsed() < Duration::from_secs(30), "purging took {:?}", began.elapsed());
     assert_eq!(fleet.number("SELECT count(*) FROM stg_postings"), 0);
 }
@@ -252,7 +252,7 @@ fn an_operator_is_told_who_holds_the_runs_row() {
     fleet.run(&["submit", "job.toml", "--source", "in.csv"]).exits(0);
     let somebody = holding(&fleet, "SELECT 1 FROM crossfoot_run FOR UPDATE");
     let began = Instant::now();
-    let told = fleet.run(&["cancel", "--reason", "it is stuck"]).exits(3);
+    let told = fleet.run(&["cancel", "--yes", "--reason", "it is stuck"]).exits(3);
     assert!(began.elapsed() < ANSWERED, "cancelling took {:?}", began.elapsed());
     told.says(&["application somebody", "pid "]);
     let_go(&fleet, somebody);

@@ -61,7 +61,7 @@ fn a_chunk_that_kills_its_workers_is_set_aside_and_its_neighbours_are_not_charge
     // With processors that do not die of it, it goes through.
     going.kill();
     let _processor = fleet.worker("processor", "p1");
-    fleet.run(&["redrive", "--reason", "the processor was mended"]).exits(0);
+    fleet.run(&["redrive", "--yes", "--reason", "the processor was mended"]).exits(0);
     until("the run is promoted", || fleet.value("SELECT state FROM crossfoot_run") == "promoted");
     fleet.is_sound(5000);
 }

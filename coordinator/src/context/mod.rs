@@ -7,4 +7,4 @@ pub mod checkpoints;
 pub mod coordinator;
 pub(crate) mod lease;
 pub mod notify;
-mod owner;
+pub(crate) mod owner;

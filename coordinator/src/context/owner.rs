@@ -6,6 +6,13 @@
 //! other's lease runs out.
 
 use std::path::Path;
+use std::sync::OnceLock;
+
+use domain::lease::Holder;
+use platform::clock::{Clock, SystemClock, iso};
+
+/// When this process first signed. Its signature must stay the same.
+static SINCE: OnceLock<String> = OnceLock::new();
 
 /// The boot and the process namespace in which a process number counts.
 #[derive(Debug, PartialEq, Eq)]
@@ -37,13 +44,12 @@ fn started(pid: &str) -> Option<String> {
 /// This process's signature: no other process signs so.
 pub(crate) fn signed(actor: &str) -> String {
     let pid = std::process::id().to_string();
+    let since = SINCE.get_or_init(|| iso(SystemClock.now_ms()));
+    let own = format!("{actor} pid {pid} (crossfoot {} since {since}", env!("CARGO_PKG_VERSION"));
     match PidNamespace::here().zip(started(&pid)) {
-        None => format!("{actor} pid {pid}"),
+        None => format!("{own})"),
         Some((here, started)) => {
-            format!(
-                "{actor} pid {pid} (boot {}, pid namespace {}, start {started})",
-                here.boot, here.namespace
-            )
+            format!("{own}, boot {}, pid namespace {}, start {started})", here.boot, here.namespace)
         }
     }
 }
@@ -53,12 +59,19 @@ pub(crate) fn is_dead(owner: &str, host: &str) -> bool {
     is_gone(owner, host).unwrap_or(false)
 }
 
+/// Whether `owner` was a process of this boot and namespace that has ended, whatever its host calls itself.
+pub(crate) fn is_dead_here(owner: &str) -> bool {
+    Holder::of(owner).host.is_some_and(|host| is_dead(owner, host))
+}
+
 fn is_gone(owner: &str, host: &str) -> Option<bool> {
     let (who, rest) = owner.split_once(" pid ")?;
     if who.rsplit_once('@')?.1 != host {
         return None;
     }
-    let (pid, rest) = rest.split_once(" (boot ")?;
+    let (pid, rest) = rest.split_once(" (")?;
+    // Signatures of 0.1.0 begin with the boot.
+    let (_, rest) = rest.split_once("boot ")?;
     let (boot, rest) = rest.split_once(", pid namespace ")?;
     let (namespace, start) = rest.strip_suffix(')')?.split_once(", start ")?;
     let here = PidNamespace::here()?;
@@ -81,8 +94,11 @@ mod tests {
         assert!(is_dead(&own.replace(&pid, "pid 4194999 "), "vm"));
         let start = own.rsplit_once(", start ").unwrap().0;
         assert!(is_dead(&format!("{start}, start 1)"), "vm"));
-        // Of another host, another boot, another namespace, or of a signature that does not say: nothing is known.
+        // As 0.1.0 signed.
         let gone = own.replace(&pid, "pid 4194999 ");
+        let (before, rest) = gone.split_once("crossfoot ").unwrap();
+        assert!(is_dead(&format!("{before}{}", rest.split_once(", ").unwrap().1), "vm"));
+        // Of another host, another boot, another namespace, or of a signature that does not say: nothing is known.
         assert!(!is_dead(&gone, "elsewhere"));
         assert!(!is_dead(&gone.replace("boot ", "boot 0"), "vm"));
         assert!(!is_dead(&gone.replace("namespace ", "namespace 9"), "vm"));

@@ -100,7 +100,7 @@ impl Coordinator {
     }
 
     /// Whether the operator says why, where the job asks for that.
-    async fn reasoned(&self, run: &Run, reason: Option<&str>) -> Result<(), OpsError> {
+    pub(super) async fn reasoned(&self, run: &Run, reason: Option<&str>) -> Result<(), OpsError> {
         let approval = match self.job_of(run).await {
             Ok(job) => job.approval,
             // A run whose job this version does not understand can be given up all the same.

@@ -3,7 +3,9 @@
 
 pub mod attendance;
 mod commands;
+pub mod dead_letters;
 pub mod held;
+pub mod roster;
 pub mod standing;
 
 pub use commands::{OpsError, Requeued};

@@ -3,9 +3,13 @@
 
 use domain::event_kind::EventKind;
 use domain::ids::RunId;
+use domain::lease::Holder;
 use domain::lifecycle::RunState;
 use platform::clock::iso;
+use store::model::Run;
 use store::{Store, StoreError};
+
+use crate::context::owner::is_dead_here;
 
 /// The state of a run, and whether it can still be continued.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -42,11 +46,12 @@ async fn look(store: &dyn Store, run_id: RunId) -> Result<Standing, StoreError> 
         let said = format!("run {run_id} is {}{by}{approved}{rest}", run.state);
         return Ok(Standing { said, is_free: false });
     }
-    match store.lease(run_id).await?.filter(|lease| !lease.left.is_zero()) {
-        Some(lease) => Ok(Standing {
+    match driver(store, &run).await? {
+        Some(owner) => Ok(Standing {
             said: format!(
                 "run {run_id} is {}, and {} is working on it; see `crossfoot show {run_id}` for its progress",
-                run.state, lease.owner
+                run.state,
+                Holder::of(&owner)
             ),
             is_free: false,
         }),
@@ -54,6 +59,19 @@ async fn look(store: &dyn Store, run_id: RunId) -> Result<Standing, StoreError> 
             Ok(Standing { said: format!("none of the rows of run {run_id} are in final"), is_free: true })
         }
     }
+}
+
+/// The signature of the process that drives the run at this moment; `None` if none does. A process of this host that
+/// has ended drives nothing, though its lease still lasts.
+///
+/// # Errors
+/// [`StoreError`] of the database.
+pub async fn driver(store: &dyn Store, run: &Run) -> Result<Option<String>, StoreError> {
+    if run.state.is_over() {
+        return Ok(None);
+    }
+    let lease = store.lease(run.run_id).await?.filter(|lease| !lease.left.is_zero());
+    Ok(lease.map(|lease| lease.owner).filter(|owner| !is_dead_here(owner)))
 }
 
 /// Who did something, and when.

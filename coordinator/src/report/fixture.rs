@@ -10,7 +10,7 @@ use domain::fingerprint::Hash;
 use domain::ids::{ChunkNo, RecordNo, WorkerId};
 use domain::invariants::Invariant;
 use domain::lifecycle::RunState;
-use domain::report::{CheckCounts, LevelTotals, Outcome, RejectGroup, Report, SourceSummary};
+use domain::report::{CheckCounts, LevelTotals, LogHead, Outcome, RejectGroup, Report, SourceSummary};
 
 const AT_MS: i64 = 1_795_470_407_123;
 
@@ -35,7 +35,7 @@ pub(super) fn reconciled() -> Report {
     let checks = checks(root);
     let counts = CheckCounts::of(&checks);
     Report {
-        report_version: 1,
+        report_version: 2,
         crossfoot_version: "0.1.0".into(),
         run_id: "019ab3f2-71c5-7d04-9c1e-5b6f2a80d7e3".into(),
         job: "card-transactions".into(),
@@ -43,6 +43,8 @@ pub(super) fn reconciled() -> Report {
         state: RunState::Promoted,
         outcome: Outcome::Reconciled,
         note: None,
+        driven_by: None,
+        leading_cause: None,
         source: SourceSummary {
             location: "/data/in/2026-11-23/dalytran.ebc".into(),
             bytes: 79_123_456,
@@ -71,7 +73,7 @@ pub(super) fn reconciled() -> Report {
         rejects: Vec::new(),
         findings: Vec::new(),
         findings_total: 0,
-        log_head: Some((118, Hash::of(b"head"))),
+        log_head: Some(LogHead::Named { seq: 118, hash: Hash::of(b"head") }),
     }
 }
 
@@ -140,6 +142,8 @@ pub(super) fn failed() -> Report {
     report.workers[0].reported.records -= 13_157;
     report.workers[0].reported.accepted -= 13_157;
     let group = |field: Option<&str>, code, records, first_record_no| RejectGroup {
+        detail: None,
+        examples: Vec::new(),
         field: field.map(String::from),
         code,
         records,

@@ -8,7 +8,7 @@
 use std::fmt::Write;
 
 use domain::check::{CheckResult, Verdict};
-use domain::report::{Outcome, Report};
+use domain::report::{LogHead, Outcome, Report};
 use domain::visible::is_unseen;
 
 /// The report as an XML document.
@@ -33,7 +33,11 @@ pub fn junit(report: &Report) -> String {
         timestamp(report.opened_at_ms),
     );
     out.push_str("    <properties>\n");
-    let head = report.log_head.map(|(event, hash)| format!("{event}:{hash}")).unwrap_or_default();
+    let head = report
+        .log_head
+        .map(LogHead::parts)
+        .map(|(event, hash)| format!("{event}:{hash}"))
+        .unwrap_or_default();
     let sha256 = report.source.sha256.map(|hash| hash.to_string()).unwrap_or_default();
     for (name, value) in [
         ("run_id", report.run_id.as_str()),

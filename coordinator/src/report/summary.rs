@@ -3,17 +3,22 @@
 use std::collections::BTreeMap;
 
 use domain::balance::{AmountBalance, Balance};
+use domain::cause::LeadingCause;
 use domain::counts::WorkerShare;
 use domain::ids::RunId;
 use domain::layout::Layout;
-use domain::report::{CheckCounts, LevelTotals, Outcome, RejectGroup, Report, SourceSummary};
+use domain::lease::Holder;
+use domain::report::{CheckCounts, LevelTotals, LogHead, Outcome, RejectGroup, Report, SourceSummary};
 use job::Job;
+use job::advice::keys_for;
 use serde::{Deserialize, Serialize};
 use store::model::{FindingPage, KeptChecks, Run};
 use store::{Store, StoreError, stored_job};
 
+use crate::ops::standing::driver;
+
 /// The version of the report's shape.
-const REPORT_VERSION: u32 = 1;
+pub const REPORT_VERSION: u32 = 2;
 
 /// Findings that a report shows; `crossfoot explain` shows all.
 const FINDINGS_SHOWN: u32 = 20;
@@ -72,7 +77,12 @@ pub async fn report(store: &dyn Store, run_id: RunId) -> Result<Report, StoreErr
         findings.extend(breaches.findings.into_iter().take(room));
     }
     let head = store.log_head().await?;
+    let driven_by = driver(store, &run).await?.map(|owner| Holder::of(&owner).to_string());
     let counts = CheckCounts::of(&checks);
+    let keys = |code| keys_for(code, &job.format.form).iter().map(|key| (*key).to_owned()).collect();
+    let leading_cause = summary
+        .as_ref()
+        .and_then(|summary| LeadingCause::of(&summary.rejects, summary.balance.records, keys));
     Ok(Report {
         report_version: REPORT_VERSION,
         crossfoot_version: env!("CARGO_PKG_VERSION").into(),
@@ -81,7 +91,8 @@ pub async fn report(store: &dyn Store, run_id: RunId) -> Result<Report, StoreErr
         job_digest: run.job_digest,
         state: run.state,
         outcome: Outcome::of(run.state),
-        note: run.note.clone(),
+        note: note(&run, driven_by.as_deref(), leading_cause.as_ref()),
+        driven_by,
         source: source(&run),
         staging_table: names(&job, |layout| &layout.staging),
         final_table: names(&job, |layout| &layout.final_table),
@@ -98,10 +109,22 @@ pub async fn report(store: &dyn Store, run_id: RunId) -> Result<Report, StoreErr
         amounts: summary.as_ref().map(|summary| summary.amounts.clone()).unwrap_or_default(),
         workers,
         rejects: summary.map(|summary| summary.rejects).unwrap_or_default(),
+        leading_cause,
         findings,
         findings_total,
-        log_head: head.map(|head| (head.seq, head.hash)),
+        log_head: head.map(|head| LogHead::Named { seq: head.seq, hash: head.hash }),
     })
+}
+
+/// Why the run stands where it stands: the cause of most rejects comes first, because the rest follows from it.
+fn note(run: &Run, driven_by: Option<&str>, leading_cause: Option<&LeadingCause>) -> Option<String> {
+    let driven = driven_by.map(|by| format!("{by} is driving the run"));
+    let parts: Vec<_> = leading_cause
+        .map(LeadingCause::sentence)
+        .into_iter()
+        .chain(driven.or_else(|| run.note.clone()))
+        .collect();
+    if parts.is_empty() { None } else { Some(parts.join(". ")) }
 }
 
 fn source(run: &Run) -> SourceSummary {

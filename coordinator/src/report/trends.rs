@@ -46,6 +46,25 @@ pub struct Figure {
     pub is_far: bool,
 }
 
+/// The runs that a run is compared with.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
+pub struct ComparedWith {
+    /// How many there are.
+    pub count: usize,
+    /// What they are called: `runs`, or `Mondays` and so on.
+    pub name: String,
+}
+
+/// The sum of one amount.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
+pub struct AmountFigure {
+    /// The name of the amount field.
+    pub field: String,
+    /// The sum, and what was usual.
+    #[serde(flatten)]
+    pub figure: Figure,
+}
+
 /// One run of a job among the others.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct TrendRow {
@@ -57,14 +76,14 @@ pub struct TrendRow {
     pub weekday: &'static str,
     /// The outcome of the run.
     pub outcome: Outcome,
-    /// How many runs it is compared with, and what they are called.
-    pub compared_with: (usize, String),
+    /// The runs that it is compared with.
+    pub compared_with: ComparedWith,
     /// Records of the source.
     pub records: Option<Figure>,
     /// Rejects of the run.
     pub rejects: Option<Figure>,
-    /// The sum of each amount over the accepted records, by name.
-    pub amounts: Vec<(String, Figure)>,
+    /// The sum of each amount over the accepted records.
+    pub amounts: Vec<AmountFigure>,
     /// Time spent, in milliseconds.
     pub duration_ms: Figure,
     /// Records in a second.
@@ -118,7 +137,7 @@ fn row(PastRun { run, summary }: &PastRun, before: &[PastRun], rules: &TrendRule
         opened_at_ms: run.opened_at_ms,
         weekday: weekday_name(weekday(run.opened_at_ms)),
         outcome: Outcome::of(run.state),
-        compared_with: (runs.len(), called),
+        compared_with: ComparedWith { count: runs.len(), name: called },
         records: records.map(|n| figure(count(n), rules.records, of(&|past| past.figures.records))),
         rejects: now
             .as_ref()
@@ -131,7 +150,7 @@ fn row(PastRun { run, summary }: &PastRun, before: &[PastRun], rules: &TrendRule
                 let usual = runs.iter().filter_map(|past| {
                     past.figures.amounts.iter().find(|(other, _)| other == name).map(|(_, sum)| *sum)
                 });
-                (name.clone(), figure(*sum, share, usual.collect()))
+                AmountFigure { field: name.clone(), figure: figure(*sum, share, usual.collect()) }
             })
             .collect(),
         duration_ms: figure(count(run.elapsed_ms), rules.duration, of(&|past| past.elapsed_ms)),

@@ -1,9 +1,9 @@
 //! The verdict in one line, for every rendering.
 
 use domain::check::{Stage, Verdict, faults};
-use domain::report::{Outcome, Report};
+use domain::report::{Outcome, RejectGroup, Report};
 
-use super::format::{count, duration, plural, visible};
+use super::format::{count, duration, plural, share, visible};
 
 /// How many checks came out how: `34 of 34 checks passed`.
 fn checks(report: &Report) -> String {
@@ -31,7 +31,14 @@ pub(super) fn records(report: &Report) -> Option<u64> {
 
 /// What the verdict rests on, each part on its own, the most important first.
 pub(super) fn grounds(report: &Report) -> Vec<String> {
-    let mut parts = vec![checks(report)];
+    let leading = report.leading_cause.as_ref();
+    let mut parts: Vec<_> = leading
+        .map(|cause| {
+            format!("{} of records rejected ({})", share(cause.records, cause.of_records), cause.code)
+        })
+        .into_iter()
+        .collect();
+    parts.push(checks(report));
     parts.extend(records(report).map(|records| plural(records, "record")));
     parts.push(duration(report.elapsed_ms));
     let counts = &report.counts;
@@ -65,14 +72,31 @@ pub(super) fn note(report: &Report) -> Option<String> {
 pub const NO_AMOUNTS: &str = "no amounts are declared, so counts and contents are proven, but not sums";
 
 /// What the verdict means for the final table.
-pub(super) const fn consequence(outcome: Outcome) -> &'static str {
-    match outcome {
+pub(super) const fn consequence(report: &Report) -> &'static str {
+    match report.outcome {
+        Outcome::Unfinished if report.driven_by.is_some() => {
+            "not finished; another process is driving the run, and none of its rows are in final yet"
+        }
         Outcome::Reconciled => "final contains the records of this run, read back and verified",
         Outcome::NotReconciled => "none of this run's rows are in final",
         Outcome::AwaitingApproval => "staging is verified; nothing is promoted until someone approves",
         Outcome::Unfinished => "not finished; none of this run's rows are in final; the run can be resumed",
         Outcome::Cancelled => "cancelled by an operator; none of this run's rows are in final",
     }
+}
+
+/// What was said against the rejects of each kind that differ in little, most frequent first.
+pub(super) fn reject_details(report: &Report) -> Vec<String> {
+    let of_group = |group: &RejectGroup| {
+        let whole = group.detail.iter().map(|detail| (detail.clone(), group.records));
+        let some = group.examples.iter().map(|example| (example.detail.clone(), example.records));
+        let field = group.field.as_ref().map(|field| format!("{field}, ")).unwrap_or_default();
+        let line = |(detail, records): (String, u64)| {
+            visible(&format!("{field}{}, {}: {detail}", group.code, plural(records, "record")))
+        };
+        whole.chain(some).map(line).collect::<Vec<_>>()
+    };
+    report.rejects.iter().flat_map(of_group).collect()
 }
 
 /// Whether nothing failed but the limit of rejects.
@@ -85,9 +109,11 @@ fn only_rejects(report: &Report) -> bool {
 pub(super) fn next_step(report: &Report) -> Option<String> {
     let verb = match report.outcome {
         Outcome::AwaitingApproval => "approve",
+        // Resuming would be refused while another process drives the run.
+        Outcome::Unfinished if report.driven_by.is_some() => "show",
         Outcome::Unfinished => "resume",
         // Too many rejects differ from nothing: they are to be read.
-        Outcome::NotReconciled if only_rejects(report) => "rejects",
+        Outcome::NotReconciled if only_rejects(report) || report.leading_cause.is_some() => "rejects",
         Outcome::NotReconciled => "explain",
         Outcome::Reconciled | Outcome::Cancelled => return None,
     };

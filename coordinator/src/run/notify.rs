@@ -6,7 +6,7 @@ use domain::check::Verdict;
 use domain::event_kind::EventKind;
 use domain::fingerprint::Hash;
 use domain::ids::RunId;
-use domain::report::{CheckCounts, Outcome, Report};
+use domain::report::{CheckCounts, LogHead, Outcome, Report};
 use schemars::JsonSchema;
 use serde::Serialize;
 use serde_json::json;
@@ -59,7 +59,7 @@ impl<'a> Notification<'a> {
             why,
             opened_at_ms: report.opened_at_ms,
             elapsed_ms: report.elapsed_ms,
-            log_head: report.log_head.map(|(seq, hash)| format!("{seq}:{hash}")),
+            log_head: report.log_head.map(LogHead::parts).map(|(seq, hash)| format!("{seq}:{hash}")),
         }
     }
 }

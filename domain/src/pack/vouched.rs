@@ -7,7 +7,7 @@ use super::lines::RunFacts;
 use super::{Listed, Manifest, Part, PartCheck, parts_digest};
 use crate::check::Verdict;
 use crate::fingerprint::Hash;
-use crate::report::Report;
+use crate::report::{LogHead, Report};
 
 /// The log's segment: whole, of this run, and in agreement with the run, the report and the checks.
 #[must_use]
@@ -59,7 +59,8 @@ pub fn log(life: &Life, run: &RunFacts, report: &Report, checks_sha256: Hash) ->
         None if report.checks.is_empty() => Ok("there is no verdict, and there are no checks".into()),
         None => Err("there are checks, but no event of the log records them".into()),
     };
-    let head = report.log_head.map_or(Err("the report names no log head".into()), |(seq, hash)| {
+    let head = report.log_head.map(LogHead::parts);
+    let head = head.map_or(Err("the report names no log head".into()), |(seq, hash)| {
         if life.found.iter().any(|found| (found.seq, found.hash) == (seq, hash)) {
             Ok(format!("event {seq} is in it"))
         } else {

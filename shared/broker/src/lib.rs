@@ -18,6 +18,8 @@
 //! - **Prefetch**: a consumer holds at most as many unsettled deliveries as it asked for.
 //! - **Attempts**: a message that was returned more often than the delivery limit goes to the dead letters. The limit
 //!   is far above the three starts after which a worker gives a chunk up.
+//! - **Dead letters** are delivered like any message, with reason, queue, time and deliveries before ([`Death`]). They
+//!   can be looked at without being taken ([`DeadLetters`]), and are kept until somebody settles them as done.
 //! - **Shutdown**: after [`Broker::close`] publishing fails, and consumers end once they were told.
 //! - **Cancel safety**: dropping a pending `publish` leaves its outcome unknown; dropping a pending
 //!   [`Consumer::next`] loses nothing.
@@ -30,6 +32,7 @@
 
 #[cfg(test)]
 pub(crate) mod conformance;
+mod dead_letters;
 mod duplicating;
 pub mod in_process;
 pub mod rabbitmq;
@@ -39,6 +42,7 @@ use bytes::Bytes;
 use domain::ids::StoreId;
 use thiserror::Error;
 
+pub use dead_letters::{DeadLetters, Death};
 pub use duplicating::DuplicatingBroker;
 
 /// The fixed set of queues.
@@ -256,8 +260,8 @@ pub struct Delivery {
     pub body: Bytes,
     /// How often it was delivered before.
     pub redeliveries: u32,
-    /// For a dead letter: why it is one.
-    pub reason: Option<String>,
+    /// For a dead letter: how it became one; `None` if that was not noted.
+    pub death: Option<Death>,
     settle: Option<Box<dyn Settle>>,
 }
 
@@ -282,8 +286,14 @@ pub enum Settlement {
 impl Delivery {
     /// A delivery that an adapter hands out.
     #[must_use]
-    pub fn new(body: Bytes, redeliveries: u32, reason: Option<String>, settle: Box<dyn Settle>) -> Self {
-        Self { body, redeliveries, reason, settle: Some(settle) }
+    pub fn new(body: Bytes, redeliveries: u32, death: Option<Death>, settle: Box<dyn Settle>) -> Self {
+        Self { body, redeliveries, death, settle: Some(settle) }
+    }
+
+    /// For a dead letter: why it is one.
+    #[must_use]
+    pub fn reason(&self) -> Option<&str> {
+        self.death.as_ref().map(|death| death.reason.as_str())
     }
 
     async fn settle(mut self, settlement: Settlement) -> bool {

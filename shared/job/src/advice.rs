@@ -26,7 +26,7 @@ pub const fn keys_for(code: ReasonCode, form: &Form) -> &'static [&'static str] 
         (ReasonCode::NotAllowed, _) => &["record.field.allowed"],
         (ReasonCode::Pattern, _) => &["record.field.pattern"],
         (ReasonCode::Length, _) => &["record.field.length"],
-        (ReasonCode::RecordType, _) => &["record.when", "record.parent"],
+        (ReasonCode::RecordType, _) => &["source.encoding", "record.when", "record.parent"],
         (ReasonCode::Padding, Form::Delimited(_)) => &[],
         (ReasonCode::Padding, Form::Fixed(_)) => &["record.padding"],
         (ReasonCode::Padding, Form::Copybook(_)) => &["record.padding", "source.cobol"],

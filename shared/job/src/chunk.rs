@@ -173,7 +173,7 @@ impl ChunkDecoder {
                     if let Some(footer) = &mut footer {
                         footer.record(None, record_no, lines, &[], |_| false)?;
                     }
-                    out.of_no_type(place, content);
+                    out.keep(place, content, &[self.selector.of_no_type(&job, content)]);
                 }
                 Some(at) => {
                     let parents = &job.records[at].parents;
@@ -338,10 +338,6 @@ impl<'a> Decoding<'a> {
         Ok(())
     }
 
-    fn of_no_type(&mut self, place: (RecordNo, u64), content: &[u8]) {
-        self.keep(place, content, &[of_no_type()]);
-    }
-
     /// Keeps a reject: a leaf of the first type's tree, whatever its type.
     fn keep(&mut self, (record_no, offset): (RecordNo, u64), content: &[u8], reasons: &[Reason]) {
         self.others(0);
@@ -373,13 +369,6 @@ impl<'a> Decoding<'a> {
             footing: Vec::new(),
         })
     }
-}
-
-/// The reason against a record whose type cannot be determined.
-#[must_use]
-pub fn of_no_type() -> Reason {
-    let detail = "the record matches none of the job's record types".into();
-    Reason { field: None, code: ReasonCode::RecordType, detail }
 }
 
 /// The size up to which the reasons of one chunk's rejects are kept in full: 4 MiB. A chunk travels in one message.

@@ -2,9 +2,23 @@
 
 use std::sync::Arc;
 
+use domain::constraint::{Reason, ReasonCode};
+use domain::value::Value;
 use format::{Decoded, Decoder};
 
 use crate::{Job, When};
+
+/// How many characters of a value a reason quotes.
+const QUOTED_CHARS_MAX: usize = 40;
+
+/// How many bytes of a field that cannot be read a reason quotes.
+const QUOTED_BYTES_MAX: usize = 16;
+
+/// A value of a further field is quoted if it is no longer than this.
+const SHORT_CHARS_MAX: usize = 12;
+
+/// How many fields, and how many expected values of each, a reason names.
+const NAMED_MAX: usize = 5;
 
 /// One record type's decoder, and what its records hold.
 #[derive(Debug, Clone)]
@@ -40,6 +54,54 @@ impl Selector {
         })
     }
 
+    /// Says against a record that it is of none of the types of `job`: which values its type was looked for in, and
+    /// which were expected. In a job with sensitive fields a value is a mask, whichever field it is: what is wrong with
+    /// the record may be that its fields are not where they should be.
+    #[cold]
+    pub fn of_no_type(&mut self, job: &Job, record: &[u8]) -> Reason {
+        let mut found: Vec<Looked> = Vec::new();
+        for (Typed { decoder, when }, of) in self.types.iter_mut().zip(&job.records) {
+            for when in when {
+                let Some(field) = of.own.fields.get(when.field) else { continue };
+                let value = decoder.peek(record, when.field);
+                if value.as_ref().is_some_and(|value| when.holds(value)) {
+                    continue;
+                }
+                let shown = match value {
+                    Some(value) if job.masks.are_needed() => job.masks.value(&field.name, &value),
+                    Some(value) => short(&value),
+                    None => {
+                        let place = decoder.place(record, when.field);
+                        let bytes =
+                            place.and_then(|(start, length)| record.get(start..start.checked_add(length)?));
+                        match bytes {
+                            Some(bytes) if job.masks.are_needed() => job.masks.bytes(&field.name, bytes),
+                            Some(bytes) => format!("x'{}', which cannot be read", hex_start(bytes)),
+                            None => "missing or cannot be read".into(),
+                        }
+                    }
+                };
+                let literals = when.one_of.iter().take(NAMED_MAX).map(|one| short(&one.value()));
+                let more = if when.one_of.len() > NAMED_MAX { ", …" } else { "" };
+                let literals = literals.collect::<Vec<_>>().join(" or ");
+                let expected = format!("{literals}{more} for {}", of.layout.record);
+                match found.iter_mut().find(|one| one.field == field.name && one.shown == shown) {
+                    Some(one) => one.expected.push(expected),
+                    None => found.push(Looked { field: field.name.clone(), shown, expected: vec![expected] }),
+                }
+                // The first condition that fails decides.
+                break;
+            }
+        }
+        // The field that most types look at comes first: it is the one that tells types apart.
+        found.sort_by_key(|one| std::cmp::Reverse(one.expected.len()));
+        let mut all: Vec<_> =
+            found.iter().take(NAMED_MAX).enumerate().map(|(at, one)| one.said(at == 0)).collect();
+        all.extend((found.len() > NAMED_MAX).then(|| "…".to_owned()));
+        let detail = format!("the record matches none of the job's record types: {}", all.join("; "));
+        Reason { field: None, code: ReasonCode::RecordType, detail }
+    }
+
     /// Where the field at `index` of a record of the type at `place` is, and its length; see [`Decoder::place`].
     pub fn field_place(&mut self, place: usize, record: &[u8], index: usize) -> Option<(usize, usize)> {
         self.types.get_mut(place)?.decoder.place(record, index)
@@ -49,4 +111,45 @@ impl Selector {
     pub fn decode<'a>(&'a mut self, place: usize, record: &'a [u8]) -> Option<Decoded<'a>> {
         self.types.get_mut(place).map(|typed| typed.decoder.decode(record))
     }
+}
+
+/// A field that record types are told by: what a record has in it, and what each type expects.
+struct Looked {
+    field: String,
+    shown: String,
+    expected: Vec<String>,
+}
+
+impl Looked {
+    /// A long value of a field that comes after the first is left out: it would differ from record to record, and
+    /// equal causes would not be seen to be equal.
+    fn said(&self, is_first: bool) -> String {
+        let more = if self.expected.len() > NAMED_MAX { ", …" } else { "" };
+        let expected: Vec<_> = self.expected.iter().take(NAMED_MAX).map(String::as_str).collect();
+        let expected = format!("{}{more}", expected.join(", "));
+        if is_first || self.shown.chars().count() <= SHORT_CHARS_MAX {
+            format!("`{}` is {}, expected {expected}", self.field, self.shown)
+        } else {
+            format!("`{}` is not {expected}", self.field)
+        }
+    }
+}
+
+/// A value as a reason quotes it.
+fn short(value: &Value<'_>) -> String {
+    match value {
+        // Cut before it is escaped: the text may be a whole record.
+        Value::Text(text) => match text.char_indices().nth(QUOTED_CHARS_MAX) {
+            Some((end, _)) => format!("'{}…'", text[..end].escape_debug()),
+            None => value.to_string(),
+        },
+        Value::Bytes(bytes) => format!("x'{}'", hex_start(bytes)),
+        other => other.to_string(),
+    }
+}
+
+/// The first bytes in hexadecimal digits.
+fn hex_start(bytes: &[u8]) -> String {
+    let more = if bytes.len() > QUOTED_BYTES_MAX { "…" } else { "" };
+    format!("{}{more}", domain::hex::encode(&bytes[..bytes.len().min(QUOTED_BYTES_MAX)]))
 }

@@ -3,12 +3,12 @@
 use ambassador::delegatable_trait;
 use async_trait::async_trait;
 use domain::check::{CheckResult, Stage};
-use domain::constraint::Reason;
+use domain::constraint::{Reason, ReasonCode};
 use domain::event::Entry as LogEntry;
 use domain::finding::{Difference, Finding};
 use domain::fingerprint::Hash;
 use domain::ids::{ChunkNo, RecordNo, RunId, WorkerId};
-use domain::report::RejectGroup;
+use domain::report::{RejectExample, RejectGroup};
 use domain::rule::Condition;
 use job::Job;
 use sha2::{Digest as _, Sha256};
@@ -356,19 +356,36 @@ impl<D: Database> Evidence for D {
     }
 
     async fn reject_groups(&self, run_id: RunId) -> Result<Vec<RejectGroup>, StoreError> {
-        let sql = "SELECT field, code, count(DISTINCT record_no) AS records, min(record_no) AS first
-                   FROM crossfoot_reject_reason WHERE run_id = $1 GROUP BY field, code
+        let sql = "SELECT field, code, count(DISTINCT record_no) AS records, min(record_no) AS first,
+                   min(detail) AS least, max(detail) AS most FROM crossfoot_reject_reason WHERE run_id = $1 GROUP BY field, code
                    ORDER BY records DESC, first, field NULLS FIRST, code LIMIT 20";
         let group = |row: &Row| {
             let code: String = row.get("code")?;
+            let (least, most): (String, String) = (row.get("least")?, row.get("most")?);
             Ok(RejectGroup {
                 field: row.get("field")?,
                 code: reason_code(&code).ok_or_else(|| damaged(format!("reason code `{code}`")))?,
                 records: row.get("records")?,
                 first_record_no: row.get("first")?,
+                detail: (least == most).then_some(least),
+                examples: Vec::new(),
             })
         };
-        self.fetch(sql, params![run_id]).await?.iter().map(group).collect()
+        let mut groups: Vec<RejectGroup> =
+            self.fetch(sql, params![run_id]).await?.iter().map(group).collect::<Result<_, StoreError>>()?;
+        // Only a record's type: other faults quote a value of each record, and counting those takes long.
+        let code = ReasonCode::RecordType;
+        for group in groups.iter_mut().filter(|group| group.code == code && group.detail.is_none()) {
+            let sql = "SELECT detail, count(DISTINCT record_no) AS records FROM crossfoot_reject_reason
+                       WHERE run_id = $1 AND code = $2 AND coalesce(field, '') = $3 GROUP BY detail
+                       ORDER BY records DESC, detail LIMIT 3";
+            let field = group.field.clone().unwrap_or_default();
+            let rows = self.fetch(sql, params![run_id, code.name(), field]).await?;
+            let example =
+                |row: &Row| Ok(RejectExample { detail: row.get("detail")?, records: row.get("records")? });
+            group.examples = rows.iter().map(example).collect::<Result<_, StoreError>>()?;
+        }
+        Ok(groups)
     }
 
     async fn purge(&self, fence: Fence, staging: &[String], log: LogEntry) -> Result<u64, StoreError> {

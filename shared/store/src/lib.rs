@@ -169,7 +169,11 @@ pub enum StoreError {
         by: String,
     },
     /// Another coordinator holds the run's lease.
-    #[error("run {run_id} is being driven by {owner}; wait for it, stop it, or cancel the run")]
+    #[error(
+        "run {run_id} is being driven by {}; wait for that process (`crossfoot show {run_id}` shows its progress), \
+         stop it, or cancel the run",
+        domain::lease::Holder::of(owner)
+    )]
     LeaseHeld {
         /// The run whose lease is held.
         run_id: RunId,

@@ -74,7 +74,7 @@ impl Contents {
         if self.lines(archive, Part::Rejects, |line| rejects.take(&line))? {
             self.rejects = Some(rejects.finish());
         }
-        let of_report = self.report.as_ref().and_then(|report| report.log_head).map(|(seq, _)| seq);
+        let of_report = self.report.as_ref().and_then(|report| report.log_head).map(|head| head.parts().0);
         let asked = of_report.into_iter().chain(self.noted.map(|noted| noted.seq)).collect();
         let mut life = LifeWalk::new(self.run.as_ref().map(|run| run.run_id.clone()), asked);
         if self.lines(archive, Part::Log, |line: LogLine| {

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use askama::Template;
 use domain::check::{CheckResult, Stage, Verdict};
 use domain::counts::{Role, WorkerShare};
-use domain::report::{Outcome, Report};
+use domain::report::{LogHead, Outcome, Report};
 
 use crate::report::format::{
     self, amount, count, is_hash, mark, megabytes, per_mille, plural, rate, seconds, side, time,
@@ -179,7 +179,7 @@ impl Page {
             class,
             mark,
             grounds: verdict::grounds(report),
-            consequence: verdict::consequence(report.outcome),
+            consequence: verdict::consequence(report),
             failures: verdict::failures(report),
             note: verdict::note(report),
             next_step: verdict::next_step(report),
@@ -203,7 +203,10 @@ impl Page {
             version: visible(&report.crossfoot_version),
             report_version: report.report_version,
             job_digest: Value::of(&report.job_digest.to_string()),
-            log_head: report.log_head.map(|(event, hash)| (count(event), Value::of(&hash.to_string()))),
+            log_head: report
+                .log_head
+                .map(LogHead::parts)
+                .map(|(event, hash)| (count(event), Value::of(&hash.to_string()))),
             invariants: invariants(&report.checks),
             as_of: time_to_second(as_of),
             as_of_exact: time(as_of),

@@ -19,7 +19,7 @@ pub use workers::workers_table;
 use domain::amount::Amount;
 use domain::check::Stage;
 use domain::checkpoint::Head;
-use domain::report::{Outcome, Report};
+use domain::report::{LogHead, Outcome, Report};
 
 use super::format::{self, amount, count, plural, time_to_second, visible};
 use super::relation::{Relation, Relations, due_in_final};
@@ -99,7 +99,7 @@ fn header(report: &Report, style: Style) -> String {
         ("Tables", format!("{} → {}", visible(&report.staging_table), visible(&report.final_table))),
         ("Opened", time_to_second(report.opened_at_ms)),
         ("Ended", report.ended_at_ms.map_or_else(|| "not yet".into(), time_to_second)),
-        ("Result", verdict::consequence(report.outcome).into()),
+        ("Result", verdict::consequence(report).into()),
     ];
     facts.extend(report.amount_names.is_empty().then(|| ("Amounts", verdict::NO_AMOUNTS.into())));
     let failures = verdict::failures(report).into_iter().enumerate();
@@ -331,6 +331,9 @@ fn rejects(report: &Report, style: Style) -> String {
         ]);
     }
     let mut out = grid.render(style);
+    for detail in verdict::reject_details(report) {
+        out.push_str(&table::sentence(style, 2, &detail));
+    }
     if let Some(rejected) = rejected {
         let kept = format!(
             "{} kept whole: crossfoot rejects {}",
@@ -347,7 +350,7 @@ fn evidence(report: &Report, style: Style) -> String {
         "Made by",
         format!("crossfoot {}, report version {}", visible(&report.crossfoot_version), report.report_version),
     )];
-    if let Some((event, hash)) = report.log_head {
+    if let Some((event, hash)) = report.log_head.map(LogHead::parts) {
         // As it is written down, to be held to the log later.
         facts.push(("Checkpoint", Head { seq: event, hash }.to_string()));
         facts.push(("Verify", "crossfoot audit verify --head CHECKPOINT".into()));

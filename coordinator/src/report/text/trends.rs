@@ -20,7 +20,7 @@ pub fn trends_table(job: &str, rows: &[TrendRow], style: Style) -> String {
     }
     let names: Vec<&str> = rows
         .iter()
-        .map(|row| row.amounts.iter().map(|(name, _)| name.as_str()).collect::<Vec<_>>())
+        .map(|row| row.amounts.iter().map(|amount| amount.field.as_str()).collect::<Vec<_>>())
         .max_by_key(Vec::len)
         .unwrap_or_default();
     let mut columns = vec![
@@ -54,7 +54,7 @@ pub fn trends_table(job: &str, rows: &[TrendRow], style: Style) -> String {
             shown(row.rejects.as_ref()),
         ];
         for name in &names {
-            let figure = row.amounts.iter().find(|(other, _)| other == name).map(|(_, figure)| figure);
+            let figure = row.amounts.iter().find(|amount| amount.field == *name).map(|amount| &amount.figure);
             cells.push(shown(figure));
             cells.push(deviation(figure));
         }
@@ -77,8 +77,8 @@ pub fn trends_table(job: &str, rows: &[TrendRow], style: Style) -> String {
             let line = format!(
                 "! {}: {what} deviates from {} {}",
                 when(row),
-                row.compared_with.0,
-                row.compared_with.1
+                row.compared_with.count,
+                row.compared_with.name
             );
             out.push_str(&style.paint(Tone::Notice, sentence(style, 2, &line).trim_end()));
             out.push('\n');
@@ -94,7 +94,7 @@ fn far(row: &TrendRow) -> Option<String> {
         ("rejects", row.rejects.as_ref()),
         ("seconds", Some(&row.duration_ms)),
     ];
-    let amounts = row.amounts.iter().map(|(name, figure)| (name.as_str(), Some(figure)));
+    let amounts = row.amounts.iter().map(|amount| (amount.field.as_str(), Some(&amount.figure)));
     let far = single.into_iter().chain(amounts).filter_map(|(name, figure)| {
         let figure = figure.filter(|figure| figure.is_far)?;
         let deviation = figure.deviation.as_deref().unwrap_or("from zero");
@@ -144,6 +144,7 @@ fn seconds(figure: &Figure) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::report::trends::{AmountFigure, ComparedWith};
 
     fn figure(value: &str, deviation: Option<&str>, is_far: bool) -> Figure {
         let median = deviation.map(|_| value.parse().unwrap());
@@ -156,10 +157,10 @@ mod tests {
             opened_at_ms: 1_704_067_200_000 + day * 86_400_000,
             weekday: "Monday",
             outcome: Outcome::Reconciled,
-            compared_with: (6, "Mondays".into()),
+            compared_with: ComparedWith { count: 6, name: "Mondays".into() },
             records: Some(figure(records, deviation, is_far)),
             rejects: Some(figure("0", None, false)),
-            amounts: vec![("amt".into(), figure("1234.50", None, false))],
+            amounts: vec![AmountFigure { field: "amt".into(), figure: figure("1234.50", None, false) }],
             duration_ms: figure("2500", None, false),
             records_per_second: Some(16_924),
         }

@@ -4,6 +4,7 @@
 //! says `broker_conformance!(make);`, or `broker_conformance!(make, ignore = "needs ...");` where it takes a server.
 
 mod concurrent;
+mod dead_letters;
 
 use std::future::Future;
 use std::pin::pin;
@@ -13,8 +14,9 @@ use std::time::Duration;
 use bytes::Bytes;
 use tokio::time::timeout;
 
-use super::{Broker, BrokerError, Consumer, Delivery, Queue};
+use super::{Broker, BrokerError, Consumer, Death, Delivery, Queue};
 pub(crate) use concurrent::*;
+pub(crate) use dead_letters::*;
 
 /// What a test asks of the broker that it is given.
 #[derive(Debug, Clone, Copy)]
@@ -65,6 +67,8 @@ macro_rules! broker_conformance {
             a_dead_letter_keeps_its_body_and_its_reason
             a_dead_letter_that_is_dropped_stays_one
             a_message_returned_too_often_becomes_a_dead_letter
+            a_dead_letter_says_where_it_comes_from_and_when
+            dead_letters_that_are_looked_at_stay_and_those_that_are_done_are_gone
             publishing_to_a_full_queue_waits_and_then_goes_through
             a_consumer_holds_no_more_than_its_prefetch
             a_slow_consumer_does_not_hold_up_the_others
@@ -126,7 +130,7 @@ pub(crate) async fn a_published_message_is_confirmed_and_delivered(make: &impl A
         soon(subject.broker.publish(Queue::Chunks, sent.clone())).await.unwrap();
         let delivery = next(&mut consumer).await;
         assert!(delivery.body == sent, "{length} bytes");
-        assert_eq!((delivery.redeliveries, &delivery.reason), (0, &None));
+        assert_eq!((delivery.redeliveries, &delivery.death), (0, &None));
         assert!(delivery.done().await);
     }
 }
@@ -252,7 +256,7 @@ pub(crate) async fn a_dead_letter_keeps_its_body_and_its_reason(make: &impl Asyn
     let mut dead_letters = subject.consume(Queue::DeadLetters, 1).await;
     let delivery = next(&mut dead_letters).await;
     assert_eq!(number(&delivery.body), 1);
-    assert_eq!(delivery.reason.as_deref(), Some("the layout is unknown: \u{201e}ä\u{201c}"));
+    assert_eq!(delivery.reason(), Some("the layout is unknown: \u{201e}ä\u{201c}"));
     assert!(delivery.done().await);
 }
 
@@ -263,7 +267,7 @@ pub(crate) async fn a_dead_letter_that_is_dropped_stays_one(make: &impl AsyncFn(
     assert!(next(&mut consumer).await.dead_letter("no").await);
     let mut dead_letters = subject.consume(Queue::DeadLetters, 1).await;
     for _ in 0..6 {
-        assert_eq!(next(&mut dead_letters).await.reason.as_deref(), Some("no"));
+        assert_eq!(next(&mut dead_letters).await.reason(), Some("no"));
     }
 }
 
@@ -277,7 +281,8 @@ pub(crate) async fn a_message_returned_too_often_becomes_a_dead_letter(make: &im
     }
     let delivery = next(&mut dead_letters).await;
     assert_eq!(number(&delivery.body), 1);
-    assert!(delivery.reason.is_some_and(|reason| !reason.is_empty()));
+    assert!(delivery.reason().is_some_and(|reason| !reason.is_empty()));
+    assert_eq!(delivery.death.as_ref().and_then(Death::origin), Some(Queue::Chunks));
     subject.nothing_comes(&mut consumer).await;
 }
 

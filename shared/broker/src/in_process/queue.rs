@@ -7,7 +7,7 @@ use bytes::Bytes;
 use tokio::sync::oneshot;
 
 use super::faults::{Dice, Faults};
-use crate::BrokerError;
+use crate::{BrokerError, Death};
 
 /// How many places a reordered message moves at most, and for how many deliveries a delayed one is held back.
 const DISTURBANCE_MAX: u8 = 8;
@@ -20,7 +20,7 @@ pub(super) struct Parcel {
     pub(super) tag: u64,
     pub(super) body: Bytes,
     pub(super) redeliveries: u32,
-    pub(super) reason: Option<String>,
+    pub(super) death: Option<Death>,
 }
 
 #[derive(Debug, Clone)]
@@ -28,16 +28,16 @@ pub(super) struct Message {
     /// Its place in the queue: what waits is in the order of places.
     place: u64,
     pub(super) body: Bytes,
-    deliveries: u32,
+    pub(super) deliveries: u32,
     pub(super) returns: u32,
-    pub(super) reason: Option<String>,
+    pub(super) death: Option<Death>,
     /// A fault made it, so that it makes no further ones.
     echo: bool,
 }
 
 impl Message {
-    pub(super) const fn new(body: Bytes, reason: Option<String>) -> Self {
-        Self { place: 0, body, deliveries: 0, returns: 0, reason, echo: false }
+    pub(super) const fn new(body: Bytes, death: Option<Death>) -> Self {
+        Self { place: 0, body, deliveries: 0, returns: 0, death, echo: false }
     }
 }
 
@@ -252,7 +252,7 @@ impl QueueState {
         self.next_tag += 1;
         let tag = self.next_tag;
         let body = message.body.clone();
-        let parcel = Parcel { tag, body, redeliveries: message.deliveries, reason: message.reason.clone() };
+        let parcel = Parcel { tag, body, redeliveries: message.deliveries, death: message.death.clone() };
         if sender.send(parcel).is_err() {
             // Whoever asked went away in this moment.
             self.insert(message);

@@ -1,11 +1,12 @@
 //! All queues together: what moves between them, and what ends them.
 
 use bytes::Bytes;
+use platform::clock::{Clock, SystemClock, iso};
 use tokio::sync::oneshot;
 
 use super::queue::{Confirmation, Message, Parcel, QueueState};
 use super::{Faults, Limits};
-use crate::{BrokerError, Queue, Settlement};
+use crate::{BrokerError, Death, Queue, Settlement};
 
 pub(super) struct State {
     limits: Limits,
@@ -99,7 +100,7 @@ impl State {
         match settlement {
             Settlement::Done => self.queue(queue).finish(message),
             Settlement::RetryLater => self.returned(queue, message, QueueState::put_last),
-            Settlement::DeadLetter(reason) => self.bury(message, reason),
+            Settlement::DeadLetter(reason) => self.bury(queue, message, reason),
         }
         self.queue(queue).pump();
         true
@@ -117,15 +118,22 @@ impl State {
         message.returns = message.returns.saturating_add(1);
         let (returns, limit) = (message.returns, self.limits.delivery_limit);
         if returns > limit && queue != Queue::DeadLetters {
-            self.bury(message, format!("returned {returns} times; the delivery limit is {limit}"));
+            self.bury(queue, message, format!("returned {returns} times; the delivery limit is {limit}"));
         } else {
             put(self.queue(queue), message);
         }
     }
 
-    fn bury(&mut self, message: Message, reason: String) {
+    fn bury(&mut self, queue: Queue, message: Message, reason: String) {
+        let death = Death {
+            reason,
+            queue: queue.name().into(),
+            at: iso(SystemClock.now_ms()),
+            // The delivery that ends here is not one that came again.
+            redeliveries: message.deliveries.saturating_sub(1),
+        };
         let dead_letters = self.queue(Queue::DeadLetters);
-        dead_letters.put_last(Message::new(message.body, Some(reason)));
+        dead_letters.put_last(Message::new(message.body, Some(death)));
         dead_letters.pump();
         self.trim_dead_letters();
     }
@@ -135,7 +143,7 @@ impl State {
         while self.queue(Queue::DeadLetters).depth() > max {
             let Some(oldest) = self.queue(Queue::DeadLetters).discard_oldest() else { return };
             self.discarded += 1;
-            let reason = oldest.reason.unwrap_or_default();
+            let reason = oldest.death.map(|death| death.reason).unwrap_or_default();
             tracing::warn!(
                 bytes = oldest.body.len(),
                 max,

@@ -134,7 +134,7 @@ async fn the_delivery_limit_is_named_in_the_dead_letter() {
     assert!(consumer.next().await.unwrap().retry_later().await);
     drop(consumer.next().await.unwrap());
     let dead_letter = broker.consume(Queue::DeadLetters, 1).await.unwrap().next().await.unwrap();
-    assert_eq!(dead_letter.reason.as_deref(), Some("returned 2 times; the delivery limit is 1"));
+    assert_eq!(dead_letter.reason(), Some("returned 2 times; the delivery limit is 1"));
 }
 
 #[tokio::test]

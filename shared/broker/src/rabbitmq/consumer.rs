@@ -19,7 +19,7 @@ use super::publisher::Publisher;
 use super::settle::Held;
 use super::supervisor::{ConnectionSupervisor, Session};
 use super::topology;
-use crate::{BrokerError, Consumer, Delivery, Queue};
+use crate::{BrokerError, Consumer, Death, Delivery, Queue};
 
 /// The pause between two attempts to open a channel on a working connection.
 const REOPEN: (Duration, Duration) = (Duration::from_millis(50), Duration::from_secs(5));
@@ -251,6 +251,16 @@ struct RabbitConsumer {
     queue: Queue,
 }
 
+impl RabbitConsumer {
+    /// What the broker buried by itself names the queue as the broker does.
+    fn without_prefix(&self, death: Death) -> Death {
+        match death.queue.strip_prefix(&self.supervisor.settings.prefix) {
+            Some(queue) => Death { queue: queue.to_owned(), ..death },
+            None => death,
+        }
+    }
+}
+
 #[async_trait]
 impl Consumer for RabbitConsumer {
     async fn next(&mut self) -> Option<Delivery> {
@@ -267,14 +277,14 @@ impl Consumer for RabbitConsumer {
             }
             let headers = Headers::read(&delivery.properties, delivery.redelivered);
             let body = Bytes::from(delivery.data);
-            let reason = match self.queue {
-                Queue::DeadLetters => headers.death.as_ref().map(|death| death.reason.clone()),
+            let death = match self.queue {
+                Queue::DeadLetters => headers.death.clone().map(|death| self.without_prefix(death)),
                 _ => None,
             };
             let redeliveries = headers.redeliveries();
             let publisher = self.publisher.clone();
             let held = Held::new(open, publisher, self.queue, delivery.delivery_tag, headers, body.clone());
-            return Some(Delivery::new(body, redeliveries, reason, Box::new(held)));
+            return Some(Delivery::new(body, redeliveries, death, Box::new(held)));
         }
     }
 }

@@ -102,8 +102,8 @@ async fn look_at(settings: &RabbitSettings, target: &Target, dialed: &Dialed, qu
             Finding::new(what, Verdict::Ok, "does not exist yet; the first process to start creates it", None)
         }
         Ok(Some(QueueCounts { messages, .. })) if queue == Queue::DeadLetters && messages > 0 => {
-            let advice = "check their reasons (header x-crossfoot-reason), redrive the failed chunks, then \
-             purge the queue";
+            let advice = "list them with `crossfoot dead-letters list`; redrive the runs whose chunks were set aside, \
+             then replay or clear them";
             Finding::new(what, Verdict::Warn, format!("{messages} dead letters"), Some(advice))
         }
         Ok(Some(QueueCounts { messages, consumers: 0 })) if messages > 0 && queue != Queue::DeadLetters => {

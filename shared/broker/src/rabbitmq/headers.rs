@@ -3,6 +3,8 @@
 use lapin::BasicProperties;
 use lapin::types::{AMQPValue, FieldTable};
 
+use crate::Death;
+
 /// How often the message was returned before it was last published.
 const RETURNS: &str = "x-crossfoot-returns";
 /// Why it is a dead letter.
@@ -33,15 +35,6 @@ pub(super) struct Headers {
     pub(super) returned_since: u32,
     /// Set for dead letters.
     pub(super) death: Option<Death>,
-}
-
-/// How a message became a dead letter.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Death {
-    pub(super) reason: String,
-    pub(super) queue: String,
-    pub(super) at: String,
-    pub(super) redeliveries: u32,
 }
 
 impl Headers {

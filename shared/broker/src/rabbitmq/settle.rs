@@ -8,9 +8,9 @@ use bytes::Bytes;
 use platform::clock::{Clock, SystemClock, iso};
 
 use super::consumer::Open;
-use super::headers::{Death, Headers};
+use super::headers::Headers;
 use super::publisher::{Publisher, To};
-use crate::{Queue, Settle, Settlement};
+use crate::{Death, Queue, Settle, Settlement};
 
 /// A message that returns to a full queue waits this long for room. Its consumer may be the only one who could
 /// make room, so that waiting for ever would be a deadlock.

@@ -111,7 +111,7 @@ async fn returns_add_up_over_both_ways_of_returning_and_a_dead_letter_says_where
         }
     }
     let mut dead_letters = broker.consume(Queue::DeadLetters, 1).await.unwrap();
-    let reason = next(&mut dead_letters).await.reason.clone();
+    let reason = next(&mut dead_letters).await.reason().map(str::to_owned);
     assert_eq!(reason.as_deref(), Some("returned 5 times; the delivery limit is 4"));
 }
 

@@ -1,0 +1,94 @@
+//! `fleet`: which coordinators and workers are alive, and what each holds.
+
+use comfy_table::{CellAlignment, Table};
+use coordinator::ops::roster::{Member, roster};
+use domain::visible::visible;
+use domain::words::plural;
+
+use super::context::open_store;
+use crate::args::Global;
+use crate::outcome::{Done, Failure};
+use crate::output::{print, print_json};
+use crate::printed::fleet::{ListedFleet, MissingRoles};
+use crate::wiring;
+
+/// How many runs or chunks of one process the text names.
+const HELD_SHOWN: usize = 3;
+
+/// Why an embedded fleet has no processes of its own.
+const EMBEDDED: &str = "the broker is memory:, so coordinator and workers are part of `crossfoot run`, and are listed \
+                        only while one runs on this store";
+
+/// Runs `crossfoot fleet`: lists the fleet's processes.
+pub(crate) async fn fleet(global: &Global) -> Result<Done, Failure> {
+    let (settings, store) = open_store(global).await?;
+    let found = roster(&*store).await?;
+    let is_embedded = wiring::is_embedded(&settings);
+    if global.json {
+        let missing = MissingRoles {
+            coordinator: found.missing.coordinator,
+            processors: found.missing.processors,
+            writers: found.missing.writers,
+        };
+        let note = is_embedded.then(|| EMBEDDED.to_owned());
+        print_json(&ListedFleet { members: found.members, missing, note })?;
+        return Ok(Done::Well);
+    }
+    let mut lines = if found.members.is_empty() {
+        format!("no process of a fleet is alive on {}\n", store.url())
+    } else {
+        format!("{}\n", table(&found.members))
+    };
+    if is_embedded {
+        lines.push_str(&format!("{EMBEDDED}\n"));
+    } else if !found.missing.is_nobody() {
+        lines.push_str(&format!("! {}\n", found.missing.to_string().replace("; ", "\n! ")));
+    }
+    print(&lines)?;
+    Ok(Done::Well)
+}
+
+fn table(members: &[Member]) -> String {
+    let mut table = Table::new();
+    table.load_preset("     ──            ").set_header([
+        "role",
+        "name",
+        "host",
+        "pid",
+        "version",
+        "since",
+        "last sign",
+        "holds",
+    ]);
+    let or_unknown =
+        |text: Option<&String>| text.map_or_else(|| "not known".to_owned(), |text| visible(text));
+    for member in members {
+        let seconds = member.last_seen_ms / 1000;
+        table.add_row([
+            member.role.name().to_owned(),
+            visible(&member.name),
+            or_unknown(member.host.as_ref()),
+            member.pid.map_or_else(|| "not known".into(), |pid| pid.to_string()),
+            or_unknown(member.version.as_ref()),
+            or_unknown(member.since.as_ref()),
+            if member.is_alive { format!("{seconds} s ago") } else { format!("silent for {seconds} s") },
+            holds(member),
+        ]);
+    }
+    if let Some(column) = table.column_mut(3) {
+        column.set_cell_alignment(CellAlignment::Right);
+    }
+    table.trim_fmt()
+}
+
+fn holds(member: &Member) -> String {
+    let shown = member.holds.iter().take(HELD_SHOWN).map(|held| match held.chunk_no {
+        Some(chunk_no) => format!("chunk {chunk_no} of run {}", held.run_id),
+        None => format!("run {}", held.run_id),
+    });
+    let mut shown: Vec<_> = shown.collect();
+    if let Some(more) = member.holds.len().checked_sub(HELD_SHOWN).filter(|more| *more > 0) {
+        shown.push(format!("and {}", plural(more as u64, "other")));
+    }
+    if shown.is_empty() { "nothing".into() } else { shown.join("\n") }
+}
