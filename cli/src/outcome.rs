@@ -13,7 +13,7 @@ use domain::ids::RunId;
 use domain::report::Outcome;
 use domain::visible::{visible_json, visible_lines};
 use job::JobError;
-use platform::causes::chain;
+use platform::causes::{chain, without_system_words};
 use settings::SettingsError;
 use source::SourceError;
 use store::StoreError;
@@ -80,6 +80,7 @@ pub(crate) struct Failure {
 
 impl Failure {
     fn new(code: u8, kind: ErrorKind, message: String) -> Self {
+        let message = without_system_words(&message);
         Self { code, kind, message, advice: Vec::new(), hint: None, place: Box::default() }
     }
 
