@@ -101,6 +101,9 @@ impl fmt::Display for Verdict {
     }
 }
 
+/// What a check expects of a control that no record declares.
+pub(crate) const NOTHING_DECLARED: &str = "nothing declared";
+
 /// What one check found.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct CheckResult {
@@ -149,6 +152,9 @@ impl CheckResult {
             }
             "rejects within the limit" => return format!("rejected records: {found}; allowed: {wanted}"),
             "processors agree" | "writers agree" => return format!("counts do not agree: {message}"),
+            _ if expected == NOTHING_DECLARED => {
+                return format!("{name}: no record of the source declares it");
+            }
             _ => {}
         }
         match self.kind {

@@ -49,7 +49,10 @@ fn of_copybook(args: &Init, path: &Path, dialect: Dialect) -> Result<Done, Failu
     for note in &made.notes {
         remark(&format!("note: {note}"));
     }
-    if made.layouts.len() > 1 {
+    if made.layouts.len() > 1 && !made.needs_when {
+        remark("note: each `when` was chosen by the names of level 88; check that it fits the record type");
+    }
+    if made.needs_when {
         remark(&format!(
             "note: the copybook has {} record types; in each `when`, name the field and values that identify \
              it, then run `crossfoot check`",

@@ -7,11 +7,12 @@ use domain::layout::Layout;
 use format::codepage::CodePage;
 use format::copybook::plan::{Field, Plan, PlanOptions};
 use format::copybook::{
-    Category, Copybook, CopybookError, Item, ItemId, ParseOptions, ReferenceFormat, Usage,
+    Category, Condition, Copybook, CopybookError, Item, ItemId, Literal, ParseOptions, ReferenceFormat, Usage,
 };
 use job::{Job, JobError};
 use thiserror::Error;
 
+use super::record_types::{self, RecordType};
 use super::write::quoted;
 
 /// A job file generated from a copybook, and its layouts.
@@ -22,6 +23,8 @@ pub(crate) struct FromCopybook {
     pub(crate) layouts: Vec<std::sync::Arc<Layout>>,
     /// What the job's author may want to look at, a sentence each.
     pub(crate) notes: Vec<String>,
+    /// Whether a person must say what tells the record types apart.
+    pub(crate) needs_when: bool,
 }
 
 /// The encoding and framing of the file that the copybook describes.
@@ -42,6 +45,13 @@ struct Block {
     level_01: Option<String>,
     views: Vec<String>,
     plan: Plan,
+}
+
+impl Block {
+    fn record_type(&self) -> RecordType<'_> {
+        let fields = self.plan.fields.iter().map(|field| (&*field.column, field.category, field.scale));
+        RecordType { name: &self.name, fields: fields.collect() }
+    }
 }
 
 /// Why no job file can be generated from a copybook.
@@ -89,21 +99,30 @@ pub(crate) fn from_copybook(
     } else {
         let _ = writeln!(out, "[source.cobol]\n{}", native.join("\n"));
     }
-    let values = told_apart_by(&copybook);
+    let told_apart_by = told_apart_by(&copybook);
+    let names: Vec<_> = blocks.iter().map(|block| &*block.name).collect();
+    let values =
+        told_apart_by.as_ref().and_then(|by| record_types::values_by_type(&names, by.conditions, by.numeric));
     let mut layouts = Vec::new();
-    for block in &blocks {
+    for (at, block) in blocks.iter().enumerate() {
         let body = body(&name, block, blocks.len());
         let mut when = String::new();
-        if blocks.len() > 1 {
-            when.push_str("# -> the field and values that identify this record type:\n");
-            when.push_str(&format!(
-                "# when = {{ field = \"{}\", in = [] }}",
-                values.as_ref().map_or("...", |(column, _)| column)
-            ));
-            if let Some((_, named)) = &values {
-                when.push_str(&format!("   # {named}"));
+        let list = values.as_ref().and_then(|values| values.get(at));
+        match (&told_apart_by, list) {
+            _ if blocks.len() == 1 => {}
+            (Some(by), Some(list)) => {
+                when = format!(
+                    "when    = {{ field = \"{}\", in = {list} }}   # -> check: by names\n",
+                    by.column
+                );
             }
-            when.push('\n');
+            (by, _) => {
+                when.push_str("# -> the field and values that identify this record type:\n");
+                let column = by.as_ref().map_or("...", |by| &by.column);
+                when.push_str(&format!("# when = {{ field = \"{column}\", in = [] }}"));
+                when.extend(by.as_ref().map(|by| format!("   # {}", by.named())));
+                when.push('\n');
+            }
         }
         let alone = format!("{}{}", head(file, text, form, longest, &native), body.replace("@when@", ""));
         let job = Job::parse(file, &alone)?;
@@ -114,11 +133,10 @@ pub(crate) fn from_copybook(
             layouts.push(record.layout);
         }
     }
-    out.push_str(
-        "\n# Totals that the source declares, for example in a trailer:\n# [declared]\n# records = { from = \
-         \"trailer\", field = \"record_count\" }\n",
-    );
-    Ok(FromCopybook { text: out, layouts, notes: copybook.notes().to_vec() })
+    let types: Vec<_> = blocks.iter().map(Block::record_type).collect();
+    out.push_str(&record_types::controls(&types));
+    let needs_when = blocks.len() > 1 && values.is_none();
+    Ok(FromCopybook { text: out, layouts, notes: copybook.notes().to_vec(), needs_when })
 }
 
 /// Converts a name to an identifier for tables and records.
@@ -245,21 +263,35 @@ fn first_definition(copybook: &Copybook, record: ItemId) -> Option<String> {
     copybook.item(redefined).name.as_deref().map(str::to_owned)
 }
 
-/// Finds a field with level 88 values outside the views, which usually identifies the record type.
-fn told_apart_by(copybook: &Copybook) -> Option<(String, String)> {
+/// A field whose values usually identify the record type.
+struct ToldApartBy<'a> {
+    column: String,
+    conditions: &'a [Condition],
+    numeric: bool,
+}
+
+impl ToldApartBy<'_> {
+    /// The conditions with their values, for a comment.
+    fn named(&self) -> String {
+        let named = self.conditions.iter().map(|condition| {
+            let values: Vec<_> = condition.values.iter().map(|values| literal(&values.from)).collect();
+            format!("{} {}", condition.name, values.join(", "))
+        });
+        named.collect::<Vec<_>>().join("; ")
+    }
+}
+
+/// Finds a field with level 88 values outside the views.
+fn told_apart_by(copybook: &Copybook) -> Option<ToldApartBy<'_>> {
     let (_, item) = ids(copybook).find(|(_, item)| {
         item.elementary.is_some() && !item.conditions.is_empty() && item.redefines.is_none()
     })?;
     let column = format::copybook::plan::columns::column_name(item.name.as_deref()?);
-    let named = item.conditions.iter().map(|condition| {
-        let values: Vec<_> = condition.values.iter().map(|values| literal(&values.from)).collect();
-        format!("{} {}", condition.name, values.join(", "))
-    });
-    Some((column, named.collect::<Vec<_>>().join("; ")))
+    let numeric = matches!(item.conditions.first()?.values.first()?.from, Literal::Number(_));
+    Some(ToldApartBy { column, conditions: &item.conditions, numeric })
 }
 
-fn literal(value: &format::copybook::Literal) -> String {
-    use format::copybook::Literal;
+fn literal(value: &Literal) -> String {
     match value {
         Literal::Text(text) | Literal::All(text) => format!("'{text}'"),
         Literal::Number(number) => number.clone(),

@@ -17,6 +17,7 @@ mod dialect;
 mod header;
 mod keys;
 mod names;
+mod record_types;
 mod rows;
 mod sample;
 mod types;

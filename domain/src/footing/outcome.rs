@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 use super::fold::State;
 use super::plan::{Control, Cover, FootingPlan, Wanted, What};
 use super::tally::{Demanded, Miss, Shows, Tally};
-use crate::check::{CheckKind, CheckResult, Stage, Verdict};
+use crate::check::{CheckKind, CheckResult, NOTHING_DECLARED, Stage, Verdict};
 use crate::ids::RecordNo;
 use crate::invariants::Invariant;
 
@@ -146,7 +146,7 @@ fn undeclared(control: &Control, name: String, kind: CheckKind, at_ms: i64) -> C
         stage: Stage::Declared,
         name,
         invariant: Some(Invariant::DeclaredMet),
-        expected: "nothing declared".into(),
+        expected: NOTHING_DECLARED.into(),
         actual: "nothing to compare".into(),
         discrepancy: if control.optional { String::new() } else { "not declared".into() },
         verdict,
