@@ -9,6 +9,7 @@ use coordinator::load::LoadError;
 use coordinator::open::OpenError;
 use coordinator::ops::OpsError;
 use coordinator::run::{Ending, RunError};
+use coordinator::verify::VerifyError;
 use domain::ids::RunId;
 use domain::report::Outcome;
 use domain::visible::{visible_json, visible_lines};
@@ -236,7 +237,9 @@ impl From<RunError> for Failure {
             | RunError::Source(_)
             | RunError::StreamGone
             | RunError::SourceWanted(_) => ErrorKind::Source,
-            RunError::Load(LoadError::Broker(_)) => ErrorKind::Broker,
+            RunError::Load(LoadError::Broker(_)) | RunError::Verify(VerifyError::Broker(_)) => {
+                ErrorKind::Broker
+            }
             RunError::Job(_) => ErrorKind::Job,
             other => other.store().map_or(ErrorKind::Run, of_store),
         };

@@ -18,6 +18,7 @@ use crate::commands::run::Ended;
 use crate::outcome::{Done, Failure};
 use crate::output::{remark, tell, tell_json};
 use crate::printed::RunStands;
+use crate::printed::failed::ErrorKind;
 use crate::wiring;
 
 /// The polling interval of `--wait`.
@@ -98,6 +99,8 @@ async fn verdict(store: &dyn Store, run_id: RunId) -> Result<Ending, Failure> {
             Ok(run) if run.parked => {
                 let why = run.note.unwrap_or_default();
                 return Err(Failure::unfinished(format!("run {run_id} is waiting for an operator: {why}"))
+                    .of_kind(ErrorKind::Run)
+                    .of_run(run_id)
                     .advise(&format!(
                         "retry chunks that were set aside with `crossfoot redrive {run_id}`; \
                          continue with `crossfoot resume {run_id}`; give up with `crossfoot cancel {run_id}`"
