@@ -52,7 +52,7 @@ pub struct Holder<'a> {
 }
 
 impl<'a> Holder<'a> {
-    /// Reads a signature. What it does not say is `None`.
+    /// Reads what a signature says of its process; what it does not say is `None`.
     #[must_use]
     pub fn of(owner: &'a str) -> Self {
         // The first ` pid ` is the process's own; the next is of `pid namespace`.

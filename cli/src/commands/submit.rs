@@ -51,7 +51,7 @@ pub(crate) async fn submit(global: &Global, args: &Submit) -> Result<Done, Failu
         remark(&format!("submitted run {run_id}; waiting for its verdict"));
         return await_verdict(global, &store, &*coordinator.clock, run_id, args.patience).await;
     }
-    // Not the command's failure: the run is submitted, and whoever starts a coordinator has it driven.
+    // Not the command's failure: the run is submitted, and any coordinator that starts drives it.
     if let Ok(false) = has_service(&*store).await {
         remark(
             "warning: no coordinator service is running, so the run waits; start one with `crossfoot coordinator` \

@@ -51,7 +51,7 @@ pub(crate) async fn target(
     }
     let (command, run_id) = (act.command, run.run_id);
     Err(Failure::usage(format!(
-        "`crossfoot {command}` would act on this run, and nobody confirmed it:\n{summary}"
+        "`crossfoot {command}` would act on this run, which was not confirmed:\n{summary}"
     ))
     .advise(&format!("name the run (`crossfoot {command} {run_id}`), or pass `--yes`; nothing was done"))
     .of_kind(ErrorKind::NotConfirmed)
