@@ -34,7 +34,7 @@ fn main() -> ExitCode {
             }
             // The arguments are not parsed, so the option is looked for as it is written.
             if std::env::args_os().skip(1).take_while(|word| word != "--").any(|word| word == "--json") {
-                return outcome::report_usage(&error);
+                return outcome::report_usage(&output::usage_text(&error, false));
             }
             output::say_usage(&error);
             return ExitCode::from(2);

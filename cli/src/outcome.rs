@@ -9,6 +9,7 @@ use coordinator::load::LoadError;
 use coordinator::open::OpenError;
 use coordinator::ops::OpsError;
 use coordinator::run::{Ending, RunError};
+use coordinator::verify::VerifyError;
 use domain::ids::RunId;
 use domain::report::Outcome;
 use domain::visible::{visible_json, visible_lines};
@@ -19,7 +20,6 @@ use source::SourceError;
 use store::StoreError;
 
 use crate::args::VerdictExit;
-use crate::output::usage_text;
 use crate::printed::failed::{ErrorKind, ErrorPlace, FailedCommand, FailedError, hint};
 
 /// The result of a command that ran to its end.
@@ -153,10 +153,9 @@ impl Failure {
 }
 
 /// Reports a command line that cannot be parsed, as JSON.
-pub(crate) fn report_usage(error: &clap::Error) -> ExitCode {
-    let text = usage_text(error, false);
+pub(crate) fn report_usage(text: &str) -> ExitCode {
     // The first paragraph says what is wrong; usage and tips follow.
-    let (what, rest) = text.split_once("\n\n").unwrap_or((&text, ""));
+    let (what, rest) = text.split_once("\n\n").unwrap_or((text, ""));
     let message = what.strip_prefix("error: ").unwrap_or(what).trim();
     let failure = Failure::usage(message);
     let rest = rest.trim();
@@ -237,7 +236,9 @@ impl From<RunError> for Failure {
             | RunError::Source(_)
             | RunError::StreamGone
             | RunError::SourceWanted(_) => ErrorKind::Source,
-            RunError::Load(LoadError::Broker(_)) => ErrorKind::Broker,
+            RunError::Load(LoadError::Broker(_)) | RunError::Verify(VerifyError::Broker(_)) => {
+                ErrorKind::Broker
+            }
             RunError::Job(_) => ErrorKind::Job,
             other => other.store().map_or(ErrorKind::Run, of_store),
         };

@@ -1,4 +1,4 @@
-//! The one cause for which most records of a source were rejected: what a report leads with.
+//! Rejects by cause, and the one cause for which most records of a source were rejected: what a report leads with.
 
 use std::cmp::Reverse;
 
@@ -6,8 +6,36 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::constraint::ReasonCode;
-use crate::report::RejectGroup;
 use crate::words::{grouped, plural};
+
+/// Rejects of one kind.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct RejectGroup {
+    /// The field, if it was one field's fault.
+    pub field: Option<String>,
+    /// The kind of fault.
+    pub code: ReasonCode,
+    /// How many records have this fault.
+    pub records: u64,
+    /// The first of them.
+    pub first_record_no: u64,
+    /// What was said against the records; absent if it differs from record to record.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub detail: Option<String>,
+    /// What was said most often, if it differs from record to record and is counted: values that are of no record
+    /// type. At most three.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub examples: Vec<RejectExample>,
+}
+
+/// What was said against some records of a group.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct RejectExample {
+    /// What was said.
+    pub detail: String,
+    /// Against how many records.
+    pub records: u64,
+}
 
 /// The cause for which more than half of a source's records were rejected.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
@@ -84,7 +112,6 @@ impl LeadingCause {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::report::RejectExample;
 
     fn group(code: ReasonCode, records: u64) -> RejectGroup {
         RejectGroup { field: None, code, records, first_record_no: 1, detail: None, examples: Vec::new() }

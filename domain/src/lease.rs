@@ -52,7 +52,7 @@ pub struct Holder<'a> {
 }
 
 impl<'a> Holder<'a> {
-    /// Reads a signature. What it does not say is `None`.
+    /// Reads what a signature says of its process; what it does not say is `None`.
     #[must_use]
     pub fn of(owner: &'a str) -> Self {
         // The first ` pid ` is the process's own; the next is of `pid namespace`.
@@ -72,10 +72,7 @@ impl<'a> Holder<'a> {
 
 impl fmt::Display for Holder<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self.actor.rsplit_once('@') {
-            Some((user, host)) => write!(f, "{user} on host {host}")?,
-            None => f.write_str(self.actor)?,
-        }
+        f.write_str(self.actor)?;
         let pid = self.pid.map(|pid| format!("pid {pid}"));
         let version = self.version.map(|version| format!("crossfoot {version}"));
         let since = self.since.map(|since| format!("since {since}"));
@@ -159,15 +156,12 @@ mod tests {
         let own = "anna@vm pid 7 (crossfoot 0.2.0 since 2026-11-27T13:00:00.000Z, boot b, pid namespace 4, start 9)";
         let holder = Holder::of(own);
         assert_eq!((holder.host, holder.pid, holder.version), (Some("vm"), Some(7), Some("0.2.0")));
-        assert_eq!(
-            holder.to_string(),
-            "anna on host vm (pid 7, crossfoot 0.2.0, since 2026-11-27T13:00:00.000Z)"
-        );
+        assert_eq!(holder.to_string(), "anna@vm (pid 7, crossfoot 0.2.0, since 2026-11-27T13:00:00.000Z)");
         let without_proc = Holder::of("anna@vm pid 7 (crossfoot 0.2.0 since 2026-11-27T13:00:00.000Z)");
         assert_eq!(without_proc, holder);
         let older = "anna@vm pid 7 (boot b, pid namespace 4, start 9)";
-        assert_eq!(Holder::of(older).to_string(), "anna on host vm (pid 7)");
-        assert_eq!(Holder::of("anna@vm pid 7").to_string(), "anna on host vm (pid 7)");
+        assert_eq!(Holder::of(older).to_string(), "anna@vm (pid 7)");
+        assert_eq!(Holder::of("anna@vm pid 7").to_string(), "anna@vm (pid 7)");
         assert_eq!(Holder::of("a").to_string(), "a");
         assert_eq!(Holder::of("").to_string(), "");
     }

@@ -6,8 +6,8 @@ use serde::{Deserialize, Serialize};
 use crate::amount::Amount;
 use crate::balance::{AmountBalance, Balance};
 use crate::cause::LeadingCause;
+pub use crate::cause::{RejectExample, RejectGroup};
 use crate::check::{CheckResult, Stage, Verdict};
-use crate::constraint::ReasonCode;
 use crate::counts::WorkerShare;
 use crate::finding::Finding;
 use crate::fingerprint::Hash;
@@ -131,35 +131,6 @@ pub struct SourceSummary {
     pub sha256: Option<Hash>,
     /// Chunks that the source was cut into.
     pub chunks: u64,
-}
-
-/// Rejects of one kind.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-pub struct RejectGroup {
-    /// The field, if it was one field's fault.
-    pub field: Option<String>,
-    /// The kind of fault.
-    pub code: ReasonCode,
-    /// How many records have this fault.
-    pub records: u64,
-    /// The first of them.
-    pub first_record_no: u64,
-    /// What was said against the records; absent if it differs from record to record.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub detail: Option<String>,
-    /// What was said most often, if it differs from record to record and is counted: values that are of no record
-    /// type. At most three.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub examples: Vec<RejectExample>,
-}
-
-/// What was said against some records of a group.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-pub struct RejectExample {
-    /// What was said.
-    pub detail: String,
-    /// Against how many records.
-    pub records: u64,
 }
 
 /// The head of the evidence log: its last event.

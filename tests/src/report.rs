@@ -74,6 +74,10 @@ fn hold_json(json: &Value, people: &[(&str, &String)], junit: &str) {
         junit.matches("<testcase classname=\"").count() - junit.matches("classname=\"run\"").count(),
         checks.len()
     );
+    let (cause, leads) = (json["leading_cause"].as_object(), "of records rejected (");
+    for (what, rendered) in people {
+        assert_eq!(rendered.contains(leads), cause.is_some(), "{what} and the leading cause:\n{rendered}");
+    }
     // The control totals, figure by figure.
     for level in list(&json["levels"]) {
         let records = level["records"].as_u64().unwrap();

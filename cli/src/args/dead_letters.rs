@@ -18,7 +18,7 @@ pub(crate) enum DeadLetters {
         /// ID of the dead letter, or its first four or more characters
         #[arg(value_name = "ID")]
         id: String,
-        /// Write the message to FILE byte for byte. It may hold records in clear; the log records who asked
+        /// Write the message to FILE byte for byte. It may hold unmasked records; the log records who asked
         #[arg(long, short, value_name = "FILE")]
         output: Option<PathBuf>,
     },

@@ -243,7 +243,7 @@ fn confirm(global: &Global, args: &Letters, verb: &str, letters: &[DeadLetter]) 
         return Ok(());
     }
     Err(Failure::usage(format!(
-        "`crossfoot dead-letters {verb}` would act on {count}, and nobody confirmed it:\n{what}"
+        "`crossfoot dead-letters {verb}` would act on {count}, which was not confirmed:\n{what}"
     ))
     .advise("name them by their IDs, or pass `--yes`; nothing was done")
     .of_kind(ErrorKind::NotConfirmed))

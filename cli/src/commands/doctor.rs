@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use broker::rabbitmq::{Rabbit, RabbitSettings};
-use coordinator::ops::attendance::{ALIVE, has_service};
+use coordinator::ops::attendance::{ALIVE, has_service, waiting_runs};
 use coordinator::ops::held::{Held, held};
 use domain::counts::Role;
 use domain::words::plural;
@@ -80,7 +80,9 @@ async fn of_store(settings: &Settings) -> Vec<Finding> {
         let mut all = vec![is_open(&store)];
         all.extend(store.diagnose().await);
         all.extend(of_log(&store).await);
-        if !wiring::is_embedded(settings) {
+        if wiring::is_embedded(settings) {
+            all.extend(of_submitted(&store).await);
+        } else {
             all.extend(of_fleet(&store).await);
         }
         return all;
@@ -92,7 +94,9 @@ async fn of_store(settings: &Settings) -> Vec<Finding> {
     let mut all = vec![is_open(&*store)];
     all.extend(wiring::sqlite_path(settings).and_then(|path| of_file(&path)));
     all.extend(of_log(&*store).await);
-    if !wiring::is_embedded(settings) {
+    if wiring::is_embedded(settings) {
+        all.extend(of_submitted(&*store).await);
+    } else {
         let advice = "use postgres:// if workers run on other machines";
         all.push(Finding::warn(
             "store",
@@ -102,6 +106,25 @@ async fn of_store(settings: &Settings) -> Vec<Finding> {
         all.extend(of_fleet(&*store).await);
     }
     all
+}
+
+/// Warns about runs that wait for a coordinator service, if these settings cannot have one.
+async fn of_submitted(store: &dyn Store) -> Option<Finding> {
+    /// The maximum number of runs that are counted.
+    const COUNTED: u32 = 1000;
+    match waiting_runs(store, COUNTED).await {
+        Ok(runs) if runs.is_empty() => None,
+        Ok(runs) => Some(Finding::warn(
+            "coordinator",
+            format!(
+                "submitted and waiting for a coordinator service: {}, the oldest {}",
+                plural(runs.len() as u64, "run"),
+                runs[0].run_id
+            ),
+            "the broker memory: has no coordinator service; set `url` under [broker], or resume or cancel the runs",
+        )),
+        Err(error) => Some(Finding::error("coordinator", error)),
+    }
 }
 
 /// Warns if other users can read the file, which holds rows, rejects and the masking key.

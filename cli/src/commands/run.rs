@@ -220,7 +220,7 @@ async fn begin_and_drive(
     };
     let failure = given_up.map_or_else(|| Failure::from(error), Failure::unfinished);
     let separator = if next.is_empty() { "" } else { "; " };
-    Err(failure.advise(&format!("{}{separator}{next}", stands.said)))
+    Err(failure.of_run(run_id).advise(&format!("{}{separator}{next}", stands.said)))
 }
 
 async fn stands(coordinator: &Coordinator, run_id: RunId) -> Standing {

@@ -18,6 +18,7 @@ use crate::commands::run::Ended;
 use crate::outcome::{Done, Failure};
 use crate::output::{remark, tell, tell_json};
 use crate::printed::RunStands;
+use crate::printed::failed::ErrorKind;
 use crate::wiring;
 
 /// The polling interval of `--wait`.
@@ -50,7 +51,7 @@ pub(crate) async fn submit(global: &Global, args: &Submit) -> Result<Done, Failu
         remark(&format!("submitted run {run_id}; waiting for its verdict"));
         return await_verdict(global, &store, &*coordinator.clock, run_id, args.patience).await;
     }
-    // Not the command's failure: the run is submitted, and whoever starts a coordinator has it driven.
+    // Not the command's failure: the run is submitted, and any coordinator that starts drives it.
     if let Ok(false) = has_service(&*store).await {
         remark(
             "warning: no coordinator service is running, so the run waits; start one with `crossfoot coordinator` \
@@ -98,6 +99,8 @@ async fn verdict(store: &dyn Store, run_id: RunId) -> Result<Ending, Failure> {
             Ok(run) if run.parked => {
                 let why = run.note.unwrap_or_default();
                 return Err(Failure::unfinished(format!("run {run_id} is waiting for an operator: {why}"))
+                    .of_kind(ErrorKind::Run)
+                    .of_run(run_id)
                     .advise(&format!(
                         "retry chunks that were set aside with `crossfoot redrive {run_id}`; \
                          continue with `crossfoot resume {run_id}`; give up with `crossfoot cancel {run_id}`"

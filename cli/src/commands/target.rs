@@ -2,6 +2,7 @@
 
 use std::io::{BufRead, IsTerminal, Write};
 
+use domain::report::CheckCounts;
 use domain::visible::{visible, visible_lines};
 use domain::words::{grouped, plural};
 use store::model::Run;
@@ -50,7 +51,7 @@ pub(crate) async fn target(
     }
     let (command, run_id) = (act.command, run.run_id);
     Err(Failure::usage(format!(
-        "`crossfoot {command}` would act on this run, and nobody confirmed it:\n{summary}"
+        "`crossfoot {command}` would act on this run, which was not confirmed:\n{summary}"
     ))
     .advise(&format!("name the run (`crossfoot {command} {run_id}`), or pass `--yes`; nothing was done"))
     .of_kind(ErrorKind::NotConfirmed)
@@ -131,6 +132,11 @@ async fn summary(store: &dyn Store, run: &Run) -> Result<String, Failure> {
         grouped(progress.set_aside),
         plural(progress.records, "record"),
     );
+    let checks = CheckCounts::of(&store.checks(run.run_id).await?.checks);
+    if checks.decided() > 0 {
+        let (passed, failed) = (checks.passed as u64, plural(checks.failed as u64, "failure"));
+        lines.push_str(&format!("\n  checks  {} passed, {failed}", grouped(passed)));
+    }
     if let Some(lease) = store.lease(run.run_id).await?.filter(|lease| !lease.left.is_zero()) {
         let holder = domain::lease::Holder::of(&lease.owner);
         lines.push_str(&format!("\n  driver  {}", visible(&holder.to_string())));

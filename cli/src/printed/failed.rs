@@ -8,6 +8,7 @@ use coordinator::open::OpenError;
 use coordinator::ops::OpsError;
 use coordinator::run::RunError;
 use coordinator::split::SplitError;
+use coordinator::verify::VerifyError;
 use domain::lease::Holder;
 use job::JobError;
 use schemars::JsonSchema;
@@ -178,7 +179,9 @@ impl ErrorPlace {
         match error {
             RunError::Load(LoadError::Split(error)) => self.add_split(error),
             RunError::Load(LoadError::SetAside { chunk_no, .. }) => self.chunk_no = Some(chunk_no.0),
-            RunError::Load(LoadError::Broker(error)) => self.add_broker(error),
+            RunError::Load(LoadError::Broker(error)) | RunError::Verify(VerifyError::Broker(error)) => {
+                self.add_broker(error);
+            }
             RunError::Source(error) => self.add_source(error),
             other => {
                 if let Some(error) = other.store() {
@@ -272,7 +275,10 @@ pub(crate) fn hint(error: &(dyn Error + 'static)) -> Option<String> {
         _ => error.downcast_ref::<StoreError>().or_else(|| error.downcast_ref::<RunError>()?.store()),
     };
     let is_broker = error.is::<BrokerError>()
-        || matches!(error.downcast_ref::<RunError>(), Some(RunError::Load(LoadError::Broker(_))));
+        || matches!(
+            error.downcast_ref::<RunError>(),
+            Some(RunError::Load(LoadError::Broker(_)) | RunError::Verify(VerifyError::Broker(_)))
+        );
     match store {
         Some(StoreError::NoSuchRun { .. }) => Some("list the runs with `crossfoot runs`".into()),
         Some(StoreError::Over { run_id, .. } | StoreError::LeaseHeld { run_id, .. }) => {

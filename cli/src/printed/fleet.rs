@@ -15,7 +15,7 @@ pub(crate) struct ListedFleet {
     pub(crate) note: Option<String>,
 }
 
-/// The roles of which no process is alive.
+/// The roles that no living process has.
 #[derive(Debug, Serialize, JsonSchema)]
 pub(crate) struct MissingRoles {
     /// No coordinator service is alive.

@@ -120,6 +120,7 @@ fn an_embedded_fleet_says_why_there_is_nothing_to_list() {
     desk.run(&["dead-letters", "clear", "--all", "--yes"]).exits(2).says(&["memory:"]);
     desk.put("in.csv", csv(&[GOOD, BAD]));
     desk.run(&["submit", "job.toml", "--source", "in.csv"]).exits(0).says(&["memory:", "crossfoot run"]);
+    desk.run(&["doctor"]).exits(0).prints(&["waiting for a coordinator service: 1 run", "[broker]"]);
 }
 
 #[test]

@@ -8,9 +8,11 @@ use domain::counts::Role;
 use domain::ids::RunId;
 use domain::lifecycle::RunState;
 use platform::clock::Clock;
+use store::model::Run;
 use store::{Store, StoreError};
 use tokio::sync::watch;
 
+use crate::context::lease::LEASE;
 pub use crate::ops::held::ALIVE;
 use crate::ops::held::{Held, held};
 use crate::progress::{Phase, Snapshot};
@@ -59,6 +61,14 @@ pub async fn missing_workers(store: &dyn Store) -> Result<Missing, StoreError> {
 /// [`StoreError`] of the database.
 pub async fn has_service(store: &dyn Store) -> Result<bool, StoreError> {
     Ok(store.service().await?.is_some_and(|lease| !lease.left.is_zero()))
+}
+
+/// Submitted runs that no coordinator drives and that wait for no operator, the oldest first.
+///
+/// # Errors
+/// [`StoreError`] of the database.
+pub async fn waiting_runs(store: &dyn Store, limit: u32) -> Result<Vec<Run>, StoreError> {
+    store.waiting_runs(LEASE, limit).await
 }
 
 impl Watcher<'_> {

@@ -194,7 +194,7 @@ impl Coordinator {
         Some((RunId::from_bytes(opened.message.run_id()), ChunkNo(opened.message.chunk_no())))
     }
 
-    /// Notes that a dead letter is about to be written to `file` as it is. It may hold records in clear.
+    /// Notes that a dead letter is about to be written to `file` as it is. It may hold unmasked records.
     ///
     /// # Errors
     /// [`StoreError`] of the database: nothing is to be written then.

@@ -11,6 +11,7 @@ use domain::invariants::Invariant;
 use domain::lifecycle::RunEvent;
 use store::model::{FindingPage, KeptChecks, NewRun};
 use store::{Store, StoreError};
+use wire::RejectReason;
 
 use super::fixture::{APPEND, KEYLESS, Loading, Record, entry, job, kept_checks, new_run, row, run_id};
 use super::{NOW_MS, Subject, soon};
@@ -248,10 +249,22 @@ pub(crate) async fn rejects_are_grouped_by_field_and_fault(make: &impl AsyncFn()
             }
             // The same fault twice in one record is one record.
             reject.reasons.push(reject.reasons[0].clone());
+            let detail = if reject.record_no > 5 { "`kind` is 'X'" } else { "`kind` is 'Y'" }.to_owned();
+            reject.reasons.push(RejectReason {
+                field: None,
+                code: ReasonCode::RecordType.name().into(),
+                detail,
+            });
         }
         loading.commit(batch).await.unwrap();
     }
-    let groups = loading.store.reject_groups(loading.run_id).await.unwrap();
+    let mut groups = loading.store.reject_groups(loading.run_id).await.unwrap();
+    // What is said of a record's type is counted; any other is named if it is the same for all.
+    let typed = groups.remove(0);
+    assert_eq!((typed.code, typed.records, typed.detail), (ReasonCode::RecordType, 13, None));
+    let examples: Vec<_> = typed.examples.iter().map(|one| (one.detail.as_str(), one.records)).collect();
+    assert_eq!(examples, [("`kind` is 'X'", 10), ("`kind` is 'Y'", 3)]);
+    assert_eq!((groups[0].detail.as_deref(), groups[0].examples.len()), (Some("'x' is not a decimal"), 0));
     let groups: Vec<_> = groups
         .iter()
         .map(|group| (group.field.as_deref(), group.code, group.records, group.first_record_no))

@@ -357,7 +357,8 @@ impl<D: Database> Evidence for D {
 
     async fn reject_groups(&self, run_id: RunId) -> Result<Vec<RejectGroup>, StoreError> {
         let sql = "SELECT field, code, count(DISTINCT record_no) AS records, min(record_no) AS first,
-                   min(detail) AS least, max(detail) AS most FROM crossfoot_reject_reason WHERE run_id = $1 GROUP BY field, code
+                   min(detail) AS least, max(detail) AS most FROM crossfoot_reject_reason
+                   WHERE run_id = $1 GROUP BY field, code
                    ORDER BY records DESC, first, field NULLS FIRST, code LIMIT 20";
         let group = |row: &Row| {
             let code: String = row.get("code")?;

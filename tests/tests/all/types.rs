@@ -79,9 +79,9 @@ async fn what_is_of_no_type_or_has_no_parent_is_a_reject() {
     assert_eq!((balance.records, balance.staged, balance.rejected), (98, 90, 8));
     let rejects = bench.store.rejects(ended.run_id, 0, 100).await.unwrap();
     let told: Vec<_> = rejects.iter().map(|one| (one.record_no.0, one.reasons[0].detail.as_str())).collect();
-    assert_eq!(told[0].0, 2);
-    assert!(told[0].1.starts_with("the record matches none of the job's record types: `"), "{told:?}");
-    assert!(told[0].1.contains(" is 'X', expected 'B' for batch"), "{told:?}");
+    let said = "the record matches none of the job's record types: `kind` is 'X', expected 'H' for posting, 'B' for \
+                batch, 'E' for entry, 'T' for tail";
+    assert_eq!(told[0], (2, said));
     assert_eq!(told[1], (3, "no `batch` record precedes it"));
     assert_eq!(told.len(), 8);
     assert_eq!(rejects[0].raw, b"X,0,");
