@@ -44,6 +44,7 @@ pub mod retry;
 pub mod rule;
 pub mod seal;
 pub mod start;
+pub mod table;
 pub mod totals;
 pub mod trend;
 pub mod value;

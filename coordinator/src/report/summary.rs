@@ -7,6 +7,7 @@ use domain::counts::WorkerShare;
 use domain::ids::RunId;
 use domain::layout::Layout;
 use domain::report::{CheckCounts, LevelTotals, Outcome, RejectGroup, Report, SourceSummary};
+use domain::table::TableName;
 use job::Job;
 use serde::{Deserialize, Serialize};
 use store::model::{FindingPage, KeptChecks, Run};
@@ -84,7 +85,7 @@ pub async fn report(store: &dyn Store, run_id: RunId) -> Result<Report, StoreErr
         note: run.note.clone(),
         source: source(&run),
         staging_table: names(&job, |layout| &layout.staging),
-        final_table: names(&job, |layout| &layout.final_table),
+        final_table: names(&job, |layout| &layout.final_table.name),
         opened_at_ms: run.opened_at_ms,
         ended_at_ms: run.ended_at_ms,
         elapsed_ms: run.elapsed_ms,
@@ -113,6 +114,6 @@ fn source(run: &Run) -> SourceSummary {
     }
 }
 
-fn names(job: &Job, of: impl Fn(&Layout) -> &str) -> String {
-    job.layouts().map(|layout| of(layout)).collect::<Vec<_>>().join(", ")
+fn names(job: &Job, of: impl Fn(&Layout) -> &TableName) -> String {
+    job.layouts().map(|layout| of(layout).to_string()).collect::<Vec<_>>().join(", ")
 }

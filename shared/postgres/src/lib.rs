@@ -7,6 +7,9 @@ mod balance;
 mod clock;
 mod connect;
 mod facts;
+mod final_table;
+mod fit;
+mod found;
 mod in_order;
 #[cfg(test)]
 mod in_order_tests;

@@ -33,6 +33,7 @@ pub mod masking;
 pub mod message_key;
 pub mod model;
 pub mod names;
+pub mod own_table;
 pub mod param;
 pub mod promotion;
 pub mod readback;
