@@ -16,14 +16,16 @@ use coordinator::{Coordinator, CoordinatorBuilder};
 use domain::layout::Layout;
 use domain::report::Outcome;
 use drill::ShadowFactory;
+use job::Job;
 use platform::clock::SystemClock;
 use platform::files::{KEY_BYTES_MAX, read_small_file};
 use post::{Post, PostSettings};
 use postgres::{PostgresSettings, PostgresStore};
 use settings::{BrokerSettings, FleetSettings, Settings, StoreSettings};
 use sqlite::SqliteStore;
-use store::Store;
 use store::bounds::Dialect;
+use store::own_table::TableLook;
+use store::{Store, StoreError};
 use tokio::sync::watch;
 use worker::WorkerContext;
 
@@ -106,6 +108,16 @@ pub(crate) fn ddl(dialect: Dialect, layout: &Layout) -> Vec<String> {
         Dialect::Sqlite => sqlite::ddl(layout),
         Dialect::Postgres => postgres::ddl(layout),
     }
+}
+
+/// Looks at the final tables of `job` that are there, and changes nothing. `None`: there is no store yet.
+pub(crate) async fn look(settings: &Settings, job: &Job) -> Option<Result<Vec<TableLook>, StoreError>> {
+    let layouts: Vec<_> = job.layouts().map(|layout| &**layout).collect();
+    if is_postgres(settings) {
+        return Some(postgres::look(&postgres_settings(&settings.store), &layouts).await);
+    }
+    let path = sqlite_path(settings).filter(|path| path.is_file())?;
+    Some(sqlite::look(&path, &layouts))
 }
 
 /// Whether the fleet runs in this process.

@@ -280,6 +280,16 @@ fn options(settings: &PostgresSettings, url: &str) -> Result<PgConnectOptions, S
     Ok(options)
 }
 
+/// A connection to the database as it is: no ledger is made.
+pub(crate) async fn connected(settings: &PostgresSettings) -> Result<PgConnection, StoreError> {
+    let url = settings.url.to_string();
+    let options = options(settings, &url)?;
+    let connected = connect(&options).await;
+    connected
+        .map(|(connection, _)| connection)
+        .map_err(|error| StoreError::Unreachable { url, reason: why(&error) })
+}
+
 /// Why the settings are refused before any server is asked, in words that hold no secret.
 #[must_use]
 pub fn refused(settings: &PostgresSettings) -> Option<String> {

@@ -133,7 +133,7 @@ fn of_relation(relation: &Relation, layout: &Layout, look: &mut TableLook) {
         let missing = relation.missing_privileges.join(", ");
         look.differences.push(format!(
             "user {user} may not {missing}; GRANT SELECT, INSERT, UPDATE ON {} TO {user} (promotion locks the \
-             table, which needs UPDATE in every mode)",
+             table, which needs more than INSERT)",
             quoted_table(&layout.final_table.name)
         ));
     }

@@ -122,7 +122,8 @@ pub(crate) async fn relation(
                       WHERE k.conrelid = c.oid AND k.contype = 'f' ORDER BY 1) AS foreign_keys,
                 coalesce(row_security_active(c.oid), false) AS row_security,
                 ARRAY(SELECT p FROM unnest(ARRAY['SELECT', 'INSERT', 'UPDATE']) p
-                      WHERE NOT has_table_privilege(c.oid, p)) AS missing
+                      WHERE NOT has_any_column_privilege(c.oid, p)
+                      AND NOT (p = 'UPDATE' AND has_table_privilege(c.oid, 'DELETE, TRUNCATE'))) AS missing
          FROM pg_class c WHERE c.oid = to_regclass($1)",
     )
     .bind(quoted_table(table))

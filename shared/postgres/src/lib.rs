@@ -17,6 +17,7 @@ mod in_order_tests;
 mod large_tests;
 mod ledger;
 mod locks;
+mod look;
 mod numeric;
 #[cfg(test)]
 mod own_tests;
@@ -37,4 +38,5 @@ mod watched_tests;
 
 pub use connect::refused;
 pub use connect::{PostgresSettings, PostgresStore};
+pub use look::look;
 pub use tables::ddl;
