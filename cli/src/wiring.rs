@@ -20,7 +20,7 @@ use job::Job;
 use platform::clock::SystemClock;
 use platform::files::{KEY_BYTES_MAX, read_small_file};
 use post::{Post, PostSettings};
-use postgres::{PostgresSettings, PostgresStore};
+use postgres::{LedgerSchema, PostgresSettings, PostgresStore};
 use settings::{BrokerSettings, FleetSettings, Settings, StoreSettings};
 use sqlite::SqliteStore;
 use store::bounds::Dialect;
@@ -75,6 +75,7 @@ pub(crate) fn postgres_settings(of: &StoreSettings) -> PostgresSettings {
         password: of.password.clone(),
         password_file: of.password_file.clone(),
         max_connections: of.max_connections,
+        schema: of.schema.clone().map_or(LedgerSchema::Usual, LedgerSchema::Named),
     }
 }
 

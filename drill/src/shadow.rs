@@ -12,7 +12,7 @@ use std::time::Duration;
 use domain::rule::Condition;
 use domain::table::TableName;
 use job::{Job, ShadowJob};
-use postgres::{PostgresSettings, PostgresStore};
+use postgres::{LedgerSchema, PostgresSettings, PostgresStore};
 use rusqlite::Connection;
 use sqlite::SqliteStore;
 use sqlx::postgres::{PgPool, PgPoolOptions};
@@ -119,6 +119,8 @@ impl ShadowFactory {
                 let store = PostgresStore::open(&PostgresSettings {
                     url: url.as_str().into(),
                     max_connections: Some(CONNECTIONS),
+                    // All of it in the shadow's own schema.
+                    schema: LedgerSchema::SearchPath,
                     ..settings.clone()
                 })
                 .await?;

@@ -21,6 +21,7 @@ mod look;
 mod numeric;
 #[cfg(test)]
 mod own_tests;
+mod place;
 mod pool;
 mod promotion;
 mod purge;
@@ -39,4 +40,5 @@ mod watched_tests;
 pub use connect::refused;
 pub use connect::{PostgresSettings, PostgresStore};
 pub use look::look;
+pub use place::LedgerSchema;
 pub use tables::ddl;

@@ -53,9 +53,10 @@ enum Tried {
 impl Staging for PostgresStore {
     async fn prepare(&self, job: &Job) -> Result<(), StoreError> {
         Dialect::Postgres.holds(job)?;
-        let job = job.clone();
+        let (job, place) = (job.clone(), Arc::clone(&self.place));
         self.change(move |connection| {
             Box::pin(async move {
+                place.make_jobs_tables(connection).await?;
                 let layouts: Vec<_> = job.layouts().map(|layout| &**layout).collect();
                 tables::prepare(connection, &layouts).await
             })
@@ -87,10 +88,11 @@ impl Staging for PostgresStore {
                 match store.try_to_commit(&ready).await? {
                     Tried::Done(outcome) => return Ok(outcome),
                     Tried::NoPartition => {
-                        let one = Arc::clone(&ready);
+                        let (one, place) = (Arc::clone(&ready), Arc::clone(&store.place));
                         store
                             .change(move |connection| {
                                 Box::pin(async move {
+                                    place.make_jobs_tables(connection).await?;
                                     for layout in one.job.layouts() {
                                         make_partition(connection, &layout.staging, one.run_id).await?;
                                     }

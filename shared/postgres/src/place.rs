@@ -1,0 +1,124 @@
+//! In which schema the ledger is: where it was made, and for a new store in a schema of its own.
+//!
+//! Every session looks for names in the ledger's schema first, so that no table elsewhere can pass for one of the
+//! ledger's. The job's tables are made where the search path leads without it.
+
+use sqlx::postgres::PgConnection;
+use sqlx::{AssertSqlSafe, Executor as _, Row as _};
+use store::StoreError;
+use store::names::quoted;
+
+/// The schema of the ledger in a new store.
+const DEFAULT_SCHEMA: &str = "crossfoot";
+
+/// One process at a time decides where a new ledger is made.
+const DECIDING: &str = "SELECT pg_advisory_lock(1128660993, 9)";
+
+/// In which schema the ledger is to be.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub enum LedgerSchema {
+    /// Where the search path of the connection leads.
+    #[default]
+    SearchPath,
+    /// Where it is already; in a new store, in the schema `crossfoot`.
+    Usual,
+    /// In this schema, and nowhere else.
+    Named(String),
+}
+
+/// Where the ledger was found, or is made.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Place {
+    /// The search path of every session; `None`: as the server has it.
+    pub(crate) path: Option<String>,
+    /// The search path by which the job's tables are made, if it is another.
+    jobs: Option<String>,
+}
+
+impl Place {
+    /// Has the transaction make tables where the job's tables are, and not beside the ledger.
+    pub(crate) async fn make_jobs_tables(&self, connection: &mut PgConnection) -> Result<(), StoreError> {
+        if let Some(path) = &self.jobs {
+            connection.execute(AssertSqlSafe(format!("SET LOCAL search_path = {path}"))).await?;
+        }
+        Ok(())
+    }
+}
+
+/// Finds the ledger, or decides where it is made, and looks there from now on. `url` names the store in errors;
+/// `url_decides`: it sets the search path itself.
+pub(crate) async fn find(
+    connection: &mut PgConnection,
+    wanted: &LedgerSchema,
+    url: &str,
+    url_decides: bool,
+) -> Result<Place, StoreError> {
+    let schema = match wanted {
+        LedgerSchema::Usual if !url_decides => DEFAULT_SCHEMA,
+        LedgerSchema::SearchPath | LedgerSchema::Usual => return Ok(Place::default()),
+        LedgerSchema::Named(schema) => schema,
+    };
+    let unfit = |reason: String| StoreError::Unfit { url: url.to_owned(), reason };
+    let mut found = look(connection, schema).await?;
+    if !found.is_in_it && found.elsewhere.is_none() {
+        connection.execute(DECIDING).await?;
+        found = look(connection, schema).await?;
+    }
+    match (&found.elsewhere, wanted) {
+        _ if found.is_in_it => {}
+        (Some(_), LedgerSchema::Usual | LedgerSchema::SearchPath) => return Ok(Place::default()),
+        (Some(elsewhere), LedgerSchema::Named(_)) => {
+            return Err(unfit(format!(
+                "its tables are in schema {elsewhere}, but [store] schema is {schema}; remove the setting, or set it to \
+                 {elsewhere}; for a second store in this database, add ?options=-csearch_path={schema} to the URL"
+            )));
+        }
+        (None, _) if found.is_schema => {}
+        (None, _) => {
+            let made = connection.execute(AssertSqlSafe(format!("CREATE SCHEMA {}", quoted(schema)))).await;
+            made.map_err(|error| {
+                unfit(format!(
+                    "cannot create schema {schema} for its tables: {}; run `CREATE SCHEMA {schema} AUTHORIZATION {}` as \
+                     the database's owner, or set [store] schema to a schema in which that user may create tables",
+                    StoreError::from(error),
+                    found.user
+                ))
+            })?;
+        }
+    }
+    let place = Place { path: Some(format!("{}, {}", quoted(schema), found.path)), jobs: Some(found.path) };
+    if let Some(path) = &place.path {
+        connection.execute(AssertSqlSafe(format!("SET search_path = {path}"))).await?;
+    }
+    Ok(place)
+}
+
+struct Looked {
+    is_in_it: bool,
+    is_schema: bool,
+    /// The schema that the search path leads to, if there is a ledger.
+    elsewhere: Option<String>,
+    path: String,
+    user: String,
+}
+
+async fn look(connection: &mut PgConnection, schema: &str) -> Result<Looked, StoreError> {
+    let row = sqlx::query(
+        "SELECT EXISTS (SELECT 1 FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
+                        WHERE n.nspname = $1 AND c.relname = 'crossfoot_schema') AS in_it,
+                EXISTS (SELECT 1 FROM pg_namespace WHERE nspname = $1) AS is_schema,
+                (SELECT n.nspname::text FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
+                 WHERE c.oid = to_regclass('crossfoot_schema')) AS elsewhere,
+                current_setting('search_path') AS path, quote_ident(current_user) AS user_name",
+    )
+    .bind(schema)
+    .fetch_one(connection)
+    .await?;
+    Ok(Looked {
+        is_in_it: row.try_get("in_it")?,
+        is_schema: row.try_get("is_schema")?,
+        elsewhere: row.try_get("elsewhere")?,
+        path: row.try_get("path")?,
+        user: row.try_get("user_name")?,
+    })
+}
