@@ -36,7 +36,7 @@ impl PostgresStore {
 
     async fn facts(&self) -> Result<Facts, StoreError> {
         let (mut session, _watch) = self.begin().await?;
-        self.place.make_jobs_tables(&mut session).await?;
+        self.place.begin_making(&mut session).await?;
         let row = sqlx::query(
             "SELECT current_setting('server_version') AS version,
                     current_setting('fsync')::bool AS fsync,

@@ -20,8 +20,12 @@ mod locks;
 mod look;
 mod numeric;
 #[cfg(test)]
+mod own_table_tests;
+#[cfg(test)]
 mod own_tests;
 mod place;
+#[cfg(test)]
+mod place_tests;
 mod pool;
 mod promotion;
 mod purge;

@@ -1,7 +1,8 @@
 //! In which schema the ledger is: where it was made, and for a new store in a schema of its own.
 //!
 //! Every session looks for names in the ledger's schema first, so that no table elsewhere can pass for one of the
-//! ledger's. The job's tables are made where the search path leads without it.
+//! ledger's. The job's tables are made in the first other schema of the search path in which the user may make tables.
+//! (The ledger's may be on the path: `"$user"` leads a user called `crossfoot` to it.)
 
 use sqlx::postgres::PgConnection;
 use sqlx::{AssertSqlSafe, Executor as _, Row as _};
@@ -32,13 +33,13 @@ pub(crate) struct Place {
     /// The search path of every session; `None`: as the server has it.
     pub(crate) path: Option<String>,
     /// The search path by which the job's tables are made, if it is another.
-    jobs: Option<String>,
+    making: Option<String>,
 }
 
 impl Place {
     /// Has the transaction make tables where the job's tables are, and not beside the ledger.
-    pub(crate) async fn make_jobs_tables(&self, connection: &mut PgConnection) -> Result<(), StoreError> {
-        if let Some(path) = &self.jobs {
+    pub(crate) async fn begin_making(&self, connection: &mut PgConnection) -> Result<(), StoreError> {
+        if let Some(path) = &self.making {
             connection.execute(AssertSqlSafe(format!("SET LOCAL search_path = {path}"))).await?;
         }
         Ok(())
@@ -86,7 +87,9 @@ pub(crate) async fn find(
             })?;
         }
     }
-    let place = Place { path: Some(format!("{}, {}", quoted(schema), found.path)), jobs: Some(found.path) };
+    let path = format!("{}, {}", quoted(schema), found.path);
+    let making = found.makes_in.map(|first| format!("{}, {path}", quoted(&first)));
+    let place = Place { path: Some(path), making };
     if let Some(path) = &place.path {
         connection.execute(AssertSqlSafe(format!("SET search_path = {path}"))).await?;
     }
@@ -99,6 +102,8 @@ struct Looked {
     /// The schema that the search path leads to, if there is a ledger.
     elsewhere: Option<String>,
     path: String,
+    /// The first schema of the search path, other than the ledger's, in which the user may make tables.
+    makes_in: Option<String>,
     user: String,
 }
 
@@ -109,6 +114,8 @@ async fn look(connection: &mut PgConnection, schema: &str) -> Result<Looked, Sto
                 EXISTS (SELECT 1 FROM pg_namespace WHERE nspname = $1) AS is_schema,
                 (SELECT n.nspname::text FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
                  WHERE c.oid = to_regclass('crossfoot_schema')) AS elsewhere,
+                (SELECT p.s::text FROM unnest(current_schemas(false)) WITH ORDINALITY p (s, place)
+                 WHERE p.s <> $1 AND has_schema_privilege(p.s, 'CREATE') ORDER BY p.place LIMIT 1) AS makes_in,
                 current_setting('search_path') AS path, quote_ident(current_user) AS user_name",
     )
     .bind(schema)
@@ -119,6 +126,7 @@ async fn look(connection: &mut PgConnection, schema: &str) -> Result<Looked, Sto
         is_schema: row.try_get("is_schema")?,
         elsewhere: row.try_get("elsewhere")?,
         path: row.try_get("path")?,
+        makes_in: row.try_get("makes_in")?,
         user: row.try_get("user_name")?,
     })
 }

@@ -56,9 +56,8 @@ impl Staging for PostgresStore {
         let (job, place) = (job.clone(), Arc::clone(&self.place));
         self.change(move |connection| {
             Box::pin(async move {
-                place.make_jobs_tables(connection).await?;
                 let layouts: Vec<_> = job.layouts().map(|layout| &**layout).collect();
-                tables::prepare(connection, &layouts).await
+                tables::prepare(connection, &place, &layouts).await
             })
         })
         .await
@@ -92,9 +91,9 @@ impl Staging for PostgresStore {
                         store
                             .change(move |connection| {
                                 Box::pin(async move {
-                                    place.make_jobs_tables(connection).await?;
                                     for layout in one.job.layouts() {
-                                        make_partition(connection, &layout.staging, one.run_id).await?;
+                                        make_partition(connection, &place, &layout.staging, one.run_id)
+                                            .await?;
                                     }
                                     Ok(())
                                 })

@@ -15,6 +15,7 @@ pub(crate) use store::names::{columns, partition_head, quoted, table as quoted_t
 use super::connect::{Lock, lock, lock_for};
 use super::final_table;
 use super::found::{Found, columns_of, is_there, relation, unmade};
+use super::place::Place;
 
 /// The table of a run's staged rows, a partition of `staging`: both names fit into PostgreSQL's 63 bytes.
 pub(crate) fn partition(staging: &TableName, run_id: RunId) -> TableName {
@@ -127,7 +128,11 @@ fn create(table: &Table) -> String {
 /// Makes the job's tables where they are missing, and compares those that are there.
 ///
 /// Jobs do not wait for each other unless they have a table in common; all take their tables' locks in one order.
-pub(crate) async fn prepare(connection: &mut PgConnection, layouts: &[&Layout]) -> Result<(), StoreError> {
+pub(crate) async fn prepare(
+    connection: &mut PgConnection,
+    place: &Place,
+    layouts: &[&Layout],
+) -> Result<(), StoreError> {
     let ours: Vec<_> =
         layouts.iter().flat_map(|layout| [Some(staging(layout)), run_table(layout)]).flatten().collect();
     let finals = || layouts.iter().map(|layout| &layout.final_table.name);
@@ -141,18 +146,22 @@ pub(crate) async fn prepare(connection: &mut PgConnection, layouts: &[&Layout]) 
     let mut missing = Vec::new();
     for table in &ours {
         if !check(connection, table).await? {
-            missing.push(create(table));
-            makeable(connection, &table.name).await?;
+            missing.push((table.name.clone(), create(table)));
         }
     }
     for layout in layouts {
         if final_table::check(connection, layout).await?.is_none() {
-            missing.push(create(&final_as_made(layout)));
-            makeable(connection, &layout.final_table.name).await?;
+            missing.push((layout.final_table.name.clone(), create(&final_as_made(layout))));
         }
     }
     different(connection, ours.iter().map(|table| &table.name).chain(finals())).await?;
-    for statement in missing {
+    if !missing.is_empty() {
+        place.begin_making(connection).await?;
+    }
+    for (table, _) in &missing {
+        makeable(connection, table).await?;
+    }
+    for (_, statement) in missing {
         connection.execute(AssertSqlSafe(statement)).await?;
     }
     Ok(())
@@ -190,6 +199,7 @@ async fn different(
 /// next to nothing: it finds the pages of a few chunks among a run's.
 pub(crate) async fn make_partition(
     connection: &mut PgConnection,
+    place: &Place,
     staging: &TableName,
     run_id: RunId,
 ) -> Result<(), StoreError> {
@@ -198,6 +208,7 @@ pub(crate) async fn make_partition(
     if is_there(connection, &name).await? {
         return Ok(());
     }
+    place.begin_making(connection).await?;
     let (name, staging) = (quoted_table(&name), quoted_table(staging));
     let statements = format!(
         "CREATE TABLE {name} (LIKE {staging}) WITH (autovacuum_enabled = off, toast.autovacuum_enabled = off);
