@@ -51,7 +51,14 @@ pub(crate) fn settings(global: &Global, fleet: Option<&Fleet>) -> Result<Setting
         of.chunk_bytes = fleet.chunks.chunk_bytes.unwrap_or(of.chunk_bytes);
         of.chunk_records = fleet.chunks.chunk_records.unwrap_or(of.chunk_records);
     }
-    Ok(settings.checked()?)
+    let settings = settings.checked()?;
+    // The URL may come from the command line, so that only now it is known.
+    if settings.store.schema.is_some() && !is_postgres(&settings) {
+        return Err(Failure::usage(
+            "[store] schema is set, but SQLite has no schemas; remove the setting, or use a PostgreSQL store",
+        ));
+    }
+    Ok(settings)
 }
 
 /// Opens the store; `create` creates an SQLite file if it does not exist. (A PostgreSQL database must exist; its

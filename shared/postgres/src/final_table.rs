@@ -264,7 +264,7 @@ fn of_field(
     let note = match fit(field, &there.ty) {
         Fit::Always => None,
         Fit::If { words, misfit } => {
-            let note = format!("holds {words}; the run fails before its promotion if a value does not fit");
+            let note = words.clone();
             shape.misfits.push(Misfit {
                 field: field.name.clone(),
                 column: there.name.clone(),

@@ -69,10 +69,8 @@ pub(crate) async fn find(
         _ if found.is_in_it => {}
         (Some(_), LedgerSchema::Usual | LedgerSchema::SearchPath) => return Ok(Place::default()),
         (Some(elsewhere), LedgerSchema::Named(_)) => {
-            return Err(unfit(format!(
-                "its tables are in schema {elsewhere}, but [store] schema is {schema}; remove the setting, or set it to \
-                 {elsewhere}; for a second store in this database, add ?options=-csearch_path={schema} to the URL"
-            )));
+            let (url, found, wanted) = (url.to_owned(), elsewhere.clone(), schema.to_owned());
+            return Err(StoreError::OtherSchema { url, found, wanted });
         }
         (None, _) if found.is_schema => {}
         (None, _) => {

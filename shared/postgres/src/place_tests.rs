@@ -49,8 +49,9 @@ async fn a_store_that_is_there_stays_where_it_is() {
     assert_eq!(own.count("SELECT count(*) FROM pg_namespace WHERE nspname = 'crossfoot'").await.unwrap(), 0);
     // A second one beside it would not know what was loaded: it is not made by a setting alone.
     match open(&own, LedgerSchema::Named("elsewhere".into())).await.err() {
-        Some(StoreError::Unfit { reason, .. }) => {
-            assert!(reason.contains("in schema public") && reason.contains("search_path"), "{reason}");
+        Some(error @ StoreError::OtherSchema { .. }) => {
+            assert!(error.is_usage(), "{error}");
+            assert!(error.to_string().contains("in schema public"), "{error}");
         }
         opened => panic!("{opened:?}"),
     }

@@ -321,12 +321,6 @@ impl Settings {
                     schema.escape_debug()
                 )));
             }
-            if self.store.url.reveal().starts_with("sqlite:") {
-                return Err(SettingsError(
-                    "store.schema is set, but SQLite has no schemas; remove the setting, or use a PostgreSQL store"
-                        .into(),
-                ));
-            }
         }
         Ok(self)
     }

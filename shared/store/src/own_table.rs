@@ -27,7 +27,7 @@ impl Verdict {
     pub const fn name(self) -> &'static str {
         match self {
             Self::Fits => "fits",
-            Self::MayNotFit => "fits if",
+            Self::MayNotFit => "holds only",
             Self::DoesNotFit => "does not fit",
             Self::NotWritten => "not written",
         }
