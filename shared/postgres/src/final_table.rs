@@ -8,13 +8,13 @@ use domain::table::RunMark;
 use domain::value::FieldType;
 use sqlx::postgres::PgConnection;
 use store::database::Connection as _;
+use store::names::table as quoted_table;
 use store::own_table::{ColumnLook, TableLook, Unfit, Verdict};
 use store::{Fence, StoreError, params};
 
-use super::fit::{Fit, Stored, fit, stored};
-use super::found::{Found, Relation, columns_of, relation};
+use super::fit::{Fit, Stored, column_type, fit, stored};
+use super::found::{Found, Relation, UNLOGGED, columns_of, not_bytewise, relation};
 use super::ledger::Ledger;
-use super::tables::{UNLOGGED, collation, column_type, not_bytewise, quoted, quoted_table};
 
 /// What is known of a final table that can take the records.
 #[derive(Debug, Clone, Default)]
@@ -426,29 +426,4 @@ pub(crate) async fn all_fit(
         return Ok(());
     }
     Err(StoreError::FinalRefused { reason: told.join("; ") })
-}
-
-/// How the key of a row `alias` of final is compared with that of the staged record `s`, so that equal means the same
-/// bytes and an index serves.
-pub(crate) async fn same_key(
-    connection: &mut PgConnection,
-    layout: &Layout,
-    alias: &str,
-) -> Result<Vec<String>, StoreError> {
-    let found = columns_of(connection, &layout.final_table.name).await?;
-    layout
-        .key
-        .iter()
-        .map(|at| {
-            let (column, field) = (layout.column(*at), quoted(&layout.fields[*at].name));
-            let there =
-                found.iter().find(|there| there.name == column).ok_or_else(|| StoreError::TableDiffers {
-                    table: layout.final_table.name.to_string(),
-                    differences: vec![format!("column {column} is missing")],
-                })?;
-            // Values of `char(n)` are compared as such: their texts lose their blanks. All fill it, or do not fit.
-            let cast = if there.ty.starts_with("character(") { "::bpchar" } else { "" };
-            Ok(format!("{alias}.{} = s.{field}{cast}{}", quoted(column), collation(there)))
-        })
-        .collect()
 }

@@ -1,10 +1,11 @@
 //! What the server says of a table: its kind, its keys, its columns, and what else has a say in what is written to it.
 
+use domain::layout::Layout;
 use domain::table::TableName;
 use sqlx::Row as _;
 use sqlx::postgres::PgConnection;
 use store::StoreError;
-use store::names::table as quoted_table;
+use store::names::{quoted, table as quoted_table};
 
 /// A column that is there.
 pub(crate) struct Found {
@@ -217,4 +218,48 @@ pub(crate) async fn unmade(
     } else {
         None
     })
+}
+
+/// Why a table that a crash empties cannot be used.
+pub(crate) const UNLOGGED: &str = "it is unlogged or temporary, so its content does not survive a crash";
+
+/// Why a column cannot be used that takes different texts for the same.
+pub(crate) fn not_bytewise(column: &str) -> String {
+    format!(
+        "column {column} has a collation that treats different texts as equal; the job needs COLLATE \"C\""
+    )
+}
+
+/// How a text is compared with a column, in SQL.
+pub(crate) fn collation(there: &Found) -> String {
+    match (&there.collation, there.bytewise) {
+        (None, _) => String::new(),
+        (Some(collation), true) => format!(" COLLATE {collation}"),
+        (Some(_), false) => " COLLATE \"C\"".into(),
+    }
+}
+
+/// How the key of a row `alias` of final is compared with that of the staged record `s`, so that equal means the same
+/// bytes and an index serves.
+pub(crate) async fn same_key(
+    connection: &mut PgConnection,
+    layout: &Layout,
+    alias: &str,
+) -> Result<Vec<String>, StoreError> {
+    let found = columns_of(connection, &layout.final_table.name).await?;
+    layout
+        .key
+        .iter()
+        .map(|at| {
+            let (column, field) = (layout.column(*at), quoted(&layout.fields[*at].name));
+            let there =
+                found.iter().find(|there| there.name == column).ok_or_else(|| StoreError::TableDiffers {
+                    table: layout.final_table.name.to_string(),
+                    differences: vec![format!("column {column} is missing")],
+                })?;
+            // Values of `char(n)` are compared as such: their texts lose their blanks. All fill it, or do not fit.
+            let cast = if there.ty.starts_with("character(") { "::bpchar" } else { "" };
+            Ok(format!("{alias}.{} = s.{field}{cast}{}", quoted(column), collation(there)))
+        })
+        .collect()
 }

@@ -9,6 +9,8 @@ mod connect;
 mod facts;
 mod final_table;
 mod fit;
+#[cfg(test)]
+mod fit_tests;
 mod found;
 mod in_order;
 #[cfg(test)]

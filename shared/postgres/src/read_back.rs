@@ -18,7 +18,8 @@ use store::{Blocks, StoreError};
 use tokio::sync::mpsc;
 
 use super::connect::{Id, PostgresStore};
-use super::final_table::{Shape, same_key};
+use super::final_table::Shape;
+use super::found::same_key;
 use super::ledger::place;
 use super::rows::{Columns, Tuples};
 use super::rules::by_key;

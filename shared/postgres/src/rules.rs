@@ -14,7 +14,7 @@ use store::{Fence, StoreError};
 
 use super::balance;
 use super::connect::PostgresStore;
-use super::final_table;
+use super::found::same_key;
 use super::ledger::Ledger;
 use super::staging::analyze;
 use super::tables::{equalities, partition, quoted_table};
@@ -52,7 +52,7 @@ impl RulesConnection for Ledger<'_> {
     }
 
     async fn same_key(&mut self, layout: &Layout) -> Result<Vec<String>, StoreError> {
-        final_table::same_key(self.0, layout, "f").await
+        same_key(self.0, layout, "f").await
     }
 
     async fn begin_looking_up(&mut self, run_id: RunId, layout: &Layout) -> Result<String, StoreError> {

@@ -14,25 +14,13 @@ pub(crate) use store::names::{columns, partition_head, quoted, table as quoted_t
 
 use super::connect::{Lock, lock, lock_for};
 use super::final_table;
-use super::found::{Found, columns_of, is_there, relation, unmade};
+use super::fit::column_type;
+use super::found::{Found, UNLOGGED, collation, columns_of, is_there, not_bytewise, relation, unmade};
 use super::place::Place;
 
 /// The table of a run's staged rows, a partition of `staging`: both names fit into PostgreSQL's 63 bytes.
 pub(crate) fn partition(staging: &TableName, run_id: RunId) -> TableName {
     staging.beside(format!("{}_{}", partition_head(staging), run_id.to_string().replace('-', "")))
-}
-
-/// As `format_type` spells it.
-pub(crate) fn column_type(ty: &FieldType) -> String {
-    match ty {
-        FieldType::Text { .. } => "text".into(),
-        FieldType::Integer => "bigint".into(),
-        FieldType::Decimal { precision, scale } => format!("numeric({precision},{scale})"),
-        FieldType::Date => "date".into(),
-        FieldType::Timestamp => "timestamp without time zone".into(),
-        FieldType::Boolean => "boolean".into(),
-        FieldType::Bytes => "bytea".into(),
-    }
 }
 
 struct Column {
@@ -247,8 +235,6 @@ async fn check(connection: &mut PgConnection, table: &Table) -> Result<bool, Sto
     }
 }
 
-pub(crate) const UNLOGGED: &str = "it is unlogged or temporary, so its content does not survive a crash";
-
 fn compare_columns(table: &Table, found: &[Found], key: &[String], differences: &mut Vec<String>) {
     for column in &table.columns {
         let Some(there) = found.iter().find(|there| there.name == column.name) else {
@@ -277,12 +263,6 @@ fn compare_columns(table: &Table, found: &[Found], key: &[String], differences: 
             differences.push(format!("column {} {} is not in the job", there.name, there.ty));
         }
     }
-}
-
-pub(crate) fn not_bytewise(column: &str) -> String {
-    format!(
-        "column {column} has a collation that treats different texts as equal; the job needs COLLATE \"C\""
-    )
 }
 
 /// How each of the columns of `table` is compared with `s.field`, so that equal means the same bytes and an index
@@ -319,15 +299,6 @@ pub(crate) async fn equalities<'a>(
             Ok(format!("{alias}.{} = s.{}{}", quoted(column), quoted(field), collation(there)))
         })
         .collect()
-}
-
-/// How a text is compared with a column, in SQL.
-pub(crate) fn collation(there: &Found) -> String {
-    match (&there.collation, there.bytewise) {
-        (None, _) => String::new(),
-        (Some(collation), true) => format!(" COLLATE {collation}"),
-        (Some(_), false) => " COLLATE \"C\"".into(),
-    }
 }
 
 /// Whether a column of type `there` compares exactly with a field: no float, and no `char(n)`, which ignores blanks.

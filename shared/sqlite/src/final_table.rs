@@ -13,7 +13,7 @@ use store::names::{quoted, table as quoted_table};
 use store::own_table::{ColumnLook, TableLook, Verdict};
 
 use super::connect::read_only;
-use super::tables::{Found, affinity, column_type, conflict_handling, found_columns, words_of};
+use super::found::{Found, affinity, column_type, conflict_handling, found_columns, words_of};
 
 /// Compares the final table with the job. Whether it is there.
 pub(crate) fn check(connection: &Connection, layout: &Layout) -> Result<bool, StoreError> {

@@ -4,6 +4,7 @@ mod balance;
 mod changes;
 mod connect;
 mod final_table;
+mod found;
 mod ledger;
 mod promotion;
 mod rows;

@@ -95,9 +95,9 @@ pub(crate) struct RecordSection {
         extend("pattern" = TABLE, "examples" = ["stg_card_transactions", "staging.card_transactions"])
     )]
     pub(crate) staging: Spanned<String>,
-    /// The final table, `table` or (PostgreSQL) `schema.table`; a name of other characters stands in double quotes.
-    /// Crossfoot makes the table if it is not there, and otherwise uses the one that is (see "Your own tables"). It holds
-    /// no record of a run that did not reconcile.
+    /// The final table, `table` or (PostgreSQL) `schema.table`; put a name of other characters into double quotes.
+    /// Crossfoot makes the table if it is not there, and otherwise uses the one that is (see "Your own tables"). It
+    /// holds no record of a run that did not reconcile.
     #[serde(rename = "final")]
     #[schemars(
         with = "String",
