@@ -22,6 +22,7 @@ use domain::report::{Outcome, Report};
 use drill::defect::{Located, Strikes};
 use schemars::JsonSchema;
 use serde::Serialize;
+use store::own_table::TableLook;
 
 /// One run in the list of `runs`.
 #[derive(Debug, Serialize, JsonSchema)]
@@ -129,6 +130,8 @@ pub(crate) struct CheckedJob {
     pub(crate) types: Vec<CheckedType>,
     /// What the author of the job should know.
     pub(crate) notes: Vec<String>,
+    /// The final tables that are there already, compared with the job; empty if there is no store.
+    pub(crate) tables: Vec<TableLook>,
     /// The first records of the source; null if no source was given.
     pub(crate) records: Option<Vec<PreviewedRecord>>,
 }
@@ -147,7 +150,7 @@ pub(crate) struct CheckedType {
 /// One field of a record type.
 #[derive(Debug, Serialize, JsonSchema)]
 pub(crate) struct CheckedField {
-    /// The field's name, which is its column's too.
+    /// The field's name, which is its column's in staging too.
     pub(crate) name: String,
     /// The field's type, as a job file writes it.
     #[serde(rename = "type")]

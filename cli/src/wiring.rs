@@ -16,14 +16,16 @@ use coordinator::{Coordinator, CoordinatorBuilder};
 use domain::layout::Layout;
 use domain::report::Outcome;
 use drill::ShadowFactory;
+use job::Job;
 use platform::clock::SystemClock;
 use platform::files::{KEY_BYTES_MAX, read_small_file};
 use post::{Post, PostSettings};
-use postgres::{PostgresSettings, PostgresStore};
+use postgres::{LedgerSchema, PostgresSettings, PostgresStore};
 use settings::{BrokerSettings, FleetSettings, Settings, StoreSettings};
 use sqlite::SqliteStore;
-use store::Store;
 use store::bounds::Dialect;
+use store::own_table::TableLook;
+use store::{Store, StoreError};
 use tokio::sync::watch;
 use worker::WorkerContext;
 
@@ -49,7 +51,14 @@ pub(crate) fn settings(global: &Global, fleet: Option<&Fleet>) -> Result<Setting
         of.chunk_bytes = fleet.chunks.chunk_bytes.unwrap_or(of.chunk_bytes);
         of.chunk_records = fleet.chunks.chunk_records.unwrap_or(of.chunk_records);
     }
-    Ok(settings.checked()?)
+    let settings = settings.checked()?;
+    // The URL may come from the command line, so that only now it is known.
+    if settings.store.schema.is_some() && !is_postgres(&settings) {
+        return Err(Failure::usage(
+            "[store] schema is set, but SQLite has no schemas; remove the setting, or use a PostgreSQL store",
+        ));
+    }
+    Ok(settings)
 }
 
 /// Opens the store; `create` creates an SQLite file if it does not exist. (A PostgreSQL database must exist; its
@@ -73,6 +82,7 @@ pub(crate) fn postgres_settings(of: &StoreSettings) -> PostgresSettings {
         password: of.password.clone(),
         password_file: of.password_file.clone(),
         max_connections: of.max_connections,
+        schema: of.schema.clone().map_or(LedgerSchema::Usual, LedgerSchema::Named),
     }
 }
 
@@ -106,6 +116,16 @@ pub(crate) fn ddl(dialect: Dialect, layout: &Layout) -> Vec<String> {
         Dialect::Sqlite => sqlite::ddl(layout),
         Dialect::Postgres => postgres::ddl(layout),
     }
+}
+
+/// Looks at the final tables of `job` that are there, and changes nothing. `None`: there is no store yet.
+pub(crate) async fn look(settings: &Settings, job: &Job) -> Option<Result<Vec<TableLook>, StoreError>> {
+    let layouts: Vec<_> = job.layouts().map(|layout| &**layout).collect();
+    if is_postgres(settings) {
+        return Some(postgres::look(&postgres_settings(&settings.store), &layouts).await);
+    }
+    let path = sqlite_path(settings).filter(|path| path.is_file())?;
+    Some(sqlite::look(&path, &layouts))
 }
 
 /// Whether the fleet runs in this process.

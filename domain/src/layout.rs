@@ -8,12 +8,13 @@ use crate::constraint::Constraint;
 use crate::fingerprint::Hash;
 use crate::mask::Masks;
 use crate::record::RawField;
+use crate::table::{FinalTable, TableName};
 use crate::value::{FieldType, Value};
 
 /// One field of a record, in source order.
 #[derive(Debug, Clone)]
 pub struct Field {
-    /// The field's name, which is also its column's.
+    /// The field's name, which is also its column's in staging.
     pub name: String,
     /// The type of the field's values.
     pub ty: FieldType,
@@ -79,9 +80,9 @@ pub struct Layout {
     /// How rows enter final.
     pub mode: Mode,
     /// The staging table's name.
-    pub staging: String,
-    /// The final table's name.
-    pub final_table: String,
+    pub staging: TableName,
+    /// The final table, and where the fields lie in it.
+    pub final_table: FinalTable,
     /// How the content of sensitive fields is shown; the job's layouts share them.
     pub masks: Masks,
 }
@@ -91,6 +92,26 @@ impl Layout {
     #[must_use]
     pub fn index_of(&self, name: &str) -> Option<usize> {
         self.fields.iter().position(|field| field.name == name)
+    }
+
+    /// The column of final that the field at `at` lies in.
+    #[must_use]
+    pub fn column(&self, at: usize) -> &str {
+        self.final_table.columns.get(&at).map_or(self.fields[at].name.as_str(), String::as_str)
+    }
+
+    /// The columns of final that the fields lie in, in the fields' order.
+    pub fn columns(&self) -> impl Iterator<Item = &str> {
+        (0..self.fields.len()).map(|at| self.column(at))
+    }
+
+    /// The columns by which a row of final is found: the key's, or the run and the record's number.
+    pub fn key_columns(&self) -> Vec<&str> {
+        if self.key.is_empty() {
+            let FinalTable { record_no, .. } = &self.final_table;
+            return self.final_table.run_column().into_iter().chain([record_no.as_str()]).collect();
+        }
+        self.key.iter().map(|at| self.column(*at)).collect()
     }
 
     /// The field at `at` of a record as a person compares it: masked if it is sensitive.

@@ -45,6 +45,7 @@ pub mod retry;
 pub mod rule;
 pub mod seal;
 pub mod start;
+pub mod table;
 pub mod totals;
 pub mod trend;
 pub mod value;

@@ -21,6 +21,7 @@ mod strikes;
 mod survey;
 mod trigger;
 
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -29,7 +30,7 @@ use coordinator::run::Ending;
 use coordinator::split::ChunkLimits;
 use domain::check::Stage;
 use futures_util::StreamExt as _;
-use job::Job;
+use job::{Job, ShadowJob};
 use thiserror::Error;
 
 pub use shadow::ShadowFactory;
@@ -104,8 +105,8 @@ impl Drill {
         let mut fixtures = Vec::new();
         let mut undamaged = Vec::new();
         // Nobody has to approve of a shadow.
-        let job = self.job.unattended().map_err(|error| DrillError::Shadow(error.to_string()))?;
-        let (fixture, seen) = self.fixture(Arc::new(job), self.source.clone(), "the job").await?;
+        let job = self.job.in_shadow().map_err(|error| DrillError::Shadow(error.to_string()))?;
+        let (fixture, seen) = self.fixture(job, self.source.clone(), "the job").await?;
         undamaged.push(seen);
         fixtures.push(fixture);
         if undamaged[0].reconciled {
@@ -115,7 +116,8 @@ impl Drill {
                 let job =
                     Job::parse("reference", &text).map_err(|error| DrillError::Shadow(error.to_string()))?;
                 let name = job.name.clone();
-                let (fixture, seen) = self.fixture(Arc::new(job), path, &name).await?;
+                let job = ShadowJob { job, renamed: BTreeMap::new() };
+                let (fixture, seen) = self.fixture(job, path, &name).await?;
                 undamaged.push(seen);
                 fixtures.push(fixture);
             }
@@ -165,10 +167,11 @@ impl Drill {
     /// Looks at a source, and runs its job undamaged: straight through, and by way of a pause.
     async fn fixture(
         &self,
-        job: Arc<Job>,
+        shadow: ShadowJob,
         source: PathBuf,
         name: &str,
     ) -> Result<(Fixture, Undamaged), DrillError> {
+        let job = Arc::new(shadow.job.clone());
         let survey = {
             let (job, source) = (Arc::clone(&job), source.clone());
             let looked = tokio::task::spawn_blocking(move || survey::survey(&job, &source)).await;
@@ -177,7 +180,8 @@ impl Drill {
                 .map_err(|error| DrillError::Source(error.to_string()))?
         };
         let chunks = ChunkLimits { bytes: 1 << 19, records: (survey.records / CHUNKS).max(1) };
-        let mut fixture = Fixture { name: name.into(), job, source, survey, chunks, whole: Whole::default() };
+        let mut fixture =
+            Fixture { name: name.into(), job, shadow, source, survey, chunks, whole: Whole::default() };
         let began = Instant::now();
         let whole = self.whole(&fixture).await;
         let mut seen = Undamaged {

@@ -18,7 +18,7 @@ use domain::ids::RunId;
 use domain::layout::Layout;
 use domain::reconcile::VerifySource;
 use domain::report::Report;
-use job::Job;
+use job::{Job, ShadowJob};
 use platform::causes::chain;
 use source::Location;
 use store::Store;
@@ -26,7 +26,7 @@ use store::Store;
 use crate::defect::{Evidence, Located};
 use crate::fleet::{self, Ended, Refusal, within};
 use crate::shadow::{Shadow, ShadowFactory, SqlError};
-use crate::sql::{Dialect, quoted};
+use crate::sql::{Dialect, quoted_table};
 use crate::survey::{Owned, Sample, Survey};
 
 /// Why a strike was not made.
@@ -55,6 +55,8 @@ pub(crate) struct Fixture {
     /// What it is called in the results.
     pub(crate) name: String,
     pub(crate) job: Arc<Job>,
+    /// The same job, and which real tables its tables stand for.
+    pub(crate) shadow: ShadowJob,
     pub(crate) source: PathBuf,
     pub(crate) survey: Survey,
     pub(crate) chunks: ChunkLimits,
@@ -135,7 +137,7 @@ impl Scenario<'_> {
 
     /// Makes a fresh shadow for one defect, with the fixture's job in it.
     pub(crate) async fn field(&self) -> Result<Field<'_>, Stop> {
-        let shadow = self.shadows.shadow(&self.fixture.job).await.map_err(|error| error.to_string())?;
+        let shadow = self.shadows.shadow(&self.fixture.shadow).await.map_err(|error| error.to_string())?;
         let store = Arc::clone(&shadow.store);
         Ok(Field { scenario: self, shadow, store })
     }
@@ -294,7 +296,7 @@ impl<'a> Field<'a> {
     pub(crate) async fn final_rows(&self) -> Result<u64, SqlError> {
         let mut rows = 0;
         for layout in self.job().layouts() {
-            let sql = format!("SELECT count(*) FROM {}", quoted(&layout.final_table));
+            let sql = format!("SELECT count(*) FROM {}", quoted_table(&layout.final_table.name));
             rows += self.shadow.client.number(&sql).await?;
         }
         Ok(rows)

@@ -10,8 +10,9 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
 use domain::rule::Condition;
-use job::Job;
-use postgres::{PostgresSettings, PostgresStore};
+use domain::table::TableName;
+use job::{Job, ShadowJob};
+use postgres::{LedgerSchema, PostgresSettings, PostgresStore};
 use rusqlite::Connection;
 use sqlite::SqliteStore;
 use sqlx::postgres::{PgPool, PgPoolOptions};
@@ -19,7 +20,7 @@ use sqlx::{AssertSqlSafe, Executor as _, Row as _};
 use store::{Store, StoreError};
 use thiserror::Error;
 
-use crate::sql::{Dialect, quoted};
+use crate::sql::{Dialect, quoted, quoted_table};
 
 /// How long a shadow waits for its own locks.
 const BUSY: Duration = Duration::from_secs(30);
@@ -70,7 +71,8 @@ impl ShadowFactory {
     ///
     /// # Errors
     /// [`StoreError`] when it cannot be made.
-    pub(crate) async fn shadow(&self, job: &Job) -> Result<Shadow, StoreError> {
+    pub(crate) async fn shadow(&self, of: &ShadowJob) -> Result<Shadow, StoreError> {
+        let job = &of.job;
         let dir = tempfile::Builder::new()
             .prefix("crossfoot-drill-")
             .tempdir()
@@ -82,7 +84,7 @@ impl ShadowFactory {
                 let client = Arc::new(SqlClient::Sqlite(path));
                 let shadow = Shadow { store: Arc::new(store), client, dir, schema: None };
                 if let Some(real) = real {
-                    shadow.copy_referenced_sqlite(real, job).map_err(|error| failed(error.to_string()))?;
+                    shadow.copy_referenced_sqlite(real, of).map_err(|error| failed(error.to_string()))?;
                 }
                 shadow.store.prepare(job).await?;
                 Ok(shadow)
@@ -101,8 +103,10 @@ impl ShadowFactory {
                     ))
                 })?;
                 for table in referenced(job) {
-                    let (real_name, copy) =
-                        (quoted(&table), format!("{}.{}", quoted(&schema), quoted(&table)));
+                    let (real_name, copy) = (
+                        quoted_table(of.real(&table)),
+                        format!("{}.{}", quoted(&schema), quoted_table(&table)),
+                    );
                     let sql = format!(
                         "CREATE TABLE {copy} (LIKE {real_name}); INSERT INTO {copy} SELECT * FROM {real_name}"
                     );
@@ -115,6 +119,8 @@ impl ShadowFactory {
                 let store = PostgresStore::open(&PostgresSettings {
                     url: url.as_str().into(),
                     max_connections: Some(CONNECTIONS),
+                    // All of it in the shadow's own schema.
+                    schema: LedgerSchema::SearchPath,
                     ..settings.clone()
                 })
                 .await?;
@@ -154,8 +160,8 @@ fn failed(reason: String) -> StoreError {
 }
 
 /// The tables that the job's rules refer to, other than its own.
-fn referenced(job: &Job) -> Vec<String> {
-    let own: Vec<_> = job.layouts().map(|layout| layout.final_table.clone()).collect();
+fn referenced(job: &Job) -> Vec<TableName> {
+    let own: Vec<_> = job.layouts().map(|layout| layout.final_table.name.clone()).collect();
     let mut tables: Vec<_> = job
         .rules
         .iter()
@@ -175,11 +181,12 @@ impl Shadow {
         self.dir.path().join(name)
     }
 
-    fn copy_referenced_sqlite(&self, real: &Path, job: &Job) -> Result<(), SqlError> {
+    fn copy_referenced_sqlite(&self, real: &Path, of: &ShadowJob) -> Result<(), SqlError> {
         if !real.exists() {
             return Ok(());
         }
-        for table in referenced(job) {
+        for table in referenced(&of.job) {
+            let real_table = of.real(&table);
             let attach =
                 format!("ATTACH DATABASE '{}' AS real", real.display().to_string().replace('\'', "''"));
             let SqlClient::Sqlite(path) = &*self.client else { return Ok(()) };
@@ -188,12 +195,21 @@ impl Shadow {
             connection.execute_batch(&attach)?;
             let made = connection.query_row(
                 "SELECT sql FROM real.sqlite_schema WHERE type = 'table' AND lower(name) = lower(?1)",
-                [&table],
+                [real_table.name()],
                 |row| row.get::<_, String>(0),
             );
             if let Ok(sql) = made {
-                let copy = format!("{sql}; INSERT INTO main.{0} SELECT * FROM real.{0}", quoted(&table));
-                connection.execute_batch(&copy).map_err(|error| SqlError::Copy { table, error })?;
+                let (copied, real_table) = (quoted_table(&table), quoted_table(real_table));
+                // Under its own name first: that is how its statement calls it.
+                let rename = match copied == real_table {
+                    true => String::new(),
+                    false => format!("ALTER TABLE main.{real_table} RENAME TO {copied};"),
+                };
+                let copy =
+                    format!("{sql}; {rename} INSERT INTO main.{copied} SELECT * FROM real.{real_table}");
+                connection
+                    .execute_batch(&copy)
+                    .map_err(|error| SqlError::Copy { table: table.to_string(), error })?;
             }
         }
         Ok(())

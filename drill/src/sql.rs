@@ -4,7 +4,7 @@ use domain::hex;
 use domain::value::Value;
 use store::names;
 
-pub(crate) use store::names::quoted;
+pub(crate) use store::names::{quoted, table as quoted_table};
 
 /// Whose SQL it is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

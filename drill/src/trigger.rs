@@ -2,10 +2,11 @@
 
 use domain::amount::Amount;
 use domain::layout::Layout;
+use domain::table::TableName;
 use domain::value::FieldType;
 use jiff::ToSpan as _;
 
-use crate::sql::{Dialect, quoted};
+use crate::sql::{Dialect, quoted, quoted_table};
 use crate::survey::{Owned, Sample};
 
 /// Which version of a row a condition speaks of.
@@ -57,8 +58,8 @@ fn function(body: &str) -> String {
 }
 
 /// Silently drops rows for which `condition` holds.
-pub(crate) fn dropping(dialect: Dialect, table: &str, condition: &str) -> String {
-    let table = quoted(table);
+pub(crate) fn dropping(dialect: Dialect, table: &TableName, condition: &str) -> String {
+    let table = quoted_table(table);
     match dialect {
         Dialect::Sqlite => format!(
             "CREATE TRIGGER drill_trigger BEFORE INSERT ON {table} WHEN {condition} BEGIN SELECT RAISE(IGNORE); END"
@@ -73,7 +74,7 @@ pub(crate) fn dropping(dialect: Dialect, table: &str, condition: &str) -> String
 /// A column of such rows gets another value. `there`: the condition that finds the row once it is in the table.
 pub(crate) fn altering(
     dialect: Dialect,
-    table: &str,
+    table: &TableName,
     condition: &str,
     (column, literal): (&str, &str),
     there: &str,
@@ -83,19 +84,19 @@ pub(crate) fn altering(
             dialect,
             table,
             condition,
-            &format!("UPDATE {} SET {column} = {literal} WHERE {there}", quoted(table)),
+            &format!("UPDATE {} SET {column} = {literal} WHERE {there}", quoted_table(table)),
         ),
         Dialect::Postgres => format!(
             "{} CREATE TRIGGER drill_trigger BEFORE INSERT ON {} FOR EACH ROW EXECUTE FUNCTION drill_hand()",
             function(&format!("IF {condition} THEN NEW.{column} := {literal}; END IF; RETURN NEW;")),
-            quoted(table)
+            quoted_table(table)
         ),
     }
 }
 
 /// Such rows are refused with an error.
-pub(crate) fn refusing(dialect: Dialect, table: &str, condition: &str) -> String {
-    let table = quoted(table);
+pub(crate) fn refusing(dialect: Dialect, table: &TableName, condition: &str) -> String {
+    let table = quoted_table(table);
     match dialect {
         Dialect::Sqlite => format!(
             "CREATE TRIGGER drill_trigger BEFORE INSERT ON {table} WHEN {condition} BEGIN SELECT RAISE(ABORT, 'drill: not this row'); END"
@@ -110,8 +111,8 @@ pub(crate) fn refusing(dialect: Dialect, table: &str, condition: &str) -> String
 }
 
 /// After such a row was inserted (or replaced), `statement` is run.
-pub(crate) fn after(dialect: Dialect, table: &str, condition: &str, statement: &str) -> String {
-    let table = quoted(table);
+pub(crate) fn after(dialect: Dialect, table: &TableName, condition: &str, statement: &str) -> String {
+    let table = quoted_table(table);
     match dialect {
         Dialect::Sqlite => format!(
             "CREATE TRIGGER drill_trigger AFTER INSERT ON {table} WHEN {condition} BEGIN {statement}; END;

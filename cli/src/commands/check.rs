@@ -8,6 +8,7 @@ use source::SourceFile;
 use store::masking::random;
 
 use super::context::{read_job, source_of};
+use super::own_tables;
 use super::preview::{self, Shown};
 use crate::args::{Check, Global};
 use crate::outcome::{Done, Failure};
@@ -16,7 +17,7 @@ use crate::printed::{CheckedField, CheckedJob, CheckedType};
 use crate::wiring;
 
 /// Runs `crossfoot check`: validates the job file and previews its source.
-pub(crate) fn check(global: &Global, args: &Check) -> Result<Done, Failure> {
+pub(crate) async fn check(global: &Global, args: &Check) -> Result<Done, Failure> {
     let job = read_job(&args.job)?;
     let settings = wiring::settings(global, None)?;
     let dialect = wiring::dialect(&settings);
@@ -25,8 +26,9 @@ pub(crate) fn check(global: &Global, args: &Check) -> Result<Done, Failure> {
     if job.amount_names().is_empty() {
         notes.push(NO_AMOUNTS.to_owned());
     }
+    let looks = own_tables::look(&settings, &job, &mut notes).await;
     if job.is_sensitive() {
-        // Without a configured key, masks use a random one for this preview: `check` does not open the store.
+        // Without a configured key, masks use a random one for this preview: `check` does not read the store's.
         let key = settings.masking.key()?;
         job.masks.give_key(&key.map_or_else(random, Ok)?);
     }
@@ -58,8 +60,10 @@ pub(crate) fn check(global: &Global, args: &Check) -> Result<Done, Failure> {
             layout_digest: job.layout_digest(),
             types: types.collect(),
             notes,
+            tables: looks.clone(),
             records: preview.map(|preview| preview.into_iter().map(Shown::printed).collect()),
         })?;
+        own_tables::usable(looks)?;
         return Ok(Done::Well);
     }
     print(&format!("job {} is valid\n", job.name))?;
@@ -72,6 +76,9 @@ pub(crate) fn check(global: &Global, args: &Check) -> Result<Done, Failure> {
         }
         print(&format!("{}\n\n{};\n", fields_table(layout), wiring::ddl(dialect, layout).join(";\n\n")))?;
     }
+    for look in &looks {
+        print(&own_tables::shown(look))?;
+    }
     for rule in &job.rules {
         print(&format!("rule     {} ({} on breach)", rule.name, rule.on_breach.name()))?;
     }
@@ -79,6 +86,7 @@ pub(crate) fn check(global: &Global, args: &Check) -> Result<Done, Failure> {
         None => print("no source; pass `--source FILE` to preview its records")?,
         Some(preview) => print(&preview::table(&job, &preview))?,
     }
+    own_tables::usable(looks)?;
     Ok(Done::Well)
 }
 

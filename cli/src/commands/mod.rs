@@ -12,6 +12,7 @@ mod fingerprint;
 mod fleet;
 mod init;
 mod operate;
+mod own_tables;
 mod preview;
 mod prove;
 mod rejects;
@@ -34,7 +35,7 @@ pub(crate) async fn run(args: Args) -> Result<Done, Failure> {
     match args.command {
         Command::Demo(demo) => Box::pin(demo::demo(global, &demo)).await,
         Command::Init(init) => init::init(global, &init),
-        Command::Check(check) => check::check(global, &check),
+        Command::Check(check) => check::check(global, &check).await,
         Command::Run(run) => Box::pin(run::run(global, &run)).await,
         Command::Fingerprint(fingerprint) => fingerprint::fingerprint(&fingerprint),
         Command::Runs(args) => runs::runs(global, &args).await,

@@ -135,7 +135,11 @@ mod tests {
         assert_eq!(values_by_type(&["trailer", "client"], &both, false), list(&["T", "D"]), "what is left");
         assert_eq!(values_by_type(&["client", "address"], &both, false), None, "two are left");
         assert_eq!(values_by_type(&["detail_a", "detail_b"], &both, false), None, "one is of two");
-        assert_eq!(values_by_type(&["detail", "trailer"], &[detail.clone()], false), None, "one is missing");
+        assert_eq!(
+            values_by_type(&["detail", "trailer"], std::slice::from_ref(&detail), false),
+            None,
+            "one is missing"
+        );
         let three = [detail, trailer, condition("IS-OTHER", "X")];
         assert_eq!(
             values_by_type(&["detail", "trailer"], &three, false),

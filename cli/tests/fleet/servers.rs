@@ -176,12 +176,19 @@ impl Drop for Fleet {
     }
 }
 
+/// Where a client finds the job's tables, and Crossfoot's own.
+pub(crate) const PATH: &str = "-csearch_path=public,crossfoot";
+
 /// What `query` finds, as psql prints it bare.
 pub(crate) fn psql(url: &str, query: &str) -> String {
     try_psql(url, query).unwrap_or_else(|| panic!("{query}"))
 }
 
 fn try_psql(url: &str, query: &str) -> Option<String> {
-    let ended = Command::new("psql").args(["-XAtq", "-c", query, url]).output().expect("psql is installed");
+    let ended = Command::new("psql")
+        .args(["-XAtq", "-c", query, url])
+        .env("PGOPTIONS", PATH)
+        .output()
+        .expect("psql is installed");
     ended.status.success().then(|| String::from_utf8(ended.stdout).unwrap().trim().to_owned())
 }

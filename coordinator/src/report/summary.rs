@@ -9,6 +9,7 @@ use domain::ids::RunId;
 use domain::layout::Layout;
 use domain::lease::Holder;
 use domain::report::{CheckCounts, LevelTotals, LogHead, Outcome, RejectGroup, Report, SourceSummary};
+use domain::table::TableName;
 use job::Job;
 use job::advice::keys_for;
 use serde::{Deserialize, Serialize};
@@ -95,7 +96,7 @@ pub async fn report(store: &dyn Store, run_id: RunId) -> Result<Report, StoreErr
         driven_by,
         source: source(&run),
         staging_table: names(&job, |layout| &layout.staging),
-        final_table: names(&job, |layout| &layout.final_table),
+        final_table: names(&job, |layout| &layout.final_table.name),
         opened_at_ms: run.opened_at_ms,
         ended_at_ms: run.ended_at_ms,
         elapsed_ms: run.elapsed_ms,
@@ -136,6 +137,6 @@ fn source(run: &Run) -> SourceSummary {
     }
 }
 
-fn names(job: &Job, of: impl Fn(&Layout) -> &str) -> String {
-    job.layouts().map(|layout| of(layout)).collect::<Vec<_>>().join(", ")
+fn names(job: &Job, of: impl Fn(&Layout) -> &TableName) -> String {
+    job.layouts().map(|layout| of(layout).to_string()).collect::<Vec<_>>().join(", ")
 }

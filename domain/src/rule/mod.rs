@@ -5,6 +5,7 @@ pub mod predicate;
 use serde::{Deserialize, Serialize};
 
 use crate::amount::Amount;
+use crate::table::TableName;
 pub use predicate::{Predicate, PredicateError, Truth};
 
 /// What follows when a rule is broken.
@@ -47,7 +48,7 @@ pub enum Condition {
         /// The fields by their places in the layout.
         fields: Vec<usize>,
         /// The table that is looked up.
-        table: String,
+        table: TableName,
         /// The columns of that table, one for each field.
         columns: Vec<String>,
     },

@@ -2,7 +2,7 @@
 
 use super::values::{Change, Damage, changes};
 use crate::scenario::{Scenario, Stop, Strike, Target, Victim};
-use crate::sql::{Dialect, quoted};
+use crate::sql::{Dialect, quoted, quoted_table};
 
 /// Changes a value, or two, in staging.
 pub(super) async fn altered(damage: Damage, scenario: &Scenario<'_>) -> Strike {
@@ -15,7 +15,7 @@ pub(super) async fn altered(damage: Damage, scenario: &Scenario<'_>) -> Strike {
     let mut victims = Vec::new();
     for change in &changes {
         let (layout, at) = (layout(change), Scenario::is_record(run_id, change.record_no));
-        let (table, column) = (quoted(&layout.staging), quoted(&layout.fields[change.field].name));
+        let (table, column) = (quoted_table(&layout.staging), quoted(&layout.fields[change.field].name));
         let stored = format!("SELECT {} FROM {table} WHERE {at}", scenario.dialect().shown(&column));
         let before = field.shadow.client.text(&stored).await?;
         let sql = format!("UPDATE {table} SET {column} = {} WHERE {at}", change.literal);

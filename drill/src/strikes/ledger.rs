@@ -3,7 +3,7 @@
 use domain::amount::Amount;
 
 use crate::scenario::{Scenario, Stop, Strike, Target};
-use crate::sql::{Dialect, quoted, text};
+use crate::sql::{Dialect, quoted, quoted_table, text};
 use crate::survey::{Owned, Sample};
 
 /// What becomes of an entry of the ledger.
@@ -43,7 +43,7 @@ fn sample<'a>(scenario: &'a Scenario<'_>) -> Result<&'a Sample, Stop> {
 /// Damages the ledger while a run waits for approval.
 pub(super) async fn entry(what: Entry, scenario: &Scenario<'_>) -> Strike {
     let sample = sample(scenario)?;
-    let table = quoted(&scenario.layout(sample).staging);
+    let table = quoted_table(&scenario.layout(sample).staging);
     let field = scenario.field().await?;
     let run_id = field.stage().await?;
     let at = Scenario::is_record(run_id, sample.record_no);
@@ -54,7 +54,7 @@ pub(super) async fn entry(what: Entry, scenario: &Scenario<'_>) -> Strike {
         Entry::Deleted => {
             let mut sql = format!("DELETE FROM crossfoot_chunk WHERE {of_chunk}");
             for layout in scenario.fixture.job.layouts() {
-                sql.push_str(&format!("; DELETE FROM {} WHERE {of_chunk}", quoted(&layout.staging)));
+                sql.push_str(&format!("; DELETE FROM {} WHERE {of_chunk}", quoted_table(&layout.staging)));
             }
             (sql, format!("chunk {chunk_no} and its rows are deleted"))
         }
@@ -101,7 +101,7 @@ pub(super) async fn sums_that_fit(scenario: &Scenario<'_>) -> Strike {
     let field = scenario.field().await?;
     let run_id = field.stage().await?;
     let client = &field.shadow.client;
-    let (table, column) = (quoted(&layout.staging), quoted(&layout.fields[at].name));
+    let (table, column) = (quoted_table(&layout.staging), quoted(&layout.fields[at].name));
     let here = Scenario::is_record(run_id, sample.record_no);
     let chunk_no = client.number(&format!("SELECT chunk_no FROM {table} WHERE {here}")).await?;
     let of_chunk = format!("run_id = '{run_id}' AND chunk_no = {chunk_no}");
@@ -151,7 +151,7 @@ pub(super) async fn breaches(what: Breach, scenario: &Scenario<'_>) -> Strike {
         )
     } else {
         let sample = sample(scenario)?;
-        let table = quoted(&scenario.layout(sample).staging);
+        let table = quoted_table(&scenario.layout(sample).staging);
         let other = format!(
             "SELECT min(record_no) FROM {table} WHERE run_id = '{run_id}' AND record_no NOT IN (SELECT record_no FROM crossfoot_breach WHERE {of_run})"
         );

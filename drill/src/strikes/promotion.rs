@@ -11,7 +11,7 @@ use super::tables::alterable;
 use crate::disturbed::{Disturbance, Disturbed};
 use crate::fleet::{self, Refusal};
 use crate::scenario::{Scenario, Stop, Strike, Target, Victim};
-use crate::sql::{Dialect, columns, quoted};
+use crate::sql::{Dialect, columns, quoted, quoted_table};
 use crate::survey::Owned;
 use crate::trigger::{self, When, different, key_of};
 
@@ -50,20 +50,25 @@ pub(super) async fn in_window(what: InFinal, scenario: &Scenario<'_>) -> Strike 
     let (sample, at, literal) = alterable(scenario)?;
     let layout = scenario.layout(sample);
     let name = layout.fields[at].name.clone();
-    let (table, column) = (quoted(&layout.final_table), quoted(&name));
+    let (table, column) = (quoted_table(&layout.final_table.name), quoted(&name));
     let (new, there) =
         (key_of(dialect, layout, sample, When::New), key_of(dialect, layout, sample, When::There));
     let record = sample.record_no;
     let (sql, victims, told) = match what {
         InFinal::RowLost => (
-            trigger::after(dialect, &layout.final_table, &new, &format!("DELETE FROM {table} WHERE {there}")),
+            trigger::after(
+                dialect,
+                &layout.final_table.name,
+                &new,
+                &format!("DELETE FROM {table} WHERE {there}"),
+            ),
             vec![Victim { record_no: record, field: None }],
             format!("record {record} is deleted from final as soon as it is inserted"),
         ),
         InFinal::ValueChanged => (
             trigger::after(
                 dialect,
-                &layout.final_table,
+                &layout.final_table.name,
                 &format!("{new} AND NEW.{column} <> {literal}"),
                 &format!("UPDATE {table} SET {column} = {literal} WHERE {there}"),
             ),
@@ -108,7 +113,7 @@ pub(super) async fn in_window(what: InFinal, scenario: &Scenario<'_>) -> Strike 
                 [one, other].map(|of| Victim { record_no: of.record_no, field: Some(name.clone()) });
             let told =
                 format!("{column} of records {} and {} is swapped in final", one.record_no, other.record_no);
-            (trigger::after(dialect, &layout.final_table, &condition, &exchange), victims.to_vec(), told)
+            (trigger::after(dialect, &layout.final_table.name, &condition, &exchange), victims.to_vec(), told)
         }
     };
     let field = scenario.field().await?;
@@ -130,8 +135,8 @@ pub(super) async fn failed_row_in_final(scenario: &Scenario<'_>) -> Strike {
     field
         .damage(&format!(
             "INSERT INTO {} ({names}, last_run_id) SELECT {names}, run_id FROM {} WHERE {}",
-            quoted(&layout.final_table),
-            quoted(&layout.staging),
+            quoted_table(&layout.final_table.name),
+            quoted_table(&layout.staging),
             Scenario::is_record(given_up, sample.record_no)
         ))
         .await?;
@@ -149,7 +154,7 @@ pub(super) async fn approved_all_the_same(approval: Approval, scenario: &Scenari
     let field = scenario.field().await?;
     let run_id = field.stage().await?;
     let at = Scenario::is_record(run_id, sample.record_no);
-    field.damage(&format!("DELETE FROM {} WHERE {at}", quoted(&layout.staging))).await?;
+    field.damage(&format!("DELETE FROM {} WHERE {at}", quoted_table(&layout.staging))).await?;
     match field.approve(run_id).await {
         Ok(Ending::NotReconciled) => {}
         ended => return Err(Stop::Failed(format!("a run with a lost record ended {ended:?}"))),
@@ -215,7 +220,7 @@ pub(super) async fn earlier_row(mode: Mode, scenario: &Scenario<'_>) -> Strike {
     let moved = different(dialect, &layout.fields[key].ty, &sample.values[key])
         .ok_or(Stop::NotHere("the key cannot be altered"))?;
     let key_column = quoted(&layout.fields[key].name);
-    let (table, column) = (quoted(&layout.final_table), quoted(&layout.fields[at].name));
+    let (table, column) = (quoted_table(&layout.final_table.name), quoted(&layout.fields[at].name));
     let field = scenario.field().await?;
     // An earlier run leaves one row, whose key the next run does not have.
     match field.run(&scenario.request()).await {
@@ -224,7 +229,7 @@ pub(super) async fn earlier_row(mode: Mode, scenario: &Scenario<'_>) -> Strike {
     }
     let there = key_of(dialect, layout, sample, When::There);
     let mut emptied: Vec<_> =
-        scenario.fixture.job.layouts().map(|layout| quoted(&layout.final_table)).collect();
+        scenario.fixture.job.layouts().map(|layout| quoted_table(&layout.final_table.name)).collect();
     emptied.retain(|name| *name != table);
     let mut sql: String = emptied.iter().map(|name| format!("DELETE FROM {name}; ")).collect();
     sql.push_str(&format!("DELETE FROM {table} WHERE NOT ({there}); "));
@@ -237,7 +242,7 @@ pub(super) async fn earlier_row(mode: Mode, scenario: &Scenario<'_>) -> Strike {
     let condition = key_of(dialect, layout, other, When::New);
     let of_earlier = format!("{key_column} = {}", far(&sample.values[key], &moved));
     let change = format!("UPDATE {table} SET {column} = {literal} WHERE {of_earlier}");
-    field.alter(&trigger::after(dialect, &layout.final_table, &condition, &change)).await?;
+    field.alter(&trigger::after(dialect, &layout.final_table.name, &condition, &change)).await?;
     let again = RunRequest { again: true, ..scenario.request() };
     let (run_id, ended) = field.run(&again).await;
     let told = format!("an earlier run's row changes when record {} is promoted", other.record_no);
@@ -261,7 +266,7 @@ pub(super) async fn after_proof(scenario: &Scenario<'_>) -> Strike {
     let record_no = sample.record_no;
     let sql = format!(
         "UPDATE {} SET {} = {literal} WHERE record_no = {record_no}",
-        quoted(&layout.staging),
+        quoted_table(&layout.staging),
         quoted(&name)
     );
     let mut field = scenario.field().await?;

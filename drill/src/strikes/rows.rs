@@ -5,7 +5,7 @@ use std::sync::Arc;
 use coordinator::open::RunRequest;
 
 use crate::scenario::{Field, Scenario, Stop, Strike, Target};
-use crate::sql::{columns, quoted};
+use crate::sql::{columns, quoted_table};
 use crate::survey::Sample;
 
 /// A number that no record and no chunk has.
@@ -65,7 +65,7 @@ pub(super) async fn altered(row: Row, scenario: &Scenario<'_>) -> Strike {
     let field = scenario.field().await?;
     let run_id = field.stage().await?;
     let layout = scenario.layout(one);
-    let table = quoted(&layout.staging);
+    let table = quoted_table(&layout.staging);
     let (here, there) =
         (Scenario::is_record(run_id, one.record_no), Scenario::is_record(run_id, other.record_no));
     let columns = columns(layout);
@@ -164,7 +164,7 @@ fn two<'a>(scenario: &'a Scenario<'_>) -> Result<(&'a Sample, &'a Sample), Stop>
 pub(super) async fn between_runs(what: BetweenRuns, scenario: &Scenario<'_>) -> Strike {
     let (one, _) = two(scenario)?;
     let layout = scenario.layout(one);
-    let table = quoted(&layout.staging);
+    let table = quoted_table(&layout.staging);
     let field = scenario.field().await?;
     let other_run = field.stage().await?;
     let again = RunRequest { again: true, pause_after_staged: true, ..scenario.request() };
@@ -204,7 +204,7 @@ pub(super) async fn rejects(what: Reject, scenario: &Scenario<'_>) -> Strike {
     let (sql, told) = if what == Reject::Lost {
         (format!("DELETE FROM crossfoot_reject WHERE {at}"), format!("reject {reject} is deleted"))
     } else {
-        let (table, columns) = (quoted(&layout.staging), columns(layout));
+        let (table, columns) = (quoted_table(&layout.staging), columns(layout));
         let sql = format!(
             "INSERT INTO {table} (run_id, chunk_no, record_no, worker_id, {columns})
              SELECT run_id, (SELECT chunk_no FROM crossfoot_reject WHERE {at}), {reject}, worker_id, {columns}
@@ -221,7 +221,7 @@ pub(super) async fn rejects(what: Reject, scenario: &Scenario<'_>) -> Strike {
 /// A row of each of two writers is booked on the other.
 pub(super) async fn exchanged_workers(scenario: &Scenario<'_>) -> Strike {
     let (one, _) = two(scenario)?;
-    let table = quoted(&scenario.layout(one).staging);
+    let table = quoted_table(&scenario.layout(one).staging);
     for _ in 0..ATTEMPTS {
         let field = scenario.field().await?;
         let run_id = field.stage().await?;

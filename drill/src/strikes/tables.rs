@@ -4,7 +4,7 @@ use domain::layout::Layout;
 use domain::value::FieldType;
 
 use crate::scenario::{Scenario, Stop, Strike, Target, Victim};
-use crate::sql::{Dialect, quoted};
+use crate::sql::{Dialect, quoted, quoted_table};
 use crate::survey::Sample;
 use crate::trigger::{self, When, different, key_of};
 
@@ -72,9 +72,9 @@ pub(super) async fn other_order(scenario: &Scenario<'_>) -> Strike {
     let made = ddl_of_final(scenario.dialect(), &reversed)
         .ok_or_else(|| "no statement creates the final table".to_owned())?;
     let field = scenario.field().await?;
-    field.alter(&format!("DROP TABLE {}; {made}", quoted(&layout.final_table))).await?;
+    field.alter(&format!("DROP TABLE {}; {made}", quoted_table(&layout.final_table.name))).await?;
     let (run_id, ended) = field.run(&scenario.request()).await;
-    let target = Target::told(format!("{}: its columns are in reverse order", layout.final_table));
+    let target = Target::told(format!("{}: its columns are in reverse order", layout.final_table.name));
     field.over(run_id, ended, target, 0).await
 }
 
@@ -86,9 +86,9 @@ fn narrow(dialect: Dialect, layout: &Layout) -> Option<(String, String)> {
         let less = match (dialect, field.ty) {
             (Dialect::Sqlite, FieldType::Decimal { .. }) => "REAL",
             (Dialect::Sqlite, FieldType::Text { .. }) => "INTEGER",
-            (Dialect::Postgres, FieldType::Decimal { .. }) => "numeric(9,0)",
-            (Dialect::Postgres, FieldType::Text { .. }) => "character varying(3)",
-            (Dialect::Postgres, FieldType::Integer) => "integer",
+            // A narrower column of the same kind may hold every value of the source, and is no defect then.
+            (Dialect::Postgres, FieldType::Decimal { .. } | FieldType::Integer) => "real",
+            (Dialect::Postgres, FieldType::Text { .. }) => "\"char\"",
             _ => return None,
         };
         let name = quoted(&field.name);
@@ -104,7 +104,7 @@ fn narrow(dialect: Dialect, layout: &Layout) -> Option<(String, String)> {
             .collect();
         Some((
             lines.join("\n"),
-            format!("{}: column {} is narrowed to {less}", layout.final_table, field.name),
+            format!("{}: column {} is narrowed to {less}", layout.final_table.name, field.name),
         ))
     })
 }
@@ -114,7 +114,7 @@ pub(super) async fn narrower(moment: Moment, scenario: &Scenario<'_>) -> Strike 
     let layout = scenario.layout(sample);
     let (made, told) =
         narrow(scenario.dialect(), layout).ok_or(Stop::NotHere("no column of final can be made narrower"))?;
-    let sql = format!("DROP TABLE {}; {made}", quoted(&layout.final_table));
+    let sql = format!("DROP TABLE {}; {made}", quoted_table(&layout.final_table.name));
     let field = scenario.field().await?;
     if moment == Moment::BeforeRun {
         field.alter(&sql).await?;
@@ -151,7 +151,7 @@ pub(super) async fn into_final(what: IntoFinal, scenario: &Scenario<'_>) -> Stri
     let dialect = scenario.dialect();
     let (sample, at, literal) = alterable(scenario)?;
     let layout = scenario.layout(sample);
-    let table = &layout.final_table;
+    let table = &layout.final_table.name;
     let is_it = key_of(dialect, layout, sample, When::New);
     let record = sample.record_no;
     let (sql, victims, told) = match what {
@@ -193,7 +193,7 @@ pub(super) async fn dropping(scenario: &Scenario<'_>) -> Strike {
     let dialect = scenario.dialect();
     let (sample, at, _) = alterable(scenario)?;
     let layout = scenario.layout(sample);
-    let table = quoted(&layout.final_table);
+    let table = quoted_table(&layout.final_table.name);
     let field = scenario.field().await?;
     let sql = match dialect {
         Dialect::Sqlite => {
@@ -212,5 +212,7 @@ pub(super) async fn dropping(scenario: &Scenario<'_>) -> Strike {
     };
     field.alter(&sql).await?;
     let (run_id, ended) = field.run(&scenario.request()).await;
-    field.over(run_id, ended, Target::told(format!("{} drops rows silently", layout.final_table)), 0).await
+    field
+        .over(run_id, ended, Target::told(format!("{} drops rows silently", layout.final_table.name)), 0)
+        .await
 }

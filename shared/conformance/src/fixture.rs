@@ -349,7 +349,13 @@ impl Loading {
 
     /// Stages and promotes `chunks`, and says how many rows were changed.
     pub async fn promote(&self, chunks: &[Vec<Record<'_>>]) -> u64 {
-        let permit = self.stage(chunks).await;
+        self.stage(chunks).await;
+        self.promote_staged().await
+    }
+
+    /// Promotes what is staged, and says how many rows were changed.
+    pub async fn promote_staged(&self) -> u64 {
+        let permit = self.permit().await;
         let mut promotion = self.store.begin_promotion(self.fence, &permit, &self.job).await.unwrap();
         let changed = promotion.insert().await.unwrap();
         promotion.commit(&[], "{}", entry(Some(self.run_id), "promoted")).await.unwrap();

@@ -15,6 +15,7 @@ mod evidence;
 mod fencing;
 mod fixture;
 mod fleet;
+mod own_tables;
 mod promotion;
 mod reading;
 mod rules;
@@ -35,6 +36,7 @@ pub use fixture::{
     APPEND, KEYLESS, LASTS, Loading, Record, UPSERT, canonical, collect, cut, entry, job, row,
 };
 pub(crate) use fleet::*;
+pub(crate) use own_tables::*;
 pub(crate) use promotion::*;
 pub(crate) use reading::*;
 pub(crate) use rules::*;
@@ -65,6 +67,10 @@ pub struct Subject {
     pub database: Box<dyn Database>,
     /// Gives every row of `stg_kinds` a value of `flag` that no boolean has; `None`: the database keeps none.
     pub foreign: Option<&'static str>,
+    /// A column type, other than Crossfoot's own, that holds every decimal of 38 digits with two after the point.
+    pub decimal: &'static str,
+    /// The statements that make trigger `audit` on a table, which runs a statement for each row that is inserted.
+    pub audit: fn(&str, &str) -> String,
 }
 
 /// Names every case once, and hands the names to `$then`.
@@ -143,6 +149,11 @@ macro_rules! with_every_case {
             upserting_replaces_the_rows_of_an_earlier_run
             what_a_rule_holds_stays_out_of_final
             a_row_that_is_not_in_final_reads_back_as_absent
+            a_table_of_the_users_takes_rows_into_its_own_columns
+            a_table_without_a_key_takes_run_and_number_into_its_own_columns
+            a_table_of_runs_says_which_run_wrote_a_row
+            a_trigger_that_is_listed_may_change_other_tables
+            a_final_table_that_cannot_be_used_is_refused_by_name
             events_are_chained_and_paged
             concurrent_events_leave_no_gap
             a_runs_events_are_asked_for_by_themselves

@@ -9,6 +9,7 @@ mod error;
 mod file;
 mod meaning;
 pub mod select;
+mod shadow;
 #[cfg(test)]
 mod tests;
 
@@ -32,6 +33,7 @@ use platform::files::{TEXT_BYTES_MAX, read_small_text};
 use source::Compression;
 
 pub use error::{JobError, Place};
+pub use shadow::ShadowJob;
 
 /// A job, understood and checked.
 #[derive(Debug, Clone)]

@@ -12,7 +12,7 @@ use sqlx::postgres::PgConnection;
 use sqlx::{AssertSqlSafe, Executor as _};
 use store::database::Connection as _;
 use store::evidence::put_findings;
-use store::names::quoted;
+use store::names::{quoted, table as quoted_table};
 use store::rules::{Balance, names};
 use store::{StoreError, params};
 
@@ -29,7 +29,7 @@ pub(crate) async fn apply(
     unexcluded: &str,
 ) -> Result<RuleOutcome, StoreError> {
     let layout = balance.layout;
-    let staging = quoted(&layout.staging);
+    let staging = quoted_table(&layout.staging);
     let columns: Vec<_> = names(layout, balance.by).map(|name| format!("s.{}", quoted(name))).collect();
     // NULL is a group of its own, as for SQL's GROUP BY. A NaN is more than any amount, and so never balances.
     let keys: String =

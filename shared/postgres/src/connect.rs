@@ -24,6 +24,7 @@ use url::Url;
 pub(crate) use super::locks::{Lock, lock, lock_for, share};
 
 use super::clock;
+use super::place::{self, LedgerSchema, Place};
 use super::pool::{Pool, Session, connect};
 use super::sessions::APPLICATION;
 use super::watched::Watch;
@@ -88,6 +89,8 @@ pub struct PostgresSettings {
     pub password_file: Option<PathBuf>,
     /// The most connections; 16 by default.
     pub max_connections: Option<u32>,
+    /// In which schema the ledger is. A URL that sets the search path decides, unless a schema is named here.
+    pub schema: LedgerSchema,
 }
 
 impl PostgresSettings {
@@ -106,6 +109,7 @@ impl fmt::Debug for PostgresSettings {
             .field("password", &self.password)
             .field("password_file", &self.password_file)
             .field("max_connections", &self.max_connections)
+            .field("schema", &self.schema)
             .finish()
     }
 }
@@ -115,6 +119,7 @@ impl fmt::Debug for PostgresSettings {
 pub struct PostgresStore {
     pub(crate) url: String,
     pub(crate) pool: Pool,
+    pub(crate) place: Arc<Place>,
     /// By how much this host's clock was ahead of the server's when the store was opened.
     pub(crate) skew_ms: i64,
     pub(crate) masking: Arc<Masking>,
@@ -159,6 +164,8 @@ impl PostgresStore {
             let unfit = |error: Unfit| StoreError::Unfit { url: url.clone(), reason: error.to_string() };
             fits(&mut first).await.map_err(unfit)?;
             let skew_ms = clock::skew_ms(&mut first).await?;
+            let url_decides = settings.url.reveal().contains("search_path");
+            let place = place::find(&mut first, &settings.schema, &url, url_decides).await?;
             migrate(&mut first).await.map_err(|error| match error {
                 MigrateError::VersionMissing(found) => StoreError::Newer { found, known: SCHEMA_VERSION },
                 MigrateError::VersionTooNew(found, known) => StoreError::Newer { found, known },
@@ -167,15 +174,16 @@ impl PostgresStore {
                 }
                 other => unreachable(other.to_string()),
             })?;
-            Ok(skew_ms)
+            Ok((skew_ms, place))
         });
-        let skew_ms = looked.await.unwrap_or_else(|_| {
+        let (skew_ms, place) = looked.await.unwrap_or_else(|_| {
             Err(unreachable(format!("cannot read its ledger within {} s", MIGRATE.as_secs())))
         })?;
         drop(timeout(ROLLBACK, first.close()).await);
         clock::warn_of(skew_ms);
-        let pool = Pool::new(options, settings.max_connections.unwrap_or(CONNECTIONS).max(2));
-        Ok(Self { url, pool, skew_ms, masking: Arc::default() })
+        let max = settings.max_connections.unwrap_or(CONNECTIONS).max(2);
+        let pool = Pool::new(options, place.path.clone(), max);
+        Ok(Self { url, pool, place: Arc::new(place), skew_ms, masking: Arc::default() })
     }
 
     /// With the operator's masking key, if one was set.
@@ -278,6 +286,16 @@ fn options(settings: &PostgresSettings, url: &str) -> Result<PgConnectOptions, S
         options = options.password(password.reveal());
     }
     Ok(options)
+}
+
+/// A connection to the database as it is: no ledger is made.
+pub(crate) async fn connected(settings: &PostgresSettings) -> Result<PgConnection, StoreError> {
+    let url = settings.url.to_string();
+    let options = options(settings, &url)?;
+    let connected = connect(&options).await;
+    connected
+        .map(|(connection, _)| connection)
+        .map_err(|error| StoreError::Unreachable { url, reason: why(&error) })
 }
 
 /// Why the settings are refused before any server is asked, in words that hold no secret.

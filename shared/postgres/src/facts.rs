@@ -6,7 +6,7 @@ use sqlx::postgres::PgRow;
 use store::StoreError;
 
 use super::clock::SKEW_MAX_MS;
-use super::connect::PostgresStore;
+use super::connect::{PostgresStore, take_back};
 
 /// A process of the fleet takes at most this many connections by default; with fewer left, one more
 /// may not find room.
@@ -35,6 +35,8 @@ impl PostgresStore {
     }
 
     async fn facts(&self) -> Result<Facts, StoreError> {
+        let (mut session, _watch) = self.begin().await?;
+        self.place.begin_making(&mut session).await?;
         let row = sqlx::query(
             "SELECT current_setting('server_version') AS version,
                     current_setting('fsync')::bool AS fsync,
@@ -44,8 +46,9 @@ impl PostgresStore {
                     (SELECT count(*) FROM pg_stat_activity WHERE backend_type = 'client backend') AS connections,
                     current_setting('max_connections')::bigint AS connections_max",
         )
-        .fetch_one(&self.pool)
+        .fetch_one(&mut *session)
         .await?;
+        take_back(session).await;
         Ok(Facts::of(&row)?)
     }
 }

@@ -21,9 +21,10 @@ use store::rules::order;
 use tokio::sync::mpsc;
 
 use super::connect::PostgresStore;
+use super::final_table::Shape;
 use super::read_back::{AT_LEISURE, Ended};
 use super::rows::{Columns, Tuples, read_field};
-use super::tables::{columns, quoted};
+use super::tables::{columns, quoted, quoted_table};
 use super::watched::Watch;
 
 /// How many bytes, or how many keys, are handed over in one group.
@@ -110,7 +111,7 @@ async fn copy_keys(
     let sql = format!(
         "COPY (SELECT s.chunk_no, s.record_no, s.worker_id{key} FROM {} s WHERE s.run_id = '{run_id}' ORDER BY {})
          TO STDOUT (FORMAT binary)",
-        quoted(&layout.staging),
+        quoted_table(&layout.staging),
         order(layout)
     );
     let mut pieces = connection.copy_out_raw(&sql).await?;
@@ -160,7 +161,7 @@ pub(crate) async fn read_in_order(
     connection: &mut PgConnection,
     watch: &Watch,
     run_id: RunId,
-    layout: &Layout,
+    (layout, shape): (&Layout, &Shape),
     (page, rows): (i64, u64),
     keys: StagedKeys,
     sender: &mpsc::Sender<Result<Block, StoreError>>,
@@ -170,13 +171,16 @@ pub(crate) async fn read_in_order(
     }
     let mut pairing = Pairing { keys, group: Keys::default(), at: 0, found: ByRecord::new(rows), rows: 0 };
     connection.execute(PLANS_IN_ORDER).await?;
-    let names = layout.fields.iter().map(|field| field.name.as_str());
-    let number = if layout.key.is_empty() { ", f.last_record_no" } else { "" };
+    let of = &layout.final_table;
+    // A table of runs cannot be read in final's order.
+    let Some(run) = of.run_column() else { return Ok(false) };
+    let number = if layout.key.is_empty() { format!(", f.{}", quoted(&of.record_no)) } else { String::new() };
     let sql = format!(
-        "COPY (SELECT {}{number} FROM {} f WHERE f.ctid >= '({page},0)' AND f.last_run_id = '{run_id}')
+        "COPY (SELECT {}{number} FROM {} f WHERE f.ctid >= '({page},0)' AND f.{} = '{run_id}')
          TO STDOUT (FORMAT binary)",
-        columns("f.", names),
-        quoted(&layout.final_table),
+        columns("f.", layout.columns()),
+        quoted_table(&of.name),
+        quoted(run),
     );
     let width = layout.fields.len() + usize::from(layout.key.is_empty());
     let (mut tuples, mut some) = (Tuples::default(), Rows::default());
@@ -188,7 +192,7 @@ pub(crate) async fn read_in_order(
         // What does not agree is read and dropped: the transaction goes on.
         if agree {
             tuples.feed(&piece, width, |tuple| {
-                some.push(layout, tuple);
+                some.push(layout, shape, tuple);
                 Ok(())
             })?;
             agree = watch.elsewhere(pairing.pair(&mut some)).await;
@@ -197,7 +201,7 @@ pub(crate) async fn read_in_order(
     drop(pieces);
     connection.execute(PLANS_AS_BEFORE).await?;
     if !agree || tuples.end().is_err() || !watch.elsewhere(pairing.is_complete(rows)).await {
-        tracing::debug!(%run_id, table = layout.final_table, "final is not stored in key order");
+        tracing::debug!(%run_id, table = %layout.final_table.name, "final is not stored in key order");
         return Ok(false);
     }
     let mut found = pairing.found;
@@ -225,11 +229,11 @@ struct Rows {
 }
 
 impl Rows {
-    fn push(&mut self, layout: &Layout, mut tuple: Columns<'_>) {
+    fn push(&mut self, layout: &Layout, shape: &Shape, mut tuple: Columns<'_>) {
         self.starts.clear();
-        for field in &layout.fields {
+        for (at, field) in layout.fields.iter().enumerate() {
             self.starts.push(self.fields.len());
-            read_field(&mut self.fields, &field.ty, tuple.take());
+            shape.of(at).read(&mut self.fields, &field.ty, tuple.take());
         }
         self.starts.push(self.fields.len());
         for at in &layout.key {

@@ -6,6 +6,7 @@ use store::model::EntryKind;
 use tokio::sync::mpsc;
 
 use super::connect::PostgresStore;
+use super::final_table::Shape;
 use super::in_order::read_in_order;
 use super::tests::own;
 
@@ -44,12 +45,14 @@ async fn rows_are_paired_with_the_keys_in_whose_order_they_are_stored_or_not_at_
 
         let layout = loading.layout();
         let keys = store.sort_keys(loading.run_id, layout);
+        let shape = Shape::default();
+        let as_made = (&**layout, &shape);
         let (sender, mut receiver) = mpsc::channel(16);
         let mut connection = store.pool.acquire().await.unwrap();
         let watch = connection.watch();
         connection.execute("BEGIN").await.unwrap();
         let read =
-            read_in_order(&mut connection, &watch, loading.run_id, layout, (0, 4), keys, &sender).await;
+            read_in_order(&mut connection, &watch, loading.run_id, as_made, (0, 4), keys, &sender).await;
         drop(sender);
         let Ok(read) = read else { panic!("case {nth} failed") };
         assert_eq!(read, agrees, "case {nth}");

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use domain::ids::RunId;
+use domain::table::TableName;
 use futures_util::TryStreamExt as _;
 use sqlx::postgres::{PgArguments, PgConnection, PgRow, Postgres};
 use sqlx::query::Query;
@@ -214,7 +215,7 @@ impl Database for PostgresStore {
         .await
     }
 
-    async fn empty_staging(&self, fence: Fence, table: &str) -> Result<u64, StoreError> {
-        self.purge_staging(fence, table.to_owned()).await
+    async fn empty_staging(&self, fence: Fence, table: &TableName) -> Result<u64, StoreError> {
+        self.purge_staging(fence, table.clone()).await
     }
 }

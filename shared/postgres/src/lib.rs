@@ -7,6 +7,11 @@ mod balance;
 mod clock;
 mod connect;
 mod facts;
+mod final_table;
+mod fit;
+#[cfg(test)]
+mod fit_tests;
+mod found;
 mod in_order;
 #[cfg(test)]
 mod in_order_tests;
@@ -14,9 +19,15 @@ mod in_order_tests;
 mod large_tests;
 mod ledger;
 mod locks;
+mod look;
 mod numeric;
 #[cfg(test)]
+mod own_table_tests;
+#[cfg(test)]
 mod own_tests;
+mod place;
+#[cfg(test)]
+mod place_tests;
 mod pool;
 mod promotion;
 mod purge;
@@ -34,4 +45,6 @@ mod watched_tests;
 
 pub use connect::refused;
 pub use connect::{PostgresSettings, PostgresStore};
+pub use look::look;
+pub use place::LedgerSchema;
 pub use tables::ddl;

@@ -14,7 +14,7 @@ use futures_util::{StreamExt as _, TryStreamExt as _};
 use sqlx::postgres::{
     PgConnectOptions, PgConnection, PgQueryResult, PgRow, PgStatement, PgTypeInfo, Postgres,
 };
-use sqlx::{Connection as _, Either, Execute, Executor, Row as _, SqlStr};
+use sqlx::{AssertSqlSafe, Connection as _, Either, Execute, Executor, Row as _, SqlStr};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::time::{Instant, sleep, timeout, timeout_at};
 
@@ -49,6 +49,8 @@ pub(crate) struct Pool {
 #[derive(Debug)]
 struct Inner {
     options: PgConnectOptions,
+    /// Where each session looks for names, if not where the server says.
+    path: Option<String>,
     max: u32,
     places: Arc<Semaphore>,
     idle: Mutex<Vec<Idle>>,
@@ -106,11 +108,12 @@ impl Inner {
 }
 
 impl Pool {
-    pub(crate) fn new(options: PgConnectOptions, max: u32) -> Self {
+    pub(crate) fn new(options: PgConnectOptions, path: Option<String>, max: u32) -> Self {
         Self {
             inner: Arc::new(Inner {
                 watcher: Arc::new(Watcher::new(options.clone())),
                 options,
+                path,
                 max,
                 places: Arc::new(Semaphore::new(usize::try_from(max).unwrap_or(Semaphore::MAX_PERMITS))),
                 idle: Mutex::default(),
@@ -159,7 +162,10 @@ impl Pool {
         }
         loop {
             match connect(&inner.options).await {
-                Ok((connection, pid)) => {
+                Ok((mut connection, pid)) => {
+                    if let Some(path) = &inner.path {
+                        connection.execute(AssertSqlSafe(format!("SET search_path = {path}"))).await?;
+                    }
                     return Ok(Session { connection, pid, pool: inner, place });
                 }
                 Err(error) if is_starting(&error) && Instant::now() + AGAIN < until => sleep(AGAIN).await,

@@ -15,8 +15,8 @@ use sqlx::{AssertSqlSafe, Executor as _, Row as _};
 use store::database::Connection as _;
 use store::failure::refused;
 use store::model::{Block, ChunkRange};
-use store::names::quoted;
-use store::promotion::{Ask, Asked, Outcome, Promotion, Promotions, insert_statement};
+use store::names::{quoted, table as quoted_table};
+use store::promotion::{Ask, Asked, Outcome, Promotion, Promotions, insert_statement, mark_statement};
 use store::rules::unexcluded;
 use store::runs::{hold_fence, loaded_once};
 use store::{Fence, StoreError, params};
@@ -24,6 +24,7 @@ use tokio::sync::{mpsc, oneshot};
 use tokio::time::{Instant, timeout};
 
 use super::connect::{Id, Lock, PostgresStore, ROLLBACK, lock, lock_for};
+use super::final_table::{Shape, all_fit, check_again};
 use super::in_order::{StagedKeys, read_in_order};
 use super::ledger::Ledger;
 use super::pool::Session;
@@ -31,7 +32,6 @@ use super::read_back::{Ended, Kind, Stored, read_back, read_whole_final};
 use super::rules::join_final_by_index;
 use super::sessions::{APPLICATION, PROMOTING};
 use super::staging::analyze;
-use super::tables::check_final;
 use super::watched::Watch;
 
 /// Sorting a run by final's key happens in memory up to this.
@@ -63,9 +63,9 @@ impl Promotions for PostgresStore {
         // A task of its own: whoever drops the promotion cuts nothing off half-way, but has it rolled back.
         tokio::spawn(async move {
             match store.begin_promoting(fence, &job).await {
-                Ok((session, watch)) => {
+                Ok((session, watch, shapes)) => {
                     let _ = ready.send(Ok(()));
-                    serve(&store, session, &watch, fence, &job, &mut inbox).await;
+                    serve(&store, (session, &watch), fence, (&job, &shapes), &mut inbox).await;
                 }
                 Err(error) => drop(ready.send(Err(error))),
             }
@@ -76,12 +76,16 @@ impl Promotions for PostgresStore {
 }
 
 impl PostgresStore {
-    async fn begin_promoting(&self, fence: Fence, job: &Job) -> Result<(Session, Watch), StoreError> {
+    async fn begin_promoting(
+        &self,
+        fence: Fence,
+        job: &Job,
+    ) -> Result<(Session, Watch, Vec<Shape>), StoreError> {
         let (mut session, watch) = self.begin().await?;
         let began = Instant::now();
         let begun = watch.over("promoting", begin(&mut session, fence, job)).await;
         match begun {
-            Ok(()) => Ok((session, watch)),
+            Ok(shapes) => Ok((session, watch, shapes)),
             Err(error) => {
                 leave(session).await;
                 Err(watch.blocked_error("the promotion", began.elapsed(), error))
@@ -90,7 +94,7 @@ impl PostgresStore {
     }
 }
 
-async fn begin(connection: &mut PgConnection, fence: Fence, of: &Job) -> Result<(), StoreError> {
+async fn begin(connection: &mut PgConnection, fence: Fence, of: &Job) -> Result<Vec<Shape>, StoreError> {
     // Before the fence is held: whoever wants to fence this promotion off need not wait for another one.
     let row = sqlx::query("SELECT job FROM crossfoot_run WHERE run_id = $1")
         .bind(Id(fence.run_id))
@@ -104,18 +108,21 @@ async fn begin(connection: &mut PgConnection, fence: Fence, of: &Job) -> Result<
     lock_for(connection, Lock::Promoting, &job).await?;
     // In the order of their names: two jobs with the same tables do not wait for each other.
     let mut layouts: Vec<_> = of.layouts().collect();
-    layouts.sort_by(|a, b| a.final_table.cmp(&b.final_table));
-    for layout in &layouts {
-        check_final(connection, layout).await?;
-        let table = quoted(&layout.final_table);
-        connection.execute(AssertSqlSafe(format!("LOCK TABLE {table} IN SHARE ROW EXCLUSIVE MODE"))).await?;
+    layouts.sort_by(|a, b| a.final_table.name.cmp(&b.final_table.name));
+    for layout in layouts {
+        check_again(connection, layout).await?;
+        for table in layout.final_table.written() {
+            let sql = format!("LOCK TABLE {} IN SHARE ROW EXCLUSIVE MODE", quoted_table(table));
+            connection.execute(AssertSqlSafe(sql)).await?;
+        }
     }
     hold_fence(&mut Ledger(connection), fence).await?;
-    for layout in layouts {
+    let mut shapes = Vec::new();
+    for layout in of.layouts() {
         // Once more, now that nobody can change it.
-        check_final(connection, layout).await?;
+        shapes.push(check_again(connection, layout).await?);
     }
-    Ok(())
+    Ok(shapes)
 }
 
 /// Rolls the transaction back, and closes its session: a coordinator that acquires the run may be about to end the
@@ -128,10 +135,9 @@ async fn leave(mut session: Session) {
 /// Serves one promotion. Leaving without a commit, for whatever reason, rolls back.
 async fn serve(
     store: &PostgresStore,
-    mut session: Session,
-    watch: &Watch,
+    (mut session, watch): (Session, &Watch),
     fence: Fence,
-    job: &Job,
+    (job, shapes): (&Job, &[Shape]),
     inbox: &mut mpsc::Receiver<Ask>,
 ) {
     let mut inserted_as = Vec::new();
@@ -139,7 +145,8 @@ async fn serve(
         match ask {
             Ask::Insert(reply) => {
                 // A statement that failed ends what the transaction can do; only taking it back is left.
-                let inserted = watch.over("promoting", insert(store, &mut session, fence, job)).await;
+                let inserted =
+                    watch.over("promoting", insert(store, &mut session, fence, (job, shapes))).await;
                 let inserted = inserted.map_err(|error| watch.told(error)).map(|(changed, to)| {
                     inserted_as = to;
                     changed
@@ -147,12 +154,12 @@ async fn serve(
                 let _ = reply.send(inserted);
             }
             Ask::Read { place, sender } => {
-                let Some(record) = job.records.get(place) else { continue };
+                let Some((record, shape)) = job.records.get(place).zip(shapes.get(place)) else { continue };
                 let read = {
                     let mut none = Inserted::default();
                     let inserted = inserted_as.get_mut(place).unwrap_or(&mut none);
-                    let read =
-                        read_final(&mut session, watch, fence.run_id, &record.layout, inserted, &sender);
+                    let of = (&*record.layout, shape);
+                    let read = read_final(&mut session, watch, fence.run_id, of, inserted, &sender);
                     watch.over("reading final back", read).await
                 };
                 if let Err(Ended::Failed(error)) = read {
@@ -206,24 +213,24 @@ async fn read_final(
     connection: &mut PgConnection,
     watch: &Watch,
     run_id: RunId,
-    layout: &Layout,
+    of: (&Layout, &Shape),
     inserted: &mut Inserted,
     sender: &mpsc::Sender<Result<Block, StoreError>>,
 ) -> Result<(), Ended> {
     let Inserted { appended, keys } = inserted;
     if let (Some(keys), Some(page)) = (keys.take(), appended.page)
-        && read_in_order(connection, watch, run_id, layout, (page, appended.rows), keys, sender).await?
+        && read_in_order(connection, watch, run_id, of, (page, appended.rows), keys, sender).await?
     {
         return Ok(());
     }
-    if !join_final_by_index(connection, layout, run_id).await? {
-        return read_whole_final(connection, watch, run_id, layout, Stored::Anywhere, sender).await;
+    if !join_final_by_index(connection, of.0, run_id).await? {
+        return read_whole_final(connection, watch, run_id, of, Stored::Anywhere, sender).await;
     }
-    if let Some(page) = appended.all_from(connection, run_id, layout).await? {
+    if let Some(page) = appended.all_from(connection, run_id, of.0).await? {
         let stored = Stored::FromPage(page);
-        return read_whole_final(connection, watch, run_id, layout, stored, sender).await;
+        return read_whole_final(connection, watch, run_id, of, stored, sender).await;
     }
-    read_back(connection, watch, Kind::FinalByKey, run_id, layout, ChunkRange::ALL, sender).await
+    read_back(connection, watch, Kind::FinalByKey, run_id, of, ChunkRange::ALL, sender).await
 }
 
 /// How the rows of a record type came into its final table.
@@ -246,12 +253,15 @@ impl Appended {
     /// The last page of final, so far; rows to come may still find room in it. Before version 14 the server reads a
     /// whole table for a range of places in it, and the parts of a partitioned table have places of their own.
     async fn begin(connection: &mut PgConnection, layout: &Layout) -> Result<Self, StoreError> {
+        if layout.final_table.run_column().is_none() {
+            return Ok(Self::default());
+        }
         let row = sqlx::query(
             "SELECT CASE WHEN c.relkind = 'r' AND current_setting('server_version_num')::int >= 140000
                  THEN greatest(pg_relation_size(c.oid) / current_setting('block_size')::bigint - 1, 0) END AS page
-             FROM pg_class c WHERE c.oid = to_regclass(quote_ident($1))",
+             FROM pg_class c WHERE c.oid = to_regclass($1)",
         )
-        .bind(&layout.final_table)
+        .bind(quoted_table(&layout.final_table.name))
         .fetch_optional(connection)
         .await?;
         let page = row.map(|row| row.try_get("page")).transpose()?.flatten();
@@ -266,12 +276,13 @@ impl Appended {
         run_id: RunId,
         layout: &Layout,
     ) -> Result<Option<i64>, StoreError> {
-        let Some(page) = self.page else { return Ok(None) };
+        let Some((page, run)) = self.page.zip(layout.final_table.run_column()) else { return Ok(None) };
         let sql = format!(
-            "SELECT count(*) AS n FROM {} WHERE ctid >= '({page},0)' AND last_run_id = $1",
-            quoted(&layout.final_table)
+            "SELECT count(*) AS n FROM {} WHERE ctid >= '({page},0)' AND {} = '{run_id}'",
+            quoted_table(&layout.final_table.name),
+            quoted(run),
         );
-        let rows: u64 = Ledger(connection).fetch_one(&sql, params![run_id]).await?.get("n")?;
+        let rows: u64 = Ledger(connection).fetch_one(&sql, params![]).await?.get("n")?;
         Ok((rows == self.rows).then_some(page))
     }
 }
@@ -281,7 +292,7 @@ async fn insert(
     store: &PostgresStore,
     connection: &mut PgConnection,
     fence: Fence,
-    job: &Job,
+    (job, shapes): (&Job, &[Shape]),
 ) -> Result<(u64, Vec<Inserted>), StoreError> {
     connection.execute(PLANS).await?;
     // Cancelling and promoting exclude each other from here on.
@@ -291,9 +302,12 @@ async fn insert(
         analyze(connection, layout, fence.run_id).await?;
     }
     let condition = unexcluded(&mut Ledger(connection), fence.run_id).await?;
+    for (layout, shape) in job.layouts().zip(shapes) {
+        all_fit(connection, fence, layout, shape, &condition).await?;
+    }
     let run = format!("'{}'", fence.run_id);
-    let before = changes(connection).await?;
-    let mut inserted = Vec::new();
+    let before = changes(connection, job).await?;
+    let (mut inserted, mut marked) = (Vec::new(), 0);
     for layout in job.layouts() {
         let mut appended = Appended::begin(connection, layout).await?;
         // One at a time: of several record types the others are joined. Without excluded records every key is inserted.
@@ -305,16 +319,36 @@ async fn insert(
             .await
             .map_err(refused)?;
         appended.rows = done.rows_affected();
+        if let Some(sql) = mark_statement(layout, &run, &condition) {
+            let done = sqlx::query(AssertSqlSafe(sql)).execute(&mut *connection).await.map_err(refused)?;
+            marked += done.rows_affected();
+        }
         inserted.push(Inserted { appended, keys });
     }
     // Constraints that were put off are final's as well, and are to be known now.
     connection.execute("SET CONSTRAINTS ALL IMMEDIATE").await.map_err(refused)?;
-    Ok((changes(connection).await?.saturating_sub(before), inserted))
+    // Rows of the tables of runs are no rows of final. One that a trigger changes there counts all the same.
+    let changed = changes(connection, job).await?.saturating_sub(before);
+    Ok((changed.saturating_sub(marked), inserted))
 }
 
-/// Rows of any user table that this transaction changed so far, triggers included: the server's own count.
-async fn changes(connection: &mut PgConnection) -> Result<u64, StoreError> {
-    let sql = "SELECT CAST(coalesce(sum(n_tup_ins + n_tup_upd + n_tup_del), 0) AS bigint) AS n
-               FROM pg_stat_xact_user_tables";
-    Ledger(connection).fetch_one(sql, params![]).await?.get("n")
+/// Rows of any user table that this transaction changed so far, triggers included: the server's own count. If the job
+/// lists triggers that may change other tables, only those of its own tables, with all their partitions.
+async fn changes(connection: &mut PgConnection, job: &Job) -> Result<u64, StoreError> {
+    let mut sql = "SELECT CAST(coalesce(sum(n_tup_ins + n_tup_upd + n_tup_del), 0) AS bigint) AS n
+                   FROM pg_stat_xact_user_tables"
+        .to_owned();
+    if job.layouts().any(|layout| !layout.final_table.triggers.is_empty()) {
+        let names = job.layouts().flat_map(|layout| layout.final_table.written());
+        let names: Vec<_> =
+            names.map(|name| format!("to_regclass('{}')", quoted_table(name).replace('\'', "''"))).collect();
+        sql = format!(
+            "WITH RECURSIVE own (relid) AS (
+               SELECT unnest(ARRAY[{}]::oid[]) UNION
+               SELECT i.inhrelid FROM own JOIN pg_inherits i ON i.inhparent = own.relid)
+             {sql} WHERE relid IN (SELECT relid FROM own)",
+            names.join(", ")
+        );
+    }
+    Ledger(connection).fetch_one(&sql, params![]).await?.get("n")
 }

@@ -1,20 +1,22 @@
 //! A run's rows removed from staging.
 
+use domain::table::TableName;
 use sqlx::{AssertSqlSafe, Row as _};
-use store::names::quoted;
+use store::names::table as quoted_table;
 use store::runs::hold_fence;
 use store::{Fence, StoreError};
 
 use super::connect::{Id, PostgresStore};
+use super::found::is_there;
 use super::ledger::Ledger;
-use super::tables::{is_there, partition};
+use super::tables::partition;
 
 impl PostgresStore {
     /// Empties the run's partition of staging at once, and then takes it off: only the second step needs all of
     /// staging for a moment. Rows of the run that lie elsewhere go one by one.
-    pub(crate) async fn purge_staging(&self, fence: Fence, staging: String) -> Result<u64, StoreError> {
+    pub(crate) async fn purge_staging(&self, fence: Fence, staging: TableName) -> Result<u64, StoreError> {
         let name = partition(&staging, fence.run_id);
-        let (parent, partition) = (quoted(&staging), quoted(&name));
+        let (parent, partition) = (quoted_table(&staging), quoted_table(&name));
         let (parent_name, partition_name) = (staging.clone(), name.clone());
         let (from, truncate) = (parent.clone(), partition.clone());
         let removed = self

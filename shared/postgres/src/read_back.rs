@@ -13,14 +13,17 @@ use futures_util::StreamExt as _;
 use sqlx::postgres::PgConnection;
 use sqlx::{Executor as _, Row as _};
 use store::model::{Block, ChunkRange, Entry, EntryKind, Exclusion};
+use store::promotion::same_marked_key;
 use store::{Blocks, StoreError};
 use tokio::sync::mpsc;
 
 use super::connect::{Id, PostgresStore};
+use super::final_table::Shape;
+use super::found::same_key;
 use super::ledger::place;
-use super::rows::{Columns, Tuples, read_field};
+use super::rows::{Columns, Tuples};
 use super::rules::by_key;
-use super::tables::{columns, partition, quoted};
+use super::tables::{columns, partition, quoted, quoted_table};
 use super::watched::Watch;
 
 /// About how many bytes of the source a window has.
@@ -100,7 +103,8 @@ impl PostgresStore {
             // One snapshot for rows, rejects and exclusions.
             session.execute("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY").await?;
             session.execute(AT_LEISURE).await?;
-            read_back(&mut session, &watch, Kind::Staging, run_id, layout, range, sender).await?;
+            let as_made = (layout, &Shape::default());
+            read_back(&mut session, &watch, Kind::Staging, run_id, as_made, range, sender).await?;
             session.execute("COMMIT").await?;
             Ok::<_, Ended>(())
         };
@@ -116,9 +120,9 @@ impl PostgresStore {
 async fn summarize(connection: &mut PgConnection, layout: &Layout, run_id: RunId) {
     let done = sqlx::query(
         "SELECT brin_summarize_new_values(i.indexrelid) FROM pg_index i JOIN pg_class c ON c.oid = i.indexrelid
-         JOIN pg_am a ON a.oid = c.relam WHERE a.amname = 'brin' AND i.indrelid = to_regclass(quote_ident($1))",
+         JOIN pg_am a ON a.oid = c.relam WHERE a.amname = 'brin' AND i.indrelid = to_regclass($1)",
     )
-    .bind(partition(&layout.staging, run_id))
+    .bind(quoted_table(&partition(&layout.staging, run_id)))
     .execute(connection)
     .await;
     if let Err(error) = done {
@@ -155,13 +159,13 @@ pub(crate) async fn read_whole_final(
     connection: &mut PgConnection,
     watch: &Watch,
     run_id: RunId,
-    layout: &Layout,
+    (layout, shape): (&Layout, &Shape),
     stored: Stored,
     sender: &mpsc::Sender<Result<Block, StoreError>>,
 ) -> Result<(), Ended> {
     connection.execute(PLANS_WHOLE).await?;
     let statement = Statement::prepare(connection, Kind::Final, stored, run_id, layout).await?;
-    let mut out = Out { block: Block::default(), sender, watch };
+    let mut out = Out { block: Block::default(), sender, watch, shape };
     let (first, end) = (place(ChunkRange::ALL.first), place(ChunkRange::ALL.end));
     copy_out(connection, Kind::Final, layout, &statement.between(first, end), &mut out).await?;
     out.flush().await
@@ -174,14 +178,14 @@ pub(crate) async fn read_back(
     watch: &Watch,
     kind: Kind,
     run_id: RunId,
-    layout: &Layout,
+    (layout, shape): (&Layout, &Shape),
     range: ChunkRange,
     sender: &mpsc::Sender<Result<Block, StoreError>>,
 ) -> Result<(), Ended> {
     connection.execute(PLANS).await?;
     let statement = Statement::prepare(connection, kind, Stored::Anywhere, run_id, layout).await?;
     let mut first = place(range.first);
-    let mut out = Out { block: Block::default(), sender, watch };
+    let mut out = Out { block: Block::default(), sender, watch, shape };
     let ends = windows(connection, run_id, range).await?.into_iter().map(|last| last + 1);
     for end in ends.chain([place(range.end)]) {
         copy_out(connection, kind, layout, &statement.between(first, end), &mut out).await?;
@@ -217,7 +221,6 @@ impl Statement {
         .await?;
         let (has_rejects, has_exclusions): (bool, bool) =
             (row.try_get("rejects")?, row.try_get("exclusions")?);
-        let names = || layout.fields.iter().map(|field| field.name.as_str());
         let (excluded, exclusions) = if has_exclusions {
             (
                 "CASE x.kind WHEN 'held' THEN 1 WHEN 'merged' THEN 2 END::bigint",
@@ -227,17 +230,18 @@ impl Statement {
             ("NULL::bigint", "")
         };
         let (entry, fields, finals) = match kind {
-            Kind::Staging => ("1::bigint".to_owned(), columns("s.", names()), String::new()),
+            Kind::Staging => (
+                "1::bigint".to_owned(),
+                columns("s.", layout.fields.iter().map(|field| field.name.as_str())),
+                String::new(),
+            ),
             Kind::Final | Kind::FinalByKey => {
-                let on = on_final(connection, layout).await?;
-                let table = quoted(&layout.final_table);
-                let table = match stored {
-                    Stored::Anywhere => table,
-                    Stored::FromPage(page) => format!("(SELECT * FROM {table} WHERE ctid >= '({page},0)')"),
-                };
+                let (table, on) = on_final(connection, layout, run_id, stored).await?;
+                // Neither the run nor a column of the key is NULL in a row that was found.
+                let found = layout.final_table.run_column().unwrap_or_else(|| layout.column(layout.key[0]));
                 (
-                    "(f.last_run_id IS NOT NULL)::int::bigint".to_owned(),
-                    columns("f.", names()),
+                    format!("(f.{} IS NOT NULL)::int::bigint", quoted(found)),
+                    columns("f.", layout.columns()),
                     format!(" LEFT JOIN {table} f ON {on}"),
                 )
             }
@@ -245,7 +249,7 @@ impl Statement {
         let rows = format!(
             "SELECT s.chunk_no, s.record_no, s.worker_id, {entry} AS entry, {excluded}, NULL::bytea, {fields}
              FROM (SELECT * FROM {} s WHERE s.run_id = '{run_id}'",
-            quoted(&layout.staging)
+            quoted_table(&layout.staging)
         );
         let order = if kind == Kind::FinalByKey { by_key(layout) } else { String::new() };
         let joins = format!("{order}) s{exclusions}{finals}");
@@ -271,17 +275,35 @@ impl Statement {
     }
 }
 
-/// How a staged record finds its row of final.
-async fn on_final(connection: &mut PgConnection, layout: &Layout) -> Result<String, StoreError> {
-    if layout.key.is_empty() {
-        return Ok("f.last_run_id = s.run_id AND f.last_record_no = s.record_no".into());
+/// Where a staged record finds its row of final, and how.
+async fn on_final(
+    connection: &mut PgConnection,
+    layout: &Layout,
+    run_id: RunId,
+    stored: Stored,
+) -> Result<(String, String), StoreError> {
+    let of = &layout.final_table;
+    let table = quoted_table(&of.name);
+    let table = match stored {
+        Stored::Anywhere => table,
+        Stored::FromPage(page) => format!("(SELECT * FROM {table} WHERE ctid >= '({page},0)')"),
+    };
+    let mut equal = if layout.key.is_empty() {
+        vec![format!("f.{} = s.record_no", quoted(&of.record_no))]
+    } else {
+        same_key(connection, layout, "f").await?
+    };
+    // The run is written out: the column that holds it may be a text.
+    match (of.run_column(), of.run_table()) {
+        (Some(column), _) => equal.push(format!("f.{} = '{run_id}'", quoted(column))),
+        (None, Some(runs)) => equal.push(format!(
+            "EXISTS (SELECT 1 FROM {} r WHERE {} AND r.last_run_id = '{run_id}')",
+            quoted_table(runs),
+            same_marked_key(layout, "r", "s"),
+        )),
+        (None, None) => {}
     }
-    let key = layout.key.iter().map(|at| {
-        let field = &layout.fields[*at];
-        (field.name.as_str(), field.name.as_str(), &field.ty)
-    });
-    let equal = super::tables::equalities(connection, &layout.final_table, "f", key).await?;
-    Ok(format!("{} AND f.last_run_id = s.run_id", equal.join(" AND ")))
+    Ok((table, equal.join(" AND ")))
 }
 
 async fn copy_out(
@@ -317,6 +339,8 @@ async fn copy_out(
 
 struct Out<'a> {
     block: Block,
+    /// How the columns of final travel; those of staging are as the fields are.
+    shape: &'a Shape,
     sender: &'a mpsc::Sender<Result<Block, StoreError>>,
     watch: &'a Watch,
 }
@@ -330,9 +354,7 @@ impl Out<'_> {
         let kind = match entry {
             Some(1) => {
                 record::begin(bytes, RecordNo(record_no));
-                for field in &layout.fields {
-                    read_field(bytes, &field.ty, tuple.take());
-                }
+                self.shape.read(bytes, layout, || tuple.take());
                 EntryKind::Row
             }
             Some(2) => {

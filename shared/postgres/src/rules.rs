@@ -4,6 +4,7 @@ use async_trait::async_trait;
 use domain::ids::RunId;
 use domain::layout::Layout;
 use domain::rule::RuleOutcome;
+use domain::table::TableName;
 use job::Job;
 use sqlx::postgres::PgConnection;
 use sqlx::{Executor as _, Row as _};
@@ -13,9 +14,10 @@ use store::{Fence, StoreError};
 
 use super::balance;
 use super::connect::PostgresStore;
+use super::found::same_key;
 use super::ledger::Ledger;
 use super::staging::analyze;
-use super::tables::{equalities, partition};
+use super::tables::{equalities, partition, quoted_table};
 
 /// Sorting and hashing a run's keys happens in memory up to this, and then in temporary files.
 const PLANS: &str = "SET LOCAL work_mem = '128MB'";
@@ -43,18 +45,14 @@ impl RulesConnection for Ledger<'_> {
 
     async fn references(
         &mut self,
-        table: &str,
+        table: &TableName,
         compared: &[Compared<'_>],
     ) -> Result<Vec<String>, StoreError> {
         equalities(self.0, table, "t", compared.iter().copied()).await
     }
 
     async fn same_key(&mut self, layout: &Layout) -> Result<Vec<String>, StoreError> {
-        let typed = layout.key.iter().map(|at| {
-            let field = &layout.fields[*at];
-            (field.name.as_str(), field.name.as_str(), &field.ty)
-        });
-        equalities(self.0, &layout.final_table, "f", typed).await
+        same_key(self.0, layout, "f").await
     }
 
     async fn begin_looking_up(&mut self, run_id: RunId, layout: &Layout) -> Result<String, StoreError> {
@@ -86,11 +84,11 @@ pub(crate) async fn join_final_by_index(
     run_id: RunId,
 ) -> Result<bool, StoreError> {
     let row = sqlx::query(
-        "SELECT coalesce(pg_table_size(to_regclass(quote_ident($1))), 0)
-                > $3 * coalesce(pg_table_size(to_regclass(quote_ident($2))), 0) AS large",
+        "SELECT coalesce(pg_table_size(to_regclass($1)), 0)
+                > $3 * coalesce(pg_table_size(to_regclass($2)), 0) AS large",
     )
-    .bind(&layout.final_table)
-    .bind(partition(&layout.staging, run_id))
+    .bind(quoted_table(&layout.final_table.name))
+    .bind(quoted_table(&partition(&layout.staging, run_id)))
     .bind(WHOLE_FINAL)
     .fetch_one(&mut *connection)
     .await?;

@@ -9,6 +9,7 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use domain::ids::{RunId, WorkerId};
 use domain::layout::Layout;
+use domain::table::TableName;
 use job::Job;
 use sqlx::postgres::PgConnection;
 use sqlx::{AssertSqlSafe, Executor as _, Row as _};
@@ -16,12 +17,13 @@ use store::bounds::Dialect;
 use store::by_type::check_types;
 use store::database::{Connection as _, Lock};
 use store::model::{ChunkRange, CommitOutcome};
-use store::names::{columns, quoted};
+use store::names::{columns, table as quoted_table};
 use store::staging::{Booking, Staging, stands_against};
 use store::{Blocks, StoreError};
 use wire::Batch;
 
 use super::connect::{PostgresStore, take_back, to_its_end};
+use super::found::is_there;
 use super::ledger::{Ledger, damaged};
 use super::tables::{make_partition, partition};
 use super::watched::Watch;
@@ -51,11 +53,11 @@ enum Tried {
 impl Staging for PostgresStore {
     async fn prepare(&self, job: &Job) -> Result<(), StoreError> {
         Dialect::Postgres.holds(job)?;
-        let job = job.clone();
+        let (job, place) = (job.clone(), Arc::clone(&self.place));
         self.change(move |connection| {
             Box::pin(async move {
                 let layouts: Vec<_> = job.layouts().map(|layout| &**layout).collect();
-                tables::prepare(connection, &layouts).await
+                tables::prepare(connection, &place, &layouts).await
             })
         })
         .await
@@ -85,12 +87,13 @@ impl Staging for PostgresStore {
                 match store.try_to_commit(&ready).await? {
                     Tried::Done(outcome) => return Ok(outcome),
                     Tried::NoPartition => {
-                        let one = Arc::clone(&ready);
+                        let (one, place) = (Arc::clone(&ready), Arc::clone(&store.place));
                         store
                             .change(move |connection| {
                                 Box::pin(async move {
                                     for layout in one.job.layouts() {
-                                        make_partition(connection, &layout.staging, one.run_id).await?;
+                                        make_partition(connection, &place, &layout.staging, one.run_id)
+                                            .await?;
                                     }
                                     Ok(())
                                 })
@@ -123,9 +126,13 @@ impl PostgresStore {
 }
 
 /// Whether all of `tables` are there.
-async fn are_there(connection: &mut PgConnection, tables: &[String]) -> Result<bool, StoreError> {
-    let sql = "SELECT bool_and(to_regclass(quote_ident(t)) IS NOT NULL) AS x FROM unnest($1::text[]) t";
-    Ok(sqlx::query(sql).bind(tables).fetch_one(connection).await?.try_get("x")?)
+async fn are_there(connection: &mut PgConnection, tables: &[TableName]) -> Result<bool, StoreError> {
+    let sql = "SELECT bool_and(to_regclass(t) IS NOT NULL) AS x FROM unnest($1::text[]) t";
+    Ok(sqlx::query(sql)
+        .bind(tables.iter().map(quoted_table).collect::<Vec<_>>())
+        .fetch_one(connection)
+        .await?
+        .try_get("x")?)
 }
 
 async fn commit(connection: &mut PgConnection, watch: &Watch, ready: &Ready) -> Result<Tried, StoreError> {
@@ -156,7 +163,7 @@ async fn copy_rows(
     watch: &Watch,
     ready: &Ready,
     place: usize,
-    table: &str,
+    table: &TableName,
 ) -> Result<(), StoreError> {
     let accepted = ready.batch.by_type[place];
     if accepted == 0 {
@@ -165,7 +172,7 @@ async fn copy_rows(
     let names = ready.job.records[place].layout.fields.iter().map(|field| field.name.as_str());
     let sql = format!(
         "COPY {} (run_id, chunk_no, record_no, worker_id, {}) FROM STDIN (FORMAT binary)",
-        quoted(table),
+        quoted_table(table),
         columns("", names)
     );
     let mut copy = connection.copy_in_raw(&sql).await?;
@@ -193,9 +200,9 @@ pub(crate) async fn analyze(
     run_id: RunId,
 ) -> Result<bool, StoreError> {
     let table = partition(&layout.staging, run_id);
-    if !tables::is_there(connection, &table).await? {
+    if !is_there(connection, &table).await? {
         return Ok(false);
     }
-    sqlx::query(AssertSqlSafe(format!("ANALYZE {}", quoted(&table)))).execute(connection).await?;
+    sqlx::query(AssertSqlSafe(format!("ANALYZE {}", quoted_table(&table)))).execute(connection).await?;
     Ok(true)
 }

@@ -1,32 +1,26 @@
-//! The job's tables: their DDL, and whether tables that are already there are the ones.
+//! The job's tables: their DDL, and those of our own: whether they are there, and as they must be.
+//!
+//! Staging, and a table of runs, are ours to the letter. The final table may be the user's: see [`super::final_table`].
 
 use domain::ids::RunId;
 use domain::layout::Layout;
+use domain::table::{RunMark, TableName};
 use domain::value::FieldType;
 use sqlx::postgres::PgConnection;
-use sqlx::{AssertSqlSafe, Executor as _, Row as _};
+use sqlx::{AssertSqlSafe, Executor as _};
 use store::StoreError;
 
-pub(crate) use store::names::{columns, partition_head, quoted};
+pub(crate) use store::names::{columns, partition_head, quoted, table as quoted_table};
 
 use super::connect::{Lock, lock, lock_for};
+use super::final_table;
+use super::fit::column_type;
+use super::found::{Found, UNLOGGED, collation, columns_of, is_there, not_bytewise, relation, unmade};
+use super::place::Place;
 
-/// The table of a run's staged rows, a partition of `staging`, unquoted: both names fit into PostgreSQL's 63 bytes.
-pub(crate) fn partition(staging: &str, run_id: RunId) -> String {
-    format!("{}_{}", partition_head(staging), run_id.to_string().replace('-', ""))
-}
-
-/// As `format_type` spells it.
-fn column_type(ty: &FieldType) -> String {
-    match ty {
-        FieldType::Text { .. } => "text".into(),
-        FieldType::Integer => "bigint".into(),
-        FieldType::Decimal { precision, scale } => format!("numeric({precision},{scale})"),
-        FieldType::Date => "date".into(),
-        FieldType::Timestamp => "timestamp without time zone".into(),
-        FieldType::Boolean => "boolean".into(),
-        FieldType::Bytes => "bytea".into(),
-    }
+/// The table of a run's staged rows, a partition of `staging`: both names fit into PostgreSQL's 63 bytes.
+pub(crate) fn partition(staging: &TableName, run_id: RunId) -> TableName {
+    staging.beside(format!("{}_{}", partition_head(staging), run_id.to_string().replace('-', "")))
 }
 
 struct Column {
@@ -36,7 +30,7 @@ struct Column {
 }
 
 struct Table {
-    name: String,
+    name: TableName,
     columns: Vec<Column>,
     /// Empty: a staging table, partitioned by run. Reading staging back finds a row that is there twice, and an index
     /// over it would cost a load a third of its time.
@@ -66,22 +60,36 @@ fn staging(layout: &Layout) -> Table {
     Table { name: layout.staging.clone(), columns, key: Vec::new() }
 }
 
-fn final_table(layout: &Layout) -> Table {
-    let mut columns: Vec<_> = field_columns(layout).collect();
+/// Final as Crossfoot makes it.
+fn final_as_made(layout: &Layout) -> Table {
+    let fields = field_columns(layout).zip(layout.columns());
+    let mut columns: Vec<_> =
+        fields.map(|(column, name)| Column { name: name.to_owned(), ..column }).collect();
+    if let RunMark::Column(run) = &layout.final_table.run {
+        columns.push(own(run, "uuid"));
+    }
+    if layout.key.is_empty() {
+        columns.push(own(&layout.final_table.record_no, "bigint"));
+    }
+    let key = layout.key_columns().into_iter().map(str::to_owned).collect();
+    Table { name: layout.final_table.name.clone(), columns, key }
+}
+
+/// The table that holds the run of each row of final, if final does not.
+fn run_table(layout: &Layout) -> Option<Table> {
+    let name = layout.final_table.run_table()?.clone();
+    let of_key = field_columns(layout).enumerate().filter(|(at, _)| layout.key.contains(at));
+    let mut columns: Vec<_> = of_key.map(|(_, column)| column).collect();
     columns.push(own("last_run_id", "uuid"));
-    let key = if layout.key.is_empty() {
-        columns.push(own("last_record_no", "bigint"));
-        vec!["last_run_id".into(), "last_record_no".into()]
-    } else {
-        layout.key.iter().map(|at| layout.fields[*at].name.clone()).collect()
-    };
-    Table { name: layout.final_table.clone(), columns, key }
+    let key = layout.key.iter().map(|at| layout.fields[*at].name.clone()).collect();
+    Some(Table { name, columns, key })
 }
 
 /// The statements that make the job's tables. A run's partition of staging is made when its first rows come.
 #[must_use]
 pub fn ddl(layout: &Layout) -> Vec<String> {
-    [staging(layout), final_table(layout)].iter().map(create).collect()
+    let tables = [Some(staging(layout)), run_table(layout), Some(final_as_made(layout))];
+    tables.iter().flatten().map(create).collect()
 }
 
 fn create(table: &Table) -> String {
@@ -102,40 +110,74 @@ fn create(table: &Table) -> String {
         lines.push(format!("    PRIMARY KEY ({})", columns("", table.key.iter().map(String::as_str))));
         ")"
     };
-    format!("CREATE TABLE {} (\n{}\n{end}", quoted(&table.name), lines.join(",\n"))
+    format!("CREATE TABLE {} (\n{}\n{end}", quoted_table(&table.name), lines.join(",\n"))
 }
 
 /// Makes the job's tables where they are missing, and compares those that are there.
 ///
 /// Jobs do not wait for each other unless they have a table in common; all take their tables' locks in one order.
-pub(crate) async fn prepare(connection: &mut PgConnection, layouts: &[&Layout]) -> Result<(), StoreError> {
-    let tables: Vec<_> = layouts.iter().flat_map(|layout| [staging(layout), final_table(layout)]).collect();
-    let mut names: Vec<_> = tables.iter().map(|table| table.name.as_str()).collect();
+pub(crate) async fn prepare(
+    connection: &mut PgConnection,
+    place: &Place,
+    layouts: &[&Layout],
+) -> Result<(), StoreError> {
+    let ours: Vec<_> =
+        layouts.iter().flat_map(|layout| [Some(staging(layout)), run_table(layout)]).flatten().collect();
+    let finals = || layouts.iter().map(|layout| &layout.final_table.name);
+    let mut names: Vec<_> =
+        ours.iter().map(|table| &table.name).chain(finals()).map(ToString::to_string).collect();
     names.sort_unstable();
     names.dedup();
     for name in names {
-        lock_for(connection, Lock::Table, name).await?;
+        lock_for(connection, Lock::Table, &name).await?;
     }
     let mut missing = Vec::new();
-    for table in &tables {
+    for table in &ours {
         if !check(connection, table).await? {
-            missing.push(table);
+            missing.push((table.name.clone(), create(table)));
         }
     }
-    for table in missing {
-        connection.execute(AssertSqlSafe(create(table))).await?;
+    for layout in layouts {
+        if final_table::check(connection, layout).await?.is_none() {
+            missing.push((layout.final_table.name.clone(), create(&final_as_made(layout))));
+        }
+    }
+    different(connection, ours.iter().map(|table| &table.name).chain(finals())).await?;
+    if !missing.is_empty() {
+        place.begin_making(connection).await?;
+    }
+    for (table, _) in &missing {
+        makeable(connection, table).await?;
+    }
+    for (_, statement) in missing {
+        connection.execute(AssertSqlSafe(statement)).await?;
     }
     Ok(())
 }
 
-/// Compares the final table as it is now: it may have been recreated since the run was prepared.
-pub(crate) async fn check_final(connection: &mut PgConnection, layout: &Layout) -> Result<(), StoreError> {
-    let table = final_table(layout);
-    if check(connection, &table).await? {
-        return Ok(());
+/// Refuses a table that is missing and cannot be made.
+async fn makeable(connection: &mut PgConnection, table: &TableName) -> Result<(), StoreError> {
+    match unmade(connection, table).await? {
+        None => Ok(()),
+        Some(why) => Err(StoreError::TableDiffers { table: table.to_string(), differences: vec![why] }),
     }
-    let differences = vec!["it does not exist".into()];
-    Err(StoreError::TableDiffers { table: table.name, differences })
+}
+
+/// Refuses two names of one table: one of them says the schema, the other leaves it to the search path.
+async fn different(
+    connection: &mut PgConnection,
+    tables: impl Iterator<Item = &TableName>,
+) -> Result<(), StoreError> {
+    let mut seen: Vec<(i64, &TableName)> = Vec::new();
+    for table in tables {
+        let Some(found) = relation(connection, table).await? else { continue };
+        if let Some((_, other)) = seen.iter().find(|(oid, _)| *oid == found.oid) {
+            let differences = vec![format!("it is the same table as {other}, and each has a use of its own")];
+            return Err(StoreError::TableDiffers { table: table.to_string(), differences });
+        }
+        seen.push((found.oid, table));
+    }
+    Ok(())
 }
 
 /// Makes the run's partition of staging.
@@ -145,7 +187,8 @@ pub(crate) async fn check_final(connection: &mut PgConnection, layout: &Layout) 
 /// next to nothing: it finds the pages of a few chunks among a run's.
 pub(crate) async fn make_partition(
     connection: &mut PgConnection,
-    staging: &str,
+    place: &Place,
+    staging: &TableName,
     run_id: RunId,
 ) -> Result<(), StoreError> {
     lock(connection, Lock::Partition(run_id)).await?;
@@ -153,7 +196,8 @@ pub(crate) async fn make_partition(
     if is_there(connection, &name).await? {
         return Ok(());
     }
-    let (name, staging) = (quoted(&name), quoted(staging));
+    place.begin_making(connection).await?;
+    let (name, staging) = (quoted_table(&name), quoted_table(staging));
     let statements = format!(
         "CREATE TABLE {name} (LIKE {staging}) WITH (autovacuum_enabled = off, toast.autovacuum_enabled = off);
          ALTER TABLE {name} ADD CHECK (run_id = '{run_id}'::uuid);
@@ -164,84 +208,22 @@ pub(crate) async fn make_partition(
     Ok(())
 }
 
-/// Whether the search path leads to a table of this name.
-pub(crate) async fn is_there(connection: &mut PgConnection, table: &str) -> Result<bool, StoreError> {
-    // By way of pg_class and not of the name alone: what another session has just made is known to this one only once
-    // it takes a lock on some table, and a name looked up without one is answered from what it knew before.
-    let row =
-        sqlx::query("SELECT EXISTS (SELECT 1 FROM pg_class WHERE oid = to_regclass(quote_ident($1))) AS x")
-            .bind(table)
-            .fetch_one(connection)
-            .await?;
-    Ok(row.try_get("x")?)
-}
-
-struct Found {
-    name: String,
-    ty: String,
-    not_null: bool,
-    generated: bool,
-    /// How to compare with it, so that equal means the same bytes and its indexes serve.
-    collation: Option<String>,
-    /// Whether its collation tells texts apart by their bytes.
-    bytewise: bool,
-}
-
-async fn found_columns(connection: &mut PgConnection, table: &str) -> Result<Vec<Found>, StoreError> {
-    let rows = sqlx::query(
-        "SELECT a.attname::text AS name, format_type(a.atttypid, a.atttypmod) AS ty, a.attnotnull AS not_null,
-                a.attgenerated <> '' AS generated, coalesce(c.collisdeterministic, true) AS bytewise,
-                quote_ident(n.nspname) || '.' || quote_ident(c.collname) AS collation
-         FROM pg_attribute a LEFT JOIN pg_collation c ON c.oid = a.attcollation
-         LEFT JOIN pg_namespace n ON n.oid = c.collnamespace
-         WHERE a.attrelid = to_regclass(quote_ident($1)) AND a.attnum > 0 AND NOT a.attisdropped ORDER BY a.attnum",
-    )
-    .bind(table)
-    .fetch_all(connection)
-    .await?;
-    rows.iter()
-        .map(|row| {
-            Ok(Found {
-                name: row.try_get("name")?,
-                ty: row.try_get("ty")?,
-                not_null: row.try_get("not_null")?,
-                generated: row.try_get("generated")?,
-                bytewise: row.try_get("bytewise")?,
-                collation: row.try_get("collation")?,
-            })
-        })
-        .collect()
-}
-
-/// Whether the table is there; when it is, it is as it must be.
+/// Whether a table of ours is there; when it is, it is as it must be.
 async fn check(connection: &mut PgConnection, table: &Table) -> Result<bool, StoreError> {
-    let relation = sqlx::query(
-        "SELECT c.relkind::text AS kind, coalesce(pg_get_partkeydef(c.oid), '') AS partitioned,
-                c.relpersistence::text AS persistence, ARRAY(
-                  SELECT a.attname::text FROM pg_index i CROSS JOIN unnest(i.indkey) WITH ORDINALITY k (attnum, place)
-                  JOIN pg_attribute a ON a.attrelid = c.oid AND a.attnum = k.attnum
-                  WHERE i.indrelid = c.oid AND i.indisprimary ORDER BY k.place) AS key
-         FROM pg_class c WHERE c.oid = to_regclass(quote_ident($1))",
-    )
-    .bind(&table.name)
-    .fetch_optional(&mut *connection)
-    .await?;
-    let Some(relation) = relation else { return Ok(false) };
-    let (kind, partitioned, persistence): (String, String, String) =
-        (relation.try_get("kind")?, relation.try_get("partitioned")?, relation.try_get("persistence")?);
-    let key: Vec<String> = relation.try_get("key")?;
+    let Some(relation) = relation(connection, &table.name).await? else { return Ok(false) };
     let mut differences = Vec::new();
-    if kind != "r" && kind != "p" {
+    if relation.kind != "r" && relation.kind != "p" {
         differences.push("it is not a table".into());
     }
-    if persistence != "p" {
-        differences.push("it is unlogged or temporary, so its content does not survive a crash".into());
+    if !relation.is_permanent {
+        differences.push(UNLOGGED.into());
     }
-    if table.key.is_empty() && partitioned != "LIST (run_id)" {
+    if table.key.is_empty() && relation.partitioned != "LIST (run_id)" {
         differences.push("it is not partitioned by LIST (run_id)".into());
     }
-    let found = found_columns(connection, &table.name).await?;
-    compare_columns(table, &found, &key, &mut differences);
+    let found = columns_of(connection, &table.name).await?;
+    let key = relation.keys.first().filter(|_| relation.has_primary_key).map_or(&[][..], Vec::as_slice);
+    compare_columns(table, &found, key, &mut differences);
     if !table.key.is_empty() && key != table.key {
         let shown = if key.is_empty() { "none".into() } else { format!("({})", key.join(", ")) };
         differences.push(format!("primary key is {shown}, but the job needs ({})", table.key.join(", ")));
@@ -249,7 +231,7 @@ async fn check(connection: &mut PgConnection, table: &Table) -> Result<bool, Sto
     if differences.is_empty() {
         Ok(true)
     } else {
-        Err(StoreError::TableDiffers { table: table.name.clone(), differences })
+        Err(StoreError::TableDiffers { table: table.name.to_string(), differences })
     }
 }
 
@@ -264,10 +246,7 @@ fn compare_columns(table: &Table, found: &[Found], key: &[String], differences: 
             differences
                 .push(format!("column {} is {}, but the job needs {}", column.name, there.ty, column.ty));
         } else if !there.bytewise {
-            differences.push(format!(
-                "column {} has a collation that treats different texts as equal; the job needs COLLATE \"C\"",
-                column.name
-            ));
+            differences.push(not_bytewise(&column.name));
         }
         if there.generated {
             differences.push(format!("column {} is generated, but the job writes it", column.name));
@@ -290,11 +269,11 @@ fn compare_columns(table: &Table, found: &[Found], key: &[String], differences: 
 /// of theirs serves; what is missing or of another type, in words, otherwise.
 pub(crate) async fn equalities<'a>(
     connection: &mut PgConnection,
-    table: &str,
+    table: &TableName,
     alias: &str,
     columns: impl Iterator<Item = (&'a str, &'a str, &'a FieldType)>,
 ) -> Result<Vec<String>, StoreError> {
-    let found = found_columns(connection, table).await?;
+    let found = columns_of(connection, table).await?;
     if found.is_empty() {
         return Err(StoreError::NoSuchTable {
             what: format!("a rule references table {table}, which does not exist in the store"),
@@ -312,17 +291,12 @@ pub(crate) async fn equalities<'a>(
                     what: format!(
                         "a rule references column {column} of table {table}, which is {}, but the field is \
                          {ty}, stored as {}",
-                        there.ty,
+                        there.declared,
                         column_type(ty)
                     ),
                 });
             }
-            let collation = match (&there.collation, there.bytewise) {
-                (None, _) => String::new(),
-                (Some(collation), true) => format!(" COLLATE {collation}"),
-                (Some(_), false) => " COLLATE \"C\"".into(),
-            };
-            Ok(format!("{alias}.{} = s.{}{collation}", quoted(column), quoted(field)))
+            Ok(format!("{alias}.{} = s.{}{}", quoted(column), quoted(field), collation(there)))
         })
         .collect()
 }

@@ -92,7 +92,18 @@ pub(crate) async fn own_with(options: &str) -> Own {
 pub(crate) async fn make() -> Subject {
     let own = own().await;
     let store = own.open().await.unwrap();
-    Subject { store, database: Box::new(own), foreign: None }
+    Subject {
+        store,
+        database: Box::new(own),
+        foreign: None,
+        decimal: "numeric(42,4)",
+        audit: |table, statement| {
+            format!(
+                "CREATE FUNCTION audit() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN {statement}; RETURN NULL; END $$;
+                 CREATE TRIGGER audit AFTER INSERT ON {table} FOR EACH ROW EXECUTE FUNCTION audit()"
+            )
+        },
+    }
 }
 
 store_conformance!(make, ignore = "needs PostgreSQL: run ./test");

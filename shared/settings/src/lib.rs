@@ -8,6 +8,7 @@ use std::path::{Path, PathBuf};
 use config::{Config, Environment, File, FileFormat};
 use domain::limits::CHUNK_BYTES_MAX;
 use domain::mask::MaskKey;
+use domain::table::TableName;
 use platform::files::{KEY_BYTES_MAX, TEXT_BYTES_MAX, read_small_file, read_small_text};
 use platform::secret::{Secret, ServerUrl, without_secrets};
 use schemars::generate::SchemaSettings;
@@ -177,6 +178,10 @@ pub struct StoreSettings {
     /// PostgreSQL: the most connections of one process. It opens one more, which watches statements that take long.
     #[schemars(with = "u32", extend("default" = 16, "examples" = [32]))]
     pub max_connections: Option<u32>,
+    /// PostgreSQL: the schema of Crossfoot's own tables: small letters, digits and `_`. The default is `crossfoot` in a
+    /// new store; a store that is there keeps its tables where they are. SQLite has no schemas.
+    #[schemars(with = "String", extend("default" = "crossfoot", "examples" = ["audit_control"]))]
+    pub schema: Option<String>,
 }
 
 impl StoreSettings {
@@ -205,6 +210,7 @@ impl Default for StoreSettings {
             password: None,
             password_file: None,
             max_connections: None,
+            schema: None,
         }
     }
 }
@@ -304,6 +310,16 @@ impl Settings {
         for (name, value, min, max) in bounds {
             if !(min..=max).contains(&value) {
                 return Err(SettingsError(format!("{name} is {value}; allowed values are {min} to {max}")));
+            }
+        }
+        if let Some(schema) = &self.store.schema {
+            let is_small = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '_';
+            if !schema.chars().all(is_small) || TableName::parse(schema).is_err() {
+                return Err(SettingsError(format!(
+                    "invalid store.schema `{}`: use a small letter or `_`, then small letters, digits or `_`, at most 63 \
+                     characters, and none of the database's own names",
+                    schema.escape_debug()
+                )));
             }
         }
         Ok(self)

@@ -13,7 +13,7 @@ use rusqlite::types::{Value, ValueRef};
 use rusqlite::{Connection, Row, params_from_iter};
 use store::StoreError;
 use store::evidence::{NEXT_FINDING, finding_rows};
-use store::names::quoted;
+use store::names::{quoted, table as quoted_table};
 use store::rules::{Balance, names};
 
 use super::ledger::{fetch, insert};
@@ -41,7 +41,7 @@ pub(crate) fn apply(
         "SELECT s.{}, s.chunk_no, s.record_no{by} FROM {} s WHERE s.run_id = ?1{unexcluded}
          ORDER BY {order}s.chunk_no, s.record_no",
         quoted(&layout.fields[balance.sum].name),
-        quoted(&layout.staging),
+        quoted_table(&layout.staging),
     ))?;
     let mut closing = Closing { connection, run_id, balance, columns, outcome: RuleOutcome::default() };
     let mut current: Option<Group> = None;
@@ -121,7 +121,7 @@ impl Closing<'_> {
         let sql = format!(
             "INSERT INTO crossfoot_breach (run_id, rule_no, chunk_no, record_no)
              SELECT ?1, ?2, s.chunk_no, s.record_no FROM {} s WHERE s.run_id = ?1{}",
-            quoted(&self.balance.layout.staging),
+            quoted_table(&self.balance.layout.staging),
             matches.collect::<String>(),
         );
         let mut values = vec![Value::Text(self.run_id.to_string()), Value::Integer(self.balance.rule_no)];

@@ -8,12 +8,13 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use domain::ids::RunId;
+use domain::table::TableName;
 use futures_util::FutureExt as _;
 use rusqlite::types::{ToSqlOutput, Value as SqlValue, ValueRef};
 use rusqlite::{Connection as Raw, Statement};
 use store::database::{Change, Connection, Database, Lock, Syntax, Work, places};
 use store::masking::Masking;
-use store::names::quoted;
+use store::names::table as quoted_table;
 use store::param::{Insert, Param, too_large};
 use store::row::{Row, Value};
 use store::runs::hold_fence;
@@ -167,13 +168,17 @@ pub(crate) fn now<T>(work: impl Future<Output = Result<T, StoreError>>) -> Resul
     })
 }
 
-fn empty(writing: &mut Writing<'_>, fence: Fence, table: &str) -> Result<u64, StoreError> {
+fn empty(writing: &mut Writing<'_>, fence: Fence, table: &TableName) -> Result<u64, StoreError> {
     now(hold_fence(writing, fence))?;
     let is_there = "SELECT 1 FROM sqlite_schema WHERE type = 'table' AND name = $1 COLLATE NOCASE";
-    if fetch(writing, is_there, &[table.into()])?.is_empty() {
+    if fetch(writing, is_there, &[table.name().into()])?.is_empty() {
         return Ok(0);
     }
-    execute(writing, &format!("DELETE FROM {} WHERE run_id = $1", quoted(table)), &[fence.run_id.into()])
+    execute(
+        writing,
+        &format!("DELETE FROM {} WHERE run_id = $1", quoted_table(table)),
+        &[fence.run_id.into()],
+    )
 }
 
 impl Database for SqliteStore {
@@ -210,8 +215,8 @@ impl Database for SqliteStore {
         self.change_within(busy, move |writing| now(work(writing))).await
     }
 
-    async fn empty_staging(&self, fence: Fence, table: &str) -> Result<u64, StoreError> {
-        let table = table.to_owned();
+    async fn empty_staging(&self, fence: Fence, table: &TableName) -> Result<u64, StoreError> {
+        let table = table.clone();
         self.change(move |writing| empty(writing, fence, &table)).await
     }
 }

@@ -1,7 +1,10 @@
 //! The embedded store: one SQLite file, in write-ahead mode.
 
 mod balance;
+mod changes;
 mod connect;
+mod final_table;
+mod found;
 mod ledger;
 mod promotion;
 mod rows;
@@ -12,4 +15,5 @@ mod tables;
 mod tests;
 
 pub use connect::SqliteStore;
+pub use final_table::look;
 pub use tables::ddl;

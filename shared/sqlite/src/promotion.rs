@@ -8,16 +8,17 @@ use domain::permit::Permit;
 use job::Job;
 use rusqlite::Connection;
 use store::model::ChunkRange;
-use store::promotion::{Ask, Asked, Promotion, Promotions, Reply, insert_statement};
+use store::promotion::{Ask, Asked, Promotion, Promotions, Reply, insert_statement, mark_statement};
 use store::rules::unexcluded;
 use store::runs::{hold_fence, loaded_once};
 use store::{Fence, StoreError};
 use tokio::sync::{mpsc, oneshot};
 
+use super::changes::Counter;
 use super::connect::{BUSY, SqliteStore, Writing, read_write};
+use super::final_table::{check_again, foreign_keys_hold};
 use super::ledger::now;
 use super::staging::{Kind, read_back};
-use super::tables::check_final;
 
 #[async_trait]
 impl Promotions for SqliteStore {
@@ -68,7 +69,7 @@ fn open(path: &std::path::Path) -> Result<Connection, StoreError> {
 fn begin<'a>(connection: &'a mut Connection, fence: Fence, job: &Job) -> Result<Writing<'a>, StoreError> {
     let mut writing = Writing::begin(connection)?;
     now(hold_fence(&mut writing, fence))?;
-    job.layouts().try_for_each(|layout| check_final(&writing, layout))?;
+    job.layouts().try_for_each(|layout| check_again(&writing, layout))?;
     Ok(writing)
 }
 
@@ -114,18 +115,24 @@ fn serve(
 fn insert(writing: &mut Writing<'_>, fence: Fence, job: &Job) -> Result<u64, StoreError> {
     now(loaded_once(writing, fence.run_id))?;
     let condition = now(unexcluded(writing, fence.run_id))?;
-    let before = changes(writing)?;
+    let counter = Counter::begin(writing, job)?;
     let run_id = fence.run_id.to_string();
+    let refused = |error: rusqlite::Error| match error.sqlite_error_code() {
+        Some(rusqlite::ErrorCode::ConstraintViolation) => {
+            StoreError::FinalRefused { reason: refusal(&error, job) }
+        }
+        _ => error.into(),
+    };
+    let mut marked = 0;
     for layout in job.layouts() {
-        let inserted = writing.execute(&insert_statement(layout, "?1", &condition), [&run_id]);
-        inserted.map_err(|error| match error.sqlite_error_code() {
-            Some(rusqlite::ErrorCode::ConstraintViolation) => {
-                StoreError::FinalRefused { reason: refusal(&error, job) }
-            }
-            _ => error.into(),
-        })?;
+        writing.execute(&insert_statement(layout, "?1", &condition), [&run_id]).map_err(refused)?;
+        if let Some(sql) = mark_statement(layout, "?1", &condition) {
+            marked += writing.execute(&sql, [&run_id]).map_err(refused)? as u64;
+        }
+        foreign_keys_hold(writing, layout)?;
     }
-    Ok(changes(writing)? - before)
+    // Rows of the tables of runs are no rows of final. One that a trigger changes there counts all the same.
+    Ok(counter.end(writing)?.saturating_sub(marked))
 }
 
 /// What SQLite said. The words of a trigger (`RAISE`) may quote the row.
@@ -136,9 +143,4 @@ fn refusal(error: &rusqlite::Error, job: &Job) -> String {
         }
         _ => error.to_string(),
     }
-}
-
-/// Rows changed in any table since the connection was opened, triggers included.
-fn changes(connection: &Connection) -> Result<u64, StoreError> {
-    Ok(connection.query_row("SELECT total_changes()", [], |row| row.get(0))?)
 }

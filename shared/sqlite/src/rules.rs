@@ -4,14 +4,16 @@ use async_trait::async_trait;
 use domain::ids::RunId;
 use domain::layout::Layout;
 use domain::rule::RuleOutcome;
+use domain::table::TableName;
 use job::Job;
 use store::model::RulesApplied;
 use store::names::quoted;
-use store::rules::{Balance, Compared, Rules, RulesConnection, apply, names};
+use store::rules::{Balance, Compared, Rules, RulesConnection, apply};
 use store::{Fence, StoreError};
 
 use super::balance;
 use super::connect::{SqliteStore, Writing};
+use super::final_table::same_key;
 use super::ledger::now;
 use super::tables::require;
 
@@ -31,7 +33,7 @@ impl RulesConnection for Writing<'_> {
 
     async fn references(
         &mut self,
-        table: &str,
+        table: &TableName,
         compared: &[Compared<'_>],
     ) -> Result<Vec<String>, StoreError> {
         require(self, table, compared.iter().map(|(column, _, ty)| (*column, *ty)))?;
@@ -42,7 +44,7 @@ impl RulesConnection for Writing<'_> {
     }
 
     async fn same_key(&mut self, layout: &Layout) -> Result<Vec<String>, StoreError> {
-        Ok(names(layout, &layout.key).map(|name| format!("f.{0} = s.{0}", quoted(name))).collect())
+        Ok(same_key(layout))
     }
 
     async fn begin_looking_up(&mut self, _: RunId, _: &Layout) -> Result<String, StoreError> {

@@ -11,13 +11,15 @@ use rusqlite::{Connection, Row, Rows, params};
 use store::bounds::Dialect;
 use store::by_type::check_types;
 use store::model::{Block, ChunkRange, CommitOutcome, Entry, EntryKind, Exclusion};
-use store::names::{columns, quoted};
+use store::names::{columns, quoted, table as quoted_table};
+use store::promotion::same_marked_key;
 use store::staging::{Booking, Staging, stands_against};
 use store::{Blocks, StoreError};
 use tokio::sync::mpsc;
 use wire::Batch;
 
 use super::connect::{SqliteStore, Writing, blocking, read_only};
+use super::final_table::same_key;
 use super::ledger::now;
 use super::{rows, tables};
 
@@ -97,7 +99,7 @@ fn insert_rows(
     let places: Vec<_> = (1..=layout.fields.len() + 4).map(|place| format!("?{place}")).collect();
     let sql = format!(
         "INSERT INTO {} (run_id, chunk_no, record_no, worker_id, {}) VALUES ({})",
-        quoted(&layout.staging),
+        quoted_table(&layout.staging),
         columns("", layout.fields.iter().map(|field| field.name.as_str())),
         places.join(", ")
     );
@@ -133,27 +135,38 @@ pub(crate) enum Kind {
 
 /// The statement that gives chunk, record and worker of each staged record, whether it is there, and its columns.
 fn select(kind: Kind, layout: &Layout) -> String {
-    let names = || layout.fields.iter().map(|field| field.name.as_str());
-    let staging = quoted(&layout.staging);
+    let staging = quoted_table(&layout.staging);
     let bounds = "s.run_id = ?1 AND s.chunk_no >= ?2 AND s.chunk_no < ?3 ORDER BY s.chunk_no, s.record_no";
     match kind {
         Kind::Staging => format!(
             "SELECT s.chunk_no, s.record_no, s.worker_id, 1, {} FROM {staging} s WHERE {bounds}",
-            columns("s.", names())
+            columns("s.", layout.fields.iter().map(|field| field.name.as_str()))
         ),
         Kind::Final => {
-            let on = if layout.key.is_empty() {
-                "f.last_run_id = s.run_id AND f.last_record_no = s.record_no".into()
-            } else {
-                let key = layout.key.iter().map(|at| quoted(&layout.fields[*at].name));
-                let equal: Vec<_> = key.map(|name| format!("f.{name} = s.{name}")).collect();
-                format!("{} AND f.last_run_id = s.run_id", equal.join(" AND "))
-            };
+            let of = &layout.final_table;
+            let mut equal = same_key(layout);
+            if layout.key.is_empty() {
+                equal.push(format!("f.{} = s.record_no", quoted(&of.record_no)));
+            }
+            if let Some(run) = of.run_column() {
+                equal.push(format!("f.{} = s.run_id", quoted(run)));
+            }
+            if let Some(runs) = of.run_table() {
+                equal.push(format!(
+                    "EXISTS (SELECT 1 FROM {} r WHERE {} AND r.last_run_id = s.run_id)",
+                    quoted_table(runs),
+                    same_marked_key(layout, "r", "s")
+                ));
+            }
+            // Neither the run nor a column of the key is NULL in a row that was found.
+            let found = of.run_column().unwrap_or_else(|| layout.column(layout.key[0]));
             format!(
-                "SELECT s.chunk_no, s.record_no, s.worker_id, f.last_run_id IS NOT NULL, {}
-                 FROM {staging} s LEFT JOIN {} f ON {on} WHERE {bounds}",
-                columns("f.", names()),
-                quoted(&layout.final_table),
+                "SELECT s.chunk_no, s.record_no, s.worker_id, f.{} IS NOT NULL, {}
+                 FROM {staging} s LEFT JOIN {} f ON {} WHERE {bounds}",
+                quoted(found),
+                columns("f.", layout.columns()),
+                quoted_table(&of.name),
+                equal.join(" AND "),
             )
         }
     }

@@ -1,20 +1,16 @@
-//! The job's tables: their DDL, and whether tables that are already there are the ones.
+//! The job's tables: their DDL, and those of our own: whether they are as they must be. The final table may be the
+//! user's: see [`super::final_table`].
 
 use domain::layout::Layout;
+use domain::table::{RunMark, TableName};
 use domain::value::FieldType;
-use rusqlite::{Connection, OptionalExtension};
+use rusqlite::Connection;
 use store::StoreError;
 
-pub(crate) use store::names::{columns, quoted};
+pub(crate) use store::names::{columns, quoted, table as quoted_table};
 
-/// Amounts and dates are text: SQLite has no exact decimal, and a NUMERIC column would make floats of them.
-const fn column_type(ty: &FieldType) -> &'static str {
-    match ty {
-        FieldType::Integer | FieldType::Boolean => "INTEGER",
-        FieldType::Bytes => "BLOB",
-        FieldType::Text { .. } | FieldType::Decimal { .. } | FieldType::Date | FieldType::Timestamp => "TEXT",
-    }
-}
+use super::final_table;
+use super::found::{affinity, column_type, conflict_handling, found_columns};
 
 struct Column {
     name: String,
@@ -23,7 +19,7 @@ struct Column {
 }
 
 struct Table {
-    name: String,
+    name: TableName,
     columns: Vec<Column>,
     key: Vec<String>,
 }
@@ -52,22 +48,36 @@ fn staging(layout: &Layout) -> Table {
     Table { name: layout.staging.clone(), columns, key }
 }
 
-fn final_table(layout: &Layout) -> Table {
-    let mut columns: Vec<_> = field_columns(layout).collect();
+/// Final as Crossfoot makes it.
+fn final_as_made(layout: &Layout) -> Table {
+    let fields = field_columns(layout).zip(layout.columns());
+    let mut columns: Vec<_> =
+        fields.map(|(column, name)| Column { name: name.to_owned(), ..column }).collect();
+    if let RunMark::Column(run) = &layout.final_table.run {
+        columns.push(own(run, "TEXT"));
+    }
+    if layout.key.is_empty() {
+        columns.push(own(&layout.final_table.record_no, "INTEGER"));
+    }
+    let key = layout.key_columns().into_iter().map(str::to_owned).collect();
+    Table { name: layout.final_table.name.clone(), columns, key }
+}
+
+/// The table that holds the run of each row of final, if final does not.
+fn run_table(layout: &Layout) -> Option<Table> {
+    let name = layout.final_table.run_table()?.clone();
+    let of_key = field_columns(layout).enumerate().filter(|(at, _)| layout.key.contains(at));
+    let mut columns: Vec<_> = of_key.map(|(_, column)| column).collect();
     columns.push(own("last_run_id", "TEXT"));
-    let key = if layout.key.is_empty() {
-        columns.push(own("last_record_no", "INTEGER"));
-        vec!["last_run_id".into(), "last_record_no".into()]
-    } else {
-        layout.key.iter().map(|at| layout.fields[*at].name.clone()).collect()
-    };
-    Table { name: layout.final_table.clone(), columns, key }
+    let key = layout.key.iter().map(|at| layout.fields[*at].name.clone()).collect();
+    Some(Table { name, columns, key })
 }
 
 /// The statements that make the job's tables.
 #[must_use]
 pub fn ddl(layout: &Layout) -> Vec<String> {
-    [staging(layout), final_table(layout)].iter().map(create).collect()
+    let tables = [Some(staging(layout)), run_table(layout), Some(final_as_made(layout))];
+    tables.iter().flatten().map(create).collect()
 }
 
 fn create(table: &Table) -> String {
@@ -83,61 +93,27 @@ fn create(table: &Table) -> String {
     let key = columns("", table.key.iter().map(String::as_str));
     format!(
         "CREATE TABLE {} (\n{}\n    PRIMARY KEY ({key})\n) STRICT, WITHOUT ROWID",
-        quoted(&table.name),
+        quoted_table(&table.name),
         lines.join("\n")
     )
 }
 
 /// Makes the job's tables where they are missing, and compares those that are there.
 pub(crate) fn prepare(connection: &Connection, layout: &Layout) -> Result<(), StoreError> {
-    let tables = [staging(layout), final_table(layout)];
-    for table in &tables {
+    let ours: Vec<_> = [Some(staging(layout)), run_table(layout)].into_iter().flatten().collect();
+    for table in &ours {
         check(connection, table)?;
     }
-    for table in &tables {
+    let is_there = final_table::check(connection, layout)?;
+    for table in &ours {
         if found_columns(connection, &table.name)?.is_empty() {
             connection.execute_batch(&create(table))?;
         }
     }
-    Ok(())
-}
-
-/// Compares the final table as it is now: it may have been recreated since the run was prepared.
-pub(crate) fn check_final(connection: &Connection, layout: &Layout) -> Result<(), StoreError> {
-    check(connection, &final_table(layout))
-}
-
-struct Found {
-    name: String,
-    ty: String,
-    not_null: bool,
-    key_place: i64,
-}
-
-fn found_columns(connection: &Connection, table: &str) -> Result<Vec<Found>, StoreError> {
-    let mut statement =
-        connection.prepare("SELECT name, type, \"notnull\", pk FROM pragma_table_info(?1)")?;
-    let rows = statement.query_map([table], |row| {
-        Ok(Found { name: row.get(0)?, ty: row.get(1)?, not_null: row.get(2)?, key_place: row.get(3)? })
-    })?;
-    Ok(rows.collect::<Result<_, _>>()?)
-}
-
-/// SQLite's own rule for what a declared type stores (section 3.1 of its data type document).
-fn affinity(declared: &str) -> &'static str {
-    let upper = declared.to_ascii_uppercase();
-    let has = |part: &str| upper.contains(part);
-    if has("INT") {
-        "INTEGER"
-    } else if has("CHAR") || has("CLOB") || has("TEXT") {
-        "TEXT"
-    } else if has("BLOB") || upper.is_empty() {
-        "BLOB"
-    } else if has("REAL") || has("FLOA") || has("DOUB") {
-        "REAL"
-    } else {
-        "NUMERIC"
+    if !is_there {
+        connection.execute_batch(&create(&final_as_made(layout)))?;
     }
+    Ok(())
 }
 
 fn check(connection: &Connection, table: &Table) -> Result<(), StoreError> {
@@ -146,11 +122,7 @@ fn check(connection: &Connection, table: &Table) -> Result<(), StoreError> {
         return Ok(());
     }
     let mut differences = Vec::new();
-    if declares_conflict_handling(connection, &table.name)? {
-        // A REPLACE deletes other rows, and SQLite does not even count them as changed.
-        differences
-            .push("it is declared with an ON CONFLICT clause, which can silently drop or delete rows".into());
-    }
+    differences.extend(conflict_handling(connection, &table.name)?);
     for column in &table.columns {
         let Some(there) = found.iter().find(|there| there.name.eq_ignore_ascii_case(&column.name)) else {
             differences.push(format!("column {} {} is missing", column.name, column.ty));
@@ -185,29 +157,15 @@ fn check(connection: &Connection, table: &Table) -> Result<(), StoreError> {
     if differences.is_empty() {
         Ok(())
     } else {
-        Err(StoreError::TableDiffers { table: table.name.clone(), differences })
+        Err(StoreError::TableDiffers { table: table.name.to_string(), differences })
     }
-}
-
-fn declares_conflict_handling(connection: &Connection, table: &str) -> Result<bool, StoreError> {
-    let sql: Option<String> = connection
-        .query_row(
-            "SELECT sql FROM sqlite_schema WHERE type = 'table' AND lower(name) = lower(?1)",
-            [table],
-            |row| row.get(0),
-        )
-        .optional()?
-        .flatten();
-    let words = sql.unwrap_or_default().to_ascii_uppercase();
-    let words: Vec<_> = words.split_whitespace().collect();
-    Ok(words.windows(2).any(|pair| pair[0].ends_with("ON") && pair[1].starts_with("CONFLICT")))
 }
 
 /// Whether `table` has these columns, and each stores what its field is; what is wrong, in words, otherwise.
 /// SQLite compares across storage classes by coercing: `'007'` would be found among integers.
 pub(crate) fn require<'a>(
     connection: &Connection,
-    table: &str,
+    table: &TableName,
     columns: impl Iterator<Item = (&'a str, &'a FieldType)>,
 ) -> Result<(), StoreError> {
     let found = found_columns(connection, table)?;

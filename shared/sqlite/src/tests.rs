@@ -52,7 +52,15 @@ async fn make() -> Subject {
     let directory = TempDir::new().unwrap();
     let file = File { path: directory.path().join("store.db"), _directory: directory };
     let store = file.open().await.unwrap();
-    Subject { store, database: Box::new(file), foreign: Some("UPDATE stg_kinds SET flag = 2") }
+    Subject {
+        store,
+        database: Box::new(file),
+        foreign: Some("UPDATE stg_kinds SET flag = 2"),
+        decimal: "VARCHAR(40)",
+        audit: |table, statement| {
+            format!("CREATE TRIGGER audit AFTER INSERT ON {table} BEGIN {statement}; END")
+        },
+    }
 }
 
 store_conformance!(make);

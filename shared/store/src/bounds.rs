@@ -1,6 +1,8 @@
 //! What each database's tables can hold, asked before anything is loaded.
 
 use domain::layout::Layout;
+use domain::rule::Condition;
+use domain::table::TableName;
 use domain::value::FieldType;
 use domain::words::{grouped, plural};
 use job::Job;
@@ -57,6 +59,20 @@ pub enum TooWide {
         /// The bytes that its required fields need at least.
         bytes: usize,
     },
+    /// A table is named with a schema, and the database has none.
+    #[error(
+        "record {record}: {dialect} has no schemas, but the job names table {table}; write its name without the schema, \
+         or use a PostgreSQL store",
+        dialect = dialect.name()
+    )]
+    Schema {
+        /// The name of the record type.
+        record: String,
+        /// The table that is named with a schema.
+        table: TableName,
+        /// The database that has no schemas.
+        dialect: Dialect,
+    },
     /// Two tables' partitions would have one name.
     #[error(
         "the staging tables {other} and {one} start with the same {} letters, which name PostgreSQL's partitions of \
@@ -65,9 +81,9 @@ pub enum TooWide {
     )]
     SameHead {
         /// The name of a staging table.
-        one: String,
+        one: TableName,
         /// The table that the job names before it.
-        other: String,
+        other: TableName,
     },
 }
 
@@ -95,6 +111,13 @@ impl Dialect {
     /// # Errors
     /// [`TooWide`]: record, count and limit.
     pub fn holds(self, job: &Job) -> Result<(), TooWide> {
+        let looked_up = job.rules.iter().filter_map(|rule| match &rule.condition {
+            Condition::References { table, .. } => Some((rule.record, table)),
+            _ => None,
+        });
+        for (place, table) in looked_up {
+            self.has_schema_of(&job.records[place].layout, table)?;
+        }
         self.holds_all(&job.layouts().map(|layout| &**layout).collect::<Vec<_>>())
     }
 
@@ -104,6 +127,10 @@ impl Dialect {
     /// [`TooWide`]: record, count and limit.
     pub fn holds_all(self, layouts: &[&Layout]) -> Result<(), TooWide> {
         for layout in layouts {
+            let of_final = &layout.final_table;
+            for table in [&layout.staging, &of_final.name].into_iter().chain(of_final.run_table()) {
+                self.has_schema_of(layout, table)?;
+            }
             let (fields, max) = (layout.fields.len(), self.columns_max() - OWN_COLUMNS);
             if fields > max {
                 return Err(TooWide::Fields { record: layout.record.clone(), fields, dialect: self, max });
@@ -118,11 +145,22 @@ impl Dialect {
         if self == Self::Postgres {
             let tables: Vec<_> = layouts.iter().map(|layout| &layout.staging).collect();
             for (at, one) in tables.iter().enumerate() {
-                let same = |other: &&&String| other != &one && partition_head(other) == partition_head(one);
+                let same = |other: &&&TableName| {
+                    other.schema() == one.schema() && partition_head(other) == partition_head(one)
+                };
                 if let Some(other) = tables[..at].iter().find(same) {
                     return Err(TooWide::SameHead { one: (*one).clone(), other: (*other).clone() });
                 }
             }
+        }
+        Ok(())
+    }
+
+    /// Whether the database has the schema that a table is named with.
+    fn has_schema_of(self, layout: &Layout, table: &TableName) -> Result<(), TooWide> {
+        if self == Self::Sqlite && table.schema().is_some() {
+            let (record, table) = (layout.record.clone(), table.clone());
+            return Err(TooWide::Schema { record, table, dialect: self });
         }
         Ok(())
     }

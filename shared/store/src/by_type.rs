@@ -4,6 +4,7 @@ use job::Job;
 use wire::Batch;
 
 use super::StoreError;
+use super::names::table;
 
 /// Parts of a query on `crossfoot_breach b`.
 pub struct StagedSql {
@@ -15,9 +16,8 @@ pub struct StagedSql {
     pub joins: String,
 }
 
-/// What a query on `crossfoot_breach b` says of the breach's staged record. `quoted` quotes an identifier as the
-/// database does, `run` is the query's parameter for the run.
-pub fn staged(job: &Job, quoted: impl Fn(&str) -> String, run: &str) -> StagedSql {
+/// What a query on `crossfoot_breach b` says of the breach's staged record. `run` is the query's parameter for the run.
+pub fn staged(job: &Job, run: &str) -> StagedSql {
     let workers: Vec<_> = (0..job.records.len()).map(|at| format!("s{at}.worker_id")).collect();
     let worker = match &workers[..] {
         [only] => only.clone(),
@@ -31,7 +31,7 @@ pub fn staged(job: &Job, quoted: impl Fn(&str) -> String, run: &str) -> StagedSq
     let joins = job.layouts().enumerate().map(|(at, layout)| {
         format!(
             " LEFT JOIN {} s{at} ON s{at}.run_id = {run} AND s{at}.chunk_no = b.chunk_no AND s{at}.record_no = b.record_no",
-            quoted(&layout.staging)
+            table(&layout.staging)
         )
     });
     StagedSql { worker, place, joins: joins.collect() }
@@ -52,8 +52,9 @@ pub fn check_types(batch: &Batch, job: &Job) -> Result<(), StoreError> {
 }
 
 /// The staging tables of every record type as one, in a query whose `$1` is the run.
-pub fn all_staging(job: &Job, quoted: impl Fn(&str) -> String) -> String {
-    let tables = job.layouts().map(|layout| quoted(&layout.staging));
+#[must_use]
+pub fn all_staging(job: &Job) -> String {
+    let tables = job.layouts().map(|layout| table(&layout.staging));
     if !job.has_types() {
         return tables.collect();
     }

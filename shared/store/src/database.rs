@@ -9,6 +9,7 @@ use std::pin::Pin;
 
 use async_trait::async_trait;
 use domain::ids::RunId;
+use domain::table::TableName;
 
 use crate::masking::Masking;
 use crate::param::{Insert, Param};
@@ -180,7 +181,7 @@ pub trait Database: Clone + Send + Sync + 'static {
     fn empty_staging(
         &self,
         fence: Fence,
-        table: &str,
+        table: &TableName,
     ) -> impl Future<Output = Result<u64, StoreError>> + Send;
 
     /// The rows that a query finds: pages, counts and single rows.

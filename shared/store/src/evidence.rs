@@ -10,13 +10,13 @@ use domain::fingerprint::Hash;
 use domain::ids::{ChunkNo, RecordNo, RunId, WorkerId};
 use domain::report::{RejectExample, RejectGroup};
 use domain::rule::Condition;
+use domain::table::TableName;
 use job::Job;
 use sha2::{Digest as _, Sha256};
 
 use crate::by_type::{StagedSql, staged};
 use crate::database::{Change, Connection, Database};
 use crate::model::{FindingPage, KeptChecks, RejectRow};
-use crate::names::quoted;
 use crate::param::{Column, Insert, Param};
 use crate::row::Row;
 use crate::rules::{DUPLICATE, IN_FINAL};
@@ -90,7 +90,7 @@ pub trait Evidence: Send + Sync {
     ///
     /// # Errors
     /// [`StoreError`] of the database.
-    async fn purge(&self, fence: Fence, staging: &[String], log: LogEntry) -> Result<u64, StoreError>;
+    async fn purge(&self, fence: Fence, staging: &[TableName], log: LogEntry) -> Result<u64, StoreError>;
 }
 
 /// The number that the run's next finding gets, as `next`; parameter `$1` is the run.
@@ -298,7 +298,7 @@ impl<D: Database> Evidence for D {
         let rules: Vec<_> = job.rules.iter().map(|rule| rule.name.clone()).collect();
         let keys: Vec<_> = job.layouts().map(|layout| layout.key_names()).collect();
         let but_balances = but_balances(job);
-        let StagedSql { worker, place, joins } = staged(job, quoted, "$1");
+        let StagedSql { worker, place, joins } = staged(job, "$1");
         let sql = format!(
             "SELECT b.rule_no, b.chunk_no, b.record_no, {worker} AS worker_id, {place} AS place FROM (
                  SELECT * FROM crossfoot_breach WHERE run_id = $1{but_balances}
@@ -389,7 +389,7 @@ impl<D: Database> Evidence for D {
         Ok(groups)
     }
 
-    async fn purge(&self, fence: Fence, staging: &[String], log: LogEntry) -> Result<u64, StoreError> {
+    async fn purge(&self, fence: Fence, staging: &[TableName], log: LogEntry) -> Result<u64, StoreError> {
         let mut removed = 0;
         for table in staging {
             removed += self.empty_staging(fence, table).await?;

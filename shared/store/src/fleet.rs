@@ -12,7 +12,6 @@ use crate::by_type::all_staging;
 use crate::database::{Change, Database};
 use crate::leases::millis;
 use crate::model::{Heartbeat, NewWorker, Reported, WorkerRow, counted};
-use crate::names::quoted;
 use crate::param::{Column, Insert, Param};
 use crate::row::Row;
 use crate::{StoreError, params};
@@ -232,7 +231,7 @@ impl<D: Database> Fleet for D {
         for (role, column) in [(Role::Processor, "processor_id"), (Role::Writer, "writer_id")] {
             let table = match role {
                 Role::Processor => "crossfoot_reject".to_owned(),
-                Role::Writer => all_staging(job, quoted),
+                Role::Writer => all_staging(job),
             };
             for row in self.fetch(&shares(column, &table), params![run_id, role.name()]).await? {
                 all.push(share_from(&row, role)?);

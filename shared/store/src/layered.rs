@@ -17,6 +17,7 @@ use domain::mask::MaskKey;
 use domain::permit::Permit;
 use domain::report::RejectGroup;
 use domain::seal::{KeyId, Keyring};
+use domain::table::TableName;
 use job::Job;
 use wire::Batch;
 

@@ -33,6 +33,7 @@ pub mod masking;
 pub mod message_key;
 pub mod model;
 pub mod names;
+pub mod own_table;
 pub mod param;
 pub mod promotion;
 pub mod readback;
@@ -88,6 +89,20 @@ pub enum StoreError {
         url: String,
         /// What is missing, and what to do.
         reason: String,
+    },
+    /// The store's tables are in another schema than the configuration names.
+    #[error(
+        "the tables of the store {url} are in schema {found}, but [store] schema is {wanted}; remove the setting, or \
+         set it to {found}. For a second store in this database, remove the setting and add \
+         `?options=-csearch_path={wanted}` to the URL"
+    )]
+    OtherSchema {
+        /// The store's URL, without secrets.
+        url: String,
+        /// The schema that its tables are in.
+        found: String,
+        /// The schema that the configuration names.
+        wanted: String,
     },
     /// The URL is not one of a store.
     #[error("invalid store URL `{url}`: expected sqlite:PATH or postgres://USER@HOST/DATABASE")]
@@ -260,6 +275,7 @@ impl StoreError {
         matches!(
             self,
             Self::BadUrl { .. }
+                | Self::OtherSchema { .. }
                 | Self::TableDiffers { .. }
                 | Self::TooWide(_)
                 | Self::NoSuchTable { .. }

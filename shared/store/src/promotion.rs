@@ -16,7 +16,7 @@ use crate::database::Connection;
 use crate::evidence::put_checks;
 use crate::log::append;
 use crate::model::Block;
-use crate::names::{columns, quoted};
+use crate::names::{columns, quoted, table};
 use crate::rules::{names, order};
 use crate::runs::step_run;
 use crate::{Blocks, Fence, StoreError};
@@ -169,29 +169,62 @@ impl Promotion for Asked {
 /// of arrival order.
 #[must_use]
 pub fn insert_statement(layout: &Layout, run: &str, condition: &str) -> String {
-    let all = || layout.fields.iter().map(|field| field.name.as_str());
-    let (mut into, mut from) = (columns("", all()), columns("s.", all()));
-    into.push_str(", last_run_id");
-    from.push_str(", s.run_id");
-    let key: Vec<_> = names(layout, &layout.key).collect();
-    if key.is_empty() {
-        into.push_str(", last_record_no");
+    let of = &layout.final_table;
+    let mut into = columns("", layout.columns());
+    let mut from = columns("s.", layout.fields.iter().map(|field| field.name.as_str()));
+    if let Some(column) = of.run_column() {
+        into.push_str(&format!(", {}", quoted(column)));
+        from.push_str(", s.run_id");
+    }
+    if layout.key.is_empty() {
+        into.push_str(&format!(", {}", quoted(&of.record_no)));
         from.push_str(", s.record_no");
     }
     let conflict = match layout.mode {
         Mode::Append => String::new(),
         Mode::Upsert => {
-            let others = all()
-                .filter(|name| !key.contains(name))
-                .map(|name| format!("{0} = excluded.{0}", quoted(name)));
-            let set: Vec<_> = others.chain(["last_run_id = excluded.last_run_id".to_owned()]).collect();
-            format!(" ON CONFLICT ({}) DO UPDATE SET {}", columns("", key.iter().copied()), set.join(", "))
+            let others = (0..layout.fields.len()).filter(|at| !layout.key.contains(at));
+            let set: Vec<_> = others
+                .map(|at| layout.column(at))
+                .chain(of.run_column())
+                .map(|column| format!("{0} = excluded.{0}", quoted(column)))
+                .collect();
+            // With nothing but a key, a row that is there is written again all the same: it is counted.
+            let key = quoted(layout.column(layout.key[0]));
+            let set = if set.is_empty() { format!("{key} = excluded.{key}") } else { set.join(", ") };
+            format!(" ON CONFLICT ({}) DO UPDATE SET {set}", columns("", layout.key_columns()))
         }
     };
     format!(
         "INSERT INTO {} ({into}) SELECT {from} FROM {} s WHERE s.run_id = {run}{condition} ORDER BY {}{conflict}",
-        quoted(&layout.final_table),
-        quoted(&layout.staging),
+        table(&of.name),
+        table(&layout.staging),
         order(layout),
     )
+}
+
+/// The statement that keeps which run wrote the rows of a record type, where final itself does not; as
+/// [`insert_statement`].
+#[must_use]
+pub fn mark_statement(layout: &Layout, run: &str, condition: &str) -> Option<String> {
+    let key = || names(layout, &layout.key);
+    layout.final_table.run_table().map(|runs| {
+        format!(
+            "INSERT INTO {} ({}, last_run_id) SELECT {}, s.run_id FROM {} s WHERE s.run_id = {run}{condition}
+             ORDER BY {} ON CONFLICT ({}) DO UPDATE SET last_run_id = excluded.last_run_id",
+            table(runs),
+            columns("", key()),
+            columns("s.", key()),
+            table(&layout.staging),
+            order(layout),
+            columns("", key()),
+        )
+    })
+}
+
+/// What a table of runs says of the key that two rows have in common: its columns are called as the fields are.
+#[must_use]
+pub fn same_marked_key(layout: &Layout, runs: &str, other: &str) -> String {
+    let equal = names(layout, &layout.key).map(|name| format!("{runs}.{0} = {other}.{0}", quoted(name)));
+    equal.collect::<Vec<_>>().join(" AND ")
 }

@@ -8,12 +8,13 @@ use domain::finding::{Difference, Finding};
 use domain::ids::{ChunkNo, RecordNo, RunId};
 use domain::layout::{Layout, Mode};
 use domain::rule::{Condition, OnBreach, Rule, RuleOutcome};
+use domain::table::TableName;
 use domain::value::FieldType;
 use job::Job;
 
 use crate::database::Connection;
 use crate::model::{KeyCounts, RulesApplied};
-use crate::names::{columns, quoted};
+use crate::names::{columns, quoted, table};
 use crate::runs::hold_fence;
 use crate::{Fence, StoreError, damaged, params};
 
@@ -86,8 +87,11 @@ pub trait RulesConnection: Connection {
     ///
     /// # Errors
     /// [`StoreError::NoSuchTable`] when they are not there, or cannot be compared.
-    async fn references(&mut self, table: &str, compared: &[Compared<'_>])
-    -> Result<Vec<String>, StoreError>;
+    async fn references(
+        &mut self,
+        table: &TableName,
+        compared: &[Compared<'_>],
+    ) -> Result<Vec<String>, StoreError>;
     /// Conditions that the key of the final table, called `f`, equals that of the staged record `s`: as final itself
     /// compares keys.
     ///
@@ -229,7 +233,7 @@ async fn examined(
 ) -> Result<(u64, String), StoreError> {
     let tests: Vec<_> = names(layout, fields).map(|name| format!("s.{} IS NOT NULL", quoted(name))).collect();
     let none_null = tests.join(" AND ");
-    let staging = quoted(&layout.staging);
+    let staging = table(&layout.staging);
     let sql = format!("SELECT count(*) AS n FROM {staging} s WHERE s.run_id = $1 AND {none_null}");
     Ok((count(connection, &sql, run_id).await?, none_null))
 }
@@ -242,7 +246,7 @@ async fn unique(
     fields: &[usize],
 ) -> Result<RuleOutcome, StoreError> {
     let (examined, none_null) = examined(connection, run_id, layout, fields).await?;
-    let (staging, by) = (quoted(&layout.staging), columns("s.", names(layout, fields)));
+    let (staging, by) = (table(&layout.staging), columns("s.", names(layout, fields)));
     let sql = format!(
         "INSERT INTO crossfoot_breach (run_id, rule_no, chunk_no, record_no)
          SELECT $1, $2, chunk_no, record_no FROM
@@ -259,19 +263,19 @@ async fn references(
     layout: &Layout,
     rule_no: i64,
     fields: &[usize],
-    (table, referred): (&str, &[String]),
+    (of_rule, referred): (&TableName, &[String]),
 ) -> Result<RuleOutcome, StoreError> {
     let compared = referred.iter().zip(fields).map(|(column, at)| {
         let field = &layout.fields[*at];
         (column.as_str(), field.name.as_str(), &field.ty)
     });
-    let equal = connection.references(table, &compared.collect::<Vec<_>>()).await?.join(" AND ");
+    let equal = connection.references(of_rule, &compared.collect::<Vec<_>>()).await?.join(" AND ");
     let (examined, none_null) = examined(connection, run_id, layout, fields).await?;
-    let (staging, table) = (quoted(&layout.staging), quoted(table));
+    let (staging, referred_table) = (table(&layout.staging), table(of_rule));
     let sql = format!(
         "INSERT INTO crossfoot_breach (run_id, rule_no, chunk_no, record_no)
          SELECT $1, $2, s.chunk_no, s.record_no FROM {staging} s
-         WHERE s.run_id = $1 AND {none_null} AND NOT EXISTS (SELECT 1 FROM {table} t WHERE {equal})
+         WHERE s.run_id = $1 AND {none_null} AND NOT EXISTS (SELECT 1 FROM {referred_table} t WHERE {equal})
          ON CONFLICT DO NOTHING"
     );
     Ok(RuleOutcome { examined, breached: connection.execute(&sql, params![run_id, rule_no]).await? })
@@ -286,7 +290,7 @@ async fn append_keys(
     if layout.key.is_empty() {
         return Ok(KeyCounts::default());
     }
-    let (staging, key) = (quoted(&layout.staging), columns("s.", names(layout, &layout.key)));
+    let (staging, key) = (table(&layout.staging), columns("s.", names(layout, &layout.key)));
     let unexcluded = unexcluded(connection, run_id).await?;
     // Grouping first is cheap, and says for nearly every run that there is nothing to look for.
     let sql = format!(
@@ -305,7 +309,7 @@ async fn append_keys(
         );
         counts.duplicates = connection.execute(&sql, params![run_id, DUPLICATE]).await?;
     }
-    let final_table = quoted(&layout.final_table);
+    let final_table = table(&layout.final_table.name);
     let any = format!("SELECT EXISTS (SELECT 1 FROM {final_table}) AS x");
     if connection.fetch_one(&any, params![]).await?.get("x")? {
         let equal = connection.same_key(layout).await?.join(" AND ");
@@ -328,7 +332,7 @@ async fn merge_keys(
     run_id: RunId,
     layout: &Layout,
 ) -> Result<KeyCounts, StoreError> {
-    let (staging, key) = (quoted(&layout.staging), columns("s.", names(layout, &layout.key)));
+    let (staging, key) = (table(&layout.staging), columns("s.", names(layout, &layout.key)));
     let unexcluded = unexcluded(connection, run_id).await?;
     let sql = format!(
         "INSERT INTO crossfoot_exclusion (run_id, chunk_no, record_no, kind)

@@ -309,8 +309,8 @@ async fn tables_that_are_there_must_be_the_jobs() {
             "primary key is none, but the job needs (id)",
         ),
         (
-            "id INTEGER PRIMARY KEY, account TEXT, amount TEXT, last_run_id TEXT, note TEXT",
-            "column note TEXT is not in the job",
+            "id INTEGER PRIMARY KEY, account TEXT, amount TEXT, last_run_id TEXT, note TEXT NOT NULL",
+            "column note TEXT is NOT NULL without a default, and the job does not write it",
         ),
     ];
     for (columns, difference) in table {

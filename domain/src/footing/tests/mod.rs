@@ -55,7 +55,7 @@ pub(super) fn layouts() -> Vec<Arc<Layout>> {
             key: vec![],
             amounts: vec![],
             mode: Mode::Append,
-            staging: format!("stg_{record}"),
+            staging: format!("stg_{record}").as_str().into(),
             final_table: record.into(),
             masks: crate::mask::Masks::default(),
         })

@@ -7,6 +7,9 @@ use toml::Spanned;
 use super::field::FieldSection;
 use super::values::{all_or_names, constants, name_or_names};
 
+/// The pattern of a table's name, alone or with a schema.
+const TABLE: &str = r#"^([A-Za-z_][A-Za-z0-9_]{0,62}|"[^"]+")([.]([A-Za-z_][A-Za-z0-9_]{0,62}|"[^"]+"))?$"#;
+
 /// A record type: how its records are distinguished from others, which fields they have, and into which tables they go.
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
@@ -85,20 +88,48 @@ pub(crate) struct RecordSection {
     #[serde(default)]
     #[schemars(schema_with = "all_or_names", extend("default" = "*", "examples" = ["*", ["id", "amt"]]))]
     pub(crate) hash: Option<Spanned<NamesOrAll>>,
-    /// The staging table. Crossfoot makes it if it is not there. Each record type has tables of its own; a name that
-    /// begins with `crossfoot_`, `sqlite_` or `pg_` is refused.
+    /// The staging table, `table` or (PostgreSQL) `schema.table`. Crossfoot makes it if it is not there. Each record
+    /// type has tables of its own; a name that begins with `crossfoot_`, `sqlite_` or `pg_` is refused.
     #[schemars(
         with = "String",
-        extend("pattern" = "^[A-Za-z_][A-Za-z0-9_]{0,62}$", "examples" = ["stg_card_transactions"])
+        extend("pattern" = TABLE, "examples" = ["stg_card_transactions", "staging.card_transactions"])
     )]
     pub(crate) staging: Spanned<String>,
-    /// The final table. Crossfoot makes it if it is not there. It holds no record of a run that did not reconcile.
+    /// The final table, `table` or (PostgreSQL) `schema.table`; put a name of other characters into double quotes.
+    /// Crossfoot makes the table if it is not there, and otherwise uses the one that is (see "Your own tables"). It
+    /// holds no record of a run that did not reconcile.
     #[serde(rename = "final")]
     #[schemars(
         with = "String",
-        extend("pattern" = "^[A-Za-z_][A-Za-z0-9_]{0,62}$", "examples" = ["card_transactions"])
+        extend(
+            "pattern" = TABLE,
+            "examples" = ["card_transactions", "bank.card_transactions", "bank.\"Card Transactions\""]
+        )
     )]
     pub(crate) final_table: Spanned<String>,
+    /// The column of the final table that gets the id of the run that wrote the row last, if it is not `last_run_id`:
+    /// of type `uuid` or text.
+    #[serde(default)]
+    #[schemars(with = "String", extend("examples" = ["load_id"]))]
+    pub(crate) run_column: Option<Spanned<String>>,
+    /// A table in which Crossfoot keeps the key of each row of final and the id of the run that wrote it last, if final
+    /// has no column for it. Crossfoot makes the table. It needs a `key`, and excludes `run_column`.
+    #[serde(default)]
+    #[schemars(
+        with = "String",
+        extend("pattern" = TABLE, "examples" = ["card_transactions_runs", "staging.card_transactions_runs"])
+    )]
+    pub(crate) run_table: Option<Spanned<String>>,
+    /// Without a `key`: the column of the final table that gets the number of the record in its source, if it is not
+    /// `last_record_no`.
+    #[serde(default)]
+    #[schemars(with = "String", extend("examples" = ["line_no"]))]
+    pub(crate) record_no_column: Option<Spanned<String>>,
+    /// Triggers of the final table that may change rows of other tables. Such changes are not counted, and not proven.
+    /// Any other trigger that changes rows of another table fails the run.
+    #[serde(default)]
+    #[schemars(with = "Vec<String>", extend("examples" = [["audit_card_transactions"]]))]
+    pub(crate) triggers: Vec<Spanned<String>>,
     /// How records get into the final table. `append`: each becomes a new row, and a key that is there already fails
     /// the run. `upsert`: a record replaces the row with its key; of several records with one key the last counts, and
     /// the others are accounted for as merged.

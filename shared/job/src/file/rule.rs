@@ -56,10 +56,10 @@ pub(crate) struct ReferencesSection {
     /// The fields of the record.
     #[schemars(length(min = 1), extend("examples" = [["account"]]))]
     pub(crate) fields: Vec<String>,
-    /// The table that is looked up.
-    #[schemars(extend("examples" = ["accounts"]))]
+    /// The table that is looked up, `table` or (PostgreSQL) `schema.table`.
+    #[schemars(extend("examples" = ["accounts", "bank.accounts"]))]
     pub(crate) table: String,
-    /// The table's columns, one for each of `fields`, in their order.
+    /// The table's columns, one for each of `fields`, in their order. Any names that the database takes.
     #[schemars(length(min = 1), extend("examples" = [["account_no"]]))]
     pub(crate) columns: Vec<String>,
 }

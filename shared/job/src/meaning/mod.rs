@@ -13,6 +13,7 @@ mod records;
 mod repeated;
 mod rules;
 mod sensitive;
+mod tables;
 mod trends;
 mod types;
 
@@ -152,18 +153,6 @@ fn identifier(name: &Spanned<String>, what: &str) -> Checked<String> {
     Ok(text.clone())
 }
 
-fn table(name: &Spanned<String>) -> Checked<String> {
-    let text = identifier(name, "table")?;
-    let lower = text.to_ascii_lowercase();
-    if lower.starts_with("crossfoot_") || lower.starts_with("sqlite_") || lower.starts_with("pg_") {
-        return fault(
-            name.span(),
-            format!("invalid name `{text}`: this prefix is reserved for Crossfoot or the database"),
-        );
-    }
-    Ok(text)
-}
-
 /// The fields that the job itself describes, and how each is written.
 fn fields_of(record: &RecordSection, source: &SourceSection) -> Checked<(Vec<Field>, Vec<FieldForm>)> {
     let is_fixed = source.format.get_ref() == "fixed";
@@ -256,10 +245,8 @@ fn layout(record: &RecordSection, mut fields: Vec<Field>) -> Checked<Layout> {
     for span in &key {
         fields[*span].required = true;
     }
-    let (staging, final_table) = (table(&record.staging)?, table(&record.final_table)?);
-    if staging.eq_ignore_ascii_case(&final_table) {
-        return fault(record.final_table.span(), "staging and final are the same table");
-    }
+    let staging = tables::table(&record.staging)?;
+    let final_table = tables::final_table(record, &fields, &key, &staging)?;
     let record = identifier(&record.name, "record")?;
     let among = RecordTypeSlot::ALONE;
     let (mode, masks) = (Mode::Append, Masks::default());

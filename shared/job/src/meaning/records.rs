@@ -1,10 +1,12 @@
 //! The record types of a source: each one's fields, and how it is distinguished from the others.
 
 use std::collections::BTreeMap;
+use std::ops::Range;
 use std::sync::Arc;
 
 use domain::layout::{Field, Layout, RecordTypeSlot};
 use domain::mask::Masks;
+use domain::table::TableName;
 use domain::value::FieldType;
 use format::cobol::RecordSpec;
 use format::codepage::CodePage;
@@ -161,11 +163,8 @@ fn tell_apart(understood: &[(&RecordSection, Layout, Written)]) -> Checked<()> {
             if other.record == layout.record {
                 return fault(section.name.span(), format!("two records have the name `{}`", layout.record));
             }
-            for (table, span) in
-                [(&layout.staging, section.staging.span()), (&layout.final_table, section.final_table.span())]
-            {
-                let of_other = [&other.staging, &other.final_table];
-                if of_other.iter().any(|name| name.eq_ignore_ascii_case(table)) {
+            for (table, span) in tables_of(section, layout) {
+                if tables_of(other_section, other).iter().any(|(of_other, _)| of_other.is_same_as(table)) {
                     return fault(
                         span,
                         format!(
@@ -178,6 +177,14 @@ fn tell_apart(understood: &[(&RecordSection, Layout, Written)]) -> Checked<()> {
         }
     }
     Ok(())
+}
+
+/// The tables of a record type, and where the job names each.
+fn tables_of<'a>(section: &RecordSection, layout: &'a Layout) -> Vec<(&'a TableName, Range<usize>)> {
+    let run_table = layout.final_table.run_table().zip(section.run_table.as_ref());
+    let own =
+        [(&layout.staging, section.staging.span()), (&layout.final_table.name, section.final_table.span())];
+    own.into_iter().chain(run_table.map(|(table, named)| (table, named.span()))).collect()
 }
 
 fn role(spanned: Option<&Spanned<String>>) -> Checked<RecordRole> {

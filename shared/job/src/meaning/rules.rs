@@ -7,8 +7,9 @@ use domain::rule::{Condition, OnBreach, Predicate, Rule};
 use domain::value::FieldType;
 use toml::Spanned;
 
+use super::tables::{column, referenced};
 use super::types::amount;
-use super::{Checked, fault, fault_advised, identifier, unknown_field};
+use super::{Checked, fault, fault_advised, unknown_field};
 use crate::RecordType;
 use crate::file::RuleSection;
 
@@ -70,14 +71,17 @@ fn rule(section: &RuleSection, records: &[RecordType]) -> Checked<Rule> {
         }
         (None, None, Some(references), None) => {
             let (span, section) = (references.span(), references.get_ref());
-            let named = |name: &String, what| identifier(&Spanned::new(span.clone(), name.clone()), what);
             if section.fields.len() != section.columns.len() {
                 return fault(span, "`columns` and `fields` must have the same number of entries");
             }
             Condition::References {
                 fields: find_all(&section.fields, span.clone())?,
-                table: named(&section.table, "table")?,
-                columns: section.columns.iter().map(|name| named(name, "column")).collect::<Checked<_>>()?,
+                table: referenced(&section.table, span.clone())?,
+                columns: section
+                    .columns
+                    .iter()
+                    .map(|name| column(&Spanned::new(span.clone(), name.clone())))
+                    .collect::<Checked<_>>()?,
             }
         }
         (None, None, None, Some(balance)) => {

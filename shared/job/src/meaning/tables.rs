@@ -1,0 +1,111 @@
+//! The tables of a record type: their names, and where the fields lie in the final one.
+
+use std::ops::Range;
+
+use domain::layout::Field;
+use domain::table::{FinalTable, RunMark, TableName, column_name};
+use toml::Spanned;
+
+use super::{Checked, fault, fault_advised};
+use crate::file::RecordSection;
+
+/// The table that a key of the job file names.
+pub(super) fn table(name: &Spanned<String>) -> Checked<TableName> {
+    named(name.get_ref(), name.span())
+}
+
+/// The table that a rule looks up.
+pub(super) fn referenced(name: &str, span: Range<usize>) -> Checked<TableName> {
+    named(name, span)
+}
+
+fn named(text: &str, span: Range<usize>) -> Checked<TableName> {
+    TableName::parse(text).or_else(|error| fault(span, format!("invalid table name `{text}`: {error}")))
+}
+
+/// The column that a key of the job file names.
+pub(super) fn column(name: &Spanned<String>) -> Checked<String> {
+    let text = name.get_ref();
+    column_name(text).or_else(|_| {
+        let rule = "a column's name has 1 to 63 bytes and no control characters";
+        fault(name.span(), format!("invalid column name `{}`: {rule}", text.escape_debug()))
+    })
+}
+
+/// The final table of a record type with these fields.
+pub(super) fn final_table(
+    record: &RecordSection,
+    fields: &[Field],
+    key: &[usize],
+    staging: &TableName,
+) -> Checked<FinalTable> {
+    let mut of = FinalTable::from(table(&record.final_table)?);
+    if of.name.is_same_as(staging) {
+        return fault(record.final_table.span(), "staging and final are the same table");
+    }
+    match (&record.run_column, &record.run_table) {
+        (None, None) => {}
+        (Some(_), Some(table)) => {
+            return fault_advised(
+                table.span(),
+                "the run's id is kept in a column or in a table of its own, not in both",
+                "remove `run_column` or `run_table`",
+            );
+        }
+        (Some(name), None) => of.run = RunMark::Column(column(name)?),
+        (None, Some(name)) if key.is_empty() => {
+            return fault(name.span(), "`run_table` needs a `key`: the fields that identify a row of final");
+        }
+        (None, Some(name)) => {
+            let own = table(name)?;
+            if own.is_same_as(staging) || own.is_same_as(&of.name) {
+                return fault(name.span(), "the table of runs must be neither staging nor final");
+            }
+            of.run = RunMark::Table(own);
+        }
+    }
+    if let Some(name) = &record.record_no_column {
+        if !key.is_empty() {
+            let message = "a record type with a `key` stores no record numbers in final";
+            return fault_advised(name.span(), message, "remove `record_no_column`");
+        }
+        of.record_no = column(name)?;
+    }
+    for section in record.field.iter() {
+        let Some(name) = &section.column else { continue };
+        if let Some(at) = fields.iter().position(|field| field.name == *section.name.get_ref()) {
+            of.columns.insert(at, column(name)?);
+        }
+    }
+    of.triggers = record.triggers.iter().map(column).collect::<Checked<_>>()?;
+    tell_apart(record, fields, key, &of)?;
+    Ok(of)
+}
+
+/// No two things that are written lie in one column.
+fn tell_apart(record: &RecordSection, fields: &[Field], key: &[usize], of: &FinalTable) -> Checked<()> {
+    let mut taken: Vec<(&str, String)> = Vec::new();
+    if let Some(run) = of.run_column() {
+        taken.push((run, "the run's id".into()));
+    }
+    if key.is_empty() {
+        taken.push((&of.record_no, "the record's number".into()));
+    }
+    for (at, field) in fields.iter().enumerate() {
+        let column = of.columns.get(&at).map_or(field.name.as_str(), String::as_str);
+        if let Some((_, by)) = taken.iter().find(|(name, _)| name.eq_ignore_ascii_case(column)) {
+            let section = record.field.iter().find(|section| *section.name.get_ref() == field.name);
+            let span = section.map_or_else(
+                || record.final_table.span(),
+                |section| section.column.as_ref().map_or_else(|| section.name.span(), Spanned::span),
+            );
+            return fault_advised(
+                span,
+                format!("column `{column}` of final would hold field `{}` and {by}", field.name),
+                "name another column: `column` of a field, `run_column`, `record_no_column`",
+            );
+        }
+        taken.push((column, format!("field `{}`", field.name)));
+    }
+    Ok(())
+}
