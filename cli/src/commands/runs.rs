@@ -108,6 +108,12 @@ pub(crate) async fn show(global: &Global, args: &Show) -> Result<Done, Failure> 
         report.outcome.name(),
         run.state
     );
+    if let Some(by) = &report.driven_by {
+        lines.push_str(&format!("driver   {}\n", visible(by)));
+    }
+    if let Some(cause) = &report.leading_cause {
+        lines.push_str(&format!("cause    {}\n", visible(&cause.sentence())));
+    }
     if let Some(note) = &run.note {
         lines.push_str(&format!("note     {}\n", visible(note)));
     }
