@@ -39,9 +39,9 @@ pub(crate) async fn fleet(global: &Global) -> Result<Done, Failure> {
     } else {
         format!("{}\n", table(&found.members))
     };
-    if is_embedded {
+    if is_embedded && found.members.is_empty() {
         lines.push_str(&format!("{EMBEDDED}\n"));
-    } else if !found.missing.is_nobody() {
+    } else if !is_embedded && !found.missing.is_nobody() {
         lines.push_str(&format!("! {}\n", found.missing.to_string().replace("; ", "\n! ")));
     }
     print(&lines)?;

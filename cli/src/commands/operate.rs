@@ -1,5 +1,6 @@
 //! `cancel` and `purge`.
 
+use coordinator::ops::{may_cancel, may_purge};
 use domain::words::plural;
 
 use super::context::open_store;
@@ -16,7 +17,7 @@ pub(crate) async fn cancel(global: &Global, args: &Operate) -> Result<Done, Fail
     let act = Act {
         command: "cancel",
         does: "ends the run; none of its rows reach final, and it cannot be resumed",
-        fits: |run| !run.state.is_over(),
+        may: may_cancel,
     };
     let run = target(global, &*store, args, &act).await?;
     let (coordinator, _watcher) = wiring::coordinator_without_broker(&settings, &store);
@@ -36,7 +37,7 @@ pub(crate) async fn purge(global: &Global, args: &Operate) -> Result<Done, Failu
     let act = Act {
         command: "purge",
         does: "deletes the run's staging rows and rejects; its ledger, checks and log stay",
-        fits: |run| run.state.is_over() && !run.purged,
+        may: may_purge,
     };
     let run = target(global, &*store, args, &act).await?;
     let (coordinator, _watcher) = wiring::coordinator_without_broker(&settings, &store);

@@ -9,7 +9,7 @@ use coordinator::load::LoadError;
 use coordinator::open::RunRequest;
 use coordinator::ops::attendance::Watcher;
 use coordinator::ops::standing::{Standing, standing};
-use coordinator::ops::{OpsError, Requeued};
+use coordinator::ops::{OpsError, Requeued, may_approve, may_redrive};
 use coordinator::report::{summary, text};
 use coordinator::run::{Drive, Ending, RunError};
 use coordinator::split::SplitError;
@@ -85,7 +85,7 @@ pub(crate) async fn redrive(global: &Global, args: &Redrive) -> Result<Done, Fai
     let act = Act {
         command: "redrive",
         does: "requeues the chunks that were set aside, with their starts forgotten, and continues the run",
-        fits: |run| run.state == RunState::Loading,
+        may: may_redrive,
     };
     let run = target(global, &*store, &args.operate, &act).await?;
     let (coordinator, _watcher) = wiring::coordinator_without_broker(&settings, &store);
@@ -121,7 +121,7 @@ pub(crate) async fn approve(global: &Global, args: &Approve) -> Result<Done, Fai
     let act = Act {
         command: "approve",
         does: "verifies staging again and promotes the run's rows to final",
-        fits: |run| run.state == RunState::AwaitingApproval,
+        may: may_approve,
     };
     let run = target(global, &*store, &args.operate, &act).await?;
     let source = args.source.as_deref().map(Location::parse);

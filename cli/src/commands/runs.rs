@@ -129,6 +129,8 @@ pub(crate) async fn show(global: &Global, args: &Show) -> Result<Done, Failure> 
             ),
         ),
     ];
+    known.extend(report.driven_by.iter().map(|by| ("driver", visible(by))));
+    known.extend(report.leading_cause.iter().map(|cause| ("cause", visible(&cause.sentence()))));
     known.extend(run.note.iter().map(|note| ("note", visible(note))));
     for held in held(&*store, Some(run.run_id)).await? {
         known.push(("waiting", format!("chunk {}: {}", held.chunk_no, visible(&held.said))));

@@ -2,6 +2,8 @@
 
 use std::io::{BufRead, IsTerminal, Write};
 
+use coordinator::ops::OpsError;
+use coordinator::ops::standing::standing;
 use domain::report::CheckCounts;
 use domain::visible::{visible, visible_lines};
 use domain::words::{grouped, plural};
@@ -22,8 +24,8 @@ pub(crate) struct Act {
     pub(crate) command: &'static str,
     /// What the command does to the run, as a sentence for the prompt.
     pub(crate) does: &'static str,
-    /// Whether the command applies to a run.
-    pub(crate) fits: fn(&Run) -> bool,
+    /// Whether the state of a run allows the command.
+    pub(crate) may: fn(&Run) -> Result<(), OpsError>,
 }
 
 /// Finds the run that the operator means, and has it confirmed: on a terminal by a prompt, in a script by the run's ID
@@ -35,9 +37,14 @@ pub(crate) async fn target(
     act: &Act,
 ) -> Result<Run, Failure> {
     let Found { run, is_named } = find(store, &operate.run, act).await?;
-    // A run that the command does not apply to is refused by the command, which says why.
-    if operate.yes || !(act.fits)(&run) {
+    if operate.yes {
         return Ok(run);
+    }
+    // Here, and not only by the command: the state may change before it looks, and no one has confirmed that.
+    if let Err(error) = (act.may)(&run) {
+        let failure = Failure::from(error);
+        let is_late = run.state.is_over();
+        return Err(if is_late { failure.advise(&standing(store, run.run_id).await.said) } else { failure });
     }
     let summary = summary(store, &run).await?;
     // With `--json` a program reads standard error, whatever it is.
@@ -96,7 +103,7 @@ async fn find(store: &dyn Store, arg: &TargetArg, act: &Act) -> Result<Found, Fa
         return Ok(Found { run, is_named: false });
     }
     let mut fitting: Vec<_> = store.runs(&RunFilter::default(), RUNS_LOOKED_AT).await?;
-    fitting.retain(act.fits);
+    fitting.retain(|run| !run.purged && (act.may)(run).is_ok());
     let run = match fitting.len() {
         // The command itself says what is wrong with the latest.
         0 => find_run(store, "last").await?,

@@ -177,6 +177,7 @@ fn records_of_no_type_say_what_was_read_and_the_verdict_leads_with_the_cause() {
     ] {
         assert!(plain.contains(says), "`{says}` is not said: {ended}");
     }
+    desk.run(&["show"]).exits(0).prints(&["cause    4 of 6 records were rejected for one cause"]);
     let json = desk.report();
     let cause = &json["leading_cause"];
     assert_eq!(

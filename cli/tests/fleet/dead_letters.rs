@@ -57,6 +57,7 @@ fn a_fleet_is_listed_and_its_dead_letters_are_read_replayed_and_cleared() {
     // It is the coordinator's run: nobody is told to resume it.
     let told = fleet.run(&["resume"]).exits(3).says(&["is being driven by", "@", "pid", "since"]);
     assert!(!told.err.contains("crossfoot resume"), "{told}");
+    fleet.run(&["show"]).exits(0).prints(&["driver   "]);
     let report = fleet.run(&["report"]).exits(0).prints(&["is driving the run", "crossfoot show"]);
     assert!(!report.out.contains("crossfoot resume"), "{report}");
 

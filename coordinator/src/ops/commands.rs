@@ -60,6 +60,46 @@ impl OpsError {
     }
 }
 
+/// Whether the run's state allows an approval.
+///
+/// # Errors
+/// [`OpsError::WrongState`] unless it waits for approval.
+pub fn may_approve(run: &Run) -> Result<(), OpsError> {
+    let is_allowed = run.state == RunState::AwaitingApproval;
+    allowed(run, is_allowed, "only a run that is awaiting approval can be approved")
+}
+
+/// Whether the run's state allows that chunks are requeued.
+///
+/// # Errors
+/// [`OpsError::WrongState`] unless it loads.
+pub fn may_redrive(run: &Run) -> Result<(), OpsError> {
+    let is_allowed = run.state == RunState::Loading;
+    allowed(run, is_allowed, "only a run that stopped while loading has chunks to redrive")
+}
+
+/// Whether the run can be cancelled.
+///
+/// # Errors
+/// [`OpsError::WrongState`] when it is over.
+pub fn may_cancel(run: &Run) -> Result<(), OpsError> {
+    allowed(run, !run.state.is_over(), "a run that is over cannot be cancelled")
+}
+
+/// Whether the run's staging rows can be removed.
+///
+/// # Errors
+/// [`OpsError::WrongState`] while it is not over.
+pub fn may_purge(run: &Run) -> Result<(), OpsError> {
+    let advice = "only a run that is over can be purged; end it with `crossfoot cancel`";
+    allowed(run, run.state.is_over(), advice)
+}
+
+fn allowed(run: &Run, is_allowed: bool, advice: &'static str) -> Result<(), OpsError> {
+    let (run_id, state) = (run.run_id, run.state);
+    if is_allowed { Ok(()) } else { Err(OpsError::WrongState { run_id, state, advice }) }
+}
+
 impl Coordinator {
     /// Notes that an operator approves of the run, and why. Promoting it is [`Coordinator::drive`]'s, with
     /// [`crate::run::Drive::approved`]. A refusal is noted as well.
@@ -69,10 +109,7 @@ impl Coordinator {
     /// and the operator ran it, or for a reason and none was given.
     pub async fn approve(&self, run_id: RunId, reason: Option<&str>) -> Result<(), OpsError> {
         let run = self.store.run(run_id).await?;
-        if run.state != RunState::AwaitingApproval {
-            let advice = "only a run that is awaiting approval can be approved";
-            return Err(OpsError::WrongState { run_id, state: run.state, advice });
-        }
+        may_approve(&run)?;
         let approval = self.job_of(&run).await?.approval;
         let events = self.actor_events(run_id).await?;
         let decided = approval.by_others(&self.actor, &events).and_then(|()| approval.reasoned(reason));
@@ -152,9 +189,7 @@ impl Coordinator {
         const NAMED_MAX: u32 = 100;
         let run = self.store.run(run_id).await?;
         let wrong = |advice| OpsError::WrongState { run_id, state: run.state, advice };
-        if run.state != RunState::Loading {
-            return Err(wrong("only a run that stopped while loading has chunks to redrive"));
-        }
+        may_redrive(&run)?;
         let aside = self.store.chunks_aside(run_id, NAMED_MAX).await?;
         if aside.is_empty() {
             return Err(wrong("none of its chunks was set aside; continue with `crossfoot resume`"));
@@ -180,13 +215,7 @@ impl Coordinator {
     /// [`OpsError::WrongState`] when it is over.
     pub async fn cancel(&self, run_id: RunId, reason: Option<&str>) -> Result<Run, OpsError> {
         let run = self.store.run(run_id).await?;
-        if run.state.is_over() {
-            return Err(OpsError::WrongState {
-                run_id,
-                state: run.state,
-                advice: "a run that is over cannot be cancelled",
-            });
-        }
+        may_cancel(&run)?;
         self.reasoned(&run, reason).await?;
         let fence = self.acquire_lease(run_id, Claim::Evict).await?;
         let note = reason.map_or_else(|| "cancelled".to_owned(), |reason| format!("cancelled: {reason}"));
@@ -204,10 +233,7 @@ impl Coordinator {
     /// [`OpsError::WrongState`] while it is not over.
     pub async fn purge(&self, run_id: RunId, reason: Option<&str>) -> Result<u64, OpsError> {
         let run = self.store.run(run_id).await?;
-        if !run.state.is_over() {
-            let advice = "only a run that is over can be purged; end it with `crossfoot cancel`";
-            return Err(OpsError::WrongState { run_id, state: run.state, advice });
-        }
+        may_purge(&run)?;
         self.reasoned(&run, reason).await?;
         let job = self.job_of(&run).await?;
         let fence = self.acquire_lease(run_id, Claim::AfterItsEnd).await?;

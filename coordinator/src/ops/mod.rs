@@ -8,4 +8,4 @@ pub mod held;
 pub mod roster;
 pub mod standing;
 
-pub use commands::{OpsError, Requeued};
+pub use commands::{OpsError, Requeued, may_approve, may_cancel, may_purge, may_redrive};
