@@ -150,7 +150,7 @@ impl CheckResult {
             "chunks tile the source" => {
                 return format!("the chunks cover {found} of {wanted} bytes of the source; {message}");
             }
-            "rejects within the limit" => return format!("rejected records: {found}; allowed: {wanted}"),
+            "rejects within the limit" => return format!("rejected records: {found} ({wanted} allowed)"),
             "processors agree" | "writers agree" => return format!("counts do not agree: {message}"),
             _ if expected == NOTHING_DECLARED => {
                 return format!("{name}: no record of the source declares it");
@@ -325,7 +325,7 @@ mod tests {
             ("key is unique", 0, 2, "records that repeat the key of an earlier one: 2"),
             ("every chunk was committed", 1_000, 999, "999 of 1,000 chunks were committed"),
             ("chunks tile the source", 10, 9, "the chunks cover 9 of 10 bytes of the source; why"),
-            ("rejects within the limit", 3, 5, "rejected records: 5; allowed: 3"),
+            ("rejects within the limit", 3, 5, "rejected records: 5 (3 allowed)"),
             ("writers agree", 1, 2, "counts do not agree: why"),
             ("staging rows", 1_000_000, 999_999, "staging rows: expected 1,000,000, found 999,999"),
             ("control trailer: record_count", 5, 4, "control trailer: record_count: expected 5, found 4"),

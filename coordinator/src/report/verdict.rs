@@ -63,9 +63,10 @@ pub(super) fn failures(report: &Report) -> Vec<String> {
 
 /// What is said of the run besides its checks.
 pub(super) fn note(report: &Report) -> Option<String> {
-    // A run that failed keeps what failed as its note, which the report says line by line.
-    let note = report.note.as_ref().filter(|note| **note != faults(&report.checks));
-    note.map(|note| visible(note))
+    // A run that failed keeps what failed at the end of its note; the report says that line by line.
+    let faults = faults(&report.checks);
+    let note = report.note.as_deref().map(|note| note.strip_suffix(&faults).unwrap_or(note).trim_end());
+    note.filter(|note| !note.is_empty()).map(visible)
 }
 
 /// What is said of a job that names no amount, in a check and in a report.
