@@ -1,14 +1,14 @@
 //! `fleet`: which coordinators and workers are alive, and what each holds.
 
-use comfy_table::{CellAlignment, Table};
 use coordinator::ops::roster::{Member, roster};
+use coordinator::report::text::table::{Column, Grid, sentence};
 use domain::visible::visible;
 use domain::words::plural;
 
 use super::context::open_store;
 use crate::args::Global;
 use crate::outcome::{Done, Failure};
-use crate::output::{print, print_json};
+use crate::output::{print, print_json, style};
 use crate::printed::fleet::{ListedFleet, MissingRoles};
 use crate::wiring;
 
@@ -49,36 +49,37 @@ pub(crate) async fn fleet(global: &Global) -> Result<Done, Failure> {
 }
 
 fn table(members: &[Member]) -> String {
-    let mut table = Table::new();
-    table.load_preset("     ──            ").set_header([
-        "role",
-        "name",
-        "host",
-        "pid",
-        "version",
-        "since",
-        "last sign",
-        "holds",
+    let style = style();
+    let mut table = Grid::new(vec![
+        Column::left("role"),
+        Column::left("name").shrinks_to(12),
+        Column::left("host").shrinks_to(12),
+        Column::right("pid"),
+        Column::left("version").drops(2),
+        Column::left("since (UTC)").drops(1),
+        Column::left("last sign"),
     ]);
     let or_unknown =
         |text: Option<&String>| text.map_or_else(|| "not known".to_owned(), |text| visible(text));
     for member in members {
         let seconds = member.last_seen_ms / 1000;
-        table.add_row([
+        table.row(vec![
             member.role.name().to_owned(),
             visible(&member.name),
             or_unknown(member.host.as_ref()),
             member.pid.map_or_else(|| "not known".into(), |pid| pid.to_string()),
             or_unknown(member.version.as_ref()),
-            or_unknown(member.since.as_ref()),
+            or_unknown(member.since.as_ref())
+                .chars()
+                .take(19)
+                .map(|c| if c == 'T' { ' ' } else { c })
+                .collect(),
             if member.is_alive { format!("{seconds} s ago") } else { format!("silent for {seconds} s") },
-            holds(member),
         ]);
+        let held = sentence(style, 4, &format!("holds {}", holds(member)));
+        table.text(held.lines().map(String::from));
     }
-    if let Some(column) = table.column_mut(3) {
-        column.set_cell_alignment(CellAlignment::Right);
-    }
-    table.trim_fmt()
+    table.render(style)
 }
 
 fn holds(member: &Member) -> String {
@@ -90,5 +91,5 @@ fn holds(member: &Member) -> String {
     if let Some(more) = member.holds.len().checked_sub(HELD_SHOWN).filter(|more| *more > 0) {
         shown.push(format!("and {}", plural(more as u64, "other")));
     }
-    if shown.is_empty() { "nothing".into() } else { shown.join("\n") }
+    if shown.is_empty() { "nothing".into() } else { shown.join(", ") }
 }
