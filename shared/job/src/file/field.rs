@@ -15,8 +15,8 @@ use super::values::{constant, constants, width};
 pub(crate) struct FieldSection {
     /// The field's name, which is its column's name in staging, and in final unless `column` says another: a letter or
     /// `_`, then letters, digits or `_`, at most 63. Crossfoot adds `run_id`, `chunk_no`, `record_no`, `worker_id`,
-    /// `last_run_id` and `last_record_no` itself. In format `copybook` this is the name that the copybook's item gets as a column (`CLIENT-ID` is
-    /// `client_id`).
+    /// `last_run_id` and `last_record_no` itself. In format `copybook` this is the name that the copybook's item gets
+    /// as a column (`CLIENT-ID` is `client_id`).
     #[schemars(with = "String", extend("pattern" = "^[A-Za-z_][A-Za-z0-9_]{0,62}$", "examples" = ["amt"]))]
     pub(crate) name: Spanned<String>,
     /// The field's column in the final table, if it is not called as the field is. Any name that the database takes.
