@@ -22,6 +22,7 @@ mod cli {
     mod older;
     mod operator;
     mod own_sample;
+    mod own_tables;
     mod pack;
     mod refused;
     mod schema;

@@ -7,6 +7,7 @@ use std::path::Path;
 
 use domain::layout::Layout;
 use domain::value::FieldType;
+use domain::words::plural;
 use rusqlite::{Connection, OptionalExtension};
 use store::StoreError;
 use store::names::{quoted, table as quoted_table};
@@ -321,7 +322,11 @@ pub(crate) fn foreign_keys_hold(connection: &Connection, layout: &Layout) -> Res
         return Ok(());
     }
     Err(StoreError::FinalRefused {
-        reason: format!("{broken} rows of {} break its foreign keys", quoted_table(table)),
+        reason: format!(
+            "the foreign keys of {} are broken by {}",
+            quoted_table(table),
+            plural(broken, "row")
+        ),
     })
 }
 

@@ -109,3 +109,55 @@ fn tell_apart(record: &RecordSection, fields: &[Field], key: &[usize], of: &Fina
     }
     Ok(())
 }
+
+#[cfg(test)]
+mod tests {
+    use domain::table::{FinalTable, RunMark, TableName};
+
+    use crate::Job;
+
+    fn parse(of_record: &str, of_field: &str) -> Result<FinalTable, String> {
+        let text = format!(
+            "[job]\nname = \"j\"\n[source]\nformat = \"delimited\"\n[[record]]\nname = \"r\"\nstaging = \"stg\"\n\
+             {of_record}\n[[record.field]]\nname = \"id\"\ntype = \"integer\"\n{of_field}\n\
+             [[record.field]]\nname = \"account\"\ntype = \"text(9)\"\n"
+        );
+        let parsed = Job::parse("j.toml", &text).map_err(|error| error.to_string())?;
+        Ok(parsed.records[0].layout.final_table.clone())
+    }
+
+    #[test]
+    fn a_final_table_says_where_everything_lies() {
+        let of_record = "final = 'bank.\"Daily Ledger\"'\nrun_column = \"load id\"\nrecord_no_column = \"line\"\n\
+                         triggers = [\"audit\", \"Stamp It\"]";
+        let of = parse(of_record, "column = \"ID no\"").unwrap();
+        assert_eq!(of.name, TableName::parse("bank.\"Daily Ledger\"").unwrap());
+        assert_eq!(of.run, RunMark::Column("load id".into()));
+        assert_eq!((of.record_no.as_str(), of.triggers.len()), ("line", 2));
+        assert_eq!(of.columns.into_iter().collect::<Vec<_>>(), [(0, "ID no".to_owned())]);
+        let of = parse("final = \"f\"\nkey = [\"id\"]\nrun_table = \"work.runs\"", "").unwrap();
+        assert_eq!(of.run_table(), Some(&TableName::parse("work.runs").unwrap()));
+    }
+
+    #[test]
+    fn what_cannot_be_meant_is_refused() {
+        for (of_record, of_field, says) in [
+            ("final = \"a.b.c\"", "", "a database cannot be named"),
+            ("final = \"bank.crossfoot_run\"", "", "reserved"),
+            ("final = \"stg\"", "", "the same table"),
+            ("final = \"f\"\nrun_table = \"runs\"", "", "needs a `key`"),
+            ("final = \"f\"\nkey = [\"id\"]\nrun_table = \"stg\"", "", "neither staging nor final"),
+            ("final = \"f\"\nkey = [\"id\"]\nrun_table = \"r\"\nrun_column = \"c\"", "", "not in both"),
+            ("final = \"f\"\nkey = [\"id\"]\nrecord_no_column = \"n\"", "", "no record numbers"),
+            ("final = \"f\"", "column = \"Account\"", "would hold field `account` and field `id`"),
+            ("final = \"f\"", "column = \"last_run_id\"", "would hold field `id` and the run's id"),
+            ("final = \"f\"\nrun_column = \"ACCOUNT\"", "", "would hold field `account` and the run's id"),
+            ("final = \"f\"", "column = \"\"", "1 to 63 bytes"),
+        ] {
+            let refused = parse(of_record, of_field).unwrap_err();
+            assert!(refused.contains(says), "{says}: {refused}");
+        }
+        // With a key no record number is stored, so that a column may be called so.
+        parse("final = \"f\"\nkey = [\"id\"]", "column = \"last_record_no\"").unwrap();
+    }
+}
