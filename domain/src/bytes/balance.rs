@@ -200,9 +200,8 @@ impl ByteBalance {
     #[must_use]
     pub fn equation(&self) -> String {
         let counted = ByteClass::ALL.iter().filter(|class| self.classes.of(**class) > 0);
-        let terms: Vec<_> = counted
-            .map(|class| format!("{} {}", grouped(self.classes.of(*class)), class.words()))
-            .collect();
+        let terms: Vec<_> =
+            counted.map(|class| format!("{} {}", grouped(self.classes.of(*class)), class.words())).collect();
         if terms.is_empty() { "no bytes".into() } else { terms.join(" + ") }
     }
 }

@@ -79,7 +79,7 @@ classes! {
     Fields fields "fields", "Bytes of a field that was decoded, and of numbers that decoding needs.";
     Filler filler "filler", "FILLER and slack bytes of a copybook, and gaps between the fields of a fixed layout.";
     UnusedViews unused_views "unused views", "Bytes that only a view (REDEFINES) which the record type does not use reaches.";
-    LeftOut left_out "left out", "Items that the job leaves out (`omit`).";
+    LeftOut left_out "left out", "Items that the job leaves out (`leave_out`).";
     Padding padding "padding", "Bytes after the layout's end or in the room of absent occurrences, checked unless `padding` is `any`.";
     Rejects rejects "rejects", "Records that were rejected, each whole but for its framing.";
 }
@@ -93,15 +93,8 @@ impl ByteCounts {
     /// `bytes` of one class.
     #[must_use]
     pub const fn only(class: ByteClass, bytes: u64) -> Self {
-        let mut counts = Self {
-            framing: 0,
-            fields: 0,
-            filler: 0,
-            unused_views: 0,
-            left_out: 0,
-            padding: 0,
-            rejects: 0,
-        };
+        let mut counts =
+            Self { framing: 0, fields: 0, filler: 0, unused_views: 0, left_out: 0, padding: 0, rejects: 0 };
         *counts.of_mut(class) = bytes;
         counts
     }

@@ -81,7 +81,10 @@ fn filler_that_holds_data_is_a_warning_unless_the_job_lets_it_pass() {
     evidence.chunk(0, 100, Some(&shares));
     let checks = |any| evidence.checks(&["a".into()], (100, 0), &[any], true, 0);
     let warning = checks(false).pop().unwrap();
-    assert_eq!((&*warning.name, warning.verdict, &*warning.actual), ("filler holds no data", Verdict::Warn, "1"));
+    assert_eq!(
+        (&*warning.name, warning.verdict, &*warning.actual),
+        ("filler holds no data", Verdict::Warn, "1")
+    );
     assert!(warning.message.contains("the first is record 7, at byte 61"), "{}", warning.message);
     assert_eq!(checks(true).len(), 2);
     assert_eq!(evidence.balance(&["a".into()], 100, 0).unwrap().types[0].filler_data.records, 1);
