@@ -40,6 +40,10 @@ impl ByteEvidence {
             self.chunks_uncounted += 1;
             return;
         };
+        if self.shares.types.is_empty() {
+            // Whoever begins without knowing how many types there are takes the first chunk's number.
+            self.shares = ByteShares::none(shares.types.len());
+        }
         // Shares that cannot be added are of a damaged ledger: their chunk is off, and the sum lacks them.
         let mut sum = self.shares.clone();
         let is_added = sum.merge(shares).is_ok();

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use domain::amount::Amount;
+use domain::bytes::{BytePlace, ByteShares};
 use domain::check::CheckResult;
 use domain::event::Entry as LogEntry;
 use domain::fingerprint::Hash;
@@ -297,6 +298,7 @@ impl Loading {
             footing: Vec::new(),
             rules: Vec::new(),
             breaches: Vec::new(),
+            shares: (&shares(cut)).into(),
         }
     }
 
@@ -431,4 +433,15 @@ fn permit(run_id: RunId, layout: &Layout, found: &[Found]) -> Permit {
 /// What a store keeps of checks, and the summary.
 pub(crate) fn kept_checks(checks: Vec<CheckResult>, summary: &str) -> KeptChecks {
     KeptChecks { checks, summary: Some(summary.into()) }
+}
+
+/// Where the bytes of a chunk of the fixture went, as far as a store is concerned.
+#[must_use]
+pub(crate) fn shares(cut: &ChunkCut) -> ByteShares {
+    let mut shares = ByteShares::none(1);
+    if let Some(of_type) = shares.types.first_mut() {
+        (of_type.fields, of_type.framing) = (cut.bytes - 1, 1);
+    }
+    shares.unaccounted.note(BytePlace { record_no: cut.first_record_no.0, offset: cut.offset });
+    shares
 }

@@ -44,6 +44,7 @@ fn batch() -> Batch {
         rules: vec![RuleCounts { examined: 3, breached: 1 }],
         footing: vec![5, 6],
         breaches: vec![Breach { record_no: 301, rule: 0 }],
+        shares: crate::bytes::sample(),
     }
 }
 
