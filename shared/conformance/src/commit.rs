@@ -11,6 +11,7 @@ use store::StoreError;
 use store::model::{ChunkCut, CommitOutcome, FindingPage};
 use wire::{Batch, Breach, RuleCounts};
 
+use super::account::shares;
 use super::fixture::{
     APPEND, Loading, Record, UPSERT, canonical, cut, cuts, job, new_worker, row, run_id, shares,
 };

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use domain::amount::Amount;
-use domain::bytes::{BytePlace, ByteShares};
+use domain::bytes::ByteEvidence;
 use domain::check::CheckResult;
 use domain::event::Entry as LogEntry;
 use domain::fingerprint::Hash;
@@ -26,6 +26,7 @@ use store::{Blocks, Claim, Fence, Store, StoreError};
 use wire::{Batch, Reject, RejectReason, WireAmount};
 
 use super::NOW_MS;
+use super::account::{all_in_fields, shares};
 
 /// Each record is a new row, known by its `id`.
 pub const APPEND: &str = "key = [\"id\"]";
@@ -381,6 +382,8 @@ fn permit(run_id: RunId, layout: &Layout, found: &[Found]) -> Permit {
     }
     let excluded = |kind| found.iter().filter(|one| one.excluded == Some(kind)).count() as u64;
     let (records, bytes, sha256) = (found.len() as u64, found.len() as u64 * 10, Hash::of(b"source"));
+    let mut accounted = ByteEvidence::none(1);
+    accounted.chunk(0, bytes, Some(&all_in_fields(bytes)));
     let evidence = StagingEvidence {
         run_id,
         types: vec![layout.record.clone()],
@@ -408,6 +411,8 @@ fn permit(run_id: RunId, layout: &Layout, found: &[Found]) -> Permit {
             accepted: staged.clone(),
             rejected_sums: Sums::zero(&layout.amount_scales()),
         },
+        bytes: accounted,
+        filler_any: vec![false],
         staging: ReadBack { totals: staged, rejects, stray_rows: 0, chunks_differing: 0 },
         source_again: DecodedTwice::NotNeeded,
         decoded_beside: DecodedBeside::default(),
@@ -433,15 +438,4 @@ fn permit(run_id: RunId, layout: &Layout, found: &[Found]) -> Permit {
 /// What a store keeps of checks, and the summary.
 pub(crate) fn kept_checks(checks: Vec<CheckResult>, summary: &str) -> KeptChecks {
     KeptChecks { checks, summary: Some(summary.into()) }
-}
-
-/// Where the bytes of a chunk of the fixture went, as far as a store is concerned.
-#[must_use]
-pub(crate) fn shares(cut: &ChunkCut) -> ByteShares {
-    let mut shares = ByteShares::none(1);
-    if let Some(of_type) = shares.types.first_mut() {
-        (of_type.fields, of_type.framing) = (cut.bytes - 1, 1);
-    }
-    shares.unaccounted.note(BytePlace { record_no: cut.first_record_no.0, offset: cut.offset });
-    shares
 }
