@@ -1,9 +1,9 @@
 //! Where a pack's bytes went: the chunks' classes, added up again, against the report.
 
 use super::chunks::ChunkTotals;
-use super::content::same;
 use super::lines::RunFacts;
 use super::{Judged, Part, PartCheck};
+use crate::bytes::ByteBalance;
 use crate::check::Verdict;
 use crate::report::{Outcome, Report};
 use crate::words::counted;
@@ -67,6 +67,9 @@ pub fn bytes(chunks: &ChunkTotals, run: &RunFacts, report: &Report) -> PartCheck
 fn judged(chunks: &ChunkTotals, (source, outside): (u64, u64), run: &RunFacts, report: &Report) -> Judged {
     let balance = chunks.bytes_by_class.balance(&run.types, source, outside);
     let balance = balance.map_err(|error| error.to_string())?;
-    same("bytes by class", &Some(&balance), &report.bytes.as_ref())?;
+    if report.bytes.as_ref() != Some(&balance) {
+        let said = report.bytes.as_ref().map(ByteBalance::equation).unwrap_or_default();
+        return Err(format!("the chunks have {}, the report has {said}", balance.equation()).into());
+    }
     Ok(format!("{} = {}", counted(source, "byte"), balance.equation()))
 }

@@ -4,7 +4,27 @@ use std::collections::{HashMap, HashSet};
 
 use super::super::error::{Checked, Fault, shown};
 use super::super::{Copybook, ItemId};
-use super::walk::called;
+
+fn is_in(copybook: &Copybook, id: ItemId, record: ItemId) -> bool {
+    let mut id = id;
+    while let Some(parent) = copybook.item(id).parent {
+        id = parent;
+    }
+    id == record
+}
+
+/// The items of a record that have this name.
+pub(super) fn called<'a>(
+    copybook: &'a Copybook,
+    record: ItemId,
+    name: &'a str,
+) -> impl Iterator<Item = ItemId> + 'a {
+    copybook.items.iter().enumerate().filter_map(move |(index, item)| {
+        let id = ItemId(u32::try_from(index).ok()?);
+        let named = item.name.as_deref().is_some_and(|of| of.eq_ignore_ascii_case(name));
+        (named && is_in(copybook, id, record)).then_some(id)
+    })
+}
 
 /// Which view of each area is taken.
 pub(super) struct Views {

@@ -7,7 +7,7 @@ use super::super::error::{Checked, Fault, shown};
 use super::super::limits::{FIELDS_MAX, TABLES_MAX};
 use super::super::{Category, Copybook, Elementary, Item, ItemId, Usage};
 use super::unread::{Unread, Why};
-use super::views::Views;
+use super::views::{Views, called};
 use super::{Extent, Field, Following, Offset, Plan, PlanOptions, Table, Within};
 
 /// The plan for `record`, columns not yet named.
@@ -78,26 +78,6 @@ fn inside(copybook: &Copybook, wanted: impl Fn(ItemId, &Item) -> bool) -> Vec<bo
         found[index] = wanted(id, item) || item.children.iter().any(|child| found[child.index()]);
     }
     found
-}
-
-fn is_in(copybook: &Copybook, id: ItemId, record: ItemId) -> bool {
-    let mut id = id;
-    while let Some(parent) = copybook.item(id).parent {
-        id = parent;
-    }
-    id == record
-}
-
-pub(super) fn called<'a>(
-    copybook: &'a Copybook,
-    record: ItemId,
-    name: &'a str,
-) -> impl Iterator<Item = ItemId> + 'a {
-    copybook.items.iter().enumerate().filter_map(move |(index, item)| {
-        let id = ItemId(u32::try_from(index).ok()?);
-        let named = item.name.as_deref().is_some_and(|of| of.eq_ignore_ascii_case(name));
-        (named && is_in(copybook, id, record)).then_some(id)
-    })
 }
 
 fn left_out(copybook: &Copybook, record: ItemId, names: &[String]) -> Checked<HashSet<ItemId>> {
