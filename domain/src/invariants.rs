@@ -49,6 +49,7 @@ invariants! {
     DeclaredMet = "INV-10", "declared totals = computed totals";
     LogChained = "INV-11", "the evidence log is append-only and chained";
     SourceUnchanged = "INV-12", "the source did not change under the run";
+    BytesAccounted = "INV-13", "every byte of every record is accounted for";
 }
 
 impl fmt::Display for Invariant {

@@ -15,6 +15,7 @@ pub mod amount;
 pub mod approval;
 pub mod attendance;
 pub mod balance;
+pub mod bytes;
 pub mod cause;
 pub mod check;
 pub mod checkpoint;

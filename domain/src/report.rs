@@ -5,6 +5,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::amount::Amount;
 use crate::balance::{AmountBalance, Balance};
+use crate::bytes::ByteBalance;
 use crate::cause::LeadingCause;
 pub use crate::cause::{RejectExample, RejectGroup};
 use crate::check::{CheckResult, Stage, Verdict};
@@ -207,6 +208,9 @@ pub struct Report {
     pub levels: Vec<LevelTotals>,
     /// Where the records went.
     pub balance: Option<Balance>,
+    /// Where the source's bytes went, by class and record type; absent if no version counted them.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub bytes: Option<ByteBalance>,
     /// Where the amounts went.
     pub amounts: Vec<AmountBalance>,
     /// Every worker's share of the run.

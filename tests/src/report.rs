@@ -24,6 +24,19 @@ pub fn assert_consistent(report: &Report) {
         Outcome::NotReconciled => assert!(failed > 0 && !report.all_passed),
         _ => {}
     }
+    if let Some(bytes) = &report.bytes {
+        // The balance in bytes is that of the checks beside it.
+        let check = |name: &str| report.checks.iter().find(|check| check.name == name).unwrap();
+        let all = check(domain::bytes::ACCOUNTED);
+        assert_eq!(all.expected, bytes.source.to_string());
+        assert_eq!(all.actual, bytes.classes.total().unwrap().to_string());
+        let both = [all.verdict, check(domain::bytes::BY_CHUNK).verdict];
+        assert_eq!(bytes.holds(), both == [Verdict::Pass; 2], "{bytes:?}");
+        assert!(bytes.is_consistent(), "{bytes:?}");
+        assert!(bytes.holds() || bytes.chunks_uncounted > 0 || report.outcome != Outcome::Reconciled);
+    } else {
+        assert!(report.balance.is_none(), "a reconciled run has a balance in bytes");
+    }
     for text in &shown {
         let verdict = text.lines().next().unwrap();
         assert!(

@@ -2,6 +2,7 @@
 
 use domain::amount::Amount;
 use domain::balance::{AmountBalance, Balance};
+use domain::bytes::{ByteBalance, ByteCounts, Places, TypeBytes};
 use domain::check::{self, CheckResult, Stage, Subject, Verdict};
 use domain::constraint::ReasonCode;
 use domain::counts::{Counts, Role, WorkerShare};
@@ -63,6 +64,7 @@ pub(super) fn reconciled() -> Report {
         amount_names: vec!["amt".into(), "fee".into()],
         levels: vec![level(Stage::Source), level(Stage::Staging), level(Stage::Final)],
         balance: Some(Balance { records: 1_000_000, staged: 1_000_000, ..Balance::default() }),
+        bytes: Some(bytes()),
         amounts: vec![balance("amt", sum), balance("fee", fee)],
         workers: vec![
             worker(1, "processor-a", Role::Processor, 40, 526_316),
@@ -227,6 +229,25 @@ pub(super) fn hostile() -> Report {
     report.amounts[0].source = most;
     recount(&mut report);
     report
+}
+
+/// Records of 79 bytes, and a header of 123,456.
+fn bytes() -> ByteBalance {
+    let of_type = ByteCounts { fields: 70_000_000, filler: 9_000_000, ..ByteCounts::default() };
+    ByteBalance {
+        source: 79_123_456,
+        outside: 123_456,
+        classes: ByteCounts { framing: 123_456, ..of_type },
+        types: vec![TypeBytes {
+            record: "transaction".into(),
+            bytes: of_type,
+            filler_data: Places::default(),
+        }],
+        untyped: ByteCounts::default(),
+        unaccounted: Places::default(),
+        chunks_off: 0,
+        chunks_uncounted: 0,
+    }
 }
 
 fn recount(report: &mut Report) {

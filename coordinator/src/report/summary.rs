@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use domain::balance::{AmountBalance, Balance};
+use domain::bytes::ByteBalance;
 use domain::cause::LeadingCause;
 use domain::counts::WorkerShare;
 use domain::ids::RunId;
@@ -31,6 +32,9 @@ pub struct Summary {
     pub levels: Vec<LevelTotals>,
     /// Where the records went.
     pub balance: Balance,
+    /// Where the source's bytes went; `None` if a version before 0.2.0 reconciled the run.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub bytes: Option<ByteBalance>,
     /// Where the amounts went.
     pub amounts: Vec<AmountBalance>,
     /// What each worker did for the run, in three counts.
@@ -107,6 +111,7 @@ pub async fn report(store: &dyn Store, run_id: RunId) -> Result<Report, StoreErr
         amount_names: job.amount_names(),
         levels: summary.as_ref().map(|summary| summary.levels.clone()).unwrap_or_default(),
         balance: summary.as_ref().map(|summary| summary.balance),
+        bytes: summary.as_ref().and_then(|summary| summary.bytes.clone()),
         amounts: summary.as_ref().map(|summary| summary.amounts.clone()).unwrap_or_default(),
         workers,
         rejects: summary.map(|summary| summary.rejects).unwrap_or_default(),

@@ -1,5 +1,6 @@
 //! The verdict in one line, for every rendering.
 
+use domain::bytes::ByteBalance;
 use domain::check::{Stage, Verdict, faults};
 use domain::report::{Outcome, RejectGroup, Report};
 
@@ -119,4 +120,29 @@ pub(super) fn next_step(report: &Report) -> Option<String> {
         Outcome::Reconciled | Outcome::Cancelled => return None,
     };
     Some(format!("crossfoot {verb} {}", visible(&report.run_id)))
+}
+
+/// What is to be said beside the balance in bytes: records whose FILLER holds data, records and chunks that do not add
+/// up, and chunks that were not counted.
+#[must_use]
+pub(super) fn byte_notes(balance: &ByteBalance) -> Vec<String> {
+    let mut notes = Vec::new();
+    for of_type in balance.types.iter().filter(|of_type| of_type.filler_data.records > 0) {
+        let found = &of_type.filler_data;
+        let first = found.first_in_words().unwrap_or_default();
+        let records = plural(found.records, "record");
+        notes.push(format!(
+            "FILLER holds data in {records} of {}; the first is {first}",
+            visible(&of_type.record)
+        ));
+    }
+    if let Some(first) = balance.unaccounted.first_in_words() {
+        let records = plural(balance.unaccounted.records, "record");
+        notes.push(format!("bytes are counted twice or not at all in {records}; the first is {first}"));
+    }
+    if balance.chunks_uncounted > 0 {
+        let chunks = plural(balance.chunks_uncounted, "chunk");
+        notes.push(format!("{chunks} committed by a version that did not count bytes by class"));
+    }
+    notes
 }

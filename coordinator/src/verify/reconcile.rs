@@ -96,6 +96,8 @@ impl Reconcile<'_> {
             decoded_beside: verified.decoded_beside,
             refused_messages: self.refused_messages().await?,
             ledger: verified.ledger.clone(),
+            bytes: verified.bytes.clone(),
+            filler_any: self.job.records.iter().map(|record| record.filler_any).collect(),
             staging: verified.staging.clone(),
             workers: workers.clone(),
             declared: declared(self.run, self.job)?,
@@ -124,6 +126,10 @@ impl Reconcile<'_> {
                 level(Stage::Staging, &verified.staging.totals),
             ],
             balance: evidence.balance(),
+            bytes: evidence
+                .bytes
+                .balance(&evidence.types, evidence.source.bytes_tiled, evidence.source.header_bytes)
+                .ok(),
             amounts: amounts(&evidence, &verified),
             workers,
             rejects: self.store.reject_groups(self.run.run_id).await?,

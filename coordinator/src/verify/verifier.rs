@@ -9,6 +9,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use broker::BrokerError;
+use domain::bytes::ByteEvidence;
 use domain::footing::{Fold, Footing, FootingError, Given, Outcome};
 use domain::ids::RecordNo;
 use domain::layout::Layout;
@@ -91,6 +92,8 @@ pub struct Verified {
     pub decoded_beside: DecodedBeside,
     /// Chunks that differ, for pinpointing; at most `DIFFERING_MAX`.
     pub differing: Vec<u64>,
+    /// Where the bytes of the committed chunks went.
+    pub bytes: ByteEvidence,
     /// Bytes that the chunks cover, the source's header among them.
     pub bytes_tiled: u64,
     /// The first place where chunks do not follow each other.
@@ -250,6 +253,7 @@ impl<'a> Comparison<'a> {
             to_promote: totals(),
             decoded_beside: DecodedBeside::default(),
             differing: Vec::new(),
+            bytes: ByteEvidence::none(job.records.len()),
             bytes_tiled: header_bytes,
             first_gap: None,
             footing: None,
@@ -288,6 +292,7 @@ impl<'a> Comparison<'a> {
             ledger.bytes += committed.bytes_in;
             ledger.records += committed.records_in;
             ledger.rejected += committed.rejected;
+            self.out.bytes.chunk(cut.chunk_no.0, cut.bytes, committed.bytes.as_ref());
             let balanced = committed.accepted + committed.rejected == committed.records_in
                 && committed.records_in == cut.records;
             ledger.chunks_unbalanced += u64::from(!balanced);

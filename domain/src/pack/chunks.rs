@@ -6,6 +6,7 @@ use sha2::{Digest, Sha256};
 
 use super::Contradiction;
 use super::lines::{ChunkLine, CommittedLine, RejectLine, SplitFacts, TreeLine};
+use crate::bytes::ByteEvidence;
 use crate::counts::{Counts, Role};
 use crate::fingerprint::Hash;
 use crate::forest::Forest;
@@ -49,6 +50,8 @@ pub struct ChunkTotals {
     pub accepted: u64,
     /// Records that were rejected, over the committed chunks.
     pub rejected: u64,
+    /// Where the bytes of the committed chunks went.
+    pub bytes_by_class: ByteEvidence,
     /// Chunks in which records in are not accepted and rejected together.
     pub unbalanced: u64,
     /// Sums over the accepted; an error where they do not fit.
@@ -105,6 +108,7 @@ impl Default for ChunkWalk {
                 records_in: 0,
                 accepted: 0,
                 rejected: 0,
+                bytes_by_class: ByteEvidence::default(),
                 unbalanced: 0,
                 sums: Ok(Sums(Vec::new())),
                 trees: Ok(None),
@@ -157,6 +161,7 @@ impl ChunkWalk {
     fn committed(&mut self, line: &ChunkLine, of: &CommittedLine) {
         let totals = &mut self.totals;
         totals.committed += 1;
+        totals.bytes_by_class.chunk(line.chunk_no.0, line.bytes, of.bytes.as_ref());
         totals.bytes_in = totals.bytes_in.saturating_add(of.bytes_in);
         totals.records_in = totals.records_in.saturating_add(of.records_in);
         totals.accepted = totals.accepted.saturating_add(of.accepted);

@@ -297,6 +297,8 @@ pub fn checks_are_of_the_totals(
             pairs.map(|(at, name)| (format!("sum of {name}, staging to final"), None, sum(last, at))),
         );
     }
+    let outside = split.header_bytes.saturating_add(split.footer_bytes);
+    must.extend(super::bytes::must(report, covered, outside, chunks));
     let by_name: BTreeMap<_, _> = checks.iter().map(|check| (check.name.as_str(), check)).collect();
     let compared = must.len();
     let held = must.into_iter().try_for_each(|(name, expected, actual)| {

@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::amount::Amount;
+use crate::bytes::ByteShares;
 use crate::constraint::Reason;
 use crate::counts::Role;
 use crate::declared::Declared;
@@ -172,6 +173,9 @@ pub struct CommittedLine {
     /// What the chunk adds to the totals that headers and trailers declare, in hexadecimal; empty if none are declared.
     #[serde(default, skip_serializing_if = "String::is_empty")]
     pub footing: String,
+    /// Where the chunk's bytes went; absent if a version before 0.2.0 committed it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub bytes: Option<ByteShares>,
     /// The chunk's leaves in each record type's tree.
     pub trees: Vec<TreeLine>,
 }

@@ -15,6 +15,7 @@
 //! coordinator's.
 
 pub mod archive;
+mod bytes;
 pub mod chunks;
 pub mod content;
 pub mod life;
@@ -27,6 +28,7 @@ use schemars::JsonSchema;
 use serde::Serialize;
 use thiserror::Error;
 
+pub use bytes::bytes;
 pub use manifest::{Listed, Manifest, Part, parts_digest};
 
 /// How a comparison came out.

@@ -257,6 +257,15 @@ pub(super) fn decoded_beside(evidence: &StagingEvidence, at_ms: i64) -> CheckRes
     check
 }
 
+/// Compares where the source's bytes went with how many there are (INV-13).
+pub(super) fn bytes_accounted(evidence: &StagingEvidence, at_ms: i64) -> Vec<CheckResult> {
+    let source = &evidence.source;
+    // One version of the program worked on a run that was neither interrupted nor paused.
+    let went_through = evidence.source_again == DecodedTwice::NotNeeded;
+    let bytes = (source.bytes_tiled, source.header_bytes);
+    evidence.bytes.checks(&evidence.types, bytes, &evidence.filler_any, went_through, at_ms)
+}
+
 /// Warns of refused messages. They changed nothing, but a person should find out who sends them.
 pub(super) fn messages_refused(evidence: &StagingEvidence, at_ms: i64) -> Option<CheckResult> {
     if evidence.refused_messages == 0 {

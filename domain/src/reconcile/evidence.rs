@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
 use crate::balance::Balance;
+use crate::bytes::ByteEvidence;
 use crate::counts::WorkerShare;
 use crate::declared::Declared;
 use crate::fingerprint::Hash;
@@ -220,6 +221,10 @@ pub struct StagingEvidence {
     pub refused_messages: u64,
     /// What the ledger says was decoded and committed.
     pub ledger: LedgerEvidence,
+    /// Where the source's bytes went, by the ledger's chunks.
+    pub bytes: ByteEvidence,
+    /// For each record type, whether its FILLER may hold anything.
+    pub filler_any: Vec<bool>,
     /// What was read back from the staging tables.
     pub staging: ReadBack,
     /// The share of every worker that took part in the run.

@@ -1,4 +1,5 @@
 use super::*;
+use crate::bytes::{ByteEvidence, ByteShares};
 use crate::counts::{Counts, WorkerShare};
 use crate::declared::Declared;
 use crate::fingerprint::Hash;
@@ -60,6 +61,15 @@ fn share(role: Role, accepted: u64, table: u64) -> WorkerShare {
     }
 }
 
+/// One chunk of 25 bytes, of which `fields` are of fields.
+fn bytes(fields: u64) -> ByteEvidence {
+    let mut shares = ByteShares::none(1);
+    shares.types[0].fields = fields;
+    let mut evidence = ByteEvidence::none(1);
+    evidence.chunk(0, 25, Some(&shares));
+    evidence
+}
+
 /// Three records, one chunk, nothing wrong.
 fn good() -> StagingEvidence {
     let all = totals(&["1.00", "2.00", "-0.50"]);
@@ -94,6 +104,8 @@ fn good() -> StagingEvidence {
             accepted: all.clone(),
             rejected_sums: Sums::zero(&[2]),
         },
+        bytes: bytes(25),
+        filler_any: vec![false],
         staging: ReadBack { totals: all.clone(), rejects: 0, stray_rows: 0, chunks_differing: 0 },
         workers: vec![share(Role::Processor, 3, 0), share(Role::Writer, 3, 3)],
         declared: None,
@@ -143,7 +155,23 @@ fn each_thing_that_can_be_wrong_fails_the_check_that_is_there_for_it() {
     };
     let table: &[(&str, &[&str], Damage)] = &[
         ("a gap", &["chunks tile the source"], |e| e.source.first_gap = Some(7)),
-        ("a chunk short", &["chunks tile the source", "bytes processed"], |e| e.source.bytes_tiled = 20),
+        ("a chunk short", &["chunks tile the source", "bytes processed", "every byte accounted for"], |e| {
+            e.source.bytes_tiled = 20
+        }),
+        (
+            "a byte that no class has",
+            &["every byte accounted for", "bytes accounted for, chunk by chunk"],
+            |e| e.bytes = bytes(24),
+        ),
+        (
+            "a byte that two classes have",
+            &["every byte accounted for", "bytes accounted for, chunk by chunk"],
+            |e| e.bytes = bytes(26),
+        ),
+        ("a chunk that nobody counted", &["every byte accounted for"], |e| {
+            e.bytes = ByteEvidence::none(1);
+            e.bytes.chunk(0, 25, None);
+        }),
         ("source changed", &["source unchanged during the run"], |e| {
             e.source.changed = Some("it grew".into())
         }),
@@ -248,6 +276,7 @@ fn an_empty_source_fails_unless_it_was_declared_empty() {
     let none = totals(&[]);
     (evidence.source.records, evidence.source.chunks, evidence.source.bytes_tiled) = (0, 0, 5);
     evidence.source.bytes = 5;
+    evidence.bytes = ByteEvidence::none(1);
     (evidence.ledger.records, evidence.ledger.chunks, evidence.ledger.bytes) = (0, 0, 0);
     (evidence.ledger.accepted, evidence.staging.totals, evidence.to_promote) =
         (none.clone(), none.clone(), none);

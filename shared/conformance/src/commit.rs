@@ -11,7 +11,10 @@ use store::StoreError;
 use store::model::{ChunkCut, CommitOutcome, FindingPage};
 use wire::{Batch, Breach, RuleCounts};
 
-use super::fixture::{APPEND, Loading, Record, UPSERT, canonical, cut, cuts, job, new_worker, row, run_id};
+use super::account::shares;
+use super::fixture::{
+    APPEND, Loading, Record, UPSERT, canonical, cut, cuts, job, new_worker, row, run_id, shares,
+};
 use super::{Subject, soon};
 
 /// What a run holds: its ledger, its staging, its rejects, and how long the log is.
@@ -78,7 +81,8 @@ pub(crate) async fn a_batch_of_other_bytes_is_not_committed(make: &impl AsyncFn(
     assert_eq!(loading.commit(batch()).await.unwrap(), CommitOutcome::Committed);
     let chunk = loading.store.chunks(loading.run_id, 0, 1).await.unwrap().remove(0);
     assert_eq!(chunk.cut, cut, "with what the coordinator decoded");
-    assert_eq!(chunk.committed.unwrap().content, Some(content));
+    let committed = chunk.committed.unwrap();
+    assert_eq!((committed.content, committed.bytes), (Some(content), Some(shares(&chunk.cut))));
 }
 
 pub(crate) async fn a_second_commit_of_a_chunk_changes_nothing(make: &impl AsyncFn() -> Subject) {

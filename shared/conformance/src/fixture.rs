@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use domain::amount::Amount;
+use domain::bytes::ByteEvidence;
 use domain::check::CheckResult;
 use domain::event::Entry as LogEntry;
 use domain::fingerprint::Hash;
@@ -25,6 +26,7 @@ use store::{Blocks, Claim, Fence, Store, StoreError};
 use wire::{Batch, Reject, RejectReason, WireAmount};
 
 use super::NOW_MS;
+use super::account::{all_in_fields, shares};
 
 /// Each record is a new row, known by its `id`.
 pub const APPEND: &str = "key = [\"id\"]";
@@ -297,6 +299,7 @@ impl Loading {
             footing: Vec::new(),
             rules: Vec::new(),
             breaches: Vec::new(),
+            shares: (&shares(cut)).into(),
         }
     }
 
@@ -385,6 +388,8 @@ fn permit(run_id: RunId, layout: &Layout, found: &[Found]) -> Permit {
     }
     let excluded = |kind| found.iter().filter(|one| one.excluded == Some(kind)).count() as u64;
     let (records, bytes, sha256) = (found.len() as u64, found.len() as u64 * 10, Hash::of(b"source"));
+    let mut accounted = ByteEvidence::none(1);
+    accounted.chunk(0, bytes, Some(&all_in_fields(bytes)));
     let evidence = StagingEvidence {
         run_id,
         types: vec![layout.record.clone()],
@@ -412,6 +417,8 @@ fn permit(run_id: RunId, layout: &Layout, found: &[Found]) -> Permit {
             accepted: staged.clone(),
             rejected_sums: Sums::zero(&layout.amount_scales()),
         },
+        bytes: accounted,
+        filler_any: vec![false],
         staging: ReadBack { totals: staged, rejects, stray_rows: 0, chunks_differing: 0 },
         source_again: DecodedTwice::NotNeeded,
         decoded_beside: DecodedBeside::default(),

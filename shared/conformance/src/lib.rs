@@ -10,6 +10,7 @@
     reason = "every case is a test, and its name says what must hold"
 )]
 
+mod account;
 mod commit;
 mod evidence;
 mod fencing;

@@ -1,5 +1,6 @@
 //! One record at a time: from its bytes to its values, or to every reason why not.
 
+mod decoded;
 mod field;
 mod laid_out;
 mod pieces;
@@ -7,11 +8,14 @@ mod reasons;
 
 use std::sync::Arc;
 
+use domain::bytes::ByteCounts;
 use domain::constraint::{Reason, ReasonCode};
 use domain::layout::Layout;
 use domain::value::{FieldType, Value};
 use domain::words::counted;
 
+pub use self::decoded::Decoded;
+use self::decoded::emptied;
 use self::field::{FieldReader, trimmed};
 use self::laid_out::{LaidOut, Room};
 use self::pieces::{merge, move_to_scratch, of_charset, of_page};
@@ -23,7 +27,7 @@ use super::encoding::Charset;
 use super::fault::Fault;
 use super::fixed::Cutter;
 use super::groups;
-use super::lines::{Lines, Whole};
+use super::lines::{Around, Lines, Whole};
 use super::spec::{Encoding, Form, FormatSpec};
 use super::text::Reader;
 
@@ -67,68 +71,6 @@ pub struct Decoder {
     values: Vec<Value<'static>>,
     decoded: Vec<bool>,
     reasons: Vec<Reason>,
-}
-
-/// One record as decoded.
-#[derive(Debug)]
-pub struct Decoded<'a> {
-    values: Vec<Value<'a>>,
-    canonical: Option<&'a [u8]>,
-    decoded: &'a [bool],
-    reasons: &'a [Reason],
-    home: &'a mut Vec<Value<'static>>,
-}
-
-impl<'a> Decoded<'a> {
-    /// All values in layout order; NULL where a field could not be decoded.
-    #[must_use]
-    pub fn values(&self) -> &[Value<'a>] {
-        &self.values
-    }
-
-    /// The fields of the record's own bytes in canonical form, one after the other, where decoding came by them; only
-    /// of an accepted record.
-    #[must_use]
-    pub const fn canonical(&self) -> Option<&'a [u8]> {
-        self.canonical
-    }
-
-    /// Adds a value that does not come from the record's bytes: a field after those of the decoder's layout.
-    pub fn push(&mut self, value: Value<'a>) {
-        self.values.push(value);
-    }
-
-    /// Every reason why the record is a reject, in field order; none when it is accepted.
-    #[must_use]
-    pub const fn reasons(&self) -> &'a [Reason] {
-        self.reasons
-    }
-
-    /// Whether the field at `index` of the layout was decoded. One that merely breaks a constraint was: a
-    /// reject's amounts are summed as far as they can be read.
-    #[must_use]
-    pub fn is_decoded(&self, index: usize) -> bool {
-        self.decoded.get(index).copied().unwrap_or(false)
-    }
-
-    /// Whether no reason was found against the record.
-    #[must_use]
-    pub const fn is_accepted(&self) -> bool {
-        self.reasons.is_empty()
-    }
-}
-
-impl Drop for Decoded<'_> {
-    fn drop(&mut self) {
-        *self.home = emptied(std::mem::take(&mut self.values));
-    }
-}
-
-/// The list's memory, for values that borrow from elsewhere. Collecting in place is what the standard library
-/// does for items of equal layout; were it ever not to, this would cost an allocation and nothing else.
-fn emptied<'b>(mut values: Vec<Value<'_>>) -> Vec<Value<'b>> {
-    values.clear();
-    values.into_iter().map(|_| Value::Null).collect()
 }
 
 impl Decoder {
@@ -211,12 +153,13 @@ impl Decoder {
             return laid_out.decode(&self.layout, record, room);
         }
         let mut joined = std::mem::take(&mut self.joined);
-        let whole = self.lines.whole(record, &mut joined);
+        let (whole, around) = self.lines.whole(record, &mut joined);
         let text = match whole {
             Whole::Start(length) => &record[..length],
             Whole::Rewritten => &joined[..],
         };
         let told_apart = self.tell_apart(text);
+        let source_bytes = record.len();
         if told_apart.is_ok() {
             self.rewrite(text);
         }
@@ -234,12 +177,16 @@ impl Decoder {
         };
         let scratch: &'a [u8] = scratch;
         let mut values: Vec<Value<'a>> = emptied(std::mem::take(home));
-        if let Err(fault) = told_apart {
-            reasons.push(Reason { field: None, code: fault.code, detail: fault.detail });
-            values.resize(fields.len(), Value::Null);
-            decoded.resize(fields.len(), false);
-            return Decoded { values, canonical: None, decoded, reasons, home };
-        }
+        let between = match told_apart {
+            Ok(framing) => framing,
+            Err(fault) => {
+                reasons.push(Reason { field: None, code: fault.code, detail: fault.detail });
+                values.resize(fields.len(), Value::Null);
+                decoded.resize(fields.len(), false);
+                return Decoded::unaccounted(values, decoded, reasons, home);
+            }
+        };
+        let mut field_bytes = 0;
         if let Shape::Fixed(cutter) = &*shape
             && let Some(Fault { code, detail }) = cutter.objection(record)
         {
@@ -261,6 +208,7 @@ impl Decoder {
                     judge(field, form.required, &value, &layout.masks, reasons);
                     values.push(value);
                     decoded.push(true);
+                    field_bytes += piece.source_bytes;
                 }
                 Err(fault) => {
                     // A computed field has no bytes of its own.
@@ -275,7 +223,16 @@ impl Decoder {
                 }
             }
         }
-        Decoded { values, canonical: None, decoded, reasons, home }
+        let mut done = Decoded::unaccounted(values, decoded, reasons, home);
+        if done.is_accepted() {
+            (done.bytes, done.data_in_filler) = match shape {
+                Shape::Fixed(cutter) => {
+                    (cutter.bytes(done.decoded, source_bytes), cutter.data_in_gaps(record))
+                }
+                _ => (of_text(between, field_bytes, around), None),
+            };
+        }
+        done
     }
 
     /// Where the field at `index` of the layout is in the record, and its length; `None` where that is not a place of
@@ -296,7 +253,7 @@ impl Decoder {
     pub fn peek<'a>(&'a mut self, record: &'a [u8], index: usize) -> Option<Value<'a>> {
         self.scratch.clear();
         self.pieces.clear();
-        let record = match self.lines.whole(record, &mut self.joined) {
+        let record = match self.lines.whole(record, &mut self.joined).0 {
             Whole::Start(length) => &record[..length],
             Whole::Rewritten => &self.joined[..],
         };
@@ -329,24 +286,29 @@ impl Decoder {
         fields.get(index)?.value(&piece, piece.bytes(record, scratch), shape).ok()
     }
 
-    /// Finds which bytes are which field.
-    fn tell_apart(&mut self, record: &[u8]) -> Result<(), Fault> {
+    /// Finds which bytes are which field; returns how many bytes are between fields.
+    fn tell_apart(&mut self, record: &[u8]) -> Result<usize, Fault> {
+        let mut framing = 0;
         match &self.shape {
             Shape::Delimited(between) => {
-                between.splitter.split(record, &mut self.scratch, &mut self.pieces).map_err(|error| {
-                    match error {
-                        SplitError::Unclosed(at) => Fault::new(
-                            ReasonCode::Quoting,
-                            format!("the quote opened at byte {at} of the record does not close"),
-                        ),
-                        SplitError::TrailingSeparator => Fault::new(
-                            ReasonCode::FieldCount,
-                            "the record does not end with the separator, as every record should",
-                        ),
-                    }
-                })?;
+                framing =
+                    between.splitter.split(record, &mut self.scratch, &mut self.pieces).map_err(|error| {
+                        match error {
+                            SplitError::Unclosed(at) => Fault::new(
+                                ReasonCode::Quoting,
+                                format!("the quote opened at byte {at} of the record does not close"),
+                            ),
+                            SplitError::TrailingSeparator => Fault::new(
+                                ReasonCode::FieldCount,
+                                "the record does not end with the separator, as every record should",
+                            ),
+                        }
+                    })?;
                 if let Some(rest) = between.rest {
+                    let split = self.pieces.len();
                     merge(&mut self.pieces, rest);
+                    // The separators in it are bytes of the field.
+                    framing = framing.saturating_sub(split - self.pieces.len());
                 }
                 let (found, expected) = (self.pieces.len(), between.written);
                 if found > expected || (found < expected && !between.missing_is_null) {
@@ -370,7 +332,7 @@ impl Decoder {
             // Has its own way: see `laid_out`.
             Shape::Copybook(_) => {}
         }
-        Ok(())
+        Ok(framing)
     }
 
     /// Rewrites, into the scratch, the fields whose bytes do not stand for themselves.
@@ -408,6 +370,16 @@ impl Shape {
             Self::Delimited(between) => Some(between),
             _ => None,
         }
+    }
+}
+
+/// The bytes of a delimited record: those between its fields, those of its fields, and those around its text.
+fn of_text(between: usize, fields: usize, around: Around) -> ByteCounts {
+    ByteCounts {
+        framing: between.saturating_add(around.framing) as u64,
+        fields: fields as u64,
+        padding: around.blanks as u64,
+        ..ByteCounts::default()
     }
 }
 

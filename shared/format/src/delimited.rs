@@ -43,11 +43,13 @@ pub(super) struct Piece {
     pub(super) end: usize,
     pub(super) place: Place,
     pub(super) state: State,
+    /// How many bytes of the source it stands for, wherever it is now.
+    pub(super) source_bytes: usize,
 }
 
 impl Piece {
     pub(super) const fn of_record(start: usize, end: usize, state: State) -> Self {
-        Self { start, end, place: Place::Record, state }
+        Self { start, end, place: Place::Record, state, source_bytes: end - start }
     }
 
     pub(super) fn bytes<'a>(&self, record: &'a [u8], scratch: &'a [u8]) -> &'a [u8] {
@@ -89,13 +91,14 @@ impl Splitter {
         }
     }
 
-    /// Puts the record's fields into `pieces`; those that hold escapes are rewritten to the end of `scratch`.
+    /// Puts the record's fields into `pieces`; those that hold escapes are rewritten to the end of `scratch`. Returns
+    /// how many bytes were separators and quotes.
     pub(super) fn split(
         &self,
         record: &[u8],
         scratch: &mut Vec<u8>,
         pieces: &mut Vec<Piece>,
-    ) -> Result<(), SplitError> {
+    ) -> Result<usize, SplitError> {
         if let Some(escaping) = self.escaping.filter(|escaping| escaping.is_in(record)) {
             return self.split_escaped(record, escaping, scratch, pieces);
         }
@@ -104,20 +107,22 @@ impl Splitter {
             _ if self.trailing_separator => return Err(SplitError::TrailingSeparator),
             _ => record,
         };
+        let mut framing = usize::from(self.trailing_separator);
         match self.quoting {
             Some(quoting) if memchr(quoting.quote, record).is_some() => {
-                self.split_quoted(record, quoting, scratch, pieces)
+                framing += self.split_quoted(record, quoting, scratch, pieces)?;
             }
             _ => {
                 let mut start = 0;
                 for end in memchr_iter(self.separator, record) {
                     pieces.push(Piece::of_record(start, end, State::Plain));
+                    framing += 1;
                     start = end + 1;
                 }
                 pieces.push(Piece::of_record(start, record.len(), State::Plain));
-                Ok(())
             }
         }
+        Ok(framing)
     }
 
     fn split_escaped(
@@ -126,8 +131,8 @@ impl Splitter {
         escaping: Escaping,
         scratch: &mut Vec<u8>,
         pieces: &mut Vec<Piece>,
-    ) -> Result<(), SplitError> {
-        let mut start = 0;
+    ) -> Result<usize, SplitError> {
+        let (mut start, mut framing) = (0, 0);
         loop {
             let end = escaping.field_end(record, start);
             let (field, place) = (&record[start..end.unwrap_or(record.len())], scratch.len());
@@ -135,7 +140,13 @@ impl Splitter {
                 Piece::of_record(start, start + field.len(), State::Plain)
             } else if escaping.unescape(field, scratch) {
                 // Text that was escaped never stands for NULL.
-                Piece { start: place, end: scratch.len(), place: Place::Scratch, state: State::Quoted }
+                Piece {
+                    start: place,
+                    end: scratch.len(),
+                    place: Place::Scratch,
+                    state: State::Quoted,
+                    source_bytes: field.len(),
+                }
             } else {
                 scratch.truncate(place);
                 Piece::of_record(start, start + field.len(), State::Misescaped)
@@ -143,14 +154,15 @@ impl Splitter {
             match end {
                 Some(end) => {
                     pieces.push(piece);
+                    framing += 1;
                     start = end + 1;
                 }
                 // After the separator that ends every record, nothing follows.
-                None if self.trailing_separator && field.is_empty() && start > 0 => return Ok(()),
+                None if self.trailing_separator && field.is_empty() && start > 0 => return Ok(framing),
                 None if self.trailing_separator => return Err(SplitError::TrailingSeparator),
                 None => {
                     pieces.push(piece);
-                    return Ok(());
+                    return Ok(framing);
                 }
             }
         }
@@ -162,8 +174,8 @@ impl Splitter {
         quoting: Quoting,
         scratch: &mut Vec<u8>,
         pieces: &mut Vec<Piece>,
-    ) -> Result<(), SplitError> {
-        let mut start = 0;
+    ) -> Result<usize, SplitError> {
+        let (mut start, mut framing) = (0, 0);
         loop {
             let (piece, behind) = if record.get(start) == Some(&quoting.quote) {
                 let closing = quoting.closing(record, start + 1).ok_or(SplitError::Unclosed(start))?;
@@ -177,13 +189,18 @@ impl Splitter {
             };
             let end = memchr(self.separator, &record[behind..]).map_or(record.len(), |found| behind + found);
             pieces.push(match piece.state {
-                State::Quoted if end == behind => piece,
+                State::Quoted if end == behind => {
+                    // The quote before it and the one after it.
+                    framing += 2;
+                    piece
+                }
                 State::Quoted => Piece::of_record(start, end, State::Misquoted),
                 _ => Piece::of_record(start, end, State::Plain),
             });
             if end == record.len() {
-                return Ok(());
+                return Ok(framing);
             }
+            framing += 1;
             start = end + 1;
         }
     }
@@ -192,5 +209,5 @@ impl Splitter {
 fn rewritten(content: Piece, record: &[u8], quoting: Quoting, scratch: &mut Vec<u8>) -> Piece {
     let start = scratch.len();
     quoting.unescape(&record[content.start..content.end], scratch);
-    Piece { start, end: scratch.len(), place: Place::Scratch, state: content.state }
+    Piece { start, end: scratch.len(), place: Place::Scratch, ..content }
 }

@@ -1,11 +1,12 @@
 //! Which bytes of a fixed record are which field.
 
+use domain::bytes::ByteCounts;
 use domain::layout::Layout;
 use domain::value::FieldType;
 
 use super::delimited::{Piece, State};
 use super::fault::Fault;
-use super::padding::Padding;
+use super::padding::{Blanks, Padding};
 use super::spec::{Encoding, Fixed, FormatSpec, REST};
 
 /// Cuts records at the fields' positions.
@@ -23,6 +24,25 @@ pub(super) struct Cutter {
     pieces: Vec<Piece>,
     /// The fields that take the rest of the record.
     rests: Vec<usize>,
+    /// The fields in the order of their places: they may overlap, and a byte counts once.
+    order: Vec<usize>,
+    /// The places before the last field's end that the layout gives to no field.
+    gaps: Vec<(usize, usize)>,
+    blanks: Blanks,
+}
+
+/// The places up to `reach` that none of `spans` holds: as the layout has them, whatever is cut from a record.
+fn gaps(spans: impl Iterator<Item = (usize, usize)>) -> Vec<(usize, usize)> {
+    let mut spans: Vec<_> = spans.collect();
+    spans.sort_unstable();
+    let (mut gaps, mut reached) = (Vec::new(), 0);
+    for (start, length) in spans {
+        if start > reached {
+            gaps.push((reached, start));
+        }
+        reached = reached.max(start.saturating_add(length));
+    }
+    gaps
 }
 
 impl Cutter {
@@ -55,6 +75,11 @@ impl Cutter {
             false => usize::MAX,
         };
         let space = if let Encoding::Page(page) = spec.encoding { page.space() } else { b' ' };
+        let mut order: Vec<_> = (0..pieces.len()).collect();
+        order.sort_by_key(|at| pieces.get(*at).map(|piece| piece.start));
+        // A field that takes the rest leaves no gap after its beginning: `REST` is longer than any record.
+        let gaps = gaps(spec.fields.iter().filter_map(|field| field.span));
+        let longest = gaps.iter().map(|(start, end)| end - start).max().unwrap_or(0);
         Ok(Self {
             record_bytes: form.record_bytes,
             is_open,
@@ -63,6 +88,9 @@ impl Cutter {
             space,
             pieces,
             rests,
+            order,
+            gaps,
+            blanks: Blanks::new(space, longest),
         })
     }
 
@@ -88,5 +116,30 @@ impl Cutter {
                 piece.end = record_bytes.max(piece.start);
             }
         }
+    }
+
+    /// Of which class the bytes of a record are that has `length` bytes as it stands in the source: blanks that fill it
+    /// up are in no source. `decoded`: which fields came out as values. One that nobody decoded is missing from the sum.
+    pub(super) fn bytes(&self, decoded: &[bool], length: usize) -> ByteCounts {
+        let within = |start: usize, end: usize| end.min(length).saturating_sub(start) as u64;
+        let (mut fields, mut reached) = (0, 0);
+        for at in &self.order {
+            if let (Some(piece), Some(true)) = (self.pieces.get(*at), decoded.get(*at)) {
+                let end = if self.rests.contains(at) { length } else { piece.end };
+                fields += within(piece.start.max(reached), end);
+                reached = reached.max(end);
+            }
+        }
+        let filler = self.gaps.iter().map(|(start, end)| within(*start, *end)).sum();
+        let padding = length.saturating_sub(self.reach) as u64;
+        ByteCounts { fields, filler, padding, ..ByteCounts::default() }
+    }
+
+    /// Where a gap of the record holds something else than blanks, zeros or low-values: the first such byte.
+    pub(super) fn data_in_gaps(&self, record: &[u8]) -> Option<usize> {
+        self.gaps.iter().find_map(|(start, end)| {
+            let held = record.get(*start..(*end).min(record.len()))?;
+            Some(start + self.blanks.data_in(held, false)?)
+        })
     }
 }

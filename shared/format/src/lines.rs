@@ -31,6 +31,26 @@ pub(super) enum Whole {
     Rewritten,
 }
 
+/// Bytes of a record that are not of its text.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(super) struct Around {
+    /// Terminators, what continuation lines begin with, carriage returns. The line feeds between lines became bytes of
+    /// the text.
+    pub(super) framing: usize,
+    /// Blanks after terminators.
+    pub(super) blanks: usize,
+}
+
+impl Around {
+    /// Adds what of a line comes after `end`, where its text ends: a terminator, then blanks.
+    const fn after(&mut self, line: &[u8], end: Option<usize>) {
+        if let Some(end) = end {
+            self.framing += 1;
+            self.blanks += line.len() - end - 1;
+        }
+    }
+}
+
 impl Lines {
     pub(super) fn of(form: &Form) -> Self {
         match form {
@@ -46,12 +66,14 @@ impl Lines {
         }
     }
 
-    /// The record's text, which is put into `out` where it is not a part of the record as it stands.
+    /// The record's text, which is put into `out` where it is not a part of the record as it stands; and what is around
+    /// it.
     ///
     /// Lines are joined by the separator: where a line ends its last field ends, and the next begins. A line that
     /// lacks the terminator ended within a field: the line feed is then a part of that field's text.
-    pub(super) fn whole(&self, record: &[u8], out: &mut Vec<u8>) -> Whole {
-        match self {
+    pub(super) fn whole(&self, record: &[u8], out: &mut Vec<u8>) -> (Whole, Around) {
+        let mut around = Around::default();
+        let whole = match self {
             Self::Padded(want) if record.len() < *want => {
                 out.clear();
                 out.extend_from_slice(record);
@@ -61,24 +83,37 @@ impl Lines {
             Self::AsTheyAre | Self::Padded(_) => Whole::Start(record.len()),
             Self::Joined { separator, terminator, continuation } => {
                 let Some(continuation) = continuation.filter(|_| memchr(b'\n', record).is_some()) else {
-                    return Whole::Start(ended(record, *terminator).unwrap_or(record.len()));
+                    let end = ended(record, *terminator);
+                    around.after(record, end);
+                    return (Whole::Start(end.unwrap_or(record.len())), around);
                 };
                 out.clear();
                 let mut joint = None;
                 for (at, line) in record.split(|byte| *byte == b'\n').enumerate() {
-                    let line = line.strip_suffix(b"\r").unwrap_or(line);
+                    let line = match line.strip_suffix(b"\r") {
+                        Some(rest) => {
+                            around.framing += 1;
+                            rest
+                        }
+                        None => line,
+                    };
                     let line = match line.strip_prefix(continuation.prefix()) {
-                        Some(rest) if at > 0 => rest,
+                        Some(rest) if at > 0 => {
+                            around.framing += continuation.prefix().len();
+                            rest
+                        }
                         _ => line,
                     };
                     out.extend(joint);
                     let end = ended(line, *terminator);
+                    around.after(line, end);
                     out.extend_from_slice(&line[..end.unwrap_or(line.len())]);
                     joint = Some(if end.is_some() || terminator.is_none() { *separator } else { b'\n' });
                 }
                 Whole::Rewritten
             }
-        }
+        };
+        (whole, around)
     }
 }
 

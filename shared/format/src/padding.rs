@@ -53,3 +53,36 @@ fn objection(length: usize, start: usize, first: usize, place: String) -> Fault 
         ),
     )
 }
+
+/// What FILLER may hold, as long as the longest.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Blanks {
+    space: u8,
+    zero: u8,
+    spaces: Vec<u8>,
+    zeros: Vec<u8>,
+    lows: Vec<u8>,
+}
+
+impl Blanks {
+    pub(crate) fn new(space: u8, longest: usize) -> Self {
+        // The page's zero: 0xF0 where the space is EBCDIC's.
+        let zero = if space == 0x40 { 0xF0 } else { b'0' };
+        let of = |byte: u8| vec![byte; longest];
+        Self { space, zero, spaces: of(space), zeros: of(zero), lows: of(0) }
+    }
+
+    /// Where the bytes hold data. Nearly all FILLER is of one byte, which one comparison of slices tells.
+    pub(crate) fn data_in(&self, bytes: &[u8], is_packed: bool) -> Option<usize> {
+        let alike = |blank: &[u8]| blank.get(..bytes.len()) == Some(bytes);
+        if alike(&self.spaces) || alike(&self.lows) || alike(&self.zeros) {
+            return None;
+        }
+        // The sign of a packed zero.
+        let bytes = match bytes.split_last() {
+            Some((0x0C | 0x0D | 0x0F, digits)) if is_packed => digits,
+            _ => bytes,
+        };
+        bytes.iter().position(|byte| *byte != self.space && *byte != self.zero && *byte != 0)
+    }
+}

@@ -5,6 +5,7 @@
 
 use std::sync::Arc;
 
+use domain::bytes::{ByteShares, TooManyBytes};
 use domain::constraint::{Reason, ReasonCode};
 use domain::fingerprint::Hash;
 use domain::footing::{FootingBuilder, FootingError};
@@ -19,6 +20,7 @@ use format::{Decoded, FrameError, Framer, frames};
 use thiserror::Error;
 
 use crate::Job;
+use crate::account::{Account, Extent, Told};
 use crate::select::Selector;
 
 /// Why a chunk cannot be decoded at all. (A record that cannot is a reject, and no error.)
@@ -38,6 +40,9 @@ pub enum ChunkError {
     /// What the chunk's records declare could not be processed.
     #[error(transparent)]
     Footing(#[from] FootingError),
+    /// The bytes of a class are more than can be counted.
+    #[error(transparent)]
+    Bytes(#[from] TooManyBytes),
 }
 
 /// A chunk as it was cut.
@@ -88,6 +93,8 @@ pub struct DecodedChunk {
     pub breaches: Vec<Breach>,
     /// What it adds to the declared totals, as it is stored; empty if the source's records declare none.
     pub footing: Vec<u8>,
+    /// Where its bytes went.
+    pub bytes: ByteShares,
 }
 
 impl DecodedChunk {
@@ -161,18 +168,22 @@ impl ChunkDecoder {
         let (mut record_no, offset) = (start.first_record_no, start.offset);
         let counts_lines = job.footing.as_ref().is_some_and(|plan| plan.counts_lines());
         let mut footer = job.footing.as_ref().map(|plan| FootingBuilder::new(plan, record_no));
-        for frame in frames(&self.framer, bytes) {
+        let mut account = Account::new(job.records.len());
+        let mut all = frames(&self.framer, bytes);
+        while let Some(frame) = all.next() {
             let (at, content) = frame.map_err(|at| ChunkError::Frame {
                 offset: offset + at.offset as u64,
                 error: if job.is_sensitive() { at.error.without_contents() } else { at.error },
             })?;
             let place = (record_no, offset + at as u64);
+            let extent = Extent { record_no, offset: place.1, frame: all.latest() };
             let lines = if counts_lines { lines(content) } else { 1 };
             match self.selector.type_of(content) {
                 None => {
                     if let Some(footer) = &mut footer {
                         footer.record(None, record_no, lines, &[], |_| false)?;
                     }
+                    account.rejected(None, extent)?;
                     out.keep(place, content, &[self.selector.of_no_type(&job, content)]);
                 }
                 Some(at) => {
@@ -183,6 +194,10 @@ impl ChunkDecoder {
                             // Rejects too: they were sent.
                             let is_decoded = |field| decoded.is_decoded(field);
                             footer.record(Some(at), record_no, lines, decoded.values(), is_decoded)?;
+                        }
+                        match (decoded.is_accepted(), parent) {
+                            (true, Some((0, _))) | (false, _) => account.rejected(Some(at), extent)?,
+                            (true, _) => account.accepted(at, extent, Told::from(&decoded))?,
                         }
                         match (decoded.is_accepted(), parent) {
                             (true, Some((0, of))) => out.orphan(at, of, place, content, &decoded)?,
@@ -203,7 +218,7 @@ impl ChunkDecoder {
             (Some(footer), Some(plan)) => footer.finish()?.to_bytes(plan),
             _ => Vec::new(),
         };
-        Ok(DecodedChunk { footing, ..out.finish()? })
+        Ok(DecodedChunk { footing, bytes: account.0, ..out.finish()? })
     }
 }
 
@@ -367,6 +382,7 @@ impl<'a> Decoding<'a> {
             rules: self.rules,
             breaches: self.breaches,
             footing: Vec::new(),
+            bytes: ByteShares::default(),
         })
     }
 }

@@ -3,6 +3,7 @@
 //! Read in two steps: [`file`] is what TOML says, [`meaning`] what it means. Everything that can be wrong with
 //! a job is found here, with its line, before anything is opened or written.
 
+mod account;
 pub mod advice;
 pub mod chunk;
 mod error;
@@ -86,6 +87,8 @@ pub struct RecordType {
     pub role: RecordRole,
     /// What its fields hold if a record is of this type; nothing: every record is.
     pub when: Vec<When>,
+    /// Whether its FILLER may hold anything (`filler = "any"`).
+    pub filler_any: bool,
 }
 
 /// What a record type is for.

@@ -4,6 +4,7 @@ use domain::value::FieldType;
 
 use super::*;
 
+mod bytes;
 mod controls;
 mod copybooks;
 

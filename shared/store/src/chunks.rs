@@ -133,6 +133,7 @@ fn committed_from(row: &Row, chunk_no: ChunkNo, processor: WorkerId) -> Result<C
         footing: row.get("footing")?,
         rules: row.json("rules", &of)?,
         content: row.get("content")?,
+        bytes: row.json_or_null("byte_shares", &of)?,
     })
 }
 

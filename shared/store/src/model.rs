@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use domain::bytes::ByteShares;
 use domain::check::CheckResult;
 use domain::event::Entry as LogEntry;
 use domain::event_kind::EventKind;
@@ -197,6 +198,8 @@ pub struct Committed {
     pub rules: Vec<RuleOutcome>,
     /// The digest of all that was committed ([`wire::Batch::content`]).
     pub content: Option<Hash>,
+    /// Where the chunk's bytes went; `None` if a version before 0.2.0 committed it.
+    pub bytes: Option<ByteShares>,
 }
 
 /// The answer to a worker that starts work on a chunk.

@@ -154,6 +154,17 @@ impl Row {
         let text: String = self.get(column)?;
         serde_json::from_str(&text).map_err(|error| damaged(format!("{column} of {of}: {error}")))
     }
+
+    /// As [`Self::json`]; `None` where the column is NULL.
+    ///
+    /// # Errors
+    /// As [`Self::json`].
+    pub fn json_or_null<T: DeserializeOwned>(&self, column: &str, of: &str) -> Result<Option<T>, StoreError> {
+        match self.get::<Option<String>>(column)? {
+            None => Ok(None),
+            Some(_) => self.json(column, of).map(Some),
+        }
+    }
 }
 
 #[cfg(test)]

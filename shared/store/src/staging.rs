@@ -5,6 +5,7 @@ use std::sync::Arc;
 use ambassador::delegatable_trait;
 use async_trait::async_trait;
 use domain::amount::Amount;
+use domain::bytes::ByteShares;
 use domain::ids::{RunId, WorkerId};
 use domain::layout::Layout;
 use domain::rule::RuleOutcome;
@@ -134,6 +135,7 @@ impl Booking {
             crate::json(&batch.by_type)?,
             batch.footing.as_slice(),
             batch.content().0.as_slice(),
+            crate::json(&ByteShares::from(&batch.shares))?,
         ];
         let breaches = Insert::into("crossfoot_breach")
             .same("run_id", run_id)
@@ -151,7 +153,8 @@ impl Booking {
     pub async fn put(self, connection: &mut dyn Connection) -> Result<(), StoreError> {
         let sql = "UPDATE crossfoot_chunk SET state = 'committed', processor_id = $3, writer_id = $4, bytes_in = $5,
                    records_in = $6, accepted = $7, rejected = $8, sums = $9, rejected_sums = $10, tree = $11,
-                   rules = $12, by_type = $13, footing = $14, content = $15, reason = NULL
+                   rules = $12, by_type = $13, footing = $14, content = $15,
+                   byte_shares = $16, reason = NULL
                    WHERE run_id = $1 AND chunk_no = $2";
         connection.execute(sql, self.book).await?;
         for rows in self.rows {

@@ -5,8 +5,8 @@ use proptest::prelude::*;
 
 use super::*;
 use crate::{
-    Breach, ChunkCounts, FoundChunk, FoundTotals, Reject, RejectReason, RuleCounts, WireAmount, Work,
-    WorkerReport,
+    Breach, ChunkCounts, FoundChunk, FoundTotals, Reject, RejectReason, RuleCounts, WireAmount, WireShares,
+    Work, WorkerReport,
 };
 
 fn chunk() -> Chunk {
@@ -44,6 +44,7 @@ fn batch() -> Batch {
         rules: vec![RuleCounts { examined: 3, breached: 1 }],
         footing: vec![5, 6],
         breaches: vec![Breach { record_no: 301, rule: 0 }],
+        shares: crate::bytes::sample(),
     }
 }
 
@@ -83,7 +84,7 @@ fn impossible_counts_of_what_was_read_back_are_refused() {
 
 /// `body` in an envelope that is right for it: what a hostile or broken peer can send.
 fn sealed(kind: u8, body: &[u8]) -> Vec<u8> {
-    let mut bytes = b"CXFT\x03".to_vec();
+    let mut bytes = b"CXFT\x05".to_vec();
     bytes.push(kind);
     bytes.extend(u32::try_from(body.len()).unwrap().to_be_bytes());
     let sum = crc32fast::hash(&[&bytes, body].concat());
@@ -93,24 +94,24 @@ fn sealed(kind: u8, body: &[u8]) -> Vec<u8> {
 }
 
 #[test]
-fn the_bytes_of_each_message_are_those_of_version_3() {
+fn the_bytes_of_each_message_are_those_of_version_5() {
     // A change here is a new version of the format: give it a number and a line in the table of `wire`.
     let golden = |bytes: Bytes| hex::encode(&bytes);
     assert_eq!(
         golden(encode(&chunk()).unwrap()),
-        "4358465403010000001fe45434b10101010101010101010101010101010103010c30303030313b31322e35300a"
+        "4358465405010000001f50964a710101010101010101010101010101010103010c30303030313b31322e35300a"
     );
     assert_eq!(
         golden(encode(&batch()).unwrap()),
-        "43584654030200000089352c970c01010101010101010101010101010101030404040404040404040404040404040404\
+        "435846540502000000a33cb6188801010101010101010101010101010101030404040404040404040404040404040404\
          040404040404040404040404040404fb2c0107fbe8030302010201fbc3090201fefeffffffffffffffffffffffffffff\
          ff2602090901010801fb2d010c0178020106616d6f756e740c6e6f745f615f6e756d6265720178000161016201030102\
-         050601fb2d0100"
+         050601fb2d01000100fb84035a000000000000000000000a0000010101fb2c0102"
     );
 }
 
 #[test]
-fn the_bytes_of_reports_are_those_of_version_3() {
+fn the_bytes_of_reports_are_those_of_version_5() {
     let head = "0101010101010101010101010101010103";
     let failed = |role| Work::Failed { role, reason: "no".into() };
     for (work, body) in [
@@ -128,7 +129,7 @@ fn the_bytes_of_reports_are_those_of_version_3() {
     }
     // Whatever counts stand beside a failure, it is one.
     let bytes =
-        "43584654030300000021a67d14a20101010101010101010101010101010103010706030201fbe803fbfb0001026e6f";
+        "43584654050300000021da3a2b150101010101010101010101010101010103010706030201fbe803fbfb0001026e6f";
     assert_eq!(decode::<WorkerReport>(&hex::decode(bytes).unwrap()).unwrap(), report(failed(Role::Writer)));
     let body = hex::decode(&format!("{head}030707030201fbe803fbfb0000")).unwrap();
     let error = decode::<WorkerReport>(&sealed(WorkerReport::KIND, &body)).unwrap_err();
@@ -136,15 +137,15 @@ fn the_bytes_of_reports_are_those_of_version_3() {
 }
 
 #[test]
-fn the_bytes_of_ranges_are_those_of_version_3() {
+fn the_bytes_of_ranges_are_those_of_version_5() {
     let golden = |bytes: Bytes| hex::encode(&bytes);
     assert_eq!(
         golden(encode(&range()).unwrap()),
-        "4358465403040000001749eabb4c0101010101010101010101010101010104fb0002fb0004"
+        "43584654050400000017d88b6bd50101010101010101010101010101010104fb0002fb0004"
     );
     assert_eq!(
         golden(encode(&range_found()).unwrap()),
-        "4358465403050000003301f6f64801fb0002010201fbc3090202090901010101fbc3090202090901010301fefeffffff\
+        "4358465405050000003352081b1001fb0002010201fbc3090202090901010101fbc3090202090901010301fefeffffff\
          ffffffffffffffffffffffff2601026e6f"
     );
     assert_eq!(decode::<Range>(&encode(&range()).unwrap()).unwrap(), range());
@@ -178,7 +179,7 @@ fn a_large_body_is_compressed_on_request_and_comes_back() {
     let plain = encode(&large_batch()).unwrap();
     let compressed = encode_compressed(&large_batch(), BodyCompression::Lz4).unwrap();
     assert!(compressed.len() * 5 < plain.len(), "{} of {} bytes", compressed.len(), plain.len());
-    assert_eq!((plain[4], compressed[4]), (3, 4));
+    assert_eq!((plain[4], compressed[4]), (5, 6));
     assert_eq!(decode::<Batch>(&compressed).unwrap(), large_batch());
     assert_eq!(
         encode_compressed(&batch(), BodyCompression::Lz4).unwrap(),
@@ -190,7 +191,7 @@ fn a_large_body_is_compressed_on_request_and_comes_back() {
     let noise = Chunk { bytes: noise, ..chunk() };
     assert_eq!(
         encode_compressed(&noise, BodyCompression::Lz4).unwrap()[4],
-        3,
+        5,
         "what does not become smaller is not"
     );
 }
@@ -283,10 +284,11 @@ fn a_hostile_length_prefix_is_refused_without_memory() {
         rules: Vec::new(),
         footing: Vec::new(),
         breaches: Vec::new(),
+        shares: WireShares::default(),
         ..batch()
     };
     let whole = encode(&none).unwrap();
-    let mut body = whole[ENVELOPE_BYTES..whole.len() - 4].to_vec();
+    let mut body = whole[ENVELOPE_BYTES..whole.len() - 15].to_vec();
     body.push(252);
     body.extend(40_000_000_u32.to_le_bytes());
     let error = decode::<Batch>(&sealed(2, &body)).unwrap_err();

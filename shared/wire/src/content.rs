@@ -38,6 +38,7 @@ impl Batch {
                     rule: u32::try_from(breach.rule).unwrap_or(u32::MAX),
                 })
                 .collect(),
+            shares: (&decoded.bytes).into(),
         }
     }
 
@@ -54,7 +55,7 @@ impl Batch {
     }
 
     /// SHA-256 over everything in the batch that the chunk's bytes and the job determine: counts, sums, tree, rows by
-    /// way of the tree, rejects with their reasons, footing, rules and breaches. Not over its worker. Two processes
+    /// way of the tree, where the bytes went, rejects with their reasons, footing, rules and breaches. Not over its worker. Two processes
     /// that decode the same chunk rightly get the same.
     #[must_use]
     pub fn content(&self) -> Hash {
@@ -64,7 +65,7 @@ impl Batch {
             hasher.update(bytes);
         };
         let number = |value: u64| value.to_be_bytes();
-        part(b"crossfoot chunk content 1");
+        part(b"crossfoot chunk content 2");
         part(&self.sha256);
         for count in [self.chunk_no, self.first_record_no, self.bytes_in, self.records_in, self.accepted] {
             part(&number(count));
@@ -78,6 +79,9 @@ impl Batch {
                 part(&mantissa.to_be_bytes());
                 part(&[*scale]);
             }
+        }
+        for count in self.shares.numbers() {
+            part(&number(count));
         }
         // The tree's leaves are the records in canonical form and the rejects' bytes.
         part(&self.tree);

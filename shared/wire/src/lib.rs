@@ -6,9 +6,12 @@
 //! | 2 | 0.1.0 | as 1, with the body compressed by LZ4 |
 //! | 3 | 0.1.0 | as 1; chunks, batches and ranges leave out what the ledger says of them |
 //! | 4 | 0.1.0 | as 3, with the body compressed by LZ4 |
+//! | 5 | 0.2.0 | as 3; a batch says where its chunk's bytes went |
+//! | 6 | 0.2.0 | as 5, with the body compressed by LZ4 |
 //!
 //! On a broker every message travels sealed ([`seal`]).
 
+mod bytes;
 pub mod codec;
 mod content;
 mod report;
@@ -22,6 +25,7 @@ use domain::rule::RuleOutcome;
 use domain::totals::{ControlTotals, Sums};
 use thiserror::Error;
 
+pub use bytes::WireShares;
 pub use codec::{BodyCompression, CodecError, Implausible, Message};
 pub use report::{ChunkCounts, Work, WorkerReport};
 pub use seal::{OpenError, Opened, Sealing, Travels};
@@ -82,6 +86,8 @@ pub struct Batch {
     pub footing: Vec<u8>,
     /// Records that broke a row rule.
     pub breaches: Vec<Breach>,
+    /// Where the chunk's bytes went (INV-13).
+    pub shares: WireShares,
 }
 
 /// The outcome of a row rule in one chunk.

@@ -70,6 +70,7 @@ pub fn decoder(data: &[u8]) {
         assert!(framed.iter().any(Result::is_err), "all records are framed, but the chunk is refused");
         return;
     };
+    assert!(chunk.bytes.account_for(bytes.len() as u64), "{} bytes: {:?}", bytes.len(), chunk.bytes);
     let framed: Vec<_> = framed.into_iter().map(Result::unwrap).collect();
     each_record_is_told_once(job, &chunk, &framed);
     shown(job, &framed);

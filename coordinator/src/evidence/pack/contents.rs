@@ -10,7 +10,9 @@ use domain::fingerprint::Hash;
 use domain::pack::chunks::{ChunkTotals, ChunkWalk, RejectTotals, RejectWalk};
 use domain::pack::life::{Detail, Life, LifeWalk};
 use domain::pack::lines::{LogLine, RunFacts, Versions};
-use domain::pack::{Listed, Manifest, Outcome, Part, PartCheck, content, manifest, parts_digest, vouched};
+use domain::pack::{
+    Listed, Manifest, Outcome, Part, PartCheck, bytes, content, manifest, parts_digest, vouched,
+};
 use domain::report::Report;
 use serde::Serialize;
 
@@ -283,6 +285,7 @@ impl Contents {
         }
         if let (Some(chunks), Some(run), Some(report)) = (&self.chunks, &self.run, &self.report) {
             out.extend(content::chunks(chunks, run, report));
+            out.push(bytes(chunks, run, report));
             if let Some((checks, _)) = &self.checks {
                 out.push(self.checks_of_totals(checks, report, run, chunks));
             }

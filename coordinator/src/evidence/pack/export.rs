@@ -316,6 +316,7 @@ fn chunk(row: ChunkRow) -> ChunkLine {
             rejected_sums: committed.rejected_sums.0,
             rules: committed.rules,
             footing: domain::hex::encode(&committed.footing),
+            bytes: committed.bytes,
             trees: committed.tree.trees().iter().map(TreeLine::from).collect(),
         }),
     }

@@ -1,6 +1,8 @@
 //! A report as one HTML file: no script, nothing fetched, made to be read, printed and kept.
 
+mod bytes;
 mod view;
+mod workers;
 
 use askama::Template;
 use domain::report::Report;

@@ -4,15 +4,16 @@ use std::collections::BTreeMap;
 
 use askama::Template;
 use domain::check::{CheckResult, Stage, Verdict};
-use domain::counts::{Role, WorkerShare};
 use domain::report::{LogHead, Outcome, Report};
 
 use crate::report::format::{
-    self, amount, count, is_hash, mark, megabytes, per_mille, plural, rate, seconds, side, time,
-    time_to_second, visible,
+    self, amount, count, is_hash, mark, plural, side, time, time_to_second, visible,
 };
 use crate::report::relation::{Relation, Relations, due_in_final};
 use crate::report::verdict;
+
+use super::bytes::{Bytes, bytes};
+use super::workers::{Workers, workers};
 
 /// The report as one HTML page, each value already formatted.
 #[derive(Template)]
@@ -38,6 +39,7 @@ pub(super) struct Page {
     balance: Option<Balance>,
     amounts: Vec<Amounts>,
     amounts_final: bool,
+    bytes: Option<Bytes>,
     stages: Vec<Checks>,
     roles: Vec<Workers>,
     rejects: Vec<[String; 5]>,
@@ -126,27 +128,6 @@ struct Check {
     clock: String,
 }
 
-struct Workers {
-    role: &'static str,
-    taken: &'static str,
-    tabled: &'static str,
-    workers: Vec<Worker>,
-    total: [String; 7],
-    agree: bool,
-}
-
-struct Worker {
-    id: String,
-    name: String,
-    host: String,
-    counts: [String; 4],
-    share: String,
-    bar_per_mille: u16,
-    work: [String; 3],
-    agrees: bool,
-    sides: String,
-}
-
 struct Finding {
     stage: &'static str,
     what: &'static str,
@@ -193,6 +174,7 @@ impl Page {
             balance: balance(report),
             amounts: amounts(report),
             amounts_final: report.amounts.iter().any(|balance| balance.final_.is_some()),
+            bytes: report.bytes.as_ref().map(bytes),
             stages: checks(&report.checks),
             roles: workers(&report.workers),
             rejects: rejects(report),
@@ -355,59 +337,6 @@ fn check(check: &CheckResult) -> Check {
         date: date.into(),
         clock: clock.into(),
         at,
-    }
-}
-
-fn workers(workers: &[WorkerShare]) -> Vec<Workers> {
-    let of_role = |role: Role| {
-        let of_role: Vec<_> = workers.iter().filter(|worker| worker.role == role).collect();
-        let sum = |value: fn(&WorkerShare) -> u64| {
-            of_role.iter().fold(0_u64, |sum, worker| sum.saturating_add(value(worker)))
-        };
-        let records = sum(|worker| worker.ledger.records);
-        (!of_role.is_empty()).then(|| Workers {
-            role: role.name(),
-            taken: if role == Role::Processor { "Accepted" } else { "Written" },
-            tabled: if role == Role::Processor { "rejects" } else { "rows" },
-            total: [
-                count(sum(|worker| worker.ledger.chunks)),
-                count(records),
-                count(sum(|worker| worker.ledger.accepted)),
-                count(sum(|worker| worker.ledger.rejected)),
-                format::share(records, records),
-                megabytes(sum(|worker| worker.bytes)),
-                seconds(sum(|worker| worker.busy_us)),
-            ],
-            agree: of_role.iter().all(|worker| worker.agrees()),
-            workers: of_role.iter().map(|share| worker(share, records)).collect(),
-        })
-    };
-    [Role::Processor, Role::Writer].into_iter().filter_map(of_role).collect()
-}
-
-fn worker(share: &WorkerShare, all: u64) -> Worker {
-    let (reported, ledger) = (&share.reported, &share.ledger);
-    let of_all = per_mille(ledger.records, all);
-    let mut sides = format!(
-        "{} / {} / {} of {}",
-        count(reported.records),
-        count(ledger.records),
-        count(share.table),
-        count(share.table_expected())
-    );
-    if share.unreported_chunks > 0 {
-        sides.push_str(&format!("; the report of {} was lost", plural(share.unreported_chunks, "chunk")));
-    }
-    Worker {
-        id: share.worker_id.to_string(),
-        name: visible(&share.name),
-        host: visible(&share.host),
-        counts: [ledger.chunks, ledger.records, ledger.accepted, ledger.rejected].map(count),
-        share: format::share(ledger.records, all),
-        bar_per_mille: of_all,
-        work: [megabytes(share.bytes), seconds(share.busy_us), rate(reported.records, share.busy_us)],
-        agrees: share.agrees(),
-        sides,
     }
 }
 

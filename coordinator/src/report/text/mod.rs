@@ -1,5 +1,6 @@
 //! A report as text for a terminal: one line a row, figures aligned, nothing wider than the terminal.
 
+mod bytes;
 mod checks;
 mod findings;
 pub mod style;
@@ -37,6 +38,7 @@ pub fn text(report: &Report, style: Style) -> String {
         ("Control totals", levels(report, style)),
         ("Balance", balance(report, style)),
         ("Amounts", amounts(report, style)),
+        ("Bytes", bytes::bytes(report, style)),
         ("Checks", checks_table(&report.checks, style)),
         ("Workers", workers_table(report, style)),
         ("Rejects", rejects(report, style)),

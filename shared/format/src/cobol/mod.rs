@@ -10,6 +10,7 @@
 //!
 //! Decoding allocates nothing but room in the buffer it appends to, and the text of a reject.
 
+mod account;
 mod binary;
 mod decoder;
 mod edited;

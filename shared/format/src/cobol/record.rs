@@ -2,10 +2,12 @@
 
 use std::sync::Arc;
 
+use domain::bytes::{ByteClass, ByteCounts};
 use domain::constraint::ReasonCode;
 use domain::record::{self, Tag};
 use domain::words::counted;
 
+use super::account::Account;
 use super::{FieldDecoder, FieldSpec, FieldValue, Reject};
 use crate::codepage::CodePage;
 use crate::copybook::plan::extent::ExtentError;
@@ -57,6 +59,10 @@ pub(crate) struct RecordDecoder {
     space: u8,
     extent: Extent,
     number: Vec<u8>,
+    account: Account,
+    /// How many bytes of the record's fields were read, and how many are after the end of a text that has a length.
+    read: u64,
+    beyond: u64,
 }
 
 impl RecordDecoder {
@@ -80,11 +86,14 @@ impl RecordDecoder {
             lengths: lengths.collect::<Result<_, String>>()?,
             fields: decoders(&spec.fields, &spec.plan.fields)?,
             counts: decoders(&spec.counts, &spec.plan.counts)?,
+            account: Account::new(&spec.plan, spec.space),
             plan: Arc::clone(&spec.plan),
             padding: spec.padding,
             space: spec.space,
             extent: Extent::default(),
             number: Vec::new(),
+            read: 0,
+            beyond: 0,
         })
     }
 
@@ -95,6 +104,7 @@ impl RecordDecoder {
 
     /// Finds where the fields of `record` are.
     pub(crate) fn locate(&mut self, record: &[u8]) -> Result<(), Reject> {
+        (self.read, self.beyond) = (0, 0);
         let Self { plan, counts, extent, number, .. } = self;
         let read = |count: usize, offset: usize| {
             let (field, counter) = (&plan.counts[count], &counts[count]);
@@ -138,7 +148,7 @@ impl RecordDecoder {
 
     /// Decodes the field at `index` of a record that was located; see [`FieldDecoder::decode`].
     pub(crate) fn decode(
-        &self,
+        &mut self,
         index: usize,
         record: &[u8],
         out: &mut Vec<u8>,
@@ -153,11 +163,34 @@ impl RecordDecoder {
             Some(Some(length)) => self.length(length, field, record, out)?,
             _ => field.length,
         };
-        match record.get(start..start + length) {
-            Some(bytes) if length < field.length => decoder.decode_part(bytes, out),
+        let (bytes, beyond) = (record.get(start..start + length), field.length - length);
+        // Counted from what is handed to the field's decoder, and from nothing else: see `bytes`.
+        self.read += bytes.map_or(0, <[u8]>::len) as u64;
+        self.beyond += beyond as u64;
+        match bytes {
+            Some(bytes) if beyond > 0 => decoder.decode_part(bytes, out),
             Some(bytes) => decoder.decode(bytes, out),
             None => Err(short(record.len(), start + length, &field.column)),
         }
+    }
+
+    /// Of which class the bytes of a record are whose fields were all decoded. The fields are those that were read; all
+    /// else comes from the places that the plan names, so that they add up only if both are right.
+    pub(crate) fn bytes(&self, record: &[u8]) -> ByteCounts {
+        let Self { plan, extent, .. } = self;
+        let mut counts = self.account.unread(plan, extent, record.len());
+        let own = plan.own_counts.iter().filter_map(|at| plan.counts.get(*at));
+        let own = own.filter(|count| extent.holds(count.within)).map(|count| count.length as u64);
+        let read = own.fold(self.read, u64::saturating_add);
+        // What does not fit is left out, and the record does not add up.
+        let _ = counts.add(ByteClass::Fields, read);
+        let _ = counts.add(ByteClass::Filler, self.beyond);
+        counts
+    }
+
+    /// Where FILLER of a located record holds data; see [`Account::data_in_filler`].
+    pub(crate) fn data_in_filler(&self, record: &[u8]) -> Option<usize> {
+        self.account.data_in_filler(&self.plan, &self.extent, record)
     }
 
     /// How many bytes of `text` its length says are data. `scratch` is left as it was.

@@ -4,8 +4,9 @@ use domain::constraint::{Reason, ReasonCode};
 use domain::layout::Layout;
 use domain::value::Value;
 
+use super::Decoded;
+use super::decoded::emptied;
 use super::reasons::{judge, masked};
-use super::{Decoded, emptied};
 use crate::cobol::FieldValue;
 use crate::cobol::record::RecordDecoder;
 use crate::fault::Fault;
@@ -47,7 +48,7 @@ impl LaidOut {
             reasons.push(Reason { field: None, code: reject.code, detail: reject.detail });
             values.resize(layout.fields.len(), Value::Null);
             decoded.resize(layout.fields.len(), false);
-            return Decoded { values, canonical: None, decoded, reasons, home };
+            return Decoded::unaccounted(values, decoded, reasons, home);
         }
         if let Some(Fault { code, detail }) = record.padding(content) {
             reasons.push(Reason { field: None, code, detail });
@@ -81,7 +82,12 @@ impl LaidOut {
             }
             values.push(value.unwrap_or(Value::Null));
         }
-        let canonical = if reasons.is_empty() { Some(scratch) } else { None };
-        Decoded { values, canonical, decoded, reasons, home }
+        let mut done = Decoded::unaccounted(values, decoded, reasons, home);
+        if done.is_accepted() {
+            done.canonical = Some(scratch);
+            done.bytes = record.bytes(content);
+            done.data_in_filler = record.data_in_filler(content);
+        }
+        done
     }
 }

@@ -1,9 +1,8 @@
 //! Where records end. The splitter asks with a growing buffer, a processor with a chunk of whole records.
 
 mod error;
+mod iterate;
 mod prefix;
-
-use std::iter::FusedIterator;
 
 use memchr::{memchr, memchr2};
 
@@ -12,6 +11,7 @@ use super::quoting::Quoting;
 use super::spec::{Continuation, Encoding, FixedFraming, Form, FormatSpec, LengthField, Outside, Prefix};
 
 pub use error::{FrameError, FrameErrorAt, UnframeableError};
+pub use iterate::{Frames, frames};
 
 /// The byte-order mark in UTF-8, which may precede the first record.
 pub(super) const BYTE_ORDER_MARK: &[u8] = b"\xEF\xBB\xBF";
@@ -25,6 +25,14 @@ pub struct Frame {
     pub end: usize,
     /// The next record begins at `bytes[total..]`.
     pub total: usize,
+}
+
+impl Frame {
+    /// How many of its bytes are framing: a length or a block's before the content, a line end after it.
+    #[must_use]
+    pub const fn framing(&self) -> usize {
+        self.start + (self.total - self.end)
+    }
 }
 
 /// How much of a buffer is whole records.
@@ -393,46 +401,3 @@ fn quoted_line(bytes: &[u8], separator: u8, quoting: Quoting) -> (Option<usize>,
     }
     (None, None)
 }
-
-/// The records of a chunk: each one's offset in it, and its content.
-///
-/// ```text
-/// for record in frames(&framer, chunk) { let (offset, content) = record?; … }
-/// ```
-#[must_use]
-pub fn frames<'a>(framer: &Framer, chunk: &'a [u8]) -> Frames<'a> {
-    Frames { framer: *framer, chunk, offset: 0, records: 0, block_left: 0 }
-}
-
-/// The frames of a block; see [`frames`]. Ends after the first error.
-#[derive(Debug, Clone)]
-pub struct Frames<'a> {
-    framer: Framer,
-    chunk: &'a [u8],
-    offset: usize,
-    records: u64,
-    block_left: usize,
-}
-
-impl<'a> Iterator for Frames<'a> {
-    type Item = Result<(usize, &'a [u8]), FrameErrorAt>;
-
-    fn next(&mut self) -> Option<Self::Item> {
-        let offset = self.offset;
-        let rest = &self.chunk[offset..];
-        match self.framer.next_within(&mut self.block_left, rest, true) {
-            Ok(None) => None,
-            Ok(Some(frame)) => {
-                self.offset += frame.total;
-                self.records += 1;
-                Some(Ok((offset, &rest[frame.start..frame.end])))
-            }
-            Err(error) => {
-                self.offset = self.chunk.len();
-                Some(Err(FrameErrorAt { offset, records: self.records, error }))
-            }
-        }
-    }
-}
-
-impl FusedIterator for Frames<'_> {}

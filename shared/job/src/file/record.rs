@@ -70,6 +70,12 @@ pub(crate) struct RecordSection {
     #[serde(default)]
     #[schemars(with = "String", extend("enum" = ["blank", "any"], "examples" = ["any"]))]
     pub(crate) padding: Option<Spanned<String>>,
+    /// Formats `fixed` and `copybook`: what FILLER of a copybook, and gaps between the fields of a fixed layout, may
+    /// hold. By default anything but blanks, zeros and low-values (0x00) is reported as a warning: an outdated layout
+    /// shows itself so. `any`: anything; such records are counted, and the report shows how many they are.
+    #[serde(default)]
+    #[schemars(with = "String", extend("enum" = ["any"], "examples" = ["any"]))]
+    pub(crate) filler: Option<Spanned<String>>,
     /// The older spelling of `padding = "any"`.
     #[serde(default)]
     #[schemars(with = "String", extend("enum" = ["ignore"], "examples" = ["ignore"]))]

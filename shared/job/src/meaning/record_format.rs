@@ -248,6 +248,7 @@ fn delimited(source: &SourceSection, record: &RecordSection, encoding: Encoding)
         ("record_bytes", record.record_bytes.as_ref().map(Spanned::span)),
         ("rest", record.rest.as_ref().map(Spanned::span)),
         ("padding", record.padding.as_ref().map(Spanned::span)),
+        ("filler", record.filler.as_ref().map(Spanned::span)),
     ] {
         if let Some(span) = is_there {
             return fault(span, format!("`{key}` applies only to the fixed format"));
@@ -323,6 +324,17 @@ pub(super) fn padding(record: &RecordSection) -> Checked<Padding> {
             "any" => Ok(Padding::Any),
             other => fault(spanned.span(), format!("invalid padding `{other}`: expected blank or any")),
         },
+    }
+}
+
+/// Whether FILLER may hold anything without a warning.
+pub(super) fn filler_any(record: &RecordSection) -> Checked<bool> {
+    match &record.filler {
+        None => Ok(false),
+        Some(spanned) if spanned.get_ref() == "any" => Ok(true),
+        Some(spanned) => {
+            fault(spanned.span(), format!("invalid filler `{}`: expected any", spanned.get_ref()))
+        }
     }
 }
 

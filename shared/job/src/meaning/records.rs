@@ -14,7 +14,7 @@ use format::spec::{FieldForm, FormatSpec};
 use toml::Spanned;
 
 use super::copybook::{described, record};
-use super::record_format::{copybook_format, format, is_cut_by_length, reach};
+use super::record_format::{copybook_format, filler_any, format, is_cut_by_length, reach};
 use super::sensitive::masks;
 use super::types::literal;
 use super::{Checked, Fault, fault, fault_advised, fields_of, layout, mode, unknown_field};
@@ -104,7 +104,8 @@ pub(super) fn record_types(
         };
         let when = when(section, &layout)?;
         let role = role(section.role.as_ref())?;
-        records.push(RecordType { layout: Arc::new(layout), own, parents, format, role, when });
+        let filler_any = filler_any(section)?;
+        records.push(RecordType { layout: Arc::new(layout), own, parents, format, role, when, filler_any });
     }
     let open = sections.iter().zip(&records).position(|(_, record)| record.when.is_empty());
     if let Some(open) = open

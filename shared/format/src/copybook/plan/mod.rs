@@ -12,6 +12,8 @@
 
 pub mod columns;
 pub mod extent;
+mod unread;
+mod views;
 mod walk;
 
 use std::sync::Arc;
@@ -23,6 +25,7 @@ use super::value::Condition;
 use super::{Copybook, Item};
 
 pub use extent::Extent;
+pub use unread::{Unread, Why};
 
 /// Where items are that follow a table of varying length.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -148,6 +151,11 @@ pub struct Plan {
     /// Indexes of [`Plan::tables`] in the order in which the tables end. Empty with [`Following::Stay`], where nothing
     /// moves.
     pub closing: Vec<usize>,
+    /// The bytes of which no column is made, in the order of the record: FILLER, slack, views that are not taken, items
+    /// that are left out. Together with the fields and [`Plan::own_counts`] they are the whole record.
+    pub unread: Vec<Unread>,
+    /// Indexes of those of [`Plan::counts`] that are no columns and stand in no area that another view takes.
+    pub own_counts: Vec<usize>,
     /// Where the record ends.
     pub end: Offset,
     /// No record is shorter, in bytes.

@@ -6,6 +6,8 @@ use std::sync::Arc;
 use super::super::error::{Checked, Fault, shown};
 use super::super::limits::{FIELDS_MAX, TABLES_MAX};
 use super::super::{Category, Copybook, Elementary, Item, ItemId, Usage};
+use super::unread::{Unread, Why};
+use super::views::{Views, called};
 use super::{Extent, Field, Following, Offset, Plan, PlanOptions, Table, Within};
 
 /// The plan for `record`, columns not yet named.
@@ -30,6 +32,8 @@ pub(super) fn walk(copybook: &Copybook, record: ItemId, options: &PlanOptions) -
             counts: Vec::new(),
             tables: Vec::new(),
             closing: Vec::new(),
+            unread: Vec::new(),
+            own_counts: Vec::new(),
             end: Offset::default(),
             length_min: 0,
             length_max: 0,
@@ -76,22 +80,6 @@ fn inside(copybook: &Copybook, wanted: impl Fn(ItemId, &Item) -> bool) -> Vec<bo
     found
 }
 
-fn is_in(copybook: &Copybook, id: ItemId, record: ItemId) -> bool {
-    let mut id = id;
-    while let Some(parent) = copybook.item(id).parent {
-        id = parent;
-    }
-    id == record
-}
-
-fn called<'a>(copybook: &'a Copybook, record: ItemId, name: &'a str) -> impl Iterator<Item = ItemId> + 'a {
-    copybook.items.iter().enumerate().filter_map(move |(index, item)| {
-        let id = ItemId(u32::try_from(index).ok()?);
-        let named = item.name.as_deref().is_some_and(|of| of.eq_ignore_ascii_case(name));
-        (named && is_in(copybook, id, record)).then_some(id)
-    })
-}
-
 fn left_out(copybook: &Copybook, record: ItemId, names: &[String]) -> Checked<HashSet<ItemId>> {
     let mut all = HashSet::new();
     for name in names {
@@ -108,56 +96,13 @@ fn left_out(copybook: &Copybook, record: ItemId, names: &[String]) -> Checked<Ha
     Ok(all)
 }
 
-/// Which view of each area is taken.
-struct Views {
-    /// All views of an area but its first definition.
-    of: HashMap<ItemId, Vec<ItemId>>,
-    /// The view taken, where it is named.
-    taken: HashMap<ItemId, ItemId>,
-    named: Vec<ItemId>,
-    seen: HashSet<ItemId>,
-}
-
-impl Views {
-    fn of(copybook: &Copybook, record: ItemId, names: &[String]) -> Checked<Self> {
-        let mut of: HashMap<ItemId, Vec<ItemId>> = HashMap::new();
-        for (index, item) in copybook.items.iter().enumerate() {
-            if let (Some(object), Some(_)) = (item.redefines, item.parent) {
-                of.entry(object).or_default().push(ItemId(u32::try_from(index).unwrap_or(u32::MAX)));
-            }
-        }
-        let mut views = Self { of, taken: HashMap::new(), named: Vec::new(), seen: HashSet::new() };
-        for name in names {
-            let span = copybook.item(record).span.clone();
-            let is_view = |id: &ItemId| copybook.item(*id).redefines.is_some() || views.of.contains_key(id);
-            let found: Vec<ItemId> = called(copybook, record, name).filter(is_view).collect();
-            let [view] = found[..] else {
-                let what =
-                    if found.is_empty() { "no view".to_owned() } else { format!("{} views", found.len()) };
-                let is = if found.is_empty() { "is" } else { "are" };
-                return Err(Fault::new(
-                    span,
-                    format!("{what} of an area in the record {is} called {}", shown(name)),
-                )
-                .advise("a view is an item with REDEFINES, or an item that another one redefines"));
-            };
-            let area = copybook.item(view).redefines.unwrap_or(view);
-            if let Some(other) = views.taken.insert(area, view)
-                && other != view
-            {
-                return Err(Fault::new(
-                    copybook.item(view).span.clone(),
-                    format!(
-                        "{} and {} are views of the same area; select only one",
-                        shown(copybook.item(other).label()),
-                        shown(copybook.item(view).label())
-                    ),
-                ));
-            }
-            views.named.push(view);
-        }
-        Ok(views)
-    }
+/// By how many bytes views reach beyond the first definition of their area.
+#[derive(Debug, Clone, Copy, Default)]
+struct Beyond {
+    /// The view that is taken.
+    taken: usize,
+    /// The longest.
+    longest: usize,
 }
 
 struct Walker<'a> {
@@ -198,6 +143,7 @@ impl Walker<'_> {
         let hidden = self.hidden;
         self.hidden = hidden || self.left_out.contains(&id);
         let end = if !self.of_interest[id.index()] {
+            self.filler(item, at);
             Offset { base: at.base + item.length_in_all(), ..at }
         } else if let Some(occurs) = item.occurs {
             match occurs.depending {
@@ -293,29 +239,67 @@ impl Walker<'_> {
         // Slack bytes stand where an item's place is not the end of the one before. There are none behind a table of
         // varying length, so that places taken at the longest serve.
         let mut end = item.offset;
+        let mut beyond = Beyond::default();
         for child in &item.children {
             let part = copybook.item(*child);
             if part.redefines.is_some() {
                 continue;
             }
+            self.gap(at, part.offset - end, beyond);
             at.base += part.offset - end;
             end = part.offset + part.length_in_all();
-            at = self.area(*child, part, at)?;
+            (at, beyond) = self.area(*child, part, at)?;
         }
+        self.gap(at, item.offset + item.length - end, beyond);
         at.base += item.offset + item.length - end;
         Ok(at)
     }
 
-    /// An item and the other views of its bytes.
-    fn area(&mut self, id: ItemId, item: &Item, at: Offset) -> Checked<Offset> {
-        let Some(others) = self.views.of.get(&id).cloned() else { return self.item(id, at) };
+    /// The bytes between two items: those of views that are longer than what they redefine, then slack bytes.
+    fn gap(&mut self, at: Offset, length: usize, beyond: Beyond) {
+        let after = |bytes: usize| Offset { base: at.base + bytes, ..at };
+        let (taken, longest) = (beyond.taken.min(length), beyond.longest.min(length));
+        self.unread(Why::View, after(taken), longest - taken);
+        self.unread(Why::Slack, after(longest), length - longest);
+    }
+
+    /// All occurrences of an item in which nothing has a name.
+    fn filler(&mut self, item: &Item, at: Offset) {
+        let is_packed = item.elementary.as_ref().is_some_and(|of| of.usage == Usage::Packed);
+        if !is_packed {
+            return self.unread(Why::Filler, at, item.length_in_all());
+        }
+        for occurrence in 0..item.occurs.map_or(1, |occurs| occurs.max) {
+            let offset = Offset { base: at.base + occurrence * item.length, ..at };
+            self.unread(Why::PackedFiller, offset, item.length);
+        }
+    }
+
+    /// Notes bytes of which no column is made, once for all views of an area.
+    fn unread(&mut self, why: Why, offset: Offset, length: usize) {
+        if !self.untaken {
+            Unread { why, offset, length, within: self.within }.add_to(&mut self.plan.unread);
+        }
+    }
+
+    /// An item and the other views of its bytes; returns where the item ends, and how far views reach beyond that.
+    fn area(&mut self, id: ItemId, item: &Item, at: Offset) -> Checked<(Offset, Beyond)> {
+        let Some(others) = self.views.of.get(&id).cloned() else {
+            return Ok((self.item(id, at)?, Beyond::default()));
+        };
         let taken = self.views.taken.get(&id).copied().unwrap_or(id);
+        let (own, mut beyond) = (item.length_in_all(), Beyond::default());
         for view in std::iter::once(id).chain(others) {
+            let length = self.copybook.item(view).length_in_all();
+            beyond.longest = beyond.longest.max(length.saturating_sub(own));
             if view == taken {
+                beyond.taken = length.saturating_sub(own);
                 if !self.untaken {
                     self.views.seen.insert(view);
                 }
                 self.item(view, at)?;
+                let rest = Offset { base: at.base + length, ..at };
+                self.unread(Why::View, rest, own.saturating_sub(length));
             } else if self.holds_count[view.index()] {
                 // A table may depend on what only another view of the area calls a number.
                 let (hidden, untaken) = (self.hidden, self.untaken);
@@ -324,7 +308,7 @@ impl Walker<'_> {
                 (self.hidden, self.untaken) = (hidden, untaken);
             }
         }
-        Ok(Offset { base: at.base + item.length_in_all(), ..at })
+        Ok((Offset { base: at.base + own, ..at }, beyond))
     }
 
     fn path(&self, id: ItemId) -> String {
@@ -385,6 +369,12 @@ impl Walker<'_> {
         let is_count = self.needed.contains(&id);
         let is_column = !self.hidden && item.name.is_some();
         if !is_count && !is_column {
+            let why = match item.name {
+                None if elementary.usage == Usage::Packed => Why::PackedFiller,
+                None => Why::Filler,
+                Some(_) => Why::LeftOut,
+            };
+            self.unread(why, at, item.length);
             return Ok(());
         }
         let field = Field {
@@ -393,6 +383,9 @@ impl Walker<'_> {
         };
         if is_count {
             self.count_of.insert((id, self.occurrences.clone()), self.plan.counts.len());
+            if !is_column && !self.untaken {
+                self.plan.own_counts.push(self.plan.counts.len());
+            }
             self.plan.counts.push(field.clone());
         }
         if is_column {
