@@ -134,7 +134,7 @@ impl ByteCounts {
         self.add_times(other, 1)
     }
 
-    /// All classes together.
+    /// The bytes of all classes together.
     ///
     /// # Errors
     /// [`TooManyBytes`].
@@ -250,7 +250,7 @@ impl ByteShares {
         Ok(())
     }
 
-    /// All record types together.
+    /// The classes of all record types together.
     ///
     /// # Errors
     /// [`TooManyBytes`].
@@ -262,7 +262,7 @@ impl ByteShares {
         Ok(all)
     }
 
-    /// All classes of all types.
+    /// The bytes of all classes and all types together.
     ///
     /// # Errors
     /// [`TooManyBytes`].

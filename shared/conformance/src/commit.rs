@@ -12,9 +12,7 @@ use store::model::{ChunkCut, CommitOutcome, FindingPage};
 use wire::{Batch, Breach, RuleCounts};
 
 use super::account::shares;
-use super::fixture::{
-    APPEND, Loading, Record, UPSERT, canonical, cut, cuts, job, new_worker, row, run_id, shares,
-};
+use super::fixture::{APPEND, Loading, Record, UPSERT, canonical, cut, cuts, job, new_worker, row, run_id};
 use super::{Subject, soon};
 
 /// What a run holds: its ledger, its staging, its rejects, and how long the log is.

@@ -119,7 +119,7 @@ impl Cutter {
     }
 
     /// Of which class the bytes of a record are that has `length` bytes as it stands in the source: blanks that fill it
-    /// up are in no source. `decoded`: which fields came out as values. One that nobody decoded is missing from the sum.
+    /// up are in no source. `decoded`: which fields came out as values; any other is missing from the sum.
     pub(super) fn bytes(&self, decoded: &[bool], length: usize) -> ByteCounts {
         let within = |start: usize, end: usize| end.min(length).saturating_sub(start) as u64;
         let (mut fields, mut reached) = (0, 0);

@@ -55,8 +55,8 @@ impl Batch {
     }
 
     /// SHA-256 over everything in the batch that the chunk's bytes and the job determine: counts, sums, tree, rows by
-    /// way of the tree, where the bytes went, rejects with their reasons, footing, rules and breaches. Not over its worker. Two processes
-    /// that decode the same chunk rightly get the same.
+    /// way of the tree, where the bytes went, rejects with their reasons, footing, rules and breaches. Not over its
+    /// worker. Two processes that decode the same chunk rightly get the same.
     #[must_use]
     pub fn content(&self) -> Hash {
         let mut hasher = Sha256::new();

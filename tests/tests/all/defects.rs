@@ -310,3 +310,28 @@ async fn a_ledger_that_was_altered_while_the_run_was_paused_is_not_believed() {
         assert_eq!(bench.final_rows(), 0, "{damage}");
     }
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn bytes_that_no_class_has_fail_the_run_by_their_invariant() {
+    let (bench, run_id) = staged().await;
+    // As a decoder would count that reads more bytes than there are; and one that reads none.
+    bench.execute(
+        "UPDATE crossfoot_chunk SET byte_shares = replace(byte_shares, '\"fields\":', '\"fields\":1') WHERE chunk_no = 1",
+    );
+    let ended = bench.approve(run_id).await.not_reconciled();
+    let failed: Vec<_> = ended.failed().iter().map(|check| check.name.clone()).collect();
+    let expected =
+        ["every byte accounted for", "bytes accounted for, chunk by chunk", "chunks, source decoded again"];
+    assert_eq!(failed, expected);
+    assert!(ended.failed()[1].message.contains("the first is chunk 1"), "{:?}", ended.failed()[1]);
+    assert_eq!(bench.final_rows(), 0);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_chunk_that_an_earlier_version_committed_is_a_warning_and_no_more() {
+    let (bench, run_id) = staged().await;
+    bench.execute("UPDATE crossfoot_chunk SET byte_shares = NULL WHERE chunk_no = 1");
+    let ended = bench.approve(run_id).await.promoted();
+    let bytes = ended.report.bytes.as_ref().unwrap();
+    assert_eq!((bytes.chunks_uncounted, bytes.chunks_off, bytes.holds()), (1, 0, false));
+}
