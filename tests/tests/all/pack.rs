@@ -374,7 +374,7 @@ async fn what_a_purged_run_lacks_is_said() {
     let gone = verified.checks.iter().find(|check| check.outcome == Outcome::NotChecked).unwrap();
     assert_eq!(
         (gone.part.as_str(), gone.detail.as_str()),
-        ("rejects.jsonl", "the run was purged: its 1 rejects are gone")
+        ("rejects.jsonl", "the run was purged, and with it 1 reject")
     );
 }
 
