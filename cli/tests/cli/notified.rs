@@ -87,6 +87,10 @@ fn a_webhook_that_is_busy_is_tried_again_and_the_failed_checks_are_named() {
     let (_, told, _) = heard(&receiver);
     assert_eq!(told["outcome"], "not-reconciled");
     assert!(told["failed"].as_array().unwrap().contains(&"rejects within the limit".into()), "{told}");
+    // Whoever is told counts as `runs` does, and hears of the rejects.
+    let listed = desk.run(&["runs", "--json"]).exits(0).json();
+    assert_eq!((&told["records"], &told["rejected"]), (&listed[0]["records"], &1.into()));
+    assert_eq!(told["records"], 2);
     assert_eq!(desk.number("SELECT count(*) FROM crossfoot_event WHERE kind = 'notification-failed'"), 0);
 }
 

@@ -25,9 +25,11 @@ pub struct Notification<'a> {
     job: &'a str,
     /// The outcome of the run.
     outcome: Outcome,
-    /// Records at the last level that was totalled.
+    /// Records in the source, rejects included, as `runs` counts them; null until the source is split.
     records: Option<u64>,
-    /// The fingerprint at that level.
+    /// How many of them were rejected; null until the run is reconciled.
+    rejected: Option<u64>,
+    /// The fingerprint at the last level that was totalled.
     fingerprint: Option<Hash>,
     /// How many checks had each verdict.
     checks: CheckCounts,
@@ -44,7 +46,7 @@ pub struct Notification<'a> {
 }
 
 impl<'a> Notification<'a> {
-    fn of(report: &'a Report, outcome: Outcome, why: Option<&'a str>) -> Self {
+    fn of(report: &'a Report, records: Option<u64>, outcome: Outcome, why: Option<&'a str>) -> Self {
         let failed = report.checks.iter().filter(|check| check.verdict == Verdict::Fail);
         let level = report.levels.last();
         Self {
@@ -52,7 +54,8 @@ impl<'a> Notification<'a> {
             run_id: &report.run_id,
             job: &report.job,
             outcome,
-            records: level.map(|level| level.records),
+            records,
+            rejected: report.balance.map(|balance| balance.rejected),
             fingerprint: level.and_then(|level| level.fingerprint),
             checks: report.counts,
             failed: failed.map(|check| check.name.as_str()).collect(),
@@ -71,15 +74,21 @@ impl Coordinator {
         if notify.webhook.is_none() && notify.command.is_empty() {
             return;
         }
-        let report = match summary::report(&*self.store, run_id).await {
-            Ok(report) => report,
+        let known = match summary::report(&*self.store, run_id).await {
+            Ok(report) => {
+                self.store.run(run_id).await.map(|run| (report, run.split.map(|split| split.records)))
+            }
+            Err(error) => Err(error),
+        };
+        let (report, records) = match known {
+            Ok(known) => known,
             Err(error) => return self.unheard(run_id, "both", &error.to_string()).await,
         };
         let outcome = if why.is_some() { Outcome::Unfinished } else { report.outcome };
         if !notify.is_asked_for(outcome) {
             return;
         }
-        let told = json!(Notification::of(&report, outcome, why));
+        let told = json!(Notification::of(&report, records, outcome, why));
         let (body, word) = (told.to_string(), told["outcome"].as_str().unwrap_or_default());
         if let Some(url) = &notify.webhook
             && let Err(error) = Arc::clone(notify).webhook(url.clone(), body.clone()).await
