@@ -139,8 +139,7 @@ impl CheckResult {
             Some((record, what)) => (format!("{record}: "), what),
             None => (String::new(), &**name),
         };
-        let number = |text: &str| text.parse().map_or_else(|_| text.to_owned(), crate::words::grouped);
-        let [wanted, found] = [expected, actual].map(|side| number(side));
+        let [wanted, found] = [expected, actual].map(|side| crate::words::grouped_number(side));
         match what {
             "the source holds records" => return "the source is empty".into(),
             "source unchanged during the run" => return "the source changed during the run".into(),

@@ -19,6 +19,19 @@ pub fn grouped_digits(digits: &str) -> String {
     out
 }
 
+/// A number's text with its integer digits grouped by three; any other text as it is.
+#[must_use]
+pub fn grouped_number(text: &str) -> String {
+    let unsigned = text.trim_start_matches(['+', '-']);
+    let sign = &text[..text.len() - unsigned.len()];
+    let (whole, fraction) = unsigned.split_once('.').unwrap_or((unsigned, ""));
+    let digits = |part: &str| part.bytes().all(|byte| byte.is_ascii_digit());
+    if sign.len() > 1 || whole.is_empty() || !digits(whole) || !digits(fraction) {
+        return text.into();
+    }
+    format!("{sign}{}{}", grouped_digits(whole), &unsigned[whole.len()..])
+}
+
 /// `1 chunk`, `1,200 chunks`.
 #[must_use]
 pub fn plural(number: u64, noun: &str) -> String {

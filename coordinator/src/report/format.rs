@@ -8,7 +8,7 @@ use domain::counts::WorkerShare;
 use domain::ids::WorkerId;
 pub use domain::visible::visible;
 use domain::words;
-pub use domain::words::plural;
+pub use domain::words::{grouped_number as grouped, plural};
 
 /// Groups digits by three: `1234567` becomes `1,234,567`.
 #[must_use]
@@ -20,19 +20,6 @@ pub fn count(number: u64) -> String {
 #[must_use]
 pub fn amount(amount: Amount) -> String {
     grouped(&amount.to_string())
-}
-
-/// A number's text with its integer digits grouped by three; any other text as it is.
-#[must_use]
-pub fn grouped(text: &str) -> String {
-    let unsigned = text.trim_start_matches(['+', '-']);
-    let sign = &text[..text.len() - unsigned.len()];
-    let (whole, fraction) = unsigned.split_once('.').unwrap_or((unsigned, ""));
-    let digits = |part: &str| part.bytes().all(|byte| byte.is_ascii_digit());
-    if sign.len() > 1 || whole.is_empty() || !digits(whole) || !digits(fraction) {
-        return text.into();
-    }
-    format!("{sign}{}{}", words::grouped_digits(whole), &unsigned[whole.len()..])
 }
 
 /// One side of a check, with its numbers grouped.
