@@ -61,8 +61,8 @@ pub(crate) async fn runs(global: &Global, args: &Runs) -> Result<Done, Failure> 
         Column::left("job").shrinks_to(8),
         Column::left("outcome"),
         Column::right("records"),
-        Column::left("opened (UTC)").drops(2),
-        Column::right("seconds").drops(1),
+        Column::left("opened (UTC)").drops(1),
+        Column::right("seconds").drops(2),
     ]);
     // Only runs that load can wait for a worker.
     let waiting = match runs.iter().any(|run| run.state == RunState::Loading) {

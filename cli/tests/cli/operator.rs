@@ -22,7 +22,7 @@ fn runs_are_listed_by_job_outcome_and_time_with_the_reason_of_a_failure() {
     assert_eq!((number(&[]), number(&["--job", "postings"]), number(&["--job", "other"])), (2, 2, 0));
     assert_eq!((number(&["--outcome", "reconciled"]), number(&["--outcome", "not-reconciled"])), (1, 1));
     assert_eq!((number(&["--since", "1h"]), number(&["--since", "2999-01-01"])), (2, 0));
-    desk.run(&["runs"]).exits(0).prints(&["rejects within the limit"]);
+    desk.run(&["runs"]).exits(0).prints(&["rejected records: 1 (at most 0 allowed)"]);
     desk.run(&["runs", "--outcome", "fine"]).exits(2).says(&["reconciled, not-reconciled"]);
     desk.run(&["runs", "--since", "yesterday"]).exits(2).says(&["2026-11-27"]);
 }

@@ -42,7 +42,7 @@ fn a_table_with_names_columns_and_triggers_of_its_own_is_shown_and_loaded() {
     assert_eq!(desk.number(rows), 2);
     assert_eq!(desk.number("SELECT count(*) FROM posting_runs WHERE length(last_run_id) = 36"), 2);
     assert_eq!(desk.number("SELECT count(*) FROM seen"), 2);
-    desk.run(&["purge", "last"]).exits(0);
+    desk.run(&["purge", "last", "--yes"]).exits(0);
     assert_eq!(desk.number("SELECT count(*) FROM stg_postings"), 0);
     // Its defects are struck in a copy, whatever the table is like.
     desk.put("in.csv", csv(&["3,2024-02-29,1.50,a", "4,2024-03-01,-0.50,b", "5,2024-03-02,7.00,c"]));
