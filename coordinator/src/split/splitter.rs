@@ -35,7 +35,7 @@ pub struct CutChunk {
     pub cut: ChunkCut,
     /// The chunk's bytes, whole records with their framing.
     pub bytes: Vec<u8>,
-    /// How many bytes of the source on disk had been read by then, for progress.
+    /// Where on disk the chunk ends, for progress: estimated by the share of the bytes read, if it is compressed.
     pub disk_position: u64,
 }
 
@@ -171,7 +171,7 @@ impl<'a> Splitter<'a> {
             self.offset += taken.bytes as u64;
             self.chunk_no += 1;
             self.record_no += taken.records;
-            if !take(CutChunk { cut, bytes, disk_position: self.buffer.reader.raw_position() }) {
+            if !take(CutChunk { cut, bytes, disk_position: self.disk_position() }) {
                 return Err(SplitError::Stopped);
             }
         }
@@ -185,6 +185,13 @@ impl<'a> Splitter<'a> {
             bytes_on_disk: raw.bytes,
             sha256: raw.sha256,
         })
+    }
+
+    /// Where on disk the content ends that was cut so far. More than that is read: the buffer is ahead.
+    fn disk_position(&self) -> u64 {
+        let (raw, read) = (self.buffer.reader.raw_position(), self.buffer.reader.content_position());
+        let share = (u128::from(raw) * u128::from(self.offset)).checked_div(u128::from(read));
+        share.and_then(|position| u64::try_from(position).ok()).unwrap_or(raw)
     }
 
     /// Where records have parents, a chunk must know which records precede it.
