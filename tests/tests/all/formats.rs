@@ -172,3 +172,23 @@ async fn amounts_of_38_digits_are_summed_exactly_and_a_sum_beyond_them_is_an_err
     let error = bench.drive_with(&bench.coordinator(), run_id, &Default::default()).await.unwrap_err();
     assert!(error.to_string().contains("38 digits"), "{error}");
 }
+
+/// Progress shows the share of the source beside the records of the same chunks: reading is ahead of cutting.
+#[test]
+fn a_chunk_says_where_on_disk_it_ends_and_not_how_far_was_read_ahead() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("in.csv");
+    let lines: String = (0..20_000).map(|number| format!("{number},a,2024-01-01,1.00\n")).collect();
+    std::fs::write(&path, &lines).unwrap();
+    let job = job::Job::parse("job.toml", &jobs::ledger().text()).unwrap();
+    let source = source::SourceFile::open(source::Location::file(&path), source::Compression::Auto).unwrap();
+    let limits = coordinator::split::ChunkLimits { bytes: 10_000, records: 0 };
+    let mut chunks = 0;
+    coordinator::split::split(source.reader().unwrap(), &job, limits, |chunk| {
+        chunks += 1;
+        assert_eq!(chunk.disk_position, chunk.cut.offset + chunk.cut.bytes);
+        true
+    })
+    .unwrap();
+    assert!(chunks > 10, "{chunks}");
+}
