@@ -1,7 +1,7 @@
 //! `runs`, `show` and `workers`: list runs, and show one run or its workers.
 
 use coordinator::ops::held::held;
-use coordinator::report::format::time_to_second;
+use coordinator::report::format::{second, time_to_second};
 use coordinator::report::text::Style;
 use coordinator::report::text::table::{Column, Grid, facts, sentence};
 use coordinator::report::{summary, text};
@@ -78,7 +78,7 @@ pub(crate) async fn runs(global: &Global, args: &Runs) -> Result<Done, Failure> 
             visible(&run.job),
             if run.purged { format!("{outcome}, purged") } else { outcome.into() },
             run.split.map_or_else(|| "-".into(), |split| grouped(split.records)),
-            time_to_second(run.opened_at_ms).replace(" UTC", ""),
+            second(run.opened_at_ms),
             format!("{}.{}", run.elapsed_ms / 1000, run.elapsed_ms % 1000 / 100),
         ]);
         let held = waiting.iter().filter(|held| held.run_id == run.run_id).map(|held| {

@@ -92,12 +92,17 @@ pub fn time(at_ms: i64) -> String {
     format!("{year:04}-{month:02}-{day:02}T{hours:02}:{minutes:02}:{seconds:02}.{:03}Z", ms % 1_000)
 }
 
+/// Milliseconds since 1970 as `2026-11-23 21:46:47`, UTC.
+#[must_use]
+pub fn second(at_ms: i64) -> String {
+    let time = time(at_ms);
+    time.split_once('.').map_or(&*time, |(to_second, _)| to_second).replace('T', " ")
+}
+
 /// Milliseconds since 1970 as `2026-11-23 21:46:47 UTC`.
 #[must_use]
 pub fn time_to_second(at_ms: i64) -> String {
-    let time = time(at_ms);
-    let to_second = time.split_once('.').map_or(&*time, |(to_second, _)| to_second);
-    format!("{} UTC", to_second.replace('T', " "))
+    second(at_ms) + " UTC"
 }
 
 /// A span of time: `3.2 s`, `4 min 05 s`, `2 h 03 min`.

@@ -8,11 +8,12 @@ use domain::table::RunMark;
 use domain::value::FieldType;
 use sqlx::postgres::PgConnection;
 use store::database::Connection as _;
+use store::made_table::{Written, written_columns};
 use store::names::table as quoted_table;
 use store::own_table::{ColumnLook, TableLook, Unfit, Verdict};
 use store::{Fence, StoreError, params};
 
-use super::fit::{Fit, Stored, column_type, fit, stored};
+use super::fit::{Fit, Stored, TYPES, column_type, fit, stored};
 use super::found::{Found, Relation, UNLOGGED, columns_of, not_bytewise, relation};
 use super::ledger::Ledger;
 
@@ -145,26 +146,13 @@ fn of_relation(relation: &Relation, layout: &Layout, look: &mut TableLook) {
     }
 }
 
-/// What the job writes into a column.
-enum Written {
-    Field(usize),
-    Run,
-    RecordNo,
-}
-
 fn of_columns(found: &[Found], layout: &Layout, look: &mut TableLook) -> Shape {
-    let of = &layout.final_table;
     let mut shape = Shape::default();
     let mut travels = vec![Stored::AsIs; layout.fields.len()];
-    let mut wanted: Vec<(&str, Written)> =
-        layout.columns().enumerate().map(|(at, name)| (name, Written::Field(at))).collect();
-    wanted.extend(of.run_column().map(|name| (name, Written::Run)));
-    if layout.key.is_empty() {
-        wanted.push((&of.record_no, Written::RecordNo));
-    }
+    let wanted = written_columns(layout);
     for (name, written) in &wanted {
         if !found.iter().any(|there| there.name == *name) {
-            look.differences.push(missing(name, written, layout));
+            look.differences.push(TYPES.missing(name, *written, layout));
         }
     }
     for there in found {
@@ -229,27 +217,6 @@ fn of_columns(found: &[Found], layout: &Layout, look: &mut TableLook) -> Shape {
 fn is_varchar_of(ty: &str, chars: u32) -> bool {
     let room = ty.strip_prefix("character varying(").and_then(|rest| rest.strip_suffix(')'));
     room.and_then(|room| room.parse::<u32>().ok()).is_some_and(|room| room >= chars)
-}
-
-fn missing(name: &str, written: &Written, layout: &Layout) -> String {
-    match written {
-        Written::Field(at) => {
-            let field = &layout.fields[*at];
-            let advice = match name == field.name {
-                true => "; if it has another name, say `column` in the field",
-                false => "",
-            };
-            format!("column {name} {} is missing{advice}", column_type(&field.ty))
-        }
-        Written::Run => format!(
-            "column {name} uuid is missing; add it, or name a column for the run's id in `run_column`, or let Crossfoot \
-             keep a table of its own for it with `run_table`"
-        ),
-        Written::RecordNo => format!(
-            "column {name} bigint is missing; add it, name a column for the record's number in `record_no_column`, or \
-             declare a `key`"
-        ),
-    }
 }
 
 /// Whether the column holds the field's values; which of them, in words, if not all for certain.

@@ -9,6 +9,7 @@ use domain::layout::Field;
 use domain::record::{self, Tag};
 use domain::value::{FieldType, Literal};
 use domain::words::plural;
+use store::made_table::ColumnTypes;
 use store::names::quoted;
 
 use super::numeric::{self, Decoded};
@@ -322,6 +323,9 @@ fn rescaled(number: &str, scale: usize) -> Option<String> {
     let whole = if is_zero { whole.trim_start_matches('-') } else { whole };
     Some(if scale == 0 { whole.to_owned() } else { format!("{whole}.{kept:0<scale$}") })
 }
+
+/// The types of PostgreSQL for the columns of the job's tables.
+pub(crate) const TYPES: ColumnTypes = ColumnTypes { field: column_type, run: "uuid", number: "bigint" };
 
 /// As `format_type` spells it.
 pub(crate) fn column_type(ty: &FieldType) -> String {

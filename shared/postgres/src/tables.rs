@@ -4,17 +4,18 @@
 
 use domain::ids::RunId;
 use domain::layout::Layout;
-use domain::table::{RunMark, TableName};
+use domain::table::TableName;
 use domain::value::FieldType;
 use sqlx::postgres::PgConnection;
 use sqlx::{AssertSqlSafe, Executor as _};
 use store::StoreError;
+use store::made_table::MadeTable;
 
 pub(crate) use store::names::{columns, partition_head, quoted, table as quoted_table};
 
 use super::connect::{Lock, lock, lock_for};
 use super::final_table;
-use super::fit::column_type;
+use super::fit::{TYPES, column_type};
 use super::found::{Found, UNLOGGED, collation, columns_of, is_there, not_bytewise, relation, unmade};
 use super::place::Place;
 
@@ -23,76 +24,20 @@ pub(crate) fn partition(staging: &TableName, run_id: RunId) -> TableName {
     staging.beside(format!("{}_{}", partition_head(staging), run_id.to_string().replace('-', "")))
 }
 
-struct Column {
-    name: String,
-    ty: String,
-    not_null: bool,
-}
-
-struct Table {
-    name: TableName,
-    columns: Vec<Column>,
-    /// Empty: a staging table, partitioned by run. Reading staging back finds a row that is there twice, and an index
-    /// over it would cost a load a third of its time.
-    key: Vec<String>,
-}
-
-fn own(name: &str, ty: &str) -> Column {
-    Column { name: name.into(), ty: ty.into(), not_null: true }
-}
-
-fn field_columns(layout: &Layout) -> impl Iterator<Item = Column> + '_ {
-    layout.fields.iter().map(|field| Column {
-        name: field.name.clone(),
-        ty: column_type(&field.ty),
-        not_null: field.required,
-    })
-}
-
-fn staging(layout: &Layout) -> Table {
-    let mut columns = vec![
-        own("run_id", "uuid"),
-        own("chunk_no", "bigint"),
-        own("record_no", "bigint"),
-        own("worker_id", "bigint"),
-    ];
-    columns.extend(field_columns(layout).map(|column| Column { not_null: false, ..column }));
-    Table { name: layout.staging.clone(), columns, key: Vec::new() }
-}
-
-/// Final as Crossfoot makes it.
-fn final_as_made(layout: &Layout) -> Table {
-    let fields = field_columns(layout).zip(layout.columns());
-    let mut columns: Vec<_> =
-        fields.map(|(column, name)| Column { name: name.to_owned(), ..column }).collect();
-    if let RunMark::Column(run) = &layout.final_table.run {
-        columns.push(own(run, "uuid"));
-    }
-    if layout.key.is_empty() {
-        columns.push(own(&layout.final_table.record_no, "bigint"));
-    }
-    let key = layout.key_columns().into_iter().map(str::to_owned).collect();
-    Table { name: layout.final_table.name.clone(), columns, key }
-}
-
-/// The table that holds the run of each row of final, if final does not.
-fn run_table(layout: &Layout) -> Option<Table> {
-    let name = layout.final_table.run_table()?.clone();
-    let of_key = field_columns(layout).enumerate().filter(|(at, _)| layout.key.contains(at));
-    let mut columns: Vec<_> = of_key.map(|(_, column)| column).collect();
-    columns.push(own("last_run_id", "uuid"));
-    let key = layout.key.iter().map(|at| layout.fields[*at].name.clone()).collect();
-    Some(Table { name, columns, key })
+/// Without a key, and partitioned by run: reading staging back finds a row that is there twice, and an index over it
+/// would cost a load a third of its time.
+fn staging(layout: &Layout) -> MadeTable {
+    TYPES.staging(layout, &[])
 }
 
 /// The statements that make the job's tables. A run's partition of staging is made when its first rows come.
 #[must_use]
 pub fn ddl(layout: &Layout) -> Vec<String> {
-    let tables = [Some(staging(layout)), run_table(layout), Some(final_as_made(layout))];
+    let tables = [Some(staging(layout)), TYPES.run_table(layout), Some(TYPES.final_table(layout))];
     tables.iter().flatten().map(create).collect()
 }
 
-fn create(table: &Table) -> String {
+fn create(table: &MadeTable) -> String {
     let width = table.columns.iter().map(|column| quoted(&column.name).len()).max().unwrap_or(0);
     let mut lines: Vec<_> = table
         .columns
@@ -121,8 +66,11 @@ pub(crate) async fn prepare(
     place: &Place,
     layouts: &[&Layout],
 ) -> Result<(), StoreError> {
-    let ours: Vec<_> =
-        layouts.iter().flat_map(|layout| [Some(staging(layout)), run_table(layout)]).flatten().collect();
+    let ours: Vec<_> = layouts
+        .iter()
+        .flat_map(|layout| [Some(staging(layout)), TYPES.run_table(layout)])
+        .flatten()
+        .collect();
     let finals = || layouts.iter().map(|layout| &layout.final_table.name);
     let mut names: Vec<_> =
         ours.iter().map(|table| &table.name).chain(finals()).map(ToString::to_string).collect();
@@ -139,7 +87,7 @@ pub(crate) async fn prepare(
     }
     for layout in layouts {
         if final_table::check(connection, layout).await?.is_none() {
-            missing.push((layout.final_table.name.clone(), create(&final_as_made(layout))));
+            missing.push((layout.final_table.name.clone(), create(&TYPES.final_table(layout))));
         }
     }
     different(connection, ours.iter().map(|table| &table.name).chain(finals())).await?;
@@ -209,7 +157,7 @@ pub(crate) async fn make_partition(
 }
 
 /// Whether a table of ours is there; when it is, it is as it must be.
-async fn check(connection: &mut PgConnection, table: &Table) -> Result<bool, StoreError> {
+async fn check(connection: &mut PgConnection, table: &MadeTable) -> Result<bool, StoreError> {
     let Some(relation) = relation(connection, &table.name).await? else { return Ok(false) };
     let mut differences = Vec::new();
     if relation.kind != "r" && relation.kind != "p" {
@@ -235,7 +183,7 @@ async fn check(connection: &mut PgConnection, table: &Table) -> Result<bool, Sto
     }
 }
 
-fn compare_columns(table: &Table, found: &[Found], key: &[String], differences: &mut Vec<String>) {
+fn compare_columns(table: &MadeTable, found: &[Found], key: &[String], differences: &mut Vec<String>) {
     for column in &table.columns {
         let Some(there) = found.iter().find(|there| there.name == column.name) else {
             differences.push(format!("column {} {} is missing", column.name, column.ty));

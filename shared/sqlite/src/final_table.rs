@@ -10,11 +10,12 @@ use domain::value::FieldType;
 use domain::words::plural;
 use rusqlite::{Connection, OptionalExtension};
 use store::StoreError;
+use store::made_table::{Written, written_columns};
 use store::names::{quoted, table as quoted_table};
 use store::own_table::{ColumnLook, TableLook, Verdict};
 
 use super::connect::read_only;
-use super::found::{Found, affinity, column_type, conflict_handling, found_columns, words_of};
+use super::found::{Found, TYPES, affinity, column_type, conflict_handling, found_columns, words_of};
 
 /// Compares the final table with the job. Whether it is there.
 pub(crate) fn check(connection: &Connection, layout: &Layout) -> Result<bool, StoreError> {
@@ -87,13 +88,6 @@ fn look_at(connection: &Connection, layout: &Layout) -> Result<Option<TableLook>
     Ok(Some(look))
 }
 
-/// What the job writes into a column.
-enum Written {
-    Field(usize),
-    Run,
-    RecordNo,
-}
-
 /// Whether a column of this affinity keeps the values of a field as they are. NUMERIC turns only texts that look like
 /// numbers into numbers, which no day or time does.
 fn keeps(affinity: &str, ty: &FieldType) -> bool {
@@ -106,16 +100,10 @@ fn keeps(affinity: &str, ty: &FieldType) -> bool {
 }
 
 fn of_columns(found: &[Found], layout: &Layout, look: &mut TableLook) {
-    let of = &layout.final_table;
-    let mut wanted: Vec<(&str, Written)> =
-        layout.columns().enumerate().map(|(at, name)| (name, Written::Field(at))).collect();
-    wanted.extend(of.run_column().map(|name| (name, Written::Run)));
-    if layout.key.is_empty() {
-        wanted.push((&of.record_no, Written::RecordNo));
-    }
+    let wanted = written_columns(layout);
     for (name, written) in &wanted {
         if !found.iter().any(|there| there.name.eq_ignore_ascii_case(name)) {
-            look.differences.push(missing(name, written, layout));
+            look.differences.push(TYPES.missing(name, *written, layout));
         }
     }
     for there in found {
@@ -169,27 +157,6 @@ fn of_columns(found: &[Found], layout: &Layout, look: &mut TableLook) {
             verdict,
             note,
         });
-    }
-}
-
-fn missing(name: &str, written: &Written, layout: &Layout) -> String {
-    match written {
-        Written::Field(at) => {
-            let field = &layout.fields[*at];
-            let advice = match name == field.name {
-                true => "; if it has another name, say `column` in the field",
-                false => "",
-            };
-            format!("column {name} {} is missing{advice}", column_type(&field.ty))
-        }
-        Written::Run => format!(
-            "column {name} TEXT is missing; add it, or name a column for the run's id in `run_column`, or let Crossfoot \
-             keep a table of its own for it with `run_table`"
-        ),
-        Written::RecordNo => format!(
-            "column {name} INTEGER is missing; add it, name a column for the record's number in `record_no_column`, or \
-             declare a `key`"
-        ),
     }
 }
 

@@ -4,6 +4,11 @@ use domain::table::TableName;
 use domain::value::FieldType;
 use rusqlite::{Connection, OptionalExtension};
 use store::StoreError;
+use store::made_table::ColumnTypes;
+
+/// The types of SQLite for the columns of the job's tables.
+pub(crate) const TYPES: ColumnTypes =
+    ColumnTypes { field: |ty| column_type(ty).to_owned(), run: "TEXT", number: "INTEGER" };
 
 /// Amounts and dates are text: SQLite has no exact decimal, and a NUMERIC column would make floats of them.
 pub(crate) const fn column_type(ty: &FieldType) -> &'static str {

@@ -2,85 +2,29 @@
 //! user's: see [`super::final_table`].
 
 use domain::layout::Layout;
-use domain::table::{RunMark, TableName};
+use domain::table::TableName;
 use domain::value::FieldType;
 use rusqlite::Connection;
 use store::StoreError;
+use store::made_table::MadeTable;
 
 pub(crate) use store::names::{columns, quoted, table as quoted_table};
 
 use super::final_table;
-use super::found::{affinity, column_type, conflict_handling, found_columns};
+use super::found::{TYPES, affinity, column_type, conflict_handling, found_columns};
 
-struct Column {
-    name: String,
-    ty: &'static str,
-    not_null: bool,
-}
-
-struct Table {
-    name: TableName,
-    columns: Vec<Column>,
-    key: Vec<String>,
-}
-
-fn own(name: &str, ty: &'static str) -> Column {
-    Column { name: name.into(), ty, not_null: true }
-}
-
-fn field_columns(layout: &Layout) -> impl Iterator<Item = Column> + '_ {
-    layout.fields.iter().map(|field| Column {
-        name: field.name.clone(),
-        ty: column_type(&field.ty),
-        not_null: field.required,
-    })
-}
-
-fn staging(layout: &Layout) -> Table {
-    let mut columns = vec![
-        own("run_id", "TEXT"),
-        own("chunk_no", "INTEGER"),
-        own("record_no", "INTEGER"),
-        own("worker_id", "INTEGER"),
-    ];
-    columns.extend(field_columns(layout).map(|column| Column { not_null: false, ..column }));
-    let key = ["run_id", "chunk_no", "record_no"].map(String::from).to_vec();
-    Table { name: layout.staging.clone(), columns, key }
-}
-
-/// Final as Crossfoot makes it.
-fn final_as_made(layout: &Layout) -> Table {
-    let fields = field_columns(layout).zip(layout.columns());
-    let mut columns: Vec<_> =
-        fields.map(|(column, name)| Column { name: name.to_owned(), ..column }).collect();
-    if let RunMark::Column(run) = &layout.final_table.run {
-        columns.push(own(run, "TEXT"));
-    }
-    if layout.key.is_empty() {
-        columns.push(own(&layout.final_table.record_no, "INTEGER"));
-    }
-    let key = layout.key_columns().into_iter().map(str::to_owned).collect();
-    Table { name: layout.final_table.name.clone(), columns, key }
-}
-
-/// The table that holds the run of each row of final, if final does not.
-fn run_table(layout: &Layout) -> Option<Table> {
-    let name = layout.final_table.run_table()?.clone();
-    let of_key = field_columns(layout).enumerate().filter(|(at, _)| layout.key.contains(at));
-    let mut columns: Vec<_> = of_key.map(|(_, column)| column).collect();
-    columns.push(own("last_run_id", "TEXT"));
-    let key = layout.key.iter().map(|at| layout.fields[*at].name.clone()).collect();
-    Some(Table { name, columns, key })
+fn staging(layout: &Layout) -> MadeTable {
+    TYPES.staging(layout, &["run_id", "chunk_no", "record_no"])
 }
 
 /// The statements that make the job's tables.
 #[must_use]
 pub fn ddl(layout: &Layout) -> Vec<String> {
-    let tables = [Some(staging(layout)), run_table(layout), Some(final_as_made(layout))];
+    let tables = [Some(staging(layout)), TYPES.run_table(layout), Some(TYPES.final_table(layout))];
     tables.iter().flatten().map(create).collect()
 }
 
-fn create(table: &Table) -> String {
+fn create(table: &MadeTable) -> String {
     let width = table.columns.iter().map(|column| quoted(&column.name).len()).max().unwrap_or(0);
     let lines: Vec<_> = table
         .columns
@@ -100,7 +44,7 @@ fn create(table: &Table) -> String {
 
 /// Makes the job's tables where they are missing, and compares those that are there.
 pub(crate) fn prepare(connection: &Connection, layout: &Layout) -> Result<(), StoreError> {
-    let ours: Vec<_> = [Some(staging(layout)), run_table(layout)].into_iter().flatten().collect();
+    let ours: Vec<_> = [Some(staging(layout)), TYPES.run_table(layout)].into_iter().flatten().collect();
     for table in &ours {
         check(connection, table)?;
     }
@@ -111,12 +55,12 @@ pub(crate) fn prepare(connection: &Connection, layout: &Layout) -> Result<(), St
         }
     }
     if !is_there {
-        connection.execute_batch(&create(&final_as_made(layout)))?;
+        connection.execute_batch(&create(&TYPES.final_table(layout)))?;
     }
     Ok(())
 }
 
-fn check(connection: &Connection, table: &Table) -> Result<(), StoreError> {
+fn check(connection: &Connection, table: &MadeTable) -> Result<(), StoreError> {
     let found = found_columns(connection, &table.name)?;
     if found.is_empty() {
         return Ok(());

@@ -29,6 +29,7 @@ pub mod identity;
 pub mod layered;
 pub mod leases;
 pub mod log;
+pub mod made_table;
 pub mod masking;
 pub mod message_key;
 pub mod model;

@@ -1,5 +1,6 @@
 //! `audit log`: who did what, and when.
 
+use coordinator::report::format::second;
 use coordinator::report::text::table::{Column, Grid, sentence};
 use domain::event::Event;
 use domain::ids::RunId;
@@ -115,12 +116,8 @@ fn table(events: &[Event], of_all_runs: bool) -> String {
         if let Some(user) = text("os_user") {
             who.push_str(&format!(" (as {user})"));
         }
-        let mut row = vec![
-            event.seq.to_string(),
-            seconds(event.entry.at_ms),
-            visible(&event.entry.kind),
-            visible(&who),
-        ];
+        let mut row =
+            vec![event.seq.to_string(), second(event.entry.at_ms), visible(&event.entry.kind), visible(&who)];
         if of_all_runs {
             // The end of an ID distinguishes runs of the same moment, and is enough to select one.
             let id = event.entry.run_id.as_deref().unwrap_or("-");
@@ -154,9 +151,4 @@ fn plain(value: &Value) -> String {
         Value::Array(items) => items.iter().map(plain).collect::<Vec<_>>().join(", "),
         other => other.to_string(),
     }
-}
-
-/// Formats a time as `2024-02-29 13:45:00`; the JSON has the milliseconds.
-fn seconds(at_ms: i64) -> String {
-    platform::clock::iso(at_ms).chars().take(19).map(|c| if c == 'T' { ' ' } else { c }).collect()
 }
