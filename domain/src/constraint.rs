@@ -73,6 +73,8 @@ reason_codes! {
     RecordType = "record-type";
     /// Bytes that belong to no field hold something where padding is expected.
     Padding = "padding";
+    /// What was decoded, encoded again, is not the record.
+    RoundTrip = "round-trip";
 }
 
 impl fmt::Display for ReasonCode {

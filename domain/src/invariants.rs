@@ -50,6 +50,7 @@ invariants! {
     LogChained = "INV-11", "the evidence log is append-only and chained";
     SourceUnchanged = "INV-12", "the source did not change under the run";
     BytesAccounted = "INV-13", "every byte of every record is accounted for";
+    RoundTrip = "INV-14", "what was decoded, encoded again, is the record";
 }
 
 impl fmt::Display for Invariant {

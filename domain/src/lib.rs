@@ -43,6 +43,7 @@ pub mod reconcile;
 pub mod record;
 pub mod report;
 pub mod retry;
+pub mod round_trip;
 pub mod rule;
 pub mod seal;
 pub mod start;

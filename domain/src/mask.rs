@@ -172,6 +172,7 @@ impl Masks {
             ReasonCode::Type => format!("{shown} is not a {ty} in the format that the job defines"),
             ReasonCode::TooLong => format!("{shown} does not fit {ty}"),
             ReasonCode::Required => "a value is required".into(),
+            ReasonCode::RoundTrip => format!("{shown} is not what the decoded value is written as"),
             ReasonCode::Padding => format!("{shown} stands where padding is expected"),
             ReasonCode::Range
             | ReasonCode::NotAllowed

@@ -285,6 +285,16 @@ pub fn encoded(bytes: &[u8]) -> Option<RawField<'_>> {
     field_at(bytes, 0).map(|(tag, content, _)| RawField { tag, content })
 }
 
+/// The fields of a record as [`begin`] and [`put`] encoded it, up to where the bytes are no field.
+pub fn fields_of(record: &[u8]) -> impl Iterator<Item = RawField<'_>> {
+    let mut at = 8;
+    std::iter::from_fn(move || {
+        let (tag, content, next) = field_at(record, at)?;
+        at = next;
+        Some(RawField { tag, content })
+    })
+}
+
 /// Walks the records of `block`, each of `fields` fields.
 pub fn records(block: &[u8], fields: usize) -> impl Iterator<Item = Result<RawRecord<'_>, RecordError>> {
     let mut start = 0;

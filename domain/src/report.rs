@@ -13,6 +13,7 @@ use crate::counts::WorkerShare;
 use crate::finding::Finding;
 use crate::fingerprint::Hash;
 use crate::lifecycle::RunState;
+use crate::round_trip::DecodeProofReport;
 
 /// What a run came to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
@@ -211,6 +212,9 @@ pub struct Report {
     /// Where the source's bytes went, by class and record type; absent if no version counted them.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub bytes: Option<ByteBalance>,
+    /// What encoding the accepted records again came to; absent if no version did so.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub decode_proof: Option<DecodeProofReport>,
     /// Where the amounts went.
     pub amounts: Vec<AmountBalance>,
     /// Every worker's share of the run.

@@ -12,6 +12,7 @@ use domain::ids::{ChunkNo, RecordNo, WorkerId};
 use domain::invariants::Invariant;
 use domain::lifecycle::RunState;
 use domain::report::{CheckCounts, LevelTotals, LogHead, Outcome, RejectGroup, Report, SourceSummary};
+use domain::round_trip::{DecodeProofReport, Equivalence, NamedEquivalence};
 
 const AT_MS: i64 = 1_795_470_407_123;
 
@@ -65,6 +66,7 @@ pub(super) fn reconciled() -> Report {
         levels: vec![level(Stage::Source), level(Stage::Staging), level(Stage::Final)],
         balance: Some(Balance { records: 1_000_000, staged: 1_000_000, ..Balance::default() }),
         bytes: Some(bytes()),
+        decode_proof: Some(decode_proof()),
         amounts: vec![balance("amt", sum), balance("fee", fee)],
         workers: vec![
             worker(1, "processor-a", Role::Processor, 40, 526_316),
@@ -229,6 +231,22 @@ pub(super) fn hostile() -> Report {
     report.amounts[0].source = most;
     recount(&mut report);
     report
+}
+
+/// All records encoded again; of two fields some values are in another form than the usual one.
+fn decode_proof() -> DecodeProofReport {
+    let of = |field: &str, kind, values| NamedEquivalence {
+        record: "transaction".into(),
+        field: field.into(),
+        kind,
+        values,
+    };
+    DecodeProofReport {
+        is_off: false,
+        proved: 1_000_000,
+        unproved: 0,
+        equivalences: vec![of("amount", Equivalence::Sign, 412_331), of("booked_on", Equivalence::Date, 7)],
+    }
 }
 
 /// Records of 79 bytes, and a header of 123,456.

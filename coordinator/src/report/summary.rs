@@ -10,6 +10,7 @@ use domain::ids::RunId;
 use domain::layout::Layout;
 use domain::lease::Holder;
 use domain::report::{CheckCounts, LevelTotals, LogHead, Outcome, RejectGroup, Report, SourceSummary};
+use domain::round_trip::DecodeProofReport;
 use domain::table::TableName;
 use job::Job;
 use job::advice::keys_for;
@@ -35,6 +36,9 @@ pub struct Summary {
     /// Where the source's bytes went; `None` if a version before 0.2.0 reconciled the run.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub bytes: Option<ByteBalance>,
+    /// What encoding the accepted records came to; `None` if a version before 0.2.0 reconciled the run.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub decode_proof: Option<DecodeProofReport>,
     /// Where the amounts went.
     pub amounts: Vec<AmountBalance>,
     /// What each worker did for the run, in three counts.
@@ -112,6 +116,7 @@ pub async fn report(store: &dyn Store, run_id: RunId) -> Result<Report, StoreErr
         levels: summary.as_ref().map(|summary| summary.levels.clone()).unwrap_or_default(),
         balance: summary.as_ref().map(|summary| summary.balance),
         bytes: summary.as_ref().and_then(|summary| summary.bytes.clone()),
+        decode_proof: summary.as_ref().and_then(|summary| summary.decode_proof.clone()),
         amounts: summary.as_ref().map(|summary| summary.amounts.clone()).unwrap_or_default(),
         workers,
         rejects: summary.map(|summary| summary.rejects).unwrap_or_default(),

@@ -3,6 +3,7 @@
 use domain::bytes::ByteBalance;
 use domain::check::{Stage, Verdict, faults};
 use domain::report::{Outcome, RejectGroup, Report};
+use domain::round_trip::DecodeProofReport;
 
 use super::format::{count, duration, plural, share, visible};
 
@@ -145,4 +146,13 @@ pub(super) fn byte_notes(balance: &ByteBalance) -> Vec<String> {
         notes.push(format!("{chunks} committed by a version that did not count bytes by class"));
     }
     notes
+}
+
+/// How many fields and forms of the decode proof a report shows.
+pub(super) const FORMS_SHOWN: usize = 12;
+
+/// How many fields and forms of the decode proof are not shown.
+pub(super) fn forms_more(proof: &DecodeProofReport) -> Option<String> {
+    let more = proof.equivalences.len().checked_sub(FORMS_SHOWN).filter(|more| *more > 0)?;
+    Some(format!("{} more in the report's JSON.", plural(more as u64, "field or form")))
 }

@@ -30,6 +30,7 @@ use crate::report::trends::{figures, looked_at};
 use crate::split::wanted::OpenSourceError;
 use crate::verify::pinpoint::{PinpointError, decode_again};
 use crate::verify::verifier::{Verified, Verify, VerifyError};
+use domain::round_trip::DecodeProofReport;
 
 /// The result of reconciling staging.
 #[derive(Debug)]
@@ -98,6 +99,7 @@ impl Reconcile<'_> {
             ledger: verified.ledger.clone(),
             bytes: verified.bytes.clone(),
             filler_any: self.job.records.iter().map(|record| record.filler_any).collect(),
+            decode_proof_off: !self.job.decode_proof,
             staging: verified.staging.clone(),
             workers: workers.clone(),
             declared: declared(self.run, self.job)?,
@@ -130,6 +132,7 @@ impl Reconcile<'_> {
                 .bytes
                 .balance(&evidence.types, evidence.source.bytes_tiled, evidence.source.header_bytes)
                 .ok(),
+            decode_proof: Some(self.decode_proof(&verified)),
             amounts: amounts(&evidence, &verified),
             workers,
             rejects: self.store.reject_groups(self.run.run_id).await?,
@@ -141,6 +144,17 @@ impl Reconcile<'_> {
         differing.sort_unstable();
         differing.dedup();
         Ok(StagingOutcome { reconciliation, summary, differing, footing })
+    }
+
+    /// What encoding the accepted records came to, with the names of record types and fields.
+    fn decode_proof(&self, verified: &Verified) -> DecodeProofReport {
+        let names = self.job.records.iter().map(|record| {
+            let fields = record.own.fields.iter().map(|field| field.name.clone());
+            (record.own.record.clone(), fields.collect())
+        });
+        let names: Vec<_> = names.collect();
+        let trips = &verified.bytes.shares.round_trips;
+        DecodeProofReport::of(trips, &names, verified.ledger.accepted.records, !self.job.decode_proof)
     }
 
     /// How many messages that claimed to be of this run were refused. Of very many the log counts most.

@@ -15,6 +15,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
+use crate::round_trip::{RoundTrips, TooManyValues};
 use crate::words::grouped;
 
 pub use balance::{ACCOUNTED, BY_CHUNK, ByteBalance, ByteEvidence, TypeBytes};
@@ -210,6 +211,9 @@ pub struct ByteShares {
     pub unaccounted: Places,
     /// For each record type, records whose FILLER holds something else than blanks, zeros or low-values.
     pub filler_data: Vec<Places>,
+    /// What encoding the accepted records came to (INV-14).
+    #[serde(default, skip_serializing_if = "RoundTrips::is_empty")]
+    pub round_trips: RoundTrips,
 }
 
 impl ByteShares {
@@ -247,7 +251,7 @@ impl ByteShares {
         for (sum, of_type) in self.filler_data.iter_mut().zip(&next.filler_data) {
             sum.merge(of_type)?;
         }
-        Ok(())
+        Ok(self.round_trips.merge(&next.round_trips)?)
     }
 
     /// The classes of all record types together.
@@ -291,4 +295,7 @@ pub enum SharesError {
     /// A count does not fit.
     #[error(transparent)]
     TooMany(#[from] TooManyBytes),
+    /// A count of values does not fit.
+    #[error(transparent)]
+    TooManyValues(#[from] TooManyValues),
 }

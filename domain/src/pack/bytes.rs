@@ -6,6 +6,7 @@ use super::{Judged, Part, PartCheck};
 use crate::bytes::ByteBalance;
 use crate::check::Verdict;
 use crate::report::{Outcome, Report};
+use crate::round_trip::DecodeProofReport;
 use crate::words::counted;
 
 const CHECK: &str = "bytes by class add up to the report's";
@@ -22,10 +23,15 @@ pub(super) fn must(
     }
     let sum = chunks.bytes_by_class.shares.total().ok().and_then(|sum| sum.checked_add(outside));
     let (all, by_chunk) = (crate::bytes::ACCOUNTED.into(), crate::bytes::BY_CHUNK.into());
-    vec![
+    let mut must = vec![
         (all, Some(covered.to_string()), sum.map(|sum| sum.to_string())),
         (by_chunk, None, Some(chunks.bytes_by_class.chunks_off.to_string())),
-    ]
+    ];
+    if report.decode_proof.is_some() {
+        let proved = chunks.bytes_by_class.shares.round_trips.proved;
+        must.push((crate::round_trip::PROVED.into(), None, Some(proved.to_string())));
+    }
+    must
 }
 
 /// The bytes of all chunks by class against those of the report.
@@ -70,6 +76,14 @@ fn judged(chunks: &ChunkTotals, (source, outside): (u64, u64), run: &RunFacts, r
     if report.bytes.as_ref() != Some(&balance) {
         let said = report.bytes.as_ref().map(ByteBalance::equation).unwrap_or_default();
         return Err(format!("the chunks have {}, the report has {said}", balance.equation()).into());
+    }
+    let trips = &chunks.bytes_by_class.shares.round_trips;
+    // Fields have no names here; how many values of each form there are is known all the same.
+    let added = DecodeProofReport::of(trips, &[], trips.proved, false);
+    match &report.decode_proof {
+        Some(proof) if proof.proved == added.proved && proof.by_kind() == added.by_kind() => {}
+        None if trips.is_empty() => {}
+        _ => return Err("what encoding the records again came to is not what the chunks say".into()),
     }
     Ok(format!("{} = {}", counted(source, "byte"), balance.equation()))
 }

@@ -266,6 +266,13 @@ pub(super) fn bytes_accounted(evidence: &StagingEvidence, at_ms: i64) -> Vec<Che
     evidence.bytes.checks(&evidence.types, bytes, &evidence.filler_any, went_through, at_ms)
 }
 
+/// Compares how many records were encoded again with how many were accepted (INV-14).
+pub(super) fn decode_proved(evidence: &StagingEvidence, at_ms: i64) -> CheckResult {
+    let went_through = evidence.source_again == DecodedTwice::NotNeeded;
+    let trips = &evidence.bytes.shares.round_trips;
+    trips.check(evidence.ledger.accepted.records, evidence.decode_proof_off, went_through, at_ms)
+}
+
 /// Warns of refused messages. They changed nothing, but a person should find out who sends them.
 pub(super) fn messages_refused(evidence: &StagingEvidence, at_ms: i64) -> Option<CheckResult> {
     if evidence.refused_messages == 0 {

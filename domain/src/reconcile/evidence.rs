@@ -225,6 +225,8 @@ pub struct StagingEvidence {
     pub bytes: ByteEvidence,
     /// For each record type, whether its FILLER may hold anything.
     pub filler_any: Vec<bool>,
+    /// Whether the job does without encoding its records again.
+    pub decode_proof_off: bool,
     /// What was read back from the staging tables.
     pub staging: ReadBack,
     /// The share of every worker that took part in the run.

@@ -17,8 +17,8 @@ use crate::permit::Permit;
 use crate::totals::ControlTotals;
 use crate::trend;
 use checks::{
-    by_type_checks, bytes_accounted, decoded_beside, fingerprint, messages_refused, source_again_checks,
-    source_checks, staging_checks, sum, workers_agree,
+    by_type_checks, bytes_accounted, decode_proved, decoded_beside, fingerprint, messages_refused,
+    source_again_checks, source_checks, staging_checks, sum, workers_agree,
 };
 use demands::{declared_checks, key_checks, rejects_within_limit, rule_check, unfooted};
 pub use evidence::{
@@ -74,6 +74,7 @@ pub fn reconcile_staging(evidence: &StagingEvidence, at_ms: i64) -> Reconciliati
     staging_checks(evidence, at_ms, &mut checks);
     checks.push(decoded_beside(evidence, at_ms));
     checks.extend(bytes_accounted(evidence, at_ms));
+    checks.push(decode_proved(evidence, at_ms));
     checks.extend(messages_refused(evidence, at_ms));
     source_again_checks(evidence, at_ms, &mut checks);
     for role in [Role::Processor, Role::Writer] {

@@ -65,6 +65,7 @@ fn share(role: Role, accepted: u64, table: u64) -> WorkerShare {
 fn bytes(fields: u64) -> ByteEvidence {
     let mut shares = ByteShares::none(1);
     shares.types[0].fields = fields;
+    shares.round_trips.proved = 3;
     let mut evidence = ByteEvidence::none(1);
     evidence.chunk(0, 25, Some(&shares));
     evidence
@@ -106,6 +107,7 @@ fn good() -> StagingEvidence {
         },
         bytes: bytes(25),
         filler_any: vec![false],
+        decode_proof_off: false,
         staging: ReadBack { totals: all.clone(), rejects: 0, stray_rows: 0, chunks_differing: 0 },
         workers: vec![share(Role::Processor, 3, 0), share(Role::Writer, 3, 3)],
         declared: None,
@@ -170,6 +172,7 @@ fn each_thing_that_can_be_wrong_fails_the_check_that_is_there_for_it() {
         ),
         ("a chunk that nobody counted", &["every byte accounted for"], |e| {
             e.bytes = ByteEvidence::none(1);
+            e.bytes.shares.round_trips.proved = 3;
             e.bytes.chunk(0, 25, None);
         }),
         ("source changed", &["source unchanged during the run"], |e| {

@@ -390,6 +390,7 @@ fn permit(run_id: RunId, layout: &Layout, found: &[Found]) -> Permit {
     let (records, bytes, sha256) = (found.len() as u64, found.len() as u64 * 10, Hash::of(b"source"));
     let mut accounted = ByteEvidence::none(1);
     accounted.chunk(0, bytes, Some(&all_in_fields(bytes)));
+    accounted.shares.round_trips.proved = staged.records;
     let evidence = StagingEvidence {
         run_id,
         types: vec![layout.record.clone()],
@@ -418,6 +419,7 @@ fn permit(run_id: RunId, layout: &Layout, found: &[Found]) -> Permit {
             rejected_sums: Sums::zero(&layout.amount_scales()),
         },
         bytes: accounted,
+        decode_proof_off: false,
         filler_any: vec![false],
         staging: ReadBack { totals: staged, rejects, stray_rows: 0, chunks_differing: 0 },
         source_again: DecodedTwice::NotNeeded,

@@ -40,6 +40,24 @@ pub struct FieldForm {
     pub sum_of: Option<GroupSum>,
 }
 
+impl FieldForm {
+    /// A field that is written plainly: blanks at its end are padding, and each type has its usual notation.
+    #[must_use]
+    pub const fn plain() -> Self {
+        Self {
+            span: None,
+            trim: Trim::Right,
+            pattern: None,
+            truths: None,
+            implied_point: false,
+            numbers: None,
+            header: None,
+            rest: false,
+            sum_of: None,
+        }
+    }
+}
+
 /// A sum over groups of values that repeat within one field: BAI2's amounts in an account record.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct GroupSum {

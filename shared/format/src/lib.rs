@@ -14,6 +14,7 @@ pub mod codepage;
 pub mod copybook;
 pub mod decode;
 mod delimited;
+pub mod encode;
 mod encoding;
 mod escaping;
 mod fault;
@@ -35,6 +36,7 @@ mod tests;
 
 pub use cells::{Cell, cells};
 pub use decode::{Decoded, Decoder};
+pub use encode::{DecodeProof, Differs};
 pub use framing::{Frame, FrameError, FrameErrorAt, Framer, Frames, Taken, UnframeableError, frames};
 pub use header::{HeaderError, header_names};
 pub use lines::lines;

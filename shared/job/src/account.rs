@@ -60,6 +60,13 @@ impl Account {
         Ok(())
     }
 
+    /// Counts an accepted record that was encoded again, or was not.
+    pub(crate) const fn encoded(&mut self, is_proved: bool) {
+        let trips = &mut self.0.round_trips;
+        let count = if is_proved { &mut trips.proved } else { &mut trips.unproved };
+        *count = count.saturating_add(1);
+    }
+
     /// Counts a record that was rejected, whole; `place` is that of its type, if it has one.
     pub(crate) fn rejected(&mut self, place: Option<usize>, of: Extent) -> Result<(), TooManyBytes> {
         let counts = self.0.of_type(place);

@@ -27,6 +27,7 @@ pub const fn keys_for(code: ReasonCode, form: &Form) -> &'static [&'static str] 
         (ReasonCode::Pattern, _) => &["record.field.pattern"],
         (ReasonCode::Length, _) => &["record.field.length"],
         (ReasonCode::RecordType, _) => &["source.encoding", "record.when", "record.parent"],
+        (ReasonCode::RoundTrip, _) => &["source.decode_proof"],
         (ReasonCode::Padding, Form::Delimited(_)) => &[],
         (ReasonCode::Padding, Form::Fixed(_)) => &["record.padding"],
         (ReasonCode::Padding, Form::Copybook(_)) => &["record.padding", "source.cobol"],

@@ -21,6 +21,7 @@ use thiserror::Error;
 
 use crate::Job;
 use crate::account::{Account, Extent, Told};
+use crate::proof::Proofs;
 use crate::select::Selector;
 
 /// Why a chunk cannot be decoded at all. (A record that cannot is a reject, and no error.)
@@ -145,6 +146,7 @@ pub struct ChunkDecoder {
     job: Arc<Job>,
     framer: Framer,
     selector: Selector,
+    proofs: Proofs,
 }
 
 impl ChunkDecoder {
@@ -153,7 +155,12 @@ impl ChunkDecoder {
     /// # Errors
     /// In words, when the job's formats cannot be used.
     pub fn new(job: &Arc<Job>) -> Result<Self, String> {
-        Ok(Self { job: Arc::clone(job), framer: Framer::new(&job.format), selector: Selector::new(job)? })
+        Ok(Self {
+            job: Arc::clone(job),
+            framer: Framer::new(&job.format),
+            selector: Selector::new(job)?,
+            proofs: Proofs::new(job)?,
+        })
     }
 
     /// Decodes `bytes`, which are whole records.
@@ -196,17 +203,30 @@ impl ChunkDecoder {
                             footer.record(Some(at), record_no, lines, decoded.values(), is_decoded)?;
                         }
                         match (decoded.is_accepted(), parent) {
-                            (true, Some((0, _))) | (false, _) => account.rejected(Some(at), extent)?,
-                            (true, _) => account.accepted(at, extent, Told::from(&decoded))?,
-                        }
-                        match (decoded.is_accepted(), parent) {
-                            (true, Some((0, of))) => out.orphan(at, of, place, content, &decoded)?,
-                            (true, Some((number, _))) => {
-                                decoded.push(Value::Integer(i64::try_from(number).unwrap_or(i64::MAX)));
-                                out.accept(at, record_no, &decoded)?;
+                            (true, Some((0, of))) => {
+                                account.rejected(Some(at), extent)?;
+                                out.orphan(at, of, place, content, &decoded)?;
                             }
-                            (true, None) => out.accept(at, record_no, &decoded)?,
-                            (false, _) => out.reject(at, place, content, &decoded)?,
+                            (true, parent) => {
+                                if let Some((number, _)) = parent {
+                                    decoded.push(Value::Integer(i64::try_from(number).unwrap_or(i64::MAX)));
+                                }
+                                let start = out.write(at, record_no, &decoded);
+                                let row = out.row(at, start);
+                                if let Some(reason) = self.proofs.objection(&job, at, content, row) {
+                                    account.rejected(Some(at), extent)?;
+                                    out.take_back(at, start, &decoded)?;
+                                    out.keep(place, content, &[reason]);
+                                } else {
+                                    account.accepted(at, extent, Told::from(&decoded))?;
+                                    account.encoded(self.proofs.is_on());
+                                    out.accept(at, record_no, start, &decoded)?;
+                                }
+                            }
+                            (false, _) => {
+                                account.rejected(Some(at), extent)?;
+                                out.reject(at, place, content, &decoded)?;
+                            }
                         }
                     }
                     latest[at] = record_no.0;
@@ -218,6 +238,7 @@ impl ChunkDecoder {
             (Some(footer), Some(plan)) => footer.finish()?.to_bytes(plan),
             _ => Vec::new(),
         };
+        account.0.round_trips.equivalences = self.proofs.take().equivalences;
         Ok(DecodedChunk { footing, bytes: account.0, ..out.finish()? })
     }
 }
@@ -285,9 +306,9 @@ impl<'a> Decoding<'a> {
         }
     }
 
-    fn accept(&mut self, at: usize, record_no: RecordNo, decoded: &Decoded<'_>) -> Result<(), TotalsError> {
-        self.others(at);
-        let Some(share) = self.shares.get_mut(at) else { return Ok(()) };
+    /// Writes a record's row; returns where it begins.
+    fn write(&mut self, at: usize, record_no: RecordNo, decoded: &Decoded<'_>) -> usize {
+        let Some(share) = self.shares.get_mut(at) else { return 0 };
         let start = share.rows.len();
         record::begin(&mut share.rows, record_no);
         let own = match decoded.canonical() {
@@ -300,6 +321,32 @@ impl<'a> Decoding<'a> {
         for value in decoded.values().iter().skip(own) {
             record::put(&mut share.rows, value);
         }
+        start
+    }
+
+    /// The row that begins at `start`, the last that was written.
+    fn row(&self, at: usize, start: usize) -> &[u8] {
+        self.shares.get(at).and_then(|share| share.rows.get(start..)).unwrap_or_default()
+    }
+
+    /// Takes back the row that begins at `start`: its record is a reject.
+    fn take_back(&mut self, at: usize, start: usize, decoded: &Decoded<'_>) -> Result<(), TotalsError> {
+        if let Some(share) = self.shares.get_mut(at) {
+            share.rows.truncate(start);
+        }
+        self.add_rejected(at, decoded)
+    }
+
+    /// Counts the row that begins at `start`, and evaluates the row rules.
+    fn accept(
+        &mut self,
+        at: usize,
+        record_no: RecordNo,
+        start: usize,
+        decoded: &Decoded<'_>,
+    ) -> Result<(), TotalsError> {
+        self.others(at);
+        let Some(share) = self.shares.get_mut(at) else { return Ok(()) };
         share.totals.accept_decoded(share.layout, decoded.values(), &share.rows[start..])?;
         for (number, (place, predicate)) in &share.rules {
             let outcome = &mut self.rules[*number];

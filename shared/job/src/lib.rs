@@ -9,6 +9,7 @@ pub mod chunk;
 mod error;
 mod file;
 mod meaning;
+mod proof;
 pub mod select;
 mod shadow;
 #[cfg(test)]
@@ -57,6 +58,8 @@ pub struct Job {
     pub records: Vec<RecordType>,
     /// How the content of sensitive fields is shown. They need a key: see [`store::stored_job`].
     pub masks: Masks,
+    /// Whether accepted records are encoded again and compared with their bytes (INV-14).
+    pub decode_proof: bool,
     /// What is declared of the source, outside of it.
     pub declared: Option<Declared>,
     /// What the source's own header and trailer records declare of it.

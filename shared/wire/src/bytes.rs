@@ -2,6 +2,7 @@
 
 use bincode::{Decode, Encode};
 use domain::bytes::{ByteCounts, BytePlace, ByteShares, Places};
+use domain::round_trip::{Equivalence, EquivalenceCount, RoundTrips};
 
 /// How many bytes are of each class, in the order of [`domain::bytes::ByteClass::ALL`].
 type Counts = [u64; 7];
@@ -13,6 +14,11 @@ pub struct WireShares {
     untyped: Counts,
     unaccounted: WirePlaces,
     filler_data: Vec<WirePlaces>,
+    /// Accepted records that were encoded again, and those that were not.
+    proved: u64,
+    unproved: u64,
+    /// Values in another form than the usual one: record type, field, the form's place in [`Equivalence::ALL`], count.
+    equivalences: Vec<(u32, u32, u8, u64)>,
 }
 
 /// Records at which something was noticed: see [`Places`].
@@ -40,6 +46,14 @@ impl From<&ByteShares> for WireShares {
             untyped: counts(&shares.untyped),
             unaccounted: (&shares.unaccounted).into(),
             filler_data: shares.filler_data.iter().map(Into::into).collect(),
+            proved: shares.round_trips.proved,
+            unproved: shares.round_trips.unproved,
+            equivalences: shares
+                .round_trips
+                .equivalences
+                .iter()
+                .map(|of| (of.record, of.field, of.kind as u8, of.values))
+                .collect(),
         }
     }
 }
@@ -51,8 +65,19 @@ impl From<&WireShares> for ByteShares {
             untyped: byte_counts(wire.untyped),
             unaccounted: (&wire.unaccounted).into(),
             filler_data: wire.filler_data.iter().map(Into::into).collect(),
+            round_trips: RoundTrips {
+                proved: wire.proved,
+                unproved: wire.unproved,
+                equivalences: wire.equivalences.iter().filter_map(equivalence).collect(),
+            },
         }
     }
+}
+
+/// `None` for a form that this version does not know; the digest of the batch's content tells of it.
+fn equivalence(&(record, field, kind, values): &(u32, u32, u8, u64)) -> Option<EquivalenceCount> {
+    let kind = *Equivalence::ALL.get(usize::from(kind))?;
+    Some(EquivalenceCount { record, field, kind, values })
 }
 
 impl From<&Places> for WirePlaces {
@@ -80,6 +105,10 @@ impl WireShares {
             all.extend([places.records, places.first.len() as u64]);
             all.extend(places.first.iter().flat_map(|(record_no, offset)| [*record_no, *offset]));
         }
+        all.extend([self.proved, self.unproved, self.equivalences.len() as u64]);
+        for (record, field, kind, values) in &self.equivalences {
+            all.extend([u64::from(*record), u64::from(*field), u64::from(*kind), *values]);
+        }
         all
     }
 }
@@ -91,6 +120,8 @@ pub(crate) fn sample() -> WireShares {
     shares.types[0] = ByteCounts { fields: 900, filler: 90, ..ByteCounts::default() };
     shares.untyped.rejects = 10;
     shares.filler_data[0].note(BytePlace { record_no: 300, offset: 2 });
+    let signs = EquivalenceCount { record: 0, field: 2, kind: Equivalence::Sign, values: 5 };
+    shares.round_trips = RoundTrips { proved: 299, unproved: 1, equivalences: vec![signs] };
     let wire = WireShares::from(&shares);
     assert_eq!(ByteShares::from(&wire), shares);
     wire

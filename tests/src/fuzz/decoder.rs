@@ -3,6 +3,7 @@
 use std::path::Path;
 use std::sync::{Arc, LazyLock};
 
+use domain::constraint::ReasonCode;
 use domain::ids::RecordNo;
 use domain::record;
 use domain::value::{FieldType, Value};
@@ -71,6 +72,10 @@ pub fn decoder(data: &[u8]) {
         return;
     };
     assert!(chunk.bytes.account_for(bytes.len() as u64), "{} bytes: {:?}", bytes.len(), chunk.bytes);
+    let disputed = chunk.rejects.iter().flat_map(|reject| &reject.reasons);
+    let disputed: Vec<_> = disputed.filter(|reason| reason.code == ReasonCode::RoundTrip).collect();
+    assert!(disputed.is_empty(), "decoder and encoder disagree: {disputed:?}");
+    assert_eq!(chunk.bytes.round_trips.proved, chunk.accepted.records);
     let framed: Vec<_> = framed.into_iter().map(Result::unwrap).collect();
     each_record_is_told_once(job, &chunk, &framed);
     shown(job, &framed);

@@ -1,6 +1,7 @@
 //! A report as one HTML file: no script, nothing fetched, made to be read, printed and kept.
 
 mod bytes;
+mod decoding;
 mod view;
 mod workers;
 

@@ -13,6 +13,7 @@ use crate::report::relation::{Relation, Relations, due_in_final};
 use crate::report::verdict;
 
 use super::bytes::{Bytes, bytes};
+use super::decoding::{Decoding, decoding};
 use super::workers::{Workers, workers};
 
 /// The report as one HTML page, each value already formatted.
@@ -40,6 +41,7 @@ pub(super) struct Page {
     amounts: Vec<Amounts>,
     amounts_final: bool,
     bytes: Option<Bytes>,
+    decoding: Option<Decoding>,
     stages: Vec<Checks>,
     roles: Vec<Workers>,
     rejects: Vec<[String; 5]>,
@@ -175,6 +177,7 @@ impl Page {
             amounts: amounts(report),
             amounts_final: report.amounts.iter().any(|balance| balance.final_.is_some()),
             bytes: report.bytes.as_ref().map(bytes),
+            decoding: report.decode_proof.as_ref().map(decoding),
             stages: checks(&report.checks),
             roles: workers(&report.workers),
             rejects: rejects(report),

@@ -2,6 +2,7 @@
 
 mod bytes;
 mod checks;
+mod decoding;
 mod findings;
 pub mod style;
 pub mod table;
@@ -39,6 +40,7 @@ pub fn text(report: &Report, style: Style) -> String {
         ("Balance", balance(report, style)),
         ("Amounts", amounts(report, style)),
         ("Bytes", bytes::bytes(report, style)),
+        ("Decoding", decoding::decoding(report, style)),
         ("Checks", checks_table(&report.checks, style)),
         ("Workers", workers_table(report, style)),
         ("Rejects", rejects(report, style)),

@@ -34,7 +34,7 @@ pub use spec::{
 };
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;
 
 use domain::constraint::ReasonCode;
 

@@ -36,6 +36,14 @@ pub(crate) struct SourceSection {
         extend("default" = "reject", "enum" = ["reject", "keep"], "examples" = ["keep"])
     )]
     pub(crate) control_characters: Option<Spanned<String>>,
+    /// Whether each accepted record is encoded again from its values and compared with its bytes (INV-14). `off` is
+    /// shown in the report as a warning. `--decode-proof off` on the command line writes it into the run's job.
+    #[serde(default)]
+    #[schemars(
+        with = "String",
+        extend("default" = "on", "enum" = ["on", "off"], "examples" = ["off"])
+    )]
+    pub(crate) decode_proof: Option<Spanned<String>>,
     /// How the source is compressed. `auto` looks at its first bytes.
     #[serde(default)]
     #[schemars(

@@ -36,7 +36,7 @@ use super::error::{JobError, Place};
 use super::file::{JobFile, NamesOrAll, RecordSection, SourceSection};
 use control::footing;
 use declared::declared;
-use record_format::{compression, field_form};
+use record_format::{compression, decode_proof, field_form};
 use records::record_types;
 use rules::rules;
 use types::{constraints, field_type};
@@ -111,6 +111,7 @@ fn understand(raw: JobFile, text: &str) -> Checked<Job> {
         );
     }
     let (format, records, masks) = record_types(name, &raw.record, &raw.source, &raw.copybooks)?;
+    let decode_proof = decode_proof(raw.source.decode_proof.as_ref())?;
     let compression = compression(raw.source.compression.as_ref())?;
     let rules = rules(&raw.rule, &records)?;
     let (declared, short) = declared(raw.declared.as_ref(), &records)?;
@@ -128,6 +129,7 @@ fn understand(raw: JobFile, text: &str) -> Checked<Job> {
         format,
         records,
         masks,
+        decode_proof,
         declared,
         footing,
         rules,

@@ -430,3 +430,13 @@ pub(super) fn compression(spanned: Option<&Spanned<String>>) -> Checked<Compress
         }
     })
 }
+
+/// Whether accepted records are encoded again.
+pub(super) fn decode_proof(spanned: Option<&Spanned<String>>) -> Checked<bool> {
+    let Some(spanned) = spanned else { return Ok(true) };
+    match spanned.get_ref().as_str() {
+        "on" => Ok(true),
+        "off" => Ok(false),
+        other => fault(spanned.span(), format!("invalid decode_proof `{other}`: expected on or off")),
+    }
+}

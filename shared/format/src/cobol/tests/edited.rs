@@ -15,6 +15,11 @@ fn item(picture: &str) -> plan::Field {
 }
 
 fn decoder(picture: &str, page: &'static CodePage) -> FieldDecoder {
+    FieldDecoder::new(&spec(picture, page)).unwrap()
+}
+
+/// A field of an edited picture, as a decimal number.
+pub(crate) fn spec(picture: &str, page: &'static CodePage) -> FieldSpec {
     let item = item(picture);
     let form = EditedForm {
         edits: Arc::clone(&item.edits),
@@ -26,7 +31,7 @@ fn decoder(picture: &str, page: &'static CodePage) -> FieldDecoder {
     };
     let scale = u8::try_from(item.scale.max(0)).unwrap();
     let column = FieldType::Decimal { precision: 30, scale };
-    FieldDecoder::new(&FieldSpec { kind: Kind::Edited(form), bytes: item.length, page, column }).unwrap()
+    FieldSpec { kind: Kind::Edited(form), bytes: item.length, page, column }
 }
 
 fn read(decoder: &FieldDecoder, page: &CodePage, printed: &str) -> Option<String> {

@@ -1,6 +1,6 @@
 //! Fields as their users see them: tables of pictures, bytes and values, and properties that hold for all of them.
 
-mod edited;
+pub(crate) mod edited;
 mod peers;
 mod properties;
 mod table;
@@ -43,7 +43,7 @@ fn picture(text: &str) -> (bool, u8, i8) {
 }
 
 /// What words behind a picture say, such as `COMP-3 PFD SPACES=NULL`.
-fn spec(text: &str) -> FieldSpec {
+pub(crate) fn spec(text: &str) -> FieldSpec {
     let mut words = text.split(' ');
     let first = words.next().unwrap();
     let words: Vec<_> = words.collect();

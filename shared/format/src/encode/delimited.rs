@@ -1,0 +1,358 @@
+//! Records of fields between separators, encoded from their first byte to the last: separators, quotes and escapes as
+//! well.
+//!
+//! After RFC 4180, section 2 (a field that holds a separator, a quote or a line end is quoted, and its quotes are
+//! doubled); PostgreSQL, COPY, "Text Format", and MySQL, LOAD DATA, "FIELDS ESCAPED BY" (escapes without quotes).
+
+use domain::layout::Layout;
+use domain::record::{RawField, Tag};
+use domain::round_trip::{Equivalence, Equivalences};
+
+use super::characters::Characters;
+use super::written::Written;
+use super::{Counts, Differs, stripped};
+use crate::field::Trim;
+use crate::lines::{Lines, Whole};
+use crate::spec::{Delimited, FormatSpec};
+
+#[derive(Debug, Clone)]
+struct Column {
+    trim: Trim,
+    written: Written,
+    /// Whether it takes all that is left of the record.
+    is_rest: bool,
+}
+
+/// Encodes the records of one type.
+#[derive(Debug, Clone)]
+pub(super) struct DelimitedEncoder {
+    /// The fields that are written; others are computed from them.
+    columns: Vec<Column>,
+    form: Form,
+    lines: Lines,
+    joined: Vec<u8>,
+    text: Vec<u8>,
+}
+
+#[derive(Debug, Clone)]
+struct Form {
+    separator: u8,
+    quote: Option<u8>,
+    escape: Option<u8>,
+    null: Vec<u8>,
+    ends_with_separator: bool,
+    missing_is_null: bool,
+    characters: Characters,
+}
+
+/// A field as it stands in the record.
+#[derive(Debug, Clone, Copy)]
+struct Held<'a> {
+    /// Its bytes, without its quotes.
+    bytes: &'a [u8],
+    is_quoted: bool,
+}
+
+impl DelimitedEncoder {
+    pub(super) fn new(form: &Delimited, spec: &FormatSpec, layout: &Layout) -> Result<Self, String> {
+        let written = spec.fields.iter().take_while(|field| field.sum_of.is_none());
+        let columns = layout.fields.iter().zip(written).map(|(field, of)| {
+            let written =
+                Written::new(&field.ty, of).map_err(|error| format!("field `{}`: {error}", field.name))?;
+            Ok(Column { trim: of.trim, written, is_rest: of.rest })
+        });
+        let characters = Characters::new(spec.encoding);
+        let mut null = Vec::new();
+        characters
+            .append(form.null.as_bytes(), &mut null)
+            .ok_or_else(|| "the text that stands for NULL is none in the source's encoding".to_owned())?;
+        Ok(Self {
+            columns: columns.collect::<Result<_, String>>()?,
+            form: Form {
+                separator: form.separator,
+                quote: form.quote,
+                escape: form.escape.filter(|escape| Some(*escape) != form.quote),
+                null,
+                ends_with_separator: form.trailing_separator,
+                missing_is_null: form.missing_is_null,
+                characters,
+            },
+            lines: Lines::of(&spec.form),
+            joined: Vec::new(),
+            text: Vec::new(),
+        })
+    }
+
+    pub(super) fn prove<'a>(
+        &mut self,
+        record: &[u8],
+        values: impl Iterator<Item = RawField<'a>>,
+        room: &mut Vec<u8>,
+        counts: &mut Counts,
+    ) -> Result<(), Differs> {
+        let Self { columns, form, lines, joined, text } = self;
+        let record = match lines.whole(record, joined).0 {
+            Whole::Start(length) => record.get(..length).unwrap_or(record),
+            Whole::Rewritten => joined,
+        };
+        let record = match record.split_last() {
+            Some((last, rest)) if form.ends_with_separator && *last == form.separator => rest,
+            _ if form.ends_with_separator => {
+                return Err(Differs::of_record("the separator at the record's end"));
+            }
+            _ => record,
+        };
+        // Where the next field begins; `None` after the last.
+        let mut at = Some(0);
+        let mut known = 0;
+        for (index, value) in values.enumerate() {
+            let Some(column) = columns.get(index) else { break };
+            known += 1;
+            let Some(start) = at else {
+                if value.tag == Tag::Null && form.missing_is_null {
+                    counts.add(index, Equivalences::only(Equivalence::Missing));
+                    continue;
+                }
+                return Err(Differs::of_field(index, value, None));
+            };
+            let rest = record.get(start..).unwrap_or_default();
+            let usual = form.usual(column, value, text, room);
+            // Quick: the usual form, and a separator after it.
+            let length = room.len();
+            let is_usual = !column.is_rest && usual.is_some() && rest.starts_with(room);
+            if is_usual && (rest.len() == length || rest.get(length) == Some(&form.separator)) {
+                at = (rest.len() > length).then_some(start + length + 1);
+                continue;
+            }
+            let Some((held, length)) = form.held(rest, column.is_rest) else {
+                return Err(Differs::of_record("the quotes of a field"));
+            };
+            match usual.and_then(|()| form.same(column, value, held, text, room)) {
+                Some(Equivalences::NONE) => {}
+                Some(forms) => counts.add(index, forms),
+                None => return Err(Differs::of_field(index, value, Some((start, held.bytes, room)))),
+            }
+            at = (rest.len() > length).then_some(start + length + 1);
+        }
+        if known != columns.len() {
+            return Err(Differs::of_record("the number of fields"));
+        }
+        match at {
+            None => Ok(()),
+            // A record of no fields but computed ones is empty.
+            Some(0) if columns.is_empty() && record.is_empty() => Ok(()),
+            Some(_) => Err(Differs::of_record("what follows the last field")),
+        }
+    }
+}
+
+impl Form {
+    /// Puts the usual form of a value into `room`: with quotes or escapes where they are needed. `None` where it has
+    /// none. The value's text in the source's encoding is put into `text`.
+    fn usual(
+        &self,
+        column: &Column,
+        value: RawField<'_>,
+        text: &mut Vec<u8>,
+        room: &mut Vec<u8>,
+    ) -> Option<()> {
+        text.clear();
+        room.clear();
+        if value.tag == Tag::Null {
+            room.extend_from_slice(&self.null);
+            return Some(());
+        }
+        match column.written {
+            Written::Text if value.tag == Tag::Text => self.characters.append(value.content, text)?,
+            Written::Text => return None,
+            ref written => {
+                // In ASCII, whatever the encoding; then in the encoding.
+                written.write(value, room)?;
+                self.characters.append(room, text)?;
+                room.clear();
+            }
+        }
+        if stripped(text, column.trim, self.characters.space()).len() != text.len() {
+            return None;
+        }
+        let is_null = *text == self.null;
+        let needs = |byte: &u8| {
+            *byte == self.separator || matches!(*byte, b'\n' | b'\r') || Some(*byte) == self.quote
+        };
+        match (self.quote, self.escape) {
+            (Some(quote), _) if is_null || text.iter().any(needs) => {
+                room.push(quote);
+                for byte in &*text {
+                    if *byte == quote || Some(*byte) == self.escape {
+                        room.push(self.escape.unwrap_or(quote));
+                    }
+                    room.push(*byte);
+                }
+                room.push(quote);
+            }
+            (None, Some(escape)) => {
+                for byte in &*text {
+                    if *byte == escape || *byte == self.separator || matches!(*byte, b'\n' | b'\r') {
+                        room.push(escape);
+                    }
+                    room.push(match *byte {
+                        b'\n' if escape == b'\\' => b'n',
+                        b'\r' if escape == b'\\' => b'r',
+                        byte => byte,
+                    });
+                }
+            }
+            // Without quotes and escapes nothing can stand for the marker's own text.
+            (None, None) if is_null => return None,
+            _ => room.extend_from_slice(text),
+        }
+        Some(())
+    }
+
+    /// The field that begins `rest`, and how many bytes of it are the field with its quotes. `None` where its quote
+    /// does not close before a separator.
+    fn held<'a>(&self, rest: &'a [u8], is_rest: bool) -> Option<(Held<'a>, usize)> {
+        if is_rest {
+            return Some((Held { bytes: rest, is_quoted: false }, rest.len()));
+        }
+        if let Some(quote) = self.quote.filter(|quote| rest.first() == Some(quote)) {
+            let mut at = 1;
+            loop {
+                let (byte, next) = (*rest.get(at)?, rest.get(at + 1).copied());
+                let is_pair = (byte == quote && next == Some(quote))
+                    || (Some(byte) == self.escape && (next == Some(quote) || next == self.escape));
+                if is_pair {
+                    at += 2;
+                } else if byte == quote {
+                    let ends = next.is_none_or(|next| next == self.separator);
+                    return ends.then_some((Held { bytes: &rest[1..at], is_quoted: true }, at + 1));
+                } else {
+                    at += 1;
+                }
+            }
+        }
+        let mut at = 0;
+        while let Some(byte) = rest.get(at) {
+            if *byte == self.separator {
+                break;
+            }
+            at += if self.quote.is_none() && Some(*byte) == self.escape { 2 } else { 1 };
+        }
+        let end = at.min(rest.len());
+        Some((Held { bytes: &rest[..end], is_quoted: false }, end))
+    }
+
+    /// Whether the field in the record is the value in another form than the usual one. `text`: the value's text.
+    fn same(
+        &self,
+        column: &Column,
+        value: RawField<'_>,
+        held: Held<'_>,
+        text: &[u8],
+        room: &mut [u8],
+    ) -> Option<Equivalences> {
+        let space = self.characters.space();
+        let trimmed = stripped(held.bytes, column.trim, space);
+        let only = Equivalences::only;
+        let pads =
+            if trimmed.len() == held.bytes.len() { Equivalences::NONE } else { only(Equivalence::Padding) };
+        let is_marker = !held.is_quoted && (held.bytes == self.null || trimmed == self.null);
+        if value.tag == Tag::Null || is_marker {
+            return (value.tag == Tag::Null && is_marker).then_some(pads);
+        }
+        // What the quotes or escapes hide.
+        let (bytes, forms) = if held.is_quoted {
+            let bytes = self.unquoted(held.bytes);
+            // Quotes that the usual form has as well are not worth a word.
+            let needed = self.quote.is_some_and(|quote| room.first() == Some(&quote));
+            let forms = match (needed, room.get(1..room.len().saturating_sub(1)) == Some(held.bytes)) {
+                (false, _) => only(Equivalence::Quotes),
+                (true, true) => Equivalences::NONE,
+                (true, false) => only(Equivalence::Escape),
+            };
+            (bytes, forms)
+        } else if self.quote.is_none() && self.escape.is_some() {
+            return self.same_escaped(column, value, (held.bytes, trimmed), text, pads);
+        } else {
+            let is_bare = column.is_rest || self.quote.is_none() || !room.starts_with(self.quote.as_slice());
+            (held.bytes.to_vec(), if is_bare { Equivalences::NONE } else { only(Equivalence::Quotes) })
+        };
+        let trimmed = stripped(&bytes, column.trim, space);
+        let pads = if trimmed.len() == bytes.len() { Equivalences::NONE } else { only(Equivalence::Padding) };
+        let forms = forms.with(pads);
+        if trimmed == text {
+            return Some(forms);
+        }
+        let other = match column.written {
+            Written::Text => self.characters.other_codes(value.content, trimmed)?,
+            ref written => written.other_notation(value, self.characters.text(trimmed)?.as_bytes())?,
+        };
+        Some(forms.with(other))
+    }
+
+    fn unquoted(&self, bytes: &[u8]) -> Vec<u8> {
+        let mut out = Vec::with_capacity(bytes.len());
+        let mut bytes = bytes.iter().copied().peekable();
+        while let Some(byte) = bytes.next() {
+            let next = bytes.peek().copied();
+            let hides = (Some(byte) == self.quote && next == self.quote)
+                || (Some(byte) == self.escape && (next == self.quote || next == self.escape));
+            out.push(if hides { bytes.next().unwrap_or(byte) } else { byte });
+        }
+        out
+    }
+
+    /// The same for escapes without quotes: every byte of the text stands for itself, or is escaped.
+    fn same_escaped(
+        &self,
+        column: &Column,
+        value: RawField<'_>,
+        (held, trimmed): (&[u8], &[u8]),
+        text: &[u8],
+        pads: Equivalences,
+    ) -> Option<Equivalences> {
+        if let (Written::Text, Some(escape)) = (&column.written, self.escape) {
+            return self
+                .walks(text, held, escape)
+                .then_some(Equivalences::only(Equivalence::Escape))
+                .or_else(|| self.walks(text, trimmed, escape).then(|| pads.and(Equivalence::Escape)))
+                .or_else(|| Some(self.characters.other_codes(value.content, trimmed)?.with(pads)));
+        }
+        if trimmed == text {
+            return Some(pads);
+        }
+        Some(column.written.other_notation(value, self.characters.text(trimmed)?.as_bytes())?.with(pads))
+    }
+
+    /// Whether `held` spells `text`, byte by byte.
+    fn walks(&self, text: &[u8], held: &[u8], escape: u8) -> bool {
+        let mut held = held.iter().copied();
+        for byte in text {
+            let is_same = match held.next() {
+                Some(found) if found == escape => held.next().is_some_and(|escaped| {
+                    let letter = match byte {
+                        0x08 => Some(b'b'),
+                        b'\t' => Some(b't'),
+                        b'\n' => Some(b'n'),
+                        0x0B => Some(b'v'),
+                        0x0C => Some(b'f'),
+                        b'\r' => Some(b'r'),
+                        0x1A => Some(b'Z'),
+                        _ => None,
+                    };
+                    let is_itself = escaped == *byte
+                        && (*byte == escape
+                            || *byte == self.separator
+                            || matches!(*byte, b'\n' | b'\r' | b'"' | b'\''));
+                    is_itself || (escape == b'\\' && letter == Some(escaped))
+                }),
+                Some(found) => found == *byte && found != self.separator,
+                None => false,
+            };
+            if !is_same {
+                return false;
+            }
+        }
+        held.next().is_none()
+    }
+}

@@ -1,0 +1,196 @@
+//! What was decoded, encoded again, is the record (INV-14): from the values that are loaded back to the source's bytes.
+//!
+//! ```text
+//! source bytes ─ decode ─► canonical row ─ encode ─► bytes ─ compare ─► the source's bytes
+//! ```
+//!
+//! The encoder is written from the standards (each module names its own), and shares no code with the decoder but the
+//! job's description of the format: a mistake in one of them is not repeated in the other. It starts from the
+//! canonical row, which is what is loaded, and not from what the decoder remembers.
+//!
+//! Every value has a usual form. Where a source writes another form that means the same, that is an
+//! [`Equivalence`](domain::round_trip::Equivalence), which is counted; any other difference is a reject.
+
+mod characters;
+mod cobol;
+mod delimited;
+mod fixed;
+mod laid_out;
+mod notation;
+mod written;
+
+#[cfg(test)]
+mod tests;
+
+use domain::layout::Layout;
+use domain::record::{RawField, Tag};
+use domain::round_trip::{Equivalence, Equivalences};
+
+use self::delimited::DelimitedEncoder;
+use self::fixed::FixedEncoder;
+use self::laid_out::LaidOutEncoder;
+use crate::field::Trim;
+use crate::spec::{Form, FormatSpec};
+
+/// How many bytes of a field a difference shows.
+const SHOWN_BYTES_MAX: usize = 32;
+
+/// Proves the decoding of one record type: encodes each of its rows, and compares with the record.
+#[derive(Debug, Clone)]
+pub struct DecodeProof {
+    shape: Shape,
+    room: Vec<u8>,
+    counts: Counts,
+}
+
+#[derive(Debug, Clone)]
+enum Shape {
+    Delimited(Box<DelimitedEncoder>),
+    Fixed(Box<FixedEncoder>),
+    Copybook(Box<LaidOutEncoder>),
+}
+
+/// How many values of each field were written in each form but the usual one.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Counts(Vec<[u64; Equivalence::ALL.len()]>);
+
+impl Counts {
+    #[cold]
+    fn add(&mut self, field: usize, forms: Equivalences) {
+        if self.0.len() <= field {
+            self.0.resize(field + 1, [0; Equivalence::ALL.len()]);
+        }
+        if let Some(counts) = self.0.get_mut(field) {
+            for form in forms.iter() {
+                if let Some(count) = counts.get_mut(form as usize) {
+                    *count = count.saturating_add(1);
+                }
+            }
+        }
+    }
+}
+
+/// Why a row is not the record that it was decoded from.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Differs {
+    /// The field's place in the layout; `None` where it is no single field.
+    pub field: Option<usize>,
+    /// What is wrong, with the value and both forms. Quotes the record.
+    pub detail: String,
+    /// The bytes that the record holds where the field is; empty where it is no single field.
+    pub found: Vec<u8>,
+}
+
+impl Differs {
+    #[cold]
+    fn of_record(what: &str) -> Self {
+        let detail = format!("{what} cannot be made again from what was decoded");
+        Self { field: None, detail, found: Vec::new() }
+    }
+
+    /// `found`: the offset in the record, the bytes there, and the usual form of the value.
+    #[cold]
+    fn of_field(field: usize, value: RawField<'_>, found: Option<(usize, &[u8], &[u8])>) -> Self {
+        let shown = match value.tag {
+            Tag::Text if value.content.len() > SHOWN_BYTES_MAX => {
+                format!("a text of {} bytes", value.content.len())
+            }
+            _ => value.display(),
+        };
+        match found {
+            Some((offset, source, [])) => Self {
+                field: Some(field),
+                detail: format!(
+                    "decoded as {shown}, which cannot be written in this field; the record holds {} at offset {offset}",
+                    hex(source)
+                ),
+                found: source.to_vec(),
+            },
+            Some((offset, source, usual)) => Self {
+                field: Some(field),
+                detail: format!(
+                    "decoded as {shown}, which is written {}, but the record holds {} at offset {offset}",
+                    hex(usual),
+                    hex(source)
+                ),
+                found: source.to_vec(),
+            },
+            None => Self {
+                field: Some(field),
+                detail: format!("decoded as {shown}, but the record has no such field"),
+                found: Vec::new(),
+            },
+        }
+    }
+}
+
+fn hex(bytes: &[u8]) -> String {
+    let more = if bytes.len() > SHOWN_BYTES_MAX { "…" } else { "" };
+    format!("x'{}{more}'", domain::hex::encode(&bytes[..bytes.len().min(SHOWN_BYTES_MAX)]))
+}
+
+impl DecodeProof {
+    /// For records of `layout` that are written as `spec` says.
+    ///
+    /// # Errors
+    /// A sentence for the job's author.
+    pub fn new(spec: &FormatSpec, layout: &Layout) -> Result<Self, String> {
+        let shape = match &spec.form {
+            Form::Delimited(form) => Shape::Delimited(Box::new(DelimitedEncoder::new(form, spec, layout)?)),
+            Form::Fixed(form) => Shape::Fixed(Box::new(FixedEncoder::new(form, spec, layout)?)),
+            Form::Copybook(form) => Shape::Copybook(Box::new(LaidOutEncoder::new(&form.record)?)),
+        };
+        Ok(Self { shape, room: Vec::new(), counts: Counts::default() })
+    }
+
+    /// Encodes a row, given by its fields in canonical form, and compares it with the record's content. Counts the
+    /// values that are written in another form than the usual one.
+    ///
+    /// # Errors
+    /// [`Differs`] at the first field that is not what the record holds.
+    pub fn prove<'a>(
+        &mut self,
+        record: &[u8],
+        row: impl Iterator<Item = RawField<'a>>,
+    ) -> Result<(), Differs> {
+        let Self { shape, room, counts } = self;
+        match shape {
+            Shape::Delimited(encoder) => encoder.prove(record, row, room, counts),
+            Shape::Fixed(encoder) => encoder.prove(record, row, room, counts),
+            Shape::Copybook(encoder) => encoder.prove(record, row, room, counts),
+        }
+    }
+
+    /// How many values of which field were written in which form since the last call, by field and form.
+    pub fn take(&mut self) -> Vec<(usize, Equivalence, u64)> {
+        let mut all = Vec::new();
+        for (field, counts) in self.counts.0.iter_mut().enumerate() {
+            for (form, count) in Equivalence::ALL.iter().zip(counts) {
+                if *count > 0 {
+                    all.push((field, *form, std::mem::take(count)));
+                }
+            }
+        }
+        all
+    }
+}
+
+/// The bytes without the blanks that are padding.
+fn stripped(bytes: &[u8], trim: Trim, space: u8) -> &[u8] {
+    let mut rest = bytes;
+    if trim != Trim::None {
+        while let [front @ .., last] = rest
+            && *last == space
+        {
+            rest = front;
+        }
+    }
+    if trim == Trim::Both {
+        while let [first, back @ ..] = rest
+            && *first == space
+        {
+            rest = back;
+        }
+    }
+    rest
+}

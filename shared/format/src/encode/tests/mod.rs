@@ -1,0 +1,18 @@
+//! The encoder against the decoder: what one reads, the other writes; and what was not read, it does not confirm.
+
+mod fields;
+
+use std::sync::Arc;
+
+use domain::record::RawField;
+use domain::round_trip::Equivalences;
+
+use super::characters::PageBytes;
+use super::cobol::FieldEncoder;
+use crate::cobol::FieldSpec;
+
+/// Whether `source` is the value as the field writes it, and in which forms.
+fn prove(spec: &FieldSpec, value: RawField<'_>, source: &[u8]) -> Option<Equivalences> {
+    let page = Arc::new(PageBytes::new(spec.page));
+    FieldEncoder::new(spec, page).unwrap().prove(value, source, &mut Vec::new())
+}
