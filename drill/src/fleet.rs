@@ -12,6 +12,7 @@ use coordinator::open::OpenError;
 use coordinator::ops::OpsError;
 use coordinator::run::{Ending, RunError};
 use coordinator::{Coordinator, CoordinatorBuilder};
+use job::decoders::Decoders;
 use platform::causes::chain;
 use platform::clock::SystemClock;
 use post::{Post, PostSettings};
@@ -29,16 +30,27 @@ pub(crate) fn broker() -> Arc<dyn Broker> {
 
 /// A coordinator as a process of its own would have it.
 pub(crate) fn coordinator(store: &Arc<dyn Store>, broker: Arc<dyn Broker>, actor: &str) -> Coordinator {
+    decoding_by(Decoders::default(), store, broker, actor)
+}
+
+/// The same, with decoders that are perhaps not the program's own.
+pub(crate) fn decoding_by(
+    decoders: Decoders,
+    store: &Arc<dyn Store>,
+    broker: Arc<dyn Broker>,
+    actor: &str,
+) -> Coordinator {
     let clock = Arc::new(SystemClock);
     let post = Post::new(broker, Arc::clone(store), clock, PostSettings::default(), actor);
     // What is taken off the bus is missed sooner than in life.
     let window = WindowLimits { overdue: Duration::from_secs(2), ..WindowLimits::default() };
-    CoordinatorBuilder::new(post, actor).window(window).build()
+    CoordinatorBuilder::new(post, actor).window(window).decoders(decoders).build()
 }
 
 /// The workers of one drive, on the coordinator's broker and store.
 pub(crate) fn workers(coordinator: &Coordinator) -> Fleet {
-    let with = WorkerContext::new(Arc::clone(&coordinator.post));
+    let mut with = WorkerContext::new(Arc::clone(&coordinator.post));
+    with.decoders = coordinator.decoders.clone();
     Fleet::start(with, &coordinator.host, WORKERS, WORKERS)
 }
 

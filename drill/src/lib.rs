@@ -12,6 +12,7 @@ mod disturbed;
 mod fleet;
 mod intercept;
 mod meddling;
+mod misreading;
 mod reference;
 pub mod report;
 mod scenario;

@@ -18,6 +18,7 @@ use domain::ids::RunId;
 use domain::layout::Layout;
 use domain::reconcile::VerifySource;
 use domain::report::Report;
+use job::decoders::Decoders;
 use job::{Job, ShadowJob};
 use platform::causes::chain;
 use source::Location;
@@ -228,8 +229,11 @@ impl<'a> Field<'a> {
 
     /// Drives a run on `broker` as far as it goes.
     pub(crate) async fn drive(&self, run_id: RunId, how: &Drive, broker: Arc<dyn Broker>) -> Ended {
-        let coordinator = self.coordinator(broker);
-        let workers = fleet::workers(&coordinator);
+        self.drive_with(&self.coordinator(broker), run_id, how).await
+    }
+
+    async fn drive_with(&self, coordinator: &Coordinator, run_id: RunId, how: &Drive) -> Ended {
+        let workers = fleet::workers(coordinator);
         let ended = within(self.scenario.patience, Box::pin(coordinator.drive(run_id, how))).await;
         let stopped = within(self.scenario.patience, workers.stop()).await;
         let ended = ended?;
@@ -245,6 +249,21 @@ impl<'a> Field<'a> {
     ) -> (Option<RunId>, Ended) {
         match self.open(request).await {
             Ok(run_id) => (Some(run_id), self.drive(run_id, &Drive::default(), broker).await),
+            Err(refusal) => (None, Err(refusal)),
+        }
+    }
+
+    /// Opens a run and drives it; coordinator and processors decode by `decoders`.
+    pub(crate) async fn run_decoded_by(
+        &self,
+        request: &RunRequest,
+        decoders: Decoders,
+    ) -> (Option<RunId>, Ended) {
+        match self.open(request).await {
+            Ok(run_id) => {
+                let coordinator = fleet::decoding_by(decoders, &self.store, fleet::broker(), OPERATOR);
+                (Some(run_id), self.drive_with(&coordinator, run_id, &Drive::default()).await)
+            }
             Err(refusal) => (None, Err(refusal)),
         }
     }

@@ -34,7 +34,7 @@ pub(crate) enum Owned {
 }
 
 impl Owned {
-    fn of(value: &Value<'_>) -> Self {
+    pub(crate) fn of(value: &Value<'_>) -> Self {
         match value {
             Value::Null => Self::Null,
             Value::Text(text) => Self::Text((*text).into()),

@@ -21,6 +21,7 @@ use broker::Queue;
 use bytes::Bytes;
 use domain::counts::Role;
 use domain::ids::WorkerId;
+use job::decoders::Decoders;
 use platform::clock::Clock;
 use post::{Post, PostError, Unread};
 use store::Store;
@@ -52,6 +53,8 @@ pub struct WorkerContext {
     pub registered: Registered,
     /// How many ranges this process reads back at a time: as many as it has cores, whatever its slots.
     pub reading: Arc<Semaphore>,
+    /// What makes the decoders of its processors.
+    pub decoders: Decoders,
     /// For tests: the number of the chunk at which a processor dies; `None` outside of tests.
     pub dies_at_chunk: Option<u64>,
 }
@@ -67,6 +70,7 @@ impl WorkerContext {
             stop: CancellationToken::new(),
             registered: Registered::default(),
             reading: reading(),
+            decoders: Decoders::default(),
             dies_at_chunk: None,
         }
     }

@@ -10,7 +10,8 @@ use domain::fingerprint::Hash;
 use domain::ids::WorkerId;
 use job::Job;
 use job::chunk::ChunkCut;
-use job::chunk::{ChunkDecoder, ChunkError};
+use job::chunk::ChunkError;
+use job::decoders::Decoders;
 use store::StoreError;
 use thiserror::Error;
 use wire::{Batch, Chunk, ChunkCounts, CodecError, Work, WorkerReport};
@@ -120,10 +121,10 @@ async fn handle(with: &WorkerContext, jobs: &Jobs, worker: WorkerId, body: Bytes
         Err(error) => return start.postponed(error.to_string()).await,
     };
     let (run_id, chunk_no, bytes) = (chunk.run_id, chunk.chunk_no, chunk.bytes.len() as u64);
-    let cut = start.task.cut.clone();
+    let (cut, decoders) = (start.task.cut.clone(), with.decoders.clone());
     // Decoding is work for a core, not for the runtime's threads. A panic in it fails this chunk alone.
     let processed = tokio::task::spawn_blocking(move || {
-        let batch = process(&job, &cut, &chunk, worker)?;
+        let batch = process(&job, &cut, &chunk, worker, &decoders)?;
         let counts = batch.counts();
         let body =
             sealer.seal(&batch).map_err(|error| ProcessError::Batch { chunk_no: chunk.chunk_no, error })?;
@@ -163,12 +164,13 @@ pub fn process(
     cut: &ChunkCut,
     chunk: &Chunk,
     processor: WorkerId,
+    decoders: &Decoders,
 ) -> Result<Batch, ProcessError> {
     let chunk_no = chunk.chunk_no;
     if cut.chunk_no.0 != chunk_no || Hash::of(&chunk.bytes) != cut.sha256 {
         return Err(ProcessError::Altered { chunk_no });
     }
-    let mut decoder = ChunkDecoder::new(job).map_err(ProcessError::Job)?;
+    let mut decoder = decoders.of_chunks(job).map_err(ProcessError::Job)?;
     let decoded =
         decoder.decode(cut.start(), &chunk.bytes).map_err(|error| ProcessError::Chunk { chunk_no, error })?;
     if decoded.records() != cut.records {

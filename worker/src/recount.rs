@@ -41,8 +41,8 @@ pub(crate) async fn recount(with: &WorkerContext, jobs: &Jobs, opened: Opened<Ch
         Err(Unavailable::Job(reason)) => return Handled::Refused(reason),
     };
     let decoded = tokio::task::spawn_blocking({
-        let (job, processor) = (Arc::clone(&job), committed.processor);
-        move || process(&job, &row.cut, &chunk, processor)
+        let (job, processor, decoders) = (Arc::clone(&job), committed.processor, with.decoders.clone());
+        move || process(&job, &row.cut, &chunk, processor, &decoders)
     });
     let batch: Batch = match decoded.await {
         Ok(Ok(batch)) => batch,

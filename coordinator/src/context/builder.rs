@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use job::decoders::Decoders;
 use post::Post;
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
@@ -22,6 +23,7 @@ pub struct CoordinatorBuilder {
     checkpoints: Checkpoints,
     notify: Notify,
     window: WindowLimits,
+    decoders: Decoders,
 }
 
 impl CoordinatorBuilder {
@@ -36,6 +38,7 @@ impl CoordinatorBuilder {
             checkpoints: Checkpoints::default(),
             notify: Notify::default(),
             window: WindowLimits::default(),
+            decoders: Decoders::default(),
         }
     }
 
@@ -63,6 +66,12 @@ impl CoordinatorBuilder {
         Self { window, ..self }
     }
 
+    /// Decodes chunks of its own by these decoders.
+    #[must_use]
+    pub fn decoders(self, decoders: Decoders) -> Self {
+        Self { decoders, ..self }
+    }
+
     /// Builds the coordinator, with a live view that nobody watches yet and a stop signal of its own.
     #[must_use]
     pub fn build(self) -> Coordinator {
@@ -79,6 +88,7 @@ impl CoordinatorBuilder {
             notify: Arc::new(self.notify),
             host,
             window: self.window,
+            decoders: self.decoders,
             watch: watch::channel(Snapshot::default()).0,
             stop: CancellationToken::new(),
         }

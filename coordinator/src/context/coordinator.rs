@@ -6,6 +6,7 @@ use domain::checkpoint::Checkpoint;
 use domain::event::Entry as LogEntry;
 use domain::event_kind::EventKind;
 use domain::ids::RunId;
+use job::decoders::Decoders;
 use platform::clock::Clock;
 use post::Post;
 use serde_json::json;
@@ -47,6 +48,8 @@ pub struct Coordinator {
     pub notify: Arc<Notify>,
     /// Where the live view of the run in progress is published.
     pub watch: watch::Sender<Snapshot>,
+    /// What makes the decoders of the chunks that it decodes itself.
+    pub decoders: Decoders,
     /// Cancelled when the coordinator must stop.
     pub stop: CancellationToken,
 }

@@ -8,6 +8,7 @@ use domain::ids::WorkerId;
 use domain::reconcile::VerifySource;
 use job::Job;
 use job::chunk::ChunkDecoder;
+use job::decoders::Decoders;
 use wire::Batch;
 
 use crate::split::splitter::{CutChunk, SplitError};
@@ -25,10 +26,10 @@ impl Beside {
     ///
     /// # Errors
     /// [`SplitError`] when the job's formats cannot be used, or no chance could be had.
-    pub(crate) fn new(job: &Arc<Job>, verify: VerifySource) -> Result<Self, SplitError> {
+    pub(crate) fn new(job: &Arc<Job>, verify: VerifySource, decoders: &Decoders) -> Result<Self, SplitError> {
         let mut secret = [0; 16];
         getrandom::fill(&mut secret).map_err(SplitError::Sample)?;
-        Ok(Self { verify, secret, decoder: ChunkDecoder::new(job).map_err(SplitError::Job)? })
+        Ok(Self { verify, secret, decoder: decoders.of_chunks(job).map_err(SplitError::Job)? })
     }
 
     /// Whether this chunk is decoded here.

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use domain::reconcile::VerifySource;
 use job::Job;
+use job::decoders::Decoders;
 use post::Post;
 use source::SourceFile;
 use store::model::SplitTotals;
@@ -43,6 +44,8 @@ pub struct Load<'a> {
     pub shares: &'a Shares,
     /// Of how many chunks the source's bytes are decoded here too.
     pub verify_source: VerifySource,
+    /// What makes the decoder of those chunks.
+    pub decoders: &'a Decoders,
     /// Opens the source again; `None` when it can be read only once.
     pub reopen: &'a (dyn Fn() -> Option<SourceFile> + Sync),
     /// What is handed out to be read back.
@@ -122,9 +125,10 @@ impl Load<'_> {
         sender: mpsc::Sender<CutChunk>,
     ) -> tokio::task::JoinHandle<Result<SplitTotals, SplitError>> {
         let (job, limits, verify) = (Arc::clone(self.job), self.limits, self.verify_source);
+        let decoders = self.decoders.clone();
         tokio::task::spawn_blocking(move || {
             let reader = source.reader()?;
-            let mut beside = Beside::new(&job, verify)?;
+            let mut beside = Beside::new(&job, verify, &decoders)?;
             split(reader, &job, limits, |mut cut| {
                 cut.cut.decoded = beside.content(&cut);
                 sender.blocking_send(cut).is_ok()

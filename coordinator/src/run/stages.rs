@@ -56,6 +56,7 @@ impl Coordinator {
                 window: self.window,
                 shares: &self.shares,
                 verify_source: run.verify_source,
+                decoders: &self.decoders,
                 reopen: &reopen,
                 ranges,
                 watch: &self.watch,

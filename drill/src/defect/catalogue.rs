@@ -1,4 +1,4 @@
-//! The catalogue itself, by group: CNT counts, AMT amounts, CON content, STR structure, HND hands, BUS the bus, LED
+//! The catalogue itself, by group: CNT counts, AMT amounts, CON content, DEC decoding, STR structure, HND hands, BUS the bus, LED
 //! the ledger, SRC the source, DCL what is declared, PRM promotion, LOG the log.
 
 use domain::invariants::Invariant;
@@ -136,6 +136,41 @@ Content {
     "CON-19" Con19 Staging, "leading zeros of a text are dropped", FingerprintsEqual, [check "fingerprint, source to staging"], Field;
     "CON-20" Con20 Staging, "the bytes of a reject are altered", StagedOnce, [check "chunks as committed"], Record;
     "CON-21" Con21 Staging, "a value becomes NULL", FingerprintsEqual, [check "fingerprint, source to staging"], Field;
+}
+
+// Decoding: the same defect in every process.
+Decoding {
+    "DEC-01" Dec01 Decoder, "the decimal point of amounts is ignored", RoundTrip, [check "rejects within the limit"], Run;
+    "DEC-02" Dec02 Decoder, "the sign of negative amounts is dropped", RoundTrip, [check "rejects within the limit"], Run;
+    "DEC-03" Dec03 Decoder, "amounts pass through a floating-point number", RoundTrip, [check "rejects within the limit"], Run;
+    "DEC-04" Dec04 Decoder, "the last digit of amounts is dropped", RoundTrip, [check "rejects within the limit"], Run;
+    "DEC-05" Dec05 Decoder, "NULL becomes empty text", RoundTrip, [check "rejects within the limit"], Run;
+    "DEC-06" Dec06 Decoder, "empty text becomes NULL", RoundTrip, [check "rejects within the limit"], Run;
+    "DEC-07" Dec07 Decoder, "an amount becomes NULL", RoundTrip, [check "rejects within the limit"], Run;
+    "DEC-08" Dec08 Decoder, "day and month are swapped", RoundTrip, [check "rejects within the limit"], Run;
+    "DEC-09" Dec09 Decoder, "dates are in the century before", RoundTrip, [check "rejects within the limit"], Run;
+    "DEC-10" Dec10 Decoder, "leading zeros of a text are dropped", RoundTrip, [check "rejects within the limit"], Run;
+    "DEC-11" Dec11 Decoder, "a blank of the padding is left in a text", RoundTrip, [check "rejects within the limit"], Run;
+    "DEC-12" Dec12 Decoder, "the last character of a text is dropped", RoundTrip, [check "rejects within the limit"], Run;
+    "DEC-13" Dec13 Decoder, "small letters become capitals", RoundTrip, [check "rejects within the limit"], Run;
+    "DEC-14" Dec14 Decoder, "letters beyond ASCII become question marks", RoundTrip, [check "rejects within the limit"], Run;
+    "DEC-15" Dec15 Decoder, "the quotes around a text are kept as its content", RoundTrip, [check "rejects within the limit"], Run;
+    "DEC-16" Dec16 Decoder, "a separator in a text is dropped", RoundTrip, [check "rejects within the limit"], Run;
+    "DEC-17" Dec17 Decoder, "true and false are swapped", RoundTrip, [check "rejects within the limit"], Run;
+    "DEC-18" Dec18 Decoder, "the fraction of a second is dropped", RoundTrip, [check "rejects within the limit"], Run;
+    "DEC-19" Dec19 Decoder, "timestamps are shifted by an hour, as by a time zone", RoundTrip, [check "rejects within the limit"], Run;
+    "DEC-20" Dec20 Decoder, "integers are one too high", RoundTrip, [check "rejects within the limit"], Run;
+    "DEC-21" Dec21 Decoder, "the last byte of a binary value is dropped", RoundTrip, [check "rejects within the limit"], Run;
+    "DEC-22" Dec22 Decoder, "two fields of one type are swapped", RoundTrip, [check "rejects within the limit"], Run;
+    "DEC-23" Dec23 Decoder, "a field keeps the value of the record before", RoundTrip, [check "rejects within the limit"], Run;
+    "DEC-24" Dec24 Decoder, "the byte order of binary numbers is swapped", RoundTrip, [check "rejects within the limit"], Run;
+    "DEC-25" Dec25 Decoder, "text is read in another code page", RoundTrip, [check "rejects within the limit"], Run;
+    "DEC-26" Dec26 Decoder, "the last occurrence of a table is not read", RoundTrip, [check "rejects within the limit"], Run;
+    "DEC-27" Dec27 Decoder, "the decimal places of a picture are one too few", RoundTrip, [check "rejects within the limit"], Run;
+    "DEC-28" Dec28 Decoder, "a byte of a field is counted twice", BytesAccounted, [check "every byte accounted for"], Part;
+    "DEC-29" Dec29 Decoder, "a field's last byte is not counted", BytesAccounted, [check "every byte accounted for"], Part;
+    "DEC-30" Dec30 Decoder, "of a record, nothing is counted", BytesAccounted, [check "every byte accounted for"], Part;
+    "DEC-31" Dec31 Decoder, "FILLER is not counted", BytesAccounted, [check "every byte accounted for"], Part;
 }
 
 // Structure.

@@ -14,6 +14,8 @@ pub enum Group {
     Amounts,
     /// Values other than amounts were changed.
     Content,
+    /// The decoder misreads: every process has the same defect.
+    Decoding,
     /// Tables were made differently: columns, triggers, constraints.
     Structure,
     /// Workers and their messages.
@@ -34,10 +36,11 @@ pub enum Group {
 
 impl Group {
     /// Every group, in the order of the catalogue.
-    pub const ALL: [Self; 11] = [
+    pub const ALL: [Self; 12] = [
         Self::Counts,
         Self::Amounts,
         Self::Content,
+        Self::Decoding,
         Self::Structure,
         Self::Hands,
         Self::Bus,
@@ -55,6 +58,7 @@ impl Group {
             Self::Counts => "CNT",
             Self::Amounts => "AMT",
             Self::Content => "CON",
+            Self::Decoding => "DEC",
             Self::Structure => "STR",
             Self::Hands => "HND",
             Self::Bus => "BUS",
@@ -73,6 +77,7 @@ impl Group {
             Self::Counts => "Counts",
             Self::Amounts => "Amounts",
             Self::Content => "Content",
+            Self::Decoding => "Decoding",
             Self::Structure => "Structure",
             Self::Hands => "Hands",
             Self::Bus => "The bus",
@@ -91,6 +96,8 @@ impl Group {
 pub enum Strikes {
     /// The source, or what its sender declares.
     Source,
+    /// The decoder of coordinator and processors.
+    Decoder,
     /// Messages between coordinator and workers, or the workers themselves.
     Fleet,
     /// The broker's queues, by someone with every permission there and none in the store.
@@ -113,6 +120,7 @@ impl Strikes {
     pub const fn name(self) -> &'static str {
         match self {
             Self::Source => "source",
+            Self::Decoder => "decoder",
             Self::Fleet => "fleet",
             Self::Bus => "bus",
             Self::Staging => "staging",

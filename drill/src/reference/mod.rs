@@ -2,11 +2,14 @@
 //! upserts, headers and trailers. What cannot be struck in the job that is drilled, because nothing in it could be
 //! hurt that way, is struck in one of these.
 
+mod mainframe;
+
 use std::fmt::Write as _;
 use std::path::Path;
 
 const EVERY_TYPE: &str = include_str!("every_type.toml");
 const CONTROLS: &str = include_str!("controls.toml");
+const MAINFRAME: &str = include_str!("mainframe.toml");
 
 /// Records of a reference source.
 const RECORDS: u64 = 60;
@@ -20,6 +23,7 @@ pub(crate) fn all() -> Vec<(String, Vec<u8>)> {
         (EVERY_TYPE.into(), every_type(false)),
         (CONTROLS.into(), ControlsFile::whole(1).text()),
         (upsert, every_type(false)),
+        (MAINFRAME.into(), mainframe::source(RECORDS)),
     ]
 }
 

@@ -2,6 +2,7 @@
 
 mod bus;
 mod content;
+mod decoding;
 mod evidence;
 mod fleet;
 mod ledger;
@@ -15,6 +16,7 @@ mod values;
 use domain::layout::Mode;
 
 use crate::defect::DefectId;
+use crate::misreading::Misreading;
 use crate::scenario::{Scenario, Strike};
 use bus::Intrusion;
 use evidence::{LogEdit, Statement};
@@ -77,6 +79,37 @@ pub(crate) async fn strike(id: DefectId, scenario: &Scenario<'_>) -> Strike {
         DefectId::Con19 => content::altered(Damage::ZerosDropped, scenario).await,
         DefectId::Con20 => content::reject_altered(scenario).await,
         DefectId::Con21 => content::altered(Damage::ValueNull, scenario).await,
+        DefectId::Dec01 => decoding::misread(Misreading::PointIgnored, scenario).await,
+        DefectId::Dec02 => decoding::misread(Misreading::SignDropped, scenario).await,
+        DefectId::Dec03 => decoding::misread(Misreading::ThroughFloat, scenario).await,
+        DefectId::Dec04 => decoding::misread(Misreading::LastDigitDropped, scenario).await,
+        DefectId::Dec05 => decoding::misread(Misreading::NullEmpty, scenario).await,
+        DefectId::Dec06 => decoding::misread(Misreading::EmptyNull, scenario).await,
+        DefectId::Dec07 => decoding::misread(Misreading::ValueNull, scenario).await,
+        DefectId::Dec08 => decoding::misread(Misreading::DayMonth, scenario).await,
+        DefectId::Dec09 => decoding::misread(Misreading::Century, scenario).await,
+        DefectId::Dec10 => decoding::misread(Misreading::LeadingZeros, scenario).await,
+        DefectId::Dec11 => decoding::misread(Misreading::BlankAdded, scenario).await,
+        DefectId::Dec12 => decoding::misread(Misreading::CutShort, scenario).await,
+        DefectId::Dec13 => decoding::misread(Misreading::CaseFolded, scenario).await,
+        DefectId::Dec14 => decoding::misread(Misreading::Replaced, scenario).await,
+        DefectId::Dec15 => decoding::misread(Misreading::QuotesKept, scenario).await,
+        DefectId::Dec16 => decoding::misread(Misreading::SeparatorLost, scenario).await,
+        DefectId::Dec17 => decoding::misread(Misreading::BooleanInverted, scenario).await,
+        DefectId::Dec18 => decoding::misread(Misreading::FractionDropped, scenario).await,
+        DefectId::Dec19 => decoding::misread(Misreading::HourShifted, scenario).await,
+        DefectId::Dec20 => decoding::misread(Misreading::IntegerOff, scenario).await,
+        DefectId::Dec21 => decoding::misread(Misreading::ByteLost, scenario).await,
+        DefectId::Dec22 => decoding::misread(Misreading::Exchanged, scenario).await,
+        DefectId::Dec23 => decoding::misread(Misreading::RecordBefore, scenario).await,
+        DefectId::Dec24 => decoding::misread(Misreading::ByteOrder, scenario).await,
+        DefectId::Dec25 => decoding::misread(Misreading::OtherPage, scenario).await,
+        DefectId::Dec26 => decoding::misread(Misreading::TableCut, scenario).await,
+        DefectId::Dec27 => decoding::misread(Misreading::ScaleOff, scenario).await,
+        DefectId::Dec28 => decoding::misread(Misreading::BytesTwice, scenario).await,
+        DefectId::Dec29 => decoding::misread(Misreading::BytesLost, scenario).await,
+        DefectId::Dec30 => decoding::misread(Misreading::RecordLost, scenario).await,
+        DefectId::Dec31 => decoding::misread(Misreading::FillerLost, scenario).await,
         DefectId::Str01 => tables::other_order(scenario).await,
         DefectId::Str02 => tables::narrower(Moment::BeforeRun, scenario).await,
         DefectId::Str03 => tables::narrower(Moment::BeforePromotion, scenario).await,

@@ -128,8 +128,10 @@ type = "date(YYYYMMDD)"
 "#;
 
 /// The way of a processor: framed, decoded, made canonical, summed, and digested into the fingerprint's tree.
-fn chunks(source: &[u8]) -> Result<Duration, String> {
-    let job = Arc::new(Job::parse("bench.toml", JOB).map_err(|error| error.to_string())?);
+/// `decode_proof`: whether the records are encoded again as well.
+fn chunks(source: &[u8], decode_proof: bool) -> Result<Duration, String> {
+    let job = Job::parse("bench.toml", JOB).map_err(|error| error.to_string())?;
+    let job = Arc::new(Job { decode_proof, ..job });
     let mut decoder = ChunkDecoder::new(&job)?;
     let start = Start { first_record_no: RecordNo(1), offset: 0, parents: &[] };
     let mut decode = || decoder.decode(start, black_box(source)).map_err(|error| error.to_string());
@@ -179,12 +181,13 @@ fn main() -> Result<(), String> {
     });
     let mut copy = vec![0; source.len()];
     let copied = median(|| black_box(&mut copy).copy_from_slice(black_box(&source)));
-    let processed = chunks(&source)?;
+    let (unproved, processed) = (chunks(&source, false)?, chunks(&source, true)?);
     let mut stdout = std::io::stdout();
     let measured = [
         ("copy", copied),
         ("decode", decoded),
         ("decode and digest", both),
+        ("all but the proof", unproved),
         ("a processor's all", processed),
     ];
     for (what, time) in measured {

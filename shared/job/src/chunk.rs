@@ -21,6 +21,7 @@ use thiserror::Error;
 
 use crate::Job;
 use crate::account::{Account, Extent, Told};
+use crate::decoders::RecordDecoder;
 use crate::proof::Proofs;
 use crate::select::Selector;
 
@@ -141,11 +142,11 @@ pub struct Start<'a> {
 }
 
 /// Decodes chunks of one job, one at a time.
-#[derive(Debug, Clone)]
+#[derive(Debug)]
 pub struct ChunkDecoder {
     job: Arc<Job>,
     framer: Framer,
-    selector: Selector,
+    decoder: Box<dyn RecordDecoder>,
     proofs: Proofs,
 }
 
@@ -155,12 +156,16 @@ impl ChunkDecoder {
     /// # Errors
     /// In words, when the job's formats cannot be used.
     pub fn new(job: &Arc<Job>) -> Result<Self, String> {
-        Ok(Self {
-            job: Arc::clone(job),
-            framer: Framer::new(&job.format),
-            selector: Selector::new(job)?,
-            proofs: Proofs::new(job)?,
-        })
+        Self::with(job, Box::new(Selector::new(job)?))
+    }
+
+    /// The same with another decoder of records; the proof of what it decodes is the program's own.
+    ///
+    /// # Errors
+    /// In words, when the job's formats cannot be written.
+    pub fn with(job: &Arc<Job>, decoder: Box<dyn RecordDecoder>) -> Result<Self, String> {
+        let proofs = Proofs::new(job)?;
+        Ok(Self { job: Arc::clone(job), framer: Framer::new(&job.format), decoder, proofs })
     }
 
     /// Decodes `bytes`, which are whole records.
@@ -185,18 +190,18 @@ impl ChunkDecoder {
             let place = (record_no, offset + at as u64);
             let extent = Extent { record_no, offset: place.1, frame: all.latest() };
             let lines = if counts_lines { lines(content) } else { 1 };
-            match self.selector.type_of(content) {
+            match self.decoder.type_of(content) {
                 None => {
                     if let Some(footer) = &mut footer {
                         footer.record(None, record_no, lines, &[], |_| false)?;
                     }
                     account.rejected(None, extent)?;
-                    out.keep(place, content, &[self.selector.of_no_type(&job, content)]);
+                    out.keep(place, content, &[self.decoder.of_no_type(&job, content)]);
                 }
                 Some(at) => {
                     let parents = &job.records[at].parents;
                     let parent = parents.iter().map(|of| (latest[*of], *of)).max();
-                    if let Some(mut decoded) = self.selector.decode(at, content) {
+                    if let Some(mut decoded) = self.decoder.decode(at, content) {
                         if let Some(footer) = &mut footer {
                             // Rejects too: they were sent.
                             let is_decoded = |field| decoded.is_decoded(field);

@@ -48,6 +48,19 @@ impl<'a> Decoded<'a> {
         self.values.push(value);
     }
 
+    /// Puts another value in the place of a field's, as a decoder with a defect would: for a drill.
+    pub fn replace(&mut self, index: usize, value: Value<'a>) {
+        if let Some(of_field) = self.values.get_mut(index) {
+            *of_field = value;
+            self.canonical = None;
+        }
+    }
+
+    /// Counts the record's bytes in another way, as a decoder with a defect would: for a drill.
+    pub const fn recount(&mut self, bytes: ByteCounts) {
+        self.bytes = bytes;
+    }
+
     /// Every reason why the record is a reject, in field order; none when it is accepted.
     #[must_use]
     pub const fn reasons(&self) -> &'a [Reason] {
