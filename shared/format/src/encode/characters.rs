@@ -13,6 +13,8 @@ const TABLE: usize = 256;
 pub(super) struct PageBytes {
     /// The byte of each character below U+0100, if the page has it.
     bytes: [Option<u8>; TABLE],
+    /// The byte of each ASCII character, if the page has all of them, as most have.
+    ascii: Option<[u8; 128]>,
     /// Every other character of the page, in ascending order.
     others: Vec<(char, u8)>,
     pub(super) space: u8,
@@ -39,13 +41,29 @@ impl PageBytes {
             }
         }
         others.sort_unstable();
-        Self { bytes, others, space: page.space() }
+        let mut ascii = Some([0; 128]);
+        for at in 0..128 {
+            match (&mut ascii, bytes[at]) {
+                (Some(table), Some(byte)) => table[at] = byte,
+                _ => ascii = None,
+            }
+        }
+        Self { bytes, ascii, others, space: page.space() }
+    }
+
+    /// The byte of each ASCII character, if the page has all of them.
+    pub(super) const fn ascii(&self) -> Option<&[u8; 128]> {
+        self.ascii.as_ref()
     }
 
     /// Appends the text; `None` on a character that the page lacks.
     pub(super) fn append(&self, text: &[u8], out: &mut Vec<u8>) -> Option<()> {
         if text.is_ascii() {
-            out.reserve(text.len());
+            if let Some(table) = &self.ascii {
+                // Every character is below 128: the mask only tells the compiler so.
+                out.extend(text.iter().map(|char| table[usize::from(*char & 0x7F)]));
+                return Some(());
+            }
             for char in text {
                 out.push(self.bytes[usize::from(*char)]?);
             }

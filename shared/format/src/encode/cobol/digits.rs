@@ -56,8 +56,13 @@ impl Stored {
         (count <= digits).then_some(stored)
     }
 
+    /// From digits that are perhaps fewer than the field has.
+    pub(super) fn of_spelling(digits: &[u8], count: usize) -> Option<Self> {
+        Self::of_text(digits, 0, 0, count)
+    }
+
     /// From digits, the last of which is the number's last.
-    pub(super) fn of_digits(digits: impl DoubleEndedIterator<Item = u8>, count: usize) -> Option<Self> {
+    fn of_digits(digits: impl DoubleEndedIterator<Item = u8>, count: usize) -> Option<Self> {
         let mut stored = Self::zero(count.min(ROOM));
         let mut at = ROOM;
         for digit in digits.rev() {
@@ -98,6 +103,15 @@ impl Stored {
         if cut.iter().chain(cut_whole).any(|digit| *digit != b'0') {
             return None;
         }
+        let length = whole.len() + fraction.len();
+        if length <= count && count <= ROOM {
+            // Nearly every number: copied as it stands.
+            let mut stored = Self { is_negative, ..Self::zero(count) };
+            let (start, point) = (ROOM - length, ROOM - fraction.len());
+            stored.room[start..point].copy_from_slice(whole);
+            stored.room[point..].copy_from_slice(fraction);
+            return stored.room[start..].iter().all(u8::is_ascii_digit).then_some(stored);
+        }
         let stored = Self::of_digits(whole.iter().chain(fraction).copied(), count)?;
         Some(Self { is_negative, ..stored })
     }
@@ -123,10 +137,15 @@ impl Stored {
     }
 
     fn magnitude(&self) -> Option<u128> {
+        let digits = self.digits();
+        let first = digits.iter().position(|digit| *digit != b'0').unwrap_or(digits.len());
+        let digits = &digits[first..];
+        if digits.len() <= 18 {
+            let sum = digits.iter().fold(0_u64, |sum, digit| sum * 10 + u64::from(digit & 0x0F));
+            return Some(sum.into());
+        }
         // 38 digits are below 2 to the power of 127.
-        self.digits().iter().try_fold(0_u128, |sum, digit| {
-            sum.checked_mul(10)?.checked_add(u128::from(digit.wrapping_sub(b'0')))
-        })
+        digits.iter().try_fold(0_u128, |sum, digit| sum.checked_mul(10)?.checked_add((digit & 0x0F).into()))
     }
 }
 

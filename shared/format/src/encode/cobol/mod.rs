@@ -5,6 +5,7 @@ mod digits;
 mod edited;
 mod float;
 mod moment;
+mod quick;
 
 use std::sync::Arc;
 
@@ -15,6 +16,7 @@ use domain::value::FieldType;
 pub(super) use self::counted::whole;
 use self::digits::{Digits, Stored, ToStored};
 use self::edited::{Edited, Manner};
+use self::quick::Quick;
 use super::characters::PageBytes;
 use super::written::Written;
 use crate::cobol::{
@@ -28,6 +30,7 @@ use crate::field::{FieldForm, Trim};
 pub(super) struct FieldEncoder {
     bytes: usize,
     page: Arc<PageBytes>,
+    quick: Quick,
     form: Form,
 }
 
@@ -93,12 +96,26 @@ impl FieldEncoder {
             Kind::Db2Timestamp(fills) => Form::Db2Timestamp(*fills),
             Kind::Float(form) => Form::Float(*form),
         };
-        Ok(Self { bytes: spec.bytes, page, form })
+        Ok(Self { bytes: spec.bytes, quick: Quick::new(spec, &page), page, form })
     }
 
     /// Whether `source` is `value` as the field writes it, and in which other forms than the usual one; `None` when it
-    /// is not. The usual form is put into `room`.
+    /// is not. The usual form is then in `room`.
+    #[inline]
     pub(super) fn prove(
+        &self,
+        value: RawField<'_>,
+        source: &[u8],
+        room: &mut Vec<u8>,
+    ) -> Option<Equivalences> {
+        if self.quick.proves(value, source) {
+            return Some(Equivalences::NONE);
+        }
+        self.encode(value, source, room)
+    }
+
+    /// As [`Self::prove`], by encoding the value.
+    pub(super) fn encode(
         &self,
         value: RawField<'_>,
         source: &[u8],

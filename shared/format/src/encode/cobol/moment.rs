@@ -41,9 +41,31 @@ fn century_digit(year: [u8; 4]) -> Option<[u8; 3]> {
     Some([b'0' + u8::try_from(centuries).ok()?, year[2], year[3]])
 }
 
+/// The digits of a date or time: 14 at most.
+#[derive(Default)]
+struct Spelling {
+    digits: [u8; 14],
+    length: usize,
+}
+
+impl Spelling {
+    fn extend(&mut self, digits: impl IntoIterator<Item = u8>) {
+        for digit in digits {
+            if let Some(room) = self.digits.get_mut(self.length) {
+                *room = digit;
+                self.length += 1;
+            }
+        }
+    }
+
+    fn written(&self) -> &[u8] {
+        &self.digits[..self.length]
+    }
+}
+
 /// What the number in a field of `count` digits is that spells the value.
 pub(super) fn spelt(form: MomentForm, value: RawField<'_>, count: usize) -> Option<Stored> {
-    let mut digits: Vec<u8> = Vec::with_capacity(16);
+    let mut digits = Spelling::default();
     match (form, value.tag) {
         (MomentForm::HhMmSs, Tag::Text) => match *value.content {
             [a, b, b':', c, d, b':', e, f] => digits.extend([a, b, c, d, e, f]),
@@ -93,7 +115,7 @@ pub(super) fn spelt(form: MomentForm, value: RawField<'_>, count: usize) -> Opti
         }
         _ => return None,
     }
-    Stored::of_digits(digits.into_iter(), count)
+    Stored::of_spelling(digits.written(), count)
 }
 
 /// A timestamp as Db2 writes it, with 12 digits after the seconds: `2022-06-10-19.27.53.000000000000`.

@@ -112,7 +112,13 @@ fn each_other_form_has_its_name() {
     }
 }
 
-const FORMS: [&str; 34] = [
+const FORMS: [&str; 40] = [
+    "S9(7)V99",
+    "9(3)V99 PAGE=ascii",
+    "S9(9)V99 COMP-3",
+    "9(14)V9 COMP-3",
+    "S9(16)V99 COMP",
+    "9(5)V99 COMP-5",
     "S9(5)",
     "S9(5) ALT",
     "S9(5) PFD",
