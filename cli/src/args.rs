@@ -269,6 +269,18 @@ pub(crate) struct Opening {
     /// How many chunks the coordinator decodes as a cross-check: about one in 32, or all (uses one more core)
     #[arg(long, value_enum, value_name = "HOW", default_value = "sample")]
     pub(crate) verify_source: Verify,
+    /// Whether each accepted record is encoded again and compared with its bytes; `off` is shown in the report
+    #[arg(long, value_enum, value_name = "WHETHER", default_value = "on")]
+    pub(crate) decode_proof: DecodeProof,
+}
+
+/// Whether decoding is proven.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum DecodeProof {
+    /// As the job says, which is `on` unless it says `off`
+    On,
+    /// Not for this run
+    Off,
 }
 
 /// How many of the chunks the coordinator decodes itself.

@@ -26,7 +26,7 @@ use store::Store;
 use super::context::{find_run, open_store, read_job, source_of};
 use super::submit::await_verdict;
 use super::target::{Act, target};
-use crate::args::{Approve, Global, Opening, Redrive, Resume, Run};
+use crate::args::{Approve, DecodeProof, Global, Opening, Redrive, Resume, Run};
 use crate::outcome::{Done, Failure};
 use crate::output::{remark, style, tell, tell_json, unwritten};
 use crate::printed::Redriven;
@@ -52,6 +52,10 @@ pub(super) fn request(
     source: Location,
     settings: &Settings,
 ) -> Result<RunRequest, Failure> {
+    let job = match opening.decode_proof {
+        DecodeProof::On => job,
+        DecodeProof::Off => Arc::new(job.without_decode_proof()?),
+    };
     Ok(RunRequest {
         job,
         source,

@@ -161,10 +161,33 @@ impl Job {
         if self.approval == Approval::default() {
             return Ok(self.clone());
         }
+        self.rewritten(|text| {
+            text.remove("approval");
+        })
+    }
+
+    /// The job without the proof of its decoding (`decode_proof = "off"`), in its text as well: whoever reads the
+    /// evidence finds it there.
+    ///
+    /// # Errors
+    /// [`JobError`], which would be a mistake of ours.
+    pub fn without_decode_proof(&self) -> Result<Self, JobError> {
+        if !self.decode_proof {
+            return Ok(self.clone());
+        }
+        self.rewritten(|text| {
+            if let Some(source) = text.get_mut("source").and_then(toml::Value::as_table_mut) {
+                source.insert("decode_proof".into(), "off".into());
+            }
+        })
+    }
+
+    /// The job whose text is this one's with a change.
+    fn rewritten(&self, change: impl FnOnce(&mut toml::Table)) -> Result<Self, JobError> {
         let failed =
             |message: String| JobError { file: self.name.clone(), place: None, message, advice: None };
         let mut text: toml::Table = toml::from_str(&self.text).map_err(|error| failed(error.to_string()))?;
-        text.remove("approval");
+        change(&mut text);
         Self::parse(&self.name, &toml::to_string(&text).map_err(|error| failed(error.to_string()))?)
     }
 
