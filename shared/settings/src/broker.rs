@@ -32,7 +32,7 @@ pub struct BrokerSettings {
     /// RabbitMQ: a file with the password.
     #[schemars(with = "String", extend("examples" = ["/run/secrets/rabbitmq"]))]
     pub password_file: Option<PathBuf>,
-    /// For `amqps`: a PEM file of certificate authorities to trust besides the system's.
+    /// For `amqps`: a PEM file of certificate authorities to trust besides the system's, in place of `tls.ca_file`.
     #[schemars(with = "String", extend("examples" = ["/etc/crossfoot/ca.pem"]))]
     pub ca_file: Option<PathBuf>,
     /// The text before the name of every queue and exchange. Fleets that share a virtual host need different prefixes.
