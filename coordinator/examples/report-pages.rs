@@ -10,7 +10,7 @@
 use coordinator::report::html::html;
 use coordinator::report::text::{Style, text};
 
-#[path = "../src/report/fixture.rs"]
+#[path = "../src/report/tests/fixture.rs"]
 mod fixture;
 
 fn main() {

@@ -1,6 +1,5 @@
 //! Opening the database: who, where, over what; its schema; and the one way in which it is changed.
 
-use std::fmt;
 use std::path::PathBuf;
 use std::str::FromStr;
 use std::sync::Arc;
@@ -78,7 +77,7 @@ const PARAMETERS: [&str; 19] = [
 const UNKNOWN: &str = "its URL has an unknown parameter; supported parameters: ";
 
 /// Where the database is, and who comes.
-#[derive(Clone, Default)]
+#[derive(Debug, Clone, Default)]
 pub struct PostgresSettings {
     /// `postgres://USER@HOST:PORT/DATABASE?sslmode=…`; what is missing comes from the `PG…` variables.
     pub url: ServerUrl,
@@ -101,20 +100,6 @@ impl PostgresSettings {
     #[must_use]
     pub fn of_url(url: &str) -> Self {
         Self { url: url.into(), ..Self::default() }
-    }
-}
-
-impl fmt::Debug for PostgresSettings {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("PostgresSettings")
-            .field("url", &self.url)
-            .field("username", &self.username)
-            .field("password", &self.password)
-            .field("password_file", &self.password_file)
-            .field("ca_file", &self.ca_file)
-            .field("max_connections", &self.max_connections)
-            .field("schema", &self.schema)
-            .finish()
     }
 }
 

@@ -58,7 +58,7 @@ pub struct TlsSettings {
 }
 
 /// The key of the masks that replace sensitive fields. Without one, the store makes and keeps a key.
-#[derive(Clone, Default, PartialEq, Eq, Deserialize, JsonSchema)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct MaskingSettings {
     /// A file with the key: 32 bytes or more, without the line end after them. Every process needs the same key.
@@ -68,12 +68,6 @@ pub struct MaskingSettings {
     /// `key_file`.
     #[schemars(with = "String", extend("examples" = ["a long text that no one can guess and no one else has"]))]
     pub key: Option<Secret>,
-}
-
-impl fmt::Debug for MaskingSettings {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("MaskingSettings").field("key_file", &self.key_file).finish_non_exhaustive()
-    }
 }
 
 impl MaskingSettings {
@@ -168,7 +162,7 @@ impl fmt::Debug for NotifySettings {
 }
 
 /// The store: the database that holds the ledger, the evidence, and the staging and final tables.
-#[derive(Clone, PartialEq, Eq, Deserialize, JsonSchema)]
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct StoreSettings {
     /// The store's URL: `sqlite:PATH`, or `postgres://USER@HOST/DATABASE`, whose parameters may say `sslmode`.
@@ -229,12 +223,6 @@ impl Default for StoreSettings {
         }
     }
 }
-impl fmt::Debug for StoreSettings {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("StoreSettings").field("url", &self.url).finish_non_exhaustive()
-    }
-}
-
 /// The embedded fleet, the size of chunks, and how much work is in flight.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
