@@ -12,7 +12,7 @@ RUN --mount=type=cache,target=/usr/local/cargo/registry \
     && cp target/release/crossfoot /usr/local/bin/crossfoot
 
 FROM debian:bookworm-slim
-# Certificates, for amqps:// and PostgreSQL over TLS.
+# Certificates, for amqps://, PostgreSQL over TLS, and webhooks.
 RUN apt-get update \
     && apt-get install -y --no-install-recommends ca-certificates \
     && rm -rf /var/lib/apt/lists/* \

@@ -21,7 +21,7 @@ use platform::clock::SystemClock;
 use platform::files::{KEY_BYTES_MAX, read_small_file};
 use post::{Post, PostSettings};
 use postgres::{LedgerSchema, PostgresSettings, PostgresStore};
-use settings::{BrokerSettings, FleetSettings, Settings, StoreSettings};
+use settings::{FleetSettings, Settings};
 use sqlite::SqliteStore;
 use store::bounds::Dialect;
 use store::own_table::TableLook;
@@ -52,6 +52,10 @@ pub(crate) fn settings(global: &Global, fleet: Option<&Fleet>) -> Result<Setting
         of.chunk_records = fleet.chunks.chunk_records.unwrap_or(of.chunk_records);
     }
     let settings = settings.checked()?;
+    if let Some(file) = &settings.tls.ca_file {
+        platform::tls::of_file(file)
+            .map_err(|error| Failure::usage(format!("invalid tls.ca_file {}: {error}", file.display())))?;
+    }
     // The URL may come from the command line, so that only now it is known.
     if settings.store.schema.is_some() && !is_postgres(&settings) {
         return Err(Failure::usage(
@@ -67,7 +71,7 @@ pub(crate) async fn store(settings: &Settings, create: bool) -> Result<Arc<dyn S
     let of = &settings.store;
     let key = settings.masking.key()?;
     if is_postgres(settings) {
-        return Ok(Arc::new(PostgresStore::open(&postgres_settings(of)).await?.with_masking_key(key)));
+        return Ok(Arc::new(PostgresStore::open(&postgres_settings(settings)).await?.with_masking_key(key)));
     }
     let url = of.url.reveal();
     let opened = if create { SqliteStore::open(url).await } else { SqliteStore::open_existing(url).await };
@@ -75,12 +79,14 @@ pub(crate) async fn store(settings: &Settings, create: bool) -> Result<Arc<dyn S
 }
 
 /// Returns the settings for PostgreSQL.
-pub(crate) fn postgres_settings(of: &StoreSettings) -> PostgresSettings {
+pub(crate) fn postgres_settings(settings: &Settings) -> PostgresSettings {
+    let of = &settings.store;
     PostgresSettings {
         url: of.url.clone(),
         username: of.username.clone(),
         password: of.password.clone(),
         password_file: of.password_file.clone(),
+        ca_file: settings.tls.ca_file.clone(),
         max_connections: of.max_connections,
         schema: of.schema.clone().map_or(LedgerSchema::Usual, LedgerSchema::Named),
     }
@@ -89,7 +95,7 @@ pub(crate) fn postgres_settings(of: &StoreSettings) -> PostgresSettings {
 /// Returns where a drill creates its shadows: next to the configured store, and never in its tables.
 pub(crate) fn shadows(settings: &Settings) -> ShadowFactory {
     if is_postgres(settings) {
-        return ShadowFactory::Postgres(postgres_settings(&settings.store));
+        return ShadowFactory::Postgres(postgres_settings(settings));
     }
     ShadowFactory::Embedded { real: sqlite_path(settings).filter(|path| path.is_file()) }
 }
@@ -122,7 +128,7 @@ pub(crate) fn ddl(dialect: Dialect, layout: &Layout) -> Vec<String> {
 pub(crate) async fn look(settings: &Settings, job: &Job) -> Option<Result<Vec<TableLook>, StoreError>> {
     let layouts: Vec<_> = job.layouts().map(|layout| &**layout).collect();
     if is_postgres(settings) {
-        return Some(postgres::look(&postgres_settings(&settings.store), &layouts).await);
+        return Some(postgres::look(&postgres_settings(settings), &layouts).await);
     }
     let path = sqlite_path(settings).filter(|path| path.is_file())?;
     Some(sqlite::look(&path, &layouts))
@@ -145,9 +151,12 @@ pub(crate) fn require_broker(settings: &Settings) -> Result<(), Failure> {
 }
 
 /// Returns the settings for RabbitMQ.
-pub(crate) fn rabbit_settings(of: &BrokerSettings) -> RabbitSettings {
+pub(crate) fn rabbit_settings(settings: &Settings) -> RabbitSettings {
+    let of = &settings.broker;
+    // A file that is named for all servers is no mistake where this one is spoken to without TLS.
+    let ca_file = settings.tls.ca_file.as_ref().filter(|_| of.url.is_of(&["amqps://"]));
     RabbitSettings {
-        ca_file: of.ca_file.clone(),
+        ca_file: of.ca_file.as_ref().or(ca_file).cloned(),
         username: of.username.clone(),
         password: of.password.clone(),
         password_file: of.password_file.clone(),
@@ -174,7 +183,7 @@ pub(crate) async fn broker(settings: &Settings, store: &dyn Store) -> Result<Arc
     let broker: Arc<dyn Broker> = match of.url.reveal() {
         "memory:" => Arc::new(InProcess::new(Limits::default())),
         url if url.starts_with("amqp://") || url.starts_with("amqps://") => {
-            let of = RabbitSettings { store: Some(store.identity().await?), ..rabbit_settings(of) };
+            let of = RabbitSettings { store: Some(store.identity().await?), ..rabbit_settings(settings) };
             Arc::new(Rabbit::connect(of).await?)
         }
         _ => return Err(not_a_broker(settings)),
@@ -251,7 +260,8 @@ fn notify(settings: &Settings) -> Result<Notify, Failure> {
     Ok(Notify {
         webhook: of.webhook.clone(),
         secret,
-        ca_file: of.ca_file.clone(),
+        only_ca_file: of.ca_file.clone(),
+        ca_file: settings.tls.ca_file.clone(),
         command: of.command.clone(),
         on: of.on.iter().map(outcome).collect::<Result<_, _>>()?,
         timeout: of.timeout_seconds.map(std::time::Duration::from_secs),

@@ -7,44 +7,50 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
+macro_rules! uuid {
+    ($name:ident, $of:literal) => {
+        impl $name {
+            #[doc = concat!("A ", $of, " id from its 16 bytes, as messages carry it.")]
+            #[must_use]
+            pub const fn from_bytes(bytes: [u8; 16]) -> Self {
+                Self(Uuid::from_bytes(bytes))
+            }
+
+            /// The 16 bytes of the id.
+            #[must_use]
+            pub const fn to_bytes(self) -> [u8; 16] {
+                self.0.into_bytes()
+            }
+        }
+
+        impl From<Uuid> for $name {
+            fn from(id: Uuid) -> Self {
+                Self(id)
+            }
+        }
+
+        impl fmt::Display for $name {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                self.0.fmt(f)
+            }
+        }
+
+        impl FromStr for $name {
+            type Err = uuid::Error;
+
+            fn from_str(text: &str) -> Result<Self, Self::Err> {
+                text.parse().map(Self)
+            }
+        }
+    };
+}
+
 /// One execution of a job on one source. A UUIDv7, so that runs sort by the time they were opened.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema)]
 #[serde(transparent)]
 pub struct RunId(#[schemars(with = "String", extend("format" = "uuid"))] Uuid);
 
-impl RunId {
-    /// A run id from its 16 bytes, as messages carry it.
-    #[must_use]
-    pub const fn from_bytes(bytes: [u8; 16]) -> Self {
-        Self(Uuid::from_bytes(bytes))
-    }
-
-    /// The 16 bytes of the id.
-    #[must_use]
-    pub const fn to_bytes(self) -> [u8; 16] {
-        self.0.into_bytes()
-    }
-}
-
-impl From<Uuid> for RunId {
-    fn from(id: Uuid) -> Self {
-        Self(id)
-    }
-}
-
-impl fmt::Display for RunId {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.0.fmt(f)
-    }
-}
-
-impl FromStr for RunId {
-    type Err = uuid::Error;
-
-    fn from_str(text: &str) -> Result<Self, Self::Err> {
-        text.parse().map(Self)
-    }
-}
+uuid!(RunId, "run");
 
 /// The identity of one store, made when the store is. Every message names it, so that messages of another store are
 /// recognized. A copy of a database has the identity of the original.
@@ -52,39 +58,7 @@ impl FromStr for RunId {
 #[serde(transparent)]
 pub struct StoreId(Uuid);
 
-impl StoreId {
-    /// A store id from its 16 bytes, as messages carry it.
-    #[must_use]
-    pub const fn from_bytes(bytes: [u8; 16]) -> Self {
-        Self(Uuid::from_bytes(bytes))
-    }
-
-    /// The 16 bytes of the id.
-    #[must_use]
-    pub const fn to_bytes(self) -> [u8; 16] {
-        self.0.into_bytes()
-    }
-}
-
-impl From<Uuid> for StoreId {
-    fn from(id: Uuid) -> Self {
-        Self(id)
-    }
-}
-
-impl fmt::Display for StoreId {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.0.fmt(f)
-    }
-}
-
-impl FromStr for StoreId {
-    type Err = uuid::Error;
-
-    fn from_str(text: &str) -> Result<Self, Self::Err> {
-        text.parse().map(Self)
-    }
-}
+uuid!(StoreId, "store");
 
 macro_rules! number {
     ($(#[$doc:meta])* $name:ident, $inner:ty) => {

@@ -114,8 +114,9 @@ impl ShadowFactory {
                     drop(real.execute(AssertSqlSafe(sql)).await);
                 }
                 real.close().await;
-                let separator = if settings.url.reveal().contains('?') { '&' } else { '?' };
-                let url = format!("{}{separator}options=-csearch_path%3D{schema}", login(settings)?);
+                let login = login(settings)?;
+                let separator = if login.contains('?') { '&' } else { '?' };
+                let url = format!("{login}{separator}options=-csearch_path%3D{schema}");
                 let store = PostgresStore::open(&PostgresSettings {
                     url: url.as_str().into(),
                     max_connections: Some(CONNECTIONS),
@@ -151,6 +152,11 @@ fn login(settings: &PostgresSettings) -> Result<String, StoreError> {
     let password = settings.password.as_ref().map(|password| password.reveal().to_owned()).or(of_file);
     if let Some(password) = password {
         url.set_password(Some(&password)).map_err(|()| bad())?;
+    }
+    if let Some(file) = &settings.ca_file
+        && !postgres::names_authority(&url)
+    {
+        url.query_pairs_mut().append_pair("sslrootcert", &file.to_string_lossy());
     }
     Ok(url.into())
 }

@@ -1,7 +1,7 @@
 //! Mainframe files that nobody in this project wrote, loaded by the job files under `examples/mainframe`, and what is
 //! known of them. `CROSSFOOT_PEER_DATA` names their folder; see `peers.rs`.
 
-#![allow(clippy::unwrap_used, reason = "tests stop at the first surprise")]
+#![allow(clippy::unwrap_used, clippy::panic, reason = "tests stop at the first surprise")]
 
 use std::path::PathBuf;
 use std::sync::Arc;

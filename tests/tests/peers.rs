@@ -3,7 +3,7 @@
 //! `CROSSFOOT_PEER_DATA` names the folder of the former, `CROSSFOOT_TPCH` that of `lineitem.tbl` and `orders.tbl`.
 //! Without them the tests say so and pass, unless `CROSSFOOT_INSIST` is set.
 
-#![allow(clippy::unwrap_used, reason = "tests stop at the first surprise")]
+#![allow(clippy::unwrap_used, clippy::panic, reason = "tests stop at the first surprise")]
 
 use std::path::PathBuf;
 use std::sync::Arc;

@@ -64,6 +64,13 @@ fn the_first_sentence_of_a_public_item_says_what_it_is() {
 #[test]
 fn documents_name_files_that_are_there() {
     holds("paths in documents that lead nowhere", &paths::missing());
+    holds("links in documents that lead nowhere", &paths::broken_links());
+    let links =
+        "[a](settings.md#secrets-x) [b](settings.md) [c](#a-b) [d](../README.md) [e](none.md)\n# A, b\n";
+    assert_eq!(
+        paths::broken_links_of("docs/x.md", links),
+        ["settings.md#secrets-x", "../README.md", "none.md"]
+    );
     assert_eq!(paths::each("a/{b,c}/{d,e}.rs"), ["a/b/d.rs", "a/b/e.rs", "a/c/d.rs", "a/c/e.rs"]);
 }
 

@@ -27,7 +27,7 @@ pub(crate) async fn doctor(global: &Global, args: &Doctor) -> Result<Done, Failu
         // Problems with the store are reported below.
         Err(_) => None,
     };
-    let of_rabbit = RabbitSettings { store: identity, ..wiring::rabbit_settings(&settings.broker) };
+    let of_rabbit = RabbitSettings { store: identity, ..wiring::rabbit_settings(&settings) };
     if args.take_queues {
         wiring::require_broker(&settings)?;
         if identity.is_none() {
@@ -73,7 +73,7 @@ async fn of_store(settings: &Settings) -> Vec<Finding> {
     let is_open =
         |store: &dyn Store| Finding::ok("store", format!("{} opens, and its schema is current", store.url()));
     if wiring::is_postgres(settings) {
-        let store = match PostgresStore::open(&wiring::postgres_settings(&settings.store)).await {
+        let store = match PostgresStore::open(&wiring::postgres_settings(settings)).await {
             Ok(store) => store,
             Err(error) => return vec![Finding::error("store", error)],
         };

@@ -42,7 +42,8 @@ fn of_copybook(args: &Init, path: &Path, dialect: Dialect) -> Result<Done, Failu
     let file = file.unwrap_or_else(|| path.to_string_lossy().into_owned());
     let name = path.file_stem().map_or_else(|| "job".into(), |name| name.to_string_lossy().into_owned());
     let form = SourceForm { encoding: &args.encoding, framing: &args.framing, free: args.free };
-    let made = from_copybook(&name, &file, &text, &form).map_err(|error| wrong(&error))?;
+    let made =
+        from_copybook(&name, &file, &text, &form).map_err(|error| Failure::usage(error.to_string()))?;
     dialect
         .holds_all(&made.layouts.iter().map(|layout| &**layout).collect::<Vec<_>>())
         .map_err(|error| wrong(&error))?;

@@ -58,7 +58,7 @@ impl Block {
 #[derive(Debug, Error)]
 pub(crate) enum CopybookJobError {
     /// It cannot be understood.
-    #[error(transparent)]
+    #[error("{}\n{}", .0, job::underlined(.0))]
     Copybook(#[from] CopybookError),
     /// What was generated is no job.
     #[error(transparent)]

@@ -1,15 +1,20 @@
 //! Who is told of a verdict: a webhook, a command. Neither changes the exit code, and one that fails is in the log.
 
 use std::io::{BufRead, BufReader, Read, Write};
-use std::net::TcpListener;
+use std::net::{TcpListener, TcpStream};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::sync::mpsc::{Receiver, channel};
 use std::thread;
 use std::time::Duration;
 
 use coordinator::context::notify::Notify;
+use rustls::pki_types::PrivateKeyDer;
+use rustls::pki_types::pem::PemObject;
+use rustls::{ServerConfig, ServerConnection, StreamOwned};
 use serde_json::Value;
 
-use super::desk::{CONTENT, Desk, csv, postings};
+use super::desk::{CONTENT, Desk, Going, csv, postings};
 
 /// A request that was heard: its headers in lower case, and its body.
 struct Heard {
@@ -19,17 +24,45 @@ struct Heard {
 
 /// Listens, answers each request with the next of `answers`, and hands on what came.
 fn listener(answers: &'static [&'static str]) -> (String, Receiver<Heard>) {
+    let (place, heard) = listener_through(answers, |stream| stream);
+    (format!("http://{place}/hook"), heard)
+}
+
+/// The same, through TLS.
+fn encrypted_listener(answers: &'static [&'static str]) -> (String, Receiver<Heard>) {
+    platform::tls::install();
+    let key = PrivateKeyDer::from_pem_file(tls("server.key")).unwrap();
+    let certificates = platform::tls::of_file(&tls("server.pem")).unwrap();
+    let config = ServerConfig::builder().with_no_client_auth().with_single_cert(certificates, key).unwrap();
+    let config = Arc::new(config);
+    let (place, heard) = listener_through(answers, move |stream| {
+        StreamOwned::new(ServerConnection::new(Arc::clone(&config)).unwrap(), stream)
+    });
+    (format!("https://{place}/hook"), heard)
+}
+
+fn tls(name: &str) -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/tls").join(name)
+}
+
+fn listener_through<S: Read + Write>(
+    answers: &'static [&'static str],
+    through: impl Fn(TcpStream) -> S + Send + 'static,
+) -> (String, Receiver<Heard>) {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-    let url = format!("http://{}/hook", listener.local_addr().unwrap());
+    let place = listener.local_addr().unwrap().to_string();
     let (sender, heard) = channel();
     thread::spawn(move || {
-        for (answer, stream) in answers.iter().zip(listener.incoming()) {
-            let mut stream = stream.unwrap();
-            let mut reader = BufReader::new(stream.try_clone().unwrap());
+        'next: for (answer, stream) in answers.iter().zip(listener.incoming()) {
+            let mut stream = through(stream.unwrap());
+            let mut reader = BufReader::new(&mut stream);
             let (mut headers, mut length) = (String::new(), 0);
             loop {
                 let mut line = String::new();
-                reader.read_line(&mut line).unwrap();
+                // A client that does not trust the certificate says so, and goes.
+                if reader.read_line(&mut line).is_err() {
+                    continue 'next;
+                }
                 let lower = line.to_ascii_lowercase();
                 if let Some(value) = lower.strip_prefix("content-length:") {
                     length = value.trim().parse().unwrap();
@@ -45,7 +78,7 @@ fn listener(answers: &'static [&'static str]) -> (String, Receiver<Heard>) {
             drop(sender.send(Heard { headers, body: String::from_utf8(body).unwrap() }));
         }
     });
-    (url, heard)
+    (place, heard)
 }
 
 fn heard(receiver: &Receiver<Heard>) -> (String, Value, String) {
@@ -138,5 +171,60 @@ fn settings_that_make_no_sense_are_refused_before_anything_is_loaded() {
         desk.run(&RUN).exits(2).says(&[words]);
         let has_store = desk.path("crossfoot.db").exists();
         assert_eq!(if has_store { desk.final_rows() } else { 0 }, 0, "{lines}");
+    }
+}
+
+/// What broker and database trust, the webhook trusts too: the system's authorities, and those of `[tls] ca_file`.
+#[test]
+fn a_webhook_is_told_if_its_authority_is_trusted_and_only_then() {
+    let (right, other) = (tls("authority.pem"), tls("other.pem"));
+    let line = |section: &str, file: &Path| format!("[{section}]\nca_file = \"{}\"\n", file.display());
+    let cases = [
+        // The variable stands for the system's own authorities, whatever these are here.
+        (Some(&right), String::new(), true),
+        (Some(&other), String::new(), false),
+        (Some(&other), line("tls", &right), true),
+        (Some(&right), line("tls", &other), true),
+        (Some(&other), line("notify", &right), true),
+        // Only those of `notify.ca_file`.
+        (Some(&right), line("notify", &other) + &line("tls", &right), false),
+        (None, line("tls", &right), true),
+        (None, line("tls", &other), false),
+    ];
+    let is_told_as_expected = |(system, settings, is_told): (Option<&PathBuf>, String, bool)| {
+        let desk = Desk::with(postings(5));
+        let (url, receiver) = encrypted_listener(&["204 No Content"; 3]);
+        let settings = match settings.strip_prefix("[notify]\n") {
+            Some(rest) => format!("[notify]\nwebhook = \"{url}\"\n{rest}"),
+            None => format!("[notify]\nwebhook = \"{url}\"\n{settings}"),
+        };
+        desk.put("crossfoot.toml", &settings);
+        let mut command = desk.command(&RUN);
+        command.env_remove("SSL_CERT_FILE").env_remove("SSL_CERT_DIR");
+        if let Some(system) = system {
+            command.env("SSL_CERT_FILE", system);
+        }
+        let ended = Going::start("run".into(), command, Vec::new()).end().exits(0);
+        if is_told {
+            assert_eq!(heard(&receiver).1["outcome"], "reconciled", "{settings}");
+        } else {
+            ended.says(&["cannot send the notification", "UnknownIssuer"]);
+        }
+    };
+    thread::scope(|scope| {
+        for case in cases {
+            scope.spawn(|| is_told_as_expected(case));
+        }
+    });
+}
+
+#[test]
+fn a_file_of_authorities_that_cannot_be_used_is_refused_before_anything_is_loaded() {
+    let desk = Desk::with(postings(5));
+    desk.put("empty.pem", "");
+    for (file, words) in [("nowhere.pem", "no such file"), ("empty.pem", "it contains no certificate")] {
+        desk.put("crossfoot.toml", format!("[tls]\nca_file = \"{file}\"\n"));
+        desk.run(&RUN).exits(2).says(&["tls.ca_file", file, words]);
+        assert!(!desk.path("crossfoot.db").exists());
     }
 }

@@ -57,3 +57,22 @@ fn servers_that_do_not_let_us_in_are_named_with_the_reason() {
     let bad = [("CROSSFOOT__BROKER__URL", "amqp://guest:guest@127.0.0.1:1/%2f")];
     fleet.start_with(&["doctor"], &bad).end().exits(3).prints(&["✗", "cannot reach"]);
 }
+
+#[test]
+#[ignore = "needs RabbitMQ and PostgreSQL: run ./test"]
+fn servers_that_one_authority_vouches_for_are_trusted_by_one_setting() {
+    let fleet = Fleet::new(servers(), postings(10));
+    let of = |name: &str| std::env::var(name).unwrap();
+    let (broker, store) = (of("CROSSFOOT_TEST_AMQPS"), format!("{}?sslmode=verify-full", fleet.store()));
+    let doctor = |ca_file: &str| {
+        let settings = [
+            ("CROSSFOOT__BROKER__URL", &*broker),
+            ("CROSSFOOT__STORE__URL", &store),
+            ("CROSSFOOT__TLS__CA_FILE", ca_file),
+        ];
+        fleet.start_with(&["doctor"], &settings).end()
+    };
+    doctor(&of("CROSSFOOT_TEST_CA")).exits(0).prints(&["opens, and its schema is current"]);
+    let refused = doctor(&of("CROSSFOOT_TEST_OTHER_CA")).exits(3);
+    assert!(refused.out.matches("UnknownIssuer").count() >= 2, "{}", refused.out);
+}

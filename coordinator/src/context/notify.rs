@@ -12,13 +12,13 @@ use domain::ids::RunId;
 use domain::report::Outcome;
 use domain::words::plural;
 use hmac::{Hmac, KeyInit, Mac};
-use platform::files::{KEY_BYTES_MAX, read_small_file};
 use platform::secret::ServerUrl;
+use platform::tls;
 use sha2::Sha256;
 use thiserror::Error;
 use tokio::io::AsyncWriteExt as _;
 use tokio::process::Command;
-use ureq::tls::{Certificate, PemItem, RootCerts, TlsConfig, parse_pem};
+use ureq::tls::{Certificate, RootCerts, TlsConfig};
 
 /// How often a webhook is tried before it is given up.
 const TRIES: u32 = 3;
@@ -39,7 +39,9 @@ pub struct Notify {
     pub webhook: Option<ServerUrl>,
     /// What the body is signed with.
     pub secret: Option<Vec<u8>>,
-    /// A PEM file of the authorities that the webhook's certificate may be signed by, instead of the public ones.
+    /// A PEM file of the only authorities that the webhook's certificate may be signed by.
+    pub only_ca_file: Option<PathBuf>,
+    /// A PEM file of authorities to trust besides the system's, unless there are `only` others.
     pub ca_file: Option<PathBuf>,
     /// A program and its arguments; it gets the JSON on standard input.
     pub command: Vec<String>,
@@ -128,32 +130,28 @@ impl Notify {
         Some(format!("sha256={}", hex::encode(&mac.finalize().into_bytes())))
     }
 
+    /// Whose certificates are trusted.
+    fn trusted(&self) -> Result<Vec<Certificate<'static>>, Failed> {
+        let mut trusted = if self.only_ca_file.is_some() { Vec::new() } else { tls::of_system() };
+        if let Some(path) = self.only_ca_file.as_ref().or(self.ca_file.as_ref()) {
+            trusted.extend(tls::of_file(path).map_err(|error| Failed {
+                reason: format!("ca_file {}: {error}", path.display()),
+                is_final: true,
+            })?);
+        }
+        Ok(trusted.iter().map(|one| Certificate::from_der(one).to_owned()).collect())
+    }
+
     /// Sends `body` to `url` once; retries are up to the caller.
     fn post(&self, url: &str, body: &str) -> Result<(), Failed> {
-        let mut tls = TlsConfig::builder();
-        if let Some(path) = &self.ca_file {
-            let broken = |reason: String| Failed {
-                reason: format!("ca_file {}: {reason}", path.display()),
-                is_final: true,
-            };
-            let pem = read_small_file(path, KEY_BYTES_MAX).map_err(|error| broken(error.to_string()))?;
-            let certificates: Vec<Certificate<'static>> = parse_pem(&pem)
-                .filter_map(|item| match item {
-                    Ok(PemItem::Certificate(certificate)) => Some(certificate),
-                    _ => None,
-                })
-                .collect();
-            if certificates.is_empty() {
-                return Err(broken("it contains no certificate".into()));
-            }
-            tls = tls.root_certs(RootCerts::from(certificates));
-        }
+        tls::install();
+        let trusted = TlsConfig::builder().root_certs(RootCerts::from(self.trusted()?)).build();
         let config = ureq::Agent::config_builder()
             .timeout_global(Some(self.timeout()))
             .http_status_as_error(false)
             // A body that is signed for one place is not sent to another.
             .max_redirects(0)
-            .tls_config(tls.build())
+            .tls_config(trusted)
             .user_agent(concat!("crossfoot/", env!("CARGO_PKG_VERSION")))
             .build();
         let mut request =

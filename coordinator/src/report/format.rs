@@ -9,6 +9,7 @@ use domain::ids::WorkerId;
 pub use domain::visible::visible;
 use domain::words;
 pub use domain::words::{grouped_number as grouped, plural};
+pub use platform::clock::iso as time;
 
 /// Groups digits by three: `1234567` becomes `1,234,567`.
 #[must_use]
@@ -72,24 +73,6 @@ pub fn differing(expected: &str, actual: &str) -> (String, String) {
     }
     let from = |text: &str| "…".chars().chain(text.chars().skip(skipped)).collect();
     (from(expected), from(actual))
-}
-
-/// Milliseconds since 1970 as `2026-11-23T21:46:47.123Z`.
-#[must_use]
-pub fn time(at_ms: i64) -> String {
-    let (days, ms) = (at_ms.div_euclid(86_400_000), at_ms.rem_euclid(86_400_000));
-    // Days since 0000-03-01 in eras of 400 years: leap days then come last (H. Hinnant, "chrono-Compatible
-    // Low-Level Date Algorithms", civil_from_days).
-    let since = days + 719_468;
-    let (era, of_era) = (since.div_euclid(146_097), since.rem_euclid(146_097));
-    let year_of_era = (of_era - of_era / 1_460 + of_era / 36_524 - of_era / 146_096) / 365;
-    let day_of_year = of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
-    let shifted_month = (5 * day_of_year + 2) / 153;
-    let day = day_of_year - (153 * shifted_month + 2) / 5 + 1;
-    let month = if shifted_month < 10 { shifted_month + 3 } else { shifted_month - 9 };
-    let year = year_of_era + era * 400 + i64::from(month <= 2);
-    let (hours, minutes, seconds) = (ms / 3_600_000, ms / 60_000 % 60, ms / 1_000 % 60);
-    format!("{year:04}-{month:02}-{day:02}T{hours:02}:{minutes:02}:{seconds:02}.{:03}Z", ms % 1_000)
 }
 
 /// Milliseconds since 1970 as `2026-11-23 21:46:47`, UTC.

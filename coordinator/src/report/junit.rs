@@ -4,6 +4,9 @@
 //! The shape is the one that the Ant task writes and that Jenkins, GitLab and GitHub read: `testsuites`, `testsuite`,
 //! `properties`, `testcase` with `failure` or `skipped` and `system-out`. What had nothing to compare is skipped, never
 //! passed; a warning passes, and says so in its output and in a property. A run without a verdict is an `error`.
+//!
+//! Written here, and not with `quick-junit`: that leaves out control characters where the report must show them, has no
+//! count of skipped cases, and writes times with an offset, which the schema does not allow.
 
 use std::fmt::Write;
 
@@ -170,7 +173,7 @@ mod tests {
         assert_eq!(number("skipped"), with("skipped"));
         assert_eq!(number("errors"), with("error"));
         suite.attribute("time").unwrap().parse::<f64>().unwrap();
-        suite.attribute("timestamp").unwrap().parse::<jiff_free::Civil>().unwrap();
+        suite.attribute("timestamp").unwrap().parse::<jiff::civil::DateTime>().unwrap();
         let order: Vec<_> =
             suite.children().filter(Node::is_element).map(|one| one.tag_name().name()).collect();
         assert_eq!(order[0], "properties");
@@ -182,20 +185,6 @@ mod tests {
                 case.children().filter(Node::is_element).map(|one| one.tag_name().name()).collect();
             assert!(inside.len() <= 1, "{inside:?}");
             assert!(inside.iter().all(|name| ["failure", "skipped", "error", "system-out"].contains(name)));
-        }
-    }
-
-    mod jiff_free {
-        /// A date and time without a zone, `YYYY-MM-DDTHH:MM:SS`, as JUnit XML has it.
-        pub(super) struct Civil;
-
-        impl std::str::FromStr for Civil {
-            type Err = String;
-
-            fn from_str(text: &str) -> Result<Self, String> {
-                let shape: String = text.chars().map(|c| if c.is_ascii_digit() { '0' } else { c }).collect();
-                if shape == "0000-00-00T00:00:00" { Ok(Self) } else { Err(text.into()) }
-            }
         }
     }
 

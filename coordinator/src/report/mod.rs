@@ -17,4 +17,5 @@ mod verdict;
 pub use verdict::NO_AMOUNTS;
 
 #[cfg(test)]
+#[path = "tests/fixture.rs"]
 mod fixture;

@@ -7,6 +7,7 @@
     missing_docs,
     clippy::expect_used,
     clippy::unwrap_used,
+    clippy::panic,
     reason = "every case is a test, and its name says what must hold"
 )]
 

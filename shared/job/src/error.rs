@@ -3,6 +3,7 @@
 use std::fmt;
 use std::ops::Range;
 
+use miette::{Diagnostic, GraphicalReportHandler, GraphicalTheme, LabeledSpan, NamedSource, miette};
 use thiserror::Error;
 
 /// A job file that cannot be used. `Display` names file, line and column, shows the line, and gives advice.
@@ -25,50 +26,47 @@ pub struct Place {
     pub line: usize,
     /// The column in the line, in characters from 1.
     pub column: usize,
-    /// How many characters are at fault.
-    pub width: usize,
-    /// The text of the whole line.
-    pub text: String,
+    /// The line and its neighbours, with what is at fault underlined.
+    pub shown: String,
 }
 
 impl Place {
-    /// The place of byte range `span` in `source`.
-    pub(super) fn of(source: &str, span: Range<usize>) -> Self {
-        let start = floor_boundary(source, span.start);
-        let line_start = source[..start].rfind('\n').map_or(0, |at| at + 1);
-        let text = source[line_start..].lines().next().unwrap_or("").to_owned();
-        let column = source[line_start..start].chars().count() + 1;
-        let end = floor_boundary(source, span.end.max(start));
-        let width = source[start..end].lines().next().unwrap_or("").chars().count().max(1);
-        Self { line: source[..start].matches('\n').count() + 1, column, width, text }
+    /// The place of byte range `span` in `source`, which is of `file`.
+    pub(super) fn of(file: &str, source: &str, span: Range<usize>) -> Self {
+        let before = source.get(..span.start).unwrap_or(source);
+        let in_line = &before[before.rfind('\n').map_or(0, |at| at + 1)..];
+        // Of a table only its head: the rest may be the whole file.
+        let first = source.get(span.clone()).and_then(|fault| fault.lines().next()).unwrap_or_default();
+        let label = LabeledSpan::underline(before.len()..before.len() + first.len());
+        let text = NamedSource::new(file, source.to_owned());
+        let shown = underlined(&*miette!(labels = vec![label], "").with_source_code(text));
+        Self { line: before.matches('\n').count() + 1, column: in_line.chars().count() + 1, shown }
     }
 }
 
-fn floor_boundary(text: &str, at: usize) -> usize {
-    let mut at = at.min(text.len());
-    while !text.is_char_boundary(at) {
-        at -= 1;
-    }
-    at
+/// The part of a text that is at fault, underlined, without the message.
+#[must_use]
+pub fn underlined(fault: &dyn Diagnostic) -> String {
+    let handler = GraphicalReportHandler::new_themed(GraphicalTheme::none()).with_wrap_lines(false);
+    let mut out = String::new();
+    let _ = handler.without_cause_chain().render_report(&mut out, fault);
+    // The first line is the message.
+    out.split_once('\n').map_or_else(String::new, |(_, shown)| shown.trim_end().to_owned())
 }
 
 impl fmt::Display for JobError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "job file {}", self.file)?;
-        if let Some(place) = &self.place {
-            write!(f, ", line {}, column {}", place.line, place.column)?;
+        match &self.place {
+            Some(Place { line, column, shown }) => {
+                write!(f, ", line {line}, column {column}: {}\n{shown}", self.message)?;
+            }
+            None => write!(f, ": {}", self.message)?,
         }
-        write!(f, ": {}", self.message)?;
-        if let Some(place) = &self.place {
-            let gutter = place.line.to_string();
-            let pad = " ".repeat(gutter.len());
-            write!(f, "\n {pad} |\n {gutter} | {}", place.text)?;
-            write!(f, "\n {pad} | {}{}", " ".repeat(place.column - 1), "^".repeat(place.width))?;
+        match &self.advice {
+            Some(advice) => write!(f, "\n  {advice}"),
+            None => Ok(()),
         }
-        if let Some(advice) = &self.advice {
-            write!(f, "\n  {advice}")?;
-        }
-        Ok(())
     }
 }
 
@@ -77,9 +75,15 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_place_is_counted_in_lines_and_characters() {
-        let place = Place::of("a = 1\nü = x\n", 11..12);
-        assert_eq!((place.line, place.column, place.width, place.text.as_str()), (2, 5, 1, "ü = x"));
-        assert_eq!(Place::of("", 5..9).line, 1);
+    fn a_place_is_counted_in_lines_and_characters_and_underlined() {
+        let place = Place::of("job.toml", "a = 1\nü = x\n", 11..12);
+        assert_eq!((place.line, place.column), (2, 5));
+        let lines: Vec<_> = place.shown.lines().collect();
+        assert!(lines[0].contains("[job.toml:2:") && lines.contains(&" 2 | ü = x"), "{}", place.shown);
+        assert!(lines.contains(&"   :     ^"), "{}", place.shown);
+        for (source, span) in [("", 5..9), ("a", 1..1), ("a\n", 2..2), ("a = \"ü", 4..7)] {
+            let place = Place::of("job.toml", source, span);
+            assert!(place.shown.contains("job.toml:") && !place.shown.contains("Failed"), "{}", place.shown);
+        }
     }
 }

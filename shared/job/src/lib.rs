@@ -35,7 +35,7 @@ use format::spec::FormatSpec;
 use platform::files::{TEXT_BYTES_MAX, read_small_text};
 use source::Compression;
 
-pub use error::{JobError, Place};
+pub use error::{JobError, Place, underlined};
 pub use shadow::ShadowJob;
 
 /// A job, understood and checked.

@@ -4,7 +4,7 @@
 //! `CROSSFOOT_PEER_DATA` names the folder above `cases`. Without it the tests say so and pass, unless
 //! `CROSSFOOT_INSIST` is set.
 
-#![allow(clippy::unwrap_used, reason = "tests stop at the first surprise")]
+#![allow(clippy::unwrap_used, clippy::panic, reason = "tests stop at the first surprise")]
 
 use std::io::Write;
 use std::path::PathBuf;

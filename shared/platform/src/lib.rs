@@ -1,6 +1,5 @@
-//! What every process needs around it: [`backoff`], [`clock`], [`secret`]s, [`files`] beside the source,
-//! [`telemetry`], an error with its
-//! [`causes`], and [`health`], which is what a look at a server found.
+//! What every process needs around it: [`backoff`], [`clock`], [`secret`]s, [`files`] beside the source, [`telemetry`],
+//! whom to trust in [`tls`], an error with its [`causes`], and [`health`], which is what a look at a server found.
 
 pub mod backoff;
 pub mod causes;
@@ -9,3 +8,4 @@ pub mod files;
 pub mod health;
 pub mod secret;
 pub mod telemetry;
+pub mod tls;

@@ -1,6 +1,5 @@
 //! Opening the database: who, where, over what; its schema; and the one way in which it is changed.
 
-use std::fmt;
 use std::path::PathBuf;
 use std::str::FromStr;
 use std::sync::Arc;
@@ -78,7 +77,7 @@ const PARAMETERS: [&str; 19] = [
 const UNKNOWN: &str = "its URL has an unknown parameter; supported parameters: ";
 
 /// Where the database is, and who comes.
-#[derive(Clone, Default)]
+#[derive(Debug, Clone, Default)]
 pub struct PostgresSettings {
     /// `postgres://USER@HOST:PORT/DATABASE?sslmode=…`; what is missing comes from the `PG…` variables.
     pub url: ServerUrl,
@@ -88,6 +87,8 @@ pub struct PostgresSettings {
     pub password: Option<Secret>,
     /// A file whose first line is the password.
     pub password_file: Option<PathBuf>,
+    /// A PEM file of authorities to trust besides the system's, unless the URL names one (`sslrootcert`).
+    pub ca_file: Option<PathBuf>,
     /// The most connections; 16 by default.
     pub max_connections: Option<u32>,
     /// In which schema the ledger is. A URL that sets the search path decides, unless a schema is named here.
@@ -99,19 +100,6 @@ impl PostgresSettings {
     #[must_use]
     pub fn of_url(url: &str) -> Self {
         Self { url: url.into(), ..Self::default() }
-    }
-}
-
-impl fmt::Debug for PostgresSettings {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("PostgresSettings")
-            .field("url", &self.url)
-            .field("username", &self.username)
-            .field("password", &self.password)
-            .field("password_file", &self.password_file)
-            .field("max_connections", &self.max_connections)
-            .field("schema", &self.schema)
-            .finish()
     }
 }
 
@@ -273,6 +261,11 @@ fn options(settings: &PostgresSettings, url: &str) -> Result<PgConnectOptions, S
     }
     let mut options = PgConnectOptions::from_str(settings.url.reveal()).map_err(|_| bad())?;
     options = options.application_name(APPLICATION);
+    if let Some(file) = &settings.ca_file
+        && !names_authority(&parsed)
+    {
+        options = options.ssl_root_cert(file);
+    }
     if let Some(username) = &settings.username {
         options = options.username(username);
     }
@@ -287,6 +280,12 @@ fn options(settings: &PostgresSettings, url: &str) -> Result<PgConnectOptions, S
         options = options.password(password.reveal());
     }
     Ok(options)
+}
+
+/// Whether a URL names the file of the authorities to trust.
+#[must_use]
+pub fn names_authority(url: &Url) -> bool {
+    url.query_pairs().any(|(name, _)| ["sslrootcert", "ssl-root-cert", "ssl-ca"].contains(&&*name))
 }
 
 /// A connection to the database as it is: no ledger is made.
@@ -322,7 +321,7 @@ fn why(error: &sqlx::Error) -> String {
         sqlx::Error::Io(error) if error.get_ref().is_some_and(|inner| inner.is::<rustls::Error>()) => {
             format!(
                 "cannot establish a TLS connection: {error}; its certificate must be signed by the CA in \
-                 `sslrootcert`, or by one that this system trusts, and must match the host name"
+                 `tls.ca_file` or `sslrootcert`, or by one that this system trusts, and must match the host name"
             )
         }
         sqlx::Error::Tls(error) => {

@@ -43,8 +43,8 @@ mod watched;
 #[cfg(test)]
 mod watched_tests;
 
-pub use connect::refused;
 pub use connect::{PostgresSettings, PostgresStore};
+pub use connect::{names_authority, refused};
 pub use look::look;
 pub use place::LedgerSchema;
 pub use tables::ddl;

@@ -276,6 +276,24 @@ async fn a_server_that_its_authority_vouches_for_is_spoken_to_in_tls() {
 
 #[tokio::test]
 #[ignore = "needs PostgreSQL: run ./test"]
+async fn a_server_that_the_settings_authority_vouches_for_is_trusted_unless_the_url_names_another() {
+    let own = own().await;
+    let file = |name: &str| Some(std::env::var(name).unwrap().into());
+    let (right, other) = (file("CROSSFOOT_TEST_CA"), file("CROSSFOOT_TEST_OTHER_CA"));
+    for (parameters, ca_file, is_trusted) in [
+        ("sslmode=verify-full", right.clone(), true),
+        ("sslmode=verify-full", other.clone(), false),
+        ("sslmode=verify-full&sslrootcert={ca}", other, true),
+        ("sslmode=verify-full&sslrootcert={other}", right, false),
+    ] {
+        let settings = PostgresSettings { ca_file, ..encrypted(&own, parameters) };
+        let opened = PostgresStore::open(&settings).await.map(drop).map_err(|error| error.to_string());
+        assert_eq!(opened.is_ok(), is_trusted, "{parameters}: {opened:?}");
+    }
+}
+
+#[tokio::test]
+#[ignore = "needs PostgreSQL: run ./test"]
 async fn a_server_that_another_authority_vouches_for_is_refused() {
     let own = own().await;
     let refused = [

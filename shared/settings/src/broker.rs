@@ -1,6 +1,5 @@
 //! The settings of the broker.
 
-use std::fmt;
 use std::net::Ipv4Addr;
 use std::path::{Path, PathBuf};
 
@@ -13,7 +12,7 @@ use wire::{BodyCompression, Sealing};
 use super::SettingsError;
 
 /// The broker: what carries chunks and batches between coordinator and workers.
-#[derive(Clone, PartialEq, Eq, Deserialize, JsonSchema)]
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct BrokerSettings {
     /// The broker's URL: `memory:`, which works inside one process only, `amqp://HOST/VHOST` or `amqps://HOST/VHOST`
@@ -32,7 +31,7 @@ pub struct BrokerSettings {
     /// RabbitMQ: a file with the password.
     #[schemars(with = "String", extend("examples" = ["/run/secrets/rabbitmq"]))]
     pub password_file: Option<PathBuf>,
-    /// For `amqps`: a PEM file of certificate authorities to trust besides the system's.
+    /// For `amqps`: a PEM file of certificate authorities to trust besides the system's, in place of `tls.ca_file`.
     #[schemars(with = "String", extend("examples" = ["/etc/crossfoot/ca.pem"]))]
     pub ca_file: Option<PathBuf>,
     /// The text before the name of every queue and exchange. Fleets that share a virtual host need different prefixes.
@@ -142,11 +141,5 @@ impl Default for BrokerSettings {
             message_key_file: None,
             previous_message_key_file: None,
         }
-    }
-}
-
-impl fmt::Debug for BrokerSettings {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("BrokerSettings").field("url", &self.url).finish_non_exhaustive()
     }
 }

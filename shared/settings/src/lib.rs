@@ -41,10 +41,24 @@ pub struct Settings {
     pub audit: AuditSettings,
     /// Who is notified of verdicts. A receiver that cannot be reached is a warning and an event; the verdict stays.
     pub notify: NotifySettings,
+    /// Whose certificates are trusted: of the broker, the database and the webhook.
+    pub tls: TlsSettings,
+}
+
+/// Whose certificates are trusted: of the broker, the database and the webhook. Without this section these are the
+/// authorities that the system trusts; the variable `SSL_CERT_FILE` names others.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct TlsSettings {
+    /// A PEM file of certificate authorities to trust besides the system's: for `amqps`, for PostgreSQL whose URL says
+    /// `sslmode=verify-full` (or `verify-ca`), and for a webhook with `https`. `broker.ca_file`, `notify.ca_file`, and
+    /// `sslrootcert` in the store's URL replace it.
+    #[schemars(with = "String", extend("examples" = ["/etc/crossfoot/ca.pem"]))]
+    pub ca_file: Option<PathBuf>,
 }
 
 /// The key of the masks that replace sensitive fields. Without one, the store makes and keeps a key.
-#[derive(Clone, Default, PartialEq, Eq, Deserialize, JsonSchema)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct MaskingSettings {
     /// A file with the key: 32 bytes or more, without the line end after them. Every process needs the same key.
@@ -54,12 +68,6 @@ pub struct MaskingSettings {
     /// `key_file`.
     #[schemars(with = "String", extend("examples" = ["a long text that no one can guess and no one else has"]))]
     pub key: Option<Secret>,
-}
-
-impl fmt::Debug for MaskingSettings {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("MaskingSettings").field("key_file", &self.key_file).finish_non_exhaustive()
-    }
 }
 
 impl MaskingSettings {
@@ -126,7 +134,8 @@ pub struct NotifySettings {
     /// body's HMAC-SHA256.
     #[schemars(with = "String", extend("examples" = ["/etc/crossfoot/webhook.secret"]))]
     pub webhook_secret_file: Option<PathBuf>,
-    /// For `https`: a PEM file of the certificate authorities to trust instead of the public ones.
+    /// For `https`: a PEM file of the only certificate authorities to trust. Neither the system's nor those of
+    /// `tls.ca_file` are then trusted.
     #[schemars(with = "String", extend("examples" = ["/etc/crossfoot/ca.pem"]))]
     pub ca_file: Option<PathBuf>,
     /// A program and its arguments. It gets the JSON on standard input, and `CROSSFOOT_OUTCOME`, `CROSSFOOT_RUN` and
@@ -153,7 +162,7 @@ impl fmt::Debug for NotifySettings {
 }
 
 /// The store: the database that holds the ledger, the evidence, and the staging and final tables.
-#[derive(Clone, PartialEq, Eq, Deserialize, JsonSchema)]
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct StoreSettings {
     /// The store's URL: `sqlite:PATH`, or `postgres://USER@HOST/DATABASE`, whose parameters may say `sslmode`.
@@ -214,12 +223,6 @@ impl Default for StoreSettings {
         }
     }
 }
-impl fmt::Debug for StoreSettings {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("StoreSettings").field("url", &self.url).finish_non_exhaustive()
-    }
-}
-
 /// The embedded fleet, the size of chunks, and how much work is in flight.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]

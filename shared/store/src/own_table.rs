@@ -69,6 +69,24 @@ impl TableLook {
     pub fn of(table: String) -> Self {
         Self { table, columns: Vec::new(), differences: Vec::new(), notes: Vec::new() }
     }
+
+    /// Says where a column that the job does not write has its value from: `filled_by` the database, or NULL. Anything
+    /// else is a difference.
+    pub fn unwritten(
+        &mut self,
+        (name, ty): (&str, &str),
+        filled_by: Option<&str>,
+        not_null: bool,
+    ) -> Option<String> {
+        if filled_by.is_none() && not_null {
+            self.differences.push(format!(
+                "column {name} {ty} is NOT NULL without a default, and the job does not write it; give it a default, or \
+                 map a field to it with `column`"
+            ));
+            return None;
+        }
+        Some(filled_by.unwrap_or("stays NULL").into())
+    }
 }
 
 /// Values of a field that its column in final does not hold.

@@ -103,21 +103,4 @@ mod tests {
         let page = html(&report).unwrap();
         assert!(page.contains("Unfinished") && page.contains("crossfoot resume"));
     }
-
-    /// For looking at: `cargo test -p coordinator write_pages -- --ignored`.
-    #[test]
-    #[ignore = "writes the pages to the temporary directory for a person to look at"]
-    fn write_pages() {
-        let pages = [
-            ("reconciled", fixture::reconciled()),
-            ("failed", fixture::failed()),
-            ("held", fixture::held()),
-            ("hostile", fixture::hostile()),
-        ];
-        for (name, report) in pages {
-            let path = std::env::temp_dir().join(format!("crossfoot-report-{name}.html"));
-            std::fs::write(&path, html(&report).unwrap()).unwrap();
-            println!("{}", path.display());
-        }
-    }
 }

@@ -188,13 +188,3 @@ fn what_is_not_known_yet_is_said_or_left_out() {
     assert!(shown.starts_with("UNFINISHED  no checks yet"), "{shown}");
     assert!(shown.contains("crossfoot resume") && shown.contains("not known"), "{shown}");
 }
-
-/// For looking at: `cargo test -p coordinator show -- --ignored --nocapture`.
-#[test]
-#[ignore = "prints the texts for a person to look at"]
-fn show() {
-    let width = std::env::var("COLUMNS").ok().and_then(|width| width.parse().ok()).unwrap_or(100);
-    for (_, report) in reports() {
-        println!("{}\n\n", text(&report, Style { colour: true, ..Style::plain(width) }));
-    }
-}

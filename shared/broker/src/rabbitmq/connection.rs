@@ -97,7 +97,7 @@ pub(super) async fn dial(
     target: &Target,
     name: &str,
 ) -> Result<Dialed, BrokerError> {
-    install_tls();
+    platform::tls::install();
     let uri = AMQPUri {
         scheme: if target.tls { AMQPScheme::AMQPS } else { AMQPScheme::AMQP },
         authority: AMQPAuthority {
@@ -147,7 +147,7 @@ pub(super) async fn dial(
 /// that with its properties, a field table: a name with a byte for its length, `S`, four bytes for the value's.
 pub(super) async fn greeting(settings: &RabbitSettings, target: &Target) -> io::Result<String> {
     use futures_util::{AsyncReadExt, AsyncWriteExt};
-    install_tls();
+    platform::tls::install();
     let (socket, progress) = (Socket::default(), Progress::new());
     let talk = async {
         let runtime = lapin::runtime::default_runtime().map_err(io::Error::other)?;
@@ -179,14 +179,6 @@ fn property(frame: &[u8], name: &str) -> Option<String> {
     let length = u32::from_be_bytes(frame.get(at..at + 4)?.try_into().ok()?) as usize;
     let text = String::from_utf8_lossy(frame.get(at + 4..at + 4 + length.min(100))?).into_owned();
     Some(text.chars().filter(|c| !c.is_control()).collect())
-}
-
-/// rustls refuses to choose between several providers, so one is named before its first use.
-fn install_tls() {
-    if rustls::crypto::CryptoProvider::get_default().is_none() {
-        // An error means that somebody else was quicker.
-        drop(rustls::crypto::ring::default_provider().install_default());
-    }
 }
 
 #[cfg(test)]

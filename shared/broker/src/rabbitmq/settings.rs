@@ -1,6 +1,5 @@
 //! Where the broker is, who we are there, and how patient.
 
-use std::fmt;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -14,7 +13,7 @@ use super::MESSAGE_BYTES_MAX;
 use crate::{BrokerError, Queue};
 
 /// How the broker is used. Everyone who shares it must agree on `prefix`, `delivery_limit` and the bounds.
-#[derive(Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct RabbitSettings {
     /// `amqp://[user[:password]@]host[:port][/vhost]`, or `amqps://…`; without a vhost it is `/`.
     pub url: ServerUrl,
@@ -134,27 +133,6 @@ impl RabbitSettings {
         }
         target.credentials()?;
         Ok(target)
-    }
-}
-
-impl fmt::Debug for RabbitSettings {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("RabbitSettings")
-            .field("url", &self.url)
-            .field("ca_file", &self.ca_file)
-            .field("username", &self.username)
-            .field("password", &self.password)
-            .field("password_file", &self.password_file)
-            .field("prefix", &self.prefix)
-            .field("connect_timeout", &self.connect_timeout)
-            .field("confirm_timeout", &self.confirm_timeout)
-            .field("reconnect_timeout", &self.reconnect_timeout)
-            .field("blocked_timeout", &self.blocked_timeout)
-            .field("delivery_limit", &self.delivery_limit)
-            .field("messages_max", &self.messages_max)
-            .field("bytes_max", &self.bytes_max)
-            .field("dead_letters_max", &self.dead_letters_max)
-            .finish()
     }
 }
 

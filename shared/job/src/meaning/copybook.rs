@@ -19,6 +19,7 @@ use super::record_format::{padding, refuse_delimited, trim, truths};
 use super::repeated;
 use super::types::constraints;
 use super::{Checked, Fault, RESERVED, fault, fault_advised, identifier};
+use crate::error::underlined;
 use crate::file::{FieldSection, RecordSection, SourceSection};
 
 /// Reads the copybook that the source names, out of the job's own text.
@@ -62,7 +63,7 @@ pub(super) fn described(
     };
     let options = ParseOptions { format, ..ParseOptions::default() };
     let copybook = Copybook::parse(name.get_ref(), text.get_ref(), options)
-        .or_else(|error| fault(name.span(), error.to_string()))?;
+        .or_else(|error| fault(name.span(), format!("{error}\n{}", underlined(&error))))?;
     let page = match &source.encoding {
         None => page("cp037", source.format.span())?,
         Some(spanned) => page(spanned.get_ref(), spanned.span())?,
@@ -102,7 +103,10 @@ pub(super) fn record(
         following: policy.following,
     };
     let plan = described.copybook.plan(&options).or_else(|error| {
-        fault(section.name.span(), format!("record `{}`: {error}", section.name.get_ref()))
+        fault(
+            section.name.span(),
+            format!("record `{}`: {error}\n{}", section.name.get_ref(), underlined(&error)),
+        )
     })?;
     let mut sections = by_column(section, &plan)?;
     let (mut fields, mut specs, mut names) = (Vec::new(), Vec::new(), HashSet::new());

@@ -64,7 +64,7 @@ fn fault_advised<T>(span: Range<usize>, message: impl Into<String>, advice: impl
 pub(super) fn parse(file: &str, text: &str) -> Result<Job, JobError> {
     let error = |fault: Fault| JobError {
         file: file.into(),
-        place: fault.span.map(|span| Place::of(text, span)),
+        place: fault.span.map(|span| Place::of(file, text, span)),
         message: fault.message,
         advice: fault.advice,
     };
@@ -86,7 +86,7 @@ pub(super) fn whole(file: &str, text: String, beside: Option<&Path>) -> Result<S
     let path = beside.map_or_else(|| name.get_ref().into(), |beside| beside.join(name.get_ref()));
     let refuse = |message: String| JobError {
         file: file.into(),
-        place: Some(Place::of(&text, name.span())),
+        place: Some(Place::of(file, &text, name.span())),
         message,
         advice: Some("the path of a copybook is relative to the job file".into()),
     };
