@@ -35,6 +35,18 @@ pub(crate) struct SourceForm<'a> {
     pub(crate) framing: &'a str,
     /// Whether the copybook is in free format.
     pub(crate) free: bool,
+    /// The further settings that fit a sample: keys of `[source]`, `cobol.` before those of `[source.cobol]`.
+    pub(crate) others: &'a [String],
+}
+
+impl SourceForm<'_> {
+    /// The further settings of `[source]`, or of `[source.cobol]`.
+    fn others(&self, of_cobol: bool) -> impl Iterator<Item = &str> {
+        let settings = self.others.iter().map(String::as_str);
+        settings
+            .filter(move |setting| setting.starts_with("cobol.") == of_cobol)
+            .map(|setting| setting.strip_prefix("cobol.").unwrap_or(setting))
+    }
 }
 
 /// A record block of the job file.
@@ -85,7 +97,10 @@ pub(crate) fn from_copybook(
     }
     let _ = writeln!(out, "encoding = {}\nframing  = {}", quoted(form.encoding), quoted(form.framing));
     let longest = blocks.iter().map(|block| block.plan.length_max).max().unwrap_or(0);
-    if form.framing == "fixed" {
+    for setting in form.others(false).filter(|setting| !setting.starts_with("encoding")) {
+        let _ = writeln!(out, "{setting}");
+    }
+    if form.framing == "fixed" && form.others.is_empty() {
         let _ = writeln!(out, "record_bytes = {longest}");
     }
     out.push_str(
@@ -93,7 +108,8 @@ pub(crate) fn from_copybook(
         low-values in text\n\
          # (text_low_values: reject, null or padding) makes the record a reject, unless you change it here:\n",
     );
-    let native = native(&blocks, form);
+    let mut native = native(&blocks, form);
+    native.extend(form.others(true));
     if native.is_empty() {
         out.push_str("# [source.cobol]\n");
     } else {
@@ -163,7 +179,7 @@ fn head(file: &str, text: &str, form: &SourceForm<'_>, longest: usize, native: &
 }
 
 /// What an ASCII source must say of native numbers and floats, which no copybook says.
-fn native(blocks: &[Block], form: &SourceForm<'_>) -> Vec<&'static str> {
+fn native<'a>(blocks: &[Block], form: &'a SourceForm<'_>) -> Vec<&'a str> {
     let is_ebcdic = CodePage::by_name(form.encoding).is_some_and(CodePage::is_ebcdic);
     let has = |is: fn(&Field) -> bool| blocks.iter().any(|block| block.plan.fields.iter().any(is));
     let has_float = has(|field| field.category == Category::FloatingPoint);

@@ -123,9 +123,9 @@ impl<'a> Splitter<'a> {
         let framer = Framer::new(spec);
         Ok(Self {
             job,
-            framer,
             // With this much at hand, where a chunk ends does not depend on what has not been read yet.
             lookahead: limits.bytes + framer.unit_bytes_max(),
+            framer,
             footer_bytes: spec.outside.footer_bytes,
             limits,
             buffer: Buffer { reader, bytes: Vec::new(), start: 0, read: 0, at_end: false },

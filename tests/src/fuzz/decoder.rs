@@ -43,6 +43,8 @@ static JOBS: LazyLock<Vec<Arc<Job>>> = LazyLock::new(|| {
         let path = Path::new(env!("CARGO_MANIFEST_DIR")).join(format!("../examples/{name}.toml"));
         Job::read(&path).unwrap()
     }));
+    let by_layout = job_text(EVERY_USAGE, "").replace("[copybooks]", "framing = \"layout\"\n[copybooks]");
+    jobs.push(Job::parse("every.toml", &by_layout).unwrap());
     jobs.into_iter().map(Arc::new).collect()
 });
 

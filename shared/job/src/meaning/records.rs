@@ -10,7 +10,7 @@ use domain::table::TableName;
 use domain::value::FieldType;
 use format::cobol::RecordSpec;
 use format::codepage::CodePage;
-use format::spec::{FieldForm, FormatSpec};
+use format::spec::{FieldForm, FixedFraming, Form, FormatSpec, LaidOutType, Layouts, Telling};
 use toml::Spanned;
 
 use super::copybook::{described, record};
@@ -121,10 +121,49 @@ pub(super) fn record_types(
             "add a `when` to each record type except the last",
         );
     }
+    lay_out(source, &mut records)?;
     match records.first() {
         Some(first) => Ok((first.format.clone(), records, masks)),
         None => Err(Fault { span: None, message: "the job has no [[record]]".into(), advice: None }),
     }
+}
+
+/// Where records are framed by their layout, gives each record type's form the layouts of all of them.
+fn lay_out(source: &SourceSection, records: &mut [RecordType]) -> Checked<()> {
+    let span = || source.framing.as_ref().map_or(source.format.span(), Spanned::span);
+    let types = records.iter().filter_map(|record| {
+        let Form::Copybook(form) = &record.format.form else { return None };
+        (form.framing == FixedFraming::Layout).then(|| LaidOutType {
+            name: record.layout.record.clone(),
+            record: Arc::clone(&form.record),
+            when: record
+                .when
+                .iter()
+                .map(|when| Telling { field: when.field, one_of: when.one_of.clone() })
+                .collect(),
+        })
+    });
+    let types: Vec<_> = types.collect();
+    if types.is_empty() {
+        return Ok(());
+    }
+    let layouts = Layouts::new(types).or_else(|error| fault(span(), error))?;
+    let max = records.first().map_or(0, |first| first.format.record_bytes_max);
+    if layouts.longest() > max {
+        let longest = layouts.longest();
+        return fault_advised(
+            span(),
+            format!("a record can have {longest} bytes, more than record_bytes_max ({max})"),
+            "raise record_bytes_max",
+        );
+    }
+    let layouts = Arc::new(layouts);
+    for record in records {
+        if let Form::Copybook(form) = &mut record.format.form {
+            form.layouts = Some(Arc::clone(&layouts));
+        }
+    }
+    Ok(())
 }
 
 /// The column that holds the parent's record number.
