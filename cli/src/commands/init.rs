@@ -64,7 +64,7 @@ fn of_copybook(args: &Init, path: &Path, dialect: Dialect) -> Result<Done, Failu
         remark(&format!("note: {note}"));
     }
     if made.layouts.len() > 1 && !made.needs_when {
-        remark("note: each `when` was chosen by the names of level 88; check that it fits the record type");
+        remark("note: each `when` or `position` was chosen by names; check that it fits the record type");
     }
     if made.needs_when {
         remark(&format!(

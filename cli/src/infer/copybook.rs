@@ -119,6 +119,8 @@ pub(crate) fn from_copybook(
     let names: Vec<_> = blocks.iter().map(|block| &*block.name).collect();
     let values =
         told_apart_by.as_ref().and_then(|by| record_types::values_by_type(&names, by.conditions, by.numeric));
+    // Nothing but its place in the file can tell a header or a trailer, where no field is said to.
+    let positions = if told_apart_by.is_none() { record_types::positions(&names) } else { None };
     let mut layouts = Vec::new();
     for (at, block) in blocks.iter().enumerate() {
         let body = body(&name, block, blocks.len());
@@ -126,6 +128,13 @@ pub(crate) fn from_copybook(
         let list = values.as_ref().and_then(|values| values.get(at));
         match (&told_apart_by, list) {
             _ if blocks.len() == 1 => {}
+            _ if let Some(positions) = &positions => {
+                if let Some((role, position)) = positions.get(at).copied().flatten() {
+                    when = format!(
+                        "role    = \"{role}\"\nposition = \"{position}\"   # -> check: by names; or a `when`\n"
+                    );
+                }
+            }
             (Some(by), Some(list)) => {
                 when = format!(
                     "when    = {{ field = \"{}\", in = {list} }}   # -> check: by names\n",
@@ -151,7 +160,7 @@ pub(crate) fn from_copybook(
     }
     let types: Vec<_> = blocks.iter().map(Block::record_type).collect();
     out.push_str(&record_types::controls(&types));
-    let needs_when = blocks.len() > 1 && values.is_none();
+    let needs_when = blocks.len() > 1 && values.is_none() && positions.is_none();
     Ok(FromCopybook { text: out, layouts, notes: copybook.notes().to_vec(), needs_when })
 }
 

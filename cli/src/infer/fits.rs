@@ -137,7 +137,12 @@ pub(crate) fn try_on(job: &Arc<Job>, sample: &Sample) -> Option<Tried> {
     let records = bytes.get(header..bytes.len().checked_sub(footer)?)?;
     let taken = framer.take(records, *is_whole, RECORDS_MAX, records.len().max(1)).ok()?;
     let whole = records.get(..taken.bytes).filter(|whole| !whole.is_empty())?;
-    let start = Start { first_record_no: RecordNo(1), offset: header as u64, parents: &[] };
+    let start = Start {
+        first_record_no: RecordNo(1),
+        offset: header as u64,
+        parents: &[],
+        ends_source: *is_whole && whole.len() == records.len(),
+    };
     let decoded = ChunkDecoder::new(job).ok()?.decode(start, whole).ok()?;
     Some(Tried { records: decoded.records(), rejects: decoded.rejects.len() as u64 })
 }

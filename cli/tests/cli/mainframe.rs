@@ -114,3 +114,105 @@ fn framings_are_told_by_the_bytes() {
         }
     }
 }
+
+const BY_POSITION: &str = "       01  HDR.
+           05  H-DATE   PIC 9(8).
+           05  H-NAME   PIC X(12).
+       01  DTL.
+           05  D-ACCT   PIC X(10).
+           05  D-AMT    PIC S9(9)V99 COMP-3.
+           05  D-NOTE   PIC X(4).
+       01  TRL.
+           05  T-COUNT  PIC 9(7).
+           05  T-SUM    PIC S9(11)V99.
+";
+
+/// Text of digits, capitals and blanks in EBCDIC.
+fn ebcdic(text: &str) -> Vec<u8> {
+    let byte = |byte: u8| match byte {
+        b'0'..=b'9' => byte - b'0' + 0xF0,
+        b'A'..=b'I' => byte - b'A' + 0xC1,
+        _ => 0x40,
+    };
+    text.bytes().map(byte).collect()
+}
+
+/// A header, details of the given cents, and a trailer that says how many they are and their sum.
+fn between(details: &[u16], said: (usize, i64)) -> Vec<u8> {
+    let mut out = ebcdic("20240131ADDA        ");
+    for (at, cents) in details.iter().enumerate() {
+        out.extend(ebcdic(&format!("ACC{at:07}")));
+        let digits = format!("{cents:011}C");
+        out.extend((0..6).map(|at| u8::from_str_radix(&digits[at * 2..at * 2 + 2], 16).unwrap()));
+        out.extend(ebcdic("A   "));
+    }
+    out.extend(ebcdic(&format!("{:07}{:013}", said.0, said.1)));
+    out
+}
+
+#[test]
+fn a_header_and_a_trailer_without_a_type_code_are_told_by_their_place() {
+    let desk = Desk::new();
+    desk.put("pos.cpy", BY_POSITION);
+    desk.put("pos.dat", between(&[1000, 250, 125], (3, 1375)));
+    desk.run(&["init", "--copybook", "pos.cpy", "--sample", "pos.dat", "-o", "pos.toml"]).exits(0);
+    let made = std::fs::read_to_string(desk.path("pos.toml")).unwrap();
+    assert!(made.contains("position = \"first\"") && made.contains("position = \"last\""), "{made}");
+    // The trailer's count and sum are offered; what holds is uncommented.
+    let (_, offered) = made.split_once("uncomment what holds.\n").unwrap();
+    let controls: String =
+        offered.lines().map(|line| format!("{}\n", line.trim_start_matches("# "))).collect();
+    let job = format!("{}{controls}", made.replace("# -> the fields", "# the fields"));
+    desk.put("pos.toml", &job);
+    for chunk_records in [1, 2, 4, 100] {
+        desk.put("crossfoot.toml", format!("[fleet]\nchunk_records = {chunk_records}\n"));
+        let run = desk.run(&["run", "pos.toml", "--source", "pos.dat", "--again"]).exits(0);
+        run.prints(&["RECONCILED", "control trl: t_count", "control trl: t_sum", "13.75"]);
+    }
+    desk.run(&["check", "pos.toml", "--source", "pos.dat"]).exits(0).prints(&["(hdr)", "(dtl)", "(trl)"]);
+    // A detail that is lost, a trailer that is lost, a source that has only its header.
+    for (name, bytes) in [
+        ("lost.dat", between(&[1000, 250], (3, 1375))),
+        ("cut.dat", between(&[1000, 250, 125], (3, 1375))[..80].to_vec()),
+        ("header.dat", between(&[], (0, 0))[..20].to_vec()),
+    ] {
+        desk.put(name, bytes);
+        desk.run(&["run", "pos.toml", "--source", name]).exits(1).prints(&["NOT RECONCILED"]);
+    }
+    // One record's proof knows that the record is the last.
+    desk.run(&["run", "pos.toml", "--source", "pos.dat", "--again"]).exits(0);
+    desk.run(&["audit", "keygen", "-o", "me"]).exits(0);
+    for record in ["1", "3", "5"] {
+        let (prove, verify) =
+            (["prove", "--record", record, "-o", "p.json", "--record-out", "r.bin"], ["audit", "verify"]);
+        desk.run(&[&prove[..], &["--key", "me.key"]].concat()).exits(0);
+        let with = ["p.json", "--record", "r.bin", "--job", "pos.toml", "--key", "me.pub"];
+        desk.run(&[&verify[..], &with].concat()).exits(0).prints(&["decoded with the job"]);
+        std::fs::remove_file(desk.path("p.json")).unwrap();
+        std::fs::remove_file(desk.path("r.bin")).unwrap();
+    }
+}
+
+#[test]
+fn a_footer_line_of_a_delimited_file_is_told_by_its_place() {
+    let desk = Desk::new();
+    desk.put(
+        "d.toml",
+        "[job]\nname = \"d\"\n[source]\nformat = \"delimited\"\nseparator = \";\"\nheader = true\n\
+         [[record]]\nname = \"total\"\nrole = \"trailer\"\nposition = \"last\"\nstaging = \"st\"\nfinal = \"t\"\n\
+         [[record.field]]\nname = \"word\"\ntype = \"text(10)\"\n\
+         [[record.field]]\nname = \"records\"\ntype = \"integer\"\n\
+         [[record.field]]\nname = \"sum\"\ntype = \"decimal(10,2)\"\n\
+         [[record]]\nname = \"line\"\namounts = [\"amt\"]\nstaging = \"sl\"\nfinal = \"l\"\n\
+         [[record.field]]\nname = \"id\"\ntype = \"integer\"\n\
+         [[record.field]]\nname = \"amt\"\ntype = \"decimal(10,2)\"\n\
+         [[control]]\nrecord = \"total\"\n[[control.total]]\nfield = \"records\"\ncount = \"line\"\n\
+         [[control.total]]\nfield = \"sum\"\nsum = \"line.amt\"\n",
+    );
+    desk.put("d.csv", "id;amt\n1;2.50\n2;5.00\nTotal;2;7.50\n");
+    desk.run(&["run", "d.toml", "--source", "d.csv"]).exits(0).prints(&["RECONCILED", "7.50"]);
+    desk.put("short.csv", "id;amt\n1;2.50\nTotal;2;7.50\n");
+    desk.run(&["run", "d.toml", "--source", "short.csv"]).exits(1);
+    desk.put("none.csv", "id;amt\n1;2.50\n2;5.00\n");
+    desk.run(&["run", "d.toml", "--source", "none.csv"]).exits(1).prints(&["NOT RECONCILED"]);
+}

@@ -131,7 +131,7 @@ type = "date(YYYYMMDD)"
 fn chunks(source: &[u8]) -> Result<Duration, String> {
     let job = Arc::new(Job::parse("bench.toml", JOB).map_err(|error| error.to_string())?);
     let mut decoder = ChunkDecoder::new(&job)?;
-    let start = Start { first_record_no: RecordNo(1), offset: 0, parents: &[] };
+    let start = Start { first_record_no: RecordNo(1), offset: 0, parents: &[], ends_source: true };
     let mut decode = || decoder.decode(start, black_box(source)).map_err(|error| error.to_string());
     let first = decode()?;
     if first.accepted.records != RECORDS as u64 {

@@ -40,7 +40,7 @@ const ONE: &str = "[[record]]\nname = \"r\"\nstaging = \"s\"\nfinal = \"f\"";
 /// One line a record: its type if there are several, its values, or why it is a reject.
 fn lines(job: &Arc<Job>, source: &[u8]) -> Result<Vec<String>, String> {
     let mut decoder = ChunkDecoder::new(job)?;
-    let start = Start { first_record_no: RecordNo(1), offset: 0, parents: &[] };
+    let start = Start { first_record_no: RecordNo(1), offset: 0, parents: &[], ends_source: true };
     let decoded = decoder.decode(start, source).map_err(|error| error.to_string())?;
     let mut lines = Vec::new();
     for (record, rows) in job.records.iter().zip(&decoded.rows) {

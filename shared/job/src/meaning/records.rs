@@ -19,7 +19,7 @@ use super::sensitive::masks;
 use super::types::literal;
 use super::{Checked, Fault, fault, fault_advised, fields_of, layout, mode, unknown_field};
 use crate::file::{ConditionSection, NamesOrOne, RecordSection, SourceSection, WhenSection};
-use crate::{RecordRole, RecordType, When};
+use crate::{Position, RecordRole, RecordType, When};
 
 /// Where the description of a record type's fields comes from.
 enum Written {
@@ -104,28 +104,54 @@ pub(super) fn record_types(
         };
         let when = when(section, &layout)?;
         let role = role(section.role.as_ref())?;
+        let position = position(section, role)?;
         let filler_any = filler_any(section)?;
-        records.push(RecordType { layout: Arc::new(layout), own, parents, format, role, when, filler_any });
+        records.push(RecordType {
+            layout: Arc::new(layout),
+            own,
+            parents,
+            format,
+            role,
+            when,
+            position,
+            filler_any,
+        });
     }
-    let open = sections.iter().zip(&records).position(|(_, record)| record.when.is_empty());
-    if let Some(open) = open
-        && let Some(after) = sections.get(open + 1)
-    {
-        return fault_advised(
-            after.name.span(),
-            format!(
-                "no record can be `{}`, because every record is `{}`",
-                after.name.get_ref(),
-                records[open].layout.record
-            ),
-            "add a `when` to each record type except the last",
-        );
-    }
+    reachable(sections, &records)?;
     lay_out(source, &mut records)?;
     match records.first() {
         Some(first) => Ok((first.format.clone(), records, masks)),
         None => Err(Fault { span: None, message: "the job has no [[record]]".into(), advice: None }),
     }
+}
+
+/// Refuses a record type that no record can be of, because every record at its place is of one before it.
+fn reachable(sections: &[RecordSection], records: &[RecordType]) -> Checked<()> {
+    for (at, (after, record)) in sections.iter().zip(records).enumerate() {
+        let is_open = |of: &&RecordType| of.when.is_empty() && of.position == record.position;
+        let Some(open) = records[..at].iter().find(is_open) else { continue };
+        if record.position.is_some() {
+            return fault(
+                after.name.span(),
+                format!(
+                    "no record can be `{}`, because the record at its position is `{}`",
+                    after.name.get_ref(),
+                    open.layout.record
+                ),
+            );
+        }
+
+        return fault_advised(
+            after.name.span(),
+            format!(
+                "no record can be `{}`, because every record is `{}`",
+                after.name.get_ref(),
+                open.layout.record
+            ),
+            "add a `when` to each record type except the last",
+        );
+    }
+    Ok(())
 }
 
 /// Where records are framed by their layout, gives each record type's form the layouts of all of them.
@@ -146,6 +172,16 @@ fn lay_out(source: &SourceSection, records: &mut [RecordType]) -> Checked<()> {
     let types: Vec<_> = types.collect();
     if types.is_empty() {
         return Ok(());
+    }
+    if let Some(record) = records.iter().find(|record| record.position.is_some()) {
+        let name = &record.layout.record;
+        return fault(
+            span(),
+            format!(
+                "record `{name}` is told by its position, but framing `layout` must tell each record's type before \
+                 it knows where the record ends; give `{name}` a `when` in place of `position`"
+            ),
+        );
     }
     let layouts = Layouts::new(types).or_else(|error| fault(span(), error))?;
     let max = records.first().map_or(0, |first| first.format.record_bytes_max);
@@ -240,6 +276,18 @@ fn role(spanned: Option<&Spanned<String>>) -> Checked<RecordRole> {
             );
         }
     })
+}
+
+/// The position by which a record type is told. A header stands first and a trailer last.
+fn position(section: &RecordSection, role: RecordRole) -> Checked<Option<Position>> {
+    let Some(spanned) = &section.position else { return Ok(None) };
+    match (spanned.get_ref().as_str(), role) {
+        ("first", RecordRole::Header) => Ok(Some(Position::First)),
+        ("last", RecordRole::Trailer) => Ok(Some(Position::Last)),
+        ("first", _) => fault(spanned.span(), "position `first` is for a header: set role = \"header\""),
+        ("last", _) => fault(spanned.span(), "position `last` is for a trailer: set role = \"trailer\""),
+        (other, _) => fault(spanned.span(), format!("invalid position `{other}`: expected first or last")),
+    }
 }
 
 fn when(section: &RecordSection, layout: &Layout) -> Checked<Vec<When>> {
