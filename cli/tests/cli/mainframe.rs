@@ -216,3 +216,57 @@ fn a_footer_line_of_a_delimited_file_is_told_by_its_place() {
     desk.put("none.csv", "id;amt\n1;2.50\n2;5.00\n");
     desk.run(&["run", "d.toml", "--source", "none.csv"]).exits(1).prints(&["NOT RECONCILED"]);
 }
+
+/// As the export of a card system with a hole in its numbers has it: header, transactions and trailer share one sequence.
+#[test]
+fn numbers_that_are_missing_or_repeated_fail_the_check_of_their_sequence() {
+    let desk = Desk::new();
+    let job = "[job]\nname = \"s\"\n[source]\nformat = \"fixed\"\n\
+               [[record]]\nname = \"batch\"\nwhen = { field = \"kind\", in = [\"B\"] }\nstaging = \"sb\"\nfinal = \"b\"\n\
+               [[record.field]]\nname = \"kind\"\ntype = \"text(1)\"\nstart = 1\nwidth = 1\n\
+               [[record.field]]\nname = \"seq\"\ntype = \"text(6)\"\nstart = 2\nwidth = 6\n\
+               [[record]]\nname = \"entry\"\nstaging = \"se\"\nfinal = \"e\"\n\
+               [[record.field]]\nname = \"kind\"\ntype = \"text(1)\"\nstart = 1\nwidth = 1\n\
+               [[record.field]]\nname = \"seq\"\ntype = \"integer\"\nstart = 2\nwidth = 6\n\
+               [[sequence]]\nname = \"export numbers\"\nfield = [\"batch.seq\", \"entry.seq\"]\nstart = 1\n";
+    desk.put("s.toml", job);
+    let lines = |numbers: &mut dyn Iterator<Item = u32>| {
+        numbers.map(|at| format!("{}{at:06}\n", if at % 100 == 1 { 'B' } else { 'E' })).collect::<String>()
+    };
+    desk.put("whole.txt", lines(&mut (1..=500)));
+    desk.put("gap.txt", lines(&mut (1..=450).chain(460..=500)));
+    desk.put("twice.txt", lines(&mut (1..=320).chain(320..=500)));
+    for chunk_records in [1, 7, 450, 10_000] {
+        desk.put("crossfoot.toml", format!("[fleet]\nchunk_records = {chunk_records}\n"));
+        desk.run(&["run", "s.toml", "--source", "whole.txt", "--again"])
+            .exits(0)
+            .prints(&["sequence export numbers"]);
+        desk.run(&["run", "s.toml", "--source", "gap.txt", "--again"])
+            .exits(1)
+            .prints(&["sequence export numbers: 451-459 are missing after record 450", "NOT RECONCILED"]);
+        desk.run(&["run", "s.toml", "--source", "twice.txt", "--again"])
+            .exits(1)
+            .prints(&["record 321 repeats 320 of record 320"]);
+    }
+    // What is found names the record, and a final table has nothing of it.
+    desk.run(&["explain", "last"]).exits(0).prints(&["321"]);
+    // Batch by batch.
+    desk.put("b.toml", format!("{job}restarts = \"batch\"\n"));
+    let batches = "B000001\nE000002\nE000003\nB000001\nE000002\nB000001\nE000003\n";
+    desk.put("batches.txt", batches);
+    desk.run(&["run", "b.toml", "--source", "batches.txt"])
+        .exits(1)
+        .prints(&["sequence export numbers: 2 is missing after record 6"]);
+    for (keys, says) in [
+        ("field = \"kind\"", "does not name its record"),
+        ("field = \"entry.nothing\"", "there is no field `nothing`"),
+        ("field = \"entry.seq\"\nstep = 0", "a step of 0"),
+        ("field = \"entry.seq\"\nrestarts = \"none\"", "there is no record `none`"),
+        ("field = [\"entry.seq\", \"entry.kind\"]", "only one number"),
+        ("field = []", "an empty list"),
+    ] {
+        let (before, _) = job.split_once("[[sequence]]").unwrap();
+        desk.put("bad.toml", format!("{before}[[sequence]]\nname = \"n\"\n{keys}\n"));
+        desk.run(&["check", "bad.toml"]).exits(2).says(&[says, "line "]);
+    }
+}
