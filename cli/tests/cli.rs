@@ -15,6 +15,7 @@ mod cli {
     mod drill;
     mod files;
     mod killed;
+    mod layouts;
     mod mainframe;
     mod masked;
     mod masked_mainframe;

@@ -209,8 +209,17 @@ fn blocks(copybook: &Copybook) -> Result<Vec<Block>, CopybookError> {
     let records: Vec<ItemId> =
         copybook.records().iter().copied().filter(|id| copybook.item(*id).level != 77).collect();
     let mut blocks: Vec<Block> = Vec::new();
+    // A record of FILLER alone, beside others, is an area and not a record type.
+    let has_names = |record: &ItemId| {
+        ids(copybook).any(|(id, item)| {
+            item.name.is_some() && item.elementary.is_some() && is_within(copybook, id, *record)
+        })
+    };
+    let named: Vec<ItemId> = records.iter().copied().filter(has_names).collect();
+    let is_one_of_several = records.len() > 1;
+    let records = if named.is_empty() { records } else { named };
     for record in &records {
-        let level_01 = if records.len() > 1 { copybook.item(*record).name.as_deref() } else { None };
+        let level_01 = if is_one_of_several { copybook.item(*record).name.as_deref() } else { None };
         let mut views = vec![Vec::new()];
         views.extend(views_of(copybook, *record));
         let single = views.len() == 1;
