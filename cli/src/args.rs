@@ -199,18 +199,18 @@ pub(crate) enum Damage {
 /// The arguments of `crossfoot init`.
 #[derive(Debug, ClapArgs)]
 pub(crate) struct Init {
-    /// Sample of the delimited files to load
-    #[arg(long, value_name = "FILE", required_unless_present = "copybook", conflicts_with = "copybook")]
+    /// Sample of the files to load; with --copybook, framing and code page are those that fit it
+    #[arg(long, value_name = "FILE", required_unless_present = "copybook")]
     pub(crate) sample: Option<PathBuf>,
     /// COBOL copybook of the files to load
     #[arg(long, value_name = "FILE")]
     pub(crate) copybook: Option<PathBuf>,
-    /// Code page of the file
-    #[arg(long, value_name = "PAGE", default_value = "cp037", requires = "copybook")]
-    pub(crate) encoding: String,
-    /// Record framing of the file
-    #[arg(long, value_name = "HOW", default_value = "fixed", requires = "copybook")]
-    pub(crate) framing: String,
+    /// Code page of the file [default: cp037, or what fits the sample]
+    #[arg(long, value_name = "PAGE", requires = "copybook")]
+    pub(crate) encoding: Option<String>,
+    /// Record framing of the file [default: fixed, or what fits the sample]
+    #[arg(long, value_name = "HOW", requires = "copybook")]
+    pub(crate) framing: Option<String>,
     /// Read the copybook as free format instead of columns 8 to 72
     #[arg(long, requires = "copybook")]
     pub(crate) free: bool,

@@ -132,6 +132,9 @@ pub(crate) struct CheckedJob {
     pub(crate) notes: Vec<String>,
     /// The final tables that are there already, compared with the job; empty if there is no store.
     pub(crate) tables: Vec<TableLook>,
+    /// The framing settings that fit the source's first records, in words, if the job's do not or others do as well.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) fits: Option<String>,
     /// The first records of the source; null if no source was given.
     pub(crate) records: Option<Vec<PreviewedRecord>>,
 }

@@ -16,6 +16,8 @@ mod cli {
     mod drill;
     mod files;
     mod killed;
+    mod layouts;
+    mod mainframe;
     mod masked;
     mod masked_mainframe;
     mod memory;

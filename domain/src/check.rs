@@ -151,6 +151,9 @@ impl CheckResult {
             }
             "rejects within the limit" => return format!("rejected records: {found} ({wanted} allowed)"),
             "processors agree" | "writers agree" => return format!("counts do not agree: {message}"),
+            _ if name.starts_with("sequence ") && self.kind == CheckKind::Count => {
+                return format!("{name}: {message}");
+            }
             _ if expected == NOTHING_DECLARED => {
                 return format!("{name}: no record of the source declares it");
             }

@@ -14,7 +14,7 @@ use format::{Copybook, Decoded, Form};
 use jiff::ToSpan;
 use job::Job;
 use job::decoders::{Decoders, RecordDecoder};
-use job::select::Selector;
+use job::select::{Selector, Standing};
 
 use crate::survey::Owned;
 
@@ -277,8 +277,8 @@ struct Misreader {
 }
 
 impl RecordDecoder for Misreader {
-    fn type_of(&mut self, record: &[u8]) -> Option<usize> {
-        self.inner.type_of(record)
+    fn type_of(&mut self, record: &[u8], standing: Standing) -> Option<usize> {
+        self.inner.type_of(record, standing)
     }
 
     fn of_no_type(&mut self, job: &Job, record: &[u8]) -> Reason {

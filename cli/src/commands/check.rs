@@ -11,6 +11,7 @@ use super::context::{read_job, source_of};
 use super::own_tables;
 use super::preview::{self, Shown};
 use crate::args::{Check, Global};
+use crate::infer::fits::{Sample, advice};
 use crate::outcome::{Done, Failure};
 use crate::output::{print, print_json};
 use crate::printed::{CheckedField, CheckedJob, CheckedType};
@@ -34,9 +35,15 @@ pub(crate) async fn check(global: &Global, args: &Check) -> Result<Done, Failure
     }
     // Creating a decoder validates the format.
     ChunkDecoder::new(&job).map_err(Failure::usage)?;
+    let mut fits = None;
     let preview = if args.source.is_some() || job.source_path.is_some() {
         let source = SourceFile::open(source_of(&job, &args.job, args.source.as_deref())?, job.compression)?;
-        Some(preview::preview(&job, &source, args.records)?)
+        fits = Sample::of(&source).ok().and_then(|sample| advice(&job, &sample));
+        let preview = preview::preview(&job, &source, args.records).map_err(|failure| match &fits {
+            Some(fits) => failure.advise(fits),
+            None => failure,
+        })?;
+        Some(preview)
     } else {
         None
     };
@@ -61,6 +68,7 @@ pub(crate) async fn check(global: &Global, args: &Check) -> Result<Done, Failure
             types: types.collect(),
             notes,
             tables: looks.clone(),
+            fits,
             records: preview.map(|preview| preview.into_iter().map(Shown::printed).collect()),
         })?;
         own_tables::usable(looks)?;
@@ -85,6 +93,9 @@ pub(crate) async fn check(global: &Global, args: &Check) -> Result<Done, Failure
     match preview {
         None => print("no source; pass `--source FILE` to preview its records")?,
         Some(preview) => print(&preview::table(&job, &preview))?,
+    }
+    if let Some(fits) = fits {
+        print(&format!("\n{fits}"))?;
     }
     own_tables::usable(looks)?;
     Ok(Done::Well)

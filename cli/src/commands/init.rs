@@ -8,7 +8,9 @@ use store::bounds::Dialect;
 
 use crate::args::{Global, Init};
 use crate::infer::copybook::{SourceForm, from_copybook};
+use crate::infer::fits::{Fit, Sample, fits};
 use crate::infer::infer;
+use crate::infer::write::quoted;
 use crate::outcome::{Done, Failure};
 use crate::output::{print, remark};
 use crate::wiring;
@@ -41,9 +43,26 @@ fn of_copybook(args: &Init, path: &Path, dialect: Dialect) -> Result<Done, Failu
     };
     let file = file.unwrap_or_else(|| path.to_string_lossy().into_owned());
     let name = path.file_stem().map_or_else(|| "job".into(), |name| name.to_string_lossy().into_owned());
+<<<<<<< HEAD
     let form = SourceForm { encoding: &args.encoding, framing: &args.framing, free: args.free };
     let made =
         from_copybook(&name, &file, &text, &form).map_err(|error| Failure::usage(error.to_string()))?;
+=======
+    let fit =
+        args.sample.as_deref().map(|sample| fitting(args, (&name, &file, &text), sample)).transpose()?;
+    let fit = fit.flatten();
+    let others = fit.as_ref().map(|fit| fit.others.clone()).unwrap_or_default();
+    let given = |given: &Option<String>, of: fn(&Fit) -> &String, default: &str| {
+        given.clone().or(fit.as_ref().map(|fit| of(fit).clone())).unwrap_or_else(|| default.to_owned())
+    };
+    let form = SourceForm {
+        encoding: &given(&args.encoding, |fit| &fit.encoding, "cp037"),
+        framing: &given(&args.framing, |fit| &fit.framing, "fixed"),
+        free: args.free,
+        others: &others,
+    };
+    let made = from_copybook(&name, &file, &text, &form).map_err(|error| wrong(&error))?;
+>>>>>>> host14
     dialect
         .holds_all(&made.layouts.iter().map(|layout| &**layout).collect::<Vec<_>>())
         .map_err(|error| wrong(&error))?;
@@ -51,7 +70,7 @@ fn of_copybook(args: &Init, path: &Path, dialect: Dialect) -> Result<Done, Failu
         remark(&format!("note: {note}"));
     }
     if made.layouts.len() > 1 && !made.needs_when {
-        remark("note: each `when` was chosen by the names of level 88; check that it fits the record type");
+        remark("note: each `when` or `position` was chosen by names; check that it fits the record type");
     }
     if made.needs_when {
         remark(&format!(
@@ -83,6 +102,44 @@ fn of_copybook(args: &Init, path: &Path, dialect: Dialect) -> Result<Done, Failu
         }
     }
     Ok(Done::Well)
+}
+
+/// The settings that fit the sample best, among those that the command line leaves open.
+fn fitting(
+    args: &Init,
+    (name, file, text): (&str, &str, &str),
+    sample: &Path,
+) -> Result<Option<Fit>, Failure> {
+    let wrong = |what: &dyn std::fmt::Display| Failure::usage(format!("{}: {what}", sample.display()));
+    let source = source::SourceFile::open(source::Location::file(sample), source::Compression::Auto)?;
+    let sample = Sample::of(&source).map_err(|error| wrong(&error))?;
+    let encoding = args.encoding.as_deref().unwrap_or("cp037");
+    let form = SourceForm { encoding, framing: "fixed", free: args.free, others: &[] };
+    let made = from_copybook(name, file, text, &form).map_err(|error| wrong(&error))?;
+    if made.needs_when {
+        remark(
+            "note: the sample was not tried, because nothing tells the record types apart yet; complete each `when`, \
+             then `crossfoot check JOB --source FILE` says which settings fit",
+        );
+        return Ok(None);
+    }
+    let whole = format!("{}\n[copybooks]\n{} = {}\n", made.text, quoted(file), quoted(text));
+    let pages: &[&str] = if args.encoding.is_some() { &[] } else { &["ascii"] };
+    let mut found = fits(&whole, &sample, pages);
+    found.retain(|fit| args.framing.as_ref().is_none_or(|framing| *framing == fit.framing));
+    match &found[..] {
+        [] => {
+            remark("note: no framing fits the sample; `crossfoot check JOB --source FILE` shows its records")
+        }
+        [one] => remark(&format!("note: these settings fit the sample: {}", one.line())),
+        [first, others @ ..] => {
+            remark(&format!("note: these settings fit the sample, and were chosen: {}", first.line()));
+            for other in others.iter().take(3) {
+                remark(&format!("note: these fit it too: {}", other.line()));
+            }
+        }
+    }
+    Ok(found.into_iter().next())
 }
 
 /// Writes a new file and never overwrites an existing one.

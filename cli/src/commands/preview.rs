@@ -9,7 +9,7 @@ use domain::constraint::Reason;
 use format::{Form, Framer, frames};
 use job::Job;
 use job::advice::remark_for;
-use job::select::Selector;
+use job::select::{Selector, Standing};
 use platform::causes::chain;
 use source::SourceFile;
 
@@ -77,14 +77,25 @@ pub(super) fn preview(job: &Arc<Job>, source: &SourceFile, records: u64) -> Resu
     let mut shown = Vec::new();
     // The decoder returns whole blocks of records, so this may be more than requested.
     let asked = usize::try_from(records.max(1)).unwrap_or(usize::MAX);
-    for (record_no, frame) in (chunk.cut.first_record_no.0..).zip(frames(&framer, &chunk.bytes)).take(asked) {
+    let mut all = frames(&framer, &chunk.bytes);
+    for record_no in (chunk.cut.first_record_no.0..).take(asked) {
+        let Some(frame) = all.next() else { break };
         let (at, content) = frame.map_err(|error| failed(&error))?;
-        shown.push(record(job, &mut selector, (record_no, chunk.cut.offset + at as u64), content));
+        let standing = Standing {
+            is_first: record_no == 1,
+            is_last: chunk.cut.ends_source && at + all.latest().total == chunk.bytes.len(),
+        };
+        shown.push(record(job, &mut selector, (record_no, chunk.cut.offset + at as u64, standing), content));
     }
     Ok(shown)
 }
 
-fn record(job: &Job, selector: &mut Selector, (record_no, offset): (u64, u64), content: &[u8]) -> Shown {
+fn record(
+    job: &Job,
+    selector: &mut Selector,
+    (record_no, offset, standing): (u64, u64, Standing),
+    content: &[u8],
+) -> Shown {
     let mut shown = Shown {
         record_no,
         offset,
@@ -93,7 +104,7 @@ fn record(job: &Job, selector: &mut Selector, (record_no, offset): (u64, u64), c
         fields: Vec::new(),
         reasons: Vec::new(),
     };
-    let Some(place) = selector.type_of(content) else {
+    let Some(place) = selector.type_of(content, standing) else {
         shown.reasons.push(selector.of_no_type(job, content));
         return shown;
     };

@@ -35,6 +35,18 @@ pub(crate) struct SourceForm<'a> {
     pub(crate) framing: &'a str,
     /// Whether the copybook is in free format.
     pub(crate) free: bool,
+    /// The further settings that fit a sample: keys of `[source]`, `cobol.` before those of `[source.cobol]`.
+    pub(crate) others: &'a [String],
+}
+
+impl SourceForm<'_> {
+    /// The further settings of `[source]`, or of `[source.cobol]`.
+    fn others(&self, of_cobol: bool) -> impl Iterator<Item = &str> {
+        let settings = self.others.iter().map(String::as_str);
+        settings
+            .filter(move |setting| setting.starts_with("cobol.") == of_cobol)
+            .map(|setting| setting.strip_prefix("cobol.").unwrap_or(setting))
+    }
 }
 
 /// A record block of the job file.
@@ -85,7 +97,10 @@ pub(crate) fn from_copybook(
     }
     let _ = writeln!(out, "encoding = {}\nframing  = {}", quoted(form.encoding), quoted(form.framing));
     let longest = blocks.iter().map(|block| block.plan.length_max).max().unwrap_or(0);
-    if form.framing == "fixed" {
+    for setting in form.others(false).filter(|setting| !setting.starts_with("encoding")) {
+        let _ = writeln!(out, "{setting}");
+    }
+    if form.framing == "fixed" && form.others.is_empty() {
         let _ = writeln!(out, "record_bytes = {longest}");
     }
     out.push_str(
@@ -93,7 +108,8 @@ pub(crate) fn from_copybook(
         low-values in text\n\
          # (text_low_values: reject, null or padding) makes the record a reject, unless you change it here:\n",
     );
-    let native = native(&blocks, form);
+    let mut native = native(&blocks, form);
+    native.extend(form.others(true));
     if native.is_empty() {
         out.push_str("# [source.cobol]\n");
     } else {
@@ -103,6 +119,8 @@ pub(crate) fn from_copybook(
     let names: Vec<_> = blocks.iter().map(|block| &*block.name).collect();
     let values =
         told_apart_by.as_ref().and_then(|by| record_types::values_by_type(&names, by.conditions, by.numeric));
+    // Nothing but its place in the file can tell a header or a trailer, where no field is said to.
+    let positions = if told_apart_by.is_none() { record_types::positions(&names) } else { None };
     let mut layouts = Vec::new();
     for (at, block) in blocks.iter().enumerate() {
         let body = body(&name, block, blocks.len());
@@ -110,6 +128,13 @@ pub(crate) fn from_copybook(
         let list = values.as_ref().and_then(|values| values.get(at));
         match (&told_apart_by, list) {
             _ if blocks.len() == 1 => {}
+            _ if let Some(positions) = &positions => {
+                if let Some((role, position)) = positions.get(at).copied().flatten() {
+                    when = format!(
+                        "role    = \"{role}\"\nposition = \"{position}\"   # -> check: by names; or a `when`\n"
+                    );
+                }
+            }
             (Some(by), Some(list)) => {
                 when = format!(
                     "when    = {{ field = \"{}\", in = {list} }}   # -> check: by names\n",
@@ -135,7 +160,7 @@ pub(crate) fn from_copybook(
     }
     let types: Vec<_> = blocks.iter().map(Block::record_type).collect();
     out.push_str(&record_types::controls(&types));
-    let needs_when = blocks.len() > 1 && values.is_none();
+    let needs_when = blocks.len() > 1 && values.is_none() && positions.is_none();
     Ok(FromCopybook { text: out, layouts, notes: copybook.notes().to_vec(), needs_when })
 }
 
@@ -163,7 +188,7 @@ fn head(file: &str, text: &str, form: &SourceForm<'_>, longest: usize, native: &
 }
 
 /// What an ASCII source must say of native numbers and floats, which no copybook says.
-fn native(blocks: &[Block], form: &SourceForm<'_>) -> Vec<&'static str> {
+fn native<'a>(blocks: &[Block], form: &'a SourceForm<'_>) -> Vec<&'a str> {
     let is_ebcdic = CodePage::by_name(form.encoding).is_some_and(CodePage::is_ebcdic);
     let has = |is: fn(&Field) -> bool| blocks.iter().any(|block| block.plan.fields.iter().any(is));
     let has_float = has(|field| field.category == Category::FloatingPoint);
@@ -184,8 +209,17 @@ fn blocks(copybook: &Copybook) -> Result<Vec<Block>, CopybookError> {
     let records: Vec<ItemId> =
         copybook.records().iter().copied().filter(|id| copybook.item(*id).level != 77).collect();
     let mut blocks: Vec<Block> = Vec::new();
+    // A record of FILLER alone, beside others, is an area and not a record type.
+    let has_names = |record: &ItemId| {
+        ids(copybook).any(|(id, item)| {
+            item.name.is_some() && item.elementary.is_some() && is_within(copybook, id, *record)
+        })
+    };
+    let named: Vec<ItemId> = records.iter().copied().filter(has_names).collect();
+    let is_one_of_several = records.len() > 1;
+    let records = if named.is_empty() { records } else { named };
     for record in &records {
-        let level_01 = if records.len() > 1 { copybook.item(*record).name.as_deref() } else { None };
+        let level_01 = if is_one_of_several { copybook.item(*record).name.as_deref() } else { None };
         let mut views = vec![Vec::new()];
         views.extend(views_of(copybook, *record));
         let single = views.len() == 1;

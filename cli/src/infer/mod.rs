@@ -14,6 +14,7 @@ mod columns;
 pub(crate) mod copybook;
 mod dates;
 mod dialect;
+pub(crate) mod fits;
 mod header;
 mod keys;
 mod names;
@@ -21,7 +22,7 @@ mod record_types;
 mod rows;
 mod sample;
 mod types;
-mod write;
+pub(crate) mod write;
 
 #[cfg(test)]
 mod tests;

@@ -66,15 +66,36 @@ fn values(condition: &Condition, numeric: bool) -> Option<String> {
     Some(format!("[{}]", values.join(", ")))
 }
 
+/// Words of a header's name.
+const HEADERS: [&str; 4] = ["header", "hdr", "head", "hd"];
+
+/// Words of a trailer's name.
+const TRAILERS: [&str; 6] = ["trailer", "trl", "trlr", "footer", "ftr", "tr"];
+
+/// The role and position of each record type where nothing but the place in the file can tell them: one header at most,
+/// one trailer at most, and one other, by their names. `None`: names do not say so.
+pub(super) fn positions(names: &[&str]) -> Option<Vec<Option<(&'static str, &'static str)>>> {
+    let is = |name: &str, any: &[&str]| words(name).iter().any(|word| any.contains(&word.as_str()));
+    let told = names.iter().map(|name| match (is(name, &HEADERS), is(name, &TRAILERS)) {
+        (true, false) => Some(("header", "first")),
+        (false, true) => Some(("trailer", "last")),
+        _ => None,
+    });
+    let told: Vec<_> = told.collect();
+    let count = |of: Option<(&str, &str)>| told.iter().filter(|one| **one == of).count();
+    let is_clear = count(None) == 1
+        && count(Some(("header", "first"))) <= 1
+        && count(Some(("trailer", "last"))) <= 1
+        && names.len() > 1;
+    is_clear.then_some(told)
+}
+
 /// Controls that a header or trailer seems to declare, as comments: which totals they are of is for a person to say.
 pub(super) fn controls(types: &[RecordType<'_>]) -> String {
     const SAID: &str =
         "\n# Totals that the source declares of itself, for example in a trailer: uncomment what holds.\n";
     let is_frame = |name: &str| {
-        let words = words(name);
-        ["trailer", "trl", "trlr", "footer", "header", "hdr"]
-            .iter()
-            .any(|word| words.iter().any(|own| own == word))
+        words(name).iter().any(|own| HEADERS.contains(&own.as_str()) || TRAILERS.contains(&own.as_str()))
     };
     let (frames, others): (Vec<_>, Vec<_>) = types.iter().partition(|of| is_frame(of.name));
     let [detail] = others.as_slice() else { return format!("{SAID}{EXAMPLE}") };
@@ -147,6 +168,18 @@ mod tests {
             "others stay unassigned"
         );
         assert_eq!(values_by_type(&["detail", "trailer"], &both, true), None, "a text is no number");
+    }
+
+    #[test]
+    fn a_place_tells_a_header_and_a_trailer_if_one_other_is_left() {
+        let (header, trailer) = (Some(("header", "first")), Some(("trailer", "last")));
+        assert_eq!(positions(&["hdr", "dtl", "trl"]), Some(vec![header, None, trailer]));
+        assert_eq!(positions(&["payment", "file_trailer"]), Some(vec![None, trailer]));
+        for unclear in
+            [&["hdr", "dtl_a", "dtl_b"][..], &["file_hdr", "batch_hdr", "dtl"], &["hdr", "trl"], &["a"]]
+        {
+            assert_eq!(positions(unclear), None, "{unclear:?}");
+        }
     }
 
     #[test]

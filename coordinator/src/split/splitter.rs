@@ -11,7 +11,7 @@ use domain::words::{counted, plural};
 use format::spec::Form;
 use format::{FrameError, Framer, frames, header_names};
 use job::Job;
-use job::select::Selector;
+use job::select::{Selector, Standing};
 use source::{Reader, SourceError};
 use store::model::{ChunkCut, SplitTotals};
 use thiserror::Error;
@@ -123,9 +123,9 @@ impl<'a> Splitter<'a> {
         let framer = Framer::new(spec);
         Ok(Self {
             job,
-            framer,
             // With this much at hand, where a chunk ends does not depend on what has not been read yet.
             lookahead: limits.bytes + framer.unit_bytes_max(),
+            framer,
             footer_bytes: spec.outside.footer_bytes,
             limits,
             buffer: Buffer { reader, bytes: Vec::new(), start: 0, read: 0, at_end: false },
@@ -155,6 +155,8 @@ impl<'a> Splitter<'a> {
                 error: shown(self.job, at.error),
             })?;
             let bytes = at_hand[..taken.bytes].to_vec();
+            self.buffer.start += taken.bytes;
+            let ends_source = self.job.tells_the_last() && self.is_at_end()?;
             let cut = ChunkCut {
                 chunk_no: ChunkNo(self.chunk_no),
                 offset: self.offset,
@@ -162,12 +164,12 @@ impl<'a> Splitter<'a> {
                 first_record_no: RecordNo(self.record_no),
                 records: taken.records,
                 parents: self.parents.clone(),
+                ends_source,
                 sha256: Hash::of(&bytes),
                 // Splitting decodes nothing.
                 decoded: None,
             };
-            self.follow_parents(&bytes);
-            self.buffer.start += taken.bytes;
+            self.follow_parents(&bytes, ends_source);
             self.offset += taken.bytes as u64;
             self.chunk_no += 1;
             self.record_no += taken.records;
@@ -187,6 +189,12 @@ impl<'a> Splitter<'a> {
         })
     }
 
+    /// Whether no record follows what was cut so far, which is known only when more is read.
+    fn is_at_end(&mut self) -> Result<bool, SplitError> {
+        self.buffer.fill(self.lookahead + self.footer_bytes)?;
+        Ok(self.buffer.at_end && self.buffer.at_hand().len() <= self.footer_bytes)
+    }
+
     /// Where on disk the content ends that was cut so far. More than that is read: the buffer is ahead.
     fn disk_position(&self) -> u64 {
         let (raw, read) = (self.buffer.reader.raw_position(), self.buffer.reader.content_position());
@@ -195,11 +203,17 @@ impl<'a> Splitter<'a> {
     }
 
     /// Where records have parents, a chunk must know which records precede it.
-    fn follow_parents(&mut self, bytes: &[u8]) {
+    fn follow_parents(&mut self, bytes: &[u8], ends_source: bool) {
         let Some(selector) = &mut self.selector else { return };
-        for (number, frame) in (self.record_no..).zip(frames(&self.framer, bytes)) {
-            let Ok((_, content)) = frame else { return };
-            if let Some(latest) = selector.type_of(content).and_then(|at| self.parents.get_mut(at)) {
+        let mut all = frames(&self.framer, bytes);
+        for number in self.record_no.. {
+            let Some(Ok((at, content))) = all.next() else { return };
+            let standing = Standing {
+                is_first: number == 1,
+                is_last: ends_source && at + all.latest().total == bytes.len(),
+            };
+            if let Some(latest) = selector.type_of(content, standing).and_then(|at| self.parents.get_mut(at))
+            {
                 *latest = number;
             }
         }
@@ -253,7 +267,11 @@ fn check_header(job: &Job, preamble: &[u8]) -> Result<(), SplitError> {
         return Ok(());
     }
     let names = header_names(&job.format, preamble).map_err(|error| SplitError::Header(error.to_string()))?;
-    let Some(fields) = job.records.first().map(|record| &record.own.fields) else { return Ok(()) };
+    // What is told by its position is no row under the header row.
+    let record = job.records.iter().find(|record| record.position.is_none()).or(job.records.first());
+    let Some((fields, forms)) = record.map(|record| (&record.own.fields, &record.format.fields)) else {
+        return Ok(());
+    };
     if names.len() != fields.len() {
         return Err(SplitError::Header(format!(
             "it has {}, but the job has {}",
@@ -262,7 +280,7 @@ fn check_header(job: &Job, preamble: &[u8]) -> Result<(), SplitError> {
         )));
     }
     for (at, (name, field)) in names.iter().zip(fields).enumerate() {
-        let from = job.format.fields.get(at).and_then(|form| form.header.as_ref());
+        let from = forms.get(at).and_then(|form| form.header.as_ref());
         let is_expected = match from {
             Some(from) => name.trim() == from.trim(),
             None => plain(name) == plain(&field.name),

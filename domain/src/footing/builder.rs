@@ -5,6 +5,7 @@ use std::sync::Arc;
 use super::FootingError;
 use super::measured::{Measured, Sparse, Wide, taken};
 use super::plan::{FootingPlan, Part, What};
+use super::sequence::{self, Sequence};
 use crate::amount::Amount;
 use crate::ids::RecordNo;
 use crate::rule::Truth;
@@ -66,6 +67,8 @@ pub struct Footing {
     pub(super) events: Vec<Event>,
     /// What was measured since the last event.
     pub(super) rest: Sparse,
+    /// The chunk's part of each of the plan's sequences.
+    pub(super) sequences: Vec<sequence::Part>,
 }
 
 impl Footing {
@@ -99,6 +102,7 @@ pub struct FootingBuilder {
     /// Records and lines since the last event, for the measures over all records.
     all: Passed,
     events: Vec<Event>,
+    sequences: Vec<sequence::Part>,
 }
 
 impl FootingBuilder {
@@ -107,6 +111,7 @@ impl FootingBuilder {
     pub fn new(plan: &Arc<FootingPlan>, first: RecordNo) -> Self {
         Self {
             since: vec![Measured::default(); plan.kept.len()],
+            sequences: vec![sequence::Part::default(); plan.sequences.len()],
             plan: Arc::clone(plan),
             first,
             next: first,
@@ -133,7 +138,13 @@ impl FootingBuilder {
             return Err(FootingError::Order { want: self.next, got: record_no });
         }
         self.next = RecordNo(record_no.0.checked_add(1).ok_or(FootingError::Overflow)?);
-        let Self { plan, since, all, events, .. } = self;
+        let Self { plan, since, all, events, sequences, .. } = self;
+        for (sequence, part) in plan.sequences.iter().zip(sequences.iter_mut()) {
+            let Some(record) = record else { break };
+            let read =
+                |field: usize| values.get(field).filter(|_| is_decoded(field)).and_then(Sequence::number);
+            part.record(sequence, record, record_no, read);
+        }
         let Some((at, of_type)) = record.and_then(|at| plan.types.get(at).map(|of_type| (at, of_type)))
         else {
             return all.count(lines);
@@ -164,7 +175,8 @@ impl FootingBuilder {
     pub fn finish(mut self) -> Result<Footing, FootingError> {
         let rest = flushed(&self.plan, &mut self.since, &mut self.all)?;
         let records = self.next.0 - self.first.0;
-        Ok(Footing { first: self.first, records, events: self.events, rest })
+        let Self { first, events, sequences, .. } = self;
+        Ok(Footing { first, records, events, rest, sequences })
     }
 }
 

@@ -7,8 +7,10 @@ use sha2::{Digest, Sha256};
 
 use super::FootingError;
 use super::builder::{DeclaredValue, Event, Footing, SAID_BYTES_MAX};
+use super::fold::FINDINGS_MAX;
 use super::measured::{Measured, Sparse, Wide};
 use super::plan::FootingPlan;
+use super::sequence::{Break, Due, Part};
 use crate::amount::Amount;
 use crate::ids::RecordNo;
 
@@ -19,6 +21,11 @@ const NOTHING: u8 = 0;
 const UNREADABLE: u8 = 1;
 const NUMBER: u8 = 2;
 const TEXT: u8 = 3;
+
+const CARRIED: u8 = 0;
+const START: u8 = 1;
+const AFTER: u8 = 2;
+const UNKNOWN: u8 = 3;
 
 const HAS_RECORDS: u8 = 1;
 const HAS_UNREADABLE: u8 = 2;
@@ -43,6 +50,8 @@ impl Footing {
             event.said.iter().for_each(|said| put_said(&mut out, said));
         }
         put_sparse(&mut out, &self.rest);
+        // A plan without sequences has the form that it had before there were any.
+        self.sequences.iter().for_each(|part| put_part(&mut out, part));
         let seal = seal(plan, &out);
         out.extend_from_slice(&seal);
         out
@@ -77,10 +86,11 @@ impl Footing {
             events.push(Event { record, record_no: RecordNo(last), before, own, said });
         }
         let rest = input.sparse(plan)?;
+        let sequences = plan.sequences.iter().map(|_| input.part()).collect::<Result<_, _>>()?;
         if !input.0.is_empty() {
             return Err(damaged("bytes are left over"));
         }
-        Ok(Self { first: RecordNo(first), records, events, rest })
+        Ok(Self { first: RecordNo(first), records, events, rest, sequences })
     }
 }
 
@@ -137,6 +147,42 @@ fn put_said(out: &mut Vec<u8>, said: &DeclaredValue) {
             put(out, text.len() as u128);
             out.extend_from_slice(text.as_bytes());
         }
+    }
+}
+
+fn put_part(out: &mut Vec<u8>, part: &Part) {
+    let Part { numbered, head, breaks, more, tail } = part;
+    put(out, (*numbered).into());
+    put_numbered(out, *head);
+    put(out, breaks.len() as u128);
+    for one in breaks {
+        put(out, one.record_no.0.into());
+        put_if(out, one.found);
+        put_numbered(out, one.after);
+    }
+    put(out, (*more).into());
+    match tail {
+        Due::Carried => out.push(CARRIED),
+        Due::Start => out.push(START),
+        Due::Unknown => out.push(UNKNOWN),
+        Due::After(record_no, number) => {
+            out.push(AFTER);
+            put(out, record_no.0.into());
+            put_signed(out, *number);
+        }
+    }
+}
+
+fn put_if(out: &mut Vec<u8>, number: Option<i128>) {
+    out.push(u8::from(number.is_some()));
+    number.into_iter().for_each(|number| put_signed(out, number));
+}
+
+fn put_numbered(out: &mut Vec<u8>, numbered: Option<(RecordNo, i128)>) {
+    out.push(u8::from(numbered.is_some()));
+    if let Some((record_no, number)) = numbered {
+        put(out, record_no.0.into());
+        put_signed(out, number);
     }
 }
 
@@ -197,6 +243,43 @@ impl Input<'_> {
             sparse.push((place, Measured { records, unreadable, sum: Wide { high, low } }));
         }
         Ok(sparse)
+    }
+
+    fn part(&mut self) -> Result<Part, FootingError> {
+        let (numbered, head, count) = (self.number()?, self.numbered()?, self.number()?);
+        if count > FINDINGS_MAX as u64 {
+            return Err(FootingError::Damaged("it has too many breaks"));
+        }
+        let mut breaks = Vec::new();
+        for _ in 0..count {
+            let record_no = RecordNo(self.number()?);
+            let found = if self.is_there()? { Some(self.signed()?) } else { None };
+            breaks.push(Break { record_no, found, after: self.numbered()? });
+        }
+        let more = self.number()?;
+        let tail = match self.byte()? {
+            CARRIED => Due::Carried,
+            START => Due::Start,
+            UNKNOWN => Due::Unknown,
+            AFTER => Due::After(RecordNo(self.number()?), self.signed()?),
+            _ => return Err(FootingError::Damaged("a sequence ends in no way that there is")),
+        };
+        Ok(Part { numbered, head, breaks, more, tail })
+    }
+
+    fn is_there(&mut self) -> Result<bool, FootingError> {
+        match self.byte()? {
+            0 => Ok(false),
+            1 => Ok(true),
+            _ => Err(FootingError::Damaged("a number is neither there nor missing")),
+        }
+    }
+
+    fn numbered(&mut self) -> Result<Option<(RecordNo, i128)>, FootingError> {
+        if !self.is_there()? {
+            return Ok(None);
+        }
+        Ok(Some((RecordNo(self.number()?), self.signed()?)))
     }
 
     fn said(&mut self) -> Result<DeclaredValue, FootingError> {

@@ -8,6 +8,7 @@ use super::builder::{DeclaredValue, Footing};
 use super::measured::{Measured, Sparse};
 use super::outcome::{FootingFinding, Outcome};
 use super::plan::{Control, Cover, FootingPlan, Outside};
+use super::sequence::{Due, Part};
 use super::tally::{Demanded, Miss, Shows, Tally};
 use crate::ids::RecordNo;
 
@@ -56,6 +57,8 @@ pub struct Fold {
     users: Vec<Vec<(usize, usize)>>,
     findings: Vec<FootingFinding>,
     findings_left_out: u64,
+    /// Of each of the plan's sequences, all parts so far.
+    sequences: Vec<Part>,
 }
 
 impl Fold {
@@ -78,6 +81,7 @@ impl Fold {
             });
         }
         Self {
+            sequences: vec![Part { tail: Due::Start, ..Part::default() }; plan.sequences.len()],
             plan: Arc::clone(plan),
             given,
             next: RecordNo(1),
@@ -99,6 +103,8 @@ impl Fold {
         let next = self.next.0.checked_add(footing.records).ok_or(FootingError::Overflow)?;
         self.next = RecordNo(next);
         let plan = Arc::clone(&self.plan);
+        let parts = self.sequences.iter_mut().zip(&footing.sequences);
+        plan.sequences.iter().zip(parts).for_each(|(sequence, (all, part))| all.chunk(sequence, part));
         for event in &footing.events {
             self.measure(&event.before)?;
             let it = (event.record_no, event.said.as_slice());
@@ -158,7 +164,13 @@ impl Fold {
             }
             self.outside(at, control);
         }
-        Ok(Outcome::new(plan, self.states, self.findings, self.findings_left_out))
+        for (sequence, whole) in plan.sequences.iter().zip(&self.sequences) {
+            let room = FINDINGS_MAX.saturating_sub(self.findings.len());
+            self.findings.extend(sequence.findings(whole).take(room));
+            let kept = whole.breaks.len().min(room) as u64;
+            self.findings_left_out += whole.breaks.len() as u64 - kept + whole.more;
+        }
+        Ok(Outcome::new(plan, self.states, self.findings, (self.findings_left_out, self.sequences)))
     }
 
     fn measure(&mut self, sparse: &Sparse) -> Result<(), FootingError> {

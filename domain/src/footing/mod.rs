@@ -11,7 +11,7 @@
 //! A processor sees one chunk and knows nothing of what stands before it, so it evaluates nothing: its [`Footing`]
 //! is what was measured between one event (a record that opens or closes a scope) and the next. The [`Fold`] goes
 //! through the footings in order, in memory that does not grow with the source. How the source was cut makes no
-//! difference to what comes out.
+//! difference to what comes out. Records that are numbered one after the other ([`Sequence`]) are checked likewise.
 
 mod builder;
 mod bytes;
@@ -19,6 +19,7 @@ mod fold;
 mod measured;
 mod outcome;
 mod plan;
+mod sequence;
 mod tally;
 #[cfg(test)]
 mod tests;
@@ -31,6 +32,7 @@ pub use outcome::{FootingFinding, Outcome};
 pub use plan::{
     Control, Cover, Demand, Expected, FootingPlan, Measure, Outside, Part, PlanError, Total, Wanted, What,
 };
+pub use sequence::Sequence;
 
 use crate::ids::RecordNo;
 

@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use super::fold::State;
 use super::plan::{Control, Cover, FootingPlan, Wanted, What};
+use super::sequence::Part;
 use super::tally::{Demanded, Miss, Shows, Tally};
 use crate::check::{CheckKind, CheckResult, NOTHING_DECLARED, Stage, Verdict};
 use crate::ids::RecordNo;
@@ -15,7 +16,7 @@ use crate::invariants::Invariant;
 /// A control that is not met: where, and both values.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct FootingFinding {
-    /// The name of the control that is not met.
+    /// The name of the control or sequence that is not met.
     pub control: String,
     /// The record that declares; of a scope that does not close, the record that opens it.
     pub record_no: RecordNo,
@@ -36,16 +37,17 @@ pub struct Outcome {
     states: Vec<State>,
     findings: Vec<FootingFinding>,
     findings_left_out: u64,
+    sequences: Vec<Part>,
 }
 
 impl Outcome {
-    pub(super) const fn new(
+    pub(super) fn new(
         plan: Arc<FootingPlan>,
         states: Vec<State>,
         findings: Vec<FootingFinding>,
-        findings_left_out: u64,
+        (findings_left_out, sequences): (u64, Vec<Part>),
     ) -> Self {
-        Self { plan, states, findings, findings_left_out }
+        Self { plan, states, findings, findings_left_out, sequences }
     }
 
     /// What is not met, in the order in which it was noticed: a hundred at most.
@@ -76,7 +78,8 @@ impl Outcome {
         values
     }
 
-    /// The checks: for each control that its scopes are whole, and one for each value that it declares.
+    /// The checks: for each control that its scopes are whole, and one for each value that it declares; and one for
+    /// each sequence.
     #[must_use]
     pub fn checks(&self, at_ms: i64) -> Vec<CheckResult> {
         let mut checks = Vec::new();
@@ -97,6 +100,8 @@ impl Outcome {
                 checks.push(demand_check(control, state, field, &demand.wanted, demanded, at_ms));
             }
         }
+        let sequences = self.plan.sequences.iter().zip(&self.sequences);
+        checks.extend(sequences.map(|(sequence, whole)| sequence.check(whole, at_ms)));
         checks
     }
 

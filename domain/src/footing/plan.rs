@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use thiserror::Error;
 
+use super::sequence::Sequence;
 use crate::amount::DIGITS_MAX;
 use crate::fingerprint::Hash;
 use crate::layout::Layout;
@@ -131,9 +132,9 @@ pub struct Expected(pub Literal);
 
 /// Why a plan cannot be used.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
-#[error("control `{control}`: {message}")]
+#[error("`{control}`: {message}")]
 pub struct PlanError {
-    /// The name of the control that cannot be used.
+    /// The name of the control or sequence that cannot be used.
     pub control: String,
     /// What is wrong, in words for the author of the job.
     pub message: String,
@@ -162,6 +163,7 @@ pub(super) struct TypePlan {
 #[derive(Debug, Clone)]
 pub struct FootingPlan {
     pub(super) controls: Vec<Control>,
+    pub(super) sequences: Vec<Sequence>,
     pub(super) kept: Vec<Kept>,
     /// For each control and total, its measure's place.
     pub(super) places: Vec<Vec<usize>>,
@@ -181,6 +183,7 @@ impl FootingPlan {
     pub fn new(layouts: &[Arc<Layout>], controls: Vec<Control>) -> Result<Self, PlanError> {
         let mut plan = Self {
             controls: Vec::new(),
+            sequences: Vec::new(),
             kept: Vec::new(),
             places: Vec::new(),
             types: vec![TypePlan::default(); layouts.len()],
@@ -198,6 +201,42 @@ impl FootingPlan {
         }
         plan.digest = Hash::of(plan.description().as_bytes());
         Ok(plan)
+    }
+
+    /// The plan with these sequences as well.
+    ///
+    /// # Errors
+    /// [`PlanError`] for a place that does not exist, a step of 0, a record type that is numbered twice, and what would
+    /// check nothing.
+    pub fn numbered(mut self, sequences: Vec<Sequence>) -> Result<Self, PlanError> {
+        for sequence in sequences {
+            let refuse = |message: &str| {
+                Err(PlanError { control: sequence.name.clone(), message: message.to_owned() })
+            };
+            let is_there = |(record, field): &(usize, usize)| {
+                self.layouts.get(*record).is_some_and(|layout| *field < layout.fields.len())
+            };
+            if self.sequences.iter().any(|other| other.name == sequence.name) {
+                return refuse("another sequence has the same name");
+            }
+            if sequence.fields.is_empty() || !sequence.fields.iter().all(is_there) {
+                return refuse("there is no such field");
+            }
+            if sequence.restarts.iter().any(|at| *at >= self.layouts.len()) {
+                return refuse("there is no such record type");
+            }
+            let mut types: Vec<_> = sequence.fields.iter().map(|(record, _)| *record).collect();
+            types.sort_unstable();
+            if types.windows(2).any(|two| two[0] == two[1]) {
+                return refuse("a record type has only one number in it");
+            }
+            if sequence.step == 0 {
+                return refuse("a step of 0 gives every record the same number");
+            }
+            self.sequences.push(sequence);
+        }
+        self.digest = Hash::of(self.description().as_bytes());
+        Ok(self)
     }
 
     /// The controls, in the job's order.
@@ -339,6 +378,10 @@ impl FootingPlan {
         }
         for one in &self.types {
             text.push_str(&format!("{} {:?}\n", one.is_event, one.declares));
+        }
+        for sequence in &self.sequences {
+            let Sequence { fields, start, step, restarts, .. } = sequence;
+            text.push_str(&format!("sequence {fields:?} {start:?} {step} {restarts:?}\n"));
         }
         text
     }

@@ -168,8 +168,12 @@ fn garbled(scenario: &Scenario<'_>) -> Result<(Vec<Edit>, String), Stop> {
     bytes[from..to.max(from)].fill(filler);
     let mut decoder = ChunkDecoder::new(&fixture.job)?;
     let parents = vec![1; fixture.job.records.len()];
-    let start =
-        Start { first_record_no: RecordNo(extent.record_no), offset: extent.offset, parents: &parents };
+    let start = Start {
+        first_record_no: RecordNo(extent.record_no),
+        offset: extent.offset,
+        parents: &parents,
+        ends_source: false,
+    };
     let is_rejected = decoder.decode(start, &bytes).is_ok_and(|decoded| decoded.rejects.len() == 1);
     if !is_rejected {
         return Err(Stop::NotHere("a garbled record would still be valid"));

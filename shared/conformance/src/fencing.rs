@@ -250,7 +250,8 @@ pub(crate) async fn a_chunk_is_booked_once_and_as_it_was_cut(make: &impl AsyncFn
     let subject = make().await;
     let loading = Loading::begin(&subject.store, &job(APPEND, ""), 1).await;
     let (store, fence) = (&loading.store, loading.fence);
-    let chunks: Vec<_> = (0..5).map(|at| cut(at, at * 4 + 1, 4)).collect();
+    let mut chunks: Vec<_> = (0..5).map(|at| cut(at, at * 4 + 1, 4)).collect();
+    chunks[4].ends_source = true;
     store.add_chunks(fence, &chunks[..3]).await.unwrap();
     store.add_chunks(fence, &chunks).await.unwrap();
     let kept = async || -> Vec<ChunkCut> {
@@ -265,6 +266,7 @@ pub(crate) async fn a_chunk_is_booked_once_and_as_it_was_cut(make: &impl AsyncFn
         ChunkCut { first_record_no: chunks[2].first_record_no, ..good.clone() },
         ChunkCut { records: good.records + 1, ..good.clone() },
         ChunkCut { sha256: chunks[2].sha256, ..good.clone() },
+        ChunkCut { ends_source: true, ..good.clone() },
     ];
     for other in others {
         // A new chunk before the one that differs is not kept either.

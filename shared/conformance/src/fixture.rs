@@ -110,6 +110,7 @@ pub fn cut(chunk_no: u64, first: u64, records: u64) -> ChunkCut {
         first_record_no: RecordNo(first),
         records,
         parents: Vec::new(),
+        ends_source: false,
         sha256: Hash::of(&chunk_no.to_be_bytes()),
         decoded: None,
     }

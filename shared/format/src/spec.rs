@@ -6,6 +6,7 @@ use std::sync::Arc;
 use super::cobol::{ByteOrder, RecordSpec};
 use super::codepage::CodePage;
 pub use super::field::{Extra, FieldForm, GroupSum, REST, Trim};
+pub use super::framing::{LaidOutType, Layouts, Telling};
 
 /// Everything about the source's form that the layout (names, types, constraints) does not say.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -112,6 +113,8 @@ pub struct Copybook {
     pub record_bytes: usize,
     /// Where the fields are, and how each is written.
     pub record: Arc<RecordSpec>,
+    /// All record types of the source, where records are framed by their layout.
+    pub layouts: Option<Arc<Layouts>>,
 }
 
 /// How one fixed record ends and the next begins.
@@ -134,6 +137,9 @@ pub enum FixedFraming {
     Blocks(Prefix),
     /// By a length that one of its own fields holds.
     Field(LengthField),
+    /// By their layout alone: each record is as long as its type and its numbers of occurrences say. See
+    /// [`Copybook::layouts`].
+    Layout,
 }
 
 /// A length before a record, or before a block of records.

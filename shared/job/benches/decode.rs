@@ -133,7 +133,7 @@ fn chunks(source: &[u8], decode_proof: bool) -> Result<Duration, String> {
     let job = Job::parse("bench.toml", JOB).map_err(|error| error.to_string())?;
     let job = Arc::new(Job { decode_proof, ..job });
     let mut decoder = ChunkDecoder::new(&job)?;
-    let start = Start { first_record_no: RecordNo(1), offset: 0, parents: &[] };
+    let start = Start { first_record_no: RecordNo(1), offset: 0, parents: &[], ends_source: true };
     let mut decode = || decoder.decode(start, black_box(source)).map_err(|error| error.to_string());
     let first = decode()?;
     if first.accepted.records != RECORDS as u64 {

@@ -23,7 +23,10 @@ use crate::Job;
 use crate::account::{Account, Extent, Told};
 use crate::decoders::RecordDecoder;
 use crate::proof::Proofs;
-use crate::select::Selector;
+use crate::select::{Selector, Standing};
+
+/// The number of a source's first record.
+const FIRST: RecordNo = RecordNo(1);
 
 /// Why a chunk cannot be decoded at all. (A record that cannot is a reject, and no error.)
 #[derive(Debug, Error)]
@@ -63,6 +66,8 @@ pub struct ChunkCut {
     /// For each record type: the number of the latest record of it before the chunk, 0 if there is none. Empty in a job
     /// in which no record has a parent.
     pub parents: Vec<u64>,
+    /// Whether the source ends with it; said only in a job in which a record type is told by being the last record.
+    pub ends_source: bool,
     /// SHA-256 of its bytes.
     pub sha256: Hash,
     /// What the coordinator itself decoded its bytes to (the content of its batch), if it did: of a sample of the
@@ -74,7 +79,12 @@ impl ChunkCut {
     /// The state in which decoding of the chunk begins.
     #[must_use]
     pub fn start(&self) -> Start<'_> {
-        Start { first_record_no: self.first_record_no, offset: self.offset, parents: &self.parents }
+        Start {
+            first_record_no: self.first_record_no,
+            offset: self.offset,
+            parents: &self.parents,
+            ends_source: self.ends_source,
+        }
     }
 }
 
@@ -139,6 +149,8 @@ pub struct Start<'a> {
     /// For each record type the number of the latest record of it before the chunk, 0 if there is none; may be empty in
     /// a job in which no record has a parent.
     pub parents: &'a [u64],
+    /// Whether the source ends with the chunk; see [`ChunkCut::ends_source`].
+    pub ends_source: bool,
 }
 
 /// Decodes chunks of one job, one at a time.
@@ -190,7 +202,11 @@ impl ChunkDecoder {
             let place = (record_no, offset + at as u64);
             let extent = Extent { record_no, offset: place.1, frame: all.latest() };
             let lines = if counts_lines { lines(content) } else { 1 };
-            match self.decoder.type_of(content) {
+            let standing = Standing {
+                is_first: record_no == FIRST,
+                is_last: start.ends_source && at + all.latest().total == bytes.len(),
+            };
+            match self.decoder.type_of(content, standing) {
                 None => {
                     if let Some(footer) = &mut footer {
                         footer.record(None, record_no, lines, &[], |_| false)?;

@@ -9,12 +9,13 @@ use format::Decoded;
 
 use crate::Job;
 use crate::chunk::ChunkDecoder;
-use crate::select::Selector;
+use crate::select::{Selector, Standing};
 
 /// Tells record types apart, and decodes records.
 pub trait RecordDecoder: fmt::Debug + Send {
     /// The place, among the job's record types, of the first that the record is of; `None`: it is of none.
-    fn type_of(&mut self, record: &[u8]) -> Option<usize>;
+    /// `standing`: whether it is the source's first or last.
+    fn type_of(&mut self, record: &[u8], standing: Standing) -> Option<usize>;
 
     /// What is said against a record that is of none of the types of `job`.
     fn of_no_type(&mut self, job: &Job, record: &[u8]) -> Reason;
@@ -24,8 +25,8 @@ pub trait RecordDecoder: fmt::Debug + Send {
 }
 
 impl RecordDecoder for Selector {
-    fn type_of(&mut self, record: &[u8]) -> Option<usize> {
-        Self::type_of(self, record)
+    fn type_of(&mut self, record: &[u8], standing: Standing) -> Option<usize> {
+        Self::type_of(self, record, standing)
     }
 
     fn of_no_type(&mut self, job: &Job, record: &[u8]) -> Reason {

@@ -6,6 +6,7 @@ mod control;
 mod field;
 mod record;
 mod rule;
+mod sequence;
 mod source;
 mod values;
 
@@ -23,6 +24,7 @@ pub(super) use control::{
 pub(super) use field::{ExtraSection, FieldSection, LengthSection, SumOfSection, WidthSection};
 pub(super) use record::{ConditionSection, NamesOrAll, NamesOrOne, RecordSection, WhenSection};
 pub(super) use rule::{AmountsSection, RuleSection, TrendsSection};
+pub(super) use sequence::NumberedSection;
 pub(super) use source::{CobolSection, LengthFieldSection, NumbersSection, SourceSection};
 
 /// A job file says what to load and what must hold. It is TOML. A key that is not in this list is an error.
@@ -47,6 +49,9 @@ pub(super) struct JobFile {
     /// control. Each total and each value is a check (INV-10).
     #[serde(default)]
     pub(super) control: Vec<ControlSection>,
+    /// Records that are numbered one after the other: a number that is missing, repeated or out of order fails a check.
+    #[serde(default)]
+    pub(super) sequence: Vec<NumberedSection>,
     /// A business rule. It says exactly one thing that must hold: `holds`, `unique`, `references` or `balance`.
     #[serde(default)]
     pub(super) rule: Vec<RuleSection>,

@@ -91,6 +91,8 @@ pub struct RecordType {
     pub role: RecordRole,
     /// What its fields hold if a record is of this type; nothing: every record is.
     pub when: Vec<When>,
+    /// The place in the source of its only record; `None`: its records may be anywhere.
+    pub position: Option<Position>,
     /// Whether its FILLER may hold anything (`filler = "any"`).
     pub filler_any: bool,
 }
@@ -104,6 +106,15 @@ pub enum RecordRole {
     Detail,
     /// It says something of what stands before it.
     Trailer,
+}
+
+/// A place in the source by which a record type is told.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Position {
+    /// The source's first record.
+    First,
+    /// The source's last record.
+    Last,
 }
 
 /// A field of a record, and the values of which it has one if the record is of a type.
@@ -218,6 +229,12 @@ impl Job {
     #[must_use]
     pub fn has_parents(&self) -> bool {
         self.records.iter().any(|record| !record.parents.is_empty())
+    }
+
+    /// Whether a record type is told by being the source's last record.
+    #[must_use]
+    pub fn tells_the_last(&self) -> bool {
+        self.records.iter().any(|record| record.position == Some(Position::Last))
     }
 
     /// The names of the summed fields in the order of every list of sums: type by type, and where there are several

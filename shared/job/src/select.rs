@@ -6,7 +6,7 @@ use domain::constraint::{Reason, ReasonCode};
 use domain::value::Value;
 use format::{Decoded, Decoder};
 
-use crate::{Job, When};
+use crate::{Job, Position, When};
 
 /// How many characters of a value a reason quotes.
 const QUOTED_CHARS_MAX: usize = 40;
@@ -25,6 +25,26 @@ const NAMED_MAX: usize = 5;
 struct Typed {
     decoder: Decoder,
     when: Vec<When>,
+    position: Option<Position>,
+}
+
+/// Whether a record is the first or the last of its source.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Standing {
+    /// It is the source's first record.
+    pub is_first: bool,
+    /// It is the source's last record.
+    pub is_last: bool,
+}
+
+impl Standing {
+    /// Whether a record that stands so is at `position`.
+    const fn is_at(self, position: Position) -> bool {
+        match position {
+            Position::First => self.is_first,
+            Position::Last => self.is_last,
+        }
+    }
 }
 
 /// Determines each record's type, and decodes the record.
@@ -41,16 +61,25 @@ impl Selector {
     pub fn new(job: &Job) -> Result<Self, String> {
         let types = job.records.iter().map(|record| {
             let decoder = Decoder::new(&record.format, Arc::clone(&record.own))?;
-            Ok(Typed { decoder, when: record.when.clone() })
+            Ok(Typed { decoder, when: record.when.clone(), position: record.position })
         });
         Ok(Self { types: types.collect::<Result<_, String>>()? })
     }
 
-    /// The place, among the job's record types, of the first that the record is of; `None`: it is of none.
+    /// The place, among the job's record types, of the first that the record is of; `None`: it is of none. Types that
+    /// are told by their position come first.
     #[must_use]
-    pub fn type_of(&mut self, record: &[u8]) -> Option<usize> {
-        self.types.iter_mut().position(|Typed { decoder, when }| {
-            when.iter().all(|when| decoder.peek(record, when.field).is_some_and(|value| when.holds(&value)))
+    pub fn type_of(&mut self, record: &[u8], standing: Standing) -> Option<usize> {
+        let is_end = standing.is_first || standing.is_last;
+        let by_position = is_end.then(|| self.first_of(record, |at| at.is_some_and(|at| standing.is_at(at))));
+        by_position.flatten().or_else(|| self.first_of(record, |at| at.is_none()))
+    }
+
+    fn first_of(&mut self, record: &[u8], may_be: impl Fn(Option<Position>) -> bool) -> Option<usize> {
+        self.types.iter_mut().position(|Typed { decoder, when, position }| {
+            let mut when = when.iter();
+            may_be(*position)
+                && when.all(|when| decoder.peek(record, when.field).is_some_and(|value| when.holds(&value)))
         })
     }
 
@@ -60,7 +89,11 @@ impl Selector {
     #[cold]
     pub fn of_no_type(&mut self, job: &Job, record: &[u8]) -> Reason {
         let mut found: Vec<Looked> = Vec::new();
-        for (Typed { decoder, when }, of) in self.types.iter_mut().zip(&job.records) {
+        for (Typed { decoder, when, position }, of) in self.types.iter_mut().zip(&job.records) {
+            if position.is_some() {
+                // Its fields say nothing of a record that stands elsewhere.
+                continue;
+            }
             for when in when {
                 let Some(field) = of.own.fields.get(when.field) else { continue };
                 let value = decoder.peek(record, when.field);
@@ -98,7 +131,8 @@ impl Selector {
         let mut all: Vec<_> =
             found.iter().take(NAMED_MAX).enumerate().map(|(at, one)| one.said(at == 0)).collect();
         all.extend((found.len() > NAMED_MAX).then(|| "…".to_owned()));
-        let detail = format!("the record matches none of the job's record types: {}", all.join("; "));
+        let looked = if all.is_empty() { String::new() } else { format!(": {}", all.join("; ")) };
+        let detail = format!("the record matches none of the job's record types{looked}");
         Reason { field: None, code: ReasonCode::RecordType, detail }
     }
 

@@ -33,7 +33,7 @@ fn case(name: &str) -> Option<Vec<u8>> {
 fn read(job: &str, source: &[u8]) -> Vec<String> {
     let job = Arc::new(Job::parse("job.toml", job).unwrap_or_else(|error| panic!("{error}")));
     let mut decoder = ChunkDecoder::new(&job).unwrap();
-    let start = Start { first_record_no: RecordNo(1), offset: 0, parents: &[] };
+    let start = Start { first_record_no: RecordNo(1), offset: 0, parents: &[], ends_source: true };
     let decoded = decoder.decode(start, source).unwrap();
     let mut lines = Vec::new();
     for (record, rows) in job.records.iter().zip(&decoded.rows) {

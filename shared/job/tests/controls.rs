@@ -14,7 +14,7 @@ use domain::footing::{Fold, Footing, FootingBuilder, Given};
 use domain::ids::RecordNo;
 use format::{Framer, codepage::CodePage, lines};
 use job::Job;
-use job::select::Selector;
+use job::select::{Selector, Standing};
 
 fn peers() -> Option<PathBuf> {
     let folder = std::env::var_os("CROSSFOOT_PEER_DATA").map(PathBuf::from).filter(|path| path.is_dir());
@@ -60,7 +60,7 @@ fn footed<'a>(job: &Job, records: impl IntoIterator<Item = &'a [u8]>, seed: u64)
     for record in records {
         no += 1;
         let count = if plan.counts_lines() { lines(record) } else { 1 };
-        let place = selector.type_of(record);
+        let place = selector.type_of(record, Standing::default());
         match place.and_then(|place| selector.decode(place, record)) {
             Some(decoded) => {
                 rejected += u64::from(!decoded.is_accepted());

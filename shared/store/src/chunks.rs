@@ -102,6 +102,7 @@ fn cut_from(row: &Row) -> Result<ChunkCut, StoreError> {
         first_record_no: RecordNo(row.get("first_record_no")?),
         records: row.get("records")?,
         parents: row.json("parents", &format!("chunk {chunk_no}"))?,
+        ends_source: row.get::<u64>("ends_source")? != 0,
         sha256: row.get("sha256")?,
         decoded: row.get("decoded")?,
     })
@@ -154,6 +155,7 @@ async fn insert_chunks(
         .each("first_record_no", Column::counts(&chunks, |cut| cut.first_record_no.0)?)
         .each("records", Column::counts(&chunks, |cut| cut.records)?)
         .each("sha256", Column::Bytes(chunks.iter().map(|cut| Some(hash(cut.sha256))).collect()))
+        .each("ends_source", Column::counts(&chunks, |cut| u64::from(cut.ends_source))?)
         .each("parents", Column::Texts(parents.collect::<Result<_, _>>()?))
         .each("decoded", Column::Bytes(chunks.iter().map(|cut| cut.decoded.map(hash)).collect()))
         .pass_over();

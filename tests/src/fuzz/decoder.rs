@@ -9,7 +9,7 @@ use domain::record;
 use domain::value::{FieldType, Value};
 use format::{FixedFraming, Form, Framer, frames};
 use job::chunk::{ChunkDecoder, DecodedChunk, Start};
-use job::select::Selector;
+use job::select::{Selector, Standing};
 use job::{Job, RecordType};
 
 /// A record with a field of each usage, a table of varying length, and text of varying meaning.
@@ -44,6 +44,8 @@ static JOBS: LazyLock<Vec<Arc<Job>>> = LazyLock::new(|| {
         let path = Path::new(env!("CARGO_MANIFEST_DIR")).join(format!("../examples/{name}.toml"));
         Job::read(&path).unwrap()
     }));
+    let by_layout = job_text(EVERY_USAGE, "").replace("[copybooks]", "framing = \"layout\"\n[copybooks]");
+    jobs.push(Job::parse("every.toml", &by_layout).unwrap());
     jobs.into_iter().map(Arc::new).collect()
 });
 
@@ -106,7 +108,8 @@ pub fn is_accepted(data: &[u8]) -> Result<(), Vec<String>> {
 }
 
 fn decode(decoder: &mut ChunkDecoder, first: u64, bytes: &[u8]) -> Option<DecodedChunk> {
-    decoder.decode(Start { first_record_no: RecordNo(first), offset: 0, parents: &[] }, bytes).ok()
+    let start = Start { first_record_no: RecordNo(first), offset: 0, parents: &[], ends_source: false };
+    decoder.decode(start, bytes).ok()
 }
 
 fn each_record_is_told_once(job: &Job, chunk: &DecodedChunk, framed: &[(usize, &[u8])]) {
@@ -164,7 +167,7 @@ fn fits(of_type: &RecordType, row: &record::RawRecord<'_>) {
 fn shown(job: &Job, framed: &[(usize, &[u8])]) {
     let mut selector = Selector::new(job).unwrap();
     for (_, content) in framed.iter().take(100) {
-        let Some(of_type) = selector.type_of(content) else { continue };
+        let Some(of_type) = selector.type_of(content, Standing::default()) else { continue };
         for index in 0..job.records[of_type].own.fields.len() {
             if let Some((start, length)) = selector.field_place(of_type, content, index) {
                 assert!(start + length <= content.len(), "a field lies past its record's end");

@@ -146,7 +146,7 @@ fn in_pieces(framer: &Framer, bytes: &[u8], step: u8, expected: &[Found], error:
                 arrived = bytes.len().min(arrived + 1 + turn);
             }
             Err(found) => {
-                assert_eq!(Some(found), error.map(|error| error.error), "at byte {at}");
+                assert_eq!(Some(found), error.map(|error| error.error.clone()), "at byte {at}");
                 assert!(expected.next().is_none());
                 return;
             }

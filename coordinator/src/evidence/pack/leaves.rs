@@ -10,7 +10,7 @@ use domain::record::{self, RecordError};
 use format::{Framer, frames};
 use job::Job;
 use job::chunk::DecodedChunk;
-use job::select::Selector;
+use job::select::{Selector, Standing};
 use store::Store;
 use store::model::{ChunkCut, ChunkRange, EntryKind};
 
@@ -120,12 +120,17 @@ pub(super) fn raw(job: &Job, cut: &ChunkCut, bytes: &[u8], record_no: RecordNo) 
     let mut selector = if job.has_parents() { Some(Selector::new(job).ok()?) } else { None };
     let mut parents = cut.parents.clone();
     let framer = Framer::new(&job.format);
-    for (number, frame) in (cut.first_record_no.0..).zip(frames(&framer, bytes)) {
-        let (_, content) = frame.ok()?;
+    let mut all = frames(&framer, bytes);
+    for number in cut.first_record_no.0.. {
+        let (at, content) = all.next()?.ok()?;
         if number == record_no.0 {
             return Some(RawRecord { content: content.to_vec(), parents });
         }
-        if let Some(at) = selector.as_mut().and_then(|selector| selector.type_of(content))
+        let standing = Standing {
+            is_first: number == 1,
+            is_last: cut.ends_source && at + all.latest().total == bytes.len(),
+        };
+        if let Some(at) = selector.as_mut().and_then(|selector| selector.type_of(content, standing))
             && let Some(latest) = parents.get_mut(at)
         {
             *latest = number;

@@ -170,7 +170,13 @@ fn decoded(proof: &Proof, job: &Arc<Job>, record: &[u8]) -> Judged {
 }
 
 fn content(proof: &Proof, job: &Arc<Job>, bytes: &[u8]) -> Result<Vec<u8>, Contradiction> {
-    let start = Start { first_record_no: proof.record_no, offset: 0, parents: &proof.parents };
+    let start = Start {
+        first_record_no: proof.record_no,
+        offset: 0,
+        parents: &proof.parents,
+        // The tree has a leaf for every record of the source.
+        ends_source: proof.record_no.0 == proof.tree_size,
+    };
     let chunk = ChunkDecoder::new(job)?.decode(start, bytes).map_err(|error| error.to_string())?;
     if chunk.records() != 1 {
         return Err(format!("the bytes contain {} records", chunk.records()).into());

@@ -2,6 +2,7 @@
 
 mod bytes;
 mod properties;
+mod sequences;
 mod table;
 
 use std::sync::Arc;

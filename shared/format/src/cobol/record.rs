@@ -106,17 +106,7 @@ impl RecordDecoder {
     pub(crate) fn locate(&mut self, record: &[u8]) -> Result<(), Reject> {
         (self.read, self.beyond) = (0, 0);
         let Self { plan, counts, extent, number, .. } = self;
-        let read = |count: usize, offset: usize| {
-            let (field, counter) = (&plan.counts[count], &counts[count]);
-            let Some(bytes) = record.get(offset..offset + field.length) else {
-                return Err(short(record.len(), offset + field.length, &field.column));
-            };
-            let missing = || Reject::new(ReasonCode::Type, "the number of occurrences is missing");
-            whole(counter, bytes, number)?.ok_or_else(missing)
-        };
-        if !plan.tables.is_empty() {
-            plan.extent(extent, read).map_err(|error| occurrences(plan, error))?;
-        }
+        found(plan, counts, record, (extent, number)).map_err(|error| occurrences(plan, error))?;
         let end = self.extent.offset(self.plan.end);
         if record.len() > end && !self.padding.is_open() && record.len() != self.plan.length_max {
             let (have, want) = (record.len(), end);
@@ -124,6 +114,21 @@ impl RecordDecoder {
             return Err(Reject::new(ReasonCode::FieldCount, detail));
         }
         Ok(())
+    }
+
+    /// How long the record is that `bytes` begin with; they may go on after it, and may end before it does.
+    pub(crate) fn measured(&self, bytes: &[u8], extent: &mut Extent) -> Result<usize, CountError> {
+        let Self { plan, counts, .. } = self;
+        found(plan, counts, bytes, (extent, &mut Vec::new())).map_err(|error| {
+            let (ExtentError::Unread { table, .. } | ExtentError::OutOfBounds { table, .. }) = &error;
+            let field = plan.tables.get(*table).and_then(|table| plan.counts.get(table.count));
+            CountError {
+                field: field.map(|field| field.path.clone()).unwrap_or_default(),
+                at: field.map_or(0, |field| extent.offset(field.offset)),
+                detail: occurrences(plan, error).detail,
+            }
+        })?;
+        Ok(extent.offset(plan.end))
     }
 
     /// What is wrong with the bytes of a located record that belong to no item: those after its last item, and with
@@ -223,6 +228,35 @@ impl RecordDecoder {
         (self.extent.holds(field.within) && start + field.length <= record.len())
             .then_some((start, field.length))
     }
+}
+
+/// A number of occurrences for which a record's length is not known.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct CountError {
+    /// The number's field, with its groups.
+    pub(crate) field: String,
+    /// Where it is in the record.
+    pub(crate) at: usize,
+    /// What is wrong with it.
+    pub(crate) detail: String,
+}
+
+/// Finds the extent of the record that `bytes` begin with.
+fn found(
+    plan: &Plan,
+    counts: &[FieldDecoder],
+    bytes: &[u8],
+    (extent, number): (&mut Extent, &mut Vec<u8>),
+) -> Result<(), ExtentError<Reject>> {
+    let read = |count: usize, offset: usize| {
+        let (field, counter) = (&plan.counts[count], &counts[count]);
+        let Some(own) = bytes.get(offset..offset + field.length) else {
+            return Err(short(bytes.len(), offset + field.length, &field.path));
+        };
+        let missing = || Reject::new(ReasonCode::Type, "the number of occurrences is missing");
+        whole(counter, own, number)?.ok_or_else(missing)
+    };
+    if plan.tables.is_empty() { Ok(()) } else { plan.extent(extent, read) }
 }
 
 /// The whole number that a field holds; `None` if it holds none. `scratch` is left as it was.

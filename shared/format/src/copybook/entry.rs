@@ -136,6 +136,9 @@ pub(super) fn usage_of(word: &str) -> Option<Result<Usage, &'static str>> {
         "DISPLAY-1" => Usage::Dbcs,
         "INDEX" => Usage::Index,
         "POINTER" => Usage::Pointer,
+        "COMP-0" => {
+            return Some(Err("a binary number whose form depends on the compiler; write `COMP` if it is one"));
+        }
         "COMP-X" | "COMP-N" => return Some(Err("a native binary whose length depends on the compiler")),
         "PROCEDURE-POINTER" | "FUNCTION-POINTER" | "POINTER-32" | "OBJECT" => return Some(Err("an address")),
         "UTF-8" => return Some(Err("text whose length depends on its content")),

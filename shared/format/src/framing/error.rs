@@ -4,7 +4,7 @@ use thiserror::Error;
 
 /// Why the end of a record was not found. What comes after it cannot be separated either, so that this is the
 /// source's fault and not a reject.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
+#[derive(Debug, Clone, PartialEq, Eq, Error)]
 pub enum FrameError {
     /// No record ends within the limit.
     #[error("no record ends within {max} bytes")]
@@ -106,6 +106,44 @@ pub enum FrameError {
         /// Bytes of `file_header_bytes` and `file_footer_bytes`.
         want: usize,
     },
+    /// A number of occurrences that cannot be, on which the record's length depends.
+    #[error(
+        "the record's length is not known: {field}, at byte {at} of the `{record}` record{}; nothing after it can be \
+         separated",
+        said(detail.as_deref())
+    )]
+    Uncounted {
+        /// The record type.
+        record: String,
+        /// The number's field, with its groups.
+        field: String,
+        /// Where it begins in the record.
+        at: usize,
+        /// What is wrong with it; `None` if its bytes are withheld.
+        detail: Option<String>,
+    },
+    /// A record of no type, where the type says how long a record is.
+    #[error(
+        "the record's length is not known: it is of none of the job's record types{}; nothing after it can be \
+         separated",
+        looked(fields, found.as_deref())
+    )]
+    NoType {
+        /// The fields that types are told by, with their places.
+        fields: String,
+        /// What they hold; `None` if their bytes are withheld.
+        found: Option<String>,
+    },
+    /// The source ends within a record that is as long as its layout says.
+    #[error("the `{record}` record has {length} bytes by its layout, but {} left", are(*have))]
+    CutShort {
+        /// The record type.
+        record: String,
+        /// The record's length in bytes.
+        length: usize,
+        /// Bytes that are there.
+        have: usize,
+    },
     /// A length or descriptor that cannot be, in a job whose records are not quoted.
     #[error(
         "the length of the record is invalid; its bytes are withheld because the job has sensitive fields"
@@ -116,7 +154,7 @@ pub enum FrameError {
 impl FrameError {
     /// The error without bytes of the source: what was taken for a length may be anything.
     #[must_use]
-    pub const fn without_contents(self) -> Self {
+    pub fn without_contents(self) -> Self {
         match self {
             Self::LengthTooSmall { .. }
             | Self::LengthTooLarge { .. }
@@ -124,6 +162,8 @@ impl FrameError {
             | Self::PastBlock { .. }
             | Self::Spanned { .. }
             | Self::NotZero { .. } => Self::Withheld,
+            Self::Uncounted { record, field, at, .. } => Self::Uncounted { record, field, at, detail: None },
+            Self::NoType { fields, .. } => Self::NoType { fields, found: None },
             other => other,
         }
     }
@@ -134,8 +174,21 @@ fn are(bytes: usize) -> String {
     if bytes == 1 { "1 byte is".into() } else { format!("{bytes} bytes are") }
 }
 
+fn said(detail: Option<&str>) -> String {
+    detail
+        .map_or_else(|| ", is not valid (its bytes are withheld)".to_owned(), |detail| format!(": {detail}"))
+}
+
+fn looked(fields: &str, found: Option<&str>) -> String {
+    match found {
+        _ if fields.is_empty() => String::new(),
+        Some(found) => format!(" ({fields}: {found})"),
+        None => format!(" ({fields}: bytes withheld)"),
+    }
+}
+
 /// A framing error and the record that it befell.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
+#[derive(Debug, Clone, PartialEq, Eq, Error)]
 #[error("{error}, in the record at byte {offset}")]
 pub struct FrameErrorAt {
     /// Where the record begins in the bytes that were given.

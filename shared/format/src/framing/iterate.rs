@@ -11,7 +11,7 @@ use super::{Frame, FrameErrorAt, Framer};
 /// ```
 #[must_use]
 pub fn frames<'a>(framer: &Framer, chunk: &'a [u8]) -> Frames<'a> {
-    Frames { framer: *framer, chunk, offset: 0, records: 0, block_left: 0, latest: NONE }
+    Frames { framer: framer.clone(), chunk, offset: 0, records: 0, block_left: 0, latest: NONE }
 }
 
 /// The frames of a block; see [`frames`]. Ends after the first error.

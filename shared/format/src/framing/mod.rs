@@ -2,7 +2,10 @@
 
 mod error;
 mod iterate;
+mod layout;
 mod prefix;
+
+use std::sync::Arc;
 
 use memchr::{memchr, memchr2};
 
@@ -12,6 +15,7 @@ use super::spec::{Continuation, Encoding, FixedFraming, Form, FormatSpec, Length
 
 pub use error::{FrameError, FrameErrorAt, UnframeableError};
 pub use iterate::{Frames, frames};
+pub use layout::{LaidOutType, Layouts, Telling};
 
 /// The byte-order mark in UTF-8, which may precede the first record.
 pub(super) const BYTE_ORDER_MARK: &[u8] = b"\xEF\xBB\xBF";
@@ -44,7 +48,7 @@ pub struct Taken {
     pub bytes: usize,
 }
 
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone)]
 enum Ends {
     /// By this byte, wherever it is, and the carriage return before it if that is dropped.
     Line { end: u8, drops_return: bool },
@@ -62,6 +66,8 @@ enum Ends {
     Blocks(Prefix),
     /// Where one of its fields says.
     Field(LengthField),
+    /// Where its layout says.
+    Layout(Arc<Layouts>),
 }
 
 /// Lines that end at LF or CRLF.
@@ -78,7 +84,7 @@ const BLOCK_RECORDS_MAX: u64 = domain::limits::CHUNK_RECORDS_MAX;
 ///
 /// Lines end at LF or CRLF; a lone CR is data. Every line is a record, empty ones too: skipping one would make
 /// a count of lines and a count of records differ. The last line may lack its end.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone)]
 pub struct Framer {
     ends: Ends,
     record_bytes_max: usize,
@@ -101,12 +107,18 @@ impl Framer {
                 form.header,
             ),
             Form::Fixed(form) => (Ends::of(form.framing, form.record_bytes), false),
-            Form::Copybook(form) => (Ends::of(form.framing, form.record_bytes), false),
+            Form::Copybook(form) => (
+                match (form.framing, &form.layouts) {
+                    (FixedFraming::Layout, Some(layouts)) => Ends::Layout(Arc::clone(layouts)),
+                    _ => Ends::of(form.framing, form.record_bytes),
+                },
+                false,
+            ),
         };
         Self {
-            ends,
             record_bytes_max: spec.record_bytes_max,
             may_have_mark: spec.encoding == Encoding::Utf8 && !ends.is_binary(),
+            ends,
             has_header,
             outside: spec.outside,
         }
@@ -115,7 +127,7 @@ impl Framer {
     /// How many bytes are needed to take at least one record, or one block of them.
     #[must_use]
     pub fn unit_bytes_max(&self) -> usize {
-        match self.ends {
+        match &self.ends {
             Ends::Blocks(_) => self.record_bytes_max.max(prefix::BLOCK_BYTES_MAX),
             // A length is read before it can be told to be more than the limit.
             Ends::Prefix(prefix) => self.record_bytes_max.max(prefix.width()),
@@ -153,16 +165,17 @@ impl Framer {
         let max = self.record_bytes_max;
         let within = &bytes[..bytes.len().min(max)];
         let frame = |start, told: Option<usize>| Ok(told.map(|end| Frame { start, end, total: end }));
-        let (line_end, drops_return, open_quote) = match self.ends {
-            Ends::Length(want) => return self.by_length(bytes.len(), want, at_end),
+        let (line_end, drops_return, open_quote) = match &self.ends {
+            Ends::Layout(layouts) => return frame(0, layouts.record(bytes, at_end)?),
+            Ends::Length(want) => return self.by_length(bytes.len(), *want, at_end),
             Ends::Prefix(prefix) => return frame(prefix.width(), prefix.record(bytes, at_end, max)?),
             Ends::Field(field) => return frame(0, field.record(bytes, at_end, max)?),
-            Ends::Blocks(prefix) => return self.in_block(prefix, block_left, bytes, at_end),
-            Ends::Continued(continuation) => return self.continued(bytes, continuation, at_end),
-            Ends::Line { end, drops_return } => (memchr(end, within), drops_return, None),
+            Ends::Blocks(prefix) => return self.in_block(*prefix, block_left, bytes, at_end),
+            Ends::Continued(continuation) => return self.continued(bytes, *continuation, at_end),
+            Ends::Line { end, drops_return } => (memchr(*end, within), *drops_return, None),
             Ends::EscapedLine(escaping) => (escaping.line_end(within), true, None),
             Ends::QuotedLine { separator, quoting } => {
-                let (line_feed, open_quote) = quoted_line(within, separator, quoting);
+                let (line_feed, open_quote) = quoted_line(within, *separator, *quoting);
                 (line_feed, true, open_quote)
             }
         };
@@ -368,7 +381,8 @@ impl Ends {
             FixedFraming::Line => LINE,
             FixedFraming::LineEnd { end, drops_return } => Self::Line { end, drops_return },
             // A record of no bytes would never come to an end of them.
-            FixedFraming::Length => Self::Length(record_bytes.max(1)),
+            // A job that frames by layout says how its types are laid out; without that there is one length.
+            FixedFraming::Length | FixedFraming::Layout => Self::Length(record_bytes.max(1)),
             FixedFraming::Prefix(prefix) => Self::Prefix(prefix),
             FixedFraming::Blocks(prefix) => Self::Blocks(prefix),
             FixedFraming::Field(field) => Self::Field(field),
@@ -376,8 +390,8 @@ impl Ends {
     }
 
     /// Whether the source begins with a length, in which a byte-order mark would be a number.
-    const fn is_binary(self) -> bool {
-        matches!(self, Self::Prefix(_) | Self::Blocks(_) | Self::Field(_))
+    const fn is_binary(&self) -> bool {
+        matches!(self, Self::Prefix(_) | Self::Blocks(_) | Self::Field(_) | Self::Layout(_))
     }
 }
 

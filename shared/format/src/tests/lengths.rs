@@ -111,7 +111,7 @@ fn a_broken_length_is_an_error_that_says_what_was_found() {
         ),
     ];
     for (prefix, bytes, records, error, text) in table {
-        assert_eq!(contents(FixedFraming::Prefix(*prefix), bytes), Err((*records, *error)));
+        assert_eq!(contents(FixedFraming::Prefix(*prefix), bytes), Err((*records, error.clone())));
         let said = error.to_string();
         // A descriptor read the wrong way round shows its halves as they were read.
         assert_eq!(said.replace("x'0005'", "x'0500'"), *text);
@@ -191,7 +191,7 @@ fn a_broken_block_is_an_error() {
         (b"\xFF\xFF\xFF\xFF", 0, FrameError::LengthTooLarge { length: 0x7FFF_FFFF, max: 32_760 }),
     ];
     for (bytes, records, error) in table {
-        assert_eq!(contents(FixedFraming::Blocks(rdw()), bytes), Err((*records, *error)), "{bytes:?}");
+        assert_eq!(contents(FixedFraming::Blocks(rdw()), bytes), Err((*records, error.clone())), "{bytes:?}");
     }
     let record = b"\0\x04\0\0".repeat(50_001);
     let mut block = (0x8000_0000_u32 + 4 + record.len() as u32).to_be_bytes().to_vec();

@@ -142,7 +142,7 @@ proptest! {
         let preamble = framer.preamble(&bytes, true);
         for length in 0..bytes.len() {
             if let Ok(Some(early)) = framer.preamble(&bytes[..length], false) {
-                prop_assert_eq!(Ok(Some(early)), preamble);
+                prop_assert_eq!(Ok(Some(early)), preamble.clone());
             }
         }
         if let Ok(Some(length)) = preamble {

@@ -28,8 +28,14 @@ pub(crate) struct RecordSection {
         extend("default" = "detail", "enum" = ["header", "detail", "trailer"], "examples" = ["trailer"])
     )]
     pub(crate) role: Option<Spanned<String>>,
+    /// Where the record of this type stands, if its place in the source tells it: `first` for a header, `last` for a
+    /// trailer. With a `when` it must hold as well. Other types are not looked for at that place unless this one does
+    /// not match.
+    #[serde(default)]
+    #[schemars(with = "String", extend("enum" = ["first", "last"], "examples" = ["last"]))]
+    pub(crate) position: Option<Spanned<String>>,
     /// When a record is of this type: one condition, or a list of conditions that must all hold. Without `when` every
-    /// record is, so only the last record type may lack it.
+    /// record is, so only the last record type may lack it, besides those that have a `position`.
     #[serde(default)]
     #[schemars(with = "WhenSection", extend("examples" = [{ "field": "type_cd", "in": ["01", "03"] }]))]
     pub(crate) when: Option<Spanned<WhenSection>>,

@@ -73,7 +73,7 @@ pub(super) fn footing(
         Err(error) => {
             let named = sections.iter().find(|section| name_of(section) == error.control);
             let span = named.map(|section| section.name.as_ref().unwrap_or(&section.record).span());
-            Err(Fault { span, message: error.to_string(), advice: None })
+            Err(Fault { span, message: format!("control {error}"), advice: None })
         }
     }
 }

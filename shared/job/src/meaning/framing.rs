@@ -30,16 +30,16 @@ pub(super) fn framing(
             (name, source.format.span())
         }
     };
-    const FRAMINGS: [&str; 6] = ["fixed", "line", "rdw", "bdw", "length-prefix", "length-field"];
+    const FRAMINGS: [&str; 7] = ["fixed", "line", "rdw", "bdw", "length-prefix", "length-field", "layout"];
     if !FRAMINGS.contains(&name) {
         return fault(span, format!("invalid framing `{name}`: expected {}", FRAMINGS.join(", ")));
     }
     let binary_field = source.length_field.as_ref().is_some_and(|field| field.get_ref().kind == "binary");
     let keys: [Key<'_>; 6] = [
-        ("length_endian", span_of(&source.length_endian), &FRAMINGS[2..]),
+        ("length_endian", span_of(&source.length_endian), &FRAMINGS[2..6]),
         ("length_includes_header", span_of(&source.length_includes_header), &FRAMINGS[2..5]),
         ("prefix_bytes", span_of(&source.prefix_bytes), &FRAMINGS[4..5]),
-        ("length_field", span_of(&source.length_field), &FRAMINGS[5..]),
+        ("length_field", span_of(&source.length_field), &FRAMINGS[5..6]),
         ("line_end", span_of(&source.line_end), &FRAMINGS[1..2]),
         ("record_bytes", span_of(&source.record_bytes), &FRAMINGS[..2]),
     ];
@@ -68,6 +68,8 @@ pub(super) fn framing(
     };
     Ok(match name {
         "fixed" => FixedFraming::Length,
+        "layout" if source.format.get_ref() == "copybook" => FixedFraming::Layout,
+        "layout" => return fault(span, "framing `layout` applies only to the copybook format"),
         "rdw" => FixedFraming::Prefix(prefix(PrefixForm::Descriptor, true)?),
         "bdw" => FixedFraming::Blocks(prefix(PrefixForm::Descriptor, true)?),
         "length-prefix" => FixedFraming::Prefix(prefix(prefix_form(source)?, false)?),

@@ -13,6 +13,7 @@ mod records;
 mod repeated;
 mod rules;
 mod sensitive;
+mod sequence;
 mod tables;
 mod trends;
 mod types;
@@ -116,6 +117,7 @@ fn understand(raw: JobFile, text: &str) -> Checked<Job> {
     let rules = rules(&raw.rule, &records)?;
     let (declared, short) = declared(raw.declared.as_ref(), &records)?;
     let footing = footing(&raw.control, short, &records)?;
+    let footing = sequence::numbered(footing, &raw.sequence, &records)?;
     sensitive::numbers(footing.as_deref(), &records)?;
     let trends = trends::trends(raw.trends.as_ref(), &records)?;
     let reject_limit = reject_limit(raw.limits.rejects.as_ref())?;

@@ -217,7 +217,7 @@ pub(super) fn copybook_format(
         return fault(span, format!("a record has {record_bytes} bytes, but the copybook needs {needed}"));
     }
     Ok(FormatSpec {
-        form: Form::Copybook(Copybook { framing, record_bytes, record }),
+        form: Form::Copybook(Copybook { framing, record_bytes, record, layouts: None }),
         encoding: Encoding::Page(page),
         record_bytes_max: record_bytes_max(source)?,
         outside: outside(source)?,

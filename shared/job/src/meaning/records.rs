@@ -10,7 +10,7 @@ use domain::table::TableName;
 use domain::value::FieldType;
 use format::cobol::RecordSpec;
 use format::codepage::CodePage;
-use format::spec::{FieldForm, FormatSpec};
+use format::spec::{FieldForm, FixedFraming, Form, FormatSpec, LaidOutType, Layouts, Telling};
 use toml::Spanned;
 
 use super::copybook::{described, record};
@@ -19,7 +19,7 @@ use super::sensitive::masks;
 use super::types::literal;
 use super::{Checked, Fault, fault, fault_advised, fields_of, layout, mode, unknown_field};
 use crate::file::{ConditionSection, NamesOrOne, RecordSection, SourceSection, WhenSection};
-use crate::{RecordRole, RecordType, When};
+use crate::{Position, RecordRole, RecordType, When};
 
 /// Where the description of a record type's fields comes from.
 enum Written {
@@ -104,27 +104,102 @@ pub(super) fn record_types(
         };
         let when = when(section, &layout)?;
         let role = role(section.role.as_ref())?;
+        let position = position(section, role)?;
         let filler_any = filler_any(section)?;
-        records.push(RecordType { layout: Arc::new(layout), own, parents, format, role, when, filler_any });
+        records.push(RecordType {
+            layout: Arc::new(layout),
+            own,
+            parents,
+            format,
+            role,
+            when,
+            position,
+            filler_any,
+        });
     }
-    let open = sections.iter().zip(&records).position(|(_, record)| record.when.is_empty());
-    if let Some(open) = open
-        && let Some(after) = sections.get(open + 1)
-    {
+    reachable(sections, &records)?;
+    lay_out(source, &mut records)?;
+    match records.first() {
+        Some(first) => Ok((first.format.clone(), records, masks)),
+        None => Err(Fault { span: None, message: "the job has no [[record]]".into(), advice: None }),
+    }
+}
+
+/// Refuses a record type that no record can be of, because every record at its place is of one before it.
+fn reachable(sections: &[RecordSection], records: &[RecordType]) -> Checked<()> {
+    for (at, (after, record)) in sections.iter().zip(records).enumerate() {
+        let is_open = |of: &&RecordType| of.when.is_empty() && of.position == record.position;
+        let Some(open) = records[..at].iter().find(is_open) else { continue };
+        if record.position.is_some() {
+            return fault(
+                after.name.span(),
+                format!(
+                    "no record can be `{}`, because the record at its position is `{}`",
+                    after.name.get_ref(),
+                    open.layout.record
+                ),
+            );
+        }
+
         return fault_advised(
             after.name.span(),
             format!(
                 "no record can be `{}`, because every record is `{}`",
                 after.name.get_ref(),
-                records[open].layout.record
+                open.layout.record
             ),
             "add a `when` to each record type except the last",
         );
     }
-    match records.first() {
-        Some(first) => Ok((first.format.clone(), records, masks)),
-        None => Err(Fault { span: None, message: "the job has no [[record]]".into(), advice: None }),
+    Ok(())
+}
+
+/// Where records are framed by their layout, gives each record type's form the layouts of all of them.
+fn lay_out(source: &SourceSection, records: &mut [RecordType]) -> Checked<()> {
+    let span = || source.framing.as_ref().map_or(source.format.span(), Spanned::span);
+    let types = records.iter().filter_map(|record| {
+        let Form::Copybook(form) = &record.format.form else { return None };
+        (form.framing == FixedFraming::Layout).then(|| LaidOutType {
+            name: record.layout.record.clone(),
+            record: Arc::clone(&form.record),
+            when: record
+                .when
+                .iter()
+                .map(|when| Telling { field: when.field, one_of: when.one_of.clone() })
+                .collect(),
+        })
+    });
+    let types: Vec<_> = types.collect();
+    if types.is_empty() {
+        return Ok(());
     }
+    if let Some(record) = records.iter().find(|record| record.position.is_some()) {
+        let name = &record.layout.record;
+        return fault(
+            span(),
+            format!(
+                "record `{name}` is told by its position, but framing `layout` must tell each record's type before \
+                 it knows where the record ends; give `{name}` a `when` in place of `position`"
+            ),
+        );
+    }
+    let layouts = Layouts::new(types).or_else(|error| fault(span(), error))?;
+    let max = records.first().map_or(0, |first| first.format.record_bytes_max);
+    if layouts.longest() > max {
+        let longest = layouts.longest();
+        return fault_advised(
+            span(),
+            format!("a record can have {longest} bytes, more than record_bytes_max ({max})"),
+            "raise record_bytes_max",
+        );
+    }
+    let layouts = Arc::new(layouts);
+    for record in records {
+        if let Form::Copybook(form) = &mut record.format.form {
+            form.layouts = Some(Arc::clone(&layouts));
+        }
+    }
+    Ok(())
 }
 
 /// The column that holds the parent's record number.
@@ -201,6 +276,18 @@ fn role(spanned: Option<&Spanned<String>>) -> Checked<RecordRole> {
             );
         }
     })
+}
+
+/// The position by which a record type is told. A header stands first and a trailer last.
+fn position(section: &RecordSection, role: RecordRole) -> Checked<Option<Position>> {
+    let Some(spanned) = &section.position else { return Ok(None) };
+    match (spanned.get_ref().as_str(), role) {
+        ("first", RecordRole::Header) => Ok(Some(Position::First)),
+        ("last", RecordRole::Trailer) => Ok(Some(Position::Last)),
+        ("first", _) => fault(spanned.span(), "position `first` is for a header: set role = \"header\""),
+        ("last", _) => fault(spanned.span(), "position `last` is for a trailer: set role = \"trailer\""),
+        (other, _) => fault(spanned.span(), format!("invalid position `{other}`: expected first or last")),
+    }
 }
 
 fn when(section: &RecordSection, layout: &Layout) -> Checked<Vec<When>> {

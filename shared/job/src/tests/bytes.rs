@@ -22,7 +22,7 @@ fn job(copybook: &str, record: &str) -> Job {
 /// Decodes a chunk; returns where its bytes went, and how many records were rejected.
 fn decoded(job: &Job, chunk: &[u8]) -> (ByteShares, usize) {
     let mut decoder = ChunkDecoder::new(&Arc::new(job.clone())).unwrap();
-    let start = Start { first_record_no: RecordNo(1), offset: 0, parents: &[] };
+    let start = Start { first_record_no: RecordNo(1), offset: 0, parents: &[], ends_source: true };
     let decoded = decoder.decode(start, chunk).unwrap();
     (decoded.bytes, decoded.rejects.len())
 }
