@@ -6,9 +6,10 @@ use super::numbers::NumberFormat;
 pub const REST: usize = usize::MAX;
 
 /// Which blanks around a field's text are padding.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum Trim {
     /// None: every blank is data.
+    #[default]
     None,
     /// Those at the end.
     Right,
@@ -17,7 +18,7 @@ pub enum Trim {
 }
 
 /// How one field is written.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct FieldForm {
     /// Fixed form: the offset of its first byte in the record (from 0) and its length in bytes, [`REST`] for all that
     /// the record has.
@@ -34,6 +35,8 @@ pub struct FieldForm {
     pub numbers: Option<NumberFormat>,
     /// Delimited form: the name of its column in the header row, exactly, if that is not the field's own.
     pub header: Option<String>,
+    /// Delimited form: which of the columns of that name it is, from 1.
+    pub nth: Option<usize>,
     /// Delimited form: all that is left of the record, separators included.
     pub rest: bool,
     /// Delimited form: the field is not written at all, but summed over groups of values in another.

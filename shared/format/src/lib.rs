@@ -41,6 +41,6 @@ pub use lines::lines;
 pub use numbers::NumberFormat;
 pub use padding::Padding;
 pub use spec::{
-    Copybook, Delimited, Encoding, FieldForm, Fixed, FixedFraming, Form, FormatSpec, LengthField, LengthKind,
-    Outside, Prefix, PrefixForm, REST, Trim,
+    Columns, Copybook, Delimited, Encoding, FieldForm, Fixed, FixedFraming, Form, FormatSpec, LengthField,
+    LengthKind, Outside, Prefix, PrefixForm, REST, Trim,
 };

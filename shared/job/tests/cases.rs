@@ -205,6 +205,43 @@ fn delimited(source: &str, fields: &[(&str, &str)]) -> String {
     )
 }
 
+/// As [`read`], for a source with a header row.
+fn read_named(job: &str, source: &[u8]) -> Result<Vec<String>, String> {
+    let job = Job::parse("job.toml", job).unwrap_or_else(|error| panic!("{error}"));
+    let header = format::Framer::new(&job.format).preamble(source, true).unwrap().unwrap_or(0);
+    let names = format::header_names(&job.format, &source[..header]).unwrap();
+    let bound = job.with_columns(&names).map_err(|error| error.to_string())?;
+    Ok(read(&bound.unwrap_or(job).text, &source[header..]))
+}
+
+#[test]
+fn columns_are_found_by_their_names_in_any_order() {
+    let Some(reordered) = case("header-reordered.csv") else { return };
+    let amounts = [("id", "integer"), ("amount", "decimal(9,2)"), ("fee", "decimal(9,2)")];
+    let job = delimited("header = true", &amounts);
+    let lines = read_named(&job, &reordered).unwrap();
+    assert_eq!(lines, ["1 · 20.00 · 10.00", "2 · 2.00 · 1.00"]);
+    let error = read_named(&job.replace("\"fee\"", "\"charge\""), &reordered).unwrap_err();
+    assert!(error.contains("column 3 is not `charge`") && error.contains("column 2, `fee`"), "{error}");
+    let from = |name: &str, of: &str, more: &str| {
+        (format!("name = \"{name}\"\n"), format!("name = \"{name}\"\nfrom = \"{of}\"\n{more}"))
+    };
+    let doubled = [("id", "integer"), ("first", "decimal(9,2)"), ("second", "decimal(9,2)")];
+    let job = delimited("header = true", &doubled);
+    let (one, other) = (from("first", "amount", ""), from("second", "amount", ""));
+    let job = job.replace(&one.0, &one.1).replace(&other.0, &other.1);
+    let lines = read_named(&job, &case("header-doubled.csv").unwrap()).unwrap();
+    assert_eq!(lines, ["1 · 10.00 · 20.00", "2 · 1.00 · 2.00"]);
+    let turned = job.replace("name = \"first\"\n", "name = \"first\"\nnth = 2\n");
+    let turned = turned.replace("name = \"second\"\n", "name = \"second\"\nnth = 1\n");
+    let lines = read_named(&turned, &case("header-doubled.csv").unwrap()).unwrap();
+    assert_eq!(lines, ["1 · 20.00 · 10.00", "2 · 2.00 · 1.00"]);
+    let umlaut = [("amt", "decimal(9,2)"), ("size", "text(9)"), ("id", "integer")];
+    let (size, named) = from("size", "Größe", "");
+    let job = delimited("header = true", &umlaut).replace(&size, &named);
+    assert_eq!(read_named(&job, &case("header-umlaut.csv").unwrap()).unwrap(), ["1.00 · 'a' · 1"]);
+}
+
 #[test]
 fn an_escape_works_without_quotes_as_copy_and_mysqldump_write_it() {
     let Some(source) = case("backslash.txt") else { return };

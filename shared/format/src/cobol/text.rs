@@ -74,15 +74,10 @@ impl Texts {
             FieldType::Text { chars_max } => Target::Text { chars_max },
             ref other => {
                 let field = FieldForm {
-                    span: None,
                     trim: form.trim,
                     pattern: form.pattern.clone(),
                     truths: form.truths.clone(),
-                    implied_point: false,
-                    numbers: None,
-                    header: None,
-                    rest: false,
-                    sum_of: None,
+                    ..FieldForm::default()
                 };
                 Target::Other(Reader::new(other, &field)?)
             }

@@ -36,11 +36,17 @@ pub(crate) struct FieldSection {
     #[schemars(with = "String", extend("examples" = ["decimal(15,2)", "text(40)", "date(%Y%m%d)"]))]
     pub(crate) ty: Option<Spanned<String>>,
     /// Where the field comes from, if `name` renames it. Format `delimited`: the name of its column in the header row,
-    /// exactly as it is written. Format `copybook`: the name of the column that the copybook's item would get by
-    /// itself.
+    /// exactly as it is written; the column may stand anywhere in the row. Without `from` it is the field's own name,
+    /// in any case and with any signs between its words. Format `copybook`: the name of the column that the copybook's
+    /// item would get by itself.
     #[serde(default)]
     #[schemars(with = "String", extend("examples" = ["client_bdate"]))]
     pub(crate) from: Option<Spanned<String>>,
+    /// Format `delimited`: which of the columns of one name the field is in, counted from 1. Without it, fields of one
+    /// column name are in the columns of that name one after the other.
+    #[serde(default)]
+    #[schemars(with = "usize", range(min = 1), extend("examples" = [2]))]
+    pub(crate) nth: Option<Spanned<usize>>,
     /// Format `copybook`: the column whose number says how many of this text's characters are data; what follows them
     /// in the field is not read. A pair of level 49, as Db2's precompiler declares a VARCHAR, needs no such key.
     #[serde(default)]

@@ -71,8 +71,10 @@ pub(crate) struct SourceSection {
     #[serde(default)]
     #[schemars(with = "String", length(max = 1), extend("default" = "", "examples" = ["\\"]))]
     pub(crate) escape: Option<Spanned<String>>,
-    /// Format `delimited`: whether the first row names the columns. The row must name the job's fields in their order,
-    /// and is no record.
+    /// Format `delimited`: whether the first row names the columns. It is no record. A column is found by its name
+    /// (`from`, or the field's own), in any order; with several record types, and with `rest`, the columns must be in
+    /// the fields' order. A column that no field has and `leave_out` does not name is refused, and so is a field
+    /// without a column.
     #[serde(default)]
     #[schemars(with = "bool", extend("default" = false, "examples" = [true]))]
     pub(crate) header: Option<Spanned<bool>>,

@@ -119,8 +119,19 @@ pub(super) fn field_form(
         }
         from => from.as_ref().map(|from| from.get_ref().clone()),
     };
+    let nth = match &section.nth {
+        None => None,
+        Some(spanned) if source.header.as_ref().is_none_or(|header| !*header.get_ref()) => {
+            return fault(
+                spanned.span(),
+                "`nth` counts columns of the header row; set header = true under [source]",
+            );
+        }
+        Some(spanned) if *spanned.get_ref() == 0 => return fault(spanned.span(), "`nth` counts from 1"),
+        Some(spanned) => Some(*spanned.get_ref()),
+    };
     let rest = section.rest.as_ref().is_some_and(|spanned| *spanned.get_ref());
-    Ok(FieldForm { span, trim, pattern, truths, implied_point, numbers, header, rest, sum_of: None })
+    Ok(FieldForm { span, trim, pattern, truths, implied_point, numbers, header, nth, rest, sum_of: None })
 }
 
 /// The texts for true and for false, if they are said.
@@ -287,6 +298,7 @@ fn delimited(source: &SourceSection, record: &RecordSection, encoding: Encoding)
         terminator: None,
         continuation: None,
         missing_is_null: false,
+        columns: None,
     })
 }
 

@@ -105,7 +105,9 @@ pub(super) fn record_types(
         let when = when(section, &layout)?;
         let role = role(section.role.as_ref())?;
         let filler_any = filler_any(section)?;
-        records.push(RecordType { layout: Arc::new(layout), own, parents, format, role, when, filler_any });
+        let leave_out = left_out(section, source, types)?;
+        let layout = Arc::new(layout);
+        records.push(RecordType { layout, own, parents, format, role, when, filler_any, leave_out });
     }
     let open = sections.iter().zip(&records).position(|(_, record)| record.when.is_empty());
     if let Some(open) = open
@@ -124,6 +126,20 @@ pub(super) fn record_types(
     match records.first() {
         Some(first) => Ok((first.format.clone(), records, masks)),
         None => Err(Fault { span: None, message: "the job has no [[record]]".into(), advice: None }),
+    }
+}
+
+/// The columns of a delimited source that become no field. A copybook's items are left out of its plan.
+fn left_out(section: &RecordSection, source: &SourceSection, types: usize) -> Checked<Vec<String>> {
+    let has_header = source.header.as_ref().is_some_and(|header| *header.get_ref());
+    match source.format.get_ref().as_str() {
+        "delimited" if section.leave_out.is_empty() => Ok(Vec::new()),
+        "delimited" if !has_header || types > 1 => fault(
+            section.name.span(),
+            "`leave_out` needs a header row (header = true under [source]) and one record type",
+        ),
+        "delimited" => Ok(section.leave_out.clone()),
+        _ => Ok(Vec::new()),
     }
 }
 
