@@ -7,6 +7,7 @@ use memchr::memchr;
 
 use super::fault::{Fault, bad_utf8, not_a, quoted};
 use super::field::FieldForm;
+use super::instant::Instants;
 use super::numbers::NumberFormat;
 use super::time::Pattern;
 
@@ -49,6 +50,7 @@ pub(super) enum Reader {
     },
     Date(Pattern),
     Timestamp(Pattern),
+    Instant(Instants),
     Boolean {
         truths: Option<(Vec<String>, Vec<String>)>,
     },
@@ -77,6 +79,7 @@ impl Reader {
             }
             FieldType::Date => Self::Date(pattern("%Y-%m-%d")?),
             FieldType::Timestamp => Self::Timestamp(pattern("%Y-%m-%d %H:%M:%S%.f")?),
+            FieldType::Instant => Self::Instant(Instants::new(form.pattern.as_deref())?),
             FieldType::Boolean => Self::Boolean { truths: form.truths.clone() },
             FieldType::Bytes => Self::Bytes,
         })
@@ -114,6 +117,7 @@ impl Reader {
             }
             Self::Date(pattern) => pattern.date(text).map(Value::Date),
             Self::Timestamp(pattern) => pattern.timestamp(text).map(Value::Timestamp),
+            Self::Instant(instants) => instants.read(text).map(Value::Instant),
             Self::Boolean { truths } => match truth(text, truths.as_ref()) {
                 Some(truth) => Ok(Value::Boolean(truth)),
                 None => Err(not_a(text, "is not a boolean")),

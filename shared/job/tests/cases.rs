@@ -362,6 +362,24 @@ fn an_offset_is_never_dropped_and_local_times_stay_as_they_are_written() {
         "3 · 0001-01-01 00:00:00.000000 · 9999-12-31 23:59:59.000000 · '2026-07-27T00:30:00Z'"
     );
     assert!(lines[3].starts_with("REJECT type"), "a 60th second is not the 59th: {}", lines[3]);
+    for format in ["timestamptz", "timestamp with time zone"] {
+        let lines = read(&local(format), &source);
+        let instants = ["2026-07-27 04:30:00", "2026-07-26 19:00:00", "2026-07-27 00:30:00"];
+        for (line, instant) in lines.iter().zip(instants) {
+            assert!(line.ends_with(&format!(" · {instant}.000000Z")), "{line}");
+        }
+        assert!(
+            lines[3].contains("'2026-07-27 00:30:00' is not a timestamp with an offset from UTC"),
+            "{}",
+            lines[3]
+        );
+    }
+    let lines = read(&local("timestamptz(%Y-%m-%d %H:%M:%S %z)"), &source);
+    assert!(lines[1].ends_with(" · 2026-07-26 19:00:00.000000Z"), "{}", lines[1]);
+    assert!(lines[2].starts_with("REJECT type"), "{}", lines[2]);
+    for format in ["timestamptz(%Y-%m-%d %H:%M:%S)", "timestamptz(%s)", "timestamptz(%H:%M%z)"] {
+        assert!(Job::parse("job.toml", &local(format)).is_err(), "{format}");
+    }
     let lines = read(&local("timestamp"), &source);
     assert!(lines[..3].iter().all(|line| line.starts_with("REJECT type")), "{lines:#?}");
 }

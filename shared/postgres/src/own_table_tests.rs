@@ -25,6 +25,7 @@ fn every_kind(final_table: &str) -> Arc<Job> {
         ("units", "decimal(9,0)"),
         ("day", "date"),
         ("moment", "timestamp"),
+        ("seen", "timestamptz"),
         ("said", "text(20)"),
     ] {
         text.push_str(&format!("[[record.field]]\nname = \"{name}\"\ntype = \"{ty}\"\n"));
@@ -41,13 +42,14 @@ fn record<'a>(code: &'a str, n: i64, amount: &str, moment: &str, said: &'a str) 
         decimal("17", 0),
         Value::Date("2024-02-29".parse().unwrap()),
         Value::Timestamp(moment.parse().unwrap()),
+        Value::Instant(moment.parse().unwrap()),
         if said.is_empty() { Value::Null } else { Value::Text(said) },
     ])
 }
 
 const NARROW: &str = "CREATE DOMAIN money_amount AS numeric(7,3) CHECK (VALUE <> 13);
     CREATE TABLE kinds (
-      said varchar(5), moment timestamp(3), day timestamp, units smallint, amount money_amount, code char(3),
+      said varchar(5), moment timestamp(3), seen timestamptz(3), day timestamp, units smallint, amount money_amount, code char(3),
       n integer, note text DEFAULT 'x', id bigint GENERATED ALWAYS AS IDENTITY,
       twice numeric GENERATED ALWAYS AS (units * 2) STORED, last_run_id varchar(40), UNIQUE (n, code))";
 

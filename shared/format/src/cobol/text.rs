@@ -180,6 +180,7 @@ fn owned(value: Value<'_>) -> Result<(Value<'static>, FieldValue), Reject> {
         Value::Decimal(amount) => (Value::Decimal(amount), FieldValue::Decimal(amount)),
         Value::Date(date) => (Value::Date(date), FieldValue::Date(date)),
         Value::Timestamp(at) => (Value::Timestamp(at), FieldValue::Timestamp(at)),
+        Value::Instant(at) => (Value::Instant(at), FieldValue::Instant(at)),
         Value::Boolean(truth) => (Value::Boolean(truth), FieldValue::Boolean(truth)),
         Value::Text(_) | Value::Bytes(_) => {
             return Err(Reject::new(ReasonCode::Type, "the column's type cannot be read from text"));

@@ -28,10 +28,12 @@ pub(crate) struct FieldSection {
     /// `text(n)`: at most n characters. `integer`: 64 bits. `decimal(p,s)`: p digits (at most 38), s of them after the
     /// point. `boolean`. `bytes`: the bytes as they are; in format `delimited` they are written as hexadecimal digits.
     /// `date`, `timestamp`: as `2024-02-29` and `2024-02-29 13:45:00.123456`, or in a form of your own. A form is
-    /// strptime's: `date(%d.%m.%Y)`. A date in a copybook's number is spelt by letters: `date(YYYYMMDD)`,
-    /// `date(YYMMDD)`, `date(YYYYDDD)`, `date(YYDDD)`, `date(CYYMMDD)`, `date(CYYDDD)`, `date(DDMMYYYY)`,
-    /// `date(DDMMYY)`, `date(MMDDYYYY)`, `date(MMDDYY)`, `timestamp(YYYYMMDDHHMMSS)`, `text(HHMMSS)`, `text(HHMMSSHH)`.
-    /// `timestamp(db2)` is a timestamp as Db2 unloads it. No type is a float.
+    /// strptime's: `date(%d.%m.%Y)`. `timestamptz`: a time with an offset from UTC, as `2024-02-29 13:45:00 +0100` and
+    /// `2024-02-29T13:45:00Z`, or in a form with `%z` or a `Z` at its end; it is an instant, kept in UTC. A date in a
+    /// copybook's number is spelt by letters: `date(YYYYMMDD)`, `date(YYMMDD)`, `date(YYYYDDD)`, `date(YYDDD)`,
+    /// `date(CYYMMDD)`, `date(CYYDDD)`, `date(DDMMYYYY)`, `date(DDMMYY)`, `date(MMDDYYYY)`, `date(MMDDYY)`,
+    /// `timestamp(YYYYMMDDHHMMSS)`, `text(HHMMSS)`, `text(HHMMSSHH)`. `timestamp(db2)` is a timestamp as Db2 unloads
+    /// it. No type is a float.
     #[serde(default, rename = "type")]
     #[schemars(with = "String", extend("examples" = ["decimal(15,2)", "text(40)", "date(%Y%m%d)"]))]
     pub(crate) ty: Option<Spanned<String>>,

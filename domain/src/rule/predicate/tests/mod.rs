@@ -65,6 +65,7 @@ fn record<'a>(layout: &Layout, written: &'a str) -> Vec<Value<'a>> {
             FieldType::Text { .. } => Value::Text(text),
             FieldType::Date => Value::Date(text.parse().unwrap()),
             FieldType::Timestamp => Value::Timestamp(text.parse().unwrap()),
+            FieldType::Instant => Value::Instant(text.parse().unwrap()),
             FieldType::Boolean => Value::Boolean(text.parse().unwrap()),
             FieldType::Bytes => Value::Bytes(text.as_bytes()),
         };
