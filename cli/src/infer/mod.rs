@@ -24,6 +24,8 @@ mod types;
 mod write;
 
 #[cfg(test)]
+mod loads;
+#[cfg(test)]
 mod tests;
 
 use columns::Columns;

@@ -84,7 +84,7 @@ pub(crate) fn edges() -> Vec<Record<'static>> {
             "2038-01-19T03:14:08",
             b"\\x00",
         ),
-        Record::Row(vec![Value::Null; 9]),
+        Record::Row(vec![Value::Null; 10]),
     ]
 }
 

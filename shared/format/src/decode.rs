@@ -106,7 +106,8 @@ impl Decoder {
             let reader =
                 Reader::new(&field.ty, form).map_err(|error| format!("field `{}`: {error}", field.name))?;
             let required = field.required || layout.key.contains(&index);
-            fields.push(FieldReader { reader, trim: form.trim, required, sum_of: form.sum_of.clone() });
+            let (sum_of, nulls) = (form.sum_of.clone(), form.nulls.clone());
+            fields.push(FieldReader { reader, trim: form.trim, required, sum_of, nulls });
         }
         let is_hexadecimal = |at: &usize| layout.fields[*at].ty == FieldType::Bytes;
         let (shape, hexadecimal) = match &spec.form {

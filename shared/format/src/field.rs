@@ -27,6 +27,14 @@ pub struct FieldForm {
     pub trim: Trim,
     /// Dates and timestamps: the strptime form, such as `%Y-%m-%d`.
     pub pattern: Option<String>,
+    /// Dates and timestamps: further strptime forms. A text must mean the same in each of all that it fits.
+    pub or_patterns: Vec<String>,
+    /// Dates and timestamps: the first of the hundred years that a year of two digits (`%y`) belongs to; `None`: 1969.
+    pub year_window: Option<i16>,
+    /// Timestamps: whether `24:00:00` is the next day's midnight; otherwise it is a reject.
+    pub hour_24: bool,
+    /// The texts that stand for NULL, in place of the source's; in the fixed form, besides blanks.
+    pub nulls: Option<Vec<String>>,
     /// Booleans: the texts for true and for false.
     pub truths: Option<(Vec<String>, Vec<String>)>,
     /// Decimals: the digits after the point are the last ones, and the point is not written.

@@ -4,21 +4,23 @@ use domain::instant;
 use jiff::civil::DateTime;
 
 use super::fault::{Fault, not_a};
-use super::time::{Pattern, exact};
+use super::field::FieldForm;
+use super::patterns::Patterns;
+use super::time::exact;
 
 /// Reads the instants of one field.
 #[derive(Debug, Clone)]
 pub(super) enum Instants {
     /// As ISO 8601 and databases write them.
     Usual,
-    /// In a form of the job's own.
-    Form(Pattern),
+    /// In forms of the job's own.
+    Forms(Patterns),
 }
 
 impl Instants {
     /// Fails, with a sentence for the job's author, on a form that does not say the offset from UTC.
-    pub(super) fn new(form: Option<&str>) -> Result<Self, String> {
-        form.map_or(Ok(Self::Usual), |form| Pattern::of_instant(form).map(Self::Form))
+    pub(super) fn new(form: &FieldForm) -> Result<Self, String> {
+        if form.pattern.is_none() { Ok(Self::Usual) } else { Patterns::of_instants(form).map(Self::Forms) }
     }
 
     /// The instant, as day and time in UTC.
@@ -32,7 +34,7 @@ impl Instants {
                      2024-02-29T13:45:00Z",
                 )),
             },
-            Self::Form(pattern) => pattern.instant(text),
+            Self::Forms(patterns) => patterns.instant(text),
         }
     }
 }

@@ -26,6 +26,7 @@ mod instant;
 mod lines;
 mod numbers;
 mod padding;
+mod patterns;
 mod quoting;
 pub mod spec;
 mod text;

@@ -40,6 +40,10 @@ pub(super) struct Pattern {
     /// Where in the form each directive for seconds ends.
     seconds_end: Vec<usize>,
     may_begin_blank: bool,
+    /// Where years of two digits belong, if the job says so.
+    years: Option<i16>,
+    /// Where in the form the hour begins, if 24:00:00 is the next day's midnight.
+    hour_24: Option<usize>,
 }
 
 impl Pattern {
@@ -104,7 +108,53 @@ impl Pattern {
             seconds_end: seconds.map(|(_, end)| *end).collect(),
             may_begin_blank: form.starts_with(|first: char| first.is_ascii_whitespace())
                 || ["%n", "%t", "%e", "%k", "%l", "%_"].iter().any(|start| form.starts_with(start)),
+            years: None,
+            hour_24: None,
         })
+    }
+
+    /// Years of two digits belong to the hundred years from `first` on. Fails on a form whose other parts depend on the
+    /// century.
+    pub(super) fn with_years(mut self, first: Option<i16>) -> Result<Self, String> {
+        let directives = directives(&self.form);
+        let has = |names: &[u8]| directives.iter().any(|(name, _)| names.contains(name));
+        if let Some(first) = first.filter(|_| has(b"y")) {
+            if has(b"aAuwUVWgGC") {
+                return Err(format!(
+                    "`year_window` does not go with the weekday, week or century of `{}`",
+                    self.form
+                ));
+            }
+            if !(1..=9900).contains(&first) {
+                return Err("`year_window` must be 1 to 9900".to_owned());
+            }
+            self.years = Some(first);
+        }
+        Ok(self)
+    }
+
+    /// Whether 24:00:00 is the next day's midnight. Fails on a form without one hour of the day.
+    pub(super) fn with_hour_24(mut self, is_next_day: bool) -> Result<Self, String> {
+        if is_next_day {
+            let hours: Vec<usize> = directives(&self.form)
+                .iter()
+                .filter(|(name, _)| b"HT".contains(name))
+                .map(|(_, end)| *end)
+                .collect();
+            let [end] = hours[..] else {
+                return Err(format!(
+                    "`hour_24` needs a format with one hour of the day, %H or %T; it is `{}`",
+                    self.form
+                ));
+            };
+            self.hour_24 = self.form[..end].rfind('%');
+        }
+        Ok(self)
+    }
+
+    /// The form, as the job has it.
+    pub(super) fn form(&self) -> &str {
+        &self.form
     }
 
     pub(super) fn date(&self, text: &[u8]) -> Result<Date, Fault> {
@@ -127,6 +177,7 @@ impl Pattern {
             Some(at) => at,
             None => self
                 .read_slowly(text)
+                .or_else(|| self.read_hour_24(text))
                 .ok_or_else(|| not_a(text, &format!("is not a {what} in the format {}", self.form)))?,
         };
         exact(text, at)
@@ -142,18 +193,45 @@ impl Pattern {
 
     fn read_instant(&self, text: &[u8]) -> Option<DateTime> {
         if let (Zone::Offset { last: Some(start) }, Some(text)) = (self.zone, text.strip_suffix(b"Z")) {
-            return self.parts(&self.form[..start], text)?.to_datetime().ok().filter(|at| at.year() >= 1);
+            return self.local(&self.parts(&self.form[..start], text)?).filter(|at| at.year() >= 1);
         }
         let parts = self.parts(&self.form, text)?;
         let offset = match self.zone {
             Zone::Offset { .. } => parts.offset()?,
             Zone::Local | Zone::Utc => Offset::UTC,
         };
-        in_utc(parts.to_datetime().ok()?, SignedDuration::from_secs(offset.seconds().into()))
+        in_utc(self.local(&parts)?, SignedDuration::from_secs(offset.seconds().into()))
     }
 
     fn read_slowly(&self, text: &[u8]) -> Option<DateTime> {
-        self.parts(&self.form, text)?.to_datetime().ok().filter(|at| at.year() >= 1)
+        self.local(&self.parts(&self.form, text)?).filter(|at| at.year() >= 1)
+    }
+
+    /// The next day's midnight, written as 24:00:00.
+    fn read_hour_24(&self, text: &[u8]) -> Option<DateTime> {
+        let hour = self.hour_24?;
+        let (_, start) = BrokenDownTime::parse_prefix(&self.form[..hour], text).ok()?;
+        let mut at_zero = text.to_vec();
+        at_zero.get_mut(start..start + 2).filter(|digits| *digits == b"24")?.copy_from_slice(b"00");
+        let day = self.read_slowly(&at_zero).filter(|at| at.time() == Time::midnight())?;
+        day.checked_add(SignedDuration::from_hours(24)).ok()
+    }
+
+    /// Day and time as they are written, the year in its century.
+    fn local(&self, parts: &BrokenDownTime) -> Option<DateTime> {
+        let at = parts.to_datetime().ok()?;
+        let Some(first) = self.years else { return Some(at) };
+        let year = first + (at.year() - first).rem_euclid(100);
+        let date = match parts.day_of_year() {
+            Some(day) => {
+                let date = Date::new(year, 1, 1)
+                    .ok()?
+                    .checked_add(SignedDuration::from_hours(24 * i64::from(day - 1)));
+                date.ok().filter(|date| date.year() == year)?
+            }
+            None => Date::new(year, at.month(), at.day()).ok()?,
+        };
+        Some(date.to_datetime(at.time()))
     }
 
     /// The form decides; what it lets pass in silence is caught here. `form` is the form, or how it begins.

@@ -6,8 +6,9 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 use toml::Spanned;
 
+use super::record::NamesOrOne;
 use super::source::{CobolSection, NumbersSection};
-use super::values::{constant, constants, width};
+use super::values::{constant, constants, name_or_names, width};
 
 /// A field of a record type: where it stands, what type it has, and which values it may have.
 #[derive(Debug, Deserialize, JsonSchema)]
@@ -62,6 +63,30 @@ pub(crate) struct FieldSection {
     #[serde(default)]
     #[schemars(with = "CobolSection", extend("examples" = [{ "spaces": "zero" }]))]
     pub(crate) cobol: Option<Spanned<CobolSection>>,
+    /// Types `date`, `timestamp` and `timestamptz`, formats `delimited` and `fixed`: the form in which the field is
+    /// written, or a list of forms, instead of one in the type. A text is read in the first form that fits all of it. If
+    /// another fits too, and gives another date, the record is a reject.
+    #[serde(default)]
+    #[schemars(schema_with = "name_or_names", extend("examples" = ["%d.%m.%Y", ["%Y-%m-%d", "%d.%m.%Y"]]))]
+    pub(crate) format: Option<Spanned<NamesOrOne>>,
+    /// Formats `delimited` and `fixed`: the text that stands for NULL in this field, or a list of such texts; it replaces
+    /// `source.null`. In format `fixed` blanks are NULL too. Dates that mean "none" are named here:
+    /// `null = ["0001-01-01", "9999-12-31"]`.
+    #[serde(default)]
+    #[schemars(schema_with = "name_or_names", extend("examples" = ["n/a", ["", "00000000", "99999999"]]))]
+    pub(crate) null: Option<Spanned<NamesOrOne>>,
+    /// Formats `delimited` and `fixed`, forms with `%y`: the first of the hundred years that the field's years of two
+    /// digits belong to; it replaces `source.year_window`.
+    #[serde(default)]
+    #[schemars(with = "i16", range(min = 1, max = 9900), extend("examples" = [1930]))]
+    pub(crate) year_window: Option<Spanned<i16>>,
+    /// Type `timestamp`, formats `delimited` and `fixed`: what `24:00:00` is: a reject, or the midnight of the next day.
+    #[serde(default)]
+    #[schemars(
+        with = "String",
+        extend("default" = "reject", "enum" = ["reject", "next-day"], "examples" = ["next-day"])
+    )]
+    pub(crate) hour_24: Option<Spanned<String>>,
     /// Whether a record in which the field is NULL is a reject. Fields of the key are always required.
     #[serde(default)]
     #[schemars(extend("default" = false, "examples" = [true]))]

@@ -184,6 +184,16 @@ pub(crate) enum NamesOrOne {
     Names(Vec<String>),
 }
 
+impl NamesOrOne {
+    /// The names, one or several.
+    pub(crate) fn names(&self) -> &[String] {
+        match self {
+            Self::One(name) => std::slice::from_ref(name),
+            Self::Names(names) => names,
+        }
+    }
+}
+
 /// `"*"` or a list of field names.
 #[derive(Debug, Deserialize)]
 #[serde(untagged)]

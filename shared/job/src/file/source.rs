@@ -4,6 +4,9 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 use toml::Spanned;
 
+use super::record::NamesOrOne;
+use super::values::name_or_names;
+
 /// How the source is written: its format, its encoding, and where its records begin and end.
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
@@ -83,10 +86,16 @@ pub(crate) struct SourceSection {
     #[serde(default)]
     #[schemars(with = "NumbersSection")]
     pub(crate) numbers: Option<Spanned<NumbersSection>>,
-    /// Format `delimited`: the unquoted text that stands for NULL.
+    /// Format `delimited`: the unquoted text that stands for NULL, or a list of such texts. A field's own `null` replaces
+    /// it.
     #[serde(default)]
-    #[schemars(with = "String", extend("default" = "", "examples" = ["\\N"]))]
-    pub(crate) null: Option<Spanned<String>>,
+    #[schemars(schema_with = "name_or_names", extend("default" = "", "examples" = ["\\N", ["", "NULL", "\\N"]]))]
+    pub(crate) null: Option<Spanned<NamesOrOne>>,
+    /// Formats `delimited` and `fixed`: the first of the hundred years that years of two digits (`%y`) belong to. With
+    /// 1950, 49 is 2049 and 50 is 1950. A field's own `year_window` replaces it. (Copybooks: `cobol.year_window`.)
+    #[serde(default)]
+    #[schemars(with = "i16", range(min = 1, max = 9900), extend("default" = 1969, "examples" = [1950]))]
+    pub(crate) year_window: Option<Spanned<i16>>,
     /// Format `delimited`: whether each row has a separator after its last field, as in `a|b|`.
     #[serde(default)]
     #[schemars(with = "bool", extend("default" = false, "examples" = [true]))]

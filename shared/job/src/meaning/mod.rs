@@ -16,6 +16,7 @@ mod sensitive;
 mod tables;
 mod trends;
 mod types;
+mod written;
 
 use std::collections::HashSet;
 use std::ops::Range;

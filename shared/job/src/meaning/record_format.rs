@@ -13,7 +13,7 @@ use source::Compression;
 use toml::Spanned;
 
 use super::framing::{framing, outside, refuse_framing};
-use super::{Checked, encoding, fault, fault_advised, numbers, repeated};
+use super::{Checked, encoding, fault, fault_advised, numbers, repeated, written};
 use crate::file::{FieldSection, RecordSection, SourceSection, WidthSection};
 
 /// No record is longer than this unless the job says so: 1 MiB.
@@ -131,7 +131,8 @@ pub(super) fn field_form(
         Some(spanned) => Some(*spanned.get_ref()),
     };
     let rest = section.rest.as_ref().is_some_and(|spanned| *spanned.get_ref());
-    Ok(FieldForm { span, trim, pattern, truths, implied_point, numbers, header, nth, rest, sum_of: None })
+    let written = written::form(section, ty, pattern, source, is_fixed)?;
+    Ok(FieldForm { span, trim, truths, implied_point, numbers, header, nth, rest, ..written })
 }
 
 /// The texts for true and for false, if they are said.
@@ -293,7 +294,7 @@ fn delimited(source: &SourceSection, record: &RecordSection, encoding: Encoding)
         // An escape that is the quote itself is the usual doubling.
         escape: escape.filter(|byte| Some(*byte) != quote),
         header: source.header.as_ref().is_some_and(|spanned| *spanned.get_ref()),
-        null: source.null.as_ref().map(|spanned| spanned.get_ref().clone()).unwrap_or_default(),
+        null: written::null_of_source(source, quote.is_none().then_some(escape).flatten())?,
         trailing_separator: source.trailing_separator.as_ref().is_some_and(|spanned| *spanned.get_ref()),
         terminator: None,
         continuation: None,
