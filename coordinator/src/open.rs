@@ -18,7 +18,7 @@ use crate::context::coordinator::Coordinator;
 use crate::ops::standing::driver;
 use crate::progress::Phase;
 use crate::split::splitter::ChunkLimits;
-use crate::split::{SplitError, check_header_row};
+use crate::split::{SplitError, of_source};
 
 /// What is to be run.
 #[derive(Debug, Clone)]
@@ -143,8 +143,8 @@ impl Coordinator {
         let new = NewRun {
             run_id,
             job: job.name.clone(),
-            job_text: job.text.clone(),
-            job_digest: job.digest,
+            job_text: sealed.job.text.clone(),
+            job_digest: sealed.job.digest,
             source: sealed.location,
             source_bytes: sealed.bytes,
             source_sha256: sealed.sha256,
@@ -177,9 +177,10 @@ impl Coordinator {
         let hashed = tokio::task::spawn_blocking(move || {
             let location = source.location().to_argument();
             // A stream can be read once only: its header is checked, and its bytes are hashed, as they are split.
-            if bytes.is_some() {
-                check_header_row(source.reader()?, &job).map_err(OpenError::Header)?;
-            }
+            let job = of_source(&job, &source).map_err(|error| match error {
+                SplitError::Source(error) => OpenError::Source(error),
+                error => OpenError::Header(error),
+            })?;
             let sha256 = match bytes {
                 None => None,
                 Some(_) => Some(
@@ -187,7 +188,7 @@ impl Coordinator {
                         .sha256(&|| stop.is_cancelled(), &|done| watch.send_modify(|now| now.done = done))?,
                 ),
             };
-            Ok::<_, OpenError>(Sealed { location, bytes, sha256 })
+            Ok::<_, OpenError>(Sealed { job, location, bytes, sha256 })
         });
         let sealed = hashed.await.map_err(|_| OpenError::Stopped)?;
         if self.stop.is_cancelled() {
@@ -210,6 +211,8 @@ fn in_hand_text(run_id: RunId, state: RunState, driven_by: Option<&str>) -> Stri
 }
 
 struct Sealed {
+    /// The job, with the source's columns.
+    job: Arc<Job>,
     location: String,
     bytes: Option<u64>,
     sha256: Option<domain::fingerprint::Hash>,

@@ -31,6 +31,7 @@ pub mod forest;
 pub mod hex;
 pub mod ids;
 pub mod inclusion;
+pub mod instant;
 pub mod invariants;
 pub mod layout;
 pub mod lease;

@@ -15,6 +15,7 @@
 //! | 5 | timestamp | ASCII `YYYY-MM-DD HH:MM:SS.ffffff` |
 //! | 6 | boolean | one byte, 0 or 1 |
 //! | 7 | bytes | as they are |
+//! | 8 | timestamptz | ASCII `YYYY-MM-DD HH:MM:SS.ffffffZ`, in UTC |
 //! | 255 | a value that the column's type cannot have | the store's own form, so that it never equals a real one |
 //!
 //! Tag and length make the encoding prefix-free: no two different records share one.
@@ -43,6 +44,7 @@ pub enum Tag {
     Timestamp = 5,
     Boolean = 6,
     Bytes = 7,
+    Instant = 8,
     Foreign = 255,
 }
 
@@ -57,6 +59,7 @@ impl Tag {
             5 => Self::Timestamp,
             6 => Self::Boolean,
             7 => Self::Bytes,
+            8 => Self::Instant,
             255 => Self::Foreign,
             _ => return None,
         })
@@ -71,6 +74,7 @@ impl Tag {
             FieldType::Decimal { .. } => Self::Decimal,
             FieldType::Date => Self::Date,
             FieldType::Timestamp => Self::Timestamp,
+            FieldType::Instant => Self::Instant,
             FieldType::Boolean => Self::Boolean,
             FieldType::Bytes => Self::Bytes,
         }
@@ -112,6 +116,11 @@ pub fn put(out: &mut Vec<u8>, value: &Value<'_>) {
         }
         Value::Date(date) => put_raw(out, Tag::Date, &date_text(*date)),
         Value::Timestamp(at) => put_raw(out, Tag::Timestamp, &timestamp_text(*at)),
+        Value::Instant(at) => {
+            let mut text = [b'Z'; 27];
+            text[..26].copy_from_slice(&timestamp_text(*at));
+            put_raw(out, Tag::Instant, &text);
+        }
         Value::Boolean(truth) => put_raw(out, Tag::Boolean, &[u8::from(*truth)]),
         Value::Bytes(bytes) => put_raw(out, Tag::Bytes, bytes),
     }
@@ -205,6 +214,7 @@ impl<'a> RawField<'a> {
             }
             FieldType::Date => Value::Date(text()?.parse().ok()?),
             FieldType::Timestamp => Value::Timestamp(text()?.parse().ok()?),
+            FieldType::Instant => Value::Instant(text()?.strip_suffix('Z')?.parse().ok()?),
             FieldType::Boolean => Value::Boolean(self.content == [1]),
             FieldType::Bytes => Value::Bytes(self.content),
         })
@@ -221,7 +231,7 @@ impl<'a> RawField<'a> {
                 Ok(bytes) => i64::from_be_bytes(bytes).to_string(),
                 Err(_) => format!("x'{}'", hex::encode(self.content)),
             },
-            Tag::Decimal | Tag::Date | Tag::Timestamp => text().escape_debug().to_string(),
+            Tag::Decimal | Tag::Date | Tag::Timestamp | Tag::Instant => text().escape_debug().to_string(),
             Tag::Boolean => (self.content == [1]).to_string(),
             Tag::Bytes => format!("x'{}'", hex::encode(self.content)),
             Tag::Foreign => format!("{} (not of the column's type)", text().escape_debug()),
@@ -362,6 +372,7 @@ mod tests {
             Value::Timestamp(datetime(2024, 2, 29, 1, 2, 3, 4_005_000)),
             Value::Boolean(true),
             Value::Bytes(&[0, 255]),
+            Value::Instant(datetime(2024, 2, 29, 1, 2, 3, 4_005_000)),
         ]);
         let expected = [
             "0000000000000007",
@@ -373,6 +384,7 @@ mod tests {
             "050000001a323032342d30322d32392030313a30323a30332e303034303035",
             "060000000101",
             "070000000200ff",
+            "080000001b323032342d30322d32392030313a30323a30332e3030343030355a",
         ];
         assert_eq!(hex::encode(&bytes), expected.concat());
     }

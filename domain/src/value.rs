@@ -30,6 +30,8 @@ pub enum FieldType {
     Date,
     /// A day and a time without a zone, exact to the microsecond.
     Timestamp,
+    /// A point in time, exact to the microsecond.
+    Instant,
     /// A boolean: true or false.
     Boolean,
     /// A string of uninterpreted bytes.
@@ -44,6 +46,7 @@ impl fmt::Display for FieldType {
             Self::Decimal { precision, scale } => write!(f, "decimal({precision},{scale})"),
             Self::Date => f.write_str("date"),
             Self::Timestamp => f.write_str("timestamp"),
+            Self::Instant => f.write_str("timestamptz"),
             Self::Boolean => f.write_str("boolean"),
             Self::Bytes => f.write_str("bytes"),
         }
@@ -65,6 +68,8 @@ pub enum Value<'a> {
     Date(Date),
     /// A day and a time without a zone, to the microsecond.
     Timestamp(DateTime),
+    /// A point in time, as day and time in UTC, to the microsecond.
+    Instant(DateTime),
     /// A boolean: true or false.
     Boolean(bool),
     /// A string of uninterpreted bytes.
@@ -99,6 +104,7 @@ impl fmt::Display for Value<'_> {
             Self::Decimal(amount) => amount.fmt(f),
             Self::Date(date) => date.fmt(f),
             Self::Timestamp(at) => write!(f, "{}", at.strftime("%Y-%m-%d %H:%M:%S%.6f")),
+            Self::Instant(at) => write!(f, "{}Z", at.strftime("%Y-%m-%d %H:%M:%S%.6f")),
             Self::Boolean(true) => f.write_str("true"),
             Self::Boolean(false) => f.write_str("false"),
             Self::Bytes(bytes) => write!(f, "x'{}'", hex::encode(bytes)),
@@ -119,6 +125,8 @@ pub enum Literal {
     Date(Date),
     /// A day and a time without a zone, to the microsecond.
     Timestamp(DateTime),
+    /// A point in time, as day and time in UTC, to the microsecond.
+    Instant(DateTime),
     /// A boolean: true or false.
     Boolean(bool),
 }
@@ -133,6 +141,7 @@ impl Literal {
             Self::Decimal(amount) => Value::Decimal(*amount),
             Self::Date(date) => Value::Date(*date),
             Self::Timestamp(at) => Value::Timestamp(*at),
+            Self::Instant(at) => Value::Instant(*at),
             Self::Boolean(truth) => Value::Boolean(*truth),
         }
     }
@@ -147,7 +156,7 @@ pub fn compare(a: &Value<'_>, b: &Value<'_>) -> Option<std::cmp::Ordering> {
         (Value::Text(a), Value::Text(b)) => a.cmp(b),
         (Value::Integer(a), Value::Integer(b)) => a.cmp(b),
         (Value::Date(a), Value::Date(b)) => a.cmp(b),
-        (Value::Timestamp(a), Value::Timestamp(b)) => a.cmp(b),
+        (Value::Timestamp(a), Value::Timestamp(b)) | (Value::Instant(a), Value::Instant(b)) => a.cmp(b),
         (Value::Date(a), Value::Timestamp(b)) => a.at(0, 0, 0, 0).cmp(b),
         (Value::Timestamp(a), Value::Date(b)) => a.cmp(&b.at(0, 0, 0, 0)),
         (Value::Boolean(a), Value::Boolean(b)) => a.cmp(b),

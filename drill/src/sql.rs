@@ -38,6 +38,7 @@ impl Dialect {
             (Value::Decimal(value), Self::Postgres) => value.to_string(),
             (Value::Date(value), _) => format!("'{value}'"),
             (Value::Timestamp(at), _) => format!("'{}'", at.strftime("%Y-%m-%d %H:%M:%S%.6f")),
+            (Value::Instant(_), _) => format!("'{value}'"),
             (Value::Boolean(value), Self::Sqlite) => u8::from(*value).to_string(),
             (Value::Boolean(value), Self::Postgres) => value.to_string(),
             (Value::Bytes(value), Self::Sqlite) => format!("x'{}'", hex::encode(value)),

@@ -29,6 +29,7 @@ pub(crate) enum Owned {
     Decimal(Amount),
     Date(Date),
     Timestamp(DateTime),
+    Instant(DateTime),
     Boolean(bool),
     Bytes(Vec<u8>),
 }
@@ -42,6 +43,7 @@ impl Owned {
             Value::Decimal(amount) => Self::Decimal(*amount),
             Value::Date(date) => Self::Date(*date),
             Value::Timestamp(at) => Self::Timestamp(*at),
+            Value::Instant(at) => Self::Instant(*at),
             Value::Boolean(truth) => Self::Boolean(*truth),
             Value::Bytes(bytes) => Self::Bytes((*bytes).into()),
         }
@@ -56,6 +58,7 @@ impl Owned {
             Self::Decimal(amount) => Value::Decimal(*amount),
             Self::Date(date) => Value::Date(*date),
             Self::Timestamp(at) => Value::Timestamp(*at),
+            Self::Instant(at) => Value::Instant(*at),
             Self::Boolean(truth) => Value::Boolean(*truth),
             Self::Bytes(bytes) => Value::Bytes(bytes),
         }
@@ -72,7 +75,7 @@ impl Owned {
             Self::Text(text) if text.starts_with('0') && text.len() > 1 => 5,
             Self::Decimal(amount) if amount.is_zero() => 6,
             Self::Decimal(amount) if amount.digits() >= 29 => 7,
-            Self::Timestamp(at) if at.subsec_nanosecond() != 0 => 8,
+            Self::Timestamp(at) | Self::Instant(at) if at.subsec_nanosecond() != 0 => 8,
             Self::Integer(0) => 9,
             _ => 10,
         }

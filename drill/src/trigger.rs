@@ -45,6 +45,7 @@ pub(crate) fn different(dialect: Dialect, ty: &FieldType, value: &Owned) -> Opti
         }
         (Owned::Date(date), _) => Owned::Date(date.checked_add(1.day()).ok()?),
         (Owned::Timestamp(at), _) => Owned::Timestamp(at.checked_add(1.hour()).ok()?),
+        (Owned::Instant(at), _) => Owned::Instant(at.checked_add(1.hour()).ok()?),
         (Owned::Boolean(truth), _) => Owned::Boolean(!truth),
         _ => return None,
     };

@@ -38,6 +38,7 @@ enum Kind {
     Decimal(u32, u32),
     Date,
     Timestamp,
+    Instant,
     Boolean,
     Bytes,
 }
@@ -53,6 +54,7 @@ impl Kind {
                 Self::Decimal(u32::try_from(precision).unwrap(), u32::try_from(scale).unwrap())
             }
             5 => Self::Date,
+            6 if random.bool() => Self::Instant,
             6 => Self::Timestamp,
             7 => Self::Boolean,
             _ => Self::Bytes,
@@ -66,6 +68,7 @@ impl Kind {
             Self::Decimal(precision, scale) => format!("decimal({precision},{scale})"),
             Self::Date => "date".into(),
             Self::Timestamp => "timestamp(%Y-%m-%d %H:%M:%S%.f)".into(),
+            Self::Instant => "timestamptz".into(),
             Self::Boolean => "boolean".into(),
             Self::Bytes => "bytes".into(),
         }
@@ -106,6 +109,14 @@ impl Kind {
                     random.u64(..1_000_000)
                 );
                 (Cell::Timestamp(at.clone()), at)
+            }
+            Self::Instant => {
+                // Written at an hour of the day from which the offset does not lead to another day.
+                let (day, hour, rest) = (date(random), random.u64(8..16), random.u64(..60));
+                let (ahead, sign) = (random.u64(..8), if random.bool() { '+' } else { '-' });
+                let in_utc = if sign == '+' { hour - ahead } else { hour + ahead };
+                let written = format!("{day}T{hour:02}:{rest:02}:{rest:02}{sign}{ahead:02}:00");
+                (Cell::Instant(format!("{day} {in_utc:02}:{rest:02}:{rest:02}.000000Z")), written)
             }
             Self::Boolean => {
                 let truth = random.bool();

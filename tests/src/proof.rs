@@ -14,6 +14,8 @@ pub enum Cell {
     Decimal(i128, u32),
     Date(String),
     Timestamp(String),
+    /// In UTC, with the `Z`.
+    Instant(String),
     Boolean(bool),
     Bytes(Vec<u8>),
 }
@@ -33,6 +35,7 @@ impl Cell {
             Self::Decimal(mantissa, scale) => (3, plain(*mantissa, *scale).into_bytes()),
             Self::Date(date) => (4, date.as_bytes().to_vec()),
             Self::Timestamp(at) => (5, at.as_bytes().to_vec()),
+            Self::Instant(at) => (8, at.as_bytes().to_vec()),
             Self::Boolean(truth) => (6, vec![u8::from(*truth)]),
             Self::Bytes(bytes) => (7, bytes.clone()),
         }

@@ -3,11 +3,13 @@
 use comfy_table::Table;
 use coordinator::report::NO_AMOUNTS;
 use domain::layout::Layout;
+use format::Form;
+use job::Job;
 use job::chunk::ChunkDecoder;
 use source::SourceFile;
 use store::masking::random;
 
-use super::context::{read_job, source_of};
+use super::context::{found_columns, read_job, source_of};
 use super::own_tables;
 use super::preview::{self, Shown};
 use crate::args::{Check, Global};
@@ -20,6 +22,11 @@ use crate::wiring;
 /// Runs `crossfoot check`: validates the job file and previews its source.
 pub(crate) async fn check(global: &Global, args: &Check) -> Result<Done, Failure> {
     let job = read_job(&args.job)?;
+    let source = match args.source.is_some() || job.source_path.is_some() {
+        true => Some(SourceFile::open(source_of(&job, &args.job, args.source.as_deref())?, job.compression)?),
+        false => None,
+    };
+    let job = source.as_ref().map_or(Ok(job.clone()), |source| found_columns(&job, source))?;
     let settings = wiring::settings(global, None)?;
     let dialect = wiring::dialect(&settings);
     dialect.holds(&job).map_err(|error| Failure::usage(error.to_string()))?;
@@ -35,18 +42,16 @@ pub(crate) async fn check(global: &Global, args: &Check) -> Result<Done, Failure
     }
     // Creating a decoder validates the format.
     ChunkDecoder::new(&job).map_err(Failure::usage)?;
+    notes.extend(columns_note(&job));
     let mut fits = None;
-    let preview = if args.source.is_some() || job.source_path.is_some() {
-        let source = SourceFile::open(source_of(&job, &args.job, args.source.as_deref())?, job.compression)?;
+    let preview = source.map(|source| {
         fits = Sample::of(&source).ok().and_then(|sample| advice(&job, &sample));
-        let preview = preview::preview(&job, &source, args.records).map_err(|failure| match &fits {
+        preview::preview(&job, &source, args.records).map_err(|failure| match &fits {
             Some(fits) => failure.advise(fits),
             None => failure,
-        })?;
-        Some(preview)
-    } else {
-        None
-    };
+        })
+    });
+    let preview = preview.transpose()?;
     if global.json {
         let types = job.layouts().map(|layout| {
             let fields = layout.fields.iter().map(|field| CheckedField {
@@ -99,6 +104,18 @@ pub(crate) async fn check(global: &Global, args: &Check) -> Result<Done, Failure
     }
     own_tables::usable(looks)?;
     Ok(Done::Well)
+}
+
+/// Says in which order the source has its columns, if they are not the fields in their order.
+fn columns_note(job: &Job) -> Option<String> {
+    let names = job.columns.as_ref()?;
+    let Form::Delimited(form) = &job.format.form else { return None };
+    let left_out = form.columns.as_ref().map_or(&[][..], |columns| &columns.left_out);
+    let shown = names.iter().enumerate().map(|(at, name)| match left_out.contains(&at) {
+        true => format!("`{name}` (left out)"),
+        false => format!("`{name}`"),
+    });
+    Some(format!("the source's columns are found by their names: {}", shown.collect::<Vec<_>>().join(", ")))
 }
 
 pub(super) fn new_table(header: Vec<String>) -> Table {

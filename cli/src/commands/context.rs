@@ -4,10 +4,11 @@ use std::os::unix::fs::FileTypeExt;
 use std::path::Path;
 use std::sync::Arc;
 
+use coordinator::split::SplitError;
 use domain::ids::RunId;
 use job::Job;
 use settings::Settings;
-use source::Location;
+use source::{Location, SourceFile};
 use store::model::Run;
 use store::{RunFilter, Store, StoreError};
 
@@ -54,6 +55,14 @@ pub(crate) async fn find_run(store: &dyn Store, typed: &str) -> Result<Run, Fail
 /// Reads the job file at `path`.
 pub(crate) fn read_job(path: &Path) -> Result<Arc<Job>, Failure> {
     Ok(Arc::new(Job::read(path)?))
+}
+
+/// Returns the job for this source: its columns are found by their names in the header row.
+pub(crate) fn found_columns(job: &Arc<Job>, source: &SourceFile) -> Result<Arc<Job>, Failure> {
+    coordinator::split::of_source(job, source).map_err(|error| match error {
+        SplitError::Source(error) => error.into(),
+        error => Failure::usage(error.to_string()),
+    })
 }
 
 /// Returns the source from the command line, or else the job's own; the job file's folder is the base of a relative

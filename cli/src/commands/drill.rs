@@ -13,8 +13,9 @@ use drill::{Drill, DrillError, Progress, ShadowFactory};
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use serde_json::json;
 use settings::Settings;
+use source::SourceFile;
 
-use super::context::{read_job, source_of};
+use super::context::{found_columns, read_job, source_of};
 use crate::args::{Drill as Args, DrillFormat, Global};
 use crate::outcome::{Done, Failure};
 use crate::output::{deliver, print, print_json, remark, style, unwritten};
@@ -32,6 +33,7 @@ pub(crate) async fn drill(global: &Global, args: &Args) -> Result<Done, Failure>
             "{location} is not a regular file; the drill needs one because it reads the source many times"
         )));
     };
+    let job = found_columns(&job, &SourceFile::open(location.clone(), job.compression)?)?;
     let drill = Drill {
         job,
         source: source.to_owned(),

@@ -4,7 +4,7 @@ use coordinator::split::declare::{DeclareError, declare};
 use platform::causes::chain;
 use source::SourceFile;
 
-use super::context::{read_job, source_of};
+use super::context::{found_columns, read_job, source_of};
 use crate::args::Fingerprint;
 use crate::outcome::{Done, Failure};
 use crate::output::{print_json, remark};
@@ -13,6 +13,7 @@ use crate::output::{print_json, remark};
 pub(crate) fn fingerprint(args: &Fingerprint) -> Result<Done, Failure> {
     let job = read_job(&args.job)?;
     let source = SourceFile::open(source_of(&job, &args.job, args.source.as_deref())?, job.compression)?;
+    let job = found_columns(&job, &source)?;
     let (declared, _) = declare(&job, &source, |_, _| {}).map_err(|error| match error {
         DeclareError::Source(error) => error.into(),
         DeclareError::Job(reason) => Failure::usage(reason),

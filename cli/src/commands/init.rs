@@ -43,11 +43,6 @@ fn of_copybook(args: &Init, path: &Path, dialect: Dialect) -> Result<Done, Failu
     };
     let file = file.unwrap_or_else(|| path.to_string_lossy().into_owned());
     let name = path.file_stem().map_or_else(|| "job".into(), |name| name.to_string_lossy().into_owned());
-<<<<<<< HEAD
-    let form = SourceForm { encoding: &args.encoding, framing: &args.framing, free: args.free };
-    let made =
-        from_copybook(&name, &file, &text, &form).map_err(|error| Failure::usage(error.to_string()))?;
-=======
     let fit =
         args.sample.as_deref().map(|sample| fitting(args, (&name, &file, &text), sample)).transpose()?;
     let fit = fit.flatten();
@@ -61,8 +56,8 @@ fn of_copybook(args: &Init, path: &Path, dialect: Dialect) -> Result<Done, Failu
         free: args.free,
         others: &others,
     };
-    let made = from_copybook(&name, &file, &text, &form).map_err(|error| wrong(&error))?;
->>>>>>> host14
+    let made =
+        from_copybook(&name, &file, &text, &form).map_err(|error| Failure::usage(error.to_string()))?;
     dialect
         .holds_all(&made.layouts.iter().map(|layout| &**layout).collect::<Vec<_>>())
         .map_err(|error| wrong(&error))?;

@@ -25,6 +25,8 @@ mod types;
 pub(crate) mod write;
 
 #[cfg(test)]
+mod loads;
+#[cfg(test)]
 mod tests;
 
 use columns::Columns;

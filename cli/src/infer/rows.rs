@@ -27,6 +27,7 @@ impl Quoting {
             terminator: None,
             continuation: None,
             missing_is_null: false,
+            columns: None,
         }
     }
 }

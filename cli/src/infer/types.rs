@@ -12,6 +12,7 @@ pub(super) enum Type {
     Decimal { precision: usize, scale: usize },
     Date(String),
     Timestamp(String),
+    Instant,
     Boolean,
 }
 
@@ -23,6 +24,7 @@ impl fmt::Display for Type {
             Self::Decimal { precision, scale } => write!(f, "decimal({precision},{scale})"),
             Self::Date(form) => write!(f, "date({form})"),
             Self::Timestamp(form) => write!(f, "timestamp({form})"),
+            Self::Instant => f.write_str("timestamptz"),
             Self::Boolean => f.write_str("boolean"),
         }
     }
@@ -115,6 +117,20 @@ fn boolean(values: &[&str]) -> Option<Typed> {
 }
 
 fn day_or_time(values: &[&str]) -> Option<Typed> {
+    local(values).or_else(|| instant(values))
+}
+
+/// Recognises timestamps with an offset from UTC.
+fn instant(values: &[&str]) -> Option<Typed> {
+    let is_exact = |at: jiff::civil::DateTime| at.subsec_nanosecond() % 1000 == 0;
+    let are_instants = !values.is_empty()
+        && values.iter().all(|value| domain::instant::parse(value.as_bytes()).is_some_and(is_exact));
+    are_instants.then(|| {
+        Typed::with(Type::Instant, "times with a time zone offset: they are loaded as instants, in UTC")
+    })
+}
+
+fn local(values: &[&str]) -> Option<Typed> {
     let (form, ty): (Form, fn(String) -> Type) = match dates::day(values) {
         Some(form) => (form, Type::Date),
         None => (dates::timestamp(values)?, Type::Timestamp),
@@ -227,7 +243,9 @@ fn nearly(values: &[&str]) -> Option<String> {
     if values.iter().all(|value| {
         value.len() > 19 && dates::timestamp(&[&value[..value.floor_char_boundary(19)]]).is_some()
     }) {
-        return Some("looks like timestamps with a time zone; only timestamps without one are parsed".into());
+        return Some(
+            "looks like timestamps with a time zone; a type timestamptz(form) with %z can parse them".into(),
+        );
     }
     let others: Vec<_> = values.iter().filter(|value| !is_number(value)).collect();
     (values.len() >= 10 && others.len() * 10 <= values.len())

@@ -12,6 +12,7 @@ use source::{SourceError, SourceFile};
 use store::model::SplitTotals;
 use thiserror::Error;
 
+use crate::split::of_source;
 use crate::split::splitter::{ChunkLimits, CutChunk, SplitError, split};
 
 /// How the source is cut does not matter to the result; this is a size that keeps two threads busy.
@@ -47,6 +48,7 @@ pub fn declare(
     source: &SourceFile,
     mut see: impl FnMut(&CutChunk, &DecodedChunk),
 ) -> Result<(Declared, SplitTotals), DeclareError> {
+    let job = &of_source(job, source)?;
     let reader = source.reader()?;
     let mut decoder = ChunkDecoder::new(job).map_err(DeclareError::Job)?;
     let (sender, cuts) = sync_channel(4);

@@ -2,8 +2,10 @@
 //! are walked down.
 
 pub mod again;
+mod columns;
 pub mod declare;
 pub mod splitter;
 pub mod wanted;
 
-pub use splitter::{ChunkLimits, SplitError, check_header_row, split};
+pub use columns::of_source;
+pub use splitter::{ChunkLimits, SplitError, split};

@@ -4,11 +4,11 @@
 //! after an interruption gives the same chunks.
 
 use std::io::Read;
+use std::sync::Arc;
 
 use domain::fingerprint::Hash;
 use domain::ids::{ChunkNo, RecordNo};
-use domain::words::{counted, plural};
-use format::spec::Form;
+use domain::words::plural;
 use format::{FrameError, Framer, frames, header_names};
 use job::Job;
 use job::select::{Selector, Standing};
@@ -82,19 +82,21 @@ pub fn split(
     Splitter::new(reader, job, limits)?.run(take)
 }
 
-/// Whether the header row that `reader` begins with, if the job has one, names the job's columns. What else may be
-/// wrong with the source is for splitting to say.
+/// The job for the source that `reader` reads: its columns are found by their names in the header row, if it has one.
+/// What else may be wrong with the source is for splitting to say.
 ///
 /// # Errors
 /// [`SplitError::Header`].
-pub fn check_header_row(reader: Reader, job: &Job) -> Result<(), SplitError> {
-    if !has_header(job) {
-        return Ok(());
-    }
+pub(super) fn with_columns(reader: Reader, job: &Arc<Job>) -> Result<Arc<Job>, SplitError> {
     let limits = ChunkLimits { bytes: 0, records: 0 };
-    match Splitter::new(reader, job, limits).and_then(|mut splitter| splitter.skip_preamble()) {
+    let bound = Splitter::new(reader, job, limits).and_then(|mut splitter| {
+        let header = splitter.preamble()?;
+        found(job, &splitter.buffer.at_hand()[..header])
+    });
+    match bound {
+        Ok(Some(bound)) => Ok(Arc::new(bound)),
         Err(error @ SplitError::Header(_)) => Err(error),
-        _ => Ok(()),
+        Ok(None) | Err(_) => Ok(Arc::clone(job)),
     }
 }
 
@@ -220,6 +222,21 @@ impl<'a> Splitter<'a> {
     }
 
     fn skip_preamble(&mut self) -> Result<u64, SplitError> {
+        let header = self.preamble()?;
+        if found(self.job, &self.buffer.at_hand()[..header])?.is_some() {
+            return Err(SplitError::Header(
+                "its columns are in another order than the job's fields, which cannot be found out from standard \
+                 input; pass the source as a file"
+                    .into(),
+            ));
+        }
+        self.buffer.start += header;
+        self.offset += header as u64;
+        Ok(header as u64)
+    }
+
+    /// How many bytes precede the first record.
+    fn preamble(&mut self) -> Result<usize, SplitError> {
         let outside = self.job.format.outside;
         self.buffer.fill(self.lookahead + outside.header_bytes + outside.footer_bytes)?;
         let found = self.framer.preamble(self.buffer.at_hand(), self.buffer.at_end);
@@ -227,11 +244,7 @@ impl<'a> Splitter<'a> {
             let error = shown(self.job, error);
             SplitError::Frame { record_no: RecordNo(0), offset: 0, error }
         })?;
-        let header = header.unwrap_or(0);
-        check_header(self.job, &self.buffer.at_hand()[..header])?;
-        self.buffer.start += header;
-        self.offset += header as u64;
-        Ok(header as u64)
+        Ok(header.unwrap_or(0))
     }
 }
 
@@ -257,57 +270,14 @@ fn shown(job: &Job, error: FrameError) -> FrameError {
     if job.is_sensitive() { error.without_contents() } else { error }
 }
 
-fn has_header(job: &Job) -> bool {
-    matches!(&job.format.form, Form::Delimited(form) if form.header)
-}
-
-/// A column that moved is otherwise seen only when its values do not fit, if at all.
-fn check_header(job: &Job, preamble: &[u8]) -> Result<(), SplitError> {
-    if !has_header(job) || preamble.is_empty() {
-        return Ok(());
+/// The job for a source that begins so; `None` where that is the job as it stands. A column that moved would otherwise
+/// be seen only when its values do not fit, if at all.
+fn found(job: &Job, preamble: &[u8]) -> Result<Option<Job>, SplitError> {
+    if !job.has_header() || preamble.is_empty() {
+        return Ok(None);
     }
     let names = header_names(&job.format, preamble).map_err(|error| SplitError::Header(error.to_string()))?;
-    // What is told by its position is no row under the header row.
-    let record = job.records.iter().find(|record| record.position.is_none()).or(job.records.first());
-    let Some((fields, forms)) = record.map(|record| (&record.own.fields, &record.format.fields)) else {
-        return Ok(());
-    };
-    if names.len() != fields.len() {
-        return Err(SplitError::Header(format!(
-            "it has {}, but the job has {}",
-            counted(names.len(), "column"),
-            counted(fields.len(), "field")
-        )));
-    }
-    for (at, (name, field)) in names.iter().zip(fields).enumerate() {
-        let from = forms.get(at).and_then(|form| form.header.as_ref());
-        let is_expected = match from {
-            Some(from) => name.trim() == from.trim(),
-            None => plain(name) == plain(&field.name),
-        };
-        if !is_expected {
-            let (number, expected) = (at + 1, from.unwrap_or(&field.name));
-            return Err(SplitError::Header(match job.is_sensitive() {
-                // Without a header row, it is a record that stands there.
-                true => format!("the name of column {number} is not `{expected}`, as the job expects"),
-                false => format!("column {number} is `{name}`, but the job expects `{expected}`"),
-            }));
-        }
-    }
-    Ok(())
-}
-
-/// A column's name as an identifier would spell it: `Account No.` and `account_no` are the same.
-fn plain(name: &str) -> String {
-    let mut out = String::with_capacity(name.len());
-    for c in name.trim().chars() {
-        if c.is_alphanumeric() {
-            out.extend(c.to_lowercase());
-        } else if !out.is_empty() && !out.ends_with('_') {
-            out.push('_');
-        }
-    }
-    out.trim_end_matches('_').to_owned()
+    job.with_columns(&names).map_err(|error| SplitError::Header(error.to_string()))
 }
 
 /// Bytes read and not yet cut.

@@ -254,6 +254,7 @@ pub(super) fn changes(damage: Damage, scenario: &Scenario<'_>) -> Option<(Vec<Ch
         }),
         Damage::HourShifted => value(scenario, "an hour is added", |_, _, old| match old {
             Owned::Timestamp(at) => at.checked_add(1.hour()).ok().map(Owned::Timestamp),
+            Owned::Instant(at) => at.checked_add(1.hour()).ok().map(Owned::Instant),
             _ => None,
         }),
         Damage::FractionDropped => {

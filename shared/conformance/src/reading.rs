@@ -30,6 +30,7 @@ pub(crate) fn kinds_with(of_each_field: &str, of_job: &str) -> Arc<Job> {
         ("amt", "decimal(38,2)"),
         ("day", "date"),
         ("at", "timestamp"),
+        ("seen", "timestamptz"),
         ("b", "bytes"),
     ];
     let fields = types
@@ -55,6 +56,7 @@ pub(crate) fn edges() -> Vec<Record<'static>> {
             decimal(amt, 2),
             Value::Date(day.parse().unwrap()),
             Value::Timestamp(at.parse().unwrap()),
+            Value::Instant(at.parse().unwrap()),
             Value::Bytes(b),
         ])
     };
@@ -82,7 +84,7 @@ pub(crate) fn edges() -> Vec<Record<'static>> {
             "2038-01-19T03:14:08",
             b"\\x00",
         ),
-        Record::Row(vec![Value::Null; 9]),
+        Record::Row(vec![Value::Null; 10]),
     ]
 }
 

@@ -122,7 +122,7 @@ pub(crate) async fn sensitive_groups_are_named_by_the_masks_of_their_values(
     make: &impl AsyncFn() -> Subject,
 ) {
     let subject = make().await;
-    let names = ["flag", "n", "t", "whole", "small", "amt", "day", "at", "b"];
+    let names = ["flag", "n", "t", "whole", "small", "amt", "day", "at", "seen", "b"];
     let by = names.map(|name| format!("{name:?}")).join(", ");
     let rule = format!("[[rule]]\nname = \"r\"\nbalance = {{ sum = \"amt\", by = [{by}], to = \"0.07\" }}");
     let job = super::reading::kinds_with("sensitive = true", &rule);

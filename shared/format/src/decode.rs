@@ -18,7 +18,7 @@ pub use self::decoded::Decoded;
 use self::decoded::emptied;
 use self::field::{FieldReader, trimmed};
 use self::laid_out::{LaidOut, Room};
-use self::pieces::{merge, move_to_scratch, of_charset, of_page};
+use self::pieces::{merge, move_to_scratch, of_charset, of_page, put_in_order};
 use self::reasons::{judge, masked, reason};
 use super::cobol::record::RecordDecoder;
 use super::codepage::CodePage;
@@ -28,7 +28,7 @@ use super::fault::Fault;
 use super::fixed::Cutter;
 use super::groups;
 use super::lines::{Around, Lines, Whole};
-use super::spec::{Encoding, Form, FormatSpec};
+use super::spec::{Columns, Encoding, Form, FormatSpec};
 use super::text::Reader;
 
 #[derive(Debug, Clone)]
@@ -49,6 +49,17 @@ struct Between {
     missing_is_null: bool,
     /// How many fields are written; the others are computed from them.
     written: usize,
+    /// Where each field's column is, if they are not in the fields' order.
+    columns: Option<Columns>,
+}
+
+/// Bytes of a record's text that are of no field.
+#[derive(Debug, Clone, Copy, Default)]
+struct Beside {
+    /// Separators and quotes.
+    framing: usize,
+    /// Columns that become no field.
+    left_out: usize,
 }
 
 /// Decodes one record at a time. What it needs for that is kept from record to record, so that a good record
@@ -66,6 +77,8 @@ pub struct Decoder {
     /// The fields written as hexadecimal digits.
     hexadecimal: Vec<usize>,
     pieces: Vec<Piece>,
+    /// The columns as they are found, where they are not in the fields' order.
+    found: Vec<Piece>,
     scratch: Vec<u8>,
     /// Empty between records: only its memory is of interest.
     values: Vec<Value<'static>>,
@@ -93,7 +106,8 @@ impl Decoder {
             let reader =
                 Reader::new(&field.ty, form).map_err(|error| format!("field `{}`: {error}", field.name))?;
             let required = field.required || layout.key.contains(&index);
-            fields.push(FieldReader { reader, trim: form.trim, required, sum_of: form.sum_of.clone() });
+            let (sum_of, nulls) = (form.sum_of.clone(), form.nulls.clone());
+            fields.push(FieldReader { reader, trim: form.trim, required, sum_of, nulls });
         }
         let is_hexadecimal = |at: &usize| layout.fields[*at].ty == FieldType::Bytes;
         let (shape, hexadecimal) = match &spec.form {
@@ -104,6 +118,7 @@ impl Decoder {
                     null: form.null.as_bytes().to_vec(),
                     rest: spec.fields.iter().position(|field| field.rest),
                     missing_is_null: form.missing_is_null,
+                    columns: form.columns.clone(),
                     written: spec.fields.iter().take_while(|field| field.sum_of.is_none()).count(),
                 }),
                 (0..fields.len()).filter(is_hexadecimal).collect(),
@@ -118,6 +133,7 @@ impl Decoder {
             page: if let Encoding::Page(page) = spec.encoding { Some(page) } else { None },
             hexadecimal,
             pieces: Vec::with_capacity(fields.len() + 1),
+            found: Vec::new(),
             scratch: Vec::new(),
             values: Vec::with_capacity(fields.len()),
             decoded: Vec::with_capacity(fields.len()),
@@ -177,8 +193,8 @@ impl Decoder {
         };
         let scratch: &'a [u8] = scratch;
         let mut values: Vec<Value<'a>> = emptied(std::mem::take(home));
-        let between = match told_apart {
-            Ok(framing) => framing,
+        let beside = match told_apart {
+            Ok(beside) => beside,
             Err(fault) => {
                 reasons.push(Reason { field: None, code: fault.code, detail: fault.detail });
                 values.resize(fields.len(), Value::Null);
@@ -229,7 +245,7 @@ impl Decoder {
                 Shape::Fixed(cutter) => {
                     (cutter.bytes(done.decoded, source_bytes), cutter.data_in_gaps(record))
                 }
-                _ => (of_text(between, field_bytes, around), None),
+                _ => (of_text(beside, field_bytes, around), None),
             };
         }
         done
@@ -272,7 +288,9 @@ impl Decoder {
                 return value.value(&self.scratch);
             }
         }
-        let mut piece = *self.pieces.get(index)?;
+        let columns = self.shape.as_between().and_then(|between| between.columns.as_ref());
+        let column = columns.map_or(Some(index), |columns| columns.of_fields.get(index).copied())?;
+        let mut piece = *self.pieces.get(column)?;
         if piece.place == Place::Record && piece.end > record.len() {
             return None;
         }
@@ -286,36 +304,41 @@ impl Decoder {
         fields.get(index)?.value(&piece, piece.bytes(record, scratch), shape).ok()
     }
 
-    /// Finds which bytes are which field; returns how many bytes are between fields.
-    fn tell_apart(&mut self, record: &[u8]) -> Result<usize, Fault> {
-        let mut framing = 0;
+    /// Finds which bytes are which field; returns how many bytes are of none.
+    fn tell_apart(&mut self, record: &[u8]) -> Result<Beside, Fault> {
+        let mut beside = Beside::default();
         match &self.shape {
             Shape::Delimited(between) => {
-                framing =
-                    between.splitter.split(record, &mut self.scratch, &mut self.pieces).map_err(|error| {
-                        match error {
-                            SplitError::Unclosed(at) => Fault::new(
-                                ReasonCode::Quoting,
-                                format!("the quote opened at byte {at} of the record does not close"),
-                            ),
-                            SplitError::TrailingSeparator => Fault::new(
-                                ReasonCode::FieldCount,
-                                "the record does not end with the separator, as every record should",
-                            ),
-                        }
+                beside.framing = between
+                    .splitter
+                    .split(record, &mut self.scratch, &mut self.pieces)
+                    .map_err(|error| match error {
+                        SplitError::Unclosed(at) => Fault::new(
+                            ReasonCode::Quoting,
+                            format!("the quote opened at byte {at} of the record does not close"),
+                        ),
+                        SplitError::TrailingSeparator => Fault::new(
+                            ReasonCode::FieldCount,
+                            "the record does not end with the separator, as every record should",
+                        ),
                     })?;
                 if let Some(rest) = between.rest {
                     let split = self.pieces.len();
                     merge(&mut self.pieces, rest);
                     // The separators in it are bytes of the field.
-                    framing = framing.saturating_sub(split - self.pieces.len());
+                    beside.framing = beside.framing.saturating_sub(split - self.pieces.len());
                 }
-                let (found, expected) = (self.pieces.len(), between.written);
+                let expected = between.columns.as_ref().map_or(between.written, |columns| columns.count);
+                let found = self.pieces.len();
                 if found > expected || (found < expected && !between.missing_is_null) {
                     return Err(count_fault(found, expected));
                 }
-                // Fields that are missing, and those that are computed.
                 let absent = Piece::of_record(record.len(), record.len(), State::Absent);
+                if let Some(columns) = &between.columns {
+                    self.pieces.resize(columns.count, absent);
+                    beside.left_out = put_in_order(columns, &mut self.pieces, &mut self.found)?;
+                }
+                // Fields that are missing, and those that are computed.
                 self.pieces.resize(self.fields.len(), absent);
             }
             Shape::Fixed(cutter) => {
@@ -332,7 +355,7 @@ impl Decoder {
             // Has its own way: see `laid_out`.
             Shape::Copybook(_) => {}
         }
-        Ok(framing)
+        Ok(beside)
     }
 
     /// Rewrites, into the scratch, the fields whose bytes do not stand for themselves.
@@ -373,11 +396,12 @@ impl Shape {
     }
 }
 
-/// The bytes of a delimited record: those between its fields, those of its fields, and those around its text.
-fn of_text(between: usize, fields: usize, around: Around) -> ByteCounts {
+/// The bytes of a delimited record: those beside its fields, those of its fields, and those around its text.
+fn of_text(beside: Beside, fields: usize, around: Around) -> ByteCounts {
     ByteCounts {
-        framing: between.saturating_add(around.framing) as u64,
+        framing: beside.framing.saturating_add(around.framing) as u64,
         fields: fields as u64,
+        left_out: beside.left_out as u64,
         padding: around.blanks as u64,
         ..ByteCounts::default()
     }

@@ -6,9 +6,10 @@ use super::numbers::NumberFormat;
 pub const REST: usize = usize::MAX;
 
 /// Which blanks around a field's text are padding.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum Trim {
     /// None: every blank is data.
+    #[default]
     None,
     /// Those at the end.
     Right,
@@ -17,7 +18,7 @@ pub enum Trim {
 }
 
 /// How one field is written.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct FieldForm {
     /// Fixed form: the offset of its first byte in the record (from 0) and its length in bytes, [`REST`] for all that
     /// the record has.
@@ -26,6 +27,14 @@ pub struct FieldForm {
     pub trim: Trim,
     /// Dates and timestamps: the strptime form, such as `%Y-%m-%d`.
     pub pattern: Option<String>,
+    /// Dates and timestamps: further strptime forms. A text must mean the same in each of all that it fits.
+    pub or_patterns: Vec<String>,
+    /// Dates and timestamps: the first of the hundred years that a year of two digits (`%y`) belongs to; `None`: 1969.
+    pub year_window: Option<i16>,
+    /// Timestamps: whether `24:00:00` is the next day's midnight; otherwise it is a reject.
+    pub hour_24: bool,
+    /// The texts that stand for NULL, in place of the source's; in the fixed form, besides blanks.
+    pub nulls: Option<Vec<String>>,
     /// Booleans: the texts for true and for false.
     pub truths: Option<(Vec<String>, Vec<String>)>,
     /// Decimals: the digits after the point are the last ones, and the point is not written.
@@ -34,28 +43,12 @@ pub struct FieldForm {
     pub numbers: Option<NumberFormat>,
     /// Delimited form: the name of its column in the header row, exactly, if that is not the field's own.
     pub header: Option<String>,
+    /// Delimited form: which of the columns of that name it is, from 1.
+    pub nth: Option<usize>,
     /// Delimited form: all that is left of the record, separators included.
     pub rest: bool,
     /// Delimited form: the field is not written at all, but summed over groups of values in another.
     pub sum_of: Option<GroupSum>,
-}
-
-impl FieldForm {
-    /// A field that is written plainly: blanks at its end are padding, and each type has its usual notation.
-    #[must_use]
-    pub const fn plain() -> Self {
-        Self {
-            span: None,
-            trim: Trim::Right,
-            pattern: None,
-            truths: None,
-            implied_point: false,
-            numbers: None,
-            header: None,
-            rest: false,
-            sum_of: None,
-        }
-    }
 }
 
 /// A sum over groups of values that repeat within one field: BAI2's amounts in an account record.

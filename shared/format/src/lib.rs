@@ -23,9 +23,11 @@ mod fixed;
 pub mod framing;
 mod groups;
 mod header;
+mod instant;
 mod lines;
 mod numbers;
 mod padding;
+mod patterns;
 mod quoting;
 pub mod spec;
 mod text;
@@ -43,6 +45,6 @@ pub use lines::lines;
 pub use numbers::NumberFormat;
 pub use padding::Padding;
 pub use spec::{
-    Copybook, Delimited, Encoding, FieldForm, Fixed, FixedFraming, Form, FormatSpec, LengthField, LengthKind,
-    Outside, Prefix, PrefixForm, REST, Trim,
+    Columns, Copybook, Delimited, Encoding, FieldForm, Fixed, FixedFraming, Form, FormatSpec, LengthField,
+    LengthKind, Outside, Prefix, PrefixForm, REST, Trim,
 };

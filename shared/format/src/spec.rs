@@ -65,6 +65,19 @@ pub struct Delimited {
     pub continuation: Option<Continuation>,
     /// Whether fields that are missing at a record's end are NULL; otherwise the record is a reject.
     pub missing_is_null: bool,
+    /// Which columns the fields are in; `None`: every column is a field, in the fields' order.
+    pub columns: Option<Columns>,
+}
+
+/// Which columns of a source its fields are in.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Columns {
+    /// How many columns each record has.
+    pub count: usize,
+    /// For each field of the layout, the place of its column, from 0.
+    pub of_fields: Vec<usize>,
+    /// The places of the columns that become no field.
+    pub left_out: Vec<usize>,
 }
 
 /// What a line begins with that goes on with the record before it: 1 to 8 bytes.

@@ -7,8 +7,9 @@ use memchr::memchr;
 
 use super::fault::{Fault, bad_utf8, not_a, quoted};
 use super::field::FieldForm;
+use super::instant::Instants;
 use super::numbers::NumberFormat;
-use super::time::Pattern;
+use super::patterns::Patterns;
 
 const TRUE_TEXTS: [&str; 5] = ["true", "t", "1", "yes", "y"];
 const FALSE_TEXTS: [&str; 5] = ["false", "f", "0", "no", "n"];
@@ -47,8 +48,9 @@ pub(super) enum Reader {
         implied_point: bool,
         numbers: Option<NumberFormat>,
     },
-    Date(Pattern),
-    Timestamp(Pattern),
+    Date(Patterns),
+    Timestamp(Patterns),
+    Instant(Instants),
     Boolean {
         truths: Option<(Vec<String>, Vec<String>)>,
     },
@@ -58,7 +60,7 @@ pub(super) enum Reader {
 
 impl Reader {
     pub(super) fn new(ty: &FieldType, form: &FieldForm) -> Result<Self, String> {
-        let pattern = |default: &str| Pattern::new(form.pattern.as_deref().unwrap_or(default));
+        let patterns = |default: &str| Patterns::new(form, default);
         Ok(match *ty {
             FieldType::Text { chars_max } => Self::Text { chars_max },
             FieldType::Integer => Self::Integer { numbers: form.numbers.clone() },
@@ -75,8 +77,9 @@ impl Reader {
                     None => return Err(format!("{ty} does not fit 38 digits")),
                 }
             }
-            FieldType::Date => Self::Date(pattern("%Y-%m-%d")?),
-            FieldType::Timestamp => Self::Timestamp(pattern("%Y-%m-%d %H:%M:%S%.f")?),
+            FieldType::Date => Self::Date(patterns("%Y-%m-%d")?),
+            FieldType::Timestamp => Self::Timestamp(patterns("%Y-%m-%d %H:%M:%S%.f")?),
+            FieldType::Instant => Self::Instant(Instants::new(form)?),
             FieldType::Boolean => Self::Boolean { truths: form.truths.clone() },
             FieldType::Bytes => Self::Bytes,
         })
@@ -112,8 +115,9 @@ impl Reader {
                 let amount = Amount::new(whole.mantissa(), *scale);
                 amount.map(Value::Decimal).map_err(|error| too_long(text, error))
             }
-            Self::Date(pattern) => pattern.date(text).map(Value::Date),
-            Self::Timestamp(pattern) => pattern.timestamp(text).map(Value::Timestamp),
+            Self::Date(patterns) => patterns.date(text).map(Value::Date),
+            Self::Timestamp(patterns) => patterns.timestamp(text).map(Value::Timestamp),
+            Self::Instant(instants) => instants.read(text).map(Value::Instant),
             Self::Boolean { truths } => match truth(text, truths.as_ref()) {
                 Some(truth) => Ok(Value::Boolean(truth)),
                 None => Err(not_a(text, "is not a boolean")),

@@ -2,6 +2,7 @@
 //!
 //! The doc comment of a key is its entry in `docs/job-file.md`, and its description in the JSON Schema.
 
+mod columns;
 mod control;
 mod field;
 mod record;
@@ -17,6 +18,7 @@ use schemars::{JsonSchema, Schema};
 use serde::Deserialize;
 use toml::Spanned;
 
+pub(super) use columns::ColumnsSection;
 pub(super) use control::{
     ControlSection, CoversSection, DeclaredSection, FromSection, NameOrNames, SequenceSection, TotalSection,
     ValueSection,
@@ -75,6 +77,12 @@ pub(super) struct JobFile {
         extend("examples" = [{ "client.cpy": "       01  CLIENT.\n           05  CLIENT-ID  PIC 9(8)." }])
     )]
     pub(super) copybooks: BTreeMap<String, Spanned<String>>,
+    /// Which columns the source of a run has. Crossfoot adds this table itself when it opens a run on a source whose
+    /// columns are in another order than the job's fields, so that the job's digest covers it, and every worker and
+    /// every later step of the run reads the columns as they were found.
+    #[serde(default)]
+    #[schemars(with = "ColumnsSection")]
+    pub(super) columns: Option<Spanned<ColumnsSection>>,
 }
 
 /// What the job is called.

@@ -6,6 +6,7 @@
 mod account;
 pub mod advice;
 pub mod chunk;
+mod columns;
 pub mod decoders;
 mod error;
 mod file;
@@ -35,6 +36,7 @@ use format::spec::FormatSpec;
 use platform::files::{TEXT_BYTES_MAX, read_small_text};
 use source::Compression;
 
+pub use columns::ColumnsError;
 pub use error::{JobError, Place, underlined};
 pub use shadow::ShadowJob;
 
@@ -57,6 +59,8 @@ pub struct Job {
     pub format: FormatSpec,
     /// What kinds of record it has, in the order in which a record is matched with them. At least one.
     pub records: Vec<RecordType>,
+    /// The names in the header row of the source that the job is for, where it was found that they matter.
+    pub columns: Option<Vec<String>>,
     /// How the content of sensitive fields is shown. They need a key: see [`store::stored_job`].
     pub masks: Masks,
     /// Whether accepted records are encoded again and compared with their bytes (INV-14).
@@ -95,6 +99,8 @@ pub struct RecordType {
     pub position: Option<Position>,
     /// Whether its FILLER may hold anything (`filler = "any"`).
     pub filler_any: bool,
+    /// The names of columns that become no field.
+    pub leave_out: Vec<String>,
 }
 
 /// What a record type is for.

@@ -2,7 +2,7 @@
 //!
 //! `CROSSFOOT_PEER_DATA` names the folder above `cases`, see `cases.rs`.
 
-#![allow(clippy::unwrap_used, reason = "tests stop at the first surprise")]
+#![allow(clippy::unwrap_used, clippy::panic, reason = "tests stop at the first surprise")]
 
 use std::path::PathBuf;
 use std::sync::Arc;

@@ -136,6 +136,8 @@ fn mask(layout: &Layout, field: &Field, text: &str) -> String {
         }
         FieldType::Date => text.parse().ok().map(Value::Date),
         FieldType::Timestamp => text.parse().ok().map(Value::Timestamp),
+        // Sessions are in UTC, and the text says so.
+        FieldType::Instant => domain::instant::parse(text.as_bytes()).map(Value::Instant),
         FieldType::Boolean => text.parse().ok().map(Value::Boolean),
         FieldType::Bytes => {
             bytes = text.strip_prefix("\\x").and_then(domain::hex::decode);

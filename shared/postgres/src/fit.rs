@@ -110,15 +110,19 @@ pub(crate) fn fit(field: &Field, spelt: &str) -> Fit {
             )
         }
         (FieldType::Date, "date" | "timestamp without time zone") => Fit::Always,
-        (FieldType::Timestamp, "timestamp without time zone") => match ty.of.first() {
+        (FieldType::Timestamp, "timestamp without time zone")
+        | (FieldType::Instant, "timestamp with time zone") => match ty.of.first() {
             None | Some(6) => Fit::Always,
-            Some(digits) => unless(
-                format!(
-                    "times with at most {} after the second's point",
-                    plural(digits.unsigned_abs(), "digit")
-                ),
-                format!("{value} <> {value}::timestamp({digits})"),
-            ),
+            Some(digits) => {
+                let with = if field.ty == FieldType::Instant { "timestamptz" } else { "timestamp" };
+                unless(
+                    format!(
+                        "times with at most {} after the second's point",
+                        plural(digits.unsigned_abs(), "digit")
+                    ),
+                    format!("{value} <> {value}::{with}({digits})"),
+                )
+            }
         },
         (FieldType::Timestamp, "date") => {
             unless("times at midnight".into(), format!("{value} <> {value}::date::timestamp"))
@@ -184,6 +188,7 @@ fn never(field: &FieldType, ty: &Type<'_>) -> String {
         FieldType::Decimal { .. } => "numeric",
         FieldType::Date => "date",
         FieldType::Timestamp => "timestamp without time zone",
+        FieldType::Instant => "timestamp with time zone",
         FieldType::Boolean => "boolean",
         FieldType::Bytes => "bytea",
     };
@@ -335,6 +340,7 @@ pub(crate) fn column_type(ty: &FieldType) -> String {
         FieldType::Decimal { precision, scale } => format!("numeric({precision},{scale})"),
         FieldType::Date => "date".into(),
         FieldType::Timestamp => "timestamp without time zone".into(),
+        FieldType::Instant => "timestamp with time zone".into(),
         FieldType::Boolean => "boolean".into(),
         FieldType::Bytes => "bytea".into(),
     }

@@ -25,6 +25,7 @@ fn every_kind(final_table: &str) -> Arc<Job> {
         ("units", "decimal(9,0)"),
         ("day", "date"),
         ("moment", "timestamp"),
+        ("seen", "timestamptz"),
         ("said", "text(20)"),
     ] {
         text.push_str(&format!("[[record.field]]\nname = \"{name}\"\ntype = \"{ty}\"\n"));
@@ -41,13 +42,20 @@ fn record<'a>(code: &'a str, n: i64, amount: &str, moment: &str, said: &'a str) 
         decimal("17", 0),
         Value::Date("2024-02-29".parse().unwrap()),
         Value::Timestamp(moment.parse().unwrap()),
+        Value::Instant("2024-02-29T23:59:59.123".parse().unwrap()),
         if said.is_empty() { Value::Null } else { Value::Text(said) },
     ])
 }
 
+fn seen_at<'a>(record: Record<'a>, seen: &str) -> Record<'a> {
+    let Record::Row(mut values) = record else { return record };
+    values[6] = Value::Instant(seen.parse().unwrap());
+    Record::Row(values)
+}
+
 const NARROW: &str = "CREATE DOMAIN money_amount AS numeric(7,3) CHECK (VALUE <> 13);
     CREATE TABLE kinds (
-      said varchar(5), moment timestamp(3), day timestamp, units smallint, amount money_amount, code char(3),
+      said varchar(5), moment timestamp(3), seen timestamptz(3), day timestamp, units smallint, amount money_amount, code char(3),
       n integer, note text DEFAULT 'x', id bigint GENERATED ALWAYS AS IDENTITY,
       twice numeric GENERATED ALWAYS AS (units * 2) STORED, last_run_id varchar(40), UNIQUE (n, code))";
 
@@ -101,6 +109,10 @@ async fn a_value_that_a_column_does_not_hold_is_named_and_nothing_is_inserted() 
         (record("EU", 2, "1.00", "2024-02-29T00:00:00", ""), "field code: 1 value"),
         (record("EUR", 2, "10000.00", "2024-02-29T00:00:00", ""), "field amount: 1 value"),
         (record("EUR", 2, "1.00", "2024-02-29T00:00:00.0005", ""), "field moment: 1 value"),
+        (
+            seen_at(record("EUR", 2, "1.00", "2024-02-29T00:00:00", ""), "2024-02-29T00:00:00.0005"),
+            "field seen: 1 value",
+        ),
         // PostgreSQL itself cuts these blanks off and stores the rest.
         (record("EUR", 2, "1.00", "2024-02-29T00:00:00", "five5  "), "field said: 1 value"),
     ];

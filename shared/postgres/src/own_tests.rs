@@ -83,6 +83,7 @@ fn what_is_no_day_or_time_is_refused() {
         (FieldType::Timestamp, Tag::Timestamp, "2023-01-01 24:00:00.000000"),
         (FieldType::Timestamp, Tag::Timestamp, "2023-01-01 00:00:60.000000"),
         (FieldType::Timestamp, Tag::Timestamp, "2023-01-01 00:00:00.00000"),
+        (FieldType::Instant, Tag::Instant, "2023-01-01 00:00:00.000000"),
     ] {
         let refused = rows::put_field(&mut Vec::new(), &ty, RawField { tag, content: text.as_bytes() });
         assert_eq!(refused, Err(rows::Fault::Malformed), "{text}");
@@ -99,6 +100,7 @@ fn values_that_no_field_can_have_are_foreign() {
         (decimal, &another_scale[..], "numeric 1.0"),
         (FieldType::Date, &i32::MAX.to_be_bytes()[..], "date infinity"),
         (FieldType::Timestamp, &i64::MIN.to_be_bytes()[..], "timestamp -infinity"),
+        (FieldType::Instant, &i64::MAX.to_be_bytes()[..], "timestamptz infinity"),
         (FieldType::Integer, &[0, 0, 0, 1][..], "integer x'00000001'"),
     ] {
         let (mut out, mut expected) = (Vec::new(), Vec::new());

@@ -126,6 +126,10 @@ pub(crate) fn put_field(out: &mut Vec<u8>, ty: &FieldType, field: RawField<'_>) 
         FieldType::Timestamp => {
             out.extend_from_slice(&micros(content).ok_or(Fault::Malformed)?.to_be_bytes());
         }
+        FieldType::Instant => {
+            let in_utc = content.strip_suffix(b"Z").and_then(micros).ok_or(Fault::Malformed)?;
+            out.extend_from_slice(&in_utc.to_be_bytes());
+        }
     }
     let length = i32::try_from(out.len() - start - 4).map_err(|_| Fault::Malformed)?;
     out[start..start + 4].copy_from_slice(&length.to_be_bytes());
@@ -235,6 +239,10 @@ fn read_value(out: &mut Vec<u8>, ty: &FieldType, value: &[u8]) -> Option<()> {
         FieldType::Timestamp => {
             record::put_raw(out, tag, &timestamp(i64::from_be_bytes(value.try_into().ok()?))?);
         }
+        FieldType::Instant => {
+            let in_utc = timestamp(i64::from_be_bytes(value.try_into().ok()?))?;
+            record::put_raw(out, tag, &[&in_utc[..], b"Z"].concat());
+        }
         FieldType::Decimal { scale, .. } => {
             record::put_raw(out, tag, &[]);
             let start = out.len();
@@ -261,7 +269,7 @@ fn foreign(ty: &FieldType, value: &[u8]) -> String {
             Some(Decoded::Other(name)) => format!("numeric {name}"),
             None => format!("numeric x'{}'", domain::hex::encode(value)),
         },
-        FieldType::Date | FieldType::Timestamp => {
+        FieldType::Date | FieldType::Timestamp | FieldType::Instant => {
             let infinity = match value.first() {
                 Some(0x7f) if value[1..].iter().all(|byte| *byte == 0xff) => Some("infinity"),
                 Some(0x80) if value[1..].iter().all(|byte| *byte == 0) => Some("-infinity"),

@@ -256,8 +256,10 @@ fn compares(there: &str, ty: &FieldType) -> bool {
         FieldType::Integer | FieldType::Decimal { .. } => {
             there.starts_with("numeric") || ["smallint", "integer", "bigint"].contains(&there)
         }
-        FieldType::Date | FieldType::Timestamp | FieldType::Boolean | FieldType::Bytes => {
-            there == column_type(ty)
-        }
+        FieldType::Date
+        | FieldType::Timestamp
+        | FieldType::Instant
+        | FieldType::Boolean
+        | FieldType::Bytes => there == column_type(ty),
     }
 }

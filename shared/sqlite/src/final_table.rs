@@ -93,7 +93,9 @@ fn look_at(connection: &Connection, layout: &Layout) -> Result<Option<TableLook>
 fn keeps(affinity: &str, ty: &FieldType) -> bool {
     match ty {
         FieldType::Text { .. } | FieldType::Decimal { .. } => affinity == "TEXT",
-        FieldType::Date | FieldType::Timestamp => ["TEXT", "NUMERIC"].contains(&affinity),
+        FieldType::Date | FieldType::Timestamp | FieldType::Instant => {
+            ["TEXT", "NUMERIC"].contains(&affinity)
+        }
         FieldType::Integer | FieldType::Boolean => ["INTEGER", "NUMERIC"].contains(&affinity),
         FieldType::Bytes => affinity == "BLOB",
     }

@@ -15,7 +15,11 @@ pub(crate) const fn column_type(ty: &FieldType) -> &'static str {
     match ty {
         FieldType::Integer | FieldType::Boolean => "INTEGER",
         FieldType::Bytes => "BLOB",
-        FieldType::Text { .. } | FieldType::Decimal { .. } | FieldType::Date | FieldType::Timestamp => "TEXT",
+        FieldType::Text { .. }
+        | FieldType::Decimal { .. }
+        | FieldType::Date
+        | FieldType::Timestamp
+        | FieldType::Instant => "TEXT",
     }
 }
 

@@ -11,7 +11,7 @@ use store::StoreError;
 pub(crate) fn bind(statement: &mut Statement<'_>, at: usize, field: RawField<'_>) -> Result<(), StoreError> {
     let value = match field.tag {
         Tag::Null => ToSqlOutput::Owned(Value::Null),
-        Tag::Text | Tag::Decimal | Tag::Date | Tag::Timestamp => {
+        Tag::Text | Tag::Decimal | Tag::Date | Tag::Timestamp | Tag::Instant => {
             ToSqlOutput::Borrowed(ValueRef::Text(field.content))
         }
         Tag::Integer => {
@@ -45,7 +45,11 @@ pub(crate) fn put(value: ValueRef<'_>, ty: &FieldType, out: &mut Vec<u8>) {
         (ValueRef::Null, _) => record::put_raw(out, Tag::Null, &[]),
         (
             ValueRef::Text(text),
-            FieldType::Text { .. } | FieldType::Decimal { .. } | FieldType::Date | FieldType::Timestamp,
+            FieldType::Text { .. }
+            | FieldType::Decimal { .. }
+            | FieldType::Date
+            | FieldType::Timestamp
+            | FieldType::Instant,
         ) => record::put_raw(out, Tag::of(ty), text),
         (ValueRef::Integer(integer), FieldType::Integer) => {
             record::put_raw(out, Tag::Integer, &integer.to_be_bytes());

@@ -191,7 +191,7 @@ impl Dialect {
 /// The bytes that a value takes in its row at most, without alignment, and whether it takes them whatever it is.
 fn bytes_of(ty: &FieldType) -> (usize, bool) {
     match ty {
-        FieldType::Integer | FieldType::Timestamp => (8, true),
+        FieldType::Integer | FieldType::Timestamp | FieldType::Instant => (8, true),
         FieldType::Date => (4, true),
         FieldType::Boolean => (1, true),
         FieldType::Text { chars_max } => {

@@ -151,7 +151,7 @@ fn fits(of_type: &RecordType, row: &record::RawRecord<'_>) {
                 amount.scale() == *scale && amount.digits() <= *precision
             }
             (Value::Date(date), FieldType::Date) => date.year() >= 1,
-            (Value::Timestamp(at), FieldType::Timestamp) => {
+            (Value::Timestamp(at), FieldType::Timestamp) | (Value::Instant(at), FieldType::Instant) => {
                 at.year() >= 1 && at.subsec_nanosecond() % 1_000 == 0
             }
             (Value::Integer(_), FieldType::Integer)

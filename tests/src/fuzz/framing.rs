@@ -85,6 +85,7 @@ fn delimited(is_quoted: bool, record_bytes_max: usize, more: u8) -> FormatSpec {
         terminator: None,
         continuation,
         missing_is_null: false,
+        columns: None,
     });
     let encoding = if more & 8 == 0 { Encoding::Utf8 } else { Encoding::Latin1 { keeps_controls: true } };
     FormatSpec { form, encoding, record_bytes_max, outside: Outside::default(), fields: vec![] }

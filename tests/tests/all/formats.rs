@@ -77,11 +77,27 @@ async fn a_header_row_is_no_record_and_must_name_the_fields() {
     let job = jobs::of(&TWO_TEXTS).source("header = true");
     loads(&job, b"a,b\n1,x\n", &accepted(&[&[Some("1"), Some("x")]]), "a, b", &["'1' 'x'"]).await;
     let bench = Bench::new().await;
-    let error = bench.open(&bench.request(&job, b"b,a\n1,x\n")).await.unwrap_err();
+    let error = bench.open(&bench.request(&job, b"a,c\n1,x\n")).await.unwrap_err();
     assert!(error.to_string().contains("header row does not match the job"), "{error}");
     assert!(error.is_usage());
     assert_eq!(bench.store.runs(&Default::default(), 10).await.unwrap(), [], "no run is left open");
     assert_eq!(bench.final_rows(), 0);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn columns_in_another_order_are_the_same_records() {
+    let job = jobs::of(&TWO_TEXTS).source("header = true").record("leave_out = [\"note\"]");
+    let leaves = accepted(&[&[Some("1"), Some("x")], &[Some("2"), None]]);
+    let source = b"note,b,a\n\"n, 1\",x,1\nn2,,2\n";
+    loads(&job, source, &leaves, "a, b", &["'1' 'x'", "'2' NULL"]).await;
+    let bench = Bench::new().await;
+    let ended = bench.load(&job, source).await.promoted();
+    let run = bench.store.run(ended.run_id).await.unwrap();
+    let text = bench.store.job_text(&run.job_digest).await.unwrap();
+    assert!(text.ends_with("[columns]\nheader = [\"note\", \"b\", \"a\"]\n"), "{text}");
+    let bytes = ended.report.bytes.unwrap();
+    let of_record = &bytes.types[0].bytes;
+    assert_eq!((of_record.left_out, of_record.fields, of_record.rejects), (4 + 2, 3, 0));
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

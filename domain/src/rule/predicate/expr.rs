@@ -19,6 +19,7 @@ pub(super) enum Kind {
     Decimal,
     Date,
     Timestamp,
+    Instant,
     Boolean,
     Bytes,
 }
@@ -48,6 +49,7 @@ impl From<FieldType> for Kind {
             FieldType::Decimal { .. } => Self::Decimal,
             FieldType::Date => Self::Date,
             FieldType::Timestamp => Self::Timestamp,
+            FieldType::Instant => Self::Instant,
             FieldType::Boolean => Self::Boolean,
             FieldType::Bytes => Self::Bytes,
         }
@@ -63,6 +65,7 @@ impl fmt::Display for Kind {
             Self::Decimal => "decimal",
             Self::Date => "date",
             Self::Timestamp => "timestamp",
+            Self::Instant => "timestamptz",
             Self::Boolean => "boolean",
             Self::Bytes => "bytes",
         })

@@ -39,7 +39,7 @@ fn number(text: &str, place: Place) -> Result<(Scalar, Kind), PredicateError> {
     })
 }
 
-/// `DATE '...'` and `TIMESTAMP '...'`.
+/// `DATE '...'`, `TIMESTAMP '...'` and `TIMESTAMPTZ '...'`.
 pub(super) fn typed(typed: &TypedString, place: Place) -> Result<(Scalar, Kind), PredicateError> {
     let Written::SingleQuotedString(text) = &typed.value.value else {
         return Err(place.error(format!("{} must be followed by '...'", typed.data_type)));
@@ -55,6 +55,15 @@ pub(super) fn typed(typed: &TypedString, place: Place) -> Result<(Scalar, Kind),
                 None => Err(place.error(format!(
                     "'{text}' is not a timestamp: write TIMESTAMP 'YYYY-MM-DD HH:MM:SS' with at most six \
                      fractional digits in the seconds"
+                ))),
+            }
+        }
+        DataType::Timestamp(None, TimezoneInfo::Tz | TimezoneInfo::WithTimeZone) => {
+            match crate::instant::parse(text.as_bytes()).filter(|at| at.subsec_nanosecond() % 1000 == 0) {
+                Some(at) => Ok((Scalar::Literal(Literal::Instant(at)), Kind::Instant)),
+                None => Err(place.error(format!(
+                    "'{text}' is not an instant: write TIMESTAMPTZ 'YYYY-MM-DD HH:MM:SSZ', or an offset in place of the \
+                     Z, with at most six fractional digits in the seconds"
                 ))),
             }
         }

@@ -202,6 +202,9 @@ pub(super) fn advice(one: (&Expr, Kind), other: (&Expr, Kind)) -> String {
             (Written::SingleQuotedString(text), Kind::Timestamp) => {
                 return format!(": write TIMESTAMP '{text}'");
             }
+            (Written::SingleQuotedString(text), Kind::Instant) => {
+                return format!(": write TIMESTAMPTZ '{text}'");
+            }
             (Written::SingleQuotedString(_), Kind::Integer | Kind::Decimal) => {
                 return ": write the number without quotes".into();
             }

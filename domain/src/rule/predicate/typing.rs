@@ -233,7 +233,8 @@ impl Typing<'_> {
                 return Ok((Scalar::Days { later, earlier }, Kind::Integer));
             }
             (a, b) if a.is_number() && b.is_number() => a.with(b).unwrap_or(Kind::Decimal),
-            (Kind::Date | Kind::Timestamp, _) | (_, Kind::Date | Kind::Timestamp) => {
+            (Kind::Date | Kind::Timestamp | Kind::Instant, _)
+            | (_, Kind::Date | Kind::Timestamp | Kind::Instant) => {
                 return Err(place.error(format!(
                     "{}: the only date arithmetic is date - date, which gives days",
                     self.mismatch(verb, &left, &right)

@@ -54,6 +54,8 @@ pub enum FieldValue {
     Date(Date),
     /// A date with a time of day, without a zone.
     Timestamp(DateTime),
+    /// A point in time, as day and time in UTC.
+    Instant(DateTime),
     /// A truth value, for boolean columns.
     Boolean(bool),
     /// Bytes, at these places of the buffer.
@@ -76,6 +78,7 @@ impl FieldValue {
             Self::Decimal(amount) => Value::Decimal(amount),
             Self::Date(date) => Value::Date(date),
             Self::Timestamp(at) => Value::Timestamp(at),
+            Self::Instant(at) => Value::Instant(at),
             Self::Boolean(truth) => Value::Boolean(truth),
             Self::Bytes { start, end } => Value::Bytes(out.get(start..end)?),
         })

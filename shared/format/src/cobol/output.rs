@@ -72,6 +72,9 @@ impl Output {
             FieldType::Date | FieldType::Timestamp => {
                 Err(format!("a {column} column needs a date format for the number's digits; name it"))
             }
+            FieldType::Instant => {
+                Err("a timestamptz column needs text with an offset from UTC, not a number".to_owned())
+            }
             FieldType::Boolean => {
                 Err("a boolean column needs text, not a number; read the field as text".to_owned())
             }

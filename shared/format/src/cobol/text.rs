@@ -74,15 +74,10 @@ impl Texts {
             FieldType::Text { chars_max } => Target::Text { chars_max },
             ref other => {
                 let field = FieldForm {
-                    span: None,
                     trim: form.trim,
                     pattern: form.pattern.clone(),
                     truths: form.truths.clone(),
-                    implied_point: false,
-                    numbers: None,
-                    header: None,
-                    rest: false,
-                    sum_of: None,
+                    ..FieldForm::default()
                 };
                 Target::Other(Reader::new(other, &field)?)
             }
@@ -185,6 +180,7 @@ fn owned(value: Value<'_>) -> Result<(Value<'static>, FieldValue), Reject> {
         Value::Decimal(amount) => (Value::Decimal(amount), FieldValue::Decimal(amount)),
         Value::Date(date) => (Value::Date(date), FieldValue::Date(date)),
         Value::Timestamp(at) => (Value::Timestamp(at), FieldValue::Timestamp(at)),
+        Value::Instant(at) => (Value::Instant(at), FieldValue::Instant(at)),
         Value::Boolean(truth) => (Value::Boolean(truth), FieldValue::Boolean(truth)),
         Value::Text(_) | Value::Bytes(_) => {
             return Err(Reject::new(ReasonCode::Type, "the column's type cannot be read from text"));

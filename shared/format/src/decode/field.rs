@@ -15,6 +15,8 @@ pub(super) struct FieldReader {
     pub(super) trim: Trim,
     pub(super) required: bool,
     pub(super) sum_of: Option<GroupSum>,
+    /// What stands for NULL, in place of what does so in the source.
+    pub(super) nulls: Option<Vec<String>>,
 }
 
 impl FieldReader {
@@ -25,11 +27,17 @@ impl FieldReader {
     }
 
     pub(super) fn is_null(&self, piece: &Piece, bytes: &[u8], shape: &Shape) -> bool {
-        match shape {
-            Shape::Delimited(Between { null, .. }) => {
+        let is_among = |nulls: &[String]| {
+            let trimmed = trimmed(bytes, self.trim);
+            nulls.iter().any(|null| bytes == null.as_bytes() || trimmed == null.as_bytes())
+        };
+        match (shape, &self.nulls) {
+            (Shape::Delimited(_), Some(nulls)) => piece.state == State::Plain && is_among(nulls),
+            (Shape::Fixed(_), Some(nulls)) => trimmed(bytes, self.trim).is_empty() || is_among(nulls),
+            (Shape::Delimited(Between { null, .. }), None) => {
                 piece.state == State::Plain && (bytes == null || trimmed(bytes, self.trim) == null)
             }
-            Shape::Fixed(_) | Shape::Copybook(_) => trimmed(bytes, self.trim).is_empty(),
+            (Shape::Fixed(_), None) | (Shape::Copybook(_), _) => trimmed(bytes, self.trim).is_empty(),
         }
     }
 

@@ -1,8 +1,14 @@
 //! What is done to the pieces of a record before they are read: joined, and put into UTF-8.
 
+use std::mem::swap;
+
+use domain::constraint::ReasonCode;
+
 use crate::codepage::CodePage;
 use crate::delimited::{Piece, Place, State};
 use crate::encoding::{Charset, NoText};
+use crate::fault::Fault;
+use crate::spec::Columns;
 
 /// Makes one field of all from the one at `rest` on.
 pub(super) fn merge(pieces: &mut Vec<Piece>, rest: usize) {
@@ -11,6 +17,30 @@ pub(super) fn merge(pieces: &mut Vec<Piece>, rest: usize) {
         pieces.truncate(rest);
         pieces.push(merged);
     }
+}
+
+/// Puts the columns, found in the order of the source, into the order of the fields. Returns how many bytes the columns
+/// have that become no field: they are not read, but their quotes must close, or fields could not be told apart.
+pub(super) fn put_in_order(
+    columns: &Columns,
+    pieces: &mut Vec<Piece>,
+    found: &mut Vec<Piece>,
+) -> Result<usize, Fault> {
+    swap(pieces, found);
+    pieces.clear();
+    pieces.extend(columns.of_fields.iter().filter_map(|at| found.get(*at)));
+    let mut bytes = 0;
+    for at in &columns.left_out {
+        let Some(piece) = found.get(*at) else { continue };
+        if matches!(piece.state, State::Misquoted | State::Misescaped) {
+            return Err(Fault::new(
+                ReasonCode::Quoting,
+                format!("the quotes or escapes of column {}, which the job leaves out, are damaged", at + 1),
+            ));
+        }
+        bytes += piece.source_bytes;
+    }
+    Ok(bytes)
 }
 
 /// Replaces a piece of the record, if it is text, by its UTF-8.

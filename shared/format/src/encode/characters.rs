@@ -102,6 +102,15 @@ impl Characters {
         }
     }
 
+    /// The texts in the source's encoding; one that it cannot write is in no source.
+    pub(super) fn nulls(&self, texts: &[String]) -> Vec<Vec<u8>> {
+        let encoded = texts.iter().filter_map(|text| {
+            let mut out = Vec::with_capacity(text.len());
+            self.append(text.as_bytes(), &mut out).map(|()| out)
+        });
+        encoded.collect()
+    }
+
     /// The byte of a space.
     pub(super) fn space(&self) -> u8 {
         match self {

@@ -21,6 +21,8 @@ struct Column {
     written: Written,
     /// Whether it takes all that is left of the record.
     is_rest: bool,
+    /// The texts that stand for NULL, the usual one first.
+    nulls: Vec<Vec<u8>>,
 }
 
 /// Encodes the records of one type.
@@ -28,6 +30,8 @@ struct Column {
 pub(super) struct DelimitedEncoder {
     /// The fields that are written; others are computed from them.
     columns: Vec<Column>,
+    /// For each column of the source its field, if it has one; `None`: the columns are the fields, in their order.
+    order: Option<Vec<Option<usize>>>,
     form: Form,
     lines: Lines,
     joined: Vec<u8>,
@@ -39,7 +43,6 @@ struct Form {
     separator: u8,
     quote: Option<u8>,
     escape: Option<u8>,
-    null: Vec<u8>,
     ends_with_separator: bool,
     missing_is_null: bool,
     characters: Characters,
@@ -55,24 +58,31 @@ struct Held<'a> {
 
 impl DelimitedEncoder {
     pub(super) fn new(form: &Delimited, spec: &FormatSpec, layout: &Layout) -> Result<Self, String> {
+        let characters = Characters::new(spec.encoding);
         let written = spec.fields.iter().take_while(|field| field.sum_of.is_none());
         let columns = layout.fields.iter().zip(written).map(|(field, of)| {
             let written =
                 Written::new(&field.ty, of).map_err(|error| format!("field `{}`: {error}", field.name))?;
-            Ok(Column { trim: of.trim, written, is_rest: of.rest })
+            let nulls = of.nulls.as_deref().unwrap_or(std::slice::from_ref(&form.null));
+            Ok(Column { trim: of.trim, written, is_rest: of.rest, nulls: characters.nulls(nulls) })
         });
-        let characters = Characters::new(spec.encoding);
-        let mut null = Vec::new();
-        characters
-            .append(form.null.as_bytes(), &mut null)
-            .ok_or_else(|| "the text that stands for NULL is none in the source's encoding".to_owned())?;
+        let columns = columns.collect::<Result<_, String>>()?;
+        let order = form.columns.as_ref().map(|found| {
+            let mut order = vec![None; found.count];
+            for (field, at) in found.of_fields.iter().enumerate() {
+                if let Some(column) = order.get_mut(*at) {
+                    *column = Some(field);
+                }
+            }
+            order
+        });
         Ok(Self {
-            columns: columns.collect::<Result<_, String>>()?,
+            columns,
+            order,
             form: Form {
                 separator: form.separator,
                 quote: form.quote,
                 escape: form.escape.filter(|escape| Some(*escape) != form.quote),
-                null,
                 ends_with_separator: form.trailing_separator,
                 missing_is_null: form.missing_is_null,
                 characters,
@@ -90,7 +100,7 @@ impl DelimitedEncoder {
         room: &mut Vec<u8>,
         counts: &mut Counts,
     ) -> Result<(), Differs> {
-        let Self { columns, form, lines, joined, text } = self;
+        let Self { columns, order, form, lines, joined, text } = self;
         let record = match lines.whole(record, joined).0 {
             Whole::Start(length) => record.get(..length).unwrap_or(record),
             Whole::Rewritten => joined,
@@ -102,47 +112,94 @@ impl DelimitedEncoder {
             }
             _ => record,
         };
-        // Where the next field begins; `None` after the last.
-        let mut at = Some(0);
+        let mut walk = Walk { form, record, at: Some(0), text, room, counts };
         let mut known = 0;
-        for (index, value) in values.enumerate() {
-            let Some(column) = columns.get(index) else { break };
-            known += 1;
-            let Some(start) = at else {
-                if value.tag == Tag::Null && form.missing_is_null {
-                    counts.add(index, Equivalences::only(Equivalence::Missing));
-                    continue;
+        match order {
+            None => {
+                for (index, (value, column)) in values.zip(columns.iter()).enumerate() {
+                    walk.field(index, column, value)?;
+                    known += 1;
                 }
-                return Err(Differs::of_field(index, value, None));
-            };
-            let rest = record.get(start..).unwrap_or_default();
-            let usual = form.usual(column, value, text, room);
-            // Quick: the usual form, and a separator after it.
-            let length = room.len();
-            let is_usual = !column.is_rest && usual.is_some() && rest.starts_with(room);
-            if is_usual && (rest.len() == length || rest.get(length) == Some(&form.separator)) {
-                at = (rest.len() > length).then_some(start + length + 1);
-                continue;
             }
-            let Some((held, length)) = form.held(rest, column.is_rest) else {
-                return Err(Differs::of_record("the quotes of a field"));
-            };
-            match usual.and_then(|()| form.same(column, value, held, text, room)) {
-                Some(Equivalences::NONE) => {}
-                Some(forms) => counts.add(index, forms),
-                None => return Err(Differs::of_field(index, value, Some((start, held.bytes, room)))),
+            Some(order) => {
+                let row: Vec<RawField<'a>> = values.collect();
+                for place in order {
+                    match place.and_then(|field| Some((field, columns.get(field)?, row.get(field)?))) {
+                        Some((field, column, value)) => {
+                            walk.field(field, column, *value)?;
+                            known += 1;
+                        }
+                        None => walk.left_out()?,
+                    }
+                }
             }
-            at = (rest.len() > length).then_some(start + length + 1);
         }
         if known != columns.len() {
             return Err(Differs::of_record("the number of fields"));
         }
-        match at {
+        match walk.at {
             None => Ok(()),
             // A record of no fields but computed ones is empty.
             Some(0) if columns.is_empty() && record.is_empty() => Ok(()),
             Some(_) => Err(Differs::of_record("what follows the last field")),
         }
+    }
+}
+
+/// The way through a record, field by field.
+struct Walk<'a> {
+    form: &'a Form,
+    record: &'a [u8],
+    /// Where the next field begins; `None` after the last.
+    at: Option<usize>,
+    text: &'a mut Vec<u8>,
+    room: &'a mut Vec<u8>,
+    counts: &'a mut Counts,
+}
+
+impl Walk<'_> {
+    /// Holds the next field of the record to the value of the field at `index` of the layout.
+    fn field(&mut self, index: usize, column: &Column, value: RawField<'_>) -> Result<(), Differs> {
+        let Self { form, record, at, text, room, counts } = self;
+        let Some(start) = *at else {
+            if value.tag == Tag::Null && form.missing_is_null {
+                counts.add(index, Equivalences::only(Equivalence::Missing));
+                return Ok(());
+            }
+            return Err(Differs::of_field(index, value, None));
+        };
+        let rest = record.get(start..).unwrap_or_default();
+        let usual = form.usual(column, value, text, room);
+        // Quick: the usual form, and a separator after it.
+        let length = room.len();
+        let is_usual = !column.is_rest && usual.is_some() && rest.starts_with(room);
+        if is_usual && (rest.len() == length || rest.get(length) == Some(&form.separator)) {
+            *at = (rest.len() > length).then_some(start + length + 1);
+            return Ok(());
+        }
+        let Some((held, length)) = form.held(rest, column.is_rest) else {
+            return Err(Differs::of_record("the quotes of a field"));
+        };
+        match usual.and_then(|()| form.same(column, value, held, text, room)) {
+            Some(Equivalences::NONE) => {}
+            Some(forms) => counts.add(index, forms),
+            None => return Err(Differs::of_field(index, value, Some((start, held.bytes, room)))),
+        }
+        *at = (rest.len() > length).then_some(start + length + 1);
+        Ok(())
+    }
+
+    /// Passes a column that becomes no field.
+    fn left_out(&mut self) -> Result<(), Differs> {
+        let Some(start) = self.at else {
+            let is_missing = self.form.missing_is_null;
+            return if is_missing { Ok(()) } else { Err(Differs::of_record("a column that is left out")) };
+        };
+        let rest = self.record.get(start..).unwrap_or_default();
+        let (_, length) =
+            self.form.held(rest, false).ok_or_else(|| Differs::of_record("the quotes of a column"))?;
+        self.at = (rest.len() > length).then_some(start + length + 1);
+        Ok(())
     }
 }
 
@@ -159,7 +216,8 @@ impl Form {
         text.clear();
         room.clear();
         if value.tag == Tag::Null {
-            room.extend_from_slice(&self.null);
+            // Where nothing stands for NULL, only a missing field is.
+            room.extend_from_slice(column.nulls.first()?);
             return Some(());
         }
         match column.written {
@@ -175,7 +233,7 @@ impl Form {
         if stripped(text, column.trim, self.characters.space()).len() != text.len() {
             return None;
         }
-        let is_null = *text == self.null;
+        let is_null = column.nulls.contains(text);
         let needs = |byte: &u8| {
             *byte == self.separator || matches!(*byte, b'\n' | b'\r') || Some(*byte) == self.quote
         };
@@ -256,9 +314,11 @@ impl Form {
         let only = Equivalences::only;
         let pads =
             if trimmed.len() == held.bytes.len() { Equivalences::NONE } else { only(Equivalence::Padding) };
-        let is_marker = !held.is_quoted && (held.bytes == self.null || trimmed == self.null);
-        if value.tag == Tag::Null || is_marker {
-            return (value.tag == Tag::Null && is_marker).then_some(pads);
+        let marker = column.nulls.iter().position(|null| held.bytes == null || trimmed == null);
+        let marker = marker.filter(|_| !held.is_quoted);
+        if value.tag == Tag::Null || marker.is_some() {
+            let forms = if marker == Some(0) { pads } else { pads.and(Equivalence::Fill) };
+            return (value.tag == Tag::Null && marker.is_some()).then_some(forms);
         }
         // What the quotes or escapes hide.
         let (bytes, forms) = if held.is_quoted {

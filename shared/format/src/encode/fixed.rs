@@ -16,6 +16,8 @@ struct Column {
     length: usize,
     trim: Trim,
     written: Written,
+    /// The texts, in the source's encoding, that stand for NULL besides blanks.
+    nulls: Vec<Vec<u8>>,
 }
 
 /// Encodes the records of one type.
@@ -31,15 +33,17 @@ pub(super) struct FixedEncoder {
 
 impl FixedEncoder {
     pub(super) fn new(form: &Fixed, spec: &FormatSpec, layout: &Layout) -> Result<Self, String> {
+        let characters = Characters::new(spec.encoding);
         let columns = layout.fields.iter().zip(&spec.fields).map(|(field, of)| {
             let (start, length) = of.span.ok_or_else(|| format!("field `{}` has no position", field.name))?;
             let written =
                 Written::new(&field.ty, of).map_err(|error| format!("field `{}`: {error}", field.name))?;
-            Ok(Column { start, length, trim: of.trim, written })
+            let nulls = characters.nulls(of.nulls.as_deref().unwrap_or_default());
+            Ok(Column { start, length, trim: of.trim, written, nulls })
         });
         Ok(Self {
             columns: columns.collect::<Result<_, String>>()?,
-            characters: Characters::new(spec.encoding),
+            characters,
             pads_to: if form.pads { form.record_bytes } else { 0 },
             filled: Vec::new(),
             text: Vec::new(),
@@ -101,8 +105,12 @@ impl Column {
         }
         let space = characters.space();
         let held = stripped(source, self.trim, space);
-        if value.tag == Tag::Null {
-            return held.is_empty().then_some(Equivalences::NONE);
+        if value.tag == Tag::Null && held.is_empty() {
+            return Some(Equivalences::NONE);
+        }
+        let is_marker = self.nulls.iter().any(|null| source == null || held == null);
+        if value.tag == Tag::Null || is_marker {
+            return (value.tag == Tag::Null && is_marker).then_some(Equivalences::only(Equivalence::Fill));
         }
         if let Written::Text = self.written {
             characters.append(value.content, room).filter(|()| value.tag == Tag::Text)?;

@@ -16,6 +16,7 @@ mod cobol;
 mod delimited;
 mod fixed;
 mod laid_out;
+mod moments;
 mod notation;
 mod written;
 

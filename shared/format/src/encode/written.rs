@@ -3,10 +3,9 @@
 use domain::record::{RawField, Tag};
 use domain::round_trip::{Equivalence, Equivalences};
 use domain::value::FieldType;
-use jiff::civil::{Date, DateTime};
-use jiff::fmt::strtime::BrokenDownTime;
 
-use super::notation::{Number, alike_moments};
+use super::moments::Moments;
+use super::notation::Number;
 use crate::field::FieldForm;
 use crate::numbers::NumberFormat;
 
@@ -24,76 +23,13 @@ pub(super) enum Written {
         /// The point is not written.
         is_implied: bool,
     },
-    Date(Layout),
-    Timestamp(Layout),
+    Date(Moments),
+    Timestamp(Moments),
+    Instant(Moments),
     Boolean {
         truths: Option<(Vec<String>, Vec<String>)>,
     },
     Bytes,
-}
-
-/// The strptime form of a date or timestamp.
-#[derive(Debug, Clone)]
-pub(super) enum Layout {
-    /// As the canonical form is: `2024-02-29`, and `2024-02-29 23:59:59`.
-    Canonical,
-    /// The canonical form with a T.
-    WithT,
-    /// Eight digits: `20240229`.
-    Compact,
-    Form(String),
-}
-
-impl Layout {
-    fn new(pattern: Option<&str>) -> Self {
-        let Some(form) = pattern else { return Self::Canonical };
-        match form.replace("%F", "%Y-%m-%d").replace("%T", "%H:%M:%S").as_str() {
-            "%Y-%m-%d" | "%Y-%m-%d %H:%M:%S" | "%Y-%m-%d %H:%M:%S%.f" => Self::Canonical,
-            "%Y-%m-%dT%H:%M:%S" | "%Y-%m-%dT%H:%M:%S%.f" => Self::WithT,
-            "%Y%m%d" => Self::Compact,
-            _ => Self::Form(form.to_owned()),
-        }
-    }
-
-    /// Appends the day or time whose canonical form `content` is.
-    fn write(&self, tag: Tag, content: &[u8], out: &mut Vec<u8>) -> Option<()> {
-        // A fraction of zeros is not written.
-        let whole = || content.strip_suffix(b".000000").unwrap_or_else(|| trimmed_zeros(content));
-        match (self, tag) {
-            (Self::Canonical, Tag::Date) => out.extend_from_slice(content),
-            (Self::Canonical | Self::WithT, Tag::Timestamp) => {
-                let start = out.len();
-                out.extend_from_slice(whole());
-                if matches!(self, Self::WithT) {
-                    *out.get_mut(start + 10)? = b'T';
-                }
-            }
-            (Self::Compact, Tag::Date) => out.extend(content.iter().filter(|char| **char != b'-')),
-            _ => {
-                let form = match self {
-                    Self::Form(form) => form.as_str(),
-                    Self::Compact => "%Y%m%d",
-                    Self::Canonical => "%Y-%m-%d",
-                    Self::WithT => "%Y-%m-%dT%H:%M:%S%.f",
-                };
-                let text = std::str::from_utf8(content).ok()?;
-                let at = match tag {
-                    Tag::Date => BrokenDownTime::from(
-                        text.parse::<Date>().ok()?.to_datetime(jiff::civil::Time::midnight()),
-                    ),
-                    _ => BrokenDownTime::from(text.parse::<DateTime>().ok()?),
-                };
-                out.extend_from_slice(at.to_string(form).ok()?.as_bytes());
-            }
-        }
-        Some(())
-    }
-}
-
-/// A timestamp without the last zeros of its fraction.
-fn trimmed_zeros(content: &[u8]) -> &[u8] {
-    let end = content.iter().rposition(|char| *char != b'0').map_or(0, |last| last + 1);
-    &content[..end]
 }
 
 impl Written {
@@ -105,8 +41,9 @@ impl Written {
             FieldType::Decimal { scale, .. } => {
                 Self::Decimal { format: format(), scale, is_implied: form.implied_point }
             }
-            FieldType::Date => Self::Date(Layout::new(form.pattern.as_deref())),
-            FieldType::Timestamp => Self::Timestamp(Layout::new(form.pattern.as_deref())),
+            FieldType::Date => Self::Date(Moments::new(form)),
+            FieldType::Timestamp => Self::Timestamp(Moments::new(form)),
+            FieldType::Instant => Self::Instant(Moments::new(form)),
             FieldType::Boolean => Self::Boolean { truths: form.truths.clone() },
             FieldType::Bytes => Self::Bytes,
         })
@@ -140,9 +77,9 @@ impl Written {
                     }
                 }
             }
-            (Self::Date(layout), Tag::Date) | (Self::Timestamp(layout), Tag::Timestamp) => {
-                layout.write(value.tag, value.content, out)?;
-            }
+            (Self::Date(moments), Tag::Date)
+            | (Self::Timestamp(moments), Tag::Timestamp)
+            | (Self::Instant(moments), Tag::Instant) => moments.write(value.tag, value.content, out)?,
             (Self::Boolean { truths }, Tag::Boolean) => {
                 let is_true = value.content == [1];
                 let text = match truths {
@@ -169,10 +106,11 @@ impl Written {
             (Self::Decimal { format, scale, is_implied }, Tag::Decimal) => {
                 numbers(value.content, text, format, is_implied.then_some(*scale))
             }
-            (Self::Date(layout), Tag::Date) | (Self::Timestamp(layout), Tag::Timestamp) => {
-                let mut usual = Vec::with_capacity(32);
-                layout.write(value.tag, value.content, &mut usual)?;
-                only(Equivalence::Date, alike_moments(&usual, text))
+            (Self::Date(moments), Tag::Date) | (Self::Timestamp(moments), Tag::Timestamp) => {
+                only(Equivalence::Date, moments.is_other(value.tag, value.content, text))
+            }
+            (Self::Instant(moments), Tag::Instant) => {
+                only(Equivalence::Date, moments.is_instant(value.content, text))
             }
             (Self::Boolean { truths }, Tag::Boolean) => {
                 let is_true = value.content == [1];

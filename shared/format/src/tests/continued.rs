@@ -16,6 +16,7 @@ fn bai2() -> Delimited {
         terminator: Some(b'/'),
         continuation: Continuation::new(b"88,"),
         missing_is_null: true,
+        columns: None,
         ..csv()
     }
 }

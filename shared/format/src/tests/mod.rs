@@ -36,17 +36,7 @@ pub(super) fn layout(fields: Vec<Field>) -> Arc<Layout> {
 }
 
 pub(super) fn plain() -> FieldForm {
-    FieldForm {
-        span: None,
-        trim: Trim::None,
-        pattern: None,
-        truths: None,
-        implied_point: false,
-        numbers: None,
-        header: None,
-        rest: false,
-        sum_of: None,
-    }
+    FieldForm::default()
 }
 
 pub(super) fn csv() -> Delimited {
@@ -60,6 +50,7 @@ pub(super) fn csv() -> Delimited {
         terminator: None,
         continuation: None,
         missing_is_null: false,
+        columns: None,
     }
 }
 

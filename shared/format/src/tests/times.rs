@@ -61,6 +61,40 @@ fn dates_and_timestamps_are_read_by_their_form() {
 }
 
 #[test]
+fn instants_are_read_by_their_form() {
+    use ReasonCode::{TooLong, Type};
+    let table: &[(Option<&str>, &str, Result<&str, ReasonCode>)] = &[
+        (None, "2024-02-29 00:30:00+02:00", Ok("2024-02-28 22:30:00.000000Z")),
+        (None, "2024-02-29T00:30:00.1234567Z", Err(TooLong)),
+        (None, "2024-02-29 00:30:00", Err(Type)),
+        (Some("%d.%m.%Y %H:%M %z"), "29.02.2024 00:30 -0130", Ok("2024-02-29 02:00:00.000000Z")),
+        (Some("%d.%m.%Y %H:%M %z"), "29.02.2024 00:30 Z", Ok("2024-02-29 00:30:00.000000Z")),
+        (Some("%d.%m.%Y %H:%M %z"), "29.02.2024 00:30 ", Err(Type)),
+        (Some("%d.%m.%Y %H:%M %z"), "29.02.2024 00:30", Err(Type)),
+        (Some("%Y-%m-%dT%H:%M:%S%:z"), "2024-02-29T23:59:60+00:00", Err(Type)),
+        (Some("%Y-%m-%dT%H:%M:%S%:z"), "2024-02-29T23:59:60Z", Err(Type)),
+        (Some("%Y-%m-%dT%H:%M:%S%:z"), "2024-02-29T23:59:59Z", Ok("2024-02-29 23:59:59.000000Z")),
+        (Some("%Y-%m-%dT%H:%M:%SZ"), "2024-02-29T23:59:59Z", Ok("2024-02-29 23:59:59.000000Z")),
+        (Some("%Y-%m-%dT%H:%M:%SZ"), "2024-02-29T23:59:59+00:00", Err(Type)),
+        (Some("%Y%m%d%z"), "00010101+0100", Err(Type)),
+    ];
+    for (pattern, text, expected) in table {
+        let form = FieldForm { pattern: pattern.map(Into::into), ..plain() };
+        let read = one(FieldType::Instant, form, text.as_bytes());
+        assert_eq!(read, expected.map(String::from), "{pattern:?} {text:?}");
+    }
+    for (form, expected) in [
+        ("%Y-%m-%d %H:%M", "lacks the offset from UTC"),
+        ("%Y-%m-%d %z %z", "several offsets"),
+        ("%Y-%m-%d %Z", "an offset from UTC is %z"),
+        ("%m-%d %z", "lacks the year"),
+    ] {
+        let error = Pattern::of_instant(form).unwrap_err();
+        assert!(error.contains(expected), "{form}: {error}");
+    }
+}
+
+#[test]
 fn forms_that_cannot_say_the_day_are_refused_in_a_sentence() {
     let table = [
         ("%Y-%m-%d %H:%M:%S %z", "the format `%Y-%m-%d %H:%M:%S %z` has a time zone or an instant (%z)"),

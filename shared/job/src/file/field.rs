@@ -6,8 +6,9 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 use toml::Spanned;
 
+use super::record::NamesOrOne;
 use super::source::{CobolSection, NumbersSection};
-use super::values::{constant, constants, width};
+use super::values::{constant, constants, name_or_names, width};
 
 /// A field of a record type: where it stands, what type it has, and which values it may have.
 #[derive(Debug, Deserialize, JsonSchema)]
@@ -28,19 +29,27 @@ pub(crate) struct FieldSection {
     /// `text(n)`: at most n characters. `integer`: 64 bits. `decimal(p,s)`: p digits (at most 38), s of them after the
     /// point. `boolean`. `bytes`: the bytes as they are; in format `delimited` they are written as hexadecimal digits.
     /// `date`, `timestamp`: as `2024-02-29` and `2024-02-29 13:45:00.123456`, or in a form of your own. A form is
-    /// strptime's: `date(%d.%m.%Y)`. A date in a copybook's number is spelt by letters: `date(YYYYMMDD)`,
-    /// `date(YYMMDD)`, `date(YYYYDDD)`, `date(YYDDD)`, `date(CYYMMDD)`, `date(CYYDDD)`, `date(DDMMYYYY)`,
-    /// `date(DDMMYY)`, `date(MMDDYYYY)`, `date(MMDDYY)`, `timestamp(YYYYMMDDHHMMSS)`, `text(HHMMSS)`, `text(HHMMSSHH)`.
-    /// `timestamp(db2)` is a timestamp as Db2 unloads it. No type is a float.
+    /// strptime's: `date(%d.%m.%Y)`. `timestamptz`: a time with an offset from UTC, as `2024-02-29 13:45:00 +0100` and
+    /// `2024-02-29T13:45:00Z`, or in a form with `%z` or a `Z` at its end; it is an instant, kept in UTC. A date in a
+    /// copybook's number is spelt by letters: `date(YYYYMMDD)`, `date(YYMMDD)`, `date(YYYYDDD)`, `date(YYDDD)`,
+    /// `date(CYYMMDD)`, `date(CYYDDD)`, `date(DDMMYYYY)`, `date(DDMMYY)`, `date(MMDDYYYY)`, `date(MMDDYY)`,
+    /// `timestamp(YYYYMMDDHHMMSS)`, `text(HHMMSS)`, `text(HHMMSSHH)`. `timestamp(db2)` is a timestamp as Db2 unloads
+    /// it. No type is a float.
     #[serde(default, rename = "type")]
     #[schemars(with = "String", extend("examples" = ["decimal(15,2)", "text(40)", "date(%Y%m%d)"]))]
     pub(crate) ty: Option<Spanned<String>>,
     /// Where the field comes from, if `name` renames it. Format `delimited`: the name of its column in the header row,
-    /// exactly as it is written. Format `copybook`: the name of the column that the copybook's item would get by
-    /// itself.
+    /// exactly as it is written; the column may stand anywhere in the row. Without `from` it is the field's own name,
+    /// in any case and with any signs between its words. Format `copybook`: the name of the column that the copybook's
+    /// item would get by itself.
     #[serde(default)]
     #[schemars(with = "String", extend("examples" = ["client_bdate"]))]
     pub(crate) from: Option<Spanned<String>>,
+    /// Format `delimited`: which of the columns of one name the field is in, counted from 1. Without it, fields of one
+    /// column name are in the columns of that name one after the other.
+    #[serde(default)]
+    #[schemars(with = "usize", range(min = 1), extend("examples" = [2]))]
+    pub(crate) nth: Option<Spanned<usize>>,
     /// Format `copybook`: the column whose number says how many of this text's characters are data; what follows them
     /// in the field is not read. A pair of level 49, as Db2's precompiler declares a VARCHAR, needs no such key.
     #[serde(default)]
@@ -54,6 +63,30 @@ pub(crate) struct FieldSection {
     #[serde(default)]
     #[schemars(with = "CobolSection", extend("examples" = [{ "spaces": "zero" }]))]
     pub(crate) cobol: Option<Spanned<CobolSection>>,
+    /// Types `date`, `timestamp` and `timestamptz`, formats `delimited` and `fixed`: the form in which the field is
+    /// written, or a list of forms, instead of one in the type. A text is read in the first form that fits all of it. If
+    /// another fits too, and gives another date, the record is a reject.
+    #[serde(default)]
+    #[schemars(schema_with = "name_or_names", extend("examples" = ["%d.%m.%Y", ["%Y-%m-%d", "%d.%m.%Y"]]))]
+    pub(crate) format: Option<Spanned<NamesOrOne>>,
+    /// Formats `delimited` and `fixed`: the text that stands for NULL in this field, or a list of such texts; it replaces
+    /// `source.null`. In format `fixed` blanks are NULL too. Dates that mean "none" are named here:
+    /// `null = ["0001-01-01", "9999-12-31"]`.
+    #[serde(default)]
+    #[schemars(schema_with = "name_or_names", extend("examples" = ["n/a", ["", "00000000", "99999999"]]))]
+    pub(crate) null: Option<Spanned<NamesOrOne>>,
+    /// Formats `delimited` and `fixed`, forms with `%y`: the first of the hundred years that the field's years of two
+    /// digits belong to; it replaces `source.year_window`.
+    #[serde(default)]
+    #[schemars(with = "i16", range(min = 1, max = 9900), extend("examples" = [1930]))]
+    pub(crate) year_window: Option<Spanned<i16>>,
+    /// Type `timestamp`, formats `delimited` and `fixed`: what `24:00:00` is: a reject, or the midnight of the next day.
+    #[serde(default)]
+    #[schemars(
+        with = "String",
+        extend("default" = "reject", "enum" = ["reject", "next-day"], "examples" = ["next-day"])
+    )]
+    pub(crate) hour_24: Option<Spanned<String>>,
     /// Whether a record in which the field is NULL is a reject. Fields of the key are always required.
     #[serde(default)]
     #[schemars(extend("default" = false, "examples" = [true]))]

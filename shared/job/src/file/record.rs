@@ -52,7 +52,10 @@ pub(crate) struct RecordSection {
     #[serde(default)]
     #[schemars(extend("examples" = [["CLIENT-ADDRESS"]]))]
     pub(crate) views: Vec<String>,
-    /// Format `copybook`: the names of items and groups that become no columns.
+    /// Format `copybook`: the names of items and groups that become no columns. Format `delimited` with a header row
+    /// and one record type: the names of the source's columns, exactly as they are written, that become no field. They
+    /// are not read, and their bytes are counted as left out. A column that is neither a field's nor named here is
+    /// refused.
     #[serde(default)]
     #[schemars(extend("examples" = [["RESERVED-AREA"]]))]
     pub(crate) leave_out: Vec<String>,
@@ -185,6 +188,16 @@ pub(crate) struct ConditionSection {
 pub(crate) enum NamesOrOne {
     One(String),
     Names(Vec<String>),
+}
+
+impl NamesOrOne {
+    /// The names, one or several.
+    pub(crate) fn names(&self) -> &[String] {
+        match self {
+            Self::One(name) => std::slice::from_ref(name),
+            Self::Names(names) => names,
+        }
+    }
 }
 
 /// `"*"` or a list of field names.

@@ -4,6 +4,9 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 use toml::Spanned;
 
+use super::record::NamesOrOne;
+use super::values::name_or_names;
+
 /// How the source is written: its format, its encoding, and where its records begin and end.
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
@@ -84,8 +87,10 @@ pub(crate) struct SourceSection {
     #[serde(default)]
     #[schemars(with = "String", length(max = 1), extend("default" = "", "examples" = ["\\"]))]
     pub(crate) escape: Option<Spanned<String>>,
-    /// Format `delimited`: whether the first row names the columns. The row must name the job's fields in their order,
-    /// and is no record.
+    /// Format `delimited`: whether the first row names the columns. It is no record. A column is found by its name
+    /// (`from`, or the field's own), in any order; with several record types, and with `rest`, the columns must be in
+    /// the fields' order. A column that no field has and `leave_out` does not name is refused, and so is a field
+    /// without a column.
     #[serde(default)]
     #[schemars(with = "bool", extend("default" = false, "examples" = [true]))]
     pub(crate) header: Option<Spanned<bool>>,
@@ -94,10 +99,16 @@ pub(crate) struct SourceSection {
     #[serde(default)]
     #[schemars(with = "NumbersSection")]
     pub(crate) numbers: Option<Spanned<NumbersSection>>,
-    /// Format `delimited`: the unquoted text that stands for NULL.
+    /// Format `delimited`: the unquoted text that stands for NULL, or a list of such texts. A field's own `null` replaces
+    /// it.
     #[serde(default)]
-    #[schemars(with = "String", extend("default" = "", "examples" = ["\\N"]))]
-    pub(crate) null: Option<Spanned<String>>,
+    #[schemars(schema_with = "name_or_names", extend("default" = "", "examples" = ["\\N", ["", "NULL", "\\N"]]))]
+    pub(crate) null: Option<Spanned<NamesOrOne>>,
+    /// Formats `delimited` and `fixed`: the first of the hundred years that years of two digits (`%y`) belong to. With
+    /// 1950, 49 is 2049 and 50 is 1950. A field's own `year_window` replaces it. (Copybooks: `cobol.year_window`.)
+    #[serde(default)]
+    #[schemars(with = "i16", range(min = 1, max = 9900), extend("default" = 1969, "examples" = [1950]))]
+    pub(crate) year_window: Option<Spanned<i16>>,
     /// Format `delimited`: whether each row has a separator after its last field, as in `a|b|`.
     #[serde(default)]
     #[schemars(with = "bool", extend("default" = false, "examples" = [true]))]

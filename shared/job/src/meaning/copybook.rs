@@ -61,6 +61,9 @@ pub(super) fn described(
             );
         }
     };
+    if let Some(window) = &source.year_window {
+        return fault(window.span(), "in a copybook's source, `year_window` stands under [source.cobol]");
+    }
     let options = ParseOptions { format, ..ParseOptions::default() };
     let copybook = Copybook::parse(name.get_ref(), text.get_ref(), options)
         .or_else(|error| fault(name.span(), format!("{error}\n{}", underlined(&error))))?;
@@ -251,5 +254,6 @@ fn refuse_foreign(section: &RecordSection) -> Checked<()> {
     if let Some(span) = section.field.iter().find_map(|field| field.numbers.as_ref()).map(Spanned::span) {
         return fault(span, "the copybook's picture defines how numbers are written");
     }
+    super::written::refused(section)?;
     repeated::refused(section)
 }

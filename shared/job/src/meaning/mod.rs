@@ -17,6 +17,7 @@ mod sequence;
 mod tables;
 mod trends;
 mod types;
+mod written;
 
 use std::collections::HashSet;
 use std::ops::Range;
@@ -121,7 +122,7 @@ fn understand(raw: JobFile, text: &str) -> Checked<Job> {
     sensitive::numbers(footing.as_deref(), &records)?;
     let trends = trends::trends(raw.trends.as_ref(), &records)?;
     let reject_limit = reject_limit(raw.limits.rejects.as_ref())?;
-    Ok(Job {
+    let mut job = Job {
         name: name.clone(),
         description: raw.job.description,
         text: text.to_owned(),
@@ -130,6 +131,7 @@ fn understand(raw: JobFile, text: &str) -> Checked<Job> {
         compression,
         format,
         records,
+        columns: None,
         masks,
         decode_proof,
         declared,
@@ -138,7 +140,14 @@ fn understand(raw: JobFile, text: &str) -> Checked<Job> {
         trends,
         reject_limit,
         approval: Approval { four_eyes: raw.approval.four_eyes, require_reason: raw.approval.require_reason },
-    })
+    };
+    if let Some(columns) = &raw.columns {
+        let bound = job.bind_named(&columns.get_ref().header);
+        bound.or_else(|error| {
+            fault(columns.span(), format!("the header row does not match the job: {error}"))
+        })?;
+    }
+    Ok(job)
 }
 
 /// An SQL name: a letter or underscore, then letters, digits, underscores; 63 at most, PostgreSQL's limit.

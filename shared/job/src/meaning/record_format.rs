@@ -13,7 +13,7 @@ use source::Compression;
 use toml::Spanned;
 
 use super::framing::{framing, outside, refuse_framing};
-use super::{Checked, encoding, fault, fault_advised, numbers, repeated};
+use super::{Checked, encoding, fault, fault_advised, numbers, repeated, written};
 use crate::file::{FieldSection, RecordSection, SourceSection, WidthSection};
 
 /// No record is longer than this unless the job says so: 1 MiB.
@@ -119,8 +119,20 @@ pub(super) fn field_form(
         }
         from => from.as_ref().map(|from| from.get_ref().clone()),
     };
+    let nth = match &section.nth {
+        None => None,
+        Some(spanned) if source.header.as_ref().is_none_or(|header| !*header.get_ref()) => {
+            return fault(
+                spanned.span(),
+                "`nth` counts columns of the header row; set header = true under [source]",
+            );
+        }
+        Some(spanned) if *spanned.get_ref() == 0 => return fault(spanned.span(), "`nth` counts from 1"),
+        Some(spanned) => Some(*spanned.get_ref()),
+    };
     let rest = section.rest.as_ref().is_some_and(|spanned| *spanned.get_ref());
-    Ok(FieldForm { span, trim, pattern, truths, implied_point, numbers, header, rest, sum_of: None })
+    let written = written::form(section, ty, pattern, source, is_fixed)?;
+    Ok(FieldForm { span, trim, truths, implied_point, numbers, header, nth, rest, ..written })
 }
 
 /// The texts for true and for false, if they are said.
@@ -282,11 +294,12 @@ fn delimited(source: &SourceSection, record: &RecordSection, encoding: Encoding)
         // An escape that is the quote itself is the usual doubling.
         escape: escape.filter(|byte| Some(*byte) != quote),
         header: source.header.as_ref().is_some_and(|spanned| *spanned.get_ref()),
-        null: source.null.as_ref().map(|spanned| spanned.get_ref().clone()).unwrap_or_default(),
+        null: written::null_of_source(source, quote.is_none().then_some(escape).flatten())?,
         trailing_separator: source.trailing_separator.as_ref().is_some_and(|spanned| *spanned.get_ref()),
         terminator: None,
         continuation: None,
         missing_is_null: false,
+        columns: None,
     })
 }
 

@@ -106,6 +106,7 @@ pub(super) fn record_types(
         let role = role(section.role.as_ref())?;
         let position = position(section, role)?;
         let filler_any = filler_any(section)?;
+        let leave_out = left_out(section, source, types)?;
         records.push(RecordType {
             layout: Arc::new(layout),
             own,
@@ -115,6 +116,7 @@ pub(super) fn record_types(
             when,
             position,
             filler_any,
+            leave_out,
         });
     }
     reachable(sections, &records)?;
@@ -200,6 +202,20 @@ fn lay_out(source: &SourceSection, records: &mut [RecordType]) -> Checked<()> {
         }
     }
     Ok(())
+}
+
+/// The columns of a delimited source that become no field. A copybook's items are left out of its plan.
+fn left_out(section: &RecordSection, source: &SourceSection, types: usize) -> Checked<Vec<String>> {
+    let has_header = source.header.as_ref().is_some_and(|header| *header.get_ref());
+    match source.format.get_ref().as_str() {
+        "delimited" if section.leave_out.is_empty() => Ok(Vec::new()),
+        "delimited" if !has_header || types > 1 => fault(
+            section.name.span(),
+            "`leave_out` needs a header row (header = true under [source]) and one record type",
+        ),
+        "delimited" => Ok(section.leave_out.clone()),
+        _ => Ok(Vec::new()),
+    }
 }
 
 /// The column that holds the parent's record number.

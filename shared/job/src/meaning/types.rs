@@ -28,7 +28,8 @@ pub(super) fn field_type(spanned: &Spanned<String>) -> Checked<(FieldType, Optio
         fault_advised(
             spanned.span(),
             message,
-            "types: text(n), integer, decimal(p,s), date, date(form), timestamp, timestamp(form), boolean, bytes",
+            "types: text(n), integer, decimal(p,s), date, date(form), timestamp, timestamp(form), \
+             timestamptz, timestamptz(form), boolean, bytes",
         )
     };
     Ok(match (name, argument) {
@@ -57,6 +58,7 @@ pub(super) fn field_type(spanned: &Spanned<String>) -> Checked<(FieldType, Optio
         }
         ("date", form) => (FieldType::Date, form.map(Into::into)),
         ("timestamp", form) => (FieldType::Timestamp, form.map(Into::into)),
+        ("timestamptz" | "timestamp with time zone", form) => (FieldType::Instant, form.map(Into::into)),
         ("boolean", None) => (FieldType::Boolean, None),
         ("bytes", None) => (FieldType::Bytes, None),
         _ => return refuse(format!("unknown type `{text}`")),
@@ -67,6 +69,8 @@ pub(super) fn literal(ty: &FieldType, value: &toml::Value, span: Range<usize>) -
     let wrong = |expected: &str| {
         fault(span.clone(), format!("`{value}` is not {expected}, as the type {ty} of the field requires"))
     };
+    let not_an_instant =
+        || wrong("an instant such as \"2024-02-29 13:45:00Z\" or \"2024-02-29 13:45:00+02:00\"");
     Ok(match (ty, value) {
         (_, toml::Value::Float(_)) => {
             return fault_advised(
@@ -94,9 +98,19 @@ pub(super) fn literal(ty: &FieldType, value: &toml::Value, span: Range<usize>) -
             Ok(span) => Literal::Timestamp(span),
             Err(_) => return wrong("a timestamp such as \"2024-02-29 13:45:00\""),
         },
+        (FieldType::Instant, toml::Value::String(text)) => instant(text).map_or_else(not_an_instant, Ok)?,
+        (FieldType::Instant, toml::Value::Datetime(at)) => {
+            instant(&at.to_string()).map_or_else(not_an_instant, Ok)?
+        }
         (FieldType::Boolean, toml::Value::Boolean(truth)) => Literal::Boolean(*truth),
         _ => return wrong("a value"),
     })
+}
+
+/// An instant that has a canonical form: to the microsecond.
+fn instant(text: &str) -> Option<Literal> {
+    let at = domain::instant::parse(text.as_bytes()).filter(|at| at.subsec_nanosecond() % 1000 == 0);
+    at.map(Literal::Instant)
 }
 
 pub(super) fn amount(value: &toml::Value, span: Range<usize>) -> Checked<Amount> {

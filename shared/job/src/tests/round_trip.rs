@@ -68,7 +68,9 @@ fn jobs() -> Vec<Job> {
 
 fn decode(job: &Job, bytes: &[u8]) -> Option<DecodedChunk> {
     let mut decoder = ChunkDecoder::new(&Arc::new(job.clone())).unwrap();
-    decoder.decode(Start { first_record_no: RecordNo(1), offset: 0, parents: &[] }, bytes).ok()
+    decoder
+        .decode(Start { first_record_no: RecordNo(1), offset: 0, parents: &[], ends_source: false }, bytes)
+        .ok()
 }
 
 const TEXTS: [&str; 36] = [

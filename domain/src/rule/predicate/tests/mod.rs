@@ -21,6 +21,7 @@ fn layout() -> Layout {
         ("opened", FieldType::Date),
         ("closed", FieldType::Date),
         ("posted", FieldType::Timestamp),
+        ("seen", FieldType::Instant),
         ("active", FieldType::Boolean),
         ("locked", FieldType::Boolean),
         ("raw", FieldType::Bytes),
@@ -65,6 +66,7 @@ fn record<'a>(layout: &Layout, written: &'a str) -> Vec<Value<'a>> {
             FieldType::Text { .. } => Value::Text(text),
             FieldType::Date => Value::Date(text.parse().unwrap()),
             FieldType::Timestamp => Value::Timestamp(text.parse().unwrap()),
+            FieldType::Instant => Value::Instant(text.parse().unwrap()),
             FieldType::Boolean => Value::Boolean(text.parse().unwrap()),
             FieldType::Bytes => Value::Bytes(text.as_bytes()),
         };
@@ -90,4 +92,31 @@ fn a_predicate_keeps_its_text_and_names_the_fields_it_reads() {
     assert_eq!(predicate.text(), text);
     assert_eq!(predicate.fields(), [1, 2, 5]);
     assert_eq!(Predicate::parse("1 = 1", &layout()).unwrap().fields(), [0_usize; 0]);
+}
+
+#[test]
+fn instants_are_compared_with_instants_alone() {
+    let at = "seen=2024-02-29T00:00:00.5";
+    for (text, expected) in [
+        ("seen > TIMESTAMPTZ '2024-02-29 01:00:00+01:00'", Truth::True),
+        ("seen = TIMESTAMP WITH TIME ZONE '2024-02-28T19:00:00.5 -0500'", Truth::True),
+        (
+            "seen BETWEEN TIMESTAMPTZ '2024-02-29 00:00:01Z' AND TIMESTAMPTZ '2024-03-01 00:00:00Z'",
+            Truth::False,
+        ),
+        ("coalesce(seen, TIMESTAMPTZ '2024-02-29 00:00:01Z') IS NOT NULL", Truth::True),
+    ] {
+        assert_eq!(evaluated(text, at), Ok(expected), "{text}");
+    }
+    for (text, expected) in [
+        ("seen = posted", "cannot compare"),
+        ("seen = opened", "cannot compare"),
+        ("seen = '2024-02-29'", "write TIMESTAMPTZ '2024-02-29'"),
+        ("seen - seen > 1", "the only date arithmetic"),
+        ("extract(year FROM seen) = 2024", "takes a date or timestamp"),
+        ("seen = TIMESTAMPTZ '2024-02-29 00:00:00.1234567Z'", "at most six fractional digits"),
+    ] {
+        let error = evaluated(text, at).unwrap_err().to_string();
+        assert!(error.contains(expected), "{text}: {error}");
+    }
 }

@@ -68,7 +68,7 @@ impl FieldEncoder {
                             trim: form.trim,
                             pattern: form.pattern.clone(),
                             truths: form.truths.clone(),
-                            ..FieldForm::plain()
+                            ..FieldForm::default()
                         };
                         Some(Box::new(Written::new(other, &field)?))
                     }
