@@ -14,6 +14,7 @@ use super::own_tables;
 use super::preview::{self, Shown};
 use crate::args::{Check, Global};
 use crate::infer::fits::{Sample, advice};
+use crate::infer::plausible;
 use crate::outcome::{Done, Failure};
 use crate::output::{print, print_json};
 use crate::printed::{CheckedField, CheckedJob, CheckedType};
@@ -45,7 +46,9 @@ pub(crate) async fn check(global: &Global, args: &Check) -> Result<Done, Failure
     notes.extend(columns_note(&job));
     let mut fits = None;
     let preview = source.map(|source| {
-        fits = Sample::of(&source).ok().and_then(|sample| advice(&job, &sample));
+        let sample = Sample::of(&source).ok();
+        fits = sample.as_ref().and_then(|sample| advice(&job, sample));
+        notes.extend(sample.iter().flat_map(|sample| plausible::notes(&job, sample)));
         preview::preview(&job, &source, args.records).map_err(|failure| match &fits {
             Some(fits) => failure.advise(fits),
             None => failure,

@@ -2,6 +2,7 @@
 
 use std::io::Read;
 use std::path::Path;
+use std::sync::Arc;
 
 use job::Job;
 use store::bounds::Dialect;
@@ -10,6 +11,7 @@ use crate::args::{Global, Init};
 use crate::infer::copybook::{SourceForm, from_copybook};
 use crate::infer::fits::{Fit, Sample, fits};
 use crate::infer::infer;
+use crate::infer::plausible;
 use crate::infer::write::quoted;
 use crate::outcome::{Done, Failure};
 use crate::output::{print, remark};
@@ -63,6 +65,16 @@ fn of_copybook(args: &Init, path: &Path, dialect: Dialect) -> Result<Done, Failu
         .map_err(|error| wrong(&error))?;
     for note in &made.notes {
         remark(&format!("note: {note}"));
+    }
+    if let Some(sample) = args.sample.as_deref().filter(|_| !made.needs_when) {
+        let whole = format!("{}\n[copybooks]\n{} = {}\n", made.text, quoted(&file), quoted(&text));
+        let source = source::SourceFile::open(source::Location::file(sample), source::Compression::Auto)?;
+        // What cannot be tried is told by `check`, which names the cause.
+        if let (Ok(job), Ok(sample)) = (Job::parse(&name, &whole), Sample::of(&source)) {
+            for note in plausible::notes(&Arc::new(job), &sample) {
+                remark(&format!("note: {note}"));
+            }
+        }
     }
     if made.layouts.len() > 1 && !made.needs_when {
         remark("note: each `when` or `position` was chosen by names; check that it fits the record type");

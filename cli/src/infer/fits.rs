@@ -7,7 +7,7 @@ use domain::ids::RecordNo;
 use domain::words::counted;
 use format::{Form, Framer};
 use job::Job;
-use job::chunk::{ChunkDecoder, Start};
+use job::chunk::{ChunkDecoder, DecodedChunk, Start};
 use source::SourceFile;
 
 /// As much of the source is tried: 256 KiB.
@@ -86,6 +86,14 @@ impl Sample {
     }
 }
 
+#[cfg(test)]
+impl Sample {
+    /// A sample that is the whole of a source.
+    pub(crate) const fn of_bytes(bytes: Vec<u8>) -> Self {
+        Self { bytes, is_whole: true }
+    }
+}
+
 /// Settings with which records of the sample are accepted.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Fit {
@@ -130,6 +138,12 @@ impl Tried {
 
 /// Tries `job`, as it is, on the sample. `None`: its records cannot be separated, or there are none.
 pub(crate) fn try_on(job: &Arc<Job>, sample: &Sample) -> Option<Tried> {
+    let decoded = decoded(job, sample)?;
+    Some(Tried { records: decoded.records(), rejects: decoded.rejects.len() as u64 })
+}
+
+/// The sample's records as `job` decodes them. `None`: its records cannot be separated, or there are none.
+pub(super) fn decoded(job: &Arc<Job>, sample: &Sample) -> Option<DecodedChunk> {
     let framer = Framer::new(&job.format);
     let Sample { bytes, is_whole } = sample;
     let header = framer.preamble(bytes, *is_whole).ok()??;
@@ -143,8 +157,7 @@ pub(crate) fn try_on(job: &Arc<Job>, sample: &Sample) -> Option<Tried> {
         parents: &[],
         ends_source: *is_whole && whole.len() == records.len(),
     };
-    let decoded = ChunkDecoder::new(job).ok()?.decode(start, whole).ok()?;
-    Some(Tried { records: decoded.records(), rejects: decoded.rejects.len() as u64 })
+    ChunkDecoder::new(job).ok()?.decode(start, whole).ok()
 }
 
 /// The settings that fit the sample, the likeliest first. `text` is a job file of the copybook format with its copybooks

@@ -18,6 +18,7 @@ pub(crate) mod fits;
 mod header;
 mod keys;
 mod names;
+pub(crate) mod plausible;
 mod record_types;
 mod rows;
 mod sample;
