@@ -3,45 +3,29 @@
 use domain::counts::Role;
 use domain::ids::{RunId, WorkerId};
 
-/// What a run is doing.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub enum Phase {
-    /// Nothing has begun yet; the initial value.
-    #[default]
-    Starting,
-    /// The source's bytes are hashed before anything is loaded.
-    Sealing,
-    /// Chunks are split, processed and written.
-    Loading,
-    /// Rules are applied to staging as a whole.
-    ApplyingRules,
-    /// Staging is read back.
-    Verifying,
-    /// Rows are brought into final.
-    Promoting,
-    /// Final is read back, inside the promoting transaction.
-    VerifyingFinal,
-    /// Differences are walked down to records and fields.
-    Pinpointing,
-    /// Driving the run has ended, with a verdict or without.
-    Over,
-}
-
-impl Phase {
-    /// The phase as a person reads it.
-    #[must_use]
-    pub const fn name(self) -> &'static str {
-        match self {
-            Self::Starting => "starting",
-            Self::Sealing => "hashing the source",
-            Self::Loading => "loading",
-            Self::ApplyingRules => "applying rules",
-            Self::Verifying => "verifying staging",
-            Self::Promoting => "promoting",
-            Self::VerifyingFinal => "verifying final",
-            Self::Pinpointing => "pinpointing differences",
-            Self::Over => "done",
-        }
+domain::named! {
+    /// What a run is doing.
+    #[derive(Default)]
+    pub enum Phase {
+        /// Nothing has begun yet; the initial value.
+        #[default]
+        Starting = "starting",
+        /// The source's bytes are hashed before anything is loaded.
+        Sealing = "hashing the source",
+        /// Chunks are split, processed and written.
+        Loading = "loading",
+        /// Rules are applied to staging as a whole.
+        ApplyingRules = "applying rules",
+        /// Staging is read back.
+        Verifying = "verifying staging",
+        /// Rows are brought into final.
+        Promoting = "promoting",
+        /// Final is read back, inside the promoting transaction.
+        VerifyingFinal = "verifying final",
+        /// Differences are walked down to records and fields.
+        Pinpointing = "pinpointing differences",
+        /// Driving the run has ended, with a verdict or without.
+        Over = "done",
     }
 }
 

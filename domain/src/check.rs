@@ -8,90 +8,55 @@ use serde::{Deserialize, Serialize};
 use crate::amount::Amount;
 use crate::invariants::Invariant;
 
-/// What a check compares.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "snake_case")]
-pub enum CheckKind {
-    /// A number of things.
-    Count,
-    /// An exact sum of one amount field.
-    AmountTotal,
-    /// A digest of content.
-    Hash,
-    /// A rule of the job.
-    BusinessRule,
-}
-
-impl CheckKind {
-    /// The kind as a person reads it.
-    #[must_use]
-    pub const fn name(self) -> &'static str {
-        match self {
-            Self::Count => "count",
-            Self::AmountTotal => "amount total",
-            Self::Hash => "hash",
-            Self::BusinessRule => "business rule",
-        }
+crate::named! {
+    /// What a check compares.
+    #[derive(Hash, Serialize, Deserialize, JsonSchema)]
+    #[serde(rename_all = "snake_case")]
+    pub enum CheckKind {
+        /// A number of things.
+        Count = "count",
+        /// An exact sum of one amount field.
+        AmountTotal = "amount total",
+        /// A digest of content.
+        Hash = "hash",
+        /// A rule of the job.
+        BusinessRule = "business rule",
     }
 }
 
-/// Where along the flow a check looks.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "lowercase")]
-pub enum Stage {
-    /// The source and its chunks.
-    Source,
-    /// The totals that the source declares of itself.
-    Declared,
-    /// The staging table as read back.
-    Staging,
-    /// The counts of each worker: as reported, in the ledger, in the tables.
-    Workers,
-    /// The row rules and set rules of the job.
-    Rules,
-    /// The final table as read back.
-    Final,
-}
-
-impl Stage {
-    /// The stage's name in reports.
-    #[must_use]
-    pub const fn name(self) -> &'static str {
-        match self {
-            Self::Source => "source",
-            Self::Declared => "declared",
-            Self::Staging => "staging",
-            Self::Workers => "workers",
-            Self::Rules => "rules",
-            Self::Final => "final",
-        }
+crate::named! {
+    /// Where along the flow a check looks.
+    #[derive(PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema)]
+    #[serde(rename_all = "lowercase")]
+    pub enum Stage {
+        /// The source and its chunks.
+        Source = "source",
+        /// The totals that the source declares of itself.
+        Declared = "declared",
+        /// The staging table as read back.
+        Staging = "staging",
+        /// The counts of each worker: as reported, in the ledger, in the tables.
+        Workers = "workers",
+        /// The row rules and set rules of the job.
+        Rules = "rules",
+        /// The final table as read back.
+        Final = "final",
     }
 }
 
-/// What follows from a check.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "lowercase")]
-pub enum Verdict {
-    /// Expected and actual agree.
-    Pass,
-    /// They do not; the run is not reconciled.
-    Fail,
-    /// They do not, and the job says that this is to be reported only.
-    Warn,
-    /// There was nothing to compare. Never counted as passed.
-    Vacuous,
-}
-
-impl Verdict {
-    /// The verdict's name in reports.
-    #[must_use]
-    pub const fn name(self) -> &'static str {
-        match self {
-            Self::Pass => "pass",
-            Self::Fail => "fail",
-            Self::Warn => "warn",
-            Self::Vacuous => "vacuous",
-        }
+crate::named! {
+    /// What follows from a check.
+    #[derive(Hash, Serialize, Deserialize, JsonSchema)]
+    #[serde(rename_all = "lowercase")]
+    pub enum Verdict {
+        /// Expected and actual agree.
+        Pass = "pass",
+        /// They do not; the run is not reconciled.
+        Fail = "fail",
+        /// They do not, and the job says that this is to be reported only.
+        Warn = "warn",
+        /// There was nothing to compare. Never counted as passed.
+        Vacuous = "vacuous",
     }
 }
 

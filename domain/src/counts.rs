@@ -5,24 +5,15 @@ use serde::{Deserialize, Serialize};
 
 use crate::ids::WorkerId;
 
-/// What a worker does.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "lowercase")]
-pub enum Role {
-    /// Turns chunks into batches.
-    Processor,
-    /// Commits batches to staging and to the ledger.
-    Writer,
-}
-
-impl Role {
-    /// The role's name as it is written everywhere.
-    #[must_use]
-    pub const fn name(self) -> &'static str {
-        match self {
-            Self::Processor => "processor",
-            Self::Writer => "writer",
-        }
+crate::named! {
+    /// What a worker does.
+    #[derive(PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema)]
+    #[serde(rename_all = "lowercase")]
+    pub enum Role {
+        /// Turns chunks into batches.
+        Processor = "processor",
+        /// Commits batches to staging and to the ledger.
+        Writer = "writer",
     }
 }
 
@@ -30,10 +21,7 @@ impl std::str::FromStr for Role {
     type Err = crate::lifecycle::UnknownName;
 
     fn from_str(text: &str) -> Result<Self, Self::Err> {
-        [Self::Processor, Self::Writer]
-            .into_iter()
-            .find(|role| role.name() == text)
-            .ok_or(crate::lifecycle::UnknownName)
+        Self::ALL.iter().copied().find(|role| role.name() == text).ok_or(crate::lifecycle::UnknownName)
     }
 }
 

@@ -8,72 +8,57 @@ use std::fmt;
 
 use crate::lifecycle::RunEvent;
 
-macro_rules! event_kinds {
-    ($($(#[$doc:meta])* $kind:ident = $name:literal),* $(,)?) => {
-        /// What happened, as the evidence log names it.
-        #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-        pub enum EventKind { $($(#[$doc])* $kind,)* }
-
-        impl EventKind {
-            /// Every kind that is written.
-            pub const ALL: &'static [Self] = &[$(Self::$kind,)*];
-
-            /// The name of the kind in the log.
-            #[must_use]
-            pub const fn name(self) -> &'static str {
-                match self { $(Self::$kind => $name,)* }
-            }
-        }
-    };
-}
-
-event_kinds! {
-    /// A run was opened.
-    Opened = "opened",
-    /// A coordinator acquired a run that was open already.
-    Resumed = "resumed",
-    /// The coordinator service set a run aside until an operator resumes it.
-    Parked = "parked",
-    /// Every chunk of a run is committed, and staging is proven.
-    Staged = "staged",
-    /// A run waits for approval.
-    Paused = "paused",
-    /// A run was approved.
-    Approved = "approved",
-    /// An approval was refused, with the reason.
-    ApprovalRefused = "approval-refused",
-    /// Chunks that were set aside were requeued.
-    Redriven = "redriven",
-    /// A run was promoted: its rows are in final.
-    Promoted = "promoted",
-    /// A run ended with failed checks.
-    NotReconciled = "not-reconciled",
-    /// A run was given up.
-    Cancelled = "cancelled",
-    /// The rows of a run were removed from staging.
-    Purged = "purged",
-    /// Rejects were written to a file as they came.
-    RejectsWritten = "rejects-written",
-    /// A run's evidence was exported as a pack.
-    Exported = "exported",
-    /// The proof of one record was made.
-    Proved = "proved",
-    /// A job was drilled.
-    Drilled = "drilled",
-    /// The key that seals messages was replaced.
-    MessageKeyReplaced = "message-key-replaced",
-    /// A message was refused.
-    MessageRefused = "message-refused",
-    /// A dead letter was written to a file as it is.
-    DeadLetterWritten = "dead-letter-written",
-    /// Dead letters were published again to the queues that they come from.
-    DeadLettersReplayed = "dead-letters-replayed",
-    /// Dead letters were removed.
-    DeadLettersCleared = "dead-letters-cleared",
-    /// A verdict could not be sent to a webhook or command.
-    NotificationFailed = "notification-failed",
-    /// The log's head could not be noted outside the store.
-    CheckpointFailed = "checkpoint-failed",
+crate::named! {
+    /// What happened, as the evidence log names it.
+    #[derive(Hash)]
+    pub enum EventKind {
+        /// A run was opened.
+        Opened = "opened",
+        /// A coordinator acquired a run that was open already.
+        Resumed = "resumed",
+        /// The coordinator service set a run aside until an operator resumes it.
+        Parked = "parked",
+        /// Every chunk of a run is committed, and staging is proven.
+        Staged = "staged",
+        /// A run waits for approval.
+        Paused = "paused",
+        /// A run was approved.
+        Approved = "approved",
+        /// An approval was refused, with the reason.
+        ApprovalRefused = "approval-refused",
+        /// Chunks that were set aside were requeued.
+        Redriven = "redriven",
+        /// A run was promoted: its rows are in final.
+        Promoted = "promoted",
+        /// A run ended with failed checks.
+        NotReconciled = "not-reconciled",
+        /// A run was given up.
+        Cancelled = "cancelled",
+        /// The rows of a run were removed from staging.
+        Purged = "purged",
+        /// Rejects were written to a file as they came.
+        RejectsWritten = "rejects-written",
+        /// A run's evidence was exported as a pack.
+        Exported = "exported",
+        /// The proof of one record was made.
+        Proved = "proved",
+        /// A job was drilled.
+        Drilled = "drilled",
+        /// The key that seals messages was replaced.
+        MessageKeyReplaced = "message-key-replaced",
+        /// A message was refused.
+        MessageRefused = "message-refused",
+        /// A dead letter was written to a file as it is.
+        DeadLetterWritten = "dead-letter-written",
+        /// Dead letters were published again to the queues that they come from.
+        DeadLettersReplayed = "dead-letters-replayed",
+        /// Dead letters were removed.
+        DeadLettersCleared = "dead-letters-cleared",
+        /// A verdict could not be sent to a webhook or command.
+        NotificationFailed = "notification-failed",
+        /// The log's head could not be noted outside the store.
+        CheckpointFailed = "checkpoint-failed",
+    }
 }
 
 impl EventKind {

@@ -8,42 +8,27 @@ use crate::ids::{ChunkNo, RecordNo, WorkerId};
 use crate::layout::Layout;
 use crate::record::RawRecord;
 
-/// What is wrong with a record.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "kebab-case")]
-pub enum Difference {
-    /// The record is in the source and not at this level.
-    Missing,
-    /// The record is at this level and not in the source, or more than once at this level.
-    Extra,
-    /// A field's value differs from the source's.
-    Field,
-    /// The row is recorded under a worker that did not write it.
-    Worker,
-    /// A reject's kept bytes are not the source's.
-    RawBytes,
-    /// A duplicate of another record's key.
-    DuplicateKey,
-    /// It breaks a rule of the job.
-    Rule,
-    /// What it declares is not what was counted.
-    DoesNotFoot,
-}
-
-impl Difference {
-    /// The difference as a person reads it.
-    #[must_use]
-    pub const fn name(self) -> &'static str {
-        match self {
-            Self::Missing => "missing",
-            Self::Extra => "extra",
-            Self::Field => "field differs",
-            Self::Worker => "wrong worker",
-            Self::RawBytes => "reject altered",
-            Self::DuplicateKey => "duplicate key",
-            Self::Rule => "breaks a rule",
-            Self::DoesNotFoot => "does not foot",
-        }
+crate::named! {
+    /// What is wrong with a record.
+    #[derive(Hash, Serialize, Deserialize, JsonSchema)]
+    #[serde(rename_all = "kebab-case")]
+    pub enum Difference {
+        /// The record is in the source and not at this level.
+        Missing = "missing",
+        /// The record is at this level and not in the source, or more than once at this level.
+        Extra = "extra",
+        /// A field's value differs from the source's.
+        Field = "field differs",
+        /// The row is recorded under a worker that did not write it.
+        Worker = "wrong worker",
+        /// A reject's kept bytes are not the source's.
+        RawBytes = "reject altered",
+        /// A duplicate of another record's key.
+        DuplicateKey = "duplicate key",
+        /// It breaks a rule of the job.
+        Rule = "breaks a rule",
+        /// What it declares is not what was counted.
+        DoesNotFoot = "does not foot",
     }
 }
 

@@ -38,6 +38,7 @@ pub mod lease;
 pub mod lifecycle;
 pub mod limits;
 pub mod mask;
+mod named;
 pub mod pack;
 pub mod permit;
 pub mod reconcile;

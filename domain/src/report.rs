@@ -15,20 +15,22 @@ use crate::fingerprint::Hash;
 use crate::lifecycle::RunState;
 use crate::round_trip::DecodeProofReport;
 
-/// What a run came to.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "kebab-case")]
-pub enum Outcome {
-    /// Every check passed and final holds the records.
-    Reconciled,
-    /// A check failed; nothing of the run is in final.
-    NotReconciled,
-    /// Staging is proven; approval is waited for.
-    AwaitingApproval,
-    /// Not finished; it can be resumed.
-    Unfinished,
-    /// Given up by an operator.
-    Cancelled,
+crate::named! {
+    /// What a run came to.
+    #[derive(Serialize, Deserialize, JsonSchema)]
+    #[serde(rename_all = "kebab-case")]
+    pub enum Outcome {
+        /// Every check passed and final holds the records.
+        Reconciled = "reconciled",
+        /// A check failed; nothing of the run is in final.
+        NotReconciled = "not reconciled",
+        /// Staging is proven; approval is waited for.
+        AwaitingApproval = "awaiting approval",
+        /// Not finished; it can be resumed.
+        Unfinished = "unfinished",
+        /// Given up by an operator.
+        Cancelled = "cancelled",
+    }
 }
 
 impl Outcome {
@@ -41,18 +43,6 @@ impl Outcome {
             RunState::AwaitingApproval => Self::AwaitingApproval,
             RunState::Loading | RunState::Staged => Self::Unfinished,
             RunState::Cancelled => Self::Cancelled,
-        }
-    }
-
-    /// The outcome as a person reads it.
-    #[must_use]
-    pub const fn name(self) -> &'static str {
-        match self {
-            Self::Reconciled => "reconciled",
-            Self::NotReconciled => "not reconciled",
-            Self::AwaitingApproval => "awaiting approval",
-            Self::Unfinished => "unfinished",
-            Self::Cancelled => "cancelled",
         }
     }
 }

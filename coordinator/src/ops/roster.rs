@@ -24,30 +24,19 @@ const SILENT: Duration = Duration::from_secs(60 * 60);
 /// How many runs that are not over are looked at, and how many chunks that are being worked on.
 const LOOKED_AT: u32 = 1000;
 
-/// What a process of the fleet does.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, JsonSchema)]
-#[serde(rename_all = "kebab-case")]
-pub enum MemberRole {
-    /// The coordinator service, which drives submitted runs.
-    CoordinatorService,
-    /// A coordinator that drives runs and is not the service, such as `crossfoot run`.
-    Coordinator,
-    /// Decodes chunks.
-    Processor,
-    /// Commits batches.
-    Writer,
-}
-
-impl MemberRole {
-    /// The role as a person reads it.
-    #[must_use]
-    pub const fn name(self) -> &'static str {
-        match self {
-            Self::CoordinatorService => "coordinator service",
-            Self::Coordinator => "coordinator",
-            Self::Processor => "processor",
-            Self::Writer => "writer",
-        }
+domain::named! {
+    /// What a process of the fleet does.
+    #[derive(PartialOrd, Ord, Serialize, JsonSchema)]
+    #[serde(rename_all = "kebab-case")]
+    pub enum MemberRole {
+        /// The coordinator service, which drives submitted runs.
+        CoordinatorService = "coordinator service",
+        /// A coordinator that drives runs and is not the service, such as `crossfoot run`.
+        Coordinator = "coordinator",
+        /// Decodes chunks.
+        Processor = "processor",
+        /// Commits batches.
+        Writer = "writer",
     }
 }
 

@@ -13,52 +13,35 @@ pub const FORMAT: &str = "crossfoot evidence pack";
 /// The version of the pack's form.
 pub const FORMAT_VERSION: u32 = 1;
 
-macro_rules! parts {
-    ($($(#[$doc:meta])* $part:ident = $name:literal,)*) => {
-        /// A part of a pack.
-        #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-        pub enum Part {
-            $($(#[$doc])* $part,)*
-        }
-
-        impl Part {
-            /// All of them, in the order in which they stand in the archive.
-            pub const ALL: &'static [Self] = &[$(Self::$part,)*];
-
-            /// Its name in the archive.
-            #[must_use]
-            pub const fn name(self) -> &'static str {
-                match self { $(Self::$part => $name,)* }
-            }
-        }
-    };
-}
-
-parts! {
-    /// The job file that ran, as text.
-    Job = "job.toml",
-    /// The programs that took part in the run, with their versions.
-    Versions = "versions.json",
-    /// The run as the ledger has it, and what the splitter found.
-    Run = "run.json",
-    /// The run's report, as JSON.
-    Report = "report.json",
-    /// The report as a page.
-    Page = "report.html",
-    /// The checks of the last reconciliation; their SHA-256 is in the log.
-    Checks = "checks.json",
-    /// Every worker's counts: as reported, in the ledger, in the tables.
-    Workers = "workers.json",
-    /// Every chunk: where it was cut, who did it, its counts and sums, and its part of the fingerprint.
-    Chunks = "chunks.jsonl",
-    /// Every reject with its reasons.
-    Rejects = "rejects.jsonl",
-    /// The evidence log from the run's first event to the export.
-    Log = "log.jsonl",
-    /// The list of all parts with their SHA-256, and what the pack is of.
-    Manifest = "manifest.json",
-    /// The manifest's signature: 64 bytes, Ed25519.
-    Signature = "manifest.sig",
+crate::named! {
+    /// A part of a pack.
+    #[derive(PartialOrd, Ord, Hash)]
+    pub enum Part {
+        /// The job file that ran, as text.
+        Job = "job.toml",
+        /// The programs that took part in the run, with their versions.
+        Versions = "versions.json",
+        /// The run as the ledger has it, and what the splitter found.
+        Run = "run.json",
+        /// The run's report, as JSON.
+        Report = "report.json",
+        /// The report as a page.
+        Page = "report.html",
+        /// The checks of the last reconciliation; their SHA-256 is in the log.
+        Checks = "checks.json",
+        /// Every worker's counts: as reported, in the ledger, in the tables.
+        Workers = "workers.json",
+        /// Every chunk: where it was cut, who did it, its counts and sums, and its part of the fingerprint.
+        Chunks = "chunks.jsonl",
+        /// Every reject with its reasons.
+        Rejects = "rejects.jsonl",
+        /// The evidence log from the run's first event to the export.
+        Log = "log.jsonl",
+        /// The list of all parts with their SHA-256, and what the pack is of.
+        Manifest = "manifest.json",
+        /// The manifest's signature: 64 bytes, Ed25519.
+        Signature = "manifest.sig",
+    }
 }
 
 /// A part as the manifest lists it.

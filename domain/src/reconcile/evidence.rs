@@ -97,31 +97,24 @@ pub struct ReadBack {
     pub chunks_differing: u64,
 }
 
-/// Of how many chunks the coordinator decodes the source's bytes itself, beside the processors.
-///
-/// Everything that the source's level says beyond bytes, SHA-256 and the number of records is what processors decoded.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum VerifySource {
-    /// Of one chunk in [`VerifySource::ONE_IN`], drawn by chance, and of the first.
-    #[default]
-    Sample,
-    /// Of every chunk: each record is decoded by two processes.
-    Full,
+crate::named! {
+    /// Of how many chunks the coordinator decodes the source's bytes itself, beside the processors.
+    ///
+    /// Everything that the source's level says beyond bytes, SHA-256 and the number of records is what processors decoded.
+    #[derive(Default, Serialize, Deserialize)]
+    #[serde(rename_all = "lowercase")]
+    pub enum VerifySource {
+        /// Of one chunk in [`VerifySource::ONE_IN`], drawn by chance, and of the first.
+        #[default]
+        Sample = "sample",
+        /// Of every chunk: each record is decoded by two processes.
+        Full = "full",
+    }
 }
 
 impl VerifySource {
     /// A sample holds about one chunk in this number.
     pub const ONE_IN: u64 = 32;
-
-    /// The word in settings and in the ledger.
-    #[must_use]
-    pub const fn name(self) -> &'static str {
-        match self {
-            Self::Sample => "sample",
-            Self::Full => "full",
-        }
-    }
 }
 
 /// A word that says of no chunks that they are decoded.
@@ -133,8 +126,9 @@ impl FromStr for VerifySource {
     type Err = UnknownVerifySource;
 
     fn from_str(text: &str) -> Result<Self, UnknownVerifySource> {
-        [Self::Sample, Self::Full]
-            .into_iter()
+        Self::ALL
+            .iter()
+            .copied()
             .find(|one| one.name() == text)
             .ok_or_else(|| UnknownVerifySource(text.into()))
     }

@@ -8,27 +8,17 @@ use crate::amount::Amount;
 use crate::table::TableName;
 pub use predicate::{Predicate, PredicateError, Truth};
 
-/// What follows when a rule is broken.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum OnBreach {
-    /// The run is not reconciled.
-    Fail,
-    /// The record stays in staging and out of final, accounted for as held.
-    Hold,
-    /// The run reports the breaches as a warning and can still be promoted.
-    Warn,
-}
-
-impl OnBreach {
-    /// The name as it is written in a job file.
-    #[must_use]
-    pub const fn name(self) -> &'static str {
-        match self {
-            Self::Fail => "fail",
-            Self::Hold => "hold",
-            Self::Warn => "warn",
-        }
+crate::named! {
+    /// What follows when a rule is broken.
+    #[derive(Serialize, Deserialize)]
+    #[serde(rename_all = "lowercase")]
+    pub enum OnBreach {
+        /// The run is not reconciled.
+        Fail = "fail",
+        /// The record stays in staging and out of final, accounted for as held.
+        Hold = "hold",
+        /// The run reports the breaches as a warning and can still be promoted.
+        Warn = "warn",
     }
 }
 

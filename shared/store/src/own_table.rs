@@ -7,30 +7,19 @@ use domain::words::{grouped, plural};
 use schemars::JsonSchema;
 use serde::Serialize;
 
-/// Whether a column holds what the job writes to it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, JsonSchema)]
-#[serde(rename_all = "kebab-case")]
-pub enum Verdict {
-    /// It holds every value.
-    Fits,
-    /// It holds some values only; a run with others fails before its promotion.
-    MayNotFit,
-    /// It cannot be used; no run is opened.
-    DoesNotFit,
-    /// The job does not write it.
-    NotWritten,
-}
-
-impl Verdict {
-    /// The verdict for a reader.
-    #[must_use]
-    pub const fn name(self) -> &'static str {
-        match self {
-            Self::Fits => "fits",
-            Self::MayNotFit => "holds only",
-            Self::DoesNotFit => "does not fit",
-            Self::NotWritten => "not written",
-        }
+domain::named! {
+    /// Whether a column holds what the job writes to it.
+    #[derive(Serialize, JsonSchema)]
+    #[serde(rename_all = "kebab-case")]
+    pub enum Verdict {
+        /// It holds every value.
+        Fits = "fits",
+        /// It holds some values only; a run with others fails before its promotion.
+        MayNotFit = "holds only",
+        /// It cannot be used; no run is opened.
+        DoesNotFit = "does not fit",
+        /// The job does not write it.
+        NotWritten = "not written",
     }
 }
 

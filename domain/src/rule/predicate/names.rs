@@ -36,7 +36,7 @@ fn unknown(name: &Ident, layout: &Layout) -> PredicateError {
     let mut near: Vec<(usize, &str)> = layout
         .fields
         .iter()
-        .map(|field| (distance(&wanted, &field.name.to_lowercase()), field.name.as_str()))
+        .map(|field| (strsim::levenshtein(&wanted, &field.name.to_lowercase()), field.name.as_str()))
         .filter(|(distance, field)| {
             *distance <= 1 + wanted.chars().count() / 4
                 || (wanted.len() >= 3 && field.to_lowercase().contains(&wanted))
@@ -67,22 +67,6 @@ fn quoted_if_needed(name: &str) -> String {
     } else {
         format!("\"{name}\"")
     }
-}
-
-/// How many characters must be inserted, deleted or replaced to make `b` of `a`.
-fn distance(a: &str, b: &str) -> usize {
-    let b: Vec<char> = b.chars().collect();
-    let mut row: Vec<usize> = (0..=b.len()).collect();
-    for (i, char) in a.chars().enumerate() {
-        let mut diagonal = row[0];
-        row[0] = i + 1;
-        for (j, other) in b.iter().enumerate() {
-            let replaced = diagonal + usize::from(char != *other);
-            diagonal = row[j + 1];
-            row[j + 1] = replaced.min(diagonal + 1).min(row[j] + 1);
-        }
-    }
-    row[b.len()]
 }
 
 /// Where an expression begins, as far as its tokens kept their places. A loop: the left side may be deep.
