@@ -6,6 +6,7 @@
 mod account;
 pub mod advice;
 pub mod chunk;
+pub mod copies;
 mod error;
 mod file;
 mod meaning;

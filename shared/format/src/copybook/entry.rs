@@ -137,7 +137,9 @@ pub(super) fn usage_of(word: &str) -> Option<Result<Usage, &'static str>> {
         "INDEX" => Usage::Index,
         "POINTER" => Usage::Pointer,
         "COMP-0" => {
-            return Some(Err("a binary number whose form depends on the compiler; write `COMP` if it is one"));
+            return Some(Err(
+                "a binary number whose form depends on the compiler; write `COMP` if it is one",
+            ));
         }
         "COMP-X" | "COMP-N" => return Some(Err("a native binary whose length depends on the compiler")),
         "PROCEDURE-POINTER" | "FUNCTION-POINTER" | "POINTER-32" | "OBJECT" => return Some(Err("an address")),

@@ -1,5 +1,7 @@
 //! `[source]`: how the source is written.
 
+use std::collections::BTreeMap;
+
 use schemars::JsonSchema;
 use serde::Deserialize;
 use toml::Spanned;
@@ -136,6 +138,17 @@ pub(crate) struct SourceSection {
     #[serde(default)]
     #[schemars(with = "String", extend("examples" = ["client.cpy"]))]
     pub(crate) copybook: Option<Spanned<String>>,
+    /// Format `copybook`: the folders, relative to the job file, in which copybooks are looked for that the copybook
+    /// copies (COPY). Its own folder comes first. A name is tried as it is written, in small letters and in capitals,
+    /// alone and with `.cpy`, `.cbl`, `.cob` and `.copy`. What is copied becomes part of the job, and of its digest.
+    #[serde(default)]
+    #[schemars(with = "Vec<String>", extend("examples" = [["copylib", "../shared/copylib"]]))]
+    pub(crate) copybook_folders: Option<Spanned<Vec<String>>>,
+    /// Format `copybook`: what is replaced in the copybook, as COPY … REPLACING would: a placeholder between colons
+    /// wherever it is in a word, anything else as whole words.
+    #[serde(default)]
+    #[schemars(with = "BTreeMap<String, String>", extend("examples" = [{ ":TAG:": "CUST" }]))]
+    pub(crate) copybook_replacing: Option<Spanned<BTreeMap<String, String>>>,
     /// Format `copybook`: the copybook's reference format. `fixed`: the text is in columns 8 to 72. `free`: it may be
     /// anywhere.
     #[serde(default)]
