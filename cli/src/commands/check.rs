@@ -38,7 +38,9 @@ pub(crate) async fn check(global: &Global, args: &Check) -> Result<Done, Failure
     let mut fits = None;
     let preview = if args.source.is_some() || job.source_path.is_some() {
         let source = SourceFile::open(source_of(&job, &args.job, args.source.as_deref())?, job.compression)?;
-        fits = Sample::of(&source).ok().and_then(|sample| advice(&job, &sample));
+        // A stream can be read only once, and the preview is more.
+        let sample = (!source.location().is_stream()).then(|| Sample::of(&source).ok()).flatten();
+        fits = sample.and_then(|sample| advice(&job, &sample));
         let preview = preview::preview(&job, &source, args.records).map_err(|failure| match &fits {
             Some(fits) => failure.advise(fits),
             None => failure,

@@ -95,7 +95,7 @@ pub(crate) enum CopybookJobError {
     /// It cannot be understood.
     #[error(transparent)]
     Copybook(#[from] CopybookError),
-    /// What is to be replaced in it cannot be.
+    /// A replacement in it is not possible.
     #[error("{0}")]
     Replacing(String),
     /// What was generated is no job.

@@ -22,7 +22,7 @@ fn e(text: &str) -> Vec<u8> {
     text.bytes().map(byte).collect()
 }
 
-/// A packed number of so many digits; `sign` is C, D or F.
+/// A packed number of this many digits; `sign` is C, D or F.
 fn p(number: u64, digits: usize, sign: char) -> Vec<u8> {
     let hex = format!("{number:0width$}{sign}", width = digits + (1 - digits % 2));
     hex.as_bytes()
@@ -55,7 +55,7 @@ fn in_columns(lines: &[&str]) -> String {
 
 /// What `init` and a run are to make of a layout.
 enum Comes {
-    /// Every record is loaded: so many.
+    /// Every record is loaded: this many.
     Loads(u64),
     /// `init` refuses the copybook, and says this.
     Refused(&'static str),

@@ -22,6 +22,7 @@ mod fixed;
 pub mod framing;
 mod groups;
 mod header;
+mod layouts;
 mod lines;
 mod numbers;
 mod padding;

@@ -1,9 +1,9 @@
 //! COPY statements and their REPLACING: one text made of several copybooks, line by line, before it is read.
 //!
-//! A COPY statement begins a line, ends one with its period, and may span lines. What it stands for takes its place, and
-//! the statement stays as a comment. Words are replaced as compilers do ("COPY statement", IBM Enterprise COBOL Language
-//! Reference): a placeholder between colons (`:TAG:`) wherever it is in a word, anything else as whole words, capitals or
-//! not. Literals and comments stay as they are.
+//! A COPY statement begins a line, ends one with its period, and may span lines. What it stands for takes its place,
+//! and the statement stays as a comment. Words are replaced as compilers do ("COPY statement", IBM Enterprise COBOL
+//! Language Reference): a placeholder between colons (`:TAG:`) wherever it is in a word, anything else as whole words,
+//! capitals or not. Literals and comments stay as they are.
 
 use std::ops::Range;
 
@@ -18,8 +18,8 @@ const CODE_CHARS: usize = 65;
 /// What is replaced, and by what.
 pub type Pair = (String, String);
 
-/// The text with what its COPY statements stand for; without one it stays as it is. `read` reads a copybook by its name, with its library before it
-/// where the statement names one: `LIBRARY/NAME`.
+/// The text with what its COPY statements stand for; without one it stays as it is. `read` reads a copybook by its
+/// name, with its library before it where the statement names one: `LIBRARY/NAME`.
 ///
 /// # Errors
 /// In words, with the line: a statement that is not understood, or a copybook that cannot be read.

@@ -48,10 +48,10 @@ pub(crate) struct SourceSection {
     /// How one record ends and the next begins, in formats `fixed` and `copybook`. `fixed`: after `record_bytes` bytes.
     /// `line`: at a line end. `rdw`: each record follows a record descriptor word of 4 bytes. `bdw`: records with
     /// descriptor words are in blocks with block descriptor words. `length-prefix`: each record follows its length in 2
-    /// or 4 bytes. `length-field`: a field of the record holds its length. `layout` (`copybook` only): nothing separates
-    /// records, and each is as long as its record type and its counts (`OCCURS DEPENDING ON`) say; a count or record
-    /// type that cannot be read ends the run, because nothing after it can be separated. The default is `line` for
-    /// `fixed`, and `fixed` for `copybook`.
+    /// or 4 bytes. `length-field`: a field of the record holds its length. `layout` (`copybook` only): nothing
+    /// separates records, and each is as long as its record type and its counts (`OCCURS DEPENDING ON`) say; a count or
+    /// record type that cannot be read ends the run, because nothing after it can be separated. The default is `line`
+    /// for `fixed`, and `fixed` for `copybook`.
     #[serde(default)]
     #[schemars(
         with = "String",
