@@ -214,6 +214,12 @@ pub(crate) struct Init {
     /// Read the copybook as free format instead of columns 8 to 72
     #[arg(long, requires = "copybook")]
     pub(crate) free: bool,
+    /// Folder with copybooks that the copybook copies (COPY), besides its own; may be given several times
+    #[arg(long, value_name = "FOLDER", requires = "copybook")]
+    pub(crate) copy_folder: Vec<PathBuf>,
+    /// What is replaced in the copybook, such as :TAG:=CUST; may be given several times
+    #[arg(long, value_name = "OLD=NEW", requires = "copybook")]
+    pub(crate) replacing: Vec<String>,
     /// Write the job file to FILE; with --copybook, write the DDL to a .sql file next to it [default: standard output]
     #[arg(long, short, value_name = "FILE")]
     pub(crate) output: Option<PathBuf>,

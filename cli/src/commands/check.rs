@@ -46,7 +46,8 @@ pub(crate) async fn check(global: &Global, args: &Check) -> Result<Done, Failure
     notes.extend(columns_note(&job));
     let mut fits = None;
     let preview = source.map(|source| {
-        let sample = Sample::of(&source).ok();
+        // A stream can be read only once, and the preview is more.
+        let sample = (!source.location().is_stream()).then(|| Sample::of(&source).ok()).flatten();
         fits = sample.as_ref().and_then(|sample| advice(&job, sample));
         notes.extend(sample.iter().flat_map(|sample| plausible::notes(&job, sample)));
         preview::preview(&job, &source, args.records).map_err(|failure| match &fits {

@@ -4,6 +4,7 @@ use std::io::Read;
 use std::path::Path;
 use std::sync::Arc;
 
+use format::copybook::ReferenceFormat;
 use job::Job;
 use store::bounds::Dialect;
 
@@ -32,8 +33,19 @@ pub(crate) fn init(global: &Global, args: &Init) -> Result<Done, Failure> {
 
 fn of_copybook(args: &Init, path: &Path, dialect: Dialect) -> Result<Done, Failure> {
     let wrong = |what: &dyn std::fmt::Display| Failure::usage(format!("{}: {what}", path.display()));
-    let text = platform::files::read_small_text(path, platform::files::COPYBOOK_BYTES_MAX)
-        .map_err(|error| wrong(&error))?;
+    let format = if args.free { ReferenceFormat::Free } else { ReferenceFormat::Fixed };
+    let text = job::copies::copybook(path, format, &args.copy_folder).map_err(|error| wrong(&error))?;
+    let replacing = args.replacing.iter().map(|pair| match pair.split_once('=') {
+        Some((from, to)) if !from.trim().is_empty() => Ok((from.to_owned(), to.to_owned())),
+        _ => Err(Failure::usage(format!("--replacing {pair}: expected OLD=NEW, such as :TAG:=CUST"))),
+    });
+    let replacing = replacing.collect::<Result<Vec<_>, _>>()?;
+    // Paths in a job file are relative to it; a job file that is printed may go anywhere.
+    let folders = args.copy_folder.iter().map(|folder| match &args.output {
+        None => folder.to_string_lossy().into_owned(),
+        Some(_) => folder.canonicalize().unwrap_or_else(|_| folder.clone()).to_string_lossy().into_owned(),
+    });
+    let folders: Vec<_> = folders.collect();
     let beside = |of: &Path| of.parent().map(Path::to_path_buf).unwrap_or_default();
     // The path of a copybook is relative to the job file.
     let file = match &args.output {
@@ -45,9 +57,16 @@ fn of_copybook(args: &Init, path: &Path, dialect: Dialect) -> Result<Done, Failu
     };
     let file = file.unwrap_or_else(|| path.to_string_lossy().into_owned());
     let name = path.file_stem().map_or_else(|| "job".into(), |name| name.to_string_lossy().into_owned());
-    let fit =
-        args.sample.as_deref().map(|sample| fitting(args, (&name, &file, &text), sample)).transpose()?;
-    let fit = fit.flatten();
+    let plain = SourceForm {
+        encoding: args.encoding.as_deref().unwrap_or("cp037"),
+        framing: "fixed",
+        free: args.free,
+        folders: &folders,
+        replacing: &replacing,
+        others: &[],
+    };
+    let fit = args.sample.as_deref().map(|sample| fitting(args, &plain, (&name, &file, &text), sample));
+    let fit = fit.transpose()?.flatten();
     let others = fit.as_ref().map(|fit| fit.others.clone()).unwrap_or_default();
     let given = |given: &Option<String>, of: fn(&Fit) -> &String, default: &str| {
         given.clone().or(fit.as_ref().map(|fit| of(fit).clone())).unwrap_or_else(|| default.to_owned())
@@ -55,8 +74,8 @@ fn of_copybook(args: &Init, path: &Path, dialect: Dialect) -> Result<Done, Failu
     let form = SourceForm {
         encoding: &given(&args.encoding, |fit| &fit.encoding, "cp037"),
         framing: &given(&args.framing, |fit| &fit.framing, "fixed"),
-        free: args.free,
         others: &others,
+        ..plain
     };
     let made =
         from_copybook(&name, &file, &text, &form).map_err(|error| Failure::usage(error.to_string()))?;
@@ -114,15 +133,14 @@ fn of_copybook(args: &Init, path: &Path, dialect: Dialect) -> Result<Done, Failu
 /// The settings that fit the sample best, among those that the command line leaves open.
 fn fitting(
     args: &Init,
+    form: &SourceForm<'_>,
     (name, file, text): (&str, &str, &str),
     sample: &Path,
 ) -> Result<Option<Fit>, Failure> {
     let wrong = |what: &dyn std::fmt::Display| Failure::usage(format!("{}: {what}", sample.display()));
     let source = source::SourceFile::open(source::Location::file(sample), source::Compression::Auto)?;
     let sample = Sample::of(&source).map_err(|error| wrong(&error))?;
-    let encoding = args.encoding.as_deref().unwrap_or("cp037");
-    let form = SourceForm { encoding, framing: "fixed", free: args.free, others: &[] };
-    let made = from_copybook(name, file, text, &form).map_err(|error| wrong(&error))?;
+    let made = from_copybook(name, file, text, form).map_err(|error| wrong(&error))?;
     if made.needs_when {
         remark(
             "note: the sample was not tried, because nothing tells the record types apart yet; complete each `when`, \

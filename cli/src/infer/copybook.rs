@@ -7,7 +7,8 @@ use domain::layout::Layout;
 use format::codepage::CodePage;
 use format::copybook::plan::{Field, Plan, PlanOptions};
 use format::copybook::{
-    Category, Condition, Copybook, CopybookError, Item, ItemId, Literal, ParseOptions, ReferenceFormat, Usage,
+    Category, Condition, Copybook, CopybookError, Item, ItemId, Literal, ParseOptions, ReferenceFormat,
+    Usage, copies,
 };
 use job::{Job, JobError};
 use thiserror::Error;
@@ -35,11 +36,33 @@ pub(crate) struct SourceForm<'a> {
     pub(crate) framing: &'a str,
     /// Whether the copybook is in free format.
     pub(crate) free: bool,
+    /// The folders of copybooks that it copies, as the job file names them.
+    pub(crate) folders: &'a [String],
+    /// What is replaced in it, and by what.
+    pub(crate) replacing: &'a [(String, String)],
     /// The further settings that fit a sample: keys of `[source]`, `cobol.` before those of `[source.cobol]`.
     pub(crate) others: &'a [String],
 }
 
 impl SourceForm<'_> {
+    /// The keys of `[source]` that say what else the copybook consists of.
+    fn copies(&self) -> String {
+        let mut out = String::new();
+        if !self.folders.is_empty() {
+            let folders: Vec<_> = self.folders.iter().map(|folder| quoted(folder)).collect();
+            let _ = writeln!(out, "copybook_folders = [{}]", folders.join(", "));
+        }
+        if !self.replacing.is_empty() {
+            let pairs: Vec<_> = self
+                .replacing
+                .iter()
+                .map(|(from, to)| format!("{} = {}", quoted(from), quoted(to)))
+                .collect();
+            let _ = writeln!(out, "copybook_replacing = {{ {} }}", pairs.join(", "));
+        }
+        out
+    }
+
     /// The further settings of `[source]`, or of `[source.cobol]`.
     fn others(&self, of_cobol: bool) -> impl Iterator<Item = &str> {
         let settings = self.others.iter().map(String::as_str);
@@ -72,6 +95,9 @@ pub(crate) enum CopybookJobError {
     /// It cannot be understood.
     #[error("{}\n{}", .0, job::underlined(.0))]
     Copybook(#[from] CopybookError),
+    /// A replacement in it is not possible.
+    #[error("{0}")]
+    Replacing(String),
     /// What was generated is no job.
     #[error(transparent)]
     Job(#[from] JobError),
@@ -85,7 +111,8 @@ pub(crate) fn from_copybook(
     form: &SourceForm<'_>,
 ) -> Result<FromCopybook, CopybookJobError> {
     let format = if form.free { ReferenceFormat::Free } else { ReferenceFormat::Fixed };
-    let copybook = Copybook::parse(file, text, ParseOptions { format, ..ParseOptions::default() })?;
+    let whole = copies::replaced(text, format, form.replacing).map_err(CopybookJobError::Replacing)?;
+    let copybook = Copybook::parse(file, &whole, ParseOptions { format, ..ParseOptions::default() })?;
     let blocks = blocks(&copybook)?;
     let name = identifier(name, "job");
     let mut out = format!(
@@ -95,6 +122,7 @@ pub(crate) fn from_copybook(
     if form.free {
         out.push_str("copybook_format = \"free\"\n");
     }
+    out.push_str(&form.copies());
     let _ = writeln!(out, "encoding = {}\nframing  = {}", quoted(form.encoding), quoted(form.framing));
     let longest = blocks.iter().map(|block| block.plan.length_max).max().unwrap_or(0);
     for setting in form.others(false).filter(|setting| !setting.starts_with("encoding")) {
@@ -179,8 +207,9 @@ fn head(file: &str, text: &str, form: &SourceForm<'_>, longest: usize, native: &
     let format = if form.free { "free" } else { "fixed" };
     format!(
         "[job]\nname = \"job\"\n[copybooks]\n{file} = {}\n[source]\nformat = \"copybook\"\ncopybook = {file}\n\
-         copybook_format = \"{format}\"\nencoding = {}\nrecord_bytes = {longest}\n[source.cobol]\n{}\n",
+         copybook_format = \"{format}\"\n{}encoding = {}\nrecord_bytes = {longest}\n[source.cobol]\n{}\n",
         quoted(text),
+        form.copies(),
         quoted(form.encoding),
         native.join("\n"),
         file = quoted(file),

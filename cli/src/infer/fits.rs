@@ -27,7 +27,7 @@ const FRAMING_KEYS: [&str; 7] = [
     "line_end",
 ];
 
-/// Framings and their further keys, the likeliest first. `record_bytes` is tried as the copybook has it, and as the job.
+/// Framings and their further keys, the likeliest first. `record_bytes` is tried as the copybook and as the job has it.
 const FRAMINGS: [(&str, &[(&str, Key)]); 17] = [
     ("fixed", &[]),
     ("rdw", &[]),
@@ -160,8 +160,8 @@ pub(super) fn decoded(job: &Arc<Job>, sample: &Sample) -> Option<DecodedChunk> {
     ChunkDecoder::new(job).ok()?.decode(start, whole).ok()
 }
 
-/// The settings that fit the sample, the likeliest first. `text` is a job file of the copybook format with its copybooks
-/// in it; `encodings` are tried besides its own.
+/// The settings that fit the sample, the likeliest first. `text` is a job file of the copybook format with its
+/// copybooks in it; `encodings` are tried besides its own.
 pub(crate) fn fits(text: &str, sample: &Sample, encodings: &[&str]) -> Vec<Fit> {
     let Ok(table) = toml::from_str::<toml::Table>(text) else { return Vec::new() };
     let source = table.get("source");
@@ -249,8 +249,7 @@ fn varies(job: &Job) -> bool {
     })
 }
 
-/// What to say to the author of a copybook job about its settings, one of which may not fit the sample; `None`: there is
-/// nothing to say.
+/// What to say to the author of a copybook job whose settings may not fit the sample; `None`: nothing.
 pub(crate) fn advice(job: &Arc<Job>, sample: &Sample) -> Option<String> {
     let Form::Copybook(_) = &job.format.form else { return None };
     let own = try_on(job, sample);

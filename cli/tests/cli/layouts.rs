@@ -22,7 +22,7 @@ fn e(text: &str) -> Vec<u8> {
     text.bytes().map(byte).collect()
 }
 
-/// A packed number of so many digits; `sign` is C, D or F.
+/// A packed number of this many digits; `sign` is C, D or F.
 fn p(number: u64, digits: usize, sign: char) -> Vec<u8> {
     let hex = format!("{number:0width$}{sign}", width = digits + (1 - digits % 2));
     hex.as_bytes()
@@ -55,7 +55,7 @@ fn in_columns(lines: &[&str]) -> String {
 
 /// What `init` and a run are to make of a layout.
 enum Comes {
-    /// Every record is loaded: so many.
+    /// Every record is loaded: this many.
     Loads(u64),
     /// `init` refuses the copybook, and says this.
     Refused(&'static str),
@@ -384,6 +384,44 @@ fn copybooks_as_they_are_written_load_without_an_edit() {
 #[test]
 fn numbers_in_every_spelling_load_without_an_edit() {
     assert_eq!(each(numbers()), 10);
+}
+
+/// A copybook of placeholders, and one that copies others out of folders: named on the command line, and in the job file.
+#[test]
+fn copybooks_with_copy_and_placeholders_load_without_an_edit() {
+    let desk = Desk::new();
+    std::fs::create_dir(desk.path("lib")).unwrap();
+    desk.put(
+        "lib/inner.cpy",
+        "           05  :P:-ID  PIC X(4).\n           05  :P:-AMT PIC S9(5)V99 COMP-3.\n",
+    );
+    desk.put("beside.CPY", "           05  CP-END PIC X(2).\n");
+    desk.put(
+        "c.cpy",
+        "       01  CP-REC.\n           COPY INNER REPLACING ==:P:== BY ==CP==.\n           COPY BESIDE.\n",
+    );
+    desk.put("s.dat", [e("AB01"), p(100, 7, 'C'), e("zz")].concat());
+    desk.run(&["init", "--copybook", "c.cpy"]).exits(2).says(&["line 2", "`INNER`", "--copy-folder"]);
+    let line = ["init", "--copybook", "c.cpy", "--copy-folder", "lib", "--sample", "s.dat", "-o", "c.toml"];
+    desk.run(&line).exits(0);
+    desk.run(&["run", "c.toml", "--source", "s.dat"]).exits(0).prints(&["RECONCILED", "cp_amt", "1.00"]);
+    // What is copied is of the job: its digest changes with it.
+    desk.put(
+        "lib/inner.cpy",
+        "           05  :P:-ID  PIC X(3).\n           05  :P:-AMT PIC S9(6)V99 COMP-3.\n",
+    );
+    desk.run(&["run", "c.toml", "--source", "s.dat", "--again"]).exits(1);
+    std::fs::remove_file(desk.path("lib/inner.cpy")).unwrap();
+    desk.run(&["check", "c.toml"]).exits(2).says(&["`INNER`", "copybook_folders"]);
+
+    desk.put("t.cpy", "       01  :TAG:-REC.\n           05  :TAG:-ID  PIC X(4).\n           05  :TAG:-AMT PIC S9(5)V99 COMP-3.\n");
+    desk.put("t.dat", [e("AB01"), p(100, 7, 'C')].concat());
+    desk.run(&["init", "--copybook", "t.cpy"]).exits(2).says(&["--replacing :TAG:="]);
+    let line =
+        ["init", "--copybook", "t.cpy", "--replacing", ":TAG:=CUST", "--sample", "t.dat", "-o", "t.toml"];
+    desk.run(&line).exits(0);
+    desk.run(&["run", "t.toml", "--source", "t.dat"]).exits(0).prints(&["RECONCILED", "cust_amt"]);
+    desk.run(&["init", "--copybook", "t.cpy", "--replacing", "TAG"]).exits(2).says(&["expected OLD=NEW"]);
 }
 
 #[test]

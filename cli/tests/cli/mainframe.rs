@@ -60,6 +60,8 @@ fn records_that_nothing_separates_are_framed_by_their_layout() {
     // A job with another framing is told which fits.
     desk.run(&["init", "--copybook", "orders.cpy", "-o", "fixed.toml"]).exits(0);
     desk.run(&["check", "fixed.toml", "--source", "orders.dat"]).exits(0).prints(&["framing = \"layout\""]);
+    // A stream can be read only once: it is shown.
+    desk.pipe(&["check", "orders.toml", "--source", "-"], &bytes).exits(0).prints(&["record 5, byte"]);
 }
 
 /// Descriptors that count themselves or not, blocks, and text lines: the settings are found, and a run needs no edit.

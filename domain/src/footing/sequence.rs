@@ -1,8 +1,8 @@
 //! Records that are numbered one after the other: what is missing, repeated or out of order.
 //!
 //! A chunk knows nothing of the number before its first one. It therefore says what its first number is, which breaks
-//! there are after that, and where it ends; the fold compares the first number with where the chunk before ended. So the
-//! same breaks come out however the source is cut.
+//! there are after that, and where it ends; the fold compares the first number with where the chunk before ended. So
+//! the same breaks come out however the source is cut.
 
 use super::fold::FINDINGS_MAX;
 use super::outcome::FootingFinding;

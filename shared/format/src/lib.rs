@@ -24,6 +24,7 @@ pub mod framing;
 mod groups;
 mod header;
 mod instant;
+mod layouts;
 mod lines;
 mod numbers;
 mod padding;

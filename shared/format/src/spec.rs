@@ -6,7 +6,7 @@ use std::sync::Arc;
 use super::cobol::{ByteOrder, RecordSpec};
 use super::codepage::CodePage;
 pub use super::field::{Extra, FieldForm, GroupSum, REST, Trim};
-pub use super::framing::{LaidOutType, Layouts, Telling};
+pub use super::layouts::{LaidOutType, Layouts, Telling};
 
 /// Everything about the source's form that the layout (names, types, constraints) does not say.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -7,6 +7,7 @@ mod account;
 pub mod advice;
 pub mod chunk;
 mod columns;
+pub mod copies;
 pub mod decoders;
 mod error;
 mod file;

@@ -265,7 +265,7 @@ fn what_a_layout_cannot_frame_is_refused_with_the_job() {
         assert!(error.contains("does not apply to framing `layout`"), "{error}");
     }
     let fixed = "[job]\nname = \"f\"\n[source]\nformat = \"fixed\"\nframing = \"layout\"\n[[record]]\nname = \"r\"\n\
-                 staging = \"s\"\nfinal = \"f\"\n[[record.field]]\nname = \"a\"\ntype = \"text\"\nstart = 1\nwidth = 1\n";
+                 staging = \"s\"\nfinal = \"f\"\n[[record.field]]\nname = \"a\"\ntype = \"text(1)\"\nstart = 1\nwidth = 1\n";
     let error = Job::parse("job.toml", fixed).unwrap_err().to_string();
     assert!(error.contains("applies only to the copybook format"), "{error}");
 }

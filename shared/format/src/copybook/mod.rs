@@ -1,6 +1,7 @@
 //! COBOL copybooks: what the records of a mainframe file consist of.
 //!
 //! ```text
+//! text ─ copies: COPY, REPLACING ─► text
 //! text ─ source: columns, comments, continuation ─► token ─► entry ─► tree ─► place ─► Copybook
 //!                                                   picture ┘                             │
 //!                                                              plan: record, views, columns ▼ Plan
@@ -9,6 +10,7 @@
 //! Sizes and alignment are those of IBM Enterprise COBOL for z/OS. What the parser does not know it refuses, with the
 //! place: no length is ever guessed. Nothing here reads files or decodes values.
 
+pub mod copies;
 mod cursor;
 mod elementary;
 mod entry;

@@ -206,9 +206,11 @@ fn check(text: &str, at: &Range<usize>) -> Checked<()> {
     if text.contains(':') || text.contains("==") {
         return Err(Fault::new(
             at.clone(),
-            format!("found {}, a placeholder for COPY ... REPLACING, which is not supported", shown(text)),
+            format!("found {}, a placeholder for COPY ... REPLACING", shown(text)),
         )
-        .advise("replace it in the copybook"));
+        .advise(
+            "set copybook_replacing = { \":TAG:\" = \"…\" } under [source] (for `crossfoot init`: --replacing :TAG:=…)",
+        ));
     }
     if text.starts_with(">>") {
         return Err(Fault::new(

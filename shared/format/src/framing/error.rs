@@ -2,6 +2,8 @@
 
 use thiserror::Error;
 
+use crate::layouts::LayoutError;
+
 /// Why the end of a record was not found. What comes after it cannot be separated either, so that this is the
 /// source's fault and not a reject.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
@@ -149,6 +151,19 @@ pub enum FrameError {
         "the length of the record is invalid; its bytes are withheld because the job has sensitive fields"
     )]
     Withheld,
+}
+
+impl From<LayoutError> for FrameError {
+    fn from(error: LayoutError) -> Self {
+        match error {
+            LayoutError::Nothing => Self::ZeroLength,
+            LayoutError::Uncounted { record, field, at, detail } => {
+                Self::Uncounted { record, field, at, detail: Some(detail) }
+            }
+            LayoutError::NoType { fields, found } => Self::NoType { fields, found: Some(found) },
+            LayoutError::CutShort { record, length, have } => Self::CutShort { record, length, have },
+        }
+    }
 }
 
 impl FrameError {

@@ -2,7 +2,6 @@
 
 mod error;
 mod iterate;
-mod layout;
 mod prefix;
 
 use std::sync::Arc;
@@ -10,12 +9,12 @@ use std::sync::Arc;
 use memchr::{memchr, memchr2};
 
 use super::escaping::Escaping;
+use super::layouts::Layouts;
 use super::quoting::Quoting;
 use super::spec::{Continuation, Encoding, FixedFraming, Form, FormatSpec, LengthField, Outside, Prefix};
 
 pub use error::{FrameError, FrameErrorAt, UnframeableError};
 pub use iterate::{Frames, frames};
-pub use layout::{LaidOutType, Layouts, Telling};
 
 /// The byte-order mark in UTF-8, which may precede the first record.
 pub(super) const BYTE_ORDER_MARK: &[u8] = b"\xEF\xBB\xBF";

@@ -1,5 +1,7 @@
 //! `[source]`: how the source is written.
 
+use std::collections::BTreeMap;
+
 use schemars::JsonSchema;
 use serde::Deserialize;
 use toml::Spanned;
@@ -57,10 +59,10 @@ pub(crate) struct SourceSection {
     /// How one record ends and the next begins, in formats `fixed` and `copybook`. `fixed`: after `record_bytes` bytes.
     /// `line`: at a line end. `rdw`: each record follows a record descriptor word of 4 bytes. `bdw`: records with
     /// descriptor words are in blocks with block descriptor words. `length-prefix`: each record follows its length in 2
-    /// or 4 bytes. `length-field`: a field of the record holds its length. `layout` (`copybook` only): nothing separates
-    /// records, and each is as long as its record type and its counts (`OCCURS DEPENDING ON`) say; a count or record
-    /// type that cannot be read ends the run, because nothing after it can be separated. The default is `line` for
-    /// `fixed`, and `fixed` for `copybook`.
+    /// or 4 bytes. `length-field`: a field of the record holds its length. `layout` (`copybook` only): nothing
+    /// separates records, and each is as long as its record type and its counts (`OCCURS DEPENDING ON`) say; a count or
+    /// record type that cannot be read ends the run, because nothing after it can be separated. The default is `line`
+    /// for `fixed`, and `fixed` for `copybook`.
     #[serde(default)]
     #[schemars(
         with = "String",
@@ -155,6 +157,17 @@ pub(crate) struct SourceSection {
     #[serde(default)]
     #[schemars(with = "String", extend("examples" = ["client.cpy"]))]
     pub(crate) copybook: Option<Spanned<String>>,
+    /// Format `copybook`: the folders, relative to the job file, in which copybooks are looked for that the copybook
+    /// copies (COPY). Its own folder comes first. A name is tried as it is written, in small letters and in capitals,
+    /// alone and with `.cpy`, `.cbl`, `.cob` and `.copy`. What is copied becomes part of the job, and of its digest.
+    #[serde(default)]
+    #[schemars(with = "Vec<String>", extend("examples" = [["copylib", "../shared/copylib"]]))]
+    pub(crate) copybook_folders: Option<Spanned<Vec<String>>>,
+    /// Format `copybook`: what is replaced in the copybook, as COPY … REPLACING would: a placeholder between colons
+    /// wherever it is in a word, anything else as whole words.
+    #[serde(default)]
+    #[schemars(with = "BTreeMap<String, String>", extend("examples" = [{ ":TAG:": "CUST" }]))]
+    pub(crate) copybook_replacing: Option<Spanned<BTreeMap<String, String>>>,
     /// Format `copybook`: the copybook's reference format. `fixed`: the text is in columns 8 to 72. `free`: it may be
     /// anywhere.
     #[serde(default)]

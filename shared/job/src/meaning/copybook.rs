@@ -1,5 +1,6 @@
 //! Records that a COBOL copybook lays out: its columns, what the job says of them beyond it, and how each is read.
 
+use std::borrow::Cow;
 use std::collections::{BTreeMap, HashSet};
 use std::ops::Range;
 use std::sync::Arc;
@@ -9,7 +10,7 @@ use domain::value::FieldType;
 use format::cobol::{Empty, FieldSpec, Kind, RecordSpec};
 use format::codepage::CodePage;
 use format::copybook::plan::{self, Plan, PlanOptions};
-use format::copybook::{Copybook, ParseOptions, ReferenceFormat};
+use format::copybook::{Copybook, ParseOptions, ReferenceFormat, copies};
 use format::{Padding, Trim};
 use toml::Spanned;
 
@@ -65,7 +66,18 @@ pub(super) fn described(
         return fault(window.span(), "in a copybook's source, `year_window` stands under [source.cobol]");
     }
     let options = ParseOptions { format, ..ParseOptions::default() };
-    let copybook = Copybook::parse(name.get_ref(), text.get_ref(), options)
+    let text = match &source.copybook_replacing {
+        None => Cow::Borrowed(text.get_ref().as_str()),
+        Some(pairs) => {
+            let list: Vec<_> = pairs.get_ref().iter().map(|(from, to)| (from.clone(), to.clone())).collect();
+            let replaced = copies::replaced(text.get_ref(), format, &list);
+            Cow::Owned(
+                replaced
+                    .or_else(|what| fault(pairs.span(), format!("copybook {}, {what}", name.get_ref())))?,
+            )
+        }
+    };
+    let copybook = Copybook::parse(name.get_ref(), &text, options)
         .or_else(|error| fault(name.span(), format!("{error}\n{}", underlined(&error))))?;
     let page = match &source.encoding {
         None => page("cp037", source.format.span())?,

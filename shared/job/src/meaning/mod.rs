@@ -29,13 +29,13 @@ use domain::layout::{Field, Layout, Mode, RecordTypeSlot};
 use domain::mask::Masks;
 use domain::reconcile::RejectLimit;
 use domain::value::FieldType;
+use format::copybook::ReferenceFormat;
 use format::spec::FieldForm;
-use platform::files::{COPYBOOK_BYTES_MAX, read_small_text};
 use toml::Spanned;
 
-use super::Job;
 use super::error::{JobError, Place};
 use super::file::{JobFile, NamesOrAll, RecordSection, SourceSection};
+use super::{Job, copies};
 use control::footing;
 use declared::declared;
 use record_format::{compression, decode_proof, field_form};
@@ -96,7 +96,12 @@ pub(super) fn whole(file: &str, text: String, beside: Option<&Path>) -> Result<S
         return Err(refuse(format!("[copybooks] does not contain `{}`", name.get_ref())));
     }
     let shown = path.display();
-    let copybook = read_small_text(&path, COPYBOOK_BYTES_MAX)
+    let is_free = raw.source.copybook_format.as_ref().is_some_and(|format| format.get_ref() == "free");
+    let format = if is_free { ReferenceFormat::Free } else { ReferenceFormat::Fixed };
+    let folders = raw.source.copybook_folders.iter().flat_map(|folders| folders.get_ref());
+    let folders: Vec<_> =
+        folders.map(|folder| beside.map_or_else(|| folder.into(), |beside| beside.join(folder))).collect();
+    let copybook = copies::copybook(&path, format, &folders)
         .map_err(|error| refuse(format!("cannot read the copybook {shown}: {error}")))?;
     let quote = |text: &str| toml::Value::String(text.to_owned()).to_string();
     let gap = if text.ends_with('\n') { "\n" } else { "\n\n" };

@@ -174,6 +174,8 @@ pub(super) fn format(
     for (key, span) in [
         ("copybook", source.copybook.as_ref().map(Spanned::span)),
         ("copybook_format", source.copybook_format.as_ref().map(Spanned::span)),
+        ("copybook_folders", source.copybook_folders.as_ref().map(Spanned::span)),
+        ("copybook_replacing", source.copybook_replacing.as_ref().map(Spanned::span)),
         ("cobol", source.cobol.as_ref().map(Spanned::span)),
     ] {
         if let Some(span) = span {

@@ -1,5 +1,6 @@
 //! Copybooks as their users see them: text on one side, tables of items, offsets and columns on the other.
 
+mod copies;
 mod layouts;
 mod pictures;
 mod plans;

@@ -6,10 +6,22 @@ use std::sync::Arc;
 use domain::value::{Literal, compare};
 use domain::words::counted;
 
-use super::error::FrameError;
 use crate::cobol::record::{CountError, RecordDecoder};
 use crate::cobol::{FieldDecoder, RecordSpec};
 use crate::copybook::plan::Extent;
+
+/// Why the length of a record is not known from its layout.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum LayoutError {
+    /// The layout gives the record no bytes.
+    Nothing,
+    /// A number of occurrences cannot be: the record type, the number's field and its place, and what is wrong with it.
+    Uncounted { record: String, field: String, at: usize, detail: String },
+    /// The record is of no type: the fields that types are told by, and what they hold.
+    NoType { fields: String, found: String },
+    /// The bytes end within the record.
+    CutShort { record: String, length: usize, have: usize },
+}
 
 /// How many bytes of a field an error quotes.
 const QUOTED_BYTES_MAX: usize = 16;
@@ -93,7 +105,7 @@ impl Layouts {
     }
 
     /// The length of the record that begins with `bytes`; `None`: more bytes are needed to tell.
-    pub(super) fn record(&self, bytes: &[u8], at_end: bool) -> Result<Option<usize>, FrameError> {
+    pub(crate) fn record(&self, bytes: &[u8], at_end: bool) -> Result<Option<usize>, LayoutError> {
         // With as much at hand as any record can have, what is found does not depend on how the bytes came in.
         if bytes.len() < self.longest && !at_end {
             return Ok(None);
@@ -106,9 +118,9 @@ impl Layouts {
                 Match::Yes => {
                     let length = measure.decoder.measured(bytes, &mut Extent::default());
                     return match length.map_err(|error| uncounted(of, &error))? {
-                        0 => Err(FrameError::ZeroLength),
+                        0 => Err(LayoutError::Nothing),
                         length if length > have => {
-                            Err(FrameError::CutShort { record: of.name.clone(), length, have })
+                            Err(LayoutError::CutShort { record: of.name.clone(), length, have })
                         }
                         length => Ok(Some(length)),
                     };
@@ -168,18 +180,18 @@ impl Measure {
 }
 
 #[cold]
-fn uncounted(of: &LaidOutType, error: &CountError) -> FrameError {
-    FrameError::Uncounted {
+fn uncounted(of: &LaidOutType, error: &CountError) -> LayoutError {
+    LayoutError::Uncounted {
         record: of.name.clone(),
         field: error.field.clone(),
         at: error.at,
-        detail: Some(error.detail.clone()),
+        detail: error.detail.clone(),
     }
 }
 
 /// Says which fields the type was looked for in, and what they hold: each field once.
 #[cold]
-fn of_no_type(mismatches: &[(&Measure, usize)], bytes: &[u8]) -> FrameError {
+fn of_no_type(mismatches: &[(&Measure, usize)], bytes: &[u8]) -> LayoutError {
     let mut found: Vec<(&str, usize, String)> = Vec::new();
     for (measure, telling) in mismatches {
         let Some(place) = measure.told_by.get(*telling) else { continue };
@@ -198,5 +210,5 @@ fn of_no_type(mismatches: &[(&Measure, usize)], bytes: &[u8]) -> FrameError {
     }
     let fields = found.iter().map(|(name, at, _)| format!("`{name}` (byte {at})")).collect::<Vec<_>>();
     let shown = found.into_iter().map(|(_, _, shown)| shown).collect::<Vec<_>>();
-    FrameError::NoType { fields: fields.join(", "), found: Some(shown.join(", ")) }
+    LayoutError::NoType { fields: fields.join(", "), found: shown.join(", ") }
 }
