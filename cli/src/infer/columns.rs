@@ -59,7 +59,8 @@ impl<'f> Columns<'f> {
             if let Some(remark) = &typed.remark {
                 notes.push(format!("{name} is {}: {remark}", typed.ty));
             }
-            let written = Some(written[at]).filter(|written| !written.is_empty()).map(str::to_owned);
+            // A column without a name is found by that too.
+            let written = header.is_there().then(|| written[at].to_owned());
             columns.push(Column { name, written, typed, padded, always });
         }
         note_null(null, &columns, records, notes);

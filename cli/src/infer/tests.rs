@@ -78,7 +78,7 @@ fn a_columns_type_has_room_for_what_the_sample_does_not_show() {
         (&["20240229235959"], "timestamp(%Y%m%d%H%M%S)"),
         (&["2024-02-29-23.59.59.000001"], "timestamp(%Y-%m-%d-%H.%M.%S%.f)"),
         (&["2024-02-29 23:59:60"], "text(40)"),
-        (&["2024-02-29T23:59:59+01:00"], "text(40)"),
+        (&["2024-02-29T23:59:59+01:00"], "timestamptz"),
         (&["true", "FALSE"], "boolean"),
         (&["Y", "N"], "boolean"),
         (&["Y", "Y"], "text(10)"),
