@@ -39,7 +39,7 @@ const SETTINGS: [Setting; 3] = [
     Setting {
         key: "floats",
         is_of_cobol: true,
-        values: &["ibm", "ieee"],
+        values: &["hexadecimal", "ieee"],
         says: "floats have a usual magnitude",
         concerns: |field| matches!(field.kind, Kind::Float(_)),
         is_plausible: |_, value| is_usual_float(value),
@@ -207,7 +207,7 @@ mod tests {
             "native_order = \"little\": in 200 of 200 cases COMP-5 numbers fit their pictures; \"big\": ";
         assert!(right[0].starts_with(little) && !right[0].contains("see whether"), "{}", right[0]);
         assert!(right[1].starts_with("floats = \"ieee\": in 200 of 200 cases floats"), "{}", right[1]);
-        let wrong = notes(&job("big", "ibm"), &sample);
+        let wrong = notes(&job("big", "hexadecimal"), &sample);
         assert!(wrong[0].starts_with("native_order = \"big\": in 39 of 200"), "{}", wrong[0]);
         assert!(
             wrong[0].ends_with("\"little\": 200 of 200; see whether the other one is right"),

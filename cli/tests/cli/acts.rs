@@ -28,7 +28,7 @@ fn every_failure_of_a_command_with_json_is_an_object() {
     let run_id = desk.report()["run_id"].clone();
     desk.put("wrong.toml", "[job]\nname = \"j\"\nnmae = \"k\"\n");
     desk.put("crossfoot-wrong.toml", "[fleet]\nwriters = \"many\"\n");
-    desk.put("header.csv", "booked_on,id,amount,text\n2024-02-29,1,10.00,rent\n");
+    desk.put("header.csv", "booked_on,id,amount,no_such\n2024-02-29,1,10.00,rent\n");
     let nobody = ["--broker", "amqp://127.0.0.1:1"];
     let table: &[(&[&str], i32, &str, Value)] = &[
         (&["frobnicate"], 2, "command", json!({})),

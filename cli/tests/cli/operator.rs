@@ -55,8 +55,8 @@ fn no_command_acts_on_one_of_several_runs_unless_it_is_named() {
 
 #[test]
 fn a_wrong_header_leaves_no_run_behind_and_other_failures_leave_their_reason() {
-    let desk = Desk::with("booked_on,id,amount,text\n2024-02-29,1,10.00,rent\n");
-    desk.load().exits(2).says(&["column 1 is `booked_on`", "no run was opened"]);
+    let desk = Desk::with("booked_on,id,amount,no_such\n2024-02-29,1,10.00,rent\n");
+    desk.load().exits(2).says(&["column 4, `no_such`, is no field", "no run was opened"]);
     desk.run(&["runs"]).exits(0).prints(&["no runs"]);
     let source = postings(5);
     desk.put("in.csv", [&source[..], b"6,2024-02-29,1.00,\"never closed\n"].concat());

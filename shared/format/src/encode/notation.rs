@@ -112,7 +112,13 @@ pub(super) fn alike_moments(one: &[u8], other: &[u8]) -> bool {
         let (fraction, after) = rest.split_at(digits);
         Some((parts(text), fraction.trim_end_matches('0').to_owned(), parts(after)))
     };
-    split(one).is_some_and(|one| split(other) == Some(one))
+    let Some(of_one) = split(one) else { return false };
+    // A fraction of zeros says nothing, whatever separates hours and minutes.
+    let digits = other.iter().rev().take_while(|byte| **byte == b'0').count();
+    let whole = other.get(..other.len() - digits).and_then(|rest| rest.strip_suffix(b"."));
+    let is_fraction = |whole: &&[u8]| digits > 0 && whole.last().is_some_and(u8::is_ascii_digit);
+    split(other).as_ref() == Some(&of_one)
+        || whole.filter(is_fraction).is_some_and(|whole| split(whole) == Some(of_one))
 }
 
 #[cfg(test)]
@@ -171,6 +177,9 @@ mod tests {
             ("01.02.2024", "1.2.2024", true),
             ("01.02.2024", "1.20.24", false),
             ("10:00:00.5 AM", "10:00:00.5 pm", false),
+            ("2024-02-28-24.00.00", "2024-02-28-24.00.00.000000", true),
+            ("2024-02-28-24.00.00", "2024-02-28-24.00.00.000001", false),
+            ("2024-02-28-24.00.00", "2024-02-28-24.00", false),
         ] {
             assert_eq!(alike_moments(one.as_bytes(), other.as_bytes()), is_same, "{one}, {other}");
         }

@@ -107,7 +107,8 @@ pub(crate) struct SourceSection {
     #[schemars(schema_with = "name_or_names", extend("default" = "", "examples" = ["\\N", ["", "NULL", "\\N"]]))]
     pub(crate) null: Option<Spanned<NamesOrOne>>,
     /// Formats `delimited` and `fixed`: the first of the hundred years that years of two digits (`%y`) belong to. With
-    /// 1950, 49 is 2049 and 50 is 1950. A field's own `year_window` replaces it. (Copybooks: `cobol.year_window`.)
+    /// 1950, 49 is 2049 and 50 is 1950. A field's own `year_window` replaces it; copybooks have
+    /// `cobol.year_window`.
     #[serde(default)]
     #[schemars(with = "i16", range(min = 1, max = 9900), extend("default" = 1969, "examples" = [1950]))]
     pub(crate) year_window: Option<Spanned<i16>>,
