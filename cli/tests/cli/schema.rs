@@ -76,8 +76,10 @@ fn every_document_is_in_the_reading_order_and_every_schema_in_the_list() {
         let file = entry.unwrap().file_name().into_string().unwrap();
         if file.ends_with(".md") && file != "README.md" {
             let link = format!("]({file})");
-            assert!(order.contains(&link), "docs/README.md does not list {file}");
-            assert!(book.contains(&link) || file == "SUMMARY.md", "docs/SUMMARY.md does not list {file}");
+            // The book's list of chapters is no chapter: a link to it would lead nowhere there.
+            let is_list = file == "SUMMARY.md" && order.contains("`SUMMARY.md`");
+            assert!(is_list || order.contains(&link), "docs/README.md does not list {file}");
+            assert!(is_list || book.contains(&link), "docs/SUMMARY.md does not list {file}");
         }
     }
     for name in names(&Desk::new()) {
@@ -320,10 +322,11 @@ fn the_values_that_the_schema_lists_are_those_that_the_parser_takes() {
             if !message.contains(&format!("{key} `zz`")) && !message.contains(&format!("{key} 3")) {
                 continue;
             }
-            let listed = message.rsplit_once(": ").map(|(_, listed)| listed.replace(" or ", ", ")).unwrap();
+            // The lines after the first show the place.
+            let first = message.lines().next().unwrap();
+            let listed = first.rsplit_once(": ").map(|(_, listed)| listed.replace(" or ", ", ")).unwrap();
             let listed = listed.trim_start_matches("expected ");
-            let listed: BTreeSet<_> =
-                listed.lines().next().unwrap().split(", ").map(without_remark).collect();
+            let listed: BTreeSet<_> = listed.split(", ").map(without_remark).collect();
             assert!(
                 words.iter().all(|word| listed.contains(word)),
                 "{key}: {words:?} against {listed:?}: {message}"
