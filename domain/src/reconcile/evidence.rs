@@ -100,7 +100,8 @@ pub struct ReadBack {
 crate::named! {
     /// Of how many chunks the coordinator decodes the source's bytes itself, beside the processors.
     ///
-    /// Everything that the source's level says beyond bytes, SHA-256 and the number of records is what processors decoded.
+    /// Everything that the source's level says beyond bytes, SHA-256 and the number of records is what processors
+    /// decoded.
     #[derive(Default, Serialize, Deserialize)]
     #[serde(rename_all = "lowercase")]
     pub enum VerifySource {

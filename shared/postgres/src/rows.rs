@@ -157,8 +157,8 @@ fn days(text: &[u8]) -> Option<i64> {
 
 /// `YYYY-MM-DD` of the day that is `days` after 2000-01-01; `None` outside of the years 0 to 9999.
 fn date(days: i64) -> Option<[u8; 10]> {
-    // Howard Hinnant, "chrono-Compatible Low-Level Date Algorithms": years begin in March, eras of 400 years repeat. Own
-    // code, because every date that is read back comes through here: 26 ns, where jiff takes 52.
+    // Howard Hinnant, "chrono-Compatible Low-Level Date Algorithms": years begin in March, eras of 400 years repeat.
+    // Own code, because every date that is read back comes through here: 26 ns, where jiff takes 52.
     let days = days + EPOCH_DAYS + 719_468;
     let era = days.div_euclid(146_097);
     let of_era = days.rem_euclid(146_097);
