@@ -37,7 +37,9 @@ mod tests;
 
 pub use cells::{Cell, cells};
 pub use decode::{Decoded, Decoder};
-pub use framing::{Frame, FrameError, FrameErrorAt, Framer, Frames, Taken, UnframeableError, frames};
+pub use framing::{
+    Frame, FrameError, FrameErrorAt, Framer, Frames, LEAD_LINES_MAX, Taken, UnframeableError, frames,
+};
 pub use header::{HeaderError, header_names};
 pub use lines::lines;
 pub use numbers::NumberFormat;
