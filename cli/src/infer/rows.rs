@@ -28,6 +28,7 @@ impl Quoting {
             continuation: None,
             missing_is_null: false,
             columns: None,
+            lead_lines: 0,
         }
     }
 }

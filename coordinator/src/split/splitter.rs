@@ -238,7 +238,8 @@ impl<'a> Splitter<'a> {
     /// How many bytes precede the first record.
     fn preamble(&mut self) -> Result<usize, SplitError> {
         let outside = self.job.format.outside;
-        self.buffer.fill(self.lookahead + outside.header_bytes + outside.footer_bytes)?;
+        let lead = self.framer.lead_bytes_max();
+        self.buffer.fill(self.lookahead + lead + outside.header_bytes + outside.footer_bytes)?;
         let found = self.framer.preamble(self.buffer.at_hand(), self.buffer.at_end);
         let header = found.map_err(|error| {
             let error = shown(self.job, error);

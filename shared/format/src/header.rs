@@ -1,5 +1,6 @@
 //! The header row: what the source calls its columns.
 
+use memchr::memchr;
 use thiserror::Error;
 
 use super::delimited::{Piece, SplitError, Splitter, State};
@@ -44,6 +45,9 @@ pub fn header_names(spec: &FormatSpec, preamble: &[u8]) -> Result<Vec<String>, H
         Encoding::Utf8 => preamble.strip_prefix(BYTE_ORDER_MARK).unwrap_or(preamble),
         _ => preamble,
     };
+    // The lines that precede it.
+    let row =
+        (0..form.lead_lines).fold(row, |rest, _| memchr(b'\n', rest).map_or(&[][..], |at| &rest[at + 1..]));
     if row.is_empty() {
         return Err(HeaderError::Missing);
     }

@@ -40,7 +40,9 @@ mod tests;
 pub use cells::{Cell, cells};
 pub use decode::{Decoded, Decoder};
 pub use encode::{DecodeProof, Differs};
-pub use framing::{Frame, FrameError, FrameErrorAt, Framer, Frames, Taken, UnframeableError, frames};
+pub use framing::{
+    Frame, FrameError, FrameErrorAt, Framer, Frames, LEAD_LINES_MAX, Taken, UnframeableError, frames,
+};
 pub use header::{HeaderError, header_names};
 pub use lines::lines;
 pub use numbers::NumberFormat;

@@ -7,8 +7,9 @@ use super::fault::{Fault, not_a, quoted};
 use super::field::FieldForm;
 use super::time::Pattern;
 
-/// The forms of one field, in the order in which the job lists them. A text is read in the first that fits all of it; if
-/// another fits too, and gives another value, it is a reject: which of the two is meant is not for a loader to guess.
+/// The forms of one field, in the order in which the job lists them. A text is read in the first that fits all of it;
+/// if another fits too, and gives another value, it is a reject: which of the two is meant is not for a loader to
+/// guess.
 #[derive(Debug, Clone)]
 pub(super) struct Patterns(Vec<Pattern>);
 

@@ -53,6 +53,8 @@ pub struct Delimited {
     /// The byte before a quote (or itself) that takes away its meaning inside quotes. `None`: a quote inside
     /// quotes is written twice, which is understood in either case.
     pub escape: Option<u8>,
+    /// How many lines precede the header row or the first record, and are no records.
+    pub lead_lines: usize,
     /// Whether the first row names the columns. It is no record.
     pub header: bool,
     /// The unquoted text that stands for NULL.

@@ -80,8 +80,8 @@ impl Pattern {
             [] if form.ends_with('Z') => Zone::Utc,
             [] => {
                 return Err(format!(
-                    "the format `{form}` lacks the offset from UTC: %z, %:z, or a Z at its end; without one the type is \
-                     timestamp"
+                    "the format `{form}` lacks the offset from UTC: %z, %:z, or a Z at its end; without one the type \
+                     is timestamp"
                 ));
             }
             _ => return Err(format!("the format `{form}` has several offsets from UTC")),

@@ -86,6 +86,7 @@ fn delimited(is_quoted: bool, record_bytes_max: usize, more: u8) -> FormatSpec {
         continuation,
         missing_is_null: false,
         columns: None,
+        lead_lines: 0,
     });
     let encoding = if more & 8 == 0 { Encoding::Utf8 } else { Encoding::Latin1 { keeps_controls: true } };
     FormatSpec { form, encoding, record_bytes_max, outside: Outside::default(), fields: vec![] }

@@ -101,6 +101,17 @@ async fn columns_in_another_order_are_the_same_records() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn lines_before_the_header_row_are_skipped_and_counted() {
+    let job = jobs::of(&TWO_TEXTS).source("header = true\nskip_lines = 2");
+    let leaves = accepted(&[&[Some("1"), Some("x")]]);
+    let source = b"Report of 2024-02-29\n\nb,a\nx,1\n";
+    loads(&job, source, &leaves, "a, b", &["'1' 'x'"]).await;
+    let error =
+        Bench::new().await.open(&Bench::new().await.request(&job, b"t\na,b\n1,x\n")).await.unwrap_err();
+    assert!(error.to_string().contains("header row does not match the job"), "{error}");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn latin_1_bytes_become_the_characters_they_stand_for() {
     let job = jobs::of(&TWO_TEXTS).source("encoding = \"latin-1\"\nseparator = \"|\"");
     let leaves = accepted(&[&[Some("1"), Some("Müller & Söhne £")]]);

@@ -62,8 +62,8 @@ pub(super) fn typed(typed: &TypedString, place: Place) -> Result<(Scalar, Kind),
             match crate::instant::parse(text.as_bytes()).filter(|at| at.subsec_nanosecond() % 1000 == 0) {
                 Some(at) => Ok((Scalar::Literal(Literal::Instant(at)), Kind::Instant)),
                 None => Err(place.error(format!(
-                    "'{text}' is not an instant: write TIMESTAMPTZ 'YYYY-MM-DD HH:MM:SSZ', or an offset in place of the \
-                     Z, with at most six fractional digits in the seconds"
+                    "'{text}' is not an instant: write TIMESTAMPTZ 'YYYY-MM-DD HH:MM:SSZ', or an offset in place of \
+                     the Z, with at most six fractional digits in the seconds"
                 ))),
             }
         }

@@ -146,6 +146,18 @@ pub enum FrameError {
         /// Bytes that are there.
         have: usize,
     },
+    /// A source with fewer lines than are to be skipped of it.
+    #[error("the source ends within the {want} lines that `skip_lines` skips")]
+    TooFewLines {
+        /// How many lines are to be skipped.
+        want: usize,
+    },
+    /// Lines to be skipped that are longer than anything that precedes records.
+    #[error("the lines that `skip_lines` skips have more than {max} bytes")]
+    LeadTooLong {
+        /// How many bytes they may have together.
+        max: usize,
+    },
     /// A length or descriptor that cannot be, in a job whose records are not quoted.
     #[error(
         "the length of the record is invalid; its bytes are withheld because the job has sensitive fields"

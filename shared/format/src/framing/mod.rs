@@ -72,6 +72,12 @@ enum Ends {
 /// Lines that end at LF or CRLF.
 const LINE: Ends = Ends::Line { end: b'\n', drops_return: true };
 
+/// How many lines may precede the header row or the first record.
+pub const LEAD_LINES_MAX: usize = 1000;
+
+/// How many bytes those lines may have together: 1 MiB, as a file header may.
+pub(super) const LEAD_BYTES_MAX: usize = 1 << 20;
+
 /// A block is never divided among chunks: it has no more records than a chunk may have.
 const BLOCK_RECORDS_MAX: u64 = domain::limits::CHUNK_RECORDS_MAX;
 
@@ -89,6 +95,7 @@ pub struct Framer {
     record_bytes_max: usize,
     may_have_mark: bool,
     has_header: bool,
+    lead_lines: usize,
     outside: Outside,
 }
 
@@ -96,6 +103,7 @@ impl Framer {
     /// The framing that `spec` describes.
     #[must_use]
     pub fn new(spec: &FormatSpec) -> Self {
+        let lead_lines = if let Form::Delimited(form) = &spec.form { form.lead_lines } else { 0 };
         let (ends, has_header) = match &spec.form {
             Form::Delimited(form) => (
                 match (form.continuation, Quoting::of(form)) {
@@ -119,6 +127,7 @@ impl Framer {
             may_have_mark: spec.encoding == Encoding::Utf8 && !ends.is_binary(),
             ends,
             has_header,
+            lead_lines,
             outside: spec.outside,
         }
     }
@@ -313,14 +322,39 @@ impl Framer {
         } else {
             0
         };
+        let Some(lead) = self.lead(&bytes[mark..], at_end)? else { return Ok(None) };
+        let before = mark + lead;
         if !self.has_header {
-            return Ok(Some(mark));
+            return Ok(Some(before));
         }
-        match self.next(&bytes[mark..], at_end)? {
-            Some(header) => Ok(Some(mark + header.total)),
-            None if at_end => Ok(Some(mark)),
+        match self.next(&bytes[before..], at_end)? {
+            Some(header) => Ok(Some(before + header.total)),
+            None if at_end => Ok(Some(before)),
             None => Ok(None),
         }
+    }
+
+    /// The most bytes that lines before the header row may have; none where there are no such lines.
+    #[must_use]
+    pub const fn lead_bytes_max(&self) -> usize {
+        if self.lead_lines == 0 { 0 } else { LEAD_BYTES_MAX }
+    }
+
+    /// Length of the lines that precede the header row or the first record.
+    fn lead(&self, bytes: &[u8], at_end: bool) -> Result<Option<usize>, FrameError> {
+        let within = &bytes[..bytes.len().min(LEAD_BYTES_MAX)];
+        let mut lead = 0;
+        for _ in 0..self.lead_lines {
+            match memchr(b'\n', &within[lead..]) {
+                Some(found) => lead += found + 1,
+                None if bytes.len() > LEAD_BYTES_MAX => {
+                    return Err(FrameError::LeadTooLong { max: LEAD_BYTES_MAX });
+                }
+                None if at_end => return Err(FrameError::TooFewLines { want: self.lead_lines }),
+                None => return Ok(None),
+            }
+        }
+        Ok(Some(lead))
     }
 
     /// As many whole records as fit: no more than `records_max`, and no more than `bytes_max` bytes of them unless

@@ -17,6 +17,7 @@ fn bai2() -> Delimited {
         continuation: Continuation::new(b"88,"),
         missing_is_null: true,
         columns: None,
+        lead_lines: 0,
         ..csv()
     }
 }

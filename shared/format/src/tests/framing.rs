@@ -174,3 +174,22 @@ fn the_header_row_gives_the_column_names() {
         assert_eq!(header_names(spec, preamble), *expected, "{}", String::from_utf8_lossy(preamble));
     }
 }
+
+#[test]
+fn lines_before_the_header_row_are_no_records() {
+    let spec = |lead_lines, header| delimited(Delimited { lead_lines, header, ..csv() }, 2);
+    let source = b"\xEF\xBB\xBFBank \"Export\r\n\na,b\n1,2\n";
+    for (lead_lines, header, before) in [(1, false, 17), (2, false, 18), (2, true, 22), (1, true, 18)] {
+        let framer = Framer::new(&spec(lead_lines, header));
+        assert_eq!(framer.preamble(source, true), Ok(Some(before)), "{lead_lines} {header}");
+        for cut in 0..before {
+            assert_eq!(framer.preamble(&source[..cut], false), Ok(None), "{lead_lines} {header} {cut}");
+        }
+    }
+    let names = crate::header_names(&spec(2, true), &source[..22]);
+    assert_eq!(names, Ok(vec!["a".to_owned(), "b".to_owned()]));
+    let framer = Framer::new(&spec(5, true));
+    assert_eq!(framer.preamble(source, true), Err(FrameError::TooFewLines { want: 5 }));
+    let long = vec![b'x'; (1 << 20) + 1];
+    assert_eq!(framer.preamble(&long, false), Err(FrameError::LeadTooLong { max: 1 << 20 }));
+}

@@ -51,6 +51,7 @@ pub(super) fn csv() -> Delimited {
         continuation: None,
         missing_is_null: false,
         columns: None,
+        lead_lines: 0,
     }
 }
 

@@ -64,13 +64,13 @@ pub(crate) struct FieldSection {
     #[schemars(with = "CobolSection", extend("examples" = [{ "spaces": "zero" }]))]
     pub(crate) cobol: Option<Spanned<CobolSection>>,
     /// Types `date`, `timestamp` and `timestamptz`, formats `delimited` and `fixed`: the form in which the field is
-    /// written, or a list of forms, instead of one in the type. A text is read in the first form that fits all of it. If
-    /// another fits too, and gives another date, the record is a reject.
+    /// written, or a list of forms, instead of one in the type. A text is read in the first form that fits all of it.
+    /// If another fits too, and gives another date, the record is a reject.
     #[serde(default)]
     #[schemars(schema_with = "name_or_names", extend("examples" = ["%d.%m.%Y", ["%Y-%m-%d", "%d.%m.%Y"]]))]
     pub(crate) format: Option<Spanned<NamesOrOne>>,
-    /// Formats `delimited` and `fixed`: the text that stands for NULL in this field, or a list of such texts; it replaces
-    /// `source.null`. In format `fixed` blanks are NULL too. Dates that mean "none" are named here:
+    /// Formats `delimited` and `fixed`: the text that stands for NULL in this field, or a list of such texts; it
+    /// replaces `source.null`. In format `fixed` blanks are NULL too. Dates that mean "none" are named here:
     /// `null = ["0001-01-01", "9999-12-31"]`.
     #[serde(default)]
     #[schemars(schema_with = "name_or_names", extend("examples" = ["n/a", ["", "00000000", "99999999"]]))]
@@ -80,7 +80,8 @@ pub(crate) struct FieldSection {
     #[serde(default)]
     #[schemars(with = "i16", range(min = 1, max = 9900), extend("examples" = [1930]))]
     pub(crate) year_window: Option<Spanned<i16>>,
-    /// Type `timestamp`, formats `delimited` and `fixed`: what `24:00:00` is: a reject, or the midnight of the next day.
+    /// Type `timestamp`, formats `delimited` and `fixed`: what `24:00:00` is: a reject, or the midnight of the next
+    /// day.
     #[serde(default)]
     #[schemars(
         with = "String",

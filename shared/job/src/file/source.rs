@@ -96,19 +96,23 @@ pub(crate) struct SourceSection {
     #[serde(default)]
     #[schemars(with = "bool", extend("default" = false, "examples" = [true]))]
     pub(crate) header: Option<Spanned<bool>>,
+    /// Format `delimited`: how many lines at the start of the source, before the header row or the first record, are
+    /// no records: a title, a date of the export. They are not read, but hashed, and counted as framing. At most 1 MiB.
+    #[serde(default)]
+    #[schemars(with = "usize", range(min = 1, max = 1000), extend("examples" = [2]))]
+    pub(crate) skip_lines: Option<Spanned<usize>>,
     /// Formats `delimited` and `fixed`: how numbers are written. Without it they are written as SQL writes them
     /// (`-1234.56`); anything else is a reject.
     #[serde(default)]
     #[schemars(with = "NumbersSection")]
     pub(crate) numbers: Option<Spanned<NumbersSection>>,
-    /// Format `delimited`: the unquoted text that stands for NULL, or a list of such texts. A field's own `null` replaces
-    /// it.
+    /// Format `delimited`: the unquoted text that stands for NULL, or a list of such texts. A field's own `null`
+    /// replaces it.
     #[serde(default)]
     #[schemars(schema_with = "name_or_names", extend("default" = "", "examples" = ["\\N", ["", "NULL", "\\N"]]))]
     pub(crate) null: Option<Spanned<NamesOrOne>>,
     /// Formats `delimited` and `fixed`: the first of the hundred years that years of two digits (`%y`) belong to. With
-    /// 1950, 49 is 2049 and 50 is 1950. A field's own `year_window` replaces it; copybooks have
-    /// `cobol.year_window`.
+    /// 1950, 49 is 2049 and 50 is 1950. A field's own `year_window` replaces it. Copybooks have `cobol.year_window`.
     #[serde(default)]
     #[schemars(with = "i16", range(min = 1, max = 9900), extend("default" = 1969, "examples" = [1950]))]
     pub(crate) year_window: Option<Spanned<i16>>,

@@ -302,6 +302,7 @@ fn delimited(source: &SourceSection, record: &RecordSection, encoding: Encoding)
         continuation: None,
         missing_is_null: false,
         columns: None,
+        lead_lines: written::lead_lines(source)?,
     })
 }
 
@@ -312,6 +313,7 @@ pub(super) fn refuse_delimited(source: &SourceSection) -> Checked<()> {
         ("quote", source.quote.as_ref().map(Spanned::span)),
         ("escape", source.escape.as_ref().map(Spanned::span)),
         ("null", source.null.as_ref().map(Spanned::span)),
+        ("skip_lines", source.skip_lines.as_ref().map(Spanned::span)),
         ("header", source.header.as_ref().map(Spanned::span)),
         ("trailing_separator", source.trailing_separator.as_ref().map(Spanned::span)),
         ("terminator", source.terminator.as_ref().map(Spanned::span)),

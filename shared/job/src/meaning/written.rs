@@ -45,6 +45,15 @@ pub(super) fn null_of_source(source: &SourceSection, escape: Option<u8>) -> Chec
     }
 }
 
+/// How many lines of text precede the header row or the first record.
+pub(super) fn lead_lines(source: &SourceSection) -> Checked<usize> {
+    match &source.skip_lines {
+        None => Ok(0),
+        Some(spanned) if (1..=format::LEAD_LINES_MAX).contains(spanned.get_ref()) => Ok(*spanned.get_ref()),
+        Some(spanned) => fault(spanned.span(), format!("skip_lines must be 1 to {}", format::LEAD_LINES_MAX)),
+    }
+}
+
 /// The keys of a field that say how its dates and its NULL are written.
 pub(super) fn form(
     section: &FieldSection,
