@@ -1,6 +1,6 @@
 //! Dates and NULL as people write them, each with the right value or the reason why there is none.
 
-#![allow(clippy::unwrap_used, reason = "tests stop at the first surprise")]
+#![allow(clippy::unwrap_used, clippy::panic, reason = "tests stop at the first surprise")]
 
 use job::Job;
 use support::{delimited, read};
