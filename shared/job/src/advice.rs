@@ -27,7 +27,8 @@ pub const fn keys_for(code: ReasonCode, form: &Form) -> &'static [&'static str] 
         (ReasonCode::Pattern, _) => &["record.field.pattern"],
         (ReasonCode::Length, _) => &["record.field.length"],
         (ReasonCode::RecordType, _) => &["source.encoding", "record.when", "record.parent"],
-        (ReasonCode::RoundTrip, _) => &["source.decode_proof"],
+        // No key makes it right: decoder or encoder is wrong. To go without the proof would only hide that.
+        (ReasonCode::RoundTrip, _) => &[],
         (ReasonCode::Padding, Form::Delimited(_)) => &[],
         (ReasonCode::Padding, Form::Fixed(_)) => &["record.padding"],
         (ReasonCode::Padding, Form::Copybook(_)) => &["record.padding", "source.cobol"],
