@@ -62,7 +62,7 @@ equivalences! {
     Hexadecimal "hexadecimal" "Hexadecimal digits in capitals.";
     Character "character" "Another code of the source's encoding for the same character.";
     Float "float" "A floating-point number that is not normalised.";
-    Missing "missing" "A field missing at the record's end, taken for NULL.";
+    Missing "missing" "A field missing at the record's end, read as NULL.";
 }
 
 impl Equivalence {
@@ -79,7 +79,7 @@ impl Equivalences {
     /// None: the value is written in the usual form.
     pub const NONE: Self = Self(0);
 
-    /// Just one.
+    /// A set of one form.
     #[must_use]
     pub const fn only(one: Equivalence) -> Self {
         Self(one.bit())
@@ -91,7 +91,7 @@ impl Equivalences {
         Self(self.0 | one.bit())
     }
 
-    /// These and those.
+    /// The forms of both sets.
     #[must_use]
     pub const fn with(self, those: Self) -> Self {
         Self(self.0 | those.0)
@@ -103,7 +103,7 @@ impl Equivalences {
         self.0 == 0
     }
 
-    /// Each of them.
+    /// Each form of the set, in the order of [`Equivalence::ALL`].
     pub fn iter(self) -> impl Iterator<Item = Equivalence> {
         Equivalence::ALL.iter().copied().filter(move |one| self.0 & one.bit() != 0)
     }

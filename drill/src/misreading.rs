@@ -13,8 +13,8 @@ use format::copybook::plan::Why;
 use format::{Copybook, Decoded, Form};
 use jiff::ToSpan;
 use job::Job;
-use job::decoders::{Decoders, RecordDecoder};
-use job::select::{Selector, Standing};
+use job::decoders::Decoders;
+use job::select::{RecordDecoder, Selector, Standing};
 
 use crate::survey::Owned;
 

@@ -15,6 +15,7 @@
        01  PLACE             PIC 9(9) COMP-5.
        01  HOW-MANY          PIC 9(9) COMP-5 VALUE 500.
        01  CENTS             PIC S9(16)V99.
+       01  SMALL-SUM         PIC S9(5)V99.
        PROCEDURE DIVISION.
            OPEN OUTPUT OUT-FILE
            PERFORM VARYING PLACE FROM 1 BY 1 UNTIL PLACE > HOW-MANY
@@ -35,7 +36,9 @@
                COMPUTE SHORT-FLOAT = CENTS / 8
                COMPUTE LONG-FLOAT = CENTS / 3
                PERFORM DRAW
-               MOVE CENTS TO EDITED CURRENT-SUM
+               MOVE CENTS TO EDITED SMALL-SUM
+      * Digits that are cut off would count as printed ones.
+               MOVE SMALL-SUM TO CURRENT-SUM
                MOVE DRAWN TO NAME-TEXT
                MOVE PLACE TO FLUSH-RIGHT
                WRITE REC

@@ -13,6 +13,7 @@ use std::sync::Arc;
 use domain::amount::Amount;
 use domain::ids::RecordNo;
 use domain::record::records;
+use domain::round_trip::Equivalence;
 use domain::value::Value;
 use job::Job;
 use job::chunk::{ChunkDecoder, Start};
@@ -106,7 +107,9 @@ fn what_another_compiler_wrote_is_decoded_as_it_displays_it_and_encoded_as_it_wr
         }
     }
     assert_eq!((compared, shown.len()), (500 * 19, 500));
-    // Another program's bytes are the usual form of every value.
+    // Another program's bytes are the usual form of every value; but a zero of which digits were cut off keeps its sign.
     let trips = &chunk.bytes.round_trips;
-    assert_eq!((trips.proved, trips.equivalences.as_slice()), (500, &[][..]));
+    let others: Vec<_> =
+        trips.equivalences.iter().filter(|of| of.kind != Equivalence::NegativeZero).collect();
+    assert_eq!((trips.proved, others.as_slice()), (500, &[][..]));
 }

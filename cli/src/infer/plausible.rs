@@ -1,5 +1,5 @@
 //! What cannot be proven of a copybook's source, only made plausible: the byte order of COMP-5, the kind of floats, the
-//! code page. Each setting is tried on a sample, and the figures are shown: whoever wrote the job decides.
+//! code page. Each setting is tried on a sample, and the figures are shown: the author of the job decides.
 
 use std::sync::Arc;
 

@@ -1,5 +1,5 @@
-//! The catalogue itself, by group: CNT counts, AMT amounts, CON content, DEC decoding, STR structure, HND hands, BUS the bus, LED
-//! the ledger, SRC the source, DCL what is declared, PRM promotion, LOG the log.
+//! The catalogue itself, by group: CNT counts, AMT amounts, CON content, DEC decoding, STR structure, HND hands, BUS
+//! the bus, LED the ledger, SRC the source, DCL what is declared, PRM promotion, LOG the log.
 
 use domain::invariants::Invariant;
 use serde::Serialize;

@@ -9,7 +9,7 @@ use domain::constraint::ReasonCode;
 use crate::misreading::Misreading;
 use crate::scenario::{Scenario, Stop, Strike, Target};
 
-/// Loads the source by decoders with the defect. Boxed, because so many strikes are made here: each would take its place
+/// Loads the source by decoders with the defect. Boxed, because many strikes are made here: each would take its place
 /// in the stack of the function that chooses among them.
 pub(super) fn misread<'a>(
     misreading: Misreading,

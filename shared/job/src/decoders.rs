@@ -4,39 +4,9 @@
 use std::fmt;
 use std::sync::Arc;
 
-use domain::constraint::Reason;
-use format::Decoded;
-
 use crate::Job;
 use crate::chunk::ChunkDecoder;
-use crate::select::{Selector, Standing};
-
-/// Tells record types apart, and decodes records.
-pub trait RecordDecoder: fmt::Debug + Send {
-    /// The place, among the job's record types, of the first that the record is of; `None`: it is of none.
-    /// `standing`: whether it is the source's first or last.
-    fn type_of(&mut self, record: &[u8], standing: Standing) -> Option<usize>;
-
-    /// What is said against a record that is of none of the types of `job`.
-    fn of_no_type(&mut self, job: &Job, record: &[u8]) -> Reason;
-
-    /// Decodes a record of the type at `place`.
-    fn decode<'a>(&'a mut self, place: usize, record: &'a [u8]) -> Option<Decoded<'a>>;
-}
-
-impl RecordDecoder for Selector {
-    fn type_of(&mut self, record: &[u8], standing: Standing) -> Option<usize> {
-        Self::type_of(self, record, standing)
-    }
-
-    fn of_no_type(&mut self, job: &Job, record: &[u8]) -> Reason {
-        Self::of_no_type(self, job, record)
-    }
-
-    fn decode<'a>(&'a mut self, place: usize, record: &'a [u8]) -> Option<Decoded<'a>> {
-        Self::decode(self, place, record)
-    }
-}
+use crate::select::RecordDecoder;
 
 /// Makes the decoder of a job's records.
 type Make = dyn Fn(&Job) -> Result<Box<dyn RecordDecoder>, String> + Send + Sync;

@@ -9,6 +9,7 @@ pub mod chunk;
 mod columns;
 pub mod copies;
 pub mod decoders;
+mod decoding;
 mod error;
 mod file;
 mod meaning;

@@ -147,6 +147,33 @@ impl Selector {
     }
 }
 
+/// Tells record types apart, and decodes records.
+pub trait RecordDecoder: std::fmt::Debug + Send {
+    /// The place, among the job's record types, of the first that the record is of; `None`: it is of none.
+    /// `standing`: whether it is the source's first or last.
+    fn type_of(&mut self, record: &[u8], standing: Standing) -> Option<usize>;
+
+    /// What is said against a record that is of none of the types of `job`.
+    fn of_no_type(&mut self, job: &Job, record: &[u8]) -> Reason;
+
+    /// Decodes a record of the type at `place`.
+    fn decode<'a>(&'a mut self, place: usize, record: &'a [u8]) -> Option<Decoded<'a>>;
+}
+
+impl RecordDecoder for Selector {
+    fn type_of(&mut self, record: &[u8], standing: Standing) -> Option<usize> {
+        Self::type_of(self, record, standing)
+    }
+
+    fn of_no_type(&mut self, job: &Job, record: &[u8]) -> Reason {
+        Self::of_no_type(self, job, record)
+    }
+
+    fn decode<'a>(&'a mut self, place: usize, record: &'a [u8]) -> Option<Decoded<'a>> {
+        Self::decode(self, place, record)
+    }
+}
+
 /// A field that record types are told by: what a record has in it, and what each type expects.
 struct Looked {
     field: String,

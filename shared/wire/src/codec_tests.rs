@@ -84,7 +84,7 @@ fn impossible_counts_of_what_was_read_back_are_refused() {
 
 /// `body` in an envelope that is right for it: what a hostile or broken peer can send.
 fn sealed(kind: u8, body: &[u8]) -> Vec<u8> {
-    let mut bytes = b"CXFT\x05".to_vec();
+    let mut bytes = b"CXFT\x07".to_vec();
     bytes.push(kind);
     bytes.extend(u32::try_from(body.len()).unwrap().to_be_bytes());
     let sum = crc32fast::hash(&[&bytes, body].concat());
@@ -94,24 +94,25 @@ fn sealed(kind: u8, body: &[u8]) -> Vec<u8> {
 }
 
 #[test]
-fn the_bytes_of_each_message_are_those_of_version_5() {
+fn the_bytes_of_each_message_are_those_of_version_7() {
     // A change here is a new version of the format: give it a number and a line in the table of `wire`.
     let golden = |bytes: Bytes| hex::encode(&bytes);
     assert_eq!(
         golden(encode(&chunk()).unwrap()),
-        "4358465405010000001f50964a710101010101010101010101010101010103010c30303030313b31322e35300a"
+        "4358465407010000001f8a07620e0101010101010101010101010101010103010c30303030313b31322e35300a"
     );
     assert_eq!(
         golden(encode(&batch()).unwrap()),
-        "435846540502000000a33cb6188801010101010101010101010101010101030404040404040404040404040404040404\
+        "435846540702000000ac5d11b1aa01010101010101010101010101010101030404040404040404040404040404040404\
          040404040404040404040404040404fb2c0107fbe8030302010201fbc3090201fefeffffffffffffffffffffffffffff\
          ff2602090901010801fb2d010c0178020106616d6f756e740c6e6f745f615f6e756d6265720178000161016201030102\
-         050601fb2d01000100fb84035a000000000000000000000a0000010101fb2c0102"
+         050601fb2d01000100fb84035a000000000000000000000a0000010101fb2c0102fb2b010101000200\
+         05"
     );
 }
 
 #[test]
-fn the_bytes_of_reports_are_those_of_version_5() {
+fn the_bytes_of_reports_are_those_of_version_7() {
     let head = "0101010101010101010101010101010103";
     let failed = |role| Work::Failed { role, reason: "no".into() };
     for (work, body) in [
@@ -129,7 +130,7 @@ fn the_bytes_of_reports_are_those_of_version_5() {
     }
     // Whatever counts stand beside a failure, it is one.
     let bytes =
-        "43584654050300000021da3a2b150101010101010101010101010101010103010706030201fbe803fbfb0001026e6f";
+        "4358465407030000002147283c470101010101010101010101010101010103010706030201fbe803fbfb0001026e6f";
     assert_eq!(decode::<WorkerReport>(&hex::decode(bytes).unwrap()).unwrap(), report(failed(Role::Writer)));
     let body = hex::decode(&format!("{head}030707030201fbe803fbfb0000")).unwrap();
     let error = decode::<WorkerReport>(&sealed(WorkerReport::KIND, &body)).unwrap_err();
@@ -137,15 +138,15 @@ fn the_bytes_of_reports_are_those_of_version_5() {
 }
 
 #[test]
-fn the_bytes_of_ranges_are_those_of_version_5() {
+fn the_bytes_of_ranges_are_those_of_version_7() {
     let golden = |bytes: Bytes| hex::encode(&bytes);
     assert_eq!(
         golden(encode(&range()).unwrap()),
-        "43584654050400000017d88b6bd50101010101010101010101010101010104fb0002fb0004"
+        "435846540704000000171e84d99d0101010101010101010101010101010104fb0002fb0004"
     );
     assert_eq!(
         golden(encode(&range_found()).unwrap()),
-        "4358465405050000003352081b1001fb0002010201fbc3090202090901010101fbc3090202090901010301fefeffffff\
+        "43584654070500000033635dbfd801fb0002010201fbc3090202090901010101fbc3090202090901010301fefeffffff\
          ffffffffffffffffffffffff2601026e6f"
     );
     assert_eq!(decode::<Range>(&encode(&range()).unwrap()).unwrap(), range());
@@ -179,7 +180,7 @@ fn a_large_body_is_compressed_on_request_and_comes_back() {
     let plain = encode(&large_batch()).unwrap();
     let compressed = encode_compressed(&large_batch(), BodyCompression::Lz4).unwrap();
     assert!(compressed.len() * 5 < plain.len(), "{} of {} bytes", compressed.len(), plain.len());
-    assert_eq!((plain[4], compressed[4]), (5, 6));
+    assert_eq!((plain[4], compressed[4]), (7, 8));
     assert_eq!(decode::<Batch>(&compressed).unwrap(), large_batch());
     assert_eq!(
         encode_compressed(&batch(), BodyCompression::Lz4).unwrap(),
@@ -191,7 +192,7 @@ fn a_large_body_is_compressed_on_request_and_comes_back() {
     let noise = Chunk { bytes: noise, ..chunk() };
     assert_eq!(
         encode_compressed(&noise, BodyCompression::Lz4).unwrap()[4],
-        5,
+        7,
         "what does not become smaller is not"
     );
 }

@@ -6,8 +6,10 @@
 //! | 2 | 0.1.0 | as 1, with the body compressed by LZ4 |
 //! | 3 | 0.1.0 | as 1; chunks, batches and ranges leave out what the ledger says of them |
 //! | 4 | 0.1.0 | as 3, with the body compressed by LZ4 |
-//! | 5 | 0.2.0 | as 3; a batch says where its chunk's bytes went |
-//! | 6 | 0.2.0 | as 5, with the body compressed by LZ4 |
+//! | 7 | 0.2.0 | as 3; a batch says where its chunk's bytes went, and what encoding its records came to |
+//! | 8 | 0.2.0 | as 7, with the body compressed by LZ4 |
+//!
+//! Versions 5 and 6 were never released.
 //!
 //! On a broker every message travels sealed ([`seal`]).
 

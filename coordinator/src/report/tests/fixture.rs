@@ -235,18 +235,12 @@ pub(super) fn hostile() -> Report {
 
 /// All records encoded again; of two fields some values are in another form than the usual one.
 fn decode_proof() -> DecodeProofReport {
-    let of = |field: &str, kind, values| NamedEquivalence {
-        record: "transaction".into(),
-        field: field.into(),
-        kind,
-        values,
+    let of = |field: &str, kind, values| {
+        let (record, field) = ("transaction".into(), field.into());
+        NamedEquivalence { record, field, kind, values }
     };
-    DecodeProofReport {
-        is_off: false,
-        proved: 1_000_000,
-        unproved: 0,
-        equivalences: vec![of("amount", Equivalence::Sign, 412_331), of("booked_on", Equivalence::Date, 7)],
-    }
+    let equivalences = vec![of("amount", Equivalence::Sign, 412_331), of("booked_on", Equivalence::Date, 7)];
+    DecodeProofReport { is_off: false, proved: 1_000_000, unproved: 0, equivalences }
 }
 
 /// Records of 79 bytes, and a header of 123,456.

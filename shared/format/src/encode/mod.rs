@@ -4,10 +4,10 @@
 //! source bytes ─ decode ─► canonical row ─ encode ─► bytes ─ compare ─► the source's bytes
 //! ```
 //!
-//! The encoder is written from the standards (each module names its own). It shares with the decoder what describes the
-//! format (the job, a copybook's plan, the tables of code pages) and how continued lines are joined, but nothing that
-//! reads a value: a mistake in one of them is not repeated in the other. It starts from the canonical row, which is what
-//! is loaded, and not from what the decoder remembers.
+//! The encoder is written from the standards (each module names its own). It shares with the decoder what describes
+//! the format (the job, a copybook's plan, the tables of code pages) and how continued lines are joined, but nothing
+//! that reads a value: a mistake in one of them is not repeated in the other. It starts from the canonical row, which
+//! is what is loaded, and not from what the decoder remembers.
 //!
 //! Every value has a usual form. Where a source writes another form that means the same, that is an
 //! [`Equivalence`](domain::round_trip::Equivalence), which is counted; any other difference is a reject.

@@ -9,7 +9,6 @@ use format::codepage::CodePage;
 use format::spec::{
     Copybook, Delimited, Encoding, FieldForm, Fixed, FixedFraming, Form, FormatSpec, REST, Trim,
 };
-use source::Compression;
 use toml::Spanned;
 
 use super::framing::{framing, outside, refuse_framing};
@@ -430,30 +429,4 @@ fn fixed(
         },
     };
     Ok(Form::Fixed(Fixed { framing, record_bytes, pads, padding }))
-}
-
-pub(super) fn compression(spanned: Option<&Spanned<String>>) -> Checked<Compression> {
-    let Some(spanned) = spanned else { return Ok(Compression::Auto) };
-    Ok(match spanned.get_ref().as_str() {
-        "auto" => Compression::Auto,
-        "none" => Compression::None,
-        "gzip" => Compression::Gzip,
-        "zstd" => Compression::Zstd,
-        other => {
-            return fault(
-                spanned.span(),
-                format!("invalid compression `{other}`: expected auto, none, gzip or zstd"),
-            );
-        }
-    })
-}
-
-/// Whether accepted records are encoded again.
-pub(super) fn decode_proof(spanned: Option<&Spanned<String>>) -> Checked<bool> {
-    let Some(spanned) = spanned else { return Ok(true) };
-    match spanned.get_ref().as_str() {
-        "on" => Ok(true),
-        "off" => Ok(false),
-        other => fault(spanned.span(), format!("invalid decode_proof `{other}`: expected on or off")),
-    }
 }
