@@ -6,7 +6,7 @@ use std::sync::Arc;
 use domain::record::{RawField, records};
 use domain::value::{FieldType, Value};
 use domain::words::grouped;
-use format::cobol::{BinaryRange, FieldSpec, Kind, Usage};
+use format::cobol::{BinaryRange, FieldSpec, FloatForm, Kind, Usage};
 use format::{Copybook, Form};
 use job::Job;
 
@@ -32,9 +32,12 @@ const SETTINGS: [Setting; 3] = [
         key: "native_order",
         is_of_cobol: true,
         values: &["big", "little"],
-        says: "COMP-5 numbers fit their pictures",
-        concerns: is_native,
-        is_plausible: fits_picture,
+        says: "COMP-5 numbers fit their pictures and floats have a usual magnitude",
+        concerns: |field| is_native(field) || matches!(field.kind, Kind::Float(FloatForm::Ieee(_))),
+        is_plausible: |field, value| match field.kind {
+            Kind::Float(_) => is_usual_float(value),
+            _ => fits_picture(field, value),
+        },
     },
     Setting {
         key: "floats",
@@ -203,8 +206,7 @@ mod tests {
         let sample = Sample::of_bytes(bytes);
         let right = notes(&job("little", "ieee"), &sample);
         assert_eq!(right.len(), 2, "{right:#?}");
-        let little =
-            "native_order = \"little\": in 200 of 200 cases COMP-5 numbers fit their pictures; \"big\": ";
+        let little = "native_order = \"little\": in 400 of 400 cases COMP-5 numbers fit";
         assert!(right[0].starts_with(little) && !right[0].contains("see whether"), "{}", right[0]);
         assert!(right[1].starts_with("floats = \"ieee\": in 200 of 200 cases floats"), "{}", right[1]);
         let wrong = notes(&job("big", "hexadecimal"), &sample);

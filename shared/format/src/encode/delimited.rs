@@ -325,10 +325,13 @@ impl Form {
             let bytes = self.unquoted(held.bytes);
             // Quotes that the usual form has as well are not worth a word.
             let needed = self.quote.is_some_and(|quote| room.first() == Some(&quote));
-            let forms = match (needed, room.get(1..room.len().saturating_sub(1)) == Some(held.bytes)) {
+            // Text that is the same once it is unquoted was escaped in another way.
+            let is_escaped = stripped(&bytes, column.trim, space) == text
+                && room.get(1..room.len().saturating_sub(1)) != Some(held.bytes);
+            let forms = match (needed, is_escaped) {
                 (false, _) => only(Equivalence::Quotes),
-                (true, true) => Equivalences::NONE,
-                (true, false) => only(Equivalence::Escape),
+                (true, false) => Equivalences::NONE,
+                (true, true) => only(Equivalence::Escape),
             };
             (bytes, forms)
         } else if self.quote.is_none() && self.escape.is_some() {

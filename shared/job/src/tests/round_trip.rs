@@ -228,6 +228,12 @@ fn a_row_that_is_not_the_record_is_found_out() {
     }
 }
 
+/// The first of the jobs, with decimal commas.
+fn job_with_comma() -> Job {
+    let text = JOBS[0].text.replace("[[record]]", "[source.numbers]\ndecimal = \",\"\n[[record]]");
+    Job::parse("comma.toml", &text).unwrap()
+}
+
 #[test]
 fn other_notations_are_counted_by_field() {
     let job = &JOBS[0];
@@ -241,6 +247,11 @@ fn other_notations_are_counted_by_field() {
         found,
         [(1, Notation, 1), (3, Truth, 1), (4, Notation, 1), (5, Hexadecimal, 1), (6, Quotes, 1)]
     );
+    let quoted = "\"a,b\",\"12,5\",2024-02-29,true,7,0aff,\"x\"\"y\"\n";
+    let comma = job_with_comma();
+    let trips = decode(&comma, quoted.as_bytes()).unwrap().bytes.round_trips;
+    let found: Vec<_> = trips.equivalences.iter().map(|of| (of.field, of.kind, of.values)).collect();
+    assert_eq!(found, [(1, Notation, 1)], "quotes that are needed are the usual form");
     let mut off = job.clone();
     off.decode_proof = false;
     let trips = decode(&off, source.as_bytes()).unwrap().bytes.round_trips;
