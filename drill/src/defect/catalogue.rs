@@ -263,7 +263,7 @@ Declared {
     "DCL-11" Dcl11 Source, "the header names another business day", DeclaredMet, [check "control *header: * as expected"], Record;
     "DCL-12" Dcl12 Source, "a file is missing: the sequence number has a gap", DeclaredMet, [check "control *header: * in sequence"], Record;
     "DCL-13" Dcl13 Source, "the trailer is missing", DeclaredMet, [check "control *trailer"], Run;
-    "DCL-14" Dcl14 Source, "two columns of the file are swapped", DeclaredMet, [refused "header row"], Run;
+    "DCL-14" Dcl14 Source, "two columns of the file are swapped, and their names with them", DeclaredMet, [withstood, refused "header row"], Run;
 }
 
 // Promotion.

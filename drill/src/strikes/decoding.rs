@@ -1,24 +1,13 @@
 //! Decoders that misread: coordinator and processors alike, so that no comparison between them tells.
 
-use std::future::Future;
-use std::pin::Pin;
-
 use coordinator::report::summary;
 use domain::constraint::ReasonCode;
 
 use crate::misreading::Misreading;
 use crate::scenario::{Scenario, Stop, Strike, Target};
 
-/// Loads the source by decoders with the defect. Boxed, because many strikes are made here: each would take its place
-/// in the stack of the function that chooses among them.
-pub(super) fn misread<'a>(
-    misreading: Misreading,
-    scenario: &'a Scenario<'_>,
-) -> Pin<Box<dyn Future<Output = Strike> + Send + 'a>> {
-    Box::pin(struck(misreading, scenario))
-}
-
-async fn struck(misreading: Misreading, scenario: &Scenario<'_>) -> Strike {
+/// Loads the source by decoders with the defect.
+pub(super) async fn misread(misreading: Misreading, scenario: &Scenario<'_>) -> Strike {
     let affected = scenario.samples().find(|(sample, layout)| {
         misreading.is_of_bytes() || !misreading.of_record(layout, &sample.values, &sample.values).is_empty()
     });

@@ -288,5 +288,12 @@ pub(super) async fn columns_exchanged(scenario: &Scenario<'_>) -> Strike {
     std::fs::write(&path, text).map_err(|error| io(&error))?;
     let request = RunRequest { job: Arc::clone(&scenario.fixture.job), ..scenario.request_of(path) };
     let (run_id, ended) = field.run(&request).await;
-    field.over(run_id, ended, Target::told("two columns of the file are swapped"), 0).await
+    field
+        .over(
+            run_id,
+            ended,
+            Target::told("two columns of the file are swapped, and their names with them"),
+            0,
+        )
+        .await
 }
