@@ -135,6 +135,23 @@ impl Misreading {
         })
     }
 
+    /// Whether the other page makes another text of a record of the type at `place`, or none: most letters and digits
+    /// are the same in both.
+    pub(crate) fn is_other_text(job: &Job, place: usize, values: &[Owned]) -> bool {
+        let copybook = job.records.get(place).and_then(|record| copybook(&record.format.form));
+        let fields = copybook.map_or(&[][..], |copybook| &copybook.record.fields);
+        fields.iter().zip(values).any(|(field, value)| {
+            let (Owned::Text(text), Kind::Text(_), Some(page)) =
+                (value, &field.kind, CodePage::by_name(OTHER_PAGE))
+            else {
+                return false;
+            };
+            let (mut bytes, mut other) = (Vec::new(), Vec::new());
+            let is_encoded = field.page.encode_into(text, &mut bytes).is_ok();
+            is_encoded && page.decode_into(&bytes, &mut other).is_ok() && other != text.as_bytes()
+        })
+    }
+
     /// What a value is misread as; `None` where it is read rightly.
     pub(crate) fn of_value(self, value: &Owned, ty: &FieldType) -> Option<Owned> {
         let text = |change: &dyn Fn(&str) -> Option<String>| match value {

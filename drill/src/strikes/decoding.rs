@@ -20,6 +20,12 @@ pub(super) async fn misread(misreading: Misreading, scenario: &Scenario<'_>) -> 
             | Misreading::FillerLost
     );
     let is_here = match misreading {
+        Misreading::OtherPage => scenario
+            .fixture
+            .survey
+            .samples
+            .iter()
+            .any(|sample| Misreading::is_other_text(&scenario.fixture.job, sample.place, &sample.values)),
         _ if needs_copybook => misreading.touches(&scenario.fixture.job),
         Misreading::RecordBefore => scenario.pair(|one, other| one.values != other.values).is_some(),
         _ => affected.is_some(),
