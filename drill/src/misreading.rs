@@ -62,7 +62,8 @@ impl Misreading {
     pub(crate) fn decoders(self) -> Decoders {
         Decoders::made_by(move |job| {
             let layouts = job.records.iter().map(|record| Arc::clone(&record.own)).collect();
-            let copybooks = job.records.iter().map(|record| copybook(&record.format.form).cloned()).collect();
+            let copybooks =
+                job.records.iter().map(|record| record.format.form.as_copybook().cloned()).collect();
             let inner = Selector::new(&self.misunderstood(job))?;
             Ok(Box::new(Misreader {
                 misreading: self,
@@ -125,7 +126,7 @@ impl Misreading {
 
     /// Whether anything of the job is described otherwise.
     pub(crate) fn touches(self, job: &Job) -> bool {
-        job.records.iter().filter_map(|record| copybook(&record.format.form)).any(|copybook| {
+        job.records.iter().filter_map(|record| record.format.form.as_copybook()).any(|copybook| {
             let plan = &copybook.record.plan;
             match self {
                 Self::TableCut => plan.fields.iter().any(|field| field.within.is_some()),
@@ -138,7 +139,7 @@ impl Misreading {
     /// Whether the other page makes another text of a record of the type at `place`, or none: most letters and digits
     /// are the same in both.
     pub(crate) fn is_other_text(job: &Job, place: usize, values: &[Owned]) -> bool {
-        let copybook = job.records.get(place).and_then(|record| copybook(&record.format.form));
+        let copybook = job.records.get(place).and_then(|record| record.format.form.as_copybook());
         let fields = copybook.map_or(&[][..], |copybook| &copybook.record.fields);
         fields.iter().zip(values).any(|(field, value)| {
             let (Owned::Text(text), Kind::Text(_), Some(page)) =
@@ -270,13 +271,6 @@ impl Misreading {
             Self::FillerLost => ByteCounts { filler: 0, ..*bytes },
             _ => *bytes,
         }
-    }
-}
-
-fn copybook(form: &Form) -> Option<&Copybook> {
-    match form {
-        Form::Copybook(copybook) => Some(copybook),
-        _ => None,
     }
 }
 

@@ -7,7 +7,6 @@ use domain::record::{RawField, records};
 use domain::value::{FieldType, Value};
 use domain::words::grouped;
 use format::cobol::{BinaryRange, FieldSpec, FloatForm, Kind, Usage};
-use format::{Copybook, Form};
 use job::Job;
 
 use super::fits::{Sample, decoded};
@@ -104,7 +103,7 @@ fn note(setting: &Setting, job: &Arc<Job>, sample: &Sample) -> Option<String> {
     if !job
         .records
         .iter()
-        .filter_map(|record| copybook(&record.format.form))
+        .filter_map(|record| record.format.form.as_copybook())
         .any(|form| form.record.fields.iter().any(setting.concerns))
     {
         return None;
@@ -154,19 +153,12 @@ fn stated(setting: &Setting, table: &toml::Table) -> Option<String> {
     section.get(setting.key)?.as_str().map(str::to_owned)
 }
 
-fn copybook(form: &Form) -> Option<&Copybook> {
-    match form {
-        Form::Copybook(copybook) => Some(copybook),
-        _ => None,
-    }
-}
-
 /// `None`: the sample has no records by this job.
 fn figures(setting: &Setting, job: &Arc<Job>, sample: &Sample) -> Option<Figures> {
     let chunk = decoded(job, sample)?;
     let mut figures = Figures { plausible: 0, of: 0 };
     for (record, rows) in job.records.iter().zip(&chunk.rows) {
-        let Some(form) = copybook(&record.format.form) else { continue };
+        let Some(form) = record.format.form.as_copybook() else { continue };
         for row in records(rows, record.layout.fields.len()).flatten() {
             for (field, value) in form.record.fields.iter().zip(row.fields()) {
                 if (setting.concerns)(field) && value.tag != domain::record::Tag::Null {

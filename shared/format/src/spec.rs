@@ -43,6 +43,17 @@ pub enum Form {
     Copybook(Copybook),
 }
 
+impl Form {
+    /// The copybook's form, if it is one.
+    #[must_use]
+    pub const fn as_copybook(&self) -> Option<&Copybook> {
+        match self {
+            Self::Copybook(copybook) => Some(copybook),
+            _ => None,
+        }
+    }
+}
+
 /// A record of fields between separators.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Delimited {

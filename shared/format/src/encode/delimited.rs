@@ -180,11 +180,8 @@ impl Walk<'_> {
         let Some((held, length)) = form.held(rest, column.is_rest) else {
             return Err(Differs::of_record("the quotes of a field"));
         };
-        match usual.and_then(|()| form.same(column, value, held, text, room)) {
-            Some(Equivalences::NONE) => {}
-            Some(forms) => counts.add(index, forms),
-            None => return Err(Differs::of_field(index, value, Some((start, held.bytes, room)))),
-        }
+        let forms = usual.and_then(|()| form.same(column, value, held, text, room));
+        counts.settle(index, value, forms, Some((start, held.bytes, room)))?;
         *at = (rest.len() > length).then_some(start + length + 1);
         Ok(())
     }

@@ -76,14 +76,8 @@ impl FixedEncoder {
             };
             let source = record.get(column.start..end);
             let forms = source.and_then(|source| column.prove(value, source, characters, text, room));
-            match forms {
-                Some(Equivalences::NONE) => {}
-                Some(forms) => counts.add(index, forms),
-                None => {
-                    let found = source.map(|source| (column.start, source, room.as_slice()));
-                    return Err(Differs::of_field(index, value, found));
-                }
-            }
+            let found = source.map(|source| (column.start, source, room.as_slice()));
+            counts.settle(index, value, forms, found)?;
         }
         if known == columns.len() { Ok(()) } else { Err(Differs::of_record("the number of fields")) }
     }

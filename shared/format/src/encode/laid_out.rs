@@ -3,7 +3,6 @@
 use std::sync::Arc;
 
 use domain::record::{RawField, Tag};
-use domain::round_trip::Equivalences;
 
 use super::characters::PageBytes;
 use super::cobol::{FieldEncoder, whole};
@@ -96,14 +95,9 @@ impl LaidOutEncoder {
                 _ => Some(field.length),
             };
             let source = length.and_then(|length| record.get(start..start + length));
-            match source.and_then(|source| encoder.prove(value, source, room)) {
-                Some(Equivalences::NONE) => {}
-                Some(forms) => counts.add(index, forms),
-                None => {
-                    let found = source.map(|source| (start, source, room.as_slice()));
-                    return Err(Differs::of_field(index, value, found));
-                }
-            }
+            let forms = source.and_then(|source| encoder.prove(value, source, room));
+            let found = source.map(|source| (start, source, room.as_slice()));
+            counts.settle(index, value, forms, found)?;
         }
         if known == self.fields.len() { Ok(()) } else { Err(Differs::of_record("the number of fields")) }
     }

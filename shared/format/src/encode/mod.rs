@@ -57,6 +57,24 @@ enum Shape {
 pub(crate) struct Counts(Vec<[u64; Equivalence::ALL.len()]>);
 
 impl Counts {
+    /// Counts the forms that a value was found in; `None` is a difference. `found`: see [`Differs::of_field`].
+    fn settle(
+        &mut self,
+        field: usize,
+        value: RawField<'_>,
+        forms: Option<Equivalences>,
+        found: Option<(usize, &[u8], &[u8])>,
+    ) -> Result<(), Differs> {
+        match forms {
+            Some(Equivalences::NONE) => Ok(()),
+            Some(forms) => {
+                self.add(field, forms);
+                Ok(())
+            }
+            None => Err(Differs::of_field(field, value, found)),
+        }
+    }
+
     #[cold]
     fn add(&mut self, field: usize, forms: Equivalences) {
         if self.0.len() <= field {

@@ -45,7 +45,7 @@ impl Stored {
         &self.room[self.first..]
     }
 
-    fn is_zero(&self) -> bool {
+    pub(super) fn is_zero(&self) -> bool {
         self.digits().iter().all(|digit| *digit == b'0')
     }
 

@@ -46,7 +46,7 @@ impl Edited {
     pub(super) fn print(&self, number: &Stored, manner: Manner) -> Option<String> {
         let digits = number.digits();
         let is_negative = number.is_negative || manner.minus;
-        let is_zero = digits.iter().all(|digit| *digit == b'0');
+        let is_zero = number.is_zero();
         let is_signed = self.edits.iter().any(|edit| {
             matches!(edit, Edit::Sign(_) | Edit::Credit | Edit::Debit | Edit::Floating('+' | '-'))
         });

@@ -196,7 +196,7 @@ impl FieldEncoder {
             return Some(Equivalences::NONE);
         }
         digits.other_sign(stored, room, source).or_else(|| {
-            let is_zero = stored.digits().iter().all(|digit| *digit == b'0');
+            let is_zero = stored.is_zero();
             self.filled(fills, Fill::Zero, source, |byte| digits.is_number(byte)).filter(|_| is_zero)
         })
     }
@@ -313,7 +313,7 @@ impl FieldEncoder {
         if printed(Manner::default(), room)? {
             return Some(Equivalences::NONE);
         }
-        let is_zero = stored.digits().iter().all(|digit| *digit == b'0');
+        let is_zero = stored.is_zero();
         if is_zero && let Some(forms) = self.filled(fills, Fill::Zero, source, |_| false) {
             return Some(forms);
         }
