@@ -30,8 +30,9 @@ use super::watched::Watch;
 const WINDOW_BYTES: i64 = 16 << 20;
 
 /// Rows are found by the index on their chunk, or they would all be read for each window; a window is sorted in memory.
-const PLANS: &str =
-    "SET LOCAL enable_seqscan = off; SET LOCAL enable_nestloop = on; SET LOCAL work_mem = '64MB'";
+/// Without processes to help: starting one costs more than it would read.
+const PLANS: &str = "SET LOCAL enable_seqscan = off; SET LOCAL enable_nestloop = on; SET LOCAL work_mem = '64MB';
+     SET LOCAL max_parallel_workers_per_gather = 0";
 
 /// The reader may be slow with what is read, also with the last of it, when the server has nothing left to do.
 pub(crate) const AT_LEISURE: &str = "SET LOCAL idle_in_transaction_session_timeout = '10min'";
@@ -40,7 +41,8 @@ pub(crate) const AT_LEISURE: &str = "SET LOCAL idle_in_transaction_session_timeo
 /// server, beyond this in temporary files. Key by key it took 12 s for 1,000,000 rows.
 const PLANS_WHOLE: &str =
     "SET LOCAL enable_seqscan = on; SET LOCAL enable_nestloop = off; SET LOCAL enable_hashjoin = on;
-     SET LOCAL enable_mergejoin = on; SET LOCAL work_mem = '256MB'";
+     SET LOCAL enable_mergejoin = on; SET LOCAL work_mem = '256MB';
+     SET LOCAL max_parallel_workers_per_gather TO DEFAULT";
 
 /// Which table is read back.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -139,7 +141,7 @@ async fn windows(
 ) -> Result<Vec<i64>, sqlx::Error> {
     let rows = sqlx::query(
         "SELECT max(chunk_no) AS last FROM (
-             SELECT chunk_no, sum(bytes) OVER (ORDER BY chunk_no) / $4 AS nth FROM crossfoot_chunk
+             SELECT chunk_no, div(sum(bytes) OVER (ORDER BY chunk_no), $4) AS nth FROM crossfoot_chunk
              WHERE run_id = $1 AND chunk_no >= $2 AND chunk_no < $3) c GROUP BY nth ORDER BY 1",
     )
     .bind(Id(run_id))
