@@ -27,6 +27,13 @@ use crate::verify::verifier::{VerifyError, verify_final};
 pub enum Promoted {
     /// Final is right, and visible.
     Yes,
+    /// Final refused to take the rows; nothing was changed.
+    Refused {
+        /// The check that says so.
+        check: CheckResult,
+        /// Whether it may be because of a key that is not new.
+        may_be_keys: bool,
+    },
     /// Final was not right; everything was taken back. The checks of final, and what differed.
     No {
         /// The checks of final.
@@ -72,8 +79,9 @@ impl Promote<'_> {
             Ok(rows_changed) => rows_changed,
             Err(error @ (StoreError::FinalRefused { .. } | StoreError::LoadedMeanwhile { .. })) => {
                 promotion.rollback().await?;
-                let checks = vec![refused(&error, permit.expected().records, self.clock.now_ms())];
-                return Ok(Promoted::No { checks, findings: FindingSpool::default() });
+                let check = refused(&error, permit.expected().records, self.clock.now_ms());
+                let may_be_keys = matches!(error, StoreError::FinalRefused { .. });
+                return Ok(Promoted::Refused { check, may_be_keys });
             }
             Err(error) => return Err(error.into()),
         };

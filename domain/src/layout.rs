@@ -114,6 +114,14 @@ impl Layout {
         self.key.iter().map(|at| self.column(*at)).collect()
     }
 
+    /// The column of final that names the record of a row, if final has one: beside the run's, and of no field.
+    #[must_use]
+    pub fn lineage_column(&self) -> Option<&str> {
+        let FinalTable { record_no, .. } = &self.final_table;
+        let is_a_fields = self.columns().any(|column| column.eq_ignore_ascii_case(record_no));
+        (self.final_table.run_column().is_some() && !is_a_fields).then_some(record_no.as_str())
+    }
+
     /// The field at `at` of a record as a person compares it: masked if it is sensitive.
     #[must_use]
     pub fn shown(&self, at: usize, raw: &RawField<'_>) -> String {

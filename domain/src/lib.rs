@@ -33,6 +33,7 @@ pub mod ids;
 pub mod inclusion;
 pub mod instant;
 pub mod invariants;
+pub mod keys;
 pub mod layout;
 pub mod lease;
 pub mod lifecycle;

@@ -2,6 +2,7 @@
 
 use crate::fingerprint::Hash;
 use crate::ids::RunId;
+use crate::keys::KeyEvidence;
 use crate::totals::ControlTotals;
 
 /// Leave to promote one run.
@@ -16,11 +17,17 @@ pub struct Permit {
     run_id: RunId,
     expected: ControlTotals,
     fingerprint: Hash,
+    keys: Vec<KeyEvidence>,
 }
 
 impl Permit {
-    pub(crate) const fn new(run_id: RunId, expected: ControlTotals, fingerprint: Hash) -> Self {
-        Self { run_id, expected, fingerprint }
+    pub(crate) const fn new(
+        run_id: RunId,
+        expected: ControlTotals,
+        fingerprint: Hash,
+        keys: Vec<KeyEvidence>,
+    ) -> Self {
+        Self { run_id, expected, fingerprint, keys }
     }
 
     /// The run it is for.
@@ -33,6 +40,12 @@ impl Permit {
     #[must_use]
     pub const fn expected(&self) -> &ControlTotals {
         &self.expected
+    }
+
+    /// The keys of the record types; some may be left for final to prove.
+    #[must_use]
+    pub fn keys(&self) -> &[KeyEvidence] {
+        &self.keys
     }
 
     /// The fingerprint that final must have.

@@ -11,7 +11,8 @@ const NAME_BYTES_MAX: usize = 63;
 /// The column of a final table that holds the id of the run that wrote the row last, unless the job names another.
 pub const LAST_RUN_ID: &str = "last_run_id";
 
-/// The column of a final table without a key that holds the record's number, unless the job names another.
+/// The column of a final table that holds the number of the record that wrote the row last, unless the job names
+/// another. Tables without a key need it.
 pub const LAST_RECORD_NO: &str = "last_record_no";
 
 /// The name of a table: alone, or with the schema that it is in.
@@ -170,7 +171,7 @@ pub struct FinalTable {
     pub columns: BTreeMap<usize, String>,
     /// Where it is kept which run wrote a row last.
     pub run: RunMark,
-    /// The column that holds the record's number, where there is no key.
+    /// The column that holds the record's number: where there is no key, and in other tables that have it.
     pub record_no: String,
     /// The table's triggers that may change rows of other tables.
     pub triggers: Vec<String>,

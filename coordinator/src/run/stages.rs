@@ -6,11 +6,12 @@ use std::sync::Arc;
 use domain::check::CheckResult;
 use domain::event_kind::EventKind;
 use domain::lifecycle::RunEvent;
-use domain::reconcile::Reconciliation;
+use domain::reconcile::{Reconciliation, key_checks, none_failed};
 use domain::report::CheckCounts;
 use job::Job;
 use serde_json::json;
 use store::model::Run;
+use store::rules::Keys;
 use store::{Fence, StoreError};
 
 use crate::context::coordinator::Coordinator;
@@ -23,7 +24,7 @@ use crate::report::summary::Summary;
 use crate::run::ending::{Drive, Ending};
 use crate::run::error::RunError;
 use crate::split::splitter::ChunkLimits;
-use crate::verify::reconcile::{Reconcile, StagingOutcome, failed_names, given};
+use crate::verify::reconcile::{Reconcile, StagingOutcome, failed_names, given, key_evidence};
 use crate::verify::verifier::Verify;
 
 impl Coordinator {
@@ -92,12 +93,16 @@ impl Coordinator {
         self.store.clear_findings(fence).await?;
         self.phase(Phase::ApplyingRules, split.records);
         let given = given(&*self.store, &run, job).await?;
+        // Who is to approve sees whether keys are new; otherwise final says it, when it takes the rows.
+        let pauses = (run.pause_after_staged || job.approval.four_eyes) && !how.approved;
+        let keys = if pauses { Keys::Count } else { Keys::LeaveToFinal };
         let reconcile = Reconcile {
             store: &*self.store,
             clock: &*self.clock,
             job,
             run: &run,
             fence,
+            keys,
             source_changed: self.source_changed(&run, job, how).await?,
             // Taken up more than once: what the ledger says of the source has lain there for a while.
             decode_again: (fence.epoch > 1).then(|| self.open_source(&run, job, how)),
@@ -118,7 +123,7 @@ impl Coordinator {
             self.name_footing(&run, fence, &footing).await?;
             return self.fail(&run, fence, reconciliation.checks().to_vec(), &summary).await;
         };
-        if (run.pause_after_staged || job.approval.four_eyes) && !how.approved {
+        if pauses {
             return self.pause(&run, fence, &reconciliation, &summary).await;
         }
         let promote = Promote {
@@ -148,7 +153,20 @@ impl Coordinator {
                 }
                 self.fail(&run, fence, [checks, of_final].concat(), &summary).await
             }
+            Promoted::Refused { check, may_be_keys } => {
+                let of_keys = if may_be_keys { self.count_keys(fence, job).await? } else { Vec::new() };
+                // If no key is at fault, final has another reason.
+                let refused = none_failed(&of_keys).then_some(check);
+                let checks = checks.into_iter().chain(of_keys).chain(refused).collect();
+                self.fail(&run, fence, checks, &summary).await
+            }
         }
+    }
+
+    /// Looks for keys that are not new, after final refused to take the rows: which records have them is kept.
+    async fn count_keys(&self, fence: Fence, job: &Arc<Job>) -> Result<Vec<CheckResult>, RunError> {
+        let applied = self.store.apply_rules(fence, job, Keys::Count).await?;
+        Ok(key_checks(&key_evidence(job, Keys::Count, &applied.keys), self.clock.now_ms()))
     }
 
     async fn pause(

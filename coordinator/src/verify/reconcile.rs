@@ -9,10 +9,10 @@ use domain::declared::Declared;
 use domain::event_kind::EventKind;
 use domain::footing::{FootingFinding, Given, Outcome};
 use domain::ids::RunId;
-use domain::layout::{Layout, Mode};
+use domain::keys::{KeyEvidence, KeysCounted};
+use domain::layout::Mode;
 use domain::reconcile::{
-    DecodedTwice, KeyEvidence, Reconciliation, RuleEvidence, SourceEvidence, StagingEvidence,
-    reconcile_staging,
+    DecodedTwice, Reconciliation, RuleEvidence, SourceEvidence, StagingEvidence, reconcile_staging,
 };
 use domain::report::LevelTotals;
 use domain::rule::{Condition, Rule, RuleOutcome};
@@ -21,7 +21,8 @@ use domain::trend::{Figures, TrendEvidence};
 use job::Job;
 use platform::clock::Clock;
 use source::SourceFile;
-use store::model::{RulesApplied, Run, SplitTotals, TypeKeys};
+use store::model::{KeyCounts, RulesApplied, Run, SplitTotals};
+use store::rules::Keys;
 use store::{Fence, Store, StoreError};
 
 use crate::progress::stage;
@@ -57,6 +58,8 @@ pub struct Reconcile<'a> {
     pub run: &'a Run,
     /// The right to change it.
     pub fence: Fence,
+    /// Who says whether keys are new.
+    pub keys: Keys,
     /// What changed about the source since it was opened, in words.
     pub source_changed: Option<String>,
     /// The source, to be decoded again; `None` when the run went through in one go.
@@ -75,7 +78,7 @@ impl Reconcile<'_> {
         progress: impl Fn(u64),
     ) -> Result<StagingOutcome, VerifyError> {
         let to_decode = self.decode_again.take();
-        let RulesApplied { outcomes, keys } = self.store.apply_rules(self.fence, self.job).await?;
+        let RulesApplied { outcomes, keys } = self.store.apply_rules(self.fence, self.job, self.keys).await?;
         stage(self.run.run_id, "rules applied");
         let excludes = keys.held + keys.merged > 0;
         let verified = verify.staging(split.header_bytes, excludes, progress).await?;
@@ -105,12 +108,7 @@ impl Reconcile<'_> {
             declared: declared(self.run, self.job)?,
             footing: verified.footing.clone(),
             rules: rules.collect(),
-            keys: self
-                .job
-                .layouts()
-                .zip(&keys.by_type)
-                .map(|(layout, keys)| key_evidence(layout, keys))
-                .collect(),
+            keys: key_evidence(self.job, self.keys, &keys),
             reject_limit: self.job.reject_limit,
             rules_differing: keys.rules_differing,
             loaded_before: self.loaded_before(split).await?,
@@ -289,14 +287,21 @@ pub(crate) async fn given(store: &dyn Store, run: &Run, job: &Job) -> Result<Giv
     Ok(given)
 }
 
-fn key_evidence(layout: &Layout, keys: &TypeKeys) -> KeyEvidence {
-    KeyEvidence {
-        record: (!layout.among.is_alone()).then(|| layout.record.clone()),
-        // An upsert merges equal keys, so there is nothing to check.
-        fields: if layout.mode == Mode::Upsert { String::new() } else { layout.key_names() },
-        duplicates: keys.duplicates,
-        already_in_final: keys.already_in_final,
-    }
+/// What is known of the keys of record types that are appended; an upsert merges equal keys, so there is nothing to
+/// check.
+pub(crate) fn key_evidence(job: &Job, asked: Keys, counts: &KeyCounts) -> Vec<KeyEvidence> {
+    let types = job.layouts().zip(&counts.by_type);
+    let appended = types.filter(|(layout, _)| layout.mode == Mode::Append && !layout.key.is_empty());
+    appended
+        .map(|(layout, keys)| KeyEvidence {
+            record: (!layout.among.is_alone()).then(|| layout.record.clone()),
+            fields: layout.key_names(),
+            counted: (asked == Keys::Count).then_some(KeysCounted {
+                duplicates: keys.duplicates,
+                already_in_final: keys.already_in_final,
+            }),
+        })
+        .collect()
 }
 
 fn rule_evidence(rule: &Rule, outcome: RuleOutcome, job: &Job) -> RuleEvidence {

@@ -6,6 +6,7 @@ use crate::check::{self, CheckKind, CheckResult, Stage, Subject, Verdict};
 use crate::declared::Declared;
 use crate::footing::FootingError;
 use crate::invariants::Invariant;
+use crate::keys::{KeyEvidence, KeysCounted};
 use crate::rule::{OnBreach, RuleOutcome};
 use crate::words::plural;
 
@@ -124,28 +125,55 @@ pub(super) fn rejects_within_limit(evidence: &StagingEvidence, at_ms: i64) -> Ch
     }
 }
 
-pub(super) fn key_checks(evidence: &StagingEvidence, at_ms: i64, checks: &mut Vec<CheckResult>) {
-    for key in evidence.keys.iter().filter(|key| !key.fields.is_empty()) {
-        let name = |what: &str| match &key.record {
-            None => what.to_owned(),
-            Some(record) => format!("{record}: {what}"),
-        };
-        let subject = |what: &str| Subject::new(Stage::Rules, Invariant::FinalBalances, name(what));
-        checks.push(check::count(
+/// The checks of keys that were looked for.
+#[must_use]
+pub fn key_checks(keys: &[KeyEvidence], at_ms: i64) -> Vec<CheckResult> {
+    let counted = keys.iter().filter_map(|key| key.counted.map(|counted| (key, counted)));
+    counted.flat_map(|(key, counted)| checks_of_key(key, counted, at_ms)).collect()
+}
+
+fn checks_of_key(key: &KeyEvidence, counted: KeysCounted, at_ms: i64) -> [CheckResult; 2] {
+    let name = |what: &str| match &key.record {
+        None => what.to_owned(),
+        Some(record) => format!("{record}: {what}"),
+    };
+    let subject = |what: &str| Subject::new(Stage::Rules, Invariant::FinalBalances, name(what));
+    [
+        check::count(
             subject("key is unique"),
             0,
-            key.duplicates,
+            counted.duplicates,
             format!("records whose key ({}) an earlier record of the run has", key.fields),
             at_ms,
-        ));
-        checks.push(check::count(
+        ),
+        check::count(
             subject("key is not yet in final"),
             0,
-            key.already_in_final,
+            counted.already_in_final,
             format!("records whose key ({}) an earlier run promoted", key.fields),
             at_ms,
-        ));
+        ),
+    ]
+}
+
+/// The checks of keys that were left to final. Its unique index took every row; that says something of the records'
+/// keys only if final holds what it was given (`is_as_given`): a trigger may have dropped a row or changed its key.
+pub(super) fn keys_by_final(keys: &[KeyEvidence], is_as_given: bool, at_ms: i64) -> Vec<CheckResult> {
+    let mut checks = Vec::new();
+    for key in keys.iter().filter(|key| key.counted.is_none()) {
+        checks.extend(checks_of_key(key, KeysCounted::default(), at_ms).map(|mut check| {
+            if is_as_given {
+                check.message = format!("{}; proven by final's unique index", check.message);
+            } else {
+                check.verdict = Verdict::Vacuous;
+                check.message = "final does not hold the rows that it was given, so its unique index proves \
+                                 nothing of their keys"
+                    .into();
+            }
+            check
+        }));
     }
+    checks
 }
 
 pub(super) fn rule_check(rule: &RuleEvidence, at_ms: i64) -> CheckResult {

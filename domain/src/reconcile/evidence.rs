@@ -12,6 +12,7 @@ use crate::declared::Declared;
 use crate::fingerprint::Hash;
 use crate::footing::{FootingError, Outcome};
 use crate::ids::RunId;
+use crate::keys::KeyEvidence;
 use crate::rule::{OnBreach, RuleOutcome};
 use crate::totals::{ControlTotals, Sums};
 use crate::trend::TrendEvidence;
@@ -180,19 +181,6 @@ pub struct RuleEvidence {
     pub on_breach: OnBreach,
     /// What came of it.
     pub outcome: RuleOutcome,
-}
-
-/// What is known of the final table's key before promotion.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct KeyEvidence {
-    /// The record type, where there are several.
-    pub record: Option<String>,
-    /// The key's fields, for the reader; empty when the record type has none.
-    pub fields: String,
-    /// Append: records whose key an earlier record of the run has. Upsert: these are merged, and this is 0.
-    pub duplicates: u64,
-    /// Append: records whose key is already in final.
-    pub already_in_final: u64,
 }
 
 /// All that is known once staging has been read back.

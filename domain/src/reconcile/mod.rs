@@ -13,6 +13,7 @@ use crate::check::{self, CheckResult, Stage, Subject, Verdict};
 use crate::counts::Role;
 use crate::ids::RunId;
 use crate::invariants::Invariant;
+use crate::keys::KeyEvidence;
 use crate::permit::Permit;
 use crate::totals::ControlTotals;
 use crate::trend;
@@ -20,10 +21,11 @@ use checks::{
     by_type_checks, bytes_accounted, decode_proved, decoded_beside, fingerprint, messages_refused,
     source_again_checks, source_checks, staging_checks, sum, workers_agree,
 };
-use demands::{declared_checks, key_checks, rejects_within_limit, rule_check, unfooted};
+pub use demands::key_checks;
+use demands::{declared_checks, keys_by_final, rejects_within_limit, rule_check, unfooted};
 pub use evidence::{
-    DecodedBeside, DecodedTwice, FinalEvidence, KeyEvidence, LedgerEvidence, ReadBack, RejectLimit,
-    RuleEvidence, SourceEvidence, StagingEvidence, VerifySource,
+    DecodedBeside, DecodedTwice, FinalEvidence, LedgerEvidence, ReadBack, RejectLimit, RuleEvidence,
+    SourceEvidence, StagingEvidence, VerifySource,
 };
 
 /// The checks of a run, and what they amount to.
@@ -32,6 +34,7 @@ pub struct Reconciliation {
     run_id: RunId,
     checks: Vec<CheckResult>,
     to_promote: ControlTotals,
+    keys: Vec<KeyEvidence>,
 }
 
 /// The run has failed checks; there is no permit for it.
@@ -59,7 +62,7 @@ impl Reconciliation {
         let failed = self.checks.iter().filter(|check| check.verdict == Verdict::Fail).count();
         match self.to_promote.fingerprint() {
             Some(fingerprint) if failed == 0 && !self.checks.is_empty() => {
-                Ok(Permit::new(self.run_id, self.to_promote.clone(), fingerprint))
+                Ok(Permit::new(self.run_id, self.to_promote.clone(), fingerprint, self.keys.clone()))
             }
             _ => Err(NotReconciled { failed, checks: self.checks.len() }),
         }
@@ -89,7 +92,7 @@ pub fn reconcile_staging(evidence: &StagingEvidence, at_ms: i64) -> Reconciliati
         None => {}
     }
     checks.push(rejects_within_limit(evidence, at_ms));
-    key_checks(evidence, at_ms, &mut checks);
+    checks.extend(key_checks(&evidence.keys, at_ms));
     if !evidence.rules.is_empty() {
         checks.push(check::count(
             Subject::new(Stage::Rules, Invariant::RecordsAccounted, "breaches kept"),
@@ -101,7 +104,12 @@ pub fn reconcile_staging(evidence: &StagingEvidence, at_ms: i64) -> Reconciliati
     }
     checks.extend(evidence.rules.iter().map(|rule| rule_check(rule, at_ms)));
     checks.extend(evidence.trends.iter().flat_map(|trends| trend::checks(trends, at_ms)));
-    Reconciliation { run_id: evidence.run_id, checks, to_promote: evidence.to_promote.clone() }
+    Reconciliation {
+        run_id: evidence.run_id,
+        checks,
+        to_promote: evidence.to_promote.clone(),
+        keys: evidence.keys.clone(),
+    }
 }
 
 /// Compares final, as read back inside the promoting transaction, with what the permit says it must be.
@@ -150,6 +158,8 @@ pub fn reconcile_final(
         "every promoted record in final equals the source's",
         at_ms,
     ));
+    let of_keys = keys_by_final(permit.keys(), none_failed(&checks), at_ms);
+    checks.splice(0..0, of_keys);
     checks
 }
 

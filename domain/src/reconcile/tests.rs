@@ -4,6 +4,7 @@ use crate::counts::{Counts, WorkerShare};
 use crate::declared::Declared;
 use crate::fingerprint::Hash;
 use crate::ids::{RecordNo, WorkerId};
+use crate::keys::KeysCounted;
 use crate::layout::{Field, Layout, Mode, RecordTypeSlot};
 use crate::record;
 use crate::rule::{OnBreach, RuleOutcome};
@@ -113,7 +114,7 @@ fn good() -> StagingEvidence {
         declared: None,
         footing: None,
         rules: Vec::new(),
-        keys: vec![KeyEvidence { record: None, fields: "amt".into(), duplicates: 0, already_in_final: 0 }],
+        keys: vec![KeyEvidence { record: None, fields: "amt".into(), counted: Some(KeysCounted::default()) }],
         reject_limit: RejectLimit::Count(0),
         rules_differing: 0,
         loaded_before: Vec::new(),
@@ -123,6 +124,10 @@ fn good() -> StagingEvidence {
         merged: 0,
         to_promote: all,
     }
+}
+
+fn counted(evidence: &mut StagingEvidence) -> &mut KeysCounted {
+    evidence.keys[0].counted.get_or_insert_default()
 }
 
 fn failed(evidence: &StagingEvidence) -> Vec<String> {
@@ -240,8 +245,8 @@ fn each_thing_that_can_be_wrong_fails_the_check_that_is_there_for_it() {
         ("source unreadable", &["fingerprint, source decoded again"], |e| {
             e.source_again = DecodedTwice::Failed("gone".into());
         }),
-        ("duplicate key", &["key is unique"], |e| e.keys[0].duplicates = 1),
-        ("key in final", &["key is not yet in final"], |e| e.keys[0].already_in_final = 1),
+        ("duplicate key", &["key is unique"], |e| counted(e).duplicates = 1),
+        ("key in final", &["key is not yet in final"], |e| counted(e).already_in_final = 1),
         ("loaded before", &["these bytes were not loaded before"], |e| {
             e.loaded_before = vec![RunId::from_bytes([2; 16])]
         }),
@@ -314,6 +319,30 @@ fn final_is_held_to_what_the_permit_says() {
         fails(totals(&["1.00", "2.00"]), 3),
         ["final rows", "sum of amt, staging to final", "fingerprint, staging to final"]
     );
+}
+
+#[test]
+fn keys_that_are_left_to_final_are_proven_by_it_or_not_decided() {
+    let mut evidence = good();
+    evidence.keys[0].counted = None;
+    let reconciliation = reconcile_staging(&evidence, 1);
+    assert!(
+        !reconciliation.checks().iter().any(|check| check.name.contains("key is")),
+        "nothing was counted"
+    );
+    let permit = || reconciliation.permit().unwrap();
+    let names = ["amt".to_owned()];
+    let verdicts = |found: &FinalEvidence| {
+        let checks = reconcile_final(&permit(), &["r".into()], &names, found, 1);
+        let of_keys = checks.iter().filter(|check| check.name.contains("key is"));
+        of_keys.map(|check| check.verdict).collect::<Vec<_>>()
+    };
+    let mut found =
+        FinalEvidence { totals: evidence.to_promote.clone(), rows_changed: evidence.to_promote.records };
+    assert_eq!(verdicts(&found), [Verdict::Pass, Verdict::Pass]);
+    // A trigger that leaves a row out, or adds one, says nothing of the keys.
+    found.rows_changed += 1;
+    assert_eq!(verdicts(&found), [Verdict::Vacuous, Verdict::Vacuous]);
 }
 
 #[test]

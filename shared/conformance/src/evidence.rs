@@ -10,6 +10,7 @@ use domain::ids::{ChunkNo, RecordNo, WorkerId};
 use domain::invariants::Invariant;
 use domain::lifecycle::RunEvent;
 use store::model::{FindingPage, KeptChecks, NewRun};
+use store::rules::Keys;
 use store::{Store, StoreError};
 use wire::RejectReason;
 
@@ -185,7 +186,7 @@ pub(crate) async fn breaches_are_paged_and_counted(make: &impl AsyncFn() -> Subj
     let loading = Loading::begin(&subject.store, &job(APPEND, rule), 1).await;
     let records: Vec<_> = (0..25).map(|at| row(at % 20, "same", "1.00")).collect();
     loading.load(&[records[..10].to_vec(), records[10..].to_vec()]).await;
-    loading.store.apply_rules(loading.fence, &loading.job).await.unwrap();
+    loading.store.apply_rules(loading.fence, &loading.job, Keys::Count).await.unwrap();
     let page = async |from| loading.store.breaches(loading.run_id, &loading.job, from, 12).await.unwrap();
     let mut found = Vec::new();
     for (from, length) in [(0, 12), (12, 12), (24, 6), (30, 0)] {
@@ -282,7 +283,7 @@ pub(crate) async fn purging_removes_the_rows_of_one_run_and_no_evidence(make: &i
     let store = &subject.store;
     for loading in [&purged, &other] {
         loading.load(&half_rejected()).await;
-        store.apply_rules(loading.fence, &job).await.unwrap();
+        store.apply_rules(loading.fence, &job, Keys::Count).await.unwrap();
         store.keep_checks(loading.fence, &checks(&["a", "b"]), "{}").await.unwrap();
         store.keep_findings(loading.fence, &[finding(1), finding(2)]).await.unwrap();
         loading.step(RunEvent::Cancelled).await;

@@ -6,6 +6,7 @@ use domain::ids::RunId;
 use domain::lifecycle::{IllegalStep, RUN_STEPS, RunEvent, RunState};
 use domain::value::Value;
 use store::model::{ChunkCut, NewRun};
+use store::rules::Keys;
 use store::{Claim, Fence, Store, StoreError};
 
 use super::fixture::{APPEND, LASTS, Loading, cut, entry, job, new_run, row, run_id, split_totals};
@@ -162,7 +163,7 @@ pub(crate) async fn an_older_fence_changes_nothing(make: &impl AsyncFn() -> Subj
         is_fenced(store.clear_readbacks(fence).await, fence, "clearing readbacks");
         is_fenced(store.renew(fence, LASTS).await, fence, "renewing");
         is_fenced(store.release(fence, 1).await, fence, "letting go");
-        is_fenced(store.apply_rules(fence, &job).await, fence, "applying rules");
+        is_fenced(store.apply_rules(fence, &job, Keys::Count).await, fence, "applying rules");
         is_fenced(store.keep_checks(fence, &[], "{}").await, fence, "keeping checks");
         is_fenced(store.clear_findings(fence).await, fence, "clearing findings");
         is_fenced(store.keep_findings(fence, &[]).await, fence, "keeping findings");

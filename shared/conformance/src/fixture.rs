@@ -22,6 +22,7 @@ use job::Job;
 use store::model::{
     ChunkCut, ChunkRange, CommitOutcome, EntryKind, Exclusion, KeptChecks, NewRun, NewWorker, SplitTotals,
 };
+use store::rules::Keys;
 use store::{Blocks, Claim, Fence, Store, StoreError};
 use wire::{Batch, Reject, RejectReason, WireAmount};
 
@@ -347,7 +348,7 @@ impl Loading {
     pub async fn stage(&self, chunks: &[Vec<Record<'_>>]) -> Permit {
         self.load(chunks).await;
         self.step(RunEvent::AllCommitted).await;
-        self.store.apply_rules(self.fence, &self.job).await.unwrap();
+        self.store.apply_rules(self.fence, &self.job, Keys::Count).await.unwrap();
         self.permit().await
     }
 

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use job::Job;
 use store::model::EntryKind;
+use store::rules::Keys;
 use store::{Promotion, StoreError};
 
 use super::fixture::{APPEND, KEYLESS, Loading, NULL, Record, UPSERT, canonical, collect, entry, job, row};
@@ -91,7 +92,7 @@ pub(crate) async fn a_table_of_the_users_takes_rows_into_its_own_columns(make: &
     // Its keys are known.
     let again = Loading::begin(&subject.store, &own(APPEND, "run_column = \"load_id\""), 3).await;
     again.load(&[vec![row(8, "x", "1.00"), row(9, "x", "1.00")]]).await;
-    let applied = again.store.apply_rules(again.fence, &again.job).await.unwrap();
+    let applied = again.store.apply_rules(again.fence, &again.job, Keys::Count).await.unwrap();
     assert_eq!(applied.keys.already_in_final, 1);
 }
 

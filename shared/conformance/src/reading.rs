@@ -7,6 +7,7 @@ use domain::rule::RuleOutcome;
 use domain::value::Value;
 use job::Job;
 use store::model::{ChunkRange, EntryKind, Exclusion, RulesApplied};
+use store::rules::Keys;
 
 use super::fixture::{APPEND, Found, Loading, NULL, Record, canonical, job, row, run_id};
 use super::{Subject, soon};
@@ -227,7 +228,7 @@ pub(crate) async fn excluded_records_are_flagged(make: &impl AsyncFn() -> Subjec
     loading.load(&chunks).await;
     assert!(loading.staging().await.iter().all(|one| one.excluded.is_none()), "no rules were applied yet");
     let RulesApplied { outcomes, keys: counts } =
-        loading.store.apply_rules(loading.fence, &loading.job).await.unwrap();
+        loading.store.apply_rules(loading.fence, &loading.job, Keys::Count).await.unwrap();
     assert_eq!(outcomes, [RuleOutcome { examined: 5, breached: 2 }]);
     assert_eq!((counts.held, counts.merged, counts.duplicates), (2, 2, 0));
     let (held, merged) = (Some(Exclusion::Held), Some(Exclusion::Merged));

@@ -6,6 +6,7 @@ use domain::rule::RuleOutcome;
 use domain::value::Value;
 use store::StoreError;
 use store::model::{Exclusion, FindingPage, KeyCounts, RulesApplied};
+use store::rules::Keys;
 use wire::{Breach, RuleCounts};
 
 use super::Subject;
@@ -18,7 +19,7 @@ const fn outcome(examined: u64, breached: u64) -> RuleOutcome {
 async fn apply(loading: &Loading) -> (Vec<RuleOutcome>, KeyCounts) {
     loading.store.clear_findings(loading.fence).await.unwrap();
     let RulesApplied { outcomes, keys: mut counts } =
-        loading.store.apply_rules(loading.fence, &loading.job).await.unwrap();
+        loading.store.apply_rules(loading.fence, &loading.job, Keys::Count).await.unwrap();
     let by_type = std::mem::take(&mut counts.by_type);
     let sums = by_type.iter().fold((0, 0), |sum, of| (sum.0 + of.duplicates, sum.1 + of.already_in_final));
     assert_eq!((by_type.len(), sums), (1, (counts.duplicates, counts.already_in_final)));
@@ -67,10 +68,10 @@ pub(crate) async fn a_references_rule_names_records_that_are_not_found(make: &im
     loading
         .load(&[vec![row(1, "a", "1.00"), row(2, "zz", "1.00"), row(3, NULL, "1.00"), row(4, "A", "1.00")]])
         .await;
-    let no_table = loading.store.apply_rules(loading.fence, &loading.job).await.unwrap_err();
+    let no_table = loading.store.apply_rules(loading.fence, &loading.job, Keys::Count).await.unwrap_err();
     assert!(matches!(&no_table, StoreError::NoSuchTable { what } if what.contains("accounts")), "{no_table}");
     subject.execute("CREATE TABLE accounts (number INTEGER)").await;
-    let no_column = loading.store.apply_rules(loading.fence, &loading.job).await.unwrap_err();
+    let no_column = loading.store.apply_rules(loading.fence, &loading.job, Keys::Count).await.unwrap_err();
     assert!(matches!(&no_column, StoreError::NoSuchTable { what } if what.contains("name")), "{no_column}");
     subject.execute("DROP TABLE accounts").await;
     subject.execute("CREATE TABLE accounts (name TEXT)").await;

@@ -19,6 +19,7 @@ use domain::value::Value;
 use job::Job;
 use postgres::{PostgresSettings, PostgresStore};
 use store::model::ChunkRange;
+use store::rules::Keys;
 use store::{Blocks, Store};
 
 const ROWS: i64 = 1_000_000;
@@ -125,7 +126,7 @@ async fn main() {
     let read = began.elapsed();
     loading.step(domain::lifecycle::RunEvent::AllCommitted).await;
     let began = Instant::now();
-    loading.store.apply_rules(loading.fence, &loading.job).await.unwrap();
+    loading.store.apply_rules(loading.fence, &loading.job, Keys::Count).await.unwrap();
     let ruled = began.elapsed();
     let permit = loading.permit().await;
     let mut promotion = loading.store.begin_promotion(loading.fence, &permit, &loading.job).await.unwrap();

@@ -23,6 +23,8 @@ pub(crate) struct Shape {
     /// How the values of each field travel from its column.
     stored: Vec<Stored>,
     misfits: Vec<Misfit>,
+    /// The column that names the record of a row.
+    pub(crate) lineage: Option<String>,
 }
 
 /// Values of a field that its column does not hold.
@@ -149,7 +151,10 @@ fn of_relation(relation: &Relation, layout: &Layout, look: &mut TableLook) {
 fn of_columns(found: &[Found], layout: &Layout, look: &mut TableLook) -> Shape {
     let mut shape = Shape::default();
     let mut travels = vec![Stored::AsIs; layout.fields.len()];
-    let wanted = written_columns(layout);
+    let numbers = |name: &str| found.iter().any(|there| there.name == name && is_for_numbers(there));
+    let wanted = written_columns(layout, numbers);
+    let lineage = wanted.iter().find(|(_, written)| matches!(written, Written::RecordNo));
+    shape.lineage = lineage.map(|(name, _)| (*name).to_owned());
     for (name, written) in &wanted {
         if !found.iter().any(|there| there.name == *name) {
             look.differences.push(TYPES.missing(name, *written, layout));
@@ -212,6 +217,11 @@ fn of_columns(found: &[Found], layout: &Layout, look: &mut TableLook) -> Shape {
     }
     shape.stored = travels;
     shape
+}
+
+/// Whether a record's number can be written into the column.
+fn is_for_numbers(there: &Found) -> bool {
+    there.ty == "bigint" && is_unwritable(there).is_none()
 }
 
 fn is_varchar_of(ty: &str, chars: u32) -> bool {

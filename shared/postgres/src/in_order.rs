@@ -1,11 +1,16 @@
-//! Final read back in the order in which it is stored.
+//! Final read back in the order in which its rows enter it.
 //!
-//! Rows enter final in the order of its key. While they do, a second connection sorts the run's staged keys in the
-//! same way; reading final back is one pass over its new pages then, each row paired with the staged key whose turn it
-//! is. Where the two are not the same bytes, or one of them is left over (rows that filled gaps between older ones,
-//! triggers that changed a key or left a row out), nothing was handed on yet, and the server joins and sorts instead:
-//! pairing is a quicker way to the same join, and never one to another answer. Measured on 1,000,000 rows, the join
-//! and its sort took three times as long as the pass.
+//! A row that names its run and its record belongs to that record, whatever it holds; what it holds is compared with
+//! the source all the same. Tables of users may have no column for the record's number. Rows enter them in the order of
+//! the key: while they do, a second connection sorts the run's staged keys in the same way, and each row is paired with
+//! the staged key whose turn it is.
+//!
+//! If nothing can change a row once it is stored
+//! (the table has no triggers, and is locked), the statement that inserts it returns it as it was stored. Otherwise
+//! final's new pages are read in one pass when all rows are in. Where row and key are not the same bytes, one of them is
+//! left over (rows that filled gaps between older ones, triggers that changed a key or left a row out), or two rows name
+//! one record, nothing was handed on yet, and the server joins and sorts instead: pairing is a quicker way to the same
+//! join, and never one to another answer. Measured on 1,000,000 rows, the join and its sort took three times as long as the pass.
 
 use std::sync::Arc;
 
@@ -16,6 +21,8 @@ use sqlx::Executor as _;
 use sqlx::postgres::PgConnection;
 use store::StoreError;
 use store::by_record::{ByRecord, Place};
+use store::failure::refused;
+use store::lineage::Lineage;
 use store::model::Block;
 use store::rules::order;
 use tokio::sync::mpsc;
@@ -32,7 +39,7 @@ const GROUP_BYTES: usize = 256 << 10;
 const GROUP_KEYS: usize = 4096;
 
 /// More rows than this are left to the server: what is kept of each in memory adds up.
-const ROWS_MAX: u64 = 100_000_000;
+pub(crate) const ROWS_MAX: u64 = 100_000_000;
 
 /// A pool of fewer connections has none to spare.
 const CONNECTIONS_MIN: u32 = 4;
@@ -163,54 +170,72 @@ pub(crate) async fn read_in_order(
     run_id: RunId,
     (layout, shape): (&Layout, &Shape),
     (page, rows): (i64, u64),
-    keys: StagedKeys,
+    by: By,
     sender: &mpsc::Sender<Result<Block, StoreError>>,
 ) -> Result<bool, Ended> {
     if rows > ROWS_MAX {
         return Ok(false);
     }
-    let mut pairing = Pairing { keys, group: Keys::default(), at: 0, found: ByRecord::new(rows), rows: 0 };
     connection.execute(PLANS_IN_ORDER).await?;
     let of = &layout.final_table;
     // A table of runs cannot be read in final's order.
     let Some(run) = of.run_column() else { return Ok(false) };
-    let number = if layout.key.is_empty() { format!(", f.{}", quoted(&of.record_no)) } else { String::new() };
-    let sql = format!(
-        "COPY (SELECT {}{number} FROM {} f WHERE f.ctid >= '({page},0)' AND f.{} = '{run_id}')
-         TO STDOUT (FORMAT binary)",
-        columns("f.", layout.columns()),
+    let select = format!(
+        "SELECT {} FROM {} f WHERE f.ctid >= '({page},0)' AND f.{} = '{run_id}'",
+        wanted(layout, shape, run, run_id),
         quoted_table(&of.name),
         quoted(run),
     );
-    let width = layout.fields.len() + usize::from(layout.key.is_empty());
-    let (mut tuples, mut some) = (Tuples::default(), Rows::default());
-    let mut pieces = connection.copy_out_raw(&sql).await?;
-    let mut agree = true;
-    while let Some(piece) = pieces.next().await {
-        let piece = piece?;
-        watch.heard();
-        // What does not agree is read and dropped: the transaction goes on.
-        if agree {
-            tuples.feed(&piece, width, |tuple| {
-                some.push(layout, shape, tuple);
-                Ok(())
-            })?;
-            agree = watch.elsewhere(pairing.pair(&mut some)).await;
+    let pairing = Pairing::new(by, rows);
+    let (paired, found) = pairing.over(connection, watch, (layout, shape), &select).await?;
+    connection.execute(PLANS_AS_BEFORE).await?;
+    match found {
+        Some(found) if paired == rows => {
+            send(found, watch, sender).await?;
+            Ok(true)
+        }
+        _ => {
+            tracing::debug!(%run_id, table = %layout.final_table.name, "final is not stored in key order");
+            Ok(false)
         }
     }
-    drop(pieces);
-    connection.execute(PLANS_AS_BEFORE).await?;
-    if !agree || tuples.end().is_err() || !watch.elsewhere(pairing.is_complete(rows)).await {
-        tracing::debug!(%run_id, table = %layout.final_table.name, "final is not stored in key order");
-        return Ok(false);
-    }
-    let mut found = pairing.found;
+}
+
+/// Runs `insert`, the statement that brings rows into final, and takes what it returns: each row as it was stored.
+/// `records`: about how many records the run has. Returns how many rows were stored, and the rows if each belongs to a
+/// record.
+pub(crate) async fn insert_in_order(
+    connection: &mut PgConnection,
+    watch: &Watch,
+    run_id: RunId,
+    (layout, shape): (&Layout, &Shape),
+    (insert, run): (&str, &str),
+    (by, records): (By, u64),
+) -> Result<(u64, Option<ByRecord>), StoreError> {
+    let returning = format!("{insert} RETURNING {}", wanted(layout, shape, run, run_id));
+    let pairing = Pairing::new(by, records);
+    pairing.over(connection, watch, (layout, shape), &returning).await.map_err(refused)
+}
+
+/// The columns of final that are read: those of the fields, the record's number where final has it, and whether the
+/// row names the run.
+fn wanted(layout: &Layout, shape: &Shape, run: &str, run_id: RunId) -> String {
+    let number = shape.lineage.as_ref().map(|column| format!(", {}", quoted(column))).unwrap_or_default();
+    format!("{}{number}, {} = '{run_id}'", columns("", layout.columns()), quoted(run))
+}
+
+/// Sends rows in the order of their records.
+pub(crate) async fn send(
+    mut found: ByRecord,
+    watch: &Watch,
+    sender: &mpsc::Sender<Result<Block, StoreError>>,
+) -> Result<(), Ended> {
     loop {
         // A file that cannot be read any more is found before its rows are handed on, but others were.
         let blocks = found.next_blocks().map_err(|error| StoreError::Database {
             reason: format!("the temporary file in which records are ordered: {error}"),
         })?;
-        let Some(blocks) = blocks else { return Ok(true) };
+        let Some(blocks) = blocks else { return Ok(()) };
         for block in blocks {
             watch.elsewhere(sender.send(Ok(block))).await.map_err(|_| Ended::Unheard)?;
         }
@@ -226,6 +251,8 @@ struct Rows {
     ends: Vec<(usize, usize, Option<i64>)>,
     /// Where the fields of a row begin.
     starts: Vec<usize>,
+    /// Whether all of them name the run.
+    are_of_run: bool,
 }
 
 impl Rows {
@@ -239,8 +266,9 @@ impl Rows {
         for at in &layout.key {
             self.keys.extend_from_slice(&self.fields[self.starts[*at]..self.starts[*at + 1]]);
         }
-        let number = if layout.key.is_empty() { tuple.number() } else { None };
+        let number = shape.lineage.as_ref().and_then(|_| tuple.number());
         self.ends.push((self.fields.len(), self.keys.len(), number));
+        self.are_of_run &= tuple.take() == Some(&[1]);
     }
 
     fn clear(&mut self) {
@@ -250,9 +278,17 @@ impl Rows {
     }
 }
 
-/// Rows and keys that are being paired.
+/// By what it is known to which record a row belongs.
+pub(crate) enum By {
+    /// By the record that it names.
+    Lineage(Lineage),
+    /// By its turn in the order of the keys.
+    Keys(StagedKeys),
+}
+
+/// Rows that are being paired with their records.
 struct Pairing {
-    keys: StagedKeys,
+    by: By,
     group: Keys,
     /// The next key of the group.
     at: usize,
@@ -261,8 +297,46 @@ struct Pairing {
 }
 
 impl Pairing {
+    fn new(by: By, records: u64) -> Self {
+        Self { by, group: Keys::default(), at: 0, found: ByRecord::new(records), rows: 0 }
+    }
+
+    /// Pairs the rows that `statement` gives. Returns how many there are, and the rows if all agree with the keys.
+    async fn over(
+        mut self,
+        connection: &mut PgConnection,
+        watch: &Watch,
+        (layout, shape): (&Layout, &Shape),
+        statement: &str,
+    ) -> Result<(u64, Option<ByRecord>), sqlx::Error> {
+        let width = layout.fields.len() + usize::from(shape.lineage.is_some()) + 1;
+        let (mut tuples, mut some) = (Tuples::default(), Rows { are_of_run: true, ..Rows::default() });
+        let sql = format!("COPY ({statement}) TO STDOUT (FORMAT binary)");
+        let mut pieces = connection.copy_out_raw(&sql).await?;
+        let (mut agree, mut rows) = (true, 0);
+        while let Some(piece) = pieces.next().await {
+            let piece = piece?;
+            watch.heard();
+            // What does not agree is counted and dropped: the transaction goes on.
+            let fed = tuples.feed(&piece, width, |tuple| {
+                rows += 1;
+                if agree {
+                    some.push(layout, shape, tuple);
+                }
+                Ok(())
+            });
+            agree = agree && fed.is_ok() && watch.elsewhere(self.pair(&mut some)).await;
+        }
+        drop(pieces);
+        agree = agree && tuples.end().is_ok() && watch.elsewhere(self.is_complete(rows)).await;
+        Ok((rows, agree.then_some(self.found)))
+    }
+
     /// Pairs the rows with the next keys. Whether they agree.
     async fn pair(&mut self, rows: &mut Rows) -> bool {
+        if !rows.are_of_run {
+            return false;
+        }
         let (mut start, mut key_start) = (0, 0);
         for (end, key_end, number) in &rows.ends {
             let Some(place) = self.next(&rows.keys[key_start..*key_end], *number).await else { return false };
@@ -277,10 +351,14 @@ impl Pairing {
         true
     }
 
-    /// Where the next key belongs, if it is `key`.
+    /// Where the row with this key and number belongs.
     async fn next(&mut self, key: &[u8], number: Option<i64>) -> Option<Place> {
+        let keys = match &mut self.by {
+            By::Lineage(lineage) => return lineage.place(number),
+            By::Keys(keys) => keys,
+        };
         if self.at == self.group.ends.len() {
-            self.group = self.keys.next().await.ok()??;
+            self.group = keys.next().await.ok()??;
             self.at = 0;
         }
         let start = self.at.checked_sub(1).map_or(0, |before| self.group.ends[before]);
@@ -291,8 +369,12 @@ impl Pairing {
         is_it.then_some(place)
     }
 
-    /// Whether `rows` rows were paired, and no key is left.
+    /// Whether `rows` rows were paired, and no key is left. A record that no row names is absent, and found to be.
     async fn is_complete(&mut self, rows: u64) -> bool {
-        self.rows == rows && self.at == self.group.ends.len() && matches!(self.keys.next().await, Ok(None))
+        self.rows == rows
+            && match &mut self.by {
+                By::Lineage(_) => true,
+                By::Keys(keys) => self.at == self.group.ends.len() && matches!(keys.next().await, Ok(None)),
+            }
     }
 }

@@ -4,6 +4,7 @@ use conformance::{
     APPEND, KEYLESS, Loading, Record, Subject, UPSERT, canonical, collect, entry, job, row, until,
 };
 use store::model::{EntryKind, FindingPage};
+use store::rules::Keys;
 
 use super::tests::make;
 
@@ -122,7 +123,7 @@ async fn keys_that_a_large_final_has_already_are_found_one_by_one() {
     let (_subject, loading) = large(APPEND, &[]).await;
     let held = [40_000, HELD, 1, 0, HELD + 1].map(|id| row(id, "new", "1.00"));
     loading.load(&[held[..2].to_vec(), held[2..].to_vec()]).await;
-    let counts = loading.store.apply_rules(loading.fence, &loading.job).await.unwrap().keys;
+    let counts = loading.store.apply_rules(loading.fence, &loading.job, Keys::Count).await.unwrap().keys;
     assert_eq!((counts.already_in_final, counts.duplicates), (2, 0));
     let FindingPage { findings: found, total: all } =
         loading.store.breaches(loading.run_id, &loading.job, 0, 10).await.unwrap();

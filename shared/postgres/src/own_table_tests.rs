@@ -9,6 +9,7 @@ use domain::value::Value;
 use job::Job;
 use store::StoreError;
 use store::model::EntryKind;
+use store::rules::Keys;
 
 use super::tests::make;
 
@@ -93,7 +94,7 @@ async fn columns_of_other_types_hold_what_they_can_and_give_it_back() {
     again.promote_staged().await;
     // A key is found again whatever its column is.
     let known = staged(&subject, &job, 3, &records).await;
-    let applied = known.store.apply_rules(known.fence, &job).await.unwrap();
+    let applied = known.store.apply_rules(known.fence, &job, Keys::Count).await.unwrap();
     assert_eq!(applied.keys.already_in_final, 2);
 }
 

@@ -12,8 +12,10 @@ use domain::permit::Permit;
 use job::Job;
 use sqlx::postgres::PgConnection;
 use sqlx::{AssertSqlSafe, Executor as _, Row as _};
+use store::by_record::ByRecord;
 use store::database::Connection as _;
 use store::failure::refused;
+use store::lineage::Lineage;
 use store::model::{Block, ChunkRange};
 use store::names::{quoted, table as quoted_table};
 use store::promotion::{Ask, Asked, Outcome, Promotion, Promotions, insert_statement, mark_statement};
@@ -25,13 +27,12 @@ use tokio::time::{Instant, timeout};
 
 use super::connect::{Id, Lock, PostgresStore, ROLLBACK, lock, lock_for};
 use super::final_table::{Shape, all_fit, check_again};
-use super::in_order::{StagedKeys, read_in_order};
+use super::in_order::{self, By, ROWS_MAX, insert_in_order, read_in_order};
 use super::ledger::Ledger;
 use super::pool::Session;
 use super::read_back::{Ended, Kind, Stored, read_back, read_whole_final};
 use super::rules::join_final_by_index;
 use super::sessions::{APPLICATION, PROMOTING};
-use super::staging::analyze;
 use super::watched::Watch;
 
 /// Sorting a run by final's key happens in memory up to this.
@@ -146,7 +147,7 @@ async fn serve(
             Ask::Insert(reply) => {
                 // A statement that failed ends what the transaction can do; only taking it back is left.
                 let inserted =
-                    watch.over("promoting", insert(store, &mut session, fence, (job, shapes))).await;
+                    watch.over("promoting", insert(store, &mut session, watch, fence, (job, shapes))).await;
                 let inserted = inserted.map_err(|error| watch.told(error)).map(|(changed, to)| {
                     inserted_as = to;
                     changed
@@ -208,7 +209,8 @@ async fn finish(connection: &mut PgConnection, fence: Fence, outcome: Outcome) -
 
 /// Reads what belongs to each staged record from final's table, in whichever way is the cheapest. All of them read
 /// the rows as they are stored, whatever triggers made of them, and look for a record's row by its key and its run: a
-/// row that is not found is absent. Read a second time, it is joined by the server.
+/// row that is not found is absent. Read a second time, it is joined by the server. Rows that were returned as they
+/// were stored, and that nothing could change since, are not read again.
 async fn read_final(
     connection: &mut PgConnection,
     watch: &Watch,
@@ -217,9 +219,12 @@ async fn read_final(
     inserted: &mut Inserted,
     sender: &mpsc::Sender<Result<Block, StoreError>>,
 ) -> Result<(), Ended> {
-    let Inserted { appended, keys } = inserted;
-    if let (Some(keys), Some(page)) = (keys.take(), appended.page)
-        && read_in_order(connection, watch, run_id, of, (page, appended.rows), keys, sender).await?
+    let Inserted { appended, by, returned } = inserted;
+    if let Some(returned) = returned.take() {
+        return in_order::send(returned, watch, sender).await;
+    }
+    if let (Some(by), Some(page)) = (by.take(), appended.page)
+        && read_in_order(connection, watch, run_id, of, (page, appended.rows), by, sender).await?
     {
         return Ok(());
     }
@@ -237,8 +242,10 @@ async fn read_final(
 #[derive(Default)]
 struct Inserted {
     appended: Appended,
-    /// Their keys in the same order, if the rows are worth being paired with them.
-    keys: Option<StagedKeys>,
+    /// By what their records are known, if the rows are worth being paired with them.
+    by: Option<By>,
+    /// The rows as they were stored, in the order of their records.
+    returned: Option<ByRecord>,
 }
 
 /// Where a final table ended before a run's rows came, and how many came.
@@ -246,6 +253,8 @@ struct Inserted {
 struct Appended {
     /// The last page there was, if rows can be read by their place.
     page: Option<i64>,
+    /// Whether nothing changes a row that is stored: the table has no triggers.
+    stays: bool,
     rows: u64,
 }
 
@@ -258,14 +267,15 @@ impl Appended {
         }
         let row = sqlx::query(
             "SELECT CASE WHEN c.relkind = 'r' AND current_setting('server_version_num')::int >= 140000
-                 THEN greatest(pg_relation_size(c.oid) / current_setting('block_size')::bigint - 1, 0) END AS page
+                 THEN greatest(pg_relation_size(c.oid) / current_setting('block_size')::bigint - 1, 0) END AS page,
+                 NOT EXISTS (SELECT 1 FROM pg_trigger t WHERE t.tgrelid = c.oid AND NOT t.tgisinternal) AS stays
              FROM pg_class c WHERE c.oid = to_regclass($1)",
         )
         .bind(quoted_table(&layout.final_table.name))
         .fetch_optional(connection)
         .await?;
-        let page = row.map(|row| row.try_get("page")).transpose()?.flatten();
-        Ok(Self { page, rows: 0 })
+        let Some(row) = row else { return Ok(Self::default()) };
+        Ok(Self { page: row.try_get("page")?, stays: row.try_get("stays")?, rows: 0 })
     }
 
     /// The page after which all rows of the run are, if they are: those that found room between older rows, or took
@@ -291,6 +301,7 @@ impl Appended {
 async fn insert(
     store: &PostgresStore,
     connection: &mut PgConnection,
+    watch: &Watch,
     fence: Fence,
     (job, shapes): (&Job, &[Shape]),
 ) -> Result<(u64, Vec<Inserted>), StoreError> {
@@ -298,9 +309,6 @@ async fn insert(
     // Cancelling and promoting exclude each other from here on.
     lock(connection, Lock::State(fence.run_id)).await?;
     loaded_once(&mut Ledger(connection), fence.run_id).await?;
-    for layout in job.layouts() {
-        analyze(connection, layout, fence.run_id).await?;
-    }
     let condition = unexcluded(&mut Ledger(connection), fence.run_id).await?;
     for (layout, shape) in job.layouts().zip(shapes) {
         all_fit(connection, fence, layout, shape, &condition).await?;
@@ -308,22 +316,40 @@ async fn insert(
     let run = format!("'{}'", fence.run_id);
     let before = changes(connection, job).await?;
     let (mut inserted, mut marked) = (Vec::new(), 0);
-    for layout in job.layouts() {
+    let mut is_sorting = false;
+    let records = Lineage::of(&mut Ledger(connection), fence.run_id).await?.records();
+    for (layout, shape) in job.layouts().zip(shapes) {
         let mut appended = Appended::begin(connection, layout).await?;
-        // One at a time: of several record types the others are joined. Without excluded records every key is inserted.
-        let is_paired = inserted.is_empty() && appended.page.is_some() && condition.is_empty();
-        let keys =
-            (is_paired && store.has_connections_to_spare()).then(|| store.sort_keys(fence.run_id, layout));
-        let done = sqlx::query(AssertSqlSafe(insert_statement(layout, &run, &condition)))
-            .execute(&mut *connection)
-            .await
-            .map_err(refused)?;
-        appended.rows = done.rows_affected();
+        // Excluded records are told apart by the join alone. One sort at a time: of several record types whose rows
+        // are read when all are in, the others are joined.
+        let mut by = if appended.page.is_none() || !condition.is_empty() || records > ROWS_MAX {
+            None
+        } else if shape.lineage.is_some() {
+            Some(By::Lineage(Lineage::of(&mut Ledger(connection), fence.run_id).await?))
+        } else {
+            let may_sort = !is_sorting && store.has_connections_to_spare();
+            may_sort.then(|| By::Keys(store.sort_keys(fence.run_id, layout)))
+        };
+        let insert = insert_statement(layout, &run, &condition, shape.lineage.as_deref());
+        let mut returned = None;
+        match (by.take_if(|_| appended.stays), layout.final_table.run_column()) {
+            (Some(by), Some(run)) => {
+                let of = (&**layout, shape);
+                (appended.rows, returned) =
+                    insert_in_order(connection, watch, fence.run_id, of, (&insert, run), (by, records))
+                        .await?;
+            }
+            _ => {
+                let done = sqlx::query(AssertSqlSafe(insert)).execute(&mut *connection).await;
+                appended.rows = done.map_err(refused)?.rows_affected();
+            }
+        }
+        is_sorting |= matches!(by, Some(By::Keys(_)));
         if let Some(sql) = mark_statement(layout, &run, &condition) {
             let done = sqlx::query(AssertSqlSafe(sql)).execute(&mut *connection).await.map_err(refused)?;
             marked += done.rows_affected();
         }
-        inserted.push(Inserted { appended, keys });
+        inserted.push(Inserted { appended, by, returned });
     }
     // Constraints that were put off are final's as well, and are to be known now.
     connection.execute("SET CONSTRAINTS ALL IMMEDIATE").await.map_err(refused)?;

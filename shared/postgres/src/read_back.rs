@@ -31,7 +31,8 @@ const WINDOW_BYTES: i64 = 16 << 20;
 
 /// Rows are found by the index on their chunk, or they would all be read for each window; a window is sorted in memory.
 /// Without processes to help: starting one costs more than it would read.
-const PLANS: &str = "SET LOCAL enable_seqscan = off; SET LOCAL enable_nestloop = on; SET LOCAL work_mem = '64MB';
+const PLANS: &str =
+    "SET LOCAL enable_seqscan = off; SET LOCAL enable_nestloop = on; SET LOCAL work_mem = '64MB';
      SET LOCAL max_parallel_workers_per_gather = 0";
 
 /// The reader may be slow with what is read, also with the last of it, when the server has nothing left to do.

@@ -9,7 +9,7 @@ use job::Job;
 use sqlx::postgres::PgConnection;
 use sqlx::{Executor as _, Row as _};
 use store::model::RulesApplied;
-use store::rules::{Balance, Compared, Rules, RulesConnection, apply, order};
+use store::rules::{Balance, Compared, Keys, Rules, RulesConnection, apply, order};
 use store::{Fence, StoreError};
 
 use super::balance;
@@ -24,10 +24,10 @@ const PLANS: &str = "SET LOCAL work_mem = '128MB'";
 
 #[async_trait]
 impl Rules for PostgresStore {
-    async fn apply_rules(&self, fence: Fence, job: &Job) -> Result<RulesApplied, StoreError> {
+    async fn apply_rules(&self, fence: Fence, job: &Job, keys: Keys) -> Result<RulesApplied, StoreError> {
         let job = job.clone();
         self.change(move |connection| {
-            Box::pin(async move { apply(&mut Ledger(connection), fence, &job).await })
+            Box::pin(async move { apply(&mut Ledger(connection), fence, &job, keys).await })
         })
         .await
     }

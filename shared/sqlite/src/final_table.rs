@@ -17,18 +17,27 @@ use store::own_table::{ColumnLook, TableLook, Verdict};
 use super::connect::read_only;
 use super::found::{Found, TYPES, affinity, column_type, conflict_handling, found_columns, words_of};
 
-/// Compares the final table with the job. Whether it is there.
-pub(crate) fn check(connection: &Connection, layout: &Layout) -> Result<bool, StoreError> {
-    let Some(TableLook { table, differences, .. }) = look_at(connection, layout)? else { return Ok(false) };
-    if differences.is_empty() { Ok(true) } else { Err(StoreError::TableDiffers { table, differences }) }
+/// What is known of a final table that can take the records.
+#[derive(Debug, Default)]
+pub(crate) struct Shape {
+    /// The column that names the record of a row.
+    pub(crate) lineage: Option<String>,
+}
+
+/// Compares the final table with the job. `None`: it is not there.
+pub(crate) fn check(connection: &Connection, layout: &Layout) -> Result<Option<Shape>, StoreError> {
+    let Some((look, shape)) = look_at(connection, layout)? else { return Ok(None) };
+    let TableLook { table, differences, .. } = look;
+    if differences.is_empty() {
+        Ok(Some(shape))
+    } else {
+        Err(StoreError::TableDiffers { table, differences })
+    }
 }
 
 /// Compares the final table as it is now: it may have been recreated since the run was prepared.
-pub(crate) fn check_again(connection: &Connection, layout: &Layout) -> Result<(), StoreError> {
-    if check(connection, layout)? {
-        return Ok(());
-    }
-    Err(StoreError::TableDiffers {
+pub(crate) fn check_again(connection: &Connection, layout: &Layout) -> Result<Shape, StoreError> {
+    check(connection, layout)?.ok_or_else(|| StoreError::TableDiffers {
         table: layout.final_table.name.to_string(),
         differences: vec!["it does not exist".into()],
     })
@@ -41,11 +50,11 @@ pub(crate) fn check_again(connection: &Connection, layout: &Layout) -> Result<()
 pub fn look(path: &Path, layouts: &[&Layout]) -> Result<Vec<TableLook>, StoreError> {
     let connection = read_only(path)?;
     let looks = layouts.iter().map(|layout| look_at(&connection, layout));
-    looks.filter_map(Result::transpose).collect()
+    looks.filter_map(Result::transpose).map(|looked| looked.map(|(look, _)| look)).collect()
 }
 
 /// Looks at the final table. `None`: it is not there.
-fn look_at(connection: &Connection, layout: &Layout) -> Result<Option<TableLook>, StoreError> {
+fn look_at(connection: &Connection, layout: &Layout) -> Result<Option<(TableLook, Shape)>, StoreError> {
     let name = &layout.final_table.name;
     let kind: Option<String> = connection
         .query_row(
@@ -60,17 +69,17 @@ fn look_at(connection: &Connection, layout: &Layout) -> Result<Option<TableLook>
         "table" => {}
         "view" => {
             look.differences.push("it is a view, not a table; name the table below it in `final`".into());
-            return Ok(Some(look));
+            return Ok(Some((look, Shape::default())));
         }
         other => {
             look.differences
                 .push(format!("it is a {other} table, whose rows are not SQLite's own; load a table"));
-            return Ok(Some(look));
+            return Ok(Some((look, Shape::default())));
         }
     }
     look.differences.extend(conflict_handling(connection, name)?);
     let found = found_columns(connection, name)?;
-    of_columns(&found, layout, &mut look);
+    let shape = of_columns(&found, layout, &mut look);
     of_key(connection, &found, layout, &mut look)?;
     of_triggers(connection, layout, &mut look)?;
     let keys: u64 = connection.query_row(
@@ -85,7 +94,7 @@ fn look_at(connection: &Connection, layout: &Layout) -> Result<Option<TableLook>
                 .into(),
         );
     }
-    Ok(Some(look))
+    Ok(Some((look, shape)))
 }
 
 /// Whether a column of this affinity keeps the values of a field as they are. NUMERIC turns only texts that look like
@@ -101,8 +110,11 @@ fn keeps(affinity: &str, ty: &FieldType) -> bool {
     }
 }
 
-fn of_columns(found: &[Found], layout: &Layout, look: &mut TableLook) {
-    let wanted = written_columns(layout);
+fn of_columns(found: &[Found], layout: &Layout, look: &mut TableLook) -> Shape {
+    let wanted = written_columns(layout, |name| {
+        let is_it = |there: &&Found| there.name.eq_ignore_ascii_case(name);
+        found.iter().find(is_it).is_some_and(|there| affinity(&there.ty) == "INTEGER" && !there.generated)
+    });
     for (name, written) in &wanted {
         if !found.iter().any(|there| there.name.eq_ignore_ascii_case(name)) {
             look.differences.push(TYPES.missing(name, *written, layout));
@@ -160,6 +172,8 @@ fn of_columns(found: &[Found], layout: &Layout, look: &mut TableLook) {
             note,
         });
     }
+    let lineage = wanted.iter().find(|(_, written)| matches!(written, Written::RecordNo));
+    Shape { lineage: lineage.map(|(name, _)| (*name).to_owned()) }
 }
 
 /// Where a column that the job does not write has its value from.

@@ -5,6 +5,7 @@ mod changes;
 mod connect;
 mod final_table;
 mod found;
+mod in_one_pass;
 mod ledger;
 mod promotion;
 mod rows;

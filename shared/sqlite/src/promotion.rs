@@ -4,10 +4,11 @@ use std::sync::Arc;
 use std::thread;
 
 use async_trait::async_trait;
+use domain::layout::Layout;
 use domain::permit::Permit;
 use job::Job;
 use rusqlite::Connection;
-use store::model::ChunkRange;
+use store::model::{Block, ChunkRange};
 use store::promotion::{Ask, Asked, Promotion, Promotions, Reply, insert_statement, mark_statement};
 use store::rules::unexcluded;
 use store::runs::{hold_fence, loaded_once};
@@ -16,7 +17,8 @@ use tokio::sync::{mpsc, oneshot};
 
 use super::changes::Counter;
 use super::connect::{BUSY, SqliteStore, Writing, read_write};
-use super::final_table::{check_again, foreign_keys_hold};
+use super::final_table::{Shape, check_again, foreign_keys_hold};
+use super::in_one_pass::{in_one_pass, send};
 use super::ledger::now;
 use super::staging::{Kind, read_back};
 
@@ -66,11 +68,22 @@ fn open(path: &std::path::Path) -> Result<Connection, StoreError> {
     Ok(connection)
 }
 
-fn begin<'a>(connection: &'a mut Connection, fence: Fence, job: &Job) -> Result<Writing<'a>, StoreError> {
+/// What is known of the final table of a record type, and how many rows were inserted into it.
+struct Inserted {
+    shape: Shape,
+    rows: u64,
+}
+
+fn begin<'a>(
+    connection: &'a mut Connection,
+    fence: Fence,
+    job: &Job,
+) -> Result<(Writing<'a>, Vec<Inserted>), StoreError> {
     let mut writing = Writing::begin(connection)?;
     now(hold_fence(&mut writing, fence))?;
-    job.layouts().try_for_each(|layout| check_again(&writing, layout))?;
-    Ok(writing)
+    let shapes = job.layouts().map(|layout| Ok(Inserted { shape: check_again(&writing, layout)?, rows: 0 }));
+    let shapes = shapes.collect::<Result<_, StoreError>>()?;
+    Ok((writing, shapes))
 }
 
 /// Serves one promotion. Leaving without a commit, for whatever reason, rolls back.
@@ -81,21 +94,21 @@ fn serve(
     ready: Reply<()>,
     inbox: &mut mpsc::Receiver<Ask>,
 ) {
-    let mut writing = match begin(connection, fence, job) {
-        Ok(writing) => writing,
+    let (mut writing, mut inserted) = match begin(connection, fence, job) {
+        Ok(begun) => begun,
         Err(error) => return drop(ready.send(Err(error))),
     };
     let _ = ready.send(Ok(()));
     while let Some(ask) = inbox.blocking_recv() {
         match ask {
             Ask::Insert(reply) => {
-                let _ = reply.send(insert(&mut writing, fence, job));
+                let _ = reply.send(insert(&mut writing, fence, job, &mut inserted));
             }
             Ask::Read { place, sender } => {
-                let Some(record) = job.records.get(place) else { continue };
-                let (kind, layout) = (Kind::Final, &record.layout);
-                if let Err(error) = read_back(&writing, kind, fence.run_id, layout, ChunkRange::ALL, &sender)
-                {
+                let Some((record, inserted)) = job.records.get(place).zip(inserted.get(place)) else {
+                    continue;
+                };
+                if let Err(error) = read_final(&mut writing, fence, &record.layout, inserted, &sender) {
                     let _ = sender.blocking_send(Err(error));
                 }
             }
@@ -112,7 +125,31 @@ fn serve(
     }
 }
 
-fn insert(writing: &mut Writing<'_>, fence: Fence, job: &Job) -> Result<u64, StoreError> {
+/// Reads what belongs to each staged record from final: in one pass over final if its rows name their records and none
+/// is excluded, else by their keys.
+fn read_final(
+    writing: &mut Writing<'_>,
+    fence: Fence,
+    layout: &Layout,
+    inserted: &Inserted,
+    sender: &mpsc::Sender<Result<Block, StoreError>>,
+) -> Result<(), StoreError> {
+    let run_id = fence.run_id;
+    if let Some(column) = &inserted.shape.lineage
+        && now(unexcluded(writing, run_id))?.is_empty()
+        && let Some(found) = in_one_pass(writing, run_id, layout, column, inserted.rows)?
+    {
+        return send(found, sender);
+    }
+    read_back(writing, Kind::Final, run_id, layout, ChunkRange::ALL, sender)
+}
+
+fn insert(
+    writing: &mut Writing<'_>,
+    fence: Fence,
+    job: &Job,
+    inserted: &mut [Inserted],
+) -> Result<u64, StoreError> {
     now(loaded_once(writing, fence.run_id))?;
     let condition = now(unexcluded(writing, fence.run_id))?;
     let counter = Counter::begin(writing, job)?;
@@ -124,8 +161,9 @@ fn insert(writing: &mut Writing<'_>, fence: Fence, job: &Job) -> Result<u64, Sto
         _ => error.into(),
     };
     let mut marked = 0;
-    for layout in job.layouts() {
-        writing.execute(&insert_statement(layout, "?1", &condition), [&run_id]).map_err(refused)?;
+    for (layout, inserted) in job.layouts().zip(inserted) {
+        let sql = insert_statement(layout, "?1", &condition, inserted.shape.lineage.as_deref());
+        inserted.rows = writing.execute(&sql, [&run_id]).map_err(refused)? as u64;
         if let Some(sql) = mark_statement(layout, "?1", &condition) {
             marked += writing.execute(&sql, [&run_id]).map_err(refused)? as u64;
         }

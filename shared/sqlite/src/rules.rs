@@ -8,7 +8,7 @@ use domain::table::TableName;
 use job::Job;
 use store::model::RulesApplied;
 use store::names::quoted;
-use store::rules::{Balance, Compared, Rules, RulesConnection, apply};
+use store::rules::{Balance, Compared, Keys, Rules, RulesConnection, apply};
 use store::{Fence, StoreError};
 
 use super::balance;
@@ -19,9 +19,9 @@ use super::tables::require;
 
 #[async_trait]
 impl Rules for SqliteStore {
-    async fn apply_rules(&self, fence: Fence, job: &Job) -> Result<RulesApplied, StoreError> {
+    async fn apply_rules(&self, fence: Fence, job: &Job, keys: Keys) -> Result<RulesApplied, StoreError> {
         let job = job.clone();
-        self.change(move |writing| now(apply(writing, fence, &job))).await
+        self.change(move |writing| now(apply(writing, fence, &job, keys))).await
     }
 }
 

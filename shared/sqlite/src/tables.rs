@@ -48,7 +48,7 @@ pub(crate) fn prepare(connection: &Connection, layout: &Layout) -> Result<(), St
     for table in &ours {
         check(connection, table)?;
     }
-    let is_there = final_table::check(connection, layout)?;
+    let is_there = final_table::check(connection, layout)?.is_some();
     for table in &ours {
         if found_columns(connection, &table.name)?.is_empty() {
             connection.execute_batch(&create(table))?;

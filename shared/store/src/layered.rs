@@ -34,7 +34,7 @@ use crate::model::{
 };
 use crate::promotion::{Promotion, Promotions, ambassador_impl_Promotions};
 use crate::readbacks::{Readbacks, ambassador_impl_Readbacks};
-use crate::rules::{Rules, ambassador_impl_Rules};
+use crate::rules::{Keys, Rules, ambassador_impl_Rules};
 use crate::runs::{RunFilter, Runs, ambassador_impl_Runs};
 use crate::staging::{Staging, ambassador_impl_Staging};
 use crate::{Blocks, Fence, Lease, Progress, Store, StoreError};

@@ -28,6 +28,7 @@ pub mod fleet;
 pub mod identity;
 pub mod layered;
 pub mod leases;
+pub mod lineage;
 pub mod log;
 pub mod made_table;
 pub mod masking;

@@ -48,15 +48,18 @@ pub enum Written {
     RecordNo,
 }
 
-/// The columns of final that the job writes, and what it writes into each.
+/// The columns of final that the job writes, and what it writes into each. `has` says whether final has a column for
+/// numbers of this name: where there is a key, the record's number is written only then.
 #[must_use]
-pub fn written_columns(layout: &Layout) -> Vec<(&str, Written)> {
+pub fn written_columns(layout: &Layout, has: impl Fn(&str) -> bool) -> Vec<(&str, Written)> {
     let of = &layout.final_table;
     let mut columns: Vec<_> =
         layout.columns().enumerate().map(|(at, name)| (name, Written::Field(at))).collect();
     columns.extend(of.run_column().map(|name| (name, Written::Run)));
     if layout.key.is_empty() {
         columns.push((&of.record_no, Written::RecordNo));
+    } else if let Some(name) = layout.lineage_column().filter(|name| has(name)) {
+        columns.push((name, Written::RecordNo));
     }
     columns
 }
@@ -93,9 +96,10 @@ impl ColumnTypes {
         if let RunMark::Column(run) = &layout.final_table.run {
             columns.push(self.own(run, self.run));
         }
-        if layout.key.is_empty() {
-            columns.push(self.own(&layout.final_table.record_no, self.number));
-        }
+        // Other programs may write to final, too; what they write is of no record.
+        let is_key = layout.key.is_empty();
+        let lineage = layout.lineage_column().map(|name| self.own(name, self.number));
+        columns.extend(lineage.map(|column| MadeColumn { not_null: is_key, ..column }));
         let key = layout.key_columns().into_iter().map(str::to_owned).collect();
         MadeTable { name: layout.final_table.name.clone(), columns, key }
     }

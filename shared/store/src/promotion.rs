@@ -165,10 +165,10 @@ impl Promotion for Asked {
 }
 
 /// The statement that brings a record type's rows into final. `run` is the run in SQL, `condition` what else must
-/// hold of the staged record `s`. In the order of final's key: inserting in key order was measured at half the time
+/// hold of the staged record `s`. `lineage`: final's column for the record's number, if it has one. In the order of final's key: inserting in key order was measured at half the time
 /// of arrival order.
 #[must_use]
-pub fn insert_statement(layout: &Layout, run: &str, condition: &str) -> String {
+pub fn insert_statement(layout: &Layout, run: &str, condition: &str, lineage: Option<&str>) -> String {
     let of = &layout.final_table;
     let mut into = columns("", layout.columns());
     let mut from = columns("s.", layout.fields.iter().map(|field| field.name.as_str()));
@@ -176,8 +176,8 @@ pub fn insert_statement(layout: &Layout, run: &str, condition: &str) -> String {
         into.push_str(&format!(", {}", quoted(column)));
         from.push_str(", s.run_id");
     }
-    if layout.key.is_empty() {
-        into.push_str(&format!(", {}", quoted(&of.record_no)));
+    if let Some(column) = lineage {
+        into.push_str(&format!(", {}", quoted(column)));
         from.push_str(", s.record_no");
     }
     let conflict = match layout.mode {
@@ -187,6 +187,7 @@ pub fn insert_statement(layout: &Layout, run: &str, condition: &str) -> String {
             let set: Vec<_> = others
                 .map(|at| layout.column(at))
                 .chain(of.run_column())
+                .chain(lineage)
                 .map(|column| format!("{0} = excluded.{0}", quoted(column)))
                 .collect();
             // With nothing but a key, a row that is there is written again all the same: it is counted.

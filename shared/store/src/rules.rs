@@ -23,16 +23,27 @@ pub const DUPLICATE: i64 = -1;
 /// In place of a rule's number: the key is in final already.
 pub const IN_FINAL: i64 = -2;
 
+/// Who says whether the keys of a run's records are new.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Keys {
+    /// They are looked for: which records repeat a key, and which have one that final holds.
+    Count,
+    /// Final's own unique index, when the rows are inserted: it costs nothing there. A refusal is followed by
+    /// [`Keys::Count`], which names the records.
+    LeaveToFinal,
+}
+
 /// Rules over all records of a run.
 #[async_trait]
 #[delegatable_trait]
 pub trait Rules: Send + Sync {
     /// Applies the set rules and determines what will not be promoted; earlier results are replaced. The outcomes are
-    /// those of all rules, in the job's order; those of row rules are as the writers stored them.
+    /// those of all rules, in the job's order; those of row rules are as the writers stored them. `keys` is about
+    /// record types that are appended; where rows are merged by key, that is always determined.
     ///
     /// # Errors
     /// [`StoreError`] of the database.
-    async fn apply_rules(&self, fence: Fence, job: &Job) -> Result<RulesApplied, StoreError>;
+    async fn apply_rules(&self, fence: Fence, job: &Job, keys: Keys) -> Result<RulesApplied, StoreError>;
 }
 
 /// What must balance: the terms of a balance rule.
@@ -124,6 +135,7 @@ pub async fn apply(
     connection: &mut dyn RulesConnection,
     fence: Fence,
     job: &Job,
+    asked: Keys,
 ) -> Result<RulesApplied, StoreError> {
     hold_fence(connection, fence).await?;
     let run_id = fence.run_id;
@@ -153,7 +165,8 @@ pub async fn apply(
     let mut keys = KeyCounts::default();
     for layout in job.layouts() {
         keys.add(match layout.mode {
-            Mode::Append => append_keys(connection, run_id, layout).await?,
+            Mode::Append if asked == Keys::Count => append_keys(connection, run_id, layout).await?,
+            Mode::Append => KeyCounts::default(),
             Mode::Upsert => merge_keys(connection, run_id, layout).await?,
         });
     }

@@ -66,7 +66,7 @@ pub(super) fn final_table(
     }
     if let Some(name) = &record.record_no_column {
         if !key.is_empty() {
-            let message = "a record type with a `key` stores no record numbers in final";
+            let message = "a record type with a `key` needs no record numbers in final; they go into `last_record_no` if it is there";
             return fault_advised(name.span(), message, "remove `record_no_column`");
         }
         of.record_no = column(name)?;
