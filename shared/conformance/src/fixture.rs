@@ -22,7 +22,6 @@ use job::Job;
 use store::model::{
     ChunkCut, ChunkRange, CommitOutcome, EntryKind, Exclusion, KeptChecks, NewRun, NewWorker, SplitTotals,
 };
-use store::rules::Keys;
 use store::{Blocks, Claim, Fence, Store, StoreError};
 use wire::{Batch, Reject, RejectReason, WireAmount};
 
@@ -348,7 +347,7 @@ impl Loading {
     pub async fn stage(&self, chunks: &[Vec<Record<'_>>]) -> Permit {
         self.load(chunks).await;
         self.step(RunEvent::AllCommitted).await;
-        self.store.apply_rules(self.fence, &self.job, Keys::Count).await.unwrap();
+        self.store.apply_rules(self.fence, &self.job, store::rules::Keys::Count).await.unwrap();
         self.permit().await
     }
 

@@ -32,6 +32,8 @@ mod pool;
 mod promotion;
 mod purge;
 mod read_back;
+#[cfg(test)]
+mod read_back_tests;
 mod rows;
 mod rules;
 mod sessions;

@@ -135,7 +135,7 @@ async fn summarize(connection: &mut PgConnection, layout: &Layout, run_id: RunId
 }
 
 /// The last chunk of each window, in order; the last window has none.
-async fn windows(
+pub(crate) async fn windows(
     connection: &mut PgConnection,
     run_id: RunId,
     range: ChunkRange,

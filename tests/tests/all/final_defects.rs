@@ -103,7 +103,7 @@ async fn a_trigger_that_exchanges_two_values_is_found_though_the_sum_is_right() 
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_trigger_that_touches_other_rows_is_found_by_how_many_changed() {
-    let copy = "INSERT INTO ledger SELECT id + 5000, account, booked_on, amount, quantity, text, checked, booked_at, token, last_run_id FROM ledger WHERE id = 7;";
+    let copy = "INSERT INTO ledger SELECT id + 5000, account, booked_on, amount, quantity, text, checked, booked_at, token, last_run_id, last_record_no FROM ledger WHERE id = 7;";
     let table = [
         // a row more, of this run or of another
         (copy.to_owned(), "+1"),
@@ -131,7 +131,7 @@ async fn a_trigger_that_drops_one_row_and_adds_another_is_found() {
     let (_, ended) = promoted_under(
         "append",
         "CREATE TRIGGER t BEFORE INSERT ON ledger WHEN new.id = 7 BEGIN
-             INSERT INTO ledger VALUES (5007, new.account, new.booked_on, new.amount, new.quantity, new.text, new.checked, new.booked_at, new.token, new.last_run_id);
+             INSERT INTO ledger VALUES (5007, new.account, new.booked_on, new.amount, new.quantity, new.text, new.checked, new.booked_at, new.token, new.last_run_id, new.last_record_no);
              SELECT RAISE(IGNORE); END",
     )
     .await;
