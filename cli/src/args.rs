@@ -1,6 +1,7 @@
 //! The command line as clap parses it.
 
 mod audit;
+mod console;
 mod dead_letters;
 mod fleet;
 mod opening;
@@ -12,6 +13,7 @@ use clap::{Args as ClapArgs, Parser, Subcommand, ValueEnum};
 use platform::secret::ServerUrl;
 
 pub(crate) use audit::{Audit, Export, Prove, VerifyArgs};
+pub(crate) use console::Console;
 pub(crate) use dead_letters::{DeadLetters, Letters};
 pub(crate) use fleet::{Doctor, Redrive, Serve, Submit, Worker, WorkerRole};
 pub(crate) use opening::{DecodeProof, Opening};
@@ -101,6 +103,8 @@ pub(crate) enum Command {
     Explain(Explain),
     /// Print a run's report
     Report(Report),
+    /// Serve the operations console: runs, workers, rejects and the log as pages, and over HTTP
+    Console(Console),
     /// Submit a run to the coordinator service
     Submit(Submit),
     /// Start a coordinator, which drives submitted runs to their verdicts

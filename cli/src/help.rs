@@ -54,6 +54,7 @@ const GROUPS: [(&str, &[(&str, &str)]); 5] = [
     (
         "Serve",
         &[
+            ("console", "crossfoot console --store postgres://db.example/ledger --listen 127.0.0.1:8787"),
             (
                 "coordinator",
                 "crossfoot coordinator --broker amqp://mq.example --store postgres://db.example/ledger",

@@ -2,6 +2,7 @@
 
 mod audit;
 mod check;
+mod console;
 mod context;
 mod dead_letters;
 mod demo;
@@ -45,6 +46,7 @@ pub(crate) async fn run(args: Args) -> Result<Done, Failure> {
         Command::Rejects(rejects) => rejects::rejects(global, &rejects).await,
         Command::Explain(explain) => explain::explain(global, &explain).await,
         Command::Report(report) => report::report(global, &report).await,
+        Command::Console(args) => console::console(global, &args).await,
         Command::Submit(submit) => Box::pin(submit::submit(global, &submit)).await,
         Command::Coordinator(args) => Box::pin(serve::coordinator(global, &args)).await,
         Command::Worker(args) => serve::worker(global, &args).await,

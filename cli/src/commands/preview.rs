@@ -4,6 +4,7 @@ use std::fmt::Write;
 use std::sync::Arc;
 
 use comfy_table::Table;
+use coordinator::ops::views::record::{PreviewedField, PreviewedRecord};
 use coordinator::split::{ChunkLimits, SplitError, split};
 use domain::constraint::Reason;
 use format::{Form, Framer, frames};
@@ -15,7 +16,6 @@ use source::SourceFile;
 
 use super::check::new_table;
 use crate::outcome::Failure;
-use crate::printed::{PreviewedField, PreviewedRecord};
 
 /// The length in characters to which values and hexadecimal digits are shortened.
 const CHARS_MAX: usize = 34;

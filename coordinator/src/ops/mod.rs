@@ -7,5 +7,6 @@ pub mod dead_letters;
 pub mod held;
 pub mod roster;
 pub mod standing;
+pub mod views;
 
 pub use commands::{OpsError, Requeued, may_approve, may_cancel, may_purge, may_redrive};

@@ -43,6 +43,7 @@ pub mod row;
 pub mod rules;
 pub mod runs;
 pub mod staging;
+pub mod views;
 pub mod walk;
 
 use std::time::Duration;
@@ -67,6 +68,7 @@ pub use readbacks::Readbacks;
 pub use rules::Rules;
 pub use runs::{RunFilter, Runs};
 pub use staging::Staging;
+pub use views::Views;
 
 use model::Block;
 
@@ -340,12 +342,23 @@ pub type Blocks = mpsc::Receiver<Result<Block, StoreError>>;
 /// What is kept in the ledger is written once, over [`database::Database`]; an adapter implements that, [`Staging`],
 /// [`Rules`] and [`Promotions`].
 pub trait Store:
-    Identity + Runs + Leases + Chunks + Fleet + Readbacks + Staging + Rules + Evidence + Log + Promotions
+    Identity + Runs + Leases + Chunks + Fleet + Readbacks + Staging + Rules + Evidence + Log + Promotions + Views
 {
 }
 
 impl<T> Store for T where
-    T: Identity + Runs + Leases + Chunks + Fleet + Readbacks + Staging + Rules + Evidence + Log + Promotions
+    T: Identity
+        + Runs
+        + Leases
+        + Chunks
+        + Fleet
+        + Readbacks
+        + Staging
+        + Rules
+        + Evidence
+        + Log
+        + Promotions
+        + Views
 {
 }
 

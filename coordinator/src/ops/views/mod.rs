@@ -1,0 +1,10 @@
+//! What an operator asks of a store, as one answer each: what commands print with `--json`, and what the console serves.
+//! A key that is printed is a promise: each type has a JSON Schema.
+
+pub mod findings;
+pub mod fleet;
+pub mod jobs;
+pub mod log;
+pub mod record;
+pub mod rejects;
+pub mod runs;
