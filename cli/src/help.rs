@@ -64,6 +64,7 @@ const GROUPS: [(&str, &[(&str, &str)]); 5] = [
                 "crossfoot worker --role processor,writer --broker amqp://mq.example --store \
                  postgres://db.example/ledger",
             ),
+            ("token", "crossfoot token add --name anna --role viewer,approver --days 30"),
             ("rotate-key", "crossfoot rotate-key --store postgres://db.example/ledger"),
         ],
     ),

@@ -7,6 +7,7 @@ pub(crate) mod failed;
 use std::path::PathBuf;
 
 use coordinator::evidence::pack::Vouched;
+use coordinator::ops::tokens::ListedToken;
 use coordinator::ops::views::record::PreviewedRecord;
 use domain::fingerprint::Hash;
 use domain::ids::RunId;
@@ -182,4 +183,21 @@ pub(crate) struct ListedSchema {
     pub(crate) id: String,
     /// What the schema describes.
     pub(crate) about: &'static str,
+}
+
+/// A token that was made for the console.
+#[derive(Debug, Serialize, JsonSchema)]
+pub(crate) struct MadeToken {
+    /// The token, which is not shown again.
+    pub(crate) token: String,
+    /// What is kept of it.
+    #[serde(flatten)]
+    pub(crate) listed: ListedToken,
+}
+
+/// A token that was revoked.
+#[derive(Debug, Serialize, JsonSchema)]
+pub(crate) struct RevokedToken {
+    /// What the token was called.
+    pub(crate) token_id: String,
 }

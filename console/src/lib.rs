@@ -6,13 +6,20 @@
 //! | module | what it does |
 //! |---|---|
 //! | [`desk`] | holds what every request works with: the store, and the process that the console is part of |
-//! | [`api`] | answers under `/api/v1` |
+//! | [`access`] | says who makes a request, and what they may do |
+//! | `api` | answers under `/api/v1` |
+//! | [`pulse`] | looks at the store once for all who watch |
+//! | `metrics`, `openapi` | serve the metrics, and the description of the API |
 //! | [`problem`] | says what went wrong, as RFC 9457 wants it |
 //! | [`page`] | serves the page, which is in the binary |
 //! | [`serve`] | listens, and ends when it is told to |
 
-pub mod api;
+pub mod access;
+mod api;
 pub mod desk;
+mod metrics;
+mod openapi;
 pub mod page;
 pub mod problem;
+pub mod pulse;
 pub mod serve;

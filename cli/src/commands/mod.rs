@@ -25,6 +25,7 @@ mod schema;
 mod serve;
 mod submit;
 mod target;
+mod token;
 mod trends;
 
 use crate::args::{Args, Command};
@@ -54,6 +55,7 @@ pub(crate) async fn run(args: Args) -> Result<Done, Failure> {
         Command::DeadLetters(args) => Box::pin(dead_letters::dead_letters(global, &args)).await,
         Command::Fleet => fleet::fleet(global).await,
         Command::Doctor(args) => doctor::doctor(global, &args).await,
+        Command::Token(args) => token::token(global, &args).await,
         Command::RotateKey => rotate_key::rotate_key(global).await,
         Command::Resume(resume) => Box::pin(run::resume(global, &resume)).await,
         Command::Approve(approve) => Box::pin(run::approve(global, &approve)).await,

@@ -5,6 +5,7 @@
 pub(crate) mod markdown;
 
 use coordinator::ops::dead_letters::DeadLetter;
+use coordinator::ops::tokens::ListedToken;
 use coordinator::ops::views;
 use coordinator::report::summary::REPORT_VERSION;
 use coordinator::run::Notification;
@@ -88,6 +89,9 @@ pub(crate) const CATALOGUE: &[Named] = &[
     named("audit-export", "a pack that was written: `audit export`", of::<printed::ExportedPack>),
     named("audit-keygen", "a pair of keys that was made: `audit keygen`", of::<printed::MadeKeys>),
     named("rotate-key", "the replacement of the message key: `rotate-key`", of::<printed::RotatedKey>),
+    named("token-add", "a token that was made: `token add`", of::<printed::MadeToken>),
+    named("token-list", "the tokens of the console: `token list`", of::<Vec<ListedToken>>),
+    named("token-revoke", "a token that was revoked: `token revoke`", of::<printed::RevokedToken>),
     named("schema-list", "the list of schemas: `schema --list`", of::<Vec<printed::ListedSchema>>),
 ];
 

@@ -43,6 +43,7 @@ pub mod row;
 pub mod rules;
 pub mod runs;
 pub mod staging;
+pub mod tokens;
 pub mod views;
 pub mod walk;
 
@@ -68,6 +69,7 @@ pub use readbacks::Readbacks;
 pub use rules::Rules;
 pub use runs::{RunFilter, Runs};
 pub use staging::Staging;
+pub use tokens::Tokens;
 pub use views::Views;
 
 use model::Block;
@@ -342,7 +344,19 @@ pub type Blocks = mpsc::Receiver<Result<Block, StoreError>>;
 /// What is kept in the ledger is written once, over [`database::Database`]; an adapter implements that, [`Staging`],
 /// [`Rules`] and [`Promotions`].
 pub trait Store:
-    Identity + Runs + Leases + Chunks + Fleet + Readbacks + Staging + Rules + Evidence + Log + Promotions + Views
+    Identity
+    + Runs
+    + Leases
+    + Chunks
+    + Fleet
+    + Readbacks
+    + Staging
+    + Rules
+    + Evidence
+    + Log
+    + Promotions
+    + Views
+    + Tokens
 {
 }
 
@@ -359,6 +373,7 @@ impl<T> Store for T where
         + Log
         + Promotions
         + Views
+        + Tokens
 {
 }
 

@@ -7,7 +7,7 @@ use store::{Store, StoreError};
 use crate::ops::roster::{Member, roster};
 
 /// The fleet of a store at this moment.
-#[derive(Debug, Serialize, JsonSchema)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct ListedFleet {
     /// The processes that are alive, and the workers that fell silent within the last hour.
     pub members: Vec<Member>,
@@ -18,7 +18,7 @@ pub struct ListedFleet {
 }
 
 /// The roles that no living process has.
-#[derive(Debug, Serialize, JsonSchema)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct MissingRoles {
     /// No coordinator service is alive.
     pub coordinator: bool,

@@ -6,9 +6,11 @@ use domain::report::{Outcome, Report};
 use schemars::JsonSchema;
 use serde::Serialize;
 use store::model::Run;
-use store::views::{CountedRun, RunPage};
+use store::views::{CountedRun, RunDuration};
 use store::{Progress, Store, StoreError};
 
+use super::flow::{Flow, flow};
+use crate::ops::acts::{ActView, acts};
 use crate::report::summary;
 
 /// One run in the list of `runs`.
@@ -128,6 +130,12 @@ pub struct WatchedRun {
     pub bytes_total: Option<u64>,
     /// Bytes of the committed chunks.
     pub bytes_committed: u64,
+    /// Records that are committed in a second, at the moment; null unless the run loads and is watched.
+    pub rate: Option<u64>,
+    /// An estimate of the seconds until the last record is committed, at that rate; null if there is none.
+    pub seconds_left: Option<u64>,
+    /// The median time of up to ten promoted runs of the job before this one, in seconds; null if there are none.
+    pub usual_seconds: Option<f64>,
 }
 
 impl WatchedRun {
@@ -144,15 +152,99 @@ impl WatchedRun {
             records_written: totals.accepted,
             bytes_total: run.split.map(|split| split.bytes),
             bytes_committed: totals.bytes_committed,
+            rate: None,
+            seconds_left: None,
+            usual_seconds: None,
             run: ListedRun::of(run),
         }
     }
+
+    /// The run with its rate, and what follows from that. The length of a source that is not cut to its end is estimated
+    /// by its bytes, unless it seems to be compressed.
+    #[must_use]
+    pub fn at_rate(self, rate: Option<u64>, CountedRun { run, totals }: &CountedRun) -> Self {
+        let rate = rate.filter(|_| run.state == RunState::Loading);
+        let expected = match (run.split, run.source_bytes) {
+            (Some(split), _) => Some(split.records),
+            (None, Some(bytes))
+                if totals.bytes > 0 && totals.bytes <= bytes && !is_compressed(&run.source) =>
+            {
+                let records = u128::from(totals.records) * u128::from(bytes) / u128::from(totals.bytes);
+                u64::try_from(records).ok()
+            }
+            _ => None,
+        };
+        let left = expected.map(|expected| expected.saturating_sub(totals.read));
+        let seconds_left = left.zip(rate.filter(|rate| *rate > 0)).map(|(left, rate)| left.div_ceil(rate));
+        Self { rate, seconds_left, ..self }
+    }
+
+    /// The run with what is usual: the median of the job's promoted runs before it, ten at most. `past` are all of
+    /// those, newest first.
+    fn beside(self, past: &[RunDuration]) -> Self {
+        let before = past.iter().filter(|one| one.job == self.run.job && one.run_id < self.run.run_id);
+        let mut times: Vec<_> = before.take(COMPARED).map(|one| one.elapsed_ms).collect();
+        times.sort_unstable();
+        let usual = times.get(times.len().saturating_sub(1) / 2).copied();
+        #[expect(clippy::cast_precision_loss, reason = "seconds for a person to read")]
+        let usual_seconds = usual.map(|ms| ms as f64 / 1000.0);
+        Self { usual_seconds, ..self }
+    }
 }
 
-/// The latest runs that `page` lets through, the newest first, `limit` at most.
+/// How many runs tell what is usual.
+const COMPARED: usize = 10;
+
+/// Whether a source is compressed, by its name.
+fn is_compressed(source: &str) -> bool {
+    [".gz", ".zst", ".zstd", ".bz2", ".xz"].iter().any(|end| source.to_lowercase().ends_with(end))
+}
+
+/// Adds to each of `runs`, newest first, what is usual for its job.
 ///
 /// # Errors
 /// [`StoreError`] of the database.
-pub async fn watched(store: &dyn Store, page: &RunPage, limit: u32) -> Result<Vec<WatchedRun>, StoreError> {
-    Ok(store.counted_runs(page, limit).await?.iter().map(WatchedRun::of).collect())
+pub async fn beside_the_past(
+    store: &dyn Store,
+    runs: Vec<WatchedRun>,
+) -> Result<Vec<WatchedRun>, StoreError> {
+    let Some(newest) = runs.iter().map(|run| run.run.run_id).max() else { return Ok(runs) };
+    let each = u32::try_from(runs.len() + COMPARED).unwrap_or(u32::MAX);
+    let past = store.durations(newest, each).await?;
+    Ok(runs.into_iter().map(|run| run.beside(&past)).collect())
+}
+
+/// One run as a console shows it: as `show --json` has it, with its flow, and what can be done with it.
+#[derive(Debug, Serialize, JsonSchema)]
+pub struct RunView {
+    /// The run, as `show --json` has it.
+    #[serde(flatten)]
+    pub shown: ShownRun,
+    /// Whether the run's staging rows and rejects were removed.
+    pub purged: bool,
+    /// Who opened the run: `operator@host`.
+    pub actor: String,
+    /// How many records are where, and whether that adds up.
+    pub flow: Flow,
+    /// What an operator may do with the run.
+    pub acts: Vec<ActView>,
+}
+
+/// One run as a console shows it. `actor` is who would act; `drives` says why this process cannot drive a run, if it
+/// cannot.
+///
+/// # Errors
+/// [`StoreError`] of the database.
+pub async fn view(
+    store: &dyn Store,
+    run_id: RunId,
+    actor: &str,
+    drives: Result<(), &str>,
+) -> Result<RunView, StoreError> {
+    let shown = shown(store, run_id).await?;
+    let counted = store.counted(run_id).await?;
+    let ahead = store.read_ahead(run_id).await?;
+    let flow = flow(&counted, &ahead, &shown.report);
+    let acts = acts(store, &counted, shown.report.driven_by.as_deref(), actor, drives).await?;
+    Ok(RunView { shown, purged: counted.run.purged, actor: counted.run.actor, flow, acts })
 }
