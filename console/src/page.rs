@@ -13,8 +13,8 @@ use crate::problem::Problem;
 static PAGE: Dir<'static> = include_dir!("$CARGO_MANIFEST_DIR/page");
 
 /// What the page may load and run: what is in the binary, and nothing else.
-pub const CONTENT_SECURITY_POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' \
-    data:; font-src 'self'; connect-src 'self'; manifest-src 'self'; base-uri 'none'; form-action 'none'; \
+pub const CONTENT_SECURITY_POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; \
+    font-src 'self'; connect-src 'self'; manifest-src 'self'; base-uri 'none'; form-action 'self'; \
     frame-ancestors 'none'";
 
 /// A digest of the whole page: when one file changes, all are fetched again, so that they fit each other.

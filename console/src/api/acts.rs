@@ -132,7 +132,7 @@ async fn carry_out(
 /// Whether this process can drive the run: it is able to, and no other process drives it.
 async fn may_drive(desk: &Desk, run_id: RunId) -> Result<(), Problem> {
     desk.driver.drives().map_err(Problem::conflict)?;
-    match driven_by(&*desk.store, run_id).await? {
+    match driven_by(&desk.store.counted(run_id).await?) {
         None => Ok(()),
         Some(by) => Err(Problem::conflict(format!("{by} is driving run {run_id}"))
             .advise("wait for that process, stop it, or cancel the run")),

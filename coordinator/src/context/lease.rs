@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use domain::ids::RunId;
 use store::model::Run;
-use store::{Claim, Fence, Store, StoreError};
+use store::{Claim, Fence, Lease, Store, StoreError};
 
 use crate::context::coordinator::Coordinator;
 use crate::context::owner::{is_dead, is_dead_here, signed};
@@ -51,6 +51,11 @@ pub(crate) async fn driver(store: &dyn Store, run: &Run) -> Result<Option<String
     if run.state.is_over() {
         return Ok(None);
     }
-    let lease = store.lease(run.run_id).await?.filter(|lease| !lease.left.is_zero());
-    Ok(lease.map(|lease| lease.owner).filter(|owner| !is_dead_here(owner)))
+    Ok(holder_of(store.lease(run.run_id).await?.as_ref()).map(str::to_owned))
+}
+
+/// The signature of the process that holds a lease, if it has not ended and the process is not known to have.
+pub(crate) fn holder_of(lease: Option<&Lease>) -> Option<&str> {
+    let lease = lease.filter(|lease| !lease.left.is_zero() && !is_dead_here(&lease.owner))?;
+    Some(&lease.owner)
 }

@@ -1,7 +1,6 @@
 //! What an operator can do with a run: whether it is legal now, what it does, and whether it needs a reason.
 
 use domain::approval::Approval;
-use domain::ids::RunId;
 use domain::lease::Holder;
 use domain::lifecycle::RunState;
 use schemars::JsonSchema;
@@ -11,7 +10,7 @@ use store::{Store, StoreError, stored_job};
 
 use super::OpsError;
 use super::commands::{actor_events, may_approve, may_cancel, may_purge, may_redrive};
-use crate::context::lease::driver;
+use crate::context::lease::holder_of;
 
 domain::named! {
     /// What an operator can do with a run.
@@ -127,12 +126,10 @@ pub async fn acts(
 }
 
 /// The process that drives the run at this moment, in words; `None` if none does.
-///
-/// # Errors
-/// [`StoreError`] of the database.
-pub async fn driven_by(store: &dyn Store, run_id: RunId) -> Result<Option<String>, StoreError> {
-    let run = store.run(run_id).await?;
-    Ok(driver(store, &run).await?.map(|owner| Holder::of(&owner).to_string()))
+#[must_use]
+pub fn driven_by(counted: &CountedRun) -> Option<String> {
+    let lease = counted.lease.as_ref().filter(|_| !counted.run.state.is_over());
+    holder_of(lease).map(|owner| Holder::of(owner).to_string())
 }
 
 fn may_resume(state: RunState) -> Result<(), String> {

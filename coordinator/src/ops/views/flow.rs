@@ -73,7 +73,7 @@ pub struct FlowBalance {
 /// The flow of a run, out of the ledger's counts, what processors read beyond them, and the report.
 #[must_use]
 pub fn flow(counted: &CountedRun, ahead: &ChunkTotals, report: &Report) -> Flow {
-    let CountedRun { run, totals } = counted;
+    let CountedRun { run, totals, .. } = counted;
     let level =
         |stage: Stage| report.levels.iter().find(|level| level.stage == stage).map(|level| level.records);
     let read_back = level(Stage::Staging);

@@ -7,7 +7,7 @@ use schemars::JsonSchema;
 use serde::Serialize;
 use store::{Store, StoreError, stored_job};
 
-use super::runs::ListedRun;
+use super::runs::WatchedRun;
 use crate::report::summary::Summary;
 use crate::report::trends::{TrendRow, trends};
 
@@ -58,8 +58,8 @@ pub struct ListedJob {
     pub job: String,
     /// How many runs it has had.
     pub runs: u64,
-    /// Its latest run.
-    pub last_run: ListedRun,
+    /// Its latest run, as the list of runs has it, but without a rate and what is usual.
+    pub last_run: WatchedRun,
 }
 
 /// Every job, by name.
@@ -69,7 +69,7 @@ pub struct ListedJob {
 pub async fn list(store: &dyn Store) -> Result<Vec<ListedJob>, StoreError> {
     let mut jobs = Vec::new();
     for row in store.jobs().await? {
-        jobs.push(ListedJob { last_run: ListedRun::of(&row.latest), job: row.job, runs: row.runs });
+        jobs.push(ListedJob { last_run: WatchedRun::of(&row.latest), job: row.job, runs: row.runs });
     }
     Ok(jobs)
 }

@@ -178,7 +178,8 @@ pub async fn shown(
             from: field.offset,
             to: field.offset.zip(field.bytes).map(|(from, bytes)| from + bytes),
             name: field.name,
-            hex: field.hex,
+            // Where a field has no place in the record, its bytes are not known.
+            hex: field.hex.filter(|_| field.offset.is_some()),
             value: field.value,
             offending: !reasons.is_empty(),
             reasons,

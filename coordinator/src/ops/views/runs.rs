@@ -10,7 +10,7 @@ use store::views::{CountedRun, RunDuration};
 use store::{Progress, Store, StoreError};
 
 use super::flow::{Flow, flow};
-use crate::ops::acts::{ActView, acts};
+use crate::ops::acts::{ActView, acts, driven_by};
 use crate::report::summary;
 
 /// One run in the list of `runs`.
@@ -130,6 +130,8 @@ pub struct WatchedRun {
     pub bytes_total: Option<u64>,
     /// Bytes of the committed chunks.
     pub bytes_committed: u64,
+    /// The process that drives the run at this moment, in words; null if none does.
+    pub driven_by: Option<String>,
     /// Records that are committed in a second, at the moment; null unless the run loads and is watched.
     pub rate: Option<u64>,
     /// An estimate of the seconds until the last record is committed, at that rate; null if there is none.
@@ -141,7 +143,8 @@ pub struct WatchedRun {
 impl WatchedRun {
     /// The run with its counts.
     #[must_use]
-    pub fn of(CountedRun { run, totals }: &CountedRun) -> Self {
+    pub fn of(counted: &CountedRun) -> Self {
+        let CountedRun { run, totals, .. } = counted;
         Self {
             chunks_split: totals.chunks,
             chunks_committed: totals.committed,
@@ -152,6 +155,7 @@ impl WatchedRun {
             records_written: totals.accepted,
             bytes_total: run.split.map(|split| split.bytes),
             bytes_committed: totals.bytes_committed,
+            driven_by: driven_by(counted),
             rate: None,
             seconds_left: None,
             usual_seconds: None,
@@ -162,7 +166,7 @@ impl WatchedRun {
     /// The run with its rate, and what follows from that. The length of a source that is not cut to its end is estimated
     /// by its bytes, unless it seems to be compressed.
     #[must_use]
-    pub fn at_rate(self, rate: Option<u64>, CountedRun { run, totals }: &CountedRun) -> Self {
+    pub fn at_rate(self, rate: Option<u64>, CountedRun { run, totals, .. }: &CountedRun) -> Self {
         let rate = rate.filter(|_| run.state == RunState::Loading);
         let expected = match (run.split, run.source_bytes) {
             (Some(split), _) => Some(split.records),

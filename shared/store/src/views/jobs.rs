@@ -3,10 +3,9 @@
 use domain::ids::RunId;
 
 use super::model::{ChunkTotals, JobRow, JobTotals, RunDuration};
-use super::runs::RUN;
+use super::runs::{columns, counted_from, with_counts};
 use crate::database::Database;
 use crate::row::Row;
-use crate::runs::run_from;
 use crate::{StoreError, params};
 
 pub(super) async fn durations<D: Database>(
@@ -29,14 +28,19 @@ pub(super) async fn durations<D: Database>(
 }
 
 pub(super) async fn jobs<D: Database>(database: &D) -> Result<Vec<JobRow>, StoreError> {
-    let sql = format!(
-        "SELECT {RUN}, runs FROM crossfoot_run JOIN (
+    let sql = with_counts(&format!(
+        "SELECT {}, runs FROM crossfoot_run JOIN (
              SELECT run_id AS latest, row_number() OVER (PARTITION BY job ORDER BY run_id DESC) AS place,
                     count(*) OVER (PARTITION BY job) AS runs FROM crossfoot_run) AS placed ON latest = run_id
-         WHERE place = 1 ORDER BY job"
-    );
-    let job = |row: &Row| Ok(JobRow { job: row.get("job")?, runs: row.get("runs")?, latest: run_from(row)? });
-    database.fetch(&sql, params![]).await?.iter().map(job).collect()
+         WHERE place = 1",
+        columns::<D>()
+    ));
+    let job =
+        |row: &Row| Ok(JobRow { job: row.get("job")?, runs: row.get("runs")?, latest: counted_from(row)? });
+    let mut jobs: Vec<_> =
+        database.fetch(&sql, params![]).await?.iter().map(job).collect::<Result<_, StoreError>>()?;
+    jobs.sort_by(|one, other| one.job.cmp(&other.job));
+    Ok(jobs)
 }
 
 pub(super) async fn job_totals<D: Database>(database: &D) -> Result<Vec<JobTotals>, StoreError> {

@@ -51,6 +51,8 @@ pub struct CountedRun {
     pub run: Run,
     /// The counts over its chunks.
     pub totals: ChunkTotals,
+    /// The lease on it; `None` if no coordinator holds one. It may have ended.
+    pub lease: Option<Lease>,
 }
 
 /// A job, and its latest run.
@@ -60,8 +62,8 @@ pub struct JobRow {
     pub job: String,
     /// How many runs it has had.
     pub runs: u64,
-    /// Its latest run.
-    pub latest: Run,
+    /// Its latest run, with its counts.
+    pub latest: CountedRun,
 }
 
 /// How long a promoted run took.

@@ -12,14 +12,19 @@ use crate::row::Row;
 use crate::runs::run_from;
 use crate::{Lease, StoreError, params};
 
-/// The columns of a run but for its summary, which may be long.
-pub(super) const RUN: &str = "run_id, job, job_digest, state, source, source_bytes, source_sha256, declared, chunk_bytes, \
-                   chunk_records, again, pause_after_staged, verify_source, submitted, parked, actor, opened_at_ms, \
-                   ended_at_ms, elapsed_ms, epoch, interrupted, purged, note, split_chunks, split_records, \
-                   split_bytes, split_header_bytes, split_disk_bytes, split_sha256";
+/// The columns of a run but for its summary, which may be long; and what is left of its lease.
+pub(super) fn columns<D: Database>() -> String {
+    let now_ms = D::SYNTAX.now_ms;
+    format!(
+        "run_id, job, job_digest, state, source, source_bytes, source_sha256, declared, chunk_bytes, chunk_records,
+         again, pause_after_staged, verify_source, submitted, parked, actor, opened_at_ms, ended_at_ms, elapsed_ms,
+         epoch, interrupted, purged, note, split_chunks, split_records, split_bytes, split_header_bytes,
+         split_disk_bytes, split_sha256, lease_owner, lease_until_ms - {now_ms} AS lease_left_ms"
+    )
+}
 
 /// A query for the runs of `page`, a query for runs, with the counts of their chunks.
-fn with_counts(page: &str) -> String {
+pub(super) fn with_counts(page: &str) -> String {
     let sum = |of: &str| format!("CAST(coalesce(sum({of}), 0) AS bigint)");
     let done =
         |of: &str| format!("CAST(coalesce(sum({of}) FILTER (WHERE c.state = 'committed'), 0) AS bigint)");
@@ -62,8 +67,12 @@ impl ChunkTotals {
     }
 }
 
-fn counted_from(row: &Row) -> Result<CountedRun, StoreError> {
-    Ok(CountedRun { run: run_from(row)?, totals: ChunkTotals::from_row(row)? })
+pub(super) fn counted_from(row: &Row) -> Result<CountedRun, StoreError> {
+    let lease = match (row.get::<Option<String>>("lease_owner")?, row.get::<Option<i64>>("lease_left_ms")?) {
+        (Some(owner), Some(left_ms)) => Some(Lease::new(owner, left_ms)),
+        _ => None,
+    };
+    Ok(CountedRun { run: run_from(row)?, totals: ChunkTotals::from_row(row)?, lease })
 }
 
 /// A pattern for `LIKE` that finds `text` anywhere, in any case. `\` escapes what patterns give a meaning.
@@ -85,11 +94,12 @@ pub(super) async fn counted_runs<D: Database>(
     limit: u32,
 ) -> Result<Vec<CountedRun>, StoreError> {
     let sql = with_counts(&format!(
-            "SELECT {RUN} FROM crossfoot_run
+            "SELECT {} FROM crossfoot_run
              WHERE ($1 IS NULL OR job = $1) AND ($2 IS NULL OR run_id < $2) AND ($3 = '' OR $3 LIKE '%,' || state || ',%')
              AND ($4 = '%%' OR lower(CAST(run_id AS text) || ' ' || job || ' ' || source || ' ' || actor || ' ' ||
                   coalesce(note, '')) LIKE $4 ESCAPE '\\')
-             ORDER BY run_id DESC LIMIT $5"
+             ORDER BY run_id DESC LIMIT $5",
+        columns::<D>()
         ));
     let states: String = page.states.iter().map(|state| format!(",{},", state.name())).collect();
     let params = params![&page.job, page.before, states, anywhere(&page.text), limit];
@@ -97,7 +107,7 @@ pub(super) async fn counted_runs<D: Database>(
 }
 
 pub(super) async fn counted<D: Database>(database: &D, run_id: RunId) -> Result<CountedRun, StoreError> {
-    let sql = with_counts(&format!("SELECT {RUN} FROM crossfoot_run WHERE run_id = $1"));
+    let sql = with_counts(&format!("SELECT {} FROM crossfoot_run WHERE run_id = $1", columns::<D>()));
     match database.fetch_first(&sql, params![run_id]).await? {
         Some(row) => counted_from(&row),
         None => Err(StoreError::NoSuchRun { what: run_id.to_string(), url: database.shown_url() }),
