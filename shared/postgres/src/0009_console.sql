@@ -2,6 +2,7 @@
 CREATE INDEX crossfoot_chunk_counts ON crossfoot_chunk (run_id, state)
 INCLUDE (records, bytes, records_in, accepted, rejected);
 CREATE INDEX crossfoot_run_job ON crossfoot_run (job, run_id) INCLUDE (state, elapsed_ms, ended_at_ms);
+CREATE INDEX crossfoot_run_state ON crossfoot_run (state, run_id);
 
 -- Who may use the console: SHA-256 of each token, never the token itself.
 CREATE TABLE crossfoot_token (

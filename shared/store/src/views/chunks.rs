@@ -1,6 +1,8 @@
 //! How far chunks are, and how long workers take for them.
 
-use domain::counts::Counts;
+use std::collections::BTreeMap;
+
+use domain::counts::{Counts, Role};
 use domain::ids::{ChunkNo, RunId, WorkerId};
 
 use super::model::{ChunkPhase, ChunkReport, ChunkStory, ChunkTimes, ChunkTotals};
@@ -71,8 +73,9 @@ pub(super) async fn read_ahead<D: Database>(database: &D, run_id: RunId) -> Resu
     let sql = format!(
         "SELECT count(*) AS n, {}, {}, {} FROM (
              SELECT r.chunk_no, max(r.records) AS records, max(r.accepted) AS accepted, max(r.rejected) AS rejected
-             FROM crossfoot_chunk c JOIN crossfoot_report r ON r.run_id = c.run_id AND r.chunk_no = c.chunk_no
-             WHERE c.run_id = $1 AND c.state = 'split' AND r.role = 'processor' GROUP BY r.chunk_no) AS ahead",
+             FROM crossfoot_chunk c CROSS JOIN crossfoot_report r
+             WHERE c.run_id = $1 AND c.state = 'split' AND r.run_id = $1 AND r.chunk_no = c.chunk_no
+             AND r.role = 'processor' GROUP BY r.chunk_no) AS ahead",
         sum("records"),
         sum("accepted"),
         sum("rejected"),
@@ -91,22 +94,27 @@ pub(super) async fn chunk_times<D: Database>(
     database: &D,
     run_id: RunId,
 ) -> Result<Vec<ChunkTimes>, StoreError> {
-    // The nearest rank: of n values the ceiling of n/2 and of 95 n / 100.
-    let sql = "SELECT role, worker_id, n, max(CASE WHEN place = (n + 1) / 2 THEN busy_us END) AS median_us,
-                      max(CASE WHEN place = (n * 95 + 99) / 100 THEN busy_us END) AS p95_us
-               FROM (SELECT role, worker_id, busy_us,
-                            row_number() OVER (PARTITION BY role, worker_id ORDER BY busy_us) AS place,
-                            count(*) OVER (PARTITION BY role, worker_id) AS n
-                     FROM crossfoot_report WHERE run_id = $1) AS placed
-               GROUP BY role, worker_id, n ORDER BY role, worker_id";
-    let times = |row: &Row| {
-        Ok(ChunkTimes {
-            worker: WorkerId(row.get("worker_id")?),
-            role: row.parsed("role")?,
-            chunks: row.get("n")?,
-            median_us: row.get("median_us")?,
-            p95_us: row.get("p95_us")?,
+    // Sorted here: for window functions SQLite keeps every report twice.
+    let sql = "SELECT CASE role WHEN 'processor' THEN 1 ELSE 0 END AS processes, worker_id, busy_us
+               FROM crossfoot_report WHERE run_id = $1";
+    type Times = BTreeMap<(bool, u32), Vec<u64>>;
+    let add = |all: &mut Times, row: Row| {
+        let key = (row.get("processes")?, row.get("worker_id")?);
+        all.entry(key).or_default().push(row.get("busy_us")?);
+        Ok(())
+    };
+    let all = database.fold(sql, params![run_id], Times::new(), add).await?;
+    let times = |((processes, worker), mut times): ((bool, u32), Vec<u64>)| {
+        times.sort_unstable();
+        // The nearest rank: of n values the one at the ceiling of n/2 and of 95 n / 100, from 1.
+        let rank = |hundredths: usize| times.get((times.len() * hundredths).div_ceil(100).saturating_sub(1));
+        Some(ChunkTimes {
+            worker: WorkerId(worker),
+            role: if processes { Role::Processor } else { Role::Writer },
+            chunks: times.len() as u64,
+            median_us: *rank(50)?,
+            p95_us: *rank(95)?,
         })
     };
-    database.fetch(sql, params![run_id]).await?.iter().map(times).collect()
+    Ok(all.into_iter().filter_map(times).collect())
 }

@@ -93,16 +93,20 @@ pub(super) async fn counted_runs<D: Database>(
     page: &RunPage,
     limit: u32,
 ) -> Result<Vec<CountedRun>, StoreError> {
+    let mut params = params![&page.job, page.before, anywhere(&page.text), limit];
+    // A list and not a pattern: there is an index by state.
+    let states: Vec<_> = (params.len() + 1..).take(page.states.len()).map(|at| format!("${at}")).collect();
+    let of_states =
+        if states.is_empty() { String::new() } else { format!(" AND state IN ({})", states.join(", ")) };
+    params.extend(page.states.iter().map(|state| Param::from(state.name())));
     let sql = with_counts(&format!(
-            "SELECT {} FROM crossfoot_run
-             WHERE ($1 IS NULL OR job = $1) AND ($2 IS NULL OR run_id < $2) AND ($3 = '' OR $3 LIKE '%,' || state || ',%')
-             AND ($4 = '%%' OR lower(CAST(run_id AS text) || ' ' || job || ' ' || source || ' ' || actor || ' ' ||
-                  coalesce(note, '')) LIKE $4 ESCAPE '\\')
-             ORDER BY run_id DESC LIMIT $5",
+        "SELECT {} FROM crossfoot_run
+         WHERE ($1 IS NULL OR job = $1) AND ($2 IS NULL OR run_id < $2){of_states}
+         AND ($3 = '%%' OR lower(CAST(run_id AS text) || ' ' || job || ' ' || source || ' ' || actor || ' ' ||
+              coalesce(note, '')) LIKE $3 ESCAPE '\\')
+         ORDER BY run_id DESC LIMIT $4",
         columns::<D>()
-        ));
-    let states: String = page.states.iter().map(|state| format!(",{},", state.name())).collect();
-    let params = params![&page.job, page.before, states, anywhere(&page.text), limit];
+    ));
     database.fetch(&sql, params).await?.iter().map(counted_from).collect()
 }
 
