@@ -7,6 +7,7 @@
 //! |---|---|
 //! | [`desk`] | holds what every request works with: the store, and the process that the console is part of |
 //! | [`access`] | says who makes a request, and what they may do |
+//! | `guard` | is what every request passes |
 //! | `api` | answers under `/api/v1` |
 //! | [`pulse`] | looks at the store once for all who watch |
 //! | `metrics`, `openapi` | serve the metrics, and the description of the API |
@@ -17,6 +18,7 @@
 pub mod access;
 mod api;
 pub mod desk;
+mod guard;
 mod metrics;
 mod openapi;
 pub mod page;

@@ -128,6 +128,16 @@ impl Pulse {
         self.hurry.notify_one();
     }
 
+    /// Learns where the log ends, unless that is known: what comes after it is news.
+    pub(crate) async fn begin(&self) -> Result<(), StoreError> {
+        self.is_wanted();
+        if self.seen().event.is_none() {
+            let head = self.store.log_head().await?.map_or(0, |head| head.seq);
+            self.seen().event.get_or_insert(head);
+        }
+        Ok(())
+    }
+
     /// How many watch the stream.
     pub(crate) fn watchers(&self) -> usize {
         self.news.receiver_count()
@@ -145,7 +155,11 @@ impl Pulse {
             let wanted = self.clock.now_ms().saturating_sub(self.wanted_ms.load(Ordering::Relaxed));
             if self.watchers() == 0 && !(0..WANTED_MS).contains(&wanted) {
                 // What happened meanwhile was not watched: it is no news.
-                self.seen().event = None;
+                let mut seen = self.seen();
+                seen.event = None;
+                seen.said.clear();
+                seen.open.clear();
+                seen.samples.clear();
                 continue;
             }
             let looked = self.look(beat.is_multiple_of(FLEET_EVERY)).await;

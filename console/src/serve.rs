@@ -5,21 +5,25 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use axum::Router;
+use axum::body::to_bytes;
 use axum::extract::DefaultBodyLimit;
 use axum::http::{HeaderValue, header};
 use axum::middleware::{from_fn_with_state, map_response};
-use axum::response::Response;
+use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 use domain::role::OperatorRole;
 use tokio::net::TcpListener;
 
-use crate::access::guard::{Gate, ListensAt, door, gate};
 use crate::desk::Desk;
+use crate::guard::{Gate, ListensAt, door, gate};
 use crate::problem::Problem;
 use crate::{api, metrics, openapi, page};
 
 /// The longest body of a request.
 const BODY_BYTES_MAX: usize = 16 * 1024;
+
+/// The longest message of an error that no handler made.
+const SAID_BYTES_MAX: usize = 4096;
 
 /// How long requests in hand may take to end.
 const DRAIN: Duration = Duration::from_secs(5);
@@ -32,7 +36,7 @@ pub fn router(desk: Arc<Desk>, at: SocketAddr) -> Router {
     Router::new()
         .nest("/api/v1", api::routes(&desk))
         .merge(described.layer(behind(OperatorRole::Viewer)))
-        .merge(scraped.layer(from_fn_with_state(Arc::clone(&desk), crate::access::guard::scrape)))
+        .merge(scraped.layer(from_fn_with_state(Arc::clone(&desk), crate::guard::scrape)))
         .route("/healthz", get(metrics::healthz))
         .route("/readyz", get(metrics::readyz))
         .route("/", get(page::index))
@@ -42,8 +46,26 @@ pub fn router(desk: Arc<Desk>, at: SocketAddr) -> Router {
         })
         .layer(from_fn_with_state((Arc::clone(&desk), ListensAt(at)), door))
         .layer(DefaultBodyLimit::max(BODY_BYTES_MAX))
+        .layer(map_response(explained))
         .layer(map_response(secured))
         .with_state(desk)
+}
+
+/// Makes a problem of an error that no handler made, such as a query that cannot be read.
+async fn explained(response: Response) -> Response {
+    let status = response.status();
+    let is_error = status.is_client_error() || status.is_server_error();
+    let kind = response.headers().get(header::CONTENT_TYPE);
+    if !is_error || kind.is_some_and(|kind| kind == "application/problem+json") {
+        return response;
+    }
+    let said = to_bytes(response.into_body(), SAID_BYTES_MAX).await.unwrap_or_default();
+    let said = String::from_utf8_lossy(&said);
+    let detail = match said.trim() {
+        "" => "the request cannot be answered so",
+        said => said,
+    };
+    Problem::new(status, detail).into_response()
 }
 
 /// Adds what browsers are told about every answer.

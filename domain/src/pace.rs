@@ -15,8 +15,8 @@ pub struct Pace {
     pub median_us: u64,
 }
 
-/// Whether each worker is a straggler: it takes more than twice as long for a chunk, in the median, as the median of the
-/// others that finished at least three chunks. A worker without others to compare it with is none.
+/// Whether each worker is a straggler: it takes more than twice as long for a chunk, in the median, as the median of
+/// the others that finished at least three chunks. A worker without others to compare it with is none.
 #[must_use]
 pub fn stragglers(paces: &[Pace]) -> Vec<bool> {
     let is_slow = |(at, pace): (usize, &Pace)| {

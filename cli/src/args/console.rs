@@ -12,10 +12,10 @@ pub(crate) struct Console {
     /// tokens (`crossfoot token add`)
     #[arg(long, value_name = "ADDR", default_value = "127.0.0.1:8787")]
     pub(crate) listen: SocketAddr,
-    /// Ask for a token on a loopback address, too; needed behind a proxy
+    /// Ask for a token on a loopback address, too; needed if a proxy passes requests on
     #[arg(long)]
     pub(crate) require_token: bool,
-    /// Show only: nobody can approve, resume, redrive, cancel or purge a run from this console
+    /// Show only: no one can approve, resume, redrive, cancel or purge a run from this console
     #[arg(long)]
     pub(crate) read_only: bool,
 }
@@ -35,7 +35,7 @@ pub(crate) enum Token {
     Add(AddToken),
     /// List the tokens, with what they are valid for
     List,
-    /// Revoke a token; whoever is signed in with it is signed out
+    /// Revoke a token; an operator who is signed in with it is signed out
     Revoke {
         /// The token's ID, as `token list` shows it
         #[arg(value_name = "ID")]

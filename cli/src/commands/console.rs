@@ -108,7 +108,7 @@ pub(crate) async fn begin(settings: &Settings, store: &Arc<dyn Store>, how: How)
     Ok(Served { stop, driving, task })
 }
 
-/// Whoever starts a console on a loopback address owns it.
+/// The user who starts a console on a loopback address owns it.
 fn owner(how: &How) -> Option<Owner> {
     let is_own = how.listen.ip().is_loopback() && !how.require_token;
     is_own.then(|| {
@@ -117,13 +117,13 @@ fn owner(how: &How) -> Option<Owner> {
     })
 }
 
-/// Fails if nobody could sign in.
+/// Fails if no one could sign in.
 async fn has_token(store: &dyn Store, now_ms: i64) -> Result<(), Failure> {
     let tokens = coordinator::ops::tokens::tokens(store, now_ms).await?;
     if tokens.iter().any(|token| token.valid) {
         return Ok(());
     }
-    Err(Failure::usage("nobody can sign in: the store has no valid token, and this console asks for one")
+    Err(Failure::usage("no one can sign in: the store has no valid token, and this console asks for one")
         .advise("make one with `crossfoot token add --name NAME --role viewer,operator`"))
 }
 

@@ -72,7 +72,7 @@ pub(crate) async fn demo(global: &Global, args: &Demo) -> Result<Done, Failure> 
     remark(&format!("next:  crossfoot report --format html -o report.html {flag}"));
     remark(&format!("       crossfoot explain {flag}"));
     if let Some(served) = served {
-        remark("the console goes on; stop it with Ctrl-C");
+        remark("the console continues; stop it with Ctrl-C");
         signal().await;
         served.end().await;
     }

@@ -5,9 +5,8 @@
 //! `crossfoot token add`; programs send it as a bearer token.
 
 pub(crate) mod failures;
-pub(crate) mod guard;
-mod origin;
-mod peer;
+pub(crate) mod origin;
+pub(crate) mod peer;
 pub mod secret;
 mod sessions;
 
@@ -53,8 +52,8 @@ pub struct Who {
     pub roles: OperatorRoles,
     /// How they are known.
     pub way: Way,
-    /// What a request that changes something must have in its `x-csrf-token`; empty for a bearer token, which no browser
-    /// sends by itself.
+    /// What a request that changes something must have in its `x-csrf-token`; empty for a bearer token, which no
+    /// browser sends by itself.
     pub csrf: String,
 }
 
@@ -100,6 +99,11 @@ impl Access {
             store,
             clock,
         })
+    }
+
+    /// Whether the console has an owner, who need not sign in.
+    pub(crate) const fn has_owner(&self) -> bool {
+        self.owner.is_some()
     }
 
     /// Whether operators sign in, for the page.

@@ -23,7 +23,7 @@ fn is_loopback(host: &str) -> bool {
 
 /// Checks where a request to a console on a loopback address comes from. A page of another site whose name is made to
 /// point at this machine has that name in `Host`; a proxy would make everyone the owner.
-pub(super) fn check_loopback(uri: &Uri, headers: &HeaderMap) -> Result<(), Problem> {
+pub(crate) fn check_loopback(uri: &Uri, headers: &HeaderMap) -> Result<(), Problem> {
     let host = headers.get(header::HOST).and_then(|value| value.to_str().ok()).or_else(|| uri.host());
     if !host.is_some_and(|host| is_loopback(host_of(host))) {
         return Err(Problem::forbidden("this console answers only at the address of this machine")
@@ -37,7 +37,7 @@ pub(super) fn check_loopback(uri: &Uri, headers: &HeaderMap) -> Result<(), Probl
 }
 
 /// Checks that a request with an `Origin` is of the page that was loaded from the same host.
-pub(super) fn check_origin(uri: &Uri, headers: &HeaderMap) -> Result<(), Problem> {
+pub(crate) fn check_origin(uri: &Uri, headers: &HeaderMap) -> Result<(), Problem> {
     let text = |name| headers.get(name).and_then(|value: &axum::http::HeaderValue| value.to_str().ok());
     let foreign = || {
         Problem::forbidden("the request comes from a page of another site")

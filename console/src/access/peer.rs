@@ -6,12 +6,12 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 const TABLES: [&str; 2] = ["/proc/net/tcp", "/proc/net/tcp6"];
 
 /// The user of the socket at `peer` that is connected to `own`; `None` where the kernel does not tell.
-pub(super) fn user_of(peer: SocketAddr, own: SocketAddr) -> Option<u32> {
+pub(crate) fn user_of(peer: SocketAddr, own: SocketAddr) -> Option<u32> {
     TABLES.iter().find_map(|table| user_in(&std::fs::read_to_string(table).ok()?, peer, own))
 }
 
 /// The user of this process; `None` where the kernel does not tell.
-pub(super) fn own_user() -> Option<u32> {
+pub(crate) fn own_user() -> Option<u32> {
     let status = std::fs::read_to_string("/proc/self/status").ok()?;
     // Real, effective, saved and file system: a socket has the last.
     status.lines().find_map(|line| line.strip_prefix("Uid:"))?.split_whitespace().nth(3)?.parse().ok()

@@ -25,7 +25,7 @@ pub fn random() -> Result<String, String> {
     Ok(domain::hex::encode(&bytes))
 }
 
-/// Makes a token.
+/// Makes a token for an operator.
 ///
 /// # Errors
 /// In words, when the system has no randomness.

@@ -38,7 +38,7 @@ pub(crate) async fn stream(
     if pulse.watchers() >= WATCHERS_MAX {
         return Err(Problem::unavailable("too many watch already").advise("poll /api/v1/runs instead"));
     }
-    pulse.is_wanted();
+    pulse.begin().await?;
     let last = headers.get("last-event-id").and_then(|value| value.to_str().ok());
     let (missed, receiver, is_whole) = pulse.join(&pulse.place(last));
     // The log of the store is the auditors'; a run's own events are asked for run by run.

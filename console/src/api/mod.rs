@@ -18,8 +18,8 @@ use axum::middleware::from_fn_with_state;
 use axum::routing::{get, post};
 use domain::role::OperatorRole;
 
-use crate::access::guard::{Gate, gate};
 use crate::desk::Desk;
+use crate::guard::{Gate, gate};
 
 /// Every route under `/api/v1`, each behind the role that it needs.
 pub(crate) fn routes(desk: &Arc<Desk>) -> Router<Arc<Desk>> {

@@ -70,7 +70,7 @@ fn listed(row: TokenRow, now_ms: i64) -> ListedToken {
 }
 
 impl Coordinator {
-    /// Keeps a token. The log has who made it for whom, and never the token.
+    /// Keeps a token for the console. The log has who made it for whom, and never the token.
     ///
     /// # Errors
     /// [`StoreError`] of the database.

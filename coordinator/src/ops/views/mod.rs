@@ -1,5 +1,5 @@
-//! What an operator asks of a store, as one answer each: what commands print with `--json`, and what the console serves.
-//! A key that is printed is a promise: each type has a JSON Schema.
+//! What an operator asks of a store, as one answer each: what commands print with `--json`, and what the console
+//! serves. A key that is printed is a promise: each type has a JSON Schema.
 
 pub mod chunks;
 pub mod findings;

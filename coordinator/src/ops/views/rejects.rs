@@ -189,8 +189,8 @@ pub async fn shown(
     Ok(Some(ShownReject { record, bytes, fields, reject: ListedReject::of(row, job.is_sensitive()) }))
 }
 
-/// The line of the job's copybooks that declares `field`: a level number, and the field's name as COBOL writes it. A name
-/// that stands on several lines says nothing.
+/// The line of the job's copybooks that declares `field`: a level number, and the field's name as COBOL writes it. A
+/// name that stands on several lines says nothing.
 fn copybook_line(job: &str, field: &str) -> Option<String> {
     let declares = |line: &&str| {
         let mut words = line.split_whitespace();

@@ -163,8 +163,8 @@ impl WatchedRun {
         }
     }
 
-    /// The run with its rate, and what follows from that. The length of a source that is not cut to its end is estimated
-    /// by its bytes, unless it seems to be compressed.
+    /// The run with its rate, and what follows from that. The length of a source that is not cut to its end is
+    /// estimated by its bytes, unless it seems to be compressed.
     #[must_use]
     pub fn at_rate(self, rate: Option<u64>, CountedRun { run, totals, .. }: &CountedRun) -> Self {
         let rate = rate.filter(|_| run.state == RunState::Loading);

@@ -9,7 +9,7 @@ use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 use domain::role::OperatorRole;
 
-use super::{Way, Who, has, origin, peer, secret};
+use crate::access::{Way, Who, has, origin, peer, secret};
 use crate::desk::Desk;
 use crate::problem::Problem;
 
@@ -36,9 +36,9 @@ pub(crate) async fn door(
     request: Request,
     next: Next,
 ) -> Response {
-    let checked = match desk.access.owner {
-        Some(_) => origin::check_loopback(request.uri(), request.headers()).and_then(|()| of_owner(from, at)),
-        None => Ok(()),
+    let checked = match desk.access.has_owner() {
+        true => origin::check_loopback(request.uri(), request.headers()).and_then(|()| of_owner(from, at)),
+        false => Ok(()),
     };
     match checked.and_then(|()| origin::check_origin(request.uri(), request.headers())) {
         Ok(()) => next.run(request).await,
