@@ -1,6 +1,7 @@
 //! The command line as clap parses it.
 
 mod audit;
+mod console;
 mod dead_letters;
 mod fleet;
 mod opening;
@@ -12,6 +13,7 @@ use clap::{Args as ClapArgs, Parser, Subcommand, ValueEnum};
 use platform::secret::ServerUrl;
 
 pub(crate) use audit::{Audit, Export, Prove, VerifyArgs};
+pub(crate) use console::{AddToken, Beside, Console, Token};
 pub(crate) use dead_letters::{DeadLetters, Letters};
 pub(crate) use fleet::{Doctor, Redrive, Serve, Submit, Worker, WorkerRole};
 pub(crate) use opening::{DecodeProof, Opening};
@@ -101,6 +103,8 @@ pub(crate) enum Command {
     Explain(Explain),
     /// Print a run's report
     Report(Report),
+    /// Serve the operations console: runs, workers, rejects and the log as pages, and over HTTP
+    Console(Console),
     /// Submit a run to the coordinator service
     Submit(Submit),
     /// Start a coordinator, which drives submitted runs to their verdicts
@@ -133,6 +137,9 @@ pub(crate) enum Command {
     Doctor(Doctor),
     /// Print the JSON Schema of the job file, of the settings, or of what a command prints with --json
     Schema(Schema),
+    /// Make, list or revoke tokens, with which operators sign in to the console
+    #[command(subcommand)]
+    Token(Token),
     /// Replace the key that seals messages; the previous key stays valid for messages in flight
     ///
     /// Running processes pick up the new key within 30 seconds, without a restart. Wait at least 60 seconds before you
@@ -179,6 +186,8 @@ pub(crate) struct Demo {
     /// Tamper with staging during the run, to show that the checks find it
     #[arg(long, value_enum, value_name = "DAMAGE", num_args = 0..=1, default_missing_value = "all")]
     pub(crate) inject: Option<Damage>,
+    #[command(flatten)]
+    pub(crate) beside: Beside,
     #[command(flatten)]
     pub(crate) fleet: Fleet,
 }
@@ -255,6 +264,8 @@ pub(crate) struct Run {
     /// Stop after this long without progress and exit with code 3; the run can be resumed [default: no limit]
     #[arg(long, value_name = "SECONDS", value_parser = clap::value_parser!(u64).range(1..))]
     pub(crate) patience: Option<u64>,
+    #[command(flatten)]
+    pub(crate) beside: Beside,
     #[command(flatten)]
     pub(crate) fleet: Fleet,
 }

@@ -54,6 +54,7 @@ const GROUPS: [(&str, &[(&str, &str)]); 5] = [
     (
         "Serve",
         &[
+            ("console", "crossfoot console --store postgres://db.example/ledger --listen 127.0.0.1:8787"),
             (
                 "coordinator",
                 "crossfoot coordinator --broker amqp://mq.example --store postgres://db.example/ledger",
@@ -63,6 +64,7 @@ const GROUPS: [(&str, &[(&str, &str)]); 5] = [
                 "crossfoot worker --role processor,writer --broker amqp://mq.example --store \
                  postgres://db.example/ledger",
             ),
+            ("token", "crossfoot token add --name anna --role viewer,approver --days 30"),
             ("rotate-key", "crossfoot rotate-key --store postgres://db.example/ledger"),
         ],
     ),

@@ -7,6 +7,7 @@
 mod args;
 mod commands;
 mod demo;
+mod driving;
 mod help;
 mod hooks;
 mod infer;

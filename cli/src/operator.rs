@@ -20,19 +20,22 @@ const NAME_CHARS_MAX: usize = 100;
 pub(crate) fn named(typed: Option<&str>) -> Result<(), Failure> {
     let variable = std::env::var("CROSSFOOT_OPERATOR").ok().filter(|name| !name.is_empty());
     let name = typed.map(str::to_owned).or(variable);
-    if let Some(name) = &name {
-        let is_plain = !name.chars().any(|c| c.is_control() || c == '\'' || c == '"');
-        if name.trim() != name || name.is_empty() || name.chars().count() > NAME_CHARS_MAX || !is_plain {
-            return Err(Failure::usage(format!(
-                "invalid operator name `{}`: use 1 to {NAME_CHARS_MAX} characters, without quotes or \
-                 surrounding spaces",
-                name.escape_debug()
-            )));
-        }
-    }
+    name.as_deref().map_or(Ok(()), check)?;
     // A command has one operator, no matter how often it is set.
     let _ = NAMED.set(name);
     Ok(())
+}
+
+/// Checks that an operator can have this name.
+pub(crate) fn check(name: &str) -> Result<(), Failure> {
+    let is_plain = !name.chars().any(|c| c.is_control() || c == '\'' || c == '"');
+    if name.trim() == name && !name.is_empty() && name.chars().count() <= NAME_CHARS_MAX && is_plain {
+        return Ok(());
+    }
+    Err(Failure::usage(format!(
+        "invalid operator name `{}`: use 1 to {NAME_CHARS_MAX} characters, without quotes or surrounding spaces",
+        name.escape_debug()
+    )))
 }
 
 /// Returns the operator, and the context for the log.

@@ -132,6 +132,6 @@ pub(crate) fn style() -> Style {
 }
 
 fn indicatif_width() -> Option<u16> {
-    let (_, columns) = console::Term::stdout().size_checked()?;
+    let (_, columns) = terminal::Term::stdout().size_checked()?;
     Some(columns)
 }

@@ -3,119 +3,22 @@
 
 pub(crate) mod dead_letters;
 pub(crate) mod failed;
-pub(crate) mod fleet;
 
-use std::collections::BTreeMap;
 use std::path::PathBuf;
 
 use coordinator::evidence::pack::Vouched;
-use coordinator::report::trends::TrendRow;
-use domain::constraint::Reason;
-use domain::finding::Finding;
+use coordinator::ops::tokens::ListedToken;
+use coordinator::ops::views::record::PreviewedRecord;
 use domain::fingerprint::Hash;
-use domain::ids::{ChunkNo, RecordNo, RunId, WorkerId};
+use domain::ids::RunId;
 use domain::invariants::Invariant;
 use domain::lifecycle::RunState;
 use domain::pack::proof::Statement;
 use domain::pack::{Manifest, PartCheck};
-use domain::report::{Outcome, Report};
 use drill::defect::{Located, Strikes};
 use schemars::JsonSchema;
 use serde::Serialize;
 use store::own_table::TableLook;
-
-/// One run in the list of `runs`.
-#[derive(Debug, Serialize, JsonSchema)]
-pub(crate) struct ListedRun {
-    /// The id of the run, which other commands take.
-    pub(crate) run_id: RunId,
-    /// The name of the run's job.
-    pub(crate) job: String,
-    /// Where the run is in its life.
-    pub(crate) state: RunState,
-    /// The outcome of the run.
-    pub(crate) outcome: Outcome,
-    /// Where the source is.
-    pub(crate) source: String,
-    /// Records in the source, once it is split.
-    pub(crate) records: Option<u64>,
-    /// When the run was opened: milliseconds since 1970, UTC.
-    pub(crate) opened_at_ms: i64,
-    /// When the run ended, if it has: milliseconds since 1970, UTC.
-    pub(crate) ended_at_ms: Option<i64>,
-    /// Time spent by coordinators, in milliseconds.
-    pub(crate) elapsed_ms: u64,
-    /// Who opened the run: `operator@host`.
-    pub(crate) actor: String,
-    /// Whether the run's staging rows and rejects were removed.
-    pub(crate) purged: bool,
-    /// Why the run is in this state, if that needs saying.
-    pub(crate) note: Option<String>,
-}
-
-/// One run as `show` prints it: its report and its progress.
-#[derive(Debug, Serialize, JsonSchema)]
-pub(crate) struct ShownRun {
-    #[serde(flatten)]
-    pub(crate) report: Report,
-    /// How far the run is.
-    pub(crate) progress: RunProgress,
-}
-
-/// How far a run is.
-#[derive(Debug, Serialize, JsonSchema)]
-pub(crate) struct RunProgress {
-    /// Chunks that the source was cut into so far.
-    pub(crate) chunks_split: u64,
-    /// Chunks that are committed to staging.
-    pub(crate) chunks_committed: u64,
-    /// Chunks that were set aside because they kept failing.
-    pub(crate) chunks_set_aside: u64,
-    /// Records of the committed chunks.
-    pub(crate) records: u64,
-}
-
-/// One reject, with every reason.
-#[derive(Debug, Serialize, JsonSchema)]
-pub(crate) struct ListedReject {
-    /// The record's place in its source, from 1.
-    pub(crate) record_no: RecordNo,
-    /// The chunk that the record is in.
-    pub(crate) chunk_no: ChunkNo,
-    /// Where the record begins in the source (after decompression).
-    pub(crate) byte_offset: u64,
-    /// The worker that rejected the record.
-    pub(crate) worker_id: WorkerId,
-    /// The record's bytes in hexadecimal digits; null in a job with sensitive fields.
-    pub(crate) raw_hex: Option<String>,
-    /// Every reason that was found.
-    pub(crate) reasons: Vec<Reason>,
-}
-
-/// The differences of a run, as `explain` prints them.
-#[derive(Debug, Serialize, JsonSchema)]
-pub(crate) struct Explained {
-    /// The id of the run, which other commands take.
-    pub(crate) run_id: RunId,
-    /// How many findings there are.
-    pub(crate) findings_total: u64,
-    /// The findings, as many as `--limit` allows.
-    pub(crate) findings: Vec<Finding>,
-}
-
-/// The version of the shape of [`JobTrends`].
-pub(crate) const TRENDS_VERSION: u32 = 2;
-
-/// A job's runs side by side.
-#[derive(Debug, Serialize, JsonSchema)]
-pub(crate) struct JobTrends {
-    /// The version of the shape of this document.
-    pub(crate) trends_version: u32,
-    /// The name of the job whose runs are compared.
-    pub(crate) job: String,
-    /// The runs, the newest first.
-    pub(crate) runs: Vec<TrendRow>,
-}
 
 /// A job file as `check` understands it.
 #[derive(Debug, Serialize, JsonSchema)]
@@ -162,38 +65,6 @@ pub(crate) struct CheckedField {
     pub(crate) required: bool,
     /// Whether the field's content is shown as a mask.
     pub(crate) sensitive: bool,
-}
-
-/// One record of a source as the job reads it.
-#[derive(Debug, Serialize, JsonSchema)]
-pub(crate) struct PreviewedRecord {
-    /// The record's place in its source, from 1.
-    pub(crate) record_no: u64,
-    /// Where the record begins in the source (after decompression).
-    pub(crate) offset: u64,
-    /// The record's length in bytes.
-    pub(crate) bytes: usize,
-    /// The record type; null if the record is of none.
-    pub(crate) record: Option<String>,
-    /// The record's fields, in the order of the layout.
-    pub(crate) fields: Vec<PreviewedField>,
-    /// Why the record would be rejected; empty if it would not.
-    pub(crate) rejected: Vec<Reason>,
-}
-
-/// One field of a record as the job reads it.
-#[derive(Debug, Serialize, JsonSchema)]
-pub(crate) struct PreviewedField {
-    /// The field's name, which is its column's too.
-    pub(crate) name: String,
-    /// Where the field begins in the record, from 0, in formats in which it has a place.
-    pub(crate) offset: Option<usize>,
-    /// The field's length in bytes, in formats in which it has a place.
-    pub(crate) bytes: Option<usize>,
-    /// The field's bytes in hexadecimal digits; null if they are withheld.
-    pub(crate) hex: Option<String>,
-    /// The field's value; `?` if it has none.
-    pub(crate) value: String,
 }
 
 /// A run, and the state that a command left it in.
@@ -247,60 +118,6 @@ pub(crate) struct ListedDefect {
     pub(crate) must: Vec<String>,
     /// How closely the defect must be located when a check catches it.
     pub(crate) must_locate: Located,
-}
-
-/// One event of the evidence log.
-#[derive(Debug, Serialize, JsonSchema)]
-pub(crate) struct LoggedEvent {
-    /// The event's number, from 1, without gaps.
-    pub(crate) seq: u64,
-    /// When it happened, UTC: `2024-02-29T13:45:00.123Z`.
-    pub(crate) at: String,
-    /// The run that the event belongs to; null for events of the store itself.
-    pub(crate) run_id: Option<String>,
-    /// What happened: `opened`, `resumed`, `approved`, `promoted` and so on.
-    pub(crate) kind: String,
-    /// Who did it: `operator@host`.
-    pub(crate) actor: String,
-    /// What there is to say about it; the keys depend on `kind`.
-    pub(crate) detail: serde_json::Map<String, serde_json::Value>,
-    /// The hash of the event before.
-    pub(crate) previous: Hash,
-    /// The hash over the whole event and `previous`.
-    pub(crate) hash: Hash,
-}
-
-/// What a walk over the evidence log found.
-#[derive(Debug, Serialize, JsonSchema)]
-#[serde(untagged)]
-pub(crate) enum WalkedLog {
-    /// Nothing was removed, reordered or rewritten.
-    Intact {
-        /// Whether the log is intact: true.
-        intact: bool,
-        /// How many events the log has.
-        events: u64,
-        /// The hash of the last event.
-        head: Hash,
-        /// What the checkpoint file held; null if none was given.
-        checkpoints: Option<HeldCheckpoints>,
-    },
-    /// The log is not what was written.
-    Broken {
-        /// Whether the log is intact: false.
-        intact: bool,
-        /// Which event is at fault, and why.
-        reason: String,
-    },
-}
-
-/// What a checkpoint file held.
-#[derive(Debug, Serialize, JsonSchema)]
-pub(crate) struct HeldCheckpoints {
-    /// How many checkpoints of this store the log still holds.
-    pub(crate) held: usize,
-    /// How many checkpoints are of other stores, by the store's name.
-    pub(crate) of_other_stores: BTreeMap<String, u64>,
 }
 
 /// A pack of evidence that was written.
@@ -366,4 +183,21 @@ pub(crate) struct ListedSchema {
     pub(crate) id: String,
     /// What the schema describes.
     pub(crate) about: &'static str,
+}
+
+/// A token that was made for the console.
+#[derive(Debug, Serialize, JsonSchema)]
+pub(crate) struct MadeToken {
+    /// The token, which is not shown again.
+    pub(crate) token: String,
+    /// What is kept of it.
+    #[serde(flatten)]
+    pub(crate) listed: ListedToken,
+}
+
+/// A token that was revoked.
+#[derive(Debug, Serialize, JsonSchema)]
+pub(crate) struct RevokedToken {
+    /// What the token was called.
+    pub(crate) token_id: String,
 }

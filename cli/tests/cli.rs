@@ -12,6 +12,9 @@ mod cli {
     mod acts;
     mod audit;
     mod bad_data;
+    mod browser;
+    mod console;
+    mod console_access;
     mod desk;
     mod drill;
     mod files;

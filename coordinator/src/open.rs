@@ -15,7 +15,7 @@ use store::model::NewRun;
 use thiserror::Error;
 
 use crate::context::coordinator::Coordinator;
-use crate::ops::standing::driver;
+use crate::context::lease::driver;
 use crate::progress::Phase;
 use crate::split::splitter::ChunkLimits;
 use crate::split::{SplitError, of_source};

@@ -54,6 +54,10 @@ crate::named! {
         DeadLettersReplayed = "dead-letters-replayed",
         /// Dead letters were removed.
         DeadLettersCleared = "dead-letters-cleared",
+        /// A token for the console was made.
+        TokenAdded = "token-added",
+        /// A token for the console was revoked.
+        TokenRevoked = "token-revoked",
         /// A verdict could not be sent to a webhook or command.
         NotificationFailed = "notification-failed",
         /// The log's head could not be noted outside the store.

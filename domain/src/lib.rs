@@ -6,8 +6,8 @@
 //! Read in this order: the nouns ([`ids`], [`amount`], [`value`], [`layout`], [`record`], [`mask`]), what is measured
 //! of them ([`fingerprint`], [`totals`], [`counts`], [`balance`]), what is declared or demanded ([`declared`],
 //! [`footing`], [`constraint`], [`rule`]), what is decided ([`reconcile`], [`check`], [`permit`], [`lifecycle`],
-//! [`lease`], [`start`], [`retry`], [`approval`]), and what is left behind ([`finding`], [`event`], [`checkpoint`],
-//! [`report`], [`pack`]).
+//! [`lease`], [`start`], [`retry`], [`approval`], [`role`], [`pace`]), and what is left behind ([`finding`],
+//! [`event`], [`checkpoint`], [`report`], [`pack`]).
 
 #![deny(clippy::float_arithmetic)]
 
@@ -40,12 +40,14 @@ pub mod lifecycle;
 pub mod limits;
 pub mod mask;
 mod named;
+pub mod pace;
 pub mod pack;
 pub mod permit;
 pub mod reconcile;
 pub mod record;
 pub mod report;
 pub mod retry;
+pub mod role;
 pub mod round_trip;
 pub mod rule;
 pub mod seal;

@@ -41,6 +41,8 @@ pub(crate) struct Serve {
     /// Maximum number of concurrent runs
     #[arg(long, default_value_t = 8, value_name = "N", value_parser = clap::value_parser!(u16).range(1..))]
     pub(crate) runs: u16,
+    #[command(flatten)]
+    pub(crate) beside: super::Beside,
 }
 
 /// The arguments of `crossfoot worker`.

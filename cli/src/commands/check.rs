@@ -11,7 +11,7 @@ use store::masking::random;
 
 use super::context::{found_columns, read_job, source_of};
 use super::own_tables;
-use super::preview::{self, Shown};
+use super::preview;
 use crate::args::{Check, Global};
 use crate::infer::fits::{Sample, advice};
 use crate::infer::plausible;
@@ -78,7 +78,7 @@ pub(crate) async fn check(global: &Global, args: &Check) -> Result<Done, Failure
             notes,
             tables: looks.clone(),
             fits,
-            records: preview.map(|preview| preview.into_iter().map(Shown::printed).collect()),
+            records: preview,
         })?;
         own_tables::usable(looks)?;
         return Ok(Done::Well);

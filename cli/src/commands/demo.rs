@@ -11,7 +11,8 @@ use job::Job;
 use rusqlite::Connection;
 use source::Location;
 
-use super::run::{Begin, conclude, start};
+use super::console;
+use super::run::{Begin, conclude, signal, start};
 use crate::args::{Damage, Demo, Global};
 use crate::demo::{COPYBOOK, JOB, write_source};
 use crate::outcome::{Done, Failure};
@@ -43,6 +44,7 @@ pub(crate) async fn demo(global: &Global, args: &Demo) -> Result<Done, Failure> 
     global.store = Some(format!("sqlite:{}", database.display()).into());
     let settings = wiring::settings(&global, Some(&args.fleet))?;
     let store = wiring::store(&settings, true).await?;
+    let served = console::beside(&settings, &store, args.beside, None).await?;
     let job = Arc::new(Job::read(&job_path)?);
     let request = RunRequest {
         job,
@@ -69,6 +71,11 @@ pub(crate) async fn demo(global: &Global, args: &Demo) -> Result<Done, Failure> 
     let flag = format!("--store sqlite:{}", database.display());
     remark(&format!("next:  crossfoot report --format html -o report.html {flag}"));
     remark(&format!("       crossfoot explain {flag}"));
+    if let Some(served) = served {
+        remark("the console continues; stop it with Ctrl-C");
+        signal().await;
+        served.end().await;
+    }
     Ok(done)
 }
 

@@ -1,6 +1,7 @@
 //! `fleet`: which coordinators and workers are alive, and what each holds.
 
 use coordinator::ops::roster::{Member, roster};
+use coordinator::ops::views;
 use coordinator::report::text::table::{Column, Grid, sentence};
 use domain::visible::visible;
 use domain::words::plural;
@@ -9,31 +10,24 @@ use super::context::open_store;
 use crate::args::Global;
 use crate::outcome::{Done, Failure};
 use crate::output::{print, print_json, style};
-use crate::printed::fleet::{ListedFleet, MissingRoles};
 use crate::wiring;
 
 /// How many runs or chunks of one process the text names.
 const HELD_SHOWN: usize = 3;
 
 /// Why an embedded fleet has no processes of its own.
-const EMBEDDED: &str = "the broker is memory:, so coordinator and workers are part of `crossfoot run`, and are listed \
+pub(super) const EMBEDDED: &str = "the broker is memory:, so coordinator and workers are part of `crossfoot run`, and are listed \
                         only while one runs on this store";
 
 /// Runs `crossfoot fleet`: lists the fleet's processes.
 pub(crate) async fn fleet(global: &Global) -> Result<Done, Failure> {
     let (settings, store) = open_store(global).await?;
-    let found = roster(&*store).await?;
     let is_embedded = wiring::is_embedded(&settings);
     if global.json {
-        let missing = MissingRoles {
-            coordinator: found.missing.coordinator,
-            processors: found.missing.processors,
-            writers: found.missing.writers,
-        };
-        let note = is_embedded.then(|| EMBEDDED.to_owned());
-        print_json(&ListedFleet { members: found.members, missing, note })?;
+        print_json(&views::fleet::fleet(&*store, is_embedded.then(|| EMBEDDED.to_owned())).await?)?;
         return Ok(Done::Well);
     }
+    let found = roster(&*store).await?;
     let mut lines = if found.members.is_empty() {
         format!("no process of a fleet is alive on {}\n", store.url())
     } else {

@@ -2,6 +2,7 @@
 
 mod audit;
 mod check;
+mod console;
 mod context;
 mod dead_letters;
 mod demo;
@@ -24,6 +25,7 @@ mod schema;
 mod serve;
 mod submit;
 mod target;
+mod token;
 mod trends;
 
 use crate::args::{Args, Command};
@@ -45,6 +47,7 @@ pub(crate) async fn run(args: Args) -> Result<Done, Failure> {
         Command::Rejects(rejects) => rejects::rejects(global, &rejects).await,
         Command::Explain(explain) => explain::explain(global, &explain).await,
         Command::Report(report) => report::report(global, &report).await,
+        Command::Console(args) => console::console(global, &args).await,
         Command::Submit(submit) => Box::pin(submit::submit(global, &submit)).await,
         Command::Coordinator(args) => Box::pin(serve::coordinator(global, &args)).await,
         Command::Worker(args) => serve::worker(global, &args).await,
@@ -52,6 +55,7 @@ pub(crate) async fn run(args: Args) -> Result<Done, Failure> {
         Command::DeadLetters(args) => Box::pin(dead_letters::dead_letters(global, &args)).await,
         Command::Fleet => fleet::fleet(global).await,
         Command::Doctor(args) => doctor::doctor(global, &args).await,
+        Command::Token(args) => token::token(global, &args).await,
         Command::RotateKey => rotate_key::rotate_key(global).await,
         Command::Resume(resume) => Box::pin(run::resume(global, &resume)).await,
         Command::Approve(approve) => Box::pin(run::approve(global, &approve)).await,

@@ -1,6 +1,6 @@
 //! `cancel` and `purge`.
 
-use coordinator::ops::{may_cancel, may_purge};
+use coordinator::ops::{acts, may_cancel, may_purge};
 use domain::words::plural;
 
 use super::context::open_store;
@@ -14,11 +14,7 @@ use crate::wiring;
 /// Runs `crossfoot cancel`: ends a run that is not over; its rows stay out of final.
 pub(crate) async fn cancel(global: &Global, args: &Operate) -> Result<Done, Failure> {
     let (settings, store) = open_store(global).await?;
-    let act = Act {
-        command: "cancel",
-        does: "ends the run; none of its rows reach final, and it cannot be resumed",
-        may: may_cancel,
-    };
+    let act = Act { command: "cancel", does: acts::Act::Cancel.does(), may: may_cancel };
     let run = target(global, &*store, args, &act).await?;
     let (coordinator, _watcher) = wiring::coordinator_without_broker(&settings, &store);
     let run = coordinator.cancel(run.run_id, args.reason.as_deref()).await?;
@@ -34,11 +30,7 @@ pub(crate) async fn cancel(global: &Global, args: &Operate) -> Result<Done, Fail
 /// Runs `crossfoot purge`: deletes a finished run's staging rows and rejects.
 pub(crate) async fn purge(global: &Global, args: &Operate) -> Result<Done, Failure> {
     let (settings, store) = open_store(global).await?;
-    let act = Act {
-        command: "purge",
-        does: "deletes the run's staging rows and rejects; its ledger, checks and log stay",
-        may: may_purge,
-    };
+    let act = Act { command: "purge", does: acts::Act::Purge.does(), may: may_purge };
     let run = target(global, &*store, args, &act).await?;
     let (coordinator, _watcher) = wiring::coordinator_without_broker(&settings, &store);
     let removed = coordinator.purge(run.run_id, args.reason.as_deref()).await?;

@@ -2,6 +2,7 @@
 
 use std::io::Write;
 
+use coordinator::ops::views::rejects::ListedReject;
 use domain::ids::RunId;
 use domain::visible::visible;
 use domain::words::plural;
@@ -15,7 +16,6 @@ use super::context::{find_run, open_store};
 use crate::args::{Global, Rejects};
 use crate::outcome::{Done, Failure};
 use crate::output::{print, print_json, remark, warn_of_others};
-use crate::printed::ListedReject;
 use crate::wiring;
 
 const PAGE: u32 = 500;
@@ -39,18 +39,7 @@ pub(crate) async fn rejects(global: &Global, args: &Rejects) -> Result<Done, Fai
     }
     let rows = store.rejects(run.run_id, 0, args.limit).await?;
     if global.json {
-        let list: Vec<_> = rows
-            .into_iter()
-            .map(|row| ListedReject {
-                record_no: row.record_no,
-                chunk_no: row.chunk_no,
-                byte_offset: row.offset,
-                worker_id: row.worker_id,
-                // The position of a sensitive field in a reject is unknown.
-                raw_hex: (!job.is_sensitive()).then(|| domain::hex::encode(&row.raw)),
-                reasons: row.reasons,
-            })
-            .collect();
+        let list: Vec<_> = rows.into_iter().map(|row| ListedReject::of(row, job.is_sensitive())).collect();
         print_json(&list)?;
         return Ok(Done::Well);
     }

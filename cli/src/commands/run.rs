@@ -9,7 +9,7 @@ use coordinator::load::LoadError;
 use coordinator::open::RunRequest;
 use coordinator::ops::attendance::Watcher;
 use coordinator::ops::standing::{Standing, standing};
-use coordinator::ops::{OpsError, Requeued, may_approve, may_redrive};
+use coordinator::ops::{OpsError, Requeued, acts, may_approve, may_redrive};
 use coordinator::report::{summary, text};
 use coordinator::run::{Drive, Ending, RunError};
 use coordinator::split::SplitError;
@@ -23,6 +23,7 @@ use settings::Settings;
 use source::Location;
 use store::Store;
 
+use super::console;
 use super::context::{find_run, open_store, read_job, source_of};
 use super::submit::await_verdict;
 use super::target::{Act, target};
@@ -41,9 +42,17 @@ pub(crate) async fn run(global: &Global, args: &Run) -> Result<Done, Failure> {
     // Checks the source first, so that a missing one does not leave an empty store.
     drop(source::SourceFile::open(request.source.clone(), request.job.compression)?);
     let store = wiring::store(&settings, true).await?;
-    let ended = start(global, &settings, &store, Begin::Open(Box::new(request)), args.patience).await?;
-    Ok(conclude(global, &*store, ended).await)
+    let served = console::beside(&settings, &store, args.beside, Some(ONE_RUN)).await?;
+    let ended = start(global, &settings, &store, Begin::Open(Box::new(request)), args.patience).await;
+    if let Some(served) = served {
+        served.end().await;
+    }
+    Ok(conclude(global, &*store, ended?).await)
 }
+
+/// Why a console beside a run drives no others.
+const ONE_RUN: &str = "this console ends with the run that it is served beside, and drives no others; use the command \
+                       line, or start `crossfoot console`";
 
 /// The run of `job` on `source` that the arguments ask for, in the foreground.
 pub(super) fn request(
@@ -86,11 +95,7 @@ pub(crate) async fn resume(global: &Global, args: &Resume) -> Result<Done, Failu
 pub(crate) async fn redrive(global: &Global, args: &Redrive) -> Result<Done, Failure> {
     let settings = wiring::settings(global, Some(&args.fleet))?;
     let store = wiring::store(&settings, false).await?;
-    let act = Act {
-        command: "redrive",
-        does: "requeues the chunks that were set aside, with their starts forgotten, and continues the run",
-        may: may_redrive,
-    };
+    let act = Act { command: "redrive", does: acts::Act::Redrive.does(), may: may_redrive };
     let run = target(global, &*store, &args.operate, &act).await?;
     let (coordinator, _watcher) = wiring::coordinator_without_broker(&settings, &store);
     let Requeued { chunks, is_submitted } =
@@ -122,11 +127,7 @@ pub(crate) async fn redrive(global: &Global, args: &Redrive) -> Result<Done, Fai
 /// Runs `crossfoot approve`: verifies a paused run's staging again and promotes it.
 pub(crate) async fn approve(global: &Global, args: &Approve) -> Result<Done, Failure> {
     let (settings, store) = open_store(global).await?;
-    let act = Act {
-        command: "approve",
-        does: "verifies staging again and promotes the run's rows to final",
-        may: may_approve,
-    };
+    let act = Act { command: "approve", does: acts::Act::Approve.does(), may: may_approve };
     let run = target(global, &*store, &args.operate, &act).await?;
     let source = args.source.as_deref().map(Location::parse);
     let begin = Begin::Approve(run.run_id, args.operate.reason.clone(), source);

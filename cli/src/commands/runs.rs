@@ -1,6 +1,7 @@
 //! `runs`, `show` and `workers`: list runs, and show one run or its workers.
 
 use coordinator::ops::held::held;
+use coordinator::ops::views::runs::{ListedRun, ShownRun};
 use coordinator::report::format::{second, time_to_second};
 use coordinator::report::text::Style;
 use coordinator::report::text::table::{Column, Grid, facts, sentence};
@@ -16,7 +17,6 @@ use super::context::{find_run, open_store};
 use crate::args::{Global, RunArg, Runs, Show};
 use crate::outcome::{Done, Failure};
 use crate::output::{print, print_json, style};
-use crate::printed::{ListedRun, RunProgress, ShownRun};
 
 /// Runs `crossfoot runs`: lists runs, newest first.
 pub(crate) async fn runs(global: &Global, args: &Runs) -> Result<Done, Failure> {
@@ -29,23 +29,7 @@ pub(crate) async fn runs(global: &Global, args: &Runs) -> Result<Done, Failure> 
     };
     let runs = store.runs(&filter, args.limit).await?;
     if global.json {
-        let list: Vec<_> = runs
-            .iter()
-            .map(|run| ListedRun {
-                run_id: run.run_id,
-                job: run.job.clone(),
-                state: run.state,
-                outcome: Outcome::of(run.state),
-                source: run.source.clone(),
-                records: run.split.map(|split| split.records),
-                opened_at_ms: run.opened_at_ms,
-                ended_at_ms: run.ended_at_ms,
-                elapsed_ms: run.elapsed_ms,
-                actor: run.actor.clone(),
-                purged: run.purged,
-                note: run.note.clone(),
-            })
-            .collect();
+        let list: Vec<_> = runs.iter().map(ListedRun::of).collect();
         print_json(&list)?;
         return Ok(Done::Well);
     }
@@ -99,14 +83,8 @@ pub(crate) async fn show(global: &Global, args: &Show) -> Result<Done, Failure> 
     let report = summary::report(&*store, run.run_id).await?;
     let progress = store.progress(run.run_id).await?;
     if global.json {
-        let progress = RunProgress {
-            chunks_split: progress.split,
-            chunks_committed: progress.committed,
-            chunks_set_aside: progress.set_aside,
-            records: progress.records,
-        };
         let done = Done::of(report.outcome, args.verdict);
-        print_json(&ShownRun { report, progress })?;
+        print_json(&ShownRun { report, progress: progress.into() })?;
         return Ok(done);
     }
     let chunks = run

@@ -11,6 +11,7 @@ use platform::causes::chain;
 use tokio_util::task::TaskTracker;
 use worker::{Identity, Jobs, WorkerContext};
 
+use super::console;
 use super::run::signal;
 use crate::args::{Global, Serve, Worker, WorkerRole};
 use crate::outcome::{Done, Failure};
@@ -105,6 +106,7 @@ pub(crate) async fn coordinator(global: &Global, args: &Serve) -> Result<Done, F
     let (coordinator, _watcher) = wiring::coordinator(&settings, &store).await?;
     let (stop, post) = (coordinator.stop.clone(), Arc::clone(&coordinator.post));
     let service = Service { coordinator, runs_max: usize::from(args.runs), told: tell };
+    let console = console::beside(&settings, &store, args.beside, None).await?;
     remark("coordinator started; stop with SIGTERM or Ctrl-C (its runs continue at the next start)");
     let stopper = tokio::spawn(async move {
         signal().await;
@@ -113,6 +115,9 @@ pub(crate) async fn coordinator(global: &Global, args: &Serve) -> Result<Done, F
         std::process::exit(3);
     });
     let served = service.run().await;
+    if let Some(console) = console {
+        console.end().await;
+    }
     stopper.abort();
     post.broker().close().await;
     served?;

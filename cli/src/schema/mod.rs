@@ -5,6 +5,8 @@
 pub(crate) mod markdown;
 
 use coordinator::ops::dead_letters::DeadLetter;
+use coordinator::ops::tokens::ListedToken;
+use coordinator::ops::views;
 use coordinator::report::summary::REPORT_VERSION;
 use coordinator::run::Notification;
 use domain::counts::WorkerShare;
@@ -43,13 +45,13 @@ pub(crate) const CATALOGUE: &[Named] = &[
     named("report", "a run's report: `run`, `resume`, `approve`, `report`, `submit --wait`", of::<Report>)
         .of_version(REPORT_VERSION),
     named("webhook", "what a webhook or a command is told of a run: `[notify]`", of::<Notification<'_>>),
-    named("runs", "the list of runs: `runs`", of::<Vec<printed::ListedRun>>),
-    named("show", "one run and its progress: `show`", of::<printed::ShownRun>).of_version(REPORT_VERSION),
+    named("runs", "the list of runs: `runs`", of::<Vec<views::runs::ListedRun>>),
+    named("show", "one run and its progress: `show`", of::<views::runs::ShownRun>).of_version(REPORT_VERSION),
     named("workers", "each worker's share of a run: `workers`", of::<Vec<WorkerShare>>),
-    named("rejects", "a run's rejects: `rejects`", of::<Vec<printed::ListedReject>>),
-    named("explain", "a run's differences: `explain`", of::<printed::Explained>),
-    named("trends", "a job's runs side by side: `trends`", of::<printed::JobTrends>)
-        .of_version(printed::TRENDS_VERSION),
+    named("rejects", "a run's rejects: `rejects`", of::<Vec<views::rejects::ListedReject>>),
+    named("explain", "a run's differences: `explain`", of::<views::findings::Explained>),
+    named("trends", "a job's runs side by side: `trends`", of::<views::jobs::JobTrends>)
+        .of_version(views::jobs::TRENDS_VERSION),
     named("check", "a job file as it is understood: `check`", of::<printed::CheckedJob>),
     named("submit", "a run that was submitted: `submit`", of::<printed::RunStands>),
     named("cancel", "a run that was given up: `cancel`", of::<printed::RunStands>),
@@ -59,7 +61,7 @@ pub(crate) const CATALOGUE: &[Named] = &[
         of::<printed::Redriven>,
     ),
     named("purge", "a run whose staging rows were removed: `purge`", of::<printed::Purged>),
-    named("fleet", "the processes of a fleet: `fleet`", of::<printed::fleet::ListedFleet>),
+    named("fleet", "the processes of a fleet: `fleet`", of::<views::fleet::ListedFleet>),
     named("dead-letters", "dead letters: `dead-letters list`", of::<printed::dead_letters::ListedLetters>),
     named("dead-letter", "one dead letter: `dead-letters show`", of::<DeadLetter>),
     named(
@@ -72,8 +74,8 @@ pub(crate) const CATALOGUE: &[Named] = &[
     named("drill", "a drill's document: `drill`", of::<DrillReport>),
     named("drill-list", "the catalogue of defects: `drill --list`", of::<Vec<printed::ListedDefect>>),
     named("prove", "the proof of one record: `prove`", of::<Proof>),
-    named("audit-log", "events of the evidence log: `audit log`", of::<Vec<printed::LoggedEvent>>),
-    named("audit-verify", "a walk over the evidence log: `audit verify`", of::<printed::WalkedLog>),
+    named("audit-log", "events of the evidence log: `audit log`", of::<Vec<views::log::LoggedEvent>>),
+    named("audit-verify", "a walk over the evidence log: `audit verify`", of::<views::log::WalkedLog>),
     named(
         "audit-verify-pack",
         "a pack that was checked: `audit verify PACK`",
@@ -87,6 +89,9 @@ pub(crate) const CATALOGUE: &[Named] = &[
     named("audit-export", "a pack that was written: `audit export`", of::<printed::ExportedPack>),
     named("audit-keygen", "a pair of keys that was made: `audit keygen`", of::<printed::MadeKeys>),
     named("rotate-key", "the replacement of the message key: `rotate-key`", of::<printed::RotatedKey>),
+    named("token-add", "a token that was made: `token add`", of::<printed::MadeToken>),
+    named("token-list", "the tokens of the console: `token list`", of::<Vec<ListedToken>>),
+    named("token-revoke", "a token that was revoked: `token revoke`", of::<printed::RevokedToken>),
     named("schema-list", "the list of schemas: `schema --list`", of::<Vec<printed::ListedSchema>>),
 ];
 

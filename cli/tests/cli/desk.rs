@@ -224,6 +224,11 @@ impl Going {
         assert!(said.contains(text), "`{}` never says `{text}`, but: {said}", self.line);
     }
 
+    /// What it has said on standard error so far.
+    pub(crate) fn said(&self) -> String {
+        String::from_utf8_lossy(&self.heard.0.lock().unwrap().err).into_owned()
+    }
+
     /// Ends it as `kill -9` does, at whatever it is doing. Does nothing to one that has ended.
     pub(crate) fn kill(mut self) {
         drop(self.child.kill());

@@ -3,10 +3,11 @@
 use std::time::Duration;
 
 use domain::ids::RunId;
-use store::{Claim, Fence, StoreError};
+use store::model::Run;
+use store::{Claim, Fence, Lease, Store, StoreError};
 
 use crate::context::coordinator::Coordinator;
-use crate::context::owner::{is_dead, signed};
+use crate::context::owner::{is_dead, is_dead_here, signed};
 
 /// How long a run belongs to its coordinator after each heartbeat, by the database's clock.
 pub(crate) const LEASE: Duration = Duration::from_secs(20);
@@ -39,4 +40,22 @@ impl Coordinator {
             }
         }
     }
+}
+
+/// The signature of the process that drives the run at this moment; `None` if none does. A process of this host that
+/// has ended drives nothing, though its lease still lasts.
+///
+/// # Errors
+/// [`StoreError`] of the database.
+pub(crate) async fn driver(store: &dyn Store, run: &Run) -> Result<Option<String>, StoreError> {
+    if run.state.is_over() {
+        return Ok(None);
+    }
+    Ok(holder_of(store.lease(run.run_id).await?.as_ref()).map(str::to_owned))
+}
+
+/// The signature of the process that holds a lease, if it has not ended and the process is not known to have.
+pub(crate) fn holder_of(lease: Option<&Lease>) -> Option<&str> {
+    let lease = lease.filter(|lease| !lease.left.is_zero() && !is_dead_here(&lease.owner))?;
+    Some(&lease.owner)
 }

@@ -9,7 +9,7 @@ use domain::lifecycle::{RunEvent, RunState};
 use job::Job;
 use serde_json::json;
 use store::model::Run;
-use store::{Claim, StoreError, stored_job};
+use store::{Claim, Store, StoreError, stored_job};
 use thiserror::Error;
 
 use crate::context::coordinator::Coordinator;
@@ -100,6 +100,24 @@ fn allowed(run: &Run, is_allowed: bool, advice: &'static str) -> Result<(), OpsE
     if is_allowed { Ok(()) } else { Err(OpsError::WrongState { run_id, state, advice }) }
 }
 
+/// What the log says that was done to the run.
+pub(super) async fn actor_events(store: &dyn Store, run_id: RunId) -> Result<Vec<ActorEvent>, StoreError> {
+    const PAGE: u32 = 1000;
+    let mut all: Vec<ActorEvent> = Vec::new();
+    loop {
+        let after = all.last().map_or(0, |event| event.seq);
+        let events = store.run_events(run_id, after, PAGE).await?;
+        if events.is_empty() {
+            return Ok(all);
+        }
+        all.extend(events.into_iter().map(|event| {
+            let detail: serde_json::Value = serde_json::from_str(&event.entry.detail).unwrap_or_default();
+            let state = detail.get("state").and_then(|state| state.as_str()?.parse().ok());
+            ActorEvent { seq: event.seq, kind: event.entry.kind, actor: event.entry.actor, state }
+        }));
+    }
+}
+
 impl Coordinator {
     /// Notes that an operator approves of the run, and why. Promoting it is [`Coordinator::drive`]'s, with
     /// [`crate::run::Drive::approved`]. A refusal is noted as well.
@@ -111,7 +129,7 @@ impl Coordinator {
         let run = self.store.run(run_id).await?;
         may_approve(&run)?;
         let approval = self.job_of(&run).await?.approval;
-        let events = self.actor_events(run_id).await?;
+        let events = actor_events(&*self.store, run_id).await?;
         let decided = approval.by_others(&self.actor, &events).and_then(|()| approval.reasoned(reason));
         if let Err(refusal) = decided {
             return Err(self.refused(run_id, EventKind::ApprovalRefused, reason, refusal).await?);
@@ -161,24 +179,6 @@ impl Coordinator {
         Ok(OpsError::Refused { run_id, refusal })
     }
 
-    /// What the log says that was done to the run.
-    async fn actor_events(&self, run_id: RunId) -> Result<Vec<ActorEvent>, OpsError> {
-        const PAGE: u32 = 1000;
-        let mut all: Vec<ActorEvent> = Vec::new();
-        loop {
-            let after = all.last().map_or(0, |event| event.seq);
-            let events = self.store.run_events(run_id, after, PAGE).await?;
-            if events.is_empty() {
-                return Ok(all);
-            }
-            all.extend(events.into_iter().map(|event| {
-                let detail: serde_json::Value = serde_json::from_str(&event.entry.detail).unwrap_or_default();
-                let state = detail.get("state").and_then(|state| state.as_str()?.parse().ok());
-                ActorEvent { seq: event.seq, kind: event.entry.kind, actor: event.entry.actor, state }
-            }));
-        }
-    }
-
     /// Puts the chunks that were set aside back into the flow, their starts forgotten; the log keeps which they were
     /// and why.
     ///
@@ -207,6 +207,27 @@ impl Coordinator {
         self.store.release(fence, 0).await?;
         self.checkpoint(run_id, EventKind::Redriven.name()).await;
         Ok(Requeued { chunks, is_submitted: run.submitted })
+    }
+
+    /// Leaves a submitted run that was parked to the coordinator service again.
+    ///
+    /// # Errors
+    /// [`OpsError::WrongState`] unless it is submitted, parked and not over; [`StoreError::LeaseHeld`].
+    pub async fn unpark(&self, run_id: RunId, reason: Option<&str>) -> Result<(), OpsError> {
+        let run = self.store.run(run_id).await?;
+        let is_parked = run.submitted && run.parked && !run.state.is_over();
+        allowed(
+            &run,
+            is_parked,
+            "only a run that the coordinator service set aside can be left to it again",
+        )?;
+        let fence = self.acquire_lease(run_id, Claim::IfFree).await?;
+        self.store.park(fence, None).await?;
+        let detail = json!({ "reason": reason, "state": run.state });
+        self.store.log_under(fence, self.entry(run_id, EventKind::Resumed, &detail)).await?;
+        self.store.release(fence, 0).await?;
+        self.checkpoint(run_id, EventKind::Resumed.name()).await;
+        Ok(())
     }
 
     /// Cancels a run that is not over. A coordinator that drives it stops at its next heartbeat.

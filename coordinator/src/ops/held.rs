@@ -14,7 +14,7 @@ pub const ALIVE: Duration = Duration::from_secs(16);
 const NAMED_MAX: u32 = 20;
 
 /// A chunk that a worker began is held by it for less than this, unless it is stuck.
-const STUCK: Duration = Duration::from_secs(60);
+pub const STUCK: Duration = Duration::from_secs(60);
 
 /// A chunk that waits for a worker, in a sentence, and what to do.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -1,11 +1,14 @@
 //! What an operator does with a run and asks about it: the commands, who is missing for it, what it waits for, where it
 //! stands.
 
+pub mod acts;
 pub mod attendance;
 mod commands;
 pub mod dead_letters;
 pub mod held;
 pub mod roster;
 pub mod standing;
+pub mod tokens;
+pub mod views;
 
 pub use commands::{OpsError, Requeued, may_approve, may_cancel, may_purge, may_redrive};

@@ -7,12 +7,11 @@ use std::time::Duration;
 use domain::attendance::Missing;
 use domain::ids::{ChunkNo, RunId};
 use domain::lease::Holder;
-use domain::lifecycle::RunState;
 use platform::clock::iso;
 use schemars::JsonSchema;
 use serde::Serialize;
 use store::model::{BegunChunk, WorkerRow};
-use store::{RunFilter, Store, StoreError};
+use store::{Store, StoreError};
 
 use super::attendance::{ALIVE, has_service, missing_workers};
 use crate::context::lease::LEASE;
@@ -140,10 +139,8 @@ async fn coordinators(store: &dyn Store) -> Result<Vec<Member>, StoreError> {
         one.runs.extend(run_id);
     };
     sign(store.service().await?, None);
-    let states = RunState::ALL.iter().copied().filter(|state| !state.is_over()).collect();
-    let filter = RunFilter { states, ..RunFilter::default() };
-    for run in store.runs(&filter, LOOKED_AT).await? {
-        sign(store.lease(run.run_id).await?, Some(run.run_id));
+    for held in store.run_leases().await? {
+        sign(Some(held.lease), Some(held.run_id));
     }
     let member = |(owner, Signed { is_service, silent, runs }): (String, Signed)| {
         let holder = Holder::of(&owner);

@@ -6,10 +6,9 @@ use domain::ids::RunId;
 use domain::lease::Holder;
 use domain::lifecycle::RunState;
 use platform::clock::iso;
-use store::model::Run;
 use store::{Store, StoreError};
 
-use crate::context::owner::is_dead_here;
+use crate::context::lease::driver;
 
 /// The state of a run, and whether it can still be continued.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -59,19 +58,6 @@ async fn look(store: &dyn Store, run_id: RunId) -> Result<Standing, StoreError> 
             Ok(Standing { said: format!("none of the rows of run {run_id} are in final"), is_free: true })
         }
     }
-}
-
-/// The signature of the process that drives the run at this moment; `None` if none does. A process of this host that
-/// has ended drives nothing, though its lease still lasts.
-///
-/// # Errors
-/// [`StoreError`] of the database.
-pub async fn driver(store: &dyn Store, run: &Run) -> Result<Option<String>, StoreError> {
-    if run.state.is_over() {
-        return Ok(None);
-    }
-    let lease = store.lease(run.run_id).await?.filter(|lease| !lease.left.is_zero());
-    Ok(lease.map(|lease| lease.owner).filter(|owner| !is_dead_here(owner)))
 }
 
 /// Who did something, and when.

@@ -18,7 +18,7 @@ use serde::{Deserialize, Serialize};
 use store::model::{FindingPage, KeptChecks, Run};
 use store::{Store, StoreError, stored_job};
 
-use crate::ops::standing::driver;
+use crate::context::lease::driver;
 
 /// The version of the report's shape.
 pub const REPORT_VERSION: u32 = 2;

@@ -102,20 +102,30 @@ pub async fn trends(
 ) -> Result<Vec<TrendRow>, StoreError> {
     let all = store.history(job, None, false, limit.saturating_add(looked_at(rules))).await?;
     let shown = usize::try_from(limit).unwrap_or(usize::MAX);
+    // Each summary is read once: a run is compared with many.
+    let all: Vec<_> = all
+        .into_iter()
+        .map(|PastRun { run, summary }| Figured { figures: figures(&run, summary.as_deref()), run })
+        .collect();
     Ok((0..all.len().min(shown)).map(|at| row(&all[at], &all[at + 1..], rules)).collect())
 }
 
-struct Past {
-    figures: Figures,
+/// A run with its figures, if it was reconciled.
+struct Figured {
+    run: Run,
+    figures: Option<Figures>,
+}
+
+struct Past<'a> {
+    figures: &'a Figures,
     elapsed_ms: u64,
 }
 
-fn row(PastRun { run, summary }: &PastRun, before: &[PastRun], rules: &TrendRules) -> TrendRow {
+fn row(Figured { run, figures: now }: &Figured, before: &[Figured], rules: &TrendRules) -> TrendRow {
     let promoted = before.iter().filter(|past| past.run.state == RunState::Promoted);
     let past: Vec<_> = promoted
-        .filter_map(|PastRun { run, summary }| {
-            let figures = figures(run, summary.as_deref())?;
-            Some(Past { figures, elapsed_ms: run.elapsed_ms })
+        .filter_map(|Figured { run, figures }| {
+            Some(Past { figures: figures.as_ref()?, elapsed_ms: run.elapsed_ms })
         })
         .collect();
     let (runs, called) = comparable(rules, run.opened_at_ms, &past, |past| past.figures.at_ms);
@@ -129,8 +139,7 @@ fn row(PastRun { run, summary }: &PastRun, before: &[PastRun], rules: &TrendRule
             is_far: usual.zip(share).is_some_and(|(usual, share)| usual.is_far(value, share)),
         }
     };
-    let of = |get: &dyn Fn(&Past) -> u64| runs.iter().map(|past| count(get(past))).collect::<Vec<_>>();
-    let now = figures(run, summary.as_deref());
+    let of = |get: &dyn Fn(&Past<'_>) -> u64| runs.iter().map(|past| count(get(past))).collect::<Vec<_>>();
     let records = run.split.map(|split| split.records);
     TrendRow {
         run_id: run.run_id,

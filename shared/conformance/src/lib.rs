@@ -22,6 +22,7 @@ mod promotion;
 mod reading;
 mod rules;
 mod runs;
+mod views;
 
 use std::future::Future;
 use std::sync::Arc;
@@ -43,6 +44,7 @@ pub(crate) use promotion::*;
 pub(crate) use reading::*;
 pub(crate) use rules::*;
 pub(crate) use runs::*;
+pub(crate) use views::*;
 
 /// When everything in these tests happens, in milliseconds since 1970.
 const NOW_MS: i64 = 1_700_000_000_000;
@@ -178,6 +180,12 @@ macro_rules! with_every_case {
             one_coordinator_is_the_service_until_its_time_is_over
             submitted_runs_wait_until_somebody_takes_them_up
             what_was_read_back_is_kept_by_pass_and_the_first_stands
+            runs_are_counted_found_and_paged
+            a_chunk_tells_how_far_it_is
+            rejects_are_found_by_reason_field_and_worker
+            the_log_is_read_backwards
+            a_token_is_found_by_its_digest
+            a_run_that_is_over_is_held_by_nobody
         }
     };
 }

@@ -274,7 +274,7 @@ impl<D: Database> Chunks for D {
                    FROM crossfoot_run r JOIN crossfoot_chunk c ON c.run_id = r.run_id
                    WHERE r.state = 'loading' AND ($1 IS NULL OR r.run_id = $1) AND c.state = 'split'
                    AND c.started_by IS NOT NULL AND c.processor_starts + c.writer_starts > 0
-                   ORDER BY c.run_id, c.chunk_no LIMIT $2";
+                   ORDER BY r.run_id, c.chunk_no LIMIT $2";
         let begun = |row: &Row| {
             Ok(BegunChunk {
                 run_id: row.parsed("run_id")?,

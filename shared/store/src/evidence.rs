@@ -194,6 +194,28 @@ fn reason_from(row: &Row) -> Result<Option<Reason>, StoreError> {
     Ok(Some(Reason { field: row.get("field")?, code, detail: row.get("detail")? }))
 }
 
+/// Rejects out of rows that have one reason each, in order.
+pub(crate) fn rejects_from(rows: &[Row]) -> Result<Vec<RejectRow>, StoreError> {
+    let mut rejects: Vec<RejectRow> = Vec::new();
+    for row in rows {
+        let at = (ChunkNo(row.get("chunk_no")?), RecordNo(row.get("record_no")?));
+        if rejects.last().is_none_or(|last| (last.chunk_no, last.record_no) != at) {
+            rejects.push(RejectRow {
+                chunk_no: at.0,
+                record_no: at.1,
+                offset: row.get("offset_bytes")?,
+                worker_id: WorkerId(row.get("worker_id")?),
+                raw: row.get("raw")?,
+                reasons: Vec::new(),
+            });
+        }
+        if let (Some(reject), Some(reason)) = (rejects.last_mut(), reason_from(row)?) {
+            reject.reasons.push(reason);
+        }
+    }
+    Ok(rejects)
+}
+
 /// What [`Evidence::purge`] removes besides staging rows.
 const REMAINS: [&str; 5] = [
     "DELETE FROM crossfoot_reject WHERE run_id = $1",
@@ -335,24 +357,7 @@ impl<D: Database> Evidence for D {
                          ORDER BY chunk_no, record_no LIMIT $3) r
                    LEFT JOIN crossfoot_reject_reason n ON n.run_id = r.run_id AND n.record_no = r.record_no
                    ORDER BY r.chunk_no, r.record_no, n.reason_no";
-        let mut rejects: Vec<RejectRow> = Vec::new();
-        for row in &self.fetch(sql, params![run_id, Param::place(after), limit]).await? {
-            let at = (ChunkNo(row.get("chunk_no")?), RecordNo(row.get("record_no")?));
-            if rejects.last().is_none_or(|last| (last.chunk_no, last.record_no) != at) {
-                rejects.push(RejectRow {
-                    chunk_no: at.0,
-                    record_no: at.1,
-                    offset: row.get("offset_bytes")?,
-                    worker_id: WorkerId(row.get("worker_id")?),
-                    raw: row.get("raw")?,
-                    reasons: Vec::new(),
-                });
-            }
-            if let (Some(reject), Some(reason)) = (rejects.last_mut(), reason_from(row)?) {
-                reject.reasons.push(reason);
-            }
-        }
-        Ok(rejects)
+        rejects_from(&self.fetch(sql, params![run_id, Param::place(after), limit]).await?)
     }
 
     async fn reject_groups(&self, run_id: RunId) -> Result<Vec<RejectGroup>, StoreError> {

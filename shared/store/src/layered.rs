@@ -37,6 +37,11 @@ use crate::readbacks::{Readbacks, ambassador_impl_Readbacks};
 use crate::rules::{Keys, Rules, ambassador_impl_Rules};
 use crate::runs::{RunFilter, Runs, ambassador_impl_Runs};
 use crate::staging::{Staging, ambassador_impl_Staging};
+use crate::tokens::{TokenRow, Tokens, ambassador_impl_Tokens};
+use crate::views::{
+    ChunkPhase, ChunkStory, ChunkTimes, ChunkTotals, CountedRun, JobRow, JobTotals, RejectCounts, RejectPage,
+    RunDuration, RunLease, RunPage, Views, ambassador_impl_Views,
+};
 use crate::{Blocks, Fence, Lease, Progress, Store, StoreError};
 
 /// A store with replaced promotions. `ambassador` derives the forwarding of every other trait.
@@ -51,6 +56,8 @@ use crate::{Blocks, Fence, Lease, Progress, Store, StoreError};
 #[delegate(Rules, target = "below", automatic_where_clause = "false")]
 #[delegate(Evidence, target = "below", automatic_where_clause = "false")]
 #[delegate(Log, target = "below", automatic_where_clause = "false")]
+#[delegate(Views, target = "below", automatic_where_clause = "false")]
+#[delegate(Tokens, target = "below", automatic_where_clause = "false")]
 #[delegate(Promotions, target = "promotions")]
 #[expect(clippy::duplicated_attributes, reason = "the options of each trait that goes through are the same")]
 pub struct WithPromotions<P: Promotions> {

@@ -44,6 +44,8 @@ pub mod row;
 pub mod rules;
 pub mod runs;
 pub mod staging;
+pub mod tokens;
+pub mod views;
 pub mod walk;
 
 use std::time::Duration;
@@ -68,6 +70,8 @@ pub use readbacks::Readbacks;
 pub use rules::Rules;
 pub use runs::{RunFilter, Runs};
 pub use staging::Staging;
+pub use tokens::Tokens;
+pub use views::Views;
 
 use model::Block;
 
@@ -341,12 +345,36 @@ pub type Blocks = mpsc::Receiver<Result<Block, StoreError>>;
 /// What is kept in the ledger is written once, over [`database::Database`]; an adapter implements that, [`Staging`],
 /// [`Rules`] and [`Promotions`].
 pub trait Store:
-    Identity + Runs + Leases + Chunks + Fleet + Readbacks + Staging + Rules + Evidence + Log + Promotions
+    Identity
+    + Runs
+    + Leases
+    + Chunks
+    + Fleet
+    + Readbacks
+    + Staging
+    + Rules
+    + Evidence
+    + Log
+    + Promotions
+    + Views
+    + Tokens
 {
 }
 
 impl<T> Store for T where
-    T: Identity + Runs + Leases + Chunks + Fleet + Readbacks + Staging + Rules + Evidence + Log + Promotions
+    T: Identity
+        + Runs
+        + Leases
+        + Chunks
+        + Fleet
+        + Readbacks
+        + Staging
+        + Rules
+        + Evidence
+        + Log
+        + Promotions
+        + Views
+        + Tokens
 {
 }
 

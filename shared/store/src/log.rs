@@ -48,7 +48,7 @@ pub trait Log: Send + Sync {
     async fn log_head(&self) -> Result<Option<Head>, StoreError>;
 }
 
-fn event_from(row: &Row) -> Result<Event, StoreError> {
+pub(crate) fn event_from(row: &Row) -> Result<Event, StoreError> {
     Ok(Event {
         seq: row.get("seq")?,
         entry: LogEntry {

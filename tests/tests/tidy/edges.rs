@@ -8,7 +8,7 @@ use regex::Regex;
 use crate::tree::{Tree, root};
 
 /// For each package, the packages of the workspace that it may use. ARCHITECTURE.md draws this.
-const ALLOWED: [(&str, &[&str]); 17] = [
+const ALLOWED: [(&str, &[&str]); 18] = [
     ("domain", &[]),
     ("shared/platform", &["domain"]),
     ("shared/format", &["domain"]),
@@ -43,6 +43,7 @@ const ALLOWED: [(&str, &[&str]); 17] = [
             "worker",
         ],
     ),
+    ("console", &["domain", "platform", "job", "store", "coordinator"]),
     (
         "cli",
         &[
@@ -61,6 +62,7 @@ const ALLOWED: [(&str, &[&str]); 17] = [
             "coordinator",
             "worker",
             "drill",
+            "console",
         ],
     ),
 ];

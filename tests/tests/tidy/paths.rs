@@ -9,7 +9,7 @@ use crate::tree::root;
 /// `DOCUMENT: PATH`, for each path in backticks that is not there. `{a,b}` stands for each of them.
 pub(crate) fn missing() -> Vec<String> {
     let named = Regex::new(
-        r"`((?:domain|shared|coordinator|worker|drill|cli|tests|bench|docs|examples|fuzz)/[A-Za-z0-9_./{},-]*)`",
+        r"`((?:domain|shared|coordinator|worker|drill|console|cli|tests|bench|docs|examples|fuzz)/[A-Za-z0-9_./{},-]*)`",
     )
     .unwrap();
     let mut missing = Vec::new();

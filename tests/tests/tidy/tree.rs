@@ -4,7 +4,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 /// The folders that hold packages of the workspace.
-const PACKAGES: [&str; 6] = ["domain", "coordinator", "worker", "drill", "cli", "tests"];
+const PACKAGES: [&str; 7] = ["domain", "coordinator", "worker", "drill", "console", "cli", "tests"];
 
 /// Every Rust file of the workspace, by its path from the root.
 pub(crate) struct Tree {

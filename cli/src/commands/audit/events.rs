@@ -1,5 +1,6 @@
 //! `audit log`: who did what, and when.
 
+use coordinator::ops::views::log::{LoggedEvent, detail};
 use coordinator::report::format::second;
 use coordinator::report::text::table::{Column, Grid, sentence};
 use domain::event::Event;
@@ -12,7 +13,6 @@ use crate::args::Global;
 use crate::commands::context::{find_run, open_store};
 use crate::outcome::{Done, Failure};
 use crate::output::{print, print_json, style};
-use crate::printed::LoggedEvent;
 
 /// Where an event's detail begins, below its time.
 const DETAIL_INDENT: u16 = 9;
@@ -35,7 +35,7 @@ pub(super) async fn log(global: &Global, run: Option<&str>, limit: u64) -> Resul
     };
     let events = newest(&*store, run_id, limit).await?;
     if global.json {
-        print_json(&events.iter().map(printed).collect::<Vec<_>>())?;
+        print_json(&events.iter().map(LoggedEvent::of).collect::<Vec<_>>())?;
     } else if events.is_empty() {
         print("the log has no events")?;
     } else {
@@ -66,26 +66,6 @@ async fn newest(store: &dyn Store, run_id: Option<RunId>, limit: u64) -> Result<
         events.drain(..too_many);
     }
     Ok(events)
-}
-
-fn detail(event: &Event) -> Map<String, Value> {
-    match serde_json::from_str(&event.entry.detail) {
-        Ok(Value::Object(detail)) => detail,
-        _ => Map::from_iter([("detail".to_owned(), Value::String(event.entry.detail.clone()))]),
-    }
-}
-
-fn printed(event: &Event) -> LoggedEvent {
-    LoggedEvent {
-        seq: event.seq,
-        at: platform::clock::iso(event.entry.at_ms),
-        run_id: event.entry.run_id.clone(),
-        kind: event.entry.kind.clone(),
-        actor: event.entry.actor.clone(),
-        detail: detail(event),
-        previous: event.previous,
-        hash: event.hash,
-    }
 }
 
 fn table(events: &[Event], of_all_runs: bool) -> String {

@@ -5,6 +5,7 @@ use std::path::Path;
 
 use coordinator::context::checkpoints::read;
 use coordinator::evidence::audit::{AuditError, verify as walk};
+use coordinator::ops::views::log::{HeldCheckpoints, WalkedLog};
 use domain::checkpoint::{Head, Noted};
 use domain::words::plural;
 
@@ -12,7 +13,6 @@ use crate::args::Global;
 use crate::commands::context::open_store;
 use crate::outcome::{Done, Failure};
 use crate::output::{remark, tell, tell_json};
-use crate::printed::{HeldCheckpoints, WalkedLog};
 
 /// Runs `crossfoot audit verify`, without a pack.
 pub(super) async fn verify(

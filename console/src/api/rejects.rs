@@ -1,0 +1,77 @@
+//! A run's rejects.
+
+use std::sync::Arc;
+
+use axum::Json;
+use axum::extract::{Path, Query, State};
+use coordinator::ops::views::rejects::{self, ListedReject, RejectSummary, ShownReject};
+use domain::ids::{ChunkNo, WorkerId};
+use serde::Deserialize;
+use store::reason_code;
+use store::views::RejectPage;
+
+use super::paging::{Page, bad_cursor, limit};
+use super::runs::{run_and_job, run_id};
+use crate::desk::Desk;
+use crate::problem::Problem;
+
+/// Which rejects are asked for.
+#[derive(Debug, Deserialize)]
+pub(crate) struct RejectsQuery {
+    /// The code of a reason.
+    reason: Option<String>,
+    /// The name of a field; empty for the whole record.
+    field: Option<String>,
+    /// The number of a worker.
+    worker: Option<u32>,
+    cursor: Option<String>,
+    limit: Option<u32>,
+}
+
+/// A cursor is the chunk and the number of the last record on the page before.
+fn after(cursor: &str) -> Result<(ChunkNo, u64), Problem> {
+    let parts =
+        cursor.split_once('.').and_then(|(chunk, record)| Some((chunk.parse().ok()?, record.parse().ok()?)));
+    parts.map(|(chunk, record)| (ChunkNo(chunk), record)).ok_or_else(|| bad_cursor(cursor))
+}
+
+pub(crate) async fn list(
+    State(desk): State<Arc<Desk>>,
+    Path(run): Path<String>,
+    Query(query): Query<RejectsQuery>,
+) -> Result<Json<Page<ListedReject>>, Problem> {
+    let (run, job) = run_and_job(&desk, &run).await?;
+    let code = |name: &str| {
+        reason_code(name).ok_or_else(|| Problem::wrong(format!("`{name}` is not the code of a reason")))
+    };
+    let page = RejectPage {
+        code: query.reason.as_deref().filter(|name| !name.is_empty()).map(code).transpose()?,
+        field: query.field,
+        worker: query.worker.map(WorkerId),
+        after: query.cursor.as_deref().map(after).transpose()?,
+    };
+    let limit = limit(query.limit);
+    let rows = desk.store.reject_page(run.run_id, &page, limit + 1).await?;
+    let page = Page::of(rows, limit, |row| format!("{}.{}", row.chunk_no, row.record_no));
+    Ok(Json(page.map(|row| ListedReject::of(row, job.is_sensitive()))))
+}
+
+pub(crate) async fn summary(
+    State(desk): State<Arc<Desk>>,
+    Path(run): Path<String>,
+) -> Result<Json<RejectSummary>, Problem> {
+    Ok(Json(rejects::summary(&*desk.store, run_id(&run)?).await?))
+}
+
+pub(crate) async fn one(
+    State(desk): State<Arc<Desk>>,
+    Path((run, record)): Path<(String, String)>,
+) -> Result<Json<ShownReject>, Problem> {
+    let (run, job) = run_and_job(&desk, &run).await?;
+    let missing = || {
+        let why = if run.purged { "; its rejects were purged" } else { "" };
+        Problem::missing(format!("run {} has no reject of record {record}{why}", run.run_id))
+    };
+    let record_no = record.parse().map_err(|_| missing())?;
+    rejects::shown(&*desk.store, &run, &job, record_no).await?.map(Json).ok_or_else(missing)
+}
