@@ -1,0 +1,109 @@
+// Acts: what an operator can do to a run, what each will do before it does it, and why one cannot be done.
+
+import { perform, who } from "../core/api.js";
+import { h } from "../core/dom.js";
+import { count, shortRun, visible } from "../core/format.js";
+import { act as words } from "../core/words.js";
+import { announce, toast } from "../core/notice.js";
+import { badge, facts, withCommands } from "./bits.js";
+
+function refused(run, one) {
+  if (who.session?.read_only) return "This console is read-only. Start it without `--read-only`, or use the command line.";
+  return one.legal ? null : one.why_not ?? "The run's state does not allow it.";
+}
+
+/** A button for each act: what can be done leads, what cannot be done says why when it is pressed. */
+export function acts(run, changed) {
+  const all = run.acts ?? [];
+  if (!all.length) return null;
+  const ordered = [...all].sort((left, right) => Number(right.legal) - Number(left.legal));
+  return h("div", { class: "acts", role: "group", "aria-label": "Acts on this run", key: "acts" }, ordered.map((one) => {
+    const said = words(one.act);
+    const why = refused(run, one);
+    const style = why ? "off" : said.danger ? "danger" : "primary";
+    return h("button", {
+      type: "button", class: style, key: one.act, "data-act": one.act,
+      on: { click: (event) => open(run, one, changed, event.currentTarget) },
+    }, said.label, why ? h("span", { class: "hidden" }, " (not possible now; says why)") : null);
+  }));
+}
+
+function about(run) {
+  return facts([
+    ["Job", visible(run.job)],
+    ["Run", h("span", { class: "mono" }, shortRun(run.run_id))],
+    ["Verdict", badge(run)],
+    ["Records", count(run.flow?.source?.records ?? run.balance?.records)],
+    run.driven_by ? ["Driven by", visible(run.driven_by)] : null,
+  ]);
+}
+
+function dialog(title, ...content) {
+  const id = "act-title";
+  const element = h("dialog", { "aria-labelledby": id, class: "act-dialog" }, h("h2", { id, tabindex: "-1" }, title), content);
+  document.body.append(element);
+  return element;
+}
+
+function open(run, one, changed, from) {
+  const said = words(one.act);
+  const why = refused(run, one);
+  const close = h("button", { type: "button", on: { click: () => box.close() } }, why ? "Close" : "Go back");
+  const box = why
+    ? dialog(`${said.label}: not possible now`, h("p", { class: "refusal" }, withCommands(why)), about(run),
+      h("div", { class: "buttons" }, close))
+    : dialog(`${said.label}?`, form(run, one, said, close, (done) => {
+      box.close();
+      toast(done);
+      changed();
+    }));
+  box.addEventListener("close", () => {
+    box.remove();
+    // The button may have been exchanged while the dialog was open.
+    const back = from.isConnected ? from : document.querySelector(`[data-act="${one.act}"]`) ?? document.querySelector("h1");
+    back?.focus();
+  });
+  box.showModal();
+  (box.querySelector("textarea") ?? box.querySelector("h2")).focus();
+}
+
+function form(run, one, said, close, done) {
+  const alarm = h("div", { role: "alert", class: "form-error" });
+  const reason = h("textarea", {
+    id: "act-reason", name: "reason", rows: "3", required: one.reason_needed, maxlength: "1000",
+    "aria-describedby": "act-reason-use", "aria-required": one.reason_needed ? "true" : null,
+  });
+  const confirm = h("button", { class: said.danger ? "danger" : "primary" }, said.confirm);
+  const fail = (title, detail, next) => {
+    alarm.replaceChildren(h("p", null, h("strong", null, `✗ ${title}`)),
+      ...[detail, next && `Next: ${next}`].filter(Boolean).map((text) => h("p", null, withCommands(text))));
+  };
+  async function submit(event) {
+    event.preventDefault();
+    const text = reason.value.trim();
+    if (one.reason_needed && !text) {
+      reason.setAttribute("aria-invalid", "true");
+      fail("A reason is needed", "It is kept in the evidence log with your name.");
+      reason.focus();
+      return;
+    }
+    confirm.disabled = true;
+    announce(`${said.label}: asked`);
+    try {
+      const answer = await perform(run.run_id, one.act, text);
+      done(answer.done ?? `${said.label}: done.`);
+    } catch (error) {
+      confirm.disabled = false;
+      fail(error.title ?? "It failed", error.detail ?? error.message, error.next);
+    }
+  }
+  return h("form", { novalidate: true, on: { submit } },
+    h("p", { class: "does" }, withCommands(one.does ?? "")),
+    about(run),
+    h("label", { for: "act-reason" }, one.reason_needed ? "Reason" : "Reason (optional)"),
+    reason,
+    h("p", { id: "act-reason-use", class: "soft small" },
+      `Kept in the evidence log under the name ${visible(who.session?.operator ?? "of the operator")}.`),
+    alarm,
+    h("div", { class: "buttons" }, confirm, close));
+}
