@@ -11,45 +11,96 @@ import signin from "./views/signin.js";
 
 const REFRESH_MS = 2_000;
 const main = document.getElementById("main");
-const AREAS = [["runs", "Runs"], ["jobs", "Jobs"], ["fleet", "Fleet"], ["log", "Log"]];
+const AREAS = [
+  ["runs", "Runs"],
+  ["jobs", "Jobs"],
+  ["fleet", "Fleet"],
+  ["log", "Log"],
+];
 
 let shown = null;
 let live = null;
 
 function header(area) {
   const signedIn = who.session;
-  show(document.getElementById("top"), [
-    h("a", { class: "brand", href: "#/runs" }, "Crossfoot"),
-    signedIn ? h("nav", { "aria-label": "Main" }, h("ul", null, AREAS.map(([path, name]) => h("li", null,
-      h("a", { href: `#/${path}`, "aria-current": area === path ? "page" : null }, name))))) : null,
-    signedIn ? h("div", { class: "whoami" }, pulse(),
-      h("span", { class: "operator", title: `Roles: ${signedIn.roles?.join(", ") ?? "not known"}` }, visible(signedIn.operator),
-        signedIn.read_only ? h("span", { class: "tag" }, "read-only") : null),
-      signedIn.access === "token" ? h("button", { type: "button", class: "plain", on: { click: leave } }, "Sign out") : null)
-      : null,
-  ], true);
+  show(
+    document.getElementById("top"),
+    [
+      h("a", { class: "brand", href: "#/runs" }, "Crossfoot"),
+      signedIn
+        ? h(
+            "nav",
+            { "aria-label": "Main" },
+            h(
+              "ul",
+              null,
+              AREAS.map(([path, name]) =>
+                h("li", null, h("a", { href: `#/${path}`, "aria-current": area === path ? "page" : null }, name)),
+              ),
+            ),
+          )
+        : null,
+      signedIn
+        ? h(
+            "div",
+            { class: "whoami" },
+            pulse(),
+            h(
+              "span",
+              { class: "operator", title: `Roles: ${signedIn.roles?.join(", ") ?? "not known"}` },
+              visible(signedIn.operator),
+              signedIn.read_only ? h("span", { class: "tag" }, "read-only") : null,
+            ),
+            signedIn.access === "token"
+              ? h("button", { type: "button", class: "plain", on: { click: leave } }, "Sign out")
+              : null,
+          )
+        : null,
+    ],
+    true,
+  );
 }
 
 function pulse() {
-  const said = { live: ["live", "●"], polling: ["polling", "◐"], stale: ["no news", "○"], connecting: ["connecting", "○"] };
+  const said = {
+    live: ["live", "●"],
+    polling: ["polling", "◐"],
+    stale: ["no news", "○"],
+    connecting: ["connecting", "○"],
+  };
   const [word, mark] = said[live?.state ?? "connecting"];
-  return h("span", { class: `pulse ${live?.state ?? "connecting"}`, key: "pulse" },
-    h("span", { class: "dot", "aria-hidden": "true" }, mark), word);
+  return h(
+    "span",
+    { class: `pulse ${live?.state ?? "connecting"}`, key: "pulse" },
+    h("span", { class: "dot", "aria-hidden": "true" }, mark),
+    word,
+  );
 }
 
 function footer() {
   const one = who.session;
-  show(document.getElementById("foot"), one ? h("p", null, `Crossfoot ${visible(one.version ?? "")} · `,
-    h("span", { class: "mono" }, visible(one.store ?? ""))) : null);
+  show(
+    document.getElementById("foot"),
+    one
+      ? h(
+          "p",
+          null,
+          `Crossfoot ${visible(one.version ?? "")} · `,
+          h("span", { class: "mono" }, visible(one.store ?? "")),
+        )
+      : null,
+  );
 }
 
 function staleness(state, heard) {
   const place = document.getElementById("staleness");
-  const text = state === "stale"
-    ? `No news for ${Math.round((Date.now() - heard) / 1000)} s. What you see is as of ${clock(heard)}. Trying again.`
-    : null;
+  const text =
+    state === "stale"
+      ? `No news for ${Math.round((Date.now() - heard) / 1000)} s. What you see is as of ${clock(heard)}. Trying again.`
+      : null;
   if (!text) place.replaceChildren();
-  else if (!place.firstChild) show(place, h("p", null, h("span", { class: "mark", "aria-hidden": "true" }, "!"), h("span", null, text)));
+  else if (!place.firstChild)
+    show(place, h("p", null, h("span", { class: "mark", "aria-hidden": "true" }, "!"), h("span", null, text)));
   header(shown?.area);
 }
 
@@ -124,7 +175,10 @@ class Page {
     // What was drawn stays: the line above says that it is no longer fresh.
     if (this.drawn) return;
     if (!(error.status >= 0)) console.error(error);
-    show(main, problem(error, () => this.refresh()));
+    show(
+      main,
+      problem(error, () => this.refresh()),
+    );
     document.title = "Problem – Crossfoot";
   }
 
@@ -132,9 +186,12 @@ class Page {
   soon() {
     clearTimeout(this.timer);
     const since = Date.now() - this.loaded;
-    this.timer = setTimeout(() => {
-      if (shown === this && !document.hidden) this.refresh();
-    }, Math.max(150, REFRESH_MS - since));
+    this.timer = setTimeout(
+      () => {
+        if (shown === this && !document.hidden) this.refresh();
+      },
+      Math.max(150, REFRESH_MS - since),
+    );
   }
 
   end() {
@@ -146,6 +203,9 @@ class Page {
 
 // A part that scrolls is reached by keyboard; one that does not is no stop on the way.
 function settle() {
+  const tab = main.querySelector(".tabs [aria-current]");
+  const strip = tab?.closest(".tabs");
+  if (strip && strip.scrollWidth > strip.clientWidth) strip.scrollLeft = tab.offsetLeft - strip.clientWidth / 3;
   for (const part of main.querySelectorAll(".scroll")) {
     if (part.scrollWidth > part.clientWidth + 1) part.setAttribute("tabindex", "0");
     else part.removeAttribute("tabindex");
@@ -168,13 +228,19 @@ async function navigate() {
   if (!next.view) {
     shown = { area: next.area };
     header(next.area);
-    show(main, [h("h1", { tabindex: "-1" }, "There is no such page"), empty("The address leads nowhere.", "Start from the list of runs.")]);
+    show(main, [
+      h("h1", { tabindex: "-1" }, "There is no such page"),
+      empty("The address leads nowhere.", "Start from the list of runs."),
+    ]);
     return;
   }
   const page = new Page(next);
   shown = page;
   header(next.area);
-  const waiting = setTimeout(() => shown === page && !page.drawn && show(main, h("p", { class: "soft loading" }, "Loading…")), 200);
+  const waiting = setTimeout(
+    () => shown === page && !page.drawn && show(main, h("p", { class: "soft loading" }, "Loading…")),
+    200,
+  );
   await page.refresh();
   clearTimeout(waiting);
   if (shown !== page) return;
@@ -220,7 +286,11 @@ async function start() {
     await session();
   } catch (error) {
     if (error.status === 401) askToSignIn(error.detail);
-    else show(main, problem(error, () => location.reload()));
+    else
+      show(
+        main,
+        problem(error, () => location.reload()),
+      );
     return;
   }
   await enter();

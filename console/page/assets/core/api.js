@@ -17,7 +17,9 @@ export class Problem extends Error {
 export const who = { session: null };
 
 function query(values) {
-  const pairs = Object.entries(values ?? {}).filter(([, value]) => value !== null && value !== undefined && value !== "");
+  const pairs = Object.entries(values ?? {}).filter(
+    ([, value]) => value !== null && value !== undefined && value !== "",
+  );
   return pairs.length ? `?${new URLSearchParams(pairs)}` : "";
 }
 

@@ -28,10 +28,13 @@ export function amount(text) {
 /** A side of a check, with the numbers in it grouped. */
 export function side(check, text) {
   if (check.kind === "hash") return visible(text ?? "");
-  return visible(text ?? "").split(" ").map((word) => {
-    const number = /^([+-]?\d+(?:\.\d+)?)(,?)$/.exec(word);
-    return number ? amount(number[1]) + number[2] : word;
-  }).join(" ");
+  return visible(text ?? "")
+    .split(" ")
+    .map((word) => {
+      const number = /^([+-]?\d+(?:\.\d+)?)(,?)$/.exec(word);
+      return number ? amount(number[1]) + number[2] : word;
+    })
+    .join(" ");
 }
 
 /** A share in percent; the last step to 100 % is only taken by what is complete. */
@@ -60,6 +63,7 @@ export function bytes(number) {
 /** Milliseconds as a reader says them: `0.3 s`, `4 min 5 s`, `2 h 7 min`. */
 export function duration(ms) {
   if (ms === null || ms === undefined || ms < 0) return NOTHING;
+  if (ms < 100) return `${Math.round(ms)} ms`;
   if (ms < 60_000) return `${TENTHS.format(ms / 1000)} s`;
   const seconds = Math.round(ms / 1000);
   if (seconds < 3600) return `${Math.floor(seconds / 60)} min ${seconds % 60} s`;
@@ -116,8 +120,8 @@ export function shortRun(id) {
 
 // Control characters, marks that reverse or hide text, separators of lines: the list of domain/src/visible.rs.
 const UNSEEN = new RegExp(
-  "[\\u0000-\\u001f\\u007f-\\u009f\\u00ad\\u061c\\u180e\\ufeff\\u200b-\\u200f\\u2028-\\u202e\\u2060-\\u206f"
-    + "\\ufff9-\\ufffb\\u{e0000}-\\u{e007f}]",
+  "[\\u0000-\\u001f\\u007f-\\u009f\\u00ad\\u061c\\u180e\\ufeff\\u200b-\\u200f\\u2028-\\u202e\\u2060-\\u206f" +
+    "\\ufff9-\\ufffb\\u{e0000}-\\u{e007f}]",
   "gu",
 );
 
@@ -131,7 +135,10 @@ export function visible(text) {
 
 /** A text of several lines of which the line ends and tabs are its own. */
 export function visibleLines(text) {
-  return String(text ?? "").split("\n").map((line) => line.split("\t").map(visible).join("\t")).join("\n");
+  return String(text ?? "")
+    .split("\n")
+    .map((line) => line.split("\t").map(visible).join("\t"))
+    .join("\n");
 }
 
 /** The text with a capital at its beginning. */

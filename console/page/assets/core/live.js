@@ -58,9 +58,12 @@ export class Live {
     this.clock = setInterval(() => this.tick(), 1_000);
     this.connect();
     // A page that was asleep asks at once.
-    document.addEventListener("visibilitychange", this.wake = () => {
-      if (!document.hidden && !this.stopped) this.poll();
-    });
+    document.addEventListener(
+      "visibilitychange",
+      (this.wake = () => {
+        if (!document.hidden && !this.stopped) this.poll();
+      }),
+    );
   }
 
   stop() {
@@ -101,7 +104,10 @@ export class Live {
       const headers = { accept: "text/event-stream" };
       if (this.lastId) headers["last-event-id"] = this.lastId;
       const response = await fetch("/api/v1/events", {
-        headers, cache: "no-store", credentials: "same-origin", signal: this.abort.signal,
+        headers,
+        cache: "no-store",
+        credentials: "same-origin",
+        signal: this.abort.signal,
       });
       if (!response.ok || !response.body) throw new Error(`events: ${response.status}`);
       await this.read(response.body);
@@ -122,7 +128,10 @@ export class Live {
     this.beat();
     this.set("live");
     if (this.tries) this.poll();
-    const parser = new EventParser((event) => this.take(event), () => this.beat());
+    const parser = new EventParser(
+      (event) => this.take(event),
+      () => this.beat(),
+    );
     const reader = body.pipeThrough(new TextDecoderStream()).getReader();
     for (;;) {
       const { done, value } = await reader.read();

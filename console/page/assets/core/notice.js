@@ -12,9 +12,13 @@ export function announce(text) {
 /** Shows what was done, until the next route or until it is closed. */
 export function toast(text) {
   const place = document.getElementById("notices");
-  const notice = h("div", { class: "notice" }, h("span", { class: "mark", "aria-hidden": "true" }, "✓"),
+  const notice = h(
+    "div",
+    { class: "notice" },
+    h("span", { class: "mark", "aria-hidden": "true" }, "✓"),
     h("span", null, visible(text)),
-    h("button", { type: "button", "aria-label": "Close this notice", on: { click: () => notice.remove() } }, "×"));
+    h("button", { type: "button", "aria-label": "Close this notice", on: { click: () => notice.remove() } }, "×"),
+  );
   place.replaceChildren(notice);
   announce(text);
 }

@@ -16,8 +16,17 @@ export function isRunning(run) {
   return run.rate !== null && run.rate !== undefined;
 }
 
+/** How many chunks of a run were set aside, of its item in a list or of the run itself. */
+export function setAside(run) {
+  return run.chunks_set_aside ?? run.progress?.chunks_set_aside ?? 0;
+}
+
 /** What to call a run's verdict: `{word, mark, class}`. */
 export function verdict(run) {
+  if (run.outcome === "unfinished" && setAside(run)) {
+    const word = isRunning(run) ? "Running, chunks set aside" : "Stopped, chunks set aside";
+    return { word, mark: "✗", class: "fail" };
+  }
   if (isRunning(run)) {
     const word = run.state === "staged" ? "Verifying" : "Running";
     return { word, mark: "▸", class: "run" };
@@ -32,13 +41,15 @@ export function consequence(run) {
   if (run.outcome === "unfinished" && isRunning(run)) {
     return "Not finished yet. None of this run's rows are in final.";
   }
-  return {
-    reconciled: "Final contains the records of this run, read back and verified.",
-    "not-reconciled": "None of this run's rows are in final.",
-    "awaiting-approval": "Staging is verified. Nothing is promoted until someone approves.",
-    unfinished: "No process drives this run. None of its rows are in final. It can be resumed.",
-    cancelled: "Cancelled by an operator. None of this run's rows are in final.",
-  }[run.outcome] ?? "";
+  return (
+    {
+      reconciled: "Final contains the records of this run, read back and verified.",
+      "not-reconciled": "None of this run's rows are in final.",
+      "awaiting-approval": "Staging is verified. Nothing is promoted until someone approves.",
+      unfinished: "No process drives this run. None of its rows are in final. It can be resumed.",
+      cancelled: "Cancelled by an operator. None of this run's rows are in final.",
+    }[run.outcome] ?? ""
+  );
 }
 
 const VERDICTS = {
@@ -123,8 +134,12 @@ export function eventWords(kind) {
 
 /** Kinds of event that a reader should notice: kind → class. */
 export function eventClass(kind) {
-  if (["not-reconciled", "approval-refused", "message-refused", "notification-failed", "checkpoint-failed"]
-    .includes(kind)) return "fail";
+  if (
+    ["not-reconciled", "approval-refused", "message-refused", "notification-failed", "checkpoint-failed"].includes(
+      kind,
+    )
+  )
+    return "fail";
   return kind === "promoted" ? "pass" : "";
 }
 

@@ -7,25 +7,55 @@ import { act as words } from "../core/words.js";
 import { announce, toast } from "../core/notice.js";
 import { badge, facts, withCommands } from "./bits.js";
 
-function refused(run, one) {
-  if (who.session?.read_only) return "This console is read-only. Start it without `--read-only`, or use the command line.";
-  return one.legal ? null : one.why_not ?? "The run's state does not allow it.";
+// What helps first, then what ends or deletes.
+const ORDER = ["approve", "redrive", "resume", "cancel", "purge"];
+
+function refused(one) {
+  if (who.session?.read_only)
+    return "This console is read-only. Start it without `--read-only`, or use the command line.";
+  return one.legal ? null : (one.why_not ?? "The run's state does not allow it.");
 }
 
-/** A button for each act: what can be done leads, what cannot be done says why when it is pressed. */
-export function acts(run, changed) {
+/** A button for each act that is possible, `first` before them; then the others, each with why it is not. */
+export function acts(run, changed, first) {
   const all = run.acts ?? [];
-  if (!all.length) return null;
-  const ordered = [...all].sort((left, right) => Number(right.legal) - Number(left.legal));
-  return h("div", { class: "acts", role: "group", "aria-label": "Acts on this run", key: "acts" }, ordered.map((one) => {
-    const said = words(one.act);
-    const why = refused(run, one);
-    const style = why ? "off" : said.danger ? "danger" : "primary";
-    return h("button", {
-      type: "button", class: style, key: one.act, "data-act": one.act,
-      on: { click: (event) => open(run, one, changed, event.currentTarget) },
-    }, said.label, why ? h("span", { class: "hidden" }, " (not possible now; says why)") : null);
-  }));
+  const place = (one) => ORDER.indexOf(one.act);
+  const possible = all.filter((one) => !refused(one)).sort((left, right) => place(left) - place(right));
+  const others = all.filter((one) => refused(one));
+  if (!all.length && !first) return null;
+  return [
+    h(
+      "div",
+      { class: "acts", role: "group", "aria-label": "Acts on this run", key: "acts" },
+      first,
+      possible.map((one, at) => {
+        const said = words(one.act);
+        return h(
+          "button",
+          {
+            type: "button",
+            class: said.danger ? "danger" : at || first ? null : "primary",
+            key: one.act,
+            "data-act": one.act,
+            on: { click: (event) => open(run, one, changed, event.currentTarget) },
+          },
+          `${said.label}…`,
+        );
+      }),
+    ),
+    others.length
+      ? h(
+          "details",
+          { class: "others", key: "others" },
+          h("summary", null, "What is not possible now, and why"),
+          h(
+            "dl",
+            { class: "facts tight" },
+            others.map((one) => [h("dt", null, words(one.act).label), h("dd", null, withCommands(refused(one)))]),
+          ),
+        )
+      : null,
+  ];
 }
 
 function about(run) {
@@ -40,27 +70,33 @@ function about(run) {
 
 function dialog(title, ...content) {
   const id = "act-title";
-  const element = h("dialog", { "aria-labelledby": id, class: "act-dialog" }, h("h2", { id, tabindex: "-1" }, title), content);
+  const element = h(
+    "dialog",
+    { "aria-labelledby": id, class: "act-dialog" },
+    h("h2", { id, tabindex: "-1" }, title),
+    content,
+  );
   document.body.append(element);
   return element;
 }
 
 function open(run, one, changed, from) {
   const said = words(one.act);
-  const why = refused(run, one);
-  const close = h("button", { type: "button", on: { click: () => box.close() } }, why ? "Close" : "Go back");
-  const box = why
-    ? dialog(`${said.label}: not possible now`, h("p", { class: "refusal" }, withCommands(why)), about(run),
-      h("div", { class: "buttons" }, close))
-    : dialog(`${said.label}?`, form(run, one, said, close, (done) => {
+  const close = h("button", { type: "button", on: { click: () => box.close() } }, "Go back");
+  const box = dialog(
+    `${said.label}?`,
+    form(run, one, said, close, (done) => {
       box.close();
       toast(done);
       changed();
-    }));
+    }),
+  );
   box.addEventListener("close", () => {
     box.remove();
     // The button may have been exchanged while the dialog was open.
-    const back = from.isConnected ? from : document.querySelector(`[data-act="${one.act}"]`) ?? document.querySelector("h1");
+    const back = from.isConnected
+      ? from
+      : (document.querySelector(`[data-act="${one.act}"]`) ?? document.querySelector("h1"));
     back?.focus();
   });
   box.showModal();
@@ -70,13 +106,20 @@ function open(run, one, changed, from) {
 function form(run, one, said, close, done) {
   const alarm = h("div", { role: "alert", class: "form-error" });
   const reason = h("textarea", {
-    id: "act-reason", name: "reason", rows: "3", required: one.reason_needed, maxlength: "1000",
-    "aria-describedby": "act-reason-use", "aria-required": one.reason_needed ? "true" : null,
+    id: "act-reason",
+    name: "reason",
+    rows: "3",
+    required: one.reason_needed,
+    maxlength: "1000",
+    "aria-describedby": "act-reason-use",
+    "aria-required": one.reason_needed ? "true" : null,
   });
-  const confirm = h("button", { class: said.danger ? "danger" : "primary" }, said.confirm);
+  const confirm = h("button", { class: said.danger ? "danger confirm" : "primary" }, said.confirm);
   const fail = (title, detail, next) => {
-    alarm.replaceChildren(h("p", null, h("strong", null, `✗ ${title}`)),
-      ...[detail, next && `Next: ${next}`].filter(Boolean).map((text) => h("p", null, withCommands(text))));
+    alarm.replaceChildren(
+      h("p", null, h("strong", null, `✗ ${title}`)),
+      ...[detail, next && `Next: ${next}`].filter(Boolean).map((text) => h("p", null, withCommands(text))),
+    );
   };
   async function submit(event) {
     event.preventDefault();
@@ -97,13 +140,19 @@ function form(run, one, said, close, done) {
       fail(error.title ?? "It failed", error.detail ?? error.message, error.next);
     }
   }
-  return h("form", { novalidate: true, on: { submit } },
+  return h(
+    "form",
+    { novalidate: true, on: { submit } },
     h("p", { class: "does" }, withCommands(one.does ?? "")),
     about(run),
     h("label", { for: "act-reason" }, one.reason_needed ? "Reason" : "Reason (optional)"),
     reason,
-    h("p", { id: "act-reason-use", class: "soft small" },
-      `Kept in the evidence log under the name ${visible(who.session?.operator ?? "of the operator")}.`),
+    h(
+      "p",
+      { id: "act-reason-use", class: "soft small" },
+      `Kept in the evidence log under the name ${visible(who.session?.operator ?? "of the operator")}.`,
+    ),
     alarm,
-    h("div", { class: "buttons" }, confirm, close));
+    h("div", { class: "buttons" }, confirm, close),
+  );
 }

@@ -12,8 +12,12 @@ export function runPath(id, rest = "") {
 /** Mark and word of a run's verdict. */
 export function badge(run) {
   const said = verdict(run);
-  return h("span", { class: `badge ${said.class}` }, h("span", { class: "mark", "aria-hidden": "true" }, said.mark),
-    said.word);
+  return h(
+    "span",
+    { class: `badge ${said.class}` },
+    h("span", { class: "mark", "aria-hidden": "true" }, said.mark),
+    said.word,
+  );
 }
 
 /** A run by the characters that people tell runs apart by. */
@@ -24,9 +28,12 @@ export function runLink(id, text) {
 /** A bar that is filled by a share from 0 to 1; the words beside it say the same. */
 export function bar(part, style = "") {
   const filled = Math.max(0, Math.min(1, part || 0)) * 100;
-  return s("svg", { class: `bar ${style}`, viewBox: "0 0 100 6", preserveAspectRatio: "none", "aria-hidden": "true" },
+  return s(
+    "svg",
+    { class: `bar ${style}`, viewBox: "0 0 100 6", preserveAspectRatio: "none", "aria-hidden": "true" },
     s("rect", { class: "all", width: 100, height: 6 }),
-    s("rect", { class: "part", width: filled.toFixed(2), height: 6 }));
+    s("rect", { class: "part", width: filled.toFixed(2), height: 6 }),
+  );
 }
 
 /** A digest in groups between which a line may break; any other text as it is. */
@@ -40,9 +47,11 @@ export function digest(text) {
 
 /** Names and values, side by side. */
 export function facts(pairs) {
-  return h("dl", { class: "facts" }, pairs.filter(Boolean).map(([name, value]) => [
-    h("dt", null, name), h("dd", null, value ?? NOTHING),
-  ]));
+  return h(
+    "dl",
+    { class: "facts" },
+    pairs.filter(Boolean).map(([name, value]) => [h("dt", null, name), h("dd", null, value ?? NOTHING)]),
+  );
 }
 
 /** A section with a heading that names it. */
@@ -62,23 +71,36 @@ export function command(text) {
 
 /** Words with the commands in them, which stand in backticks, set as commands. */
 export function withCommands(text) {
-  return visible(text).split("`").map((part, at) => (at % 2 ? command(part) : part));
+  return visible(text)
+    .split("`")
+    .map((part, at) => (at % 2 ? command(part) : part));
 }
 
 /** A band that leads a view: mark, words, what follows. */
 export function band(style, mark, title, ...content) {
-  return h("div", { class: `band ${style}` },
-    h("p", { class: "band-title" }, h("span", { class: "mark", "aria-hidden": "true" }, mark), title), content);
+  return h(
+    "div",
+    { class: `band ${style}` },
+    h("p", { class: "band-title" }, h("span", { class: "mark", "aria-hidden": "true" }, mark), title),
+    content,
+  );
 }
 
 /** A problem as the server, or the lack of one, tells it. */
 export function problem(error, retry) {
-  return h("div", { class: "band fail", role: "alert" },
-    h("h1", { tabindex: "-1", class: "band-title" }, h("span", { class: "mark", "aria-hidden": "true" }, "✗"),
-      visible(error.title ?? "This page failed")),
+  return h(
+    "div",
+    { class: "band fail", role: "alert" },
+    h(
+      "h1",
+      { tabindex: "-1", class: "band-title" },
+      h("span", { class: "mark", "aria-hidden": "true" }, "✗"),
+      visible(error.title ?? "This page failed"),
+    ),
     h("p", null, withCommands(error.detail ?? error.message ?? "")),
     error.next ? h("p", null, h("strong", null, "Next: "), withCommands(error.next)) : null,
-    retry ? h("p", null, h("button", { type: "button", on: { click: retry } }, "Try again")) : null);
+    retry ? h("p", null, h("button", { type: "button", on: { click: retry } }, "Try again")) : null,
+  );
 }
 
 /** The heading of a view. */
@@ -89,8 +111,12 @@ export function heading(title, ...after) {
 /** A button that asks for the rest of a list. */
 export function more(state, load) {
   if (!state.next) return null;
-  return h("p", { class: "more" }, h("button", { type: "button", on: { click: load } },
-    `Show more`), hidden(` after ${plural(state.items.length, "line")}`));
+  return h(
+    "p",
+    { class: "more" },
+    h("button", { type: "button", on: { click: load } }, `Show more`),
+    hidden(` after ${plural(state.items.length, "line")}`),
+  );
 }
 
 /** Two texts, with the characters marked in which they differ. */

@@ -26,7 +26,10 @@ class Drawing {
   constructor(root) {
     this.root = root;
     this.canvas = h("canvas", {
-      tabindex: "0", role: "slider", "aria-label": "Chunk in the map", "aria-describedby": "map-keys",
+      tabindex: "0",
+      role: "slider",
+      "aria-label": "Chunk in the map",
+      "aria-describedby": "map-keys",
       on: {
         keydown: (event) => this.key(event),
         click: (event) => this.click(event),
@@ -37,15 +40,23 @@ class Drawing {
       },
     });
     this.line = h("p", { class: "map-line soft small", "aria-hidden": "true" });
-    root.append(this.canvas, this.line,
-      h("span", { id: "map-keys", class: "hidden" }, "Arrow keys move, Page Up and Down move by rows, Enter opens the chunk."));
+    root.append(
+      this.canvas,
+      this.line,
+      h(
+        "span",
+        { id: "map-keys", class: "hidden" },
+        "Arrow keys move, Page Up and Down move by rows, Enter opens the chunk.",
+      ),
+    );
     this.at = 0;
     new ResizeObserver(() => this.layout()).observe(root);
     matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => root.isConnected && this.paint());
   }
 
-  set({ answer, cells, current, open }) {
+  set({ answer, cells, current, open, differing }) {
     this.answer = answer;
+    this.differing = differing;
     this.cells = cells;
     this.open = open;
     if (current !== null && current !== undefined && current !== this.current) {
@@ -80,14 +91,23 @@ class Drawing {
     pen.setTransform(this.scale, 0, 0, this.scale, 0, 0);
     pen.clearRect(0, 0, this.canvas.width, this.canvas.height);
     const looks = this.answer.states.map((name) => chunkState(name).look);
-    const inks = { wait: colour("line"), queue: colour("strong"), busy: colour("run"), half: colour("half"),
-      done: colour("done"), proven: colour("pass"), bad: colour("fail") };
+    const inks = {
+      wait: colour("line"),
+      queue: colour("strong"),
+      busy: colour("run"),
+      half: colour("half"),
+      done: colour("done"),
+      proven: colour("pass"),
+      bad: colour("fail"),
+    };
     const gap = this.size >= 11 ? 2 : this.size >= 5 ? 1 : 0.4;
     const side = this.size - gap;
     for (let at = 0; at < this.cells.length; at += 1) {
       const [x, y] = this.place(at);
       cell(pen, looks[this.cells[at]], inks, x, y, side);
     }
+    for (const number of this.differing)
+      this.differs(pen, number - this.answer.from, side, inks.bad, colour("paper"));
     // What is set aside is never too small to be seen.
     if (this.size < 8) this.alarms(pen, looks, inks.bad);
     const focused = document.activeElement === this.canvas;
@@ -96,6 +116,18 @@ class Drawing {
 
   place(at) {
     return [(at % this.columns) * this.size, Math.floor(at / this.columns) * this.size];
+  }
+
+  differs(pen, at, side, ink, paper) {
+    if (at < 0 || at >= this.cells.length) return;
+    const [x, y] = this.place(at);
+    const wide = Math.max(side, 7);
+    pen.fillStyle = ink;
+    pen.fillRect(x, y, wide, wide);
+    if (wide < 11) return;
+    pen.fillStyle = paper;
+    for (const line of [0.36, 0.58])
+      pen.fillRect(x + wide * 0.22, y + wide * line, wide * 0.56, Math.max(1, wide / 11));
   }
 
   alarms(pen, looks, ink) {
@@ -121,7 +153,8 @@ class Drawing {
   }
 
   words(at) {
-    return `chunk ${count(this.number(at))}, ${chunkState(this.answer.states[this.cells[at]]).word}`;
+    const differs = this.differing.has(this.number(at)) ? ", has differences" : "";
+    return `chunk ${count(this.number(at))}, ${chunkState(this.answer.states[this.cells[at]]).word}${differs}`;
   }
 
   value() {
@@ -139,7 +172,14 @@ class Drawing {
 
   key(event) {
     const page = this.columns * 10;
-    const steps = { ArrowRight: 1, ArrowLeft: -1, ArrowDown: this.columns, ArrowUp: -this.columns, PageDown: page, PageUp: -page };
+    const steps = {
+      ArrowRight: 1,
+      ArrowLeft: -1,
+      ArrowDown: this.columns,
+      ArrowUp: -this.columns,
+      PageDown: page,
+      PageUp: -page,
+    };
     if (event.key === "Enter" || event.key === " ") this.open(this.number(this.at));
     else if (event.key === "Home") this.at = 0;
     else if (event.key === "End") this.at = this.cells.length - 1;
@@ -204,39 +244,95 @@ function alarms(answer, cells, path) {
     if (found.length < LISTED) found.push(at + answer.from);
     else more += 1;
   }
-  if (!found.length) return null;
-  return h("p", { class: "alarms" }, h("span", { class: "fail" }, "✗ Set aside: "),
-    found.map((no, at) => [at ? ", " : "", h("a", { href: path(no) }, `chunk ${count(no)}`)]),
-    more ? ` and ${count(more)} more` : "");
+  return links("✗ Set aside: ", found, path, more);
 }
 
-/** The map with its legend. `path(no)` is the address of a chunk; `current` the one that is open. */
-export function chunkMap(answer, path, current) {
+function links(title, numbers, path, more) {
+  if (!numbers.length) return null;
+  return h(
+    "p",
+    { class: "alarms" },
+    h("span", { class: "fail" }, title),
+    numbers.map((no, at) => [at ? ", " : "", h("a", { href: path(no) }, `chunk ${count(no)}`)]),
+    more ? ` and ${count(more)} more` : "",
+  );
+}
+
+/**
+ * The map with its legend. `path(no)` is the address of a chunk; `current` the one that is open; `differing` the
+ * numbers of chunks in which records differ.
+ */
+export function chunkMap(answer, path, { current, differing = new Set() } = {}) {
   if (!answer.count) return h("p", { class: "soft" }, "The source was not cut into chunks yet.");
   const cells = cellsOf(answer);
-  const data = { answer, cells, current, open: (no) => { location.hash = path(no); } };
+  const known = [...differing].sort((left, right) => left - right);
+  const data = {
+    answer,
+    cells,
+    current,
+    differing,
+    open: (no) => {
+      location.hash = path(no);
+    },
+  };
   const go = (event) => {
     event.preventDefault();
     const no = Number(new FormData(event.target).get("chunk"));
     if (Number.isInteger(no)) location.hash = path(no);
   };
-  return h("div", { class: "chunk-map", key: "chunk-map" },
-    h("ul", { class: "legend", "aria-label": "Chunks by state" },
-      tally(answer, cells).filter((state) => state.chunks).map((state) => h("li", null,
-        h("span", { class: `cell ${state.look}`, "aria-hidden": "true" }), `${state.word} `,
-        h("strong", null, count(state.chunks))))),
+  return h(
+    "div",
+    { class: "chunk-map", key: "chunk-map" },
+    h(
+      "ul",
+      { class: "legend", "aria-label": "Chunks by state" },
+      tally(answer, cells)
+        .filter((state) => state.chunks)
+        .map((state) =>
+          h(
+            "li",
+            null,
+            h("span", { class: `cell ${state.look}`, "aria-hidden": "true" }),
+            `${state.word} `,
+            h("strong", null, count(state.chunks)),
+          ),
+        ),
+    ),
     alarms(answer, cells, path),
+    links("≠ Records differ in: ", known.slice(0, LISTED), path, Math.max(0, known.length - LISTED)),
     h("div", {
-      class: "map", key: "map",
+      class: "map",
+      key: "map",
       live: {
-        mount(root) { (root.pageMap = new Drawing(root)).set(data); },
-        update(root) { (root.pageMap ??= new Drawing(root)).set(data); },
+        mount(root) {
+          (root.pageMap = new Drawing(root)).set(data);
+        },
+        update(root) {
+          (root.pageMap ??= new Drawing(root)).set(data);
+        },
       },
     }),
-    answer.count > cells.length ? h("p", { class: "soft small" },
-      `${plural(cells.length, "chunk")} of ${count(answer.count)} are shown.`) : null,
-    h("form", { class: "goto", on: { submit: go } },
-      h("label", null, hidden("Open "), "Chunk ", h("input", {
-        name: "chunk", type: "number", min: answer.from, max: answer.from + answer.count - 1, required: true, inputmode: "numeric",
-      })), h("button", null, "Open")));
+    answer.count > cells.length
+      ? h("p", { class: "soft small" }, `${plural(cells.length, "chunk")} of ${count(answer.count)} are shown.`)
+      : null,
+    h(
+      "form",
+      { class: "goto", on: { submit: go } },
+      h(
+        "label",
+        null,
+        hidden("Open "),
+        "Chunk ",
+        h("input", {
+          name: "chunk",
+          type: "number",
+          min: answer.from,
+          max: answer.from + answer.count - 1,
+          required: true,
+          inputmode: "numeric",
+        }),
+      ),
+      h("button", null, "Open"),
+    ),
+  );
 }

@@ -11,6 +11,17 @@ function agree(left, right, growing) {
   return growing ? null : false;
 }
 
+// A count that agrees proves little: where a check at that level failed, content differs although counts do not.
+function sealed(run, holds, at) {
+  const failed = (run.checks ?? []).filter((check) => check.verdict === "fail");
+  const off = failed.some(
+    (check) =>
+      check.stage === at || (check.stage === "workers" && at === "staging" && check.name === "writers agree"),
+  );
+  if (holds === false) return { holds, words: "counts differ" };
+  return off ? { holds: false, words: "content differs" } : { holds };
+}
+
 function due(flow) {
   const staged = flow.staging?.records;
   if (staged === null || staged === undefined) return null;
@@ -27,21 +38,29 @@ export function model(run) {
   const written = flow.written?.records;
   const staged = flow.staging?.records;
   const final = flow.final?.records;
-  const promoted = run.outcome === "reconciled" || final !== null && final !== undefined;
+  const promoted = run.outcome === "reconciled" || (final !== null && final !== undefined);
   return {
     growing,
     nodes: [
-      { name: "Source", value: split, under: bytes(flow.source?.bytes) },
+      { name: "Source", value: split, under: bytes(flow.source?.bytes), alarm: declared(run) },
       { name: "Processors", value: read, under: `read by ${plural(workers("processor"), "processor")}` },
       { name: "Writers", value: written, under: `written by ${plural(workers("writer"), "writer")}` },
-      { name: "Staging", value: staged, under: staged === null || staged === undefined ? "not read back" : "read back" },
+      {
+        name: "Staging",
+        value: staged,
+        under: staged === null || staged === undefined ? "not read back" : "read back",
+      },
       { name: "Final", value: final, under: finalWords(run, final) },
     ],
     edges: [
       { label: "split", value: split, holds: agree(split, read, growing) },
       { label: "accepted", value: accepted, holds: agree(accepted, written, growing) },
-      { label: "written", value: written, holds: agree(written, staged, growing) },
-      { label: promoted ? "promoted" : "to promote", value: due(flow), holds: promoted ? agree(due(flow), final) : null },
+      { label: "written", value: written, ...sealed(run, agree(written, staged, growing), "staging") },
+      {
+        label: promoted ? "promoted" : "to promote",
+        value: due(flow),
+        ...sealed(run, promoted ? agree(due(flow), final) : null, "final"),
+      },
     ],
     branches: [
       { at: 1, label: "rejected", value: rejected, alarm: rejected > 0 },
@@ -49,6 +68,13 @@ export function model(run) {
       { at: 3, label: "merged", value: flow.merged, alarm: false },
     ],
   };
+}
+
+// What the sender declares is neither source nor staging: it is said on the source.
+function declared(run) {
+  return (run.checks ?? []).some((check) => check.stage === "declared" && check.verdict === "fail")
+    ? "declared otherwise"
+    : null;
 }
 
 function finalWords(run, final) {
@@ -61,8 +87,11 @@ const SEALS = { true: ["pass", "=", "agrees"], false: ["fail", "≠", "differs"]
 /** The flow in one sentence after another, for those who do not see it. */
 export function inWords(flow) {
   const names = flow.nodes.map((node) => node.name);
-  const edges = flow.edges.map((edge, at) =>
-    `${names[at]} to ${names[at + 1]}: ${count(edge.value)} ${edge.label}, ${SEALS[String(edge.holds)][2]}`);
+  const edges = flow.edges.map(
+    (edge, at) =>
+      `${names[at]} to ${names[at + 1]}: ${count(edge.value)} ${edge.label}, ` +
+      (edge.words ?? SEALS[String(edge.holds ?? null)][2]),
+  );
   const branches = flow.branches.map((branch) => `${count(branch.value)} ${branch.label}`);
   return `${[...edges, ...branches].join(". ")}.`;
 }
@@ -74,12 +103,15 @@ function text(x, y, style, content, anchor = "middle") {
 function node(x, y, width, height, one) {
   const known = one.value !== null && one.value !== undefined;
   const long = known && count(one.value).length > 11;
-  return s("g", { class: `node${known ? "" : " unknown"}` },
+  return s(
+    "g",
+    { class: `node${known ? "" : " unknown"}` },
     s("rect", { x, y, width, height }),
     s("rect", { x, y, width, height: 3, class: "top" }),
     text(x + width / 2, y + 22, "name", one.name),
     text(x + width / 2, y + 47, `value${long ? " long" : ""}`, known ? count(one.value) : NOTHING),
-    text(x + width / 2, y + 68, "under", one.under));
+    text(x + width / 2, y + 68, `under${one.alarm ? " alarm" : ""}`, one.alarm ? `≠ ${one.alarm}` : one.under),
+  );
 }
 
 function seal(x, y, holds) {
@@ -95,23 +127,30 @@ function across(flow) {
     const [from, to] = [x(at) + width, x(at + 1)];
     const center = (from + to) / 2;
     const long = count(edge.value).length > 10 ? " long" : "";
-    return s("g", { class: `edge ${SEALS[String(edge.holds ?? null)][0]}` },
+    return s(
+      "g",
+      { class: `edge ${SEALS[String(edge.holds ?? null)][0]}` },
       s("line", { x1: from, y1: middle, x2: to - 6, y2: middle, class: flow.growing ? "moving" : null }),
       s("path", { d: `M${to - 8} ${middle - 4.5}L${to - 1} ${middle}L${to - 8} ${middle + 4.5}Z` }),
       text(center, middle - 20, `count${long}`, count(edge.value)),
       text(center, middle + 29, "label", edge.label),
-      seal(center, middle, edge.holds));
+      edge.words ? text(center, middle + 45, "label alarm", edge.words) : null,
+      seal(center, middle, edge.holds),
+    );
   });
   const out = flow.branches.map((branch, at) => {
     const under = flow.branches.filter((other, before) => other.at === branch.at && before < at).length;
     const shared = flow.branches.filter((other) => other.at === branch.at).length;
     const center = x(branch.at) + (width / (shared + 1)) * (under + 1) + (shared > 1 ? (under ? 14 : -14) : 0);
     const y = top + height;
-    return s("g", { class: `branch${branch.alarm ? " alarm" : ""}` },
+    return s(
+      "g",
+      { class: `branch${branch.alarm ? " alarm" : ""}` },
       s("line", { x1: center, y1: y, x2: center, y2: y + 24 }),
       s("path", { d: `M${center - 4} ${y + 22}L${center} ${y + 29}L${center + 4} ${y + 22}Z` }),
       text(center, y + 46, "count", count(branch.value)),
-      text(center, y + 62, "label", branch.label));
+      text(center, y + 62, "label", branch.label),
+    );
   });
   const nodes = flow.nodes.map((one, at) => node(x(at), top, width, height, one));
   return { width: 1078, height: 164, parts: [parts, out, nodes] };
@@ -124,23 +163,35 @@ function down(flow) {
   const parts = flow.edges.map((edge, at) => {
     const [from, to] = [y(at) + height, y(at + 1)];
     const middle = (from + to) / 2 - 2;
-    return s("g", { class: `edge ${SEALS[String(edge.holds ?? null)][0]}` },
+    return s(
+      "g",
+      { class: `edge ${SEALS[String(edge.holds ?? null)][0]}` },
       s("line", { x1: center, y1: from, x2: center, y2: to - 6, class: flow.growing ? "moving" : null }),
       s("path", { d: `M${center - 4.5} ${to - 8}L${center} ${to - 1}L${center + 4.5} ${to - 8}Z` }),
       text(center + 24, middle - 1, "count", count(edge.value), "start"),
-      text(center + 24, middle + 15, "label", edge.label, "start"),
-      seal(center, middle, edge.holds));
+      text(
+        center + 24,
+        middle + 15,
+        `label${edge.words ? " alarm" : ""}`,
+        edge.words ? `${edge.label}, ${edge.words}` : edge.label,
+        "start",
+      ),
+      seal(center, middle, edge.holds),
+    );
   });
   const out = flow.branches.map((branch, at) => {
     const shared = flow.branches.filter((other) => other.at === branch.at);
     const slot = shared.indexOf(branch);
     const line = y(branch.at) + (shared.length > 1 ? 22 + slot * 38 : height / 2);
     const from = left + width;
-    return s("g", { class: `branch${branch.alarm ? " alarm" : ""}`, "data-slot": at },
+    return s(
+      "g",
+      { class: `branch${branch.alarm ? " alarm" : ""}`, "data-slot": at },
       s("line", { x1: from, y1: line, x2: from + 26, y2: line }),
       s("path", { d: `M${from + 24} ${line - 4}L${from + 31} ${line}L${from + 24} ${line + 4}Z` }),
       text(from + 38, line + 1, "count", count(branch.value), "start"),
-      text(from + 38, line + 16, "label", branch.label, "start"));
+      text(from + 38, line + 16, "label", branch.label, "start"),
+    );
   });
   const nodes = flow.nodes.map((one, at) => node(left, y(at), width, height, one));
   return { width: 342, height: y(4) + height + 6, parts: [parts, out, nodes] };
@@ -149,8 +200,15 @@ function down(flow) {
 /** The drawing, lying or standing. */
 export function drawing(flow, standing) {
   const { width, height, parts } = standing ? down(flow) : across(flow);
-  return s("svg", {
-    class: `flow${standing ? " standing" : ""}`, viewBox: `0 0 ${width} ${height}`, role: "img", "aria-label": inWords(flow),
-    key: standing ? "standing" : "lying",
-  }, parts);
+  return s(
+    "svg",
+    {
+      class: `flow${standing ? " standing" : ""}`,
+      viewBox: `0 0 ${width} ${height}`,
+      role: "img",
+      "aria-label": inWords(flow),
+      key: standing ? "standing" : "lying",
+    },
+    parts,
+  );
 }

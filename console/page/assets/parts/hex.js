@@ -44,14 +44,37 @@ export function dump(hex, ranges, decode) {
   const lines = [];
   for (let from = 0; from < bytes.length; from += WIDTH) {
     const to = Math.min(from + WIDTH, bytes.length);
-    const pairs = spans(from, to, style, (start, end) =>
-      Array.from(bytes.slice(start, end), (byte) => byte.toString(16).padStart(2, "0")).join(" ") + (end < to && style(end) === style(start) ? " " : ""));
+    const pairs = spans(
+      from,
+      to,
+      style,
+      (start, end) =>
+        Array.from(bytes.slice(start, end), (byte) => byte.toString(16).padStart(2, "0")).join(" ") +
+        (end < to && style(end) === style(start) ? " " : ""),
+    );
     const spaced = pairs.flatMap((pair, at) => (at ? [" ", pair] : [pair]));
-    const text = spans(from, to, style, (start, end) => Array.from(bytes.slice(start, end), decode ?? printable).join(""));
-    lines.push(h("span", { class: "dump-line" }, h("span", { class: "soft" }, from.toString().padStart(5, " ")), "  ", spaced,
-      " ".repeat((WIDTH - (to - from)) * 3), "  ", text, "\n"));
+    const text = spans(from, to, style, (start, end) =>
+      Array.from(bytes.slice(start, end), decode ?? printable).join(""),
+    );
+    lines.push(
+      h(
+        "span",
+        { class: "dump-line" },
+        h("span", { class: "soft" }, from.toString().padStart(5, " ")),
+        "  ",
+        spaced,
+        " ".repeat((WIDTH - (to - from)) * 3),
+        "  ",
+        text,
+        "\n",
+      ),
+    );
   }
-  return h("pre", { class: "dump scroll", tabindex: "0", "aria-label": "Bytes: offset, hexadecimal digits, ASCII" }, lines);
+  return h(
+    "pre",
+    { class: "dump scroll", tabindex: "0", "aria-label": "Bytes: offset, hexadecimal digits, ASCII" },
+    lines,
+  );
 }
 
 /** Hands the bytes to the reader as a file. */

@@ -12,24 +12,45 @@ function head(column, sort) {
   const active = sort.by === column.id;
   const direction = active ? (sort.down ? "descending" : "ascending") : "none";
   const arrow = active ? (sort.down ? " ▾" : " ▴") : "";
-  return h("th", { ...props, "aria-sort": direction },
-    h("button", { type: "button", class: "sort", on: { click: () => sort.set(column.id) } }, column.head,
-      h("span", { "aria-hidden": "true" }, arrow)));
+  return h(
+    "th",
+    { ...props, "aria-sort": direction },
+    h(
+      "button",
+      { type: "button", class: "sort", on: { click: () => sort.set(column.id) } },
+      column.head,
+      h("span", { "aria-hidden": "true" }, arrow),
+    ),
+  );
 }
 
 function body(column, row, at) {
-  const props = { class: [column.n ? "n" : "", column.class ?? ""].join(" ").trim() || null, "data-label": column.head };
-  if (column.rowhead) return h("th", { ...props, scope: "row", role: ROLES.rowhead }, column.cell(row, at));
-  return h("td", { ...props, role: ROLES.cell }, column.cell(row, at));
+  const props = {
+    class: [column.n ? "n" : "", column.class ?? ""].join(" ").trim() || null,
+    "data-label": column.head,
+  };
+  // One box, so that on a phone it is beside the name of its column, whatever is in it.
+  const inside = h("div", { class: "in" }, column.cell(row, at));
+  if (column.rowhead) return h("th", { ...props, scope: "row", role: ROLES.rowhead }, inside);
+  return h("td", { ...props, role: ROLES.cell }, inside);
 }
 
 function foot(columns) {
   if (!columns.some((column) => column.foot !== undefined)) return null;
-  return h("tfoot", { role: "rowgroup" }, h("tr", { role: ROLES.row }, columns.map((column) => {
-    const props = { class: column.n ? "n" : column.class, "data-label": column.head };
-    if (column.rowhead) return h("th", { ...props, scope: "row", role: ROLES.rowhead }, column.foot ?? "");
-    return h("td", { ...props, role: ROLES.cell }, column.foot ?? "");
-  })));
+  return h(
+    "tfoot",
+    { role: "rowgroup" },
+    h(
+      "tr",
+      { role: ROLES.row },
+      columns.map((column) => {
+        const props = { class: column.n ? "n" : column.class, "data-label": column.head };
+        const inside = column.foot ? h("div", { class: "in" }, column.foot) : null;
+        if (column.rowhead) return h("th", { ...props, scope: "row", role: ROLES.rowhead }, inside);
+        return h("td", { ...props, role: ROLES.cell }, inside);
+      }),
+    ),
+  );
 }
 
 /**
@@ -40,14 +61,40 @@ export function table({ caption, columns, rows, key, style, none, sort, wide, qu
   if (!rows.length && none) return empty(...none);
   const sorted = sort ? sort.apply(rows, columns) : rows;
   const id = `t-${String(caption).replace(/\W+/g, "-").toLowerCase()}`;
-  return h("div", { class: "scroll", role: "region", "aria-label": caption, key: id },
-    h("table", { class: `cards${wide ? " wide" : ""}`, role: ROLES.table },
+  return h(
+    "div",
+    { class: "scroll", role: "region", "aria-label": caption, key: id },
+    h(
+      "table",
+      { class: `cards${wide ? " wide" : ""}`, role: ROLES.table },
       h("caption", { class: quiet ? "hidden" : null }, caption),
-      h("thead", { role: "rowgroup" }, h("tr", { role: ROLES.row }, columns.map((column) => head(column, sort)))),
-      h("tbody", { role: "rowgroup" }, sorted.map((row, at) => h("tr", {
-        role: ROLES.row, key: key ? key(row) : at, class: style?.(row) || null,
-      }, columns.map((column) => body(column, row, at))))),
-      foot(columns)));
+      h(
+        "thead",
+        { role: "rowgroup" },
+        h(
+          "tr",
+          { role: ROLES.row },
+          columns.map((column) => head(column, sort)),
+        ),
+      ),
+      h(
+        "tbody",
+        { role: "rowgroup" },
+        sorted.map((row, at) =>
+          h(
+            "tr",
+            {
+              role: ROLES.row,
+              key: key ? key(row) : at,
+              class: style?.(row) || null,
+            },
+            columns.map((column) => body(column, row, at)),
+          ),
+        ),
+      ),
+      foot(columns),
+    ),
+  );
 }
 
 /** How a table is sorted, kept between two drawings of a view; `changed` draws it again. */

@@ -13,22 +13,50 @@ export function numbers(run) {
 /** The heads of a run's views. */
 export function tabs(run, current) {
   const { rejects, differences, workers } = numbers(run);
-  const one = (path, name, number, alarm) => h("li", { key: name },
-    h("a", { href: runPath(run.run_id, path), "aria-current": current === name ? "page" : null }, name,
-      number === undefined ? null : h("span", { class: `tab-count${alarm && number ? " alarm" : ""}` }, " ", count(number))));
-  return h("nav", { "aria-label": "This run", class: "tabs", key: "tabs" }, h("ul", null,
-    one("", "Overview"),
-    one("/workers", "Workers", workers),
-    one("/rejects", "Rejects", rejects, true),
-    one("/differences", "Differences", differences, true),
-    one("/log", "Log")));
+  const one = (path, name, number, alarm) =>
+    h(
+      "li",
+      { key: name },
+      h(
+        "a",
+        { href: runPath(run.run_id, path), "aria-current": current === name ? "page" : null },
+        name,
+        number === undefined
+          ? null
+          : h("span", { class: `tab-count${alarm && number ? " alarm" : ""}` }, " ", count(number)),
+      ),
+    );
+  return h(
+    "nav",
+    { "aria-label": "This run", class: "tabs", key: "tabs" },
+    h(
+      "ul",
+      null,
+      one("", "Overview"),
+      one("/workers", "Workers", workers),
+      one("/rejects", "Rejects", rejects, true),
+      one("/differences", "Differences", differences, true),
+      one("/log", "Log"),
+    ),
+  );
 }
 
 /** The line above a view of a run other than its first. */
 export function crumbs(run, title) {
-  return h("div", { class: "crumbs", key: "crumbs" },
-    h("p", null, h("a", { href: "#/runs" }, "Runs"), " / ",
-      h("a", { href: runPath(run.run_id) }, visible(run.job)), " ",
-      h("span", { class: "mono soft" }, shortRun(run.run_id)), " ", badge(run)),
-    h("h1", { tabindex: "-1" }, title));
+  return h(
+    "div",
+    { class: "crumbs", key: "crumbs" },
+    h(
+      "p",
+      null,
+      h("a", { href: "#/runs" }, "Runs"),
+      " / ",
+      h("a", { href: runPath(run.run_id) }, visible(run.job)),
+      " ",
+      h("span", { class: "mono soft" }, shortRun(run.run_id)),
+      " ",
+      badge(run),
+    ),
+    h("h1", { tabindex: "-1" }, title),
+  );
 }

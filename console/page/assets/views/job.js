@@ -24,13 +24,18 @@ function plot(runs, title, measure, words) {
   const points = ordered.map((run) => {
     const one = measure(run);
     return {
-      label: time(run.opened_at_ms).slice(0, 16), value: place(one), text: words(one?.value), far: one?.is_far === true,
+      label: time(run.opened_at_ms).slice(0, 16),
+      value: place(one),
+      text: words(one?.value),
+      far: one?.is_far === true,
       style: run.outcome === "reconciled" ? null : "not-reconciled",
     };
   });
   const median = measure(runs[0])?.median;
   return history({
-    title, points, median: median === null || median === undefined ? null : Number(median),
+    title,
+    points,
+    median: median === null || median === undefined ? null : Number(median),
     medianText: median === null || median === undefined ? null : words(median),
   });
 }
@@ -45,11 +50,16 @@ function whole(value) {
 
 function plots(runs) {
   const amounts = runs[0].amounts.map((one) => one.field);
-  return h("div", { class: "plots", key: "plots" },
+  return h(
+    "div",
+    { class: "plots", key: "plots" },
     plot(runs, "Records", (run) => run.records, whole),
     plot(runs, "Rejects", (run) => run.rejects, whole),
     plot(runs, "Duration", (run) => run.duration_ms, ms),
-    amounts.map((field) => plot(runs, `Sum of ${visible(field)}`, (run) => run.amounts.find((one) => one.field === field), whole)));
+    amounts.map((field) =>
+      plot(runs, `Sum of ${visible(field)}`, (run) => run.amounts.find((one) => one.field === field), whole),
+    ),
+  );
 }
 
 function marked(measure, words) {
@@ -62,27 +72,51 @@ function marked(measure, words) {
 
 function runs(all) {
   const amounts = all[0].amounts.map((one) => one.field);
-  return section("runs", "Runs", table({
-    caption: "Runs of this job, newest first; ◆ marks what is far from earlier runs", rows: all, key: (run) => run.run_id, wide: true, columns: [
-      { head: "Verdict", class: "verdict", cell: badge },
-      { head: "Run", rowhead: true, cell: (run) => runLink(run.run_id) },
-      { head: "Opened", cell: (run) => [time(run.opened_at_ms), h("span", { class: "under soft" }, run.weekday)] },
-      { head: "Records", n: true, cell: (run) => marked(run.records, whole) },
-      { head: "Rejects", n: true, cell: (run) => marked(run.rejects, whole) },
-      ...amounts.map((field) => ({
-        head: `Sum of ${visible(field)}`, n: true, cell: (run) => marked(run.amounts.find((one) => one.field === field), whole),
-      })),
-      { head: "Duration", n: true, cell: (run) => marked(run.duration_ms, ms) },
-      { head: "Rate", n: true, cell: (run) => rate(run.records_per_second) },
-    ],
-  }));
+  return section(
+    "runs",
+    "Runs",
+    table({
+      caption: "Runs of this job, newest first; ◆ marks what is far from earlier runs",
+      rows: all,
+      key: (run) => run.run_id,
+      wide: true,
+      columns: [
+        { head: "Verdict", class: "verdict", cell: badge },
+        { head: "Run", rowhead: true, cell: (run) => runLink(run.run_id) },
+        { head: "Opened", cell: (run) => [time(run.opened_at_ms), h("span", { class: "under soft" }, run.weekday)] },
+        { head: "Records", n: true, cell: (run) => marked(run.records, whole) },
+        { head: "Rejects", n: true, cell: (run) => marked(run.rejects, whole) },
+        ...amounts.map((field) => ({
+          head: `Sum of ${visible(field)}`,
+          n: true,
+          cell: (run) =>
+            marked(
+              run.amounts.find((one) => one.field === field),
+              whole,
+            ),
+        })),
+        { head: "Duration", n: true, cell: (run) => marked(run.duration_ms, ms) },
+        { head: "Rate", n: true, cell: (run) => rate(run.records_per_second) },
+      ],
+    }),
+  );
 }
 
 function text(job) {
   if (!job.job_text) return null;
   const lines = visibleLines(job.job_text).replace(/\n$/, "").split("\n");
-  return section("file", "Job file", h("pre", { class: "source scroll", tabindex: "0", "aria-label": "The job file" },
-    lines.map((line, at) => [h("span", { class: "line-no", "aria-hidden": "true" }, String(at + 1).padStart(4, " ")), `  ${line}\n`])));
+  return section(
+    "file",
+    "Job file",
+    h(
+      "pre",
+      { class: "source scroll", tabindex: "0", "aria-label": "The job file" },
+      lines.map((line, at) => [
+        h("span", { class: "line-no", "aria-hidden": "true" }, String(at + 1).padStart(4, " ")),
+        `  ${line}\n`,
+      ]),
+    ),
+  );
 }
 
 function draw(page) {
@@ -91,11 +125,22 @@ function draw(page) {
   return [
     h("p", { class: "crumbs", key: "crumbs" }, h("a", { href: "#/jobs" }, "Jobs")),
     heading(visible(job.job), all[0] ? badge(all[0]) : null),
-    h("div", { key: "facts" }, facts([
-      ["Runs shown", plural(all.length, "run")],
-      job.next_sequence === null || job.next_sequence === undefined ? null : ["Next sequence number", count(job.next_sequence)],
-      all[0] ? ["Latest run is compared with", `${count(all[0].compared_with?.count)} earlier ${all[0].compared_with?.name ?? "runs"}`] : null,
-    ])),
+    h(
+      "div",
+      { key: "facts" },
+      facts([
+        ["Runs shown", plural(all.length, "run")],
+        job.next_sequence === null || job.next_sequence === undefined
+          ? null
+          : ["Next sequence number", count(job.next_sequence)],
+        all[0]
+          ? [
+              "Latest run is compared with",
+              `${count(all[0].compared_with?.count)} earlier ${all[0].compared_with?.name ?? "runs"}`,
+            ]
+          : null,
+      ]),
+    ),
     all.length ? plots(all) : null,
     all.length ? runs(all) : null,
     text(job),
@@ -103,6 +148,9 @@ function draw(page) {
 }
 
 export default {
-  title: ({ params }) => visible(params.job), load, draw, news: (page, kind, data) => (kind === "run" && data.job === page.params.job
-    && data.outcome !== "unfinished" ? "load" : null),
+  title: ({ params }) => visible(params.job),
+  load,
+  draw,
+  news: (page, kind, data) =>
+    kind === "run" && data.job === page.params.job && data.outcome !== "unfinished" ? "load" : null,
 };

@@ -11,21 +11,36 @@ async function load(page, signal) {
 }
 
 const COLUMNS = [
-  { head: "Job", rowhead: true, class: "job", cell: ({ job }) => h("a", { href: `#/jobs/${encodeURIComponent(job)}` }, visible(job)) },
+  {
+    head: "Job",
+    rowhead: true,
+    class: "job",
+    cell: ({ job }) => h("a", { href: `#/jobs/${encodeURIComponent(job)}` }, visible(job)),
+  },
   { head: "Latest run", class: "verdict", cell: ({ last }) => (last ? badge(last) : "never ran") },
   { head: "Run", cell: ({ last }) => (last ? runLink(last.run_id) : "") },
   { head: "Records", n: true, cell: ({ last }) => count(last?.records) },
   { head: "Duration", n: true, cell: ({ last }) => duration(last?.elapsed_ms) },
-  { head: "Opened", cell: ({ last }) => (last ? [ago(last.opened_at_ms), h("span", { class: "under soft" }, time(last.opened_at_ms))] : "") },
+  {
+    head: "Opened",
+    cell: ({ last }) =>
+      last ? [ago(last.opened_at_ms), h("span", { class: "under soft" }, time(last.opened_at_ms))] : "",
+  },
   { head: "Runs", n: true, cell: ({ runs }) => count(runs) },
 ];
 
 function draw(page) {
-  return [heading("Jobs"), table({
-    caption: "Jobs that have run on this store", rows: page.state.items, columns: COLUMNS, key: ({ job }) => job,
-    style: ({ last }) => (last?.outcome === "not-reconciled" ? "fail-row" : null),
-    none: ["No job has run on this store.", "A job appears here with its first run."],
-  })];
+  return [
+    heading("Jobs"),
+    table({
+      caption: "Jobs that have run on this store",
+      rows: page.state.items,
+      columns: COLUMNS,
+      key: ({ job }) => job,
+      style: ({ last }) => (last?.outcome === "not-reconciled" ? "fail-row" : null),
+      none: ["No job has run on this store.", "A job appears here with its first run."],
+    }),
+  ];
 }
 
 export default { title: () => "Jobs", load, draw, news: (page, kind) => (kind === "run" ? "load" : null) };

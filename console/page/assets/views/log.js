@@ -17,7 +17,8 @@ function path({ params }) {
 async function load(page, signal) {
   const limit = Math.min(500, Math.max(PAGE, page.state.items?.length ?? 0));
   const [listed, run] = await Promise.all([
-    get(path(page), { limit }, signal), page.params.run ? get(`/runs/${encodeURIComponent(page.params.run)}`, {}, signal) : null,
+    get(path(page), { limit }, signal),
+    page.params.run ? get(`/runs/${encodeURIComponent(page.params.run)}`, {}, signal) : null,
   ]);
   Object.assign(page.state, { items: listed.items, next: listed.next, run });
   page.state.chain ??= await get("/log/verify", {}, signal).catch((error) => {
@@ -34,17 +35,49 @@ function chain(page) {
   };
   const button = h("p", null, h("button", { type: "button", on: { click: again } }, "Verify the chain again"));
   if (found.problem) {
-    return band("warn", "!", "The chain was not verified", h("p", null, visible(found.problem.detail || found.problem.title)), button);
+    return band(
+      "warn",
+      "!",
+      "The chain was not verified",
+      h("p", null, visible(found.problem.detail || found.problem.title)),
+      button,
+    );
   }
   if (found.chain === "holds") {
-    return band("pass calm", "✓", "The chain holds", h("p", null,
-      found.events === undefined ? "Every event covers the one before it."
-        : `${plural(found.events, "event")}, each of which covers the one before it.`,
-      found.head ? [" Head: ", count(found.head.seq), ":", digest(found.head.hash)] : null), button);
+    return band(
+      "pass calm",
+      "✓",
+      "The chain holds",
+      h(
+        "p",
+        null,
+        found.events === undefined
+          ? "Every event covers the one before it."
+          : `${plural(found.events, "event")}, each of which covers the one before it.`,
+        found.head ? [" Head: ", count(found.head.seq), ":", digest(found.head.hash)] : null,
+      ),
+      button,
+    );
   }
-  return band("fail", "✗", "The chain does not hold: the log was changed",
-    h("ul", { class: "plain-list" }, (found.problems ?? []).map((text) => h("li", null, visible(text)))),
-    h("p", null, h("strong", null, "Next: "), "keep a copy of the store as it is, and run ", command("crossfoot audit verify"), "."), button);
+  return band(
+    "fail",
+    "✗",
+    "The chain does not hold: the log was changed",
+    h(
+      "ul",
+      { class: "plain-list" },
+      (found.problems ?? []).map((text) => h("li", null, visible(text))),
+    ),
+    h(
+      "p",
+      null,
+      h("strong", null, "Next: "),
+      "keep a copy of the store as it is, and run ",
+      command("crossfoot audit verify"),
+      ".",
+    ),
+    button,
+  );
 }
 
 // Most of an event's detail is the same from event to event; what is left says what happened.
@@ -52,19 +85,32 @@ const USUAL = new Set(["process", "command", "version", "reason"]);
 
 function line(name, value) {
   const text = value !== null && typeof value === "object" ? JSON.stringify(value) : String(value);
-  return [h("dt", null, visible(name.replaceAll("_", " "))), h("dd", null, /^[0-9a-f]{64}$/.test(text) ? digest(text) : visible(text))];
+  return [
+    h("dt", null, visible(name.replaceAll("_", " "))),
+    h("dd", null, /^[0-9a-f]{64}$/.test(text) ? digest(text) : visible(text)),
+  ];
 }
 
 function what(event) {
   const detail = event.detail ?? {};
   const said = Object.entries(detail).filter(([name, value]) => !USUAL.has(name) && value !== null);
-  const rest = Object.entries(detail).filter(([name, value]) => USUAL.has(name) && name !== "reason" && value !== null);
+  const rest = Object.entries(detail).filter(
+    ([name, value]) => USUAL.has(name) && name !== "reason" && value !== null,
+  );
   return [
     h("span", { class: eventClass(event.kind) || null }, eventWords(event.kind)),
     detail.reason ? h("span", { class: "reason" }, "“", visible(detail.reason), "”") : null,
-    h("details", { key: "detail" }, h("summary", null, "Detail"), h("dl", { class: "facts tight" },
-      [...said, ...rest].map(([name, value]) => line(name, value)),
-      [h("dt", null, "hash"), h("dd", null, digest(event.hash))])),
+    h(
+      "details",
+      { key: "detail" },
+      h("summary", null, "Detail"),
+      h(
+        "dl",
+        { class: "facts tight" },
+        [...said, ...rest].map(([name, value]) => line(name, value)),
+        [h("dt", null, "hash"), h("dd", null, digest(event.hash))],
+      ),
+    ),
   ];
 }
 
@@ -91,8 +137,11 @@ function draw(page) {
     run ? tabs(run, "Log") : null,
     h("div", { key: "chain" }, chain(page)),
     table({
-      caption: run ? "Events of this run, newest first" : "All events, newest first", rows: items, columns: columns(Boolean(run)),
-      key: (event) => event.seq, none: ["No events yet.", "The log begins with the first run."],
+      caption: run ? "Events of this run, newest first" : "All events, newest first",
+      rows: items,
+      columns: columns(Boolean(run)),
+      key: (event) => event.seq,
+      none: ["No events yet.", "The log begins with the first run."],
     }),
     more(page.state, next),
   ];
@@ -103,4 +152,9 @@ function news(page, kind, data) {
   return !page.params.run || data.run_id === page.params.run ? "load" : null;
 }
 
-export default { title: ({ state }) => (state.run ? `Log: ${visible(state.run.job)}` : "Evidence log"), load, draw, news };
+export default {
+  title: ({ state }) => (state.run ? `Log: ${visible(state.run.job)}` : "Evidence log"),
+  load,
+  draw,
+  news,
+};

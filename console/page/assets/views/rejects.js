@@ -21,7 +21,9 @@ async function load(page, signal) {
   const path = `/runs/${encodeURIComponent(page.params.run)}`;
   const limit = Math.min(500, Math.max(PAGE, page.state.items?.length ?? 0));
   const [run, listed, summary] = await Promise.all([
-    get(path, {}, signal), get(`${path}/rejects`, { ...asked(page), limit }, signal), get(`${path}/rejects/summary`, {}, signal),
+    get(path, {}, signal),
+    get(`${path}/rejects`, { ...asked(page), limit }, signal),
+    get(`${path}/rejects/summary`, {}, signal),
   ]);
   Object.assign(page.state, { run, items: listed.items, next: listed.next, summary });
 }
@@ -32,20 +34,41 @@ function group(page, title, name, rows, words) {
   if (!rows?.length) return null;
   const most = Math.max(...rows.map((row) => row.records));
   const current = page.query[name];
-  return h("div", { class: "group", key: name }, h("h2", { class: "small-title" }, title),
-    h("ul", null, rows.slice(0, 12).map((row) => {
-      const value = String(row.name ?? "");
-      const chosen = current === value;
-      return h("li", { key: value }, h("button", {
-        type: "button", class: "group-row", "aria-pressed": chosen ? "true" : "false",
-        on: { click: () => setQuery({ [name]: chosen ? null : value }) },
-      }, h("span", { class: "group-name" }, visible(words(row))), h("span", { class: "n" }, count(row.records)), bar(row.records / most, "reject")));
-    })),
-    rows.length > 12 ? h("p", { class: "soft small" }, `and ${count(rows.length - 12)} more`) : null);
+  return h(
+    "div",
+    { class: "group", key: name },
+    h("h2", { class: "small-title" }, title),
+    h(
+      "ul",
+      null,
+      rows.slice(0, 12).map((row) => {
+        const value = String(row.name ?? "");
+        const chosen = current === value;
+        return h(
+          "li",
+          { key: value },
+          h(
+            "button",
+            {
+              type: "button",
+              class: "group-row",
+              "aria-pressed": chosen ? "true" : "false",
+              on: { click: () => setQuery({ [name]: chosen ? null : value }) },
+            },
+            h("span", { class: "group-name" }, visible(words(row))),
+            h("span", { class: "n" }, count(row.records)),
+            bar(row.records / most, "reject"),
+          ),
+        );
+      }),
+    ),
+    rows.length > 12 ? h("p", { class: "soft small" }, `and ${count(rows.length - 12)} more`) : null,
+  );
 }
 
 function text(row) {
-  if (row.raw_hex === null || row.raw_hex === undefined) return h("span", { class: "soft" }, "not shown: the job has sensitive fields");
+  if (row.raw_hex === null || row.raw_hex === undefined)
+    return h("span", { class: "soft" }, "not shown: the job has sensitive fields");
   const shown = row.text ?? latin(row.raw_hex);
   return h("span", { class: "record-text" }, shown.length > 90 ? `${shown.slice(0, 90)}…` : shown);
 }
@@ -53,15 +76,35 @@ function text(row) {
 function columns(run) {
   return [
     {
-      head: "Record", n: true, rowhead: true, class: "record-no",
+      head: "Record",
+      n: true,
+      rowhead: true,
+      class: "record-no",
       cell: (row) => h("a", { href: runPath(run.run_id, `/rejects/${row.record_no}`) }, count(row.record_no)),
     },
-    { head: "Chunk", n: true, cell: (row) => h("a", { href: runPath(run.run_id, `/chunks/${row.chunk_no}`) }, count(row.chunk_no)) },
+    {
+      head: "Chunk",
+      n: true,
+      cell: (row) => h("a", { href: runPath(run.run_id, `/chunks/${row.chunk_no}`) }, count(row.chunk_no)),
+    },
     { head: "At byte", n: true, cell: (row) => count(row.byte_offset) },
     {
-      head: "Why", class: "why", cell: (row) => h("ul", { class: "plain-list" }, row.reasons.map((one) => h("li", null,
-        one.field ? h("strong", null, `${visible(one.field)}: `) : null, `${reason(one.code)}`,
-        h("span", { class: "under soft" }, visible(one.detail))))),
+      head: "Why",
+      class: "why",
+      cell: (row) =>
+        h(
+          "ul",
+          { class: "plain-list" },
+          row.reasons.map((one) =>
+            h(
+              "li",
+              null,
+              one.field ? h("strong", null, `${visible(one.field)}: `) : null,
+              `${reason(one.code)}`,
+              h("span", { class: "under soft" }, visible(one.detail)),
+            ),
+          ),
+        ),
     },
     { head: "The record begins", class: "text", cell: text },
     { head: "Worker", n: true, cell: (row) => `no. ${row.worker_id}` },
@@ -71,11 +114,28 @@ function columns(run) {
 function lead(run) {
   const cause = run.leading_cause;
   if (!cause) return null;
-  return band("fail", "✗", `${share(cause.records, cause.of_records)} of all records were rejected for one cause`,
-    h("p", null, cause.field ? h("strong", null, `${visible(cause.field)}: `) : null, reason(cause.code),
-      cause.detail ? `. ${count(cause.detail_records)} of them: ${visible(cause.detail)}` : ""),
-    cause.keys?.length ? h("p", null, h("strong", null, "Next: "), "look at ", cause.keys.map((key, at) => [at ? ", " : "", command(visible(key))]),
-      " in the job file. A cause this common is seldom the sender's.") : null);
+  return band(
+    "fail",
+    "✗",
+    `${share(cause.records, cause.of_records)} of all records were rejected for one cause`,
+    h(
+      "p",
+      null,
+      cause.field ? h("strong", null, `${visible(cause.field)}: `) : null,
+      reason(cause.code),
+      cause.detail ? `. ${count(cause.detail_records)} of them: ${visible(cause.detail)}` : "",
+    ),
+    cause.keys?.length
+      ? h(
+          "p",
+          null,
+          h("strong", null, "Next: "),
+          "look at ",
+          cause.keys.map((key, at) => [at ? ", " : "", command(visible(key))]),
+          " in the job file. A cause this common is seldom the sender's.",
+        )
+      : null,
+  );
 }
 
 function draw(page) {
@@ -83,7 +143,11 @@ function draw(page) {
   const { rejects } = numbers(run);
   const any = Object.values(asked(page)).some(Boolean);
   const rest = async () => {
-    const answer = await get(`/runs/${encodeURIComponent(run.run_id)}/rejects`, { ...asked(page), limit: PAGE, cursor: page.state.next });
+    const answer = await get(`/runs/${encodeURIComponent(run.run_id)}/rejects`, {
+      ...asked(page),
+      limit: PAGE,
+      cursor: page.state.next,
+    });
     items.push(...answer.items);
     page.state.next = answer.next;
     page.draw();
@@ -92,26 +156,63 @@ function draw(page) {
   return [
     crumbs(run, rejects ? `${plural(rejects, "record")} rejected` : "No records rejected"),
     tabs(run, "Rejects"),
-    rejects ? h("p", { key: "intro" }, `${share(rejects, rejectsAll)} of ${plural(rejectsAll, "record")} read. `
-      + "Each reject is kept whole, with its reasons; none of them is in staging or final.") : null,
-    run.purged ? band("quiet", "○", "The rejects were purged", h("p", null, "Counts and checks remain; the records do not.")) : null,
+    rejects
+      ? h(
+          "p",
+          { key: "intro" },
+          `${share(rejects, rejectsAll)} of ${plural(rejectsAll, "record")} read. ` +
+            "Each reject is kept whole, with its reasons; none of them is in staging or final.",
+        )
+      : null,
+    run.purged
+      ? band("quiet", "○", "The rejects were purged", h("p", null, "Counts and checks remain; the records do not."))
+      : null,
     h("div", { key: "lead" }, lead(run)),
-    rejects ? h("div", { class: "groups", key: "groups" },
-      group(page, "By reason", "reason", summary.by_reason, (row) => reason(row.name)),
-      group(page, "By field", "field", summary.by_field, (row) => row.name || WHOLE),
-      group(page, "By worker", "worker", summary.by_worker, (row) => row.worker ?? `no. ${row.name}`)) : null,
-    any ? h("p", { key: "filtered", class: "filtered" }, "Only rejects with ",
-      Object.entries(asked(page)).filter(([, value]) => value).map(([name, value], at) =>
-        [at ? ", " : "", `${name} `, h("strong", null, visible(name === "reason" ? reason(value) : value))]), ". ",
-      h("a", { href: runPath(run.run_id, "/rejects") }, "Show all")) : null,
+    rejects
+      ? h(
+          "div",
+          { class: "groups", key: "groups" },
+          group(page, "By reason", "reason", summary.by_reason, (row) => reason(row.name)),
+          group(page, "By field", "field", summary.by_field, (row) => row.name || WHOLE),
+          group(page, "By worker", "worker", summary.by_worker, (row) => row.worker ?? `no. ${row.name}`),
+        )
+      : null,
+    any
+      ? h(
+          "p",
+          { key: "filtered", class: "filtered" },
+          "Only rejects with ",
+          Object.entries(asked(page))
+            .filter(([, value]) => value)
+            .map(([name, value], at) => [
+              at ? ", " : "",
+              `${name} `,
+              h("strong", null, visible(name === "reason" ? reason(value) : value)),
+            ]),
+          ". ",
+          h("a", { href: runPath(run.run_id, "/rejects") }, "Show all"),
+        )
+      : null,
     table({
-      caption: "Rejected records, in source order", rows: items, columns: columns(run), key: (row) => row.record_no, wide: true,
-      none: rejects ? ["No reject matches.", "Choose another reason, field or worker."]
+      caption: "Rejected records, in source order",
+      rows: items,
+      columns: columns(run),
+      key: (row) => row.record_no,
+      wide: true,
+      none: rejects
+        ? ["No reject matches.", "Choose another reason, field or worker."]
         : ["No records were rejected.", "Every record that was read so far was accepted."],
     }),
     more(page.state, rest),
-    rejects ? h("p", { class: "soft small", key: "raw" }, "To correct them all and send them again: ",
-      command(`crossfoot rejects ${visible(run.run_id)} --raw FILE`), " writes them byte for byte, unmasked; the log records who asked.") : null,
+    rejects
+      ? h(
+          "p",
+          { class: "soft small", key: "raw" },
+          "To correct them all and send them again: ",
+          command(`crossfoot rejects ${visible(run.run_id)} --raw FILE`),
+          " writes them byte for byte, unmasked; the log records who asked.",
+        )
+      : null,
   ];
 }
 

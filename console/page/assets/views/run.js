@@ -2,14 +2,26 @@
 
 import { get } from "../core/api.js";
 import { h } from "../core/dom.js";
-import { ago, bytes, count, duration, plural, rate, shortRun, sentence, side, time, visible } from "../core/format.js";
-import { consequence, isRunning, verdict } from "../core/words.js";
+import {
+  ago,
+  bytes,
+  count,
+  duration,
+  plural,
+  rate,
+  shortRun,
+  sentence,
+  side,
+  time,
+  visible,
+} from "../core/format.js";
+import { consequence, isRunning, setAside, verdict } from "../core/words.js";
 import { acts } from "../parts/acts.js";
-import { bar, command, digest, facts, runPath, section } from "../parts/bits.js";
+import { bar, command, digest, facts, runPath, section, withCommands } from "../parts/bits.js";
 import * as checks from "../parts/checks.js";
 import { chunkMap } from "../parts/chunkmap.js";
 import { drawing, model } from "../parts/flow.js";
-import { tabs } from "./frame.js";
+import { numbers, tabs } from "./frame.js";
 
 const SHOWN = 3;
 
@@ -39,6 +51,11 @@ async function load(page, signal) {
   page.state.chunks = chunks;
 }
 
+/** The chunks in which records differ, as far as the run's report names them. */
+export function differing(run) {
+  return new Set((run.findings ?? []).filter((row) => row.stage !== "rules").map((row) => row.chunk_no));
+}
+
 /** Whether news is about the run of this page. */
 export function ofThisRun(page, kind, data) {
   return (kind === "run" || kind === "log") && data.run_id === page.state.run?.run_id ? "load" : null;
@@ -53,107 +70,168 @@ function grounds(run) {
   const { passed = 0, failed = 0, warned = 0, vacuous = 0 } = run.counts ?? {};
   const decided = passed + failed;
   return [
-    run.leading_cause ? `${count(run.leading_cause.records)} of ${plural(run.leading_cause.of_records, "record")} rejected` : null,
-    !decided ? "no checks yet" : failed ? `${count(failed)} of ${plural(decided, "check")} failed`
-      : `${count(passed)} of ${plural(decided, "check")} passed`,
-    run.flow?.source?.records !== null && run.flow?.source?.records !== undefined ? plural(run.flow.source.records, "record") : null,
+    run.leading_cause
+      ? `${count(run.leading_cause.records)} of ${plural(run.leading_cause.of_records, "record")} rejected`
+      : null,
+    !decided
+      ? "no checks yet"
+      : failed
+        ? `${count(failed)} of ${plural(decided, "check")} failed`
+        : `${count(passed)} of ${plural(decided, "check")} passed`,
+    run.flow?.source?.records !== null && run.flow?.source?.records !== undefined
+      ? plural(run.flow.source.records, "record")
+      : null,
     duration(run.elapsed_ms),
     warned ? `${count(warned)} warned` : null,
     vacuous ? `${count(vacuous)} had nothing to compare` : null,
-  ].filter(Boolean).join(" · ");
+  ]
+    .filter(Boolean)
+    .join(" · ");
 }
 
 function note(run) {
   // What failed is said line by line; the rest of the note is not.
   if (!run.note || run.counts?.failed) return null;
-  return h("p", null, visible(sentence(run.note)));
+  return h("p", null, withCommands(sentence(run.note)));
 }
 
+function button(run, path, text) {
+  return h("a", { class: "button", href: runPath(run.run_id, path), key: "first" }, text);
+}
+
+// What to do, in a sentence, with the button that leads there.
 function next(run) {
-  const id = shortRun(run.run_id);
-  const full = visible(run.run_id);
-  if (run.outcome === "awaiting-approval") return ["Next: read the checks below, then press Approve, or give the run up."];
+  const id = visible(run.run_id);
+  if (run.outcome === "awaiting-approval")
+    return { text: "read the checks below, then press Approve, or cancel the run." };
   if (run.outcome === "not-reconciled") {
     const failing = run.checks.filter((check) => check.verdict === "fail");
     const rejects = failing.length > 0 && failing.every((check) => check.name === "rejects within the limit");
-    return rejects || run.leading_cause
-      ? ["Next: ", h("a", { href: runPath(run.run_id, "/rejects") }, "read what was rejected, and why"), ` (`, command(`crossfoot rejects ${full}`), ")"]
-      : run.findings_total
-        ? ["Next: ", h("a", { href: runPath(run.run_id, "/differences") }, `see the ${plural(run.findings_total, "difference")}, record by record`),
-          " (", command(`crossfoot explain ${full}`), ")"]
-        : ["Next: read what failed, below."];
+    if (rejects || run.leading_cause) {
+      return {
+        text: ["read what was rejected, and why (", command(`crossfoot rejects ${id}`), ")."],
+        link: button(run, "/rejects", `See ${plural(numbers(run).rejects, "reject")}`),
+      };
+    }
+    if (!run.findings_total) return { text: "read what failed, below." };
+    return {
+      text: ["see which records differ, and in which field (", command(`crossfoot explain ${id}`), ")."],
+      link: button(run, "/differences", `See ${plural(run.findings_total, "difference")}`),
+    };
   }
-  if (run.outcome === "unfinished" && !isRunning(run)) {
-    const aside = run.progress?.chunks_set_aside;
-    return aside
-      ? [`Next: open the chunks that were set aside, below; once the cause is gone, press Redrive, then Resume (run ${id}).`]
-      : ["Next: press Resume, or run ", command(`crossfoot resume ${full}`)];
+  if (run.outcome !== "unfinished") return null;
+  if (setAside(run)) {
+    return {
+      text: "open a chunk that was set aside, below, and read why it failed. When the cause is gone, press Redrive.",
+    };
   }
-  return null;
+  return isRunning(run) ? null : { text: ["press Resume, or run ", command(`crossfoot resume ${id}`), "."] };
 }
 
 function progress(run) {
   if (run.outcome !== "unfinished") return null;
   const { chunks_split: split, chunks_committed: committed, chunks_set_aside: aside } = run.progress ?? {};
   const left = run.seconds_left;
-  return h("div", { class: "run-progress" }, bar(split ? committed / split : 0, isRunning(run) ? "run" : "warn"),
-    h("p", null, `${count(committed)} of ${plural(split, "chunk")} committed`,
+  return h(
+    "div",
+    { class: "run-progress" },
+    bar(split ? committed / split : 0, isRunning(run) ? "run" : "warn"),
+    h(
+      "p",
+      null,
+      `${count(committed)} of ${plural(split, "chunk")} committed`,
       run.rate ? ` · ${rate(run.rate)}` : "",
       left === null || left === undefined ? "" : ` · about ${duration(left * 1000)} left`,
       run.usual_seconds ? ` · usually ${duration(run.usual_seconds * 1000)}` : "",
-      aside ? h("span", { class: "fail" }, ` · ✗ ${plural(aside, "chunk")} set aside`) : null));
+      aside ? h("span", { class: "fail" }, ` · ✗ ${plural(aside, "chunk")} set aside`) : null,
+    ),
+  );
 }
 
 function banner(run, changed) {
   const said = verdict(run);
   const failing = (run.checks ?? []).filter((check) => check.verdict === "fail");
-  const style = run.progress?.chunks_set_aside ? "fail" : said.class;
-  return h("div", { class: `band banner ${style}`, key: "banner" },
-    h("h1", { tabindex: "-1" }, h("span", { class: "mark", "aria-hidden": "true" }, said.mark), said.word,
-      h("span", { class: "banner-job" }, visible(run.job))),
+  return h(
+    "div",
+    { class: `band banner ${said.class}`, key: "banner" },
+    h(
+      "h1",
+      { tabindex: "-1" },
+      h(
+        "span",
+        { class: "banner-word" },
+        h("span", { class: "mark", "aria-hidden": "true" }, said.mark),
+        h("span", null, said.word),
+      ),
+      " ",
+      h("span", { class: "banner-job" }, visible(run.job)),
+    ),
     h("p", { class: "grounds" }, grounds(run)),
     h("p", null, consequence(run), run.driven_by ? ` Driven by ${visible(run.driven_by)}.` : ""),
     progress(run),
     failing.slice(0, SHOWN).map((check) => h("p", { class: "failure" }, visible(fault(check)))),
     failing.length > SHOWN ? h("p", null, `And ${count(failing.length - SHOWN)} more, listed below.`) : null,
     note(run),
-    next(run) ? h("p", { class: "next" }, next(run)) : null,
-    acts(run, changed));
+    next(run) ? h("p", { class: "next" }, "Next: ", next(run).text) : null,
+    acts(run, changed, next(run)?.link),
+  );
 }
 
 function flow(run) {
   const standing = matchMedia("(max-width: 62rem)").matches;
-  return section("flow", "Where the records went",
+  return section(
+    "flow",
+    "Where the records went",
     h("div", { class: "flow-frame", key: standing ? "standing" : "lying" }, drawing(model(run), standing)),
-    checks.balances(run.flow?.balances));
+    checks.balances(run.flow?.balances, run.outcome !== "unfinished" && run.outcome !== "awaiting-approval"),
+  );
 }
 
 function about(run) {
-  return section("about", "About this run", facts([
-    ["Run", h("span", { class: "mono" }, visible(run.run_id))],
-    ["Job", h("a", { href: `#/jobs/${encodeURIComponent(run.job)}` }, visible(run.job))],
-    ["Source", visible(run.source?.location)],
-    ["Size", `${plural(run.source?.bytes, "byte")} (${bytes(run.source?.bytes)}) in ${plural(run.source?.chunks, "chunk")}`],
-    ["Source SHA-256", run.source?.sha256 ? digest(run.source.sha256) : "not known yet"],
-    ["Staging table", visible(run.staging_table)],
-    ["Final table", visible(run.final_table)],
-    ["Opened", `${time(run.opened_at_ms)} (${ago(run.opened_at_ms)})`],
-    ["Ended", run.ended_at_ms ? time(run.ended_at_ms) : "not yet"],
-    ["Job file SHA-256", digest(run.job_digest)],
-    run.log_head ? ["Log head", h("span", null, `event ${count(run.log_head.seq)} `, digest(run.log_head.hash))] : null,
-  ]));
+  return section(
+    "about",
+    "About this run",
+    facts([
+      ["Run", h("span", { class: "mono" }, visible(run.run_id))],
+      ["Job", h("a", { href: `#/jobs/${encodeURIComponent(run.job)}` }, visible(run.job))],
+      ["Source", visible(run.source?.location)],
+      [
+        "Size",
+        `${plural(run.source?.bytes, "byte")} (${bytes(run.source?.bytes)}) in ${plural(run.source?.chunks, "chunk")}`,
+      ],
+      ["Source SHA-256", run.source?.sha256 ? digest(run.source.sha256) : "not known yet"],
+      ["Staging table", visible(run.staging_table)],
+      ["Final table", visible(run.final_table)],
+      ["Opened", `${time(run.opened_at_ms)} (${ago(run.opened_at_ms)})`],
+      ["Ended", run.ended_at_ms ? time(run.ended_at_ms) : "not yet"],
+      ["Job file SHA-256", digest(run.job_digest)],
+      run.log_head
+        ? ["Log head", h("span", null, `event ${count(run.log_head.seq)} `, digest(run.log_head.hash))]
+        : null,
+    ]),
+  );
 }
 
 function map(run, chunks) {
   if (!chunks) return null;
-  return section("chunks", "Every chunk", chunkMap(chunks, (no) => runPath(run.run_id, `/chunks/${no}`)));
+  return section(
+    "chunks",
+    "Every chunk",
+    chunkMap(chunks, (no) => runPath(run.run_id, `/chunks/${no}`), { differing: differing(run) }),
+  );
 }
 
 function draw(page) {
   const { run, chunks } = page.state;
-  const trouble = run.progress?.chunks_set_aside > 0;
+  const trouble = setAside(run) > 0;
   return [
-    h("p", { class: "crumbs", key: "crumbs" }, h("a", { href: "#/runs" }, "Runs"), " / ", h("span", { class: "mono" }, shortRun(run.run_id))),
+    h(
+      "p",
+      { class: "crumbs", key: "crumbs" },
+      h("a", { href: "#/runs" }, "Runs"),
+      " / ",
+      h("span", { class: "mono" }, shortRun(run.run_id)),
+    ),
     banner(run, () => page.refresh()),
     tabs(run, "Overview"),
     trouble ? map(run, chunks) : null,

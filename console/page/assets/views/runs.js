@@ -4,20 +4,29 @@ import { get, list } from "../core/api.js";
 import { h } from "../core/dom.js";
 import { NOTHING, ago, count, duration, plural, rate, share, shortRun, time, visible } from "../core/format.js";
 import { setQuery } from "../core/routes.js";
-import { consequence, isRunning, verdict } from "../core/words.js";
-import { badge, bar, heading, more, runPath } from "../parts/bits.js";
+import { consequence, isRunning, setAside, verdict } from "../core/words.js";
+import { badge, bar, heading, more, runPath, withCommands } from "../parts/bits.js";
 import { table } from "../parts/table.js";
 
 const PAGE = 50;
 const STATES = [
-  ["", "Any state"], ["loading", "Loading"], ["staged", "Staged, verifying"], ["awaiting-approval", "Awaiting approval"],
-  ["not-reconciled", "Not reconciled"], ["promoted", "Reconciled"], ["cancelled", "Cancelled"],
+  ["", "Any state"],
+  ["loading", "Loading"],
+  ["staged", "Staged, verifying"],
+  ["awaiting-approval", "Awaiting approval"],
+  ["not-reconciled", "Not reconciled"],
+  ["promoted", "Reconciled"],
+  ["cancelled", "Cancelled"],
 ];
 
 // A run waits for a person where its books do not balance, where it asks for approval, or where nobody drives it.
 function needsPerson(run) {
-  return run.outcome === "not-reconciled" || run.outcome === "awaiting-approval" || run.set_aside > 0
-    || run.outcome === "unfinished" && !isRunning(run);
+  return (
+    run.outcome === "not-reconciled" ||
+    run.outcome === "awaiting-approval" ||
+    setAside(run) > 0 ||
+    (run.outcome === "unfinished" && !isRunning(run))
+  );
 }
 
 function filters({ query }) {
@@ -55,15 +64,24 @@ function news(page, kind, data) {
 
 function lead(run) {
   const said = verdict(run);
-  const why = run.outcome === "not-reconciled" ? failure(run)
-    : run.set_aside > 0 ? `${plural(run.set_aside, "chunk")} set aside after repeated failures. The run waits for a redrive.`
-      : consequence(run);
-  return h("li", { class: said.class, key: run.run_id },
-    h("a", { href: runPath(run.run_id), class: "lead" },
+  const why =
+    run.outcome === "not-reconciled"
+      ? failure(run)
+      : setAside(run)
+        ? `${plural(setAside(run), "chunk")} set aside after repeated failures. The run waits for a redrive.`
+        : consequence(run);
+  return h(
+    "li",
+    { class: said.class, key: run.run_id },
+    h(
+      "a",
+      { href: runPath(run.run_id), class: "lead" },
       h("span", { class: "lead-verdict" }, h("span", { class: "mark", "aria-hidden": "true" }, said.mark), said.word),
       h("span", { class: "lead-job" }, visible(run.job)),
-      h("span", { class: "lead-why" }, visible(why)),
-      h("span", { class: "lead-when soft" }, ago(run.ended_at_ms ?? run.opened_at_ms))));
+      h("span", { class: "lead-why" }, withCommands(why)),
+      h("span", { class: "lead-when soft" }, ago(run.ended_at_ms ?? run.opened_at_ms)),
+    ),
+  );
 }
 
 function failure(run) {
@@ -72,23 +90,38 @@ function failure(run) {
 }
 
 function attention({ state }) {
-  const needing = [...state.latest.values()].filter(needsPerson)
-    .sort((left, right) => right.opened_at_ms - left.opened_at_ms);
+  const needing = [...state.latest.values()]
+    .filter(needsPerson)
+    .sort(
+      (left, right) =>
+        Number(verdict(right).class === "fail") - Number(verdict(left).class === "fail") ||
+        right.opened_at_ms - left.opened_at_ms,
+    );
   const running = [...state.latest.values()].filter(isRunning).length;
   const beside = running ? `${plural(running, "run")} in progress.` : "No run is in progress.";
   if (!state.latest.size) return null;
   if (!needing.length) {
-    return h("div", { class: "band pass calm", key: "attention" },
+    return h(
+      "div",
+      { class: "band pass calm", key: "attention" },
       h("p", { class: "band-title" }, h("span", { class: "mark", "aria-hidden": "true" }, "✓"), "Nothing needs you"),
-      h("p", null, `The latest run of every job reconciled or is in progress. ${beside}`));
+      h("p", null, `The latest run of every job reconciled or is in progress. ${beside}`),
+    );
   }
-  const fails = needing.some((run) => run.outcome === "not-reconciled");
-  return h("div", { class: `band ${fails ? "fail" : "warn"}`, key: "attention" },
-    h("p", { class: "band-title" }, h("span", { class: "mark", "aria-hidden": "true" }, fails ? "✗" : "!"),
-      `${plural(needing.length, "run")} ${needing.length === 1 ? "needs" : "need"} you`),
+  const fails = needing.some((run) => verdict(run).class === "fail");
+  return h(
+    "div",
+    { class: `band ${fails ? "fail" : "warn"}`, key: "attention" },
+    h(
+      "p",
+      { class: "band-title" },
+      h("span", { class: "mark", "aria-hidden": "true" }, fails ? "✗" : "!"),
+      `${plural(needing.length, "run")} ${needing.length === 1 ? "needs" : "need"} you`,
+    ),
     h("ul", { class: "leads" }, needing.slice(0, 6).map(lead)),
     needing.length > 6 ? h("p", null, `and ${count(needing.length - 6)} more, listed below.`) : null,
-    h("p", { class: "soft small" }, `Latest run of each job, and every run that waits. ${beside}`));
+    h("p", { class: "soft small" }, `Latest run of each job, and every run that waits. ${beside}`),
+  );
 }
 
 function search(page) {
@@ -97,80 +130,174 @@ function search(page) {
     event.preventDefault();
     setQuery(Object.fromEntries(new FormData(event.target)));
   };
-  const select = (name, label, options) => h("label", null, h("span", null, label),
-    h("select", { name, on: { change } }, options.map(([value, text]) => h("option", {
-      value, selected: (page.query[name] ?? "") === value, key: value,
-    }, text))));
+  const select = (name, label, options) =>
+    h(
+      "label",
+      null,
+      h("span", null, label),
+      h(
+        "select",
+        { name, on: { change } },
+        options.map(([value, text]) =>
+          h(
+            "option",
+            {
+              value,
+              selected: (page.query[name] ?? "") === value,
+              key: value,
+            },
+            text,
+          ),
+        ),
+      ),
+    );
   const any = Object.values(filters(page)).some(Boolean);
-  return h("form", { class: "filters", role: "search", key: "filters", "aria-label": "Filter runs", on: { submit } },
+  return h(
+    "form",
+    { class: "filters", role: "search", key: "filters", "aria-label": "Filter runs", on: { submit } },
     select("state", "State", STATES),
     select("job", "Job", [["", "Any job"], ...(page.state.jobs ?? []).map((job) => [job, visible(job)])]),
-    h("label", { class: "grow" }, h("span", null, "Search"), h("input", {
-      name: "text", type: "search", value: page.query.text ?? "", placeholder: "job, source, run ID, operator", on: { change },
-    })),
+    h(
+      "label",
+      { class: "grow" },
+      h("span", null, "Search"),
+      h("input", {
+        name: "text",
+        type: "search",
+        value: page.query.text ?? "",
+        placeholder: "job, source, run ID, operator",
+        on: { change },
+      }),
+    ),
     h("button", null, "Search"),
-    any ? h("a", { href: "#/runs", class: "clear" }, "Clear") : null);
+    any ? h("a", { href: "#/runs", class: "clear" }, "Clear") : null,
+  );
 }
 
 function balance(run) {
-  const split = run.split ?? run.records;
+  const split = run.records_split ?? run.records;
   if (split === null || split === undefined) return h("span", { class: "soft" }, "being split");
-  const alarm = run.outcome === "not-reconciled"
-    ? h("span", { class: "under fail" }, run.checks_failed ? `✗ ${plural(run.checks_failed, "check")} failed` : "✗ a check failed")
-    : null;
-  const rejected = run.rejected ?? 0;
-  const out = (run.written ?? 0) + rejected;
+  const alarm =
+    run.outcome === "not-reconciled"
+      ? h(
+          "span",
+          { class: "under fail" },
+          run.checks_failed ? `✗ ${plural(run.checks_failed, "check")} failed` : "✗ a check failed",
+        )
+      : null;
+  const rejected = run.records_rejected ?? 0;
+  const out = (run.records_written ?? 0) + rejected;
   const growing = run.outcome === "unfinished";
   const [sign, style] = out === split ? ["=", ""] : growing ? ["…", "soft"] : ["≠", "fail"];
-  return [h("span", { class: "equation" }, count(split), h("span", { class: style }, ` ${sign} `), count(run.written),
-    " + ", h("span", { class: rejected ? "warn" : null }, count(rejected))), alarm];
+  return [
+    h(
+      "span",
+      { class: "equation" },
+      count(split),
+      h("span", { class: style }, ` ${sign} `),
+      count(run.records_written),
+      " + ",
+      h("span", { class: rejected ? "warn" : null }, count(rejected)),
+    ),
+    alarm,
+  ];
 }
 
 function progress(run) {
-  if (run.outcome !== "unfinished") return h("span", { class: "soft" }, "ended");
-  const split = run.split ?? run.records;
-  const done = (run.written ?? 0) + (run.rejected ?? 0);
-  const shown = run.records ? done / run.records : split ? done / split : 0;
-  return h("div", { class: "progress" }, bar(shown, isRunning(run) ? "run" : "warn"),
-    h("span", null, share(done, run.records ?? split)),
-    h("span", { class: "under soft" }, isRunning(run) ? [rate(run.rate),
-      run.seconds_left === null || run.seconds_left === undefined ? "" : ` · ${duration(run.seconds_left * 1000)} left`]
-      : "not driven"));
+  if (run.outcome !== "unfinished") {
+    const all = run.records_split ?? run.records;
+    return h(
+      "span",
+      { class: "soft" },
+      run.ended_at_ms && all && run.elapsed_ms ? rate((all / run.elapsed_ms) * 1000) : NOTHING,
+    );
+  }
+  // In bytes while the source is still being split: how many records it has is not known yet.
+  const done = (run.records_written ?? 0) + (run.records_rejected ?? 0);
+  const [part, whole] = run.records
+    ? [done, run.records]
+    : run.bytes_total
+      ? [run.bytes_committed, run.bytes_total]
+      : [done, run.records_split];
+  return h(
+    "div",
+    { class: "progress" },
+    bar(whole ? part / whole : 0, isRunning(run) ? "run" : "warn"),
+    h("span", null, share(part, whole)),
+    h(
+      "span",
+      { class: "under soft" },
+      isRunning(run)
+        ? [
+            rate(run.rate),
+            run.seconds_left === null || run.seconds_left === undefined
+              ? ""
+              : ` · ${duration(run.seconds_left * 1000)} left`,
+          ]
+        : "not driven",
+    ),
+  );
 }
 
 function lasted(run) {
   const usual = run.usual_seconds;
   const seconds = run.elapsed_ms / 1000;
   const long = usual && seconds > usual * 1.5 && seconds - usual > 5;
-  return [h("span", null, duration(run.elapsed_ms)), h("span", { class: `under ${long ? "warn" : "soft"}` },
-    usual === null || usual === undefined ? "no earlier run" : long
-      ? `▲ usual ${duration(usual * 1000)}` : `usual ${duration(usual * 1000)}`)];
+  return [
+    h("span", null, duration(run.elapsed_ms)),
+    h(
+      "span",
+      { class: `under ${long ? "warn" : "soft"}` },
+      usual === null || usual === undefined
+        ? "no earlier run"
+        : long
+          ? `▲ usual ${duration(usual * 1000)}`
+          : `usual ${duration(usual * 1000)}`,
+    ),
+  ];
 }
 
 const COLUMNS = [
   { head: "Verdict", class: "verdict", cell: badge },
   {
-    head: "Job", rowhead: true, class: "job",
-    cell: (run) => [h("a", { href: runPath(run.run_id) }, visible(run.job)),
-      h("span", { class: "under soft" }, h("span", { class: "mono" }, shortRun(run.run_id)), " · ", visible(fileName(run.source)))],
+    head: "Job",
+    rowhead: true,
+    class: "job",
+    cell: (run) => [
+      h("a", { href: runPath(run.run_id) }, visible(run.job)),
+      h(
+        "span",
+        { class: "under soft" },
+        h("span", { class: "mono" }, shortRun(run.run_id)),
+        " · ",
+        visible(fileName(run.source)),
+      ),
+    ],
   },
   { head: "Split = written + rejected", n: true, class: "balance", cell: balance },
-  { head: "Progress", class: "progress-cell", cell: progress },
+  { head: "Progress, rate", class: "progress-cell", cell: progress },
   { head: "Duration", n: true, cell: lasted },
   {
-    head: "Opened", class: "when",
-    cell: (run) => [h("span", null, ago(run.opened_at_ms)), h("span", { class: "under soft" }, time(run.opened_at_ms).replace(" UTC", ""))],
+    head: "Opened",
+    class: "when",
+    cell: (run) => [
+      h("span", null, ago(run.opened_at_ms)),
+      h("span", { class: "under soft" }, time(run.opened_at_ms).replace(" UTC", "")),
+    ],
   },
 ];
 
 function fileName(path) {
-  return String(path ?? NOTHING).split("/").at(-1);
+  return String(path ?? NOTHING)
+    .split("/")
+    .at(-1);
 }
 
 function draw(page) {
   const { state } = page;
   const any = Object.values(filters(page)).some(Boolean);
-  const none = any ? ["No run matches.", "Change the filters, or clear them."]
+  const none = any
+    ? ["No run matches.", "Change the filters, or clear them."]
     : ["No runs yet.", "Start one with `crossfoot run JOB`, or see how it looks with `crossfoot demo --console`."];
   const next = async () => {
     const rest = await get("/runs", { ...filters(page), limit: PAGE, cursor: state.next });
@@ -183,8 +310,12 @@ function draw(page) {
     attention(page),
     search(page),
     table({
-      caption: any ? "Runs that match, newest first" : "All runs, newest first; times are UTC", columns: COLUMNS, rows: state.items,
-      key: (run) => run.run_id, style: (run) => (run.outcome === "not-reconciled" ? "fail-row" : null), none,
+      caption: any ? "Runs that match, newest first" : "All runs, newest first; times are UTC",
+      columns: COLUMNS,
+      rows: state.items,
+      key: (run) => run.run_id,
+      style: (run) => (run.outcome === "not-reconciled" ? "fail-row" : null),
+      none,
     }),
     more(state, next),
   ];

@@ -8,7 +8,12 @@ import { command, withCommands } from "../parts/bits.js";
 export default function signin(entered, why) {
   const alarm = h("div", { role: "alert", class: "form-error" });
   const token = h("input", {
-    id: "token", name: "token", type: "password", autocomplete: "off", spellcheck: "false", required: true,
+    id: "token",
+    name: "token",
+    type: "password",
+    autocomplete: "off",
+    spellcheck: "false",
+    required: true,
     "aria-describedby": "token-use",
   });
   const button = h("button", { class: "primary" }, "Sign in");
@@ -21,16 +26,33 @@ export default function signin(entered, why) {
     } catch (error) {
       button.disabled = false;
       token.value = "";
-      alarm.replaceChildren(h("p", null, h("strong", null, `✗ ${error.title ?? "Signing in failed"}`)),
+      alarm.replaceChildren(
+        h("p", null, h("strong", null, `✗ ${error.title ?? "Signing in failed"}`)),
         h("p", null, withCommands(error.detail ?? error.message)),
-        error.next ? h("p", null, "Next: ", withCommands(error.next)) : "");
+        error.next ? h("p", null, "Next: ", withCommands(error.next)) : "",
+      );
       token.focus();
     }
   }
-  return h("div", { class: "signin" }, h("h1", { tabindex: "-1" }, "Sign in"),
+  return h(
+    "div",
+    { class: "signin" },
+    h("h1", { tabindex: "-1" }, "Sign in"),
     why ? h("p", null, why) : null,
-    h("form", { on: { submit } },
-      h("label", { for: "token" }, "Token"), token,
-      h("p", { id: "token-use", class: "soft small" }, "An administrator makes one with ", command("crossfoot token add NAME"), "."),
-      alarm, h("div", { class: "buttons" }, button)));
+    h(
+      "form",
+      { on: { submit } },
+      h("label", { for: "token" }, "Token"),
+      token,
+      h(
+        "p",
+        { id: "token-use", class: "soft small" },
+        "An administrator makes one with ",
+        command("crossfoot token add NAME"),
+        ".",
+      ),
+      alarm,
+      h("div", { class: "buttons" }, button),
+    ),
+  );
 }
