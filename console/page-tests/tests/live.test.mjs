@@ -53,6 +53,33 @@ test("a run moves without losing what the reader opened", { skip: skipped }, asy
   await context.close();
 });
 
+test("a tab that nobody looks at holds no connection, and is up to date when it is looked at", { skip: skipped }, async () => {
+  await ask(server.url, { reset: true });
+  const context = await browser.newContext(LOOKS.light);
+  const streams = async (count) => {
+    for (let tries = 0; tries < 100; tries += 1) {
+      const found = await (await fetch(`${server.url}/__fixture`)).json();
+      if (found.streams === count) return;
+      await new Promise((done) => setTimeout(done, 50));
+    }
+    assert.fail(`there are never ${count} streams`);
+  };
+  const page = await open(context, server.url, "#/runs");
+  await page.locator(".pulse.live").waitFor();
+  await streams(1);
+  const hide = (is) =>
+    page.evaluate((hidden) => {
+      Object.defineProperty(document, "hidden", { configurable: true, get: () => hidden });
+      document.dispatchEvent(new Event("visibilitychange"));
+    }, is);
+  await hide(true);
+  await streams(0);
+  await hide(false);
+  await streams(1);
+  await page.locator(".pulse.live").waitFor();
+  await context.close();
+});
+
 test("a server that falls silent or goes away is said to, and its return is noticed", { skip: skipped }, async () => {
   await ask(server.url, { reset: true });
   const context = await browser.newContext(LOOKS.light);

@@ -1,7 +1,7 @@
 // The numbers on the page are the API's, digit by digit, and add up.
 
 import assert from "node:assert/strict";
-import { after, before, test } from "node:test";
+import { after, afterEach, before, beforeEach, test } from "node:test";
 import { LOOKS, api, fixture, launch, open, views } from "./browser.mjs";
 
 let server;
@@ -12,7 +12,6 @@ let all;
 before(async () => {
   server = await fixture();
   browser = await launch();
-  context = await browser.newContext(LOOKS.light);
   all = await views(server.url);
 });
 
@@ -20,6 +19,12 @@ after(async () => {
   await browser?.close();
   server?.stop();
 });
+
+beforeEach(async () => {
+  context = await browser.newContext(LOOKS.light);
+});
+
+afterEach(() => context.close());
 
 const grouped = (number) => new Intl.NumberFormat("en-US").format(number);
 const idOf = (hash) => hash.split("/")[2];

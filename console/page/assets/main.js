@@ -188,7 +188,7 @@ class Page {
     const since = Date.now() - this.loaded;
     this.timer = setTimeout(
       () => {
-        if (shown === this && !document.hidden) this.refresh();
+        if (shown === this) this.refresh();
       },
       Math.max(150, REFRESH_MS - since),
     );

@@ -5,6 +5,7 @@
 
 const STALE_MS = 20_000;
 const POLL_MS = 5_000;
+const HIDDEN_POLL_MS = 30_000;
 const RETRY_MS = [500, 1_000, 2_000, 5_000, 10_000];
 
 /** Takes server-sent events apart; `feed` text as it comes, `event` and `beat` are called. */
@@ -57,13 +58,7 @@ export class Live {
     this.heard = Date.now();
     this.clock = setInterval(() => this.tick(), 1_000);
     this.connect();
-    // A page that was asleep asks at once.
-    document.addEventListener(
-      "visibilitychange",
-      (this.wake = () => {
-        if (!document.hidden && !this.stopped) this.poll();
-      }),
-    );
+    document.addEventListener("visibilitychange", (this.wake = () => this.looked()));
   }
 
   stop() {
@@ -72,6 +67,20 @@ export class Live {
     clearInterval(this.clock);
     clearTimeout(this.again);
     document.removeEventListener("visibilitychange", this.wake);
+  }
+
+  // A browser opens six connections to a server, and each stream holds one: tabs that nobody looks at leave theirs to
+  // others, and ask now and then, so that their titles stay true. A tab that is looked at again asks at once.
+  looked() {
+    if (this.stopped) return;
+    if (document.hidden) {
+      clearTimeout(this.again);
+      this.abort?.abort();
+      return;
+    }
+    this.beat();
+    this.poll();
+    if (!this.open) this.connect();
   }
 
   /** Anything that came from the server is a sign that it is there. */
@@ -86,20 +95,29 @@ export class Live {
   }
 
   tick() {
+    if (document.hidden) {
+      if (Date.now() - (this.polled ?? 0) < HIDDEN_POLL_MS) return;
+      this.polled = Date.now();
+      this.poll();
+      return;
+    }
     const silent = Date.now() - this.heard;
     if (silent > STALE_MS) {
       this.set("stale");
       // A connection that says nothing for this long is not one.
       if (this.open && silent > 2 * STALE_MS) this.abort?.abort();
     } else if (this.state === "stale") this.set(this.open ? "live" : "polling");
-    if (!this.open && !document.hidden && Date.now() - (this.polled ?? 0) > POLL_MS) {
+    if (!this.open && Date.now() - (this.polled ?? 0) > POLL_MS) {
       this.polled = Date.now();
       this.poll();
     }
   }
 
   async connect() {
+    clearTimeout(this.again);
+    if (document.hidden) return;
     this.abort = new AbortController();
+    this.open = true;
     try {
       const headers = { accept: "text/event-stream" };
       if (this.lastId) headers["last-event-id"] = this.lastId;
@@ -115,7 +133,7 @@ export class Live {
       // What failed is tried again below; the state says so.
     }
     this.open = false;
-    if (this.stopped) return;
+    if (this.stopped || document.hidden) return;
     if (this.state !== "stale") this.set("polling");
     const wait = RETRY_MS[Math.min(this.tries, RETRY_MS.length - 1)];
     this.tries += 1;
@@ -124,7 +142,6 @@ export class Live {
   }
 
   async read(body) {
-    this.open = true;
     this.beat();
     this.set("live");
     if (this.tries) this.poll();

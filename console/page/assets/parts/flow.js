@@ -43,8 +43,8 @@ export function model(run) {
     growing,
     nodes: [
       { name: "Source", value: split, under: bytes(flow.source?.bytes), alarm: declared(run) },
-      { name: "Processors", value: read, under: `read by ${plural(workers("processor"), "processor")}` },
-      { name: "Writers", value: written, under: `written by ${plural(workers("writer"), "writer")}` },
+      { name: "Processors", value: read, under: workers("processor") ? `read by ${plural(workers("processor"), "processor")}` : "none yet" },
+      { name: "Writers", value: written, under: workers("writer") ? `written by ${plural(workers("writer"), "writer")}` : "none yet" },
       {
         name: "Staging",
         value: staged,

@@ -100,6 +100,10 @@ function missing({ missing: roles, members, note }) {
       members.length ? "About this fleet" : "No fleet on this store",
       h("p", null, withCommands(note)),
     );
+  const silent = members.filter((member) => !member.is_alive).length;
+  if (!said.length && silent) {
+    return band("warn calm", "!", `Every role has a living process; ${count(silent)} ${silent === 1 ? "is" : "are"} silent`);
+  }
   if (!said.length) return band("pass calm", "✓", "Every role has a living process");
   return band(
     "fail",
