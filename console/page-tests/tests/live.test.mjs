@@ -53,7 +53,7 @@ test("a run moves without losing what the reader opened", { skip: skipped }, asy
   await context.close();
 });
 
-test("a tab that nobody looks at holds no connection, and is up to date when it is looked at", { skip: skipped }, async () => {
+test("a hidden tab holds no connection, and is up to date when it is looked at", { skip: skipped }, async () => {
   await ask(server.url, { reset: true });
   const context = await browser.newContext(LOOKS.light);
   const streams = async (count) => {

@@ -13,7 +13,7 @@ export class Problem extends Error {
   }
 }
 
-/** The session as the server last described it; null until it was asked, or when nobody is signed in. */
+/** The session as the server last described it; null until it was asked, or when no one is signed in. */
 export const who = { session: null };
 
 function query(values) {
@@ -81,7 +81,7 @@ export function perform(run, act, reason) {
   return ask("POST", `/runs/${encodeURIComponent(run)}/acts/${encodeURIComponent(act)}`, { reason });
 }
 
-/** Who the operator is; throws a problem of status 401 when nobody is signed in. */
+/** Who the operator is; throws a problem of status 401 when no one is signed in. */
 export async function session() {
   who.session = await get("/session");
   return who.session;

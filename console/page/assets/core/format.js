@@ -125,7 +125,7 @@ const UNSEEN = new RegExp(
   "gu",
 );
 
-/** A text of which nothing is unseen: every control character is written out as `\u{1b}`. */
+/** A text without anything unseen: every control character is written out as `\u{1b}`. */
 export function visible(text) {
   return String(text ?? "").replace(UNSEEN, (character) => {
     const named = { "\n": "\\n", "\r": "\\r", "\t": "\\t" }[character];
@@ -133,7 +133,7 @@ export function visible(text) {
   });
 }
 
-/** A text of several lines of which the line ends and tabs are its own. */
+/** A text of several lines, whose line ends and tabs are its own. */
 export function visibleLines(text) {
   return String(text ?? "")
     .split("\n")

@@ -69,7 +69,7 @@ export class Live {
     document.removeEventListener("visibilitychange", this.wake);
   }
 
-  // A browser opens six connections to a server, and each stream holds one: tabs that nobody looks at leave theirs to
+  // A browser opens six connections to a server, and each stream holds one: hidden tabs leave theirs to
   // others, and ask now and then, so that their titles stay true. A tab that is looked at again asks at once.
   looked() {
     if (this.stopped) return;

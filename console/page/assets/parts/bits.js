@@ -69,7 +69,7 @@ export function command(text) {
   return h("code", { class: "command" }, text);
 }
 
-/** Words with the commands in them, which stand in backticks, set as commands. */
+/** Words with the commands in them, which are in backticks, set as commands. */
 export function withCommands(text) {
   return visible(text)
     .split("`")

@@ -70,7 +70,7 @@ export function model(run) {
   };
 }
 
-// What the sender declares is neither source nor staging: it is said on the source.
+// What the sender declares is neither source nor staging: the drawing says it on the source.
 function declared(run) {
   return (run.checks ?? []).some((check) => check.stage === "declared" && check.verdict === "fail")
     ? "declared otherwise"

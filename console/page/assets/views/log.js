@@ -53,7 +53,7 @@ function chain(page) {
         null,
         found.events === undefined
           ? "Every event covers the one before it."
-          : `${plural(found.events, "event")}, each of which covers the one before it.`,
+          : `${plural(found.events, "event")}, each covering the one before it.`,
         found.head ? [" Head: ", count(found.head.seq), ":", digest(found.head.hash)] : null,
       ),
       button,

@@ -122,7 +122,7 @@ function next(run) {
   if (run.outcome !== "unfinished") return null;
   if (setAside(run)) {
     return {
-      text: "open a chunk that was set aside, below, and read why it failed. When the cause is gone, press Redrive.",
+      text: "open a chunk that was set aside, below, and read why it failed. When the cause is removed, press Redrive.",
     };
   }
   return isRunning(run) ? null : { text: ["press Resume, or run ", command(`crossfoot resume ${id}`), "."] };

@@ -19,7 +19,7 @@ const STATES = [
   ["cancelled", "Cancelled"],
 ];
 
-// A run waits for a person where its books do not balance, where it asks for approval, or where nobody drives it.
+// A run waits for a person where its books do not balance, where it asks for approval, or where no process drives it.
 function needsPerson(run) {
   return (
     run.outcome === "not-reconciled" ||
