@@ -95,9 +95,7 @@ function footer() {
 function staleness(state, heard) {
   const place = document.getElementById("staleness");
   const text =
-    state === "stale"
-      ? `No news for ${Math.round((Date.now() - heard) / 1000)} s. What you see is as of ${clock(heard)}. Trying again.`
-      : null;
+    state === "stale" ? `No news for more than 20 s. What you see is as of ${clock(heard)}. Trying again.` : null;
   if (!text) place.replaceChildren();
   else if (!place.firstChild)
     show(place, h("p", null, h("span", { class: "mark", "aria-hidden": "true" }, "!"), h("span", null, text)));
@@ -207,7 +205,8 @@ function settle() {
   const strip = tab?.closest(".tabs");
   if (strip && strip.scrollWidth > strip.clientWidth) strip.scrollLeft = tab.offsetLeft - strip.clientWidth / 3;
   for (const part of main.querySelectorAll(".scroll")) {
-    if (part.scrollWidth > part.clientWidth + 1) part.setAttribute("tabindex", "0");
+    const scrolls = part.scrollWidth > part.clientWidth + 1 || part.scrollHeight > part.clientHeight + 1;
+    if (scrolls) part.setAttribute("tabindex", "0");
     else part.removeAttribute("tabindex");
   }
 }
@@ -219,7 +218,6 @@ async function navigate() {
   // A view that only changes its query decides itself what to load.
   if (before?.view && before.view === next.view && JSON.stringify(before.params) === JSON.stringify(next.params)) {
     before.query = next.query;
-    before.state.items = null;
     await before.refresh();
     return;
   }
@@ -250,7 +248,8 @@ async function navigate() {
 
 function news(kind, data) {
   if (!shown?.view) return;
-  const wanted = shown.view.news?.(shown, kind, data);
+  // The server no longer knows what this page has missed.
+  const wanted = kind === "resync" ? "load" : shown.view.news?.(shown, kind, data);
   if (wanted === "draw") shown.draw();
   else if (wanted === "load") shown.soon();
   if (kind === "run") verdictHeard(data);

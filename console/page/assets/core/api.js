@@ -1,14 +1,27 @@
 // The operator's API over HTTP: one function to ask, one to act, and problems as errors that say what to do.
 
+import { sentence } from "./format.js";
+
 const BASE = "/api/v1";
+
+// A status in the words of an operator; what happened is in the detail.
+const TITLES = {
+  400: "The request was not understood",
+  401: "You are not signed in",
+  403: "You may not do this",
+  404: "There is no such thing here",
+  409: "This is not possible now",
+  422: "The request was not understood",
+  429: "Too many attempts",
+};
 
 /** A request that failed: RFC 9457 problem details, with what to do next. */
 export class Problem extends Error {
   constructor(status, body) {
-    super(body.title ?? `the server answered ${status}`);
+    super(body.detail ?? body.title ?? `the server answered ${status}`);
     this.status = status;
-    this.title = body.title ?? `The server answered ${status}`;
-    this.detail = body.detail ?? "";
+    this.title = TITLES[status] ?? body.title ?? `The server answered ${status}`;
+    this.detail = sentence(body.detail ?? "");
     this.next = body.next ?? "";
   }
 }
@@ -17,9 +30,7 @@ export class Problem extends Error {
 export const who = { session: null };
 
 function query(values) {
-  const pairs = Object.entries(values ?? {}).filter(
-    ([, value]) => value !== null && value !== undefined && value !== "",
-  );
+  const pairs = Object.entries(values ?? {}).filter(([, value]) => value !== null && value !== undefined);
   return pairs.length ? `?${new URLSearchParams(pairs)}` : "";
 }
 

@@ -25,6 +25,12 @@ export function amount(text) {
   return whole[1] + whole[2].replace(/\B(?=(?:\d{3})+$)/g, ",") + (whole[3] ?? "");
 }
 
+/** Whether two exact amounts are the same number, whatever zeros their fractions end with. */
+export function sameAmount(left, right) {
+  const bare = (text) => (text?.includes(".") ? text.replace(/\.?0+$/, "") : text);
+  return bare(left) === bare(right);
+}
+
 /** A side of a check, with the numbers in it grouped. */
 export function side(check, text) {
   if (check.kind === "hash") return visible(text ?? "");

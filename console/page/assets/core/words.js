@@ -11,9 +11,21 @@ const OUTCOMES = {
 
 /** Whether a process is at work on the run at this moment, as far as the run's item tells. */
 export function isRunning(run) {
-  if (run.outcome !== "unfinished") return false;
+  return run.outcome === "unfinished" && isDriven(run) === true;
+}
+
+/** Whether a run is not finished, and no process drives it. */
+export function isStopped(run) {
+  return run.outcome === "unfinished" && isDriven(run) === false;
+}
+
+// Null where an item of a list does not say: then nothing is claimed.
+function isDriven(run) {
+  if (run.driven !== undefined && run.driven !== null) return run.driven;
   if (run.driven_by !== undefined) return run.driven_by !== null;
-  return run.rate !== null && run.rate !== undefined;
+  // A run's own page leaves out what is not there.
+  if (run.flow) return false;
+  return run.rate === null || run.rate === undefined ? null : true;
 }
 
 /** How many chunks of a run were set aside, of its item in a list or of the run itself. */
@@ -24,21 +36,22 @@ export function setAside(run) {
 /** What to call a run's verdict: `{word, mark, class}`. */
 export function verdict(run) {
   if (run.outcome === "unfinished" && setAside(run)) {
-    const word = isRunning(run) ? "Running, chunks set aside" : "Stopped, chunks set aside";
+    const word = isStopped(run) ? "Stopped, chunks set aside" : "Running, chunks set aside";
     return { word, mark: "✗", class: "fail" };
   }
   if (isRunning(run)) {
     const word = run.state === "staged" ? "Verifying" : "Running";
     return { word, mark: "▸", class: "run" };
   }
-  if (run.outcome === "unfinished") return { word: "Stopped, not finished", mark: "!", class: "warn" };
+  if (isStopped(run)) return { word: "Stopped, not finished", mark: "!", class: "warn" };
+  if (run.outcome === "unfinished") return { word: "Unfinished", mark: "▸", class: "run" };
   const [word, mark, style] = OUTCOMES[run.outcome] ?? [run.outcome ?? run.state, "?", "warn"];
   return { word, mark, class: style };
 }
 
 /** What the verdict means for the final table. */
 export function consequence(run) {
-  if (run.outcome === "unfinished" && isRunning(run)) {
+  if (run.outcome === "unfinished" && !isStopped(run)) {
     return "Not finished yet. None of this run's rows are in final.";
   }
   return (
@@ -171,6 +184,8 @@ export function act(name) {
 
 // Chunk states of any server: what to call them, and how a cell is drawn.
 const CHUNKS = {
+  waiting: ["waiting", "wait"],
+  begun: ["begun", "busy"],
   pending: ["waiting", "wait"],
   split: ["waiting", "wait"],
   queued: ["queued", "queue"],

@@ -2,7 +2,7 @@
 
 import { perform, who } from "../core/api.js";
 import { h } from "../core/dom.js";
-import { count, shortRun, visible } from "../core/format.js";
+import { count, sentence, shortRun, visible } from "../core/format.js";
 import { act as words } from "../core/words.js";
 import { announce, toast } from "../core/notice.js";
 import { badge, facts, withCommands } from "./bits.js";
@@ -10,10 +10,14 @@ import { badge, facts, withCommands } from "./bits.js";
 // What helps first, then what ends or deletes.
 const ORDER = ["approve", "redrive", "resume", "cancel", "purge"];
 
+// The API's sentences have neither a capital nor a full stop, as messages of commands.
+function stop(text) {
+  return /[.!?]$/.test(text) ? sentence(text) : `${sentence(text)}.`;
+}
+
 function refused(one) {
-  if (who.session?.read_only)
-    return "This console is read-only. Start it without `--read-only`, or use the command line.";
-  return one.legal ? null : (one.why_not ?? "The run's state does not allow it.");
+  if (one.legal) return null;
+  return stop(one.why_not ?? "the run's state does not allow it");
 }
 
 /** A button for each act that is possible, `first` before them; then the others, each with why it is not. */
@@ -110,7 +114,7 @@ function form(run, one, said, close, done) {
     name: "reason",
     rows: "3",
     required: one.reason_needed,
-    maxlength: "1000",
+    maxlength: "2000",
     "aria-describedby": "act-reason-use",
     "aria-required": one.reason_needed ? "true" : null,
   });
@@ -134,7 +138,7 @@ function form(run, one, said, close, done) {
     announce(`${said.label}: asked`);
     try {
       const answer = await perform(run.run_id, one.act, text);
-      done(answer.done ?? `${said.label}: done.`);
+      done(stop(answer.done ?? `${said.label}: done`));
     } catch (error) {
       confirm.disabled = false;
       fail(error.title ?? "It failed", error.detail ?? error.message, error.next);
@@ -143,7 +147,7 @@ function form(run, one, said, close, done) {
   return h(
     "form",
     { novalidate: true, on: { submit } },
-    h("p", { class: "does" }, withCommands(one.does ?? "")),
+    h("p", { class: "does" }, withCommands(stop(one.does ?? ""))),
     about(run),
     h("label", { for: "act-reason" }, one.reason_needed ? "Reason" : "Reason (optional)"),
     reason,

@@ -1,7 +1,7 @@
 // Checks with both sides and the discrepancy; control totals at each level; balances that close or do not.
 
 import { h } from "../core/dom.js";
-import { amount, count, isHash, side, time, visible } from "../core/format.js";
+import { amount, count, isHash, sameAmount, side, time, visible } from "../core/format.js";
 import { checkVerdict } from "../core/words.js";
 import { digest, section } from "./bits.js";
 import { table } from "./table.js";
@@ -112,7 +112,7 @@ function relation(before, level) {
   const same =
     before.records === level.records &&
     before.fingerprint === level.fingerprint &&
-    before.sums.every((sum, at) => sum === level.sums[at]);
+    before.sums.every((sum, at) => sameAmount(sum, level.sums[at]));
   return same;
 }
 
@@ -157,7 +157,11 @@ export function levels(run) {
           null,
           quantity("Records", count(level.records), before?.records === level.records),
           run.amount_names.map((name, place) =>
-            quantity(`Sum of ${visible(name)}`, amount(level.sums[place]), before?.sums[place] === level.sums[place]),
+            quantity(
+              `Sum of ${visible(name)}`,
+              amount(level.sums[place]),
+              before !== undefined && sameAmount(before.sums[place], level.sums[place]),
+            ),
           ),
           quantity("Fingerprint", digest(level.fingerprint), before?.fingerprint === level.fingerprint),
         ),
@@ -219,13 +223,17 @@ export function amounts(run) {
     columns: [
       { head: "Field", rowhead: true, cell: (row) => visible(row.field) },
       { head: "Accepted, from the source", n: true, cell: (row) => amount(row.source) },
-      { head: "Staging, read back", n: true, cell: (row) => [sign(row.source === row.staging), amount(row.staging)] },
+      {
+        head: "Staging, read back",
+        n: true,
+        cell: (row) => [sign(sameAmount(row.source, row.staging)), amount(row.staging)],
+      },
       { head: "Due in final", n: true, cell: (row) => amount(row.to_promote) },
       known
         ? {
             head: "Final, read back",
             n: true,
-            cell: (row) => [sign(row.final === row.to_promote), amount(row.final)],
+            cell: (row) => [sign(sameAmount(row.final, row.to_promote)), amount(row.final)],
           }
         : null,
       { head: "In rejects, if readable", n: true, cell: (row) => amount(row.rejected) },

@@ -8,6 +8,8 @@ import { chunkState } from "../core/words.js";
 
 const SIZES = [24, 20, 16, 13, 11, 9, 8, 7, 6, 5, 4, 3];
 const HEIGHT_MAX = 430;
+// Room for the frame of the cell that is chosen.
+const MARGIN = 2;
 const LISTED = 12;
 
 /** The state of each chunk, as indices into `states`. */
@@ -70,11 +72,12 @@ class Drawing {
 
   layout() {
     const width = Math.floor(this.root.clientWidth);
-    if (!width || !this.cells) return;
-    const fits = (size) => Math.ceil(this.cells.length / Math.floor(width / size)) * size <= HEIGHT_MAX;
+    const room = width - 2 * MARGIN;
+    if (room <= 0 || !this.cells) return;
+    const fits = (size) => Math.ceil(this.cells.length / Math.floor(room / size)) * size <= HEIGHT_MAX;
     this.size = SIZES.find(fits) ?? SIZES.at(-1);
-    this.columns = Math.max(1, Math.floor(width / this.size));
-    const height = Math.max(1, Math.ceil(this.cells.length / this.columns)) * this.size;
+    this.columns = Math.max(1, Math.floor(room / this.size));
+    const height = Math.max(1, Math.ceil(this.cells.length / this.columns)) * this.size + 2 * MARGIN;
     this.scale = window.devicePixelRatio || 1;
     this.canvas.width = width * this.scale;
     this.canvas.height = height * this.scale;
@@ -115,7 +118,7 @@ class Drawing {
   }
 
   place(at) {
-    return [(at % this.columns) * this.size, Math.floor(at / this.columns) * this.size];
+    return [MARGIN + (at % this.columns) * this.size, MARGIN + Math.floor(at / this.columns) * this.size];
   }
 
   differs(pen, at, side, ink, paper) {
@@ -192,9 +195,9 @@ class Drawing {
   }
 
   under(event) {
-    const at = Math.floor(event.offsetY / this.size) * this.columns + Math.floor(event.offsetX / this.size);
-    const column = Math.floor(event.offsetX / this.size);
-    return column < this.columns && at >= 0 && at < this.cells.length ? at : null;
+    const column = Math.floor((event.offsetX - MARGIN) / this.size);
+    const at = Math.floor((event.offsetY - MARGIN) / this.size) * this.columns + column;
+    return column >= 0 && column < this.columns && at >= 0 && at < this.cells.length ? at : null;
   }
 
   hover(event) {

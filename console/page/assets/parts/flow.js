@@ -37,14 +37,22 @@ export function model(run) {
   const { read, accepted, rejected } = flow.processed ?? {};
   const written = flow.written?.records;
   const staged = flow.staging?.records;
-  const final = flow.final?.records;
+  const { final } = flow;
   const promoted = run.outcome === "reconciled" || (final !== null && final !== undefined);
   return {
     growing,
     nodes: [
       { name: "Source", value: split, under: bytes(flow.source?.bytes), alarm: declared(run) },
-      { name: "Processors", value: read, under: workers("processor") ? `read by ${plural(workers("processor"), "processor")}` : "none yet" },
-      { name: "Writers", value: written, under: workers("writer") ? `written by ${plural(workers("writer"), "writer")}` : "none yet" },
+      {
+        name: "Processors",
+        value: read,
+        under: workers("processor") ? `read by ${plural(workers("processor"), "processor")}` : "none yet",
+      },
+      {
+        name: "Writers",
+        value: written,
+        under: workers("writer") ? `written by ${plural(workers("writer"), "writer")}` : "none yet",
+      },
       {
         name: "Staging",
         value: staged,

@@ -10,18 +10,36 @@ export function bytesOf(hex) {
   return Uint8Array.from(hex.match(/../g) ?? [], (pair) => parseInt(pair, 16));
 }
 
-/** The bytes as text for a list: UTF-8 where they are, else dots for what is not printable. */
+/** The bytes as text for a list: UTF-8 where they are that, else as they are likely to be read. */
 export function latin(hex) {
   const bytes = bytesOf(hex);
   try {
     return visible(new TextDecoder("utf-8", { fatal: true }).decode(bytes));
   } catch {
-    return Array.from(bytes, printable).join("");
+    return Array.from(bytes, READINGS[likely(hex)]).join("");
   }
 }
 
 function printable(byte) {
   return byte >= 0x20 && byte < 0x7f ? String.fromCharCode(byte) : "·";
+}
+
+// The code page 037, byte by byte; what is not printable is a dot.
+const CP037 =
+  "································································" +
+  " ·âäàáãåçñ¢.<(+|&éêëèíîïìß!$*);¬-/ÂÄÀÁÃÅÇÑ¦,%_>?øÉÊËÈÍÎÏÌ`:#@'=\"" +
+  "Øabcdefghi«»ðýþ±°jklmnopqrªºæ¸Æ¤µ~stuvwxyz¡¿ÐÝÞ®^£¥·©§¶¼½¾[]¯¨´×" +
+  "{ABCDEFGHI·ôöòóõ}JKLMNOPQR¹ûüùúÿ\\÷STUVWXYZ²ÔÖÒÓÕ0123456789³ÛÜÙÚ·";
+
+/** The texts that a byte can be read as. */
+export const READINGS = { ASCII: printable, "EBCDIC (cp037)": (byte) => CP037[byte] };
+
+/** The reading in which more of the bytes are letters, digits or blanks. */
+export function likely(hex) {
+  const bytes = bytesOf(hex);
+  const readable = (reading) =>
+    bytes.reduce((sum, byte) => sum + Number(/[A-Za-z0-9 ]/.test(READINGS[reading](byte))), 0);
+  return Object.keys(READINGS).reduce((best, one) => (readable(one) > readable(best) ? one : best));
 }
 
 // Runs of neighbours that look alike, so that a line has few elements.
@@ -38,7 +56,8 @@ function spans(from, to, style, text) {
 }
 
 /** The dump; bytes in one of `ranges` (`{from, to}`, the end not included) are marked as faulty. */
-export function dump(hex, ranges, decode) {
+export function dump(hex, ranges, reading = "ASCII") {
+  const decode = READINGS[reading];
   const bytes = bytesOf(hex);
   const style = (at) => (ranges.some((range) => at >= range.from && at < range.to) ? "bad" : null);
   const lines = [];
@@ -53,9 +72,7 @@ export function dump(hex, ranges, decode) {
         (end < to && style(end) === style(start) ? " " : ""),
     );
     const spaced = pairs.flatMap((pair, at) => (at ? [" ", pair] : [pair]));
-    const text = spans(from, to, style, (start, end) =>
-      Array.from(bytes.slice(start, end), decode ?? printable).join(""),
-    );
+    const text = spans(from, to, style, (start, end) => Array.from(bytes.slice(start, end), decode).join(""));
     lines.push(
       h(
         "span",
@@ -72,7 +89,7 @@ export function dump(hex, ranges, decode) {
   }
   return h(
     "pre",
-    { class: "dump scroll", tabindex: "0", "aria-label": "Bytes: offset, hexadecimal digits, ASCII" },
+    { class: "dump scroll", role: "region", "aria-label": `Bytes: offset, hexadecimal digits, ${reading}` },
     lines,
   );
 }

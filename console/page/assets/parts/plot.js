@@ -84,7 +84,7 @@ export function history({ title, points, median, medianText }) {
 
 /** A line through the last rates; nothing while there are fewer than three. */
 export function spark(values) {
-  if (values.length < 3) return null;
+  if (values.length < 3 || !values.some((value) => value > 0)) return null;
   const high = Math.max(...values, 1);
   const points = values.map(
     (value, at) => `${((at / (values.length - 1)) * 60).toFixed(1)},${(15 - (value / high) * 14).toFixed(1)}`,

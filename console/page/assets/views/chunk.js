@@ -1,14 +1,15 @@
-// One chunk: where it is in the source, who worked on it when, and what it came to.
+// One chunk: where it is in the source, who worked on it, what it came to, and what each of them said of it.
 
 import { get } from "../core/api.js";
 import { h } from "../core/dom.js";
-import { NOTHING, amount, count, plural, time, visible } from "../core/format.js";
-import { chunkState } from "../core/words.js";
+import { NOTHING, amount, bytes, count, duration, plural, visible } from "../core/format.js";
+import { chunkState, role } from "../core/words.js";
 import { band, digest, facts, runPath, section } from "../parts/bits.js";
 import { chunkMap } from "../parts/chunkmap.js";
+import { table } from "../parts/table.js";
 import { crumbs, tabs } from "./frame.js";
-import { chunksOf, differing, ofThisRun } from "./run.js";
 import * as found from "./differences.js";
+import { chunksOf, differing, ofThisRun } from "./run.js";
 
 async function load(page, signal) {
   const path = `/runs/${encodeURIComponent(page.params.run)}`;
@@ -20,16 +21,119 @@ async function load(page, signal) {
   Object.assign(page.state, { run, chunk, chunks });
 }
 
-function worker(value) {
-  if (value === null || value === undefined) return NOTHING;
-  if (typeof value === "object")
-    return `${visible(value.name)} (no. ${value.worker_id}, ${visible(value.host ?? "host not known")})`;
-  return visible(value);
+function worker(one) {
+  if (!one) return NOTHING;
+  return `${visible(one.name ?? "not registered")} (no. ${one.worker_id}, ${visible(one.host ?? "host not known")})`;
 }
 
-function sums(list) {
-  if (!list?.length) return null;
-  return list.map((one) => [`Sum of ${visible(one.field)}`, amount(one.sum)]);
+function starts(chunk) {
+  return Math.max(chunk.processor_starts ?? 0, chunk.writer_starts ?? 0);
+}
+
+function state(run, chunk) {
+  const { word, look } = chunkState(chunk.state);
+  if (look !== "bad") {
+    return h(
+      "p",
+      { class: "chunk-state" },
+      h("span", { class: `cell ${look}`, "aria-hidden": "true" }),
+      word,
+      chunk.reason ? `: ${visible(chunk.reason)}` : "",
+    );
+  }
+  return band(
+    "fail",
+    "✗",
+    `This chunk was set aside after ${plural(starts(chunk), "start")}`,
+    h("p", { class: "record-text" }, visible(chunk.reason ?? "The ledger has no reason.")),
+    h(
+      "p",
+      null,
+      h("strong", null, "Next: "),
+      "remove the cause, then press Redrive on ",
+      h("a", { href: runPath(run.run_id) }, "the run's page"),
+      ".",
+    ),
+  );
+}
+
+function balance(chunk) {
+  const { committed } = chunk;
+  if (!committed) return NOTHING;
+  const holds = chunk.records === committed.accepted + committed.rejected;
+  return h(
+    "span",
+    { class: holds ? "pass" : "fail" },
+    `${count(chunk.records)} ${holds ? "=" : "≠"} ${count(committed.accepted)} + ${count(committed.rejected)} `,
+    holds ? "✓ holds" : "✗ does not hold",
+  );
+}
+
+function what(run, chunk) {
+  const { committed } = chunk;
+  return section(
+    "what",
+    "What it is",
+    facts([
+      ["Begins at byte", count(chunk.byte_offset)],
+      ["Length", `${plural(chunk.bytes, "byte")}`],
+      ["First record", count(chunk.first_record_no)],
+      ["Records, as split", count(chunk.records)],
+      ["Accepted", count(committed?.accepted)],
+      [
+        "Rejected",
+        committed?.rejected
+          ? h("a", { href: runPath(run.run_id, "/rejects") }, count(committed.rejected))
+          : count(committed?.rejected),
+      ],
+      ["Balance", balance(chunk)],
+    ]),
+  );
+}
+
+function hands(chunk) {
+  const { committed } = chunk;
+  return section(
+    "who",
+    "Who worked on it",
+    facts([
+      ["Starts", `${count(chunk.processor_starts)} by processors, ${count(chunk.writer_starts)} by writers`],
+      committed ? ["Processor", worker(committed.processor)] : ["Started last by", worker(chunk.started_by)],
+      committed ? ["Writer", worker(committed.writer)] : null,
+    ]),
+  );
+}
+
+function sums(chunk) {
+  if (!chunk.committed?.amounts?.length) return null;
+  return table({
+    caption: "Amounts of this chunk",
+    rows: chunk.committed.amounts,
+    key: (row) => row.field,
+    columns: [
+      { head: "Field", rowhead: true, cell: (row) => visible(row.field) },
+      { head: "Accepted", n: true, cell: (row) => amount(row.accepted) },
+      { head: "In rejects, if readable", n: true, cell: (row) => amount(row.rejected) },
+    ],
+  });
+}
+
+function reports(chunk) {
+  if (!chunk.reports?.length) return null;
+  return table({
+    caption: "What workers reported of it",
+    rows: chunk.reports,
+    key: (row) => `${row.role}${row.worker.worker_id}`,
+    columns: [
+      { head: "Worker", rowhead: true, cell: (row) => worker(row.worker) },
+      { head: "Role", cell: (row) => role(row.role) },
+      { head: "Records", n: true, cell: (row) => count(row.records) },
+      { head: "Accepted", n: true, cell: (row) => count(row.accepted) },
+      { head: "Rejected", n: true, cell: (row) => count(row.rejected) },
+      { head: "Worked through", n: true, cell: (row) => bytes(row.bytes) },
+      { head: "Time", n: true, cell: (row) => duration(row.busy_us / 1000) },
+    ],
+  });
 }
 
 function differences(run, number) {
@@ -46,110 +150,39 @@ function differences(run, number) {
 function draw(page) {
   const { run, chunk, chunks } = page.state;
   const number = Number(page.params.chunk);
-  const { word, look } = chunkState(chunk.state);
-  const known = (value, format) => (value === null || value === undefined ? NOTHING : format(value));
-  const balance =
-    chunk.records !== null && chunk.records !== undefined && chunk.accepted !== null && chunk.accepted !== undefined;
-  const holds = balance && chunk.records === chunk.accepted + chunk.rejected;
   const step = (to, text) =>
-    to >= chunks.from && to < chunks.from + chunks.count
+    to >= 0 && to < chunks.count
       ? h("a", { href: runPath(run.run_id, `/chunks/${to}`) }, text)
       : h("span", { class: "soft" }, text);
   return [
     crumbs(run, `Chunk ${count(number)}`),
     tabs(run, "Chunk"),
-    h(
-      "div",
-      { key: "state" },
-      look === "bad"
-        ? band(
-            "fail",
-            "✗",
-            `This chunk was set aside after ${plural(chunk.attempts, "attempt")}`,
-            h("p", { class: "record-text" }, visible(chunk.reason ?? "The ledger has no reason.")),
-            h(
-              "p",
-              null,
-              h("strong", null, "Next: "),
-              "remove the cause, then press Redrive on ",
-              h("a", { href: runPath(run.run_id) }, "the run's page"),
-              ".",
-            ),
-          )
-        : h(
-            "p",
-            { class: "chunk-state" },
-            h("span", { class: `cell ${look}`, "aria-hidden": "true" }),
-            " ",
-            word,
-            chunk.reason ? `: ${visible(chunk.reason)}` : "",
-          ),
-    ),
+    h("div", { key: "state" }, state(run, chunk)),
     h(
       "nav",
       { class: "steps", "aria-label": "Neighbouring chunks", key: "steps" },
       step(number - 1, "← previous chunk"),
       step(number + 1, "next chunk →"),
     ),
-    h(
-      "div",
-      { class: "pair", key: "pair" },
-      section(
-        "what",
-        "What it is",
-        facts([
-          ["State", word],
-          ["Begins at byte", known(chunk.offset, count)],
-          ["Bytes", known(chunk.bytes, count)],
-          ["Records", known(chunk.records, count)],
-          ["Accepted", known(chunk.accepted, count)],
-          [
-            "Rejected",
-            chunk.rejected
-              ? h("a", { href: runPath(run.run_id, "/rejects") }, count(chunk.rejected))
-              : known(chunk.rejected, count),
-          ],
-          balance
-            ? [
-                "Balance",
-                h(
-                  "span",
-                  { class: holds ? "pass" : "fail" },
-                  `${count(chunk.records)} ${holds ? "=" : "≠"} `,
-                  `${count(chunk.accepted)} + ${count(chunk.rejected)} `,
-                  holds ? "✓ holds" : "✗ does not hold",
-                ),
-              ]
-            : null,
-          ...(sums(chunk.amounts) ?? []),
-        ]),
-      ),
-      section(
-        "who",
-        "Who worked on it",
-        facts([
-          ["Attempts", known(chunk.attempts, count)],
-          ["Processor", worker(chunk.processor)],
-          ["Writer", worker(chunk.writer)],
-          ["Started", time(chunk.started_at)],
-          ["Committed", time(chunk.committed_at)],
-          ["Read back", time(chunk.read_back_at)],
-        ]),
-      ),
-    ),
+    h("div", { class: "pair", key: "pair" }, what(run, chunk), hands(chunk)),
+    h("div", { key: "sums" }, sums(chunk), reports(chunk)),
     differences(run, number),
     section(
       "digests",
       "Digests",
       facts([
         ["SHA-256 of its bytes", digest(chunk.sha256)],
-        ["Fingerprint of its records", digest(chunk.fingerprint)],
+        ["Its part of the fingerprint", digest(chunk.committed?.fingerprint)],
+        chunk.committed?.content ? ["All that was committed", digest(chunk.committed.content)] : null,
       ]),
     ),
     section(
       "chunks",
       "Every chunk",
-      chunkMap(chunks, (no) => runPath(run.run_id, `/chunks/${no}`), { current: number, differing: differing(run) }),
+      chunkMap(chunks, (no) => runPath(run.run_id, `/chunks/${no}`), {
+        current: number,
+        differing: differing(run),
+      }),
     ),
   ];
 }

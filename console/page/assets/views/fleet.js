@@ -102,7 +102,11 @@ function missing({ missing: roles, members, note }) {
     );
   const silent = members.filter((member) => !member.is_alive).length;
   if (!said.length && silent) {
-    return band("warn calm", "!", `Every role has a living process; ${count(silent)} ${silent === 1 ? "is" : "are"} silent`);
+    return band(
+      "warn calm",
+      "!",
+      `Every role has a living process; ${count(silent)} ${silent === 1 ? "is" : "are"} silent`,
+    );
   }
   if (!said.length) return band("pass calm", "✓", "Every role has a living process");
   return band(
@@ -158,11 +162,10 @@ function queues({ queues: found }) {
     table({
       caption: "Messages that wait",
       rows: found.queues ?? [],
-      key: (queue) => queue.name,
+      key: (queue) => queue.queue,
       columns: [
-        { head: "Queue", rowhead: true, cell: (queue) => visible(queue.name) },
-        { head: "Messages", n: true, cell: (queue) => count(queue.depth) },
-        { head: "Consumers", n: true, cell: (queue) => count(queue.consumers) },
+        { head: "Queue", rowhead: true, cell: (queue) => visible(queue.queue) },
+        { head: "Messages", n: true, cell: (queue) => count(queue.messages) },
       ],
       none: found.note ? null : ["No queues.", "The broker is in memory, or has none yet."],
     }),

@@ -28,7 +28,7 @@ function plot(runs, title, measure, words) {
       value: place(one),
       text: words(one?.value),
       far: one?.is_far === true,
-      style: run.outcome === "reconciled" ? null : "not-reconciled",
+      style: run.outcome === "reconciled" || run.outcome === "not-reconciled" ? run.outcome : "open",
     };
   });
   const median = measure(runs[0])?.median;
@@ -102,6 +102,13 @@ function runs(all) {
   );
 }
 
+// Runs, or those of one weekday.
+function compared(past) {
+  const number = past?.count ?? 0;
+  const name = past?.name ?? "runs";
+  return `${count(number)} earlier ${number === 1 ? name.replace(/s$/, "") : name}`;
+}
+
 function text(job) {
   if (!job.job_text) return null;
   const lines = visibleLines(job.job_text).replace(/\n$/, "").split("\n");
@@ -110,7 +117,7 @@ function text(job) {
     "Job file",
     h(
       "pre",
-      { class: "source scroll", tabindex: "0", "aria-label": "The job file" },
+      { class: "source scroll", role: "region", "aria-label": "The job file" },
       lines.map((line, at) => [
         h("span", { class: "line-no", "aria-hidden": "true" }, String(at + 1).padStart(4, " ")),
         `  ${line}\n`,
@@ -132,13 +139,8 @@ function draw(page) {
         ["Runs shown", plural(all.length, "run")],
         job.next_sequence === null || job.next_sequence === undefined
           ? null
-          : ["Next sequence number", count(job.next_sequence)],
-        all[0]
-          ? [
-              "Latest run is compared with",
-              `${count(all[0].compared_with?.count)} earlier ${all[0].compared_with?.name ?? "runs"}`,
-            ]
-          : null,
+          : ["Next sequence number", amount(job.next_sequence)],
+        all[0] ? ["Latest run is compared with", compared(all[0].compared_with)] : null,
       ]),
     ),
     all.length ? plots(all) : null,

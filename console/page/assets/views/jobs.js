@@ -17,13 +17,13 @@ const COLUMNS = [
     class: "job",
     cell: ({ job }) => h("a", { href: `#/jobs/${encodeURIComponent(job)}` }, visible(job)),
   },
-  { head: "Latest run", class: "verdict", cell: ({ last }) => (last ? badge(last) : "never ran") },
-  { head: "Run", cell: ({ last }) => (last ? runLink(last.run_id) : "") },
-  { head: "Records", n: true, cell: ({ last }) => count(last?.records) },
-  { head: "Duration", n: true, cell: ({ last }) => duration(last?.elapsed_ms) },
+  { head: "Latest run", class: "verdict", cell: ({ last_run: last }) => (last ? badge(last) : "never ran") },
+  { head: "Run", cell: ({ last_run: last }) => (last ? runLink(last.run_id) : "") },
+  { head: "Records", n: true, cell: ({ last_run: last }) => count(last?.records) },
+  { head: "Duration", n: true, cell: ({ last_run: last }) => duration(last?.elapsed_ms) },
   {
     head: "Opened",
-    cell: ({ last }) =>
+    cell: ({ last_run: last }) =>
       last ? [ago(last.opened_at_ms), h("span", { class: "under soft" }, time(last.opened_at_ms))] : "",
   },
   { head: "Runs", n: true, cell: ({ runs }) => count(runs) },
@@ -37,7 +37,7 @@ function draw(page) {
       rows: page.state.items,
       columns: COLUMNS,
       key: ({ job }) => job,
-      style: ({ last }) => (last?.outcome === "not-reconciled" ? "fail-row" : null),
+      style: ({ last_run: last }) => (last?.outcome === "not-reconciled" ? "fail-row" : null),
       none: ["No job has run on this store.", "A job appears here with its first run."],
     }),
   ];

@@ -2,7 +2,7 @@
 
 import { get } from "../core/api.js";
 import { h } from "../core/dom.js";
-import { NOTHING, count, plural, time, visible } from "../core/format.js";
+import { NOTHING, count, plural, sentence, time, visible } from "../core/format.js";
 import { eventClass, eventWords } from "../core/words.js";
 import { band, command, digest, heading, more, runLink } from "../parts/bits.js";
 import { table } from "../parts/table.js";
@@ -51,10 +51,9 @@ function chain(page) {
       h(
         "p",
         null,
-        found.events === undefined
-          ? "Every event covers the one before it."
-          : `${plural(found.events, "event")}, each covering the one before it.`,
-        found.head ? [" Head: ", count(found.head.seq), ":", digest(found.head.hash)] : null,
+        `${plural(found.events, "event")}, each covering the one before it.`,
+        found.head ? [" Head: ", `${count(found.events)}:`, digest(found.head)] : null,
+        found.verified_at ? ` Verified at ${time(found.verified_at)}.` : null,
       ),
       button,
     );
@@ -63,11 +62,7 @@ function chain(page) {
     "fail",
     "✗",
     "The chain does not hold: the log was changed",
-    h(
-      "ul",
-      { class: "plain-list" },
-      (found.problems ?? []).map((text) => h("li", null, visible(text))),
-    ),
+    h("p", null, visible(sentence(found.reason ?? ""))),
     h(
       "p",
       null,

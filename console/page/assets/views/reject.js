@@ -5,7 +5,7 @@ import { h } from "../core/dom.js";
 import { NOTHING, count, visible } from "../core/format.js";
 import { reason } from "../core/words.js";
 import { band, command, runPath, section } from "../parts/bits.js";
-import { download, dump } from "../parts/hex.js";
+import { READINGS, download, dump, likely } from "../parts/hex.js";
 import { table } from "../parts/table.js";
 import { crumbs, tabs } from "./frame.js";
 
@@ -18,62 +18,98 @@ async function load(page, signal) {
   Object.assign(page.state, { run, record });
 }
 
-function hexOf(record, field) {
-  if (!record.raw_hex || field.masked || field.from === null || field.from === undefined) return NOTHING;
-  const hex = record.raw_hex.slice(field.from * 2, field.to * 2);
+function hexOf(field) {
+  if (!field.hex) return NOTHING;
+  const { hex } = field;
   const shown = hex.slice(0, 64).replace(/..(?=.)/g, "$& ");
   return h("code", { class: "hex" }, shown, hex.length > 64 ? " …" : "");
 }
 
 function value(field) {
-  if (field.masked) return h("span", { class: "soft" }, visible(field.value ?? "masked"));
   if (field.value === null || field.value === undefined) return h("span", { class: "soft" }, "no value");
-  return field.value === ""
-    ? h("span", { class: "soft" }, "empty")
-    : h("span", { class: "record-text" }, visible(field.value));
+  if (field.value === "?") return h("span", { class: "soft" }, "cannot be read");
+  if (field.value === "") return h("span", { class: "soft" }, "empty");
+  return h("span", { class: "record-text" }, visible(field.value));
+}
+
+// The line of the copybook, else the field as the job file declares it.
+function layout(field) {
+  return (
+    field.copybook_line?.trim() ||
+    [field.name, field.type, field.required ? "required" : ""].filter(Boolean).join(" ")
+  );
 }
 
 function fields(record) {
+  // Fields between separators have no fixed place, and their bytes are below only.
+  const placed = record.fields.some((field) => field.from !== null && field.from !== undefined);
   return section(
     "fields",
     "Fields",
     table({
-      caption: "Each field: its value, its bytes, its line in the layout",
+      caption: placed
+        ? "Each field: its value, its bytes, its line in the layout"
+        : "Each field: its value, its line in the layout",
       rows: record.fields,
       key: (field, at) => `${field.name}-${at}`,
       wide: true,
-      style: (field) => (field.reason ? "fail-row" : null),
+      style: (field) => (field.offending ? "fail-row" : null),
       columns: [
         {
           head: "Field",
           rowhead: true,
           class: "what",
           cell: (field) => [
-            field.reason ? h("span", { class: "fail" }, "✗ ") : null,
+            field.offending ? h("span", { class: "fail" }, "✗ ") : null,
             visible(field.name),
-            field.reason ? h("span", { class: "message" }, visible(field.reason)) : null,
+            field.reasons.map((one) => h("span", { class: "message" }, visible(one.detail))),
           ],
         },
         { head: "Value", class: "v", cell: value },
-        {
+        placed && {
           head: "Bytes",
           n: true,
           cell: (field) =>
             field.from === null || field.from === undefined ? NOTHING : `${count(field.from + 1)}–${count(field.to)}`,
         },
-        { head: "Hexadecimal", class: "v", cell: (field) => hexOf(record, field) },
+        placed && { head: "Hexadecimal", class: "v", cell: (field) => hexOf(field) },
         {
           head: "Layout",
           class: "layout",
-          cell: (field) => h("code", { class: "layout-line" }, visible(field.layout ?? "").trim() || NOTHING),
+          cell: (field) => h("code", { class: "layout-line" }, visible(layout(field))),
         },
-      ],
+      ].filter(Boolean),
       none: ["The fields of this record cannot be told apart.", "Its bytes are below."],
     }),
   );
 }
 
-function bytes(run, record) {
+function readings(page, current) {
+  return h(
+    "div",
+    { class: "chips", role: "group", "aria-label": "Read the bytes as" },
+    Object.keys(READINGS).map((reading) =>
+      h(
+        "button",
+        {
+          type: "button",
+          class: "chip",
+          key: reading,
+          "aria-pressed": reading === current ? "true" : "false",
+          on: {
+            click: () => {
+              page.state.reading = reading;
+              page.draw();
+            },
+          },
+        },
+        reading,
+      ),
+    ),
+  );
+}
+
+function bytes(page, run, record) {
   if (!record.raw_hex) {
     return section(
       "bytes",
@@ -87,11 +123,13 @@ function bytes(run, record) {
       ),
     );
   }
-  const ranges = record.fields.filter((field) => field.reason && field.to > field.from);
+  const ranges = record.fields.filter((field) => field.offending && field.to > field.from);
+  const reading = page.state.reading ?? likely(record.raw_hex);
   return section(
     "bytes",
     "Bytes",
-    dump(record.raw_hex, ranges),
+    readings(page, reading),
+    dump(record.raw_hex, ranges, reading),
     h(
       "p",
       null,
@@ -135,13 +173,11 @@ function draw(page) {
       { key: "place" },
       "In ",
       h("a", { href: runPath(run.run_id, `/chunks/${record.chunk_no}`) }, `chunk ${count(record.chunk_no)}`),
-      `, at byte ${count(record.byte_offset)} of the source, rejected by `,
-      visible(record.worker ?? `worker no. ${record.worker_id}`),
-      ". ",
+      `, at byte ${count(record.byte_offset)} of the source, rejected by worker no. ${record.worker_id}. `,
       h("a", { href: runPath(run.run_id, "/rejects") }, "All rejects"),
     ),
     fields(record),
-    bytes(run, record),
+    bytes(page, run, record),
   ];
 }
 

@@ -13,8 +13,11 @@ import { ofThisRun } from "./run.js";
 
 const PAGE = 50;
 
+// A reason about the whole record has no field: an empty name, which the address of this page cannot hold.
+const WHOLE = "(whole record)";
+
 function asked({ query }) {
-  return { reason: query.reason, field: query.field, worker: query.worker };
+  return { reason: query.reason, field: query.field === WHOLE ? "" : query.field, worker: query.worker };
 }
 
 async function load(page, signal) {
@@ -28,8 +31,6 @@ async function load(page, signal) {
   Object.assign(page.state, { run, items: listed.items, next: listed.next, summary });
 }
 
-const WHOLE = "whole record";
-
 function group(page, title, name, rows, words) {
   if (!rows?.length) return null;
   const most = Math.max(...rows.map((row) => row.records));
@@ -42,7 +43,7 @@ function group(page, title, name, rows, words) {
       "ul",
       null,
       rows.slice(0, 12).map((row) => {
-        const value = String(row.name ?? "");
+        const value = String(row.code ?? row.worker_id ?? row.field ?? WHOLE);
         const chosen = current === value;
         return h(
           "li",
@@ -141,7 +142,8 @@ function lead(run) {
 function draw(page) {
   const { run, items, summary } = page.state;
   const { rejects } = numbers(run);
-  const any = Object.values(asked(page)).some(Boolean);
+  const { reason: code, field, worker } = page.query;
+  const any = code || field || worker;
   const rest = async () => {
     const answer = await get(`/runs/${encodeURIComponent(run.run_id)}/rejects`, {
       ...asked(page),
@@ -172,9 +174,15 @@ function draw(page) {
       ? h(
           "div",
           { class: "groups", key: "groups" },
-          group(page, "By reason", "reason", summary.by_reason, (row) => reason(row.name)),
-          group(page, "By field", "field", summary.by_field, (row) => row.name || WHOLE),
-          group(page, "By worker", "worker", summary.by_worker, (row) => row.worker ?? `no. ${row.name}`),
+          group(page, "By reason", "reason", summary.by_reason, (row) => reason(row.code)),
+          group(page, "By field", "field", summary.by_field, (row) => row.field ?? WHOLE),
+          group(
+            page,
+            "By worker",
+            "worker",
+            summary.by_worker,
+            (row) => `${row.name ?? "not registered"} (no. ${row.worker_id})`,
+          ),
         )
       : null,
     any
@@ -182,7 +190,7 @@ function draw(page) {
           "p",
           { key: "filtered", class: "filtered" },
           "Only rejects with ",
-          Object.entries(asked(page))
+          Object.entries({ reason: code, field, worker })
             .filter(([, value]) => value)
             .map(([name, value], at) => [
               at ? ", " : "",

@@ -15,7 +15,7 @@ import {
   time,
   visible,
 } from "../core/format.js";
-import { consequence, isRunning, setAside, verdict } from "../core/words.js";
+import { consequence, isStopped, setAside, verdict } from "../core/words.js";
 import { acts } from "../parts/acts.js";
 import { bar, command, digest, facts, runPath, section, withCommands } from "../parts/bits.js";
 import * as checks from "../parts/checks.js";
@@ -38,17 +38,29 @@ export async function chunksOf(run, signal) {
   return { ...first, cells };
 }
 
+// A map of a hundred thousand chunks is a hundred thousand characters: it is asked for less often than the counts.
+function isFresh(state) {
+  const pause = Math.min(15_000, (state.chunks?.count ?? 0) / 8);
+  return state.chunks && Date.now() - state.chunksAt < pause && state.run?.outcome === "unfinished";
+}
+
 async function load(page, signal) {
   const { run } = page.params;
+  const { state } = page;
   const [shown, chunks] = await Promise.all([
     get(`/runs/${encodeURIComponent(run)}`, {}, signal),
-    chunksOf(run, signal).catch((error) => {
-      if (error.name === "AbortError" || error.status === 401) throw error;
-      return null;
-    }),
+    isFresh(state)
+      ? state.chunks
+      : chunksOf(run, signal).catch((error) => {
+          if (error.name === "AbortError" || error.status === 401) throw error;
+          return null;
+        }),
   ]);
-  page.state.run = shown;
-  page.state.chunks = chunks;
+  if (chunks !== state.chunks) state.chunksAt = Date.now();
+  // The last change of a run is its verdict: then the map is asked for once more.
+  if (shown.outcome !== "unfinished" && state.run?.outcome === "unfinished") page.again = true;
+  state.run = shown;
+  state.chunks = chunks;
 }
 
 /** The chunks in which records differ, as far as the run's report names them. */
@@ -90,8 +102,8 @@ function grounds(run) {
 }
 
 function note(run) {
-  // What failed is said line by line; the rest of the note is not.
-  if (!run.note || run.counts?.failed) return null;
+  // What failed is said line by line, and what approval waits for as well.
+  if (!run.note || run.counts?.failed || run.outcome === "awaiting-approval") return null;
   return h("p", null, withCommands(sentence(run.note)));
 }
 
@@ -125,7 +137,7 @@ function next(run) {
       text: "open a chunk that was set aside, below, and read why it failed. When the cause is removed, press Redrive.",
     };
   }
-  return isRunning(run) ? null : { text: ["press Resume, or run ", command(`crossfoot resume ${id}`), "."] };
+  return !isStopped(run) ? null : { text: ["press Resume, or run ", command(`crossfoot resume ${id}`), "."] };
 }
 
 function progress(run) {
@@ -135,7 +147,7 @@ function progress(run) {
   return h(
     "div",
     { class: "run-progress" },
-    bar(split ? committed / split : 0, isRunning(run) ? "run" : "warn"),
+    bar(split ? committed / split : 0, isStopped(run) ? "warn" : "run"),
     h(
       "p",
       null,

@@ -4,11 +4,12 @@ import { get, list } from "../core/api.js";
 import { h } from "../core/dom.js";
 import { NOTHING, ago, count, duration, plural, rate, share, shortRun, time, visible } from "../core/format.js";
 import { setQuery } from "../core/routes.js";
-import { consequence, isRunning, setAside, verdict } from "../core/words.js";
+import { consequence, isRunning, isStopped, setAside, verdict } from "../core/words.js";
 import { badge, bar, heading, more, runPath, withCommands } from "../parts/bits.js";
 import { table } from "../parts/table.js";
 
 const PAGE = 50;
+const OPEN_MAX = 400;
 const STATES = [
   ["", "Any state"],
   ["loading", "Loading"],
@@ -22,10 +23,7 @@ const STATES = [
 // A run waits for a person where its books do not balance, where it asks for approval, or where no process drives it.
 function needsPerson(run) {
   return (
-    run.outcome === "not-reconciled" ||
-    run.outcome === "awaiting-approval" ||
-    setAside(run) > 0 ||
-    (run.outcome === "unfinished" && !isRunning(run))
+    run.outcome === "not-reconciled" || run.outcome === "awaiting-approval" || setAside(run) > 0 || isStopped(run)
   );
 }
 
@@ -34,27 +32,29 @@ function filters({ query }) {
 }
 
 async function load(page, signal) {
-  const [listed, jobs, waiting, loading] = await Promise.all([
+  const [listed, jobs, open] = await Promise.all([
     get("/runs", { ...filters(page), limit: Math.max(PAGE, page.state.items?.length ?? 0) }, signal),
-    list("/jobs", {}, 1000, signal).catch(ignored),
-    get("/runs", { state: "awaiting-approval", limit: 20 }, signal).catch(ignored),
-    get("/runs", { state: "loading", limit: 20 }, signal).catch(ignored),
+    list("/jobs", {}, 1000, signal).catch(partly),
+    list("/runs", { state: "loading,staged,awaiting-approval" }, OPEN_MAX, signal).catch(partly),
   ]);
   page.state.items = listed.items;
   page.state.next = listed.next;
-  const last = jobs.items.map((job) => job.last).filter(Boolean);
+  const last = jobs.items.map((job) => job.last_run).filter(Boolean);
   page.state.jobs = jobs.items.map((job) => job.job);
-  page.state.latest = new Map([...last, ...waiting.items, ...loading.items].map((run) => [run.run_id, run]));
+  page.state.isPartial = [jobs, open].some((one) => one.isPartial || one.next);
+  page.state.latest = new Map([...last, ...open.items].map((run) => [run.run_id, run]));
 }
 
-// The list itself is worth more than what is beside it; who is not signed in is told so by the list.
-function ignored(error) {
-  if (error.name === "AbortError") throw error;
-  return { items: [] };
+// The list itself is worth more than what is beside it; but without all jobs nothing is said to be well.
+const PARTIAL = { items: [], next: null, isPartial: true };
+
+function partly(error) {
+  if (error.name === "AbortError" || error.status === 401) throw error;
+  return PARTIAL;
 }
 
 function news(page, kind, data) {
-  if (kind !== "run") return null;
+  if (kind !== "run" || !page.state.items) return null;
   const at = page.state.items?.findIndex((run) => run.run_id === data.run_id) ?? -1;
   if (at < 0) return "load";
   page.state.items[at] = data;
@@ -68,7 +68,7 @@ function lead(run) {
     run.outcome === "not-reconciled"
       ? failure(run)
       : setAside(run)
-        ? `${plural(setAside(run), "chunk")} set aside after repeated failures. The run waits for a redrive.`
+        ? `${plural(setAside(run), "chunk")} set aside after repeated failures. The run waits for a redrive of them.`
         : consequence(run);
   return h(
     "li",
@@ -99,13 +99,13 @@ function attention({ state }) {
     );
   const running = [...state.latest.values()].filter(isRunning).length;
   const beside = running ? `${plural(running, "run")} in progress.` : "No run is in progress.";
-  if (!state.latest.size) return null;
+  if (!needing.length && (state.isPartial || !state.latest.size)) return null;
   if (!needing.length) {
     return h(
       "div",
       { class: "band pass calm", key: "attention" },
       h("p", { class: "band-title" }, h("span", { class: "mark", "aria-hidden": "true" }, "✓"), "Nothing needs you"),
-      h("p", null, `The latest run of every job reconciled or is in progress. ${beside}`),
+      h("p", null, `The latest run of every job reconciled, is in progress, or was cancelled. ${beside}`),
     );
   }
   const fails = needing.some((run) => verdict(run).class === "fail");
@@ -222,7 +222,7 @@ function progress(run) {
   return h(
     "div",
     { class: "progress" },
-    bar(whole ? part / whole : 0, isRunning(run) ? "run" : "warn"),
+    bar(whole ? part / whole : 0, isStopped(run) ? "warn" : "run"),
     h("span", null, share(part, whole)),
     h(
       "span",
@@ -234,7 +234,9 @@ function progress(run) {
               ? ""
               : ` · ${duration(run.seconds_left * 1000)} left`,
           ]
-        : "not driven",
+        : isStopped(run)
+          ? "not driven"
+          : "",
     ),
   );
 }

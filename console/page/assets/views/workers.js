@@ -16,17 +16,24 @@ async function load(page, signal) {
   const [run, workers] = await Promise.all([get(path, {}, signal), get(`${path}/workers`, {}, signal)]);
   Object.assign(page.state, {
     run,
-    workers: workers.items ?? workers.workers ?? workers,
-    totals: workers.totals ?? null,
+    workers: workers.workers,
+    agree: workers.agree,
   });
   page.state.rates ??= new Map();
   page.state.sort ??= sorting(() => page.draw());
-  for (const worker of page.state.workers) {
-    if (worker.rate === null || worker.rate === undefined) continue;
-    const rates = page.state.rates.get(worker.worker_id) ?? [];
-    rates.push(worker.rate);
-    page.state.rates.set(worker.worker_id, rates.slice(-RATES_KEPT));
-  }
+  for (const worker of page.state.workers) measure(page.state.rates, worker);
+}
+
+// The rate at this moment, from one look to the next; the API's rate is of the time that a worker was busy.
+function measure(rates, worker) {
+  const now = performance.now();
+  const { records } = worker.ledger;
+  const before = rates.get(worker.worker_id);
+  const passed = before ? (now - before.at) / 1000 : 0;
+  if (before && passed < 1) return;
+  const line = before?.line ?? [];
+  if (before) line.push(Math.max(0, records - before.records) / passed);
+  rates.set(worker.worker_id, { at: now, records, line: line.slice(-RATES_KEPT) });
 }
 
 /** What the tables must hold of a worker: rows of a writer, rejects of a processor. */
@@ -36,6 +43,7 @@ function due(worker) {
 
 /** Whether the three places in which a worker is counted agree; reports may be lost, and are named. */
 function agrees(worker) {
+  if (worker.agrees !== undefined) return worker.agrees;
   const reported =
     worker.unreported_chunks > 0 ||
     ["chunks", "records", "accepted", "rejected"].every((name) => worker.reported[name] === worker.ledger[name]);
@@ -49,6 +57,7 @@ const STATES = {
   stale: ["!", "fail"],
   blocked: ["■", "warn"],
   stopped: ["○", "quiet"],
+  unknown: ["?", "quiet"],
   ended: ["○", "quiet"],
 };
 
@@ -65,8 +74,19 @@ function state(worker) {
   ];
 }
 
+// Milliseconds with three digits, as text.
 function ms(value) {
-  return value === null || value === undefined ? NOTHING : value < 1000 ? `${count(value)} ms` : duration(value);
+  if (value === null || value === undefined) return NOTHING;
+  const number = Number(value);
+  if (number >= 1000) return duration(number);
+  return `${number < 10 ? number.toFixed(1) : count(number)} ms`;
+}
+
+// Hundredths of a percent; more than the whole where a worker has several slots.
+function busy(worker) {
+  const hundredths = worker.busy_share;
+  if (hundredths === null || hundredths === undefined) return duration(worker.busy_us / 1000);
+  return `${(hundredths / 100).toFixed(1)} %`;
 }
 
 function sum(workers, value) {
@@ -136,11 +156,11 @@ function columns(workers, { rates }, isProcessor) {
     },
     {
       id: "rate",
-      head: "Rate",
+      head: "Rate, busy",
       n: true,
-      foot: workers.some((worker) => worker.rate) ? rate(sum(workers, (worker) => worker.rate)) : "",
+      foot: "",
       sort: (worker) => worker.rate,
-      cell: (worker) => [rate(worker.rate), spark(rates.get(worker.worker_id) ?? [])],
+      cell: (worker) => [rate(worker.rate), spark(rates.get(worker.worker_id)?.line ?? [])],
     },
     {
       id: "busy",
@@ -148,10 +168,7 @@ function columns(workers, { rates }, isProcessor) {
       n: true,
       foot: "",
       sort: (worker) => worker.busy_share,
-      cell: (worker) =>
-        worker.busy_share === null || worker.busy_share === undefined
-          ? duration(worker.busy_us / 1000)
-          : share(worker.busy_share, 1),
+      cell: busy,
     },
     {
       id: "median",
@@ -159,7 +176,7 @@ function columns(workers, { rates }, isProcessor) {
       n: true,
       foot: "",
       cell: (worker) => ms(worker.chunk_ms_median),
-      sort: (worker) => worker.chunk_ms_median,
+      sort: (worker) => Number(worker.chunk_ms_median ?? -1),
     },
     {
       id: "p95",
@@ -167,7 +184,7 @@ function columns(workers, { rates }, isProcessor) {
       n: true,
       foot: "",
       cell: (worker) => ms(worker.chunk_ms_p95),
-      sort: (worker) => worker.chunk_ms_p95,
+      sort: (worker) => Number(worker.chunk_ms_p95 ?? -1),
     },
     {
       id: "agree",
@@ -241,9 +258,9 @@ function of(workers, name) {
   return workers.filter((worker) => worker.role === name);
 }
 
-function alarm({ run, workers, totals }) {
+function alarm({ run, workers, agree }) {
   const off = workers.filter((worker) => !agrees(worker));
-  const says = totals?.agree;
+  const says = agree;
   if (!workers.length) return null;
   if (off.length === 0 && says !== false) {
     const lost = sum(workers, (worker) => worker.unreported_chunks);
