@@ -35,13 +35,12 @@ function query(values) {
 }
 
 async function problemOf(response) {
-  let body = {};
   try {
-    body = await response.json();
+    return new Problem(response.status, await response.json());
   } catch {
-    body = { detail: "The answer is no JSON. Check that this address leads to crossfoot console." };
+    const detail = "The answer is no JSON. Check that this address leads to crossfoot console.";
+    return new Problem(response.status, { detail });
   }
-  return new Problem(response.status, body);
 }
 
 async function ask(method, path, body, signal) {

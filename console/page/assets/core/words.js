@@ -44,9 +44,35 @@ export function verdict(run) {
     return { word, mark: "▸", class: "run" };
   }
   if (isStopped(run)) return { word: "Stopped, not finished", mark: "!", class: "warn" };
-  if (run.outcome === "unfinished") return { word: "Unfinished", mark: "▸", class: "run" };
+  if (run.outcome === "unfinished") {
+    return { word: run.state === "staged" ? "Staged, not verified" : "Loading", mark: "▸", class: "run" };
+  }
   const [word, mark, style] = OUTCOMES[run.outcome] ?? [run.outcome ?? run.state, "?", "warn"];
   return { word, mark, class: style };
+}
+
+/** How long a run took, or has taken so far: its elapsed time is only written down when a coordinator leaves it. */
+export function lasted(run, now = Date.now()) {
+  if (run.outcome === "unfinished" && !isStopped(run)) return Math.max(run.elapsed_ms, now - run.opened_at_ms);
+  return run.elapsed_ms || (run.ended_at_ms ? run.ended_at_ms - run.opened_at_ms : 0);
+}
+
+/**
+ * How much of a run is done: `{part, whole, isEstimate}`. While the source is still being split, how many records it has
+ * is only known from the time that is left.
+ */
+export function progress(run) {
+  const done = run.records_processed ?? 0;
+  if (run.records) return { part: done, whole: run.records };
+  if (run.bytes_total) return { part: run.bytes_committed, whole: run.bytes_total };
+  if (run.rate && run.seconds_left !== null && run.seconds_left !== undefined) {
+    return {
+      part: done,
+      whole: Math.max(done + run.rate * run.seconds_left, run.records_split ?? 0),
+      isEstimate: true,
+    };
+  }
+  return { part: done, whole: null };
 }
 
 /** What the verdict means for the final table. */

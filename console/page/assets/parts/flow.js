@@ -56,7 +56,7 @@ export function model(run) {
       {
         name: "Staging",
         value: staged,
-        under: staged === null || staged === undefined ? "not read back" : "read back",
+        under: staged === null || staged === undefined ? "not read back" : growing ? "rows so far" : "read back",
       },
       { name: "Final", value: final, under: finalWords(run, final) },
     ],
@@ -81,7 +81,7 @@ export function model(run) {
 // What the sender declares is neither source nor staging: the drawing says it on the source.
 function declared(run) {
   return (run.checks ?? []).some((check) => check.stage === "declared" && check.verdict === "fail")
-    ? "declared otherwise"
+    ? "not as declared"
     : null;
 }
 
@@ -118,7 +118,7 @@ function node(x, y, width, height, one) {
     s("rect", { x, y, width, height: 3, class: "top" }),
     text(x + width / 2, y + 22, "name", one.name),
     text(x + width / 2, y + 47, `value${long ? " long" : ""}`, known ? count(one.value) : NOTHING),
-    text(x + width / 2, y + 68, `under${one.alarm ? " alarm" : ""}`, one.alarm ? `≠ ${one.alarm}` : one.under),
+    text(x + width / 2, y + 68, `under${one.alarm ? " alarm" : ""}`, one.alarm ? `✗ ${one.alarm}` : one.under),
   );
 }
 

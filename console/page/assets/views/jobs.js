@@ -3,6 +3,7 @@
 import { list } from "../core/api.js";
 import { h } from "../core/dom.js";
 import { ago, count, duration, time, visible } from "../core/format.js";
+import { lasted } from "../core/words.js";
 import { badge, heading, runLink } from "../parts/bits.js";
 import { table } from "../parts/table.js";
 
@@ -20,7 +21,7 @@ const COLUMNS = [
   { head: "Latest run", class: "verdict", cell: ({ last_run: last }) => (last ? badge(last) : "never ran") },
   { head: "Run", cell: ({ last_run: last }) => (last ? runLink(last.run_id) : "") },
   { head: "Records", n: true, cell: ({ last_run: last }) => count(last?.records) },
-  { head: "Duration", n: true, cell: ({ last_run: last }) => duration(last?.elapsed_ms) },
+  { head: "Duration", n: true, cell: ({ last_run: last }) => (last ? duration(lasted(last)) : "") },
   {
     head: "Opened",
     cell: ({ last_run: last }) =>

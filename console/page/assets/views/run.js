@@ -11,11 +11,12 @@ import {
   rate,
   shortRun,
   sentence,
+  share,
   side,
   time,
   visible,
 } from "../core/format.js";
-import { consequence, isStopped, setAside, verdict } from "../core/words.js";
+import { consequence, isStopped, lasted, progress, setAside, verdict } from "../core/words.js";
 import { acts } from "../parts/acts.js";
 import { bar, command, digest, facts, runPath, section, withCommands } from "../parts/bits.js";
 import * as checks from "../parts/checks.js";
@@ -47,8 +48,10 @@ function isFresh(state) {
 async function load(page, signal) {
   const { run } = page.params;
   const { state } = page;
-  const [shown, chunks] = await Promise.all([
+  const [shown, listed, chunks] = await Promise.all([
     get(`/runs/${encodeURIComponent(run)}`, {}, signal),
+    // What only lists have: rate, time left, what is usual. Later it comes with the news.
+    state.item ? null : get("/runs", { text: run, limit: 1 }, signal).catch(() => null),
     isFresh(state)
       ? state.chunks
       : chunksOf(run, signal).catch((error) => {
@@ -59,6 +62,7 @@ async function load(page, signal) {
   if (chunks !== state.chunks) state.chunksAt = Date.now();
   // The last change of a run is its verdict: then the map is asked for once more.
   if (shown.outcome !== "unfinished" && state.run?.outcome === "unfinished") page.again = true;
+  state.item ??= listed?.items[0] ?? null;
   state.run = shown;
   state.chunks = chunks;
 }
@@ -70,7 +74,9 @@ export function differing(run) {
 
 /** Whether news is about the run of this page. */
 export function ofThisRun(page, kind, data) {
-  return (kind === "run" || kind === "log") && data.run_id === page.state.run?.run_id ? "load" : null;
+  if ((kind !== "run" && kind !== "log") || data.run_id !== page.state.run?.run_id) return null;
+  if (kind === "run") page.state.item = data;
+  return "load";
 }
 
 function fault(check) {
@@ -93,7 +99,7 @@ function grounds(run) {
     run.flow?.source?.records !== null && run.flow?.source?.records !== undefined
       ? plural(run.flow.source.records, "record")
       : null,
-    duration(run.elapsed_ms),
+    duration(lasted(run)),
     warned ? `${count(warned)} warned` : null,
     vacuous ? `${count(vacuous)} had nothing to compare` : null,
   ]
@@ -103,32 +109,37 @@ function grounds(run) {
 
 function note(run) {
   // What failed is said line by line, and what approval waits for as well.
-  if (!run.note || run.counts?.failed || run.outcome === "awaiting-approval") return null;
+  if (!run.note || run.counts?.failed || run.driven_by || run.outcome === "awaiting-approval") return null;
   return h("p", null, withCommands(sentence(run.note)));
 }
 
-function button(run, path, text) {
-  return h("a", { class: "button", href: runPath(run.run_id, path), key: "first" }, text);
+function button(run, path, text, style = "button") {
+  return h("a", { class: style, href: runPath(run.run_id, path), key: path }, text);
 }
 
-// What to do, in a sentence, with the button that leads there.
+// What to do, in a sentence, with the buttons that lead there.
 function next(run) {
   const id = visible(run.run_id);
   if (run.outcome === "awaiting-approval")
     return { text: "read the checks below, then press Approve, or cancel the run." };
   if (run.outcome === "not-reconciled") {
     const failing = run.checks.filter((check) => check.verdict === "fail");
-    const rejects = failing.length > 0 && failing.every((check) => check.name === "rejects within the limit");
-    if (rejects || run.leading_cause) {
+    const { rejects } = numbers(run);
+    const tooMany = failing.length > 0 && failing.every((check) => check.name === "rejects within the limit");
+    const toRejects = (style) => button(run, "/rejects", `See ${plural(rejects, "reject")}`, style);
+    if (rejects && (tooMany || run.leading_cause || !run.findings_total)) {
       return {
         text: ["read what was rejected, and why (", command(`crossfoot rejects ${id}`), ")."],
-        link: button(run, "/rejects", `See ${plural(numbers(run).rejects, "reject")}`),
+        link: toRejects(),
       };
     }
     if (!run.findings_total) return { text: "read what failed, below." };
     return {
       text: ["see which records differ, and in which field (", command(`crossfoot explain ${id}`), ")."],
-      link: button(run, "/differences", `See ${plural(run.findings_total, "difference")}`),
+      link: [
+        button(run, "/differences", `See ${plural(run.findings_total, "difference")}`),
+        rejects ? toRejects("button second") : null,
+      ],
     };
   }
   if (run.outcome !== "unfinished") return null;
@@ -140,27 +151,32 @@ function next(run) {
   return !isStopped(run) ? null : { text: ["press Resume, or run ", command(`crossfoot resume ${id}`), "."] };
 }
 
-function progress(run) {
+function progressOf(run, item) {
   if (run.outcome !== "unfinished") return null;
   const { chunks_split: split, chunks_committed: committed, chunks_set_aside: aside } = run.progress ?? {};
-  const left = run.seconds_left;
+  const { part, whole, isEstimate } = progress(item ?? {});
+  const left = item?.seconds_left;
+  const parts = [
+    whole ? `${isEstimate ? "about " : ""}${share(part, whole)}` : null,
+    `${count(committed)} of ${plural(split, "chunk")}${item?.records ? "" : " so far"} committed`,
+    item?.rate ? rate(item.rate) : null,
+    left === null || left === undefined ? null : `about ${duration(left * 1000)} left`,
+    item?.usual_seconds ? `usually ${duration(item.usual_seconds * 1000)}` : null,
+  ];
   return h(
     "div",
     { class: "run-progress" },
-    bar(split ? committed / split : 0, isStopped(run) ? "warn" : "run"),
+    bar(whole ? part / whole : split ? committed / split : 0, isStopped(run) ? "warn" : "run"),
     h(
       "p",
       null,
-      `${count(committed)} of ${plural(split, "chunk")} committed`,
-      run.rate ? ` · ${rate(run.rate)}` : "",
-      left === null || left === undefined ? "" : ` · about ${duration(left * 1000)} left`,
-      run.usual_seconds ? ` · usually ${duration(run.usual_seconds * 1000)}` : "",
+      parts.filter(Boolean).join(" · "),
       aside ? h("span", { class: "fail" }, ` · ✗ ${plural(aside, "chunk")} set aside`) : null,
     ),
   );
 }
 
-function banner(run, changed) {
+function banner(run, item, changed) {
   const said = verdict(run);
   const failing = (run.checks ?? []).filter((check) => check.verdict === "fail");
   return h(
@@ -180,7 +196,7 @@ function banner(run, changed) {
     ),
     h("p", { class: "grounds" }, grounds(run)),
     h("p", null, consequence(run), run.driven_by ? ` Driven by ${visible(run.driven_by)}.` : ""),
-    progress(run),
+    progressOf(run, item),
     failing.slice(0, SHOWN).map((check) => h("p", { class: "failure" }, visible(fault(check)))),
     failing.length > SHOWN ? h("p", null, `And ${count(failing.length - SHOWN)} more, listed below.`) : null,
     note(run),
@@ -209,7 +225,7 @@ function about(run) {
       ["Source", visible(run.source?.location)],
       [
         "Size",
-        `${plural(run.source?.bytes, "byte")} (${bytes(run.source?.bytes)}) in ${plural(run.source?.chunks, "chunk")}`,
+        `${plural(run.source?.bytes, "byte")} (${bytes(run.source?.bytes)}) in ${plural(run.source?.chunks || run.progress?.chunks_split, "chunk")}`,
       ],
       ["Source SHA-256", run.source?.sha256 ? digest(run.source.sha256) : "not known yet"],
       ["Staging table", visible(run.staging_table)],
@@ -244,7 +260,7 @@ function draw(page) {
       " / ",
       h("span", { class: "mono" }, shortRun(run.run_id)),
     ),
-    banner(run, () => page.refresh()),
+    banner(run, page.state.item, () => page.refresh()),
     tabs(run, "Overview"),
     trouble ? map(run, chunks) : null,
     checks.failed(run.checks ?? []),

@@ -4,7 +4,7 @@ import { get, list } from "../core/api.js";
 import { h } from "../core/dom.js";
 import { NOTHING, ago, count, duration, plural, rate, share, shortRun, time, visible } from "../core/format.js";
 import { setQuery } from "../core/routes.js";
-import { consequence, isRunning, isStopped, setAside, verdict } from "../core/words.js";
+import { consequence, isRunning, isStopped, lasted, progress, setAside, verdict } from "../core/words.js";
 import { badge, bar, heading, more, runPath, withCommands } from "../parts/bits.js";
 import { table } from "../parts/table.js";
 
@@ -203,58 +203,34 @@ function balance(run) {
   ];
 }
 
-function progress(run) {
+function pace(run) {
   if (run.outcome !== "unfinished") {
-    const all = run.records_split ?? run.records;
-    return h(
-      "span",
-      { class: "soft" },
-      run.ended_at_ms && all && run.elapsed_ms ? rate((all / run.elapsed_ms) * 1000) : NOTHING,
-    );
+    const [all, ms] = [run.records_split ?? run.records, lasted(run)];
+    return h("span", { class: "soft" }, run.ended_at_ms && all && ms ? rate((all / ms) * 1000) : NOTHING);
   }
-  // In bytes while the source is still being split: how many records it has is not known yet.
-  const done = (run.records_written ?? 0) + (run.records_rejected ?? 0);
-  const [part, whole] = run.records
-    ? [done, run.records]
-    : run.bytes_total
-      ? [run.bytes_committed, run.bytes_total]
-      : [done, run.records_split];
+  const { part, whole, isEstimate } = progress(run);
+  const left =
+    run.seconds_left === null || run.seconds_left === undefined ? "" : `${duration(run.seconds_left * 1000)} left`;
+  const moving = [run.rate ? rate(run.rate) : "", left].filter(Boolean).join(" · ");
   return h(
     "div",
     { class: "progress" },
     bar(whole ? part / whole : 0, isStopped(run) ? "warn" : "run"),
-    h("span", null, share(part, whole)),
-    h(
-      "span",
-      { class: "under soft" },
-      isRunning(run)
-        ? [
-            rate(run.rate),
-            run.seconds_left === null || run.seconds_left === undefined
-              ? ""
-              : ` · ${duration(run.seconds_left * 1000)} left`,
-          ]
-        : isStopped(run)
-          ? "not driven"
-          : "",
-    ),
+    h("span", null, whole ? `${isEstimate ? "about " : ""}${share(part, whole)}` : ""),
+    h("span", { class: "under soft" }, isStopped(run) ? "not driven" : moving),
   );
 }
 
-function lasted(run) {
+function took(run) {
   const usual = run.usual_seconds;
-  const seconds = run.elapsed_ms / 1000;
-  const long = usual && seconds > usual * 1.5 && seconds - usual > 5;
+  const ms = lasted(run);
+  const long = usual && ms > usual * 1500 && ms - usual * 1000 > 5000;
   return [
-    h("span", null, duration(run.elapsed_ms)),
+    h("span", null, duration(ms)),
     h(
       "span",
       { class: `under ${long ? "warn" : "soft"}` },
-      usual === null || usual === undefined
-        ? "no earlier run"
-        : long
-          ? `▲ usual ${duration(usual * 1000)}`
-          : `usual ${duration(usual * 1000)}`,
+      usual === null || usual === undefined ? "no earlier run" : `${long ? "▲ " : ""}usual ${duration(usual * 1000)}`,
     ),
   ];
 }
@@ -277,8 +253,8 @@ const COLUMNS = [
     ],
   },
   { head: "Split = written + rejected", n: true, class: "balance", cell: balance },
-  { head: "Progress, rate", class: "progress-cell", cell: progress },
-  { head: "Duration", n: true, cell: lasted },
+  { head: "Progress, rate", class: "progress-cell", cell: pace },
+  { head: "Duration", n: true, cell: took },
   {
     head: "Opened",
     class: "when",
