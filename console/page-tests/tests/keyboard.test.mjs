@@ -140,7 +140,7 @@ test("signing in with a token, and out", async (t) => {
   await page.screenshot({ path: `${process.env.PAGE_SHOTS}/sign-in-light.png` });
   await page.keyboard.type("wrong");
   await page.keyboard.press("Enter");
-  await page.getByText("The token is not valid").waitFor();
+  await page.getByText("the token is not valid").waitFor();
   await page.keyboard.type("correct horse");
   await page.keyboard.press("Enter");
   await page.locator('h1:text-is("Fleet")').waitFor();

@@ -10,6 +10,7 @@ import { empty, problem } from "./parts/bits.js";
 import signin from "./views/signin.js";
 
 const REFRESH_MS = 2_000;
+const REDRAW_MS = 5_000;
 const main = document.getElementById("main");
 const AREAS = [
   ["runs", "Runs"],
@@ -274,6 +275,8 @@ async function enter() {
 
 async function start() {
   window.addEventListener("hashchange", navigate);
+  // Time passes also where there is no news: how long ago things were, how long a run has taken.
+  setInterval(() => shown?.drawn && !document.hidden && shown.draw(), REDRAW_MS);
   window.addEventListener("resize", () => shown?.drawn && settle());
   document.getElementById("skip").addEventListener("click", (event) => {
     // The address after # is the view's: the link only moves the focus.

@@ -1,7 +1,5 @@
 // The operator's API over HTTP: one function to ask, one to act, and problems as errors that say what to do.
 
-import { sentence } from "./format.js";
-
 const BASE = "/api/v1";
 
 // A status in the words of an operator; what happened is in the detail.
@@ -21,7 +19,7 @@ export class Problem extends Error {
     super(body.detail ?? body.title ?? `the server answered ${status}`);
     this.status = status;
     this.title = TITLES[status] ?? body.title ?? `The server answered ${status}`;
-    this.detail = sentence(body.detail ?? "");
+    this.detail = body.detail ?? "";
     this.next = body.next ?? "";
   }
 }
@@ -87,8 +85,16 @@ export async function list(path, values, most = 200, signal) {
 }
 
 /** Acts on a run, for a reason; answers what was done. */
-export function perform(run, act, reason) {
-  return ask("POST", `/runs/${encodeURIComponent(run)}/acts/${encodeURIComponent(act)}`, { reason });
+export async function perform(run, act, reason) {
+  const path = `/runs/${encodeURIComponent(run)}/acts/${encodeURIComponent(act)}`;
+  const before = who.session?.csrf;
+  try {
+    return await ask("POST", path, { reason });
+  } catch (error) {
+    // A console that was started again has other tokens: what was refused for an old one was not done.
+    if (error.status !== 403 || (await session()).csrf === before) throw error;
+    return ask("POST", path, { reason });
+  }
 }
 
 /** Who the operator is; throws a problem of status 401 when no one is signed in. */

@@ -10,9 +10,9 @@ import { badge, facts, withCommands } from "./bits.js";
 // What helps first, then what ends or deletes.
 const ORDER = ["approve", "redrive", "resume", "cancel", "purge"];
 
-// The API's sentences have neither a capital nor a full stop, as messages of commands.
+// The API's sentences have neither a capital nor a full stop, as messages of commands. A name keeps its letters.
 function stop(text) {
-  return /[.!?]$/.test(text) ? sentence(text) : `${sentence(text)}.`;
+  return /[.!?]$/.test(text) ? text : `${text}.`;
 }
 
 function refused(one) {
@@ -138,7 +138,7 @@ function form(run, one, said, close, done) {
     announce(`${said.label}: asked`);
     try {
       const answer = await perform(run.run_id, one.act, text);
-      done(stop(answer.done ?? `${said.label}: done`));
+      done(sentence(stop(answer.done ?? `${said.label}: done`)));
     } catch (error) {
       confirm.disabled = false;
       fail(error.title ?? "It failed", error.detail ?? error.message, error.next);
@@ -147,7 +147,7 @@ function form(run, one, said, close, done) {
   return h(
     "form",
     { novalidate: true, on: { submit } },
-    h("p", { class: "does" }, withCommands(stop(one.does ?? ""))),
+    h("p", { class: "does" }, withCommands(sentence(stop(one.does ?? "")))),
     about(run),
     h("label", { for: "act-reason" }, one.reason_needed ? "Reason" : "Reason (optional)"),
     reason,

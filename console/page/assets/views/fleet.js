@@ -2,7 +2,7 @@
 
 import { get } from "../core/api.js";
 import { h } from "../core/dom.js";
-import { NOTHING, ago, count, duration, plural, time, visible } from "../core/format.js";
+import { NOTHING, ago, count, duration, plural, sentence, time, visible } from "../core/format.js";
 import { role } from "../core/words.js";
 import { band, command, heading, runLink, runPath, section, withCommands } from "../parts/bits.js";
 import { table } from "../parts/table.js";
@@ -98,7 +98,7 @@ function missing({ missing: roles, members, note }) {
       "quiet",
       "○",
       members.length ? "About this fleet" : "No fleet on this store",
-      h("p", null, withCommands(note)),
+      h("p", null, withCommands(sentence(note))),
     );
   const silent = members.filter((member) => !member.is_alive).length;
   if (!said.length && silent) {

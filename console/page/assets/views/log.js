@@ -34,6 +34,13 @@ function chain(page) {
     page.draw();
   };
   const button = h("p", null, h("button", { type: "button", on: { click: again } }, "Verify the chain again"));
+  if (found.problem?.status === 403) {
+    return h(
+      "p",
+      { class: "soft" },
+      `Whether the chain holds is shown to auditors: ${visible(found.problem.detail)}.`,
+    );
+  }
   if (found.problem) {
     return band(
       "warn",

@@ -27,7 +27,15 @@ export default function signin(entered, why) {
       button.disabled = false;
       token.value = "";
       alarm.replaceChildren(
-        h("p", null, h("strong", null, `✗ ${error.title ?? "Signing in failed"}`)),
+        h(
+          "p",
+          null,
+          h(
+            "strong",
+            null,
+            `✗ ${error.status === 401 ? "This token does not open the console" : (error.title ?? "Signing in failed")}`,
+          ),
+        ),
         h("p", null, withCommands(error.detail ?? error.message)),
         error.next ? h("p", null, "Next: ", withCommands(error.next)) : "",
       );
@@ -48,7 +56,7 @@ export default function signin(entered, why) {
         "p",
         { id: "token-use", class: "soft small" },
         "An administrator makes one with ",
-        command("crossfoot token add NAME"),
+        command("crossfoot token add --name NAME --role viewer"),
         ".",
       ),
       alarm,
