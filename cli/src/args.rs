@@ -13,7 +13,7 @@ use clap::{Args as ClapArgs, Parser, Subcommand, ValueEnum};
 use platform::secret::ServerUrl;
 
 pub(crate) use audit::{Audit, Export, Prove, VerifyArgs};
-pub(crate) use console::{AddToken, Beside, Console, Token};
+pub(crate) use console::{AddToken, Beside, Console, Token, Top};
 pub(crate) use dead_letters::{DeadLetters, Letters};
 pub(crate) use fleet::{Doctor, Redrive, Serve, Submit, Worker, WorkerRole};
 pub(crate) use opening::{DecodeProof, Opening};
@@ -105,6 +105,8 @@ pub(crate) enum Command {
     Report(Report),
     /// Serve the operations console: runs, workers, rejects and the log as pages, and over HTTP
     Console(Console),
+    /// Watch runs, workers and chunks live in the terminal, and act on them
+    Top(Top),
     /// Submit a run to the coordinator service
     Submit(Submit),
     /// Start a coordinator, which drives submitted runs to their verdicts

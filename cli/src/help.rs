@@ -27,6 +27,7 @@ const GROUPS: [(&str, &[(&str, &str)]); 5] = [
             ("rejects", "crossfoot rejects last --raw rejects.csv"),
             ("workers", "crossfoot workers last"),
             ("trends", "crossfoot trends postings"),
+            ("top", "crossfoot top --store postgres://db.example/ledger"),
             ("fleet", "crossfoot fleet --store postgres://crossfoot@db.example/ledger"),
             ("doctor", "crossfoot doctor --store postgres://crossfoot@db.example/ledger"),
         ],

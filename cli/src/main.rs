@@ -17,6 +17,7 @@ mod output;
 mod printed;
 mod progress;
 mod schema;
+mod top;
 mod wiring;
 
 use std::process::ExitCode;
@@ -41,8 +42,9 @@ fn main() -> ExitCode {
             return ExitCode::from(2);
         }
     };
-    // The warnings of a drill's shadows are caused by the injected damage.
-    let level = if matches!(args.command, args::Command::Drill(_)) { "off" } else { "warn" };
+    // The warnings of a drill's shadows are caused by the injected damage; `top` draws on the terminal.
+    let is_silent = matches!(args.command, args::Command::Drill(_) | args::Command::Top(_));
+    let level = if is_silent { "off" } else { "warn" };
     let is_json = args.global.json;
     if is_json {
         output::remark_in_json();

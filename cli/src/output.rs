@@ -78,8 +78,19 @@ pub(crate) fn remark_in_json() {
     REMARKS_IN_JSON.store(true, Ordering::Relaxed);
 }
 
+/// Whether remarks are left out.
+static REMARKS_ARE_MUTE: AtomicBool = AtomicBool::new(false);
+
+/// Leaves remarks out from now on: something else is drawn on the terminal.
+pub(crate) fn mute_remarks() {
+    REMARKS_ARE_MUTE.store(true, Ordering::Relaxed);
+}
+
 /// Prints a remark to standard error, so that standard output contains only what was requested.
 pub(crate) fn remark(text: &str) {
+    if REMARKS_ARE_MUTE.load(Ordering::Relaxed) {
+        return;
+    }
     let line = match REMARKS_IN_JSON.load(Ordering::Relaxed) {
         true => visible_json(&serde_json::json!({ "remark": text }).to_string()),
         false => visible_lines(text),

@@ -25,3 +25,5 @@ pub mod page;
 pub mod problem;
 pub mod pulse;
 pub mod serve;
+
+pub use api::acts::carry_out;

@@ -20,6 +20,14 @@ pub(crate) struct Console {
     pub(crate) read_only: bool,
 }
 
+/// The arguments of `crossfoot top`.
+#[derive(Debug, ClapArgs)]
+pub(crate) struct Top {
+    /// Show only: nothing can be done with runs from here
+    #[arg(long)]
+    pub(crate) read_only: bool,
+}
+
 /// An option of commands that serve the console beside what they do.
 #[derive(Debug, Clone, Copy, ClapArgs)]
 pub(crate) struct Beside {

@@ -7,6 +7,7 @@ use console::access::{Access, Owner};
 use console::desk::Desk;
 use console::pulse::Pulse;
 use console::serve::serve;
+use platform::clock::{Clock as _, SystemClock};
 use settings::Settings;
 use store::Store;
 use tokio::net::TcpListener;
@@ -81,18 +82,31 @@ pub(crate) async fn beside(
 
 /// Begins to serve a console, and prints its address.
 pub(crate) async fn begin(settings: &Settings, store: &Arc<dyn Store>, how: How) -> Result<Served, Failure> {
-    let (coordinator, _watcher) = wiring::coordinator_without_broker(settings, store);
-    let owner = owner(&how);
-    if owner.is_none() {
-        has_token(&**store, coordinator.clock.now_ms()).await?;
+    if owner(&how).is_none() {
+        has_token(&**store, SystemClock.now_ms()).await?;
     }
     let (listener, at) = listen(how.listen).await?;
+    let (desk, driving) = desk(settings, store, &how, at)?;
+    let stop = desk.stop.clone();
+    let task = tokio::spawn(serve(listener, desk));
+    remark(&format!("console: http://{at}/"));
+    Ok(Served { stop, driving, task })
+}
+
+/// Makes what operators work with, and what drives runs for them. `at` is the address that is listened on.
+pub(crate) fn desk(
+    settings: &Settings,
+    store: &Arc<dyn Store>,
+    how: &How,
+    at: SocketAddr,
+) -> Result<(Arc<Desk>, Arc<Driving>), Failure> {
+    let (coordinator, _watcher) = wiring::coordinator_without_broker(settings, store);
     let stop = CancellationToken::new();
-    let driving = Driving::new(settings, store, how.refuses, stop.clone());
+    let driving = Driving::new(settings, store, how.refuses.clone(), stop.clone());
     let fleet_note = wiring::is_embedded(settings).then(|| EMBEDDED.to_owned());
     let clock = Arc::clone(&coordinator.clock);
     let access =
-        Access::new(Arc::clone(store), Arc::clone(&clock), at, owner).map_err(Failure::unfinished)?;
+        Access::new(Arc::clone(store), Arc::clone(&clock), at, owner(how)).map_err(Failure::unfinished)?;
     let desk = Arc::new(Desk {
         store: Arc::clone(store),
         coordinator,
@@ -101,11 +115,9 @@ pub(crate) async fn begin(settings: &Settings, store: &Arc<dyn Store>, how: How)
         pulse: Pulse::new(Arc::clone(store), clock, fleet_note.clone()),
         fleet_note,
         is_read_only: how.read_only,
-        stop: stop.clone(),
+        stop,
     });
-    let task = tokio::spawn(serve(listener, desk));
-    remark(&format!("console: http://{at}/"));
-    Ok(Served { stop, driving, task })
+    Ok((desk, driving))
 }
 
 /// The user who starts a console on a loopback address owns it.

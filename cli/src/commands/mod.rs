@@ -2,8 +2,8 @@
 
 mod audit;
 mod check;
-mod console;
-mod context;
+pub(crate) mod console;
+pub(crate) mod context;
 mod dead_letters;
 mod demo;
 mod doctor;
@@ -48,6 +48,7 @@ pub(crate) async fn run(args: Args) -> Result<Done, Failure> {
         Command::Explain(explain) => explain::explain(global, &explain).await,
         Command::Report(report) => report::report(global, &report).await,
         Command::Console(args) => console::console(global, &args).await,
+        Command::Top(args) => crate::top::top(global, &args).await,
         Command::Submit(submit) => Box::pin(submit::submit(global, &submit)).await,
         Command::Coordinator(args) => Box::pin(serve::coordinator(global, &args)).await,
         Command::Worker(args) => serve::worker(global, &args).await,

@@ -68,7 +68,11 @@ pub(crate) async fn act(
     Ok(Json(ActDone { done: done? }))
 }
 
-async fn carry_out(
+/// Does something with a run on behalf of an operator. Returns what was done, in a sentence without its full stop.
+///
+/// # Errors
+/// [`Problem`]: it is not legal now, or the store or the broker failed.
+pub async fn carry_out(
     desk: &Desk,
     run_id: RunId,
     act: Act,
