@@ -232,7 +232,7 @@ fn head(open: &Open, listed: Option<&WatchedRun>) -> Vec<Line<'static>> {
 fn flow(open: &Open) -> Vec<Line<'static>> {
     let flow = &open.view.flow;
     let known = |number: Option<u64>| number.map_or_else(|| "–".to_owned(), count);
-    let mut places = vec![
+    let mut places = [
         ("source", count(flow.source.records)),
         ("read", count(flow.processed.read)),
         ("written", known(flow.written.records)),
