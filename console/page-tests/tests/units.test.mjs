@@ -1,7 +1,9 @@
 // What needs no browser: how numbers and foreign texts are written, and how events are taken apart.
 
 import assert from "node:assert/strict";
+import { readFileSync, readdirSync } from "node:fs";
 import { test } from "node:test";
+import { fileURLToPath } from "node:url";
 import { amount, bytes, count, duration, share, visible } from "../../page/assets/core/format.js";
 import { EventParser } from "../../page/assets/core/live.js";
 
@@ -62,4 +64,23 @@ test("events are taken apart wherever the stream is cut", () => {
       `cut at ${cut}`,
     );
   }
+});
+
+test("no module makes markup or code out of text, and each is of a size to read", () => {
+  const root = fileURLToPath(new URL("../../page/", import.meta.url));
+  const files = readdirSync(root, { recursive: true }).filter((name) => /\.(js|css|html)$/.test(name));
+  assert.ok(files.length > 25);
+  const broken = [];
+  for (const name of files) {
+    const text = readFileSync(root + name, "utf8");
+    const lines = text.replace(/\n$/, "").split("\n");
+    if (lines.length > 450) broken.push(`${name}: ${lines.length} lines`);
+    for (const [at, line] of lines.entries())
+      if (line.length > 120) broken.push(`${name}:${at + 1}: ${line.length} columns`);
+    const code = text.replaceAll(/\/\/.*|\/\*[^]*?\*\//g, "");
+    const banned =
+      /innerHTML|outerHTML|insertAdjacentHTML|document\.write|\beval\(|new Function|https?:\/\/(?!www\.w3\.org)|style="/;
+    if (banned.test(code)) broken.push(`${name}: ${banned.exec(code)[0]}`);
+  }
+  assert.deepEqual(broken, []);
 });

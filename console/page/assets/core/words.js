@@ -58,8 +58,8 @@ export function lasted(run, now = Date.now()) {
 }
 
 /**
- * How much of a run is done: `{part, whole, isEstimate}`. While the source is still being split, how many records it has
- * is only known from the time that is left.
+ * How much of a run is done: `{part, whole, isEstimate}`. While the source is still being split, how many records it
+ * has is only known from the time that is left.
  */
 export function progress(run) {
   const done = run.records_processed ?? 0;

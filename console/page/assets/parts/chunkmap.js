@@ -6,8 +6,10 @@ import { h, hidden } from "../core/dom.js";
 import { count, plural } from "../core/format.js";
 import { chunkState } from "../core/words.js";
 
-const SIZES = [24, 20, 16, 13, 11, 9, 8, 7, 6, 5, 4, 3];
+const SIZES = [24, 20, 16, 13, 11, 9, 8, 7, 6, 5, 4];
 const HEIGHT_MAX = 430;
+// Above this a map of very many chunks is drawn as small as can be seen.
+const TALL_MAX = 900;
 // Room for the frame of the cell that is chosen.
 const MARGIN = 2;
 const LISTED = 12;
@@ -74,8 +76,8 @@ class Drawing {
     const width = Math.floor(this.root.clientWidth);
     const room = width - 2 * MARGIN;
     if (room <= 0 || !this.cells) return;
-    const fits = (size) => Math.ceil(this.cells.length / Math.floor(room / size)) * size <= HEIGHT_MAX;
-    this.size = SIZES.find(fits) ?? SIZES.at(-1);
+    const tall = (size) => Math.ceil(this.cells.length / Math.floor(room / size)) * size;
+    this.size = SIZES.find((size) => tall(size) <= HEIGHT_MAX) ?? (tall(3) <= TALL_MAX ? 3 : 2);
     this.columns = Math.max(1, Math.floor(room / this.size));
     const height = Math.max(1, Math.ceil(this.cells.length / this.columns)) * this.size + 2 * MARGIN;
     this.scale = window.devicePixelRatio || 1;

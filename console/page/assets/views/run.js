@@ -225,7 +225,10 @@ function about(run) {
       ["Source", visible(run.source?.location)],
       [
         "Size",
-        `${plural(run.source?.bytes, "byte")} (${bytes(run.source?.bytes)}) in ${plural(run.source?.chunks || run.progress?.chunks_split, "chunk")}`,
+        [
+          `${plural(run.source?.bytes, "byte")} (${bytes(run.source?.bytes)}) in `,
+          plural(run.source?.chunks || run.progress?.chunks_split, "chunk"),
+        ],
       ],
       ["Source SHA-256", run.source?.sha256 ? digest(run.source.sha256) : "not known yet"],
       ["Staging table", visible(run.staging_table)],
