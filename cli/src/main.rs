@@ -17,7 +17,6 @@ mod output;
 mod printed;
 mod progress;
 mod schema;
-mod top;
 mod wiring;
 
 use std::process::ExitCode;

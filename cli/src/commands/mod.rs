@@ -2,8 +2,8 @@
 
 mod audit;
 mod check;
-pub(crate) mod console;
-pub(crate) mod context;
+mod console;
+mod context;
 mod dead_letters;
 mod demo;
 mod doctor;
@@ -26,6 +26,7 @@ mod serve;
 mod submit;
 mod target;
 mod token;
+mod top;
 mod trends;
 
 use crate::args::{Args, Command};
@@ -48,7 +49,7 @@ pub(crate) async fn run(args: Args) -> Result<Done, Failure> {
         Command::Explain(explain) => explain::explain(global, &explain).await,
         Command::Report(report) => report::report(global, &report).await,
         Command::Console(args) => console::console(global, &args).await,
-        Command::Top(args) => crate::top::top(global, &args).await,
+        Command::Top(args) => top::top(global, &args).await,
         Command::Submit(submit) => Box::pin(submit::submit(global, &submit)).await,
         Command::Coordinator(args) => Box::pin(serve::coordinator(global, &args)).await,
         Command::Worker(args) => serve::worker(global, &args).await,

@@ -5,12 +5,13 @@
 //! the key: while they do, a second connection sorts the run's staged keys in the same way, and each row is paired with
 //! the staged key whose turn it is.
 //!
-//! If nothing can change a row once it is stored
-//! (the table has no triggers, and is locked), the statement that inserts it returns it as it was stored. Otherwise
-//! final's new pages are read in one pass when all rows are in. Where row and key are not the same bytes, one of them is
-//! left over (rows that filled gaps between older ones, triggers that changed a key or left a row out), or two rows name
-//! one record, nothing was handed on yet, and the server joins and sorts instead: pairing is a quicker way to the same
-//! join, and never one to another answer. Measured on 1,000,000 rows, the join and its sort took three times as long as the pass.
+//! If nothing can change a row once it is stored (the table has no triggers, and is locked), the statement that inserts
+//! it returns it as it was stored. Otherwise final's new pages are read in one pass when all rows are in.
+//!
+//! Where row and key are not the same bytes, one of them is left over (rows that filled gaps between older ones,
+//! triggers that changed a key or left a row out), or two rows name one record, nothing was handed on yet, and the
+//! server joins and sorts instead: pairing is a quicker way to the same join, and never one to another answer. Measured
+//! on 1,000,000 rows, the join and its sort took three times as long as the pass.
 
 use std::sync::Arc;
 

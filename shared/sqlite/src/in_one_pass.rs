@@ -17,9 +17,9 @@ use super::rows;
 /// A pass over the file reads about this many bytes in the time in which one row is found by its key.
 const BYTES_PER_ROW: u64 = 4096;
 
-/// The rows of the run in final, in the order of their records. `None`, and they are to be found by their keys: the file
-/// is large beside the run, or a row names no record of the run, or one that another row named. `rows`: how many were
-/// inserted; `column` names the record.
+/// The rows of the run in final, in the order of their records. `None`, and they are to be found by their keys: the
+/// file is large beside the run, or a row names no record of the run, or one that another row named. `rows`: how many
+/// were inserted; `column` names the record.
 pub(crate) fn in_one_pass(
     writing: &mut Writing<'_>,
     run_id: RunId,

@@ -165,8 +165,8 @@ impl Promotion for Asked {
 }
 
 /// The statement that brings a record type's rows into final. `run` is the run in SQL, `condition` what else must
-/// hold of the staged record `s`. `lineage`: final's column for the record's number, if it has one. In the order of final's key: inserting in key order was measured at half the time
-/// of arrival order.
+/// hold of the staged record `s`. `lineage`: final's column for the record's number, if it has one. In the order of
+/// final's key: inserting in key order was measured at half the time of arrival order.
 #[must_use]
 pub fn insert_statement(layout: &Layout, run: &str, condition: &str, lineage: Option<&str>) -> String {
     let of = &layout.final_table;

@@ -1,7 +1,7 @@
 //! `top`: runs, workers and chunks live in the terminal, with the same numbers and acts as the console.
 //!
-//! [`state`] is what is on the screen and what a key does to it, [`draw`] shows it; neither reads anything. [`look`] reads
-//! the store once a second, in the background, and this module joins them with the terminal.
+//! [`state`] is what is on the screen and what a key does to it, [`draw`] shows it; neither reads anything. [`look`]
+//! reads the store once a second, in the background, and this module joins them with the terminal.
 
 mod draw;
 mod look;
@@ -19,9 +19,9 @@ use domain::ids::RunId;
 use ratatui::crossterm::event::{self, Event, KeyEventKind};
 use tokio::sync::{mpsc, watch};
 
+use super::console::{How, desk};
+use super::context::open_store;
 use crate::args::{Global, Top};
-use crate::commands::console::{How, desk};
-use crate::commands::context::open_store;
 use crate::operator;
 use crate::outcome::{Done, Failure};
 use crate::output::mute_remarks;
@@ -85,13 +85,13 @@ pub(crate) async fn top(global: &Global, args: &Top) -> Result<Done, Failure> {
     drop(news);
     looking.abort();
     desk.stop.cancel();
-    // It ends at the next key or after a moment, since nobody listens any more.
+    // It ends after a moment, because the screen no longer listens.
     drop(reading.await);
     driving.end().await;
     ended
 }
 
-/// Hands every key on until nobody listens.
+/// Hands every key on until the screen no longer listens.
 fn read_keys(tell: &mpsc::Sender<News>) {
     while !tell.is_closed() {
         let next = match event::poll(KEY) {
@@ -103,7 +103,7 @@ fn read_keys(tell: &mpsc::Sender<News>) {
             Ok(Event::Key(key)) if key.kind == KeyEventKind::Press => News::Key(key),
             Ok(Event::Resize(..)) => News::Resized,
             Ok(_) => continue,
-            // The terminal is gone.
+            // The terminal no longer exists.
             Err(_) => return,
         };
         if tell.blocking_send(news).is_err() {

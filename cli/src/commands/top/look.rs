@@ -72,7 +72,7 @@ impl Samples {
     }
 }
 
-/// Looks at the store once a second, and at once when another run is opened, until nobody listens.
+/// Looks at the store once a second, and at once when another run is opened, until the screen no longer listens.
 pub(crate) async fn keep_looking(
     desk: Arc<Desk>,
     mut shown: watch::Receiver<Option<RunId>>,

@@ -49,18 +49,18 @@ async fn store(folder: &std::path::Path) -> Arc<Desk> {
             source.to_str().unwrap(),
         ];
         let args = <crate::args::Args as clap::Parser>::try_parse_from(words).unwrap();
-        drop(Box::pin(crate::commands::run(args)).await);
+        drop(Box::pin(super::super::run(args)).await);
     }
     let words = ["crossfoot", "--store", &url, "top"];
     let args = <crate::args::Args as clap::Parser>::try_parse_from(words).unwrap();
-    let (settings, store) = crate::commands::context::open_store(&args.global).await.unwrap();
-    let how = crate::commands::console::How {
+    let (settings, store) = super::super::context::open_store(&args.global).await.unwrap();
+    let how = super::super::console::How {
         listen: ([127, 0, 0, 1], 0).into(),
         require_token: false,
         read_only: false,
         refuses: None,
     };
-    crate::commands::console::desk(&settings, &store, &how, how.listen).unwrap().0
+    super::super::console::desk(&settings, &store, &how, how.listen).unwrap().0
 }
 
 async fn look(desk: &Desk, wanted: Option<RunId>) -> Look {
@@ -119,7 +119,7 @@ async fn an_act_is_refused_with_its_reason_or_asks_for_one_and_is_confirmed() {
     let desk = store(folder.path()).await;
     let mut state = State::new("sqlite:store.db".into(), false);
     state.looked(look(&desk, None).await);
-    // The older run waits for approval, by somebody else.
+    // The older run waits for approval, which another operator must give.
     press(&mut state, KeyCode::Down);
     let Some(Wish::Show(Some(run_id))) = press(&mut state, KeyCode::Enter) else { panic!("not opened") };
     state.looked(look(&desk, Some(run_id)).await);

@@ -58,7 +58,7 @@ impl Tab {
 /// What lies over a run: which act, and why.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Dialog {
-    /// The acts, one of which is selected.
+    /// The acts, with the place of the selected one.
     Acts(usize),
     /// The reason for an act, as far as it is written. The act is carried out when it is confirmed.
     Reason(ActView, String),
@@ -80,8 +80,9 @@ pub(crate) struct State {
     pub(crate) dialog: Option<Dialog>,
     /// What an act came to.
     pub(crate) said: Option<Result<String, String>>,
-    /// Which run is selected, and which line of a run is the first.
+    /// Which run is selected.
     pub(crate) runs: TableState,
+    /// The first line that is shown of a run.
     pub(crate) scroll: usize,
 }
 
