@@ -4,6 +4,7 @@
 use std::fmt::Debug;
 use std::sync::Arc;
 use std::sync::atomic::AtomicI64;
+use std::time::Duration;
 
 use axum::extract::State;
 use axum::http::header;
@@ -57,6 +58,9 @@ where
     family
 }
 
+/// Workers that were silent for so long are not counted any more.
+const SILENT: Duration = Duration::from_secs(3600);
+
 fn signed(count: u64) -> i64 {
     i64::try_from(count).unwrap_or(i64::MAX)
 }
@@ -67,9 +71,9 @@ pub(crate) async fn metrics(State(desk): State<Arc<Desk>>) -> Result<impl IntoRe
     let workers = gauges::<Workers>(
         &mut registry,
         "workers",
-        "Workers by role and state; those that stopped are not counted",
+        "Workers by role and state; those that stopped, or were silent for an hour, are not counted",
     );
-    for row in desk.store.fleet(None).await?.iter().filter(|row| row.stopped_at_ms.is_none()) {
+    for row in desk.store.fleet(Some(SILENT)).await?.iter().filter(|row| row.stopped_at_ms.is_none()) {
         let of = Workers { role: row.role.name(), state: WorkerState::of(row).name() };
         workers.get_or_create(&of).inc();
     }

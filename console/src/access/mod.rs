@@ -126,11 +126,13 @@ impl Access {
                 csrf: self.csrf.clone(),
             });
         }
-        self.failures.may_try(peer.ip(), self.now())?;
         let bearer = headers.get(header::AUTHORIZATION).and_then(|value| value.to_str().ok());
         if let Some(token) = bearer.and_then(|text| text.strip_prefix("Bearer ")) {
-            let row = self.valid(Hash::of(token.trim().as_bytes())).await?;
-            let row = row.ok_or_else(|| self.failed(peer, "the token is not valid"))?;
+            // Whoever is known is not refused for the failures of others behind the same proxy.
+            let Some(row) = self.valid(Hash::of(token.trim().as_bytes())).await? else {
+                self.failures.may_try(peer.ip(), self.now())?;
+                return Err(self.failed(peer, "the token is not valid"));
+            };
             return Ok(Who { way: Way::Bearer, csrf: String::new(), ..who(&row) });
         }
         let Some(cookie) = cookie(headers) else {

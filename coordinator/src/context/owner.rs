@@ -41,6 +41,19 @@ fn started(pid: &str) -> Option<String> {
     rest.split_whitespace().nth(19).map(str::to_owned)
 }
 
+/// Whether this process sees every process of its namespace, by what the kernel says of its mounts (proc(5)). With
+/// `hidepid`, one that cannot be seen may be alive. Not known: no.
+fn sees_all(mounts: &str) -> bool {
+    let proc = mounts.lines().rev().find_map(|line| {
+        let (mount, filesystem) = line.split_once(" - proc ")?;
+        (mount.split(' ').nth(4) == Some("/proc")).then_some(filesystem)
+    });
+    proc.is_some_and(|options| {
+        let hidden = options.split([' ', ',']).find_map(|option| option.strip_prefix("hidepid="));
+        hidden.is_none_or(|how| matches!(how, "0" | "off"))
+    })
+}
+
 /// This process's signature: no other process signs so.
 pub(crate) fn signed(actor: &str) -> String {
     let pid = std::process::id().to_string();
@@ -78,12 +91,38 @@ fn is_gone(owner: &str, host: &str) -> Option<bool> {
     if here.boot != boot || here.namespace != namespace || pid.parse::<u32>().is_err() {
         return None;
     }
-    Some(started(pid).is_none_or(|now| now != start))
+    match started(pid) {
+        Some(now) => Some(now != start),
+        None => sees_all(&std::fs::read_to_string("/proc/self/mountinfo").ok()?).then_some(true),
+    }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_process_that_may_be_hidden_is_not_known_to_be_gone() {
+        let mounts = |options: &str| {
+            format!(
+                "21 1 8:1 / / rw - ext4 /dev/vda rw\n22 21 0:20 / /proc rw,nosuid - proc proc {options}\n"
+            )
+        };
+        for (options, all) in [
+            ("rw", true),
+            ("rw,hidepid=0", true),
+            ("rw,hidepid=off", true),
+            ("rw,hidepid=1", false),
+            ("rw,hidepid=2,gid=4", false),
+            ("rw,hidepid=invisible", false),
+            ("rw,hidepid=ptraceable", false),
+        ] {
+            assert_eq!(sees_all(&mounts(options)), all, "{options}");
+        }
+        // The mount on top counts.
+        assert!(!sees_all(&(mounts("rw") + &mounts("rw,hidepid=2"))));
+        assert!(!sees_all(""));
+    }
 
     #[test]
     fn only_a_process_beside_this_one_is_known_to_be_gone() {
