@@ -57,7 +57,7 @@ mod tests {
     #[test]
     fn who_fails_too_often_waits_and_others_do_not() {
         let failures = Failures::default();
-        let at = |seconds| Duration::from_secs(1000 + seconds);
+        let at = |seconds: u64| Duration::from_secs(1000 + seconds);
         let (one, other) = (IpAddr::from([10, 0, 0, 1]), IpAddr::from([10, 0, 0, 2]));
         for _ in 0..FAILURES_MAX {
             assert!(failures.may_try(one, at(0)).is_ok());
