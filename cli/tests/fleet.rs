@@ -16,9 +16,14 @@
 #[path = "cli/desk.rs"]
 mod desk;
 
+#[allow(dead_code, reason = "shared with the other tests of the binary")]
+#[path = "cli/browser.rs"]
+mod browser;
+
 mod fleet {
     mod attendance;
     mod clocks;
+    mod console;
     mod cut_off;
     mod dead_letters;
     mod frozen;

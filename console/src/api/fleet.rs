@@ -23,7 +23,7 @@ pub(crate) struct Queues {
 }
 
 /// The name of the queue of dead letters.
-pub(crate) const DEAD_LETTERS: &str = "dead-letters";
+const DEAD_LETTERS: &str = "crossfoot.dead-letters";
 
 pub(crate) async fn fleet(State(desk): State<Arc<Desk>>) -> Result<Json<ListedFleet>, Problem> {
     Ok(Json(fleet::fleet(&*desk.store, desk.fleet_note.clone()).await?))

@@ -258,6 +258,17 @@ impl FootingPlan {
         demands.any(|demand| matches!(demand.wanted, Wanted::Sequence { .. }))
     }
 
+    /// The number that the next source must declare if the last one declared `before`: one more, or the first after the
+    /// last. `None` unless there is one such number.
+    #[must_use]
+    pub fn next_number(&self, before: i64) -> Option<i64> {
+        let mut sequences = self.controls.iter().flat_map(|control| &control.demands).filter_map(|demand| {
+            if let Wanted::Sequence { first, last } = &demand.wanted { Some((*first, *last)) } else { None }
+        });
+        let (Some((first, last)), None) = (sequences.next(), sequences.next()) else { return None };
+        if last == Some(before) { Some(first) } else { before.checked_add(1) }
+    }
+
     /// Whether a declared value is compared with one of this name that comes with the run.
     #[must_use]
     pub fn asks_for(&self, name: &str) -> bool {

@@ -84,7 +84,7 @@ pub struct JobView {
     pub job_text: String,
     /// The sequence numbers that the last promoted run declared, for the next one to follow; empty if there are none.
     pub sequences: BTreeMap<String, String>,
-    /// The next sequence number that is expected; null unless there is one sequence, whose numbers are whole.
+    /// The sequence number that the next source must declare; null unless the job has one such number.
     pub next_sequence: Option<String>,
 }
 
@@ -97,11 +97,10 @@ pub async fn view(store: &dyn Store, job: &str, limit: u32) -> Result<Option<Job
     let promoted = store.history(job, None, true, 1).await?.pop();
     let summary = promoted.and_then(|past| serde_json::from_str::<Summary>(past.summary.as_deref()?).ok());
     let sequences = summary.map(|summary| summary.sequences).unwrap_or_default();
-    let next = |last: &String| last.parse::<u64>().ok()?.checked_add(1).map(|next| next.to_string());
-    let next_sequence = match sequences.len() {
-        1 => sequences.values().next().and_then(next),
-        _ => None,
-    };
+    let plan = stored_job(store, &latest.run.job_digest).await?.footing;
+    let only = sequences.values().next().filter(|_| sequences.len() == 1);
+    let next = only.and_then(|last| plan?.next_number(last.parse().ok()?));
+    let next_sequence = next.map(|next| next.to_string());
     let job_text = store.job_text(&latest.run.job_digest).await?;
     let trends = side_by_side(store, job.to_owned(), None, limit).await?;
     Ok(Some(JobView { trends, job_text, sequences, next_sequence }))
