@@ -331,7 +331,7 @@ function order(workers) {
   );
 }
 
-function slow({ workers }) {
+function slow({ run, workers }) {
   const stragglers = workers.filter((worker) => worker.straggler);
   const stale = workers.filter((worker) => worker.state === "stale");
   const say = (list, words) =>
@@ -355,10 +355,16 @@ function slow({ workers }) {
   return h(
     "ul",
     { class: "band warn plain-list", key: "slow" },
-    say(stale, [
-      "has not been heard of lately: its chunks go to others when its lease ends.",
-      "have not been heard of lately: their chunks go to others when their leases end.",
-    ]),
+    // What is over has no chunks to hand on.
+    say(
+      stale,
+      run?.ended_at_ms
+        ? ["has not been heard of lately.", "have not been heard of lately."]
+        : [
+            "has not been heard of lately: its chunks go to others when its lease ends.",
+            "have not been heard of lately: their chunks go to others when their leases end.",
+          ],
+    ),
     say(stragglers, [
       "is much slower for each chunk than the others of its role.",
       "are much slower for each chunk than the others of their role.",
