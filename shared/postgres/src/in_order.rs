@@ -233,10 +233,7 @@ pub(crate) async fn send(
 ) -> Result<(), Ended> {
     loop {
         // A file that cannot be read any more is found before its rows are handed on, but others were.
-        let blocks = found.next_blocks().map_err(|error| StoreError::Database {
-            reason: format!("the temporary file in which records are ordered: {error}"),
-        })?;
-        let Some(blocks) = blocks else { return Ok(()) };
+        let Some(blocks) = found.next_blocks()? else { return Ok(()) };
         for block in blocks {
             watch.elsewhere(sender.send(Ok(block))).await.map_err(|_| Ended::Unheard)?;
         }

@@ -317,7 +317,8 @@ async fn insert(
     let before = changes(connection, job).await?;
     let (mut inserted, mut marked) = (Vec::new(), 0);
     let mut is_sorting = false;
-    let records = Lineage::of(&mut Ledger(connection), fence.run_id).await?.records();
+    let lineage = Lineage::of(&mut Ledger(connection), fence.run_id).await?;
+    let records = lineage.records();
     for (layout, shape) in job.layouts().zip(shapes) {
         let mut appended = Appended::begin(connection, layout).await?;
         // Excluded records are told apart by the join alone. One sort at a time: of several record types whose rows
@@ -325,7 +326,7 @@ async fn insert(
         let mut by = if appended.page.is_none() || !condition.is_empty() || records > ROWS_MAX {
             None
         } else if shape.lineage.is_some() {
-            Some(By::Lineage(Lineage::of(&mut Ledger(connection), fence.run_id).await?))
+            Some(By::Lineage(lineage.clone()))
         } else {
             let may_sort = !is_sorting && store.has_connections_to_spare();
             may_sort.then(|| By::Keys(store.sort_keys(fence.run_id, layout)))

@@ -64,10 +64,7 @@ pub(crate) fn send(
     sender: &mpsc::Sender<Result<Block, StoreError>>,
 ) -> Result<(), StoreError> {
     loop {
-        let blocks = found.next_blocks().map_err(|error| StoreError::Database {
-            reason: format!("the temporary file in which records are ordered: {error}"),
-        })?;
-        let Some(blocks) = blocks else { return Ok(()) };
+        let Some(blocks) = found.next_blocks()? else { return Ok(()) };
         for block in blocks {
             if sender.blocking_send(Ok(block)).is_err() {
                 return Ok(());

@@ -7,6 +7,7 @@ use std::os::unix::fs::FileExt as _;
 use domain::ids::RecordNo;
 use domain::record;
 
+use super::StoreError;
 use super::model::{Block, Entry, EntryKind};
 
 /// The most bytes of rows that wait in memory before they are written to the file: 16 MiB.
@@ -103,8 +104,14 @@ impl ByRecord {
     /// The next rows in order; none after the last.
     ///
     /// # Errors
-    /// The temporary file's.
-    pub fn next_blocks(&mut self) -> io::Result<Option<Vec<Block>>> {
+    /// [`StoreError::Database`] when the temporary file cannot be read.
+    pub fn next_blocks(&mut self) -> Result<Option<Vec<Block>>, StoreError> {
+        self.read_next().map_err(|error| StoreError::Database {
+            reason: format!("the temporary file in which records are ordered: {error}"),
+        })
+    }
+
+    fn read_next(&mut self) -> io::Result<Option<Vec<Block>>> {
         let Some(bucket) = self.buckets.get_mut(self.next).map(std::mem::take) else { return Ok(None) };
         self.next += 1;
         let mut bytes = Vec::with_capacity(bucket.parts.iter().map(|(_, length)| length).sum::<usize>());

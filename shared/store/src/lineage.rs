@@ -7,14 +7,14 @@ use crate::database::Connection;
 use crate::{StoreError, params};
 
 /// The chunks of a run by their records, and which records were met.
-#[derive(Debug, Default)]
+#[derive(Debug, Clone, Default)]
 pub struct Lineage {
     chunks: Vec<Chunk>,
     /// A bit for each record, from record 1.
     met: Vec<u64>,
 }
 
-#[derive(Debug)]
+#[derive(Debug, Clone, Copy)]
 struct Chunk {
     first_record_no: u64,
     records: u64,
