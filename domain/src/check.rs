@@ -41,6 +41,8 @@ crate::named! {
         Rules = "rules",
         /// The final table as read back.
         Final = "final",
+        /// The table of a load that another program made.
+        Target = "target",
     }
 }
 

@@ -51,6 +51,7 @@ invariants! {
     SourceUnchanged = "INV-12", "the source did not change under the run";
     BytesAccounted = "INV-13", "every byte of every record is accounted for";
     RoundTrip = "INV-14", "what was decoded, encoded again, is the record";
+    LoadEqual = "INV-15", "a load by another program: each accepted record has one equal row in the target, each row a record";
 }
 
 impl fmt::Display for Invariant {

@@ -19,6 +19,7 @@ pub mod bytes;
 pub mod cause;
 pub mod check;
 pub mod checkpoint;
+pub mod comparison;
 pub mod constraint;
 pub mod counts;
 pub mod declared;

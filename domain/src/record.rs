@@ -305,6 +305,16 @@ pub fn fields_of(record: &[u8]) -> impl Iterator<Item = RawField<'_>> {
     })
 }
 
+/// The first `count` fields of `bytes`, which hold fields without a record's number before them.
+pub fn fields_in(bytes: &[u8], count: usize) -> impl Iterator<Item = RawField<'_>> + use<'_> {
+    let mut at = 0;
+    (0..count).map_while(move |_| {
+        let (tag, content, next) = field_at(bytes, at)?;
+        at = next;
+        Some(RawField { tag, content })
+    })
+}
+
 /// Walks the records of `block`, each of `fields` fields.
 pub fn records(block: &[u8], fields: usize) -> impl Iterator<Item = Result<RawRecord<'_>, RecordError>> {
     let mut start = 0;

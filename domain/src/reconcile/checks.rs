@@ -7,14 +7,15 @@ use crate::invariants::Invariant;
 use crate::totals::{ControlTotals, Sums};
 use crate::words::{counted, grouped, plural};
 
-use super::evidence::{DecodedTwice, StagingEvidence};
+use super::evidence::{DecodedTwice, SourceLevel, StagingEvidence};
 
-pub(super) fn source_checks(evidence: &StagingEvidence, at_ms: i64, checks: &mut Vec<CheckResult>) {
+/// What holds of the source whatever it was decoded to.
+pub(super) fn source_checks(evidence: &SourceLevel<'_>, at_ms: i64, checks: &mut Vec<CheckResult>) {
     use Invariant as Inv;
-    let (source, ledger) = (&evidence.source, &evidence.ledger);
+    let source = evidence.source;
     let subject = |invariant, name: &str| Subject::new(Stage::Source, invariant, name);
 
-    let declared_empty = evidence.declared.as_ref().and_then(|declared| declared.records) == Some(0);
+    let declared_empty = evidence.declared.and_then(|declared| declared.records) == Some(0);
     if source.records == 0 && !declared_empty {
         let mut empty = check::count(
             subject(Inv::RecordsAccounted, "the source holds records"),
@@ -87,6 +88,13 @@ pub(super) fn source_checks(evidence: &StagingEvidence, at_ms: i64, checks: &mut
             result
         }
     });
+}
+
+/// Whether the run's chunks are all there, and whether its bytes are new.
+pub(super) fn committed_checks(evidence: &StagingEvidence, at_ms: i64, checks: &mut Vec<CheckResult>) {
+    use Invariant as Inv;
+    let (source, ledger) = (&evidence.source, &evidence.ledger);
+    let subject = |invariant, name: &str| Subject::new(Stage::Source, invariant, name);
     if let Some(earlier) = evidence.loaded_before.last() {
         let mut before = check::count(
             subject(Inv::FinalBalances, "these bytes were not loaded before"),
@@ -107,6 +115,13 @@ pub(super) fn source_checks(evidence: &StagingEvidence, at_ms: i64, checks: &mut
         "chunks split = chunks committed",
         at_ms,
     ));
+}
+
+/// Whether all bytes and records of the source were decoded.
+pub(super) fn decoded_checks(evidence: &SourceLevel<'_>, at_ms: i64, checks: &mut Vec<CheckResult>) {
+    use Invariant as Inv;
+    let (source, ledger) = (evidence.source, evidence.ledger);
+    let subject = |invariant, name: &str| Subject::new(Stage::Source, invariant, name);
     checks.push(check::count(
         subject(Inv::BytesProcessed, "bytes processed"),
         source.bytes_tiled.saturating_sub(source.header_bytes),
@@ -258,19 +273,16 @@ pub(super) fn decoded_beside(evidence: &StagingEvidence, at_ms: i64) -> CheckRes
 }
 
 /// Compares where the source's bytes went with how many there are (INV-13).
-pub(super) fn bytes_accounted(evidence: &StagingEvidence, at_ms: i64) -> Vec<CheckResult> {
-    let source = &evidence.source;
-    // One version of the program worked on a run that was neither interrupted nor paused.
-    let went_through = evidence.source_again == DecodedTwice::NotNeeded;
+pub(super) fn bytes_accounted(evidence: &SourceLevel<'_>, at_ms: i64) -> Vec<CheckResult> {
+    let source = evidence.source;
     let bytes = (source.bytes_tiled, source.header_bytes);
-    evidence.bytes.checks(&evidence.types, bytes, &evidence.filler_any, went_through, at_ms)
+    evidence.bytes.checks(evidence.types, bytes, evidence.filler_any, evidence.went_through, at_ms)
 }
 
 /// Compares how many records were encoded again with how many were accepted (INV-14).
-pub(super) fn decode_proved(evidence: &StagingEvidence, at_ms: i64) -> CheckResult {
-    let went_through = evidence.source_again == DecodedTwice::NotNeeded;
+pub(super) fn decode_proved(evidence: &SourceLevel<'_>, at_ms: i64) -> CheckResult {
     let trips = &evidence.bytes.shares.round_trips;
-    trips.check(evidence.ledger.accepted.records, evidence.decode_proof_off, went_through, at_ms)
+    trips.check(evidence.ledger.accepted.records, evidence.decode_proof_off, evidence.went_through, at_ms)
 }
 
 /// Warns of refused messages. They changed nothing, but a person should find out who sends them.

@@ -1,7 +1,7 @@
 //! The checks of what the sender and the job require: declared totals, the limit of rejects, keys, and rules.
 
 use super::checks::{fingerprint, sum};
-use super::evidence::{RuleEvidence, StagingEvidence};
+use super::evidence::{RuleEvidence, SourceLevel};
 use crate::check::{self, CheckKind, CheckResult, Stage, Subject, Verdict};
 use crate::declared::Declared;
 use crate::footing::FootingError;
@@ -12,12 +12,12 @@ use crate::words::plural;
 
 pub(super) fn declared_checks(
     declared: &Declared,
-    evidence: &StagingEvidence,
+    evidence: &SourceLevel<'_>,
     at_ms: i64,
     checks: &mut Vec<CheckResult>,
 ) {
     let subject = |name: String| Subject::new(Stage::Declared, Invariant::DeclaredMet, name);
-    let (source, ledger) = (&evidence.source, &evidence.ledger);
+    let (source, ledger) = (evidence.source, evidence.ledger);
     if let Some(records) = declared.records {
         checks.push(check::count(
             subject("declared records".into()),
@@ -102,7 +102,7 @@ pub(super) fn unfooted(fault: &FootingError, at_ms: i64) -> CheckResult {
     check::hash(subject, "every chunk in its order", "not every chunk, or altered", message, at_ms)
 }
 
-pub(super) fn rejects_within_limit(evidence: &StagingEvidence, at_ms: i64) -> CheckResult {
+pub(super) fn rejects_within_limit(evidence: &SourceLevel<'_>, at_ms: i64) -> CheckResult {
     let (rejected, limit) = (evidence.ledger.rejected, evidence.reject_limit.of(evidence.source.records));
     let within = rejected <= limit;
     CheckResult {
@@ -176,7 +176,7 @@ pub(super) fn keys_by_final(keys: &[KeyEvidence], is_as_given: bool, at_ms: i64)
     checks
 }
 
-pub(super) fn rule_check(rule: &RuleEvidence, at_ms: i64) -> CheckResult {
+pub(crate) fn rule_check(rule: &RuleEvidence, at_ms: i64) -> CheckResult {
     let RuleOutcome { examined, breached } = rule.outcome;
     let verdict = match (examined, breached, rule.on_breach) {
         (0, 0, _) => Verdict::Vacuous,

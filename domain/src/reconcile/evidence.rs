@@ -240,7 +240,52 @@ pub struct StagingEvidence {
     pub to_promote: ControlTotals,
 }
 
+/// What is known of the source alone: what was seen of it, and what its bytes were decoded to.
+#[derive(Debug, Clone, Copy)]
+pub struct SourceLevel<'a> {
+    /// The record types' names.
+    pub types: &'a [String],
+    /// The names of the summed fields, type by type.
+    pub amount_names: &'a [String],
+    /// The digest of the layout.
+    pub layout: Hash,
+    /// What was seen of the source when it was split.
+    pub source: &'a SourceEvidence,
+    /// What its chunks were decoded to.
+    pub ledger: &'a LedgerEvidence,
+    /// Where its bytes went.
+    pub bytes: &'a ByteEvidence,
+    /// For each record type, whether its FILLER may hold anything.
+    pub filler_any: &'a [bool],
+    /// Whether the job does without encoding its records again.
+    pub decode_proof_off: bool,
+    /// Whether one version of the program worked on it from beginning to end.
+    pub went_through: bool,
+    /// What the sender declared.
+    pub declared: Option<&'a Declared>,
+    /// How many rejects are allowed.
+    pub reject_limit: RejectLimit,
+}
+
 impl StagingEvidence {
+    /// What is known of the source alone.
+    #[must_use]
+    pub fn source_level(&self) -> SourceLevel<'_> {
+        SourceLevel {
+            types: &self.types,
+            amount_names: &self.amount_names,
+            layout: self.layout,
+            source: &self.source,
+            ledger: &self.ledger,
+            bytes: &self.bytes,
+            filler_any: &self.filler_any,
+            decode_proof_off: self.decode_proof_off,
+            went_through: self.source_again == DecodedTwice::NotNeeded,
+            declared: self.declared.as_ref(),
+            reject_limit: self.reject_limit,
+        }
+    }
+
     /// Where the records went.
     #[must_use]
     pub const fn balance(&self) -> Balance {

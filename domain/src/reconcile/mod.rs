@@ -11,6 +11,7 @@ mod tests;
 
 use crate::check::{self, CheckResult, Stage, Subject, Verdict};
 use crate::counts::Role;
+use crate::footing::{FootingError, Outcome};
 use crate::ids::RunId;
 use crate::invariants::Invariant;
 use crate::keys::KeyEvidence;
@@ -18,14 +19,15 @@ use crate::permit::Permit;
 use crate::totals::ControlTotals;
 use crate::trend;
 use checks::{
-    by_type_checks, bytes_accounted, decode_proved, decoded_beside, fingerprint, messages_refused,
-    source_again_checks, source_checks, staging_checks, sum, workers_agree,
+    by_type_checks, bytes_accounted, committed_checks, decode_proved, decoded_beside, decoded_checks,
+    fingerprint, messages_refused, source_again_checks, source_checks, staging_checks, sum, workers_agree,
 };
 pub use demands::key_checks;
-use demands::{declared_checks, keys_by_final, rejects_within_limit, rule_check, unfooted};
+pub(crate) use demands::rule_check;
+use demands::{declared_checks, keys_by_final, rejects_within_limit, unfooted};
 pub use evidence::{
     DecodedBeside, DecodedTwice, FinalEvidence, LedgerEvidence, ReadBack, RejectLimit, RuleEvidence,
-    SourceEvidence, StagingEvidence, VerifySource,
+    SourceEvidence, SourceLevel, StagingEvidence, VerifySource,
 };
 
 /// The checks of a run, and what they amount to.
@@ -73,25 +75,20 @@ impl Reconciliation {
 #[must_use]
 pub fn reconcile_staging(evidence: &StagingEvidence, at_ms: i64) -> Reconciliation {
     let mut checks = Vec::new();
-    source_checks(evidence, at_ms, &mut checks);
+    let source = evidence.source_level();
+    source_checks(&source, at_ms, &mut checks);
+    committed_checks(evidence, at_ms, &mut checks);
+    decoded_checks(&source, at_ms, &mut checks);
     staging_checks(evidence, at_ms, &mut checks);
     checks.push(decoded_beside(evidence, at_ms));
-    checks.extend(bytes_accounted(evidence, at_ms));
-    checks.push(decode_proved(evidence, at_ms));
+    checks.extend(bytes_accounted(&source, at_ms));
+    checks.push(decode_proved(&source, at_ms));
     checks.extend(messages_refused(evidence, at_ms));
     source_again_checks(evidence, at_ms, &mut checks);
     for role in [Role::Processor, Role::Writer] {
         checks.push(workers_agree(role, &evidence.workers, at_ms));
     }
-    if let Some(declared) = &evidence.declared {
-        declared_checks(declared, evidence, at_ms, &mut checks);
-    }
-    match &evidence.footing {
-        Some(Ok(footing)) => checks.extend(footing.checks(at_ms)),
-        Some(Err(fault)) => checks.push(unfooted(fault, at_ms)),
-        None => {}
-    }
-    checks.push(rejects_within_limit(evidence, at_ms));
+    sender_checks(&source, evidence.footing.as_ref(), at_ms, &mut checks);
     checks.extend(key_checks(&evidence.keys, at_ms));
     if !evidence.rules.is_empty() {
         checks.push(check::count(
@@ -110,6 +107,40 @@ pub fn reconcile_staging(evidence: &StagingEvidence, at_ms: i64) -> Reconciliati
         to_promote: evidence.to_promote.clone(),
         keys: evidence.keys.clone(),
     }
+}
+
+/// What the sender and the job require of the source, inside of it and outside.
+fn sender_checks(
+    source: &SourceLevel<'_>,
+    footing: Option<&Result<Outcome, FootingError>>,
+    at_ms: i64,
+    checks: &mut Vec<CheckResult>,
+) {
+    if let Some(declared) = source.declared {
+        declared_checks(declared, source, at_ms, checks);
+    }
+    match footing {
+        Some(Ok(footing)) => checks.extend(footing.checks(at_ms)),
+        Some(Err(fault)) => checks.push(unfooted(fault, at_ms)),
+        None => {}
+    }
+    checks.push(rejects_within_limit(source, at_ms));
+}
+
+/// The checks of a source that is decoded, wherever its records are then found.
+#[must_use]
+pub fn source_level_checks(
+    source: &SourceLevel<'_>,
+    footing: Option<&Result<Outcome, FootingError>>,
+    at_ms: i64,
+) -> Vec<CheckResult> {
+    let mut checks = Vec::new();
+    source_checks(source, at_ms, &mut checks);
+    decoded_checks(source, at_ms, &mut checks);
+    checks.extend(bytes_accounted(source, at_ms));
+    checks.push(decode_proved(source, at_ms));
+    sender_checks(source, footing, at_ms, &mut checks);
+    checks
 }
 
 /// Compares final, as read back inside the promoting transaction, with what the permit says it must be.
