@@ -304,7 +304,9 @@ pub(crate) fn key_evidence(job: &Job, asked: Keys, counts: &KeyCounts) -> Vec<Ke
         .collect()
 }
 
-fn rule_evidence(rule: &Rule, outcome: RuleOutcome, job: &Job) -> RuleEvidence {
+/// A rule, with what the job says of it and what came of it.
+#[must_use]
+pub fn rule_evidence(rule: &Rule, outcome: RuleOutcome, job: &Job) -> RuleEvidence {
     let name = |at: &usize| job.records[rule.record].layout.fields[*at].name.clone();
     let list = |fields: &[usize]| fields.iter().map(name).collect::<Vec<_>>().join(", ");
     let demands = match &rule.condition {

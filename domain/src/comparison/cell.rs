@@ -2,7 +2,7 @@
 
 use std::io::Write as _;
 
-use super::equality::FLOAT;
+use super::equality::{FLOAT, SINGLE};
 use crate::record::{Tag, put_raw};
 use crate::value::FieldType;
 
@@ -17,8 +17,10 @@ pub enum Cell<'a> {
     Integer(i64),
     /// An exact number in plain notation, with all the digits of its fraction: `-12.50`.
     Number(&'a str),
-    /// A binary floating point number.
+    /// A binary floating point number of double precision.
     Float(f64),
+    /// A binary floating point number of single precision.
+    Single(f32),
     /// A day: `YYYY-MM-DD`.
     Date(&'a str),
     /// A time without a zone: `YYYY-MM-DD HH:MM:SS.ffffff`.
@@ -50,6 +52,7 @@ pub fn put_cell(out: &mut Vec<u8>, ty: &FieldType, cell: &Cell<'_>) {
         (Cell::Boolean(truth), _) => put_raw(out, Tag::Boolean, &[u8::from(*truth)]),
         (Cell::Bytes(bytes), _) => put_raw(out, Tag::Bytes, bytes),
         (Cell::Float(float), _) => put_raw(out, Tag::Foreign, format!("{FLOAT}{float:?}").as_bytes()),
+        (Cell::Single(float), _) => put_raw(out, Tag::Foreign, format!("{SINGLE}{float:?}").as_bytes()),
         (Cell::Other(name, text), _) => {
             let mut form = Vec::new();
             // Writing into memory does not fail.

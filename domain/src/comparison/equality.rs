@@ -158,27 +158,30 @@ pub fn same(ty: &FieldType, declared: EqualitySet, source: &RawField<'_>, target
     Sameness::Under(needed)
 }
 
-/// The beginning of what stands for a binary floating point number in a record; see [`super::put_cell`].
+/// The beginning of what stands for a binary floating point number in a record, of double precision and of single; see
+/// [`super::put_cell`].
 pub(super) const FLOAT: &str = "float ";
+pub(super) const SINGLE: &str = "single float ";
 
 /// Whether the target's value is a float, and no other float is nearer to the source's decimal.
 fn is_nearest_float(source: &RawField<'_>, target: &RawField<'_>) -> bool {
-    let text = |field: &RawField<'_>| std::str::from_utf8(field.content).ok().map(str::to_owned);
-    let number: Option<f64> = match source.tag {
-        Tag::Decimal => text(source).and_then(|text| text.parse().ok()),
-        Tag::Integer => source
-            .content
-            .try_into()
-            .ok()
-            .and_then(|bytes| i64::from_be_bytes(bytes).to_string().parse().ok()),
-        _ => None,
+    let number = match (source.tag, source.content.try_into()) {
+        (Tag::Decimal, _) => String::from_utf8_lossy(source.content).into_owned(),
+        (Tag::Integer, Ok(bytes)) => i64::from_be_bytes(bytes).to_string(),
+        _ => return false,
     };
-    let found = (target.tag == Tag::Foreign)
-        .then(|| text(target))
-        .flatten()
-        .and_then(|text| text.strip_prefix(FLOAT).and_then(|digits| digits.parse::<f64>().ok()));
+    let found = match (target.tag, std::str::from_utf8(target.content)) {
+        (Tag::Foreign, Ok(text)) => text,
+        _ => return false,
+    };
     // Bit by bit: NaN is no number's nearest, and a zero with a sign is not the zero without.
-    matches!((number, found), (Some(number), Some(found)) if number.to_bits() == found.to_bits())
+    if let Some(digits) = found.strip_prefix(FLOAT) {
+        let sides = (number.parse::<f64>(), digits.parse::<f64>());
+        return matches!(sides, (Ok(number), Ok(found)) if number.to_bits() == found.to_bits());
+    }
+    let Some(digits) = found.strip_prefix(SINGLE) else { return false };
+    let sides = (number.parse::<f32>(), digits.parse::<f32>());
+    matches!(sides, (Ok(number), Ok(found)) if number.to_bits() == found.to_bits())
 }
 
 /// The form that all values share which are equal under `set`.

@@ -146,6 +146,18 @@ fn target_checks(of_type: &TypeComparison, at_ms: i64, checks: &mut Vec<CheckRes
     }
 }
 
+/// Says that the records of a type were compared with nothing.
+#[must_use]
+pub fn not_compared(record: &str, records: u64, at_ms: i64) -> CheckResult {
+    let subject =
+        Subject::new(Stage::Target, Invariant::LoadEqual, format!("{record}: compared with a target"));
+    let message = "the job names no target for this record type";
+    let mut check = check::count(subject, records, 0, message, at_ms);
+    check.verdict = Verdict::Vacuous;
+    check.discrepancy = String::new();
+    check
+}
+
 fn told_of_rows(plan: &Plan, pairing: &Pairing) -> String {
     let mut told = "accepted records".to_owned();
     if plan.merges() {

@@ -15,7 +15,7 @@ mod tests;
 
 pub use cell::{Cell, put_cell};
 pub use equality::{Equality, EqualitySet, Sameness, same};
-pub use evidence::{LoadEvidence, TypeComparison, reconcile_load};
+pub use evidence::{LoadEvidence, TypeComparison, not_compared, reconcile_load};
 pub use pairing::{FieldCounts, Found, Pairing, SourceRow, TargetRow};
 pub use plan::{Entry, ExtraRows, FieldPlan, Plan};
 pub use report::{

@@ -160,7 +160,8 @@ impl Pairing {
         self.target_sums.merge(&other.target_sums)
     }
 
-    /// Brings together the records and the rows of one key, and hands on what is wrong.
+    /// Brings together the records and the rows of one key, and hands on what is wrong. Of a key that very many have,
+    /// several groups can be made where whole records are compared; `had_records` says that one before had records.
     ///
     /// # Errors
     /// [`TotalsError::Overflow`] when a sum passes 38 digits.
@@ -169,11 +170,13 @@ impl Pairing {
         plan: &Plan,
         mut sources: Vec<SourceRow<'a>>,
         mut targets: Vec<TargetRow<'a>>,
+        had_records: bool,
         found: &mut dyn FnMut(Found<'a>),
     ) -> Result<(), TotalsError> {
         self.records += sources.len() as u64;
         self.rows += targets.len() as u64;
-        if sources.is_empty() && plan.extra == ExtraRows::Allowed {
+        let had_records = had_records || !sources.is_empty();
+        if !had_records && plan.extra == ExtraRows::Allowed {
             self.allowed += targets.len() as u64;
             return Ok(());
         }
@@ -192,7 +195,6 @@ impl Pairing {
         for row in &targets {
             add(plan, row.row, &mut self.target_sums, Some(&mut self.not_summed))?;
         }
-        let had_records = !sources.is_empty();
         self.pair_equal(plan, &mut sources, &mut targets);
         sources.sort_unstable_by_key(|row| row.record_no);
         let pairs = sources.len().min(targets.len());

@@ -74,6 +74,7 @@ fn a_value_is_the_same_exactly_or_under_named_equalities_and_not_otherwise() {
         (AMOUNT, decimal("0.10"), Cell::Float(0.1), &[], None),
         (AMOUNT, decimal("0.10"), Cell::Float(0.1), &[E::NearestFloat], Some(&[E::NearestFloat])),
         (AMOUNT, decimal("0.10"), Cell::Float(0.1 + f64::EPSILON), &[E::NearestFloat], None),
+        (AMOUNT, decimal("0.10"), Cell::Single(0.1), &[E::NearestFloat], Some(&[E::NearestFloat])),
         // An exact column is compared exactly, whatever is declared of floats.
         (AMOUNT, decimal("90071992547409.93"), Cell::Number("90071992547409.94"), &[E::NearestFloat], None),
         (AMOUNT, decimal("1.50"), Cell::Text("1.50"), &[], None),
@@ -234,7 +235,7 @@ fn pair(plan: &Plan, sources: &[Line], targets: &[Line]) -> (Pairing, Vec<String
         let sources = sources.iter().map(|rest| SourceRow::of(rest).unwrap()).collect();
         let targets = targets.iter().map(|row| TargetRow { row }).collect();
         pairing
-            .group(plan, sources, targets, &mut |one| {
+            .group(plan, sources, targets, false, &mut |one| {
                 let row = one.source.map_or_else(|| one.target.unwrap().row, |source| source.row);
                 let id = plan.row(row).next().unwrap().value(&FieldType::Integer).unwrap();
                 let fields: Vec<_> =

@@ -9,6 +9,7 @@ mod record;
 mod rule;
 mod sequence;
 mod source;
+mod target;
 mod values;
 
 use std::collections::BTreeMap;
@@ -28,6 +29,7 @@ pub(super) use record::{ConditionSection, NamesOrAll, NamesOrOne, RecordSection,
 pub(super) use rule::{AmountsSection, RuleSection, TrendsSection};
 pub(super) use sequence::NumberedSection;
 pub(super) use source::{CobolSection, LengthFieldSection, NumbersSection, SourceSection};
+pub(super) use target::TargetSection;
 
 /// A job file says what to load and what must hold. It is TOML. A key that is not in this list is an error.
 #[derive(Debug, Deserialize, JsonSchema)]
@@ -57,6 +59,11 @@ pub(super) struct JobFile {
     /// A business rule. It says exactly one thing that must hold: `holds`, `unique`, `references` or `balance`.
     #[serde(default)]
     pub(super) rule: Vec<RuleSection>,
+    /// The table into which another program loaded the records of a type, for `crossfoot reconcile`. Without any
+    /// `[[target]]` the final tables of all details are compared, column by column.
+    #[serde(default)]
+    #[schemars(with = "Vec<TargetSection>")]
+    pub(super) target: Vec<Spanned<TargetSection>>,
     /// How many rejects a run may have.
     #[serde(default)]
     pub(super) limits: LimitsSection,

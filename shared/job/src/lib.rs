@@ -16,6 +16,7 @@ mod meaning;
 mod proof;
 pub mod select;
 mod shadow;
+pub mod target;
 #[cfg(test)]
 mod tests;
 
@@ -75,6 +76,8 @@ pub struct Job {
     pub rules: Vec<Rule>,
     /// How far a run's figures may be from those of the runs before it.
     pub trends: TrendRules,
+    /// The tables of a load that another program made: what `crossfoot reconcile` compares with.
+    pub targets: Vec<target::TargetTable>,
     /// How many rejects are allowed.
     pub reject_limit: RejectLimit,
     /// What the job requires of the people who decide about its runs.

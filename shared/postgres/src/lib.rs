@@ -39,6 +39,7 @@ mod rules;
 mod sessions;
 mod staging;
 mod tables;
+mod target;
 #[cfg(test)]
 mod tests;
 mod watched;
@@ -50,3 +51,4 @@ pub use connect::{names_authority, refused};
 pub use look::look;
 pub use place::LedgerSchema;
 pub use tables::ddl;
+pub use target::PostgresTarget;

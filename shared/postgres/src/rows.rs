@@ -156,7 +156,7 @@ fn days(text: &[u8]) -> Option<i64> {
 }
 
 /// `YYYY-MM-DD` of the day that is `days` after 2000-01-01; `None` outside of the years 0 to 9999.
-fn date(days: i64) -> Option<[u8; 10]> {
+pub(crate) fn date(days: i64) -> Option<[u8; 10]> {
     // Howard Hinnant, "chrono-Compatible Low-Level Date Algorithms": years begin in March, eras of 400 years repeat.
     // Own code, because every date that is read back comes through here: 26 ns, where jiff takes 52.
     let days = days + EPOCH_DAYS + 719_468;
@@ -202,7 +202,7 @@ fn micros(text: &[u8]) -> Option<i64> {
     Some(days(day)? * DAY_MICROS + ((hour * 60 + minute) * 60 + second) * 1_000_000 + number(fraction)?)
 }
 
-fn timestamp(micros: i64) -> Option<[u8; 26]> {
+pub(crate) fn timestamp(micros: i64) -> Option<[u8; 26]> {
     let rest = micros.rem_euclid(DAY_MICROS);
     let mut out = *b"0000-00-00 00:00:00.000000";
     out[..10].copy_from_slice(&date(micros.div_euclid(DAY_MICROS))?);

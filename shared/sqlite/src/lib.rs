@@ -12,9 +12,11 @@ mod rows;
 mod rules;
 mod staging;
 mod tables;
+mod target;
 #[cfg(test)]
 mod tests;
 
 pub use connect::SqliteStore;
 pub use final_table::look;
 pub use tables::ddl;
+pub use target::SqliteTarget;

@@ -44,6 +44,7 @@ pub mod row;
 pub mod rules;
 pub mod runs;
 pub mod staging;
+pub mod target;
 pub mod tokens;
 pub mod views;
 pub mod walk;

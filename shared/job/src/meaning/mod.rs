@@ -16,6 +16,7 @@ mod rules;
 mod sensitive;
 mod sequence;
 mod tables;
+mod targets;
 mod trends;
 mod types;
 mod written;
@@ -128,6 +129,7 @@ fn understand(raw: JobFile, text: &str) -> Checked<Job> {
     let footing = sequence::numbered(footing, &raw.sequence, &records)?;
     sensitive::numbers(footing.as_deref(), &records)?;
     let trends = trends::trends(raw.trends.as_ref(), &records)?;
+    let targets = targets::targets(&raw.target, &records)?;
     let reject_limit = reject_limit(raw.limits.rejects.as_ref())?;
     let mut job = Job {
         name: name.clone(),
@@ -145,6 +147,7 @@ fn understand(raw: JobFile, text: &str) -> Checked<Job> {
         footing,
         rules,
         trends,
+        targets,
         reject_limit,
         approval: Approval { four_eyes: raw.approval.four_eyes, require_reason: raw.approval.require_reason },
     };

@@ -1,0 +1,85 @@
+//! Both sides' records and rows, sorted by a number that follows from their key.
+
+use std::hash::{DefaultHasher, Hasher as _};
+use std::io;
+use std::path::Path;
+use std::sync::Arc;
+
+use domain::comparison::{Cell, Entry, Plan};
+use domain::record::RawRecord;
+use store::target::{RowSink, TargetError};
+
+use crate::pace::Pace;
+use crate::sort::Sorter;
+
+/// The number by which entries with this key are sorted: the same for the same key, wherever it is met.
+pub(crate) fn number_of(entry: &[u8]) -> u64 {
+    let key = Entry::of(entry).map_or(entry, |of| of.key);
+    let mut hasher = DefaultHasher::new();
+    hasher.write(key);
+    hasher.finish()
+}
+
+/// Takes a source's records of one type.
+#[derive(Debug)]
+pub(crate) struct SourceFeed {
+    plan: Arc<Plan>,
+    sorter: Sorter,
+    scratch: Vec<u8>,
+}
+
+impl SourceFeed {
+    pub(crate) fn new(plan: &Arc<Plan>, folder: &Path, bytes_max: usize) -> Self {
+        Self { plan: Arc::clone(plan), sorter: Sorter::new(folder, bytes_max), scratch: Vec::new() }
+    }
+
+    /// Adds a record that begins `offset` bytes into the source's content.
+    pub(crate) fn record(&mut self, record: &RawRecord<'_>, offset: u64) -> io::Result<()> {
+        let Self { plan, sorter, scratch } = self;
+        sorter.add(|out| {
+            let start = out.len();
+            plan.put_source(out, scratch, record, offset);
+            number_of(&out[start..])
+        })
+    }
+
+    pub(crate) fn into_sorter(self) -> Sorter {
+        self.sorter
+    }
+}
+
+/// Takes a target's rows of one table.
+#[derive(Debug)]
+pub(crate) struct TargetFeed {
+    plan: Arc<Plan>,
+    sorter: Sorter,
+    scratch: Vec<u8>,
+    pace: Arc<Pace>,
+}
+
+impl TargetFeed {
+    pub(crate) fn new(plan: &Arc<Plan>, folder: &Path, bytes_max: usize, pace: &Arc<Pace>) -> Self {
+        Self {
+            plan: Arc::clone(plan),
+            sorter: Sorter::new(folder, bytes_max),
+            scratch: Vec::new(),
+            pace: Arc::clone(pace),
+        }
+    }
+
+    pub(crate) fn into_sorter(self) -> Sorter {
+        self.sorter
+    }
+}
+
+impl RowSink for TargetFeed {
+    fn row(&mut self, cells: &[Cell<'_>]) -> Result<(), TargetError> {
+        self.pace.one_row();
+        let Self { plan, sorter, scratch, .. } = self;
+        Ok(sorter.add(|out| {
+            let start = out.len();
+            plan.put_target(out, scratch, cells);
+            number_of(&out[start..])
+        })?)
+    }
+}

@@ -1,0 +1,29 @@
+//! Compares a source with a load that another program made, and locates every difference.
+//!
+//! ```text
+//! source ─ split ─ decoders ─┐                        ┌─ slice ─┐
+//!                            ├─ sorted by key on disk ┼─ slice ─┼─ checks, differences, report
+//! target ──────── readers ───┘                        └─ slice ─┘
+//! ```
+//!
+//! Nothing is loaded into the target and nothing is written to it. Both sides are read once, side by side, and sorted by
+//! a number that follows from each key: in memory up to a bound, in temporary files beyond it. Then workers take the
+//! sorted entries slice by slice and bring together what has one key. What counts as equal, and what two sides amount
+//! to, is decided in [`domain::comparison`].
+
+mod differences;
+mod entries;
+mod error;
+mod join;
+mod pace;
+mod run;
+mod sort;
+mod source;
+#[cfg(test)]
+mod tests;
+pub mod text;
+
+pub use differences::DifferenceFile;
+pub use error::CompareError;
+pub use pace::Pace;
+pub use run::{Compare, Workers};

@@ -1,0 +1,68 @@
+//! Where another program loaded the records of a type, and how they are compared.
+
+use domain::comparison::{EqualitySet, ExtraRows, FieldPlan, Plan};
+use domain::table::TableName;
+
+use crate::{RecordRole, RecordType};
+
+/// Where the rows of a target are.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Relation {
+    /// A table or view.
+    Table(TableName),
+    /// A query, in the database's own SQL.
+    Query(String),
+}
+
+/// The table that one record type is compared with.
+#[derive(Debug, Clone)]
+pub struct TargetTable {
+    /// The record type's place in the job.
+    pub record: usize,
+    /// What is compared, and how.
+    pub plan: Plan,
+    /// Where the rows are.
+    pub relation: Relation,
+    /// The condition that rows meet, in the database's own SQL.
+    pub filter: Option<String>,
+    /// The columns that hold the compared fields, in their order.
+    pub columns: Vec<String>,
+}
+
+impl TargetTable {
+    /// The record type's final table, compared column by column. The record number of a parent is no part of a source
+    /// and is left out.
+    #[must_use]
+    pub fn of_final(place: usize, record: &RecordType) -> Self {
+        let layout = &record.layout;
+        let own = 0..record.own.fields.len();
+        let fields = own.clone().map(|at| FieldPlan {
+            at,
+            equal: EqualitySet::NONE,
+            is_key: layout.key.contains(&at),
+        });
+        Self {
+            record: place,
+            plan: Plan { layout: layout.clone(), fields: fields.collect(), extra: ExtraRows::Refused },
+            relation: Relation::Table(layout.final_table.name.clone()),
+            filter: None,
+            columns: own.map(|at| layout.column(at).to_owned()).collect(),
+        }
+    }
+
+    /// The final tables of all details.
+    #[must_use]
+    pub fn of_details(records: &[RecordType]) -> Vec<Self> {
+        let details = records.iter().enumerate().filter(|(_, record)| record.role == RecordRole::Detail);
+        details.map(|(place, record)| Self::of_final(place, record)).collect()
+    }
+
+    /// What is read, for people: a table's name, or that it is a query.
+    #[must_use]
+    pub fn shown(&self) -> String {
+        match &self.relation {
+            Relation::Table(name) => name.to_string(),
+            Relation::Query(_) => "a query".into(),
+        }
+    }
+}

@@ -1,0 +1,180 @@
+//! What the target of a load that another program made must offer to be read: rows, exactly as they are.
+//!
+//! A target is only read. Nothing is made in it, nothing is locked against those who write to it, and where its
+//! database can show all tables as of one moment, they are read so.
+
+use async_trait::async_trait;
+use domain::comparison::{Cell, TargetSummary};
+use domain::value::FieldType;
+use jiff::civil::{Date, DateTime};
+pub use job::target::Relation;
+use thiserror::Error;
+
+/// Why a target cannot be read.
+#[derive(Debug, Error)]
+pub enum TargetError {
+    /// It cannot be reached, or has not what was asked for.
+    #[error("cannot read the target {location}: {reason}")]
+    Unreadable {
+        /// Where it is, without secrets.
+        location: String,
+        /// What its database said, and what to do.
+        reason: String,
+    },
+    /// What was read could not be kept.
+    #[error("cannot keep what was read of the target: {0}")]
+    Sink(#[from] std::io::Error),
+}
+
+/// A table or a query, and what is read of it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Wanted {
+    /// Where the rows are.
+    pub relation: Relation,
+    /// The condition that they meet, in the database's own SQL.
+    pub filter: Option<String>,
+    /// The columns, in order.
+    pub columns: Vec<WantedColumn>,
+}
+
+/// A column, and the type of the field that it is compared with.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct WantedColumn {
+    /// The column's name.
+    pub name: String,
+    /// The field's type.
+    pub ty: FieldType,
+}
+
+/// A table whose columns were looked at: what reads it, part by part.
+#[derive(Debug, Clone)]
+pub struct Prepared {
+    /// One statement for each part. Together they give each row once.
+    pub parts: Vec<String>,
+    /// The columns' types, as the database calls them, where it has types of its own.
+    pub types: Vec<String>,
+    /// What was wanted.
+    pub wanted: Wanted,
+}
+
+/// Takes rows as they come.
+pub trait RowSink: Send {
+    /// Takes a row: one cell for each column that was wanted.
+    ///
+    /// # Errors
+    /// [`TargetError::Sink`] when it cannot be kept.
+    fn row(&mut self, cells: &[Cell<'_>]) -> Result<(), TargetError>;
+}
+
+/// A database that holds what another program loaded.
+#[async_trait]
+pub trait Target: Send + Sync {
+    /// What the target is, and how it is read.
+    fn summary(&self) -> TargetSummary;
+
+    /// Looks at what is wanted, without reading rows.
+    ///
+    /// # Errors
+    /// [`TargetError::Unreadable`] when it is not there, or may not be read.
+    async fn prepare(&self, wanted: Wanted) -> Result<Prepared, TargetError>;
+
+    /// A connection of its own that sees what the others see.
+    ///
+    /// # Errors
+    /// [`TargetError::Unreadable`].
+    async fn reader(&self) -> Result<Box<dyn TargetReader>, TargetError>;
+}
+
+/// A connection to a target.
+#[async_trait]
+pub trait TargetReader: Send {
+    /// Reads the part at `part` of `table`. Returns how many rows it gave.
+    ///
+    /// # Errors
+    /// [`TargetError`] of the database, or of `rows`.
+    async fn read(
+        &mut self,
+        table: &Prepared,
+        part: usize,
+        rows: &mut dyn RowSink,
+    ) -> Result<u64, TargetError>;
+}
+
+/// What a text stands for where a database writes values of a field's type as text, in room for its usual form.
+///
+/// A time may lack its fraction or a part of it, which is then zero. What is no such value stays a text, so that it
+/// equals nothing.
+pub fn written<'a>(ty: &FieldType, text: &'a str, room: &'a mut String) -> Cell<'a> {
+    match ty {
+        FieldType::Text { .. } | FieldType::Bytes | FieldType::Boolean => Cell::Text(text),
+        FieldType::Integer | FieldType::Decimal { .. } if is_number(text) => Cell::Number(text),
+        FieldType::Date if text.len() == 10 && text.parse::<Date>().is_ok() => Cell::Date(text),
+        FieldType::Timestamp => match time(text, room) {
+            true => Cell::Timestamp(room),
+            false => Cell::Text(text),
+        },
+        FieldType::Instant => match text.strip_suffix('Z').is_some_and(|text| time(text, room)) {
+            true => {
+                room.push('Z');
+                Cell::Instant(room)
+            }
+            false => Cell::Text(text),
+        },
+        FieldType::Integer | FieldType::Decimal { .. } | FieldType::Date => Cell::Text(text),
+    }
+}
+
+/// Whether a text is a number in plain notation.
+#[must_use]
+pub fn is_number(text: &str) -> bool {
+    let digits = text.strip_prefix('-').unwrap_or(text);
+    let (whole, fraction) =
+        digits.split_once('.').map_or((digits, None), |(whole, rest)| (whole, Some(rest)));
+    let all_digits = |part: &str| !part.is_empty() && part.bytes().all(|byte| byte.is_ascii_digit());
+    all_digits(whole) && fraction.is_none_or(all_digits)
+}
+
+/// Writes `YYYY-MM-DD HH:MM:SS.ffffff` into `room`, if `text` is such a time with up to six digits of a fraction.
+pub fn time(text: &str, room: &mut String) -> bool {
+    room.clear();
+    let (second, fraction) = text.split_once('.').unwrap_or((text, ""));
+    let is_fraction = fraction.len() <= 6 && fraction.bytes().all(|byte| byte.is_ascii_digit());
+    if second.len() != 19 || !is_fraction || text.ends_with('.') || second.parse::<DateTime>().is_err() {
+        return false;
+    }
+    room.push_str(&second[..10]);
+    room.push(' ');
+    room.push_str(&second[11..]);
+    room.push('.');
+    room.push_str(fraction);
+    room.extend(std::iter::repeat_n('0', 6 - fraction.len()));
+    true
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_written_value_is_what_it_says_and_anything_else_is_text() {
+        let decimal = FieldType::Decimal { precision: 12, scale: 2 };
+        let table = [
+            (decimal, "-12.50", Cell::Number("-12.50")),
+            (decimal, "1e2", Cell::Text("1e2")),
+            (decimal, "12,50", Cell::Text("12,50")),
+            (decimal, "12.", Cell::Text("12.")),
+            (FieldType::Date, "2026-11-27", Cell::Date("2026-11-27")),
+            (FieldType::Date, "2026-11-31", Cell::Text("2026-11-31")),
+            (FieldType::Date, "27.11.2026", Cell::Text("27.11.2026")),
+            (FieldType::Timestamp, "2026-11-27 13:05:07", Cell::Timestamp("2026-11-27 13:05:07.000000")),
+            (FieldType::Timestamp, "2026-11-27T13:05:07.12", Cell::Timestamp("2026-11-27 13:05:07.120000")),
+            (FieldType::Timestamp, "2026-11-27 13:05:07.1234567", Cell::Text("2026-11-27 13:05:07.1234567")),
+            (FieldType::Timestamp, "2026-11-27", Cell::Text("2026-11-27")),
+            (FieldType::Instant, "2026-11-27 13:05:07Z", Cell::Instant("2026-11-27 13:05:07.000000Z")),
+            (FieldType::Instant, "2026-11-27 13:05:07", Cell::Text("2026-11-27 13:05:07")),
+        ];
+        for (ty, text, cell) in table {
+            assert_eq!(written(&ty, text, &mut String::new()), cell, "{ty} {text}");
+        }
+    }
+}
