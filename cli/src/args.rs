@@ -5,6 +5,7 @@ mod console;
 mod dead_letters;
 mod fleet;
 mod opening;
+mod reconcile;
 mod runs;
 
 use std::path::PathBuf;
@@ -17,6 +18,7 @@ pub(crate) use console::{AddToken, Beside, Console, Token, Top};
 pub(crate) use dead_letters::{DeadLetters, Letters};
 pub(crate) use fleet::{Doctor, Redrive, Serve, Submit, Worker, WorkerRole};
 pub(crate) use opening::{DecodeProof, Opening};
+pub(crate) use reconcile::Reconcile;
 pub(crate) use runs::{RunArg, Runs, Show, TargetArg, VerdictExit};
 
 /// Loads batch extracts from source to staging to final tables, and proves that what arrived is what was sent.
@@ -87,6 +89,12 @@ pub(crate) enum Command {
     Check(Check),
     /// Run a job to its verdict
     Run(Run),
+    /// Compare a source with a load that another program made, and locate every difference
+    ///
+    /// Reads the source and the target once, and brings records and rows together by key. Nothing is loaded into the
+    /// target, and nothing is written to it. Exits with 0 only if each accepted record has exactly one equal row and
+    /// each row a record; with 1 if not. The evidence log of the store keeps the verdict.
+    Reconcile(Reconcile),
     /// Print a source's control totals and fingerprint as JSON, without loading it
     Fingerprint(Fingerprint),
     /// List runs, newest first

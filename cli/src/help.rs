@@ -46,6 +46,10 @@ const GROUPS: [(&str, &[(&str, &str)]); 5] = [
     (
         "Prove",
         &[
+            (
+                "reconcile",
+                "crossfoot reconcile postings.toml --source postings.csv --target postgres://etl@db.example/bank",
+            ),
             ("fingerprint", "crossfoot fingerprint postings.toml --source postings.csv"),
             ("audit", "crossfoot audit export last --key ops.key -o last.pack.tar"),
             ("prove", "crossfoot prove last --record 1483 -o record.proof"),

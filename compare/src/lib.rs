@@ -14,6 +14,7 @@
 mod differences;
 mod entries;
 mod error;
+mod file_target;
 mod join;
 mod pace;
 mod run;
@@ -25,5 +26,6 @@ pub mod text;
 
 pub use differences::DifferenceFile;
 pub use error::CompareError;
+pub use file_target::FileTarget;
 pub use pace::Pace;
 pub use run::{Compare, Workers};

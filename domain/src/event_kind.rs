@@ -42,6 +42,8 @@ crate::named! {
         Exported = "exported",
         /// The proof of one record was made.
         Proved = "proved",
+        /// A load that another program made was compared with its source.
+        LoadCompared = "load-compared",
         /// A job was drilled.
         Drilled = "drilled",
         /// The key that seals messages was replaced.

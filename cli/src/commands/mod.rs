@@ -16,6 +16,7 @@ mod operate;
 mod own_tables;
 mod preview;
 mod prove;
+mod reconcile;
 mod rejects;
 mod report;
 mod rotate_key;
@@ -40,6 +41,7 @@ pub(crate) async fn run(args: Args) -> Result<Done, Failure> {
         Command::Init(init) => init::init(global, &init),
         Command::Check(check) => check::check(global, &check).await,
         Command::Run(run) => Box::pin(run::run(global, &run)).await,
+        Command::Reconcile(args) => Box::pin(reconcile::reconcile(global, &args)).await,
         Command::Fingerprint(fingerprint) => fingerprint::fingerprint(&fingerprint),
         Command::Runs(args) => runs::runs(global, &args).await,
         Command::Trends(args) => trends::trends(global, &args).await,

@@ -297,7 +297,8 @@ pub(crate) async fn conclude(global: &Global, store: &dyn Store, ended: Ended) -
     ending.into()
 }
 
-fn read_declared(path: &Path) -> Result<Declared, Failure> {
+/// Reads declared totals from a file.
+pub(super) fn read_declared(path: &Path) -> Result<Declared, Failure> {
     let wrong =
         |what: String| Failure::usage(format!("cannot read declared totals {}: {what}", path.display()));
     let text = read_small_text(path, TEXT_BYTES_MAX).map_err(|error| wrong(error.to_string()))?;

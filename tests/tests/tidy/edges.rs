@@ -8,7 +8,7 @@ use regex::Regex;
 use crate::tree::{Tree, root};
 
 /// For each package, the packages of the workspace that it may use. ARCHITECTURE.md draws this.
-const ALLOWED: [(&str, &[&str]); 18] = [
+const ALLOWED: [(&str, &[&str]); 19] = [
     ("domain", &[]),
     ("shared/platform", &["domain"]),
     ("shared/format", &["domain"]),
@@ -43,6 +43,7 @@ const ALLOWED: [(&str, &[&str]); 18] = [
             "worker",
         ],
     ),
+    ("compare", &["domain", "platform", "source", "format", "job", "store", "coordinator"]),
     ("console", &["domain", "platform", "job", "store", "coordinator"]),
     (
         "cli",
@@ -62,6 +63,7 @@ const ALLOWED: [(&str, &[&str]); 18] = [
             "coordinator",
             "worker",
             "drill",
+            "compare",
             "console",
         ],
     ),

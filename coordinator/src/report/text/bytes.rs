@@ -1,7 +1,6 @@
 //! Where the source's bytes went, as a balance.
 
 use domain::bytes::{ByteBalance, ByteClass, ByteCounts};
-use domain::report::Report;
 
 use super::style::{Style, Tone};
 use super::table::{Column, Grid, Mark, sentence};
@@ -9,8 +8,8 @@ use crate::report::format::{count, visible};
 use crate::report::verdict::byte_notes;
 
 /// The balance in bytes: of the source in all and, in a job of several record types, of each of them.
-pub(super) fn bytes(report: &Report, style: Style) -> String {
-    let Some(balance) = &report.bytes else { return String::new() };
+#[must_use]
+pub fn bytes_table(balance: &ByteBalance, style: Style) -> String {
     let mut grid = Grid::new(vec![
         Column::left(""),
         Column::left("").shrinks_to(20),

@@ -1,6 +1,6 @@
 //! What encoding the accepted records again came to.
 
-use domain::report::Report;
+use domain::round_trip::DecodeProofReport;
 
 use super::style::Style;
 use super::table::{Column, Grid, sentence};
@@ -8,8 +8,8 @@ use crate::report::format::{count, visible};
 use crate::report::verdict::{FORMS_SHOWN, forms_more};
 
 /// The decode proof: how many records, and which values are in another form than the usual one.
-pub(super) fn decoding(report: &Report, style: Style) -> String {
-    let Some(proof) = &report.decode_proof else { return String::new() };
+#[must_use]
+pub fn decoding_table(proof: &DecodeProofReport, style: Style) -> String {
     let mut out = sentence(style, 2, &proof.sentence());
     let shown = proof.most_frequent(FORMS_SHOWN);
     if shown.is_empty() {

@@ -12,7 +12,9 @@ mod workers;
 #[cfg(test)]
 mod tests;
 
+pub use bytes::bytes_table;
 pub use checks::checks_table;
+pub use decoding::decoding_table;
 pub use findings::findings_table;
 pub use style::Style;
 pub use trends::trends_table;
@@ -39,8 +41,11 @@ pub fn text(report: &Report, style: Style) -> String {
         ("Control totals", levels(report, style)),
         ("Balance", balance(report, style)),
         ("Amounts", amounts(report, style)),
-        ("Bytes", bytes::bytes(report, style)),
-        ("Decoding", decoding::decoding(report, style)),
+        ("Bytes", report.bytes.as_ref().map(|bytes| bytes_table(bytes, style)).unwrap_or_default()),
+        (
+            "Decoding",
+            report.decode_proof.as_ref().map(|proof| decoding_table(proof, style)).unwrap_or_default(),
+        ),
         ("Checks", checks_table(&report.checks, style)),
         ("Workers", workers_table(report, style)),
         ("Rejects", rejects(report, style)),

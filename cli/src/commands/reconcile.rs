@@ -1,0 +1,169 @@
+//! `reconcile`: compares a source with a load that another program made.
+
+use std::path::Path;
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::time::Duration;
+
+use compare::{Compare, CompareError, DifferenceFile, FileTarget, Pace, Workers, text};
+use domain::comparison::{LoadOutcome, LoadReport};
+use domain::event_kind::EventKind;
+use domain::fingerprint::Hash;
+use domain::report::LogHead;
+use domain::words::grouped;
+use job::Job;
+use platform::clock::SystemClock;
+use platform::secret::ServerUrl;
+use postgres::{PostgresSettings, PostgresTarget};
+use serde_json::json;
+use settings::Settings;
+use source::{Location, SourceFile};
+use sqlite::SqliteTarget;
+use store::target::Target;
+
+use super::context::{found_columns, read_job, source_of};
+use super::run::read_declared;
+use crate::args::{Global, Reconcile};
+use crate::outcome::{Done, Failure};
+use crate::output::{remark, style, tell, tell_json};
+use crate::wiring;
+
+/// How often progress is told.
+const TELL_EVERY: Duration = Duration::from_secs(5);
+
+/// Runs `crossfoot reconcile`: reads both sides, reports, and notes the verdict in the evidence log.
+pub(crate) async fn reconcile(global: &Global, args: &Reconcile) -> Result<Done, Failure> {
+    let settings = wiring::settings(global, None)?;
+    let job = read_job(&args.job)?;
+    let source = SourceFile::open(source_of(&job, &args.job, args.source.as_deref())?, job.compression)?;
+    let declared = args.declared.as_deref().map(read_declared).transpose()?;
+    let target = target(&settings, args).await?;
+    let differences = args.differences.as_deref().map(|path| {
+        DifferenceFile::create(path)
+            .map_err(|error| Failure::usage(format!("cannot create {}: {error}", path.display())))
+    });
+    let differences = differences.transpose()?;
+    let store = wiring::store(&settings, true).await?;
+    if job.is_sensitive() {
+        job.masks.give_key(&store.masking_key().await?);
+    }
+    let threads = args.threads.map_or_else(wiring::cores, usize::from);
+    let pace = Arc::new(Pace::new(args.rows_per_second));
+    let telling = tell_progress(global, &pace);
+    let compare = Compare {
+        job: Arc::clone(&job),
+        source,
+        target,
+        declared,
+        workers: Workers { decoders: threads, readers: usize::from(args.readers), comparers: threads },
+        memory: (args.memory as usize) << 20,
+        folder: args.temp_dir.clone().unwrap_or_else(std::env::temp_dir),
+        differences,
+        pace,
+        clock: Arc::new(SystemClock),
+    };
+    let done = Box::pin(compare.run()).await;
+    telling.abort();
+    let mut report = done.map_err(failure)?;
+    let (coordinator, _watcher) = wiring::coordinator_without_broker(&settings, &store);
+    let event = coordinator.entry_of_no_run(EventKind::LoadCompared, &detail(&report, &job)?);
+    let event = store.log(event).await?;
+    report.log_head = Some(LogHead::Named { seq: event.seq, hash: event.hash });
+    let instead =
+        format!("the load is {}; event {} of the evidence log says so", report.outcome.name(), event.seq);
+    if global.json {
+        tell_json(&report, &instead);
+    } else {
+        tell(&text::text(&report, style()), &instead);
+    }
+    Ok(match report.outcome {
+        LoadOutcome::Reconciled => Done::Well,
+        LoadOutcome::NotReconciled => Done::NotReconciled,
+    })
+}
+
+/// The target that the arguments name; without any, the store's own database.
+async fn target(settings: &Settings, args: &Reconcile) -> Result<Arc<dyn Target>, Failure> {
+    let url = args.target.as_ref().unwrap_or(&settings.store.url);
+    if let Some(path) = &args.target_job {
+        let job = read_job(path)?;
+        let location = Location::parse(url.reveal().strip_prefix("file:").unwrap_or(url.reveal()));
+        let source = SourceFile::open(location, job.compression)?;
+        let job = found_columns(&job, &source)?;
+        return Ok(Arc::new(FileTarget::new(job, source)));
+    }
+    if url.is_of(&["postgres://", "postgresql://"]) {
+        let mut of = match args.target {
+            None => wiring::postgres_settings(settings),
+            Some(_) => {
+                PostgresSettings { ca_file: settings.tls.ca_file.clone(), ..PostgresSettings::default() }
+            }
+        };
+        of.url = url.clone();
+        if let Some(file) = &args.target_password_file {
+            of.password_file = Some(file.clone());
+        }
+        return Ok(Arc::new(PostgresTarget::open(of).await.map_err(|error| failure(error.into()))?));
+    }
+    if url.is_of(&["sqlite:"]) {
+        return Ok(Arc::new(SqliteTarget::open(url.reveal()).map_err(|error| failure(error.into()))?));
+    }
+    Err(unknown(url))
+}
+
+fn unknown(url: &ServerUrl) -> Failure {
+    let is_file = Path::new(url.reveal()).is_file();
+    let advice = if is_file { "; a file needs --target-job, the job file that describes it" } else { "" };
+    Failure::usage(format!(
+        "invalid target `{url}`: expected sqlite:PATH, postgres://USER@HOST/DATABASE, or a file with --target-job{advice}"
+    ))
+}
+
+fn failure(error: CompareError) -> Failure {
+    match error {
+        CompareError::Source(error) => error.into(),
+        CompareError::Job(reason) => Failure::usage(reason),
+        error @ CompareError::NoKey { .. } => Failure::usage(error.to_string()),
+        other => Failure::unfinished(platform::causes::chain(&other)),
+    }
+}
+
+/// What the evidence log keeps: who proved what, when, and with which result. It holds no values of records.
+fn detail(report: &LoadReport, job: &Job) -> Result<serde_json::Value, Failure> {
+    let text = crate::output::json(report)?;
+    let failed: Vec<_> = coordinator::verify::reconcile::failed_names(&report.checks);
+    Ok(json!({
+        "job": job.name,
+        "job_digest": job.digest,
+        "outcome": report.outcome,
+        "source": report.source,
+        "records": report.records,
+        "rejected": report.rejected,
+        "fingerprint": report.fingerprint,
+        "target": report.target,
+        "tables": report.tables,
+        "checks": report.counts,
+        "failed": failed,
+        "differences": report.differences,
+        "report_sha256": Hash::of(text.as_bytes()),
+    }))
+}
+
+/// Tells how far it is every few seconds.
+fn tell_progress(global: &Global, pace: &Arc<Pace>) -> tokio::task::JoinHandle<()> {
+    let (pace, is_quiet) = (Arc::clone(pace), global.json);
+    tokio::spawn(async move {
+        loop {
+            tokio::time::sleep(TELL_EVERY).await;
+            if !is_quiet {
+                let of = |count: &std::sync::atomic::AtomicU64| grouped(count.load(Ordering::Relaxed));
+                remark(&format!(
+                    "{} records decoded · {} rows read · {} compared",
+                    of(&pace.records),
+                    of(&pace.rows),
+                    of(&pace.compared)
+                ));
+            }
+        }
+    })
+}
