@@ -104,7 +104,7 @@ def costs(results):
             both = one["undamaged"] + one["damaged"]
             cpu = " + ".join(f"{statistics.median([run[part] for run in both]):.1f}" for part in ("cpu", "server_cpu"))
             out.append(f"| {name} | {seconds([run['seconds'] for run in one['undamaged']])} | "
-                       f"{seconds([run['seconds'] for run in one['struck']])} | {cpu} s | "
+                       f"{seconds([run['seconds'] for run in one['damaged']])} | {cpu} s | "
                        f"{max(run['peak_mb'] for run in both):,} MB |")
     largest = results[-1]
     which = f"All but `{PRODUCT}`" if PRODUCT in largest["tools"] else "These tools"
