@@ -28,6 +28,23 @@ from crossfoot_client import (  # noqa: E402
 CROSSFOOT = os.path.abspath(os.environ.get("CROSSFOOT", HERE.parents[2] / "target/debug/crossfoot"))
 
 
+def drained(console, until="http://"):
+    """Reads what a console says until it is ready; its address becomes a member. Returns the thread that reads on."""
+    console.address = None
+    for line in console.stderr:
+        console.address = console.address or (re.search(r"http://[\d.:]+", line) or [None])[0]
+        if until in line:
+            break
+    assert console.address, "the console printed no address"
+
+    def rest():
+        with console.stderr:
+            console.stderr.read()
+    thread = threading.Thread(target=rest, daemon=True)
+    thread.start()
+    return thread
+
+
 class WithConsole(unittest.TestCase):
     """A console over the demo's store, in which one run is not reconciled."""
 
@@ -40,18 +57,12 @@ class WithConsole(unittest.TestCase):
         cls.demo = subprocess.Popen(
             [CROSSFOOT, "demo", "--console", "--inject", "--records", "2000"], cwd=cls.folder.name, text=True,
             stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, env=cls.environment)
+        cls.addClassCleanup(lambda: cls.drain.join())
         cls.addClassCleanup(cls.demo.wait)
         cls.addClassCleanup(cls.demo.send_signal, signal.SIGTERM)
-        address = None
-        for line in cls.demo.stderr:
-            address = address or (re.search(r"console: (http://\S+)", line) or [None, None])[1]
-            if "the console continues" in line:
-                break
-        # What the console says later must not fill the pipe.
-        threading.Thread(target=cls.demo.stderr.read, daemon=True).start()
-        assert address, "the demo printed no address of a console"
-        cls.address = address
-        cls.client = Client(address)
+        cls.drain = drained(cls.demo, "the console continues")
+        cls.address = cls.demo.address
+        cls.client = Client(cls.address)
 
     def crossfoot(self, *arguments):
         """Runs a command on the demo's store; returns its exit code and what it printed as JSON."""
@@ -159,6 +170,41 @@ class Acting(WithConsole):
         self.assertIn("cancelled", client.cancel(run_id, "again"))
 
 
+class WithToken(WithConsole):
+    """A second console over the same store, which asks for a token."""
+
+    def setUp(self):
+        made = {role: self.crossfoot("token", "add", "--name", f"etl-{role}", "--role", role)[1]
+                for role in ("viewer", "operator")}
+        self.addCleanup(lambda: [self.crossfoot("token", "revoke", one["token_id"]) for one in made.values()])
+        console = subprocess.Popen(
+            [CROSSFOOT, "--store", "sqlite:crossfoot-demo/crossfoot.db", "console", "--require-token", "--listen",
+             "127.0.0.1:0"], cwd=self.folder.name, env=self.environment, text=True, stdout=subprocess.DEVNULL,
+            stderr=subprocess.PIPE)
+        self.addCleanup(drained(console).join)
+        self.addCleanup(console.wait)
+        self.addCleanup(console.terminate)
+        self.clients = {role: Client(console.address, one["token"]) for role, one in made.items()}
+
+    def test_without_a_token_or_with_a_wrong_one_nothing_is_answered(self):
+        for token in (None, "wrong"):
+            with self.assertRaises(ApiError) as raised:
+                Client(self.clients["viewer"].address, token).report(self.first().run_id)
+            self.assertEqual(raised.exception.status, 401)
+
+    def test_a_token_does_what_its_role_may(self):
+        run_id = self.paused()
+        viewer, operator = self.clients["viewer"], self.clients["operator"]
+        self.assertEqual(viewer.session().operator, "etl-viewer")
+        with self.assertRaises(ApiError) as raised:
+            viewer.cancel(run_id)
+        self.assertEqual(raised.exception.status, 403)
+        with self.assertRaises(ApiError):
+            operator.approve(run_id)
+        self.assertIn("cancelled run", operator.cancel(run_id, "not today"))
+        self.assertIn("etl-operator", json.dumps(list(self.client.log(run_id))))
+
+
 class WithOperator(WithConsole):
     """The Airflow operator, with stand-ins for Airflow and for the command that submits."""
 
@@ -196,7 +242,7 @@ class OperatorFails(WithOperator):
         run_id = self.paused()
         operator, failure, command = self.operator("none")
         operator.source, operator.approval = next(self.client.runs(state="awaiting-approval")).source, "raise"
-        with self.assertRaises(failure) as raised:
+        with self.assertLogs("operator"), self.assertRaises(failure) as raised:
             operator.execute({})
         self.assertIn(f"run {run_id} waits for approval", str(raised.exception))
         operator.job_name = "another"
@@ -243,7 +289,8 @@ class Scripted(unittest.TestCase):
 
     def run_of(self, state, outcome, **other):
         return {"run_id": "r", "job": "j", "state": state, "outcome": outcome, "note": None,
-                "source": {"location": "f"}, "opened_at_ms": 0, "ended_at_ms": None, "checks": [], "findings": [], "findings_total": 0, **other}
+                "source": {"location": "f"}, "opened_at_ms": 0, "ended_at_ms": None, "checks": [],
+                "findings": [], "findings_total": 0, **other}
 
     def check(self, verdict):
         return {"kind": "count", "stage": "final", "name": "records", "invariant": None, "expected": "1", "actual": "2",
