@@ -48,18 +48,33 @@ impl SourceFeed {
     }
 }
 
-/// Takes a target's rows of one table.
+/// Which side of a comparison a database is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Side {
+    Source,
+    Target,
+}
+
+/// Takes a database's rows of one table.
 #[derive(Debug)]
-pub(crate) struct TargetFeed {
+pub(crate) struct RowFeed {
+    side: Side,
     plan: Arc<Plan>,
     sorter: Sorter,
     scratch: Vec<u8>,
     pace: Arc<Pace>,
 }
 
-impl TargetFeed {
-    pub(crate) fn new(plan: &Arc<Plan>, folder: &Path, bytes_max: usize, pace: &Arc<Pace>) -> Self {
+impl RowFeed {
+    pub(crate) fn new(
+        side: Side,
+        plan: &Arc<Plan>,
+        folder: &Path,
+        bytes_max: usize,
+        pace: &Arc<Pace>,
+    ) -> Self {
         Self {
+            side,
             plan: Arc::clone(plan),
             sorter: Sorter::new(folder, bytes_max),
             scratch: Vec::new(),
@@ -72,13 +87,16 @@ impl TargetFeed {
     }
 }
 
-impl RowSink for TargetFeed {
+impl RowSink for RowFeed {
     fn row(&mut self, cells: &[Cell<'_>]) -> Result<(), TargetError> {
-        self.pace.one_row();
-        let Self { plan, sorter, scratch, .. } = self;
+        self.pace.one_row(self.side);
+        let Self { plan, sorter, scratch, side, .. } = self;
         Ok(sorter.add(|out| {
             let start = out.len();
-            plan.put_target(out, scratch, cells);
+            match side {
+                Side::Source => plan.put_source_row(out, scratch, cells),
+                Side::Target => plan.put_target(out, scratch, cells),
+            }
             number_of(&out[start..])
         })?)
     }

@@ -141,11 +141,13 @@ fn keep(plan: &Plan, found: &Found<'_>, differences: &mut Sorter) -> Result<(), 
         source: found.source.map(|source| shown(source.row, *at)).unwrap_or_default(),
         target: found.target.map(|target| shown(target.row, *at)).unwrap_or_default(),
     });
+    // A row of a database has neither a number nor an offset.
+    let numbered = found.source.filter(|source| source.record_no > 0);
     let difference = Difference {
         kind: found.kind,
         record: layout.record.clone(),
-        record_no: found.source.map(|source| source.record_no),
-        byte_offset: found.source.map(|source| source.offset),
+        record_no: numbered.map(|source| source.record_no),
+        byte_offset: numbered.map(|source| source.offset),
         key: key.map(|at| (name(at), shown(row, at))).collect(),
         fields: fields.collect(),
     };

@@ -28,4 +28,4 @@ pub use differences::DifferenceFile;
 pub use error::CompareError;
 pub use file_target::FileTarget;
 pub use pace::Pace;
-pub use run::{Compare, Workers};
+pub use run::{Compare, Source, Workers};

@@ -4,13 +4,15 @@ use std::sync::Mutex;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
+use crate::entries::Side;
+
 /// Rows after which the clock is looked at, where reading is bounded.
 const LOOK: u64 = 100;
 
 /// Counts for those who watch, and the bound on rows read from the target.
 #[derive(Debug)]
 pub struct Pace {
-    /// Records of the source that were decoded.
+    /// Records of the source that were decoded, or rows that were read of it.
     pub records: AtomicU64,
     /// Rows of the target that were read.
     pub rows: AtomicU64,
@@ -35,7 +37,11 @@ impl Pace {
 
     /// Counts a row, and waits if rows come faster than they may. The wait is a reader's own thread's: it holds back the
     /// database, which sends no more than is read.
-    pub(crate) fn one_row(&self) {
+    pub(crate) fn one_row(&self, side: Side) {
+        if side == Side::Source {
+            self.records.fetch_add(1, Ordering::Relaxed);
+            return;
+        }
         let rows = self.rows.fetch_add(1, Ordering::Relaxed) + 1;
         let Some(per_second) = self.rows_per_second else { return };
         if !rows.is_multiple_of(LOOK.min(per_second)) {

@@ -24,7 +24,7 @@ use source::SourceFile;
 use store::target::{Prepared, Target, Wanted, WantedColumn};
 
 use crate::differences::DifferenceFile;
-use crate::entries::{SourceFeed, TargetFeed};
+use crate::entries::{RowFeed, Side, SourceFeed};
 use crate::error::CompareError;
 use crate::join::{join, key_names};
 use crate::pace::Pace;
@@ -55,12 +55,20 @@ pub struct Workers {
     pub comparers: usize,
 }
 
+/// Where the records come from.
+pub enum Source {
+    /// A file, described by the job.
+    File(SourceFile),
+    /// A database, whose rows are taken as they are.
+    Tables(Arc<dyn Target>),
+}
+
 /// What is compared, and with what means.
 pub struct Compare {
     /// The job that describes the source and the target's tables.
     pub job: Arc<Job>,
     /// The source.
-    pub source: SourceFile,
+    pub source: Source,
     /// The target.
     pub target: Arc<dyn Target>,
     /// What the sender declared, if not in the job.
@@ -92,31 +100,51 @@ impl Compare {
     /// [`CompareError`] when it could not be finished; a difference is no error.
     pub async fn run(mut self) -> Result<LoadReport, CompareError> {
         let (began, started_at_ms) = (Instant::now(), self.clock.now_ms());
-        self.job = of_source(&self.job, &self.source)?;
+        match &self.source {
+            Source::File(file) => self.job = of_source(&self.job, file)?,
+            Source::Tables(_) => self.job = Arc::new(of_rows(&self.job)),
+        }
         let differences = self.differences.take();
         let this = Arc::new(self);
-        let tables = this.prepared().await?;
-        let before = this.source.identity();
+        let tables = this.prepared(&*this.target, Side::Target).await?;
+        let report = match &this.source {
+            Source::File(file) => this.of_file(file, tables, differences).await?,
+            Source::Tables(source) => this.of_tables(source, tables, differences).await?,
+        };
+        Ok(LoadReport { started_at_ms, elapsed_ms: millis(began.elapsed()), ..report })
+    }
+
+    /// Compares a file with the target.
+    async fn of_file(
+        self: &Arc<Self>,
+        file: &SourceFile,
+        tables: Vec<Prepared>,
+        differences: Option<DifferenceFile>,
+    ) -> Result<LoadReport, CompareError> {
+        let before = file.identity();
         let sha256_before = match &before {
-            Some(_) => Some(tokio::task::block_in_place(|| this.source.sha256(&|| false, &|_| {}))?),
+            Some(_) => Some(tokio::task::block_in_place(|| file.sha256(&|| false, &|_| {}))?),
             None => None,
         };
         let decoding = {
-            let this = Arc::clone(&this);
+            let this = Arc::clone(self);
             tokio::task::spawn_blocking(move || this.decoded())
         };
-        let read = this.read(tables).await;
+        let read = self.read(&self.target, Side::Target, tables).await;
         let decoded = decoding.await.unwrap_or(Err(CompareError::Ended("the thread that decodes")));
         let (mut decoded, (read, readers)) = (decoded?, read?);
-        let changed = before.and_then(|before| this.source.changed_since(&before));
+        let changed = before.and_then(|before| file.changed_since(&before));
+        let by_type = &decoded.ledger.accepted.by_type;
+        let accepted = |record: usize| by_type.get(record).copied().unwrap_or(0);
+        let records = self.job.targets.iter().map(|table| accepted(table.record)).collect();
         let sorters = std::mem::take(&mut decoded.sorters);
-        let joined = tokio::task::block_in_place(|| this.joined(sorters, read, differences))?;
+        let joined = tokio::task::block_in_place(|| self.joined(sorters, read, differences))?;
         let source = SourceEvidence {
             chunks: decoded.split.chunks,
             records: decoded.split.records,
             bytes: decoded.split.bytes,
             bytes_tiled: decoded.bytes_tiled,
-            header_bytes: decoded.split.header_bytes + this.job.format.outside.footer_bytes as u64,
+            header_bytes: decoded.split.header_bytes + self.job.format.outside.footer_bytes as u64,
             first_gap: decoded.first_gap,
             sha256_before,
             sha256_split: decoded.split.sha256,
@@ -126,13 +154,37 @@ impl Compare {
         };
         let mut workers = decoded.workers.clone();
         workers.extend(readers);
-        workers.extend(joined.workers.iter().cloned());
-        let report = this.report(&decoded, &source, joined, workers);
-        Ok(LoadReport {
-            started_at_ms,
-            elapsed_ms: u64::try_from(began.elapsed().as_millis()).unwrap_or(u64::MAX),
-            ..report
-        })
+        let summary = SourceSummary {
+            location: file.location().to_string(),
+            bytes: source.bytes_on_disk,
+            sha256: Some(source.sha256_split),
+            chunks: source.chunks,
+        };
+        Ok(self.report(Some((&decoded, &source)), summary, records, joined, workers))
+    }
+
+    /// Compares the tables of a database with the target.
+    async fn of_tables(
+        self: &Arc<Self>,
+        source: &Arc<dyn Target>,
+        tables: Vec<Prepared>,
+        differences: Option<DifferenceFile>,
+    ) -> Result<LoadReport, CompareError> {
+        let from = self.prepared(&**source, Side::Source).await?;
+        let (of_source, of_target) = tokio::join!(
+            self.read(source, Side::Source, from),
+            self.read(&self.target, Side::Target, tables)
+        );
+        let ((of_source, mut workers), (of_target, readers)) = (of_source?, of_target?);
+        workers.iter_mut().for_each(|worker| worker.name = format!("source {}", worker.name));
+        workers.extend(readers);
+        let records = of_source.iter().map(|read| read.rows).collect();
+        let sorters = of_source.into_iter().map(|read| read.sorters).collect();
+        let joined = tokio::task::block_in_place(|| self.joined(sorters, of_target, differences))?;
+        let from = source.summary();
+        let location = format!("{} ({}; {})", from.location, from.kind, from.snapshot);
+        let summary = SourceSummary { location, bytes: 0, sha256: None, chunks: 0 };
+        Ok(self.report(None, summary, records, joined, workers))
     }
 
     fn plans(&self) -> impl Iterator<Item = (&TargetTable, Arc<Plan>)> {
@@ -145,7 +197,7 @@ impl Compare {
         (self.memory / sorters).max(SORTER_MIN)
     }
 
-    async fn prepared(&self) -> Result<Vec<Prepared>, CompareError> {
+    async fn prepared(&self, of: &dyn Target, side: Side) -> Result<Vec<Prepared>, CompareError> {
         if self.job.targets.is_empty() {
             return Err(CompareError::Job(
                 "the job has no record type whose records a target could hold".into(),
@@ -153,16 +205,17 @@ impl Compare {
         }
         let mut all = Vec::new();
         for table in &self.job.targets {
-            let columns = table.plan.fields.iter().zip(&table.columns).map(|(field, name)| WantedColumn {
+            let (relation, filter, names) = match side {
+                Side::Source => (&table.from.relation, &table.from.filter, &table.from.columns),
+                Side::Target => (&table.relation, &table.filter, &table.columns),
+            };
+            let columns = table.plan.fields.iter().zip(names).map(|(field, name)| WantedColumn {
                 name: name.clone(),
                 ty: table.plan.layout.fields[field.at].ty,
             });
-            let wanted = Wanted {
-                relation: table.relation.clone(),
-                filter: table.filter.clone(),
-                columns: columns.collect(),
-            };
-            all.push(self.target.prepare(wanted).await?);
+            let wanted =
+                Wanted { relation: relation.clone(), filter: filter.clone(), columns: columns.collect() };
+            all.push(of.prepare(wanted).await?);
         }
         Ok(all)
     }
@@ -174,12 +227,15 @@ impl Compare {
         for declared in [self.job.declared.as_ref(), self.declared.as_ref()].into_iter().flatten() {
             given.values.extend(declared.values.clone());
         }
-        decode(&self.job, &self.source, self.workers.decoders.max(1), &given, &self.pace, &feeds)
+        let Source::File(file) = &self.source else { return Err(CompareError::Ended("the source")) };
+        decode(&self.job, file, self.workers.decoders.max(1), &given, &self.pace, &feeds)
     }
 
-    /// Has the target read by several connections, part by part.
+    /// Has a database read by several connections, part by part.
     async fn read(
         self: &Arc<Self>,
+        of: &Arc<dyn Target>,
+        side: Side,
         tables: Vec<Prepared>,
     ) -> Result<(Vec<Read>, Vec<LoadWorker>), CompareError> {
         let tables = Arc::new(tables);
@@ -188,17 +244,20 @@ impl Compare {
             .enumerate()
             .flat_map(|(table, of)| (0..of.parts.len()).map(move |part| (table, part)))
             .collect();
-        let readers = self.workers.readers.clamp(1, parts.len().max(1));
+        let readers = self.workers.readers.min(of.readers_max()).clamp(1, parts.len().max(1));
         let queue = Arc::new(Mutex::new(parts.into_iter()));
         let mut reading = tokio::task::JoinSet::new();
         for at in 0..readers {
-            let (this, tables, queue) = (Arc::clone(self), Arc::clone(&tables), Arc::clone(&queue));
+            let (this, of, tables, queue) =
+                (Arc::clone(self), Arc::clone(of), Arc::clone(&tables), Arc::clone(&queue));
             reading.spawn(async move {
                 let mut feeds: Vec<_> = this
                     .plans()
-                    .map(|(_, plan)| (TargetFeed::new(&plan, &this.folder, this.share(), &this.pace), 0_u64))
+                    .map(|(_, plan)| {
+                        (RowFeed::new(side, &plan, &this.folder, this.share(), &this.pace), 0_u64)
+                    })
                     .collect();
-                let mut reader = this.target.reader().await?;
+                let mut reader = of.reader().await?;
                 let mut worker = LoadWorker {
                     name: format!("reader {}", at + 1),
                     parts: 0,
@@ -372,26 +431,30 @@ impl Compare {
 
     fn report(
         &self,
-        decoded: &Decoded,
-        source: &SourceEvidence,
+        of_file: Option<(&Decoded, &SourceEvidence)>,
+        summary: SourceSummary,
+        records: Vec<u64>,
         joined: Joined,
-        workers: Vec<LoadWorker>,
+        mut workers: Vec<LoadWorker>,
     ) -> LoadReport {
         let job = &self.job;
+        workers.extend(joined.workers);
+        let of_all: u64 = records.iter().sum();
         let types: Vec<_> = job
             .targets
             .iter()
             .zip(joined.pairings)
-            .map(|(table, (pairing, read))| TypeComparison {
+            .zip(records)
+            .map(|((table, (pairing, read)), accepted)| TypeComparison {
                 plan: table.plan.clone(),
                 pairing,
-                accepted: decoded.ledger.accepted.by_type.get(table.record).copied().unwrap_or(0),
+                accepted,
                 read,
             })
             .collect();
         let (names, amounts) = (job.types(), job.amount_names());
         let filler_any: Vec<_> = job.records.iter().map(|record| record.filler_any).collect();
-        let level = SourceLevel {
+        let level = of_file.map(|(decoded, source)| SourceLevel {
             types: &names,
             amount_names: &amounts,
             layout: job.layout_digest(),
@@ -403,15 +466,16 @@ impl Compare {
             went_through: true,
             declared: self.declared.as_ref().or(job.declared.as_ref()),
             reject_limit: job.reject_limit,
-        };
+        });
         let evidence = LoadEvidence {
             source: level,
-            footing: decoded.footing.as_ref(),
-            rules: rules(job, &decoded.rules),
+            footing: of_file.and_then(|(decoded, _)| decoded.footing.as_ref()),
+            rules: of_file.map(|(decoded, _)| rules(job, &decoded.rules)).unwrap_or_default(),
             types: &types,
         };
         let mut checks = reconcile_load(&evidence, self.clock.now_ms());
-        checks.extend(not_compared(job, &decoded.ledger.accepted.by_type, self.clock.now_ms()));
+        let by_type = of_file.map(|(decoded, _)| &decoded.ledger.accepted.by_type[..]).unwrap_or_default();
+        checks.extend(not_compared(job, by_type, self.clock.now_ms()));
         let failed = checks.iter().any(|check| check.verdict == Verdict::Fail);
         let counts = CheckCounts::of(&checks);
         LoadReport {
@@ -422,28 +486,35 @@ impl Compare {
             outcome: if failed { LoadOutcome::NotReconciled } else { LoadOutcome::Reconciled },
             started_at_ms: 0,
             elapsed_ms: 0,
-            source: SourceSummary {
-                location: self.source.location().to_string(),
-                bytes: source.bytes_on_disk,
-                sha256: Some(source.sha256_split),
-                chunks: source.chunks,
-            },
-            records: source.records,
-            rejected: decoded.ledger.rejected,
-            fingerprint: decoded.ledger.accepted.fingerprint(),
+            source: summary,
+            records: of_file.map_or(of_all, |(_, source)| source.records),
+            rejected: of_file.map_or(0, |(decoded, _)| decoded.ledger.rejected),
+            fingerprint: of_file.and_then(|(decoded, _)| decoded.ledger.accepted.fingerprint()),
             target: self.target.summary(),
             checks,
             counts,
             tables: job.targets.iter().zip(&types).map(|(table, of)| compared(table, of)).collect(),
-            rejects: decoded.rejects.clone(),
-            bytes: decoded.bytes.balance(&names, source.bytes_tiled, source.header_bytes).ok(),
-            decode_proof: Some(decode_proof(job, decoded)),
+            rejects: of_file.map(|(decoded, _)| decoded.rejects.clone()).unwrap_or_default(),
+            bytes: of_file.and_then(|(decoded, source)| {
+                decoded.bytes.balance(&names, source.bytes_tiled, source.header_bytes).ok()
+            }),
+            decode_proof: of_file.map(|(decoded, _)| decode_proof(job, decoded)),
             workers,
             differences: joined.differences,
             first_differences: joined.first,
             log_head: None,
         }
     }
+}
+
+/// The job for a source that is a database: its rows have no order, so that none replaces another.
+fn of_rows(job: &Job) -> Job {
+    let mut job = job.clone();
+    for table in &mut job.targets {
+        let layout = Arc::make_mut(&mut table.plan.layout);
+        layout.mode = domain::layout::Mode::Append;
+    }
+    job
 }
 
 /// Says of record types without a target that nothing was compared of them.

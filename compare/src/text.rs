@@ -25,7 +25,7 @@ pub fn text(report: &LoadReport, style: Style) -> String {
         ),
         ("Checks", checks_table(&report.checks, Style { lists_passed: true, ..style })),
         ("Workers", workers(report, style)),
-        ("Rejects", rejects(report, style)),
+        ("Rejects", if report.bytes.is_some() { rejects(report, style) } else { String::new() }),
         ("Differences", differences(report, style)),
     ];
     for (title, body) in sections {

@@ -13,14 +13,21 @@ pub(crate) struct Reconcile {
     /// Source file, or `-` for standard input [default: `path` in the job file]
     #[arg(long, value_name = "FILE")]
     pub(crate) source: Option<String>,
-    /// Where the load is: sqlite:PATH, postgres://USER@HOST/DATABASE, or a file with --target-job [default: the store]
+    /// Read a database instead of a source file: sqlite:PATH, postgres:// or mysql://
+    #[arg(long, value_name = "URL", conflicts_with = "source")]
+    pub(crate) from: Option<ServerUrl>,
+    /// File whose first line is the password for the database of --from
+    #[arg(long, value_name = "FILE", requires = "from")]
+    pub(crate) from_password_file: Option<PathBuf>,
+    /// Where the load is: sqlite:PATH, postgres://USER@HOST/DATABASE, mysql://USER@HOST/DATABASE, or a file with
+    /// --target-job [default: `url` under [target] in the job file, else the store]
     #[arg(long, value_name = "URL")]
     pub(crate) target: Option<ServerUrl>,
     /// Job file that describes the target, if the target is a file
     #[arg(long, value_name = "JOB", requires = "target")]
     pub(crate) target_job: Option<PathBuf>,
     /// File whose first line is the password for the target's database
-    #[arg(long, value_name = "FILE", requires = "target")]
+    #[arg(long, value_name = "FILE")]
     pub(crate) target_password_file: Option<PathBuf>,
     /// Declared totals to compare with: output of `fingerprint`, or JSON written by the sender
     #[arg(long, value_name = "FILE")]

@@ -1,17 +1,18 @@
 //! `reconcile`: compares a source with a load that another program made.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
-use compare::{Compare, CompareError, DifferenceFile, FileTarget, Pace, Workers, text};
+use compare::{Compare, CompareError, DifferenceFile, FileTarget, Pace, Source, Workers, text};
 use domain::comparison::{LoadOutcome, LoadReport};
 use domain::event_kind::EventKind;
 use domain::fingerprint::Hash;
 use domain::report::LogHead;
 use domain::words::grouped;
 use job::Job;
+use mysql::MysqlTarget;
 use platform::clock::SystemClock;
 use platform::secret::ServerUrl;
 use postgres::{PostgresSettings, PostgresTarget};
@@ -35,9 +36,15 @@ const TELL_EVERY: Duration = Duration::from_secs(5);
 pub(crate) async fn reconcile(global: &Global, args: &Reconcile) -> Result<Done, Failure> {
     let settings = wiring::settings(global, None)?;
     let job = read_job(&args.job)?;
-    let source = SourceFile::open(source_of(&job, &args.job, args.source.as_deref())?, job.compression)?;
+    let source = match &args.from {
+        Some(url) => Source::Tables(database(&settings, url, args.from_password_file.as_ref(), None).await?),
+        None => {
+            let location = source_of(&job, &args.job, args.source.as_deref())?;
+            Source::File(SourceFile::open(location, job.compression)?)
+        }
+    };
     let declared = args.declared.as_deref().map(read_declared).transpose()?;
-    let target = target(&settings, args).await?;
+    let target = target(&settings, &job, args).await?;
     let differences = args.differences.as_deref().map(|path| {
         DifferenceFile::create(path)
             .map_err(|error| Failure::usage(format!("cannot create {}: {error}", path.display())))
@@ -82,9 +89,11 @@ pub(crate) async fn reconcile(global: &Global, args: &Reconcile) -> Result<Done,
     })
 }
 
-/// The target that the arguments name; without any, the store's own database.
-async fn target(settings: &Settings, args: &Reconcile) -> Result<Arc<dyn Target>, Failure> {
-    let url = args.target.as_ref().unwrap_or(&settings.store.url);
+/// The target that the arguments name, or else the job; without any, the store's own database.
+async fn target(settings: &Settings, job: &Job, args: &Reconcile) -> Result<Arc<dyn Target>, Failure> {
+    let of_job = job.target_url.as_ref().map(|url| ServerUrl::from(url.as_str()));
+    let given = args.target.as_ref().or(of_job.as_ref());
+    let url = given.unwrap_or(&settings.store.url);
     if let Some(path) = &args.target_job {
         let job = read_job(path)?;
         let location = Location::parse(url.reveal().strip_prefix("file:").unwrap_or(url.reveal()));
@@ -92,31 +101,41 @@ async fn target(settings: &Settings, args: &Reconcile) -> Result<Arc<dyn Target>
         let job = found_columns(&job, &source)?;
         return Ok(Arc::new(FileTarget::new(job, source)));
     }
+    // The store's own user and password are of the store alone.
+    let store = given.is_none().then(|| wiring::postgres_settings(settings));
+    database(settings, url, args.target_password_file.as_ref(), store).await
+}
+
+/// A database that is only read.
+async fn database(
+    settings: &Settings,
+    url: &ServerUrl,
+    password_file: Option<&PathBuf>,
+    store: Option<PostgresSettings>,
+) -> Result<Arc<dyn Target>, Failure> {
     if url.is_of(&["postgres://", "postgresql://"]) {
-        let mut of = match args.target {
-            None => wiring::postgres_settings(settings),
-            Some(_) => {
-                PostgresSettings { ca_file: settings.tls.ca_file.clone(), ..PostgresSettings::default() }
-            }
-        };
-        of.url = url.clone();
-        if let Some(file) = &args.target_password_file {
-            of.password_file = Some(file.clone());
-        }
+        let of = store.unwrap_or_else(|| PostgresSettings {
+            ca_file: settings.tls.ca_file.clone(),
+            password_file: password_file.cloned(),
+            url: url.clone(),
+            ..PostgresSettings::default()
+        });
         return Ok(Arc::new(PostgresTarget::open(of).await.map_err(|error| failure(error.into()))?));
+    }
+    if url.is_of(&["mysql://", "mariadb://"]) {
+        let opened =
+            MysqlTarget::open(url, password_file.map(PathBuf::as_path), settings.tls.ca_file.as_deref());
+        return Ok(Arc::new(opened.await.map_err(|error| failure(error.into()))?));
     }
     if url.is_of(&["sqlite:"]) {
         return Ok(Arc::new(SqliteTarget::open(url.reveal()).map_err(|error| failure(error.into()))?));
     }
-    Err(unknown(url))
-}
-
-fn unknown(url: &ServerUrl) -> Failure {
     let is_file = Path::new(url.reveal()).is_file();
     let advice = if is_file { "; a file needs --target-job, the job file that describes it" } else { "" };
-    Failure::usage(format!(
-        "invalid target `{url}`: expected sqlite:PATH, postgres://USER@HOST/DATABASE, or a file with --target-job{advice}"
-    ))
+    Err(Failure::usage(format!(
+        "invalid target `{url}`: expected sqlite:PATH, postgres://USER@HOST/DATABASE, mysql://USER@HOST/DATABASE, or a \
+         file with --target-job{advice}"
+    )))
 }
 
 fn failure(error: CompareError) -> Failure {

@@ -24,8 +24,9 @@ pub struct TypeComparison {
 /// All that is known once both sides are brought together.
 #[derive(Debug)]
 pub struct LoadEvidence<'a> {
-    /// What was seen of the source, and what it was decoded to.
-    pub source: SourceLevel<'a>,
+    /// What was seen of the source, and what it was decoded to; `None` if the source is a database, whose rows are taken
+    /// as they are.
+    pub source: Option<SourceLevel<'a>>,
     /// What came of the totals that the source's own records declare.
     pub footing: Option<&'a Result<Outcome, FootingError>>,
     /// The outcome of each rule, in the job's order; `None`: a rule about many records, which is not evaluated here.
@@ -37,7 +38,10 @@ pub struct LoadEvidence<'a> {
 /// The checks of a load that another program made.
 #[must_use]
 pub fn reconcile_load(evidence: &LoadEvidence<'_>, at_ms: i64) -> Vec<CheckResult> {
-    let mut checks = source_level_checks(&evidence.source, evidence.footing, at_ms);
+    let mut checks = match &evidence.source {
+        Some(source) => source_level_checks(source, evidence.footing, at_ms),
+        None => Vec::new(),
+    };
     for (rule, is_evaluated) in &evidence.rules {
         let mut result = crate::reconcile::rule_check(rule, at_ms);
         if !is_evaluated {
@@ -48,6 +52,13 @@ pub fn reconcile_load(evidence: &LoadEvidence<'_>, at_ms: i64) -> Vec<CheckResul
                 format!("{}: a rule about many records is evaluated when Crossfoot loads them", rule.demands);
         }
         checks.push(result);
+    }
+    let held: u64 = evidence.types.iter().map(|of| of.accepted).sum();
+    if evidence.source.is_none() && held == 0 {
+        let subject = Subject::new(Stage::Source, Invariant::RecordsAccounted, "the source holds records");
+        let mut empty = check::count(subject, 1, 0, "no row of the source was read", at_ms);
+        empty.expected = "at least 1".into();
+        checks.push(empty);
     }
     for of_type in evidence.types {
         target_checks(of_type, at_ms, &mut checks);
@@ -70,7 +81,7 @@ fn target_checks(of_type: &TypeComparison, at_ms: i64, checks: &mut Vec<CheckRes
         "records compared",
         *accepted,
         pairing.records,
-        "records that the decoders accepted = records that were brought together with rows".into(),
+        "records that were accepted from the source = records that were brought together with rows".into(),
     );
     count(
         "rows compared",

@@ -114,6 +114,13 @@ impl Plan {
         self.put(out, scratch);
     }
 
+    /// Appends a row of a source that is a database, whose cells are those of the compared fields in order. It has neither
+    /// a number nor a place in a file: both are 0.
+    pub fn put_source_row(&self, out: &mut Vec<u8>, scratch: &mut Vec<u8>, cells: &[Cell<'_>]) {
+        self.put_target(out, scratch, cells);
+        out.extend_from_slice(&[0; 16]);
+    }
+
     /// Appends an entry with these compared fields.
     fn put(&self, out: &mut Vec<u8>, own: &[u8]) {
         let start = out.len();

@@ -47,7 +47,7 @@ pub struct Difference {
     pub kind: DifferenceKind,
     /// The record type.
     pub record: String,
-    /// The record's number in the source, from 1; absent for a row without a record.
+    /// The record's number in the source, from 1; absent for a row without a record, and if the source is a database.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub record_no: Option<u64>,
     /// Where the record begins in the source's content (after decompression), in bytes.
@@ -200,7 +200,7 @@ pub struct LoadReport {
     pub elapsed_ms: u64,
     /// The source as it was read.
     pub source: SourceSummary,
-    /// Records in the source, accepted and rejected.
+    /// Records in the source, accepted and rejected; rows, if the source is a database.
     pub records: u64,
     /// Records that do not match the job file. They are compared with nothing.
     pub rejected: u64,

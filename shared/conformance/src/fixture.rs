@@ -431,7 +431,6 @@ fn permit(run_id: RunId, layout: &Layout, found: &[Found]) -> Permit {
         footing: None,
         rules: Vec::new(),
         keys: Vec::new(),
-        targets: Vec::new(),
         reject_limit: RejectLimit::PerMillion(1_000_000),
         rules_differing: 0,
         loaded_before: Vec::new(),

@@ -61,9 +61,10 @@ pub(super) struct JobFile {
     pub(super) rule: Vec<RuleSection>,
     /// The table into which another program loaded the records of a type, for `crossfoot reconcile`. Without any
     /// `[[target]]` the final tables of all details are compared, column by column.
-    #[serde(default)]
-    #[schemars(with = "Vec<TargetSection>")]
-    pub(super) target: Vec<Spanned<TargetSection>>,
+    /// A job of one record type may write `[target]`.
+    #[serde(default, deserialize_with = "target::one_or_many")]
+    #[schemars(schema_with = "target::schema_of_both")]
+    pub(super) target: Vec<TargetSection>,
     /// How many rejects a run may have.
     #[serde(default)]
     pub(super) limits: LimitsSection,

@@ -78,6 +78,8 @@ pub struct Job {
     pub trends: TrendRules,
     /// The tables of a load that another program made: what `crossfoot reconcile` compares with.
     pub targets: Vec<target::TargetTable>,
+    /// Where that load is, unless the command line says so.
+    pub target_url: Option<String>,
     /// How many rejects are allowed.
     pub reject_limit: RejectLimit,
     /// What the job requires of the people who decide about its runs.

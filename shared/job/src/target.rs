@@ -27,6 +27,19 @@ pub struct TargetTable {
     pub filter: Option<String>,
     /// The columns that hold the compared fields, in their order.
     pub columns: Vec<String>,
+    /// Where the source's rows are, if the source is a database as well.
+    pub from: FromTable,
+}
+
+/// Where the rows of a source are that is a database.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct FromTable {
+    /// Where the rows are.
+    pub relation: Relation,
+    /// The condition that rows meet, in the database's own SQL.
+    pub filter: Option<String>,
+    /// The columns that hold the compared fields, in their order.
+    pub columns: Vec<String>,
 }
 
 impl TargetTable {
@@ -46,7 +59,12 @@ impl TargetTable {
             plan: Plan { layout: layout.clone(), fields: fields.collect(), extra: ExtraRows::Refused },
             relation: Relation::Table(layout.final_table.name.clone()),
             filter: None,
-            columns: own.map(|at| layout.column(at).to_owned()).collect(),
+            columns: own.clone().map(|at| layout.column(at).to_owned()).collect(),
+            from: FromTable {
+                relation: Relation::Table(layout.final_table.name.clone()),
+                filter: None,
+                columns: own.map(|at| layout.fields[at].name.clone()).collect(),
+            },
         }
     }
 
@@ -60,9 +78,17 @@ impl TargetTable {
     /// What is read, for people: a table's name, or that it is a query.
     #[must_use]
     pub fn shown(&self) -> String {
-        match &self.relation {
-            Relation::Table(name) => name.to_string(),
-            Relation::Query(_) => "a query".into(),
+        self.relation.shown()
+    }
+}
+
+impl Relation {
+    /// What is read, for people: a table's name, or that it is a query.
+    #[must_use]
+    pub fn shown(&self) -> String {
+        match self {
+            Self::Table(name) => name.to_string(),
+            Self::Query(_) => "a query".into(),
         }
     }
 }

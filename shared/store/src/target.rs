@@ -78,6 +78,11 @@ pub trait Target: Send + Sync {
     /// [`TargetError::Unreadable`] when it is not there, or may not be read.
     async fn prepare(&self, wanted: Wanted) -> Result<Prepared, TargetError>;
 
+    /// How many connections may read at the same time, all of them as of one moment.
+    fn readers_max(&self) -> usize {
+        usize::MAX
+    }
+
     /// A connection of its own that sees what the others see.
     ///
     /// # Errors

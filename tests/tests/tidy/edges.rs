@@ -8,7 +8,7 @@ use regex::Regex;
 use crate::tree::{Tree, root};
 
 /// For each package, the packages of the workspace that it may use. ARCHITECTURE.md draws this.
-const ALLOWED: [(&str, &[&str]); 19] = [
+const ALLOWED: [(&str, &[&str]); 20] = [
     ("domain", &[]),
     ("shared/platform", &["domain"]),
     ("shared/format", &["domain"]),
@@ -19,6 +19,7 @@ const ALLOWED: [(&str, &[&str]); 19] = [
     ("shared/store", &["domain", "platform", "job", "wire"]),
     ("shared/sqlite", &["domain", "platform", "job", "wire", "store"]),
     ("shared/postgres", &["domain", "platform", "job", "wire", "store"]),
+    ("shared/mysql", &["domain", "platform", "store"]),
     ("shared/conformance", &["domain", "job", "wire", "store"]),
     ("shared/post", &["domain", "platform", "wire", "broker", "store"]),
     ("shared/settings", &["domain", "platform", "wire"]),
@@ -59,6 +60,7 @@ const ALLOWED: [(&str, &[&str]); 19] = [
             "post",
             "sqlite",
             "postgres",
+            "mysql",
             "settings",
             "coordinator",
             "worker",

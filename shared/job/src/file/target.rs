@@ -1,10 +1,46 @@
 //! `[[target]]`: the table of a load that another program made.
 
 use std::collections::BTreeMap;
+use std::fmt;
 
-use schemars::JsonSchema;
-use serde::Deserialize;
+use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
+use serde::de::value::MapAccessDeserializer;
+use serde::de::{MapAccess, SeqAccess, Visitor};
+use serde::{Deserialize, Deserializer};
 use toml::Spanned;
+
+/// One `[target]`, or several `[[target]]`.
+pub(crate) fn one_or_many<'de, D: Deserializer<'de>>(of: D) -> Result<Vec<TargetSection>, D::Error> {
+    struct OneOrMany;
+
+    impl<'de> Visitor<'de> for OneOrMany {
+        type Value = Vec<TargetSection>;
+
+        fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+            f.write_str("a table `[target]`, or several `[[target]]`")
+        }
+
+        fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<Self::Value, A::Error> {
+            Ok(vec![TargetSection::deserialize(MapAccessDeserializer::new(map))?])
+        }
+
+        fn visit_seq<A: SeqAccess<'de>>(self, mut all: A) -> Result<Self::Value, A::Error> {
+            let mut sections = Vec::new();
+            while let Some(section) = all.next_element()? {
+                sections.push(section);
+            }
+            Ok(sections)
+        }
+    }
+
+    of.deserialize_any(OneOrMany)
+}
+
+/// One table, or an array of them.
+pub(crate) fn schema_of_both(generator: &mut SchemaGenerator) -> Schema {
+    let one = generator.subschema_for::<TargetSection>();
+    json_schema!({ "anyOf": [one, { "type": "array", "items": one }] })
+}
 
 /// The table into which another program loaded the records of a type, for `crossfoot reconcile`. Without any `[[target]]`
 /// the final tables of all details are compared, column by column.
@@ -15,6 +51,12 @@ pub(crate) struct TargetSection {
     #[serde(default)]
     #[schemars(with = "String", extend("examples" = ["transaction"]))]
     pub(crate) record: Option<Spanned<String>>,
+    /// Where the load is, unless `--target` says so: `sqlite:PATH` or `postgres://USER@HOST/DATABASE` or
+    /// `mysql://USER@HOST/DATABASE`. A password does not belong here: pass `--target-password-file`. Several targets are in
+    /// one database.
+    #[serde(default)]
+    #[schemars(with = "String", extend("examples" = ["postgres://auditor@db.example/bank"]))]
+    pub(crate) url: Option<Spanned<String>>,
     /// The table or view that is read, with its schema if it needs one. The default is the record type's `final`.
     #[serde(default)]
     #[schemars(with = "String", extend("examples" = ["bank.ledger"]))]
@@ -70,4 +112,21 @@ pub(crate) struct TargetSection {
         extend("default" = "refused", "enum" = ["refused", "allowed"], "examples" = ["allowed"])
     )]
     pub(crate) extra: Option<Spanned<String>>,
+    /// With `--from`, which reads a database instead of a source file: the table that is the source. The default is the
+    /// target's `table`.
+    #[serde(default)]
+    #[schemars(with = "String", extend("examples" = ["core.ledger"]))]
+    pub(crate) from_table: Option<Spanned<String>>,
+    /// With `--from`: a query that is the source, in the SQL of its database.
+    #[serde(default)]
+    #[schemars(with = "String", extend("examples" = ["SELECT * FROM ledger WHERE branch = 7"]))]
+    pub(crate) from_query: Option<Spanned<String>>,
+    /// With `--from`: the condition that the source's rows must meet, in the SQL of its database.
+    #[serde(default)]
+    #[schemars(with = "String", extend("examples" = ["booked_on = '2026-11-27'"]))]
+    pub(crate) from_filter: Option<Spanned<String>>,
+    /// With `--from`: the columns of the source by the fields that they hold, where they are not called as the fields.
+    #[serde(default)]
+    #[schemars(with = "BTreeMap<String, String>", extend("examples" = [{ "account": "ACCOUNT_NUMBER" }]))]
+    pub(crate) from_columns: BTreeMap<String, Spanned<String>>,
 }

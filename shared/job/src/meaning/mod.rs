@@ -129,7 +129,7 @@ fn understand(raw: JobFile, text: &str) -> Checked<Job> {
     let footing = sequence::numbered(footing, &raw.sequence, &records)?;
     sensitive::numbers(footing.as_deref(), &records)?;
     let trends = trends::trends(raw.trends.as_ref(), &records)?;
-    let targets = targets::targets(&raw.target, &records)?;
+    let (targets, target_url) = targets::targets(&raw.target, &records)?;
     let reject_limit = reject_limit(raw.limits.rejects.as_ref())?;
     let mut job = Job {
         name: name.clone(),
@@ -148,6 +148,7 @@ fn understand(raw: JobFile, text: &str) -> Checked<Job> {
         rules,
         trends,
         targets,
+        target_url,
         reject_limit,
         approval: Approval { four_eyes: raw.approval.four_eyes, require_reason: raw.approval.require_reason },
     };

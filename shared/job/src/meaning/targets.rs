@@ -3,7 +3,6 @@
 use std::ops::Range;
 
 use domain::comparison::{Equality, EqualitySet, ExtraRows};
-use domain::table::column_name;
 use toml::Spanned;
 
 use super::{Checked, fault, fault_advised, tables};
@@ -11,29 +10,54 @@ use crate::RecordType;
 use crate::file::TargetSection;
 use crate::target::{Relation, TargetTable};
 
-/// The tables that the job's records are compared with.
+/// The tables that the job's records are compared with, and where they are, if the job says so.
 pub(super) fn targets(
-    sections: &[Spanned<TargetSection>],
+    sections: &[TargetSection],
     records: &[RecordType],
-) -> Checked<Vec<TargetTable>> {
+) -> Checked<(Vec<TargetTable>, Option<String>)> {
     if sections.is_empty() {
-        return Ok(TargetTable::of_details(records));
+        return Ok((TargetTable::of_details(records), None));
     }
-    let mut all: Vec<TargetTable> = Vec::new();
+    let (mut all, mut url): (Vec<TargetTable>, Option<String>) = (Vec::new(), None);
     for section in sections {
         let table = target(section, records)?;
         if all.iter().any(|other| other.record == table.record) {
             let name = &records[table.record].layout.record;
-            return fault(section.span(), format!("record type `{name}` has two targets"));
+            return fault(span_of(section), format!("record type `{name}` has two targets"));
         }
         all.push(table);
+        if let Some(given) = &section.url {
+            let text = given.get_ref();
+            if url.as_ref().is_some_and(|other| other != text) {
+                return fault(given.span(), "all targets of a job are in one database");
+            }
+            let user = text
+                .split_once("://")
+                .and_then(|(_, rest)| rest.split_once('@'))
+                .map_or("", |(user, _)| user);
+            if user.contains(':') || text.contains("password=") {
+                let message = "a password does not belong into a job file, which is kept with each run";
+                return fault_advised(given.span(), message, "pass `--target-password-file FILE`");
+            }
+            url = Some(text.clone());
+        }
     }
     all.sort_by_key(|table| table.record);
-    Ok(all)
+    Ok((all, url))
 }
 
-fn target(section: &Spanned<TargetSection>, records: &[RecordType]) -> Checked<TargetTable> {
-    let (span, section) = (section.span(), section.get_ref());
+/// A place in the section: that of its first key.
+fn span_of(section: &TargetSection) -> Range<usize> {
+    let texts =
+        [&section.record, &section.url, &section.table, &section.query, &section.filter, &section.extra];
+    let mut spans: Vec<_> = texts.into_iter().flatten().map(Spanned::span).collect();
+    spans.extend(section.key.as_ref().map(Spanned::span));
+    spans.extend(section.equal.first().map(Spanned::span));
+    spans.extend(section.leave_out.first().map(Spanned::span));
+    spans.into_iter().min_by_key(|span| span.start).unwrap_or_default()
+}
+
+fn target(section: &TargetSection, records: &[RecordType]) -> Checked<TargetTable> {
     let place = match (&section.record, records) {
         (Some(name), _) => {
             let at = records.iter().position(|record| record.layout.record == *name.get_ref());
@@ -44,21 +68,20 @@ fn target(section: &Spanned<TargetSection>, records: &[RecordType]) -> Checked<T
         }
         (None, [_]) => 0,
         (None, _) => {
-            return fault_advised(
-                span,
-                "a job with several record types must say which one a target holds",
-                "add `record = \"NAME\"`",
-            );
+            let message = "a job with several record types must say which one a target holds";
+            return fault_advised(span_of(section), message, "add `record = \"NAME\"`");
         }
     };
     let mut of = TargetTable::of_final(place, &records[place]);
-    of.relation = match (&section.table, &section.query) {
-        (Some(_), Some(query)) => return fault(query.span(), "a target is a `table` or a `query`, not both"),
-        (Some(name), None) => Relation::Table(tables::referenced(name.get_ref(), name.span())?),
-        (None, Some(query)) => Relation::Query(sql(query)?),
-        (None, None) => of.relation,
-    };
+    if let Some(relation) = relation(section.table.as_ref(), section.query.as_ref())? {
+        of.from.relation = relation.clone();
+        of.relation = relation;
+    }
+    if let Some(relation) = relation(section.from_table.as_ref(), section.from_query.as_ref())? {
+        of.from.relation = relation;
+    }
     of.filter = section.filter.as_ref().map(sql).transpose()?;
+    of.from.filter = section.from_filter.as_ref().map(sql).transpose()?;
     of.plan.extra = match section.extra.as_ref().map(|word| (word.get_ref().as_str(), word.span())) {
         None => ExtraRows::Refused,
         Some((word, span)) => match ExtraRows::ALL.iter().find(|one| one.name() == word) {
@@ -73,31 +96,44 @@ fn target(section: &Spanned<TargetSection>, records: &[RecordType]) -> Checked<T
     }
     for (name, column) in &section.columns {
         let at = field(&of, name, &column.span())?;
-        let Ok(column_text) = column_name(column.get_ref()) else {
-            return fault(column.span(), "a column's name has 1 to 63 bytes and no control characters");
-        };
-        of.columns[at] = column_text;
+        of.columns[at] = tables::column(column)?;
+    }
+    for (name, column) in &section.from_columns {
+        let at = field(&of, name, &column.span())?;
+        of.from.columns[at] = tables::column(column)?;
     }
     equalities(section, &mut of)?;
+    leave_out(section, &mut of)?;
+    Ok(of)
+}
+
+fn relation(table: Option<&Spanned<String>>, query: Option<&Spanned<String>>) -> Checked<Option<Relation>> {
+    match (table, query) {
+        (Some(_), Some(query)) => fault(query.span(), "rows are of a table or of a query, not of both"),
+        (Some(name), None) => Ok(Some(Relation::Table(tables::referenced(name.get_ref(), name.span())?))),
+        (None, Some(query)) => Ok(Some(Relation::Query(sql(query)?))),
+        (None, None) => Ok(None),
+    }
+}
+
+fn leave_out(section: &TargetSection, of: &mut TargetTable) -> Checked<()> {
     let mut left_out = Vec::new();
     for name in &section.leave_out {
-        let at = field(&of, name.get_ref(), &name.span())?;
+        let at = field(of, name.get_ref(), &name.span())?;
         if of.plan.fields[at].is_key {
             let message = format!("`{}` is a part of the key and cannot be left out", name.get_ref());
             return fault_advised(name.span(), message, "name another `key`");
         }
         left_out.push(at);
     }
-    let keep = |at: usize| !left_out.contains(&at);
-    let fields = std::mem::take(&mut of.plan.fields);
-    of.plan.fields = fields.into_iter().filter(|field| keep(field.at)).collect();
-    let columns = std::mem::take(&mut of.columns);
-    of.columns =
-        columns.into_iter().enumerate().filter(|(at, _)| keep(*at)).map(|(_, column)| column).collect();
-    if of.plan.fields.is_empty() {
-        return fault(span, "no field is left to compare");
+    let kept: Vec<_> = (0..of.plan.fields.len()).filter(|at| !left_out.contains(at)).collect();
+    if kept.is_empty() {
+        return fault(span_of(section), "no field is left to compare");
     }
-    Ok(of)
+    let only = |columns: &[String]| kept.iter().map(|at| columns[*at].clone()).collect();
+    (of.columns, of.from.columns) = (only(&of.columns), only(&of.from.columns));
+    of.plan.fields = kept.iter().map(|at| of.plan.fields[*at]).collect();
+    Ok(())
 }
 
 fn sql(text: &Spanned<String>) -> Checked<String> {
@@ -212,11 +248,21 @@ mod tests {
     }
 
     #[test]
+    fn one_target_may_be_a_table_and_its_source_another_database() {
+        let of = parse(
+            "[target]\nurl = \"postgres://auditor@h/d\"\ntable = \"t\"\nfrom_columns = { id = \"ID\" }\n",
+        )
+        .unwrap();
+        assert_eq!((of.shown(), of.from.relation.shown()), ("t".into(), "t".into()));
+        assert_eq!(of.from.columns, ["ID", "account", "amount"]);
+    }
+
+    #[test]
     fn what_cannot_be_meant_is_refused() {
         for (target, says) in [
             ("record = \"x\"", "no record type `x`"),
             ("table = \"a.b.c\"", "invalid table name"),
-            ("table = \"a\"\nquery = \"SELECT 1\"", "not both"),
+            ("table = \"a\"\nquery = \"SELECT 1\"", "not of both"),
             ("query = \" ; \"", "no SQL"),
             ("key = [\"x\"]", "no field `x`"),
             ("columns = { x = \"y\" }", "no field `x`"),
@@ -232,5 +278,9 @@ mod tests {
             assert!(refused.contains(says), "{says}: {refused}");
         }
         assert!(parse("[[target]]\n[[target]]\n").unwrap_err().contains("two targets"));
+        for url in ["postgres://u:secret@h/d", "postgres://h/d?password=secret"] {
+            let refused = parse(&format!("[target]\nurl = \"{url}\"")).unwrap_err();
+            assert!(refused.contains("does not belong into a job file"), "{refused}");
+        }
     }
 }
