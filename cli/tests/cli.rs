@@ -30,6 +30,7 @@ mod cli {
     mod own_sample;
     mod own_tables;
     mod pack;
+    mod reconcile;
     mod refused;
     mod schema;
     mod secrets;

@@ -83,8 +83,10 @@ fn rewritten(text: &str, new_names: &BTreeMap<TableName, String>) -> Result<Stri
         for key in OF_OWN_TABLES {
             record.remove(key);
         }
-        rename(record.get_mut("staging"));
-        rename(record.get_mut("final"));
+        // A table that the job does not name is called after the record type.
+        let name = record.get("name").and_then(Value::as_str).unwrap_or_default().to_owned();
+        rename(Some(record.entry("staging").or_insert_with(|| format!("stg_{name}").into())));
+        rename(Some(record.entry("final").or_insert_with(|| name.into())));
         for field in tables(record.get_mut("field")) {
             field.remove("column");
         }

@@ -104,16 +104,18 @@ pub(crate) struct RecordSection {
     #[schemars(schema_with = "all_or_names", extend("default" = "*", "examples" = ["*", ["id", "amt"]]))]
     pub(crate) hash: Option<Spanned<NamesOrAll>>,
     /// The staging table, `table` or (PostgreSQL) `schema.table`. Crossfoot makes it if it is not there. Each record
-    /// type has tables of its own; a name that begins with `crossfoot_`, `sqlite_` or `pg_` is refused.
+    /// type has tables of its own; a name that begins with `crossfoot_`, `sqlite_` or `pg_` is refused. The default is
+    /// `stg_` and the record type's name.
+    #[serde(default)]
     #[schemars(
         with = "String",
         extend("pattern" = TABLE, "examples" = ["stg_card_transactions", "staging.card_transactions"])
     )]
-    pub(crate) staging: Spanned<String>,
+    pub(crate) staging: Option<Spanned<String>>,
     /// The final table, `table` or (PostgreSQL) `schema.table`; put a name of other characters into double quotes.
     /// Crossfoot makes the table if it is not there, and otherwise uses the one that is (see "Your own tables"). It
-    /// holds no record of a run that did not reconcile.
-    #[serde(rename = "final")]
+    /// holds no record of a run that did not reconcile. The default is the record type's name.
+    #[serde(default, rename = "final")]
     #[schemars(
         with = "String",
         extend(
@@ -121,7 +123,7 @@ pub(crate) struct RecordSection {
             "examples" = ["card_transactions", "bank.card_transactions", "bank.\"Card Transactions\""]
         )
     )]
-    pub(crate) final_table: Spanned<String>,
+    pub(crate) final_table: Option<Spanned<String>>,
     /// The column of the final table that gets the id of the run that wrote the row last, if it is not `last_run_id`:
     /// of type `uuid` or text.
     #[serde(default)]

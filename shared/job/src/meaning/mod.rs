@@ -269,7 +269,7 @@ fn layout(record: &RecordSection, mut fields: Vec<Field>) -> Checked<Layout> {
     for span in &key {
         fields[*span].required = true;
     }
-    let staging = tables::table(&record.staging)?;
+    let staging = tables::staging(record)?;
     let final_table = tables::final_table(record, &fields, &key, &staging)?;
     let record = identifier(&record.name, "record")?;
     let among = RecordTypeSlot::ALONE;

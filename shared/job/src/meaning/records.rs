@@ -16,6 +16,7 @@ use toml::Spanned;
 use super::copybook::{described, record};
 use super::record_format::{copybook_format, filler_any, format, is_cut_by_length, reach};
 use super::sensitive::masks;
+use super::tables;
 use super::types::literal;
 use super::{Checked, Fault, fault, fault_advised, fields_of, layout, mode, unknown_field};
 use crate::file::{ConditionSection, NamesOrOne, RecordSection, SourceSection, WhenSection};
@@ -274,8 +275,10 @@ fn tell_apart(understood: &[(&RecordSection, Layout, Written)]) -> Checked<()> {
 /// The tables of a record type, and where the job names each.
 fn tables_of<'a>(section: &RecordSection, layout: &'a Layout) -> Vec<(&'a TableName, Range<usize>)> {
     let run_table = layout.final_table.run_table().zip(section.run_table.as_ref());
-    let own =
-        [(&layout.staging, section.staging.span()), (&layout.final_table.name, section.final_table.span())];
+    let own = [
+        (&layout.staging, tables::span(&section.staging, section)),
+        (&layout.final_table.name, tables::span(&section.final_table, section)),
+    ];
     own.into_iter().chain(run_table.map(|(table, named)| (table, named.span()))).collect()
 }
 

@@ -14,6 +14,19 @@ pub(super) fn table(name: &Spanned<String>) -> Checked<TableName> {
     named(name.get_ref(), name.span())
 }
 
+/// The staging table of a record type.
+pub(super) fn staging(record: &RecordSection) -> Checked<TableName> {
+    match &record.staging {
+        Some(name) => table(name),
+        None => named(&format!("stg_{}", record.name.get_ref()), record.name.span()),
+    }
+}
+
+/// The place of a key that may be missing, or else of the record type's name.
+pub(super) fn span(key: &Option<Spanned<String>>, record: &RecordSection) -> Range<usize> {
+    key.as_ref().map_or_else(|| record.name.span(), Spanned::span)
+}
+
 /// The table that a rule looks up.
 pub(super) fn referenced(name: &str, span: Range<usize>) -> Checked<TableName> {
     named(name, span)
@@ -39,9 +52,12 @@ pub(super) fn final_table(
     key: &[usize],
     staging: &TableName,
 ) -> Checked<FinalTable> {
-    let mut of = FinalTable::from(table(&record.final_table)?);
+    let mut of = FinalTable::from(match &record.final_table {
+        Some(name) => table(name)?,
+        None => named(record.name.get_ref(), record.name.span())?,
+    });
     if of.name.is_same_as(staging) {
-        return fault(record.final_table.span(), "staging and final are the same table");
+        return fault(span(&record.final_table, record), "staging and final are the same table");
     }
     match (&record.run_column, &record.run_table) {
         (None, None) => {}
@@ -96,7 +112,7 @@ fn tell_apart(record: &RecordSection, fields: &[Field], key: &[usize], of: &Fina
         if let Some((_, by)) = taken.iter().find(|(name, _)| name.eq_ignore_ascii_case(column)) {
             let section = record.field.iter().find(|section| *section.name.get_ref() == field.name);
             let span = section.map_or_else(
-                || record.final_table.span(),
+                || span(&record.final_table, record),
                 |section| section.column.as_ref().map_or_else(|| section.name.span(), Spanned::span),
             );
             return fault_advised(
@@ -137,6 +153,18 @@ mod tests {
         assert_eq!(of.columns.into_iter().collect::<Vec<_>>(), [(0, "ID no".to_owned())]);
         let of = parse("final = \"f\"\nkey = [\"id\"]\nrun_table = \"work.runs\"", "").unwrap();
         assert_eq!(of.run_table(), Some(&TableName::parse("work.runs").unwrap()));
+    }
+
+    #[test]
+    fn tables_are_called_after_the_record_type_unless_they_are_named() {
+        let text = "[job]\nname = \"j\"\n[source]\nformat = \"delimited\"\n[[record]]\nname = \"posting\"\n\
+                    [[record.field]]\nname = \"id\"\ntype = \"integer\"\n";
+        let job = Job::parse("j.toml", text).unwrap();
+        let layout = &job.records[0].layout;
+        assert_eq!(
+            (layout.staging.to_string(), layout.final_table.name.to_string()),
+            ("stg_posting".into(), "posting".into())
+        );
     }
 
     #[test]

@@ -1,0 +1,190 @@
+//! `crossfoot reconcile` on servers: PostgreSQL by several connections in one snapshot, and MariaDB.
+
+use crate::desk::{JOB, postings};
+use crate::fleet::servers::{Fleet, psql, servers};
+
+const RECORDS: u64 = 400_000;
+
+/// A load as a script makes it: psql's `\copy` into a table of its own.
+fn loaded(fleet: &Fleet) {
+    let file = fleet.desk.path("in.csv");
+    let make = "CREATE TABLE ledger (id bigint, booked_on date, amount numeric(15,2), text varchar(40))";
+    psql(&fleet.store(), make);
+    psql(&fleet.store(), &format!("\\copy ledger FROM '{}' WITH (FORMAT csv, HEADER)", file.display()));
+    let job = JOB.replace("\n[limits]", "\n[target]\ntable = \"ledger\"\n\n[limits]");
+    fleet.desk.put("job.toml", job);
+}
+
+fn reconcile<'a>(target: &'a str, more: &[&'a str]) -> Vec<&'a str> {
+    let line =
+        ["reconcile", "job.toml", "--source", "in.csv", "--store", "sqlite:log.db", "--target", target];
+    [&line[..], more].concat()
+}
+
+#[test]
+#[ignore = "needs RabbitMQ and PostgreSQL: run ./test"]
+fn a_table_of_many_pages_is_read_in_parts_as_of_one_moment_and_not_written_to() {
+    let fleet = Fleet::new(servers(), postings(RECORDS));
+    loaded(&fleet);
+    let store = fleet.store();
+    // A reader of the table and nothing else.
+    let role = format!("cf_auditor_{}", std::process::id());
+    psql(&store, &format!("CREATE ROLE {role} LOGIN PASSWORD 'look'; GRANT SELECT ON ledger TO {role}"));
+    let target = store.replacen("crossfoot:crossfoot@", &format!("{role}@"), 1);
+    fleet.desk.put("password", "look\n");
+    let rows = "SELECT sum(hashtextextended(l::text, 0)) || ' ' || count(*) FROM ledger l";
+    let (before, rows_before) = (
+        fleet.value("SELECT n_tup_ins FROM pg_stat_user_tables WHERE relname = 'ledger'"),
+        fleet.value(rows),
+    );
+    let json = ["--json", "--target-password-file", "password", "--readers", "2"];
+    let report = fleet.desk.run(&reconcile(&target, &json)).exits(0).json();
+    assert_eq!(report["tables"][0]["balance"]["equal"], RECORDS);
+    let read: Vec<_> = report["workers"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .filter(|one| one["name"].as_str().unwrap().starts_with("reader"))
+        .collect();
+    assert_eq!(read.iter().map(|one| one["records"].as_u64().unwrap()).sum::<u64>(), RECORDS);
+    assert_eq!(fleet.value(rows), rows_before);
+    assert_eq!(fleet.value("SELECT n_tup_ins FROM pg_stat_user_tables WHERE relname = 'ledger'"), before);
+    // One cent, one row lost, one doubled, in a table that someone holds locked for writing.
+    psql(
+        &store,
+        "UPDATE ledger SET amount = amount + 0.01 WHERE id = 77; DELETE FROM ledger WHERE id = 78; INSERT INTO ledger SELECT * FROM ledger WHERE id = 79",
+    );
+    let report = fleet.desk.run(&reconcile(&store, &["--json"])).exits(1).json();
+    let found: Vec<_> = report["first_differences"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|one| format!("{} {}", one["kind"].as_str().unwrap(), one["key"][0][1].as_str().unwrap()))
+        .collect();
+    assert_eq!(found, ["differs 77", "missing 78", "doubled 79"]);
+    psql(&store, &format!("REVOKE ALL ON ledger FROM {role}; DROP ROLE {role}"));
+}
+
+#[test]
+#[ignore = "needs RabbitMQ and PostgreSQL: run ./test"]
+fn values_at_the_edges_are_read_as_they_are() {
+    let fleet = Fleet::new(
+        servers(),
+        "id,n,d,t,z,b,x,s\n1,99999999999999999999999999.0123456789,2026-11-27,2026-11-27 23:59:59.999999,2026-11-27 23:59:59.000001Z,true,00ff,\"e\u{301} \u{1f600} \"\n2,,,,,,,\n",
+    );
+    psql(
+        &fleet.store(),
+        "CREATE DOMAIN money_amount AS numeric(36,10);
+         CREATE TABLE edge (id smallint, n money_amount, d date, t timestamp, z timestamptz, b boolean, x bytea, s char(8));
+         INSERT INTO edge VALUES (1, 99999999999999999999999999.0123456789, '2026-11-27', '2026-11-27 23:59:59.999999',
+            '2026-11-28 00:59:59.000001+01', true, '\\x00ff', 'e\u{301} \u{1f600} '), (2)",
+    );
+    let field = |name: &str, ty: &str| format!("[[record.field]]\nname = \"{name}\"\ntype = \"{ty}\"\n");
+    let fields = [
+        ("id", "integer"),
+        ("n", "decimal(36,10)"),
+        ("d", "date"),
+        ("t", "timestamp"),
+        ("z", "timestamptz"),
+        ("b", "boolean"),
+        ("x", "bytes"),
+        ("s", "text(8)"),
+    ];
+    let fields: String = fields.map(|(name, ty)| field(name, ty)).concat();
+    let job = |equal: &str| {
+        format!(
+            "[job]\nname = \"edges\"\n[source]\nformat = \"delimited\"\nheader = true\n[[record]]\nname = \"edge\"\n\
+             key = [\"id\"]\namounts = [\"n\"]\n{fields}[target]\n{equal}\n"
+        )
+    };
+    fleet.desk.put("job.toml", job(""));
+    let store = fleet.store();
+    let report = fleet.desk.run(&reconcile(&store, &["--json"])).exits(1).json();
+    assert_eq!(report["first_differences"][0]["fields"][0]["field"], "s", "{report}");
+    assert_eq!(report["tables"][0]["would_be_equal"][0]["equalities"][0], "trailing-blanks");
+    fleet.desk.put("job.toml", job("equal = [\"trailing-blanks\"]"));
+    fleet.desk.run(&reconcile(&store, &[])).exits(0);
+    for damage in [
+        "UPDATE edge SET n = n - 0.0000000001 WHERE id = 1",
+        "UPDATE edge SET d = 'infinity'",
+        "UPDATE edge SET t = t - interval '1 microsecond'",
+        "UPDATE edge SET z = '-infinity' WHERE id = 1",
+        "UPDATE edge SET b = false WHERE id = 2",
+        "UPDATE edge SET x = '' WHERE id = 2",
+        "UPDATE edge SET n = 'NaN' WHERE id = 1",
+    ] {
+        psql(&store, &format!("BEGIN; CREATE TABLE kept AS SELECT * FROM edge; {damage}; COMMIT"));
+        fleet.desk.run(&reconcile(&store, &[])).exits(1);
+        psql(&store, "BEGIN; TRUNCATE edge; INSERT INTO edge SELECT * FROM kept; DROP TABLE kept; COMMIT");
+    }
+    fleet.desk.run(&reconcile(&store, &[])).exits(0);
+}
+
+/// The MariaDB that `./test` set up, if it did.
+fn mysql() -> Option<String> {
+    match std::env::var("CROSSFOOT_TEST_MYSQL") {
+        Ok(url) => Some(url),
+        Err(_) if std::env::var_os("CROSSFOOT_INSIST").is_some() => {
+            panic!("CROSSFOOT_TEST_MYSQL must say where a MariaDB is")
+        }
+        Err(_) => None,
+    }
+}
+
+fn maria(url: &str, sql: &str) {
+    let parsed = url.strip_prefix("mysql://").unwrap();
+    let (user, rest) = parsed.split_once('@').unwrap();
+    let (user, password) = user.split_once(':').unwrap();
+    let (place, database) = rest.split_once('/').unwrap();
+    let (host, port) = place.split_once(':').unwrap();
+    let mut command = std::process::Command::new("mariadb");
+    command.args(["--no-defaults", "--protocol=tcp", "--default-character-set=utf8mb4", "--local-infile=1"]);
+    command.args([
+        format!("--host={host}"),
+        format!("--port={port}"),
+        format!("--user={user}"),
+        format!("--password={password}"),
+    ]);
+    let done = command.arg(database).arg("-e").arg(sql).output().unwrap();
+    assert!(done.status.success(), "{}", String::from_utf8_lossy(&done.stderr));
+}
+
+#[test]
+#[ignore = "needs RabbitMQ and PostgreSQL: run ./test"]
+fn mariadb_is_a_target_and_a_source_beside_postgresql() {
+    let Some(url) = mysql() else { return };
+    let fleet = Fleet::new(servers(), postings(5000));
+    loaded(&fleet);
+    let table = format!("ledger_{}", std::process::id());
+    let file = fleet.desk.path("in.csv");
+    maria(
+        &url,
+        &format!(
+            "CREATE TABLE {table} (id BIGINT UNSIGNED, booked_on DATE, amount DECIMAL(15,2), text VARCHAR(40) CHARACTER SET utf8mb4 COLLATE utf8mb4_bin) ENGINE=InnoDB;
+             LOAD DATA LOCAL INFILE '{}' INTO TABLE {table} FIELDS TERMINATED BY ',' IGNORE 1 LINES",
+            file.display()
+        ),
+    );
+    let job = JOB.replace(
+        "\n[limits]",
+        &format!("\n[target]\ntable = \"{table}\"\nfrom_table = \"ledger\"\n\n[limits]"),
+    );
+    fleet.desk.put("job.toml", &job);
+    fleet
+        .desk
+        .run(&reconcile(&url, &[]))
+        .exits(0)
+        .prints(&["RECONCILED  5,000 records = 5,000 rows", "MariaDB"]);
+    let from = fleet.store();
+    let tables = ["reconcile", "job.toml", "--store", "sqlite:log.db", "--from", &from, "--target", &url];
+    fleet.desk.run(&tables).exits(0).prints(&["RECONCILED  5,000 records = 5,000 rows", "5,000 rows"]);
+    maria(
+        &url,
+        &format!(
+            "UPDATE {table} SET amount = amount - 0.01 WHERE id = 4711; ALTER TABLE {table} ADD f FLOAT, ADD t TIMESTAMP(6) NULL"
+        ),
+    );
+    let ended = fleet.desk.run(&reconcile(&url, &[])).exits(1);
+    ended.prints(&["1 difference", "4711", "-0.01"]);
+    maria(&url, &format!("DROP TABLE {table}"));
+}
