@@ -68,7 +68,7 @@ class Hashdiff(Reladiff):
     name = "reladiff, hashes by ranges"
     settings = ("its way for two databases (`hashdiff`); each column named with `-c`; two threads; "
                 "`--skip-sort-results`, because sorting fails on NULL")
-    good = ("it works between databases of different makes; equal ranges are compared by one hash each, so that almost "
+    good = ("by its documentation it works between databases of different makes; equal ranges are compared by one hash each, so that almost "
             "nothing leaves the databases where little differs")
     seen = ("without `--skip-sort-results` it ended with an error where a difference touched NULL, and had printed only "
             "some of the differences")
@@ -78,7 +78,7 @@ class Hashdiff(Reladiff):
 class RowHash(Tool):
     name, package = "data-validation, row hash", "google-pso-data-validator"
     settings = "`validate row --hash` over each column, `--filter-status fail`, as its documentation advises for rows"
-    good = ("it works between more than a dozen makes of databases and warehouses; results can be written to a table; "
+    good = ("by its documentation it works between many makes of databases and warehouses, and writes results to a table; "
             "it prints counts of rows on each side")
     seen = "blanks at the end of a text and fractions of a second are not part of the hash"
 
