@@ -108,7 +108,10 @@ def costs(results):
                       "the server's. Peak memory is the tool's largest process, without the server.")]
     for result in results:
         size = f"{result['rows']:,} rows ({result['bytes'] / 1e6:.0f} MB)"
-        out += ["", f"{size}, {several(result['rounds'], 'round')}:", "",
+        rounds = {len(one["damaged"]) for one in result["tools"].values()}
+        counted = several(max(rounds), "round") if len(rounds) == 1 else f"{min(rounds)} to {max(rounds)} rounds"
+        apart = f", measured in {result['runs']} separate runs" if result["runs"] > 1 else ""
+        out += ["", f"{size}, {counted}{apart}:", "",
                 "| tool | equal tables | processor time | different tables | processor time | peak memory |",
                 "|---|--:|--:|--:|--:|--:|"]
         for name, one in result["tools"].items():
@@ -141,7 +144,20 @@ def sentence(text):
     return text[0].upper() + text[1:]
 
 
+def together(results):
+    """The results by number of rows: tools that were measured in runs of their own stand beside the others."""
+    by_rows = {}
+    for one in results:
+        there = by_rows.setdefault(one["rows"], {**one, "tools": {}, "runs": 0})
+        if one["kinds"] != there["kinds"]:
+            raise SystemExit(f"bench/rivals: the results of {one['rows']:,} rows are of other differences")
+        there["tools"].update(one["tools"])
+        there["runs"] += 1
+        there["alone_rows"] = there["alone_rows"] or one["alone_rows"]
+    return [by_rows[rows] for rows in sorted(by_rows)]
+
+
 def page(results, tools):
-    results = sorted(results, key=lambda one: one["rows"])
+    results = together(results)
     lines = head(results) + findings(results) + costs(results) + settings(results, tools)
     return "\n".join(lines).rstrip() + "\n"
