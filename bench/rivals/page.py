@@ -1,8 +1,12 @@
 """The page: what was measured, as Markdown. Says nothing that is not in the results."""
-import statistics
+import statistics, textwrap
 from strikes import PER_KIND
 
 PRODUCT = "crossfoot reconcile"
+
+
+def paragraph(*parts):
+    return textwrap.wrap(" ".join(parts), 124, break_long_words=False, break_on_hyphens=False)
 
 
 def several(number, unit):
@@ -37,30 +41,36 @@ def head(results):
     largest = results[-1]
     kinds, differences = len(largest["kinds"]), len(largest["kinds"]) * PER_KIND
     sizes = " and ".join(f"{one['rows']:,}" for one in results)
+    alone = next((one["alone_rows"] for one in results if one["alone_rows"]), None)
     ours = PRODUCT in largest["tools"]
     title = "Crossfoot and tools that compare tables" if ours else "Tools that compare tables"
     which = f"`{PRODUCT}` and tools that teams use" if ours else "tools that teams use"
+    by_kind = f"Pairs of {alone:,} rows with differences of one kind only show what a tool makes of that kind." if alone else ""
     return [
         f"# {title}", "",
-        f"What {which} to compare a loaded table with its source find, and what they cost, on the same data. Made by",
-        "`bench/rivals/run`, which repeats it; `bench/rivals/README.md` says how.", "",
-        f"A file of {sizes} rows is loaded into PostgreSQL twice: the source's table, and a table that a loader without",
-        "checks wrote. It has nine columns: two amounts, one of them with more than 30 digits, a date, a timestamp with",
-        "microseconds, texts that may be empty or NULL. The second table then gets",
-        f"{differences} seeded differences of {kinds} kinds. In turn, each tool compares the source's table with an undamaged",
-        "copy and with the damaged one, as its documentation describes for an exact comparison of rows.", "",
-        f"Measured on {largest['made']} with {several(largest['cores'], 'core')} ({largest['machine']}) that run everything,",
-        f"the server included, and other work beside: PostgreSQL {largest['postgres']}, Python {largest['python']}. Wall times",
-        "depend on that other work; processor times hardly do."]
+        *paragraph(
+            f"What {which} to compare a loaded table with its source find, and what they cost, on the same data. Made by",
+            "`bench/rivals/run`, which repeats it; `bench/rivals/README.md` says how."), "",
+        *paragraph(
+            f"A file ({sizes} rows) is loaded into PostgreSQL: into the source's table, and by a loader without checks into",
+            "two others. It has nine columns: two amounts, one of them with more than 30 digits, a date, a timestamp with",
+            f"microseconds, texts that may be empty or NULL. One of the loaded tables then gets {differences} seeded",
+            f"differences of {kinds} kinds. In turn, each tool compares the source's table with the undamaged table and with",
+            "the damaged one, as its documentation describes for an exact comparison of rows.", by_kind), "",
+        *paragraph(
+            f"Measured on {largest['made']} with {several(largest['cores'], 'core')} ({largest['machine']}) that run",
+            f"everything, the server included, and other work beside: PostgreSQL {largest['postgres']}, Python",
+            f"{largest['python']}. Wall times depend on that other work; processor times hardly do.")]
 
 
 def findings(results):
     largest = results[-1]
     names = list(largest["tools"])
     out = ["", "## What each finds", "",
-           f"Of {PER_KIND} differences of each kind, those that the tool reported by the row's key, in {largest['rows']:,}",
-           "rows. *noticed*: no key, but it says that the tables differ when only this kind is there. *error*: it then ends",
-           "with an error instead. **no**: it then says that the tables are equal.", "",
+           *paragraph(
+               f"Of {PER_KIND} differences of each kind, those that the tool reported by the row's key, in",
+               f"{largest['rows']:,} rows. *noticed*: no key, but it says that the tables differ when only this kind is",
+               "there. *error*: it then ends with an error instead. **no**: it then says that the tables are equal."), "",
            "| what differs | " + " | ".join(names) + " |", "|---|" + "---|" * len(names)]
     for kind, words in largest["kinds"].items():
         cells = [found(largest, alone_of(results, name), name, kind) for name in names]
@@ -94,23 +104,29 @@ def findings(results):
 
 def costs(results):
     out = ["", "## What each costs", "",
-           "Medians of the rounds, least and greatest in parentheses. Processor time is the tool's and, after it, the",
-           "server's. Peak memory is the tool's largest process, without the server."]
+           *paragraph("Medians of the rounds, least and greatest in parentheses. Processor time is the tool's and, after it,",
+                      "the server's. Peak memory is the tool's largest process, without the server.")]
     for result in results:
         size = f"{result['rows']:,} rows ({result['bytes'] / 1e6:.0f} MB)"
-        out += ["", f"{size}, {several(result['rounds'], 'round')}:", "",
-                "| tool | equal tables | different tables | processor time | peak memory |", "|---|--:|--:|--:|--:|"]
+        rounds = {len(one["damaged"]) for one in result["tools"].values()}
+        counted = several(max(rounds), "round") if len(rounds) == 1 else f"{min(rounds)} to {max(rounds)} rounds"
+        apart = f", measured in {result['runs']} separate runs" if result["runs"] > 1 else ""
+        out += ["", f"{size}, {counted}{apart}:", "",
+                "| tool | equal tables | processor time | different tables | processor time | peak memory |",
+                "|---|--:|--:|--:|--:|--:|"]
         for name, one in result["tools"].items():
-            both = one["undamaged"] + one["damaged"]
-            cpu = " + ".join(f"{statistics.median([run[part] for run in both]):.1f}" for part in ("cpu", "server_cpu"))
-            out.append(f"| {name} | {seconds([run['seconds'] for run in one['undamaged']])} | "
-                       f"{seconds([run['seconds'] for run in one['damaged']])} | {cpu} s | "
-                       f"{max(run['peak_mb'] for run in both):,} MB |")
+            cells = []
+            for runs in (one["undamaged"], one["damaged"]):
+                cells.append(seconds([run["seconds"] for run in runs]))
+                cells.append(" + ".join(f"{statistics.median([run[part] for run in runs]):.1f}"
+                                        for part in ("cpu", "server_cpu")) + " s")
+            peak = max(run["peak_mb"] for run in one["undamaged"] + one["damaged"])
+            out.append(f"| {name} | {' | '.join(cells)} | {peak:,} MB |")
     largest = results[-1]
     which = f"All but `{PRODUCT}`" if PRODUCT in largest["tools"] else "These tools"
-    out += ["", f"{which} compare tables: a source that is a file must be loaded first. psql's `\\copy` of",
-            f"{largest['rows']:,} rows into a table with a primary key took {largest['source_load_s']:.1f} s, not counted above."]
-    return out
+    return out + ["", *paragraph(
+        f"{which} compare tables: a source that is a file must be loaded first. psql's `\\copy` of {largest['rows']:,} rows",
+        f"into a table with a primary key took {largest['source_load_s']:.1f} s, not counted above.")]
 
 
 def settings(results, tools):
@@ -119,7 +135,8 @@ def settings(results, tools):
         good = f" What it does well: {tools[name].good}." if name in tools and tools[name].good else ""
         seen = f" Seen here: {tools[name].seen}." if name in tools and tools[name].seen else ""
         how = tools[name].settings if name in tools else one["settings"]
-        out += [f"**{name}**, version {one['version']}. {sentence(how)}.{good}{seen}", "", "```", one["command"], "```", ""]
+        out += [*paragraph(f"**{name}**, version {one['version']}. {sentence(how)}.{good}{seen}"), "", "```", one["command"],
+                "```", ""]
     return out
 
 
@@ -127,7 +144,20 @@ def sentence(text):
     return text[0].upper() + text[1:]
 
 
+def together(results):
+    """The results by number of rows: tools that were measured in runs of their own stand beside the others."""
+    by_rows = {}
+    for one in results:
+        there = by_rows.setdefault(one["rows"], {**one, "tools": {}, "runs": 0})
+        if one["kinds"] != there["kinds"]:
+            raise SystemExit(f"bench/rivals: the results of {one['rows']:,} rows are of other differences")
+        there["tools"].update(one["tools"])
+        there["runs"] += 1
+        there["alone_rows"] = there["alone_rows"] or one["alone_rows"]
+    return [by_rows[rows] for rows in sorted(by_rows)]
+
+
 def page(results, tools):
-    results = sorted(results, key=lambda one: one["rows"])
+    results = together(results)
     lines = head(results) + findings(results) + costs(results) + settings(results, tools)
     return "\n".join(lines).rstrip() + "\n"

@@ -14,8 +14,8 @@ class Found(dict):
 
 def errors(text):
     """The last line of an error, without time and colour."""
-    lines = [line for line in text.splitlines() if re.search(r"ERROR|Error|Exception|Traceback", line)]
-    return re.sub(r"^\[[\d:]+\] ", "", re.sub(r"\x1b\[[\d;]*m", "", lines[-1])).strip() if lines else ""
+    lines = [line for line in text.splitlines() if re.search(r"ERROR|Error|Exception|Traceback|\"error\"", line)]
+    return re.sub(r"^\[[\d:]+\] ", "", re.sub(r"\x1b\[[\d;]*m", "", lines[-1])).strip()[:300] if lines else ""
 
 
 def output(command):
@@ -68,7 +68,7 @@ class Hashdiff(Reladiff):
     name = "reladiff, hashes by ranges"
     settings = ("its way for two databases (`hashdiff`); each column named with `-c`; two threads; "
                 "`--skip-sort-results`, because sorting fails on NULL")
-    good = ("it works between databases of different makes; equal ranges are compared by one hash each, so that almost "
+    good = ("by its documentation it works between databases of different makes; equal ranges are compared by one hash each, so that almost "
             "nothing leaves the databases where little differs")
     seen = ("without `--skip-sort-results` it ended with an error where a difference touched NULL, and had printed only "
             "some of the differences")
@@ -78,7 +78,7 @@ class Hashdiff(Reladiff):
 class RowHash(Tool):
     name, package = "data-validation, row hash", "google-pso-data-validator"
     settings = "`validate row --hash` over each column, `--filter-status fail`, as its documentation advises for rows"
-    good = ("it works between more than a dozen makes of databases and warehouses; results can be written to a table; "
+    good = ("by its documentation it works between many makes of databases and warehouses, and writes results to a table; "
             "it prints counts of rows on each side")
     seen = "blanks at the end of a text and fractions of a second are not part of the hash"
 
@@ -106,7 +106,7 @@ class RowHash(Tool):
     def read(self, out, err, code):
         failed = [one for one in self.lines(out) if one["validation_status"] == "fail"]
         keys = [json.loads(one["group_by_columns"])["id"] for one in failed]
-        return Found(keys, trouble=errors(err) if code else "")
+        return Found(keys, trouble=errors(err) or f"exit code {code}" if code else "")
 
 
 class ColumnTotals(RowHash):
@@ -123,7 +123,7 @@ class ColumnTotals(RowHash):
 
     def read(self, out, err, code):
         failed = [one["validation_name"] for one in self.lines(out) if one["validation_status"] == "fail"]
-        return Found(differs=bool(failed), trouble=errors(err) if code else "")
+        return Found(differs=bool(failed), trouble=errors(err) or f"exit code {code}" if code else "")
 
 
 class Pandas(Tool):
@@ -140,7 +140,7 @@ class Pandas(Tool):
 
     def read(self, out, err, code):
         if code:
-            return Found(trouble=errors(err))
+            return Found(trouble=errors(err) or f"exit code {code}")
         said = json.loads(out)
         return Found(said["only_source"] + said["only_target"] + said["differing"], differs=not said["matches"])
 
@@ -153,26 +153,42 @@ class Polars(Pandas):
 
 class Crossfoot(Tool):
     name = "crossfoot reconcile"
-    settings = "the source is the file, not the table; `bench/rivals/job.toml`"
-    good = ""
+    settings = "the source is the file, not the table, and nothing is loaded; `bench/rivals/job.toml`"
+    good = ("the source may be a file of any format that Crossfoot reads; each difference is listed with record, byte offset, "
+            "field and key; the exit code tells it from equal; the verdict goes to the evidence log")
 
     def setup(self):
+        at = urllib.parse.urlsplit(self.bench.url)
+        self.target = self.bench.url.replace(f":{at.password}@", "@")
+        with open(f"{self.bench.folder}/password", "w") as out:
+            out.write(f"{at.password}\n")
+        os.chmod(f"{self.bench.folder}/password", 0o600)
         job = open(f"{HERE}/job.toml").read()
         for table in self.bench.tables:
             with open(f"{self.bench.folder}/{table}.toml", "w") as out:
-                out.write(job.replace("{url}", self.bench.url).replace("{table}", table))
+                out.write(job.replace("{table}", table))
         # Each comparison starts with a ledger of its own.
         self.times, self.environment = 0, {"CROSSFOOT_LOG": "error"}
 
     def command(self, table):
         self.times += 1
-        ledger = f"sqlite:{self.bench.folder}/ledger{self.times}.db"
-        return [self.bench.binary, "--json", "--store", ledger, "reconcile", f"{self.bench.folder}/{table}.toml",
-                "--source", self.bench.rows_file]
+        return [self.bench.binary, "--json", "--store", f"sqlite:{self.bench.folder}/ledger{self.times}.db", "reconcile",
+                f"{self.bench.folder}/{table}.toml", *self.source(), "--target", self.target,
+                "--target-password-file", f"{self.bench.folder}/password", "--differences", self.differences()]
+
+    def source(self):
+        return ["--source", self.bench.rows_file]
+
+    def differences(self):
+        return f"{self.bench.folder}/differences{self.times}.jsonl"
 
     def read(self, out, err, code):
-        # Each key is 32 hexadecimal digits, and no other text of the report is.
-        return Found(re.findall(r"\b[0-9a-f]{32}\b", out), differs=code == 1, trouble=errors(err) if code > 1 else "")
+        keys = []
+        if os.path.exists(self.differences()):
+            with open(self.differences()) as lines:
+                # Each key is 32 hexadecimal digits, and no other text of a difference is.
+                keys = [key for line in lines for key in re.findall(r"(?<![0-9a-f])[0-9a-f]{32}(?![0-9a-f])", line)]
+        return Found(keys, differs=code == 1, trouble=errors(err) or f"exit code {code}" if code > 1 else "")
 
     def version(self):
         return output([self.bench.binary, "--version"]).split()[-1]

@@ -31,6 +31,7 @@ mod fleet {
     mod intruder;
     mod killed;
     mod mainframe;
+    mod mariadb;
     mod reconcile;
     mod refused;
     mod restarted;

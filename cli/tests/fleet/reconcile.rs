@@ -1,4 +1,4 @@
-//! `crossfoot reconcile` on servers: PostgreSQL by several connections in one snapshot, and MariaDB.
+//! `crossfoot reconcile` with PostgreSQL: by several connections in one snapshot, and values at the edges.
 
 use crate::desk::{JOB, postings};
 use crate::fleet::servers::{Fleet, psql, servers};
@@ -6,7 +6,7 @@ use crate::fleet::servers::{Fleet, psql, servers};
 const RECORDS: u64 = 400_000;
 
 /// A load as a script makes it: psql's `\copy` into a table of its own.
-fn loaded(fleet: &Fleet) {
+pub(crate) fn loaded(fleet: &Fleet) {
     let file = fleet.desk.path("in.csv");
     let make = "CREATE TABLE ledger (id bigint, booked_on date, amount numeric(15,2), text varchar(40))";
     psql(&fleet.store(), make);
@@ -15,7 +15,7 @@ fn loaded(fleet: &Fleet) {
     fleet.desk.put("job.toml", job);
 }
 
-fn reconcile<'a>(target: &'a str, more: &[&'a str]) -> Vec<&'a str> {
+pub(crate) fn reconcile<'a>(target: &'a str, more: &[&'a str]) -> Vec<&'a str> {
     let line =
         ["reconcile", "job.toml", "--source", "in.csv", "--store", "sqlite:log.db", "--target", target];
     [&line[..], more].concat()
@@ -118,73 +118,4 @@ fn values_at_the_edges_are_read_as_they_are() {
         psql(&store, "BEGIN; TRUNCATE edge; INSERT INTO edge SELECT * FROM kept; DROP TABLE kept; COMMIT");
     }
     fleet.desk.run(&reconcile(&store, &[])).exits(0);
-}
-
-/// The MariaDB that `./test` set up, if it did.
-fn mysql() -> Option<String> {
-    match std::env::var("CROSSFOOT_TEST_MYSQL") {
-        Ok(url) => Some(url),
-        Err(_) if std::env::var_os("CROSSFOOT_INSIST").is_some() => {
-            panic!("CROSSFOOT_TEST_MYSQL must say where a MariaDB is")
-        }
-        Err(_) => None,
-    }
-}
-
-fn maria(url: &str, sql: &str) {
-    let parsed = url.strip_prefix("mysql://").unwrap();
-    let (user, rest) = parsed.split_once('@').unwrap();
-    let (user, password) = user.split_once(':').unwrap();
-    let (place, database) = rest.split_once('/').unwrap();
-    let (host, port) = place.split_once(':').unwrap();
-    let mut command = std::process::Command::new("mariadb");
-    command.args(["--no-defaults", "--protocol=tcp", "--default-character-set=utf8mb4", "--local-infile=1"]);
-    command.args([
-        format!("--host={host}"),
-        format!("--port={port}"),
-        format!("--user={user}"),
-        format!("--password={password}"),
-    ]);
-    let done = command.arg(database).arg("-e").arg(sql).output().unwrap();
-    assert!(done.status.success(), "{}", String::from_utf8_lossy(&done.stderr));
-}
-
-#[test]
-#[ignore = "needs RabbitMQ and PostgreSQL: run ./test"]
-fn mariadb_is_a_target_and_a_source_beside_postgresql() {
-    let Some(url) = mysql() else { return };
-    let fleet = Fleet::new(servers(), postings(5000));
-    loaded(&fleet);
-    let table = format!("ledger_{}", std::process::id());
-    let file = fleet.desk.path("in.csv");
-    maria(
-        &url,
-        &format!(
-            "CREATE TABLE {table} (id BIGINT UNSIGNED, booked_on DATE, amount DECIMAL(15,2), text VARCHAR(40) CHARACTER SET utf8mb4 COLLATE utf8mb4_bin) ENGINE=InnoDB;
-             LOAD DATA LOCAL INFILE '{}' INTO TABLE {table} FIELDS TERMINATED BY ',' IGNORE 1 LINES",
-            file.display()
-        ),
-    );
-    let job = JOB.replace(
-        "\n[limits]",
-        &format!("\n[target]\ntable = \"{table}\"\nfrom_table = \"ledger\"\n\n[limits]"),
-    );
-    fleet.desk.put("job.toml", &job);
-    fleet
-        .desk
-        .run(&reconcile(&url, &[]))
-        .exits(0)
-        .prints(&["RECONCILED  5,000 records = 5,000 rows", "MariaDB"]);
-    let from = fleet.store();
-    let tables = ["reconcile", "job.toml", "--store", "sqlite:log.db", "--from", &from, "--target", &url];
-    fleet.desk.run(&tables).exits(0).prints(&["RECONCILED  5,000 records = 5,000 rows", "5,000 rows"]);
-    maria(
-        &url,
-        &format!(
-            "UPDATE {table} SET amount = amount - 0.01 WHERE id = 4711; ALTER TABLE {table} ADD f FLOAT, ADD t TIMESTAMP(6) NULL"
-        ),
-    );
-    let ended = fleet.desk.run(&reconcile(&url, &[])).exits(1);
-    ended.prints(&["1 difference", "4711", "-0.01"]);
-    maria(&url, &format!("DROP TABLE {table}"));
 }
