@@ -17,7 +17,9 @@ mod error;
 mod file_target;
 mod join;
 mod pace;
+mod report;
 mod run;
+mod sides;
 mod sort;
 mod source;
 #[cfg(test)]

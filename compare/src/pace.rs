@@ -55,6 +55,7 @@ impl Pace {
             u64::try_from(u128::from(rows) * 1_000_000_000 / u128::from(per_second)).unwrap_or(u64::MAX),
         );
         if let Some(early) = due.checked_sub(began.elapsed()) {
+            #[allow(clippy::disallowed_methods, reason = "the pace is a matter of time")]
             tokio::task::block_in_place(|| std::thread::sleep(early));
         }
     }

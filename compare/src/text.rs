@@ -84,8 +84,14 @@ fn header(report: &LoadReport, style: Style) -> String {
     let source = &report.source;
     let sha256 = source.sha256.map_or_else(|| "not known".into(), |hash| shortened(&hash.to_string(), style));
     let digest = shortened(&report.job_digest.to_string(), style);
-    let of_source =
-        format!("{} · {} · sha256 {sha256}", plural(source.bytes, "byte"), plural(report.records, "record"));
+    let of_source = match report.bytes {
+        Some(_) => format!(
+            "{} · {} · sha256 {sha256}",
+            plural(source.bytes, "byte"),
+            plural(report.records, "record")
+        ),
+        None => plural(report.records, "row"),
+    };
     let failed = report
         .checks
         .iter()

@@ -2,7 +2,7 @@
 
 use rusqlite::Connection;
 
-use crate::desk::{Desk, csv};
+use super::desk::{Desk, csv};
 
 const TARGET: &str = "\n[target]\ntable = \"ledger\"\ncolumns = { text = \"narrative\" }\n";
 
@@ -10,7 +10,7 @@ const TARGET: &str = "\n[target]\ntable = \"ledger\"\ncolumns = { text = \"narra
 fn desk(damage: &str) -> Desk {
     let desk =
         Desk::with(csv(&["1,2024-02-01,10.00,rent", "2,2024-02-02,-20.50,", "3,2024-02-03,0.01,\"\""]));
-    desk.put("job.toml", crate::desk::JOB.replace("\n[limits]", &format!("{TARGET}\n[limits]")));
+    desk.put("job.toml", super::desk::JOB.replace("\n[limits]", &format!("{TARGET}\n[limits]")));
     let sql = Connection::open(desk.path("t.db")).unwrap();
     let load = "CREATE TABLE ledger (id INTEGER, booked_on TEXT, amount TEXT, narrative TEXT, loaded_by TEXT);
         INSERT INTO ledger VALUES (2, '2024-02-02', '-20.50', NULL, 'etl'), (3, '2024-02-03', '0.01', '', 'etl'),
@@ -118,7 +118,7 @@ fn what_cannot_be_compared_is_refused_and_told() {
     desk.put("in.csv", csv(&["1,2024-02-01,10.00,rent", "2,2024-02-02,-20.50,", "3,2024-02-03,x,\"\""]));
     desk.run(&RECONCILE).exits(1).prints(&[
         "rejects within the limit",
-        "rejected records: 1 (0 allowed)",
+        "rejected records: 1 (at most 0 allowed)",
         "rows of no record",
     ]);
 }

@@ -63,7 +63,10 @@ pub(super) struct JobFile {
     /// `[[target]]` the final tables of all details are compared, column by column.
     /// A job of one record type may write `[target]`.
     #[serde(default, deserialize_with = "target::one_or_many")]
-    #[schemars(schema_with = "target::schema_of_both")]
+    #[schemars(
+        schema_with = "target::schema_of_both",
+        extend("examples" = [{ "table": "bank.ledger", "equal": ["trailing-blanks"] }])
+    )]
     pub(super) target: Vec<TargetSection>,
     /// How many rejects a run may have.
     #[serde(default)]

@@ -1,0 +1,143 @@
+//! Both sides brought together by several workers, and the list of what is wrong.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Instant;
+
+use domain::comparison::{Difference, LoadWorker, Pairing, Plan};
+
+use crate::differences::DifferenceFile;
+use crate::error::CompareError;
+use crate::join::join;
+use crate::run::{Compare, Read, SORTER_MIN, millis};
+use crate::sort::{SLICES, Sorted, Sorter};
+
+/// How many differences a report shows.
+const SHOWN: usize = 20;
+
+/// The most that is read of a run at a time, and the least.
+const READ_MAX: usize = 256 << 10;
+const READ_MIN: usize = 4 << 10;
+
+/// What both sides amount to once they are brought together.
+pub(crate) struct Joined {
+    pub(crate) pairings: Vec<(Pairing, u64)>,
+    pub(crate) workers: Vec<LoadWorker>,
+    pub(crate) differences: u64,
+    pub(crate) first: Vec<Difference>,
+}
+
+/// One table, both of its sides sorted.
+struct Sides {
+    plan: Arc<Plan>,
+    source: Sorted,
+    target: Sorted,
+}
+
+impl Compare {
+    /// Brings the sides together, and writes every difference in the order of the source.
+    pub(crate) fn joined(
+        &self,
+        sources: Vec<Vec<Sorter>>,
+        read: Vec<Read>,
+        mut file: Option<DifferenceFile>,
+    ) -> Result<Joined, CompareError> {
+        let mut sides = Vec::new();
+        let mut rows = Vec::new();
+        for (((_, plan), source), read) in self.plans().zip(sources).zip(read) {
+            rows.push(read.rows);
+            sides.push(Sides { plan, source: Sorted::of(source)?, target: Sorted::of(read.sorters)? });
+        }
+        let comparers = self.workers.comparers.clamp(1, SLICES);
+        let turn = AtomicUsize::new(0);
+        let done = std::thread::scope(|scope| {
+            let workers: Vec<_> = (0..comparers)
+                .map(|at| {
+                    let (sides, turn) = (&sides, &turn);
+                    scope.spawn(move || self.comparer(at, comparers, sides, turn))
+                })
+                .collect();
+            let ended = workers
+                .into_iter()
+                .map(|worker| worker.join().unwrap_or(Err(CompareError::Ended("a comparer"))));
+            ended.collect::<Result<Vec<_>, _>>()
+        })?;
+        // What was sorted is no longer needed, and its files are given back.
+        let mut pairings: Vec<_> = sides.iter().map(|side| Pairing::new(&side.plan)).collect();
+        drop(sides);
+        let (mut workers, mut found) = (Vec::new(), Vec::new());
+        for (worker, of_tables, differences) in done {
+            for (sum, more) in pairings.iter_mut().zip(&of_tables) {
+                sum.merge(more)?;
+            }
+            workers.push(worker);
+            found.push(differences);
+        }
+        let found = Sorted::of(found)?;
+        let mut first = Vec::new();
+        let buffer = self.buffer(found.width(), 1);
+        for slice in 0..SLICES {
+            let mut merge = found.slice(slice, buffer)?;
+            while let Some((_, json)) = merge.peek() {
+                if first.len() < SHOWN || file.is_some() {
+                    let difference: Difference =
+                        serde_json::from_slice(json).map_err(std::io::Error::other)?;
+                    if let Some(file) = &mut file {
+                        file.write(&difference, json)?;
+                    }
+                    if first.len() < SHOWN {
+                        first.push(difference);
+                    }
+                }
+                merge.advance()?;
+            }
+        }
+        if let Some(file) = file {
+            file.finish()?;
+        }
+        Ok(Joined {
+            pairings: pairings.into_iter().zip(rows).collect(),
+            workers,
+            differences: found.entries,
+            first,
+        })
+    }
+
+    /// How much is read of each of `width` runs at a time, when so many workers do so.
+    fn buffer(&self, width: usize, workers: usize) -> usize {
+        (self.memory / width.max(1) / workers.max(1)).clamp(READ_MIN, READ_MAX)
+    }
+
+    fn comparer(
+        &self,
+        at: usize,
+        comparers: usize,
+        sides: &[Sides],
+        turn: &AtomicUsize,
+    ) -> Result<(LoadWorker, Vec<Pairing>, Sorter), CompareError> {
+        let began = Instant::now();
+        let mut pairings: Vec<_> = sides.iter().map(|side| Pairing::new(&side.plan)).collect();
+        let mut differences = Sorter::new(&self.folder, (self.memory / comparers / 4).max(SORTER_MIN));
+        let mut worker = LoadWorker {
+            name: format!("comparer {}", at + 1),
+            parts: 0,
+            records: 0,
+            rejected: 0,
+            busy_ms: 0,
+        };
+        loop {
+            let next = turn.fetch_add(1, Ordering::Relaxed);
+            let (table, slice) = (next / SLICES, next % SLICES);
+            let Some(side) = sides.get(table) else { break };
+            let pairing = &mut pairings[table];
+            let before = pairing.records + pairing.rows;
+            let buffer = self.buffer(side.source.width() + side.target.width(), comparers);
+            let (source, target) = (side.source.slice(slice, buffer)?, side.target.slice(slice, buffer)?);
+            join(&side.plan, source, target, pairing, &mut differences, &self.pace)?;
+            worker.parts += 1;
+            worker.records += pairing.records + pairing.rows - before;
+        }
+        worker.busy_ms = millis(began.elapsed());
+        Ok((worker, pairings, differences))
+    }
+}
