@@ -1,7 +1,6 @@
 //! The processor: a chunk of bytes in, a batch of typed rows and rejects out.
 
 use std::sync::Arc;
-use std::time::Instant;
 
 use broker::{BrokerError, Queue};
 use bytes::Bytes;
@@ -14,6 +13,7 @@ use job::chunk::ChunkError;
 use job::decoders::Decoders;
 use store::StoreError;
 use thiserror::Error;
+use tokio::time::Instant;
 use wire::{Batch, Chunk, ChunkCounts, CodecError, Work, WorkerReport};
 
 use crate::consume::{Handled, consume};
@@ -123,7 +123,7 @@ async fn handle(with: &WorkerContext, jobs: &Jobs, worker: WorkerId, body: Bytes
     let (run_id, chunk_no, bytes) = (chunk.run_id, chunk.chunk_no, chunk.bytes.len() as u64);
     let (cut, decoders) = (start.task.cut.clone(), with.decoders.clone());
     // Decoding is work for a core, not for the runtime's threads. A panic in it fails this chunk alone.
-    let processed = tokio::task::spawn_blocking(move || {
+    let processed = platform::inline::run(move || {
         let batch = process(&job, &cut, &chunk, worker, &decoders)?;
         let counts = batch.counts();
         let body =

@@ -1,13 +1,12 @@
 //! The writer: a batch in, staging rows and rejects committed.
 
-use std::time::Instant;
-
 use broker::{BrokerError, Queue};
 use bytes::Bytes;
 use domain::counts::Role;
 use domain::ids::{RunId, WorkerId};
 use store::StoreError;
 use store::model::CommitOutcome;
+use tokio::time::Instant;
 use wire::{Batch, ChunkCounts, RunBytes, Work, WorkerReport};
 
 use crate::consume::{Handled, consume};

@@ -68,6 +68,7 @@ impl ReportCollector {
             let (collector, stopped) = (Arc::clone(self), stop.clone());
             tokio::spawn(async move {
                 tokio::select! {
+                    biased;
                     () = stopped.cancelled() => {}
                     () = collector.pump() => {
                         // The broker is closed: whoever listens is told by the end of what it listens to.

@@ -1,13 +1,12 @@
 //! Handing chunks out: each is booked in the ledger, sealed, and published as the window has room for it.
 
-use std::time::Instant;
-
 use broker::Queue;
 use domain::ids::RunId;
 use domain::lifecycle::ChunkState;
 use store::walk::LedgerWalk;
 use store::{Store, StoreError};
 use tokio::sync::mpsc;
+use tokio::time::Instant;
 use wire::Chunk;
 
 use crate::load::error::LoadError;

@@ -1,11 +1,12 @@
 //! Following a run's workers: what they report is a reason to look into the ledger, and only what the ledger says is
 //! acted on.
 
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use broker::{BrokerError, Queue};
 use domain::lifecycle::ChunkState;
 use store::model::{ChunkStanding, Reported};
+use tokio::time::Instant;
 use wire::seal::unverified;
 use wire::{Chunk, Work, WorkerReport};
 

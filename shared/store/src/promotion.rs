@@ -141,7 +141,7 @@ impl Promotion for Asked {
     }
 
     async fn read_final(&mut self, place: usize) -> Blocks {
-        let (sender, receiver) = mpsc::channel(4);
+        let (sender, receiver) = platform::inline::channel(4);
         let ask = Ask::Read { place, sender };
         if let Err(mpsc::error::SendError(Ask::Read { sender, .. })) = self.asks.send(ask).await {
             let _ = sender.send(Err((self.lost)())).await;
