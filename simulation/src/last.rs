@@ -46,6 +46,22 @@ const UNCLOSED: &str = "SELECT count(*) FROM crossfoot_chunk c WHERE state = 'co
     OR (SELECT count(*) FROM crossfoot_reject j WHERE j.chunk_no = c.chunk_no AND j.worker_id = c.processor_id)
         <> c.rejected)";
 
+/// Starts that are charged and not taken back. A writer's are of no account once its chunk is committed.
+pub(crate) fn charged(ledger: &Connection) -> rusqlite::Result<u32> {
+    ledger
+        .prepare_cached(
+            "SELECT ifnull(sum(processor_starts + iif(state = 'committed', 0, writer_starts)), 0) FROM crossfoot_chunk",
+        )?
+        .query_row([], |row| row.get(0))
+}
+
+impl Struck {
+    /// How many starts may stay charged: of workers that died, and where the store could not be asked to take one back.
+    pub(crate) const fn charges_max(self) -> u32 {
+        self.kills * 2 + self.fails
+    }
+}
+
 /// What the store holds now.
 pub(crate) fn last(ledger: &Connection) -> rusqlite::Result<Last> {
     let one = |sql: &str| ledger.query_row(sql, [], |row| row.get::<_, u64>(0));
@@ -66,11 +82,7 @@ pub(crate) fn last(ledger: &Connection) -> rusqlite::Result<Last> {
         levels: summary.map(|summary| summary["levels"].clone()),
         rows: texts("SELECT id || ' ' || account || ' ' || amount FROM ledger ORDER BY id")?,
         staged: one("SELECT count(*) FROM stg_ledger")?,
-        charged: u32::try_from(one(
-            // A writer's start ends with the commit, and what is committed is not started again.
-            "SELECT ifnull(sum(processor_starts + writer_starts - (state = 'committed')), 0) FROM crossfoot_chunk",
-        )?)
-        .unwrap_or(u32::MAX),
+        charged: charged(ledger)?,
         unclosed: one(UNCLOSED)?,
         aside: one("SELECT count(*) FROM crossfoot_chunk WHERE state = 'set aside'")?,
         promotions: one("SELECT count(*) FROM crossfoot_event WHERE kind = 'promoted'")?,
@@ -117,7 +129,7 @@ impl Last {
         must(self.failed.is_empty(), format!("promoted although checks failed: {:?}", self.failed));
         must(self.unclosed == 0, format!("INV-05: {} chunks' counts do not close", self.unclosed));
         must(
-            self.charged <= struck.kills * 2 + struck.fails,
+            self.charged <= struck.charges_max(),
             format!("{} starts are still charged after {struck:?}", self.charged),
         );
         let plain = undisturbed(case);

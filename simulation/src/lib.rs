@@ -14,6 +14,7 @@ mod gate;
 mod last;
 mod life;
 mod many;
+pub mod model;
 mod mutants;
 mod plan;
 mod process;

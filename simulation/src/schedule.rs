@@ -10,7 +10,7 @@ use tokio::time::Instant;
 
 use crate::clock::VirtualClock;
 use crate::fixture::Fixture;
-use crate::last::{Last, last};
+use crate::last::{Last, charged, last};
 use crate::mutants::Mutant;
 use crate::plan::Plan;
 use crate::process::{LOOK, PLACES, start};
@@ -18,6 +18,9 @@ use crate::world::{Step, Struck, World};
 
 /// A run ends within this, in virtual time, whatever struck it.
 pub(crate) const ENDS_WITHIN: Duration = Duration::from_secs(20 * 60);
+
+/// After its end, workers are idle within this.
+const SETTLES_WITHIN: Duration = Duration::from_secs(120);
 
 /// How a schedule went.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -86,6 +89,13 @@ pub(crate) fn go(plan: &Plan, mutant: Option<Mutant>) -> Outcome {
                 break false;
             }
         };
+        // Workers that are not done yet with what nobody waits for any more take their charges back.
+        for _ in 0..SETTLES_WITHIN.as_secs() {
+            if !world.is_well() || world.look(charged) <= world.struck().charges_max() {
+                break;
+            }
+            tokio::time::sleep(LOOK).await;
+        }
         let last = world.look(last);
         if !ended {
             world.is_wrong(format!("the run has not ended after {} s: {last:?}", ENDS_WITHIN.as_secs()));

@@ -1,4 +1,7 @@
-//! Thousands of schedules, each decided by a seed. `CROSSFOOT_SCHEDULES` says how many, `CROSSFOOT_SEED` runs one alone.
+//! Thousands of schedules, each decided by a seed. `CROSSFOOT_SCHEDULES` says how many, `CROSSFOOT_SEED` runs one alone and
+//! shows its steps, with `CROSSFOOT_SMALL` those of the smallest plan that still fails.
+
+#![allow(clippy::panic, reason = "a test's helpers stop as tests do")]
 
 use std::time::Instant;
 
@@ -26,14 +29,15 @@ fn fail(plan: &Plan, wrong: &[String]) -> ! {
 #[test]
 fn no_schedule_loses_doubles_or_miscounts_and_every_run_ends() {
     if let Some(seed) = number("CROSSFOOT_SEED") {
-        let plan = Plan::of(seed, cases());
+        let mut plan = Plan::of(seed, cases());
+        if std::env::var_os("CROSSFOOT_SMALL").is_some() {
+            plan = shrink(&plan, None);
+        }
         let outcome = run(&plan, None);
-        println!(
-            "{plan}{:?}, ended after {} ms in {} steps",
-            outcome.struck,
-            outcome.ended_ms,
-            outcome.trace.len()
-        );
+        for (at, step) in outcome.trace.iter().enumerate() {
+            println!("{:5} {:7} ms {}.{} {}", at + 1, step.at_ms, step.place, step.incarnation, step.point);
+        }
+        println!("{plan}{:#?}\n{:?}, ended after {} ms", outcome.last, outcome.struck, outcome.ended_ms);
         if !outcome.wrong.is_empty() {
             fail(&plan, &outcome.wrong);
         }
