@@ -23,7 +23,7 @@ pub(crate) const BEGINS_MS: i64 = 1_767_225_600_000;
 pub(crate) const RECORDS: u64 = 24;
 
 /// The prepared runs differ in how many records a chunk has.
-const CHUNK_RECORDS: [u64; 3] = [3, 6, 10];
+const CHUNK_RECORDS: [u64; 3] = [4, 8, 12];
 
 const JOB: &str = r#"
 [job]

@@ -2,6 +2,7 @@
 
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Mutex, PoisonError};
+use std::time::{Duration, Instant};
 
 use crate::mutants::Mutant;
 use crate::plan::Plan;
@@ -35,17 +36,18 @@ impl Many {
     }
 }
 
-/// Runs the schedules of these seeds, and ends early when one of them fails.
+/// Runs the schedules of these seeds, and ends early when one of them fails or the time is over.
 ///
 /// # Panics
 /// When a thread does.
 #[must_use]
-pub fn many(seeds: std::ops::Range<u64>, mutant: Option<Mutant>) -> Many {
+pub fn many(seeds: std::ops::Range<u64>, mutant: Option<Mutant>, at_most: Duration) -> Many {
+    let until = Instant::now() + at_most;
     let cases = crate::cases();
     let (next, failed, all) =
         (AtomicU64::new(seeds.start), AtomicBool::new(false), Mutex::new(Many::default()));
     let work = || {
-        while !failed.load(Ordering::Relaxed) {
+        while !failed.load(Ordering::Relaxed) && Instant::now() < until {
             let seed = next.fetch_add(1, Ordering::Relaxed);
             if seed >= seeds.end {
                 return;

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use platform::inline::Simulated;
-use rusqlite::{Connection, OpenFlags};
+use rusqlite::Connection;
 use sqlite::SqliteStore;
 use tokio::time::Instant;
 
@@ -58,8 +58,7 @@ pub(crate) fn go(plan: &Plan, mutant: Option<Mutant>) -> Outcome {
         (clock, Simulated::enter(Arc::new(clock), plan.seed))
     };
     let (world, outcome) = runtime.block_on(async {
-        let ledger = Connection::open_with_flags(&copied.0, OpenFlags::SQLITE_OPEN_READ_ONLY).unwrap();
-        let (world, mut restarts) = World::new(plan, mutant, clock, ledger);
+        let (world, mut restarts) = World::new(plan, mutant, clock, copied.0.clone());
         let file = SqliteStore::copied(copied.0.clone()).unwrap();
         world.look(|connection| world.watch.begins(connection));
         let mut incarnations = [0; PLACES.len()];
@@ -116,8 +115,6 @@ pub(crate) fn go(plan: &Plan, mutant: Option<Mutant>) -> Outcome {
 /// Whether the run has ended, or is left to an operator.
 fn is_over(ledger: &Connection) -> rusqlite::Result<bool> {
     ledger
-        .prepare_cached(
-            "SELECT (state NOT IN ('loading', 'staged') OR parked) AND lease_owner IS NULL FROM crossfoot_run",
-        )?
+        .prepare_cached("SELECT state NOT IN ('loading', 'staged') OR parked FROM crossfoot_run")?
         .query_row([], |row| row.get(0))
 }

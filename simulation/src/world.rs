@@ -1,11 +1,12 @@
 //! What all simulated processes share: the steps, what strikes at them, who lives, and what was found wrong.
 
+use std::path::PathBuf;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use broker::in_process::{InProcess, Limits};
 use broker::{Broker as _, Queue};
-use rusqlite::Connection;
+use rusqlite::{Connection, OpenFlags};
 use tokio::sync::mpsc;
 use tokio::time::Instant;
 
@@ -50,6 +51,8 @@ pub struct Struck {
     pub kills: u32,
     /// Steps that failed, at which the store or the broker was asked for something.
     pub fails: u32,
+    /// Queues that were purged, and brokers that lost everything.
+    pub losses: u32,
 }
 
 struct Inner {
@@ -70,6 +73,8 @@ pub(crate) struct World {
     pub(crate) clock: VirtualClock,
     pub(crate) mutant: Option<Mutant>,
     pub(crate) watch: Watch,
+    /// The store's file.
+    pub(crate) path: PathBuf,
     seed: u64,
     mail: broker::in_process::Faults,
     inner: Mutex<Inner>,
@@ -89,8 +94,9 @@ impl World {
         plan: &Plan,
         mutant: Option<Mutant>,
         clock: VirtualClock,
-        ledger: Connection,
+        path: PathBuf,
     ) -> (Arc<Self>, mpsc::UnboundedReceiver<(usize, u64)>) {
+        let ledger = Connection::open_with_flags(&path, OpenFlags::SQLITE_OPEN_READ_ONLY).unwrap();
         let (restarts, to_restart) = mpsc::unbounded_channel();
         let nth = |when| if let When::Nth(_, nth) = when { nth } else { 0 };
         let inner = Inner {
@@ -108,6 +114,7 @@ impl World {
             clock,
             mutant,
             watch: Watch::default(),
+            path,
             seed: plan.seed,
             mail: plan.mail,
             inner: Mutex::new(inner),
@@ -219,8 +226,14 @@ impl World {
             }
             Some(What::StoreDown(ms)) => self.inner().store_up = Instant::now() + Duration::from_millis(ms),
             Some(What::BrokerDown(ms)) => self.inner().broker_up = Instant::now() + Duration::from_millis(ms),
-            Some(What::Purge(queue)) => self.purge(queue).await,
-            Some(What::Reset) => self.reset().await,
+            Some(What::Purge(queue)) => {
+                self.inner().struck.losses += 1;
+                self.purge(queue).await;
+            }
+            Some(What::Reset) => {
+                self.inner().struck.losses += 1;
+                self.reset().await;
+            }
         }
         match mixed(self.seed, step.into()) % 16 {
             0..8 => {}

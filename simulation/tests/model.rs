@@ -1,5 +1,8 @@
 //! The model's whole state space, and its mutants.
 
+use std::io::Write as _;
+use std::path::Path;
+
 use simulation::Mutant;
 use simulation::model::{Protocol, explore};
 
@@ -13,7 +16,7 @@ fn in_every_state_of_the_model_every_property_holds_and_the_run_can_end() {
     });
     let began = std::time::Instant::now();
     let explored = explore(scope);
-    println!("{scope:?}: {} states, depth {}, {:?}", explored.states, explored.depth, began.elapsed());
+    let _ = writeln!(std::io::stderr(), "{scope:?}: {} states, depth {}, {:?}", explored.states, explored.depth, began.elapsed());
     assert_eq!(explored.violated, []);
     assert_eq!(explored.endless, 0, "states without an end");
 }
@@ -31,4 +34,53 @@ fn each_mutant_violates_the_model() {
         );
         assert!(!explored.violated.is_empty() || explored.endless > 0, "{} violates nothing", mutant.name());
     }
+}
+
+/// The actions that the product's code takes; the others happen to it.
+const TAKEN: [&str; 18] = [
+    "AcquireLease",
+    "LeaseEnds",
+    "HandOut",
+    "TakeChunk",
+    "StartChunk",
+    "PublishBatch",
+    "AckChunk",
+    "TakeBatch",
+    "CommitBatch",
+    "AckBatch",
+    "KeepCounts",
+    "Recount",
+    "Stage",
+    "Fail",
+    "HandOutRange",
+    "ReadBack",
+    "Reconcile",
+    "BeginPromotion",
+];
+
+fn cited(folder: &Path, into: &mut Vec<String>) {
+    for entry in std::fs::read_dir(folder).unwrap() {
+        let path = entry.unwrap().path();
+        if path.is_dir() {
+            cited(&path, into);
+        } else if path.extension().is_some_and(|extension| extension == "rs") {
+            let text = std::fs::read_to_string(&path).unwrap();
+            let cites = text.split("// Model: `").skip(1);
+            into.extend(cites.map(|rest| rest.split('`').next().unwrap().to_owned()));
+        }
+    }
+}
+
+#[test]
+fn the_code_names_every_action_that_it_takes_and_no_other() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap();
+    let mut names = Vec::new();
+    for folder in ["coordinator/src", "worker/src", "shared/store/src"] {
+        cited(&root.join(folder), &mut names);
+    }
+    let known = |name: &str| TAKEN.contains(&name) || ["CommitPromotion", "Fenced"].contains(&name);
+    let unknown: Vec<_> = names.iter().filter(|name| !known(name)).collect();
+    assert_eq!(unknown, [""; 0]);
+    let missing: Vec<_> = TAKEN.iter().filter(|name| !names.iter().any(|one| one == *name)).collect();
+    assert_eq!(missing, [&""; 0]);
 }

@@ -95,6 +95,7 @@ pub async fn run(with: &WorkerContext, identity: &Identity, jobs: &Jobs) -> Resu
 async fn handle(with: &WorkerContext, jobs: &Jobs, worker: WorkerId, body: Bytes) -> Handled {
     let started = Instant::now();
     let _in_hand = with.registered.in_hand(worker);
+    // Model: `TakeChunk`.
     let opened = match with.read::<Chunk>(&body).await {
         Ok(opened) => opened,
         Err(handled) => return handled,
@@ -147,6 +148,7 @@ async fn handle(with: &WorkerContext, jobs: &Jobs, worker: WorkerId, body: Bytes
     if let Err(error) = with.report(attempt, &WorkerReport { run_id, chunk_no, worker, work }).await {
         return start.postponed(error.to_string()).await;
     }
+    // Model: `PublishBatch`.
     match with.post.publish(Queue::Batches, batch).await {
         Ok(()) => start.done().await,
         // Processed again it gives the same batch, which the ledger absorbs, and the same counts.

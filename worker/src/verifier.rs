@@ -74,6 +74,7 @@ async fn read_back(with: &WorkerContext, jobs: &Jobs, worker: WorkerId, body: By
         Ok(body) => body,
         Err(error) => return Handled::Postponed(error.to_string()),
     };
+    // Model: `ReadBack`.
     if let Err(error) = with.store.keep_readback(run_id, range.pass, chunks, &body).await {
         return Handled::unless_transient(&error);
     }

@@ -51,6 +51,7 @@ impl Load<'_> {
                 }
                 let entry = self.sealed(chunk, disk_bytes).await?;
                 window.admit(&entry).await;
+                // Model: `HandOut`.
                 self.post.publish(Queue::Chunks, entry.body).await?;
                 self.watch.send_modify(|now| now.bytes_read = position);
             }

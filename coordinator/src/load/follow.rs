@@ -135,6 +135,7 @@ impl Load<'_> {
             );
             // Sealed again, because the key may have been replaced since.
             if let Some(sent) = unverified::<Chunk>(&entry.body) {
+                // Model: `HandOut`, again.
                 self.post.send(Queue::Chunks, self.fence.epoch, &sent.message).await?;
             }
             window.handed_out(chunk_no);

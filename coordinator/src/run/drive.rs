@@ -90,6 +90,7 @@ impl Coordinator {
                 ending = Box::pin(self.work(run, fence, how)) => ending,
                 // Dropped half-way, work leaves whole transactions only: an uncommitted promotion is taken back.
                 () = self.stop.cancelled() => Err(LoadError::Stopped.into()),
+                // Model: `Fenced`.
                 lost = self.keep_alive(fence) => Err(lost.into()),
             }
         };

@@ -67,6 +67,7 @@ impl Coordinator {
         } else {
             load.run(self.open_source(&run, job, how)?, reports).await?;
         }
+        // Model: `Stage`.
         stage(run.run_id, "loaded");
         let progress = self.store.progress(run.run_id).await?;
         let detail = json!({ "chunks": progress.committed, "records": progress.records });
@@ -120,6 +121,7 @@ impl Coordinator {
             .await?;
         stage(run.run_id, "staging read back and compared");
         let StagingOutcome { reconciliation, mut summary, differing, footing } = outcome;
+        // Model: `Reconcile`.
         let Ok(permit) = reconciliation.permit() else {
             self.pinpoint_staging(&run, fence, job, how, &split, &differing).await?;
             self.name_footing(&run, fence, &footing).await?;
@@ -193,6 +195,7 @@ impl Coordinator {
         checks: Vec<CheckResult>,
         summary: &Summary,
     ) -> Result<Ending, RunError> {
+        // Model: `Fail`.
         self.store.keep_checks(fence, &checks, &summary.to_json()?).await?;
         let failed = failed_names(&checks);
         let note = domain::check::faults(&checks);

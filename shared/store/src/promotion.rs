@@ -87,6 +87,7 @@ impl Outcome {
     /// # Errors
     /// [`StoreError::Fenced`], [`StoreError::Step`].
     pub async fn put(self, connection: &mut dyn Connection, fence: Fence) -> Result<(), StoreError> {
+        // Model: `CommitPromotion`.
         step_run(connection, fence, RunEvent::Promoted, None, self.log.at_ms).await?;
         put_checks(connection, fence.run_id, &self.checks, &self.summary).await?;
         append(connection, self.log).await?;
