@@ -114,14 +114,25 @@ impl Promotions for Promoting {
         let promotion = self.below.begin_promotion(fence, permit, job).await?;
         let held = life.holds_promotion(promotion);
         let process = Process { world: Arc::clone(world), life: Arc::clone(life) };
-        process.pass("promotion: begun").await?;
-        Ok(Box::new(Promoted { held, process }))
+        // Made first, so that it is rolled back if the process is told that it failed.
+        let promoted = Box::new(Promoted { held, process });
+        promoted.process.pass("promotion: begun").await?;
+        Ok(promoted)
     }
 }
 
 struct Promoted {
     held: Held<Box<dyn Promotion>>,
     process: Process,
+}
+
+impl Drop for Promoted {
+    /// Dropped without an end, it is rolled back.
+    fn drop(&mut self) {
+        if let Ok(mut held) = self.held.try_lock() {
+            *held = None;
+        }
+    }
 }
 
 impl Promoted {

@@ -1,5 +1,7 @@
 //! The model's whole state space, and its mutants.
 
+#![allow(clippy::unwrap_used, reason = "a test's helpers stop as tests do")]
+
 use std::io::Write as _;
 use std::path::Path;
 
@@ -16,7 +18,13 @@ fn in_every_state_of_the_model_every_property_holds_and_the_run_can_end() {
     });
     let began = std::time::Instant::now();
     let explored = explore(scope);
-    let _ = writeln!(std::io::stderr(), "{scope:?}: {} states, depth {}, {:?}", explored.states, explored.depth, began.elapsed());
+    let _ = writeln!(
+        std::io::stderr(),
+        "{scope:?}: {} states, depth {}, {:?}",
+        explored.states,
+        explored.depth,
+        began.elapsed()
+    );
     assert_eq!(explored.violated, []);
     assert_eq!(explored.endless, 0, "states without an end");
 }

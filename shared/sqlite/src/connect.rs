@@ -136,6 +136,15 @@ impl SqliteStore {
         })
     }
 
+    /// The store in the file at `path`, a copy of one that this version made.
+    ///
+    /// # Errors
+    /// [`StoreError`] when it cannot be opened.
+    #[cfg(feature = "simulation")]
+    pub fn copied(path: PathBuf) -> Result<Self, StoreError> {
+        Self::at(path)
+    }
+
     /// The handle of a simulated process that asks through `gate`.
     #[cfg(feature = "simulation")]
     #[must_use]
