@@ -174,7 +174,7 @@ impl Coordinator {
             now.of = bytes.unwrap_or(0);
         });
         let (watch, stop) = (self.watch.clone(), self.stop.clone());
-        let hashed = tokio::task::spawn_blocking(move || {
+        let hashed = platform::inline::run(move || {
             let location = source.location().to_argument();
             // A stream can be read once only: its header is checked, and its bytes are hashed, as they are split.
             let job = of_source(&job, &source).map_err(|error| match error {

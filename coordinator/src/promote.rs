@@ -74,6 +74,7 @@ impl Promote<'_> {
         log: impl FnOnce(&[CheckResult]) -> LogEntry,
     ) -> Result<Promoted, VerifyError> {
         (self.progress)(Phase::Promoting, 0);
+        // Model: `BeginPromotion`.
         let mut promotion = self.store.begin_promotion(self.fence, &permit, self.job).await?;
         let rows_changed = match promotion.insert().await {
             Ok(rows_changed) => rows_changed,
@@ -100,6 +101,7 @@ impl Promote<'_> {
         );
         if none_failed(&of_final) {
             checks.extend(of_final);
+            // Model: `CommitPromotion`; if its answer is lost, the run is found to be over.
             promotion.commit(&checks, &summary.to_json()?, log(&checks)).await?;
             return Ok(Promoted::Yes);
         }

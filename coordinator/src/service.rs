@@ -96,6 +96,7 @@ impl Service {
                 self.take_up_waiting(memories, tasks).await?;
             }
             tokio::select! {
+                biased;
                 () = stop.cancelled() => return Ok(()),
                 () = tokio::time::sleep(POLL) => {}
             }

@@ -82,6 +82,7 @@ where
                 tracing::warn!(queue = queue.name(), %reason, pause_ms = pause.as_millis(), "work postponed");
                 // Returned after the pause: in the meantime nobody else would fare better.
                 tokio::select! {
+                    biased;
                     () = stop.cancelled() => {}
                     () = tokio::time::sleep(pause) => {}
                 }

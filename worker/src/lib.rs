@@ -15,7 +15,7 @@ pub mod verifier;
 pub mod writer;
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use broker::Queue;
 use bytes::Bytes;
@@ -27,6 +27,7 @@ use post::{Post, PostError, Unread};
 use store::Store;
 use store::model::{Heartbeat, NewWorker};
 use tokio::sync::Semaphore;
+use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 use wire::{Opened, Travels, WorkerReport};
 
@@ -182,6 +183,7 @@ impl WorkerContext {
         let mut beat = tokio::time::interval(BEAT);
         loop {
             tokio::select! {
+                biased;
                 () = self.stop.cancelled() => return,
                 _ = beat.tick() => {}
             }

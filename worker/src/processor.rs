@@ -1,7 +1,6 @@
 //! The processor: a chunk of bytes in, a batch of typed rows and rejects out.
 
 use std::sync::Arc;
-use std::time::Instant;
 
 use broker::{BrokerError, Queue};
 use bytes::Bytes;
@@ -14,6 +13,7 @@ use job::chunk::ChunkError;
 use job::decoders::Decoders;
 use store::StoreError;
 use thiserror::Error;
+use tokio::time::Instant;
 use wire::{Batch, Chunk, ChunkCounts, CodecError, Work, WorkerReport};
 
 use crate::consume::{Handled, consume};
@@ -95,6 +95,7 @@ pub async fn run(with: &WorkerContext, identity: &Identity, jobs: &Jobs) -> Resu
 async fn handle(with: &WorkerContext, jobs: &Jobs, worker: WorkerId, body: Bytes) -> Handled {
     let started = Instant::now();
     let _in_hand = with.registered.in_hand(worker);
+    // Model: `TakeChunk`.
     let opened = match with.read::<Chunk>(&body).await {
         Ok(opened) => opened,
         Err(handled) => return handled,
@@ -123,7 +124,7 @@ async fn handle(with: &WorkerContext, jobs: &Jobs, worker: WorkerId, body: Bytes
     let (run_id, chunk_no, bytes) = (chunk.run_id, chunk.chunk_no, chunk.bytes.len() as u64);
     let (cut, decoders) = (start.task.cut.clone(), with.decoders.clone());
     // Decoding is work for a core, not for the runtime's threads. A panic in it fails this chunk alone.
-    let processed = tokio::task::spawn_blocking(move || {
+    let processed = platform::inline::run(move || {
         let batch = process(&job, &cut, &chunk, worker, &decoders)?;
         let counts = batch.counts();
         let body =
@@ -147,6 +148,7 @@ async fn handle(with: &WorkerContext, jobs: &Jobs, worker: WorkerId, body: Bytes
     if let Err(error) = with.report(attempt, &WorkerReport { run_id, chunk_no, worker, work }).await {
         return start.postponed(error.to_string()).await;
     }
+    // Model: `PublishBatch`.
     match with.post.publish(Queue::Batches, batch).await {
         Ok(()) => start.done().await,
         // Processed again it gives the same batch, which the ledger absorbs, and the same counts.

@@ -40,7 +40,7 @@ pub(crate) async fn recount(with: &WorkerContext, jobs: &Jobs, opened: Opened<Ch
         Err(Unavailable::Store(reason)) => return Handled::Postponed(reason),
         Err(Unavailable::Job(reason)) => return Handled::Refused(reason),
     };
-    let decoded = tokio::task::spawn_blocking({
+    let decoded = platform::inline::run({
         let (job, processor, decoders) = (Arc::clone(&job), committed.processor, with.decoders.clone());
         move || process(&job, &row.cut, &chunk, processor, &decoders)
     });

@@ -40,6 +40,7 @@ impl WorkerContext {
     ) -> Charged<'_> {
         let (run_id, chunk_no) = (opened.message.run_id(), opened.message.chunk_no());
         let run = RunId::from_bytes(run_id);
+        // Model: `StartChunk`.
         match self.store.start_chunk(run, ChunkNo(chunk_no), role, opened.attempt, worker).await {
             Ok(Started::Committed) => Charged::Committed,
             Ok(Started::Closed) => {
@@ -108,6 +109,7 @@ impl Start<'_> {
     /// The work is done, and whatever becomes of it is no fault of the chunk: a batch may be lost with its broker, or
     /// the chunk come again because its acknowledgement was.
     pub(crate) async fn done(self) -> Handled {
+        // Model: `AckChunk`, with the acknowledgement that follows.
         self.forgive().await;
         Handled::Done
     }

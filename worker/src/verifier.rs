@@ -1,13 +1,12 @@
 //! Reading back: a range of committed chunks is read from staging and digested, and what was found is kept in the
 //! store. Every worker process does it beside its role, so that verification scales as loading does.
 
-use std::time::Instant;
-
 use broker::{BrokerError, Queue};
 use bytes::Bytes;
 use domain::ids::{RunId, WorkerId};
 use store::model::ChunkRange;
 use store::readback::{ReadBackError, read_range};
+use tokio::time::Instant;
 use wire::{Range, RangeFound, Work, WorkerReport, codec};
 
 use crate::consume::{Handled, consume};
@@ -75,6 +74,7 @@ async fn read_back(with: &WorkerContext, jobs: &Jobs, worker: WorkerId, body: By
         Ok(body) => body,
         Err(error) => return Handled::Postponed(error.to_string()),
     };
+    // Model: `ReadBack`.
     if let Err(error) = with.store.keep_readback(run_id, range.pass, chunks, &body).await {
         return Handled::unless_transient(&error);
     }

@@ -1,13 +1,12 @@
 //! The writer: a batch in, staging rows and rejects committed.
 
-use std::time::Instant;
-
 use broker::{BrokerError, Queue};
 use bytes::Bytes;
 use domain::counts::Role;
 use domain::ids::{RunId, WorkerId};
 use store::StoreError;
 use store::model::CommitOutcome;
+use tokio::time::Instant;
 use wire::{Batch, ChunkCounts, RunBytes, Work, WorkerReport};
 
 use crate::consume::{Handled, consume};
@@ -50,6 +49,7 @@ async fn write(with: &WorkerContext, jobs: &Jobs, worker: WorkerId, body: Bytes)
     let started = Instant::now();
     let _in_hand = with.registered.in_hand(worker);
     let size = body.len() as u64;
+    // Model: `TakeBatch`.
     let opened = match with.read::<Batch>(&body).await {
         Ok(opened) => opened,
         Err(handled) => return handled,
@@ -70,6 +70,7 @@ async fn write(with: &WorkerContext, jobs: &Jobs, worker: WorkerId, body: Bytes)
         Err(Unavailable::Store(reason)) => return start.postponed(reason).await,
         Err(Unavailable::Job(reason)) => return start.failed(reason),
     };
+    // Model: `CommitBatch`.
     match with.store.commit(&job, opened.message, worker).await {
         Ok(CommitOutcome::Committed) => {}
         Ok(CommitOutcome::AlreadyThere) => {
@@ -88,6 +89,7 @@ async fn write(with: &WorkerContext, jobs: &Jobs, worker: WorkerId, body: Bytes)
     }
     counts.busy_us = micros(started.elapsed());
     let work = Work::Written { processor, counts };
+    // Model: `AckBatch`, with the acknowledgement that follows.
     match with.report(attempt, &WorkerReport { run_id, chunk_no, worker, work }).await {
         Ok(()) => Handled::Done,
         // Committed, but unreported: whoever gets the batch next reports it.

@@ -113,7 +113,7 @@ impl Coordinator {
             by: self.actor.clone(),
         };
         let checkpoints = Arc::clone(&self.checkpoints);
-        let written = tokio::task::spawn_blocking(move || checkpoints.write(&checkpoint)).await;
+        let written = platform::inline::run(move || checkpoints.write(&checkpoint)).await;
         let failures = written.unwrap_or_else(|error| vec![error.to_string()]);
         for reason in failures {
             tracing::warn!(%run_id, what, reason, %head, "cannot write the checkpoint; note its head elsewhere");

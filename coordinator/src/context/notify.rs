@@ -180,7 +180,7 @@ impl Notify {
     pub(crate) async fn webhook(self: Arc<Self>, url: ServerUrl, body: String) -> Result<(), NotifyError> {
         for attempt in 1.. {
             let (notify, url, body) = (Arc::clone(&self), url.clone(), body.clone());
-            let tried = tokio::task::spawn_blocking(move || notify.post(url.reveal(), &body)).await;
+            let tried = platform::inline::run(move || notify.post(url.reveal(), &body)).await;
             match tried? {
                 Ok(()) => return Ok(()),
                 Err(failed) if failed.is_final || attempt == TRIES => {

@@ -38,6 +38,8 @@ struct Inner {
     drivers: HashMap<RunId, mpsc::Sender<Vec<WorkerReport>>>,
     /// Dropping it ends the task that takes reports from the bus.
     pump: Option<DropGuard>,
+    /// Whether reports were taken from the bus that are not stored yet.
+    is_storing: bool,
 }
 
 /// What is reported of one run, as long as it is driven.
@@ -68,15 +70,19 @@ impl ReportCollector {
             let (collector, stopped) = (Arc::clone(self), stop.clone());
             tokio::spawn(async move {
                 tokio::select! {
+                    biased;
                     () = stopped.cancelled() => {}
                     () = collector.pump() => {
                         // The broker is closed: whoever listens is told by the end of what it listens to.
                         let mut inner = collector.inner();
                         inner.drivers.clear();
+                        inner.is_storing = false;
                         inner.pump = None;
                     }
                 }
             });
+            // A task before may have been ended while it stored something.
+            inner.is_storing = false;
             inner.pump = Some(stop.drop_guard());
         }
         drop(inner);
@@ -97,7 +103,9 @@ impl ReportCollector {
                     _ => break,
                 }
             }
+            self.inner().is_storing = true;
             self.take(deliveries).await;
+            self.inner().is_storing = false;
         }
     }
 
@@ -152,6 +160,7 @@ impl ReportCollector {
         delivery.dead_letter(reason).await;
     }
 
+    // Model: `KeepCounts`, and the acknowledgement above.
     async fn keep(&self, run_id: RunId, reports: &[WorkerReport]) -> Result<(), StoreError> {
         let reports: Vec<_> = reports.iter().filter_map(reported).collect();
         if reports.is_empty() { Ok(()) } else { self.post.store().keep_reports(run_id, &reports).await }
@@ -159,6 +168,12 @@ impl ReportCollector {
 }
 
 impl Reports {
+    /// Whether reports were taken from the bus that are not stored yet.
+    #[must_use]
+    pub fn are_in_hand(&self) -> bool {
+        self.collector.inner().is_storing
+    }
+
     /// The next group; `None` once the broker is closed.
     pub async fn next(&mut self) -> Option<Vec<WorkerReport>> {
         self.groups.recv().await

@@ -1,13 +1,12 @@
 //! Handing chunks out: each is booked in the ledger, sealed, and published as the window has room for it.
 
-use std::time::Instant;
-
 use broker::Queue;
 use domain::ids::RunId;
 use domain::lifecycle::ChunkState;
 use store::walk::LedgerWalk;
 use store::{Store, StoreError};
 use tokio::sync::mpsc;
+use tokio::time::Instant;
 use wire::Chunk;
 
 use crate::load::error::LoadError;
@@ -52,6 +51,7 @@ impl Load<'_> {
                 }
                 let entry = self.sealed(chunk, disk_bytes).await?;
                 window.admit(&entry).await;
+                // Model: `HandOut`.
                 self.post.publish(Queue::Chunks, entry.body).await?;
                 self.watch.send_modify(|now| now.bytes_read = position);
             }

@@ -1,11 +1,12 @@
 //! Following a run's workers: what they report is a reason to look into the ledger, and only what the ledger says is
 //! acted on.
 
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use broker::{BrokerError, Queue};
 use domain::lifecycle::ChunkState;
 use store::model::{ChunkStanding, Reported};
+use tokio::time::Instant;
 use wire::seal::unverified;
 use wire::{Chunk, Work, WorkerReport};
 
@@ -134,6 +135,7 @@ impl Load<'_> {
             );
             // Sealed again, because the key may have been replaced since.
             if let Some(sent) = unverified::<Chunk>(&entry.body) {
+                // Model: `HandOut`, again.
                 self.post.send(Queue::Chunks, self.fence.epoch, &sent.message).await?;
             }
             window.handed_out(chunk_no);

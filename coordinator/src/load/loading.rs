@@ -68,7 +68,7 @@ impl Load<'_> {
             now.bytes_total = source.bytes_on_disk().unwrap_or(0);
         });
         let window = Window::new(self.window, self.shares);
-        let (sender, cuts) = mpsc::channel(2);
+        let (sender, cuts) = platform::inline::channel(2);
         let splitter = self.start_splitter(source, sender);
         let work = async {
             let dispatched = async {
@@ -81,6 +81,7 @@ impl Load<'_> {
             };
             // Following never ends by itself, except in an error.
             let totals = tokio::select! {
+                biased;
                 totals = dispatched => totals,
                 failed = self.follow(&window, reports) => Err(failed),
             }?;
@@ -126,12 +127,12 @@ impl Load<'_> {
     ) -> tokio::task::JoinHandle<Result<SplitTotals, SplitError>> {
         let (job, limits, verify) = (Arc::clone(self.job), self.limits, self.verify_source);
         let decoders = self.decoders.clone();
-        tokio::task::spawn_blocking(move || {
+        platform::inline::run(move || {
             let reader = source.reader()?;
             let mut beside = Beside::new(&job, verify, &decoders)?;
             split(reader, &job, limits, |mut cut| {
                 cut.cut.decoded = beside.content(&cut);
-                sender.blocking_send(cut).is_ok()
+                platform::inline::send(&sender, cut)
             })
         })
     }

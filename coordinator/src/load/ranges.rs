@@ -104,6 +104,7 @@ impl Ranges {
     pub async fn hand_out(&self, post: &Post, fence: Fence, range: ChunkRange) -> Result<(), PostError> {
         let run_id = fence.run_id.to_bytes();
         let range = Range { run_id, pass: self.pass, first: range.first, end: range.end };
+        // Model: `HandOutRange`.
         post.send(Queue::Ranges, fence.epoch, &range).await
     }
 }

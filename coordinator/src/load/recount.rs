@@ -18,6 +18,9 @@ const REPORTS_PATIENCE: Duration = Duration::from_secs(3);
 /// How long the reports of recounted chunks are waited for. What is missing after that is a failed check.
 const RECOUNT_PATIENCE: Duration = Duration::from_secs(15);
 
+/// Reports that still wait in the broker, or are just being stored, are late and not lost: they are waited for so long.
+const LATE_MAX: Duration = Duration::from_secs(120);
+
 /// How many chunks at most are recounted; where more counts are lost, a check fails.
 const RECOUNTED_MAX: u32 = 1000;
 
@@ -40,10 +43,13 @@ impl Load<'_> {
 
     /// The chunks that lack a report, once `patience` is over.
     async fn unreported(&self, reports: &mut Reports, patience: Duration) -> Result<Vec<ChunkNo>, LoadError> {
-        let until = tokio::time::Instant::now() + patience;
+        let began = tokio::time::Instant::now();
         loop {
             let missing = self.store.unreported(self.fence.run_id, RECOUNTED_MAX).await?;
-            if missing.is_empty() || tokio::time::Instant::now() >= until {
+            let waited = began.elapsed();
+            let is_over =
+                waited >= patience && (waited >= LATE_MAX || !self.are_late(reports, patience).await?);
+            if missing.is_empty() || is_over {
                 return Ok(missing);
             }
             match tokio::time::timeout(SILENCE, reports.next()).await {
@@ -52,6 +58,14 @@ impl Load<'_> {
                 Err(_) => {}
             }
         }
+    }
+
+    /// Whether reports are on their way to the ledger. Without patience nobody asks.
+    async fn are_late(&self, reports: &Reports, patience: Duration) -> Result<bool, LoadError> {
+        if patience.is_zero() {
+            return Ok(false);
+        }
+        Ok(reports.are_in_hand() || self.post.broker().depth(Queue::Counts).await? > 0)
     }
 
     /// Sends the bytes of `chunks` again, to be recounted. `false`: the source cannot be read again.
@@ -69,6 +83,7 @@ impl Load<'_> {
             let Ok(bytes) = again.bytes(&row) else { return Ok(false) };
             let run_id = self.fence.run_id.to_bytes();
             let chunk = Chunk { run_id, chunk_no: chunk_no.0, recount: true, bytes };
+            // Model: `Recount`.
             self.post.send(Queue::Chunks, self.fence.epoch, &chunk).await?;
         }
         Ok(true)

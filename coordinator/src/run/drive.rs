@@ -1,7 +1,7 @@
 //! Drives a run to its verdict, from the state that the ledger has.
 
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use domain::event_kind::EventKind;
 use domain::ids::RunId;
@@ -10,6 +10,7 @@ use platform::backoff::Backoff;
 use serde_json::json;
 use store::model::Run;
 use store::{Claim, Fence, StoreError, stored_job};
+use tokio::time::Instant;
 
 use crate::context::coordinator::Coordinator;
 use crate::load::LoadError;
@@ -50,6 +51,7 @@ impl Coordinator {
             let pause = backoff.next_wait();
             tracing::warn!(%run_id, %error, pause_ms = pause.as_millis(), "the run continues when this error clears");
             tokio::select! {
+                biased;
                 () = self.stop.cancelled() => return Err(LoadError::Stopped.into()),
                 () = tokio::time::sleep(pause) => {}
             }
@@ -88,6 +90,7 @@ impl Coordinator {
                 ending = Box::pin(self.work(run, fence, how)) => ending,
                 // Dropped half-way, work leaves whole transactions only: an uncommitted promotion is taken back.
                 () = self.stop.cancelled() => Err(LoadError::Stopped.into()),
+                // Model: `Fenced`.
                 lost = self.keep_alive(fence) => Err(lost.into()),
             }
         };

@@ -118,8 +118,7 @@ impl Coordinator {
 
     async fn sha256_of(&self, source: SourceFile) -> Result<Hash, SourceError> {
         let (stop, location) = (self.stop.clone(), source.location().clone());
-        let hashed =
-            tokio::task::spawn_blocking(move || source.sha256(&|| stop.is_cancelled(), &|_| {})).await;
+        let hashed = platform::inline::run(move || source.sha256(&|| stop.is_cancelled(), &|_| {})).await;
         hashed.unwrap_or(Err(SourceError::Stopped { location }))
     }
 }

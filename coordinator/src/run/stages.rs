@@ -41,30 +41,33 @@ impl Coordinator {
         self.store.prepare(job).await?;
         let progress = self.store.progress(run.run_id).await?;
         let is_loaded = run.split.is_some_and(|split| split.chunks == progress.committed);
-        if !is_loaded {
-            let source = self.open_source(&run, job, how)?;
-            let reopen =
-                || self.open_source(&run, job, how).ok().filter(|source| source.bytes_on_disk().is_some());
-            let load = Load {
-                post: &self.post,
-                store: &*self.store,
-                job,
-                fence,
-                limits: ChunkLimits {
-                    bytes: usize::try_from(run.chunk_bytes).unwrap_or(usize::MAX),
-                    records: run.chunk_records,
-                },
-                window: self.window,
-                shares: &self.shares,
-                verify_source: run.verify_source,
-                decoders: &self.decoders,
-                reopen: &reopen,
-                ranges,
-                watch: &self.watch,
-                stop: &self.stop,
-            };
-            load.run(source, reports).await?;
+        let reopen =
+            || self.open_source(&run, job, how).ok().filter(|source| source.bytes_on_disk().is_some());
+        let load = Load {
+            post: &self.post,
+            store: &*self.store,
+            job,
+            fence,
+            limits: ChunkLimits {
+                bytes: usize::try_from(run.chunk_bytes).unwrap_or(usize::MAX),
+                records: run.chunk_records,
+            },
+            window: self.window,
+            shares: &self.shares,
+            verify_source: run.verify_source,
+            decoders: &self.decoders,
+            reopen: &reopen,
+            ranges,
+            watch: &self.watch,
+            stop: &self.stop,
+        };
+        if is_loaded {
+            // Whoever drove it before died before it had booked the run: counts may still be on their way.
+            load.await_reports(reports).await?;
+        } else {
+            load.run(self.open_source(&run, job, how)?, reports).await?;
         }
+        // Model: `Stage`.
         stage(run.run_id, "loaded");
         let progress = self.store.progress(run.run_id).await?;
         let detail = json!({ "chunks": progress.committed, "records": progress.records });
@@ -118,6 +121,7 @@ impl Coordinator {
             .await?;
         stage(run.run_id, "staging read back and compared");
         let StagingOutcome { reconciliation, mut summary, differing, footing } = outcome;
+        // Model: `Reconcile`.
         let Ok(permit) = reconciliation.permit() else {
             self.pinpoint_staging(&run, fence, job, how, &split, &differing).await?;
             self.name_footing(&run, fence, &footing).await?;
@@ -191,6 +195,7 @@ impl Coordinator {
         checks: Vec<CheckResult>,
         summary: &Summary,
     ) -> Result<Ending, RunError> {
+        // Model: `Fail`.
         self.store.keep_checks(fence, &checks, &summary.to_json()?).await?;
         let failed = failed_names(&checks);
         let note = domain::check::faults(&checks);

@@ -6,7 +6,7 @@
 
 use std::collections::VecDeque;
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use broker::BrokerError;
 use domain::bytes::ByteEvidence;
@@ -24,6 +24,7 @@ use store::readback::{ChunkFound, Found};
 use store::walk::LedgerWalk;
 use store::{Blocks, Fence, Store, StoreError};
 use thiserror::Error;
+use tokio::time::Instant;
 use wire::{CodecError, RangeFound, codec};
 
 use crate::load::collector::Reports;

@@ -3,6 +3,8 @@
 use std::hash::{BuildHasher, Hasher, RandomState};
 use std::time::Duration;
 
+use crate::inline;
+
 /// Waits that double from `first` to `max`; each is a random half to whole of that.
 #[derive(Debug, Clone)]
 pub struct Backoff {
@@ -23,7 +25,7 @@ impl Backoff {
         let whole = self.next;
         self.next = (whole * 2).min(self.max);
         // The standard library's source of randomness: enough to keep a fleet out of step.
-        let random = RandomState::new().build_hasher().finish() % 1024;
+        let random = inline::chance().unwrap_or_else(|| RandomState::new().build_hasher().finish()) % 1024;
         whole / 2 + whole * u32::try_from(random).unwrap_or_default() / 2048
     }
 

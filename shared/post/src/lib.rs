@@ -2,7 +2,7 @@
 //! what it refuses. Coordinator and workers touch the broker's messages by way of it alone.
 
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use broker::{Broker, BrokerError, Queue, publish_until_confirmed};
 use bytes::Bytes;
@@ -16,6 +16,7 @@ use serde_json::json;
 use store::{Store, StoreError};
 use thiserror::Error;
 use tokio::sync::OnceCell;
+use tokio::time::Instant;
 use wire::seal::{claimed_run, open, seal};
 use wire::{BodyCompression, CodecError, OpenError, Opened, Sealing, Travels};
 

@@ -11,6 +11,7 @@ use std::time::Duration;
 
 use domain::mask::MaskKey;
 use platform::files::create_new_private;
+use platform::inline;
 use platform::secret::ServerUrl;
 use rusqlite::{Connection, OpenFlags};
 use sqlx::migrate::{MigrateError, Migration, MigrationType, Migrator};
@@ -56,6 +57,8 @@ pub struct SqliteStore {
     writer: Arc<Mutex<Connection>>,
     turn: Arc<AsyncMutex<()>>,
     pub(crate) masking: Arc<Masking>,
+    #[cfg(feature = "simulation")]
+    pub(crate) gate: Option<Arc<dyn super::simulated::Gate>>,
 }
 
 /// The read-only connections of a store.
@@ -115,9 +118,38 @@ impl SqliteStore {
             MigrateError::Execute(error) => unreachable(reason(&error)),
             other => unreachable(other.to_string()),
         })?;
+        Self::at(path)
+    }
+
+    /// The store in the file at `path`, which is there and has this version's schema.
+    pub(crate) fn at(path: PathBuf) -> Result<Self, StoreError> {
         let writer = Arc::new(Mutex::new(read_write(&path)?));
         let readers = Arc::new(Readers { places: Semaphore::new(READERS), idle: Mutex::default() });
-        Ok(Self { path, readers, writer, turn: Arc::default(), masking: Arc::default() })
+        Ok(Self {
+            path,
+            readers,
+            writer,
+            turn: Arc::default(),
+            masking: Arc::default(),
+            #[cfg(feature = "simulation")]
+            gate: None,
+        })
+    }
+
+    /// The store in the file at `path`, a copy of one that this version made.
+    ///
+    /// # Errors
+    /// [`StoreError`] when it cannot be opened.
+    #[cfg(feature = "simulation")]
+    pub fn copied(path: PathBuf) -> Result<Self, StoreError> {
+        Self::at(path)
+    }
+
+    /// The handle of a simulated process that asks through `gate`.
+    #[cfg(feature = "simulation")]
+    #[must_use]
+    pub fn through(&self, gate: Arc<dyn super::simulated::Gate>) -> Self {
+        Self { gate: Some(gate), ..self.clone() }
     }
 
     /// With the operator's masking key, if one was set.
@@ -146,8 +178,11 @@ impl SqliteStore {
         T: Send + 'static,
         F: FnOnce(&mut Writing<'_>) -> Result<T, StoreError> + Send + 'static,
     {
+        self.enters::<F>().await?;
         let turn = self.turn().await;
         let writer = Arc::clone(&self.writer);
+        #[cfg(feature = "simulation")]
+        let gate = self.gate.clone();
         let done = blocking(move || {
             let _turn = turn;
             // A panic in an earlier change was rolled back with its transaction; the connection is sound.
@@ -156,9 +191,14 @@ impl SqliteStore {
             let mut writing = Writing::begin(&mut connection)?;
             let done = change(&mut writing)?;
             writing.commit()?;
+            #[cfg(feature = "simulation")]
+            if let Some(gate) = gate {
+                gate.changed(std::any::type_name::<F>(), &connection);
+            }
             Ok(done)
         })
         .await;
+        self.leaves::<F>().await?;
         match done {
             Err(StoreError::Interrupted { reason }) => {
                 Err(StoreError::Interrupted { reason: self.locked(&reason, busy).await })
@@ -175,6 +215,7 @@ impl SqliteStore {
     {
         let (readers, path) = (Arc::clone(&self.readers), self.path.clone());
         let closed = |_| StoreError::Database { reason: "the store is closed".into() };
+        self.enters::<F>().await?;
         let _place = self.readers.places.acquire().await.map_err(closed)?;
         blocking(move || {
             let idle = || readers.idle.lock().unwrap_or_else(PoisonError::into_inner);
@@ -193,6 +234,26 @@ impl SqliteStore {
             Ok(done)
         })
         .await
+    }
+
+    /// Before the store is asked for something. A simulation may make it wait, or fail.
+    #[cfg_attr(not(feature = "simulation"), allow(clippy::unused_async, reason = "a simulation waits here"))]
+    pub(crate) async fn enters<What>(&self) -> Result<(), StoreError> {
+        #[cfg(feature = "simulation")]
+        if let Some(gate) = &self.gate {
+            return gate.enters(std::any::type_name::<What>()).await;
+        }
+        Ok(())
+    }
+
+    /// After the store changed something, before its caller is told. A simulation may lose the answer.
+    #[cfg_attr(not(feature = "simulation"), allow(clippy::unused_async, reason = "a simulation waits here"))]
+    async fn leaves<What>(&self) -> Result<(), StoreError> {
+        #[cfg(feature = "simulation")]
+        if let Some(gate) = &self.gate {
+            return gate.leaves(std::any::type_name::<What>()).await;
+        }
+        Ok(())
     }
 
     /// Which file is locked, for how long it was waited, and who drives runs in it: nobody else can end another
@@ -336,7 +397,7 @@ where
     T: Send + 'static,
     F: FnOnce() -> Result<T, StoreError> + Send + 'static,
 {
-    match tokio::task::spawn_blocking(work).await {
+    match inline::run(work).await {
         Ok(result) => result,
         Err(error) => {
             let why = platform::telemetry::ended(&error);
@@ -351,6 +412,8 @@ fn connection(path: &Path, flags: OpenFlags) -> Result<Connection, StoreError> {
     connection.pragma_update(None, "cache_size", -CACHE_KIB)?;
     // A job may have any number of statements at hand; what is not used again is finalised.
     connection.set_prepared_statement_cache_capacity(64);
+    #[cfg(feature = "simulation")]
+    super::simulated::set_clock(&connection)?;
     Ok(connection)
 }
 

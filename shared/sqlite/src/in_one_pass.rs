@@ -2,6 +2,7 @@
 
 use domain::ids::RunId;
 use domain::layout::Layout;
+use platform::inline;
 use rusqlite::Connection;
 use store::StoreError;
 use store::by_record::ByRecord;
@@ -66,7 +67,7 @@ pub(crate) fn send(
     loop {
         let Some(blocks) = found.next_blocks()? else { return Ok(()) };
         for block in blocks {
-            if sender.blocking_send(Ok(block)).is_err() {
+            if !inline::send(sender, Ok(block)) {
                 return Ok(());
             }
         }

@@ -10,6 +10,8 @@ mod ledger;
 mod promotion;
 mod rows;
 mod rules;
+#[cfg(feature = "simulation")]
+mod simulated;
 mod staging;
 mod tables;
 mod target;
@@ -18,5 +20,7 @@ mod tests;
 
 pub use connect::SqliteStore;
 pub use final_table::look;
+#[cfg(feature = "simulation")]
+pub use simulated::Gate;
 pub use tables::ddl;
 pub use target::SqliteTarget;

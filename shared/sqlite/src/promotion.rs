@@ -7,6 +7,7 @@ use async_trait::async_trait;
 use domain::layout::Layout;
 use domain::permit::Permit;
 use job::Job;
+use platform::inline;
 use rusqlite::Connection;
 use store::model::{Block, ChunkRange};
 use store::promotion::{Ask, Asked, Promotion, Promotions, Reply, insert_statement, mark_statement};
@@ -37,16 +38,40 @@ impl Promotions for SqliteStore {
         let (path, job) = (self.path.clone(), Arc::clone(job));
         let (asked, mut inbox) = Asked::new(lost);
         let (ready, is_ready) = oneshot::channel();
-        let spawned = thread::Builder::new().name("promotion".into()).spawn(move || {
-            let _turn = turn;
-            match open(&path) {
-                Ok(mut connection) => serve(&mut connection, fence, &job, ready, &mut inbox),
-                Err(error) => drop(ready.send(Err(error))),
-            }
-        });
-        spawned.map_err(|error| StoreError::Database {
-            reason: format!("cannot start the promotion thread: {error}"),
-        })?;
+        if inline::is_simulated() {
+            tokio::spawn(async move {
+                let _turn = turn;
+                match open(&path) {
+                    Ok(mut connection) => {
+                        let Some(mut serving) = Serving::begin(&mut connection, fence, &job, ready) else {
+                            return;
+                        };
+                        while let Some(ask) = inbox.recv().await
+                            && serving.answer(ask)
+                        {}
+                    }
+                    Err(error) => drop(ready.send(Err(error))),
+                }
+            });
+        } else {
+            let spawned = thread::Builder::new().name("promotion".into()).spawn(move || {
+                let _turn = turn;
+                match open(&path) {
+                    Ok(mut connection) => {
+                        let Some(mut serving) = Serving::begin(&mut connection, fence, &job, ready) else {
+                            return;
+                        };
+                        while let Some(ask) = inbox.blocking_recv()
+                            && serving.answer(ask)
+                        {}
+                    }
+                    Err(error) => drop(ready.send(Err(error))),
+                }
+            });
+            spawned.map_err(|error| StoreError::Database {
+                reason: format!("cannot start the promotion thread: {error}"),
+            })?;
+        }
         match is_ready.await.map_err(|_| lost())? {
             Err(StoreError::Interrupted { reason }) => {
                 return Err(StoreError::Interrupted { reason: self.locked(&reason, BUSY).await });
@@ -86,42 +111,56 @@ fn begin<'a>(
     Ok((writing, shapes))
 }
 
-/// Serves one promotion. Leaving without a commit, for whatever reason, rolls back.
-fn serve(
-    connection: &mut Connection,
+/// Serves one promotion. Dropped without a commit, for whatever reason, it rolls back.
+struct Serving<'a> {
+    writing: Option<Writing<'a>>,
+    inserted: Vec<Inserted>,
     fence: Fence,
-    job: &Job,
-    ready: Reply<()>,
-    inbox: &mut mpsc::Receiver<Ask>,
-) {
-    let (mut writing, mut inserted) = match begin(connection, fence, job) {
-        Ok(begun) => begun,
-        Err(error) => return drop(ready.send(Err(error))),
-    };
-    let _ = ready.send(Ok(()));
-    while let Some(ask) = inbox.blocking_recv() {
+    job: &'a Job,
+}
+
+impl<'a> Serving<'a> {
+    /// Begins the transaction; whether that went well, goes to `ready`.
+    fn begin(connection: &'a mut Connection, fence: Fence, job: &'a Job, ready: Reply<()>) -> Option<Self> {
+        match begin(connection, fence, job) {
+            Ok((writing, inserted)) => {
+                let _ = ready.send(Ok(()));
+                Some(Self { writing: Some(writing), inserted, fence, job })
+            }
+            Err(error) => {
+                let _ = ready.send(Err(error));
+                None
+            }
+        }
+    }
+
+    /// Does what is asked. `false`: the transaction is over.
+    fn answer(&mut self, ask: Ask) -> bool {
+        let Some(mut writing) = self.writing.take() else { return false };
         match ask {
             Ask::Insert(reply) => {
-                let _ = reply.send(insert(&mut writing, fence, job, &mut inserted));
+                let _ = reply.send(insert(&mut writing, self.fence, self.job, &mut self.inserted));
             }
             Ask::Read { place, sender } => {
-                let Some((record, inserted)) = job.records.get(place).zip(inserted.get(place)) else {
-                    continue;
-                };
-                if let Err(error) = read_final(&mut writing, fence, &record.layout, inserted, &sender) {
-                    let _ = sender.blocking_send(Err(error));
+                if let Some((record, inserted)) = self.job.records.get(place).zip(self.inserted.get(place))
+                    && let Err(error) =
+                        read_final(&mut writing, self.fence, &record.layout, inserted, &sender)
+                {
+                    inline::send(&sender, Err(error));
                 }
             }
             Ask::Commit(outcome, reply) => {
-                let done = now(outcome.put(&mut writing, fence)).and_then(|()| writing.commit());
+                let done = now(outcome.put(&mut writing, self.fence)).and_then(|()| writing.commit());
                 let _ = reply.send(done);
-                return;
+                return false;
             }
             Ask::Rollback(reply) => {
                 let _ = reply.send(writing.rollback());
-                return;
+                return false;
             }
         }
+        self.writing = Some(writing);
+        true
     }
 }
 

@@ -7,6 +7,7 @@ use domain::ids::{RecordNo, RunId, WorkerId};
 use domain::layout::Layout;
 use domain::record;
 use job::Job;
+use platform::inline;
 use rusqlite::{Connection, Row, Rows, params};
 use store::bounds::Dialect;
 use store::by_type::check_types;
@@ -45,6 +46,9 @@ impl Staging for SqliteStore {
 
     async fn read_staging(&self, run_id: RunId, layout: &Arc<Layout>, range: ChunkRange) -> Blocks {
         let (path, layout) = (self.path.clone(), Arc::clone(layout));
+        if let Err(error) = self.enters::<Kind>().await {
+            return stream(|_| Err(error));
+        }
         stream(move |sender| {
             let connection = read_only(&path)?;
             // Each page is read once, in order: a cache is of no use.
@@ -60,11 +64,11 @@ impl Staging for SqliteStore {
 pub(crate) fn stream(
     read: impl FnOnce(&mpsc::Sender<Result<Block, StoreError>>) -> Result<(), StoreError> + Send + 'static,
 ) -> Blocks {
-    let (sender, receiver) = mpsc::channel(4);
+    let (sender, receiver) = inline::channel(4);
     tokio::spawn(blocking(move || {
         if let Err(error) = read(&sender) {
             // A receiver that is gone does not want to know.
-            let _ = sender.blocking_send(Err(error));
+            inline::send(&sender, Err(error));
         }
         Ok(())
     }));
@@ -312,6 +316,6 @@ impl Out<'_> {
         if self.block.entries.is_empty() {
             return Ok(true);
         }
-        Ok(self.sender.blocking_send(Ok(std::mem::take(&mut self.block))).is_ok())
+        Ok(inline::send(self.sender, Ok(std::mem::take(&mut self.block))))
     }
 }

@@ -198,6 +198,7 @@ async fn charge(
     let found = connection.fetch_first(&sql, params![run_id, chunk_no]).await?;
     let Some(found) = found else { return Ok(Started::Closed) };
     let (chunk, run) = (found.parsed("state")?, found.parsed("run_state")?);
+    // Model: `StartChunk`.
     match may_start(chunk, run, role, attempt, found.get("epoch")?) {
         Start::Committed => return Ok(Started::Committed),
         Start::Closed => return Ok(Started::Closed),

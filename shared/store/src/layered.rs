@@ -44,6 +44,60 @@ use crate::views::{
 };
 use crate::{Blocks, Fence, Lease, Progress, Store, StoreError};
 
+/// A store of which several parts may be replaced, each by what is written over the same part of the store below.
+#[derive(Delegate)]
+#[delegate(Identity, target = "below", automatic_where_clause = "false")]
+#[delegate(Runs, target = "runs", automatic_where_clause = "false")]
+#[delegate(Leases, target = "leases", automatic_where_clause = "false")]
+#[delegate(Chunks, target = "chunks", automatic_where_clause = "false")]
+#[delegate(Fleet, target = "fleet", automatic_where_clause = "false")]
+#[delegate(Readbacks, target = "readbacks", automatic_where_clause = "false")]
+#[delegate(Staging, target = "staging", automatic_where_clause = "false")]
+#[delegate(Rules, target = "below", automatic_where_clause = "false")]
+#[delegate(Evidence, target = "below", automatic_where_clause = "false")]
+#[delegate(Log, target = "log", automatic_where_clause = "false")]
+#[delegate(Views, target = "below", automatic_where_clause = "false")]
+#[delegate(Tokens, target = "below", automatic_where_clause = "false")]
+#[delegate(Promotions, target = "promotions", automatic_where_clause = "false")]
+#[expect(clippy::duplicated_attributes, reason = "the options of each trait that goes through are the same")]
+pub struct Layered {
+    below: Arc<dyn Store>,
+    /// The runs.
+    pub runs: Arc<dyn Runs>,
+    /// The leases.
+    pub leases: Arc<dyn Leases>,
+    /// The chunks.
+    pub chunks: Arc<dyn Chunks>,
+    /// The workers and what they report.
+    pub fleet: Arc<dyn Fleet>,
+    /// What was read back.
+    pub readbacks: Arc<dyn Readbacks>,
+    /// The staging tables.
+    pub staging: Arc<dyn Staging>,
+    /// The evidence log.
+    pub log: Arc<dyn Log>,
+    /// The promotions.
+    pub promotions: Arc<dyn Promotions>,
+}
+
+impl Layered {
+    /// The store `below`, nothing of it replaced yet.
+    #[must_use]
+    pub fn on(below: Arc<dyn Store>) -> Self {
+        Self {
+            runs: Arc::<dyn Store>::clone(&below),
+            leases: Arc::<dyn Store>::clone(&below),
+            chunks: Arc::<dyn Store>::clone(&below),
+            fleet: Arc::<dyn Store>::clone(&below),
+            readbacks: Arc::<dyn Store>::clone(&below),
+            staging: Arc::<dyn Store>::clone(&below),
+            log: Arc::<dyn Store>::clone(&below),
+            promotions: Arc::<dyn Store>::clone(&below),
+            below,
+        }
+    }
+}
+
 /// A store with replaced promotions. `ambassador` derives the forwarding of every other trait.
 #[derive(Delegate)]
 #[delegate(Identity, target = "below", automatic_where_clause = "false")]

@@ -104,6 +104,7 @@ async fn is_free(
     let row = connection.fetch_first(&sql, params![run_id]).await?;
     let row = row.ok_or_else(|| damaged(format!("there is no run {run_id} to take over")))?;
     let (state, lease): (RunState, _) = (row.parsed("state")?, lease_from(&row)?);
+    // Model: `LeaseEnds` has happened, or this is refused.
     match may_acquire(state, held(lease.as_ref()), claim, lasts_ms) {
         Ok(()) => Ok(()),
         Err(Refused::Over) => Err(StoreError::Over { run_id, state }),
@@ -127,6 +128,7 @@ async fn acquire_lease(
     connection.end_promotion(run_id).await?;
     is_free(connection, run_id, lasts_ms, claim, lock_all).await?;
     let sql = format!(
+        // Model: `AcquireLease`: whoever has an older attempt is fenced off.
         "UPDATE crossfoot_run SET interrupted = interrupted OR (epoch > 0 AND state = 'loading'), epoch = epoch + 1,
          lease_owner = $2, lease_until_ms = {now_ms} + $3 WHERE run_id = $1 RETURNING epoch"
     );

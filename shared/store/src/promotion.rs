@@ -87,6 +87,7 @@ impl Outcome {
     /// # Errors
     /// [`StoreError::Fenced`], [`StoreError::Step`].
     pub async fn put(self, connection: &mut dyn Connection, fence: Fence) -> Result<(), StoreError> {
+        // Model: `CommitPromotion`.
         step_run(connection, fence, RunEvent::Promoted, None, self.log.at_ms).await?;
         put_checks(connection, fence.run_id, &self.checks, &self.summary).await?;
         append(connection, self.log).await?;
@@ -141,7 +142,7 @@ impl Promotion for Asked {
     }
 
     async fn read_final(&mut self, place: usize) -> Blocks {
-        let (sender, receiver) = mpsc::channel(4);
+        let (sender, receiver) = platform::inline::channel(4);
         let ask = Ask::Read { place, sender };
         if let Err(mpsc::error::SendError(Ask::Read { sender, .. })) = self.asks.send(ask).await {
             let _ = sender.send(Err((self.lost)())).await;

@@ -71,6 +71,7 @@ pub async fn stands_against(
     let is_of_these_bytes = found.get::<Vec<u8>>("sha256")? == batch.sha256
         && found.get::<u64>("bytes")? == batch.bytes_in
         && found.get::<u64>("first_record_no")? == batch.first_record_no;
+    // Model: `CommitBatch` asks this, in its transaction.
     let objection = may_commit(found.parsed("state")?, found.parsed("run_state")?, is_of_these_bytes);
     Ok(objection.err().map(CommitOutcome::from))
 }

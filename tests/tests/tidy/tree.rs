@@ -4,7 +4,8 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 /// The folders that hold packages of the workspace.
-const PACKAGES: [&str; 7] = ["domain", "coordinator", "worker", "drill", "console", "cli", "tests"];
+const PACKAGES: [&str; 8] =
+    ["domain", "coordinator", "worker", "drill", "console", "cli", "tests", "simulation"];
 
 /// Every Rust file of the workspace, by its path from the root.
 pub(crate) struct Tree {
@@ -36,7 +37,7 @@ impl Tree {
     pub(crate) fn product(&self) -> impl Iterator<Item = (&str, &str, &str)> {
         self.files.iter().filter_map(|(path, text)| {
             let (package, inside) = path.split_once("/src/")?;
-            let is_test = package == "tests"
+            let is_test = ["tests", "simulation"].contains(&package)
                 || inside.split('/').any(|part| part.trim_end_matches(".rs").ends_with("tests"));
             let product = text.split("#[cfg(test)]\nmod tests {").next().unwrap_or_default();
             (!is_test).then_some((package, path.as_str(), product))

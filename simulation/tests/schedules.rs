@@ -1,0 +1,107 @@
+//! Thousands of schedules, each decided by a seed. `CROSSFOOT_SCHEDULES` says how many, `CROSSFOOT_SEED` runs one alone and
+//! shows its steps, with `CROSSFOOT_SMALL` those of the smallest plan that still fails.
+
+#![allow(clippy::panic, reason = "a test's helpers stop as tests do")]
+
+use std::io::Write as _;
+use std::time::{Duration, Instant};
+
+use simulation::{Fault, Plan, What, When, cases, many, run, shrink};
+
+/// How many schedules the tests run, if the machine is fast enough.
+const SCHEDULES: u64 = 5000;
+
+/// They stop after this long, unless a number was asked for.
+const AT_MOST: Duration = Duration::from_secs(55);
+
+fn number(name: &str) -> Option<u64> {
+    std::env::var(name)
+        .ok()
+        .map(|text| text.parse().unwrap_or_else(|_| panic!("{name} is no number: {text}")))
+}
+
+fn fail(plan: &Plan, wrong: &[String]) -> ! {
+    let small = shrink(plan, None);
+    let left = run(&small, None).wrong;
+    panic!(
+        "{plan}{wrong:#?}\nsmallest plan that still fails:\n{small}{left:#?}\nrun it again with CROSSFOOT_SEED={} \
+         cargo test -p simulation --test schedules",
+        plan.seed
+    );
+}
+
+#[test]
+fn no_schedule_loses_doubles_or_miscounts_and_every_run_ends() {
+    if let Some(seed) = number("CROSSFOOT_SEED") {
+        let mut plan = Plan::of(seed, cases());
+        if std::env::var_os("CROSSFOOT_SMALL").is_some() {
+            plan = shrink(&plan, None);
+        }
+        let outcome = run(&plan, None);
+        for (at, step) in outcome.trace.iter().enumerate() {
+            println!("{:5} {:7} ms {}.{} {}", at + 1, step.at_ms, step.place, step.incarnation, step.point);
+        }
+        println!("{plan}{:#?}\n{:?}, ended after {} ms", outcome.last, outcome.struck, outcome.ended_ms);
+        if !outcome.wrong.is_empty() {
+            fail(&plan, &outcome.wrong);
+        }
+        return;
+    }
+    let began = Instant::now();
+    let asked = number("CROSSFOOT_SCHEDULES");
+    let at_most = if asked.is_some() { Duration::from_secs(1 << 32) } else { AT_MOST };
+    let all = many(0..asked.unwrap_or(SCHEDULES), None, at_most);
+    // Past the capture of tests' output: how many it were depends on the machine.
+    let _ = writeln!(
+        std::io::stderr(),
+        "{} schedules in {:.1} s: {} steps, {} processes killed, {} runs promoted",
+        all.schedules,
+        began.elapsed().as_secs_f64(),
+        all.steps,
+        all.kills,
+        all.promoted
+    );
+    if let Some((plan, wrong)) = &all.wrong {
+        fail(plan, wrong);
+    }
+}
+
+#[test]
+fn a_seed_replays_exactly() {
+    for seed in [1, 7, 11, 42, 99] {
+        let plan = Plan::of(seed, cases());
+        assert_eq!(run(&plan, None), run(&plan, None), "{plan}");
+    }
+}
+
+#[test]
+fn undisturbed_every_run_is_promoted() {
+    for case in 0..cases() {
+        let outcome = run(&Plan::undisturbed(case), None);
+        assert_eq!((outcome.wrong, outcome.last.state.as_str()), (Vec::new(), "promoted"));
+    }
+}
+
+/// Seed 29 found this: a coordinator that takes a run up with all chunks committed went on without the counts that were
+/// still on their way.
+#[test]
+fn counts_on_their_way_outlive_the_coordinator_that_waited_for_them() {
+    for nth in 1..16 {
+        let fault = Fault { when: When::Nth("keep_reports", nth), what: What::Kill(60_000) };
+        let plan = Plan { faults: vec![fault], ..Plan::undisturbed(0) };
+        let outcome = run(&plan, None);
+        assert_eq!((outcome.wrong, outcome.last.unclosed), (Vec::new(), 0), "{plan}");
+    }
+}
+
+/// Seed 18 found this: a coordinator whose counts took long to store computed them again, waited for those, and failed
+/// the run.
+#[test]
+fn counts_that_take_long_to_store_do_not_fail_the_run() {
+    for case in 0..cases() {
+        let fault = Fault { when: When::Nth("keep_reports", 1), what: What::Slow(40_000) };
+        let plan = Plan { faults: vec![fault], ..Plan::undisturbed(case) };
+        let outcome = run(&plan, None);
+        assert_eq!((outcome.wrong, outcome.last.state.as_str()), (Vec::new(), "promoted"), "{plan}");
+    }
+}
