@@ -74,8 +74,9 @@ impl Promote<'_> {
         log: impl FnOnce(&[CheckResult]) -> LogEntry,
     ) -> Result<Promoted, VerifyError> {
         (self.progress)(Phase::Promoting, 0);
-        let mut promotion = self.store.begin_promotion(self.fence, &permit, self.job).await?;
-        let rows_changed = match promotion.insert().await {
+        let begin = || self.store.begin_promotion(self.fence, &permit, self.job);
+        let mut promotion = fault::around!("promotion.begin", begin().await)?;
+        let rows_changed = match fault::around!("promotion.insert", promotion.insert().await) {
             Ok(rows_changed) => rows_changed,
             Err(error @ (StoreError::FinalRefused { .. } | StoreError::LoadedMeanwhile { .. })) => {
                 promotion.rollback().await?;
@@ -100,6 +101,7 @@ impl Promote<'_> {
         );
         if none_failed(&of_final) {
             checks.extend(of_final);
+            fault::point!("promotion.verified.after");
             promotion.commit(&checks, &summary.to_json()?, log(&checks)).await?;
             return Ok(Promoted::Yes);
         }

@@ -119,7 +119,7 @@ impl ReportCollector {
             }
         }
         for (run_id, (reports, deliveries)) in by_run {
-            match self.keep(run_id, &reports).await {
+            match fault::around!("reports.keep", self.keep(run_id, &reports).await) {
                 Ok(()) => {}
                 Err(error) if error.is_transient() => {
                     tracing::warn!(%run_id, %error, "cannot store reports; they will be redelivered");
@@ -136,9 +136,11 @@ impl ReportCollector {
                     continue;
                 }
             }
+            fault::point!("ack.counts.before");
             for delivery in deliveries {
                 delivery.done().await;
             }
+            fault::point!("ack.counts.after");
             let driver = self.inner().drivers.get(&run_id).cloned();
             if let Some(driver) = driver {
                 // A driver that does not keep up looks into the ledger.

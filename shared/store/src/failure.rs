@@ -10,6 +10,12 @@ use sqlx::postgres::PgDatabaseError;
 
 use super::StoreError;
 
+impl fault::Injected for StoreError {
+    fn injected(reason: String) -> Self {
+        Self::Interrupted { reason }
+    }
+}
+
 impl StoreError {
     /// Whether doing it again may succeed, nothing having been changed about job, configuration or data: the
     /// connection was lost, or the database gave this transaction up in favour of others.
