@@ -3,7 +3,7 @@
 //!
 //! `./test` tries some of each kind. `CROSSFOOT_MATRIX=all` tries every pair (`./test --matrix`), and writes
 //! `docs/faults.md`; `CROSSFOOT_MATRIX=TEXT` tries those whose names have TEXT in them, and writes nothing.
-//! `CROSSFOOT_MATRIX_AT_ONCE` is how many are tried at a time.
+//! `CROSSFOOT_MATRIX_AT_ONCE` is how many are tried at a time. `CROSSFOOT_SOAK_MINUTES` soaks a fleet for as long.
 
 #![allow(
     clippy::unwrap_used,
@@ -36,8 +36,10 @@ mod matrix {
     mod points;
     mod processes;
     mod run;
+    mod soak;
     mod wrecked;
 
+    use ground::Outcome;
     use ground::Outcome;
     use run::Tried;
 }

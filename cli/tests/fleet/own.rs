@@ -28,8 +28,13 @@ impl Own {
 
     /// What `tests/servers` does with them: `start`, `stop`, `restart`.
     pub(crate) fn servers(&self, what: &str, which: &[&str]) {
+        self.try_servers(what, which).unwrap_or_else(|said| panic!("{what} {which:?}: {said}"));
+    }
+
+    /// The same, where it may fail; what was said then.
+    pub(crate) fn try_servers(&self, what: &str, which: &[&str]) -> Result<(), String> {
         let ended = Command::new(script()).arg(what).arg(self.dir.path()).args(which).output().unwrap();
-        assert!(ended.status.success(), "{what:?} {which:?}: {}", String::from_utf8_lossy(&ended.stderr));
+        if ended.status.success() { Ok(()) } else { Err(String::from_utf8_lossy(&ended.stderr).into_owned()) }
     }
 
     /// What RabbitMQ's own tool says.

@@ -8,7 +8,10 @@ use crate::desk::{Going, postings};
 use crate::servers::{Fleet, PATH, PATIENCE, Servers, psql};
 
 /// How many records a source has: enough that a run has some twenty chunks, few enough that it takes a second.
-pub(crate) const RECORDS: u64 = 3000;
+const RECORDS: u64 = 3000;
+
+/// Where a fault takes seconds to come, the run is not to be over by then.
+const RECORDS_OF_LONG: u64 = 40_000;
 const CHUNK_BYTES: &str = "8000";
 
 /// Which process.
@@ -45,6 +48,7 @@ pub(crate) struct Outcome {
 /// A process of the fleet.
 pub(crate) struct Member {
     pub(crate) who: Who,
+    pub(crate) name: String,
     pub(crate) going: Going,
     settings: Vec<(String, String)>,
     is_frozen: bool,
@@ -57,7 +61,24 @@ pub(crate) struct Ground {
     pub(crate) submitted: Option<Going>,
     watch: Watch,
     names: usize,
-    struck: Option<(Instant, u64)>,
+    struck: Option<Struck>,
+    records: u64,
+}
+
+/// When a fault struck, and by what it is told that its effect is over.
+struct Struck {
+    at: Instant,
+    progress: u64,
+    until: Until,
+}
+
+/// Besides a step forward.
+enum Until {
+    Nothing,
+    /// Another coordinator drives the run than in this epoch.
+    Driven(u64),
+    /// Nothing that this worker had begun waits any more.
+    Begun(String),
 }
 
 /// Looks at most this often.
@@ -80,48 +101,61 @@ pub(crate) fn let_pass(time: Duration) {
 impl Ground {
     /// A database and queues of its own, and no process yet.
     pub(crate) fn on(servers: Servers) -> Self {
-        let fleet = Fleet::new(servers, postings(RECORDS));
+        Self::of(RECORDS, servers)
+    }
+
+    /// With a source that takes a while.
+    pub(crate) fn long_on(servers: Servers) -> Self {
+        Self::of(RECORDS_OF_LONG, servers)
+    }
+
+    fn of(records: u64, servers: Servers) -> Self {
+        let fleet = Fleet::new(servers, postings(records));
         let watch = Watch::new(fleet.store());
-        Self { fleet, members: Vec::new(), submitted: None, watch, names: 0, struck: None }
+        Self { fleet, members: Vec::new(), submitted: None, watch, names: 0, struck: None, records }
     }
 
     /// A coordinator, a processor and a writer, each with what `settings` says of it.
     pub(crate) fn fleet(servers: Servers, settings: impl Fn(Who) -> Vec<(String, String)>) -> Self {
-        let mut ground = Self::on(servers);
+        Self::on(servers).with_fleet(settings)
+    }
+
+    pub(crate) fn with_fleet(mut self, settings: impl Fn(Who) -> Vec<(String, String)>) -> Self {
         for who in Who::ALL {
-            ground.start(who, settings(who));
+            self.start(who, settings(who));
         }
-        ground
+        self
     }
 
     pub(crate) fn start(&mut self, who: Who, settings: Vec<(String, String)>) -> usize {
-        let going = self.process(who, &settings);
+        let (name, going) = self.process(who, &settings);
         match who {
             Who::Coordinator => going.until_it_says("coordinator started"),
             Who::Processor | Who::Writer => going.until_it_says("started"),
         }
-        self.members.push(Member { who, going, settings, is_frozen: false });
+        self.members.push(Member { who, name, going, settings, is_frozen: false });
         self.members.len() - 1
     }
 
     /// As [`Ground::start`], without waiting for it: it may be struck while it starts.
     pub(crate) fn launch(&mut self, who: Who, settings: Vec<(String, String)>) -> usize {
-        let going = self.process(who, &settings);
-        self.members.push(Member { who, going, settings, is_frozen: false });
+        let (name, going) = self.process(who, &settings);
+        self.members.push(Member { who, name, going, settings, is_frozen: false });
         self.members.len() - 1
     }
 
-    fn process(&mut self, who: Who, settings: &[(String, String)]) -> Going {
+    fn process(&mut self, who: Who, settings: &[(String, String)]) -> (String, Going) {
         self.names += 1;
         let name = format!("{}{}", who.word(), self.names);
         let settings: Vec<_> = settings.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect();
-        match who {
+        let going = match who {
             Who::Coordinator => self.fleet.start_with(&["coordinator"], &settings),
             who => {
                 let line = ["worker", "--role", who.word(), "--slots", "1", "--name", &name];
                 self.fleet.start_with(&line, &settings)
             }
-        }
+        };
+        (name, going)
     }
 
     pub(crate) fn submit(&mut self) {
@@ -157,8 +191,8 @@ impl Ground {
             let settings: Vec<_> = std::mem::take(&mut member.settings);
             let settings: Vec<_> =
                 settings.into_iter().filter(|(name, _)| !name.starts_with("CROSSFOOT_FAULT")).collect();
-            let going = self.process(who, &settings);
-            let next = Member { who, going, settings, is_frozen: false };
+            let (name, going) = self.process(who, &settings);
+            let next = Member { who, name, going, settings, is_frozen: false };
             if is_gone {
                 self.members[at] = next;
             } else {
@@ -196,6 +230,10 @@ impl Ground {
         self.watch.number(query)
     }
 
+    pub(crate) const fn records(&self) -> u64 {
+        self.records
+    }
+
     pub(crate) fn state(&mut self) -> String {
         self.watch.ask("SELECT state FROM crossfoot_run").unwrap_or_default()
     }
@@ -211,8 +249,39 @@ impl Ground {
 
     /// The fault strikes now.
     pub(crate) fn strikes(&mut self) {
+        self.strikes_until(Until::Nothing);
+    }
+
+    /// The first process of the kind is struck now, so that another must do its work.
+    pub(crate) fn strikes_down(&mut self, who: Who) {
+        let until = match (who, self.members.iter().find(|member| member.who == who)) {
+            (Who::Coordinator, _) => {
+                Until::Driven(self.number("SELECT coalesce(max(epoch), 0) FROM crossfoot_run"))
+            }
+            (_, Some(member)) => Until::Begun(member.name.clone()),
+            (_, None) => Until::Nothing,
+        };
+        self.strikes_until(until);
+    }
+
+    fn strikes_until(&mut self, until: Until) {
         let progress = self.progress();
-        self.struck = Some((Instant::now(), progress));
+        self.struck = Some(Struck { at: Instant::now(), progress, until });
+    }
+
+    /// Whether what the fault struck is at work again.
+    fn is_at_work_again(&mut self, until: &Until) -> bool {
+        match until {
+            Until::Nothing => true,
+            Until::Driven(epoch) => self.number("SELECT coalesce(max(epoch), 0) FROM crossfoot_run") > *epoch,
+            Until::Begun(name) => {
+                let waits = format!(
+                    "SELECT count(*) FROM crossfoot_chunk c JOIN crossfoot_worker w ON w.worker_id = c.started_by
+                     WHERE c.state = 'split' AND c.processor_starts + c.writer_starts > 0 AND w.name = '{name}'"
+                );
+                self.number(&waits) == 0
+            }
+        }
     }
 
     /// The run goes on to its verdict, unattended, and everything of it is as if nothing had happened to it.
@@ -224,11 +293,11 @@ impl Ground {
 
     /// Waits for the first step forward, and for the verdict, which is that it reconciled.
     pub(crate) fn goes_on(&mut self) -> Outcome {
-        let (at, progress) = self.struck.expect("a fault has struck");
+        let Struck { at, progress, until } = self.struck.take().expect("a fault has struck");
         let mut recovered = None;
         self.until("the run is promoted", |ground| {
             let (now, is_over) = (ground.progress(), ground.is_over());
-            if recovered.is_none() && (now > progress || is_over) {
+            if recovered.is_none() && (is_over || now > progress && ground.is_at_work_again(&until)) {
                 recovered = Some(at.elapsed());
             }
             is_over
@@ -246,7 +315,7 @@ impl Ground {
         if let Some(submitted) = self.submitted.take() {
             submitted.end_within(PATIENCE).exits(0).prints(&["RECONCILED"]);
         }
-        self.fleet.is_sound(RECORDS);
+        self.fleet.is_sound(self.records);
         self.rows_are_the_source();
         assert_eq!(self.number("SELECT count(*) FROM crossfoot_event WHERE kind = 'promoted'"), 1);
         for member in &self.members {
@@ -257,7 +326,7 @@ impl Ground {
 
     /// Row for row, final and staging are the source.
     fn rows_are_the_source(&self) {
-        let source = String::from_utf8(postings(RECORDS)).unwrap();
+        let source = String::from_utf8(postings(self.records)).unwrap();
         let (_, rows) = source.split_once('\n').unwrap();
         for (table, order) in [("postings", "id"), ("stg_postings", "record_no")] {
             let copy = format!(

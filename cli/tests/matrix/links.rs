@@ -31,7 +31,7 @@ pub(crate) struct Link {
 }
 
 impl Link {
-    fn to(server: &str) -> Self {
+    pub(crate) fn to(server: &str) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let (server, port) = (server.to_owned(), listener.local_addr().unwrap().port());
         let weather = Arc::<Weather>::default();
@@ -56,12 +56,12 @@ impl Link {
         Self { port, weather }
     }
 
-    fn url(&self, url: &str) -> String {
+    pub(crate) fn url(&self, url: &str) -> String {
         url.replace(address(url), &format!("127.0.0.1:{}", self.port))
     }
 
     /// Ends every flow. Later ones pass.
-    fn cut(&self) {
+    pub(crate) fn cut(&self) {
         for (ours, theirs, _) in self.weather.flows.lock().unwrap().drain(..) {
             drop((ours.shutdown(Shutdown::Both), theirs.shutdown(Shutdown::Both)));
         }
@@ -76,7 +76,7 @@ impl Link {
 }
 
 /// Where a server is, by its URL.
-fn address(url: &str) -> &str {
+pub(crate) fn address(url: &str) -> &str {
     let (_, place) = url.rsplit_once('@').unwrap();
     place.split_once('/').unwrap().0
 }

@@ -147,8 +147,9 @@ pub(crate) fn pairs() -> Vec<Pair> {
             at(who, format!("{step}.after@{nth}"), "die");
             at(who, format!("{step}@{nth}"), "fail");
             at(who, format!("{step}@{nth}"), "lose-reply");
-            // Rows that come in twice are refused by final's key: no caller does that.
-            if *step != "promotion.insert" {
+            // These no caller repeats: rows that come in twice are refused by final's key, and a step that the run has
+            // taken by its state.
+            if !["promotion.insert", "step.staged"].contains(step) {
                 at(who, format!("{step}@{nth}"), "twice");
             }
         }
@@ -264,6 +265,10 @@ fn struck(mut ground: Ground, whom: &[Who], fault: &str) -> Outcome {
     }
     ground.submit();
     until_struck(&mut ground, 1);
+    let is_down = fault.ends_with("=die") || fault.ends_with("=hang");
+    if let (&[who], true) = (whom, is_down) {
+        ground.strikes_down(who);
+    }
     let outcome = if fault.ends_with("=hang") { zombie(&mut ground) } else { ground.goes_on() };
     ground.ends_sound();
     outcome

@@ -1,13 +1,15 @@
 //! Servers that are restarted, killed, frozen, emptied and filled up, while a run is at work. Instances of the test's
 //! own, one pair after the other.
 
+use std::path::Path;
 use std::process::Command;
 use std::time::Duration;
 
-use super::ground::{Ground, Outcome, Who, let_pass};
+use super::ground::{Outcome, Who, let_pass};
 use super::pairs::{Lab, Pair, Servers};
 use super::processes::{Mounted, loading};
 use crate::own::Own;
+use crate::servers::{try_psql, until};
 
 pub(crate) fn pairs() -> Vec<Pair> {
     let mut pairs = Vec::new();
@@ -34,6 +36,10 @@ pub(crate) fn pairs() -> Vec<Pair> {
             let mut all = backends(own);
             all.insert(0, pid(own, "postgres/data/postmaster.pid"));
             kill("KILL", &all);
+            // The server does not start while a process of the former one is there.
+            until("they have ended", || {
+                all.iter().all(|pid| !Path::new(&format!("/proc/{pid}/stat")).exists())
+            });
             own.servers("start", &["postgres"]);
         })
     });
@@ -125,6 +131,7 @@ fn kill(signal: &str, pids: &[u32]) {
 fn struck(lab: &Lab, fault: fn(&Own)) -> Outcome {
     let mut ground = loading(lab);
     fault(lab.own.as_ref().unwrap());
+    assert!(!ground.is_over(), "the run was over before the fault was");
     ground.strikes();
     ground.reconciles()
 }
@@ -159,9 +166,7 @@ fn database_full() -> Outcome {
     let mounted = Mounted::on(&dir.path().join("postgres"), "400m");
     let lab = Lab { own: Some(Own::start_in(dir)) };
     let own = lab.own.as_ref().unwrap();
-    let mut ground = Ground::fleet(lab.servers(), |_| Vec::new());
-    ground.submit();
-    ground.until_it_loads();
+    let mut ground = loading(&lab);
     let ballast = own.path().join("postgres/ballast");
     let file = std::fs::File::create(&ballast).unwrap();
     let filled = std::io::copy(&mut std::io::repeat(0), &mut &file);
@@ -170,7 +175,10 @@ fn database_full() -> Outcome {
     std::fs::remove_file(&ballast).unwrap();
     drop(file);
     // A server whose log found no room has ended: as an operator does, it is started again.
-    own.servers("start", &["postgres"]);
+    let postgres = lab.servers().postgres;
+    until("the database answers", || {
+        try_psql(&postgres, "SELECT 1").is_some() || own.try_servers("start", &["postgres"]).is_ok()
+    });
     ground.strikes();
     let outcome = ground.reconciles();
     drop(lab);

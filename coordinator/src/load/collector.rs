@@ -38,6 +38,8 @@ struct Inner {
     drivers: HashMap<RunId, mpsc::Sender<Vec<WorkerReport>>>,
     /// Dropping it ends the task that takes reports from the bus.
     pump: Option<DropGuard>,
+    /// Whether a group is being stored at this moment, or is to be delivered again because it could not be.
+    is_storing: bool,
 }
 
 /// What is reported of one run, as long as it is driven.
@@ -64,6 +66,7 @@ impl ReportCollector {
         let mut inner = self.inner();
         inner.drivers.insert(run_id, sender);
         if inner.pump.is_none() {
+            inner.is_storing = false;
             let stop = CancellationToken::new();
             let (collector, stopped) = (Arc::clone(self), stop.clone());
             tokio::spawn(async move {
@@ -102,6 +105,14 @@ impl ReportCollector {
     }
 
     async fn take(&self, deliveries: Vec<Delivery>) {
+        self.inner().is_storing = true;
+        let is_stored = self.take_all(deliveries).await;
+        self.inner().is_storing = !is_stored;
+    }
+
+    /// `false`: some could not be stored now, and come again.
+    async fn take_all(&self, deliveries: Vec<Delivery>) -> bool {
+        let mut is_stored = true;
         let mut by_run: HashMap<RunId, (Vec<WorkerReport>, Vec<Delivery>)> = HashMap::new();
         for delivery in deliveries {
             match self.post.read::<WorkerReport>(&delivery.body).await {
@@ -114,6 +125,7 @@ impl ReportCollector {
                 // Dropped, it returns to its queue.
                 Err(Unread::Store(error)) => {
                     tracing::warn!(%error, "cannot read a report; it will be redelivered");
+                    is_stored = false;
                     tokio::time::sleep(STORE_PAUSE).await;
                 }
             }
@@ -125,6 +137,7 @@ impl ReportCollector {
                     tracing::warn!(%run_id, %error, "cannot store reports; they will be redelivered");
                     // Dropped, the deliveries return to their queue.
                     drop(deliveries);
+                    is_stored = false;
                     tokio::time::sleep(STORE_PAUSE).await;
                     continue;
                 }
@@ -147,6 +160,7 @@ impl ReportCollector {
                 let _ = driver.try_send(reports);
             }
         }
+        is_stored
     }
 
     async fn refuse(&self, delivery: Delivery, reason: String) {
@@ -161,6 +175,12 @@ impl ReportCollector {
 }
 
 impl Reports {
+    /// Whether reports have come, of this run or another, that are not in the ledger yet.
+    #[must_use]
+    pub fn are_being_stored(&self) -> bool {
+        self.collector.inner().is_storing
+    }
+
     /// The next group; `None` once the broker is closed.
     pub async fn next(&mut self) -> Option<Vec<WorkerReport>> {
         self.groups.recv().await

@@ -18,6 +18,10 @@ const REPORTS_PATIENCE: Duration = Duration::from_secs(3);
 /// How long the reports of recounted chunks are waited for. What is missing after that is a failed check.
 const RECOUNT_PATIENCE: Duration = Duration::from_secs(15);
 
+/// How long reports are waited for that the collector has in hand: longer than a connection that has died in silence
+/// takes to be given up, twice.
+const STORING_PATIENCE: Duration = Duration::from_secs(120);
+
 /// How many chunks at most are recounted; where more counts are lost, a check fails.
 const RECOUNTED_MAX: u32 = 1000;
 
@@ -28,22 +32,30 @@ impl Load<'_> {
         // Those of an earlier coordinator went with a broker that died with it.
         let are_lost = self.fence.epoch > 1 && !self.post.broker().is_durable();
         let patience = if are_lost { Duration::ZERO } else { REPORTS_PATIENCE };
-        let missing = self.unreported(reports, patience).await?;
-        if missing.is_empty() || are_lost {
-            return Ok(());
-        }
-        if self.recount(&missing).await? {
-            self.unreported(reports, RECOUNT_PATIENCE).await?;
+        let mut missing = self.unreported(reports, patience).await?;
+        // A coordinator that was frozen is still given its share of the reports, until the broker misses its heartbeats.
+        let recounts = if self.fence.epoch > 1 { 2 } else { 1 };
+        for _ in 0..recounts {
+            if missing.is_empty() || are_lost || !self.recount(&missing).await? {
+                return Ok(());
+            }
+            missing = self.unreported(reports, RECOUNT_PATIENCE).await?;
         }
         Ok(())
     }
 
     /// The chunks that lack a report, once `patience` is over.
     async fn unreported(&self, reports: &mut Reports, patience: Duration) -> Result<Vec<ChunkNo>, LoadError> {
-        let until = tokio::time::Instant::now() + patience;
+        let began = tokio::time::Instant::now();
+        let mut until = began + patience;
         loop {
             let missing = self.store.unreported(self.fence.run_id, RECOUNTED_MAX).await?;
-            if missing.is_empty() || tokio::time::Instant::now() >= until {
+            let now = tokio::time::Instant::now();
+            // Those that have come and wait for the store are not lost.
+            if reports.are_being_stored() && now < began + STORING_PATIENCE {
+                until = until.max(now + patience);
+            }
+            if missing.is_empty() || now >= until {
                 return Ok(missing);
             }
             match tokio::time::timeout(SILENCE, reports.next()).await {

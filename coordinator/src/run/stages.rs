@@ -41,29 +41,31 @@ impl Coordinator {
         fault::around!("tables.prepare", self.store.prepare(job).await)?;
         let progress = self.store.progress(run.run_id).await?;
         let is_loaded = run.split.is_some_and(|split| split.chunks == progress.committed);
-        if !is_loaded {
-            let source = self.open_source(&run, job, how)?;
-            let reopen =
-                || self.open_source(&run, job, how).ok().filter(|source| source.bytes_on_disk().is_some());
-            let load = Load {
-                post: &self.post,
-                store: &*self.store,
-                job,
-                fence,
-                limits: ChunkLimits {
-                    bytes: usize::try_from(run.chunk_bytes).unwrap_or(usize::MAX),
-                    records: run.chunk_records,
-                },
-                window: self.window,
-                shares: &self.shares,
-                verify_source: run.verify_source,
-                decoders: &self.decoders,
-                reopen: &reopen,
-                ranges,
-                watch: &self.watch,
-                stop: &self.stop,
-            };
-            load.run(source, reports).await?;
+        let reopen =
+            || self.open_source(&run, job, how).ok().filter(|source| source.bytes_on_disk().is_some());
+        let load = Load {
+            post: &self.post,
+            store: &*self.store,
+            job,
+            fence,
+            limits: ChunkLimits {
+                bytes: usize::try_from(run.chunk_bytes).unwrap_or(usize::MAX),
+                records: run.chunk_records,
+            },
+            window: self.window,
+            shares: &self.shares,
+            verify_source: run.verify_source,
+            decoders: &self.decoders,
+            reopen: &reopen,
+            ranges,
+            watch: &self.watch,
+            stop: &self.stop,
+        };
+        if is_loaded {
+            // Reports may be with the coordinator that had the run before, and that is frozen.
+            load.await_reports(reports).await?;
+        } else {
+            load.run(self.open_source(&run, job, how)?, reports).await?;
         }
         stage(run.run_id, "loaded");
         let progress = self.store.progress(run.run_id).await?;

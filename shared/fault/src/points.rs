@@ -65,7 +65,13 @@ impl Asked {
         let is_at_point = name.ends_with(".before") || name.ends_with(".after");
         let from: u64 = from.parse().ok().filter(|from| *from > 0)?;
         let is_misplaced = is_at_point && matches!(action, Action::OfStep(_));
-        (!name.is_empty() && !is_misplaced).then(|| Self { name: name.to_owned(), from, is_lasting, action, came: AtomicU64::new(0) })
+        (!name.is_empty() && !is_misplaced).then(|| Self {
+            name: name.to_owned(),
+            from,
+            is_lasting,
+            action,
+            came: AtomicU64::new(0),
+        })
     }
 
     /// Whether it is due, now that the process comes to `name`.
