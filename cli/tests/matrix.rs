@@ -40,6 +40,5 @@ mod matrix {
     mod wrecked;
 
     use ground::Outcome;
-    use ground::Outcome;
     use run::Tried;
 }
