@@ -33,7 +33,7 @@ impl Load<'_> {
         let are_lost = self.fence.epoch > 1 && !self.post.broker().is_durable();
         let patience = if are_lost { Duration::ZERO } else { REPORTS_PATIENCE };
         let mut missing = self.unreported(reports, patience).await?;
-        // A coordinator that was frozen is still given its share of the reports, until the broker misses its heartbeats.
+        // A coordinator that is frozen is given its share of the reports until the broker misses its heartbeats.
         let recounts = if self.fence.epoch > 1 { 2 } else { 1 };
         for _ in 0..recounts {
             if missing.is_empty() || are_lost || !self.recount(&missing).await? {

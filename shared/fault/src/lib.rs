@@ -1,5 +1,5 @@
-//! Fault points: named places in the code at which a test makes the process die, freeze, fail, lose a reply, do its work
-//! twice, or be slow.
+//! Fault points: named places in the code at which a test makes the process die, freeze, fail, lose a reply, do its
+//! work twice, or be slow.
 //!
 //! [`point!`] marks a place between two steps. [`around!`] wraps a step whose outcome can be an error: it is a point
 //! before it (`NAME.before`), a point after it (`NAME.after`), and the step itself (`NAME`), which can fail, lose its
