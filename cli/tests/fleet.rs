@@ -20,6 +20,13 @@ mod desk;
 #[path = "cli/browser.rs"]
 mod browser;
 
+#[allow(dead_code, reason = "shared with the other tests of the binary")]
+#[path = "fleet/own.rs"]
+mod own;
+
+#[path = "fleet/servers.rs"]
+mod servers;
+
 mod fleet {
     mod attendance;
     mod clocks;
@@ -36,7 +43,6 @@ mod fleet {
     mod refused;
     mod restarted;
     mod same;
-    mod servers;
     mod shared_out;
     mod together;
 }

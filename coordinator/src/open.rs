@@ -159,7 +159,7 @@ impl Coordinator {
             detail,
             now_ms: self.clock.now_ms(),
         };
-        self.store.open_run(&new).await?;
+        fault::around!("open", self.store.open_run(&new).await)?;
         if request.again {
             self.checkpoint(run_id, "opened again").await;
         }

@@ -75,8 +75,9 @@ impl Promote<'_> {
     ) -> Result<Promoted, VerifyError> {
         (self.progress)(Phase::Promoting, 0);
         // Model: `BeginPromotion`.
-        let mut promotion = self.store.begin_promotion(self.fence, &permit, self.job).await?;
-        let rows_changed = match promotion.insert().await {
+        let begin = || self.store.begin_promotion(self.fence, &permit, self.job);
+        let mut promotion = fault::around!("promotion.begin", begin().await)?;
+        let rows_changed = match fault::around!("promotion.insert", promotion.insert().await) {
             Ok(rows_changed) => rows_changed,
             Err(error @ (StoreError::FinalRefused { .. } | StoreError::LoadedMeanwhile { .. })) => {
                 promotion.rollback().await?;
@@ -102,6 +103,7 @@ impl Promote<'_> {
         if none_failed(&of_final) {
             checks.extend(of_final);
             // Model: `CommitPromotion`; if its answer is lost, the run is found to be over.
+            fault::point!("promotion.verified.after");
             promotion.commit(&checks, &summary.to_json()?, log(&checks)).await?;
             return Ok(Promoted::Yes);
         }

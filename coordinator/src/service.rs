@@ -19,6 +19,7 @@ use tokio_util::task::TaskTracker;
 
 use crate::context::coordinator::Coordinator;
 use crate::context::lease::LEASE;
+use crate::context::owner::is_dead;
 use crate::progress::Snapshot;
 use crate::run::{Drive, Ending, RunError};
 
@@ -105,7 +106,7 @@ impl Service {
 
     /// `None`: this coordinator is active. While the store does not answer, none is.
     async fn claim(&self, owner: &str) -> Result<Option<Lease>, StoreError> {
-        match self.coordinator.store.claim_service(owner, LEASE).await {
+        match fault::around!("service.claim", self.claim_or_succeed(owner).await) {
             Err(error) if error.is_transient() => {
                 tracing::warn!(%error, "the store does not respond; the service continues when it does");
                 Ok(Some(Lease::new("nobody".into(), 0)))
@@ -114,9 +115,23 @@ impl Service {
         }
     }
 
+    /// Claims the place of the service, at once where the process that holds it is known to have ended: a coordinator
+    /// that was killed and is started again does not wait for its own lease.
+    async fn claim_or_succeed(&self, owner: &str) -> Result<Option<Lease>, StoreError> {
+        let store = &self.coordinator.store;
+        match store.claim_service(owner, LEASE).await? {
+            Some(held) if is_dead(&held.owner, &self.coordinator.host) => {
+                store.leave_service(&held.owner).await?;
+                store.claim_service(owner, LEASE).await
+            }
+            held => Ok(held),
+        }
+    }
+
     async fn take_up_waiting(&self, memories: &Memories, tasks: &TaskTracker) -> Result<(), StoreError> {
         let looked_at = u32::try_from(self.runs_max).unwrap_or(u32::MAX).saturating_mul(4);
-        let waiting = match self.coordinator.store.waiting_runs(LEASE, looked_at).await {
+        let waiting = || self.coordinator.store.waiting_runs(LEASE, looked_at);
+        let waiting = match fault::around!("runs.waiting", waiting().await) {
             Err(error) if error.is_transient() => return Ok(()),
             waiting => waiting?,
         };

@@ -9,6 +9,8 @@
 mod docs;
 #[path = "tidy/edges.rs"]
 mod edges;
+#[path = "tidy/faults.rs"]
+mod faults;
 #[path = "tidy/paths.rs"]
 mod paths;
 #[path = "tidy/text.rs"]
@@ -62,6 +64,20 @@ fn the_first_sentence_of_a_public_item_says_what_it_is() {
 }
 
 #[test]
+fn fault_points_are_never_shipped_and_always_tried() {
+    let tree = Tree::read();
+    holds("fault points would be in a released binary", &faults::shipped(&tree));
+    assert!(
+        !faults::unguarded(&faults::library()),
+        "shared/fault lets itself be built without debug assertions"
+    );
+    holds(
+        "a fault point that cli/tests/matrix/points.rs does not strike",
+        &faults::untried(&tree, &faults::matrix()),
+    );
+}
+
+#[test]
 fn documents_name_files_that_are_there() {
     holds("paths in documents that lead nowhere", &paths::missing());
     holds("links in documents that lead nowhere", &paths::broken_links());
@@ -99,4 +115,20 @@ fn each_rule_finds_what_breaks_it() {
     assert_eq!(text::long_lines(&tree), ["worker/src/wide.rs:1: 121 columns"]);
     assert_eq!(docs::empty_words(&tree), ["shared/format/src/b.rs:3: b: Too short."]);
     assert!(!edges::heavy_below("postgres").is_empty());
+    let tree = Tree::of(
+        vec![file(
+            "worker/src/a.rs",
+            "fault::point!(\"a.before\");\nfault::around!(format!(\"b.{}\", c), d)",
+        )],
+        vec![
+            file("worker", "[dependencies]\nfault = { workspace = true, features = [\"fault-points\"] }"),
+            file("cli", "[features]\ndefault = [\"fault-points\"]\nfault-points = []"),
+        ],
+    );
+    assert_eq!(
+        faults::shipped(&tree),
+        ["worker: [dependencies] turns fault-points on", "cli: fault-points is on by default"]
+    );
+    assert_eq!(faults::untried(&tree, "\"b.chunks\""), ["worker/src/a.rs: a.before"]);
+    assert!(faults::unguarded("compile_error!()"));
 }

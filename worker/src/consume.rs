@@ -94,13 +94,13 @@ where
             }
             outcome => {
                 backoff.reset();
-                settle(delivery, outcome, &give_up).await;
+                settle(queue, delivery, outcome, &give_up).await;
             }
         }
     }
 }
 
-async fn settle<G, GF>(delivery: Delivery, outcome: Handled, give_up: &G)
+async fn settle<G, GF>(queue: Queue, delivery: Delivery, outcome: Handled, give_up: &G)
 where
     G: Fn(bytes::Bytes, String) -> GF + Send,
     GF: Future<Output = bool> + Send,
@@ -108,7 +108,9 @@ where
     match outcome {
         Handled::Done => {
             // If the broker has lost track of the delivery it comes again, and is found done.
+            fault::point!(format!("ack.{}.before", queue.word()));
             delivery.done().await;
+            fault::point!(format!("ack.{}.after", queue.word()));
         }
         Handled::Refused(_) | Handled::Postponed(_) => {
             delivery.retry_later().await;

@@ -165,7 +165,7 @@ impl WorkerContext {
             version: env!("CARGO_PKG_VERSION").into(),
             now_ms: self.clock.now_ms(),
         };
-        let worker = self.store.register_worker(&worker).await?;
+        let worker = fault::around!("register", self.store.register_worker(&worker).await)?;
         self.registered.add(worker);
         Ok(worker)
     }
@@ -187,7 +187,8 @@ impl WorkerContext {
                 () = self.stop.cancelled() => return,
                 _ = beat.tick() => {}
             }
-            if let Err(error) = self.store.heartbeat(&self.registered.beats()).await {
+            let beats = self.registered.beats();
+            if let Err(error) = fault::around!("heartbeat", self.store.heartbeat(&beats).await) {
                 tracing::warn!(%error, "cannot send the heartbeat");
             }
         }

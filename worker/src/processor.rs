@@ -143,6 +143,7 @@ async fn handle(with: &WorkerContext, jobs: &Jobs, worker: WorkerId, body: Bytes
         }
     };
     let work = Work::Processed(ChunkCounts { bytes, busy_us: micros(started.elapsed()), ..counts });
+    fault::point!("decode.after");
     // Reported first: a batch whose confirmations are lost may be committed all the same, and its processor's share
     // would lack it. The report of a batch that is never committed counts for nothing.
     if let Err(error) = with.report(attempt, &WorkerReport { run_id, chunk_no, worker, work }).await {

@@ -41,7 +41,8 @@ impl WorkerContext {
         let (run_id, chunk_no) = (opened.message.run_id(), opened.message.chunk_no());
         let run = RunId::from_bytes(run_id);
         // Model: `StartChunk`.
-        match self.store.start_chunk(run, ChunkNo(chunk_no), role, opened.attempt, worker).await {
+        let start = || self.store.start_chunk(run, ChunkNo(chunk_no), role, opened.attempt, worker);
+        match fault::around!("charge", start().await) {
             Ok(Started::Committed) => Charged::Committed,
             Ok(Started::Closed) => {
                 tracing::info!(run_id = %run, chunk_no, "the run no longer accepts this chunk");
@@ -123,7 +124,8 @@ impl Start<'_> {
     async fn forgive(&self) {
         let run = RunId::from_bytes(self.run_id);
         // Where the store failed, this fails too. One start too many is charged then; the limit has room for it.
-        if let Err(error) = self.with.store.forgive_start(run, ChunkNo(self.chunk_no), self.role).await {
+        let forgive = || self.with.store.forgive_start(run, ChunkNo(self.chunk_no), self.role);
+        if let Err(error) = fault::around!("refund", forgive().await) {
             tracing::debug!(%error, chunk_no = self.chunk_no, "cannot refund a start");
         }
     }

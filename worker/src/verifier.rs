@@ -56,6 +56,7 @@ async fn read_back(with: &WorkerContext, jobs: &Jobs, worker: WorkerId, body: By
     };
     // The semaphore is never closed.
     let _turn = with.reading.acquire().await;
+    fault::point!("readback.before");
     let found = match read_range(&*with.store, run_id, &job, chunks).await {
         Ok(found) => RangeFound::from(&found),
         Err(ReadBackError::Store(error)) if error.is_transient() => {
@@ -75,7 +76,8 @@ async fn read_back(with: &WorkerContext, jobs: &Jobs, worker: WorkerId, body: By
         Err(error) => return Handled::Postponed(error.to_string()),
     };
     // Model: `ReadBack`.
-    if let Err(error) = with.store.keep_readback(run_id, range.pass, chunks, &body).await {
+    let keep = || with.store.keep_readback(run_id, range.pass, chunks, &body);
+    if let Err(error) = fault::around!("readback.keep", keep().await) {
         return Handled::unless_transient(&error);
     }
     let work = Work::ReadBack { records, busy_us: micros(started.elapsed()) };

@@ -6,7 +6,7 @@ use std::process::Stdio;
 use std::time::{Duration, Instant};
 
 use crate::desk::postings;
-use crate::fleet::servers::{Fleet, servers};
+use crate::servers::{Fleet, servers};
 
 const RUN: [&str; 4] = ["run", "job.toml", "--source", "in.csv"];
 
@@ -26,7 +26,7 @@ fn a_run_without_workers_says_whom_to_start_and_goes_on_when_they_come() {
     let _processor = fleet.worker("processor", "p1");
     going.until_it_says("the run is waiting: no writer is running");
     let _writer = fleet.worker("writer", "w1");
-    going.end_within(crate::fleet::servers::PATIENCE).exits(0).prints(&["RECONCILED"]);
+    going.end_within(crate::servers::PATIENCE).exits(0).prints(&["RECONCILED"]);
     fleet.is_sound(2000);
 }
 
@@ -72,7 +72,7 @@ fn a_run_that_is_submitted_to_nobody_says_so() {
     assert!(!ended.err.contains("in final"), "{ended}");
     let (_coordinator, _workers) = (fleet.coordinator(), fleet.workers());
     // Whoever waits for it now sees it end.
-    crate::fleet::servers::until("the run is promoted", || {
+    crate::servers::until("the run is promoted", || {
         fleet.value("SELECT state FROM crossfoot_run") == "promoted"
     });
     fleet.is_sound(2000);

@@ -4,7 +4,7 @@
 use std::time::{Duration, Instant};
 
 use crate::desk::postings;
-use crate::fleet::servers::{Fleet, servers, until};
+use crate::servers::{Fleet, servers, until};
 
 const RECORDS: u64 = 20_000;
 
@@ -57,6 +57,6 @@ fn a_worker_an_hour_behind_is_alive_and_the_difference_is_named() {
     fleet.run(&["doctor"]).prints(&["processors", "1 running"]);
     fleet
         .start_with(&["doctor"], &behind)
-        .end_within(crate::fleet::servers::PATIENCE)
+        .end_within(crate::servers::PATIENCE)
         .prints(&["! clock", "behind"]);
 }

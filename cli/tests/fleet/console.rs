@@ -3,7 +3,7 @@
 
 use crate::browser::Console;
 use crate::desk::postings;
-use crate::fleet::servers::{Fleet, servers};
+use crate::servers::{Fleet, servers};
 
 #[test]
 #[ignore = "needs RabbitMQ and PostgreSQL: run ./test"]

@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicBool, AtomicU16, Ordering};
 use std::time::{Duration, Instant};
 
 use crate::desk::postings;
-use crate::fleet::servers::{Fleet, PATIENCE, servers, until};
+use crate::servers::{Fleet, PATIENCE, servers, until};
 
 /// Passes on what comes, until the flows that exist are forgotten. Later ones pass.
 struct Firewall {

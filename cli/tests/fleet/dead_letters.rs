@@ -8,7 +8,7 @@ use bytes::Bytes;
 use serde_json::Value;
 
 use crate::desk::postings;
-use crate::fleet::servers::{Fleet, servers, until};
+use crate::servers::{Fleet, servers, until};
 
 /// Makes one genuine chunk a dead letter, and publishes a message that nobody sealed.
 async fn bury_a_chunk(fleet: &Fleet) {

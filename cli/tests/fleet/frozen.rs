@@ -6,7 +6,7 @@
 use std::time::{Duration, Instant};
 
 use crate::desk::{Going, postings};
-use crate::fleet::servers::{Fleet, PATIENCE, servers, until};
+use crate::servers::{Fleet, PATIENCE, servers, until};
 
 const RECORDS: u64 = 20_000;
 
@@ -204,7 +204,7 @@ fn another_coordinator_takes_over_from_one_that_is_frozen_in_its_promotion() {
 fn holding(fleet: &Fleet, lock: &str) -> Going {
     let mut command = std::process::Command::new("psql");
     command.args(["-XAtq", "-c", &format!("BEGIN; {lock}; SELECT pg_sleep(600)"), &fleet.store()]);
-    command.env("PGAPPNAME", "somebody").env("PGOPTIONS", crate::fleet::servers::PATH);
+    command.env("PGAPPNAME", "somebody").env("PGOPTIONS", crate::servers::PATH);
     let going = Going::start("psql".into(), command, Vec::new());
     until("the lock is held", || {
         fleet.number("SELECT count(*) FROM pg_stat_activity WHERE application_name = 'somebody' AND wait_event = 'PgSleep'") == 1

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use std::process::{Command, Output};
 
 use crate::desk::{Desk, Going, postings};
-use crate::fleet::servers::PATIENCE;
+use crate::servers::PATIENCE;
 
 fn script(name: &str) -> PathBuf {
     PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../tests").join(name)

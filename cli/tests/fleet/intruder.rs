@@ -11,7 +11,7 @@ use wire::seal::{COVER_BYTES, Travels, unverified};
 use wire::{Chunk, ChunkCounts, Range, Work, WorkerReport, codec};
 
 use crate::desk::postings;
-use crate::fleet::servers::{Fleet, PATIENCE, servers, until};
+use crate::servers::{Fleet, PATIENCE, servers, until};
 
 const RECORDS: u64 = 4000;
 

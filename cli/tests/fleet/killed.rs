@@ -1,7 +1,7 @@
 //! `kill -9` of each kind of process in mid-run: what was killed is started anew, and nobody does anything else.
 
 use crate::desk::postings;
-use crate::fleet::servers::{Fleet, PATIENCE, servers, until};
+use crate::servers::{Fleet, PATIENCE, servers, until};
 
 const RECORDS: u64 = 40_000;
 

@@ -1,7 +1,7 @@
 //! A mainframe file of several record types, through a fleet: as one process loads it, and exact to 31 digits.
 
 use crate::desk::postings;
-use crate::fleet::servers::{Fleet, servers};
+use crate::servers::{Fleet, servers};
 
 const COPYBOOK: &str = "       01  LEDGER-RECORD.
            05  KIND                PIC X.

@@ -4,7 +4,7 @@ use std::process::Command;
 
 use crate::desk::{JOB, postings};
 use crate::fleet::reconcile::{loaded, reconcile};
-use crate::fleet::servers::{Fleet, servers};
+use crate::servers::{Fleet, servers};
 
 /// The MariaDB that `./test` set up.
 fn mysql() -> String {

@@ -1,7 +1,7 @@
 //! `crossfoot reconcile` with PostgreSQL: by several connections in one snapshot, and values at the edges.
 
 use crate::desk::{JOB, postings};
-use crate::fleet::servers::{Fleet, psql, servers};
+use crate::servers::{Fleet, psql, servers};
 
 const RECORDS: u64 = 400_000;
 

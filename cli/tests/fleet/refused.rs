@@ -1,7 +1,7 @@
 //! What cannot work says why, and what to do.
 
 use crate::desk::{Desk, postings};
-use crate::fleet::servers::{Fleet, servers};
+use crate::servers::{Fleet, servers};
 
 #[test]
 fn a_worker_or_a_coordinator_without_a_broker_is_refused() {

@@ -3,7 +3,7 @@
 use serde_json::Value;
 
 use crate::desk::postings;
-use crate::fleet::servers::{Fleet, servers};
+use crate::servers::{Fleet, servers};
 
 /// What a run on `store` came to: the report's levels, and each reject with its reasons.
 fn loaded(fleet: &Fleet, store: &str) -> (Value, Value) {

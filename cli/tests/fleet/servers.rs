@@ -184,7 +184,8 @@ pub(crate) fn psql(url: &str, query: &str) -> String {
     try_psql(url, query).unwrap_or_else(|| panic!("{query}"))
 }
 
-fn try_psql(url: &str, query: &str) -> Option<String> {
+/// The same; none if the server fails.
+pub(crate) fn try_psql(url: &str, query: &str) -> Option<String> {
     let ended = Command::new("psql")
         .args(["-XAtq", "-c", query, url])
         .env("PGOPTIONS", PATH)

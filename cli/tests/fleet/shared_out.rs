@@ -1,7 +1,7 @@
 //! Several runs at once.
 
 use crate::desk::postings;
-use crate::fleet::servers::{Fleet, servers, until};
+use crate::servers::{Fleet, servers, until};
 
 #[test]
 #[ignore = "needs RabbitMQ and PostgreSQL: run ./test"]
@@ -23,9 +23,9 @@ fn a_small_run_is_not_kept_waiting_by_a_large_one_and_neither_counts_the_others_
     until("the large run is under way", || fleet.committed() > 3);
     let small =
         fleet.start(&["submit", "small.toml", "--source", "small.csv", "--chunk-bytes", "16000", "--wait"]);
-    small.end_within(crate::fleet::servers::PATIENCE).exits(0);
+    small.end_within(crate::servers::PATIENCE).exits(0);
     let ended = |job: &str| format!("SELECT ended_at_ms FROM crossfoot_run WHERE job = '{job}'");
-    large.end_within(crate::fleet::servers::PATIENCE).exits(0);
+    large.end_within(crate::servers::PATIENCE).exits(0);
     let (small, large) = (fleet.number(&ended("small")), fleet.number(&ended("postings")));
     assert!(small < large, "the small run ended {} ms after the large one", small.saturating_sub(large));
     let of = |job: &str, table: &str| {
@@ -53,6 +53,6 @@ fn a_second_coordinator_stands_by_and_takes_over() {
         fleet.start(&["submit", "job.toml", "--source", "in.csv", "--chunk-bytes", "8000", "--wait"]);
     until("some chunks are committed", || fleet.committed() > 5);
     first.kill();
-    submitted.end_within(crate::fleet::servers::PATIENCE).exits(0);
+    submitted.end_within(crate::servers::PATIENCE).exits(0);
     fleet.is_sound(20_000);
 }

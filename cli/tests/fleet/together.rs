@@ -1,7 +1,7 @@
 //! A fleet at work.
 
 use crate::desk::postings;
-use crate::fleet::servers::{Fleet, servers};
+use crate::servers::{Fleet, servers};
 
 const RECORDS: u64 = 30_000;
 
@@ -53,7 +53,7 @@ fn messages_that_all_come_twice_change_nothing() {
         .collect();
     fleet
         .start_with(&["run", "job.toml", "--source", "in.csv", "--chunk-bytes", "20000"], &twice)
-        .end_within(crate::fleet::servers::PATIENCE)
+        .end_within(crate::servers::PATIENCE)
         .exits(0);
     fleet.is_sound(RECORDS);
     drop(workers);

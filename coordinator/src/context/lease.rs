@@ -9,10 +9,13 @@ use store::{Claim, Fence, Lease, Store, StoreError};
 use crate::context::coordinator::Coordinator;
 use crate::context::owner::{is_dead, is_dead_here, signed};
 
-/// How long a run belongs to its coordinator after each heartbeat, by the database's clock.
-pub(crate) const LEASE: Duration = Duration::from_secs(20);
+/// How long a run, and the service, belong to their coordinator after each heartbeat, by the database's clock. Whoever
+/// stands by has taken over when this and a few polls are over, in less than 15 s; three heartbeats in a row may fail
+/// before. A coordinator that lost its lease in vain (a store that did not answer for longer) is fenced, and loses time
+/// only.
+pub(crate) const LEASE: Duration = Duration::from_secs(12);
 /// How often the coordinator sends a heartbeat.
-const HEARTBEAT: Duration = Duration::from_secs(5);
+const HEARTBEAT: Duration = Duration::from_secs(3);
 
 impl Coordinator {
     /// Takes the run up, unless a living coordinator has it.
@@ -22,7 +25,7 @@ impl Coordinator {
         // Its own lease is left over from a drive that the store failed.
         let is_free = held.is_some_and(|held| held.owner == owner || is_dead(&held.owner, &self.host));
         let claim = if is_free && claim == Claim::IfFree { Claim::Evict } else { claim };
-        self.store.acquire_lease(run_id, &owner, LEASE, claim).await
+        fault::around!("lease.acquire", self.store.acquire_lease(run_id, &owner, LEASE, claim).await)
     }
 
     /// This coordinator as it signs its leases: no other process signs so.
@@ -35,7 +38,7 @@ impl Coordinator {
         let mut beat = tokio::time::interval(HEARTBEAT);
         loop {
             beat.tick().await;
-            if let Err(error) = self.store.renew(fence, LEASE).await {
+            if let Err(error) = fault::around!("lease.renew", self.store.renew(fence, LEASE).await) {
                 return error;
             }
         }

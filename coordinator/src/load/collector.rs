@@ -38,7 +38,7 @@ struct Inner {
     drivers: HashMap<RunId, mpsc::Sender<Vec<WorkerReport>>>,
     /// Dropping it ends the task that takes reports from the bus.
     pump: Option<DropGuard>,
-    /// Whether reports were taken from the bus that are not stored yet.
+    /// Whether a group is being stored at this moment, or is to be delivered again because it could not be.
     is_storing: bool,
 }
 
@@ -66,6 +66,7 @@ impl ReportCollector {
         let mut inner = self.inner();
         inner.drivers.insert(run_id, sender);
         if inner.pump.is_none() {
+            inner.is_storing = false;
             let stop = CancellationToken::new();
             let (collector, stopped) = (Arc::clone(self), stop.clone());
             tokio::spawn(async move {
@@ -103,13 +104,19 @@ impl ReportCollector {
                     _ => break,
                 }
             }
-            self.inner().is_storing = true;
             self.take(deliveries).await;
-            self.inner().is_storing = false;
         }
     }
 
     async fn take(&self, deliveries: Vec<Delivery>) {
+        self.inner().is_storing = true;
+        let is_stored = self.take_all(deliveries).await;
+        self.inner().is_storing = !is_stored;
+    }
+
+    /// `false`: some could not be stored now, and come again.
+    async fn take_all(&self, deliveries: Vec<Delivery>) -> bool {
+        let mut is_stored = true;
         let mut by_run: HashMap<RunId, (Vec<WorkerReport>, Vec<Delivery>)> = HashMap::new();
         for delivery in deliveries {
             match self.post.read::<WorkerReport>(&delivery.body).await {
@@ -122,17 +129,19 @@ impl ReportCollector {
                 // Dropped, it returns to its queue.
                 Err(Unread::Store(error)) => {
                     tracing::warn!(%error, "cannot read a report; it will be redelivered");
+                    is_stored = false;
                     tokio::time::sleep(STORE_PAUSE).await;
                 }
             }
         }
         for (run_id, (reports, deliveries)) in by_run {
-            match self.keep(run_id, &reports).await {
+            match fault::around!("reports.keep", self.keep(run_id, &reports).await) {
                 Ok(()) => {}
                 Err(error) if error.is_transient() => {
                     tracing::warn!(%run_id, %error, "cannot store reports; they will be redelivered");
                     // Dropped, the deliveries return to their queue.
                     drop(deliveries);
+                    is_stored = false;
                     tokio::time::sleep(STORE_PAUSE).await;
                     continue;
                 }
@@ -144,15 +153,18 @@ impl ReportCollector {
                     continue;
                 }
             }
+            fault::point!("ack.counts.before");
             for delivery in deliveries {
                 delivery.done().await;
             }
+            fault::point!("ack.counts.after");
             let driver = self.inner().drivers.get(&run_id).cloned();
             if let Some(driver) = driver {
                 // A driver that does not keep up looks into the ledger.
                 let _ = driver.try_send(reports);
             }
         }
+        is_stored
     }
 
     async fn refuse(&self, delivery: Delivery, reason: String) {
@@ -168,9 +180,9 @@ impl ReportCollector {
 }
 
 impl Reports {
-    /// Whether reports were taken from the bus that are not stored yet.
+    /// Whether reports have come, of this run or another, that are not in the ledger yet.
     #[must_use]
-    pub fn are_in_hand(&self) -> bool {
+    pub fn are_being_stored(&self) -> bool {
         self.collector.inner().is_storing
     }
 

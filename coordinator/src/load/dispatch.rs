@@ -29,7 +29,7 @@ impl Load<'_> {
         let mut last_position = 0;
         while cuts.recv_many(&mut group, BOOK_MAX).await > 0 {
             let booked: Vec<_> = group.iter().map(|chunk: &CutChunk| chunk.cut.clone()).collect();
-            self.store.add_chunks(self.fence, &booked).await?;
+            fault::around!("chunks.record", self.store.add_chunks(self.fence, &booked).await)?;
             for chunk in group.drain(..) {
                 let position = chunk.disk_position;
                 let disk_bytes = position.saturating_sub(last_position);

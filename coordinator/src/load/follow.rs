@@ -77,7 +77,8 @@ impl Load<'_> {
         if chunks.is_empty() {
             return Ok(());
         }
-        for ChunkStanding { chunk_no, state } in self.store.chunk_states(self.fence.run_id, chunks).await? {
+        let look = || self.store.chunk_states(self.fence.run_id, chunks);
+        for ChunkStanding { chunk_no, state } in fault::around!("chunks.look", look().await)? {
             match state {
                 ChunkState::Split => {}
                 ChunkState::Committed => {

@@ -74,7 +74,7 @@ impl Load<'_> {
             let dispatched = async {
                 self.dispatch(cuts, &window).await?;
                 let totals = splitter.await.map_err(|error| LoadError::SplitterLost(error.to_string()))??;
-                self.store.finish_split(self.fence, &totals).await?;
+                fault::around!("split.finish", self.store.finish_split(self.fence, &totals).await)?;
                 window.empty().await;
                 self.all_settled().await?;
                 Ok(totals)

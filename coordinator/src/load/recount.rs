@@ -18,7 +18,8 @@ const REPORTS_PATIENCE: Duration = Duration::from_secs(3);
 /// How long the reports of recounted chunks are waited for. What is missing after that is a failed check.
 const RECOUNT_PATIENCE: Duration = Duration::from_secs(15);
 
-/// Reports that still wait in the broker, or are just being stored, are late and not lost: they are waited for so long.
+/// Reports that still wait in the broker, or are just being stored, are late and not lost: they are waited for so long,
+/// which is longer than a connection that has died in silence takes to be given up, twice.
 const LATE_MAX: Duration = Duration::from_secs(120);
 
 /// How many chunks at most are recounted; where more counts are lost, a check fails.
@@ -31,12 +32,14 @@ impl Load<'_> {
         // Those of an earlier coordinator went with a broker that died with it.
         let are_lost = self.fence.epoch > 1 && !self.post.broker().is_durable();
         let patience = if are_lost { Duration::ZERO } else { REPORTS_PATIENCE };
-        let missing = self.unreported(reports, patience).await?;
-        if missing.is_empty() || are_lost {
-            return Ok(());
-        }
-        if self.recount(&missing).await? {
-            self.unreported(reports, RECOUNT_PATIENCE).await?;
+        let mut missing = self.unreported(reports, patience).await?;
+        // A coordinator that is frozen is given its share of the reports until the broker misses its heartbeats.
+        let recounts = if self.fence.epoch > 1 { 2 } else { 1 };
+        for _ in 0..recounts {
+            if missing.is_empty() || are_lost || !self.recount(&missing).await? {
+                return Ok(());
+            }
+            missing = self.unreported(reports, RECOUNT_PATIENCE).await?;
         }
         Ok(())
     }
@@ -44,12 +47,20 @@ impl Load<'_> {
     /// The chunks that lack a report, once `patience` is over.
     async fn unreported(&self, reports: &mut Reports, patience: Duration) -> Result<Vec<ChunkNo>, LoadError> {
         let began = tokio::time::Instant::now();
+        let mut until = began + patience;
         loop {
             let missing = self.store.unreported(self.fence.run_id, RECOUNTED_MAX).await?;
-            let waited = began.elapsed();
-            let is_over =
-                waited >= patience && (waited >= LATE_MAX || !self.are_late(reports, patience).await?);
-            if missing.is_empty() || is_over {
+            let now = tokio::time::Instant::now();
+            let may_be_late = !patience.is_zero() && now < began + LATE_MAX;
+            // Those that have come and wait for the store are not lost.
+            if may_be_late && reports.are_being_stored() {
+                until = until.max(now + patience);
+            }
+            // Nor are those that still wait in the broker.
+            if may_be_late && now >= until && self.post.broker().depth(Queue::Counts).await? > 0 {
+                until = now + patience;
+            }
+            if missing.is_empty() || now >= until {
                 return Ok(missing);
             }
             match tokio::time::timeout(SILENCE, reports.next()).await {
@@ -58,14 +69,6 @@ impl Load<'_> {
                 Err(_) => {}
             }
         }
-    }
-
-    /// Whether reports are on their way to the ledger. Without patience nobody asks.
-    async fn are_late(&self, reports: &Reports, patience: Duration) -> Result<bool, LoadError> {
-        if patience.is_zero() {
-            return Ok(false);
-        }
-        Ok(reports.are_in_hand() || self.post.broker().depth(Queue::Counts).await? > 0)
     }
 
     /// Sends the bytes of `chunks` again, to be recounted. `false`: the source cannot be read again.

@@ -81,7 +81,7 @@ impl Coordinator {
         if fence.epoch > 1 {
             let log =
                 self.entry(run_id, EventKind::Resumed, &json!({ "epoch": fence.epoch, "state": run.state }));
-            self.store.log_under(fence, log).await?;
+            fault::around!("resumed", self.store.log_under(fence, log.clone()).await)?;
         }
         let ending = {
             // Side by side, never one inside the other: while a promotion holds the store, a sign of life waits.
@@ -105,7 +105,7 @@ impl Coordinator {
             Ok(_) => {}
         }
         let spent_ms = u64::try_from(started.elapsed().as_millis()).unwrap_or(u64::MAX);
-        match self.store.release(fence, spent_ms).await {
+        match fault::around!("lease.release", self.store.release(fence, spent_ms).await) {
             Ok(()) | Err(StoreError::Fenced { .. }) => {}
             Err(error) => return Err(error.into()),
         }
@@ -129,7 +129,7 @@ impl Coordinator {
         let ranges = Ranges::new(fence.epoch * 2);
         if run.state == RunState::Loading || run.state == RunState::Staged || how.approved {
             self.source_is_at_hand(&run, &job, how).await?;
-            self.store.clear_readbacks(fence).await?;
+            fault::around!("readbacks.clear", self.store.clear_readbacks(fence).await)?;
         }
         if run.state == RunState::Loading {
             run = self.load(run, fence, &job, how, &ranges, &mut reports).await?;

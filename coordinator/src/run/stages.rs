@@ -38,7 +38,7 @@ impl Coordinator {
         ranges: &Ranges,
         reports: &mut Reports,
     ) -> Result<Run, RunError> {
-        self.store.prepare(job).await?;
+        fault::around!("tables.prepare", self.store.prepare(job).await)?;
         let progress = self.store.progress(run.run_id).await?;
         let is_loaded = run.split.is_some_and(|split| split.chunks == progress.committed);
         let reopen =
@@ -62,7 +62,7 @@ impl Coordinator {
             stop: &self.stop,
         };
         if is_loaded {
-            // Whoever drove it before died before it had booked the run: counts may still be on their way.
+            // Counts may still be on their way: whoever drove it before died before it had booked them, or is frozen.
             load.await_reports(reports).await?;
         } else {
             load.run(self.open_source(&run, job, how)?, reports).await?;
@@ -71,10 +71,9 @@ impl Coordinator {
         stage(run.run_id, "loaded");
         let progress = self.store.progress(run.run_id).await?;
         let detail = json!({ "chunks": progress.committed, "records": progress.records });
-        Ok(self
-            .store
-            .step(fence, RunEvent::AllCommitted, None, self.entry(run.run_id, EventKind::Staged, &detail))
-            .await?)
+        let staged = || self.entry(run.run_id, EventKind::Staged, &detail);
+        let step = || self.store.step(fence, RunEvent::AllCommitted, None, staged());
+        Ok(fault::around!("step.staged", step().await)?)
     }
 
     /// Reconciles staging, and promotes if that is in order.
@@ -93,7 +92,7 @@ impl Coordinator {
             }
             .into());
         };
-        self.store.clear_findings(fence).await?;
+        fault::around!("findings.clear", self.store.clear_findings(fence).await)?;
         self.phase(Phase::ApplyingRules, split.records);
         let given = given(&*self.store, &run, job).await?;
         // Who is to approve sees whether keys are new; otherwise final says it, when it takes the rows.

@@ -78,7 +78,8 @@ impl Reconcile<'_> {
         progress: impl Fn(u64),
     ) -> Result<StagingOutcome, VerifyError> {
         let to_decode = self.decode_again.take();
-        let RulesApplied { outcomes, keys } = self.store.apply_rules(self.fence, self.job, self.keys).await?;
+        let apply = || self.store.apply_rules(self.fence, self.job, self.keys);
+        let RulesApplied { outcomes, keys } = fault::around!("rules.apply", apply().await)?;
         stage(self.run.run_id, "rules applied");
         let excludes = keys.held + keys.merged > 0;
         let verified = verify.staging(split.header_bytes, excludes, progress).await?;

@@ -195,7 +195,8 @@ impl Verify<'_> {
         let mut since = Instant::now();
         let body = loop {
             if at_hand.is_empty() {
-                *at_hand = self.store.readbacks(run_id, ranges.pass, first, RANGES_MAX).await?.into();
+                let fetch = || self.store.readbacks(run_id, ranges.pass, first, RANGES_MAX);
+                *at_hand = fault::around!("readbacks.fetch", fetch().await)?.into();
             }
             // A range of another end than was handed out is none of ours.
             let place = at_hand.iter().position(|one| one.range == range);

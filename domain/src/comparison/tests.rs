@@ -39,6 +39,7 @@ fn a_value_is_the_same_exactly_or_under_named_equalities_and_not_otherwise() {
     let time = day.at(13, 5, 7, 120_450_000);
     let exact: &[E] = &[];
     // type, source, target, declared, needed (`None`: they differ)
+    #[allow(clippy::type_complexity, reason = "a table, whose columns are named above")]
     let table: &[(FieldType, Value<'_>, Cell<'_>, &[E], Option<&[E]>)] = &[
         (TEXT, Value::Text("a"), Cell::Text("a"), &[], Some(exact)),
         (TEXT, Value::Text("a"), Cell::Text("a  "), &[], None),

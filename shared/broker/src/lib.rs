@@ -61,6 +61,12 @@ pub enum Queue {
 }
 
 impl Queue {
+    /// The queue's name without what all of them begin with.
+    #[must_use]
+    pub fn word(self) -> &'static str {
+        self.name().trim_start_matches("crossfoot.")
+    }
+
     /// Every queue there is.
     pub const ALL: [Self; 5] = [Self::Chunks, Self::Batches, Self::Ranges, Self::Counts, Self::DeadLetters];
 
@@ -188,6 +194,12 @@ pub enum BrokerError {
     },
 }
 
+impl fault::Injected for BrokerError {
+    fn injected(reason: String) -> Self {
+        Self::Unconfirmed { reason }
+    }
+}
+
 impl BrokerError {
     /// Whether the command or its settings are wrong, rather than the world: exit code 2, not 3.
     #[must_use]
@@ -240,7 +252,7 @@ pub async fn publish_until_confirmed(
 ) -> Result<(), BrokerError> {
     let mut attempt = 1;
     loop {
-        match broker.publish(queue, body.clone()).await {
+        match fault::around!(format!("publish.{}", queue.word()), broker.publish(queue, body.clone()).await) {
             Err(BrokerError::Unconfirmed { .. }) if attempt < PUBLISH_ATTEMPTS => attempt += 1,
             outcome => return outcome,
         }

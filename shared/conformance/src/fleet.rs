@@ -185,6 +185,9 @@ pub(crate) async fn submitted_runs_wait_until_somebody_takes_them_up(make: &impl
     assert_eq!(waiting().await, [run_id(3)]);
     subject.execute("UPDATE crossfoot_run SET lease_until_ms = 1 WHERE lease_until_ms IS NOT NULL").await;
     assert_eq!(waiting().await, [run_id(2), run_id(3)], "its coordinator's time is over");
+    store.release(fence, 0).await.unwrap();
+    store.renew(fence, LASTS).await.unwrap();
+    assert_eq!(waiting().await, [run_id(2), run_id(3)], "a renewal that comes late brings no lease back");
     store.park(fence, Some("chunk 4 was set aside")).await.unwrap();
     assert_eq!(waiting().await, [run_id(3)]);
     let run = store.run(run_id(2)).await.unwrap();

@@ -206,7 +206,10 @@ impl PostgresStore {
             let done = watch.over(what, change(&mut session, watch.clone())).await;
             match done {
                 Ok(done) => {
-                    watch.over(what, session.execute("COMMIT")).await?;
+                    fault::around!(
+                        "ledger.commit",
+                        watch.over(what, session.execute("COMMIT")).await.map_err(StoreError::from)
+                    )?;
                     session.keep();
                     Ok(done)
                 }

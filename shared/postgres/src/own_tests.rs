@@ -242,7 +242,8 @@ async fn shared_memory_that_is_full_is_not_taken_for_a_disk_that_is() {
         let error = connection.execute(AssertSqlSafe(raise)).await.map(drop).unwrap_err();
         let error = StoreError::from(error);
         assert!(matches!(error, StoreError::SharedMemory) == memory, "{error:?}");
-        assert!(matches!(error, StoreError::Full) != memory, "{error:?}");
+        assert!(matches!(error, StoreError::ServerFull { .. }) != memory, "{error:?}");
+        assert_eq!(error.is_transient(), !memory, "room on a disk is made, a setting is not");
     }
 }
 

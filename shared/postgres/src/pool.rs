@@ -193,7 +193,12 @@ pub(crate) async fn connect(options: &PgConnectOptions) -> Result<(PgConnection,
 fn is_starting(error: &sqlx::Error) -> bool {
     match error {
         sqlx::Error::Io(error) => error.kind() == std::io::ErrorKind::ConnectionRefused,
-        sqlx::Error::Database(error) => error.code().is_some_and(|code| matches!(&*code, "57P03" | "53300")),
+        sqlx::Error::Database(error) => match error.code().as_deref() {
+            Some("57P03" | "53300") => true,
+            // An operator lets nobody into this database for now.
+            Some("55000") => error.message().contains("not currently accepting connections"),
+            _ => false,
+        },
         _ => false,
     }
 }

@@ -172,11 +172,12 @@ async fn serve(
             Ask::Commit(outcome, reply) => {
                 let finished = watch.over("promoting", finish(&mut session, fence, outcome)).await;
                 let done = match finished {
-                    Ok(()) => match watch.over("promoting", session.execute("COMMIT")).await {
-                        // Not handed back: see `leave`.
-                        Ok(_) => Ok(()),
-                        Err(error) => Err(error.into()),
-                    },
+                    // The session is not handed back: see `leave`.
+                    Ok(()) => fault::around!(
+                        "promotion.commit",
+                        watch.over("promoting", session.execute("COMMIT")).await.map_err(StoreError::from)
+                    )
+                    .map(drop),
                     Err(error) => {
                         leave(session).await;
                         Err(watch.told(error))

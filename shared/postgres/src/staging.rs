@@ -84,7 +84,7 @@ impl Staging for PostgresStore {
                 batch,
             });
             loop {
-                match store.try_to_commit(&ready).await? {
+                match fault::around!("commit", store.try_to_commit(&ready).await)? {
                     Tried::Done(outcome) => return Ok(outcome),
                     Tried::NoPartition => {
                         let (one, place) = (Arc::clone(&ready), Arc::clone(&store.place));
@@ -147,6 +147,7 @@ async fn commit(connection: &mut PgConnection, watch: &Watch, ready: &Ready) -> 
     for (place, table) in tables.iter().enumerate() {
         copy_rows(connection, watch, ready, place, table).await?;
     }
+    fault::point!("commit.rows.after");
     // From here on the run's state and the chunk stay as they are.
     let mut ledger = Ledger(connection);
     ledger.share(Lock::State(ready.run_id)).await?;
@@ -155,6 +156,7 @@ async fn commit(connection: &mut PgConnection, watch: &Watch, ready: &Ready) -> 
         return Ok(Tried::Done(outcome));
     }
     ready.booking.clone().put(&mut ledger).await?;
+    fault::point!("commit.recorded.after");
     Ok(Tried::Done(CommitOutcome::Committed))
 }
 

@@ -10,12 +10,18 @@ use sqlx::postgres::PgDatabaseError;
 
 use super::StoreError;
 
+impl fault::Injected for StoreError {
+    fn injected(reason: String) -> Self {
+        Self::Interrupted { reason }
+    }
+}
+
 impl StoreError {
     /// Whether doing it again may succeed, nothing having been changed about job, configuration or data: the
-    /// connection was lost, or the database gave this transaction up in favour of others.
+    /// connection was lost, the database gave this transaction up in favour of others, or its server has no room yet.
     #[must_use]
     pub const fn is_transient(&self) -> bool {
-        matches!(self, Self::Interrupted { .. })
+        matches!(self, Self::Interrupted { .. } | Self::ServerFull { .. })
     }
 }
 
@@ -56,7 +62,11 @@ fn of_database(error: &dyn DatabaseError) -> StoreError {
         // failed serialisation, a lock that was not to be had in time, or a statement, transaction or session that was
         // cancelled or timed out say: none of it is the fault of what was being done.
         "53100" if reason.contains("shared memory segment") => StoreError::SharedMemory,
-        "53100" => StoreError::Full,
+        "53100" => StoreError::ServerFull { reason },
+        // What a database says that is not to be connected to for now.
+        "55000" if reason.contains("not currently accepting connections") => {
+            StoreError::Interrupted { reason }
+        }
         "57014" | "57P01" | "57P02" | "57P03" | "57P05" | "25P02" | "25P03" | "25P04" | "40001" | "40P01"
         | "53300" | "55P03" => StoreError::Interrupted { reason },
         code if code.len() == 5 && code.starts_with("08") => StoreError::Interrupted { reason },

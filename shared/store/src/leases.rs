@@ -40,7 +40,7 @@ pub trait Leases: Send + Sync {
         lasts: Duration,
         claim: Claim,
     ) -> Result<Fence, StoreError>;
-    /// Renews the run's lease, to end `lasts` from now.
+    /// Renews the run's lease, to end `lasts` from now. A lease that was released stays so.
     ///
     /// # Errors
     /// [`StoreError::Fenced`].
@@ -193,8 +193,11 @@ impl<D: Database> Leases for D {
             Box::pin(async move {
                 hold_fence(connection, fence).await?;
                 let now_ms = connection.syntax().now_ms;
-                let sql =
-                    format!("UPDATE crossfoot_run SET lease_until_ms = {now_ms} + $2 WHERE run_id = $1");
+                // A renewal that was under way when its owner released the lease must not bring it back.
+                let sql = format!(
+                    "UPDATE crossfoot_run SET lease_until_ms = {now_ms} + $2
+                     WHERE run_id = $1 AND lease_owner IS NOT NULL"
+                );
                 connection.execute(&sql, params![fence.run_id, lasts_ms]).await?;
                 Ok(())
             })

@@ -243,6 +243,12 @@ pub enum StoreError {
         "the disk of the store or of its temporary files is full; free some space, then run `crossfoot resume`"
     )]
     Full,
+    /// The server of the database has no room. Whoever looks after it makes some; what was under way is done again.
+    #[error("the database server's disk is full: {reason}; free some space on it, and work continues")]
+    ServerFull {
+        /// What the server said.
+        reason: String,
+    },
     /// A query's shared memory has no room: a container has 64 MB of it by default.
     #[error(
         "the database server ran out of shared memory (/dev/shm) for a query; give it more (for a container, \

@@ -71,6 +71,7 @@ const LAST: &str = "SELECT * FROM crossfoot_event ORDER BY seq DESC LIMIT 1";
 /// [`StoreError`] of the database.
 pub async fn append(connection: &mut dyn Connection, entry: LogEntry) -> Result<Event, StoreError> {
     connection.lock(Lock::Log).await?;
+    fault::point!("event.before");
     let (seq, previous) = match connection.fetch_first(LAST, params![]).await? {
         None => (1, GENESIS),
         Some(row) => (row.get::<u64>("seq")? + 1, row.get("hash")?),
@@ -89,6 +90,7 @@ pub async fn append(connection: &mut dyn Connection, entry: LogEntry) -> Result<
         event.hash.0.as_slice(),
     ];
     connection.execute(sql, values).await?;
+    fault::point!("event.after");
     Ok(event)
 }
 

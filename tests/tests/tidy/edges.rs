@@ -8,23 +8,30 @@ use regex::Regex;
 use crate::tree::{Tree, root};
 
 /// For each package, the packages of the workspace that it may use. ARCHITECTURE.md draws this.
-const ALLOWED: [(&str, &[&str]); 21] = [
+const ALLOWED: [(&str, &[&str]); 22] = [
     ("domain", &[]),
+    ("shared/fault", &[]),
     ("shared/platform", &["domain"]),
     ("shared/format", &["domain"]),
     ("shared/source", &["domain", "platform"]),
     ("shared/job", &["domain", "platform", "format", "source"]),
     ("shared/wire", &["domain", "job"]),
-    ("shared/broker", &["domain", "platform"]),
-    ("shared/store", &["domain", "platform", "job", "wire"]),
+    ("shared/broker", &["domain", "fault", "platform"]),
+    ("shared/store", &["domain", "fault", "platform", "job", "wire"]),
     ("shared/sqlite", &["domain", "platform", "job", "wire", "store"]),
-    ("shared/postgres", &["domain", "platform", "job", "wire", "store"]),
+    ("shared/postgres", &["domain", "fault", "platform", "job", "wire", "store"]),
     ("shared/mysql", &["domain", "platform", "store"]),
     ("shared/conformance", &["domain", "job", "wire", "store"]),
-    ("shared/post", &["domain", "platform", "wire", "broker", "store"]),
+    ("shared/post", &["domain", "fault", "platform", "wire", "broker", "store"]),
     ("shared/settings", &["domain", "platform", "wire"]),
-    ("coordinator", &["domain", "platform", "source", "format", "job", "wire", "broker", "store", "post"]),
-    ("worker", &["domain", "platform", "source", "format", "job", "wire", "broker", "store", "post"]),
+    (
+        "coordinator",
+        &["domain", "fault", "platform", "source", "format", "job", "wire", "broker", "store", "post"],
+    ),
+    (
+        "worker",
+        &["domain", "fault", "platform", "source", "format", "job", "wire", "broker", "store", "post"],
+    ),
     (
         "drill",
         &[
@@ -50,6 +57,7 @@ const ALLOWED: [(&str, &[&str]); 21] = [
         "cli",
         &[
             "domain",
+            "fault",
             "platform",
             "source",
             "format",

@@ -77,6 +77,11 @@ impl PublishChannel {
             Poll::Ready(sent) => sent?,
             Poll::Pending => publish.await?,
         };
+        // The server has it, or will; its answer is still on the way.
+        fault::point!(format!(
+            "confirm.{}.before",
+            format!("{exchange}{key}").rsplit('.').next().unwrap_or_default()
+        ));
         sent.await
     }
 }
