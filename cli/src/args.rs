@@ -18,7 +18,7 @@ pub(crate) use console::{AddToken, Beside, Console, Token, Top};
 pub(crate) use dead_letters::{DeadLetters, Letters};
 pub(crate) use fleet::{Doctor, Redrive, Serve, Submit, Worker, WorkerRole};
 pub(crate) use opening::{DecodeProof, Opening};
-pub(crate) use reconcile::Reconcile;
+pub(crate) use reconcile::{Attest, Comparing, Reconcile};
 pub(crate) use runs::{RunArg, Runs, Show, TargetArg, VerdictExit};
 
 /// Loads batch extracts from source to staging to final tables, and proves that what arrived is what was sent.
@@ -95,6 +95,11 @@ pub(crate) enum Command {
     /// target, and nothing is written to it. Exits with 0 only if each accepted record has exactly one equal row and
     /// each row a record; with 1 if not. The evidence log of the store keeps the verdict.
     Reconcile(Reconcile),
+    /// Compare final with the source of a promoted run again: does it still hold what the run wrote?
+    ///
+    /// Reads the source, which must be the run's, and the rows of final that name the run, and writes to neither. Exits
+    /// with 0 only if they are equal, record by record. The evidence log keeps the verdict.
+    Attest(Attest),
     /// Print a source's control totals and fingerprint as JSON, without loading it
     Fingerprint(Fingerprint),
     /// List runs, newest first

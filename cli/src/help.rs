@@ -50,6 +50,7 @@ const GROUPS: [(&str, &[(&str, &str)]); 5] = [
                 "reconcile",
                 "crossfoot reconcile postings.toml --source postings.csv --target postgres://etl@db.example/bank",
             ),
+            ("attest", "crossfoot attest last --source /archive/postings.csv"),
             ("fingerprint", "crossfoot fingerprint postings.toml --source postings.csv"),
             ("audit", "crossfoot audit export last --key ops.key -o last.pack.tar"),
             ("prove", "crossfoot prove last --record 1483 -o record.proof"),

@@ -1,6 +1,6 @@
 //! The report on a comparison.
 
-use domain::check::{CheckResult, Verdict};
+use domain::check::Verdict;
 use domain::comparison::{
     ComparedTable, EqualitySet, EqualityUse, LoadAmount, LoadBalance, LoadEvidence, LoadOutcome, LoadReport,
     LoadWorker, TypeComparison, reconcile_load,
@@ -68,7 +68,11 @@ impl Compare {
         };
         let mut checks = reconcile_load(&evidence, self.clock.now_ms());
         let by_type = of_file.map(|(decoded, _)| &decoded.ledger.accepted.by_type[..]).unwrap_or_default();
-        checks.extend(not_compared(job, by_type, self.clock.now_ms()));
+        let not_compared = not_compared(job, by_type);
+        let at_ms = self.clock.now_ms();
+        let told = not_compared.iter();
+        checks
+            .extend(told.map(|(record, records)| domain::comparison::not_compared(record, *records, at_ms)));
         let failed = checks.iter().any(|check| check.verdict == Verdict::Fail);
         let counts = CheckCounts::of(&checks);
         LoadReport {
@@ -87,6 +91,7 @@ impl Compare {
             checks,
             counts,
             tables: job.targets.iter().zip(&types).map(|(table, of)| compared(table, of)).collect(),
+            not_compared,
             rejects: of_file.map(|(decoded, _)| decoded.rejects.clone()).unwrap_or_default(),
             bytes: of_file.and_then(|(decoded, source)| {
                 decoded.bytes.balance(&names, source.bytes_tiled, source.header_bytes).ok()
@@ -100,16 +105,11 @@ impl Compare {
     }
 }
 
-/// Says of record types without a target that nothing was compared of them.
-fn not_compared(job: &Job, by_type: &[u64], at_ms: i64) -> Vec<CheckResult> {
-    let types =
-        job.records.iter().enumerate().filter(|(at, _)| job.targets.iter().all(|table| table.record != *at));
-    types
-        .map(|(at, record)| {
-            let records = by_type.get(at).copied().unwrap_or(0);
-            domain::comparison::not_compared(&record.layout.record, records, at_ms)
-        })
-        .collect()
+/// The record types without a target, and how many accepted records each has.
+fn not_compared(job: &Job, by_type: &[u64]) -> Vec<(String, u64)> {
+    let types = job.records.iter().enumerate();
+    let types = types.filter(|(at, _)| job.targets.iter().all(|table| table.record != *at));
+    types.map(|(at, record)| (record.layout.record.clone(), by_type.get(at).copied().unwrap_or(0))).collect()
 }
 
 /// Each rule, and whether it was evaluated here.

@@ -66,6 +66,16 @@ fn grounds(report: &LoadReport) -> String {
     if report.rejected > 0 {
         parts.push(format!("{} rejected", count(report.rejected)));
     }
+    // What the verdict says nothing about stands beside it.
+    let not_compared: u64 = report.not_compared.iter().map(|(_, records)| records).sum();
+    if not_compared > 0 {
+        let types: Vec<_> = report.not_compared.iter().map(|(record, _)| visible(record)).collect();
+        parts.push(format!("{} not compared ({})", plural(not_compared, "record"), types.join(", ")));
+    }
+    let left_out: usize = report.tables.iter().map(|table| table.left_out.len()).sum();
+    if left_out > 0 {
+        parts.push(format!("{} left out", plural(left_out as u64, "field")));
+    }
     parts.push(format!("{} passed", plural(report.counts.passed as u64, "check")));
     parts.join(" · ")
 }

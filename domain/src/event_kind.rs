@@ -44,6 +44,8 @@ crate::named! {
         Proved = "proved",
         /// A load that another program made was compared with its source.
         LoadCompared = "load-compared",
+        /// What a run had promoted was compared with its source again.
+        Attested = "attested",
         /// A job was drilled.
         Drilled = "drilled",
         /// The key that seals messages was replaced.

@@ -1,9 +1,11 @@
-//! The arguments of `crossfoot reconcile`.
+//! The arguments of `crossfoot reconcile` and `attest`.
 
 use std::path::PathBuf;
 
 use clap::Args as ClapArgs;
 use platform::secret::ServerUrl;
+
+use super::RunArg;
 
 /// The arguments of `crossfoot reconcile`.
 #[derive(Debug, ClapArgs)]
@@ -32,6 +34,25 @@ pub(crate) struct Reconcile {
     /// Declared totals to compare with: output of `fingerprint`, or JSON written by the sender
     #[arg(long, value_name = "FILE")]
     pub(crate) declared: Option<PathBuf>,
+    #[command(flatten)]
+    pub(crate) comparing: Comparing,
+}
+
+/// The arguments of `crossfoot attest`.
+#[derive(Debug, ClapArgs)]
+pub(crate) struct Attest {
+    #[command(flatten)]
+    pub(crate) run: RunArg,
+    /// Source file, if it has moved since the run was opened
+    #[arg(long, value_name = "FILE")]
+    pub(crate) source: Option<String>,
+    #[command(flatten)]
+    pub(crate) comparing: Comparing,
+}
+
+/// How two sides are compared.
+#[derive(Debug, ClapArgs)]
+pub(crate) struct Comparing {
     /// Write every difference to FILE, which must not exist: lines of JSON, or CSV if its name ends in .csv
     #[arg(long, value_name = "FILE")]
     pub(crate) differences: Option<PathBuf>,

@@ -1,5 +1,6 @@
 //! The commands, one file each.
 
+mod attest;
 mod audit;
 mod check;
 mod console;
@@ -42,6 +43,7 @@ pub(crate) async fn run(args: Args) -> Result<Done, Failure> {
         Command::Check(check) => check::check(global, &check).await,
         Command::Run(run) => Box::pin(run::run(global, &run)).await,
         Command::Reconcile(args) => Box::pin(reconcile::reconcile(global, &args)).await,
+        Command::Attest(args) => Box::pin(attest::attest(global, &args)).await,
         Command::Fingerprint(fingerprint) => fingerprint::fingerprint(&fingerprint),
         Command::Runs(args) => runs::runs(global, &args).await,
         Command::Trends(args) => trends::trends(global, &args).await,

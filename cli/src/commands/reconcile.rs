@@ -7,8 +7,10 @@ use std::time::Duration;
 
 use compare::{Compare, CompareError, DifferenceFile, FileTarget, Pace, Source, Workers, text};
 use domain::comparison::{LoadOutcome, LoadReport};
+use domain::declared::Declared;
 use domain::event_kind::EventKind;
 use domain::fingerprint::Hash;
+use domain::ids::RunId;
 use domain::report::LogHead;
 use domain::words::grouped;
 use job::Job;
@@ -20,11 +22,12 @@ use serde_json::json;
 use settings::Settings;
 use source::{Location, SourceFile};
 use sqlite::SqliteTarget;
+use store::Store;
 use store::target::Target;
 
 use super::context::{found_columns, read_job, source_of};
 use super::run::read_declared;
-use crate::args::{Global, Reconcile};
+use crate::args::{Comparing, Global, Reconcile};
 use crate::outcome::{Done, Failure};
 use crate::output::{remark, style, tell, tell_json};
 use crate::wiring;
@@ -45,20 +48,46 @@ pub(crate) async fn reconcile(global: &Global, args: &Reconcile) -> Result<Done,
     };
     let declared = args.declared.as_deref().map(read_declared).transpose()?;
     let target = target(&settings, &job, args).await?;
-    let differences = args.differences.as_deref().map(|path| {
-        DifferenceFile::create(path)
-            .map_err(|error| Failure::usage(format!("cannot create {}: {error}", path.display())))
-    });
-    let differences = differences.transpose()?;
+    let differences = list(&args.comparing)?;
     let store = wiring::store(&settings, true).await?;
     if job.is_sensitive() {
         job.masks.give_key(&store.masking_key().await?);
     }
+    let sides = Sides { job, source, target, declared };
+    let report = compared(global, &args.comparing, sides, differences).await?;
+    conclude(global, &settings, &store, EventKind::LoadCompared, None, report).await
+}
+
+/// What is compared with what.
+pub(super) struct Sides {
+    pub(super) job: Arc<Job>,
+    pub(super) source: Source,
+    pub(super) target: Arc<dyn Target>,
+    pub(super) declared: Option<Declared>,
+}
+
+/// The file that takes every difference, if there is to be one.
+pub(super) fn list(args: &Comparing) -> Result<Option<DifferenceFile>, Failure> {
+    let made = args.differences.as_deref().map(|path| {
+        DifferenceFile::create(path)
+            .map_err(|error| Failure::usage(format!("cannot create {}: {error}", path.display())))
+    });
+    made.transpose()
+}
+
+/// Compares, and tells how far it is.
+pub(super) async fn compared(
+    global: &Global,
+    args: &Comparing,
+    sides: Sides,
+    differences: Option<DifferenceFile>,
+) -> Result<LoadReport, Failure> {
     let threads = args.threads.map_or_else(wiring::cores, usize::from);
     let pace = Arc::new(Pace::new(args.rows_per_second));
     let telling = tell_progress(global, &pace);
+    let Sides { job, source, target, declared } = sides;
     let compare = Compare {
-        job: Arc::clone(&job),
+        job,
         source,
         target,
         declared,
@@ -71,10 +100,20 @@ pub(crate) async fn reconcile(global: &Global, args: &Reconcile) -> Result<Done,
     };
     let done = Box::pin(compare.run()).await;
     telling.abort();
-    let mut report = done.map_err(failure)?;
-    let (coordinator, _watcher) = wiring::coordinator_without_broker(&settings, &store);
-    let event = coordinator.entry_of_no_run(EventKind::LoadCompared, &detail(&report, &job)?);
-    let event = store.log(event).await?;
+    done.map_err(failure)
+}
+
+/// Notes the verdict in the evidence log, and prints the report.
+pub(super) async fn conclude(
+    global: &Global,
+    settings: &Settings,
+    store: &Arc<dyn Store>,
+    kind: EventKind,
+    run_id: Option<RunId>,
+    mut report: LoadReport,
+) -> Result<Done, Failure> {
+    let (coordinator, _watcher) = wiring::coordinator_without_broker(settings, store);
+    let event = store.log(coordinator.entry_of_no_run(kind, &detail(&report, run_id)?)).await?;
     report.log_head = Some(LogHead::Named { seq: event.seq, hash: event.hash });
     let instead =
         format!("the load is {}; event {} of the evidence log says so", report.outcome.name(), event.seq);
@@ -107,7 +146,7 @@ async fn target(settings: &Settings, job: &Job, args: &Reconcile) -> Result<Arc<
 }
 
 /// A database that is only read.
-async fn database(
+pub(super) async fn database(
     settings: &Settings,
     url: &ServerUrl,
     password_file: Option<&PathBuf>,
@@ -138,7 +177,7 @@ async fn database(
     )))
 }
 
-fn failure(error: CompareError) -> Failure {
+pub(super) fn failure(error: CompareError) -> Failure {
     match error {
         CompareError::Source(error) => error.into(),
         CompareError::Job(reason) => Failure::usage(reason),
@@ -148,12 +187,13 @@ fn failure(error: CompareError) -> Failure {
 }
 
 /// What the evidence log keeps: who proved what, when, and with which result. It holds no values of records.
-fn detail(report: &LoadReport, job: &Job) -> Result<serde_json::Value, Failure> {
+fn detail(report: &LoadReport, run_id: Option<RunId>) -> Result<serde_json::Value, Failure> {
     let text = crate::output::json(report)?;
     let failed: Vec<_> = coordinator::verify::reconcile::failed_names(&report.checks);
     Ok(json!({
-        "job": job.name,
-        "job_digest": job.digest,
+        "run": run_id,
+        "job": report.job,
+        "job_digest": report.job_digest,
         "outcome": report.outcome,
         "source": report.source,
         "records": report.records,

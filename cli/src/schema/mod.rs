@@ -45,7 +45,11 @@ pub(crate) const CATALOGUE: &[Named] = &[
     ),
     named("report", "a run's report: `run`, `resume`, `approve`, `report`, `submit --wait`", of::<Report>)
         .of_version(REPORT_VERSION),
-    named("reconcile", "a load by another program, compared with its source: `reconcile`", of::<LoadReport>),
+    named(
+        "reconcile",
+        "a load by another program, compared with its source: `reconcile`, `attest`",
+        of::<LoadReport>,
+    ),
     named("webhook", "what a webhook or a command is told of a run: `[notify]`", of::<Notification<'_>>),
     named("runs", "the list of runs: `runs`", of::<Vec<views::runs::ListedRun>>),
     named("show", "one run and its progress: `show`", of::<views::runs::ShownRun>).of_version(REPORT_VERSION),

@@ -43,6 +43,29 @@ fn an_undamaged_load_reconciles_and_nothing_is_written_to_it() {
 }
 
 #[test]
+fn what_is_not_compared_stands_beside_the_verdict() {
+    let desk = desk("UPDATE ledger SET narrative = 'other'");
+    let job = std::fs::read_to_string(desk.path("job.toml")).unwrap();
+    desk.put("job.toml", job.replace("[limits]", "leave_out = [\"text\"]\n[limits]"));
+    desk.run(&RECONCILE).exits(0).prints(&["RECONCILED  3 records = 3 rows · 1 field left out", "text"]);
+    let field = |name: &str, ty: &str| format!("[[record.field]]\nname = \"{name}\"\ntype = \"{ty}\"\n");
+    let fields = [("id", "integer"), ("t", "text(9)"), ("a", "text(9)"), ("x", "text(9)")];
+    let fields: String = fields.map(|(name, ty)| field(name, ty)).concat();
+    let several = job
+        .replace("header = true", "skip_lines = 1")
+        .replace("mode = \"append\"", "mode = \"append\"\nwhen = { field = \"id\", in = [1, 2] }")
+        .replacen("[[rule]]", &format!("[[record]]\nname = \"note\"\n{fields}\n[[rule]]"), 1)
+        .replace("holds =", "record = \"posting\"\nholds =")
+        .replace("[target]", "[target]\nrecord = \"posting\"");
+    desk.put("job.toml", several);
+    let sql = Connection::open(desk.path("t.db")).unwrap();
+    let as_sent =
+        "DELETE FROM ledger WHERE id = 3; UPDATE ledger SET narrative = CASE id WHEN 1 THEN 'rent' END";
+    sql.execute_batch(as_sent).unwrap();
+    desk.run(&RECONCILE).exits(0).prints(&["2 records = 2 rows · 1 record not compared (note)"]);
+}
+
+#[test]
 fn a_cent_a_lost_row_and_an_empty_text_are_located_and_exit_with_1() {
     let desk = desk(
         "UPDATE ledger SET amount = '10.01' WHERE id = 1; UPDATE ledger SET narrative = NULL WHERE id = 3;
@@ -99,6 +122,23 @@ fn a_database_is_compared_with_a_database_and_a_file_with_a_file() {
     desk.run(&file).exits(0).prints(&["RECONCILED  3 records = 3 rows"]);
     desk.put("landed.csv", "narrative,amount,id,booked_on\nrent,ten,1,2024-02-01\n");
     desk.run(&file).exits(3).says(&["landed.csv", "record 1", "field `amount`"]);
+}
+
+#[test]
+fn a_promoted_run_is_attested_again_and_a_later_change_is_found() {
+    let desk = Desk::with(csv(&["1,2024-02-01,10.00,rent", "2,2024-02-02,-20.50,"]));
+    let run = ["run", "job.toml", "--source", "in.csv"];
+    desk.run(&run).exits(0);
+    let first = desk.report()["run_id"].as_str().unwrap().to_owned();
+    desk.put("next.csv", csv(&["3,2024-02-03,1.00,more"]));
+    desk.run(&["run", "job.toml", "--source", "next.csv"]).exits(0);
+    desk.run(&["attest", &first]).exits(0).prints(&["RECONCILED  2 records = 2 rows"]);
+    desk.run(&["attest", "last", "--source", "in.csv"]).exits(2).says(&["SHA-256", "--source FILE"]);
+    desk.sql().execute_batch("UPDATE postings SET amount = '10.01' WHERE id = 1").unwrap();
+    desk.run(&["attest", &first]).exits(1).prints(&["1 difference", "10.00", "10.01"]);
+    desk.run(&["attest", "last"]).exits(0).prints(&["RECONCILED  1 record = 1 row"]);
+    desk.run(&["audit", "log"]).exits(0).prints(&["attested", &first]);
+    desk.run(&["audit", "verify"]).exits(0);
 }
 
 #[test]

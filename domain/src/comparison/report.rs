@@ -214,6 +214,8 @@ pub struct LoadReport {
     pub counts: CheckCounts,
     /// The record types and their tables.
     pub tables: Vec<ComparedTable>,
+    /// Record types that were compared with nothing, each with its number of accepted records.
+    pub not_compared: Vec<(String, u64)>,
     /// Rejects by cause.
     pub rejects: Vec<RejectGroup>,
     /// Where the source's bytes went.

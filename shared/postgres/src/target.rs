@@ -23,9 +23,10 @@ use super::tables::quoted_table;
 /// The pages of a table that are read at a time: 32 MiB.
 const PAGES: i64 = 4096;
 
-/// What each session of a target is set to: it may take its time, writes nothing, and is not slowed down by helpers.
+/// What each session of a target is set to: it may take its time, and writes nothing. A policy that would hide rows from
+/// its user is an error: what is hidden cannot be compared.
 const SESSION: &str =
-    "SET default_transaction_read_only = on; SET statement_timeout = 0; SET lock_timeout = '30s';
+    "SET default_transaction_read_only = on; SET row_security = off; SET statement_timeout = 0; SET lock_timeout = '30s';
      SET idle_in_transaction_session_timeout = 0; SET TimeZone = 'UTC'; SET DateStyle = 'ISO, YMD';
      SET IntervalStyle = 'iso_8601'; SET extra_float_digits = 1; SET bytea_output = 'hex'";
 
@@ -34,7 +35,8 @@ pub struct PostgresTarget {
     settings: PostgresSettings,
     location: String,
     version: String,
-    snapshot: String,
+    /// The snapshot that all connections take over; `None` if the server exports none, as a standby does.
+    snapshot: Option<String>,
     /// Holds the snapshot as long as the target is open.
     holder: Mutex<PgConnection>,
     has_tid_ranges: bool,
@@ -50,18 +52,23 @@ impl PostgresTarget {
         let mut holder = session(&settings, &location).await?;
         let failed = |error: sqlx::Error| unreadable(&location, StoreError::from(error));
         holder.execute("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY").await.map_err(failed)?;
-        // A standby exports none; there, and on servers that do not support it, one connection reads everything.
-        let row = sqlx::query("SELECT current_setting('server_version') AS version, current_setting('server_version_num')::int AS number")
-            .fetch_one(&mut holder)
-            .await
-            .map_err(failed)?;
+        let row = sqlx::query(
+            "SELECT current_setting('server_version') AS version, pg_is_in_recovery() AS is_standby,
+             current_setting('server_version_num')::int AS number",
+        )
+        .fetch_one(&mut holder)
+        .await
+        .map_err(failed)?;
         let (version, number): (String, i32) =
             (row.try_get("version").map_err(failed)?, row.try_get("number").map_err(failed)?);
-        let snapshot: String = sqlx::query("SELECT pg_export_snapshot() AS snapshot")
-            .fetch_one(&mut holder)
-            .await
-            .and_then(|row| row.try_get("snapshot"))
-            .map_err(failed)?;
+        let is_standby: bool = row.try_get("is_standby").map_err(failed)?;
+        let snapshot = match is_standby {
+            true => None,
+            false => {
+                let row = sqlx::query("SELECT pg_export_snapshot() AS snapshot").fetch_one(&mut holder).await;
+                Some(row.and_then(|row| row.try_get("snapshot")).map_err(failed)?)
+            }
+        };
         let version = version.split(' ').next().unwrap_or_default().to_owned();
         Ok(Self {
             location,
@@ -116,7 +123,10 @@ impl Target for PostgresTarget {
         TargetSummary {
             location: self.location.clone(),
             kind: format!("PostgreSQL {}", self.version),
-            snapshot: "everything is read as of one moment (one snapshot for all connections)".into(),
+            snapshot: match self.snapshot {
+                Some(_) => "everything is read as of one moment (one snapshot for all connections)".into(),
+                None => "everything is read as of one moment (a standby, on one connection)".into(),
+            },
         }
     }
 
@@ -125,7 +135,7 @@ impl Target for PostgresTarget {
         let names: Vec<_> =
             wanted.columns.iter().map(|column| format!("t.{}", quoted(&column.name))).collect();
         let relation = from(&wanted);
-        // The type of a domain is that of its values. Asked for in a savepoint: an error would end the snapshot.
+        // The type of a domain is that of its values.
         let types: Vec<_> = names
             .iter()
             .map(|name| {
@@ -143,13 +153,11 @@ impl Target for PostgresTarget {
             types.join(", ")
         );
         let failed = |error: sqlx::Error| unreadable(&self.location, StoreError::from(error));
-        holder.execute("SAVEPOINT look").await.map_err(failed)?;
         let types: Vec<String> = sqlx::query(AssertSqlSafe(probe))
             .fetch_one(&mut *holder)
             .await
             .and_then(|row| row.try_get("types"))
             .map_err(failed)?;
-        holder.execute("RELEASE SAVEPOINT look").await.map_err(failed)?;
         let columns: Vec<_> = names
             .iter()
             .zip(&types)
@@ -174,12 +182,19 @@ impl Target for PostgresTarget {
         Ok(Prepared { parts: parts.collect(), types, wanted })
     }
 
+    fn readers_max(&self) -> usize {
+        // Without a snapshot to take over, each connection has a moment of its own.
+        if self.snapshot.is_some() { usize::MAX } else { 1 }
+    }
+
     async fn reader(&self) -> Result<Box<dyn TargetReader>, TargetError> {
         let mut connection = session(&self.settings, &self.location).await?;
         let failed = |error: sqlx::Error| unreadable(&self.location, StoreError::from(error));
         connection.execute("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY").await.map_err(failed)?;
-        let take_over = format!("SET TRANSACTION SNAPSHOT '{}'", self.snapshot.replace('\'', ""));
-        connection.execute(AssertSqlSafe(take_over)).await.map_err(failed)?;
+        if let Some(snapshot) = &self.snapshot {
+            let take_over = format!("SET TRANSACTION SNAPSHOT '{}'", snapshot.replace('\'', ""));
+            connection.execute(AssertSqlSafe(take_over)).await.map_err(failed)?;
+        }
         Ok(Box::new(PostgresReader { connection, location: self.location.clone() }))
     }
 }
