@@ -49,7 +49,7 @@ fn what_is_not_compared_stands_beside_the_verdict() {
     desk.put("job.toml", job.replace("[limits]", "leave_out = [\"text\"]\n[limits]"));
     desk.run(&RECONCILE).exits(0).prints(&["RECONCILED  3 records = 3 rows · 1 field left out", "text"]);
     let field = |name: &str, ty: &str| format!("[[record.field]]\nname = \"{name}\"\ntype = \"{ty}\"\n");
-    let fields = [("id", "integer"), ("t", "text(9)"), ("a", "text(9)"), ("x", "text(9)")];
+    let fields = [("id", "integer"), ("t", "text(10)"), ("a", "text(9)"), ("x", "text(9)")];
     let fields: String = fields.map(|(name, ty)| field(name, ty)).concat();
     let several = job
         .replace("header = true", "skip_lines = 1")

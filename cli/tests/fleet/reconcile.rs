@@ -63,10 +63,7 @@ fn a_table_of_many_pages_is_read_in_parts_as_of_one_moment_and_not_written_to() 
         .collect();
     assert_eq!(found, ["differs 77", "missing 78", "doubled 79"]);
     // A policy that hides rows from the reader hides the extra ones too: what is hidden cannot be compared.
-    psql(
-        &store,
-        "ALTER TABLE ledger ENABLE ROW LEVEL SECURITY; CREATE POLICY some ON ledger USING (id < 10)",
-    );
+    psql(&store, "ALTER TABLE ledger ENABLE ROW LEVEL SECURITY; CREATE POLICY few ON ledger USING (id < 10)");
     fleet.desk.run(&reconcile(&target, &json)).exits(3).says(&["row-level security"]);
     psql(&store, &format!("REVOKE ALL ON ledger FROM {role}; DROP ROLE {role}"));
 }

@@ -237,7 +237,14 @@ impl SqliteStore {
     }
 
     /// Before the store is asked for something. A simulation may make it wait, or fail.
-    #[cfg_attr(not(feature = "simulation"), allow(clippy::unused_async, reason = "a simulation waits here"))]
+    #[cfg_attr(
+        not(feature = "simulation"),
+        allow(
+            clippy::unused_async,
+            clippy::extra_unused_type_parameters,
+            reason = "a simulation waits here"
+        )
+    )]
     pub(crate) async fn enters<What>(&self) -> Result<(), StoreError> {
         #[cfg(feature = "simulation")]
         if let Some(gate) = &self.gate {
@@ -247,7 +254,14 @@ impl SqliteStore {
     }
 
     /// After the store changed something, before its caller is told. A simulation may lose the answer.
-    #[cfg_attr(not(feature = "simulation"), allow(clippy::unused_async, reason = "a simulation waits here"))]
+    #[cfg_attr(
+        not(feature = "simulation"),
+        allow(
+            clippy::unused_async,
+            clippy::extra_unused_type_parameters,
+            reason = "a simulation waits here"
+        )
+    )]
     async fn leaves<What>(&self) -> Result<(), StoreError> {
         #[cfg(feature = "simulation")]
         if let Some(gate) = &self.gate {
