@@ -1,5 +1,5 @@
-//! The kill matrix: faults by places, on real servers and processes. Each pair must end reconciled, unattended, with the
-//! source's fingerprint, every row, and every worker's counts.
+//! The kill matrix: faults by places, on real servers and processes. Each pair must end reconciled, unattended, with
+//! the source's fingerprint, every row, and every worker's counts.
 //!
 //! `./test` tries some of each kind. `CROSSFOOT_MATRIX=all` tries every pair (`./test --matrix`), and writes
 //! `docs/faults.md`; `CROSSFOOT_MATRIX=TEXT` tries those whose names have TEXT in them, and writes nothing.

@@ -35,7 +35,7 @@ pub enum CompareError {
     Io(#[from] io::Error),
     /// The key does not identify records.
     #[error(
-        "record type {record}: {most} records or rows of the {side} have the same key ({}), so it identifies none of them; \
+        "record type {record}: {most} records or rows of the {side} have the same key ({}), so it identifies none; \
          name another `key` under [[target]], or an empty one to compare whole records", key.join(", ")
     )]
     NoKey {

@@ -6,8 +6,8 @@
 //! target ──────── readers ───┘                        └─ slice ─┘
 //! ```
 //!
-//! Nothing is loaded into the target and nothing is written to it. Both sides are read once, side by side, and sorted by
-//! a number that follows from each key: in memory up to a bound, in temporary files beyond it. Then workers take the
+//! Nothing is loaded into the target and nothing is written to it. Both sides are read once, side by side, and sorted
+//! by a number that follows from each key: in memory up to a bound, in temporary files beyond it. Then workers take the
 //! sorted entries slice by slice and bring together what has one key. What counts as equal, and what two sides amount
 //! to, is decided in [`domain::comparison`].
 

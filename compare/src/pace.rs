@@ -35,8 +35,8 @@ impl Pace {
         }
     }
 
-    /// Counts a row, and waits if rows come faster than they may. The wait is a reader's own thread's: it holds back the
-    /// database, which sends no more than is read.
+    /// Counts a row, and waits if rows come faster than they may. The wait is a reader's own thread's: it holds back
+    /// the database, which sends no more than is read.
     pub(crate) fn one_row(&self, side: Side) {
         if side == Side::Source {
             self.records.fetch_add(1, Ordering::Relaxed);

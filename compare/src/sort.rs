@@ -1,8 +1,8 @@
 //! Sorting more than fits into memory: by a 64-bit number, then by bytes.
 //!
 //! Each feeder has a [`Sorter`] of its own. It keeps entries in memory up to its share, then writes them, sorted, as a
-//! *run* into a temporary file that has no name: whatever ends the process, nothing is left behind. [`Sorted`] reads all
-//! runs of all feeders at once, one slice of the numbers at a time, so that several workers merge side by side.
+//! *run* into a temporary file that has no name: whatever ends the process, nothing is left behind. [`Sorted`] reads
+//! all runs of all feeders at once, one slice of the numbers at a time, so that several workers merge side by side.
 
 use std::cmp::Ordering;
 use std::fs::File;

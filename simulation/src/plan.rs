@@ -8,7 +8,7 @@ use fastrand::Rng;
 
 /// Points that faults aim at by name, beside those that they meet by chance: what is asked of the store, by the name of
 /// the function that asks, and what is done with messages.
-const POINTS: [&str; 17] = [
+const POINTS: [&str; 18] = [
     "start_chunk",
     "forgive_start",
     "sqlite::staging",
@@ -21,12 +21,16 @@ const POINTS: [&str; 17] = [
     "::step",
     "add_chunks",
     "log_under",
+    "promotion: begin",
     "promotion: insert",
     "promotion: commit",
     "broker: publish",
     "broker: settle",
     "sqlite::connect",
 ];
+
+/// Points at which a coordinator acts by its lease.
+const LEASED: [&str; 4] = ["promotion: begin", "promotion: insert", "promotion: commit", "::step"];
 
 /// When a fault strikes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -135,7 +139,13 @@ impl Plan {
                 lose_confirm: chance(300),
             }
         };
-        let faults = (0..random.usize(..=5)).map(|_| fault(&mut random)).collect();
+        let mut faults: Vec<_> = (0..random.usize(..=5)).map(|_| fault(&mut random)).collect();
+        // Who holds a lease, and what a permit is good for, shows only when a coordinator stops for longer than its
+        // lease at the few steps that need it: chance alone seldom meets them.
+        if random.u8(..6) == 0 {
+            let when = When::Nth(LEASED[random.usize(..LEASED.len())], 1);
+            faults.push(Fault { when, what: What::Pause(random.u64(13_000..40_000)) });
+        }
         Self { seed, case, mail, faults }
     }
 

@@ -1,5 +1,5 @@
-//! Thousands of schedules, each decided by a seed. `CROSSFOOT_SCHEDULES` says how many, `CROSSFOOT_SEED` runs one alone and
-//! shows its steps, with `CROSSFOOT_SMALL` those of the smallest plan that still fails.
+//! Thousands of schedules, each decided by a seed. `CROSSFOOT_SCHEDULES` says how many, `CROSSFOOT_SEED` runs one alone
+//! and shows its steps, with `CROSSFOOT_SMALL` those of the smallest plan that still fails.
 
 #![allow(clippy::panic, reason = "a test's helpers stop as tests do")]
 

@@ -107,7 +107,8 @@ fn what_another_compiler_wrote_is_decoded_as_it_displays_it_and_encoded_as_it_wr
         }
     }
     assert_eq!((compared, shown.len()), (500 * 19, 500));
-    // Another program's bytes are the usual form of every value; but a zero of which digits were cut off keeps its sign.
+    // Another program's bytes are the usual form of every value; but a zero of which digits were cut off keeps its
+    // sign.
     let trips = &chunk.bytes.round_trips;
     let others: Vec<_> =
         trips.equivalences.iter().filter(|of| of.kind != Equivalence::NegativeZero).collect();

@@ -75,7 +75,7 @@ pub(super) fn list(args: &Comparing) -> Result<Option<DifferenceFile>, Failure> 
     made.transpose()
 }
 
-/// Compares, and tells how far it is.
+/// Compares, and tells the progress.
 pub(super) async fn compared(
     global: &Global,
     args: &Comparing,

@@ -386,7 +386,8 @@ fn numbers_in_every_spelling_load_without_an_edit() {
     assert_eq!(each(numbers()), 10);
 }
 
-/// A copybook of placeholders, and one that copies others out of folders: named on the command line, and in the job file.
+/// A copybook of placeholders, and one that copies others out of folders: named on the command line, and in the job
+/// file.
 #[test]
 fn copybooks_with_copy_and_placeholders_load_without_an_edit() {
     let desk = Desk::new();

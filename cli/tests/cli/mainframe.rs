@@ -219,7 +219,8 @@ fn a_footer_line_of_a_delimited_file_is_told_by_its_place() {
     desk.run(&["run", "d.toml", "--source", "none.csv"]).exits(1).prints(&["NOT RECONCILED"]);
 }
 
-/// As the export of a card system with a hole in its numbers has it: header, transactions and trailer share one sequence.
+/// As the export of a card system with a hole in its numbers has it: header, transactions and trailer share one
+/// sequence.
 #[test]
 fn numbers_that_are_missing_or_repeated_fail_the_check_of_their_sequence() {
     let desk = Desk::new();

@@ -1,5 +1,5 @@
-//! The console of a fleet: the same numbers on PostgreSQL, the broker's queues, workers that fall silent, and an approval
-//! that the coordinator's own process carries out.
+//! The console of a fleet: the same numbers on PostgreSQL, the broker's queues, workers that fall silent, and an
+//! approval that the coordinator's own process carries out.
 
 use crate::browser::Console;
 use crate::desk::postings;

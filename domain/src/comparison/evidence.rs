@@ -24,8 +24,8 @@ pub struct TypeComparison {
 /// All that is known once both sides are brought together.
 #[derive(Debug)]
 pub struct LoadEvidence<'a> {
-    /// What was seen of the source, and what it was decoded to; `None` if the source is a database, whose rows are taken
-    /// as they are.
+    /// What was seen of the source, and what it was decoded to; `None` if the source is a database, whose rows are
+    /// taken as they are.
     pub source: Option<SourceLevel<'a>>,
     /// What came of the totals that the source's own records declare.
     pub footing: Option<&'a Result<Outcome, FootingError>>,

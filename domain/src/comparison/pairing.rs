@@ -99,7 +99,7 @@ pub struct Pairing {
 }
 
 impl Pairing {
-    /// Nothing yet.
+    /// What no groups amount to.
     #[must_use]
     pub fn new(plan: &Plan) -> Self {
         let sums = Sums::zero(&plan.layout.amount_scales());

@@ -44,7 +44,8 @@ pub struct Plan {
 /// One side's record in the form in which both sides are sorted and brought together.
 ///
 /// ```text
-/// key length (4) · key: fields in normal form · compared fields as they are · source only: record number (8), offset (8)
+/// key length (4) · key: fields in normal form · compared fields as they are · source only: record number (8), offset
+/// (8)
 /// ```
 #[derive(Debug, Clone, Copy)]
 pub struct Entry<'a> {
@@ -114,8 +115,8 @@ impl Plan {
         self.put(out, scratch);
     }
 
-    /// Appends a row of a source that is a database, whose cells are those of the compared fields in order. It has neither
-    /// a number nor a place in a file: both are 0.
+    /// Appends a row of a source that is a database, whose cells are those of the compared fields in order. It has
+    /// neither a number nor a place in a file: both are 0.
     pub fn put_source_row(&self, out: &mut Vec<u8>, scratch: &mut Vec<u8>, cells: &[Cell<'_>]) {
         self.put_target(out, scratch, cells);
         out.extend_from_slice(&[0; 16]);

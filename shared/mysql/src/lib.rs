@@ -1,7 +1,8 @@
 //! A MySQL or MariaDB database that another program loaded, read as of one moment by one connection.
 //!
-//! Values come as the server writes them in text (its protocol, "Text Resultset"): decimals with all their digits, times
-//! with all of their fraction. A consistent snapshot belongs to one connection, and only InnoDB's tables are read in it.
+//! Values come as the server writes them in text (its protocol, "Text Resultset"): decimals with all their digits,
+//! times with all of their fraction. A consistent snapshot belongs to one connection, and only InnoDB's tables are read
+//! in it.
 
 use std::path::Path;
 use std::str::FromStr as _;
@@ -34,7 +35,8 @@ fn unreadable(location: &str, reason: impl ToString) -> TargetError {
 }
 
 impl MysqlTarget {
-    /// Connects to `mysql://USER@HOST:PORT/DATABASE`. The password is the first line of `password_file`, or the URL's.
+    /// Connects to the database at a URL such as `mysql://USER@HOST:PORT/DATABASE`. The password is the first line of
+    /// `password_file`, or the URL's.
     /// `ca_file` names authorities to trust besides the system's.
     ///
     /// # Errors

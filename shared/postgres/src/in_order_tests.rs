@@ -1,5 +1,5 @@
-//! Rows paired with their records, by the numbers that they name or by keys that were sorted beside them: where that may
-//! be believed, and where it is given up.
+//! Rows paired with their records, by the numbers that they name or by keys that were sorted beside them: where that
+//! may be believed, and where it is given up.
 
 use conformance::{APPEND, Database as _, KEYLESS, Loading, Record, canonical, job, row};
 use sqlx::Executor as _;

@@ -23,10 +23,11 @@ use super::tables::quoted_table;
 /// The pages of a table that are read at a time: 32 MiB.
 const PAGES: i64 = 4096;
 
-/// What each session of a target is set to: it may take its time, and writes nothing. A policy that would hide rows from
-/// its user is an error: what is hidden cannot be compared.
+/// What each session of a target is set to: it may take its time, and writes nothing. A policy that would hide rows
+/// from its user is an error: what is hidden cannot be compared.
 const SESSION: &str =
-    "SET default_transaction_read_only = on; SET row_security = off; SET statement_timeout = 0; SET lock_timeout = '30s';
+    "SET default_transaction_read_only = on; SET row_security = off; SET statement_timeout = 0;
+     SET lock_timeout = '30s';
      SET idle_in_transaction_session_timeout = 0; SET TimeZone = 'UTC'; SET DateStyle = 'ISO, YMD';
      SET IntervalStyle = 'iso_8601'; SET extra_float_digits = 1; SET bytea_output = 'hex'";
 

@@ -33,8 +33,8 @@ fn documents() -> Vec<String> {
     documents
 }
 
-/// `DOCUMENT: LINK`, for each link to a file or heading that is not there, and from `docs/`, which is a book of its own,
-/// to anything outside of it.
+/// `DOCUMENT: LINK`, for each link to a file or heading that is not there, and from `docs/`, which is a book of its
+/// own, to anything outside of it.
 pub(crate) fn broken_links() -> Vec<String> {
     let mut broken = Vec::new();
     for document in documents() {

@@ -42,8 +42,8 @@ pub(crate) fn schema_of_both(generator: &mut SchemaGenerator) -> Schema {
     json_schema!({ "anyOf": [one, { "type": "array", "items": one }] })
 }
 
-/// The table into which another program loaded the records of a type, for `crossfoot reconcile`. Without any `[[target]]`
-/// the final tables of all details are compared, column by column.
+/// The table into which another program loaded the records of a type, for `crossfoot reconcile`. Without any
+/// `[[target]]` the final tables of all details are compared, column by column.
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct TargetSection {
@@ -52,8 +52,8 @@ pub(crate) struct TargetSection {
     #[schemars(with = "String", extend("examples" = ["transaction"]))]
     pub(crate) record: Option<Spanned<String>>,
     /// Where the load is, unless `--target` says so: `sqlite:PATH` or `postgres://USER@HOST/DATABASE` or
-    /// `mysql://USER@HOST/DATABASE`. A password does not belong here: pass `--target-password-file`. Several targets are in
-    /// one database.
+    /// `mysql://USER@HOST/DATABASE`. A password does not belong here: pass `--target-password-file`. Several targets
+    /// are in one database.
     #[serde(default)]
     #[schemars(with = "String", extend("examples" = ["postgres://auditor@db.example/bank"]))]
     pub(crate) url: Option<Spanned<String>>,
@@ -87,10 +87,12 @@ pub(crate) struct TargetSection {
     pub(crate) leave_out: Vec<Spanned<String>>,
     /// What values of all fields may differ in and still count as the same, each where it can apply. The report counts
     /// each value that needed it. `trailing-blanks`: blanks at the end of a text. `empty-is-null`: an empty text and
-    /// NULL. `case`: upper and lower case. `normal-form`: the Unicode normal form of a text. `scale`: zeros at the end of
-    /// a number's fraction. `nearest-float`: a decimal, and the float that is nearest to it. `as-text`: a number, date or
-    /// time, and the text that writes it in canonical form. `seconds`, `milliseconds`: what a time has below them.
-    /// `midnight`: a date, and the midnight with which it begins. `utc`: a time without a zone, and the same time in UTC.
+    /// NULL. `case`: upper and lower case. `normal-form`: the Unicode normal form of a text. `scale`: zeros at the end
+    /// of a number's fraction. `nearest-float`: a decimal, and the float that is nearest to it. `as-text`: a number,
+    /// date or time, and the text that writes it in canonical form. `seconds`, `milliseconds`: what a time has below
+    /// them.
+    /// `midnight`: a date, and the midnight with which it begins. `utc`: a time without a zone, and the same time in
+    /// UTC.
     #[serde(default)]
     #[schemars(
         with = "Vec<String>",
