@@ -53,7 +53,7 @@ pub(crate) async fn attest(global: &Global, args: &Attest) -> Result<Done, Failu
     conclude(global, &settings, &store, EventKind::Attested, Some(run.run_id), report).await
 }
 
-/// Refuses runs of which final need not hold every accepted record under the run's own id.
+/// Refuses a run if final need not hold all of its accepted records under the run's own id.
 async fn may_attest(store: &dyn Store, run: &Run, job: &Job) -> Result<(), Failure> {
     let report = coordinator::report::summary::report(store, run.run_id).await?;
     let held = report.balance.map_or(0, |balance| balance.held);

@@ -208,7 +208,7 @@ fn detail(report: &LoadReport, run_id: Option<RunId>) -> Result<serde_json::Valu
     }))
 }
 
-/// Tells how far it is every few seconds.
+/// Tells the progress every few seconds.
 fn tell_progress(global: &Global, pace: &Arc<Pace>) -> tokio::task::JoinHandle<()> {
     let (pace, is_quiet) = (Arc::clone(pace), global.json);
     tokio::spawn(async move {
