@@ -12,6 +12,7 @@ use job::target::{Relation, TargetTable};
 use job::{Job, RecordType};
 use source::{Location, SourceFile};
 use store::model::Run;
+use store::names::quoted;
 use store::{Store, stored_job};
 
 use super::context::{find_run, open_store};
@@ -91,10 +92,9 @@ fn rows_of(
             layout.final_table.name
         )));
     };
-    of.filter = Some(format!("t.\"{}\" = '{}'", column.replace('"', "\"\""), run.run_id));
+    of.filter = Some(format!("t.{} = '{}'", quoted(column), run.run_id));
     // The job's tables are in the ledger's schema, unless the job names another.
     if let (Some(schema), None) = (schema, layout.final_table.name.schema()) {
-        let quoted = |name: &str| format!("\"{}\"", name.replace('"', "\"\""));
         let name = format!("{}.{}", quoted(schema), quoted(layout.final_table.name.name()));
         of.relation =
             Relation::Table(TableName::parse(&name).map_err(|error| Failure::usage(error.to_string()))?);

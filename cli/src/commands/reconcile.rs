@@ -177,7 +177,7 @@ pub(super) async fn database(
     )))
 }
 
-pub(super) fn failure(error: CompareError) -> Failure {
+fn failure(error: CompareError) -> Failure {
     match error {
         CompareError::Source(error) => error.into(),
         CompareError::Job(reason) => Failure::usage(reason),
