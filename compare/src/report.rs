@@ -1,5 +1,6 @@
 //! The report on a comparison.
 
+use coordinator::verify::reconcile::{decode_proof, rule_evidence};
 use domain::check::Verdict;
 use domain::comparison::{
     ComparedTable, EqualitySet, EqualityUse, LoadAmount, LoadBalance, LoadEvidence, LoadOutcome, LoadReport,
@@ -7,7 +8,6 @@ use domain::comparison::{
 };
 use domain::reconcile::{RuleEvidence, SourceEvidence, SourceLevel};
 use domain::report::{CheckCounts, SourceSummary};
-use domain::round_trip::DecodeProofReport;
 use domain::rule::{Condition, RuleOutcome};
 use job::Job;
 use job::target::TargetTable;
@@ -96,7 +96,8 @@ impl Compare {
             bytes: of_file.and_then(|(decoded, source)| {
                 decoded.bytes.balance(&names, source.bytes_tiled, source.header_bytes).ok()
             }),
-            decode_proof: of_file.map(|(decoded, _)| decode_proof(job, decoded)),
+            decode_proof: of_file
+                .map(|(decoded, _)| decode_proof(job, &decoded.bytes, decoded.ledger.accepted.records)),
             workers,
             differences: joined.differences,
             first_differences: joined.first,
@@ -119,19 +120,9 @@ fn rules(job: &Job, outcomes: &[RuleOutcome]) -> Vec<(RuleEvidence, bool)> {
         let is_row = matches!(rule.condition, Condition::Row(_));
         let outcome =
             if is_row { outcomes.next().copied().unwrap_or_default() } else { RuleOutcome::default() };
-        (coordinator::verify::reconcile::rule_evidence(rule, outcome, job), is_row)
+        (rule_evidence(rule, outcome, job), is_row)
     });
     evidence.collect()
-}
-
-fn decode_proof(job: &Job, decoded: &Decoded) -> DecodeProofReport {
-    let names = job.records.iter().map(|record| {
-        let fields = record.own.fields.iter().map(|field| field.name.clone());
-        (record.own.record.clone(), fields.collect())
-    });
-    let names: Vec<_> = names.collect();
-    let trips = &decoded.bytes.shares.round_trips;
-    DecodeProofReport::of(trips, &names, decoded.ledger.accepted.records, !job.decode_proof)
 }
 
 /// What became of one table, for the report.

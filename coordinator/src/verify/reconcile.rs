@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use domain::balance::AmountBalance;
+use domain::bytes::ByteEvidence;
 use domain::check::{CheckResult, Stage};
 use domain::counts::WorkerShare;
 use domain::declared::Declared;
@@ -131,7 +132,7 @@ impl Reconcile<'_> {
                 .bytes
                 .balance(&evidence.types, evidence.source.bytes_tiled, evidence.source.header_bytes)
                 .ok(),
-            decode_proof: Some(self.decode_proof(&verified)),
+            decode_proof: Some(decode_proof(self.job, &verified.bytes, verified.ledger.accepted.records)),
             amounts: amounts(&evidence, &verified),
             workers,
             rejects: self.store.reject_groups(self.run.run_id).await?,
@@ -143,17 +144,6 @@ impl Reconcile<'_> {
         differing.sort_unstable();
         differing.dedup();
         Ok(StagingOutcome { reconciliation, summary, differing, footing })
-    }
-
-    /// What encoding the accepted records came to, with the names of record types and fields.
-    fn decode_proof(&self, verified: &Verified) -> DecodeProofReport {
-        let names = self.job.records.iter().map(|record| {
-            let fields = record.own.fields.iter().map(|field| field.name.clone());
-            (record.own.record.clone(), fields.collect())
-        });
-        let names: Vec<_> = names.collect();
-        let trips = &verified.bytes.shares.round_trips;
-        DecodeProofReport::of(trips, &names, verified.ledger.accepted.records, !self.job.decode_proof)
     }
 
     /// How many messages that claimed to be of this run were refused. Of very many the log counts most.
@@ -303,6 +293,17 @@ pub(crate) fn key_evidence(job: &Job, asked: Keys, counts: &KeyCounts) -> Vec<Ke
             }),
         })
         .collect()
+}
+
+/// What encoding the accepted records came to, with the names of record types and fields.
+#[must_use]
+pub fn decode_proof(job: &Job, bytes: &ByteEvidence, accepted: u64) -> DecodeProofReport {
+    let names = job.records.iter().map(|record| {
+        let fields = record.own.fields.iter().map(|field| field.name.clone());
+        (record.own.record.clone(), fields.collect())
+    });
+    let names: Vec<_> = names.collect();
+    DecodeProofReport::of(&bytes.shares.round_trips, &names, accepted, !job.decode_proof)
 }
 
 /// A rule, with what the job says of it and what came of it.
