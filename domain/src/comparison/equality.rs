@@ -237,8 +237,9 @@ fn typed(ty: &FieldType, text: &[u8]) -> Option<(Tag, Vec<u8>)> {
     (content == text).then(|| (tag, text.to_vec()))
 }
 
-/// Whether these bytes are digits, perhaps with a minus before them and a point among them.
-fn is_number(text: &[u8]) -> bool {
+/// Whether these bytes are a number in plain notation: digits, perhaps a minus before them and a point among them.
+#[must_use]
+pub fn is_number(text: &[u8]) -> bool {
     let digits = text.strip_prefix(b"-").unwrap_or(text);
     let mut parts = digits.splitn(2, |byte| *byte == b'.');
     let all_digits = |part: &[u8]| !part.is_empty() && part.iter().all(u8::is_ascii_digit);

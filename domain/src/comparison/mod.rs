@@ -14,7 +14,7 @@ mod report;
 mod tests;
 
 pub use cell::{Cell, put_cell};
-pub use equality::{Equality, EqualitySet, Sameness, same};
+pub use equality::{Equality, EqualitySet, Sameness, is_number, same};
 pub use evidence::{LoadEvidence, TypeComparison, not_compared, reconcile_load};
 pub use pairing::{FieldCounts, Found, Pairing, SourceRow, TargetRow};
 pub use plan::{Entry, ExtraRows, FieldPlan, Plan};

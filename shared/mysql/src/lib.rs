@@ -8,7 +8,7 @@ use std::path::Path;
 use std::str::FromStr as _;
 
 use async_trait::async_trait;
-use domain::comparison::{Cell, TargetSummary};
+use domain::comparison::{Cell, TargetSummary, is_number};
 use domain::hex;
 use domain::table::TableName;
 use domain::value::FieldType;
@@ -20,7 +20,7 @@ use sqlx::{
 };
 use store::StoreError;
 use store::target::{
-    Prepared, Relation, RowSink, Target, TargetError, TargetReader, Wanted, WantedColumn, is_number, time,
+    Prepared, Relation, RowSink, Target, TargetError, TargetReader, Wanted, WantedColumn, time,
 };
 
 /// A MySQL or MariaDB database that is only read.
@@ -200,7 +200,7 @@ fn cell<'a>(value: Option<&'a [u8]>, ty: &'a str, column: &WantedColumn, room: &
         return Cell::Other("bytes", room);
     };
     match ty {
-        "DECIMAL" if is_number(text) => Cell::Number(text),
+        "DECIMAL" if is_number(text.as_bytes()) => Cell::Number(text),
         "FLOAT" => text.parse().map_or(Cell::Other("float", text), Cell::Single),
         "DOUBLE" => text.parse().map_or(Cell::Other("double", text), Cell::Float),
         "DATE" if !text.starts_with("0000") => Cell::Date(text),

@@ -4,7 +4,7 @@
 //! database can show all tables as of one moment, they are read so.
 
 use async_trait::async_trait;
-use domain::comparison::{Cell, TargetSummary};
+use domain::comparison::{Cell, TargetSummary, is_number};
 use domain::value::FieldType;
 use jiff::civil::{Date, DateTime};
 pub use job::target::Relation;
@@ -112,7 +112,7 @@ pub trait TargetReader: Send {
 pub fn written<'a>(ty: &FieldType, text: &'a str, room: &'a mut String) -> Cell<'a> {
     match ty {
         FieldType::Text { .. } | FieldType::Bytes | FieldType::Boolean => Cell::Text(text),
-        FieldType::Integer | FieldType::Decimal { .. } if is_number(text) => Cell::Number(text),
+        FieldType::Integer | FieldType::Decimal { .. } if is_number(text.as_bytes()) => Cell::Number(text),
         FieldType::Date if text.len() == 10 && text.parse::<Date>().is_ok() => Cell::Date(text),
         FieldType::Timestamp => match time(text, room) {
             true => Cell::Timestamp(room),
@@ -127,16 +127,6 @@ pub fn written<'a>(ty: &FieldType, text: &'a str, room: &'a mut String) -> Cell<
         },
         FieldType::Integer | FieldType::Decimal { .. } | FieldType::Date => Cell::Text(text),
     }
-}
-
-/// Whether a text is a number in plain notation.
-#[must_use]
-pub fn is_number(text: &str) -> bool {
-    let digits = text.strip_prefix('-').unwrap_or(text);
-    let (whole, fraction) =
-        digits.split_once('.').map_or((digits, None), |(whole, rest)| (whole, Some(rest)));
-    let all_digits = |part: &str| !part.is_empty() && part.bytes().all(|byte| byte.is_ascii_digit());
-    all_digits(whole) && fraction.is_none_or(all_digits)
 }
 
 /// Writes `YYYY-MM-DD HH:MM:SS.ffffff` into `room`, if `text` is such a time with up to six digits of a fraction.
