@@ -5,7 +5,7 @@ use std::path::Path;
 use std::process::Command;
 use std::time::Duration;
 
-use super::ground::{Outcome, Who, let_pass};
+use super::ground::{Ground, Outcome, Who, let_pass};
 use super::pairs::{Lab, Pair, Servers};
 use super::processes::{Mounted, loading};
 use crate::own::Own;
@@ -89,18 +89,11 @@ pub(crate) fn pairs() -> Vec<Pair> {
         pairs.push(Pair { kind, place, in_subset, servers: Servers::Own, strike });
     };
     at("memory alarm for 8 s (flow control)", "RabbitMQ", true, |lab| {
-        struck(lab, |own| {
-            own.rabbitmqctl(&["set_vm_memory_high_watermark", "absolute", "1MB"]);
-            let_pass(Duration::from_secs(8));
-            own.rabbitmqctl(&["set_vm_memory_high_watermark", "0.6"]);
-        })
+        let raised = ["set_vm_memory_high_watermark", "absolute", "1MB"];
+        alarmed(lab, &raised, &["set_vm_memory_high_watermark", "0.6"])
     });
     at("disk alarm for 8 s", "RabbitMQ", false, |lab| {
-        struck(lab, |own| {
-            own.rabbitmqctl(&["set_disk_free_limit", "100000GB"]);
-            let_pass(Duration::from_secs(8));
-            own.rabbitmqctl(&["set_disk_free_limit", "50MB"]);
-        })
+        alarmed(lab, &["set_disk_free_limit", "100000GB"], &["set_disk_free_limit", "50MB"])
     });
     at("every connection closed", "RabbitMQ", false, |lab| {
         struck(lab, |own| drop(own.rabbitmqctl(&["close_all_connections", "by hand"])))
@@ -136,25 +129,40 @@ fn struck(lab: &Lab, fault: fn(&Own)) -> Outcome {
     ground.reconciles()
 }
 
+/// RabbitMQ raises an alarm, and takes no message until the alarm is cleared.
+fn alarmed(lab: &Lab, raise: &[&str], clear: &[&str]) -> Outcome {
+    let own = lab.own.as_ref().unwrap();
+    let mut ground = loading(lab);
+    // Raising takes a second or two, in which a fast fleet would end the run.
+    signal_to(&ground, "STOP", |who| who != Who::Coordinator);
+    own.rabbitmqctl(raise);
+    signal_to(&ground, "CONT", |who| who != Who::Coordinator);
+    let_pass(Duration::from_secs(8));
+    assert!(!ground.is_over(), "the run ended although the broker took no message");
+    own.rabbitmqctl(clear);
+    ground.strikes();
+    ground.reconciles()
+}
+
+fn signal_to(ground: &Ground, signal: &str, is_meant: impl Fn(Who) -> bool) {
+    for member in ground.members.iter().filter(|member| is_meant(member.who)) {
+        member.going.signal(signal);
+    }
+}
+
 /// Queues lose what is in them, when there is something in each.
 fn emptied(lab: &Lab, how: &str, queue: Option<&str>) -> Outcome {
     let own = lab.own.as_ref().unwrap();
     let mut ground = loading(lab);
     // Those who take messages are frozen, so that some wait.
-    for member in &ground.members {
-        if member.who != Who::Coordinator || queue == Some("counts") {
-            member.going.signal("STOP");
-        }
-    }
+    signal_to(&ground, "STOP", |who| who != Who::Coordinator || queue == Some("counts"));
     let prefix = ground.fleet.prefix().to_owned();
     for one in ["chunks", "batches", "ranges", "counts"] {
         if queue.is_none_or(|queue| queue == one) {
             own.rabbitmqctl(&[how, &format!("{prefix}crossfoot.{one}")]);
         }
     }
-    for member in &ground.members {
-        member.going.signal("CONT");
-    }
+    signal_to(&ground, "CONT", |_| true);
     ground.strikes();
     ground.reconciles()
 }
