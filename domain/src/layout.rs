@@ -36,6 +36,17 @@ pub enum Mode {
     Upsert,
 }
 
+/// How verified rows get from staging into final.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum PromoteBy {
+    /// They are copied into the final table.
+    #[default]
+    Insert,
+    /// The run's partition of staging becomes a partition of the final table, and no row is copied.
+    Attach,
+}
+
 /// Where a record type stands among those of its source.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct RecordTypeSlot {
@@ -79,6 +90,8 @@ pub struct Layout {
     pub hashed: Vec<usize>,
     /// How rows enter final.
     pub mode: Mode,
+    /// How they get there from staging.
+    pub promote_by: PromoteBy,
     /// The staging table's name.
     pub staging: TableName,
     /// The final table, and where the fields lie in it.
@@ -98,6 +111,12 @@ impl Layout {
     #[must_use]
     pub fn column(&self, at: usize) -> &str {
         self.final_table.columns.get(&at).map_or(self.fields[at].name.as_str(), String::as_str)
+    }
+
+    /// Whether the run's partition of staging becomes one of final.
+    #[must_use]
+    pub fn is_attached(&self) -> bool {
+        self.promote_by == PromoteBy::Attach
     }
 
     /// The columns of final that the fields lie in, in the fields' order.

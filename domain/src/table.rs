@@ -15,6 +15,10 @@ pub const LAST_RUN_ID: &str = "last_run_id";
 /// another. Tables without a key need it.
 pub const LAST_RECORD_NO: &str = "last_record_no";
 
+/// The columns that staging has beside those of the fields, and so has a final table to which it is attached: the run,
+/// and where in it each row comes from.
+pub const STAGING_COLUMNS: [&str; 4] = ["run_id", "chunk_no", "record_no", "worker_id"];
+
 /// The name of a table: alone, or with the schema that it is in.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct TableName {

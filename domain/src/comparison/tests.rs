@@ -190,6 +190,7 @@ fn plan(key: &[usize], equal: EqualitySet, extra: ExtraRows, mode: Mode) -> Plan
         amounts: vec![2],
         hashed: vec![0, 1, 2],
         mode,
+        promote_by: crate::layout::PromoteBy::Insert,
         staging: TableName::parse("s").unwrap(),
         final_table: FinalTable::from(TableName::parse("f").unwrap()),
         masks: Masks::default(),

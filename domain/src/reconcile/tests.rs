@@ -27,6 +27,7 @@ fn layout() -> Layout {
         amounts: vec![0],
         hashed: vec![0],
         mode: Mode::Append,
+        promote_by: crate::layout::PromoteBy::Insert,
         staging: "s".into(),
         final_table: "f".into(),
         masks: crate::mask::Masks::default(),

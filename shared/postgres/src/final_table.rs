@@ -13,6 +13,7 @@ use store::names::table as quoted_table;
 use store::own_table::{ColumnLook, TableLook, Unfit, Verdict};
 use store::{Fence, StoreError, params};
 
+use super::attach;
 use super::fit::{Fit, Stored, TYPES, column_type, fit, stored};
 use super::found::{Found, Relation, UNLOGGED, columns_of, not_bytewise, relation};
 use super::ledger::Ledger;
@@ -98,6 +99,11 @@ pub(crate) async fn look(
     let found = columns_of(connection, table).await?;
     let mut look = TableLook::of(table.to_string());
     of_relation(&relation, layout, &mut look);
+    if layout.is_attached() {
+        attach::look(connection, &relation, &found, layout, &mut look).await?;
+        let lineage = layout.lineage_column().map(str::to_owned);
+        return Ok(Some(Looked { look, shape: Shape { lineage, ..Shape::default() } }));
+    }
     let shape = of_columns(&found, layout, &mut look);
     of_key(&relation, layout, &mut look);
     of_triggers(&relation, layout, &mut look);

@@ -3,6 +3,9 @@
 //! What is acknowledged is durable. Every change is one transaction on a task of its own, so that a caller who gives up
 //! cuts nothing off half-way. Rows travel as binary COPY both ways.
 
+mod attach;
+#[cfg(test)]
+mod attach_tests;
 mod balance;
 mod clock;
 mod connect;

@@ -25,12 +25,13 @@ use store::{Fence, StoreError, params};
 use tokio::sync::{mpsc, oneshot};
 use tokio::time::{Instant, timeout};
 
+use super::attach::{self, Ready};
 use super::connect::{Id, Lock, PostgresStore, ROLLBACK, lock, lock_for};
 use super::final_table::{Shape, all_fit, check_again};
 use super::in_order::{self, By, ROWS_MAX, insert_in_order, read_in_order};
 use super::ledger::Ledger;
 use super::pool::Session;
-use super::read_back::{Ended, Kind, Stored, read_back, read_whole_final};
+use super::read_back::{Ended, Kind, Stored, read_attached, read_back, read_whole_final};
 use super::rules::join_final_by_index;
 use super::sessions::{APPLICATION, PROMOTING};
 use super::watched::Watch;
@@ -113,7 +114,9 @@ async fn begin(connection: &mut PgConnection, fence: Fence, of: &Job) -> Result<
     for layout in layouts {
         check_again(connection, layout).await?;
         for table in layout.final_table.written() {
-            let sql = format!("LOCK TABLE {} IN SHARE ROW EXCLUSIVE MODE", quoted_table(table));
+            // All other partitions stay as they are, and there may be more than locks.
+            let only = if layout.is_attached() { "ONLY " } else { "" };
+            let sql = format!("LOCK TABLE {only}{} IN SHARE ROW EXCLUSIVE MODE", quoted_table(table));
             connection.execute(AssertSqlSafe(sql)).await?;
         }
     }
@@ -170,7 +173,10 @@ async fn serve(
                 }
             }
             Ask::Commit(outcome, reply) => {
-                let finished = watch.over("promoting", finish(&mut session, fence, outcome)).await;
+                let ready = inserted_as.iter().zip(job.layouts());
+                let ready = ready.filter_map(|(one, layout)| Some((&**layout, one.ready.as_ref()?)));
+                let finishing = finish(&mut session, fence, outcome, ready.collect());
+                let finished = watch.over("promoting", finishing).await;
                 let done = match finished {
                     // The session is not handed back: see `leave`.
                     Ok(()) => fault::around!(
@@ -197,13 +203,21 @@ async fn serve(
     leave(session).await;
 }
 
-async fn finish(connection: &mut PgConnection, fence: Fence, outcome: Outcome) -> Result<(), StoreError> {
+async fn finish(
+    connection: &mut PgConnection,
+    fence: Fence,
+    outcome: Outcome,
+    attached: Vec<(&Layout, &Ready)>,
+) -> Result<(), StoreError> {
     // From here on it is a transaction of the ledger like others, in which nobody rests.
     let like_others = format!(
         "SET LOCAL application_name = '{APPLICATION}'; SET LOCAL lock_timeout = '30s';
          SET LOCAL idle_in_transaction_session_timeout = '30s'"
     );
     connection.execute(AssertSqlSafe(like_others)).await?;
+    for (layout, ready) in attached {
+        attach::finish(connection, layout, fence.run_id, ready).await?;
+    }
     // The fence is compared once more, in the transaction that commits.
     outcome.put(&mut Ledger(connection), fence).await
 }
@@ -220,7 +234,12 @@ async fn read_final(
     inserted: &mut Inserted,
     sender: &mpsc::Sender<Result<Block, StoreError>>,
 ) -> Result<(), Ended> {
-    let Inserted { appended, by, returned } = inserted;
+    if of.0.is_attached() {
+        // A run without a row has no partition.
+        let Some(ready) = &inserted.ready else { return Ok(()) };
+        return read_attached(connection, watch, run_id, of, ready, sender).await;
+    }
+    let Inserted { appended, by, returned, .. } = inserted;
     if let Some(returned) = returned.take() {
         return in_order::send(returned, watch, sender).await;
     }
@@ -247,6 +266,8 @@ struct Inserted {
     by: Option<By>,
     /// The rows as they were stored, in the order of their records.
     returned: Option<ByRecord>,
+    /// The run's partition, where it is attached.
+    ready: Option<Ready>,
 }
 
 /// Where a final table ended before a run's rows came, and how many came.
@@ -315,12 +336,17 @@ async fn insert(
         all_fit(connection, fence, layout, shape, &condition).await?;
     }
     let run = format!("'{}'", fence.run_id);
+    let mut attached = attach_all(connection, fence.run_id, job, !condition.is_empty()).await?;
     let before = changes(connection, job).await?;
     let (mut inserted, mut marked) = (Vec::new(), 0);
     let mut is_sorting = false;
     let lineage = Lineage::of(&mut Ledger(connection), fence.run_id).await?;
     let records = lineage.records();
-    for (layout, shape) in job.layouts().zip(shapes) {
+    for ((layout, shape), ready) in job.layouts().zip(shapes).zip(&mut attached.ready) {
+        if layout.is_attached() {
+            inserted.push(Inserted { ready: ready.take(), ..Inserted::default() });
+            continue;
+        }
         let mut appended = Appended::begin(connection, layout).await?;
         // Excluded records are told apart by the join alone. One sort at a time: of several record types whose rows
         // are read when all are in, the others are joined.
@@ -351,13 +377,46 @@ async fn insert(
             let done = sqlx::query(AssertSqlSafe(sql)).execute(&mut *connection).await.map_err(refused)?;
             marked += done.rows_affected();
         }
-        inserted.push(Inserted { appended, by, returned });
+        inserted.push(Inserted { appended, by, returned, ready: None });
     }
     // Constraints that were put off are final's as well, and are to be known now.
     connection.execute("SET CONSTRAINTS ALL IMMEDIATE").await.map_err(refused)?;
     // Rows of the tables of runs are no rows of final. One that a trigger changes there counts all the same.
     let changed = changes(connection, job).await?.saturating_sub(before);
-    Ok((changed.saturating_sub(marked), inserted))
+    Ok((changed.saturating_sub(marked) + attached.rows, inserted))
+}
+
+/// The partitions that are ready to be attached.
+struct Attached {
+    /// By the place of the record type; `None` for one whose rows are inserted, and for one without rows.
+    ready: Vec<Option<Ready>>,
+    /// How many rows they bring into final, and how many rows of other tables changed meanwhile.
+    rows: u64,
+}
+
+/// Makes the run's partitions ready, of the record types that are attached.
+async fn attach_all(
+    connection: &mut PgConnection,
+    run_id: RunId,
+    job: &Job,
+    excludes: bool,
+) -> Result<Attached, StoreError> {
+    let before = changes(connection, job).await?;
+    let (mut ready, mut rows, mut moved) = (Vec::new(), 0, 0);
+    for layout in job.layouts() {
+        let one = match layout.is_attached() {
+            true => attach::prepare(connection, layout, run_id, excludes).await?,
+            false => None,
+        };
+        if let Some(one) = &one {
+            rows += one.rows;
+            // Out of one table, into another.
+            moved += 2 * one.moved;
+        }
+        ready.push(one);
+    }
+    let others = changes(connection, job).await?.saturating_sub(before).saturating_sub(moved);
+    Ok(Attached { ready, rows: rows + others })
 }
 
 /// Rows of any user table that this transaction changed so far, triggers included: the server's own count. If the job

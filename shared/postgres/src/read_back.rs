@@ -12,11 +12,13 @@ use domain::record;
 use futures_util::StreamExt as _;
 use sqlx::postgres::PgConnection;
 use sqlx::{Executor as _, Row as _};
+use store::by_type::rows_of;
 use store::model::{Block, ChunkRange, Entry, EntryKind, Exclusion};
 use store::promotion::same_marked_key;
 use store::{Blocks, StoreError};
 use tokio::sync::mpsc;
 
+use super::attach::Ready;
 use super::connect::{Id, PostgresStore};
 use super::final_table::Shape;
 use super::found::same_key;
@@ -185,13 +187,39 @@ pub(crate) async fn read_back(
     range: ChunkRange,
     sender: &mpsc::Sender<Result<Block, StoreError>>,
 ) -> Result<(), Ended> {
-    connection.execute(PLANS).await?;
     let statement = Statement::prepare(connection, kind, Stored::Anywhere, run_id, layout).await?;
-    let mut first = place(range.first);
     let mut out = Out { block: Block::default(), sender, watch, shape };
+    by_window(connection, kind, run_id, (layout, &statement), range, &mut out).await
+}
+
+/// Sends the run's partition, which is ready to be attached to final, and an absence for each record that is kept out
+/// of it.
+pub(crate) async fn read_attached(
+    connection: &mut PgConnection,
+    watch: &Watch,
+    run_id: RunId,
+    (layout, shape): (&Layout, &Shape),
+    ready: &Ready,
+    sender: &mpsc::Sender<Result<Block, StoreError>>,
+) -> Result<(), Ended> {
+    let statement = Statement::of_attached(layout, run_id, ready);
+    let mut out = Out { block: Block::default(), sender, watch, shape };
+    by_window(connection, Kind::Final, run_id, (layout, &statement), ChunkRange::ALL, &mut out).await
+}
+
+async fn by_window(
+    connection: &mut PgConnection,
+    kind: Kind,
+    run_id: RunId,
+    (layout, statement): (&Layout, &Statement),
+    range: ChunkRange,
+    out: &mut Out<'_>,
+) -> Result<(), Ended> {
+    connection.execute(PLANS).await?;
+    let mut first = place(range.first);
     let ends = windows(connection, run_id, range).await?.into_iter().map(|last| last + 1);
     for end in ends.chain([place(range.end)]) {
-        copy_out(connection, kind, layout, &statement.between(first, end), &mut out).await?;
+        copy_out(connection, kind, layout, &statement.between(first, end), out).await?;
         first = end;
     }
     out.flush().await
@@ -200,14 +228,40 @@ pub(crate) async fn read_back(
 /// Chunk, record, worker, kind of entry, kind of exclusion, and a reject's bytes; then come the fields.
 const HEAD_COLUMNS: usize = 6;
 
+/// Why the record of an exclusion `x` is kept out of final, as [`Out::push`] reads it.
+const EXCLUDED_AS: &str = "CASE x.kind WHEN 'held' THEN 1 WHEN 'merged' THEN 2 END::bigint";
+
+/// That an exclusion `x` is of the staged record `s`.
+const SAME_RECORD: &str = "x.run_id = s.run_id AND x.chunk_no = s.chunk_no AND x.record_no = s.record_no";
+
 /// The SELECT of a window, but for the window.
 struct Statement {
     /// The statement's text before the bounds of the window, and after them.
     rows: (String, String),
-    rejects: Option<String>,
+    /// Rows that come in between: rejects, or records that are kept out of final.
+    others: Option<String>,
 }
 
 impl Statement {
+    fn of_attached(layout: &Layout, run_id: RunId, ready: &Ready) -> Self {
+        let (table, held) = ready.tables();
+        let fields = columns("s.", layout.columns());
+        let nulls = ", NULL".repeat(layout.fields.len());
+        let rows = format!(
+            "SELECT s.chunk_no, s.record_no, s.worker_id, 1::bigint AS entry, NULL::bigint, NULL::bytea, {fields}
+             FROM (SELECT * FROM {} s WHERE s.run_id = '{run_id}'",
+            quoted_table(table)
+        );
+        let others = held.map(|held| {
+            format!(
+                "SELECT s.chunk_no, s.record_no, s.worker_id, 0::bigint, {EXCLUDED_AS}, NULL::bytea{nulls}
+                 FROM {} s JOIN crossfoot_exclusion x ON {SAME_RECORD} WHERE s.run_id = '{run_id}'",
+                quoted_table(held)
+            )
+        });
+        Self { rows: (rows, ") s".into()), others }
+    }
+
     async fn prepare(
         connection: &mut PgConnection,
         kind: Kind,
@@ -225,12 +279,9 @@ impl Statement {
         let (has_rejects, has_exclusions): (bool, bool) =
             (row.try_get("rejects")?, row.try_get("exclusions")?);
         let (excluded, exclusions) = if has_exclusions {
-            (
-                "CASE x.kind WHEN 'held' THEN 1 WHEN 'merged' THEN 2 END::bigint",
-                " LEFT JOIN crossfoot_exclusion x ON x.run_id = s.run_id AND x.chunk_no = s.chunk_no AND x.record_no = s.record_no",
-            )
+            (EXCLUDED_AS, format!(" LEFT JOIN crossfoot_exclusion x ON {SAME_RECORD}"))
         } else {
-            ("NULL::bigint", "")
+            ("NULL::bigint", String::new())
         };
         let (entry, fields, finals) = match kind {
             Kind::Staging => (
@@ -252,7 +303,7 @@ impl Statement {
         let rows = format!(
             "SELECT s.chunk_no, s.record_no, s.worker_id, {entry} AS entry, {excluded}, NULL::bytea, {fields}
              FROM (SELECT * FROM {} s WHERE s.run_id = '{run_id}'",
-            quoted_table(&layout.staging)
+            rows_of(layout)
         );
         let order = if kind == Kind::FinalByKey { by_key(layout) } else { String::new() };
         let joins = format!("{order}) s{exclusions}{finals}");
@@ -263,17 +314,17 @@ impl Statement {
                  WHERE s.run_id = '{run_id}'"
             )
         });
-        Ok(Self { rows: (rows, joins), rejects })
+        Ok(Self { rows: (rows, joins), others: rejects })
     }
 
     fn between(&self, first: i64, end: i64) -> String {
         let window = format!(" AND s.chunk_no >= {first} AND s.chunk_no < {end}");
-        let rejects = self.rejects.as_ref().map(|rejects| format!(" UNION ALL {rejects}{window}"));
+        let others = self.others.as_ref().map(|others| format!(" UNION ALL {others}{window}"));
         format!(
             "COPY ({}{window}{}{} ORDER BY 1, 2, 4) TO STDOUT (FORMAT binary)",
             self.rows.0,
             self.rows.1,
-            rejects.unwrap_or_default()
+            others.unwrap_or_default()
         )
     }
 }

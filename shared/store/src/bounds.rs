@@ -73,14 +73,26 @@ pub enum TooWide {
         /// The database that has no schemas.
         dialect: Dialect,
     },
+    /// A run's partition cannot be attached to final, because the database has no partitions.
+    #[error(
+        "record {record}: {dialect} has no partitions to attach; remove `promotion = \"attach\"`, or use a PostgreSQL \
+         store",
+        dialect = dialect.name()
+    )]
+    Attach {
+        /// The name of the record type.
+        record: String,
+        /// The database that has no partitions.
+        dialect: Dialect,
+    },
     /// Two tables' partitions would have one name.
     #[error(
-        "the staging tables {other} and {one} start with the same {} letters, which name PostgreSQL's partitions of \
+        "the tables {other} and {one} start with the same {} letters, which name PostgreSQL's partitions of \
          a run; rename one of them",
         partition_head(one).len()
     )]
     SameHead {
-        /// The name of a staging table.
+        /// The name of a table that has a partition for each run.
         one: TableName,
         /// The table that the job names before it.
         other: TableName,
@@ -128,6 +140,9 @@ impl Dialect {
     pub fn holds_all(self, layouts: &[&Layout]) -> Result<(), TooWide> {
         for layout in layouts {
             let of_final = &layout.final_table;
+            if self == Self::Sqlite && layout.is_attached() {
+                return Err(TooWide::Attach { record: layout.record.clone(), dialect: self });
+            }
             for table in [&layout.staging, &of_final.name].into_iter().chain(of_final.run_table()) {
                 self.has_schema_of(layout, table)?;
             }
@@ -143,7 +158,9 @@ impl Dialect {
             }
         }
         if self == Self::Postgres {
-            let tables: Vec<_> = layouts.iter().map(|layout| &layout.staging).collect();
+            let finals = layouts.iter().filter(|layout| layout.is_attached());
+            let finals = finals.map(|layout| &layout.final_table.name);
+            let tables: Vec<_> = layouts.iter().map(|layout| &layout.staging).chain(finals).collect();
             for (at, one) in tables.iter().enumerate() {
                 let same = |other: &&&TableName| {
                     other.schema() == one.schema() && partition_head(other) == partition_head(one)

@@ -1,10 +1,25 @@
 //! SQL that both adapters need where a job has several record types, each with a staging table of its own.
 
+use domain::layout::Layout;
+use domain::table::STAGING_COLUMNS;
 use job::Job;
 use wire::Batch;
 
 use super::StoreError;
-use super::names::table;
+use super::names::{columns, table};
+
+/// The staged rows of a record type, as a relation in a FROM: once a run's partition is attached they are in final.
+#[must_use]
+pub fn rows_of(layout: &Layout) -> String {
+    let staging = table(&layout.staging);
+    if !layout.is_attached() {
+        return staging;
+    }
+    let names = STAGING_COLUMNS.into_iter().chain(layout.columns());
+    let all = columns("", names);
+    let of_final = table(&layout.final_table.name);
+    format!("(SELECT {all} FROM {staging} UNION ALL SELECT {all} FROM {of_final})")
+}
 
 /// Parts of a query on `crossfoot_breach b`.
 pub struct StagedSql {
@@ -31,7 +46,7 @@ pub fn staged(job: &Job, run: &str) -> StagedSql {
     let joins = job.layouts().enumerate().map(|(at, layout)| {
         format!(
             " LEFT JOIN {} s{at} ON s{at}.run_id = {run} AND s{at}.chunk_no = b.chunk_no AND s{at}.record_no = b.record_no",
-            table(&layout.staging)
+            rows_of(layout)
         )
     });
     StagedSql { worker, place, joins: joins.collect() }
@@ -54,10 +69,13 @@ pub fn check_types(batch: &Batch, job: &Job) -> Result<(), StoreError> {
 /// The staging tables of every record type as one, in a query whose `$1` is the run.
 #[must_use]
 pub fn all_staging(job: &Job) -> String {
-    let tables = job.layouts().map(|layout| table(&layout.staging));
+    let mut tables = job.layouts().map(|layout| (rows_of(layout), layout.is_attached()));
     if !job.has_types() {
-        return tables.collect();
+        return tables
+            .map(|(rows, is_union)| if is_union { format!("{rows} AS staged") } else { rows })
+            .collect();
     }
-    let selects = tables.map(|table| format!("SELECT run_id, worker_id FROM {table} WHERE run_id = $1"));
+    let selects =
+        tables.by_ref().map(|(rows, _)| format!("SELECT run_id, worker_id FROM {rows} s WHERE run_id = $1"));
     format!("({}) AS staged", selects.collect::<Vec<_>>().join(" UNION ALL "))
 }

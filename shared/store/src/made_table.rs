@@ -1,7 +1,7 @@
 //! The job's tables as Crossfoot makes them: the same columns in every database, each with that database's types.
 
 use domain::layout::Layout;
-use domain::table::{RunMark, TableName};
+use domain::table::{RunMark, STAGING_COLUMNS, TableName};
 use domain::value::FieldType;
 
 /// The types that a database has for the columns of the job's tables.
@@ -90,6 +90,15 @@ impl ColumnTypes {
     /// Final as Crossfoot makes it where it is not there.
     #[must_use]
     pub fn final_table(&self, layout: &Layout) -> MadeTable {
+        if layout.is_attached() {
+            // As staging is, so that a run's partition can be that of either; but here what must be there must be there.
+            let mut table = self.staging(layout, &[]);
+            table.name = layout.final_table.name.clone();
+            for (column, field) in table.columns.iter_mut().skip(STAGING_COLUMNS.len()).zip(&layout.fields) {
+                column.not_null = field.required;
+            }
+            return table;
+        }
         let fields = self.field_columns(layout).zip(layout.columns());
         let mut columns: Vec<_> =
             fields.map(|(column, name)| MadeColumn { name: name.to_owned(), ..column }).collect();

@@ -56,6 +56,7 @@ pub(super) fn layouts() -> Vec<Arc<Layout>> {
             key: vec![],
             amounts: vec![],
             mode: Mode::Append,
+            promote_by: crate::layout::PromoteBy::Insert,
             staging: format!("stg_{record}").as_str().into(),
             final_table: record.into(),
             masks: crate::mask::Masks::default(),

@@ -29,6 +29,7 @@ pub(super) fn layout(fields: Vec<Field>) -> Arc<Layout> {
         key: Vec::new(),
         amounts: Vec::new(),
         mode: Mode::Append,
+        promote_by: domain::layout::PromoteBy::Insert,
         staging: "stg".into(),
         final_table: "fin".into(),
         masks: domain::mask::Masks::default(),

@@ -156,6 +156,16 @@ pub(crate) struct RecordSection {
         extend("default" = "append", "enum" = ["append", "upsert"], "examples" = ["upsert"])
     )]
     pub(crate) mode: Option<Spanned<String>>,
+    /// How verified rows get from staging into the final table. `insert`: they are copied. `attach` (PostgreSQL): the
+    /// final table is partitioned by run, and the run's verified partition of staging becomes one of its partitions in
+    /// a short transaction, however many rows it has; each row keeps the number of its run, chunk, record and writer.
+    /// It needs `mode = "append"`, and a final table with exactly the columns of staging (see "Your own tables").
+    #[serde(default)]
+    #[schemars(
+        with = "String",
+        extend("default" = "insert", "enum" = ["insert", "attach"], "examples" = ["attach"])
+    )]
+    pub(crate) promotion: Option<Spanned<String>>,
     /// A field. In formats `delimited` and `fixed` every field is listed, for `delimited` in the order of the columns.
     /// In format `copybook` the copybook lists them, and the job names only the fields that it adds something to.
     #[serde(default)]

@@ -9,6 +9,7 @@ mod item;
 mod numbers;
 mod of_source;
 mod policy;
+mod promotion;
 mod record_format;
 mod records;
 mod repeated;
@@ -27,7 +28,7 @@ use std::path::Path;
 
 use domain::approval::Approval;
 use domain::fingerprint::Hash;
-use domain::layout::{Field, Layout, Mode, RecordTypeSlot};
+use domain::layout::{Field, Layout, Mode, PromoteBy, RecordTypeSlot};
 use domain::mask::Masks;
 use domain::reconcile::RejectLimit;
 use domain::value::FieldType;
@@ -273,8 +274,8 @@ fn layout(record: &RecordSection, mut fields: Vec<Field>) -> Checked<Layout> {
     let final_table = tables::final_table(record, &fields, &key, &staging)?;
     let record = identifier(&record.name, "record")?;
     let among = RecordTypeSlot::ALONE;
-    let (mode, masks) = (Mode::Append, Masks::default());
-    Ok(Layout { record, among, fields, key, amounts, hashed, mode, staging, final_table, masks })
+    let (mode, promote_by, masks) = (Mode::Append, PromoteBy::Insert, Masks::default());
+    Ok(Layout { record, among, fields, key, amounts, hashed, mode, promote_by, staging, final_table, masks })
 }
 
 fn unknown_field(name: &str, fields: &[Field], span: Range<usize>) -> Fault {

@@ -14,6 +14,7 @@ use format::spec::{FieldForm, FixedFraming, Form, FormatSpec, LaidOutType, Layou
 use toml::Spanned;
 
 use super::copybook::{described, record};
+use super::promotion;
 use super::record_format::{copybook_format, filler_any, format, is_cut_by_length, reach};
 use super::sensitive::masks;
 use super::tables;
@@ -73,6 +74,7 @@ pub(super) fn record_types(
         };
         let mut layout = layout(section, fields)?;
         layout.mode = mode(section, &layout)?;
+        promotion::settle(section, &mut layout)?;
         understood.push((section, layout, form));
     }
     tell_apart(&understood)?;

@@ -45,6 +45,7 @@ fn layout() -> Layout {
         amounts: Vec::new(),
         hashed: Vec::new(),
         mode: Mode::Append,
+        promote_by: crate::layout::PromoteBy::Insert,
         staging: "stg".into(),
         final_table: "fin".into(),
         masks: crate::mask::Masks::default(),

@@ -1,0 +1,307 @@
+//! Promotion by attaching: the run's partition of staging becomes a partition of final.
+//!
+//! Nothing is copied. What takes time happens while the partition is staging's: it is locked, completed, indexed, its
+//! keys are looked up in final, and its rows are read back. Only then, in the last few milliseconds before the commit,
+//! it changes hands, because that locks all of staging against its readers.
+
+use domain::ids::RunId;
+use domain::layout::Layout;
+use domain::table::{STAGING_COLUMNS, TableName};
+use sqlx::postgres::PgConnection;
+use sqlx::{AssertSqlSafe, Executor as _, Row as _};
+use store::StoreError;
+use store::failure::refused;
+use store::names::{columns, quoted, table as quoted_table};
+use store::own_table::{ColumnLook, TableLook, Verdict};
+
+use super::fit::TYPES;
+use super::found::{Found, Relation, columns_of, is_there, same_key};
+use super::tables::partition;
+
+/// The collation of every text column of staging.
+const BYTEWISE: &str = "pg_catalog.\"C\"";
+
+/// A run's partition, made ready to be attached to final.
+pub(crate) struct Ready {
+    /// The partition, as staging's.
+    partition: TableName,
+    /// Records that rules keep out of final: they stay in staging, in a table of their own until then.
+    held: Option<TableName>,
+    /// How many rows it has.
+    pub(crate) rows: u64,
+    /// How many rows were moved to `held`.
+    pub(crate) moved: u64,
+}
+
+impl Ready {
+    /// The tables that a query reads instead of staging: the partition, and what is kept out of final.
+    pub(crate) fn tables(&self) -> (&TableName, Option<&TableName>) {
+        (&self.partition, self.held.as_ref())
+    }
+}
+
+/// What there is about a final table to which partitions of staging are attached: they must be alike to the letter.
+pub(crate) async fn look(
+    connection: &mut PgConnection,
+    relation: &Relation,
+    found: &[Found],
+    layout: &Layout,
+    look: &mut TableLook,
+) -> Result<(), StoreError> {
+    if relation.partitioned != "LIST (run_id)" {
+        look.differences.push(
+            "it is not partitioned by LIST (run_id), which `promotion = \"attach\"` needs; create it as \
+             `crossfoot check` shows it"
+                .into(),
+        );
+    }
+    for trigger in &relation.triggers {
+        look.differences.push(format!(
+            "trigger {} does not run for rows that are attached; drop it, or set `promotion = \"insert\"`",
+            trigger.name
+        ));
+    }
+    for key in &relation.foreign_keys {
+        look.differences.push(format!(
+            "foreign key {key} is not declared on staging's partitions; use a `references` rule, or set `promotion = \
+             \"insert\"`"
+        ));
+    }
+    let row = sqlx::query(
+        "SELECT pg_has_role(c.relowner, 'USAGE') AS is_owner,
+                ARRAY(SELECT k.conname::text FROM pg_constraint k
+                      WHERE k.conrelid = c.oid AND k.contype IN ('c', 'x') ORDER BY 1) AS constraints
+         FROM pg_class c WHERE c.oid = $1::oid",
+    )
+    .bind(relation.oid)
+    .fetch_one(connection)
+    .await?;
+    if !row.try_get::<bool, _>("is_owner")? {
+        look.differences.push(format!(
+            "user {} does not own it; only its owner may attach a partition: ALTER TABLE {} OWNER TO {}",
+            relation.user, look.table, relation.user
+        ));
+    }
+    for name in row.try_get::<Vec<String>, _>("constraints")? {
+        look.differences.push(format!(
+            "constraint {name} is not declared on staging's partitions; use a rule, or set `promotion = \"insert\"`"
+        ));
+    }
+    compare(found, layout, look);
+    Ok(())
+}
+
+/// Each column is the one that staging has.
+fn compare(found: &[Found], layout: &Layout, look: &mut TableLook) {
+    let made = TYPES.final_table(layout);
+    for column in &made.columns {
+        if !found.iter().any(|there| there.name == column.name) {
+            look.differences.push(format!("column {} {} is missing", column.name, column.ty));
+        }
+    }
+    for there in found {
+        let wanted = made.columns.iter().find(|column| column.name == there.name);
+        let difference = match wanted {
+            None => Some(format!(
+                "column {} {} is not in the job; a partition has exactly the columns of staging",
+                there.name, there.declared
+            )),
+            Some(column) if there.declared != column.ty => Some(format!(
+                "column {} is {}, but staging's is {}, and both must be the same",
+                there.name, there.declared, column.ty
+            )),
+            Some(column) if column.ty == "text" && there.collation.as_deref() != Some(BYTEWISE) => {
+                Some(format!("column {} must have the collation \"C\", as staging's has", there.name))
+            }
+            Some(_) if there.generated || there.identity.is_some() => {
+                Some(format!("column {} is generated, but staging's is not", there.name))
+            }
+            Some(column) if there.not_null && !column.not_null => Some(format!(
+                "column {} is NOT NULL, but the job does not require it; say `required = true` in the field",
+                there.name
+            )),
+            Some(_) => None,
+        };
+        let is_own = STAGING_COLUMNS.contains(&there.name.as_str());
+        look.columns.push(ColumnLook {
+            column: there.name.clone(),
+            ty: there.declared.clone(),
+            field: (wanted.is_some() && !is_own).then(|| there.name.clone()),
+            verdict: if difference.is_some() { Verdict::DoesNotFit } else { Verdict::Fits },
+            note: difference.clone().or_else(|| is_own.then(|| "as in staging".into())),
+        });
+        look.differences.extend(difference);
+    }
+}
+
+/// The schema in which a table is.
+async fn schema_of(connection: &mut PgConnection, table: &TableName) -> Result<String, StoreError> {
+    let row = sqlx::query(
+        "SELECT n.nspname::text AS name FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
+         WHERE c.oid = to_regclass($1)",
+    )
+    .bind(quoted_table(table))
+    .fetch_one(connection)
+    .await?;
+    Ok(row.try_get("name")?)
+}
+
+/// Makes the run's partition ready: nobody else changes it from here on, what rules keep out of final is out of it, no
+/// value is missing that final requires, and no key is there twice. `excludes`: whether rules keep records out of final.
+/// `None`: the run has no row.
+///
+/// # Errors
+/// [`StoreError::FinalRefused`] for a key that is not new.
+pub(crate) async fn prepare(
+    connection: &mut PgConnection,
+    layout: &Layout,
+    run_id: RunId,
+    excludes: bool,
+) -> Result<Option<Ready>, StoreError> {
+    let name = partition(&layout.staging, run_id);
+    if !is_there(connection, &name).await? {
+        return Ok(None);
+    }
+    let table = quoted_table(&name);
+    let lock = format!("LOCK TABLE {table} IN ACCESS EXCLUSIVE MODE");
+    connection.execute(AssertSqlSafe(lock)).await?;
+    let (mut held, mut moved) = (None, 0);
+    if excludes {
+        let (table, rows) = hold(connection, layout, run_id, &name).await?;
+        (held, moved) = (Some(table), rows);
+    }
+    let required = columns_of(connection, &layout.final_table.name).await?.into_iter();
+    let required = required.filter(|column| column.not_null && !is_of_staging(&column.name));
+    let required: Vec<_> =
+        required.map(|column| format!("ALTER COLUMN {} SET NOT NULL", quoted(&column.name))).collect();
+    if !required.is_empty() {
+        let alter = format!("ALTER TABLE {table} {}", required.join(", "));
+        connection.execute(AssertSqlSafe(alter)).await.map_err(refused)?;
+    }
+    if !layout.key.is_empty() {
+        let index =
+            format!("CREATE UNIQUE INDEX ON {table} ({})", columns("", layout.key_columns().into_iter()));
+        connection.execute(AssertSqlSafe(index)).await.map_err(refused)?;
+        look_up(connection, layout, &table).await?;
+    }
+    let count = format!("SELECT count(*) AS n FROM {table}");
+    let rows: i64 = sqlx::query(AssertSqlSafe(count)).fetch_one(connection).await?.try_get("n")?;
+    Ok(Some(Ready { partition: name, held, rows: rows.unsigned_abs(), moved }))
+}
+
+fn is_of_staging(column: &str) -> bool {
+    STAGING_COLUMNS.contains(&column)
+}
+
+/// A staged record `s` that rules keep out of final.
+const EXCLUDED: &str = "EXISTS (SELECT 1 FROM crossfoot_exclusion x
+    WHERE x.run_id = s.run_id AND x.chunk_no = s.chunk_no AND x.record_no = s.record_no)";
+
+/// Moves what rules keep out of final into a table of its own, which takes the partition's place in staging later.
+async fn hold(
+    connection: &mut PgConnection,
+    layout: &Layout,
+    run_id: RunId,
+    name: &TableName,
+) -> Result<(TableName, u64), StoreError> {
+    let of_run = format!("held{}_{}", layout.among.place, run_id.to_string().replace('-', ""));
+    let held = in_schema(connection, name, &of_run).await?;
+    let (table, from) = (quoted_table(&held), quoted_table(name));
+    // As `make_partition` makes one.
+    let make = format!(
+        "CREATE TABLE {table} (LIKE {from} INCLUDING CONSTRAINTS)
+           WITH (autovacuum_enabled = off, toast.autovacuum_enabled = off);
+         CREATE INDEX ON {table} USING brin (chunk_no) WITH (pages_per_range = 16)"
+    );
+    connection.execute(AssertSqlSafe(make)).await?;
+    let copy = format!("INSERT INTO {table} SELECT s.* FROM {from} s WHERE {EXCLUDED}");
+    let copied = connection.execute(AssertSqlSafe(copy)).await?.rows_affected();
+    let remove = format!("DELETE FROM {from} s WHERE {EXCLUDED}");
+    let removed = connection.execute(AssertSqlSafe(remove)).await?.rows_affected();
+    if copied != removed {
+        let what = format!("{copied} held records were kept in staging, but {removed} taken out of {name}");
+        return Err(StoreError::Damaged { what });
+    }
+    Ok((held, copied))
+}
+
+/// The table called `name` in the schema in which `beside` is.
+async fn in_schema(
+    connection: &mut PgConnection,
+    beside: &TableName,
+    name: &str,
+) -> Result<TableName, StoreError> {
+    let schema = schema_of(connection, beside).await?;
+    let text = format!("{}.{}", quoted(&schema), quoted(name));
+    TableName::parse(&text).map_err(|error| StoreError::Damaged { what: format!("table {text}: {error}") })
+}
+
+/// Refuses keys that a partition of final has already. The partitions' own indexes serve, or final is read as a whole:
+/// the planner knows both.
+async fn look_up(connection: &mut PgConnection, layout: &Layout, table: &str) -> Result<(), StoreError> {
+    let final_table = quoted_table(&layout.final_table.name);
+    let equal = same_key(connection, layout, "f").await?.join(" AND ");
+    let sql = format!(
+        "SELECT count(*) AS n FROM {table} s WHERE EXISTS (SELECT 1 FROM {final_table} f WHERE {equal})"
+    );
+    let known: i64 = sqlx::query(AssertSqlSafe(sql)).fetch_one(connection).await?.try_get("n")?;
+    if known == 0 {
+        return Ok(());
+    }
+    Err(StoreError::FinalRefused {
+        reason: format!("{} in final already", domain::words::plural(known.unsigned_abs(), "key")),
+    })
+}
+
+/// Takes the partition off staging and makes it final's, under final's name. What is held takes its place in staging.
+pub(crate) async fn finish(
+    connection: &mut PgConnection,
+    layout: &Layout,
+    run_id: RunId,
+    ready: &Ready,
+) -> Result<(), StoreError> {
+    let Ready { partition: name, held, rows, .. } = ready;
+    let (staging, table) = (quoted_table(&layout.staging), quoted_table(name));
+    let (final_name, final_table) = (&layout.final_table.name, quoted_table(&layout.final_table.name));
+    let taken = partition(final_name, run_id);
+    let (from, to) = (schema_of(connection, name).await?, schema_of(connection, final_name).await?);
+    let moved = TableName::parse(&format!("{}.{}", quoted(&to), quoted(taken.name())));
+    let moved = moved.map_err(|error| StoreError::Damaged { what: format!("table {taken}: {error}") })?;
+    let renamed = quoted_table(&in_schema(connection, name, taken.name()).await?);
+    let mut sql = format!(
+        "ALTER TABLE {staging} DETACH PARTITION {table};
+         ALTER TABLE {table} RESET (autovacuum_enabled, toast.autovacuum_enabled);
+         ALTER TABLE {table} RENAME TO {};",
+        quoted(taken.name()),
+    );
+    if from != to {
+        sql.push_str(&format!(" ALTER TABLE {renamed} SET SCHEMA {};", quoted(&to)));
+    }
+    let attached = quoted_table(&moved);
+    sql.push_str(&format!(
+        " ALTER TABLE {final_table} ATTACH PARTITION {attached} FOR VALUES IN ('{run_id}');"
+    ));
+    if let Some(held) = held {
+        let held = quoted_table(held);
+        sql.push_str(&format!(
+            " ALTER TABLE {held} RENAME TO {};
+              ALTER TABLE {staging} ATTACH PARTITION {table} FOR VALUES IN ('{run_id}');",
+            quoted(name.name()),
+        ));
+    }
+    sqlx::raw_sql(AssertSqlSafe(sql)).execute(&mut *connection).await.map_err(refused)?;
+    // Read by the name that everybody reads it by.
+    let sql = format!(
+        "SELECT EXISTS (SELECT 1 FROM pg_inherits WHERE inhrelid = to_regclass($1) AND inhparent = to_regclass($2))
+                AS is_there,
+                EXISTS (SELECT 1 FROM {final_table} WHERE run_id = '{run_id}') AS has_rows"
+    );
+    let row = sqlx::query(AssertSqlSafe(sql)).bind(attached).bind(final_table).fetch_one(connection).await?;
+    let (is_there, has_rows): (bool, bool) = (row.try_get("is_there")?, row.try_get("has_rows")?);
+    if is_there && has_rows == (*rows > 0) {
+        return Ok(());
+    }
+    Err(StoreError::Damaged {
+        what: format!("partition {taken} was attached to {final_name}, but is not found there"),
+    })
+}
