@@ -137,6 +137,8 @@ pub(crate) enum Command {
     Approve(Approve),
     /// Cancel a run; none of its rows reach final
     Cancel(Operate),
+    /// Take a promoted run's rows out of final again, with a reason; staging has them still
+    BackOut(Operate),
     /// Delete a finished run's staging rows and rejects; keep its ledger, checks, and log
     Purge(Operate),
     /// Test the controls: inject every defect in the catalogue into a copy of a job

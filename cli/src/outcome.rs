@@ -40,7 +40,9 @@ impl Done {
             _ if !exit_code => Self::Well,
             Outcome::Reconciled => Self::Well,
             Outcome::NotReconciled => Self::NotReconciled,
-            Outcome::AwaitingApproval | Outcome::Unfinished | Outcome::Cancelled => Self::Unfinished,
+            Outcome::AwaitingApproval | Outcome::Unfinished | Outcome::Cancelled | Outcome::BackedOut => {
+                Self::Unfinished
+            }
         }
     }
 }

@@ -85,6 +85,15 @@ pub(crate) struct Redriven {
     pub(crate) chunks: u64,
 }
 
+/// A run whose rows were taken out of final.
+#[derive(Debug, Serialize, JsonSchema)]
+pub(crate) struct BackedOut {
+    /// The run's id.
+    pub(crate) run_id: RunId,
+    /// How many rows were taken out of final.
+    pub(crate) rows_taken_out: u64,
+}
+
 /// A run whose staging rows and rejects were removed.
 #[derive(Debug, Serialize, JsonSchema)]
 pub(crate) struct Purged {

@@ -10,7 +10,7 @@ use crate::lifecycle::RunState;
 pub struct Approval {
     /// Each run waits for approval once staging is proven, by another operator than those who ran it.
     pub four_eyes: bool,
-    /// Anyone who approves, redrives, cancels or purges a run, or loads bytes again, must give a reason.
+    /// Anyone who approves, redrives, cancels, backs out or purges a run, or loads bytes again, must give a reason.
     pub require_reason: bool,
 }
 
@@ -31,7 +31,7 @@ pub struct ActorEvent {
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
 pub enum Refusal {
     /// The person who decides also ran the run.
-    #[error("{who} {did} the run (event {seq}), and the job requires four eyes; another person must approve")]
+    #[error("{who} {did} the run (event {seq}), and the job requires four eyes; another person must {act}")]
     SameEyes {
         /// The operator who ran the run, as the event names them: `operator@host`.
         who: String,
@@ -39,6 +39,8 @@ pub enum Refusal {
         did: &'static str,
         /// The event that says so.
         seq: u64,
+        /// What another person must do.
+        act: &'static str,
     },
     /// No reason was given.
     #[error("the job requires a reason; pass `--reason TEXT`")]
@@ -57,12 +59,13 @@ impl Approval {
         }
     }
 
-    /// Whether `actor` may approve of the run that `events` are all the events of.
+    /// Whether `actor` may do `act`, such as `approve`, to the run that `events` are all the events of.
     ///
     /// # Errors
     /// [`Refusal::SameEyes`] when they opened, resumed or redrove it.
     pub fn by_others<'a>(
         &self,
+        act: &'static str,
         actor: &str,
         events: impl IntoIterator<Item = &'a ActorEvent>,
     ) -> Result<(), Refusal> {
@@ -72,7 +75,7 @@ impl Approval {
         for event in events {
             let Some(did) = ran(event) else { continue };
             if is_same(actor, &event.actor) {
-                return Err(Refusal::SameEyes { who: event.actor.clone(), did, seq: event.seq });
+                return Err(Refusal::SameEyes { who: event.actor.clone(), did, seq: event.seq, act });
             }
         }
         Ok(())
@@ -135,15 +138,19 @@ mod tests {
             ("annabel@desk", None),
         ];
         for (who, did) in table {
-            let refused = STRICT.by_others(who, &events).err();
+            let refused = STRICT.by_others("approve", who, &events).err();
             let found = refused.as_ref().map(|refusal| match refusal {
                 Refusal::SameEyes { did, .. } => *did,
                 Refusal::NoReason => "no reason",
             });
             assert_eq!(found, did, "{who}");
-            assert_eq!(Approval::default().by_others(who, &events), Ok(()), "nothing is asked for");
+            assert_eq!(
+                Approval::default().by_others("approve", who, &events),
+                Ok(()),
+                "nothing is asked for"
+            );
         }
-        let refused = STRICT.by_others("anna@desk", &events).unwrap_err().to_string();
+        let refused = STRICT.by_others("approve", "anna@desk", &events).unwrap_err().to_string();
         assert!(refused.contains("anna@desk opened the run (event 1)"), "{refused}");
     }
 

@@ -34,6 +34,10 @@ crate::named! {
         NotReconciled = "not-reconciled",
         /// A run was given up.
         Cancelled = "cancelled",
+        /// The rows of a promoted run were taken out of final.
+        BackedOut = "backed-out",
+        /// Taking them out was refused, with the reason.
+        BackOutRefused = "back-out-refused",
         /// The rows of a run were removed from staging.
         Purged = "purged",
         /// Rejects were written to a file as they came.
@@ -85,6 +89,7 @@ impl EventKind {
             Self::NotReconciled => RunEvent::Failed,
             Self::Promoted => RunEvent::Promoted,
             Self::Cancelled => RunEvent::Cancelled,
+            Self::BackedOut => RunEvent::BackedOut,
             _ => return None,
         })
     }

@@ -14,6 +14,7 @@
 pub mod amount;
 pub mod approval;
 pub mod attendance;
+pub mod back_out;
 pub mod balance;
 pub mod bytes;
 pub mod cause;

@@ -62,6 +62,8 @@ states! {
         Promoted = "promoted",
         /// Given up by an operator. Nothing of it is in final.
         Cancelled = "cancelled",
+        /// It was promoted, and an operator took its rows out of final again.
+        BackedOut = "backed-out",
     }
 }
 
@@ -78,13 +80,15 @@ states! {
         Promoted = "promoted",
         /// An operator gave it up.
         Cancelled = "cancelled",
+        /// An operator took its rows out of final.
+        BackedOut = "backed-out",
     }
 }
 
 /// Every legal step of a run's life. What is not here does not happen.
 pub const RUN_STEPS: &[(RunState, RunEvent, RunState)] = {
     use RunEvent as On;
-    use RunState::{AwaitingApproval, Cancelled, Loading, NotReconciled, Promoted, Staged};
+    use RunState::{AwaitingApproval, BackedOut, Cancelled, Loading, NotReconciled, Promoted, Staged};
     &[
         (Loading, On::AllCommitted, Staged),
         (Loading, On::Cancelled, Cancelled),
@@ -95,6 +99,7 @@ pub const RUN_STEPS: &[(RunState, RunEvent, RunState)] = {
         (AwaitingApproval, On::Failed, NotReconciled),
         (AwaitingApproval, On::Promoted, Promoted),
         (AwaitingApproval, On::Cancelled, Cancelled),
+        (Promoted, On::BackedOut, BackedOut),
     ]
 };
 
@@ -121,10 +126,13 @@ impl RunState {
             .ok_or(IllegalStep { from: self, event })
     }
 
-    /// Whether nothing can happen to it any more.
+    /// Whether it has its verdict, or was given up: no coordinator has anything to do for it any more.
     #[must_use]
-    pub fn is_over(self) -> bool {
-        !RUN_STEPS.iter().any(|(from, _, _)| *from == self)
+    pub const fn is_over(self) -> bool {
+        match self {
+            Self::Loading | Self::Staged | Self::AwaitingApproval => false,
+            Self::NotReconciled | Self::Promoted | Self::Cancelled | Self::BackedOut => true,
+        }
     }
 }
 
@@ -163,13 +171,14 @@ mod tests {
     use super::*;
 
     #[test]
-    fn nothing_leaves_a_state_that_is_final() {
-        for state in [RunState::Promoted, RunState::NotReconciled, RunState::Cancelled] {
-            assert!(state.is_over());
+    fn a_verdict_stays_and_only_a_promotion_can_be_taken_back() {
+        for state in RunState::ALL.iter().copied().filter(|state| state.is_over()) {
             for event in RunEvent::ALL {
-                assert_eq!(state.after(*event), Err(IllegalStep { from: state, event: *event }));
+                let is_legal = state == RunState::Promoted && *event == RunEvent::BackedOut;
+                assert_eq!(state.after(*event).is_ok(), is_legal, "{state} {event}");
             }
         }
+        assert_eq!(RunState::Promoted.after(RunEvent::BackedOut), Ok(RunState::BackedOut));
     }
 
     #[test]

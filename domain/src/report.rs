@@ -30,6 +30,8 @@ crate::named! {
         Unfinished = "unfinished",
         /// Given up by an operator.
         Cancelled = "cancelled",
+        /// It reconciled, and an operator took its rows out of final again.
+        BackedOut = "backed out",
     }
 }
 
@@ -43,6 +45,7 @@ impl Outcome {
             RunState::AwaitingApproval => Self::AwaitingApproval,
             RunState::Loading | RunState::Staged => Self::Unfinished,
             RunState::Cancelled => Self::Cancelled,
+            RunState::BackedOut => Self::BackedOut,
         }
     }
 }

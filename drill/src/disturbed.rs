@@ -10,7 +10,7 @@ use domain::event::Entry as LogEntry;
 use domain::permit::Permit;
 use job::Job;
 use store::layered::WithPromotions;
-use store::promotion::{Promotion, Promotions};
+use store::promotion::{Promotion, Promotions, Undo};
 use store::{Blocks, Fence, Store, StoreError};
 
 use crate::shadow::SqlClient;
@@ -94,5 +94,15 @@ impl Promotions for Disturbed {
             (Disturbance::AnswerLost, true) => Box::new(CutOff { inner, commits: true }),
             _ => inner,
         })
+    }
+
+    async fn back_out(
+        &self,
+        fence: Fence,
+        job: &Arc<Job>,
+        promoted: u64,
+        undo: Undo,
+    ) -> Result<(), StoreError> {
+        self.inner.back_out(fence, job, promoted, undo).await
     }
 }

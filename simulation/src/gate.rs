@@ -13,7 +13,7 @@ use rusqlite::Connection;
 use sqlite::{Gate, SqliteStore};
 use store::layered::Layered;
 use store::model::{ChunkRange, CommitOutcome};
-use store::promotion::{Promotion, Promotions};
+use store::promotion::{Promotion, Promotions, Undo};
 use store::staging::Staging;
 use store::{Blocks, Fence, Store, StoreError};
 use wire::Batch;
@@ -118,6 +118,16 @@ impl Promotions for Promoting {
         let promoted = Box::new(Promoted { held, process });
         promoted.process.pass("promotion: begun").await?;
         Ok(promoted)
+    }
+
+    async fn back_out(
+        &self,
+        fence: Fence,
+        job: &Arc<Job>,
+        promoted: u64,
+        undo: Undo,
+    ) -> Result<(), StoreError> {
+        self.below.back_out(fence, job, promoted, undo).await
     }
 }
 

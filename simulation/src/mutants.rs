@@ -24,7 +24,7 @@ use store::model::{
     BegunChunk, ChunkCut, ChunkRange, ChunkRow, ChunkStanding, CommitOutcome, Heartbeat, NewWorker, Reported,
     Run, Started, WorkerRow,
 };
-use store::promotion::{Promotion, Promotions};
+use store::promotion::{Promotion, Promotions, Undo};
 use store::staging::Staging;
 use store::{Blocks, Fence, Lease, Progress, Store, StoreError};
 use wire::Batch;
@@ -312,6 +312,16 @@ impl Promotions for Promoting {
             Ok(below) if self.repeats => Ok(Box::new(Repeating { below, path: self.world.path.clone() })),
             begun => begun,
         }
+    }
+
+    async fn back_out(
+        &self,
+        fence: Fence,
+        job: &Arc<Job>,
+        promoted: u64,
+        undo: Undo,
+    ) -> Result<(), StoreError> {
+        self.below.back_out(fence, job, promoted, undo).await
     }
 }
 

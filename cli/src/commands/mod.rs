@@ -66,6 +66,7 @@ pub(crate) async fn run(args: Args) -> Result<Done, Failure> {
         Command::Resume(resume) => Box::pin(run::resume(global, &resume)).await,
         Command::Approve(approve) => Box::pin(run::approve(global, &approve)).await,
         Command::Cancel(cancel) => operate::cancel(global, &cancel).await,
+        Command::BackOut(back_out) => operate::back_out(global, &back_out).await,
         Command::Purge(purge) => operate::purge(global, &purge).await,
         Command::Drill(drill) => Box::pin(drill::drill(global, &drill)).await,
         Command::Prove(prove) => prove::prove(global, &prove).await,

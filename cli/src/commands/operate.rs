@@ -1,6 +1,6 @@
-//! `cancel` and `purge`.
+//! `cancel`, `back-out` and `purge`.
 
-use coordinator::ops::{acts, may_cancel, may_purge};
+use coordinator::ops::{acts, may_back_out, may_cancel, may_purge};
 use domain::words::plural;
 
 use super::context::open_store;
@@ -8,7 +8,7 @@ use super::target::{Act, target};
 use crate::args::{Global, Operate};
 use crate::outcome::{Done, Failure};
 use crate::output::{tell, tell_json};
-use crate::printed::{Purged, RunStands};
+use crate::printed::{BackedOut, Purged, RunStands};
 use crate::wiring;
 
 /// Runs `crossfoot cancel`: ends a run that is not over; its rows stay out of final.
@@ -21,6 +21,26 @@ pub(crate) async fn cancel(global: &Global, args: &Operate) -> Result<Done, Fail
     let told = format!("cancelled run {}; none of its rows are in final", run.run_id);
     if global.json {
         tell_json(&RunStands { run_id: run.run_id, state: run.state }, &told);
+    } else {
+        tell(&told, &told);
+    }
+    Ok(Done::Well)
+}
+
+/// Runs `crossfoot back-out`: takes a promoted run's rows out of final again.
+pub(crate) async fn back_out(global: &Global, args: &Operate) -> Result<Done, Failure> {
+    let (settings, store) = open_store(global).await?;
+    let act = Act { command: "back-out", does: acts::Act::BackOut.does(), may: may_back_out };
+    let run = target(global, &*store, args, &act).await?;
+    let (coordinator, _watcher) = wiring::coordinator_without_broker(&settings, &store);
+    let rows = coordinator.back_out(run.run_id, args.reason.as_deref()).await?;
+    let told = format!(
+        "backed run {} out: {} taken out of final; staging has them",
+        run.run_id,
+        plural(rows, "row")
+    );
+    if global.json {
+        tell_json(&BackedOut { run_id: run.run_id, rows_taken_out: rows }, &told);
     } else {
         tell(&told, &told);
     }

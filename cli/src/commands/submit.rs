@@ -109,7 +109,7 @@ async fn verdict(store: &dyn Store, run_id: RunId) -> Result<Ending, Failure> {
             Ok(run) => match run.state {
                 RunState::Promoted => return Ok(Ending::Promoted),
                 RunState::NotReconciled => return Ok(Ending::NotReconciled),
-                RunState::Cancelled => return Ok(Ending::Cancelled),
+                RunState::Cancelled | RunState::BackedOut => return Ok(Ending::Cancelled),
                 RunState::AwaitingApproval => return Ok(Ending::Paused),
                 RunState::Loading | RunState::Staged => {}
             },

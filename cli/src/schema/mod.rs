@@ -66,6 +66,7 @@ pub(crate) const CATALOGUE: &[Named] = &[
         "chunks that were requeued for the coordinator service: `redrive`",
         of::<printed::Redriven>,
     ),
+    named("back-out", "a run whose rows were taken out of final: `back-out`", of::<printed::BackedOut>),
     named("purge", "a run whose staging rows were removed: `purge`", of::<printed::Purged>),
     named("fleet", "the processes of a fleet: `fleet`", of::<views::fleet::ListedFleet>),
     named("dead-letters", "dead letters: `dead-letters list`", of::<printed::dead_letters::ListedLetters>),

@@ -215,7 +215,7 @@ pub fn may(who: &Who, act: Act, is_read_only: bool) -> Result<(), Problem> {
             .advise("use the command line, or start a console without `--read-only`"));
     }
     let role = match act {
-        Act::Approve => OperatorRole::Approver,
+        Act::Approve | Act::BackOut => OperatorRole::Approver,
         Act::Resume | Act::Redrive | Act::Cancel | Act::Purge => OperatorRole::Operator,
     };
     has(who, role)

@@ -85,6 +85,13 @@ pub async fn carry_out(
             own.cancel(run_id, reason).await?;
             Ok(format!("cancelled run {run_id}; none of its rows are in final"))
         }
+        Act::BackOut => {
+            let rows = own.back_out(run_id, reason).await?;
+            Ok(format!(
+                "backed run {run_id} out: {} taken out of final; staging has them",
+                plural(rows, "row")
+            ))
+        }
         Act::Purge => {
             let removed = own.purge(run_id, reason).await?;
             Ok(format!("run {run_id}: deleted {}; kept its ledger, checks and log", plural(removed, "row")))

@@ -1,6 +1,7 @@
 //! What an operator can do with a run: whether it is legal now, what it does, and whether it needs a reason.
 
 use domain::approval::Approval;
+use domain::back_out::can_be_told;
 use domain::lease::Holder;
 use domain::lifecycle::RunState;
 use schemars::JsonSchema;
@@ -9,7 +10,7 @@ use store::views::CountedRun;
 use store::{Store, StoreError, stored_job};
 
 use super::OpsError;
-use super::commands::{actor_events, may_approve, may_cancel, may_purge, may_redrive};
+use super::commands::{actor_events, may_approve, may_back_out, may_cancel, may_purge, may_redrive};
 use crate::context::lease::holder_of;
 
 domain::named! {
@@ -25,6 +26,9 @@ domain::named! {
         Redrive = "redrive",
         /// Ends a run.
         Cancel = "cancel",
+        /// Takes a promoted run's rows out of final again.
+        #[serde(rename = "back-out")]
+        BackOut = "back-out",
         /// Removes what a finished run left in staging.
         Purge = "purge",
     }
@@ -41,6 +45,9 @@ impl Act {
                 "requeues the chunks that were set aside, with their starts forgotten, and continues the run"
             }
             Self::Cancel => "ends the run; none of its rows reach final, and it cannot be resumed",
+            Self::BackOut => {
+                "takes the run's rows out of final; they stay in staging, and its source can be loaded again"
+            }
             Self::Purge => "deletes the run's staging rows and rejects; its ledger, checks and log stay",
         }
     }
@@ -74,10 +81,13 @@ pub async fn acts(
     drives: Result<(), &str>,
 ) -> Result<Vec<ActView>, StoreError> {
     let run = &counted.run;
-    let approval = match stored_job(store, &run.job_digest).await {
-        Ok(job) => job.approval,
+    let (approval, told) = match stored_job(store, &run.job_digest).await {
+        Ok(job) => {
+            let told = can_be_told(job.layouts().map(|layout| &**layout));
+            (job.approval, told.map_err(|error| error.to_string()))
+        }
         // A run whose job this version does not understand can be given up all the same.
-        Err(StoreError::Damaged { .. }) => Approval::default(),
+        Err(StoreError::Damaged { what }) => (Approval::default(), Err(what)),
         Err(error) => return Err(error),
     };
     let refused = |refusal| OpsError::Refused { run_id: run.run_id, refusal }.to_string();
@@ -90,7 +100,7 @@ pub async fn acts(
             Act::Approve => match words(may_approve(run)).and_then(|()| held()).and_then(|()| drives()) {
                 Ok(()) if approval.four_eyes => {
                     let events = actor_events(store, run.run_id).await?;
-                    approval.by_others(actor, &events).map_err(refused)
+                    approval.by_others("approve", actor, &events).map_err(refused)
                 }
                 may => may,
             },
@@ -108,6 +118,13 @@ pub async fn acts(
                 }
             }),
             Act::Cancel => words(may_cancel(run)),
+            Act::BackOut => match words(may_back_out(run)).and_then(|()| told.clone()) {
+                Ok(()) if approval.four_eyes => {
+                    let events = actor_events(store, run.run_id).await?;
+                    approval.by_others("back it out", actor, &events).map_err(refused)
+                }
+                may => may,
+            },
             Act::Purge => words(may_purge(run)).and_then(|()| match run.purged {
                 true => Err("the run was purged before".to_owned()),
                 false => Ok(()),
@@ -119,7 +136,7 @@ pub async fn acts(
             legal: why_not.is_none(),
             why_not,
             does: act.does(),
-            reason_needed: approval.require_reason && *act != Act::Resume,
+            reason_needed: *act == Act::BackOut || approval.require_reason && *act != Act::Resume,
         });
     }
     Ok(views)

@@ -1,18 +1,23 @@
 //! What an operator may do with a run.
 
 use std::path::Path;
+use std::sync::Arc;
 
-use domain::approval::{ActorEvent, Refusal};
+use domain::approval::{ActorEvent, Approval, Refusal};
+use domain::back_out::can_be_told;
+use domain::check::Stage;
 use domain::event_kind::EventKind;
 use domain::ids::RunId;
 use domain::lifecycle::{RunEvent, RunState};
 use job::Job;
 use serde_json::json;
 use store::model::Run;
+use store::promotion::Undo;
 use store::{Claim, Store, StoreError, stored_job};
 use thiserror::Error;
 
 use crate::context::coordinator::Coordinator;
+use crate::report::summary::Summary;
 
 /// Chunks that were set aside and are requeued.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -95,6 +100,15 @@ pub fn may_purge(run: &Run) -> Result<(), OpsError> {
     allowed(run, run.state.is_over(), advice)
 }
 
+/// Whether the run's rows can be taken out of final.
+///
+/// # Errors
+/// [`OpsError::WrongState`] unless it is promoted.
+pub fn may_back_out(run: &Run) -> Result<(), OpsError> {
+    let is_allowed = run.state == RunState::Promoted;
+    allowed(run, is_allowed, "only a promoted run has rows in final that can be taken out")
+}
+
 fn allowed(run: &Run, is_allowed: bool, advice: &'static str) -> Result<(), OpsError> {
     let (run_id, state) = (run.run_id, run.state);
     if is_allowed { Ok(()) } else { Err(OpsError::WrongState { run_id, state, advice }) }
@@ -130,7 +144,8 @@ impl Coordinator {
         may_approve(&run)?;
         let approval = self.job_of(&run).await?.approval;
         let events = actor_events(&*self.store, run_id).await?;
-        let decided = approval.by_others(&self.actor, &events).and_then(|()| approval.reasoned(reason));
+        let decided =
+            approval.by_others("approve", &self.actor, &events).and_then(|()| approval.reasoned(reason));
         if let Err(refusal) = decided {
             return Err(self.refused(run_id, EventKind::ApprovalRefused, reason, refusal).await?);
         }
@@ -264,5 +279,44 @@ impl Coordinator {
         self.store.release(fence, 0).await?;
         self.checkpoint(run_id, EventKind::Purged.name()).await;
         Ok(removed)
+    }
+
+    /// Takes a promoted run's rows out of final again. They stay in staging, and the evidence of the run stays as it
+    /// is. A refusal is noted as well. Returns how many rows it took out.
+    ///
+    /// # Errors
+    /// [`OpsError::WrongState`] unless it is promoted; [`OpsError::Refused`] without a reason, or when the job asks for
+    /// four eyes and the operator ran it; [`StoreError::CannotBackOut`].
+    pub async fn back_out(&self, run_id: RunId, reason: Option<&str>) -> Result<u64, OpsError> {
+        let run = self.store.run(run_id).await?;
+        may_back_out(&run)?;
+        let job = Arc::new(self.job_of(&run).await?);
+        let events = actor_events(&*self.store, run_id).await?;
+        // Whatever the job says: nobody takes rows out of final without saying why.
+        let approval = Approval { require_reason: true, ..job.approval };
+        let decided =
+            approval.by_others("back it out", &self.actor, &events).and_then(|()| approval.reasoned(reason));
+        if let Err(refusal) = decided {
+            return Err(self.refused(run_id, EventKind::BackOutRefused, reason, refusal).await?);
+        }
+        can_be_told(job.layouts().map(|layout| &**layout)).map_err(StoreError::from)?;
+        let promoted = self.promoted(run_id).await?;
+        let fence = self.acquire_lease(run_id, Claim::AfterItsEnd).await?;
+        let log = self.entry(run_id, EventKind::BackedOut, &json!({ "reason": reason, "records": promoted }));
+        let note = format!("backed out: {}", reason.unwrap_or_default());
+        let done = self.store.back_out(fence, &job, promoted, Undo { note, log }).await;
+        self.store.release(fence, 0).await?;
+        done?;
+        self.checkpoint(run_id, EventKind::BackedOut.name()).await;
+        Ok(promoted)
+    }
+
+    /// How many records a promoted run has in final, by its evidence.
+    async fn promoted(&self, run_id: RunId) -> Result<u64, OpsError> {
+        let damaged = |what: String| StoreError::Damaged { what: format!("summary of run {run_id}: {what}") };
+        let text = self.store.checks(run_id).await?.summary.ok_or_else(|| damaged("it is missing".into()))?;
+        let summary: Summary = serde_json::from_str(&text).map_err(|error| damaged(error.to_string()))?;
+        let level = summary.levels.iter().find(|level| level.stage == Stage::Final);
+        Ok(level.ok_or_else(|| damaged("it has no totals of final".into()))?.records)
     }
 }

@@ -11,4 +11,4 @@ pub mod standing;
 pub mod tokens;
 pub mod views;
 
-pub use commands::{OpsError, Requeued, may_approve, may_cancel, may_purge, may_redrive};
+pub use commands::{OpsError, Requeued, may_approve, may_back_out, may_cancel, may_purge, may_redrive};

@@ -85,6 +85,9 @@ pub(super) const fn consequence(report: &Report) -> &'static str {
         Outcome::AwaitingApproval => "staging is verified; nothing is promoted until someone approves",
         Outcome::Unfinished => "not finished; none of this run's rows are in final; the run can be resumed",
         Outcome::Cancelled => "cancelled by an operator; none of this run's rows are in final",
+        Outcome::BackedOut => {
+            "reconciled, and backed out later: an operator took its rows out of final again"
+        }
     }
 }
 
@@ -118,7 +121,7 @@ pub(super) fn next_step(report: &Report) -> Option<String> {
         // Too many rejects differ from nothing: they are to be read.
         Outcome::NotReconciled if only_rejects(report) || report.leading_cause.is_some() => "rejects",
         Outcome::NotReconciled => "explain",
-        Outcome::Reconciled | Outcome::Cancelled => return None,
+        Outcome::Reconciled | Outcome::Cancelled | Outcome::BackedOut => return None,
     };
     Some(format!("crossfoot {verb} {}", visible(&report.run_id)))
 }

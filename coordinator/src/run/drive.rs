@@ -141,7 +141,7 @@ impl Coordinator {
             }
             RunState::AwaitingApproval => Ok(Ending::Paused),
             RunState::Promoted => Ok(Ending::Promoted),
-            RunState::Cancelled => Ok(Ending::Cancelled),
+            RunState::Cancelled | RunState::BackedOut => Ok(Ending::Cancelled),
             RunState::NotReconciled | RunState::Loading => Ok(Ending::NotReconciled),
         }
     }

@@ -32,7 +32,8 @@ impl Ending {
     pub(crate) const fn of_over(state: RunState) -> Self {
         match state {
             RunState::Promoted => Self::Promoted,
-            RunState::Cancelled => Self::Cancelled,
+            // Given up, or taken back: none of its rows are in final.
+            RunState::Cancelled | RunState::BackedOut => Self::Cancelled,
             RunState::AwaitingApproval => Self::Paused,
             RunState::NotReconciled | RunState::Loading | RunState::Staged => Self::NotReconciled,
         }

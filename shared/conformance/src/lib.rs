@@ -12,6 +12,7 @@
 )]
 
 mod account;
+mod back_out;
 mod commit;
 mod evidence;
 mod fencing;
@@ -32,6 +33,7 @@ use async_trait::async_trait;
 use store::{Store, StoreError};
 use tokio::time::timeout;
 
+pub(crate) use back_out::*;
 pub(crate) use commit::*;
 pub(crate) use evidence::*;
 pub(crate) use fencing::*;
@@ -153,6 +155,10 @@ macro_rules! with_every_case {
             upserting_replaces_the_rows_of_an_earlier_run
             what_a_rule_holds_stays_out_of_final
             a_row_that_is_not_in_final_reads_back_as_absent
+            a_run_that_is_backed_out_is_gone_from_final_and_still_in_staging
+            a_run_that_final_does_not_hold_whole_is_not_backed_out
+            rows_that_replaced_others_are_not_backed_out
+            only_a_promoted_run_is_backed_out
             a_table_of_the_users_takes_rows_into_its_own_columns
             a_table_without_a_key_takes_run_and_number_into_its_own_columns
             a_table_of_runs_says_which_run_wrote_a_row

@@ -305,3 +305,49 @@ pub(crate) async fn finish(
         what: format!("partition {taken} was attached to {final_name}, but is not found there"),
     })
 }
+
+/// Makes final's partition of the run staging's again, with what was held. How many rows final had of it; none if it
+/// has no such partition.
+pub(crate) async fn take_back(
+    connection: &mut PgConnection,
+    layout: &Layout,
+    run_id: RunId,
+) -> Result<u64, StoreError> {
+    let final_name = &layout.final_table.name;
+    let taken = partition(final_name, run_id);
+    if !is_there(connection, &taken).await? {
+        return Ok(0);
+    }
+    let (final_table, table) = (quoted_table(final_name), quoted_table(&taken));
+    let (staging, home) = (quoted_table(&layout.staging), partition(&layout.staging, run_id));
+    let detach = format!("ALTER TABLE {final_table} DETACH PARTITION {table}");
+    connection.execute(AssertSqlSafe(detach)).await?;
+    let count = format!("SELECT count(*) AS n FROM {table}");
+    let rows: i64 = sqlx::query(AssertSqlSafe(count)).fetch_one(&mut *connection).await?.try_get("n")?;
+    // Held records may have keys that others have.
+    let indexes = "SELECT indexrelid::regclass::text AS name FROM pg_index WHERE indrelid = to_regclass($1) AND indisunique";
+    for row in sqlx::query(indexes).bind(&table).fetch_all(&mut *connection).await? {
+        let drop: String = row.try_get("name")?;
+        connection.execute(AssertSqlSafe(format!("DROP INDEX {drop}"))).await?;
+    }
+    if is_there(connection, &home).await? {
+        let held = quoted_table(&home);
+        let names = || columns("", STAGING_COLUMNS.into_iter().chain(layout.columns()));
+        let sql = format!(
+            "INSERT INTO {table} ({0}) SELECT {0} FROM {held};
+             ALTER TABLE {staging} DETACH PARTITION {held}; DROP TABLE {held}",
+            names()
+        );
+        sqlx::raw_sql(AssertSqlSafe(sql)).execute(&mut *connection).await?;
+    }
+    let (from, to) = (schema_of(connection, &taken).await?, schema_of(connection, &layout.staging).await?);
+    let renamed = quoted_table(&in_schema(connection, &taken, home.name()).await?);
+    let back = quoted_table(&in_schema(connection, &layout.staging, home.name()).await?);
+    let mut sql = format!("ALTER TABLE {table} RENAME TO {};", quoted(home.name()));
+    if from != to {
+        sql.push_str(&format!(" ALTER TABLE {renamed} SET SCHEMA {};", quoted(&to)));
+    }
+    sql.push_str(&format!(" ALTER TABLE {staging} ATTACH PARTITION {back} FOR VALUES IN ('{run_id}')"));
+    sqlx::raw_sql(AssertSqlSafe(sql)).execute(&mut *connection).await?;
+    Ok(rows.unsigned_abs())
+}

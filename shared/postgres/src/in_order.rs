@@ -17,6 +17,7 @@ use std::sync::Arc;
 
 use domain::ids::RunId;
 use domain::layout::Layout;
+use domain::table::TableName;
 use futures_util::StreamExt as _;
 use sqlx::Executor as _;
 use sqlx::postgres::PgConnection;
@@ -163,14 +164,14 @@ impl StagedKeys {
     }
 }
 
-/// Sends the run's rows of final, `rows` of them from `page` on, in the order of their records. `false`, and nothing
-/// sent, if they are not stored in the order of `keys`.
+/// Sends the run's rows of `table`, `rows` of them from `page` on, in the order of their records. `false`, and nothing
+/// sent, if they cannot be paired with their records. The table is final, or the partition that becomes one of final.
 pub(crate) async fn read_in_order(
     connection: &mut PgConnection,
     watch: &Watch,
     run_id: RunId,
     (layout, shape): (&Layout, &Shape),
-    (page, rows): (i64, u64),
+    (table, page, rows): (&TableName, i64, u64),
     by: By,
     sender: &mpsc::Sender<Result<Block, StoreError>>,
 ) -> Result<bool, Ended> {
@@ -184,7 +185,7 @@ pub(crate) async fn read_in_order(
     let select = format!(
         "SELECT {} FROM {} f WHERE f.ctid >= '({page},0)' AND f.{} = '{run_id}'",
         wanted(layout, shape, run, run_id),
-        quoted_table(&of.name),
+        quoted_table(table),
         quoted(run),
     );
     let pairing = Pairing::new(by, rows);
@@ -196,7 +197,7 @@ pub(crate) async fn read_in_order(
             Ok(true)
         }
         _ => {
-            tracing::debug!(%run_id, table = %layout.final_table.name, "final is not stored in key order");
+            tracing::debug!(%run_id, %table, "its rows cannot be paired with their records in one pass");
             Ok(false)
         }
     }

@@ -84,7 +84,16 @@ async fn read(store: &PostgresStore, loading: &Loading, records: &[Record<'_>], 
     let (sender, mut receiver) = mpsc::channel(16);
     let watch = connection.watch();
     let of = (&**layout, &shape);
-    let Ok(is_read) = read_in_order(&mut connection, &watch, loading.run_id, of, (0, 4), by, &sender).await
+    let Ok(is_read) = read_in_order(
+        &mut connection,
+        &watch,
+        loading.run_id,
+        of,
+        (&loading.layout().final_table.name, 0, 4),
+        by,
+        &sender,
+    )
+    .await
     else {
         panic!("it cannot be read");
     };

@@ -18,7 +18,7 @@ use store::failure::refused;
 use store::lineage::Lineage;
 use store::model::{Block, ChunkRange};
 use store::names::{quoted, table as quoted_table};
-use store::promotion::{Ask, Asked, Outcome, Promotion, Promotions, insert_statement, mark_statement};
+use store::promotion::{Ask, Asked, Outcome, Promotion, Promotions, Undo, insert_statement, mark_statement};
 use store::rules::unexcluded;
 use store::runs::{hold_fence, loaded_once};
 use store::{Fence, StoreError, params};
@@ -74,6 +74,16 @@ impl Promotions for PostgresStore {
         });
         is_ready.await.map_err(|_| lost())??;
         Ok(Box::new(asked))
+    }
+
+    async fn back_out(
+        &self,
+        fence: Fence,
+        job: &Arc<Job>,
+        promoted: u64,
+        undo: Undo,
+    ) -> Result<(), StoreError> {
+        self.take_out(fence, job, promoted, undo).await
     }
 }
 
@@ -237,6 +247,14 @@ async fn read_final(
     if of.0.is_attached() {
         // A run without a row has no partition.
         let Some(ready) = &inserted.ready else { return Ok(()) };
+        // Without a sort, unless there are absences to be told as well.
+        if let (table, None) = ready.tables() {
+            let by = By::Lineage(Lineage::of(&mut Ledger(connection), run_id).await?);
+            let stored = (table, 0, ready.rows);
+            if read_in_order(connection, watch, run_id, of, stored, by, sender).await? {
+                return Ok(());
+            }
+        }
         return read_attached(connection, watch, run_id, of, ready, sender).await;
     }
     let Inserted { appended, by, returned, .. } = inserted;
@@ -244,7 +262,8 @@ async fn read_final(
         return in_order::send(returned, watch, sender).await;
     }
     if let (Some(by), Some(page)) = (by.take(), appended.page)
-        && read_in_order(connection, watch, run_id, of, (page, appended.rows), by, sender).await?
+        && let stored = (&of.0.final_table.name, page, appended.rows)
+        && read_in_order(connection, watch, run_id, of, stored, by, sender).await?
     {
         return Ok(());
     }

@@ -4,13 +4,16 @@ use std::sync::Arc;
 use std::thread;
 
 use async_trait::async_trait;
+use domain::back_out::can_be_told;
 use domain::layout::Layout;
 use domain::permit::Permit;
 use job::Job;
 use platform::inline;
 use rusqlite::Connection;
 use store::model::{Block, ChunkRange};
-use store::promotion::{Ask, Asked, Promotion, Promotions, Reply, insert_statement, mark_statement};
+use store::promotion::{
+    Ask, Asked, Promotion, Promotions, Reply, Undo, delete_statement, insert_statement, mark_statement,
+};
 use store::rules::unexcluded;
 use store::runs::{hold_fence, loaded_once};
 use store::{Fence, StoreError};
@@ -79,6 +82,28 @@ impl Promotions for SqliteStore {
             ready => ready?,
         }
         Ok(Box::new(asked))
+    }
+
+    async fn back_out(
+        &self,
+        fence: Fence,
+        job: &Arc<Job>,
+        promoted: u64,
+        undo: Undo,
+    ) -> Result<(), StoreError> {
+        let job = Arc::clone(job);
+        self.change(move |writing| {
+            can_be_told(job.layouts().map(|layout| &**layout))?;
+            now(hold_fence(writing, fence))?;
+            let mut found = 0;
+            for layout in job.layouts() {
+                check_again(writing, layout)?;
+                let Some(delete) = delete_statement(layout, fence.run_id) else { continue };
+                found += writing.execute(&delete, []).map_err(|error| refused(error, &job))? as u64;
+            }
+            now(undo.put(writing, fence, (promoted, found)))
+        })
+        .await
     }
 }
 
@@ -193,12 +218,7 @@ fn insert(
     let condition = now(unexcluded(writing, fence.run_id))?;
     let counter = Counter::begin(writing, job)?;
     let run_id = fence.run_id.to_string();
-    let refused = |error: rusqlite::Error| match error.sqlite_error_code() {
-        Some(rusqlite::ErrorCode::ConstraintViolation) => {
-            StoreError::FinalRefused { reason: refusal(&error, job) }
-        }
-        _ => error.into(),
-    };
+    let refused = |error| refused(error, job);
     let mut marked = 0;
     for (layout, inserted) in job.layouts().zip(inserted) {
         let sql = insert_statement(layout, "?1", &condition, inserted.shape.lineage.as_deref());
@@ -210,6 +230,15 @@ fn insert(
     }
     // Rows of the tables of runs are no rows of final. One that a trigger changes there counts all the same.
     Ok(counter.end(writing)?.saturating_sub(marked))
+}
+
+fn refused(error: rusqlite::Error, job: &Job) -> StoreError {
+    match error.sqlite_error_code() {
+        Some(rusqlite::ErrorCode::ConstraintViolation) => {
+            StoreError::FinalRefused { reason: refusal(&error, job) }
+        }
+        _ => error.into(),
+    }
 }
 
 /// What SQLite said. The words of a trigger (`RAISE`) may quote the row.

@@ -32,7 +32,7 @@ use crate::model::{
     KeptChecks, NewRun, NewWorker, PastRun, Readback, RejectRow, Reported, RulesApplied, Run, SplitTotals,
     Started, WorkerRow,
 };
-use crate::promotion::{Promotion, Promotions, ambassador_impl_Promotions};
+use crate::promotion::{Promotion, Promotions, Undo, ambassador_impl_Promotions};
 use crate::readbacks::{Readbacks, ambassador_impl_Readbacks};
 use crate::rules::{Keys, Rules, ambassador_impl_Rules};
 use crate::runs::{RunFilter, Runs, ambassador_impl_Runs};

@@ -51,6 +51,7 @@ pub mod walk;
 
 use std::time::Duration;
 
+use domain::back_out::CannotBackOut;
 use domain::constraint::ReasonCode;
 use domain::fingerprint::Hash;
 use domain::ids::RunId;
@@ -211,6 +212,9 @@ pub enum StoreError {
         /// What the database said.
         reason: String,
     },
+    /// The rows of a promoted run cannot be taken out of final.
+    #[error(transparent)]
+    CannotBackOut(#[from] CannotBackOut),
     /// Another run of the job promoted the same bytes after this one was reconciled.
     #[error("run {run_id} has promoted the same bytes in the meantime")]
     LoadedMeanwhile {

@@ -4,8 +4,10 @@ use std::sync::Arc;
 
 use ambassador::delegatable_trait;
 use async_trait::async_trait;
+use domain::back_out;
 use domain::check::CheckResult;
 use domain::event::Entry as LogEntry;
+use domain::ids::RunId;
 use domain::layout::{Layout, Mode};
 use domain::lifecycle::RunEvent;
 use domain::permit::Permit;
@@ -35,6 +37,54 @@ pub trait Promotions: Send + Sync {
         permit: &Permit,
         job: &Arc<Job>,
     ) -> Result<Box<dyn Promotion>, StoreError>;
+    /// Takes the rows of a promoted run out of final again, in one transaction with the run's step and the log entry.
+    /// `promoted`: how many rows it promoted, which final must hold. Rows that were copied are deleted, and are in
+    /// staging still; partitions that were attached go back to staging.
+    ///
+    /// # Errors
+    /// [`StoreError::CannotBackOut`] when final does not hold them all, or they cannot be told from others;
+    /// [`StoreError::FinalRefused`] when a constraint forbids it; [`StoreError::Fenced`]. Nothing is changed then.
+    async fn back_out(
+        &self,
+        fence: Fence,
+        job: &Arc<Job>,
+        promoted: u64,
+        undo: Undo,
+    ) -> Result<(), StoreError>;
+}
+
+/// What is stored when a run is backed out.
+#[derive(Debug)]
+pub struct Undo {
+    /// Why it was backed out, as the run's note says it.
+    pub note: String,
+    /// The `backed-out` event for the evidence log.
+    pub log: LogEntry,
+}
+
+impl Undo {
+    /// Stores the run's step and its log entry, if `found` rows are what the run promoted. The fence is compared.
+    ///
+    /// # Errors
+    /// [`StoreError::CannotBackOut`], [`StoreError::Fenced`], [`StoreError::Step`].
+    pub async fn put(
+        self,
+        connection: &mut dyn Connection,
+        fence: Fence,
+        (promoted, found): (u64, u64),
+    ) -> Result<(), StoreError> {
+        back_out::is_whole(promoted, found)?;
+        step_run(connection, fence, RunEvent::BackedOut, Some(&self.note), self.log.at_ms).await?;
+        append(connection, self.log).await?;
+        Ok(())
+    }
+}
+
+/// The statement that deletes a run's rows of a record type from final; none if they do not name it.
+#[must_use]
+pub fn delete_statement(layout: &Layout, run_id: RunId) -> Option<String> {
+    let run = layout.final_table.run_column()?;
+    Some(format!("DELETE FROM {} WHERE {} = '{run_id}'", table(&layout.final_table.name), quoted(run)))
 }
 
 /// A promotion under way: one transaction, invisible to other sessions until it is committed.

@@ -175,7 +175,8 @@ pub async fn step_run(
     connection.lock(Lock::State(fence.run_id)).await?;
     hold_fence(connection, fence).await?;
     let to = locked_state(connection, fence.run_id).await?.after(event)?;
-    let sql = "UPDATE crossfoot_run SET state = $2, note = $3, ended_at_ms = $4 WHERE run_id = $1";
+    let sql = "UPDATE crossfoot_run SET state = $2, note = $3, ended_at_ms = coalesce(ended_at_ms, $4)
+               WHERE run_id = $1";
     let ended_at_ms = to.is_over().then_some(at_ms);
     connection.execute(sql, params![fence.run_id, to.name(), Param::words(note), ended_at_ms]).await?;
     Ok(())

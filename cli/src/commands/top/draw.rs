@@ -107,6 +107,7 @@ fn verdict(run: &WatchedRun) -> (String, Style) {
         Outcome::NotReconciled => ("✗ NOT RECONCILED".into(), BAD),
         Outcome::AwaitingApproval => ("! awaits approval".into(), CAREFUL),
         Outcome::Cancelled => ("– cancelled".into(), FAINT),
+        Outcome::BackedOut => ("– backed out".into(), FAINT),
         Outcome::Unfinished if run.driven_by.is_none() => ("! stopped".into(), CAREFUL),
         Outcome::Unfinished if run.run.state == RunState::Loading => ("● loading".into(), Style::new()),
         Outcome::Unfinished => ("● verifying".into(), Style::new()),

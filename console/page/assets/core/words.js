@@ -7,6 +7,7 @@ const OUTCOMES = {
   "awaiting-approval": ["Awaiting approval", "!", "warn"],
   unfinished: ["Unfinished", "!", "warn"],
   cancelled: ["Cancelled", "○", "quiet"],
+  "backed-out": ["Backed out", "○", "quiet"],
 };
 
 /** Whether a process is at work on the run at this moment, as far as the run's item tells. */
@@ -87,6 +88,7 @@ export function consequence(run) {
       "awaiting-approval": "Staging is verified. Nothing is promoted until someone approves.",
       unfinished: "No process drives this run. None of its rows are in final. It can be resumed.",
       cancelled: "Cancelled by an operator. None of this run's rows are in final.",
+      "backed-out": "It reconciled, and was backed out later: an operator took its rows out of final again.",
     }[run.outcome] ?? ""
   );
 }
@@ -152,6 +154,8 @@ const EVENTS = {
   promoted: "promoted the run to final",
   "not-reconciled": "found that the run does not reconcile",
   cancelled: "cancelled the run",
+  "backed-out": "took the rows out of final again",
+  "back-out-refused": "was refused to back the run out",
   purged: "deleted staging rows and rejects",
   "rejects-written": "wrote the rejects to a file",
   exported: "exported an evidence pack",
@@ -174,7 +178,7 @@ export function eventWords(kind) {
 /** Kinds of event that a reader should notice: kind → class. */
 export function eventClass(kind) {
   if (
-    ["not-reconciled", "approval-refused", "message-refused", "notification-failed", "checkpoint-failed"].includes(
+    ["not-reconciled", "approval-refused", "back-out-refused", "message-refused", "notification-failed", "checkpoint-failed"].includes(
       kind,
     )
   )
@@ -200,6 +204,7 @@ export const ACTS = {
   resume: { label: "Resume", confirm: "Resume the run", danger: false },
   redrive: { label: "Redrive", confirm: "Requeue the chunks", danger: false },
   cancel: { label: "Cancel run", confirm: "Cancel the run", danger: true },
+  "back-out": { label: "Back out", confirm: "Take the rows out of final", danger: true },
   purge: { label: "Purge", confirm: "Delete staging rows and rejects", danger: true },
 };
 

@@ -8,7 +8,7 @@ import { announce, toast } from "../core/notice.js";
 import { badge, facts, withCommands } from "./bits.js";
 
 // What helps first, then what ends or deletes.
-const ORDER = ["approve", "redrive", "resume", "cancel", "purge"];
+const ORDER = ["approve", "redrive", "resume", "cancel", "back-out", "purge"];
 
 // The API's sentences have neither a capital nor a full stop, as messages of commands. A name keeps its letters.
 function stop(text) {

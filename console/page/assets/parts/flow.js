@@ -86,6 +86,7 @@ function declared(run) {
 }
 
 function finalWords(run, final) {
+  if (run.outcome === "backed-out") return "taken out again";
   if (final !== null && final !== undefined) return "read back";
   return run.outcome === "not-reconciled" || run.outcome === "cancelled" ? "nothing promoted" : "nothing yet";
 }

@@ -17,6 +17,7 @@ const STATES = [
   ["awaiting-approval", "Awaiting approval"],
   ["not-reconciled", "Not reconciled"],
   ["promoted", "Reconciled"],
+  ["backed-out", "Backed out"],
   ["cancelled", "Cancelled"],
 ];
 

@@ -148,7 +148,9 @@ impl Page {
         let (class, mark) = match report.outcome {
             Outcome::Reconciled => ("pass", '✓'),
             Outcome::NotReconciled => ("fail", '✗'),
-            Outcome::AwaitingApproval | Outcome::Unfinished | Outcome::Cancelled => ("warn", '!'),
+            Outcome::AwaitingApproval | Outcome::Unfinished | Outcome::Cancelled | Outcome::BackedOut => {
+                ("warn", '!')
+            }
         };
         let levels = levels(report);
         let more =

@@ -82,7 +82,9 @@ fn verdict_line(report: &Report, style: Style) -> String {
     let tone = match report.outcome {
         Outcome::Reconciled => Tone::Good,
         Outcome::NotReconciled => Tone::Bad,
-        Outcome::AwaitingApproval | Outcome::Unfinished | Outcome::Cancelled => Tone::Notice,
+        Outcome::AwaitingApproval | Outcome::Unfinished | Outcome::Cancelled | Outcome::BackedOut => {
+            Tone::Notice
+        }
     };
     format!("{}  {line}\n", style.paint(Tone::Strong, &style.paint(tone, &word)))
 }
