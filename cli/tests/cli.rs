@@ -11,6 +11,7 @@
 mod cli {
     mod acts;
     mod audit;
+    mod back_out;
     mod bad_data;
     mod browser;
     mod console;

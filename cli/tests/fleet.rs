@@ -28,6 +28,7 @@ mod own;
 mod servers;
 
 mod fleet {
+    mod attached;
     mod attendance;
     mod clocks;
     mod console;

@@ -302,6 +302,7 @@ impl StoreError {
                 | Self::KeyTooYoung { .. }
                 | Self::Over { .. }
                 | Self::Step(_)
+                | Self::CannotBackOut(_)
         )
     }
 }
