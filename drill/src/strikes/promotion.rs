@@ -5,6 +5,7 @@ use std::sync::Arc;
 use coordinator::open::RunRequest;
 use coordinator::run::{Drive, Ending};
 use domain::layout::Mode;
+use domain::table::STAGING_COLUMNS;
 use platform::causes::chain;
 
 use super::tables::alterable;
@@ -54,6 +55,9 @@ pub(super) async fn in_window(what: InFinal, scenario: &Scenario<'_>) -> Strike 
     let (new, there) =
         (key_of(dialect, layout, sample, When::New), key_of(dialect, layout, sample, When::There));
     let record = sample.record_no;
+    if layout.is_attached() {
+        return in_partition(what, scenario).await;
+    }
     let (sql, victims, told) = match what {
         InFinal::RowLost => (
             trigger::after(
@@ -122,6 +126,57 @@ pub(super) async fn in_window(what: InFinal, scenario: &Scenario<'_>) -> Strike 
     field.over(run_id, ended, Target { victims, part: None, told }, 0).await
 }
 
+/// Final's partition is damaged before it is attached: no row of it is ever inserted, and no trigger runs.
+async fn in_partition(what: InFinal, scenario: &Scenario<'_>) -> Strike {
+    let dialect = scenario.dialect();
+    let (sample, at, literal) = alterable(scenario)?;
+    let layout = scenario.layout(sample);
+    let name = layout.fields[at].name.clone();
+    let (table, column, record) = (quoted_table(&layout.staging), quoted(&name), sample.record_no);
+    let (sql, victims, told) = match what {
+        InFinal::RowLost => (
+            format!("DELETE FROM {table} WHERE record_no = {record}"),
+            vec![Victim { record_no: record, field: None }],
+            format!("record {record} is deleted from the partition before it is attached"),
+        ),
+        InFinal::ValueChanged => (
+            format!("UPDATE {table} SET {column} = {literal} WHERE record_no = {record}"),
+            vec![Victim { record_no: record, field: Some(name) }],
+            format!("{column} of record {record} is changed before the partition is attached"),
+        ),
+        InFinal::ValuesExchanged => {
+            let value = |of: &crate::survey::Sample| of.values[at].clone();
+            let (one, other) = scenario
+                .pair(|one, other| {
+                    one.place == sample.place
+                        && value(one) != value(other)
+                        && value(one) != Owned::Null
+                        && value(other) != Owned::Null
+                })
+                .ok_or(Stop::NotHere("no two records hold different values in a field"))?;
+            let literal = |of: &crate::survey::Sample| dialect.literal(&value(of).value());
+            let (first, second) = (one.record_no, other.record_no);
+            (
+                format!(
+                    "UPDATE {table} SET {column} = CASE WHEN record_no = {first} THEN {} ELSE {} END
+                     WHERE record_no IN ({first}, {second})",
+                    literal(other),
+                    literal(one)
+                ),
+                [first, second].map(|record_no| Victim { record_no, field: Some(name.clone()) }).to_vec(),
+                format!(
+                    "{column} of records {first} and {second} is swapped before the partition is attached"
+                ),
+            )
+        }
+    };
+    let mut field = scenario.field().await?;
+    field.store =
+        Disturbed::on(Arc::clone(&field.store), Disturbance::Before(Arc::clone(&field.shadow.client), sql));
+    let (run_id, ended) = field.run(&scenario.request()).await;
+    field.over(run_id, ended, Target { victims, part: None, told }, 0).await
+}
+
 /// Puts a row of a run that was cancelled into final.
 pub(super) async fn failed_row_in_final(scenario: &Scenario<'_>) -> Strike {
     let (sample, ..) = alterable(scenario)?;
@@ -131,15 +186,23 @@ pub(super) async fn failed_row_in_final(scenario: &Scenario<'_>) -> Strike {
     }
     let field = scenario.field().await?;
     let given_up = field.stage().await?;
-    let names = columns(layout);
-    field
-        .damage(&format!(
-            "INSERT INTO {} ({names}, last_run_id) SELECT {names}, run_id FROM {} WHERE {}",
-            quoted_table(&layout.final_table.name),
-            quoted_table(&layout.staging),
-            Scenario::is_record(given_up, sample.record_no)
-        ))
-        .await?;
+    let (names, table) = (columns(layout), quoted_table(&layout.final_table.name));
+    let is_it = Scenario::is_record(given_up, sample.record_no);
+    let staging = quoted_table(&layout.staging);
+    let damage = match layout.is_attached() {
+        false => {
+            format!(
+                "INSERT INTO {table} ({names}, last_run_id) SELECT {names}, run_id FROM {staging} WHERE {is_it}"
+            )
+        }
+        true => format!(
+            "CREATE TABLE {} PARTITION OF {table} FOR VALUES IN ('{given_up}');
+             INSERT INTO {table} ({own}, {names}) SELECT {own}, {names} FROM {staging} WHERE {is_it}",
+            quoted_table(&layout.final_table.name.beside(format!("{}_x", layout.final_table.name.name()))),
+            own = STAGING_COLUMNS.join(", "),
+        ),
+    };
+    field.damage(&damage).await?;
     let coordinator = field.coordinator(fleet::broker());
     coordinator.cancel(given_up, Some("drill")).await.map_err(|error| chain(&error))?;
     let (run_id, ended) = field.run(&scenario.request()).await;

@@ -151,6 +151,9 @@ pub(super) async fn into_final(what: IntoFinal, scenario: &Scenario<'_>) -> Stri
     let dialect = scenario.dialect();
     let (sample, at, literal) = alterable(scenario)?;
     let layout = scenario.layout(sample);
+    if layout.is_attached() {
+        return Err(Stop::NotHere("rows are attached to final, and none is inserted"));
+    }
     let table = &layout.final_table.name;
     let is_it = key_of(dialect, layout, sample, When::New);
     let record = sample.record_no;

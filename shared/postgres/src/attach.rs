@@ -146,8 +146,25 @@ async fn schema_of(connection: &mut PgConnection, table: &TableName) -> Result<S
     Ok(row.try_get("name")?)
 }
 
+/// The run's staged rows as a relation in a FROM: staging, and final where the run's partition is final's by now.
+/// Before that nothing of final is looked at.
+pub(crate) async fn staged_rows(
+    connection: &mut PgConnection,
+    layout: &Layout,
+    run_id: RunId,
+) -> Result<String, StoreError> {
+    let staging = quoted_table(&layout.staging);
+    if !layout.is_attached() || !is_there(connection, &partition(&layout.final_table.name, run_id)).await? {
+        return Ok(staging);
+    }
+    let all = columns("", STAGING_COLUMNS.into_iter().chain(layout.columns()));
+    let of_final = quoted_table(&layout.final_table.name);
+    Ok(format!("(SELECT {all} FROM {staging} UNION ALL SELECT {all} FROM {of_final})"))
+}
+
 /// Makes the run's partition ready: nobody else changes it from here on, what rules keep out of final is out of it, no
-/// value is missing that final requires, and no key is there twice. `excludes`: whether rules keep records out of final.
+/// value is missing that final requires, and no key is there twice. `excludes`: whether rules keep records out of
+/// final.
 /// `None`: the run has no row.
 ///
 /// # Errors

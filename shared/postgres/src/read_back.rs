@@ -12,13 +12,12 @@ use domain::record;
 use futures_util::StreamExt as _;
 use sqlx::postgres::PgConnection;
 use sqlx::{Executor as _, Row as _};
-use store::by_type::rows_of;
 use store::model::{Block, ChunkRange, Entry, EntryKind, Exclusion};
 use store::promotion::same_marked_key;
 use store::{Blocks, StoreError};
 use tokio::sync::mpsc;
 
-use super::attach::Ready;
+use super::attach::{self, Ready};
 use super::connect::{Id, PostgresStore};
 use super::final_table::Shape;
 use super::found::same_key;
@@ -303,7 +302,7 @@ impl Statement {
         let rows = format!(
             "SELECT s.chunk_no, s.record_no, s.worker_id, {entry} AS entry, {excluded}, NULL::bytea, {fields}
              FROM (SELECT * FROM {} s WHERE s.run_id = '{run_id}'",
-            rows_of(layout)
+            attach::staged_rows(connection, layout, run_id).await?
         );
         let order = if kind == Kind::FinalByKey { by_key(layout) } else { String::new() };
         let joins = format!("{order}) s{exclusions}{finals}");

@@ -8,15 +8,14 @@ use wire::Batch;
 use super::StoreError;
 use super::names::{columns, table};
 
-/// The staged rows of a record type, as a relation in a FROM: once a run's partition is attached they are in final.
-#[must_use]
-pub fn rows_of(layout: &Layout) -> String {
+/// Where the staged rows of a record type come from, as a relation in a FROM without the fields: once a run's partition
+/// is attached they are in final.
+fn rows_of(layout: &Layout) -> String {
     let staging = table(&layout.staging);
     if !layout.is_attached() {
         return staging;
     }
-    let names = STAGING_COLUMNS.into_iter().chain(layout.columns());
-    let all = columns("", names);
+    let all = columns("", STAGING_COLUMNS);
     let of_final = table(&layout.final_table.name);
     format!("(SELECT {all} FROM {staging} UNION ALL SELECT {all} FROM {of_final})")
 }

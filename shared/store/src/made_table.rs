@@ -91,7 +91,8 @@ impl ColumnTypes {
     #[must_use]
     pub fn final_table(&self, layout: &Layout) -> MadeTable {
         if layout.is_attached() {
-            // As staging is, so that a run's partition can be that of either; but here what must be there must be there.
+            // As staging is, so that a run's partition can be that of either; but here what must be there must be
+            // there.
             let mut table = self.staging(layout, &[]);
             table.name = layout.final_table.name.clone();
             for (column, field) in table.columns.iter_mut().skip(STAGING_COLUMNS.len()).zip(&layout.fields) {
