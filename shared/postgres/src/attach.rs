@@ -7,19 +7,15 @@
 use domain::ids::RunId;
 use domain::layout::Layout;
 use domain::table::{STAGING_COLUMNS, TableName};
+use job::Job;
 use sqlx::postgres::PgConnection;
 use sqlx::{AssertSqlSafe, Executor as _, Row as _};
 use store::StoreError;
 use store::failure::refused;
 use store::names::{columns, quoted, table as quoted_table};
-use store::own_table::{ColumnLook, TableLook, Verdict};
 
-use super::fit::TYPES;
-use super::found::{Found, Relation, columns_of, is_there, same_key};
+use super::found::{columns_of, is_there, same_key};
 use super::tables::partition;
-
-/// The collation of every text column of staging.
-const BYTEWISE: &str = "pg_catalog.\"C\"";
 
 /// A run's partition, made ready to be attached to final.
 pub(crate) struct Ready {
@@ -30,107 +26,13 @@ pub(crate) struct Ready {
     /// How many rows it has.
     pub(crate) rows: u64,
     /// How many rows were moved to `held`.
-    pub(crate) moved: u64,
+    moved: u64,
 }
 
 impl Ready {
     /// The tables that a query reads instead of staging: the partition, and what is kept out of final.
     pub(crate) fn tables(&self) -> (&TableName, Option<&TableName>) {
         (&self.partition, self.held.as_ref())
-    }
-}
-
-/// What there is about a final table to which partitions of staging are attached: they must be alike to the letter.
-pub(crate) async fn look(
-    connection: &mut PgConnection,
-    relation: &Relation,
-    found: &[Found],
-    layout: &Layout,
-    look: &mut TableLook,
-) -> Result<(), StoreError> {
-    if relation.partitioned != "LIST (run_id)" {
-        look.differences.push(
-            "it is not partitioned by LIST (run_id), which `promotion = \"attach\"` needs; create it as \
-             `crossfoot check` shows it"
-                .into(),
-        );
-    }
-    for trigger in &relation.triggers {
-        look.differences.push(format!(
-            "trigger {} does not run for rows that are attached; drop it, or set `promotion = \"insert\"`",
-            trigger.name
-        ));
-    }
-    for key in &relation.foreign_keys {
-        look.differences.push(format!(
-            "foreign key {key} is not declared on staging's partitions; use a `references` rule, or set `promotion = \
-             \"insert\"`"
-        ));
-    }
-    let row = sqlx::query(
-        "SELECT pg_has_role(c.relowner, 'USAGE') AS is_owner,
-                ARRAY(SELECT k.conname::text FROM pg_constraint k
-                      WHERE k.conrelid = c.oid AND k.contype IN ('c', 'x') ORDER BY 1) AS constraints
-         FROM pg_class c WHERE c.oid = $1::oid",
-    )
-    .bind(relation.oid)
-    .fetch_one(connection)
-    .await?;
-    if !row.try_get::<bool, _>("is_owner")? {
-        look.differences.push(format!(
-            "user {} does not own it; only its owner may attach a partition: ALTER TABLE {} OWNER TO {}",
-            relation.user, look.table, relation.user
-        ));
-    }
-    for name in row.try_get::<Vec<String>, _>("constraints")? {
-        look.differences.push(format!(
-            "constraint {name} is not declared on staging's partitions; use a rule, or set `promotion = \"insert\"`"
-        ));
-    }
-    compare(found, layout, look);
-    Ok(())
-}
-
-/// Each column is the one that staging has.
-fn compare(found: &[Found], layout: &Layout, look: &mut TableLook) {
-    let made = TYPES.final_table(layout);
-    for column in &made.columns {
-        if !found.iter().any(|there| there.name == column.name) {
-            look.differences.push(format!("column {} {} is missing", column.name, column.ty));
-        }
-    }
-    for there in found {
-        let wanted = made.columns.iter().find(|column| column.name == there.name);
-        let difference = match wanted {
-            None => Some(format!(
-                "column {} {} is not in the job; a partition has exactly the columns of staging",
-                there.name, there.declared
-            )),
-            Some(column) if there.declared != column.ty => Some(format!(
-                "column {} is {}, but staging's is {}, and both must be the same",
-                there.name, there.declared, column.ty
-            )),
-            Some(column) if column.ty == "text" && there.collation.as_deref() != Some(BYTEWISE) => {
-                Some(format!("column {} must have the collation \"C\", as staging's has", there.name))
-            }
-            Some(_) if there.generated || there.identity.is_some() => {
-                Some(format!("column {} is generated, but staging's is not", there.name))
-            }
-            Some(column) if there.not_null && !column.not_null => Some(format!(
-                "column {} is NOT NULL, but the job does not require it; say `required = true` in the field",
-                there.name
-            )),
-            Some(_) => None,
-        };
-        let is_own = STAGING_COLUMNS.contains(&there.name.as_str());
-        look.columns.push(ColumnLook {
-            column: there.name.clone(),
-            ty: there.declared.clone(),
-            field: (wanted.is_some() && !is_own).then(|| there.name.clone()),
-            verdict: if difference.is_some() { Verdict::DoesNotFit } else { Verdict::Fits },
-            note: difference.clone().or_else(|| is_own.then(|| "as in staging".into())),
-        });
-        look.differences.extend(difference);
     }
 }
 
@@ -162,6 +64,39 @@ pub(crate) async fn staged_rows(
     Ok(format!("(SELECT {all} FROM {staging} UNION ALL SELECT {all} FROM {of_final})"))
 }
 
+/// The partitions of a run that are ready to be attached.
+pub(crate) struct AllReady {
+    /// By the place of the record type; `None` for one whose rows are inserted, and for one without rows.
+    pub(crate) ready: Vec<Option<Ready>>,
+    /// How many rows they bring into final.
+    pub(crate) rows: u64,
+    /// How many rows were moved because rules hold them.
+    pub(crate) moved: u64,
+}
+
+/// Makes the run's partitions ready, of the record types that are attached: see [`prepare`].
+///
+/// # Errors
+/// [`StoreError::FinalRefused`] for a key that is not new.
+pub(crate) async fn prepare_all(
+    connection: &mut PgConnection,
+    run_id: RunId,
+    job: &Job,
+    excludes: bool,
+) -> Result<AllReady, StoreError> {
+    let mut all = AllReady { ready: Vec::new(), rows: 0, moved: 0 };
+    for layout in job.layouts() {
+        let one = match layout.is_attached() {
+            true => prepare(connection, layout, run_id, excludes).await?,
+            false => None,
+        };
+        all.rows += one.as_ref().map_or(0, |one| one.rows);
+        all.moved += one.as_ref().map_or(0, |one| one.moved);
+        all.ready.push(one);
+    }
+    Ok(all)
+}
+
 /// Makes the run's partition ready: nobody else changes it from here on, what rules keep out of final is out of it, no
 /// value is missing that final requires, and no key is there twice. `excludes`: whether rules keep records out of
 /// final.
@@ -169,7 +104,7 @@ pub(crate) async fn staged_rows(
 ///
 /// # Errors
 /// [`StoreError::FinalRefused`] for a key that is not new.
-pub(crate) async fn prepare(
+async fn prepare(
     connection: &mut PgConnection,
     layout: &Layout,
     run_id: RunId,

@@ -13,7 +13,7 @@ use store::names::table as quoted_table;
 use store::own_table::{ColumnLook, TableLook, Unfit, Verdict};
 use store::{Fence, StoreError, params};
 
-use super::attach;
+use super::attachable;
 use super::fit::{Fit, Stored, TYPES, column_type, fit, stored};
 use super::found::{Found, Relation, UNLOGGED, columns_of, not_bytewise, relation};
 use super::ledger::Ledger;
@@ -100,7 +100,7 @@ pub(crate) async fn look(
     let mut look = TableLook::of(table.to_string());
     of_relation(&relation, layout, &mut look);
     if layout.is_attached() {
-        attach::look(connection, &relation, &found, layout, &mut look).await?;
+        attachable::look(connection, &relation, &found, layout, &mut look).await?;
         let lineage = layout.lineage_column().map(str::to_owned);
         return Ok(Some(Looked { look, shape: Shape { lineage, ..Shape::default() } }));
     }

@@ -6,6 +6,7 @@
 mod attach;
 #[cfg(test)]
 mod attach_tests;
+mod attachable;
 mod back_out;
 mod balance;
 mod clock;

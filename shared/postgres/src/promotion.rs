@@ -355,8 +355,11 @@ async fn insert(
         all_fit(connection, fence, layout, shape, &condition).await?;
     }
     let run = format!("'{}'", fence.run_id);
-    let mut attached = attach_all(connection, fence.run_id, job, !condition.is_empty()).await?;
+    let first = changes(connection, job).await?;
+    let mut attached = attach::prepare_all(connection, fence.run_id, job, !condition.is_empty()).await?;
     let before = changes(connection, job).await?;
+    // Out of one table and into another: what rules hold changes twice. Anything beyond is the doing of a trigger.
+    let others = before.saturating_sub(first).saturating_sub(2 * attached.moved);
     let (mut inserted, mut marked) = (Vec::new(), 0);
     let mut is_sorting = false;
     let lineage = Lineage::of(&mut Ledger(connection), fence.run_id).await?;
@@ -402,40 +405,7 @@ async fn insert(
     connection.execute("SET CONSTRAINTS ALL IMMEDIATE").await.map_err(refused)?;
     // Rows of the tables of runs are no rows of final. One that a trigger changes there counts all the same.
     let changed = changes(connection, job).await?.saturating_sub(before);
-    Ok((changed.saturating_sub(marked) + attached.rows, inserted))
-}
-
-/// The partitions that are ready to be attached.
-struct Attached {
-    /// By the place of the record type; `None` for one whose rows are inserted, and for one without rows.
-    ready: Vec<Option<Ready>>,
-    /// How many rows they bring into final, and how many rows of other tables changed meanwhile.
-    rows: u64,
-}
-
-/// Makes the run's partitions ready, of the record types that are attached.
-async fn attach_all(
-    connection: &mut PgConnection,
-    run_id: RunId,
-    job: &Job,
-    excludes: bool,
-) -> Result<Attached, StoreError> {
-    let before = changes(connection, job).await?;
-    let (mut ready, mut rows, mut moved) = (Vec::new(), 0, 0);
-    for layout in job.layouts() {
-        let one = match layout.is_attached() {
-            true => attach::prepare(connection, layout, run_id, excludes).await?,
-            false => None,
-        };
-        if let Some(one) = &one {
-            rows += one.rows;
-            // Out of one table, into another.
-            moved += 2 * one.moved;
-        }
-        ready.push(one);
-    }
-    let others = changes(connection, job).await?.saturating_sub(before).saturating_sub(moved);
-    Ok(Attached { ready, rows: rows + others })
+    Ok((changed.saturating_sub(marked) + attached.rows + others, inserted))
 }
 
 /// Rows of any user table that this transaction changed so far, triggers included: the server's own count. If the job
