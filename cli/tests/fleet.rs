@@ -45,4 +45,5 @@ mod fleet {
     mod same;
     mod shared_out;
     mod together;
+    mod watch;
 }
