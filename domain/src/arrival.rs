@@ -1,5 +1,5 @@
-//! Files that arrive in a watched folder: which of them are sources, when one is complete, whose claim on one holds, and
-//! what becomes of one when its run has ended.
+//! Files that arrive in a watched folder: which of them are sources, when one is complete, whose claim on one holds,
+//! and what becomes of one when its run has ended.
 
 use serde::{Deserialize, Serialize};
 use thiserror::Error;

@@ -1,10 +1,10 @@
 //! Claims on files: of several watchers one takes a file.
 //!
 //! The claims on a file are numbered files, and the highest number holds. Each is made as a file that did not exist,
-//! which file systems and shares (NFS since version 3) let one process do. A claim whose process has ended is replaced by
-//! the next number, so that of several that saw it end one succeeds. The age of a claim is the difference of two times
-//! that the same file server set; the clocks of hosts are not compared. A claim keeps watchers out of each other's way,
-//! no more: that no source is loaded twice is the store's to ensure.
+//! which file systems and shares (NFS since version 3) let one process do. A claim whose process has ended is replaced
+//! by the next number, so that of several that saw it end one succeeds. The age of a claim is the difference of two
+//! times that the same file server set; the clocks of hosts are not compared. A claim keeps watchers out of each
+//! other's way, no more: that no source is loaded twice is the store's to ensure.
 
 use std::fs::{File, OpenOptions};
 use std::io::{self, ErrorKind, Read, Write};

@@ -84,7 +84,7 @@ struct Looking<'a> {
     since: Instant,
     files: HashMap<String, Memory>,
     skipped: BTreeMap<Skip, u64>,
-    /// What else was said, so that it is said once.
+    /// What else was told, so that it is told once.
     said: HashSet<String>,
     /// With `--once`: the files that are loaded if they rest, and those that are dealt with.
     sealed: Option<HashSet<String>>,
