@@ -27,7 +27,7 @@ pub(crate) struct Watch {
     /// File whose arrival says that its source is complete, such as {name}.ok or {stem}.done
     #[arg(long, value_name = "TEMPLATE", value_parser = companion)]
     pub(crate) trigger: Option<Companion>,
-    /// Control file with the sender's declared totals, such as {name}.json: a source waits for it, and its run checks it
+    /// Control file with the sender's declared totals, such as {name}.json: a source waits for it
     #[arg(long, value_name = "TEMPLATE", value_parser = companion)]
     pub(crate) declared: Option<Companion>,
     /// Folder to which files are moved that were promoted [default: they stay, and are marked]
