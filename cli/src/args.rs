@@ -7,6 +7,7 @@ mod fleet;
 mod opening;
 mod reconcile;
 mod runs;
+mod watch;
 
 use std::path::PathBuf;
 
@@ -17,9 +18,10 @@ pub(crate) use audit::{Audit, Export, Prove, VerifyArgs};
 pub(crate) use console::{AddToken, Beside, Console, Token, Top};
 pub(crate) use dead_letters::{DeadLetters, Letters};
 pub(crate) use fleet::{Doctor, Redrive, Serve, Submit, Worker, WorkerRole};
-pub(crate) use opening::{DecodeProof, Opening};
+pub(crate) use opening::{DecodeProof, Opening, Verify};
 pub(crate) use reconcile::{Attest, Comparing, Reconcile};
 pub(crate) use runs::{RunArg, Runs, Show, TargetArg, VerdictExit};
+pub(crate) use watch::Watch;
 
 /// Loads batch extracts from source to staging to final tables, and proves that what arrived is what was sent.
 ///
@@ -122,6 +124,8 @@ pub(crate) enum Command {
     Top(Top),
     /// Submit a run to the coordinator service
     Submit(Submit),
+    /// Load the files that arrive in a folder, each once, and move them away
+    Watch(Watch),
     /// Start a coordinator, which drives submitted runs to their verdicts
     Coordinator(Serve),
     /// Start workers, which process chunks or write batches for all runs on this broker and store

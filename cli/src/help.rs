@@ -14,6 +14,10 @@ const GROUPS: [(&str, &[(&str, &str)]); 5] = [
             ("check", "crossfoot check postings.toml --source postings.csv"),
             ("run", "crossfoot run postings.toml --source postings.csv"),
             ("submit", "crossfoot submit postings.toml --source /data/postings.csv --wait --patience 600"),
+            (
+                "watch",
+                "crossfoot watch /data/in --job postings.toml --match *.csv --done /data/done --failed /data/failed",
+            ),
             ("demo", "crossfoot demo --records 10000 --inject"),
         ],
     ),

@@ -55,6 +55,12 @@ pub(crate) fn print_json<T: Serialize>(value: &T) -> Result<(), Failure> {
     print_as_it_is(&json(value)?)
 }
 
+/// Prints `value` as JSON in one line, for a command that prints one after the other.
+pub(crate) fn print_json_line<T: Serialize>(value: &T) -> Result<(), Failure> {
+    let text = serde_json::to_string(value).map_err(|error| Failure::unfinished(error.to_string()))?;
+    print_as_it_is(&visible_json(&text))
+}
+
 /// Formats `value` as indented JSON, and escapes invisible characters.
 pub(crate) fn json<T: Serialize>(value: &T) -> Result<String, Failure> {
     let text = serde_json::to_string_pretty(value).map_err(|error| Failure::unfinished(error.to_string()))?;

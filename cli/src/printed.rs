@@ -3,6 +3,7 @@
 
 pub(crate) mod dead_letters;
 pub(crate) mod failed;
+pub(crate) mod watch;
 
 use std::path::PathBuf;
 

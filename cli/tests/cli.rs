@@ -40,5 +40,6 @@ mod cli {
     mod trends;
     mod unfinished;
     mod unreconciled;
+    mod watch;
     mod well;
 }

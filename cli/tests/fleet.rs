@@ -46,4 +46,5 @@ mod fleet {
     mod same;
     mod shared_out;
     mod together;
+    mod watch;
 }

@@ -6,13 +6,14 @@
 //! Read in this order: the nouns ([`ids`], [`amount`], [`value`], [`layout`], [`record`], [`mask`]), what is measured
 //! of them ([`fingerprint`], [`totals`], [`counts`], [`balance`]), what is declared or demanded ([`declared`],
 //! [`footing`], [`constraint`], [`rule`]), what is decided ([`reconcile`], [`check`], [`permit`], [`lifecycle`],
-//! [`lease`], [`start`], [`retry`], [`approval`], [`role`], [`pace`]), and what is left behind ([`finding`],
-//! [`event`], [`checkpoint`], [`report`], [`pack`]).
+//! [`lease`], [`arrival`], [`start`], [`retry`], [`approval`], [`role`], [`pace`]), and what is left behind
+//! ([`finding`], [`event`], [`checkpoint`], [`report`], [`pack`]).
 
 #![deny(clippy::float_arithmetic)]
 
 pub mod amount;
 pub mod approval;
+pub mod arrival;
 pub mod attendance;
 pub mod back_out;
 pub mod balance;

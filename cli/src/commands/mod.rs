@@ -30,6 +30,7 @@ mod target;
 mod token;
 mod top;
 mod trends;
+mod watch;
 
 use crate::args::{Args, Command};
 use crate::outcome::{Done, Failure};
@@ -55,6 +56,7 @@ pub(crate) async fn run(args: Args) -> Result<Done, Failure> {
         Command::Console(args) => console::console(global, &args).await,
         Command::Top(args) => top::top(global, &args).await,
         Command::Submit(submit) => Box::pin(submit::submit(global, &submit)).await,
+        Command::Watch(args) => Box::pin(watch::watch(global, &args)).await,
         Command::Coordinator(args) => Box::pin(serve::coordinator(global, &args)).await,
         Command::Worker(args) => serve::worker(global, &args).await,
         Command::Redrive(args) => Box::pin(run::redrive(global, &args)).await,

@@ -10,6 +10,7 @@ use coordinator::open::RunRequest;
 use coordinator::ops::attendance::Watcher;
 use coordinator::ops::standing::{Standing, standing};
 use coordinator::ops::{OpsError, Requeued, acts, may_approve, may_redrive};
+use coordinator::progress::Snapshot;
 use coordinator::report::{summary, text};
 use coordinator::run::{Drive, Ending, RunError};
 use coordinator::split::SplitError;
@@ -22,6 +23,9 @@ use platform::files::{TEXT_BYTES_MAX, read_small_text};
 use settings::Settings;
 use source::Location;
 use store::Store;
+use tokio::sync::watch;
+use tokio::task::JoinHandle;
+use tokio_util::sync::CancellationToken;
 
 use super::console;
 use super::context::{find_run, open_store, read_job, source_of};
@@ -162,8 +166,37 @@ pub(crate) async fn start(
     patience: Option<u64>,
 ) -> Result<Ended, Failure> {
     let (coordinator, watcher) = wiring::coordinator(settings, store).await?;
-    let shown = crate::progress::show(watcher, global.json);
     let listener = stop_on_signal(&coordinator);
+    drive_shown(global, settings, (coordinator, watcher), begin, patience, listener).await
+}
+
+/// Drives a run as far as possible, shows its progress, and stops when `stop` is cancelled.
+pub(super) async fn start_until(
+    global: &Global,
+    settings: &Settings,
+    store: &Arc<dyn Store>,
+    begin: Begin,
+    patience: Option<u64>,
+    stop: &CancellationToken,
+) -> Result<Ended, Failure> {
+    let (coordinator, watcher) = wiring::coordinator(settings, store).await?;
+    let (stop, stops) = (stop.clone(), coordinator.stop.clone());
+    let listener = tokio::spawn(async move {
+        stop.cancelled().await;
+        stops.cancel();
+    });
+    drive_shown(global, settings, (coordinator, watcher), begin, patience, listener).await
+}
+
+async fn drive_shown(
+    global: &Global,
+    settings: &Settings,
+    (coordinator, watcher): (Coordinator, watch::Receiver<Snapshot>),
+    begin: Begin,
+    patience: Option<u64>,
+    listener: JoinHandle<()>,
+) -> Result<Ended, Failure> {
+    let shown = crate::progress::show(watcher, global.json);
     let ended = begin_and_drive(settings, &coordinator, begin, patience).await;
     listener.abort();
     shown.abort();
@@ -262,7 +295,7 @@ async fn drive_attended(
 }
 
 /// Finishes work in progress at the first Ctrl-C (or SIGTERM), and exits immediately at the second, which is safe too.
-fn stop_on_signal(coordinator: &Coordinator) -> tokio::task::JoinHandle<()> {
+fn stop_on_signal(coordinator: &Coordinator) -> JoinHandle<()> {
     let stop = coordinator.stop.clone();
     tokio::spawn(async move {
         if signal().await {

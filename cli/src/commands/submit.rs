@@ -88,24 +88,33 @@ pub(super) async fn await_verdict(
         why = watcher.of_submitted(run_id) => return Err(Failure::unfinished(why).of_run(run_id).advise(&format!(
             "stopped waiting; run {run_id} remains submitted: see `crossfoot show {run_id}` for its progress"
         ))),
+        told = tokio::signal::ctrl_c() => {
+            drop(told);
+            return Err(Failure::unfinished(format!(
+                "stopped waiting; run {run_id} continues: see `crossfoot show {run_id}` for its progress"
+            )));
+        }
     };
     Ok(conclude(global, &**store, Ended { run_id, ending }).await)
 }
 
+/// Why a run that the coordinator service set aside is not waited for.
+pub(super) fn parked(run_id: RunId, note: Option<String>) -> Failure {
+    let why = note.unwrap_or_default();
+    Failure::unfinished(format!("run {run_id} is waiting for an operator: {why}"))
+        .of_kind(ErrorKind::Run)
+        .of_run(run_id)
+        .advise(&format!(
+            "retry chunks that were set aside with `crossfoot redrive {run_id}`; continue with `crossfoot resume \
+             {run_id}`; give up with `crossfoot cancel {run_id}`"
+        ))
+}
+
 /// Waits until the run is over or needs an operator.
-async fn verdict(store: &dyn Store, run_id: RunId) -> Result<Ending, Failure> {
+pub(super) async fn verdict(store: &dyn Store, run_id: RunId) -> Result<Ending, Failure> {
     loop {
         match store.run(run_id).await {
-            Ok(run) if run.parked => {
-                let why = run.note.unwrap_or_default();
-                return Err(Failure::unfinished(format!("run {run_id} is waiting for an operator: {why}"))
-                    .of_kind(ErrorKind::Run)
-                    .of_run(run_id)
-                    .advise(&format!(
-                        "retry chunks that were set aside with `crossfoot redrive {run_id}`; \
-                         continue with `crossfoot resume {run_id}`; give up with `crossfoot cancel {run_id}`"
-                    )));
-            }
+            Ok(run) if run.parked => return Err(parked(run_id, run.note)),
             Ok(run) => match run.state {
                 RunState::Promoted => return Ok(Ending::Promoted),
                 RunState::NotReconciled => return Ok(Ending::NotReconciled),
@@ -116,14 +125,6 @@ async fn verdict(store: &dyn Store, run_id: RunId) -> Result<Ending, Failure> {
             Err(error) if error.is_transient() => {}
             Err(error) => return Err(error.into()),
         }
-        tokio::select! {
-            () = tokio::time::sleep(LOOK) => {}
-            told = tokio::signal::ctrl_c() => {
-                drop(told);
-                return Err(Failure::unfinished(format!(
-                    "stopped waiting; run {run_id} continues: see `crossfoot show {run_id}` for its progress"
-                )));
-            }
-        }
+        tokio::time::sleep(LOOK).await;
     }
 }

@@ -61,6 +61,7 @@ pub(crate) const CATALOGUE: &[Named] = &[
     named("check", "a job file as it is understood: `check`", of::<printed::CheckedJob>),
     named("submit", "a run that was submitted: `submit`", of::<printed::RunStands>),
     named("cancel", "a run that was given up: `cancel`", of::<printed::RunStands>),
+    named("watch", "what became of a file, in one line for each: `watch`", of::<printed::watch::WatchedFile>),
     named(
         "redrive",
         "chunks that were requeued for the coordinator service: `redrive`",

@@ -29,7 +29,8 @@ impl Coordinator {
     }
 
     /// This coordinator as it signs its leases: no other process signs so.
-    pub(crate) fn owner(&self) -> String {
+    #[must_use]
+    pub fn owner(&self) -> String {
         signed(&self.actor)
     }
 

@@ -8,3 +8,5 @@ pub mod coordinator;
 pub(crate) mod lease;
 pub mod notify;
 pub(crate) mod owner;
+
+pub use owner::is_dead_here;

@@ -73,7 +73,8 @@ pub(crate) fn is_dead(owner: &str, host: &str) -> bool {
 }
 
 /// Whether `owner` was a process of this boot and namespace that has ended, whatever its host calls itself.
-pub(crate) fn is_dead_here(owner: &str) -> bool {
+#[must_use]
+pub fn is_dead_here(owner: &str) -> bool {
     Holder::of(owner).host.is_some_and(|host| is_dead(owner, host))
 }
 
