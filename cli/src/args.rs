@@ -7,6 +7,7 @@ mod fleet;
 mod opening;
 mod reconcile;
 mod runs;
+mod setup;
 
 use std::path::PathBuf;
 
@@ -20,6 +21,7 @@ pub(crate) use fleet::{Doctor, Redrive, Serve, Submit, Worker, WorkerRole};
 pub(crate) use opening::{DecodeProof, Opening};
 pub(crate) use reconcile::{Attest, Comparing, Reconcile};
 pub(crate) use runs::{RunArg, Runs, Show, TargetArg, VerdictExit};
+pub(crate) use setup::Setup;
 
 /// Loads batch extracts from source to staging to final tables, and proves that what arrived is what was sent.
 ///
@@ -150,6 +152,10 @@ pub(crate) enum Command {
     Fleet,
     /// Check that broker and store are reachable and configured correctly
     Doctor(Doctor),
+    /// Create roles with least privilege for coordinators, workers, console and auditor
+    ///
+    /// Prints the SQL and the permissions on RabbitMQ. With --apply, the SQL is run too. It never prints a password.
+    Setup(Setup),
     /// Print the JSON Schema of the job file, of the settings, or of what a command prints with --json
     Schema(Schema),
     /// Make, list or revoke tokens, with which operators sign in to the console

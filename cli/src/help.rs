@@ -71,6 +71,7 @@ const GROUPS: [(&str, &[(&str, &str)]); 5] = [
                  postgres://db.example/ledger",
             ),
             ("token", "crossfoot token add --name anna --role viewer,approver --days 30"),
+            ("setup", "crossfoot setup --apply --store postgres://admin@db.example/ledger"),
             ("rotate-key", "crossfoot rotate-key --store postgres://db.example/ledger"),
         ],
     ),

@@ -94,6 +94,19 @@ pub(crate) struct Purged {
     pub(crate) rows_removed: u64,
 }
 
+/// The roles of a fleet's processes.
+#[derive(Debug, Serialize, JsonSchema)]
+pub(crate) struct SetUp {
+    /// The names of the roles.
+    pub(crate) roles: Vec<String>,
+    /// The SQL that makes the roles and gives each its rights.
+    pub(crate) sql: String,
+    /// Commands that make the users of the broker and give each its permissions.
+    pub(crate) rabbitmq: Vec<String>,
+    /// Whether the SQL was run.
+    pub(crate) applied: bool,
+}
+
 /// The replacement of the key that seals messages.
 #[derive(Debug, Serialize, JsonSchema)]
 pub(crate) struct RotatedKey {

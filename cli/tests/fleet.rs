@@ -42,6 +42,7 @@ mod fleet {
     mod reconcile;
     mod refused;
     mod restarted;
+    mod roles;
     mod same;
     mod shared_out;
     mod together;

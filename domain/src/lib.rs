@@ -6,7 +6,8 @@
 //! Read in this order: the nouns ([`ids`], [`amount`], [`value`], [`layout`], [`record`], [`mask`]), what is measured
 //! of them ([`fingerprint`], [`totals`], [`counts`], [`balance`]), what is declared or demanded ([`declared`],
 //! [`footing`], [`constraint`], [`rule`]), what is decided ([`reconcile`], [`check`], [`permit`], [`lifecycle`],
-//! [`lease`], [`start`], [`retry`], [`approval`], [`role`], [`pace`]), and what is left behind ([`finding`],
+//! [`lease`], [`start`], [`retry`], [`approval`], [`role`],
+//! [`process_role`], [`pace`]), and what is left behind ([`finding`],
 //! [`event`], [`checkpoint`], [`report`], [`pack`]).
 
 #![deny(clippy::float_arithmetic)]
@@ -44,6 +45,7 @@ mod named;
 pub mod pace;
 pub mod pack;
 pub mod permit;
+pub mod process_role;
 pub mod reconcile;
 pub mod record;
 pub mod report;

@@ -6,6 +6,7 @@ use broker::rabbitmq::{Rabbit, RabbitSettings};
 use coordinator::ops::attendance::{ALIVE, has_service, waiting_runs};
 use coordinator::ops::held::{Held, held};
 use domain::counts::Role;
+use domain::process_role::ProcessRole;
 use domain::words::plural;
 use platform::files::open_to_others;
 use platform::health::{Finding, Verdict};
@@ -39,7 +40,7 @@ pub(crate) async fn doctor(global: &Global, args: &Doctor) -> Result<Done, Failu
         Rabbit::take_queues(&of_rabbit).await?;
     }
     let mut all = of_broker(&settings, &of_rabbit).await;
-    all.extend(of_store(&settings).await);
+    all.extend(of_store(&settings, args.role).await);
     let is_bad = all.iter().any(|one| one.verdict == Verdict::Bad);
     if global.json {
         print_json(&all)?;
@@ -69,7 +70,7 @@ async fn of_broker(settings: &Settings, of_rabbit: &RabbitSettings) -> Vec<Findi
     all
 }
 
-async fn of_store(settings: &Settings) -> Vec<Finding> {
+async fn of_store(settings: &Settings, role: Option<ProcessRole>) -> Vec<Finding> {
     let is_open =
         |store: &dyn Store| Finding::ok("store", format!("{} opens, and its schema is current", store.url()));
     if wiring::is_postgres(settings) {
@@ -79,6 +80,7 @@ async fn of_store(settings: &Settings) -> Vec<Finding> {
         };
         let mut all = vec![is_open(&store)];
         all.extend(store.diagnose().await);
+        all.push(store.diagnose_role(role).await);
         all.extend(of_log(&store).await);
         if wiring::is_embedded(settings) {
             all.extend(of_submitted(&store).await);

@@ -25,6 +25,7 @@ mod run;
 mod runs;
 mod schema;
 mod serve;
+mod setup;
 mod submit;
 mod target;
 mod token;
@@ -61,6 +62,7 @@ pub(crate) async fn run(args: Args) -> Result<Done, Failure> {
         Command::DeadLetters(args) => Box::pin(dead_letters::dead_letters(global, &args)).await,
         Command::Fleet => fleet::fleet(global).await,
         Command::Doctor(args) => doctor::doctor(global, &args).await,
+        Command::Setup(args) => setup::setup(global, &args).await,
         Command::Token(args) => token::token(global, &args).await,
         Command::RotateKey => rotate_key::rotate_key(global).await,
         Command::Resume(resume) => Box::pin(run::resume(global, &resume)).await,

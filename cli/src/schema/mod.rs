@@ -94,6 +94,7 @@ pub(crate) const CATALOGUE: &[Named] = &[
     ),
     named("audit-export", "a pack that was written: `audit export`", of::<printed::ExportedPack>),
     named("audit-keygen", "a pair of keys that was made: `audit keygen`", of::<printed::MadeKeys>),
+    named("setup", "the roles of a fleet's processes: `setup`", of::<printed::SetUp>),
     named("rotate-key", "the replacement of the message key: `rotate-key`", of::<printed::RotatedKey>),
     named("token-add", "a token that was made: `token add`", of::<printed::MadeToken>),
     named("token-list", "the tokens of the console: `token list`", of::<Vec<ListedToken>>),
