@@ -10,7 +10,7 @@ pub(crate) struct Setup {
     /// Job files whose tables may exist already: coordinators and writers get their rights on them
     #[arg(value_name = "JOB")]
     pub(crate) jobs: Vec<PathBuf>,
-    /// Run the SQL, as the user of the store's URL, which must be an administrator's; creates the ledger if it is missing
+    /// Run the SQL as the user of the store's URL, an administrator; creates the ledger if it is missing
     #[arg(long)]
     pub(crate) apply: bool,
     /// Names of the roles begin with this

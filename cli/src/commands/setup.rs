@@ -93,7 +93,9 @@ fn text(made: &SetUp) -> String {
         .roles
         .iter()
         .map(|role| {
-            format!("--   CREATE ROLE NAME LOGIN IN ROLE {role}; ALTER ROLE NAME SET role = '{role}'; \\password NAME\n")
+            format!(
+                "--   CREATE ROLE NAME LOGIN IN ROLE {role}; ALTER ROLE NAME SET role = '{role}'; \\password NAME\n"
+            )
         })
         .collect();
     format!(

@@ -39,7 +39,7 @@ const MIGRATIONS: [(i64, &str, &str); 10] = [
     (7, "bytes", include_str!("0007_bytes.sql")),
     (8, "position", include_str!("0008_position.sql")),
     (9, "console", include_str!("0009_console.sql")),
-    (10, "keeping", include_str!("0010_keeping.sql")),
+    (10, "roles", include_str!("0010_roles.sql")),
 ];
 /// The text of every version of the schema.
 #[cfg(test)]

@@ -129,7 +129,8 @@ async fn summarize(connection: &mut PgConnection, layout: &Layout, run_id: RunId
     .execute(connection)
     .await;
     if let Err(error) = done {
-        // Only the table's owner may, and who may use the ledger's function for it. Everything is read all the same, but more slowly.
+        // The table's owner may, and workers with roles of `crossfoot setup`. Everything is read all the same, but more
+        // slowly.
         tracing::debug!(%run_id, %error, "cannot update the index over a run's chunks");
     }
 }

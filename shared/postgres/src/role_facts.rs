@@ -5,9 +5,9 @@ use job::Job;
 use platform::health::Finding;
 use sqlx::Row as _;
 use store::StoreError;
+use store::names::table as quoted_table;
 
 use super::connect::{PostgresStore, take_back};
-use super::tables::quoted_table;
 
 /// So many of the jobs in the ledger are looked at for their final tables.
 const JOBS_MAX: i64 = 200;
@@ -152,7 +152,7 @@ impl Rights {
                 let detail = format!("{who} fits {name}, but it {}", excess.join(", and "));
                 return Finding::warn(what, detail, advice);
             }
-            let more = if self.is_superuser { "; it is a superuser, whom no grant holds" } else { "" };
+            let more = if self.is_superuser { "; no grant holds a superuser" } else { "" };
             return Finding::ok(what, format!("{who} fits {name}{more}"));
         };
         if !self.suffice(wanted) {

@@ -11,12 +11,11 @@ use job::Job;
 use sqlx::postgres::PgConnection;
 use sqlx::{AssertSqlSafe, Connection as _, Executor as _, Row as _};
 use store::StoreError;
-use store::names::quoted;
+use store::names::{quoted, table as quoted_table};
 use thiserror::Error;
 use tokio::time::timeout;
 
 use super::connect::{PostgresSettings, ROLLBACK, connected};
-use super::tables::quoted_table;
 
 /// What a worker puts down of itself, and how it shows that it is alive.
 const WORKER: &str = "SELECT, INSERT (name, role, host, pid, version, started_at_ms, seen_at_ms), \
@@ -30,7 +29,7 @@ const COMMITTED: &str = "SELECT, UPDATE (state, reason, writer_starts, started_b
 
 /// What each role may do with each table of the ledger, in the order of [`ProcessRole::ALL`].
 #[rustfmt::skip]
-const RIGHTS: [(&str, [&str; 5]); 20] = [
+const RIGHTS: [(&str, [&str; 5]); 19] = [
     ("crossfoot_schema",        ["SELECT", "SELECT", "SELECT", "SELECT", "SELECT"]),
     ("crossfoot_store",         ["SELECT, INSERT", "SELECT", "SELECT", "SELECT", "SELECT"]),
     ("crossfoot_message_key",   ["SELECT, INSERT, DELETE", "SELECT", "SELECT", "", ""]),
@@ -50,7 +49,6 @@ const RIGHTS: [(&str, [&str; 5]); 20] = [
     ("crossfoot_event",         ["SELECT, INSERT", "SELECT, INSERT", "SELECT, INSERT", "SELECT", "SELECT"]),
     ("crossfoot_readback",      ["SELECT, INSERT, DELETE", "SELECT, INSERT", "SELECT, INSERT", "SELECT", "SELECT"]),
     ("crossfoot_token",         ["SELECT, INSERT, UPDATE", "", "", "SELECT", ""]),
-    ("crossfoot_removed",       ["SELECT, INSERT, UPDATE", "SELECT", "SELECT", "SELECT", "SELECT"]),
 ];
 
 /// The roles of one store.

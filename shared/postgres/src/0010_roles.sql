@@ -1,13 +1,3 @@
--- What retention removed of a run, by kind. What is not here was not removed.
-CREATE TABLE crossfoot_removed (
-    run_id        uuid NOT NULL,
-    kind          text NOT NULL,
-    removed_at_ms bigint NOT NULL,
-    row_count     bigint NOT NULL,
-    byte_count    bigint NOT NULL,
-    PRIMARY KEY (run_id, kind)
-);
-
 -- Who may not open runs is a worker. All that it has to say to the log is which message it refused, as the next event of
 -- the chain: a worker's role can neither make up an event of another kind nor break the chain.
 CREATE FUNCTION crossfoot_event_is_appended() RETURNS trigger LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS
