@@ -6,6 +6,7 @@ mod dead_letters;
 mod fleet;
 mod opening;
 mod reconcile;
+mod retention;
 mod runs;
 mod setup;
 
@@ -20,6 +21,7 @@ pub(crate) use dead_letters::{DeadLetters, Letters};
 pub(crate) use fleet::{Doctor, Redrive, Serve, Submit, Worker, WorkerRole};
 pub(crate) use opening::{DecodeProof, Opening};
 pub(crate) use reconcile::{Attest, Comparing, Reconcile};
+pub(crate) use retention::Retention;
 pub(crate) use runs::{RunArg, Runs, Show, TargetArg, VerdictExit};
 pub(crate) use setup::Setup;
 
@@ -141,6 +143,8 @@ pub(crate) enum Command {
     Cancel(Operate),
     /// Delete a finished run's staging rows and rejects; keep its ledger, checks, and log
     Purge(Operate),
+    /// List or remove the staging rows and rejects of old runs, as `[retention]` says
+    Retention(Retention),
     /// Test the controls: inject every defect in the catalogue into a copy of a job
     Drill(Drill),
     /// Prove that a run loaded one particular record, without revealing the others

@@ -40,6 +40,7 @@ const GROUPS: [(&str, &[(&str, &str)]); 5] = [
             ("dead-letters", "crossfoot dead-letters list"),
             ("approve", "crossfoot approve 01a21d31 --reason 'totals agree with the sender'"),
             ("cancel", "crossfoot cancel --last --job postings --reason 'wrong file'"),
+            ("retention", "crossfoot retention --staging 90d"),
             ("purge", "crossfoot purge --last --job postings --yes"),
         ],
     ),

@@ -7,6 +7,7 @@ pub(crate) mod failed;
 use std::path::PathBuf;
 
 use coordinator::evidence::pack::Vouched;
+use coordinator::ops::retention::{Going, KeptRun};
 use coordinator::ops::tokens::ListedToken;
 use coordinator::ops::views::record::PreviewedRecord;
 use domain::fingerprint::Hash;
@@ -92,6 +93,19 @@ pub(crate) struct Purged {
     pub(crate) run_id: RunId,
     /// How many rows were removed.
     pub(crate) rows_removed: u64,
+}
+
+/// What retention would remove, or removed.
+#[derive(Debug, Serialize, JsonSchema)]
+pub(crate) struct Retained {
+    /// How long staging rows and rejects are kept.
+    pub(crate) staging: String,
+    /// Whether they were removed.
+    pub(crate) applied: bool,
+    /// The runs whose rows would go, or went.
+    pub(crate) runs: Vec<Going>,
+    /// Runs that are old enough, and whose rows are kept.
+    pub(crate) kept: Vec<KeptRun>,
 }
 
 /// The roles of a fleet's processes.

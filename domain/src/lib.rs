@@ -6,7 +6,7 @@
 //! Read in this order: the nouns ([`ids`], [`amount`], [`value`], [`layout`], [`record`], [`mask`]), what is measured
 //! of them ([`fingerprint`], [`totals`], [`counts`], [`balance`]), what is declared or demanded ([`declared`],
 //! [`footing`], [`constraint`], [`rule`]), what is decided ([`reconcile`], [`check`], [`permit`], [`lifecycle`],
-//! [`lease`], [`start`], [`retry`], [`approval`], [`role`],
+//! [`lease`], [`start`], [`retry`], [`retention`], [`approval`], [`role`],
 //! [`process_role`], [`pace`]), and what is left behind ([`finding`],
 //! [`event`], [`checkpoint`], [`report`], [`pack`]).
 
@@ -49,6 +49,7 @@ pub mod process_role;
 pub mod reconcile;
 pub mod record;
 pub mod report;
+pub mod retention;
 pub mod retry;
 pub mod role;
 pub mod round_trip;

@@ -13,8 +13,10 @@ use platform::health::{Finding, Verdict};
 use platform::secret::seems_to_hold_a_secret;
 use postgres::PostgresStore;
 use settings::Settings;
+use sqlite::SqliteStore;
 use store::Store;
 
+use super::restored;
 use crate::args::{Doctor, Global};
 use crate::outcome::{Done, Failure};
 use crate::output::{print, print_json};
@@ -82,6 +84,12 @@ async fn of_store(settings: &Settings, role: Option<ProcessRole>) -> Vec<Finding
         all.extend(store.diagnose().await);
         all.push(store.diagnose_role(role).await);
         all.extend(of_log(&store).await);
+        all.extend(restored::of_checkpoints(settings, &store).await);
+        let mut looked = Vec::new();
+        for layout in restored::layouts(&store).await.unwrap_or_default() {
+            looked.push((layout.final_table.name.to_string(), store.strangers(&layout).await));
+        }
+        all.extend(restored::of_final(looked));
         if wiring::is_embedded(settings) {
             all.extend(of_submitted(&store).await);
         } else {
@@ -96,6 +104,14 @@ async fn of_store(settings: &Settings, role: Option<ProcessRole>) -> Vec<Finding
     let mut all = vec![is_open(&*store)];
     all.extend(wiring::sqlite_path(settings).and_then(|path| of_file(&path)));
     all.extend(of_log(&*store).await);
+    all.extend(restored::of_checkpoints(settings, &*store).await);
+    if let Ok(file) = SqliteStore::open_existing(settings.store.url.reveal()).await {
+        let mut looked = Vec::new();
+        for layout in restored::layouts(&*store).await.unwrap_or_default() {
+            looked.push((layout.final_table.name.to_string(), file.strangers(&layout).await));
+        }
+        all.extend(restored::of_final(looked));
+    }
     if wiring::is_embedded(settings) {
         all.extend(of_submitted(&*store).await);
     } else {

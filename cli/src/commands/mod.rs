@@ -20,6 +20,8 @@ mod prove;
 mod reconcile;
 mod rejects;
 mod report;
+mod restored;
+mod retention;
 mod rotate_key;
 mod run;
 mod runs;
@@ -69,6 +71,7 @@ pub(crate) async fn run(args: Args) -> Result<Done, Failure> {
         Command::Approve(approve) => Box::pin(run::approve(global, &approve)).await,
         Command::Cancel(cancel) => operate::cancel(global, &cancel).await,
         Command::Purge(purge) => operate::purge(global, &purge).await,
+        Command::Retention(args) => retention::retention(global, &args).await,
         Command::Drill(drill) => Box::pin(drill::drill(global, &drill)).await,
         Command::Prove(prove) => prove::prove(global, &prove).await,
         Command::Schema(args) => schema::schema(global, &args),

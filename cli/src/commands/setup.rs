@@ -99,9 +99,9 @@ fn text(made: &SetUp) -> String {
         })
         .collect();
     format!(
-        "-- Roles with least privilege for the processes of a fleet (docs/roles.md). Run this as a superuser, in the\n\
-         -- store's database, whose ledger must be there; `crossfoot setup --apply` makes the ledger too. It can be run\n\
-         -- again: after an upgrade, and when a job gets tables that are there already.\n--\n\
+        "-- Roles with least privilege for the processes of a fleet (docs/roles.md). Run this as a superuser, in\n\
+         -- the store's database, whose ledger must be there; `crossfoot setup --apply` makes it too. It can be\n\
+         -- run again: after an upgrade, and when a job gets tables that are there already.\n--\n\
          -- Then make a user for each process. It works as its role, so that its peers may use what it makes:\n\
          {users}\n{}\n\
          -- RabbitMQ: run these lines in a shell. `add_user` asks for a password.\n{}\n",

@@ -67,6 +67,7 @@ pub(crate) const CATALOGUE: &[Named] = &[
         of::<printed::Redriven>,
     ),
     named("purge", "a run whose staging rows were removed: `purge`", of::<printed::Purged>),
+    named("retention", "runs whose rows retention removes: `retention`", of::<printed::Retained>),
     named("fleet", "the processes of a fleet: `fleet`", of::<views::fleet::ListedFleet>),
     named("dead-letters", "dead letters: `dead-letters list`", of::<printed::dead_letters::ListedLetters>),
     named("dead-letter", "one dead letter: `dead-letters show`", of::<DeadLetter>),

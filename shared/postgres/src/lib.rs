@@ -40,6 +40,7 @@ mod rows;
 mod rules;
 mod sessions;
 mod staging;
+mod strangers;
 mod tables;
 mod target;
 #[cfg(test)]

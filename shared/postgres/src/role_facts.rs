@@ -9,7 +9,7 @@ use store::names::table as quoted_table;
 
 use super::connect::{PostgresStore, take_back};
 
-/// So many of the jobs in the ledger are looked at for their final tables.
+/// At most this many of the jobs in the ledger are looked at for their final tables.
 const JOBS_MAX: i64 = 200;
 
 /// What the user of the store may do.
