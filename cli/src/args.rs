@@ -6,7 +6,9 @@ mod dead_letters;
 mod fleet;
 mod opening;
 mod reconcile;
+mod retention;
 mod runs;
+mod setup;
 mod watch;
 
 use std::path::PathBuf;
@@ -20,7 +22,9 @@ pub(crate) use dead_letters::{DeadLetters, Letters};
 pub(crate) use fleet::{Doctor, Redrive, Serve, Submit, Worker, WorkerRole};
 pub(crate) use opening::{DecodeProof, Opening, Verify};
 pub(crate) use reconcile::{Attest, Comparing, Reconcile};
+pub(crate) use retention::Retention;
 pub(crate) use runs::{RunArg, Runs, Show, TargetArg, VerdictExit};
+pub(crate) use setup::Setup;
 pub(crate) use watch::Watch;
 
 /// Loads batch extracts from source to staging to final tables, and proves that what arrived is what was sent.
@@ -145,6 +149,8 @@ pub(crate) enum Command {
     BackOut(Operate),
     /// Delete a finished run's staging rows and rejects; keep its ledger, checks, and log
     Purge(Operate),
+    /// List or remove the staging rows and rejects of old runs, as `[retention]` says
+    Retention(Retention),
     /// Test the controls: inject every defect in the catalogue into a copy of a job
     Drill(Drill),
     /// Prove that a run loaded one particular record, without revealing the others
@@ -156,6 +162,10 @@ pub(crate) enum Command {
     Fleet,
     /// Check that broker and store are reachable and configured correctly
     Doctor(Doctor),
+    /// Create roles with least privilege for coordinators, workers, console and auditor
+    ///
+    /// Prints the SQL and the permissions on RabbitMQ. With --apply, the SQL is run too. It never prints a password.
+    Setup(Setup),
     /// Print the JSON Schema of the job file, of the settings, or of what a command prints with --json
     Schema(Schema),
     /// Make, list or revoke tokens, with which operators sign in to the console

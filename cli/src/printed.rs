@@ -8,6 +8,7 @@ pub(crate) mod watch;
 use std::path::PathBuf;
 
 use coordinator::evidence::pack::Vouched;
+use coordinator::ops::retention::{Going, KeptRun};
 use coordinator::ops::tokens::ListedToken;
 use coordinator::ops::views::record::PreviewedRecord;
 use domain::fingerprint::Hash;
@@ -102,6 +103,32 @@ pub(crate) struct Purged {
     pub(crate) run_id: RunId,
     /// How many rows were removed.
     pub(crate) rows_removed: u64,
+}
+
+/// What retention would remove, or removed.
+#[derive(Debug, Serialize, JsonSchema)]
+pub(crate) struct Retained {
+    /// How long staging rows and rejects are kept.
+    pub(crate) staging: String,
+    /// Whether they were removed.
+    pub(crate) applied: bool,
+    /// The runs whose rows would go, or went.
+    pub(crate) runs: Vec<Going>,
+    /// Runs that are old enough, and whose rows are kept.
+    pub(crate) kept: Vec<KeptRun>,
+}
+
+/// The roles of a fleet's processes.
+#[derive(Debug, Serialize, JsonSchema)]
+pub(crate) struct SetUp {
+    /// The names of the roles.
+    pub(crate) roles: Vec<String>,
+    /// The SQL that makes the roles and gives each its rights.
+    pub(crate) sql: String,
+    /// Commands that make the users of the broker and give each its permissions.
+    pub(crate) rabbitmq: Vec<String>,
+    /// Whether the SQL was run.
+    pub(crate) applied: bool,
 }
 
 /// The replacement of the key that seals messages.

@@ -33,6 +33,8 @@ mod cli {
     mod pack;
     mod reconcile;
     mod refused;
+    mod restored;
+    mod retention;
     mod schema;
     mod secrets;
     mod streams;

@@ -43,6 +43,9 @@ mod fleet {
     mod reconcile;
     mod refused;
     mod restarted;
+    mod restored;
+    mod retention;
+    mod roles;
     mod same;
     mod shared_out;
     mod together;

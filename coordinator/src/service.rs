@@ -10,6 +10,7 @@ use std::time::Duration;
 
 use domain::event_kind::EventKind;
 use domain::ids::RunId;
+use domain::retention::Age;
 use platform::backoff::Backoff;
 use serde_json::json;
 use store::model::Run;
@@ -20,6 +21,7 @@ use tokio_util::task::TaskTracker;
 use crate::context::coordinator::Coordinator;
 use crate::context::lease::LEASE;
 use crate::context::owner::is_dead;
+use crate::ops::retention::plan;
 use crate::progress::Snapshot;
 use crate::run::{Drive, Ending, RunError};
 
@@ -32,6 +34,9 @@ const POLL: Duration = Duration::from_millis(500);
 /// How long a run that failed by no fault of its own is left alone, at first; it doubles.
 const PAUSE_MIN: Duration = Duration::from_secs(1);
 
+/// How often what is older than it has to be is removed.
+const RETAIN: Duration = Duration::from_secs(24 * 3600);
+
 /// The longest such pause.
 const PAUSE_MAX: Duration = Duration::from_secs(60);
 
@@ -43,6 +48,8 @@ pub struct Service {
     pub runs_max: usize,
     /// Called with how each run ended, or why it did not.
     pub told: fn(RunId, &str),
+    /// How long staging rows and rejects of runs are kept; `None`: until an operator purges them.
+    pub keeps: Option<Age>,
 }
 
 /// What the service knows of a run between its drives.
@@ -80,6 +87,7 @@ impl Service {
         let stop = &self.coordinator.stop;
         let mut stands_by = None;
         let mut claimed: Option<tokio::time::Instant> = None;
+        let mut retained: Option<tokio::time::Instant> = None;
         loop {
             if claimed.is_none_or(|at| at.elapsed() >= CLAIM) {
                 let held = self.claim(owner).await?.map(|held| held.owner);
@@ -95,6 +103,12 @@ impl Service {
             }
             if claimed.is_some() {
                 self.take_up_waiting(memories, tasks).await?;
+                if let Some(age) = self.keeps
+                    && retained.is_none_or(|at| at.elapsed() >= RETAIN)
+                {
+                    retained = Some(tokio::time::Instant::now());
+                    tasks.spawn(retain(self.coordinator.clone(), age));
+                }
             }
             tokio::select! {
                 biased;
@@ -193,6 +207,26 @@ impl Service {
                 known.remove(&run_id);
             }
         }
+    }
+}
+
+/// Removes the rows of runs that are older than `age`. What fails is tried again a day later.
+async fn retain(coordinator: Coordinator, age: Age) {
+    let retained = async {
+        let plan = plan(&*coordinator.store, age, coordinator.clock.now_ms()).await?;
+        for kept in &plan.kept {
+            tracing::info!(run_id = %kept.run_id, why = kept.said, "retention keeps the rows of an old run");
+        }
+        let reason = format!("[retention] staging = \"{age}\"");
+        coordinator.retain(&plan, &reason).await
+    };
+    match retained.await {
+        Ok(gone) => {
+            for one in gone {
+                tracing::info!(run_id = %one.run_id, rows = one.rows, "retention removed the rows of a run");
+            }
+        }
+        Err(error) => tracing::warn!(%error, "retention failed; it is tried again in a day"),
     }
 }
 

@@ -279,7 +279,7 @@ impl Fate {
     pub const fn of(state: RunState) -> Self {
         match state {
             RunState::Promoted => Self::Done,
-            RunState::NotReconciled | RunState::Cancelled => Self::Failed,
+            RunState::NotReconciled | RunState::Cancelled | RunState::BackedOut => Self::Failed,
             RunState::AwaitingApproval => Self::Waits,
             RunState::Loading | RunState::Staged => Self::Continues,
         }

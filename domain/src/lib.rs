@@ -6,8 +6,8 @@
 //! Read in this order: the nouns ([`ids`], [`amount`], [`value`], [`layout`], [`record`], [`mask`]), what is measured
 //! of them ([`fingerprint`], [`totals`], [`counts`], [`balance`]), what is declared or demanded ([`declared`],
 //! [`footing`], [`constraint`], [`rule`]), what is decided ([`reconcile`], [`check`], [`permit`], [`lifecycle`],
-//! [`lease`], [`arrival`], [`start`], [`retry`], [`approval`], [`role`], [`pace`]), and what is left behind
-//! ([`finding`], [`event`], [`checkpoint`], [`report`], [`pack`]).
+//! [`lease`], [`arrival`], [`start`], [`retry`], [`retention`], [`approval`], [`back_out`], [`role`], [`process_role`],
+//! [`pace`]), and what is left behind ([`finding`], [`event`], [`checkpoint`], [`report`], [`pack`]).
 
 #![deny(clippy::float_arithmetic)]
 
@@ -46,9 +46,11 @@ mod named;
 pub mod pace;
 pub mod pack;
 pub mod permit;
+pub mod process_role;
 pub mod reconcile;
 pub mod record;
 pub mod report;
+pub mod retention;
 pub mod retry;
 pub mod role;
 pub mod round_trip;

@@ -45,7 +45,7 @@ pub(crate) fn start(world: &Arc<World>, file: &SqliteStore, place: usize, incarn
                 // A small window, so that chunks wait for each other.
                 let window = WindowLimits { chunks_max: 3, ..WindowLimits::default() };
                 let coordinator = CoordinatorBuilder::new(post, actor).window(window).build();
-                let service = Service { coordinator, runs_max: 4, told: |_, _| {} };
+                let service = Service { coordinator, runs_max: 4, told: |_, _| {}, keeps: None };
                 Box::pin(service.run()).await.map_err(|error| error.to_string())
             } else {
                 let with = WorkerContext { reading: Arc::new(Semaphore::new(2)), ..WorkerContext::new(post) };

@@ -4,6 +4,8 @@ use std::path::PathBuf;
 
 use clap::{Args as ClapArgs, ValueEnum};
 
+use domain::process_role::ProcessRole;
+
 use super::{Chunks, Fleet, Opening, Operate};
 
 /// The arguments of `crossfoot doctor`.
@@ -12,6 +14,10 @@ pub(crate) struct Doctor {
     /// Take the broker's queues over from another store; first stop the processes of that store
     #[arg(long)]
     pub(crate) take_queues: bool,
+    /// The process that will use these settings: coordinator, processor, writer, console or auditor. Warns if its role
+    /// on the database may do more than that
+    #[arg(long, value_name = "ROLE")]
+    pub(crate) role: Option<ProcessRole>,
 }
 
 /// The arguments of `crossfoot submit`.

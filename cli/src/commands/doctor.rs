@@ -6,14 +6,17 @@ use broker::rabbitmq::{Rabbit, RabbitSettings};
 use coordinator::ops::attendance::{ALIVE, has_service, waiting_runs};
 use coordinator::ops::held::{Held, held};
 use domain::counts::Role;
+use domain::process_role::ProcessRole;
 use domain::words::plural;
 use platform::files::open_to_others;
 use platform::health::{Finding, Verdict};
 use platform::secret::seems_to_hold_a_secret;
 use postgres::PostgresStore;
 use settings::Settings;
+use sqlite::SqliteStore;
 use store::Store;
 
+use super::restored;
 use crate::args::{Doctor, Global};
 use crate::outcome::{Done, Failure};
 use crate::output::{print, print_json};
@@ -39,7 +42,7 @@ pub(crate) async fn doctor(global: &Global, args: &Doctor) -> Result<Done, Failu
         Rabbit::take_queues(&of_rabbit).await?;
     }
     let mut all = of_broker(&settings, &of_rabbit).await;
-    all.extend(of_store(&settings).await);
+    all.extend(of_store(&settings, args.role).await);
     let is_bad = all.iter().any(|one| one.verdict == Verdict::Bad);
     if global.json {
         print_json(&all)?;
@@ -69,7 +72,7 @@ async fn of_broker(settings: &Settings, of_rabbit: &RabbitSettings) -> Vec<Findi
     all
 }
 
-async fn of_store(settings: &Settings) -> Vec<Finding> {
+async fn of_store(settings: &Settings, role: Option<ProcessRole>) -> Vec<Finding> {
     let is_open =
         |store: &dyn Store| Finding::ok("store", format!("{} opens, and its schema is current", store.url()));
     if wiring::is_postgres(settings) {
@@ -79,7 +82,14 @@ async fn of_store(settings: &Settings) -> Vec<Finding> {
         };
         let mut all = vec![is_open(&store)];
         all.extend(store.diagnose().await);
+        all.push(store.diagnose_role(role).await);
         all.extend(of_log(&store).await);
+        all.extend(restored::of_checkpoints(settings, &store).await);
+        let mut looked = Vec::new();
+        for layout in restored::layouts(&store).await.unwrap_or_default() {
+            looked.push((layout.final_table.name.to_string(), store.strangers(&layout).await));
+        }
+        all.extend(restored::of_final(looked));
         if wiring::is_embedded(settings) {
             all.extend(of_submitted(&store).await);
         } else {
@@ -94,6 +104,14 @@ async fn of_store(settings: &Settings) -> Vec<Finding> {
     let mut all = vec![is_open(&*store)];
     all.extend(wiring::sqlite_path(settings).and_then(|path| of_file(&path)));
     all.extend(of_log(&*store).await);
+    all.extend(restored::of_checkpoints(settings, &*store).await);
+    if let Ok(file) = SqliteStore::open_existing(settings.store.url.reveal()).await {
+        let mut looked = Vec::new();
+        for layout in restored::layouts(&*store).await.unwrap_or_default() {
+            looked.push((layout.final_table.name.to_string(), file.strangers(&layout).await));
+        }
+        all.extend(restored::of_final(looked));
+    }
     if wiring::is_embedded(settings) {
         all.extend(of_submitted(&*store).await);
     } else {

@@ -1,5 +1,6 @@
 //! `explain`: traces every difference of a run to record, field, both values, and worker.
 
+use coordinator::ops::retention::removed_said;
 use coordinator::ops::views::findings::{Explained, page};
 use coordinator::report::text;
 use domain::visible::visible;
@@ -8,7 +9,7 @@ use store::stored_job;
 use super::context::{find_run, open_store};
 use crate::args::{Explain, Global};
 use crate::outcome::{Done, Failure};
-use crate::output::{print, print_json, style};
+use crate::output::{print, print_json, remark, style};
 
 const PAGE: u32 = 500;
 
@@ -35,10 +36,14 @@ pub(crate) async fn explain(global: &Global, args: &Explain) -> Result<Done, Fai
             print(&text::findings_table(&page.findings, page.findings.len() as u64, style()))?;
         }
     }
+    if let Some(said) = removed_said(&*store, &run).await? {
+        remark(&format!("note: {said}"));
+    }
     if global.json {
         print_json(&Explained { run_id: run.run_id, findings_total: total, findings: list })?;
     } else if shown == 0 {
-        let note = run.note.as_deref().unwrap_or("no differences found");
+        let none = if run.purged { "its findings were removed" } else { "no differences found" };
+        let note = run.note.as_deref().unwrap_or(none);
         print(&format!("run {} is {}: {}", run.run_id, run.state, visible(note)))?;
     } else if shown < total {
         print(&format!("showing {shown} of {total} differences; `--limit 0` shows all"))?;

@@ -20,11 +20,14 @@ mod prove;
 mod reconcile;
 mod rejects;
 mod report;
+mod restored;
+mod retention;
 mod rotate_key;
 mod run;
 mod runs;
 mod schema;
 mod serve;
+mod setup;
 mod submit;
 mod target;
 mod token;
@@ -63,6 +66,7 @@ pub(crate) async fn run(args: Args) -> Result<Done, Failure> {
         Command::DeadLetters(args) => Box::pin(dead_letters::dead_letters(global, &args)).await,
         Command::Fleet => fleet::fleet(global).await,
         Command::Doctor(args) => doctor::doctor(global, &args).await,
+        Command::Setup(args) => setup::setup(global, &args).await,
         Command::Token(args) => token::token(global, &args).await,
         Command::RotateKey => rotate_key::rotate_key(global).await,
         Command::Resume(resume) => Box::pin(run::resume(global, &resume)).await,
@@ -70,6 +74,7 @@ pub(crate) async fn run(args: Args) -> Result<Done, Failure> {
         Command::Cancel(cancel) => operate::cancel(global, &cancel).await,
         Command::BackOut(back_out) => operate::back_out(global, &back_out).await,
         Command::Purge(purge) => operate::purge(global, &purge).await,
+        Command::Retention(args) => retention::retention(global, &args).await,
         Command::Drill(drill) => Box::pin(drill::drill(global, &drill)).await,
         Command::Prove(prove) => prove::prove(global, &prove).await,
         Command::Schema(args) => schema::schema(global, &args),

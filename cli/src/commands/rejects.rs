@@ -2,6 +2,7 @@
 
 use std::io::Write;
 
+use coordinator::ops::retention::removed_said;
 use coordinator::ops::views::rejects::ListedReject;
 use domain::ids::RunId;
 use domain::visible::visible;
@@ -38,6 +39,9 @@ pub(crate) async fn rejects(global: &Global, args: &Rejects) -> Result<Done, Fai
         return Ok(Done::Well);
     }
     let rows = store.rejects(run.run_id, 0, args.limit).await?;
+    if let Some(said) = removed_said(&*store, &run).await? {
+        remark(&format!("note: {said}"));
+    }
     if global.json {
         let list: Vec<_> = rows.into_iter().map(|row| ListedReject::of(row, job.is_sensitive())).collect();
         print_json(&list)?;

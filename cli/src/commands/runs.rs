@@ -1,6 +1,7 @@
 //! `runs`, `show` and `workers`: list runs, and show one run or its workers.
 
 use coordinator::ops::held::held;
+use coordinator::ops::retention::removed_said;
 use coordinator::ops::views::runs::{ListedRun, ShownRun};
 use coordinator::report::format::{second, time_to_second};
 use coordinator::report::text::Style;
@@ -110,6 +111,7 @@ pub(crate) async fn show(global: &Global, args: &Show) -> Result<Done, Failure> 
     known.extend(report.driven_by.iter().map(|by| ("driver", visible(by))));
     known.extend(report.leading_cause.iter().map(|cause| ("cause", visible(&cause.sentence()))));
     known.extend(run.note.iter().map(|note| ("note", visible(note))));
+    known.extend(removed_said(&*store, &run).await?.map(|said| ("removed", said)));
     for held in held(&*store, Some(run.run_id)).await? {
         known.push(("waiting", format!("chunk {}: {}", held.chunk_no, visible(&held.said))));
         known.push(("", held.advice.to_owned()));

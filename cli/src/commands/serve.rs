@@ -105,7 +105,8 @@ pub(crate) async fn coordinator(global: &Global, args: &Serve) -> Result<Done, F
     let store = wiring::store(&settings, true).await?;
     let (coordinator, _watcher) = wiring::coordinator(&settings, &store).await?;
     let (stop, post) = (coordinator.stop.clone(), Arc::clone(&coordinator.post));
-    let service = Service { coordinator, runs_max: usize::from(args.runs), told: tell };
+    let keeps = settings.retention.staging()?;
+    let service = Service { coordinator, runs_max: usize::from(args.runs), told: tell, keeps };
     let console = console::beside(&settings, &store, args.beside, None).await?;
     remark("coordinator started; stop with SIGTERM or Ctrl-C (its runs continue at the next start)");
     let stopper = tokio::spawn(async move {

@@ -371,6 +371,8 @@ fn what_commands_print_as_json_is_of_its_schema() {
         ("doctor", &["doctor"]),
         ("drill-list", &["drill", "--list"]),
         ("drill", &["drill", "job.toml", "--source", "in.csv", "--only", "CNT-01"]),
+        ("setup", &["setup"]),
+        ("retention", &["retention", "--staging", "1h"]),
         ("rotate-key", &["rotate-key"]),
         ("audit-keygen", &["audit", "keygen", "-o", "me"]),
         ("audit-export", &["audit", "export", "-o", "run.tar", "--key", "me.key"]),

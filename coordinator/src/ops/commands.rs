@@ -268,12 +268,22 @@ impl Coordinator {
     /// # Errors
     /// [`OpsError::WrongState`] while it is not over.
     pub async fn purge(&self, run_id: RunId, reason: Option<&str>) -> Result<u64, OpsError> {
+        self.purge_noting(run_id, reason, &json!({ "reason": reason })).await
+    }
+
+    /// As [`Coordinator::purge`], with what the log's event says.
+    pub(super) async fn purge_noting(
+        &self,
+        run_id: RunId,
+        reason: Option<&str>,
+        detail: &serde_json::Value,
+    ) -> Result<u64, OpsError> {
         let run = self.store.run(run_id).await?;
         may_purge(&run)?;
         self.reasoned(&run, reason).await?;
         let job = self.job_of(&run).await?;
         let fence = self.acquire_lease(run_id, Claim::AfterItsEnd).await?;
-        let log = self.entry(run_id, EventKind::Purged, &json!({ "reason": reason }));
+        let log = self.entry(run_id, EventKind::Purged, detail);
         let staging: Vec<_> = job.layouts().map(|layout| layout.staging.clone()).collect();
         let removed = self.store.purge(fence, &staging, log).await?;
         self.store.release(fence, 0).await?;

@@ -6,6 +6,7 @@ pub mod attendance;
 mod commands;
 pub mod dead_letters;
 pub mod held;
+pub mod retention;
 pub mod roster;
 pub mod standing;
 pub mod tokens;

@@ -39,6 +39,7 @@ impl Coordinator {
         reports: &mut Reports,
     ) -> Result<Run, RunError> {
         fault::around!("tables.prepare", self.store.prepare(job).await)?;
+        self.store.prepare_run(job, run.run_id).await?;
         let progress = self.store.progress(run.run_id).await?;
         let is_loaded = run.split.is_some_and(|split| split.chunks == progress.committed);
         let reopen =

@@ -29,7 +29,7 @@ use super::sessions::APPLICATION;
 use super::watched::Watch;
 
 /// Every version of the schema, in order. What was released is never changed: a new version is added.
-const MIGRATIONS: [(i64, &str, &str); 9] = [
+const MIGRATIONS: [(i64, &str, &str); 10] = [
     (1, "ledger", include_str!("0001_ledger.sql")),
     (2, "fleet", include_str!("0002_fleet.sql")),
     (3, "audit", include_str!("0003_audit.sql")),
@@ -39,7 +39,14 @@ const MIGRATIONS: [(i64, &str, &str); 9] = [
     (7, "bytes", include_str!("0007_bytes.sql")),
     (8, "position", include_str!("0008_position.sql")),
     (9, "console", include_str!("0009_console.sql")),
+    (10, "roles", include_str!("0010_roles.sql")),
 ];
+/// The text of every version of the schema.
+#[cfg(test)]
+pub(crate) fn migrations() -> impl Iterator<Item = &'static str> {
+    MIGRATIONS.into_iter().map(|(_, _, sql)| sql)
+}
+
 const SCHEMA_VERSION: i64 = MIGRATIONS[MIGRATIONS.len() - 1].0;
 
 /// How long looking at the server, and making or updating the ledger, may take: another process may be doing it.

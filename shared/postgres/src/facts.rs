@@ -20,6 +20,7 @@ struct Facts {
     user: String,
     schema: String,
     may_create: bool,
+    opens_runs: bool,
     connections: i64,
     connections_max: i64,
 }
@@ -43,6 +44,7 @@ impl PostgresStore {
                     current_setting('full_page_writes')::bool AS full_page_writes,
                     current_user::text AS user_name, coalesce(current_schema()::text, '') AS schema_name,
                     coalesce(has_schema_privilege(current_schema(), 'CREATE'), false) AS may_create,
+                    has_table_privilege('crossfoot_run', 'INSERT') AS opens_runs,
                     (SELECT count(*) FROM pg_stat_activity WHERE backend_type = 'client backend') AS connections,
                     current_setting('max_connections')::bigint AS connections_max",
         )
@@ -79,6 +81,7 @@ impl Facts {
             user: row.try_get("user_name")?,
             schema: row.try_get("schema_name")?,
             may_create: row.try_get("may_create")?,
+            opens_runs: row.try_get("opens_runs")?,
             connections: row.try_get("connections")?,
             connections_max: row.try_get("connections_max")?,
         })
@@ -108,6 +111,10 @@ impl Facts {
         let (what, user, schema) = ("database permissions", &self.user, &self.schema);
         if self.may_create {
             return Finding::ok(what, format!("user {user} can create tables in schema {schema}"));
+        }
+        if !self.opens_runs {
+            // Coordinators make the tables that it works with.
+            return Finding::ok(what, format!("user {user} cannot create tables, and opens no runs"));
         }
         let detail = format!("user {user} cannot create tables in schema {schema}");
         let advice =
@@ -139,6 +146,7 @@ mod tests {
             user: "u".into(),
             schema: "s".into(),
             may_create: true,
+            opens_runs: true,
             connections: 80,
             connections_max: 100,
         }
@@ -161,6 +169,7 @@ mod tests {
         assert_eq!(verdicts(&Facts { fsync: false, ..sound() }), [Bad, Ok, Ok]);
         assert_eq!(verdicts(&Facts { full_page_writes: false, ..sound() }), [Bad, Ok, Ok]);
         assert_eq!(verdicts(&Facts { may_create: false, ..sound() }), [Ok, Bad, Ok]);
+        assert_eq!(verdicts(&Facts { may_create: false, opens_runs: false, ..sound() }), [Ok, Ok, Ok]);
         assert_eq!(verdicts(&Facts { connections: 81, ..sound() }), [Ok, Ok, Warn]);
         let advised = Facts { fsync: false, may_create: false, connections: 100, ..sound() };
         assert!(advised.findings().iter().all(|one| one.advice.is_some()));

@@ -39,10 +39,13 @@ mod purge;
 mod read_back;
 #[cfg(test)]
 mod read_back_tests;
+mod role_facts;
+mod roles;
 mod rows;
 mod rules;
 mod sessions;
 mod staging;
+mod strangers;
 mod tables;
 mod target;
 #[cfg(test)]
@@ -55,5 +58,6 @@ pub use connect::{PostgresSettings, PostgresStore};
 pub use connect::{names_authority, refused};
 pub use look::look;
 pub use place::LedgerSchema;
+pub use roles::{Roles, RolesError};
 pub use tables::ddl;
 pub use target::PostgresTarget;

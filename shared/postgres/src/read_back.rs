@@ -123,14 +123,15 @@ impl PostgresStore {
 /// are read for every window.
 async fn summarize(connection: &mut PgConnection, layout: &Layout, run_id: RunId) {
     let done = sqlx::query(
-        "SELECT brin_summarize_new_values(i.indexrelid) FROM pg_index i JOIN pg_class c ON c.oid = i.indexrelid
+        "SELECT crossfoot_summarize(i.indexrelid) FROM pg_index i JOIN pg_class c ON c.oid = i.indexrelid
          JOIN pg_am a ON a.oid = c.relam WHERE a.amname = 'brin' AND i.indrelid = to_regclass($1)",
     )
     .bind(quoted_table(&partition(&layout.staging, run_id)))
     .execute(connection)
     .await;
     if let Err(error) = done {
-        // Only the table's owner may. Everything is read all the same, but more slowly.
+        // The table's owner may, and workers with roles of `crossfoot setup`. Everything is read all the same, but more
+        // slowly.
         tracing::debug!(%run_id, %error, "cannot update the index over a run's chunks");
     }
 }

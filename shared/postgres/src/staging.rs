@@ -25,6 +25,7 @@ use wire::Batch;
 use super::connect::{PostgresStore, take_back, to_its_end};
 use super::found::is_there;
 use super::ledger::{Ledger, damaged};
+use super::place::Place;
 use super::tables::{make_partition, partition};
 use super::watched::Watch;
 use super::{rows, tables};
@@ -63,6 +64,14 @@ impl Staging for PostgresStore {
         .await
     }
 
+    async fn prepare_run(&self, job: &Job, run_id: RunId) -> Result<(), StoreError> {
+        let (job, place) = (job.clone(), Arc::clone(&self.place));
+        self.change(move |connection| {
+            Box::pin(async move { make_partitions(connection, &place, &job, run_id).await })
+        })
+        .await
+    }
+
     async fn commit(
         &self,
         job: &Arc<Job>,
@@ -91,11 +100,7 @@ impl Staging for PostgresStore {
                         store
                             .change(move |connection| {
                                 Box::pin(async move {
-                                    for layout in one.job.layouts() {
-                                        make_partition(connection, &place, &layout.staging, one.run_id)
-                                            .await?;
-                                    }
-                                    Ok(())
+                                    make_partitions(connection, &place, &one.job, one.run_id).await
                                 })
                             })
                             .await?;
@@ -123,6 +128,20 @@ impl PostgresStore {
         }
         tried.map_err(|error| watch.told(error))
     }
+}
+
+/// Makes the run's partitions where they are missing. The coordinator does so before it hands out chunks; a writer
+/// finds one missing only if it was taken away meanwhile.
+async fn make_partitions(
+    connection: &mut PgConnection,
+    place: &Place,
+    job: &Job,
+    run_id: RunId,
+) -> Result<(), StoreError> {
+    for layout in job.layouts() {
+        make_partition(connection, place, &layout.staging, run_id).await?;
+    }
+    Ok(())
 }
 
 /// Whether all of `tables` are there.

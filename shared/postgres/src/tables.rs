@@ -18,6 +18,7 @@ use super::final_table;
 use super::fit::{TYPES, column_type};
 use super::found::{Found, UNLOGGED, collation, columns_of, is_there, not_bytewise, relation, unmade};
 use super::place::Place;
+use super::roles::share_with_workers;
 
 /// The table of a run's staged rows, a partition of `staging`: both names fit into PostgreSQL's 63 bytes.
 pub(crate) fn partition(staging: &TableName, run_id: RunId) -> TableName {
@@ -97,8 +98,11 @@ pub(crate) async fn prepare(
     for (table, _) in &missing {
         makeable(connection, table).await?;
     }
-    for (_, statement) in missing {
-        connection.execute(AssertSqlSafe(statement)).await?;
+    for (_, statement) in &missing {
+        connection.execute(AssertSqlSafe(statement.as_str())).await?;
+    }
+    for (table, _) in missing.iter().filter(|(name, _)| layouts.iter().any(|one| one.staging == *name)) {
+        share_with_workers(connection, table).await?;
     }
     Ok(())
 }
@@ -145,6 +149,7 @@ pub(crate) async fn make_partition(
         return Ok(());
     }
     place.begin_making(connection).await?;
+    let made = name.clone();
     let (name, staging) = (quoted_table(&name), quoted_table(staging));
     let statements = format!(
         "CREATE TABLE {name} (LIKE {staging}) WITH (autovacuum_enabled = off, toast.autovacuum_enabled = off);
@@ -153,7 +158,7 @@ pub(crate) async fn make_partition(
          ALTER TABLE {staging} ATTACH PARTITION {name} FOR VALUES IN ('{run_id}');"
     );
     connection.execute(AssertSqlSafe(statements)).await?;
-    Ok(())
+    share_with_workers(connection, &made).await
 }
 
 /// Whether a table of ours is there; when it is, it is as it must be.

@@ -1,6 +1,7 @@
 //! Settings: defaults, then `crossfoot.toml`, then `CROSSFOOT__SECTION__KEY` variables, then the command line.
 
 mod broker;
+mod retention;
 
 use std::fmt;
 use std::path::{Path, PathBuf};
@@ -17,6 +18,7 @@ use serde::Deserialize;
 use thiserror::Error;
 
 pub use broker::{BrokerSettings, Compress};
+pub use retention::RetentionSettings;
 
 /// The settings are not usable.
 #[derive(Debug, PartialEq, Eq, Error)]
@@ -43,6 +45,9 @@ pub struct Settings {
     pub notify: NotifySettings,
     /// Whose certificates are trusted: of the broker, the database and the webhook.
     pub tls: TlsSettings,
+    /// How long rows of runs that are over are kept in the store. The run itself, its totals, checks and fingerprints,
+    /// and the evidence log stay.
+    pub retention: RetentionSettings,
 }
 
 /// Whose certificates are trusted: of the broker, the database and the webhook. Without this section these are the
@@ -315,6 +320,7 @@ impl Settings {
                 return Err(SettingsError(format!("{name} is {value}; allowed values are {min} to {max}")));
             }
         }
+        self.retention.staging()?;
         if let Some(schema) = &self.store.schema {
             let is_small = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '_';
             if !schema.chars().all(is_small) || TableName::parse(schema).is_err() {

@@ -13,6 +13,7 @@ mod rules;
 #[cfg(feature = "simulation")]
 mod simulated;
 mod staging;
+mod strangers;
 mod tables;
 mod target;
 #[cfg(test)]

@@ -44,6 +44,7 @@ pub mod row;
 pub mod rules;
 pub mod runs;
 pub mod staging;
+pub mod strangers;
 pub mod target;
 pub mod tokens;
 pub mod views;

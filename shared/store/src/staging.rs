@@ -27,6 +27,14 @@ pub trait Staging: Send + Sync {
     /// # Errors
     /// [`StoreError::TableDiffers`] when one is there and differs; nothing is changed then.
     async fn prepare(&self, job: &Job) -> Result<(), StoreError>;
+    /// Makes what the run's rows will lie in, so that writers need not have the right to make tables. A database that
+    /// makes nothing for a run has nothing to do.
+    ///
+    /// # Errors
+    /// [`StoreError`] of the database.
+    async fn prepare_run(&self, _job: &Job, _run_id: RunId) -> Result<(), StoreError> {
+        Ok(())
+    }
     /// Commits a batch: ledger entry, rows, rejects and breaches, in one transaction, exactly once.
     ///
     /// # Errors

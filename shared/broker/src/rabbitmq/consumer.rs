@@ -184,9 +184,11 @@ impl Pump {
     async fn open(&self, session: &Arc<Session>) -> Result<(Arc<Open>, lapin::Consumer), BrokerError> {
         let (settings, target) = (&*self.supervisor.settings, &*self.supervisor.target);
         let channel = topology::open_channel(settings, target, &session.connection).await?;
-        // It may have been deleted meanwhile, and its messages' last refuge with it.
-        topology::declare_queue(settings, target, &channel, Queue::DeadLetters).await?;
-        topology::declare_queue(settings, target, &channel, self.queue).await?;
+        if session.declares {
+            // It may have been deleted meanwhile, and its messages' last refuge with it.
+            topology::declare_queue(settings, target, &channel, Queue::DeadLetters).await?;
+            topology::declare_queue(settings, target, &channel, self.queue).await?;
+        }
         let prefetch = u16::try_from(self.prefetch).unwrap_or(PREFETCH_MAX).clamp(1, PREFETCH_MAX);
         let consume = async {
             channel.basic_qos(prefetch, BasicQosOptions::default()).await?;

@@ -93,9 +93,11 @@ async fn look_at(settings: &RabbitSettings, target: &Target, dialed: &Dialed, qu
         let Some(found) = topology::look_at(settings, target, &channel, queue).await? else {
             return Ok(None);
         };
-        // It exists, so that declaring it changes nothing, but compares it.
-        topology::declare_queue(settings, target, &channel, queue).await?;
-        Ok::<_, BrokerError>(Some(found))
+        // It exists, so that declaring it changes nothing, but compares it. A worker's user may not declare queues.
+        match topology::declare_queue(settings, target, &channel, queue).await {
+            Ok(()) | Err(BrokerError::Forbidden { .. }) => Ok::<_, BrokerError>(Some(found)),
+            Err(error) => Err(error),
+        }
     };
     match looked.await {
         Ok(None) => {

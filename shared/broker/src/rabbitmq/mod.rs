@@ -26,6 +26,7 @@ mod consumer;
 mod diagnose;
 mod errors;
 mod headers;
+mod permissions;
 mod publisher;
 mod settings;
 mod settle;
@@ -42,6 +43,7 @@ use platform::health::Finding;
 use tokio::sync::watch;
 use tokio::time::Instant;
 
+pub use permissions::Permissions;
 pub use settings::RabbitSettings;
 pub use settings::refused;
 

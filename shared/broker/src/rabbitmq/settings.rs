@@ -77,6 +77,12 @@ impl RabbitSettings {
         format!("{}{}", self.prefix, queue.name())
     }
 
+    /// The virtual host of the URL; `None` if the settings are not those of a broker.
+    #[must_use]
+    pub fn vhost(&self) -> Option<String> {
+        self.target().ok().map(|target| target.vhost)
+    }
+
     /// Checks everything that can be checked without the broker.
     pub(super) fn target(&self) -> Result<Target, BrokerError> {
         let wrong = |reason: String| Err(BrokerError::Settings(reason));

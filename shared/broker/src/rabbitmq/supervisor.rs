@@ -48,6 +48,8 @@ pub(super) struct Session {
     pub(super) connection: Connection,
     /// Only where messages are published.
     pub(super) channels: Option<PublishChannels>,
+    /// Whether the user may make queues.
+    pub(super) declares: bool,
     socket: Socket,
     failed: CancellationToken,
     failure: Mutex<Option<String>>,
@@ -151,10 +153,25 @@ impl ConnectionSupervisor {
 
     async fn open(&self) -> Result<(Arc<Session>, BoxStream<'static, Event>), BrokerError> {
         let (settings, target) = (&*self.settings, &*self.target);
-        let dialed = dial(settings, target, self.role.name()).await?;
+        let mut dialed = dial(settings, target, self.role.name()).await?;
+        // What the broker refuses on a connection counts as the end of it: who may not make queues gets another one.
+        let refused = match topology::declare(settings, target, &dialed.connection).await {
+            Err(refused @ BrokerError::Forbidden { .. }) => {
+                self.say_goodbye(&dialed.connection, &dialed.socket).await;
+                dialed = dial(settings, target, self.role.name()).await?;
+                Some(refused)
+            }
+            Err(error) => {
+                self.say_goodbye(&dialed.connection, &dialed.socket).await;
+                return Err(error);
+            }
+            Ok(()) => None,
+        };
+        let declares = refused.is_none();
         let built = async {
-            let channel = topology::open_channel(settings, target, &dialed.connection).await?;
-            topology::declare(settings, target, &channel).await?;
+            if let Some(refused) = refused {
+                topology::find(settings, target, &dialed.connection, refused).await?;
+            }
             match self.role {
                 Role::Publish => Ok(Some(PublishChannels::open(settings, target, &dialed.connection).await?)),
                 Role::Consume => Ok(None),
@@ -170,6 +187,7 @@ impl ConnectionSupervisor {
         let session = Session {
             connection: dialed.connection,
             channels,
+            declares,
             socket: dialed.socket,
             failed: CancellationToken::new(),
             failure: Mutex::new(None),

@@ -55,12 +55,13 @@ pub(super) fn counts_exchange(settings: &RabbitSettings) -> String {
     format!("{}{COUNTS_EXCHANGE}", settings.prefix)
 }
 
-/// Declares everything. `channel` cannot be used after an error.
+/// Declares everything. `connection` is not to be used after an error.
 pub(super) async fn declare(
     settings: &RabbitSettings,
     target: &Target,
-    channel: &Channel,
+    connection: &lapin::Connection,
 ) -> Result<(), BrokerError> {
+    let channel = &open_channel(settings, target, connection).await?;
     // Dead letters first: whoever refers to them finds them.
     for queue in Queue::ALL.into_iter().rev() {
         declare_queue(settings, target, channel, queue).await?;
@@ -75,6 +76,24 @@ pub(super) async fn declare(
         channel.queue_bind(queue.into(), name, "".into(), QueueBindOptions::default(), table).await
     };
     within(settings, target, make).await?.map_err(|error| explain_declaration(target, &exchange, &error))
+}
+
+/// Finds everything that [`declare`] makes, for users that may not make it. Looking takes no permission. A user may
+/// still have to declare the exchange of the store, by which alone it is compared.
+pub(super) async fn find(
+    settings: &RabbitSettings,
+    target: &Target,
+    connection: &lapin::Connection,
+    refused: BrokerError,
+) -> Result<(), BrokerError> {
+    let channel = open_channel(settings, target, connection).await?;
+    for queue in Queue::ALL {
+        if look_at(settings, target, &channel, queue).await?.is_none() {
+            // Who may make it has not come yet.
+            return Err(refused);
+        }
+    }
+    bind_to_store(settings, target, &channel).await
 }
 
 /// The exchange that says which store the queues are of; nothing is ever published to it. After the prefix.

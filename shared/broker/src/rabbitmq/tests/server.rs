@@ -73,6 +73,8 @@ async fn missing_permissions_are_told(server: &Arc<Server>) {
     let anna = RabbitSettings {
         username: Some("anna".into()),
         password: Some("geheim".into()),
+        // Queues that are there need no right to be made.
+        prefix: "anna.".into(),
         ..server.settings()
     };
     for reason in ["access to vhost", "configure access to queue"] {
@@ -86,6 +88,10 @@ async fn missing_permissions_are_told(server: &Arc<Server>) {
         );
         server.act("rabbitmqctl", &["set_permissions", "anna", "", ".*", ".*"]).await;
     }
+    let owner =
+        Rabbit::connect(RabbitSettings { prefix: "anna.".into(), ..server.settings() }).await.unwrap();
+    soon(Rabbit::connect(anna)).await.unwrap().close().await;
+    owner.close().await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
