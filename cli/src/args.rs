@@ -24,7 +24,7 @@ pub(crate) use opening::{DecodeProof, Opening, Verify};
 pub(crate) use reconcile::{Attest, Comparing, Reconcile};
 pub(crate) use retention::Retention;
 pub(crate) use runs::{RunArg, Runs, Show, TargetArg, VerdictExit};
-pub(crate) use setup::Setup;
+pub(crate) use setup::{Completions, Man, Setup};
 pub(crate) use watch::Watch;
 
 /// Loads batch extracts from source to staging to final tables, and proves that what arrived is what was sent.
@@ -168,6 +168,10 @@ pub(crate) enum Command {
     Setup(Setup),
     /// Print the JSON Schema of the job file, of the settings, or of what a command prints with --json
     Schema(Schema),
+    /// Print completions of commands and options for a shell
+    Completions(Completions),
+    /// Write man pages to a folder
+    Man(Man),
     /// Make, list or revoke tokens, with which operators sign in to the console
     #[command(subcommand)]
     Token(Token),

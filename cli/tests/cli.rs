@@ -19,6 +19,7 @@ mod cli {
     mod desk;
     mod drill;
     mod files;
+    mod install;
     mod killed;
     mod layouts;
     mod mainframe;

@@ -1,4 +1,4 @@
-//! The arguments of `crossfoot setup`.
+//! The arguments of `crossfoot setup`, `completions` and `man`: what an administrator installs.
 
 use std::path::PathBuf;
 
@@ -19,4 +19,20 @@ pub(crate) struct Setup {
     /// Schema in which coordinators create the jobs' tables
     #[arg(long, value_name = "SCHEMA", default_value = "public")]
     pub(crate) tables_schema: String,
+}
+
+/// The arguments of `crossfoot completions`.
+#[derive(Debug, ClapArgs)]
+pub(crate) struct Completions {
+    /// The shell: bash, elvish, fish, powershell or zsh
+    #[arg(value_name = "SHELL")]
+    pub(crate) shell: clap_complete::Shell,
+}
+
+/// The arguments of `crossfoot man`.
+#[derive(Debug, ClapArgs)]
+pub(crate) struct Man {
+    /// Folder to write the pages to, one for each command; it is created if it is missing
+    #[arg(value_name = "FOLDER")]
+    pub(crate) folder: PathBuf,
 }

@@ -13,6 +13,7 @@ mod explain;
 mod fingerprint;
 mod fleet;
 mod init;
+mod install;
 mod operate;
 mod own_tables;
 mod preview;
@@ -77,6 +78,8 @@ pub(crate) async fn run(args: Args) -> Result<Done, Failure> {
         Command::Retention(args) => retention::retention(global, &args).await,
         Command::Drill(drill) => Box::pin(drill::drill(global, &drill)).await,
         Command::Prove(prove) => prove::prove(global, &prove).await,
+        Command::Completions(args) => install::completions(&args),
+        Command::Man(args) => install::man(&args),
         Command::Schema(args) => schema::schema(global, &args),
         Command::Audit(audit) => audit::audit(global, &audit).await,
     }

@@ -205,6 +205,25 @@ async fn look_up(connection: &mut PgConnection, layout: &Layout, table: &str) ->
     })
 }
 
+/// Takes back what others may do to the table besides reading it: writers insert into staging, but never into final.
+async fn close_to_others(connection: &mut PgConnection, table: &str) -> Result<(), StoreError> {
+    let rows = sqlx::query(
+        "SELECT DISTINCT coalesce(quote_ident(r.rolname), 'PUBLIC') AS grantee
+         FROM pg_class c CROSS JOIN aclexplode(c.relacl) a LEFT JOIN pg_roles r ON r.oid = a.grantee
+         WHERE c.oid = to_regclass($1) AND a.grantee <> c.relowner AND a.privilege_type <> 'SELECT'",
+    )
+    .bind(table)
+    .fetch_all(&mut *connection)
+    .await?;
+    for row in rows {
+        let grantee: String = row.try_get("grantee")?;
+        let revoke =
+            format!("REVOKE INSERT, UPDATE, DELETE, TRUNCATE, REFERENCES, TRIGGER ON {table} FROM {grantee}");
+        connection.execute(AssertSqlSafe(revoke)).await?;
+    }
+    Ok(())
+}
+
 /// Takes the partition off staging and makes it final's, under final's name. What is held takes its place in staging.
 pub(crate) async fn finish(
     connection: &mut PgConnection,
@@ -220,6 +239,7 @@ pub(crate) async fn finish(
     let moved = TableName::parse(&format!("{}.{}", quoted(&to), quoted(taken.name())));
     let moved = moved.map_err(|error| StoreError::Damaged { what: format!("table {taken}: {error}") })?;
     let renamed = quoted_table(&in_schema(connection, name, taken.name()).await?);
+    close_to_others(connection, &table).await?;
     let mut sql = format!(
         "ALTER TABLE {staging} DETACH PARTITION {table};
          ALTER TABLE {table} RESET (autovacuum_enabled, toast.autovacuum_enabled);

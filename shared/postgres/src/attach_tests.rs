@@ -275,3 +275,20 @@ async fn staging_and_final_may_be_in_schemas_of_their_own() {
                  WHERE n.nspname = 'bank' AND c.relkind = 'r'";
     assert_eq!(count(&subject, there).await, 1);
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+#[ignore = "needs PostgreSQL: run ./test"]
+async fn who_may_write_staging_may_not_write_final() {
+    let subject = make().await;
+    let job = job(ATTACH, "");
+    let loading = staged(&subject, &job, 1, &records()).await;
+    let hex = loading.run_id.to_string().replace('-', "");
+    let grant = format!("GRANT SELECT, INSERT ON stg_entries_{hex} TO pg_monitor, PUBLIC");
+    subject.database.execute(&grant).await.unwrap();
+    loading.promote_staged().await;
+    let may = |right: &str| {
+        format!("SELECT has_table_privilege('pg_monitor', 'entries_{hex}', '{right}')::int::bigint")
+    };
+    assert_eq!(count(&subject, &may("INSERT")).await, 0);
+    assert_eq!(count(&subject, &may("SELECT")).await, 1);
+}
