@@ -175,14 +175,18 @@ export function eventWords(kind) {
   return EVENTS[kind] ?? kind.replaceAll("-", " ");
 }
 
+const NOTICED = [
+  "not-reconciled",
+  "approval-refused",
+  "back-out-refused",
+  "message-refused",
+  "notification-failed",
+  "checkpoint-failed",
+];
+
 /** Kinds of event that a reader should notice: kind → class. */
 export function eventClass(kind) {
-  if (
-    ["not-reconciled", "approval-refused", "back-out-refused", "message-refused", "notification-failed", "checkpoint-failed"].includes(
-      kind,
-    )
-  )
-    return "fail";
+  if (NOTICED.includes(kind)) return "fail";
   return kind === "promoted" ? "pass" : "";
 }
 
