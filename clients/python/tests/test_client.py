@@ -22,7 +22,8 @@ HERE = pathlib.Path(__file__).resolve().parent
 sys.path.insert(0, str(HERE.parent / "src"))
 
 from crossfoot_client import (  # noqa: E402
-    ApiError, AwaitingApproval, Cancelled, Client, NotReconciled, Report, Stalled, TimedOut, UnexpectedAnswer,
+    ApiError, AwaitingApproval, BackedOut, Cancelled, Client, NotReconciled, Report, Stalled, TimedOut,
+    UnexpectedAnswer,
     Unreachable)
 
 CROSSFOOT = os.path.abspath(os.environ.get("CROSSFOOT", HERE.parents[2] / "target/debug/crossfoot"))
@@ -154,6 +155,10 @@ class Acting(WithConsole):
         self.assertTrue(looks)
         reasons = [one for one in self.client.log(run_id) if "looked at" in json.dumps(one)]
         self.assertTrue(reasons, "the log keeps the reason")
+        self.assertIn("taken out of final", self.client.back_out(run_id, "the wrong file"))
+        with self.assertRaises(BackedOut) as raised:
+            self.client.wait(run_id)
+        self.assertIn("the wrong file", str(raised.exception))
         self.assertIn("row", self.client.purge(run_id))
 
     def test_a_run_that_is_cancelled_raises(self):

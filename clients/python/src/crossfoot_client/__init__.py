@@ -12,6 +12,7 @@ from .client import Client
 from .errors import (
     ApiError,
     AwaitingApproval,
+    BackedOut,
     Cancelled,
     CrossfootError,
     NotReconciled,
@@ -26,6 +27,7 @@ __all__ = [
     "Act",
     "ApiError",
     "AwaitingApproval",
+    "BackedOut",
     "Cancelled",
     "Check",
     "Client",

@@ -13,6 +13,7 @@ from typing import Any, Callable, Dict, Iterator, List, Optional
 from .errors import (
     ApiError,
     AwaitingApproval,
+    BackedOut,
     Cancelled,
     NotReconciled,
     Stalled,
@@ -162,6 +163,8 @@ class Client:
             raise NotReconciled(self.report(found.run_id))
         if found.state == "cancelled":
             raise Cancelled(f"run {found.run_id} was cancelled: {found.note or 'no reason is given'}", found)
+        if found.state == "backed-out":
+            raise BackedOut(f"run {found.run_id} was {found.note or 'backed out'}", found)
         if found.state == "awaiting-approval":
             if approval == "raise":
                 raise AwaitingApproval(
@@ -193,6 +196,10 @@ class Client:
     def redrive(self, run_id: str, reason: Optional[str] = None) -> str:
         """Requeues the chunks that were set aside, and continues the run. Returns what was done."""
         return self.act(run_id, "redrive", reason)
+
+    def back_out(self, run_id: str, reason: str) -> str:
+        """Takes a promoted run's rows out of final again. Returns what was done."""
+        return self.act(run_id, "back-out", reason)
 
     def purge(self, run_id: str, reason: Optional[str] = None) -> str:
         """Deletes the staging rows and rejects of a run that is over. Returns what was done."""

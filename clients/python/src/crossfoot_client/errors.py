@@ -60,6 +60,10 @@ class Cancelled(_OfRun):
     """An operator cancelled the run. Nothing of it is in final."""
 
 
+class BackedOut(Cancelled):
+    """The run was promoted, and an operator took its rows out of final again. Nothing of it is in final."""
+
+
 class AwaitingApproval(_OfRun):
     """The run waits for a person's approval."""
 
