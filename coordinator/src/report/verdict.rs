@@ -86,7 +86,8 @@ pub(super) const fn consequence(report: &Report) -> &'static str {
         Outcome::Unfinished => "not finished; none of this run's rows are in final; the run can be resumed",
         Outcome::Cancelled => "cancelled by an operator; none of this run's rows are in final",
         Outcome::BackedOut => {
-            "reconciled, and backed out later: an operator took its rows out of final again"
+            "reconciled, and backed out later: an operator took its rows out of final again; the \
+             figures are those of its promotion"
         }
     }
 }
