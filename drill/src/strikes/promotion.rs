@@ -157,9 +157,10 @@ async fn in_partition(what: InFinal, scenario: &Scenario<'_>) -> Strike {
             let literal = |of: &crate::survey::Sample| dialect.literal(&value(of).value());
             let (first, second) = (one.record_no, other.record_no);
             (
+                // One after the other: of two literals in a CASE the server makes a text.
                 format!(
-                    "UPDATE {table} SET {column} = CASE WHEN record_no = {first} THEN {} ELSE {} END
-                     WHERE record_no IN ({first}, {second})",
+                    "UPDATE {table} SET {column} = {} WHERE record_no = {first};
+                     UPDATE {table} SET {column} = {} WHERE record_no = {second}",
                     literal(other),
                     literal(one)
                 ),
