@@ -92,10 +92,11 @@ impl ByRecord {
             none => none.insert(tempfile::tempfile()?),
         };
         for bucket in self.buckets.iter_mut().filter(|bucket| !bucket.waiting.is_empty()) {
-            file.write_all_at(&bucket.waiting, self.file_bytes)?;
-            bucket.parts.push((self.file_bytes, bucket.waiting.len()));
-            self.file_bytes += bucket.waiting.len() as u64;
-            bucket.waiting.clear();
+            // Its room goes too: rows that come nearly in order fill one bucket after the other, each to the brim.
+            let rows = std::mem::take(&mut bucket.waiting);
+            file.write_all_at(&rows, self.file_bytes)?;
+            bucket.parts.push((self.file_bytes, rows.len()));
+            self.file_bytes += rows.len() as u64;
         }
         self.waiting = 0;
         Ok(())
@@ -211,6 +212,19 @@ mod tests {
             expected.sort_by_key(|(record_no, ..)| *record_no);
             prop_assert_eq!(all(by_record), expected);
         }
+    }
+
+    /// What is kept of rows depends on the bound, in whatever order they come, and not on how many they are.
+    #[test]
+    fn memory_stays_within_its_bound_for_rows_that_come_in_order() {
+        let (waiting, fields) = (64 << 10, [7_u8; 100]);
+        let mut rows = ByRecord::with(waiting, 1000);
+        for record_no in 1..=50_000 {
+            rows.push(Place { chunk_no: 0, record_no, worker_id: 1 }, &fields).unwrap();
+        }
+        let kept: usize = rows.buckets.iter().map(|bucket| bucket.waiting.capacity()).sum();
+        assert!(kept <= 4 * waiting, "{kept} bytes are kept of {} waiting at most", waiting);
+        assert_eq!(all(rows).len(), 50_000);
     }
 
     #[test]
