@@ -13,7 +13,7 @@ use crate::disturbed::{Disturbance, Disturbed};
 use crate::fleet::{self, Refusal};
 use crate::scenario::{Scenario, Stop, Strike, Target, Victim};
 use crate::sql::{Dialect, columns, quoted, quoted_table};
-use crate::survey::Owned;
+use crate::survey::{Owned, Sample};
 use crate::trigger::{self, When, different, key_of};
 
 /// What becomes of rows as soon as they are in final.
@@ -80,17 +80,9 @@ pub(super) async fn in_window(what: InFinal, scenario: &Scenario<'_>) -> Strike 
             format!("{column} of record {record} is changed as soon as it is inserted"),
         ),
         InFinal::ValuesExchanged => {
-            let value = |of: &crate::survey::Sample| of.values[at].clone();
-            let (one, other) = scenario
-                .pair(|one, other| {
-                    one.place == sample.place
-                        && value(one) != value(other)
-                        && value(one) != Owned::Null
-                        && value(other) != Owned::Null
-                })
-                .ok_or(Stop::NotHere("no two records hold different values in a field"))?;
-            let literal = |of: &crate::survey::Sample| dialect.literal(&value(of).value());
-            let is = |of: &crate::survey::Sample, when| key_of(dialect, layout, of, when);
+            let (one, other) = exchangeable(scenario, sample, at)?;
+            let literal = |of: &Sample| dialect.literal(&of.values[at].value());
+            let is = |of: &Sample, when| key_of(dialect, layout, of, when);
             let exchange = format!(
                 "UPDATE {table} SET {column} = CASE WHEN {} THEN {} ELSE {} END WHERE ({}) OR ({})",
                 is(one, When::There),
@@ -126,6 +118,22 @@ pub(super) async fn in_window(what: InFinal, scenario: &Scenario<'_>) -> Strike 
     field.over(run_id, ended, Target { victims, part: None, told }, 0).await
 }
 
+/// Two records of the sample's type with different values in the field at `at`.
+fn exchangeable<'a>(
+    scenario: &'a Scenario<'_>,
+    sample: &Sample,
+    at: usize,
+) -> Result<(&'a Sample, &'a Sample), Stop> {
+    let is_other = |one: &Sample, other: &Sample| {
+        let (one_value, other_value) = (&one.values[at], &other.values[at]);
+        one.place == sample.place
+            && one_value != other_value
+            && *one_value != Owned::Null
+            && *other_value != Owned::Null
+    };
+    scenario.pair(is_other).ok_or(Stop::NotHere("no two records hold different values in a field"))
+}
+
 /// Final's partition is damaged before it is attached: no row of it is ever inserted, and no trigger runs.
 async fn in_partition(what: InFinal, scenario: &Scenario<'_>) -> Strike {
     let dialect = scenario.dialect();
@@ -145,16 +153,8 @@ async fn in_partition(what: InFinal, scenario: &Scenario<'_>) -> Strike {
             format!("{column} of record {record} is changed before the partition is attached"),
         ),
         InFinal::ValuesExchanged => {
-            let value = |of: &crate::survey::Sample| of.values[at].clone();
-            let (one, other) = scenario
-                .pair(|one, other| {
-                    one.place == sample.place
-                        && value(one) != value(other)
-                        && value(one) != Owned::Null
-                        && value(other) != Owned::Null
-                })
-                .ok_or(Stop::NotHere("no two records hold different values in a field"))?;
-            let literal = |of: &crate::survey::Sample| dialect.literal(&value(of).value());
+            let (one, other) = exchangeable(scenario, sample, at)?;
+            let literal = |of: &Sample| dialect.literal(&of.values[at].value());
             let (first, second) = (one.record_no, other.record_no);
             (
                 // One after the other: of two literals in a CASE the server makes a text.
