@@ -89,8 +89,8 @@ export function consequence(run) {
       unfinished: "No process drives this run. None of its rows are in final. It can be resumed.",
       cancelled: "Cancelled by an operator. None of this run's rows are in final.",
       "backed-out":
-        "It reconciled, and was backed out later: an operator took its rows out of final again. The figures are those " +
-        "of its promotion.",
+        "It reconciled, and was backed out later: an operator took its rows out of final again. The figures are " +
+        "those of its promotion.",
     }[run.outcome] ?? ""
   );
 }
