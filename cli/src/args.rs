@@ -19,11 +19,11 @@ use platform::secret::ServerUrl;
 pub(crate) use audit::{Audit, Export, Prove, VerifyArgs};
 pub(crate) use console::{AddToken, Beside, Console, Token, Top};
 pub(crate) use dead_letters::{DeadLetters, Letters};
-pub(crate) use fleet::{Doctor, Redrive, Serve, Submit, Worker, WorkerRole};
+pub(crate) use fleet::{Doctor, Drain, Redrive, Serve, Submit, Worker, WorkerRole};
 pub(crate) use opening::{DecodeProof, Opening, Verify};
 pub(crate) use reconcile::{Attest, Comparing, Reconcile};
 pub(crate) use retention::Retention;
-pub(crate) use runs::{RunArg, Runs, Show, TargetArg, VerdictExit};
+pub(crate) use runs::{Operate, RunArg, Runs, Show, TargetArg, VerdictExit, WindowArgs};
 pub(crate) use setup::{Completions, Man, Setup};
 pub(crate) use watch::Watch;
 
@@ -145,6 +145,12 @@ pub(crate) enum Command {
     Approve(Approve),
     /// Cancel a run; none of its rows reach final
     Cancel(Operate),
+    /// Pause a run that loads or is being verified; `resume` continues it
+    Pause(Operate),
+    /// Change how many chunks of a loading run may be in flight
+    Window(WindowArgs),
+    /// Ask workers to finish their work in hand and end
+    Drain(Drain),
     /// Take a promoted run's rows out of final again, with a reason; staging has them still
     BackOut(Operate),
     /// Delete a finished run's staging rows and rejects; keep its ledger, checks, and log
@@ -433,17 +439,4 @@ pub(crate) struct Approve {
     /// Stop after this long without progress and exit with code 3; the run can be resumed [default: no limit]
     #[arg(long, value_name = "SECONDS", value_parser = clap::value_parser!(u64).range(1..))]
     pub(crate) patience: Option<u64>,
-}
-
-/// `cancel` and `purge`; also the options that `approve` and `redrive` share with them
-#[derive(Debug, ClapArgs)]
-pub(crate) struct Operate {
-    #[command(flatten)]
-    pub(crate) run: TargetArg,
-    /// Reason, recorded in the evidence log
-    #[arg(long, value_name = "TEXT")]
-    pub(crate) reason: Option<String>,
-    /// Act without asking; a script that does not name the run by its ID must pass it
-    #[arg(long, short)]
-    pub(crate) yes: bool,
 }

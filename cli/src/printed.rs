@@ -12,7 +12,7 @@ use coordinator::ops::retention::{Going, KeptRun};
 use coordinator::ops::tokens::ListedToken;
 use coordinator::ops::views::record::PreviewedRecord;
 use domain::fingerprint::Hash;
-use domain::ids::RunId;
+use domain::ids::{RunId, WorkerId};
 use domain::invariants::Invariant;
 use domain::lifecycle::RunState;
 use domain::pack::proof::Statement;
@@ -85,6 +85,35 @@ pub(crate) struct Redriven {
     pub(crate) run_id: RunId,
     /// How many chunks were requeued.
     pub(crate) chunks: u64,
+}
+
+/// A run of which it was said how many chunks may be in flight.
+#[derive(Debug, Serialize, JsonSchema)]
+pub(crate) struct WindowChanged {
+    /// The run's id.
+    pub(crate) run_id: RunId,
+    /// How many of its chunks may be in flight; null for its share of the coordinator's window.
+    pub(crate) window_chunks: Option<u64>,
+}
+
+/// Workers that were asked to finish their work in hand and end.
+#[derive(Debug, Serialize, JsonSchema)]
+pub(crate) struct Drained {
+    /// The workers, by number.
+    pub(crate) workers: Vec<DrainedWorker>,
+}
+
+/// A worker that was asked to finish its work in hand and end.
+#[derive(Debug, Serialize, JsonSchema)]
+pub(crate) struct DrainedWorker {
+    /// The worker's number in the store.
+    pub(crate) worker_id: WorkerId,
+    /// The worker's name.
+    pub(crate) name: String,
+    /// The host it runs on.
+    pub(crate) host: String,
+    /// Whether it has ended, as far as it was waited for.
+    pub(crate) ended: bool,
 }
 
 /// A run whose rows were taken out of final.

@@ -26,4 +26,4 @@ pub mod problem;
 pub mod pulse;
 pub mod serve;
 
-pub use api::acts::carry_out;
+pub use api::acts::{WINDOW_CHUNKS, Why, carry_out, in_flight};

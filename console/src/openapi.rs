@@ -93,7 +93,14 @@ const OPERATIONS: &[Operation] = &[
     Operation {
         method: "post",
         path: "/api/v1/runs/{run}/acts/{act}",
-        about: "Do something with a run: approve, resume, redrive, cancel or purge",
+        about: "Do something with a run: approve, resume, redrive, window, pause, cancel, back-out or purge",
+        query: &[],
+        answer: Some(SchemaGenerator::subschema_for::<ActDone>),
+    },
+    Operation {
+        method: "post",
+        path: "/api/v1/fleet/workers/{worker}/drain",
+        about: "Ask a worker to finish its work in hand and end",
         query: &[],
         answer: Some(SchemaGenerator::subschema_for::<ActDone>),
     },
@@ -149,7 +156,7 @@ fn made() -> Value {
         });
         let mut described =
             json!({ "summary": operation.about, "parameters": parameters(operation), "responses": answers });
-        if operation.path.contains("/acts/") {
+        if operation.path.contains("/acts/") || operation.path.ends_with("/drain") {
             described["requestBody"] = json!({ "content": { "application/json": { "schema": why } } });
         }
         let path = paths.entry(operation.path).or_insert_with(|| json!({}));

@@ -242,7 +242,7 @@ const fn ended_as(ending: Ending) -> &'static str {
 impl Coordinator {
     /// What is done about a run that could not be driven to its verdict: `true` leaves it to be acquired again.
     async fn after_failure(&self, run_id: RunId, error: &RunError) -> bool {
-        if error.is_stop() || error.is_transient() {
+        if error.is_stop() || error.is_transient() || matches!(error, RunError::Parked { .. }) {
             return true;
         }
         let taken = |error: &StoreError| {

@@ -18,6 +18,10 @@ crate::named! {
         Resumed = "resumed",
         /// The coordinator service set a run aside until an operator resumes it.
         Parked = "parked",
+        /// An operator paused a run: nothing is handed out until an operator resumes it.
+        PausedByOperator = "paused-by-operator",
+        /// An operator changed how many chunks of a run may be in flight.
+        WindowChanged = "window-changed",
         /// Every chunk of a run is committed, and staging is proven.
         Staged = "staged",
         /// A run waits for approval.
@@ -62,6 +66,8 @@ crate::named! {
         DeadLettersReplayed = "dead-letters-replayed",
         /// Dead letters were removed.
         DeadLettersCleared = "dead-letters-cleared",
+        /// Workers were asked to finish their work in hand and end.
+        DrainAsked = "drain-asked",
         /// A token for the console was made.
         TokenAdded = "token-added",
         /// A token for the console was revoked.

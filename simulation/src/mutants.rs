@@ -103,8 +103,12 @@ impl Fleet for Doubling {
         self.below.register_worker(worker).await
     }
 
-    async fn heartbeat(&self, workers: &[Heartbeat]) -> Result<(), StoreError> {
+    async fn heartbeat(&self, workers: &[Heartbeat]) -> Result<Vec<WorkerId>, StoreError> {
         self.below.heartbeat(workers).await
+    }
+
+    async fn ask_to_drain(&self, workers: &[WorkerId], log: LogEntry) -> Result<Vec<WorkerId>, StoreError> {
+        self.below.ask_to_drain(workers, log).await
     }
 
     async fn retire(&self, workers: &[WorkerId]) -> Result<(), StoreError> {
@@ -168,7 +172,7 @@ impl Leases for Unfenced {
         Ok(Fence { epoch: 1, ..fence })
     }
 
-    async fn renew(&self, fence: Fence, lasts: Duration) -> Result<(), StoreError> {
+    async fn renew(&self, fence: Fence, lasts: Duration) -> Result<Option<u64>, StoreError> {
         self.below.renew(fence, lasts).await
     }
 

@@ -97,6 +97,17 @@ struct AtWork {
     worker: WorkerId,
     /// When the worker received its current message; `None` if it waits for one.
     since: Option<Instant>,
+    /// Cancelled when the process stops, and when an operator asked the worker to end.
+    drain: CancellationToken,
+}
+
+/// Why a worker ended without an error.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Ended {
+    /// Its process stops.
+    Stopped,
+    /// An operator drained it: it is not started again.
+    Drained,
 }
 
 impl Registered {
@@ -112,8 +123,13 @@ impl Registered {
         self.all().iter().map(beat).collect()
     }
 
-    fn add(&self, worker: WorkerId) {
-        self.all().push(AtWork { worker, since: None });
+    fn add(&self, worker: WorkerId, drain: CancellationToken) {
+        self.all().push(AtWork { worker, since: None, drain });
+    }
+
+    /// What is cancelled when `worker` must end; `None` if it has ended.
+    fn drain(&self, worker: WorkerId) -> Option<CancellationToken> {
+        self.all().iter().find(|one| one.worker == worker).map(|one| one.drain.clone())
     }
 
     fn remove(&self, worker: WorkerId) {
@@ -166,8 +182,19 @@ impl WorkerContext {
             now_ms: self.clock.now_ms(),
         };
         let worker = fault::around!("register", self.store.register_worker(&worker).await)?;
-        self.registered.add(worker);
+        self.registered.add(worker, self.stop.child_token());
         Ok(worker)
+    }
+
+    /// This context for one worker: its `stop` is cancelled when the process stops, and when an operator drains the
+    /// worker.
+    pub(crate) fn of(&self, worker: WorkerId) -> Self {
+        Self { stop: self.registered.drain(worker).unwrap_or_else(|| self.stop.clone()), ..self.clone() }
+    }
+
+    /// Why a worker of this process that was told to stop has ended.
+    pub(crate) fn ended(&self) -> Ended {
+        if self.stop.is_cancelled() { Ended::Stopped } else { Ended::Drained }
     }
 
     /// Removes a worker that stops and informs the store, as a courtesy: without heartbeats it would count as gone too.
@@ -188,8 +215,12 @@ impl WorkerContext {
                 _ = beat.tick() => {}
             }
             let beats = self.registered.beats();
-            if let Err(error) = fault::around!("heartbeat", self.store.heartbeat(&beats).await) {
-                tracing::warn!(%error, "cannot send the heartbeat");
+            match fault::around!("heartbeat", self.store.heartbeat(&beats).await) {
+                Ok(asked) => {
+                    let tokens = asked.iter().filter_map(|worker| self.registered.drain(*worker));
+                    tokens.for_each(|drain| drain.cancel());
+                }
+                Err(error) => tracing::warn!(%error, "cannot send the heartbeat"),
             }
         }
     }

@@ -19,7 +19,7 @@ use wire::{Batch, Chunk, ChunkCounts, CodecError, Work, WorkerReport};
 use crate::consume::{Handled, consume};
 use crate::jobs::Unavailable;
 use crate::starts::Charged;
-use crate::{Identity, Jobs, WorkerContext, micros, recount, verifier};
+use crate::{Ended, Identity, Jobs, WorkerContext, micros, recount, verifier};
 
 /// Why a processor ended although no one stopped it.
 #[derive(Debug, Error)]
@@ -72,12 +72,13 @@ pub enum ProcessError {
     },
 }
 
-/// Runs a processor until the context's `stop` is cancelled.
+/// Runs a processor until the context's `stop` is cancelled, or an operator drains it.
 ///
 /// # Errors
 /// [`ProcessorError`] when it cannot begin.
-pub async fn run(with: &WorkerContext, identity: &Identity, jobs: &Jobs) -> Result<(), ProcessorError> {
-    let worker = with.register(Role::Processor, identity).await?;
+pub async fn run(context: &WorkerContext, identity: &Identity, jobs: &Jobs) -> Result<Ended, ProcessorError> {
+    let worker = context.register(Role::Processor, identity).await?;
+    let with = &context.of(worker);
     let give_up = |body: Bytes, reason: String| async move {
         match with.read::<Chunk>(&body).await {
             Ok(chunk) => with.give_up(&chunk, Role::Processor, worker, reason).await,
@@ -89,7 +90,7 @@ pub async fn run(with: &WorkerContext, identity: &Identity, jobs: &Jobs) -> Resu
     let loading = consume(&with.post, Queue::Chunks, 2, &with.stop, handle, give_up);
     tokio::try_join!(loading, verifier::run(with, worker, jobs))?;
     with.retire(worker).await;
-    Ok(())
+    Ok(context.ended())
 }
 
 async fn handle(with: &WorkerContext, jobs: &Jobs, worker: WorkerId, body: Bytes) -> Handled {

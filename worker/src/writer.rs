@@ -12,7 +12,7 @@ use wire::{Batch, ChunkCounts, RunBytes, Work, WorkerReport};
 use crate::consume::{Handled, consume};
 use crate::jobs::Unavailable;
 use crate::starts::Charged;
-use crate::{Identity, Jobs, WorkerContext, micros, verifier};
+use crate::{Ended, Identity, Jobs, WorkerContext, micros, verifier};
 
 /// Why a writer ended although no one stopped it.
 #[derive(Debug, thiserror::Error)]
@@ -25,12 +25,13 @@ pub enum WriterError {
     Broker(#[from] BrokerError),
 }
 
-/// Runs a writer until the context's `stop` is cancelled.
+/// Runs a writer until the context's `stop` is cancelled, or an operator drains it.
 ///
 /// # Errors
 /// [`WriterError`] when it cannot begin.
-pub async fn run(with: &WorkerContext, identity: &Identity, jobs: &Jobs) -> Result<(), WriterError> {
-    let worker = with.register(Role::Writer, identity).await?;
+pub async fn run(context: &WorkerContext, identity: &Identity, jobs: &Jobs) -> Result<Ended, WriterError> {
+    let worker = context.register(Role::Writer, identity).await?;
+    let with = &context.of(worker);
     let give_up = |body: Bytes, reason: String| async move {
         match with.read::<Batch>(&body).await {
             Ok(batch) => with.give_up(&batch, Role::Writer, worker, reason).await,
@@ -42,7 +43,7 @@ pub async fn run(with: &WorkerContext, identity: &Identity, jobs: &Jobs) -> Resu
     let loading = consume(&with.post, Queue::Batches, 2, &with.stop, handle, give_up);
     tokio::try_join!(loading, verifier::run(with, worker, jobs))?;
     with.retire(worker).await;
-    Ok(())
+    Ok(context.ended())
 }
 
 async fn write(with: &WorkerContext, jobs: &Jobs, worker: WorkerId, body: Bytes) -> Handled {

@@ -95,3 +95,21 @@ pub(crate) struct Redrive {
     #[command(flatten)]
     pub(crate) fleet: Fleet,
 }
+
+/// The arguments of `crossfoot drain`.
+#[derive(Debug, ClapArgs)]
+#[command(group = clap::ArgGroup::new("which").required(true).multiple(true))]
+pub(crate) struct Drain {
+    /// Worker: its number, its name, or NAME@HOST
+    #[arg(value_name = "WORKER", group = "which")]
+    pub(crate) workers: Vec<String>,
+    /// Drain every worker of this host
+    #[arg(long, value_name = "HOST", group = "which")]
+    pub(crate) host: Vec<String>,
+    /// Reason, recorded in the evidence log
+    #[arg(long, value_name = "TEXT")]
+    pub(crate) reason: Option<String>,
+    /// Wait until the workers have ended, for at most this long; exit with code 3 if one has not
+    #[arg(long, value_name = "SECONDS", value_parser = clap::value_parser!(u64).range(1..))]
+    pub(crate) wait: Option<u64>,
+}

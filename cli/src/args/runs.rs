@@ -88,3 +88,30 @@ pub(crate) struct RunArg {
     #[arg(value_name = "RUN", default_value = "last")]
     pub(crate) run: String,
 }
+
+/// `cancel`, `pause`, `back-out` and `purge`; also the options that `approve`, `redrive` and `window` share with them
+#[derive(Debug, ClapArgs)]
+pub(crate) struct Operate {
+    #[command(flatten)]
+    pub(crate) run: TargetArg,
+    /// Reason, recorded in the evidence log
+    #[arg(long, value_name = "TEXT")]
+    pub(crate) reason: Option<String>,
+    /// Act without asking; a script that does not name the run by its ID must pass it
+    #[arg(long, short)]
+    pub(crate) yes: bool,
+}
+
+/// The arguments of `crossfoot window`.
+#[derive(Debug, ClapArgs)]
+#[command(group = clap::ArgGroup::new("how_many").required(true))]
+pub(crate) struct WindowArgs {
+    #[command(flatten)]
+    pub(crate) operate: Operate,
+    /// Maximum number of the run's chunks in flight
+    #[arg(long, value_name = "N", group = "how_many", value_parser = clap::value_parser!(u64).range(1..=100_000))]
+    pub(crate) chunks: Option<u64>,
+    /// Go back to the run's share of the coordinator's window
+    #[arg(long, group = "how_many")]
+    pub(crate) reset: bool,
+}

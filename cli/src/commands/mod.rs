@@ -8,6 +8,7 @@ mod context;
 mod dead_letters;
 mod demo;
 mod doctor;
+mod drain;
 mod drill;
 mod explain;
 mod fingerprint;
@@ -73,6 +74,9 @@ pub(crate) async fn run(args: Args) -> Result<Done, Failure> {
         Command::Resume(resume) => Box::pin(run::resume(global, &resume)).await,
         Command::Approve(approve) => Box::pin(run::approve(global, &approve)).await,
         Command::Cancel(cancel) => operate::cancel(global, &cancel).await,
+        Command::Pause(pause) => operate::pause(global, &pause).await,
+        Command::Window(args) => operate::window(global, &args).await,
+        Command::Drain(args) => drain::drain(global, &args).await,
         Command::BackOut(back_out) => operate::back_out(global, &back_out).await,
         Command::Purge(purge) => operate::purge(global, &purge).await,
         Command::Retention(args) => retention::retention(global, &args).await,

@@ -9,7 +9,7 @@ use domain::ids::RunId;
 use domain::words::plural;
 use platform::causes::chain;
 use tokio_util::task::TaskTracker;
-use worker::{Identity, Jobs, WorkerContext};
+use worker::{Ended, Identity, Jobs, WorkerContext};
 
 use super::console;
 use super::run::signal;
@@ -53,14 +53,22 @@ pub(crate) async fn worker(global: &Global, args: &Worker) -> Result<Done, Failu
             tasks.spawn(slot_of(with.clone(), role, identity, Arc::clone(&jobs)));
         }
     }
-    tasks.spawn({
+    let beating = tokio::spawn({
         let with = with.clone();
         async move { with.give_signs_of_life().await }
     });
     tasks.close();
     remark(&format!("started {} on {host}; stop with SIGTERM or Ctrl-C", plural(count as u64, "worker")));
-    signal().await;
-    remark("stopping: finishing work in hand and returning the rest; press Ctrl-C again to stop immediately");
+    let is_signalled = tokio::select! {
+        biased;
+        _ = signal() => true,
+        () = tasks.wait() => false,
+    };
+    if is_signalled {
+        remark("stopping: finishing work in hand and returning the rest; press Ctrl-C again to stop immediately");
+    } else {
+        remark("every worker of this process was drained; it ends");
+    }
     with.stop.cancel();
     let drained = async {
         tokio::select! {
@@ -70,6 +78,8 @@ pub(crate) async fn worker(global: &Global, args: &Worker) -> Result<Done, Failu
         }
     };
     let is_drained = drained.await;
+    // It ends with `stop`; a heartbeat that the store does not take is not waited for.
+    beating.abort();
     with.post.broker().close().await;
     if is_drained {
         return Ok(Done::Well);
@@ -88,11 +98,18 @@ async fn slot_of(with: WorkerContext, role: Role, identity: Identity, jobs: Arc<
             }
             Role::Writer => worker::writer::run(&with, &identity, &jobs).await.map_err(|error| chain(&error)),
         };
-        if let Err(error) = ended {
-            tracing::error!(%error, worker = identity.name, "worker ended; restarting it");
-            tokio::select! {
-                () = with.stop.cancelled() => {}
-                () = tokio::time::sleep(RESTART) => {}
+        match ended {
+            Ok(Ended::Stopped) => {}
+            Ok(Ended::Drained) => {
+                remark(&format!("{} was drained by an operator; it ended", identity.name));
+                return;
+            }
+            Err(error) => {
+                tracing::error!(%error, worker = identity.name, "worker ended; restarting it");
+                tokio::select! {
+                    () = with.stop.cancelled() => {}
+                    () = tokio::time::sleep(RESTART) => {}
+                }
             }
         }
     }

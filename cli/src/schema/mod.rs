@@ -61,6 +61,9 @@ pub(crate) const CATALOGUE: &[Named] = &[
     named("check", "a job file as it is understood: `check`", of::<printed::CheckedJob>),
     named("submit", "a run that was submitted: `submit`", of::<printed::RunStands>),
     named("cancel", "a run that was given up: `cancel`", of::<printed::RunStands>),
+    named("pause", "a run that was paused: `pause`", of::<printed::RunStands>),
+    named("window", "how many chunks of a run may be in flight: `window`", of::<printed::WindowChanged>),
+    named("drain", "workers that were asked to end: `drain`", of::<printed::Drained>),
     named("watch", "what became of a file, in one line for each: `watch`", of::<printed::watch::WatchedFile>),
     named(
         "redrive",

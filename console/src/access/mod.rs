@@ -210,15 +210,31 @@ impl Access {
 /// # Errors
 /// [`Problem`] that names the role they lack.
 pub fn may(who: &Who, act: Act, is_read_only: bool) -> Result<(), Problem> {
+    writes(is_read_only)?;
+    let role = match act {
+        Act::Approve | Act::BackOut => OperatorRole::Approver,
+        Act::Resume | Act::Redrive | Act::Window | Act::Pause | Act::Cancel | Act::Purge => {
+            OperatorRole::Operator
+        }
+    };
+    has(who, role)
+}
+
+/// Whether `who` may drain workers.
+///
+/// # Errors
+/// [`Problem`] that names the role they lack.
+pub fn may_drain(who: &Who, is_read_only: bool) -> Result<(), Problem> {
+    writes(is_read_only)?;
+    has(who, OperatorRole::Operator)
+}
+
+fn writes(is_read_only: bool) -> Result<(), Problem> {
     if is_read_only {
         return Err(Problem::forbidden("this console only reads")
             .advise("use the command line, or start a console without `--read-only`"));
     }
-    let role = match act {
-        Act::Approve | Act::BackOut => OperatorRole::Approver,
-        Act::Resume | Act::Redrive | Act::Cancel | Act::Purge => OperatorRole::Operator,
-    };
-    has(who, role)
+    Ok(())
 }
 
 /// Whether `who` has a role.

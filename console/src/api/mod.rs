@@ -43,6 +43,7 @@ pub(crate) fn routes(desk: &Arc<Desk>) -> Router<Arc<Desk>> {
         .route("/events", get(events::stream))
         // Which role an act needs depends on the act.
         .route("/runs/{run}/acts/{act}", post(acts::act))
+        .route("/fleet/workers/{worker}/drain", post(acts::drain))
         .layer(behind(OperatorRole::Viewer));
     let audited = Router::new()
         .route("/log", get(log::all))

@@ -8,6 +8,7 @@ use store::{Claim, Fence, Lease, Store, StoreError};
 
 use crate::context::coordinator::Coordinator;
 use crate::context::owner::{is_dead, is_dead_here, signed};
+use crate::load::window::AskedWindow;
 
 /// How long a run, and the service, belong to their coordinator after each heartbeat, by the database's clock. Whoever
 /// stands by has taken over when this and a few polls are over, in less than 15 s; three heartbeats in a row may fail
@@ -34,13 +35,15 @@ impl Coordinator {
         signed(&self.actor)
     }
 
-    /// Sends heartbeats until someone else has the run. Returns only with that error, or the store's.
-    pub(crate) async fn keep_alive(&self, fence: Fence) -> StoreError {
+    /// Sends heartbeats until someone else has the run, and hands on what an operator says of its window. Returns only
+    /// with that error, or the store's.
+    pub(crate) async fn keep_alive(&self, fence: Fence, asked: &AskedWindow) -> StoreError {
         let mut beat = tokio::time::interval(HEARTBEAT);
         loop {
             beat.tick().await;
-            if let Err(error) = fault::around!("lease.renew", self.store.renew(fence, LEASE).await) {
-                return error;
+            match fault::around!("lease.renew", self.store.renew(fence, LEASE).await) {
+                Ok(chunks) => asked.set(chunks),
+                Err(error) => return error,
             }
         }
     }

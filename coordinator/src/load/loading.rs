@@ -18,7 +18,7 @@ use crate::load::beside::Beside;
 use crate::load::collector::Reports;
 use crate::load::error::LoadError;
 use crate::load::ranges::Ranges;
-use crate::load::window::{Shares, Window, WindowLimits};
+use crate::load::window::{AskedWindow, Shares, Window, WindowLimits};
 use crate::progress::{Phase, Snapshot};
 use crate::split::splitter::{ChunkLimits, CutChunk, SplitError, split};
 
@@ -40,6 +40,8 @@ pub struct Load<'a> {
     pub limits: ChunkLimits,
     /// How much may be in flight, over all runs of the coordinator.
     pub window: WindowLimits,
+    /// How many chunks of the run may be in flight, if an operator said so.
+    pub asked: &'a AskedWindow,
     /// The runs that share the window, each with an equal part of it.
     pub shares: &'a Shares,
     /// Of how many chunks the source's bytes are decoded here too.
@@ -67,7 +69,7 @@ impl Load<'_> {
             (now.done, now.bytes_loaded) = (0, 0);
             now.bytes_total = source.bytes_on_disk().unwrap_or(0);
         });
-        let window = Window::new(self.window, self.shares);
+        let window = Window::new(self.window, self.shares, self.asked.clone());
         let (sender, cuts) = platform::inline::channel(2);
         let splitter = self.start_splitter(source, sender);
         let work = async {

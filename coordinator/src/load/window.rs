@@ -3,6 +3,7 @@
 //! What is in it is kept, so that a chunk that got lost can be handed out again.
 
 use std::collections::BTreeMap;
+use std::pin::pin;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -30,6 +31,33 @@ impl WindowLimits {
 impl Default for WindowLimits {
     fn default() -> Self {
         Self { chunks_max: 16, bytes_max: 16 << 20, overdue: Self::OVERDUE }
+    }
+}
+
+/// How many chunks of a run may be in flight, as an operator says while it loads.
+#[derive(Debug, Clone, Default)]
+pub struct AskedWindow(Arc<Asked>);
+
+#[derive(Debug, Default)]
+struct Asked {
+    /// 0 while no operator has said anything.
+    chunks_max: AtomicUsize,
+    changed: Notify,
+}
+
+impl AskedWindow {
+    /// Takes what the ledger says now; `None` for the run's share of the coordinator's window.
+    pub fn set(&self, chunks: Option<u64>) {
+        let chunks = chunks.map_or(0, |chunks| usize::try_from(chunks).unwrap_or(usize::MAX).max(1));
+        let before = self.0.chunks_max.swap(chunks, Ordering::Relaxed);
+        if before != chunks {
+            tracing::info!(chunks, "an operator changed how many chunks may be in flight (0: the usual share)");
+            self.0.changed.notify_waiters();
+        }
+    }
+
+    fn chunks_max(&self) -> Option<usize> {
+        Some(self.0.chunks_max.load(Ordering::Relaxed)).filter(|chunks| *chunks != 0)
     }
 }
 
@@ -83,6 +111,7 @@ pub struct OnItsWay {
 pub struct Window {
     limits: WindowLimits,
     share: Share,
+    asked: AskedWindow,
     inner: Mutex<Inner>,
     changed: Notify,
 }
@@ -94,10 +123,11 @@ struct Inner {
 }
 
 impl Window {
-    /// An empty window, with an equal part of `limits` among those who share them.
+    /// An empty window, with an equal part of `limits` among those who share them, or with as many chunks as an
+    /// operator asked for.
     #[must_use]
-    pub fn new(limits: WindowLimits, shares: &Shares) -> Self {
-        Self { limits, share: shares.join(), inner: Mutex::default(), changed: Notify::new() }
+    pub fn new(limits: WindowLimits, shares: &Shares, asked: AskedWindow) -> Self {
+        Self { limits, share: shares.join(), asked, inner: Mutex::default(), changed: Notify::new() }
     }
 
     fn inner(&self) -> MutexGuard<'_, Inner> {
@@ -107,7 +137,8 @@ impl Window {
     fn try_admit(&self, chunk: &OnItsWay) -> bool {
         let mut inner = self.inner();
         let Share(shares) = &self.share;
-        let fits = inner.chunks.len() < shares.part_of(self.limits.chunks_max)
+        let chunks_max = self.asked.chunks_max().unwrap_or_else(|| shares.part_of(self.limits.chunks_max));
+        let fits = inner.chunks.len() < chunks_max
             && inner.bytes + chunk.bytes <= shares.part_of(self.limits.bytes_max);
         if !fits && !inner.chunks.is_empty() {
             return false;
@@ -123,11 +154,19 @@ impl Window {
     /// Waits until there is room, then takes the chunk in.
     pub async fn admit(&self, chunk: &OnItsWay) {
         loop {
-            let changed = self.changed.notified();
+            let (mut left, mut asked) =
+                (pin!(self.changed.notified()), pin!(self.asked.0.changed.notified()));
+            // Registered before the look, so that nothing is missed after it.
+            left.as_mut().enable();
+            asked.as_mut().enable();
             if self.try_admit(chunk) {
                 return;
             }
-            changed.await;
+            tokio::select! {
+                biased;
+                () = left => {}
+                () = asked => {}
+            }
         }
     }
 
@@ -193,8 +232,8 @@ mod tests {
             WindowLimits { chunks_max: 6, bytes_max: 600, overdue: WindowLimits::OVERDUE },
             Shares::default(),
         );
-        let large = Window::new(limits, &shares);
-        let small = Window::new(limits, &shares);
+        let large = Window::new(limits, &shares, AskedWindow::default());
+        let small = Window::new(limits, &shares, AskedWindow::default());
         let admitted =
             |window: &Window| (0..9).filter(|no| window.try_admit(&chunk(*no, b"12345", 1))).count();
         assert_eq!((admitted(&large), admitted(&small)), (3, 3));
@@ -203,9 +242,32 @@ mod tests {
     }
 
     #[tokio::test]
+    async fn an_operator_widens_and_narrows_the_window_while_it_is_full() {
+        let limits = WindowLimits { chunks_max: 2, bytes_max: 1000, overdue: WindowLimits::OVERDUE };
+        let asked = AskedWindow::default();
+        let window = Arc::new(Window::new(limits, &Shares::default(), asked.clone()));
+        window.admit(&chunk(0, b"1", 1)).await;
+        window.admit(&chunk(1, b"1", 1)).await;
+        assert!(!window.try_admit(&chunk(2, b"1", 1)));
+        let waiting = tokio::spawn({
+            let window = Arc::clone(&window);
+            async move { window.admit(&chunk(2, b"1", 1)).await }
+        });
+        tokio::task::yield_now().await;
+        asked.set(Some(3));
+        waiting.await.unwrap();
+        asked.set(Some(1));
+        window.release(0);
+        window.release(1);
+        assert!(!window.try_admit(&chunk(3, b"1", 1)), "one is in it");
+        asked.set(None);
+        assert!(window.try_admit(&chunk(3, b"1", 1)), "its share again");
+    }
+
+    #[tokio::test]
     async fn a_full_window_admits_when_something_leaves_and_one_large_chunk_goes_alone() {
         let limits = WindowLimits { chunks_max: 2, bytes_max: 10, overdue: WindowLimits::OVERDUE };
-        let window = Arc::new(Window::new(limits, &Shares::default()));
+        let window = Arc::new(Window::new(limits, &Shares::default(), AskedWindow::default()));
         window.admit(&chunk(0, b"123456", 3)).await;
         assert!(!window.try_admit(&chunk(1, b"12345", 1)));
         assert!(window.try_admit(&chunk(1, b"1234", 1)));

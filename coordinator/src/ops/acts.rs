@@ -10,7 +10,9 @@ use store::views::CountedRun;
 use store::{Store, StoreError, stored_job};
 
 use super::OpsError;
-use super::commands::{actor_events, may_approve, may_back_out, may_cancel, may_purge, may_redrive};
+use super::commands::{
+    actor_events, may_approve, may_back_out, may_cancel, may_change_window, may_pause, may_purge, may_redrive,
+};
 use crate::context::lease::holder_of;
 
 domain::named! {
@@ -24,6 +26,10 @@ domain::named! {
         Resume = "resume",
         /// Requeues the chunks that were set aside.
         Redrive = "redrive",
+        /// Says how many chunks of a run may be in flight.
+        Window = "window",
+        /// Stops handing out a run's chunks until it is resumed.
+        Pause = "pause",
         /// Ends a run.
         Cancel = "cancel",
         /// Takes a promoted run's rows out of final again.
@@ -43,6 +49,13 @@ impl Act {
             Self::Resume => "continues the run from where it stopped, to its verdict",
             Self::Redrive => {
                 "requeues the chunks that were set aside, with their starts forgotten, and continues the run"
+            }
+            Self::Window => {
+                "changes how many of the run's chunks may be in flight; the process that drives it follows within \
+                 seconds"
+            }
+            Self::Pause => {
+                "stops the process that drives the run; what is in staging stays, and an operator can resume it"
             }
             Self::Cancel => "ends the run; none of its rows reach final, and it cannot be resumed",
             Self::BackOut => {
@@ -116,6 +129,11 @@ pub async fn acts(
                     (_, true) => Ok(()),
                     (_, false) => drives(),
                 }
+            }),
+            Act::Window => words(may_change_window(run)),
+            Act::Pause => words(may_pause(run)).and_then(|()| match (run.submitted, driven_by) {
+                (false, None) => Err("no process drives the run: it has stopped already".to_owned()),
+                _ => Ok(()),
             }),
             Act::Cancel => words(may_cancel(run)),
             Act::BackOut => match words(may_back_out(run)).and_then(|()| told.clone()) {

@@ -47,7 +47,9 @@ pub struct Watcher<'a> {
 /// [`StoreError`] of the database.
 pub async fn missing_workers(store: &dyn Store) -> Result<Missing, StoreError> {
     let fleet = store.fleet(Some(ALIVE)).await?;
-    let is_there = |role| fleet.iter().any(|worker| worker.role == role && worker.stopped_at_ms.is_none());
+    // One that was drained takes nothing more.
+    let works = |worker: &&WorkerRow| worker.stopped_at_ms.is_none() && worker.drain_asked_at_ms.is_none();
+    let is_there = |role| fleet.iter().filter(works).any(|worker| worker.role == role);
     Ok(Missing {
         coordinator: false,
         processors: !is_there(Role::Processor),

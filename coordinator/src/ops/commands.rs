@@ -100,6 +100,24 @@ pub fn may_purge(run: &Run) -> Result<(), OpsError> {
     allowed(run, run.state.is_over(), advice)
 }
 
+/// Whether the run can be paused.
+///
+/// # Errors
+/// [`OpsError::WrongState`] unless it loads or is being verified, and nobody has paused it.
+pub fn may_pause(run: &Run) -> Result<(), OpsError> {
+    let is_at_work = matches!(run.state, RunState::Loading | RunState::Staged);
+    allowed(run, is_at_work, "only a run that loads or is being verified can be paused")?;
+    allowed(run, !run.parked, "it waits for an operator already; continue it with `crossfoot resume`")
+}
+
+/// Whether it can be said how many of the run's chunks may be in flight.
+///
+/// # Errors
+/// [`OpsError::WrongState`] unless it loads.
+pub fn may_change_window(run: &Run) -> Result<(), OpsError> {
+    allowed(run, run.state == RunState::Loading, "only a run that loads has chunks in flight")
+}
+
 /// Whether the run's rows can be taken out of final.
 ///
 /// # Errors
@@ -242,6 +260,58 @@ impl Coordinator {
         self.store.log_under(fence, self.entry(run_id, EventKind::Resumed, &detail)).await?;
         self.store.release(fence, 0).await?;
         self.checkpoint(run_id, EventKind::Resumed.name()).await;
+        Ok(())
+    }
+
+    /// Pauses a run until an operator resumes it. Whatever drives it is fenced off: nothing more is handed out, and a
+    /// promotion that is under way is rolled back. What is committed to staging stays.
+    ///
+    /// # Errors
+    /// [`OpsError::WrongState`] unless it loads or is being verified; [`OpsError::Refused`] without a reason where the
+    /// job asks for one.
+    pub async fn pause(&self, run_id: RunId, reason: Option<&str>) -> Result<(), OpsError> {
+        let run = self.store.run(run_id).await?;
+        may_pause(&run)?;
+        self.reasoned(&run, reason).await?;
+        let fence = self.acquire_lease(run_id, Claim::Evict).await?;
+        // Between the look and the lease it may have come to wait for approval.
+        let run = self.store.run(run_id).await?;
+        let done = match may_pause(&run) {
+            Err(refused) => Err(refused),
+            Ok(()) => {
+                let by = &self.actor;
+                let note =
+                    reason.map_or_else(|| format!("paused by {by}"), |reason| format!("paused by {by}: {reason}"));
+                self.store.park(fence, Some(&note)).await?;
+                let detail = json!({ "reason": reason, "state": run.state });
+                self.store.log_under(fence, self.entry(run_id, EventKind::PausedByOperator, &detail)).await?;
+                Ok(())
+            }
+        };
+        self.store.release(fence, 0).await?;
+        done?;
+        self.checkpoint(run_id, EventKind::PausedByOperator.name()).await;
+        Ok(())
+    }
+
+    /// Says how many chunks of a run may be in flight; `None` for its share of the coordinator's window. Whoever drives
+    /// it follows within a heartbeat of its lease, three seconds.
+    ///
+    /// # Errors
+    /// [`OpsError::WrongState`] unless it loads; [`OpsError::Refused`] without a reason where the job asks for one.
+    pub async fn change_window(
+        &self,
+        run_id: RunId,
+        chunks: Option<u64>,
+        reason: Option<&str>,
+    ) -> Result<(), OpsError> {
+        let run = self.store.run(run_id).await?;
+        may_change_window(&run)?;
+        self.reasoned(&run, reason).await?;
+        let detail = json!({ "reason": reason, "chunks": chunks, "before": run.window_chunks });
+        let log = self.entry(run_id, EventKind::WindowChanged, &detail);
+        self.store.set_window(run_id, chunks, log).await?;
+        self.checkpoint(run_id, EventKind::WindowChanged.name()).await;
         Ok(())
     }
 

@@ -5,6 +5,7 @@ pub mod acts;
 pub mod attendance;
 mod commands;
 pub mod dead_letters;
+pub mod drain;
 pub mod held;
 pub mod retention;
 pub mod roster;
@@ -12,4 +13,6 @@ pub mod standing;
 pub mod tokens;
 pub mod views;
 
-pub use commands::{OpsError, Requeued, may_approve, may_back_out, may_cancel, may_purge, may_redrive};
+pub use commands::{
+    OpsError, Requeued, may_approve, may_back_out, may_cancel, may_change_window, may_pause, may_purge, may_redrive,
+};

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use domain::attendance::Missing;
-use domain::ids::{ChunkNo, RunId};
+use domain::ids::{ChunkNo, RunId, WorkerId};
 use domain::lease::Holder;
 use platform::clock::iso;
 use schemars::JsonSchema;
@@ -55,6 +55,8 @@ pub struct Member {
     pub role: MemberRole,
     /// A worker's name; of a coordinator, its operator.
     pub name: String,
+    /// A worker's number in the store; null for a coordinator.
+    pub worker_id: Option<WorkerId>,
     /// The host it runs on; null if it did not say.
     pub host: Option<String>,
     /// The number of its process on its host; null if it did not say.
@@ -67,6 +69,8 @@ pub struct Member {
     pub last_seen_ms: u64,
     /// Whether it counts as alive. A worker that is not has been silent for too long without saying that it stops.
     pub is_alive: bool,
+    /// Whether an operator asked it to finish its work in hand and end.
+    pub is_draining: bool,
     /// What it holds.
     pub holds: Vec<MemberHolds>,
 }
@@ -105,12 +109,14 @@ fn worker(row: &WorkerRow, begun: &[BegunChunk]) -> Member {
             domain::counts::Role::Writer => MemberRole::Writer,
         },
         name: row.name.clone(),
+        worker_id: Some(row.worker_id),
         host: Some(row.host.clone()),
         pid: Some(row.pid),
         version: Some(row.version.clone()),
         since: Some(iso(row.started_at_ms)),
         last_seen_ms: millis(row.silent),
         is_alive,
+        is_draining: row.drain_asked_at_ms.is_some(),
         holds: holds
             .map(|chunk| MemberHolds { run_id: chunk.run_id, chunk_no: Some(chunk.chunk_no) })
             .collect(),
@@ -147,12 +153,14 @@ async fn coordinators(store: &dyn Store) -> Result<Vec<Member>, StoreError> {
         Member {
             role: if is_service { MemberRole::CoordinatorService } else { MemberRole::Coordinator },
             name: holder.actor.rsplit_once('@').map_or(holder.actor, |(user, _)| user).to_owned(),
+            worker_id: None,
             host: holder.host.map(str::to_owned),
             pid: holder.pid,
             version: holder.version.map(str::to_owned),
             since: holder.since.map(str::to_owned),
             last_seen_ms: millis(silent),
             is_alive: true,
+            is_draining: false,
             holds: runs.into_iter().map(|run_id| MemberHolds { run_id, chunk_no: None }).collect(),
         }
     };

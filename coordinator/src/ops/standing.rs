@@ -5,6 +5,7 @@ use domain::event_kind::EventKind;
 use domain::ids::RunId;
 use domain::lease::Holder;
 use domain::lifecycle::RunState;
+use domain::visible::visible;
 use platform::clock::iso;
 use store::{Store, StoreError};
 
@@ -54,6 +55,11 @@ async fn look(store: &dyn Store, run_id: RunId) -> Result<Standing, StoreError> 
             ),
             is_free: false,
         }),
+        None if run.parked => {
+            let why = run.note.as_deref().unwrap_or("it was set aside for an operator");
+            let said = format!("run {run_id}: {}; none of its rows are in final", visible(why));
+            Ok(Standing { said, is_free: true })
+        }
         None => {
             Ok(Standing { said: format!("none of the rows of run {run_id} are in final"), is_free: true })
         }

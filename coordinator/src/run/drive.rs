@@ -15,6 +15,7 @@ use tokio::time::Instant;
 use crate::context::coordinator::Coordinator;
 use crate::load::LoadError;
 use crate::load::ranges::Ranges;
+use crate::load::window::AskedWindow;
 use crate::progress::Phase;
 use crate::run::ending::{Drive, Ending};
 use crate::run::error::RunError;
@@ -75,9 +76,18 @@ impl Coordinator {
         };
         let run = self.store.run(run_id).await?;
         let before = run.state;
-        if run.note.is_some() && !run.parked {
+        if run.parked {
+            if !how.resumes {
+                // It was paused after it was seen to wait: only an operator continues it.
+                self.store.release(fence, 0).await?;
+                return Err(RunError::Parked { run_id, note: run.note.unwrap_or_default() });
+            }
+            self.store.park(fence, None).await?;
+        } else if run.note.is_some() {
             self.store.note(fence, None).await?;
         }
+        let asked = AskedWindow::default();
+        asked.set(run.window_chunks);
         if fence.epoch > 1 {
             let log =
                 self.entry(run_id, EventKind::Resumed, &json!({ "epoch": fence.epoch, "state": run.state }));
@@ -87,11 +97,11 @@ impl Coordinator {
             // Side by side, never one inside the other: while a promotion holds the store, a sign of life waits.
             tokio::select! {
                 biased;
-                ending = Box::pin(self.work(run, fence, how)) => ending,
+                ending = Box::pin(self.work(run, fence, how, &asked)) => ending,
                 // Dropped half-way, work leaves whole transactions only: an uncommitted promotion is taken back.
                 () = self.stop.cancelled() => Err(LoadError::Stopped.into()),
                 // Model: `Fenced`.
-                lost = self.keep_alive(fence) => Err(lost.into()),
+                lost = self.keep_alive(fence, &asked) => Err(lost.into()),
             }
         };
         match &ending {
@@ -117,7 +127,13 @@ impl Coordinator {
         ending
     }
 
-    async fn work(&self, run: Run, fence: Fence, how: &Drive) -> Result<Ending, RunError> {
+    async fn work(
+        &self,
+        run: Run,
+        fence: Fence,
+        how: &Drive,
+        asked: &AskedWindow,
+    ) -> Result<Ending, RunError> {
         let job = stored_job(&*self.store, &run.job_digest).await.map_err(|error| match error {
             StoreError::Damaged { what } => RunError::Job(what),
             error => error.into(),
@@ -132,7 +148,7 @@ impl Coordinator {
             fault::around!("readbacks.clear", self.store.clear_readbacks(fence).await)?;
         }
         if run.state == RunState::Loading {
-            run = self.load(run, fence, &job, how, &ranges, &mut reports).await?;
+            run = self.load(run, fence, (&job, asked), how, &ranges, &mut reports).await?;
         }
         match run.state {
             RunState::Staged => self.settle(run, fence, &job, how, &ranges, &mut reports).await,

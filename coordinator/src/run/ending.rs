@@ -12,6 +12,8 @@ pub struct Drive {
     pub approved: bool,
     /// Whether a coordinator that is known to be gone is to be fenced off.
     pub evict: bool,
+    /// Whether an operator resumes it, so that it continues even if one paused it.
+    pub resumes: bool,
 }
 
 /// How driving a run ended.

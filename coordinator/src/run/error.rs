@@ -1,5 +1,6 @@
 //! Why a run could not be taken to its verdict.
 
+use domain::ids::RunId;
 use source::SourceError;
 use store::StoreError;
 use thiserror::Error;
@@ -29,6 +30,14 @@ pub enum RunError {
     /// The run waits for its source.
     #[error(transparent)]
     SourceWanted(#[from] SourceWanted),
+    /// An operator paused it, or it was set aside for one.
+    #[error("{note}; continue with `crossfoot resume {run_id}`")]
+    Parked {
+        /// The run that waits for an operator.
+        run_id: RunId,
+        /// Who paused it or why it was set aside, in words.
+        note: String,
+    },
     /// The job in the store is not understood by this program.
     #[error("this version cannot use the run's job: {0}")]
     Job(String),

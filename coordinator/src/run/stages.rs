@@ -18,6 +18,7 @@ use crate::context::coordinator::Coordinator;
 use crate::load::Load;
 use crate::load::collector::Reports;
 use crate::load::ranges::Ranges;
+use crate::load::window::AskedWindow;
 use crate::progress::{Phase, stage};
 use crate::promote::{Promote, Promoted};
 use crate::report::summary::Summary;
@@ -33,7 +34,7 @@ impl Coordinator {
         &self,
         run: Run,
         fence: Fence,
-        job: &Arc<Job>,
+        (job, asked): (&Arc<Job>, &AskedWindow),
         how: &Drive,
         ranges: &Ranges,
         reports: &mut Reports,
@@ -54,6 +55,7 @@ impl Coordinator {
                 records: run.chunk_records,
             },
             window: self.window,
+            asked,
             shares: &self.shares,
             verify_source: run.verify_source,
             decoders: &self.decoders,

@@ -5,6 +5,7 @@ use std::time::Duration;
 use ambassador::delegatable_trait;
 use async_trait::async_trait;
 use domain::counts::{Counts, Role, WorkerShare};
+use domain::event::Entry as LogEntry;
 use domain::ids::{ChunkNo, RunId, WorkerId};
 use job::Job;
 
@@ -14,7 +15,7 @@ use crate::leases::millis;
 use crate::model::{Heartbeat, NewWorker, Reported, WorkerRow, counted};
 use crate::param::{Column, Insert, Param};
 use crate::row::Row;
-use crate::{StoreError, params};
+use crate::{StoreError, log, params};
 
 /// The register of workers, and their reports.
 #[async_trait]
@@ -25,11 +26,17 @@ pub trait Fleet: Send + Sync {
     /// # Errors
     /// [`StoreError`] of the database.
     async fn register_worker(&self, worker: &NewWorker) -> Result<WorkerId, StoreError>;
-    /// Stores a heartbeat of each of `workers`, at the database's time.
+    /// Stores a heartbeat of each of `workers`, at the database's time. Returns those that an operator asked to end.
     ///
     /// # Errors
     /// [`StoreError`] of the database.
-    async fn heartbeat(&self, workers: &[Heartbeat]) -> Result<(), StoreError>;
+    async fn heartbeat(&self, workers: &[Heartbeat]) -> Result<Vec<WorkerId>, StoreError>;
+    /// Asks workers to finish their work in hand and end, with the log's entry for it. Each learns it with its next
+    /// heartbeat. Returns those that had neither stopped nor been asked before.
+    ///
+    /// # Errors
+    /// [`StoreError`] of the database.
+    async fn ask_to_drain(&self, workers: &[WorkerId], log: LogEntry) -> Result<Vec<WorkerId>, StoreError>;
     /// Records that `workers` stop.
     ///
     /// # Errors
@@ -71,6 +78,7 @@ fn worker_from(row: &Row) -> Result<WorkerRow, StoreError> {
         stopped_at_ms: row.get("stopped_at_ms")?,
         silent: counted(row.get("silent_ms")?),
         in_hand: row.get::<Option<i64>>("in_hand_ms")?.map(counted),
+        drain_asked_at_ms: row.get("drain_asked_at_ms")?,
     })
 }
 
@@ -78,7 +86,7 @@ async fn touch<D: Database>(
     database: &D,
     mut workers: Vec<Heartbeat>,
     is_last: bool,
-) -> Result<(), StoreError> {
+) -> Result<Vec<WorkerId>, StoreError> {
     // In one order: two who touch the same rows never wait for each other in a circle.
     workers.sort_by_key(|beat| beat.worker);
     let now_ms = D::SYNTAX.now_ms;
@@ -87,12 +95,18 @@ async fn touch<D: Database>(
             Box::pin(async move {
                 let sql = format!(
                     "UPDATE crossfoot_worker SET seen_at_ms = {now_ms}, stopped_at_ms = CASE WHEN $2 THEN {now_ms} END,
-                     in_hand_since_ms = {now_ms} - $3 WHERE worker_id = $1"
+                     in_hand_since_ms = {now_ms} - $3 WHERE worker_id = $1 RETURNING drain_asked_at_ms"
                 );
+                let mut asked = Vec::new();
                 for beat in workers {
-                    connection.execute(&sql, params![beat.worker, is_last, beat.in_hand_ms()]).await?;
+                    let values = params![beat.worker, is_last, beat.in_hand_ms()];
+                    if let Some(row) = connection.fetch_first(&sql, values).await?
+                        && row.get::<Option<i64>>("drain_asked_at_ms")?.is_some()
+                    {
+                        asked.push(beat.worker);
+                    }
                 }
-                Ok(())
+                Ok(asked)
             })
         })
         .await
@@ -178,12 +192,37 @@ impl<D: Database> Fleet for D {
         .await
     }
 
-    async fn heartbeat(&self, workers: &[Heartbeat]) -> Result<(), StoreError> {
+    async fn heartbeat(&self, workers: &[Heartbeat]) -> Result<Vec<WorkerId>, StoreError> {
         touch(self, workers.to_vec(), false).await
     }
 
+    async fn ask_to_drain(&self, workers: &[WorkerId], log: LogEntry) -> Result<Vec<WorkerId>, StoreError> {
+        let mut workers = workers.to_vec();
+        workers.sort_unstable();
+        self.write(Change::LEDGER, move |connection| {
+            Box::pin(async move {
+                let now_ms = connection.syntax().now_ms;
+                let sql = format!(
+                    "UPDATE crossfoot_worker SET drain_asked_at_ms = {now_ms}
+                     WHERE worker_id = $1 AND stopped_at_ms IS NULL AND drain_asked_at_ms IS NULL RETURNING worker_id"
+                );
+                let mut asked = Vec::new();
+                for worker in workers {
+                    if connection.fetch_first(&sql, params![worker]).await?.is_some() {
+                        asked.push(worker);
+                    }
+                }
+                if !asked.is_empty() {
+                    log::append(connection, log).await?;
+                }
+                Ok(asked)
+            })
+        })
+        .await
+    }
+
     async fn retire(&self, workers: &[WorkerId]) -> Result<(), StoreError> {
-        touch(self, Heartbeat::idle(workers), true).await
+        touch(self, Heartbeat::idle(workers), true).await.map(drop)
     }
 
     async fn fleet(&self, within: Option<Duration>) -> Result<Vec<WorkerRow>, StoreError> {

@@ -40,11 +40,12 @@ pub trait Leases: Send + Sync {
         lasts: Duration,
         claim: Claim,
     ) -> Result<Fence, StoreError>;
-    /// Renews the run's lease, to end `lasts` from now. A lease that was released stays so.
+    /// Renews the run's lease, to end `lasts` from now, and returns how many of the run's chunks may be in flight, if
+    /// an operator said so. A lease that was released stays so.
     ///
     /// # Errors
     /// [`StoreError::Fenced`].
-    async fn renew(&self, fence: Fence, lasts: Duration) -> Result<(), StoreError>;
+    async fn renew(&self, fence: Fence, lasts: Duration) -> Result<Option<u64>, StoreError>;
     /// Releases the run's lease and adds `spent_ms` to the run's time.
     ///
     /// # Errors
@@ -187,7 +188,7 @@ impl<D: Database> Leases for D {
         .await
     }
 
-    async fn renew(&self, fence: Fence, lasts: Duration) -> Result<(), StoreError> {
+    async fn renew(&self, fence: Fence, lasts: Duration) -> Result<Option<u64>, StoreError> {
         let lasts_ms = millis(lasts)?;
         self.write(Change::LEDGER, move |connection| {
             Box::pin(async move {
@@ -196,10 +197,10 @@ impl<D: Database> Leases for D {
                 // A renewal that was under way when its owner released the lease must not bring it back.
                 let sql = format!(
                     "UPDATE crossfoot_run SET lease_until_ms = {now_ms} + $2
-                     WHERE run_id = $1 AND lease_owner IS NOT NULL"
+                     WHERE run_id = $1 AND lease_owner IS NOT NULL RETURNING window_chunks"
                 );
-                connection.execute(&sql, params![fence.run_id, lasts_ms]).await?;
-                Ok(())
+                let row = connection.fetch_first(&sql, params![fence.run_id, lasts_ms]).await?;
+                row.map_or(Ok(None), |row| row.get("window_chunks"))
             })
         })
         .await

@@ -117,8 +117,11 @@ pub struct Run {
     pub verify_source: VerifySource,
     /// Whether the coordinator service drives the run.
     pub submitted: bool,
-    /// Whether the coordinator service leaves the run alone until an operator resumes it; `note` says why.
+    /// Whether the run is left alone until an operator resumes it, because one paused it or it cannot go on by itself;
+    /// `note` says why.
     pub parked: bool,
+    /// How many of its chunks may be in flight, as an operator asked; `None` for its share of the coordinator's window.
+    pub window_chunks: Option<u64>,
     /// The operator who opened the run: `operator@host`.
     pub actor: String,
     /// When the run was opened, in milliseconds since 1970.
@@ -252,6 +255,8 @@ pub struct WorkerRow {
     pub silent: Duration,
     /// How long it had worked on its current message at its last heartbeat; `None` if it waited for one.
     pub in_hand: Option<Duration>,
+    /// When an operator asked it to finish its work in hand and end, by the database's clock; `None` if nobody did.
+    pub drain_asked_at_ms: Option<i64>,
 }
 
 /// One heartbeat of a worker.

@@ -92,11 +92,17 @@ pub trait Runs: Send + Sync {
         note: Option<&str>,
         log: LogEntry,
     ) -> Result<Run, StoreError>;
-    /// Leaves a submitted run to an operator, with the reason (`Some`), or to the service again (`None`).
+    /// Leaves a run to an operator, with the reason (`Some`), or to whoever drives it again (`None`).
     ///
     /// # Errors
     /// [`StoreError::Fenced`]; [`StoreError::Over`].
     async fn park(&self, fence: Fence, why: Option<&str>) -> Result<(), StoreError>;
+    /// Changes how many chunks of a run may be in flight, with the log's entry for it; `None` for its share of the
+    /// coordinator's window. Whoever drives the run learns it when it renews its lease.
+    ///
+    /// # Errors
+    /// [`StoreError::Over`]; [`StoreError::NoSuchRun`].
+    async fn set_window(&self, run_id: RunId, chunks: Option<u64>, log: LogEntry) -> Result<(), StoreError>;
 }
 
 pub(crate) fn run_from(row: &Row) -> Result<Run, StoreError> {
@@ -128,6 +134,7 @@ pub(crate) fn run_from(row: &Row) -> Result<Run, StoreError> {
         verify_source: row.parsed("verify_source")?,
         submitted: row.get("submitted")?,
         parked: row.get("parked")?,
+        window_chunks: row.get("window_chunks")?,
         actor: row.get("actor")?,
         opened_at_ms: row.get("opened_at_ms")?,
         ended_at_ms: row.get("ended_at_ms")?,
@@ -381,6 +388,23 @@ impl<D: Database> Runs for D {
             Box::pin(async move {
                 hold_fence(connection, fence).await?;
                 connection.execute(sql, params![fence.run_id, why]).await.map(drop)
+            })
+        })
+        .await
+    }
+
+    async fn set_window(&self, run_id: RunId, chunks: Option<u64>, log: LogEntry) -> Result<(), StoreError> {
+        self.run(run_id).await?;
+        self.write(Change::LEDGER, move |connection| {
+            Box::pin(async move {
+                let state = locked_state(connection, run_id).await?;
+                if state.is_over() {
+                    return Err(StoreError::Over { run_id, state });
+                }
+                let sql = "UPDATE crossfoot_run SET window_chunks = $2 WHERE run_id = $1";
+                connection.execute(sql, params![run_id, chunks]).await?;
+                log::append(connection, log).await?;
+                Ok(())
             })
         })
         .await

@@ -93,6 +93,7 @@ fn what_was_said(state: &State) -> Line<'static> {
 fn which_keys(state: &State) -> &'static str {
     match (&state.dialog, state.opened, state.is_read_only) {
         (Some(Dialog::Acts(_)), ..) => "↑↓ select   Enter choose   Esc leave it",
+        (Some(Dialog::Chunks(..)), ..) => "write a number, or nothing   Enter go on   Esc leave it",
         (Some(Dialog::Reason(..)), ..) => "write the reason   Enter do it   Esc leave it",
         (None, None, _) => "↑↓ select   Enter open the run   q quit",
         (None, Some(_), false) => "1-4 or Tab view   ↑↓ scroll   a act   Esc back   q quit",
@@ -108,6 +109,7 @@ fn verdict(run: &WatchedRun) -> (String, Style) {
         Outcome::AwaitingApproval => ("! awaits approval".into(), CAREFUL),
         Outcome::Cancelled => ("– cancelled".into(), FAINT),
         Outcome::BackedOut => ("– backed out".into(), FAINT),
+        Outcome::Unfinished if run.waits_for_operator => ("! waits for you".into(), CAREFUL),
         Outcome::Unfinished if run.driven_by.is_none() => ("! stopped".into(), CAREFUL),
         Outcome::Unfinished if run.run.state == RunState::Loading => ("● loading".into(), Style::new()),
         Outcome::Unfinished => ("● verifying".into(), Style::new()),
@@ -407,8 +409,17 @@ fn draw_dialog(frame: &mut Frame<'_>, state: &State, dialog: &Dialog) {
             });
             (format!(" What to do with run {} ", open.run_id), lines.collect::<Vec<_>>())
         }
-        Dialog::Reason(act, reason) => {
-            let needed = if act.reason_needed { "the job asks for one" } else { "may be empty" };
+        Dialog::Chunks(act, digits) => {
+            let lines = vec![
+                Line::raw(format!("It {}.", act.does)),
+                Line::default(),
+                Line::styled("Chunks in flight (empty for the run's share of the coordinator's window):", FAINT),
+                Line::from(vec![Span::raw(format!("> {digits}")), Span::styled("▏", HEAD)]),
+            ];
+            (format!(" {} run {} ", act.act.name(), open.run_id), lines)
+        }
+        Dialog::Reason(act, _, reason) => {
+            let needed = if act.reason_needed { "one is needed" } else { "may be empty" };
             let lines = vec![
                 Line::raw(format!("It {}.", act.does)),
                 Line::default(),

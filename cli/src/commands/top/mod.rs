@@ -75,8 +75,8 @@ pub(crate) async fn top(global: &Global, args: &Top) -> Result<Done, Failure> {
                 None => {}
                 Some(Wish::Leave) => break Ok(Done::Well),
                 Some(Wish::Show(run_id)) => drop(shown.send_replace(run_id)),
-                Some(Wish::Act { run_id, act, reason }) => {
-                    tokio::spawn(carry_out(Arc::clone(&desk), run_id, act, reason, tell.clone()));
+                Some(Wish::Act { run_id, act, why }) => {
+                    tokio::spawn(carry_out(Arc::clone(&desk), run_id, act, why, tell.clone()));
                 }
             },
         }
@@ -116,7 +116,7 @@ async fn carry_out(
     desk: Arc<Desk>,
     run_id: RunId,
     act: Act,
-    reason: Option<String>,
+    why: Why,
     tell: mpsc::Sender<News>,
 ) {
     let (name, context) = operator::acting();
@@ -127,7 +127,7 @@ async fn carry_out(
             ..context
         },
     };
-    let done = console::carry_out(&desk, run_id, act, &acting, reason.as_deref()).await;
+    let done = console::carry_out(&desk, run_id, act, &acting, &why).await;
     let said = done.map_err(|problem| match problem.next {
         Some(next) => format!("{}; {next}", problem.detail),
         None => problem.detail,

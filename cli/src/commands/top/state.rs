@@ -1,5 +1,6 @@
 //! What is on the screen, and what a key does to it. Nothing is read or done here.
 
+use console::{WINDOW_CHUNKS, Why};
 use coordinator::ops::acts::{Act, ActView};
 use domain::ids::RunId;
 use ratatui::crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
@@ -9,6 +10,9 @@ use super::look::{Look, Open, Seen};
 
 /// The longest reason, in characters.
 const REASON_CHARS_MAX: usize = 2000;
+
+/// The most digits of a number of chunks.
+const DIGITS_MAX: usize = 6;
 
 /// What the person wants.
 #[derive(Debug, PartialEq, Eq)]
@@ -23,8 +27,8 @@ pub(crate) enum Wish {
         run_id: RunId,
         /// What to do.
         act: Act,
-        /// Why; the evidence log keeps it.
-        reason: Option<String>,
+        /// Why, which the evidence log keeps; and how many chunks may be in flight.
+        why: Why,
     },
 }
 
@@ -60,8 +64,11 @@ impl Tab {
 pub(crate) enum Dialog {
     /// The acts, with the place of the selected one.
     Acts(usize),
-    /// The reason for an act, as far as it is written. The act is carried out when it is confirmed.
-    Reason(ActView, String),
+    /// How many chunks may be in flight, as far as it is written.
+    Chunks(ActView, String),
+    /// The reason for an act, as far as it is written, after how many chunks may be in flight. The act is carried out
+    /// when it is confirmed.
+    Reason(ActView, Option<u64>, String),
 }
 
 /// What is on the screen.
@@ -200,28 +207,48 @@ impl State {
                 let act = self.open()?.view.acts.get(at)?.clone();
                 match &act.why_not {
                     Some(why) => self.said = Some(Err(format!("cannot {}: {why}", act.act.name()))),
-                    None => self.dialog = Some(Dialog::Reason(act, String::new())),
+                    None if act.act == Act::Window => self.dialog = Some(Dialog::Chunks(act, String::new())),
+                    None => self.dialog = Some(Dialog::Reason(act, None, String::new())),
                 }
                 None
             }
-            (Dialog::Reason(act, reason), KeyCode::Enter) => {
-                let reason = reason.trim().to_owned();
-                if act.reason_needed && reason.is_empty() {
-                    self.said = Some(Err("the job asks for a reason: write one".into()));
-                    self.dialog = Some(Dialog::Reason(act, reason));
+            (Dialog::Chunks(act, digits), KeyCode::Enter) => {
+                let chunks = digits.parse().ok();
+                if chunks.is_some_and(|chunks| !WINDOW_CHUNKS.contains(&chunks)) {
+                    let (least, most) = (WINDOW_CHUNKS.start(), WINDOW_CHUNKS.end());
+                    self.said = Some(Err(format!("write a number from {least} to {most}, or none")));
+                    self.dialog = Some(Dialog::Chunks(act, digits));
                     return None;
                 }
-                let reason = (!reason.is_empty()).then_some(reason);
-                self.said = None;
-                Some(Wish::Act { run_id: self.opened?, act: act.act, reason })
+                (self.said, self.dialog) = (None, Some(Dialog::Reason(act, chunks, String::new())));
+                None
             }
-            (Dialog::Reason(act, mut reason), key) => {
+            (Dialog::Chunks(act, mut digits), key) => {
+                match key {
+                    KeyCode::Backspace => drop(digits.pop()),
+                    KeyCode::Char(c) if c.is_ascii_digit() && digits.len() < DIGITS_MAX => digits.push(c),
+                    _ => {}
+                }
+                self.dialog = Some(Dialog::Chunks(act, digits));
+                None
+            }
+            (Dialog::Reason(act, chunks, reason), KeyCode::Enter) => {
+                let why = Why { chunks, ..Why::because(Some(&reason)) };
+                if act.reason_needed && why.reason.is_none() {
+                    self.said = Some(Err("a reason is needed: write one".into()));
+                    self.dialog = Some(Dialog::Reason(act, chunks, String::new()));
+                    return None;
+                }
+                self.said = None;
+                Some(Wish::Act { run_id: self.opened?, act: act.act, why })
+            }
+            (Dialog::Reason(act, chunks, mut reason), key) => {
                 match key {
                     KeyCode::Backspace => drop(reason.pop()),
                     KeyCode::Char(c) if reason.chars().count() < REASON_CHARS_MAX => reason.push(c),
                     _ => {}
                 }
-                self.dialog = Some(Dialog::Reason(act, reason));
+                self.dialog = Some(Dialog::Reason(act, chunks, reason));
                 None
             }
             (dialog @ Dialog::Acts(_), _) => {

@@ -132,6 +132,10 @@ pub struct WatchedRun {
     pub bytes_committed: u64,
     /// The process that drives the run at this moment, in words; null if none does.
     pub driven_by: Option<String>,
+    /// Whether it waits for an operator to resume it: one paused it, or it cannot go on by itself; `note` says why.
+    pub waits_for_operator: bool,
+    /// How many of its chunks may be in flight, as an operator said; null for its share of the coordinator's window.
+    pub window_chunks: Option<u64>,
     /// Records that are committed in a second, at the moment; null unless the run loads and is watched.
     pub rate: Option<u64>,
     /// An estimate of the seconds until the last record is committed, at that rate; null if there is none.
@@ -156,6 +160,8 @@ impl WatchedRun {
             bytes_total: run.split.map(|split| split.bytes),
             bytes_committed: totals.bytes_committed,
             driven_by: driven_by(counted),
+            waits_for_operator: run.parked && !run.state.is_over(),
+            window_chunks: run.window_chunks,
             rate: None,
             seconds_left: None,
             usual_seconds: None,

@@ -22,6 +22,8 @@ domain::named! {
         Busy = "busy",
         /// It waits for a message.
         Idle = "idle",
+        /// An operator asked it to finish its work in hand and end.
+        Draining = "draining",
         /// It has worked on the same message for more than a minute.
         Blocked = "blocked",
         /// It has sent no heartbeat for more than 16 seconds, and did not say that it stops.
@@ -40,6 +42,7 @@ impl WorkerState {
         match row {
             WorkerRow { stopped_at_ms: Some(_), .. } => Self::Stopped,
             WorkerRow { silent, .. } if *silent > ALIVE => Self::Stale,
+            WorkerRow { drain_asked_at_ms: Some(_), .. } => Self::Draining,
             WorkerRow { in_hand: Some(since), .. } if *since >= STUCK => Self::Blocked,
             WorkerRow { in_hand: Some(_), .. } => Self::Busy,
             WorkerRow { in_hand: None, .. } => Self::Idle,
