@@ -55,10 +55,10 @@ pub(crate) fn start(world: &Arc<World>, file: &SqliteStore, place: usize, incarn
                 let jobs = Jobs::default();
                 if place < 4 {
                     let done = Box::pin(worker::processor::run(&with, &identity, &jobs)).await;
-                    done.map_err(|error| error.to_string())
+                    done.map(drop).map_err(|error| error.to_string())
                 } else {
                     let done = Box::pin(worker::writer::run(&with, &identity, &jobs)).await;
-                    done.map_err(|error| error.to_string())
+                    done.map(drop).map_err(|error| error.to_string())
                 }
             }
         });

@@ -90,11 +90,8 @@ pub(crate) async fn resume(global: &Global, args: &Resume) -> Result<Done, Failu
     if run.state.is_over() || run.state == RunState::AwaitingApproval {
         remark(&format!("run {} is {}: nothing to resume", run.run_id, run.state));
     }
-    let how = Drive {
-        source: args.source.as_deref().map(Location::parse),
-        resumes: true,
-        ..Drive::default()
-    };
+    let how =
+        Drive { source: args.source.as_deref().map(Location::parse), resumes: true, ..Drive::default() };
     let ended = start(global, &settings, &store, Begin::GoOn(run.run_id, how), args.patience).await?;
     Ok(conclude(global, &*store, ended).await)
 }

@@ -65,7 +65,9 @@ pub(crate) async fn worker(global: &Global, args: &Worker) -> Result<Done, Failu
         () = tasks.wait() => false,
     };
     if is_signalled {
-        remark("stopping: finishing work in hand and returning the rest; press Ctrl-C again to stop immediately");
+        remark(
+            "stopping: finishing work in hand and returning the rest; press Ctrl-C again to stop immediately",
+        );
     } else {
         remark("every worker of this process was drained; it ends");
     }

@@ -44,8 +44,9 @@ impl Why {
     pub(crate) fn of(body: &[u8]) -> Result<Self, Problem> {
         let why: Self = match body.is_empty() {
             true => Self::default(),
-            false => serde_json::from_slice(body)
-                .map_err(|error| Problem::wrong(format!("the body is not `{{\"reason\": \"…\"}}`: {error}")))?,
+            false => serde_json::from_slice(body).map_err(|error| {
+                Problem::wrong(format!("the body is not `{{\"reason\": \"…\"}}`: {error}"))
+            })?,
         };
         let why = Self { chunks: why.chunks, ..Self::because(why.reason.as_deref()) };
         if why.reason.as_ref().is_some_and(|reason| reason.chars().count() > REASON_CHARS_MAX) {

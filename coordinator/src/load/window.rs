@@ -51,7 +51,10 @@ impl AskedWindow {
         let chunks = chunks.map_or(0, |chunks| usize::try_from(chunks).unwrap_or(usize::MAX).max(1));
         let before = self.0.chunks_max.swap(chunks, Ordering::Relaxed);
         if before != chunks {
-            tracing::info!(chunks, "an operator changed how many chunks may be in flight (0: the usual share)");
+            tracing::info!(
+                chunks,
+                "an operator changed how many chunks may be in flight (0: the usual share)"
+            );
             self.0.changed.notify_waiters();
         }
     }

@@ -8,7 +8,7 @@ use domain::counts::Role;
 use domain::ids::RunId;
 use domain::lifecycle::RunState;
 use platform::clock::Clock;
-use store::model::Run;
+use store::model::{Run, WorkerRow};
 use store::{Store, StoreError};
 use tokio::sync::watch;
 

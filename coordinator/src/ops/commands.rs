@@ -280,8 +280,8 @@ impl Coordinator {
             Err(refused) => Err(refused),
             Ok(()) => {
                 let by = &self.actor;
-                let note =
-                    reason.map_or_else(|| format!("paused by {by}"), |reason| format!("paused by {by}: {reason}"));
+                let note = reason
+                    .map_or_else(|| format!("paused by {by}"), |reason| format!("paused by {by}: {reason}"));
                 self.store.park(fence, Some(&note)).await?;
                 let detail = json!({ "reason": reason, "state": run.state });
                 self.store.log_under(fence, self.entry(run_id, EventKind::PausedByOperator, &detail)).await?;

@@ -188,7 +188,10 @@ mod tests {
         assert_eq!(numbers(name("odd@name")).unwrap(), [4]);
         assert_eq!(numbers(WhichWorkers::Host("b".into())).unwrap(), [2, 3, 4]);
         let several = numbers(name("processor-1")).unwrap_err();
-        assert!(several.to_string().contains("processor-1@a (number 1), processor-1@b (number 2)"), "{several}");
+        assert!(
+            several.to_string().contains("processor-1@a (number 1), processor-1@b (number 2)"),
+            "{several}"
+        );
         for unknown in [name("writer-2"), WhichWorkers::Number(WorkerId(9)), WhichWorkers::Host("c".into())] {
             assert!(matches!(numbers(unknown), Err(DrainError::NoSuch(_))));
         }

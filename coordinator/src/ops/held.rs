@@ -83,6 +83,7 @@ mod tests {
             stopped_at_ms,
             silent: Duration::from_secs(silent_s),
             in_hand: in_hand_s.map(Duration::from_secs),
+            drain_asked_at_ms: None,
         }
     }
 

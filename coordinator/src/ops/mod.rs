@@ -14,5 +14,6 @@ pub mod tokens;
 pub mod views;
 
 pub use commands::{
-    OpsError, Requeued, may_approve, may_back_out, may_cancel, may_change_window, may_pause, may_purge, may_redrive,
+    OpsError, Requeued, may_approve, may_back_out, may_cancel, may_change_window, may_pause, may_purge,
+    may_redrive,
 };

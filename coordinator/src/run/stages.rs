@@ -130,7 +130,7 @@ impl Coordinator {
             return self.fail(&run, fence, reconciliation.checks().to_vec(), &summary).await;
         };
         if pauses {
-            return self.pause(&run, fence, &reconciliation, &summary).await;
+            return self.wait_for_approval(&run, fence, &reconciliation, &summary).await;
         }
         let promote = Promote {
             store: &*self.store,
@@ -175,7 +175,7 @@ impl Coordinator {
         Ok(key_checks(&key_evidence(job, Keys::Count, &applied.keys), self.clock.now_ms()))
     }
 
-    async fn pause(
+    async fn wait_for_approval(
         &self,
         run: &Run,
         fence: Fence,

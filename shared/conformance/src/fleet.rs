@@ -8,7 +8,7 @@ use domain::lifecycle::{ChunkState, RunEvent};
 use store::model::{
     BegunChunk, ChunkCounts, ChunkRange, ChunkStanding, Heartbeat, NewRun, Readback, Reported, Started, Task,
 };
-use store::{Claim, Lease};
+use store::{Claim, Lease, StoreError};
 
 use super::fixture::{APPEND, LASTS, Loading, cuts, entry, job, new_run, new_worker, row, run_id};
 use super::{NOW_MS, Subject};
@@ -131,7 +131,7 @@ pub(crate) async fn the_fleet_is_who_gave_a_sign_of_life(make: &impl AsyncFn() -
     let silent = store.fleet(None).await.unwrap()[0].silent;
     assert!(silent >= Duration::from_secs(120) && silent < Duration::from_secs(180), "{silent:?}");
     let busy = Heartbeat { worker: second, in_hand: Some(Duration::from_secs(400)) };
-    store.heartbeat(&[busy]).await.unwrap();
+    assert_eq!(store.heartbeat(&[busy]).await.unwrap(), [], "nobody is asked to end");
     let fleet = store.fleet(Some(LASTS)).await.unwrap();
     assert_eq!(fleet.iter().map(|worker| worker.worker_id).collect::<Vec<_>>(), [second]);
     assert_eq!((fleet[0].stopped_at_ms, fleet[0].in_hand), (None, busy.in_hand));
@@ -140,6 +140,50 @@ pub(crate) async fn the_fleet_is_who_gave_a_sign_of_life(make: &impl AsyncFn() -
     store.retire(&[second]).await.unwrap();
     let fleet = store.fleet(Some(LASTS)).await.unwrap();
     assert_eq!(fleet[0].stopped_at_ms, Some(fleet[0].seen_at_ms));
+}
+
+pub(crate) async fn who_is_asked_to_drain_learns_it_with_a_heartbeat(make: &impl AsyncFn() -> Subject) {
+    let subject = make().await;
+    let store = &subject.store;
+    let mut workers = Vec::new();
+    for name in ["first", "second", "gone"] {
+        workers.push(store.register_worker(&new_worker(Role::Processor, name)).await.unwrap());
+    }
+    store.retire(&workers[2..]).await.unwrap();
+    let asked = || entry(None, "drain-asked");
+    let events = async || store.events(0, 9).await.unwrap().len();
+    assert_eq!(store.ask_to_drain(&workers[1..], asked()).await.unwrap(), workers[1..2], "one has stopped");
+    assert_eq!(events().await, 1);
+    assert_eq!(store.ask_to_drain(&workers[1..], asked()).await.unwrap(), [], "it was asked before");
+    assert_eq!(events().await, 1, "nothing happened");
+    assert_eq!(store.heartbeat(&Heartbeat::idle(&workers[..2])).await.unwrap(), workers[1..2]);
+    let fleet = store.fleet(None).await.unwrap();
+    let at: Vec<_> = fleet.iter().map(|worker| worker.drain_asked_at_ms.is_some()).collect();
+    assert_eq!(at, [false, true, false]);
+}
+
+pub(crate) async fn whoever_drives_a_run_learns_how_many_chunks_may_be_in_flight(
+    make: &impl AsyncFn() -> Subject,
+) {
+    let subject = make().await;
+    let store = &subject.store;
+    let job = job(APPEND, "");
+    store.prepare(&job).await.unwrap();
+    assert_eq!(store.open_run(&new_run(&job, 1)).await.unwrap().window_chunks, None);
+    let fence = store.acquire_lease(run_id(1), "coordinator", LASTS, Claim::IfFree).await.unwrap();
+    assert_eq!(store.renew(fence, LASTS).await.unwrap(), None);
+    let changed = || entry(Some(run_id(1)), "window-changed");
+    store.set_window(run_id(1), Some(8), changed()).await.unwrap();
+    assert_eq!(store.renew(fence, LASTS).await.unwrap(), Some(8));
+    assert_eq!(store.run(run_id(1)).await.unwrap().window_chunks, Some(8));
+    store.set_window(run_id(1), None, changed()).await.unwrap();
+    assert_eq!(store.renew(fence, LASTS).await.unwrap(), None);
+    assert_eq!(store.run_events(run_id(1), 0, 9).await.unwrap().len(), 3, "opened, and changed twice");
+    store.step(fence, RunEvent::Cancelled, None, entry(Some(run_id(1)), "cancelled")).await.unwrap();
+    let over = store.set_window(run_id(1), Some(9), changed()).await;
+    assert!(matches!(over, Err(StoreError::Over { .. })), "{over:?}");
+    let nobody = store.set_window(run_id(7), Some(9), changed()).await;
+    assert!(matches!(nobody, Err(StoreError::NoSuchRun { .. })), "{nobody:?}");
 }
 
 pub(crate) async fn one_coordinator_is_the_service_until_its_time_is_over(make: &impl AsyncFn() -> Subject) {

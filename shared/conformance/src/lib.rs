@@ -183,6 +183,8 @@ macro_rules! with_every_case {
             starts_are_charged_by_chunk_and_role
             unreported_chunks_are_those_that_lack_either_report
             the_fleet_is_who_gave_a_sign_of_life
+            who_is_asked_to_drain_learns_it_with_a_heartbeat
+            whoever_drives_a_run_learns_how_many_chunks_may_be_in_flight
             one_coordinator_is_the_service_until_its_time_is_over
             submitted_runs_wait_until_somebody_takes_them_up
             what_was_read_back_is_kept_by_pass_and_the_first_stands

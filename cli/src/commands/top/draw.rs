@@ -413,7 +413,10 @@ fn draw_dialog(frame: &mut Frame<'_>, state: &State, dialog: &Dialog) {
             let lines = vec![
                 Line::raw(format!("It {}.", act.does)),
                 Line::default(),
-                Line::styled("Chunks in flight (empty for the run's share of the coordinator's window):", FAINT),
+                Line::styled(
+                    "Chunks in flight (empty for the run's share of the coordinator's window):",
+                    FAINT,
+                ),
                 Line::from(vec![Span::raw(format!("> {digits}")), Span::styled("▏", HEAD)]),
             ];
             (format!(" {} run {} ", act.act.name(), open.run_id), lines)

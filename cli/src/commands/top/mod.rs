@@ -13,6 +13,7 @@ use std::io::IsTerminal as _;
 use std::sync::Arc;
 use std::time::Duration;
 
+use console::Why;
 use console::desk::Desk;
 use coordinator::ops::acts::Act;
 use domain::ids::RunId;
@@ -112,13 +113,7 @@ fn read_keys(tell: &mpsc::Sender<News>) {
     }
 }
 
-async fn carry_out(
-    desk: Arc<Desk>,
-    run_id: RunId,
-    act: Act,
-    why: Why,
-    tell: mpsc::Sender<News>,
-) {
+async fn carry_out(desk: Arc<Desk>, run_id: RunId, act: Act, why: Why, tell: mpsc::Sender<News>) {
     let (name, context) = operator::acting();
     let acting = console::desk::Acting {
         actor: format!("{name}@{}", desk.coordinator.host),

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use console::Why;
 use console::desk::Desk;
 use coordinator::ops::acts::Act;
 use domain::ids::RunId;
@@ -140,6 +141,6 @@ async fn an_act_is_refused_with_its_reason_or_asks_for_one_and_is_confirmed() {
     assert!(asked.contains("> no longer") && asked.contains("none of its rows reach final"), "{asked}");
     let reason = Some("no longer".to_owned());
     let wish = press(&mut state, KeyCode::Enter);
-    assert_eq!(wish, Some(Wish::Act { run_id, act: Act::Cancel, reason }));
+    assert_eq!(wish, Some(Wish::Act { run_id, act: Act::Cancel, why: Why::because(reason.as_deref()) }));
     assert_eq!(state.dialog, None);
 }

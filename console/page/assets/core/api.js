@@ -84,17 +84,25 @@ export async function list(path, values, most = 200, signal) {
   return { items, next: cursor };
 }
 
-/** Acts on a run, for a reason; answers what was done. */
-export async function perform(run, act, reason) {
-  const path = `/runs/${encodeURIComponent(run)}/acts/${encodeURIComponent(act)}`;
+async function post(path, body) {
   const before = who.session?.csrf;
   try {
-    return await ask("POST", path, { reason });
+    return await ask("POST", path, body);
   } catch (error) {
     // A console that was started again has other tokens: what was refused for an old one was not done.
     if (error.status !== 403 || (await session()).csrf === before) throw error;
-    return ask("POST", path, { reason });
+    return ask("POST", path, body);
   }
+}
+
+/** Acts on a run, for a reason; answers what was done. `more`: what else the act is told. */
+export function perform(run, act, reason, more) {
+  return post(`/runs/${encodeURIComponent(run)}/acts/${encodeURIComponent(act)}`, { reason, ...more });
+}
+
+/** Asks a worker to finish its work in hand and end; answers what was done. */
+export function drain(worker, reason) {
+  return post(`/fleet/workers/${encodeURIComponent(worker)}/drain`, { reason });
 }
 
 /** Who the operator is; throws a problem of status 401 when no one is signed in. */

@@ -20,6 +20,11 @@ export function isStopped(run) {
   return run.outcome === "unfinished" && isDriven(run) === false;
 }
 
+/** Whether a run waits until an operator resumes it; its note says why. */
+export function waitsForOperator(run) {
+  return isStopped(run) && Boolean(run.waits_for_operator);
+}
+
 // Null where an item of a list does not say: then nothing is claimed.
 function isDriven(run) {
   if (run.driven !== undefined && run.driven !== null) return run.driven;
@@ -44,6 +49,7 @@ export function verdict(run) {
     const word = run.state === "staged" ? "Verifying" : "Running";
     return { word, mark: "▸", class: "run" };
   }
+  if (waitsForOperator(run)) return { word: "Waits for an operator", mark: "!", class: "warn" };
   if (isStopped(run)) return { word: "Stopped, not finished", mark: "!", class: "warn" };
   if (run.outcome === "unfinished") {
     return { word: run.state === "staged" ? "Staged, not verified" : "Loading", mark: "▸", class: "run" };
@@ -148,6 +154,9 @@ const EVENTS = {
   opened: "opened the run",
   resumed: "resumed the run",
   parked: "parked the run",
+  "paused-by-operator": "paused the run",
+  "window-changed": "changed how many chunks may be in flight",
+  "drain-asked": "asked workers to finish and end",
   staged: "loaded every chunk to staging",
   paused: "verified staging; approval pending",
   approved: "approved the run",
@@ -209,6 +218,8 @@ export const ACTS = {
   approve: { label: "Approve", confirm: "Approve and promote", danger: false },
   resume: { label: "Resume", confirm: "Resume the run", danger: false },
   redrive: { label: "Redrive", confirm: "Requeue the chunks", danger: false },
+  window: { label: "Window", confirm: "Change the window", danger: false },
+  pause: { label: "Pause", confirm: "Pause the run", danger: false },
   cancel: { label: "Cancel run", confirm: "Cancel the run", danger: true },
   "back-out": { label: "Back out", confirm: "Take the rows out of final", danger: true },
   purge: { label: "Purge", confirm: "Delete staging rows and rejects", danger: true },

@@ -1,4 +1,4 @@
-// Acts: what an operator can do to a run, what each will do before it does it, and why one cannot be done.
+// Acts: what an operator can do, what each will do before it does it, and why one cannot be done.
 
 import { perform, who } from "../core/api.js";
 import { h } from "../core/dom.js";
@@ -8,7 +8,7 @@ import { announce, toast } from "../core/notice.js";
 import { badge, facts, withCommands } from "./bits.js";
 
 // What helps first, then what ends or deletes.
-const ORDER = ["approve", "redrive", "resume", "cancel", "back-out", "purge"];
+const ORDER = ["approve", "redrive", "resume", "pause", "window", "cancel", "back-out", "purge"];
 
 // The API's sentences have neither a capital nor a full stop, as messages of commands. A name keeps its letters.
 function stop(text) {
@@ -41,7 +41,7 @@ export function acts(run, changed, first) {
             class: said.danger ? "danger" : at || first ? null : "primary",
             key: one.act,
             "data-act": one.act,
-            on: { click: (event) => open(run, one, changed, event.currentTarget) },
+            on: { click: (event) => confirmed(ofRun(run, one), changed, event.currentTarget) },
           },
           `${said.label}…`,
         );
@@ -69,7 +69,49 @@ function about(run) {
     ["Verdict", badge(run)],
     ["Records", count(run.flow?.source?.records ?? run.balance?.records)],
     run.driven_by ? ["Driven by", visible(run.driven_by)] : null,
+    run.window_chunks ? ["Chunks in flight", `${count(run.window_chunks)} at most`] : null,
   ]);
+}
+
+// What an act on a run asks and does.
+function ofRun(run, one) {
+  return {
+    key: one.act,
+    said: words(one.act),
+    does: one.does,
+    about: about(run),
+    needsReason: one.reason_needed,
+    field: one.act === "window" ? chunks(run) : null,
+    send: (reason, more) => perform(run.run_id, one.act, reason, more),
+  };
+}
+
+// How many chunks may be in flight; nothing for the run's share of the coordinator's window.
+function chunks(run) {
+  const input = h("input", {
+    id: "act-chunks",
+    name: "chunks",
+    inputmode: "numeric",
+    maxlength: "6",
+    value: run.window_chunks ?? "",
+    "aria-describedby": "act-chunks-use",
+  });
+  const read = () => {
+    const text = input.value.trim();
+    if (!text) return { chunks: null };
+    const number = Number(text);
+    const good = /^[0-9]+$/.test(text) && number >= 1 && number <= 100000;
+    if (good) return { chunks: number };
+    input.setAttribute("aria-invalid", "true");
+    input.focus();
+    return { wrong: "Write a number from 1 to 100,000, or nothing." };
+  };
+  const drawn = [
+    h("label", { for: "act-chunks" }, "Chunks in flight"),
+    input,
+    h("p", { id: "act-chunks-use", class: "soft small" }, "Empty: the run's share of the coordinator's window."),
+  ];
+  return { drawn, read };
 }
 
 function dialog(title, ...content) {
@@ -84,12 +126,16 @@ function dialog(title, ...content) {
   return element;
 }
 
-function open(run, one, changed, from) {
-  const said = words(one.act);
+/**
+ * Asks before something is done, and does it: `{key, said: {label, confirm, danger}, does, about, needsReason, field,
+ * send}`. `from` is the button that was pressed; it has `data-act` with the key.
+ */
+export function confirmed(one, changed, from) {
+  const { said } = one;
   const close = h("button", { type: "button", on: { click: () => box.close() } }, "Go back");
   const box = dialog(
     `${said.label}?`,
-    form(run, one, said, close, (done) => {
+    form(one, close, (done) => {
       box.close();
       toast(done);
       changed();
@@ -100,23 +146,24 @@ function open(run, one, changed, from) {
     // The button may have been exchanged while the dialog was open.
     const back = from.isConnected
       ? from
-      : (document.querySelector(`[data-act="${one.act}"]`) ?? document.querySelector("h1"));
+      : (document.querySelector(`[data-act="${one.key}"]`) ?? document.querySelector("h1"));
     back?.focus();
   });
   box.showModal();
-  (box.querySelector("textarea") ?? box.querySelector("h2")).focus();
+  (box.querySelector("input, textarea") ?? box.querySelector("h2")).focus();
 }
 
-function form(run, one, said, close, done) {
+function form(one, close, done) {
+  const { said, field } = one;
   const alarm = h("div", { role: "alert", class: "form-error" });
   const reason = h("textarea", {
     id: "act-reason",
     name: "reason",
     rows: "3",
-    required: one.reason_needed,
+    required: one.needsReason,
     maxlength: "2000",
     "aria-describedby": "act-reason-use",
-    "aria-required": one.reason_needed ? "true" : null,
+    "aria-required": one.needsReason ? "true" : null,
   });
   const confirm = h("button", { class: said.danger ? "danger confirm" : "primary" }, said.confirm);
   const fail = (title, detail, next) => {
@@ -128,16 +175,21 @@ function form(run, one, said, close, done) {
   async function submit(event) {
     event.preventDefault();
     const text = reason.value.trim();
-    if (one.reason_needed && !text) {
+    if (one.needsReason && !text) {
       reason.setAttribute("aria-invalid", "true");
       fail("A reason is needed", "It is kept in the evidence log with your name.");
       reason.focus();
       return;
     }
+    const { wrong, ...more } = field?.read() ?? {};
+    if (wrong) {
+      fail("That cannot be done", wrong);
+      return;
+    }
     confirm.disabled = true;
     announce(`${said.label}: asked`);
     try {
-      const answer = await perform(run.run_id, one.act, text);
+      const answer = await one.send(text, more);
       done(sentence(stop(answer.done ?? `${said.label}: done`)));
     } catch (error) {
       confirm.disabled = false;
@@ -148,8 +200,9 @@ function form(run, one, said, close, done) {
     "form",
     { novalidate: true, on: { submit } },
     h("p", { class: "does" }, withCommands(sentence(stop(one.does ?? "")))),
-    about(run),
-    h("label", { for: "act-reason" }, one.reason_needed ? "Reason" : "Reason (optional)"),
+    one.about,
+    field?.drawn,
+    h("label", { for: "act-reason" }, one.needsReason ? "Reason" : "Reason (optional)"),
     reason,
     h(
       "p",

@@ -1,10 +1,11 @@
 // The fleet: who is alive, what each holds, what waits in the queues.
 
-import { get } from "../core/api.js";
+import { drain, get, who } from "../core/api.js";
 import { h } from "../core/dom.js";
 import { NOTHING, ago, count, duration, plural, sentence, time, visible } from "../core/format.js";
 import { role } from "../core/words.js";
-import { band, command, heading, runLink, runPath, section, withCommands } from "../parts/bits.js";
+import { band, command, facts, heading, runLink, runPath, section, withCommands } from "../parts/bits.js";
+import { confirmed } from "../parts/acts.js";
 import { table } from "../parts/table.js";
 
 async function load(page, signal) {
@@ -51,15 +52,38 @@ function holds(member) {
   ];
 }
 
-const COLUMNS = [
-  {
-    head: "State",
-    class: "verdict",
-    cell: (member) =>
-      member.is_alive
-        ? h("span", { class: "badge pass" }, h("span", { class: "mark", "aria-hidden": "true" }, "●"), "alive")
-        : h("span", { class: "badge fail" }, h("span", { class: "mark", "aria-hidden": "true" }, "✗"), "silent"),
-  },
+function state(member) {
+  const [style, mark, word] = !member.is_alive
+    ? ["fail", "✗", "silent"]
+    : member.is_draining
+      ? ["warn", "↓", "draining"]
+      : ["pass", "●", "alive"];
+  return h("span", { class: `badge ${style}` }, h("span", { class: "mark", "aria-hidden": "true" }, mark), word);
+}
+
+// Draining a worker, as an act: only of one that lives, and by those who may.
+function drains(member, changed) {
+  const mayAct = who.session?.roles?.includes("operator") && !who.session?.read_only;
+  if (!mayAct || !member.is_alive || member.is_draining || member.worker_id === null) return null;
+  const key = `drain-${member.worker_id}`;
+  const one = {
+    key,
+    said: { label: "Drain worker", confirm: "Drain the worker", danger: false },
+    does: "asks the worker to finish its work in hand and end; other workers take what it has not begun",
+    about: facts([
+      ["Worker", `${visible(member.name)} (number ${member.worker_id})`],
+      ["Host", visible(member.host ?? NOTHING)],
+    ]),
+    needsReason: false,
+    send: (reason) => drain(member.worker_id, reason),
+  };
+  const click = (event) => confirmed(one, changed, event.currentTarget);
+  const label = `Drain ${member.name} on ${member.host}`;
+  return h("button", { type: "button", class: "small", "data-act": key, "aria-label": label, on: { click } }, "Drain…");
+}
+
+const columns = (changed) => [
+  { head: "State", class: "verdict", cell: state },
   {
     head: "Name",
     rowhead: true,
@@ -84,6 +108,7 @@ const COLUMNS = [
     cell: (member) => h("span", { class: member.is_alive ? null : "fail" }, `${duration(member.last_seen_ms)} ago`),
   },
   { head: "Holds", cell: holds },
+  { head: "Act", cell: (member) => drains(member, changed) },
 ];
 
 function missing({ missing: roles, members, note }) {
@@ -198,7 +223,7 @@ function draw(page) {
         ? table({
             caption: "Processes; the silent ones first",
             rows: members,
-            columns: COLUMNS,
+            columns: columns(() => page.refresh()),
             wide: true,
             key: (member) => [member.role, member.name, member.host, member.pid].join("·"),
             style: (member) => (member.is_alive ? null : "fail-row"),

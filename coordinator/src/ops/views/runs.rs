@@ -160,7 +160,7 @@ impl WatchedRun {
             bytes_total: run.split.map(|split| split.bytes),
             bytes_committed: totals.bytes_committed,
             driven_by: driven_by(counted),
-            waits_for_operator: run.parked && !run.state.is_over(),
+            waits_for_operator: waits_for_operator(run),
             window_chunks: run.window_chunks,
             rate: None,
             seconds_left: None,
@@ -234,10 +234,18 @@ pub struct RunView {
     pub purged: bool,
     /// Who opened the run: `operator@host`.
     pub actor: String,
+    /// Whether it waits for an operator to resume it: one paused it, or it cannot go on by itself; `note` says why.
+    pub waits_for_operator: bool,
+    /// How many of its chunks may be in flight, as an operator said; null for its share of the coordinator's window.
+    pub window_chunks: Option<u64>,
     /// How many records are where, and whether that adds up.
     pub flow: Flow,
     /// What an operator may do with the run.
     pub acts: Vec<ActView>,
+}
+
+fn waits_for_operator(run: &Run) -> bool {
+    run.parked && !run.state.is_over()
 }
 
 /// One run as a console shows it. `actor` is who would act; `drives` says why this process cannot drive a run, if it
@@ -256,5 +264,14 @@ pub async fn view(
     let ahead = store.read_ahead(run_id).await?;
     let flow = flow(&counted, &ahead, &shown.report);
     let acts = acts(store, &counted, shown.report.driven_by.as_deref(), actor, drives).await?;
-    Ok(RunView { shown, purged: counted.run.purged, actor: counted.run.actor, flow, acts })
+    let run = counted.run;
+    Ok(RunView {
+        shown,
+        purged: run.purged,
+        waits_for_operator: waits_for_operator(&run),
+        window_chunks: run.window_chunks,
+        actor: run.actor,
+        flow,
+        acts,
+    })
 }
