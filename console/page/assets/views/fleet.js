@@ -113,9 +113,9 @@ const columns = (changed) => [
 
 function missing({ missing: roles, members, note }) {
   const names = [
-    ["coordinator", "No coordinator service is alive: submitted runs wait."],
-    ["processors", "No processor is alive: chunks wait."],
-    ["writers", "No writer is alive: batches wait."],
+    ["coordinator", "No coordinator service is alive: submitted runs wait.", "crossfoot coordinator"],
+    ["processors", "No processor is alive: chunks wait.", "crossfoot worker --role processor"],
+    ["writers", "No writer is alive: batches wait.", "crossfoot worker --role writer"],
   ];
   const said = names.filter(([name]) => roles?.[name]);
   if (note)
@@ -147,12 +147,8 @@ function missing({ missing: roles, members, note }) {
       "p",
       null,
       h("strong", null, "Next: "),
-      "start them: ",
-      command("crossfoot coordinator"),
-      ", ",
-      command("crossfoot worker --role processor"),
-      ", ",
-      command("crossfoot worker --role writer"),
+      "start ",
+      said.map(([, , line], at) => [at ? ", " : null, command(line)]),
       ".",
     ),
   );
