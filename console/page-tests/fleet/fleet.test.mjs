@@ -91,17 +91,18 @@ test("a run from its start to its approval, with a killed worker, a reject's byt
 
     // Who has only the role of a viewer is refused, and so is who submitted it.
     const token = (name, role) => JSON.parse(fleet.run(["token", "add", "--name", name, "--role", role, "--json"])).token;
+    const refused = [
+      ["carl", "viewer", "does not have the role approver"],
+      ["anna", "viewer,approver", "another person must approve"],
+    ].map(([name, role, why]) => ({ name, why, token: token(name, role) }));
     const other = await fleet.start(
       ["console", "--listen", "127.0.0.1:0", "--require-token", "--operator", "ben"],
       "console: ",
     );
-    for (const [name, role, why] of [
-      ["carl", "viewer", "does not have the role approver"],
-      ["anna", "viewer,approver", "another person must approve"],
-    ]) {
+    for (const { name, why, token: theirToken } of refused) {
       const theirs = await browser.newContext(LOOKS.light);
       const view = await open(theirs, Fleet.address(other), "#/runs");
-      await view.getByLabel("Token").fill(token(name, role));
+      await view.getByLabel("Token").fill(theirToken);
       await view.locator("form button").click();
       await view.locator("h1", { hasText: "Runs" }).waitFor();
       await view.goto(`${Fleet.address(other)}/#/runs/${run}`);
