@@ -108,6 +108,7 @@ test("a run from its start to its approval, with a killed worker, a reject's byt
       await view.goto(`${Fleet.address(other)}/#/runs/${run}`);
       await view.locator("h1", { hasText: "Awaiting approval" }).waitFor();
       assert.equal(await view.locator('button[data-act="approve"]').count(), 0, name);
+      await view.getByText("it is for someone else").waitFor();
       await view.getByText("What is not possible now, and why").click();
       await view.locator(".others").getByText(why, { exact: false }).first().waitFor();
       await shot(view, `refused-${name}`);

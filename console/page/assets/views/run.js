@@ -120,8 +120,17 @@ function button(run, path, text, style = "button") {
 // What to do, in a sentence, with the buttons that lead there.
 function next(run) {
   const id = visible(run.run_id);
-  if (run.outcome === "awaiting-approval")
-    return { text: "read the checks below, then press Approve, or cancel the run." };
+  if (run.outcome === "awaiting-approval") {
+    return can(run, "approve")
+      ? { text: "read the checks below, then press Approve, or cancel the run." }
+      : {
+          text: [
+            "it is for someone else to read the checks below and approve the run, here or with ",
+            command(`crossfoot approve ${id}`),
+            ".",
+          ],
+        };
+  }
   if (run.outcome === "not-reconciled") {
     const failing = run.checks.filter((check) => check.verdict === "fail");
     const { rejects } = numbers(run);
@@ -144,11 +153,19 @@ function next(run) {
   }
   if (run.outcome !== "unfinished") return null;
   if (setAside(run)) {
+    const then = can(run, "redrive") ? "press Redrive." : "redrive the run.";
     return {
-      text: "open a chunk that was set aside, below, and read why it failed. When the cause is removed, press Redrive.",
+      text: `open a chunk that was set aside, below, and read why it failed. When the cause is removed, ${then}`,
     };
   }
-  return !isStopped(run) ? null : { text: ["press Resume, or run ", command(`crossfoot resume ${id}`), "."] };
+  if (!isStopped(run)) return null;
+  const resume = [can(run, "resume") ? "press Resume, or run " : "have it resumed: ", command(`crossfoot resume ${id}`)];
+  return { text: [resume, "."] };
+}
+
+// Whether who looks at the page can do something with the run now.
+function can(run, act) {
+  return (run.acts ?? []).some((one) => one.act === act && one.legal);
 }
 
 function progressOf(run, item) {
