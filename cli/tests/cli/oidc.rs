@@ -90,7 +90,7 @@ fn operators_sign_in_and_act_under_their_names_and_are_one_person_whichever_way_
     let (desk, run) = waiting(&provider);
     // With a provider no one is the owner, and no token is needed to begin with.
     let console = Console::with(&desk, &[]);
-    assert!(console.going.said().contains("operators sign in at "), "{}", console.going.said());
+    console.going.until_it_says("operators sign in at http://127.0.0.1");
     let answer = console.ask("GET", "/api/v1/session", &[], "");
     answer.is_problem(401, &["nobody is signed in"]);
     let ways = console.ask("GET", "/api/v1/sign-in", &[], "").json();
@@ -185,7 +185,7 @@ fn no_answer_is_believed_that_is_not_the_providers_for_this_browser_and_this_sig
     // A code of another sign-in, which its verifier does not fit; a provider that refuses.
     let (to, cookie) = depart(&console);
     other.state = provider.sign_in(&to, &good).state;
-    says(&come_back(&console, &other, &cookie), 503, "does not answer as it should");
+    says(&come_back(&console, &other, &cookie), 403, "does not take the code");
     let (to, cookie) = depart(&console);
     let state = provider.sign_in(&to, &good).state;
     let path = format!("/oidc/callback?error=access_denied&state={state}");

@@ -42,6 +42,7 @@ struct Code {
 struct State {
     keys: Vec<Key>,
     codes: HashMap<String, Code>,
+    codes_made: usize,
     key_requests: usize,
     token_requests: usize,
 }
@@ -78,8 +79,13 @@ impl Provider {
     pub(crate) fn new() -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let issuer = format!("http://{}", listener.local_addr().unwrap());
-        let state =
-            State { keys: vec![Key::new(0)], codes: HashMap::new(), key_requests: 0, token_requests: 0 };
+        let state = State {
+            keys: vec![Key::new(0)],
+            codes: HashMap::new(),
+            codes_made: 0,
+            key_requests: 0,
+            token_requests: 0,
+        };
         let state = Arc::new(Mutex::new(state));
         let (of, own) = (Arc::clone(&state), issuer.clone());
         thread::spawn(move || {
@@ -153,7 +159,8 @@ impl Provider {
             _ => key.pair.sign(message.as_bytes()).as_ref().to_vec(),
         };
         let mut state = self.lock();
-        let code = format!("code-{}", state.codes.len());
+        state.codes_made += 1;
+        let code = format!("code-{}", state.codes_made);
         let of = Code {
             token: format!("{message}.{}", encoded(signature)),
             challenge: query["code_challenge"].clone(),

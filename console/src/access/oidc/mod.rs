@@ -28,7 +28,7 @@ use super::known::{Known, Mapping};
 use super::secret;
 use crate::problem::Problem;
 use pending::{Begun, Pending};
-use provider::{Provider, is_code};
+use provider::{NoToken, Provider, is_code};
 use token::{Disbelieved, Expected, verified};
 
 /// Where a sign-in begins, under the console's address.
@@ -170,7 +170,12 @@ impl Oidc {
         })?;
         let endpoints = self.provider.endpoints(now).await.map_err(|error| unanswered(&error))?;
         let token = self.provider.exchange(&endpoints, code, &begun.verifier).await;
-        let token = token.map_err(|error| unanswered(&error))?;
+        let token = token.map_err(|error| match error {
+            NoToken::Refused => {
+                Problem::forbidden("the identity provider does not take the code that it sent").advise(again)
+            }
+            NoToken::Failed(error) => unanswered(&error),
+        })?;
         let expected = Expected {
             issuer: &self.config.issuer,
             client_id: &self.config.client_id,

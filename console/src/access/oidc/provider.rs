@@ -44,6 +44,15 @@ pub(super) struct Endpoints {
     is_basic: bool,
 }
 
+/// Why a code was not exchanged for an ID token.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum NoToken {
+    /// The provider does not take the code: it is another's, was used, or is too old.
+    Refused,
+    /// The provider failed, in words for the log.
+    Failed(String),
+}
+
 /// What was read, and when.
 #[derive(Debug, Clone)]
 struct Read<T> {
@@ -166,13 +175,13 @@ impl Provider {
     /// Exchanges a code for an ID token.
     ///
     /// # Errors
-    /// In words for the log, why there is none; nothing of the code or of a token is in it.
+    /// [`NoToken`]; nothing of the code or of a token is in it.
     pub(super) async fn exchange(
         &self,
         endpoints: &Endpoints,
         code: &str,
         verifier: &str,
-    ) -> Result<String, String> {
+    ) -> Result<String, NoToken> {
         let config = Arc::clone(&self.config);
         let (body, agent) = (form(&config, endpoints, code, verifier), self.agent.clone());
         let (address, is_basic) = (endpoints.token.to_string(), endpoints.is_basic);
@@ -191,13 +200,16 @@ impl Provider {
                 read(request.send(&body)).map_err(|error| format!("{address}: {error}"))?;
             match answer["id_token"].as_str().filter(|_| status == 200) {
                 Some(token) => Ok(token.to_owned()),
-                None => {
-                    let why = answer["error"].as_str().filter(|why| is_code(why)).unwrap_or("no ID token");
-                    Err(format!("{address}: it answered {status} ({why})"))
-                }
+                None => match answer["error"].as_str().filter(|why| is_code(why)) {
+                    Some("invalid_grant") => Err(NoToken::Refused),
+                    why => {
+                        let why = why.unwrap_or("no ID token");
+                        Err(NoToken::Failed(format!("{address}: it answered {status} ({why})")))
+                    }
+                },
             }
         });
-        asked.await.map_err(|error| error.to_string())?
+        asked.await.map_err(|error| NoToken::Failed(error.to_string()))?
     }
 }
 
