@@ -17,7 +17,7 @@ const PAGE_BYTES: usize = 4 << 20;
 /// How many rejects are read first, when nothing is known of their length.
 const FIRST: u32 = 16;
 
-/// The rejects of a run, piece by piece: no more than a few megabytes are in memory, or a few records if they are larger.
+/// The rejects of a run, piece by piece: a few megabytes are in memory at a time, or a few records if they are larger.
 pub struct RawRejects {
     store: Arc<dyn Store>,
     run_id: RunId,

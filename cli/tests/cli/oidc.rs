@@ -205,7 +205,7 @@ fn no_answer_is_believed_that_is_not_the_providers_for_this_browser_and_this_sig
         failed += 1;
         assert!(failed < 11);
     }
-    says(&come_back(&console, &wrong, ""), 429, "too many failures");
+    says(&come_back(&console, &wrong, ""), 429, "Too many failures");
     signed_in(&console, &provider, &good);
     let token = console.ask("POST", "/api/v1/session", &[], "{\"token\": \"cft_0\"}");
     token.is_problem(401, &["not valid"]);

@@ -1,9 +1,9 @@
 //! Operators that someone else vouches for: their names, and the roles that their groups give them.
 //!
 //! The name goes into the evidence log as it is, with nothing that says by which way it came: four eyes compare names,
-//! and `alice` who opened a run with a token must not approve it as another `alice` of the identity provider. If the two
-//! are different people, the approval is refused until one of them has another name; the way and the provider's own
-//! name for the person (`sub`) stand beside the name in each event, so that an auditor tells them apart.
+//! and `alice` who opened a run with a token must not approve it as another `alice` of the identity provider. If the
+//! two are different people, the approval is refused until one of them has another name. The way and the provider's
+//! own name for the person (`sub`) stand beside the name in each event, so that an auditor tells them apart.
 
 use std::collections::HashSet;
 

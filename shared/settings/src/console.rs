@@ -30,8 +30,8 @@ pub struct ConsoleSettings {
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct OidcSettings {
-    /// The provider's issuer, as its ID tokens name it: `https`, or `http` on this machine only. Its document is read at
-    /// `/.well-known/openid-configuration` below.
+    /// The provider's issuer, as its ID tokens name it: `https`, or `http` on this machine only. Its document is read
+    /// from `/.well-known/openid-configuration` below it.
     #[schemars(extend("examples" = ["https://id.example/realms/ops"]))]
     pub issuer: String,
     /// The name under which the provider knows the console.
@@ -54,7 +54,8 @@ pub struct OidcSettings {
     #[schemars(extend("default" = ["openid", "profile", "email"], "examples" = [["openid", "profile", "groups"]]))]
     pub scopes: Vec<String>,
     /// The claim of the ID token that becomes the operator's name in the evidence log. Where it is missing, `email` is
-    /// taken if the provider verified it, else `sub`. Choose one that people cannot change and that no two of them share.
+    /// used if the provider verified it, else `sub`. Choose one that people cannot change and that no two of them
+    /// share.
     #[serde(default = "name_claim")]
     #[schemars(extend("default" = "preferred_username", "examples" = ["email"]))]
     pub name_claim: String,
@@ -81,7 +82,8 @@ pub struct OidcSettings {
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct ProxySettings {
-    /// The header with the operator's name. A request with this header from an address that is not in `from` is refused.
+    /// The header with the operator's name. A request with this header from an address that is not in `from` is
+    /// refused.
     #[schemars(extend("examples" = ["X-Forwarded-User"]))]
     pub user_header: String,
     /// The header with the operator's groups, with commas between them. It needs `roles`.

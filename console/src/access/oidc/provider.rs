@@ -197,7 +197,7 @@ impl Provider {
                 request = request.header("Authorization", format!("Basic {}", STANDARD.encode(pair)));
             }
             let (status, answer) =
-                read(request.send(&body)).map_err(|error| format!("{address}: {error}"))?;
+                read(request.send(&body)).map_err(|error| NoToken::Failed(format!("{address}: {error}")))?;
             match answer["id_token"].as_str().filter(|_| status == 200) {
                 Some(token) => Ok(token.to_owned()),
                 None => match answer["error"].as_str().filter(|why| is_code(why)) {
