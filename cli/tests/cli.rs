@@ -27,11 +27,14 @@ mod cli {
     mod masked_mainframe;
     mod memory;
     mod notified;
+    mod oidc;
     mod older;
     mod operator;
     mod own_sample;
     mod own_tables;
     mod pack;
+    mod provider;
+    mod proxied;
     mod reconcile;
     mod refused;
     mod restored;

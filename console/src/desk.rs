@@ -88,7 +88,13 @@ impl Desk {
     pub fn acting(&self, who: &Who, what: &str) -> Acting {
         Acting {
             actor: format!("{}@{}", who.name, self.coordinator.host),
-            context: ActorContext { os_user: who.os_user.clone(), command: Some(format!("console: {what}")) },
+            context: ActorContext {
+                os_user: who.os_user.clone(),
+                command: Some(match &who.vouched_by {
+                    None => format!("console: {what}"),
+                    Some(by) => format!("console: {what} ({by})"),
+                }),
+            },
         }
     }
 

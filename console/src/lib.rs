@@ -12,6 +12,7 @@
 //! | [`pulse`] | looks at the store once for all who watch |
 //! | `metrics`, `openapi` | serve the metrics, and the description of the API |
 //! | [`problem`] | says what went wrong, as RFC 9457 wants it |
+//! | [`raw`] | writes the rejects of a run byte for byte |
 //! | [`page`] | serves the page, which is in the binary |
 //! | [`serve`] | listens, and ends when it is told to |
 
@@ -24,6 +25,7 @@ mod openapi;
 pub mod page;
 pub mod problem;
 pub mod pulse;
+pub mod raw;
 pub mod serve;
 
 pub use api::acts::{WINDOW_CHUNKS, Why, carry_out, in_flight};

@@ -10,12 +10,13 @@ use schemars::generate::SchemaSettings;
 use schemars::{JsonSchema, SchemaGenerator};
 use serde_json::{Map, Value, json};
 
+use crate::access::oidc;
 use crate::api::acts::{ActDone, Why};
 use crate::api::fleet::Queues;
 use crate::api::log::VerifiedLog;
 use crate::api::paging::Page;
 use crate::api::runs::ExplainedPage;
-use crate::api::session::Session;
+use crate::api::session::{Session, SignInWays};
 use crate::problem::Problem;
 
 /// One operation of the API.
@@ -25,7 +26,18 @@ struct Operation {
     about: &'static str,
     /// Parameters of the query, with what each is.
     query: &'static [(&'static str, &'static str)],
-    answer: Option<fn(&mut SchemaGenerator) -> schemars::Schema>,
+    answer: Answer,
+}
+
+/// What an operation answers if it succeeds.
+#[derive(Clone, Copy)]
+enum Answer {
+    Json(fn(&mut SchemaGenerator) -> schemars::Schema),
+    /// Something else than JSON, of this type.
+    Of(&'static str),
+    Nothing,
+    /// Another address, for a browser.
+    Elsewhere,
 }
 
 const PAGED: &[(&str, &str)] =
@@ -44,6 +56,15 @@ const REJECTS: &[(&str, &str)] = &[
     ("cursor", "The `next` of the page before"),
     ("limit", "How many items, 500 at most"),
 ];
+const RETURNED: &[(&str, &str)] = &[
+    ("state", "What was sent along"),
+    ("code", "What is exchanged for an ID token"),
+    ("error", "Why there is no code"),
+    ("iss", "The identity provider"),
+];
+
+/// Where everyone may ask how operators sign in.
+const SIGN_IN: &str = "/api/v1/sign-in";
 const CHUNKS: &[(&str, &str)] =
     &[("from", "The number of the first chunk"), ("limit", "How many chunks, 200,000 at most")];
 
@@ -52,7 +73,7 @@ const fn get<T: JsonSchema>(
     about: &'static str,
     query: &'static [(&'static str, &'static str)],
 ) -> Operation {
-    Operation { method: "get", path, about, query, answer: Some(SchemaGenerator::subschema_for::<T>) }
+    Operation { method: "get", path, about, query, answer: Answer::Json(SchemaGenerator::subschema_for::<T>) }
 }
 
 const OPERATIONS: &[Operation] = &[
@@ -62,9 +83,30 @@ const OPERATIONS: &[Operation] = &[
         path: "/api/v1/session",
         about: "Sign in with a token: {\"token\": \"…\"}; sets a cookie",
         query: &[],
-        answer: Some(SchemaGenerator::subschema_for::<Session>),
+        answer: Answer::Json(SchemaGenerator::subschema_for::<Session>),
     },
-    Operation { method: "delete", path: "/api/v1/session", about: "Sign out", query: &[], answer: None },
+    Operation {
+        method: "delete",
+        path: "/api/v1/session",
+        about: "Sign out",
+        query: &[],
+        answer: Answer::Nothing,
+    },
+    get::<SignInWays>(SIGN_IN, "How operators can sign in; needs no sign-in", &[]),
+    Operation {
+        method: "get",
+        path: oidc::LOGIN,
+        about: "Sends a browser to the identity provider, with a cookie",
+        query: &[],
+        answer: Answer::Elsewhere,
+    },
+    Operation {
+        method: "get",
+        path: oidc::CALLBACK,
+        about: "Where the identity provider sends a browser back to; sets a cookie",
+        query: RETURNED,
+        answer: Answer::Elsewhere,
+    },
     get::<Page<views::runs::WatchedRun>>("/api/v1/runs", "Runs, newest first", RUNS),
     get::<views::runs::RunView>("/api/v1/runs/{run}", "One run: report, progress, flow and acts", &[]),
     get::<Report>("/api/v1/runs/{run}/report", "The report of a run", &[]),
@@ -72,6 +114,14 @@ const OPERATIONS: &[Operation] = &[
     get::<views::chunks::ChunkMap>("/api/v1/runs/{run}/chunks", "How far each chunk is", CHUNKS),
     get::<views::chunks::ShownChunk>("/api/v1/runs/{run}/chunks/{chunk}", "One chunk", &[]),
     get::<Page<views::rejects::ListedReject>>("/api/v1/runs/{run}/rejects", "Rejects of a run", REJECTS),
+    Operation {
+        method: "get",
+        path: "/api/v1/runs/{run}/rejects.raw",
+        about: "All rejects byte for byte, as `crossfoot rejects --raw` writes them; for auditors if the job has \
+                sensitive fields",
+        query: &[],
+        answer: Answer::Of("application/octet-stream"),
+    },
     get::<views::rejects::RejectSummary>(
         "/api/v1/runs/{run}/rejects/summary",
         "How many rejects, by what",
@@ -102,14 +152,14 @@ const OPERATIONS: &[Operation] = &[
         path: "/api/v1/fleet/workers/{worker}/drain",
         about: "Ask a worker to finish its work in hand and end",
         query: &[],
-        answer: Some(SchemaGenerator::subschema_for::<ActDone>),
+        answer: Answer::Json(SchemaGenerator::subschema_for::<ActDone>),
     },
     Operation {
         method: "get",
         path: "/api/v1/events",
         about: "What is new, as server-sent events: `run`, `fleet`, `log`, and `resync` when something was missed",
         query: &[],
-        answer: None,
+        answer: Answer::Of("text/event-stream"),
     },
 ];
 
@@ -136,18 +186,25 @@ fn made() -> Value {
     let mut paths = Map::new();
     for operation in OPERATIONS {
         let good = match operation.answer {
-            Some(answer) => {
+            Answer::Json(answer) => {
                 let schema = answer(&mut generator);
                 json!({ "200": {
                     "description": operation.about,
                     "content": { "application/json": { "schema": schema } },
                 } })
             }
-            None if operation.method == "delete" => json!({ "204": { "description": operation.about } }),
-            None => json!({ "200": {
+            Answer::Nothing => json!({ "204": { "description": operation.about } }),
+            Answer::Elsewhere => json!({ "303": {
                 "description": operation.about,
-                "content": { "text/event-stream": { "schema": { "type": "string" } } },
+                "headers": { "location": { "schema": { "type": "string" } } },
             } }),
+            Answer::Of(kind) => {
+                let schema = match kind {
+                    "application/octet-stream" => json!({ "type": "string", "format": "binary" }),
+                    _ => json!({ "type": "string" }),
+                };
+                json!({ "200": { "description": operation.about, "content": { kind: { "schema": schema } } } })
+            }
         };
         let mut answers = good;
         answers["default"] = json!({
@@ -158,6 +215,9 @@ fn made() -> Value {
             json!({ "summary": operation.about, "parameters": parameters(operation), "responses": answers });
         if operation.path.contains("/acts/") || operation.path.ends_with("/drain") {
             described["requestBody"] = json!({ "content": { "application/json": { "schema": why } } });
+        }
+        if operation.path == SIGN_IN || matches!(operation.answer, Answer::Elsewhere) {
+            described["security"] = json!([]);
         }
         let path = paths.entry(operation.path).or_insert_with(|| json!({}));
         path[operation.method] = described;

@@ -14,6 +14,7 @@ use axum::routing::get;
 use domain::role::OperatorRole;
 use tokio::net::TcpListener;
 
+use crate::access::oidc;
 use crate::desk::Desk;
 use crate::guard::{Gate, ListensAt, door, gate};
 use crate::problem::Problem;
@@ -39,6 +40,8 @@ pub fn router(desk: Arc<Desk>, at: SocketAddr) -> Router {
         .merge(scraped.layer(from_fn_with_state(Arc::clone(&desk), crate::guard::scrape)))
         .route("/healthz", get(metrics::healthz))
         .route("/readyz", get(metrics::readyz))
+        .route(oidc::LOGIN, get(api::oidc::login))
+        .route(oidc::CALLBACK, get(api::oidc::callback))
         .route("/", get(page::index))
         .route("/assets/{*path}", get(page::asset))
         .fallback(async || {
@@ -56,7 +59,10 @@ async fn explained(response: Response) -> Response {
     let status = response.status();
     let is_error = status.is_client_error() || status.is_server_error();
     let kind = response.headers().get(header::CONTENT_TYPE);
-    if !is_error || kind.is_some_and(|kind| kind == "application/problem+json") {
+    // A page for a browser that has none of the console's open says it itself.
+    let is_told =
+        |kind: &HeaderValue| kind == "application/problem+json" || kind == "text/html; charset=utf-8";
+    if !is_error || kind.is_some_and(is_told) {
         return response;
     }
     let said = to_bytes(response.into_body(), SAID_BYTES_MAX).await.unwrap_or_default();

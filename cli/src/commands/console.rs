@@ -3,7 +3,7 @@
 use std::net::SocketAddr;
 use std::sync::Arc;
 
-use console::access::{Access, Owner};
+use console::access::{Access, Owner, SignIn};
 use console::desk::Desk;
 use console::pulse::Pulse;
 use console::serve::serve;
@@ -17,6 +17,7 @@ use tokio_util::sync::CancellationToken;
 use super::context::open_store;
 use super::fleet::EMBEDDED;
 use super::run::signal;
+use super::sign_in;
 use crate::args::{Beside, Console, Global};
 use crate::driving::Driving;
 use crate::operator;
@@ -82,31 +83,37 @@ pub(crate) async fn beside(
 
 /// Begins to serve a console, and prints its address.
 pub(crate) async fn begin(settings: &Settings, store: &Arc<dyn Store>, how: How) -> Result<Served, Failure> {
-    if owner(&how).is_none() {
+    let sign_in = sign_in::of(settings)?;
+    if sign_in.is_empty() && owner(&how, &sign_in).is_none() {
         has_token(&**store, SystemClock.now_ms()).await?;
     }
     let (listener, at) = listen(how.listen).await?;
-    let (desk, driving) = desk(settings, store, &how, at)?;
+    let said = sign_in::said(settings);
+    let (desk, driving) = desk(settings, store, &how, at, sign_in)?;
     let stop = desk.stop.clone();
     let task = tokio::spawn(serve(listener, desk));
     remark(&format!("console: http://{at}/"));
+    said.iter().for_each(|said| remark(said));
     Ok(Served { stop, driving, task })
 }
 
-/// Makes what operators work with, and what drives runs for them. `at` is the address that is listened on.
+/// Makes what operators work with, and what drives runs for them. `at` is the address that is listened on; `sign_in` is
+/// who signs operators in there besides the store's tokens.
 pub(crate) fn desk(
     settings: &Settings,
     store: &Arc<dyn Store>,
     how: &How,
     at: SocketAddr,
+    sign_in: SignIn,
 ) -> Result<(Arc<Desk>, Arc<Driving>), Failure> {
     let (coordinator, _watcher) = wiring::coordinator_without_broker(settings, store);
     let stop = CancellationToken::new();
     let driving = Driving::new(settings, store, how.refuses.clone(), stop.clone());
     let fleet_note = wiring::is_embedded(settings).then(|| EMBEDDED.to_owned());
     let clock = Arc::clone(&coordinator.clock);
-    let access =
-        Access::new(Arc::clone(store), Arc::clone(&clock), at, owner(how)).map_err(Failure::unfinished)?;
+    let owner = owner(how, &sign_in);
+    let access = Access::new(Arc::clone(store), Arc::clone(&clock), at, owner, sign_in)
+        .map_err(Failure::unfinished)?;
     let desk = Arc::new(Desk {
         store: Arc::clone(store),
         coordinator,
@@ -120,9 +127,10 @@ pub(crate) fn desk(
     Ok((desk, driving))
 }
 
-/// The user who starts a console on a loopback address owns it.
-fn owner(how: &How) -> Option<Owner> {
-    let is_own = how.listen.ip().is_loopback() && !how.require_token;
+/// The user who starts a console on a loopback address owns it, unless someone else signs operators in: a proxy on this
+/// machine that the same user runs cannot be told from that user.
+fn owner(how: &How, sign_in: &SignIn) -> Option<Owner> {
+    let is_own = how.listen.ip().is_loopback() && !how.require_token && sign_in.is_empty();
     is_own.then(|| {
         let (name, context) = operator::acting();
         Owner { name, os_user: context.os_user }

@@ -30,6 +30,7 @@ mod runs;
 mod schema;
 mod serve;
 mod setup;
+mod sign_in;
 mod submit;
 mod target;
 mod token;

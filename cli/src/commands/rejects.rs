@@ -1,13 +1,14 @@
 //! `rejects`: lists the records that were not accepted, with every reason.
 
 use std::io::Write;
+use std::sync::Arc;
 
+use console::raw::{RawError, RawRejects};
 use coordinator::ops::retention::removed_said;
 use coordinator::ops::views::rejects::ListedReject;
 use domain::ids::RunId;
 use domain::visible::visible;
 use domain::words::plural;
-use format::{Form, Framer};
 use job::Job;
 use job::advice::remark_for;
 use platform::files::create_private;
@@ -18,8 +19,6 @@ use crate::args::{Global, Rejects};
 use crate::outcome::{Done, Failure};
 use crate::output::{print, print_json, remark, warn_of_others};
 use crate::wiring;
-
-const PAGE: u32 = 500;
 
 /// Runs `crossfoot rejects`: lists the run's rejects, or writes their bytes to a file.
 pub(crate) async fn rejects(global: &Global, args: &Rejects) -> Result<Done, Failure> {
@@ -33,7 +32,7 @@ pub(crate) async fn rejects(global: &Global, args: &Rejects) -> Result<Done, Fai
             coordinator.note_raw_rejects(run.run_id, path).await?;
             remark("warning: the output holds sensitive fields unmasked; the run's log records this export");
         }
-        let written = write_raw(&*store, run.run_id, &job, path).await?;
+        let written = write_raw(&store, run.run_id, &job, path).await?;
         remark(&format!("{} written to {}", plural(written, "reject"), path.display()));
         warn_of_others(path);
         return Ok(Done::Well);
@@ -74,41 +73,26 @@ pub(crate) async fn rejects(global: &Global, args: &Rejects) -> Result<Done, Fai
 
 /// Writes the rejects byte for byte, framed like the source, so that they can be corrected and sent again.
 async fn write_raw(
-    store: &dyn Store,
+    store: &Arc<dyn Store>,
     run_id: RunId,
     job: &Job,
     path: &std::path::Path,
 ) -> Result<u64, Failure> {
     let failed = |error: std::io::Error| Failure::unfinished(format!("{}: {error}", path.display()));
-    let framer = Framer::new(&job.format);
     let mut file = std::io::BufWriter::new(create_private(path).map_err(failed)?);
-    let (mut after, mut written, mut framed) = (0, 0, header_row(job));
+    let mut rejects = RawRejects::new(Arc::clone(store), run_id, job);
+    let mut written = 0;
     loop {
-        let rows = store.rejects(run_id, after, PAGE).await?;
-        let Some(last) = rows.last() else { break };
-        after = last.record_no.0;
-        for row in &rows {
-            framer.write(&row.raw, &mut framed).map_err(|error| {
-                Failure::unfinished(format!("{}: record {}: {error}", path.display(), row.record_no))
-            })?;
-            file.write_all(&framed).map_err(failed)?;
-            framed.clear();
-            written += 1;
-        }
+        let piece = rejects.next().await.map_err(|error| match error {
+            RawError::Store(error) => error.into(),
+            error @ RawError::Unframeable { .. } => {
+                Failure::unfinished(format!("{}: {error}", path.display()))
+            }
+        })?;
+        let Some(piece) = piece else { break };
+        file.write_all(&piece.bytes).map_err(failed)?;
+        written += piece.records;
     }
     file.flush().map_err(failed)?;
     Ok(written)
-}
-
-/// Returns the header row for formats that have one; without it, the file could not be loaded.
-fn header_row(job: &Job) -> Vec<u8> {
-    match (&job.format.form, job.records.first()) {
-        (Form::Delimited(form), Some(record)) if form.header => {
-            let names: Vec<_> = record.own.fields.iter().map(|field| field.name.as_str()).collect();
-            let separator = char::from(form.separator);
-            let end = if form.trailing_separator { separator.to_string() } else { String::new() };
-            format!("{}{end}\n", names.join(&separator.to_string())).into_bytes()
-        }
-        _ => Vec::new(),
-    }
 }

@@ -25,12 +25,27 @@ pub(crate) struct Answer {
     pub(crate) status: u16,
     /// In lower case.
     pub(crate) headers: String,
+    /// As they were sent.
+    written: String,
     pub(crate) body: String,
 }
 
 impl Answer {
     pub(crate) fn json(&self) -> Value {
         serde_json::from_str(&self.body).unwrap_or_else(|error| panic!("{error}: {self:?}"))
+    }
+
+    /// The values of a header.
+    pub(crate) fn all(&self, name: &str) -> Vec<&str> {
+        let pairs = self.written.lines().filter_map(|line| line.split_once(": "));
+        pairs.filter(|(key, _)| key.eq_ignore_ascii_case(name)).map(|(_, value)| value.trim()).collect()
+    }
+
+    /// The cookie `name` that it sets, as a browser sends it back; and whether that ends it.
+    pub(crate) fn cookie(&self, name: &str) -> Option<(String, bool)> {
+        let begins = format!("{name}=");
+        let set = self.all("set-cookie").into_iter().find(|set| set.starts_with(&begins))?;
+        Some((set.split(';').next().unwrap().to_owned(), set.contains("Max-Age=0")))
     }
 
     /// A problem with this status that says each of these.
@@ -93,10 +108,11 @@ impl Console {
 
     pub(crate) fn ask(&self, method: &str, path: &str, headers: &[(&str, &str)], body: &str) -> Answer {
         let mut reader = self.connect(method, path, headers, body);
-        let (status, headers) = head(&mut reader);
+        let (status, written) = head(&mut reader);
         let mut body = Vec::new();
         reader.read_to_end(&mut body).unwrap();
-        Answer { status, headers, body: String::from_utf8(body).unwrap() }
+        let headers = written.to_ascii_lowercase();
+        Answer { status, headers, written, body: String::from_utf8(body).unwrap() }
     }
 
     /// What `path` under `/api/v1` answers.
@@ -119,7 +135,10 @@ impl Console {
         let last: Vec<_> = last.map(|last| ("last-event-id", last)).into_iter().collect();
         let mut reader = self.connect("GET", "/api/v1/events", &last, "");
         let (status, headers) = head(&mut reader);
-        assert!(status == 200 && headers.contains("text/event-stream"), "{status} {headers}");
+        assert!(
+            status == 200 && headers.to_ascii_lowercase().contains("text/event-stream"),
+            "{status} {headers}"
+        );
         Stream { reader }
     }
 
@@ -156,7 +175,7 @@ fn head(reader: &mut impl BufRead) -> (u16, String) {
         if line.trim().is_empty() {
             return (status, headers);
         }
-        headers.push_str(&line.to_ascii_lowercase());
+        headers.push_str(&line);
     }
 }
 

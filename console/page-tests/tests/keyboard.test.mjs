@@ -148,3 +148,44 @@ test("signing in with a token, and out", async (t) => {
   await page.getByRole("button", { name: "Sign out" }).click();
   await page.locator('h1:text-is("Sign in")').waitFor();
 });
+
+test("signing in at an identity provider, back to where the reader was, and out", async (t) => {
+  if (!isOwn) return t.skip("the operators are another's");
+  const guarded = await fixture({ FIXTURE_TOKEN: "correct horse", FIXTURE_OIDC: "1" });
+  t.after(() => guarded.stop());
+  const page = await open(context, guarded.url, "#/fleet");
+  const way = page.getByRole("link", { name: "Sign in with SSO" });
+  await way.waitFor();
+  assert.ok(await page.getByLabel("Token").isVisible(), "a token is good, too");
+  assert.deepEqual(await violations(page), []);
+  await page.screenshot({ path: `${process.env.PAGE_SHOTS}/sign-in-sso-light.png` });
+  await way.focus();
+  await page.keyboard.press("Enter");
+  await page.locator('h1:text-is("Fleet")').waitFor();
+  assert.ok(page.url().endsWith("/#/fleet"), page.url());
+  await page.getByRole("button", { name: "Sign out" }).click();
+  await page.locator('h1:text-is("Sign in")').waitFor();
+  assert.deepEqual(page.complaints.filter((one) => !one.includes("401")), []);
+});
+
+test("without an identity provider there is no way to one", async (t) => {
+  if (!isOwn) return t.skip("the operators are another's");
+  const guarded = await fixture({ FIXTURE_TOKEN: "correct horse" });
+  t.after(() => guarded.stop());
+  const page = await context.newPage();
+  const asked = page.waitForResponse((response) => response.url().endsWith("/api/v1/sign-in"));
+  await page.goto(`${guarded.url}/`);
+  await (await asked).finished();
+  await page.getByLabel("Token").waitFor();
+  assert.equal(await page.getByRole("link", { name: "Sign in with SSO" }).count(), 0);
+});
+
+test("all rejects are one download", async (t) => {
+  if (!isOwn) return t.skip("downloads are tested where they are written");
+  if (!all.rejects) return t.skip("no run has rejects");
+  const page = await open(context, server.url, all.rejects);
+  const begun = page.waitForEvent("download");
+  await page.getByRole("link", { name: "Download all rejects" }).click();
+  const download = await begun;
+  assert.ok(download.url().endsWith("/rejects.raw"), download.url());
+});

@@ -7,7 +7,7 @@ import { Live } from "./core/live.js";
 import { announce, clearNotices } from "./core/notice.js";
 import { route } from "./core/routes.js";
 import { empty, problem } from "./parts/bits.js";
-import signin from "./views/signin.js";
+import signin, { wasAt } from "./views/signin.js";
 
 const REFRESH_MS = 2_000;
 const REDRAW_MS = 5_000;
@@ -52,7 +52,7 @@ function header(area) {
               visible(signedIn.operator),
               signedIn.read_only ? h("span", { class: "tag" }, "read-only") : null,
             ),
-            signedIn.access === "token"
+            ["token", "oidc"].includes(signedIn.access)
               ? h("button", { type: "button", class: "plain", on: { click: leave } }, "Sign out")
               : null,
           )
@@ -295,6 +295,8 @@ async function start() {
       );
     return;
   }
+  const before = wasAt();
+  if (before && !location.hash) history.replaceState(null, "", before);
   await enter();
 }
 

@@ -43,7 +43,9 @@ pub(crate) fn check_origin(uri: &Uri, headers: &HeaderMap) -> Result<(), Problem
         Problem::forbidden("the request comes from a page of another site")
             .advise("use the console's own page; programs send no `Origin`")
     };
-    if text(header::HeaderName::from_static("sec-fetch-site")).is_some_and(|site| site == "cross-site") {
+    let site = text(header::HeaderName::from_static("sec-fetch-site"));
+    // A sibling is another page, too: what signs operators in before the console may do so for both.
+    if site.is_some_and(|site| site == "cross-site" || site == "same-site") {
         // Following a link to the page is what people do; asking the API from elsewhere is not.
         return if uri.path().starts_with("/api/") { Err(foreign()) } else { Ok(()) };
     }
@@ -51,6 +53,15 @@ pub(crate) fn check_origin(uri: &Uri, headers: &HeaderMap) -> Result<(), Problem
     let host = text(header::HOST).or_else(|| uri.authority().map(|authority| authority.as_str()));
     let of = origin.split_once("://").map(|(_, authority)| authority);
     if of.is_some() && of == host { Ok(()) } else { Err(foreign()) }
+}
+
+/// Checks that a browser goes to an address itself, and that no picture or frame of a page loads it.
+pub(crate) fn check_navigation(headers: &HeaderMap) -> Result<(), Problem> {
+    let is = |name: &str, wanted: &str| headers.get(name).is_none_or(|value| value == wanted);
+    if is("sec-fetch-mode", "navigate") && is("sec-fetch-dest", "document") {
+        return Ok(());
+    }
+    Err(Problem::forbidden("signing in is not a part of another page").advise("open the console's own page"))
 }
 
 #[cfg(test)]
@@ -91,6 +102,8 @@ mod tests {
             (&[("origin", "http://console.example:9999")], false),
             (&[("origin", "null")], false),
             (&[("sec-fetch-site", "cross-site")], false),
+            (&[("sec-fetch-site", "same-site")], false),
+            (&[("sec-fetch-site", "none")], true),
             (&[("sec-fetch-site", "same-origin")], true),
         ] {
             let all: Vec<_> = others.iter().copied().chain([host]).collect();
@@ -98,5 +111,18 @@ mod tests {
         }
         let link = headers(&[host, ("sec-fetch-site", "cross-site")]);
         assert!(check_origin(&Uri::from_static("/"), &link).is_ok());
+    }
+
+    #[test]
+    fn a_picture_or_a_frame_does_not_sign_in() {
+        for (mode, dest, is_own) in [
+            (&[][..], &[][..], true),
+            (&[("sec-fetch-mode", "navigate")], &[("sec-fetch-dest", "document")], true),
+            (&[("sec-fetch-mode", "no-cors")], &[("sec-fetch-dest", "image")], false),
+            (&[("sec-fetch-mode", "navigate")], &[("sec-fetch-dest", "iframe")], false),
+        ] {
+            let all = [mode, dest].concat();
+            assert_eq!(check_navigation(&headers(&all)).is_ok(), is_own, "{all:?}");
+        }
     }
 }

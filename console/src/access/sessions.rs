@@ -6,6 +6,8 @@ use std::time::Duration;
 
 use domain::fingerprint::Hash;
 
+use super::known::Known;
+
 /// A session ends after this long without a request.
 const IDLE: Duration = Duration::from_secs(30 * 60);
 
@@ -15,11 +17,20 @@ pub(super) const ABSOLUTE: Duration = Duration::from_secs(12 * 60 * 60);
 /// The most sessions there are; the one that was idle longest ends first.
 const SESSIONS_MAX: usize = 10_000;
 
+/// What a session was opened with.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum OpenedBy {
+    /// A token with this digest, which is looked at again with each request.
+    Token(Hash),
+    /// An ID token of the identity provider, which is not asked again.
+    Provider(Known),
+}
+
 /// One operator who is signed in. Times are since 1970.
 #[derive(Debug, Clone)]
 pub(super) struct Session {
-    /// The digest of the token that opened it.
-    pub(super) token: Hash,
+    /// What it was opened with.
+    pub(super) opened_by: OpenedBy,
     /// What acts of the session must bring along.
     pub(super) csrf: String,
     began: Duration,
@@ -35,14 +46,14 @@ impl Sessions {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    pub(super) fn begin(&self, cookie: &str, token: Hash, csrf: String, now: Duration) {
+    pub(super) fn begin(&self, cookie: &str, opened_by: OpenedBy, csrf: String, now: Duration) {
         let mut all = self.lock();
         all.retain(|_, session| is_open(session, now));
         if all.len() >= SESSIONS_MAX {
             let oldest = all.iter().min_by_key(|(_, session)| session.used).map(|(key, _)| *key);
             oldest.and_then(|key| all.remove(&key));
         }
-        all.insert(Hash::of(cookie.as_bytes()), Session { token, csrf, began: now, used: now });
+        all.insert(Hash::of(cookie.as_bytes()), Session { opened_by, csrf, began: now, used: now });
     }
 
     /// The session of a cookie, which is used now.
@@ -76,7 +87,8 @@ mod tests {
     #[test]
     fn a_session_ends_when_it_is_idle_and_in_any_case_after_twelve_hours() {
         let sessions = Sessions::default();
-        let begin = |cookie: &str| sessions.begin(cookie, Hash([1; 32]), "c".into(), Duration::ZERO);
+        let begin =
+            |cookie: &str| sessions.begin(cookie, OpenedBy::Token(Hash([1; 32])), "c".into(), Duration::ZERO);
         begin("idle");
         assert!(sessions.find("idle", MINUTE * 29).is_some() && sessions.find("other", MINUTE).is_none());
         assert!(sessions.find("idle", MINUTE * 58).is_some(), "used at 29");

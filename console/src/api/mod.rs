@@ -6,6 +6,7 @@ pub(crate) mod events;
 pub(crate) mod fleet;
 pub(crate) mod jobs;
 pub(crate) mod log;
+pub(crate) mod oidc;
 pub(crate) mod paging;
 pub(crate) mod rejects;
 pub(crate) mod runs;
@@ -34,6 +35,8 @@ pub(crate) fn routes(desk: &Arc<Desk>) -> Router<Arc<Desk>> {
         .route("/runs/{run}/chunks", get(chunks::map))
         .route("/runs/{run}/chunks/{chunk}", get(chunks::one))
         .route("/runs/{run}/rejects", get(rejects::list))
+        // Which role the bytes need depends on the job.
+        .route("/runs/{run}/rejects.raw", get(rejects::raw))
         .route("/runs/{run}/rejects/summary", get(rejects::summary))
         .route("/runs/{run}/rejects/{record}", get(rejects::one))
         .route("/jobs", get(jobs::list))
@@ -52,5 +55,6 @@ pub(crate) fn routes(desk: &Arc<Desk>) -> Router<Arc<Desk>> {
     Router::new()
         .merge(viewed)
         .merge(audited)
+        .route("/sign-in", get(session::ways))
         .route("/session", get(session::who).post(session::sign_in).delete(session::sign_out))
 }

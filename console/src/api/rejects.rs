@@ -2,18 +2,26 @@
 
 use std::sync::Arc;
 
-use axum::Json;
+use axum::body::Body;
 use axum::extract::{Path, Query, State};
+use axum::http::header;
+use axum::response::IntoResponse;
+use axum::{Extension, Json};
+use coordinator::ops::retention::removed_said;
 use coordinator::ops::views::rejects::{self, ListedReject, RejectSummary, ShownReject};
 use domain::ids::{ChunkNo, WorkerId};
+use domain::role::OperatorRole;
+use futures_util::stream;
 use serde::Deserialize;
 use store::reason_code;
 use store::views::RejectPage;
 
 use super::paging::{Page, bad_cursor, limit};
 use super::runs::{run_and_job, run_id};
+use crate::access::{Who, has};
 use crate::desk::Desk;
 use crate::problem::Problem;
+use crate::raw::RawRejects;
 
 /// Which rejects are asked for.
 #[derive(Debug, Deserialize)]
@@ -74,4 +82,40 @@ pub(crate) async fn one(
     };
     let record_no = record.parse().map_err(|_| missing())?;
     rejects::shown(&*desk.store, &run, &job, record_no).await?.map(Json).ok_or_else(missing)
+}
+
+/// All rejects byte for byte, as `crossfoot rejects RUN --raw FILE` writes them. Of a job without sensitive fields the
+/// list has the same bytes; of one with them they are the auditor's, and the log says who took them.
+pub(crate) async fn raw(
+    State(desk): State<Arc<Desk>>,
+    Extension(who): Extension<Who>,
+    Path(run): Path<String>,
+) -> Result<impl IntoResponse, Problem> {
+    let (run, job) = run_and_job(&desk, &run).await?;
+    if job.is_sensitive() {
+        has(&who, OperatorRole::Auditor)?;
+    }
+    if let Some(said) = removed_said(&*desk.store, &run).await? {
+        return Err(Problem::conflict(format!("run {}: {said}", run.run_id)));
+    }
+    let name = format!("rejects-{}.raw", run.run_id);
+    if job.is_sensitive() {
+        let acting = desk.acting(&who, &format!("rejects {} --raw", run.run_id));
+        // Before anything leaves, so that nothing leaves unnoticed.
+        desk.coordinator_for(&acting).note_raw_rejects(run.run_id, name.as_ref()).await?;
+        desk.pulse.hurry();
+    }
+    let rejects = RawRejects::new(Arc::clone(&desk.store), run.run_id, &job);
+    let pieces = stream::try_unfold(rejects, async |mut rejects| {
+        // A body that breaks off tells the browser that it is not whole.
+        let piece = rejects.next().await.inspect_err(|error| {
+            tracing::warn!(%error, "a download of rejects broke off");
+        });
+        Ok::<_, crate::raw::RawError>(piece?.map(|piece| (piece.bytes, rejects)))
+    });
+    let headers = [
+        (header::CONTENT_TYPE, "application/octet-stream".to_owned()),
+        (header::CONTENT_DISPOSITION, format!("attachment; filename=\"{name}\"")),
+    ];
+    Ok((headers, Body::from_stream(pieces)))
 }

@@ -11,7 +11,7 @@ use domain::role::OperatorRole;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::access::{Who, set_cookie};
+use crate::access::{Who, oidc, set_cookie};
 use crate::desk::Desk;
 use crate::problem::Problem;
 
@@ -24,7 +24,8 @@ pub(crate) struct Session {
     pub(crate) roles: Vec<OperatorRole>,
     /// What an act must have in its header `x-csrf-token`; empty with a bearer token, which needs none.
     pub(crate) csrf: String,
-    /// How operators are known: `loopback` (whoever started the console) or `token`.
+    /// How the operator is known: `loopback` (whoever started the console), `token`, `oidc` (an identity provider) or
+    /// `proxy`.
     pub(crate) access: &'static str,
     /// The version of Crossfoot.
     pub(crate) version: &'static str,
@@ -32,6 +33,26 @@ pub(crate) struct Session {
     pub(crate) store: String,
     /// Whether nothing may be done with runs.
     pub(crate) read_only: bool,
+}
+
+/// How operators can sign in to this console. Everyone may ask.
+#[derive(Debug, Serialize, JsonSchema)]
+pub(crate) struct SignInWays {
+    /// Whether with a token.
+    token: bool,
+    /// The address at which signing in at the identity provider begins; null if there is none.
+    oidc: Option<&'static str>,
+    /// Whether a proxy signs operators in.
+    proxy: bool,
+}
+
+pub(crate) async fn ways(State(desk): State<Arc<Desk>>) -> Json<SignInWays> {
+    let ways = desk.access.sign_in_ways();
+    Json(SignInWays {
+        token: !desk.access.has_owner(),
+        oidc: ways.oidc.is_some().then_some(oidc::LOGIN),
+        proxy: ways.proxy.is_some(),
+    })
 }
 
 /// What signing in takes.
@@ -42,10 +63,10 @@ pub(crate) struct SignIn {
 
 fn session(desk: &Desk, who: Who) -> Session {
     Session {
+        access: who.way.name(),
         operator: who.name,
         roles: who.roles.list(),
         csrf: who.csrf,
-        access: desk.access.name(),
         version: env!("CARGO_PKG_VERSION"),
         store: desk.store.url(),
         read_only: desk.is_read_only,

@@ -114,7 +114,7 @@ fn message_key(name: &str, path: &Path) -> Result<MessageKey, SettingsError> {
 }
 
 /// Whether a URL's host is this machine.
-fn is_here(url: &str) -> bool {
+pub(crate) fn is_here(url: &str) -> bool {
     match url::Url::parse(url).ok().and_then(|url| url.host().map(|host| host.to_owned())) {
         Some(url::Host::Ipv4(address)) => address.is_loopback(),
         Some(url::Host::Ipv6(address)) => address.is_loopback(),

@@ -1,6 +1,7 @@
 //! Settings: defaults, then `crossfoot.toml`, then `CROSSFOOT__SECTION__KEY` variables, then the command line.
 
 mod broker;
+mod console;
 mod retention;
 
 use std::fmt;
@@ -18,6 +19,7 @@ use serde::Deserialize;
 use thiserror::Error;
 
 pub use broker::{BrokerSettings, Compress};
+pub use console::{ConsoleSettings, OidcSettings, ProxySettings};
 pub use retention::RetentionSettings;
 
 /// The settings are not usable.
@@ -48,6 +50,8 @@ pub struct Settings {
     /// How long rows of runs that are over are kept in the store. The run itself, its totals, checks and fingerprints,
     /// and the evidence log stay.
     pub retention: RetentionSettings,
+    /// Who signs in to the operations console besides those who have a token.
+    pub console: ConsoleSettings,
 }
 
 /// Whose certificates are trusted: of the broker, the database and the webhook. Without this section these are the
@@ -321,6 +325,7 @@ impl Settings {
             }
         }
         self.retention.staging()?;
+        self.console.checked()?;
         if let Some(schema) = &self.store.schema {
             let is_small = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '_';
             if !schema.chars().all(is_small) || TableName::parse(schema).is_err() {

@@ -52,7 +52,7 @@ const ALLOWED: [(&str, &[&str]); 22] = [
         ],
     ),
     ("compare", &["domain", "platform", "source", "format", "job", "store", "coordinator"]),
-    ("console", &["domain", "platform", "job", "store", "coordinator"]),
+    ("console", &["domain", "platform", "format", "job", "store", "coordinator"]),
     (
         "cli",
         &[

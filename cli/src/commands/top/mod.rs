@@ -14,6 +14,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use console::Why;
+use console::access::SignIn;
 use console::desk::Desk;
 use coordinator::ops::acts::Act;
 use domain::ids::RunId;
@@ -54,7 +55,7 @@ pub(crate) async fn top(global: &Global, args: &Top) -> Result<Done, Failure> {
         read_only: args.read_only,
         refuses: None,
     };
-    let (desk, driving) = desk(&settings, &store, &how, how.listen)?;
+    let (desk, driving) = desk(&settings, &store, &how, how.listen, SignIn::default())?;
     let shown = watch::channel(None).0;
     let (tell, mut news) = mpsc::channel(64);
     let looking = tokio::spawn(look::keep_looking(Arc::clone(&desk), shown.subscribe(), tell.clone()));

@@ -61,7 +61,9 @@ async fn store(folder: &std::path::Path) -> Arc<Desk> {
         read_only: false,
         refuses: None,
     };
-    super::super::console::desk(&settings, &store, &how, how.listen).unwrap().0
+    super::super::console::desk(&settings, &store, &how, how.listen, console::access::SignIn::default())
+        .unwrap()
+        .0
 }
 
 async fn look(desk: &Desk, wanted: Option<RunId>) -> Look {

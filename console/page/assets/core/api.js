@@ -111,6 +111,16 @@ export async function session() {
   return who.session;
 }
 
+/** How operators can sign in here. */
+export function signInWays() {
+  return get("/sign-in");
+}
+
+/** Where all rejects of a run are, byte for byte. */
+export function rejectsAddress(run) {
+  return `${BASE}/runs/${encodeURIComponent(run)}/rejects.raw`;
+}
+
 /** Signs in with a token. */
 export async function signIn(token) {
   await ask("POST", "/session", { token });

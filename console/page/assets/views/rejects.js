@@ -1,6 +1,6 @@
 // Rejects: by reason, field and worker; then the records, each with what was found.
 
-import { get } from "../core/api.js";
+import { get, rejectsAddress, who } from "../core/api.js";
 import { h } from "../core/dom.js";
 import { count, plural, share, visible } from "../core/format.js";
 import { setQuery } from "../core/routes.js";
@@ -139,6 +139,32 @@ function lead(run) {
   );
 }
 
+/** How to get all of them: here, if the operator may have their bytes, or by the command. */
+function whole(run, items) {
+  const isSensitive = items.some((row) => row.raw_hex === null || row.raw_hex === undefined);
+  const may = !isSensitive || who.session?.roles?.includes("auditor");
+  return h(
+    "div",
+    { key: "raw" },
+    h("h2", { class: "small-title" }, "All of them, to correct and send again"),
+    may
+      ? h(
+          "p",
+          null,
+          h("a", { class: "button", href: rejectsAddress(run.run_id), download: "" }, "Download all rejects"),
+        )
+      : null,
+    h(
+      "p",
+      { class: "soft small" },
+      may ? "They come byte for byte, as " : "The job has sensitive fields, so the download is the auditor's. ",
+      command(`crossfoot rejects ${visible(run.run_id)} --raw FILE`),
+      " writes them",
+      isSensitive ? " unmasked; the log records who asked." : ".",
+    ),
+  );
+}
+
 function draw(page) {
   const { run, items, summary } = page.state;
   const { rejects } = numbers(run);
@@ -212,15 +238,7 @@ function draw(page) {
         : ["No records were rejected.", "Every record that was read so far was accepted."],
     }),
     more(page.state, rest),
-    rejects
-      ? h(
-          "p",
-          { class: "soft small", key: "raw" },
-          "To correct them all and send them again: ",
-          command(`crossfoot rejects ${visible(run.run_id)} --raw FILE`),
-          " writes them byte for byte, unmasked; the log records who asked.",
-        )
-      : null,
+    rejects && !run.purged ? whole(run, items) : null,
   ];
 }
 
