@@ -22,6 +22,7 @@ mod cli {
     mod install;
     mod killed;
     mod layouts;
+    mod mailed;
     mod mainframe;
     mod masked;
     mod masked_mainframe;
@@ -38,6 +39,7 @@ mod cli {
     mod retention;
     mod schema;
     mod secrets;
+    mod shaped;
     mod streams;
     mod together;
     mod trends;

@@ -8,6 +8,7 @@ pub mod dead_letters;
 pub mod held;
 pub mod retention;
 pub mod roster;
+pub mod schedules;
 pub mod standing;
 pub mod tokens;
 pub mod views;
