@@ -37,6 +37,7 @@ mod cli {
     mod refused;
     mod restored;
     mod retention;
+    mod scheduled;
     mod schema;
     mod secrets;
     mod shaped;

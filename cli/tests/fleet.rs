@@ -40,6 +40,7 @@ mod fleet {
     mod killed;
     mod mainframe;
     mod mariadb;
+    mod missing;
     mod reconcile;
     mod refused;
     mod restarted;
