@@ -39,6 +39,11 @@ async fn bench(job: &JobText) -> (Bench, Arc<ManualClock>, RunId) {
     (bench, clock, run_id)
 }
 
+/// Opens another run, which has no verdict: that it was opened is what counts.
+async fn open(bench: &Bench, job: &JobText, seed: u64) {
+    bench.open(&bench.request(job, &Ledger::random(seed, 30).csv())).await.unwrap();
+}
+
 /// A coordinator of another process, whose command adds a line to the file `told`.
 fn coordinator(bench: &Bench) -> Coordinator {
     let line = format!(
@@ -67,7 +72,7 @@ async fn an_expected_time_without_a_run_is_told_once_whoever_looks() {
     clock.advance_ms(1);
     assert_eq!((look().await, look().await, noted(&bench)), (1, 0, 1));
     let line = format!("missing ledger {run_id}");
-    assert_eq!(told(&bench), [line.clone()]);
+    assert_eq!(told(&bench), [line.as_str()]);
     let json = std::fs::read_to_string(bench.path("told.json")).unwrap();
     let json: serde_json::Value = serde_json::from_str(&json).unwrap();
     assert_eq!((&json["outcome"], &json["expected_at_ms"]), (&"missing".into(), &EXPECTED_MS.into()));
@@ -98,7 +103,7 @@ async fn an_expected_time_without_a_run_is_told_once_whoever_looks() {
     let standing = standings(&*bench.store, clock_ms(&bench)).await.unwrap()[0].1;
     assert_eq!(standing.missed_at_ms, Some(EXPECTED_MS + 4 * DAY_MS));
     assert_eq!(standing.next_at_ms, Some(EXPECTED_MS + 5 * DAY_MS));
-    bench.load(&nightly(), &Ledger::random(72, 30).csv()).await.promoted();
+    open(&bench, &nightly(), 72).await;
     assert_eq!((look().await, noted(&bench)), (0, 5));
     let listed = jobs::list(&*bench.store, clock_ms(&bench)).await.unwrap().pop().unwrap();
     assert_eq!((listed.missed_at_ms, listed.next_expected_at_ms), (None, Some(EXPECTED_MS + 5 * DAY_MS)));
@@ -117,12 +122,12 @@ async fn a_job_that_has_no_schedule_or_has_one_no_more_expects_nothing() {
     let listed = jobs::list(&*bench.store, clock_ms(&bench)).await.unwrap().pop().unwrap();
     assert_eq!((listed.missed_at_ms, listed.next_expected_at_ms), (None, None));
     // WHEN the job gets one, THEN times before its first run with it are not asked about
-    bench.load(&nightly(), &Ledger::random(72, 30).csv()).await.promoted();
+    open(&bench, &nightly(), 72).await;
     assert_eq!(coordinator(&bench).tell_missing().await.unwrap(), 0);
     clock.advance_ms(DAY_MS + 2 * HOUR_MS);
     assert_eq!(coordinator(&bench).tell_missing().await.unwrap(), 1);
     // AND WHEN it has none any more, THEN nothing is expected
-    bench.load(&ledger(), &Ledger::random(73, 30).csv()).await.promoted();
+    open(&bench, &ledger(), 73).await;
     clock.advance_ms(9 * DAY_MS);
     assert_eq!((coordinator(&bench).tell_missing().await.unwrap(), noted(&bench)), (0, 1));
 }
