@@ -11,6 +11,7 @@ mod driving;
 mod help;
 mod hooks;
 mod infer;
+mod notifying;
 mod operator;
 mod outcome;
 mod output;

@@ -33,6 +33,9 @@ pub(crate) struct CheckedJob {
     pub(crate) layout_digest: Hash,
     /// The record types, in the order of the job file.
     pub(crate) types: Vec<CheckedType>,
+    /// The next three times at which a run is expected (`[schedule]`): milliseconds since 1970, UTC.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub(crate) next_expected_ms: Vec<i64>,
     /// What the author of the job should know.
     pub(crate) notes: Vec<String>,
     /// The final tables that are there already, compared with the job; empty if there is no store.

@@ -14,11 +14,9 @@ use coordinator::progress::Snapshot;
 use coordinator::split::ChunkLimits;
 use coordinator::{Coordinator, CoordinatorBuilder};
 use domain::layout::Layout;
-use domain::report::Outcome;
 use drill::ShadowFactory;
 use job::Job;
 use platform::clock::SystemClock;
-use platform::files::{KEY_BYTES_MAX, read_small_file};
 use post::{Post, PostSettings};
 use postgres::{LedgerSchema, PostgresSettings, PostgresStore};
 use settings::{FleetSettings, Settings};
@@ -31,6 +29,7 @@ use worker::WorkerContext;
 
 use crate::args::{Fleet, Global};
 use crate::hooks;
+use crate::notifying;
 use crate::operator;
 use crate::outcome::Failure;
 
@@ -219,7 +218,7 @@ pub(crate) async fn coordinator(
     settings: &Settings,
     store: &Arc<dyn Store>,
 ) -> Result<(Coordinator, watch::Receiver<Snapshot>), Failure> {
-    let notify = notify(settings)?;
+    let notify = notifying::notify(settings)?;
     let post = post(broker(settings, &**store).await?, settings, store)?;
     Ok(coordinator_on(post, settings, notify))
 }
@@ -232,40 +231,6 @@ pub(crate) fn post(
 ) -> Result<Arc<Post>, Failure> {
     let of = PostSettings { sealing: settings.broker.sealing()?, compression: settings.broker.compression() };
     Ok(Post::new(broker, Arc::clone(store), Arc::new(SystemClock), of, &actor(&host())))
-}
-
-/// Creates the notifier for verdicts.
-fn notify(settings: &Settings) -> Result<Notify, Failure> {
-    let of = &settings.notify;
-    if of.webhook.as_ref().is_some_and(|url| !url.is_of(&["http://", "https://"])) {
-        return Err(Failure::usage("invalid notify.webhook: the URL must start with http:// or https://"));
-    }
-    let outcome = |word: &String| {
-        serde_json::from_value::<Outcome>(word.as_str().into()).map_err(|_| {
-            Failure::usage(format!(
-                "invalid notify.on `{word}`: expected reconciled, not-reconciled, awaiting-approval, unfinished \
-                 or cancelled"
-            ))
-        })
-    };
-    let secret = match &of.webhook_secret_file {
-        None => None,
-        Some(path) => {
-            let read = read_small_file(path, KEY_BYTES_MAX).map_err(|error| {
-                Failure::usage(format!("cannot read notify.webhook_secret_file {}: {error}", path.display()))
-            })?;
-            Some(read.trim_ascii_end().to_vec())
-        }
-    };
-    Ok(Notify {
-        webhook: of.webhook.clone(),
-        secret,
-        only_ca_file: of.ca_file.clone(),
-        ca_file: settings.tls.ca_file.clone(),
-        command: of.command.clone(),
-        on: of.on.iter().map(outcome).collect::<Result<_, _>>()?,
-        timeout: of.timeout_seconds.map(std::time::Duration::from_secs),
-    })
 }
 
 /// Creates a coordinator for operator commands, which need no broker.

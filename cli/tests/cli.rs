@@ -22,6 +22,7 @@ mod cli {
     mod install;
     mod killed;
     mod layouts;
+    mod mailed;
     mod mainframe;
     mod masked;
     mod masked_mainframe;
@@ -39,8 +40,10 @@ mod cli {
     mod refused;
     mod restored;
     mod retention;
+    mod scheduled;
     mod schema;
     mod secrets;
+    mod shaped;
     mod streams;
     mod together;
     mod trends;

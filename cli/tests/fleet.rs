@@ -40,6 +40,8 @@ mod fleet {
     mod killed;
     mod mainframe;
     mod mariadb;
+
+    mod missing;
     mod orders;
     mod reconcile;
     mod refused;

@@ -9,14 +9,16 @@ use std::time::Duration;
 use axum::extract::State;
 use axum::http::header;
 use axum::response::IntoResponse;
+use coordinator::ops::schedules::standings;
 use coordinator::ops::views::workers::WorkerState;
 use domain::lifecycle::RunState;
+use domain::schedule::Standing;
 use prometheus_client::encoding::EncodeLabelSet;
 use prometheus_client::encoding::text::encode;
 use prometheus_client::metrics::family::Family;
 use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::registry::Registry;
-use store::views::{ChunkTotals, JobTotals};
+use store::views::{ChunkTotals, JobTotals, NewestRun};
 
 use crate::desk::Desk;
 use crate::problem::Problem;
@@ -68,6 +70,7 @@ fn signed(count: u64) -> i64 {
 pub(crate) async fn metrics(State(desk): State<Arc<Desk>>) -> Result<impl IntoResponse, Problem> {
     let mut registry = Registry::with_prefix("crossfoot");
     jobs(&mut registry, &desk.store.job_totals().await?);
+    scheduled(&mut registry, &standings(&*desk.store, desk.coordinator.clock.now_ms()).await?);
     let workers = gauges::<Workers>(
         &mut registry,
         "workers",
@@ -133,6 +136,27 @@ fn jobs(registry: &mut Registry, all: &[JobTotals]) {
         bytes.get_or_create(&of).inc_by(signed(*bytes_committed));
         if let (RunState::Promoted, Some(at_ms)) = (state, last_ended_at_ms) {
             success.get_or_create(&of).set(at_ms / 1000);
+        }
+    }
+}
+
+/// Where each job that has a schedule stands with it.
+fn scheduled(registry: &mut Registry, all: &[(NewestRun, Standing)]) {
+    let missed = gauges::<OfJob>(
+        registry,
+        "job_missed",
+        "1 if no run of the job was opened for an expected time, and none since; 0 otherwise. Only jobs with a schedule",
+    );
+    let next = gauges::<OfJob>(
+        registry,
+        "job_next_expected_timestamp_seconds",
+        "When a run of the job is expected next, in seconds since 1970. Only jobs with a schedule",
+    );
+    for (run, standing) in all {
+        let of = OfJob { job: run.job.clone() };
+        missed.get_or_create(&of).set(i64::from(standing.missed_at_ms.is_some()));
+        if let Some(at_ms) = standing.next_at_ms {
+            next.get_or_create(&of).set(at_ms / 1000);
         }
     }
 }

@@ -13,6 +13,7 @@
 //! | [`promote`] | brings a reconciled run's rows into final, and reads final back before they become visible |
 //! | [`run`] | drives all of these from the state in the ledger, so that resuming is the same as going on |
 //! | [`report`] | says how a run went, and puts a job's runs side by side |
+//! | [`notice`] | what others are told of a run, in JSON, for chat services and by e-mail |
 //! | [`evidence`] | walks the evidence log; exports a run's evidence and checks what was exported |
 //! | [`ops`] | what an operator may do with a run, and what a run waits for |
 //! | [`service`] | drives what is submitted |
@@ -22,6 +23,7 @@
 pub mod context;
 pub mod evidence;
 pub mod load;
+pub mod notice;
 pub mod open;
 pub mod ops;
 pub mod progress;

@@ -16,6 +16,7 @@ use serde_json::json;
 use store::model::Run;
 use store::{Claim, Lease, StoreError};
 use tokio::sync::watch;
+use tokio::task::JoinHandle;
 use tokio_util::task::TaskTracker;
 
 use crate::context::coordinator::Coordinator;
@@ -36,6 +37,9 @@ const PAUSE_MIN: Duration = Duration::from_secs(1);
 
 /// How often what is older than it has to be is removed.
 const RETAIN: Duration = Duration::from_secs(24 * 3600);
+
+/// How often it is looked whether a run is missing.
+const LOOK: Duration = Duration::from_secs(60);
 
 /// The longest such pause.
 const PAUSE_MAX: Duration = Duration::from_secs(60);
@@ -88,6 +92,7 @@ impl Service {
         let mut stands_by = None;
         let mut claimed: Option<tokio::time::Instant> = None;
         let mut retained: Option<tokio::time::Instant> = None;
+        let mut looked: Option<(tokio::time::Instant, JoinHandle<()>)> = None;
         loop {
             if claimed.is_none_or(|at| at.elapsed() >= CLAIM) {
                 let held = self.claim(owner).await?.map(|held| held.owner);
@@ -108,6 +113,11 @@ impl Service {
                 {
                     retained = Some(tokio::time::Instant::now());
                     tasks.spawn(retain(self.coordinator.clone(), age));
+                }
+                // A look that still tells of what it found is not overtaken by the next.
+                if looked.as_ref().is_none_or(|(at, look)| at.elapsed() >= LOOK && look.is_finished()) {
+                    let look = tasks.spawn(tell_missing(self.coordinator.clone()));
+                    looked = Some((tokio::time::Instant::now(), look));
                 }
             }
             tokio::select! {
@@ -207,6 +217,13 @@ impl Service {
                 known.remove(&run_id);
             }
         }
+    }
+}
+
+/// Tells of runs that are missing. What fails is tried again a minute later.
+async fn tell_missing(coordinator: Coordinator) {
+    if let Err(error) = coordinator.tell_missing().await {
+        tracing::warn!(%error, "cannot look whether runs are missing; it is tried again in a minute");
     }
 }
 

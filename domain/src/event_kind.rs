@@ -72,7 +72,9 @@ crate::named! {
         TokenAdded = "token-added",
         /// A token for the console was revoked.
         TokenRevoked = "token-revoked",
-        /// A verdict could not be sent to a webhook or command.
+        /// No run of a job was opened in time for an expected time. The event is of the job's newest run.
+        RunMissing = "run-missing",
+        /// A verdict could not be sent to a webhook, a command or by e-mail.
         NotificationFailed = "notification-failed",
         /// The log's head could not be noted outside the store.
         CheckpointFailed = "checkpoint-failed",

@@ -6,7 +6,7 @@
 //! Read in this order: the nouns ([`ids`], [`amount`], [`value`], [`layout`], [`record`], [`mask`]), what is measured
 //! of them ([`fingerprint`], [`totals`], [`counts`], [`balance`]), what is declared or demanded ([`declared`],
 //! [`footing`], [`constraint`], [`rule`]), what is decided ([`reconcile`], [`check`], [`permit`], [`lifecycle`],
-//! [`lease`], [`arrival`], [`start`], [`retry`], [`retention`], [`approval`], [`back_out`], [`role`], [`process_role`],
+//! [`lease`], [`arrival`], [`schedule`], [`start`], [`retry`], [`retention`], [`approval`], [`back_out`], [`role`], [`process_role`],
 //! [`pace`]), and what is left behind ([`finding`], [`event`], [`checkpoint`], [`report`], [`pack`]).
 
 #![deny(clippy::float_arithmetic)]
@@ -55,6 +55,7 @@ pub mod retry;
 pub mod role;
 pub mod round_trip;
 pub mod rule;
+pub mod schedule;
 pub mod seal;
 pub mod start;
 pub mod table;

@@ -21,6 +21,8 @@ mod final_defects;
 mod flow;
 #[path = "all/formats.rs"]
 mod formats;
+#[path = "all/missing.rs"]
+mod missing;
 #[path = "all/pack.rs"]
 mod pack;
 #[path = "all/prove.rs"]

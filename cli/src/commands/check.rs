@@ -6,6 +6,7 @@ use domain::layout::Layout;
 use format::Form;
 use job::Job;
 use job::chunk::ChunkDecoder;
+use platform::clock::{Clock as _, SystemClock};
 use source::SourceFile;
 use store::masking::random;
 
@@ -19,6 +20,9 @@ use crate::outcome::{Done, Failure};
 use crate::output::{print, print_json};
 use crate::printed::{CheckedField, CheckedJob, CheckedType};
 use crate::wiring;
+
+/// How many expected times are shown.
+const NEXT_SHOWN: usize = 3;
 
 /// Runs `crossfoot check`: validates the job file and previews its source.
 pub(crate) async fn check(global: &Global, args: &Check) -> Result<Done, Failure> {
@@ -75,6 +79,7 @@ pub(crate) async fn check(global: &Global, args: &Check) -> Result<Done, Failure
             digest: job.digest,
             layout_digest: job.layout_digest(),
             types: types.collect(),
+            next_expected_ms: next_expected(&job),
             notes,
             tables: looks.clone(),
             fits,
@@ -99,6 +104,10 @@ pub(crate) async fn check(global: &Global, args: &Check) -> Result<Done, Failure
     for rule in &job.rules {
         print(&format!("rule     {} ({} on breach)", rule.name, rule.on_breach.name()))?;
     }
+    if let Some(schedule) = &job.schedule {
+        let shown: Vec<_> = next_expected(&job).into_iter().map(|at_ms| schedule.shown(at_ms)).collect();
+        print(&format!("\nexpected {}\n", shown.join(", ")))?;
+    }
     match preview {
         None => print("no source; pass `--source FILE` to preview its records")?,
         Some(preview) => print(&preview::table(&job, &preview))?,
@@ -108,6 +117,12 @@ pub(crate) async fn check(global: &Global, args: &Check) -> Result<Done, Failure
     }
     own_tables::usable(looks)?;
     Ok(Done::Well)
+}
+
+/// The next times at which a run is expected, if the job has a schedule.
+fn next_expected(job: &Job) -> Vec<i64> {
+    let schedule = job.schedule.as_ref();
+    schedule.map_or_else(Vec::new, |schedule| schedule.next(SystemClock.now_ms(), NEXT_SHOWN))
 }
 
 /// Says in which order the source has its columns, if they are not the fields in their order.

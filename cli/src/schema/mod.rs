@@ -4,11 +4,11 @@
 
 pub(crate) mod markdown;
 
+use coordinator::notice::Notification;
 use coordinator::ops::dead_letters::DeadLetter;
 use coordinator::ops::tokens::ListedToken;
 use coordinator::ops::views;
 use coordinator::report::summary::REPORT_VERSION;
-use coordinator::run::Notification;
 use domain::comparison::LoadReport;
 use domain::counts::WorkerShare;
 use domain::declared::Declared;

@@ -17,13 +17,13 @@ use serde_json::Value;
 use super::desk::{CONTENT, Desk, Going, csv, postings};
 
 /// A request that was heard: its headers in lower case, and its body.
-struct Heard {
+pub(crate) struct Heard {
     headers: String,
     body: String,
 }
 
 /// Listens, answers each request with the next of `answers`, and hands on what came.
-fn listener(answers: &'static [&'static str]) -> (String, Receiver<Heard>) {
+pub(crate) fn listener(answers: &'static [&'static str]) -> (String, Receiver<Heard>) {
     let (place, heard) = listener_through(answers, |stream| stream);
     (format!("http://{place}/hook"), heard)
 }
@@ -41,7 +41,7 @@ fn encrypted_listener(answers: &'static [&'static str]) -> (String, Receiver<Hea
     (format!("https://{place}/hook"), heard)
 }
 
-fn tls(name: &str) -> PathBuf {
+pub(crate) fn tls(name: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/tls").join(name)
 }
 
@@ -81,12 +81,12 @@ fn listener_through<S: Read + Write>(
     (place, heard)
 }
 
-fn heard(receiver: &Receiver<Heard>) -> (String, Value, String) {
+pub(crate) fn heard(receiver: &Receiver<Heard>) -> (String, Value, String) {
     let heard = receiver.recv_timeout(Duration::from_secs(30)).unwrap();
     (heard.headers, serde_json::from_str(&heard.body).unwrap(), heard.body)
 }
 
-const RUN: [&str; 4] = ["run", "job.toml", "--source", "in.csv"];
+pub(crate) const RUN: [&str; 4] = ["run", "job.toml", "--source", "in.csv"];
 
 #[test]
 fn a_verdict_is_posted_signed_and_without_any_record() {

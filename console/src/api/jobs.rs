@@ -12,7 +12,7 @@ use crate::desk::Desk;
 use crate::problem::Problem;
 
 pub(crate) async fn list(State(desk): State<Arc<Desk>>) -> Result<Json<Page<ListedJob>>, Problem> {
-    Ok(Json(Page { items: listed(&*desk.store).await?, next: None }))
+    Ok(Json(Page { items: listed(&*desk.store, desk.coordinator.clock.now_ms()).await?, next: None }))
 }
 
 pub(crate) async fn one(

@@ -9,6 +9,7 @@ pub mod drain;
 pub mod held;
 pub mod retention;
 pub mod roster;
+pub mod schedules;
 pub mod standing;
 pub mod tokens;
 pub mod views;

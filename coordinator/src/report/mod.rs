@@ -15,6 +15,7 @@ mod relation;
 mod verdict;
 
 pub use verdict::NO_AMOUNTS;
+pub(crate) use verdict::{consequence, next_step};
 
 #[cfg(test)]
 #[path = "tests/fixture.rs"]

@@ -75,7 +75,7 @@ pub(super) fn note(report: &Report) -> Option<String> {
 pub const NO_AMOUNTS: &str = "no amounts are declared, so counts and contents are proven, but not sums";
 
 /// What the verdict means for the final table.
-pub(super) const fn consequence(report: &Report) -> &'static str {
+pub(crate) const fn consequence(report: &Report) -> &'static str {
     match report.outcome {
         Outcome::Unfinished if report.driven_by.is_some() => {
             "not finished; another process is driving the run, and none of its rows are in final yet"
@@ -113,7 +113,7 @@ fn only_rejects(report: &Report) -> bool {
 }
 
 /// The command that goes on from here, if there is one.
-pub(super) fn next_step(report: &Report) -> Option<String> {
+pub(crate) fn next_step(report: &Report) -> Option<String> {
     let verb = match report.outcome {
         Outcome::AwaitingApproval => "approve",
         // Resuming would be refused while another process drives the run.

@@ -10,4 +10,3 @@ mod stages;
 
 pub use ending::{Drive, Ending};
 pub use error::RunError;
-pub use notify::Notification;

@@ -1,77 +1,22 @@
-//! Notifies others of a run's outcome.
+//! Notifies others of a run's outcome, and of runs that are missing.
 
 use std::sync::Arc;
 
-use domain::check::Verdict;
 use domain::event_kind::EventKind;
-use domain::fingerprint::Hash;
 use domain::ids::RunId;
-use domain::report::{CheckCounts, LogHead, Outcome, Report};
-use schemars::JsonSchema;
-use serde::Serialize;
+use domain::report::Outcome;
 use serde_json::json;
 
 use crate::context::coordinator::Coordinator;
-use crate::report::summary;
-
-/// What a webhook or a command receives about a run: figures and names, no content of any record.
-#[derive(Debug, Serialize, JsonSchema)]
-pub struct Notification<'a> {
-    /// The version of Crossfoot that reached the verdict.
-    crossfoot: &'static str,
-    /// The id of the run that reached a verdict.
-    run_id: &'a str,
-    /// The name of the run's job.
-    job: &'a str,
-    /// The outcome of the run.
-    outcome: Outcome,
-    /// Records in the source, rejects included, as `runs` counts them; null until the source is split.
-    records: Option<u64>,
-    /// How many of them were rejected; null until the run is reconciled.
-    rejected: Option<u64>,
-    /// The fingerprint at the last level that was totalled.
-    fingerprint: Option<Hash>,
-    /// How many checks had each verdict.
-    checks: CheckCounts,
-    /// The names of the checks that failed.
-    failed: Vec<&'a str>,
-    /// What kept the run from its end, if something did.
-    why: Option<&'a str>,
-    /// When the run was opened: milliseconds since 1970, UTC.
-    opened_at_ms: i64,
-    /// Time spent by coordinators, in milliseconds.
-    elapsed_ms: u64,
-    /// The head of the evidence log when the run ended: `EVENT:HASH`.
-    log_head: Option<String>,
-}
-
-impl<'a> Notification<'a> {
-    fn of(report: &'a Report, records: Option<u64>, outcome: Outcome, why: Option<&'a str>) -> Self {
-        let failed = report.checks.iter().filter(|check| check.verdict == Verdict::Fail);
-        let level = report.levels.last();
-        Self {
-            crossfoot: env!("CARGO_PKG_VERSION"),
-            run_id: &report.run_id,
-            job: &report.job,
-            outcome,
-            records,
-            rejected: report.balance.map(|balance| balance.rejected),
-            fingerprint: level.and_then(|level| level.fingerprint),
-            checks: report.counts,
-            failed: failed.map(|check| check.name.as_str()).collect(),
-            why,
-            opened_at_ms: report.opened_at_ms,
-            elapsed_ms: report.elapsed_ms,
-            log_head: report.log_head.map(LogHead::parts).map(|(seq, hash)| format!("{seq}:{hash}")),
-        }
-    }
-}
+use crate::context::notify::Notify;
+use crate::notice::Notification;
+use crate::notice::letter::letter;
+use crate::report::{consequence, next_step, summary};
 
 impl Coordinator {
     /// Notifies others of a run's outcome. `why`: what kept it from its end, if something did.
     pub async fn notify(&self, run_id: RunId, why: Option<&str>) {
-        let notify = &self.notify;
-        if notify.webhook.is_none() && notify.command.is_empty() {
+        if self.notify.is_off() {
             return;
         }
         let known = match summary::report(&*self.store, run_id).await {
@@ -80,23 +25,42 @@ impl Coordinator {
             }
             Err(error) => Err(error),
         };
-        let (report, records) = match known {
+        let (mut report, records) = match known {
             Ok(known) => known,
-            Err(error) => return self.unheard(run_id, "both", &error.to_string()).await,
+            Err(error) => return self.unheard(run_id, "all", &error.to_string()).await,
         };
-        let outcome = if why.is_some() { Outcome::Unfinished } else { report.outcome };
-        if !notify.is_asked_for(outcome) {
+        if why.is_some() {
+            report.outcome = Outcome::Unfinished;
+        }
+        let told = Notification {
+            consequence: consequence(&report),
+            next_step: next_step(&report),
+            ..Notification::of_run(&report, records, why)
+        };
+        self.tell(run_id, &told).await;
+    }
+
+    /// Sends a notification by every hook, if it is asked for.
+    pub(crate) async fn tell(&self, run_id: RunId, told: &Notification<'_>) {
+        let notify = &self.notify;
+        if notify.is_off() || !notify.is_asked_for(told.outcome) {
             return;
         }
-        let told = json!(Notification::of(&report, records, outcome, why));
-        let (body, word) = (told.to_string(), told["outcome"].as_str().unwrap_or_default());
-        if let Some(url) = &notify.webhook
-            && let Err(error) = Arc::clone(notify).webhook(url.clone(), body.clone()).await
-        {
-            self.unheard(run_id, "webhook", &error.to_string()).await;
-        }
-        if let Err(error) = notify.command(run_id, word, &report.job, &body).await {
-            self.unheard(run_id, "command", &error.to_string()).await;
+        // A hook that hangs does not keep another from its turn.
+        let webhook = async {
+            let Some(url) = &notify.webhook else { return Ok(()) };
+            Arc::clone(notify).webhook(url.clone(), notify.shape.body(told)).await
+        };
+        let command = async {
+            let body = json!(told).to_string();
+            notify.command(run_id, told.outcome.name(), told.job, &body).await
+        };
+        let email = Notify::email(Arc::clone(notify), letter(told));
+        let (webhook, command, email) = tokio::join!(webhook, command, email);
+        for (hook, sent) in [("webhook", webhook), ("command", command), ("email", email)] {
+            if let Err(error) = sent {
+                self.unheard(run_id, hook, &error.to_string()).await;
+            }
         }
     }
 

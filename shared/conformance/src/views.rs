@@ -1,16 +1,19 @@
 //! What a console asks: runs with their counts, chunks by phase, rejects by reason, the log backwards, tokens.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use domain::constraint::ReasonCode;
 use domain::counts::Role;
+use domain::event::Entry as LogEntry;
+use domain::event_kind::EventKind;
 use domain::fingerprint::Hash;
 use domain::ids::{ChunkNo, RunId, WorkerId};
 use domain::lifecycle::{RunEvent, RunState};
 use store::Store;
 use store::model::{ChunkCounts, Reported};
 use store::tokens::TokenRow;
-use store::views::{ChunkPhase, ChunkTotals, RejectPage, RunPage};
+use store::views::{ChunkPhase, ChunkTotals, NewestRun, RejectPage, RunPage};
 
 use super::fixture::{APPEND, LASTS, Loading, Record, cuts, entry, job, row, run_id};
 use super::{NOW_MS, Subject};
@@ -213,6 +216,55 @@ pub(crate) async fn the_log_is_read_backwards(make: &impl AsyncFn() -> Subject) 
     assert_eq!(numbers(None, Some(1), 9).await, [0_u64; 0]);
     let events = store.events_before(None, None, 1).await.unwrap();
     assert_eq!(events, store.events(5, 1).await.unwrap(), "as they are read forwards");
+}
+
+pub(crate) async fn an_event_with_a_mark_is_logged_once(make: &impl AsyncFn() -> Subject) {
+    let subject = make().await;
+    let store = &subject.store;
+    let missing = |run: u8, at: u64| LogEntry {
+        detail: format!("{{\"by\":\"x\",\"at_ms\":{at}}}"),
+        ..entry(Some(run_id(run)), EventKind::RunMissing.name())
+    };
+    let once = async |store: &dyn Store, run, at: u64| {
+        store.log_once(missing(run, at), &format!("\"at_ms\":{at}")).await.unwrap().map(|event| event.seq)
+    };
+    assert_eq!(store.last_event(run_id(1), EventKind::RunMissing).await.unwrap(), None);
+    assert_eq!(once(&**store, 1, 1000).await, Some(1));
+    assert_eq!(once(&**store, 1, 1000).await, None);
+    // Another run's, another kind's, another mark.
+    assert_eq!(once(&**store, 2, 1000).await, Some(2));
+    store.log(LogEntry { kind: "opened".into(), ..missing(1, 2000) }).await.unwrap();
+    assert_eq!(once(&**store, 1, 2000).await, Some(4));
+    let last = store.last_event(run_id(1), EventKind::RunMissing).await.unwrap().unwrap();
+    assert_eq!((last.seq, last.entry.detail.as_str()), (4, missing(1, 2000).detail.as_str()));
+    // Of several at a time, one does.
+    let looks = (0..8).map(|_| {
+        let store = Arc::clone(store);
+        let entry = missing(1, 3000);
+        tokio::spawn(async move { store.log_once(entry, "\"at_ms\":3000").await.unwrap().is_some() })
+    });
+    let mut logged = 0;
+    for look in looks.collect::<Vec<_>>() {
+        logged += usize::from(look.await.unwrap());
+    }
+    assert_eq!(logged, 1);
+}
+
+pub(crate) async fn the_newest_run_of_each_job_is_found(make: &impl AsyncFn() -> Subject) {
+    let subject = make().await;
+    let store = &subject.store;
+    assert_eq!(store.newest_runs().await.unwrap(), []);
+    let first = Loading::begin(store, &job(APPEND, ""), 1).await;
+    let second = Loading::begin(store, &first.job, 2).await;
+    let found = store.newest_runs().await.unwrap();
+    let newest = NewestRun {
+        job: first.job.name.clone(),
+        run_id: second.run_id,
+        job_digest: first.job.digest,
+        opened_at_ms: found[0].opened_at_ms,
+    };
+    assert_eq!(found, [newest]);
+    assert_eq!(found[0].opened_at_ms, store.run(second.run_id).await.unwrap().opened_at_ms);
 }
 
 pub(crate) async fn a_token_is_found_by_its_digest(make: &impl AsyncFn() -> Subject) {

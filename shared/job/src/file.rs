@@ -7,6 +7,7 @@ mod control;
 mod field;
 mod record;
 mod rule;
+mod schedule;
 mod sequence;
 mod source;
 mod target;
@@ -27,6 +28,7 @@ pub(super) use control::{
 pub(super) use field::{ExtraSection, FieldSection, LengthSection, SumOfSection, WidthSection};
 pub(super) use record::{ConditionSection, NamesOrAll, NamesOrOne, RecordSection, WhenSection};
 pub(super) use rule::{AmountsSection, RuleSection, TrendsSection};
+pub(super) use schedule::ScheduleSection;
 pub(super) use sequence::NumberedSection;
 pub(super) use source::{CobolSection, LengthFieldSection, NumbersSection, SourceSection};
 pub(super) use target::TargetSection;
@@ -80,6 +82,12 @@ pub(super) struct JobFile {
     #[serde(default)]
     #[schemars(with = "TrendsSection")]
     pub(super) trends: Option<Spanned<TrendsSection>>,
+    /// When a run of the job is expected. If none is opened in time, the coordinator service logs `run-missing` and
+    /// sends a notification with the outcome `missing`, once for each expected time; the console and its metrics show
+    /// it.
+    #[serde(default)]
+    #[schemars(with = "ScheduleSection")]
+    pub(super) schedule: Option<ScheduleSection>,
     /// The texts of copybooks, by the name that `source.copybook` gives. Crossfoot adds this table itself when it reads
     /// the copybook beside the job file, so that the job's digest covers the copybook. It may be written by hand.
     #[serde(default)]

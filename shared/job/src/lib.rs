@@ -32,6 +32,7 @@ use domain::layout::Layout;
 use domain::mask::Masks;
 use domain::reconcile::RejectLimit;
 use domain::rule::{Condition, Rule};
+use domain::schedule::Schedule;
 use domain::totals::{ControlTotals, Sums};
 use domain::trend::TrendRules;
 use domain::value::{Literal, Value, compare};
@@ -76,6 +77,8 @@ pub struct Job {
     pub rules: Vec<Rule>,
     /// How far a run's figures may be from those of the runs before it.
     pub trends: TrendRules,
+    /// When a run is expected, if the job says so.
+    pub schedule: Option<Schedule>,
     /// The tables of a load that another program made: what `crossfoot reconcile` compares with.
     pub targets: Vec<target::TargetTable>,
     /// Where that load is, unless the command line says so.

@@ -5,7 +5,7 @@
 use std::io;
 use std::path::Path;
 
-use rustls::pki_types::CertificateDer;
+pub use rustls::pki_types::CertificateDer;
 use rustls::pki_types::pem::PemObject;
 
 use crate::files::{KEY_BYTES_MAX, read_small_file};
@@ -26,6 +26,13 @@ pub fn of_system() -> Vec<CertificateDer<'static>> {
         tracing::warn!(%error, "a certificate that the system trusts cannot be read");
     }
     found.certs
+}
+
+/// Those of `certificates` that can be trusted: a system's list may hold one that this library cannot read.
+#[must_use]
+pub fn usable(mut certificates: Vec<CertificateDer<'static>>) -> Vec<CertificateDer<'static>> {
+    certificates.retain(|one| rustls::RootCertStore::empty().add(one.clone()).is_ok());
+    certificates
 }
 
 /// The certificates in a PEM file.

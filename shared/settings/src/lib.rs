@@ -2,9 +2,9 @@
 
 mod broker;
 mod console;
+mod notify;
 mod retention;
 
-use std::fmt;
 use std::path::{Path, PathBuf};
 
 use config::{Config, Environment, File, FileFormat};
@@ -20,6 +20,7 @@ use thiserror::Error;
 
 pub use broker::{BrokerSettings, Compress};
 pub use console::{ConsoleSettings, OidcSettings, ProxySettings};
+pub use notify::{EmailSettings, NotifySettings};
 pub use retention::RetentionSettings;
 
 /// The settings are not usable.
@@ -43,9 +44,10 @@ pub struct Settings {
     pub masking: MaskingSettings,
     /// The key that signs evidence, and where the head of the evidence log is noted outside of the store.
     pub audit: AuditSettings,
-    /// Who is notified of verdicts. A receiver that cannot be reached is a warning and an event; the verdict stays.
+    /// Who is notified of verdicts, and of runs that are missing. A receiver that cannot be reached is a warning and an
+    /// event; the verdict stays.
     pub notify: NotifySettings,
-    /// Whose certificates are trusted: of the broker, the database and the webhook.
+    /// Whose certificates are trusted: of the broker, the database, the webhook and the mail server.
     pub tls: TlsSettings,
     /// How long rows of runs that are over are kept in the store. The run itself, its totals, checks and fingerprints,
     /// and the evidence log stay.
@@ -54,14 +56,14 @@ pub struct Settings {
     pub console: ConsoleSettings,
 }
 
-/// Whose certificates are trusted: of the broker, the database and the webhook. Without this section these are the
-/// authorities that the system trusts; the variable `SSL_CERT_FILE` names others.
+/// Whose certificates are trusted: of the broker, the database, the webhook and the mail server. Without this section
+/// these are the authorities that the system trusts; the variable `SSL_CERT_FILE` names others.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct TlsSettings {
     /// A PEM file of certificate authorities to trust besides the system's: for `amqps`, for PostgreSQL whose URL says
-    /// `sslmode=verify-full` (or `verify-ca`), and for a webhook with `https`. `broker.ca_file`, `notify.ca_file`, and
-    /// `sslrootcert` in the store's URL replace it.
+    /// `sslmode=verify-full` (or `verify-ca`), for a webhook with `https`, and for a mail server. `broker.ca_file`,
+    /// `notify.ca_file`, and `sslrootcert` in the store's URL replace it.
     #[schemars(with = "String", extend("examples" = ["/etc/crossfoot/ca.pem"]))]
     pub ca_file: Option<PathBuf>,
 }
@@ -129,45 +131,6 @@ pub struct AuditSettings {
     /// The socket of the system's log.
     #[schemars(with = "String", extend("default" = "/dev/log", "examples" = ["/run/systemd/journal/dev-log"]))]
     pub syslog_socket: Option<PathBuf>,
-}
-
-/// Who is notified of verdicts.
-#[derive(Clone, Default, PartialEq, Eq, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields, default)]
-pub struct NotifySettings {
-    /// The URL (`http://…` or `https://…`) that each verdict is posted to as JSON: outcome, figures, failed checks and
-    /// the log's head, and no records.
-    #[schemars(with = "String", extend("examples" = ["https://ops.example/hooks/crossfoot"]))]
-    pub webhook: Option<ServerUrl>,
-    /// A file with the secret that signs the posted body: the header `X-Crossfoot-Signature` is `sha256=` and the
-    /// body's HMAC-SHA256.
-    #[schemars(with = "String", extend("examples" = ["/etc/crossfoot/webhook.secret"]))]
-    pub webhook_secret_file: Option<PathBuf>,
-    /// For `https`: a PEM file of the only certificate authorities to trust. Neither the system's nor those of
-    /// `tls.ca_file` are then trusted.
-    #[schemars(with = "String", extend("examples" = ["/etc/crossfoot/ca.pem"]))]
-    pub ca_file: Option<PathBuf>,
-    /// A program and its arguments. It gets the JSON on standard input, and `CROSSFOOT_OUTCOME`, `CROSSFOOT_RUN` and
-    /// `CROSSFOOT_JOB` as variables.
-    #[schemars(extend("examples" = [["./told.sh", "--urgent"]]))]
-    pub command: Vec<String>,
-    /// The outcomes to notify of: `reconciled`, `not-reconciled`, `awaiting-approval`, `unfinished`, `cancelled`.
-    /// Without this key, all of them.
-    #[schemars(extend(
-        "items" = { "enum": ["reconciled", "not-reconciled", "awaiting-approval", "unfinished", "cancelled"] },
-        "examples" = [["not-reconciled", "unfinished"]]
-    ))]
-    pub on: Vec<String>,
-    /// How long one attempt to post, or the program, may take, in seconds.
-    #[schemars(with = "u64", extend("default" = 10, "examples" = [30]))]
-    pub timeout_seconds: Option<u64>,
-}
-
-impl fmt::Debug for NotifySettings {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        // A webhook's path may be a secret.
-        f.debug_struct("NotifySettings").field("on", &self.on).finish_non_exhaustive()
-    }
 }
 
 /// The store: the database that holds the ledger, the evidence, and the staging and final tables.

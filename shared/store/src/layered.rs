@@ -7,6 +7,7 @@ use ambassador::Delegate;
 use domain::check::CheckResult;
 use domain::counts::{Role, WorkerShare};
 use domain::event::{Entry as LogEntry, Event, Head};
+use domain::event_kind::EventKind;
 use domain::finding::Finding;
 use domain::fingerprint::Hash;
 use domain::ids::{ChunkNo, RunId, StoreId, WorkerId};
@@ -39,8 +40,8 @@ use crate::runs::{RunFilter, Runs, ambassador_impl_Runs};
 use crate::staging::{Staging, ambassador_impl_Staging};
 use crate::tokens::{TokenRow, Tokens, ambassador_impl_Tokens};
 use crate::views::{
-    ChunkPhase, ChunkStory, ChunkTimes, ChunkTotals, CountedRun, JobRow, JobTotals, RejectCounts, RejectPage,
-    RunDuration, RunLease, RunPage, Views, ambassador_impl_Views,
+    ChunkPhase, ChunkStory, ChunkTimes, ChunkTotals, CountedRun, JobRow, JobTotals, NewestRun, RejectCounts,
+    RejectPage, RunDuration, RunLease, RunPage, Views, ambassador_impl_Views,
 };
 use crate::{Blocks, Fence, Lease, Progress, Store, StoreError};
 

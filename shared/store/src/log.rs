@@ -3,6 +3,7 @@
 use ambassador::delegatable_trait;
 use async_trait::async_trait;
 use domain::event::{Entry as LogEntry, Event, GENESIS, Head};
+use domain::event_kind::EventKind;
 use domain::ids::RunId;
 
 use crate::database::{Change, Connection, Database, Lock};
@@ -26,6 +27,17 @@ pub trait Log: Send + Sync {
     /// # Errors
     /// [`StoreError::Fenced`].
     async fn log_under(&self, fence: Fence, entry: LogEntry) -> Result<Event, StoreError>;
+    /// Appends to the log, unless an event of the same run and kind has `mark` in its detail already: `None` then. Of
+    /// several that append the same at a time, one does.
+    ///
+    /// # Errors
+    /// [`StoreError`] of the database.
+    async fn log_once(&self, entry: LogEntry, mark: &str) -> Result<Option<Event>, StoreError>;
+    /// The run's last event of a kind.
+    ///
+    /// # Errors
+    /// [`StoreError`] of the database.
+    async fn last_event(&self, run_id: RunId, kind: EventKind) -> Result<Option<Event>, StoreError>;
     /// The log's events after number `after`, in order, `limit` at most.
     ///
     /// # Errors
@@ -108,6 +120,31 @@ impl<D: Database> Log for D {
             })
         })
         .await
+    }
+
+    async fn log_once(&self, entry: LogEntry, mark: &str) -> Result<Option<Event>, StoreError> {
+        let mark = mark.to_owned();
+        self.write(Change::LEDGER, move |connection| {
+            Box::pin(async move {
+                // Nothing is appended between the look and the entry.
+                connection.lock(Lock::Log).await?;
+                let sql = "SELECT * FROM crossfoot_event WHERE run_id = $1 AND kind = $2 ORDER BY seq DESC";
+                let same = connection.fetch(sql, params![&entry.run_id, &entry.kind]).await?;
+                for row in &same {
+                    if row.get::<String>("detail")?.contains(&mark) {
+                        return Ok(None);
+                    }
+                }
+                append(connection, entry).await.map(Some)
+            })
+        })
+        .await
+    }
+
+    async fn last_event(&self, run_id: RunId, kind: EventKind) -> Result<Option<Event>, StoreError> {
+        let sql = "SELECT * FROM crossfoot_event WHERE run_id = $1 AND kind = $2 ORDER BY seq DESC LIMIT 1";
+        let found = self.fetch_first(sql, params![run_id.to_string(), kind.name()]).await?;
+        found.as_ref().map(event_from).transpose()
     }
 
     async fn events(&self, after: u64, limit: u32) -> Result<Vec<Event>, StoreError> {

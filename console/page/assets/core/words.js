@@ -177,6 +177,7 @@ const EVENTS = {
   "dead-letter-written": "wrote a dead letter to a file",
   "dead-letters-replayed": "replayed dead letters",
   "dead-letters-cleared": "removed dead letters",
+  "run-missing": "found that no run was opened in time",
   "notification-failed": "could not deliver a notification",
   "checkpoint-failed": "could not note a checkpoint",
 };
@@ -191,6 +192,7 @@ const NOTICED = [
   "approval-refused",
   "back-out-refused",
   "message-refused",
+  "run-missing",
   "notification-failed",
   "checkpoint-failed",
 ];

@@ -11,6 +11,12 @@ async function load(page, signal) {
   page.state.items = (await list("/jobs", {}, 1000, signal)).items;
 }
 
+/** When a run was missed, or is expected; nothing for a job without a schedule. */
+function expected({ next_expected_at_ms: next, missed_at_ms: missed }) {
+  if (missed) return h("span", { class: "under fail" }, `none opened for ${time(missed)}`);
+  return next ? h("span", { class: "under soft" }, `expected ${time(next)}`) : "";
+}
+
 const COLUMNS = [
   {
     head: "Job",
@@ -24,8 +30,11 @@ const COLUMNS = [
   { head: "Duration", n: true, cell: ({ last_run: last }) => (last ? duration(lasted(last)) : "") },
   {
     head: "Opened",
-    cell: ({ last_run: last }) =>
-      last ? [ago(last.opened_at_ms), h("span", { class: "under soft" }, time(last.opened_at_ms))] : "",
+    cell: (job) => {
+      const opened = job.last_run?.opened_at_ms;
+      if (!opened) return "";
+      return [ago(opened), h("span", { class: "under soft" }, time(opened)), expected(job)];
+    },
   },
   { head: "Runs", n: true, cell: ({ runs }) => count(runs) },
 ];

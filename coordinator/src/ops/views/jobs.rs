@@ -8,6 +8,7 @@ use serde::Serialize;
 use store::{Store, StoreError, stored_job};
 
 use super::runs::WatchedRun;
+use crate::ops::schedules::standings;
 use crate::report::summary::Summary;
 use crate::report::trends::{TrendRow, trends};
 
@@ -58,18 +59,31 @@ pub struct ListedJob {
     pub job: String,
     /// How many runs it has had.
     pub runs: u64,
+    /// The next time at which a run is expected (`[schedule]` in the job file), in milliseconds since 1970; in the past
+    /// while a run is late and not missed yet. Null if the job has no schedule.
+    pub next_expected_at_ms: Option<i64>,
+    /// The newest expected time that was missed since the latest run was opened; null if none was.
+    pub missed_at_ms: Option<i64>,
     /// Its latest run, as the list of runs has it, but without a rate and what is usual.
     pub last_run: WatchedRun,
 }
 
-/// Every job, by name.
+/// Every job, by name, and where it stands with its schedule at `now_ms`.
 ///
 /// # Errors
 /// [`StoreError`] of the database.
-pub async fn list(store: &dyn Store) -> Result<Vec<ListedJob>, StoreError> {
+pub async fn list(store: &dyn Store, now_ms: i64) -> Result<Vec<ListedJob>, StoreError> {
+    let standings = standings(store, now_ms).await?;
     let mut jobs = Vec::new();
     for row in store.jobs().await? {
-        jobs.push(ListedJob { last_run: WatchedRun::of(&row.latest), job: row.job, runs: row.runs });
+        let standing = standings.iter().find(|(run, _)| run.job == row.job).map(|(_, standing)| standing);
+        jobs.push(ListedJob {
+            next_expected_at_ms: standing.and_then(|standing| standing.next_at_ms),
+            missed_at_ms: standing.and_then(|standing| standing.missed_at_ms),
+            last_run: WatchedRun::of(&row.latest),
+            job: row.job,
+            runs: row.runs,
+        });
     }
     Ok(jobs)
 }

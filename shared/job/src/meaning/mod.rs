@@ -14,6 +14,7 @@ mod record_format;
 mod records;
 mod repeated;
 mod rules;
+mod schedule;
 mod sensitive;
 mod sequence;
 mod tables;
@@ -130,6 +131,7 @@ fn understand(raw: JobFile, text: &str) -> Checked<Job> {
     let footing = sequence::numbered(footing, &raw.sequence, &records)?;
     sensitive::numbers(footing.as_deref(), &records)?;
     let trends = trends::trends(raw.trends.as_ref(), &records)?;
+    let schedule = schedule::schedule(raw.schedule.as_ref())?;
     let (targets, target_url) = targets::targets(&raw.target, &records)?;
     let reject_limit = reject_limit(raw.limits.rejects.as_ref())?;
     let mut job = Job {
@@ -148,6 +150,7 @@ fn understand(raw: JobFile, text: &str) -> Checked<Job> {
         footing,
         rules,
         trends,
+        schedule,
         targets,
         target_url,
         reject_limit,

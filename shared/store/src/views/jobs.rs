@@ -2,7 +2,7 @@
 
 use domain::ids::RunId;
 
-use super::model::{ChunkTotals, JobRow, JobTotals, RunDuration};
+use super::model::{ChunkTotals, JobRow, JobTotals, NewestRun, RunDuration};
 use super::runs::{columns, counted_from, with_counts};
 use crate::database::Database;
 use crate::row::Row;
@@ -41,6 +41,25 @@ pub(super) async fn jobs<D: Database>(database: &D) -> Result<Vec<JobRow>, Store
         database.fetch(&sql, params![]).await?.iter().map(job).collect::<Result<_, StoreError>>()?;
     jobs.sort_by(|one, other| one.job.cmp(&other.job));
     Ok(jobs)
+}
+
+pub(super) async fn newest_runs<D: Database>(database: &D) -> Result<Vec<NewestRun>, StoreError> {
+    let sql = "SELECT job, run_id, job_digest, opened_at_ms FROM (
+                   SELECT job, run_id, job_digest, opened_at_ms,
+                          row_number() OVER (PARTITION BY job ORDER BY run_id DESC) AS place FROM crossfoot_run) AS placed
+               WHERE place = 1";
+    let newest = |row: &Row| {
+        Ok(NewestRun {
+            job: row.get("job")?,
+            run_id: row.parsed("run_id")?,
+            job_digest: row.parsed("job_digest")?,
+            opened_at_ms: row.get("opened_at_ms")?,
+        })
+    };
+    let mut all: Vec<_> =
+        database.fetch(sql, params![]).await?.iter().map(newest).collect::<Result<_, StoreError>>()?;
+    all.sort_by(|one, other| one.job.cmp(&other.job));
+    Ok(all)
 }
 
 pub(super) async fn job_totals<D: Database>(database: &D) -> Result<Vec<JobTotals>, StoreError> {

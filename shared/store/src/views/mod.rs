@@ -16,7 +16,7 @@ use crate::StoreError;
 use crate::database::Database;
 use crate::model::RejectRow;
 pub use model::{
-    ChunkPhase, ChunkReport, ChunkStory, ChunkTimes, ChunkTotals, CountedRun, JobRow, JobTotals,
+    ChunkPhase, ChunkReport, ChunkStory, ChunkTimes, ChunkTotals, CountedRun, JobRow, JobTotals, NewestRun,
     RejectCounts, RejectPage, RunDuration, RunLease, RunPage,
 };
 
@@ -49,6 +49,11 @@ pub trait Views: Send + Sync {
     /// # Errors
     /// [`StoreError`] of the database.
     async fn jobs(&self) -> Result<Vec<JobRow>, StoreError>;
+    /// The newest run of every job, by the job's name, without its counts.
+    ///
+    /// # Errors
+    /// [`StoreError`] of the database.
+    async fn newest_runs(&self) -> Result<Vec<NewestRun>, StoreError>;
     /// What the runs of each job in each state come to.
     ///
     /// # Errors
@@ -129,6 +134,10 @@ impl<D: Database> Views for D {
 
     async fn jobs(&self) -> Result<Vec<JobRow>, StoreError> {
         jobs::jobs(self).await
+    }
+
+    async fn newest_runs(&self) -> Result<Vec<NewestRun>, StoreError> {
+        jobs::newest_runs(self).await
     }
 
     async fn job_totals(&self) -> Result<Vec<JobTotals>, StoreError> {

@@ -2,6 +2,7 @@
 
 use domain::constraint::ReasonCode;
 use domain::counts::{Counts, Role};
+use domain::fingerprint::Hash;
 use domain::ids::{ChunkNo, RunId, WorkerId};
 use domain::lifecycle::RunState;
 
@@ -64,6 +65,19 @@ pub struct JobRow {
     pub runs: u64,
     /// Its latest run, with its counts.
     pub latest: CountedRun,
+}
+
+/// The newest run of a job, as far as a schedule asks about it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct NewestRun {
+    /// The name of the job.
+    pub job: String,
+    /// The run.
+    pub run_id: RunId,
+    /// SHA-256 of the job file that it ran.
+    pub job_digest: Hash,
+    /// When it was opened, in milliseconds since 1970.
+    pub opened_at_ms: i64,
 }
 
 /// How long a promoted run took.

@@ -1,0 +1,64 @@
+//! `[schedule]`: when runs are expected is shown, and what makes no sense is refused.
+
+use super::browser::Console;
+use super::desk::{Desk, postings};
+
+/// A job whose runs are expected daily at 02:00, by these lines.
+fn desk(lines: &str) -> Desk {
+    let desk = Desk::with(postings(20));
+    desk.put_job("job.toml", &[("[limits]", &format!("[schedule]\n{lines}\n\n[limits]"))]);
+    desk
+}
+
+#[test]
+fn the_next_expected_times_are_printed() {
+    let desk = desk("expected = \"0 2 * * *\"\ntime_zone = \"Europe/Berlin\"\nwithin = \"2h\"");
+    let printed = desk.run(&["check", "job.toml"]).exits(0).out;
+    let line = printed.lines().find(|line| line.starts_with("expected ")).unwrap();
+    assert_eq!(line.matches(" 02:00 Europe/Berlin").count(), 3, "{line}");
+    let checked = desk.run(&["check", "job.toml", "--json"]).exits(0).json();
+    let schema = desk.run(&["schema", "check"]).exits(0).json();
+    jsonschema::validate(&schema, &checked).unwrap();
+    let next: Vec<_> =
+        checked["next_expected_ms"].as_array().unwrap().iter().map(|at| at.as_i64().unwrap()).collect();
+    assert!(next.len() == 3 && next[0] < next[1] && next[1] < next[2], "{next:?}");
+    // A job without one is printed as before.
+    desk.put_job("job.toml", &[]);
+    let checked = desk.run(&["check", "job.toml", "--json"]).exits(0).json();
+    assert!(checked.get("next_expected_ms").is_none());
+}
+
+#[test]
+fn the_console_shows_what_was_missed_and_what_is_next() {
+    let desk = desk("expected = \"* * * * *\"\nwithin = \"1m\"");
+    desk.load().exits(0);
+    // As if it had been an hour ago.
+    desk.sql().execute("UPDATE crossfoot_run SET opened_at_ms = opened_at_ms - 3600000", []).unwrap();
+    let console = Console::new(&desk);
+    let job = &console.get("/jobs")["items"][0];
+    let (missed, next) =
+        (job["missed_at_ms"].as_i64().unwrap(), job["next_expected_at_ms"].as_i64().unwrap());
+    assert!(missed % 60_000 == 0 && next == missed + 60_000, "{job}");
+    let metrics = console.ask("GET", "/metrics", &[], "").body;
+    assert!(metrics.contains("crossfoot_job_missed{job=\"postings\"} 1\n"), "{metrics}");
+    let next = "crossfoot_job_next_expected_timestamp_seconds{job=\"postings\"} ";
+    assert!(metrics.contains(next), "{metrics}");
+}
+
+#[test]
+fn a_schedule_that_makes_no_sense_is_refused_where_it_stands() {
+    for (lines, words) in [
+        ("within = \"2h\"", "missing field `expected`"),
+        ("expected = \"0 2 * *\"", "a cron expression has five fields"),
+        ("expected = \"0 25 * * *\"", "no cron expression"),
+        ("expected = \"0 0 31 2 *\"", "matches no time within four years"),
+        ("expected = \"0 2 * * *\"\ntime_zone = \"Mars/Olympus\"", "there is no time zone `Mars/Olympus`"),
+        ("expected = \"0 2 * * *\"\nwithin = \"2 hours\"", "`2 hours` is no span"),
+        ("expected = \"0 2 * * *\"\nwithin = \"0m\"", "at least 1m"),
+        ("expected = \"0 2 * * *\"\nearly = \"8d\"", "at most 7d"),
+        ("expected = \"0 2 * * *\"\nexcept = [\"25.12.2026\"]", "is no date"),
+        ("expected = \"0 2 * * *\"\nevery = \"day\"", "unknown field `every`"),
+    ] {
+        desk(lines).run(&["check", "job.toml"]).exits(2).says(&[words]);
+    }
+}
