@@ -11,6 +11,7 @@ use axum::http::header;
 use axum::response::IntoResponse;
 use coordinator::ops::views::workers::WorkerState;
 use domain::lifecycle::RunState;
+use monitor::CONTENT_TYPE;
 use prometheus_client::encoding::EncodeLabelSet;
 use prometheus_client::encoding::text::encode;
 use prometheus_client::metrics::family::Family;
@@ -20,9 +21,6 @@ use store::views::{ChunkTotals, JobTotals};
 
 use crate::desk::Desk;
 use crate::problem::Problem;
-
-/// The type of the text that is served.
-const CONTENT_TYPE: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
 
 #[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
 struct OfJob {

@@ -14,6 +14,7 @@ mod fingerprint;
 mod fleet;
 mod init;
 mod install;
+mod monitoring;
 mod operate;
 mod own_tables;
 mod preview;

@@ -4,7 +4,6 @@
 //! reach it. On any other address, and wherever it is asked for, an operator signs in with a token of
 //! `crossfoot token add`; programs send it as a bearer token.
 
-pub(crate) mod failures;
 pub(crate) mod origin;
 pub(crate) mod peer;
 pub mod secret;
@@ -19,12 +18,12 @@ use coordinator::ops::acts::Act;
 use coordinator::ops::views::runs::RunView;
 use domain::fingerprint::Hash;
 use domain::role::{OperatorRole, OperatorRoles};
+use monitor::guard::{Failures, bearer};
 use platform::clock::Clock;
 use store::tokens::TokenRow;
 use store::{Store, StoreError};
 
 use crate::problem::Problem;
-use failures::Failures;
 use sessions::Sessions;
 
 /// The name of the cookie of a session.
@@ -126,11 +125,11 @@ impl Access {
                 csrf: self.csrf.clone(),
             });
         }
-        let bearer = headers.get(header::AUTHORIZATION).and_then(|value| value.to_str().ok());
-        if let Some(token) = bearer.and_then(|text| text.strip_prefix("Bearer ")) {
+        let authorization = headers.get(header::AUTHORIZATION).and_then(|value| value.to_str().ok());
+        if let Some(token) = authorization.and_then(bearer) {
             // Whoever is known is not refused for the failures of others behind the same proxy.
-            let Some(row) = self.valid(Hash::of(token.trim().as_bytes())).await? else {
-                self.failures.may_try(peer.ip(), self.now())?;
+            let Some(row) = self.valid(Hash::of(token.as_bytes())).await? else {
+                self.may_try(peer)?;
                 return Err(self.failed(peer, "the token is not valid"));
             };
             return Ok(Who { way: Way::Bearer, csrf: String::new(), ..who(&row) });
@@ -156,7 +155,7 @@ impl Access {
     /// # Errors
     /// [`Problem`]: the token is not valid, or the peer failed too often.
     pub async fn sign_in(&self, peer: SocketAddr, token: &str) -> Result<(Who, String), Problem> {
-        self.failures.may_try(peer.ip(), self.now())?;
+        self.may_try(peer)?;
         let digest = Hash::of(token.trim().as_bytes());
         let row = self.valid(digest).await?.ok_or_else(|| self.failed(peer, "the token is not valid"))?;
         let cookie = secret::random().map_err(Problem::unavailable)?;
@@ -180,6 +179,14 @@ impl Access {
                 && row.expires_at_ms.is_none_or(|expires_at_ms| expires_at_ms > now_ms)
         };
         Ok(self.store.token(&digest).await?.filter(is_valid))
+    }
+
+    /// Whoever fails too often waits.
+    fn may_try(&self, peer: SocketAddr) -> Result<(), Problem> {
+        self.failures.may_try(peer.ip(), self.now()).map_err(|wait_s| {
+            Problem::too_often("too many failures to sign in from this address")
+                .advise(format!("wait {wait_s} s"))
+        })
     }
 
     fn failed(&self, peer: SocketAddr, what: &str) -> Problem {

@@ -1,6 +1,7 @@
 //! Settings: defaults, then `crossfoot.toml`, then `CROSSFOOT__SECTION__KEY` variables, then the command line.
 
 mod broker;
+mod metrics;
 mod retention;
 
 use std::fmt;
@@ -18,6 +19,7 @@ use serde::Deserialize;
 use thiserror::Error;
 
 pub use broker::{BrokerSettings, Compress};
+pub use metrics::MetricsSettings;
 pub use retention::RetentionSettings;
 
 /// The settings are not usable.
@@ -48,6 +50,8 @@ pub struct Settings {
     /// How long rows of runs that are over are kept in the store. The run itself, its totals, checks and fingerprints,
     /// and the evidence log stay.
     pub retention: RetentionSettings,
+    /// Who may read the metrics of coordinators and workers (`--metrics`).
+    pub metrics: MetricsSettings,
 }
 
 /// Whose certificates are trusted: of the broker, the database and the webhook. Without this section these are the
