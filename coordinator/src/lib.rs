@@ -17,7 +17,8 @@
 //! | [`ops`] | what an operator may do with a run, and what a run waits for |
 //! | [`service`] | drives what is submitted |
 //!
-//! [`progress`] is the live view that all of them write, and [`metrics`] is what they count for monitoring systems. The rooms depend on each other in one direction only.
+//! [`progress`] is the live view that all of them write, and [`metrics`] is what they count for monitoring systems.
+//! The rooms depend on each other in one direction only.
 
 pub mod context;
 pub mod evidence;

@@ -70,7 +70,7 @@ impl server::Watched for Service {
         }
         // Everyone who works with a store may ask for that, whatever the role of the process on the database.
         self.of.post.store().identity().await.map(drop).map_err(|error| {
-            // Whoever asks has shown no token: what is wrong is for the log.
+            // The request has shown no token: what is wrong is for the log.
             tracing::warn!(%error, "the process is not ready: the store does not respond");
             "the store does not respond".to_owned()
         })

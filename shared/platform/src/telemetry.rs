@@ -48,9 +48,9 @@ pub fn start(default: &str, json: bool) {
     drop(outcome);
 }
 
-/// An event as one flat JSON object: time, level and message, and beside them the fields of the spans that the event is
-/// in, the outermost first, and the event's own. So every line that is written while a chunk is handled has the names of
-/// its run and of its worker in the same place.
+/// An event as one flat JSON object: time, level and message, and beside them the fields of the spans that the event
+/// is in, the outermost first, and the event's own. So every line that is written while a chunk is handled has the
+/// names of its run and of its worker in the same place.
 struct Flat;
 
 impl<S, N> FormatEvent<S, N> for Flat
