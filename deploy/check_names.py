@@ -15,7 +15,9 @@ import yaml
 
 ROOT = Path(__file__).resolve().parent.parent
 # Resources whose schemas come with their operators, and not with Kubernetes.
-FOREIGN = {"ScaledObject", "TriggerAuthentication", "ServiceMonitor", "PrometheusRule"}
+FOREIGN = {"ScaledObject", "TriggerAuthentication", "ServiceMonitor", "PodMonitor", "PrometheusRule"}
+# Where processes of the fleet register what they count.
+COUNTERS = ["worker/src/metrics.rs", "coordinator/src/metrics.rs", "shared/monitor/src/process.rs"]
 KUBERNETES = "1.34"
 
 wrong = []
@@ -27,11 +29,18 @@ def text(path):
 
 
 def known_metrics():
-    """Names of metrics, as the console registers them."""
+    """Names of metrics, as docs/observability.md lists them, each with the names of its series. That the list is what
+    processes serve is tested with the program (cli/tests/fleet/metrics.rs); here it is compared with the sources."""
+    listed = re.findall(r"^\| `(crossfoot_\w+)` \| (\w+) \|", text("docs/observability.md"), re.M)
     source = text("console/src/metrics.rs")
-    families = re.findall(r'gauges(?:::<\w+>)?\(\s*&?(?:mut )?registry,\s*"(\w+)"', source)
-    single = re.findall(r'register\("(\w+)"', source)
-    return {f"crossfoot_{name}" for name in [*families, *single]}
+    registered = re.findall(r'gauges(?:::<\w+>)?\(\s*&?(?:mut )?registry,\s*"(\w+)"', source)
+    for path in ["console/src/metrics.rs", *COUNTERS]:
+        registered += re.findall(r'register\(\s*"(\w+)"', text(path))
+    bare = {name.removesuffix("_total") if kind == "counter" else name for name, kind in listed}
+    for name in sorted(bare ^ {f"crossfoot_{name}" for name in registered}):
+        wrong.append(f"{name}: is registered and not in docs/observability.md, or the other way")
+    ends = lambda kind: ["_bucket", "_sum", "_count"] if kind == "histogram" else [""]
+    return {name: {name + end for end in ends(kind)} for name, kind in listed}
 
 
 def known_values():
@@ -44,8 +53,8 @@ def known_values():
 
 def check_expression(where, expression, metrics, values):
     for name in re.findall(r"\bcrossfoot_\w+", expression):
-        if name not in metrics:
-            wrong.append(f"{where}: the console has no metric {name}")
+        if not any(name in series for series in metrics.values()):
+            wrong.append(f"{where}: no process has a metric {name}")
     for label, found in re.findall(r'\b(state|role|queue)=~?"([^"]*)"', expression):
         for value in found.split("|"):
             if value not in values[label]:
@@ -93,7 +102,7 @@ def check_dashboard(metrics, values, out):
             check_expression(f"dashboard, {title}", target["expr"], metrics, values)
             rules.append({"record": f"panel:{len(rules)}", "expr": target["expr"].replace("$job", ".*")})
     shown = {name for rule in rules for name in re.findall(r"\bcrossfoot_\w+", rule["expr"])}
-    for name in sorted(metrics - shown):
+    for name in sorted(name for name, series in metrics.items() if not series & shown):
         wrong.append(f"dashboard: {name} is not shown")
     Path(out).write_text(yaml.safe_dump({"groups": [{"name": "dashboard", "rules": rules}]}))
 

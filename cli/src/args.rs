@@ -19,7 +19,7 @@ use platform::secret::ServerUrl;
 pub(crate) use audit::{Audit, Export, Prove, VerifyArgs};
 pub(crate) use console::{AddToken, Beside, Console, Token, Top};
 pub(crate) use dead_letters::{DeadLetters, Letters};
-pub(crate) use fleet::{Doctor, Drain, Redrive, Serve, Submit, Worker, WorkerRole};
+pub(crate) use fleet::{Doctor, Drain, Metrics, Redrive, Serve, Submit, Worker, WorkerRole};
 pub(crate) use opening::{DecodeProof, Opening, Verify};
 pub(crate) use reconcile::{Attest, Comparing, Reconcile};
 pub(crate) use retention::Retention;

@@ -13,6 +13,8 @@ mod hooks;
 mod infer;
 mod notifying;
 mod operator;
+#[cfg(feature = "otlp")]
+mod otlp;
 mod outcome;
 mod output;
 mod printed;
@@ -50,6 +52,9 @@ fn main() -> ExitCode {
         output::remark_in_json();
     }
     platform::telemetry::start(level, is_json);
+    // Dropped last: what the runtime's tasks did is among what is sent then.
+    #[cfg(feature = "otlp")]
+    let _export = otlp::start();
     let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
         Ok(runtime) => runtime,
         Err(error) => {

@@ -22,6 +22,7 @@ mod cli {
     mod install;
     mod killed;
     mod layouts;
+    mod logged;
     mod mailed;
     mod mainframe;
     mod masked;

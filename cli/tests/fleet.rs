@@ -20,6 +20,9 @@ mod desk;
 #[path = "cli/browser.rs"]
 mod browser;
 
+#[path = "cli/metrics.rs"]
+mod metrics;
+
 #[allow(dead_code, reason = "shared with the other tests of the binary")]
 #[path = "fleet/own.rs"]
 mod own;
@@ -40,7 +43,7 @@ mod fleet {
     mod killed;
     mod mainframe;
     mod mariadb;
-
+    mod metrics;
     mod missing;
     mod orders;
     mod reconcile;

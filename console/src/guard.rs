@@ -8,8 +8,9 @@ use axum::http::{HeaderMap, Method};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 use domain::role::OperatorRole;
+use monitor::guard::equal;
 
-use crate::access::{Way, Who, has, origin, peer, secret};
+use crate::access::{Way, Who, has, origin, peer};
 use crate::desk::Desk;
 use crate::problem::Problem;
 
@@ -88,7 +89,7 @@ async fn passes(
     let changes = !matches!(*method, Method::GET | Method::HEAD);
     if changes && who.way != Way::Bearer {
         let given = headers.get(CSRF).and_then(|value| value.to_str().ok()).unwrap_or_default();
-        if !secret::equal(given, &who.csrf) {
+        if !equal(given, &who.csrf) {
             return Err(Problem::forbidden("the request does not have the secret of this session")
                 .advise("load the page again; programs send a bearer token, or `csrf` of /api/v1/session"));
         }

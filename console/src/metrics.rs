@@ -13,6 +13,7 @@ use coordinator::ops::schedules::standings;
 use coordinator::ops::views::workers::WorkerState;
 use domain::lifecycle::RunState;
 use domain::schedule::Standing;
+use monitor::CONTENT_TYPE;
 use prometheus_client::encoding::EncodeLabelSet;
 use prometheus_client::encoding::text::encode;
 use prometheus_client::metrics::family::Family;
@@ -22,9 +23,6 @@ use store::views::{ChunkTotals, JobTotals, NewestRun};
 
 use crate::desk::Desk;
 use crate::problem::Problem;
-
-/// The type of the text that is served.
-const CONTENT_TYPE: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
 
 #[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
 struct OfJob {

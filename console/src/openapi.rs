@@ -145,7 +145,7 @@ const OPERATIONS: &[Operation] = &[
         path: "/api/v1/runs/{run}/acts/{act}",
         about: "Do something with a run: approve, resume, redrive, window, pause, cancel, back-out or purge",
         query: &[],
-        answer: Some(SchemaGenerator::subschema_for::<ActDone>),
+        answer: Answer::Json(SchemaGenerator::subschema_for::<ActDone>),
     },
     Operation {
         method: "post",

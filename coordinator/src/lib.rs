@@ -18,11 +18,13 @@
 //! | [`ops`] | what an operator may do with a run, and what a run waits for |
 //! | [`service`] | drives what is submitted |
 //!
-//! [`progress`] is the live view that all of them write. The rooms depend on each other in one direction only.
+//! [`progress`] is the live view that all of them write, and [`metrics`] is what they count for monitoring systems.
+//! The rooms depend on each other in one direction only.
 
 pub mod context;
 pub mod evidence;
 pub mod load;
+pub mod metrics;
 pub mod notice;
 pub mod open;
 pub mod ops;

@@ -94,6 +94,7 @@ impl Service {
         let mut retained: Option<tokio::time::Instant> = None;
         let mut looked: Option<(tokio::time::Instant, JoinHandle<()>)> = None;
         loop {
+            self.coordinator.metrics.life.beat();
             if claimed.is_none_or(|at| at.elapsed() >= CLAIM) {
                 let held = self.claim(owner).await?.map(|held| held.owner);
                 if held.is_none() && claimed.is_none() {
@@ -104,6 +105,7 @@ impl Service {
                     tracing::info!(service = by, "another coordinator is active; this one is on standby");
                 }
                 claimed = held.is_none().then(tokio::time::Instant::now);
+                self.coordinator.metrics.is_active(claimed.is_some());
                 stands_by = held;
             }
             if claimed.is_some() {

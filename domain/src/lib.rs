@@ -60,6 +60,7 @@ pub mod seal;
 pub mod start;
 pub mod table;
 pub mod totals;
+pub mod traceparent;
 pub mod trend;
 pub mod value;
 pub mod visible;

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use broker::{Broker, BrokerError, Consumer, Queue};
+use broker::{Broker, BrokerError, Consumer, Link, Queue};
 use bytes::Bytes;
 
 /// Messages, each with the queue that it goes to.
@@ -56,6 +56,10 @@ impl<I: Interceptor> Broker for Intercepted<I> {
 
     fn is_durable(&self) -> bool {
         self.inner.is_durable()
+    }
+
+    fn link(&self) -> Link {
+        self.inner.link()
     }
 
     async fn close(&self) {

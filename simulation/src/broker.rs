@@ -148,16 +148,17 @@ impl Consumer for Inbox {
             };
             let (body, redeliveries, death) =
                 (delivery.body.clone(), delivery.redeliveries, delivery.death.clone());
+            let trace = delivery.trace;
             if is_early || is_dropped {
                 settle(Some(delivery), &body).settle(Settlement::Done).await;
                 if is_dropped {
                     continue;
                 }
                 let none = settle(None, &body);
-                return Some(Delivery::new(body, redeliveries, death, none));
+                return Some(Delivery::new(body, redeliveries, death, none).sent_in(trace));
             }
             let settling = settle(Some(delivery), &body);
-            return Some(Delivery::new(body, redeliveries, death, settling));
+            return Some(Delivery::new(body, redeliveries, death, settling).sent_in(trace));
         }
     }
 }

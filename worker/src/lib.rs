@@ -8,6 +8,7 @@
 pub mod consume;
 mod fleet;
 mod jobs;
+pub mod metrics;
 pub mod processor;
 mod recount;
 mod starts;
@@ -35,6 +36,7 @@ pub use fleet::Fleet;
 pub use jobs::Jobs;
 
 use consume::Handled;
+use metrics::WorkerMetrics;
 
 /// The interval between two heartbeats of a worker.
 pub const BEAT: Duration = Duration::from_secs(5);
@@ -54,6 +56,8 @@ pub struct WorkerContext {
     pub registered: Registered,
     /// How many ranges this process reads back at a time: as many as it has cores, whatever its slots.
     pub reading: Arc<Semaphore>,
+    /// What its workers count.
+    pub metrics: WorkerMetrics,
     /// What makes the decoders of its processors.
     pub decoders: Decoders,
     /// For tests: the number of the chunk at which a processor dies; `None` outside of tests.
@@ -71,6 +75,7 @@ impl WorkerContext {
             stop: CancellationToken::new(),
             registered: Registered::default(),
             reading: reading(),
+            metrics: WorkerMetrics::default(),
             decoders: Decoders::default(),
             dies_at_chunk: None,
         }
@@ -183,6 +188,7 @@ impl WorkerContext {
         };
         let worker = fault::around!("register", self.store.register_worker(&worker).await)?;
         self.registered.add(worker, self.stop.child_token());
+        self.metrics.starts(role);
         Ok(worker)
     }
 
@@ -214,6 +220,7 @@ impl WorkerContext {
                 () = self.stop.cancelled() => return,
                 _ = beat.tick() => {}
             }
+            self.metrics.life.beat();
             let beats = self.registered.beats();
             match fault::around!("heartbeat", self.store.heartbeat(&beats).await) {
                 Ok(asked) => {

@@ -11,12 +11,13 @@ use job::Job;
 use job::chunk::ChunkCut;
 use job::chunk::ChunkError;
 use job::decoders::Decoders;
+use platform::trace;
 use store::StoreError;
 use thiserror::Error;
 use tokio::time::Instant;
 use wire::{Batch, Chunk, ChunkCounts, CodecError, Work, WorkerReport};
 
-use crate::consume::{Handled, consume};
+use crate::consume::{Consuming, Handled, known};
 use crate::jobs::Unavailable;
 use crate::starts::Charged;
 use crate::{Ended, Identity, Jobs, WorkerContext, micros, recount, verifier};
@@ -85,10 +86,12 @@ pub async fn run(context: &WorkerContext, identity: &Identity, jobs: &Jobs) -> R
             Err(_) => true,
         }
     };
-    let handle = |body: Bytes, _| handle(with, jobs, worker, body);
+    let handle = |body: Bytes| handle(with, jobs, worker, body);
     // Two in hand: one being worked on, one ready.
-    let loading = consume(&with.post, Queue::Chunks, 2, &with.stop, handle, give_up);
-    tokio::try_join!(loading, verifier::run(with, worker, jobs))?;
+    let chunks =
+        Consuming { with, name: &identity.name, role: Role::Processor, queue: Queue::Chunks, prefetch: 2 };
+    let ranges = Consuming { queue: Queue::Ranges, prefetch: 1, ..chunks };
+    tokio::try_join!(chunks.run(handle, give_up), verifier::run(&ranges, worker, jobs))?;
     with.retire(worker).await;
     Ok(context.ended())
 }
@@ -101,6 +104,7 @@ async fn handle(with: &WorkerContext, jobs: &Jobs, worker: WorkerId, body: Bytes
         Ok(opened) => opened,
         Err(handled) => return handled,
     };
+    known("process", opened.message.run_id, opened.message.chunk_no);
     drop(body);
     let start = match with.start(&opened, Role::Processor, worker).await {
         Charged::Go(start) => start,
@@ -123,10 +127,12 @@ async fn handle(with: &WorkerContext, jobs: &Jobs, worker: WorkerId, body: Bytes
         Err(error) => return start.postponed(error.to_string()).await,
     };
     let (run_id, chunk_no, bytes) = (chunk.run_id, chunk.chunk_no, chunk.bytes.len() as u64);
-    let (cut, decoders) = (start.task.cut.clone(), with.decoders.clone());
+    let (cut, decoders, timed) = (start.task.cut.clone(), with.decoders.clone(), with.metrics.decode.clone());
     // Decoding is work for a core, not for the runtime's threads. A panic in it fails this chunk alone.
     let processed = platform::inline::run(move || {
+        let began = std::time::Instant::now();
         let batch = process(&job, &cut, &chunk, worker, &decoders)?;
+        timed.observe(began.elapsed().as_secs_f64());
         let counts = batch.counts();
         let body =
             sealer.seal(&batch).map_err(|error| ProcessError::Batch { chunk_no: chunk.chunk_no, error })?;
@@ -143,7 +149,9 @@ async fn handle(with: &WorkerContext, jobs: &Jobs, worker: WorkerId, body: Bytes
             return start.failed(format!("chunk {chunk_no}: the processor failed: {why}"));
         }
     };
-    let work = Work::Processed(ChunkCounts { bytes, busy_us: micros(started.elapsed()), ..counts });
+    let counts = ChunkCounts { bytes, busy_us: micros(started.elapsed()), ..counts };
+    trace::number("crossfoot.records", counts.records);
+    let work = Work::Processed(counts);
     fault::point!("decode.after");
     // Reported first: a batch whose confirmations are lost may be committed all the same, and its processor's share
     // would lack it. The report of a batch that is never committed counts for nothing.
@@ -152,7 +160,10 @@ async fn handle(with: &WorkerContext, jobs: &Jobs, worker: WorkerId, body: Bytes
     }
     // Model: `PublishBatch`.
     match with.post.publish(Queue::Batches, batch).await {
-        Ok(()) => start.done().await,
+        Ok(()) => {
+            with.metrics.loaded(Role::Processor, &counts);
+            start.done().await
+        }
         // Processed again it gives the same batch, which the ledger absorbs, and the same counts.
         Err(error) => start.postponed(error.to_string()).await,
     }

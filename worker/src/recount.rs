@@ -56,7 +56,7 @@ pub(crate) async fn recount(with: &WorkerContext, jobs: &Jobs, opened: Opened<Ch
         // Its own time is lost with its report; another's is not booked on it.
         work: Work::Processed(batch.counts()),
     };
-    tracing::info!(%run_id, chunk_no = batch.chunk_no, "counts were lost; computing them again");
+    tracing::info!("counts were lost; computing them again");
     if let Err(error) = with.report(attempt, &report).await {
         return Handled::Postponed(error.to_string());
     }

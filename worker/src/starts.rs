@@ -45,7 +45,7 @@ impl WorkerContext {
         match fault::around!("charge", start().await) {
             Ok(Started::Committed) => Charged::Committed,
             Ok(Started::Closed) => {
-                tracing::info!(run_id = %run, chunk_no, "the run no longer accepts this chunk");
+                tracing::info!("the run no longer accepts this chunk");
                 Charged::Settle(Handled::Done)
             }
             Ok(Started::Go { starts, .. }) if starts > RetryPolicy::CHUNK.attempts_max => {
@@ -76,13 +76,13 @@ impl WorkerContext {
         let (run_id, chunk_no) = (opened.message.run_id(), opened.message.chunk_no());
         if let Err(error) = self.store.set_aside(RunId::from_bytes(run_id), ChunkNo(chunk_no), &reason).await
         {
-            tracing::error!(%error, chunk_no, "cannot set aside a failed chunk");
+            tracing::error!(%error, "cannot set aside a failed chunk");
             return false;
         }
         let report = WorkerReport { run_id, chunk_no, worker, work: Work::Failed { role, reason } };
         if let Err(error) = self.report(opened.attempt, &report).await {
             // The ledger has it; the coordinator looks there.
-            tracing::warn!(%error, chunk_no, "cannot report a failure");
+            tracing::warn!(%error, "cannot report a failure");
         }
         true
     }
@@ -126,7 +126,7 @@ impl Start<'_> {
         // Where the store failed, this fails too. One start too many is charged then; the limit has room for it.
         let forgive = || self.with.store.forgive_start(run, ChunkNo(self.chunk_no), self.role);
         if let Err(error) = fault::around!("refund", forgive().await) {
-            tracing::debug!(%error, chunk_no = self.chunk_no, "cannot refund a start");
+            tracing::debug!(%error, "cannot refund a start");
         }
     }
 }

@@ -1,15 +1,16 @@
 //! Reading back: a range of committed chunks is read from staging and digested, and what was found is kept in the
 //! store. Every worker process does it beside its role, so that verification scales as loading does.
 
-use broker::{BrokerError, Queue};
+use broker::BrokerError;
 use bytes::Bytes;
 use domain::ids::{RunId, WorkerId};
+use platform::trace;
 use store::model::ChunkRange;
 use store::readback::{ReadBackError, read_range};
 use tokio::time::Instant;
 use wire::{Range, RangeFound, Work, WorkerReport, codec};
 
-use crate::consume::{Handled, consume};
+use crate::consume::{Consuming, Handled, known};
 use crate::jobs::Unavailable;
 use crate::{Jobs, WorkerContext, micros};
 
@@ -20,11 +21,11 @@ const RANGES_MAX: u32 = 8;
 ///
 /// # Errors
 /// [`BrokerError`] when it cannot begin.
-pub async fn run(with: &WorkerContext, worker: WorkerId, jobs: &Jobs) -> Result<(), BrokerError> {
-    let handle = |body: Bytes, _| read_back(with, jobs, worker, body);
+pub(crate) async fn run(ranges: &Consuming<'_>, worker: WorkerId, jobs: &Jobs) -> Result<(), BrokerError> {
+    let handle = |body: Bytes| read_back(ranges.with, jobs, worker, body);
     // Nothing of a range is its own fault: it is postponed, or found impossible.
     let give_up = |_: Bytes, _: String| async { true };
-    consume(&with.post, Queue::Ranges, 1, &with.stop, handle, give_up).await
+    ranges.run(handle, give_up).await
 }
 
 async fn read_back(with: &WorkerContext, jobs: &Jobs, worker: WorkerId, body: Bytes) -> Handled {
@@ -33,6 +34,7 @@ async fn read_back(with: &WorkerContext, jobs: &Jobs, worker: WorkerId, body: By
         Ok(opened) => (opened.message, opened.attempt),
         Err(handled) => return handled,
     };
+    known("read back", range.run_id, range.first);
     let run_id = RunId::from_bytes(range.run_id);
     let chunks = ChunkRange { first: range.first, end: range.end };
     let run = match with.store.run(run_id).await {
@@ -57,7 +59,10 @@ async fn read_back(with: &WorkerContext, jobs: &Jobs, worker: WorkerId, body: By
     // The semaphore is never closed.
     let _turn = with.reading.acquire().await;
     fault::point!("readback.before");
-    let found = match read_range(&*with.store, run_id, &job, chunks).await {
+    let began = Instant::now();
+    let read = read_range(&*with.store, run_id, &job, chunks).await;
+    with.metrics.read_back.observe(began.elapsed().as_secs_f64());
+    let found = match read {
         Ok(found) => RangeFound::from(&found),
         Err(ReadBackError::Store(error)) if error.is_transient() => {
             return Handled::Postponed(error.to_string());
@@ -80,6 +85,8 @@ async fn read_back(with: &WorkerContext, jobs: &Jobs, worker: WorkerId, body: By
     if let Err(error) = fault::around!("readback.keep", keep().await) {
         return Handled::unless_transient(&error);
     }
+    with.metrics.was_read_back(records);
+    trace::number("crossfoot.records", records);
     let work = Work::ReadBack { records, busy_us: micros(started.elapsed()) };
     let nudge = WorkerReport { run_id: range.run_id, chunk_no: range.first, worker, work };
     if let Err(error) = with.report(attempt, &nudge).await {

@@ -4,12 +4,13 @@ use broker::{BrokerError, Queue};
 use bytes::Bytes;
 use domain::counts::Role;
 use domain::ids::{RunId, WorkerId};
+use platform::trace;
 use store::StoreError;
 use store::model::CommitOutcome;
 use tokio::time::Instant;
 use wire::{Batch, ChunkCounts, RunBytes, Work, WorkerReport};
 
-use crate::consume::{Handled, consume};
+use crate::consume::{Consuming, Handled, known};
 use crate::jobs::Unavailable;
 use crate::starts::Charged;
 use crate::{Ended, Identity, Jobs, WorkerContext, micros, verifier};
@@ -38,10 +39,12 @@ pub async fn run(context: &WorkerContext, identity: &Identity, jobs: &Jobs) -> R
             Err(_) => true,
         }
     };
-    let handle = |body: Bytes, _| write(with, jobs, worker, body);
+    let handle = |body: Bytes| write(with, jobs, worker, body);
     // Two in hand: one being written, one ready.
-    let loading = consume(&with.post, Queue::Batches, 2, &with.stop, handle, give_up);
-    tokio::try_join!(loading, verifier::run(with, worker, jobs))?;
+    let batches =
+        Consuming { with, name: &identity.name, role: Role::Writer, queue: Queue::Batches, prefetch: 2 };
+    let ranges = Consuming { queue: Queue::Ranges, prefetch: 1, ..batches };
+    tokio::try_join!(batches.run(handle, give_up), verifier::run(&ranges, worker, jobs))?;
     with.retire(worker).await;
     Ok(context.ended())
 }
@@ -59,6 +62,7 @@ async fn write(with: &WorkerContext, jobs: &Jobs, worker: WorkerId, body: Bytes)
     let attempt = opened.attempt;
     let batch = &opened.message;
     let (run_id, chunk_no) = (batch.run_id, batch.chunk_no);
+    known("write", run_id, chunk_no);
     let processor = WorkerId(batch.processor);
     let mut counts = ChunkCounts { bytes: size, ..batch.counts() };
     let start = match with.start(&opened, Role::Writer, worker).await {
@@ -72,8 +76,12 @@ async fn write(with: &WorkerContext, jobs: &Jobs, worker: WorkerId, body: Bytes)
         Err(Unavailable::Job(reason)) => return start.failed(reason),
     };
     // Model: `CommitBatch`.
-    match with.store.commit(&job, opened.message, worker).await {
-        Ok(CommitOutcome::Committed) => {}
+    let began = Instant::now();
+    let committed = with.store.commit(&job, opened.message, worker).await;
+    with.metrics.commit.observe(began.elapsed().as_secs_f64());
+    trace::number("crossfoot.records", counts.records);
+    match committed {
+        Ok(CommitOutcome::Committed) => with.metrics.loaded(Role::Writer, &counts),
         Ok(CommitOutcome::AlreadyThere) => {
             return report_again(with, attempt, run_id, chunk_no, counts).await;
         }
@@ -82,7 +90,7 @@ async fn write(with: &WorkerContext, jobs: &Jobs, worker: WorkerId, body: Bytes)
             return start.of_other_bytes(reason).await;
         }
         Ok(CommitOutcome::RunClosed) => {
-            tracing::info!(run_id = %RunId::from_bytes(run_id), chunk_no, "the run no longer accepts batches");
+            tracing::info!("the run no longer accepts batches");
             return Handled::Done;
         }
         Err(error) if error.is_transient() => return start.postponed(error.to_string()).await,
@@ -113,7 +121,7 @@ async fn report_again(
         Err(error) => return Handled::unless_transient(&error),
     };
     let Some(committed) = row.and_then(|row| row.committed) else { return Handled::Done };
-    tracing::debug!(run_id = %run, chunk_no, "chunk is already committed");
+    tracing::debug!("chunk is already committed");
     let work = Work::Written { processor: committed.processor, counts };
     match with.report(attempt, &WorkerReport { run_id, chunk_no, worker: committed.writer, work }).await {
         Ok(()) => Handled::Done,

@@ -1,5 +1,6 @@
 //! The arguments of what runs and looks after a fleet.
 
+use std::net::{Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
 
 use clap::{Args as ClapArgs, ValueEnum};
@@ -49,6 +50,25 @@ pub(crate) struct Serve {
     pub(crate) runs: u16,
     #[command(flatten)]
     pub(crate) beside: super::Beside,
+    #[command(flatten)]
+    pub(crate) metrics: Metrics,
+}
+
+/// An option of the services of a fleet.
+#[derive(Debug, Clone, Copy, ClapArgs)]
+pub(crate) struct Metrics {
+    /// Serve /metrics, /healthz and /readyz on this port of 127.0.0.1, or at this address; port 0 takes a free port. An
+    /// address that other machines reach needs `token_file` under [metrics]
+    #[arg(long, value_name = "ADDR", value_parser = address)]
+    pub(crate) metrics: Option<SocketAddr>,
+}
+
+/// Reads a port or an address with a port.
+fn address(text: &str) -> Result<SocketAddr, String> {
+    if let Ok(port) = text.parse::<u16>() {
+        return Ok(SocketAddr::from((Ipv4Addr::LOCALHOST, port)));
+    }
+    text.parse().map_err(|_| "expected a port, such as 9464, or an address, such as 0.0.0.0:9464".to_owned())
 }
 
 /// The arguments of `crossfoot worker`.
@@ -66,6 +86,8 @@ pub(crate) struct Worker {
     /// Time to finish work in progress after a stop signal
     #[arg(long, default_value_t = 60, value_name = "SECONDS")]
     pub(crate) drain_seconds: u64,
+    #[command(flatten)]
+    pub(crate) metrics: Metrics,
 }
 
 /// The role of a worker.
@@ -112,4 +134,24 @@ pub(crate) struct Drain {
     /// Wait until the workers have ended, for at most this long; exit with code 3 if one has not
     #[arg(long, value_name = "SECONDS", value_parser = clap::value_parser!(u64).range(1..))]
     pub(crate) wait: Option<u64>,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::address;
+
+    #[test]
+    fn a_port_alone_is_of_this_machine() {
+        for (text, expected) in [
+            ("9464", "127.0.0.1:9464"),
+            ("0", "127.0.0.1:0"),
+            ("0.0.0.0:9464", "0.0.0.0:9464"),
+            ("[::]:9464", "[::]:9464"),
+        ] {
+            assert_eq!(address(text).unwrap().to_string(), expected);
+        }
+        for text in ["", "70000", "localhost:9464", ":9464", "0.0.0.0"] {
+            assert!(address(text).is_err(), "{text}");
+        }
+    }
 }

@@ -15,6 +15,7 @@ mod fingerprint;
 mod fleet;
 mod init;
 mod install;
+mod monitoring;
 mod operate;
 mod own_tables;
 mod preview;

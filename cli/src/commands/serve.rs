@@ -12,6 +12,7 @@ use tokio_util::task::TaskTracker;
 use worker::{Ended, Identity, Jobs, WorkerContext};
 
 use super::console;
+use super::monitoring::{self, Watched};
 use super::run::signal;
 use crate::args::{Global, Serve, Worker, WorkerRole};
 use crate::outcome::{Done, Failure};
@@ -31,6 +32,17 @@ pub(crate) async fn worker(global: &Global, args: &Worker) -> Result<Done, Failu
         dies_at_chunk: hooks::dies_at_chunk(),
         ..WorkerContext::new(wiring::post(broker, &settings, &store)?)
     };
+    let watched = Watched {
+        role: role_names(&args.role),
+        post: Arc::clone(&with.post),
+        life: with.metrics.life.clone(),
+        stop: with.stop.clone(),
+        counted: Box::new({
+            let metrics = with.metrics.clone();
+            move |registry| metrics.register(registry)
+        }),
+    };
+    let monitored = monitoring::begin(&settings, args.metrics, watched).await?;
     let host = wiring::host();
     let (jobs, tasks) = (Arc::new(Jobs::default()), TaskTracker::new());
     let mut roles = args.role.clone();
@@ -83,12 +95,25 @@ pub(crate) async fn worker(global: &Global, args: &Worker) -> Result<Done, Failu
     // It ends with `stop`; a heartbeat that the store does not take is not waited for.
     beating.abort();
     with.post.broker().close().await;
+    monitored.end().await;
     if is_drained {
         return Ok(Done::Well);
     }
     Err(Failure::unfinished(
         "some work was not finished in time; nothing is lost, other workers will pick it up",
     ))
+}
+
+/// The roles of a process, with commas between them.
+fn role_names(roles: &[WorkerRole]) -> String {
+    let name = |role: WorkerRole| match role {
+        WorkerRole::Processor => Role::Processor.name(),
+        WorkerRole::Writer => Role::Writer.name(),
+    };
+    let mut names: Vec<_> = roles.iter().copied().map(name).collect();
+    names.sort_unstable();
+    names.dedup();
+    names.join(",")
 }
 
 /// Runs one worker, and restarts it when it ends by itself.
@@ -107,8 +132,10 @@ async fn slot_of(with: WorkerContext, role: Role, identity: Identity, jobs: Arc<
                 return;
             }
             Err(error) => {
-                tracing::error!(%error, worker = identity.name, "worker ended; restarting it");
+                tracing::error!(%error, worker = identity.name, role = role.name(), "worker ended; restarting it");
+                with.metrics.restarted(role);
                 tokio::select! {
+                    biased;
                     () = with.stop.cancelled() => {}
                     () = tokio::time::sleep(RESTART) => {}
                 }
@@ -124,6 +151,17 @@ pub(crate) async fn coordinator(global: &Global, args: &Serve) -> Result<Done, F
     let store = wiring::store(&settings, true).await?;
     let (coordinator, _watcher) = wiring::coordinator(&settings, &store).await?;
     let (stop, post) = (coordinator.stop.clone(), Arc::clone(&coordinator.post));
+    let watched = Watched {
+        role: "coordinator".into(),
+        post: Arc::clone(&post),
+        life: coordinator.metrics.life.clone(),
+        stop: stop.clone(),
+        counted: Box::new({
+            let metrics = coordinator.metrics.clone();
+            move |registry| metrics.register(registry)
+        }),
+    };
+    let monitored = monitoring::begin(&settings, args.metrics, watched).await?;
     let keeps = settings.retention.staging()?;
     let service = Service { coordinator, runs_max: usize::from(args.runs), told: tell, keeps };
     let console = console::beside(&settings, &store, args.beside, None).await?;
@@ -140,6 +178,7 @@ pub(crate) async fn coordinator(global: &Global, args: &Serve) -> Result<Done, F
     }
     stopper.abort();
     post.broker().close().await;
+    monitored.end().await;
     served?;
     Ok(Done::Well)
 }

@@ -89,30 +89,11 @@ impl Console {
         headers: &[(&str, &str)],
         body: &str,
     ) -> BufReader<TcpStream> {
-        let mut stream = TcpStream::connect(&self.at).unwrap();
-        stream.set_read_timeout(Some(PATIENCE)).unwrap();
-        let mut request = format!("{method} {path} HTTP/1.1\r\nconnection: close\r\n");
-        if !headers.iter().any(|(name, _)| *name == "host") {
-            request.push_str(&format!("host: {}\r\n", self.at));
-        }
-        for (name, value) in headers {
-            request.push_str(&format!("{name}: {value}\r\n"));
-        }
-        if !body.is_empty() {
-            request
-                .push_str(&format!("content-type: application/json\r\ncontent-length: {}\r\n", body.len()));
-        }
-        write!(stream, "{request}\r\n{body}").unwrap();
-        BufReader::new(stream)
+        connect(&self.at, method, path, headers, body)
     }
 
     pub(crate) fn ask(&self, method: &str, path: &str, headers: &[(&str, &str)], body: &str) -> Answer {
-        let mut reader = self.connect(method, path, headers, body);
-        let (status, written) = head(&mut reader);
-        let mut body = Vec::new();
-        reader.read_to_end(&mut body).unwrap();
-        let headers = written.to_ascii_lowercase();
-        Answer { status, headers, written, body: String::from_utf8(body).unwrap() }
+        answer_of(&self.at, method, path, headers, body)
     }
 
     /// What `path` under `/api/v1` answers.
@@ -162,6 +143,34 @@ impl Console {
         self.going.signal("INT");
         self.going.end().exits(0);
     }
+}
+
+/// Sends a request to whatever listens at `at`.
+fn connect(at: &str, method: &str, path: &str, headers: &[(&str, &str)], body: &str) -> BufReader<TcpStream> {
+    let mut stream = TcpStream::connect(at).unwrap();
+    stream.set_read_timeout(Some(PATIENCE)).unwrap();
+    let mut request = format!("{method} {path} HTTP/1.1\r\nconnection: close\r\n");
+    if !headers.iter().any(|(name, _)| *name == "host") {
+        request.push_str(&format!("host: {}\r\n", at));
+    }
+    for (name, value) in headers {
+        request.push_str(&format!("{name}: {value}\r\n"));
+    }
+    if !body.is_empty() {
+        request.push_str(&format!("content-type: application/json\r\ncontent-length: {}\r\n", body.len()));
+    }
+    write!(stream, "{request}\r\n{body}").unwrap();
+    BufReader::new(stream)
+}
+
+/// What whatever listens at `at` answers.
+pub(crate) fn answer_of(at: &str, method: &str, path: &str, headers: &[(&str, &str)], body: &str) -> Answer {
+    let mut reader = connect(at, method, path, headers, body);
+    let (status, written) = head(&mut reader);
+    let mut body = Vec::new();
+    reader.read_to_end(&mut body).unwrap();
+    let headers = written.to_ascii_lowercase();
+    Answer { status, headers, written, body: String::from_utf8(body).unwrap() }
 }
 
 fn head(reader: &mut impl BufRead) -> (u16, String) {

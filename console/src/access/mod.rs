@@ -6,7 +6,6 @@
 //! that stands before the console. Then the console has no owner: a proxy on this machine, run by the same user, makes
 //! connections that the kernel cannot tell from the owner's.
 
-pub(crate) mod failures;
 pub(crate) mod known;
 pub mod oidc;
 pub(crate) mod origin;
@@ -25,13 +24,13 @@ use coordinator::ops::views::runs::RunView;
 use domain::fingerprint::Hash;
 use domain::role::{OperatorRole, OperatorRoles};
 use hmac::{Hmac, KeyInit as _, Mac as _};
+use monitor::guard::{Failures, bearer};
 use platform::clock::Clock;
 use sha2::Sha256;
 use store::tokens::TokenRow;
 use store::{Store, StoreError};
 
 use crate::problem::Problem;
-use failures::Failures;
 use known::Known;
 pub use known::Mapping;
 use oidc::{Departure, Oidc, Returned};
@@ -194,16 +193,16 @@ impl Access {
                 Ok(None) => {}
                 Err(Unproven { problem, counts: false }) => return Err(problem),
                 Err(Unproven { problem, counts: true }) => {
-                    self.failures.may_try(peer.ip(), self.now())?;
+                    Self::waits(self.failures.may_try(peer.ip(), self.now()))?;
                     return Err(self.counted(&self.failures, peer, problem));
                 }
             }
         }
-        let bearer = headers.get(header::AUTHORIZATION).and_then(|value| value.to_str().ok());
-        if let Some(token) = bearer.and_then(|text| text.strip_prefix("Bearer ")) {
+        let authorization = headers.get(header::AUTHORIZATION).and_then(|value| value.to_str().ok());
+        if let Some(token) = authorization.and_then(bearer) {
             // Whoever is known is not refused for the failures of others behind the same proxy.
-            let Some(row) = self.valid(Hash::of(token.trim().as_bytes())).await? else {
-                self.failures.may_try(peer.ip(), self.now())?;
+            let Some(row) = self.valid(Hash::of(token.as_bytes())).await? else {
+                self.may_try(peer)?;
                 return Err(self.failed(peer, "the token is not valid"));
             };
             return Ok(Who { way: Way::Bearer, csrf: String::new(), ..who(&row) });
@@ -237,7 +236,7 @@ impl Access {
     /// # Errors
     /// [`Problem`]: the token is not valid, or the peer failed too often.
     pub async fn sign_in(&self, peer: SocketAddr, token: &str) -> Result<(Who, String), Problem> {
-        self.failures.may_try(peer.ip(), self.now())?;
+        self.may_try(peer)?;
         let digest = Hash::of(token.trim().as_bytes());
         let row = self.valid(digest).await?.ok_or_else(|| self.failed(peer, "the token is not valid"))?;
         let (cookie, csrf) = self.open(OpenedBy::Token(digest))?;
@@ -280,7 +279,7 @@ impl Access {
             Err(problem) if problem.status >= 500 => Err(problem),
             Err(problem) => {
                 // Who comes back as they should is let in, whatever others behind the same proxy do.
-                self.returns.may_try(peer.ip(), self.now())?;
+                Self::waits(self.returns.may_try(peer.ip(), self.now()))?;
                 Err(self.counted(&self.returns, peer, problem))
             }
         }
@@ -320,6 +319,18 @@ impl Access {
                 && row.expires_at_ms.is_none_or(|expires_at_ms| expires_at_ms > now_ms)
         };
         Ok(self.store.token(&digest).await?.filter(is_valid))
+    }
+
+    /// Whoever fails too often waits.
+    fn may_try(&self, peer: SocketAddr) -> Result<(), Problem> {
+        Self::waits(self.failures.may_try(peer.ip(), self.now()))
+    }
+
+    fn waits(tried: Result<(), u64>) -> Result<(), Problem> {
+        tried.map_err(|wait_s| {
+            Problem::too_often("too many failures to sign in from this address")
+                .advise(format!("wait {wait_s} s"))
+        })
     }
 
     fn failed(&self, peer: SocketAddr, what: &str) -> Problem {

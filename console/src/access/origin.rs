@@ -1,31 +1,18 @@
 //! Whether a request comes from the console's own page, and not from a page of somebody else that a browser has open.
 
 use axum::http::{HeaderMap, Uri, header};
+use monitor::guard::is_loopback;
 
 use crate::problem::Problem;
 
 /// What proxies add to requests that they pass on.
 const FORWARDED: [&str; 4] = ["forwarded", "x-forwarded-for", "x-forwarded-host", "via"];
 
-/// The host of `host:port`, `[v6]:port` or a bare host.
-fn host_of(authority: &str) -> &str {
-    match authority.strip_prefix('[') {
-        Some(rest) => rest.split(']').next().unwrap_or_default(),
-        None => authority.split(':').next().unwrap_or_default(),
-    }
-}
-
-/// Whether a name can only be this machine.
-fn is_loopback(host: &str) -> bool {
-    host.eq_ignore_ascii_case("localhost")
-        || host.parse::<std::net::IpAddr>().is_ok_and(|address| address.is_loopback())
-}
-
 /// Checks where a request to a console on a loopback address comes from. A page of another site whose name is made to
 /// point at this machine has that name in `Host`; a proxy would make everyone the owner.
 pub(crate) fn check_loopback(uri: &Uri, headers: &HeaderMap) -> Result<(), Problem> {
     let host = headers.get(header::HOST).and_then(|value| value.to_str().ok()).or_else(|| uri.host());
-    if !host.is_some_and(|host| is_loopback(host_of(host))) {
+    if !host.is_some_and(is_loopback) {
         return Err(Problem::forbidden("this console answers only at the address of this machine")
             .advise("open it at http://127.0.0.1 or http://localhost with its port"));
     }

@@ -6,10 +6,10 @@ use std::net::IpAddr;
 use axum::http::{HeaderMap, HeaderName, HeaderValue};
 use domain::role::OperatorRole;
 use ipnet::IpNet;
+use monitor::guard::equal;
 use platform::secret::Secret;
 
 use super::known::{Known, Mapping, name};
-use super::secret;
 use crate::problem::Problem;
 
 /// How a proxy names operators, and how it is told from others.
@@ -89,7 +89,7 @@ impl Proxy {
         }
         if let Some((name, value)) = &self.secret {
             let is_right =
-                one(headers, name).ok().flatten().is_some_and(|given| secret::equal(given, value.reveal()));
+                one(headers, name).ok().flatten().is_some_and(|given| equal(given, value.reveal()));
             if !is_right {
                 let problem =
                     Problem::unknown(format!("the header `{name}` does not have the proxy's secret"))

@@ -13,6 +13,7 @@ use crate::context::coordinator::Coordinator;
 use crate::context::notify::Notify;
 use crate::load::collector::ReportCollector;
 use crate::load::window::{Shares, WindowLimits};
+use crate::metrics::CoordinatorMetrics;
 use crate::progress::Snapshot;
 
 /// Builds a [`Coordinator`] step by step.
@@ -88,6 +89,7 @@ impl CoordinatorBuilder {
             notify: Arc::new(self.notify),
             host,
             window: self.window,
+            metrics: CoordinatorMetrics::default(),
             decoders: self.decoders,
             watch: watch::channel(Snapshot::default()).0,
             stop: CancellationToken::new(),

@@ -19,6 +19,7 @@ use crate::context::checkpoints::Checkpoints;
 use crate::context::notify::Notify;
 use crate::load::collector::ReportCollector;
 use crate::load::window::{Shares, WindowLimits};
+use crate::metrics::CoordinatorMetrics;
 use crate::progress::{Phase, Snapshot};
 
 /// One coordinator: what it works with.
@@ -48,6 +49,8 @@ pub struct Coordinator {
     pub notify: Arc<Notify>,
     /// Where the live view of the run in progress is published.
     pub watch: watch::Sender<Snapshot>,
+    /// What it counts for monitoring systems.
+    pub metrics: CoordinatorMetrics,
     /// What makes the decoders of the chunks that it decodes itself.
     pub decoders: Decoders,
     /// Cancelled when the coordinator must stop.

@@ -53,6 +53,7 @@ impl Load<'_> {
                 window.admit(&entry).await;
                 // Model: `HandOut`.
                 self.post.publish(Queue::Chunks, entry.body).await?;
+                self.metrics.handed_out(entry.records, entry.bytes);
                 self.watch.send_modify(|now| now.bytes_read = position);
             }
         }

@@ -14,6 +14,7 @@ use crate::load::collector::{Reports, reported};
 use crate::load::error::LoadError;
 use crate::load::loading::{Load, SILENCE};
 use crate::load::window::{OnItsWay, Window};
+use crate::metrics::ChunkStep;
 use crate::progress::AtWork;
 
 /// How often at least the ledger is asked about all chunks in flight, however much is reported.
@@ -83,6 +84,7 @@ impl Load<'_> {
                 ChunkState::Split => {}
                 ChunkState::Committed => {
                     if let Some(OnItsWay { bytes, disk_bytes, records, .. }) = window.release(chunk_no) {
+                        self.metrics.chunk(ChunkStep::Committed);
                         self.watch.send_modify(|now| {
                             now.done += records;
                             now.bytes_loaded += disk_bytes;
@@ -93,7 +95,8 @@ impl Load<'_> {
                 }
                 ChunkState::SetAside => {
                     if window.release(chunk_no).is_some() {
-                        tracing::error!(run_id = %self.fence.run_id, chunk_no, "chunk set aside");
+                        self.metrics.chunk(ChunkStep::SetAside);
+                        tracing::error!(chunk_no, "chunk set aside");
                     }
                 }
             }
@@ -129,7 +132,6 @@ impl Load<'_> {
                 continue;
             }
             tracing::warn!(
-                run_id = %self.fence.run_id,
                 chunk_no,
                 since_s = entry.since.elapsed().as_secs(),
                 "no worker has committed this chunk; handing it out again"
@@ -139,6 +141,7 @@ impl Load<'_> {
                 // Model: `HandOut`, again.
                 self.post.send(Queue::Chunks, self.fence.epoch, &sent.message).await?;
             }
+            self.metrics.chunk(ChunkStep::HandedOutAgain);
             window.handed_out(chunk_no);
         }
         Ok(())

@@ -19,6 +19,7 @@ use crate::load::collector::Reports;
 use crate::load::error::LoadError;
 use crate::load::ranges::Ranges;
 use crate::load::window::{AskedWindow, Shares, Window, WindowLimits};
+use crate::metrics::CoordinatorMetrics;
 use crate::progress::{Phase, Snapshot};
 use crate::split::splitter::{ChunkLimits, CutChunk, SplitError, split};
 
@@ -52,6 +53,8 @@ pub struct Load<'a> {
     pub reopen: &'a (dyn Fn() -> Option<SourceFile> + Sync),
     /// What is handed out to be read back.
     pub ranges: &'a Ranges,
+    /// What is counted of it for monitoring systems.
+    pub metrics: &'a CoordinatorMetrics,
     /// Where the live view of the run is published.
     pub watch: &'a watch::Sender<Snapshot>,
     /// Cancelled when loading must stop.

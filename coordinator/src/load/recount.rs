@@ -75,11 +75,7 @@ impl Load<'_> {
     async fn recount(&self, chunks: &[ChunkNo]) -> Result<bool, LoadError> {
         let Some(source) = (self.reopen)() else { return Ok(false) };
         let Ok(mut again) = SourceAgain::open(self.job, &source) else { return Ok(false) };
-        tracing::warn!(
-            run_id = %self.fence.run_id,
-            chunks = chunks.len(),
-            "workers' counts were lost on the bus; computing them again"
-        );
+        tracing::warn!(chunks = chunks.len(), "workers' counts were lost on the bus; computing them again");
         for chunk_no in chunks {
             let row = self.store.chunks(self.fence.run_id, chunk_no.0, 1).await?.pop();
             let Some(row) = row.filter(|row| row.cut.chunk_no == *chunk_no) else { continue };

@@ -7,15 +7,18 @@ use domain::event_kind::EventKind;
 use domain::ids::RunId;
 use domain::lifecycle::RunState;
 use platform::backoff::Backoff;
+use platform::trace::{self, Kind};
 use serde_json::json;
 use store::model::Run;
 use store::{Claim, Fence, StoreError, stored_job};
 use tokio::time::Instant;
+use tracing::Instrument as _;
 
 use crate::context::coordinator::Coordinator;
 use crate::load::LoadError;
 use crate::load::ranges::Ranges;
 use crate::load::window::AskedWindow;
+use crate::metrics::DriveEnd;
 use crate::progress::Phase;
 use crate::run::ending::{Drive, Ending};
 use crate::run::error::RunError;
@@ -64,6 +67,31 @@ impl Coordinator {
     /// # Errors
     /// [`RunError`]; the run can be resumed.
     pub async fn drive(&self, run_id: RunId, how: &Drive) -> Result<Ending, RunError> {
+        let _in_hand = self.metrics.drives();
+        let driven = async {
+            trace::begin("run", Kind::Internal, run_id);
+            let started = Instant::now();
+            let ending = self.drive_on(run_id, how).await;
+            let end = match &ending {
+                Ok(Ending::Promoted) => DriveEnd::Promoted,
+                Ok(Ending::NotReconciled) => DriveEnd::NotReconciled,
+                Ok(Ending::Paused) => DriveEnd::AwaitingApproval,
+                Ok(Ending::Cancelled) => DriveEnd::Cancelled,
+                Err(_) => DriveEnd::Interrupted,
+            };
+            self.metrics.ended(end, started.elapsed().as_secs_f64());
+            trace::text("crossfoot.outcome", end.name());
+            if matches!(end, DriveEnd::NotReconciled | DriveEnd::Interrupted) {
+                trace::failed();
+            }
+            ending
+        };
+        // Of the highest level, so that warnings have its fields; there is one for each drive.
+        let span = tracing::error_span!("run", role = "coordinator", %run_id);
+        Box::pin(trace::scope(None, driven)).instrument(span).await
+    }
+
+    async fn drive_on(&self, run_id: RunId, how: &Drive) -> Result<Ending, RunError> {
         let started = Instant::now();
         let claim = if how.evict { Claim::Evict } else { Claim::IfFree };
         let fence = match self.acquire_lease(run_id, claim).await {
@@ -109,7 +137,7 @@ impl Coordinator {
             Err(RunError::Load(LoadError::Stopped) | RunError::Store(StoreError::Fenced { .. })) => {}
             Err(error) => {
                 if let Err(unkept) = self.store.note(fence, Some(&error.to_string())).await {
-                    tracing::debug!(%run_id, error = %unkept, "the reason of a failure was not kept");
+                    tracing::debug!(error = %unkept, "the reason of a failure was not kept");
                 }
             }
             Ok(_) => {}
@@ -148,14 +176,28 @@ impl Coordinator {
             fault::around!("readbacks.clear", self.store.clear_readbacks(fence).await)?;
         }
         if run.state == RunState::Loading {
-            run = self.load(run, fence, (&job, asked), how, &ranges, &mut reports).await?;
+            let run_id = run.run_id;
+            let loaded = trace::part(async {
+                trace::begin("load", Kind::Internal, run_id);
+                self.load(run, fence, (&job, asked), how, &ranges, &mut reports).await
+            });
+            run = Box::pin(loaded).await?;
+        }
+        let is_to_be_settled = match run.state {
+            RunState::Staged => true,
+            RunState::AwaitingApproval => how.approved,
+            _ => false,
+        };
+        if is_to_be_settled {
+            let run_id = run.run_id;
+            let settled = trace::part(async {
+                trace::begin("settle", Kind::Internal, run_id);
+                self.settle(run, fence, &job, how, &ranges, &mut reports).await
+            });
+            return Box::pin(settled).await;
         }
         match run.state {
-            RunState::Staged => self.settle(run, fence, &job, how, &ranges, &mut reports).await,
-            RunState::AwaitingApproval if how.approved => {
-                self.settle(run, fence, &job, how, &ranges, &mut reports).await
-            }
-            RunState::AwaitingApproval => Ok(Ending::Paused),
+            RunState::Staged | RunState::AwaitingApproval => Ok(Ending::Paused),
             RunState::Promoted => Ok(Ending::Promoted),
             RunState::Cancelled | RunState::BackedOut => Ok(Ending::Cancelled),
             RunState::NotReconciled | RunState::Loading => Ok(Ending::NotReconciled),

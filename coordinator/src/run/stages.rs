@@ -9,6 +9,7 @@ use domain::lifecycle::RunEvent;
 use domain::reconcile::{Reconciliation, key_checks, none_failed};
 use domain::report::CheckCounts;
 use job::Job;
+use platform::trace::{self, Kind};
 use serde_json::json;
 use store::model::Run;
 use store::rules::Keys;
@@ -61,6 +62,7 @@ impl Coordinator {
             decoders: &self.decoders,
             reopen: &reopen,
             ranges,
+            metrics: &self.metrics,
             watch: &self.watch,
             stop: &self.stop,
         };
@@ -150,7 +152,11 @@ impl Coordinator {
         let log = |checks: &[CheckResult]| {
             self.entry(run.run_id, EventKind::Promoted, &verdict_detail(checks, None))
         };
-        match promote.run(permit, checks.clone(), &mut summary, log).await? {
+        let promoted = trace::part(async {
+            trace::begin("promote", Kind::Internal, run.run_id);
+            promote.run(permit, checks.clone(), &mut summary, log).await
+        });
+        match Box::pin(promoted).await? {
             Promoted::Yes => Ok(Ending::Promoted),
             Promoted::No { checks: of_final, mut findings } => {
                 findings.keep(&*self.store, fence).await?;

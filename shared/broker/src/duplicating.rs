@@ -5,7 +5,7 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use bytes::Bytes;
 
-use super::{Broker, BrokerError, Consumer, Queue};
+use super::{Broker, BrokerError, Consumer, Link, Queue};
 
 /// Publishes every message twice. For tests: code that reaches the same result on it absorbs duplicates.
 pub struct DuplicatingBroker {
@@ -33,6 +33,10 @@ impl Broker for DuplicatingBroker {
 
     async fn depth(&self, queue: Queue) -> Result<usize, BrokerError> {
         self.inner.depth(queue).await
+    }
+
+    fn link(&self) -> Link {
+        self.inner.link()
     }
 
     async fn close(&self) {

@@ -20,6 +20,9 @@
 //!   is far above the three starts after which a worker gives a chunk up.
 //! - **Dead letters** are delivered like any message, with reason, queue, time and deliveries before ([`Death`]). They
 //!   can be looked at without being taken ([`DeadLetters`]), and are kept until somebody settles them as done.
+//! - **Traces**: a message carries the span that it was published in ([`platform::trace::current`]), if there is one,
+//!   and keeps it through returns and as a dead letter ([`Delivery::trace`]). A text there that is no `traceparent` is
+//!   ignored.
 //! - **Shutdown**: after [`Broker::close`] publishing fails, and consumers end once they were told.
 //! - **Cancel safety**: dropping a pending `publish` leaves its outcome unknown; dropping a pending
 //!   [`Consumer::next`] loses nothing.
@@ -40,6 +43,7 @@ pub mod rabbitmq;
 use async_trait::async_trait;
 use bytes::Bytes;
 use domain::ids::StoreId;
+use domain::traceparent::TraceParent;
 use thiserror::Error;
 
 pub use dead_letters::{DeadLetters, Death};
@@ -234,8 +238,28 @@ pub trait Broker: Send + Sync {
         true
     }
 
+    /// How the connection to the broker is. One inside the process is always there.
+    fn link(&self) -> Link {
+        Link::default()
+    }
+
     /// Ends publishing and consuming. Idempotent.
     async fn close(&self);
+}
+
+/// How the connection to a broker is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Link {
+    /// Whether it can be published to and consumed from at this moment.
+    pub is_up: bool,
+    /// How often a connection was made again after it was lost.
+    pub reconnects: u64,
+}
+
+impl Default for Link {
+    fn default() -> Self {
+        Self { is_up: true, reconnects: 0 }
+    }
 }
 
 /// How often a message whose confirmation did not come is published again.
@@ -274,6 +298,8 @@ pub struct Delivery {
     pub redeliveries: u32,
     /// For a dead letter: how it became one; `None` if that was not noted.
     pub death: Option<Death>,
+    /// The span that it was sent in, as the message says. It is not sealed: nothing may depend on it.
+    pub trace: Option<TraceParent>,
     settle: Option<Box<dyn Settle>>,
 }
 
@@ -299,7 +325,13 @@ impl Delivery {
     /// A delivery that an adapter hands out.
     #[must_use]
     pub fn new(body: Bytes, redeliveries: u32, death: Option<Death>, settle: Box<dyn Settle>) -> Self {
-        Self { body, redeliveries, death, settle: Some(settle) }
+        Self { body, redeliveries, death, trace: None, settle: Some(settle) }
+    }
+
+    /// The same delivery, which says in which span it was sent.
+    #[must_use]
+    pub fn sent_in(self, trace: Option<TraceParent>) -> Self {
+        Self { trace, ..self }
     }
 
     /// For a dead letter: why it is one.

@@ -20,6 +20,13 @@ impl Clock for SystemClock {
     }
 }
 
+/// The time now, finer than in milliseconds: for what is only shown, and decides nothing.
+#[must_use]
+#[allow(clippy::disallowed_methods, reason = "no test needs to set what is only shown")]
+pub fn system_now() -> std::time::SystemTime {
+    std::time::SystemTime::now()
+}
+
 /// A clock that stands still until it is moved.
 #[derive(Debug, Default)]
 pub struct ManualClock(AtomicI64);

@@ -85,6 +85,9 @@ where
     T: Send + 'static,
     F: FnOnce() -> T + Send + 'static,
 {
+    // What is logged there is of what is being done here.
+    let span = tracing::Span::current();
+    let work = move || span.in_scope(work);
     if is_simulated() { tokio::spawn(async move { work() }) } else { tokio::task::spawn_blocking(work) }
 }
 

@@ -6,7 +6,14 @@ use std::panic::PanicHookInfo;
 use domain::visible::{visible, visible_coloured, visible_json};
 use tokio::task::JoinError;
 
+use serde_json::{Map, Value};
+use tracing::field::{Field, Visit};
+use tracing::{Event, Subscriber};
 use tracing_subscriber::EnvFilter;
+use tracing_subscriber::fmt::format::{JsonFields, Writer};
+use tracing_subscriber::fmt::time::{FormatTime as _, SystemTime};
+use tracing_subscriber::fmt::{FmtContext, FormatEvent, FormatFields, FormattedFields};
+use tracing_subscriber::registry::LookupSpan;
 
 /// Starts logging for the whole process. `default` is the level without `CROSSFOOT_LOG`; `json` for machines.
 ///
@@ -32,9 +39,78 @@ pub fn start(default: &str, json: bool) {
         .log_internal_errors(false)
         .with_writer(move || Unfailing(io::stderr(), form))
         .with_target(false);
-    let outcome = if json { builder.json().try_init() } else { builder.with_ansi(is_terminal).try_init() };
+    let outcome = if json {
+        builder.fmt_fields(JsonFields::new()).event_format(Flat).try_init()
+    } else {
+        builder.with_ansi(is_terminal).try_init()
+    };
     // Only fails when logging was started before.
     drop(outcome);
+}
+
+/// An event as one flat JSON object: time, level and message, and beside them the fields of the spans that the event
+/// is in, the outermost first, and the event's own. So every line that is written while a chunk is handled has the
+/// names of its run and of its worker in the same place.
+struct Flat;
+
+impl<S, N> FormatEvent<S, N> for Flat
+where
+    S: Subscriber + for<'a> LookupSpan<'a>,
+    N: for<'a> FormatFields<'a> + 'static,
+{
+    fn format_event(
+        &self,
+        context: &FmtContext<'_, S, N>,
+        mut writer: Writer<'_>,
+        event: &Event<'_>,
+    ) -> std::fmt::Result {
+        let mut time = String::new();
+        SystemTime.format_time(&mut Writer::new(&mut time))?;
+        let mut own = Fields(Map::new());
+        event.record(&mut own);
+        let mut line = Map::new();
+        line.insert("timestamp".into(), time.into());
+        line.insert("level".into(), event.metadata().level().as_str().into());
+        line.insert("message".into(), own.0.shift_remove("message").unwrap_or_default());
+        for span in context.event_scope().into_iter().flat_map(|scope| scope.from_root()) {
+            let extensions = span.extensions();
+            let Some(fields) = extensions.get::<FormattedFields<N>>() else { continue };
+            if let Ok(fields) = serde_json::from_str::<Map<String, Value>>(&fields.fields) {
+                line.extend(fields);
+            }
+        }
+        line.extend(own.0);
+        writeln!(writer, "{}", Value::Object(line))
+    }
+}
+
+/// The fields of an event.
+struct Fields(Map<String, Value>);
+
+impl Visit for Fields {
+    fn record_debug(&mut self, field: &Field, value: &dyn std::fmt::Debug) {
+        self.0.insert(field.name().into(), format!("{value:?}").into());
+    }
+
+    fn record_str(&mut self, field: &Field, value: &str) {
+        self.0.insert(field.name().into(), value.into());
+    }
+
+    fn record_u64(&mut self, field: &Field, value: u64) {
+        self.0.insert(field.name().into(), value.into());
+    }
+
+    fn record_i64(&mut self, field: &Field, value: i64) {
+        self.0.insert(field.name().into(), value.into());
+    }
+
+    fn record_bool(&mut self, field: &Field, value: bool) {
+        self.0.insert(field.name().into(), value.into());
+    }
+
+    fn record_f64(&mut self, field: &Field, value: f64) {
+        self.0.insert(field.name().into(), value.into());
+    }
 }
 
 /// A writer that takes every line and never says that it could not: a log on a full disk must not stop the work that it
@@ -111,7 +187,65 @@ pub fn ended(error: &JoinError) -> &'static str {
 mod tests {
     use std::io::{Error, Result, Write};
 
-    use super::{Form, Unfailing, of};
+    use std::sync::{Arc, Mutex};
+
+    use tracing_subscriber::fmt::format::JsonFields;
+
+    use super::{Flat, Form, Unfailing, of};
+
+    #[test]
+    fn a_line_of_json_is_flat_and_has_the_fields_of_its_spans() {
+        #[derive(Clone, Default)]
+        struct Kept(Arc<Mutex<Vec<u8>>>);
+        impl Write for Kept {
+            fn write(&mut self, bytes: &[u8]) -> Result<usize> {
+                self.0.lock().unwrap().extend_from_slice(bytes);
+                Ok(bytes.len())
+            }
+            fn flush(&mut self) -> Result<()> {
+                Ok(())
+            }
+        }
+        let kept = Kept::default();
+        let subscriber = tracing_subscriber::fmt()
+            .with_env_filter(of("warn").unwrap())
+            .with_writer({
+                let kept = kept.clone();
+                move || Unfailing(kept.clone(), Form::Json)
+            })
+            .fmt_fields(JsonFields::new())
+            .event_format(Flat)
+            .finish();
+        tracing::subscriber::with_default(subscriber, || {
+            let outer = tracing::error_span!("run", role = "coordinator", run_id = "r1");
+            let span = tracing::error_span!(
+                parent: &outer,
+                "message",
+                role = "writer",
+                chunk_no = tracing::field::Empty
+            );
+            span.record("chunk_no", 7_u64);
+            let _entered = span.enter();
+            tracing::info!("this is not written");
+            tracing::warn!(error = %"a \"b\"\nc", starts = 3, is_late = true, "failed {}", 1);
+        });
+        let text = String::from_utf8(kept.0.lock().unwrap().clone()).unwrap();
+        let line: serde_json::Value = serde_json::from_str(&text).unwrap();
+        assert_eq!(text.lines().count(), 1, "{text}");
+        assert!(line["timestamp"].as_str().unwrap().ends_with('Z'), "{text}");
+        for (key, value) in [
+            ("level", "WARN".into()),
+            ("message", "failed 1".into()),
+            ("run_id", "r1".into()),
+            ("role", "writer".into()),
+            ("chunk_no", 7.into()),
+            ("error", "a \"b\"\nc".into()),
+            ("starts", 3.into()),
+            ("is_late", serde_json::Value::Bool(true)),
+        ] {
+            assert_eq!(line[key], value, "{key}: {text}");
+        }
+    }
 
     #[test]
     fn a_log_that_cannot_be_written_stops_nothing() {

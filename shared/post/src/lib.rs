@@ -1,6 +1,7 @@
 //! The post: sends messages sealed, reads only those that are sealed for this store, and names in the evidence log
 //! what it refuses. Coordinator and workers touch the broker's messages by way of it alone.
 
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -114,6 +115,7 @@ pub struct Post {
     /// The last key that was not known, and when the store was asked for it.
     asked_for: Mutex<Option<(KeyId, Instant)>>,
     refusals: Mutex<Refusals>,
+    refused: [AtomicU64; Queue::ALL.len()],
 }
 
 impl Post {
@@ -136,6 +138,7 @@ impl Post {
             fetched: Mutex::default(),
             asked_for: Mutex::default(),
             refusals: Mutex::default(),
+            refused: Default::default(),
         })
     }
 
@@ -241,6 +244,7 @@ impl Post {
     /// Names a refused message in the evidence log, on the run that it claims to be of if the store has that run. Of
     /// many refusals the first are named one by one, and the others counted.
     pub async fn note_refused(&self, queue: Queue, body: &Bytes, reason: &str) {
+        self.refused[queue as usize].fetch_add(1, Ordering::Relaxed);
         tracing::error!(queue = queue.name(), bytes = body.len(), %reason, "message refused");
         let Some(unnamed) = self.to_be_named() else { return };
         let claimed = claimed_run(body).map(RunId::from_bytes);
@@ -266,6 +270,13 @@ impl Post {
         if let Err(error) = self.store.log(entry).await {
             tracing::error!(%error, "cannot record a refused message in the evidence log");
         }
+    }
+
+    /// How many messages of each queue this process refused.
+    #[must_use]
+    pub fn refused(&self) -> Vec<(&'static str, u64)> {
+        let of = |queue: Queue| (queue.name(), self.refused[queue as usize].load(Ordering::Relaxed));
+        Queue::ALL.into_iter().filter(|queue| *queue != Queue::DeadLetters).map(of).collect()
     }
 
     /// Whether the next refusal is named, and how many before it were not.

@@ -2,6 +2,7 @@
 
 mod broker;
 mod console;
+mod metrics;
 mod notify;
 mod retention;
 
@@ -20,6 +21,7 @@ use thiserror::Error;
 
 pub use broker::{BrokerSettings, Compress};
 pub use console::{ConsoleSettings, OidcSettings, ProxySettings};
+pub use metrics::MetricsSettings;
 pub use notify::{EmailSettings, NotifySettings};
 pub use retention::RetentionSettings;
 
@@ -54,6 +56,8 @@ pub struct Settings {
     pub retention: RetentionSettings,
     /// Who signs in to the operations console besides those who have a token.
     pub console: ConsoleSettings,
+    /// Who may read the metrics of coordinators and workers (`--metrics`).
+    pub metrics: MetricsSettings,
 }
 
 /// Whose certificates are trusted: of the broker, the database, the webhook and the mail server. Without this section

@@ -8,7 +8,7 @@ use regex::Regex;
 use crate::tree::{Tree, root};
 
 /// For each package, the packages of the workspace that it may use. ARCHITECTURE.md draws this.
-const ALLOWED: [(&str, &[&str]); 22] = [
+const ALLOWED: [(&str, &[&str]); 23] = [
     ("domain", &[]),
     ("shared/fault", &[]),
     ("shared/platform", &["domain"]),
@@ -21,6 +21,7 @@ const ALLOWED: [(&str, &[&str]); 22] = [
     ("shared/sqlite", &["domain", "platform", "job", "wire", "store"]),
     ("shared/postgres", &["domain", "fault", "platform", "job", "wire", "store"]),
     ("shared/mysql", &["domain", "platform", "store"]),
+    ("shared/monitor", &["domain", "platform"]),
     ("shared/conformance", &["domain", "job", "wire", "store"]),
     ("shared/post", &["domain", "fault", "platform", "wire", "broker", "store"]),
     ("shared/settings", &["domain", "platform", "wire"]),
@@ -52,7 +53,7 @@ const ALLOWED: [(&str, &[&str]); 22] = [
         ],
     ),
     ("compare", &["domain", "platform", "source", "format", "job", "store", "coordinator"]),
-    ("console", &["domain", "platform", "format", "job", "store", "coordinator"]),
+    ("console", &["domain", "platform", "monitor", "format", "job", "store", "coordinator"]),
     (
         "cli",
         &[
@@ -69,6 +70,7 @@ const ALLOWED: [(&str, &[&str]); 22] = [
             "sqlite",
             "postgres",
             "mysql",
+            "monitor",
             "settings",
             "coordinator",
             "worker",

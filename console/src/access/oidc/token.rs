@@ -8,7 +8,7 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use ring::signature::{self, RsaPublicKeyComponents, UnparsedPublicKey};
 use serde_json::{Map, Value};
 
-use crate::access::secret;
+use monitor::guard::equal;
 
 /// How far the clocks of the provider and of this machine may differ, in seconds.
 const LEEWAY_S: i64 = 60;
@@ -250,7 +250,7 @@ fn check(claims: &Map<String, Value>, expected: &Expected<'_>) -> Result<(), &'s
         Some(Some(at)) if at > latest => return Err("is not valid yet (`nbf`); compare the clocks"),
         Some(Some(_)) | None => {}
     }
-    if !text("nonce").is_some_and(|nonce| secret::equal(nonce, expected.nonce)) {
+    if !text("nonce").is_some_and(|nonce| equal(nonce, expected.nonce)) {
         return Err("is of another sign-in (`nonce`)");
     }
     match text("sub") {

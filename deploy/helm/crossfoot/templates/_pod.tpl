@@ -187,3 +187,41 @@ spec:
       app.kubernetes.io/component: {{ .role }}
 {{- end }}
 {{- end -}}
+
+{{/* The arguments of processes that serve metrics. */}}
+{{- define "crossfoot.metricsArgs" -}}
+{{- $of := .Values.metrics.fleet -}}
+{{- if not .Values.secretFiles.metrics.token_file.existingSecret -}}
+{{- fail "metrics.fleet needs secretFiles.metrics.token_file.existingSecret: the Secret with the scraper's token" -}}
+{{- end -}}
+- --metrics
+- {{ printf "%s:%d" $of.listen ($of.port | int) | quote }}
+{{- end -}}
+
+{{- define "crossfoot.metricsPorts" -}}
+- name: metrics
+  containerPort: {{ .Values.metrics.fleet.port }}
+{{- end -}}
+
+{{/*
+Alive while the main loop turns; ready while broker and store are there, which must not restart it: (dict "root" $ "ready"
+BOOL).
+*/}}
+{{- define "crossfoot.fleetProbes" -}}
+{{- if .root.Values.metrics.fleet.enabled -}}
+startupProbe:
+  httpGet: { path: /healthz, port: metrics }
+  periodSeconds: 2
+  failureThreshold: 60
+livenessProbe:
+  httpGet: { path: /healthz, port: metrics }
+  periodSeconds: 20
+  timeoutSeconds: 10
+{{- if .ready }}
+readinessProbe:
+  httpGet: { path: /readyz, port: metrics }
+  periodSeconds: 10
+  timeoutSeconds: 6
+{{- end }}
+{{- end -}}
+{{- end -}}

@@ -5,6 +5,7 @@
 
 mod concurrent;
 mod dead_letters;
+mod traces;
 
 use std::future::Future;
 use std::pin::pin;
@@ -17,6 +18,7 @@ use tokio::time::timeout;
 use super::{Broker, BrokerError, Consumer, Death, Delivery, Queue};
 pub(crate) use concurrent::*;
 pub(crate) use dead_letters::*;
+pub(crate) use traces::*;
 
 /// What a test asks of the broker that it is given.
 #[derive(Debug, Clone, Copy)]
@@ -76,6 +78,7 @@ macro_rules! broker_conformance {
             dropping_a_pending_next_loses_nothing
             closing_ends_consumers_and_refuses_publishing
             under_stress_every_message_arrives_at_least_once
+            a_message_carries_the_span_it_was_sent_in_through_returns_and_as_a_dead_letter
         }
     };
     ($make:ident, $attribute:meta => $($name:ident)+) => { $(

@@ -129,9 +129,9 @@ impl Consumer for InProcessConsumer {
     async fn next(&mut self) -> Option<Delivery> {
         let parcel = self.shared.lock().ask(self.queue, self.id)?;
         let mut asked = Asked { shared: &self.shared, queue: self.queue, parcel };
-        let Parcel { tag, body, redeliveries, death } = (&mut asked.parcel).await.ok()?;
+        let Parcel { tag, body, redeliveries, death, trace } = (&mut asked.parcel).await.ok()?;
         let held = Held { shared: Arc::clone(&self.shared), queue: self.queue, tag, settled: false };
-        Some(Delivery::new(body, redeliveries, death, Box::new(held)))
+        Some(Delivery::new(body, redeliveries, death, Box::new(held)).sent_in(trace))
     }
 }
 

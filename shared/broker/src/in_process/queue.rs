@@ -4,6 +4,7 @@
 use std::collections::{BTreeMap, HashMap, VecDeque};
 
 use bytes::Bytes;
+use domain::traceparent::TraceParent;
 use tokio::sync::oneshot;
 
 use super::faults::{Dice, Faults};
@@ -21,6 +22,7 @@ pub(super) struct Parcel {
     pub(super) body: Bytes,
     pub(super) redeliveries: u32,
     pub(super) death: Option<Death>,
+    pub(super) trace: Option<TraceParent>,
 }
 
 #[derive(Debug, Clone)]
@@ -31,13 +33,15 @@ pub(super) struct Message {
     pub(super) deliveries: u32,
     pub(super) returns: u32,
     pub(super) death: Option<Death>,
+    /// The span that it was sent in.
+    pub(super) trace: Option<TraceParent>,
     /// A fault made it, so that it makes no further ones.
     echo: bool,
 }
 
 impl Message {
-    pub(super) const fn new(body: Bytes, death: Option<Death>) -> Self {
-        Self { place: 0, body, deliveries: 0, returns: 0, death, echo: false }
+    pub(super) const fn new(body: Bytes, death: Option<Death>, trace: Option<TraceParent>) -> Self {
+        Self { place: 0, body, deliveries: 0, returns: 0, death, trace, echo: false }
     }
 }
 
@@ -53,6 +57,7 @@ struct ConsumerState {
 
 struct Publisher {
     body: Bytes,
+    trace: Option<TraceParent>,
     answer: oneshot::Sender<Confirmation>,
 }
 
@@ -101,11 +106,15 @@ impl QueueState {
     }
 
     /// Puts the message in, or its publisher in line.
-    pub(super) fn publish(&mut self, body: Bytes) -> oneshot::Receiver<Confirmation> {
+    pub(super) fn publish(
+        &mut self,
+        body: Bytes,
+        trace: Option<TraceParent>,
+    ) -> oneshot::Receiver<Confirmation> {
         let (answer, confirmed) = oneshot::channel();
         // Publishers that gave up must not pile up while the queue stands still.
         self.publishers.retain(|publisher| !publisher.answer.is_closed());
-        self.publishers.push_back(Publisher { body, answer });
+        self.publishers.push_back(Publisher { body, trace, answer });
         self.pump();
         confirmed
     }
@@ -212,11 +221,11 @@ impl QueueState {
         if !publisher.answer.is_closed() && !self.has_room_for(publisher.body.len()) {
             return false;
         }
-        let Some(Publisher { body, answer }) = self.publishers.pop_front() else { return false };
+        let Some(Publisher { body, trace, answer }) = self.publishers.pop_front() else { return false };
         if answer.is_closed() {
             return true;
         }
-        let message = Message { place: self.new_place(), ..Message::new(body, None) };
+        let message = Message { place: self.new_place(), ..Message::new(body, None, trace) };
         if self.dice.happens(self.faults.duplicate) {
             self.put_last(Message { echo: true, ..message.clone() });
         }
@@ -252,7 +261,13 @@ impl QueueState {
         self.next_tag += 1;
         let tag = self.next_tag;
         let body = message.body.clone();
-        let parcel = Parcel { tag, body, redeliveries: message.deliveries, death: message.death.clone() };
+        let parcel = Parcel {
+            tag,
+            body,
+            redeliveries: message.deliveries,
+            death: message.death.clone(),
+            trace: message.trace,
+        };
         if sender.send(parcel).is_err() {
             // Whoever asked went away in this moment.
             self.insert(message);

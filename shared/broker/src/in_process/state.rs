@@ -42,7 +42,7 @@ impl State {
         if body.len() > self.limits.bytes {
             return Err(BrokerError::TooLarge { bytes: body.len(), limit: self.limits.bytes });
         }
-        let confirmed = self.queue(queue).publish(body);
+        let confirmed = self.queue(queue).publish(body, platform::trace::current());
         self.trim_dead_letters();
         Ok(confirmed)
     }
@@ -133,7 +133,7 @@ impl State {
             redeliveries: message.deliveries.saturating_sub(1),
         };
         let dead_letters = self.queue(Queue::DeadLetters);
-        dead_letters.put_last(Message::new(message.body, Some(death)));
+        dead_letters.put_last(Message::new(message.body, Some(death), message.trace));
         dead_letters.pump();
         self.trim_dead_letters();
     }

@@ -283,10 +283,10 @@ impl Consumer for RabbitConsumer {
                 Queue::DeadLetters => headers.death.clone().map(|death| self.without_prefix(death)),
                 _ => None,
             };
-            let redeliveries = headers.redeliveries();
+            let (redeliveries, trace) = (headers.redeliveries(), headers.trace);
             let publisher = self.publisher.clone();
             let held = Held::new(open, publisher, self.queue, delivery.delivery_tag, headers, body.clone());
-            return Some(Delivery::new(body, redeliveries, death, Box::new(held)));
+            return Some(Delivery::new(body, redeliveries, death, Box::new(held)).sent_in(trace));
         }
     }
 }

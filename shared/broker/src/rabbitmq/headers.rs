@@ -1,5 +1,6 @@
 //! What a message carries besides its body.
 
+use domain::traceparent::TraceParent;
 use lapin::BasicProperties;
 use lapin::types::{AMQPValue, FieldTable};
 
@@ -23,6 +24,9 @@ const ACQUIRED_COUNT: &str = "x-acquired-count";
 /// What the broker says of its own dead-lettering: newest first.
 const DEATHS: &str = "x-death";
 
+/// The span that the message was sent in, as the W3C names it.
+const TRACE: &str = "traceparent";
+
 /// A reason is cut there: all headers have to fit one frame (131,072 bytes, unless the server wants less).
 const REASON_BYTES_MAX: usize = 4096;
 
@@ -35,9 +39,16 @@ pub(super) struct Headers {
     pub(super) returned_since: u32,
     /// Set for dead letters.
     pub(super) death: Option<Death>,
+    /// The span that it was sent in.
+    pub(super) trace: Option<TraceParent>,
 }
 
 impl Headers {
+    /// Those of a message that is sent here and now.
+    pub(super) fn here() -> Self {
+        Self { trace: platform::trace::current(), ..Self::default() }
+    }
+
     /// How often the message was delivered before.
     pub(super) fn redeliveries(&self) -> u32 {
         self.returns.saturating_add(self.returned_since)
@@ -62,6 +73,8 @@ impl Headers {
             returns: number(table, RETURNS).unwrap_or_default(),
             returned_since: counted.unwrap_or_default().max(u32::from(redelivered)),
             death,
+            // Anyone who reaches the broker can write it: what is not exactly one is none.
+            trace: text(table, TRACE).and_then(|text| TraceParent::parse(&text)),
         }
     }
 
@@ -74,6 +87,9 @@ impl Headers {
         };
         if self.returns > 0 {
             put(RETURNS, AMQPValue::LongLongInt(self.returns.into()));
+        }
+        if let Some(trace) = &self.trace {
+            put(TRACE, AMQPValue::LongString(trace.to_string().into()));
         }
         if let Some(death) = &self.death {
             put(REASON, AMQPValue::LongString(cut(&death.reason).into()));
@@ -143,10 +159,29 @@ mod tests {
     #[test]
     fn what_is_written_is_read_again() {
         let death = Death { reason: "no: ä".into(), queue: "q".into(), at: "now".into(), redeliveries: 7 };
-        let headers = Headers { returns: 3, returned_since: 0, death: Some(death) };
+        let trace = TraceParent { trace: [10; 16], span: [11; 8] };
+        let headers = Headers { returns: 3, returned_since: 0, death: Some(death), trace: Some(trace) };
         assert_eq!(Headers::read(&headers.properties(), false), headers);
         assert_eq!(Headers::read(&Headers::default().properties(), false), Headers::default());
         assert_eq!(Headers::default().properties().delivery_mode(), &Some(2));
+    }
+
+    #[test]
+    fn what_is_no_traceparent_is_ignored_and_so_is_one_of_another_type() {
+        let good = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01";
+        for (value, is_read) in [
+            (AMQPValue::LongString(good.into()), true),
+            (AMQPValue::ShortString(good.into()), true),
+            (AMQPValue::LongString(format!("{good}\n").into()), false),
+            (AMQPValue::LongString("\u{1b}[2J".into()), false),
+            (AMQPValue::LongString("x".repeat(100_000).into()), false),
+            (AMQPValue::Boolean(true), false),
+        ] {
+            let mut table = FieldTable::default();
+            table.insert(TRACE.into(), value);
+            let read = Headers::read(&BasicProperties::default().with_headers(table), false);
+            assert_eq!(read.trace.is_some(), is_read);
+        }
     }
 
     #[test]

@@ -47,7 +47,7 @@ pub use permissions::Permissions;
 pub use settings::RabbitSettings;
 pub use settings::refused;
 
-use super::{Broker, BrokerError, Consumer, Queue};
+use super::{Broker, BrokerError, Consumer, Link, Queue};
 use consumer::Pump;
 use headers::Headers;
 use publisher::{Publisher, To};
@@ -127,7 +127,7 @@ impl Broker for Rabbit {
         if body.len() > MESSAGE_BYTES_MAX {
             return Err(BrokerError::TooLarge { bytes: body.len(), limit: MESSAGE_BYTES_MAX });
         }
-        let properties = Headers::default().properties();
+        let properties = Headers::here().properties();
         self.publisher.publish(To::Everyone(queue), &body, properties, None).await
     }
 
@@ -156,6 +156,11 @@ impl Broker for Rabbit {
             Err(_) if supervisor.closing().is_cancelled() => Err(BrokerError::Closed),
             Err(error) => Err(error),
         }
+    }
+
+    fn link(&self) -> Link {
+        let (one, other) = (&self.publishing, &self.consuming);
+        Link { is_up: one.is_up() && other.is_up(), reconnects: one.reconnects() + other.reconnects() }
     }
 
     async fn close(&self) {

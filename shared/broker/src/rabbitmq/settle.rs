@@ -6,6 +6,7 @@ use std::time::Duration;
 use async_trait::async_trait;
 use bytes::Bytes;
 use platform::clock::{Clock, SystemClock, iso};
+use tracing::Instrument as _;
 
 use super::consumer::Open;
 use super::headers::Headers;
@@ -64,6 +65,7 @@ impl Parcel {
             returns: self.headers.redeliveries().saturating_add(1),
             returned_since: 0,
             death: self.headers.death.clone(),
+            trace: self.headers.trace,
         };
         let again = To::Only(self.queue);
         match self.publisher.publish(again, &self.body, headers.properties(), Some(ROOM_TO_RETURN)).await {
@@ -84,7 +86,7 @@ impl Parcel {
             at: iso(SystemClock.now_ms()),
             redeliveries: self.headers.redeliveries(),
         };
-        let headers = Headers { death: Some(death), ..Headers::default() };
+        let headers = Headers { death: Some(death), trace: self.headers.trace, ..Headers::default() };
         let grave = To::Only(Queue::DeadLetters);
         match self.publisher.publish(grave, &self.body, headers.properties(), None).await {
             Ok(()) => self.open.ack(self.tag).await,
@@ -104,7 +106,7 @@ impl Settle for Held {
         match self.0.take() {
             // Not under the caller's control: a settlement that was begun and dropped would leave the message with
             // this consumer for as long as its channel lasts.
-            Some(parcel) => tokio::spawn(parcel.settle(settlement)).await.unwrap_or(false),
+            Some(parcel) => tokio::spawn(parcel.settle(settlement).in_current_span()).await.unwrap_or(false),
             None => false,
         }
     }

@@ -1,6 +1,7 @@
 //! The supervisor of one role: it owns the connection and what is built on it, and rebuilds all of it after any
 //! error. lapin's own recovery is not used: what it restores is not what was lost.
 
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -124,6 +125,8 @@ pub(super) struct ConnectionSupervisor {
     pub(super) target: Arc<Target>,
     role: Role,
     state: watch::Sender<State>,
+    /// How often it connected again.
+    reconnects: AtomicU64,
     closing: CancellationToken,
     /// Outlives sessions, so that anyone may watch it.
     blocked: watch::Sender<Option<String>>,
@@ -142,6 +145,7 @@ impl ConnectionSupervisor {
             target,
             role,
             state: watch::Sender::new(down),
+            reconnects: AtomicU64::new(0),
             closing: CancellationToken::new(),
             blocked: watch::Sender::new(None),
         });
@@ -215,6 +219,7 @@ impl ConnectionSupervisor {
                 opened = self.open_again(&mut backoff) => Some(opened),
             };
             if let Some((session, _)) = &current {
+                self.reconnects.fetch_add(1, Ordering::Relaxed);
                 tracing::info!(role = self.role.name(), url = self.target.url, "reconnected to the broker");
                 self.state.send_replace(State::Up(Arc::clone(session)));
             }
@@ -283,6 +288,16 @@ impl ConnectionSupervisor {
             State::Up(session) => session.why(),
             State::Closed => "closed".into(),
         }
+    }
+
+    /// Whether there is a session to work with.
+    pub(super) fn is_up(&self) -> bool {
+        matches!(&*self.state.borrow(), State::Up(session) if !session.failed.is_cancelled())
+    }
+
+    /// How often it connected again.
+    pub(super) fn reconnects(&self) -> u64 {
+        self.reconnects.load(Ordering::Relaxed)
     }
 
     pub(super) fn closing(&self) -> &CancellationToken {
