@@ -2,9 +2,10 @@
 
 use std::sync::Arc;
 
-use domain::ids::{RecordNo, RunId};
+use domain::ids::{ChunkNo, RecordNo, RunId};
 use format::{Form, Framer, UnframeableError};
 use job::Job;
+use store::views::RejectPage;
 use store::{Store, StoreError};
 use thiserror::Error;
 
@@ -24,7 +25,7 @@ pub struct RawRejects {
     framer: Framer,
     /// What precedes the next piece: the header row, at first.
     begun: Vec<u8>,
-    after: u64,
+    after: Option<(ChunkNo, u64)>,
     limit: u32,
 }
 
@@ -62,7 +63,7 @@ impl RawRejects {
             run_id,
             framer: Framer::new(&job.format),
             begun: header_row(job),
-            after: 0,
+            after: None,
             limit: FIRST,
         }
     }
@@ -72,7 +73,9 @@ impl RawRejects {
     /// # Errors
     /// [`RawError`]: what was written so far is not all.
     pub async fn next(&mut self) -> Result<Option<Piece>, RawError> {
-        let rows = self.store.rejects(self.run_id, self.after, self.limit).await?;
+        // By chunk and record, as the rows lie: to find a place by its record alone takes longer with each page.
+        let page = RejectPage { code: None, field: None, worker: None, after: self.after };
+        let rows = self.store.reject_page(self.run_id, &page, self.limit).await?;
         if rows.is_empty() {
             return Ok(None);
         }
@@ -81,7 +84,7 @@ impl RawRejects {
             self.framer
                 .write(&row.raw, &mut bytes)
                 .map_err(|error| RawError::Unframeable { record_no: row.record_no, error })?;
-            self.after = row.record_no.0;
+            self.after = Some((row.chunk_no, row.record_no.0));
         }
         let mean = rows.iter().map(|row| row.raw.len()).sum::<usize>() / rows.len();
         self.limit = u32::try_from(PAGE_BYTES / mean.max(1)).unwrap_or(PAGE).clamp(1, PAGE);

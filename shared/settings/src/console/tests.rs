@@ -68,8 +68,8 @@ fn a_proxy_is_known_by_its_address_and_on_this_machine_by_a_secret_too() {
     for here in ["127.0.0.1", "127.0.0.0/8", "::1", "0.0.0.0/0", "::/0", "::ffff:127.0.0.1"] {
         let error = fault(PROXY, "10.0.3.7", here);
         assert!(error.contains("`secret_header`"), "{here}: {error}");
-        let secret = "secret_header = \"X-Proxy-Secret\"\nsecret_file = \"f\"\nrole = ".to_owned();
-        let with = PROXY.replace("10.0.3.7", here).replace("role = ", &secret);
+        let secret = "secret_header = \"X-Proxy-Secret\"\nsecret_file = \"f\"\nrole = ";
+        let with = PROXY.replace("10.0.3.7", here).replace("role = ", secret);
         assert!(load(&with).is_ok(), "{here}");
     }
     for (this, that, says) in [
