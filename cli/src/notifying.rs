@@ -11,10 +11,9 @@ use platform::files::{KEY_BYTES_MAX, read_small_file, read_small_text};
 use settings::{EmailSettings, NotifySettings, Settings};
 
 use crate::outcome::Failure;
-use crate::wiring::host;
 
-/// Creates the notifier for verdicts.
-pub(crate) fn notify(settings: &Settings) -> Result<Notify, Failure> {
+/// Creates the notifier for verdicts. `host` is the name of this host, for a mail server.
+pub(crate) fn notify(settings: &Settings, host: &str) -> Result<Notify, Failure> {
     let of = &settings.notify;
     if of.webhook.as_ref().is_some_and(|url| !url.is_of(&["http://", "https://"])) {
         return Err(Failure::usage("invalid notify.webhook: the URL must start with http:// or https://"));
@@ -43,7 +42,7 @@ pub(crate) fn notify(settings: &Settings) -> Result<Notify, Failure> {
         only_ca_file: of.ca_file.clone(),
         ca_file: settings.tls.ca_file.clone(),
         command: of.command.clone(),
-        email: of.email.as_ref().map(mailing).transpose()?,
+        email: of.email.as_ref().map(|email| mailing(email, host)).transpose()?,
         on: of.on.iter().map(told).collect::<Result<_, _>>()?,
         timeout: of.timeout_seconds.map(Duration::from_secs),
     })
@@ -73,7 +72,7 @@ fn shape(of: &NotifySettings) -> Result<Shape, Failure> {
     }
 }
 
-fn mailing(of: &EmailSettings) -> Result<Mailing, Failure> {
+fn mailing(of: &EmailSettings, host: &str) -> Result<Mailing, Failure> {
     let settings = MailSettings {
         server: &of.server,
         tls: of.tls.as_deref(),
@@ -81,7 +80,7 @@ fn mailing(of: &EmailSettings) -> Result<Mailing, Failure> {
         password: of.password()?,
         from: &of.from,
         to: &of.to,
-        host: &host(),
+        host,
     };
     Mailing::new(&settings).map_err(|error| Failure::usage(format!("invalid notify.email, {error}")))
 }

@@ -218,7 +218,7 @@ pub(crate) async fn coordinator(
     settings: &Settings,
     store: &Arc<dyn Store>,
 ) -> Result<(Coordinator, watch::Receiver<Snapshot>), Failure> {
-    let notify = notifying::notify(settings)?;
+    let notify = notifying::notify(settings, &host())?;
     let post = post(broker(settings, &**store).await?, settings, store)?;
     Ok(coordinator_on(post, settings, notify))
 }

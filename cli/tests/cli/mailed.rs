@@ -172,13 +172,14 @@ fn a_verdict_is_mailed_with_the_verdict_first_and_no_record() {
         "From: Crossfoot <crossfoot@ops.example>",
         "To: on-call@ops.example, Ledger <ledger@ops.example>",
         "Auto-Submitted: auto-generated",
+        "MIME-Version: 1.0",
     ] {
         assert!(headers.iter().any(|header| header == line), "{line}: {headers:?}");
     }
     assert!(headers.iter().any(|header| header.starts_with("Date: ")), "{headers:?}");
     let text = mail.data.replace("=\n", "");
     assert!(text.contains("\nNot reconciled: postings\nnone of this run's rows are in final\n"), "{text}");
-    for part in ["Records:      2\n", "rejects within the limit", "no posting above a thousand\\r\\n.\\r\\n"]
+    for part in ["Records:       2\n", "rejects within the limit", "no posting above a thousand\\r\\n.\\r\\n"]
     {
         assert!(text.contains(part), "{part}: {text}");
     }

@@ -18,7 +18,7 @@ pub(crate) fn letter(told: &Notification<'_>) -> Letter {
     let mut text = format!("{}\n{}\n\n", told.headline(), told.consequence);
     for (name, value) in told.facts() {
         // Writing to a string does not fail.
-        let _ = writeln!(text, "{:<14}{value}", format!("{name}:"));
+        let _ = writeln!(text, "{:<15}{value}", format!("{name}:"));
     }
     let next = told.next_step.as_deref().unwrap_or("nothing needs to be done");
     let _ = write!(text, "\nNext: {next}\n\n-- \nCrossfoot {}\n", told.crossfoot);
@@ -36,7 +36,7 @@ mod tests {
         assert_eq!(letter.subject, "Not reconciled: nightly");
         let lines: Vec<_> = letter.text.lines().collect();
         assert_eq!(lines[..2], ["Not reconciled: nightly", "none of this run's rows are in final"]);
-        assert!(lines.contains(&"Records:      1,234,567"), "{}", letter.text);
+        assert!(lines.contains(&"Records:       1,234,567"), "{}", letter.text);
         assert!(lines.contains(&"Next: crossfoot explain 0193-run"), "{}", letter.text);
         assert!(!lines.iter().any(|line| line.starts_with("Bcc")), "{}", letter.text);
     }

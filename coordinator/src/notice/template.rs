@@ -6,7 +6,7 @@ use thiserror::Error;
 
 use super::{Notification, Told};
 
-/// The largest template.
+/// The greatest length of a template, in bytes.
 pub const TEMPLATE_BYTES_MAX: u64 = 64 << 10;
 
 /// What a placeholder stands for.

@@ -5,7 +5,7 @@ use std::net::IpAddr;
 use std::sync::Arc;
 
 use lettre::address::Envelope;
-use lettre::message::header::{ContentType, HeaderName, HeaderValue};
+use lettre::message::header::{ContentType, HeaderName, HeaderValue, MIME_VERSION_1_0};
 use lettre::message::{Mailbox, Message};
 use lettre::transport::smtp::authentication::Credentials;
 use lettre::transport::smtp::client::{Certificate, CertificateStore, Tls, TlsParameters};
@@ -20,7 +20,7 @@ use thiserror::Error;
 use super::{Failed, Notify, NotifyError, retried};
 use crate::notice::letter::Letter;
 
-/// The most recipients.
+/// The greatest number of recipients.
 pub const TO_MAX: usize = 50;
 
 /// Whether what is sent to the mail server is encrypted.
@@ -156,7 +156,13 @@ impl Mailing {
         for to in &self.to {
             message = message.to(to.clone());
         }
-        let message = message.message_id(None).header(ContentType::TEXT_PLAIN).body(letter.text.clone());
+        let plain = |c: char| c.is_ascii_alphanumeric() || "-.".contains(c);
+        let host = if self.hello.chars().all(plain) { self.hello.as_str() } else { "localhost" };
+        let message = message
+            .message_id(Some(format!("<{}@{host}>", uuid::Uuid::now_v7())))
+            .header(MIME_VERSION_1_0)
+            .header(ContentType::TEXT_PLAIN)
+            .body(letter.text.clone());
         let mut message = message.map_err(|error| lasting(error.to_string()))?;
         // So that a person's automatic reply does not answer it.
         let auto = HeaderName::new_from_ascii_str("Auto-Submitted");
@@ -174,14 +180,8 @@ fn host_and_port(place: &str) -> Result<(String, Option<u16>), MailingError> {
     let (host, port) = match place.strip_prefix('[') {
         Some(rest) => {
             let (host, port) = rest.split_once(']').ok_or(MailingError::Server)?;
-            (
-                host,
-                if port.is_empty() {
-                    None
-                } else {
-                    Some(port.strip_prefix(':').ok_or(MailingError::Server)?)
-                },
-            )
+            let port = (!port.is_empty()).then(|| port.strip_prefix(':').ok_or(MailingError::Server));
+            (host, port.transpose()?)
         }
         None => place.split_once(':').map_or((place, None), |(host, port)| (host, Some(port))),
     };
@@ -198,14 +198,18 @@ impl Notify {
     /// address that no longer exists does not keep the others from it.
     pub(crate) async fn email(self: Arc<Self>, letter: Letter) -> Result<(), NotifyError> {
         let Some(mailing) = self.email.clone() else { return Ok(()) };
+        // One message for all attempts: what arrives twice is known by its ID.
+        let message = mailing
+            .message(&letter)
+            .map_err(|failed| NotifyError::Unreached { reason: failed.reason, attempts: 0 })?;
         let all: Vec<_> = mailing.to.iter().map(|to| to.email.clone()).collect();
-        let refused = match self.deliver(&mailing, all.clone(), &letter).await {
+        let refused = match self.deliver(&mailing, all.clone(), &message).await {
             Err(NotifyError::Unreached { reason, attempts: 1 }) if all.len() > 1 => reason,
             delivered => return delivered,
         };
         let mut failed = Vec::new();
         for to in &all {
-            if let Err(error) = self.deliver(&mailing, vec![to.clone()], &letter).await {
+            if let Err(error) = self.deliver(&mailing, vec![to.clone()], &message).await {
                 failed.push(format!("{to}: {error}"));
             }
         }
@@ -221,7 +225,7 @@ impl Notify {
         self: &Arc<Self>,
         mailing: &Mailing,
         to: Vec<Address>,
-        letter: &Letter,
+        message: &[u8],
     ) -> Result<(), NotifyError> {
         retried(|| async {
             let notify = Arc::clone(self);
@@ -233,8 +237,7 @@ impl Notify {
             let sent = async {
                 let envelope = Envelope::new(Some(mailing.from.email.clone()), to.clone());
                 let envelope = envelope.map_err(|error| lasting(error.to_string()))?;
-                let message = mailing.message(letter)?;
-                transport?.send_raw(&envelope, &message).await.map(drop).map_err(|error| of_server(&error))
+                transport?.send_raw(&envelope, message).await.map(drop).map_err(|error| of_server(&error))
             };
             Ok(match tokio::time::timeout(self.timeout(), sent).await {
                 Ok(sent) => sent,
@@ -377,11 +380,10 @@ mod tests {
             .filter(|line| !line.starts_with([' ', '\t']))
             .map(|line| line.split(':').next().unwrap())
             .collect();
-        assert!(
-            !names.contains(&"Bcc") && !headers.contains('\n') || !headers.contains("\nBcc"),
-            "{headers}"
-        );
-        for name in ["From", "To", "Subject", "Date", "Message-ID", "Auto-Submitted", "Content-Type"] {
+        assert!(!names.contains(&"Bcc") && !headers.replace("\r\n", "").contains(['\r', '\n']), "{headers}");
+        for name in
+            ["From", "To", "Subject", "Date", "Message-ID", "Auto-Submitted", "MIME-Version", "Content-Type"]
+        {
             assert_eq!(
                 names.iter().filter(|of| of.eq_ignore_ascii_case(name)).count(),
                 1,

@@ -46,7 +46,8 @@ pub(super) async fn jobs<D: Database>(database: &D) -> Result<Vec<JobRow>, Store
 pub(super) async fn newest_runs<D: Database>(database: &D) -> Result<Vec<NewestRun>, StoreError> {
     let sql = "SELECT job, run_id, job_digest, opened_at_ms FROM (
                    SELECT job, run_id, job_digest, opened_at_ms,
-                          row_number() OVER (PARTITION BY job ORDER BY run_id DESC) AS place FROM crossfoot_run) AS placed
+                          row_number() OVER (PARTITION BY job ORDER BY run_id DESC) AS place
+                   FROM crossfoot_run) AS placed
                WHERE place = 1";
     let newest = |row: &Row| {
         Ok(NewestRun {
