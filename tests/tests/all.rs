@@ -29,5 +29,7 @@ mod pack;
 mod prove;
 #[path = "all/random_damage.rs"]
 mod random_damage;
+#[path = "all/traces.rs"]
+mod traces;
 #[path = "all/types.rs"]
 mod types;
