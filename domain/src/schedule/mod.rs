@@ -40,6 +40,8 @@ const BACK_MS: [i64; 6] = [HOUR_MS, DAY_MS, 7 * DAY_MS, 31 * DAY_MS, 366 * DAY_M
 #[derive(Debug, Clone)]
 pub struct Schedule {
     cron: Crontab,
+    /// Of the days that `cron` matches, only the last one of its month.
+    is_month_end: bool,
     zone: TimeZone,
     within: Span,
     early: Span,
@@ -99,10 +101,21 @@ impl Schedule {
         if fields.len() != 5 {
             return Err(ScheduleError::Fields(shown(), fields.len()));
         }
+        let refuse = |reason: &str| Err(ScheduleError::Cron(shown(), reason.to_owned()));
+        let is_month_end = fields[2].eq_ignore_ascii_case("L");
+        if is_month_end && fields[4] != "*" {
+            return refuse("with `L`, the last day of the month, the day of week must be `*`");
+        }
+        let day = if is_month_end { "28-31" } else { fields[2] };
+        let plain = [fields[0], fields[1], day, fields[3], fields[4]].join(" ");
+        // The parser's extensions are not offered: its last days (`L`, `5L`) leave December out.
+        if !plain.split(|c: char| !c.is_ascii_alphabetic()).all(is_name) || plain.contains(['#', '?']) {
+            return refuse("write numbers, `*`, `,`, `-`, `/`, and names such as JAN and MON");
+        }
         // Zones are not left to the parser: it would look for them on this machine.
         let mut options = ParseOptions::default();
         options.fallback_timezone_option = FallbackTimezoneOption::UTC;
-        let cron = parse_crontab_with(&fields.join(" "), options).map_err(|error| {
+        let cron = parse_crontab_with(&plain, options).map_err(|error| {
             let said = error.to_string();
             let reason = said.lines().last().unwrap_or_default().trim_start_matches(['^', ' ']).to_owned();
             ScheduleError::Cron(shown(), reason)
@@ -111,7 +124,7 @@ impl Schedule {
         let zone = TimeZoneDatabase::bundled()
             .get(zone)
             .map_err(|_| ScheduleError::Zone(zone.escape_debug().to_string()))?;
-        let schedule = Self { cron, zone, within, early, except: BTreeSet::new() };
+        let schedule = Self { cron, is_month_end, zone, within, early, except: BTreeSet::new() };
         match schedule.wall_after(DateTime::constant(2024, 1, 1, 0, 0, 0, 0)) {
             Some(_) => Ok(schedule),
             None => Err(ScheduleError::Never(shown())),
@@ -133,9 +146,15 @@ impl Schedule {
 
     /// The next time on the wall clock, whatever the zone makes of it.
     fn wall_after(&self, wall: DateTime) -> Option<DateTime> {
-        // On a clock without jumps a time of day is what it says.
-        let at = TimeZone::UTC.to_timestamp(wall).ok()?;
-        Some(self.cron.find_next(MakeTimestamp(at)).ok()?.datetime())
+        let mut wall = wall;
+        loop {
+            // On a clock without jumps a time of day is what it says.
+            let at = TimeZone::UTC.to_timestamp(wall).ok()?;
+            wall = self.cron.find_next(MakeTimestamp(at)).ok()?.datetime();
+            if !self.is_month_end || wall.date() == wall.date().last_of_month() {
+                return Some(wall);
+            }
+        }
     }
 
     fn wall(&self, at_ms: i64) -> Option<DateTime> {
@@ -231,6 +250,15 @@ impl Schedule {
             missed_at_ms: self.missed(opened_at_ms, None, now_ms).last().map(|expected| expected.at_ms),
         }
     }
+}
+
+/// Whether letters of an expression are the name of a month or a day; no letters are.
+fn is_name(letters: &str) -> bool {
+    const NAMES: [&str; 20] = [
+        "", "JAN", "FEB", "MAR", "APR", "MAY", "JUN", "JUL", "AUG", "SEP", "OCT", "NOV", "DEC", "MON", "TUE",
+        "WED", "THU", "FRI", "SAT", "SUN",
+    ];
+    NAMES.iter().any(|name| name.eq_ignore_ascii_case(letters))
 }
 
 #[cfg(test)]

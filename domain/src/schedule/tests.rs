@@ -212,6 +212,11 @@ fn what_makes_no_sense_is_refused_with_the_reason() {
         ("@daily", "has 1"),
         ("60 2 * * *", "range 0..=59"),
         ("0 x * * *", "`0 x * * *` is no cron expression"),
+        ("0 2 L * MON", "the day of week must be `*`"),
+        ("0 2 15W * *", "write numbers"),
+        ("0 2 * * 5L", "write numbers"),
+        ("0 2 * * 5#3", "write numbers"),
+        ("H 2 * * *", "write numbers"),
         ("0 0 31 2 *", "matches no time within four years"),
     ] {
         let said = refused(expected, "UTC").to_string();

@@ -9,8 +9,9 @@ use toml::Spanned;
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct ScheduleSection {
-    /// The expected times: a cron expression of five fields (minute, hour, day of month, month, day of week).
-    #[schemars(with = "String", extend("examples" = ["0 2 * * *", "30 6 * * MON-FRI"]))]
+    /// The expected times: a cron expression of five fields (minute, hour, day of month, month, day of week)
+    /// of numbers, `*`, lists, ranges, steps and names. `L` as the day of month is its last day.
+    #[schemars(with = "String", extend("examples" = ["0 2 * * *", "30 6 * * MON-FRI", "0 6 L * *"]))]
     pub(crate) expected: Spanned<String>,
     /// The time zone on whose clock the times are read, by its IANA name. A time that its clock skips counts as the
     /// time as long after the gap; of a time that it shows twice, the first counts.
