@@ -156,7 +156,7 @@ fn a_full_disk_is_named_and_once_there_is_room_the_run_goes_on() {
     let whole = Desk::with(postings(20_000));
     whole.load().exits(0);
     // Full before the run is opened, while it loads, while it loads its last chunks, while it is promoted.
-    for (kilobytes, is_opened) in [(300, false), (900, true), (3000, true), (6000, true)] {
+    for (kilobytes, is_opened) in [(300, false), (1500, true), (3000, true), (6000, true)] {
         let desk = Desk::with(postings(20_000));
         let Some(disk) = SmallDisk::mount(desk.path("disk"), kilobytes) else { return };
         let store = ["--store", "sqlite:disk/crossfoot.db"];

@@ -11,6 +11,7 @@ pub mod oidc;
 pub(crate) mod origin;
 pub(crate) mod peer;
 pub mod proxy;
+mod rights;
 pub mod secret;
 mod sessions;
 
@@ -19,10 +20,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use axum::http::{HeaderMap, header};
-use coordinator::ops::acts::Act;
 use coordinator::ops::views::runs::RunView;
 use domain::fingerprint::Hash;
-use domain::role::{OperatorRole, OperatorRoles};
+use domain::role::OperatorRoles;
 use hmac::{Hmac, KeyInit as _, Mac as _};
 use monitor::guard::{Failures, bearer};
 use platform::clock::Clock;
@@ -35,6 +35,8 @@ use known::Known;
 pub use known::Mapping;
 use oidc::{Departure, Oidc, Returned};
 use proxy::{Proxy, Unproven};
+pub(crate) use rights::has;
+pub use rights::{may, may_drain};
 use sessions::{OpenedBy, Sessions};
 
 /// The name of the cookie of a session.
@@ -359,52 +361,6 @@ impl Access {
         }
         view
     }
-}
-
-/// Whether `who` may do `act` with any run.
-///
-/// # Errors
-/// [`Problem`] that names the role they lack.
-pub fn may(who: &Who, act: Act, is_read_only: bool) -> Result<(), Problem> {
-    writes(is_read_only)?;
-    let role = match act {
-        Act::Approve | Act::BackOut => OperatorRole::Approver,
-        Act::Resume | Act::Redrive | Act::Window | Act::Pause | Act::Cancel | Act::Purge => {
-            OperatorRole::Operator
-        }
-    };
-    has(who, role)
-}
-
-/// Whether `who` may drain workers.
-///
-/// # Errors
-/// [`Problem`] that names the role they lack.
-pub fn may_drain(who: &Who, is_read_only: bool) -> Result<(), Problem> {
-    writes(is_read_only)?;
-    has(who, OperatorRole::Operator)
-}
-
-fn writes(is_read_only: bool) -> Result<(), Problem> {
-    if is_read_only {
-        return Err(Problem::forbidden("this console only reads")
-            .advise("use the command line, or start a console without `--read-only`"));
-    }
-    Ok(())
-}
-
-/// Whether `who` has a role.
-///
-/// # Errors
-/// [`Problem`] that names it.
-pub(crate) fn has(who: &Who, role: OperatorRole) -> Result<(), Problem> {
-    if who.roles.has(role) {
-        return Ok(());
-    }
-    let (name, role) = (&who.name, role.name());
-    Err(Problem::forbidden(format!("{name} does not have the role {role}")).advise(format!(
-        "ask someone with that role, or for a token that has it (`crossfoot token add --role {role}`)"
-    )))
 }
 
 fn who(row: &TokenRow) -> Who {
