@@ -90,7 +90,7 @@ pub(crate) struct Redriven {
     pub(crate) chunks: u64,
 }
 
-/// A run of which it was said how many chunks may be in flight.
+/// A run whose number of chunks in flight was changed.
 #[derive(Debug, Serialize, JsonSchema)]
 pub(crate) struct WindowChanged {
     /// The run's id.

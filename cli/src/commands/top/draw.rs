@@ -93,7 +93,7 @@ fn what_was_said(state: &State) -> Line<'static> {
 fn which_keys(state: &State) -> &'static str {
     match (&state.dialog, state.opened, state.is_read_only) {
         (Some(Dialog::Acts(_)), ..) => "↑↓ select   Enter choose   Esc leave it",
-        (Some(Dialog::Chunks(..)), ..) => "write a number, or nothing   Enter go on   Esc leave it",
+        (Some(Dialog::Chunks(..)), ..) => "write a number, or nothing   Enter continue   Esc leave it",
         (Some(Dialog::Reason(..)), ..) => "write the reason   Enter do it   Esc leave it",
         (None, None, _) => "↑↓ select   Enter open the run   q quit",
         (None, Some(_), false) => "1-4 or Tab view   ↑↓ scroll   a act   Esc back   q quit",
