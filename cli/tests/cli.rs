@@ -34,6 +34,7 @@ mod cli {
     mod pack;
     mod reconcile;
     mod refused;
+    mod resend;
     mod restored;
     mod retention;
     mod schema;

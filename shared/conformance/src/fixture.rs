@@ -162,6 +162,7 @@ pub(crate) fn new_run(job: &Job, number: u8) -> NewRun {
         pause_after_staged: true,
         verify_source: VerifySource::Sample,
         submitted: false,
+        resends: None,
         actor: "tester@host".into(),
         detail: serde_json::Map::new(),
         now_ms: NOW_MS,

@@ -2,7 +2,7 @@
 
 import { get } from "../core/api.js";
 import { h } from "../core/dom.js";
-import { count, plural, share, visible } from "../core/format.js";
+import { count, plural, share, shortRun, visible } from "../core/format.js";
 import { setQuery } from "../core/routes.js";
 import { reason } from "../core/words.js";
 import { band, bar, command, more, runPath } from "../parts/bits.js";
@@ -139,6 +139,43 @@ function lead(run) {
   );
 }
 
+/** What became of rejects that were resent, and how to resend others. */
+function mended(run) {
+  const { resent } = run;
+  const also = [
+    [resent?.kept_out, "resent and kept out of final"],
+    [resent?.under_way, "being resent"],
+  ].filter(([number]) => number);
+  return h(
+    "div",
+    { key: "mended" },
+    resent
+      ? h(
+          "p",
+          null,
+          `${plural(resent.rejects, "reject")} = resent and in final ${count(resent.in_final)} + resent and rejected ` +
+            `again ${count(resent.rejected_again)}` +
+            also.map(([number, what]) => ` + ${what} ${count(number)}`).join("") +
+            ` + open ${count(resent.open)}. Resent by `,
+          resent.runs.map((one, at) => [
+            at ? ", " : "",
+            h("a", { href: runPath(one.run_id) }, shortRun(one.run_id)),
+          ]),
+          ".",
+        )
+      : null,
+    h(
+      "p",
+      { class: "soft" },
+      "To mend rejects and load them: ",
+      command(`crossfoot rejects ${visible(run.run_id)} --edit FILE`),
+      ", then ",
+      command(`crossfoot resend ${visible(run.run_id)} --from FILE`),
+      ".",
+    ),
+  );
+}
+
 function draw(page) {
   const { run, items, summary } = page.state;
   const { rejects } = numbers(run);
@@ -166,6 +203,7 @@ function draw(page) {
             "Each reject is kept whole, with its reasons; none of them is in staging or final.",
         )
       : null,
+    rejects && run.outcome === "reconciled" && !run.purged ? mended(run) : null,
     run.purged
       ? band("quiet", "○", "The rejects were purged", h("p", null, "Counts and checks remain; the records do not."))
       : null,

@@ -15,6 +15,7 @@
 mod characters;
 mod cobol;
 mod delimited;
+mod edit;
 mod fixed;
 mod laid_out;
 mod moments;
@@ -27,6 +28,8 @@ mod tests;
 use domain::layout::Layout;
 use domain::record::{RawField, Tag};
 use domain::round_trip::{Equivalence, Equivalences};
+
+pub use self::edit::{CannotWrite, FieldWriter};
 
 use self::delimited::DelimitedEncoder;
 use self::fixed::FixedEncoder;
