@@ -10,6 +10,7 @@ use coordinator::report::summary;
 use coordinator::run::Drive;
 use domain::declared::Declared;
 use domain::ids::RunId;
+use domain::layout::Mode;
 use domain::lifecycle::RunState;
 use domain::reconcile::VerifySource;
 use domain::resend::CannotResend;
@@ -19,7 +20,7 @@ use platform::files::{create_new_private, open_regular};
 use settings::Settings;
 use source::Location;
 use store::model::Run;
-use store::{Store, StoreError, stored_job};
+use store::{RunFilter, Store, StoreError, stored_job};
 
 use super::context::find_run;
 use super::run::{Begin, conclude, start};
@@ -142,9 +143,9 @@ async fn open(
     let left = match unchanged + missing {
         0 => String::new(),
         left => format!(
-            "; {} remain rejects of run {} ({unchanged} unchanged, {missing} without a row)",
-            plural(left, "record"),
-            first.run_id
+            "; left as rejects of run {}: {} ({unchanged} unchanged, {missing} without a row)",
+            first.run_id,
+            plural(left, "record")
         ),
     };
     remark(&format!(
@@ -152,6 +153,19 @@ async fn open(
         plural(count, "record"),
         path.display()
     ));
+    if job.layouts().any(|layout| layout.mode == Mode::Upsert) {
+        let promoted = RunFilter {
+            job: Some(job.name.clone()),
+            states: vec![RunState::Promoted],
+            ..RunFilter::default()
+        };
+        if store.runs(&promoted, 1).await?.iter().any(|latest| latest.run_id != first.run_id) {
+            remark(
+                "warning: runs of this job were promoted since, and it has `mode = \"upsert\"`: a resent record \
+                 replaces a row of the same key that a later run wrote",
+            );
+        }
+    }
     if job.declared.is_some() {
         remark(
             "note: [declared] of the job is not compared: it is of the whole source, and this is a part of it",

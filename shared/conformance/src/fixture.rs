@@ -169,7 +169,6 @@ pub(crate) fn new_run(job: &Job, number: u8) -> NewRun {
     }
 }
 
-/// A worker about to be registered.
 pub(crate) fn new_worker(role: domain::counts::Role, name: &str) -> NewWorker {
     NewWorker {
         name: name.into(),
