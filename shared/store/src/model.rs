@@ -14,7 +14,7 @@ use domain::rule::RuleOutcome;
 use domain::totals::Sums;
 
 pub use crate::block::{Block, ChunkRange, Entry, EntryKind, Exclusion};
-pub use crate::resends::NewResend;
+pub use crate::original::NewResend;
 pub use job::chunk::ChunkCut;
 pub use wire::ChunkCounts;
 

@@ -2,7 +2,6 @@
 
 use ambassador::delegatable_trait;
 use async_trait::async_trait;
-use domain::event::Entry as LogEntry;
 use domain::ids::RunId;
 use domain::lifecycle::RunState;
 use domain::resend::{CannotResend, carries};
@@ -11,31 +10,13 @@ use crate::database::{Connection, Database};
 use crate::model::Run;
 use crate::param::{Column, Insert, Param};
 use crate::row::Row;
-use crate::runs::run_from;
+use crate::run_row::run_from;
 use crate::{StoreError, params};
+
+pub use crate::original::{NewResend, Original};
 
 /// How many records go into one statement.
 const BATCH: usize = 1000;
-
-/// The rejects that a run loads again.
-#[derive(Debug, Clone)]
-pub struct NewResend {
-    /// The run that rejected them.
-    pub first: RunId,
-    /// Each record, in the order in which the new run has them: its number is its place, from 1.
-    pub records: Vec<Original>,
-    /// The `resent` event for the log, which is of the first run.
-    pub log: LogEntry,
-}
-
-/// What a resent record was before.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Original {
-    /// The record's number in the run that rejected it.
-    pub record_no: u64,
-    /// Where it began in the source of that run.
-    pub offset: u64,
-}
 
 /// The lineage of resent records.
 #[async_trait]

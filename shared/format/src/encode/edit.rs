@@ -5,29 +5,12 @@
 
 use domain::layout::Layout;
 use domain::record::RawField;
-use thiserror::Error;
 
+use super::CannotWrite;
 use super::delimited::DelimitedEncoder;
 use super::fixed::FixedEncoder;
 use super::laid_out::LaidOutEncoder;
 use crate::spec::{Form, FormatSpec};
-
-/// Why a field cannot be written into a record.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
-pub enum CannotWrite {
-    /// Where the field would be is not told.
-    #[error("the record has no such field: its fields cannot be told apart, or it ends before the field")]
-    NoPlace,
-    /// The record had to be put together from several lines.
-    #[error("the record stands on several lines, which are not written anew field by field")]
-    SeveralLines,
-    /// The field is a sum over another.
-    #[error("the field is computed from another one; change that one")]
-    Computed,
-    /// The field has no form for the value.
-    #[error("the field cannot hold the value: it does not fit, or the source has no way to write it")]
-    NoForm,
-}
 
 /// Writes fields into the records of one type.
 #[derive(Debug, Clone)]

@@ -6,9 +6,8 @@ use domain::record::{RawField, Tag};
 use domain::round_trip::{Equivalence, Equivalences};
 
 use super::characters::Characters;
-use super::edit::CannotWrite;
 use super::written::Written;
-use super::{Counts, Differs, stripped};
+use super::{CannotWrite, Counts, Differs, stripped};
 use crate::field::{REST, Trim};
 use crate::spec::{Fixed, FormatSpec};
 use domain::layout::Layout;

@@ -7,8 +7,7 @@ use domain::record::{RawField, Tag};
 
 use super::characters::PageBytes;
 use super::cobol::{FieldEncoder, whole};
-use super::edit::CannotWrite;
-use super::{Counts, Differs};
+use super::{CannotWrite, Counts, Differs};
 use crate::cobol::{FieldSpec, RecordSpec};
 use crate::codepage::CodePage;
 use crate::copybook::plan::{Extent, Field, Plan};

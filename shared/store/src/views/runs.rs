@@ -9,7 +9,7 @@ use crate::database::Database;
 use crate::log::event_from;
 use crate::param::Param;
 use crate::row::Row;
-use crate::runs::run_from;
+use crate::run_row::run_from;
 use crate::{Lease, StoreError, params};
 
 /// The columns of a run but for its summary, which may be long; and what is left of its lease.

@@ -5,7 +5,7 @@ use std::ops::Range;
 use domain::record::{RawField, Tag};
 
 use super::DelimitedEncoder;
-use crate::encode::edit::CannotWrite;
+use crate::encode::CannotWrite;
 use crate::lines::Whole;
 
 impl DelimitedEncoder {
