@@ -120,7 +120,7 @@ pub(crate) enum Command {
     Workers(RunArg),
     /// List a run's rejects with their reasons
     Rejects(Rejects),
-    /// Load mended rejects of a promoted run, and close the books of both runs
+    /// Load corrected rejects of a promoted run, and close the books of both runs
     ///
     /// Reads rows that `crossfoot rejects --edit` wrote and a person changed, writes the changed records byte for byte
     /// as the source has them, and loads them as a run of the same job. A reject is resent once.

@@ -46,7 +46,7 @@ pub struct RunRequest {
     pub chunks: ChunkLimits,
 }
 
-/// Rejects of another run that a run loads again, mended.
+/// Rejects of another run that a run loads again, corrected.
 #[derive(Debug, Clone)]
 pub struct Resend {
     /// The run that rejected them.
@@ -130,7 +130,7 @@ impl Coordinator {
         self.open_as(request, None).await
     }
 
-    /// Opens a run on mended rejects of another one. As [`Coordinator::open`] otherwise; the log says of both runs that
+    /// Opens a run on corrected rejects of another one. As [`Coordinator::open`] otherwise; the log says of both runs that
     /// the one resends rejects of the other.
     ///
     /// # Errors

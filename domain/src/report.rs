@@ -215,7 +215,7 @@ pub struct Report {
     pub workers: Vec<WorkerShare>,
     /// Rejects by field and kind of fault, most frequent first, at most 20 groups.
     pub rejects: Vec<RejectGroup>,
-    /// The run whose mended rejects this run loaded; absent if its source is its own.
+    /// The run whose corrected rejects this run loaded; absent if its source is its own.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub resends: Option<String>,
     /// What became of the rejects that were resent; absent if none were.

@@ -1,4 +1,4 @@
-//! Rejects that were mended and loaded again: what became of each, and which may be loaded once more.
+//! Rejects that were corrected and loaded again: what became of each, and which may be loaded once more.
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -53,7 +53,7 @@ pub enum CannotResend {
 
 fn instead(state: RunState, run_id: RunId) -> String {
     if state.is_over() {
-        format!("If it was rejected again, mend it there: `crossfoot rejects {run_id} --edit FILE`")
+        format!("If it was rejected again, correct it there: `crossfoot rejects {run_id} --edit FILE`")
     } else {
         format!("Take that run to its end, or cancel it: `crossfoot cancel {run_id}`")
     }

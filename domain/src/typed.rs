@@ -1,4 +1,4 @@
-//! A field's value as a person types it into a table of mended records, and as that table shows it.
+//! A field's value as a person types it into a table of corrected records, and as that table shows it.
 //!
 //! | cell | value |
 //! |---|---|

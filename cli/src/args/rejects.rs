@@ -1,4 +1,4 @@
-//! Arguments of the commands that list rejects, and load mended ones.
+//! Arguments of the commands that list rejects, and load corrected ones.
 
 use std::path::PathBuf;
 
@@ -27,13 +27,13 @@ pub(crate) struct Rejects {
 /// The arguments of `crossfoot resend`.
 #[derive(Debug, ClapArgs)]
 pub(crate) struct Resend {
-    /// Run whose rejects were mended: its ID, its first or last characters, or `last`
+    /// Run whose rejects were corrected: its ID, its first or last characters, or `last`
     #[arg(value_name = "RUN")]
     pub(crate) run: String,
-    /// CSV file that `crossfoot rejects RUN --edit` wrote, with the mended rows; rows without a change stay rejects
+    /// CSV file that `crossfoot rejects RUN --edit` wrote, with the corrected rows; rows without a change stay rejects
     #[arg(long, value_name = "FILE")]
     pub(crate) from: PathBuf,
-    /// Where the mended records are written, which then are the source [default: resend-RUN-N.dat beside --from]
+    /// Where the corrected records are written, which then are the source [default: resend-RUN-N.dat beside --from]
     #[arg(long, value_name = "FILE")]
     pub(crate) output: Option<PathBuf>,
     /// Reason for the run, recorded in the evidence log

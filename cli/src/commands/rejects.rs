@@ -44,7 +44,7 @@ pub(crate) async fn rejects(global: &Global, args: &Rejects) -> Result<Done, Fai
         if args.edit.is_some() {
             match can_be_resent(&job) {
                 Ok(()) => remark(&format!(
-                    "mend them there (\\N is NULL, \\E empty text), then `crossfoot resend {} --from {}`",
+                    "correct them there (\\N is NULL, \\E empty text), then `crossfoot resend {} --from {}`",
                     run.run_id,
                     path.display()
                 )),

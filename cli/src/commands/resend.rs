@@ -1,4 +1,4 @@
-//! `resend`: loads mended rejects as a run of the same job, and closes the books of both runs.
+//! `resend`: loads corrected rejects as a run of the same job, and closes the books of both runs.
 
 use std::io::{BufReader, BufWriter};
 use std::path::{Path, PathBuf};
@@ -29,10 +29,10 @@ use crate::outcome::{Done, Failure};
 use crate::output::{remark, warn_of_others};
 use crate::wiring;
 
-/// Names with a number that are tried for the file of mended records.
+/// Names with a number that are tried for the file of corrected records.
 const NAMES_MAX: u32 = 10_000;
 
-/// Runs `crossfoot resend`: mends the run's rejects from edited rows, and loads them.
+/// Runs `crossfoot resend`: corrects the run's rejects from edited rows, and loads them.
 pub(crate) async fn resend(global: &Global, args: &Resend) -> Result<Done, Failure> {
     let settings = wiring::settings(global, Some(&args.fleet))?;
     let store = wiring::store(&settings, false).await?;
@@ -70,7 +70,7 @@ pub(crate) async fn resend(global: &Global, args: &Resend) -> Result<Done, Failu
     Ok(done)
 }
 
-/// Writes the mended records to a file of their own.
+/// Writes the corrected records to a file of their own.
 async fn write(
     store: &dyn Store,
     first: &Run,
@@ -149,7 +149,7 @@ async fn open(
         ),
     };
     remark(&format!(
-        "{} mended in {}, loaded by run {run_id}{left}",
+        "{} corrected in {}, loaded by run {run_id}{left}",
         plural(count, "record"),
         path.display()
     ));

@@ -1,4 +1,4 @@
-//! Mended rejects loaded again: `rejects --edit`, `resend`, and the books of both runs.
+//! Corrected rejects loaded again: `rejects --edit`, `resend`, and the books of both runs.
 
 use super::desk::{Desk, Ended, csv};
 
@@ -38,7 +38,7 @@ fn cells(line: &str) -> Vec<String> {
     cells
 }
 
-/// Writes `mended.csv`: the rejects' rows with these cells, by record number and column.
+/// Writes `corrected.csv`: the rejects' rows with these cells, by record number and column.
 pub(super) fn mend(desk: &Desk, changes: &[(&str, &str, &str)]) {
     let text = std::fs::read_to_string(desk.path("rejects.csv")).unwrap();
     let mut rows: Vec<_> = text.lines().map(cells).collect();
@@ -51,16 +51,16 @@ pub(super) fn mend(desk: &Desk, changes: &[(&str, &str, &str)]) {
         let quoted: Vec<_> = row.iter().map(|cell| format!("\"{}\"", cell.replace('"', "\"\""))).collect();
         quoted.join(",") + "\n"
     };
-    desk.put("mended.csv", rows.iter().map(line).collect::<String>());
+    desk.put("corrected.csv", rows.iter().map(line).collect::<String>());
 }
 
 fn resend(desk: &Desk, first: &str) -> Ended {
-    desk.run(&["resend", first, "--from", "mended.csv"])
+    desk.run(&["resend", first, "--from", "corrected.csv"])
 }
 
-/// How many files of mended records are on the desk.
+/// How many files of corrected records are on the desk.
 fn files(desk: &Desk) -> usize {
-    let folder = desk.path("mended.csv").parent().unwrap().read_dir().unwrap();
+    let folder = desk.path("corrected.csv").parent().unwrap().read_dir().unwrap();
     folder.filter(|file| file.as_ref().unwrap().file_name().to_string_lossy().ends_with(".dat")).count()
 }
 
@@ -83,7 +83,7 @@ fn mended_rejects_are_loaded_once_and_the_books_of_both_runs_are_closed() {
 
     mend(&desk, &[("2", "amount", "1.5"), ("3", "booked_on", "2024-02-29")]);
     resend(&desk, &first).exits(0).prints(&["RECONCILED", "2 records", "Resends", &first]).says(&[
-        "2 records mended",
+        "2 records corrected",
         "left as rejects of run",
         "3 = resent and in final 2 + resent and rejected again 0 + open 1",
     ]);
@@ -123,7 +123,7 @@ fn mended_rejects_are_loaded_once_and_the_books_of_both_runs_are_closed() {
         "nothing was loaded",
     ]);
     assert_eq!((files(&desk), desk.final_rows()), (1, 3));
-    // The third is still there to be mended, by its bytes.
+    // The third is still there to be corrected, by its bytes.
     let hex = domain::hex::encode(b"4,2024-02-28,4.00,");
     mend(&desk, &[("4", "hex", &hex)]);
     resend(&desk, &first).exits(0).says(&["in final 3 + resent and rejected again 0 + open 0"]);
@@ -210,12 +210,12 @@ fn rows_that_no_reject_became_are_refused_with_their_line() {
         assert_eq!((files(&desk), run_id(&desk)), (0, first.clone()), "{says}");
     }
     // Not a table that `rejects --edit` wrote.
-    desk.put("mended.csv", "id,amount\n1,2\n");
+    desk.put("corrected.csv", "id,amount\n1,2\n");
     resend(&desk, &first).exits(2).says(&["line 1", "record_no,chunk_no"]);
     // A run that is not in final.
     desk.put("in.csv", csv(&["x,2024-02-29,1.00,y", "x,x,x,x", "x,x,x,x", "x,x,x,x"]));
     desk.load().exits(1);
-    desk.run(&["resend", "last", "--from", "mended.csv"]).exits(2).says(&["once their run is promoted"]);
+    desk.run(&["resend", "last", "--from", "corrected.csv"]).exits(2).says(&["once their run is promoted"]);
     desk.run(&["audit", "log", &first]).exits(0);
     assert_eq!(desk.number("SELECT count(*) FROM crossfoot_resent"), 0);
 }
@@ -230,7 +230,7 @@ fn what_the_job_asks_of_whole_sources_is_not_passed_over_in_silence() {
         "resend",
         &first,
         "--from",
-        "mended.csv",
+        "corrected.csv",
         "--reason",
         "the sender corrected it",
         "--output",
@@ -248,11 +248,11 @@ fn what_the_job_asks_of_whole_sources_is_not_passed_over_in_silence() {
     by("anna", &["run", "job.toml", "--source", "in.csv"]).exits(3);
     by("anna", &["rejects", "last", "--edit", "rejects.csv"]).exits(0);
     mend(&desk, &[("2", "amount", "1.00")]);
-    by("anna", &["resend", "last", "--from", "mended.csv"]).exits(2).says(&["awaiting-approval"]);
+    by("anna", &["resend", "last", "--from", "corrected.csv"]).exits(2).says(&["awaiting-approval"]);
     by("ben", &["approve", "--yes"]).exits(0);
     let first = run_id(&desk);
-    by("anna", &["resend", &first, "--from", "mended.csv"]).exits(3).says(&["being resent 1 + open 0"]);
-    by("cleo", &["resend", &first, "--from", "mended.csv"])
+    by("anna", &["resend", &first, "--from", "corrected.csv"]).exits(3).says(&["being resent 1 + open 0"]);
+    by("cleo", &["resend", &first, "--from", "corrected.csv"])
         .exits(2)
         .says(&["was resent by run", "awaiting-approval"]);
     by("anna", &["approve", "--yes"]).exits(2);

@@ -19,7 +19,7 @@ fn checks(report: &Report) -> String {
 
 /// Of which run a run that resends rejects has its records.
 pub(super) fn resends(first: &str) -> String {
-    format!("rejects of run {}, mended", visible(first))
+    format!("rejects of run {}, corrected", visible(first))
 }
 
 fn wide(number: usize) -> u64 {

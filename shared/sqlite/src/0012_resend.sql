@@ -1,4 +1,4 @@
--- The run whose mended rejects this run loads; NULL for a run on a source of its own.
+-- The run whose corrected rejects this run loads; NULL for a run on a source of its own.
 ALTER TABLE crossfoot_run ADD COLUMN resends TEXT;
 CREATE INDEX crossfoot_run_resends ON crossfoot_run (resends) WHERE resends IS NOT NULL;
 

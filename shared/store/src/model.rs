@@ -49,7 +49,7 @@ pub struct NewRun {
     pub verify_source: VerifySource,
     /// Whether the coordinator service drives the run, instead of the process that opens it.
     pub submitted: bool,
-    /// The rejects that the run loads again, mended; `None` for a source of its own.
+    /// The rejects that the run loads again, corrected; `None` for a source of its own.
     pub resends: Option<NewResend>,
     /// The operator who opens the run: `operator@host`.
     pub actor: String,
@@ -97,7 +97,7 @@ pub struct Run {
     pub parked: bool,
     /// How many of its chunks may be in flight, as an operator asked; `None` for its share of the coordinator's window.
     pub window_chunks: Option<u64>,
-    /// The run whose mended rejects it loads; `None` for a run on a source of its own.
+    /// The run whose corrected rejects it loads; `None` for a run on a source of its own.
     pub resends: Option<RunId>,
     /// The operator who opened the run: `operator@host`.
     pub actor: String,

@@ -1,4 +1,4 @@
-//! Rejects that were mended and loaded again: which run carries which, each at most once.
+//! Rejects that were corrected and loaded again: which run carries which, each at most once.
 
 use ambassador::delegatable_trait;
 use async_trait::async_trait;

@@ -140,7 +140,7 @@ function lead(run) {
 }
 
 /** What became of rejects that were resent, and how to resend others. */
-function mended(run) {
+function corrected(run) {
   const { resent } = run;
   const also = [
     [resent?.kept_out, "resent and kept out of final"],
@@ -148,7 +148,7 @@ function mended(run) {
   ].filter(([number]) => number);
   return h(
     "div",
-    { key: "mended" },
+    { key: "corrected" },
     resent
       ? h(
           "p",
@@ -167,7 +167,7 @@ function mended(run) {
     h(
       "p",
       { class: "soft" },
-      "To mend rejects and load them: ",
+      "To correct rejects and load them: ",
       command(`crossfoot rejects ${visible(run.run_id)} --edit FILE`),
       ", then ",
       command(`crossfoot resend ${visible(run.run_id)} --from FILE`),
@@ -203,7 +203,7 @@ function draw(page) {
             "Each reject is kept whole, with its reasons; none of them is in staging or final.",
         )
       : null,
-    rejects && run.outcome === "reconciled" && !run.purged ? mended(run) : null,
+    rejects && run.outcome === "reconciled" && !run.purged ? corrected(run) : null,
     run.purged
       ? band("quiet", "○", "The rejects were purged", h("p", null, "Counts and checks remain; the records do not."))
       : null,

@@ -1,4 +1,4 @@
-//! Rejects that are mended and loaded again: written as rows that a person edits, read back, and put together as a
+//! Rejects that are corrected and loaded again: written as rows that a person edits, read back, and put together as a
 //! source of its own.
 //!
 //! ```text
@@ -230,8 +230,8 @@ pub async fn prepare(
             return Err(wrong(format!("record {number} is not a reject of run {}", run.run_id)));
         };
         let about = |what: String| ResendError::Row { line, what: format!("record {number}: {what}") };
-        let mended = sheet.mend(&reject, standing(run, &reject), &cells).map_err(about)?;
-        let Some(record) = mended else {
+        let corrected = sheet.mend(&reject, standing(run, &reject), &cells).map_err(about)?;
+        let Some(record) = corrected else {
             done.unchanged += 1;
             continue;
         };

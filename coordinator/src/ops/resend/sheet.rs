@@ -15,7 +15,7 @@ const FIXED: [usize; 3] = [1, 2, 3];
 
 const HEX: usize = 5;
 
-/// Shows the rejects of one job as rows, and mends records from rows.
+/// Shows the rejects of one job as rows, and corrects records from rows.
 #[derive(Debug)]
 pub struct Sheet<'a> {
     job: &'a Job,
@@ -150,7 +150,7 @@ impl<'a> Sheet<'a> {
             return Ok(None);
         }
         let place =
-            now.of_type.ok_or("the record is of no record type, so it has no fields; mend its `hex`")?;
+            now.of_type.ok_or("the record is of no record type, so it has no fields; correct its `hex`")?;
         self.changed(place, (&reject.raw, standing), &now, typed, &changed).map(Some)
     }
 
@@ -178,13 +178,13 @@ impl<'a> Sheet<'a> {
             let raw = encoded(&value).ok_or_else(|| field("the value has no form".into()))?;
             self.writers[place]
                 .write(&mut record, index, raw)
-                .map_err(|error| field(format!("{error}; mend the record's `hex`")))?;
+                .map_err(|error| field(format!("{error}; correct the record's `hex`")))?;
             wanted.push((index, value));
         }
         if self.selector.type_of(&record, standing) != Some(place) {
             let name = &self.columns[changed[0]];
             return Err(format!(
-                "field `{name}`: with this value the record is no {}; mend its `hex`",
+                "field `{name}`: with this value the record is no {}; correct its `hex`",
                 layout.record
             ));
         }
@@ -211,7 +211,7 @@ impl<'a> Sheet<'a> {
                 None => {
                     return Err(format!(
                         "the changed cells would change field `{}` as well, which shares bytes with them or depends \
-                         on them; mend the record's `hex`",
+                         on them; correct the record's `hex`",
                         field.name
                     ));
                 }

@@ -27,12 +27,12 @@ pub struct ListedReject {
     pub raw_hex: Option<String>,
     /// Every reason that was found.
     pub reasons: Vec<Reason>,
-    /// What the record was before it was mended and resent; absent in a run on a source of its own.
+    /// What the record was before it was corrected and resent; absent in a run on a source of its own.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub original: Option<OriginalRecord>,
 }
 
-/// What a resent record was before it was mended.
+/// What a resent record was before it was corrected.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct OriginalRecord {
     /// The run that rejected it.

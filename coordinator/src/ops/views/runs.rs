@@ -40,7 +40,7 @@ pub struct ListedRun {
     pub purged: bool,
     /// Why the run is in this state, if that needs saying.
     pub note: Option<String>,
-    /// The run whose mended rejects it loads; absent if its source is its own.
+    /// The run whose corrected rejects it loads; absent if its source is its own.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub resends: Option<RunId>,
 }

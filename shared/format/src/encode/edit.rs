@@ -1,7 +1,7 @@
-//! One field of a record written anew, among the record's own bytes: how a reject is mended.
+//! One field of a record written anew, among the record's own bytes: how a reject is corrected.
 //!
 //! The encoder writes the usual form of a value where the field is; every other byte of the record stays. Nothing here
-//! reads a value: whoever mends a record decodes it again, and compares.
+//! reads a value: whoever corrects a record decodes it again, and compares.
 
 use domain::layout::Layout;
 use domain::record::RawField;

@@ -9,7 +9,7 @@ use crate::encode::cobol::float;
 use crate::field::Trim;
 
 impl FieldEncoder {
-    /// Puts the usual form of `value` into `room`, as long as the field is: `bytes`. `None` where it has none that fits.
+    /// Puts the usual form of `value` into `room`, `bytes` long as the field is. `None` where it has none that fits.
     pub(in super::super) fn write(
         &self,
         value: RawField<'_>,

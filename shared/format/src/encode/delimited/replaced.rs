@@ -39,6 +39,11 @@ impl DelimitedEncoder {
         let rest = whole.get(start..).ok_or(CannotWrite::NoPlace)?;
         let (_, length) = form.held(rest, column.is_rest).ok_or(CannotWrite::NoPlace)?;
         form.usual(column, value, text, room).ok_or(CannotWrite::NoForm)?;
+        let is_bare = form.quote.is_none() && form.escape.is_none() && !column.is_rest;
+        if is_bare && text.iter().any(|byte| *byte == form.separator || matches!(*byte, b'\n' | b'\r')) {
+            // Nothing would tell it from the end of the field.
+            return Err(CannotWrite::NoForm);
+        }
         if column.is_rest && value.tag != Tag::Null {
             // It ends with the record: its separators and quotes are data.
             room.clone_from(text);
