@@ -6,6 +6,7 @@ mod dead_letters;
 mod fleet;
 mod opening;
 mod reconcile;
+mod rejects;
 mod retention;
 mod runs;
 mod setup;
@@ -22,6 +23,7 @@ pub(crate) use dead_letters::{DeadLetters, Letters};
 pub(crate) use fleet::{Doctor, Drain, Metrics, Redrive, Serve, Submit, Worker, WorkerRole};
 pub(crate) use opening::{DecodeProof, Opening, Verify};
 pub(crate) use reconcile::{Attest, Comparing, Reconcile};
+pub(crate) use rejects::{Rejects, Resend};
 pub(crate) use retention::Retention;
 pub(crate) use runs::{Operate, RunArg, Runs, Show, TargetArg, VerdictExit, WindowArgs};
 pub(crate) use setup::{Completions, Man, Setup};
@@ -118,6 +120,11 @@ pub(crate) enum Command {
     Workers(RunArg),
     /// List a run's rejects with their reasons
     Rejects(Rejects),
+    /// Load corrected rejects of a promoted run, and close the books of both runs
+    ///
+    /// Reads rows that `crossfoot rejects --edit` wrote and a person changed, writes the changed records byte for byte
+    /// as the source has them, and loads them as a run of the same job. A reject is resent once.
+    Resend(Resend),
     /// Trace a run's differences to record, field, both values, and worker
     Explain(Explain),
     /// Print a run's report
@@ -356,20 +363,6 @@ pub(crate) enum DrillFormat {
     Html,
     /// Markdown for a repository's documentation
     Markdown,
-}
-
-/// The arguments of `crossfoot rejects`.
-#[derive(Debug, ClapArgs)]
-pub(crate) struct Rejects {
-    #[command(flatten)]
-    pub(crate) run: RunArg,
-    /// Maximum number of rejects to list
-    #[arg(long, default_value_t = 50, value_name = "N")]
-    pub(crate) limit: u32,
-    /// Write the rejects to FILE byte for byte, framed like the source, so that they can be corrected and sent again.
-    /// Sensitive fields are not masked; the run's log records who asked
-    #[arg(long, value_name = "FILE")]
-    pub(crate) raw: Option<PathBuf>,
 }
 
 /// The arguments of `crossfoot explain`.

@@ -28,7 +28,7 @@ const GROUPS: [(&str, &[(&str, &str)]); 5] = [
             ("show", "crossfoot show last"),
             ("report", "crossfoot report last --format html -o report.html"),
             ("explain", "crossfoot explain last --limit 20"),
-            ("rejects", "crossfoot rejects last --raw rejects.csv"),
+            ("rejects", "crossfoot rejects last --edit rejects.csv"),
             ("workers", "crossfoot workers last"),
             ("trends", "crossfoot trends postings"),
             ("top", "crossfoot top --store postgres://db.example/ledger"),
@@ -40,6 +40,10 @@ const GROUPS: [(&str, &[(&str, &str)]); 5] = [
         "Operate",
         &[
             ("resume", "crossfoot resume last --source /archive/postings.csv"),
+            (
+                "resend",
+                "crossfoot resend 01a21d31 --from rejects.csv --reason 'amounts corrected by the sender'",
+            ),
             ("redrive", "crossfoot redrive 01a21d31 --wait --reason 'the worker was updated'"),
             ("dead-letters", "crossfoot dead-letters list"),
             ("approve", "crossfoot approve 01a21d31 --reason 'totals agree with the sender'"),

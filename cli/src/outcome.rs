@@ -8,6 +8,7 @@ use coordinator::evidence::pack::PackError;
 use coordinator::load::LoadError;
 use coordinator::open::OpenError;
 use coordinator::ops::OpsError;
+use coordinator::ops::resend::ResendError;
 use coordinator::run::{Ending, RunError};
 use coordinator::verify::VerifyError;
 use domain::ids::RunId;
@@ -184,8 +185,22 @@ const fn of_store(error: &StoreError) -> ErrorKind {
         | StoreError::Over { .. }
         | StoreError::LeaseHeld { .. }
         | StoreError::Step(_)
+        | StoreError::CannotResend(_)
         | StoreError::LoadedMeanwhile { .. } => ErrorKind::Run,
         _ => ErrorKind::Store,
+    }
+}
+
+impl From<ResendError> for Failure {
+    fn from(error: ResendError) -> Self {
+        match error {
+            ResendError::Store(error) => error.into(),
+            ResendError::Write(_) => Self::unfinished(error.to_string()),
+            ResendError::Csv(_)
+            | ResendError::Job { .. }
+            | ResendError::Row { .. }
+            | ResendError::Nothing => Self::usage(error.to_string()),
+        }
     }
 }
 

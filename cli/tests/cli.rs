@@ -39,6 +39,7 @@ mod cli {
     mod proxied;
     mod reconcile;
     mod refused;
+    mod resend;
     mod restored;
     mod retention;
     mod scheduled;

@@ -4,14 +4,17 @@ use std::sync::Arc;
 
 use domain::approval::Refusal;
 use domain::declared::Declared;
+use domain::event_kind::EventKind;
 use domain::ids::RunId;
 use domain::lease::Holder;
 use domain::lifecycle::RunState;
 use domain::reconcile::VerifySource;
 use job::Job;
+use serde_json::json;
 use source::{Location, SourceError, SourceFile};
 use store::StoreError;
 use store::model::NewRun;
+use store::resends::{NewResend, Original};
 use thiserror::Error;
 
 use crate::context::coordinator::Coordinator;
@@ -41,6 +44,19 @@ pub struct RunRequest {
     pub submitted: bool,
     /// How the source is cut.
     pub chunks: ChunkLimits,
+}
+
+/// Rejects of another run that a run loads again, corrected.
+#[derive(Debug, Clone)]
+pub struct Resend {
+    /// The run that rejected them.
+    pub first: RunId,
+    /// What each record of the source was in that run, in the order of the source.
+    pub records: Vec<Original>,
+    /// Rejects of that run that had a row without a change: they stay rejects.
+    pub unchanged: u64,
+    /// Rejects of that run that had no row: they stay rejects.
+    pub missing: u64,
 }
 
 /// Why no run was opened.
@@ -111,15 +127,33 @@ impl Coordinator {
     /// # Errors
     /// [`OpenError`]; no run was opened then.
     pub async fn open(&self, request: &RunRequest) -> Result<RunId, OpenError> {
+        self.open_as(request, None).await
+    }
+
+    /// Opens a run on corrected rejects of another one. As [`Coordinator::open`] otherwise; the log says of both runs that
+    /// the one resends rejects of the other.
+    ///
+    /// # Errors
+    /// [`OpenError`]; [`StoreError::CannotResend`] unless that run is promoted, and none of the records is in final or
+    /// on its way there. No run was opened then.
+    pub async fn open_resend(&self, request: &RunRequest, resend: Resend) -> Result<RunId, OpenError> {
+        let first = resend.first;
+        let run_id = self.open_as(request, Some(resend)).await?;
+        self.checkpoint(first, EventKind::Resent.name()).await;
+        Ok(run_id)
+    }
+
+    async fn open_as(&self, request: &RunRequest, resend: Option<Resend>) -> Result<RunId, OpenError> {
         let job = &request.job;
-        if request.again {
+        if request.again || resend.is_some() {
             job.approval.reasoned(request.reason.as_deref())?;
         }
         let declared = request.declared.as_ref().map(|declared| declared_text(declared, job)).transpose()?;
         self.store.prepare(job).await?;
         let source = SourceFile::open(request.source.clone(), job.compression)?;
         let sealed = self.seal(source, Arc::clone(job)).await?;
-        if let (Some(sha256), false) = (&sealed.sha256, request.again) {
+        // The records of a resend are looked for one by one, in the transaction that opens it.
+        if let (Some(sha256), false, None) = (&sealed.sha256, request.again, &resend) {
             for run in self.store.runs_with_source(&job.name, sha256).await? {
                 match run.state {
                     // An empty source, or one of a header row alone, has nothing to load twice.
@@ -140,6 +174,17 @@ impl Coordinator {
         if let Some(reason) = &request.reason {
             detail.insert("reason".into(), reason.clone().into());
         }
+        let resends = resend.map(|resend| {
+            let detail = json!({
+                "by": run_id.to_string(),
+                "records": resend.records.len(),
+                "unchanged": resend.unchanged,
+                "without_row": resend.missing,
+                "reason": request.reason,
+            });
+            let log = self.entry(resend.first, EventKind::Resent, &detail);
+            NewResend { first: resend.first, records: resend.records, log }
+        });
         let new = NewRun {
             run_id,
             job: job.name.clone(),
@@ -155,6 +200,7 @@ impl Coordinator {
             pause_after_staged: request.pause_after_staged || job.approval.four_eyes,
             verify_source: request.verify_source,
             submitted: request.submitted,
+            resends,
             actor: self.actor.clone(),
             detail,
             now_ms: self.clock.now_ms(),

@@ -46,6 +46,8 @@ crate::named! {
         Purged = "purged",
         /// Rejects were written to a file as they came.
         RejectsWritten = "rejects-written",
+        /// Rejects of a run were corrected, and loaded as a run of their own.
+        Resent = "resent",
         /// A run's evidence was exported as a pack.
         Exported = "exported",
         /// The proof of one record was made.

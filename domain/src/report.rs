@@ -13,6 +13,7 @@ use crate::counts::WorkerShare;
 use crate::finding::Finding;
 use crate::fingerprint::Hash;
 use crate::lifecycle::RunState;
+use crate::resend::RejectBooks;
 use crate::round_trip::DecodeProofReport;
 
 crate::named! {
@@ -214,6 +215,12 @@ pub struct Report {
     pub workers: Vec<WorkerShare>,
     /// Rejects by field and kind of fault, most frequent first, at most 20 groups.
     pub rejects: Vec<RejectGroup>,
+    /// The run whose corrected rejects this run loaded; absent if its source is its own.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub resends: Option<String>,
+    /// What became of the rejects that were resent; absent if none were.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub resent: Option<RejectBooks>,
     /// The cause for which more than half of the records were rejected; absent if there is none.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub leading_cause: Option<LeadingCause>,

@@ -91,6 +91,8 @@ pub struct TrendEvidence {
     pub now: Figures,
     /// The figures of the promoted runs before it, the newest first.
     pub history: Vec<Figures>,
+    /// Whether the run loaded a part of a source, which is compared with nothing.
+    pub is_part: bool,
 }
 
 const DAYS: [&str; 7] = ["Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday"];
@@ -228,7 +230,7 @@ pub fn comparable<'a, T>(
 /// The checks of a run against its history.
 #[must_use]
 pub fn checks(evidence: &TrendEvidence, at_ms: i64) -> Vec<CheckResult> {
-    let TrendEvidence { rules, now, history } = evidence;
+    let TrendEvidence { rules, now, history, is_part } = evidence;
     let (runs, called) = comparable(rules, now.at_ms, history, |run| run.at_ms);
     let count = |n: u64| Amount::from(i64::try_from(n).unwrap_or(i64::MAX));
     let mut checks = Vec::new();
@@ -250,6 +252,13 @@ pub fn checks(evidence: &TrendEvidence, at_ms: i64) -> Vec<CheckResult> {
         let of = |run: &&Figures| run.amounts.iter().find(|(other, _)| other == name).map(|(_, sum)| *sum);
         let usual = runs.iter().filter_map(of).collect();
         push(format!("trend of {name}"), CheckKind::AmountTotal, share, *sum, usual);
+    }
+    if *is_part {
+        for check in &mut checks {
+            check.verdict = Verdict::Vacuous;
+            check.expected = "nothing to compare with".into();
+            check.message = "resent rejects are a part of a source; only whole sources are compared".into();
+        }
     }
     checks
 }

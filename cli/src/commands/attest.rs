@@ -13,7 +13,7 @@ use job::{Job, RecordType};
 use source::{Location, SourceFile};
 use store::model::Run;
 use store::names::quoted;
-use store::{Store, stored_job};
+use store::{RunFilter, Store, stored_job};
 
 use super::context::{find_run, open_store};
 use super::reconcile::{Sides, compared, conclude, database, list};
@@ -66,11 +66,13 @@ async fn may_attest(store: &dyn Store, run: &Run, job: &Job) -> Result<(), Failu
         )));
     }
     let is_upsert = job.layouts().any(|layout| layout.mode == Mode::Upsert);
-    let latest = store.history(&run.job, None, true, 1).await?.into_iter().next();
+    let promoted =
+        RunFilter { job: Some(run.job.clone()), states: vec![RunState::Promoted], ..RunFilter::default() };
+    let latest = store.runs(&promoted, 1).await?.into_iter().next();
     match latest {
-        Some(latest) if is_upsert && latest.run.run_id != run.run_id => Err(Failure::usage(format!(
+        Some(latest) if is_upsert && latest.run_id != run.run_id => Err(Failure::usage(format!(
             "run {} replaced rows after run {}: of a job with `mode = \"upsert\"` the latest run can be attested",
-            latest.run.run_id, run.run_id
+            latest.run_id, run.run_id
         ))),
         _ => Ok(()),
     }

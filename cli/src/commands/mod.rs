@@ -23,6 +23,7 @@ mod prove;
 mod reconcile;
 mod rejects;
 mod report;
+mod resend;
 mod restored;
 mod retention;
 mod rotate_key;
@@ -58,6 +59,7 @@ pub(crate) async fn run(args: Args) -> Result<Done, Failure> {
         Command::Show(args) => runs::show(global, &args).await,
         Command::Workers(run) => runs::workers(global, &run).await,
         Command::Rejects(rejects) => rejects::rejects(global, &rejects).await,
+        Command::Resend(resend) => Box::pin(resend::resend(global, &resend)).await,
         Command::Explain(explain) => explain::explain(global, &explain).await,
         Command::Report(report) => report::report(global, &report).await,
         Command::Console(args) => console::console(global, &args).await,

@@ -69,7 +69,8 @@ pub(crate) async fn runs(global: &Global, args: &Runs) -> Result<Done, Failure> 
         let held = waiting.iter().filter(|held| held.run_id == run.run_id).map(|held| {
             format!("waiting for chunk {}: {}; {}", held.chunk_no, visible(&held.said), held.advice)
         });
-        for said in run.note.iter().map(|note| visible(note)).chain(held) {
+        let resends = run.resends.map(|first| format!("resends rejects of run {first}"));
+        for said in resends.into_iter().chain(run.note.iter().map(|note| visible(note))).chain(held) {
             table.text(sentence(style, 4, &said).lines().map(String::from));
         }
     }
@@ -108,6 +109,11 @@ pub(crate) async fn show(global: &Global, args: &Show) -> Result<Done, Failure> 
             ),
         ),
     ];
+    known.extend(run.resends.map(|first| ("resends", format!("rejects of run {first}"))));
+    if let Some(books) = &report.resent {
+        known.push(("rejects", books.sentence()));
+        known.extend(books.runs.iter().map(|run| ("", run.sentence())));
+    }
     known.extend(report.driven_by.iter().map(|by| ("driver", visible(by))));
     known.extend(report.leading_cause.iter().map(|cause| ("cause", visible(&cause.sentence()))));
     known.extend(run.note.iter().map(|note| ("note", visible(note))));

@@ -135,6 +135,8 @@ pub(crate) async fn findings(
     let page = findings::page(&*desk.store, &run, &job, from, limit).await?;
     let end = from + page.findings.len() as u64;
     let next = (end < page.total && !page.findings.is_empty()).then(|| end.to_string());
-    let explained = Explained { run_id: run.run_id, findings_total: page.total, findings: page.findings };
+    let originals = findings::originals(&*desk.store, &run, &page.findings).await?;
+    let explained =
+        Explained { run_id: run.run_id, findings_total: page.total, findings: page.findings, originals };
     Ok(Json(ExplainedPage { explained, next }))
 }

@@ -7,6 +7,7 @@ mod commands;
 pub mod dead_letters;
 pub mod drain;
 pub mod held;
+pub mod resend;
 pub mod retention;
 pub mod roster;
 pub mod schedules;

@@ -9,7 +9,9 @@ use domain::counts::WorkerShare;
 use domain::ids::RunId;
 use domain::layout::Layout;
 use domain::lease::Holder;
+use domain::lifecycle::RunState;
 use domain::report::{CheckCounts, LevelTotals, LogHead, Outcome, RejectGroup, Report, SourceSummary};
+use domain::resend::{RejectBooks, Resend};
 use domain::round_trip::DecodeProofReport;
 use domain::table::TableName;
 use job::Job;
@@ -66,13 +68,9 @@ impl Summary {
 /// [`StoreError`] of the database, or when what it keeps does not make sense.
 pub async fn report(store: &dyn Store, run_id: RunId) -> Result<Report, StoreError> {
     let run = store.run(run_id).await?;
-    let damaged = |what: String| StoreError::Damaged { what };
     let job = stored_job(store, &run.job_digest).await?;
     let KeptChecks { checks, summary } = store.checks(run_id).await?;
-    let summary: Option<Summary> = summary
-        .map(|text| serde_json::from_str(&text))
-        .transpose()
-        .map_err(|error| damaged(format!("summary of run {run_id}: {error}")))?;
+    let summary = parsed(run_id, summary)?;
     let workers = match &summary {
         Some(summary) => summary.workers.clone(),
         None => store.worker_shares(run_id, &job).await?,
@@ -92,7 +90,11 @@ pub async fn report(store: &dyn Store, run_id: RunId) -> Result<Report, StoreErr
     let leading_cause = summary
         .as_ref()
         .and_then(|summary| LeadingCause::of(&summary.rejects, summary.balance.records, keys));
+    let rejects = summary.as_ref().map_or(0, |summary| summary.balance.rejected);
+    let resent = books(store, run_id, rejects).await?;
     Ok(Report {
+        resends: run.resends.map(|first| first.to_string()),
+        resent: Some(resent).filter(|books| !books.runs.is_empty()),
         report_version: REPORT_VERSION,
         crossfoot_version: env!("CARGO_PKG_VERSION").into(),
         run_id: run_id.to_string(),
@@ -124,6 +126,47 @@ pub async fn report(store: &dyn Store, run_id: RunId) -> Result<Report, StoreErr
         findings,
         findings_total,
         log_head: head.map(|head| LogHead::Named { seq: head.seq, hash: head.hash }),
+    })
+}
+
+fn parsed(run_id: RunId, summary: Option<String>) -> Result<Option<Summary>, StoreError> {
+    let parsed = summary.map(|text| serde_json::from_str(&text)).transpose();
+    parsed.map_err(|error| damaged(format!("summary of run {run_id}: {error}")))
+}
+
+const fn damaged(what: String) -> StoreError {
+    StoreError::Damaged { what }
+}
+
+/// What became of a run's rejects, of which there are `rejects`: over the runs that resent them, and those that resent
+/// what was rejected again.
+///
+/// # Errors
+/// [`StoreError`] of the database; [`StoreError::Damaged`] when the books do not add up.
+pub async fn books(store: &dyn Store, run_id: RunId, rejects: u64) -> Result<RejectBooks, StoreError> {
+    let mut runs = Vec::new();
+    for (run, records) in store.resends_of(run_id).await? {
+        let mut resend = Resend {
+            run_id: run.run_id.to_string(),
+            state: run.state,
+            records,
+            in_final: 0,
+            kept_out: 0,
+            rejected_again: 0,
+        };
+        let kept = parsed(run.run_id, store.checks(run.run_id).await?.summary)?;
+        if let Some(balance) = kept.map(|kept| kept.balance).filter(|_| run.state == RunState::Promoted) {
+            let again = Box::pin(books(store, run.run_id, balance.rejected)).await?;
+            resend.in_final = balance.to_promote().unwrap_or(0) + again.in_final;
+            resend.kept_out = balance.held + balance.merged + again.kept_out;
+            resend.rejected_again = balance.rejected.saturating_sub(again.in_final + again.kept_out);
+        }
+        runs.push(resend);
+    }
+    RejectBooks::of(rejects, runs).ok_or_else(|| {
+        damaged(format!(
+            "the runs that resent rejects of run {run_id} carry other records than the ledger says"
+        ))
     })
 }
 

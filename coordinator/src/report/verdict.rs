@@ -17,6 +17,11 @@ fn checks(report: &Report) -> String {
     }
 }
 
+/// Of which run a run that resends rejects has its records.
+pub(super) fn resends(first: &str) -> String {
+    format!("rejects of run {}, corrected", visible(first))
+}
+
 fn wide(number: usize) -> u64 {
     u64::try_from(number).unwrap_or(u64::MAX)
 }

@@ -234,9 +234,13 @@ impl Reconcile<'_> {
         };
         let rules = self.job.trends.clone();
         let limit = looked_at(&rules);
-        let history = self.store.history(&self.run.job, Some(self.run.run_id), true, limit).await?;
+        let is_part = self.run.resends.is_some();
+        let history = match is_part {
+            true => Vec::new(),
+            false => self.store.history(&self.run.job, Some(self.run.run_id), true, limit).await?,
+        };
         let history = history.iter().filter_map(|past| figures(&past.run, past.summary.as_deref()));
-        Ok(TrendEvidence { rules, now, history: history.collect() })
+        Ok(TrendEvidence { rules, now, history: history.collect(), is_part })
     }
 
     async fn loaded_before(&self, split: &SplitTotals) -> Result<Vec<RunId>, StoreError> {

@@ -48,7 +48,8 @@ fn a_figure_far_from_its_history_is_warned_of() {
             (rules.records, rules.amounts) = (None, Some(share * 10_000));
         });
         let history = history.iter().map(|amt| figures(MONDAY, 1, 0, amt)).collect();
-        let evidence = TrendEvidence { rules, now: figures(MONDAY + DAY, 1, 0, now), history };
+        let evidence =
+            TrendEvidence { rules, now: figures(MONDAY + DAY, 1, 0, now), history, is_part: false };
         let checks = checks(&evidence, 7);
         assert_eq!(checks.len(), 1);
         let found = (checks[0].verdict, checks[0].discrepancy.as_str());
@@ -64,6 +65,7 @@ fn the_history_is_told_with_its_figures() {
         .map(|(week, records)| figures(MONDAY - 7 * DAY * week as i64, *records, 0, "1"))
         .collect();
     let evidence = TrendEvidence {
+        is_part: false,
         rules: declared(|rules| rules.records = Some(400_000)),
         now: figures(MONDAY + 7 * DAY, 25_340, 0, "1"),
         history,
@@ -90,6 +92,7 @@ fn mondays_are_compared_with_mondays_if_there_are_enough() {
         .collect();
     let verdict = |same_weekday, records, history: &[Figures]| {
         let evidence = TrendEvidence {
+            is_part: false,
             rules: declared(|rules| (rules.same_weekday, rules.runs) = (same_weekday, 200)),
             now: figures(MONDAY, records, 0, "1"),
             history: history.to_vec(),
@@ -108,7 +111,10 @@ fn a_job_that_says_nothing_hears_only_of_what_is_far_off() {
     let history: Vec<_> = (0..6).map(|_| figures(MONDAY, 100, 0, "1")).collect();
     let of = |records, history: &[Figures]| {
         let now = figures(MONDAY, records, 50, "99999999");
-        checks(&TrendEvidence { rules: TrendRules::default(), now, history: history.to_vec() }, 7)
+        checks(
+            &TrendEvidence { rules: TrendRules::default(), now, history: history.to_vec(), is_part: false },
+            7,
+        )
     };
     assert_eq!(of(100, &history), []);
     assert_eq!(of(51, &history), []);

@@ -162,13 +162,13 @@ pub(crate) fn new_run(job: &Job, number: u8) -> NewRun {
         pause_after_staged: true,
         verify_source: VerifySource::Sample,
         submitted: false,
+        resends: None,
         actor: "tester@host".into(),
         detail: serde_json::Map::new(),
         now_ms: NOW_MS,
     }
 }
 
-/// A worker about to be registered.
 pub(crate) fn new_worker(role: domain::counts::Role, name: &str) -> NewWorker {
     NewWorker {
         name: name.into(),

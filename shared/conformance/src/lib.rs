@@ -21,6 +21,7 @@ mod fleet;
 mod own_tables;
 mod promotion;
 mod reading;
+mod resends;
 mod rules;
 mod runs;
 mod views;
@@ -44,6 +45,7 @@ pub(crate) use fleet::*;
 pub(crate) use own_tables::*;
 pub(crate) use promotion::*;
 pub(crate) use reading::*;
+pub(crate) use resends::*;
 pub(crate) use rules::*;
 pub(crate) use runs::*;
 pub(crate) use views::*;
@@ -159,6 +161,7 @@ macro_rules! with_every_case {
             a_run_that_final_does_not_hold_whole_is_not_backed_out
             rows_that_replaced_others_are_not_backed_out
             only_a_promoted_run_is_backed_out
+            a_reject_is_resent_by_one_run_at_a_time
             a_table_of_the_users_takes_rows_into_its_own_columns
             a_table_without_a_key_takes_run_and_number_into_its_own_columns
             a_table_of_runs_says_which_run_wrote_a_row

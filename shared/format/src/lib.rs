@@ -39,7 +39,7 @@ mod tests;
 
 pub use cells::{Cell, cells};
 pub use decode::{Decoded, Decoder};
-pub use encode::{DecodeProof, Differs};
+pub use encode::{CannotWrite, DecodeProof, Differs, FieldWriter};
 pub use framing::{
     Frame, FrameError, FrameErrorAt, Framer, Frames, LEAD_LINES_MAX, Taken, UnframeableError, frames,
 };

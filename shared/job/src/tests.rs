@@ -7,6 +7,7 @@ use super::*;
 mod bytes;
 mod controls;
 mod copybooks;
+mod edits;
 mod round_trip;
 
 const GOOD: &str = r#"[job]

@@ -29,7 +29,7 @@ const COMMITTED: &str = "SELECT, UPDATE (state, reason, writer_starts, started_b
 
 /// What each role may do with each table of the ledger, in the order of [`ProcessRole::ALL`].
 #[rustfmt::skip]
-const RIGHTS: [(&str, [&str; 5]); 19] = [
+const RIGHTS: [(&str, [&str; 5]); 20] = [
     ("crossfoot_schema",        ["SELECT", "SELECT", "SELECT", "SELECT", "SELECT"]),
     ("crossfoot_store",         ["SELECT, INSERT", "SELECT", "SELECT", "SELECT", "SELECT"]),
     ("crossfoot_message_key",   ["SELECT, INSERT, DELETE", "SELECT", "SELECT", "", ""]),
@@ -42,6 +42,7 @@ const RIGHTS: [(&str, [&str; 5]); 19] = [
     ("crossfoot_report",        ["SELECT, INSERT, UPDATE, DELETE", "", "", "SELECT", "SELECT"]),
     ("crossfoot_reject",        ["SELECT, INSERT, UPDATE, DELETE", "SELECT", "SELECT, INSERT", "SELECT", "SELECT"]),
     ("crossfoot_reject_reason", ["SELECT, INSERT, UPDATE, DELETE", "SELECT", "SELECT, INSERT", "SELECT", "SELECT"]),
+    ("crossfoot_resent",        ["SELECT, INSERT", "", "", "SELECT", "SELECT"]),
     ("crossfoot_breach",        ["SELECT, INSERT, UPDATE, DELETE", "", "SELECT, INSERT", "SELECT", "SELECT"]),
     ("crossfoot_exclusion",     ["SELECT, INSERT, UPDATE, DELETE", "SELECT", "SELECT", "SELECT", "SELECT"]),
     ("crossfoot_check",         ["SELECT, INSERT, UPDATE, DELETE", "", "", "SELECT", "SELECT"]),

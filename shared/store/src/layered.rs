@@ -35,6 +35,7 @@ use crate::model::{
 };
 use crate::promotion::{Promotion, Promotions, Undo, ambassador_impl_Promotions};
 use crate::readbacks::{Readbacks, ambassador_impl_Readbacks};
+use crate::resends::{Original, Resends, ambassador_impl_Resends};
 use crate::rules::{Keys, Rules, ambassador_impl_Rules};
 use crate::runs::{RunFilter, Runs, ambassador_impl_Runs};
 use crate::staging::{Staging, ambassador_impl_Staging};
@@ -59,6 +60,7 @@ use crate::{Blocks, Fence, Lease, Progress, Store, StoreError};
 #[delegate(Log, target = "log", automatic_where_clause = "false")]
 #[delegate(Views, target = "below", automatic_where_clause = "false")]
 #[delegate(Tokens, target = "below", automatic_where_clause = "false")]
+#[delegate(Resends, target = "below", automatic_where_clause = "false")]
 #[delegate(Promotions, target = "promotions", automatic_where_clause = "false")]
 #[expect(clippy::duplicated_attributes, reason = "the options of each trait that goes through are the same")]
 pub struct Layered {
@@ -113,6 +115,7 @@ impl Layered {
 #[delegate(Log, target = "below", automatic_where_clause = "false")]
 #[delegate(Views, target = "below", automatic_where_clause = "false")]
 #[delegate(Tokens, target = "below", automatic_where_clause = "false")]
+#[delegate(Resends, target = "below", automatic_where_clause = "false")]
 #[delegate(Promotions, target = "promotions")]
 #[expect(clippy::duplicated_attributes, reason = "the options of each trait that goes through are the same")]
 pub struct WithPromotions<P: Promotions> {

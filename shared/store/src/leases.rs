@@ -12,7 +12,8 @@ use crate::database::{Change, Connection, Database};
 use crate::model::Run;
 use crate::param::Param;
 use crate::row::Row;
-use crate::runs::{hold_fence, run_from};
+use crate::run_row::run_from;
+use crate::runs::hold_fence;
 use crate::{Fence, Lease, StoreError, damaged, params};
 
 /// The leases on runs and on the role of the coordinator service.

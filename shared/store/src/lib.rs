@@ -35,13 +35,17 @@ pub mod masking;
 pub mod message_key;
 pub mod model;
 pub mod names;
+mod opening;
+mod original;
 pub mod own_table;
 pub mod param;
 pub mod promotion;
 pub mod readback;
 pub mod readbacks;
+pub mod resends;
 pub mod row;
 pub mod rules;
+mod run_row;
 pub mod runs;
 pub mod staging;
 pub mod strangers;
@@ -57,6 +61,7 @@ use domain::constraint::ReasonCode;
 use domain::fingerprint::Hash;
 use domain::ids::RunId;
 use domain::lifecycle::{IllegalStep, RunState};
+use domain::resend::CannotResend;
 use job::Job;
 use thiserror::Error;
 use tokio::sync::mpsc;
@@ -70,6 +75,7 @@ pub use leases::Leases;
 pub use log::Log;
 pub use promotion::{Promotion, Promotions};
 pub use readbacks::Readbacks;
+pub use resends::Resends;
 pub use rules::Rules;
 pub use runs::{RunFilter, Runs};
 pub use staging::Staging;
@@ -216,6 +222,9 @@ pub enum StoreError {
     /// The rows of a promoted run cannot be taken out of final.
     #[error(transparent)]
     CannotBackOut(#[from] CannotBackOut),
+    /// Rejects cannot be resent, or were, and that forbids it.
+    #[error(transparent)]
+    CannotResend(#[from] CannotResend),
     /// Another run of the job promoted the same bytes after this one was reconciled.
     #[error("run {run_id} has promoted the same bytes in the meantime")]
     LoadedMeanwhile {
@@ -304,6 +313,7 @@ impl StoreError {
                 | Self::Over { .. }
                 | Self::Step(_)
                 | Self::CannotBackOut(_)
+                | Self::CannotResend(_)
         )
     }
 }
@@ -371,6 +381,7 @@ pub trait Store:
     + Promotions
     + Views
     + Tokens
+    + Resends
 {
 }
 
@@ -388,6 +399,7 @@ impl<T> Store for T where
         + Promotions
         + Views
         + Tokens
+        + Resends
 {
 }
 

@@ -4,8 +4,6 @@ use std::time::Duration;
 
 use domain::bytes::ByteShares;
 use domain::check::CheckResult;
-use domain::event::Entry as LogEntry;
-use domain::event_kind::EventKind;
 use domain::finding::Finding;
 use domain::fingerprint::Hash;
 use domain::forest::Forest;
@@ -16,6 +14,7 @@ use domain::rule::RuleOutcome;
 use domain::totals::Sums;
 
 pub use crate::block::{Block, ChunkRange, Entry, EntryKind, Exclusion};
+pub use crate::original::NewResend;
 pub use job::chunk::ChunkCut;
 pub use wire::ChunkCounts;
 
@@ -50,38 +49,14 @@ pub struct NewRun {
     pub verify_source: VerifySource,
     /// Whether the coordinator service drives the run, instead of the process that opens it.
     pub submitted: bool,
+    /// The rejects that the run loads again, corrected; `None` for a source of its own.
+    pub resends: Option<NewResend>,
     /// The operator who opens the run: `operator@host`.
     pub actor: String,
     /// What else the log says of its opening: the reason, the command, the process.
     pub detail: serde_json::Map<String, serde_json::Value>,
     /// When the run is opened, in milliseconds since 1970.
     pub now_ms: i64,
-}
-
-impl NewRun {
-    /// The `opened` event for the evidence log.
-    #[must_use]
-    pub fn opened(&self) -> LogEntry {
-        let mut detail = serde_json::json!({
-            "job": self.job,
-            "job_digest": self.job_digest,
-            "source": self.source,
-            "source_bytes": self.source_bytes,
-            "source_sha256": self.source_sha256,
-            "again": self.again,
-            "version": env!("CARGO_PKG_VERSION"),
-        });
-        if let serde_json::Value::Object(detail) = &mut detail {
-            detail.extend(self.detail.clone());
-        }
-        LogEntry {
-            run_id: Some(self.run_id.to_string()),
-            at_ms: self.now_ms,
-            kind: EventKind::Opened.into(),
-            actor: self.actor.clone(),
-            detail: detail.to_string(),
-        }
-    }
 }
 
 /// A run as the ledger has it.
@@ -122,6 +97,8 @@ pub struct Run {
     pub parked: bool,
     /// How many of its chunks may be in flight, as an operator asked; `None` for its share of the coordinator's window.
     pub window_chunks: Option<u64>,
+    /// The run whose corrected rejects it loads; `None` for a run on a source of its own.
+    pub resends: Option<RunId>,
     /// The operator who opened the run: `operator@host`.
     pub actor: String,
     /// When the run was opened, in milliseconds since 1970.

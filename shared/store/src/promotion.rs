@@ -19,6 +19,7 @@ use crate::evidence::put_checks;
 use crate::log::append;
 use crate::model::Block;
 use crate::names::{columns, quoted, table};
+use crate::resends::none_carried;
 use crate::rules::{names, order};
 use crate::runs::step_run;
 use crate::{Blocks, Fence, StoreError};
@@ -66,7 +67,8 @@ impl Undo {
     /// Stores the run's step and its log entry, if `found` rows are what the run promoted. The fence is compared.
     ///
     /// # Errors
-    /// [`StoreError::CannotBackOut`], [`StoreError::Fenced`], [`StoreError::Step`].
+    /// [`StoreError::CannotBackOut`], [`StoreError::Fenced`], [`StoreError::Step`]; [`StoreError::CannotResend`] while
+    /// another run resends rejects of this one.
     pub async fn put(
         self,
         connection: &mut dyn Connection,
@@ -75,6 +77,7 @@ impl Undo {
     ) -> Result<(), StoreError> {
         back_out::is_whole(promoted, found)?;
         step_run(connection, fence, RunEvent::BackedOut, Some(&self.note), self.log.at_ms).await?;
+        none_carried(connection, fence.run_id).await?;
         append(connection, self.log).await?;
         Ok(())
     }

@@ -9,8 +9,9 @@ use domain::lifecycle::{IllegalStep, RunEvent, RunState};
 
 use crate::database::{Change, Connection, Database, Lock};
 use crate::model::{NewRun, PastRun, Run, SplitTotals};
+use crate::opening::insert_run;
 use crate::param::Param;
-use crate::row::Row;
+use crate::run_row::run_from;
 use crate::{Fence, StoreError, damaged, log, params};
 
 /// Which runs a list shows; by default all.
@@ -48,13 +49,13 @@ pub trait Runs: Send + Sync {
     /// # Errors
     /// [`StoreError`] of the database.
     async fn runs_with_source(&self, job: &str, sha256: &Hash) -> Result<Vec<Run>, StoreError>;
-    /// The latest promoted run of the same job that was opened before this one.
+    /// The latest promoted run of the same job, on a source of its own, that was opened before this one.
     ///
     /// # Errors
     /// [`StoreError`] of the database.
     async fn promoted_before(&self, run_id: RunId) -> Result<Option<Run>, StoreError>;
-    /// The latest runs of `job`, the newest first, `limit` at most, each with the summary that its last
-    /// reconciliation left. `before`: only those opened before this run; `promoted`: only those in final.
+    /// The latest runs of `job` on sources of their own, the newest first, `limit` at most, each with the summary that
+    /// its last reconciliation left. `before`: only those opened before this run; `promoted`: only those in final.
     ///
     /// # Errors
     /// [`StoreError`] of the database.
@@ -105,48 +106,6 @@ pub trait Runs: Send + Sync {
     async fn set_window(&self, run_id: RunId, chunks: Option<u64>, log: LogEntry) -> Result<(), StoreError>;
 }
 
-pub(crate) fn run_from(row: &Row) -> Result<Run, StoreError> {
-    let split = match row.get("split_chunks")? {
-        None => None,
-        Some(chunks) => Some(SplitTotals {
-            chunks,
-            records: row.get("split_records")?,
-            bytes: row.get("split_bytes")?,
-            header_bytes: row.get("split_header_bytes")?,
-            bytes_on_disk: row.get("split_disk_bytes")?,
-            sha256: row.parsed("split_sha256")?,
-        }),
-    };
-    Ok(Run {
-        run_id: row.parsed("run_id")?,
-        job: row.get("job")?,
-        job_digest: row.parsed("job_digest")?,
-        state: row.parsed("state")?,
-        source: row.get("source")?,
-        source_bytes: row.get("source_bytes")?,
-        source_sha256: row.optional_parsed("source_sha256")?,
-        split_sha256: split.map(|split| split.sha256),
-        declared: row.get("declared")?,
-        chunk_bytes: row.get("chunk_bytes")?,
-        chunk_records: row.get("chunk_records")?,
-        again: row.get("again")?,
-        pause_after_staged: row.get("pause_after_staged")?,
-        verify_source: row.parsed("verify_source")?,
-        submitted: row.get("submitted")?,
-        parked: row.get("parked")?,
-        window_chunks: row.get("window_chunks")?,
-        actor: row.get("actor")?,
-        opened_at_ms: row.get("opened_at_ms")?,
-        ended_at_ms: row.get("ended_at_ms")?,
-        elapsed_ms: row.get("elapsed_ms")?,
-        epoch: row.get("epoch")?,
-        interrupted: row.get("interrupted")?,
-        purged: row.get("purged")?,
-        note: row.get("note")?,
-        split,
-    })
-}
-
 /// Fails unless `fence` is the run's newest; it stays so until the transaction ends. This waits only for a coordinator
 /// that acquires the run, and makes it wait; renewals of the lease and other changes continue.
 ///
@@ -186,52 +145,6 @@ pub async fn step_run(
                WHERE run_id = $1";
     let ended_at_ms = to.is_over().then_some(at_ms);
     connection.execute(sql, params![fence.run_id, to.name(), Param::words(note), ended_at_ms]).await?;
-    Ok(())
-}
-
-/// A process that opens a run first looks for the same bytes; two that look at the same time find nothing.
-async fn not_taken(connection: &mut dyn Connection, new: &NewRun) -> Result<(), StoreError> {
-    let (Some(sha256), false) = (new.source_sha256, new.again) else { return Ok(()) };
-    connection.lock(Lock::Opening(&new.job)).await?;
-    let sql = "SELECT run_id FROM crossfoot_run WHERE job = $1 AND (source_sha256 = $2 OR split_sha256 = $2)
-               AND (state IN ($3, $4, $5) OR (state = $6 AND split_records > 0)) LIMIT 1";
-    let states = [RunState::Loading, RunState::Staged, RunState::AwaitingApproval, RunState::Promoted];
-    let mut values = params![&new.job, sha256.to_string()];
-    values.extend(states.map(|state| Param::from(state.name())));
-    match connection.fetch_first(sql, values).await? {
-        None => Ok(()),
-        Some(row) => Err(StoreError::TakenMeanwhile { run_id: row.get("run_id")? }),
-    }
-}
-
-async fn insert_run(connection: &mut dyn Connection, new: NewRun) -> Result<(), StoreError> {
-    not_taken(connection, &new).await?;
-    let job =
-        "INSERT INTO crossfoot_job (digest, name, body) VALUES ($1, $2, $3) ON CONFLICT (digest) DO NOTHING";
-    connection.execute(job, params![new.job_digest.to_string(), &new.job, &new.job_text]).await?;
-    let run = "INSERT INTO crossfoot_run (run_id, job, job_digest, state, source, source_bytes, source_sha256, declared,
-               chunk_bytes, chunk_records, again, pause_after_staged, submitted, actor, opened_at_ms, verify_source)
-               VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16)";
-    let values = params![
-        new.run_id,
-        &new.job,
-        new.job_digest.to_string(),
-        RunState::Loading.name(),
-        &new.source,
-        new.source_bytes,
-        new.source_sha256.map(|hash| hash.to_string()),
-        &new.declared,
-        new.chunk_bytes,
-        new.chunk_records,
-        new.again,
-        new.pause_after_staged,
-        new.submitted,
-        &new.actor,
-        new.now_ms,
-        new.verify_source.name(),
-    ];
-    connection.execute(run, values).await?;
-    log::append(connection, new.opened()).await?;
     Ok(())
 }
 
@@ -300,7 +213,7 @@ impl<D: Database> Runs for D {
         // Run ids rise with the time at which runs are opened.
         let sql = "SELECT o.* FROM crossfoot_run r
                    JOIN crossfoot_run o ON o.job = r.job AND o.run_id < r.run_id AND o.state = 'promoted'
-                   WHERE r.run_id = $1 ORDER BY o.run_id DESC LIMIT 1";
+                   WHERE r.run_id = $1 AND o.resends IS NULL ORDER BY o.run_id DESC LIMIT 1";
         self.fetch_first(sql, params![run_id]).await?.as_ref().map(run_from).transpose()
     }
 
@@ -312,7 +225,7 @@ impl<D: Database> Runs for D {
         limit: u32,
     ) -> Result<Vec<PastRun>, StoreError> {
         let sql = "SELECT * FROM crossfoot_run WHERE job = $1 AND ($2 IS NULL OR run_id < $2)
-                   AND (NOT $3 OR state = 'promoted') ORDER BY run_id DESC LIMIT $4";
+                   AND (NOT $3 OR state = 'promoted') AND resends IS NULL ORDER BY run_id DESC LIMIT $4";
         let rows = self.fetch(sql, params![job, before, promoted, limit]).await?;
         rows.iter().map(|row| Ok(PastRun { run: run_from(row)?, summary: row.get("summary")? })).collect()
     }

@@ -2,7 +2,7 @@
 
 import { get, rejectsAddress, who } from "../core/api.js";
 import { h } from "../core/dom.js";
-import { count, plural, share, visible } from "../core/format.js";
+import { count, plural, share, shortRun, visible } from "../core/format.js";
 import { setQuery } from "../core/routes.js";
 import { reason } from "../core/words.js";
 import { band, bar, command, more, runPath } from "../parts/bits.js";
@@ -139,6 +139,43 @@ function lead(run) {
   );
 }
 
+/** What became of rejects that were resent, and how to resend others. */
+function corrected(run) {
+  const { resent } = run;
+  const also = [
+    [resent?.kept_out, "resent and kept out of final"],
+    [resent?.under_way, "being resent"],
+  ].filter(([number]) => number);
+  return h(
+    "div",
+    { key: "corrected" },
+    resent
+      ? h(
+          "p",
+          null,
+          `${plural(resent.rejects, "reject")} = resent and in final ${count(resent.in_final)} + resent and rejected ` +
+            `again ${count(resent.rejected_again)}` +
+            also.map(([number, what]) => ` + ${what} ${count(number)}`).join("") +
+            ` + open ${count(resent.open)}. Resent by `,
+          resent.runs.map((one, at) => [
+            at ? ", " : "",
+            h("a", { href: runPath(one.run_id) }, shortRun(one.run_id)),
+          ]),
+          ".",
+        )
+      : null,
+    h(
+      "p",
+      { class: "soft" },
+      "To correct rejects and load them: ",
+      command(`crossfoot rejects ${visible(run.run_id)} --edit FILE`),
+      ", then ",
+      command(`crossfoot resend ${visible(run.run_id)} --from FILE`),
+      ".",
+    ),
+  );
+}
+
 /** How to get all of them: here, if the operator may have their bytes, or by the command. */
 function whole(run, items) {
   const isSensitive = items.some((row) => row.raw_hex === null || row.raw_hex === undefined);
@@ -238,6 +275,7 @@ function draw(page) {
         : ["No records were rejected.", "Every record that was read so far was accepted."],
     }),
     more(page.state, rest),
+    rejects && run.outcome === "reconciled" && !run.purged ? corrected(run) : null,
     rejects && !run.purged ? whole(run, items) : null,
   ];
 }

@@ -8,6 +8,8 @@ use serde::Serialize;
 use store::model::Run;
 use store::{Store, StoreError};
 
+use super::rejects::{OriginalRecord, original};
+
 /// The differences of a run, as `explain` prints them.
 #[derive(Debug, Serialize, JsonSchema)]
 pub struct Explained {
@@ -17,6 +19,42 @@ pub struct Explained {
     pub findings_total: u64,
     /// The findings, as many as `--limit` allows.
     pub findings: Vec<Finding>,
+    /// What the records among the findings were before they were corrected and resent; absent in a run on a source of its
+    /// own.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub originals: Vec<FindingOriginal>,
+}
+
+/// A record that was resent, and what it was before.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, JsonSchema)]
+pub struct FindingOriginal {
+    /// The record's place in the source of the run, from 1.
+    pub record_no: u64,
+    /// What it was before.
+    pub original: OriginalRecord,
+}
+
+/// What the records of `findings` were before; nothing unless the run resends.
+///
+/// # Errors
+/// [`StoreError`] of the database.
+pub async fn originals(
+    store: &dyn Store,
+    run: &Run,
+    findings: &[Finding],
+) -> Result<Vec<FindingOriginal>, StoreError> {
+    let mut all: Vec<FindingOriginal> = Vec::new();
+    if run.resends.is_none() {
+        return Ok(all);
+    }
+    for record_no in findings.iter().map(|finding| finding.record_no.0) {
+        if all.iter().all(|one| one.record_no != record_no)
+            && let Some(original) = original(store, run, record_no).await?
+        {
+            all.push(FindingOriginal { record_no, original });
+        }
+    }
+    Ok(all)
 }
 
 /// A page of a run's differences.

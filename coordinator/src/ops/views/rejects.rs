@@ -27,6 +27,39 @@ pub struct ListedReject {
     pub raw_hex: Option<String>,
     /// Every reason that was found.
     pub reasons: Vec<Reason>,
+    /// What the record was before it was corrected and resent; absent in a run on a source of its own.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub original: Option<OriginalRecord>,
+}
+
+/// What a resent record was before it was corrected.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, JsonSchema)]
+pub struct OriginalRecord {
+    /// The run that rejected it.
+    pub run_id: RunId,
+    /// The record's place in the source of that run, from 1.
+    pub record_no: u64,
+    /// Where the record began in that source (after decompression).
+    pub byte_offset: u64,
+}
+
+/// What a record of a run was before; `None` unless the run resends.
+///
+/// # Errors
+/// [`StoreError`] of the database.
+pub async fn original(
+    store: &dyn Store,
+    run: &Run,
+    record_no: u64,
+) -> Result<Option<OriginalRecord>, StoreError> {
+    let Some(run_id) = run.resends else { return Ok(None) };
+    let found = store.originals(run.run_id, record_no.saturating_sub(1), 1).await?;
+    let found = found.into_iter().find(|(number, _)| *number == record_no);
+    Ok(found.map(|(_, original)| OriginalRecord {
+        run_id,
+        record_no: original.record_no,
+        byte_offset: original.offset,
+    }))
 }
 
 impl ListedReject {
@@ -41,7 +74,14 @@ impl ListedReject {
             worker_id: row.worker_id,
             raw_hex: (!is_sensitive).then(|| domain::hex::encode(&row.raw)),
             reasons: row.reasons,
+            original: None,
         }
+    }
+
+    /// The reject with what its record was before, if its run resends.
+    #[must_use]
+    pub fn with(self, original: Option<OriginalRecord>) -> Self {
+        Self { original, ..self }
     }
 }
 
@@ -186,7 +226,9 @@ pub async fn shown(
         }
     });
     let fields = fields.collect();
-    Ok(Some(ShownReject { record, bytes, fields, reject: ListedReject::of(row, job.is_sensitive()) }))
+    let original = original(store, run, record_no).await?;
+    let reject = ListedReject::of(row, job.is_sensitive()).with(original);
+    Ok(Some(ShownReject { record, bytes, fields, reject }))
 }
 
 /// The line of the job's copybooks that declares `field`: a level number, and the field's name as COBOL writes it. A

@@ -40,6 +40,9 @@ pub struct ListedRun {
     pub purged: bool,
     /// Why the run is in this state, if that needs saying.
     pub note: Option<String>,
+    /// The run whose corrected rejects it loads; absent if its source is its own.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub resends: Option<RunId>,
 }
 
 /// One run as `show` prints it: its report and its progress.
@@ -82,6 +85,7 @@ impl ListedRun {
             actor: run.actor.clone(),
             purged: run.purged,
             note: run.note.clone(),
+            resends: run.resends,
         }
     }
 }

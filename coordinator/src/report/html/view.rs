@@ -217,7 +217,10 @@ fn facts(report: &Report) -> Vec<(&'static str, Value)> {
         ("Ended", text(&report.ended_at_ms.map_or_else(|| "not yet".into(), time_to_second))),
         ("Checks passed", text(&format!("{} % of those that compared something", report.success_rate))),
     ];
-    known.into_iter().chain(amounts).collect()
+    let resends = report.resends.iter().map(|first| ("Resends", text(&verdict::resends(first))));
+    let books = report.resent.iter().map(|books| ("Rejects", text(&books.sentence())));
+    let runs = report.resent.iter().flat_map(|books| &books.runs).map(|run| ("", text(&run.sentence())));
+    known.into_iter().chain(amounts).chain(resends).chain(books).chain(runs).collect()
 }
 
 const fn class_of(relation: Relation) -> &'static str {

@@ -46,6 +46,8 @@ pub(super) fn reconciled() -> Report {
         outcome: Outcome::Reconciled,
         note: None,
         driven_by: None,
+        resends: None,
+        resent: None,
         leading_cause: None,
         source: SourceSummary {
             location: "/data/in/2026-11-23/dalytran.ebc".into(),

@@ -107,11 +107,14 @@ fn header(report: &Report, style: Style) -> String {
                 plural(source.chunks, "chunk")
             ),
         ),
+    ];
+    facts.extend(report.resends.iter().map(|first| ("Resends", verdict::resends(first))));
+    facts.extend([
         ("Tables", format!("{} → {}", visible(&report.staging_table), visible(&report.final_table))),
         ("Opened", time_to_second(report.opened_at_ms)),
         ("Ended", report.ended_at_ms.map_or_else(|| "not yet".into(), time_to_second)),
         ("Result", verdict::consequence(report).into()),
-    ];
+    ]);
     facts.extend(report.amount_names.is_empty().then(|| ("Amounts", verdict::NO_AMOUNTS.into())));
     let failures = verdict::failures(report).into_iter().enumerate();
     facts.extend(failures.map(|(place, failure)| (if place == 0 { "Failed" } else { "" }, failure)));
@@ -344,6 +347,12 @@ fn rejects(report: &Report, style: Style) -> String {
     let mut out = grid.render(style);
     for detail in verdict::reject_details(report) {
         out.push_str(&table::sentence(style, 2, &detail));
+    }
+    if let Some(books) = &report.resent {
+        out.push_str(&table::sentence(style, 2, &format!("rejects: {}", books.sentence())));
+        for run in &books.runs {
+            out.push_str(&table::sentence(style, 4, &run.sentence()));
+        }
     }
     if let Some(rejected) = rejected {
         let kept = format!(

@@ -4,6 +4,8 @@
 //! After RFC 4180, section 2 (a field that holds a separator, a quote or a line end is quoted, and its quotes are
 //! doubled); PostgreSQL, COPY, "Text Format", and MySQL, LOAD DATA, "FIELDS ESCAPED BY" (escapes without quotes).
 
+mod replaced;
+
 use domain::layout::Layout;
 use domain::record::{RawField, Tag};
 use domain::round_trip::{Equivalence, Equivalences};

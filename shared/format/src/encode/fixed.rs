@@ -1,11 +1,13 @@
 //! Records of fields at fixed positions, encoded field by field.
 
+use std::ops::Range;
+
 use domain::record::{RawField, Tag};
 use domain::round_trip::{Equivalence, Equivalences};
 
 use super::characters::Characters;
 use super::written::Written;
-use super::{Counts, Differs, stripped};
+use super::{CannotWrite, Counts, Differs, stripped};
 use crate::field::{REST, Trim};
 use crate::spec::{Fixed, FormatSpec};
 use domain::layout::Layout;
@@ -83,7 +85,77 @@ impl FixedEncoder {
     }
 }
 
+impl FixedEncoder {
+    /// Puts the usual form of a value into `room`; returns which bytes of the record are the field's at `index`.
+    pub(super) fn form_of(
+        &mut self,
+        record: &mut Vec<u8>,
+        index: usize,
+        value: RawField<'_>,
+        room: &mut Vec<u8>,
+    ) -> Result<Range<usize>, CannotWrite> {
+        let Self { columns, characters, pads_to, text, .. } = self;
+        let column = columns.get(index).ok_or(CannotWrite::NoPlace)?;
+        let end = match column.length {
+            REST => record.len().max(column.start),
+            length => column.start + length,
+        };
+        if column.start > record.len().max(*pads_to) || end > record.len().max(*pads_to) {
+            return Err(CannotWrite::NoPlace);
+        }
+        let width = (column.length != REST).then_some(column.length);
+        column.usual(value, width, characters, text, room).ok_or(CannotWrite::NoForm)?;
+        if record.len() < end {
+            // A short line stands for one that blanks fill up.
+            record.resize(end, b' ');
+        }
+        Ok(column.start..end)
+    }
+}
+
 impl Column {
+    /// Puts the usual form of a value into `room`, `width` bytes of it; `None` where it does not fit. Numbers without
+    /// a point are filled up with zeros, others with blanks in front where these are padding; all else with blanks
+    /// behind.
+    fn usual(
+        &self,
+        value: RawField<'_>,
+        width: Option<usize>,
+        characters: &Characters,
+        text: &mut Vec<u8>,
+        room: &mut Vec<u8>,
+    ) -> Option<()> {
+        room.clear();
+        if matches!(self.written, Written::Bytes) {
+            room.extend_from_slice(value.content);
+            return (value.tag == Tag::Bytes && width.is_none_or(|width| width == room.len())).then_some(());
+        }
+        if value.tag == Tag::Null {
+            room.resize(width.unwrap_or(0), characters.space());
+            return Some(());
+        }
+        text.clear();
+        if let Written::Text = self.written {
+            (value.tag == Tag::Text).then_some(())?;
+            text.extend_from_slice(value.content);
+        } else {
+            self.written.write(value, text)?;
+        }
+        let is_number = matches!(self.written, Written::Integer(_) | Written::Decimal { .. });
+        let is_implied = matches!(self.written, Written::Decimal { is_implied: true, .. });
+        if let Some(width) = width.filter(|_| is_number && (is_implied || self.trim == Trim::None)) {
+            let sign = usize::from(text.first() == Some(&b'-'));
+            let zeros = width.checked_sub(text.len())?;
+            text.splice(sign..sign, std::iter::repeat_n(b'0', zeros));
+        }
+        characters.append(text, room)?;
+        let Some(width) = width else { return Some(()) };
+        let pads = width.checked_sub(room.len())?;
+        let at = if is_number && self.trim == Trim::Both { 0 } else { room.len() };
+        room.splice(at..at, std::iter::repeat_n(characters.space(), pads));
+        Some(())
+    }
+
     fn prove(
         &self,
         value: RawField<'_>,

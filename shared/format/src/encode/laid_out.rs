@@ -1,12 +1,13 @@
 //! Records that a copybook lays out, encoded field by field at the places that the copybook gives them.
 
+use std::ops::Range;
 use std::sync::Arc;
 
 use domain::record::{RawField, Tag};
 
 use super::characters::PageBytes;
 use super::cobol::{FieldEncoder, whole};
-use super::{Counts, Differs};
+use super::{CannotWrite, Counts, Differs};
 use crate::cobol::{FieldSpec, RecordSpec};
 use crate::codepage::CodePage;
 use crate::copybook::plan::{Extent, Field, Plan};
@@ -63,6 +64,41 @@ impl LaidOutEncoder {
         plan.extent(extent, read).ok()
     }
 
+    /// How many bytes a field has in this record; `None` where a length of the record is no number, or too great.
+    fn length(&self, index: usize, field: &Field, record: &[u8]) -> Option<usize> {
+        match self.lengths.get(index) {
+            Some(Some((of, spec))) => {
+                let at = self.extent.offset(of.offset);
+                let number = record.get(at..at + of.length).and_then(|bytes| whole(spec, bytes));
+                number.and_then(|number| usize::try_from(number).ok()).filter(|of| *of <= field.length)
+            }
+            _ => Some(field.length),
+        }
+    }
+
+    /// Puts the usual form of a value into `room`; returns which bytes of the record are the field's at `index`.
+    pub(super) fn form_of(
+        &mut self,
+        record: &[u8],
+        index: usize,
+        value: RawField<'_>,
+        room: &mut Vec<u8>,
+    ) -> Result<Range<usize>, CannotWrite> {
+        if !self.plan.tables.is_empty() {
+            self.find(record).ok_or(CannotWrite::NoPlace)?;
+        }
+        let known = self.plan.fields.get(index).zip(self.fields.get(index));
+        let (field, encoder) = known.ok_or(CannotWrite::NoPlace)?;
+        if !self.extent.holds(field.within) {
+            return Err(CannotWrite::NoPlace);
+        }
+        let start = self.extent.offset(field.offset);
+        let length = self.length(index, field, record).ok_or(CannotWrite::NoPlace)?;
+        record.get(start..start + length).ok_or(CannotWrite::NoPlace)?;
+        encoder.write(value, length, room).ok_or(CannotWrite::NoForm)?;
+        Ok(start..start + length)
+    }
+
     pub(super) fn prove<'a>(
         &mut self,
         record: &[u8],
@@ -86,14 +122,7 @@ impl LaidOutEncoder {
                 continue;
             }
             let start = self.extent.offset(field.offset);
-            let length = match self.lengths.get(index) {
-                Some(Some((of, spec))) => {
-                    let at = self.extent.offset(of.offset);
-                    let number = record.get(at..at + of.length).and_then(|bytes| whole(spec, bytes));
-                    number.and_then(|number| usize::try_from(number).ok()).filter(|of| *of <= field.length)
-                }
-                _ => Some(field.length),
-            };
+            let length = self.length(index, field, record);
             let source = length.and_then(|length| record.get(start..start + length));
             let forms = source.and_then(|source| encoder.prove(value, source, room));
             let found = source.map(|source| (start, source, room.as_slice()));

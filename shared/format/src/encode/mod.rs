@@ -15,6 +15,7 @@
 mod characters;
 mod cobol;
 mod delimited;
+mod edit;
 mod fixed;
 mod laid_out;
 mod moments;
@@ -27,6 +28,9 @@ mod tests;
 use domain::layout::Layout;
 use domain::record::{RawField, Tag};
 use domain::round_trip::{Equivalence, Equivalences};
+use thiserror::Error;
+
+pub use self::edit::FieldWriter;
 
 use self::delimited::DelimitedEncoder;
 use self::fixed::FixedEncoder;
@@ -99,6 +103,23 @@ pub struct Differs {
     pub detail: String,
     /// The bytes that the record holds where the field is; empty where it is no single field.
     pub found: Vec<u8>,
+}
+
+/// Why a field cannot be written into a record.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
+pub enum CannotWrite {
+    /// Where the field would be is not told.
+    #[error("the record has no such field: its fields cannot be told apart, or it ends before the field")]
+    NoPlace,
+    /// The record had to be put together from several lines.
+    #[error("the record stands on several lines, which are not written anew field by field")]
+    SeveralLines,
+    /// The field is a sum over another.
+    #[error("the field is computed from another one; change that one")]
+    Computed,
+    /// The field has no form for the value.
+    #[error("the field cannot hold the value: it does not fit, or the source has no way to write it")]
+    NoForm,
 }
 
 impl Differs {

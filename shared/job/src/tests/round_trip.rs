@@ -24,7 +24,7 @@ fn field(name: &str, ty: &str, more: &str) -> String {
     format!("[[record.field]]\nname = \"{name}\"\ntype = \"{ty}\"\n{more}\n")
 }
 
-static JOBS: LazyLock<Vec<Job>> = LazyLock::new(jobs);
+pub(super) static JOBS: LazyLock<Vec<Job>> = LazyLock::new(jobs);
 
 /// Jobs of every delimited and fixed kind.
 fn jobs() -> Vec<Job> {

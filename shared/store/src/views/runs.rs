@@ -9,7 +9,7 @@ use crate::database::Database;
 use crate::log::event_from;
 use crate::param::Param;
 use crate::row::Row;
-use crate::runs::run_from;
+use crate::run_row::run_from;
 use crate::{Lease, StoreError, params};
 
 /// The columns of a run but for its summary, which may be long; and what is left of its lease.
@@ -18,8 +18,8 @@ pub(super) fn columns<D: Database>() -> String {
     format!(
         "run_id, job, job_digest, state, source, source_bytes, source_sha256, declared, chunk_bytes, chunk_records,
          again, pause_after_staged, verify_source, submitted, parked, actor, opened_at_ms, ended_at_ms, elapsed_ms,
-         epoch, interrupted, purged, note, window_chunks, split_chunks, split_records, split_bytes, split_header_bytes,
-         split_disk_bytes, split_sha256, lease_owner, lease_until_ms - {now_ms} AS lease_left_ms"
+         epoch, interrupted, purged, note, window_chunks, resends, split_chunks, split_records, split_bytes,
+         split_header_bytes, split_disk_bytes, split_sha256, lease_owner, lease_until_ms - {now_ms} AS lease_left_ms"
     )
 }
 

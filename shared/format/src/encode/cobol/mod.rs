@@ -6,6 +6,7 @@ mod edited;
 mod float;
 mod moment;
 mod quick;
+mod write;
 
 use std::sync::Arc;
 

@@ -1,9 +1,12 @@
 //! COBOL fields: the tables of the decoder's tests, and any bytes.
 
 use std::collections::HashMap;
+use std::sync::Arc;
 
 use domain::record;
 use domain::round_trip::{Equivalence, Equivalences};
+use domain::value::Value;
+use jiff::civil::date;
 use proptest::collection::vec;
 use proptest::prelude::*;
 
@@ -11,6 +14,8 @@ use super::prove;
 use crate::cobol::tests::{edited, spec};
 use crate::cobol::{FieldDecoder, FieldSpec};
 use crate::codepage::CodePage;
+use crate::encode::characters::PageBytes;
+use crate::encode::cobol::FieldEncoder;
 
 /// A value in canonical form, and the bytes that it was decoded from.
 type Field = (Vec<u8>, Vec<u8>);
@@ -112,6 +117,60 @@ fn each_other_form_has_its_name() {
     }
 }
 
+/// The usual form of a value, as it is written into a record.
+fn written(spec: &FieldSpec, value: &[u8]) -> Option<Vec<u8>> {
+    let encoder = FieldEncoder::new(spec, Arc::new(PageBytes::new(spec.page))).unwrap();
+    let mut room = Vec::new();
+    encoder.write(record::encoded(value).unwrap(), spec.bytes, &mut room)?;
+    Some(room)
+}
+
+#[test]
+fn each_value_has_one_form_in_which_it_is_written() {
+    for (form, value, bytes) in [
+        ("X(6)", Value::Text("Aé"), "c1514040 4040"),
+        ("X(4) JUST", Value::Text("AB"), "4040c1c2"),
+        ("X(2)", Value::Null, "4040"),
+        ("X(2) LOW=NULL EMPTY", Value::Null, "0000"),
+        ("X(2)", Value::Text("ABC"), ""),
+        ("X(2)", Value::Text("€"), ""),
+        ("S9(5)V99", amount("-12.50"), "f0f0f0f1f2f5d0"),
+        ("9(5)V99", amount("-12.50"), ""),
+        ("9(3)", amount("1000"), ""),
+        ("S9(5)V99 COMP-3", amount("12.50"), "0001250c"),
+        ("S9(5)V99 COMP-3 SPACES=NULL", Value::Null, "40404040"),
+        ("S9(5)V99 COMP-3", Value::Null, ""),
+        ("9(5)V99 COMP-3", amount("12.50"), "0001250f"),
+        ("S9(4) COMP", amount("-2"), "fffe"),
+        ("S9(4) COMP-5 LE", amount("258"), "0201"),
+        ("S9(3) LEADING-SEPARATE PAGE=ascii", amount("-7"), "2d303037"),
+        ("9(8) FORM=YYYYMMDD", Value::Date(date(2024, 2, 29)), "f2f0f2f4f0f2f2f9"),
+        ("9(8) FORM=YYYYMMDD ZEROS=NULL", Value::Null, "f0f0f0f0f0f0f0f0"),
+        ("S9(7) COMP-3 FORM=CYYMMDD", Value::Date(date(2024, 2, 29)), "1240229c"),
+        ("9(6) FORM=YYMMDD", Value::Date(date(1949, 1, 1)), ""),
+        ("X(8) BOTH AS=9.2", amount("12.50"), "f1f24bf5f0404040"),
+    ] {
+        let spec = spec(form);
+        let mut field = Vec::new();
+        record::put(&mut field, &value);
+        let expected = domain::hex::decode(&bytes.replace(' ', "")).filter(|bytes| !bytes.is_empty());
+        assert_eq!(written(&spec, &field), expected, "{form} {value}");
+    }
+    for page in ["ascii", "037"].map(|name| CodePage::by_name(name).unwrap()) {
+        let spec = edited::spec("-Z,ZZ9.99", page);
+        let mut field = Vec::new();
+        record::put(&mut field, &amount("-1234.50"));
+        let bytes = written(&spec, &field).unwrap();
+        let mut printed = Vec::new();
+        page.encode_into("-1,234.50", &mut printed).unwrap();
+        assert_eq!(bytes, printed);
+    }
+}
+
+fn amount(text: &str) -> Value<'static> {
+    Value::Decimal(text.parse().unwrap())
+}
+
 const FORMS: [&str; 40] = [
     "S9(7)V99",
     "9(3)V99 PAGE=ascii",
@@ -172,6 +231,20 @@ proptest! {
         if let Some(second) = decoded(&spec, other).filter(|second| *second != value) {
             prop_assert_eq!(proved(&spec, &second, one), None, "{} {:02x?}", form, one);
         }
+    }
+
+    /// Whatever is decoded can be written into a field of any content, and is read there.
+    #[test]
+    fn what_was_decoded_is_written_and_read_again(
+        form in prop::sample::select(&FORMS[..]),
+        bytes in vec(prop_oneof![6 => prop::sample::select(&b"\x00\xFF\x40\xF0\xF1\xF9\xC1\xD1\xC0\xD0\x0C\x1D\x99\x12\x0F\x2B\x7Bp1A"[..]), 1 => any::<u8>()], 26),
+    ) {
+        let spec = spec(form);
+        let Some(value) = decoded(&spec, &bytes[..spec.bytes]) else { return Ok(()) };
+        let written = written(&spec, &value);
+        let shown = record::encoded(&value).unwrap().display();
+        prop_assert!(written.is_some(), "{} {:02x?} {}", form, bytes, shown);
+        prop_assert_eq!(decoded(&spec, &written.unwrap()), Some(value), "{} {:02x?} {}", form, bytes, shown);
     }
 
     /// One changed bit of a field is a reject, another value, or a form with a name: never the usual form again.

@@ -1,0 +1,14 @@
+-- The run whose corrected rejects this run loads; NULL for a run on a source of its own.
+ALTER TABLE crossfoot_run ADD COLUMN resends uuid;
+CREATE INDEX crossfoot_run_resends ON crossfoot_run (resends) WHERE resends IS NOT NULL;
+
+-- Each record of such a run, and which reject it was before.
+CREATE TABLE crossfoot_resent (
+    run_id             uuid NOT NULL,
+    record_no          bigint NOT NULL,
+    first_run_id       uuid NOT NULL,
+    first_record_no    bigint NOT NULL,
+    first_offset_bytes bigint NOT NULL,
+    PRIMARY KEY (run_id, record_no)
+);
+CREATE INDEX crossfoot_resent_first ON crossfoot_resent (first_run_id, first_record_no);
