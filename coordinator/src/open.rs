@@ -130,8 +130,8 @@ impl Coordinator {
         self.open_as(request, None).await
     }
 
-    /// Opens a run on corrected rejects of another one. As [`Coordinator::open`] otherwise; the log says of both runs that
-    /// the one resends rejects of the other.
+    /// Opens a run on corrected rejects of another one. As [`Coordinator::open`] otherwise; the log says of both runs
+    /// that the one resends rejects of the other.
     ///
     /// # Errors
     /// [`OpenError`]; [`StoreError::CannotResend`] unless that run is promoted, and none of the records is in final or

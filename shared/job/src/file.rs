@@ -131,8 +131,8 @@ pub(super) struct ApprovalSection {
     #[serde(default)]
     #[schemars(extend("default" = false, "examples" = [true]))]
     pub(super) four_eyes: bool,
-    /// Whether `approve`, `redrive`, `pause`, `window`, `cancel`, `purge` and `--again` need a `--reason`. `back-out`
-    /// always does.
+    /// Whether `approve`, `redrive`, `pause`, `window`, `cancel`, `purge`, `resend` and `--again` need a `--reason`.
+    /// `back-out` always does.
     #[serde(default)]
     #[schemars(extend("default" = false, "examples" = [true]))]
     pub(super) require_reason: bool,

@@ -19,8 +19,8 @@ pub struct Explained {
     pub findings_total: u64,
     /// The findings, as many as `--limit` allows.
     pub findings: Vec<Finding>,
-    /// What the records among the findings were before they were corrected and resent; absent in a run on a source of its
-    /// own.
+    /// What the records among the findings were before they were corrected and resent; absent in a run on a source of
+    /// its own.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub originals: Vec<FindingOriginal>,
 }
