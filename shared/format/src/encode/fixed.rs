@@ -131,7 +131,13 @@ impl Column {
             return (value.tag == Tag::Bytes && width.is_none_or(|width| width == room.len())).then_some(());
         }
         if value.tag == Tag::Null {
-            room.resize(width.unwrap_or(0), characters.space());
+            if self.trim == Trim::None {
+                // Blanks are data: only a marker of the field's own length stands for NULL.
+                let marker = self.nulls.iter().find(|null| width.is_none_or(|width| null.len() == width));
+                room.extend_from_slice(marker?);
+            } else {
+                room.resize(width.unwrap_or(0), characters.space());
+            }
             return Some(());
         }
         text.clear();
@@ -149,8 +155,12 @@ impl Column {
             text.splice(sign..sign, std::iter::repeat_n(b'0', zeros));
         }
         characters.append(text, room)?;
+        if self.trim != Trim::None && room.is_empty() {
+            // Nothing but padding is NULL.
+            return None;
+        }
         let Some(width) = width else { return Some(()) };
-        let pads = width.checked_sub(room.len())?;
+        let pads = width.checked_sub(room.len()).filter(|pads| *pads == 0 || self.trim != Trim::None)?;
         let at = if is_number && self.trim == Trim::Both { 0 } else { room.len() };
         room.splice(at..at, std::iter::repeat_n(characters.space(), pads));
         Some(())
