@@ -25,6 +25,9 @@ fn get(at: &str, path: &str, headers: &[(&str, &str)]) -> (u16, String) {
 #[ignore = "needs RabbitMQ and PostgreSQL: run ./test"]
 fn every_process_counts_what_the_report_says_and_what_the_documents_list() {
     let fleet = Fleet::new(servers(), postings(RECORDS));
+    // Some metrics are of jobs with a schedule alone.
+    let schedule = "[schedule]\nexpected = \"0 2 * * *\"\nwithin = \"2h\"\n\n[limits]";
+    fleet.desk.put_job("job.toml", &[("[limits]", schedule)]);
     let coordinator = fleet.start(&["coordinator", "--metrics", "0", "--console=127.0.0.1:0"]);
     let processor = fleet.start(&["worker", "--role", "processor", "--slots", "1", "--metrics", "0"]);
     let writer = fleet.start(&["worker", "--role", "writer", "--slots", "1", "--metrics", "127.0.0.1:0"]);
