@@ -48,6 +48,7 @@ fn files_and_lines_have_a_size_to_read() {
     let tree = Tree::read();
     holds("a file of more than 450 lines: split it", &text::long_files(&tree));
     holds("a line of more than 120 columns", &text::long_lines(&tree));
+    holds("a line of more than 120 columns", &text::long_lines_of_scripts());
 }
 
 #[test]

@@ -34,6 +34,22 @@ pub(crate) fn long_lines(tree: &Tree) -> Vec<String> {
     broken
 }
 
+/// Lines of the console's page that do not fit a page.
+pub(crate) fn long_lines_of_scripts() -> Vec<String> {
+    let (mut files, mut broken) = (Vec::new(), Vec::new());
+    texts(&root().join("console/page/assets"), &["js"], &mut files);
+    assert!(files.len() > 10, "the page's scripts are not there");
+    for path in files {
+        for (at, line) in fs::read_to_string(&path).unwrap().lines().enumerate() {
+            let columns = line.chars().count();
+            if columns > COLUMNS_MAX {
+                broken.push(format!("{}:{}: {columns} columns", path.display(), at + 1));
+            }
+        }
+    }
+    broken
+}
+
 /// Words that sound translated or dated, in what a user of the program reads.
 pub(crate) fn banned_words() -> Vec<String> {
     let list = fs::read_to_string(root().join("tests/banned-words.txt")).unwrap();
@@ -48,7 +64,7 @@ pub(crate) fn banned_words() -> Vec<String> {
     assert!(rules.len() > 5, "the list of banned words is nearly empty");
     let mut files = Vec::new();
     for place in ["README.md", "SECURITY.md", "docs", "cli/src"] {
-        texts(&root().join(place), &mut files);
+        texts(&root().join(place), &["rs", "md"], &mut files);
     }
     let mut broken = Vec::new();
     for path in files {
@@ -67,12 +83,12 @@ pub(crate) fn banned_words() -> Vec<String> {
     broken
 }
 
-fn texts(place: &Path, files: &mut Vec<std::path::PathBuf>) {
+fn texts(place: &Path, extensions: &[&str], files: &mut Vec<std::path::PathBuf>) {
     if place.is_dir() {
         for entry in fs::read_dir(place).unwrap() {
-            texts(&entry.unwrap().path(), files);
+            texts(&entry.unwrap().path(), extensions, files);
         }
-    } else if place.extension().is_some_and(|extension| extension == "rs" || extension == "md") {
+    } else if place.extension().is_some_and(|own| extensions.iter().any(|extension| own == *extension)) {
         files.push(place.to_owned());
     }
 }

@@ -159,8 +159,8 @@ function next(run) {
     };
   }
   if (!isStopped(run)) return null;
-  const resume = [can(run, "resume") ? "press Resume, or run " : "have it resumed: ", command(`crossfoot resume ${id}`)];
-  return { text: [resume, "."] };
+  const first = can(run, "resume") ? "press Resume, or run " : "have it resumed: ";
+  return { text: [first, command(`crossfoot resume ${id}`), "."] };
 }
 
 // Whether who looks at the page can do something with the run now.
