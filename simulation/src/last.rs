@@ -27,6 +27,10 @@ pub struct Last {
     pub charged: u32,
     /// Chunks whose processor or writer reported other counts than the ledger has, or none.
     pub unclosed: u64,
+    /// Chunks that lack the report of their processor or of their writer.
+    pub unreported: u64,
+    /// Checks that name reports as lost.
+    pub named_lost: u64,
     /// Chunks that were set aside.
     pub aside: u64,
     /// `promoted` events.
@@ -45,6 +49,12 @@ const UNCLOSED: &str = "SELECT count(*) FROM crossfoot_chunk c WHERE state = 'co
     OR (SELECT count(*) FROM stg_ledger s WHERE s.chunk_no = c.chunk_no AND s.worker_id = c.writer_id) <> c.accepted
     OR (SELECT count(*) FROM crossfoot_reject j WHERE j.chunk_no = c.chunk_no AND j.worker_id = c.processor_id)
         <> c.rejected)";
+
+const UNREPORTED: &str = "SELECT count(*) FROM crossfoot_chunk c WHERE state = 'committed' AND (
+    NOT EXISTS (SELECT 1 FROM crossfoot_report p WHERE p.chunk_no = c.chunk_no AND p.role = 'processor'
+        AND p.worker_id = c.processor_id)
+    OR NOT EXISTS (SELECT 1 FROM crossfoot_report w WHERE w.chunk_no = c.chunk_no AND w.role = 'writer'
+        AND w.worker_id = c.writer_id))";
 
 /// Starts that are charged and not taken back. A writer's are of no account once its chunk is committed.
 pub(crate) fn charged(ledger: &Connection) -> rusqlite::Result<u32> {
@@ -84,6 +94,11 @@ pub(crate) fn last(ledger: &Connection) -> rusqlite::Result<Last> {
         staged: one("SELECT count(*) FROM stg_ledger")?,
         charged: charged(ledger)?,
         unclosed: one(UNCLOSED)?,
+        unreported: one(UNREPORTED)?,
+        named_lost: one(
+            "SELECT count(*) FROM crossfoot_check WHERE name IN ('processors agree', 'writers agree')
+            AND body LIKE '%its report was lost%'",
+        )?,
         aside: one("SELECT count(*) FROM crossfoot_chunk WHERE state = 'set aside'")?,
         promotions: one("SELECT count(*) FROM crossfoot_event WHERE kind = 'promoted'")?,
         unchained: one("SELECT count(*) FROM crossfoot_event a JOIN crossfoot_event b ON b.seq = a.seq + 1
@@ -131,7 +146,13 @@ impl Last {
         }
         must(self.promotions == 1, format!("it was promoted {} times by the log", self.promotions));
         must(self.failed.is_empty(), format!("promoted although checks failed: {:?}", self.failed));
-        must(self.unclosed == 0, format!("INV-05: {} chunks' counts do not close", self.unclosed));
+        // Of a run that was interrupted, a report may be missing while the broker is away for longer than it is waited
+        // for: the check names it. A report that says something else than the ledger never passes.
+        let are_named = self.unclosed == self.unreported && self.named_lost > 0 && struck.fails > 0;
+        must(
+            self.unclosed == 0 || are_named,
+            format!("INV-05: {} chunks' counts do not close", self.unclosed),
+        );
         must(
             self.charged <= struck.charges_max(),
             format!("{} starts are still charged after {struck:?}", self.charged),
