@@ -53,6 +53,8 @@ pub struct Struck {
     pub fails: u32,
     /// Queues that were purged, and brokers that lost everything.
     pub losses: u32,
+    /// How often the broker was away: it took and delivered nothing.
+    pub silences: u32,
 }
 
 struct Inner {
@@ -225,7 +227,11 @@ impl World {
                 self.restart(life.place, ms);
             }
             Some(What::StoreDown(ms)) => self.inner().store_up = Instant::now() + Duration::from_millis(ms),
-            Some(What::BrokerDown(ms)) => self.inner().broker_up = Instant::now() + Duration::from_millis(ms),
+            Some(What::BrokerDown(ms)) => {
+                let mut inner = self.inner();
+                inner.struck.silences += 1;
+                inner.broker_up = Instant::now() + Duration::from_millis(ms);
+            }
             Some(What::Purge(queue)) => {
                 self.inner().struck.losses += 1;
                 self.purge(queue).await;
