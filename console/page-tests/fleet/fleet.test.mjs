@@ -15,6 +15,13 @@ before(async () => {
   if (!skipped) browser = await launch();
 });
 
+// A machine that builds and tests beside it is slow: what is waited for may take longer than Playwright's half minute.
+async function patient() {
+  const context = await browser.newContext(LOOKS.light);
+  context.setDefaultTimeout(90_000);
+  return context;
+}
+
 after(async () => {
   await browser?.close();
 });
@@ -40,7 +47,7 @@ test("a run from its start to its approval, with a killed worker, a reject's byt
       "coordinator started",
     );
     const url = Fleet.address(coordinator);
-    const context = await browser.newContext(LOOKS.light);
+    const context = await patient();
     const page = await open(context, url, "#/fleet");
     await page.getByText("Someone is missing").waitFor();
     await shot(page, "missing");
@@ -100,7 +107,7 @@ test("a run from its start to its approval, with a killed worker, a reject's byt
       "console: ",
     );
     for (const { name, why, token: theirToken } of refused) {
-      const theirs = await browser.newContext(LOOKS.light);
+      const theirs = await patient();
       const view = await open(theirs, Fleet.address(other), "#/runs");
       await view.getByLabel("Token").fill(theirToken);
       await view.locator("form button").click();
@@ -150,7 +157,7 @@ test("a difference is followed from the run to the field", { skip: skipped }, as
         "CREATE TRIGGER skim BEFORE INSERT ON stg_postings FOR EACH ROW EXECUTE FUNCTION skim()",
     );
     await fleet.worker("processor,writer", "w1");
-    const context = await browser.newContext(LOOKS.light);
+    const context = await patient();
     const page = await open(context, url, `#/runs/${run}`);
     await page.locator("h1", { hasText: "Not reconciled" }).waitFor({ timeout: 120_000 });
     await shot(page, "not-reconciled");
@@ -176,7 +183,7 @@ test("chunks that were set aside are redriven, a run is paused and resumed, and 
     const url = Fleet.address(coordinator);
     await fleet.worker("writer", "w1");
     const run = fleet.submit("in.csv", "anna", ["--chunk-bytes", "40000"]);
-    const context = await browser.newContext(LOOKS.light);
+    const context = await patient();
     const page = await open(context, url, `#/runs/${run}`);
 
     // Without a processor it stands; it is paused, and resumed.
