@@ -2,8 +2,9 @@
 
 use std::sync::Arc;
 
+use coordinator::ops::resend::preamble;
 use domain::ids::{ChunkNo, RecordNo, RunId};
-use format::{Form, Framer, UnframeableError};
+use format::{Framer, UnframeableError};
 use job::Job;
 use store::views::RejectPage;
 use store::{Store, StoreError};
@@ -23,7 +24,7 @@ pub struct RawRejects {
     store: Arc<dyn Store>,
     run_id: RunId,
     framer: Framer,
-    /// What precedes the next piece: the header row, at first.
+    /// What precedes the next piece: at first what precedes the source's records.
     begun: Vec<u8>,
     after: Option<(ChunkNo, u64)>,
     limit: u32,
@@ -62,7 +63,7 @@ impl RawRejects {
             store,
             run_id,
             framer: Framer::new(&job.format),
-            begun: header_row(job),
+            begun: preamble(job),
             after: None,
             limit: FIRST,
         }
@@ -89,18 +90,5 @@ impl RawRejects {
         let mean = rows.iter().map(|row| row.raw.len()).sum::<usize>() / rows.len();
         self.limit = u32::try_from(PAGE_BYTES / mean.max(1)).unwrap_or(PAGE).clamp(1, PAGE);
         Ok(Some(Piece { bytes, records: rows.len() as u64 }))
-    }
-}
-
-/// The header row for formats that have one; without it, the file could not be loaded.
-fn header_row(job: &Job) -> Vec<u8> {
-    match (&job.format.form, job.records.first()) {
-        (Form::Delimited(form), Some(record)) if form.header => {
-            let names: Vec<_> = record.own.fields.iter().map(|field| field.name.as_str()).collect();
-            let separator = char::from(form.separator);
-            let end = if form.trailing_separator { separator.to_string() } else { String::new() };
-            format!("{}{end}\n", names.join(&separator.to_string())).into_bytes()
-        }
-        _ => Vec::new(),
     }
 }
