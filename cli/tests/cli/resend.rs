@@ -310,3 +310,17 @@ fn rows_to_edit_show_sensitive_fields_and_the_log_says_who_asked() {
     mend(&desk, &[("2", "amount", "9.87")]);
     resend(&desk, &first).exits(0).says(&["in final 1"]);
 }
+
+#[test]
+fn rejects_as_they_came_have_the_header_row_that_their_job_reads() {
+    let desk = Desk::with("Nr,booked_on,amount,text\n1,2024-02-29,10.00,rent\n2,2024-02-30,10.00,rent\n");
+    desk.put_job(
+        "job.toml",
+        &[("type = \"integer\"", "type = \"integer\"\nfrom = \"Nr\""), ("rejects = 0", "rejects = 1")],
+    );
+    desk.load().exits(0);
+    desk.run(&["rejects", "--raw", "raw.csv"]).exits(0);
+    let raw = std::fs::read_to_string(desk.path("raw.csv")).unwrap();
+    assert_eq!(raw, "Nr,booked_on,amount,text\n2,2024-02-30,10.00,rent\n");
+    desk.run(&["check", "job.toml", "--source", "raw.csv"]).exits(0);
+}
