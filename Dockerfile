@@ -8,7 +8,7 @@ WORKDIR /src
 COPY . .
 RUN --mount=type=cache,target=/usr/local/cargo/registry \
     --mount=type=cache,target=/src/target \
-    cargo build --release --locked --package crossfoot --features otlp \
+    cargo build --release --locked --package crossfoot --features otlp,cloud \
     && cp target/release/crossfoot /usr/local/bin/crossfoot
 
 FROM debian:bookworm-slim

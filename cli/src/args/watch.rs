@@ -12,7 +12,7 @@ use super::{Chunks, Fleet};
 /// The arguments of `crossfoot watch`.
 #[derive(Debug, ClapArgs)]
 pub(crate) struct Watch {
-    /// Folder to watch; its subfolders are not
+    /// Folder to watch, without its subfolders, or a prefix of an object store, such as s3://BUCKET/in
     #[arg(value_name = "FOLDER")]
     pub(crate) folder: PathBuf,
     /// Job file that loads the files (TOML)
@@ -30,10 +30,10 @@ pub(crate) struct Watch {
     /// Control file with the sender's declared totals, such as {name}.json: a source waits for it
     #[arg(long, value_name = "TEMPLATE", value_parser = companion)]
     pub(crate) declared: Option<Companion>,
-    /// Folder to which files are moved that were promoted [default: they stay, and are marked]
+    /// Folder or prefix to which files are moved that were promoted [default: they stay, and are marked]
     #[arg(long, value_name = "DIR")]
     pub(crate) done: Option<PathBuf>,
-    /// Folder to which files are moved that were refused or not reconciled [default: they stay, and are marked]
+    /// Folder or prefix to which files are moved that were refused or not reconciled [default: they stay, and are marked]
     #[arg(long, value_name = "DIR")]
     pub(crate) failed: Option<PathBuf>,
     /// Load what is there and exit with the highest exit code of all files (for cron)

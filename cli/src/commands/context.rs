@@ -70,6 +70,7 @@ pub(crate) fn found_columns(job: &Arc<Job>, source: &SourceFile) -> Result<Arc<J
 pub(crate) fn source_of(job: &Job, job_path: &Path, typed: Option<&str>) -> Result<Location, Failure> {
     let location = match (typed, &job.source_path) {
         (Some(typed), _) => Location::parse(typed),
+        (None, Some(own)) if Location::is_object_url(own) => Location::parse(own),
         (None, Some(own)) => Location::file(job_path.parent().unwrap_or(Path::new(".")).join(own)),
         (None, None) => {
             return Err(Failure::usage(

@@ -5,9 +5,13 @@ use std::path::Path;
 use broker::rabbitmq::{Rabbit, RabbitSettings};
 use coordinator::ops::attendance::{ALIVE, has_service, waiting_runs};
 use coordinator::ops::held::{Held, held};
+use coordinator::ops::schedules::standings;
 use domain::counts::Role;
 use domain::process_role::ProcessRole;
+use domain::schedule::Standing;
+use domain::visible::visible;
 use domain::words::plural;
+use platform::clock::{Clock as _, SystemClock, iso};
 use platform::files::open_to_others;
 use platform::health::{Finding, Verdict};
 use platform::secret::seems_to_hold_a_secret;
@@ -15,6 +19,7 @@ use postgres::PostgresStore;
 use settings::Settings;
 use sqlite::SqliteStore;
 use store::Store;
+use store::views::NewestRun;
 
 use super::restored;
 use crate::args::{Doctor, Global};
@@ -43,6 +48,9 @@ pub(crate) async fn doctor(global: &Global, args: &Doctor) -> Result<Done, Failu
     }
     let mut all = of_broker(&settings, &of_rabbit).await;
     all.extend(of_store(&settings, args.role).await);
+    if let Ok(store) = wiring::store(&settings, false).await {
+        all.extend(of_schedules(&*store, SystemClock.now_ms()).await);
+    }
     let is_bad = all.iter().any(|one| one.verdict == Verdict::Bad);
     if global.json {
         print_json(&all)?;
@@ -124,6 +132,27 @@ async fn of_store(settings: &Settings, role: Option<ProcessRole>) -> Vec<Finding
         all.extend(of_fleet(&*store).await);
     }
     all
+}
+
+/// Says when the next run of each job with a schedule is expected, and warns about those that are missing.
+async fn of_schedules(store: &dyn Store, now_ms: i64) -> Vec<Finding> {
+    let standings = match standings(store, now_ms).await {
+        Ok(standings) => standings,
+        Err(error) => return vec![Finding::error("schedules", error)],
+    };
+    let finding = |(run, standing): (NewestRun, Standing)| {
+        let job = visible(&run.job);
+        let next = standing.next_at_ms.map_or("none".into(), iso);
+        match standing.missed_at_ms {
+            Some(missed) => Finding::warn(
+                "schedule",
+                format!("job {job}: no run was opened for {}; the next is expected at {next}", iso(missed)),
+                "find out why its file did not arrive; a run of the job ends this warning",
+            ),
+            None => Finding::ok("schedule", format!("job {job}: the next run is expected at {next}")),
+        }
+    };
+    standings.into_iter().map(finding).collect()
 }
 
 /// Warns about runs that wait for a coordinator service, if these settings cannot have one.

@@ -333,8 +333,12 @@ pub(crate) async fn conclude(global: &Global, store: &dyn Store, ended: Ended) -
 
 /// Reads declared totals from a file.
 pub(super) fn read_declared(path: &Path) -> Result<Declared, Failure> {
-    let wrong =
-        |what: String| Failure::usage(format!("cannot read declared totals {}: {what}", path.display()));
-    let text = read_small_text(path, TEXT_BYTES_MAX).map_err(|error| wrong(error.to_string()))?;
-    serde_json::from_str(&text).map_err(|error| wrong(error.to_string()))
+    let text = read_small_text(path, TEXT_BYTES_MAX).map_err(|error| error.to_string());
+    parse_declared(&path.display().to_string(), text)
+}
+
+/// The declared totals that a text holds, if it could be read from `place`.
+pub(super) fn parse_declared(place: &str, text: Result<String, String>) -> Result<Declared, Failure> {
+    let wrong = |what: String| Failure::usage(format!("cannot read declared totals {place}: {what}"));
+    serde_json::from_str(&text.map_err(wrong)?).map_err(|error| wrong(error.to_string()))
 }

@@ -203,13 +203,14 @@ impl ErrorPlace {
 
     fn add_source(&mut self, error: &SourceError) {
         use SourceError::{
-            Corrupt, IsDirectory, NotCompressed, NotFound, NotReadable, NotRepeatable, Read, Stopped,
-            TrailingBytes, Truncated,
+            Corrupt, IsDirectory, NoObjects, NotCompressed, NotFound, NotReadable, NotRepeatable, Read,
+            Stopped, TrailingBytes, Truncated,
         };
         let (location, offset) = match error {
             NotFound { location }
             | IsDirectory { location }
             | NotReadable { location, .. }
+            | NoObjects { location }
             | NotRepeatable { location }
             | NotCompressed { location, .. }
             | Stopped { location } => (location, None),

@@ -46,6 +46,19 @@ fn the_console_shows_what_was_missed_and_what_is_next() {
 }
 
 #[test]
+fn the_doctor_says_what_is_missing_and_what_is_next() {
+    let desk = desk("expected = \"* * * * *\"\nwithin = \"1m\"");
+    desk.load().exits(0);
+    let told = desk.run(&["doctor"]).exits(0);
+    told.prints(&["schedule", "job postings: the next run is expected at 20"]);
+    desk.sql().execute("UPDATE crossfoot_run SET opened_at_ms = opened_at_ms - 3600000", []).unwrap();
+    // A run that is missing is no fault of the store or the broker.
+    desk.run(&["doctor"])
+        .exits(0)
+        .prints(&["job postings: no run was opened for 20", "a run of the job ends this warning"]);
+}
+
+#[test]
 fn a_schedule_that_makes_no_sense_is_refused_where_it_stands() {
     for (lines, words) in [
         ("within = \"2h\"", "missing field `expected`"),

@@ -30,6 +30,15 @@ pub enum SourceError {
         #[source]
         error: io::Error,
     },
+    /// The source is in an object store, and this binary cannot read those.
+    #[error(
+        "{location} is in an object store, which this binary cannot read; use one that was built with the feature \
+         `cloud`, as the image is"
+    )]
+    NoObjects {
+        /// The source in an object store.
+        location: Location,
+    },
     /// Reading failed in the middle.
     #[error("cannot read {location} at byte {offset}; check the disk or the network, then try again")]
     Read {

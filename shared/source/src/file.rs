@@ -12,13 +12,11 @@ use super::{Compression, Location, Reader, SourceError};
 
 const BLOCK_BYTES: usize = 1 << 20;
 
-/// What identifies a file, to find out whether it is still the one that was read.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+/// What identifies a file or an object, to find out whether it is still the one that was read.
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Identity {
-    /// The device that holds it.
-    pub device: u64,
-    /// Its number on the device.
-    pub inode: u64,
+    /// What tells it from another one at its place: a file's device and number on it, an object's ETag.
+    pub one: String,
     /// Its length in bytes.
     pub length: u64,
     /// When it was modified, in nanoseconds since 1970-01-01 UTC.
@@ -28,10 +26,18 @@ pub struct Identity {
 impl Identity {
     fn of(metadata: &Metadata) -> Self {
         Self {
-            device: metadata.dev(),
-            inode: metadata.ino(),
+            one: format!("{}:{}", metadata.dev(), metadata.ino()),
             length: metadata.len(),
             modified_ns: metadata.mtime().saturating_mul(1_000_000_000).saturating_add(metadata.mtime_nsec()),
+        }
+    }
+
+    #[cfg(feature = "cloud")]
+    fn of_object(about: &crate::object::About) -> Self {
+        Self {
+            one: about.e_tag.clone().unwrap_or_default(),
+            length: about.bytes,
+            modified_ns: about.modified_ns,
         }
     }
 }
@@ -52,14 +58,22 @@ enum Stream {
     File(Arc<File>),
     /// A pipe or a device: it has no length, and can be read only once.
     Pipe(File),
+    /// An object in a store, which can be read again.
+    #[cfg(feature = "cloud")]
+    Object(Box<crate::object::Object>),
 }
 
 impl SourceFile {
     /// Opens the source at `location`, to be read as `compression` says. Opening a named pipe waits for its writer.
     ///
     /// # Errors
-    /// [`SourceError::NotFound`], [`SourceError::IsDirectory`] or [`SourceError::NotReadable`].
+    /// [`SourceError::NotFound`], [`SourceError::IsDirectory`], [`SourceError::NotReadable`] or
+    /// [`SourceError::NoObjects`].
     pub fn open(location: Location, compression: Compression) -> Result<Self, SourceError> {
+        if let Some(url) = location.object_url() {
+            let stream = open_object(&location, url)?;
+            return Ok(Self { location, compression, stream });
+        }
         let Some(path) = location.path() else {
             return Ok(Self { location, compression, stream: Stream::Stdin });
         };
@@ -82,17 +96,19 @@ impl SourceFile {
         &self.location
     }
 
-    /// Its length as it is on disk, in bytes; `None` for what is no regular file.
+    /// Its length as it is stored, in bytes; `None` for what is no regular file and no object.
     #[must_use]
     pub fn bytes_on_disk(&self) -> Option<u64> {
         self.identity().map(|identity| identity.length)
     }
 
-    /// What the open file is now; `None` for what is no regular file.
+    /// What the open file is now, or the object was when it was opened; `None` for what is no regular file and no object.
     #[must_use]
     pub fn identity(&self) -> Option<Identity> {
         match &self.stream {
             Stream::File(file) => file.metadata().ok().as_ref().map(Identity::of),
+            #[cfg(feature = "cloud")]
+            Stream::Object(object) => Some(Identity::of_object(object.about())),
             Stream::Stdin | Stream::Pipe(_) => None,
         }
     }
@@ -101,14 +117,12 @@ impl SourceFile {
     /// does not, and for standard input, which has no path to look at.
     #[must_use]
     pub fn changed_since(&self, before: &Identity) -> Option<String> {
-        let now = match fs::metadata(self.location.path()?) {
-            Ok(metadata) => Identity::of(&metadata),
-            Err(error) if error.kind() == io::ErrorKind::NotFound => {
-                return Some("it no longer exists".into());
-            }
+        let now = match self.at_its_place()? {
+            Ok(Some(now)) => now,
+            Ok(None) => return Some("it no longer exists".into()),
             Err(error) => return Some(format!("it can no longer be accessed: {error}")),
         };
-        if (now.device, now.inode) != (before.device, before.inode) {
+        if now.one != before.one {
             Some("it was replaced by another file".into())
         } else if now.length != before.length {
             Some(format!("its length changed from {} to {} bytes", before.length, now.length))
@@ -119,36 +133,59 @@ impl SourceFile {
         }
     }
 
-    /// SHA-256 of the bytes on disk. Between blocks of 1 MiB, `stop` says whether to give up, and `progress` receives
+    /// What is at the location now: nothing, or something that has this identity. `None` for what has no place.
+    fn at_its_place(&self) -> Option<io::Result<Option<Identity>>> {
+        #[cfg(feature = "cloud")]
+        if let Stream::Object(object) = &self.stream {
+            let now = object.now().map_err(io::Error::other);
+            return Some(now.map(|about| about.as_ref().map(Identity::of_object)));
+        }
+        Some(match fs::metadata(self.location.path()?) {
+            Ok(metadata) => Ok(Some(Identity::of(&metadata))),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+            Err(error) => Err(error),
+        })
+    }
+
+    /// What can be read again, from its beginning.
+    fn again(&self) -> Option<Box<dyn Read + Send>> {
+        match &self.stream {
+            Stream::File(file) => Some(Box::new(FromStart { file: Arc::clone(file), offset: 0 })),
+            #[cfg(feature = "cloud")]
+            Stream::Object(object) => Some(Box::new(object.reader())),
+            Stream::Stdin | Stream::Pipe(_) => None,
+        }
+    }
+
+    /// SHA-256 of the bytes as they are stored. Between blocks of 1 MiB, `stop` says whether to give up, and `progress` receives
     /// the number of bytes done.
     ///
     /// # Errors
     /// [`SourceError::NotRepeatable`] for what is no regular file, [`SourceError::Stopped`], [`SourceError::Read`].
     pub fn sha256(&self, stop: &dyn Fn() -> bool, progress: &dyn Fn(u64)) -> Result<Hash, SourceError> {
         let location = || self.location.clone();
-        let Stream::File(file) = &self.stream else {
-            return Err(SourceError::NotRepeatable { location: location() });
-        };
-        let mut file = FromStart { file: Arc::clone(file), offset: 0 };
+        let mut bytes = self.again().ok_or_else(|| SourceError::NotRepeatable { location: location() })?;
+        let mut offset = 0;
         let mut block = vec![0; BLOCK_BYTES];
         let mut hasher = Sha256::new();
         loop {
             if stop() {
                 return Err(SourceError::Stopped { location: location() });
             }
-            match file.read(&mut block) {
+            match bytes.read(&mut block) {
                 Ok(0) => return Ok(Hash(hasher.finalize().into())),
-                Ok(read) => hasher.update(&block[..read]),
-                Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
-                Err(error) => {
-                    return Err(SourceError::Read { location: location(), offset: file.offset, error });
+                Ok(read) => {
+                    hasher.update(&block[..read]);
+                    offset += read as u64;
                 }
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
+                Err(error) => return Err(SourceError::Read { location: location(), offset, error }),
             }
-            progress(file.offset);
+            progress(offset);
         }
     }
 
-    /// A reader of the content. A regular file may have several readers, each from the beginning; on standard input and
+    /// A reader of the content. A regular file or an object may have several readers, each from the beginning; on standard input and
     /// pipes, a second reader would continue where the first stopped, so take only one.
     ///
     /// # Errors
@@ -157,6 +194,8 @@ impl SourceFile {
         let stream: Box<dyn Read + Send> = match &self.stream {
             Stream::Stdin => Box::new(io::stdin()),
             Stream::File(file) => Box::new(FromStart { file: Arc::clone(file), offset: 0 }),
+            #[cfg(feature = "cloud")]
+            Stream::Object(object) => Box::new(object.reader()),
             Stream::Pipe(file) => Box::new(
                 file.try_clone()
                     .map_err(|error| SourceError::NotReadable { location: self.location.clone(), error })?,
@@ -164,6 +203,24 @@ impl SourceFile {
         };
         Reader::new(self.location.clone(), stream, self.compression)
     }
+}
+
+#[cfg(feature = "cloud")]
+fn open_object(location: &Location, url: &str) -> Result<Stream, SourceError> {
+    match crate::object::Object::open(url) {
+        Ok(object) => Ok(Stream::Object(Box::new(object))),
+        Err(crate::object::ObjectError::NotFound) => {
+            Err(SourceError::NotFound { location: location.clone() })
+        }
+        Err(error) => {
+            Err(SourceError::NotReadable { location: location.clone(), error: io::Error::other(error) })
+        }
+    }
+}
+
+#[cfg(not(feature = "cloud"))]
+fn open_object(location: &Location, _url: &str) -> Result<Stream, SourceError> {
+    Err(SourceError::NoObjects { location: location.clone() })
 }
 
 /// Reads a shared file by offsets of its own: handles made by `try_clone` would share theirs.

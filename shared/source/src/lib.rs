@@ -1,4 +1,4 @@
-//! Where bytes come from: a file or standard input, as it is or compressed.
+//! Where bytes come from: a file, an object in a store, or standard input, as it is or compressed.
 //!
 //! Two things are kept apart throughout: the **raw** bytes, as they are on disk, which are what a sender
 //! signs and what [`RawTotals`] counts and digests; and the **content**, decompressed, which is what formats
@@ -7,6 +7,8 @@
 mod error;
 mod file;
 mod location;
+#[cfg(feature = "cloud")]
+pub mod object;
 mod raw;
 mod reader;
 #[cfg(test)]

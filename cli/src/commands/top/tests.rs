@@ -146,3 +146,48 @@ async fn an_act_is_refused_with_its_reason_or_asks_for_one_and_is_confirmed() {
     assert_eq!(wish, Some(Wish::Act { run_id, act: Act::Cancel, why: Why::because(reason.as_deref()) }));
     assert_eq!(state.dialog, None);
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_window_is_asked_for_with_a_number_and_then_a_reason() {
+    let folder = tempfile::tempdir().unwrap();
+    let desk = store(folder.path()).await;
+    let mut state = State::new("sqlite:store.db".into(), false);
+    state.looked(look(&desk, None).await);
+    let Some(Wish::Show(Some(run_id))) = press(&mut state, KeyCode::Enter) else { panic!("not opened") };
+    let mut seen = look(&desk, Some(run_id)).await;
+    // As if a process were loading it.
+    let acts = &mut seen.seen.as_mut().unwrap().open.as_mut().unwrap().view.acts;
+    let place = acts.iter().position(|act| act.act == Act::Window).unwrap();
+    acts[place].why_not = None;
+    state.looked(seen);
+    let write =
+        |state: &mut State, text: &str| text.chars().for_each(|c| drop(press(state, KeyCode::Char(c))));
+
+    press(&mut state, KeyCode::Char('a'));
+    (0..place).for_each(|_| drop(press(&mut state, KeyCode::Down)));
+    assert_eq!(press(&mut state, KeyCode::Enter), None);
+    let asked = screen(&mut state);
+    assert!(asked.contains("Chunks in flight") && asked.contains("coordinator's window"), "{asked}");
+    // Digits only; a number beyond the bound is refused where it is written, and can be corrected.
+    write(&mut state, "9x9-9999999");
+    assert_eq!(press(&mut state, KeyCode::Enter), None);
+    let refused = screen(&mut state);
+    assert!(refused.contains("> 999") && refused.contains("✗ write a number from 1 to "), "{refused}");
+    (0..10).for_each(|_| drop(press(&mut state, KeyCode::Backspace)));
+    write(&mut state, "12");
+    assert!(screen(&mut state).contains("> 12"));
+    assert_eq!(press(&mut state, KeyCode::Enter), None);
+    write(&mut state, "busy hours");
+    let reason = screen(&mut state);
+    assert!(reason.contains("Reason (") && reason.contains("> busy hours"), "{reason}");
+    let why = Why { chunks: Some(12), ..Why::because(Some("busy hours")) };
+    assert_eq!(press(&mut state, KeyCode::Enter), Some(Wish::Act { run_id, act: Act::Window, why }));
+
+    // No number gives the run its share again; Escape gives the act up.
+    press(&mut state, KeyCode::Char('a'));
+    (0..place).for_each(|_| drop(press(&mut state, KeyCode::Down)));
+    (0..2).for_each(|_| drop(press(&mut state, KeyCode::Enter)));
+    assert!(matches!(&state.dialog, Some(Dialog::Reason(_, None, _))));
+    assert_eq!(press(&mut state, KeyCode::Esc), None);
+    assert_eq!(state.dialog, None);
+}

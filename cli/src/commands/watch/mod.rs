@@ -1,15 +1,22 @@
-//! `watch`: loads the files that arrive in a folder.
+//! `watch`: loads the files that arrive in a folder, or below a prefix of an object store.
 
 mod claim;
 mod folder;
 mod one;
+#[cfg(feature = "cloud")]
+mod prefix;
+mod shelf;
+mod watched;
 
 use std::collections::{BTreeMap, HashMap, HashSet};
+use std::path::Path;
+use std::sync::Arc;
 use std::time::Duration;
 
 use domain::arrival::{Arrival, Rest, Skip, Wanted, arrival};
 use domain::words::plural;
 use platform::backoff::Backoff;
+use source::Location;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
@@ -20,8 +27,10 @@ use crate::outcome::{Done, Failure};
 use crate::output::{print, print_json_line, remark};
 use crate::printed::watch::{WatchedFile, WatchedOutcome};
 use crate::wiring;
-use folder::{Candidate, Folder, Listed};
+use folder::Folder;
 use one::{Loader, Step};
+use shelf::Shelf;
+use watched::{Candidate, Listed, Watched};
 
 /// The pauses before a file is tried again grow from this to [`PAUSE_MAX`].
 const PAUSE_MIN: Duration = Duration::from_secs(2);
@@ -36,21 +45,43 @@ pub(crate) async fn watch(global: &Global, args: &Watch) -> Result<Done, Failure
         trigger: args.trigger.clone(),
         control: args.declared.clone(),
     };
-    let folder = Folder::open(&args.folder, wanted)?;
-    let destination = |dir: &Option<_>| dir.as_deref().map(|dir| folder.destination(dir)).transpose();
+    let shelf = shelf(&args.folder)?;
+    let destination =
+        |dir: &Option<std::path::PathBuf>| dir.as_deref().map(|dir| shelf.destination(dir)).transpose();
     let (done, failed) = (destination(&args.done)?, destination(&args.failed)?);
     let store = wiring::store(&settings, true).await?;
     let (coordinator, _watcher) = wiring::coordinator_without_broker(&settings, &store);
     let (stopping, stop) = (CancellationToken::new(), CancellationToken::new());
     let listener = tokio::spawn(listen(stopping.clone(), stop.clone()));
-    let path = folder.path.display().to_string();
+    let files = Watched::new(shelf, wanted);
+    files.forget_missing();
     if !args.once {
+        let path = files.shelf.shown();
         remark(&format!("watching {path} for job {}; stop with SIGTERM or Ctrl-C", job.name));
     }
-    let loader = Loader { global, args, settings, store, coordinator, job, folder, done, failed, stop };
+    let loader = Loader { global, args, settings, store, coordinator, job, files, done, failed, stop };
     let ended = Looking::new(&loader, stopping).run().await;
     listener.abort();
     ended
+}
+
+/// What is watched: the objects below a URL, or the files of a folder.
+fn shelf(place: &Path) -> Result<Arc<dyn Shelf>, Failure> {
+    match place.to_str().filter(|url| Location::is_object_url(url)) {
+        Some(url) => prefix(url),
+        None => Ok(Arc::new(Folder::open(place)?)),
+    }
+}
+
+#[cfg(feature = "cloud")]
+fn prefix(url: &str) -> Result<Arc<dyn Shelf>, Failure> {
+    Ok(Arc::new(prefix::Prefix::open(url)?))
+}
+
+#[cfg(not(feature = "cloud"))]
+fn prefix(url: &str) -> Result<Arc<dyn Shelf>, Failure> {
+    Err(Failure::usage(format!("cannot watch {url}: this binary cannot read object stores"))
+        .advise("use one that was built with the feature `cloud`, as the image is"))
 }
 
 /// The first signal ends the watch after the file at hand, the second stops its run too, which can be resumed.
@@ -111,10 +142,10 @@ impl<'a> Looking<'a> {
         let args = self.loader.args;
         let mut is_lost = false;
         loop {
-            match self.loader.folder.list() {
+            match self.loader.files.list() {
                 Ok(listed) => {
                     if std::mem::take(&mut is_lost) {
-                        remark(&format!("{} can be read again", self.loader.folder.path.display()));
+                        remark(&format!("{} can be read again", self.loader.files.shelf.shown()));
                     }
                     let is_settling = self.look(listed).await;
                     if args.once && !is_settling {
@@ -122,7 +153,7 @@ impl<'a> Looking<'a> {
                     }
                 }
                 Err(error) => {
-                    let what = format!("cannot read {}: {error}", self.loader.folder.path.display());
+                    let what = format!("cannot read {}: {error}", self.loader.files.shelf.shown());
                     if args.once {
                         return Err(Failure::unfinished(what));
                     }
@@ -230,7 +261,7 @@ impl<'a> Looking<'a> {
         if is_settled {
             return None;
         }
-        let mark = self.loader.folder.mark(&file.name);
+        let mark = self.loader.files.mark(&file.name);
         let of_this = mark.as_ref().filter(|mark| mark.stamp == file.stamp);
         if of_this.is_some_and(|mark| mark.settled) {
             if let Some(memory) = self.files.get_mut(&file.name) {
@@ -269,7 +300,7 @@ impl<'a> Looking<'a> {
                 return false;
             }
             Err(failure) => WatchedFile {
-                file: self.loader.folder.path.join(&file.name),
+                file: self.loader.files.shelf.path(&file.name),
                 outcome: WatchedOutcome::Unfinished,
                 run_id: None,
                 moved_to: None,

@@ -1,4 +1,4 @@
-//! One file of a watched folder: claimed, loaded, moved.
+//! One watched file: claimed, loaded, moved.
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -10,26 +10,28 @@ use coordinator::report::summary;
 use coordinator::report::text::{self, Style};
 use coordinator::run::Drive;
 use domain::arrival::{Fate, is_own_run};
+use domain::declared::Declared;
 use domain::ids::RunId;
 use domain::lifecycle::RunState;
 use job::Job;
+use platform::files::TEXT_BYTES_MAX;
 use settings::Settings;
 use source::{Location, SourceError, SourceFile};
 use store::Store;
 use store::model::Run;
 use tokio_util::sync::CancellationToken;
 
-use super::super::run::{Begin, request, start_until};
+use super::super::run::{Begin, parse_declared, request, start_until};
 use super::super::submit::{parked, verdict};
 use super::claim::{Claim, Taken};
-use super::folder::{Candidate, Folder, Mark};
+use super::watched::{Candidate, Mark, Watched};
 use crate::args::{DecodeProof, Global, Opening, Verify, Watch};
 use crate::outcome::Failure;
 use crate::output::remark;
 use crate::printed::watch::{WatchedFile, WatchedOutcome};
 use crate::wiring;
 
-/// What the files of a folder are loaded with.
+/// What watched files are loaded with.
 pub(super) struct Loader<'a> {
     pub(super) global: &'a Global,
     pub(super) args: &'a Watch,
@@ -37,7 +39,7 @@ pub(super) struct Loader<'a> {
     pub(super) store: Arc<dyn Store>,
     pub(super) coordinator: Coordinator,
     pub(super) job: Arc<Job>,
-    pub(super) folder: Folder,
+    pub(super) files: Watched,
     pub(super) done: Option<PathBuf>,
     pub(super) failed: Option<PathBuf>,
     /// Cancelled when the run at hand must stop too.
@@ -62,16 +64,16 @@ impl Loader<'_> {
     /// Loads one file that is complete, or continues with it.
     pub(super) async fn one(&self, listed: &Candidate) -> Result<Step, Failure> {
         let name = listed.name.as_str();
-        let path = self.folder.path.join(name);
-        let claimed = self.folder.claim(name, &self.coordinator.owner());
+        let path = self.files.shelf.path(name);
+        let claimed = self.files.claim(name, &self.coordinator.owner());
         let mut claim = match claimed.map_err(|error| io("claim", &path, &error))? {
             Taken::Theirs(holder) => return Ok(Step::Theirs(holder)),
             Taken::Mine(claim) => claim,
         };
         // Another watcher may have finished it between the look and the claim.
-        let now = self.folder.look_at(name).map_err(|error| io("look at", &path, &error))?;
+        let now = self.files.look_at(name).map_err(|error| io("look at", &path, &error))?;
         let Some(file) = now.filter(|file| file.stamp == listed.stamp) else { return Ok(Step::Nothing) };
-        let marked = self.folder.mark(name).filter(|mark| mark.stamp == file.stamp);
+        let marked = self.files.mark(name).filter(|mark| mark.stamp == file.stamp);
         if marked.as_ref().is_some_and(|mark| mark.settled) {
             return Ok(Step::Nothing);
         }
@@ -89,7 +91,7 @@ impl Loader<'_> {
     async fn open(&self, file: &Candidate, path: &Path, took_over: bool) -> Result<Mark, Failure> {
         let mut mark =
             Mark { stamp: file.stamp, trigger: file.trigger(), run_id: None, refused: None, settled: false };
-        let source = Location::file(path);
+        let source = self.files.shelf.location(&file.name);
         match self.opened(file, source.clone()).await {
             Ok(run_id) => mark.run_id = Some(run_id.to_string()),
             Err(Unopened::Bad(why)) => mark.refused = Some(why),
@@ -106,13 +108,13 @@ impl Loader<'_> {
                 }
             }
         }
-        self.folder.set_mark(&file.name, &mark).map_err(|error| io("mark", path, &error))?;
+        self.files.set_mark(&file.name, &mark).map_err(|error| io("mark", path, &error))?;
         Ok(mark)
     }
 
     async fn opened(&self, file: &Candidate, source: Location) -> Result<RunId, Unopened> {
         let opening = Opening {
-            declared: file.control().map(|name| self.folder.path.join(name)),
+            declared: None,
             again: false,
             reason: self.args.reason.clone(),
             pause_after: self.args.pause_after,
@@ -120,11 +122,19 @@ impl Loader<'_> {
             decode_proof: DecodeProof::On,
         };
         // A control file that cannot be read is the sender's fault, as its file is.
-        let request = request(&opening, Arc::clone(&self.job), source, &self.settings)
-            .map_err(|failure| Unopened::Bad(failure.message()))?;
-        let request = RunRequest { submitted: !wiring::is_embedded(&self.settings), ..request };
+        let bad = |failure: Failure| Unopened::Bad(failure.message());
+        let request = request(&opening, Arc::clone(&self.job), source, &self.settings).map_err(bad)?;
+        let declared = file.control().map(|name| self.declared(name)).transpose().map_err(bad)?;
+        let request = RunRequest { declared, submitted: !wiring::is_embedded(&self.settings), ..request };
         drop(SourceFile::open(request.source.clone(), request.job.compression).map_err(OpenError::Source)?);
         Ok(self.coordinator.open(&request).await?)
+    }
+
+    /// The totals that a control file declares.
+    fn declared(&self, name: &str) -> Result<Declared, Failure> {
+        let shelf = &self.files.shelf;
+        let text = shelf.text(name, TEXT_BYTES_MAX).map_err(|error| error.to_string());
+        parse_declared(&shelf.path(name).display().to_string(), text)
     }
 
     /// Brings the file's run to its verdict, and moves the file accordingly.
@@ -177,7 +187,7 @@ impl Loader<'_> {
         mark: Mark,
         mut told: WatchedFile,
     ) -> Result<Step, Failure> {
-        let now = self.folder.look_at(&file.name).map_err(|error| io("look at", path, &error))?;
+        let now = self.files.look_at(&file.name).map_err(|error| io("look at", path, &error))?;
         if now.is_none_or(|now| now.stamp != file.stamp) {
             remark(&format!("{}: the file was replaced while it was loaded; left there", path.display()));
             return Ok(Step::Told(told));
@@ -190,13 +200,13 @@ impl Loader<'_> {
         match to {
             Some(to) => {
                 let id = told.run_id.clone().unwrap_or_else(|| format!("refused-{}", file.stamp.modified_ns));
-                let moved = self.folder.move_away(file, to, &id, told.why.as_deref());
+                let moved = self.files.move_away(file, to, &id, told.why.as_deref());
                 let what = format!("move to {} the file", to.display());
                 told.moved_to = Some(moved.map_err(|error| io(&what, path, &error))?);
             }
             None => {
                 let mark = Mark { settled: true, ..mark };
-                self.folder.set_mark(&file.name, &mark).map_err(|error| io("mark", path, &error))?;
+                self.files.set_mark(&file.name, &mark).map_err(|error| io("mark", path, &error))?;
             }
         }
         Ok(Step::Told(told))
