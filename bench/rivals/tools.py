@@ -191,7 +191,7 @@ class Crossfoot(Tool):
         return Found(keys, differs=code == 1, trouble=errors(err) or f"exit code {code}" if code > 1 else "")
 
     def version(self):
-        return output([self.bench.binary, "--version"]).split()[-1]
+        return output([self.bench.binary, "-V"]).split()[-1]
 
 
 OTHERS = [Reladiff, Hashdiff, RowHash, ColumnTotals, Pandas, Polars]

@@ -29,12 +29,21 @@ pub(crate) use runs::{Operate, RunArg, Runs, Show, TargetArg, VerdictExit, Windo
 pub(crate) use setup::{Completions, Man, Setup};
 pub(crate) use watch::Watch;
 
+/// What `--version` prints: what the binary was built from.
+const LONG_VERSION: &str = concat!(
+    env!("CARGO_PKG_VERSION"),
+    "\ncommit   ",
+    env!("CROSSFOOT_BUILT_FROM"),
+    "\nfeatures ",
+    env!("CROSSFOOT_FEATURES"),
+);
+
 /// Loads batch extracts from source to staging to final tables, and proves that what arrived is what was sent.
 ///
 /// Exit codes: 0 reconciled and promoted; 1 not reconciled; 2 the command, job file or configuration is wrong;
 /// 3 not finished (broker, store or source failed, run stopped, or approval pending); the run can be resumed.
 #[derive(Debug, Parser)]
-#[command(name = "crossfoot", version, max_term_width = 100)]
+#[command(name = "crossfoot", version, long_version = LONG_VERSION, max_term_width = 100)]
 pub(crate) struct Args {
     #[command(flatten)]
     pub(crate) global: Global,

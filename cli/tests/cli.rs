@@ -29,6 +29,7 @@ mod cli {
     mod masked_mainframe;
     mod memory;
     mod notified;
+    mod numbers;
     mod oidc;
     mod older;
     mod operator;

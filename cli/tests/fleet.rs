@@ -23,6 +23,9 @@ mod browser;
 #[path = "cli/metrics.rs"]
 mod metrics;
 
+#[path = "cli/numbers.rs"]
+mod numbers;
+
 #[allow(dead_code, reason = "shared with the other tests of the binary")]
 #[path = "fleet/own.rs"]
 mod own;

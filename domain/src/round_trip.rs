@@ -63,6 +63,7 @@ equivalences! {
     Character "character" "Another code of the source's encoding for the same character.";
     Float "float" "A floating-point number that is not normalised.";
     Missing "missing" "A field missing at the record's end, read as NULL.";
+    Default "default" "A NULL in the source, for which the field's `default` stands.";
 }
 
 impl Equivalence {

@@ -30,10 +30,10 @@ pub(crate) struct Watch {
     /// Control file with the sender's declared totals, such as {name}.json: a source waits for it
     #[arg(long, value_name = "TEMPLATE", value_parser = companion)]
     pub(crate) declared: Option<Companion>,
-    /// Folder or prefix to which files are moved that were promoted [default: they stay, and are marked]
+    /// Folder or prefix for files that were promoted [default: they stay, and are marked]
     #[arg(long, value_name = "DIR")]
     pub(crate) done: Option<PathBuf>,
-    /// Folder or prefix to which files are moved that were refused or not reconciled [default: they stay, and are marked]
+    /// Folder or prefix for files that were refused or not reconciled [default: they stay, and are marked]
     #[arg(long, value_name = "DIR")]
     pub(crate) failed: Option<PathBuf>,
     /// Load what is there and exit with the highest exit code of all files (for cron)

@@ -29,6 +29,7 @@ impl Quoting {
             missing_is_null: false,
             columns: None,
             lead_lines: 0,
+            skips: format::spec::Skips::default(),
         }
     }
 }

@@ -221,7 +221,8 @@ fn the_demo_reconciles_and_a_damaged_demo_does_not() {
 fn help_and_version_are_no_errors() {
     let desk = Desk::new();
     desk.run(&["--help"]).exits(0).prints(&["Exit codes:", "fingerprint", "resume"]);
-    desk.run(&["--version"]).exits(0).prints(&[env!("CARGO_PKG_VERSION")]);
+    desk.run(&["--version"]).exits(0).prints(&[env!("CARGO_PKG_VERSION"), "commit ", "features "]);
+    assert_eq!(desk.run(&["-V"]).exits(0).out.lines().count(), 1);
     desk.run(&["run", "--help"]).exits(0).prints(&["--pause-after", "--declared", "--again"]);
 }
 

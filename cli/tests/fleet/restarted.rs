@@ -1,6 +1,9 @@
-//! RabbitMQ and PostgreSQL restarted in mid-run. Servers of the test's own, which it stops at its end.
+//! RabbitMQ and PostgreSQL restarted in mid-run, and what the console shows then. Servers of the test's own, which it
+//! stops at its end.
 
+use crate::browser::Console;
 use crate::desk::postings;
+use crate::numbers::{every_number_is_sqls, with_bad_dates};
 use crate::own::Own;
 use crate::servers::{Fleet, PATIENCE, until};
 
@@ -20,4 +23,36 @@ fn rabbitmq_and_postgresql_are_restarted_and_the_run_reconciles() {
     own.servers("restart", &["postgres"]);
     submitted.end_within(PATIENCE).exits(0).prints(&["RECONCILED"]);
     fleet.is_sound(RECORDS);
+}
+
+#[test]
+#[ignore = "needs RabbitMQ and PostgreSQL: run ./test"]
+fn every_number_of_the_console_is_sqls_whatever_was_restarted() {
+    const RECORDS: u64 = 20_000;
+    let own = Own::start();
+    let fleet = Fleet::new(own.urls(), with_bad_dates(RECORDS));
+    fleet.desk.put_job("job.toml", &[("rejects = 0", "rejects = \"10%\"")]);
+    let coordinator = || {
+        let going = fleet.start(&["coordinator", "--console=127.0.0.1:0"]);
+        going.until_it_says("coordinator started");
+        Console::of(going)
+    };
+    let compare = |console: &Console| every_number_is_sqls(console, &|query| fleet.numbers(query));
+    let (console, _workers) = (coordinator(), fleet.workers());
+    let submitted =
+        fleet.start(&["submit", "job.toml", "--source", "in.csv", "--chunk-bytes", "8000", "--wait"]);
+    until("some chunks are committed", || fleet.committed() > 10);
+    // Both are restarted while it loads; chunks are then handed out again, and counts come twice.
+    own.servers("restart", &["rabbitmq"]);
+    own.servers("restart", &["postgres"]);
+    submitted.end_within(PATIENCE).exits(0).prints(&["RECONCILED"]);
+    let shown = compare(&console);
+    assert_eq!(shown[""]["outcome"], "reconciled");
+
+    own.servers("restart", &["rabbitmq"]);
+    assert_eq!(compare(&console), shown, "after the broker");
+    own.servers("restart", &["postgres"]);
+    assert_eq!(compare(&console), shown, "after the database");
+    console.going.kill();
+    assert_eq!(compare(&coordinator()), shown, "after the coordinator");
 }

@@ -126,6 +126,11 @@ impl Fleet {
         self.value(query).parse().unwrap_or(0)
     }
 
+    /// The first column of a query's rows.
+    pub(crate) fn numbers(&self, query: &str) -> Vec<u64> {
+        self.value(query).lines().map(|line| line.parse().unwrap_or(0)).collect()
+    }
+
     /// How many chunks of the last run are committed; none before the ledger is there.
     pub(crate) fn committed(&self) -> u64 {
         try_psql(&self.store(), "SELECT count(*) FROM crossfoot_chunk WHERE state = 'committed'")

@@ -106,8 +106,10 @@ impl Decoder {
             let reader =
                 Reader::new(&field.ty, form).map_err(|error| format!("field `{}`: {error}", field.name))?;
             let required = field.required || layout.key.contains(&index);
-            let (sum_of, nulls) = (form.sum_of.clone(), form.nulls.clone());
-            fields.push(FieldReader { reader, trim: form.trim, required, sum_of, nulls });
+            let (sum_of, nulls, default) = (form.sum_of.clone(), form.nulls.clone(), form.default.clone());
+            let read = FieldReader { reader, trim: form.trim, required, sum_of, nulls, default };
+            read.check_default(field).map_err(|error| format!("field `{}`: {error}", field.name))?;
+            fields.push(read);
         }
         let is_hexadecimal = |at: &usize| layout.fields[*at].ty == FieldType::Bytes;
         let (shape, hexadecimal) = match &spec.form {

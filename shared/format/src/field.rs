@@ -35,6 +35,8 @@ pub struct FieldForm {
     pub hour_24: bool,
     /// The texts that stand for NULL, in place of the source's; in the fixed form, besides blanks.
     pub nulls: Option<Vec<String>>,
+    /// The text, as it would be written in the field, of the value that stands where the source has NULL.
+    pub default: Option<String>,
     /// Booleans: the texts for true and for false.
     pub truths: Option<(Vec<String>, Vec<String>)>,
     /// Decimals: the digits after the point are the last ones, and the point is not written.

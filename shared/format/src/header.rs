@@ -1,11 +1,10 @@
 //! The header row: what the source calls its columns.
 
-use memchr::memchr;
 use thiserror::Error;
 
 use super::delimited::{Piece, SplitError, Splitter, State};
 use super::encoding::Charset;
-use super::framing::BYTE_ORDER_MARK;
+use super::framing::Framer;
 use super::spec::{Encoding, Form, FormatSpec};
 
 /// Why the header row names no columns.
@@ -41,17 +40,10 @@ pub fn header_names(spec: &FormatSpec, preamble: &[u8]) -> Result<Vec<String>, H
     if !form.header {
         return Ok(Vec::new());
     }
-    let row = match spec.encoding {
-        Encoding::Utf8 => preamble.strip_prefix(BYTE_ORDER_MARK).unwrap_or(preamble),
-        _ => preamble,
-    };
-    // The lines that precede it.
-    let row =
-        (0..form.lead_lines).fold(row, |rest, _| memchr(b'\n', rest).map_or(&[][..], |at| &rest[at + 1..]));
+    let row = Framer::new(spec).header_row(preamble);
     if row.is_empty() {
         return Err(HeaderError::Missing);
     }
-    let row = row.strip_suffix(b"\n").map_or(row, |line| line.strip_suffix(b"\r").unwrap_or(line));
     let (mut scratch, mut pieces) = (Vec::new(), Vec::new());
     Splitter::new(form).split(row, &mut scratch, &mut pieces).map_err(|error| match error {
         SplitError::Unclosed(_) => HeaderError::Quoting { column: pieces.len() + 1 },

@@ -3,7 +3,7 @@
 
 use memchr::{memchr, memchr_iter};
 
-use super::spec::{Continuation, Form};
+use super::spec::{Form, LinePrefix};
 
 /// On how many lines a record is; `content` is what framing gave.
 #[must_use]
@@ -19,7 +19,7 @@ pub(super) enum Lines {
     /// Blanks fill it up to this many bytes.
     Padded(usize),
     /// Terminators are taken off, and the lines joined.
-    Joined { separator: u8, terminator: Option<u8>, continuation: Option<Continuation> },
+    Joined { separator: u8, terminator: Option<u8>, continuation: Option<LinePrefix> },
 }
 
 /// Where a record's text is.

@@ -66,6 +66,8 @@ pub struct Delimited {
     pub escape: Option<u8>,
     /// How many lines precede the header row or the first record, and are no records.
     pub lead_lines: usize,
+    /// Which lines are no records, wherever they are between records.
+    pub skips: Skips,
     /// Whether the first row names the columns. It is no record.
     pub header: bool,
     /// The unquoted text that stands for NULL.
@@ -75,11 +77,22 @@ pub struct Delimited {
     /// The byte that ends a record before its line end, as BAI2's `/`; blanks may follow it. It is no part of a field.
     pub terminator: Option<u8>,
     /// What a line begins with that goes on with the record before it, as BAI2's `88,`. Without quotes only.
-    pub continuation: Option<Continuation>,
+    pub continuation: Option<LinePrefix>,
     /// Whether fields that are missing at a record's end are NULL; otherwise the record is a reject.
     pub missing_is_null: bool,
     /// Which columns the fields are in; `None`: every column is a field, in the fields' order.
     pub columns: Option<Columns>,
+}
+
+/// Which lines between records are none.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Skips {
+    /// Lines that begin with this.
+    pub comment: Option<LinePrefix>,
+    /// Lines of nothing, or of spaces.
+    pub blank: bool,
+    /// Lines of x'1A' alone, the byte with which DOS ends a text.
+    pub end_of_file: bool,
 }
 
 /// Which columns of a source its fields are in.
@@ -93,14 +106,14 @@ pub struct Columns {
     pub left_out: Vec<usize>,
 }
 
-/// What a line begins with that goes on with the record before it: 1 to 8 bytes.
+/// What lines of a kind begin with, such as those that continue a record, or comments: 1 to 8 bytes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Continuation {
+pub struct LinePrefix {
     bytes: [u8; 8],
     length: usize,
 }
 
-impl Continuation {
+impl LinePrefix {
     /// `None` when there are no bytes, or too many.
     #[must_use]
     pub fn new(prefix: &[u8]) -> Option<Self> {

@@ -102,7 +102,8 @@ impl SourceFile {
         self.identity().map(|identity| identity.length)
     }
 
-    /// What the open file is now, or the object was when it was opened; `None` for what is no regular file and no object.
+    /// What the open file is now, or the object was when it was opened; `None` for what is no regular file and no
+    /// object.
     #[must_use]
     pub fn identity(&self) -> Option<Identity> {
         match &self.stream {
@@ -157,8 +158,8 @@ impl SourceFile {
         }
     }
 
-    /// SHA-256 of the bytes as they are stored. Between blocks of 1 MiB, `stop` says whether to give up, and `progress` receives
-    /// the number of bytes done.
+    /// SHA-256 of the bytes as they are stored. Between blocks of 1 MiB, `stop` says whether to give up, and
+    /// `progress` receives the number of bytes done.
     ///
     /// # Errors
     /// [`SourceError::NotRepeatable`] for what is no regular file, [`SourceError::Stopped`], [`SourceError::Read`].
@@ -185,8 +186,8 @@ impl SourceFile {
         }
     }
 
-    /// A reader of the content. A regular file or an object may have several readers, each from the beginning; on standard input and
-    /// pipes, a second reader would continue where the first stopped, so take only one.
+    /// A reader of the content. A regular file or an object may have several readers, each from the beginning; on
+    /// standard input and pipes, a second reader would continue where the first stopped, so take only one.
     ///
     /// # Errors
     /// When the first bytes cannot be read, or are not compressed in the way that was asked for.

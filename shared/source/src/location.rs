@@ -21,8 +21,8 @@ enum Place {
 }
 
 impl Location {
-    /// What a command line says: `-` is standard input, a URL such as `s3://BUCKET/KEY` is an object, and everything else is
-    /// a path (`./-` is the file of that name).
+    /// What a command line says: `-` is standard input, a URL such as `s3://BUCKET/KEY` is an object, and everything
+    /// else is a path (`./-` is the file of that name).
     #[must_use]
     pub fn parse(text: impl AsRef<Path>) -> Self {
         let text = text.as_ref();

@@ -1,7 +1,7 @@
 //! Any bytes in any framing: records tile them, however the bytes come in, or an error says where they do not.
 
 use format::cobol::ByteOrder::{self, BigEndian, LittleEndian};
-use format::spec::Continuation;
+use format::spec::{LinePrefix, Skips};
 use format::{
     Delimited, Encoding, Fixed, FixedFraming, Form, FormatSpec, Frame, FrameErrorAt, Framer, LengthField,
     LengthKind, Outside, Prefix, PrefixForm, Taken, frames,
@@ -73,8 +73,14 @@ fn length_field(kind: u8, order: ByteOrder, more: u8) -> LengthField {
 }
 
 fn delimited(is_quoted: bool, record_bytes_max: usize, more: u8) -> FormatSpec {
-    let continuation =
-        if is_quoted { None } else { Continuation::new(&b"88,,"[..1 + usize::from(more & 3)]) };
+    let continuation = if is_quoted { None } else { LinePrefix::new(&b"88,,"[..1 + usize::from(more & 3)]) };
+    let skips = if is_quoted {
+        let comment =
+            if more & 16 == 0 { None } else { LinePrefix::new(&b"##"[..1 + usize::from(more >> 7)]) };
+        Skips { comment, blank: more & 32 != 0, end_of_file: more & 64 != 0 }
+    } else {
+        Skips::default()
+    };
     let form = Form::Delimited(Delimited {
         separator: b',',
         quote: is_quoted.then_some(b'"'),
@@ -87,6 +93,7 @@ fn delimited(is_quoted: bool, record_bytes_max: usize, more: u8) -> FormatSpec {
         missing_is_null: false,
         columns: None,
         lead_lines: 0,
+        skips,
     });
     let encoding = if more & 8 == 0 { Encoding::Utf8 } else { Encoding::Latin1 { keeps_controls: true } };
     FormatSpec { form, encoding, record_bytes_max, outside: Outside::default(), fields: vec![] }

@@ -112,6 +112,46 @@ async fn lines_before_the_header_row_are_skipped_and_counted() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn comments_blank_lines_and_the_end_of_file_are_skipped_and_every_byte_is_counted() {
+    let job = jobs::of(&TWO_TEXTS)
+        .source("header = true\ncomment = \"#\"\nblank_lines = \"skip\"\nend_of_file = \"skip\"");
+    let leaves = accepted(&[&[Some("1"), Some("x")], &[Some("2"), Some("# no comment")], &[None, None]]);
+    let source = b"# a title\n\nb,a\n  \nx,1\n# between\r\n\r\n\"# no comment\",2\n,\n#end\n\x1a";
+    loads(&job, source, &leaves, "a, b", &["'1' 'x'", "'2' '# no comment'", "NULL NULL"]).await;
+    // Chunks of one record each: the lines after a record are in its chunk.
+    let bench = Bench::new().await;
+    let ended = bench.load(&job, source).await.promoted();
+    let bytes = ended.report.bytes.unwrap();
+    let of_record = &bytes.types[0].bytes;
+    // Separators, quotes and line ends of the records, and the 10 + 4 + 5 + 2 bytes that are skipped after the first.
+    assert_eq!((of_record.fields, of_record.rejects), (2 + 13, 0));
+    assert_eq!(of_record.framing, (1 + 1) + (11 + 2) + (1 + 2 + 1) + (1 + 1) + (5 + 1));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_default_stands_for_null_and_each_one_is_counted() {
+    let places = [
+        ("a", "text(9)", "default = \"none\""),
+        ("n", "decimal(9,2)", "default = \"0.5\""),
+        ("d", "date(%d.%m.%Y)", "default = \"01.01.1970\""),
+    ];
+    let job = JobText { record: "amounts = [\"n\"]".into(), fields: fields(&places), ..jobs::ledger() };
+    let leaf = |a: &str, n: i128, day: &str| {
+        Leaf::Accepted(vec![Cell::text(Some(a)), Cell::Decimal(n, 2), Cell::Date(day.into())])
+    };
+    let leaves =
+        [leaf("x", 100, "2024-02-29"), leaf("none", 50, "1970-01-01"), leaf("none", 50, "1970-01-01")];
+    let source = b"x,1.00,29.02.2024\n,,\nnone,0.5,01.01.1970\n";
+    let rows = ["'none' '0.50' '1970-01-01'", "'none' '0.50' '1970-01-01'", "'x' '1.00' '2024-02-29'"];
+    loads(&job, source, &leaves, "a, n, d", &rows).await;
+    let bench = Bench::new().await;
+    let ended = bench.load(&job, source).await.promoted();
+    let proof = format!("{:?}", ended.report.decode_proof);
+    // Once in each field: what is written as the default is no default.
+    assert_eq!(proof.matches("Default").count(), 3, "{proof}");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn latin_1_bytes_become_the_characters_they_stand_for() {
     let job = jobs::of(&TWO_TEXTS).source("encoding = \"latin-1\"\nseparator = \"|\"");
     let leaves = accepted(&[&[Some("1"), Some("Müller & Söhne £")]]);

@@ -30,7 +30,7 @@ pub(super) trait Shelf: Send + Sync {
     /// The source that is the file of this name.
     fn location(&self, name: &str) -> Location;
 
-    /// The text of a small file, of at most so many bytes.
+    /// The text of a small file, of at most `bytes_max` bytes.
     fn text(&self, name: &str, bytes_max: u64) -> io::Result<String>;
 
     /// A place that files can be moved to.

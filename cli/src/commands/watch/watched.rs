@@ -12,7 +12,7 @@ use serde::{Deserialize, Serialize};
 use super::claim::{Taken, take};
 use super::shelf::Shelf;
 
-/// The files of a place, of which some are loaded.
+/// The files of a place, and which of them are loaded.
 pub(super) struct Watched {
     /// Where they lie.
     pub(super) shelf: Arc<dyn Shelf>,

@@ -2,8 +2,9 @@
 //!
 //! A COPY statement begins a line, ends one with its period, and may span lines. What it stands for takes its place,
 //! and the statement stays as a comment. Words are replaced as compilers do ("COPY statement", IBM Enterprise COBOL
-//! Language Reference): a placeholder between colons (`:TAG:`) wherever it is in a word, anything else as whole words,
-//! capitals or not. Literals and comments stay as they are.
+//! Language Reference): a placeholder between colons (`:TAG:`) wherever it is in a word, what follows LEADING or
+//! TRAILING as the beginning or end of a word, anything else as whole words, capitals or not. Literals and comments
+//! stay as they are.
 
 use std::ops::Range;
 
@@ -17,6 +18,25 @@ const CODE_CHARS: usize = 65;
 
 /// What is replaced, and by what.
 pub type Pair = (String, String);
+
+/// Which part of the text is replaced.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Part {
+    /// Whole words, or a placeholder within one.
+    Words,
+    /// The beginning of a word.
+    Leading,
+    /// The end of a word.
+    Trailing,
+}
+
+/// What is replaced, where in a word, and by what.
+#[derive(Debug, Clone)]
+struct Replacement {
+    from: String,
+    to: String,
+    part: Part,
+}
 
 /// The text with what its COPY statements stand for; without one it stays as it is. `read` reads a copybook by its
 /// name, with its library before it where the statement names one: `LIBRARY/NAME`.
@@ -62,7 +82,7 @@ fn within(
             statement.push_str(line[code_of(line, format)].trim());
             comment(&mut out, line, format);
         }
-        let Copy { name, pairs } =
+        let Copy { name, replacements } =
             Copy::parse(statement.trim_end_matches('.')).map_err(|what| wrong(&what))?;
         if around.contains(&name) {
             return Err(wrong(&format!("`{name}` copies itself")));
@@ -73,7 +93,7 @@ fn within(
         let inner = read(&name).map_err(|what| wrong(&what))?;
         around.push(name.clone());
         let inner = within(&inner, format, read, around)
-            .and_then(|inner| replaced(&inner, format, &pairs))
+            .and_then(|inner| replace(&inner, format, &replacements))
             .map_err(|what| format!("{name}, {what}"))?;
         around.pop();
         inner.lines().for_each(|line| push(&mut out, line));
@@ -147,7 +167,7 @@ fn words(code: &str) -> Vec<Range<usize>> {
 /// A COPY statement.
 struct Copy {
     name: String,
-    pairs: Vec<Pair>,
+    replacements: Vec<Replacement>,
 }
 
 impl Copy {
@@ -163,7 +183,7 @@ impl Copy {
                 false => Err(format!("`{word}` is no name of a copybook")),
             }
         };
-        let mut copy = Self { name: name_of(&name)?, pairs: Vec::new() };
+        let mut copy = Self { name: name_of(&name)?, replacements: Vec::new() };
         let mut next = rest.next()?;
         if next.as_deref().is_some_and(|word| is(word, "OF") || is(word, "IN")) {
             let library = rest.next()?.ok_or("COPY names no library after OF")?;
@@ -178,18 +198,30 @@ impl Copy {
             Some(word) if is(&word, "REPLACING") => {}
             Some(word) => return Err(format!("found `{word}`, expected REPLACING or a period")),
         }
-        while let Some(from) = rest.next()? {
-            if is(&from, "LEADING") || is(&from, "TRAILING") {
-                return Err(format!("REPLACING {from} is not supported; replace it in the copybook"));
+        while let Some(first) = rest.next()? {
+            let part = match () {
+                () if is(&first, "LEADING") => Part::Leading,
+                () if is(&first, "TRAILING") => Part::Trailing,
+                () => Part::Words,
+            };
+            let from = match part {
+                Part::Words => first,
+                _ => rest.next()?.ok_or_else(|| format!("expected a part of a word after {first}"))?,
+            };
+            if part != Part::Words && pattern(&from).len() != 1 {
+                return Err(format!("`{from}` is no part of a word"));
             }
             match rest.next()? {
                 Some(by) if is(&by, "BY") => {}
                 _ => return Err(format!("expected BY after `{from}`")),
             }
             let to = rest.next()?.ok_or_else(|| format!("expected what replaces `{from}`"))?;
-            copy.pairs.push((from, to));
+            if part != Part::Words && pattern(&to).len() > 1 {
+                return Err(format!("`{to}` is no part of a word"));
+            }
+            copy.replacements.push(Replacement { from, to, part });
         }
-        match copy.pairs.is_empty() {
+        match copy.replacements.is_empty() {
             true => Err("REPLACING replaces nothing".into()),
             false => Ok(copy),
         }
@@ -223,10 +255,15 @@ impl Operands<'_> {
 /// # Errors
 /// In words, with the line: a replacement that is empty where it may not be, is in two lines, or does not fit in one.
 pub fn replaced(text: &str, format: ReferenceFormat, pairs: &[Pair]) -> Result<String, String> {
-    if let Some((from, _)) = pairs.iter().find(|(from, _)| from.trim().is_empty()) {
-        return Err(format!("line 1: `{from}` cannot be replaced, because it is empty"));
+    let of = |(from, to): &Pair| Replacement { from: from.clone(), to: to.clone(), part: Part::Words };
+    replace(text, format, &pairs.iter().map(of).collect::<Vec<_>>())
+}
+
+fn replace(text: &str, format: ReferenceFormat, all: &[Replacement]) -> Result<String, String> {
+    if let Some(empty) = all.iter().find(|one| one.from.trim().is_empty()) {
+        return Err(format!("line 1: `{}` cannot be replaced, because it is empty", empty.from));
     }
-    if pairs.is_empty() {
+    if all.is_empty() {
         return Ok(text.to_owned());
     }
     let text = text_of(text, format);
@@ -236,13 +273,13 @@ pub fn replaced(text: &str, format: ReferenceFormat, pairs: &[Pair]) -> Result<S
         let code = code_of(line, format);
         let found = words(&line[code.clone()]);
         let now: Vec<String> = found.iter().map(|word| line[code.clone()][word.clone()].to_owned()).collect();
-        if let Some(from) = split(&before, &now, pairs) {
+        if let Some(from) = split(&before, &now, all) {
             return Err(format!(
                 "line {}: `{from}` is to be replaced, but is divided by a line's end",
                 at + 1
             ));
         }
-        let changed = of_line(&line[code.clone()], &found, pairs);
+        let changed = of_line(&line[code.clone()], &found, all);
         if !now.is_empty() {
             before = now;
         }
@@ -266,7 +303,7 @@ fn pattern(from: &str) -> Vec<&str> {
 }
 
 /// Whether something to be replaced begins on the line before and ends on this one.
-fn split<'a>(before: &[String], now: &[String], pairs: &'a [Pair]) -> Option<&'a str> {
+fn split<'a>(before: &[String], now: &[String], all: &'a [Replacement]) -> Option<&'a str> {
     let same = |words: &[String], of: &[&str]| {
         words.len() == of.len() && words.iter().zip(of).all(|(word, of)| word.eq_ignore_ascii_case(of))
     };
@@ -279,16 +316,16 @@ fn split<'a>(before: &[String], now: &[String], pairs: &'a [Pair]) -> Option<&'a
                 && now.get(..tail.len()).is_some_and(|now| same(now, tail))
         })
     };
-    pairs.iter().map(|(from, _)| from.as_str()).find(|from| is_split(from))
+    all.iter().map(|one| one.from.as_str()).find(|from| is_split(from))
 }
 
 /// A line's code with its replacements; `None`: there are none.
-fn of_line(code: &str, found: &[Range<usize>], pairs: &[Pair]) -> Option<String> {
+fn of_line(code: &str, found: &[Range<usize>], all: &[Replacement]) -> Option<String> {
     let (mut out, mut copied, mut at) = (String::new(), 0, 0);
     let mut any = false;
     'words: while let Some(word) = found.get(at) {
         let text = &code[word.clone()];
-        for (from, to) in pairs {
+        for Replacement { from, to, .. } in all.iter().filter(|one| one.part == Part::Words) {
             let pattern = pattern(from);
             let these = found.get(at..at + pattern.len()).unwrap_or_default();
             let is_here = !these.is_empty()
@@ -302,7 +339,7 @@ fn of_line(code: &str, found: &[Range<usize>], pairs: &[Pair]) -> Option<String>
             }
         }
         let is_literal = text.contains(['"', '\'']);
-        let in_part = (!is_literal).then(|| in_word(text, pairs)).flatten();
+        let in_part = (!is_literal).then(|| in_word(text, all).or_else(|| at_an_end(text, all))).flatten();
         if let Some(changed) = in_part {
             out.push_str(&code[copied..word.start]);
             out.push_str(&changed);
@@ -315,11 +352,11 @@ fn of_line(code: &str, found: &[Range<usize>], pairs: &[Pair]) -> Option<String>
 }
 
 /// A word with the placeholders in it replaced; `None`: there are none.
-fn in_word(word: &str, pairs: &[Pair]) -> Option<String> {
-    let placeholders =
-        pairs.iter().filter(|(from, _)| from.len() > 2 && from.starts_with(':') && from.ends_with(':'));
+fn in_word(word: &str, all: &[Replacement]) -> Option<String> {
+    let is_placeholder = |from: &str| from.len() > 2 && from.starts_with(':') && from.ends_with(':');
+    let placeholders = all.iter().filter(|one| one.part == Part::Words && is_placeholder(&one.from));
     let mut changed: Option<String> = None;
-    for (from, to) in placeholders {
+    for Replacement { from, to, .. } in placeholders {
         let current = changed.as_deref().unwrap_or(word);
         let (lower, wanted) = (current.to_ascii_lowercase(), from.to_ascii_lowercase());
         let mut out = String::new();
@@ -335,6 +372,24 @@ fn in_word(word: &str, pairs: &[Pair]) -> Option<String> {
         }
     }
     changed
+}
+
+/// A word with its beginning or end replaced, by the first replacement that fits; `None`: none does.
+fn at_an_end(word: &str, all: &[Replacement]) -> Option<String> {
+    all.iter().find_map(|Replacement { from, to, part }| {
+        let cut = word.len().checked_sub(from.len())?;
+        match part {
+            Part::Words => None,
+            Part::Leading => {
+                let is_here = word.get(..from.len())?.eq_ignore_ascii_case(from);
+                is_here.then(|| format!("{to}{}", &word[from.len()..]))
+            }
+            Part::Trailing => {
+                let is_here = word.get(cut..)?.eq_ignore_ascii_case(from);
+                is_here.then(|| format!("{}{to}", &word[..cut]))
+            }
+        }
+    })
 }
 
 /// Writes a line of code in the fixed format, on two lines if it has become too long for one.

@@ -1,6 +1,7 @@
 //! One field of a delimited or fixed record: from the bytes that are its own to its value.
 
-use domain::constraint::ReasonCode;
+use domain::constraint::{ReasonCode, violations};
+use domain::layout::Field;
 use domain::value::Value;
 
 use super::{Between, Shape};
@@ -17,6 +18,8 @@ pub(super) struct FieldReader {
     pub(super) sum_of: Option<GroupSum>,
     /// What stands for NULL, in place of what does so in the source.
     pub(super) nulls: Option<Vec<String>>,
+    /// The text of the value that stands where the source has NULL.
+    pub(super) default: Option<String>,
 }
 
 impl FieldReader {
@@ -42,14 +45,14 @@ impl FieldReader {
     }
 
     pub(super) fn value<'a>(
-        &self,
+        &'a self,
         piece: &Piece,
         bytes: &'a [u8],
         shape: &Shape,
     ) -> Result<Value<'a>, Fault> {
         match piece.state {
             State::Raw => Ok(Value::Bytes(bytes)),
-            State::Absent => Ok(Value::Null),
+            State::Absent => self.of_nothing(),
             State::Undecodable => Err(Fault::new(
                 ReasonCode::Encoding,
                 "a byte of the field is not a character of the source's encoding",
@@ -63,9 +66,28 @@ impl FieldReader {
                 ReasonCode::Quoting,
                 format!("{} continues after its closing quote", quoted(bytes)),
             )),
-            State::Plain | State::Quoted if self.is_null(piece, bytes, shape) => Ok(Value::Null),
+            State::Plain | State::Quoted if self.is_null(piece, bytes, shape) => self.of_nothing(),
             State::Plain | State::Quoted => self.reader.read(trimmed(bytes, self.trim)),
         }
+    }
+}
+
+impl FieldReader {
+    /// The value where the source has NULL.
+    pub(super) fn of_nothing(&self) -> Result<Value<'_>, Fault> {
+        match &self.default {
+            None => Ok(Value::Null),
+            Some(text) => self.reader.read(text.as_bytes()),
+        }
+    }
+
+    /// Refuses a default that the field itself could not hold.
+    pub(super) fn check_default(&self, field: &Field) -> Result<(), String> {
+        let Some(text) = &self.default else { return Ok(()) };
+        let value = self.of_nothing().map_err(|fault| format!("default `{text}`: {}", fault.detail))?;
+        let mut broken = Vec::new();
+        violations(&field.name, &field.constraints, &value, None, &mut broken);
+        broken.pop().map_or(Ok(()), |reason| Err(format!("default `{text}`: {}", reason.detail)))
     }
 }
 

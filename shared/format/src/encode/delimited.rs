@@ -25,7 +25,19 @@ struct Column {
     is_rest: bool,
     /// The texts that stand for NULL, the usual one first.
     nulls: Vec<Vec<u8>>,
+    /// The text of the value that stands where the source has NULL.
+    default: Option<String>,
 }
+
+impl Column {
+    /// Whether the value may stand for a NULL in the source.
+    fn is_default(&self, value: RawField<'_>) -> bool {
+        self.default.as_deref().is_some_and(|text| self.written.means(value, text))
+    }
+}
+
+/// A NULL.
+const NULL: RawField<'static> = RawField { tag: Tag::Null, content: &[] };
 
 /// Encodes the records of one type.
 #[derive(Debug, Clone)]
@@ -66,7 +78,8 @@ impl DelimitedEncoder {
             let written =
                 Written::new(&field.ty, of).map_err(|error| format!("field `{}`: {error}", field.name))?;
             let nulls = of.nulls.as_deref().unwrap_or(std::slice::from_ref(&form.null));
-            Ok(Column { trim: of.trim, written, is_rest: of.rest, nulls: characters.nulls(nulls) })
+            let default = of.default.clone();
+            Ok(Column { trim: of.trim, written, is_rest: of.rest, nulls: characters.nulls(nulls), default })
         });
         let columns = columns.collect::<Result<_, String>>()?;
         let order = form.columns.as_ref().map(|found| {
@@ -162,10 +175,17 @@ struct Walk<'a> {
 impl Walk<'_> {
     /// Holds the next field of the record to the value of the field at `index` of the layout.
     fn field(&mut self, index: usize, column: &Column, value: RawField<'_>) -> Result<(), Differs> {
+        if value.tag == Tag::Null && column.default.is_some() {
+            return Err(Differs::of_field(index, value, None));
+        }
         let Self { form, record, at, text, room, counts } = self;
         let Some(start) = *at else {
             if value.tag == Tag::Null && form.missing_is_null {
                 counts.add(index, Equivalences::only(Equivalence::Missing));
+                return Ok(());
+            }
+            if form.missing_is_null && column.is_default(value) {
+                counts.add(index, Equivalences::only(Equivalence::Missing).and(Equivalence::Default));
                 return Ok(());
             }
             return Err(Differs::of_field(index, value, None));
@@ -182,7 +202,11 @@ impl Walk<'_> {
         let Some((held, length)) = form.held(rest, column.is_rest) else {
             return Err(Differs::of_record("the quotes of a field"));
         };
-        let forms = usual.and_then(|()| form.same(column, value, held, text, room));
+        let mut forms = usual.and_then(|()| form.same(column, value, held, text, room));
+        if forms.is_none() && column.is_default(value) {
+            let of_null = form.same(column, NULL, held, text, &mut []);
+            forms = of_null.map(|forms| forms.and(Equivalence::Default));
+        }
         counts.settle(index, value, forms, Some((start, held.bytes, room)))?;
         *at = (rest.len() > length).then_some(start + length + 1);
         Ok(())

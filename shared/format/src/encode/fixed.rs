@@ -20,6 +20,8 @@ struct Column {
     written: Written,
     /// The texts, in the source's encoding, that stand for NULL besides blanks.
     nulls: Vec<Vec<u8>>,
+    /// The text of the value that stands where the source has NULL.
+    default: Option<String>,
 }
 
 /// Encodes the records of one type.
@@ -41,7 +43,7 @@ impl FixedEncoder {
             let written =
                 Written::new(&field.ty, of).map_err(|error| format!("field `{}`: {error}", field.name))?;
             let nulls = characters.nulls(of.nulls.as_deref().unwrap_or_default());
-            Ok(Column { start, length, trim: of.trim, written, nulls })
+            Ok(Column { start, length, trim: of.trim, written, nulls, default: of.default.clone() })
         });
         Ok(Self {
             columns: columns.collect::<Result<_, String>>()?,
@@ -77,7 +79,15 @@ impl FixedEncoder {
                 length => column.start + length,
             };
             let source = record.get(column.start..end);
-            let forms = source.and_then(|source| column.prove(value, source, characters, text, room));
+            let mut forms = source.and_then(|source| column.prove(value, source, characters, text, room));
+            if value.tag == Tag::Null && column.default.is_some() {
+                forms = None;
+            }
+            if forms.is_none() && column.is_default(value) {
+                let null = RawField { tag: Tag::Null, content: &[] };
+                let of_null = source.and_then(|source| column.prove(null, source, characters, text, room));
+                forms = of_null.map(|forms| forms.and(Equivalence::Default));
+            }
             let found = source.map(|source| (column.start, source, room.as_slice()));
             counts.settle(index, value, forms, found)?;
         }
@@ -114,6 +124,11 @@ impl FixedEncoder {
 }
 
 impl Column {
+    /// Whether the value may stand for a NULL in the source.
+    fn is_default(&self, value: RawField<'_>) -> bool {
+        self.default.as_deref().is_some_and(|text| self.written.means(value, text))
+    }
+
     /// Puts the usual form of a value into `room`, `width` bytes of it; `None` where it does not fit. Numbers without
     /// a point are filled up with zeros, others with blanks in front where these are padding; all else with blanks
     /// behind.

@@ -94,6 +94,17 @@ impl Written {
         Some(())
     }
 
+    /// Whether `text`, in any notation, is a value that is not NULL.
+    pub(super) fn means(&self, value: RawField<'_>, text: &str) -> bool {
+        let mut usual = Vec::new();
+        match self {
+            Self::Text => value.tag == Tag::Text && value.content == text.as_bytes(),
+            _ if value.tag == Tag::Null => false,
+            _ if self.write(value, &mut usual).is_some_and(|()| usual == text.as_bytes()) => true,
+            _ => self.other_notation(value, text.as_bytes()).is_some(),
+        }
+    }
+
     /// Whether `text`, which is not the usual notation, means the value all the same.
     pub(super) fn other_notation(&self, value: RawField<'_>, text: &[u8]) -> Option<Equivalences> {
         let only = |one: Equivalence, is_same: bool| is_same.then_some(Equivalences::only(one));

@@ -158,6 +158,15 @@ pub enum FrameError {
         /// How many bytes they may have together.
         max: usize,
     },
+    /// Lines to be skipped that are more than a chunk can hold beside its records.
+    #[error(
+        "the comment and blank lines here have more than {max} bytes together; if they are records, remove `comment` \
+         and `blank_lines` under [source]"
+    )]
+    SkippedTooLong {
+        /// How many bytes they may have together.
+        max: usize,
+    },
     /// A length or descriptor that cannot be, in a job whose records are not quoted.
     #[error(
         "the length of the record is invalid; its bytes are withheld because the job has sensitive fields"

@@ -2,7 +2,9 @@
 
 mod error;
 mod iterate;
+mod preamble;
 mod prefix;
+mod skips;
 
 use std::sync::Arc;
 
@@ -11,7 +13,9 @@ use memchr::{memchr, memchr2};
 use super::escaping::Escaping;
 use super::layouts::Layouts;
 use super::quoting::Quoting;
-use super::spec::{Continuation, Encoding, FixedFraming, Form, FormatSpec, LengthField, Outside, Prefix};
+use super::spec::{
+    Encoding, FixedFraming, Form, FormatSpec, LengthField, LinePrefix, Outside, Prefix, Skips,
+};
 
 pub use error::{FrameError, FrameErrorAt, UnframeableError};
 pub use iterate::{Frames, frames};
@@ -56,7 +60,7 @@ enum Ends {
     /// By a line feed that is not escaped.
     EscapedLine(Escaping),
     /// By a line feed after which no line continues the record.
-    Continued(Continuation),
+    Continued(LinePrefix),
     /// After this many bytes.
     Length(usize),
     /// Where the length before it says.
@@ -72,11 +76,7 @@ enum Ends {
 /// Lines that end at LF or CRLF.
 const LINE: Ends = Ends::Line { end: b'\n', drops_return: true };
 
-/// How many lines may precede the header row or the first record.
-pub const LEAD_LINES_MAX: usize = 1000;
-
-/// How many bytes those lines may have together: 1 MiB, as a file header may.
-pub(super) const LEAD_BYTES_MAX: usize = 1 << 20;
+pub use preamble::LEAD_LINES_MAX;
 
 /// A block is never divided among chunks: it has no more records than a chunk may have.
 const BLOCK_RECORDS_MAX: u64 = domain::limits::CHUNK_RECORDS_MAX;
@@ -88,7 +88,9 @@ const BLOCK_RECORDS_MAX: u64 = domain::limits::CHUNK_RECORDS_MAX;
 /// where a block does, so that a chunk can be framed by itself. A block's descriptor belongs to its first record.
 ///
 /// Lines end at LF or CRLF; a lone CR is data. Every line is a record, empty ones too: skipping one would make
-/// a count of lines and a count of records differ. The last line may lack its end.
+/// a count of lines and a count of records differ. Only lines that the job says are none ([`Skips`]) are skipped: they
+/// belong to the framing of the record before them, so that a chunk of whole records still has all bytes. The last line
+/// may lack its end.
 #[derive(Debug, Clone)]
 pub struct Framer {
     ends: Ends,
@@ -96,6 +98,7 @@ pub struct Framer {
     may_have_mark: bool,
     has_header: bool,
     lead_lines: usize,
+    skips: Skips,
     outside: Outside,
 }
 
@@ -103,7 +106,10 @@ impl Framer {
     /// The framing that `spec` describes.
     #[must_use]
     pub fn new(spec: &FormatSpec) -> Self {
-        let lead_lines = if let Form::Delimited(form) = &spec.form { form.lead_lines } else { 0 };
+        let (lead_lines, skips) = match &spec.form {
+            Form::Delimited(form) => (form.lead_lines, form.skips),
+            _ => (0, Skips::default()),
+        };
         let (ends, has_header) = match &spec.form {
             Form::Delimited(form) => (
                 match (form.continuation, Quoting::of(form)) {
@@ -128,6 +134,7 @@ impl Framer {
             ends,
             has_header,
             lead_lines,
+            skips,
             outside: spec.outside,
         }
     }
@@ -140,7 +147,7 @@ impl Framer {
             // A length is read before it can be told to be more than the limit.
             Ends::Prefix(prefix) => self.record_bytes_max.max(prefix.width()),
             Ends::Field(field) => self.record_bytes_max.max(field.start + field.width),
-            _ => self.record_bytes_max,
+            _ => self.record_bytes_max + self.skips.bytes_max(),
         }
     }
 
@@ -162,6 +169,19 @@ impl Framer {
     /// # Errors
     /// As [`Self::next`].
     pub fn next_within(
+        &self,
+        block_left: &mut usize,
+        bytes: &[u8],
+        at_end: bool,
+    ) -> Result<Option<Frame>, FrameError> {
+        let Some(mut frame) = self.record(block_left, bytes, at_end)? else { return Ok(None) };
+        let Some(skipped) = self.skips.skipped(&bytes[frame.total..], at_end)? else { return Ok(None) };
+        frame.total += skipped;
+        Ok(Some(frame))
+    }
+
+    /// The first record, without the lines after it that are none.
+    pub(super) fn record(
         &self,
         block_left: &mut usize,
         bytes: &[u8],
@@ -259,7 +279,7 @@ impl Framer {
     fn continued(
         &self,
         bytes: &[u8],
-        continuation: Continuation,
+        continuation: LinePrefix,
         at_end: bool,
     ) -> Result<Option<Frame>, FrameError> {
         let (prefix, max) = (continuation.prefix(), self.record_bytes_max);
@@ -295,66 +315,6 @@ impl Framer {
         } else {
             Ok(None)
         }
-    }
-
-    /// Length of what precedes the first record: a byte-order mark, the bytes that the job says are a file
-    /// header, the header row. `bytes` are the source's first. Validates nothing; `None` as in [`Self::next`], but
-    /// never with `at_end`.
-    ///
-    /// # Errors
-    /// [`FrameError`] when the header row does not end, or the source is shorter than its header and footer.
-    pub fn preamble(&self, bytes: &[u8], at_end: bool) -> Result<Option<usize>, FrameError> {
-        let Outside { header_bytes, footer_bytes } = self.outside;
-        if header_bytes + footer_bytes > 0 {
-            let (have, want) = (bytes.len(), header_bytes + footer_bytes);
-            return match have >= want {
-                true => Ok(Some(header_bytes)),
-                false if at_end => Err(FrameError::TooShort { have, want }),
-                false => Ok(None),
-            };
-        }
-        let mark = if !self.may_have_mark {
-            0
-        } else if bytes.starts_with(BYTE_ORDER_MARK) {
-            BYTE_ORDER_MARK.len()
-        } else if BYTE_ORDER_MARK.starts_with(bytes) && !at_end {
-            return Ok(None);
-        } else {
-            0
-        };
-        let Some(lead) = self.lead(&bytes[mark..], at_end)? else { return Ok(None) };
-        let before = mark + lead;
-        if !self.has_header {
-            return Ok(Some(before));
-        }
-        match self.next(&bytes[before..], at_end)? {
-            Some(header) => Ok(Some(before + header.total)),
-            None if at_end => Ok(Some(before)),
-            None => Ok(None),
-        }
-    }
-
-    /// The most bytes that lines before the header row may have; none where there are no such lines.
-    #[must_use]
-    pub const fn lead_bytes_max(&self) -> usize {
-        if self.lead_lines == 0 { 0 } else { LEAD_BYTES_MAX }
-    }
-
-    /// Length of the lines that precede the header row or the first record.
-    fn lead(&self, bytes: &[u8], at_end: bool) -> Result<Option<usize>, FrameError> {
-        let within = &bytes[..bytes.len().min(LEAD_BYTES_MAX)];
-        let mut lead = 0;
-        for _ in 0..self.lead_lines {
-            match memchr(b'\n', &within[lead..]) {
-                Some(found) => lead += found + 1,
-                None if bytes.len() > LEAD_BYTES_MAX => {
-                    return Err(FrameError::LeadTooLong { max: LEAD_BYTES_MAX });
-                }
-                None if at_end => return Err(FrameError::TooFewLines { want: self.lead_lines }),
-                None => return Ok(None),
-            }
-        }
-        Ok(Some(lead))
     }
 
     /// As many whole records as fit: no more than `records_max`, and no more than `bytes_max` bytes of them unless

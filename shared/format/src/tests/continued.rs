@@ -4,7 +4,7 @@ use domain::constraint::ReasonCode;
 use domain::value::FieldType;
 
 use super::{csv, delimited, field, fixed, layout, plain};
-use crate::spec::{Continuation, Extra, GroupSum};
+use crate::spec::{Extra, GroupSum, LinePrefix};
 use crate::{Decoder, Delimited, FieldForm, FixedFraming, FormatSpec, FrameError, Framer, frames, lines};
 
 const TEXT: FieldType = FieldType::Text { chars_max: 60 };
@@ -14,10 +14,11 @@ fn bai2() -> Delimited {
     Delimited {
         quote: None,
         terminator: Some(b'/'),
-        continuation: Continuation::new(b"88,"),
+        continuation: LinePrefix::new(b"88,"),
         missing_is_null: true,
         columns: None,
         lead_lines: 0,
+        skips: crate::spec::Skips::default(),
         ..csv()
     }
 }

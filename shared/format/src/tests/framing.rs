@@ -1,6 +1,7 @@
 //! Where records begin and end.
 
 use super::{csv, delimited, fixed};
+use crate::spec::{LinePrefix, Skips};
 use crate::{
     Delimited, Encoding, FixedFraming, FormatSpec, Frame, FrameError, FrameErrorAt, Framer, HeaderError,
     Taken, frames, header_names,
@@ -35,6 +36,27 @@ fn lines_end_where_a_line_feed_stands_outside_quotes() {
     for (what, bytes, expected) in table {
         assert_eq!(contents(&delimited(csv(), 1), bytes.as_bytes()).unwrap(), *expected, "{what}");
     }
+}
+
+#[test]
+fn lines_that_the_job_says_are_no_records_belong_to_the_record_before_them() {
+    let skips = Skips { comment: LinePrefix::new(b"#"), blank: true, end_of_file: true };
+    let spec = delimited(Delimited { header: true, skips, ..csv() }, 2);
+    let framer = Framer::new(&spec);
+    let source = b"\xEF\xBB\xBF# title\n\na,b\n#\n1,2\n\n \n\"#\n\n\",3\r\n# note\r\n\x1a";
+    let preamble = framer.preamble(source, true).unwrap().unwrap();
+    assert_eq!(preamble, 3 + 8 + 1 + 4 + 2);
+    assert_eq!(header_names(&spec, &source[..preamble]).unwrap(), ["a", "b"]);
+    let records = &source[preamble..];
+    assert_eq!(contents(&spec, records).unwrap(), ["1,2", "\"#\n\n\",3"]);
+    // Cut anywhere, chunks are whole records with all that follows them.
+    let first = framer.take(records, true, 1, 99).unwrap();
+    assert_eq!(first, Taken { records: 1, bytes: 4 + 1 + 2 });
+    assert_eq!(framer.take(&records[first.bytes..], true, 9, 99).unwrap().bytes, records.len() - first.bytes);
+    // A source of nothing but such lines has no record.
+    let only = b"# title\n\n\x1a";
+    assert_eq!(framer.preamble(only, true), Ok(Some(only.len())));
+    assert_eq!(header_names(&spec, only), Err(HeaderError::Missing));
 }
 
 #[test]

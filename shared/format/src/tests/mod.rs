@@ -53,6 +53,7 @@ pub(super) fn csv() -> Delimited {
         missing_is_null: false,
         columns: None,
         lead_lines: 0,
+        skips: crate::spec::Skips::default(),
     }
 }
 

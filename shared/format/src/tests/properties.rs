@@ -5,7 +5,7 @@ use proptest::collection::vec;
 use proptest::prelude::*;
 
 use super::{csv, delimited, field, fixed, layout, plain};
-use crate::spec::Continuation;
+use crate::spec::LinePrefix;
 use crate::{
     Decoder, Delimited, Encoding, FieldForm, FixedFraming, FormatSpec, FrameError, FrameErrorAt, Framer,
     Trim, frames, header_names,
@@ -78,7 +78,7 @@ fn specs() -> impl Strategy<Value = FormatSpec> {
     let continued =
         (prop::sample::select(vec![&b","[..], b"01", b"1,-"]), prop::option::of(Just(b'-')), any::<bool>())
             .prop_map(move |(prefix, terminator, missing_is_null)| {
-                let continuation = Continuation::new(prefix);
+                let continuation = LinePrefix::new(prefix);
                 let form = Delimited { quote: None, continuation, terminator, missing_is_null, ..csv() };
                 let mut spec = super::delimited(form, types);
                 spec.fields[types - 1].rest = missing_is_null;

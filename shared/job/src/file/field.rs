@@ -75,6 +75,11 @@ pub(crate) struct FieldSection {
     #[serde(default)]
     #[schemars(schema_with = "name_or_names", extend("examples" = ["n/a", ["", "00000000", "99999999"]]))]
     pub(crate) null: Option<Spanned<NamesOrOne>>,
+    /// Formats `delimited` and `fixed`: the value that stands where the source has NULL, written as it would be in
+    /// the field. Each one is counted in the report (`default`). A key has none.
+    #[serde(default)]
+    #[schemars(with = "String", extend("examples" = ["0.00"]))]
+    pub(crate) default: Option<Spanned<String>>,
     /// Formats `delimited` and `fixed`, forms with `%y`: the first of the hundred years that the field's years of two
     /// digits belong to; it replaces `source.year_window`.
     #[serde(default)]

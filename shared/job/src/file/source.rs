@@ -101,6 +101,22 @@ pub(crate) struct SourceSection {
     #[serde(default)]
     #[schemars(with = "usize", range(min = 1, max = 1000), extend("examples" = [2]))]
     pub(crate) skip_lines: Option<Spanned<usize>>,
+    /// Format `delimited`: what a line begins with that is a comment, and no record (1 to 8 bytes). Comments may be
+    /// anywhere between records. They are not read, but hashed, and counted as framing. At most 64 KiB of comments
+    /// and blank lines may follow each other.
+    #[serde(default)]
+    #[schemars(with = "String", length(min = 1, max = 8), extend("examples" = ["#"]))]
+    pub(crate) comment: Option<Spanned<String>>,
+    /// Format `delimited`: whether a line of nothing, or of spaces, is a record (`record`) or none (`skip`). One that
+    /// is none is hashed, and counted as framing. By default it is a record, so that lines and records agree.
+    #[serde(default)]
+    #[schemars(with = "String", extend("default" = "record", "enum" = ["record", "skip"], "examples" = ["skip"]))]
+    pub(crate) blank_lines: Option<Spanned<String>>,
+    /// Format `delimited`: whether a line of x'1A' alone, the byte with which DOS ends a text, is a record (`record`)
+    /// or none (`skip`). One that is none is hashed, and counted as framing.
+    #[serde(default)]
+    #[schemars(with = "String", extend("default" = "record", "enum" = ["record", "skip"], "examples" = ["skip"]))]
+    pub(crate) end_of_file: Option<Spanned<String>>,
     /// Formats `delimited` and `fixed`: how numbers are written. Without it they are written as SQL writes them
     /// (`-1234.56`); anything else is a reject.
     #[serde(default)]

@@ -233,6 +233,13 @@ fn layout(record: &RecordSection, mut fields: Vec<Field>) -> Checked<Layout> {
         if key.contains(&index) {
             return fault(name.span(), format!("`{}` is listed twice in the key", name.get_ref()));
         }
+        let own = record.field.iter().find(|field| field.name.get_ref() == name.get_ref());
+        if let Some(default) = own.and_then(|field| field.default.as_ref()) {
+            return fault(
+                default.span(),
+                "a key has no `default`: records without one would become the same",
+            );
+        }
         key.push(index);
     }
     let mut amounts = Vec::new();

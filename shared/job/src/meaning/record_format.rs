@@ -302,6 +302,7 @@ fn delimited(source: &SourceSection, record: &RecordSection, encoding: Encoding)
         missing_is_null: false,
         columns: None,
         lead_lines: written::lead_lines(source)?,
+        skips: written::skips(source, separator, quote)?,
     })
 }
 
@@ -313,6 +314,9 @@ pub(super) fn refuse_delimited(source: &SourceSection) -> Checked<()> {
         ("escape", source.escape.as_ref().map(Spanned::span)),
         ("null", source.null.as_ref().map(Spanned::span)),
         ("skip_lines", source.skip_lines.as_ref().map(Spanned::span)),
+        ("comment", source.comment.as_ref().map(Spanned::span)),
+        ("blank_lines", source.blank_lines.as_ref().map(Spanned::span)),
+        ("end_of_file", source.end_of_file.as_ref().map(Spanned::span)),
         ("header", source.header.as_ref().map(Spanned::span)),
         ("trailing_separator", source.trailing_separator.as_ref().map(Spanned::span)),
         ("terminator", source.terminator.as_ref().map(Spanned::span)),

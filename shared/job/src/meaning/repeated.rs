@@ -19,7 +19,7 @@
 //! ```
 
 use domain::value::FieldType;
-use format::spec::{Continuation, Delimited, Extra, FieldForm, Form, GroupSum};
+use format::spec::{Delimited, Extra, FieldForm, Form, GroupSum, LinePrefix};
 use toml::Spanned;
 
 use super::record_format::one_byte;
@@ -60,7 +60,7 @@ pub(super) fn delimited(
         form.terminator = Some(terminator);
     }
     if let Some(spanned) = &source.continuation {
-        form.continuation = Continuation::new(spanned.get_ref().as_bytes());
+        form.continuation = LinePrefix::new(spanned.get_ref().as_bytes());
         if form.continuation.is_none() {
             return fault(spanned.span(), "a continuation must start with 1 to 8 bytes, such as \"88,\"");
         }

@@ -1,7 +1,8 @@
-//! How dates, times and NULL are written in a field: `format`, `year_window`, `hour_24`, `null`.
+//! How dates, times and NULL are written in a field (`format`, `year_window`, `hour_24`, `null`), and which lines of a
+//! source are no records (`skip_lines`, `comment`, `blank_lines`, `end_of_file`).
 
 use domain::value::FieldType;
-use format::spec::FieldForm;
+use format::spec::{FieldForm, LinePrefix, Skips};
 use toml::Spanned;
 
 use super::{Checked, fault, fault_advised};
@@ -13,6 +14,7 @@ pub(super) fn refused(record: &RecordSection) -> Checked<()> {
         let keys = [
             ("format", field.format.as_ref().map(Spanned::span)),
             ("null", field.null.as_ref().map(Spanned::span)),
+            ("default", field.default.as_ref().map(Spanned::span)),
             ("year_window", field.year_window.as_ref().map(Spanned::span)),
             ("hour_24", field.hour_24.as_ref().map(Spanned::span)),
         ];
@@ -52,6 +54,44 @@ pub(super) fn lead_lines(source: &SourceSection) -> Checked<usize> {
         Some(spanned) if (1..=format::LEAD_LINES_MAX).contains(spanned.get_ref()) => Ok(*spanned.get_ref()),
         Some(spanned) => fault(spanned.span(), format!("skip_lines must be 1 to {}", format::LEAD_LINES_MAX)),
     }
+}
+
+/// Which lines between records are none.
+pub(super) fn skips(source: &SourceSection, separator: u8, quote: Option<u8>) -> Checked<Skips> {
+    let mut skips = Skips::default();
+    if let Some(spanned) = &source.comment {
+        let text = spanned.get_ref().as_bytes();
+        skips.comment = LinePrefix::new(text);
+        if skips.comment.is_none() {
+            return fault(spanned.span(), "a comment must start with 1 to 8 bytes, such as \"#\"");
+        }
+        let first = text.first().copied();
+        if first == Some(separator) || first == quote || first == Some(b' ') {
+            return fault(spanned.span(), "a comment cannot start with the separator, the quote or a space");
+        }
+    }
+    let is_skip = |key: &str, given: &Option<Spanned<String>>| match given {
+        None => Ok(false),
+        Some(spanned) => match spanned.get_ref().as_str() {
+            "record" => Ok(false),
+            "skip" => Ok(true),
+            other => fault(spanned.span(), format!("invalid {key} `{other}`: expected record or skip")),
+        },
+    };
+    skips.blank = is_skip("blank_lines", &source.blank_lines)?;
+    skips.end_of_file = is_skip("end_of_file", &source.end_of_file)?;
+    if let Some(spanned) = source.blank_lines.as_ref().filter(|_| skips.blank && separator == b' ') {
+        return fault(spanned.span(), "where the separator is a space, a line of spaces is a record");
+    }
+    let (of_continuation, any) = (&source.continuation, skips != Skips::default());
+    if let Some(spanned) = of_continuation.as_ref().filter(|_| any) {
+        return fault(
+            spanned.span(),
+            "`continuation` does not go with `comment`, `blank_lines` and `end_of_file`: a line after a skipped one \
+             would continue which record?",
+        );
+    }
+    Ok(skips)
 }
 
 /// The keys of a field that say how its dates and its NULL are written.
@@ -114,7 +154,19 @@ pub(super) fn form(
         },
     };
     let nulls = nulls(section, ty, source, is_fixed)?;
-    Ok(FieldForm { pattern, or_patterns, year_window, hour_24, nulls, ..FieldForm::default() })
+    let default = default(section, ty)?;
+    Ok(FieldForm { pattern, or_patterns, year_window, hour_24, nulls, default, ..FieldForm::default() })
+}
+
+/// The text of the value for NULL.
+fn default(section: &FieldSection, ty: &FieldType) -> Checked<Option<String>> {
+    match &section.default {
+        Some(spanned) if *ty == FieldType::Bytes => fault(spanned.span(), "bytes have no `default`"),
+        Some(spanned) if section.sum_of.is_some() => {
+            fault(spanned.span(), "a sum has no `default`: it is never NULL")
+        }
+        given => Ok(given.as_ref().map(|spanned| spanned.get_ref().clone())),
+    }
 }
 
 /// The texts for NULL, where they are not the one of the source.

@@ -38,6 +38,16 @@ fn jobs() -> Vec<Job> {
         field("g", "text(20)", ""),
     ]
     .concat();
+    let defaults = [
+        field("a", "text(20)", "default = \"none\""),
+        field("b", "decimal(9,2)", "default = \"0.00\""),
+        field("c", "date(%Y-%m-%d)", "default = \"1970-01-01\""),
+        field("d", "boolean", "default = \"no\""),
+        field("e", "integer", "default = \"1\""),
+        field("f", "bytes", ""),
+        field("g", "text(20)", "default = \"\""),
+    ]
+    .concat();
     let delimited = |more: &str| job(&format!("format = \"delimited\"\nheader = false\n{more}"), &fields);
     let at = |start: usize, length: usize| format!("start = {start}\nwidth = {length}");
     let fixed = [
@@ -45,6 +55,14 @@ fn jobs() -> Vec<Job> {
         field("b", "decimal(5,2)", &at(7, 6)),
         field("c", "date(%Y%m%d)", &at(13, 8)),
         field("d", "boolean", &at(21, 1)),
+        field("e", "bytes", &at(22, 2)),
+    ]
+    .concat();
+    let fixed_defaults = [
+        field("a", "text(6)", &at(1, 6)),
+        field("b", "decimal(5,2)", &format!("{}\ndefault = \"-1.00\"", at(7, 6))),
+        field("c", "date(%Y%m%d)", &format!("{}\ndefault = \"19700101\"", at(13, 8))),
+        field("d", "boolean", &format!("{}\ndefault = \"t\"", at(21, 1))),
         field("e", "bytes", &at(22, 2)),
     ]
     .concat();
@@ -63,6 +81,8 @@ fn jobs() -> Vec<Job> {
         fixed("trim = \"both\""),
         fixed("trim = \"none\"\nframing = \"fixed\""),
         fixed("encoding = \"cp037\"\nframing = \"fixed\"\ntrim = \"both\""),
+        job("format = \"delimited\"\nheader = false\nnull = [\"\", \"\\\\N\"]", &defaults),
+        job("format = \"fixed\"\nrecord_bytes = 24\ntrim = \"both\"", &fixed_defaults),
     ]
 }
 
@@ -117,7 +137,7 @@ proptest! {
 
     #[test]
     fn decoder_and_encoder_never_disagree(
-        at in 0_usize..13,
+        at in 0_usize..15,
         texts in vec(prop::sample::select(&TEXTS[..]), 7..15),
         separator in prop::sample::select(&[b',', b'|', b' ', b'0'][..]),
         ends in any::<bool>(),
@@ -137,7 +157,7 @@ proptest! {
         if ends {
             bytes.push(separator);
         }
-        if at >= 11 {
+        if matches!(at, 11 | 12) {
             bytes.resize(24, if at == 12 { 0x40 } else { b' ' });
         } else {
             bytes.push(b'\n');
@@ -170,11 +190,14 @@ fn a_row_that_is_not_the_record_is_found_out() {
         (2, "a\\,b,12.50,2024-02-29,true,7,0aff,\\N"),
         (5, " caf\u{e9} ,12.50,2024-02-29,true,7,0aff,x"),
         (9, "abc    12.5020240229t01"),
+        (13, ",,,,,0aff,"),
+        (13, "none,0.00,1970-01-01,no,1,0aff,x"),
+        (14, "abc                  01"),
     ] {
         let job = &JOBS[at];
         let record: Vec<u8> = match at {
             5 => record.chars().map(|char| u8::try_from(u32::from(char)).unwrap()).collect(),
-            9 => format!("{record:24}").into_bytes(),
+            9 | 14 => format!("{record:24}").into_bytes(),
             _ => record.as_bytes().to_vec(),
         };
         let chunk = decode(job, &[&record[..], b"\n"].concat()).unwrap();

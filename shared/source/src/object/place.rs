@@ -217,7 +217,7 @@ impl Place {
         wait(async move { Ok(place.store.copy(&place.path, &to).await?) })
     }
 
-    /// Removes the object. One that is not there is removed already.
+    /// Removes the object from the store. One that is not there is removed already.
     ///
     /// # Errors
     /// [`ObjectError`] of the store.

@@ -52,7 +52,10 @@ fn what_is_not_understood_is_refused_with_its_line() {
         ("COPY NONE.", "line 2: cannot find the copybook `NONE`"),
         ("COPY LOOP.", "LOOP, line 1: `LOOP` copies itself"),
         ("COPY INNER", "line 2: the COPY statement has no period"),
-        ("COPY INNER REPLACING LEADING ==A== BY ==B==.", "LEADING is not supported"),
+        ("COPY INNER REPLACING LEADING ==A B== BY ==B==.", "`A B` is no part of a word"),
+        ("COPY INNER REPLACING TRAILING ==A== BY ==B C==.", "`B C` is no part of a word"),
+        ("COPY INNER REPLACING LEADING.", "expected a part of a word after LEADING"),
+        ("COPY INNER REPLACING LEADING ==A== ==B==.", "expected BY after `A`"),
         ("COPY INNER REPLACING ==A== ==B==.", "expected BY after `A`"),
         ("COPY INNER REPLACING ==A== BY.", "expected what replaces `A`"),
         ("COPY INNER REPLACING ==A BY B.", "no `==` at its end"),
@@ -64,6 +67,31 @@ fn what_is_not_understood_is_refused_with_its_line() {
         let error = copied(&format!("       01  R.\n           {statement}\n")).unwrap_err();
         assert!(error.contains(says), "{statement}: {error}");
     }
+}
+
+#[test]
+fn the_beginning_and_the_end_of_words_are_replaced() {
+    let inner = "           05  WS-ID      PIC X(4) VALUE 'WS-A'.\n           05  ws-total-x PIC 9(5).\n\
+                 \x20          05  MY-WS-KEY PIC X.\n           05  TOTAL-X PIC X.\n";
+    let of = |replacing: &str| {
+        let text = format!("       01  R.\n           COPY INNER REPLACING {replacing}.\n");
+        expanded(&text, ReferenceFormat::Fixed, &mut |_| Ok(inner.into()))
+    };
+    assert_eq!(
+        names(&of("LEADING ==WS-== BY ==CUST-==").unwrap()),
+        ["R", "CUST-ID", "CUST-total-x", "MY-WS-KEY", "TOTAL-X"]
+    );
+    assert_eq!(
+        names(&of("LEADING WS- BY ==== TRAILING ==-X== BY ==-SUM==").unwrap()),
+        ["R", "ID", "total-x", "MY-WS-KEY", "TOTAL-SUM"],
+        "of a word, the first replacement that fits"
+    );
+    assert_eq!(
+        names(&of("==MY-WS-KEY== BY ==WS-OTHER== leading ==ws-== by ==C-==").unwrap()),
+        ["R", "C-ID", "C-total-x", "WS-OTHER", "TOTAL-X"],
+        "what replaces is not replaced again"
+    );
+    assert!(of("LEADING ==WS-== BY ==C-==").unwrap().contains("'WS-A'"), "literals stay");
 }
 
 #[test]
