@@ -267,6 +267,7 @@ impl Compare {
         while let Some(one) = reading.join_next().await {
             ended.push(one.unwrap_or(Err(CompareError::Ended("a reader")))?);
         }
+        of.unchanged().await?;
         ended.sort_by_key(|(at, ..)| *at);
         let mut all: Vec<_> = tables.iter().map(|_| Read { sorters: Vec::new(), rows: 0 }).collect();
         let mut workers = Vec::new();

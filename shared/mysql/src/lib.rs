@@ -4,6 +4,9 @@
 //! times with all of their fraction. A consistent snapshot belongs to one connection, and only InnoDB's tables are read
 //! in it.
 
+#[cfg(test)]
+mod mariadb;
+
 use std::path::Path;
 use std::str::FromStr as _;
 
