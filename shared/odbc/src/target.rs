@@ -221,6 +221,10 @@ impl Target for OdbcTarget {
         1
     }
 
+    fn is_of_one_moment(&self) -> bool {
+        false
+    }
+
     async fn reader(&self) -> Result<Box<dyn TargetReader>, TargetError> {
         Ok(Box::new(OdbcReader { to: self.to.clone(), dialect: self.dialect }))
     }

@@ -86,6 +86,11 @@ pub trait Target: Send + Sync {
         usize::MAX
     }
 
+    /// Whether all rows of a table are seen as of one moment. Where they are not, what differs is looked at twice.
+    fn is_of_one_moment(&self) -> bool {
+        true
+    }
+
     /// A connection of its own that sees what the others see.
     ///
     /// # Errors
