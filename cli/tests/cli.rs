@@ -36,6 +36,7 @@ mod cli {
     mod own_sample;
     mod own_tables;
     mod pack;
+    mod parquet;
     mod provider;
     mod proxied;
     mod reconcile;

@@ -1,5 +1,6 @@
 //! Both sides' records and rows, sorted by a number that follows from their key.
 
+use std::collections::HashSet;
 use std::hash::{DefaultHasher, Hasher as _};
 use std::io;
 use std::path::Path;
@@ -63,6 +64,9 @@ pub(crate) struct RowFeed {
     sorter: Sorter,
     scratch: Vec<u8>,
     pace: Arc<Pace>,
+    /// Numbers of keys, where only rows with these are taken.
+    only: Option<Arc<HashSet<u64>>>,
+    entry: Vec<u8>,
 }
 
 impl RowFeed {
@@ -79,7 +83,14 @@ impl RowFeed {
             sorter: Sorter::new(folder, bytes_max),
             scratch: Vec::new(),
             pace: Arc::clone(pace),
+            only: None,
+            entry: Vec::new(),
         }
+    }
+
+    /// Takes only rows whose keys have one of these numbers.
+    pub(crate) fn only(self, numbers: Option<Arc<HashSet<u64>>>) -> Self {
+        Self { only: numbers, ..self }
     }
 
     pub(crate) fn into_sorter(self) -> Sorter {
@@ -90,13 +101,23 @@ impl RowFeed {
 impl RowSink for RowFeed {
     fn row(&mut self, cells: &[Cell<'_>]) -> Result<(), TargetError> {
         self.pace.one_row(self.side);
-        let Self { plan, sorter, scratch, side, .. } = self;
+        let Self { plan, sorter, scratch, side, only, entry, .. } = self;
+        let put = |out: &mut Vec<u8>, scratch: &mut Vec<u8>| match side {
+            Side::Source => plan.put_source_row(out, scratch, cells),
+            Side::Target => plan.put_target(out, scratch, cells),
+        };
+        if let Some(numbers) = only {
+            entry.clear();
+            put(entry, scratch);
+            let number = number_of(entry);
+            if numbers.contains(&number) {
+                sorter.push(number, entry)?;
+            }
+            return Ok(());
+        }
         Ok(sorter.add(|out| {
             let start = out.len();
-            match side {
-                Side::Source => plan.put_source_row(out, scratch, cells),
-                Side::Target => plan.put_target(out, scratch, cells),
-            }
+            put(out, scratch);
             number_of(&out[start..])
         })?)
     }

@@ -53,13 +53,27 @@ impl Group {
     }
 }
 
+/// What was found: each difference in the order of the source, and after it the number of its key.
+pub(crate) struct Differences {
+    pub(crate) sorter: Sorter,
+    /// The place of the table, of all that are compared.
+    pub(crate) table: u16,
+}
+
+/// A difference as it is kept, the number of its key, and its table.
+pub(crate) fn kept(bytes: &[u8]) -> Option<(&[u8], u64, usize)> {
+    let (rest, table) = bytes.split_last_chunk::<2>()?;
+    let (json, number) = rest.split_last_chunk::<8>()?;
+    Some((json, u64::from_be_bytes(*number), u16::from_be_bytes(*table).into()))
+}
+
 /// Brings together one slice of both sides, and notes each difference in `differences`, in the order of the source.
 pub(crate) fn join(
     plan: &Plan,
     mut sources: Merge<'_>,
     mut targets: Merge<'_>,
     pairing: &mut Pairing,
-    differences: &mut Sorter,
+    differences: &mut Differences,
     pace: &Pace,
 ) -> Result<(), CompareError> {
     let max = if plan.has_key() { KEY_MAX } else { WHOLE_MAX };
@@ -92,7 +106,7 @@ pub(crate) fn join(
                     most: KEY_MAX,
                 });
             }
-            pair(plan, (&of_source, &of_target), had_records, pairing, differences)?;
+            pair(plan, (&of_source, &of_target), (had_records, number), pairing, differences)?;
             had_records |= !of_source.ends.is_empty();
             pace.compared.fetch_add((of_source.ends.len() + of_target.ends.len()) as u64, Ordering::Relaxed);
         }
@@ -108,9 +122,9 @@ pub(crate) fn key_names(plan: &Plan) -> Vec<String> {
 fn pair(
     plan: &Plan,
     (of_source, of_target): (&Group, &Group),
-    had_records: bool,
+    (had_records, number): (bool, u64),
     pairing: &mut Pairing,
-    differences: &mut Sorter,
+    differences: &mut Differences,
 ) -> Result<(), CompareError> {
     let sources: Option<Vec<_>> = of_source.rests().map(SourceRow::of).collect();
     let sources = sources.ok_or(CompareError::Ended("a temporary file"))?;
@@ -118,14 +132,19 @@ fn pair(
     let mut failed = Ok(());
     pairing.group(plan, sources, targets, had_records, &mut |found| {
         if failed.is_ok() {
-            failed = keep(plan, &found, differences);
+            failed = keep(plan, &found, number, differences);
         }
     })?;
     failed
 }
 
 /// Keeps a difference, sorted by record; those of rows without a record come last.
-fn keep(plan: &Plan, found: &Found<'_>, differences: &mut Sorter) -> Result<(), CompareError> {
+fn keep(
+    plan: &Plan,
+    found: &Found<'_>,
+    number: u64,
+    differences: &mut Differences,
+) -> Result<(), CompareError> {
     let layout = &plan.layout;
     let Some(row) = found.source.map(|source| source.row).or(found.target.map(|target| target.row)) else {
         return Ok(());
@@ -151,7 +170,9 @@ fn keep(plan: &Plan, found: &Found<'_>, differences: &mut Sorter) -> Result<(), 
         key: key.map(|at| (name(at), shown(row, at))).collect(),
         fields: fields.collect(),
     };
-    let text = serde_json::to_vec(&difference).map_err(io::Error::other)?;
-    differences.push(difference.record_no.unwrap_or(u64::MAX), &text)?;
+    let mut text = serde_json::to_vec(&difference).map_err(io::Error::other)?;
+    text.extend_from_slice(&number.to_be_bytes());
+    text.extend_from_slice(&differences.table.to_be_bytes());
+    differences.sorter.push(difference.record_no.unwrap_or(u64::MAX), &text)?;
     Ok(())
 }

@@ -19,6 +19,7 @@ mod join;
 mod pace;
 mod report;
 mod run;
+mod second;
 mod sides;
 mod sort;
 mod source;

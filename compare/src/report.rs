@@ -172,6 +172,8 @@ fn compared(table: &TargetTable, of: &TypeComparison) -> ComparedTable {
             doubled: pairing.doubled,
             extra: pairing.extra,
             allowed: pairing.allowed,
+            unstable_records: pairing.unstable_records,
+            unstable_rows: pairing.unstable_rows,
         },
         amounts: amounts.collect(),
         differing,

@@ -1,5 +1,6 @@
 //! A comparison from its beginning to its report.
 
+use std::collections::HashSet;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
@@ -20,6 +21,7 @@ use crate::differences::DifferenceFile;
 use crate::entries::{RowFeed, Side, SourceFeed};
 use crate::error::CompareError;
 use crate::pace::Pace;
+use crate::second::together;
 use crate::sort::Sorter;
 use crate::source::{Decoded, decode};
 
@@ -120,7 +122,9 @@ impl Compare {
         let accepted = |record: usize| by_type.get(record).copied().unwrap_or(0);
         let records = self.job.targets.iter().map(|table| accepted(table.record)).collect();
         let sorters = std::mem::take(&mut decoded.sorters);
-        let joined = tokio::task::block_in_place(|| self.joined(sorters, read, differences))?;
+        let met = tokio::task::block_in_place(|| self.met(sorters, read))?;
+        let unstable = self.unstable(&self.target, Side::Target, &met).await?;
+        let joined = tokio::task::block_in_place(|| self.told(met, &unstable, differences))?;
         let source = SourceEvidence {
             chunks: decoded.split.chunks,
             records: decoded.split.records,
@@ -162,7 +166,12 @@ impl Compare {
         workers.extend(readers);
         let records = of_source.iter().map(|read| read.rows).collect();
         let sorters = of_source.into_iter().map(|read| read.sorters).collect();
-        let joined = tokio::task::block_in_place(|| self.joined(sorters, of_target, differences))?;
+        let met = tokio::task::block_in_place(|| self.met(sorters, of_target))?;
+        let unstable = together(
+            self.unstable(source, Side::Source, &met).await?,
+            self.unstable(&self.target, Side::Target, &met).await?,
+        );
+        let joined = tokio::task::block_in_place(|| self.told(met, &unstable, differences))?;
         let from = source.summary();
         let location = format!("{} ({}; {})", from.location, from.kind, from.snapshot);
         let summary = SourceSummary { location, bytes: 0, sha256: None, chunks: 0 };
@@ -179,7 +188,7 @@ impl Compare {
         (self.memory / sorters).max(SORTER_MIN)
     }
 
-    async fn prepared(&self, of: &dyn Target, side: Side) -> Result<Vec<Prepared>, CompareError> {
+    pub(crate) async fn prepared(&self, of: &dyn Target, side: Side) -> Result<Vec<Prepared>, CompareError> {
         if self.job.targets.is_empty() {
             return Err(CompareError::Job(
                 "the job has no record type whose records a target could hold".into(),
@@ -220,6 +229,17 @@ impl Compare {
         side: Side,
         tables: Vec<Prepared>,
     ) -> Result<(Vec<Read>, Vec<LoadWorker>), CompareError> {
+        self.read_only(of, side, tables, None).await
+    }
+
+    /// The same, and keeps only rows whose keys have these numbers, table by table.
+    pub(crate) async fn read_only(
+        self: &Arc<Self>,
+        of: &Arc<dyn Target>,
+        side: Side,
+        tables: Vec<Prepared>,
+        only: Option<&[Arc<HashSet<u64>>]>,
+    ) -> Result<(Vec<Read>, Vec<LoadWorker>), CompareError> {
         let tables = Arc::new(tables);
         let parts: Vec<_> = tables
             .iter()
@@ -232,13 +252,13 @@ impl Compare {
         for at in 0..readers {
             let (this, of, tables, queue) =
                 (Arc::clone(self), Arc::clone(of), Arc::clone(&tables), Arc::clone(&queue));
+            let only = only.map(<[_]>::to_vec);
             reading.spawn(async move {
-                let mut feeds: Vec<_> = this
-                    .plans()
-                    .map(|(_, plan)| {
-                        (RowFeed::new(side, &plan, &this.folder, this.share(), &this.pace), 0_u64)
-                    })
-                    .collect();
+                let feeds = this.plans().enumerate().map(|(table, (_, plan))| {
+                    let feed = RowFeed::new(side, &plan, &this.folder, this.share(), &this.pace);
+                    (feed.only(only.as_ref().map(|only| Arc::clone(&only[table]))), 0_u64)
+                });
+                let mut feeds: Vec<_> = feeds.collect();
                 let mut reader = of.reader().await?;
                 let mut worker = LoadWorker {
                     name: format!("reader {}", at + 1),
@@ -267,6 +287,7 @@ impl Compare {
         while let Some(one) = reading.join_next().await {
             ended.push(one.unwrap_or(Err(CompareError::Ended("a reader")))?);
         }
+        of.unchanged().await?;
         ended.sort_by_key(|(at, ..)| *at);
         let mut all: Vec<_> = tables.iter().map(|_| Read { sorters: Vec::new(), rows: 0 }).collect();
         let mut workers = Vec::new();

@@ -1,14 +1,15 @@
 //! Both sides brought together by several workers, and the list of what is wrong.
 
+use std::collections::HashSet;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Instant;
 
-use domain::comparison::{Difference, LoadWorker, Pairing, Plan};
+use domain::comparison::{Difference, DifferenceKind, LoadWorker, Pairing, Plan};
 
 use crate::differences::DifferenceFile;
 use crate::error::CompareError;
-use crate::join::join;
+use crate::join::{Differences, join, kept};
 use crate::run::{Compare, Read, SORTER_MIN, millis};
 use crate::sort::{SLICES, Sorted, Sorter};
 
@@ -27,21 +28,25 @@ pub(crate) struct Joined {
     pub(crate) first: Vec<Difference>,
 }
 
+/// Both sides brought together, and not told yet.
+pub(crate) struct Met {
+    pub(crate) sides: Vec<Sides>,
+    pairings: Vec<Pairing>,
+    rows: Vec<u64>,
+    workers: Vec<LoadWorker>,
+    pub(crate) found: Sorted,
+}
+
 /// One table, both of its sides sorted.
-struct Sides {
+pub(crate) struct Sides {
     plan: Arc<Plan>,
-    source: Sorted,
-    target: Sorted,
+    pub(crate) source: Sorted,
+    pub(crate) target: Sorted,
 }
 
 impl Compare {
-    /// Brings the sides together, and writes every difference in the order of the source.
-    pub(crate) fn joined(
-        &self,
-        sources: Vec<Vec<Sorter>>,
-        read: Vec<Read>,
-        mut file: Option<DifferenceFile>,
-    ) -> Result<Joined, CompareError> {
+    /// Brings the sides together.
+    pub(crate) fn met(&self, sources: Vec<Vec<Sorter>>, read: Vec<Read>) -> Result<Met, CompareError> {
         let mut sides = Vec::new();
         let mut rows = Vec::new();
         for (((_, plan), source), read) in self.plans().zip(sources).zip(read) {
@@ -62,9 +67,7 @@ impl Compare {
                 .map(|worker| worker.join().unwrap_or(Err(CompareError::Ended("a comparer"))));
             ended.collect::<Result<Vec<_>, _>>()
         })?;
-        // What was sorted is no longer needed, and its files are given back.
         let mut pairings: Vec<_> = sides.iter().map(|side| Pairing::new(&side.plan)).collect();
-        drop(sides);
         let (mut workers, mut found) = (Vec::new(), Vec::new());
         for (worker, of_tables, differences) in done {
             for (sum, more) in pairings.iter_mut().zip(&of_tables) {
@@ -73,17 +76,38 @@ impl Compare {
             workers.push(worker);
             found.push(differences);
         }
-        let found = Sorted::of(found)?;
+        Ok(Met { sides, pairings, rows, workers, found: Sorted::of(found)? })
+    }
+
+    /// Writes every difference in the order of the source, and says which of them are unstable.
+    pub(crate) fn told(
+        &self,
+        met: Met,
+        unstable: &[HashSet<u64>],
+        mut file: Option<DifferenceFile>,
+    ) -> Result<Joined, CompareError> {
+        let Met { sides, mut pairings, rows, workers, found } = met;
+        // What was sorted is no longer needed, and its files are given back.
+        drop(sides);
         let mut first = Vec::new();
         let buffer = self.buffer(found.width(), 1);
         for slice in 0..SLICES {
             let mut merge = found.slice(slice, buffer)?;
-            while let Some((_, json)) = merge.peek() {
-                if first.len() < SHOWN || file.is_some() {
-                    let difference: Difference =
+            while let Some((_, bytes)) = merge.peek() {
+                let (json, number, table) = kept(bytes).ok_or(CompareError::Ended("a temporary file"))?;
+                let is_unstable = unstable.get(table).is_some_and(|numbers| numbers.contains(&number));
+                if first.len() < SHOWN || file.is_some() || is_unstable {
+                    let mut difference: Difference =
                         serde_json::from_slice(json).map_err(std::io::Error::other)?;
+                    if is_unstable {
+                        let plan = &self.job.targets[table].plan;
+                        let fields = difference.fields.iter().filter_map(|one| plan.place_of(&one.field));
+                        pairings[table].unsettle(difference.kind, fields);
+                        difference.kind = DifferenceKind::Unstable;
+                    }
                     if let Some(file) = &mut file {
-                        file.write(&difference, json)?;
+                        let told = serde_json::to_vec(&difference).map_err(std::io::Error::other)?;
+                        file.write(&difference, if is_unstable { &told } else { json })?;
                     }
                     if first.len() < SHOWN {
                         first.push(difference);
@@ -104,7 +128,7 @@ impl Compare {
     }
 
     /// How much is read of each of `width` runs at a time, when so many workers do so.
-    fn buffer(&self, width: usize, workers: usize) -> usize {
+    pub(crate) fn buffer(&self, width: usize, workers: usize) -> usize {
         (self.memory / width.max(1) / workers.max(1)).clamp(READ_MIN, READ_MAX)
     }
 
@@ -117,7 +141,8 @@ impl Compare {
     ) -> Result<(LoadWorker, Vec<Pairing>, Sorter), CompareError> {
         let began = Instant::now();
         let mut pairings: Vec<_> = sides.iter().map(|side| Pairing::new(&side.plan)).collect();
-        let mut differences = Sorter::new(&self.folder, (self.memory / comparers / 4).max(SORTER_MIN));
+        let sorter = Sorter::new(&self.folder, (self.memory / comparers / 4).max(SORTER_MIN));
+        let mut differences = Differences { sorter, table: 0 };
         let mut worker = LoadWorker {
             name: format!("comparer {}", at + 1),
             parts: 0,
@@ -130,6 +155,8 @@ impl Compare {
             let (table, slice) = (next / SLICES, next % SLICES);
             let Some(side) = sides.get(table) else { break };
             let pairing = &mut pairings[table];
+            // A job has far fewer targets.
+            differences.table = u16::try_from(table).unwrap_or(u16::MAX);
             let before = pairing.records + pairing.rows;
             let buffer = self.buffer(side.source.width() + side.target.width(), comparers);
             let (source, target) = (side.source.slice(slice, buffer)?, side.target.slice(slice, buffer)?);
@@ -138,6 +165,6 @@ impl Compare {
             worker.records += pairing.records + pairing.rows - before;
         }
         worker.busy_ms = millis(began.elapsed());
-        Ok((worker, pairings, differences))
+        Ok((worker, pairings, differences.sorter))
     }
 }

@@ -4,14 +4,17 @@
 use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
-use domain::comparison::{DifferenceKind, LoadOutcome, LoadReport};
+use async_trait::async_trait;
+use domain::comparison::{DifferenceKind, LoadOutcome, LoadReport, TargetSummary};
 use fastrand::Rng;
 use job::Job;
 use platform::clock::SystemClock;
 use rusqlite::Connection;
 use source::{Location, SourceFile};
 use sqlite::SqliteTarget;
+use store::target::{Prepared, Target, TargetError, TargetReader, Wanted};
 
 use crate::{Compare, DifferenceFile, Pace, Source, Workers};
 
@@ -90,7 +93,15 @@ impl Bench {
         Connection::open(self.path("t.db")).unwrap().execute_batch(statements).unwrap();
     }
 
+    fn target(&self) -> SqliteTarget {
+        SqliteTarget::open(&format!("sqlite:{}", self.path("t.db").display())).unwrap()
+    }
+
     async fn compare(&self, target: &str, memory: usize) -> LoadReport {
+        self.compare_with(Arc::new(self.target()), target, memory).await
+    }
+
+    async fn compare_with(&self, with: Arc<dyn Target>, target: &str, memory: usize) -> LoadReport {
         let job = format!(
             "[job]\nname = \"j\"\n[source]\nformat = \"delimited\"\nheader = true\n[[record]]\nname = \"posting\"\n\
              key = [\"id\"]\namounts = [\"amount\"]\nstaging = \"s\"\nfinal = \"f\"\n[[record.field]]\nname = \"id\"\n\
@@ -105,7 +116,7 @@ impl Bench {
         drop(std::fs::remove_file(&list));
         let compare = Compare {
             source: Source::File(file),
-            target: Arc::new(SqliteTarget::open(&format!("sqlite:{}", self.path("t.db").display())).unwrap()),
+            target: with,
             job,
             declared: None,
             workers: Workers { decoders: 2, readers: 2, comparers: 2 },
@@ -274,4 +285,113 @@ async fn an_equality_is_counted_where_it_was_needed_and_told_where_it_would_help
     assert_eq!(report.outcome, LoadOutcome::Reconciled);
     let used: Vec<_> = report.tables[0].declared.iter().map(|one| (one.field.as_str(), one.values)).collect();
     assert_eq!(used, [("account", 50), ("note", 0)]);
+}
+
+/// A database that does not show its rows as of one moment: someone writes to it before the second look.
+struct Restless {
+    inner: SqliteTarget,
+    database: PathBuf,
+    readers: AtomicUsize,
+    meanwhile: &'static str,
+}
+
+#[async_trait]
+impl Target for Restless {
+    fn summary(&self) -> TargetSummary {
+        self.inner.summary()
+    }
+
+    async fn prepare(&self, wanted: Wanted) -> Result<Prepared, TargetError> {
+        self.inner.prepare(wanted).await
+    }
+
+    fn is_of_one_moment(&self) -> bool {
+        false
+    }
+
+    async fn reader(&self) -> Result<Box<dyn TargetReader>, TargetError> {
+        if self.readers.fetch_add(1, Ordering::Relaxed) == 1 {
+            Connection::open(&self.database).unwrap().execute_batch(self.meanwhile).unwrap();
+        }
+        self.inner.reader().await
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn rows_that_are_others_at_a_second_look_are_unstable_and_never_reconciled() {
+    let mut random = Rng::with_seed(19);
+    let bench = Bench::new();
+    let mut postings = postings(&mut random, 40);
+    postings.iter_mut().for_each(|one| one.amount = Some(100));
+    bench.file(&postings);
+    // What is found at the first look, what changes before the second, and how many are unstable: records and rows.
+    for (damage, meanwhile, found, unstable) in [
+        ("UPDATE ledger SET amount = '2.00' WHERE posting_no IN (8, 15)", "", [2, 0, 0, 0], (0, 0)),
+        (
+            "UPDATE ledger SET amount = '2.00' WHERE posting_no IN (8, 15)",
+            "UPDATE ledger SET amount = '1.00' WHERE posting_no = 8",
+            [1, 0, 0, 0],
+            (1, 1),
+        ),
+        (
+            "UPDATE ledger SET amount = '2.00' WHERE posting_no = 8",
+            "UPDATE ledger SET amount = '3.00' WHERE posting_no = 8",
+            [0, 0, 0, 0],
+            (1, 1),
+        ),
+        (
+            "DELETE FROM ledger WHERE posting_no IN (8, 15)",
+            "INSERT INTO ledger (posting_no, amount, day) VALUES (8, '1.00', '2026-01-01')",
+            [0, 1, 0, 0],
+            (1, 0),
+        ),
+        (
+            "INSERT INTO ledger SELECT * FROM ledger WHERE posting_no IN (8, 15)",
+            "DELETE FROM ledger WHERE rowid > 40 AND posting_no = 8",
+            [0, 0, 1, 0],
+            (0, 1),
+        ),
+        (
+            "INSERT INTO ledger (posting_no, amount) VALUES (9, '1.00'), (10, '1.00')",
+            "DELETE FROM ledger WHERE posting_no = 9",
+            [0, 0, 0, 1],
+            (0, 1),
+        ),
+    ] {
+        bench.load(&postings);
+        bench.sql(damage);
+        let restless = Restless {
+            inner: bench.target(),
+            database: bench.path("t.db"),
+            readers: AtomicUsize::new(0),
+            meanwhile,
+        };
+        let report = bench.compare_with(Arc::new(restless), "", 8 << 20).await;
+        let balance = &report.tables[0].balance;
+        assert_eq!(
+            (
+                [balance.differing, balance.missing, balance.doubled, balance.extra],
+                (balance.unstable_records, balance.unstable_rows)
+            ),
+            (found, unstable),
+            "{damage}; {meanwhile}"
+        );
+        assert!(balance.holds(), "{damage}");
+        assert_eq!(report.outcome, LoadOutcome::NotReconciled, "{damage}");
+        let count = unstable.0.max(unstable.1);
+        let named = report.first_differences.iter().filter(|one| one.kind == DifferenceKind::Unstable);
+        assert_eq!(named.count() as u64, count, "{damage}");
+        let check = report.checks.iter().find(|check| check.name.contains("changed while they were read"));
+        assert_eq!(check.map(|check| check.actual.as_str()), (count > 0).then_some("1"), "{damage}");
+        assert_eq!(bench.listed() as u64, report.differences, "{damage}");
+    }
+    // Without a difference nothing is looked at twice.
+    bench.load(&postings);
+    let restless = Restless {
+        inner: bench.target(),
+        database: bench.path("t.db"),
+        readers: AtomicUsize::new(0),
+        meanwhile: "DELETE FROM ledger",
+    };
+    assert_eq!(bench.compare_with(Arc::new(restless), "", 8 << 20).await.outcome, LoadOutcome::Reconciled);
 }

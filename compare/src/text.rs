@@ -208,6 +208,10 @@ fn balance(table: &ComparedTable, style: Style) -> String {
     row("−", "records without a row", Some(balance.missing), None, wrong(balance.missing));
     row("−", "rows doubled", None, Some(balance.doubled), wrong(balance.doubled));
     row("−", "rows of no record", None, Some(balance.extra), wrong(balance.extra));
+    if balance.unstable_records + balance.unstable_rows > 0 {
+        let (records, rows) = (balance.unstable_records, balance.unstable_rows);
+        row("−", "changed while they were read", Some(records), Some(rows), Some(false));
+    }
     row("=", "equal", Some(balance.equal), Some(balance.equal), Some(balance.holds()));
     grid.render(style)
 }

@@ -15,14 +15,16 @@ pub(crate) struct Reconcile {
     /// Source file, or `-` for standard input [default: `path` in the job file]
     #[arg(long, value_name = "FILE")]
     pub(crate) source: Option<String>,
-    /// Read a database instead of a source file: sqlite:PATH, postgres:// or mysql://
+    /// Read a database or Parquet files instead of a source file: sqlite:PATH, postgres://, mysql://, parquet:PATH or
+    /// odbc:DSN=NAME
     #[arg(long, value_name = "URL", conflicts_with = "source")]
     pub(crate) from: Option<ServerUrl>,
     /// File whose first line is the password for the database of --from
     #[arg(long, value_name = "FILE", requires = "from")]
     pub(crate) from_password_file: Option<PathBuf>,
-    /// Where the load is: sqlite:PATH, postgres://USER@HOST/DATABASE, mysql://USER@HOST/DATABASE, or a file with
-    /// --target-job [default: `url` under [target] in the job file, else the store]
+    /// Where the load is: sqlite:PATH, postgres://USER@HOST/DATABASE, mysql://USER@HOST/DATABASE, parquet:PATH (a file
+    /// or folder), odbc:DSN=NAME or another connection string, or a file with --target-job [default: `url` under
+    /// [target] in the job file, else the store]
     #[arg(long, value_name = "URL")]
     pub(crate) target: Option<ServerUrl>,
     /// Job file that describes the target, if the target is a file

@@ -47,7 +47,7 @@ pub(crate) async fn attest(global: &Global, args: &Attest) -> Result<Done, Failu
         declared.map_err(|error| Failure::unfinished(format!("declared totals of the run: {error}")))?;
     let url = settings.store.url.clone();
     let of_store = wiring::is_postgres(&settings).then(|| wiring::postgres_settings(&settings));
-    let target = database(&settings, &url, None, of_store).await?;
+    let target = database(&settings, &url, None, of_store, job.targets.len()).await?;
     let differences = list(&args.comparing)?;
     let sides = Sides { job: Arc::new(job), source: Source::File(source), target, declared };
     let report = compared(global, &args.comparing, sides, differences).await?;

@@ -14,6 +14,7 @@ use domain::ids::RunId;
 use domain::report::LogHead;
 use domain::words::grouped;
 use job::Job;
+use lake::ParquetTarget;
 use mysql::MysqlTarget;
 use platform::clock::SystemClock;
 use platform::secret::ServerUrl;
@@ -40,7 +41,10 @@ pub(crate) async fn reconcile(global: &Global, args: &Reconcile) -> Result<Done,
     let settings = wiring::settings(global, None)?;
     let job = read_job(&args.job)?;
     let source = match &args.from {
-        Some(url) => Source::Tables(database(&settings, url, args.from_password_file.as_ref(), None).await?),
+        Some(url) => {
+            let password = args.from_password_file.as_ref();
+            Source::Tables(database(&settings, url, password, None, job.targets.len()).await?)
+        }
         None => {
             let location = source_of(&job, &args.job, args.source.as_deref())?;
             Source::File(SourceFile::open(location, job.compression)?)
@@ -142,15 +146,16 @@ async fn target(settings: &Settings, job: &Job, args: &Reconcile) -> Result<Arc<
     }
     // The store's own user and password are of the store alone.
     let store = given.is_none().then(|| wiring::postgres_settings(settings));
-    database(settings, url, args.target_password_file.as_ref(), store).await
+    database(settings, url, args.target_password_file.as_ref(), store, job.targets.len()).await
 }
 
-/// A database that is only read.
+/// A database or Parquet files, from which `tables` tables are read.
 pub(super) async fn database(
     settings: &Settings,
     url: &ServerUrl,
     password_file: Option<&PathBuf>,
     store: Option<PostgresSettings>,
+    tables: usize,
 ) -> Result<Arc<dyn Target>, Failure> {
     if url.is_of(&["postgres://", "postgresql://"]) {
         let of = store.unwrap_or_else(|| PostgresSettings {
@@ -169,11 +174,41 @@ pub(super) async fn database(
     if url.is_of(&["sqlite:"]) {
         return Ok(Arc::new(SqliteTarget::open(url.reveal()).map_err(|error| failure(error.into()))?));
     }
+    if let Some(root) = parquet(url) {
+        let opened = ParquetTarget::open(root, tables > 1);
+        return Ok(Arc::new(opened.map_err(|error| failure(error.into()))?));
+    }
+    if url.is_of(&["odbc:"]) {
+        return odbc_target(url, password_file.map(PathBuf::as_path));
+    }
     let is_file = Path::new(url.reveal()).is_file();
     let advice = if is_file { "; a file needs --target-job, the job file that describes it" } else { "" };
     Err(Failure::usage(format!(
-        "invalid target `{url}`: expected sqlite:PATH, postgres://USER@HOST/DATABASE, mysql://USER@HOST/DATABASE, or a \
-         file with --target-job{advice}"
+        "invalid target `{url}`: expected sqlite:PATH, postgres://USER@HOST/DATABASE, mysql://USER@HOST/DATABASE, \
+         parquet:PATH, odbc:DSN=NAME, or a file with --target-job{advice}"
+    )))
+}
+
+/// The Parquet file or folder that a URL names: `parquet:PATH`, or a path that ends in `.parquet`.
+fn parquet(url: &ServerUrl) -> Option<&Path> {
+    let path = url.reveal();
+    let is_named = Path::new(path).extension().is_some_and(|extension| extension == "parquet");
+    match path.strip_prefix("parquet:") {
+        Some(path) => Some(Path::new(path)),
+        None => (is_named && !path.contains("://")).then(|| Path::new(path)),
+    }
+}
+
+#[cfg(feature = "odbc")]
+fn odbc_target(url: &ServerUrl, password_file: Option<&Path>) -> Result<Arc<dyn Target>, Failure> {
+    let opened = odbc::OdbcTarget::open(url, password_file);
+    Ok(Arc::new(opened.map_err(|error| failure(error.into()))?))
+}
+
+#[cfg(not(feature = "odbc"))]
+fn odbc_target(url: &ServerUrl, _: Option<&Path>) -> Result<Arc<dyn Target>, Failure> {
+    Err(Failure::usage(format!(
+        "`{url}` needs a crossfoot that is built with `--features odbc`; this one is built without"
     )))
 }
 

@@ -23,9 +23,9 @@ pub enum Cell<'a> {
     Single(f32),
     /// A day: `YYYY-MM-DD`.
     Date(&'a str),
-    /// A time without a zone: `YYYY-MM-DD HH:MM:SS.ffffff`.
+    /// A time without a zone: `YYYY-MM-DD HH:MM:SS.ffffff`, or with nine digits if it has finer ones than microseconds.
     Timestamp(&'a str),
-    /// A point in time in UTC: `YYYY-MM-DD HH:MM:SS.ffffffZ`.
+    /// A point in time in UTC: `YYYY-MM-DD HH:MM:SS.ffffffZ`, with nine digits as [`Self::Timestamp`].
     Instant(&'a str),
     /// True or false.
     Boolean(bool),

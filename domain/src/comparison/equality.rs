@@ -294,7 +294,7 @@ fn without_zeros(tag: Tag, content: &[u8]) -> Vec<u8> {
     digits
 }
 
-/// A time without what the equalities pass over. Times have a fixed width: `YYYY-MM-DD HH:MM:SS.ffffff`.
+/// A time without what the equalities pass over: `YYYY-MM-DD HH:MM:SS.ffffff`, and more digits where a target has them.
 fn time(set: EqualitySet, tag: Tag, content: Cow<'_, [u8]>) -> (Tag, Cow<'_, [u8]>) {
     let kept = match (set.has(Equality::Seconds), set.has(Equality::Milliseconds)) {
         (true, _) => 20,
@@ -306,8 +306,11 @@ fn time(set: EqualitySet, tag: Tag, content: Cow<'_, [u8]>) -> (Tag, Cow<'_, [u8
         return (tag, content);
     }
     let mut form = content.into_owned();
-    if let Some(below) = form.get_mut(kept..26) {
+    if let Some(below) = form.get_mut(kept..26).filter(|below| !below.is_empty()) {
         below.fill(b'0');
+        // What is finer than a microsecond is below as well.
+        let finer = form[26..].iter().take_while(|byte| byte.is_ascii_digit()).count();
+        form.drain(26..26 + finer);
     }
     if is_to_utc {
         form.push(b'Z');

@@ -109,6 +109,15 @@ fn target_checks(of_type: &TypeComparison, at_ms: i64, checks: &mut Vec<CheckRes
         pairing.doubled,
         "rows with the key of a record that has its row already".into(),
     );
+    if pairing.unstable_records + pairing.unstable_rows > 0 {
+        let unstable = pairing.unstable_records.max(pairing.unstable_rows);
+        count(
+            "rows that changed while they were read",
+            0,
+            unstable,
+            "a second look at the keys that differ found other rows; compare again when no one writes".into(),
+        );
+    }
     if plan.extra == ExtraRows::Refused {
         count("rows of no record", 0, pairing.extra, "rows whose key no record of the source has".into());
     }

@@ -84,6 +84,10 @@ pub struct Pairing {
     pub extra: u64,
     /// Rows whose key no record has, where the job allows them.
     pub allowed: u64,
+    /// Records that are not settled, because the rows of their key changed while they were read.
+    pub unstable_records: u64,
+    /// Rows that are not settled.
+    pub unstable_rows: u64,
     /// Records that repeat the key of another.
     pub repeated_in_source: u64,
     /// Rows that repeat the key of another.
@@ -114,6 +118,8 @@ impl Pairing {
             doubled: 0,
             extra: 0,
             allowed: 0,
+            unstable_records: 0,
+            unstable_rows: 0,
             repeated_in_source: 0,
             repeated_in_target: 0,
             not_summed: vec![0; sums.0.len()],
@@ -145,6 +151,8 @@ impl Pairing {
             (&mut self.doubled, other.doubled),
             (&mut self.extra, other.extra),
             (&mut self.allowed, other.allowed),
+            (&mut self.unstable_records, other.unstable_records),
+            (&mut self.unstable_rows, other.unstable_rows),
             (&mut self.repeated_in_source, other.repeated_in_source),
             (&mut self.repeated_in_target, other.repeated_in_target),
         ];
@@ -158,6 +166,21 @@ impl Pairing {
         }
         self.source_sums.merge(&other.source_sums)?;
         self.target_sums.merge(&other.target_sums)
+    }
+
+    /// Takes back what was found of one record or row, in these of the compared fields: a second look found other rows.
+    pub fn unsettle(&mut self, kind: DifferenceKind, fields: impl IntoIterator<Item = usize>) {
+        let (count, records, rows) = match kind {
+            DifferenceKind::Differs => (&mut self.differing, 1, 1),
+            DifferenceKind::Missing => (&mut self.missing, 1, 0),
+            DifferenceKind::Doubled => (&mut self.doubled, 0, 1),
+            DifferenceKind::Extra => (&mut self.extra, 0, 1),
+            DifferenceKind::Unstable => return,
+        };
+        *count -= 1;
+        self.unstable_records += records;
+        self.unstable_rows += rows;
+        fields.into_iter().for_each(|at| self.fields[at].differing -= 1);
     }
 
     /// Brings together the records and the rows of one key, and hands on what is wrong. Of a key that very many have,

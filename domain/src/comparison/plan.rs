@@ -86,6 +86,12 @@ impl Plan {
             .map(|(_, field)| field.name.as_str())
     }
 
+    /// The place of the field called `name`, among the compared ones.
+    #[must_use]
+    pub fn place_of(&self, name: &str) -> Option<usize> {
+        self.fields.iter().position(|field| self.layout.fields[field.at].name == name)
+    }
+
     /// The places, among the compared fields, of the layout's amounts; `None` for one that is not compared.
     pub fn amounts(&self) -> impl Iterator<Item = Option<usize>> {
         self.layout.amounts.iter().map(|amount| self.fields.iter().position(|field| field.at == *amount))

@@ -37,6 +37,8 @@ crate::named! {
         Doubled = "doubled",
         /// The row has a key that no record has.
         Extra = "extra",
+        /// At a second look the key's rows were others: nothing can be said of them.
+        Unstable = "unstable",
     }
 }
 
@@ -73,7 +75,8 @@ pub struct FieldDifference {
 
 /// Where the records and rows of one record type went.
 ///
-/// `accepted = merged + equal + differing + missing`, and `rows = equal + differing + doubled + extra + allowed`.
+/// `accepted = merged + equal + differing + missing + unstable_records`, and
+/// `rows = equal + differing + doubled + extra + allowed + unstable_rows`.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct LoadBalance {
     /// Accepted records of the type in the source.
@@ -94,15 +97,21 @@ pub struct LoadBalance {
     pub extra: u64,
     /// Rows whose key no record has, and which the job allows (`extra = "allowed"`).
     pub allowed: u64,
+    /// Records that are neither equal nor different, because their key's rows changed while they were read.
+    #[serde(default)]
+    pub unstable_records: u64,
+    /// Rows that are not settled either.
+    #[serde(default)]
+    pub unstable_rows: u64,
 }
 
 impl LoadBalance {
     /// Whether the terms add up, on both sides.
     #[must_use]
     pub const fn holds(&self) -> bool {
-        let Self { accepted, merged, equal, differing, missing, rows, doubled, extra, allowed } = *self;
-        accepted == merged + equal + differing + missing
-            && rows == equal + differing + doubled + extra + allowed
+        let Self { accepted, merged, equal, differing, missing, rows, doubled, extra, allowed, .. } = *self;
+        accepted == merged + equal + differing + missing + self.unstable_records
+            && rows == equal + differing + doubled + extra + allowed + self.unstable_rows
     }
 }
 

@@ -138,6 +138,35 @@ fn a_value_is_the_same_exactly_or_under_named_equalities_and_not_otherwise() {
             &[E::Seconds],
             Some(&[E::Seconds]),
         ),
+        // What a column has below the microsecond makes it another time, unless an equality passes over it.
+        (
+            FieldType::Timestamp,
+            Value::Timestamp(time),
+            Cell::Timestamp("2026-11-27 13:05:07.120450001"),
+            &[E::Utc, E::Midnight, E::AsText],
+            None,
+        ),
+        (
+            FieldType::Timestamp,
+            Value::Timestamp(time),
+            Cell::Timestamp("2026-11-27 13:05:07.120999999"),
+            &[E::Milliseconds, E::Utc],
+            Some(&[E::Milliseconds]),
+        ),
+        (
+            FieldType::Timestamp,
+            Value::Timestamp(time),
+            Cell::Instant("2026-11-27 13:05:07.999999999Z"),
+            &[E::Seconds, E::Utc],
+            Some(&[E::Seconds, E::Utc]),
+        ),
+        (
+            FieldType::Timestamp,
+            Value::Timestamp(time),
+            Cell::Timestamp("2026-11-27 13:05:08.120450001"),
+            &[E::Seconds],
+            None,
+        ),
         (
             FieldType::Timestamp,
             Value::Timestamp(time),

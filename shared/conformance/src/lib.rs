@@ -24,6 +24,7 @@ mod reading;
 mod resends;
 mod rules;
 mod runs;
+pub mod targets;
 mod views;
 
 use std::future::Future;

@@ -4,8 +4,12 @@
 //! times with all of their fraction. A consistent snapshot belongs to one connection, and only InnoDB's tables are read
 //! in it.
 
+#[cfg(test)]
+mod mariadb;
+
 use std::path::Path;
 use std::str::FromStr as _;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use async_trait::async_trait;
 use domain::comparison::{Cell, TargetSummary, is_number};
@@ -28,6 +32,8 @@ pub struct MysqlTarget {
     options: MySqlConnectOptions,
     location: String,
     version: String,
+    /// Whether something is read that need not be a table of InnoDB.
+    is_mixed: AtomicBool,
 }
 
 fn unreadable(location: &str, reason: impl ToString) -> TargetError {
@@ -67,7 +73,21 @@ impl MysqlTarget {
         let version: String = version
             .and_then(|row| row.try_get("version"))
             .map_err(|error| unreadable(&location, StoreError::from(error)))?;
-        Ok(Self { options, location, version })
+        Ok(Self { options, location, version, is_mixed: AtomicBool::new(false) })
+    }
+
+    /// Whether a relation is a table that is seen as of one moment.
+    async fn is_innodb(
+        &self,
+        connection: &mut MySqlConnection,
+        relation: &Relation,
+    ) -> Result<bool, TargetError> {
+        let Relation::Table(name) = relation else { return Ok(false) };
+        let sql = "SELECT COUNT(*) AS tables FROM information_schema.tables
+                   WHERE table_schema = COALESCE(?, DATABASE()) AND table_name = ? AND engine = 'InnoDB'";
+        let row = sqlx::query(sql).bind(name.schema()).bind(name.name()).fetch_one(connection).await;
+        let count: Result<i64, _> = row.and_then(|row| row.try_get("tables"));
+        Ok(count.map_err(|error| unreadable(&self.location, StoreError::from(error)))? > 0)
     }
 
     async fn connected(&self) -> Result<MySqlConnection, TargetError> {
@@ -129,11 +149,18 @@ impl Target for MysqlTarget {
         });
         let columns: Vec<_> = columns.collect();
         let sql = format!("SELECT {} FROM {relation} AS t{filter}", columns.join(", "));
+        if !self.is_innodb(&mut connection, &wanted.relation).await? {
+            self.is_mixed.store(true, Ordering::Relaxed);
+        }
         Ok(Prepared { parts: vec![sql], types, wanted })
     }
 
     fn readers_max(&self) -> usize {
         1
+    }
+
+    fn is_of_one_moment(&self) -> bool {
+        !self.is_mixed.load(Ordering::Relaxed)
     }
 
     async fn reader(&self) -> Result<Box<dyn TargetReader>, TargetError> {

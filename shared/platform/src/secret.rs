@@ -27,6 +27,24 @@ const OPEN_PARAMETERS: [&str; 9] = [
     "dbname",
 ];
 
+/// Attributes of an ODBC connection string that say nothing secret, whatever their value, in lower case.
+const OPEN_ATTRIBUTES: [&str; 14] = [
+    "driver",
+    "dsn",
+    "server",
+    "servername",
+    "host",
+    "hostname",
+    "port",
+    "database",
+    "dbname",
+    "db",
+    "dbq",
+    "catalog",
+    "schema",
+    "sslmode",
+];
+
 /// Words in a key's name after which a secret is given.
 const SECRET_WORDS: [&str; 9] =
     ["passw", "passphrase", "passfile", "pwd", "secret", "token", "credential", "sslkey", "masking"];
@@ -124,8 +142,9 @@ impl From<String> for ServerUrl {
 impl fmt::Display for ServerUrl {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let text = &self.0;
-        let is_local = ["sqlite:", "memory:"].iter().any(|scheme| text.starts_with(scheme));
+        let is_local = ["sqlite:", "parquet:", "memory:"].iter().any(|scheme| text.starts_with(scheme));
         match text.split_once(':') {
+            Some(("odbc", attributes)) => f.write_str(&of_odbc(attributes)),
             // Something was meant to be a URL, and nobody knows what the rest of it is.
             Some((scheme, rest)) if !is_local && !rest.starts_with("//") => match is_scheme(scheme) {
                 true => write!(f, "{scheme}:{HIDDEN}"),
@@ -274,6 +293,55 @@ fn is_address(address: &str, before: &str) -> bool {
         Some(port) => port.is_empty() || port.parse::<u16>().is_ok(),
         None => after_host.is_empty() || after_host.starts_with(|c: char| !c.is_alphanumeric()),
     }
+}
+
+/// The attributes of an ODBC connection string: `DSN=bank;UID=auditor;PWD={a;b}`. `None` if braces do not match, or if
+/// there is anything else.
+#[must_use]
+pub fn odbc_attributes(text: &str) -> Option<Vec<(&str, &str)>> {
+    let (mut all, mut rest) = (Vec::new(), text);
+    while !rest.trim_matches([';', ' ']).is_empty() {
+        rest = rest.trim_start_matches([';', ' ']);
+        let (name, after) = rest.split_once('=')?;
+        let end = match after.starts_with('{') {
+            false => after.find(';').unwrap_or(after.len()),
+            true => {
+                let mut end = 1;
+                loop {
+                    end += after.get(end..)?.find('}')? + 1;
+                    match after[end..].starts_with('}') {
+                        // A brace in braces is written twice.
+                        true => end += 1,
+                        false => break end,
+                    }
+                }
+            }
+        };
+        let (value, tail) = after.split_at(end);
+        if !tail.is_empty() && !tail.starts_with(';') || name.contains(';') {
+            return None;
+        }
+        all.push((name.trim(), value));
+        rest = tail;
+    }
+    Some(all)
+}
+
+/// Whether the value of an attribute of an ODBC connection string is shown.
+#[must_use]
+pub fn is_open_attribute(name: &str) -> bool {
+    OPEN_ATTRIBUTES.contains(&name.to_ascii_lowercase().as_str())
+}
+
+/// An ODBC connection string, with those attributes only that are known to be open.
+fn of_odbc(attributes: &str) -> String {
+    let Some(all) = odbc_attributes(attributes) else { return format!("odbc:{HIDDEN}") };
+    let open = all.iter().filter(|(name, _)| is_open_attribute(name));
+    let mut shown: Vec<_> = open.map(|(name, value)| format!("{name}={value}")).collect();
+    if shown.len() < all.len() {
+        shown.push(HIDDEN.into());
+    }
+    format!("odbc:{}", shown.join(";"))
 }
 
 /// A URL's parameters, those hidden that may be secret.

@@ -49,6 +49,8 @@ mod strangers;
 mod tables;
 mod target;
 #[cfg(test)]
+mod target_tests;
+#[cfg(test)]
 mod tests;
 mod watched;
 #[cfg(test)]

@@ -17,6 +17,8 @@ mod strangers;
 mod tables;
 mod target;
 #[cfg(test)]
+mod target_tests;
+#[cfg(test)]
 mod tests;
 
 pub use connect::SqliteStore;

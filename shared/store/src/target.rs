@@ -3,10 +3,13 @@
 //! A target is only read. Nothing is made in it, nothing is locked against those who write to it, and where its
 //! database can show all tables as of one moment, they are read so.
 
+use std::fmt::Write as _;
+
 use async_trait::async_trait;
 use domain::comparison::{Cell, TargetSummary, is_number};
 use domain::value::FieldType;
-use jiff::civil::{Date, DateTime};
+use jiff::SignedDuration;
+use jiff::civil::{Date, DateTime, Time, date};
 pub use job::target::Relation;
 use thiserror::Error;
 
@@ -83,11 +86,25 @@ pub trait Target: Send + Sync {
         usize::MAX
     }
 
+    /// Whether all rows of a table are seen as of one moment. Where they are not, what differs is looked at twice.
+    fn is_of_one_moment(&self) -> bool {
+        true
+    }
+
     /// A connection of its own that sees what the others see.
     ///
     /// # Errors
     /// [`TargetError::Unreadable`].
     async fn reader(&self) -> Result<Box<dyn TargetReader>, TargetError>;
+
+    /// Says, once all readers are done, whether what they read is still what was prepared. A target that shows all as
+    /// of one moment has nothing to look at.
+    ///
+    /// # Errors
+    /// [`TargetError::Unreadable`] with what changed meanwhile.
+    async fn unchanged(&self) -> Result<(), TargetError> {
+        Ok(())
+    }
 }
 
 /// A connection to a target.
@@ -146,9 +163,69 @@ pub fn time(text: &str, room: &mut String) -> bool {
     true
 }
 
+/// Writes the day `days` after 1970-01-01 into `room` as `YYYY-MM-DD`, if its year has at most four digits.
+pub fn put_day(days: i64, room: &mut String) -> bool {
+    let day = days.checked_mul(86_400).and_then(|seconds| utc(seconds, 0));
+    put(day, room, |day, room| write!(room, "{}", day.date()))
+}
+
+/// Writes the point in time `nanos` after `seconds` since 1970 into `room` as [`put_time`] does.
+pub fn put_moment(seconds: i64, nanos: u32, room: &mut String) -> bool {
+    put_time(utc(seconds, nanos), room)
+}
+
+/// Writes a time into `room` as `YYYY-MM-DD HH:MM:SS.ffffff`, with nine digits if it has finer ones than microseconds,
+/// if it is one and its year has at most four digits.
+pub fn put_time(time: Option<DateTime>, room: &mut String) -> bool {
+    put(time, room, |time, room| {
+        let (hour, minute, second) = (time.hour(), time.minute(), time.second());
+        write!(room, "{} {hour:02}:{minute:02}:{second:02}.", time.date())?;
+        let nanos = time.subsec_nanosecond();
+        match nanos % 1000 {
+            0 => write!(room, "{:06}", nanos / 1000),
+            _ => write!(room, "{nanos:09}"),
+        }
+    })
+}
+
+fn utc(seconds: i64, nanos: u32) -> Option<DateTime> {
+    let since = SignedDuration::new(seconds, i32::try_from(nanos).ok()?);
+    date(1970, 1, 1).to_datetime(Time::midnight()).checked_add(since).ok()
+}
+
+fn put(
+    time: Option<DateTime>,
+    room: &mut String,
+    write: impl Fn(DateTime, &mut String) -> std::fmt::Result,
+) -> bool {
+    room.clear();
+    // Records have no years before Christ.
+    time.filter(|time| time.year() >= 0).is_some_and(|time| write(time, room).is_ok())
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_moment_is_written_with_all_that_it_has_below_the_second() {
+        let mut room = String::new();
+        for (seconds, nanos, expected) in [
+            (0, 0, Some("1970-01-01 00:00:00.000000")),
+            (-1, 999_999_000, Some("1969-12-31 23:59:59.999999")),
+            (1_764_248_707, 120_450_001, Some("2025-11-27 13:05:07.120450001")),
+            (253_402_300_799, 999_999_999, Some("9999-12-31 23:59:59.999999999")),
+            (-62_135_596_800, 0, Some("0001-01-01 00:00:00.000000")),
+            (-70_000_000_000, 0, None),
+            (i64::MAX, 0, None),
+        ] {
+            let is_there = put_moment(seconds, nanos, &mut room);
+            assert_eq!(is_there.then_some(room.as_str()), expected, "{seconds}");
+        }
+        assert!(put_day(-719_162, &mut room) && room == "0001-01-01", "{room}");
+        assert!(put_day(2_932_896, &mut room) && room == "9999-12-31", "{room}");
+        assert!(!put_day(i64::MAX, &mut room) && !put_day(-800_000, &mut room));
+    }
 
     #[test]
     fn a_written_value_is_what_it_says_and_anything_else_is_text() {

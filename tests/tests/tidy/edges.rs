@@ -8,7 +8,7 @@ use regex::Regex;
 use crate::tree::{Tree, root};
 
 /// For each package, the packages of the workspace that it may use. ARCHITECTURE.md draws this.
-const ALLOWED: [(&str, &[&str]); 23] = [
+const ALLOWED: [(&str, &[&str]); 25] = [
     ("domain", &[]),
     ("shared/fault", &[]),
     ("shared/platform", &["domain"]),
@@ -21,6 +21,8 @@ const ALLOWED: [(&str, &[&str]); 23] = [
     ("shared/sqlite", &["domain", "platform", "job", "wire", "store"]),
     ("shared/postgres", &["domain", "fault", "platform", "job", "wire", "store"]),
     ("shared/mysql", &["domain", "platform", "store"]),
+    ("shared/odbc", &["domain", "platform", "store"]),
+    ("shared/lake", &["domain", "store"]),
     ("shared/monitor", &["domain", "platform"]),
     ("shared/conformance", &["domain", "job", "wire", "store"]),
     ("shared/post", &["domain", "fault", "platform", "wire", "broker", "store"]),
@@ -70,6 +72,8 @@ const ALLOWED: [(&str, &[&str]); 23] = [
             "sqlite",
             "postgres",
             "mysql",
+            "odbc",
+            "lake",
             "monitor",
             "settings",
             "coordinator",

@@ -51,13 +51,14 @@ pub(crate) struct TargetSection {
     #[serde(default)]
     #[schemars(with = "String", extend("examples" = ["transaction"]))]
     pub(crate) record: Option<Spanned<String>>,
-    /// Where the load is, unless `--target` says so: `sqlite:PATH` or `postgres://USER@HOST/DATABASE` or
-    /// `mysql://USER@HOST/DATABASE`. A password does not belong here: pass `--target-password-file`. Several targets
-    /// are in one database.
+    /// Where the load is, unless `--target` says so: `sqlite:PATH`, `postgres://USER@HOST/DATABASE`,
+    /// `mysql://USER@HOST/DATABASE`, `parquet:PATH` or `odbc:DSN=NAME`. A password does not belong here: pass
+    /// `--target-password-file`. Several targets are in one database or folder.
     #[serde(default)]
     #[schemars(with = "String", extend("examples" = ["postgres://auditor@db.example/bank"]))]
     pub(crate) url: Option<Spanned<String>>,
-    /// The table or view that is read, with its schema if it needs one. The default is the record type's `final`.
+    /// The table or view that is read, with its schema if it needs one. The default is the record type's `final`. Of
+    /// Parquet files, the folder or file of that name, if there are several targets; else all that `url` names.
     #[serde(default)]
     #[schemars(with = "String", extend("examples" = ["bank.ledger"]))]
     pub(crate) table: Option<Spanned<String>>,

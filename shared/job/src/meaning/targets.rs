@@ -3,6 +3,7 @@
 use std::ops::Range;
 
 use domain::comparison::{Equality, EqualitySet, ExtraRows};
+use platform::secret::seems_to_hold_a_secret;
 use toml::Spanned;
 
 use super::{Checked, fault, fault_advised, tables};
@@ -35,7 +36,8 @@ pub(super) fn targets(
                 .split_once("://")
                 .and_then(|(_, rest)| rest.split_once('@'))
                 .map_or("", |(user, _)| user);
-            if user.contains(':') || text.contains("password=") {
+            let is_odbc_secret = text.starts_with("odbc:") && seems_to_hold_a_secret(text);
+            if user.contains(':') || text.contains("password=") || is_odbc_secret {
                 let message = "a password does not belong into a job file, which is kept with each run";
                 return fault_advised(given.span(), message, "pass `--target-password-file FILE`");
             }
@@ -278,7 +280,9 @@ mod tests {
             assert!(refused.contains(says), "{says}: {refused}");
         }
         assert!(parse("[[target]]\n[[target]]\n").unwrap_err().contains("two targets"));
-        for url in ["postgres://u:secret@h/d", "postgres://h/d?password=secret"] {
+        for url in
+            ["postgres://u:secret@h/d", "postgres://h/d?password=secret", "odbc:DSN=bank;UID=u;PWD=secret"]
+        {
             let refused = parse(&format!("[target]\nurl = \"{url}\"")).unwrap_err();
             assert!(refused.contains("does not belong into a job file"), "{refused}");
         }

@@ -33,6 +33,21 @@ fn a_url_is_shown_without_what_may_be_a_password() {
     assert_eq!(url("postgres:u:secret@h/d"), "postgres:***");
     assert_eq!(url("u:secret@h"), "u:***");
     assert_eq!(url("x.db"), "x.db");
+    assert_eq!(url("parquet:/lake/a@b"), "parquet:/lake/a@b");
+    for (given, shown) in [
+        ("odbc:DSN=bank", "odbc:DSN=bank"),
+        (
+            "odbc:Driver={ODBC Driver 18};Server=h;UID=u;PWD=s;Database=d",
+            "odbc:Driver={ODBC Driver 18};Server=h;Database=d;***",
+        ),
+        ("odbc:DSN=bank;PWD={a;b}}c};", "odbc:DSN=bank;***"),
+        ("odbc:DSN=bank;PWD={a;b", "odbc:***"),
+        ("odbc:DSN=bank;AccessToken=t;", "odbc:DSN=bank;***"),
+        ("odbc:bank;secret", "odbc:***"),
+        ("odbc:DSN=bank;geheim;Database=d", "odbc:***"),
+    ] {
+        assert_eq!(url(given), shown, "{given}");
+    }
     assert_eq!(ServerUrl::from("postgres://u:p@h:1/d?sslmode=require").place(), "postgres://h:1/d");
 }
 
