@@ -3,7 +3,9 @@
 use std::io;
 use std::sync::atomic::Ordering;
 
-use domain::comparison::{Difference, Entry, FieldDifference, Found, Pairing, Plan, SourceRow, TargetRow};
+use domain::comparison::{
+    Difference, DifferenceKind, Entry, FieldDifference, Found, Pairing, Plan, SourceRow, TargetRow,
+};
 
 use crate::CompareError;
 use crate::pace::Pace;
@@ -127,9 +129,8 @@ fn pair(
 /// Keeps a difference, sorted by record; those of rows without a record come last.
 fn keep(plan: &Plan, found: &Found<'_>, differences: &mut Sorter) -> Result<(), CompareError> {
     let layout = &plan.layout;
-    let Some(row) = found.source.map(|source| source.row).or(found.target.map(|target| target.row)) else {
-        return Ok(());
-    };
+    let of_source = found.source.filter(|_| found.kind != DifferenceKind::Doubled).map(|source| source.row);
+    let Some(row) = of_source.or(found.target.map(|target| target.row)) else { return Ok(()) };
     let is_keyless = !plan.has_key();
     let shown = |row, at: usize| {
         plan.row(row).nth(at).map(|raw| layout.shown(plan.fields[at].at, &raw)).unwrap_or_default()

@@ -53,7 +53,7 @@ pub struct FieldCounts {
 pub struct Found<'a> {
     /// What is wrong.
     pub kind: DifferenceKind,
-    /// The record, if there is one.
+    /// The record, if there is one; of a doubled row, the first one with its key.
     pub source: Option<SourceRow<'a>>,
     /// The row, if there is one.
     pub target: Option<TargetRow<'a>>,
@@ -189,6 +189,9 @@ impl Pairing {
             self.repeated_in_source += sources.len().saturating_sub(1) as u64;
             self.repeated_in_target += targets.len().saturating_sub(1) as u64;
         }
+        sources.sort_unstable_by_key(|row| row.record_no);
+        let first = sources.first().copied();
+        let repeated = if plan.has_key() { sources.iter().skip(1).copied().collect() } else { Vec::new() };
         for row in &sources {
             add(plan, row.row, &mut self.source_sums, None)?;
         }
@@ -196,7 +199,13 @@ impl Pairing {
             add(plan, row.row, &mut self.target_sums, Some(&mut self.not_summed))?;
         }
         self.pair_equal(plan, &mut sources, &mut targets);
-        sources.sort_unstable_by_key(|row| row.record_no);
+        for source in repeated {
+            // One that has no equal row is told of below.
+            if !sources.iter().any(|left| std::ptr::eq(left.row, source.row)) {
+                let kind = DifferenceKind::Repeated;
+                found(Found { kind, source: Some(source), target: None, fields: Vec::new() });
+            }
+        }
         let pairs = sources.len().min(targets.len());
         for (source, target) in sources.drain(..pairs).zip(targets.drain(..pairs)) {
             self.differing += 1;
@@ -223,7 +232,8 @@ impl Pairing {
                 false => (DifferenceKind::Extra, &mut self.extra),
             };
             *count += 1;
-            found(Found { kind, source: None, target: Some(target), fields: Vec::new() });
+            let source = first.filter(|_| kind == DifferenceKind::Doubled);
+            found(Found { kind, source, target: Some(target), fields: Vec::new() });
         }
         Ok(())
     }

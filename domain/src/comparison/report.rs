@@ -37,6 +37,8 @@ crate::named! {
         Doubled = "doubled",
         /// The row has a key that no record has.
         Extra = "extra",
+        /// The record has its equal row, but repeats the key of a record before it.
+        Repeated = "repeated",
     }
 }
 
@@ -47,7 +49,8 @@ pub struct Difference {
     pub kind: DifferenceKind,
     /// The record type.
     pub record: String,
-    /// The record's number in the source, from 1; absent for a row without a record, and if the source is a database.
+    /// The record's number in the source, from 1; of a doubled row, that of the first record with its key. Absent for
+    /// a row without a record, and if the source is a database.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub record_no: Option<u64>,
     /// Where the record begins in the source's content (after decompression), in bytes.

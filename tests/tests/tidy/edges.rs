@@ -50,6 +50,7 @@ const ALLOWED: [(&str, &[&str]); 23] = [
             "settings",
             "coordinator",
             "worker",
+            "compare",
         ],
     ),
     ("compare", &["domain", "platform", "source", "format", "job", "store", "coordinator"]),
