@@ -10,6 +10,7 @@
 
 mod cli {
     mod acts;
+    mod attested;
     mod audit;
     mod back_out;
     mod bad_data;
@@ -37,6 +38,7 @@ mod cli {
     mod pack;
     mod provider;
     mod proxied;
+    mod quick;
     mod reconcile;
     mod refused;
     mod resend;

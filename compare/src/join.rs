@@ -116,7 +116,8 @@ fn pair(
 ) -> Result<(), CompareError> {
     let sources: Option<Vec<_>> = of_source.rests().map(SourceRow::of).collect();
     let sources = sources.ok_or(CompareError::Ended("a temporary file"))?;
-    let targets = of_target.rests().map(|row| TargetRow { row }).collect();
+    let targets: Option<Vec<_>> = of_target.rests().map(|rest| TargetRow::of(plan, rest)).collect();
+    let targets = targets.ok_or(CompareError::Ended("a temporary file"))?;
     let mut failed = Ok(());
     pairing.group(plan, sources, targets, had_records, &mut |found| {
         if failed.is_ok() {

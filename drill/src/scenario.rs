@@ -175,9 +175,9 @@ impl Scenario<'_> {
         of(true).chain(of(false)).next()
     }
 
-    /// Whether damage may be done to a field.
+    /// Whether damage may be done to a field: the fingerprint covers it, and it is of no key that is to be kept.
     pub(crate) fn may_damage(&self, layout: &Layout, at: usize) -> bool {
-        !self.keeps_keys || !layout.key.contains(&at)
+        layout.hashed.contains(&at) && !(self.keeps_keys && layout.key.contains(&at))
     }
 
     /// Two samples of one type for which `pair` holds.

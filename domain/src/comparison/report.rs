@@ -76,13 +76,16 @@ pub struct FieldDifference {
 
 /// Where the records and rows of one record type went.
 ///
-/// `accepted = merged + equal + differing + missing`, and `rows = equal + differing + doubled + extra + allowed`.
+/// `accepted = merged + replaced + equal + differing + missing`, and `rows = equal + differing + doubled + extra + allowed`.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct LoadBalance {
     /// Accepted records of the type in the source.
     pub accepted: u64,
     /// Of these, replaced by a later record with the same key (`mode = "upsert"`).
     pub merged: u64,
+    /// Records whose row a later run has replaced (`attest`).
+    #[serde(default)]
+    pub replaced: u64,
     /// Records whose row is equal, exactly or under declared equalities.
     pub equal: u64,
     /// Records whose row has other values.
@@ -95,7 +98,8 @@ pub struct LoadBalance {
     pub doubled: u64,
     /// Rows whose key no record has.
     pub extra: u64,
-    /// Rows whose key no record has, and which the job allows (`extra = "allowed"`).
+    /// Rows that are not compared: of later runs (`attest`), or whose key no record has, and which the job allows
+    /// (`extra = "allowed"`).
     pub allowed: u64,
 }
 
@@ -103,8 +107,9 @@ impl LoadBalance {
     /// Whether the terms add up, on both sides.
     #[must_use]
     pub const fn holds(&self) -> bool {
-        let Self { accepted, merged, equal, differing, missing, rows, doubled, extra, allowed } = *self;
-        accepted == merged + equal + differing + missing
+        let Self { accepted, merged, replaced, equal, differing, missing, rows, doubled, extra, allowed } =
+            *self;
+        accepted == merged + replaced + equal + differing + missing
             && rows == equal + differing + doubled + extra + allowed
     }
 }
@@ -150,6 +155,9 @@ pub struct ComparedTable {
     pub declared: Vec<EqualityUse>,
     /// Where the records and rows went.
     pub balance: LoadBalance,
+    /// The later runs that replaced rows, each with how many (`attest`).
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub replaced_by: Vec<(String, u64)>,
     /// The sums on both sides.
     pub amounts: Vec<LoadAmount>,
     /// Values that differ, by field.

@@ -376,8 +376,7 @@ fn moved(
     new: impl Fn(&str, &str) -> Option<(String, String)>,
 ) -> Option<(Vec<Change>, String)> {
     let (sample, field, (first, second)) = scenario.find(|sample, layout, at, value| {
-        let may = layout.hashed.contains(&(at + 1)) && scenario.may_damage(layout, at + 1);
-        let next = sample.values.get(at + 1).filter(|_| may)?;
+        let next = sample.values.get(at + 1).filter(|_| scenario.may_damage(layout, at + 1))?;
         match (value, next) {
             (Owned::Text(first), Owned::Text(second)) => new(first, second),
             _ => None,
