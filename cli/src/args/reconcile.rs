@@ -81,7 +81,7 @@ pub(crate) struct Comparing {
     /// Write the checks as JUnit XML to FILE
     #[arg(long, value_name = "FILE")]
     pub(crate) junit: Option<PathBuf>,
-    /// Write report, job file and event of the log to FILE, which must not exist; `audit verify FILE` checks it anywhere
+    /// Write report, job file and event of the log to FILE, which must not exist; `audit verify FILE` checks it
     #[arg(long, value_name = "FILE")]
     pub(crate) evidence: Option<PathBuf>,
     /// Private key that signs the evidence [default: `signing_key` under [audit] in crossfoot.toml, else unsigned]

@@ -39,7 +39,8 @@ struct Table {
     balance: LoadBalance,
 }
 
-/// Runs `crossfoot attest --history`. It holds only if the newest attestation is reconciled, and no older than `within`.
+/// Runs `crossfoot attest --history`. It holds only if the newest attestation is reconciled, and not older than
+/// `within`.
 pub(super) async fn history(global: &Global, run: &str, within: Option<Span>) -> Result<Done, Failure> {
     let (_, store) = open_store(global).await?;
     let run_id = find_run(&*store, run).await?.run_id;

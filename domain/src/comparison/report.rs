@@ -76,7 +76,8 @@ pub struct FieldDifference {
 
 /// Where the records and rows of one record type went.
 ///
-/// `accepted = merged + replaced + equal + differing + missing`, and `rows = equal + differing + doubled + extra + allowed`.
+/// `accepted = merged + replaced + equal + differing + missing`, and
+/// `rows = equal + differing + doubled + extra + allowed`.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct LoadBalance {
     /// Accepted records of the type in the source.

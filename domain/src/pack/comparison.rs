@@ -2,8 +2,8 @@
 //! is checked without store or database.
 //!
 //! What vouches for what: the event's hash covers its detail, which has the SHA-256 of the report and of the job file;
-//! the signature is Ed25519 over [`statement`], which names the event's hash. A noted head of the log that is this event
-//! vouches for it too.
+//! the signature is Ed25519 over [`statement`], which names the event's hash. A noted head of the log that is this
+//! event vouches for it too.
 
 use serde::{Deserialize, Serialize};
 

@@ -230,7 +230,7 @@ fn totalled(name: &str, ty: &str) -> ColumnSql {
         _ => ColumnKind::Other,
     };
     let exact = match kind {
-        // A collation may take different texts for the same. Types without an order of their own are told by their text.
+        // A collation may take different texts for the same. Types without an order of their own are told by text.
         ColumnKind::Text => format!("{name}::text COLLATE \"C\""),
         ColumnKind::Other => format!("{name}::text"),
         _ => name.to_owned(),
