@@ -11,6 +11,7 @@ use coordinator::evidence::pack::Vouched;
 use coordinator::ops::retention::{Going, KeptRun};
 use coordinator::ops::tokens::ListedToken;
 use coordinator::ops::views::record::PreviewedRecord;
+use domain::comparison::{LoadOutcome, LoadReport};
 use domain::fingerprint::Hash;
 use domain::ids::{RunId, WorkerId};
 use domain::invariants::Invariant;
@@ -241,6 +242,57 @@ pub(crate) struct VerifiedProof<'a> {
     pub(crate) statement: Option<&'a Statement>,
     /// Everything that was checked.
     pub(crate) checks: &'a [PartCheck],
+}
+
+/// The result of checking the evidence of a comparison.
+#[derive(Debug, Serialize, JsonSchema)]
+pub(crate) struct VerifiedEvidence<'a> {
+    /// Whether everything holds and someone vouches for it.
+    pub(crate) verified: bool,
+    /// Whether no check failed, regardless of who vouches for it.
+    pub(crate) holds: bool,
+    /// Who vouches for it.
+    pub(crate) vouched_by: Vouched,
+    /// The report on the comparison; null if it cannot be read.
+    pub(crate) report: Option<&'a LoadReport>,
+    /// Everything that was checked.
+    pub(crate) checks: &'a [PartCheck],
+}
+
+/// One attestation of a run, as the evidence log has it.
+#[derive(Debug, Serialize, JsonSchema)]
+pub(crate) struct ListedAttestation {
+    /// The number of its event in the evidence log.
+    pub(crate) seq: u64,
+    /// When it was made: milliseconds since 1970, UTC.
+    pub(crate) at_ms: i64,
+    /// Who made it.
+    pub(crate) actor: String,
+    /// What it came to.
+    pub(crate) outcome: LoadOutcome,
+    /// Where the rows were read.
+    pub(crate) target: String,
+    /// Records whose row was equal.
+    pub(crate) equal: u64,
+    /// Records whose row a later run had replaced.
+    pub(crate) replaced: u64,
+    /// Records and rows that were not as they should be.
+    pub(crate) differences: u64,
+    /// How many more there were than at the attestation before.
+    pub(crate) drift: i64,
+}
+
+/// The attestations of a run.
+#[derive(Debug, Serialize, JsonSchema)]
+pub(crate) struct AttestedRun {
+    /// The run's id.
+    pub(crate) run_id: String,
+    /// Whether the newest one is reconciled, and as recent as was asked for.
+    pub(crate) holds: bool,
+    /// Why not, if it does not hold.
+    pub(crate) why: Option<String>,
+    /// The attestations, the oldest first.
+    pub(crate) attestations: Vec<ListedAttestation>,
 }
 
 /// One JSON Schema in the list of `schema`.

@@ -10,6 +10,7 @@
 
 mod cli {
     mod acts;
+    mod attested;
     mod audit;
     mod back_out;
     mod bad_data;
@@ -39,6 +40,7 @@ mod cli {
     mod parquet;
     mod provider;
     mod proxied;
+    mod quick;
     mod reconcile;
     mod refused;
     mod resend;

@@ -12,10 +12,15 @@ use store::target::{RowSink, TargetError};
 
 use crate::pace::Pace;
 use crate::sort::Sorter;
+use crate::source::RecordSink;
 
 /// The number by which entries with this key are sorted: the same for the same key, wherever it is met.
 pub(crate) fn number_of(entry: &[u8]) -> u64 {
-    let key = Entry::of(entry).map_or(entry, |of| of.key);
+    hash_of(Entry::of(entry).map_or(entry, |of| of.key))
+}
+
+/// A number that is the same for the same bytes.
+pub(crate) fn hash_of(key: &[u8]) -> u64 {
     let mut hasher = DefaultHasher::new();
     hasher.write(key);
     hasher.finish()
@@ -34,18 +39,19 @@ impl SourceFeed {
         Self { plan: Arc::clone(plan), sorter: Sorter::new(folder, bytes_max), scratch: Vec::new() }
     }
 
-    /// Adds a record that begins `offset` bytes into the source's content.
-    pub(crate) fn record(&mut self, record: &RawRecord<'_>, offset: u64) -> io::Result<()> {
+    pub(crate) fn into_sorter(self) -> Sorter {
+        self.sorter
+    }
+}
+
+impl RecordSink for SourceFeed {
+    fn record(&mut self, record: &RawRecord<'_>, offset: u64) -> io::Result<()> {
         let Self { plan, sorter, scratch } = self;
         sorter.add(|out| {
             let start = out.len();
             plan.put_source(out, scratch, record, offset);
             number_of(&out[start..])
         })
-    }
-
-    pub(crate) fn into_sorter(self) -> Sorter {
-        self.sorter
     }
 }
 

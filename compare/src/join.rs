@@ -3,7 +3,9 @@
 use std::io;
 use std::sync::atomic::Ordering;
 
-use domain::comparison::{Difference, Entry, FieldDifference, Found, Pairing, Plan, SourceRow, TargetRow};
+use domain::comparison::{
+    Difference, DifferenceKind, Entry, FieldDifference, Found, Pairing, Plan, SourceRow, TargetRow,
+};
 
 use crate::CompareError;
 use crate::pace::Pace;
@@ -128,7 +130,8 @@ fn pair(
 ) -> Result<(), CompareError> {
     let sources: Option<Vec<_>> = of_source.rests().map(SourceRow::of).collect();
     let sources = sources.ok_or(CompareError::Ended("a temporary file"))?;
-    let targets = of_target.rests().map(|row| TargetRow { row }).collect();
+    let targets: Option<Vec<_>> = of_target.rests().map(|rest| TargetRow::of(plan, rest)).collect();
+    let targets = targets.ok_or(CompareError::Ended("a temporary file"))?;
     let mut failed = Ok(());
     pairing.group(plan, sources, targets, had_records, &mut |found| {
         if failed.is_ok() {
@@ -146,9 +149,8 @@ fn keep(
     differences: &mut Differences,
 ) -> Result<(), CompareError> {
     let layout = &plan.layout;
-    let Some(row) = found.source.map(|source| source.row).or(found.target.map(|target| target.row)) else {
-        return Ok(());
-    };
+    let of_source = found.source.filter(|_| found.kind != DifferenceKind::Doubled).map(|source| source.row);
+    let Some(row) = of_source.or(found.target.map(|target| target.row)) else { return Ok(()) };
     let is_keyless = !plan.has_key();
     let shown = |row, at: usize| {
         plan.row(row).nth(at).map(|raw| layout.shown(plan.fields[at].at, &raw)).unwrap_or_default()

@@ -1,7 +1,7 @@
 //! The report on a comparison.
 
 use coordinator::verify::reconcile::{decode_proof, rule_evidence};
-use domain::check::Verdict;
+use domain::check::{CheckResult, Verdict};
 use domain::comparison::{
     ComparedTable, EqualitySet, EqualityUse, LoadAmount, LoadBalance, LoadEvidence, LoadOutcome, LoadReport,
     LoadWorker, TypeComparison, reconcile_load,
@@ -45,34 +45,8 @@ impl Compare {
                 read,
             })
             .collect();
-        let (names, amounts) = (job.types(), job.amount_names());
-        let filler_any: Vec<_> = job.records.iter().map(|record| record.filler_any).collect();
-        let level = of_file.map(|(decoded, source)| SourceLevel {
-            types: &names,
-            amount_names: &amounts,
-            layout: job.layout_digest(),
-            source,
-            ledger: &decoded.ledger,
-            bytes: &decoded.bytes,
-            filler_any: &filler_any,
-            decode_proof_off: !job.decode_proof,
-            went_through: true,
-            declared: self.declared.as_ref().or(job.declared.as_ref()),
-            reject_limit: job.reject_limit,
-        });
-        let evidence = LoadEvidence {
-            source: level,
-            footing: of_file.and_then(|(decoded, _)| decoded.footing.as_ref()),
-            rules: of_file.map(|(decoded, _)| rules(job, &decoded.rules)).unwrap_or_default(),
-            types: &types,
-        };
-        let mut checks = reconcile_load(&evidence, self.clock.now_ms());
-        let by_type = of_file.map(|(decoded, _)| &decoded.ledger.accepted.by_type[..]).unwrap_or_default();
-        let not_compared = not_compared(job, by_type);
-        let at_ms = self.clock.now_ms();
-        let told = not_compared.iter();
-        checks
-            .extend(told.map(|(record, records)| domain::comparison::not_compared(record, *records, at_ms)));
+        let names = job.types();
+        let (checks, not_compared) = self.checks(of_file, &types);
         let failed = checks.iter().any(|check| check.verdict == Verdict::Fail);
         let counts = CheckCounts::of(&checks);
         LoadReport {
@@ -103,6 +77,47 @@ impl Compare {
             first_differences: joined.first,
             log_head: None,
         }
+    }
+}
+
+impl Compare {
+    /// Every check of the source, and of the comparison of these types; and the record types that are compared with
+    /// nothing.
+    pub(crate) fn checks(
+        &self,
+        of_file: Option<(&Decoded, &SourceEvidence)>,
+        types: &[TypeComparison],
+    ) -> (Vec<CheckResult>, Vec<(String, u64)>) {
+        let job = &self.job;
+        let (names, amounts) = (job.types(), job.amount_names());
+        let filler_any: Vec<_> = job.records.iter().map(|record| record.filler_any).collect();
+        let level = of_file.map(|(decoded, source)| SourceLevel {
+            types: &names,
+            amount_names: &amounts,
+            layout: job.layout_digest(),
+            source,
+            ledger: &decoded.ledger,
+            bytes: &decoded.bytes,
+            filler_any: &filler_any,
+            decode_proof_off: !job.decode_proof,
+            went_through: true,
+            declared: self.declared.as_ref().or(job.declared.as_ref()),
+            reject_limit: job.reject_limit,
+        });
+        let evidence = LoadEvidence {
+            source: level,
+            footing: of_file.and_then(|(decoded, _)| decoded.footing.as_ref()),
+            rules: of_file.map(|(decoded, _)| rules(job, &decoded.rules)).unwrap_or_default(),
+            types,
+        };
+        let at_ms = self.clock.now_ms();
+        let mut checks = reconcile_load(&evidence, at_ms);
+        let by_type = of_file.map(|(decoded, _)| &decoded.ledger.accepted.by_type[..]).unwrap_or_default();
+        let not_compared = not_compared(job, by_type);
+        let told = not_compared.iter();
+        checks
+            .extend(told.map(|(record, records)| domain::comparison::not_compared(record, *records, at_ms)));
+        (checks, not_compared)
     }
 }
 
@@ -165,6 +180,7 @@ fn compared(table: &TargetTable, of: &TypeComparison) -> ComparedTable {
         balance: LoadBalance {
             accepted: pairing.records,
             merged: pairing.merged,
+            replaced: pairing.replaced(),
             equal: pairing.exact + pairing.equal,
             differing: pairing.differing,
             missing: pairing.missing,
@@ -175,6 +191,15 @@ fn compared(table: &TargetTable, of: &TypeComparison) -> ComparedTable {
             unstable_records: pairing.unstable_records,
             unstable_rows: pairing.unstable_rows,
         },
+        replaced_by: pairing
+            .replaced
+            .iter()
+            .map(|(writer, records)| {
+                let at = usize::from(*writer).checked_sub(1);
+                let name = at.and_then(|at| table.writers.get(at));
+                (name.cloned().unwrap_or_else(|| "unknown".into()), *records)
+            })
+            .collect(),
         amounts: amounts.collect(),
         differing,
         would_be_equal,

@@ -11,8 +11,9 @@ use domain::declared::Declared;
 use domain::footing::Given;
 use domain::reconcile::SourceEvidence;
 use domain::report::SourceSummary;
+use domain::value::FieldType;
 use job::Job;
-use job::target::TargetTable;
+use job::target::{TargetTable, WRITER};
 use platform::clock::Clock;
 use source::SourceFile;
 use store::target::{Prepared, Target, Wanted, WantedColumn};
@@ -23,7 +24,7 @@ use crate::error::CompareError;
 use crate::pace::Pace;
 use crate::second::together;
 use crate::sort::Sorter;
-use crate::source::{Decoded, decode};
+use crate::source::{Decoded, RecordSink, decode};
 
 /// The least memory that one sorter gets.
 pub(crate) const SORTER_MIN: usize = 1 << 20;
@@ -116,36 +117,19 @@ impl Compare {
         };
         let read = self.read(&self.target, Side::Target, tables).await;
         let decoded = decoding.await.unwrap_or(Err(CompareError::Ended("the thread that decodes")));
-        let (mut decoded, (read, readers)) = (decoded?, read?);
+        let ((decoded, feeds), (read, readers)) = (decoded?, read?);
         let changed = before.and_then(|before| file.changed_since(&before));
         let by_type = &decoded.ledger.accepted.by_type;
         let accepted = |record: usize| by_type.get(record).copied().unwrap_or(0);
         let records = self.job.targets.iter().map(|table| accepted(table.record)).collect();
-        let sorters = std::mem::take(&mut decoded.sorters);
-        let met = tokio::task::block_in_place(|| self.met(sorters, read))?;
+        let sorters = feeds.into_iter().map(|feeds| feeds.into_iter().map(SourceFeed::into_sorter).collect());
+        let met = tokio::task::block_in_place(|| self.met(sorters.collect(), read))?;
         let unstable = self.unstable(&self.target, Side::Target, &met).await?;
         let joined = tokio::task::block_in_place(|| self.told(met, &unstable, differences))?;
-        let source = SourceEvidence {
-            chunks: decoded.split.chunks,
-            records: decoded.split.records,
-            bytes: decoded.split.bytes,
-            bytes_tiled: decoded.bytes_tiled,
-            header_bytes: decoded.split.header_bytes + self.job.format.outside.footer_bytes as u64,
-            first_gap: decoded.first_gap,
-            sha256_before,
-            sha256_split: decoded.split.sha256,
-            stream_interrupted: false,
-            changed,
-            bytes_on_disk: decoded.split.bytes_on_disk,
-        };
+        let source = decoded.evidence(&self.job, sha256_before, changed);
         let mut workers = decoded.workers.clone();
         workers.extend(readers);
-        let summary = SourceSummary {
-            location: file.location().to_string(),
-            bytes: source.bytes_on_disk,
-            sha256: Some(source.sha256_split),
-            chunks: source.chunks,
-        };
+        let summary = summary_of(file, &source);
         Ok(self.report(Some((&decoded, &source)), summary, records, joined, workers))
     }
 
@@ -183,7 +167,7 @@ impl Compare {
     }
 
     /// How much of the memory one of so many sorters gets.
-    fn share(&self) -> usize {
+    pub(crate) fn share(&self) -> usize {
         let sorters = (self.workers.decoders + self.workers.readers) * self.job.targets.len().max(1);
         (self.memory / sorters).max(SORTER_MIN)
     }
@@ -204,22 +188,32 @@ impl Compare {
                 name: name.clone(),
                 ty: table.plan.layout.fields[field.at].ty,
             });
-            let wanted =
-                Wanted { relation: relation.clone(), filter: filter.clone(), columns: columns.collect() };
+            let writer = (side == Side::Target && table.plan.names_writer)
+                .then(|| WantedColumn { name: WRITER.to_owned(), ty: FieldType::Integer });
+            let columns = columns.chain(writer).collect();
+            let wanted = Wanted { relation: relation.clone(), filter: filter.clone(), columns };
             all.push(of.prepare(wanted).await?);
         }
         Ok(all)
     }
 
-    fn decoded(&self) -> Result<Decoded, CompareError> {
+    fn decoded(&self) -> Result<(Decoded, Vec<Vec<SourceFeed>>), CompareError> {
         let plans: Vec<_> = self.plans().map(|(_, plan)| plan).collect();
         let feeds = || plans.iter().map(|plan| SourceFeed::new(plan, &self.folder, self.share())).collect();
+        self.decoded_into(&feeds)
+    }
+
+    /// Decodes the source, and hands its records to feeds.
+    pub(crate) fn decoded_into<F: RecordSink>(
+        &self,
+        feeds: &(dyn Fn() -> Vec<F> + Sync),
+    ) -> Result<(Decoded, Vec<Vec<F>>), CompareError> {
         let mut given = Given::default();
         for declared in [self.job.declared.as_ref(), self.declared.as_ref()].into_iter().flatten() {
             given.values.extend(declared.values.clone());
         }
         let Source::File(file) = &self.source else { return Err(CompareError::Ended("the source")) };
-        decode(&self.job, file, self.workers.decoders.max(1), &given, &self.pace, &feeds)
+        decode(&self.job, file, self.workers.decoders.max(1), &given, &self.pace, feeds)
     }
 
     /// Has a database read by several connections, part by part.
@@ -302,7 +296,7 @@ impl Compare {
     }
 }
 
-fn next(queue: &Mutex<impl Iterator<Item = (usize, usize)>>) -> Option<(usize, usize)> {
+pub(crate) fn next(queue: &Mutex<impl Iterator<Item = (usize, usize)>>) -> Option<(usize, usize)> {
     queue.lock().ok()?.next()
 }
 
@@ -310,8 +304,18 @@ pub(crate) fn millis(time: Duration) -> u64 {
     u64::try_from(time.as_millis()).unwrap_or(u64::MAX)
 }
 
+/// What a report says of the source.
+pub(crate) fn summary_of(file: &SourceFile, source: &SourceEvidence) -> SourceSummary {
+    SourceSummary {
+        location: file.location().to_string(),
+        bytes: source.bytes_on_disk,
+        sha256: Some(source.sha256_split),
+        chunks: source.chunks,
+    }
+}
+
 /// The job for a source that is a database: its rows have no order, so that none replaces another.
-fn of_rows(job: &Job) -> Job {
+pub(crate) fn of_rows(job: &Job) -> Job {
     let mut job = job.clone();
     for table in &mut job.targets {
         let layout = Arc::make_mut(&mut table.plan.layout);

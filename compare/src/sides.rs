@@ -99,6 +99,8 @@ impl Compare {
                 if first.len() < SHOWN || file.is_some() || is_unstable {
                     let mut difference: Difference =
                         serde_json::from_slice(json).map_err(std::io::Error::other)?;
+                    // What repeats a key in the source does so whatever the target holds.
+                    let is_unstable = is_unstable && difference.kind != DifferenceKind::Repeated;
                     if is_unstable {
                         let plan = &self.job.targets[table].plan;
                         let fields = difference.fields.iter().filter_map(|one| plan.place_of(&one.field));

@@ -1,6 +1,7 @@
 //! The source's side: split by one thread, decoded by several, folded in order.
 
 use std::collections::BTreeMap;
+use std::io;
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use std::sync::{Arc, Mutex};
 use std::thread;
@@ -14,8 +15,8 @@ use domain::comparison::LoadWorker;
 use domain::constraint::ReasonCode;
 use domain::fingerprint::Hash;
 use domain::footing::{Fold, Footing, FootingError, Given, Outcome};
-use domain::reconcile::LedgerEvidence;
-use domain::record;
+use domain::reconcile::{LedgerEvidence, SourceEvidence};
+use domain::record::{self, RawRecord};
 use domain::rule::RuleOutcome;
 use format::{Framer, frames};
 use job::Job;
@@ -24,9 +25,7 @@ use source::SourceFile;
 use store::model::{ChunkCut, SplitTotals};
 
 use crate::CompareError;
-use crate::entries::SourceFeed;
 use crate::pace::Pace;
-use crate::sort::Sorter;
 
 /// The length of a chunk in bytes. It does not matter to the result.
 const CHUNK: ChunkLimits = ChunkLimits { bytes: 1 << 20, records: 0 };
@@ -48,8 +47,36 @@ pub(crate) struct Decoded {
     pub(crate) rules: Vec<RuleOutcome>,
     pub(crate) rejects: Vec<RejectGroup>,
     pub(crate) workers: Vec<LoadWorker>,
-    /// For each target, what each decoder sorted of its records.
-    pub(crate) sorters: Vec<Vec<Sorter>>,
+}
+
+impl Decoded {
+    /// What was seen of the source, for its checks.
+    pub(crate) fn evidence(
+        &self,
+        job: &Job,
+        sha256_before: Option<Hash>,
+        changed: Option<String>,
+    ) -> SourceEvidence {
+        SourceEvidence {
+            chunks: self.split.chunks,
+            records: self.split.records,
+            bytes: self.split.bytes,
+            bytes_tiled: self.bytes_tiled,
+            header_bytes: self.split.header_bytes + job.format.outside.footer_bytes as u64,
+            first_gap: self.first_gap,
+            sha256_before,
+            sha256_split: self.split.sha256,
+            stream_interrupted: false,
+            changed,
+            bytes_on_disk: self.split.bytes_on_disk,
+        }
+    }
+}
+
+/// Takes the records of one target.
+pub(crate) trait RecordSink: Send {
+    /// Takes a record that begins `offset` bytes into the source's content.
+    fn record(&mut self, record: &RawRecord<'_>, offset: u64) -> io::Result<()>;
 }
 
 /// One chunk, decoded, without its rows.
@@ -66,15 +93,16 @@ struct Group {
     details: BTreeMap<String, u64>,
 }
 
-/// Decodes the whole source. `feeds` makes what takes the records of each target for one decoder.
-pub(crate) fn decode(
+/// Decodes the whole source. `feeds` makes what takes the records of each target for one decoder; for each target, those
+/// of all decoders are returned.
+pub(crate) fn decode<F: RecordSink>(
     job: &Arc<Job>,
     source: &SourceFile,
     decoders: usize,
     given: &Given,
     pace: &Pace,
-    feeds: &(dyn Fn() -> Vec<SourceFeed> + Sync),
-) -> Result<Decoded, CompareError> {
+    feeds: &(dyn Fn() -> Vec<F> + Sync),
+) -> Result<(Decoded, Vec<Vec<F>>), CompareError> {
     let reader = source.reader()?;
     let (cut_sender, cuts) = sync_channel(decoders * 2);
     let cuts = Mutex::new(cuts);
@@ -101,31 +129,31 @@ pub(crate) fn decode(
         decoded.split = split?;
         let outside = decoded.split.header_bytes + job.format.outside.footer_bytes as u64;
         decoded.bytes_tiled += outside;
-        decoded.sorters = job.targets.iter().map(|_| Vec::new()).collect();
+        let mut fed: Vec<_> = job.targets.iter().map(|_| Vec::new()).collect();
         for one in ended {
             decoded.workers.push(one.worker);
             merge(&mut groups, one.groups);
-            decoded.sorters.iter_mut().zip(one.feeds).for_each(|(all, feed)| all.push(feed.into_sorter()));
+            fed.iter_mut().zip(one.feeds).for_each(|(all, feed)| all.push(feed));
         }
         decoded.rejects = reject_groups(groups);
-        Ok(decoded)
+        Ok((decoded, fed))
     })
 }
 
-struct EndedDecoder {
+struct EndedDecoder<F> {
     worker: LoadWorker,
     groups: Groups,
-    feeds: Vec<SourceFeed>,
+    feeds: Vec<F>,
 }
 
-fn decoder(
+fn decoder<F: RecordSink>(
     at: usize,
     job: &Arc<Job>,
     cuts: &Mutex<Receiver<CutChunk>>,
     parts: &SyncSender<Result<Part, CompareError>>,
     pace: &Pace,
-    mut feeds: Vec<SourceFeed>,
-) -> Result<EndedDecoder, CompareError> {
+    mut feeds: Vec<F>,
+) -> Result<EndedDecoder<F>, CompareError> {
     let mut decoder = ChunkDecoder::new(job).map_err(CompareError::Job)?;
     let framer = Framer::new(&job.format);
     let mut worker =
@@ -210,7 +238,6 @@ fn fold(
         rules: vec![RuleOutcome::default(); job.row_rules().count()],
         rejects: Vec::new(),
         workers: Vec::new(),
-        sorters: Vec::new(),
     };
     let mut footing = job.footing.as_ref().map(|plan| Ok(Fold::new(plan, given.clone())));
     let (mut waiting, mut next, mut end) = (BTreeMap::new(), 0, None);

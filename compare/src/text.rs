@@ -47,11 +47,20 @@ pub fn text(report: &LoadReport, style: Style) -> String {
 
 fn verdict_line(report: &LoadReport, style: Style) -> String {
     let word = report.outcome.name().to_uppercase();
-    let (tone, text) = match report.outcome {
-        LoadOutcome::Reconciled => (Tone::Good, grounds(report)),
-        LoadOutcome::NotReconciled => (Tone::Bad, faults(report)),
+    let tone = match report.outcome {
+        LoadOutcome::Reconciled => Tone::Good,
+        LoadOutcome::NotReconciled => Tone::Bad,
     };
+    let text = summary_line(report);
     format!("{}  {text}\n", style.paint(Tone::Strong, &style.paint(tone, &word)))
+}
+
+/// What a verdict rests on, or what is wrong, in a line.
+pub(crate) fn summary_line(report: &LoadReport) -> String {
+    match report.outcome {
+        LoadOutcome::Reconciled => grounds(report),
+        LoadOutcome::NotReconciled => faults(report),
+    }
 }
 
 /// What a verdict rests on, in a line.
@@ -59,9 +68,13 @@ fn grounds(report: &LoadReport) -> String {
     let rows = |of: fn(&ComparedTable) -> u64| report.tables.iter().map(of).sum::<u64>();
     let equal = rows(|table| table.balance.equal);
     let mut parts = vec![format!("{} = {}", plural(equal, "record"), plural(equal, "row"))];
+    let replaced = rows(|table| table.balance.replaced);
+    if replaced > 0 {
+        parts.push(format!("{} replaced by later runs", count(replaced)));
+    }
     let allowed = rows(|table| table.balance.allowed);
     if allowed > 0 {
-        parts.push(format!("{} of other loads", plural(allowed, "row")));
+        parts.push(format!("{} of later runs or other loads", plural(allowed, "row")));
     }
     if report.rejected > 0 {
         parts.push(format!("{} rejected", count(report.rejected)));
@@ -121,7 +134,8 @@ fn header(report: &LoadReport, style: Style) -> String {
     facts(style, 0, &lines).into_iter().map(|line| line + "\n").collect()
 }
 
-const fn result(report: &LoadReport) -> &'static str {
+/// What the verdict means.
+pub(crate) const fn result(report: &LoadReport) -> &'static str {
     match report.outcome {
         LoadOutcome::Reconciled => {
             "each accepted record has one equal row in the target, and each row a record"
@@ -143,6 +157,7 @@ fn compared(table: &ComparedTable, style: Style) -> String {
     if !table.left_out.is_empty() {
         lines.push(("Left out", visible(&table.left_out.join(", "))));
     }
+    lines.extend(table.replaced_by.iter().map(|(run, records)| ("Replaced", replaced(run, *records))));
     for line in facts(style, 2, &lines) {
         out.push_str(&(line + "\n"));
     }
@@ -175,6 +190,11 @@ fn compared(table: &ComparedTable, style: Style) -> String {
     out
 }
 
+/// How many records' rows a later run replaced.
+pub(crate) fn replaced(run: &str, records: u64) -> String {
+    format!("{} by run {}", plural(records, "record"), visible(run))
+}
+
 /// Where both sides' records and rows went.
 fn balance(table: &ComparedTable, style: Style) -> String {
     let balance = &table.balance;
@@ -200,8 +220,11 @@ fn balance(table: &ComparedTable, style: Style) -> String {
     if balance.merged > 0 {
         row("−", "merged into a later record of the same key", Some(balance.merged), None, None);
     }
+    if balance.replaced > 0 {
+        row("−", "replaced by later runs", Some(balance.replaced), None, None);
+    }
     if balance.allowed > 0 {
-        row("−", "rows of other loads, allowed by the job", None, Some(balance.allowed), None);
+        row("−", "rows of later runs or other loads", None, Some(balance.allowed), None);
     }
     let wrong = |number: u64| (number > 0).then_some(false);
     row("−", "with other values", Some(balance.differing), Some(balance.differing), wrong(balance.differing));

@@ -9,6 +9,7 @@
 
 pub mod defect;
 mod disturbed;
+mod elsewhere;
 mod fleet;
 mod intercept;
 mod meddling;
@@ -207,7 +208,12 @@ impl Drill {
     }
 
     async fn whole(&self, fixture: &Fixture) -> Result<Whole, Stop> {
-        let scenario = Scenario { shadows: &self.shadows, fixture, patience: PATIENCE * PATIENCE_TIMES };
+        let scenario = Scenario {
+            shadows: &self.shadows,
+            fixture,
+            patience: PATIENCE * PATIENCE_TIMES,
+            keeps_keys: false,
+        };
         let mut whole = Whole::default();
         for by_way_of_a_pause in [false, true] {
             let field = scenario.field().await?;
@@ -247,6 +253,7 @@ impl Drill {
             }
             whole = now;
         }
+        elsewhere::undamaged(&scenario).await?;
         Ok(whole)
     }
 
@@ -254,7 +261,7 @@ impl Drill {
     async fn strike(&self, defect: &'static Defect, fixtures: &[Fixture], patience: Duration) -> Struck {
         let mut why = "no job at hand holds what it strikes".to_owned();
         for fixture in fixtures {
-            let scenario = Scenario { shadows: &self.shadows, fixture, patience };
+            let scenario = Scenario { shadows: &self.shadows, fixture, patience, keeps_keys: false };
             let began = Instant::now();
             let struck: Strike = Box::pin(strikes::strike(defect.id, &scenario)).await;
             match struck {

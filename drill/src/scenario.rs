@@ -115,10 +115,13 @@ pub(crate) struct Struck {
 pub(crate) type Strike = Result<Struck, Stop>;
 
 /// What is needed for one strike.
+#[derive(Clone, Copy)]
 pub(crate) struct Scenario<'a> {
     pub(crate) shadows: &'a ShadowFactory,
     pub(crate) fixture: &'a Fixture,
     pub(crate) patience: Duration,
+    /// Whether fields of a key are left as they are.
+    pub(crate) keeps_keys: bool,
 }
 
 /// A shadow with the job's tables in it, and the run in it.
@@ -164,12 +167,17 @@ impl Scenario<'_> {
                 .filter(move |(sample, _)| (self.fixture.survey.by_type[sample.place] > 1) == is_many)
                 .flat_map(move |(sample, layout)| {
                     layout.hashed.iter().filter_map(move |at| {
-                        let value = sample.values.get(*at)?;
+                        let value = sample.values.get(*at).filter(|_| self.may_damage(layout, *at))?;
                         Some((sample, *at, wanted(sample, layout, *at, value)?))
                     })
                 })
         };
         of(true).chain(of(false)).next()
+    }
+
+    /// Whether damage may be done to a field: the fingerprint covers it, and it is of no key that is to be kept.
+    pub(crate) fn may_damage(&self, layout: &Layout, at: usize) -> bool {
+        layout.hashed.contains(&at) && !(self.keeps_keys && layout.key.contains(&at))
     }
 
     /// Two samples of one type for which `pair` holds.

@@ -12,11 +12,12 @@ use std::time::Duration;
 use domain::rule::Condition;
 use domain::table::TableName;
 use job::{Job, ShadowJob};
-use postgres::{LedgerSchema, PostgresSettings, PostgresStore};
+use postgres::{LedgerSchema, PostgresSettings, PostgresStore, PostgresTarget};
 use rusqlite::Connection;
-use sqlite::SqliteStore;
+use sqlite::{SqliteStore, SqliteTarget};
 use sqlx::postgres::{PgPool, PgPoolOptions};
 use sqlx::{AssertSqlSafe, Executor as _, Row as _};
+use store::target::{Target, TargetError};
 use store::{Store, StoreError};
 use thiserror::Error;
 
@@ -45,6 +46,8 @@ pub(crate) struct Shadow {
     pub(crate) client: Arc<SqlClient>,
     dir: tempfile::TempDir,
     schema: Option<String>,
+    /// How its database is reached, if it is PostgreSQL.
+    settings: Option<PostgresSettings>,
 }
 
 static SHADOWS: AtomicU32 = AtomicU32::new(0);
@@ -82,7 +85,7 @@ impl ShadowFactory {
                 let path = dir.path().join("shadow.db");
                 let store = SqliteStore::open(&format!("sqlite:{}", path.display())).await?;
                 let client = Arc::new(SqlClient::Sqlite(path));
-                let shadow = Shadow { store: Arc::new(store), client, dir, schema: None };
+                let shadow = Shadow { store: Arc::new(store), client, dir, schema: None, settings: None };
                 if let Some(real) = real {
                     shadow.copy_referenced_sqlite(real, of).map_err(|error| failed(error.to_string()))?;
                 }
@@ -117,20 +120,21 @@ impl ShadowFactory {
                 let login = login(settings)?;
                 let separator = if login.contains('?') { '&' } else { '?' };
                 let url = format!("{login}{separator}options=-csearch_path%3D{schema}");
-                let store = PostgresStore::open(&PostgresSettings {
+                let own = PostgresSettings {
                     url: url.as_str().into(),
                     max_connections: Some(CONNECTIONS),
                     // All of it in the shadow's own schema.
                     schema: LedgerSchema::SearchPath,
                     ..settings.clone()
-                })
-                .await?;
+                };
+                let store = PostgresStore::open(&own).await?;
                 let pool = open(&url, 2).map_err(refused)?;
                 let shadow = Shadow {
                     store: Arc::new(store),
                     client: Arc::new(SqlClient::Postgres(pool)),
                     dir,
                     schema: Some(schema),
+                    settings: Some(own),
                 };
                 shadow.store.prepare(job).await?;
                 Ok(shadow)
@@ -185,6 +189,16 @@ impl Shadow {
     /// The path of a file of its own.
     pub(crate) fn path(&self, name: &str) -> PathBuf {
         self.dir.path().join(name)
+    }
+
+    /// The shadow as a database that another program loaded.
+    pub(crate) async fn target(&self) -> Result<Arc<dyn Target>, TargetError> {
+        Ok(match (&*self.client, &self.settings) {
+            (SqlClient::Sqlite(path), _) => {
+                Arc::new(SqliteTarget::open(&format!("sqlite:{}", path.display()))?)
+            }
+            (_, settings) => Arc::new(PostgresTarget::open(settings.clone().unwrap_or_default()).await?),
+        })
     }
 
     fn copy_referenced_sqlite(&self, real: &Path, of: &ShadowJob) -> Result<(), SqlError> {

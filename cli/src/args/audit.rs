@@ -9,10 +9,11 @@ use super::RunArg;
 /// The subcommands of `crossfoot audit`.
 #[derive(Debug, Subcommand)]
 pub(crate) enum Audit {
-    /// Verify the evidence log, an evidence pack, or a record's proof
+    /// Verify the evidence log, an evidence pack, a record's proof, or the evidence of a comparison
     ///
     /// Without FILE: walks the store's evidence log and checks that no event was removed, reordered or rewritten.
-    /// With FILE: checks a pack from `audit export` or a proof from `prove`. Needs neither store nor broker.
+    /// With FILE: checks a pack from `audit export`, a proof from `prove`, or what `reconcile --evidence` wrote. Needs
+    /// neither store nor broker.
     /// Exits with 0 only if everything holds and something vouches for it: the key given with --key, or a --head that
     /// matches the head of the export. A proof needs the record too.
     Verify(VerifyArgs),
@@ -38,7 +39,7 @@ pub(crate) enum Audit {
 /// The arguments of `crossfoot audit verify`.
 #[derive(Debug, ClapArgs)]
 pub(crate) struct VerifyArgs {
-    /// Pack or proof to verify [default: the store's log]
+    /// Pack, proof or evidence of a comparison to verify [default: the store's log]
     #[arg(value_name = "FILE")]
     pub(crate) file: Option<PathBuf>,
     /// Public key of the expected signer

@@ -1,11 +1,10 @@
 //! The arguments of `crossfoot reconcile` and `attest`.
 
 use std::path::PathBuf;
+use std::str::FromStr as _;
 
 use clap::Args as ClapArgs;
 use platform::secret::ServerUrl;
-
-use super::RunArg;
 
 /// The arguments of `crossfoot reconcile`.
 #[derive(Debug, ClapArgs)]
@@ -33,6 +32,10 @@ pub(crate) struct Reconcile {
     /// File whose first line is the password for the target's database
     #[arg(long, value_name = "FILE")]
     pub(crate) target_password_file: Option<PathBuf>,
+    /// Compare totals only, in one pass: counts, sums, lowest and highest values, NULLs, different keys. Totals that
+    /// agree prove nothing of values: the result is never "reconciled"
+    #[arg(long, conflicts_with_all = ["differences", "html", "junit", "evidence"])]
+    pub(crate) quick: bool,
     /// Declared totals to compare with: output of `fingerprint`, or JSON written by the sender
     #[arg(long, value_name = "FILE")]
     pub(crate) declared: Option<PathBuf>,
@@ -43,11 +46,27 @@ pub(crate) struct Reconcile {
 /// The arguments of `crossfoot attest`.
 #[derive(Debug, ClapArgs)]
 pub(crate) struct Attest {
-    #[command(flatten)]
-    pub(crate) run: RunArg,
+    /// Run ID, its first or last characters, `last`, or the file of an evidence pack with --target
+    #[arg(value_name = "RUN|PACK", default_value = "last")]
+    pub(crate) run: String,
     /// Source file, if it has moved since the run was opened
-    #[arg(long, value_name = "FILE")]
+    #[arg(long, value_name = "FILE", conflicts_with = "history")]
     pub(crate) source: Option<String>,
+    /// Database with a copy of the run's rows: sqlite:PATH, postgres:// or mysql:// [default: the store]
+    #[arg(long, value_name = "URL", conflicts_with = "history")]
+    pub(crate) target: Option<ServerUrl>,
+    /// File whose first line is the password for the database of --target
+    #[arg(long, value_name = "FILE", requires = "target")]
+    pub(crate) target_password_file: Option<PathBuf>,
+    /// Public key of the pack's expected signer
+    #[arg(long, value_name = "FILE", requires = "target")]
+    pub(crate) pack_key: Option<PathBuf>,
+    /// Show the earlier attestations of the run; exits with 0 only if the newest is reconciled
+    #[arg(long)]
+    pub(crate) history: bool,
+    /// With --history: how old the newest attestation may be, such as `8d` or `36h`
+    #[arg(long, value_name = "SPAN", requires = "history", value_parser = jiff::Span::from_str)]
+    pub(crate) within: Option<jiff::Span>,
     #[command(flatten)]
     pub(crate) comparing: Comparing,
 }
@@ -58,6 +77,18 @@ pub(crate) struct Comparing {
     /// Write every difference to FILE, which must not exist: lines of JSON, or CSV if its name ends in .csv
     #[arg(long, value_name = "FILE")]
     pub(crate) differences: Option<PathBuf>,
+    /// Write the report as a self-contained HTML page to FILE
+    #[arg(long, value_name = "FILE")]
+    pub(crate) html: Option<PathBuf>,
+    /// Write the checks as JUnit XML to FILE
+    #[arg(long, value_name = "FILE")]
+    pub(crate) junit: Option<PathBuf>,
+    /// Write report, job file and event of the log to FILE, which must not exist; `audit verify FILE` checks it
+    #[arg(long, value_name = "FILE")]
+    pub(crate) evidence: Option<PathBuf>,
+    /// Private key that signs the evidence [default: `signing_key` under [audit] in crossfoot.toml, else unsigned]
+    #[arg(long, value_name = "FILE", requires = "evidence")]
+    pub(crate) key: Option<PathBuf>,
     /// Maximum connections that read the target at the same time
     #[arg(long, default_value_t = 2, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=64))]
     pub(crate) readers: u16,

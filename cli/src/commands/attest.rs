@@ -1,30 +1,45 @@
 //! `attest`: compares final with the source of a run that was promoted earlier.
 
+use std::path::Path;
 use std::sync::Arc;
 
 use compare::Source;
 use domain::declared::Declared;
 use domain::event_kind::EventKind;
+use domain::fingerprint::Hash;
+use domain::ids::RunId;
 use domain::layout::Mode;
 use domain::lifecycle::RunState;
 use domain::table::TableName;
-use job::target::{Relation, TargetTable};
-use job::{Job, RecordType};
+use job::RecordType;
+use job::target::{Relation, TargetTable, WRITER};
 use source::{Location, SourceFile};
 use store::model::Run;
-use store::names::quoted;
+use store::names::{quoted, table as quoted_table};
 use store::{RunFilter, Store, stored_job};
 
 use super::context::{find_run, open_store};
-use super::reconcile::{Sides, compared, conclude, database, list};
+use super::reconcile::{Papers, Sides, compared, conclude, database, list};
 use crate::args::{Attest, Global};
 use crate::outcome::{Done, Failure};
 use crate::wiring;
 
+/// How many promoted runs are looked at for those that may have replaced rows.
+const RUNS_MAX: u32 = 10_000;
+
 /// Runs `crossfoot attest`: does final still hold what the run promoted?
 pub(crate) async fn attest(global: &Global, args: &Attest) -> Result<Done, Failure> {
+    if args.history {
+        return super::attestations::history(global, &args.run, args.within).await;
+    }
+    if Path::new(&args.run).is_file() {
+        return super::attest_pack::attest(global, args).await;
+    }
+    if args.pack_key.is_some() {
+        return Err(Failure::usage(format!("{}: there is no such pack", args.run)));
+    }
     let (settings, store) = open_store(global).await?;
-    let run = find_run(&*store, &args.run.run).await?;
+    let run = find_run(&*store, &args.run).await?;
     if run.state != RunState::Promoted {
         return Err(Failure::usage(format!(
             "run {} is {}: final holds nothing of it",
@@ -32,58 +47,69 @@ pub(crate) async fn attest(global: &Global, args: &Attest) -> Result<Done, Failu
         )));
     }
     let mut job = stored_job(&*store, &run.job_digest).await?;
-    may_attest(&*store, &run, &job).await?;
-    let schema = settings.store.schema.as_deref();
-    let targets = job.records.iter().enumerate().map(|(place, record)| rows_of(&run, place, record, schema));
+    may_attest(&*store, &run).await?;
+    let later = later(&*store, &run).await?;
+    let schema = settings.store.schema.as_deref().filter(|_| args.target.is_none());
+    let targets = job.records.iter().enumerate();
+    let targets = targets.map(|(place, record)| rows_of(run.run_id, place, record, schema, &later));
     job.targets = targets.collect::<Result<_, _>>()?;
     let location = match &args.source {
         Some(given) => Location::parse(given),
         None => Location::parse(&run.source),
     };
     let source = SourceFile::open(location, job.compression)?;
-    is_the_runs(&run, &source)?;
+    is_the_runs(run.run_id, run.source_sha256.or(run.split_sha256), &source)?;
     let declared = run.declared.as_deref().map(serde_json::from_str::<Declared>).transpose();
     let declared =
         declared.map_err(|error| Failure::unfinished(format!("declared totals of the run: {error}")))?;
-    let url = settings.store.url.clone();
-    let of_store = wiring::is_postgres(&settings).then(|| wiring::postgres_settings(&settings));
-    let target = database(&settings, &url, None, of_store, job.targets.len()).await?;
+    let of_store = (args.target.is_none() && wiring::is_postgres(&settings))
+        .then(|| wiring::postgres_settings(&settings));
+    let url = args.target.clone().unwrap_or_else(|| settings.store.url.clone());
+    let target =
+        database(&settings, &url, args.target_password_file.as_ref(), of_store, job.targets.len()).await?;
     let differences = list(&args.comparing)?;
+    let papers = Papers::of(&settings, &args.comparing, &job)?;
     let sides = Sides { job: Arc::new(job), source: Source::File(source), target, declared };
     let report = compared(global, &args.comparing, sides, differences).await?;
-    conclude(global, &settings, &store, EventKind::Attested, Some(run.run_id), report).await
+    conclude(global, &settings, &store, EventKind::Attested, Some(run.run_id), report, &papers).await
 }
 
-/// Refuses a run if final need not hold all of its accepted records under the run's own id.
-async fn may_attest(store: &dyn Store, run: &Run, job: &Job) -> Result<(), Failure> {
+/// Refuses a run if final need not hold all of its accepted records.
+async fn may_attest(store: &dyn Store, run: &Run) -> Result<(), Failure> {
     let report = coordinator::report::summary::report(store, run.run_id).await?;
     let held = report.balance.map_or(0, |balance| balance.held);
-    if held > 0 {
+    if held == 0 {
+        return Ok(());
+    }
+    Err(Failure::usage(format!(
+        "rules held back {} of run {}, which are not in final; such a run cannot be attested",
+        domain::words::plural(held, "record"),
+        run.run_id
+    )))
+}
+
+/// The runs that were promoted after this one, the earliest first: an upsert of theirs may have replaced its rows.
+async fn later(store: &dyn Store, run: &Run) -> Result<Vec<RunId>, Failure> {
+    let promoted = RunFilter { states: vec![RunState::Promoted], ..RunFilter::default() };
+    let mut all = store.runs(&promoted, RUNS_MAX).await?;
+    if all.len() as u32 == RUNS_MAX {
         return Err(Failure::usage(format!(
-            "rules held back {} of run {}, which are not in final; such a run cannot be attested",
-            domain::words::plural(held, "record"),
+            "the store has {RUNS_MAX} promoted runs or more: which of them replaced rows of run {} cannot be told",
             run.run_id
         )));
     }
-    let is_upsert = job.layouts().any(|layout| layout.mode == Mode::Upsert);
-    let promoted =
-        RunFilter { job: Some(run.job.clone()), states: vec![RunState::Promoted], ..RunFilter::default() };
-    let latest = store.runs(&promoted, 1).await?.into_iter().next();
-    match latest {
-        Some(latest) if is_upsert && latest.run_id != run.run_id => Err(Failure::usage(format!(
-            "run {} replaced rows after run {}: of a job with `mode = \"upsert\"` the latest run can be attested",
-            latest.run_id, run.run_id
-        ))),
-        _ => Ok(()),
-    }
+    all.retain(|other| other.run_id != run.run_id && other.ended_at_ms >= run.ended_at_ms);
+    all.sort_by_key(|other| (other.ended_at_ms, other.opened_at_ms));
+    Ok(all.into_iter().map(|other| other.run_id).collect())
 }
 
-/// The rows of final that the run wrote.
-fn rows_of(
-    run: &Run,
+/// The rows of final that the run wrote; of an upsert, those of later runs too, told apart by their run.
+pub(super) fn rows_of(
+    run_id: RunId,
     place: usize,
     record: &RecordType,
     schema: Option<&str>,
+    later: &[RunId],
 ) -> Result<TargetTable, Failure> {
     let mut of = TargetTable::of_final(place, record);
     let layout = &record.layout;
@@ -94,28 +120,44 @@ fn rows_of(
             layout.final_table.name
         )));
     };
-    of.filter = Some(format!("t.{} = '{}'", quoted(column), run.run_id));
     // The job's tables are in the ledger's schema, unless the job names another.
-    if let (Some(schema), None) = (schema, layout.final_table.name.schema()) {
-        let name = format!("{}.{}", quoted(schema), quoted(layout.final_table.name.name()));
-        of.relation =
-            Relation::Table(TableName::parse(&name).map_err(|error| Failure::usage(error.to_string()))?);
+    let mut table = layout.final_table.name.clone();
+    if let (Some(schema), None) = (schema, table.schema()) {
+        let name = format!("{}.{}", quoted(schema), quoted(table.name()));
+        table = TableName::parse(&name).map_err(|error| Failure::usage(error.to_string()))?;
     }
+    let run = format!("t.{}", quoted(column));
+    if later.is_empty() || layout.mode != Mode::Upsert {
+        of.filter = Some(format!("{run} = '{run_id}'"));
+        of.relation = Relation::Table(table);
+        return Ok(of);
+    }
+    // An id is digits and hyphens: nothing in it needs quoting.
+    let numbers: Vec<_> =
+        later.iter().enumerate().map(|(at, id)| format!("WHEN {run} = '{id}' THEN {}", at + 1)).collect();
+    let ids: Vec<_> = std::iter::once(&run_id).chain(later).map(|id| format!("'{id}'")).collect();
+    of.relation = Relation::Query(format!(
+        "SELECT t.*, CASE {} ELSE 0 END AS {WRITER} FROM {} AS t WHERE {run} IN ({})",
+        numbers.join(" "),
+        quoted_table(&table),
+        ids.join(", ")
+    ));
+    of.plan.names_writer = true;
+    of.writers = later.iter().map(ToString::to_string).collect();
     Ok(of)
 }
 
 /// Refuses another file than the run was made of.
-fn is_the_runs(run: &Run, source: &SourceFile) -> Result<(), Failure> {
-    let Some(expected) = run.source_sha256.or(run.split_sha256) else {
-        return Err(Failure::usage(format!("run {} has no source that can be recognised", run.run_id)));
+pub(super) fn is_the_runs(run_id: RunId, expected: Option<Hash>, source: &SourceFile) -> Result<(), Failure> {
+    let Some(expected) = expected else {
+        return Err(Failure::usage(format!("run {run_id} has no source that can be recognised")));
     };
     let found = tokio::task::block_in_place(|| source.sha256(&|| false, &|_| {}))?;
     if found == expected {
         return Ok(());
     }
     Err(Failure::usage(format!(
-        "{} has the SHA-256 {found}, but run {} was made of {expected}; pass its source with `--source FILE`",
+        "{} has the SHA-256 {found}, but run {run_id} was made of {expected}; pass its source with `--source FILE`",
         source.location(),
-        run.run_id
     )))
 }

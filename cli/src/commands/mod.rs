@@ -1,6 +1,8 @@
 //! The commands, one file each.
 
 mod attest;
+mod attest_pack;
+mod attestations;
 mod audit;
 mod check;
 mod console;
@@ -20,6 +22,7 @@ mod operate;
 mod own_tables;
 mod preview;
 mod prove;
+mod quick;
 mod reconcile;
 mod rejects;
 mod report;

@@ -1,13 +1,17 @@
 //! `reconcile`: compares a source with a load that another program made.
 
+use std::io::Write as _;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
-use compare::{Compare, CompareError, DifferenceFile, FileTarget, Pace, Source, Workers, text};
+use compare::{Compare, CompareError, DifferenceFile, FileTarget, Pace, Source, Workers, html, junit, text};
+use coordinator::evidence::pack::keys::Signer;
+use coordinator::evidence::pack::{PackError, comparison};
 use domain::comparison::{LoadOutcome, LoadReport};
 use domain::declared::Declared;
+use domain::event::Event;
 use domain::event_kind::EventKind;
 use domain::fingerprint::Hash;
 use domain::ids::RunId;
@@ -17,6 +21,7 @@ use job::Job;
 use lake::ParquetTarget;
 use mysql::MysqlTarget;
 use platform::clock::SystemClock;
+use platform::files::create_new_private;
 use platform::secret::ServerUrl;
 use postgres::{PostgresSettings, PostgresTarget};
 use serde_json::json;
@@ -30,7 +35,7 @@ use super::context::{found_columns, read_job, source_of};
 use super::run::read_declared;
 use crate::args::{Comparing, Global, Reconcile};
 use crate::outcome::{Done, Failure};
-use crate::output::{remark, style, tell, tell_json};
+use crate::output::{deliver, remark, style, tell, tell_json, unwritten};
 use crate::wiring;
 
 /// How often progress is told.
@@ -53,13 +58,17 @@ pub(crate) async fn reconcile(global: &Global, args: &Reconcile) -> Result<Done,
     let declared = args.declared.as_deref().map(read_declared).transpose()?;
     let target = target(&settings, &job, args).await?;
     let differences = list(&args.comparing)?;
+    let papers = Papers::of(&settings, &args.comparing, &job)?;
     let store = wiring::store(&settings, true).await?;
     if job.is_sensitive() {
         job.masks.give_key(&store.masking_key().await?);
     }
     let sides = Sides { job, source, target, declared };
+    if args.quick {
+        return super::quick::look(global, &settings, &store, &args.comparing, sides).await;
+    }
     let report = compared(global, &args.comparing, sides, differences).await?;
-    conclude(global, &settings, &store, EventKind::LoadCompared, None, report).await
+    conclude(global, &settings, &store, EventKind::LoadCompared, None, report, &papers).await
 }
 
 /// What is compared with what.
@@ -79,13 +88,13 @@ pub(super) fn list(args: &Comparing) -> Result<Option<DifferenceFile>, Failure> 
     made.transpose()
 }
 
-/// Compares, and tells the progress.
-pub(super) async fn compared(
+/// A comparison, and what tells its progress until it is stopped.
+pub(super) fn comparison(
     global: &Global,
     args: &Comparing,
     sides: Sides,
     differences: Option<DifferenceFile>,
-) -> Result<LoadReport, Failure> {
+) -> (Compare, tokio::task::JoinHandle<()>) {
     let threads = args.threads.map_or_else(wiring::cores, usize::from);
     let pace = Arc::new(Pace::new(args.rows_per_second));
     let telling = tell_progress(global, &pace);
@@ -102,12 +111,75 @@ pub(super) async fn compared(
         pace,
         clock: Arc::new(SystemClock),
     };
+    (compare, telling)
+}
+
+/// Compares, and tells the progress.
+pub(super) async fn compared(
+    global: &Global,
+    args: &Comparing,
+    sides: Sides,
+    differences: Option<DifferenceFile>,
+) -> Result<LoadReport, Failure> {
+    let (compare, telling) = comparison(global, args, sides, differences);
     let done = Box::pin(compare.run()).await;
     telling.abort();
     done.map_err(failure)
 }
 
-/// Notes the verdict in the evidence log, and prints the report.
+/// What is written of a comparison beside the report that is printed.
+pub(super) struct Papers {
+    html: Option<PathBuf>,
+    junit: Option<PathBuf>,
+    evidence: Option<PathBuf>,
+    signer: Option<Signer>,
+    /// The job file's text, which is a part of the evidence.
+    job: String,
+}
+
+impl Papers {
+    /// What the arguments ask for. What could not be written is refused before anything is read.
+    pub(super) fn of(settings: &Settings, args: &Comparing, job: &Job) -> Result<Self, Failure> {
+        if let Some(path) = args.evidence.as_ref().filter(|path| path.exists()) {
+            return Err(PackError::Exists { path: path.clone() }.into());
+        }
+        let key = args.key.as_ref().or(settings.audit.signing_key.as_ref());
+        let key = key.filter(|_| args.evidence.is_some());
+        Ok(Self {
+            html: args.html.clone(),
+            junit: args.junit.clone(),
+            evidence: args.evidence.clone(),
+            signer: key.map(|path| Signer::read(path)).transpose()?,
+            job: job.text.to_string(),
+        })
+    }
+
+    /// Writes them. `text` is the report as the event names it.
+    fn write(&self, report: &LoadReport, text: String, event: Event) -> Result<(), Failure> {
+        if let Some(path) = &self.html {
+            let page = html(report)
+                .map_err(|error| Failure::unfinished(format!("cannot render the page: {error}")))?;
+            deliver(&page, Some(path))?;
+        }
+        if let Some(path) = &self.junit {
+            deliver(&junit(report), Some(path))?;
+        }
+        if let Some(path) = &self.evidence {
+            let made = comparison::evidence(event, text, self.job.clone(), self.signer.as_ref())?;
+            let bytes = comparison::text(&made)?;
+            // It shows values: only its owner can read it.
+            let mut file = create_new_private(path)
+                .map_err(|error| Failure::unfinished(format!("{}: {error}", path.display())))?;
+            file.write_all(&bytes)
+                .map_err(|error| Failure::unfinished(format!("{}: {error}", path.display())))?;
+            let signed = if self.signer.is_some() { "signed" } else { "NOT signed" };
+            remark(&format!("written to {}, {signed}", path.display()));
+        }
+        Ok(())
+    }
+}
+
+/// Notes the verdict in the evidence log, prints the report, and writes what was asked for beside it.
 pub(super) async fn conclude(
     global: &Global,
     settings: &Settings,
@@ -115,9 +187,12 @@ pub(super) async fn conclude(
     kind: EventKind,
     run_id: Option<RunId>,
     mut report: LoadReport,
+    papers: &Papers,
 ) -> Result<Done, Failure> {
+    let text = crate::output::json(&report)?;
     let (coordinator, _watcher) = wiring::coordinator_without_broker(settings, store);
-    let event = store.log(coordinator.entry_of_no_run(kind, &detail(&report, run_id)?)).await?;
+    let detail = detail(&report, &text, run_id);
+    let event = store.log(coordinator.entry_of_no_run(kind, &detail)).await?;
     report.log_head = Some(LogHead::Named { seq: event.seq, hash: event.hash });
     let instead =
         format!("the load is {}; event {} of the evidence log says so", report.outcome.name(), event.seq);
@@ -126,10 +201,17 @@ pub(super) async fn conclude(
     } else {
         tell(&text::text(&report, style()), &instead);
     }
-    Ok(match report.outcome {
-        LoadOutcome::Reconciled => Done::Well,
-        LoadOutcome::NotReconciled => Done::NotReconciled,
-    })
+    match (papers.write(&report, text, event), report.outcome) {
+        (Ok(()), LoadOutcome::Reconciled) => Ok(Done::Well),
+        (Err(failure), LoadOutcome::Reconciled) => Err(failure.advise(&instead)),
+        (written, LoadOutcome::NotReconciled) => {
+            // A file that cannot be written is the lesser evil.
+            if let Err(failure) = written {
+                unwritten(failure, &instead);
+            }
+            Ok(Done::NotReconciled)
+        }
+    }
 }
 
 /// The target that the arguments name, or else the job; without any, the store's own database.
@@ -212,7 +294,7 @@ fn odbc_target(url: &ServerUrl, _: Option<&Path>) -> Result<Arc<dyn Target>, Fai
     )))
 }
 
-fn failure(error: CompareError) -> Failure {
+pub(super) fn failure(error: CompareError) -> Failure {
     match error {
         CompareError::Source(error) => error.into(),
         CompareError::Job(reason) => Failure::usage(reason),
@@ -222,10 +304,9 @@ fn failure(error: CompareError) -> Failure {
 }
 
 /// What the evidence log keeps: who proved what, when, and with which result. It holds no values of records.
-fn detail(report: &LoadReport, run_id: Option<RunId>) -> Result<serde_json::Value, Failure> {
-    let text = crate::output::json(report)?;
+fn detail(report: &LoadReport, text: &str, run_id: Option<RunId>) -> serde_json::Value {
     let failed: Vec<_> = coordinator::verify::reconcile::failed_names(&report.checks);
-    Ok(json!({
+    json!({
         "run": run_id,
         "job": report.job,
         "job_digest": report.job_digest,
@@ -240,7 +321,7 @@ fn detail(report: &LoadReport, run_id: Option<RunId>) -> Result<serde_json::Valu
         "failed": failed,
         "differences": report.differences,
         "report_sha256": Hash::of(text.as_bytes()),
-    }))
+    })
 }
 
 /// Tells the progress every few seconds.

@@ -9,7 +9,7 @@ use coordinator::ops::dead_letters::DeadLetter;
 use coordinator::ops::tokens::ListedToken;
 use coordinator::ops::views;
 use coordinator::report::summary::REPORT_VERSION;
-use domain::comparison::LoadReport;
+use domain::comparison::{LoadReport, QuickReport};
 use domain::counts::WorkerShare;
 use domain::declared::Declared;
 use domain::pack::proof::Proof;
@@ -50,6 +50,12 @@ pub(crate) const CATALOGUE: &[Named] = &[
         "a load by another program, compared with its source: `reconcile`, `attest`",
         of::<LoadReport>,
     ),
+    named(
+        "reconcile-quick",
+        "a quick look at totals, which is no comparison of values: `reconcile --quick`",
+        of::<QuickReport>,
+    ),
+    named("attest-history", "the attestations of a run: `attest --history`", of::<printed::AttestedRun>),
     named("webhook", "what a webhook or a command is told of a run: `[notify]`", of::<Notification<'_>>),
     named("runs", "the list of runs: `runs`", of::<Vec<views::runs::ListedRun>>),
     named("show", "one run and its progress: `show`", of::<views::runs::ShownRun>).of_version(REPORT_VERSION),
@@ -97,6 +103,11 @@ pub(crate) const CATALOGUE: &[Named] = &[
         "audit-verify-proof",
         "a proof that was checked: `audit verify PROOF`",
         of::<printed::VerifiedProof<'_>>,
+    ),
+    named(
+        "audit-verify-comparison",
+        "the evidence of a comparison that was checked: `audit verify EVIDENCE`",
+        of::<printed::VerifiedEvidence<'_>>,
     ),
     named("audit-export", "a pack that was written: `audit export`", of::<printed::ExportedPack>),
     named("audit-keygen", "a pair of keys that was made: `audit keygen`", of::<printed::MadeKeys>),

@@ -56,6 +56,7 @@ fn it_is_a_target_beside_files_and_postgresql() {
         .run(&reconcile(&url, &[]))
         .exits(0)
         .prints(&["RECONCILED  5,000 records = 5,000 rows", "MariaDB"]);
+    fleet.desk.run(&reconcile(&url, &["--quick"])).exits(0).prints(&["TOTALS AGREE", "no row was fetched"]);
     let from = fleet.store();
     let tables = ["reconcile", "job.toml", "--store", "sqlite:log.db", "--from", &from, "--target", &url];
     fleet.desk.run(&tables).exits(0).prints(&["RECONCILED  5,000 records = 5,000 rows", "5,000 rows"]);
@@ -67,5 +68,6 @@ fn it_is_a_target_beside_files_and_postgresql() {
     );
     let ended = fleet.desk.run(&reconcile(&url, &[])).exits(1);
     ended.prints(&["1 difference", "4711", "-0.01"]);
+    fleet.desk.run(&reconcile(&url, &["--quick"])).exits(1).prints(&["TOTALS DIFFER", "sum of amount"]);
     maria(&url, &format!("DROP TABLE {table}"));
 }

@@ -11,57 +11,93 @@
 use std::fmt::Write;
 
 use domain::check::{CheckResult, Verdict};
-use domain::report::{LogHead, Outcome, Report};
+use domain::report::{CheckCounts, LogHead, Outcome, Report};
 use domain::visible::is_unseen;
+
+/// What a document is made of.
+#[derive(Debug, Clone, Copy)]
+pub struct Suite<'a> {
+    /// The suite's name: the job's.
+    pub name: &'a str,
+    /// What identifies the suite.
+    pub id: &'a str,
+    /// How long it took, in milliseconds.
+    pub elapsed_ms: u64,
+    /// When it began: milliseconds since 1970, UTC.
+    pub at_ms: i64,
+    /// Its properties, by name.
+    pub properties: &'a [(&'a str, &'a str)],
+    /// The checks, each of which is a test case.
+    pub checks: &'a [CheckResult],
+    /// How the checks came out.
+    pub counts: CheckCounts,
+    /// Why there is no verdict, if there is none.
+    pub error: Option<&'a str>,
+}
 
 /// The report as an XML document.
 #[must_use]
 pub fn junit(report: &Report) -> String {
-    let counts = report.counts;
     let errors = unfinished(report);
-    let tests = report.checks.len() + usize::from(errors.is_some());
-    let (failures, skipped, errors_n) = (counts.failed, counts.vacuous, usize::from(errors.is_some()));
-    let time = seconds(report.elapsed_ms);
-    let name = text(&report.job);
-    let mut out = String::from("<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n");
-    let _ = writeln!(
-        out,
-        "<testsuites name=\"crossfoot\" tests=\"{tests}\" failures=\"{failures}\" errors=\"{errors_n}\" time=\"{time}\">"
-    );
-    let _ = writeln!(
-        out,
-        "  <testsuite name=\"{name}\" id=\"{}\" tests=\"{tests}\" failures=\"{failures}\" errors=\"{errors_n}\" \
-         skipped=\"{skipped}\" time=\"{time}\" timestamp=\"{}\">",
-        text(&report.run_id),
-        timestamp(report.opened_at_ms),
-    );
-    out.push_str("    <properties>\n");
     let head = report
         .log_head
         .map(LogHead::parts)
         .map(|(event, hash)| format!("{event}:{hash}"))
         .unwrap_or_default();
     let sha256 = report.source.sha256.map(|hash| hash.to_string()).unwrap_or_default();
-    for (name, value) in [
-        ("run_id", report.run_id.as_str()),
-        ("outcome", report.outcome.name()),
-        ("crossfoot_version", &report.crossfoot_version),
-        ("source", &report.source.location),
-        ("source_sha256", &sha256),
-        ("log_head", &head),
-    ] {
+    document(&Suite {
+        name: &report.job,
+        id: &report.run_id,
+        elapsed_ms: report.elapsed_ms,
+        at_ms: report.opened_at_ms,
+        properties: &[
+            ("run_id", report.run_id.as_str()),
+            ("outcome", report.outcome.name()),
+            ("crossfoot_version", &report.crossfoot_version),
+            ("source", &report.source.location),
+            ("source_sha256", &sha256),
+            ("log_head", &head),
+        ],
+        checks: &report.checks,
+        counts: report.counts,
+        error: errors.as_deref(),
+    })
+}
+
+/// A suite of checks as an XML document.
+#[must_use]
+pub fn document(suite: &Suite<'_>) -> String {
+    let tests = suite.checks.len() + usize::from(suite.error.is_some());
+    let (failures, skipped, errors) =
+        (suite.counts.failed, suite.counts.vacuous, usize::from(suite.error.is_some()));
+    let time = seconds(suite.elapsed_ms);
+    let mut out = String::from("<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n");
+    let _ = writeln!(
+        out,
+        "<testsuites name=\"crossfoot\" tests=\"{tests}\" failures=\"{failures}\" errors=\"{errors}\" time=\"{time}\">"
+    );
+    let _ = writeln!(
+        out,
+        "  <testsuite name=\"{}\" id=\"{}\" tests=\"{tests}\" failures=\"{failures}\" errors=\"{errors}\" \
+         skipped=\"{skipped}\" time=\"{time}\" timestamp=\"{}\">",
+        text(suite.name),
+        text(suite.id),
+        timestamp(suite.at_ms),
+    );
+    out.push_str("    <properties>\n");
+    for (name, value) in suite.properties {
         let _ = writeln!(out, "      <property name=\"{name}\" value=\"{}\"/>", text(value));
     }
-    for check in report.checks.iter().filter(|check| check.verdict == Verdict::Warn) {
+    for check in suite.checks.iter().filter(|check| check.verdict == Verdict::Warn) {
         let (name, message) = (text(&check.name), text(&check.message));
         let _ = writeln!(out, "      <property name=\"warning: {name}\" value=\"{message}\"/>");
     }
     out.push_str("    </properties>\n");
-    for check in &report.checks {
+    for check in suite.checks {
         case(check, &mut out);
     }
-    if let Some(why) = errors {
-        let why = text(&why);
+    if let Some(why) = suite.error {
+        let why = text(why);
         let _ = writeln!(
             out,
             "    <testcase classname=\"run\" name=\"the run came to a verdict\" time=\"0\">\n      \

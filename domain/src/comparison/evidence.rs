@@ -55,15 +55,21 @@ pub fn reconcile_load(evidence: &LoadEvidence<'_>, at_ms: i64) -> Vec<CheckResul
     }
     let held: u64 = evidence.types.iter().map(|of| of.accepted).sum();
     if evidence.source.is_none() && held == 0 {
-        let subject = Subject::new(Stage::Source, Invariant::RecordsAccounted, "the source holds records");
-        let mut empty = check::count(subject, 1, 0, "no row of the source was read", at_ms);
-        empty.expected = "at least 1".into();
-        checks.push(empty);
+        checks.push(no_source_rows(at_ms));
     }
     for of_type in evidence.types {
         target_checks(of_type, at_ms, &mut checks);
     }
     checks
+}
+
+/// The failed check that a source without a row is.
+#[must_use]
+pub fn no_source_rows(at_ms: i64) -> CheckResult {
+    let subject = Subject::new(Stage::Source, Invariant::RecordsAccounted, "the source holds records");
+    let mut empty = check::count(subject, 1, 0, "no row of the source was read", at_ms);
+    empty.expected = "at least 1".into();
+    empty
 }
 
 fn target_checks(of_type: &TypeComparison, at_ms: i64, checks: &mut Vec<CheckResult>) {
@@ -182,6 +188,9 @@ fn told_of_rows(plan: &Plan, pairing: &Pairing) -> String {
     let mut told = "accepted records".to_owned();
     if plan.merges() {
         told += " - merged";
+    }
+    if pairing.replaced() > 0 {
+        told += &format!(" - {} replaced by later runs", pairing.replaced());
     }
     told += " = rows in the target";
     if plan.extra == ExtraRows::Allowed {

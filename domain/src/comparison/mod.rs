@@ -12,13 +12,18 @@ mod plan;
 mod report;
 #[cfg(test)]
 mod tests;
+mod totals;
 
 pub use cell::{Cell, put_cell};
 pub use equality::{Equality, EqualitySet, Sameness, is_number, same};
-pub use evidence::{LoadEvidence, TypeComparison, not_compared, reconcile_load};
+pub use evidence::{LoadEvidence, TypeComparison, no_source_rows, not_compared, reconcile_load};
 pub use pairing::{FieldCounts, Found, Pairing, SourceRow, TargetRow};
 pub use plan::{Entry, ExtraRows, FieldPlan, Plan};
 pub use report::{
     ComparedTable, Difference, DifferenceKind, EqualityUse, FieldDifference, LoadAmount, LoadBalance,
     LoadOutcome, LoadReport, LoadWorker, TargetSummary,
+};
+pub use totals::{
+    ColumnTotals, NOT_SEEN, QuickOutcome, QuickReport, QuickTable, TableTotals, compare_totals, is_ordered,
+    is_summed, refused,
 };

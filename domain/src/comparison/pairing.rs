@@ -35,6 +35,20 @@ impl<'a> SourceRow<'a> {
 pub struct TargetRow<'a> {
     /// The compared fields.
     pub row: &'a [u8],
+    /// The later writer that it is of, from 1; 0 for none.
+    pub writer: u16,
+}
+
+impl<'a> TargetRow<'a> {
+    /// The row that these bytes hold, of a table that is compared as `plan` says.
+    #[must_use]
+    pub fn of(plan: &Plan, rest: &'a [u8]) -> Option<Self> {
+        if !plan.names_writer {
+            return Some(Self { row: rest, writer: 0 });
+        }
+        let (row, writer) = rest.split_last_chunk::<2>()?;
+        Some(Self { row, writer: u16::from_be_bytes(*writer) })
+    }
 }
 
 /// How often a field's values differed, and by what they were equal.
@@ -53,7 +67,7 @@ pub struct FieldCounts {
 pub struct Found<'a> {
     /// What is wrong.
     pub kind: DifferenceKind,
-    /// The record, if there is one.
+    /// The record, if there is one; of a doubled row, the first one with its key.
     pub source: Option<SourceRow<'a>>,
     /// The row, if there is one.
     pub target: Option<TargetRow<'a>>,
@@ -78,11 +92,13 @@ pub struct Pairing {
     pub differing: u64,
     /// Records without a row.
     pub missing: u64,
+    /// Records whose key a later writer's row has, by the writer's number.
+    pub replaced: BTreeMap<u16, u64>,
     /// Rows with the key of a record that has a row already.
     pub doubled: u64,
     /// Rows whose key no record has, where they should not be.
     pub extra: u64,
-    /// Rows whose key no record has, where the job allows them.
+    /// Rows that are not compared: of later writers, and those whose key no record has, where the job allows them.
     pub allowed: u64,
     /// Records that are not settled, because the rows of their key changed while they were read.
     pub unstable_records: u64,
@@ -115,6 +131,7 @@ impl Pairing {
             equal: 0,
             differing: 0,
             missing: 0,
+            replaced: BTreeMap::new(),
             doubled: 0,
             extra: 0,
             allowed: 0,
@@ -131,8 +148,14 @@ impl Pairing {
 
     /// Records that should have a row.
     #[must_use]
-    pub const fn due(&self) -> u64 {
-        self.records - self.merged
+    pub fn due(&self) -> u64 {
+        self.records - self.merged - self.replaced()
+    }
+
+    /// Records whose key a later writer's row has.
+    #[must_use]
+    pub fn replaced(&self) -> u64 {
+        self.replaced.values().sum()
     }
 
     /// Adds what other groups amount to.
@@ -158,6 +181,9 @@ impl Pairing {
         ];
         counts.into_iter().for_each(|(sum, more)| *sum += more);
         self.not_summed.iter_mut().zip(&other.not_summed).for_each(|(sum, more)| *sum += more);
+        for (writer, more) in &other.replaced {
+            *self.replaced.entry(*writer).or_default() += more;
+        }
         for (sum, more) in self.fields.iter_mut().zip(&other.fields) {
             sum.differing += more.differing;
             for (counts, more) in [(&mut sum.under, &more.under), (&mut sum.would_be, &more.would_be)] {
@@ -175,7 +201,7 @@ impl Pairing {
             DifferenceKind::Missing => (&mut self.missing, 1, 0),
             DifferenceKind::Doubled => (&mut self.doubled, 0, 1),
             DifferenceKind::Extra => (&mut self.extra, 0, 1),
-            DifferenceKind::Unstable => return,
+            DifferenceKind::Unstable | DifferenceKind::Repeated => return,
         };
         *count -= 1;
         self.unstable_records += records;
@@ -199,6 +225,7 @@ impl Pairing {
         self.records += sources.len() as u64;
         self.rows += targets.len() as u64;
         let had_records = had_records || !sources.is_empty();
+        let later = self.later(plan, &mut targets);
         if !had_records && plan.extra == ExtraRows::Allowed {
             self.allowed += targets.len() as u64;
             return Ok(());
@@ -212,6 +239,14 @@ impl Pairing {
             self.repeated_in_source += sources.len().saturating_sub(1) as u64;
             self.repeated_in_target += targets.len().saturating_sub(1) as u64;
         }
+        sources.sort_unstable_by_key(|row| row.record_no);
+        let first = sources.first().copied();
+        let repeated = if plan.has_key() { sources.iter().skip(1).copied().collect() } else { Vec::new() };
+        // What is left without a row of its own was replaced by the later writer, if there is one.
+        let replaced = later.map_or(0, |_| sources.len().saturating_sub(targets.len()));
+        if let (Some(writer), true) = (later, replaced > 0) {
+            self.replace(plan, writer, replaced, &mut sources, &targets);
+        }
         for row in &sources {
             add(plan, row.row, &mut self.source_sums, None)?;
         }
@@ -219,7 +254,13 @@ impl Pairing {
             add(plan, row.row, &mut self.target_sums, Some(&mut self.not_summed))?;
         }
         self.pair_equal(plan, &mut sources, &mut targets);
-        sources.sort_unstable_by_key(|row| row.record_no);
+        for source in repeated {
+            // One that has no equal row is told of below.
+            if !sources.iter().any(|left| std::ptr::eq(left.row, source.row)) {
+                let kind = DifferenceKind::Repeated;
+                found(Found { kind, source: Some(source), target: None, fields: Vec::new() });
+            }
+        }
         let pairs = sources.len().min(targets.len());
         for (source, target) in sources.drain(..pairs).zip(targets.drain(..pairs)) {
             self.differing += 1;
@@ -246,9 +287,44 @@ impl Pairing {
                 false => (DifferenceKind::Extra, &mut self.extra),
             };
             *count += 1;
-            found(Found { kind, source: None, target: Some(target), fields: Vec::new() });
+            let source = first.filter(|_| kind == DifferenceKind::Doubled);
+            found(Found { kind, source, target: Some(target), fields: Vec::new() });
         }
         Ok(())
+    }
+
+    /// Takes the rows of later writers out, and counts them. Returns the latest of the writers.
+    fn later(&mut self, plan: &Plan, targets: &mut Vec<TargetRow<'_>>) -> Option<u16> {
+        if !plan.names_writer {
+            return None;
+        }
+        let latest = targets.iter().map(|row| row.writer).max().filter(|writer| *writer > 0);
+        let before = targets.len();
+        targets.retain(|row| row.writer == 0);
+        self.allowed += (before - targets.len()) as u64;
+        latest
+    }
+
+    /// Takes out so many records, which have no row of their own any more because `writer` replaced it: those that are
+    /// equal to no row first.
+    fn replace(
+        &mut self,
+        plan: &Plan,
+        writer: u16,
+        count: usize,
+        sources: &mut Vec<SourceRow<'_>>,
+        targets: &[TargetRow<'_>],
+    ) {
+        let mut left = count;
+        sources.retain(|source| {
+            let is_there = targets.iter().any(|target| equal_under(plan, source.row, target.row).is_some());
+            let goes = left > 0 && !is_there;
+            left -= usize::from(goes);
+            !goes
+        });
+        // Records that are the same have rows that are the same: which of them was replaced does not matter.
+        sources.truncate(sources.len() - left);
+        *self.replaced.entry(writer).or_default() += count as u64;
     }
 
     /// Takes out the pairs that are equal: those that are the same first, so that no other is taken for them.

@@ -39,6 +39,9 @@ pub struct Plan {
     pub fields: Vec<FieldPlan>,
     /// What rows are that belong to no record.
     pub extra: ExtraRows,
+    /// Whether a row says, in one more column, which later writer it is of: 0 for none, otherwise a number from 1. What
+    /// a later writer has replaced is not missing.
+    pub names_writer: bool,
 }
 
 /// One side's record in the form in which both sides are sorted and brought together.
@@ -101,24 +104,48 @@ impl Plan {
     /// `scratch` is room that is used again from record to record.
     pub fn put_source(&self, out: &mut Vec<u8>, scratch: &mut Vec<u8>, record: &RawRecord<'_>, offset: u64) {
         scratch.clear();
-        let mut compared = self.fields.iter().peekable();
-        for (at, raw) in record.fields().enumerate() {
-            if compared.next_if(|field| field.at == at).is_some() {
-                record::put_raw(scratch, raw.tag, raw.content);
-            }
-        }
+        self.put_own(scratch, record);
         self.put(out, scratch);
         out.extend_from_slice(&record.record_no.0.to_be_bytes());
         out.extend_from_slice(&offset.to_be_bytes());
     }
 
+    /// Appends the compared fields of a source's record as they are.
+    pub fn put_own(&self, out: &mut Vec<u8>, record: &RawRecord<'_>) {
+        let mut compared = self.fields.iter().peekable();
+        for (at, raw) in record.fields().enumerate() {
+            if compared.next_if(|field| field.at == at).is_some() {
+                record::put_raw(out, raw.tag, raw.content);
+            }
+        }
+    }
+
+    /// Appends the cells of a row, which are those of the compared fields in order, as fields.
+    pub fn put_cells(&self, out: &mut Vec<u8>, cells: &[Cell<'_>]) {
+        for (field, cell) in self.fields.iter().zip(cells) {
+            put_cell(out, &self.layout.fields[field.at].ty, cell);
+        }
+    }
+
+    /// Appends the fields of the key, of a row whose compared fields are `own`.
+    pub fn put_key(&self, out: &mut Vec<u8>, own: &[u8]) {
+        for (_, raw) in self.fields.iter().zip(self.row(own)).filter(|(field, _)| field.is_key) {
+            record::put_raw(out, raw.tag, raw.content);
+        }
+    }
+
     /// Appends a target's row, whose cells are those of the compared fields in order.
     pub fn put_target(&self, out: &mut Vec<u8>, scratch: &mut Vec<u8>, cells: &[Cell<'_>]) {
         scratch.clear();
-        for (field, cell) in self.fields.iter().zip(cells) {
-            put_cell(scratch, &self.layout.fields[field.at].ty, cell);
-        }
+        self.put_cells(scratch, cells);
         self.put(out, scratch);
+        if self.names_writer {
+            let writer = match cells.get(self.fields.len()) {
+                Some(Cell::Integer(writer)) => u16::try_from(*writer).unwrap_or(0),
+                _ => 0,
+            };
+            out.extend_from_slice(&writer.to_be_bytes());
+        }
     }
 
     /// Appends a row of a source that is a database, whose cells are those of the compared fields in order. It has

@@ -39,6 +39,8 @@ crate::named! {
         Extra = "extra",
         /// At a second look the key's rows were others: nothing can be said of them.
         Unstable = "unstable",
+        /// The record has its equal row, but repeats the key of a record before it.
+        Repeated = "repeated",
     }
 }
 
@@ -49,7 +51,8 @@ pub struct Difference {
     pub kind: DifferenceKind,
     /// The record type.
     pub record: String,
-    /// The record's number in the source, from 1; absent for a row without a record, and if the source is a database.
+    /// The record's number in the source, from 1; of a doubled row, that of the first record with its key. Absent for
+    /// a row without a record, and if the source is a database.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub record_no: Option<u64>,
     /// Where the record begins in the source's content (after decompression), in bytes.
@@ -75,7 +78,7 @@ pub struct FieldDifference {
 
 /// Where the records and rows of one record type went.
 ///
-/// `accepted = merged + equal + differing + missing + unstable_records`, and
+/// `accepted = merged + replaced + equal + differing + missing + unstable_records`, and
 /// `rows = equal + differing + doubled + extra + allowed + unstable_rows`.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct LoadBalance {
@@ -83,6 +86,9 @@ pub struct LoadBalance {
     pub accepted: u64,
     /// Of these, replaced by a later record with the same key (`mode = "upsert"`).
     pub merged: u64,
+    /// Records whose row a later run has replaced (`attest`).
+    #[serde(default)]
+    pub replaced: u64,
     /// Records whose row is equal, exactly or under declared equalities.
     pub equal: u64,
     /// Records whose row has other values.
@@ -95,7 +101,8 @@ pub struct LoadBalance {
     pub doubled: u64,
     /// Rows whose key no record has.
     pub extra: u64,
-    /// Rows whose key no record has, and which the job allows (`extra = "allowed"`).
+    /// Rows that are not compared: of later runs (`attest`), or whose key no record has, and which the job allows
+    /// (`extra = "allowed"`).
     pub allowed: u64,
     /// Records that are neither equal nor different, because their key's rows changed while they were read.
     #[serde(default)]
@@ -109,8 +116,9 @@ impl LoadBalance {
     /// Whether the terms add up, on both sides.
     #[must_use]
     pub const fn holds(&self) -> bool {
-        let Self { accepted, merged, equal, differing, missing, rows, doubled, extra, allowed, .. } = *self;
-        accepted == merged + equal + differing + missing + self.unstable_records
+        let Self { accepted, merged, replaced, equal, differing, missing, .. } = *self;
+        let Self { rows, doubled, extra, allowed, .. } = *self;
+        accepted == merged + replaced + equal + differing + missing + self.unstable_records
             && rows == equal + differing + doubled + extra + allowed + self.unstable_rows
     }
 }
@@ -156,6 +164,9 @@ pub struct ComparedTable {
     pub declared: Vec<EqualityUse>,
     /// Where the records and rows went.
     pub balance: LoadBalance,
+    /// The later runs that replaced rows, each with how many (`attest`).
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub replaced_by: Vec<(String, u64)>,
     /// The sums on both sides.
     pub amounts: Vec<LoadAmount>,
     /// Values that differ, by field.

@@ -230,7 +230,7 @@ fn plan(key: &[usize], equal: EqualitySet, extra: ExtraRows, mode: Mode) -> Plan
         equal: equal.concerning(&field.ty),
         is_key: key.contains(&at),
     });
-    Plan { fields: fields.collect(), extra, layout: Arc::new(layout) }
+    Plan { fields: fields.collect(), extra, layout: Arc::new(layout), names_writer: false }
 }
 
 type Line = (i64, &'static str, &'static str);
@@ -264,7 +264,7 @@ fn pair(plan: &Plan, sources: &[Line], targets: &[Line]) -> (Pairing, Vec<String
     let (mut pairing, mut found) = (Pairing::new(plan), Vec::new());
     for (sources, targets) in keys.values() {
         let sources = sources.iter().map(|rest| SourceRow::of(rest).unwrap()).collect();
-        let targets = targets.iter().map(|row| TargetRow { row }).collect();
+        let targets = targets.iter().map(|row| TargetRow::of(plan, row).unwrap()).collect();
         pairing
             .group(plan, sources, targets, false, &mut |one| {
                 let row = one.source.map_or_else(|| one.target.unwrap().row, |source| source.row);
@@ -351,4 +351,55 @@ fn two_amounts_that_change_places_leave_the_sum_and_are_found() {
         pair(&plan, &[(1, "a", "1.00"), (2, "a", "2.00")], &[(1, "a", "2.00"), (2, "a", "1.00")]);
     assert_eq!(pairing.source_sums, pairing.target_sums);
     assert_eq!(found, ["differs 1 amount", "differs 2 amount"]);
+}
+
+#[test]
+fn what_a_later_writer_replaced_is_not_missing_and_hides_nothing_that_is() {
+    let mut plan = plan(&[0], EqualitySet::NONE, ExtraRows::Refused, Mode::Upsert);
+    plan.names_writer = true;
+    let entry = |of: &dyn Fn(&mut Vec<u8>)| {
+        let mut bytes = Vec::new();
+        of(&mut bytes);
+        Entry::of(&bytes).unwrap().rest.to_vec()
+    };
+    let source = |id: i64, account: &'static str| {
+        let mut canonical = Vec::new();
+        record::begin(&mut canonical, crate::ids::RecordNo(1));
+        [Value::Integer(id), Value::Text(account), decimal("1.00")]
+            .iter()
+            .for_each(|value| record::put(&mut canonical, value));
+        let record = record::records(&canonical, 3).next().unwrap().unwrap();
+        entry(&|out| plan.put_source(out, &mut Vec::new(), &record, 0))
+    };
+    let target = |id: i64, account: &str, writer: i64| {
+        let cells = [Cell::Integer(id), Cell::Text(account), Cell::Number("1.00"), Cell::Integer(writer)];
+        entry(&|out| plan.put_target(out, &mut Vec::new(), &cells))
+    };
+    // Each key: its record, its rows, and what is found.
+    let table = [
+        (source(1, "a"), vec![target(1, "a", 0)], "equal"),
+        (source(2, "b"), vec![target(2, "z", 2)], "replaced"),
+        (source(3, "c"), vec![], "missing"),
+        (source(4, "d"), vec![target(4, "x", 0), target(4, "d", 1)], "differs"),
+        (source(5, "e"), vec![target(5, "e", 0), target(5, "e", 1)], "equal"),
+    ];
+    let (mut pairing, mut all) = (Pairing::new(&plan), Vec::new());
+    for (record, rows, expected) in &table {
+        let sources = vec![SourceRow::of(record).unwrap()];
+        let targets = rows.iter().map(|row| TargetRow::of(&plan, row).unwrap()).collect();
+        let before = (pairing.replaced(), pairing.exact);
+        let mut found = Vec::new();
+        pairing.group(&plan, sources, targets, false, &mut |one| found.push(one.kind.name())).unwrap();
+        if pairing.replaced() > before.0 {
+            found.push("replaced");
+        }
+        if pairing.exact > before.1 {
+            found.push("equal");
+        }
+        assert_eq!(found, [*expected]);
+        all.push(*expected);
+    }
+    assert_eq!((pairing.replaced.get(&2), pairing.missing, pairing.due()), (Some(&1), 1, 4));
+    assert_eq!((pairing.rows, pairing.allowed, pairing.doubled), (6, 3, 0));
+    assert_eq!(pairing.source_sums.0[0].to_string(), "4.00", "of the records that should have a row");
 }

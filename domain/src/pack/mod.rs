@@ -17,6 +17,7 @@
 pub mod archive;
 mod bytes;
 pub mod chunks;
+pub mod comparison;
 pub mod content;
 pub mod life;
 pub mod lines;

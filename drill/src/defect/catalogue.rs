@@ -1,5 +1,6 @@
 //! The catalogue itself, by group: CNT counts, AMT amounts, CON content, DEC decoding, STR structure, HND hands, BUS
-//! the bus, LED the ledger, SRC the source, DCL what is declared, PRM promotion, LOG the log.
+//! the bus, LED the ledger, SRC the source, DCL what is declared, PRM promotion, LOG the log, LOD loads by
+//! another program.
 
 use domain::invariants::Invariant;
 use serde::Serialize;
@@ -297,6 +298,64 @@ Log {
     "LOG-12" Log12 Evidence, "the end of a signed pack is cut off", LogChained, [refused "archive"], Part;
     "LOG-13" Log13 Evidence, "a pack is signed by someone else", LogChained, [refused "manifest.sig"], Part;
 }
+
+// A load that another program made, compared with its source.
+Load {
+    "LOD-01" Lod01 Target, "a row is lost", LoadEqual, [check "*records without a row"], Record;
+    "LOD-02" Lod02 Target, "a row is there twice", LoadEqual, [check "*rows doubled"], Record;
+    "LOD-03" Lod03 Target, "a row is lost and another is there twice: the number is right", LoadEqual, [check "*records without a row"], Record;
+    "LOD-04" Lod04 Target, "the last rows are missing", LoadEqual, [check "*records without a row"], Record;
+    "LOD-05" Lod05 Target, "the table is empty", LoadEqual, [check "*records without a row"], Record;
+    "LOD-06" Lod06 Target, "every row is there twice: the file was loaded again", LoadEqual, [check "*rows doubled"], Record;
+    "LOD-07" Lod07 Target, "a row is there that no record has", LoadEqual, [check "*rows of no record"], Record;
+    "LOD-08" Lod08 Target, "a row has another key", LoadEqual, [check "*records without a row"], Record;
+    "LOD-09" Lod09 Target, "the key of a row is NULL", LoadEqual, [check "*records without a row"], Record;
+    "LOD-10" Lod10 Target, "a second row has the key of a record, and another value", LoadEqual, [check "*rows doubled"], Record;
+    "LOD-11" Lod11 Target, "the keys of two rows are swapped: every total is right", LoadEqual, [check "*records that differ"], Record;
+    "LOD-12" Lod12 Target, "a filter hides a row", LoadEqual, [check "*records without a row"], Record;
+    "LOD-13" Lod13 Target, "a record is in the source twice, and in the target as well", LoadEqual, [check "*key is unique in the source"], Record;
+    "LOD-14" Lod14 Target, "a record is in the source twice, and in the target once", LoadEqual, [check "*records without a row"], Record;
+    "LOD-15" Lod15 Target, "one amount is off by its smallest unit", LoadEqual, [check "*records that differ"], Field;
+    "LOD-16" Lod16 Target, "the sign of an amount is flipped", LoadEqual, [check "*records that differ"], Field;
+    "LOD-17" Lod17 Target, "two digits of an amount are transposed", LoadEqual, [check "*records that differ"], Field;
+    "LOD-18" Lod18 Target, "two errors cancel out in the total", LoadEqual, [check "*records that differ"], Field;
+    "LOD-19" Lod19 Target, "an amount's decimal point is shifted by one place", LoadEqual, [check "*records that differ"], Field;
+    "LOD-20" Lod20 Target, "one cent in a total of more than ten billion", LoadEqual, [check "*records that differ"], Field;
+    "LOD-21" Lod21 Target, "an amount is rounded at its 29th digit", LoadEqual, [check "*records that differ"], Field;
+    "LOD-22" Lod22 Target, "zero becomes negative zero", LoadEqual, [check "*records that differ", prevented], Field;
+    "LOD-23" Lod23 Target, "an amount becomes NULL", LoadEqual, [check "*records that differ"], Field;
+    "LOD-24" Lod24 Target, "an amount gets another scale: 1.50 becomes 1.500", LoadEqual, [check "*records that differ", prevented], Field;
+    "LOD-25" Lod25 Target, "the amounts of two records are swapped", LoadEqual, [check "*records that differ"], Field;
+    "LOD-26" Lod26 Target, "an amount is converted to a float and back", LoadEqual, [check "*records that differ"], Field;
+    "LOD-27" Lod27 Target, "the column of an amount is a float", LoadEqual, [check "*records that differ"], Field;
+    "LOD-28" Lod28 Target, "NULL becomes empty text", LoadEqual, [check "*records that differ"], Field;
+    "LOD-29" Lod29 Target, "empty text becomes NULL", LoadEqual, [check "*records that differ"], Field;
+    "LOD-30" Lod30 Target, "NULL becomes the text 'null'", LoadEqual, [check "*records that differ"], Field;
+    "LOD-31" Lod31 Target, "a space is added at the end of a text", LoadEqual, [check "*records that differ"], Field;
+    "LOD-32" Lod32 Target, "a character moves from one field to the next: '12', '3' becomes '1', '23'", LoadEqual, [check "*records that differ"], Field;
+    "LOD-33" Lod33 Target, "a separator moves between fields: 'a|b', 'c' becomes 'a', 'b|c'", LoadEqual, [check "*records that differ"], Field;
+    "LOD-34" Lod34 Target, "a composed character becomes a decomposed one: the text looks the same", LoadEqual, [check "*records that differ"], Field;
+    "LOD-35" Lod35 Target, "text is decoded in the wrong encoding: 'é' becomes 'Ã©'", LoadEqual, [check "*records that differ"], Field;
+    "LOD-36" Lod36 Target, "the case of a letter changes", LoadEqual, [check "*records that differ"], Field;
+    "LOD-37" Lod37 Target, "the last character of a text is cut off", LoadEqual, [check "*records that differ"], Field;
+    "LOD-38" Lod38 Target, "a space becomes a no-break space", LoadEqual, [check "*records that differ"], Field;
+    "LOD-39" Lod39 Target, "a date is shifted by a day, as a time zone does", LoadEqual, [check "*records that differ"], Field;
+    "LOD-40" Lod40 Target, "a timestamp is shifted by an hour", LoadEqual, [check "*records that differ"], Field;
+    "LOD-41" Lod41 Target, "a timestamp is truncated to seconds", LoadEqual, [check "*records that differ"], Field;
+    "LOD-42" Lod42 Target, "a boolean is inverted", LoadEqual, [check "*records that differ"], Field;
+    "LOD-43" Lod43 Target, "an integer is off by one", LoadEqual, [check "*records that differ"], Field;
+    "LOD-44" Lod44 Target, "one bit of a bytes field is flipped", LoadEqual, [check "*records that differ"], Field;
+    "LOD-45" Lod45 Target, "the texts of two records are swapped", LoadEqual, [check "*records that differ"], Field;
+    "LOD-46" Lod46 Target, "leading zeros of a text are dropped", LoadEqual, [check "*records that differ"], Field;
+    "LOD-47" Lod47 Target, "a value becomes NULL", LoadEqual, [check "*records that differ"], Field;
+    "LOD-48" Lod48 Target, "two columns are swapped", LoadEqual, [check "*records that differ"], Field;
+    "LOD-49" Lod49 Target, "one amount is off by its smallest unit, and every equality is declared", LoadEqual, [check "*records that differ"], Field;
+    "LOD-50" Lod50 Target, "two errors cancel out in the total, and every equality is declared", LoadEqual, [check "*records that differ"], Field;
+    "LOD-51" Lod51 Target, "the last character of a text is cut off, and every equality is declared", LoadEqual, [check "*records that differ"], Field;
+    "LOD-52" Lod52 Target, "a date is shifted by a day, and every equality is declared", LoadEqual, [check "*records that differ"], Field;
+    "LOD-53" Lod53 Target, "a timestamp is shifted by an hour, and every equality is declared", LoadEqual, [check "*records that differ"], Field;
+    "LOD-54" Lod54 Target, "a value becomes NULL, and every equality is declared", LoadEqual, [check "*records that differ"], Field;
+}
 }
 
 #[cfg(test)]
@@ -329,6 +388,7 @@ mod tests {
             Strikes::Tables,
             Strikes::Final,
             Strikes::Evidence,
+            Strikes::Target,
         ] {
             assert!(CATALOGUE.iter().any(|defect| defect.strikes == stage), "{}", stage.name());
         }

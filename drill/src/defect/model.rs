@@ -32,11 +32,13 @@ pub enum Group {
     Promotion,
     /// The evidence log, and packs.
     Log,
+    /// Loads that another program made, compared with their source.
+    Load,
 }
 
 impl Group {
     /// Every group, in the order of the catalogue.
-    pub const ALL: [Self; 12] = [
+    pub const ALL: [Self; 13] = [
         Self::Counts,
         Self::Amounts,
         Self::Content,
@@ -49,6 +51,7 @@ impl Group {
         Self::Declared,
         Self::Promotion,
         Self::Log,
+        Self::Load,
     ];
 
     /// What the numbers of its defects begin with.
@@ -67,6 +70,7 @@ impl Group {
             Self::Declared => "DCL",
             Self::Promotion => "PRM",
             Self::Log => "LOG",
+            Self::Load => "LOD",
         }
     }
 
@@ -86,6 +90,7 @@ impl Group {
             Self::Declared => "Declared",
             Self::Promotion => "Promotion",
             Self::Log => "Log and pack",
+            Self::Load => "Loads by another program",
         }
     }
 }
@@ -112,6 +117,8 @@ pub enum Strikes {
     Final,
     /// The evidence log and what is exported from it.
     Evidence,
+    /// The tables of another program that loaded the source.
+    Target,
 }
 
 impl Strikes {
@@ -128,6 +135,7 @@ impl Strikes {
             Self::Tables => "tables",
             Self::Final => "final",
             Self::Evidence => "evidence",
+            Self::Target => "target",
         }
     }
 }

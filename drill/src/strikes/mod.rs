@@ -6,6 +6,7 @@ mod decoding;
 mod evidence;
 mod fleet;
 mod ledger;
+mod load;
 mod pack;
 mod promotion;
 mod rows;
@@ -25,6 +26,7 @@ use bus::Intrusion;
 use evidence::{LogEdit, Statement};
 use fleet::{Forgery, InBatch, InTransit, Lie};
 use ledger::{Breach, Entry};
+use load::{Columns, Declared, Twice};
 use pack::PackDamage;
 use promotion::{Approval, Cut, InFinal};
 use rows::{BetweenRuns, Reject, Row};
@@ -215,5 +217,81 @@ pub(crate) async fn strike(id: DefectId, scenario: &Scenario<'_>) -> Strike {
         DefectId::Log11 => boxed(|| pack::strike(PackDamage::Log, scenario)).await,
         DefectId::Log12 => boxed(|| pack::strike(PackDamage::CutOff, scenario)).await,
         DefectId::Log13 => boxed(|| pack::strike(PackDamage::OtherKey, scenario)).await,
+        DefectId::Lod01 => boxed(|| load::rows(load::Rows::Lost, scenario)).await,
+        DefectId::Lod02 => boxed(|| load::rows(load::Rows::Doubled, scenario)).await,
+        DefectId::Lod03 => boxed(|| load::rows(load::Rows::Replaced, scenario)).await,
+        DefectId::Lod04 => boxed(|| load::rows(load::Rows::EndMissing, scenario)).await,
+        DefectId::Lod05 => boxed(|| load::rows(load::Rows::Emptied, scenario)).await,
+        DefectId::Lod06 => boxed(|| load::rows(load::Rows::AllTwice, scenario)).await,
+        DefectId::Lod07 => boxed(|| load::rows(load::Rows::Foreign, scenario)).await,
+        DefectId::Lod08 => boxed(|| load::rows(load::Rows::OtherKey, scenario)).await,
+        DefectId::Lod09 => boxed(|| load::rows(load::Rows::NullKey, scenario)).await,
+        DefectId::Lod10 => boxed(|| load::rows(load::Rows::SecondRow, scenario)).await,
+        DefectId::Lod11 => boxed(|| load::rows(load::Rows::KeysExchanged, scenario)).await,
+        DefectId::Lod12 => boxed(|| load::rows(load::Rows::Filtered, scenario)).await,
+        DefectId::Lod13 => boxed(|| load::twice(Twice::Both, scenario)).await,
+        DefectId::Lod14 => boxed(|| load::twice(Twice::Once, scenario)).await,
+        DefectId::Lod15 => boxed(|| load::altered(Damage::UnitAdded, Declared::Nothing, scenario)).await,
+        DefectId::Lod16 => boxed(|| load::altered(Damage::SignFlipped, Declared::Nothing, scenario)).await,
+        DefectId::Lod17 => {
+            boxed(|| load::altered(Damage::DigitsTransposed, Declared::Nothing, scenario)).await
+        }
+        DefectId::Lod18 => boxed(|| load::altered(Damage::ErrorsCancel, Declared::Nothing, scenario)).await,
+        DefectId::Lod19 => boxed(|| load::altered(Damage::PointShifted, Declared::Nothing, scenario)).await,
+        DefectId::Lod20 => {
+            boxed(|| load::altered(Damage::CentInTenBillion, Declared::Nothing, scenario)).await
+        }
+        DefectId::Lod21 => {
+            boxed(|| load::altered(Damage::RoundedAt29Digits, Declared::Nothing, scenario)).await
+        }
+        DefectId::Lod22 => boxed(|| load::altered(Damage::NegativeZero, Declared::Nothing, scenario)).await,
+        DefectId::Lod23 => boxed(|| load::altered(Damage::AmountNull, Declared::Nothing, scenario)).await,
+        DefectId::Lod24 => boxed(|| load::altered(Damage::OtherScale, Declared::Nothing, scenario)).await,
+        DefectId::Lod25 => {
+            boxed(|| load::altered(Damage::AmountsExchanged, Declared::Nothing, scenario)).await
+        }
+        DefectId::Lod26 => boxed(|| load::altered(Damage::ThroughFloat, Declared::Nothing, scenario)).await,
+        DefectId::Lod27 => boxed(|| load::columns(Columns::Float, scenario)).await,
+        DefectId::Lod28 => boxed(|| load::altered(Damage::NullEmpty, Declared::Nothing, scenario)).await,
+        DefectId::Lod29 => boxed(|| load::altered(Damage::EmptyNull, Declared::Nothing, scenario)).await,
+        DefectId::Lod30 => boxed(|| load::altered(Damage::NullText, Declared::Nothing, scenario)).await,
+        DefectId::Lod31 => boxed(|| load::altered(Damage::BlankAdded, Declared::Nothing, scenario)).await,
+        DefectId::Lod32 => boxed(|| load::altered(Damage::CharacterMoved, Declared::Nothing, scenario)).await,
+        DefectId::Lod33 => boxed(|| load::altered(Damage::SeparatorMoved, Declared::Nothing, scenario)).await,
+        DefectId::Lod34 => boxed(|| load::altered(Damage::Decomposed, Declared::Nothing, scenario)).await,
+        DefectId::Lod35 => boxed(|| load::altered(Damage::WrongEncoding, Declared::Nothing, scenario)).await,
+        DefectId::Lod36 => boxed(|| load::altered(Damage::CaseChanged, Declared::Nothing, scenario)).await,
+        DefectId::Lod37 => boxed(|| load::altered(Damage::CutOff, Declared::Nothing, scenario)).await,
+        DefectId::Lod38 => boxed(|| load::altered(Damage::NoBreakSpace, Declared::Nothing, scenario)).await,
+        DefectId::Lod39 => boxed(|| load::altered(Damage::DayShifted, Declared::Nothing, scenario)).await,
+        DefectId::Lod40 => boxed(|| load::altered(Damage::HourShifted, Declared::Nothing, scenario)).await,
+        DefectId::Lod41 => {
+            boxed(|| load::altered(Damage::FractionDropped, Declared::Nothing, scenario)).await
+        }
+        DefectId::Lod42 => {
+            boxed(|| load::altered(Damage::BooleanInverted, Declared::Nothing, scenario)).await
+        }
+        DefectId::Lod43 => boxed(|| load::altered(Damage::IntegerOff, Declared::Nothing, scenario)).await,
+        DefectId::Lod44 => boxed(|| load::altered(Damage::BitFlipped, Declared::Nothing, scenario)).await,
+        DefectId::Lod45 => boxed(|| load::altered(Damage::TextsExchanged, Declared::Nothing, scenario)).await,
+        DefectId::Lod46 => boxed(|| load::altered(Damage::ZerosDropped, Declared::Nothing, scenario)).await,
+        DefectId::Lod47 => boxed(|| load::altered(Damage::ValueNull, Declared::Nothing, scenario)).await,
+        DefectId::Lod48 => boxed(|| load::columns(Columns::Exchanged, scenario)).await,
+        DefectId::Lod49 => {
+            boxed(|| load::altered(Damage::UnitAdded, Declared::EveryEquality, scenario)).await
+        }
+        DefectId::Lod50 => {
+            boxed(|| load::altered(Damage::ErrorsCancel, Declared::EveryEquality, scenario)).await
+        }
+        DefectId::Lod51 => boxed(|| load::altered(Damage::CutOff, Declared::EveryEquality, scenario)).await,
+        DefectId::Lod52 => {
+            boxed(|| load::altered(Damage::DayShifted, Declared::EveryEquality, scenario)).await
+        }
+        DefectId::Lod53 => {
+            boxed(|| load::altered(Damage::HourShifted, Declared::EveryEquality, scenario)).await
+        }
+        DefectId::Lod54 => {
+            boxed(|| load::altered(Damage::ValueNull, Declared::EveryEquality, scenario)).await
+        }
     }
 }

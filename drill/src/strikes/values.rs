@@ -333,7 +333,7 @@ fn same_field<'a>(
         .layouts()
         .flat_map(|layout| (0..layout.fields.len()).map(move |at| (layout, at)))
         .find_map(|(layout, at)| {
-            if !wanted(layout, at) {
+            if !wanted(layout, at) || !scenario.may_damage(layout, at) {
                 return None;
             }
             let (one, other) = scenario.pair(|one, other| {
@@ -376,7 +376,7 @@ fn moved(
     new: impl Fn(&str, &str) -> Option<(String, String)>,
 ) -> Option<(Vec<Change>, String)> {
     let (sample, field, (first, second)) = scenario.find(|sample, layout, at, value| {
-        let next = sample.values.get(at + 1).filter(|_| layout.hashed.contains(&(at + 1)))?;
+        let next = sample.values.get(at + 1).filter(|_| scenario.may_damage(layout, at + 1))?;
         match (value, next) {
             (Owned::Text(first), Owned::Text(second)) => new(first, second),
             _ => None,

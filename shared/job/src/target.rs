@@ -14,6 +14,9 @@ pub enum Relation {
     Query(String),
 }
 
+/// The column that says which later writer a row is of: 0 for none.
+pub const WRITER: &str = "crossfoot_writer";
+
 /// The table that one record type is compared with.
 #[derive(Debug, Clone)]
 pub struct TargetTable {
@@ -27,6 +30,8 @@ pub struct TargetTable {
     pub filter: Option<String>,
     /// The columns that hold the compared fields, in their order.
     pub columns: Vec<String>,
+    /// The later writers that rows can be of, where the relation's column [`WRITER`] names them by number, from 1.
+    pub writers: Vec<String>,
     /// Where the source's rows are, if the source is a database as well.
     pub from: FromTable,
 }
@@ -56,7 +61,13 @@ impl TargetTable {
         });
         Self {
             record: place,
-            plan: Plan { layout: layout.clone(), fields: fields.collect(), extra: ExtraRows::Refused },
+            plan: Plan {
+                layout: layout.clone(),
+                fields: fields.collect(),
+                extra: ExtraRows::Refused,
+                names_writer: false,
+            },
+            writers: Vec::new(),
             relation: Relation::Table(layout.final_table.name.clone()),
             filter: None,
             columns: own.clone().map(|at| layout.column(at).to_owned()).collect(),

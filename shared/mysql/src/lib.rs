@@ -26,6 +26,7 @@ use store::StoreError;
 use store::target::{
     Prepared, Relation, RowSink, Target, TargetError, TargetReader, Wanted, WantedColumn, time,
 };
+use store::totals::{AskedField, ColumnKind, ColumnSql, TotalsQuery};
 
 /// A MySQL or MariaDB database that is only read.
 pub struct MysqlTarget {
@@ -114,6 +115,33 @@ fn table(name: &TableName) -> String {
     }
 }
 
+/// The rows that are wanted.
+fn from(wanted: &Wanted) -> String {
+    match &wanted.relation {
+        Relation::Table(name) => table(name),
+        Relation::Query(query) => format!("({query}\n)"),
+    }
+}
+
+/// A column in a statement that asks for totals.
+fn totalled(name: &str, ty: &str, field: &FieldType) -> ColumnSql {
+    let is_text = matches!(field, FieldType::Text { .. });
+    let kind = match ty {
+        "DECIMAL" => ColumnKind::Exact,
+        "FLOAT" | "DOUBLE" => ColumnKind::Float,
+        "DATE" | "DATETIME" | "TIMESTAMP" => ColumnKind::Time,
+        _ if ty.contains("INT") || ty == "BOOLEAN" => ColumnKind::Exact,
+        _ if is_text => ColumnKind::Text,
+        _ => ColumnKind::Other,
+    };
+    // A collation takes different texts for the same.
+    let exact = match kind {
+        ColumnKind::Text | ColumnKind::Other => format!("CAST({name} AS BINARY)"),
+        _ => name.to_owned(),
+    };
+    ColumnSql { name: name.to_owned(), exact, kind }
+}
+
 #[async_trait]
 impl Target for MysqlTarget {
     fn summary(&self) -> TargetSummary {
@@ -130,10 +158,7 @@ impl Target for MysqlTarget {
     async fn prepare(&self, wanted: Wanted) -> Result<Prepared, TargetError> {
         let failed = |error: sqlx::Error| unreadable(&self.location, StoreError::from(error));
         let mut connection = self.connected().await?;
-        let relation = match &wanted.relation {
-            Relation::Table(name) => table(name),
-            Relation::Query(query) => format!("({query}\n)"),
-        };
+        let relation = from(&wanted);
         let filter = wanted.filter.as_ref().map(|filter| format!(" WHERE ({filter}\n)")).unwrap_or_default();
         let names: Vec<_> =
             wanted.columns.iter().map(|column| format!("t.{}", quoted(&column.name))).collect();
@@ -153,6 +178,14 @@ impl Target for MysqlTarget {
             self.is_mixed.store(true, Ordering::Relaxed);
         }
         Ok(Prepared { parts: vec![sql], types, wanted })
+    }
+
+    fn totals(&self, prepared: &Prepared, fields: &[AskedField]) -> Option<TotalsQuery> {
+        let columns = prepared.wanted.columns.iter().zip(&prepared.types);
+        let columns: Vec<_> = columns
+            .map(|(column, ty)| totalled(&format!("t.{}", quoted(&column.name)), ty, &column.ty))
+            .collect();
+        Some(TotalsQuery::new(&from(&prepared.wanted), prepared.wanted.filter.as_deref(), &columns, fields))
     }
 
     fn readers_max(&self) -> usize {

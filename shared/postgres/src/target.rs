@@ -13,6 +13,7 @@ use sqlx::{AssertSqlSafe, Executor as _, Row as _};
 use store::StoreError;
 use store::names::quoted;
 use store::target::{Prepared, Relation, RowSink, Target, TargetError, TargetReader, Wanted, WantedColumn};
+use store::totals::{AskedField, ColumnKind, ColumnSql, TotalsQuery};
 use tokio::sync::Mutex;
 
 use super::connect::{PostgresSettings, connected};
@@ -183,6 +184,13 @@ impl Target for PostgresTarget {
         Ok(Prepared { parts: parts.collect(), types, wanted })
     }
 
+    fn totals(&self, prepared: &Prepared, fields: &[AskedField]) -> Option<TotalsQuery> {
+        let columns = prepared.wanted.columns.iter().zip(&prepared.types);
+        let columns: Vec<_> =
+            columns.map(|(column, ty)| totalled(&format!("t.{}", quoted(&column.name)), ty)).collect();
+        Some(TotalsQuery::new(&from(&prepared.wanted), prepared.wanted.filter.as_deref(), &columns, fields))
+    }
+
     fn readers_max(&self) -> usize {
         // Without a snapshot to take over, each connection has a moment of its own.
         if self.snapshot.is_some() { usize::MAX } else { 1 }
@@ -210,6 +218,24 @@ fn ranges(pages: Option<i64>) -> Vec<Option<String>> {
         Some(format!("t.ctid >= '({first},0)'{}", end.unwrap_or_default()))
     };
     firsts.map(range).collect()
+}
+
+/// A column in a statement that asks for totals.
+fn totalled(name: &str, ty: &str) -> ColumnSql {
+    let kind = match ty {
+        "smallint" | "integer" | "bigint" | "numeric" => ColumnKind::Exact,
+        "real" | "double precision" => ColumnKind::Float,
+        "date" | "timestamp without time zone" | "timestamp with time zone" => ColumnKind::Time,
+        "text" | "character varying" | "character" | "name" => ColumnKind::Text,
+        _ => ColumnKind::Other,
+    };
+    let exact = match kind {
+        // A collation may take different texts for the same. Types without an order of their own are told by text.
+        ColumnKind::Text => format!("{name}::text COLLATE \"C\""),
+        ColumnKind::Other => format!("{name}::text"),
+        _ => name.to_owned(),
+    };
+    ColumnSql { name: name.to_owned(), exact, kind }
 }
 
 /// Whether values of the type are understood as they travel; others are asked for as text.

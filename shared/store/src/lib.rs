@@ -51,8 +51,10 @@ pub mod staging;
 pub mod strangers;
 pub mod target;
 pub mod tokens;
+pub mod totals;
 pub mod views;
 pub mod walk;
+pub mod wanted;
 
 use std::time::Duration;
 

@@ -10,8 +10,10 @@ use domain::comparison::{Cell, TargetSummary, is_number};
 use domain::value::FieldType;
 use jiff::SignedDuration;
 use jiff::civil::{Date, DateTime, Time, date};
-pub use job::target::Relation;
 use thiserror::Error;
+
+use crate::totals::{AskedField, TotalsQuery};
+pub use crate::wanted::{Relation, Wanted, WantedColumn};
 
 /// Why a target cannot be read.
 #[derive(Debug, Error)]
@@ -27,26 +29,6 @@ pub enum TargetError {
     /// What was read could not be kept.
     #[error("cannot keep what was read of the target: {0}")]
     Sink(#[from] std::io::Error),
-}
-
-/// A table or a query, and what is read of it.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Wanted {
-    /// Where the rows are.
-    pub relation: Relation,
-    /// The condition that they meet, in the database's own SQL.
-    pub filter: Option<String>,
-    /// The columns, in order.
-    pub columns: Vec<WantedColumn>,
-}
-
-/// A column, and the type of the field that it is compared with.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct WantedColumn {
-    /// The column's name.
-    pub name: String,
-    /// The field's type.
-    pub ty: FieldType,
 }
 
 /// A table whose columns were looked at: what reads it, part by part.
@@ -80,6 +62,13 @@ pub trait Target: Send + Sync {
     /// # Errors
     /// [`TargetError::Unreadable`] when it is not there, or may not be read.
     async fn prepare(&self, wanted: Wanted) -> Result<Prepared, TargetError>;
+
+    /// The statement by which the database says what the rows of `prepared` amount to, field by field; `None` if rows
+    /// must be read for it.
+    fn totals(&self, prepared: &Prepared, fields: &[AskedField]) -> Option<TotalsQuery> {
+        let _ = (prepared, fields);
+        None
+    }
 
     /// How many connections may read at the same time, all of them as of one moment.
     fn readers_max(&self) -> usize {

@@ -52,6 +52,7 @@ const ALLOWED: [(&str, &[&str]); 25] = [
             "settings",
             "coordinator",
             "worker",
+            "compare",
         ],
     ),
     ("compare", &["domain", "platform", "source", "format", "job", "store", "coordinator"]),

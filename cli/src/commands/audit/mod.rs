@@ -1,5 +1,6 @@
 //! `audit`: the evidence log and its checkpoints, evidence packs, and the keys that sign them.
 
+mod comparison;
 mod events;
 mod export;
 mod keygen;
@@ -7,6 +8,7 @@ mod log;
 mod pack;
 mod proof;
 
+use coordinator::evidence::pack::comparison::is_comparison;
 use coordinator::evidence::pack::proof::is_proof;
 use domain::checkpoint::Head;
 
@@ -20,6 +22,7 @@ pub(crate) async fn audit(global: &Global, args: &Audit) -> Result<Done, Failure
             let noted = verify.head.as_deref().map(parse_head).transpose()?;
             match &verify.file {
                 None => log::verify(global, noted, verify.checkpoints.as_deref()).await,
+                Some(path) if is_comparison(path) => comparison::verify(global, verify, path, noted),
                 Some(path) if is_proof(path) => proof::verify(global, verify, path, noted),
                 Some(path) => pack::verify(global, verify, path, noted),
             }

@@ -32,7 +32,7 @@ pub(super) struct Contents {
     pub(super) job: Option<Vec<u8>>,
     versions: Option<Versions>,
     run: Option<RunFacts>,
-    report: Option<Report>,
+    pub(super) report: Option<Report>,
     page: Vec<u8>,
     checks: Option<(Vec<CheckResult>, Hash)>,
     workers: Option<Vec<WorkerShare>>,

@@ -58,6 +58,14 @@ pub enum PackError {
         /// Why the file cannot be read as a proof, in words.
         reason: String,
     },
+    /// The file is not the evidence of a comparison.
+    #[error("{} is not the evidence of a comparison: {reason}; create one with `crossfoot reconcile … --evidence FILE`", path.display())]
+    NotAComparison {
+        /// The path of the file that was given as evidence.
+        path: PathBuf,
+        /// Why the file cannot be read as evidence, in words.
+        reason: String,
+    },
     /// A key cannot be used.
     #[error("{}: {reason}", path.display())]
     Key {
@@ -91,6 +99,7 @@ impl PackError {
             | Self::Exists { .. }
             | Self::NotAPack { .. }
             | Self::NotAProof { .. }
+            | Self::NotAComparison { .. }
             | Self::Key { .. }
             | Self::NotProvable { .. } => true,
             Self::WentOn { .. } | Self::File { .. } | Self::Unmade(_) => false,

@@ -2,6 +2,7 @@
 //!
 //! What is in it and what must hold of it is in [`domain::pack`].
 
+pub mod comparison;
 mod contents;
 mod error;
 pub mod export;

@@ -2,6 +2,7 @@
 
 use domain::fingerprint::Hash;
 use domain::pack::{Manifest, Outcome, Part, PartCheck};
+use domain::report::Report;
 use schemars::JsonSchema;
 use serde::Serialize;
 
@@ -37,6 +38,8 @@ pub struct Verified {
     pub vouched: Vouched,
     /// The job file in it, if that could be reached.
     pub job: Option<Vec<u8>>,
+    /// The run's report in it, if it could be read.
+    pub report: Option<Report>,
 }
 
 impl Verified {

@@ -61,7 +61,7 @@ pub fn check(input: impl Read, key: Option<&PublicKey>, noted: Option<Head>) -> 
     let by_head = contents.noted_head(&mut checks);
     checks.sort_by_key(|check| Part::ALL.iter().position(|part| part.name() == check.part));
     let vouched = if vouched == Vouched::Nobody { by_head } else { vouched };
-    Ok(Verified { checks, manifest: contents.manifest, vouched, job: contents.job })
+    Ok(Verified { checks, manifest: contents.manifest, vouched, job: contents.job, report: contents.report })
 }
 
 /// Whether the file begins as a pack does, damaged or not.
