@@ -426,8 +426,9 @@ fn connection(path: &Path, flags: OpenFlags) -> Result<Connection, StoreError> {
     let connection = Connection::open_with_flags(path, flags | OpenFlags::SQLITE_OPEN_NO_MUTEX)?;
     connection.busy_timeout(BUSY)?;
     connection.pragma_update(None, "cache_size", -CACHE_KIB)?;
-    // A job may have any number of statements at hand; what is not used again is finalised.
-    connection.set_prepared_statement_cache_capacity(64);
+    // A job may have any number of statements at hand; what is not used again is finalised. The ledger alone has more
+    // than a hundred.
+    connection.set_prepared_statement_cache_capacity(256);
     #[cfg(feature = "simulation")]
     super::simulated::set_clock(&connection)?;
     Ok(connection)
