@@ -180,6 +180,8 @@ impl From<StoreError> for Failure {
 const fn of_store(error: &StoreError) -> ErrorKind {
     match error {
         StoreError::NoSuchRun { .. }
+        | StoreError::RunRemoved { .. }
+        | StoreError::Kept { .. }
         | StoreError::TakenMeanwhile { .. }
         | StoreError::Fenced { .. }
         | StoreError::Over { .. }

@@ -141,13 +141,13 @@ pub(crate) struct Purged {
 /// What retention would remove, or removed.
 #[derive(Debug, Serialize, JsonSchema)]
 pub(crate) struct Retained {
-    /// How long staging rows and rejects are kept.
-    pub(crate) staging: String,
-    /// Whether they were removed.
+    /// What is kept, as `crossfoot.toml` has it: `staging = "90d", runs_per_job = 400`.
+    pub(crate) keeps: String,
+    /// Whether it was removed.
     pub(crate) applied: bool,
-    /// The runs whose rows would go, or went.
+    /// What would go, or went, run by run.
     pub(crate) runs: Vec<Going>,
-    /// Runs that are old enough, and whose rows are kept.
+    /// What is due, and kept.
     pub(crate) kept: Vec<KeptRun>,
 }
 

@@ -14,6 +14,7 @@ mod cli {
     mod audit;
     mod back_out;
     mod bad_data;
+    mod bombs;
     mod browser;
     mod console;
     mod console_access;

@@ -88,6 +88,7 @@ impl From<StoreError> for Problem {
     fn from(error: StoreError) -> Self {
         let status = match &error {
             StoreError::NoSuchRun { .. } => StatusCode::NOT_FOUND,
+            StoreError::RunRemoved { .. } => StatusCode::GONE,
             StoreError::LeaseHeld { .. } | StoreError::Fenced { .. } => StatusCode::CONFLICT,
             error if error.is_usage() => StatusCode::CONFLICT,
             error if error.is_transient() => StatusCode::SERVICE_UNAVAILABLE,

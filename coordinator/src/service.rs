@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use domain::event_kind::EventKind;
 use domain::ids::RunId;
-use domain::retention::Age;
+use domain::retention::{Parts, Policy};
 use platform::backoff::Backoff;
 use serde_json::json;
 use store::model::Run;
@@ -53,7 +53,7 @@ pub struct Service {
     /// Called with how each run ended, or why it did not.
     pub told: fn(RunId, &str),
     /// How long staging rows and rejects of runs are kept; `None`: until an operator purges them.
-    pub keeps: Option<Age>,
+    pub keeps: Option<Policy>,
 }
 
 /// What the service knows of a run between its drives.
@@ -110,11 +110,11 @@ impl Service {
             }
             if claimed.is_some() {
                 self.take_up_waiting(memories, tasks).await?;
-                if let Some(age) = self.keeps
+                if let Some(policy) = self.keeps
                     && retained.is_none_or(|at| at.elapsed() >= RETAIN)
                 {
                     retained = Some(tokio::time::Instant::now());
-                    tasks.spawn(retain(self.coordinator.clone(), age));
+                    tasks.spawn(retain(self.coordinator.clone(), policy));
                 }
                 // A look that still tells of what it found is not overtaken by the next.
                 if looked.as_ref().is_none_or(|(at, look)| at.elapsed() >= LOOK && look.is_finished()) {
@@ -229,20 +229,22 @@ async fn tell_missing(coordinator: Coordinator) {
     }
 }
 
-/// Removes the rows of runs that are older than `age`. What fails is tried again a day later.
-async fn retain(coordinator: Coordinator, age: Age) {
+/// Removes what `policy` does not keep. What fails is tried again a day later.
+async fn retain(coordinator: Coordinator, policy: Policy) {
     let retained = async {
-        let plan = plan(&*coordinator.store, age, coordinator.clock.now_ms()).await?;
+        let plan = plan(&*coordinator.store, &policy, coordinator.clock.now_ms()).await?;
         for kept in &plan.kept {
-            tracing::info!(run_id = %kept.run_id, why = kept.said, "retention keeps the rows of an old run");
+            let parts = kept.parts.iter().copied().collect::<Parts>();
+            tracing::info!(run_id = %kept.run_id, %parts, why = kept.said, "retention keeps parts of an old run");
         }
-        let reason = format!("[retention] staging = \"{age}\"");
+        let reason = format!("[retention] {policy}");
         coordinator.retain(&plan, &reason).await
     };
     match retained.await {
         Ok(gone) => {
             for one in gone {
-                tracing::info!(run_id = %one.run_id, rows = one.rows, "retention removed the rows of a run");
+                let parts = one.parts.iter().copied().collect::<Parts>();
+                tracing::info!(run_id = %one.run_id, %parts, rows = one.rows, "retention removed parts of a run");
             }
         }
         Err(error) => tracing::warn!(%error, "retention failed; it is tried again in a day"),

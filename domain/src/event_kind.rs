@@ -42,8 +42,12 @@ crate::named! {
         BackedOut = "backed-out",
         /// Taking them out was refused, with the reason.
         BackOutRefused = "back-out-refused",
-        /// The rows of a run were removed from staging.
+        /// All rows of a run were removed: staging, rejects and findings.
         Purged = "purged",
+        /// Some parts of a run were removed, which the event names.
+        PartsRemoved = "parts-removed",
+        /// A run that has nothing in final was removed from the ledger. The log keeps its events.
+        RunRemoved = "run-removed",
         /// Rejects were written to a file as they came.
         RejectsWritten = "rejects-written",
         /// Rejects of a run were corrected, and loaded as a run of their own.

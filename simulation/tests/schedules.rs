@@ -105,3 +105,20 @@ fn counts_that_take_long_to_store_do_not_fail_the_run() {
         assert_eq!((outcome.wrong, outcome.last.state.as_str()), (Vec::new(), "promoted"), "{plan}");
     }
 }
+
+/// Seed 1645 found this: workers could not report while the broker was away, their counts were waited for that long and no
+/// longer, and an interrupted run was promoted with the reports of two chunks named as lost.
+#[test]
+fn counts_are_waited_for_while_the_broker_is_away() {
+    assert_eq!(run(&Plan::of(1645, cases()), None).last.unreported, 0);
+    for ms in [5_000, 17_000, 35_000, 80_000] {
+        for nth in 1..12 {
+            let dies = Fault { when: When::Nth("renew", 2), what: What::Kill(500) };
+            let away = Fault { when: When::Nth("broker: settle", nth), what: What::BrokerDown(ms) };
+            let plan = Plan { faults: vec![dies, away], ..Plan::undisturbed(2) };
+            let outcome = run(&plan, None);
+            let (wrong, last) = (outcome.wrong, outcome.last);
+            assert_eq!((wrong, last.state.as_str(), last.unreported), (Vec::new(), "promoted", 0), "{plan}");
+        }
+    }
+}

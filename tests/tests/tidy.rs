@@ -11,6 +11,8 @@ mod docs;
 mod edges;
 #[path = "tidy/faults.rs"]
 mod faults;
+#[path = "tidy/limits.rs"]
+mod limits;
 #[path = "tidy/paths.rs"]
 mod paths;
 #[path = "tidy/text.rs"]
@@ -76,6 +78,22 @@ fn fault_points_are_never_shipped_and_always_tried() {
         "a fault point that cli/tests/matrix/points.rs does not strike",
         &faults::untried(&tree, &faults::matrix()),
     );
+}
+
+#[test]
+fn the_page_of_limits_is_what_the_program_has() {
+    let tree = Tree::read();
+    let (page, tests) = (limits::page(), limits::all_texts(&tree));
+    holds("docs/limits.md is not what the program has", &limits::untrue(&page, &tree, &tests));
+    let other = page.replace("| 1,600 |", "| 1,601 |").replace("`sizes_are_bounded`", "`sizes_are_endless`");
+    let row = "| one | 1 | – | x | `NO_MAX` in `domain/src/limits.rs` | `sizes_are_bounded` |";
+    let broken = limits::untrue(&format!("{other}\n{row}\n"), &tree, &tests).join("\n");
+    for said in ["1,601 is stated", "no test sizes_are_endless", "`NO_MAX` in `domain/src/limits.rs` is None"]
+    {
+        assert!(broken.contains(said), "{broken}");
+    }
+    let less = page.replace("CHUNK_BYTES_MAX", "CHUNK_RECORDS_MAX");
+    assert!(limits::untrue(&less, &tree, &tests).join("\n").contains("CHUNK_BYTES_MAX has no row"));
 }
 
 #[test]

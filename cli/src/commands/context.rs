@@ -48,8 +48,32 @@ pub(crate) async fn find_run(store: &dyn Store, typed: &str) -> Result<Run, Fail
             "`{typed}` matches {} runs; type more characters of the ID",
             found.len() + 1
         ))),
-        (None, _) => Err(StoreError::NoSuchRun { what: typed.into(), url: store.url() }.into()),
+        (None, _) => match forgotten(store, &wanted).await? {
+            // Says that it was removed, and when.
+            Some(run_id) => Ok(store.run(run_id).await?),
+            None => Err(StoreError::NoSuchRun { what: typed.into(), url: store.url() }.into()),
+        },
     }
+}
+
+/// Finds the ID of a run in the ledger, or of one that the log says was removed.
+pub(crate) async fn find_logged(store: &dyn Store, typed: &str) -> Result<RunId, Failure> {
+    let failure = match find_run(store, typed).await {
+        Ok(run) => return Ok(run.run_id),
+        Err(failure) => failure,
+    };
+    forgotten(store, &typed.to_ascii_lowercase()).await?.ok_or(failure)
+}
+
+/// The run that was removed, and of whose ID `wanted` is the beginning or the end; the newest of several.
+async fn forgotten(store: &dyn Store, wanted: &str) -> Result<Option<RunId>, Failure> {
+    let is_meant = |id: &String| wanted.len() >= 4 && (id.starts_with(wanted) || id.ends_with(wanted));
+    let events = store.forgotten(RUNS_LOOKED_AT).await?;
+    Ok(events
+        .into_iter()
+        .filter_map(|event| event.entry.run_id)
+        .find(is_meant)
+        .and_then(|id| id.parse().ok()))
 }
 
 /// Reads the job file at `path`.

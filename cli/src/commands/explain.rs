@@ -4,6 +4,7 @@ use coordinator::ops::retention::removed_said;
 use coordinator::ops::views::findings::{Explained, FindingOriginal, originals, page};
 use coordinator::ops::views::rejects::OriginalRecord;
 use coordinator::report::text;
+use domain::retention::Part;
 use domain::visible::visible;
 use store::stored_job;
 
@@ -54,7 +55,8 @@ pub(crate) async fn explain(global: &Global, args: &Explain) -> Result<Done, Fai
             originals: before,
         })?;
     } else if shown == 0 {
-        let none = if run.purged { "its findings were removed" } else { "no differences found" };
+        let none =
+            if run.removed.has(Part::Reports) { "its findings were removed" } else { "no differences found" };
         let note = run.note.as_deref().unwrap_or(none);
         print(&format!("run {} is {}: {}", run.run_id, run.state, visible(note)))?;
     } else if shown < total {

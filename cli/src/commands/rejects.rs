@@ -8,6 +8,7 @@ use coordinator::ops::resend::{ResendError, can_be_resent, edit};
 use coordinator::ops::retention::removed_said;
 use coordinator::ops::views::rejects::{ListedReject, original};
 use domain::ids::RunId;
+use domain::retention::Part;
 use domain::visible::visible;
 use domain::words::plural;
 use job::Job;
@@ -66,7 +67,7 @@ pub(crate) async fn rejects(global: &Global, args: &Rejects) -> Result<Done, Fai
         return Ok(Done::Well);
     }
     if rows.is_empty() {
-        let why = if run.purged { "its rejects have been purged" } else { "no rejects" };
+        let why = if run.removed.has(Part::Rejects) { "its rejects have been purged" } else { "no rejects" };
         print(&format!("run {}: {why}", run.run_id))?;
         return Ok(Done::Well);
     }

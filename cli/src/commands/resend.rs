@@ -14,6 +14,7 @@ use domain::layout::Mode;
 use domain::lifecycle::RunState;
 use domain::reconcile::VerifySource;
 use domain::resend::CannotResend;
+use domain::retention::Part;
 use domain::words::plural;
 use job::Job;
 use platform::files::{create_new_private, open_regular};
@@ -41,7 +42,7 @@ pub(crate) async fn resend(global: &Global, args: &Resend) -> Result<Done, Failu
     if state != RunState::Promoted {
         return Err(StoreError::from(CannotResend::NotPromoted { first: run_id, state }).into());
     }
-    if first.purged {
+    if first.removed.has(Part::Rejects) {
         return Err(Failure::usage(format!(
             "the rejects of run {run_id} were purged; correct the source and load it as a new run"
         )));

@@ -1,7 +1,8 @@
-//! `crossfoot retention`: lists or removes the staging rows and rejects of old runs.
+//! `crossfoot retention`: lists or removes what is kept no longer of runs that are over.
 
 use coordinator::ops::retention::{Going, KeptRun, plan};
 use coordinator::report::format::time_to_second;
+use domain::retention::Part;
 use domain::visible::visible;
 use domain::words::{grouped, plural};
 
@@ -15,17 +16,18 @@ use crate::wiring;
 /// Runs `crossfoot retention`: without `--apply` it changes nothing.
 pub(crate) async fn retention(global: &Global, args: &Retention) -> Result<Done, Failure> {
     let (settings, store) = open_store(global).await?;
-    let Some(age) = args.staging.or(settings.retention.staging()?) else {
+    let policy = args.policy(settings.retention.policy()?);
+    if policy.keeps_everything() {
         return Err(Failure::usage(
             "no retention is configured, so everything is kept; set `staging = \"90d\"` under [retention] in \
              crossfoot.toml, or pass `--staging 90d`",
         ));
-    };
+    }
     let (coordinator, _watcher) = wiring::coordinator_without_broker(&settings, &store);
-    let plan = plan(&*store, age, coordinator.clock.now_ms()).await?;
+    let plan = plan(&*store, &policy, coordinator.clock.now_ms()).await?;
     let reason = args.reason.as_deref().filter(|_| args.apply);
     let Some(reason) = reason else {
-        let listed = Retained { staging: age.to_string(), applied: false, runs: plan.goes, kept: plan.kept };
+        let listed = Retained { keeps: policy.to_string(), applied: false, runs: plan.goes, kept: plan.kept };
         if global.json {
             print_json(&listed)?;
         } else {
@@ -36,8 +38,8 @@ pub(crate) async fn retention(global: &Global, args: &Retention) -> Result<Done,
     let wanted = plan.goes.len();
     let gone = coordinator.retain(&plan, reason).await?;
     let left = wanted - gone.len();
-    let done = Retained { staging: age.to_string(), applied: true, runs: gone, kept: plan.kept };
-    let told = format!("removed the rows of {}", plural(done.runs.len() as u64, "run"));
+    let done = Retained { keeps: policy.to_string(), applied: true, runs: gone, kept: plan.kept };
+    let told = format!("removed parts of {}", plural(done.runs.len() as u64, "run"));
     if global.json {
         tell_json(&done, &told);
     } else {
@@ -52,31 +54,32 @@ pub(crate) async fn retention(global: &Global, args: &Retention) -> Result<Done,
     Ok(Done::Well)
 }
 
+fn named(parts: &[Part]) -> String {
+    parts.iter().map(|part| part.name()).collect::<Vec<_>>().join(", ")
+}
+
 fn text(done: &Retained) -> String {
     let going = |one: &Going| {
         let ended = one.ended_at_ms.map_or_else(|| "-".to_owned(), time_to_second);
         let (rows, bytes) = (grouped(one.rows), grouped(one.source_bytes));
+        let what = if one.forgotten { "the run itself".to_owned() } else { named(&one.parts) };
         format!(
-            "  {}  {}  ended {ended}  {rows} rows, from {bytes} bytes of source",
+            "  {}  {}  ended {ended}  {what}: {rows} rows, from {bytes} bytes of source; {}",
             one.run_id,
-            visible(&one.job)
+            visible(&one.job),
+            one.because.name()
         )
     };
-    let kept = |one: &KeptRun| format!("  {}  {}  {}", one.run_id, visible(&one.job), one.said);
+    let kept = |one: &KeptRun| {
+        format!("  {}  {}  {}: {}", one.run_id, visible(&one.job), named(&one.parts), one.said)
+    };
     let rows: u64 = done.runs.iter().map(|one| one.rows).sum();
     let (runs, rows) = (plural(done.runs.len() as u64, "run"), grouped(rows));
-    let mut lines = vec![match done.applied {
-        true => {
-            format!("removed staging rows and rejects of {runs} older than {}: {rows} rows", done.staging)
-        }
-        false => format!(
-            "would remove staging rows and rejects of {runs} older than {}: {rows} rows",
-            done.staging
-        ),
-    }];
+    let would = if done.applied { "removed" } else { "would remove" };
+    let mut lines = vec![format!("{would} parts of {runs} ({}): {rows} rows", done.keeps)];
     lines.extend(done.runs.iter().map(going));
     if !done.kept.is_empty() {
-        lines.push("kept, although old enough:".to_owned());
+        lines.push("kept, although due:".to_owned());
         lines.extend(done.kept.iter().map(kept));
     }
     if !done.applied && !done.runs.is_empty() {

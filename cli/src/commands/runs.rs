@@ -17,7 +17,10 @@ use store::RunFilter;
 use super::context::{find_run, open_store};
 use crate::args::{Global, RunArg, Runs, Show};
 use crate::outcome::{Done, Failure};
-use crate::output::{print, print_json, style};
+use crate::output::{print, print_json, remark, style};
+
+/// How many runs that were removed are counted.
+const FORGOTTEN_COUNTED: u32 = 10_000;
 
 /// Runs `crossfoot runs`: lists runs, newest first.
 pub(crate) async fn runs(global: &Global, args: &Runs) -> Result<Done, Failure> {
@@ -34,7 +37,16 @@ pub(crate) async fn runs(global: &Global, args: &Runs) -> Result<Done, Failure> 
         print_json(&list)?;
         return Ok(Done::Well);
     }
+    let forgotten = store.forgotten(FORGOTTEN_COUNTED).await?.len();
+    let forgotten = (forgotten > 0).then(|| {
+        let more = if forgotten < FORGOTTEN_COUNTED as usize { "" } else { "at least " };
+        format!(
+            "{more}{} removed by retention; `crossfoot audit log` names them",
+            plural(forgotten as u64, "run was").replace("run wass", "runs were")
+        )
+    });
     if runs.is_empty() {
+        forgotten.iter().for_each(|said| remark(said));
         let such = if filter == RunFilter::default() { "no runs" } else { "no such runs" };
         print(&format!("{such} in {}", store.url()))?;
         return Ok(Done::Well);
@@ -75,6 +87,7 @@ pub(crate) async fn runs(global: &Global, args: &Runs) -> Result<Done, Failure> 
         }
     }
     print(&table.render(style))?;
+    forgotten.iter().for_each(|said| remark(said));
     Ok(Done::Well)
 }
 

@@ -162,7 +162,7 @@ pub(crate) async fn coordinator(global: &Global, args: &Serve) -> Result<Done, F
         }),
     };
     let monitored = monitoring::begin(&settings, args.metrics, watched).await?;
-    let keeps = settings.retention.staging()?;
+    let keeps = Some(settings.retention.policy()?).filter(|policy| !policy.keeps_everything());
     let service = Service { coordinator, runs_max: usize::from(args.runs), told: tell, keeps };
     let console = console::beside(&settings, &store, args.beside, None).await?;
     remark("coordinator started; stop with SIGTERM or Ctrl-C (its runs continue at the next start)");

@@ -203,8 +203,8 @@ impl ErrorPlace {
 
     fn add_source(&mut self, error: &SourceError) {
         use SourceError::{
-            Corrupt, IsDirectory, NoObjects, NotCompressed, NotFound, NotReadable, NotRepeatable, Read,
-            Stopped, TrailingBytes, Truncated,
+            Corrupt, Inflated, IsDirectory, NoObjects, NotCompressed, NotFound, NotReadable, NotRepeatable,
+            Read, Stopped, TrailingBytes, Truncated,
         };
         let (location, offset) = match error {
             NotFound { location }
@@ -217,6 +217,7 @@ impl ErrorPlace {
             Read { location, offset, .. } => (location, Some(*offset)),
             Truncated { location, compressed_offset, .. }
             | Corrupt { location, compressed_offset, .. }
+            | Inflated { location, compressed_offset, .. }
             | TrailingBytes { location, compressed_offset, .. } => (location, Some(*compressed_offset)),
         };
         (self.file, self.byte_offset) = (Some(location.to_string()), offset);
@@ -236,6 +237,8 @@ impl ErrorPlace {
             }
             StoreError::Fenced { run_id }
             | StoreError::Over { run_id, .. }
+            | StoreError::RunRemoved { run_id, .. }
+            | StoreError::Kept { run_id, .. }
             | StoreError::LoadedMeanwhile { run_id } => self.run_id = Some(run_id.to_string()),
             _ => {}
         }
@@ -281,6 +284,9 @@ pub(crate) fn hint(error: &(dyn Error + 'static)) -> Option<String> {
             Some(RunError::Load(LoadError::Broker(_)) | RunError::Verify(VerifyError::Broker(_)))
         );
     match store {
+        Some(StoreError::RunRemoved { run_id, .. }) => {
+            Some(format!("read its events with `crossfoot audit log {run_id}`"))
+        }
         Some(StoreError::NoSuchRun { .. }) => Some("list the runs with `crossfoot runs`".into()),
         Some(StoreError::Over { run_id, .. } | StoreError::LeaseHeld { run_id, .. }) => {
             Some(format!("see `crossfoot show {run_id}`"))

@@ -10,7 +10,7 @@ use super::desk::{Desk, Going};
 const KILOBYTES_MAX: u64 = 200_000;
 
 /// The most memory that the command has had in use so far, in KiB: Linux says so.
-fn high_water_mark(pid: u32) -> Option<u64> {
+pub(crate) fn high_water_mark(pid: u32) -> Option<u64> {
     let status = std::fs::read_to_string(format!("/proc/{pid}/status")).ok()?;
     let line = status.lines().find(|line| line.starts_with("VmHWM:"))?;
     line.split_whitespace().nth(1)?.parse().ok()

@@ -10,6 +10,7 @@ use axum::{Extension, Json};
 use coordinator::ops::retention::removed_said;
 use coordinator::ops::views::rejects::{self, ListedReject, RejectSummary, ShownReject};
 use domain::ids::{ChunkNo, WorkerId};
+use domain::retention::Part;
 use domain::role::OperatorRole;
 use futures_util::stream;
 use serde::Deserialize;
@@ -77,7 +78,7 @@ pub(crate) async fn one(
 ) -> Result<Json<ShownReject>, Problem> {
     let (run, job) = run_and_job(&desk, &run).await?;
     let missing = || {
-        let why = if run.purged { "; its rejects were purged" } else { "" };
+        let why = if run.removed.has(Part::Rejects) { "; its rejects were purged" } else { "" };
         Problem::missing(format!("run {} has no reject of record {record}{why}", run.run_id))
     };
     let record_no = record.parse().map_err(|_| missing())?;

@@ -44,10 +44,13 @@ impl Load<'_> {
         Ok(())
     }
 
-    /// The chunks that lack a report, once `patience` is over.
+    /// The chunks that lack a report, once `patience` is over. It passes only while the broker answers: a worker cannot
+    /// report while the broker is away, and does so after a pause when it is back. A broker that is away for longer
+    /// than [`LATE_MAX`] is an error, and the run is driven again.
     async fn unreported(&self, reports: &mut Reports, patience: Duration) -> Result<Vec<ChunkNo>, LoadError> {
         let began = tokio::time::Instant::now();
         let mut until = began + patience;
+        let mut was_away = false;
         loop {
             let missing = self.store.unreported(self.fence.run_id, RECOUNTED_MAX).await?;
             let now = tokio::time::Instant::now();
@@ -56,11 +59,22 @@ impl Load<'_> {
             if may_be_late && reports.are_being_stored() {
                 until = until.max(now + patience);
             }
-            // Nor are those that still wait in the broker.
-            if may_be_late && now >= until && self.post.broker().depth(Queue::Counts).await? > 0 {
-                until = now + patience;
+            if missing.is_empty() || patience.is_zero() {
+                return Ok(missing);
             }
-            if missing.is_empty() || now >= until {
+            match self.post.broker().depth(Queue::Counts).await {
+                // Nor are those that still wait in the broker.
+                Ok(1..) if may_be_late && now >= until => until = now + patience,
+                Ok(_) => {}
+                Err(error) if !may_be_late => return Err(error.into()),
+                Err(error) => {
+                    if !was_away {
+                        tracing::warn!(%error, "the broker is away; workers' counts are waited for until it is back");
+                    }
+                    (was_away, until) = (true, now + patience);
+                }
+            }
+            if now >= until {
                 return Ok(missing);
             }
             match tokio::time::timeout(SILENCE, reports.next()).await {

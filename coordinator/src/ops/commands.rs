@@ -9,6 +9,7 @@ use domain::check::Stage;
 use domain::event_kind::EventKind;
 use domain::ids::RunId;
 use domain::lifecycle::{RunEvent, RunState};
+use domain::retention::Parts;
 use job::Job;
 use serde_json::json;
 use store::model::Run;
@@ -338,13 +339,14 @@ impl Coordinator {
     /// # Errors
     /// [`OpsError::WrongState`] while it is not over.
     pub async fn purge(&self, run_id: RunId, reason: Option<&str>) -> Result<u64, OpsError> {
-        self.purge_noting(run_id, reason, &json!({ "reason": reason })).await
+        self.remove_noting(run_id, Parts::ROWS, reason, &json!({ "reason": reason })).await
     }
 
-    /// As [`Coordinator::purge`], with what the log's event says.
-    pub(super) async fn purge_noting(
+    /// Removes parts of a run, with what the log's event says. With the last of its rows the run is purged.
+    pub(super) async fn remove_noting(
         &self,
         run_id: RunId,
+        parts: Parts,
         reason: Option<&str>,
         detail: &serde_json::Value,
     ) -> Result<u64, OpsError> {
@@ -353,11 +355,31 @@ impl Coordinator {
         self.reasoned(&run, reason).await?;
         let job = self.job_of(&run).await?;
         let fence = self.acquire_lease(run_id, Claim::AfterItsEnd).await?;
-        let log = self.entry(run_id, EventKind::Purged, detail);
+        let is_last = run.removed.and(parts).has_rows() && (!run.purged || parts.has_rows());
+        let kind = if is_last { EventKind::Purged } else { EventKind::PartsRemoved };
+        let log = self.entry(run_id, kind, detail);
         let staging: Vec<_> = job.layouts().map(|layout| layout.staging.clone()).collect();
-        let removed = self.store.purge(fence, &staging, log).await?;
+        let removed = self.store.remove(fence, parts, &staging, log).await?;
         self.store.release(fence, 0).await?;
-        self.checkpoint(run_id, EventKind::Purged.name()).await;
+        self.checkpoint(run_id, kind.name()).await;
+        Ok(removed)
+    }
+
+    /// Removes a run that has nothing in final, with what the log's event says.
+    pub(super) async fn forget_noting(
+        &self,
+        run: &Run,
+        reason: &str,
+        detail: &serde_json::Value,
+    ) -> Result<u64, OpsError> {
+        may_purge(run)?;
+        self.reasoned(run, Some(reason)).await?;
+        let job = self.job_of(run).await?;
+        let fence = self.acquire_lease(run.run_id, Claim::AfterItsEnd).await?;
+        let log = self.entry(run.run_id, EventKind::RunRemoved, detail);
+        let staging: Vec<_> = job.layouts().map(|layout| layout.staging.clone()).collect();
+        let removed = self.store.forget(fence, &staging, log).await?;
+        self.checkpoint(run.run_id, EventKind::RunRemoved.name()).await;
         Ok(removed)
     }
 

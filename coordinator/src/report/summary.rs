@@ -12,6 +12,7 @@ use domain::lease::Holder;
 use domain::lifecycle::RunState;
 use domain::report::{CheckCounts, LevelTotals, LogHead, Outcome, RejectGroup, Report, SourceSummary};
 use domain::resend::{RejectBooks, Resend};
+use domain::retention::Part;
 use domain::round_trip::DecodeProofReport;
 use domain::table::TableName;
 use job::Job;
@@ -77,7 +78,7 @@ pub async fn report(store: &dyn Store, run_id: RunId) -> Result<Report, StoreErr
     };
     let FindingPage { mut findings, total: mut findings_total } =
         store.findings(run_id, 0, FINDINGS_SHOWN).await?;
-    if !run.purged {
+    if !run.removed.has(Part::Reports) {
         let breaches = store.breaches(run_id, &job, 0, FINDINGS_SHOWN).await?;
         findings_total += breaches.total;
         let room = FINDINGS_SHOWN as usize - findings.len();

@@ -303,27 +303,15 @@ impl Buffer {
         }
         self.bytes.drain(..self.start);
         self.start = 0;
-        let mut filled = self.bytes.len();
+        let had = self.bytes.len();
         // A little more than is wanted, so that the rest is not moved for every chunk.
-        self.bytes.resize(want + (1 << 20), 0);
-        while filled < self.bytes.len() {
-            match self.reader.read(&mut self.bytes[filled..]) {
-                Ok(0) => {
-                    self.at_end = true;
-                    break;
-                }
-                Ok(read) => {
-                    filled += read;
-                    self.read += read as u64;
-                }
-                Err(error) if error.kind() == std::io::ErrorKind::Interrupted => {}
-                Err(error) => {
-                    self.bytes.truncate(filled);
-                    return Err(self.reader.explain(error).into());
-                }
-            }
-        }
-        self.bytes.truncate(filled);
+        let room = want + (1 << 20) - had;
+        self.bytes.reserve(room);
+        let filled = self.reader.by_ref().take(room as u64).read_to_end(&mut self.bytes);
+        let read = self.bytes.len() - had;
+        self.read += read as u64;
+        filled.map_err(|error| self.reader.explain(error))?;
+        self.at_end = read < room;
         Ok(())
     }
 }

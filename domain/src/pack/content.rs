@@ -10,6 +10,7 @@ use crate::check::{CheckKind, CheckResult, Stage, Verdict};
 use crate::counts::WorkerShare;
 use crate::fingerprint::Hash;
 use crate::report::{CheckCounts, LevelTotals, Outcome, Report};
+use crate::retention;
 use crate::words::counted;
 
 /// `actual` must be `expected`.
@@ -368,7 +369,7 @@ pub fn balance(report: &Report) -> PartCheck {
 #[must_use]
 pub fn rejects(rejects: &RejectTotals, chunks: &ChunkTotals, run: &RunFacts, report: &Report) -> PartCheck {
     let (part, check) = (name(Part::Rejects), "as many as the chunks say, chunk by chunk");
-    if run.purged {
+    if run.removed().has(retention::Part::Rejects) {
         return match rejects.rejects {
             0 => {
                 let were = chunks.rejected;

@@ -9,6 +9,7 @@ use crate::event::{ChainWalk, Event};
 use crate::event_kind::EventKind;
 use crate::fingerprint::Hash;
 use crate::lifecycle::RunState;
+use crate::retention::{self, Parts};
 
 /// The details of events that a pack is checked against. Everything else in them is for the reader.
 #[derive(Debug, Clone, Default, Deserialize)]
@@ -26,6 +27,8 @@ pub struct Detail {
     pub failed: Option<Vec<String>>,
     /// `exported`: the digest of the parts before the log; see [`super::parts_digest`].
     pub parts_sha256: Option<Hash>,
+    /// `purged` and `parts-removed`: what was removed. A version before 0.3.0 names nothing: all rows then.
+    pub parts: Option<Vec<retention::Part>>,
     /// `exported`: the key that signs, as the manifest has it.
     pub signed_by: Option<Hash>,
 }
@@ -64,8 +67,10 @@ pub struct Life {
     pub verdict: Option<Noted>,
     /// The export, if it is the last event.
     pub exported: Option<Noted>,
-    /// Whether the run's rows were removed.
+    /// Whether all of the run's rows were removed.
     pub purged: bool,
+    /// What of the run was removed.
+    pub removed: Parts,
     /// Of the events that were asked for, those that are in it.
     pub found: Vec<Head>,
 }
@@ -159,7 +164,12 @@ impl LifeWalk {
                 return;
             }
             Some(EventKind::Opened) => self.broken(format!("event {} opens the run again", event.seq)),
-            Some(EventKind::Purged) => self.life.purged = true,
+            Some(EventKind::Purged | EventKind::PartsRemoved) => {
+                let parts = noted.detail.parts.as_ref();
+                let parts = parts.map_or(Parts::ROWS, |parts| parts.iter().copied().collect());
+                self.life.removed = self.life.removed.and(parts);
+                self.life.purged |= kind == Some(EventKind::Purged);
+            }
             Some(EventKind::Exported) => self.life.exported = Some(noted.clone()),
             _ => {}
         }

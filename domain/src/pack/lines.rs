@@ -12,6 +12,7 @@ use crate::fingerprint::{Hash, RangeError, TreeRange};
 use crate::forest::Forest;
 use crate::ids::{ChunkNo, RecordNo, WorkerId};
 use crate::lifecycle::{ChunkState, RunState};
+use crate::retention::{Part, Parts};
 use crate::rule::RuleOutcome;
 
 /// `run.json`: the run as the ledger has it.
@@ -60,8 +61,20 @@ pub struct RunFacts {
     pub interrupted: bool,
     /// Whether its staging rows, rejects and findings were removed before the export.
     pub purged: bool,
+    /// What of it was removed before the export, where that is not all its rows.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub removed: Vec<Part>,
     /// Why the run is in its state, in words; `None` if that needs no words.
     pub note: Option<String>,
+}
+
+impl RunFacts {
+    /// What of the run was removed before the export.
+    #[must_use]
+    pub fn removed(&self) -> Parts {
+        let rows = if self.purged { Parts::ROWS } else { Parts::NONE };
+        self.removed.iter().copied().collect::<Parts>().and(rows)
+    }
 }
 
 /// What the splitter found.

@@ -26,6 +26,7 @@ pub fn log(life: &Life, run: &RunFacts, report: &Report, checks_sha256: Hash) ->
         [
             same("state", &life.state, &Some(run.state)),
             same("purged", &life.purged, &run.purged),
+            same("removed", &life.removed, &run.removed()),
             same("job", &opened.and_then(|detail| detail.job.clone()), &Some(run.job.clone())),
             same("job digest", &opened.and_then(|detail| detail.job_digest), &Some(run.job_digest)),
             same(

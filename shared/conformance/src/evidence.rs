@@ -9,6 +9,7 @@ use domain::finding::{Difference, Finding};
 use domain::ids::{ChunkNo, RecordNo, WorkerId};
 use domain::invariants::Invariant;
 use domain::lifecycle::RunEvent;
+use domain::retention::Parts;
 use store::model::{FindingPage, KeptChecks, NewRun};
 use store::rules::Keys;
 use store::{Store, StoreError};
@@ -302,7 +303,7 @@ pub(crate) async fn purging_removes_the_rows_of_one_run_and_no_evidence(make: &i
     let kept = (rows(&other).await, evidence(&other).await, evidence(&purged).await);
     let events = walk(&**store).await;
     let removed = store
-        .purge(purged.fence, &["stg_entries".into()], entry(Some(purged.run_id), "purged"))
+        .remove(purged.fence, Parts::ROWS, &["stg_entries".into()], entry(Some(purged.run_id), "purged"))
         .await
         .unwrap();
     assert!(removed >= 25, "12 rows and 13 rejects at least: {removed}");
@@ -319,7 +320,7 @@ pub(crate) async fn purging_removes_the_rows_of_one_run_and_no_evidence(make: &i
     assert_eq!(after.last().map(|event| event.entry.kind.as_str()), Some("purged"));
     // Purging can be repeated, and so it must when it was interrupted.
     let again = store
-        .purge(purged.fence, &["stg_entries".into()], entry(Some(purged.run_id), "purged"))
+        .remove(purged.fence, Parts::ROWS, &["stg_entries".into()], entry(Some(purged.run_id), "purged"))
         .await
         .unwrap();
     assert_eq!(again, 0);
@@ -330,7 +331,11 @@ pub(crate) async fn a_run_whose_tables_are_gone_can_be_purged(make: &impl AsyncF
     let loading = Loading::begin(&subject.store, &job(APPEND, ""), 1).await;
     loading.load(&half_rejected()).await;
     subject.execute("DROP TABLE stg_entries").await;
-    loading.store.purge(loading.fence, &["stg_entries".into()], entry(None, "purged")).await.unwrap();
+    loading
+        .store
+        .remove(loading.fence, Parts::ROWS, &["stg_entries".into()], entry(None, "purged"))
+        .await
+        .unwrap();
     assert!(loading.store.run(loading.run_id).await.unwrap().purged);
     assert!(loading.store.rejects(loading.run_id, 0, 9).await.unwrap().is_empty());
 }

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use domain::ids::RunId;
 use domain::lifecycle::{IllegalStep, RUN_STEPS, RunEvent, RunState};
+use domain::retention::Parts;
 use domain::value::Value;
 use store::model::{ChunkCut, NewRun};
 use store::rules::Keys;
@@ -168,7 +169,7 @@ pub(crate) async fn an_older_fence_changes_nothing(make: &impl AsyncFn() -> Subj
         is_fenced(store.clear_findings(fence).await, fence, "clearing findings");
         is_fenced(store.keep_findings(fence, &[]).await, fence, "keeping findings");
         is_fenced(store.begin_promotion(fence, &permit, &old.job).await, fence, "promoting");
-        is_fenced(store.purge(fence, &["stg_entries".into()], log()).await, fence, "purging");
+        is_fenced(store.remove(fence, Parts::ROWS, &["stg_entries".into()], log()).await, fence, "purging");
         assert_eq!(state().await, before);
     }
     assert_eq!(old.staging().await.len(), 2);

@@ -21,6 +21,7 @@ mod fleet;
 mod own_tables;
 mod promotion;
 mod reading;
+mod removals;
 mod resends;
 mod rules;
 mod runs;
@@ -46,6 +47,7 @@ pub(crate) use fleet::*;
 pub(crate) use own_tables::*;
 pub(crate) use promotion::*;
 pub(crate) use reading::*;
+pub(crate) use removals::*;
 pub(crate) use resends::*;
 pub(crate) use rules::*;
 pub(crate) use runs::*;
@@ -179,6 +181,8 @@ macro_rules! with_every_case {
             rejects_are_grouped_by_field_and_fault
             purging_removes_the_rows_of_one_run_and_no_evidence
             a_run_whose_tables_are_gone_can_be_purged
+            parts_of_a_run_are_removed_one_by_one
+            a_run_with_nothing_in_final_is_removed_and_the_log_names_it
             opening_a_run_is_logged_with_it
             the_masking_key_is_made_once_for_all_processes
             the_store_has_one_identity_and_two_valid_keys

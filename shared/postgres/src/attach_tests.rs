@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use conformance::{Loading, Record, Subject, collect, entry, job, row};
 use domain::lifecycle::RunState;
+use domain::retention::Parts;
 use domain::table::TableName;
 use job::Job;
 use store::StoreError;
@@ -133,7 +134,7 @@ async fn held_records_stay_in_staging() {
     assert_eq!(loading.staging().await.len(), 5, "four rows and a reject, wherever they are");
     // Purging takes what is staging's, and nothing of final.
     let log = entry(Some(loading.run_id), "purged");
-    loading.store.purge(loading.fence, &["stg_entries".into()], log).await.unwrap();
+    loading.store.remove(loading.fence, Parts::ROWS, &["stg_entries".into()], log).await.unwrap();
     assert_eq!(partitions(&subject, &loading).await, (0, 1));
     assert_eq!(count(&subject, "SELECT count(*) FROM entries").await, 2);
 }

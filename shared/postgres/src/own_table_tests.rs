@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use conformance::{APPEND, Loading, Record, Subject, collect, job, row};
 use domain::amount::Amount;
+use domain::retention::Parts;
 use domain::table::TableName;
 use domain::value::Value;
 use job::Job;
@@ -210,7 +211,7 @@ async fn tables_in_schemas_are_made_filled_read_and_purged_there() {
     let staging = [TableName::parse("work.stg_entries").unwrap()];
     let log = conformance::entry(Some(loading.run_id), "purged");
     // Rows, breaches and findings.
-    assert!(loading.store.purge(loading.fence, &staging, log).await.unwrap() >= 3);
+    assert!(loading.store.remove(loading.fence, Parts::ROWS, &staging, log).await.unwrap() >= 3);
     assert_eq!(subject.database.count("SELECT count(*) FROM work.stg_entries").await.unwrap(), 0);
 }
 

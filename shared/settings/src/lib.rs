@@ -51,8 +51,7 @@ pub struct Settings {
     pub notify: NotifySettings,
     /// Whose certificates are trusted: of the broker, the database, the webhook and the mail server.
     pub tls: TlsSettings,
-    /// How long rows of runs that are over are kept in the store. The run itself, its totals, checks and fingerprints,
-    /// and the evidence log stay.
+    /// What is kept of runs that are over. The evidence log, and runs whose rows are in final, always stay.
     pub retention: RetentionSettings,
     /// Who signs in to the operations console besides those who have a token.
     pub console: ConsoleSettings,
@@ -291,7 +290,7 @@ impl Settings {
                 return Err(SettingsError(format!("{name} is {value}; allowed values are {min} to {max}")));
             }
         }
-        self.retention.staging()?;
+        self.retention.policy()?;
         self.console.checked()?;
         if let Some(schema) = &self.store.schema {
             let is_small = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '_';

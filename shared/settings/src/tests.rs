@@ -107,5 +107,8 @@ fn what_is_not_set_has_its_default_and_what_is_unknown_is_refused() {
     assert_eq!((settings.store.url.reveal(), settings.fleet.chunk_bytes), ("sqlite:x.db", 1000));
     assert_eq!(settings.fleet.window_chunks, FleetSettings::default().window_chunks);
     assert!(load("[fleet]\nchunk_byte = 1\n").unwrap_err().to_string().contains("chunk_byte"));
-    assert!(load("[fleet]\nchunk_bytes = 0\n").unwrap_err().to_string().contains("fleet.chunk_bytes"));
+    for bad in [0, domain::limits::CHUNK_BYTES_MAX + 1] {
+        let error = load(&format!("[fleet]\nchunk_bytes = {bad}\n")).unwrap_err().to_string();
+        assert!(error.contains("fleet.chunk_bytes"), "{error}");
+    }
 }

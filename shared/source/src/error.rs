@@ -5,6 +5,7 @@ use std::io;
 use thiserror::Error;
 
 use super::Location;
+use super::bounds::RATIO_MAX;
 
 /// A source that cannot be read to its end. Offsets are in bytes from the beginning.
 #[derive(Debug, Error)]
@@ -91,6 +92,20 @@ pub enum SourceError {
         content_offset: u64,
         /// What the decompressor said.
         detail: String,
+    },
+    /// The compressed data has more content than any honest source of its length.
+    #[error(
+        "{location} has {content_offset} bytes of content in its first {compressed_offset} bytes, more than \
+         {RATIO_MAX} for each: it may be made to fill memory and disks, so it is not read on. If it is what the sender \
+         means, decompress it first"
+    )]
+    Inflated {
+        /// The source that was not read on.
+        location: Location,
+        /// How many raw bytes were read.
+        compressed_offset: u64,
+        /// How many bytes of content they had.
+        content_offset: u64,
     },
     /// Something that is not compressed follows the compressed data.
     #[error(

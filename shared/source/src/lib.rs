@@ -4,6 +4,7 @@
 //! signs and what [`RawTotals`] counts and digests; and the **content**, decompressed, which is what formats
 //! read. All of this blocks; asynchronous callers run it on a blocking thread.
 
+mod bounds;
 mod error;
 mod file;
 mod location;
@@ -14,6 +15,7 @@ mod reader;
 #[cfg(test)]
 mod tests;
 
+pub use bounds::{RATIO_FREE_BYTES, RATIO_MAX, WINDOW_LOG_MAX};
 pub use error::SourceError;
 pub use file::{Identity, SourceFile};
 pub use location::Location;

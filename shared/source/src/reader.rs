@@ -3,8 +3,9 @@
 use std::io::{self, BufRead, Read};
 
 use flate2::bufread::GzDecoder;
-use zstd::stream::raw::{Decoder as ZstdDecoder, InBuffer, Operation, OutBuffer};
+use zstd::stream::raw::{DParameter, Decoder as ZstdDecoder, InBuffer, Operation, OutBuffer};
 
+use super::bounds::{RATIO_FREE_BYTES, RATIO_MAX, WINDOW_LOG_MAX};
 use super::raw::RawStream;
 use super::{Location, RawTotals, SourceError};
 
@@ -56,6 +57,7 @@ enum Fault {
     NotCompressed(&'static str),
     Truncated,
     Trailing,
+    Inflated,
     Other(io::Error),
 }
 
@@ -85,7 +87,7 @@ impl Reader {
                 let state = match compression {
                     Compression::Auto | Compression::None => Ok(State::Plain(raw)),
                     Compression::Gzip => Ok(State::Gzip(Box::new(GzDecoder::new(raw)))),
-                    Compression::Zstd => ZstdDecoder::new().map(|decoder| State::Zstd {
+                    Compression::Zstd => bounded_zstd().map(|decoder| State::Zstd {
                         raw,
                         decoder: Box::new(decoder),
                         in_frame: false,
@@ -179,10 +181,18 @@ impl Reader {
         match read {
             Ok(read) => {
                 self.content_offset += read as u64;
-                Ok(read)
+                if self.is_inflated() { Err(self.fail(Fault::Inflated)) } else { Ok(read) }
             }
             Err(fault) => Err(self.fail(fault)),
         }
+    }
+
+    /// Whether the content is more than any honest source of this length has.
+    fn is_inflated(&self) -> bool {
+        let is_compressed = matches!(self.state, State::Gzip(_) | State::Zstd { .. });
+        is_compressed
+            && self.content_offset > RATIO_FREE_BYTES
+            && self.content_offset / RATIO_MAX > self.raw_position()
     }
 
     fn fail(&mut self, fault: Fault) -> SourceError {
@@ -220,11 +230,18 @@ fn describe(location: Location, raw: &mut RawStream, content_offset: u64, fault:
             let rest = raw.peek(0).map_or(0, <[u8]>::len) as u64;
             SourceError::Truncated { location, compressed_offset: compressed_offset + rest, content_offset }
         }
+        Fault::Inflated => SourceError::Inflated { location, compressed_offset, content_offset },
         Fault::Trailing => SourceError::TrailingBytes { location, compressed_offset, content_offset },
         Fault::Other(error) => {
             SourceError::Corrupt { location, compressed_offset, content_offset, detail: error.to_string() }
         }
     }
+}
+
+fn bounded_zstd() -> io::Result<ZstdDecoder<'static>> {
+    let mut decoder = ZstdDecoder::new()?;
+    decoder.set_parameter(DParameter::WindowLogMax(WINDOW_LOG_MAX))?;
+    Ok(decoder)
 }
 
 /// Whether `head`, which may be cut short after two bytes, begins with `magic`.

@@ -214,6 +214,50 @@ fn a_changed_byte_never_yields_other_content() {
     }
 }
 
+/// Reads to the end, and keeps nothing: how far it came, and why it stopped.
+fn drained(raw: &[u8]) -> (u64, Option<SourceError>) {
+    let mut reader = reader(raw, Compression::Auto).unwrap();
+    let mut piece = vec![0; 1 << 20];
+    loop {
+        match reader.read(&mut piece) {
+            Ok(0) => return (reader.content_position(), None),
+            Ok(_) => {}
+            Err(error) => return (reader.content_position(), Some(SourceError::from_io(error).unwrap())),
+        }
+    }
+}
+
+#[test]
+fn content_that_no_honest_source_of_its_length_has_is_not_read_on() {
+    // Small sources may be compressed to anything, and 900 to one is honest.
+    let blanks = vec![b' '; 1 << 20];
+    let members = |count: usize, raw: &[u8]| raw.repeat(count);
+    for raw in [members(40, &zstd(&blanks)), members(64, &gzip(&blanks))] {
+        assert!(matches!(drained(&raw), (_, None)));
+    }
+    let honest = [lines(10_000), vec![b' '; 4 << 20]].concat();
+    for raw in [gzip(&honest), zstd(&honest)] {
+        assert!(matches!(drained(&members(40, &raw)), (_, None)));
+    }
+    for (raw, stops_before) in
+        [(members(1000, &zstd(&blanks)), 66 << 20), (members(1000, &gzip(&blanks)), 66 << 20)]
+    {
+        let (content, error) = drained(&raw);
+        let Some(error @ SourceError::Inflated { .. }) = error else { panic!("{content} bytes: {error:?}") };
+        assert!(content < stops_before, "{content}");
+        assert!(error.to_string().contains("more than 1000 for each"), "{error}");
+    }
+}
+
+#[test]
+fn a_frame_that_asks_for_more_memory_than_any_writer_needs_is_refused() {
+    // A window of 2 GiB (RFC 8878, 3.1.1.1.2), then a raw block of one byte, the last.
+    let raw = [&[0x28, 0xb5, 0x2f, 0xfd, 0x00, (31 - 10) << 3][..], &[0x09, 0, 0, b'x']].concat();
+    let error = read(&raw, Compression::Auto).unwrap_err();
+    assert!(matches!(error, SourceError::Corrupt { content_offset: 0, .. }), "{error}");
+    assert!(error.to_string().contains("memory"), "{error}");
+}
+
 #[test]
 fn a_source_that_is_not_compressed_as_asked_is_refused_at_once() {
     let error = reader(b"plain text", Compression::Gzip).err().unwrap();

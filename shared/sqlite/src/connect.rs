@@ -33,7 +33,7 @@ const AGAIN: Duration = Duration::from_millis(10);
 const CACHE_KIB: i64 = 16 << 10;
 
 /// Every version of the schema, in order. What was released is never changed: a new version is added.
-const MIGRATIONS: [(i64, &str, &str); 11] = [
+const MIGRATIONS: [(i64, &str, &str); 12] = [
     (1, "ledger", include_str!("0001_ledger.sql")),
     (2, "fleet", include_str!("0002_fleet.sql")),
     (3, "audit", include_str!("0003_audit.sql")),
@@ -45,6 +45,7 @@ const MIGRATIONS: [(i64, &str, &str); 11] = [
     (9, "console", include_str!("0009_console.sql")),
     (11, "orders", include_str!("0011_orders.sql")),
     (12, "resend", include_str!("0012_resend.sql")),
+    (13, "retention", include_str!("0013_retention.sql")),
 ];
 const SCHEMA_VERSION: i64 = MIGRATIONS[MIGRATIONS.len() - 1].0;
 
@@ -426,8 +427,8 @@ fn connection(path: &Path, flags: OpenFlags) -> Result<Connection, StoreError> {
     let connection = Connection::open_with_flags(path, flags | OpenFlags::SQLITE_OPEN_NO_MUTEX)?;
     connection.busy_timeout(BUSY)?;
     connection.pragma_update(None, "cache_size", -CACHE_KIB)?;
-    // A job may have any number of statements at hand; what is not used again is finalised.
-    connection.set_prepared_statement_cache_capacity(64);
+    // A job may have any number of statements, the ledger has over a hundred; what is not used again is finalised.
+    connection.set_prepared_statement_cache_capacity(256);
     #[cfg(feature = "simulation")]
     super::simulated::set_clock(&connection)?;
     Ok(connection)

@@ -5,6 +5,7 @@ use std::time::Duration;
 use async_trait::async_trait;
 use conformance::{APPEND, Database, LASTS, Loading, Subject, entry, job, row, store_conformance};
 use domain::record::{self, Tag};
+use domain::retention::Parts;
 use store::{Claim, Identity as _, Runs as _, Store, StoreError};
 use tempfile::TempDir;
 
@@ -89,8 +90,11 @@ async fn a_table_that_is_not_strict_may_hold_what_its_types_cannot() {
         assert_eq!(tags().await, expected, "{damage}");
     }
     // SQLite's names know no case, and so the table under this name is purged too.
-    let removed =
-        loading.store.purge(loading.fence, &["stg_entries".into()], entry(None, "purged")).await.unwrap();
+    let removed = loading
+        .store
+        .remove(loading.fence, Parts::ROWS, &["stg_entries".into()], entry(None, "purged"))
+        .await
+        .unwrap();
     assert_eq!((removed, loading.staging().await.len()), (2, 0));
 }
 

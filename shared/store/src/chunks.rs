@@ -14,6 +14,7 @@ use crate::model::{BegunChunk, ChunkCut, ChunkRow, ChunkStanding, Committed, Sta
 use crate::param::{Column, Insert, Param};
 use crate::row::Row;
 use crate::runs::hold_fence;
+use crate::views::ChunkTotals;
 use crate::{Fence, Progress, StoreError, damaged, params};
 
 /// The chunks of runs.
@@ -230,9 +231,14 @@ impl<D: Database> Chunks for D {
     async fn progress(&self, run_id: RunId) -> Result<Progress, StoreError> {
         let sql = "SELECT count(*) AS split, count(*) FILTER (WHERE state = 'committed') AS committed,
                    count(*) FILTER (WHERE state = 'set-aside') AS set_aside,
-                   CAST(coalesce(sum(records) FILTER (WHERE state = 'committed'), 0) AS bigint) AS records
+                   CAST(coalesce(sum(records) FILTER (WHERE state = 'committed'), 0) AS bigint) AS records,
+                   (SELECT totals FROM crossfoot_run WHERE run_id = $1) AS totals
                    FROM crossfoot_chunk WHERE run_id = $1";
         let row = self.fetch_one(sql, params![run_id]).await?;
+        if let Some(gone) = row.json_or_null::<ChunkTotals>("totals", "the counts of removed chunks")? {
+            let (split, committed, set_aside) = (gone.chunks, gone.committed, gone.set_aside);
+            return Ok(Progress { split, committed, set_aside, records: gone.read });
+        }
         Ok(Progress {
             split: row.get("split")?,
             committed: row.get("committed")?,

@@ -4,13 +4,11 @@ use ambassador::delegatable_trait;
 use async_trait::async_trait;
 use domain::check::{CheckResult, Stage};
 use domain::constraint::{Reason, ReasonCode};
-use domain::event::Entry as LogEntry;
 use domain::finding::{Difference, Finding};
 use domain::fingerprint::Hash;
 use domain::ids::{ChunkNo, RecordNo, RunId, WorkerId};
 use domain::report::{RejectExample, RejectGroup};
 use domain::rule::Condition;
-use domain::table::TableName;
 use job::Job;
 use sha2::{Digest as _, Sha256};
 
@@ -21,7 +19,7 @@ use crate::param::{Column, Insert, Param};
 use crate::row::Row;
 use crate::rules::{DUPLICATE, IN_FINAL};
 use crate::runs::hold_fence;
-use crate::{Fence, StoreError, damaged, log, params, reason_code};
+use crate::{Fence, StoreError, damaged, params, reason_code};
 
 /// What was found of a run, and kept.
 #[async_trait]
@@ -85,12 +83,6 @@ pub trait Evidence: Send + Sync {
     /// # Errors
     /// [`StoreError`] of the database.
     async fn reject_groups(&self, run_id: RunId) -> Result<Vec<RejectGroup>, StoreError>;
-    /// Removes the run's staging rows, rejects and findings, in steps that can be repeated; the ledger, the checks
-    /// and the log stay.
-    ///
-    /// # Errors
-    /// [`StoreError`] of the database.
-    async fn purge(&self, fence: Fence, staging: &[TableName], log: LogEntry) -> Result<u64, StoreError>;
 }
 
 /// The number that the run's next finding gets, as `next`; parameter `$1` is the run.
@@ -216,15 +208,6 @@ pub(crate) fn rejects_from(rows: &[Row]) -> Result<Vec<RejectRow>, StoreError> {
     Ok(rejects)
 }
 
-/// What [`Evidence::purge`] removes besides staging rows.
-const REMAINS: [&str; 5] = [
-    "DELETE FROM crossfoot_reject WHERE run_id = $1",
-    "DELETE FROM crossfoot_reject_reason WHERE run_id = $1",
-    "DELETE FROM crossfoot_breach WHERE run_id = $1",
-    "DELETE FROM crossfoot_exclusion WHERE run_id = $1",
-    "DELETE FROM crossfoot_finding WHERE run_id = $1",
-];
-
 async fn remove<D: Database>(database: &D, fence: Fence, sql: &'static str) -> Result<u64, StoreError> {
     database
         .write(Change::LEDGER, move |connection| {
@@ -234,21 +217,6 @@ async fn remove<D: Database>(database: &D, fence: Fence, sql: &'static str) -> R
             })
         })
         .await
-}
-
-async fn end_of_purge(
-    connection: &mut dyn Connection,
-    fence: Fence,
-    log: LogEntry,
-) -> Result<(), StoreError> {
-    hold_fence(connection, fence).await?;
-    // What was found in them is no record of the run's: it is not counted.
-    connection.execute("DELETE FROM crossfoot_readback WHERE run_id = $1", params![fence.run_id]).await?;
-    connection
-        .execute("UPDATE crossfoot_run SET purged = true WHERE run_id = $1", params![fence.run_id])
-        .await?;
-    log::append(connection, log).await?;
-    Ok(())
 }
 
 #[async_trait]
@@ -392,17 +360,5 @@ impl<D: Database> Evidence for D {
             group.examples = rows.iter().map(example).collect::<Result<_, StoreError>>()?;
         }
         Ok(groups)
-    }
-
-    async fn purge(&self, fence: Fence, staging: &[TableName], log: LogEntry) -> Result<u64, StoreError> {
-        let mut removed = 0;
-        for table in staging {
-            removed += self.empty_staging(fence, table).await?;
-        }
-        for sql in REMAINS {
-            removed += remove(self, fence, sql).await?;
-        }
-        self.write(Change::LEDGER, move |connection| Box::pin(end_of_purge(connection, fence, log))).await?;
-        Ok(removed)
     }
 }

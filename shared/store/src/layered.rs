@@ -17,6 +17,7 @@ use domain::lifecycle::RunEvent;
 use domain::mask::MaskKey;
 use domain::permit::Permit;
 use domain::report::RejectGroup;
+use domain::retention::Parts;
 use domain::seal::{KeyId, Keyring};
 use domain::table::TableName;
 use job::Job;
@@ -35,6 +36,7 @@ use crate::model::{
 };
 use crate::promotion::{Promotion, Promotions, Undo, ambassador_impl_Promotions};
 use crate::readbacks::{Readbacks, ambassador_impl_Readbacks};
+use crate::removals::{Removals, ambassador_impl_Removals};
 use crate::resends::{Original, Resends, ambassador_impl_Resends};
 use crate::rules::{Keys, Rules, ambassador_impl_Rules};
 use crate::runs::{RunFilter, Runs, ambassador_impl_Runs};
@@ -61,6 +63,7 @@ use crate::{Blocks, Fence, Lease, Progress, Store, StoreError};
 #[delegate(Views, target = "below", automatic_where_clause = "false")]
 #[delegate(Tokens, target = "below", automatic_where_clause = "false")]
 #[delegate(Resends, target = "below", automatic_where_clause = "false")]
+#[delegate(Removals, target = "below", automatic_where_clause = "false")]
 #[delegate(Promotions, target = "promotions", automatic_where_clause = "false")]
 #[expect(clippy::duplicated_attributes, reason = "the options of each trait that goes through are the same")]
 pub struct Layered {
@@ -116,6 +119,7 @@ impl Layered {
 #[delegate(Views, target = "below", automatic_where_clause = "false")]
 #[delegate(Tokens, target = "below", automatic_where_clause = "false")]
 #[delegate(Resends, target = "below", automatic_where_clause = "false")]
+#[delegate(Removals, target = "below", automatic_where_clause = "false")]
 #[delegate(Promotions, target = "promotions")]
 #[expect(clippy::duplicated_attributes, reason = "the options of each trait that goes through are the same")]
 pub struct WithPromotions<P: Promotions> {

@@ -16,6 +16,7 @@
 //! - **The log** is appended to in one transaction with the change it documents where there is one.
 //! - Unknown outcome (a lost connection during commit) means: do it again.
 
+mod absent;
 pub mod block;
 pub mod bounds;
 pub mod by_record;
@@ -42,6 +43,7 @@ pub mod param;
 pub mod promotion;
 pub mod readback;
 pub mod readbacks;
+pub mod removals;
 pub mod resends;
 pub mod row;
 pub mod rules;
@@ -75,8 +77,10 @@ pub use fleet::Fleet;
 pub use identity::Identity;
 pub use leases::Leases;
 pub use log::Log;
+pub use model::Progress;
 pub use promotion::{Promotion, Promotions};
 pub use readbacks::Readbacks;
+pub use removals::Removals;
 pub use resends::Resends;
 pub use rules::Rules;
 pub use runs::{RunFilter, Runs};
@@ -162,6 +166,29 @@ pub enum StoreError {
         what: String,
         /// The store that was searched: its URL, without secrets.
         url: String,
+    },
+    /// The run was removed, and the log keeps its events.
+    #[error(
+        "run {run_id} of job {job} ({state}) was removed by retention on {at}; the evidence log keeps its events \
+         (`crossfoot audit log {run_id}`)"
+    )]
+    RunRemoved {
+        /// The id of the run.
+        run_id: RunId,
+        /// The name of its job.
+        job: String,
+        /// The state in which it ended.
+        state: String,
+        /// When it was removed.
+        at: String,
+    },
+    /// The run cannot be removed: its rows are in final, or it is not over.
+    #[error("run {run_id} is {state}: only runs that are over and have nothing in final are removed")]
+    Kept {
+        /// The id of the run.
+        run_id: RunId,
+        /// The state that it is in.
+        state: RunState,
     },
     /// Another run was opened on the same bytes between looking and opening.
     #[error(
@@ -309,6 +336,8 @@ impl StoreError {
                 | Self::TooWide(_)
                 | Self::NoSuchTable { .. }
                 | Self::NoSuchRun { .. }
+                | Self::RunRemoved { .. }
+                | Self::Kept { .. }
                 | Self::TakenMeanwhile { .. }
                 | Self::OtherKey { .. }
                 | Self::KeyTooYoung { .. }
@@ -349,19 +378,6 @@ impl Lease {
     }
 }
 
-/// How many chunks of a run are split, committed and set aside.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub struct Progress {
-    /// Chunks in the ledger.
-    pub split: u64,
-    /// Chunks that are committed to staging.
-    pub committed: u64,
-    /// Chunks that failed repeatedly and were set aside.
-    pub set_aside: u64,
-    /// Records in the committed chunks.
-    pub records: u64,
-}
-
 /// What reading back yields.
 pub type Blocks = mpsc::Receiver<Result<Block, StoreError>>;
 
@@ -384,6 +400,7 @@ pub trait Store:
     + Views
     + Tokens
     + Resends
+    + Removals
 {
 }
 
@@ -402,6 +419,7 @@ impl<T> Store for T where
         + Views
         + Tokens
         + Resends
+        + Removals
 {
 }
 

@@ -10,6 +10,7 @@ use domain::forest::Forest;
 use domain::ids::{ChunkNo, RecordNo, RunId, WorkerId};
 use domain::lifecycle::{ChunkState, RunState};
 use domain::reconcile::VerifySource;
+use domain::retention::Parts;
 use domain::rule::RuleOutcome;
 use domain::totals::Sums;
 
@@ -111,8 +112,10 @@ pub struct Run {
     pub epoch: u64,
     /// Whether a coordinator acquired the run again while it was loading.
     pub interrupted: bool,
-    /// Whether its staging rows were removed.
+    /// Whether all its rows were removed: staging, rejects and findings.
     pub purged: bool,
+    /// What of it was removed.
+    pub removed: Parts,
     /// Why the run is in its state, in words; `None` if that needs no words.
     pub note: Option<String>,
     /// What the splitter found; `None` until it reached the source's end.
@@ -423,4 +426,17 @@ pub struct RejectRow {
     pub raw: Vec<u8>,
     /// Why: every reason that was found.
     pub reasons: Vec<domain::constraint::Reason>,
+}
+
+/// How many chunks of a run are split, committed and set aside.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Progress {
+    /// Chunks in the ledger.
+    pub split: u64,
+    /// Chunks that are committed to staging.
+    pub committed: u64,
+    /// Chunks that failed repeatedly and were set aside.
+    pub set_aside: u64,
+    /// Records in the committed chunks.
+    pub records: u64,
 }

@@ -1,8 +1,10 @@
 //! A run as a row of the ledger holds it.
 
-use crate::StoreError;
+use domain::retention::Parts;
+
 use crate::model::{Run, SplitTotals};
 use crate::row::Row;
+use crate::{StoreError, damaged};
 
 pub(crate) fn run_from(row: &Row) -> Result<Run, StoreError> {
     let split = match row.get("split_chunks")? {
@@ -42,7 +44,13 @@ pub(crate) fn run_from(row: &Row) -> Result<Run, StoreError> {
         epoch: row.get("epoch")?,
         interrupted: row.get("interrupted")?,
         purged: row.get("purged")?,
+        removed: parts_of(&row.get::<String>("removed")?)?,
         note: row.get("note")?,
         split,
     })
+}
+
+/// The parts that the ledger says were removed.
+pub(crate) fn parts_of(text: &str) -> Result<Parts, StoreError> {
+    Parts::of(text).ok_or_else(|| damaged(format!("parts of a run that were removed: `{text}`")))
 }

@@ -7,6 +7,7 @@ use domain::fingerprint::Hash;
 use domain::ids::RunId;
 use domain::lifecycle::{IllegalStep, RunEvent, RunState};
 
+use crate::absent::no_such_run;
 use crate::database::{Change, Connection, Database, Lock};
 use crate::model::{NewRun, PastRun, Run, SplitTotals};
 use crate::opening::insert_run;
@@ -37,7 +38,7 @@ pub trait Runs: Send + Sync {
     /// One run.
     ///
     /// # Errors
-    /// [`StoreError::NoSuchRun`].
+    /// [`StoreError::NoSuchRun`]; [`StoreError::RunRemoved`].
     async fn run(&self, run_id: RunId) -> Result<Run, StoreError>;
     /// The latest runs that `filter` lets through, the newest first.
     ///
@@ -189,7 +190,7 @@ impl<D: Database> Runs for D {
     async fn run(&self, run_id: RunId) -> Result<Run, StoreError> {
         match self.fetch_first("SELECT * FROM crossfoot_run WHERE run_id = $1", params![run_id]).await? {
             Some(row) => run_from(&row),
-            None => Err(StoreError::NoSuchRun { what: run_id.to_string(), url: self.shown_url() }),
+            None => Err(no_such_run(self, run_id).await),
         }
     }
 

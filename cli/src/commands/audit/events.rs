@@ -10,7 +10,7 @@ use serde_json::{Map, Value};
 use store::Store;
 
 use crate::args::Global;
-use crate::commands::context::{find_run, open_store};
+use crate::commands::context::{find_logged, open_store};
 use crate::outcome::{Done, Failure};
 use crate::output::{print, print_json, style};
 
@@ -30,7 +30,7 @@ const FIRST: [&str; 3] = ["reason", "refused", "command"];
 pub(super) async fn log(global: &Global, run: Option<&str>, limit: u64) -> Result<Done, Failure> {
     let (_, store) = open_store(global).await?;
     let run_id = match run {
-        Some(typed) => Some(find_run(&*store, typed).await?.run_id),
+        Some(typed) => Some(find_logged(&*store, typed).await?),
         None => None,
     };
     let events = newest(&*store, run_id, limit).await?;

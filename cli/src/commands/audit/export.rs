@@ -3,6 +3,7 @@
 use coordinator::evidence::pack::keys::Signer;
 use domain::event_kind::EventKind;
 use domain::lifecycle::RunState;
+use domain::retention::Part;
 
 use crate::args::{Export, Global};
 use crate::commands::context::find_run;
@@ -52,7 +53,7 @@ pub(super) async fn export(global: &Global, args: &Export) -> Result<Done, Failu
         head.hash
     );
     tell(&told, &told);
-    if run.purged && run.state != RunState::Cancelled {
+    if run.removed.has(Part::Rejects) && run.state != RunState::Cancelled {
         remark("note: the run was purged, so the pack does not contain its rejects and findings");
     }
     Ok(Done::Well)

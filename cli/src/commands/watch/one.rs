@@ -278,6 +278,7 @@ impl From<OpenError> for Unopened {
                 SourceError::NotCompressed { .. }
                     | SourceError::Truncated { .. }
                     | SourceError::Corrupt { .. }
+                    | SourceError::Inflated { .. }
                     | SourceError::TrailingBytes { .. }
             ),
             _ => false,

@@ -24,6 +24,15 @@ pub enum PackError {
         /// The state of the run, in which it cannot be exported.
         state: RunState,
     },
+    /// Retention removed what a pack is made of.
+    #[error(
+        "the chunks of run {run_id} were removed by retention, so its evidence cannot be exported any more; a pack that \
+         was exported before still verifies"
+    )]
+    Removed {
+        /// The run that was to be exported.
+        run_id: RunId,
+    },
     /// The run changed while it was exported.
     #[error("run {run_id} changed during the export; export it again when it is idle")]
     WentOn {
@@ -96,6 +105,7 @@ impl PackError {
         match self {
             Self::Store(error) => error.is_usage(),
             Self::NotOver { .. }
+            | Self::Removed { .. }
             | Self::Exists { .. }
             | Self::NotAPack { .. }
             | Self::NotAProof { .. }

@@ -17,6 +17,7 @@ use domain::pack::lines::{
 };
 use domain::pack::{Manifest, Part, manifest, parts_digest};
 use domain::report::Report;
+use domain::retention::{self, Parts};
 use job::Job;
 use serde_json::json;
 use store::model::{ChunkRow, Run};
@@ -62,6 +63,9 @@ impl Coordinator {
         if matches!(run.state, RunState::Loading | RunState::Staged) {
             return Err(PackError::NotOver { run_id, state: run.state });
         }
+        if run.removed.has(retention::Part::Runs) {
+            return Err(PackError::Removed { run_id });
+        }
         let beside = path.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
         let named = tempfile::Builder::new()
             .prefix(".crossfoot-pack-")
@@ -73,7 +77,7 @@ impl Coordinator {
         let export = Export { store: &*self.store, run: &run, path, writer: &mut writer };
         let (report, chunks, facts) = export.before_the_log().await?;
         let now = self.store.run(run_id).await?;
-        if (now.state, now.epoch, now.purged) != (run.state, run.epoch, run.purged) {
+        if (now.state, now.epoch, now.removed) != (run.state, run.epoch, run.removed) {
             return Err(PackError::WentOn { run_id });
         }
         let signed_by = signer.map(|signer| signer.public().map(|key| key.id())).transpose()?;
@@ -288,6 +292,7 @@ fn facts(run: &Run, job: &Job) -> Result<RunFacts, PackError> {
         ended_at_ms: run.ended_at_ms,
         interrupted: run.interrupted,
         purged: run.purged,
+        removed: run.removed.without(if run.purged { Parts::ROWS } else { Parts::NONE }).list(),
         note: run.note.clone(),
     })
 }

@@ -10,6 +10,7 @@ use domain::pack::proof::{
     FORMAT, FORMAT_VERSION, Proof, RecomputedFrom, STATEMENT_FORMAT, Statement, fingerprint, leaf,
 };
 use domain::report::Outcome;
+use domain::retention;
 use job::Job;
 use serde_json::json;
 use source::{Location, SourceFile};
@@ -66,10 +67,12 @@ impl Coordinator {
             Some(split) => return Err(not(format!("the source has records 1 to {}", split.records))),
             None => return Err(not("the source was never read completely".into())),
         };
-        let row = self
-            .chunk_of(run_id, record_no)
-            .await?
-            .ok_or_else(|| not("no chunk in the ledger contains it".into()))?;
+        let row = self.chunk_of(run_id, record_no).await?.ok_or_else(|| {
+            match run.removed.has(retention::Part::Runs) {
+                true => not("the chunks of the run were removed by retention".into()),
+                false => not("no chunk in the ledger contains it".into()),
+            }
+        })?;
         let chunk = self.taken_apart(&run, &job, row, record_no, source).await?;
         let (tree, canonical, became) = chunk
             .leaves
@@ -186,7 +189,7 @@ impl Coordinator {
                 "the source is not available ({why}), and {what}; pass a copy of the source with `--source FILE`"
             ))
         };
-        if run.purged {
+        if run.removed.has(retention::Part::Staging) {
             return Err(gone("staging was purged"));
         }
         if job.has_parents() {

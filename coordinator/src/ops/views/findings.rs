@@ -2,6 +2,7 @@
 
 use domain::finding::Finding;
 use domain::ids::RunId;
+use domain::retention::Part;
 use job::Job;
 use schemars::JsonSchema;
 use serde::Serialize;
@@ -78,7 +79,7 @@ pub async fn page(
     limit: u32,
 ) -> Result<FindingsPage, StoreError> {
     let mut found = store.findings(run.run_id, from, limit).await?;
-    if run.purged {
+    if run.removed.has(Part::Reports) {
         return Ok(FindingsPage { findings: found.findings, total: found.total });
     }
     let had = u32::try_from(found.findings.len()).unwrap_or(limit);

@@ -2,6 +2,7 @@
 
 use domain::check::Stage;
 use domain::report::Report;
+use domain::retention::Part;
 use schemars::JsonSchema;
 use serde::Serialize;
 use store::views::{ChunkTotals, CountedRun};
@@ -80,7 +81,7 @@ pub fn flow(counted: &CountedRun, ahead: &ChunkTotals, report: &Report) -> Flow 
     // What workers have in the tables; a run whose rows were purged has none, and that says nothing.
     let counted_now = || report.workers.iter().filter(|share| share.role == domain::counts::Role::Writer);
     let staging = match read_back {
-        None if run.purged => None,
+        None if run.removed.has(Part::Staging) => None,
         None => Some(counted_now().map(|share| share.table).sum()),
         found => found,
     };

@@ -103,5 +103,16 @@ pub(super) async fn job_totals<D: Database>(database: &D) -> Result<Vec<JobTotal
             totals: ChunkTotals::from_row(row)?,
         })
     };
-    database.fetch(&sql, params![]).await?.iter().map(totals).collect()
+    let mut jobs: Vec<_> =
+        database.fetch(&sql, params![]).await?.iter().map(totals).collect::<Result<_, StoreError>>()?;
+    // Chunks that were removed count as they did before.
+    let sql = "SELECT job, state, totals FROM crossfoot_run WHERE totals IS NOT NULL";
+    for row in database.fetch(sql, params![]).await? {
+        let (job, state): (String, _) = (row.get("job")?, row.parsed("state")?);
+        let gone: ChunkTotals = row.json("totals", "the counts of removed chunks")?;
+        if let Some(of) = jobs.iter_mut().find(|of| of.job == job && of.state == state) {
+            of.totals = of.totals.and(gone);
+        }
+    }
+    Ok(jobs)
 }

@@ -19,6 +19,7 @@ pub use model::{
     ChunkPhase, ChunkReport, ChunkStory, ChunkTimes, ChunkTotals, CountedRun, JobRow, JobTotals, NewestRun,
     RejectCounts, RejectPage, RunDuration, RunLease, RunPage,
 };
+pub(crate) use runs::{counted_from, of_one};
 
 /// What a console asks of the ledger.
 #[async_trait]

@@ -5,6 +5,7 @@ use domain::counts::{Counts, Role};
 use domain::fingerprint::Hash;
 use domain::ids::{ChunkNo, RunId, WorkerId};
 use domain::lifecycle::RunState;
+use serde::{Deserialize, Serialize};
 
 use crate::Lease;
 use crate::model::Run;
@@ -23,7 +24,7 @@ pub struct RunPage {
 }
 
 /// What the ledger counts of a run's chunks.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ChunkTotals {
     /// Chunks that the source was cut into so far.
     pub chunks: u64,
@@ -43,6 +44,24 @@ pub struct ChunkTotals {
     pub rejected: u64,
     /// Bytes of the committed chunks.
     pub bytes_committed: u64,
+}
+
+impl ChunkTotals {
+    /// These and others, term by term.
+    #[must_use]
+    pub const fn and(self, others: Self) -> Self {
+        Self {
+            chunks: self.chunks.saturating_add(others.chunks),
+            records: self.records.saturating_add(others.records),
+            bytes: self.bytes.saturating_add(others.bytes),
+            committed: self.committed.saturating_add(others.committed),
+            set_aside: self.set_aside.saturating_add(others.set_aside),
+            read: self.read.saturating_add(others.read),
+            accepted: self.accepted.saturating_add(others.accepted),
+            rejected: self.rejected.saturating_add(others.rejected),
+            bytes_committed: self.bytes_committed.saturating_add(others.bytes_committed),
+        }
+    }
 }
 
 /// A run, and what the ledger counts of its chunks.

@@ -5,6 +5,7 @@ use domain::ids::RunId;
 use domain::lifecycle::RunState;
 
 use super::model::{ChunkTotals, CountedRun, RunLease, RunPage};
+use crate::absent::no_such_run;
 use crate::database::Database;
 use crate::log::event_from;
 use crate::param::Param;
@@ -18,8 +19,8 @@ pub(super) fn columns<D: Database>() -> String {
     format!(
         "run_id, job, job_digest, state, source, source_bytes, source_sha256, declared, chunk_bytes, chunk_records,
          again, pause_after_staged, verify_source, submitted, parked, actor, opened_at_ms, ended_at_ms, elapsed_ms,
-         epoch, interrupted, purged, note, window_chunks, resends, split_chunks, split_records, split_bytes,
-         split_header_bytes, split_disk_bytes, split_sha256, lease_owner, lease_until_ms - {now_ms} AS lease_left_ms"
+         epoch, interrupted, purged, removed, totals, note, window_chunks, resends, split_chunks, split_records,
+         split_bytes, split_header_bytes, split_disk_bytes, split_sha256, lease_owner, lease_until_ms - {now_ms} AS lease_left_ms"
     )
 }
 
@@ -67,12 +68,17 @@ impl ChunkTotals {
     }
 }
 
-pub(super) fn counted_from(row: &Row) -> Result<CountedRun, StoreError> {
+pub(crate) fn counted_from(row: &Row) -> Result<CountedRun, StoreError> {
     let lease = match (row.get::<Option<String>>("lease_owner")?, row.get::<Option<i64>>("lease_left_ms")?) {
         (Some(owner), Some(left_ms)) => Some(Lease::new(owner, left_ms)),
         _ => None,
     };
-    Ok(CountedRun { run: run_from(row)?, totals: ChunkTotals::from_row(row)?, lease })
+    // Of chunks that were removed, what was counted of them before.
+    let totals = match row.json_or_null("totals", "the counts of removed chunks")? {
+        Some(totals) => totals,
+        None => ChunkTotals::from_row(row)?,
+    };
+    Ok(CountedRun { run: run_from(row)?, totals, lease })
 }
 
 /// A pattern for `LIKE` that finds `text` anywhere, in any case. `\` escapes what patterns give a meaning.
@@ -110,11 +116,15 @@ pub(super) async fn counted_runs<D: Database>(
     database.fetch(&sql, params).await?.iter().map(counted_from).collect()
 }
 
+/// The query for one run with its counts; parameter `$1` is the run.
+pub(crate) fn of_one<D: Database>() -> String {
+    with_counts(&format!("SELECT {} FROM crossfoot_run WHERE run_id = $1", columns::<D>()))
+}
+
 pub(super) async fn counted<D: Database>(database: &D, run_id: RunId) -> Result<CountedRun, StoreError> {
-    let sql = with_counts(&format!("SELECT {} FROM crossfoot_run WHERE run_id = $1", columns::<D>()));
-    match database.fetch_first(&sql, params![run_id]).await? {
+    match database.fetch_first(&of_one::<D>(), params![run_id]).await? {
         Some(row) => counted_from(&row),
-        None => Err(StoreError::NoSuchRun { what: run_id.to_string(), url: database.shown_url() }),
+        None => Err(no_such_run(database, run_id).await),
     }
 }
 

@@ -186,6 +186,16 @@ fn sizes_are_bounded() {
     assert!(free(&values).unwrap_err().to_string().contains("more than 10000 values"));
     let name = format!("01 {}.", "A".repeat(64));
     assert!(free(&name).unwrap_err().to_string().contains("is longer than 63 characters"));
+    for (item, message) in [
+        (format!("PIC {}", "X".repeat(257)), "is longer than 256 characters"),
+        ("PIC 9(39)".into(), "38 digits"),
+        ("PIC 9(19) COMP".into(), "at most 18 digits"),
+        ("PIC X(1048577)".into(), "1048576"),
+    ] {
+        let error = free(&format!("01 R. 05 A {item}.")).map(|copybook| format!("{:?}", copybook.items()));
+        let said = error.expect_err(message).to_string();
+        assert!(said.contains(message), "{said}");
+    }
     let deep: String = (1..=49).map(|level| format!("{level:02} L{level}. ")).collect();
     let deep = format!("{} PIC X.", deep.trim_end_matches(". "));
     assert_eq!(free(&deep).unwrap().items().len(), 49);
