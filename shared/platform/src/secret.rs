@@ -27,6 +27,9 @@ const OPEN_PARAMETERS: [&str; 9] = [
     "dbname",
 ];
 
+/// What a path follows that is a store or a target: an `@` in it belongs to no login.
+const PATH_SCHEMES: [&str; 2] = ["sqlite:", "parquet:"];
+
 /// Attributes of an ODBC connection string that say nothing secret, whatever their value, in lower case.
 const OPEN_ATTRIBUTES: [&str; 14] = [
     "driver",
@@ -142,7 +145,8 @@ impl From<String> for ServerUrl {
 impl fmt::Display for ServerUrl {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let text = &self.0;
-        let is_local = ["sqlite:", "parquet:", "memory:"].iter().any(|scheme| text.starts_with(scheme));
+        let is_local =
+            text.starts_with("memory:") || PATH_SCHEMES.iter().any(|scheme| text.starts_with(scheme));
         match text.split_once(':') {
             Some(("odbc", attributes)) => f.write_str(&of_odbc(attributes)),
             // Something was meant to be a URL, and nobody knows what the rest of it is.
@@ -218,8 +222,12 @@ fn is_scheme(text: &str) -> bool {
 /// What precedes `at`, but for the scheme of an embedded store, whose path may have any character.
 fn after_scheme(text: &str, at: usize) -> &str {
     let before = &text[..at];
-    let value = before.rsplit_once("=sqlite:").map_or(before, |(_, path)| path);
-    value.strip_prefix("sqlite:").unwrap_or(value)
+    PATH_SCHEMES
+        .iter()
+        .find_map(|scheme| {
+            before.strip_prefix(scheme).or_else(|| Some(before.rsplit_once(&format!("={scheme}"))?.1))
+        })
+        .unwrap_or(before)
 }
 
 fn is_secret_name(name: &str) -> bool {

@@ -239,12 +239,11 @@ fn content_that_no_honest_source_of_its_length_has_is_not_read_on() {
     for raw in [gzip(&honest), zstd(&honest)] {
         assert!(matches!(drained(&members(40, &raw)), (_, None)));
     }
-    for (raw, stops_before) in
-        [(members(1000, &zstd(&blanks)), 66 << 20), (members(1000, &gzip(&blanks)), 66 << 20)]
-    {
+    // A member of gzip has a head and a tail, so that only a long one comes near 1,032 to one.
+    for raw in [members(1000, &zstd(&blanks)), gzip(&blanks.repeat(96))] {
         let (content, error) = drained(&raw);
         let Some(error @ SourceError::Inflated { .. }) = error else { panic!("{content} bytes: {error:?}") };
-        assert!(content < stops_before, "{content}");
+        assert!(content < 66 << 20, "{content}");
         assert!(error.to_string().contains("more than 1000 for each"), "{error}");
     }
 }

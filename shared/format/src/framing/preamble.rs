@@ -62,7 +62,9 @@ impl Framer {
         let text = &text[self.skips.skipped(text, true).ok().flatten().unwrap_or(text.len())..];
         match self.record(&mut 0, text, true) {
             Ok(Some(row)) => &text[row.start..row.end],
-            Ok(None) | Err(_) => &[],
+            Ok(None) => &[],
+            // A quote that does not close: told where the row is taken apart.
+            Err(_) => text.strip_suffix(b"\n").unwrap_or(text),
         }
     }
 

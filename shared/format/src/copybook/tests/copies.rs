@@ -79,16 +79,16 @@ fn the_beginning_and_the_end_of_words_are_replaced() {
     };
     assert_eq!(
         names(&of("LEADING ==WS-== BY ==CUST-==").unwrap()),
-        ["R", "CUST-ID", "CUST-total-x", "MY-WS-KEY", "TOTAL-X"]
+        ["R", "CUST-ID", "CUST-TOTAL-X", "MY-WS-KEY", "TOTAL-X"]
     );
     assert_eq!(
         names(&of("LEADING WS- BY ==== TRAILING ==-X== BY ==-SUM==").unwrap()),
-        ["R", "ID", "total-x", "MY-WS-KEY", "TOTAL-SUM"],
+        ["R", "ID", "TOTAL-X", "MY-WS-KEY", "TOTAL-SUM"],
         "of a word, the first replacement that fits"
     );
     assert_eq!(
         names(&of("==MY-WS-KEY== BY ==WS-OTHER== leading ==ws-== by ==C-==").unwrap()),
-        ["R", "C-ID", "C-total-x", "WS-OTHER", "TOTAL-X"],
+        ["R", "C-ID", "C-TOTAL-X", "WS-OTHER", "TOTAL-X"],
         "what replaces is not replaced again"
     );
     assert!(of("LEADING ==WS-== BY ==C-==").unwrap().contains("'WS-A'"), "literals stay");

@@ -188,7 +188,7 @@ fn sizes_are_bounded() {
     assert!(free(&name).unwrap_err().to_string().contains("is longer than 63 characters"));
     for (item, message) in [
         (format!("PIC {}", "X".repeat(257)), "is longer than 256 characters"),
-        ("PIC 9(39)".into(), "38 digits"),
+        ("PIC 9(39)".into(), "more than 38 digit positions"),
         ("PIC 9(19) COMP".into(), "at most 18 digits"),
         ("PIC X(1048577)".into(), "1048576"),
     ] {
