@@ -5,8 +5,7 @@
 //! - [`Staging::commit`] is one transaction: the chunk's ledger entry, its staging rows, rejects and breaches. A
 //!   second commit of the chunk changes nothing and says [`AlreadyThere`](model::CommitOutcome::AlreadyThere). A commit
 //!   into a run that no longer loads changes nothing and says [`RunClosed`](model::CommitOutcome::RunClosed). A batch
-//!   of
-//!   other bytes than those that the ledger has changes nothing and says
+//!   of other bytes than those that the ledger has changes nothing and says
 //!   [`OtherBytes`](model::CommitOutcome::OtherBytes): the ledger decides, not the message.
 //! - **Fencing**: acquiring a run's lease gives a [`Fence`]; every change to a run under an older one fails with
 //!   [`StoreError::Fenced`].
@@ -437,8 +436,7 @@ fn json<T: serde::Serialize>(value: &T) -> Result<String, StoreError> {
 /// [`StoreError`] of the database; [`StoreError::Damaged`] when this program does not understand the job.
 pub async fn stored_job(store: &dyn Store, digest: &Hash) -> Result<Job, StoreError> {
     let text = store.job_text(digest).await?;
-    let job = Job::parse("(from the store)", &text)
-        .map_err(|error| StoreError::Damaged { what: error.to_string() })?;
+    let job = Job::parse("(from the store)", &text).map_err(|error| damaged(error.to_string()))?;
     if job.is_sensitive() {
         job.masks.give_key(&store.masking_key().await?);
     }
