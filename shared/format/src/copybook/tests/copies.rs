@@ -74,7 +74,7 @@ fn the_beginning_and_the_end_of_words_are_replaced() {
     let inner = "           05  WS-ID      PIC X(4) VALUE 'WS-A'.\n           05  ws-total-x PIC 9(5).\n\
                  \x20          05  MY-WS-KEY PIC X.\n           05  TOTAL-X PIC X.\n";
     let of = |replacing: &str| {
-        let text = format!("       01  R.\n           COPY INNER REPLACING {replacing}.\n");
+        let text = format!("       01  R.\n           COPY INNER REPLACING\n           {replacing}.\n");
         expanded(&text, ReferenceFormat::Fixed, &mut |_| Ok(inner.into()))
     };
     assert_eq!(
