@@ -13,9 +13,8 @@ mod desk;
 
 use std::io::{Read, Write};
 use std::sync::atomic::{AtomicU32, Ordering};
-use std::time::{Duration, Instant};
 
-use desk::{Desk, csv, postings};
+use desk::{Desk, csv, postings, until};
 use flate2::Compression;
 use flate2::write::GzEncoder;
 use source::object::{Object, ObjectError, Place};
@@ -68,14 +67,6 @@ impl Bucket {
 /// One posting with this id.
 fn posting(id: u64) -> Vec<u8> {
     csv(&[&format!("{id},2024-02-29,10.00,a")])
-}
-
-fn until(what: &str, is_so: impl Fn() -> bool) {
-    let started = Instant::now();
-    while !is_so() {
-        assert!(started.elapsed() < Duration::from_secs(60), "not within a minute: {what}");
-        std::thread::park_timeout(Duration::from_millis(50));
-    }
 }
 
 #[test]

@@ -22,7 +22,7 @@ use crate::entries::{Side, hash_of};
 use crate::error::CompareError;
 use crate::join::key_names;
 use crate::pace::Pace;
-use crate::run::{Compare, Source, millis, of_rows, summary_of};
+use crate::run::{Compare, Source, before, millis, summary_of, summary_of_tables};
 use crate::sort::{SLICES, Sorted, Sorter};
 use crate::source::RecordSink;
 
@@ -137,10 +137,7 @@ impl Compare {
     /// [`CompareError`] when it could not be finished; totals that differ are no error.
     pub async fn quick(mut self) -> Result<QuickReport, CompareError> {
         let (began, started_at_ms) = (Instant::now(), self.clock.now_ms());
-        match &self.source {
-            Source::File(file) => self.job = coordinator::split::of_source(&self.job, file)?,
-            Source::Tables(_) => self.job = Arc::new(of_rows(&self.job)),
-        }
+        self.job = self.job_of_source()?;
         if let Some(why) = self.job.targets.iter().find_map(|table| refused(&table.plan)) {
             return Err(CompareError::Job(why));
         }
@@ -152,9 +149,7 @@ impl Compare {
                 let from = this.prepared(&**source, Side::Source).await?;
                 let of_source = this.totals(&**source, &from, Side::Source).await?;
                 let of_target = this.totals(&*this.target, &tables, Side::Target).await?;
-                let summary = source.summary();
-                let location = format!("{} ({}; {})", summary.location, summary.kind, summary.snapshot);
-                let summary = SourceSummary { location, bytes: 0, sha256: None, chunks: 0 };
+                let summary = summary_of_tables(&**source);
                 let rows = of_source.0.iter().map(|totals| totals.rows).sum();
                 let mut report = this.quick_report(summary, &of_source.0, of_target);
                 report.records = rows;
@@ -172,11 +167,7 @@ impl Compare {
         file: &SourceFile,
         tables: Vec<Prepared>,
     ) -> Result<QuickReport, CompareError> {
-        let before = file.identity();
-        let sha256_before = match &before {
-            Some(_) => Some(tokio::task::block_in_place(|| file.sha256(&|| false, &|_| {}))?),
-            None => None,
-        };
+        let (before, sha256_before) = before(file)?;
         let decoding = {
             let this = Arc::clone(self);
             tokio::task::spawn_blocking(move || {

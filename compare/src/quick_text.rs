@@ -7,6 +7,8 @@ use coordinator::report::text::table::{facts, sentence, shortened};
 use domain::check::Verdict;
 use domain::comparison::{QuickOutcome, QuickReport};
 
+use crate::text::end;
+
 /// Shows what a quick look came to, the verdict as its first line and again at its end.
 #[must_use]
 pub fn quick_text(report: &QuickReport, style: Style) -> String {
@@ -26,14 +28,7 @@ pub fn quick_text(report: &QuickReport, style: Style) -> String {
         2,
         "Without --quick, every record is compared with its row, field by field.",
     ));
-    if let Some(head) = &report.log_head {
-        let (seq, hash) = head.parts();
-        section(&mut out, style, "Evidence");
-        let text = format!("event {} of the log, {}", count(seq), shortened(&hash.to_string(), style));
-        out.push_str(&sentence(style, 2, &text));
-    }
-    out.push('\n');
-    out.push_str(&verdict);
+    end(&mut out, report.log_head.as_ref(), &verdict, style);
     out
 }
 

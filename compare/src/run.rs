@@ -8,6 +8,7 @@ use std::time::{Duration, Instant};
 use coordinator::split::of_source;
 use domain::comparison::{LoadReport, LoadWorker, Plan};
 use domain::declared::Declared;
+use domain::fingerprint::Hash;
 use domain::footing::Given;
 use domain::reconcile::SourceEvidence;
 use domain::report::SourceSummary;
@@ -15,7 +16,7 @@ use domain::value::FieldType;
 use job::Job;
 use job::target::{TargetTable, WRITER};
 use platform::clock::Clock;
-use source::SourceFile;
+use source::{Identity, SourceFile};
 use store::target::{Prepared, Target, Wanted, WantedColumn};
 
 use crate::differences::DifferenceFile;
@@ -85,10 +86,7 @@ impl Compare {
     /// [`CompareError`] when it could not be finished; a difference is no error.
     pub async fn run(mut self) -> Result<LoadReport, CompareError> {
         let (began, started_at_ms) = (Instant::now(), self.clock.now_ms());
-        match &self.source {
-            Source::File(file) => self.job = of_source(&self.job, file)?,
-            Source::Tables(_) => self.job = Arc::new(of_rows(&self.job)),
-        }
+        self.job = self.job_of_source()?;
         let differences = self.differences.take();
         let this = Arc::new(self);
         let tables = this.prepared(&*this.target, Side::Target).await?;
@@ -99,6 +97,14 @@ impl Compare {
         Ok(LoadReport { started_at_ms, elapsed_ms: millis(began.elapsed()), ..report })
     }
 
+    /// The job for this source: a file's columns are found by name, a database's rows have no order.
+    pub(crate) fn job_of_source(&self) -> Result<Arc<Job>, CompareError> {
+        Ok(match &self.source {
+            Source::File(file) => of_source(&self.job, file)?,
+            Source::Tables(_) => Arc::new(of_rows(&self.job)),
+        })
+    }
+
     /// Compares a file with the target.
     async fn of_file(
         self: &Arc<Self>,
@@ -106,11 +112,7 @@ impl Compare {
         tables: Vec<Prepared>,
         differences: Option<DifferenceFile>,
     ) -> Result<LoadReport, CompareError> {
-        let before = file.identity();
-        let sha256_before = match &before {
-            Some(_) => Some(tokio::task::block_in_place(|| file.sha256(&|| false, &|_| {}))?),
-            None => None,
-        };
+        let (before, sha256_before) = before(file)?;
         let decoding = {
             let this = Arc::clone(self);
             tokio::task::spawn_blocking(move || this.decoded())
@@ -156,9 +158,7 @@ impl Compare {
             self.unstable(&self.target, Side::Target, &met).await?,
         );
         let joined = tokio::task::block_in_place(|| self.told(met, &unstable, differences))?;
-        let from = source.summary();
-        let location = format!("{} ({}; {})", from.location, from.kind, from.snapshot);
-        let summary = SourceSummary { location, bytes: 0, sha256: None, chunks: 0 };
+        let summary = summary_of_tables(&**source);
         Ok(self.report(None, summary, records, joined, workers))
     }
 
@@ -304,6 +304,23 @@ pub(crate) fn millis(time: Duration) -> u64 {
     u64::try_from(time.as_millis()).unwrap_or(u64::MAX)
 }
 
+/// What a file is before it is read, and its SHA-256, where it can be read twice.
+pub(crate) fn before(file: &SourceFile) -> Result<(Option<Identity>, Option<Hash>), CompareError> {
+    let before = file.identity();
+    let sha256 = match &before {
+        Some(_) => Some(tokio::task::block_in_place(|| file.sha256(&|| false, &|_| {}))?),
+        None => None,
+    };
+    Ok((before, sha256))
+}
+
+/// What a report says of a source that is a database.
+pub(crate) fn summary_of_tables(source: &dyn Target) -> SourceSummary {
+    let from = source.summary();
+    let location = format!("{} ({}; {})", from.location, from.kind, from.snapshot);
+    SourceSummary { location, bytes: 0, sha256: None, chunks: 0 }
+}
+
 /// What a report says of the source.
 pub(crate) fn summary_of(file: &SourceFile, source: &SourceEvidence) -> SourceSummary {
     SourceSummary {
@@ -315,7 +332,7 @@ pub(crate) fn summary_of(file: &SourceFile, source: &SourceEvidence) -> SourceSu
 }
 
 /// The job for a source that is a database: its rows have no order, so that none replaces another.
-pub(crate) fn of_rows(job: &Job) -> Job {
+fn of_rows(job: &Job) -> Job {
     let mut job = job.clone();
     for table in &mut job.targets {
         let layout = Arc::make_mut(&mut table.plan.layout);

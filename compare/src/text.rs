@@ -6,6 +6,7 @@ use coordinator::report::text::table::{Column, Grid, Mark, facts, sentence, shor
 use coordinator::report::text::{bytes_table, checks_table, decoding_table};
 use domain::check::Verdict;
 use domain::comparison::{ComparedTable, Difference, Equality, EqualityUse, LoadOutcome, LoadReport};
+use domain::report::LogHead;
 
 /// Shows the whole report as text, the verdict as its first line and again at its end.
 #[must_use]
@@ -34,15 +35,20 @@ pub fn text(report: &LoadReport, style: Style) -> String {
             out.push_str(&body);
         }
     }
-    if let Some(head) = &report.log_head {
+    end(&mut out, report.log_head.as_ref(), &verdict, style);
+    out
+}
+
+/// The end of a report: the event that has it, and the verdict again.
+pub(crate) fn end(out: &mut String, head: Option<&LogHead>, verdict: &str, style: Style) {
+    if let Some(head) = head {
         let (seq, hash) = head.parts();
-        section(&mut out, style, "Evidence");
+        section(out, style, "Evidence");
         let text = format!("event {} of the log, {}", count(seq), shortened(&hash.to_string(), style));
         out.push_str(&sentence(style, 2, &text));
     }
     out.push('\n');
-    out.push_str(&verdict);
-    out
+    out.push_str(verdict);
 }
 
 fn verdict_line(report: &LoadReport, style: Style) -> String {

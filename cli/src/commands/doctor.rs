@@ -30,10 +30,11 @@ use crate::wiring;
 /// Runs `crossfoot doctor`: reports on broker and store, with a remedy for each problem.
 pub(crate) async fn doctor(global: &Global, args: &Doctor) -> Result<Done, Failure> {
     let settings = wiring::settings(global, None)?;
-    let identity = match wiring::store(&settings, false).await {
-        Ok(store) => store.identity().await.ok(),
-        // Problems with the store are reported below.
-        Err(_) => None,
+    // Problems with the store are reported below.
+    let store = wiring::store(&settings, false).await.ok();
+    let identity = match &store {
+        Some(store) => store.identity().await.ok(),
+        None => None,
     };
     let of_rabbit = RabbitSettings { store: identity, ..wiring::rabbit_settings(&settings) };
     if args.take_queues {
@@ -48,8 +49,8 @@ pub(crate) async fn doctor(global: &Global, args: &Doctor) -> Result<Done, Failu
     }
     let mut all = of_broker(&settings, &of_rabbit).await;
     all.extend(of_store(&settings, args.role).await);
-    if let Ok(store) = wiring::store(&settings, false).await {
-        all.extend(of_schedules(&*store, SystemClock.now_ms()).await);
+    if let Some(store) = &store {
+        all.extend(of_schedules(&**store, SystemClock.now_ms()).await);
     }
     let is_bad = all.iter().any(|one| one.verdict == Verdict::Bad);
     if global.json {

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
 use std::sync::{Arc, Condvar, Mutex};
 use std::thread;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use rusqlite::Connection;
 use serde_json::Value;
@@ -76,6 +76,15 @@ pub(crate) fn postings(records: u64) -> Vec<u8> {
         text.push_str(&format!("{id},2024-02-{day:02},{euros}.{cents:02},{CONTENT} {}\n", id * 7919));
     }
     text.into_bytes()
+}
+
+/// Waits until something is so, for a minute at most.
+pub(crate) fn until(what: &str, is_so: impl Fn() -> bool) {
+    let started = Instant::now();
+    while !is_so() {
+        assert!(started.elapsed() < Duration::from_secs(60), "not within a minute: {what}");
+        std::thread::park_timeout(Duration::from_millis(50));
+    }
 }
 
 /// See the module.

@@ -3,7 +3,7 @@
 use std::path::Path;
 use std::time::{Duration, Instant};
 
-use super::desk::{Desk, csv, postings};
+use super::desk::{Desk, csv, postings, until};
 
 const ONCE: [&str; 11] =
     ["watch", "in", "--job", "job.toml", "--match", "*.csv", "--settle", "0s", "--done", "done", "--once"];
@@ -33,14 +33,6 @@ fn names(dir: &Path) -> Vec<String> {
         .collect();
     names.sort();
     names
-}
-
-fn until(what: &str, is_so: impl Fn() -> bool) {
-    let started = Instant::now();
-    while !is_so() {
-        assert!(started.elapsed() < Duration::from_secs(60), "not within a minute: {what}");
-        std::thread::park_timeout(Duration::from_millis(50));
-    }
 }
 
 #[test]

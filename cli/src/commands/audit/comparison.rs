@@ -9,10 +9,10 @@ use domain::checkpoint::Head;
 use domain::pack::Outcome;
 use domain::words::{grouped, plural};
 
-use super::pack::table;
+use super::pack::{exit, tell_checks};
 use crate::args::{Global, VerifyArgs};
 use crate::outcome::{Done, Failure};
-use crate::output::{tell, tell_json};
+use crate::output::tell_json;
 use crate::printed::VerifiedEvidence;
 
 /// Runs `crossfoot audit verify EVIDENCE`.
@@ -36,9 +36,9 @@ pub(super) fn verify(
         };
         tell_json(&whole, &told);
     } else {
-        tell(&format!("{}\n{told}", table(&verified.checks)), &told);
+        tell_checks(&verified.checks, &told);
     }
-    Ok(if verified.is_verified() { Done::Well } else { Done::NotReconciled })
+    Ok(exit(verified.is_verified()))
 }
 
 /// Formats the verdict in a few lines.

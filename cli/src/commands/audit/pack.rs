@@ -33,9 +33,19 @@ pub(super) fn verify(
         };
         tell_json(&whole, &told);
     } else {
-        tell(&format!("{}\n{told}", table(&verified.checks)), &told);
+        tell_checks(&verified.checks, &told);
     }
-    Ok(if verified.is_verified() { Done::Well } else { Done::NotReconciled })
+    Ok(exit(verified.is_verified()))
+}
+
+/// Prints the checks as a table, and the verdict below it.
+pub(super) fn tell_checks(checks: &[PartCheck], verdict: &str) {
+    tell(&format!("{}\n{verdict}", table(checks)), verdict);
+}
+
+/// What the command ends with.
+pub(super) const fn exit(is_verified: bool) -> Done {
+    if is_verified { Done::Well } else { Done::NotReconciled }
 }
 
 /// Formats the verdict in a few lines.
@@ -76,7 +86,7 @@ fn verdict(path: &Path, verified: &Verified) -> String {
 }
 
 /// Formats checks and their outcomes as a table.
-pub(super) fn table(checks: &[PartCheck]) -> String {
+fn table(checks: &[PartCheck]) -> String {
     let mut table = Table::new();
     table
         .load_preset(presets::NOTHING)

@@ -10,10 +10,10 @@ use domain::checkpoint::Head;
 use domain::pack::Outcome;
 use job::Job;
 
-use super::pack::table;
+use super::pack::{exit, tell_checks};
 use crate::args::{Global, VerifyArgs};
 use crate::outcome::{Done, Failure};
-use crate::output::{tell, tell_json};
+use crate::output::tell_json;
 use crate::printed::VerifiedProof;
 
 /// Runs `crossfoot audit verify PROOF`.
@@ -57,9 +57,9 @@ pub(super) fn verify(
         };
         tell_json(&whole, &told);
     } else {
-        tell(&format!("{}\n{told}", table(&proven.checks)), &told);
+        tell_checks(&proven.checks, &told);
     }
-    Ok(if proven.is_verified() { Done::Well } else { Done::NotReconciled })
+    Ok(exit(proven.is_verified()))
 }
 
 fn verdict(proven: &Proven) -> String {

@@ -92,15 +92,7 @@ impl Shelf for Folder {
                 continue;
             }
             let name = entry.file_name().into_string().ok();
-            let stamp = match &name {
-                Some(name) if kind.is_file() => match self.stamp(name)? {
-                    // It was moved since the listing was read.
-                    None => continue,
-                    found => found,
-                },
-                _ => None,
-            };
-            entries.push(Entry { name, stamp });
+            entries.push(Entry { name, is_regular: kind.is_file(), stamp: None });
         }
         Ok(entries)
     }

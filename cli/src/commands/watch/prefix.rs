@@ -91,7 +91,8 @@ impl Shelf for Prefix {
 
     fn entries(&self) -> io::Result<Vec<Entry>> {
         let found = self.place.list().map_err(io)?;
-        let entry = |about: About| Entry { stamp: Some(stamp_of(&about)), name: Some(about.name) };
+        let entry =
+            |about: About| Entry { is_regular: true, stamp: Some(stamp_of(&about)), name: Some(about.name) };
         Ok(found.into_iter().map(entry).collect())
     }
 

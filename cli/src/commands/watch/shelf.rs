@@ -13,7 +13,9 @@ use crate::outcome::Failure;
 pub(super) struct Entry {
     /// The entry's name; none if it is not UTF-8.
     pub(super) name: Option<String>,
-    /// The stamp of a regular file; none for what is no source.
+    /// Whether it is a regular file, which a source must be.
+    pub(super) is_regular: bool,
+    /// The file's stamp, where the listing has it: a folder's has none, and is asked for those alone that matter.
     pub(super) stamp: Option<Stamp>,
 }
 

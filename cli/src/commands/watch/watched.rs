@@ -108,21 +108,23 @@ impl Watched {
                 *listed.skipped.entry(Skip::BadName).or_default() += 1;
                 continue;
             };
-            match (self.wanted.skipped(&name, entry.stamp.is_some()), entry.stamp) {
-                (Some(skip), _) => *listed.skipped.entry(skip).or_default() += 1,
-                (None, _) => names.push(name.clone()),
+            match self.wanted.skipped(&name, entry.is_regular) {
+                Some(skip) => *listed.skipped.entry(skip).or_default() += 1,
+                None => names.push(name.clone()),
             }
             if let Some(stamp) = entry.stamp {
                 stamps.insert(name, stamp);
             }
         }
         names.sort();
-        // What a listing shows at one moment is asked for again, companions first, before a file is loaded.
-        let files = names.into_iter().filter_map(|name| {
-            let stamp_of = |name: &str| Ok(stamps.get(name).copied());
-            self.candidate(&name, stamp_of).ok().flatten()
-        });
-        listed.files = files.collect();
+        for name in names {
+            // What a listing shows at one moment is asked for again, companions first, before a file is loaded.
+            let file = match stamps.is_empty() {
+                true => self.look_at(&name)?,
+                false => self.candidate(&name, |name| Ok(stamps.get(name).copied()))?,
+            };
+            listed.files.extend(file);
+        }
         Ok(listed)
     }
 
