@@ -5,7 +5,6 @@ use std::time::Duration;
 
 use platform::inline::Simulated;
 use rusqlite::Connection;
-use sqlite::SqliteStore;
 use tokio::time::Instant;
 
 use crate::clock::VirtualClock;
@@ -49,7 +48,6 @@ pub fn run(plan: &Plan, mutant: Option<Mutant>) -> Outcome {
 
 /// As [`run`], but for what must be so at the end.
 pub(crate) fn go(plan: &Plan, mutant: Option<Mutant>) -> Outcome {
-    let copied = Fixture::shared().copy(plan.case);
     let runtime =
         tokio::runtime::Builder::new_current_thread().enable_time().start_paused(true).build().unwrap();
     let (clock, _simulated) = {
@@ -57,13 +55,14 @@ pub(crate) fn go(plan: &Plan, mutant: Option<Mutant>) -> Outcome {
         let clock = VirtualClock::start();
         (clock, Simulated::enter(Arc::new(clock), plan.seed))
     };
+    let database = Fixture::shared().database(plan.case);
     let (world, outcome) = runtime.block_on(async {
-        let (world, mut restarts) = World::new(plan, mutant, clock, copied.0.clone());
-        let file = SqliteStore::copied(copied.0.clone()).unwrap();
+        let (world, mut restarts) = World::new(plan, mutant, clock, &database);
+        let file = &database.store;
         world.look(|connection| world.watch.begins(connection));
         let mut incarnations = [0; PLACES.len()];
         for place in 0..PLACES.len() {
-            start(&world, &file, place, 0);
+            start(&world, file, place, 0);
         }
         let mut waiting: Vec<(Instant, usize)> = Vec::new();
         let ended = loop {
@@ -77,7 +76,7 @@ pub(crate) fn go(plan: &Plan, mutant: Option<Mutant>) -> Outcome {
                 () = tokio::time::sleep_until(next) => {
                     for (_, place) in waiting.extract_if(.., |(at, _)| *at <= next).collect::<Vec<_>>() {
                         incarnations[place] += 1;
-                        start(&world, &file, place, incarnations[place]);
+                        start(&world, file, place, incarnations[place]);
                     }
                 }
             }
@@ -109,7 +108,12 @@ pub(crate) fn go(plan: &Plan, mutant: Option<Mutant>) -> Outcome {
         (world, outcome)
     });
     drop(runtime);
-    Outcome { wrong: world.wrong(), ..outcome }
+    let wrong = world.wrong();
+    drop(world);
+    if wrong.is_empty() {
+        Fixture::shared().give_back(plan.case, database);
+    }
+    Outcome { wrong, ..outcome }
 }
 
 /// Whether the run has ended, or is left to an operator.

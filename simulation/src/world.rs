@@ -6,11 +6,12 @@ use std::time::Duration;
 
 use broker::in_process::{InProcess, Limits};
 use broker::{Broker as _, Queue};
-use rusqlite::{Connection, OpenFlags};
+use rusqlite::Connection;
 use tokio::sync::mpsc;
 use tokio::time::Instant;
 
 use crate::clock::VirtualClock;
+use crate::fixture::Database;
 use crate::life::Life;
 use crate::mutants::Mutant;
 use crate::plan::{Fault, Plan, What, When};
@@ -82,7 +83,7 @@ pub(crate) struct World {
     inner: Mutex<Inner>,
     restarts: mpsc::UnboundedSender<(usize, u64)>,
     /// Reads the ledger beside everybody.
-    ledger: Mutex<Connection>,
+    ledger: Arc<Mutex<Connection>>,
 }
 
 fn mixed(seed: u64, step: u64) -> u64 {
@@ -96,9 +97,8 @@ impl World {
         plan: &Plan,
         mutant: Option<Mutant>,
         clock: VirtualClock,
-        path: PathBuf,
+        database: &Database,
     ) -> (Arc<Self>, mpsc::UnboundedReceiver<(usize, u64)>) {
-        let ledger = Connection::open_with_flags(&path, OpenFlags::SQLITE_OPEN_READ_ONLY).unwrap();
         let (restarts, to_restart) = mpsc::unbounded_channel();
         let nth = |when| if let When::Nth(_, nth) = when { nth } else { 0 };
         let inner = Inner {
@@ -116,12 +116,12 @@ impl World {
             clock,
             mutant,
             watch: Watch::default(),
-            path,
+            path: database.copied.0.clone(),
             seed: plan.seed,
             mail: plan.mail,
             inner: Mutex::new(inner),
             restarts,
-            ledger: Mutex::new(ledger),
+            ledger: Arc::clone(&database.look),
         };
         (Arc::new(world), to_restart)
     }

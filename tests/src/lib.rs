@@ -3,7 +3,7 @@
 //!
 //! [`fleet`] boots and drives, [`generated`] makes jobs at random, [`ledger`] makes sources whose every record is
 //! known, [`jobs`] makes job files,
-//! [`peers`] finds files that others made, [`fuzz`] is what must hold of any bytes, [`late`] is a broker that delivers
+//! [`examples`] tries the job files under `examples/`, [`peers`] finds files that others made, [`fuzz`] is what must hold of any bytes, [`late`] is a broker that delivers
 //! some counts late, [`pack`] takes evidence packs apart, [`report`] holds a
 //! run's reports to its verdict, [`proof`] computes control totals and fingerprint from the
 //! documented form alone, without the product's code.
@@ -15,6 +15,7 @@
     reason = "a harness stops at the first surprise, as tests do"
 )]
 
+pub mod examples;
 pub mod fleet;
 pub mod fuzz;
 pub mod generated;

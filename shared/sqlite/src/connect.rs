@@ -13,6 +13,7 @@ use domain::mask::MaskKey;
 use platform::files::create_new_private;
 use platform::inline;
 use platform::secret::ServerUrl;
+use rusqlite::config::DbConfig;
 use rusqlite::{Connection, OpenFlags};
 use sqlx::migrate::{MigrateError, Migration, MigrationType, Migrator};
 use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqliteSynchronous};
@@ -137,15 +138,6 @@ impl SqliteStore {
             #[cfg(feature = "simulation")]
             gate: None,
         })
-    }
-
-    /// The store in the file at `path`, a copy of one that this version made.
-    ///
-    /// # Errors
-    /// [`StoreError`] when it cannot be opened.
-    #[cfg(feature = "simulation")]
-    pub fn copied(path: PathBuf) -> Result<Self, StoreError> {
-        Self::at(path)
     }
 
     /// The handle of a simulated process that asks through `gate`.
@@ -302,12 +294,12 @@ pub(crate) struct Writing<'c> {
 impl<'c> Writing<'c> {
     /// Begins a write transaction. Waits while another process writes.
     pub(crate) fn begin(connection: &'c mut Connection) -> Result<Self, StoreError> {
-        connection.execute_batch("BEGIN IMMEDIATE")?;
+        connection.prepare_cached("BEGIN IMMEDIATE")?.execute([])?;
         Ok(Self { connection, is_open: true })
     }
 
     pub(crate) fn commit(mut self) -> Result<(), StoreError> {
-        self.connection.execute_batch("COMMIT")?;
+        self.connection.prepare_cached("COMMIT")?.execute([])?;
         self.is_open = false;
         Ok(())
     }
@@ -427,6 +419,8 @@ fn connection(path: &Path, flags: OpenFlags) -> Result<Connection, StoreError> {
     let connection = Connection::open_with_flags(path, flags | OpenFlags::SQLITE_OPEN_NO_MUTEX)?;
     connection.busy_timeout(BUSY)?;
     connection.pragma_update(None, "cache_size", -CACHE_KIB)?;
+    // Plans do not depend on the values bound: otherwise SQLite plans a cached statement again for each new value.
+    connection.set_db_config(DbConfig::SQLITE_DBCONFIG_ENABLE_QPSG, true)?;
     // A job may have any number of statements, the ledger has over a hundred; what is not used again is finalised.
     connection.set_prepared_statement_cache_capacity(256);
     #[cfg(feature = "simulation")]

@@ -1,11 +1,15 @@
 //! Stores of simulations: each simulated process has a handle of its own on the one file, with a gate before and after
 //! everything that it asks of the store. The database's clock is the simulation's.
 
+use std::path::PathBuf;
+
 use async_trait::async_trait;
 use platform::inline;
 use rusqlite::Connection;
 use rusqlite::functions::FunctionFlags;
 use store::StoreError;
+
+use super::connect::SqliteStore;
 
 /// What stands between a simulated process and the store.
 #[async_trait]
@@ -24,10 +28,24 @@ pub trait Gate: Send + Sync {
     fn changed(&self, what: &'static str, connection: &Connection);
 }
 
+impl SqliteStore {
+    /// The store in the file at `path`, a copy of one that this version made.
+    ///
+    /// # Errors
+    /// [`StoreError`] when it cannot be opened.
+    pub fn copied(path: PathBuf) -> Result<Self, StoreError> {
+        Self::at(path)
+    }
+}
+
 /// Makes `unixepoch` with one argument, which is how the ledger asks for the time, tell the simulation's time.
 pub(crate) fn set_clock(connection: &Connection) -> rusqlite::Result<()> {
-    let Some(clock) = inline::clock() else { return Ok(()) };
-    connection.create_scalar_function("unixepoch", 1, FunctionFlags::SQLITE_UTF8, move |_| {
+    if !inline::is_simulated() {
+        return Ok(());
+    }
+    connection.create_scalar_function("unixepoch", 1, FunctionFlags::SQLITE_UTF8, |_| {
+        // The clock of whoever asks: one simulation after another may use the connection.
+        let clock = inline::clock().ok_or(rusqlite::Error::InvalidQuery)?;
         // Thousandths are exact enough: the statement rounds.
         Ok(clock.now_ms() as f64 / 1000.0)
     })

@@ -249,18 +249,18 @@ pub(crate) fn read_back(
 ) -> Result<(), StoreError> {
     let run_id = run_id.to_string();
     let bounds = params![run_id, range.first, range.end];
-    let mut rejects_statement = connection.prepare(
+    let mut rejects_statement = connection.prepare_cached(
         "SELECT chunk_no, record_no, worker_id, raw FROM crossfoot_reject
          WHERE run_id = ?1 AND chunk_no >= ?2 AND chunk_no < ?3 ORDER BY chunk_no, record_no",
     )?;
-    let mut exclusions_statement = connection.prepare(
+    let mut exclusions_statement = connection.prepare_cached(
         "SELECT chunk_no, record_no, kind FROM crossfoot_exclusion
          WHERE run_id = ?1 AND chunk_no >= ?2 AND chunk_no < ?3 ORDER BY chunk_no, record_no",
     )?;
     let mut rejects: Alongside<'_, (u32, Vec<u8>)> =
         Alongside::new(rejects_statement.query(bounds)?, |row| Ok((worker(row)?, row.get(3)?)))?;
     let mut exclusions = Alongside::new(exclusions_statement.query(bounds)?, exclusion)?;
-    let mut statement = connection.prepare(&select(kind, layout))?;
+    let mut statement = connection.prepare_cached(&select(kind, layout))?;
     let mut rows = statement.query(bounds)?;
     let mut out = Out { block: Block::default(), sender };
     loop {

@@ -171,7 +171,8 @@ fn amount(text: &str) -> Value<'static> {
     Value::Decimal(text.parse().unwrap())
 }
 
-const FORMS: [&str; 40] = [
+/// One field of each usage and form.
+pub(super) const FORMS: [&str; 40] = [
     "S9(7)V99",
     "9(3)V99 PAGE=ascii",
     "S9(9)V99 COMP-3",

@@ -1,6 +1,7 @@
 //! The encoder against the decoder: what one reads, the other writes; and what was not read, it does not confirm.
 
 mod fields;
+mod many;
 mod records;
 
 use std::sync::Arc;
