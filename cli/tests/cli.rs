@@ -16,6 +16,7 @@ mod cli {
     mod bad_data;
     mod bombs;
     mod browser;
+    mod chain;
     mod console;
     mod console_access;
     mod desk;

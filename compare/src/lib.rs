@@ -11,6 +11,7 @@
 //! sorted entries slice by slice and bring together what has one key. What counts as equal, and what two sides amount
 //! to, is decided in [`domain::comparison`].
 
+mod chain_text;
 mod differences;
 mod entries;
 mod error;
@@ -31,6 +32,7 @@ mod source;
 mod tests;
 pub mod text;
 
+pub use chain_text::chain_text;
 pub use differences::DifferenceFile;
 pub use error::CompareError;
 pub use file_target::FileTarget;

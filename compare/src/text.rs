@@ -338,7 +338,8 @@ fn rejects(report: &LoadReport, style: Style) -> String {
     grid.render(style)
 }
 
-fn differences(report: &LoadReport, style: Style) -> String {
+/// The first differences, a line for each field.
+pub(crate) fn differences(report: &LoadReport, style: Style) -> String {
     if report.differences == 0 {
         return sentence(style, 2, "There are none.");
     }

@@ -58,6 +58,8 @@ crate::named! {
         Proved = "proved",
         /// A load that another program made was compared with its source.
         LoadCompared = "load-compared",
+        /// All hops of a chain were compared, each with an event of its own.
+        ChainCompared = "chain-compared",
         /// The totals of a load that another program made were compared with its source's; no values were.
         LoadLookedAt = "load-looked-at",
         /// What a run had promoted was compared with its source again.

@@ -189,8 +189,9 @@ impl Promotion for Promoted {
     ) -> Result<(), StoreError> {
         self.process.pass("promotion: commit").await?;
         let promotion = self.taken().await;
-        promotion.commit(checks, summary, log).await?;
         let Process { world, life } = &self.process;
+        world.watch.promotes(&life.name);
+        promotion.commit(checks, summary, log).await?;
         world.look(|connection| {
             world.watch.changed(world, life, "promotion: commit", connection);
             Ok(())

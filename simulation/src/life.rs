@@ -83,14 +83,19 @@ impl Life {
         }
     }
 
+    /// What a process holds at a server. If it died while it asked for it, the connection is closed already.
+    fn held<T>(&self, what: T) -> Held<T> {
+        Arc::new(AsyncMutex::new((!self.is_dead()).then_some(what)))
+    }
+
     pub(crate) fn holds_consumer(&self, consumer: Box<dyn Consumer>) -> Held<Box<dyn Consumer>> {
-        let held = Arc::new(AsyncMutex::new(Some(consumer)));
+        let held = self.held(consumer);
         self.consumers.lock().unwrap_or_else(PoisonError::into_inner).push(Arc::clone(&held));
         held
     }
 
     pub(crate) fn holds_promotion(&self, promotion: Box<dyn Promotion>) -> Held<Box<dyn Promotion>> {
-        let held = Arc::new(AsyncMutex::new(Some(promotion)));
+        let held = self.held(promotion);
         self.promotions.lock().unwrap_or_else(PoisonError::into_inner).push(Arc::clone(&held));
         held
     }

@@ -64,6 +64,8 @@ struct Seen {
     batches: BTreeSet<u64>,
     /// Digests of messages of chunks that were published.
     chunks: BTreeSet<[u8; 32]>,
+    /// Who asked for a promotion to be committed. Another process's change may be seen before its answer is.
+    promotes: String,
 }
 
 /// What was seen so far.
@@ -81,7 +83,12 @@ impl Watch {
         Ok(())
     }
 
-    /// `life` committed a change; nothing else happened since.
+    /// The process called `name` has its promotion committed now.
+    pub(crate) fn promotes(&self, name: &str) {
+        self.seen().promotes = name.to_owned();
+    }
+
+    /// `life` committed a change; nothing else happened since, but for a promotion whose answer is on its way.
     pub(crate) fn changed(
         &self,
         world: &Arc<World>,
@@ -90,7 +97,11 @@ impl Watch {
         connection: &Connection,
     ) {
         let now = standing(connection).unwrap();
-        let Some(before) = self.seen().before.replace(now.clone()) else { return };
+        let (before, promotes) = {
+            let mut seen = self.seen();
+            (seen.before.replace(now.clone()), seen.promotes.clone())
+        };
+        let Some(before) = before else { return };
         if before == now {
             return;
         }
@@ -102,8 +113,12 @@ impl Watch {
         if now.in_final != if now.state == "promoted" { now.accepted } else { 0 } {
             wrong("INV-09: final holds rows of a run that is not promoted, or not all of one that is");
         }
-        let holds =
-            |owner: &Option<String>| owner.as_deref().is_some_and(|owner| owner.starts_with(&life.name));
+        let is_promoted = before.state != "promoted" && now.state == "promoted";
+        let holds = |owner: &Option<String>| {
+            let owner = owner.as_deref().unwrap_or_default();
+            owner.starts_with(&life.name)
+                || is_promoted && !promotes.is_empty() && owner.starts_with(&promotes)
+        };
         let of_run = (&before.state, before.split, before.parked, before.chunks);
         if of_run != (&now.state, now.split, now.parked, now.chunks) && !holds(&before.owner) {
             wrong("a process changed a run whose lease it does not hold");

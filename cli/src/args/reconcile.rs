@@ -9,7 +9,8 @@ use platform::secret::ServerUrl;
 /// The arguments of `crossfoot reconcile`.
 #[derive(Debug, ClapArgs)]
 pub(crate) struct Reconcile {
-    /// Job file that describes the source, and under [[target]] the tables it was loaded into
+    /// Job file that describes the source, and under [[target]] the tables it was loaded into; or a chain file, which
+    /// lists several comparisons as [[hop]]
     pub(crate) job: PathBuf,
     /// Source file, or `-` for standard input [default: `path` in the job file]
     #[arg(long, value_name = "FILE")]
@@ -72,7 +73,7 @@ pub(crate) struct Attest {
 }
 
 /// How two sides are compared.
-#[derive(Debug, ClapArgs)]
+#[derive(Debug, Clone, ClapArgs)]
 pub(crate) struct Comparing {
     /// Write every difference to FILE, which must not exist: lines of JSON, or CSV if its name ends in .csv
     #[arg(long, value_name = "FILE")]

@@ -4,6 +4,7 @@ mod attest;
 mod attest_pack;
 mod attestations;
 mod audit;
+mod chain;
 mod check;
 mod console;
 mod context;

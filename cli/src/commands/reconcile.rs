@@ -18,6 +18,7 @@ use domain::ids::RunId;
 use domain::report::LogHead;
 use domain::words::grouped;
 use job::Job;
+use job::chain::Chain;
 use lake::ParquetTarget;
 use mysql::MysqlTarget;
 use platform::clock::SystemClock;
@@ -44,11 +45,26 @@ const TELL_EVERY: Duration = Duration::from_secs(5);
 /// Runs `crossfoot reconcile`: reads both sides, reports, and notes the verdict in the evidence log.
 pub(crate) async fn reconcile(global: &Global, args: &Reconcile) -> Result<Done, Failure> {
     let settings = wiring::settings(global, None)?;
+    if std::fs::read_to_string(&args.job).is_ok_and(|text| Chain::is_one(&text)) {
+        return Box::pin(super::chain::chain(global, &settings, args)).await;
+    }
+    let differences = list(&args.comparing)?;
+    let (sides, store) = sides(&settings, args).await?;
+    let papers = Papers::of(&settings, &args.comparing, &sides.job)?;
+    if args.quick {
+        return super::quick::look(global, &settings, &store, &args.comparing, sides).await;
+    }
+    let report = compared(global, &args.comparing, sides, differences).await?;
+    conclude(global, &settings, &store, EventKind::LoadCompared, None, report, &papers).await
+}
+
+/// What the arguments compare with what, and the store that notes it.
+pub(super) async fn sides(settings: &Settings, args: &Reconcile) -> Result<(Sides, Arc<dyn Store>), Failure> {
     let job = read_job(&args.job)?;
     let source = match &args.from {
         Some(url) => {
             let password = args.from_password_file.as_ref();
-            Source::Tables(database(&settings, url, password, None, job.targets.len()).await?)
+            Source::Tables(database(settings, url, password, None, job.targets.len()).await?)
         }
         None => {
             let location = source_of(&job, &args.job, args.source.as_deref())?;
@@ -56,19 +72,12 @@ pub(crate) async fn reconcile(global: &Global, args: &Reconcile) -> Result<Done,
         }
     };
     let declared = args.declared.as_deref().map(read_declared).transpose()?;
-    let target = target(&settings, &job, args).await?;
-    let differences = list(&args.comparing)?;
-    let papers = Papers::of(&settings, &args.comparing, &job)?;
-    let store = wiring::store(&settings, true).await?;
+    let target = target(settings, &job, args).await?;
+    let store = wiring::store(settings, true).await?;
     if job.is_sensitive() {
         job.masks.give_key(&store.masking_key().await?);
     }
-    let sides = Sides { job, source, target, declared };
-    if args.quick {
-        return super::quick::look(global, &settings, &store, &args.comparing, sides).await;
-    }
-    let report = compared(global, &args.comparing, sides, differences).await?;
-    conclude(global, &settings, &store, EventKind::LoadCompared, None, report, &papers).await
+    Ok((Sides { job, source, target, declared }, store))
 }
 
 /// What is compared with what.
@@ -155,7 +164,7 @@ impl Papers {
     }
 
     /// Writes them. `text` is the report as the event names it.
-    fn write(&self, report: &LoadReport, text: String, event: Event) -> Result<(), Failure> {
+    pub(super) fn write(&self, report: &LoadReport, text: String, event: Event) -> Result<(), Failure> {
         if let Some(path) = &self.html {
             let page = html(report)
                 .map_err(|error| Failure::unfinished(format!("cannot render the page: {error}")))?;
@@ -189,11 +198,7 @@ pub(super) async fn conclude(
     mut report: LoadReport,
     papers: &Papers,
 ) -> Result<Done, Failure> {
-    let text = crate::output::json(&report)?;
-    let (coordinator, _watcher) = wiring::coordinator_without_broker(settings, store);
-    let detail = detail(&report, &text, run_id);
-    let event = store.log(coordinator.entry_of_no_run(kind, &detail)).await?;
-    report.log_head = Some(LogHead::Named { seq: event.seq, hash: event.hash });
+    let (text, event) = noted(settings, store, (kind, run_id, None), &mut report).await?;
     let instead =
         format!("the load is {}; event {} of the evidence log says so", report.outcome.name(), event.seq);
     if global.json {
@@ -212,6 +217,25 @@ pub(super) async fn conclude(
             Ok(Done::NotReconciled)
         }
     }
+}
+
+/// Notes the verdict in the evidence log: the report as the event names it, and the event. `of`: the kind of event, the run,
+/// and the hop of a chain.
+pub(super) async fn noted(
+    settings: &Settings,
+    store: &Arc<dyn Store>,
+    (kind, run_id, hop): (EventKind, Option<RunId>, Option<serde_json::Value>),
+    report: &mut LoadReport,
+) -> Result<(String, Event), Failure> {
+    let text = crate::output::json(report)?;
+    let (coordinator, _watcher) = wiring::coordinator_without_broker(settings, store);
+    let mut detail = detail(report, &text, run_id);
+    if let Some(hop) = hop {
+        detail["hop"] = hop;
+    }
+    let event = store.log(coordinator.entry_of_no_run(kind, &detail)).await?;
+    report.log_head = Some(LogHead::Named { seq: event.seq, hash: event.hash });
+    Ok((text, event))
 }
 
 /// The target that the arguments name, or else the job; without any, the store's own database.

@@ -9,7 +9,7 @@ use coordinator::ops::dead_letters::DeadLetter;
 use coordinator::ops::tokens::ListedToken;
 use coordinator::ops::views;
 use coordinator::report::summary::REPORT_VERSION;
-use domain::comparison::{LoadReport, QuickReport};
+use domain::comparison::{ChainReport, LoadReport, QuickReport};
 use domain::counts::WorkerShare;
 use domain::declared::Declared;
 use domain::pack::proof::Proof;
@@ -54,6 +54,11 @@ pub(crate) const CATALOGUE: &[Named] = &[
         "reconcile-quick",
         "a quick look at totals, which is no comparison of values: `reconcile --quick`",
         of::<QuickReport>,
+    ),
+    named(
+        "reconcile-chain",
+        "several comparisons, one after the other: `reconcile` with a chain file",
+        of::<ChainReport>,
     ),
     named("attest-history", "the attestations of a run: `attest --history`", of::<printed::AttestedRun>),
     named("webhook", "what a webhook or a command is told of a run: `[notify]`", of::<Notification<'_>>),

@@ -5,6 +5,7 @@
 //! which they are: none is assumed, and each one that was needed is counted.
 
 mod cell;
+mod chain;
 mod equality;
 mod evidence;
 mod pairing;
@@ -15,6 +16,7 @@ mod tests;
 mod totals;
 
 pub use cell::{Cell, put_cell};
+pub use chain::{ChainReport, HopReport, handover};
 pub use equality::{Equality, EqualitySet, Sameness, is_number, same};
 pub use evidence::{LoadEvidence, TypeComparison, no_source_rows, not_compared, reconcile_load};
 pub use pairing::{FieldCounts, Found, Pairing, SourceRow, TargetRow};

@@ -5,6 +5,7 @@
 
 mod account;
 pub mod advice;
+pub mod chain;
 pub mod chunk;
 mod columns;
 pub mod copies;

@@ -1,0 +1,183 @@
+//! `reconcile CHAIN`: several comparisons, one after the other, in one report.
+
+use std::path::{Path, PathBuf};
+
+use compare::chain_text;
+use domain::comparison::{ChainReport, HopReport, LoadOutcome, handover};
+use domain::event_kind::EventKind;
+use domain::report::LogHead;
+use job::chain::{Chain, ChainError, Hop, HopSource};
+use platform::clock::{Clock as _, SystemClock};
+use platform::secret::ServerUrl;
+use serde_json::json;
+use settings::Settings;
+
+use super::reconcile::{Papers, compared, list, noted, sides};
+use crate::args::{Comparing, Global, Reconcile};
+use crate::outcome::{Done, Failure};
+use crate::output::{remark, style, tell, tell_json};
+use crate::wiring;
+
+/// The version of the shape of the report.
+const REPORT_VERSION: u32 = 1;
+
+/// Compares each hop, whatever the one before it came to: so the report shows at which one a record was lost. Each hop
+/// is an event of its own, and the chain is one.
+pub(super) async fn chain(global: &Global, settings: &Settings, args: &Reconcile) -> Result<Done, Failure> {
+    refuse(args)?;
+    let chain = Chain::read(&args.job).map_err(|error| match error {
+        error @ ChainError::Unreadable { .. } => Failure::unfinished(platform::causes::chain(&error)),
+        error @ ChainError::Invalid { .. } => Failure::usage(error.to_string()),
+    })?;
+    let hops: Vec<_> = chain.hops.iter().enumerate().map(|(at, hop)| of_hop(args, hop, at == 0)).collect();
+    // What cannot be written is refused before anything is read.
+    for (hop, of) in chain.hops.iter().zip(&hops) {
+        let given = of.comparing.differences.iter().chain(&of.comparing.evidence);
+        if let Some(path) = given.into_iter().find(|path| path.exists()) {
+            return Err(Failure::usage(format!("hop `{}`: {} exists already", hop.name, path.display())));
+        }
+    }
+    let mut reports: Vec<HopReport> = Vec::new();
+    let mut handovers = Vec::new();
+    for (no, (hop, of)) in chain.hops.iter().zip(&hops).enumerate() {
+        if !global.json {
+            remark(&format!("hop {} of {}: {}", no + 1, chain.hops.len(), hop.name));
+        }
+        let report = of_chain(global, settings, &chain, (no, of)).await;
+        let report = report.map_err(|failure| failure.advise(&format!("this was hop `{}`", hop.name)))?;
+        let report = HopReport { name: hop.name.clone(), report };
+        if let Some(before) = reports.last() {
+            handovers.extend(handover(before, &report, SystemClock.now_ms()));
+        }
+        reports.push(report);
+    }
+    let outcome = ChainReport::outcome_of(&reports, &handovers);
+    let mut report = ChainReport {
+        report_version: REPORT_VERSION,
+        crossfoot_version: env!("CARGO_PKG_VERSION").into(),
+        chain: chain.name,
+        chain_digest: chain.digest,
+        outcome,
+        hops: reports,
+        handovers,
+        log_head: None,
+    };
+    let store = wiring::store(settings, true).await?;
+    let (coordinator, _watcher) = wiring::coordinator_without_broker(settings, &store);
+    let entry = coordinator.entry_of_no_run(EventKind::ChainCompared, &detail(&report));
+    let event = store.log(entry).await?;
+    report.log_head = Some(LogHead::Named { seq: event.seq, hash: event.hash });
+    let instead = format!("the chain is {}; event {} of the evidence log says so", outcome.name(), event.seq);
+    if global.json {
+        tell_json(&report, &instead);
+    } else {
+        tell(&chain_text(&report, style()), &instead);
+    }
+    Ok(match outcome {
+        LoadOutcome::Reconciled => Done::Well,
+        LoadOutcome::NotReconciled => Done::NotReconciled,
+    })
+}
+
+/// Compares one hop, notes it, and writes what was asked for.
+async fn of_chain(
+    global: &Global,
+    settings: &Settings,
+    chain: &Chain,
+    (no, of): (usize, &Reconcile),
+) -> Result<domain::comparison::LoadReport, Failure> {
+    let differences = list(&of.comparing)?;
+    let (sides, store) = sides(settings, of).await?;
+    let papers = Papers::of(settings, &of.comparing, &sides.job)?;
+    let mut report = compared(global, &of.comparing, sides, differences).await?;
+    let hop = json!({
+        "chain": chain.name,
+        "chain_digest": chain.digest,
+        "name": chain.hops[no].name,
+        "no": no + 1,
+        "of": chain.hops.len(),
+    });
+    let kind = (EventKind::LoadCompared, None, Some(hop));
+    let (text, event) = noted(settings, &store, kind, &mut report).await?;
+    papers.write(&report, text, event)?;
+    Ok(report)
+}
+
+/// What a chain file says itself cannot be said beside it.
+fn refuse(args: &Reconcile) -> Result<(), Failure> {
+    let given = [
+        ("--from", args.from.is_some()),
+        ("--target", args.target.is_some()),
+        ("--target-job", args.target_job.is_some()),
+        ("--target-password-file", args.target_password_file.is_some()),
+        ("--declared", args.declared.is_some()),
+        ("--quick", args.quick),
+    ];
+    match given.iter().find(|(_, is_given)| *is_given) {
+        None => Ok(()),
+        Some((option, _)) => Err(Failure::usage(format!(
+            "`{option}` is for one comparison, and {} is a chain file, which says for each hop what is compared",
+            args.job.display()
+        ))),
+    }
+}
+
+/// The arguments of one hop. `--source` is for the first one.
+fn of_hop(args: &Reconcile, hop: &Hop, is_first: bool) -> Reconcile {
+    let (source, from, from_password_file) = match &hop.source {
+        HopSource::File(file) => {
+            (args.source.clone().filter(|_| is_first).or_else(|| file.clone()), None, None)
+        }
+        HopSource::Tables(url, password) => (None, Some(ServerUrl::from(url.as_str())), password.clone()),
+    };
+    Reconcile {
+        job: hop.job.clone(),
+        source,
+        from,
+        from_password_file,
+        target: Some(ServerUrl::from(hop.target.as_str())),
+        target_job: hop.target_job.clone(),
+        target_password_file: hop.password_file.clone(),
+        quick: false,
+        declared: None,
+        comparing: named(&args.comparing, &hop.name),
+    }
+}
+
+/// Each hop writes files of its own: `report.html` becomes `report-HOP.html`.
+fn named(comparing: &Comparing, hop: &str) -> Comparing {
+    let with = |path: &Option<PathBuf>| path.as_deref().map(|path| with_name(path, hop));
+    Comparing {
+        differences: with(&comparing.differences),
+        html: with(&comparing.html),
+        junit: with(&comparing.junit),
+        evidence: with(&comparing.evidence),
+        ..comparing.clone()
+    }
+}
+
+fn with_name(path: &Path, hop: &str) -> PathBuf {
+    let stem = path.file_stem().unwrap_or_default().to_string_lossy();
+    let end = path.extension().map(|end| format!(".{}", end.to_string_lossy())).unwrap_or_default();
+    path.with_file_name(format!("{stem}-{hop}{end}"))
+}
+
+/// What the evidence log keeps of the chain. It holds no values of records.
+fn detail(report: &ChainReport) -> serde_json::Value {
+    let hops = report.hops.iter().map(|hop| {
+        json!({
+            "name": hop.name,
+            "event": hop.report.log_head.as_ref().map(|head| head.parts().0),
+            "outcome": hop.report.outcome,
+            "records": hop.report.records,
+            "differences": hop.report.differences,
+        })
+    });
+    json!({
+        "chain": report.chain,
+        "chain_digest": report.chain_digest,
+        "outcome": report.outcome,
+        "hops": hops.collect::<Vec<_>>(),
+        "failed": coordinator::verify::reconcile::failed_names(&report.handovers),
+    })
+}
