@@ -48,6 +48,7 @@ mod cli {
     mod resend;
     mod restored;
     mod retention;
+    mod rows;
     mod scheduled;
     mod schema;
     mod secrets;

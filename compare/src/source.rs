@@ -18,9 +18,9 @@ use domain::footing::{Fold, Footing, FootingError, Given, Outcome};
 use domain::reconcile::{LedgerEvidence, SourceEvidence};
 use domain::record::{self, RawRecord};
 use domain::rule::RuleOutcome;
-use format::{Framer, frames};
 use job::Job;
 use job::chunk::{ChunkDecoder, DecodedChunk};
+use job::records::Records;
 use source::SourceFile;
 use store::model::{ChunkCut, SplitTotals};
 
@@ -155,7 +155,7 @@ fn decoder<F: RecordSink>(
     mut feeds: Vec<F>,
 ) -> Result<EndedDecoder<F>, CompareError> {
     let mut decoder = ChunkDecoder::new(job).map_err(CompareError::Job)?;
-    let framer = Framer::new(&job.format);
+    let mut records = Records::new(job).map_err(CompareError::Job)?;
     let mut worker =
         LoadWorker { name: format!("decoder {}", at + 1), parts: 0, records: 0, rejected: 0, busy_ms: 0 };
     let mut groups = Groups::new();
@@ -169,8 +169,9 @@ fn decoder<F: RecordSink>(
         let began = Instant::now();
         let done = decoder.decode(chunk.cut.start(), &chunk.bytes).map_err(CompareError::from).and_then(
             |mut decoded| {
-                let frames = frames(&framer, &chunk.bytes).map_while(Result::ok);
-                let offsets: Vec<_> = frames.map(|(at, _)| chunk.cut.offset + at as u64).collect();
+                let found = records.find(chunk.cut.first_record_no, chunk.cut.ends_source, &chunk.bytes);
+                let found = found.map_err(|error| CompareError::Job(error.to_string()))?;
+                let offsets: Vec<_> = found.iter().map(|found| chunk.cut.offset + found.at as u64).collect();
                 for (target, feed) in job.targets.iter().zip(&mut feeds) {
                     let fields = target.plan.layout.fields.len();
                     let rows = std::mem::take(&mut decoded.rows[target.record]);

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use coordinator::ops::resend::preamble;
+use coordinator::ops::resend::{ElementsError, can_be_written, preamble};
 use domain::ids::{ChunkNo, RecordNo, RunId};
 use format::{Framer, UnframeableError};
 use job::Job;
@@ -24,6 +24,7 @@ pub struct RawRejects {
     store: Arc<dyn Store>,
     run_id: RunId,
     framer: Framer,
+    can_be_written: Result<(), ElementsError>,
     /// What precedes the next piece: at first what precedes the source's records.
     begun: Vec<u8>,
     after: Option<(ChunkNo, u64)>,
@@ -45,6 +46,9 @@ pub enum RawError {
     /// The store failed.
     #[error(transparent)]
     Store(#[from] StoreError),
+    /// Elements of tables are among them.
+    #[error("{0}")]
+    Elements(#[from] ElementsError),
     /// A record cannot be framed.
     #[error("record {record_no}: {error}")]
     Unframeable {
@@ -63,6 +67,7 @@ impl RawRejects {
             store,
             run_id,
             framer: Framer::new(&job.format),
+            can_be_written: can_be_written(job),
             begun: preamble(job),
             after: None,
             limit: FIRST,
@@ -74,6 +79,7 @@ impl RawRejects {
     /// # Errors
     /// [`RawError`]: what was written so far is not all.
     pub async fn next(&mut self) -> Result<Option<Piece>, RawError> {
+        self.can_be_written.clone()?;
         // By chunk and record, as the rows lie: to find a place by its record alone takes longer with each page.
         let page = RejectPage { code: None, field: None, worker: None, after: self.after };
         let rows = self.store.reject_page(self.run_id, &page, self.limit).await?;

@@ -75,6 +75,8 @@ reason_codes! {
     Padding = "padding";
     /// What was decoded, encoded again, is not the record.
     RoundTrip = "round-trip";
+    /// The record whose table it is an element of was rejected.
+    Parent = "parent";
 }
 
 impl fmt::Display for ReasonCode {

@@ -174,6 +174,7 @@ impl Masks {
             ReasonCode::Required => "a value is required".into(),
             ReasonCode::RoundTrip => format!("{shown} is not what the decoded value is written as"),
             ReasonCode::Padding => format!("{shown} stands where padding is expected"),
+            ReasonCode::Parent => "the record that it is an element of was rejected".into(),
             ReasonCode::Range
             | ReasonCode::NotAllowed
             | ReasonCode::Pattern

@@ -12,8 +12,8 @@ use coordinator::verify::reconcile::failed_names;
 use domain::comparison::{Difference, DifferenceKind, EqualitySet, LoadOutcome};
 use domain::record::records;
 use domain::table::TableName;
-use format::{Framer, frames};
 use job::Job;
+use job::records::Records;
 use job::target::{Relation, TargetTable};
 use platform::causes::chain;
 use platform::clock::SystemClock;
@@ -244,12 +244,12 @@ fn statements_of(
     sender: &Sender<String>,
 ) -> Result<BTreeMap<u64, u64>, Stop> {
     let file = SourceFile::open(Location::file(source), job.compression).map_err(|error| chain(&error))?;
-    let framer = Framer::new(&job.format);
+    let mut records = Records::new(job)?;
     let (mut offsets, mut fault) = (BTreeMap::new(), None);
     let read = declare(job, &file, |chunk, decoded| {
-        let starts = frames(&framer, &chunk.bytes).map_while(Result::ok);
-        let numbered = (chunk.cut.first_record_no.0..).zip(starts);
-        let places = numbered.map(|(record_no, (at, _))| (record_no, chunk.cut.offset + at as u64));
+        let found = records.find(chunk.cut.first_record_no, chunk.cut.ends_source, &chunk.bytes);
+        let found = found.unwrap_or_default();
+        let places = found.iter().map(|found| (found.record_no.0, chunk.cut.offset + found.at as u64));
         offsets.extend(places.filter(|(record_no, _)| wanted.contains(record_no)));
         for table in &job.targets {
             match statements(table, &decoded.rows[table.record], dialect) {

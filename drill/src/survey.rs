@@ -13,9 +13,9 @@ use domain::declared::Declared;
 use domain::layout::Layout;
 use domain::record::{RecordError, records};
 use domain::value::Value;
-use format::{Framer, frames};
 use jiff::civil::{Date, DateTime};
 use job::Job;
+use job::records::{Found, Records};
 use platform::causes::chain;
 use source::{SourceError, SourceFile};
 use thiserror::Error;
@@ -137,6 +137,9 @@ pub(crate) enum SurveyError {
     /// It cannot be opened.
     #[error(transparent)]
     Open(#[from] SourceError),
+    /// The job's formats cannot be used.
+    #[error("{0}")]
+    Job(String),
     /// It cannot be read to its end.
     #[error("{}", chain(.0))]
     Declare(#[from] DeclareError),
@@ -154,7 +157,7 @@ pub(crate) enum SurveyError {
 /// [`SurveyError`] says what is wrong with it.
 pub(crate) fn survey(job: &Arc<Job>, path: &Path) -> Result<Survey, SurveyError> {
     let source = SourceFile::open(source::Location::file(path), job.compression)?;
-    let framer = Framer::new(&job.format);
+    let mut records = Records::new(job).map_err(SurveyError::Job)?;
     let mut kept = Kept { by_type: vec![0; job.records.len()], ..Kept::default() };
     let mut fault = None;
     let surveyed = declare(job, &source, |chunk, decoded| {
@@ -167,7 +170,8 @@ pub(crate) fn survey(job: &Arc<Job>, path: &Path) -> Result<Survey, SurveyError>
                 fault.get_or_insert(error);
             }
         }
-        kept.place(cut.offset, cut.first_record_no.0, &framer, &chunk.bytes);
+        let found = records.find(cut.first_record_no, cut.ends_source, &chunk.bytes);
+        kept.place(cut.offset, &found.unwrap_or_default());
     });
     if let Some(fault) = fault {
         return Err(fault);
@@ -227,11 +231,11 @@ impl Kept {
         Ok(())
     }
 
-    fn place(&mut self, offset: u64, first_record_no: u64, framer: &Framer, bytes: &[u8]) {
-        let starts: Vec<_> = frames(framer, bytes).map_while(Result::ok).map(|(at, _)| at as u64).collect();
-        let ends = starts.iter().skip(1).copied().chain([bytes.len() as u64]);
-        for ((start, end), record_no) in starts.iter().zip(ends).zip(first_record_no..) {
-            let extent = Extent { record_no, offset: offset + start, bytes: end - start };
+    /// Notes where records are. Elements of tables are no records that could be taken out of the source.
+    fn place(&mut self, offset: u64, found: &[Found]) {
+        for found in found.iter().filter(|found| !found.is_element()) {
+            let bytes = (found.next - found.at) as u64;
+            let extent = Extent { record_no: found.record_no.0, offset: offset + found.at as u64, bytes };
             if self.first.len() < EXTENTS {
                 self.first.push(extent);
             } else {
@@ -243,7 +247,8 @@ impl Kept {
     /// Extents of records of the type that has most samples among the first records.
     fn details(&self) -> Vec<Extent> {
         let mut counts: HashMap<usize, usize> = HashMap::new();
-        for sample in &self.samples {
+        let has_extent = |sample: &&Sample| self.first.iter().any(|one| one.record_no == sample.record_no);
+        for sample in self.samples.iter().filter(has_extent) {
             *counts.entry(sample.place).or_default() += 1;
         }
         let Some((place, _)) = counts.into_iter().max_by_key(|(place, count)| (*count, usize::MAX - place))

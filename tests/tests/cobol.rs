@@ -41,19 +41,27 @@ name = "current_sum"
 type = "decimal(7,2)"
 "#;
 
-/// The records of 130 bytes that the program writes, and the lines that it displays; `None` without the compiler.
-fn written(folder: &Path) -> Option<(Vec<u8>, Vec<String>)> {
+/// The file that the program of this name writes, compiled with these options, and the lines that it displays; `None`
+/// without the compiler.
+fn written(folder: &Path, program: &str, options: &[&str], slides: &str) -> Option<(Vec<u8>, Vec<String>)> {
     let programs = Path::new(env!("CARGO_MANIFEST_DIR")).join("cobol");
-    for name in ["every.cob", "every.cpy"] {
-        std::fs::copy(programs.join(name), folder.join(name)).unwrap();
+    for ending in ["cob", "cpy"] {
+        let name = format!("{program}.{ending}");
+        std::fs::copy(programs.join(&name), folder.join(&name)).unwrap();
     }
-    let compiled =
-        Command::new("cobc").args(["-x", "every.cob", "-o", "every"]).current_dir(folder).status().ok()?;
+    let mut compiler = Command::new("cobc");
+    let line = ["-x", &format!("{program}.cob"), "-o", program];
+    let Ok(compiled) = compiler.args(options).args(line).current_dir(folder).status() else {
+        // Past the test runner, which keeps what passing tests print to itself.
+        drop(std::io::stderr().write_all(b"SKIPPED: no cobc (GnuCOBOL) to write a file with\n"));
+        return None;
+    };
     assert!(compiled.success());
-    let ran = Command::new(folder.join("every")).current_dir(folder).output().unwrap();
+    let ran = Command::new(folder.join(program)).env("SLIDES", slides).current_dir(folder).output().unwrap();
     assert!(ran.status.success(), "{}", String::from_utf8_lossy(&ran.stderr));
     let shown = String::from_utf8(ran.stdout).unwrap();
-    Some((std::fs::read(folder.join("every.dat")).unwrap(), shown.lines().map(str::to_owned).collect()))
+    let bytes = std::fs::read(folder.join(format!("{program}.dat"))).unwrap();
+    Some((bytes, shown.lines().map(str::to_owned).collect()))
 }
 
 /// A number as COBOL displays it.
@@ -76,11 +84,7 @@ fn is_near(one: &str, other: &str, digits: i32) -> bool {
 #[test]
 fn what_another_compiler_wrote_is_decoded_as_it_displays_it_and_encoded_as_it_wrote_it() {
     let folder = tempfile::tempdir().unwrap();
-    let Some((bytes, shown)) = written(folder.path()) else {
-        // Past the test runner, which keeps what passing tests print to itself.
-        drop(std::io::stderr().write_all(b"SKIPPED: no cobc (GnuCOBOL) to write a file with\n"));
-        return;
-    };
+    let Some((bytes, shown)) = written(folder.path(), "every", &[], "") else { return };
     let job = folder.path().join("job.toml");
     std::fs::write(&job, JOB).unwrap();
     let job = Arc::new(Job::read(&job).unwrap_or_else(|error| panic!("{error}")));
@@ -113,4 +117,79 @@ fn what_another_compiler_wrote_is_decoded_as_it_displays_it_and_encoded_as_it_wr
     let others: Vec<_> =
         trips.equivalences.iter().filter(|of| of.kind != Equivalence::NegativeZero).collect();
     assert_eq!((trips.proved, others.as_slice()), (500, &[][..]));
+}
+
+/// Two tables as rows: the lines of an order, and the taxes of a line. The currency stands after the lines.
+const ORDERS: &str = r#"
+[job]
+name = "orders"
+[source]
+format = "copybook"
+copybook = "orders.cpy"
+encoding = "ascii"
+framing = "rdw"
+length_includes_header = false
+[source.cobol]
+ascii_signs = "micro-focus"
+behind_tables = "FOLLOWING"
+[[record]]
+name = "orders"
+[[record]]
+name = "line"
+parent = "orders"
+rows = "ORDER-LINE"
+element = "line_no"
+amounts = ["amount"]
+[[record]]
+name = "tax"
+parent = "line"
+rows = "TAX"
+amounts = ["levied"]
+"#;
+
+/// As another compiler lays tables of varying length out; the item after them moves, or is written where it stays.
+#[test]
+fn tables_that_another_compiler_wrote_are_the_rows_that_it_displays() {
+    for (option, slides, following) in [("-fodoslide", "Y", "shift"), ("-fcomplex-odo", "N", "stay")] {
+        let folder = tempfile::tempdir().unwrap();
+        let Some((bytes, shown)) = written(folder.path(), "orders", &[option], slides) else { return };
+        let path = folder.path().join("job.toml");
+        std::fs::write(&path, ORDERS.replace("FOLLOWING", following)).unwrap();
+        let job = Arc::new(Job::read(&path).unwrap_or_else(|error| panic!("{error}")));
+        let start = Start { first_record_no: RecordNo(1), offset: 0, parents: &[], ends_source: true };
+        let chunk = ChunkDecoder::new(&job).unwrap().decode(start, &bytes).unwrap();
+        assert!(chunk.rejects.is_empty(), "{:?}", chunk.rejects.first().map(|reject| &reject.reasons));
+        assert!(chunk.bytes.account_for(bytes.len() as u64));
+        // By record number: order, SKU and amount of each line; order and currency; the amount of each tax.
+        let rows = |place: usize| {
+            let layout = &job.records[place].layout;
+            records(&chunk.rows[place], layout.fields.len()).map(|row| {
+                let row = row.unwrap();
+                let values = row.fields().zip(&layout.fields);
+                let values = values.map(|(raw, field)| raw.value(&field.ty).unwrap().to_string());
+                (row.record_no.0.to_string(), values.collect::<Vec<_>>())
+            })
+        };
+        let orders: std::collections::HashMap<_, _> = rows(0).collect();
+        let mut taxes = rows(2);
+        let mut lines = 0;
+        for ((record_no, line), shown) in rows(1).zip(&shown) {
+            let [order, no, sku, amount, one, two] = shown.split('|').collect::<Vec<_>>()[..] else {
+                panic!()
+            };
+            let parent = &orders[&line[3]];
+            assert_eq!((&*parent[0], &*parent[2]), (order.trim_start_matches('0'), "'EUR'"), "{shown}");
+            assert_eq!(line[0], format!("'{}'", sku.trim()), "{shown}");
+            assert_eq!(line[1].parse::<Amount>().unwrap(), number(amount), "{shown}");
+            assert_eq!(line[2], no.trim_start_matches('0'), "{shown}");
+            for (at, levied) in [one, two].into_iter().enumerate() {
+                let (_, tax) = taxes.next().unwrap();
+                assert_eq!(tax[0].parse::<Amount>().unwrap(), number(levied), "{shown}");
+                assert_eq!(tax[1..], [(at + 1).to_string(), record_no.clone()], "{shown}");
+            }
+            lines += 1;
+        }
+        assert_eq!((lines, taxes.count(), orders.len()), (shown.len(), 0, 200));
+        assert_eq!(chunk.bytes.round_trips.proved, 200 + 3 * shown.len() as u64);
+    }
 }

@@ -4,12 +4,13 @@ use std::fmt::Write;
 use std::sync::Arc;
 
 use comfy_table::Table;
-use coordinator::ops::views::record::{PreviewedRecord, read};
+use coordinator::ops::views::record::{PreviewedRecord, read, read_as};
 use coordinator::split::{ChunkLimits, SplitError, split};
-use format::{Form, Framer, frames};
+use format::Form;
 use job::Job;
 use job::advice::remark_for;
-use job::select::{Selector, Standing};
+use job::records::Records;
+use job::select::Selector;
 use platform::causes::chain;
 use source::SourceFile;
 
@@ -26,7 +27,9 @@ pub(super) fn preview(
     records: u64,
 ) -> Result<Vec<PreviewedRecord>, Failure> {
     let failed = |error: &dyn std::error::Error| Failure::unfinished(chain(error));
-    let limits = ChunkLimits { bytes: 1 << 20, records: records.max(1) };
+    // A record whose elements are records is cut with all of them, or not at all.
+    let most = if job.has_rows() { 0 } else { records.max(1) };
+    let limits = ChunkLimits { bytes: 1 << 20, records: most };
     let mut first = None;
     match split(source.reader()?, job, limits, |chunk| {
         first = Some(chunk);
@@ -37,21 +40,20 @@ pub(super) fn preview(
     }
     let Some(chunk) = first else { return Ok(Vec::new()) };
     let mut selector = Selector::new(job).map_err(Failure::usage)?;
-    let framer = Framer::new(&job.format);
-    let mut shown = Vec::new();
     // The decoder returns whole blocks of records, so this may be more than requested.
     let asked = usize::try_from(records.max(1)).unwrap_or(usize::MAX);
-    let mut all = frames(&framer, &chunk.bytes);
-    for record_no in (chunk.cut.first_record_no.0..).take(asked) {
-        let Some(frame) = all.next() else { break };
-        let (at, content) = frame.map_err(|error| failed(&error))?;
-        let standing = Standing {
-            is_first: record_no == 1,
-            is_last: chunk.cut.ends_source && at + all.latest().total == chunk.bytes.len(),
-        };
-        shown.push(read(job, &mut selector, (record_no, chunk.cut.offset + at as u64, standing), content));
-    }
-    Ok(shown)
+    let (cut, mut all) = (&chunk.cut, Records::new(job).map_err(Failure::usage)?);
+    let found = all.find(cut.first_record_no, cut.ends_source, &chunk.bytes);
+    let found = found.map_err(|error| failed(&error))?;
+    let shown = found.iter().take(asked).map(|found| {
+        let (record_no, offset) = (found.record_no.0, cut.offset + found.at as u64);
+        let content = &chunk.bytes[found.start..found.end];
+        match found.place {
+            Some(place) => read_as(job, &mut selector, place, (record_no, offset), content),
+            None => read(job, &mut selector, (record_no, offset, found.standing), content),
+        }
+    });
+    Ok(shown.collect())
 }
 
 /// Formats the preview as text.

@@ -4,7 +4,7 @@ use std::io::Write;
 use std::sync::Arc;
 
 use console::raw::{RawError, RawRejects};
-use coordinator::ops::resend::{ResendError, can_be_resent, edit};
+use coordinator::ops::resend::{ResendError, can_be_resent, can_be_written, edit};
 use coordinator::ops::retention::removed_said;
 use coordinator::ops::views::rejects::{ListedReject, original};
 use domain::ids::RunId;
@@ -29,6 +29,7 @@ pub(crate) async fn rejects(global: &Global, args: &Rejects) -> Result<Done, Fai
     let run = find_run(&*store, &args.run.run).await?;
     let job = stored_job(&*store, &run.job_digest).await?;
     if let Some(path) = args.raw.as_ref().or(args.edit.as_ref()) {
+        can_be_written(&job).map_err(|error| Failure::usage(error.to_string()))?;
         if job.is_sensitive() {
             let (coordinator, _) = wiring::coordinator_without_broker(&settings, &store);
             // Records the export before it happens, so that no unmasked data leaves unnoticed.
@@ -119,7 +120,7 @@ async fn write_raw(
     loop {
         let piece = rejects.next().await.map_err(|error| match error {
             RawError::Store(error) => error.into(),
-            error @ RawError::Unframeable { .. } => {
+            error @ (RawError::Unframeable { .. } | RawError::Elements(_)) => {
                 Failure::unfinished(format!("{}: {error}", path.display()))
             }
         })?;

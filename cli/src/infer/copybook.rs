@@ -13,6 +13,7 @@ use format::copybook::{
 use job::{Job, JobError};
 use thiserror::Error;
 
+use super::elements;
 use super::record_types::{self, RecordType};
 use super::write::quoted;
 
@@ -183,6 +184,7 @@ pub(crate) fn from_copybook(
         out.push_str(&body.replace("@when@", &when));
         for record in job.records {
             out.push_str(&columns(block, &record.layout));
+            out.push_str(&elements::remarks(&copybook, &block.name, &block.plan));
             layouts.push(record.layout);
         }
     }
@@ -193,7 +195,7 @@ pub(crate) fn from_copybook(
 }
 
 /// Converts a name to an identifier for tables and records.
-fn identifier(name: &str, otherwise: &str) -> String {
+pub(super) fn identifier(name: &str, otherwise: &str) -> String {
     let plain = super::names::plain(name);
     match plain.chars().next() {
         None => otherwise.to_owned(),

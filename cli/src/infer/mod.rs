@@ -14,6 +14,7 @@ mod columns;
 pub(crate) mod copybook;
 mod dates;
 mod dialect;
+mod elements;
 pub(crate) mod fits;
 mod header;
 mod keys;

@@ -128,3 +128,73 @@ fn a_mainframe_file_of_several_record_types_is_loaded_exactly() {
     fleet.run(&line).exits(1).prints(&["NOT RECONCILED", "3000", "2999"]);
     assert_eq!(fleet.number("SELECT count(*) FROM entries"), 3000);
 }
+
+const ORDERS: &str = "       01  ORDERS.
+           05  ORDER-NO   PIC 9(5).
+           05  LINES-CNT  PIC X(2).
+           05  ORDER-LINE OCCURS 0 TO 20 TIMES DEPENDING ON LINES-CNT.
+               10  SKU    PIC X(4).
+               10  AMOUNT PIC S9(7)V99 SIGN TRAILING SEPARATE.
+           05  ORDER-SUM  PIC S9(9)V99 SIGN TRAILING SEPARATE.
+";
+
+const ORDERS_JOB: &str = r#"[job]
+name = "orders"
+
+[source]
+format   = "copybook"
+copybook = "orders.cpy"
+encoding = "ascii"
+framing  = "line"
+
+[[record]]
+name    = "orders"
+amounts = ["order_sum"]
+
+[[record]]
+name    = "line"
+parent  = "orders"
+rows    = "ORDER-LINE"
+element = "line_no"
+amounts = ["amount"]
+"#;
+
+#[test]
+#[ignore = "needs RabbitMQ and PostgreSQL: run ./test"]
+fn elements_of_a_table_are_rows_beside_those_of_their_records() {
+    let fleet = Fleet::new(servers(), postings(1));
+    let (mut source, mut lines, mut all) = (String::new(), 0_u64, 0_i64);
+    let cents = |cents: i64, digits: usize| {
+        format!("{:0digits$}{}", cents.unsigned_abs(), if cents < 0 { '-' } else { '+' })
+    };
+    for order in 0..2000_i64 {
+        let count = order * 7 % 21;
+        let amounts: Vec<_> = (0..count).map(|line| order * 1001 - line * 77_777).collect();
+        let of_lines = amounts.iter().enumerate().map(|(at, one)| format!("S{at:03}{}", cents(*one, 9)));
+        let of_lines = of_lines.collect::<String>();
+        let sum = amounts.iter().sum::<i64>();
+        source.push_str(&format!("{order:05}{count:02}{of_lines}{}\n", cents(sum, 11)));
+        lines += amounts.len() as u64;
+        all += sum;
+    }
+    fleet.desk.put("orders.cpy", ORDERS);
+    fleet.desk.put("orders.toml", ORDERS_JOB);
+    fleet.desk.put("orders.dat", &source);
+    let (_coordinator, _workers) = (fleet.coordinator(), fleet.workers());
+    let line = ["submit", "orders.toml", "--source", "orders.dat", "--chunk-bytes", "20000", "--wait"];
+    fleet.run(&line).exits(0).prints(&["RECONCILED"]);
+    // As one process numbers and digests them, in one chunk.
+    let sent = fleet.desk.run(&["fingerprint", "orders.toml", "--source", "orders.dat"]).exits(0).json();
+    let report = fleet.run(&["report", "--json"]).exits(0).json();
+    for level in report["levels"].as_array().unwrap() {
+        assert_eq!(level["fingerprint"], sent["fingerprint"], "{level}");
+        assert_eq!(level["records"], 2000 + lines, "{level}");
+    }
+    assert_eq!(fleet.value("SELECT sum(amount) FROM line"), decimal(all.into()));
+    assert_eq!(fleet.value("SELECT sum(order_sum) FROM orders"), decimal(all.into()));
+    let odd = "SELECT count(*) FROM orders o LEFT JOIN (SELECT parent_record_no, sum(amount) AS amount, count(*) AS lines,
+        max(line_no) AS last FROM line GROUP BY parent_record_no) l ON l.parent_record_no = o.last_record_no
+        WHERE coalesce(l.amount, 0) <> o.order_sum OR coalesce(l.lines, 0) <> o.lines_cnt::int
+        OR coalesce(l.last, 0) <> o.lines_cnt::int";
+    assert_eq!(fleet.number(odd), 0);
+}

@@ -5,9 +5,9 @@ use std::sync::Arc;
 
 use domain::fingerprint::Hash;
 use domain::ids::ChunkNo;
-use format::{Framer, frames};
 use job::Job;
 use job::chunk::{ChunkDecoder, DecodedChunk};
+use job::records::Records;
 use source::{Reader, SourceError, SourceFile};
 use store::model::ChunkRow;
 use thiserror::Error;
@@ -36,10 +36,10 @@ pub enum SourceAgainError {
 
 /// The source read again, forward only, chunk by chunk.
 pub struct SourceAgain {
-    job: Arc<Job>,
     reader: Reader,
     position: u64,
     decoder: ChunkDecoder,
+    records: Records,
 }
 
 /// A chunk as the source has it.
@@ -65,7 +65,9 @@ impl SourceAgain {
     /// [`SourceAgainError`] when it cannot be read a second time.
     pub fn open(job: &Arc<Job>, source: &SourceFile) -> Result<Self, SourceAgainError> {
         let decoder = Self::decoder(job)?;
-        Ok(Self { job: Arc::clone(job), reader: source.reader()?, position: 0, decoder })
+        let records = Records::new(job);
+        let records = records.map_err(|reason| SourceAgainError::Decode { chunk_no: ChunkNo(0), reason })?;
+        Ok(Self { reader: source.reader()?, position: 0, decoder, records })
     }
 
     /// The bytes of a chunk that lies after all those asked for before.
@@ -98,9 +100,10 @@ impl SourceAgain {
             chunk_no: cut.chunk_no,
             reason: error.to_string(),
         })?;
-        let framer = Framer::new(&self.job.format);
-        let offsets =
-            frames(&framer, &bytes).map_while(Result::ok).map(|(at, _)| cut.offset + at as u64).collect();
+        let found = self.records.find(cut.first_record_no, cut.ends_source, &bytes).map_err(|error| {
+            SourceAgainError::Decode { chunk_no: cut.chunk_no, reason: error.to_string() }
+        })?;
+        let offsets = found.iter().map(|found| cut.offset + found.at as u64).collect();
         Ok(Expected { decoded, offsets })
     }
 }

@@ -5,6 +5,7 @@ pub mod again;
 mod columns;
 pub mod declare;
 pub mod splitter;
+mod units;
 pub mod wanted;
 
 pub use columns::of_source;

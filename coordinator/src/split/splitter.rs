@@ -9,12 +9,15 @@ use std::sync::Arc;
 use domain::fingerprint::Hash;
 use domain::ids::{ChunkNo, RecordNo};
 use domain::words::plural;
-use format::{FrameError, Framer, frames, header_names};
+use format::{FrameError, Framer, header_names};
 use job::Job;
-use job::select::{Selector, Standing};
+use job::elements::TooManyElements;
+use job::records::{Records, RecordsError};
 use source::{Reader, SourceError};
 use store::model::{ChunkCut, SplitTotals};
 use thiserror::Error;
+
+use super::units::Units;
 
 /// No chunk has more records than this, so that even a chunk of nothing but rejects fits a message.
 pub(crate) const RECORDS_MAX: u64 = domain::limits::CHUNK_RECORDS_MAX;
@@ -54,6 +57,18 @@ pub enum SplitError {
         offset: u64,
         /// What is wrong with it.
         error: FrameError,
+    },
+    /// The elements of its tables are more than a chunk has room for.
+    #[error(
+        "record {record_no}, at byte {offset} of the source's content: {error}; leave `rows` off the table"
+    )]
+    Elements {
+        /// The number of the record.
+        record_no: RecordNo,
+        /// Where the record begins in the source's content, in bytes from 0.
+        offset: u64,
+        /// What is wrong with it.
+        error: TooManyElements,
     },
     /// The header row does not name the job's fields.
     #[error("the header row does not match the job: {0}")]
@@ -112,8 +127,8 @@ struct Splitter<'a> {
     offset: u64,
     chunk_no: u64,
     record_no: u64,
-    /// Tells record types, where some have parents.
-    selector: Option<Selector>,
+    /// Finds the numbers of records, where some have parents or elements that are records.
+    records: Option<Records>,
     /// Of each record type the latest record so far.
     parents: Vec<u64>,
 }
@@ -121,7 +136,8 @@ struct Splitter<'a> {
 impl<'a> Splitter<'a> {
     fn new(reader: Reader, job: &'a Job, limits: ChunkLimits) -> Result<Self, SplitError> {
         let spec = &job.format;
-        let selector = job.has_parents().then(|| Selector::new(job)).transpose().map_err(SplitError::Job)?;
+        let needs = job.has_parents() || job.has_rows();
+        let records = needs.then(|| Records::new(job)).transpose().map_err(SplitError::Job)?;
         let framer = Framer::new(spec);
         Ok(Self {
             job,
@@ -134,15 +150,16 @@ impl<'a> Splitter<'a> {
             offset: 0,
             chunk_no: 0,
             record_no: 1,
-            parents: if selector.is_some() { vec![0; job.records.len()] } else { Vec::new() },
-            selector,
+            parents: if job.has_parents() { vec![0; job.records.len()] } else { Vec::new() },
+            records,
         })
     }
 
     fn run(mut self, mut take: impl FnMut(CutChunk) -> bool) -> Result<SplitTotals, SplitError> {
         let header_bytes = self.skip_preamble()?;
         loop {
-            self.buffer.fill(self.lookahead + self.footer_bytes)?;
+            // One byte more than a chunk can have: with that, where the source ends is known.
+            self.buffer.fill(self.lookahead + self.footer_bytes + 1)?;
             let at_hand = self.buffer.at_hand();
             let at_hand = &at_hand[..at_hand.len().saturating_sub(self.footer_bytes)];
             if at_hand.is_empty() {
@@ -150,13 +167,22 @@ impl<'a> Splitter<'a> {
             }
             let asked = if self.limits.records == 0 { RECORDS_MAX } else { self.limits.records };
             let records_max = asked.min(RECORDS_MAX);
-            let taken = self.framer.take(at_hand, self.buffer.at_end, records_max, self.limits.bytes);
-            let taken = taken.map_err(|at| SplitError::Frame {
-                record_no: RecordNo(self.record_no + at.records),
-                offset: self.offset + at.offset as u64,
-                error: shown(self.job, at.error),
-            })?;
-            let bytes = at_hand[..taken.bytes].to_vec();
+            let taken = match &mut self.records {
+                Some(records) if self.job.has_rows() => Units {
+                    job: self.job,
+                    framer: &self.framer,
+                    records,
+                    at_end: self.buffer.at_end,
+                    first: self.record_no,
+                }
+                .take(at_hand, records_max, self.limits.bytes),
+                _ => self
+                    .framer
+                    .take(at_hand, self.buffer.at_end, records_max, self.limits.bytes)
+                    .map_err(RecordsError::Frame),
+            };
+            let taken = taken.map_err(|error| self.fault(error))?;
+            let bytes = self.buffer.at_hand()[..taken.bytes].to_vec();
             self.buffer.start += taken.bytes;
             let ends_source = self.job.tells_the_last() && self.is_at_end()?;
             let cut = ChunkCut {
@@ -206,17 +232,27 @@ impl<'a> Splitter<'a> {
 
     /// Where records have parents, a chunk must know which records precede it.
     fn follow_parents(&mut self, bytes: &[u8], ends_source: bool) {
-        let Some(selector) = &mut self.selector else { return };
-        let mut all = frames(&self.framer, bytes);
-        for number in self.record_no.. {
-            let Some(Ok((at, content))) = all.next() else { return };
-            let standing = Standing {
-                is_first: number == 1,
-                is_last: ends_source && at + all.latest().total == bytes.len(),
-            };
-            if let Some(latest) = selector.type_of(content, standing).and_then(|at| self.parents.get_mut(at))
-            {
-                *latest = number;
+        let Some(records) = self.records.as_mut().filter(|_| self.job.has_parents()) else { return };
+        for found in records.find(RecordNo(self.record_no), ends_source, bytes).unwrap_or_default() {
+            if let Some(latest) = found.place.and_then(|at| self.parents.get_mut(at)) {
+                *latest = found.record_no.0;
+            }
+        }
+    }
+
+    /// What is said of a record that cannot be cut; its place is counted from where the chunk would begin.
+    #[cold]
+    fn fault(&self, error: RecordsError) -> SplitError {
+        let place =
+            |records: u64, offset: usize| (RecordNo(self.record_no + records), self.offset + offset as u64);
+        match error {
+            RecordsError::Frame(at) => {
+                let (record_no, offset) = place(at.records, at.offset);
+                SplitError::Frame { record_no, offset, error: shown(self.job, at.error) }
+            }
+            RecordsError::TooMany { offset, records, error } => {
+                let (record_no, offset) = place(records, offset);
+                SplitError::Elements { record_no, offset, error }
             }
         }
     }

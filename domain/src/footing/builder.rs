@@ -121,7 +121,8 @@ impl FootingBuilder {
     }
 
     /// Adds the next record. `record` is the place of its type, `None` if it has none; `lines` is how many lines it has
-    /// (1, unless [`FootingPlan::counts_lines`] asks); `values` are its values in layout order, and `is_decoded` says
+    /// (1, unless [`FootingPlan::counts_lines`] asks), 0 for an element of another record's table: among all records it
+    /// is not counted, only where its type is named; `values` are its values in layout order, and `is_decoded` says
     /// which of them could be read. Rejects are added like other records: they were sent.
     ///
     /// # Errors
@@ -182,7 +183,7 @@ impl FootingBuilder {
 
 impl Passed {
     fn count(&mut self, lines: u64) -> Result<(), FootingError> {
-        self.records += 1;
+        self.records += u64::from(lines > 0);
         self.lines = self.lines.checked_add(lines).ok_or(FootingError::Overflow)?;
         Ok(())
     }

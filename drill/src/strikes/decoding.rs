@@ -8,8 +8,11 @@ use crate::scenario::{Scenario, Stop, Strike, Target};
 
 /// Loads the source by decoders with the defect.
 pub(super) async fn misread(misreading: Misreading, scenario: &Scenario<'_>) -> Strike {
-    let affected = scenario.samples().find(|(sample, layout)| {
-        misreading.is_of_bytes() || !misreading.of_record(layout, &sample.values, &sample.values).is_empty()
+    // What a decoder can misread is in the record's own bytes: the numbers of parents and elements are not.
+    let records = &scenario.fixture.job.records;
+    let affected = scenario.samples().find(|(sample, _)| {
+        let misread = |own| !misreading.of_record(own, &sample.values, &sample.values).is_empty();
+        misreading.is_of_bytes() || records.get(sample.place).is_some_and(|record| misread(&*record.own))
     });
     let needs_copybook = matches!(
         misreading,

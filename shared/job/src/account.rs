@@ -11,8 +11,12 @@ pub(crate) struct Extent {
     pub(crate) record_no: RecordNo,
     /// Where its frame begins in the source's content, in bytes.
     pub(crate) offset: u64,
-    /// The frame, as the framer found it.
+    /// The frame, as the framer found it; an element of a table has no framing.
     pub(crate) frame: Frame,
+    /// How many bytes of the content are not those of elements that are records of their own.
+    pub(crate) own: usize,
+    /// How many of these are elements that hold nothing and are skipped.
+    pub(crate) skipped: usize,
 }
 
 impl Extent {
@@ -50,8 +54,10 @@ impl Account {
     pub(crate) fn accepted(&mut self, place: usize, of: Extent, told: Told) -> Result<(), TooManyBytes> {
         let counts = self.0.of_type(Some(place));
         counts.add(ByteClass::Framing, of.frame.framing() as u64)?;
-        counts.merge(&told.bytes)?;
-        if !told.bytes.make((of.frame.end - of.frame.start) as u64) {
+        let mut bytes = told.bytes;
+        bytes.add(ByteClass::Padding, of.skipped as u64)?;
+        counts.merge(&bytes)?;
+        if !bytes.make(of.own as u64) {
             self.0.unaccounted.note(of.place(0));
         }
         if let (Some(at), Some(places)) = (told.data_in_filler, self.0.filler_data.get_mut(place)) {
@@ -67,10 +73,11 @@ impl Account {
         *count = count.saturating_add(1);
     }
 
-    /// Counts a record that was rejected, whole; `place` is that of its type, if it has one.
+    /// Counts a record that was rejected, whole but for elements that are records of their own; `place` is that of its
+    /// type, if it has one.
     pub(crate) fn rejected(&mut self, place: Option<usize>, of: Extent) -> Result<(), TooManyBytes> {
         let counts = self.0.of_type(place);
         counts.add(ByteClass::Framing, of.frame.framing() as u64)?;
-        counts.add(ByteClass::Rejects, (of.frame.end - of.frame.start) as u64)
+        counts.add(ByteClass::Rejects, of.own as u64)
     }
 }

@@ -27,6 +27,8 @@ pub const fn keys_for(code: ReasonCode, form: &Form) -> &'static [&'static str] 
         (ReasonCode::Pattern, _) => &["record.field.pattern"],
         (ReasonCode::Length, _) => &["record.field.length"],
         (ReasonCode::RecordType, _) => &["source.encoding", "record.when", "record.parent"],
+        (ReasonCode::Parent, Form::Copybook(_)) => &["record.rows"],
+        (ReasonCode::Parent, _) => &[],
         // No key makes it right: decoder or encoder is wrong. To go without the proof would only hide that.
         (ReasonCode::RoundTrip, _) => &[],
         (ReasonCode::Padding, Form::Delimited(_)) => &[],

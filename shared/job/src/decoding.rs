@@ -1,7 +1,7 @@
 //! What becomes of a chunk: its rows, sums, rejects and breaches, record by record.
 
 use domain::bytes::ByteShares;
-use domain::constraint::{Reason, ReasonCode};
+use domain::constraint::Reason;
 use domain::ids::RecordNo;
 use domain::layout::Layout;
 use domain::record;
@@ -197,19 +197,18 @@ impl<'a> Decoding<'a> {
         Ok(())
     }
 
-    /// A record that needs a parent and has none.
-    pub(crate) fn orphan(
+    /// A record against which there is a reason besides those that decoding found.
+    pub(crate) fn refuse(
         &mut self,
         at: usize,
-        parent: usize,
         place: (RecordNo, u64),
         content: &[u8],
         decoded: &Decoded<'_>,
+        reason: Reason,
     ) -> Result<(), TotalsError> {
         self.add_rejected(at, decoded)?;
-        let parent = self.shares.get(parent).map_or("", |share| share.layout.record.as_str());
-        let detail = format!("no `{parent}` record precedes it");
-        self.keep(place, content, &[Reason { field: None, code: ReasonCode::RecordType, detail }]);
+        let reasons: Vec<_> = std::iter::once(reason).chain(decoded.reasons().iter().cloned()).collect();
+        self.keep(place, content, &reasons);
         Ok(())
     }
 

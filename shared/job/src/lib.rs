@@ -11,10 +11,12 @@ mod columns;
 pub mod copies;
 pub mod decoders;
 mod decoding;
+pub mod elements;
 mod error;
 mod file;
 mod meaning;
 mod proof;
+pub mod records;
 pub mod select;
 mod shadow;
 pub mod target;
@@ -94,12 +96,16 @@ pub struct Job {
 /// it goes. Its place among the job's record types is its number in messages, the ledger and rules.
 #[derive(Debug, Clone)]
 pub struct RecordType {
-    /// What it consists of and where it goes; where it has a parent, the parent's record number is the last field.
+    /// What it consists of and where it goes; where it has a parent, the parent's record number is the last field, and
+    /// where it is an element of a table, the element's number the one before.
     pub layout: Arc<Layout>,
-    /// What a record's own bytes hold: as `layout`, without the parent's record number.
+    /// What a record's own bytes hold: as `layout`, without the numbers of the parent and of the element.
     pub own: Arc<Layout>,
-    /// The places of the types of which the latest record before it is its parent; none: it has no parent.
+    /// The places of the types of which the latest record before it is its parent; none: it has no parent, or is an
+    /// element of its parent's table.
     pub parents: Vec<usize>,
+    /// The table of another record type whose elements its records are, if they are.
+    pub rows: Option<Rows>,
     /// How its fields are written.
     pub format: FormatSpec,
     /// What it is for.
@@ -112,6 +118,19 @@ pub struct RecordType {
     pub filler_any: bool,
     /// The names of columns that become no field.
     pub leave_out: Vec<String>,
+}
+
+/// A table of a record type, whose elements are the records of another type.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Rows {
+    /// The place of the record type that holds the table. Its records may be elements of a table themselves.
+    pub parent: usize,
+    /// The table's name.
+    pub table: String,
+    /// The table's place among those of the parent whose elements are records.
+    pub of: usize,
+    /// Whether an element that holds nothing is no record.
+    pub skips_empty: bool,
 }
 
 /// What a record type is for.
@@ -246,6 +265,12 @@ impl Job {
     #[must_use]
     pub fn has_parents(&self) -> bool {
         self.records.iter().any(|record| !record.parents.is_empty())
+    }
+
+    /// Whether elements of tables are records of their own.
+    #[must_use]
+    pub fn has_rows(&self) -> bool {
+        self.records.iter().any(|record| record.rows.is_some())
     }
 
     /// Whether a record type is told by being the source's last record.

@@ -4,6 +4,7 @@ use domain::constraint::{Reason, ReasonCode};
 use domain::mask::Masks;
 use domain::record;
 use domain::round_trip::{EquivalenceCount, RoundTrips};
+use format::copybook::plan::Element;
 use format::{DecodeProof, Differs};
 
 use crate::Job;
@@ -40,6 +41,18 @@ impl Proofs {
         row: &[u8],
     ) -> Option<Reason> {
         let differs = self.0.get_mut(place)?.prove(content, record::fields_of(row)).err()?;
+        Some(reason(job, place, differs))
+    }
+
+    /// Why the elements of a record of the type at `place` are not those that were found; `None` when they are.
+    pub(crate) fn objection_to_elements(
+        &mut self,
+        job: &Job,
+        place: usize,
+        content: &[u8],
+        elements: &[Element],
+    ) -> Option<Reason> {
+        let differs = self.0.get_mut(place)?.prove_elements(content, elements).err()?;
         Some(reason(job, place, differs))
     }
 

@@ -26,6 +26,8 @@ struct Typed {
     decoder: Decoder,
     when: Vec<When>,
     position: Option<Position>,
+    /// Whether its records are elements of a table, which no record is matched with.
+    is_element: bool,
 }
 
 /// Whether a record is the first or the last of its source.
@@ -61,7 +63,8 @@ impl Selector {
     pub fn new(job: &Job) -> Result<Self, String> {
         let types = job.records.iter().map(|record| {
             let decoder = Decoder::new(&record.format, Arc::clone(&record.own))?;
-            Ok(Typed { decoder, when: record.when.clone(), position: record.position })
+            let (when, position, is_element) = (record.when.clone(), record.position, record.rows.is_some());
+            Ok(Typed { decoder, when, position, is_element })
         });
         Ok(Self { types: types.collect::<Result<_, String>>()? })
     }
@@ -76,9 +79,10 @@ impl Selector {
     }
 
     fn first_of(&mut self, record: &[u8], may_be: impl Fn(Option<Position>) -> bool) -> Option<usize> {
-        self.types.iter_mut().position(|Typed { decoder, when, position }| {
+        self.types.iter_mut().position(|Typed { decoder, when, position, is_element }| {
             let mut when = when.iter();
-            may_be(*position)
+            !*is_element
+                && may_be(*position)
                 && when.all(|when| decoder.peek(record, when.field).is_some_and(|value| when.holds(&value)))
         })
     }
@@ -89,8 +93,8 @@ impl Selector {
     #[cold]
     pub fn of_no_type(&mut self, job: &Job, record: &[u8]) -> Reason {
         let mut found: Vec<Looked> = Vec::new();
-        for (Typed { decoder, when, position }, of) in self.types.iter_mut().zip(&job.records) {
-            if position.is_some() {
+        for (Typed { decoder, when, position, is_element }, of) in self.types.iter_mut().zip(&job.records) {
+            if position.is_some() || *is_element {
                 // Its fields say nothing of a record that stands elsewhere.
                 continue;
             }

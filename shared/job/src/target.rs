@@ -53,7 +53,8 @@ impl TargetTable {
     #[must_use]
     pub fn of_final(place: usize, record: &RecordType) -> Self {
         let layout = &record.layout;
-        let own = 0..record.own.fields.len();
+        // An element's number in its table is part of the source: it is its place.
+        let own = 0..record.own.fields.len() + usize::from(record.rows.is_some());
         let fields = own.clone().map(|at| FieldPlan {
             at,
             equal: EqualitySet::NONE,

@@ -127,6 +127,7 @@ const REASONS = {
   "record-type": "of no record type",
   padding: "bytes where padding is expected",
   "round-trip": "encoded again, it is another record",
+  parent: "the record whose element it is was rejected",
 };
 
 /** The kind of a reject's reason in words. */

@@ -7,10 +7,9 @@ use domain::ids::{RecordNo, RunId};
 use domain::layout::Layout;
 use domain::pack::proof::Became;
 use domain::record::{self, RecordError};
-use format::{Framer, frames};
 use job::Job;
 use job::chunk::DecodedChunk;
-use job::select::{Selector, Standing};
+use job::records::Records;
 use store::Store;
 use store::model::{ChunkCut, ChunkRange, EntryKind};
 
@@ -109,31 +108,28 @@ impl Leaves {
 
 /// A record as it is in the source.
 pub(super) struct RawRecord {
-    /// Its bytes, without what frames them.
+    /// Its bytes, without what frames them; of an element, those of the record whose element it is.
     pub(super) content: Vec<u8>,
-    /// The latest records of each type before it, where records have parents.
+    /// The latest records of each type before it, where records have parents or elements that are records.
     pub(super) parents: Vec<u64>,
 }
 
 /// A record, found in the bytes of its chunk.
 pub(super) fn raw(job: &Job, cut: &ChunkCut, bytes: &[u8], record_no: RecordNo) -> Option<RawRecord> {
-    let mut selector = if job.has_parents() { Some(Selector::new(job).ok()?) } else { None };
     let mut parents = cut.parents.clone();
-    let framer = Framer::new(&job.format);
-    let mut all = frames(&framer, bytes);
-    for number in cut.first_record_no.0.. {
-        let (at, content) = all.next()?.ok()?;
-        if number == record_no.0 {
+    if job.has_rows() {
+        parents.resize(job.records.len(), 0);
+    }
+    let mut content = &[][..];
+    for found in Records::new(job).ok()?.find(cut.first_record_no, cut.ends_source, bytes).ok()? {
+        if !found.is_element() {
+            content = &bytes[found.start..found.end];
+        }
+        if found.record_no == record_no {
             return Some(RawRecord { content: content.to_vec(), parents });
         }
-        let standing = Standing {
-            is_first: number == 1,
-            is_last: cut.ends_source && at + all.latest().total == bytes.len(),
-        };
-        if let Some(at) = selector.as_mut().and_then(|selector| selector.type_of(content, standing))
-            && let Some(latest) = parents.get_mut(at)
-        {
-            *latest = number;
+        if let Some(latest) = found.place.and_then(|at| parents.get_mut(at)) {
+            *latest = found.record_no.0;
         }
     }
     None

@@ -9,6 +9,7 @@ use domain::pack::{Contradiction, Judged, Outcome, PartCheck};
 use format::Framer;
 use job::Job;
 use job::chunk::{ChunkDecoder, Start};
+use job::records::Records;
 
 use super::error::PackError;
 use super::json;
@@ -169,17 +170,52 @@ fn decoded(proof: &Proof, job: &Arc<Job>, record: &[u8]) -> Judged {
     Err(seen.unwrap_or_else(|| "".into()))
 }
 
+/// The record's leaf, out of the bytes of the record. An element's is in the record whose element it is.
 fn content(proof: &Proof, job: &Arc<Job>, bytes: &[u8]) -> Result<Vec<u8>, Contradiction> {
+    let mut seen = None;
+    for first in firsts(proof, job) {
+        match content_from(proof, job, bytes, first) {
+            Ok(content) if leaf(&content) == proof.leaf => return Ok(content),
+            Ok(content) => seen = seen.or(Some(Ok(content))),
+            Err(why) => seen = seen.or(Some(Err(why))),
+        }
+    }
+    seen.unwrap_or_else(|| Err("".into()))
+}
+
+/// The numbers that the record which holds the leaf may have: that of the proof, or, for an element, that of a record
+/// of a type with tables whose elements are records.
+fn firsts(proof: &Proof, job: &Arc<Job>) -> Vec<RecordNo> {
+    let is_parent =
+        |place: usize| job.records.iter().any(|of| of.rows.as_ref().is_some_and(|of| of.parent == place));
+    let holds =
+        |place: &usize| job.records.get(*place).is_some_and(|of| of.rows.is_none()) && is_parent(*place);
+    let latest =
+        proof.parents.iter().enumerate().filter(|(place, _)| holds(place)).map(|(_, latest)| *latest);
+    let earlier = latest.filter(|latest| *latest > 0 && *latest < proof.record_no.0).map(RecordNo);
+    std::iter::once(proof.record_no).chain(earlier).collect()
+}
+
+fn content_from(
+    proof: &Proof,
+    job: &Arc<Job>,
+    bytes: &[u8],
+    first_record_no: RecordNo,
+) -> Result<Vec<u8>, Contradiction> {
+    let is_last = |last: u64| last == proof.tree_size;
     let start = Start {
-        first_record_no: proof.record_no,
+        first_record_no,
         offset: 0,
         parents: &proof.parents,
         // The tree has a leaf for every record of the source.
-        ends_source: proof.record_no.0 == proof.tree_size,
+        ends_source: is_last(proof.record_no.0),
     };
     let chunk = ChunkDecoder::new(job)?.decode(start, bytes).map_err(|error| error.to_string())?;
-    if chunk.records() != 1 {
-        return Err(format!("the bytes contain {} records", chunk.records()).into());
+    let found = Records::new(job)?.find(first_record_no, start.ends_source, bytes);
+    let found = found.map_err(|error| error.to_string())?;
+    let whole = found.iter().filter(|found| !found.is_element()).count();
+    if whole != 1 {
+        return Err(format!("the bytes contain {whole} records").into());
     }
     let leaves = Leaves::decoded(job, &chunk).map_err(|error| error.to_string())?;
     let (tree, content, became) = leaves.of(RecordNo(proof.record_no.0)).ok_or("it has no leaf")?;

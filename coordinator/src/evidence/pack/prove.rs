@@ -192,7 +192,7 @@ impl Coordinator {
         if run.removed.has(retention::Part::Staging) {
             return Err(gone("staging was purged"));
         }
-        if job.has_parents() {
+        if job.has_parents() || job.has_rows() {
             return Err(gone("staging does not show which records precede its chunk"));
         }
         let leaves = Leaves::read_back(&*self.store, run.run_id, job, row.cut.chunk_no.0).await?;

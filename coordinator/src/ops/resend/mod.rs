@@ -61,6 +61,28 @@ pub enum ResendError {
     Nothing,
 }
 
+/// Rejects that are elements of tables are no records of the source by themselves.
+#[derive(Debug, Clone, Error)]
+#[error(
+    "elements of `{table}` are records of their own in job {job}, and the bytes of one are no record of the source; \
+     correct the source and load it as a new run (`--json` shows the bytes of each reject)"
+)]
+pub struct ElementsError {
+    table: String,
+    job: String,
+}
+
+/// Whether rejects of `job` can be written as records of a source.
+///
+/// # Errors
+/// [`ElementsError`].
+pub fn can_be_written(job: &Job) -> Result<(), ElementsError> {
+    match job.records.iter().find_map(|record| record.rows.as_ref()) {
+        Some(rows) => Err(ElementsError { table: rows.table.clone(), job: job.name.clone() }),
+        None => Ok(()),
+    }
+}
+
 /// Records that are ready to be loaded.
 #[derive(Debug, Default)]
 pub struct Prepared {
@@ -92,6 +114,9 @@ pub fn can_be_resent(job: &Job) -> Result<(), ResendError> {
             "a record type is told by its position in the source, which the records do not have any more; \
                    correct the source and load it as a new run",
         );
+    }
+    if let Err(error) = can_be_written(job) {
+        return no(&error.to_string());
     }
     if job.has_parents() {
         return no(

@@ -47,18 +47,33 @@ pub fn read(
     (record_no, offset, standing): (u64, u64, Standing),
     content: &[u8],
 ) -> PreviewedRecord {
-    let mut shown = PreviewedRecord {
-        record_no,
-        offset,
-        bytes: content.len(),
-        record: None,
-        fields: Vec::new(),
-        rejected: Vec::new(),
-    };
-    let Some(place) = selector.type_of(content, standing) else {
-        shown.rejected.push(selector.of_no_type(job, content));
-        return shown;
-    };
+    match selector.type_of(content, standing) {
+        Some(place) => read_as(job, selector, place, (record_no, offset), content),
+        None => {
+            let mut shown = of_no_type(record_no, offset, content);
+            shown.rejected.push(selector.of_no_type(job, content));
+            shown
+        }
+    }
+}
+
+/// A record of which only its place is known.
+#[must_use]
+pub fn of_no_type(record_no: u64, offset: u64, content: &[u8]) -> PreviewedRecord {
+    let (bytes, record, fields, rejected) = (content.len(), None, Vec::new(), Vec::new());
+    PreviewedRecord { record_no, offset, bytes, record, fields, rejected }
+}
+
+/// Reads a record of the type at `place`, which may be an element of another record's table, as [`read`] does.
+#[must_use]
+pub fn read_as(
+    job: &Job,
+    selector: &mut Selector,
+    place: usize,
+    (record_no, offset): (u64, u64),
+    content: &[u8],
+) -> PreviewedRecord {
+    let mut shown = of_no_type(record_no, offset, content);
     let layout = &job.records[place].own;
     shown.record = Some(layout.record.clone());
     let masks = &layout.masks;

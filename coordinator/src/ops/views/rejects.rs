@@ -10,7 +10,7 @@ use store::model::{RejectRow, Run};
 use store::views::RejectCounts;
 use store::{Store, StoreError};
 
-use super::record::{PreviewedRecord, read};
+use super::record::{PreviewedRecord, of_no_type, read, read_as};
 
 /// One reject, with every reason.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
@@ -203,8 +203,11 @@ pub async fn shown(
     });
     let mut selector = Selector::new(job).map_err(|what| StoreError::Damaged { what })?;
     let standing = Standing { is_first: record_no == 1, is_last };
-    let PreviewedRecord { record, bytes, fields, .. } =
-        read(job, &mut selector, (record_no, row.offset, standing), &row.raw);
+    let PreviewedRecord { record, bytes, fields, .. } = match (job.has_rows(), type_of(job, &row.reasons)) {
+        (false, _) => read(job, &mut selector, (record_no, row.offset, standing), &row.raw),
+        (true, Some(place)) => read_as(job, &mut selector, place, (record_no, row.offset), &row.raw),
+        (true, None) => of_no_type(record_no, row.offset, &row.raw),
+    };
     let text = store.job_text(&run.job_digest).await?;
     let layout = record.as_ref().and_then(|name| job.records.iter().find(|of| of.own.record == *name));
     let fields = fields.into_iter().enumerate().map(|(at, field)| {
@@ -229,6 +232,18 @@ pub async fn shown(
     let original = original(store, run, record_no).await?;
     let reject = ListedReject::of(row, job.is_sensitive()).with(original);
     Ok(Some(ShownReject { record, bytes, fields, reject }))
+}
+
+/// The type of a reject in a job in which elements of tables are records: an element is not told by its bytes. A reason
+/// names a field, which is of one type or of several; of several, nothing is said.
+fn type_of(job: &Job, reasons: &[Reason]) -> Option<usize> {
+    let named = reasons.iter().find_map(|reason| reason.field.as_ref())?;
+    let mut having =
+        job.records.iter().enumerate().filter(|(_, record)| record.own.index_of(named).is_some());
+    match (having.next(), having.next()) {
+        (Some((place, _)), None) => Some(place),
+        _ => None,
+    }
 }
 
 /// The line of the job's copybooks that declares `field`: a level number, and the field's name as COBOL writes it. A

@@ -88,7 +88,7 @@ impl Account {
 /// The room of a table's occurrences that are not there: of no length where what follows them moves up.
 fn room(plan: &Plan, extent: &Extent, table: &Table, count: usize) -> (usize, usize) {
     let start = extent.offset(table.offset);
-    if !plan.closing.is_empty() || count >= table.max || !extent.holds(table.within) {
+    if !plan.closing.is_empty() || count >= table.max || table.in_rows || !extent.holds(table.within) {
         return (start, start);
     }
     (start + count * table.stride, start + table.max * table.stride)

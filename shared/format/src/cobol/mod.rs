@@ -14,6 +14,7 @@ mod account;
 mod binary;
 mod decoder;
 mod edited;
+pub mod elements;
 mod float;
 mod hexfloat;
 mod moment;

@@ -136,7 +136,8 @@ impl RecordDecoder {
     pub(crate) fn padding(&self, record: &[u8]) -> Option<Fault> {
         let Self { plan, extent, padding, space, .. } = self;
         let rooms = plan.tables.iter().zip(extent.counts()).filter(|(table, count)| {
-            plan.closing.is_empty() && **count < table.max && extent.holds(table.within)
+            let has_room = plan.closing.is_empty() && **count < table.max && !table.in_rows;
+            has_room && extent.holds(table.within)
         });
         let in_rooms = rooms.filter_map(|(table, count)| {
             let start = extent.offset(table.offset);
@@ -242,7 +243,7 @@ pub(crate) struct CountError {
 }
 
 /// Finds the extent of the record that `bytes` begin with.
-fn found(
+pub(super) fn found(
     plan: &Plan,
     counts: &[FieldDecoder],
     bytes: &[u8],

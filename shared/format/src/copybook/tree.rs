@@ -7,8 +7,8 @@ use std::sync::Arc;
 use super::elementary::elementary;
 use super::entry::{Entry, Named, Reference, Statement};
 use super::error::{Checked, Fault, shown};
-use super::item::{Item, ItemId, Occurs, Renames, SignPlace, Usage};
-use super::limits::{CONDITION_VALUES_MAX, ITEMS_MAX};
+use super::item::{Elementary, Item, ItemId, Occurs, Renames, SignPlace, Usage};
+use super::limits::{CONDITION_VALUES_MAX, DIGITS_MAX, ITEMS_MAX};
 use super::value::Condition;
 
 /// What the entries of a copybook make up, offsets not yet known.
@@ -334,14 +334,16 @@ impl Tree {
         Ok(())
     }
 
-    /// The number of occurrences is a whole number that precedes its table, once for each table.
+    /// The number of occurrences is a whole number that precedes its table, once for each table. It may be in digits
+    /// of a picture of X.
     fn check_count(&self, count: ItemId, table: ItemId, (name, span): &Named) -> Checked<()> {
-        use super::picture::Category::Numeric;
-        let whole = self.items[count.index()]
-            .elementary
-            .as_ref()
-            .filter(|of| of.category == Numeric && of.usage != Usage::National)
-            .is_some_and(|of| of.picture.as_ref().is_some_and(|picture| picture.scale == 0));
+        use super::picture::Category::{Alphanumeric, Numeric};
+        let is_whole = |of: &&Elementary| match of.category {
+            Numeric => of.usage != Usage::National && of.picture.as_ref().is_some_and(|of| of.scale == 0),
+            Alphanumeric => !of.justified && of.bytes() <= DIGITS_MAX,
+            _ => false,
+        };
+        let whole = self.items[count.index()].elementary.as_ref().filter(is_whole).is_some();
         if !whole || self.entries[count.index()].blank_when_zero.is_some() {
             return Err(Fault::new(
                 span.clone(),

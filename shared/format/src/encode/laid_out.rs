@@ -10,7 +10,7 @@ use super::cobol::{FieldEncoder, whole};
 use super::{CannotWrite, Counts, Differs};
 use crate::cobol::{FieldSpec, RecordSpec};
 use crate::codepage::CodePage;
-use crate::copybook::plan::{Extent, Field, Plan};
+use crate::copybook::plan::{Element, Extent, Field, Plan};
 
 /// Encodes the records of one type.
 #[derive(Debug, Clone)]
@@ -97,6 +97,12 @@ impl LaidOutEncoder {
         record.get(start..start + length).ok_or(CannotWrite::NoPlace)?;
         encoder.write(value, length, room).ok_or(CannotWrite::NoForm)?;
         Ok(start..start + length)
+    }
+
+    /// Whether the elements of a record that are records of their own are these, by the record's own counts.
+    pub(super) fn has_elements(&mut self, record: &[u8], elements: &[Element]) -> bool {
+        let is_known = self.plan.tables.is_empty() || self.find(record).is_some();
+        is_known && self.plan.elements_in(&self.extent).eq(elements.iter().copied())
     }
 
     pub(super) fn prove<'a>(

@@ -35,6 +35,7 @@ pub use self::edit::FieldWriter;
 use self::delimited::DelimitedEncoder;
 use self::fixed::FixedEncoder;
 use self::laid_out::LaidOutEncoder;
+use crate::copybook::plan::Element;
 use crate::field::Trim;
 use crate::spec::{Form, FormatSpec};
 
@@ -200,6 +201,19 @@ impl DecodeProof {
             Shape::Fixed(encoder) => encoder.prove(record, row, room, counts),
             Shape::Copybook(encoder) => encoder.prove(record, row, room, counts),
         }
+    }
+
+    /// Compares the elements of a record that are records of their own with those that its own counts say it has: they
+    /// are read here by themselves.
+    ///
+    /// # Errors
+    /// [`Differs`] if they are others.
+    pub fn prove_elements(&mut self, record: &[u8], elements: &[Element]) -> Result<(), Differs> {
+        let are_same = match &mut self.shape {
+            Shape::Copybook(encoder) => encoder.has_elements(record, elements),
+            Shape::Delimited(_) | Shape::Fixed(_) => elements.is_empty(),
+        };
+        if are_same { Ok(()) } else { Err(Differs::of_record("the elements of the record's tables")) }
     }
 
     /// How many values of which field were written in which form since the last call, by field and form.

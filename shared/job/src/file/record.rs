@@ -44,7 +44,37 @@ pub(crate) struct RecordSection {
     #[serde(default)]
     #[schemars(schema_with = "name_or_names", extend("examples" = ["batch_header"]))]
     pub(crate) parent: Option<Spanned<NamesOrOne>>,
-    /// Format `copybook`: the name of the record at level 01. Needed if the copybook has several.
+    /// Format `copybook`: the table (OCCURS) of the parent whose elements are the records of this type. `parent` names
+    /// the one record type that holds the table; that type has no columns of it. An element is told by its place and
+    /// needs no `when`. The parent's record number becomes the column `parent_record_no`, and the element's number in
+    /// its table, from 1, the column that `element` names. If the parent is rejected, its elements are rejects too.
+    #[serde(default)]
+    #[schemars(with = "String", extend("examples" = ["ORDER-LINE"]))]
+    pub(crate) rows: Option<Spanned<String>>,
+    /// With `rows`: the column that gets the element's number in its table, from 1.
+    #[serde(default)]
+    #[schemars(
+        with = "String",
+        extend(
+            "default" = "element_no", "pattern" = "^[A-Za-z_][A-Za-z0-9_]{0,62}$", "examples" = ["line_no"]
+        )
+    )]
+    pub(crate) element: Option<Spanned<String>>,
+    /// With `rows`: what an element is that holds nothing, which is blanks in each text and zero in each number. `row`:
+    /// it is a record like any other. `skip`: it is no record, and its bytes count as padding of the parent.
+    #[serde(default)]
+    #[schemars(
+        with = "String",
+        extend("default" = "row", "enum" = ["row", "skip"], "examples" = ["skip"])
+    )]
+    pub(crate) empty: Option<Spanned<String>>,
+    /// Format `copybook`: the file of this record type's copybook, relative to the job file, if it is not that of the
+    /// source. `copybook_format`, `copybook_folders` and `copybook_replacing` under `[source]` are for all copybooks.
+    #[serde(default)]
+    #[schemars(with = "String", extend("examples" = ["trailer.cpy"]))]
+    pub(crate) copybook: Option<Spanned<String>>,
+    /// Format `copybook`: the name of the record at level 01. Needed if the copybook has several. A record type with
+    /// `rows` takes that of its parent.
     #[serde(default)]
     #[schemars(with = "String", extend("examples" = ["CLIENT-RECORD"]))]
     pub(crate) level_01: Option<Spanned<String>>,

@@ -174,7 +174,7 @@ pub(crate) struct SourceSection {
         extend("default" = 1_048_576, "examples" = [32760])
     )]
     pub(crate) record_bytes_max: Option<Spanned<usize>>,
-    /// Format `copybook`: the copybook's file, relative to the job file.
+    /// Format `copybook`: the copybook's file, relative to the job file. A record type may name one of its own.
     #[serde(default)]
     #[schemars(with = "String", extend("examples" = ["client.cpy"]))]
     pub(crate) copybook: Option<Spanned<String>>,

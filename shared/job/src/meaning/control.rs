@@ -366,7 +366,9 @@ fn declaring(name: &str, span: Range<usize>, records: &[RecordType]) -> Checked<
 }
 
 fn details(records: &[RecordType], span: Range<usize>) -> Checked<Vec<usize>> {
-    let details = records.iter().enumerate().filter(|(_, record)| record.role == RecordRole::Detail);
+    // Elements of tables are no records of the file: they are counted where they are named.
+    let is_detail = |record: &RecordType| record.role == RecordRole::Detail && record.rows.is_none();
+    let details = records.iter().enumerate().filter(|(_, record)| is_detail(record));
     let details: Vec<_> = details.map(|(place, _)| place).collect();
     if details.is_empty() {
         return fault(span, "no record has the role `detail`; list the records to count in `of`");

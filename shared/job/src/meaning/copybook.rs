@@ -18,16 +18,18 @@ use super::item::{Described, allowed, as_given, count, length, usual};
 use super::policy::Policy;
 use super::record_format::{padding, refuse_delimited, trim, truths};
 use super::repeated;
+use super::rows::Tables;
 use super::types::constraints;
 use super::{Checked, Fault, RESERVED, fault, fault_advised, identifier};
 use crate::error::underlined;
 use crate::file::{FieldSection, RecordSection, SourceSection};
 
-/// Reads the copybook that the source names, out of the job's own text.
+/// Reads the copybook of each record type, its own or the source's, out of the job's own text.
 pub(super) fn described(
     source: &SourceSection,
+    sections: &[RecordSection],
     copybooks: &BTreeMap<String, Spanned<String>>,
-) -> Checked<Described> {
+) -> Checked<Vec<Described>> {
     refuse_delimited(source)?;
     for (key, span) in [
         ("short_lines", source.short_lines.as_ref().map(Spanned::span)),
@@ -42,13 +44,46 @@ pub(super) fn described(
             );
         }
     }
-    let Some(name) = &source.copybook else {
-        return fault_advised(
-            source.format.span(),
-            "format `copybook` needs a copybook",
-            "set its file, such as copybook = \"customer.cpy\"",
-        );
+    if let Some(window) = &source.year_window {
+        return fault(window.span(), "in a copybook's source, `year_window` stands under [source.cobol]");
+    }
+    let page = match &source.encoding {
+        None => page("cp037", source.format.span())?,
+        Some(spanned) => page(spanned.get_ref(), spanned.span())?,
     };
+    let cobol = source.cobol.as_ref().map(|spanned| spanned.get_ref().clone()).unwrap_or_default();
+    let span = source.cobol.as_ref().map_or(source.format.span(), Spanned::span);
+    let mut known: BTreeMap<&str, Arc<Copybook>> = BTreeMap::new();
+    let mut all = Vec::new();
+    for section in sections {
+        let Some(name) = section.copybook.as_ref().or(source.copybook.as_ref()) else {
+            return fault_advised(
+                source.format.span(),
+                format!("record `{}` has no copybook", section.name.get_ref()),
+                "set the source's file, such as copybook = \"customer.cpy\", or one for each record type",
+            );
+        };
+        let copybook = match known.get(name.get_ref().as_str()) {
+            Some(copybook) => Arc::clone(copybook),
+            None => Arc::new(parsed(source, name, copybooks)?),
+        };
+        known.insert(name.get_ref(), Arc::clone(&copybook));
+        all.push(Described { copybook, page, cobol: cobol.clone(), span: span.clone() });
+    }
+    match &source.copybook {
+        Some(name) if !sections.is_empty() && !known.contains_key(name.get_ref().as_str()) => {
+            fault(name.span(), "no record type uses this copybook: each names one of its own")
+        }
+        _ => Ok(all),
+    }
+}
+
+/// The copybook of this name.
+fn parsed(
+    source: &SourceSection,
+    name: &Spanned<String>,
+    copybooks: &BTreeMap<String, Spanned<String>>,
+) -> Checked<Copybook> {
     let Some(text) = copybooks.get(name.get_ref()) else {
         return fault(name.span(), format!("cannot find the copybook `{}`", name.get_ref()));
     };
@@ -62,9 +97,6 @@ pub(super) fn described(
             );
         }
     };
-    if let Some(window) = &source.year_window {
-        return fault(window.span(), "in a copybook's source, `year_window` stands under [source.cobol]");
-    }
     let options = ParseOptions { format, ..ParseOptions::default() };
     let text = match &source.copybook_replacing {
         None => Cow::Borrowed(text.get_ref().as_str()),
@@ -77,15 +109,8 @@ pub(super) fn described(
             )
         }
     };
-    let copybook = Copybook::parse(name.get_ref(), &text, options)
-        .or_else(|error| fault(name.span(), format!("{error}\n{}", underlined(&error))))?;
-    let page = match &source.encoding {
-        None => page("cp037", source.format.span())?,
-        Some(spanned) => page(spanned.get_ref(), spanned.span())?,
-    };
-    let cobol = source.cobol.as_ref().map(|spanned| spanned.get_ref().clone()).unwrap_or_default();
-    let span = source.cobol.as_ref().map_or(source.format.span(), Spanned::span);
-    Ok(Described { copybook, page, cobol, span })
+    Copybook::parse(name.get_ref(), &text, options)
+        .or_else(|error| fault(name.span(), format!("{error}\n{}", underlined(&error))))
 }
 
 fn page(name: &str, span: Range<usize>) -> Checked<&'static CodePage> {
@@ -107,15 +132,18 @@ pub(super) fn record(
     section: &RecordSection,
     described: &Described,
     cut_by_length: bool,
+    tables: Tables,
 ) -> Checked<(Vec<Field>, RecordSpec)> {
     refuse_foreign(section)?;
     let policy = Policy::of(&described.cobol, described.span.clone())?;
     let options = PlanOptions {
-        record: section.level_01.as_ref().map(|name| name.get_ref().clone()),
+        record: tables.level_01,
         views: section.views.clone(),
         leave_out: section.leave_out.clone(),
         reserved: RESERVED.iter().map(|name| (*name).to_owned()).collect(),
         following: policy.following,
+        rows: tables.rows,
+        element: tables.element,
     };
     let plan = described.copybook.plan(&options).or_else(|error| {
         fault(

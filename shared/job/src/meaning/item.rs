@@ -19,9 +19,9 @@ use super::types::field_type;
 use super::{Checked, fault, fault_advised};
 use crate::file::{CobolSection, FieldSection};
 
-/// The copybook that a source names, understood.
+/// The copybook of a record type, understood.
 pub(super) struct Described {
-    pub(super) copybook: Copybook,
+    pub(super) copybook: Arc<Copybook>,
     pub(super) page: &'static CodePage,
     pub(super) cobol: CobolSection,
     pub(super) span: Range<usize>,
@@ -182,7 +182,11 @@ pub(super) fn length(
 
 /// The field of an item that holds a number of occurrences, or of characters.
 pub(super) fn count(item: &plan::Field, described: &Described, policy: &Policy) -> Checked<FieldSpec> {
-    let form = number(item, policy, described)?;
+    let form = match (item.category, u8::try_from(item.length)) {
+        // Digits in a picture of X.
+        (Category::Alphanumeric, Ok(digits)) => NumberForm::new(Usage::Zoned(SignPlace::Unsigned), digits, 0),
+        _ => number(item, policy, described)?,
+    };
     let column = FieldType::Decimal { precision: 38, scale: form.scale.max(0).unsigned_abs() };
     Ok(FieldSpec { kind: Kind::Number(form), bytes: item.length, page: described.page, column })
 }

@@ -13,6 +13,7 @@ mod promotion;
 mod record_format;
 mod records;
 mod repeated;
+mod rows;
 mod rules;
 mod schedule;
 mod sensitive;
@@ -35,6 +36,7 @@ use domain::reconcile::RejectLimit;
 use domain::value::FieldType;
 use format::copybook::ReferenceFormat;
 use format::spec::FieldForm;
+use platform::files::COPYBOOK_BYTES_MAX;
 use toml::Spanned;
 
 use super::error::{JobError, Place};
@@ -81,36 +83,50 @@ pub(super) fn parse(file: &str, text: &str) -> Result<Job, JobError> {
     understand(raw, text).map_err(error)
 }
 
-/// The job's text with the copybook that it names, which lies beside it: a job travels as its text, and its digest
+/// The job's text with the copybooks that it names, which lie beside it: a job travels as its text, and its digest
 /// covers all of it.
 pub(super) fn whole(file: &str, text: String, beside: Option<&Path>) -> Result<String, JobError> {
     // What is wrong with the text is told when it is parsed.
     let Ok(raw) = toml::from_str::<JobFile>(&text) else { return Ok(text) };
-    let Some(name) = &raw.source.copybook else { return Ok(text) };
-    if raw.copybooks.contains_key(name.get_ref()) {
-        return Ok(text);
+    let named = raw.record.iter().filter_map(|record| record.copybook.as_ref());
+    let mut missing: Vec<&Spanned<String>> = Vec::new();
+    for name in raw.source.copybook.iter().chain(named) {
+        let is_known = raw.copybooks.contains_key(name.get_ref());
+        if !is_known && missing.iter().all(|other| other.get_ref() != name.get_ref()) {
+            missing.push(name);
+        }
     }
-    let path = beside.map_or_else(|| name.get_ref().into(), |beside| beside.join(name.get_ref()));
-    let refuse = |message: String| JobError {
+    let Some(first) = missing.first() else { return Ok(text) };
+    let refuse = |name: &Spanned<String>, message: String| JobError {
         file: file.into(),
         place: Some(Place::of(file, &text, name.span())),
         message,
         advice: Some("the path of a copybook is relative to the job file".into()),
     };
     if !raw.copybooks.is_empty() {
-        return Err(refuse(format!("[copybooks] does not contain `{}`", name.get_ref())));
+        return Err(refuse(first, format!("[copybooks] does not contain `{}`", first.get_ref())));
     }
-    let shown = path.display();
     let is_free = raw.source.copybook_format.as_ref().is_some_and(|format| format.get_ref() == "free");
     let format = if is_free { ReferenceFormat::Free } else { ReferenceFormat::Fixed };
     let folders = raw.source.copybook_folders.iter().flat_map(|folders| folders.get_ref());
     let folders: Vec<_> =
         folders.map(|folder| beside.map_or_else(|| folder.into(), |beside| beside.join(folder))).collect();
-    let copybook = copies::copybook(&path, format, &folders)
-        .map_err(|error| refuse(format!("cannot read the copybook {shown}: {error}")))?;
     let quote = |text: &str| toml::Value::String(text.to_owned()).to_string();
+    let (mut added, mut bytes) = (String::new(), 0);
+    for name in missing {
+        let path = beside.map_or_else(|| name.get_ref().into(), |beside| beside.join(name.get_ref()));
+        let copybook = copies::copybook(&path, format, &folders)
+            .map_err(|error| refuse(name, format!("cannot read the copybook {}: {error}", path.display())))?;
+        added.push_str(&format!("{} = {}\n", quote(name.get_ref()), quote(&copybook)));
+        // As much as for one copybook with all that it copies.
+        bytes += copybook.len() as u64;
+        if bytes > COPYBOOK_BYTES_MAX {
+            let what = format!("the job's copybooks together are longer than {COPYBOOK_BYTES_MAX} bytes");
+            return Err(refuse(name, what));
+        }
+    }
     let gap = if text.ends_with('\n') { "\n" } else { "\n\n" };
-    Ok(format!("{text}{gap}[copybooks]\n{} = {}\n", quote(name.get_ref()), quote(&copybook)))
+    Ok(format!("{text}{gap}[copybooks]\n{added}"))
 }
 
 fn understand(raw: JobFile, text: &str) -> Checked<Job> {

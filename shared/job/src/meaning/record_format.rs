@@ -171,7 +171,7 @@ pub(super) fn format(
 ) -> Checked<FormatSpec> {
     let encoding = encoding::of(source)?;
     for (key, span) in [
-        ("copybook", source.copybook.as_ref().map(Spanned::span)),
+        ("copybook", source.copybook.as_ref().or(record.copybook.as_ref()).map(Spanned::span)),
         ("copybook_format", source.copybook_format.as_ref().map(Spanned::span)),
         ("copybook_folders", source.copybook_folders.as_ref().map(Spanned::span)),
         ("copybook_replacing", source.copybook_replacing.as_ref().map(Spanned::span)),

@@ -4,10 +4,9 @@ use std::collections::BTreeMap;
 use std::ops::Range;
 use std::sync::Arc;
 
-use domain::layout::{Field, Layout, RecordTypeSlot};
+use domain::layout::{Layout, RecordTypeSlot};
 use domain::mask::Masks;
 use domain::table::TableName;
-use domain::value::FieldType;
 use format::cobol::RecordSpec;
 use format::codepage::CodePage;
 use format::spec::{FieldForm, FixedFraming, Form, FormatSpec, LaidOutType, Layouts, Telling};
@@ -16,11 +15,12 @@ use toml::Spanned;
 use super::copybook::{described, record};
 use super::promotion;
 use super::record_format::{copybook_format, filler_any, format, is_cut_by_length, reach};
+use super::rows;
 use super::sensitive::masks;
 use super::tables;
 use super::types::literal;
 use super::{Checked, Fault, fault, fault_advised, fields_of, layout, mode, unknown_field};
-use crate::file::{ConditionSection, NamesOrOne, RecordSection, SourceSection, WhenSection};
+use crate::file::{ConditionSection, RecordSection, SourceSection, WhenSection};
 use crate::{Position, RecordRole, RecordType, When};
 
 /// Where the description of a record type's fields comes from.
@@ -57,21 +57,27 @@ pub(super) fn record_types(
     copybooks: &BTreeMap<String, Spanned<String>>,
 ) -> Checked<(FormatSpec, Vec<RecordType>, Masks)> {
     let described = match source.format.get_ref().as_str() {
-        "copybook" => Some(described(source, copybooks)?),
+        "copybook" => Some(described(source, sections, copybooks)?),
         _ => None,
     };
+    let tables = rows::rows(sections, source)?;
     let mut understood = Vec::new();
-    for section in sections {
-        let (fields, form) = match &described {
+    for (place, section) in sections.iter().enumerate() {
+        let (mut fields, form) = match &described {
             None => {
                 let (fields, forms) = fields_of(section, source)?;
                 (fields, Written::Here(forms))
             }
             Some(described) => {
-                let (fields, spec) = record(section, described, is_cut_by_length(source))?;
+                let part = rows::tables(sections, &tables, place);
+                let described = &described[part.of];
+                let (fields, spec) = record(section, described, is_cut_by_length(source), part)?;
                 (fields, Written::Copybook(Arc::new(spec), described.page()))
             }
         };
+        if tables[place].is_some() {
+            fields = rows::with_numbers(section, fields)?;
+        }
         let mut layout = layout(section, fields)?;
         layout.mode = mode(section, &layout)?;
         promotion::settle(section, &mut layout)?;
@@ -86,17 +92,15 @@ pub(super) fn record_types(
     for (place, (section, mut layout, form)) in understood.into_iter().enumerate() {
         layout.among = RecordTypeSlot { place, types };
         layout.masks = masks.clone();
-        let own = Arc::new(layout.clone());
-        let parents = parents(section, sections)?;
+        let rows = tables[place].clone();
+        let own = Arc::new(match &form {
+            Written::Copybook(record, _) if rows.is_some() => rows::own(&layout, record.fields.len()),
+            _ => layout.clone(),
+        });
+        let parents = if rows.is_some() { Vec::new() } else { parents(section, sections)? };
         if !parents.is_empty() {
             let hashes_all = layout.hashes_all();
-            layout.fields.push(Field {
-                name: PARENT.into(),
-                ty: FieldType::Integer,
-                required: true,
-                sensitive: false,
-                constraints: Vec::new(),
-            });
+            layout.fields.push(rows::number(PARENT.into()));
             if hashes_all {
                 layout.hashed.push(layout.fields.len() - 1);
             }
@@ -114,6 +118,7 @@ pub(super) fn record_types(
             layout: Arc::new(layout),
             own,
             parents,
+            rows,
             format,
             role,
             when,
@@ -133,7 +138,9 @@ pub(super) fn record_types(
 /// Refuses a record type that no record can be of, because every record at its place is of one before it.
 fn reachable(sections: &[RecordSection], records: &[RecordType]) -> Checked<()> {
     for (at, (after, record)) in sections.iter().zip(records).enumerate() {
-        let is_open = |of: &&RecordType| of.when.is_empty() && of.position == record.position;
+        let is_open = |of: &&RecordType| {
+            of.when.is_empty() && of.position == record.position && of.rows.is_none() && record.rows.is_none()
+        };
         let Some(open) = records[..at].iter().find(is_open) else { continue };
         if record.position.is_some() {
             return fault(
@@ -162,7 +169,7 @@ fn reachable(sections: &[RecordSection], records: &[RecordType]) -> Checked<()> 
 /// Where records are framed by their layout, gives each record type's form the layouts of all of them.
 fn lay_out(source: &SourceSection, records: &mut [RecordType]) -> Checked<()> {
     let span = || source.framing.as_ref().map_or(source.format.span(), Spanned::span);
-    let types = records.iter().filter_map(|record| {
+    let types = records.iter().filter(|record| record.rows.is_none()).filter_map(|record| {
         let Form::Copybook(form) = &record.format.form else { return None };
         (form.framing == FixedFraming::Layout).then(|| LaidOutType {
             name: record.layout.record.clone(),
@@ -222,7 +229,7 @@ fn left_out(section: &RecordSection, source: &SourceSection, types: usize) -> Ch
 }
 
 /// The column that holds the parent's record number.
-const PARENT: &str = "parent_record_no";
+pub(super) const PARENT: &str = "parent_record_no";
 
 /// The places of the record types that a type names as its parents.
 fn parents(section: &RecordSection, sections: &[RecordSection]) -> Checked<Vec<usize>> {
@@ -234,10 +241,7 @@ fn parents(section: &RecordSection, sections: &[RecordSection]) -> Checked<Vec<u
             format!("`{PARENT}` is reserved for the parent's record number; rename the field"),
         );
     }
-    let names = match parent.get_ref() {
-        NamesOrOne::One(name) => std::slice::from_ref(name),
-        NamesOrOne::Names(names) => names,
-    };
+    let names = parent.get_ref().names();
     if names.is_empty() {
         return fault(parent.span(), "an empty list names no parent");
     }

@@ -90,3 +90,47 @@ fn texts_for_true_and_false_are_held_to_the_same_as_elsewhere() {
             .contains("invalid rest `keep`: expected ignore")
     );
 }
+
+#[test]
+fn record_types_have_copybooks_of_their_own() {
+    let with_kind =
+        "       01  ACCOUNT.\n           05  KIND     PIC X.\n           05  ID       PIC 9(8).\n";
+    let trailer = "       01  TRAILER.\n           05  KIND     PIC X.\n           05  TOTAL    PIC 9(4).\n";
+    let text = |source: &str, account: &str, trailer_keys: &str, copybooks: &str| {
+        format!(
+            "[job]\nname = \"j\"\n[source]\nformat = \"copybook\"\n{source}framing = \"layout\"\nencoding = \"ascii\"\n\
+             [[record]]\nname = \"account\"\n{account}when = {{ field = \"kind\", in = [\"A\"] }}\n\
+             [[record]]\nname = \"trailer\"\n{trailer_keys}when = {{ field = \"kind\", in = [\"T\"] }}\n{copybooks}"
+        )
+    };
+    let both = format!("[copybooks]\n\"a.cpy\" = '''\n{with_kind}'''\n\"t.cpy\" = '''\n{trailer}'''\n");
+    let own = |name: &str| format!("copybook = \"{name}\"\n");
+    for (source, account) in [(own("a.cpy"), String::new()), (String::new(), own("a.cpy"))] {
+        let job = Job::parse("j.toml", &text(&source, &account, &own("t.cpy"), &both)).unwrap();
+        let fields: Vec<Vec<_>> =
+            job.layouts().map(|layout| layout.fields.iter().map(|of| of.name.as_str()).collect()).collect();
+        assert_eq!(fields, [["kind", "id"], ["kind", "total"]]);
+    }
+    for (source, account, says) in [
+        (own("a.cpy"), own("none.cpy"), "cannot find the copybook `none.cpy`"),
+        (String::new(), String::new(), "record `account` has no copybook"),
+        (own("a.cpy"), own("t.cpy"), "no record type uses this copybook"),
+    ] {
+        let said = message(&text(&source, &account, &own("t.cpy"), &both));
+        assert!(said.contains(says), "{said}");
+    }
+    // Beside the job file: both are read, and become part of the job.
+    let folder = std::env::temp_dir().join(format!("crossfoot-copybooks-{}", std::process::id()));
+    std::fs::create_dir_all(&folder).unwrap();
+    std::fs::write(folder.join("a.cpy"), with_kind).unwrap();
+    std::fs::write(folder.join("j.toml"), text(&own("a.cpy"), "", &own("t.cpy"), "")).unwrap();
+    let missing = Job::read(&folder.join("j.toml")).unwrap_err().to_string();
+    std::fs::write(folder.join("t.cpy"), trailer).unwrap();
+    let job = Job::read(&folder.join("j.toml"));
+    std::fs::remove_dir_all(&folder).unwrap();
+    assert!(missing.contains("cannot read the copybook") && missing.contains("t.cpy"), "{missing}");
+    let job = job.unwrap();
+    assert_eq!(job.types(), ["account", "trailer"]);
+    assert!(job.text.contains("[copybooks]\n\"a.cpy\" = "), "{}", job.text);
+    assert_eq!(Job::parse("j.toml", &job.text).unwrap().digest, job.digest);
+}

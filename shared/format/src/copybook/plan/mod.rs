@@ -12,6 +12,8 @@
 
 pub mod columns;
 pub mod extent;
+mod rows;
+mod tables;
 mod unread;
 mod views;
 mod walk;
@@ -25,6 +27,7 @@ use super::value::Condition;
 use super::{Copybook, Item};
 
 pub use extent::Extent;
+pub use rows::{Element, Elements};
 pub use unread::{Unread, Why};
 
 /// Where items are that follow a table of varying length.
@@ -51,6 +54,11 @@ pub struct PlanOptions {
     pub reserved: Vec<String>,
     /// Where items are that follow a table of varying length.
     pub following: Following,
+    /// Names of tables whose elements are records of their own: the record has no columns of them.
+    pub rows: Vec<String>,
+    /// The table of which one element is laid out in place of the record: its name, after those of the tables around
+    /// it whose elements are records too, outermost first. Empty: the record itself.
+    pub element: Vec<String>,
 }
 
 /// Where a field is, up to the tables of varying length before it.
@@ -135,6 +143,8 @@ pub struct Table {
     pub count: usize,
     /// The occurrence of a table of varying length that it is in.
     pub within: Option<Within>,
+    /// Whether it is inside an element that is a record of its own: its bytes are not this record's.
+    pub in_rows: bool,
 }
 
 /// One record as columns.
@@ -148,11 +158,14 @@ pub struct Plan {
     pub counts: Vec<Field>,
     /// The tables of varying length, each after those around it and after those that move its count.
     pub tables: Vec<Table>,
+    /// The elements that are records of their own, in the order of their bytes, which are not this record's.
+    pub elements: Vec<Elements>,
     /// Indexes of [`Plan::tables`] in the order in which the tables end. Empty with [`Following::Stay`], where nothing
     /// moves.
     pub closing: Vec<usize>,
     /// The bytes of which no column is made, in the order of the record: FILLER, slack, views that are not taken, items
-    /// that are left out. Together with the fields and [`Plan::own_counts`] they are the whole record.
+    /// that are left out. Together with the fields, [`Plan::own_counts`] and [`Plan::elements`] they are the whole
+    /// record.
     pub unread: Vec<Unread>,
     /// Indexes of those of [`Plan::counts`] that are no columns and stand in no area that another view takes.
     pub own_counts: Vec<usize>,

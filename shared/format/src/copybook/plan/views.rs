@@ -5,15 +5,16 @@ use std::collections::{HashMap, HashSet};
 use super::super::error::{Checked, Fault, shown};
 use super::super::{Copybook, ItemId};
 
-fn is_in(copybook: &Copybook, id: ItemId, record: ItemId) -> bool {
-    let mut id = id;
-    while let Some(parent) = copybook.item(id).parent {
-        id = parent;
+/// Whether an item is `around`, or is in it.
+pub(super) fn is_in(copybook: &Copybook, id: ItemId, around: ItemId) -> bool {
+    let mut up = Some(id);
+    while let Some(id) = up.filter(|id| *id != around) {
+        up = copybook.item(id).parent;
     }
-    id == record
+    up.is_some()
 }
 
-/// The items of a record that have this name.
+/// The items of a record, or of a table's element, that have this name.
 pub(super) fn called<'a>(
     copybook: &'a Copybook,
     record: ItemId,

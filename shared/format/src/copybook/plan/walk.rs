@@ -4,14 +4,18 @@ use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::Arc;
 
 use super::super::error::{Checked, Fault, shown};
-use super::super::limits::{FIELDS_MAX, TABLES_MAX};
+use super::super::limits::FIELDS_MAX;
 use super::super::{Category, Copybook, Elementary, Item, ItemId, Usage};
+use super::rows::{self, Rows};
 use super::unread::{Unread, Why};
 use super::views::{Views, called};
-use super::{Extent, Field, Following, Offset, Plan, PlanOptions, Table, Within};
+use super::{Extent, Field, Following, Offset, Plan, PlanOptions, Within};
 
 /// The plan for `record`, columns not yet named.
 pub(super) fn walk(copybook: &Copybook, record: ItemId, options: &PlanOptions) -> Checked<Plan> {
+    let record =
+        options.element.iter().try_fold(record, |around, name| rows::table(copybook, around, name))?;
+    let rows = options.rows.iter().map(|name| rows::table(copybook, record, name));
     let views = Views::of(copybook, record, &options.views)?;
     let left_out = left_out(copybook, record, &options.leave_out)?;
     let needed: HashSet<ItemId> =
@@ -26,11 +30,14 @@ pub(super) fn walk(copybook: &Copybook, record: ItemId, options: &PlanOptions) -
         views,
         left_out,
         needed,
+        rows: Rows::new(rows.collect::<Checked<_>>()?),
+        root: record,
         plan: Plan {
             record: copybook.item(record).name.as_deref().unwrap_or_default().to_owned(),
             fields: Vec::new(),
             counts: Vec::new(),
             tables: Vec::new(),
+            elements: Vec::new(),
             closing: Vec::new(),
             unread: Vec::new(),
             own_counts: Vec::new(),
@@ -46,7 +53,14 @@ pub(super) fn walk(copybook: &Copybook, record: ItemId, options: &PlanOptions) -
         untaken: false,
         ends: BTreeMap::new(),
     };
-    walker.plan.end = walker.item(record, Offset::default())?;
+    walker.plan.end = match options.element.is_empty() {
+        true => walker.item(record, Offset::default())?,
+        false => walker.once(record, Offset::default())?,
+    };
+    if copybook.item(record).elementary.is_some() {
+        walker.ends_at(walker.plan.end);
+    }
+    walker.rows.all_seen(copybook)?;
     if let Some(view) = walker.views.named.iter().find(|view| !walker.views.seen.contains(view)) {
         let item = copybook.item(*view);
         return Err(Fault::new(
@@ -105,9 +119,9 @@ struct Beyond {
     longest: usize,
 }
 
-struct Walker<'a> {
-    copybook: &'a Copybook,
-    following: Following,
+pub(super) struct Walker<'a> {
+    pub(super) copybook: &'a Copybook,
+    pub(super) following: Following,
     views: Views,
     left_out: HashSet<ItemId>,
     /// The items on which tables depend.
@@ -115,21 +129,25 @@ struct Walker<'a> {
     holds_count: Vec<bool>,
     /// What has a name, a count or a table in it: all else is skipped at once.
     of_interest: Vec<bool>,
-    plan: Plan,
+    /// The tables whose elements are records of their own.
+    pub(super) rows: Rows,
+    /// The record, or the table of which one element is laid out.
+    pub(super) root: ItemId,
+    pub(super) plan: Plan,
     /// Each count by its occurrence.
-    count_of: HashMap<(ItemId, Vec<usize>), usize>,
-    occurrences: Vec<usize>,
-    within: Option<Within>,
+    pub(super) count_of: HashMap<(ItemId, Vec<usize>), usize>,
+    pub(super) occurrences: Vec<usize>,
+    pub(super) within: Option<Within>,
     /// Whether no columns are made here.
-    hidden: bool,
-    /// Whether this is a view that is not taken.
-    untaken: bool,
+    pub(super) hidden: bool,
+    /// Whether this is a view that is not taken, or an element that is a record of its own.
+    pub(super) untaken: bool,
     /// The greatest end of what was taken, by the number of tables that move it.
     ends: BTreeMap<usize, usize>,
 }
 
 impl Walker<'_> {
-    fn ends_at(&mut self, end: Offset) {
+    pub(super) fn ends_at(&mut self, end: Offset) {
         if self.within.is_none() && !self.untaken {
             let greatest = self.ends.entry(end.after).or_default();
             *greatest = end.base.max(*greatest);
@@ -140,6 +158,9 @@ impl Walker<'_> {
     fn item(&mut self, id: ItemId, at: Offset) -> Checked<Offset> {
         let copybook = self.copybook;
         let item = copybook.item(id);
+        if let Some(end) = self.elements(id, item, at)? {
+            return Ok(end);
+        }
         let hidden = self.hidden;
         self.hidden = hidden || self.left_out.contains(&id);
         let end = if !self.of_interest[id.index()] {
@@ -176,59 +197,14 @@ impl Walker<'_> {
     }
 
     fn table(&mut self, id: ItemId, item: &Item, count: ItemId, at: Offset) -> Checked<Offset> {
-        let Some(occurs) = item.occurs else { return Ok(at) };
-        let index = self.plan.tables.len();
-        if index == TABLES_MAX {
-            return Err(Fault::new(
-                item.span.clone(),
-                format!("the record has more than {TABLES_MAX} tables of varying length"),
-            ));
-        }
-        // The tables around a count are around its table as well.
-        let around = self.tables_around(count);
-        let key = (count, self.occurrences.get(..around).unwrap_or_default().to_vec());
-        let Some(count) = self.count_of.get(&key).copied() else {
-            return Err(Fault::new(
-                item.span.clone(),
-                format!("the item that {} depends on does not precede it", shown(item.label())),
-            ));
-        };
-        let (min, max) = (occurs.min, occurs.max);
-        let path = self.path(id);
-        self.plan.tables.push(Table {
-            path,
-            item: id,
-            offset: at,
-            min,
-            max,
-            stride: 0,
-            count,
-            within: self.within,
-        });
+        let index = self.begin_table(id, item, count, at)?;
+        let max = self.plan.tables[index].max;
         let end = self.times(id, max, at, Some(index))?;
-        self.plan.tables[index].stride = (end.base - at.base) / max;
-        Ok(match self.following {
-            Following::Stay => end,
-            Following::Shift => {
-                self.plan.closing.push(index);
-                Offset { base: at.base, after: self.plan.closing.len() }
-            }
-        })
-    }
-
-    fn tables_around(&self, id: ItemId) -> usize {
-        let mut tables = 0;
-        let mut up = Some(id);
-        while let Some(id) = up {
-            let item = self.copybook.item(id);
-            tables += usize::from(item.occurs.is_some());
-            up = item.parent;
-        }
-        tables
+        Ok(self.end_table(index, end))
     }
 
     /// Walks one occurrence of an item, and returns the offset after it.
-    fn once(&mut self, id: ItemId, at: Offset) -> Checked<Offset> {
+    pub(super) fn once(&mut self, id: ItemId, at: Offset) -> Checked<Offset> {
         let copybook = self.copybook;
         let item = copybook.item(id);
         if let Some(elementary) = &item.elementary {
@@ -311,7 +287,7 @@ impl Walker<'_> {
         Ok((Offset { base: at.base + own, ..at }, beyond))
     }
 
-    fn path(&self, id: ItemId) -> String {
+    pub(super) fn path(&self, id: ItemId) -> String {
         let mut path = self.copybook.path(id);
         if !self.occurrences.is_empty() {
             let numbers: Vec<_> = self.occurrences.iter().map(ToString::to_string).collect();

@@ -116,7 +116,7 @@ fn what_is_wrong_in_free_text_is_said_with_its_place() {
         ("01 R. 05 A PIC X OCCURS 1 TO 5 DEPENDING ON N.",     45, "the record has no item `N`"),
         ("01 S. 05 N PIC 9. 01 R. 05 A PIC X OCCURS 1 TO 5 DEPENDING ON N.", 63, "`N` is an item of another record"),
         ("01 R. 05 A PIC X OCCURS 1 TO 5 DEPENDING ON N. 05 N PIC 9.", 45, "`N` is referenced before it is defined"),
-        ("01 R. 05 N PIC X. 05 A PIC X OCCURS 1 TO 5 DEPENDING ON N.", 57, "`N` is not a whole number"),
+        ("01 R. 05 N PIC A. 05 A PIC X OCCURS 1 TO 5 DEPENDING ON N.", 57, "`N` is not a whole number"),
         ("01 R. 05 N PIC 9V9. 05 A PIC X OCCURS 1 TO 5 DEPENDING ON N.", 59, "`N` is not a whole number"),
         ("01 R. 05 N OCCURS 2 PIC 9. 05 A PIC X OCCURS 1 TO 5 DEPENDING ON N.", 66, "`N` is itself part of a table"),
         ("01 R. 05 G. 10 N PIC 9. 05 H. 10 N PIC 9. 05 A PIC X OCCURS 1 TO 5 DEPENDING ON N.", 81, "the record \
