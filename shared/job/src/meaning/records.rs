@@ -14,8 +14,9 @@ use format::spec::{FieldForm, FixedFraming, Form, FormatSpec, LaidOutType, Layou
 use toml::Spanned;
 
 use super::copybook::{described, record};
+use super::made::{Draft, Tables, check_stages};
 use super::promotion;
-use super::record_format::{copybook_format, filler_any, format, is_cut_by_length, reach};
+use super::record_format::{copybook_format, filler_any, format, reach};
 use super::sensitive::masks;
 use super::tables;
 use super::types::literal;
@@ -26,16 +27,16 @@ use crate::{Position, RecordRole, RecordType, When};
 /// Where the description of a record type's fields comes from.
 enum Written {
     /// The job describes every field itself.
-    Here(Vec<FieldForm>),
+    Here(Vec<FieldForm>, Option<Draft>),
     /// A copybook describes the record; its text is in this code page.
-    Copybook(Arc<RecordSpec>, &'static CodePage),
+    Copybook(Arc<RecordSpec>, &'static CodePage, Option<Draft>),
 }
 
 impl Written {
     /// How the fields are written, as far as the job says it field by field.
     fn forms(&self) -> &[FieldForm] {
         match self {
-            Self::Here(forms) => forms,
+            Self::Here(forms, _) => forms,
             Self::Copybook(..) => &[],
         }
     }
@@ -43,8 +44,8 @@ impl Written {
     /// How far into the record its fields reach, in bytes.
     fn reach(&self) -> usize {
         match self {
-            Self::Here(forms) => reach(forms),
-            Self::Copybook(record, _) => record.plan.length_max,
+            Self::Here(forms, _) => reach(forms),
+            Self::Copybook(record, ..) => record.plan.length_max,
         }
     }
 }
@@ -55,6 +56,7 @@ pub(super) fn record_types(
     sections: &[RecordSection],
     source: &SourceSection,
     copybooks: &BTreeMap<String, Spanned<String>>,
+    lookups: &Tables,
 ) -> Checked<(FormatSpec, Vec<RecordType>, Masks)> {
     let described = match source.format.get_ref().as_str() {
         "copybook" => Some(described(source, copybooks)?),
@@ -64,12 +66,12 @@ pub(super) fn record_types(
     for section in sections {
         let (fields, form) = match &described {
             None => {
-                let (fields, forms) = fields_of(section, source)?;
-                (fields, Written::Here(forms))
+                let (fields, forms, draft) = fields_of(section, source, lookups)?;
+                (fields, Written::Here(forms, draft))
             }
             Some(described) => {
-                let (fields, spec) = record(section, described, is_cut_by_length(source))?;
-                (fields, Written::Copybook(Arc::new(spec), described.page()))
+                let (fields, spec, draft) = record(section, source, described, lookups)?;
+                (fields, Written::Copybook(Arc::new(spec), described.page(), draft))
             }
         };
         let mut layout = layout(section, fields)?;
@@ -102,8 +104,16 @@ pub(super) fn record_types(
             }
         }
         let format = match form {
-            Written::Here(forms) => format(source, section, forms, longest)?,
-            Written::Copybook(record, page) => copybook_format(source, record, longest, page)?,
+            Written::Here(forms, draft) => {
+                let fields = draft.as_ref().map_or(&own.fields, |draft| &draft.columns);
+                let names: Vec<String> = fields.iter().map(|field| field.name.clone()).collect();
+                let stage = draft.map(|draft| draft.stage(&own, section)).transpose()?;
+                FormatSpec { stage, ..format(source, section, forms, &names, longest)? }
+            }
+            Written::Copybook(record, page, draft) => {
+                let stage = draft.map(|draft| draft.stage(&own, section)).transpose()?;
+                FormatSpec { stage, ..copybook_format(source, record, longest, page)? }
+            }
         };
         let when = when(section, &layout)?;
         let role = role(section.role.as_ref())?;
@@ -123,6 +133,7 @@ pub(super) fn record_types(
         });
     }
     reachable(sections, &records)?;
+    check_stages(&records, sections)?;
     lay_out(source, &mut records)?;
     match records.first() {
         Some(first) => Ok((first.format.clone(), records, masks)),
@@ -170,7 +181,7 @@ fn lay_out(source: &SourceSection, records: &mut [RecordType]) -> Checked<()> {
             when: record
                 .when
                 .iter()
-                .map(|when| Telling { field: when.field, one_of: when.one_of.clone() })
+                .map(|when| Telling { field: record.column_of(when.field), one_of: when.one_of.clone() })
                 .collect(),
         })
     });
