@@ -247,3 +247,11 @@ fn a_db2_unload_with_another_indicator_or_with_content_under_null_is_not_loaded(
         assert!(rejects.contains(reason), "{at}: {rejects}");
     }
 }
+
+#[test]
+fn a_decoder_that_misreads_a_field_beside_its_indicator_is_caught() {
+    let desk = unloads();
+    let drill = ["drill", "dsntiaul.toml", "--source", "dsntiaul.data", "--only"];
+    desk.run(&[&drill[..], &["DEC-27"]].concat()).exits(0).prints(&["EFFECTIVE", "1 of 1 defect caught"]);
+    desk.run(&[&drill[..], &["DEC-07"]].concat()).exits(0).prints(&["EFFECTIVE", "1 of 1 defect caught"]);
+}
