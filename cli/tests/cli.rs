@@ -26,6 +26,7 @@ mod cli {
     mod killed;
     mod layouts;
     mod logged;
+    mod made;
     mod mailed;
     mod mainframe;
     mod masked;

@@ -62,19 +62,23 @@ equivalences! {
     Hexadecimal "hexadecimal" "Hexadecimal digits in capitals.";
     Character "character" "Another code of the source's encoding for the same character.";
     Float "float" "A floating-point number that is not normalised.";
-    Missing "missing" "A field missing at the record's end, read as NULL.";
+    Missing "missing" "A field missing at the record's end, or a part missing of its column, read as NULL.";
     Default "default" "A NULL in the source, for which the field's `default` stands.";
+    SharedCode "shared-code" "A code that stands for the same as another code of its lookup table.";
+    UnknownCode "unknown-code" "A code that its lookup table lacks, for which the field's `otherwise` stands.";
+    Indicator "indicator" "Another code of a NULL indicator than the first of its list.";
+    UnderNull "under-null" "Content of a field whose indicator says NULL.";
 }
 
 impl Equivalence {
-    const fn bit(self) -> u16 {
+    const fn bit(self) -> u32 {
         1 << self as u8
     }
 }
 
 /// Equivalences of one value.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub struct Equivalences(u16);
+pub struct Equivalences(u32);
 
 impl Equivalences {
     /// None: the value is written in the usual form.
@@ -346,6 +350,6 @@ mod tests {
         let twice = both.with(Equivalences::only(Equivalence::Quotes));
         assert_eq!(twice.iter().collect::<Vec<_>>(), [Equivalence::Notation, Equivalence::Quotes]);
         assert!(Equivalences::NONE.is_none() && !both.is_none());
-        assert!(Equivalence::ALL.len() <= 16);
+        assert!(Equivalence::ALL.len() <= 32);
     }
 }

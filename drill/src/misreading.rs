@@ -10,6 +10,7 @@ use domain::value::{FieldType, Value};
 use format::cobol::{ByteOrder, FieldSpec, Kind, Usage};
 use format::codepage::CodePage;
 use format::copybook::plan::Why;
+use format::stage::Origin;
 use format::{Copybook, Decoded, Form};
 use jiff::ToSpan;
 use job::Job;
@@ -92,6 +93,16 @@ impl Misreading {
                 }
                 copybook.record = Arc::new(spec);
             }
+            // Fields beside an indicator of NULL are bytes in the copybook's record, and are read afterwards.
+            if let Some(stage) = &mut record.format.stage {
+                let mut changed = (**stage).clone();
+                for made in &mut changed.fields {
+                    if let Origin::Cell(_, spec) = &mut made.origin {
+                        self.misunderstand(spec);
+                    }
+                }
+                *stage = Arc::new(changed);
+            }
         }
         job
     }
@@ -126,12 +137,21 @@ impl Misreading {
 
     /// Whether anything of the job is described otherwise.
     pub(crate) fn touches(self, job: &Job) -> bool {
-        job.records.iter().filter_map(|record| record.format.form.as_copybook()).any(|copybook| {
+        job.records.iter().any(|record| {
+            let Some(copybook) = record.format.form.as_copybook() else { return false };
             let plan = &copybook.record.plan;
             match self {
                 Self::TableCut => plan.fields.iter().any(|field| field.within.is_some()),
                 Self::FillerLost => plan.unread.iter().any(|bytes| bytes.why == Why::Filler),
-                _ => copybook.record.fields.iter().any(|field| self.misunderstand(&mut field.clone())),
+                _ => {
+                    let cells = record.format.stage.iter().flat_map(|stage| &stage.fields);
+                    let cells = cells.filter_map(|made| match &made.origin {
+                        Origin::Cell(_, spec) => Some(&**spec),
+                        _ => None,
+                    });
+                    let read = copybook.record.fields.iter().filter(|field| field.column != FieldType::Bytes);
+                    read.chain(cells).any(|field| self.misunderstand(&mut field.clone()))
+                }
             }
         })
     }

@@ -73,6 +73,7 @@ pub(super) fn cut<'a>(text: &'a str, separator: u8, quoting: Quoting, whole_file
         record_bytes_max: usize::MAX,
         outside: Outside::default(),
         fields: Vec::new(),
+        stage: None,
     });
     let mut out = Rows { rows: Vec::new(), rest: 0, unclosed: false };
     let (mut left, mut line) = (text, 1);

@@ -95,7 +95,12 @@ impl<'a> Writer<'a> {
             return self.among(definition);
         }
         if let Some(of) = key.get("items").and_then(reference_of) {
-            return vec![(of, Form::List)];
+            let Some(definition) = self.of(of) else { return Vec::new() };
+            // A list whose items are of several kinds is no table.
+            return match definition.get("anyOf") {
+                None => vec![(of, Form::List)],
+                Some(_) => self.among(definition),
+            };
         }
         self.among(key)
     }
@@ -173,7 +178,7 @@ impl<'a> Writer<'a> {
                 words.join(" or ")
             }
             Value::String(ty) if ty == "array" => match key.get("items") {
-                Some(items) if reference_of(items).is_some() => {
+                Some(items) if reference_of(items).is_some_and(|of| self.titles.contains_key(of)) => {
                     format!("list of tables{}", self.type_of(items).trim_start_matches("table"))
                 }
                 Some(items) if items.get("enum").is_some() => "list of texts".to_owned(),

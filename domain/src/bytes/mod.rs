@@ -80,7 +80,7 @@ classes! {
     Fields fields "fields", "Bytes of a field that was decoded, and of numbers that decoding needs.";
     Filler filler "filler", "FILLER and slack bytes of a copybook, and gaps between the fields of a fixed layout.";
     UnusedViews unused_views "unused views", "Bytes that only a view (REDEFINES) which the record type does not use reaches.";
-    LeftOut left_out "left out", "Items that the job leaves out (`leave_out`).";
+    LeftOut left_out "left out", "Items that the job leaves out (`leave_out`), and parts of columns that it drops.";
     Padding padding "padding", "Bytes after the layout's end or in the room of absent occurrences, checked unless `padding` is `any`.";
     Rejects rejects "rejects", "Records that were rejected, each whole but for its framing.";
 }

@@ -3,8 +3,10 @@
 mod decoded;
 mod field;
 mod laid_out;
+mod made;
 mod pieces;
 mod reasons;
+mod staged;
 
 use std::sync::Arc;
 
@@ -15,6 +17,8 @@ use domain::value::{FieldType, Value};
 use domain::words::counted;
 
 pub use self::decoded::Decoded;
+pub use self::staged::Decoder;
+
 use self::decoded::emptied;
 use self::field::{FieldReader, trimmed};
 use self::laid_out::{LaidOut, Room};
@@ -62,10 +66,10 @@ struct Beside {
     left_out: usize,
 }
 
-/// Decodes one record at a time. What it needs for that is kept from record to record, so that a good record
-/// costs no allocation.
+/// Decodes the columns of one record at a time. What it needs for that is kept from record to record, so that a good
+/// record costs no allocation.
 #[derive(Debug, Clone)]
-pub struct Decoder {
+pub(crate) struct ColumnDecoder {
     layout: Arc<Layout>,
     shape: Shape,
     lines: Lines,
@@ -86,12 +90,12 @@ pub struct Decoder {
     reasons: Vec<Reason>,
 }
 
-impl Decoder {
-    /// A decoder for records of `layout` written as `spec` says.
+impl ColumnDecoder {
+    /// A decoder for records whose columns are the fields of `layout`, written as `spec` says.
     ///
     /// # Errors
     /// A sentence for the job's author: a date form that cannot be read, a field without a position, and the like.
-    pub fn new(spec: &FormatSpec, layout: Arc<Layout>) -> Result<Self, String> {
+    pub(crate) fn new(spec: &FormatSpec, layout: Arc<Layout>) -> Result<Self, String> {
         // A copybook's fields have decoders of their own.
         let is_copybook = matches!(spec.form, Form::Copybook(_));
         if spec.fields.len() != layout.fields.len() && !is_copybook {
@@ -148,15 +152,9 @@ impl Decoder {
         })
     }
 
-    /// The layout whose records it decodes.
-    #[must_use]
-    pub const fn layout(&self) -> &Arc<Layout> {
-        &self.layout
-    }
-
     /// Decodes the record with this content (without its line end). All fields are tried, so that a reject comes
     /// with every reason; only when its fields cannot be told apart is that the one reason.
-    pub fn decode<'a>(&'a mut self, record: &'a [u8]) -> Decoded<'a> {
+    pub(crate) fn decode<'a>(&'a mut self, record: &'a [u8]) -> Decoded<'a> {
         self.reasons.clear();
         self.decoded.clear();
         self.scratch.clear();
@@ -255,7 +253,7 @@ impl Decoder {
 
     /// Where the field at `index` of the layout is in the record, and its length; `None` where that is not a place of
     /// its own, or past the record's end. For showing.
-    pub fn place(&mut self, record: &[u8], index: usize) -> Option<(usize, usize)> {
+    pub(crate) fn place(&mut self, record: &[u8], index: usize) -> Option<(usize, usize)> {
         match &mut self.shape {
             Shape::Delimited { .. } => None,
             Shape::Fixed(cutter) => cutter.place(index, record.len()),
@@ -268,7 +266,7 @@ impl Decoder {
 
     /// What the field at `index` of the layout holds, whatever else may be wrong with the record; `None` when that
     /// cannot be told. By it a record's type is told before the record is decoded.
-    pub fn peek<'a>(&'a mut self, record: &'a [u8], index: usize) -> Option<Value<'a>> {
+    pub(crate) fn peek<'a>(&'a mut self, record: &'a [u8], index: usize) -> Option<Value<'a>> {
         self.scratch.clear();
         self.pieces.clear();
         let record = match self.lines.whole(record, &mut self.joined).0 {

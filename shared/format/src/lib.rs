@@ -31,6 +31,7 @@ mod padding;
 mod patterns;
 mod quoting;
 pub mod spec;
+pub mod stage;
 mod text;
 mod time;
 

@@ -7,6 +7,7 @@ use super::cobol::{ByteOrder, RecordSpec};
 use super::codepage::CodePage;
 pub use super::field::{Extra, FieldForm, GroupSum, REST, Trim};
 pub use super::layouts::{LaidOutType, Layouts, Telling};
+pub use super::stage::Stage;
 
 /// Everything about the source's form that the layout (names, types, constraints) does not say.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -19,8 +20,21 @@ pub struct FormatSpec {
     pub record_bytes_max: usize,
     /// What of the source is no record.
     pub outside: Outside,
-    /// One for each field of the layout, in order.
+    /// One for each of the source's columns, which are the fields of the layout, in order, unless there is a stage.
     pub fields: Vec<FieldForm>,
+    /// How the fields are made of the columns, where they are not the columns.
+    pub stage: Option<Arc<Stage>>,
+}
+
+impl FormatSpec {
+    /// Whether the value of the field at `index` of the layout comes from more than bytes of its own.
+    #[must_use]
+    pub fn is_computed(&self, index: usize) -> bool {
+        match &self.stage {
+            None => self.fields.get(index).is_some_and(|form| form.sum_of.is_some()),
+            Some(stage) => stage.column_of(index).is_none(),
+        }
+    }
 }
 
 /// Bytes of the source that are no records. They are hashed, and counted among the bytes that tile it.

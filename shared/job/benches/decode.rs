@@ -34,6 +34,7 @@ fn fields(page: &'static CodePage) -> Result<Vec<FieldDecoder>, String> {
         digits: number(Usage::Zoned(SignPlace::Unsigned), 8, 0),
         zeros: OnDate::Reject,
         nines: OnDate::Reject,
+        hour_24: false,
     };
     let trailing = Usage::Zoned(SignPlace::Trailing(AsciiSigns::Translated));
     let all = [

@@ -23,7 +23,9 @@ pub const fn keys_for(code: ReasonCode, form: &Form) -> &'static [&'static str] 
         (ReasonCode::TooLong, _) => &["record.field.type"],
         (ReasonCode::Required, _) => &["record.field.required"],
         (ReasonCode::Range, _) => &["record.field.min", "record.field.max"],
-        (ReasonCode::NotAllowed, _) => &["record.field.allowed"],
+        (ReasonCode::NotAllowed, _) => {
+            &["record.field.allowed", "record.field.lookup", "record.field.null_indicator"]
+        }
         (ReasonCode::Pattern, _) => &["record.field.pattern"],
         (ReasonCode::Length, _) => &["record.field.length"],
         (ReasonCode::RecordType, _) => &["source.encoding", "record.when", "record.parent"],

@@ -132,7 +132,7 @@ impl Job {
 
     /// Says at which column the order is another, where only the fields' own order is possible.
     fn out_of_order(&self, record: &RecordType, names: &[String]) -> ColumnsError {
-        let fields = record.own.fields.len();
+        let fields = record.columns().fields.len();
         let differs = names.iter().enumerate().find(|(at, name)| !is_named(record, *at, name));
         ColumnsError(match differs {
             Some((at, name)) if names.len() == fields && !self.is_sensitive() => {
@@ -216,7 +216,7 @@ fn listed(all: &[String]) -> Vec<String> {
 /// The name of the column that the field at `at` looks for.
 fn wanted(record: &RecordType, at: usize) -> &str {
     let from = record.format.fields.get(at).and_then(|form| form.header.as_deref());
-    from.or_else(|| record.own.fields.get(at).map(|field| field.name.as_str())).unwrap_or_default()
+    from.or_else(|| record.columns().fields.get(at).map(|field| field.name.as_str())).unwrap_or_default()
 }
 
 /// Whether a column of this name is the one that the field at `at` looks for.
@@ -229,7 +229,7 @@ fn is_named(record: &RecordType, at: usize, name: &str) -> bool {
 
 /// Whether the columns are the fields, one after the other.
 fn is_in_order(record: &RecordType, names: &[String]) -> bool {
-    names.len() == record.own.fields.len()
+    names.len() == record.columns().fields.len()
         && record.format.fields.iter().all(|form| form.nth.is_none())
         && names.iter().enumerate().all(|(at, name)| is_named(record, at, name))
 }

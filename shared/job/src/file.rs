@@ -11,6 +11,7 @@ mod schedule;
 mod sequence;
 mod source;
 mod target;
+mod transform;
 mod values;
 
 use std::collections::BTreeMap;
@@ -32,6 +33,7 @@ pub(super) use schedule::ScheduleSection;
 pub(super) use sequence::NumberedSection;
 pub(super) use source::{CobolSection, LengthFieldSection, NumbersSection, SourceSection};
 pub(super) use target::TargetSection;
+pub(super) use transform::{ColumnRef, IndicatorSection, LookupSection, PartSection};
 
 /// A job file says what to load and what must hold. It is TOML. A key that is not in this list is an error.
 #[derive(Debug, Deserialize, JsonSchema)]
@@ -96,6 +98,14 @@ pub(super) struct JobFile {
         extend("examples" = [{ "client.cpy": "       01  CLIENT.\n           05  CLIENT-ID  PIC 9(8)." }])
     )]
     pub(super) copybooks: BTreeMap<String, Spanned<String>>,
+    /// The texts of lookup tables, by the path that a field's `lookup` gives. Crossfoot adds this table itself when it
+    /// reads the files beside the job file, so that the job's digest covers them. It may be written by hand.
+    #[serde(default)]
+    #[schemars(
+        with = "BTreeMap<String, String>",
+        extend("examples" = [{ "branches.csv": "code,name\n001,Head office\n" }])
+    )]
+    pub(super) lookups: BTreeMap<String, Spanned<String>>,
     /// Which columns the source of a run has. Crossfoot adds this table itself when it opens a run on a source whose
     /// columns are in another order than the job's fields, so that the job's digest covers it, and every worker and
     /// every later step of the run reads the columns as they were found.

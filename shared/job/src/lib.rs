@@ -162,6 +162,18 @@ pub struct When {
     pub one_of: Vec<Literal>,
 }
 
+impl RecordType {
+    /// The source's column that a field is. A field that is made of columns is none, and tells no record's type.
+    fn column_of(&self, field: usize) -> usize {
+        self.format.stage.as_ref().and_then(|stage| stage.column_of(field)).unwrap_or(field)
+    }
+
+    /// What the source's columns are: the fields, or what fields are made of.
+    pub(crate) fn columns(&self) -> &Layout {
+        self.format.stage.as_ref().map_or(&self.own, |stage| &stage.columns)
+    }
+}
+
 impl When {
     /// Whether `value` is one of the values. NULL is none of them.
     #[must_use]
@@ -298,10 +310,19 @@ impl Job {
         ControlTotals::of_types(begin, self.layouts().map(|layout| &**layout))
     }
 
-    /// A digest of every hashed field's name and type, type by type. Fingerprints can only be compared when it is
-    /// equal.
+    /// A digest of every hashed field's name and type, type by type, and of what the fields are made of that are not
+    /// columns. Fingerprints can only be compared when it is equal.
     #[must_use]
     pub fn layout_digest(&self) -> Hash {
+        if self.records.iter().any(|record| record.format.stage.is_some()) {
+            let mut bytes = b"crossfoot layouts 2\n".to_vec();
+            for record in &self.records {
+                let made = record.format.stage.as_ref().map(|stage| stage.definition.as_str());
+                let (layout, made) = (&record.layout, made.unwrap_or_default());
+                bytes.extend_from_slice(format!("{} {}\n{made}", layout.record, layout.digest()).as_bytes());
+            }
+            return Hash::of(&bytes);
+        }
         if let [only] = &self.records[..] {
             return only.layout.digest();
         }

@@ -95,3 +95,39 @@ fn two_digits_of_a_year_and_the_hour_24_are_what_the_job_says() {
         "by default it is a reject"
     );
 }
+
+#[test]
+fn a_copybooks_days_by_number_hours_24_and_offsets_are_read_or_rejected() {
+    let job = |cobol: &str| {
+        format!(
+            "[job]\nname = \"case\"\n[source]\nformat = \"copybook\"\ncopybook = \"c\"\nencoding = \"ascii\"\n\
+             [source.cobol]\n{cobol}\n[[record]]\nname = \"r\"\nstaging = \"s\"\nfinal = \"f\"\n\
+             [[record.field]]\nname = \"d\"\ntype = \"date(LILIAN)\"\n\
+             [[record.field]]\nname = \"t\"\ntype = \"timestamp(db2)\"\n\
+             [[record.field]]\nname = \"z\"\ntype = \"timestamptz(db2)\"\n\
+             [[record.field]]\nname = \"o\"\ntype = \"timestamptz(%Y%m%d%H%M%S%z)\"\n\
+             [copybooks]\nc = '''\n       01  R.\n           05  D  PIC 9(7).\n           05  T  PIC X(19).\n           \
+             05  Z  PIC X(25).\n           05  O  PIC X(19).\n'''\n"
+        )
+    };
+    let record = |day: &str, time: &str| format!("{day}{time}2024-02-29-00.30.00-05:0020240229003000+0130");
+    let instants = "2024-02-29 05:30:00.000000Z · 2024-02-28 23:00:00.000000Z";
+    let good = record("0161210", "2024-02-29-23.59.59");
+    assert_eq!(
+        read(&job(""), good.as_bytes()),
+        [format!("2024-02-29 · 2024-02-29 23:59:59.000000 · {instants}")]
+    );
+    let late = record("0000000", "2024-02-29-24.00.00");
+    let lines = read(&job(""), late.as_bytes());
+    assert!(lines[0].contains("0000000 is not a date in the format LILIAN"), "{}", lines[0]);
+    assert!(lines[0].contains("'2024-02-29-24.00.00' is not a timestamp"), "{}", lines[0]);
+    let lenient = job("date_zeros = \"null\"\nhour_24 = \"next-day\"");
+    let expected = format!("NULL · 2024-03-01 00:00:00.000000 · {instants}");
+    assert_eq!(read(&lenient, late.as_bytes()), [expected]);
+    for (from, to) in [("-05:00", "      "), ("+0130", "     ")] {
+        let lines = read(&job(""), good.replace(from, to).as_bytes());
+        assert!(lines[0].starts_with("REJECT type"), "a time without its offset: {}", lines[0]);
+    }
+    let error = Job::parse("job.toml", &job("hour_24 = \"today\"")).unwrap_err().to_string();
+    assert!(error.contains("expected reject or next-day"), "{error}");
+}

@@ -16,6 +16,9 @@ pub const TEXT_BYTES_MAX: u64 = 4 << 20;
 /// Copybooks: they are kept with the job, and travel with it.
 pub const COPYBOOK_BYTES_MAX: u64 = 1 << 20;
 
+/// Lookup tables, one and all of a job together: they are kept with the job, and travel with it.
+pub const LOOKUP_BYTES_MAX: u64 = 1 << 20;
+
 /// One record, as `prove` writes it: no message that carries it is longer.
 pub const RECORD_BYTES_MAX: u64 = 16 << 20;
 

@@ -36,6 +36,8 @@ static JOBS: LazyLock<Vec<Arc<Job>>> = LazyLock::new(|| {
         "mainframe/cobvbfm2",
         "mainframe/custdata",
         "mainframe/transdata",
+        "db2-unload/dsntiaul",
+        "db2-unload/unload",
         "nacha/nacha",
         "bai2/bai2",
         "x937/x937",

@@ -59,6 +59,7 @@ fn spec(kind: u8, record_bytes_max: usize, more: u8) -> FormatSpec {
         record_bytes_max,
         outside,
         fields: vec![],
+        stage: None,
     }
 }
 
@@ -96,7 +97,7 @@ fn delimited(is_quoted: bool, record_bytes_max: usize, more: u8) -> FormatSpec {
         skips,
     });
     let encoding = if more & 8 == 0 { Encoding::Utf8 } else { Encoding::Latin1 { keeps_controls: true } };
-    FormatSpec { form, encoding, record_bytes_max, outside: Outside::default(), fields: vec![] }
+    FormatSpec { form, encoding, record_bytes_max, outside: Outside::default(), fields: vec![], stage: None }
 }
 
 /// The records of `bytes` when all of them are at hand.

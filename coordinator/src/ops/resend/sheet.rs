@@ -189,11 +189,11 @@ impl<'a> Sheet<'a> {
             ));
         }
         let then = self.fields(place, &record, &mut []);
-        let formats = &self.job.records[place].format.fields;
+        let format = &self.job.records[place].format;
         for (index, field) in layout.fields.iter().enumerate() {
             let found = then.get(index).and_then(Option::as_ref);
             let asked = wanted.iter().find(|(of, _)| *of == index).map(|(_, value)| value);
-            let is_computed = formats.get(index).is_some_and(|form| form.sum_of.is_some());
+            let is_computed = format.is_computed(index);
             match asked {
                 Some(value) if found == Some(value) => {}
                 Some(value) => {

@@ -112,11 +112,13 @@ impl FieldDecoder {
                 EditedNumbers::new(form, spec)?,
                 Output::new(form.digits, form.scale, &spec.column)?,
             ),
-            Kind::Moment { form, digits, zeros, nines } => {
-                let moments = Moments::new(*form, digits, *zeros, *nines, &spec.column)?;
+            Kind::Moment { form, digits, zeros, nines, hour_24 } => {
+                let moments = Moments::new(*form, digits, (*zeros, *nines), *hour_24, &spec.column)?;
                 Reader::Moment(Numbers::new(digits, spec)?, moments)
             }
-            Kind::Db2Timestamp(fills) => Reader::Db2Timestamp(Db2Timestamps::new(*fills, spec)?),
+            Kind::Db2Timestamp { fills, hour_24 } => {
+                Reader::Db2Timestamp(Db2Timestamps::new(*fills, *hour_24, spec)?)
+            }
             Kind::Float(form) => Reader::Float(Floats::new(*form, spec)?),
         };
         Ok(Self { bytes: spec.bytes, reader })

@@ -3,7 +3,8 @@
 use domain::constraint::ReasonCode;
 use domain::record;
 use domain::value::{FieldType, Value};
-use jiff::civil::{Date, DateTime, Time};
+use jiff::civil::{Date, DateTime, Time, date};
+use jiff::{SignedDuration, ToSpan};
 
 use super::decoder::FieldValue;
 use super::number::Blanks;
@@ -19,6 +20,7 @@ pub(super) struct Moments {
     form: MomentForm,
     zeros: OnDate,
     nines: OnDate,
+    hour_24: bool,
     /// The nines of the form, and of a picture that has more digits.
     all_nines: [i128; 2],
 }
@@ -32,7 +34,7 @@ impl MomentForm {
             Self::YyMmDd { .. } | Self::CyyDdd | Self::DdMmYy { .. } | Self::MmDdYy { .. } | Self::HhMmSs => {
                 6
             }
-            Self::YyyyDdd | Self::CyyMmDd => 7,
+            Self::YyyyDdd | Self::CyyMmDd | Self::Lilian => 7,
             Self::YyyyMmDd | Self::DdMmYyyy | Self::MmDdYyyy | Self::HhMmSsHh => 8,
             Self::YyyyMmDdHhMmSs => 14,
         }
@@ -52,6 +54,7 @@ impl MomentForm {
             Self::DdMmYy { .. } => "DDMMYY",
             Self::MmDdYyyy => "MMDDYYYY",
             Self::MmDdYy { .. } => "MMDDYY",
+            Self::Lilian => "LILIAN",
             Self::YyyyMmDdHhMmSs => "YYYYMMDDHHMMSS",
             Self::HhMmSs => "HHMMSS",
             Self::HhMmSsHh => "HHMMSSHH",
@@ -110,10 +113,14 @@ impl MomentForm {
                 day_of_year(windowed(digits / 1000, window_start)?, digits % 1000)
             }
             Self::CyyDdd => day_of_year(1900 + digits / 1000, digits % 1000),
+            Self::Lilian => lilian(digits),
             Self::YyyyMmDdHhMmSs | Self::HhMmSs | Self::HhMmSsHh => None,
         }
     }
 }
+
+/// The number of 9999-12-31.
+const LILIAN_MAX: i64 = 3_074_324;
 
 /// The year of two digits in the hundred years from `start` on.
 fn windowed(year: u64, start: i16) -> Option<u64> {
@@ -125,6 +132,12 @@ fn civil(year: u64, month: u64, day: u64) -> Option<Date> {
     // PostgreSQL's calendar has no year 0: 1 BC is before 1 AD.
     let year = i16::try_from(year).ok().filter(|year| *year >= 1)?;
     Date::new(year, i8::try_from(month).ok()?, i8::try_from(day).ok()?).ok()
+}
+
+/// The day of this number from 1582-10-15 on, up to the last day of the year 9999.
+fn lilian(number: u64) -> Option<Date> {
+    let days = i64::try_from(number).ok().filter(|days| (1..=LILIAN_MAX).contains(days))?;
+    date(1582, 10, 14).checked_add(days.days()).ok()
 }
 
 fn day_of_year(year: u64, day: u64) -> Option<Date> {
@@ -142,8 +155,8 @@ impl Moments {
     pub(super) fn new(
         form: MomentForm,
         digits: &NumberForm,
-        zeros: OnDate,
-        nines: OnDate,
+        (zeros, nines): (OnDate, OnDate),
+        hour_24: bool,
         column: &FieldType,
     ) -> Result<Self, String> {
         let name = form.name();
@@ -177,7 +190,7 @@ impl Moments {
         // Both powers fit: a picture has 38 digits at most.
         let nines_of = |digits: u8| 10_i128.checked_pow(digits.into()).map_or(i128::MAX, |end| end - 1);
         let all_nines = [nines_of(form.digits()), nines_of(digits.digits)];
-        Ok(Self { form, zeros, nines, all_nines })
+        Ok(Self { form, zeros, nines, hour_24, all_nines })
     }
 
     /// Appends, in canonical form, what the number spells.
@@ -205,7 +218,11 @@ impl Moments {
             }
             MomentForm::YyyyMmDdHhMmSs => {
                 let date = MomentForm::YyyyMmDd.date(digits / 1_000_000)?;
-                let at = date.to_datetime(time_of(digits % 1_000_000)?);
+                let clock = digits % 1_000_000;
+                let at = match self.hour_24 && clock == 240_000 {
+                    true => date.tomorrow().ok()?.to_datetime(Time::midnight()),
+                    false => date.to_datetime(time_of(clock)?),
+                };
                 record::put(out, &Value::Timestamp(at));
                 Some(Ok(FieldValue::Timestamp(at)))
             }
@@ -248,23 +265,29 @@ fn clock(digits: u64, hundredths: Option<u64>, out: &mut Vec<u8>) -> Result<Fiel
 pub(super) struct Db2Timestamps {
     page: &'static CodePage,
     blanks: Blanks,
+    hour_24: bool,
+    /// Whether it ends in an offset from UTC.
+    has_offset: bool,
 }
 
 /// The length of a timestamp without a fraction: `2022-06-10-19.27.53`.
 const TO_THE_SECOND: usize = 19;
 /// A point and 12 digits: `TIMESTAMP(12)`.
 const FRACTION_MAX: usize = 13;
+/// The offset from UTC: `+02:00`.
+const OFFSET: usize = 6;
 
 impl Db2Timestamps {
     /// Fails, with a sentence for the layout's author, on a column that is no timestamp.
-    pub(super) fn new(fills: Fills, spec: &FieldSpec) -> Result<Self, String> {
-        if spec.column != FieldType::Timestamp {
+    pub(super) fn new(fills: Fills, hour_24: bool, spec: &FieldSpec) -> Result<Self, String> {
+        let has_offset = spec.column == FieldType::Instant;
+        if !has_offset && spec.column != FieldType::Timestamp {
             return Err(format!("a Db2 timestamp is read as a timestamp, not as {}", spec.column));
         }
         if [fills.spaces, fills.low_values, fills.high_values].contains(&Fill::Zero) {
             return Err("a timestamp cannot be zero; use `null` or `reject`".to_owned());
         }
-        Ok(Self { page: spec.page, blanks: Blanks::new(fills, spec.page.space()) })
+        Ok(Self { page: spec.page, blanks: Blanks::new(fills, spec.page.space()), hour_24, has_offset })
     }
 
     /// Appends the field in canonical form.
@@ -273,7 +296,9 @@ impl Db2Timestamps {
             Some((Fill::Null, _)) => return Ok(null(out)),
             Some((_, what)) => Err(format!("only {what} where a timestamp is expected")),
             None => self.read(bytes).ok_or_else(|| {
-                format!("{} is not a timestamp in the format YYYY-MM-DD-HH.MM.SS.nnnnnn", self.shown(bytes))
+                let offset = if self.has_offset { "±HH:MM" } else { "" };
+                let shown = self.shown(bytes);
+                format!("{shown} is not a timestamp in the format YYYY-MM-DD-HH.MM.SS.nnnnnn{offset}")
             }),
         };
         let (at, is_exact) = at.map_err(|detail| Reject::new(ReasonCode::Type, detail))?;
@@ -283,6 +308,10 @@ impl Db2Timestamps {
                 format!("{} has more than 6 fractional digits in the seconds", self.shown(bytes)),
             ));
         }
+        if self.has_offset {
+            record::put(out, &Value::Instant(at));
+            return Ok(FieldValue::Instant(at));
+        }
         record::put(out, &Value::Timestamp(at));
         Ok(FieldValue::Timestamp(at))
     }
@@ -291,10 +320,16 @@ impl Db2Timestamps {
     fn read(&self, bytes: &[u8]) -> Option<(DateTime, bool)> {
         let space = self.page.space();
         let end = bytes.iter().rposition(|byte| *byte != space)? + 1;
-        let mut chars = [0; TO_THE_SECOND + FRACTION_MAX];
+        let mut chars = [0; TO_THE_SECOND + FRACTION_MAX + OFFSET];
         let chars = chars.get_mut(..end)?;
         for (char, byte) in chars.iter_mut().zip(bytes) {
             *char = self.page.ascii_of(*byte);
+        }
+        let mut chars = &chars[..];
+        let mut offset = 0;
+        if self.has_offset {
+            let (stamp, zone) = chars.split_last_chunk::<OFFSET>()?;
+            (chars, offset) = (stamp, seconds(*zone)?);
         }
         let (head, fraction) = chars.split_first_chunk::<TO_THE_SECOND>()?;
         if [4, 7, 10].iter().any(|at| head[*at] != b'-') || [13, 16].iter().any(|at| head[*at] != b'.') {
@@ -303,7 +338,7 @@ impl Db2Timestamps {
         let date = civil(number(&head[..4])?, number(&head[5..7])?, number(&head[8..10])?)?;
         let (micros, rest) = match fraction {
             [] => (0, 0),
-            [b'.', digits @ ..] if !digits.is_empty() => {
+            [b'.', digits @ ..] if !digits.is_empty() && digits.len() < FRACTION_MAX => {
                 let all = number(digits)?;
                 let power = 10_u64.checked_pow(u32::try_from(digits.len().abs_diff(6)).ok()?)?;
                 if digits.len() > 6 { (all / power, all % power) } else { (all * power, 0) }
@@ -311,8 +346,13 @@ impl Db2Timestamps {
             _ => return None,
         };
         let nanos = i32::try_from(micros * 1000).ok()?;
-        let time = time(number(&head[11..13])?, number(&head[14..16])?, number(&head[17..])?, nanos)?;
-        Some((date.to_datetime(time), rest == 0))
+        let clock = (number(&head[11..13])?, number(&head[14..16])?, number(&head[17..])?);
+        let at = match self.hour_24 && clock == (24, 0, 0) && (micros, rest) == (0, 0) {
+            true => date.tomorrow().ok()?.to_datetime(Time::midnight()),
+            false => date.to_datetime(time(clock.0, clock.1, clock.2, nanos)?),
+        };
+        let utc = at.checked_sub(SignedDuration::from_secs(offset)).ok().filter(|at| at.year() >= 1)?;
+        Some((utc, rest == 0))
     }
 
     #[cold]
@@ -322,6 +362,19 @@ impl Db2Timestamps {
             Ok(()) => crate::fault::quoted(&text),
             Err(_) => quoted(bytes),
         }
+    }
+}
+
+/// The seconds of an offset from UTC, as `+02:00` or `-03:30`.
+fn seconds(zone: [u8; OFFSET]) -> Option<i64> {
+    let [sign, a, b, b':', c, d] = zone else { return None };
+    let (hours, minutes) = (number(&[a, b])?, number(&[c, d])?);
+    let seconds = i64::try_from(hours * 3600 + minutes * 60).ok()?;
+    match sign {
+        _ if hours > 23 || minutes > 59 => None,
+        b'+' => Some(seconds),
+        b'-' => Some(-seconds),
+        _ => None,
     }
 }
 

@@ -40,10 +40,18 @@ pub enum Kind {
         zeros: OnDate,
         /// What a date of nines (as many as the form or the picture has) is.
         nines: OnDate,
+        /// Whether the hour 24 of a timestamp is the next day's midnight; otherwise the record is a reject.
+        hour_24: bool,
     },
     /// A timestamp as Db2 unloads it, `2022-06-10-19.27.53.000000`, with 0 to 12 digits after the seconds.
-    /// Digits past the sixth must be zeros, because a timestamp is exact to the microsecond.
-    Db2Timestamp(Fills),
+    /// Digits past the sixth must be zeros, because a timestamp is exact to the microsecond. In a column of instants it
+    /// ends in an offset from UTC, as `+02:00`.
+    Db2Timestamp {
+        /// What a field that holds no timestamp at all is.
+        fills: Fills,
+        /// Whether `24.00.00` is the next day's midnight; otherwise the record is a reject.
+        hour_24: bool,
+    },
     /// A floating-point number (COMP-1 of 4 bytes, COMP-2 of 8). Its column must be text: a float is never an
     /// amount.
     Float(FloatForm),
@@ -314,6 +322,8 @@ pub enum MomentForm {
     MmDdYyyy,
     /// Month, day, and year without its century: `022924`.
     MmDdYy { window_start: i16 },
+    /// The number of a day from 1582-10-15 on, which is 1 (Language Environment's CEEDAYS): `161210`.
+    Lilian,
     /// A timestamp to the second: `20240229235959`.
     YyyyMmDdHhMmSs,
     /// `235959`. There is no column type for a time of day: it becomes the text `23:59:59`.

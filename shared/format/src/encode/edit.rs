@@ -3,27 +3,21 @@
 //! The encoder writes the usual form of a value where the field is; every other byte of the record stays. Nothing here
 //! reads a value: whoever corrects a record decodes it again, and compares.
 
+use std::sync::Arc;
+
 use domain::layout::Layout;
 use domain::record::RawField;
 
-use super::CannotWrite;
-use super::delimited::DelimitedEncoder;
-use super::fixed::FixedEncoder;
-use super::laid_out::LaidOutEncoder;
-use crate::spec::{Form, FormatSpec};
+use super::{CannotWrite, Shape};
+use crate::spec::FormatSpec;
+use crate::stage::Stage;
 
 /// Writes fields into the records of one type.
 #[derive(Debug, Clone)]
 pub struct FieldWriter {
     shape: Shape,
+    stage: Option<Arc<Stage>>,
     room: Vec<u8>,
-}
-
-#[derive(Debug, Clone)]
-enum Shape {
-    Delimited(Box<DelimitedEncoder>),
-    Fixed(Box<FixedEncoder>),
-    Copybook(Box<LaidOutEncoder>),
 }
 
 impl FieldWriter {
@@ -32,12 +26,9 @@ impl FieldWriter {
     /// # Errors
     /// A sentence for the job's author.
     pub fn new(spec: &FormatSpec, layout: &Layout) -> Result<Self, String> {
-        let shape = match &spec.form {
-            Form::Delimited(form) => Shape::Delimited(Box::new(DelimitedEncoder::new(form, spec, layout)?)),
-            Form::Fixed(form) => Shape::Fixed(Box::new(FixedEncoder::new(form, spec, layout)?)),
-            Form::Copybook(form) => Shape::Copybook(Box::new(LaidOutEncoder::new(&form.record)?)),
-        };
-        Ok(Self { shape, room: Vec::new() })
+        let stage = spec.stage.clone();
+        let shape = Shape::new(spec, stage.as_ref().map_or(layout, |stage| &*stage.columns))?;
+        Ok(Self { shape, stage, room: Vec::new() })
     }
 
     /// Replaces the bytes of the field at `index` of the layout by the usual form of `value`. The record's content is
@@ -51,7 +42,11 @@ impl FieldWriter {
         index: usize,
         value: RawField<'_>,
     ) -> Result<(), CannotWrite> {
-        let Self { shape, room } = self;
+        let Self { shape, stage, room } = self;
+        let index = match stage {
+            None => index,
+            Some(stage) => stage.column_of(index).ok_or(CannotWrite::Computed)?,
+        };
         let place = match shape {
             Shape::Delimited(encoder) => encoder.form_of(record, index, value, room)?,
             Shape::Fixed(encoder) => encoder.form_of(record, index, value, room)?,

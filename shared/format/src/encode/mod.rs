@@ -18,12 +18,15 @@ mod delimited;
 mod edit;
 mod fixed;
 mod laid_out;
+mod made;
 mod moments;
 mod notation;
 mod written;
 
 #[cfg(test)]
 mod tests;
+
+use std::sync::Arc;
 
 use domain::layout::Layout;
 use domain::record::{RawField, Tag};
@@ -32,9 +35,14 @@ use thiserror::Error;
 
 pub use self::edit::FieldWriter;
 
+use self::characters::PageBytes;
+use self::cobol::FieldEncoder;
 use self::delimited::DelimitedEncoder;
 use self::fixed::FixedEncoder;
 use self::laid_out::LaidOutEncoder;
+use self::made::StageProof;
+use self::written::Written;
+use crate::cobol::FieldSpec;
 use crate::copybook::plan::Element;
 use crate::field::Trim;
 use crate::spec::{Form, FormatSpec};
@@ -48,6 +56,8 @@ pub struct DecodeProof {
     shape: Shape,
     room: Vec<u8>,
     counts: Counts,
+    /// What is made of the source's columns, which are then what is encoded.
+    stage: Option<Box<StageProof>>,
 }
 
 #[derive(Debug, Clone)]
@@ -93,6 +103,23 @@ impl Counts {
             }
         }
     }
+
+    /// Moves what is counted to `other`, where the counts of each field are those of the field that `fields` says.
+    fn move_to(&mut self, other: &mut Self, fields: &[usize]) {
+        for (of, counts) in self.0.drain(..).enumerate() {
+            let Some(field) = fields.get(of).filter(|_| counts.iter().any(|count| *count > 0)) else {
+                continue;
+            };
+            if other.0.len() <= *field {
+                other.0.resize(field + 1, [0; Equivalence::ALL.len()]);
+            }
+            if let Some(sums) = other.0.get_mut(*field) {
+                for (sum, count) in sums.iter_mut().zip(counts) {
+                    *sum = sum.saturating_add(count);
+                }
+            }
+        }
+    }
 }
 
 /// Why a row is not the record that it was decoded from.
@@ -115,7 +142,7 @@ pub enum CannotWrite {
     /// The record had to be put together from several lines.
     #[error("the record stands on several lines, which are not written anew field by field")]
     SeveralLines,
-    /// The field is a sum over another.
+    /// The field is a sum over another, or the job makes it of columns.
     #[error("the field is computed from another one; change that one")]
     Computed,
     /// The field has no form for the value.
@@ -128,6 +155,14 @@ impl Differs {
     fn of_record(what: &str) -> Self {
         let detail = format!("{what} cannot be made again from what was decoded");
         Self { field: None, detail, found: Vec::new() }
+    }
+
+    /// A field that is made of columns, and is not what they are.
+    #[cold]
+    fn of_made(field: usize, value: RawField<'_>, what: &str, found: &[u8]) -> Self {
+        let Self { detail, .. } = Self::of_field(field, value, None);
+        let detail = detail.replace("but the record has no such field", what);
+        Self { field: Some(field), detail, found: found.to_vec() }
     }
 
     /// `found`: the offset in the record, the bytes there, and the usual form of the value.
@@ -177,12 +212,10 @@ impl DecodeProof {
     /// # Errors
     /// A sentence for the job's author.
     pub fn new(spec: &FormatSpec, layout: &Layout) -> Result<Self, String> {
-        let shape = match &spec.form {
-            Form::Delimited(form) => Shape::Delimited(Box::new(DelimitedEncoder::new(form, spec, layout)?)),
-            Form::Fixed(form) => Shape::Fixed(Box::new(FixedEncoder::new(form, spec, layout)?)),
-            Form::Copybook(form) => Shape::Copybook(Box::new(LaidOutEncoder::new(&form.record)?)),
-        };
-        Ok(Self { shape, room: Vec::new(), counts: Counts::default() })
+        let stage = spec.stage.as_ref().map(|stage| StageProof::new(stage, spec, layout).map(Box::new));
+        let columns = spec.stage.as_ref().map_or(layout, |stage| &*stage.columns);
+        let shape = Shape::new(spec, columns)?;
+        Ok(Self { shape, room: Vec::new(), counts: Counts::default(), stage: stage.transpose()? })
     }
 
     /// Encodes a row, given by its fields in canonical form, and compares it with the record's content. Counts the
@@ -195,11 +228,12 @@ impl DecodeProof {
         record: &[u8],
         row: impl Iterator<Item = RawField<'a>>,
     ) -> Result<(), Differs> {
-        let Self { shape, room, counts } = self;
-        match shape {
-            Shape::Delimited(encoder) => encoder.prove(record, row, room, counts),
-            Shape::Fixed(encoder) => encoder.prove(record, row, room, counts),
-            Shape::Copybook(encoder) => encoder.prove(record, row, room, counts),
+        let Self { shape, room, counts, stage } = self;
+        match stage {
+            None => shape.prove(record, row, room, counts),
+            Some(stage) => stage.prove(record, row, counts, |columns, count, counts| {
+                shape.prove(record, domain::record::fields_in(columns, count), room, counts)
+            }),
         }
     }
 
@@ -218,6 +252,9 @@ impl DecodeProof {
 
     /// How many values of which field were written in which form since the last call, by field and form.
     pub fn take(&mut self) -> Vec<(usize, Equivalence, u64)> {
+        if let Some(stage) = &mut self.stage {
+            stage.settle(&mut self.counts);
+        }
         let mut all = Vec::new();
         for (field, counts) in self.counts.0.iter_mut().enumerate() {
             for (form, count) in Equivalence::ALL.iter().zip(counts) {
@@ -228,6 +265,36 @@ impl DecodeProof {
         }
         all
     }
+}
+
+impl Shape {
+    /// `layout`: what is encoded, which are a record's fields or the source's columns.
+    fn new(spec: &FormatSpec, layout: &Layout) -> Result<Self, String> {
+        Ok(match &spec.form {
+            Form::Delimited(form) => Self::Delimited(Box::new(DelimitedEncoder::new(form, spec, layout)?)),
+            Form::Fixed(form) => Self::Fixed(Box::new(FixedEncoder::new(form, spec, layout)?)),
+            Form::Copybook(form) => Self::Copybook(Box::new(LaidOutEncoder::new(&form.record)?)),
+        })
+    }
+
+    fn prove<'a>(
+        &mut self,
+        record: &[u8],
+        row: impl Iterator<Item = RawField<'a>>,
+        room: &mut Vec<u8>,
+        counts: &mut Counts,
+    ) -> Result<(), Differs> {
+        match self {
+            Self::Delimited(encoder) => encoder.prove(record, row, room, counts),
+            Self::Fixed(encoder) => encoder.prove(record, row, room, counts),
+            Self::Copybook(encoder) => encoder.prove(record, row, room, counts),
+        }
+    }
+}
+
+/// The encoder of one field that a copybook lays out.
+fn field_encoder(spec: &FieldSpec) -> Result<FieldEncoder, String> {
+    FieldEncoder::new(spec, Arc::new(PageBytes::new(spec.page)))
 }
 
 /// The bytes without the blanks that are padding.

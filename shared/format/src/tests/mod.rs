@@ -64,6 +64,7 @@ pub(super) fn delimited(form: Delimited, fields: usize) -> FormatSpec {
         record_bytes_max: 1 << 20,
         outside: Outside::default(),
         fields: vec![plain(); fields],
+        stage: None,
     }
 }
 
@@ -74,5 +75,6 @@ pub(super) fn fixed(framing: FixedFraming, record_bytes: usize, fields: Vec<Fiel
         record_bytes_max: 1 << 20,
         outside: Outside::default(),
         fields,
+        stage: None,
     }
 }

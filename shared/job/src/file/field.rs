@@ -8,6 +8,7 @@ use toml::Spanned;
 
 use super::record::NamesOrOne;
 use super::source::{CobolSection, NumbersSection};
+use super::transform::{ColumnRef, IndicatorSection, LookupSection, PartSection};
 use super::values::{constant, constants, name_or_names, width};
 
 /// A field of a record type: where it stands, what type it has, and which values it may have.
@@ -33,15 +34,16 @@ pub(crate) struct FieldSection {
     /// `2024-02-29T13:45:00Z`, or in a form with `%z` or a `Z` at its end; it is an instant, kept in UTC. A date in a
     /// copybook's number is spelt by letters: `date(YYYYMMDD)`, `date(YYMMDD)`, `date(YYYYDDD)`, `date(YYDDD)`,
     /// `date(CYYMMDD)`, `date(CYYDDD)`, `date(DDMMYYYY)`, `date(DDMMYY)`, `date(MMDDYYYY)`, `date(MMDDYY)`,
-    /// `timestamp(YYYYMMDDHHMMSS)`, `text(HHMMSS)`, `text(HHMMSSHH)`. `timestamp(db2)` is a timestamp as Db2 unloads
-    /// it. No type is a float.
+    /// `date(LILIAN)` (the number of a day, 1 being 1582-10-15), `timestamp(YYYYMMDDHHMMSS)`, `text(HHMMSS)`,
+    /// `text(HHMMSSHH)`. `timestamp(db2)` is a timestamp as Db2 unloads it, and `timestamptz(db2)` one with an offset
+    /// from UTC. No type is a float.
     #[serde(default, rename = "type")]
     #[schemars(with = "String", extend("examples" = ["decimal(15,2)", "text(40)", "date(%Y%m%d)"]))]
     pub(crate) ty: Option<Spanned<String>>,
     /// Where the field comes from, if `name` renames it. Format `delimited`: the name of its column in the header row,
     /// exactly as it is written; the column may stand anywhere in the row. Without `from` it is the field's own name,
     /// in any case and with any signs between its words. Format `copybook`: the name of the column that the copybook's
-    /// item would get by itself.
+    /// item would get by itself. Fields with `part` or `lookup` may name a column that is another field's as well.
     #[serde(default)]
     #[schemars(with = "String", extend("examples" = ["client_bdate"]))]
     pub(crate) from: Option<Spanned<String>>,
@@ -80,6 +82,68 @@ pub(crate) struct FieldSection {
     #[serde(default)]
     #[schemars(with = "String", extend("examples" = ["0.00"]))]
     pub(crate) default: Option<Spanned<String>>,
+    /// The field's value in every record, written as it would be in the field. It comes from no byte of the source.
+    #[serde(default)]
+    #[schemars(with = "String", extend("examples" = ["EUR"]))]
+    pub(crate) constant: Option<Spanned<String>>,
+    /// The columns of the source whose texts, one after the other, are the field's text. A column is named as `from`
+    /// names one; in format `fixed` it is `{ start = 1, width = 8 }`. A whole number of a copybook is written with all
+    /// its digits. If all of them are NULL, so is the field; if some are, the record is a reject. What says how a text
+    /// is written (`format`, `null`, `default`, `trim`) applies to the joined text, in a copybook's record too.
+    #[serde(default)]
+    #[schemars(with = "Vec<ColumnRef>", extend("examples" = [["date", "time"]]))]
+    pub(crate) concat: Option<Spanned<Vec<ColumnRef>>>,
+    /// What is put between the columns of `concat`, or what separates the parts of a column (`part`). A column of
+    /// `concat` that contains it makes the record a reject, unless it is the last. Format `delimited` needs one; in the
+    /// other formats each column is as long as it is in the record without one.
+    #[serde(default)]
+    #[schemars(with = "String", extend("examples" = [" ", ","]))]
+    pub(crate) separator: Option<Spanned<String>>,
+    /// Which part of its column the field is: the number of the part between two separators, from 1, or
+    /// `{ start = 1, length = 3 }`, the characters at a position. Several fields may be parts of one column (`from`, or
+    /// in format `fixed` the same `start` and `width`). An empty part is NULL.
+    #[serde(default)]
+    #[schemars(with = "PartSection", extend("examples" = [2, { "start": 1, "length": 3 }]))]
+    pub(crate) part: Option<Spanned<PartSection>>,
+    /// What a part is that its column lacks: a reject, or NULL, which is counted in the report (`missing`).
+    #[serde(default)]
+    #[schemars(
+        with = "String",
+        extend("default" = "reject", "enum" = ["reject", "null"], "examples" = ["null"])
+    )]
+    pub(crate) missing_part: Option<Spanned<String>>,
+    /// What becomes of parts of the field's column that are no field's: the record is a reject, or they are dropped,
+    /// and their bytes are counted as left out.
+    #[serde(default)]
+    #[schemars(
+        with = "String",
+        extend("default" = "reject", "enum" = ["reject", "drop"], "examples" = ["drop"])
+    )]
+    pub(crate) uncovered: Option<Spanned<String>>,
+    /// The table in which the field's text is a code. The field is what the code stands for.
+    #[serde(default)]
+    #[schemars(
+        with = "LookupSection",
+        extend("examples" = [{ "file": "branches.csv", "key": "code", "value": "name" }])
+    )]
+    pub(crate) lookup: Option<Spanned<LookupSection>>,
+    /// The column beside the field that says whether it is NULL, as Db2's unloads write it; it becomes no field. With
+    /// its name alone, `?`, x'FF' and -1 mean NULL, and x'00', a space and 0 mean a value; a table may say others. Any
+    /// other indicator makes the record a reject.
+    #[serde(default)]
+    #[schemars(
+        with = "IndicatorSection",
+        extend("examples" = ["amt_ind", { "column": "amt_ind", "null": ["?"], "value": ["x'00'"] }])
+    )]
+    pub(crate) null_indicator: Option<Spanned<IndicatorSection>>,
+    /// What content is under an indicator that says NULL: a reject, or dropped, which is counted in the report
+    /// (`under-null`). Blanks, low-values and zeros are no content.
+    #[serde(default)]
+    #[schemars(
+        with = "String",
+        extend("default" = "reject", "enum" = ["reject", "drop"], "examples" = ["drop"])
+    )]
+    pub(crate) null_content: Option<Spanned<String>>,
     /// Formats `delimited` and `fixed`, forms with `%y`: the first of the hundred years that the field's years of two
     /// digits belong to; it replaces `source.year_window`.
     #[serde(default)]

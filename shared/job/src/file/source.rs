@@ -384,6 +384,14 @@ pub(crate) struct CobolSection {
         extend("default" = "reject", "enum" = ["reject", "null"], "examples" = ["null"])
     )]
     pub(crate) date_nines: Option<String>,
+    /// What the hour 24 of a timestamp is (`24.00.00`, `240000`): a reject, or the midnight of the next day. For the
+    /// types `timestamp(YYYYMMDDHHMMSS)`, `timestamp(db2)` and `timestamptz(db2)`.
+    #[serde(default)]
+    #[schemars(
+        with = "String",
+        extend("default" = "reject", "enum" = ["reject", "next-day"], "examples" = ["next-day"])
+    )]
+    pub(crate) hour_24: Option<String>,
     /// The first of the hundred years that years of two digits belong to, as in COBOL's YEARWINDOW. With 1950, 49 is
     /// 2049 and
     /// 50 is 1950.

@@ -15,8 +15,10 @@ use format::{Padding, Trim};
 use toml::Spanned;
 
 use super::item::{Described, allowed, as_given, count, length, usual};
+use super::made;
+use super::made::copybook::Column;
 use super::policy::Policy;
-use super::record_format::{padding, refuse_delimited, trim, truths};
+use super::record_format::{is_cut_by_length, padding, refuse_delimited, trim, truths};
 use super::repeated;
 use super::rows::Tables;
 use super::types::constraints;
@@ -130,11 +132,14 @@ fn page(name: &str, span: Range<usize>) -> Checked<&'static CodePage> {
 /// A record type's fields, and how they lie in a record.
 pub(super) fn record(
     section: &RecordSection,
+    source: &SourceSection,
     described: &Described,
-    cut_by_length: bool,
     tables: Tables,
-) -> Checked<(Vec<Field>, RecordSpec)> {
+    lookups: &made::Tables,
+) -> Checked<(Vec<Field>, RecordSpec, Option<made::Draft>)> {
+    let cut_by_length = is_cut_by_length(source);
     refuse_foreign(section)?;
+    section.field.iter().try_for_each(made::check)?;
     let policy = Policy::of(&described.cobol, described.span.clone())?;
     let options = PlanOptions {
         record: tables.level_01,
@@ -152,20 +157,29 @@ pub(super) fn record(
         )
     })?;
     let mut sections = by_column(section, &plan)?;
-    let (mut fields, mut specs, mut names) = (Vec::new(), Vec::new(), HashSet::new());
-    let mut lengths = Vec::new();
+    let (mut columns, mut lengths) = (Vec::new(), Vec::new());
     for item in &plan.fields {
         let own = sections.remove(item.column.as_str());
         let length = length(item, own, &plan, described, &policy)?;
         let (field, spec) = column(item, own, length.is_some(), described, &policy)?;
+        let has_length = length.is_some();
+        columns.push(Column { field, spec, own, has_length });
         lengths.push(length);
-        if !names.insert(field.name.to_ascii_lowercase()) {
-            let span = own.map_or(section.name.span(), |own| own.name.span());
-            return fault(span, format!("two fields have the name `{}`", field.name));
-        }
-        fields.push(field);
-        specs.push(spec);
     }
+    let (fields, draft) = match made::any(section) {
+        false => (columns.iter().map(|column| column.field.clone()).collect(), None),
+        true => {
+            let (fields, draft) = made::copybook::drafted(section, source, &plan, &mut columns, lookups)?;
+            (fields, Some(draft))
+        }
+    };
+    let mut names = HashSet::new();
+    if let Some(twice) = fields.iter().find(|field: &&Field| !names.insert(field.name.to_ascii_lowercase())) {
+        let named = section.field.iter().rev().find(|own| *own.name.get_ref() == twice.name);
+        let span = named.map_or(section.name.span(), |own| own.name.span());
+        return fault(span, format!("two fields have the name `{}`", twice.name));
+    }
+    let specs = columns.into_iter().map(|column| column.spec).collect();
     let counts = plan.counts.iter().map(|item| count(item, described, &policy)).collect::<Checked<_>>()?;
     if let Some(span) = section.record_bytes.as_ref().map(Spanned::span) {
         return fault(
@@ -179,13 +193,14 @@ pub(super) fn record(
         padding => padding,
     };
     let space = described.page.space();
-    Ok((fields, RecordSpec { plan: Arc::new(plan), fields: specs, counts, lengths, padding, space }))
+    let spec = RecordSpec { plan: Arc::new(plan), fields: specs, counts, lengths, padding, space };
+    Ok((fields, spec, draft))
 }
 
 /// The job's own words on columns, by the column's name in the copybook.
 fn by_column<'a>(section: &'a RecordSection, plan: &Plan) -> Checked<BTreeMap<&'a str, &'a FieldSection>> {
     let mut sections = BTreeMap::new();
-    for own in &section.field {
+    for own in section.field.iter().filter(|own| !made::is_made(own)) {
         let from = own.from.as_ref().unwrap_or(&own.name);
         if !plan.fields.iter().any(|item| item.column == *from.get_ref()) {
             let columns: Vec<_> = plan.fields.iter().map(|item| item.column.as_str()).collect();

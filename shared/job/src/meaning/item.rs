@@ -223,11 +223,14 @@ pub(super) fn as_given(
             ("timestamp", _) => FieldType::Timestamp,
             _ => FieldType::Date,
         };
-        let moment = Kind::Moment { form, digits, zeros: policy.zeros, nines: policy.nines };
+        let (zeros, nines, hour_24) = (policy.zeros, policy.nines, policy.hour_24);
+        let moment = Kind::Moment { form, digits, zeros, nines, hour_24 };
         return Ok((moment, ty));
     }
-    if (name, argument) == ("timestamp", Some("db2")) {
-        return Ok((Kind::Db2Timestamp(policy.fills), FieldType::Timestamp));
+    if let ("timestamp" | "timestamptz", Some("db2")) = (name, argument) {
+        let kind = Kind::Db2Timestamp { fills: policy.fills, hour_24: policy.hour_24 };
+        let has_offset = name == "timestamptz";
+        return Ok((kind, if has_offset { FieldType::Instant } else { FieldType::Timestamp }));
     }
     let (ty, pattern) = field_type(given)?;
     if item.category == Category::NumericEdited
@@ -241,7 +244,7 @@ pub(super) fn as_given(
             given.span(),
             format!("{} is a number; give the date format in letters", item.path),
             "date(YYYYMMDD), date(YYMMDD), date(YYYYDDD), date(YYDDD), date(CYYMMDD), date(CYYDDD), \
-             date(DDMMYYYY), date(DDMMYY), date(MMDDYYYY), date(MMDDYY), timestamp(YYYYMMDDHHMMSS)",
+             date(DDMMYYYY), date(DDMMYY), date(MMDDYYYY), date(MMDDYY), date(LILIAN), timestamp(YYYYMMDDHHMMSS)",
         ),
         other => Ok((other, ty)),
     }
@@ -273,6 +276,7 @@ fn moment(letters: &str, window_start: i16) -> Option<MomentForm> {
         MomentForm::DdMmYy { window_start },
         MomentForm::MmDdYyyy,
         MomentForm::MmDdYy { window_start },
+        MomentForm::Lilian,
         MomentForm::YyyyMmDdHhMmSs,
         MomentForm::HhMmSs,
         MomentForm::HhMmSsHh,

@@ -6,6 +6,7 @@ mod declared;
 mod encoding;
 mod framing;
 mod item;
+mod made;
 mod numbers;
 mod of_source;
 mod policy;
@@ -22,11 +23,11 @@ mod tables;
 mod targets;
 mod trends;
 mod types;
+mod whole;
 mod written;
 
 use std::collections::HashSet;
 use std::ops::Range;
-use std::path::Path;
 
 use domain::approval::Approval;
 use domain::fingerprint::Hash;
@@ -34,14 +35,12 @@ use domain::layout::{Field, Layout, Mode, PromoteBy, RecordTypeSlot};
 use domain::mask::Masks;
 use domain::reconcile::RejectLimit;
 use domain::value::FieldType;
-use format::copybook::ReferenceFormat;
 use format::spec::FieldForm;
-use platform::files::COPYBOOK_BYTES_MAX;
 use toml::Spanned;
 
+use super::Job;
 use super::error::{JobError, Place};
 use super::file::{JobFile, NamesOrAll, RecordSection, SourceSection};
-use super::{Job, copies};
 use control::footing;
 use declared::declared;
 use of_source::{compression, decode_proof};
@@ -49,6 +48,8 @@ use record_format::field_form;
 use records::record_types;
 use rules::rules;
 use types::{constraints, field_type};
+
+pub(super) use whole::whole;
 
 /// Columns that Crossfoot adds to staging and final.
 const RESERVED: [&str; 6] = ["run_id", "chunk_no", "record_no", "worker_id", "last_run_id", "last_record_no"];
@@ -83,52 +84,6 @@ pub(super) fn parse(file: &str, text: &str) -> Result<Job, JobError> {
     understand(raw, text).map_err(error)
 }
 
-/// The job's text with the copybooks that it names, which lie beside it: a job travels as its text, and its digest
-/// covers all of it.
-pub(super) fn whole(file: &str, text: String, beside: Option<&Path>) -> Result<String, JobError> {
-    // What is wrong with the text is told when it is parsed.
-    let Ok(raw) = toml::from_str::<JobFile>(&text) else { return Ok(text) };
-    let named = raw.record.iter().filter_map(|record| record.copybook.as_ref());
-    let mut missing: Vec<&Spanned<String>> = Vec::new();
-    for name in raw.source.copybook.iter().chain(named) {
-        let is_known = raw.copybooks.contains_key(name.get_ref());
-        if !is_known && missing.iter().all(|other| other.get_ref() != name.get_ref()) {
-            missing.push(name);
-        }
-    }
-    let Some(first) = missing.first() else { return Ok(text) };
-    let refuse = |name: &Spanned<String>, message: String| JobError {
-        file: file.into(),
-        place: Some(Place::of(file, &text, name.span())),
-        message,
-        advice: Some("the path of a copybook is relative to the job file".into()),
-    };
-    if !raw.copybooks.is_empty() {
-        return Err(refuse(first, format!("[copybooks] does not contain `{}`", first.get_ref())));
-    }
-    let is_free = raw.source.copybook_format.as_ref().is_some_and(|format| format.get_ref() == "free");
-    let format = if is_free { ReferenceFormat::Free } else { ReferenceFormat::Fixed };
-    let folders = raw.source.copybook_folders.iter().flat_map(|folders| folders.get_ref());
-    let folders: Vec<_> =
-        folders.map(|folder| beside.map_or_else(|| folder.into(), |beside| beside.join(folder))).collect();
-    let quote = |text: &str| toml::Value::String(text.to_owned()).to_string();
-    let (mut added, mut bytes) = (String::new(), 0);
-    for name in missing {
-        let path = beside.map_or_else(|| name.get_ref().into(), |beside| beside.join(name.get_ref()));
-        let copybook = copies::copybook(&path, format, &folders)
-            .map_err(|error| refuse(name, format!("cannot read the copybook {}: {error}", path.display())))?;
-        added.push_str(&format!("{} = {}\n", quote(name.get_ref()), quote(&copybook)));
-        // As much as for one copybook with all that it copies.
-        bytes += copybook.len() as u64;
-        if bytes > COPYBOOK_BYTES_MAX {
-            let what = format!("the job's copybooks together are longer than {COPYBOOK_BYTES_MAX} bytes");
-            return Err(refuse(name, what));
-        }
-    }
-    let gap = if text.ends_with('\n') { "\n" } else { "\n\n" };
-    Ok(format!("{text}{gap}[copybooks]\n{added}"))
-}
-
 fn understand(raw: JobFile, text: &str) -> Checked<Job> {
     let name = raw.job.name.get_ref();
     let plain = |c: char| c.is_ascii_alphanumeric() || "-_.".contains(c);
@@ -138,7 +93,8 @@ fn understand(raw: JobFile, text: &str) -> Checked<Job> {
             "the name of a job must have 1 to 100 letters, digits, `-`, `_` or `.`",
         );
     }
-    let (format, records, masks) = record_types(name, &raw.record, &raw.source, &raw.copybooks)?;
+    let (format, records, masks) =
+        record_types(name, &raw.record, &raw.source, &raw.copybooks, &raw.lookups)?;
     let decode_proof = decode_proof(raw.source.decode_proof.as_ref())?;
     let compression = compression(raw.source.compression.as_ref())?;
     let rules = rules(&raw.rule, &records)?;
@@ -197,8 +153,12 @@ fn identifier(name: &Spanned<String>, what: &str) -> Checked<String> {
     Ok(text.clone())
 }
 
-/// The fields that the job itself describes, and how each is written.
-fn fields_of(record: &RecordSection, source: &SourceSection) -> Checked<(Vec<Field>, Vec<FieldForm>)> {
+/// The fields that the job itself describes, how each column is written, and what fields are made of that are none.
+fn fields_of(
+    record: &RecordSection,
+    source: &SourceSection,
+    lookups: &made::Tables,
+) -> Checked<(Vec<Field>, Vec<FieldForm>, Option<made::Draft>)> {
     let is_fixed = source.format.get_ref() == "fixed";
     let mut fields = Vec::new();
     let mut forms = Vec::new();
@@ -218,6 +178,7 @@ fn fields_of(record: &RecordSection, source: &SourceSection) -> Checked<(Vec<Fie
         let Some(ty) = &section.ty else {
             return fault(section.name.span(), format!("field `{name}` needs a `type`"));
         };
+        made::check(section)?;
         let (span, (ty, pattern)) = (ty.span(), field_type(ty)?);
         let constraints = constraints(section, &ty)?;
         let form = field_form(section, &ty, pattern, source, is_fixed)?;
@@ -229,7 +190,11 @@ fn fields_of(record: &RecordSection, source: &SourceSection) -> Checked<(Vec<Fie
         let (required, sensitive) = (section.required, section.sensitive);
         fields.push(Field { name, ty, required, sensitive, constraints });
     }
-    Ok((fields, forms))
+    if made::any(record) {
+        let (columns, draft) = made::text::drafted(record, source, &fields, forms, lookups)?;
+        return Ok((fields, columns, Some(draft)));
+    }
+    Ok((fields, forms, None))
 }
 
 /// The layout of a record type that has these fields.

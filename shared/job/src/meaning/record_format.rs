@@ -12,7 +12,7 @@ use format::spec::{
 use toml::Spanned;
 
 use super::framing::{framing, outside, refuse_framing};
-use super::{Checked, encoding, fault, fault_advised, numbers, repeated, written};
+use super::{Checked, encoding, fault, fault_advised, made, numbers, repeated, written};
 use crate::file::{FieldSection, RecordSection, SourceSection, WidthSection};
 
 /// No record is longer than this unless the job says so: 1 MiB.
@@ -59,6 +59,7 @@ pub(super) fn field_form(
             Some((start.get_ref() - 1, bytes))
         }
         (None, None, false) => None,
+        (None, None, true) if made::has_no_column(section) => None,
         (_, _, true) => {
             return fault(
                 section.name.span(),
@@ -110,7 +111,9 @@ pub(super) fn field_form(
         Some(from) if is_fixed => {
             return fault(from.span(), "`from` applies only to the delimited and copybook formats");
         }
-        Some(from) if source.header.as_ref().is_none_or(|header| !*header.get_ref()) => {
+        Some(from)
+            if !made::is_made(section) && source.header.as_ref().is_none_or(|header| !*header.get_ref()) =>
+        {
             return fault(
                 from.span(),
                 "`from` names a column of the header row; set header = true under [source]",
@@ -153,7 +156,7 @@ pub(super) fn truths(section: &FieldSection, ty: &FieldType) -> Checked<Option<(
 }
 
 /// In the fixed form numbers are often right-aligned, so blanks on both sides are padding there.
-fn trim_default(source: &SourceSection, ty: &FieldType, default: Trim) -> Checked<Trim> {
+pub(super) fn trim_default(source: &SourceSection, ty: &FieldType, default: Trim) -> Checked<Trim> {
     Ok(match trim(source.trim.as_ref())? {
         Some(of_source) => of_source,
         None if default == Trim::Right && !matches!(ty, FieldType::Text { .. } | FieldType::Bytes) => {
@@ -167,6 +170,7 @@ pub(super) fn format(
     source: &SourceSection,
     record: &RecordSection,
     mut fields: Vec<FieldForm>,
+    names: &[String],
     reach: usize,
 ) -> Checked<FormatSpec> {
     let encoding = encoding::of(source)?;
@@ -188,7 +192,7 @@ pub(super) fn format(
         }
         "fixed" => {
             repeated::refused(record)?;
-            fixed(source, record, &fields, reach, encoding)?
+            fixed(source, record, (&fields, names), reach, encoding)?
         }
         other => {
             return fault(
@@ -198,7 +202,7 @@ pub(super) fn format(
         }
     };
     let outside = outside(source)?;
-    Ok(FormatSpec { form, encoding, record_bytes_max, outside, fields })
+    Ok(FormatSpec { form, encoding, record_bytes_max, outside, fields, stage: None })
 }
 
 fn record_bytes_max(source: &SourceSection) -> Checked<usize> {
@@ -235,6 +239,7 @@ pub(super) fn copybook_format(
         record_bytes_max: record_bytes_max(source)?,
         outside: outside(source)?,
         fields: Vec::new(),
+        stage: None,
     })
 }
 
@@ -371,7 +376,7 @@ pub(super) fn reach(fields: &[FieldForm]) -> usize {
 fn fixed(
     source: &SourceSection,
     record: &RecordSection,
-    fields: &[FieldForm],
+    (fields, names): (&[FieldForm], &[String]),
     longest: usize,
     encoding: Encoding,
 ) -> Checked<Form> {
@@ -403,19 +408,15 @@ fn fixed(
         let span = given.map_or(source.format.span(), Spanned::span);
         return fault(span, format!("a record has {record_bytes} bytes, but a field ends at byte {needed}"));
     }
-    for (section, form) in record.field.iter().zip(fields) {
-        let overlapped = record.field.iter().zip(fields).find(|(other, other_form)| {
-            let (Some((a, a_width)), Some((b, b_width))) = (form.span, other_form.span) else { return false };
-            other.name.get_ref() != section.name.get_ref()
-                && a < b.saturating_add(b_width)
-                && b < a.saturating_add(a_width)
-                && a <= b
+    for (at, (name, form)) in names.iter().zip(fields).enumerate() {
+        let overlapped = names.iter().zip(fields).enumerate().find(|(of, (_, other))| {
+            let (Some((a, a_width)), Some((b, b_width))) = (form.span, other.span) else { return false };
+            *of != at && a < b.saturating_add(b_width) && b < a.saturating_add(a_width) && a <= b
         });
-        if let Some((other, _)) = overlapped {
-            return fault(
-                other.name.span(),
-                format!("field `{}` overlaps field `{}`", other.name.get_ref(), section.name.get_ref()),
-            );
+        if let Some((_, (other, _))) = overlapped {
+            let own = record.field.iter().find(|section| section.name.get_ref() == other);
+            let span = own.map_or(record.name.span(), |section| section.name.span());
+            return fault(span, format!("field `{other}` overlaps field `{name}`"));
         }
     }
     let pads = match &source.short_lines {

@@ -13,8 +13,9 @@ use format::spec::{FieldForm, FixedFraming, Form, FormatSpec, LaidOutType, Layou
 use toml::Spanned;
 
 use super::copybook::{described, record};
+use super::made::{Draft, Tables, check_stages};
 use super::promotion;
-use super::record_format::{copybook_format, filler_any, format, is_cut_by_length, reach};
+use super::record_format::{copybook_format, filler_any, format, reach};
 use super::rows;
 use super::sensitive::masks;
 use super::tables;
@@ -26,16 +27,16 @@ use crate::{Position, RecordRole, RecordType, When};
 /// Where the description of a record type's fields comes from.
 enum Written {
     /// The job describes every field itself.
-    Here(Vec<FieldForm>),
+    Here(Vec<FieldForm>, Option<Draft>),
     /// A copybook describes the record; its text is in this code page.
-    Copybook(Arc<RecordSpec>, &'static CodePage),
+    Copybook(Arc<RecordSpec>, &'static CodePage, Option<Draft>),
 }
 
 impl Written {
     /// How the fields are written, as far as the job says it field by field.
     fn forms(&self) -> &[FieldForm] {
         match self {
-            Self::Here(forms) => forms,
+            Self::Here(forms, _) => forms,
             Self::Copybook(..) => &[],
         }
     }
@@ -43,8 +44,8 @@ impl Written {
     /// How far into the record its fields reach, in bytes.
     fn reach(&self) -> usize {
         match self {
-            Self::Here(forms) => reach(forms),
-            Self::Copybook(record, _) => record.plan.length_max,
+            Self::Here(forms, _) => reach(forms),
+            Self::Copybook(record, ..) => record.plan.length_max,
         }
     }
 }
@@ -55,6 +56,7 @@ pub(super) fn record_types(
     sections: &[RecordSection],
     source: &SourceSection,
     copybooks: &BTreeMap<String, Spanned<String>>,
+    lookups: &Tables,
 ) -> Checked<(FormatSpec, Vec<RecordType>, Masks)> {
     let described = match source.format.get_ref().as_str() {
         "copybook" => Some(described(source, sections, copybooks)?),
@@ -65,14 +67,14 @@ pub(super) fn record_types(
     for (place, section) in sections.iter().enumerate() {
         let (mut fields, form) = match &described {
             None => {
-                let (fields, forms) = fields_of(section, source)?;
-                (fields, Written::Here(forms))
+                let (fields, forms, draft) = fields_of(section, source, lookups)?;
+                (fields, Written::Here(forms, draft))
             }
             Some(described) => {
                 let part = rows::tables(sections, &tables, place);
                 let described = &described[part.of];
-                let (fields, spec) = record(section, described, is_cut_by_length(source), part)?;
-                (fields, Written::Copybook(Arc::new(spec), described.page()))
+                let (fields, spec, draft) = record(section, source, described, part, lookups)?;
+                (fields, Written::Copybook(Arc::new(spec), described.page(), draft))
             }
         };
         if tables[place].is_some() {
@@ -94,7 +96,10 @@ pub(super) fn record_types(
         layout.masks = masks.clone();
         let rows = tables[place].clone();
         let own = Arc::new(match &form {
-            Written::Copybook(record, _) if rows.is_some() => rows::own(&layout, record.fields.len()),
+            Written::Copybook(record, _, draft) if rows.is_some() => {
+                let own = draft.as_ref().map_or(record.fields.len(), |draft| draft.made.len());
+                rows::own(&layout, own)
+            }
             _ => layout.clone(),
         });
         let parents = if rows.is_some() { Vec::new() } else { parents(section, sections)? };
@@ -106,8 +111,16 @@ pub(super) fn record_types(
             }
         }
         let format = match form {
-            Written::Here(forms) => format(source, section, forms, longest)?,
-            Written::Copybook(record, page) => copybook_format(source, record, longest, page)?,
+            Written::Here(forms, draft) => {
+                let fields = draft.as_ref().map_or(&own.fields, |draft| &draft.columns);
+                let names: Vec<String> = fields.iter().map(|field| field.name.clone()).collect();
+                let stage = draft.map(|draft| draft.stage(&own, section)).transpose()?;
+                FormatSpec { stage, ..format(source, section, forms, &names, longest)? }
+            }
+            Written::Copybook(record, page, draft) => {
+                let stage = draft.map(|draft| draft.stage(&own, section)).transpose()?;
+                FormatSpec { stage, ..copybook_format(source, record, longest, page)? }
+            }
         };
         let when = when(section, &layout)?;
         let role = role(section.role.as_ref())?;
@@ -128,6 +141,7 @@ pub(super) fn record_types(
         });
     }
     reachable(sections, &records)?;
+    check_stages(&records, sections)?;
     lay_out(source, &mut records)?;
     match records.first() {
         Some(first) => Ok((first.format.clone(), records, masks)),
@@ -177,7 +191,7 @@ fn lay_out(source: &SourceSection, records: &mut [RecordType]) -> Checked<()> {
             when: record
                 .when
                 .iter()
-                .map(|when| Telling { field: when.field, one_of: when.one_of.clone() })
+                .map(|when| Telling { field: record.column_of(when.field), one_of: when.one_of.clone() })
                 .collect(),
         })
     });

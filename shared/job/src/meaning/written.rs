@@ -5,12 +5,12 @@ use domain::value::FieldType;
 use format::spec::{FieldForm, LinePrefix, Skips};
 use toml::Spanned;
 
-use super::{Checked, fault, fault_advised};
+use super::{Checked, fault, fault_advised, made};
 use crate::file::{FieldSection, RecordSection, SourceSection};
 
 /// Refuses in a copybook's record what is for text that the job describes.
 pub(super) fn refused(record: &RecordSection) -> Checked<()> {
-    for field in &record.field {
+    for field in record.field.iter().filter(|field| !made::is_made(field)) {
         let keys = [
             ("format", field.format.as_ref().map(Spanned::span)),
             ("null", field.null.as_ref().map(Spanned::span)),

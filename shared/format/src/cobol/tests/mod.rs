@@ -60,6 +60,7 @@ pub(crate) fn spec(text: &str) -> FieldSpec {
         Some("integer") => FieldType::Integer,
         Some("date") => FieldType::Date,
         Some("timestamp") => FieldType::Timestamp,
+        Some("instant") => FieldType::Instant,
         Some("boolean") => FieldType::Boolean,
         Some("bytes") => FieldType::Bytes,
         Some("text") => FieldType::Text { chars_max: 40 },
@@ -95,7 +96,8 @@ pub(crate) fn spec(text: &str) -> FieldSpec {
             },
             ..TextForm::default()
         };
-        let kind = if has("DB2") { Kind::Db2Timestamp(fills) } else { Kind::Text(form) };
+        let kind =
+            if has("DB2") { Kind::Db2Timestamp { fills, hour_24: has("HOUR24") } } else { Kind::Text(form) };
         return FieldSpec { kind, bytes, page, column: column(any_text) };
     }
     if let Some(bytes) = first.strip_prefix("FLOAT") {
@@ -155,6 +157,7 @@ pub(crate) fn spec(text: &str) -> FieldSpec {
         "DDMMYY" => MomentForm::DdMmYy { window_start },
         "MMDDYYYY" => MomentForm::MmDdYyyy,
         "MMDDYY" => MomentForm::MmDdYy { window_start },
+        "LILIAN" => MomentForm::Lilian,
         "YYYYMMDDHHMMSS" => MomentForm::YyyyMmDdHhMmSs,
         "HHMMSS" => MomentForm::HhMmSs,
         "HHMMSSHH" => MomentForm::HhMmSsHh,
@@ -170,7 +173,7 @@ pub(crate) fn spec(text: &str) -> FieldSpec {
             };
             let (zeros, nines) = (on_date("ZEROS="), on_date("NINES="));
             FieldSpec {
-                kind: Kind::Moment { form, digits: number, zeros, nines },
+                kind: Kind::Moment { form, digits: number, zeros, nines, hour_24: has("HOUR24") },
                 bytes,
                 page,
                 column: column(otherwise),

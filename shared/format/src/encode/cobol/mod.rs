@@ -39,10 +39,30 @@ pub(super) struct FieldEncoder {
 enum Form {
     Raw,
     Text(TextForm, Option<Box<Written>>),
-    Number { to: ToStored, digits: Digits, fills: Fills },
-    Edited { to: ToStored, edited: Edited, fills: Fills },
-    Moment { form: MomentForm, digits: Digits, count: usize, zeros: OnDate, nines: OnDate, fills: Fills },
-    Db2Timestamp(Fills),
+    Number {
+        to: ToStored,
+        digits: Digits,
+        fills: Fills,
+    },
+    Edited {
+        to: ToStored,
+        edited: Edited,
+        fills: Fills,
+    },
+    Moment {
+        form: MomentForm,
+        digits: Digits,
+        count: usize,
+        zeros: OnDate,
+        nines: OnDate,
+        fills: Fills,
+        hour_24: bool,
+    },
+    Db2Timestamp {
+        fills: Fills,
+        hour_24: bool,
+        has_offset: bool,
+    },
     Float(FloatForm),
 }
 
@@ -86,7 +106,8 @@ impl FieldEncoder {
                 edited: Edited::new(&form.edits),
                 fills: with_blanks(form.fills, form.blank_when_zero),
             },
-            Kind::Moment { form, digits: number, zeros, nines } => Form::Moment {
+            Kind::Moment { form, digits: number, zeros, nines, hour_24 } => Form::Moment {
+                hour_24: *hour_24,
                 form: *form,
                 digits: digits(number),
                 count: number.digits.into(),
@@ -94,7 +115,11 @@ impl FieldEncoder {
                 nines: *nines,
                 fills: with_blanks(number.fills, number.blank_when_zero),
             },
-            Kind::Db2Timestamp(fills) => Form::Db2Timestamp(*fills),
+            Kind::Db2Timestamp { fills, hour_24 } => Form::Db2Timestamp {
+                fills: *fills,
+                hour_24: *hour_24,
+                has_offset: spec.column == FieldType::Instant,
+            },
             Kind::Float(form) => Form::Float(*form),
         };
         Ok(Self { bytes: spec.bytes, quick: Quick::new(spec, &page), page, form })
@@ -136,10 +161,15 @@ impl FieldEncoder {
                 let stored = to.stored(value)?;
                 self.number(&stored, digits, *fills, source, room)
             }
-            Form::Moment { form, digits, count, zeros, nines, fills } => {
+            Form::Moment { form, digits, count, zeros, nines, fills, hour_24 } => {
                 if value.tag != Tag::Null {
                     let stored = moment::spelt(*form, value, *count)?;
-                    return self.number(&stored, digits, *fills, source, room);
+                    let own = self.number(&stored, digits, *fills, source, room);
+                    return own.or_else(|| {
+                        let stored = moment::spelt_as_hour_24(*form, value, *count).filter(|_| *hour_24)?;
+                        let forms = self.number(&stored, digits, *fills, source, &mut Vec::new())?;
+                        Some(forms.and(Equivalence::Date))
+                    });
                 }
                 if let Some(forms) = self.filled(*fills, Fill::Null, source, |byte| digits.is_number(byte)) {
                     return Some(forms);
@@ -159,11 +189,18 @@ impl FieldEncoder {
                 })
             }
             Form::Edited { to, edited, fills } => self.edited(*to, edited, *fills, value, source, room),
-            Form::Db2Timestamp(fills) => {
+            Form::Db2Timestamp { fills, hour_24, has_offset } => {
                 if value.tag == Tag::Null {
                     return self.filled(*fills, Fill::Null, source, |_| false);
                 }
-                self.db2(value, source, room)
+                if *has_offset {
+                    return self.db2_with_offset(value, source, room);
+                }
+                let own = self.db2(moment::db2(value)?, source, room);
+                own.or_else(|| {
+                    let before = moment::db2_hour_24(value).filter(|_| *hour_24)?;
+                    Some(self.db2(before, source, &mut Vec::new())?.and(Equivalence::Date))
+                })
             }
             Form::Float(form) => {
                 float::append(value.content, *form, self.bytes, room).filter(|()| value.tag == Tag::Text)?;
@@ -334,10 +371,9 @@ impl FieldEncoder {
         None
     }
 
-    fn db2(&self, value: RawField<'_>, source: &[u8], room: &mut Vec<u8>) -> Option<Equivalences> {
-        let text = moment::db2(value)?;
+    fn db2(&self, text: [u8; 32], source: &[u8], room: &mut Vec<u8>) -> Option<Equivalences> {
         let kept = source.iter().rposition(|byte| *byte != self.page.space).map_or(0, |last| last + 1);
-        let (usual, cut) = (self.bytes.min(text.len()), text.get(kept.min(text.len())..)?);
+        let (usual, cut) = (source.len().min(text.len()), text.get(kept.min(text.len())..)?);
         self.page.append(&text[..usual], room)?;
         if room == source {
             return Some(Equivalences::NONE);
@@ -347,6 +383,24 @@ impl FieldEncoder {
         let is_zeros = cut.iter().all(|char| matches!(char, b'0' | b'.'));
         let forms = Equivalences::only(Equivalence::Date);
         (is_short && is_zeros && room.get(..kept) == source.get(..kept)).then_some(forms)
+    }
+
+    /// A timestamp with an offset: the usual one is +00:00, and any other that gives the instant is another form.
+    fn db2_with_offset(
+        &self,
+        value: RawField<'_>,
+        source: &[u8],
+        room: &mut Vec<u8>,
+    ) -> Option<Equivalences> {
+        let space = self.page.space;
+        let end = source.iter().rposition(|byte| *byte != space)? + 1;
+        let at = end.checked_sub(6)?;
+        let offset: Option<String> =
+            source.get(at..end)?.iter().map(|byte| self.page.char_of(*byte)).collect();
+        let offset = offset?;
+        let forms = self.db2(moment::db2_at(value, offset.as_bytes())?, source.get(..at)?, room)?;
+        let is_usual = offset == "+00:00" && end == source.len();
+        Some(if is_usual { forms } else { forms.and(Equivalence::Date) })
     }
 }
 

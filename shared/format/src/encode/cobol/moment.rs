@@ -1,6 +1,8 @@
 //! Dates and times as numbers spell them, and as Db2 writes timestamps.
 
 use domain::record::{RawField, Tag};
+use jiff::SignedDuration;
+use jiff::civil::{Date, DateTime};
 
 use super::digits::Stored;
 use crate::cobol::MomentForm;
@@ -27,6 +29,15 @@ fn day_of_year(year: u32, month: u32, day: u32) -> Option<[u8; 3]> {
     let of_year = before + day + u32::from(is_leap && month > 2);
     let digit = |divisor: u32| u8::try_from(of_year / divisor % 10).ok().map(|digit| b'0' + digit);
     Some([digit(100)?, digit(10)?, digit(1)?])
+}
+
+/// The digits of a day's number from 1582-10-15 on, by way of its Julian day number (Fliegel and Van Flandern).
+fn lilian(year: u32, month: u32, day: u32) -> Option<[u8; 7]> {
+    let before_march = 14_u32.checked_sub(month)? / 12;
+    let (years, months) = (year + 4800 - before_march, month + 12 * before_march - 3);
+    let julian = day + (153 * months + 2) / 5 + 365 * years + years / 4 - years / 100 + years / 400 - 32_045;
+    let number = julian.checked_sub(2_299_160).filter(|number| *number > 0)?;
+    format!("{number:07}").into_bytes().try_into().ok()
 }
 
 /// The years that two digits can mean are the hundred from `start` on.
@@ -110,12 +121,50 @@ pub(super) fn spelt(form: MomentForm, value: RawField<'_>, count: usize) -> Opti
                     digits.extend(two_digits(year, window_start)?.into_iter().chain(of_year()?));
                 }
                 MomentForm::CyyDdd => digits.extend(century_digit(year)?.into_iter().chain(of_year()?)),
+                MomentForm::Lilian => digits.extend(lilian(number(&year)?, number(&month)?, number(&day)?)?),
                 MomentForm::YyyyMmDdHhMmSs | MomentForm::HhMmSs | MomentForm::HhMmSsHh => return None,
             }
         }
         _ => return None,
     }
     Stored::of_spelling(digits.written(), count)
+}
+
+/// The hour 24 of the day before a midnight, in canonical form.
+fn hour_24(value: RawField<'_>) -> Option<[u8; 26]> {
+    let (day, clock) = value.content.split_at_checked(10)?;
+    (value.tag == Tag::Timestamp && clock == b" 00:00:00.000000").then_some(())?;
+    let day: Date = std::str::from_utf8(day).ok()?.parse().ok()?;
+    format!("{} 24:00:00.000000", day.yesterday().ok()?).into_bytes().try_into().ok()
+}
+
+/// What the number is that spells a midnight as the hour 24 of the day before.
+pub(super) fn spelt_as_hour_24(form: MomentForm, value: RawField<'_>, count: usize) -> Option<Stored> {
+    let content = hour_24(value)?;
+    spelt(form, RawField { content: &content, ..value }, count)
+}
+
+/// A midnight as Db2 writes it by the hour 24 of the day before.
+pub(super) fn db2_hour_24(value: RawField<'_>) -> Option<[u8; 32]> {
+    let content = hour_24(value)?;
+    db2(RawField { content: &content, ..value })
+}
+
+/// An instant as Db2 writes it at an offset from UTC, given as `+02:00`; the offset itself is left out.
+pub(super) fn db2_at(value: RawField<'_>, offset: &[u8]) -> Option<[u8; 32]> {
+    let (hours, minutes) = match *offset {
+        [b'+' | b'-', a, b, b':', c, d] => (number(&[a, b])?, number(&[c, d])?),
+        _ => return None,
+    };
+    let utc: DateTime = match value.tag {
+        Tag::Instant => std::str::from_utf8(value.content).ok()?.strip_suffix('Z')?.parse().ok()?,
+        _ => return None,
+    };
+    let seconds = i64::from(hours * 3600 + minutes * 60);
+    let ahead = SignedDuration::from_secs(if offset[0] == b'-' { -seconds } else { seconds });
+    let local = utc.checked_add(ahead).ok().filter(|_| hours < 24 && minutes < 60)?;
+    let text = local.strftime("%Y-%m-%d %H:%M:%S%.6f").to_string();
+    db2(RawField { tag: Tag::Timestamp, content: text.as_bytes() })
 }
 
 /// A timestamp as Db2 writes it, with 12 digits after the seconds: `2022-06-10-19.27.53.000000000000`.

@@ -34,9 +34,14 @@ impl FieldEncoder {
             Form::Moment { form, digits, count, .. } => {
                 digits.append(&moment::spelt(*form, value, *count)?, room)?;
             }
-            Form::Db2Timestamp(_) => {
-                let text = moment::db2(value)?;
-                self.page.append(text.get(..bytes.min(text.len()))?, room)?;
+            Form::Db2Timestamp { has_offset, .. } => {
+                let (text, offset): (_, &[u8]) = match has_offset {
+                    true => (moment::db2_at(value, b"+00:00")?, b"+00:00"),
+                    false => (moment::db2(value)?, b""),
+                };
+                let length = bytes.checked_sub(offset.len())?.min(text.len());
+                self.page.append(text.get(..length)?, room)?;
+                self.page.append(offset, room)?;
                 room.resize(bytes, self.page.space);
             }
             Form::Float(form) => self.float(*form, value, bytes, room)?,
@@ -107,7 +112,7 @@ impl FieldEncoder {
             Form::Text(form, _) if form.high_values == HighValues::Null => Some(0xFF),
             Form::Text(..) => None,
             Form::Number { digits, fills, .. } => of(fills, &|byte| digits.is_number(byte)),
-            Form::Edited { fills, .. } | Form::Db2Timestamp(fills) => of(fills, &|_| false),
+            Form::Edited { fills, .. } | Form::Db2Timestamp { fills, .. } => of(fills, &|_| false),
             Form::Moment { digits, count, zeros, nines, fills, .. } => {
                 let digit = if *zeros == OnDate::Null {
                     Some(b'0')
