@@ -36,18 +36,18 @@ static JOBS: LazyLock<Vec<Arc<Job>>> = LazyLock::new(|| {
         "mainframe/cobvbfm2",
         "mainframe/custdata",
         "mainframe/transdata",
-        "db2-unload/dsntiaul",
-        "db2-unload/unload",
         "nacha/nacha",
         "bai2/bai2",
         "x937/x937",
     ];
-    jobs.extend(examples.iter().map(|name| {
+    let example = |name: &str| {
         let path = Path::new(env!("CARGO_MANIFEST_DIR")).join(format!("../examples/{name}.toml"));
         Job::read(&path).unwrap()
-    }));
+    };
+    jobs.extend(examples.iter().map(|name| example(name)));
     let by_layout = job_text(EVERY_USAGE, "").replace("[copybooks]", "framing = \"layout\"\n[copybooks]");
     jobs.push(Job::parse("every.toml", &by_layout).unwrap());
+    jobs.extend(["db2-unload/dsntiaul", "db2-unload/unload"].map(example));
     jobs.into_iter().map(Arc::new).collect()
 });
 

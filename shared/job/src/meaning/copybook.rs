@@ -166,12 +166,15 @@ pub(super) fn record(
         columns.push(Column { field, spec, own, has_length });
         lengths.push(length);
     }
-    let (fields, draft) = match made::any(section) {
-        false => (columns.iter().map(|column| column.field.clone()).collect(), None),
-        true => {
-            let (fields, draft) = made::copybook::drafted(section, source, &plan, &mut columns, lookups)?;
-            (fields, Some(draft))
-        }
+    let drafted = match made::any(section) {
+        false => None,
+        true => Some(made::copybook::drafted(section, source, &plan, &mut columns, lookups)?),
+    };
+    let (of_columns, specs): (Vec<Field>, Vec<FieldSpec>) =
+        columns.into_iter().map(|column| (column.field, column.spec)).unzip();
+    let (fields, draft) = match drafted {
+        None => (of_columns, None),
+        Some((fields, draft)) => (fields, Some(draft)),
     };
     let mut names = HashSet::new();
     if let Some(twice) = fields.iter().find(|field: &&Field| !names.insert(field.name.to_ascii_lowercase())) {
@@ -179,7 +182,6 @@ pub(super) fn record(
         let span = named.map_or(section.name.span(), |own| own.name.span());
         return fault(span, format!("two fields have the name `{}`", twice.name));
     }
-    let specs = columns.into_iter().map(|column| column.spec).collect();
     let counts = plan.counts.iter().map(|item| count(item, described, &policy)).collect::<Checked<_>>()?;
     if let Some(span) = section.record_bytes.as_ref().map(Spanned::span) {
         return fault(
