@@ -98,7 +98,7 @@ impl Nothing {
             }
             Kind::Edited(form) => (spec.kind.clone(), form.scale),
             Kind::Float(_) => return Ok(Self::LowValues),
-            Kind::Text(_) | Kind::Db2Timestamp(_) => return Ok(Self::Blank),
+            Kind::Text(_) | Kind::Db2Timestamp { .. } => return Ok(Self::Blank),
         };
         let column = FieldType::Decimal { precision: DIGITS_MAX, scale: u8::try_from(behind).unwrap_or(0) };
         Ok(Self::Zero(FieldDecoder::new(&FieldSpec { kind, column, ..spec.clone() })?))
