@@ -194,7 +194,7 @@ impl FieldEncoder {
                     return self.filled(*fills, Fill::Null, source, |_| false);
                 }
                 if *has_offset {
-                    return self.db2_with_offset(value, source, room);
+                    return self.db2_with_offset(value, *hour_24, source, room);
                 }
                 let own = self.db2(moment::db2(value)?, source, room);
                 own.or_else(|| {
@@ -389,6 +389,7 @@ impl FieldEncoder {
     fn db2_with_offset(
         &self,
         value: RawField<'_>,
+        hour_24: bool,
         source: &[u8],
         room: &mut Vec<u8>,
     ) -> Option<Equivalences> {
@@ -398,7 +399,12 @@ impl FieldEncoder {
         let offset: Option<String> =
             source.get(at..end)?.iter().map(|byte| self.page.char_of(*byte)).collect();
         let offset = offset?;
-        let forms = self.db2(moment::db2_at(value, offset.as_bytes())?, source.get(..at)?, room)?;
+        let local = source.get(..at)?;
+        let own = self.db2(moment::db2_at(value, offset.as_bytes(), false)?, local, room);
+        let Some(forms) = own else {
+            let before = moment::db2_at(value, offset.as_bytes(), true).filter(|_| hour_24)?;
+            return Some(self.db2(before, local, &mut Vec::new())?.and(Equivalence::Date));
+        };
         let is_usual = offset == "+00:00" && end == source.len();
         Some(if is_usual { forms } else { forms.and(Equivalence::Date) })
     }

@@ -150,8 +150,9 @@ pub(super) fn db2_hour_24(value: RawField<'_>) -> Option<[u8; 32]> {
     db2(RawField { content: &content, ..value })
 }
 
-/// An instant as Db2 writes it at an offset from UTC, given as `+02:00`; the offset itself is left out.
-pub(super) fn db2_at(value: RawField<'_>, offset: &[u8]) -> Option<[u8; 32]> {
+/// An instant as Db2 writes it at an offset from UTC, given as `+02:00`; the offset itself is left out. `as_hour_24`: a
+/// midnight there is the hour 24 of the day before.
+pub(super) fn db2_at(value: RawField<'_>, offset: &[u8], as_hour_24: bool) -> Option<[u8; 32]> {
     let (hours, minutes) = match *offset {
         [b'+' | b'-', a, b, b':', c, d] => (number(&[a, b])?, number(&[c, d])?),
         _ => return None,
@@ -164,7 +165,8 @@ pub(super) fn db2_at(value: RawField<'_>, offset: &[u8]) -> Option<[u8; 32]> {
     let ahead = SignedDuration::from_secs(if offset[0] == b'-' { -seconds } else { seconds });
     let local = utc.checked_add(ahead).ok().filter(|_| hours < 24 && minutes < 60)?;
     let text = local.strftime("%Y-%m-%d %H:%M:%S%.6f").to_string();
-    db2(RawField { tag: Tag::Timestamp, content: text.as_bytes() })
+    let local = RawField { tag: Tag::Timestamp, content: text.as_bytes() };
+    if as_hour_24 { db2_hour_24(local) } else { db2(local) }
 }
 
 /// A timestamp as Db2 writes it, with 12 digits after the seconds: `2022-06-10-19.27.53.000000000000`.

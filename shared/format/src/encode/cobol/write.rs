@@ -36,7 +36,7 @@ impl FieldEncoder {
             }
             Form::Db2Timestamp { has_offset, .. } => {
                 let (text, offset): (_, &[u8]) = match has_offset {
-                    true => (moment::db2_at(value, b"+00:00")?, b"+00:00"),
+                    true => (moment::db2_at(value, b"+00:00", false)?, b"+00:00"),
                     false => (moment::db2(value)?, b""),
                 };
                 let length = bytes.checked_sub(offset.len())?.min(text.len());
