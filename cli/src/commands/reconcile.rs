@@ -219,8 +219,8 @@ pub(super) async fn conclude(
     }
 }
 
-/// Notes the verdict in the evidence log: the report as the event names it, and the event. `of`: the kind of event, the run,
-/// and the hop of a chain.
+/// Notes the verdict in the evidence log, as an event of this kind, of this run and of this hop of a chain. Returns the
+/// report as the event names it, and the event.
 pub(super) async fn noted(
     settings: &Settings,
     store: &Arc<dyn Store>,

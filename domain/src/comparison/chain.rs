@@ -52,8 +52,8 @@ impl ChainReport {
 
 /// Checks that the hop `after` read what the hop `before` it left.
 ///
-/// The place between them was read twice, by one as its target and by the other as its source: rows and sums must be the
-/// same. Record types are brought together by name, or by their order where there are as many on both sides.
+/// The place between them was read twice, by one as its target and by the other as its source: rows and sums must be
+/// the same. Record types are brought together by name, or by their order where there are as many on both sides.
 #[must_use]
 pub fn handover(before: &HopReport, after: &HopReport, at_ms: i64) -> Vec<CheckResult> {
     let (left, taken) = (&before.report.tables, &after.report.tables);

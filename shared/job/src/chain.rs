@@ -30,7 +30,7 @@ pub enum ChainError {
     },
 }
 
-/// A chain file.
+/// What a chain file says.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Chain {
     /// The chain's name.

@@ -27,3 +27,14 @@ pub use final_table::look;
 pub use simulated::Gate;
 pub use tables::ddl;
 pub use target::SqliteTarget;
+
+#[cfg(feature = "simulation")]
+impl SqliteStore {
+    /// The store in the file at `path`, a copy of one that this version made.
+    ///
+    /// # Errors
+    /// [`store::StoreError`] when it cannot be opened.
+    pub fn copied(path: std::path::PathBuf) -> Result<Self, store::StoreError> {
+        Self::at(path)
+    }
+}

@@ -1,15 +1,11 @@
 //! Stores of simulations: each simulated process has a handle of its own on the one file, with a gate before and after
 //! everything that it asks of the store. The database's clock is the simulation's.
 
-use std::path::PathBuf;
-
 use async_trait::async_trait;
 use platform::inline;
 use rusqlite::Connection;
 use rusqlite::functions::FunctionFlags;
 use store::StoreError;
-
-use super::connect::SqliteStore;
 
 /// What stands between a simulated process and the store.
 #[async_trait]
@@ -26,16 +22,6 @@ pub trait Gate: Send + Sync {
     async fn leaves(&self, what: &'static str) -> Result<(), StoreError>;
     /// `what` is committed, and nothing else happened since.
     fn changed(&self, what: &'static str, connection: &Connection);
-}
-
-impl SqliteStore {
-    /// The store in the file at `path`, a copy of one that this version made.
-    ///
-    /// # Errors
-    /// [`StoreError`] when it cannot be opened.
-    pub fn copied(path: PathBuf) -> Result<Self, StoreError> {
-        Self::at(path)
-    }
 }
 
 /// Makes `unixepoch` with one argument, which is how the ledger asks for the time, tell the simulation's time.
