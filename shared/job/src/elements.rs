@@ -107,7 +107,7 @@ impl Elements {
         self.add_elements(0, content, parts)
     }
 
-    /// Adds the elements of the part at `parent`, and theirs. Tables are at most 49 deep.
+    /// Adds the elements of the part at `parent`, and theirs. A job has such tables in tables four deep at most.
     fn add_elements(
         &mut self,
         parent: usize,
