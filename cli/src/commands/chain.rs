@@ -1,9 +1,10 @@
 //! `reconcile CHAIN`: several comparisons, one after the other, in one report.
 
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use compare::chain_text;
-use domain::comparison::{ChainReport, HopReport, LoadOutcome, handover};
+use domain::comparison::{ChainReport, HopReport, LoadOutcome, LoadReport, handover};
 use domain::event_kind::EventKind;
 use domain::report::LogHead;
 use job::chain::{Chain, ChainError, Hop, HopSource};
@@ -11,7 +12,9 @@ use platform::clock::{Clock as _, SystemClock};
 use platform::secret::ServerUrl;
 use serde_json::json;
 use settings::Settings;
+use store::Store;
 
+use super::context;
 use super::reconcile::{Papers, compared, list, noted, sides};
 use crate::args::{Comparing, Global, Reconcile};
 use crate::outcome::{Done, Failure};
@@ -38,13 +41,15 @@ pub(super) async fn chain(global: &Global, settings: &Settings, args: &Reconcile
         }
     }
     let mut reports: Vec<HopReport> = Vec::new();
-    let mut handovers = Vec::new();
+    let (mut handovers, mut store) = (Vec::new(), None);
     for (no, (hop, of)) in chain.hops.iter().zip(&hops).enumerate() {
         if !global.json {
             remark(&format!("hop {} of {}: {}", no + 1, chain.hops.len(), hop.name));
         }
-        let report = of_chain(global, settings, &chain, (no, of)).await;
-        let report = report.map_err(|failure| failure.advise(&format!("this was hop `{}`", hop.name)))?;
+        let done = of_chain(global, settings, &chain, (no, of), store).await;
+        let (report, opened) =
+            done.map_err(|failure| failure.advise(&format!("this was hop `{}`", hop.name)))?;
+        store = Some(opened);
         let report = HopReport { name: hop.name.clone(), report };
         if let Some(before) = reports.last() {
             handovers.extend(handover(before, &report, SystemClock.now_ms()));
@@ -62,10 +67,11 @@ pub(super) async fn chain(global: &Global, settings: &Settings, args: &Reconcile
         handovers,
         log_head: None,
     };
-    let store = wiring::store(settings, true).await?;
-    let (coordinator, _watcher) = wiring::coordinator_without_broker(settings, &store);
-    let entry = coordinator.entry_of_no_run(EventKind::ChainCompared, &detail(&report));
-    let event = store.log(entry).await?;
+    let store = match store {
+        Some(store) => store,
+        None => wiring::store(settings, true).await?,
+    };
+    let event = context::noted(settings, &store, EventKind::ChainCompared, &detail(&report)).await?;
     report.log_head = Some(LogHead::Named { seq: event.seq, hash: event.hash });
     let instead = format!("the chain is {}; event {} of the evidence log says so", outcome.name(), event.seq);
     if global.json {
@@ -85,9 +91,10 @@ async fn of_chain(
     settings: &Settings,
     chain: &Chain,
     (no, of): (usize, &Reconcile),
-) -> Result<domain::comparison::LoadReport, Failure> {
+    opened: Option<Arc<dyn Store>>,
+) -> Result<(LoadReport, Arc<dyn Store>), Failure> {
     let differences = list(&of.comparing)?;
-    let (sides, store) = sides(settings, of).await?;
+    let (sides, store) = sides(settings, of, opened).await?;
     let papers = Papers::of(settings, &of.comparing, &sides.job)?;
     let mut report = compared(global, &of.comparing, sides, differences).await?;
     let hop = json!({
@@ -100,7 +107,7 @@ async fn of_chain(
     let kind = (EventKind::LoadCompared, None, Some(hop));
     let (text, event) = noted(settings, &store, kind, &mut report).await?;
     papers.write(&report, text, event)?;
-    Ok(report)
+    Ok((report, store))
 }
 
 /// What a chain file says itself cannot be said beside it.

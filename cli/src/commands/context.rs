@@ -5,6 +5,8 @@ use std::path::Path;
 use std::sync::Arc;
 
 use coordinator::split::SplitError;
+use domain::event::Event;
+use domain::event_kind::EventKind;
 use domain::ids::RunId;
 use job::Job;
 use settings::Settings;
@@ -24,6 +26,17 @@ pub(crate) async fn open_store(global: &Global) -> Result<(Settings, Arc<dyn Sto
     let settings = wiring::settings(global, None)?;
     let store = wiring::store(&settings, false).await?;
     Ok((settings, store))
+}
+
+/// Notes an event of no run in the evidence log.
+pub(super) async fn noted(
+    settings: &Settings,
+    store: &Arc<dyn Store>,
+    kind: EventKind,
+    detail: &serde_json::Value,
+) -> Result<Event, Failure> {
+    let (coordinator, _watcher) = wiring::coordinator_without_broker(settings, store);
+    Ok(store.log(coordinator.entry_of_no_run(kind, detail)).await?)
 }
 
 /// Finds a run by its ID, by the start or end of its ID, or by `last`.

@@ -15,7 +15,7 @@ use serde_json::json;
 use settings::Settings;
 use source::SourceFile;
 
-use super::context::{found_columns, read_job, source_of};
+use super::context::{found_columns, noted, read_job, source_of};
 use crate::args::{Drill as Args, DrillFormat, Global};
 use crate::outcome::{Done, Failure};
 use crate::output::{deliver, print, print_json, remark, style, unwritten};
@@ -121,9 +121,7 @@ async fn note(
         "missed": report.count(Seen::Missed),
         "document_sha256": Hash::of(json.as_bytes()),
     });
-    let (coordinator, _watcher) = wiring::coordinator_without_broker(settings, &store);
-    store.log(coordinator.entry_of_no_run(EventKind::Drilled, &detail)).await?;
-    Ok(())
+    noted(settings, &store, EventKind::Drilled, &detail).await.map(drop)
 }
 
 /// The progress display: a bar on a terminal, a line per missed defect in a pipe.

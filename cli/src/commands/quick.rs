@@ -12,11 +12,11 @@ use serde_json::json;
 use settings::Settings;
 use store::Store;
 
+use super::context::noted;
 use super::reconcile::{Sides, comparison, failure};
 use crate::args::{Comparing, Global};
 use crate::outcome::{Done, Failure};
 use crate::output::{style, tell, tell_json};
-use crate::wiring;
 
 /// Compares totals, notes the result as a quick look in the evidence log, and prints it.
 pub(super) async fn look(
@@ -40,9 +40,7 @@ pub(super) async fn conclude(
     run_id: Option<RunId>,
     mut report: QuickReport,
 ) -> Result<Done, Failure> {
-    let (coordinator, _watcher) = wiring::coordinator_without_broker(settings, store);
-    let event =
-        store.log(coordinator.entry_of_no_run(EventKind::LoadLookedAt, &detail(&report, run_id)?)).await?;
+    let event = noted(settings, store, EventKind::LoadLookedAt, &detail(&report, run_id)?).await?;
     report.log_head = Some(LogHead::Named { seq: event.seq, hash: event.hash });
     let instead = format!("{}; event {} of the evidence log says so", report.outcome.name(), event.seq);
     if global.json {

@@ -32,7 +32,7 @@ use sqlite::SqliteTarget;
 use store::Store;
 use store::target::Target;
 
-use super::context::{found_columns, read_job, source_of};
+use super::context::{self, found_columns, read_job, source_of};
 use super::run::read_declared;
 use crate::args::{Comparing, Global, Reconcile};
 use crate::outcome::{Done, Failure};
@@ -49,7 +49,7 @@ pub(crate) async fn reconcile(global: &Global, args: &Reconcile) -> Result<Done,
         return Box::pin(super::chain::chain(global, &settings, args)).await;
     }
     let differences = list(&args.comparing)?;
-    let (sides, store) = sides(&settings, args).await?;
+    let (sides, store) = sides(&settings, args, None).await?;
     let papers = Papers::of(&settings, &args.comparing, &sides.job)?;
     if args.quick {
         return super::quick::look(global, &settings, &store, &args.comparing, sides).await;
@@ -58,8 +58,13 @@ pub(crate) async fn reconcile(global: &Global, args: &Reconcile) -> Result<Done,
     conclude(global, &settings, &store, EventKind::LoadCompared, None, report, &papers).await
 }
 
-/// What the arguments compare with what, and the store that notes it.
-pub(super) async fn sides(settings: &Settings, args: &Reconcile) -> Result<(Sides, Arc<dyn Store>), Failure> {
+/// What the arguments compare with what, and the store that notes it: `opened`, or else the configured one, which is
+/// not made before both sides can be read.
+pub(super) async fn sides(
+    settings: &Settings,
+    args: &Reconcile,
+    opened: Option<Arc<dyn Store>>,
+) -> Result<(Sides, Arc<dyn Store>), Failure> {
     let job = read_job(&args.job)?;
     let source = match &args.from {
         Some(url) => {
@@ -73,7 +78,10 @@ pub(super) async fn sides(settings: &Settings, args: &Reconcile) -> Result<(Side
     };
     let declared = args.declared.as_deref().map(read_declared).transpose()?;
     let target = target(settings, &job, args).await?;
-    let store = wiring::store(settings, true).await?;
+    let store = match opened {
+        Some(store) => store,
+        None => wiring::store(settings, true).await?,
+    };
     if job.is_sensitive() {
         job.masks.give_key(&store.masking_key().await?);
     }
@@ -228,12 +236,11 @@ pub(super) async fn noted(
     report: &mut LoadReport,
 ) -> Result<(String, Event), Failure> {
     let text = crate::output::json(report)?;
-    let (coordinator, _watcher) = wiring::coordinator_without_broker(settings, store);
     let mut detail = detail(report, &text, run_id);
     if let Some(hop) = hop {
         detail["hop"] = hop;
     }
-    let event = store.log(coordinator.entry_of_no_run(kind, &detail)).await?;
+    let event = context::noted(settings, store, kind, &detail).await?;
     report.log_head = Some(LogHead::Named { seq: event.seq, hash: event.hash });
     Ok((text, event))
 }
