@@ -215,7 +215,7 @@ impl From<BrokerError> for Failure {
 impl From<OpenError> for Failure {
     fn from(error: OpenError) -> Self {
         let kind = match &error {
-            OpenError::Source(_) | OpenError::Header(_) => ErrorKind::Source,
+            OpenError::Source(_) | OpenError::NotAsDescribed(_) => ErrorKind::Source,
             OpenError::Store(error) => of_store(error),
             OpenError::Declared(_) => ErrorKind::Command,
             OpenError::LoadedBefore { .. }

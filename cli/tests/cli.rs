@@ -21,6 +21,7 @@ mod cli {
     mod console_access;
     mod desk;
     mod drill;
+    mod encodings;
     mod files;
     mod install;
     mod killed;

@@ -93,9 +93,9 @@ pub enum OpenError {
         /// The signature of the process that drives the run, if one does.
         driven_by: Option<String>,
     },
-    /// The header row is not the job's.
+    /// The source's header row, or its encoding, is not what the job says.
     #[error("{0}; no run was opened")]
-    Header(SplitError),
+    NotAsDescribed(SplitError),
     /// The job asks for more.
     #[error(transparent)]
     Refused(#[from] Refusal),
@@ -113,7 +113,7 @@ impl OpenError {
             | Self::Declared(_)
             | Self::LoadedBefore { .. }
             | Self::InHand { .. }
-            | Self::Header(_)
+            | Self::NotAsDescribed(_)
             | Self::Refused(_) => true,
             Self::Store(error) => error.is_usage(),
             Self::Stopped => false,
@@ -225,7 +225,7 @@ impl Coordinator {
             // A stream can be read once only: its header is checked, and its bytes are hashed, as they are split.
             let job = of_source(&job, &source).map_err(|error| match error {
                 SplitError::Source(error) => OpenError::Source(error),
-                error => OpenError::Header(error),
+                error => OpenError::NotAsDescribed(error),
             })?;
             let sha256 = match bytes {
                 None => None,

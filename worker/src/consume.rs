@@ -19,10 +19,10 @@ use crate::WorkerContext;
 use crate::metrics::{Became, WorkerMetrics};
 
 /// The longest wait before a worker retries work that the broker or the store prevented.
-const PAUSE_MAX: Duration = Duration::from_secs(5);
+pub(crate) const PAUSE_MAX: Duration = Duration::from_secs(5);
 
 /// The first such wait; it doubles with each that follows.
-const PAUSE_MIN: Duration = Duration::from_millis(100);
+pub(crate) const PAUSE_MIN: Duration = Duration::from_millis(100);
 
 /// What became of a delivery.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -1,13 +1,21 @@
 //! Starts are charged before work begins, so that a chunk which kills its workers is known by them.
 
+use std::time::Duration;
+
 use domain::counts::Role;
 use domain::ids::{ChunkNo, RunId, WorkerId};
 use domain::retry::RetryPolicy;
+use platform::backoff::Backoff;
 use store::model::{Started, Task};
+use tokio::time::Instant;
 use wire::{Opened, RunBytes, Travels, Work, WorkerReport};
 
 use crate::WorkerContext;
-use crate::consume::Handled;
+use crate::consume::{Handled, PAUSE_MAX, PAUSE_MIN};
+
+/// How long a start waits for a store that is away before its charge stays. Well below the time after which a broker
+/// takes a delivery for lost (RabbitMQ: half an hour).
+const STORE_AWAY_MAX: Duration = Duration::from_secs(600);
 
 /// A start that was charged.
 pub(crate) struct Start<'a> {
@@ -121,12 +129,26 @@ impl Start<'_> {
         Handled::Postponed(reason)
     }
 
+    /// Takes the charge back. While the store is away this waits, and the delivery with it: a charge that stayed would
+    /// later look as if the chunk had killed a worker, and an outage that meets some copies of one chunk would have it
+    /// set aside. What stops the wait leaves one start too many; the limit has room for it.
     async fn forgive(&self) {
-        let run = RunId::from_bytes(self.run_id);
-        // Where the store failed, this fails too. One start too many is charged then; the limit has room for it.
-        let forgive = || self.with.store.forgive_start(run, ChunkNo(self.chunk_no), self.role);
-        if let Err(error) = fault::around!("refund", forgive().await) {
-            tracing::debug!(%error, "cannot refund a start");
+        let (run, with) = (RunId::from_bytes(self.run_id), self.with);
+        let forgive = || with.store.forgive_start(run, ChunkNo(self.chunk_no), self.role);
+        let until = Instant::now() + STORE_AWAY_MAX;
+        let mut backoff = Backoff::new(PAUSE_MIN, PAUSE_MAX);
+        loop {
+            let Err(error) = fault::around!("refund", forgive().await) else { return };
+            if !error.is_transient() || with.stop.is_cancelled() || Instant::now() >= until {
+                tracing::warn!(%error, "cannot refund a start");
+                return;
+            }
+            tracing::debug!(%error, "cannot refund a start yet");
+            tokio::select! {
+                biased;
+                () = with.stop.cancelled() => {}
+                () = tokio::time::sleep(backoff.next_wait()) => {}
+            }
         }
     }
 }

@@ -1,5 +1,7 @@
 //! `check`: validates a job file and shows its layout, its tables, and the first records of its source.
 
+use std::sync::Arc;
+
 use comfy_table::Table;
 use coordinator::report::NO_AMOUNTS;
 use domain::layout::Layout;
@@ -31,7 +33,15 @@ pub(crate) async fn check(global: &Global, args: &Check) -> Result<Done, Failure
         true => Some(SourceFile::open(source_of(&job, &args.job, args.source.as_deref())?, job.compression)?),
         false => None,
     };
-    let job = source.as_ref().map_or(Ok(job.clone()), |source| found_columns(&job, source))?;
+    let unbound = Arc::clone(&job);
+    let job = match &source {
+        Some(source) => found_columns(&job, source)?,
+        // Without a source, the layout is shown in the first of the encodings; each was tried when the job was read.
+        None => match job.encodings.as_ref().and_then(|listed| listed.names.first()) {
+            Some(first) => Arc::new(job.in_encoding(first)?),
+            None => job,
+        },
+    };
     let settings = wiring::settings(global, None)?;
     let dialect = wiring::dialect(&settings);
     dialect.holds(&job).map_err(|error| Failure::usage(error.to_string()))?;
@@ -48,6 +58,7 @@ pub(crate) async fn check(global: &Global, args: &Check) -> Result<Done, Failure
     // Creating a decoder validates the format.
     ChunkDecoder::new(&job).map_err(Failure::usage)?;
     notes.extend(columns_note(&job));
+    notes.extend(source.as_ref().and_then(|_| encoding_note(&unbound, &job)));
     let mut fits = None;
     let preview = source.map(|source| {
         // A stream can be read only once, and the preview is more.
@@ -135,6 +146,17 @@ fn columns_note(job: &Job) -> Option<String> {
         false => format!("`{name}`"),
     });
     Some(format!("the source's columns are found by their names: {}", shown.collect::<Vec<_>>().join(", ")))
+}
+
+/// Says which of the encodings that the job lists the source is in.
+fn encoding_note(listing: &Job, found: &Job) -> Option<String> {
+    let names = &listing.encodings.as_ref()?.names;
+    let is_found = |name: &&String| listing.in_encoding(name).is_ok_and(|job| job.digest == found.digest);
+    let name = names.iter().find(is_found)?;
+    Some(format!(
+        "of the encodings {}, the source is in {name}: its first records are of known types",
+        names.join(", ")
+    ))
 }
 
 pub(super) fn new_table(header: Vec<String>) -> Table {

@@ -170,7 +170,7 @@ impl ErrorPlace {
                 (self.run_id, self.held_by) =
                     (Some(run_id.to_string()), driven_by.as_deref().map(HeldBy::of));
             }
-            OpenError::Header(error) => self.add_split(error),
+            OpenError::NotAsDescribed(error) => self.add_split(error),
             OpenError::Declared(_) | OpenError::Refused(_) | OpenError::Stopped => {}
         }
     }

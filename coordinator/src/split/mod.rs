@@ -2,11 +2,11 @@
 //! are walked down.
 
 pub mod again;
-mod columns;
 pub mod declare;
+mod of_source;
 pub mod splitter;
 mod units;
 pub mod wanted;
 
-pub use columns::of_source;
+pub use of_source::of_source;
 pub use splitter::{ChunkLimits, SplitError, split};

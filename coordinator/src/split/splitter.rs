@@ -10,9 +10,9 @@ use domain::fingerprint::Hash;
 use domain::ids::{ChunkNo, RecordNo};
 use domain::words::plural;
 use format::{FrameError, Framer, header_names};
-use job::Job;
 use job::elements::TooManyElements;
 use job::records::{Records, RecordsError};
+use job::{EncodingError, Job};
 use source::{Reader, SourceError};
 use store::model::{ChunkCut, SplitTotals};
 use thiserror::Error;
@@ -73,6 +73,9 @@ pub enum SplitError {
     /// The header row does not name the job's fields.
     #[error("the header row does not match the job: {0}")]
     Header(String),
+    /// The source is in none of the encodings that the job lists, or in more than one.
+    #[error(transparent)]
+    Encoding(#[from] EncodingError),
     /// The job's formats cannot be used.
     #[error("{0}")]
     Job(String),

@@ -137,6 +137,11 @@ impl ChunkDecoder {
     /// # Errors
     /// In words, when the job's formats cannot be written.
     pub fn with(job: &Arc<Job>, decoder: Box<dyn RecordDecoder>) -> Result<Self, String> {
+        if job.encodings.is_some() {
+            return Err(
+                "the job lists several encodings, and which one the source is in was not found".into()
+            );
+        }
         let (proofs, elements) = (Proofs::new(job)?, Elements::new(job)?);
         let framer = Framer::new(&job.format);
         Ok(Self { job: Arc::clone(job), framer, decoder, proofs, elements, parts: Parts::default() })

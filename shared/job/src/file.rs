@@ -27,7 +27,7 @@ pub(super) use control::{
     ValueSection,
 };
 pub(super) use field::{ExtraSection, FieldSection, LengthSection, SumOfSection, WidthSection};
-pub(super) use record::{ConditionSection, NamesOrAll, RecordSection, WhenSection};
+pub(super) use record::{ConditionSection, NamesOrAll, NamesOrOne, RecordSection, WhenSection};
 pub(super) use rule::{AmountsSection, RuleSection, TrendsSection};
 pub(super) use schedule::ScheduleSection;
 pub(super) use sequence::NumberedSection;

@@ -12,6 +12,7 @@ pub mod copies;
 pub mod decoders;
 mod decoding;
 pub mod elements;
+mod encodings;
 mod error;
 mod file;
 mod meaning;
@@ -44,6 +45,7 @@ use platform::files::{TEXT_BYTES_MAX, read_small_text};
 use source::Compression;
 
 pub use columns::ColumnsError;
+pub use encodings::{EncodingError, Encodings, Told};
 pub use error::{JobError, Place, underlined};
 pub use shadow::ShadowJob;
 
@@ -68,6 +70,8 @@ pub struct Job {
     pub records: Vec<RecordType>,
     /// The names in the header row of the source that the job is for, where it was found that they matter.
     pub columns: Option<Vec<String>>,
+    /// The encodings of which a source is in one, where the job leaves open which; see [`Job::in_encoding`].
+    pub encodings: Option<Encodings>,
     /// How the content of sensitive fields is shown. They need a key: see [`store::stored_job`].
     pub masks: Masks,
     /// Whether accepted records are encoded again and compared with their bytes (INV-14).

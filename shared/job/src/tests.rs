@@ -8,6 +8,7 @@ mod bytes;
 mod controls;
 mod copybooks;
 mod edits;
+mod encodings;
 mod round_trip;
 
 const GOOD: &str = r#"[job]

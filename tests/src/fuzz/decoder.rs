@@ -42,7 +42,9 @@ static JOBS: LazyLock<Vec<Arc<Job>>> = LazyLock::new(|| {
     ];
     let example = |name: &str| {
         let path = Path::new(env!("CARGO_MANIFEST_DIR")).join(format!("../examples/{name}.toml"));
-        Job::read(&path).unwrap()
+        let job = Job::read(&path).unwrap();
+        let listed = job.encodings.as_ref().map(|listed| listed.names[0].clone());
+        listed.map_or_else(|| job.clone(), |first| job.in_encoding(&first).unwrap())
     };
     jobs.extend(examples.iter().map(|name| example(name)));
     let by_layout = job_text(EVERY_USAGE, "").replace("[copybooks]", "framing = \"layout\"\n[copybooks]");

@@ -272,7 +272,7 @@ impl From<OpenError> for Unopened {
         };
         // What the system says of reading a file says nothing about its content.
         let is_bad = match &error {
-            OpenError::Header(_) | OpenError::Declared(_) => true,
+            OpenError::NotAsDescribed(_) | OpenError::Declared(_) => true,
             OpenError::Source(error) => matches!(
                 error,
                 SourceError::NotCompressed { .. }

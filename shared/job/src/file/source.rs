@@ -29,10 +29,15 @@ pub(crate) struct SourceSection {
     /// 12), `koi8-r`, `shift_jis`, `euc-jp`, `gbk`, `gb18030`, `big5` and `euc-kr`; `fixed` takes every code page too;
     /// `copybook` takes `latin-1` and every code page. Code pages: 037, 273, 277, 278, 280, 284, 285, 297, 500, 870,
     /// 871, 1026, 1047, 1140 to 1149, and `ascii`, written `cp037`, `ibm037` or `ccsid 37`. The default is `utf-8`, and
-    /// `cp037` for `copybook`.
+    /// `cp037` for `copybook`. A list, as of `fixed` and `copybook` sources with a `when`, leaves open which of several
+    /// a source is in: the one in which its first records (up to 100) are of types that a `when` tells. If none is, or
+    /// more than one, the source is refused. The run's job names the one that was found.
     #[serde(default)]
-    #[schemars(with = "String", extend("examples" = ["cp1047", "latin-1"]))]
-    pub(crate) encoding: Option<Spanned<String>>,
+    #[schemars(
+        schema_with = "name_or_names",
+        extend("examples" = ["cp1047", "latin-1", ["cp037", "latin-1"]])
+    )]
+    pub(crate) encoding: Option<Spanned<NamesOrOne>>,
     /// Formats `delimited` and `fixed`, in encodings other than UTF-8 and code pages: what a C1 control character (in
     /// `latin-1` the bytes 0x80 to 0x9F) is: a reject, because it says that the file is of another encoding, or text.
     #[serde(default)]

@@ -14,6 +14,7 @@ use format::copybook::{Copybook, ParseOptions, ReferenceFormat, copies};
 use format::{Padding, Trim};
 use toml::Spanned;
 
+use super::encoding;
 use super::item::{Described, allowed, as_given, count, length, usual};
 use super::made;
 use super::made::copybook::Column;
@@ -49,9 +50,9 @@ pub(super) fn described(
     if let Some(window) = &source.year_window {
         return fault(window.span(), "in a copybook's source, `year_window` stands under [source.cobol]");
     }
-    let page = match &source.encoding {
+    let page = match encoding::name(source) {
         None => page("cp037", source.format.span())?,
-        Some(spanned) => page(spanned.get_ref(), spanned.span())?,
+        Some((name, span)) => page(name, span)?,
     };
     let cobol = source.cobol.as_ref().map(|spanned| spanned.get_ref().clone()).unwrap_or_default();
     let span = source.cobol.as_ref().map_or(source.format.span(), Spanned::span);

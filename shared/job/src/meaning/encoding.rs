@@ -1,11 +1,18 @@
 //! `source.encoding`: what a file's characters are written in.
 
+use std::ops::Range;
+
 use format::codepage::CodePage;
-use format::spec::Encoding;
+use format::spec::{Encoding, Form};
 use toml::Spanned;
 
 use super::{Checked, fault, fault_advised};
-use crate::file::SourceSection;
+use crate::Job;
+use crate::encodings::Encodings;
+use crate::file::{NamesOrOne, SourceSection};
+
+/// How many encodings a job may list.
+const LISTED_MAX: usize = 8;
 
 /// The encoding of a delimited or fixed source. Names are those of the WHATWG Encoding Standard; but where it takes a
 /// name for a Windows code page that has letters in place of control characters, that code page must be named.
@@ -23,9 +30,9 @@ pub(super) fn of(source: &SourceSection) -> Checked<Encoding> {
             }
         },
     };
-    let encoding = match &source.encoding {
+    let encoding = match name(source) {
         None => Encoding::Utf8,
-        Some(spanned) => named(spanned, keeps_controls)?,
+        Some((name, span)) => named(name, span, keeps_controls)?,
     };
     match (&source.control_characters, encoding) {
         (Some(spanned), Encoding::Utf8 | Encoding::Page(_)) => {
@@ -35,8 +42,47 @@ pub(super) fn of(source: &SourceSection) -> Checked<Encoding> {
     }
 }
 
-fn named(spanned: &Spanned<String>, keeps_controls: bool) -> Checked<Encoding> {
-    let name = spanned.get_ref().to_ascii_lowercase();
+/// The source's encoding, and where the job says so; of several, the first, until one is found.
+pub(super) fn name(source: &SourceSection) -> Option<(&str, Range<usize>)> {
+    let spanned = source.encoding.as_ref()?;
+    Some((spanned.get_ref().names().first().map_or("", String::as_str), spanned.span()))
+}
+
+/// The encodings of which a source is in one, if the job lists them. Each must make a job of its own.
+pub(super) fn listed(source: &SourceSection, job: &Job) -> Checked<Option<Encodings>> {
+    let Some(spanned) = source.encoding.as_ref() else { return Ok(None) };
+    let NamesOrOne::Names(names) = spanned.get_ref() else { return Ok(None) };
+    if !(2..=LISTED_MAX).contains(&names.len()) {
+        return fault(
+            spanned.span(),
+            format!("a list of encodings has 2 to {LISTED_MAX}; write a single one without brackets"),
+        );
+    }
+    if let Some(twice) =
+        names.iter().enumerate().find_map(|(at, name)| names[..at].contains(name).then_some(name))
+    {
+        return fault(spanned.span(), format!("`{twice}` stands twice in the list"));
+    }
+    let is_delimited = matches!(job.format.form, Form::Delimited(_));
+    if is_delimited || job.records.iter().all(|record| record.when.is_empty()) {
+        return fault_advised(
+            spanned.span(),
+            "a list of encodings is for the formats fixed and copybook, and needs a record type with a `when`: records \
+             whose types are told show which encoding a source is in",
+            "name the encoding",
+        );
+    }
+    let listed = Encodings { names: names.clone(), span: spanned.span() };
+    for name in names {
+        if let Err(error) = Job::parse(&job.name, &listed.chosen(&job.text, name)) {
+            return fault(spanned.span(), format!("with the encoding `{name}`: {}", error.message));
+        }
+    }
+    Ok(Some(listed))
+}
+
+fn named(name: &str, span: Range<usize>, keeps_controls: bool) -> Checked<Encoding> {
+    let name = name.to_ascii_lowercase();
     match name.as_str() {
         "utf-8" | "utf8" => return Ok(Encoding::Utf8),
         "latin-1" | "latin1" | "iso-8859-1" => return Ok(Encoding::Latin1 { keeps_controls }),
@@ -47,7 +93,7 @@ fn named(spanned: &Spanned<String>, keeps_controls: bool) -> Checked<Encoding> {
     }
     match encoding_rs::Encoding::for_label(name.as_bytes()) {
         Some(encoding) if is_another(&name, encoding) => fault(
-            spanned.span(),
+            span,
             format!(
                 "`{name}` is read as {0} here, which has letters where it has control characters; set \
                  encoding = \"{0}\" if that is what the file is",
@@ -58,7 +104,7 @@ fn named(spanned: &Spanned<String>, keeps_controls: bool) -> Checked<Encoding> {
             Ok(Encoding::Foreign { encoding, keeps_controls })
         }
         Some(encoding) => fault_advised(
-            spanned.span(),
+            span,
             format!(
                 "{} does not contain ASCII, so that lines and separators cannot be found",
                 encoding.name()
@@ -68,7 +114,7 @@ fn named(spanned: &Spanned<String>, keeps_controls: bool) -> Checked<Encoding> {
         None => {
             let pages: Vec<_> = CodePage::all().map(CodePage::name).collect();
             fault_advised(
-                spanned.span(),
+                span,
                 format!("unknown encoding `{name}`"),
                 format!(
                     "encodings: utf-8, latin-1, windows-1250 to windows-1258, iso-8859-2 to iso-8859-16 (not 9, 11 and 12), koi8-r, \

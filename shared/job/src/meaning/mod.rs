@@ -111,11 +111,12 @@ fn understand(raw: JobFile, text: &str) -> Checked<Job> {
         description: raw.job.description,
         text: text.to_owned(),
         digest: Hash::of(text.as_bytes()),
-        source_path: raw.source.path,
+        source_path: raw.source.path.clone(),
         compression,
         format,
         records,
         columns: None,
+        encodings: None,
         masks,
         decode_proof,
         declared,
@@ -128,6 +129,7 @@ fn understand(raw: JobFile, text: &str) -> Checked<Job> {
         reject_limit,
         approval: Approval { four_eyes: raw.approval.four_eyes, require_reason: raw.approval.require_reason },
     };
+    job.encodings = encoding::listed(&raw.source, &job)?;
     if let Some(columns) = &raw.columns {
         let bound = job.bind_named(&columns.get_ref().header);
         bound.or_else(|error| {

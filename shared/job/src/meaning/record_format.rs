@@ -272,14 +272,14 @@ fn delimited(source: &SourceSection, record: &RecordSection, encoding: Encoding)
             return fault(span, format!("`{key}` applies only to the fixed format"));
         }
     }
-    if let (Encoding::Page(page), Some(spanned)) = (encoding, &source.encoding) {
+    if let (Encoding::Page(page), Some((_, span))) = (encoding, encoding::name(source)) {
         let advice = if page.is_ebcdic() {
             "code pages go with format = \"fixed\" and format = \"copybook\""
         } else {
             "ASCII is a part of utf-8, the default: leave `encoding` out"
         };
         return fault_advised(
-            spanned.span(),
+            span,
             format!("the delimited format does not take the code page {}", page.name()),
             advice,
         );
