@@ -184,8 +184,13 @@ impl World {
 
     /// Waits until the broker delivers.
     pub(crate) async fn broker_delivers(&self) {
-        let up = self.inner().broker_up;
-        tokio::time::sleep_until(up).await;
+        loop {
+            let up = self.inner().broker_up;
+            if up <= Instant::now() {
+                return;
+            }
+            tokio::time::sleep_until(up).await;
+        }
     }
 
     /// `life` passes a point: the seed decides how long that takes, and what strikes.
@@ -226,11 +231,15 @@ impl World {
                 life.die();
                 self.restart(life.place, ms);
             }
-            Some(What::StoreDown(ms)) => self.inner().store_up = Instant::now() + Duration::from_millis(ms),
+            // Of two outages that overlap, the one that lasts longer ends both: whoever waits began to by the first.
+            Some(What::StoreDown(ms)) => {
+                let mut inner = self.inner();
+                inner.store_up = inner.store_up.max(Instant::now() + Duration::from_millis(ms));
+            }
             Some(What::BrokerDown(ms)) => {
                 let mut inner = self.inner();
                 inner.struck.silences += 1;
-                inner.broker_up = Instant::now() + Duration::from_millis(ms);
+                inner.broker_up = inner.broker_up.max(Instant::now() + Duration::from_millis(ms));
             }
             Some(What::Purge(queue)) => {
                 self.inner().struck.losses += 1;

@@ -18,8 +18,9 @@ const REPORTS_PATIENCE: Duration = Duration::from_secs(3);
 /// How long the reports of recounted chunks are waited for. What is missing after that is a failed check.
 const RECOUNT_PATIENCE: Duration = Duration::from_secs(15);
 
-/// Reports that still wait in the broker, or are just being stored, are late and not lost: they are waited for so long,
-/// which is longer than a connection that has died in silence takes to be given up, twice.
+/// Reports that still wait in the broker, or are just being stored, are late and not lost, and so are recounts that no
+/// worker has taken yet: they are waited for so long, which is longer than a connection that has died in silence takes to
+/// be given up, twice.
 const LATE_MAX: Duration = Duration::from_secs(120);
 
 /// How many chunks at most are recounted; where more counts are lost, a check fails.
@@ -32,22 +33,29 @@ impl Load<'_> {
         // Those of an earlier coordinator went with a broker that died with it.
         let are_lost = self.fence.epoch > 1 && !self.post.broker().is_durable();
         let patience = if are_lost { Duration::ZERO } else { REPORTS_PATIENCE };
-        let mut missing = self.unreported(reports, patience).await?;
+        let mut missing = self.unreported(reports, patience, &[Queue::Counts]).await?;
         // A coordinator that is frozen is given its share of the reports until the broker misses its heartbeats.
         let recounts = if self.fence.epoch > 1 { 2 } else { 1 };
         for _ in 0..recounts {
             if missing.is_empty() || are_lost || !self.recount(&missing).await? {
                 return Ok(());
             }
-            missing = self.unreported(reports, RECOUNT_PATIENCE).await?;
+            // Recounts queue like any other chunk: behind those of other runs, and while no worker consumes.
+            missing = self.unreported(reports, RECOUNT_PATIENCE, &[Queue::Counts, Queue::Chunks]).await?;
         }
         Ok(())
     }
 
     /// The chunks that lack a report, once `patience` is over. It passes only while the broker answers: a worker cannot
     /// report while the broker is away, and does so after a pause when it is back. A broker that is away for longer
-    /// than [`LATE_MAX`] is an error, and the run is driven again.
-    async fn unreported(&self, reports: &mut Reports, patience: Duration) -> Result<Vec<ChunkNo>, LoadError> {
+    /// than [`LATE_MAX`] is an error, and the run is driven again. Nor does it pass, up to that, while a message waits in
+    /// one of `queues`: what is missing may be in it, or come of it.
+    async fn unreported(
+        &self,
+        reports: &mut Reports,
+        patience: Duration,
+        queues: &[Queue],
+    ) -> Result<Vec<ChunkNo>, LoadError> {
         let began = tokio::time::Instant::now();
         let mut until = began + patience;
         let mut was_away = false;
@@ -62,9 +70,9 @@ impl Load<'_> {
             if missing.is_empty() || patience.is_zero() {
                 return Ok(missing);
             }
-            match self.post.broker().depth(Queue::Counts).await {
+            match self.waiting(queues).await {
                 // Nor are those that still wait in the broker.
-                Ok(1..) if may_be_late && now >= until => until = now + patience,
+                Ok(true) if may_be_late && now >= until => until = now + patience,
                 Ok(_) => {}
                 Err(error) if !may_be_late => return Err(error.into()),
                 Err(error) => {
@@ -83,6 +91,16 @@ impl Load<'_> {
                 Err(_) => {}
             }
         }
+    }
+
+    /// Whether a message waits in one of the queues.
+    async fn waiting(&self, queues: &[Queue]) -> Result<bool, BrokerError> {
+        for queue in queues {
+            if self.post.broker().depth(*queue).await? > 0 {
+                return Ok(true);
+            }
+        }
+        Ok(false)
     }
 
     /// Sends the bytes of `chunks` again, to be recounted. `false`: the source cannot be read again.
