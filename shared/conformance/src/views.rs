@@ -279,6 +279,7 @@ pub(crate) async fn the_newest_run_of_each_job_is_found(make: &impl AsyncFn() ->
     };
     assert_eq!(found, [newest]);
     assert_eq!(found[0].opened_at_ms, store.run(second.run_id).await.unwrap().opened_at_ms);
+    assert_eq!(store.promoted_jobs().await.unwrap(), [], "none is promoted");
 }
 
 pub(crate) async fn a_token_is_found_by_its_digest(make: &impl AsyncFn() -> Subject) {
