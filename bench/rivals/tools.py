@@ -152,7 +152,7 @@ class Polars(Pandas):
 
 
 class Crossfoot(Tool):
-    name = "crossfoot reconcile"
+    name, files = "crossfoot reconcile", "file"
     settings = "the source is the file, not the table, and nothing is loaded; `bench/rivals/job.toml`"
     good = ("the source may be a file of any format that Crossfoot reads; each difference is listed with record, byte offset, "
             "field and key; the exit code tells it from equal; the verdict goes to the evidence log")
@@ -172,7 +172,7 @@ class Crossfoot(Tool):
 
     def command(self, table):
         self.times += 1
-        return [self.bench.binary, "--json", "--store", f"sqlite:{self.bench.folder}/ledger{self.times}.db", "reconcile",
+        return [self.bench.binary, "--json", "--store", f"sqlite:{self.bench.folder}/{self.files}{self.times}.db", "reconcile",
                 f"{self.bench.folder}/{table}.toml", *self.source(), "--target", self.target,
                 "--target-password-file", f"{self.bench.folder}/password", "--differences", self.differences()]
 
@@ -180,7 +180,7 @@ class Crossfoot(Tool):
         return ["--source", self.bench.rows_file]
 
     def differences(self):
-        return f"{self.bench.folder}/differences{self.times}.jsonl"
+        return f"{self.bench.folder}/{self.files}{self.times}.jsonl"
 
     def read(self, out, err, code):
         keys = []
@@ -194,6 +194,16 @@ class Crossfoot(Tool):
         return output([self.bench.binary, "-V"]).split()[-1]
 
 
+class Tables(Crossfoot):
+    name, files = "crossfoot reconcile, table to table", "table"
+    settings = "the source is the table, read with `--from`; `from_table` in `bench/rivals/job.toml`"
+    good = "as above, but rows have no numbers and offsets, so that a difference is named by its key alone"
+
+    def source(self):
+        return ["--from", self.target, "--from-password-file", f"{self.bench.folder}/password"]
+
+
+OURS = [Crossfoot, Tables]
 OTHERS = [Reladiff, Hashdiff, RowHash, ColumnTotals, Pandas, Polars]
 
 

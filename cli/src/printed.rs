@@ -10,8 +10,9 @@ use std::path::PathBuf;
 use coordinator::evidence::pack::Vouched;
 use coordinator::ops::retention::{Going, KeptRun};
 use coordinator::ops::tokens::ListedToken;
+use coordinator::ops::views::attestations::ListedAttestation;
 use coordinator::ops::views::record::PreviewedRecord;
-use domain::comparison::{LoadOutcome, LoadReport};
+use domain::comparison::LoadReport;
 use domain::fingerprint::Hash;
 use domain::ids::{RunId, WorkerId};
 use domain::invariants::Invariant;
@@ -257,29 +258,6 @@ pub(crate) struct VerifiedEvidence<'a> {
     pub(crate) report: Option<&'a LoadReport>,
     /// Everything that was checked.
     pub(crate) checks: &'a [PartCheck],
-}
-
-/// One attestation of a run, as the evidence log has it.
-#[derive(Debug, Serialize, JsonSchema)]
-pub(crate) struct ListedAttestation {
-    /// The number of its event in the evidence log.
-    pub(crate) seq: u64,
-    /// When it was made: milliseconds since 1970, UTC.
-    pub(crate) at_ms: i64,
-    /// Who made it.
-    pub(crate) actor: String,
-    /// What it came to.
-    pub(crate) outcome: LoadOutcome,
-    /// Where the rows were read.
-    pub(crate) target: String,
-    /// Records whose row was equal.
-    pub(crate) equal: u64,
-    /// Records whose row a later run had replaced.
-    pub(crate) replaced: u64,
-    /// Records and rows that were not as they should be.
-    pub(crate) differences: u64,
-    /// How many more there were than at the attestation before.
-    pub(crate) drift: i64,
 }
 
 /// The attestations of a run.

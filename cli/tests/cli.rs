@@ -49,6 +49,7 @@ mod cli {
     mod refused;
     mod resend;
     mod restored;
+    mod resumed;
     mod retention;
     mod rows;
     mod scheduled;

@@ -2,7 +2,7 @@
 
 use std::fs::File;
 use std::io::{self, BufWriter, Write};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use domain::comparison::Difference;
 use domain::visible::visible_lines;
@@ -20,7 +20,22 @@ impl DifferenceFile {
     /// # Errors
     /// When it is there already, or cannot be made.
     pub fn create(path: &Path) -> io::Result<Self> {
-        let file = platform::files::create_new_private(path)?;
+        Self::of(platform::files::create_new_private(path)?, path)
+    }
+
+    /// Makes the file that becomes `path` once there is a verdict, and the name that it has until then: `token` tells
+    /// that from the files of others. What an earlier process of the same comparison left under it is emptied.
+    ///
+    /// # Errors
+    /// When it cannot be made.
+    pub fn unfinished(path: &Path, token: &str) -> io::Result<(Self, PathBuf)> {
+        let name = path.file_name().unwrap_or_default().to_string_lossy();
+        let unfinished = path.with_file_name(format!(".{name}.{token}.unfinished"));
+        let file = platform::files::create_private(&unfinished)?;
+        Ok((Self::of(file, path)?, unfinished))
+    }
+
+    fn of(file: File, path: &Path) -> io::Result<Self> {
         let is_csv = path.extension().is_some_and(|end| end.eq_ignore_ascii_case("csv"));
         let mut out = BufWriter::new(file);
         if is_csv {

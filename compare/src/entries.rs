@@ -3,7 +3,6 @@
 use std::collections::HashSet;
 use std::hash::{DefaultHasher, Hasher as _};
 use std::io;
-use std::path::Path;
 use std::sync::Arc;
 
 use domain::comparison::{Cell, Entry, Plan};
@@ -35,8 +34,8 @@ pub(crate) struct SourceFeed {
 }
 
 impl SourceFeed {
-    pub(crate) fn new(plan: &Arc<Plan>, folder: &Path, bytes_max: usize) -> Self {
-        Self { plan: Arc::clone(plan), sorter: Sorter::new(folder, bytes_max), scratch: Vec::new() }
+    pub(crate) fn new(plan: &Arc<Plan>, sorter: Sorter) -> Self {
+        Self { plan: Arc::clone(plan), sorter, scratch: Vec::new() }
     }
 
     pub(crate) fn into_sorter(self) -> Sorter {
@@ -62,6 +61,15 @@ pub(crate) enum Side {
     Target,
 }
 
+impl Side {
+    pub(crate) const fn name(self) -> &'static str {
+        match self {
+            Self::Source => "source",
+            Self::Target => "target",
+        }
+    }
+}
+
 /// Takes a database's rows of one table.
 #[derive(Debug)]
 pub(crate) struct RowFeed {
@@ -76,17 +84,11 @@ pub(crate) struct RowFeed {
 }
 
 impl RowFeed {
-    pub(crate) fn new(
-        side: Side,
-        plan: &Arc<Plan>,
-        folder: &Path,
-        bytes_max: usize,
-        pace: &Arc<Pace>,
-    ) -> Self {
+    pub(crate) fn new(side: Side, plan: &Arc<Plan>, sorter: Sorter, pace: &Arc<Pace>) -> Self {
         Self {
             side,
             plan: Arc::clone(plan),
-            sorter: Sorter::new(folder, bytes_max),
+            sorter,
             scratch: Vec::new(),
             pace: Arc::clone(pace),
             only: None,

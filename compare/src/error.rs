@@ -48,6 +48,9 @@ pub enum CompareError {
         /// How many of one key are compared.
         most: usize,
     },
+    /// The folder of a comparison that can be resumed cannot be used.
+    #[error("{0}")]
+    Work(String),
     /// A worker ended, or something was not as it was written, which would be a bug.
     #[error("{0} ended or is damaged; please report this")]
     Ended(&'static str),

@@ -67,6 +67,10 @@ impl Target for FileTarget {
         }
     }
 
+    fn described_by(&self) -> String {
+        self.job.digest.to_string()
+    }
+
     async fn prepare(&self, wanted: Wanted) -> Result<Prepared, TargetError> {
         let layout = &self.job.records[self.record(&wanted)?].layout;
         let places = wanted.columns.iter().map(|column| {

@@ -8,7 +8,7 @@ use domain::comparison::{
     ComparedTable, Difference, Equality, EqualityUse, LoadBalance, LoadOutcome, LoadReport,
 };
 
-use crate::text::{replaced, result, summary_line};
+use crate::text::{replaced, result, resumed, summary_line};
 
 #[derive(Template)]
 #[template(path = "load.html")]
@@ -165,6 +165,7 @@ fn facts(report: &LoadReport) -> Vec<(&'static str, String)> {
         ("Took", duration(report.elapsed_ms)),
     ];
     facts.extend(report.fingerprint.map(|hash| ("Fingerprint of the source", hash.to_string())));
+    facts.extend(resumed(report).into_iter().map(|phase| ("Resumed", phase)));
     for (record, records) in &report.not_compared {
         facts.push(("Not compared", format!("{}: {}", visible(record), count(*records))));
     }

@@ -6,6 +6,8 @@
 //! target ──────── readers ───┘                        └─ slice ─┘
 //! ```
 //!
+//! What was sorted can be kept in a folder ([`Work`]), so that a comparison that is stopped is resumed.
+//!
 //! Nothing is loaded into the target and nothing is written to it. Both sides are read once, side by side, and sorted
 //! by a number that follows from each key: in memory up to a bound, in temporary files beyond it. Then workers take the
 //! sorted entries slice by slice and bring together what has one key. What counts as equal, and what two sides amount
@@ -31,6 +33,7 @@ mod source;
 #[cfg(test)]
 mod tests;
 pub mod text;
+mod work;
 
 pub use chain_text::chain_text;
 pub use differences::DifferenceFile;
@@ -42,3 +45,4 @@ pub use pace::Pace;
 pub use quick::Known;
 pub use quick_text::quick_text;
 pub use run::{Compare, Source, Workers};
+pub use work::Work;

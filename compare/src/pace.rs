@@ -18,6 +18,8 @@ pub struct Pace {
     pub rows: AtomicU64,
     /// Records and rows that were brought together.
     pub compared: AtomicU64,
+    /// Rows that an earlier process read: they count as read, and took no time.
+    free: AtomicU64,
     rows_per_second: Option<u64>,
     began: Mutex<Option<Instant>>,
 }
@@ -30,8 +32,20 @@ impl Pace {
             records: AtomicU64::new(0),
             rows: AtomicU64::new(0),
             compared: AtomicU64::new(0),
+            free: AtomicU64::new(0),
             rows_per_second,
             began: Mutex::new(None),
+        }
+    }
+
+    /// Counts rows that an earlier process read.
+    pub(crate) fn taken(&self, side: Side, rows: u64) {
+        match side {
+            Side::Source => drop(self.records.fetch_add(rows, Ordering::Relaxed)),
+            Side::Target => {
+                self.free.fetch_add(rows, Ordering::Relaxed);
+                self.rows.fetch_add(rows, Ordering::Relaxed);
+            }
         }
     }
 
@@ -51,6 +65,7 @@ impl Pace {
             Ok(mut began) => *began.get_or_insert_with(Instant::now),
             Err(_) => return,
         };
+        let rows = rows.saturating_sub(self.free.load(Ordering::Relaxed));
         let due = Duration::from_nanos(
             u64::try_from(u128::from(rows) * 1_000_000_000 / u128::from(per_second)).unwrap_or(u64::MAX),
         );

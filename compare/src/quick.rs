@@ -149,7 +149,7 @@ impl Compare {
                 let from = this.prepared(&**source, Side::Source).await?;
                 let of_source = this.totals(&**source, &from, Side::Source).await?;
                 let of_target = this.totals(&*this.target, &tables, Side::Target).await?;
-                let summary = summary_of_tables(&**source);
+                let summary = summary_of_tables(&**source, &|said| said);
                 let rows = of_source.0.iter().map(|totals| totals.rows).sum();
                 let mut report = this.quick_report(summary, &of_source.0, of_target);
                 report.records = rows;
@@ -174,7 +174,7 @@ impl Compare {
                 let plans: Vec<_> = this.plans().map(|(_, plan)| plan).collect();
                 let feeds =
                     || plans.iter().map(|plan| Adder::new(plan, &this.folder, this.share())).collect();
-                this.decoded_into::<Adder>(&feeds)
+                this.decoded_into::<Adder>(&feeds, None)
             })
         };
         let of_target = self.totals(&*self.target, &tables, Side::Target).await;

@@ -76,6 +76,7 @@ impl Compare {
             differences: joined.differences,
             first_differences: joined.first,
             log_head: None,
+            resumed: Vec::new(),
         }
     }
 }

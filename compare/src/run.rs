@@ -20,12 +20,13 @@ use source::{Identity, SourceFile};
 use store::target::{Prepared, Target, Wanted, WantedColumn};
 
 use crate::differences::DifferenceFile;
-use crate::entries::{RowFeed, Side, SourceFeed};
+use crate::entries::{RowFeed, Side};
 use crate::error::CompareError;
 use crate::pace::Pace;
 use crate::second::together;
 use crate::sort::Sorter;
 use crate::source::{Decoded, RecordSink, decode};
+use crate::work::{Pieces, Work};
 
 /// The least memory that one sorter gets.
 pub(crate) const SORTER_MIN: usize = 1 << 20;
@@ -65,6 +66,8 @@ pub struct Compare {
     pub memory: usize,
     /// Where temporary files are made.
     pub folder: PathBuf,
+    /// Where what is finished is kept, so that the comparison can be resumed.
+    pub work: Option<Arc<Work>>,
     /// Takes every difference.
     pub differences: Option<DifferenceFile>,
     /// How far it is, and how fast it may read.
@@ -72,6 +75,9 @@ pub struct Compare {
     /// The time.
     pub clock: Arc<dyn Clock>,
 }
+
+/// The numbers of the keys whose rows are taken, table by table; `None`: all are.
+type Only<'a> = Option<&'a [Arc<HashSet<u64>>]>;
 
 /// What was read of one table: what each reader sorted of it.
 pub(crate) struct Read {
@@ -90,10 +96,14 @@ impl Compare {
         let differences = self.differences.take();
         let this = Arc::new(self);
         let tables = this.prepared(&*this.target, Side::Target).await?;
-        let report = match &this.source {
+        let mut report = match &this.source {
             Source::File(file) => this.of_file(file, tables, differences).await?,
             Source::Tables(source) => this.of_tables(source, tables, differences).await?,
         };
+        if let Some(work) = &this.work {
+            report.resumed = work.resumed();
+            report.target.snapshot = this.moment(Side::Target, report.target.snapshot);
+        }
         Ok(LoadReport { started_at_ms, elapsed_ms: millis(began.elapsed()), ..report })
     }
 
@@ -113,21 +123,23 @@ impl Compare {
         differences: Option<DifferenceFile>,
     ) -> Result<LoadReport, CompareError> {
         let (before, sha256_before) = before(file)?;
+        self.begin(Some((file, before.as_ref(), sha256_before)), None, &tables)?;
         let decoding = {
             let this = Arc::clone(self);
             tokio::task::spawn_blocking(move || this.decoded())
         };
         let read = self.read(&self.target, Side::Target, tables).await;
         let decoded = decoding.await.unwrap_or(Err(CompareError::Ended("the thread that decodes")));
-        let ((decoded, feeds), (read, readers)) = (decoded?, read?);
+        let ((decoded, sorters), (read, readers)) = (decoded?, read?);
         let changed = before.and_then(|before| file.changed_since(&before));
         let by_type = &decoded.ledger.accepted.by_type;
         let accepted = |record: usize| by_type.get(record).copied().unwrap_or(0);
         let records = self.job.targets.iter().map(|table| accepted(table.record)).collect();
-        let sorters = feeds.into_iter().map(|feeds| feeds.into_iter().map(SourceFeed::into_sorter).collect());
-        let met = tokio::task::block_in_place(|| self.met(sorters.collect(), read))?;
+        let met = tokio::task::block_in_place(|| self.met(sorters, read))?;
+        fault::point!("compare.met");
         let unstable = self.unstable(&self.target, Side::Target, &met).await?;
         let joined = tokio::task::block_in_place(|| self.told(met, &unstable, differences))?;
+        fault::point!("compare.told");
         let source = decoded.evidence(&self.job, sha256_before, changed);
         let mut workers = decoded.workers.clone();
         workers.extend(readers);
@@ -143,6 +155,7 @@ impl Compare {
         differences: Option<DifferenceFile>,
     ) -> Result<LoadReport, CompareError> {
         let from = self.prepared(&**source, Side::Source).await?;
+        self.begin(None, Some((&**source, &from)), &tables)?;
         let (of_source, of_target) = tokio::join!(
             self.read(source, Side::Source, from),
             self.read(&self.target, Side::Target, tables)
@@ -158,7 +171,7 @@ impl Compare {
             self.unstable(&self.target, Side::Target, &met).await?,
         );
         let joined = tokio::task::block_in_place(|| self.told(met, &unstable, differences))?;
-        let summary = summary_of_tables(&**source);
+        let summary = summary_of_tables(&**source, &|said| self.moment(Side::Source, said));
         Ok(self.report(None, summary, records, joined, workers))
     }
 
@@ -197,62 +210,52 @@ impl Compare {
         Ok(all)
     }
 
-    fn decoded(&self) -> Result<(Decoded, Vec<Vec<SourceFeed>>), CompareError> {
-        let plans: Vec<_> = self.plans().map(|(_, plan)| plan).collect();
-        let feeds = || plans.iter().map(|plan| SourceFeed::new(plan, &self.folder, self.share())).collect();
-        self.decoded_into(&feeds)
-    }
-
     /// Decodes the source, and hands its records to feeds.
     pub(crate) fn decoded_into<F: RecordSink>(
         &self,
         feeds: &(dyn Fn() -> Vec<F> + Sync),
+        footings: Option<&mut Pieces>,
     ) -> Result<(Decoded, Vec<Vec<F>>), CompareError> {
+        let Source::File(file) = &self.source else { return Err(CompareError::Ended("the source")) };
+        decode(&self.job, file, self.workers.decoders.max(1), &self.given(), &self.pace, feeds, footings)
+    }
+
+    /// What the sender declared.
+    pub(crate) fn given(&self) -> Given {
         let mut given = Given::default();
         for declared in [self.job.declared.as_ref(), self.declared.as_ref()].into_iter().flatten() {
             given.values.extend(declared.values.clone());
         }
-        let Source::File(file) = &self.source else { return Err(CompareError::Ended("the source")) };
-        decode(&self.job, file, self.workers.decoders.max(1), &given, &self.pace, feeds)
+        given
     }
 
-    /// Has a database read by several connections, part by part.
-    async fn read(
-        self: &Arc<Self>,
-        of: &Arc<dyn Target>,
-        side: Side,
-        tables: Vec<Prepared>,
-    ) -> Result<(Vec<Read>, Vec<LoadWorker>), CompareError> {
-        self.read_only(of, side, tables, None).await
-    }
-
-    /// The same, and keeps only rows whose keys have these numbers, table by table.
+    /// Has a database read by several connections, part by part: all tables, or the one at `table`; all rows, or those
+    /// whose keys have these numbers, table by table. What is sorted in a phase can be kept.
     pub(crate) async fn read_only(
         self: &Arc<Self>,
         of: &Arc<dyn Target>,
         side: Side,
-        tables: Vec<Prepared>,
-        only: Option<&[Arc<HashSet<u64>>]>,
+        tables: &Arc<Vec<Prepared>>,
+        (table, only): (Option<usize>, Only<'_>),
+        phase: Option<&str>,
     ) -> Result<(Vec<Read>, Vec<LoadWorker>), CompareError> {
-        let tables = Arc::new(tables);
         let parts: Vec<_> = tables
             .iter()
             .enumerate()
+            .filter(|(at, _)| table.is_none_or(|table| table == *at))
             .flat_map(|(table, of)| (0..of.parts.len()).map(move |part| (table, part)))
             .collect();
         let readers = self.workers.readers.min(of.readers_max()).clamp(1, parts.len().max(1));
         let queue = Arc::new(Mutex::new(parts.into_iter()));
         let mut reading = tokio::task::JoinSet::new();
         for at in 0..readers {
-            let (this, of, tables, queue) =
-                (Arc::clone(self), Arc::clone(of), Arc::clone(&tables), Arc::clone(&queue));
-            let only = only.map(<[_]>::to_vec);
+            let (of, tables, queue) = (Arc::clone(of), Arc::clone(tables), Arc::clone(&queue));
+            let feeds = self.plans().enumerate().map(|(table, (_, plan))| {
+                let feed = RowFeed::new(side, &plan, self.sorter(phase), &self.pace);
+                (feed.only(only.map(|only| Arc::clone(&only[table]))), 0_u64)
+            });
+            let mut feeds: Vec<_> = feeds.collect();
             reading.spawn(async move {
-                let feeds = this.plans().enumerate().map(|(table, (_, plan))| {
-                    let feed = RowFeed::new(side, &plan, &this.folder, this.share(), &this.pace);
-                    (feed.only(only.as_ref().map(|only| Arc::clone(&only[table]))), 0_u64)
-                });
-                let mut feeds: Vec<_> = feeds.collect();
                 let mut reader = of.reader().await?;
                 let mut worker = LoadWorker {
                     name: format!("reader {}", at + 1),
@@ -315,9 +318,9 @@ pub(crate) fn before(file: &SourceFile) -> Result<(Option<Identity>, Option<Hash
 }
 
 /// What a report says of a source that is a database.
-pub(crate) fn summary_of_tables(source: &dyn Target) -> SourceSummary {
+pub(crate) fn summary_of_tables(source: &dyn Target, moment: &dyn Fn(String) -> String) -> SourceSummary {
     let from = source.summary();
-    let location = format!("{} ({}; {})", from.location, from.kind, from.snapshot);
+    let location = format!("{} ({}; {})", from.location, from.kind, moment(from.snapshot));
     SourceSummary { location, bytes: 0, sha256: None, chunks: 0 }
 }
 

@@ -38,7 +38,8 @@ impl Compare {
         let keys = tokio::task::block_in_place(|| self.differing(met))?;
         let keys: Vec<_> = keys.into_iter().map(Arc::new).collect();
         let tables = self.prepared(&**of, side).await?;
-        let (again, _) = self.read_only(of, side, tables, Some(&keys)).await?;
+        let tables = Arc::new(tables);
+        let (again, _) = self.read_only(of, side, &tables, (None, Some(&keys)), None).await?;
         tokio::task::block_in_place(|| {
             let sides = met.sides.iter().zip(again).zip(&keys);
             let unstable = sides.map(|((sides, again), keys)| {

@@ -1,8 +1,11 @@
 //! Sorting more than fits into memory: by a 64-bit number, then by bytes.
 //!
 //! Each feeder has a [`Sorter`] of its own. It keeps entries in memory up to its share, then writes them, sorted, as a
-//! *run* into a temporary file that has no name: whatever ends the process, nothing is left behind. [`Sorted`] reads
+//! *run* into a temporary file. That has no name, so that nothing is left behind, whatever ends the process; of a
+//! comparison that can be resumed it has one, and outlives the process. [`Sorted`] reads
 //! all runs of all feeders at once, one slice of the numbers at a time, so that several workers merge side by side.
+
+mod kept;
 
 use std::cmp::Ordering;
 use std::fs::File;
@@ -10,6 +13,8 @@ use std::io::{self, BufWriter, Write as _};
 use std::os::unix::fs::FileExt as _;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+
+pub(crate) use kept::{KeptFile, KeptRuns};
 
 /// Into how many slices the numbers are cut: the most workers that can merge side by side.
 pub(crate) const SLICES: usize = 16;
@@ -30,10 +35,32 @@ struct Place {
     length: u32,
 }
 
+/// Where a sorter's file is made.
+#[derive(Debug)]
+enum Room {
+    /// In this folder, without a name.
+    Nameless(PathBuf),
+    /// With this name.
+    Named(PathBuf),
+}
+
+impl Room {
+    fn file(&self) -> io::Result<File> {
+        match self {
+            Self::Nameless(folder) => tempfile::tempfile_in(folder),
+            Self::Named(path) => crate::work::create(path),
+        }
+    }
+
+    fn path(&self) -> Option<&Path> {
+        if let Self::Named(path) = self { Some(path) } else { None }
+    }
+}
+
 /// Takes entries and sorts them, run by run.
 #[derive(Debug)]
 pub(crate) struct Sorter {
-    folder: PathBuf,
+    room: Room,
     bytes_max: usize,
     bytes: Vec<u8>,
     places: Vec<Place>,
@@ -54,8 +81,17 @@ struct Run {
 impl Sorter {
     /// A sorter that keeps about `bytes_max` bytes in memory, and the rest in a file in `folder`.
     pub(crate) fn new(folder: &Path, bytes_max: usize) -> Self {
+        Self::within(Room::Nameless(folder.to_owned()), bytes_max)
+    }
+
+    /// A sorter whose file has this name, and can be kept.
+    pub(crate) fn named(path: PathBuf, bytes_max: usize) -> Self {
+        Self::within(Room::Named(path), bytes_max)
+    }
+
+    fn within(room: Room, bytes_max: usize) -> Self {
         Self {
-            folder: folder.to_owned(),
+            room,
             bytes_max,
             bytes: Vec::new(),
             places: Vec::new(),
@@ -106,7 +142,7 @@ impl Sorter {
         self.sort();
         let file = match &self.file {
             Some(file) => Arc::clone(file),
-            None => Arc::clone(self.file.insert(Arc::new(tempfile::tempfile_in(&self.folder)?))),
+            None => Arc::clone(self.file.insert(Arc::new(self.room.file()?))),
         };
         let mut out = BufWriter::with_capacity(1 << 18, &*file);
         let mut slices = [0; SLICES + 1];

@@ -26,6 +26,7 @@ use store::model::{ChunkCut, SplitTotals};
 
 use crate::CompareError;
 use crate::pace::Pace;
+use crate::work::Pieces;
 
 /// The length of a chunk in bytes. It does not matter to the result.
 const CHUNK: ChunkLimits = ChunkLimits { bytes: 1 << 20, records: 0 };
@@ -94,7 +95,7 @@ struct Group {
 }
 
 /// Decodes the whole source. `feeds` makes what takes the records of each target for one decoder; for each target, those
-/// of all decoders are returned.
+/// of all decoders are returned. `footings` keeps those of the chunks.
 pub(crate) fn decode<F: RecordSink>(
     job: &Arc<Job>,
     source: &SourceFile,
@@ -102,6 +103,7 @@ pub(crate) fn decode<F: RecordSink>(
     given: &Given,
     pace: &Pace,
     feeds: &(dyn Fn() -> Vec<F> + Sync),
+    footings: Option<&mut Pieces>,
 ) -> Result<(Decoded, Vec<Vec<F>>), CompareError> {
     let reader = source.reader()?;
     let (cut_sender, cuts) = sync_channel(decoders * 2);
@@ -117,7 +119,7 @@ pub(crate) fn decode<F: RecordSink>(
             })
             .collect();
         drop(part_sender);
-        let folded = fold(job, &parts, given);
+        let folded = fold(job, &parts, given, footings);
         // Decoders end when nobody takes their parts any more, and the splitter when they do.
         drop(parts);
         let mut ended = Vec::new();
@@ -208,11 +210,22 @@ fn decoder<F: RecordSink>(
     Ok(EndedDecoder { worker, groups, feeds })
 }
 
+/// Takes the footing of the next chunk in. What cannot be folded ends it.
+pub(crate) fn fold_one(footing: &mut Option<Result<Fold, FootingError>>, job: &Job, bytes: &[u8]) {
+    if let (Some(Ok(fold)), Some(plan)) = (&mut *footing, &job.footing) {
+        let folded = Footing::from_bytes(plan, bytes).and_then(|of_chunk| fold.chunk(&of_chunk));
+        if let Err(fault) = folded {
+            *footing = Some(Err(fault));
+        }
+    }
+}
+
 /// Folds the chunks in their order, whatever the order in which they come.
 fn fold(
     job: &Arc<Job>,
     parts: &Receiver<Result<Part, CompareError>>,
     given: &Given,
+    mut footings: Option<&mut Pieces>,
 ) -> Result<Decoded, CompareError> {
     let mut out = Decoded {
         split: SplitTotals {
@@ -265,13 +278,10 @@ fn fold(
                 sum.examined += more.examined;
                 sum.breached += more.breached;
             }
-            if let (Some(Ok(fold)), Some(plan)) = (&mut footing, &job.footing) {
-                let folded =
-                    Footing::from_bytes(plan, &decoded.footing).and_then(|of_chunk| fold.chunk(&of_chunk));
-                if let Err(fault) = folded {
-                    footing = Some(Err(fault));
-                }
+            if let Some(pieces) = &mut footings {
+                pieces.write(&decoded.footing)?;
             }
+            fold_one(&mut footing, job, &decoded.footing);
         }
     }
     out.footing = footing.map(|fold| fold.and_then(Fold::finish));

@@ -122,6 +122,7 @@ impl Bench {
             workers: Workers { decoders: 2, readers: 2, comparers: 2 },
             memory,
             folder: self.dir.path().to_owned(),
+            work: None,
             differences: Some(DifferenceFile::create(&list).unwrap()),
             pace: Arc::new(Pace::new(None)),
             clock: Arc::new(SystemClock),

@@ -5,7 +5,9 @@ use coordinator::report::text::style::{Style, Tone, section};
 use coordinator::report::text::table::{Column, Grid, Mark, facts, sentence, shortened};
 use coordinator::report::text::{bytes_table, checks_table, decoding_table};
 use domain::check::Verdict;
-use domain::comparison::{ComparedTable, Difference, Equality, EqualityUse, LoadOutcome, LoadReport};
+use domain::comparison::{
+    ComparedTable, Difference, Equality, EqualityUse, LoadOutcome, LoadReport, ReadPhase,
+};
 use domain::report::LogHead;
 
 /// Shows the whole report as text, the verdict as its first line and again at its end.
@@ -136,8 +138,20 @@ fn header(report: &LoadReport, style: Style) -> String {
         ("Took", duration(report.elapsed_ms)),
         ("Result", result(report).into()),
     ];
+    let phases = resumed(report).into_iter().enumerate();
+    lines.extend(phases.map(|(at, phase)| (if at == 0 { "Resumed" } else { "" }, phase)));
     lines.extend(failed.enumerate().map(|(at, fault)| (if at == 0 { "Failed" } else { "" }, fault)));
     facts(style, 0, &lines).into_iter().map(|line| line + "\n").collect()
+}
+
+/// When each phase was done, of a comparison that was resumed.
+pub(crate) fn resumed(report: &LoadReport) -> Vec<String> {
+    let phase = |phase: &ReadPhase| {
+        let when = if phase.earlier { "before" } else { "after" };
+        let (began, ended) = (time_to_second(phase.began_at_ms), time_to_second(phase.ended_at_ms));
+        format!("{} was read from {began} to {ended}, {when} it was resumed", visible(&phase.what))
+    };
+    report.resumed.iter().map(phase).collect()
 }
 
 /// What the verdict means.

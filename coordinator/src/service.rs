@@ -22,6 +22,7 @@ use tokio_util::task::TaskTracker;
 use crate::context::coordinator::Coordinator;
 use crate::context::lease::LEASE;
 use crate::context::owner::is_dead;
+use crate::ops::attestations::Attestations;
 use crate::ops::retention::plan;
 use crate::progress::Snapshot;
 use crate::run::{Drive, Ending, RunError};
@@ -92,6 +93,7 @@ impl Service {
         let mut stands_by = None;
         let mut claimed: Option<tokio::time::Instant> = None;
         let mut retained: Option<tokio::time::Instant> = None;
+        let attested = Arc::new(tokio::sync::Mutex::new(Attestations::default()));
         let mut looked: Option<(tokio::time::Instant, JoinHandle<()>)> = None;
         loop {
             self.coordinator.metrics.life.beat();
@@ -118,7 +120,7 @@ impl Service {
                 }
                 // A look that still tells of what it found is not overtaken by the next.
                 if looked.as_ref().is_none_or(|(at, look)| at.elapsed() >= LOOK && look.is_finished()) {
-                    let look = tasks.spawn(tell_missing(self.coordinator.clone()));
+                    let look = tasks.spawn(tell(self.coordinator.clone(), Arc::clone(&attested)));
                     looked = Some((tokio::time::Instant::now(), look));
                 }
             }
@@ -222,10 +224,13 @@ impl Service {
     }
 }
 
-/// Tells of runs that are missing. What fails is tried again a minute later.
-async fn tell_missing(coordinator: Coordinator) {
+/// Tells of runs that are missing, and of attestations that are. What fails is tried again a minute later.
+async fn tell(coordinator: Coordinator, attested: Arc<tokio::sync::Mutex<Attestations>>) {
     if let Err(error) = coordinator.tell_missing().await {
         tracing::warn!(%error, "cannot look whether runs are missing; it is tried again in a minute");
+    }
+    if let Err(error) = coordinator.tell_lapsed(&mut *attested.lock().await).await {
+        tracing::warn!(%error, "cannot look whether attestations are overdue; it is tried again in a minute");
     }
 }
 

@@ -84,6 +84,8 @@ crate::named! {
         TokenRevoked = "token-revoked",
         /// No run of a job was opened in time for an expected time. The event is of the job's newest run.
         RunMissing = "run-missing",
+        /// An attestation of a job is overdue, or one of the run failed. The event is of the run to attest.
+        AttestationLapsed = "attestation-lapsed",
         /// A verdict could not be sent to a webhook, a command or by e-mail.
         NotificationFailed = "notification-failed",
         /// The log's head could not be noted outside the store.

@@ -15,6 +15,7 @@ pub mod amount;
 pub mod approval;
 pub mod arrival;
 pub mod attendance;
+pub mod attested;
 pub mod back_out;
 pub mod balance;
 pub mod bytes;

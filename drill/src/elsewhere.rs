@@ -178,6 +178,7 @@ impl<'a> Loaded<'a> {
             workers: Workers { decoders: 2, readers: 2, comparers: 2 },
             memory: MEMORY,
             folder: std::env::temp_dir(),
+            work: None,
             differences: Some(DifferenceFile::create(&list).map_err(|error| error.to_string())?),
             pace: Arc::new(Pace::new(None)),
             clock: Arc::new(SystemClock),

@@ -5,6 +5,8 @@
     reason = "helpers of tests stop at the first surprise too"
 )]
 
+#[path = "all/attested.rs"]
+mod attested;
 #[path = "all/audit.rs"]
 mod audit;
 #[path = "all/checks.rs"]

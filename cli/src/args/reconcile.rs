@@ -35,7 +35,7 @@ pub(crate) struct Reconcile {
     pub(crate) target_password_file: Option<PathBuf>,
     /// Compare totals only, in one pass: counts, sums, lowest and highest values, NULLs, different keys. Totals that
     /// agree prove nothing of values: the result is never "reconciled"
-    #[arg(long, conflicts_with_all = ["differences", "html", "junit", "evidence"])]
+    #[arg(long, conflicts_with_all = ["differences", "html", "junit", "evidence", "work_dir"])]
     pub(crate) quick: bool,
     /// Declared totals to compare with: output of `fingerprint`, or JSON written by the sender
     #[arg(long, value_name = "FILE")]
@@ -102,7 +102,12 @@ pub(crate) struct Comparing {
     /// Memory for records and rows, in MiB; what does not fit goes to temporary files
     #[arg(long, default_value_t = 64, value_name = "MIB", value_parser = clap::value_parser!(u32).range(8..=65_536))]
     pub(crate) memory: u32,
-    /// Directory for temporary files, which may become as large as both sides [default: the system's]
+    /// Directory for temporary files, which may become as large as both sides [default: that of --work-dir, else the
+    /// system's]
     #[arg(long, value_name = "DIR")]
     pub(crate) temp_dir: Option<PathBuf>,
+    /// Keep what is finished in DIR, so that the same command resumes a comparison that was stopped. DIR is made if it
+    /// is not there, becomes as large as both sides, and is emptied at the verdict
+    #[arg(long, value_name = "DIR")]
+    pub(crate) work_dir: Option<PathBuf>,
 }

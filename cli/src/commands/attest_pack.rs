@@ -15,8 +15,9 @@ use source::{Location, SourceFile};
 
 use super::attest::{is_the_runs, rows_of};
 use super::quick;
-use super::reconcile::{Papers, Sides, compared, comparison, conclude, database, failure, list};
-use crate::args::{Attest, Global};
+use super::reconcile::{Papers, Sides, compared, comparison, conclude, database, failure};
+use super::resumable::list;
+use crate::args::{Attest, Comparing, Global};
 use crate::outcome::{Done, Failure};
 use crate::wiring;
 
@@ -36,8 +37,11 @@ pub(super) async fn attest(global: &Global, args: &Attest) -> Result<Done, Failu
     job.targets = targets.collect::<Result<_, _>>()?;
     let target =
         database(&settings, url, args.target_password_file.as_ref(), None, job.targets.len()).await?;
-    let differences = list(&args.comparing)?;
-    let papers = Papers::of(&settings, &args.comparing, &job)?;
+    if args.source.is_none() {
+        refuse(args)?;
+    }
+    let (differences, resumable) = list(&args.comparing)?;
+    let papers = Papers::of(&settings, &args.comparing, &job, resumable)?;
     let store = wiring::store(&settings, true).await?;
     if job.is_sensitive() {
         job.masks.give_key(&store.masking_key().await?);
@@ -47,23 +51,28 @@ pub(super) async fn attest(global: &Global, args: &Attest) -> Result<Done, Failu
         let source = SourceFile::open(Location::parse(given), job.compression)?;
         is_the_runs(run_id, report.source.sha256, &source)?;
         let sides = Sides { job, source: Source::File(source), target, declared: None };
-        let compared = compared(global, &args.comparing, sides, differences).await?;
+        let compared = compared(global, &args.comparing, sides, differences, &papers).await?;
         return conclude(global, &settings, &store, EventKind::Attested, Some(run_id), compared, &papers)
             .await;
     }
-    let asks_for_more = [&args.comparing.differences, &args.comparing.html, &args.comparing.junit];
-    if asks_for_more.iter().any(|path| path.is_some()) || args.comparing.evidence.is_some() {
-        return Err(Failure::usage(
-            "a pack holds totals and no rows, so only totals can be compared; pass the run's source with `--source FILE` \
-             for a comparison of records",
-        ));
-    }
     let known = known(path, &report)?;
     let sides = Sides { job, source: Source::Tables(Arc::clone(&target)), target, declared: None };
-    let (compare, telling) = comparison(global, &args.comparing, sides, None);
+    let (compare, telling) = comparison(global, &args.comparing, sides, None, None);
     let done = Box::pin(compare.quick_of(known)).await;
     telling.abort();
     quick::conclude(global, &settings, &store, Some(run_id), done.map_err(failure)?).await
+}
+
+/// Refuses what needs records where there are only totals.
+fn refuse(args: &Attest) -> Result<(), Failure> {
+    let Comparing { differences, html, junit, evidence, work_dir, .. } = &args.comparing;
+    if [differences, html, junit, evidence, work_dir].into_iter().all(Option::is_none) {
+        return Ok(());
+    }
+    Err(Failure::usage(
+        "a pack holds totals and no rows, so only totals can be compared; pass the run's source with `--source FILE` \
+         for a comparison of records",
+    ))
 }
 
 /// Reads the pack, which must hold and be vouched for.

@@ -1,43 +1,16 @@
 //! `attest --history`: the attestations of a run, as the evidence log has them.
 
+use coordinator::ops::views::attestations::{ListedAttestation, of_run};
 use coordinator::report::format::{count, time_to_second, visible};
 use coordinator::report::text::table::{Column, Grid};
-use domain::comparison::{LoadBalance, LoadOutcome};
-use domain::event::Event;
-use domain::event_kind::EventKind;
-use domain::ids::RunId;
+use domain::comparison::LoadOutcome;
 use jiff::Span;
-use serde::Deserialize;
-use store::Store;
 
 use super::context::{find_run, open_store};
 use crate::args::Global;
 use crate::outcome::{Done, Failure};
 use crate::output::{style, tell, tell_json};
-use crate::printed::{AttestedRun, ListedAttestation};
-
-/// Events that are fetched at a time.
-const PAGE: u32 = 1000;
-
-/// What an event says of an attestation.
-#[derive(Deserialize)]
-struct Detail {
-    run: Option<RunId>,
-    outcome: LoadOutcome,
-    target: Target,
-    tables: Vec<Table>,
-    differences: u64,
-}
-
-#[derive(Deserialize)]
-struct Target {
-    location: String,
-}
-
-#[derive(Deserialize)]
-struct Table {
-    balance: LoadBalance,
-}
+use crate::printed::AttestedRun;
 
 /// Runs `crossfoot attest --history`. It holds only if the newest attestation is reconciled, and not older than
 /// `within`.
@@ -78,44 +51,8 @@ fn why_not(attestations: &[ListedAttestation], within: Option<Span>) -> Result<O
     }))
 }
 
-/// The attestations of a run, the oldest first.
-async fn of_run(store: &dyn Store, run_id: RunId) -> Result<Vec<ListedAttestation>, Failure> {
-    let mut all = Vec::<ListedAttestation>::new();
-    let mut after = 0;
-    loop {
-        let events = store.events(after, PAGE).await?;
-        let Some(last) = events.last() else { return Ok(all) };
-        after = last.seq;
-        for event in events.iter().filter(|event| event.entry.kind == EventKind::Attested.name()) {
-            let Some(mut one) = listed(event, run_id)? else { continue };
-            let before = all.last().map_or(0, |before| before.differences);
-            one.drift = i64::try_from(i128::from(one.differences) - i128::from(before)).unwrap_or(i64::MAX);
-            all.push(one);
-        }
-    }
-}
-
-fn listed(event: &Event, run_id: RunId) -> Result<Option<ListedAttestation>, Failure> {
-    let detail: Detail = serde_json::from_str(&event.entry.detail)
-        .map_err(|error| Failure::unfinished(format!("event {} cannot be read: {error}", event.seq)))?;
-    if detail.run != Some(run_id) {
-        return Ok(None);
-    }
-    let sum = |of: fn(&LoadBalance) -> u64| detail.tables.iter().map(|table| of(&table.balance)).sum();
-    Ok(Some(ListedAttestation {
-        seq: event.seq,
-        at_ms: event.entry.at_ms,
-        actor: event.entry.actor.clone(),
-        outcome: detail.outcome,
-        target: detail.target.location,
-        equal: sum(|balance| balance.equal),
-        replaced: sum(|balance| balance.replaced),
-        differences: detail.differences,
-        drift: 0,
-    }))
-}
-
-fn table(attestations: &[ListedAttestation]) -> String {
+/// The attestations as a table; nothing where there are none.
+pub(super) fn table(attestations: &[ListedAttestation]) -> String {
     if attestations.is_empty() {
         return String::new();
     }

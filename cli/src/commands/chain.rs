@@ -15,7 +15,8 @@ use settings::Settings;
 use store::Store;
 
 use super::context;
-use super::reconcile::{Papers, compared, list, noted, sides};
+use super::reconcile::{Papers, compared, noted, sides};
+use super::resumable::list;
 use crate::args::{Comparing, Global, Reconcile};
 use crate::outcome::{Done, Failure};
 use crate::output::{remark, style, tell, tell_json};
@@ -93,10 +94,10 @@ async fn of_chain(
     (no, of): (usize, &Reconcile),
     opened: Option<Arc<dyn Store>>,
 ) -> Result<(LoadReport, Arc<dyn Store>), Failure> {
-    let differences = list(&of.comparing)?;
+    let (differences, resumable) = list(&of.comparing)?;
     let (sides, store) = sides(settings, of, opened).await?;
-    let papers = Papers::of(settings, &of.comparing, &sides.job)?;
-    let mut report = compared(global, &of.comparing, sides, differences).await?;
+    let papers = Papers::of(settings, &of.comparing, &sides.job, resumable)?;
+    let mut report = compared(global, &of.comparing, sides, differences, &papers).await?;
     let hop = json!({
         "chain": chain.name,
         "chain_digest": chain.digest,
@@ -119,6 +120,7 @@ fn refuse(args: &Reconcile) -> Result<(), Failure> {
         ("--target-password-file", args.target_password_file.is_some()),
         ("--declared", args.declared.is_some()),
         ("--quick", args.quick),
+        ("--work-dir", args.comparing.work_dir.is_some()),
     ];
     match given.iter().find(|(_, is_given)| *is_given) {
         None => Ok(()),

@@ -4,6 +4,7 @@ use std::path::Path;
 
 use broker::rabbitmq::{Rabbit, RabbitSettings};
 use coordinator::ops::attendance::{ALIVE, has_service, waiting_runs};
+use coordinator::ops::attestations::{self, Attestations, AttestedStanding};
 use coordinator::ops::held::{Held, held};
 use coordinator::ops::schedules::standings;
 use domain::counts::Role;
@@ -51,6 +52,7 @@ pub(crate) async fn doctor(global: &Global, args: &Doctor) -> Result<Done, Failu
     all.extend(of_store(&settings, args.role).await);
     if let Some(store) = &store {
         all.extend(of_schedules(&**store, SystemClock.now_ms()).await);
+        all.extend(of_attestations(&**store, SystemClock.now_ms()).await);
     }
     let is_bad = all.iter().any(|one| one.verdict == Verdict::Bad);
     if global.json {
@@ -154,6 +156,44 @@ async fn of_schedules(store: &dyn Store, now_ms: i64) -> Vec<Finding> {
         }
     };
     standings.into_iter().map(finding).collect()
+}
+
+/// Says when the next attestation of each job that asks for them is due, and warns about those that are overdue or
+/// failed.
+async fn of_attestations(store: &dyn Store, now_ms: i64) -> Vec<Finding> {
+    let standings = match attestations::standings(store, &mut Attestations::default()).await {
+        Ok(standings) => standings,
+        Err(error) => return vec![Finding::error("attestations", error)],
+    };
+    let mut all = Vec::new();
+    for AttestedStanding { of, within, due, failed } in standings {
+        let job = visible(&of.job);
+        let (since, until) = (iso(due.since_ms), iso(due.due_ms));
+        all.extend(failed.iter().map(|one| {
+            let detail = format!(
+                "job {job}: final did not hold what run {} promoted when it was attested at {} (event {})",
+                one.run_id,
+                iso(one.at_ms),
+                one.seq
+            );
+            let advice =
+                "find out what changed the rows; an attestation of the run that reconciles ends this warning";
+            Finding::warn("attestation", detail, advice)
+        }));
+        all.push(match due.is_over(now_ms) {
+            true => Finding::warn(
+                "attestation",
+                format!(
+                    "job {job}: no attestation reconciled since {since}, and one was due within {within}"
+                ),
+                &format!("crossfoot attest {}", of.run_id),
+            ),
+            false => {
+                Finding::ok("attestation", format!("job {job}: the next attestation is due until {until}"))
+            }
+        });
+    }
+    all
 }
 
 /// Warns about runs that wait for a coordinator service, if these settings cannot have one.

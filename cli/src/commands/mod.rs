@@ -29,6 +29,7 @@ mod rejects;
 mod report;
 mod resend;
 mod restored;
+mod resumable;
 mod retention;
 mod rotate_key;
 mod run;

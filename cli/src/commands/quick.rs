@@ -26,7 +26,7 @@ pub(super) async fn look(
     args: &Comparing,
     sides: Sides,
 ) -> Result<Done, Failure> {
-    let (compare, telling) = comparison(global, args, sides, None);
+    let (compare, telling) = comparison(global, args, sides, None, None);
     let done = Box::pin(compare.quick()).await;
     telling.abort();
     conclude(global, settings, store, None, done.map_err(failure)?).await

@@ -6,7 +6,9 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
-use compare::{Compare, CompareError, DifferenceFile, FileTarget, Pace, Source, Workers, html, junit, text};
+use compare::{
+    Compare, CompareError, DifferenceFile, FileTarget, Pace, Source, Work, Workers, html, junit, text,
+};
 use coordinator::evidence::pack::keys::Signer;
 use coordinator::evidence::pack::{PackError, comparison};
 use domain::comparison::{LoadOutcome, LoadReport};
@@ -33,6 +35,7 @@ use store::Store;
 use store::target::Target;
 
 use super::context::{self, found_columns, read_job, source_of};
+use super::resumable::{Resumable, list};
 use super::run::read_declared;
 use crate::args::{Comparing, Global, Reconcile};
 use crate::outcome::{Done, Failure};
@@ -48,13 +51,13 @@ pub(crate) async fn reconcile(global: &Global, args: &Reconcile) -> Result<Done,
     if std::fs::read_to_string(&args.job).is_ok_and(|text| Chain::is_one(&text)) {
         return Box::pin(super::chain::chain(global, &settings, args)).await;
     }
-    let differences = list(&args.comparing)?;
+    let (differences, resumable) = list(&args.comparing)?;
     let (sides, store) = sides(&settings, args, None).await?;
-    let papers = Papers::of(&settings, &args.comparing, &sides.job)?;
+    let papers = Papers::of(&settings, &args.comparing, &sides.job, resumable)?;
     if args.quick {
         return super::quick::look(global, &settings, &store, &args.comparing, sides).await;
     }
-    let report = compared(global, &args.comparing, sides, differences).await?;
+    let report = compared(global, &args.comparing, sides, differences, &papers).await?;
     conclude(global, &settings, &store, EventKind::LoadCompared, None, report, &papers).await
 }
 
@@ -96,21 +99,13 @@ pub(super) struct Sides {
     pub(super) declared: Option<Declared>,
 }
 
-/// The file that takes every difference, if there is to be one.
-pub(super) fn list(args: &Comparing) -> Result<Option<DifferenceFile>, Failure> {
-    let made = args.differences.as_deref().map(|path| {
-        DifferenceFile::create(path)
-            .map_err(|error| Failure::usage(format!("cannot create {}: {error}", path.display())))
-    });
-    made.transpose()
-}
-
 /// A comparison, and what tells its progress until it is stopped.
 pub(super) fn comparison(
     global: &Global,
     args: &Comparing,
     sides: Sides,
     differences: Option<DifferenceFile>,
+    work: Option<Arc<Work>>,
 ) -> (Compare, tokio::task::JoinHandle<()>) {
     let threads = args.threads.map_or_else(wiring::cores, usize::from);
     let pace = Arc::new(Pace::new(args.rows_per_second));
@@ -123,7 +118,8 @@ pub(super) fn comparison(
         declared,
         workers: Workers { decoders: threads, readers: usize::from(args.readers), comparers: threads },
         memory: (args.memory as usize) << 20,
-        folder: args.temp_dir.clone().unwrap_or_else(std::env::temp_dir),
+        folder: args.temp_dir.clone().or_else(|| args.work_dir.clone()).unwrap_or_else(std::env::temp_dir),
+        work,
         differences,
         pace,
         clock: Arc::new(SystemClock),
@@ -137,11 +133,18 @@ pub(super) async fn compared(
     args: &Comparing,
     sides: Sides,
     differences: Option<DifferenceFile>,
+    papers: &Papers,
 ) -> Result<LoadReport, Failure> {
-    let (compare, telling) = comparison(global, args, sides, differences);
+    let resumable = papers.resumable.as_ref();
+    let work = resumable.map(|resumable| Arc::clone(&resumable.work));
+    let (compare, telling) = comparison(global, args, sides, differences, work);
     let done = Box::pin(compare.run()).await;
     telling.abort();
-    done.map_err(failure)
+    done.map_err(|error| match (resumable, error) {
+        // It says itself what to do.
+        (_, error @ CompareError::Work(_)) | (None, error) => failure(error),
+        (Some(resumable), error) => resumable.kept(failure(error)),
+    })
 }
 
 /// What is written of a comparison beside the report that is printed.
@@ -152,11 +155,17 @@ pub(super) struct Papers {
     signer: Option<Signer>,
     /// The job file's text, which is a part of the evidence.
     job: String,
+    resumable: Option<Resumable>,
 }
 
 impl Papers {
     /// What the arguments ask for. What could not be written is refused before anything is read.
-    pub(super) fn of(settings: &Settings, args: &Comparing, job: &Job) -> Result<Self, Failure> {
+    pub(super) fn of(
+        settings: &Settings,
+        args: &Comparing,
+        job: &Job,
+        resumable: Option<Resumable>,
+    ) -> Result<Self, Failure> {
         if let Some(path) = args.evidence.as_ref().filter(|path| path.exists()) {
             return Err(PackError::Exists { path: path.clone() }.into());
         }
@@ -168,11 +177,15 @@ impl Papers {
             evidence: args.evidence.clone(),
             signer: key.map(|path| Signer::read(path)).transpose()?,
             job: job.text.to_string(),
+            resumable,
         })
     }
 
     /// Writes them. `text` is the report as the event names it.
     pub(super) fn write(&self, report: &LoadReport, text: String, event: Event) -> Result<(), Failure> {
+        if let Some(resumable) = &self.resumable {
+            resumable.settle()?;
+        }
         if let Some(path) = &self.html {
             let page = html(report)
                 .map_err(|error| Failure::unfinished(format!("cannot render the page: {error}")))?;
@@ -329,7 +342,7 @@ pub(super) fn failure(error: CompareError) -> Failure {
     match error {
         CompareError::Source(error) => error.into(),
         CompareError::Job(reason) => Failure::usage(reason),
-        error @ CompareError::NoKey { .. } => Failure::usage(error.to_string()),
+        error @ (CompareError::NoKey { .. } | CompareError::Work(_)) => Failure::usage(error.to_string()),
         other => Failure::unfinished(platform::causes::chain(&other)),
     }
 }

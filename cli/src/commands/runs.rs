@@ -2,7 +2,7 @@
 
 use coordinator::ops::held::held;
 use coordinator::ops::retention::removed_said;
-use coordinator::ops::views::runs::{ListedRun, ShownRun};
+use coordinator::ops::views::runs::{ListedRun, ShownRun, shown};
 use coordinator::report::format::{second, time_to_second};
 use coordinator::report::text::Style;
 use coordinator::report::text::table::{Column, Grid, facts, sentence};
@@ -14,6 +14,7 @@ use domain::words::{grouped, plural};
 
 use store::RunFilter;
 
+use super::attestations::table;
 use super::context::{find_run, open_store};
 use crate::args::{Global, RunArg, Runs, Show};
 use crate::outcome::{Done, Failure};
@@ -53,7 +54,7 @@ pub(crate) async fn runs(global: &Global, args: &Runs) -> Result<Done, Failure> 
     }
     let style = style();
     let is_wide = style.width >= 100;
-    let mut table = Grid::new(vec![
+    let mut listed = Grid::new(vec![
         Column::left("run"),
         Column::left("job").shrinks_to(8),
         Column::left("outcome"),
@@ -69,7 +70,7 @@ pub(crate) async fn runs(global: &Global, args: &Runs) -> Result<Done, Failure> 
     for run in &runs {
         let outcome = Outcome::of(run.state).name();
         let id = run.run_id.to_string();
-        table.row(vec![
+        listed.row(vec![
             // The end of an ID is enough to select a run.
             if is_wide { id } else { id[id.len().saturating_sub(12)..].to_owned() },
             visible(&run.job),
@@ -83,10 +84,10 @@ pub(crate) async fn runs(global: &Global, args: &Runs) -> Result<Done, Failure> 
         });
         let resends = run.resends.map(|first| format!("resends rejects of run {first}"));
         for said in resends.into_iter().chain(run.note.iter().map(|note| visible(note))).chain(held) {
-            table.text(sentence(style, 4, &said).lines().map(String::from));
+            listed.text(sentence(style, 4, &said).lines().map(String::from));
         }
     }
-    print(&table.render(style))?;
+    print(&listed.render(style))?;
     forgotten.iter().for_each(|said| remark(said));
     Ok(Done::Well)
 }
@@ -95,16 +96,15 @@ pub(crate) async fn runs(global: &Global, args: &Runs) -> Result<Done, Failure> 
 pub(crate) async fn show(global: &Global, args: &Show) -> Result<Done, Failure> {
     let (_, store) = open_store(global).await?;
     let run = find_run(&*store, &args.run.run).await?;
-    let report = summary::report(&*store, run.run_id).await?;
-    let progress = store.progress(run.run_id).await?;
+    let shown = shown(&*store, run.run_id).await?;
     if global.json {
-        let done = Done::of(report.outcome, args.verdict);
-        print_json(&ShownRun { report, progress: progress.into() })?;
-        return Ok(done);
+        print_json(&shown)?;
+        return Ok(Done::of(shown.report.outcome, args.verdict));
     }
+    let ShownRun { report, progress, attestations } = shown;
     let chunks = run
         .split
-        .map_or_else(|| format!("{} so far", grouped(progress.split)), |split| grouped(split.chunks));
+        .map_or_else(|| format!("{} so far", grouped(progress.chunks_split)), |split| grouped(split.chunks));
     let mut known = vec![
         ("run", run.run_id.to_string()),
         ("job", visible(&run.job)),
@@ -116,8 +116,8 @@ pub(crate) async fn show(global: &Global, args: &Show) -> Result<Done, Failure> 
             "chunks",
             format!(
                 "{} of {chunks} committed, {} set aside; {}",
-                grouped(progress.committed),
-                grouped(progress.set_aside),
+                grouped(progress.chunks_committed),
+                grouped(progress.chunks_set_aside),
                 plural(progress.records, "record")
             ),
         ),
@@ -140,6 +140,9 @@ pub(crate) async fn show(global: &Global, args: &Show) -> Result<Done, Failure> 
     if !report.checks.is_empty() {
         let style = Style { lists_passed: style.lists_passed || args.all, ..style };
         print(&text::checks_table(&report.checks, style))?;
+    }
+    if !attestations.is_empty() {
+        print(&format!("\n{}", table(&attestations)))?;
     }
     Ok(Done::of(report.outcome, args.verdict))
 }

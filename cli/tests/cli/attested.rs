@@ -2,6 +2,7 @@
 
 use rusqlite::Connection;
 
+use super::browser::Console;
 use super::desk::{Desk, csv};
 
 fn loaded(mode: &str) -> (Desk, String) {
@@ -125,6 +126,24 @@ fn the_history_of_a_run_says_when_it_held_and_when_it_did_not() {
     let drift: Vec<_> = all.iter().map(|one| one["drift"].as_i64().unwrap()).collect();
     assert_eq!((json["holds"].as_bool(), drift), (Some(false), vec![0, 1]));
     desk.run(&["attest", &first, "--within", "8d"]).exits(2).says(&["--history"]);
+    // `show` lists the same, and so does the console.
+    let shown = desk.run(&["show", &first]).exits(0);
+    shown.prints(&["attested", "not reconciled", "+1"]);
+    let shown = desk.run(&["show", &first, "--json"]).exits(0).json();
+    assert_eq!(shown["attestations"], json["attestations"]);
+    let schema = desk.run(&["schema", "show"]).exits(0).json();
+    jsonschema::validate(&schema, &shown).unwrap();
+    let console = Console::new(&desk);
+    assert_eq!(console.get(&format!("/runs/{first}"))["attestations"], json["attestations"]);
+}
+
+#[test]
+fn a_run_that_was_never_attested_is_shown_without_a_word_of_it() {
+    let (desk, first) = loaded("mode = \"append\"");
+    let shown = desk.run(&["show", &first]).exits(0);
+    assert!(!shown.out.contains("attested"), "{}", shown.out);
+    let shown = desk.run(&["show", &first, "--json"]).exits(0).json();
+    assert!(shown.get("attestations").is_none());
 }
 
 #[test]

@@ -59,6 +59,23 @@ fn the_doctor_says_what_is_missing_and_what_is_next() {
 }
 
 #[test]
+fn the_doctor_says_which_attestation_is_due_which_is_overdue_and_which_failed() {
+    let desk = Desk::with(postings(20));
+    desk.put_job("job.toml", &[("[limits]", "[attest]\nwithin = \"0d\"\n\n[limits]")]);
+    desk.run(&["check", "job.toml"]).exits(2).says(&["`within` must be at least 1m"]);
+    desk.put_job("job.toml", &[("[limits]", "[attest]\nwithin = \"8d\"\n\n[limits]")]);
+    desk.load().exits(0);
+    desk.run(&["doctor"]).exits(0).prints(&["job postings: the next attestation is due until 20"]);
+    desk.sql().execute("UPDATE crossfoot_run SET ended_at_ms = ended_at_ms - 8 * 86400000", []).unwrap();
+    desk.run(&["doctor"]).exits(0).prints(&["one was due within 8d", "crossfoot attest "]);
+    desk.run(&["attest", "last"]).exits(0);
+    desk.run(&["doctor"]).exits(0).prints(&["the next attestation is due until 20"]);
+    desk.sql().execute("DELETE FROM postings WHERE id = 1", []).unwrap();
+    desk.run(&["attest", "last"]).exits(1);
+    desk.run(&["doctor"]).exits(0).prints(&["final did not hold what run", "find out what changed the rows"]);
+}
+
+#[test]
 fn a_schedule_that_makes_no_sense_is_refused_where_it_stands() {
     for (lines, words) in [
         ("within = \"2h\"", "missing field `expected`"),

@@ -62,7 +62,7 @@ const fn mark(told: Told) -> char {
     match told {
         Told::Reconciled => '✓',
         Told::NotReconciled => '✗',
-        Told::AwaitingApproval | Told::Unfinished | Told::Missing => '!',
+        Told::AwaitingApproval | Told::Unfinished | Told::Missing | Told::NotAttested => '!',
         Told::Cancelled | Told::BackedOut => '-',
     }
 }

@@ -41,6 +41,8 @@ domain::named! {
         BackedOut = "backed-out",
         /// No run of the job was opened in time for an expected time.
         Missing = "missing",
+        /// An attestation of the job is overdue, or one of the run is not reconciled.
+        NotAttested = "not-attested",
     }
 }
 
@@ -75,13 +77,14 @@ impl Told {
             Self::Cancelled => "Cancelled",
             Self::BackedOut => "Backed out",
             Self::Missing => "No run started",
+            Self::NotAttested => "Not attested",
         }
     }
 
     /// Whether someone must do something.
     #[must_use]
     pub const fn needs_someone(self) -> bool {
-        matches!(self, Self::NotReconciled | Self::AwaitingApproval | Self::Unfinished | Self::Missing)
+        !matches!(self, Self::Reconciled | Self::Cancelled | Self::BackedOut)
     }
 }
 
@@ -90,11 +93,13 @@ impl Told {
 pub struct Notification<'a> {
     /// The version of Crossfoot that reached the verdict.
     pub(crate) crossfoot: &'static str,
-    /// The id of the run that reached a verdict; with the outcome `missing`, of the job's newest run.
+    /// The id of the run that reached a verdict; with the outcome `missing`, of the job's newest run;
+    /// with `not-attested`, of the run to attest.
     pub(crate) run_id: &'a str,
     /// The name of the run's job.
     pub(crate) job: &'a str,
-    /// The outcome of the run; `missing`: no run was opened in time for an expected time.
+    /// The outcome of the run; `missing`: no run was opened in time for an expected time;
+    /// `not-attested`: an attestation of the job is overdue, or the run's newest one is not reconciled.
     pub(crate) outcome: Told,
     /// Records in the source, rejects included, as `runs` counts them; null until the source is split.
     pub(crate) records: Option<u64>,
@@ -106,9 +111,11 @@ pub struct Notification<'a> {
     pub(crate) checks: CheckCounts,
     /// The names of the checks that failed.
     pub(crate) failed: Vec<&'a str>,
-    /// What kept the run from its end, if something did; with `missing`, when a run was expected.
+    /// What kept the run from its end, if something did; with `missing`, when a run was expected;
+    /// with `not-attested`, since when no attestation reconciled, or which one failed.
     pub(crate) why: Option<&'a str>,
-    /// With `missing`, the time for which no run was opened: milliseconds since 1970, UTC; otherwise null.
+    /// With `missing`, the time for which no run was opened; with `not-attested`, the time at which an attestation was
+    /// due, if one is overdue: milliseconds since 1970, UTC; otherwise null.
     pub(crate) expected_at_ms: Option<i64>,
     /// What to do next; null if nothing needs to be done.
     pub(crate) next_step: Option<String>,

@@ -3,6 +3,7 @@
 
 pub mod acts;
 pub mod attendance;
+pub mod attestations;
 mod commands;
 pub mod dead_letters;
 pub mod drain;

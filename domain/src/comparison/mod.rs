@@ -23,7 +23,7 @@ pub use pairing::{FieldCounts, Found, Pairing, SourceRow, TargetRow};
 pub use plan::{Entry, ExtraRows, FieldPlan, Plan};
 pub use report::{
     ComparedTable, Difference, DifferenceKind, EqualityUse, FieldDifference, LoadAmount, LoadBalance,
-    LoadOutcome, LoadReport, LoadWorker, TargetSummary,
+    LoadOutcome, LoadReport, LoadWorker, ReadPhase, TargetSummary,
 };
 pub use totals::{
     ColumnTotals, NOT_SEEN, QuickOutcome, QuickReport, QuickTable, TableTotals, compare_totals, is_ordered,

@@ -251,4 +251,20 @@ pub struct LoadReport {
     /// The event of the evidence log that says so.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub log_head: Option<LogHead>,
+    /// The phases of a comparison that was stopped and resumed, in the order in which they ended; otherwise absent.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub resumed: Vec<ReadPhase>,
+}
+
+/// A phase of a comparison that was stopped and resumed.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct ReadPhase {
+    /// What was read: the source, or one side of a record type.
+    pub what: String,
+    /// When reading it began: milliseconds since 1970, UTC.
+    pub began_at_ms: i64,
+    /// When it was read: milliseconds since 1970, UTC.
+    pub ended_at_ms: i64,
+    /// Whether an earlier process read it, before the comparison was resumed.
+    pub earlier: bool,
 }

@@ -200,6 +200,7 @@ macro_rules! with_every_case {
             a_chunk_tells_how_far_it_is
             rejects_are_found_by_reason_field_and_worker
             the_log_is_read_backwards
+            events_of_a_kind_are_found_page_by_page
             an_event_with_a_mark_is_logged_once
             the_newest_run_of_each_job_is_found
             a_token_is_found_by_its_digest

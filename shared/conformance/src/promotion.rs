@@ -63,6 +63,16 @@ pub(crate) async fn a_promotion_makes_rows_visible_with_their_run(make: &impl As
     let mut log = entry(Some(run_id), "promoted");
     log.at_ms += 5;
     promotion.commit(&checks, "{\"final\":3}", log.clone()).await.unwrap();
+    let promoted = loading.store.promoted_jobs().await.unwrap();
+    let run = loading.store.run(run_id).await.unwrap();
+    assert_eq!(promoted.len(), 1);
+    assert_eq!(
+        (&promoted[0].job, promoted[0].run_id, promoted[0].job_digest),
+        (&run.job, run_id, run.job_digest)
+    );
+    assert_eq!(promoted[0].opened_at_ms, run.opened_at_ms);
+    let ended = (Some(promoted[0].promoted_at_ms), Some(promoted[0].first_promoted_at_ms));
+    assert_eq!(ended, (run.ended_at_ms, run.ended_at_ms));
 
     assert_eq!(subject.final_rows().await, 3);
     let of_run = format!("SELECT count(*) FROM entries WHERE last_run_id = '{run_id}'");

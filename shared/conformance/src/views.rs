@@ -218,6 +218,20 @@ pub(crate) async fn the_log_is_read_backwards(make: &impl AsyncFn() -> Subject) 
     assert_eq!(events, store.events(5, 1).await.unwrap(), "as they are read forwards");
 }
 
+pub(crate) async fn events_of_a_kind_are_found_page_by_page(make: &impl AsyncFn() -> Subject) {
+    let subject = make().await;
+    let store = &subject.store;
+    for kind in [EventKind::Attested, EventKind::Opened, EventKind::Attested, EventKind::Attested] {
+        store.log(entry(None, kind.name())).await.unwrap();
+    }
+    let numbers = async |kind, after, limit| -> Vec<u64> {
+        store.events_of(kind, after, limit).await.unwrap().iter().map(|event| event.seq).collect()
+    };
+    assert_eq!(numbers(EventKind::Attested, 0, 2).await, [1, 3]);
+    assert_eq!(numbers(EventKind::Attested, 3, 2).await, [4]);
+    assert_eq!(numbers(EventKind::Promoted, 0, 2).await, [0_u64; 0]);
+}
+
 pub(crate) async fn an_event_with_a_mark_is_logged_once(make: &impl AsyncFn() -> Subject) {
     let subject = make().await;
     let store = &subject.store;
@@ -265,6 +279,7 @@ pub(crate) async fn the_newest_run_of_each_job_is_found(make: &impl AsyncFn() ->
     };
     assert_eq!(found, [newest]);
     assert_eq!(found[0].opened_at_ms, store.run(second.run_id).await.unwrap().opened_at_ms);
+    assert_eq!(store.promoted_jobs().await.unwrap(), [], "none is promoted");
 }
 
 pub(crate) async fn a_token_is_found_by_its_digest(make: &impl AsyncFn() -> Subject) {

@@ -2,6 +2,7 @@
 //!
 //! The doc comment of a key is its entry in `docs/job-file.md`, and its description in the JSON Schema.
 
+mod attest;
 mod columns;
 mod control;
 mod field;
@@ -21,6 +22,7 @@ use schemars::{JsonSchema, Schema};
 use serde::Deserialize;
 use toml::Spanned;
 
+pub(super) use attest::AttestSection;
 pub(super) use columns::ColumnsSection;
 pub(super) use control::{
     ControlSection, CoversSection, DeclaredSection, FromSection, NameOrNames, SequenceSection, TotalSection,
@@ -90,6 +92,12 @@ pub(super) struct JobFile {
     #[serde(default)]
     #[schemars(with = "ScheduleSection")]
     pub(super) schedule: Option<ScheduleSection>,
+    /// How often what the job promoted must be attested (`crossfoot attest`). If an attestation is overdue, or is not
+    /// reconciled, the coordinator service logs `attestation-lapsed` and sends a notification with the outcome
+    /// `not-attested`, once for each.
+    #[serde(default)]
+    #[schemars(with = "AttestSection")]
+    pub(super) attest: Option<AttestSection>,
     /// The texts of copybooks, by the name that `source.copybook` gives. Crossfoot adds this table itself when it reads
     /// the copybook beside the job file, so that the job's digest covers the copybook. It may be written by hand.
     #[serde(default)]

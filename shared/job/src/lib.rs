@@ -36,7 +36,7 @@ use domain::layout::Layout;
 use domain::mask::Masks;
 use domain::reconcile::RejectLimit;
 use domain::rule::{Condition, Rule};
-use domain::schedule::Schedule;
+use domain::schedule::{Schedule, Span};
 use domain::totals::{ControlTotals, Sums};
 use domain::trend::TrendRules;
 use domain::value::{Literal, Value, compare};
@@ -86,6 +86,8 @@ pub struct Job {
     pub trends: TrendRules,
     /// When a run is expected, if the job says so.
     pub schedule: Option<Schedule>,
+    /// Within which time what the job promoted must be attested, if the job says so.
+    pub attest_within: Option<Span>,
     /// The tables of a load that another program made: what `crossfoot reconcile` compares with.
     pub targets: Vec<target::TargetTable>,
     /// Where that load is, unless the command line says so.

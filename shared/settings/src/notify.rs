@@ -39,11 +39,13 @@ pub struct NotifySettings {
     /// `CROSSFOOT_JOB` as variables.
     #[schemars(extend("examples" = [["./told.sh", "--urgent"]]))]
     pub command: Vec<String>,
-    /// The outcomes to notify of: `reconciled`, `not-reconciled`, `awaiting-approval`, `unfinished`, `cancelled`, and
-    /// `missing`: no run was opened in time (`[schedule]` in the job file). Without this key, all of them.
+    /// The outcomes to notify of: `reconciled`, `not-reconciled`, `awaiting-approval`, `unfinished`, `cancelled`,
+    /// `missing`: no run was opened in time (`[schedule]` in the job file), and `not-attested`: an attestation is
+    /// overdue or failed (`[attest]`). Without this key, all of them.
     #[schemars(extend(
         "items" = { "enum": [
-            "reconciled", "not-reconciled", "awaiting-approval", "unfinished", "cancelled", "missing"
+            "reconciled", "not-reconciled", "awaiting-approval", "unfinished", "cancelled", "missing",
+            "not-attested"
         ] },
         "examples" = [["not-reconciled", "unfinished", "missing"]]
     ))]

@@ -43,8 +43,8 @@ use crate::runs::{RunFilter, Runs, ambassador_impl_Runs};
 use crate::staging::{Staging, ambassador_impl_Staging};
 use crate::tokens::{TokenRow, Tokens, ambassador_impl_Tokens};
 use crate::views::{
-    ChunkPhase, ChunkStory, ChunkTimes, ChunkTotals, CountedRun, JobRow, JobTotals, NewestRun, RejectCounts,
-    RejectPage, RunDuration, RunLease, RunPage, Views, ambassador_impl_Views,
+    ChunkPhase, ChunkStory, ChunkTimes, ChunkTotals, CountedRun, JobRow, JobTotals, NewestRun, PromotedJob,
+    RejectCounts, RejectPage, RunDuration, RunLease, RunPage, Views, ambassador_impl_Views,
 };
 use crate::{Blocks, Fence, Lease, Progress, Store, StoreError};
 

@@ -43,6 +43,11 @@ pub trait Log: Send + Sync {
     /// # Errors
     /// [`StoreError`] of the database.
     async fn events(&self, after: u64, limit: u32) -> Result<Vec<Event>, StoreError>;
+    /// The log's events of a kind after number `after`, in order, `limit` at most.
+    ///
+    /// # Errors
+    /// [`StoreError`] of the database.
+    async fn events_of(&self, kind: EventKind, after: u64, limit: u32) -> Result<Vec<Event>, StoreError>;
     /// The number of the run's first event; `None` when it has none.
     ///
     /// # Errors
@@ -150,6 +155,12 @@ impl<D: Database> Log for D {
     async fn events(&self, after: u64, limit: u32) -> Result<Vec<Event>, StoreError> {
         let sql = "SELECT * FROM crossfoot_event WHERE seq > $1 ORDER BY seq LIMIT $2";
         self.fetch(sql, params![Param::place(after), limit]).await?.iter().map(event_from).collect()
+    }
+
+    async fn events_of(&self, kind: EventKind, after: u64, limit: u32) -> Result<Vec<Event>, StoreError> {
+        let sql = "SELECT * FROM crossfoot_event WHERE kind = $1 AND seq > $2 ORDER BY seq LIMIT $3";
+        let rows = self.fetch(sql, params![kind.name(), Param::place(after), limit]).await?;
+        rows.iter().map(event_from).collect()
     }
 
     async fn first_event(&self, run_id: RunId) -> Result<Option<u64>, StoreError> {

@@ -57,6 +57,11 @@ pub trait Target: Send + Sync {
     /// What the target is, and how it is read.
     fn summary(&self) -> TargetSummary;
 
+    /// What besides the summary decides how its rows are read; nothing, where nothing does.
+    fn described_by(&self) -> String {
+        String::new()
+    }
+
     /// Looks at what is wanted, without reading rows.
     ///
     /// # Errors

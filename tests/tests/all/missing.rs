@@ -18,7 +18,7 @@ use tests::ledger::Ledger;
 
 const MINUTE_MS: i64 = 60_000;
 const HOUR_MS: i64 = 60 * MINUTE_MS;
-const DAY_MS: i64 = 24 * HOUR_MS;
+pub(super) const DAY_MS: i64 = 24 * HOUR_MS;
 
 /// 2026-11-27, 02:00:10 UTC: ten seconds after a run is expected.
 const OPENED_MS: i64 = 1_795_744_810_000;
@@ -45,7 +45,7 @@ async fn open(bench: &Bench, job: &JobText, seed: u64) {
 }
 
 /// A coordinator of another process, whose command adds a line to the file `told`.
-fn coordinator(bench: &Bench) -> Coordinator {
+pub(super) fn coordinator(bench: &Bench) -> Coordinator {
     let line = format!(
         "echo \"$CROSSFOOT_OUTCOME $CROSSFOOT_JOB $CROSSFOOT_RUN\" >> {0}; cat >> {0}.json",
         bench.path("told").display()
@@ -54,7 +54,7 @@ fn coordinator(bench: &Bench) -> Coordinator {
     Coordinator { notify: Arc::new(notify), ..bench.coordinator() }
 }
 
-fn told(bench: &Bench) -> Vec<String> {
+pub(super) fn told(bench: &Bench) -> Vec<String> {
     let text = std::fs::read_to_string(bench.path("told")).unwrap_or_default();
     text.lines().map(str::to_owned).collect()
 }

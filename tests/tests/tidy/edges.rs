@@ -55,7 +55,7 @@ const ALLOWED: [(&str, &[&str]); 25] = [
             "compare",
         ],
     ),
-    ("compare", &["domain", "platform", "source", "format", "job", "store", "coordinator"]),
+    ("compare", &["domain", "fault", "platform", "source", "format", "job", "store", "coordinator"]),
     ("console", &["domain", "platform", "monitor", "format", "job", "store", "coordinator"]),
     (
         "cli",

@@ -55,7 +55,8 @@ pub(crate) fn untried(tree: &Tree, matrix: &str) -> Vec<String> {
     untried
 }
 
-/// The table of points that the matrix strikes.
+/// The tables of points that the matrix strikes, and those that the tests of a command strike that loads nothing.
 pub(crate) fn matrix() -> String {
-    fs::read_to_string(root().join("cli/tests/matrix/points.rs")).unwrap()
+    let tables = ["cli/tests/matrix/points.rs", "cli/tests/cli/resumed.rs"];
+    tables.map(|path| fs::read_to_string(root().join(path)).unwrap()).concat()
 }

@@ -179,6 +179,7 @@ const EVENTS = {
   "dead-letters-replayed": "replayed dead letters",
   "dead-letters-cleared": "removed dead letters",
   "run-missing": "found that no run was opened in time",
+  "attestation-lapsed": "found that an attestation is overdue or failed",
   "notification-failed": "could not deliver a notification",
   "checkpoint-failed": "could not note a checkpoint",
 };
@@ -194,6 +195,7 @@ const NOTICED = [
   "back-out-refused",
   "message-refused",
   "run-missing",
+  "attestation-lapsed",
   "notification-failed",
   "checkpoint-failed",
 ];

@@ -22,6 +22,7 @@ import { bar, command, digest, facts, runPath, section, withCommands } from "../
 import * as checks from "../parts/checks.js";
 import { chunkMap } from "../parts/chunkmap.js";
 import { drawing, model } from "../parts/flow.js";
+import { table } from "../parts/table.js";
 import { numbers, tabs } from "./frame.js";
 
 const SHOWN = 3;
@@ -260,6 +261,24 @@ function about(run) {
   );
 }
 
+// What was found each time that final was compared with the run's source again.
+function attested(run) {
+  if (!run.attestations?.length) return null;
+  const columns = [
+    { head: "Attested", rowhead: true, cell: (one) => time(one.at_ms) },
+    { head: "Verdict", cell: (one) => (one.outcome === "reconciled" ? "reconciled" : "not reconciled") },
+    { head: "Differences", n: true, cell: (one) => count(one.differences) },
+    { head: "Drift", n: true, cell: (one) => (one.drift > 0 ? `+${count(one.drift)}` : count(one.drift)) },
+    { head: "By", cell: (one) => visible(one.actor) },
+    { head: "Target", cell: (one) => visible(one.target) },
+  ];
+  return section(
+    "attested",
+    "Compared with the source again",
+    table({ caption: "Attestations", columns, rows: run.attestations, key: (one) => one.seq }),
+  );
+}
+
 function map(run, chunks) {
   if (!chunks) return null;
   return section(
@@ -289,6 +308,7 @@ function draw(page) {
     h("div", { key: "amounts" }, checks.amounts(run)),
     trouble ? null : map(run, chunks),
     checks.all(run.checks ?? []),
+    attested(run),
     about(run),
   ];
 }

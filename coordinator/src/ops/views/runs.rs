@@ -9,6 +9,7 @@ use store::model::Run;
 use store::views::{CountedRun, RunDuration};
 use store::{Progress, Store, StoreError};
 
+use super::attestations::{self, ListedAttestation};
 use super::flow::{Flow, flow};
 use crate::ops::acts::{ActView, acts, driven_by};
 use crate::report::summary;
@@ -53,6 +54,9 @@ pub struct ShownRun {
     pub report: Report,
     /// How far the run is.
     pub progress: RunProgress,
+    /// When what the run promoted was compared with its source again, the oldest first; absent if it never was.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub attestations: Vec<ListedAttestation>,
 }
 
 /// How far a run is.
@@ -101,13 +105,14 @@ impl From<Progress> for RunProgress {
     }
 }
 
-/// One run: its report and its progress.
+/// One run: its report, its progress and its attestations.
 ///
 /// # Errors
 /// [`StoreError`] of the database.
 pub async fn shown(store: &dyn Store, run_id: RunId) -> Result<ShownRun, StoreError> {
     let report = summary::report(store, run_id).await?;
-    Ok(ShownRun { report, progress: store.progress(run_id).await?.into() })
+    let progress = store.progress(run_id).await?.into();
+    Ok(ShownRun { report, progress, attestations: attestations::of_run(store, run_id).await? })
 }
 
 /// A run in the list of a console: as `runs --json` has it, with its counts so far.

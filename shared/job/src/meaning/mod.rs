@@ -1,5 +1,6 @@
 //! From what the file says to what it means: names resolved, types understood, contradictions refused.
 
+mod attest;
 mod control;
 mod copybook;
 mod declared;
@@ -104,6 +105,7 @@ fn understand(raw: JobFile, text: &str) -> Checked<Job> {
     sensitive::numbers(footing.as_deref(), &records)?;
     let trends = trends::trends(raw.trends.as_ref(), &records)?;
     let schedule = schedule::schedule(raw.schedule.as_ref())?;
+    let attest_within = attest::within(raw.attest.as_ref())?;
     let (targets, target_url) = targets::targets(&raw.target, &records)?;
     let reject_limit = reject_limit(raw.limits.rejects.as_ref())?;
     let mut job = Job {
@@ -124,6 +126,7 @@ fn understand(raw: JobFile, text: &str) -> Checked<Job> {
         rules,
         trends,
         schedule,
+        attest_within,
         targets,
         target_url,
         reject_limit,

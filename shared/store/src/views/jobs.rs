@@ -2,7 +2,7 @@
 
 use domain::ids::RunId;
 
-use super::model::{ChunkTotals, JobRow, JobTotals, NewestRun, RunDuration};
+use super::model::{ChunkTotals, JobRow, JobTotals, NewestRun, PromotedJob, RunDuration};
 use super::runs::{columns, counted_from, with_counts};
 use crate::database::Database;
 use crate::row::Row;
@@ -55,6 +55,29 @@ pub(super) async fn newest_runs<D: Database>(database: &D) -> Result<Vec<NewestR
             run_id: row.parsed("run_id")?,
             job_digest: row.parsed("job_digest")?,
             opened_at_ms: row.get("opened_at_ms")?,
+        })
+    };
+    let mut all: Vec<_> =
+        database.fetch(sql, params![]).await?.iter().map(newest).collect::<Result<_, StoreError>>()?;
+    all.sort_by(|one, other| one.job.cmp(&other.job));
+    Ok(all)
+}
+
+pub(super) async fn promoted_jobs<D: Database>(database: &D) -> Result<Vec<PromotedJob>, StoreError> {
+    let sql = "SELECT job, run_id, job_digest, opened_at_ms, promoted_at_ms, first_at_ms FROM (
+                   SELECT job, run_id, job_digest, opened_at_ms, coalesce(ended_at_ms, opened_at_ms) AS promoted_at_ms,
+                          min(coalesce(ended_at_ms, opened_at_ms)) OVER (PARTITION BY job) AS first_at_ms,
+                          row_number() OVER (PARTITION BY job ORDER BY ended_at_ms DESC, run_id DESC) AS place
+                   FROM crossfoot_run WHERE state = 'promoted') AS placed
+               WHERE place = 1";
+    let newest = |row: &Row| {
+        Ok(PromotedJob {
+            job: row.get("job")?,
+            run_id: row.parsed("run_id")?,
+            job_digest: row.parsed("job_digest")?,
+            opened_at_ms: row.get("opened_at_ms")?,
+            promoted_at_ms: row.get("promoted_at_ms")?,
+            first_promoted_at_ms: row.get("first_at_ms")?,
         })
     };
     let mut all: Vec<_> =

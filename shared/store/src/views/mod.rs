@@ -17,7 +17,7 @@ use crate::database::Database;
 use crate::model::RejectRow;
 pub use model::{
     ChunkPhase, ChunkReport, ChunkStory, ChunkTimes, ChunkTotals, CountedRun, JobRow, JobTotals, NewestRun,
-    RejectCounts, RejectPage, RunDuration, RunLease, RunPage,
+    PromotedJob, RejectCounts, RejectPage, RunDuration, RunLease, RunPage,
 };
 pub(crate) use runs::{counted_from, of_one};
 
@@ -55,6 +55,11 @@ pub trait Views: Send + Sync {
     /// # Errors
     /// [`StoreError`] of the database.
     async fn newest_runs(&self) -> Result<Vec<NewestRun>, StoreError>;
+    /// The jobs that have promoted runs, by name, and the newest of each.
+    ///
+    /// # Errors
+    /// [`StoreError`] of the database.
+    async fn promoted_jobs(&self) -> Result<Vec<PromotedJob>, StoreError>;
     /// What the runs of each job in each state come to.
     ///
     /// # Errors
@@ -139,6 +144,10 @@ impl<D: Database> Views for D {
 
     async fn newest_runs(&self) -> Result<Vec<NewestRun>, StoreError> {
         jobs::newest_runs(self).await
+    }
+
+    async fn promoted_jobs(&self) -> Result<Vec<PromotedJob>, StoreError> {
+        jobs::promoted_jobs(self).await
     }
 
     async fn job_totals(&self) -> Result<Vec<JobTotals>, StoreError> {

@@ -99,6 +99,23 @@ pub struct NewestRun {
     pub opened_at_ms: i64,
 }
 
+/// A job that has promoted runs, and the newest of them.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PromotedJob {
+    /// The name of the job.
+    pub job: String,
+    /// The run that was promoted last.
+    pub run_id: RunId,
+    /// SHA-256 of the job file that it ran.
+    pub job_digest: Hash,
+    /// When it was opened, in milliseconds since 1970.
+    pub opened_at_ms: i64,
+    /// When it was promoted, in milliseconds since 1970.
+    pub promoted_at_ms: i64,
+    /// When the job's first run was promoted, in milliseconds since 1970.
+    pub first_promoted_at_ms: i64,
+}
+
 /// How long a promoted run took.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct RunDuration {
