@@ -410,12 +410,13 @@ fn what_cannot_be_resumed_is_refused_by_name() {
     fails(&ended, "remove the folder or name another one");
     desk.put("declared.json", "{\"records\": 1}");
     fails(&desk.run(&[&line[..], &["--declared", "declared.json"]].concat()), "what the sender declared");
-    let mut going = desk.command(&line);
-    going.env("CROSSFOOT_FAULT", "compare.phase.before=hang");
-    let going = Going::start("hangs".into(), going, Vec::new());
-    super::desk::until("the folder is in use", || {
-        desk.run(&line).err.contains("another process compares") || going.ends_within(Duration::ZERO)
-    });
+    let mut hanging = desk.command(&line);
+    hanging
+        .env("CROSSFOOT_FAULT", "compare.phase.before=hang")
+        .env("CROSSFOOT_FAULT_LOG", desk.path("struck"));
+    let going = Going::start("hangs".into(), hanging, Vec::new());
+    super::desk::until("it hangs", || fs::read(desk.path("struck")).is_ok_and(|struck| !struck.is_empty()));
+    fails(&desk.run(&line), "another process compares");
     going.kill();
     // What is read once, and what is compared in more than one piece.
     let piped: Vec<_> = line.iter().map(|word| if *word == "in.csv" { "-" } else { word }).collect();

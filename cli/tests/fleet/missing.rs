@@ -57,3 +57,33 @@ fn a_run_that_never_started_is_told_once_and_not_again_after_a_restart() {
     fleet.run(&["audit", "verify"]).exits(0);
     drop(workers);
 }
+
+#[test]
+#[ignore = "needs RabbitMQ and PostgreSQL: run ./test"]
+fn an_attestation_that_is_overdue_and_one_that_failed_are_told_once_and_not_again_after_a_restart() {
+    let fleet = Fleet::new(servers(), postings(50));
+    let workers = fleet.workers();
+    fleet.desk.put_job("job.toml", &[("[limits]", "[attest]\nwithin = \"1d\"\n\n[limits]")]);
+    let command = "echo $CROSSFOOT_OUTCOME $CROSSFOOT_JOB >> told";
+    fleet.desk.put(
+        "crossfoot.toml",
+        format!("[notify]\non = [\"not-attested\"]\ncommand = [\"sh\", \"-c\", \"{command}\"]\n"),
+    );
+    let told = || std::fs::read_to_string(fleet.desk.path("told")).unwrap_or_default();
+    fleet.run(&["run", "job.toml", "--source", "in.csv"]).exits(0);
+    // As if it had been the day before yesterday's.
+    fleet.value("UPDATE crossfoot_run SET ended_at_ms = ended_at_ms - 2 * 86400000");
+    let first = fleet.coordinator();
+    until("the overdue one is told", || !told().is_empty());
+    first.kill();
+    // WHEN one is made, and final has lost a row
+    fleet.value("DELETE FROM postings WHERE id = 7");
+    fleet.run(&["attest", "last"]).exits(1);
+    let _second = fleet.coordinator();
+    // THEN another coordinator tells that it failed, and what was told before it does not tell again
+    until("the failed one is told", || told().lines().count() > 1);
+    assert_eq!(told(), "not-attested postings\nnot-attested postings\n");
+    assert_eq!(fleet.number("SELECT count(*) FROM crossfoot_event WHERE kind = 'attestation-lapsed'"), 2);
+    fleet.run(&["audit", "verify"]).exits(0);
+    drop(workers);
+}

@@ -1,6 +1,8 @@
 //! `crossfoot reconcile` with PostgreSQL: by several connections in one snapshot, and values at the edges.
 
-use crate::desk::{JOB, postings};
+use std::time::Duration;
+
+use crate::desk::{Going, JOB, postings};
 use crate::servers::{Fleet, psql, servers};
 
 const RECORDS: u64 = 400_000;
@@ -127,4 +129,36 @@ fn values_at_the_edges_are_read_as_they_are() {
         psql(&store, "BEGIN; TRUNCATE edge; INSERT INTO edge SELECT * FROM kept; DROP TABLE kept; COMMIT");
     }
     fleet.desk.run(&reconcile(&store, &[])).exits(0);
+}
+
+#[test]
+#[ignore = "needs RabbitMQ and PostgreSQL: run ./test"]
+fn a_table_that_was_read_before_a_comparison_was_resumed_is_as_it_was_then() {
+    if !cfg!(feature = "fault-points") {
+        return;
+    }
+    let fleet = Fleet::new(servers(), postings(3000));
+    loaded(&fleet);
+    let store = fleet.store();
+    let line = reconcile(&store, &["--json", "--work-dir", "work"]);
+    let mut command = fleet.desk.command(&line);
+    command.env("CROSSFOOT_FAULT", "compare.met=die");
+    let going = Going::start(line.join(" "), command, Vec::new());
+    assert!(going.ends_within(Duration::from_secs(60)), "{}", going.said());
+    going.kill();
+    // What has other types now is another table.
+    psql(&store, "ALTER TABLE ledger ALTER COLUMN id TYPE numeric");
+    let refused = fleet.desk.run(&line).exits(2);
+    let said = format!("{}{}", refused.out, refused.err);
+    assert!(said.contains("the types of the target's columns"), "{refused}");
+    psql(&store, "ALTER TABLE ledger ALTER COLUMN id TYPE bigint; DELETE FROM ledger WHERE id = 5");
+    let report = fleet.desk.run(&line).exits(0).json();
+    let phases: Vec<_> = report["resumed"].as_array().unwrap().iter().map(|one| &one["earlier"]).collect();
+    assert_eq!(phases, [&true, &true]);
+    let snapshot = report["target"]["snapshot"].as_str().unwrap();
+    assert!(snapshot.ends_with("before the comparison was resumed"), "{snapshot}");
+    // With its verdict it is over, and the next one reads the table as it is now.
+    let report = fleet.desk.run(&line).exits(1).json();
+    assert!(report.get("resumed").is_none());
+    assert_eq!(report["tables"][0]["balance"]["missing"], 1);
 }

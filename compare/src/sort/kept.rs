@@ -98,3 +98,65 @@ impl Sorter {
         Ok(Self { runs, entries: kept.entries, written: kept.file.bytes, ..Self::new(folder, 0) })
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::sort::Sorted;
+
+    fn all(sorted: &Sorted) -> Vec<(u64, Vec<u8>)> {
+        let mut out = Vec::new();
+        for slice in 0..SLICES {
+            let mut merge = sorted.slice(slice, 64).unwrap();
+            while let Some((number, bytes)) = merge.peek() {
+                out.push((number, bytes.to_vec()));
+                merge.advance().unwrap();
+            }
+        }
+        out
+    }
+
+    proptest! {
+        #[test]
+        fn what_was_kept_is_found_again_and_nothing_else_is(
+            entries in proptest::collection::vec((any::<u64>(), proptest::collection::vec(any::<u8>(), 0..40)), 1..200),
+            bytes_max in 1_usize..4000,
+            flipped in any::<proptest::sample::Index>(),
+        ) {
+            let folder = tempfile::tempdir().unwrap();
+            let mut sorter = Sorter::named(folder.path().join("a.rows"), bytes_max);
+            for (number, bytes) in &entries {
+                sorter.push(*number, bytes).unwrap();
+            }
+            let kept = sorter.keep().unwrap().unwrap();
+            let kept: KeptRuns = serde_json::from_str(&serde_json::to_string(&kept).unwrap()).unwrap();
+            drop(sorter);
+            let found = Sorter::found(folder.path(), &kept, kept.file.opened(folder.path()).unwrap()).unwrap();
+            let found = Sorted::of([found]).unwrap();
+            prop_assert_eq!(found.entries, entries.len() as u64);
+            let mut expected = entries;
+            expected.sort();
+            prop_assert_eq!(all(&found), expected);
+
+            // Any byte that is another one, one more, and one less are noticed.
+            let path = folder.path().join("a.rows");
+            let whole = std::fs::read(&path).unwrap();
+            let mut damaged = whole.clone();
+            damaged[flipped.index(whole.len())] ^= 1;
+            for bytes in [&damaged[..], &[&whole[..], b"x"].concat(), &whole[..whole.len() - 1]] {
+                std::fs::write(&path, bytes).unwrap();
+                prop_assert!(kept.file.opened(folder.path()).is_err());
+            }
+        }
+    }
+
+    #[test]
+    fn a_sorter_that_took_nothing_makes_no_file() {
+        let folder = tempfile::tempdir().unwrap();
+        let mut sorter = Sorter::named(folder.path().join("a.rows"), 100);
+        assert_eq!(sorter.keep().unwrap(), None);
+        assert_eq!(folder.path().read_dir().unwrap().count(), 0);
+    }
+}

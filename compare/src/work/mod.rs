@@ -71,7 +71,13 @@ impl Work {
             match name.as_str() {
                 JOURNAL | journal::NEW | LOCK => {}
                 _ if name.ends_with(ROWS) => rows.push(name),
-                _ => return Err(refused(folder, &format!("it holds `{name}`, which no comparison made"))),
+                _ => {
+                    // No advice to remove what is someone else's.
+                    return Err(CompareError::Work(format!(
+                        "{} holds `{name}`, which no comparison made; name another folder",
+                        folder.display()
+                    )));
+                }
             }
         }
         if let Some(mode) = open_to_others(folder) {
