@@ -148,15 +148,12 @@ fn columns_note(job: &Job) -> Option<String> {
     Some(format!("the source's columns are found by their names: {}", shown.collect::<Vec<_>>().join(", ")))
 }
 
-/// Says which of the encodings that the job lists the source is in.
+/// Says which of the encodings that the job lists the source is read in.
 fn encoding_note(listing: &Job, found: &Job) -> Option<String> {
     let names = &listing.encodings.as_ref()?.names;
     let is_found = |name: &&String| listing.in_encoding(name).is_ok_and(|job| job.digest == found.digest);
     let name = names.iter().find(is_found)?;
-    Some(format!(
-        "of the encodings {}, the source is in {name}: its first records are of known types",
-        names.join(", ")
-    ))
+    Some(format!("of the encodings {}, the source is read in {name}", names.join(", ")))
 }
 
 pub(super) fn new_table(header: Vec<String>) -> Table {

@@ -53,6 +53,8 @@ fn every_number_of_the_console_is_what_sql_finds_and_stays_so_when_it_is_restart
     let offending: Vec<_> = fields.iter().filter(|field| field["offending"] == true).collect();
     assert_eq!((offending.len(), &offending[0]["name"]), (1, &json!("booked_on")), "{reject}");
     assert_eq!(fields[0]["value"], record.to_string(), "the id is the record's number");
+    let summary = console.get(&format!("/runs/{run}/rejects/summary"));
+    assert_eq!((&summary["not_written"], &summary["not_resent"]), (&Value::Null, &Value::Null));
     console
         .ask("GET", &format!("/api/v1/runs/{run}/rejects/1"), &[], "")
         .is_problem(404, &["no reject of record 1"]);

@@ -18,10 +18,12 @@ final = "head"
 [[record.field]]
 name = "kind"
 type = "text(2)"
+start = 1
 width = 2
 [[record.field]]
 name = "day"
 type = "date(%Y%m%d)"
+start = 3
 width = 8
 [[record]]
 name = "item"
@@ -32,11 +34,13 @@ final = "item"
 [[record.field]]
 name = "kind"
 type = "text(2)"
+start = 1
 width = 2
 [[record.field]]
 name = "amount"
 type = "decimal(8,2)"
 point = "implied"
+start = 3
 width = 8
 "#;
 
@@ -53,9 +57,8 @@ fn each_source_is_read_in_the_encoding_that_its_records_show() {
     desk.put("job.toml", JOB);
     desk.put("ascii.dat", LETTER);
     desk.put("ebcdic.dat", ebcdic(LETTER));
-    desk.put("empty.dat", "");
     for (file, encoding) in [("ascii.dat", "latin-1"), ("ebcdic.dat", "cp037")] {
-        let found = format!("the source is in {encoding}");
+        let found = format!("the source is read in {encoding}");
         desk.run(&["check", "job.toml", "--source", file]).exits(0).prints(&[&found]);
         desk.run(&["run", "job.toml", "--source", file]).exits(0);
         assert_eq!(desk.number("SELECT count(*) FROM item WHERE amount = '99.99'"), 1, "{file}");
@@ -69,22 +72,22 @@ fn each_source_is_read_in_the_encoding_that_its_records_show() {
     });
     assert!(prints[0].is_string() && prints[0] == prints[1], "{prints:?}");
     desk.run(&["check", "job.toml"]).exits(0).prints(&["job letters is valid"]);
-    // Nothing in it is read.
-    desk.run(&["run", "job.toml", "--source", "empty.dat"]).exits(0);
 }
 
 #[test]
 fn a_source_in_none_of_the_encodings_and_a_stream_are_refused() {
     let desk = Desk::new();
     desk.put("job.toml", JOB);
-    desk.put("other.dat", "9920261128990000123499000099");
+    desk.put("other.dat", "992026112899000012349900009999");
     let none =
-        "none of its first 3 records is of a type that a `when` tells in any of cp037, latin-1; name it";
+        "none of its first 3 records is of a type that a `when` tells in any of cp037, latin-1; if it is";
     for command in ["run", "check", "fingerprint"] {
         desk.run(&[command, "job.toml", "--source", "other.dat"]).exits(2).says(&[none]);
     }
     let ended = desk.pipe(&["run", "job.toml", "--source", "-"], LETTER.as_bytes());
-    ended.exits(2).says(&["a stream can be read only once; name it (`encoding` under [source])"]);
+    ended.exits(2).says(&[
+        "a stream can be read only once; if it is a file of this job, name it (`encoding` under [source])",
+    ]);
     assert!(desk.run(&["runs", "--json"]).exits(0).json()["runs"].as_array().is_none_or(Vec::is_empty));
     // What the list must have is said of the job, before any source.
     desk.put("job.toml", JOB.replace("\"latin-1\"]", "\"klingon\"]"));

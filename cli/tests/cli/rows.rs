@@ -1,5 +1,6 @@
 //! Tables of a mainframe file whose elements are rows of tables of their own, from the file to the last row.
 
+use super::browser::Console;
 use super::desk::Desk;
 
 const COPYBOOK: &str = "       01  ORDERS.
@@ -182,6 +183,19 @@ fn a_bad_record_a_bad_element_and_what_becomes_of_rejects() {
         desk.put("rows.csv", "");
         desk.run(line).exits(2).says(&["elements of `ORDER-LINE` are records of their own in job orders"]);
     }
+    // The console says the same, and advises no command that would be refused.
+    let console = Console::new(&desk);
+    let run = desk.report()["run_id"].as_str().unwrap().to_owned();
+    let summary = console.get(&format!("/runs/{run}/rejects/summary"));
+    for key in ["not_written", "not_resent"] {
+        let why = summary[key].as_str().unwrap();
+        assert!(
+            why.contains("elements of `ORDER-LINE` are records of their own in job orders"),
+            "{key}: {why}"
+        );
+    }
+    let raw = console.ask("GET", &format!("/api/v1/runs/{run}/rejects.raw"), &[], "");
+    raw.is_problem(409, &["elements of `ORDER-LINE`"]);
 }
 
 #[test]

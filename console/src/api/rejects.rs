@@ -7,6 +7,7 @@ use axum::extract::{Path, Query, State};
 use axum::http::header;
 use axum::response::IntoResponse;
 use axum::{Extension, Json};
+use coordinator::ops::resend::can_be_written;
 use coordinator::ops::retention::removed_said;
 use coordinator::ops::views::rejects::{self, ListedReject, RejectSummary, ShownReject};
 use domain::ids::{ChunkNo, WorkerId};
@@ -18,7 +19,7 @@ use store::reason_code;
 use store::views::RejectPage;
 
 use super::paging::{Page, bad_cursor, limit};
-use super::runs::{run_and_job, run_id};
+use super::runs::run_and_job;
 use crate::access::{Who, has};
 use crate::desk::Desk;
 use crate::problem::Problem;
@@ -69,7 +70,8 @@ pub(crate) async fn summary(
     State(desk): State<Arc<Desk>>,
     Path(run): Path<String>,
 ) -> Result<Json<RejectSummary>, Problem> {
-    Ok(Json(rejects::summary(&*desk.store, run_id(&run)?).await?))
+    let (run, job) = run_and_job(&desk, &run).await?;
+    Ok(Json(rejects::summary(&*desk.store, run.run_id, &job).await?))
 }
 
 pub(crate) async fn one(
@@ -99,6 +101,7 @@ pub(crate) async fn raw(
     if let Some(said) = removed_said(&*desk.store, &run).await? {
         return Err(Problem::conflict(format!("run {}: {said}", run.run_id)));
     }
+    can_be_written(&job).map_err(|error| Problem::conflict(error.to_string()))?;
     let name = format!("rejects-{}.raw", run.run_id);
     if job.is_sensitive() {
         let acting = desk.acting(&who, &format!("rejects {} --raw", run.run_id));

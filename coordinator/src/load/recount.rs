@@ -19,8 +19,8 @@ const REPORTS_PATIENCE: Duration = Duration::from_secs(3);
 const RECOUNT_PATIENCE: Duration = Duration::from_secs(15);
 
 /// Reports that still wait in the broker, or are just being stored, are late and not lost, and so are recounts that no
-/// worker has taken yet: they are waited for so long, which is longer than a connection that has died in silence takes to
-/// be given up, twice.
+/// worker has taken yet: they are waited for so long, which is longer than a connection that has died in silence takes
+/// to be given up, twice.
 const LATE_MAX: Duration = Duration::from_secs(120);
 
 /// How many chunks at most are recounted; where more counts are lost, a check fails.
@@ -48,8 +48,8 @@ impl Load<'_> {
 
     /// The chunks that lack a report, once `patience` is over. It passes only while the broker answers: a worker cannot
     /// report while the broker is away, and does so after a pause when it is back. A broker that is away for longer
-    /// than [`LATE_MAX`] is an error, and the run is driven again. Nor does it pass, up to that, while a message waits in
-    /// one of `queues`: what is missing may be in it, or come of it.
+    /// than [`LATE_MAX`] is an error, and the run is driven again. Nor does it pass, up to that, while a message waits
+    /// in one of `queues`: what is missing may be in it, or come of it.
     async fn unreported(
         &self,
         reports: &mut Reports,

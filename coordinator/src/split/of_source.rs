@@ -45,7 +45,7 @@ fn in_its_encoding(job: &Arc<Job>, source: &SourceFile) -> Result<Arc<Job>, Spli
         tried.push(match looked {
             Ok(_) | Err(SplitError::Stopped) => one.told_in(&first).map_err(SplitError::Job)?,
             Err(error @ SplitError::Source(_)) => return Err(error),
-            // Where records begin may depend on the encoding. What is wrong in the one that fits is for splitting to say.
+            // Where records begin may depend on the encoding. What is wrong in the one that fits, splitting says.
             Err(_) => Told { told: 0, of: 1 },
         });
     }

@@ -33,7 +33,9 @@ pub struct Told {
 
 /// Why it cannot be said which encoding a source is in.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
-#[error("cannot tell which encoding the source is in: {0}; name it (`encoding` under [source])")]
+#[error(
+    "cannot tell which encoding the source is in: {0}; if it is a file of this job, name it (`encoding` under [source])"
+)]
 pub struct EncodingError(pub String);
 
 impl Encodings {
@@ -55,11 +57,14 @@ impl Encodings {
         match (&fitting[..], &self.names[..]) {
             ([(name, _)], _) => Ok(name),
             ([], [first, ..]) if of == 0 => Ok(first),
-            ([], _) => Err(EncodingError(format!(
-                "none of its first {} is of a type that a `when` tells in any of {}",
-                plural(of, "record"),
-                self.names.join(", ")
-            ))),
+            ([], _) => {
+                let first = match of {
+                    1 => "its first record is not".to_owned(),
+                    _ => format!("none of its first {} is", plural(of, "record")),
+                };
+                let names = self.names.join(", ");
+                Err(EncodingError(format!("{first} of a type that a `when` tells in any of {names}")))
+            }
             (several, _) => {
                 let shown =
                     several.iter().map(|(name, told)| format!("{name} ({} of {})", told.told, told.of));

@@ -2,7 +2,7 @@
 
 import { get, rejectsAddress, who } from "../core/api.js";
 import { h } from "../core/dom.js";
-import { count, plural, share, shortRun, visible } from "../core/format.js";
+import { count, plural, sentence, share, shortRun, visible } from "../core/format.js";
 import { setQuery } from "../core/routes.js";
 import { reason } from "../core/words.js";
 import { band, bar, command, more, runPath } from "../parts/bits.js";
@@ -140,7 +140,7 @@ function lead(run) {
 }
 
 /** What became of rejects that were resent, and how to resend others. */
-function corrected(run) {
+function corrected(run, summary) {
   const { resent } = run;
   const also = [
     [resent?.kept_out, "resent and kept out of final"],
@@ -164,20 +164,24 @@ function corrected(run) {
           ".",
         )
       : null,
-    h(
-      "p",
-      { class: "soft" },
-      "To correct rejects and load them: ",
-      command(`crossfoot rejects ${visible(run.run_id)} --edit FILE`),
-      ", then ",
-      command(`crossfoot resend ${visible(run.run_id)} --from FILE`),
-      ".",
-    ),
+    summary.not_resent
+      ? h("p", { class: "soft" }, `${sentence(visible(summary.not_resent))}.`)
+      : h(
+          "p",
+          { class: "soft" },
+          "To correct rejects and load them: ",
+          command(`crossfoot rejects ${visible(run.run_id)} --edit FILE`),
+          ", then ",
+          command(`crossfoot resend ${visible(run.run_id)} --from FILE`),
+          ".",
+        ),
   );
 }
 
 /** How to get all of them: here, if the operator may have their bytes, or by the command. */
-function whole(run, items) {
+function whole(run, items, summary) {
+  // Why not is said above: what cannot be written cannot be resent.
+  if (summary.not_written) return null;
   const isSensitive = items.some((row) => row.raw_hex === null || row.raw_hex === undefined);
   const may = !isSensitive || who.session?.roles?.includes("auditor");
   return h(
@@ -275,8 +279,8 @@ function draw(page) {
         : ["No records were rejected.", "Every record that was read so far was accepted."],
     }),
     more(page.state, rest),
-    rejects && run.outcome === "reconciled" && !run.purged ? corrected(run) : null,
-    rejects && !run.purged ? whole(run, items) : null,
+    rejects && run.outcome === "reconciled" && !run.purged ? corrected(run, summary) : null,
+    rejects && !run.purged ? whole(run, items, summary) : null,
   ];
 }
 

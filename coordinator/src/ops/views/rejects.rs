@@ -11,6 +11,7 @@ use store::views::RejectCounts;
 use store::{Store, StoreError};
 
 use super::record::{PreviewedRecord, of_no_type, read, read_as};
+use crate::ops::resend::{can_be_resent, can_be_written};
 
 /// One reject, with every reason.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
@@ -96,6 +97,10 @@ pub struct RejectSummary {
     pub by_field: Vec<RejectsOfField>,
     /// By the worker that rejected them, most frequent first.
     pub by_worker: Vec<RejectsOfWorker>,
+    /// Why they cannot be written as records of a source (`crossfoot rejects --raw` and `--edit`); null if they can.
+    pub not_written: Option<String>,
+    /// Why they cannot be corrected and resent (`crossfoot resend`); null if they can.
+    pub not_resent: Option<String>,
 }
 
 /// How many rejects have a reason.
@@ -127,11 +132,11 @@ pub struct RejectsOfWorker {
     pub records: u64,
 }
 
-/// Counts the run's rejects by reason, field and worker.
+/// Counts the run's rejects by reason, field and worker, and says what can be done with them.
 ///
 /// # Errors
 /// [`StoreError`] of the database.
-pub async fn summary(store: &dyn Store, run_id: RunId) -> Result<RejectSummary, StoreError> {
+pub async fn summary(store: &dyn Store, run_id: RunId, job: &Job) -> Result<RejectSummary, StoreError> {
     let RejectCounts { total, by_reason, by_field, by_worker } = store.reject_counts(run_id).await?;
     let fleet = if by_worker.is_empty() { Vec::new() } else { store.fleet(None).await? };
     let name = |id| fleet.iter().find(|row| row.worker_id == id).map(|row| row.name.clone());
@@ -143,6 +148,8 @@ pub async fn summary(store: &dyn Store, run_id: RunId) -> Result<RejectSummary, 
             .into_iter()
             .map(|(worker_id, records)| RejectsOfWorker { worker_id, name: name(worker_id), records })
             .collect(),
+        not_written: can_be_written(job).err().map(|error| error.to_string()),
+        not_resent: can_be_resent(job).err().map(|error| error.to_string()),
     })
 }
 

@@ -18,6 +18,7 @@ final = "header"
 [[record.field]]
 name = "kind"
 type = "text(2)"
+start = 1
 width = 2
 "#;
 
