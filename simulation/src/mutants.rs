@@ -245,6 +245,16 @@ impl Chunks for Charging {
         if self.forgives { self.below.forgive_start(run_id, chunk_no, role).await } else { Ok(()) }
     }
 
+    async fn withdraw_start(
+        &self,
+        run_id: RunId,
+        chunk_no: ChunkNo,
+        role: Role,
+        worker: WorkerId,
+    ) -> Result<(), StoreError> {
+        self.below.withdraw_start(run_id, chunk_no, role, worker).await
+    }
+
     async fn set_aside(&self, run_id: RunId, chunk_no: ChunkNo, reason: &str) -> Result<(), StoreError> {
         self.below.set_aside(run_id, chunk_no, reason).await
     }

@@ -137,6 +137,21 @@ fn an_outage_of_the_store_does_not_look_like_a_chunk_that_kills_its_workers() {
     }
 }
 
+/// Seed 308162 found this: a start was charged, and the store went away before it could say so. Nobody took that charge
+/// back, and with processes that died at the same chunk it was set aside.
+#[test]
+fn a_charge_that_the_store_could_not_tell_of_is_taken_back() {
+    let plan = Plan::of(308_162, cases());
+    let outcome = run(&plan, None);
+    assert_eq!((outcome.wrong, outcome.last.state.as_str()), (Vec::new(), "promoted"), "{plan}");
+    for nth in 1..16 {
+        let lost = Fault { when: When::Nth("start_chunk", nth), what: What::StoreDown(9_613) };
+        let plan = Plan { faults: vec![lost], ..Plan::of(308_162, cases()) };
+        let outcome = run(&plan, None);
+        assert_eq!((outcome.wrong, outcome.last.state.as_str()), (Vec::new(), "promoted"), "{plan}");
+    }
+}
+
 /// Faults of the simulation itself: a promotion was charged to whoever changed the ledger next (the first four), one that
 /// was begun while its process died stayed open (two), and a second, shorter outage of the broker ended the first for the
 /// coordinator and not for those who waited already (the last three).

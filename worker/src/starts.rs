@@ -6,6 +6,7 @@ use domain::counts::Role;
 use domain::ids::{ChunkNo, RunId, WorkerId};
 use domain::retry::RetryPolicy;
 use platform::backoff::Backoff;
+use store::StoreError;
 use store::model::{Started, Task};
 use tokio::time::Instant;
 use wire::{Opened, RunBytes, Travels, Work, WorkerReport};
@@ -68,7 +69,38 @@ impl WorkerContext {
             Ok(Started::Go { starts, task }) => {
                 Charged::Go(Start { with: self, run_id, chunk_no, role, starts, task })
             }
-            Err(error) => Charged::Settle(Handled::unless_transient(&error)),
+            Err(error) => {
+                // The store may have charged it, and gone before it could say so.
+                if error.is_transient() {
+                    let withdraw = || self.store.withdraw_start(run, ChunkNo(chunk_no), role, worker);
+                    self.take_back(withdraw).await;
+                }
+                Charged::Settle(Handled::unless_transient(&error))
+            }
+        }
+    }
+
+    /// Takes a charge back. While the store is away this waits, and the delivery with it: a charge that stayed would
+    /// later look as if the chunk had killed a worker, and an outage that meets some copies of one chunk would have it
+    /// set aside. What stops the wait leaves one start too many; the limit has room for it.
+    async fn take_back<F: Future<Output = Result<(), StoreError>> + Send>(
+        &self,
+        ask: impl Fn() -> F + Send + Sync,
+    ) {
+        let until = Instant::now() + STORE_AWAY_MAX;
+        let mut backoff = Backoff::new(PAUSE_MIN, PAUSE_MAX);
+        loop {
+            let Err(error) = fault::around!("refund", ask().await) else { return };
+            if !error.is_transient() || self.stop.is_cancelled() || Instant::now() >= until {
+                tracing::warn!(%error, "cannot refund a start");
+                return;
+            }
+            tracing::debug!(%error, "cannot refund a start yet");
+            tokio::select! {
+                biased;
+                () = self.stop.cancelled() => {}
+                () = tokio::time::sleep(backoff.next_wait()) => {}
+            }
         }
     }
 
@@ -129,26 +161,9 @@ impl Start<'_> {
         Handled::Postponed(reason)
     }
 
-    /// Takes the charge back. While the store is away this waits, and the delivery with it: a charge that stayed would
-    /// later look as if the chunk had killed a worker, and an outage that meets some copies of one chunk would have it
-    /// set aside. What stops the wait leaves one start too many; the limit has room for it.
+    /// Takes the charge back.
     async fn forgive(&self) {
         let (run, with) = (RunId::from_bytes(self.run_id), self.with);
-        let forgive = || with.store.forgive_start(run, ChunkNo(self.chunk_no), self.role);
-        let until = Instant::now() + STORE_AWAY_MAX;
-        let mut backoff = Backoff::new(PAUSE_MIN, PAUSE_MAX);
-        loop {
-            let Err(error) = fault::around!("refund", forgive().await) else { return };
-            if !error.is_transient() || with.stop.is_cancelled() || Instant::now() >= until {
-                tracing::warn!(%error, "cannot refund a start");
-                return;
-            }
-            tracing::debug!(%error, "cannot refund a start yet");
-            tokio::select! {
-                biased;
-                () = with.stop.cancelled() => {}
-                () = tokio::time::sleep(backoff.next_wait()) => {}
-            }
-        }
+        with.take_back(|| with.store.forgive_start(run, ChunkNo(self.chunk_no), self.role)).await;
     }
 }

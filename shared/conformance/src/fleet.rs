@@ -49,6 +49,13 @@ pub(crate) async fn starts_are_charged_by_chunk_and_role(make: &impl AsyncFn() -
         store.forgive_start(run, ChunkNo(1), Role::Processor).await.unwrap();
     }
     assert_eq!(start(1, Role::Processor).await, go(1, 1), "no more than was charged");
+    let withdraw = |worker| store.withdraw_start(run, ChunkNo(1), Role::Processor, worker);
+    withdraw(WorkerId(loading.processor.0 + 1000)).await.unwrap();
+    assert_eq!(start(1, Role::Processor).await, go(1, 2), "another worker's start stays charged");
+    for _ in 0..3 {
+        withdraw(loading.processor).await.unwrap();
+    }
+    assert_eq!(start(1, Role::Processor).await, go(1, 2), "the latest start was withdrawn, and only that");
 
     assert_eq!(start(9, Role::Processor).await, Started::Closed, "there is no such chunk");
     store.set_aside(run, ChunkNo(0), "it failed three times").await.unwrap();

@@ -68,6 +68,18 @@ pub trait Chunks: Send + Sync {
     /// # Errors
     /// [`StoreError`] of the database.
     async fn forgive_start(&self, run_id: RunId, chunk_no: ChunkNo, role: Role) -> Result<(), StoreError>;
+    /// Revokes the charge of a start whose answer the worker did not get, so that it does not know whether there was
+    /// one: that of the chunk's latest start, if it is this worker's. Asked twice, it revokes one.
+    ///
+    /// # Errors
+    /// [`StoreError`] of the database.
+    async fn withdraw_start(
+        &self,
+        run_id: RunId,
+        chunk_no: ChunkNo,
+        role: Role,
+        worker: WorkerId,
+    ) -> Result<(), StoreError>;
     /// Sets a chunk that keeps failing aside, unless it is committed or its run no longer loads. The worker that gives
     /// up calls this itself, because its coordinator may no longer exist.
     ///
@@ -301,6 +313,27 @@ impl<D: Database> Chunks for D {
                      WHERE run_id = $1 AND chunk_no = $2 AND {starts} > 0"
                 );
                 connection.execute(&sql, params![run_id, chunk_no]).await?;
+                Ok(())
+            })
+        })
+        .await
+    }
+
+    async fn withdraw_start(
+        &self,
+        run_id: RunId,
+        chunk_no: ChunkNo,
+        role: Role,
+        worker: WorkerId,
+    ) -> Result<(), StoreError> {
+        self.write(Change::IN_PASSING, move |connection| {
+            Box::pin(async move {
+                let starts = starts(role);
+                let sql = format!(
+                    "UPDATE crossfoot_chunk SET {starts} = {starts} - 1, started_by = NULL
+                     WHERE run_id = $1 AND chunk_no = $2 AND started_by = $3 AND {starts} > 0"
+                );
+                connection.execute(&sql, params![run_id, chunk_no, worker]).await?;
                 Ok(())
             })
         })
