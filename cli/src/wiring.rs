@@ -7,6 +7,7 @@ use std::thread::available_parallelism;
 use broker::in_process::{InProcess, Limits};
 use broker::rabbitmq::{Rabbit, RabbitSettings};
 use broker::{Broker, DuplicatingBroker};
+use compare::Helper;
 use coordinator::context::checkpoints::Checkpoints;
 use coordinator::context::notify::Notify;
 use coordinator::load::window::WindowLimits;
@@ -18,14 +19,15 @@ use drill::ShadowFactory;
 use job::Job;
 use platform::clock::SystemClock;
 use post::{Post, PostSettings};
-use postgres::{LedgerSchema, PostgresSettings, PostgresStore};
+use postgres::{LedgerSchema, PostgresReaders, PostgresSettings, PostgresStore};
 use settings::{FleetSettings, Settings};
 use sqlite::SqliteStore;
 use store::bounds::Dialect;
 use store::own_table::TableLook;
+use store::target::SharedReaders;
 use store::{Store, StoreError};
 use tokio::sync::watch;
-use worker::WorkerContext;
+use worker::{Comparisons, WorkerContext};
 
 use crate::args::{Fleet, Global};
 use crate::hooks;
@@ -270,6 +272,23 @@ fn coordinator_on(
         .build();
     let watcher = coordinator.watch.subscribe();
     (coordinator, watcher)
+}
+
+/// Returns what does the work of comparisons in this process: it reads the PostgreSQL database that the settings name,
+/// or else the store's.
+pub(crate) fn comparisons(settings: &Settings, post: &Arc<Post>) -> Arc<dyn Comparisons> {
+    let of = &settings.reconcile;
+    let settings = match &of.target {
+        Some(url) => Some(PostgresSettings {
+            url: url.clone(),
+            password_file: of.target_password_file.clone(),
+            ca_file: settings.tls.ca_file.clone(),
+            ..PostgresSettings::default()
+        }),
+        None => is_postgres(settings).then(|| postgres_settings(settings)),
+    };
+    let readers = settings.map(|settings| Arc::new(PostgresReaders { settings }) as Arc<dyn SharedReaders>);
+    Arc::new(Helper::new(Arc::clone(post), readers, &host()))
 }
 
 /// Returns the default number of processors in a process.

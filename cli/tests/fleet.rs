@@ -37,6 +37,7 @@ mod fleet {
     mod attached;
     mod attendance;
     mod clocks;
+    mod compared;
     mod console;
     mod cut_off;
     mod dead_letters;

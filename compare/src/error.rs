@@ -51,6 +51,9 @@ pub enum CompareError {
     /// The folder of a comparison that can be resumed cannot be used.
     #[error("{0}")]
     Work(String),
+    /// The fleet cannot do its part.
+    #[error("the fleet cannot do its part of the comparison: {0}")]
+    Fleet(String),
     /// A worker ended, or something was not as it was written, which would be a bug.
     #[error("{0} ended or is damaged; please report this")]
     Ended(&'static str),

@@ -8,6 +8,8 @@
 //!
 //! What was sorted can be kept in a folder ([`Work`]), so that a comparison that is stopped is resumed.
 //!
+//! Decoders and readers are threads and connections of this process, or the workers of a fleet ([`Fleet`], [`Helper`]).
+//!
 //! Nothing is loaded into the target and nothing is written to it. Both sides are read once, side by side, and sorted
 //! by a number that follows from each key: in memory up to a bound, in temporary files beyond it. Then workers take the
 //! sorted entries slice by slice and bring together what has one key. What counts as equal, and what two sides amount
@@ -18,6 +20,7 @@ mod differences;
 mod entries;
 mod error;
 mod file_target;
+mod fleet;
 mod html;
 mod join;
 mod junit;
@@ -39,6 +42,7 @@ pub use chain_text::chain_text;
 pub use differences::DifferenceFile;
 pub use error::CompareError;
 pub use file_target::FileTarget;
+pub use fleet::{Fleet, Helper};
 pub use html::html;
 pub use junit::junit;
 pub use pace::Pace;

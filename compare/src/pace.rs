@@ -18,7 +18,7 @@ pub struct Pace {
     pub rows: AtomicU64,
     /// Records and rows that were brought together.
     pub compared: AtomicU64,
-    /// Rows that an earlier process read: they count as read, and took no time.
+    /// Rows that another process read: they count as read, and took no time of this one.
     free: AtomicU64,
     rows_per_second: Option<u64>,
     began: Mutex<Option<Instant>>,
@@ -38,7 +38,12 @@ impl Pace {
         }
     }
 
-    /// Counts rows that an earlier process read.
+    /// The most rows of the target that are read in a second.
+    pub(crate) const fn rows_per_second(&self) -> Option<u64> {
+        self.rows_per_second
+    }
+
+    /// Counts rows that another process read.
     pub(crate) fn taken(&self, side: Side, rows: u64) {
         match side {
             Side::Source => drop(self.records.fetch_add(rows, Ordering::Relaxed)),

@@ -22,6 +22,7 @@ use store::target::{Prepared, Target, Wanted, WantedColumn};
 use crate::differences::DifferenceFile;
 use crate::entries::{RowFeed, Side};
 use crate::error::CompareError;
+use crate::fleet::Fleet;
 use crate::pace::Pace;
 use crate::second::together;
 use crate::sort::Sorter;
@@ -68,6 +69,8 @@ pub struct Compare {
     pub folder: PathBuf,
     /// Where what is finished is kept, so that the comparison can be resumed.
     pub work: Option<Arc<Work>>,
+    /// The workers that decode the source and read databases in place of this process's own threads.
+    pub fleet: Option<Arc<Fleet>>,
     /// Takes every difference.
     pub differences: Option<DifferenceFile>,
     /// How far it is, and how fast it may read.
@@ -193,19 +196,7 @@ impl Compare {
         }
         let mut all = Vec::new();
         for table in &self.job.targets {
-            let (relation, filter, names) = match side {
-                Side::Source => (&table.from.relation, &table.from.filter, &table.from.columns),
-                Side::Target => (&table.relation, &table.filter, &table.columns),
-            };
-            let columns = table.plan.fields.iter().zip(names).map(|(field, name)| WantedColumn {
-                name: name.clone(),
-                ty: table.plan.layout.fields[field.at].ty,
-            });
-            let writer = (side == Side::Target && table.plan.names_writer)
-                .then(|| WantedColumn { name: WRITER.to_owned(), ty: FieldType::Integer });
-            let columns = columns.chain(writer).collect();
-            let wanted = Wanted { relation: relation.clone(), filter: filter.clone(), columns };
-            all.push(of.prepare(wanted).await?);
+            all.push(of.prepare(wanted(table, side)).await?);
         }
         Ok(all)
     }
@@ -239,6 +230,9 @@ impl Compare {
         (table, only): (Option<usize>, Only<'_>),
         phase: Option<&str>,
     ) -> Result<(Vec<Read>, Vec<LoadWorker>), CompareError> {
+        if let (Some(fleet), Some(shared), None) = (&self.fleet, of.shared(), only) {
+            return self.read_by(fleet, (of, &shared), side, tables, table, phase).await;
+        }
         let parts: Vec<_> = tables
             .iter()
             .enumerate()
@@ -299,8 +293,34 @@ impl Compare {
     }
 }
 
+/// What is read of a table, or of the query in its place.
+pub(crate) fn wanted(table: &TargetTable, side: Side) -> Wanted {
+    let (relation, filter, names) = match side {
+        Side::Source => (&table.from.relation, &table.from.filter, &table.from.columns),
+        Side::Target => (&table.relation, &table.filter, &table.columns),
+    };
+    let columns =
+        table.plan.fields.iter().zip(names).map(|(field, name)| WantedColumn {
+            name: name.clone(),
+            ty: table.plan.layout.fields[field.at].ty,
+        });
+    let writer = (side == Side::Target && table.plan.names_writer)
+        .then(|| WantedColumn { name: WRITER.to_owned(), ty: FieldType::Integer });
+    Wanted { relation: relation.clone(), filter: filter.clone(), columns: columns.chain(writer).collect() }
+}
+
 pub(crate) fn next(queue: &Mutex<impl Iterator<Item = (usize, usize)>>) -> Option<(usize, usize)> {
     queue.lock().ok()?.next()
+}
+
+/// What the worker with this name did, among all; nothing yet, if it is new.
+pub(crate) fn by_name<'a>(workers: &'a mut Vec<LoadWorker>, name: &str) -> &'a mut LoadWorker {
+    let at = workers.iter().position(|worker| worker.name == name).unwrap_or_else(|| {
+        let none = LoadWorker { name: name.to_owned(), parts: 0, records: 0, rejected: 0, busy_ms: 0 };
+        workers.push(none);
+        workers.len() - 1
+    });
+    &mut workers[at]
 }
 
 pub(crate) fn millis(time: Duration) -> u64 {
@@ -335,7 +355,7 @@ pub(crate) fn summary_of(file: &SourceFile, source: &SourceEvidence) -> SourceSu
 }
 
 /// The job for a source that is a database: its rows have no order, so that none replaces another.
-fn of_rows(job: &Job) -> Job {
+pub(crate) fn of_rows(job: &Job) -> Job {
     let mut job = job.clone();
     for table in &mut job.targets {
         let layout = Arc::make_mut(&mut table.plan.layout);

@@ -29,7 +29,7 @@ use crate::pace::Pace;
 use crate::work::Pieces;
 
 /// The length of a chunk in bytes. It does not matter to the result.
-const CHUNK: ChunkLimits = ChunkLimits { bytes: 1 << 20, records: 0 };
+pub(crate) const CHUNK: ChunkLimits = ChunkLimits { bytes: 1 << 20, records: 0 };
 
 /// How many kinds of reject are told apart.
 const GROUPS_MAX: usize = 1000;
@@ -51,6 +51,12 @@ pub(crate) struct Decoded {
 }
 
 impl Decoded {
+    /// Takes in what splitting came to.
+    pub(crate) fn was_split(&mut self, job: &Job, split: SplitTotals) {
+        self.bytes_tiled += split.header_bytes + job.format.outside.footer_bytes as u64;
+        self.split = split;
+    }
+
     /// What was seen of the source, for its checks.
     pub(crate) fn evidence(
         &self,
@@ -81,14 +87,15 @@ pub(crate) trait RecordSink: Send {
 }
 
 /// One chunk, decoded, without its rows.
-struct Part {
-    cut: ChunkCut,
-    decoded: DecodedChunk,
+pub(crate) struct Part {
+    pub(crate) cut: ChunkCut,
+    pub(crate) decoded: DecodedChunk,
 }
 
-type Groups = BTreeMap<(Option<String>, ReasonCode), Group>;
+/// The kinds of reject, each with the records of it.
+pub(crate) type Groups = BTreeMap<(Option<String>, ReasonCode), Group>;
 
-struct Group {
+pub(crate) struct Group {
     records: u64,
     first: u64,
     details: BTreeMap<String, u64>,
@@ -128,9 +135,7 @@ pub(crate) fn decode<F: RecordSink>(
         }
         let split = splitter.join().unwrap_or(Err(SplitError::Stopped));
         let (mut decoded, mut groups) = (folded?, Groups::new());
-        decoded.split = split?;
-        let outside = decoded.split.header_bytes + job.format.outside.footer_bytes as u64;
-        decoded.bytes_tiled += outside;
+        decoded.was_split(job, split?);
         let mut fed: Vec<_> = job.targets.iter().map(|_| Vec::new()).collect();
         for one in ended {
             decoded.workers.push(one.worker);
@@ -171,29 +176,11 @@ fn decoder<F: RecordSink>(
         let began = Instant::now();
         let done = decoder.decode(chunk.cut.start(), &chunk.bytes).map_err(CompareError::from).and_then(
             |mut decoded| {
-                let found = records.find(chunk.cut.first_record_no, chunk.cut.ends_source, &chunk.bytes);
-                let found = found.map_err(|error| CompareError::Job(error.to_string()))?;
-                let offsets: Vec<_> = found.iter().map(|found| chunk.cut.offset + found.at as u64).collect();
-                for (target, feed) in job.targets.iter().zip(&mut feeds) {
-                    let fields = target.plan.layout.fields.len();
-                    let rows = std::mem::take(&mut decoded.rows[target.record]);
-                    for row in record::records(&rows, fields) {
-                        let row = row.map_err(|error| CompareError::Job(error.to_string()))?;
-                        let nth = row.record_no.0 - chunk.cut.first_record_no.0;
-                        let offset = usize::try_from(nth).ok().and_then(|nth| offsets.get(nth).copied());
-                        feed.record(&row, offset.unwrap_or(chunk.cut.offset))?;
-                    }
-                }
-                decoded.rows.clear();
-                for reject in &decoded.rejects {
-                    note(&mut groups, reject);
-                }
+                each_record(job, &mut records, &chunk, &mut decoded, |target, row, offset| {
+                    feeds[target].record(row, offset)
+                })?;
                 worker.rejected += decoded.rejects.len() as u64;
-                // Their bytes are in the source; here only their number counts.
-                decoded
-                    .rejects
-                    .iter_mut()
-                    .for_each(|reject| (reject.raw, reject.reasons) = Default::default());
+                note_all(&mut groups, &mut decoded);
                 Ok(decoded)
             },
         );
@@ -210,6 +197,41 @@ fn decoder<F: RecordSink>(
     Ok(EndedDecoder { worker, groups, feeds })
 }
 
+/// Hands each accepted record of a decoded chunk that is compared to `take`: its target's place, the record, and where
+/// it begins in the source's content. The rows are gone then.
+pub(crate) fn each_record(
+    job: &Job,
+    records: &mut Records,
+    chunk: &CutChunk,
+    decoded: &mut DecodedChunk,
+    mut take: impl FnMut(usize, &RawRecord<'_>, u64) -> io::Result<()>,
+) -> Result<(), CompareError> {
+    let cut = &chunk.cut;
+    let found = records.find(cut.first_record_no, cut.ends_source, &chunk.bytes);
+    let found = found.map_err(|error| CompareError::Job(error.to_string()))?;
+    let offsets: Vec<_> = found.iter().map(|found| cut.offset + found.at as u64).collect();
+    for (at, target) in job.targets.iter().enumerate() {
+        let fields = target.plan.layout.fields.len();
+        let rows = std::mem::take(&mut decoded.rows[target.record]);
+        for row in record::records(&rows, fields) {
+            let row = row.map_err(|error| CompareError::Job(error.to_string()))?;
+            let nth = row.record_no.0 - cut.first_record_no.0;
+            let offset = usize::try_from(nth).ok().and_then(|nth| offsets.get(nth).copied());
+            take(at, &row, offset.unwrap_or(cut.offset))?;
+        }
+    }
+    decoded.rows.clear();
+    Ok(())
+}
+
+/// Notes a chunk's rejects. Their bytes are in the source; from then on only their number counts.
+pub(crate) fn note_all(groups: &mut Groups, decoded: &mut DecodedChunk) {
+    for reject in &mut decoded.rejects {
+        note(groups, reject);
+        (reject.raw, reject.reasons) = Default::default();
+    }
+}
+
 /// Takes the footing of the next chunk in. What cannot be folded ends it.
 pub(crate) fn fold_one(footing: &mut Option<Result<Fold, FootingError>>, job: &Job, bytes: &[u8]) {
     if let (Some(Ok(fold)), Some(plan)) = (&mut *footing, &job.footing) {
@@ -221,7 +243,7 @@ pub(crate) fn fold_one(footing: &mut Option<Result<Fold, FootingError>>, job: &J
 }
 
 /// Folds the chunks in their order, whatever the order in which they come.
-fn fold(
+pub(crate) fn fold(
     job: &Arc<Job>,
     parts: &Receiver<Result<Part, CompareError>>,
     given: &Given,
@@ -332,7 +354,7 @@ fn merge(groups: &mut Groups, more: Groups) {
 }
 
 /// The kinds of reject, the most frequent first.
-fn reject_groups(groups: Groups) -> Vec<RejectGroup> {
+pub(crate) fn reject_groups(groups: Groups) -> Vec<RejectGroup> {
     let mut all: Vec<_> = groups
         .into_iter()
         .map(|((field, code), Group { records, first, details })| {

@@ -20,7 +20,7 @@ use crate::{Compare, DifferenceFile, Pace, Source, Workers};
 
 /// A posting, as the file has it and as a loader writes it.
 #[derive(Clone, Debug)]
-struct Posting {
+pub(crate) struct Posting {
     id: i64,
     account: Option<String>,
     amount: Option<i64>,
@@ -37,7 +37,7 @@ fn cents(amount: i64) -> String {
     )
 }
 
-fn postings(random: &mut Rng, count: usize) -> Vec<Posting> {
+pub(crate) fn postings(random: &mut Rng, count: usize) -> Vec<Posting> {
     let texts = ["", "a", "A", "ä", "a\u{308}", "x y", "0", "NULL", "'", "\u{1f600}", "-"];
     (0..count)
         .map(|at| Posting {
@@ -50,21 +50,21 @@ fn postings(random: &mut Rng, count: usize) -> Vec<Posting> {
         .collect()
 }
 
-struct Bench {
+pub(crate) struct Bench {
     dir: tempfile::TempDir,
 }
 
 impl Bench {
-    fn new() -> Self {
+    pub(crate) fn new() -> Self {
         Self { dir: tempfile::tempdir().unwrap() }
     }
 
-    fn path(&self, name: &str) -> PathBuf {
+    pub(crate) fn path(&self, name: &str) -> PathBuf {
         self.dir.path().join(name)
     }
 
     /// Writes the postings as a file.
-    fn file(&self, postings: &[Posting]) {
+    pub(crate) fn file(&self, postings: &[Posting]) {
         let mut text = String::from("id,account,amount,day,note\n");
         for one in postings {
             let account = one.account.clone().unwrap_or_default();
@@ -75,7 +75,7 @@ impl Bench {
     }
 
     /// Loads them as another program would: one insert after the other, into a table of its own.
-    fn load(&self, postings: &[Posting]) {
+    pub(crate) fn load(&self, postings: &[Posting]) {
         let sql = Connection::open(self.path("t.db")).unwrap();
         sql.execute_batch("DROP TABLE IF EXISTS ledger; CREATE TABLE ledger (posting_no INTEGER, account TEXT, amount TEXT, day TEXT, note TEXT, loaded_at TEXT DEFAULT 'now'); BEGIN").unwrap();
         for one in postings {
@@ -89,11 +89,11 @@ impl Bench {
         sql.execute_batch("COMMIT").unwrap();
     }
 
-    fn sql(&self, statements: &str) {
+    pub(crate) fn sql(&self, statements: &str) {
         Connection::open(self.path("t.db")).unwrap().execute_batch(statements).unwrap();
     }
 
-    fn target(&self) -> SqliteTarget {
+    pub(crate) fn target(&self) -> SqliteTarget {
         SqliteTarget::open(&format!("sqlite:{}", self.path("t.db").display())).unwrap()
     }
 
@@ -102,6 +102,11 @@ impl Bench {
     }
 
     async fn compare_with(&self, with: Arc<dyn Target>, target: &str, memory: usize) -> LoadReport {
+        self.comparison(with, target, memory).run().await.unwrap()
+    }
+
+    /// The comparison of the file with the table of another program.
+    pub(crate) fn comparison(&self, with: Arc<dyn Target>, target: &str, memory: usize) -> Compare {
         let job = format!(
             "[job]\nname = \"j\"\n[source]\nformat = \"delimited\"\nheader = true\n[[record]]\nname = \"posting\"\n\
              key = [\"id\"]\namounts = [\"amount\"]\nstaging = \"s\"\nfinal = \"f\"\n[[record.field]]\nname = \"id\"\n\
@@ -114,7 +119,7 @@ impl Bench {
         let file = SourceFile::open(Location::file(self.path("in.csv")), job.compression).unwrap();
         let list = self.path("differences.jsonl");
         drop(std::fs::remove_file(&list));
-        let compare = Compare {
+        Compare {
             source: Source::File(file),
             target: with,
             job,
@@ -123,11 +128,11 @@ impl Bench {
             memory,
             folder: self.dir.path().to_owned(),
             work: None,
+            fleet: None,
             differences: Some(DifferenceFile::create(&list).unwrap()),
             pace: Arc::new(Pace::new(None)),
             clock: Arc::new(SystemClock),
-        };
-        compare.run().await.unwrap()
+        }
     }
 
     /// The lines of the list of differences.

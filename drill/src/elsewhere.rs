@@ -179,6 +179,7 @@ impl<'a> Loaded<'a> {
             memory: MEMORY,
             folder: std::env::temp_dir(),
             work: None,
+            fleet: None,
             differences: Some(DifferenceFile::create(&list).map_err(|error| error.to_string())?),
             pace: Arc::new(Pace::new(None)),
             clock: Arc::new(SystemClock),

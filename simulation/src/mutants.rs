@@ -195,6 +195,18 @@ impl Leases for Unfenced {
     async fn leave_service(&self, owner: &str) -> Result<(), StoreError> {
         self.below.leave_service(owner).await
     }
+
+    async fn claim_comparison(&self, owner: &str, lasts: Duration) -> Result<Option<Lease>, StoreError> {
+        self.below.claim_comparison(owner, lasts).await
+    }
+
+    async fn comparison(&self) -> Result<Option<Lease>, StoreError> {
+        self.below.comparison().await
+    }
+
+    async fn leave_comparison(&self, owner: &str) -> Result<(), StoreError> {
+        self.below.leave_comparison(owner).await
+    }
 }
 
 /// Takes no charge back; or, where it does, calls chunks committed that are not.

@@ -152,6 +152,24 @@ fn a_charge_that_the_store_could_not_tell_of_is_taken_back() {
     }
 }
 
+/// Seeds 423036, 473378 and 797559 found this: what was sent to be recounted was with writers that were frozen, held up or
+/// dead, in their hands or in their queue, where the coordinator did not look. It failed a good run after 15 s.
+#[test]
+fn recounts_are_waited_for_while_writers_are_held_up() {
+    for seed in [423_036, 473_378, 797_559] {
+        let plan = Plan::of(seed, cases());
+        let outcome = run(&plan, None);
+        assert_eq!((outcome.wrong, outcome.last.state.as_str()), (Vec::new(), "promoted"), "{plan}");
+    }
+    for nth in 1..12 {
+        let frozen = Fault { when: When::Nth("sqlite::staging", nth), what: What::Pause(43_683) };
+        let other = Fault { when: When::Step(124), what: What::Pause(22_160) };
+        let plan = Plan { faults: vec![frozen, other], ..Plan::of(797_559, cases()) };
+        let outcome = run(&plan, None);
+        assert_eq!((outcome.wrong, outcome.last.state.as_str()), (Vec::new(), "promoted"), "{plan}");
+    }
+}
+
 /// Faults of the simulation itself: a promotion was charged to whoever changed the ledger next (the first four), one that
 /// was begun while its process died stayed open (two), and a second, shorter outage of the broker ended the first for the
 /// coordinator and not for those who waited already (the last three).

@@ -1,10 +1,11 @@
 //! The stateless workers: a processor turns chunks into batches, a writer commits them.
 //!
-//! Both read ranges of staging back besides ([`verifier`]). All are a [`consume`] loop around one function. A
-//! processor is deterministic: the same chunk gives the same
-//! batch, byte for byte. A message is settled after its effect is durable, never before: a chunk after the
+//! Both read ranges of staging back besides ([`verifier`]), and work for comparisons ([`Comparisons`]). All are a
+//! [`consume`] loop around one function. A processor is deterministic: the same chunk gives the same batch, byte for
+//! byte. A message is settled after its effect is durable, never before: a chunk after the
 //! broker confirmed its batch, a batch after the commit.
 
+mod comparing;
 pub mod consume;
 mod fleet;
 mod jobs;
@@ -32,6 +33,7 @@ use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 use wire::{Opened, Travels, WorkerReport};
 
+pub use comparing::Comparisons;
 pub use fleet::Fleet;
 pub use jobs::Jobs;
 
@@ -60,6 +62,8 @@ pub struct WorkerContext {
     pub metrics: WorkerMetrics,
     /// What makes the decoders of its processors.
     pub decoders: Decoders,
+    /// What does the work of comparisons; `None`: this process takes none.
+    pub comparisons: Option<Arc<dyn Comparisons>>,
     /// For tests: the number of the chunk at which a processor dies; `None` outside of tests.
     pub dies_at_chunk: Option<u64>,
 }
@@ -77,6 +81,7 @@ impl WorkerContext {
             reading: reading(),
             metrics: WorkerMetrics::default(),
             decoders: Decoders::default(),
+            comparisons: None,
             dies_at_chunk: None,
         }
     }

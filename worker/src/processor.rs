@@ -20,7 +20,7 @@ use wire::{Batch, Chunk, ChunkCounts, CodecError, Work, WorkerReport};
 use crate::consume::{Consuming, Handled, known};
 use crate::jobs::Unavailable;
 use crate::starts::Charged;
-use crate::{Ended, Identity, Jobs, WorkerContext, micros, recount, verifier};
+use crate::{Ended, Identity, Jobs, WorkerContext, comparing, micros, recount, verifier};
 
 /// Why a processor ended although no one stopped it.
 #[derive(Debug, Error)]
@@ -91,7 +91,12 @@ pub async fn run(context: &WorkerContext, identity: &Identity, jobs: &Jobs) -> R
     let chunks =
         Consuming { with, name: &identity.name, role: Role::Processor, queue: Queue::Chunks, prefetch: 2 };
     let ranges = Consuming { queue: Queue::Ranges, prefetch: 1, ..chunks };
-    tokio::try_join!(chunks.run(handle, give_up), verifier::run(&ranges, worker, jobs))?;
+    let tasks = Consuming { queue: Queue::Comparisons, prefetch: 1, ..chunks };
+    tokio::try_join!(
+        chunks.run(handle, give_up),
+        verifier::run(&ranges, worker, jobs),
+        comparing::run(&tasks, worker)
+    )?;
     with.retire(worker).await;
     Ok(context.ended())
 }

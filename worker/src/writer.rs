@@ -13,7 +13,7 @@ use wire::{Batch, ChunkCounts, RunBytes, Work, WorkerReport};
 use crate::consume::{Consuming, Handled, known};
 use crate::jobs::Unavailable;
 use crate::starts::Charged;
-use crate::{Ended, Identity, Jobs, WorkerContext, micros, verifier};
+use crate::{Ended, Identity, Jobs, WorkerContext, comparing, micros, verifier};
 
 /// Why a writer ended although no one stopped it.
 #[derive(Debug, thiserror::Error)]
@@ -44,7 +44,12 @@ pub async fn run(context: &WorkerContext, identity: &Identity, jobs: &Jobs) -> R
     let batches =
         Consuming { with, name: &identity.name, role: Role::Writer, queue: Queue::Batches, prefetch: 2 };
     let ranges = Consuming { queue: Queue::Ranges, prefetch: 1, ..batches };
-    tokio::try_join!(batches.run(handle, give_up), verifier::run(&ranges, worker, jobs))?;
+    let parts = Consuming { queue: Queue::Readings, prefetch: 1, ..batches };
+    tokio::try_join!(
+        batches.run(handle, give_up),
+        verifier::run(&ranges, worker, jobs),
+        comparing::run(&parts, worker)
+    )?;
     with.retire(worker).await;
     Ok(context.ended())
 }

@@ -35,7 +35,7 @@ pub(crate) struct Reconcile {
     pub(crate) target_password_file: Option<PathBuf>,
     /// Compare totals only, in one pass: counts, sums, lowest and highest values, NULLs, different keys. Totals that
     /// agree prove nothing of values: the result is never "reconciled"
-    #[arg(long, conflicts_with_all = ["differences", "html", "junit", "evidence", "work_dir"])]
+    #[arg(long, conflicts_with_all = ["differences", "html", "junit", "evidence", "work_dir", "fleet"])]
     pub(crate) quick: bool,
     /// Declared totals to compare with: output of `fingerprint`, or JSON written by the sender
     #[arg(long, value_name = "FILE")]
@@ -96,6 +96,10 @@ pub(crate) struct Comparing {
     /// Maximum rows read from the target per second, by all connections together [default: no limit]
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
     pub(crate) rows_per_second: Option<u64>,
+    /// Have the workers of the fleet decode the source and read PostgreSQL databases; this process splits, sorts and
+    /// compares. Needs a broker (--broker)
+    #[arg(long)]
+    pub(crate) fleet: bool,
     /// Threads that decode the source and compare [default: one per core]
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=256))]
     pub(crate) threads: Option<u16>,

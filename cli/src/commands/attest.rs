@@ -19,7 +19,7 @@ use store::names::{quoted, table as quoted_table};
 use store::{RunFilter, Store, stored_job};
 
 use super::context::{find_run, open_store};
-use super::reconcile::{Papers, Sides, compared, conclude, database};
+use super::reconcile::{Papers, Sides, compared, conclude, database, fleet};
 use super::resumable::list;
 use crate::args::{Attest, Global};
 use crate::outcome::{Done, Failure};
@@ -70,7 +70,8 @@ pub(crate) async fn attest(global: &Global, args: &Attest) -> Result<Done, Failu
         database(&settings, &url, args.target_password_file.as_ref(), of_store, job.targets.len()).await?;
     let (differences, resumable) = list(&args.comparing)?;
     let papers = Papers::of(&settings, &args.comparing, &job, resumable)?;
-    let sides = Sides { job: Arc::new(job), source: Source::File(source), target, declared };
+    let fleet = fleet(&settings, &args.comparing, &store).await?;
+    let sides = Sides { job: Arc::new(job), source: Source::File(source), target, declared, fleet };
     let report = compared(global, &args.comparing, sides, differences, &papers).await?;
     conclude(global, &settings, &store, EventKind::Attested, Some(run.run_id), report, &papers).await
 }

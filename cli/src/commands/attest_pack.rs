@@ -15,7 +15,7 @@ use source::{Location, SourceFile};
 
 use super::attest::{is_the_runs, rows_of};
 use super::quick;
-use super::reconcile::{Papers, Sides, compared, comparison, conclude, database, failure};
+use super::reconcile::{Papers, Sides, compared, comparison, conclude, database, failure, fleet};
 use super::resumable::list;
 use crate::args::{Attest, Comparing, Global};
 use crate::outcome::{Done, Failure};
@@ -50,13 +50,15 @@ pub(super) async fn attest(global: &Global, args: &Attest) -> Result<Done, Failu
     if let Some(given) = &args.source {
         let source = SourceFile::open(Location::parse(given), job.compression)?;
         is_the_runs(run_id, report.source.sha256, &source)?;
-        let sides = Sides { job, source: Source::File(source), target, declared: None };
+        let fleet = fleet(&settings, &args.comparing, &store).await?;
+        let sides = Sides { job, source: Source::File(source), target, declared: None, fleet };
         let compared = compared(global, &args.comparing, sides, differences, &papers).await?;
         return conclude(global, &settings, &store, EventKind::Attested, Some(run_id), compared, &papers)
             .await;
     }
     let known = known(path, &report)?;
-    let sides = Sides { job, source: Source::Tables(Arc::clone(&target)), target, declared: None };
+    let source = Source::Tables(Arc::clone(&target));
+    let sides = Sides { job, source, target, declared: None, fleet: None };
     let (compare, telling) = comparison(global, &args.comparing, sides, None, None);
     let done = Box::pin(compare.quick_of(known)).await;
     telling.abort();
@@ -65,8 +67,8 @@ pub(super) async fn attest(global: &Global, args: &Attest) -> Result<Done, Failu
 
 /// Refuses what needs records where there are only totals.
 fn refuse(args: &Attest) -> Result<(), Failure> {
-    let Comparing { differences, html, junit, evidence, work_dir, .. } = &args.comparing;
-    if [differences, html, junit, evidence, work_dir].into_iter().all(Option::is_none) {
+    let Comparing { differences, html, junit, evidence, work_dir, fleet, .. } = &args.comparing;
+    if !fleet && [differences, html, junit, evidence, work_dir].into_iter().all(Option::is_none) {
         return Ok(());
     }
     Err(Failure::usage(

@@ -7,7 +7,7 @@ use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use compare::{
-    Compare, CompareError, DifferenceFile, FileTarget, Pace, Source, Work, Workers, html, junit, text,
+    Compare, CompareError, DifferenceFile, FileTarget, Fleet, Pace, Source, Work, Workers, html, junit, text,
 };
 use coordinator::evidence::pack::keys::Signer;
 use coordinator::evidence::pack::{PackError, comparison};
@@ -88,7 +88,28 @@ pub(super) async fn sides(
     if job.is_sensitive() {
         job.masks.give_key(&store.masking_key().await?);
     }
-    Ok((Sides { job, source, target, declared }, store))
+    let fleet = fleet(settings, &args.comparing, &store).await?;
+    Ok((Sides { job, source, target, declared, fleet }, store))
+}
+
+/// Takes the fleet for a comparison, where it is to do its part.
+pub(super) async fn fleet(
+    settings: &Settings,
+    args: &Comparing,
+    store: &Arc<dyn Store>,
+) -> Result<Option<Arc<Fleet>>, Failure> {
+    if !args.fleet {
+        return Ok(None);
+    }
+    wiring::require_broker(settings)?;
+    let post = wiring::post(wiring::broker(settings, &**store).await?, settings, store)?;
+    let actor = wiring::actor(&wiring::host());
+    Ok(Some(Fleet::begin(post, folder(args), &actor).await.map_err(failure)?))
+}
+
+/// Where temporary files are made.
+fn folder(args: &Comparing) -> PathBuf {
+    args.temp_dir.clone().or_else(|| args.work_dir.clone()).unwrap_or_else(std::env::temp_dir)
 }
 
 /// What is compared with what.
@@ -97,6 +118,8 @@ pub(super) struct Sides {
     pub(super) source: Source,
     pub(super) target: Arc<dyn Target>,
     pub(super) declared: Option<Declared>,
+    /// The workers that do their part of it.
+    pub(super) fleet: Option<Arc<Fleet>>,
 }
 
 /// A comparison, and what tells its progress until it is stopped.
@@ -110,7 +133,7 @@ pub(super) fn comparison(
     let threads = args.threads.map_or_else(wiring::cores, usize::from);
     let pace = Arc::new(Pace::new(args.rows_per_second));
     let telling = tell_progress(global, &pace);
-    let Sides { job, source, target, declared } = sides;
+    let Sides { job, source, target, declared, fleet } = sides;
     let compare = Compare {
         job,
         source,
@@ -118,8 +141,9 @@ pub(super) fn comparison(
         declared,
         workers: Workers { decoders: threads, readers: usize::from(args.readers), comparers: threads },
         memory: (args.memory as usize) << 20,
-        folder: args.temp_dir.clone().or_else(|| args.work_dir.clone()).unwrap_or_else(std::env::temp_dir),
+        folder: folder(args),
         work,
+        fleet,
         differences,
         pace,
         clock: Arc::new(SystemClock),
@@ -137,9 +161,13 @@ pub(super) async fn compared(
 ) -> Result<LoadReport, Failure> {
     let resumable = papers.resumable.as_ref();
     let work = resumable.map(|resumable| Arc::clone(&resumable.work));
+    let fleet = sides.fleet.clone();
     let (compare, telling) = comparison(global, args, sides, differences, work);
     let done = Box::pin(compare.run()).await;
     telling.abort();
+    if let Some(fleet) = fleet {
+        fleet.end().await;
+    }
     done.map_err(|error| match (resumable, error) {
         // It says itself what to do.
         (_, error @ CompareError::Work(_)) | (None, error) => failure(error),

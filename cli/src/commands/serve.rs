@@ -28,9 +28,11 @@ pub(crate) async fn worker(global: &Global, args: &Worker) -> Result<Done, Failu
     wiring::require_broker(&settings)?;
     let store = wiring::store(&settings, true).await?;
     let broker = wiring::broker(&settings, &*store).await?;
+    let post = wiring::post(broker, &settings, &store)?;
     let with = WorkerContext {
+        comparisons: Some(wiring::comparisons(&settings, &post)),
         dies_at_chunk: hooks::dies_at_chunk(),
-        ..WorkerContext::new(wiring::post(broker, &settings, &store)?)
+        ..WorkerContext::new(post)
     };
     let watched = Watched {
         role: role_names(&args.role),

@@ -15,7 +15,7 @@ use super::journal::Kept;
 use super::saved::SavedDecoded;
 use crate::entries::{Side, SourceFeed, number_of};
 use crate::error::CompareError;
-use crate::run::{Compare, Read};
+use crate::run::{Compare, Read, by_name};
 use crate::sort::{KeptRuns, Sorter};
 use crate::source::Decoded;
 
@@ -82,13 +82,15 @@ impl Compare {
             return self.decoded_before(kept);
         }
         let began_at_ms = self.clock.now_ms();
-        let plans: Vec<_> = self.plans().map(|(_, plan)| plan).collect();
-        let feeds = || plans.iter().map(|plan| SourceFeed::new(plan, self.sorter(Some(SOURCE)))).collect();
         let footings = self.work.as_ref().filter(|_| self.job.footing.is_some());
         let mut footings = footings.map(|work| Pieces::create(work.path(SOURCE))).transpose()?;
-        let (decoded, feeds) = self.decoded_into(&feeds, footings.as_mut())?;
-        let into_sorters = |feeds: Vec<SourceFeed>| feeds.into_iter().map(SourceFeed::into_sorter).collect();
-        let mut sorters: Vec<Vec<Sorter>> = feeds.into_iter().map(into_sorters).collect();
+        let (decoded, mut sorters) = match &self.fleet {
+            Some(fleet) => {
+                let sorters = self.job.targets.iter().map(|_| self.sorter(Some(SOURCE))).collect();
+                self.decoded_by(fleet, sorters, footings.as_mut())?
+            }
+            None => self.decoded_here(footings.as_mut())?,
+        };
         if let Some(work) = &self.work {
             work.done(Kept {
                 name: SOURCE.into(),
@@ -104,6 +106,18 @@ impl Compare {
             })?;
         }
         Ok((decoded, sorters))
+    }
+
+    /// The source decoded by threads of this process.
+    fn decoded_here(
+        &self,
+        footings: Option<&mut Pieces>,
+    ) -> Result<(Decoded, Vec<Vec<Sorter>>), CompareError> {
+        let plans: Vec<_> = self.plans().map(|(_, plan)| plan).collect();
+        let feeds = || plans.iter().map(|plan| SourceFeed::new(plan, self.sorter(Some(SOURCE)))).collect();
+        let (decoded, feeds) = self.decoded_into(&feeds, footings)?;
+        let into_sorters = |feeds: Vec<SourceFeed>| feeds.into_iter().map(SourceFeed::into_sorter).collect();
+        Ok((decoded, feeds.into_iter().map(into_sorters).collect()))
     }
 
     fn decoded_before(&self, kept: Kept) -> Result<(Decoded, Vec<Vec<Sorter>>), CompareError> {
@@ -140,7 +154,7 @@ impl Compare {
         let Some(work) = &self.work else {
             return self.read_only(of, side, &tables, (None, None), None).await;
         };
-        let (mut all, mut workers) = (Vec::new(), Vec::<LoadWorker>::new());
+        let (mut all, mut workers) = (Vec::new(), Vec::new());
         for (at, table) in self.job.targets.iter().enumerate() {
             let phase = format!("{}-{at}", side.name());
             let (read, of_table) = match work.taken(&phase) {
@@ -175,14 +189,10 @@ impl Compare {
             };
             all.push(read);
             for worker in of_table {
-                match workers.iter_mut().find(|known| known.name == worker.name) {
-                    None => workers.push(worker),
-                    Some(known) => {
-                        known.parts += worker.parts;
-                        known.records += worker.records;
-                        known.busy_ms += worker.busy_ms;
-                    }
-                }
+                let known = by_name(&mut workers, &worker.name);
+                known.parts += worker.parts;
+                known.records += worker.records;
+                known.busy_ms += worker.busy_ms;
             }
         }
         Ok((all, workers))

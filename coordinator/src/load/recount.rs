@@ -19,9 +19,16 @@ const REPORTS_PATIENCE: Duration = Duration::from_secs(3);
 const RECOUNT_PATIENCE: Duration = Duration::from_secs(15);
 
 /// Reports that still wait in the broker, or are just being stored, are late and not lost, and so are recounts that no
-/// worker has taken yet: they are waited for so long, which is longer than a connection that has died in silence takes
-/// to be given up, twice.
+/// worker has finished yet: they are waited for so long, which is longer than a connection that has died in silence
+/// takes to be given up, twice.
 const LATE_MAX: Duration = Duration::from_secs(120);
+
+/// A worker of which nothing was heard for so long may have died or be frozen with a recount in hand: it missed two
+/// heartbeats.
+const SILENT: Duration = Duration::from_secs(10);
+
+/// A worker that had a message in hand for so long at its last heartbeat is held up in it.
+const HELD_UP: Duration = Duration::from_secs(5);
 
 /// How many chunks at most are recounted; where more counts are lost, a check fails.
 const RECOUNTED_MAX: u32 = 1000;
@@ -33,28 +40,27 @@ impl Load<'_> {
         // Those of an earlier coordinator went with a broker that died with it.
         let are_lost = self.fence.epoch > 1 && !self.post.broker().is_durable();
         let patience = if are_lost { Duration::ZERO } else { REPORTS_PATIENCE };
-        let mut missing = self.unreported(reports, patience, &[Queue::Counts]).await?;
+        let mut missing = self.unreported(reports, patience, false).await?;
         // A coordinator that is frozen is given its share of the reports until the broker misses its heartbeats.
         let recounts = if self.fence.epoch > 1 { 2 } else { 1 };
         for _ in 0..recounts {
             if missing.is_empty() || are_lost || !self.recount(&missing).await? {
                 return Ok(());
             }
-            // Recounts queue like any other chunk: behind those of other runs, and while no worker consumes.
-            missing = self.unreported(reports, RECOUNT_PATIENCE, &[Queue::Counts, Queue::Chunks]).await?;
+            missing = self.unreported(reports, RECOUNT_PATIENCE, true).await?;
         }
         Ok(())
     }
 
     /// The chunks that lack a report, once `patience` is over. It passes only while the broker answers: a worker cannot
     /// report while the broker is away, and does so after a pause when it is back. A broker that is away for longer
-    /// than [`LATE_MAX`] is an error, and the run is driven again. Nor does it pass, up to that, while a message waits
-    /// in one of `queues`: what is missing may be in it, or come of it.
+    /// than [`LATE_MAX`] is an error, and the run is driven again. Nor does it pass, up to that, while what is missing
+    /// may still come: of the broker or, if chunks were sent to be recounted, of workers.
     async fn unreported(
         &self,
         reports: &mut Reports,
         patience: Duration,
-        queues: &[Queue],
+        of_recounts: bool,
     ) -> Result<Vec<ChunkNo>, LoadError> {
         let began = tokio::time::Instant::now();
         let mut until = began + patience;
@@ -70,9 +76,13 @@ impl Load<'_> {
             if missing.is_empty() || patience.is_zero() {
                 return Ok(missing);
             }
-            match self.waiting(queues).await {
-                // Nor are those that still wait in the broker.
-                Ok(true) if may_be_late && now >= until => until = now + patience,
+            match self.waiting(of_recounts).await {
+                // Nor are those that still wait in the broker, or are in a worker's hands.
+                Ok(is_waiting) if may_be_late && now >= until => {
+                    if is_waiting || of_recounts && self.are_in_hand().await? {
+                        until = now + patience;
+                    }
+                }
                 Ok(_) => {}
                 Err(error) if !may_be_late => return Err(error.into()),
                 Err(error) => {
@@ -93,14 +103,26 @@ impl Load<'_> {
         }
     }
 
-    /// Whether a message waits in one of the queues.
-    async fn waiting(&self, queues: &[Queue]) -> Result<bool, BrokerError> {
-        for queue in queues {
+    /// Whether the broker has messages that are, or may become, what is missing. A recount is a chunk and a batch like
+    /// any other before it becomes two reports: it queues behind those of other runs, and while no worker consumes.
+    async fn waiting(&self, of_recounts: bool) -> Result<bool, BrokerError> {
+        let more: &[Queue] = if of_recounts { &[Queue::Chunks, Queue::Batches] } else { &[] };
+        for queue in [Queue::Counts].iter().chain(more) {
             if self.post.broker().depth(*queue).await? > 0 {
                 return Ok(true);
             }
         }
         Ok(false)
+    }
+
+    /// Whether recounts may be in the hands of a worker that is frozen, held up, or has just died: no depth of a queue
+    /// tells of them, and the broker hands them to another worker when it gives that one up.
+    async fn are_in_hand(&self) -> Result<bool, LoadError> {
+        let workers = self.store.fleet(Some(LATE_MAX)).await?;
+        Ok(workers
+            .iter()
+            .filter(|worker| worker.stopped_at_ms.is_none())
+            .any(|worker| worker.silent > SILENT || worker.in_hand.is_some_and(|in_hand| in_hand > HELD_UP)))
     }
 
     /// Sends the bytes of `chunks` again, to be recounted. `false`: the source cannot be read again.

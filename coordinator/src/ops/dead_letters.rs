@@ -152,7 +152,8 @@ impl Coordinator {
             Some(Queue::Batches) => self.address::<Batch>(body).await,
             Some(Queue::Ranges) => self.address::<Range>(body).await,
             Some(Queue::Counts) => self.address::<WorkerReport>(body).await,
-            Some(Queue::DeadLetters) | None => None,
+            // A comparison is no run.
+            Some(Queue::Comparisons | Queue::Readings | Queue::Compared | Queue::DeadLetters) | None => None,
         };
         let run_id = genuine.map(|(run_id, _)| run_id).or_else(|| claimed_run(body).map(RunId::from_bytes));
         let run = match run_id {

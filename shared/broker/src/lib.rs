@@ -1,4 +1,5 @@
-//! The broker: what carries chunks to processors, batches to writers, and counts to the coordinator.
+//! The broker: what carries chunks to processors, batches to writers, and counts to the coordinator; and the work of
+//! comparisons to workers, and what they read back.
 //!
 //! # The contract that every adapter keeps
 //!
@@ -60,6 +61,12 @@ pub enum Queue {
     Ranges,
     /// Workers to the coordinator.
     Counts,
+    /// Comparing process to processors: chunks of a source that is compared and not loaded.
+    Comparisons,
+    /// Comparing process to writers: parts of tables that are read for a comparison.
+    Readings,
+    /// Workers to the comparing process: what they decoded and read.
+    Compared,
     /// Messages that could not be handled, each with its reason.
     DeadLetters,
 }
@@ -72,7 +79,16 @@ impl Queue {
     }
 
     /// Every queue there is.
-    pub const ALL: [Self; 5] = [Self::Chunks, Self::Batches, Self::Ranges, Self::Counts, Self::DeadLetters];
+    pub const ALL: [Self; 8] = [
+        Self::Chunks,
+        Self::Batches,
+        Self::Ranges,
+        Self::Counts,
+        Self::Comparisons,
+        Self::Readings,
+        Self::Compared,
+        Self::DeadLetters,
+    ];
 
     /// The queue's name in the broker.
     #[must_use]
@@ -82,6 +98,9 @@ impl Queue {
             Self::Batches => "crossfoot.batches",
             Self::Ranges => "crossfoot.ranges",
             Self::Counts => "crossfoot.counts",
+            Self::Comparisons => "crossfoot.comparisons",
+            Self::Readings => "crossfoot.readings",
+            Self::Compared => "crossfoot.compared",
             Self::DeadLetters => "crossfoot.dead-letters",
         }
     }

@@ -216,6 +216,23 @@ pub(crate) async fn one_coordinator_is_the_service_until_its_time_is_over(make: 
     assert_eq!(store.claim_service("first", LASTS).await.unwrap(), None);
 }
 
+pub(crate) async fn the_fleet_works_for_one_comparison_at_a_time(make: &impl AsyncFn() -> Subject) {
+    let subject = make().await;
+    let (store, other) = (&subject.store, subject.again().await);
+    let held_by = |held: Option<Lease>| held.map(|held| held.owner);
+    assert_eq!(store.comparison().await.unwrap(), None);
+    assert_eq!(store.claim_comparison("first", LASTS).await.unwrap(), None);
+    assert_eq!(store.claim_comparison("first", LASTS).await.unwrap(), None, "it renews its own");
+    assert_eq!(held_by(other.claim_comparison("second", LASTS).await.unwrap()), Some("first".into()));
+    assert_eq!(store.service().await.unwrap(), None, "it is no service");
+    other.leave_comparison("second").await.unwrap();
+    assert_eq!(held_by(other.comparison().await.unwrap()), Some("first".into()), "only its owner leaves it");
+    subject.execute("UPDATE crossfoot_comparison SET lease_until_ms = 1").await;
+    assert_eq!(other.claim_comparison("second", LASTS).await.unwrap(), None, "its time was over");
+    other.leave_comparison("second").await.unwrap();
+    assert_eq!(store.comparison().await.unwrap(), None);
+}
+
 pub(crate) async fn submitted_runs_wait_until_somebody_takes_them_up(make: &impl AsyncFn() -> Subject) {
     let subject = make().await;
     let store = &subject.store;

@@ -194,6 +194,7 @@ macro_rules! with_every_case {
             who_is_asked_to_drain_learns_it_with_a_heartbeat
             whoever_drives_a_run_learns_how_many_chunks_may_be_in_flight
             one_coordinator_is_the_service_until_its_time_is_over
+            the_fleet_works_for_one_comparison_at_a_time
             submitted_runs_wait_until_somebody_takes_them_up
             what_was_read_back_is_kept_by_pass_and_the_first_stands
             runs_are_counted_found_and_paged

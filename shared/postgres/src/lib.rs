@@ -62,4 +62,4 @@ pub use look::look;
 pub use place::LedgerSchema;
 pub use roles::{Roles, RolesError};
 pub use tables::ddl;
-pub use target::PostgresTarget;
+pub use target::{PostgresReaders, PostgresTarget};

@@ -29,7 +29,7 @@ const COMMITTED: &str = "SELECT, UPDATE (state, reason, writer_starts, started_b
 
 /// What each role may do with each table of the ledger, in the order of [`ProcessRole::ALL`].
 #[rustfmt::skip]
-const RIGHTS: [(&str, [&str; 5]); 20] = [
+const RIGHTS: [(&str, [&str; 5]); 21] = [
     ("crossfoot_schema",        ["SELECT", "SELECT", "SELECT", "SELECT", "SELECT"]),
     ("crossfoot_store",         ["SELECT, INSERT", "SELECT", "SELECT", "SELECT", "SELECT"]),
     ("crossfoot_message_key",   ["SELECT, INSERT, DELETE", "SELECT", "SELECT", "", ""]),
@@ -38,6 +38,7 @@ const RIGHTS: [(&str, [&str; 5]); 20] = [
     ("crossfoot_run",           ["SELECT, INSERT, UPDATE, DELETE", "SELECT", "SELECT", "SELECT", "SELECT"]),
     ("crossfoot_worker",        ["SELECT, INSERT, UPDATE", WORKER, WORKER, "SELECT", "SELECT"]),
     ("crossfoot_service",       ["SELECT, INSERT, UPDATE, DELETE", "SELECT", "SELECT", "SELECT", "SELECT"]),
+    ("crossfoot_comparison",    ["SELECT, INSERT, UPDATE, DELETE", "SELECT", "SELECT", "SELECT", "SELECT"]),
     ("crossfoot_chunk",         ["SELECT, INSERT, UPDATE, DELETE", STARTED, COMMITTED, "SELECT", "SELECT"]),
     ("crossfoot_report",        ["SELECT, INSERT, UPDATE, DELETE", "", "", "SELECT", "SELECT"]),
     ("crossfoot_reject",        ["SELECT, INSERT, UPDATE, DELETE", "SELECT", "SELECT, INSERT", "SELECT", "SELECT"]),

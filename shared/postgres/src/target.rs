@@ -12,7 +12,10 @@ use sqlx::postgres::PgConnection;
 use sqlx::{AssertSqlSafe, Executor as _, Row as _};
 use store::StoreError;
 use store::names::quoted;
-use store::target::{Prepared, Relation, RowSink, Target, TargetError, TargetReader, Wanted, WantedColumn};
+use store::target::{
+    Prepared, Relation, RowSink, SharedReaders, SharedSnapshot, Target, TargetError, TargetReader, Wanted,
+    WantedColumn,
+};
 use store::totals::{AskedField, ColumnKind, ColumnSql, TotalsQuery};
 use tokio::sync::Mutex;
 
@@ -32,11 +35,17 @@ const SESSION: &str =
      SET idle_in_transaction_session_timeout = 0; SET TimeZone = 'UTC'; SET DateStyle = 'ISO, YMD';
      SET IntervalStyle = 'iso_8601'; SET extra_float_digits = 1; SET bytea_output = 'hex'";
 
+/// What tells a server and a database from all others: no two servers start in the same microsecond with the same
+/// database.
+const SERVER: &str = "(SELECT oid FROM pg_database WHERE datname = current_database())::text || '/'
+                      || extract(epoch FROM pg_postmaster_start_time())::text";
+
 /// A PostgreSQL database that is only read.
 pub struct PostgresTarget {
     settings: PostgresSettings,
     location: String,
     version: String,
+    server: String,
     /// The snapshot that all connections take over; `None` if the server exports none, as a standby does.
     snapshot: Option<String>,
     /// Holds the snapshot as long as the target is open.
@@ -54,13 +63,12 @@ impl PostgresTarget {
         let mut holder = session(&settings, &location).await?;
         let failed = |error: sqlx::Error| unreadable(&location, StoreError::from(error));
         holder.execute("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY").await.map_err(failed)?;
-        let row = sqlx::query(
+        let looked = format!(
             "SELECT current_setting('server_version') AS version, pg_is_in_recovery() AS is_standby,
-             current_setting('server_version_num')::int AS number",
-        )
-        .fetch_one(&mut holder)
-        .await
-        .map_err(failed)?;
+             current_setting('server_version_num')::int AS number, {SERVER} AS server"
+        );
+        let row = sqlx::query(AssertSqlSafe(looked)).fetch_one(&mut holder).await.map_err(failed)?;
+        let server = row.try_get("server").map_err(failed)?;
         let (version, number): (String, i32) =
             (row.try_get("version").map_err(failed)?, row.try_get("number").map_err(failed)?);
         let is_standby: bool = row.try_get("is_standby").map_err(failed)?;
@@ -75,6 +83,7 @@ impl PostgresTarget {
         Ok(Self {
             location,
             version,
+            server,
             snapshot,
             holder: Mutex::new(holder),
             has_tid_ranges: number >= 140_000,
@@ -197,14 +206,55 @@ impl Target for PostgresTarget {
     }
 
     async fn reader(&self) -> Result<Box<dyn TargetReader>, TargetError> {
-        let mut connection = session(&self.settings, &self.location).await?;
-        let failed = |error: sqlx::Error| unreadable(&self.location, StoreError::from(error));
-        connection.execute("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY").await.map_err(failed)?;
-        if let Some(snapshot) = &self.snapshot {
-            let take_over = format!("SET TRANSACTION SNAPSHOT '{}'", snapshot.replace('\'', ""));
-            connection.execute(AssertSqlSafe(take_over)).await.map_err(failed)?;
+        let connection = session(&self.settings, &self.location).await?;
+        in_snapshot(connection, &self.location, self.snapshot.as_deref()).await
+    }
+
+    fn shared(&self) -> Option<SharedSnapshot> {
+        let snapshot = self.snapshot.clone()?;
+        Some(SharedSnapshot { server: self.server.clone(), snapshot })
+    }
+}
+
+/// What reads by `connection`, in `snapshot` if there is one.
+async fn in_snapshot(
+    mut connection: PgConnection,
+    location: &str,
+    snapshot: Option<&str>,
+) -> Result<Box<dyn TargetReader>, TargetError> {
+    let failed = |error: sqlx::Error| unreadable(location, StoreError::from(error));
+    connection.execute("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY").await.map_err(failed)?;
+    if let Some(snapshot) = snapshot {
+        let take_over = format!("SET TRANSACTION SNAPSHOT '{}'", snapshot.replace('\'', ""));
+        connection.execute(AssertSqlSafe(take_over)).await.map_err(failed)?;
+    }
+    Ok(Box::new(PostgresReader { connection, location: location.to_owned() }))
+}
+
+/// Reads a PostgreSQL database for other processes, in their snapshots.
+pub struct PostgresReaders {
+    /// The database.
+    pub settings: PostgresSettings,
+}
+
+#[async_trait]
+impl SharedReaders for PostgresReaders {
+    async fn reader(&self, of: &SharedSnapshot) -> Result<Box<dyn TargetReader>, TargetError> {
+        let location = self.settings.url.to_string();
+        let mut connection = session(&self.settings, &location).await?;
+        let failed = |error: sqlx::Error| unreadable(&location, StoreError::from(error));
+        let looked = sqlx::query(AssertSqlSafe(format!("SELECT {SERVER} AS server")));
+        let row = looked.fetch_one(&mut connection).await;
+        let server: String = row.and_then(|row| row.try_get("server")).map_err(failed)?;
+        // A snapshot's name is no proof: another server may have one of the same name.
+        if server != of.server {
+            return Err(unreadable(
+                &location,
+                "this worker reads another database than the one that is compared; name that one as `target` under \
+                 [reconcile] in the worker's settings",
+            ));
         }
-        Ok(Box::new(PostgresReader { connection, location: self.location.clone() }))
+        in_snapshot(connection, &location, Some(&of.snapshot)).await
     }
 }
 

@@ -4,6 +4,7 @@ mod broker;
 mod console;
 mod metrics;
 mod notify;
+mod reconcile;
 mod retention;
 
 use std::path::{Path, PathBuf};
@@ -23,6 +24,7 @@ pub use broker::{BrokerSettings, Compress};
 pub use console::{ConsoleSettings, OidcSettings, ProxySettings};
 pub use metrics::MetricsSettings;
 pub use notify::{EmailSettings, NotifySettings};
+pub use reconcile::ReconcileSettings;
 pub use retention::RetentionSettings;
 
 /// The settings are not usable.
@@ -53,6 +55,8 @@ pub struct Settings {
     pub tls: TlsSettings,
     /// What is kept of runs that are over. The evidence log, and runs whose rows are in final, always stay.
     pub retention: RetentionSettings,
+    /// The database that the fleet's writers read for comparisons.
+    pub reconcile: ReconcileSettings,
     /// Who signs in to the operations console besides those who have a token.
     pub console: ConsoleSettings,
     /// Who may read the metrics of coordinators and workers (`--metrics`).
@@ -292,6 +296,7 @@ impl Settings {
         }
         self.retention.policy()?;
         self.console.checked()?;
+        self.reconcile.checked()?;
         if let Some(schema) = &self.store.schema {
             let is_small = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '_';
             if !schema.chars().all(is_small) || TableName::parse(schema).is_err() {

@@ -34,7 +34,7 @@ const AGAIN: Duration = Duration::from_millis(10);
 const CACHE_KIB: i64 = 16 << 10;
 
 /// Every version of the schema, in order. What was released is never changed: a new version is added.
-const MIGRATIONS: [(i64, &str, &str); 12] = [
+const MIGRATIONS: [(i64, &str, &str); 13] = [
     (1, "ledger", include_str!("0001_ledger.sql")),
     (2, "fleet", include_str!("0002_fleet.sql")),
     (3, "audit", include_str!("0003_audit.sql")),
@@ -47,6 +47,7 @@ const MIGRATIONS: [(i64, &str, &str); 12] = [
     (11, "orders", include_str!("0011_orders.sql")),
     (12, "resend", include_str!("0012_resend.sql")),
     (13, "retention", include_str!("0013_retention.sql")),
+    (14, "comparison", include_str!("0014_comparison.sql")),
 ];
 const SCHEMA_VERSION: i64 = MIGRATIONS[MIGRATIONS.len() - 1].0;
 

@@ -1,4 +1,5 @@
-//! The leases of runs and of the coordinator service. The database's clock decides when a lease ends.
+//! The leases of runs, of the coordinator service, and of the comparison that the fleet works for. The database's clock
+//! decides when a lease ends.
 
 use std::time::Duration;
 
@@ -74,7 +75,29 @@ pub trait Leases: Send + Sync {
     /// # Errors
     /// [`StoreError`] of the database.
     async fn leave_service(&self, owner: &str) -> Result<(), StoreError>;
+    /// Acquires or renews the lease of the comparison that the fleet works for, as [`Leases::claim_service`] does that
+    /// of the service: a fleet works for one comparison at a time.
+    ///
+    /// # Errors
+    /// [`StoreError`] of the database.
+    async fn claim_comparison(&self, owner: &str, lasts: Duration) -> Result<Option<Lease>, StoreError>;
+    /// The lease of the comparison that the fleet works for, which may have ended; `None` if there is none.
+    ///
+    /// # Errors
+    /// [`StoreError`] of the database.
+    async fn comparison(&self) -> Result<Option<Lease>, StoreError>;
+    /// Releases the lease of the comparison that the fleet works for, if `owner` holds it.
+    ///
+    /// # Errors
+    /// [`StoreError`] of the database.
+    async fn leave_comparison(&self, owner: &str) -> Result<(), StoreError>;
 }
+
+/// The table whose one row is the lease of the coordinator service.
+const SERVICE: &str = "crossfoot_service";
+
+/// The table whose one row is the lease of the comparison that the fleet works for.
+const COMPARISON: &str = "crossfoot_comparison";
 
 /// A duration as the database adds it to its time.
 pub(crate) fn millis(duration: Duration) -> Result<i64, StoreError> {
@@ -138,19 +161,21 @@ async fn acquire_lease(
     Ok(Fence { run_id, epoch: row.get("epoch")? })
 }
 
-async fn take_service(
+/// Acquires or renews the lease that is the one row of `table`. Returns another's, if it lasts.
+async fn claim(
     connection: &mut dyn Connection,
+    table: &str,
     owner: String,
     lasts_ms: i64,
 ) -> Result<Option<Lease>, StoreError> {
     let (now_ms, lock_all) = (connection.syntax().now_ms, connection.syntax().lock_all);
     // Of two who try at once, one waits for the other's row and then sees it.
-    let vacant = "INSERT INTO crossfoot_service (one, lease_owner, lease_until_ms) VALUES (1, $1, 0)
-                  ON CONFLICT DO NOTHING";
-    let sql =
-        format!("SELECT lease_owner, lease_until_ms - {now_ms} AS left_ms FROM crossfoot_service {lock_all}");
+    let vacant = format!(
+        "INSERT INTO {table} (one, lease_owner, lease_until_ms) VALUES (1, $1, 0) ON CONFLICT DO NOTHING"
+    );
+    let sql = format!("SELECT lease_owner, lease_until_ms - {now_ms} AS left_ms FROM {table} {lock_all}");
     let lease = loop {
-        connection.execute(vacant, params![&owner]).await?;
+        connection.execute(&vacant, params![&owner]).await?;
         // A holder that leaves between the two statements takes the row along: it is made once more.
         if let Some(row) = connection.fetch_first(&sql, params![]).await? {
             break lease_from(&row)?;
@@ -159,9 +184,42 @@ async fn take_service(
     if !may_serve(&owner, held(lease.as_ref()), lasts_ms) {
         return Ok(lease.map(|(owner, left_ms)| Lease::new(owner, left_ms)));
     }
-    let sql = format!("UPDATE crossfoot_service SET lease_owner = $1, lease_until_ms = {now_ms} + $2");
+    let sql = format!("UPDATE {table} SET lease_owner = $1, lease_until_ms = {now_ms} + $2");
     connection.execute(&sql, params![owner, lasts_ms]).await?;
     Ok(None)
+}
+
+/// [`claim`] in a transaction of its own.
+async fn claimed<D: Database>(
+    store: &D,
+    table: &'static str,
+    owner: &str,
+    lasts: Duration,
+) -> Result<Option<Lease>, StoreError> {
+    let (owner, lasts_ms) = (owner.to_owned(), millis(lasts)?);
+    store.write(Change::LEDGER, move |connection| Box::pin(claim(connection, table, owner, lasts_ms))).await
+}
+
+/// The lease that is the one row of `table`, if there is one.
+async fn only_lease<D: Database>(store: &D, table: &str) -> Result<Option<Lease>, StoreError> {
+    let now_ms = D::SYNTAX.now_ms;
+    let sql = format!("SELECT lease_owner, lease_until_ms - {now_ms} AS left_ms FROM {table}");
+    let Some(row) = store.fetch_first(&sql, params![]).await? else { return Ok(None) };
+    Ok(lease_from(&row)?.map(|(owner, left_ms)| Lease::new(owner, left_ms)))
+}
+
+/// Removes the one row of `table`, if it is the lease of `owner`.
+async fn leave<D: Database>(store: &D, table: &'static str, owner: &str) -> Result<(), StoreError> {
+    let owner = Param::from(owner);
+    store
+        .write(Change::LEDGER, move |connection| {
+            Box::pin(async move {
+                let sql = format!("DELETE FROM {table} WHERE lease_owner = $1");
+                connection.execute(&sql, vec![owner]).await?;
+                Ok(())
+            })
+        })
+        .await
 }
 
 #[async_trait]
@@ -232,27 +290,26 @@ impl<D: Database> Leases for D {
     }
 
     async fn claim_service(&self, owner: &str, lasts: Duration) -> Result<Option<Lease>, StoreError> {
-        let (owner, lasts_ms) = (owner.to_owned(), millis(lasts)?);
-        self.write(Change::LEDGER, move |connection| Box::pin(take_service(connection, owner, lasts_ms)))
-            .await
+        claimed(self, SERVICE, owner, lasts).await
     }
 
     async fn service(&self) -> Result<Option<Lease>, StoreError> {
-        let now_ms = D::SYNTAX.now_ms;
-        let sql = format!("SELECT lease_owner, lease_until_ms - {now_ms} AS left_ms FROM crossfoot_service");
-        let Some(row) = self.fetch_first(&sql, params![]).await? else { return Ok(None) };
-        Ok(lease_from(&row)?.map(|(owner, left_ms)| Lease::new(owner, left_ms)))
+        only_lease(self, SERVICE).await
     }
 
     async fn leave_service(&self, owner: &str) -> Result<(), StoreError> {
-        let owner = Param::from(owner);
-        self.write(Change::LEDGER, move |connection| {
-            Box::pin(async move {
-                let sql = "DELETE FROM crossfoot_service WHERE lease_owner = $1";
-                connection.execute(sql, vec![owner]).await?;
-                Ok(())
-            })
-        })
-        .await
+        leave(self, SERVICE, owner).await
+    }
+
+    async fn claim_comparison(&self, owner: &str, lasts: Duration) -> Result<Option<Lease>, StoreError> {
+        claimed(self, COMPARISON, owner, lasts).await
+    }
+
+    async fn comparison(&self) -> Result<Option<Lease>, StoreError> {
+        only_lease(self, COMPARISON).await
+    }
+
+    async fn leave_comparison(&self, owner: &str) -> Result<(), StoreError> {
+        leave(self, COMPARISON, owner).await
     }
 }

@@ -42,6 +42,25 @@ pub struct Prepared {
     pub wanted: Wanted,
 }
 
+/// What a reader in another process needs, so that it sees what the readers of this one see.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SharedSnapshot {
+    /// What tells the server and the database from all others.
+    pub server: String,
+    /// The snapshot's name.
+    pub snapshot: String,
+}
+
+/// Reads a database for another process, in a snapshot of that process.
+#[async_trait]
+pub trait SharedReaders: Send + Sync {
+    /// A connection that sees what the process sees that shares the snapshot.
+    ///
+    /// # Errors
+    /// [`TargetError::Unreadable`], also when the snapshot is of another database than the one that is read here.
+    async fn reader(&self, of: &SharedSnapshot) -> Result<Box<dyn TargetReader>, TargetError>;
+}
+
 /// Takes rows as they come.
 pub trait RowSink: Send {
     /// Takes a row: one cell for each column that was wanted.
@@ -90,6 +109,11 @@ pub trait Target: Send + Sync {
     /// # Errors
     /// [`TargetError::Unreadable`].
     async fn reader(&self) -> Result<Box<dyn TargetReader>, TargetError>;
+
+    /// What readers in other processes need; `None` where only this process can read as of its moment.
+    fn shared(&self) -> Option<SharedSnapshot> {
+        None
+    }
 
     /// Says, once all readers are done, whether what they read is still what was prepared. A target that shows all as
     /// of one moment has nothing to look at.

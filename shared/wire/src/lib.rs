@@ -1,4 +1,5 @@
-//! The messages between coordinator, processors and writers. Read these before the code that sends them.
+//! The messages between coordinator, processors and writers, and of comparisons ([`comparison`]). Read these before the
+//! code that sends them.
 //!
 //! | version | since | what changed |
 //! |---|---|---|
@@ -15,6 +16,7 @@
 
 mod bytes;
 pub mod codec;
+pub mod comparison;
 mod content;
 mod report;
 pub mod seal;

@@ -28,10 +28,10 @@ impl Permissions {
         let store = format!("{before}cf\\..*");
         let trial = "doctor\\..*";
         let only = |names: &[String]| format!("^({})$", names.join("|"));
-        let worker = |queue: &str| Self {
+        let worker = |queues: &str| Self {
             configure: only(&[ours(&format!("store|{trial}"))]),
             write: only(&["amq\\.default".into(), store.clone(), ours(&format!("counts|{trial}"))]),
-            read: only(&[ours(&format!("store|ranges|{queue}"))]),
+            read: only(&[ours(&format!("store|ranges|{queues}"))]),
         };
         match role {
             ProcessRole::Coordinator => Some(Self {
@@ -39,8 +39,8 @@ impl Permissions {
                 write: only(&["amq\\.default".into(), store, ours(".*")]),
                 read: only(&[ours(".*")]),
             }),
-            ProcessRole::Processor => Some(worker("chunks")),
-            ProcessRole::Writer => Some(worker("batches")),
+            ProcessRole::Processor => Some(worker("chunks|comparisons")),
+            ProcessRole::Writer => Some(worker("batches|readings")),
             ProcessRole::Console => Some(Self {
                 configure: only(&[ours("store")]),
                 write: only(&[store]),
@@ -68,12 +68,12 @@ mod tests {
     use super::*;
 
     #[test]
-    fn workers_consume_from_their_own_queue_and_make_none() {
+    fn workers_consume_from_their_own_queues_and_make_none() {
         let of = |role| Permissions::of(role, "bank.").unwrap();
         let processor = of(ProcessRole::Processor);
-        assert_eq!(processor.read, r"^(bank\.crossfoot\.(store|ranges|chunks))$");
+        assert_eq!(processor.read, r"^(bank\.crossfoot\.(store|ranges|chunks|comparisons))$");
         assert_eq!(processor.configure, r"^(bank\.crossfoot\.(store|doctor\..*))$");
-        assert!(of(ProcessRole::Writer).read.contains("|batches)"));
+        assert!(of(ProcessRole::Writer).read.contains("|batches|readings)"));
         assert_eq!(of(ProcessRole::Coordinator).configure, r"^(bank\.crossfoot\.(.*))$");
         assert_eq!(of(ProcessRole::Console).read, r"^(bank\.crossfoot\.(store))$");
         assert_eq!(Permissions::of(ProcessRole::Auditor, ""), None);
