@@ -16,7 +16,8 @@ pub trait Comparisons: Send + Sync {
     async fn handle(&self, worker: &str, body: &Bytes) -> Handled;
 }
 
-/// Works for comparisons until the context's `stop` is cancelled. Without something that can, it ends at once.
+/// Works for comparisons until the context's `stop` is cancelled. Without something that can, or the right to, it ends
+/// at once: a fleet loads without.
 ///
 /// # Errors
 /// [`BrokerError`] when it cannot begin.
@@ -28,5 +29,12 @@ pub(crate) async fn run(tasks: &Consuming<'_>, worker: WorkerId) -> Result<(), B
     };
     // Nothing of a task is its own fault: whoever compares is told, and asks again or ends.
     let give_up = |_: Bytes, _: String| async { true };
-    tasks.run(handle, give_up).await
+    match tasks.run(handle, give_up).await {
+        Err(error @ BrokerError::Forbidden { .. }) => {
+            let queue = tasks.queue.name();
+            tracing::warn!(%error, queue, "this worker takes no part in comparisons; `crossfoot setup` grants the right");
+            Ok(())
+        }
+        ended => ended,
+    }
 }

@@ -42,7 +42,7 @@ fn workers_decode_and_read_and_find_what_one_process_finds() {
     loaded(&fleet);
     let _workers = fleet.workers();
     let report = fleet.run(&line(&["--fleet", "--readers", "2"])).exits(0).json();
-    for (worker, of) in [("p", RECORDS), ("w", RECORDS), ("decoder", 0), ("reader", 0)] {
+    for (worker, of) in [("decoder p", RECORDS), ("reader w", RECORDS), ("decoder 1", 0), ("reader 1", 0)] {
         assert_eq!(records(&report, worker), of, "{worker}: {}", report["workers"]);
     }
     psql(&fleet.store(), DAMAGE);
@@ -84,7 +84,7 @@ fn a_processor_and_a_writer_die_and_messages_come_twice() {
     let doubles = [("CROSSFOOT_TEST_DOUBLES_MESSAGES", "1")];
     let _survivors = [start("processor", "p2", &doubles), start("writer", "w2", &doubles)];
     let report = comparing.end_within(PATIENCE).exits(1).json();
-    assert_eq!(records(&report, "p"), RECORDS, "{}", report["workers"]);
+    assert_eq!(records(&report, "decoder p"), RECORDS, "{}", report["workers"]);
     assert_eq!(result(report), result(alone));
 }
 
@@ -96,7 +96,12 @@ fn a_run_is_attested_by_the_fleet_that_loaded_it() {
     let _workers = fleet.workers();
     fleet.run(&["submit", "job.toml", "--source", "in.csv", "--wait"]).exits(0);
     let report = fleet.run(&["attest", "last", "--fleet", "--json"]).exits(0).json();
-    assert_eq!((records(&report, "p"), records(&report, "w")), (20_000, 20_000), "{}", report["workers"]);
+    assert_eq!(
+        (records(&report, "decoder p"), records(&report, "reader w")),
+        (20_000, 20_000),
+        "{}",
+        report["workers"]
+    );
     psql(&fleet.store(), "UPDATE postings SET amount = amount + 0.01 WHERE id = 7");
     let report = fleet.run(&["attest", "last", "--fleet", "--json"]).exits(1).json();
     assert_eq!(report["differences"], 1);

@@ -127,7 +127,7 @@ impl Compare {
         if decoded.rules.len() != self.job.row_rules().count() {
             return Err(failed(format!("{}: chunk {}: it has other rules", answer.worker, cut.chunk_no)));
         }
-        let worker = by_name(&mut fed.workers, &answer.worker);
+        let worker = by_name(&mut fed.workers, &format!("decoder {}", answer.worker));
         worker.parts += 1;
         worker.records += cut.records;
         worker.rejected += decoded.rejects.len() as u64;

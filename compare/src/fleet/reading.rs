@@ -80,7 +80,7 @@ impl Compare {
         let rows = answer.entries.iter().sum::<u64>();
         read.rows += rows;
         self.pace.taken(side, rows);
-        let worker = by_name(workers, &answer.worker);
+        let worker = by_name(workers, &format!("reader {}", answer.worker));
         worker.parts += 1;
         worker.records += rows;
         worker.busy_ms += u64::try_from(answer.busy.as_millis()).unwrap_or(u64::MAX);

@@ -189,7 +189,7 @@ pub struct TargetSummary {
 /// What one worker did.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct LoadWorker {
-    /// Its name, such as `decoder 1`.
+    /// Its name, such as `decoder 1`; of a worker of the fleet, `decoder NAME@HOST`.
     pub name: String,
     /// Chunks of the source, parts of the target, or parts of the comparison that it finished.
     pub parts: u64,
