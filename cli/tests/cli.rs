@@ -17,6 +17,7 @@ mod cli {
     mod bombs;
     mod browser;
     mod chain;
+    mod chain_resumed;
     mod console;
     mod console_access;
     mod desk;

@@ -45,4 +45,4 @@ pub use pace::Pace;
 pub use quick::Known;
 pub use quick_text::quick_text;
 pub use run::{Compare, Source, Workers};
-pub use work::Work;
+pub use work::{ChainHop, ChainWork, Work};
