@@ -11,6 +11,7 @@
 mod cli {
     mod acts;
     mod attested;
+    mod attested_copy;
     mod audit;
     mod back_out;
     mod bad_data;

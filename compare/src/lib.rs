@@ -14,6 +14,7 @@
 //! to, is decided in [`domain::comparison`].
 
 mod chain_text;
+mod content;
 mod differences;
 mod entries;
 mod error;
@@ -36,6 +37,7 @@ pub mod text;
 mod work;
 
 pub use chain_text::chain_text;
+pub use content::KnownContent;
 pub use differences::DifferenceFile;
 pub use error::CompareError;
 pub use file_target::FileTarget;
