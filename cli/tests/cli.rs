@@ -11,12 +11,14 @@
 mod cli {
     mod acts;
     mod attested;
+    mod attested_copy;
     mod audit;
     mod back_out;
     mod bad_data;
     mod bombs;
     mod browser;
     mod chain;
+    mod chain_resumed;
     mod console;
     mod console_access;
     mod desk;

@@ -1,11 +1,11 @@
 //! The report on a chain, as text for a terminal.
 
-use coordinator::report::format::{count, plural, visible};
+use coordinator::report::format::{count, plural, time_to_second, visible};
 use coordinator::report::text::checks_table;
 use coordinator::report::text::style::{Style, Tone, section};
 use coordinator::report::text::table::{Column, Grid, sentence};
 use domain::check::Verdict;
-use domain::comparison::{ChainReport, ComparedTable, HopReport, LoadOutcome};
+use domain::comparison::{ChainReport, ComparedTable, HopReport, LoadOutcome, TakenHop, apart};
 
 use crate::text::{differences, end, summary_line};
 
@@ -16,6 +16,11 @@ pub fn chain_text(report: &ChainReport, style: Style) -> String {
     let mut out = format!("{verdict}\n");
     section(&mut out, style, "Hops");
     out.push_str(&hops(report, style));
+    let taken: Vec<_> = report.hops.iter().filter_map(told_of_taken).collect();
+    if !taken.is_empty() {
+        section(&mut out, style, "Resumed");
+        taken.iter().for_each(|told| out.push_str(&sentence(style, 2, told)));
+    }
     for hop in report.hops.iter().filter(|hop| hop.report.outcome == LoadOutcome::NotReconciled) {
         section(&mut out, style, &format!("At hop {}", visible(&hop.name)));
         out.push_str(&sentence(style, 2, &summary_line(&hop.report)));
@@ -31,9 +36,23 @@ pub fn chain_text(report: &ChainReport, style: Style) -> String {
     if report.hops.len() > 1 {
         section(&mut out, style, "Between the hops");
         out.push_str(&checks_table(&report.handovers, Style { lists_passed: true, ..style }));
+        for apart in report.hops.windows(2).filter_map(|hops| apart(&hops[0], &hops[1])) {
+            out.push_str(&sentence(style, 2, &visible(&apart)));
+        }
     }
     end(&mut out, report.log_head.as_ref(), &verdict, style);
     out
+}
+
+/// When a hop was compared that was taken from the folder.
+fn told_of_taken(hop: &HopReport) -> Option<String> {
+    let TakenHop { began_at_ms, ended_at_ms, .. } = hop.taken?;
+    let (began, ended) = (time_to_second(began_at_ms), time_to_second(ended_at_ms));
+    Some(format!(
+        "Hop {} was compared from {began} to {ended}, before the chain was resumed; its verdict was kept, and it was not \
+         compared again.",
+        visible(&hop.name)
+    ))
 }
 
 fn verdict_line(report: &ChainReport, style: Style) -> String {
@@ -79,7 +98,7 @@ fn hops(report: &ChainReport, style: Style) -> String {
         Column::left("to").shrinks_to(20),
     ]);
     for hop in &report.hops {
-        let HopReport { name, report } = hop;
+        let HopReport { name, report, .. } = hop;
         places.row(vec![visible(name), visible(&report.source.location), visible(&report.target.location)]);
     }
     let mut grid = Grid::new(vec![

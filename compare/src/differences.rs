@@ -1,6 +1,6 @@
 //! The list of all differences, in a file.
 
-use std::fs::File;
+use std::fs::{self, File};
 use std::io::{self, BufWriter, Write};
 use std::path::{Path, PathBuf};
 
@@ -33,6 +33,20 @@ impl DifferenceFile {
         let unfinished = path.with_file_name(format!(".{name}.{token}.unfinished"));
         let file = platform::files::create_private(&unfinished)?;
         Ok((Self::of(file, path)?, unfinished))
+    }
+
+    /// Gives the file its name, unless there is one with that name. The same is done for evidence.
+    ///
+    /// # Errors
+    /// When there is, or the system does not allow it.
+    pub fn settle(unfinished: &Path, path: &Path) -> io::Result<()> {
+        match fs::hard_link(unfinished, path) {
+            Ok(()) => fs::remove_file(unfinished),
+            Err(error) if error.kind() == io::ErrorKind::AlreadyExists => Err(error),
+            // Not every file system has links.
+            Err(_) if !path.exists() => fs::rename(unfinished, path),
+            Err(error) => Err(error),
+        }
     }
 
     fn of(file: File, path: &Path) -> io::Result<Self> {

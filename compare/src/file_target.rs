@@ -10,7 +10,7 @@ use domain::comparison::{Cell, TargetSummary};
 use domain::record::{self, RawField, Tag};
 use job::Job;
 use job::chunk::ChunkDecoder;
-use source::SourceFile;
+use source::{Identity, SourceFile};
 use store::target::{Prepared, Relation, RowSink, Target, TargetError, TargetReader, Wanted};
 
 const CHUNK: ChunkLimits = ChunkLimits { bytes: 1 << 20, records: 0 };
@@ -68,7 +68,13 @@ impl Target for FileTarget {
     }
 
     fn described_by(&self) -> String {
-        self.job.digest.to_string()
+        let job = self.job.digest;
+        match self.source.identity() {
+            Some(Identity { one, length, modified_ns }) => {
+                format!("job {job}, file {one} of {length} bytes, modified at {modified_ns} ns")
+            }
+            None => format!("job {job}"),
+        }
     }
 
     async fn prepare(&self, wanted: Wanted) -> Result<Prepared, TargetError> {

@@ -16,6 +16,7 @@
 //! to, is decided in [`domain::comparison`].
 
 mod chain_text;
+mod content;
 mod differences;
 mod entries;
 mod error;
@@ -39,6 +40,7 @@ pub mod text;
 mod work;
 
 pub use chain_text::chain_text;
+pub use content::KnownContent;
 pub use differences::DifferenceFile;
 pub use error::CompareError;
 pub use file_target::FileTarget;
@@ -49,4 +51,4 @@ pub use pace::Pace;
 pub use quick::Known;
 pub use quick_text::quick_text;
 pub use run::{Compare, Source, Workers};
-pub use work::Work;
+pub use work::{ChainHop, ChainWork, Work};

@@ -8,8 +8,8 @@ use std::time::Instant;
 use domain::amount::Amount;
 use domain::check::{self, Stage, Subject, Verdict};
 use domain::comparison::{
-    Cell, NOT_SEEN, Plan, QuickOutcome, QuickReport, QuickTable, TableTotals, compare_totals, no_source_rows,
-    refused,
+    Cell, ContentLook, NOT_SEEN, Plan, QuickOutcome, QuickReport, QuickTable, TableTotals, compare_totals,
+    no_source_rows, refused,
 };
 use domain::invariants::Invariant;
 use domain::record::RawRecord;
@@ -18,6 +18,7 @@ use source::SourceFile;
 use store::target::{Prepared, RowSink, Target, TargetError};
 use store::totals::AskedField;
 
+use crate::content::KnownContent;
 use crate::entries::{Side, hash_of};
 use crate::error::CompareError;
 use crate::join::key_names;
@@ -270,6 +271,7 @@ impl Compare {
             checks,
             tables,
             not_compared: Vec::new(),
+            content: None,
             not_seen: NOT_SEEN.iter().map(|text| (*text).to_owned()).collect(),
             log_head: None,
         }
@@ -289,11 +291,13 @@ pub struct Known {
     pub rows: u64,
     /// The sums of the amounts, in the order of the job's.
     pub sums: Vec<Amount>,
+    /// What is known of their content.
+    pub content: Option<KnownContent>,
 }
 
 impl Compare {
-    /// Compares the totals of the target's rows with what is known of them, without a source. Needs a runtime of
-    /// several threads.
+    /// Compares the totals of the target's rows with what is known of them, without a source, and their content where
+    /// they name their records. Needs a runtime of several threads.
     ///
     /// # Errors
     /// [`CompareError`] when it could not be finished; totals that differ are no error.
@@ -329,9 +333,17 @@ impl Compare {
             }
             checks.push(check);
         }
+        let (content, of_content) = this.content(known.content, known.records).await?;
+        checks.extend(of_content);
         let report = this.quick_report(known.source, &of_target, (of_target.clone(), by_aggregates));
+        let not_seen = match content.compared {
+            true => not_seen_of(&content),
+            false => report.not_seen,
+        };
         let report = QuickReport {
             checks,
+            content: Some(content),
+            not_seen,
             records: known.records,
             rejected: known.rejected,
             started_at_ms,
@@ -342,9 +354,25 @@ impl Compare {
     }
 }
 
+/// What a fingerprint does not tell.
+fn not_seen_of(content: &ContentLook) -> Vec<String> {
+    let mut not_seen = vec!["which record or row a difference is in".to_owned()];
+    if !content.not_covered.is_empty() {
+        let fields = content.not_covered.join(", ");
+        not_seen.push(format!("values of fields that the fingerprint does not cover: {fields}"));
+    }
+    not_seen
+}
+
 /// The report with the verdict that its checks come to.
 fn concluded(report: QuickReport) -> QuickReport {
     let failed = report.checks.iter().any(|check| check.verdict == Verdict::Fail);
-    let outcome = if failed { QuickOutcome::TotalsDiffer } else { QuickOutcome::TotalsAgree };
+    let is_of_content = report.content.as_ref().is_some_and(|content| content.compared);
+    let outcome = match (is_of_content, failed) {
+        (false, false) => QuickOutcome::TotalsAgree,
+        (false, true) => QuickOutcome::TotalsDiffer,
+        (true, false) => QuickOutcome::ContentAgrees,
+        (true, true) => QuickOutcome::ContentDiffers,
+    };
     QuickReport { outcome, counts: CheckCounts::of(&report.checks), ..report }
 }

@@ -23,11 +23,16 @@ pub fn quick_text(report: &QuickReport, style: Style) -> String {
     for text in &report.not_seen {
         out.push_str(&sentence(style, 2, text));
     }
-    out.push_str(&sentence(
-        style,
-        2,
-        "Without --quick, every record is compared with its row, field by field.",
-    ));
+    if let Some(why) = report.content.as_ref().and_then(|content| content.why_not.as_ref()) {
+        out.push_str(&sentence(style, 2, &visible(&format!("Content was not compared: {why}."))));
+    }
+    let more = match report.content {
+        Some(_) => {
+            "With the run's source (`--source FILE`), every record is compared with its row, field by field."
+        }
+        None => "Without --quick, every record is compared with its row, field by field.",
+    };
+    out.push_str(&sentence(style, 2, more));
     end(&mut out, report.log_head.as_ref(), &verdict, style);
     out
 }
@@ -43,7 +48,11 @@ fn verdict_line(report: &QuickReport, style: Style) -> String {
             parts.push("values were not compared".into());
             (Tone::Notice, parts.join(" · "))
         }
-        QuickOutcome::TotalsDiffer => {
+        QuickOutcome::ContentAgrees => {
+            let passed = plural(report.counts.passed as u64, "check");
+            (Tone::Good, format!("{passed} passed · the run's rows have the fingerprint that final had"))
+        }
+        QuickOutcome::TotalsDiffer | QuickOutcome::ContentDiffers => {
             let (failed, decided) = (count(report.counts.failed as u64), report.counts.decided() as u64);
             (Tone::Bad, format!("{failed} of {} failed", plural(decided, "check")))
         }
@@ -64,7 +73,9 @@ fn header(report: &QuickReport, style: Style) -> Vec<String> {
         ),
         None => plural(report.records, "row"),
     };
+    let is_read = report.content.as_ref().is_some_and(|content| content.compared);
     let made = match report.by_aggregates {
+        _ if is_read => "every row of the run was read",
         true => "its database made the totals; no row was fetched",
         false => "the rows were read for their totals",
     };

@@ -110,8 +110,8 @@ pub(crate) struct Comparing {
     /// system's]
     #[arg(long, value_name = "DIR")]
     pub(crate) temp_dir: Option<PathBuf>,
-    /// Keep what is finished in DIR, so that the same command resumes a comparison that was stopped. DIR is made if it
-    /// is not there, becomes as large as both sides, and is emptied at the verdict
+    /// Keep what is finished in DIR, so that the same command resumes a comparison or chain that was stopped. DIR is
+    /// made if it is not there, becomes as large as both sides, and is emptied at the verdict
     #[arg(long, value_name = "DIR")]
     pub(crate) work_dir: Option<PathBuf>,
 }

@@ -3,7 +3,7 @@
 use std::path::Path;
 use std::sync::Arc;
 
-use compare::{Known, Source};
+use compare::{Known, KnownContent, Source};
 use coordinator::evidence::pack::keys::PublicKey;
 use coordinator::evidence::pack::{Vouched, verify};
 use domain::check::Stage;
@@ -22,7 +22,7 @@ use crate::outcome::{Done, Failure};
 use crate::wiring;
 
 /// Compares the rows of the pack's run in another database: with its source, if that is given, record by record;
-/// otherwise the totals that the pack has.
+/// otherwise with the totals that the pack has, and with final's fingerprint where the rows name their records.
 pub(super) async fn attest(global: &Global, args: &Attest) -> Result<Done, Failure> {
     let path = Path::new(&args.run);
     let settings = wiring::settings(global, None)?;
@@ -72,8 +72,8 @@ fn refuse(args: &Attest) -> Result<(), Failure> {
         return Ok(());
     }
     Err(Failure::usage(
-        "a pack holds totals and no rows, so only totals can be compared; pass the run's source with `--source FILE` \
-         for a comparison of records",
+        "a pack holds totals and a fingerprint and no rows, so no single record can be compared; pass the run's source \
+         with `--source FILE` for a comparison of records",
     ))
 }
 
@@ -132,5 +132,9 @@ fn known(path: &Path, report: &Report) -> Result<Known, Failure> {
         rejected: balance.rejected,
         rows: level.records,
         sums: level.sums.clone(),
+        content: level.fingerprint.filter(|_| report.balance.is_some()).map(|fingerprint| KnownContent {
+            fingerprint,
+            left_out: balance.held.saturating_add(balance.merged),
+        }),
     })
 }

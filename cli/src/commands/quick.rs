@@ -49,8 +49,8 @@ pub(super) async fn conclude(
         tell(&quick_text(&report, style()), &instead);
     }
     Ok(match report.outcome {
-        QuickOutcome::TotalsAgree => Done::Well,
-        QuickOutcome::TotalsDiffer => Done::NotReconciled,
+        QuickOutcome::TotalsAgree | QuickOutcome::ContentAgrees => Done::Well,
+        QuickOutcome::TotalsDiffer | QuickOutcome::ContentDiffers => Done::NotReconciled,
     })
 }
 
@@ -69,6 +69,7 @@ fn detail(report: &QuickReport, run_id: Option<RunId>) -> Result<serde_json::Val
         "target": report.target,
         "tables": report.tables,
         "checks": report.counts,
+        "content": report.content,
         "failed": coordinator::verify::reconcile::failed_names(&report.checks),
         "report_sha256": Hash::of(text.as_bytes()),
     }))

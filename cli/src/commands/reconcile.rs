@@ -1,6 +1,6 @@
 //! `reconcile`: compares a source with a load that another program made.
 
-use std::io::Write as _;
+use std::io::{self, Write as _};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
@@ -24,7 +24,7 @@ use job::chain::Chain;
 use lake::ParquetTarget;
 use mysql::MysqlTarget;
 use platform::clock::SystemClock;
-use platform::files::create_new_private;
+use platform::files::{create_private, read_small_file};
 use platform::secret::ServerUrl;
 use postgres::{PostgresSettings, PostgresTarget};
 use serde_json::json;
@@ -52,11 +52,12 @@ pub(crate) async fn reconcile(global: &Global, args: &Reconcile) -> Result<Done,
         return Box::pin(super::chain::chain(global, &settings, args)).await;
     }
     let (differences, resumable) = list(&args.comparing)?;
-    let (sides, store) = sides(&settings, args, None).await?;
+    let (mut sides, store) = sides(&settings, args, None).await?;
     let papers = Papers::of(&settings, &args.comparing, &sides.job, resumable)?;
     if args.quick {
         return super::quick::look(global, &settings, &store, &args.comparing, sides).await;
     }
+    sides.fleet = fleet(&settings, &args.comparing, &store).await?;
     let report = compared(global, &args.comparing, sides, differences, &papers).await?;
     conclude(global, &settings, &store, EventKind::LoadCompared, None, report, &papers).await
 }
@@ -88,11 +89,11 @@ pub(super) async fn sides(
     if job.is_sensitive() {
         job.masks.give_key(&store.masking_key().await?);
     }
-    let fleet = fleet(settings, &args.comparing, &store).await?;
-    Ok((Sides { job, source, target, declared, fleet }, store))
+    Ok((Sides { job, source, target, declared, fleet: None }, store))
 }
 
-/// Takes the fleet for a comparison, where it is to do its part.
+/// Takes the fleet for a comparison, where it is to do its part. Last of all: until the comparison ends, it is no one
+/// else's.
 pub(super) async fn fleet(
     settings: &Settings,
     args: &Comparing,
@@ -183,7 +184,9 @@ pub(super) struct Papers {
     signer: Option<Signer>,
     /// The job file's text, which is a part of the evidence.
     job: String,
-    resumable: Option<Resumable>,
+    pub(super) resumable: Option<Resumable>,
+    /// Whether an earlier process may have written them.
+    again: bool,
 }
 
 impl Papers {
@@ -197,6 +200,11 @@ impl Papers {
         if let Some(path) = args.evidence.as_ref().filter(|path| path.exists()) {
             return Err(PackError::Exists { path: path.clone() }.into());
         }
+        Ok(Self { resumable, again: false, ..Self::again(settings, args, job)? })
+    }
+
+    /// What the arguments ask for of a comparison that an earlier process finished, which may have written it.
+    pub(super) fn again(settings: &Settings, args: &Comparing, job: &Job) -> Result<Self, Failure> {
         let key = args.key.as_ref().or(settings.audit.signing_key.as_ref());
         let key = key.filter(|_| args.evidence.is_some());
         Ok(Self {
@@ -205,7 +213,8 @@ impl Papers {
             evidence: args.evidence.clone(),
             signer: key.map(|path| Signer::read(path)).transpose()?,
             job: job.text.to_string(),
-            resumable,
+            resumable: None,
+            again: true,
         })
     }
 
@@ -223,13 +232,23 @@ impl Papers {
             deliver(&junit(report), Some(path))?;
         }
         if let Some(path) = &self.evidence {
+            let hash = event.hash;
             let made = comparison::evidence(event, text, self.job.clone(), self.signer.as_ref())?;
             let bytes = comparison::text(&made)?;
-            // It shows values: only its owner can read it.
-            let mut file = create_new_private(path)
-                .map_err(|error| Failure::unfinished(format!("{}: {error}", path.display())))?;
-            file.write_all(&bytes)
-                .map_err(|error| Failure::unfinished(format!("{}: {error}", path.display())))?;
+            let failed = |error: io::Error| Failure::unfinished(format!("{}: {error}", path.display()));
+            if self.again && path.exists() {
+                let found = read_small_file(path, bytes.len() as u64 + 1).unwrap_or_default();
+                return match found == bytes {
+                    true => Ok(()),
+                    false => Err(PackError::Exists { path: path.clone() }.into()),
+                };
+            }
+            // It shows values: only its owner can read it. It has its name once it is whole.
+            let name = path.file_name().unwrap_or_default().to_string_lossy();
+            let unfinished = path.with_file_name(format!(".{name}.{hash}.unfinished"));
+            let mut file = create_private(&unfinished).map_err(failed)?;
+            file.write_all(&bytes).and_then(|()| file.sync_all()).map_err(failed)?;
+            DifferenceFile::settle(&unfinished, path).map_err(failed)?;
             let signed = if self.signer.is_some() { "signed" } else { "NOT signed" };
             remark(&format!("written to {}, {signed}", path.display()));
         }

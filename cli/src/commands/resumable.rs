@@ -1,6 +1,5 @@
 //! `--work-dir`: a comparison that can be stopped and resumed, and the list of differences that it writes.
 
-use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -45,10 +44,15 @@ pub(super) fn list(args: &Comparing) -> Result<(Option<DifferenceFile>, Option<R
 }
 
 impl Resumable {
+    /// The list of differences under the name that it has until there is a verdict, and the name that it gets.
+    pub(super) fn list(&self) -> Option<(&Path, &Path)> {
+        self.list.as_ref().map(|(unfinished, path)| (unfinished.as_path(), path.as_path()))
+    }
+
     /// There is a verdict: the list gets its name, and the folder's files are removed.
     pub(super) fn settle(&self) -> Result<(), Failure> {
         if let Some((unfinished, path)) = &self.list {
-            named(unfinished, path)
+            DifferenceFile::settle(unfinished, path)
                 .map_err(|error| Failure::unfinished(format!("{}: {error}", path.display())))?;
         }
         self.work
@@ -62,16 +66,5 @@ impl Resumable {
             "what is finished is kept in {}; run the same command to resume",
             self.folder.display()
         ))
-    }
-}
-
-/// Gives a file its name, unless there is one with that name.
-fn named(unfinished: &Path, path: &Path) -> io::Result<()> {
-    match fs::hard_link(unfinished, path) {
-        Ok(()) => fs::remove_file(unfinished),
-        Err(error) if error.kind() == io::ErrorKind::AlreadyExists => Err(error),
-        // Not every file system has links.
-        Err(_) if !path.exists() => fs::rename(unfinished, path),
-        Err(error) => Err(error),
     }
 }

@@ -166,7 +166,7 @@ fn a_copy_is_attested_from_the_pack_of_the_run() {
     ];
     let ended = desk.run(&attest).exits(0);
     let ended = ended.prints(&[
-        "TOTALS AGREE",
+        "CONTENT AGREES",
         "evidence pack run.pack",
         "rows of the run",
         "sum of amount, of the run",
@@ -175,7 +175,7 @@ fn a_copy_is_attested_from_the_pack_of_the_run() {
     let with_source = [&attest[..], &["--source", "in.csv"]].concat();
     desk.run(&with_source).exits(0).prints(&["RECONCILED  3 records = 3 rows"]);
     copied.execute_batch("UPDATE postings SET amount = '10.01' WHERE id = 1").unwrap();
-    desk.run(&attest).exits(1).prints(&["TOTALS DIFFER", "sum of amount, of the run"]);
+    desk.run(&attest).exits(1).prints(&["CONTENT DIFFERS", "sum of amount, of the run"]);
     desk.run(&with_source).exits(1).prints(&["1 difference", "10.01"]);
     copied
         .execute_batch("UPDATE postings SET amount = '10.00' WHERE id = 1; DELETE FROM postings WHERE id = 3")

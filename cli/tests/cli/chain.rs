@@ -49,14 +49,15 @@ columns = { text = "narrative" }
 from_columns = { text = "narrative" }
 "#;
 
-const ROWS: [&str; 3] = ["3|0.01|2024-02-03|\"\"", "1|10.00|2024-02-01|rent", "2|-20.50|2024-02-02|"];
+pub(super) const ROWS: [&str; 3] =
+    ["3|0.01|2024-02-03|\"\"", "1|10.00|2024-02-01|rent", "2|-20.50|2024-02-02|"];
 
 const TABLE: &str = "CREATE TABLE ledger (id INTEGER, booked_on TEXT, amount TEXT, narrative TEXT);
     INSERT INTO ledger VALUES (2, '2024-02-02', '-20.50', NULL), (3, '2024-02-03', '0.01', ''),
         (1, '2024-02-01', '10.00', 'rent');";
 
 /// Three hops without a fault; then `damage` changes the table of the warehouse, or of the mart.
-fn desk(landing: &[&str], warehouse: &str, mart: &str) -> Desk {
+pub(super) fn desk(landing: &[&str], warehouse: &str, mart: &str) -> Desk {
     let desk =
         Desk::with(csv(&["1,2024-02-01,10.00,rent", "2,2024-02-02,-20.50,", "3,2024-02-03,0.01,\"\""]));
     desk.put("chain.toml", CHAIN);

@@ -157,5 +157,13 @@ fn a_pack_of_a_run_on_postgresql_is_verified_too() {
     let line =
         ["audit", "verify", "proof.json", "--record", "record.txt", "--job", "job.toml", "--key", "me.pub"];
     desk.run(&line).exits(0).prints(&["VERIFIED"]);
+    // The pack says of a database, too, whether its rows are those of the run.
+    let attest =
+        ["attest", "run.tar", "--target", &store, "--pack-key", "me.pub", "--store", "sqlite:log.db"];
+    desk.run(&attest).exits(0).prints(&["CONTENT AGREES", "fingerprint of the run's rows"]);
+    let altered =
+        Command::new("psql").args([&store, "-qc", "UPDATE postings SET text = 'x' WHERE id = 17"]).status();
+    assert!(altered.is_ok_and(|status| status.success()), "psql alters a row");
+    desk.run(&attest).exits(1).prints(&["CONTENT DIFFERS", "fingerprint of the run's rows"]);
     drop(Command::new("psql").args([&server, "-qc", &format!("DROP DATABASE {name} WITH (FORCE)")]).status());
 }

@@ -152,8 +152,8 @@ fn elements_of_tables_are_rows_whatever_the_chunks_and_wherever_the_fields_after
     }
 }
 
-#[test]
-fn a_bad_record_a_bad_element_and_what_becomes_of_rejects() {
+/// A run of orders with a bad record and a bad element.
+pub(super) fn bad_orders() -> Desk {
     let desk = Desk::new();
     let (mut records, _) = orders(6, false);
     desk.put("orders.cpy", COPYBOOK);
@@ -165,6 +165,12 @@ fn a_bad_record_a_bad_element_and_what_becomes_of_rejects() {
     records[2][at + 4] = 0x0A;
     desk.put("orders.dat", with_lengths(&records));
     desk.run(&["run", "orders.toml", "--source", "orders.dat"]).exits(0).prints(&["RECONCILED", "parent"]);
+    desk
+}
+
+#[test]
+fn a_bad_record_a_bad_element_and_what_becomes_of_rejects() {
+    let desk = bad_orders();
     assert_eq!(desk.number("SELECT count(*) FROM orders"), 5);
     assert_eq!(desk.number("SELECT count(*) FROM line"), (4 - 1) + 1 + 8 + 5);
     let rejects = desk.run(&["rejects", "last", "--json"]).exits(0).json();

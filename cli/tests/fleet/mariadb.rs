@@ -2,7 +2,9 @@
 
 use std::process::Command;
 
-use crate::desk::{JOB, postings};
+use serde_json::Value;
+
+use crate::desk::{Going, JOB, postings, until};
 use crate::fleet::reconcile::{loaded, reconcile};
 use crate::servers::{Fleet, servers};
 
@@ -70,4 +72,80 @@ fn it_is_a_target_beside_files_and_postgresql() {
     ended.prints(&["1 difference", "4711", "-0.01"]);
     fleet.desk.run(&reconcile(&url, &["--quick"])).exits(1).prints(&["TOTALS DIFFER", "sum of amount"]);
     maria(&url, &format!("DROP TABLE {table}"));
+}
+
+/// A table of this engine, with the postings of a file.
+fn table_of(url: &str, engine: &str, file: &std::path::Path) -> String {
+    let table = format!("ledger_{}_{}", engine.to_lowercase(), std::process::id());
+    maria(
+        url,
+        &format!(
+            "CREATE TABLE {table} (id BIGINT, booked_on DATE, amount DECIMAL(15,2), text VARCHAR(40) CHARACTER SET utf8mb4 COLLATE utf8mb4_bin) ENGINE={engine};
+             LOAD DATA LOCAL INFILE '{}' INTO TABLE {table} FIELDS TERMINATED BY ',' IGNORE 1 LINES;
+             UPDATE {table} SET amount = amount + 1 WHERE id IN (17, 18)",
+            file.display()
+        ),
+    );
+    table
+}
+
+/// What a comparison reports of two damaged rows, of which one is changed once the table has been read.
+fn changed_between_two_looks(fleet: &Fleet, url: &str, engine: &str) -> Value {
+    let table = table_of(url, engine, &fleet.desk.path("in.csv"));
+    fleet
+        .desk
+        .put("job.toml", JOB.replace("\n[limits]", &format!("\n[target]\ntable = \"{table}\"\n\n[limits]")));
+    let line = ["reconcile", "job.toml", "--source", "in.csv", "--target", url, "--json"];
+    let line = [&line[..], &["--store", "sqlite:log.db"]].concat();
+    let struck = fleet.desk.path(&format!("struck-{engine}"));
+    let mut command = fleet.desk.command(&line);
+    command.env("CROSSFOOT_FAULT", "compare.met=hang").env("CROSSFOOT_FAULT_LOG", &struck);
+    let going = Going::start(line.join(" "), command, Vec::new());
+    until("the table was read", || std::fs::read(&struck).is_ok_and(|struck| !struck.is_empty()));
+    maria(url, &format!("UPDATE {table} SET amount = amount + 1 WHERE id = 17"));
+    going.signal("CONT");
+    let report = going.end().exits(1).json();
+    maria(url, &format!("DROP TABLE {table}"));
+    report
+}
+
+#[test]
+#[ignore = "needs PostgreSQL and MariaDB: run ./test"]
+fn a_row_of_a_table_without_snapshots_that_changes_while_it_is_read_is_unstable() {
+    if !cfg!(feature = "fault-points") {
+        return;
+    }
+    let url = mysql();
+    let fleet = Fleet::new(servers(), postings(500));
+    let kinds = |report: &Value| -> Vec<_> {
+        let all = report["first_differences"].as_array().unwrap().iter();
+        all.map(|one| (one["key"][0][1].as_str().unwrap().to_owned(), one["kind"].clone())).collect()
+    };
+    let report = changed_between_two_looks(&fleet, &url, "MyISAM");
+    assert_eq!(
+        kinds(&report),
+        [("17".into(), "unstable".into()), ("18".into(), Value::from("differs"))],
+        "{report}"
+    );
+    let balance = &report["tables"][0]["balance"];
+    assert_eq!(
+        ["differing", "unstable_records", "unstable_rows", "equal"]
+            .map(|term| balance[term].as_u64().unwrap()),
+        [1, 1, 1, 498]
+    );
+    let failed = |report: &Value, name: &str| {
+        let checks = report["checks"].as_array().unwrap();
+        checks
+            .iter()
+            .any(|check| check["verdict"] == "fail" && check["name"].as_str().unwrap().contains(name))
+    };
+    assert!(failed(&report, "rows that changed while they were read"), "{report}");
+    // InnoDB shows one moment: the row was as it was read, and differs.
+    let report = changed_between_two_looks(&fleet, &url, "InnoDB");
+    assert_eq!(
+        kinds(&report),
+        [("17".into(), "differs".into()), ("18".into(), Value::from("differs"))],
+        "{report}"
+    );
+    assert!(!failed(&report, "rows that changed while they were read"), "{report}");
 }

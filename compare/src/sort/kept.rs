@@ -44,6 +44,11 @@ impl KeptFile {
         Ok(Self { name, bytes, sha256 })
     }
 
+    /// The same file under another name.
+    pub(crate) fn renamed(&self, name: &str) -> Self {
+        Self { name: name.to_owned(), ..self.clone() }
+    }
+
     /// Opens the file, if it is still what was written.
     pub(crate) fn opened(&self, folder: &Path) -> Result<File, String> {
         let cannot = |error: io::Error| format!("`{}` cannot be read: {error}", self.name);

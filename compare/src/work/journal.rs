@@ -9,6 +9,7 @@ use std::path::Path;
 use domain::comparison::LoadWorker;
 use domain::fingerprint::Hash;
 use platform::files::{create_private, read_small_file};
+use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
 use super::saved::SavedDecoded;
@@ -68,41 +69,12 @@ impl Journal {
 
     /// The folder's journal, if it has one that is whole.
     pub(super) fn read(folder: &Path) -> Result<Option<Self>, String> {
-        let bytes = match read_small_file(&folder.join(JOURNAL), BYTES_MAX) {
-            Ok(bytes) => bytes,
-            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
-            Err(error) => return Err(format!("its journal cannot be read: {error}")),
-        };
-        let damaged = || "its journal is damaged".to_owned();
-        let text = String::from_utf8(bytes).map_err(|_| damaged())?;
-        let (sha256, json) = text.split_once('\n').ok_or_else(damaged)?;
-        if Hash::of(json.as_bytes()).to_string() != sha256 {
-            return Err(damaged());
-        }
-        #[derive(Deserialize)]
-        struct Version {
-            format: u32,
-        }
-        let version: Version = serde_json::from_str(json).map_err(|_| damaged())?;
-        if version.format != FORMAT {
-            return Err(format!("another version of crossfoot made it (format {})", version.format));
-        }
-        serde_json::from_str(json).map(Some).map_err(|error| format!("its journal cannot be read: {error}"))
+        read(&folder.join(JOURNAL), FORMAT)
     }
 
     /// Puts the journal in the place of the one before, on disk.
     pub(super) fn write(&self, folder: &Path) -> io::Result<()> {
-        let json = serde_json::to_string(self).map_err(io::Error::other)?;
-        if json.len() as u64 > BYTES_MAX - 100 {
-            return Err(io::Error::other("the journal has too many runs; raise --memory"));
-        }
-        let new = folder.join(NEW);
-        let mut file = create_private(&new)?;
-        writeln!(file, "{}", Hash::of(json.as_bytes()))?;
-        file.write_all(json.as_bytes())?;
-        file.sync_all()?;
-        fs::rename(&new, folder.join(JOURNAL))?;
-        File::open(folder)?.sync_all()
+        write(self, folder, JOURNAL, NEW)
     }
 
     /// The files that finished phases have.
@@ -120,17 +92,65 @@ impl Journal {
 
     /// Says what differs, unless the journal is of this comparison.
     pub(super) fn is_of(&self, of: &[(String, String)]) -> Result<(), String> {
-        for (at, (what, now)) in of.iter().enumerate() {
-            let Some((_, before)) = self.of.get(at).filter(|(was, _)| was == what) else {
-                return Err(format!("it is of another comparison, which has no {what}"));
-            };
-            if before != now {
-                return Err(format!("it is of another comparison: {what} then: {before}; now: {now}"));
-            }
-        }
-        match self.of.get(of.len()) {
-            Some((what, _)) => Err(format!("it is of another comparison, which has a {what}")),
-            None => Ok(()),
+        is_same(&self.of, of)
+    }
+}
+
+/// Says what differs, unless both are what one comparison compares with what.
+pub(super) fn is_same(then: &[(String, String)], of: &[(String, String)]) -> Result<(), String> {
+    for (at, (what, now)) in of.iter().enumerate() {
+        let Some((_, before)) = then.get(at).filter(|(was, _)| was == what) else {
+            return Err(format!("it is of another comparison, which has no {what}"));
+        };
+        if before != now {
+            return Err(format!("it is of another comparison: {what} then: {before}; now: {now}"));
         }
     }
+    match then.get(of.len()) {
+        Some((what, _)) => Err(format!("it is of another comparison, which has a {what}")),
+        None => Ok(()),
+    }
+}
+
+/// The journal at `path`, if there is one that is whole and of this version.
+pub(super) fn read<T: DeserializeOwned>(path: &Path, format: u32) -> Result<Option<T>, String> {
+    let bytes = match read_small_file(path, BYTES_MAX) {
+        Ok(bytes) => bytes,
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+        Err(error) => return Err(format!("its journal cannot be read: {error}")),
+    };
+    let damaged = || "its journal is damaged".to_owned();
+    let text = String::from_utf8(bytes).map_err(|_| damaged())?;
+    let (sha256, json) = text.split_once('\n').ok_or_else(damaged)?;
+    if Hash::of(json.as_bytes()).to_string() != sha256 {
+        return Err(damaged());
+    }
+    #[derive(Deserialize)]
+    struct Version {
+        format: u32,
+    }
+    let version: Version = serde_json::from_str(json).map_err(|_| damaged())?;
+    if version.format != format {
+        return Err(format!("another version of crossfoot made it (format {})", version.format));
+    }
+    serde_json::from_str(json).map(Some).map_err(|error| format!("its journal cannot be read: {error}"))
+}
+
+/// Puts a journal in the place of the one before, on disk. `new`: its name until then.
+pub(super) fn write<T: Serialize>(journal: &T, folder: &Path, name: &str, new: &str) -> io::Result<()> {
+    let json = serde_json::to_string(journal).map_err(io::Error::other)?;
+    if json.len() as u64 > BYTES_MAX - 100 {
+        return Err(io::Error::other("the journal has too many runs; raise --memory"));
+    }
+    put(&format!("{}\n{json}", Hash::of(json.as_bytes())), folder, name, new)
+}
+
+/// Puts a text in the place of the one before, on disk, so that only its owner may read it.
+pub(super) fn put(text: &str, folder: &Path, name: &str, new: &str) -> io::Result<()> {
+    let new = folder.join(new);
+    let mut file = create_private(&new)?;
+    file.write_all(text.as_bytes())?;
+    file.sync_all()?;
+    fs::rename(&new, folder.join(name))?;
+    File::open(folder)?.sync_all()
 }

@@ -11,6 +11,7 @@
 //! phase names, which are removed. Nothing in it is believed: another comparison's folder, a damaged journal and a file
 //! that is not as it was written are refused.
 
+mod chain;
 mod journal;
 mod phases;
 mod saved;
@@ -29,6 +30,8 @@ use platform::files::{create_private, open_to_others};
 use crate::error::CompareError;
 use crate::sort::KeptFile;
 use journal::{JOURNAL, Journal, Kept};
+
+pub use chain::{ChainHop, ChainWork};
 
 const LOCK: &str = "lock";
 
@@ -52,6 +55,51 @@ fn refused(folder: &Path, reason: &str) -> CompareError {
     CompareError::Work(format!("{}: {reason}; remove the folder or name another one", folder.display()))
 }
 
+fn unusable(folder: &Path, error: &io::Error) -> CompareError {
+    CompareError::Work(format!("cannot use {}: {error}", folder.display()))
+}
+
+/// Makes the folder if it is not there, and takes its lock. Returns the names of what is in it, all of which must be
+/// `own`; `made_by` says who made no other.
+fn entered(
+    folder: &Path,
+    made_by: &str,
+    is_own: &dyn Fn(&str) -> bool,
+) -> Result<(Vec<String>, File), CompareError> {
+    let cannot = |error: io::Error| unusable(folder, &error);
+    match DirBuilder::new().mode(0o700).create(folder) {
+        Err(error) if error.kind() != io::ErrorKind::AlreadyExists => return Err(cannot(error)),
+        _ => {}
+    }
+    let mut names = Vec::new();
+    for entry in fs::read_dir(folder).map_err(cannot)? {
+        let name = entry.map_err(cannot)?.file_name().to_string_lossy().into_owned();
+        if !is_own(&name) {
+            // No advice to remove what is someone else's.
+            return Err(CompareError::Work(format!(
+                "{} holds `{name}`, which {made_by} made; name another folder",
+                folder.display()
+            )));
+        }
+        names.push(name);
+    }
+    if let Some(mode) = open_to_others(folder) {
+        let folder = folder.display();
+        return Err(CompareError::Work(format!(
+            "other users can use {folder} (mode {mode}), which is to hold records; run `chmod 700 {folder}`"
+        )));
+    }
+    let lock = create_private(&folder.join(LOCK)).map_err(cannot)?;
+    match lock.try_lock() {
+        Ok(()) => Ok((names, lock)),
+        Err(fs::TryLockError::WouldBlock) => Err(CompareError::Work(format!(
+            "another process compares with {} at this moment",
+            folder.display()
+        ))),
+        Err(fs::TryLockError::Error(error)) => Err(cannot(error)),
+    }
+}
+
 impl Work {
     /// Opens the folder, and makes it if it is not there. What an earlier process left unfinished in it is removed.
     ///
@@ -59,51 +107,17 @@ impl Work {
     /// [`CompareError::Work`] when it is not a folder of a comparison, others can read it, another process uses it, or
     /// what it holds is damaged.
     pub fn open(folder: &Path) -> Result<Self, CompareError> {
-        let cannot =
-            |error: io::Error| CompareError::Work(format!("cannot use {}: {error}", folder.display()));
-        match DirBuilder::new().mode(0o700).create(folder) {
-            Err(error) if error.kind() != io::ErrorKind::AlreadyExists => return Err(cannot(error)),
-            _ => {}
-        }
-        let mut rows = Vec::new();
-        for entry in fs::read_dir(folder).map_err(cannot)? {
-            let name = entry.map_err(cannot)?.file_name().to_string_lossy().into_owned();
-            match name.as_str() {
-                JOURNAL | journal::NEW | LOCK => {}
-                _ if name.ends_with(ROWS) => rows.push(name),
-                _ => {
-                    // No advice to remove what is someone else's.
-                    return Err(CompareError::Work(format!(
-                        "{} holds `{name}`, which no comparison made; name another folder",
-                        folder.display()
-                    )));
-                }
-            }
-        }
-        if let Some(mode) = open_to_others(folder) {
-            let folder = folder.display();
-            return Err(CompareError::Work(format!(
-                "other users can use {folder} (mode {mode}), which is to hold records; run `chmod 700 {folder}`"
-            )));
-        }
-        let lock = create_private(&folder.join(LOCK)).map_err(cannot)?;
-        match lock.try_lock() {
-            Ok(()) => {}
-            Err(fs::TryLockError::WouldBlock) => {
-                return Err(CompareError::Work(format!(
-                    "another process compares with {} at this moment",
-                    folder.display()
-                )));
-            }
-            Err(fs::TryLockError::Error(error)) => return Err(cannot(error)),
-        }
+        let (names, lock) = entered(folder, "no comparison", &|name| {
+            matches!(name, JOURNAL | journal::NEW | LOCK) || name.ends_with(ROWS)
+        })?;
+        let rows: Vec<_> = names.into_iter().filter(|name| name.ends_with(ROWS)).collect();
         let journal = Journal::read(folder).map_err(|reason| refused(folder, &reason))?;
         if journal.is_none() && !rows.is_empty() {
             return Err(refused(folder, "it holds rows, and no journal says of what"));
         }
         let named: Vec<_> = journal.iter().flat_map(Journal::files).collect();
         for name in rows.iter().filter(|name| !named.contains(&name.as_str())) {
-            fs::remove_file(folder.join(name)).map_err(cannot)?;
+            fs::remove_file(folder.join(name)).map_err(|error| unusable(folder, &error))?;
         }
         Ok(Self {
             folder: folder.to_owned(),
@@ -153,6 +167,11 @@ impl Work {
         journal.write(&self.folder)?;
         *held = Some(journal);
         Ok(())
+    }
+
+    /// What the folder keeps is compared with what.
+    fn of(&self) -> Vec<(String, String)> {
+        self.journal().as_ref().map(|journal| journal.of.clone()).unwrap_or_default()
     }
 
     /// A file that a feeder of this phase writes.

@@ -15,7 +15,7 @@ use super::journal::Kept;
 use super::saved::SavedDecoded;
 use crate::entries::{Side, SourceFeed, number_of};
 use crate::error::CompareError;
-use crate::run::{Compare, Read, by_name};
+use crate::run::{Compare, Read, Source, before, by_name};
 use crate::sort::{KeptRuns, Sorter};
 use crate::source::Decoded;
 
@@ -33,7 +33,38 @@ impl Compare {
         from: Option<(&dyn Target, &[Prepared])>,
         target: &[Prepared],
     ) -> Result<(), CompareError> {
-        let Some(work) = &self.work else { return Ok(()) };
+        match &self.work {
+            Some(work) => work.begin(self.compares(file, from, target)?),
+            None => Ok(()),
+        }
+    }
+
+    /// What would be compared with what, as the journal of a folder has it: each value after words that say what it is.
+    /// No row is read.
+    ///
+    /// # Errors
+    /// [`CompareError`] when a side cannot be read, or is one that cannot be recognised.
+    pub async fn described(mut self) -> Result<Vec<(String, String)>, CompareError> {
+        self.job = self.job_of_source()?;
+        let target = self.prepared(&*self.target, Side::Target).await?;
+        match &self.source {
+            Source::File(file) => {
+                let (before, sha256) = before(file)?;
+                self.compares(Some((file, before.as_ref(), sha256)), None, &target)
+            }
+            Source::Tables(source) => {
+                let from = self.prepared(&**source, Side::Source).await?;
+                self.compares(None, Some((&**source, &from)), &target)
+            }
+        }
+    }
+
+    fn compares(
+        &self,
+        file: Option<FileBefore<'_>>,
+        from: Option<(&dyn Target, &[Prepared])>,
+        target: &[Prepared],
+    ) -> Result<Vec<(String, String)>, CompareError> {
         let digest = |text: String| Hash::of(text.as_bytes()).to_string();
         let mut of = vec![
             ("the version of crossfoot".to_owned(), env!("CARGO_PKG_VERSION").to_owned()),
@@ -65,7 +96,7 @@ impl Compare {
             of.extend(database("source", source, tables));
         }
         of.extend(database("target", &*self.target, target));
-        work.begin(of)
+        Ok(of)
     }
 
     /// A sorter, whose file has a name if the phase is kept.

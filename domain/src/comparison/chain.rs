@@ -16,6 +16,32 @@ pub struct HopReport {
     pub name: String,
     /// What comparing its two sides came to.
     pub report: LoadReport,
+    /// When the hop was compared, if that was before the chain was resumed; otherwise absent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub taken: Option<TakenHop>,
+}
+
+/// A hop that an earlier process compared, before the chain was resumed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct TakenHop {
+    /// The number of that process, among those that finished hops of the chain, from 1.
+    pub process: u32,
+    /// When comparing the hop began: milliseconds since 1970, UTC.
+    pub began_at_ms: i64,
+    /// When the hop had its verdict: milliseconds since 1970, UTC.
+    pub ended_at_ms: i64,
+}
+
+impl HopReport {
+    /// From when to when the hop's sides were read and compared, in milliseconds since 1970, UTC. Of a comparison that
+    /// was resumed, its first process counts.
+    #[must_use]
+    pub fn span(&self) -> (i64, i64) {
+        let report = &self.report;
+        let began = report.resumed.iter().map(|phase| phase.began_at_ms).min();
+        let elapsed = i64::try_from(report.elapsed_ms).unwrap_or(i64::MAX);
+        (began.unwrap_or(i64::MAX).min(report.started_at_ms), report.started_at_ms.saturating_add(elapsed))
+    }
 }
 
 /// What comparing all hops of a chain came to.
@@ -50,10 +76,34 @@ impl ChainReport {
     }
 }
 
+/// Says of two hops that no one process compared both from beginning to end when each was compared. `None`: one did.
+///
+/// What is between them was then read once before the chain was resumed and once after it, as of two moments that may
+/// lie far apart.
+#[must_use]
+pub fn apart(before: &HopReport, after: &HopReport) -> Option<String> {
+    let process = |hop: &HopReport| hop.taken.map(|taken| taken.process);
+    let is_resumed = |hop: &HopReport| !hop.report.resumed.is_empty();
+    if process(before) == process(after) && !is_resumed(before) && !is_resumed(after) {
+        return None;
+    }
+    let told = |hop: &HopReport| {
+        let (began, ended) = hop.span();
+        format!("{} was compared from {} to {}", hop.name, moment(began), moment(ended))
+    };
+    Some(format!("NOT as of one moment: the chain was resumed; {}, {}", told(before), told(after)))
+}
+
+fn moment(at_ms: i64) -> String {
+    jiff::Timestamp::from_millisecond(at_ms)
+        .map_or_else(|_| at_ms.to_string(), |at| at.strftime("%Y-%m-%dT%H:%M:%S%.3fZ").to_string())
+}
+
 /// Checks that the hop `after` read what the hop `before` it left.
 ///
 /// The place between them was read twice, by one as its target and by the other as its source: rows and sums must be
-/// the same. Record types are brought together by name, or by their order where there are as many on both sides.
+/// the same. Record types are brought together by name, or by their order where there are as many on both sides. Where
+/// the chain was resumed between both readings, each check says so.
 #[must_use]
 pub fn handover(before: &HopReport, after: &HopReport, at_ms: i64) -> Vec<CheckResult> {
     let (left, taken) = (&before.report.tables, &after.report.tables);
@@ -78,6 +128,9 @@ pub fn handover(before: &HopReport, after: &HopReport, at_ms: i64) -> Vec<CheckR
                 checks.push(check);
             }
         }
+    }
+    if let Some(apart) = apart(before, after) {
+        checks.iter_mut().for_each(|check| check.message = format!("{}; {apart}", check.message));
     }
     checks
 }

@@ -6,6 +6,7 @@
 
 mod cell;
 mod chain;
+mod content;
 mod equality;
 mod evidence;
 mod pairing;
@@ -16,7 +17,8 @@ mod tests;
 mod totals;
 
 pub use cell::{Cell, put_cell};
-pub use chain::{ChainReport, HopReport, handover};
+pub use chain::{ChainReport, HopReport, TakenHop, apart, handover};
+pub use content::{ContentLook, CopyRows, content_checks, put_value};
 pub use equality::{Equality, EqualitySet, Sameness, is_number, same};
 pub use evidence::{LoadEvidence, TypeComparison, no_source_rows, not_compared, reconcile_load};
 pub use pairing::{FieldCounts, Found, Pairing, SourceRow, TargetRow};

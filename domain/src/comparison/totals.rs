@@ -6,6 +6,7 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use super::content::ContentLook;
 use super::equality::{Equality, EqualitySet, FLOAT, SINGLE, Sameness, normal, same};
 use super::plan::{ExtraRows, FieldPlan, Plan};
 use super::report::TargetSummary;
@@ -36,6 +37,10 @@ crate::named! {
         TotalsAgree = "totals agree",
         /// A total differs, or a check of the source failed.
         TotalsDiffer = "totals differ",
+        /// The rows of a run have the totals and the fingerprint that its evidence has.
+        ContentAgrees = "content agrees",
+        /// The rows were read for their fingerprint, and it or a total differs.
+        ContentDiffers = "content differs",
     }
 }
 
@@ -356,7 +361,7 @@ pub struct QuickTable {
 pub struct QuickReport {
     /// The version of the shape of this report.
     pub report_version: u32,
-    /// Always true: only totals were compared.
+    /// Always true: no record was brought together with its row.
     pub quick: bool,
     /// The version of the program that made the report.
     pub crossfoot_version: String,
@@ -388,6 +393,9 @@ pub struct QuickReport {
     pub tables: Vec<QuickTable>,
     /// Record types that were looked at nowhere, each with its number of accepted records.
     pub not_compared: Vec<(String, u64)>,
+    /// Whether the content was compared as well (`attest PACK`); otherwise absent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub content: Option<ContentLook>,
     /// What a quick look cannot see.
     pub not_seen: Vec<String>,
     /// The event of the evidence log that says so.

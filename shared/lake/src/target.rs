@@ -6,6 +6,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use async_trait::async_trait;
 use domain::comparison::{Cell, TargetSummary};
+use domain::fingerprint::Hash;
 use parquet::basic::Compression;
 use parquet::errors::ParquetError;
 use parquet::file::reader::{FileReader as _, SerializedFileReader};
@@ -101,6 +102,17 @@ impl Target for ParquetTarget {
             ),
             snapshot: "none of the files changed while they were read".into(),
         }
+    }
+
+    fn described_by(&self) -> String {
+        let tables = self.tables.lock().unwrap_or_else(PoisonError::into_inner);
+        let files: Vec<_> =
+            tables.iter().flat_map(|table| &table.files).map(|file| format!("{file:?}\n")).collect();
+        // Their number and length are in the summary.
+        format!(
+            "files whose names, numbers, lengths and times have the SHA-256 {}",
+            Hash::of(files.concat().as_bytes())
+        )
     }
 
     async fn prepare(&self, wanted: Wanted) -> Result<Prepared, TargetError> {
